@@ -1,0 +1,226 @@
+//! What a message says. One type for both directions and all channels; what no adapter understands survives as
+//! [`Content::Unknown`] with the platform's own words, so that an agent can still see that something came.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// A reference to bytes that stay with the platform: they are fetched when somebody looks, never stored.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Media {
+    /// The platform's media id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// An address given by the platform.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// Media id of a preview picture.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thumb_id: Option<String>,
+    /// The platform's word for the format (`amr`, `jpg`, …).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<String>,
+    /// File name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Size in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
+}
+
+/// What a message says, tagged by `kind`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Content {
+    /// Plain text.
+    Text {
+        /// The text, as the customer or agent wrote it.
+        text: String,
+    },
+    /// A picture.
+    Image {
+        /// Where its bytes are.
+        media: Media,
+    },
+    /// Speech, with the platform's transcript where it makes one.
+    Voice {
+        /// Where its bytes are.
+        media: Media,
+        /// What was said, by the platform's speech recognition.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        transcript: Option<String>,
+    },
+    /// A film.
+    Video {
+        /// Where its bytes are.
+        media: Media,
+    },
+    /// A document.
+    File {
+        /// Where its bytes are.
+        media: Media,
+    },
+    /// A place on the map.
+    Location {
+        /// Degrees north.
+        latitude: f64,
+        /// Degrees east.
+        longitude: f64,
+        /// Map zoom, where given.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        scale: Option<i64>,
+        /// The place's name or address.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        label: Option<String>,
+    },
+    /// A link with a title.
+    Link {
+        /// Title.
+        title: String,
+        /// Description.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        description: Option<String>,
+        /// Address.
+        url: String,
+    },
+    /// An order, shown as a card.
+    OrderCard {
+        /// The order's number.
+        order_id: String,
+        /// What was ordered, in words.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        title: Option<String>,
+        /// The platform's or the shop's word for the order's status.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        status: Option<String>,
+    },
+    /// A note among colleagues. It is never sent to a customer.
+    Note {
+        /// The note.
+        text: String,
+    },
+    /// Something that happened, not something said: followed, scanned, clicked a menu, …
+    Event {
+        /// The event's name in the platform's words, lower case.
+        event: String,
+        /// The event's key (menu key, scene), where it has one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        key: Option<String>,
+        /// The event's other fields.
+        #[serde(default, skip_serializing_if = "Value::is_null")]
+        data: Value,
+    },
+    /// A kind that the adapter does not know; kept as it came.
+    Unknown {
+        /// The platform's word for the kind.
+        raw_kind: String,
+        /// The platform's fields.
+        raw: Value,
+    },
+}
+
+impl Content {
+    /// Plain text content.
+    pub fn text(text: impl Into<String>) -> Self {
+        Self::Text { text: text.into() }
+    }
+
+    /// The value of `kind` in JSON.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Text { .. } => "text",
+            Self::Image { .. } => "image",
+            Self::Voice { .. } => "voice",
+            Self::Video { .. } => "video",
+            Self::File { .. } => "file",
+            Self::Location { .. } => "location",
+            Self::Link { .. } => "link",
+            Self::OrderCard { .. } => "order_card",
+            Self::Note { .. } => "note",
+            Self::Event { .. } => "event",
+            Self::Unknown { .. } => "unknown",
+        }
+    }
+
+    /// The words in it that a person wrote or spoke, for rules and checks.
+    pub fn words(&self) -> Option<&str> {
+        match self {
+            Self::Text { text } | Self::Note { text } => Some(text),
+            Self::Voice { transcript, .. } => transcript.as_deref(),
+            Self::Link { title, .. } => Some(title),
+            _ => None,
+        }
+    }
+}
+
+/// Who speaks in a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// The customer.
+    Customer,
+    /// A human agent.
+    Agent,
+    /// The bot.
+    Bot,
+    /// Warmline itself: greeting, queue notice.
+    System,
+}
+
+impl Origin {
+    /// The word used in JSON and in the store.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Customer => "customer",
+            Self::Agent => "agent",
+            Self::Bot => "bot",
+            Self::System => "system",
+        }
+    }
+
+    /// Reads the store's word.
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Customer, Self::Agent, Self::Bot, Self::System].into_iter().find(|o| o.as_str() == word)
+    }
+
+    /// `in` for the customer's own messages, `out` for all others.
+    pub const fn direction(self) -> &'static str {
+        match self {
+            Self::Customer => "in",
+            _ => "out",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_has_the_documented_shape() {
+        let json = serde_json::to_value(Content::text("你好")).unwrap();
+        assert_eq!(json, serde_json::json!({ "kind": "text", "text": "你好" }));
+    }
+
+    #[test]
+    fn kind_agrees_with_json() {
+        let all = [
+            Content::text("a"),
+            Content::Image { media: Media::default() },
+            Content::Voice { media: Media::default(), transcript: None },
+            Content::Video { media: Media::default() },
+            Content::File { media: Media::default() },
+            Content::Location { latitude: 1.0, longitude: 2.0, scale: None, label: None },
+            Content::Link { title: "t".into(), description: None, url: "u".into() },
+            Content::OrderCard { order_id: "1".into(), title: None, status: None },
+            Content::Note { text: "n".into() },
+            Content::Event { event: "e".into(), key: None, data: Value::Null },
+            Content::Unknown { raw_kind: "x".into(), raw: Value::Null },
+        ];
+        for content in all {
+            let json = serde_json::to_value(&content).unwrap();
+            assert_eq!(json["kind"], content.kind());
+            assert_eq!(serde_json::from_value::<Content>(json).unwrap(), content);
+        }
+    }
+}

@@ -1,0 +1,328 @@
+//! The event log: append-only, ordered, typed and versioned. Quality and metrics are folded from it, so every event carries
+//! its own time and the durations that were known when it happened. It holds ids and figures, never personal data.
+
+use crate::agent::AgentState;
+use crate::channel::{AccountId, Channel, GroupId};
+use crate::content::Origin;
+use crate::ids::{AgentId, ConversationId, CustomerId, MessageId};
+use crate::time::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The version that new events are written in. A change of meaning raises it; readers know all versions up to theirs.
+pub const EVENT_VERSION: i64 = 1;
+
+/// One entry of the log, as the API shows it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Event {
+    /// Position in the log: strictly rising, and never filled in behind a reader.
+    pub seq: i64,
+    /// When it happened.
+    pub at: Timestamp,
+    /// Version of the event's meaning.
+    pub v: i64,
+    /// The conversation it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conversation: Option<ConversationId>,
+    /// What happened: `type` and `data`.
+    #[serde(flatten)]
+    pub body: EventBody,
+}
+
+/// Why a conversation went back to its queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RequeueReason {
+    /// The agent did not accept in time.
+    AcceptTimeout,
+    /// The agent went offline before accepting.
+    AgentOffline,
+}
+
+/// What happened. The JSON form is `{"type": "message.received", "data": {…}}`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type", content = "data")]
+pub enum EventBody {
+    /// A customer wrote for the first time, or again after the last conversation was closed.
+    #[serde(rename = "conversation.opened")]
+    ConversationOpened {
+        /// The channel.
+        channel: Channel,
+        /// The brand's account.
+        account: AccountId,
+        /// The customer.
+        customer: CustomerId,
+    },
+    /// A message of the customer was stored.
+    #[serde(rename = "message.received")]
+    MessageReceived {
+        /// The message.
+        message: MessageId,
+        /// Its number in the conversation, from 1.
+        n: i64,
+        /// The channel.
+        channel: Channel,
+        /// The content's kind.
+        kind: String,
+        /// When the webhook was committed to the inbox; `at` is when the message was stored in its conversation.
+        received_at: Timestamp,
+    },
+    /// The conversation waits in a group's queue.
+    #[serde(rename = "conversation.queued")]
+    ConversationQueued {
+        /// The group.
+        group: GroupId,
+        /// Head start in the queue, in minutes.
+        priority: i64,
+        /// Set when it was in an agent's hands before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        requeued: Option<RequeueReason>,
+    },
+    /// An agent was given the conversation and one unit of the agent's capacity was claimed.
+    #[serde(rename = "conversation.assigned")]
+    ConversationAssigned {
+        /// The group it was assigned for.
+        group: GroupId,
+        /// The agent.
+        agent: AgentId,
+        /// The agent's load after the claim, in conversations.
+        load: i64,
+        /// The agent's capacity, in conversations.
+        capacity: i64,
+        /// Milliseconds from entering the queue to the assignment.
+        waited_ms: i64,
+        /// Which rule chose the group, and why this agent.
+        why: String,
+    },
+    /// The agent accepted.
+    #[serde(rename = "conversation.accepted")]
+    ConversationAccepted {
+        /// The agent.
+        agent: AgentId,
+        /// Milliseconds from assignment to acceptance.
+        waited_ms: i64,
+    },
+    /// An agent's unit of capacity was given back. Follows whatever ended the assignment.
+    #[serde(rename = "capacity.released")]
+    CapacityReleased {
+        /// The agent.
+        agent: AgentId,
+        /// The agent's load afterwards.
+        load: i64,
+    },
+    /// A message to the customer was stored and handed to the outbox.
+    #[serde(rename = "message.sent")]
+    MessageSent {
+        /// The message.
+        message: MessageId,
+        /// Its number in the conversation.
+        n: i64,
+        /// The channel.
+        channel: Channel,
+        /// Who speaks.
+        from: Origin,
+        /// The agent, where a human wrote it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        agent: Option<AgentId>,
+        /// `frt.human.v1`, in milliseconds: from the customer's first message to the first human reply. Only on that reply.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        first_response_ms: Option<i64>,
+        /// `art.round.v1`, in milliseconds: from the first message of the customer that was unanswered to this human reply.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        response_ms: Option<i64>,
+    },
+    /// The platform took a message.
+    #[serde(rename = "delivery.sent")]
+    DeliverySent {
+        /// The message.
+        message: MessageId,
+        /// The channel.
+        channel: Channel,
+        /// Tries made, this one included.
+        attempts: i64,
+        /// Milliseconds from handing it to the outbox.
+        took_ms: i64,
+    },
+    /// A try failed; another follows.
+    #[serde(rename = "delivery.failed")]
+    DeliveryFailed {
+        /// The message.
+        message: MessageId,
+        /// The channel.
+        channel: Channel,
+        /// Tries made.
+        attempts: i64,
+        /// Stable code of the reason.
+        reason: String,
+        /// When it is tried again.
+        retry_at: Timestamp,
+    },
+    /// A try's outcome is unknown (the process or the connection ended while the platform had it): the message may reach the
+    /// customer twice, because the platform offers no idempotency and losing a reply is worse.
+    #[serde(rename = "delivery.in_doubt")]
+    DeliveryInDoubt {
+        /// The message.
+        message: MessageId,
+        /// The channel.
+        channel: Channel,
+        /// Tries made.
+        attempts: i64,
+    },
+    /// Given up.
+    #[serde(rename = "delivery.dead")]
+    DeliveryDead {
+        /// The message.
+        message: MessageId,
+        /// The channel.
+        channel: Channel,
+        /// Tries made.
+        attempts: i64,
+        /// Stable code of the reason.
+        reason: String,
+    },
+    /// The conversation was handed to another agent or group.
+    #[serde(rename = "conversation.transferred")]
+    ConversationTransferred {
+        /// The agent it left.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<AgentId>,
+        /// The agent it goes to.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        to_agent: Option<AgentId>,
+        /// The group it goes to.
+        group: GroupId,
+        /// Whether a note was left (the note itself is in the conversation).
+        note: bool,
+    },
+    /// The talk is over; after-contact work goes on.
+    #[serde(rename = "conversation.wrap_up")]
+    ConversationWrapUp {
+        /// The agent.
+        agent: AgentId,
+        /// When it ends by itself.
+        until: Timestamp,
+    },
+    /// The conversation is over.
+    #[serde(rename = "conversation.closed")]
+    ConversationClosed {
+        /// The agent who held it last.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        agent: Option<AgentId>,
+        /// The group.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        group: Option<GroupId>,
+        /// How it ended, by the brand's own list.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        disposition: Option<String>,
+        /// Milliseconds that an agent held it.
+        handle_ms: i64,
+        /// Messages in it.
+        messages: i64,
+    },
+    /// An agent's presence changed.
+    #[serde(rename = "agent.state")]
+    AgentState {
+        /// The agent.
+        agent: AgentId,
+        /// Before.
+        from: AgentState,
+        /// After.
+        to: AgentState,
+        /// Why, where it was not the agent's own doing (`accept_timeout`), or the agent's own words.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
+    /// A message holds words that a supervisor wants to know of.
+    #[serde(rename = "quality.alert")]
+    QualityAlert {
+        /// The message.
+        message: MessageId,
+        /// Who wrote it.
+        from: Origin,
+        /// The words found, as they stand in the brand's list (never the customer's own text).
+        words: Vec<String>,
+        /// The highest severity among them: 1 (note) to 3 (act now).
+        severity: i64,
+    },
+    /// A webhook's payload could not be handled although it was accepted; it is kept sealed in the inbox for inspection.
+    #[serde(rename = "inbox.parked")]
+    InboxParked {
+        /// The inbox row.
+        inbox: i64,
+        /// The channel.
+        channel: Channel,
+        /// Stable code of the reason.
+        reason: String,
+    },
+    /// A kind that this version does not know (written by a newer one).
+    #[serde(untagged)]
+    Unknown {
+        /// The event's type.
+        #[serde(rename = "type")]
+        kind: String,
+        /// The event's data.
+        #[serde(default)]
+        data: serde_json::Value,
+    },
+}
+
+impl EventBody {
+    /// The value of `type`, and the value of `data` as JSON text.
+    ///
+    /// # Errors
+    /// Only where `data` cannot be written as JSON, which no variant here can cause.
+    pub fn to_columns(&self) -> Result<(String, String), serde_json::Error> {
+        let mut value = serde_json::to_value(self)?;
+        let kind = value.get("type").and_then(|v| v.as_str()).unwrap_or_default().to_owned();
+        let data = value.get_mut("data").map(serde_json::Value::take).unwrap_or_default();
+        Ok((kind, data.to_string()))
+    }
+
+    /// Reads what [`EventBody::to_columns`] wrote.
+    ///
+    /// # Errors
+    /// `data` is not JSON.
+    pub fn from_columns(kind: &str, data: &str) -> Result<Self, serde_json::Error> {
+        let data: serde_json::Value = serde_json::from_str(data)?;
+        serde_json::from_value(serde_json::json!({ "type": kind, "data": data }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn has_the_documented_shape() {
+        let event = Event {
+            seq: 1,
+            at: Timestamp::from_millis(0),
+            v: EVENT_VERSION,
+            conversation: None,
+            body: EventBody::InboxParked {
+                inbox: 7,
+                channel: Channel::new("wechat").unwrap(),
+                reason: "payload_unreadable".into(),
+            },
+        };
+        let json = serde_json::to_value(&event).unwrap();
+        assert_eq!(json["type"], "inbox.parked");
+        assert_eq!(json["data"]["inbox"], 7);
+        assert_eq!(serde_json::from_value::<Event>(json).unwrap(), event);
+    }
+
+    #[test]
+    fn columns_round_trip_and_unknown_types_survive() {
+        let body = EventBody::AgentState {
+            agent: AgentId::from_bytes(&[1; 16]).unwrap(),
+            from: AgentState::Offline,
+            to: AgentState::WrapUp,
+            reason: None,
+        };
+        let (kind, data) = body.to_columns().unwrap();
+        assert_eq!(kind, "agent.state");
+        assert_eq!(EventBody::from_columns(&kind, &data).unwrap(), body);
+        let newer = EventBody::from_columns("conversation.merged", "{\"a\":1}").unwrap();
+        assert!(matches!(newer, EventBody::Unknown { ref kind, .. } if kind == "conversation.merged"));
+    }
+}

@@ -1,0 +1,34 @@
+//! What a channel's parser yields: one customer message or event, in Warmline's words.
+
+use crate::content::Content;
+use crate::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// Who sent it, as the platform names them. All of it is personal data: it is sealed before it is stored.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sender {
+    /// The sender's id on this channel account (open id, visitor id, member id). Replies go to it.
+    pub open_id: String,
+    /// The sender's id across the platform's accounts, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub union_id: Option<String>,
+    /// The sender's name, where the platform tells it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Tags that a trusted party vouches for (`vip` in the claims of the brand's own app), lower case.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+}
+
+/// One message or event from a customer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Inbound {
+    /// The platform's own key of this message: the same for each retry, different for each message of the account.
+    pub key: String,
+    /// Who sent it.
+    pub sender: Sender,
+    /// When the platform says it was sent.
+    pub at: Timestamp,
+    /// What it says.
+    pub content: Content,
+}

@@ -1,0 +1,29 @@
+//! The words of the domain, shared by every crate and component.
+//!
+//! * [`ids`]: prefixed UUIDv7 identifiers, one newtype each;
+//! * [`time`]: instants (UTC, milliseconds) and the [`Clock`] that gives them;
+//! * [`channel`]: which touchpoint, which shop on it;
+//! * [`content`]: what a message says, in any direction;
+//! * [`inbound`]: what a channel's parser yields;
+//! * [`conversation`], [`agent`]: states and views;
+//! * [`event`]: the append-only log that quality and metrics are folded from.
+//!
+//! Pure data: no I/O, no clock and no randomness of its own.
+
+pub mod agent;
+pub mod channel;
+pub mod content;
+pub mod conversation;
+pub mod event;
+pub mod ids;
+pub mod inbound;
+pub mod time;
+
+pub use agent::{AgentState, Role};
+pub use channel::{AccountId, Channel, GroupId, SlugError};
+pub use content::{Content, Media, Origin};
+pub use conversation::{ConversationState, DeliveryState};
+pub use event::{Event, EventBody};
+pub use ids::{AgentId, ConversationId, CustomerId, IdError, IdentityId, MessageId};
+pub use inbound::{Inbound, Sender};
+pub use time::{Clock, Rng, Timestamp};
