@@ -1,0 +1,416 @@
+//! Conversations. The state column, the agent and the claimed capacity change together, in one transaction of the caller.
+
+use crate::db::{Db, Row, StoreError, Value};
+use warmline_model::{
+    AccountId, AgentId, Channel, ConversationId, ConversationState, CustomerId, GroupId, IdentityId, Timestamp,
+};
+
+/// A conversation as stored.
+#[derive(Clone, Debug)]
+pub struct Conversation {
+    /// Id.
+    pub id: ConversationId,
+    /// The identity it is held with; every reply goes to it.
+    pub identity: IdentityId,
+    /// The customer.
+    pub customer: CustomerId,
+    /// The channel.
+    pub channel: Channel,
+    /// The brand's account.
+    pub account: AccountId,
+    /// State.
+    pub state: ConversationState,
+    /// Skill group.
+    pub group: Option<GroupId>,
+    /// The agent who holds or held it.
+    pub agent: Option<AgentId>,
+    /// Whether the customer was a VIP when it was opened.
+    pub vip: bool,
+    /// When it was opened.
+    pub opened_at: Timestamp,
+    /// When the last message of either side was stored.
+    pub last_message_at: Timestamp,
+    /// When it entered its present or last queue.
+    pub queued_at: Option<Timestamp>,
+    /// When the present agent was given it.
+    pub assigned_at: Option<Timestamp>,
+    /// When the present agent accepted it.
+    pub accepted_at: Option<Timestamp>,
+    /// The first message of the customer that a human has not yet answered.
+    pub round_started_at: Option<Timestamp>,
+    /// The customer's first message.
+    pub first_inbound_at: Option<Timestamp>,
+    /// The first human reply.
+    pub first_response_at: Option<Timestamp>,
+    /// When it was closed.
+    pub closed_at: Option<Timestamp>,
+    /// How it ended.
+    pub disposition: Option<String>,
+    /// Milliseconds that earlier agents held it.
+    pub handle_ms: i64,
+    /// Number of messages.
+    pub messages: i64,
+    /// Why it is where it is: the rule and the choice.
+    pub why: Option<String>,
+    /// Until when a webhook's own answer can still carry a reply; the platform's API is not used before.
+    pub answer_until: Option<Timestamp>,
+}
+
+/// Columns read by [`read`], with the table's alias.
+macro_rules! columns {
+    ($t:literal) => {
+        concat!(
+            $t, ".id, ", $t, ".identity_id, ", $t, ".customer_id, ", $t, ".channel, ", $t, ".account, ", $t, ".state, ",
+            $t, ".group_id, ", $t, ".agent_id, ", $t, ".vip, ", $t, ".opened_at, ", $t, ".last_message_at, ",
+            $t, ".queued_at, ", $t, ".assigned_at, ", $t, ".accepted_at, ", $t, ".round_started_at, ",
+            $t, ".first_inbound_at, ", $t, ".first_response_at, ", $t, ".closed_at, ", $t, ".disposition, ",
+            $t, ".handle_ms, ", $t, ".messages, ", $t, ".why, ", $t, ".answer_until"
+        )
+    };
+}
+pub(crate) use columns;
+
+/// How many columns [`columns!`] names.
+pub(crate) const COLUMNS: usize = 23;
+
+pub(crate) fn read(r: &Row) -> Result<Conversation, StoreError> {
+    Ok(Conversation {
+        id: r.made(0, ConversationId::from_bytes(r.blob(0)?))?,
+        identity: r.made(1, IdentityId::from_bytes(r.blob(1)?))?,
+        customer: r.made(2, CustomerId::from_bytes(r.blob(2)?))?,
+        channel: r.made(3, Channel::new(r.text(3)?))?,
+        account: r.made(4, AccountId::new(r.text(4)?))?,
+        state: ConversationState::parse(r.text(5)?).ok_or(StoreError::Shape(5))?,
+        group: r.opt_text(6)?.map(|t| r.made(6, GroupId::new(t))).transpose()?,
+        agent: r.opt_blob(7)?.map(|b| r.made(7, AgentId::from_bytes(b))).transpose()?,
+        vip: r.flag(8)?,
+        opened_at: r.time(9)?,
+        last_message_at: r.time(10)?,
+        queued_at: r.opt_time(11)?,
+        assigned_at: r.opt_time(12)?,
+        accepted_at: r.opt_time(13)?,
+        round_started_at: r.opt_time(14)?,
+        first_inbound_at: r.opt_time(15)?,
+        first_response_at: r.opt_time(16)?,
+        closed_at: r.opt_time(17)?,
+        disposition: r.opt_text(18)?.map(str::to_owned),
+        handle_ms: r.int(19)?,
+        messages: r.int(20)?,
+        why: r.opt_text(21)?.map(str::to_owned),
+        answer_until: r.opt_time(22)?,
+    })
+}
+
+const OPEN: &str = "INSERT INTO conversations \
+                    (id, identity_id, customer_id, channel, account, state, vip, opened_at, last_message_at) \
+                    VALUES (?1, ?2, ?3, ?4, ?5, 'open', ?6, ?7, ?7)";
+const GET: &str = concat!("SELECT ", columns!("c"), " FROM conversations c WHERE c.id = ?1");
+const LIST: &str = concat!("SELECT ", columns!("c"), " FROM conversations c WHERE c.id > ?1 ORDER BY c.id LIMIT ?2");
+const LIST_STATE: &str =
+    concat!("SELECT ", columns!("c"), " FROM conversations c WHERE c.id > ?1 AND c.state = ?3 ORDER BY c.id LIMIT ?2");
+const LIST_AGENT: &str = concat!(
+    "SELECT ",
+    columns!("c"),
+    " FROM conversations c WHERE c.id > ?1 AND c.agent_id = ?3 ORDER BY c.id LIMIT ?2"
+);
+const LIST_BOTH: &str = concat!(
+    "SELECT ",
+    columns!("c"),
+    " FROM conversations c WHERE c.id > ?1 AND c.agent_id = ?3 AND c.state = ?4 ORDER BY c.id LIMIT ?2"
+);
+const INBOUND: &str = "UPDATE conversations SET messages = messages + 1, last_message_at = ?2, state = ?3, \
+                       first_inbound_at = coalesce(first_inbound_at, ?4), \
+                       round_started_at = coalesce(round_started_at, ?4), wrap_until = NULL, answer_until = ?5 \
+                       WHERE id = ?1 RETURNING messages";
+const OUTBOUND: &str = "UPDATE conversations SET messages = messages + 1, last_message_at = ?2 \
+                        WHERE id = ?1 RETURNING messages";
+const ANSWERED: &str = "UPDATE conversations SET state = ?3, round_started_at = NULL, accept_by = NULL, \
+                        accepted_at = coalesce(accepted_at, ?2), first_response_at = coalesce(first_response_at, ?2) \
+                        WHERE id = ?1 RETURNING 1";
+const QUEUE: &str = "UPDATE conversations SET state = 'queued', group_id = ?2, agent_id = NULL, rank = ?3, queued_at = ?4, \
+                     assigned_at = NULL, accepted_at = NULL, accept_by = NULL, wrap_until = NULL, handle_ms = ?5, why = ?6 \
+                     WHERE id = ?1 AND state <> 'closed' RETURNING 1";
+const ASSIGN: &str = "UPDATE conversations SET state = 'assigned', group_id = ?2, agent_id = ?3, assigned_at = ?4, \
+                      accept_by = ?5, accepted_at = ?6, rank = NULL, wrap_until = NULL, handle_ms = ?7, why = ?8 \
+                      WHERE id = ?1 AND state <> 'closed' RETURNING 1";
+const ACCEPT: &str = "UPDATE conversations SET accepted_at = ?2, accept_by = NULL WHERE id = ?1 AND accepted_at IS NULL RETURNING 1";
+const WRAP_UP: &str = "UPDATE conversations SET state = 'wrap_up', wrap_until = ?2, disposition = ?3, accept_by = NULL, \
+                       round_started_at = NULL WHERE id = ?1 AND state <> 'closed' RETURNING 1";
+const CLOSE: &str = "UPDATE conversations SET state = 'closed', closed_at = ?2, disposition = coalesce(?3, disposition), \
+                     rank = NULL, accept_by = NULL, wrap_until = NULL, round_started_at = NULL, handle_ms = ?4 \
+                     WHERE id = ?1 AND state <> 'closed' RETURNING 1";
+const HEAD: &str = concat!(
+    "SELECT ",
+    columns!("c"),
+    ", c.rank FROM conversations c \
+     WHERE c.group_id = ?1 AND c.vip = ?2 AND c.state = 'queued' ORDER BY c.rank, c.id LIMIT 1"
+);
+const QUEUE_LENGTHS: &str = "SELECT group_id, count(*) FROM conversations WHERE state = 'queued' GROUP BY group_id";
+const AHEAD: &str = "SELECT count(*) FROM conversations WHERE group_id = ?1 AND vip = ?2 AND state = 'queued' AND rank < ?3";
+const NOT_ACCEPTED: &str =
+    concat!("SELECT ", columns!("c"), " FROM conversations c WHERE c.accept_by <= ?1 ORDER BY c.accept_by LIMIT ?2");
+const WRAP_OVER: &str =
+    concat!("SELECT ", columns!("c"), " FROM conversations c WHERE c.wrap_until <= ?1 ORDER BY c.wrap_until LIMIT ?2");
+const UNPLACED: &str = concat!(
+    "SELECT ",
+    columns!("c"),
+    " FROM conversations c WHERE c.state = 'open' AND c.round_started_at IS NOT NULL ORDER BY c.round_started_at LIMIT ?1"
+);
+const LATEST: &str = "SELECT id FROM conversations WHERE identity_id = ?1 ORDER BY id DESC LIMIT 1";
+const STATES: &str = "SELECT state, count(*) FROM conversations WHERE state <> 'closed' GROUP BY state";
+
+fn id_param(id: ConversationId) -> Value {
+    id.as_bytes().into()
+}
+
+fn hit(row: Option<Row>) -> Result<(), StoreError> {
+    row.map(|_| ()).ok_or(StoreError::Missing("open conversation"))
+}
+
+/// Opens a conversation.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn open(db: &dyn Db, c: &Conversation) -> Result<(), StoreError> {
+    let params = [
+        id_param(c.id),
+        c.identity.as_bytes().into(),
+        c.customer.as_bytes().into(),
+        c.channel.as_str().into(),
+        c.account.as_str().into(),
+        c.vip.into(),
+        c.opened_at.into(),
+    ];
+    db.execute(OPEN, &params)?;
+    Ok(())
+}
+
+/// Finds a conversation.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn get(db: &dyn Db, id: ConversationId) -> Result<Option<Conversation>, StoreError> {
+    db.first(GET, &[id_param(id)])?.as_ref().map(read).transpose()
+}
+
+/// Conversations after an id, oldest first, filtered by state and agent where given.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn list(
+    db: &dyn Db,
+    after: Option<ConversationId>,
+    limit: i64,
+    state: Option<ConversationState>,
+    agent: Option<AgentId>,
+) -> Result<Vec<Conversation>, StoreError> {
+    let mut params: Vec<Value> = vec![after.map_or_else(Vec::new, |id| id.as_bytes().to_vec()).into(), limit.into()];
+    let sql = match (state, agent) {
+        (None, None) => LIST,
+        (Some(_), None) => LIST_STATE,
+        (None, Some(_)) => LIST_AGENT,
+        (Some(_), Some(_)) => LIST_BOTH,
+    };
+    params.extend(agent.map(|a| a.as_bytes().into()));
+    params.extend(state.map(|s| s.as_str().into()));
+    db.execute(sql, &params)?.iter().map(read).collect()
+}
+
+/// Counts a message of the customer; returns its number. `spoke` is set where it starts or continues a round that wants an
+/// answer.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn inbound(
+    db: &dyn Db,
+    id: ConversationId,
+    state: ConversationState,
+    now: Timestamp,
+    spoke: Option<Timestamp>,
+    answer_until: Option<Timestamp>,
+) -> Result<i64, StoreError> {
+    db.first(INBOUND, &[id_param(id), now.into(), state.as_str().into(), spoke.into(), answer_until.into()])?
+        .ok_or(StoreError::Missing("conversation"))?
+        .int(0)
+}
+
+/// Counts a message to the customer; returns its number.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn outbound(db: &dyn Db, id: ConversationId, now: Timestamp) -> Result<i64, StoreError> {
+    db.first(OUTBOUND, &[id_param(id), now.into()])?.ok_or(StoreError::Missing("conversation"))?.int(0)
+}
+
+/// A human has answered: the round is over, and answering is accepting.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn answered(
+    db: &dyn Db,
+    id: ConversationId,
+    now: Timestamp,
+    state: ConversationState,
+) -> Result<(), StoreError> {
+    hit(db.first(ANSWERED, &[id_param(id), now.into(), state.as_str().into()])?)
+}
+
+/// How a conversation enters a queue.
+pub struct Queued<'a> {
+    /// The group.
+    pub group: &'a GroupId,
+    /// Place in the queue: the instant of entry in milliseconds less the head start. The smallest is served first, so ageing
+    /// needs no work and nobody starves.
+    pub rank: i64,
+    /// When it entered.
+    pub queued_at: Timestamp,
+    /// Milliseconds that agents have held it so far.
+    pub handle_ms: i64,
+    /// Which rule chose the group.
+    pub why: &'a str,
+}
+
+/// Puts a conversation into a queue.
+///
+/// # Errors
+/// It is closed, or see [`StoreError`].
+pub fn queue(db: &dyn Db, id: ConversationId, q: &Queued<'_>) -> Result<(), StoreError> {
+    let params =
+        [id_param(id), q.group.as_str().into(), q.rank.into(), q.queued_at.into(), q.handle_ms.into(), q.why.into()];
+    hit(db.first(QUEUE, &params)?)
+}
+
+/// How a conversation is given to an agent.
+pub struct Assigned<'a> {
+    /// The group it is served for.
+    pub group: &'a GroupId,
+    /// The agent.
+    pub agent: AgentId,
+    /// When.
+    pub at: Timestamp,
+    /// Until when the agent must accept; `None` when accepted already.
+    pub accept_by: Option<Timestamp>,
+    /// Milliseconds that earlier agents held it.
+    pub handle_ms: i64,
+    /// Why this agent.
+    pub why: &'a str,
+}
+
+/// Gives a conversation to an agent whose capacity was claimed.
+///
+/// # Errors
+/// It is closed, or see [`StoreError`].
+pub fn assign(db: &dyn Db, id: ConversationId, a: &Assigned<'_>) -> Result<(), StoreError> {
+    let accepted = if a.accept_by.is_none() { Some(a.at) } else { None };
+    let params = [
+        id_param(id),
+        a.group.as_str().into(),
+        a.agent.as_bytes().into(),
+        a.at.into(),
+        a.accept_by.into(),
+        accepted.into(),
+        a.handle_ms.into(),
+        a.why.into(),
+    ];
+    hit(db.first(ASSIGN, &params)?)
+}
+
+/// Notes the agent's acceptance; false when it was accepted before.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn accept(db: &dyn Db, id: ConversationId, now: Timestamp) -> Result<bool, StoreError> {
+    Ok(db.first(ACCEPT, &[id_param(id), now.into()])?.is_some())
+}
+
+/// Starts the after-contact work.
+///
+/// # Errors
+/// It is closed, or see [`StoreError`].
+pub fn wrap_up(
+    db: &dyn Db,
+    id: ConversationId,
+    until: Timestamp,
+    disposition: Option<&str>,
+) -> Result<(), StoreError> {
+    hit(db.first(WRAP_UP, &[id_param(id), until.into(), disposition.into()])?)
+}
+
+/// Closes a conversation.
+///
+/// # Errors
+/// It is closed, or see [`StoreError`].
+pub fn close(
+    db: &dyn Db,
+    id: ConversationId,
+    now: Timestamp,
+    disposition: Option<&str>,
+    handle_ms: i64,
+) -> Result<(), StoreError> {
+    hit(db.first(CLOSE, &[id_param(id), now.into(), disposition.into(), handle_ms.into()])?)
+}
+
+/// The first in a group's queue among VIPs or among the others, and its rank.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn head(db: &dyn Db, group: &GroupId, vip: bool) -> Result<Option<(Conversation, i64)>, StoreError> {
+    let Some(row) = db.first(HEAD, &[group.as_str().into(), vip.into()])? else { return Ok(None) };
+    Ok(Some((read(&row)?, row.int(COLUMNS)?)))
+}
+
+/// How many wait in each group's queue.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn queue_lengths(db: &dyn Db) -> Result<Vec<(String, i64)>, StoreError> {
+    db.execute(QUEUE_LENGTHS, &[])?.iter().map(|r| Ok((r.text(0)?.to_owned(), r.int(1)?))).collect()
+}
+
+/// How many of the same class are served before that rank.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn ahead(db: &dyn Db, group: &GroupId, vip: bool, rank: i64) -> Result<i64, StoreError> {
+    db.first(AHEAD, &[group.as_str().into(), vip.into(), rank.into()])?.ok_or(StoreError::Missing("queue"))?.int(0)
+}
+
+/// How many open conversations are in each state.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn open_by_state(db: &dyn Db) -> Result<Vec<(String, i64)>, StoreError> {
+    db.execute(STATES, &[])?.iter().map(|r| Ok((r.text(0)?.to_owned(), r.int(1)?))).collect()
+}
+
+/// Assigned conversations whose agent should have accepted by now.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn not_accepted(db: &dyn Db, now: Timestamp, limit: i64) -> Result<Vec<Conversation>, StoreError> {
+    db.execute(NOT_ACCEPTED, &[now.into(), limit.into()])?.iter().map(read).collect()
+}
+
+/// Conversations whose after-contact work should be over by now.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn wrap_over(db: &dyn Db, now: Timestamp, limit: i64) -> Result<Vec<Conversation>, StoreError> {
+    db.execute(WRAP_OVER, &[now.into(), limit.into()])?.iter().map(read).collect()
+}
+
+/// Open conversations in which a customer spoke and which no group has: there was none when they came.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn unplaced(db: &dyn Db, limit: i64) -> Result<Vec<Conversation>, StoreError> {
+    db.execute(UNPLACED, &[limit.into()])?.iter().map(read).collect()
+}
+
+/// The newest conversation of an identity.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn latest(db: &dyn Db, identity: IdentityId) -> Result<Option<ConversationId>, StoreError> {
+    db.first(LATEST, &[identity.as_bytes().into()])?.map(|r| r.made(0, ConversationId::from_bytes(r.blob(0)?))).transpose()
+}

@@ -1,0 +1,169 @@
+//! Customers and their identities. An identity is found by a blind index of channel, account and open id.
+
+use crate::conversations::{self, Conversation};
+use crate::db::{Db, Row, StoreError};
+use warmline_model::{AccountId, Channel, CustomerId, IdentityId, Timestamp};
+
+/// A known sender: identity, customer, and the open conversation on that account, if there is one.
+pub struct Contact {
+    /// The identity.
+    pub identity: IdentityId,
+    /// The customer.
+    pub customer: CustomerId,
+    /// The customer's data key, wrapped.
+    pub wrapped_key: Vec<u8>,
+    /// The customer's tags.
+    pub tags: Vec<String>,
+    /// The open conversation.
+    pub conversation: Option<Conversation>,
+}
+
+fn tags(row: &Row, i: usize) -> Result<Vec<String>, StoreError> {
+    row.made(i, serde_json::from_str(row.text(i)?))
+}
+
+// The LEFT JOIN finds at most one row, by the unique index on open conversations.
+const CONTACT: &str = concat!(
+    "SELECT ",
+    conversations::columns!("v"),
+    ", i.id, i.customer_id, c.wrapped_key, c.tags \
+     FROM identities i JOIN customers c ON c.id = i.customer_id \
+     LEFT JOIN conversations v ON v.identity_id = i.id AND v.state <> 'closed' WHERE i.lookup = ?1"
+);
+const INSERT_CUSTOMER: &str = "INSERT INTO customers (id, wrapped_key, tags, created_at) VALUES (?1, ?2, ?3, ?4)";
+const INSERT_IDENTITY: &str = "INSERT INTO identities (id, lookup, customer_id, channel, account, sender, created_at) \
+                               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+const KEY: &str = "SELECT wrapped_key, tags, created_at FROM customers WHERE id = ?1";
+const SENDER: &str = "SELECT sender, customer_id FROM identities WHERE id = ?1";
+const BY_LOOKUP: &str = "SELECT id FROM identities WHERE lookup = ?1";
+const SET_TAGS: &str = "UPDATE customers SET tags = ?2 WHERE id = ?1 RETURNING 1";
+const IDENTITIES: &str = "SELECT id, channel, account FROM identities WHERE customer_id = ?1 ORDER BY id";
+
+/// Finds a sender by blind index.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn contact(db: &dyn Db, lookup: &[u8; 16]) -> Result<Option<Contact>, StoreError> {
+    let Some(row) = db.first(CONTACT, &[lookup.into()])? else { return Ok(None) };
+    let base = conversations::COLUMNS;
+    Ok(Some(Contact {
+        identity: row.made(base, IdentityId::from_bytes(row.blob(base)?))?,
+        customer: row.made(base + 1, CustomerId::from_bytes(row.blob(base + 1)?))?,
+        wrapped_key: row.blob(base + 2)?.to_vec(),
+        tags: tags(&row, base + 3)?,
+        conversation: row.opt_blob(0)?.is_some().then(|| conversations::read(&row)).transpose()?,
+    }))
+}
+
+/// Finds an identity's id by blind index.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn identity_by_lookup(db: &dyn Db, lookup: &[u8; 16]) -> Result<Option<IdentityId>, StoreError> {
+    db.first(BY_LOOKUP, &[lookup.into()])?.map(|r| r.made(0, IdentityId::from_bytes(r.blob(0)?))).transpose()
+}
+
+/// Adds a customer.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn insert(
+    db: &dyn Db,
+    id: CustomerId,
+    wrapped_key: &[u8],
+    tags: &[String],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let tags = serde_json::json!(tags).to_string();
+    db.execute(INSERT_CUSTOMER, &[id.as_bytes().into(), wrapped_key.into(), tags.into(), now.into()])?;
+    Ok(())
+}
+
+/// A new identity.
+pub struct NewIdentity<'a> {
+    /// Id.
+    pub id: IdentityId,
+    /// Blind index of channel, account and open id.
+    pub lookup: &'a [u8; 16],
+    /// Whose it is.
+    pub customer: CustomerId,
+    /// The channel.
+    pub channel: &'a Channel,
+    /// The account.
+    pub account: &'a AccountId,
+    /// The platform's names of the sender, sealed under the customer's key.
+    pub sender: &'a [u8],
+}
+
+/// Adds an identity.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn insert_identity(db: &dyn Db, new: &NewIdentity<'_>, now: Timestamp) -> Result<(), StoreError> {
+    db.execute(
+        INSERT_IDENTITY,
+        &[
+            new.id.as_bytes().into(),
+            new.lookup.into(),
+            new.customer.as_bytes().into(),
+            new.channel.as_str().into(),
+            new.account.as_str().into(),
+            new.sender.into(),
+            now.into(),
+        ],
+    )?;
+    Ok(())
+}
+
+/// A customer as stored.
+pub struct Customer {
+    /// The data key, wrapped.
+    pub wrapped_key: Vec<u8>,
+    /// Tags.
+    pub tags: Vec<String>,
+    /// Since when.
+    pub created_at: Timestamp,
+}
+
+/// Finds a customer.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn get(db: &dyn Db, id: CustomerId) -> Result<Option<Customer>, StoreError> {
+    let Some(row) = db.first(KEY, &[id.as_bytes().into()])? else { return Ok(None) };
+    Ok(Some(Customer { wrapped_key: row.blob(0)?.to_vec(), tags: tags(&row, 1)?, created_at: row.time(2)? }))
+}
+
+/// An identity's sealed sender, and whose identity it is.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn sender(db: &dyn Db, id: IdentityId) -> Result<Option<(Vec<u8>, CustomerId)>, StoreError> {
+    let Some(row) = db.first(SENDER, &[id.as_bytes().into()])? else { return Ok(None) };
+    Ok(Some((row.blob(0)?.to_vec(), row.made(1, CustomerId::from_bytes(row.blob(1)?))?)))
+}
+
+/// Replaces a customer's tags; false when there is no such customer.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn set_tags(db: &dyn Db, id: CustomerId, tags: &[String]) -> Result<bool, StoreError> {
+    Ok(db.first(SET_TAGS, &[id.as_bytes().into(), serde_json::json!(tags).to_string().into()])?.is_some())
+}
+
+/// Where a customer is known: identity, channel, account.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn identities(db: &dyn Db, id: CustomerId) -> Result<Vec<(IdentityId, Channel, AccountId)>, StoreError> {
+    db.execute(IDENTITIES, &[id.as_bytes().into()])?
+        .iter()
+        .map(|r| {
+            Ok((
+                r.made(0, IdentityId::from_bytes(r.blob(0)?))?,
+                r.made(1, Channel::new(r.text(1)?))?,
+                r.made(2, AccountId::new(r.text(2)?))?,
+            ))
+        })
+        .collect()
+}

@@ -1,0 +1,268 @@
+//! The border to the database.
+
+use std::fmt;
+use warmline_model::Timestamp;
+
+/// A parameter or a column.
+#[derive(Clone, PartialEq)]
+pub enum Value {
+    /// NULL.
+    Null,
+    /// INTEGER.
+    Int(i64),
+    /// TEXT.
+    Text(String),
+    /// BLOB.
+    Blob(Vec<u8>),
+}
+
+impl fmt::Debug for Value {
+    /// Shows kinds and sizes only: values can be personal.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Null => f.write_str("Null"),
+            Self::Int(_) => f.write_str("Int"),
+            Self::Text(t) => write!(f, "Text({})", t.len()),
+            Self::Blob(b) => write!(f, "Blob({})", b.len()),
+        }
+    }
+}
+
+impl From<i64> for Value {
+    fn from(v: i64) -> Self {
+        Self::Int(v)
+    }
+}
+impl From<bool> for Value {
+    fn from(v: bool) -> Self {
+        Self::Int(v.into())
+    }
+}
+impl From<Timestamp> for Value {
+    fn from(v: Timestamp) -> Self {
+        Self::Int(v.millis())
+    }
+}
+impl From<&str> for Value {
+    fn from(v: &str) -> Self {
+        Self::Text(v.to_owned())
+    }
+}
+impl From<String> for Value {
+    fn from(v: String) -> Self {
+        Self::Text(v)
+    }
+}
+impl From<&[u8]> for Value {
+    fn from(v: &[u8]) -> Self {
+        Self::Blob(v.to_vec())
+    }
+}
+impl From<Vec<u8>> for Value {
+    fn from(v: Vec<u8>) -> Self {
+        Self::Blob(v)
+    }
+}
+impl<const N: usize> From<&[u8; N]> for Value {
+    fn from(v: &[u8; N]) -> Self {
+        Self::Blob(v.to_vec())
+    }
+}
+impl<T: Into<Value>> From<Option<T>> for Value {
+    fn from(v: Option<T>) -> Self {
+        v.map_or(Self::Null, Into::into)
+    }
+}
+
+/// What went wrong below.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// Another writer holds the database longer than we wait. Trying again helps.
+    #[error("the store is locked")]
+    Busy,
+    /// No room left. Nothing is lost; nothing new is taken.
+    #[error("the store is full")]
+    Full,
+    /// The database was migrated by a newer version of the program.
+    #[error("the store has schema version {found}, newer than the {known} that this program knows")]
+    Newer {
+        /// Found in the file.
+        found: i64,
+        /// Known to the program.
+        known: i64,
+    },
+    /// A row does not have the shape that its statement promises.
+    #[error("unexpected data in column {0}")]
+    Shape(usize),
+    /// A write that had to hit a row hit none.
+    #[error("a row that must be there is not: {0}")]
+    Missing(&'static str),
+    /// Anything else, in the database's words (they name tables and columns, never values).
+    #[error("the store failed: {0}")]
+    Other(String),
+}
+
+impl StoreError {
+    /// From the database's message.
+    pub fn from_message(message: &str) -> Self {
+        let lower = message.to_ascii_lowercase();
+        if lower.contains("is locked") || lower.contains("busy") {
+            Self::Busy
+        } else if lower.contains("is full") || lower.contains("disk i/o") {
+            Self::Full
+        } else {
+            Self::Other(message.to_owned())
+        }
+    }
+}
+
+/// One row.
+#[derive(Debug)]
+pub struct Row(pub Vec<Value>);
+
+impl Row {
+    fn at(&self, i: usize) -> Result<&Value, StoreError> {
+        self.0.get(i).ok_or(StoreError::Shape(i))
+    }
+
+    /// An integer.
+    ///
+    /// # Errors
+    /// Another type.
+    pub fn int(&self, i: usize) -> Result<i64, StoreError> {
+        match self.at(i)? {
+            Value::Int(v) => Ok(*v),
+            _ => Err(StoreError::Shape(i)),
+        }
+    }
+
+    /// An integer or NULL.
+    ///
+    /// # Errors
+    /// Another type.
+    pub fn opt_int(&self, i: usize) -> Result<Option<i64>, StoreError> {
+        match self.at(i)? {
+            Value::Null => Ok(None),
+            Value::Int(v) => Ok(Some(*v)),
+            _ => Err(StoreError::Shape(i)),
+        }
+    }
+
+    /// A flag: an integer that is not 0.
+    ///
+    /// # Errors
+    /// Another type.
+    pub fn flag(&self, i: usize) -> Result<bool, StoreError> {
+        Ok(self.int(i)? != 0)
+    }
+
+    /// An instant.
+    ///
+    /// # Errors
+    /// Another type.
+    pub fn time(&self, i: usize) -> Result<Timestamp, StoreError> {
+        self.int(i).map(Timestamp::from_millis)
+    }
+
+    /// An instant or NULL.
+    ///
+    /// # Errors
+    /// Another type.
+    pub fn opt_time(&self, i: usize) -> Result<Option<Timestamp>, StoreError> {
+        Ok(self.opt_int(i)?.map(Timestamp::from_millis))
+    }
+
+    /// A text.
+    ///
+    /// # Errors
+    /// Another type.
+    pub fn text(&self, i: usize) -> Result<&str, StoreError> {
+        match self.at(i)? {
+            Value::Text(v) => Ok(v),
+            _ => Err(StoreError::Shape(i)),
+        }
+    }
+
+    /// A text or NULL.
+    ///
+    /// # Errors
+    /// Another type.
+    pub fn opt_text(&self, i: usize) -> Result<Option<&str>, StoreError> {
+        match self.at(i)? {
+            Value::Null => Ok(None),
+            Value::Text(v) => Ok(Some(v)),
+            _ => Err(StoreError::Shape(i)),
+        }
+    }
+
+    /// Bytes.
+    ///
+    /// # Errors
+    /// Another type.
+    pub fn blob(&self, i: usize) -> Result<&[u8], StoreError> {
+        match self.at(i)? {
+            Value::Blob(v) => Ok(v),
+            _ => Err(StoreError::Shape(i)),
+        }
+    }
+
+    /// Bytes or NULL.
+    ///
+    /// # Errors
+    /// Another type.
+    pub fn opt_blob(&self, i: usize) -> Result<Option<&[u8]>, StoreError> {
+        match self.at(i)? {
+            Value::Null => Ok(None),
+            Value::Blob(v) => Ok(Some(v)),
+            _ => Err(StoreError::Shape(i)),
+        }
+    }
+
+    /// Something that is made from a text or bytes, where making it can fail.
+    ///
+    /// # Errors
+    /// It fails.
+    pub fn made<T, E>(&self, i: usize, made: Result<T, E>) -> Result<T, StoreError> {
+        made.map_err(|_| StoreError::Shape(i))
+    }
+}
+
+/// A database connection: one statement at a time.
+pub trait Db {
+    /// Runs one statement and returns its rows. Only named constants are run, never text that was put together.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    fn execute(&self, sql: &'static str, params: &[Value]) -> Result<Vec<Row>, StoreError>;
+
+    /// Runs a statement and returns its first row.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    fn first(&self, sql: &'static str, params: &[Value]) -> Result<Option<Row>, StoreError> {
+        Ok(self.execute(sql, params)?.into_iter().next())
+    }
+}
+
+/// Runs `work` in one immediate transaction: all of it is committed, or nothing. Immediate, because a deferred one can fail on
+/// its first write after having read. No network call belongs inside.
+///
+/// # Errors
+/// What `work` or the database returns; the transaction is rolled back then.
+pub fn immediate<T, E: From<StoreError>>(db: &dyn Db, work: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+    db.execute("BEGIN IMMEDIATE", &[])?;
+    match work() {
+        Ok(value) => match db.execute("COMMIT", &[]) {
+            Ok(_) => Ok(value),
+            Err(e) => {
+                let _ = db.execute("ROLLBACK", &[]);
+                Err(e.into())
+            }
+        },
+        Err(e) => {
+            // A failed roll-back leaves a dead transaction, which ends with the connection.
+            let _ = db.execute("ROLLBACK", &[]);
+            Err(e)
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! The event log. SQLite lets one writer in at a time, so positions are given in commit order and no reader ever misses one.
+
+use crate::db::{Db, Row, StoreError};
+use warmline_model::event::EVENT_VERSION;
+use warmline_model::{ConversationId, Event, EventBody, Timestamp};
+
+const APPEND: &str = "INSERT INTO events (at, v, type, conversation_id, data) VALUES (?1, ?2, ?3, ?4, ?5)";
+const AFTER: &str = "SELECT seq, at, v, type, conversation_id, data FROM events WHERE seq > ?1 ORDER BY seq LIMIT ?2";
+const LAST: &str = "SELECT coalesce(max(seq), 0) FROM events";
+
+/// Appends an event.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn append(
+    db: &dyn Db,
+    at: Timestamp,
+    conversation: Option<ConversationId>,
+    body: &EventBody,
+) -> Result<(), StoreError> {
+    let (kind, data) = body.to_columns().map_err(|_| StoreError::Shape(5))?;
+    let conversation = conversation.map(|c| c.as_bytes().to_vec());
+    db.execute(APPEND, &[at.into(), EVENT_VERSION.into(), kind.into(), conversation.into(), data.into()])?;
+    Ok(())
+}
+
+fn read(row: &Row) -> Result<Event, StoreError> {
+    let conversation = match row.opt_blob(4)? {
+        Some(id) => Some(row.made(4, ConversationId::from_bytes(id))?),
+        None => None,
+    };
+    Ok(Event {
+        seq: row.int(0)?,
+        at: row.time(1)?,
+        v: row.int(2)?,
+        conversation,
+        body: row.made(5, EventBody::from_columns(row.text(3)?, row.text(5)?))?,
+    })
+}
+
+/// Events after a position, in order.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn after(db: &dyn Db, seq: i64, limit: i64) -> Result<Vec<Event>, StoreError> {
+    db.execute(AFTER, &[seq.into(), limit.into()])?.iter().map(read).collect()
+}
+
+/// The position of the newest event; 0 when there is none.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn last(db: &dyn Db) -> Result<i64, StoreError> {
+    db.first(LAST, &[])?.ok_or(StoreError::Missing("events"))?.int(0)
+}

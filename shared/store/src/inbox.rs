@@ -1,0 +1,163 @@
+//! The inbox: what a channel acknowledged and the router has yet to handle.
+//!
+//! Rows are sharded by sender: one drainer at a time works on a shard (a lease), so the messages of one sender are handled in
+//! the order in which they were committed, and different shards side by side.
+
+use crate::db::{Db, StoreError};
+use warmline_model::{AccountId, Channel, Timestamp};
+
+/// Number of shards. More drainers than this never run at once; SQLite lets one of them write at a time.
+pub const SHARDS: i64 = 4;
+
+/// The name of a shard's lease.
+pub fn lease_name(shard: i64) -> String {
+    format!("inbox/{shard}")
+}
+
+/// A row to be added.
+pub struct NewRow<'a> {
+    /// Keyed hash of channel, account and the platform's message key: what makes a retry harmless.
+    pub dedup: &'a [u8; 16],
+    /// Shard, from the sender.
+    pub shard: i64,
+    /// The channel.
+    pub channel: &'a Channel,
+    /// The account.
+    pub account: &'a AccountId,
+    /// The sealed message.
+    pub payload: &'a [u8],
+    /// When the webhook came.
+    pub received_at: Timestamp,
+}
+
+/// What became of a row.
+pub enum Stored {
+    /// It is new.
+    New {
+        /// Its position.
+        seq: i64,
+        /// Until when a drainer holds the shard; the past when none does, and then somebody has to wake one.
+        drained_until: Timestamp,
+    },
+    /// The platform sent it before.
+    Duplicate,
+}
+
+// The lease is read under the same write lock as the insert. A drainer lets go of its lease only in a statement that sees no
+// pending row, so either it still sees this row or this statement sees that it is gone: no wake-up is lost.
+const INSERT: &str = "INSERT INTO inbox (dedup, shard, channel, account, payload, received_at) \
+                      VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (dedup) DO NOTHING \
+                      RETURNING seq, coalesce((SELECT until FROM leases WHERE name = ?7), 0)";
+const BY_DEDUP: &str = "SELECT seq FROM inbox WHERE dedup = ?1";
+const PENDING: &str = "SELECT seq, channel, account, dedup, payload, received_at FROM inbox \
+                       WHERE shard = ?1 AND state = 0 ORDER BY seq LIMIT ?2";
+const DONE: &str = "UPDATE inbox SET state = 1, payload = NULL WHERE seq = ?1 AND state = 0 RETURNING 1";
+const PARK: &str = "UPDATE inbox SET state = 2 WHERE seq = ?1 AND state = 0 RETURNING 1";
+const WAITING: &str = "SELECT DISTINCT shard FROM inbox WHERE state = 0";
+const LET_GO: &str = "UPDATE leases SET until = 0 WHERE name = ?1 AND owner = ?2 \
+                      AND NOT EXISTS (SELECT 1 FROM inbox WHERE shard = ?3 AND state = 0) RETURNING 1";
+const COUNT: &str = "SELECT count(*) FROM inbox WHERE state = 0";
+
+/// Adds a row, or finds that it is there.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn insert(db: &dyn Db, row: &NewRow<'_>) -> Result<Stored, StoreError> {
+    let params = [
+        row.dedup.into(),
+        row.shard.into(),
+        row.channel.as_str().into(),
+        row.account.as_str().into(),
+        row.payload.into(),
+        row.received_at.into(),
+        lease_name(row.shard).into(),
+    ];
+    Ok(match db.first(INSERT, &params)? {
+        Some(found) => Stored::New { seq: found.int(0)?, drained_until: found.time(1)? },
+        None => Stored::Duplicate,
+    })
+}
+
+/// The position of the row with that hash.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn find(db: &dyn Db, dedup: &[u8; 16]) -> Result<Option<i64>, StoreError> {
+    db.first(BY_DEDUP, &[dedup.into()])?.map(|r| r.int(0)).transpose()
+}
+
+/// A row to be handled.
+pub struct Pending {
+    /// Position.
+    pub seq: i64,
+    /// The channel.
+    pub channel: Channel,
+    /// The account.
+    pub account: AccountId,
+    /// What the payload is bound to.
+    pub dedup: Vec<u8>,
+    /// The sealed message.
+    pub payload: Vec<u8>,
+    /// When the webhook came.
+    pub received_at: Timestamp,
+}
+
+/// The oldest rows of a shard that wait.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn pending(db: &dyn Db, shard: i64, limit: i64) -> Result<Vec<Pending>, StoreError> {
+    db.execute(PENDING, &[shard.into(), limit.into()])?
+        .iter()
+        .map(|r| {
+            Ok(Pending {
+                seq: r.int(0)?,
+                channel: r.made(1, Channel::new(r.text(1)?))?,
+                account: r.made(2, AccountId::new(r.text(2)?))?,
+                dedup: r.blob(3)?.to_vec(),
+                payload: r.blob(4)?.to_vec(),
+                received_at: r.time(5)?,
+            })
+        })
+        .collect()
+}
+
+/// Marks a row as handled and empties it.
+///
+/// # Errors
+/// It was handled before, or see [`StoreError`].
+pub fn done(db: &dyn Db, seq: i64) -> Result<(), StoreError> {
+    db.first(DONE, &[seq.into()])?.map(|_| ()).ok_or(StoreError::Missing("inbox row"))
+}
+
+/// Sets a row aside that cannot be handled; it keeps its sealed payload.
+///
+/// # Errors
+/// It was handled before, or see [`StoreError`].
+pub fn park(db: &dyn Db, seq: i64) -> Result<(), StoreError> {
+    db.first(PARK, &[seq.into()])?.map(|_| ()).ok_or(StoreError::Missing("inbox row"))
+}
+
+/// The shards with waiting rows.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn waiting_shards(db: &dyn Db) -> Result<Vec<i64>, StoreError> {
+    db.execute(WAITING, &[])?.iter().map(|r| r.int(0)).collect()
+}
+
+/// Gives a shard's lease up if nothing waits in it; false when something does.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn let_go(db: &dyn Db, shard: i64, owner: &[u8; 16]) -> Result<bool, StoreError> {
+    Ok(db.first(LET_GO, &[lease_name(shard).into(), owner.into(), shard.into()])?.is_some())
+}
+
+/// How many rows wait.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn waiting(db: &dyn Db) -> Result<i64, StoreError> {
+    db.first(COUNT, &[])?.ok_or(StoreError::Missing("inbox"))?.int(0)
+}

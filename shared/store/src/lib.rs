@@ -1,0 +1,33 @@
+//! Where state is kept: SQLite behind one small trait.
+//!
+//! * [`db`]: the [`Db`] trait ("one statement, parameters, rows"), values, rows, the transaction helper;
+//! * [`migrate`]: numbered SQL files, applied at first use;
+//! * one module per aggregate: named SQL, one statement each, next to the function that runs it.
+//!
+//! Look-ups return `Result<Option<T>>`. Writes that must hit a row check that they did. Sealing and opening is the caller's
+//! business: this crate sees bytes. Adapters: `native` here (feature `native`, rusqlite), spin-sdk in `shared/spin`.
+
+pub mod accounts;
+pub mod agents;
+pub mod config;
+pub mod conversations;
+pub mod customers;
+pub mod db;
+pub mod events;
+pub mod followers;
+pub mod groups;
+pub mod idempotency;
+pub mod inbox;
+pub mod leases;
+pub mod messages;
+pub mod meta;
+pub mod migrate;
+#[cfg(feature = "native")]
+pub mod native;
+pub mod outbox;
+pub mod refusals;
+pub mod rollups;
+pub mod tokens;
+
+pub use db::{Db, Row, StoreError, Value, immediate};
+pub use migrate::migrate;

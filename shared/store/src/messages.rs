@@ -1,0 +1,118 @@
+//! Messages: sealed content, numbered from 1 within their conversation.
+
+use crate::db::{Db, Row, StoreError};
+use warmline_model::{AgentId, ConversationId, DeliveryState, IdentityId, MessageId, Origin, Timestamp};
+
+/// A message as stored.
+pub struct Message {
+    /// The conversation.
+    pub conversation: ConversationId,
+    /// Number in it.
+    pub n: i64,
+    /// Id.
+    pub id: MessageId,
+    /// Who speaks.
+    pub origin: Origin,
+    /// The agent, where one wrote it.
+    pub agent: Option<AgentId>,
+    /// Content, sealed under the customer's key and bound to conversation and id.
+    pub content: Vec<u8>,
+    /// When the customer sent it by the platform's clock, or when the agent sent it.
+    pub at: Timestamp,
+    /// Where it stands on its way to the customer; `None` for the customer's own.
+    pub delivery: Option<DeliveryState>,
+    /// Why it stands there, as a stable code.
+    pub reason: Option<String>,
+}
+
+const INSERT: &str = "INSERT INTO messages (conversation_id, n, id, origin, agent_id, content, at, delivery) \
+                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+const LIST: &str = "SELECT conversation_id, n, id, origin, agent_id, content, at, delivery, reason FROM messages \
+                    WHERE conversation_id = ?1 AND n > ?2 ORDER BY n LIMIT ?3";
+const GET: &str = "SELECT conversation_id, n, id, origin, agent_id, content, at, delivery, reason FROM messages \
+                   WHERE conversation_id = ?1 AND n = ?2";
+const SET_DELIVERY: &str = "UPDATE messages SET delivery = ?3, reason = ?4 WHERE conversation_id = ?1 AND n = ?2 RETURNING 1";
+const STREAM: &str = "SELECT m.conversation_id, m.n, m.id, m.origin, m.agent_id, m.content, m.at, m.delivery, m.reason \
+                      FROM conversations c JOIN messages m ON m.conversation_id = c.id \
+                      WHERE c.identity_id = ?1 AND c.id >= ?2 AND (c.id > ?2 OR m.n > ?3) AND m.delivery IS NOT NULL \
+                      ORDER BY c.id, m.n LIMIT ?4";
+
+fn read(r: &Row) -> Result<Message, StoreError> {
+    Ok(Message {
+        conversation: r.made(0, ConversationId::from_bytes(r.blob(0)?))?,
+        n: r.int(1)?,
+        id: r.made(2, MessageId::from_bytes(r.blob(2)?))?,
+        origin: Origin::parse(r.text(3)?).ok_or(StoreError::Shape(3))?,
+        agent: r.opt_blob(4)?.map(|b| r.made(4, AgentId::from_bytes(b))).transpose()?,
+        content: r.blob(5)?.to_vec(),
+        at: r.time(6)?,
+        delivery: r.opt_text(7)?.map(|t| DeliveryState::parse(t).ok_or(StoreError::Shape(7))).transpose()?,
+        reason: r.opt_text(8)?.map(str::to_owned),
+    })
+}
+
+/// Adds a message.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn insert(db: &dyn Db, m: &Message) -> Result<(), StoreError> {
+    let params = [
+        m.conversation.as_bytes().into(),
+        m.n.into(),
+        m.id.as_bytes().into(),
+        m.origin.as_str().into(),
+        m.agent.map(|a| a.as_bytes().to_vec()).into(),
+        m.content.as_slice().into(),
+        m.at.into(),
+        m.delivery.map(DeliveryState::as_str).into(),
+    ];
+    db.execute(INSERT, &params)?;
+    Ok(())
+}
+
+/// Messages of a conversation after a number.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn list(db: &dyn Db, id: ConversationId, after: i64, limit: i64) -> Result<Vec<Message>, StoreError> {
+    db.execute(LIST, &[id.as_bytes().into(), after.into(), limit.into()])?.iter().map(read).collect()
+}
+
+/// One message.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn get(db: &dyn Db, id: ConversationId, n: i64) -> Result<Option<Message>, StoreError> {
+    db.first(GET, &[id.as_bytes().into(), n.into()])?.as_ref().map(read).transpose()
+}
+
+/// Notes where a message stands on its way to the customer.
+///
+/// # Errors
+/// There is no such message, or see [`StoreError`].
+pub fn set_delivery(
+    db: &dyn Db,
+    id: ConversationId,
+    n: i64,
+    delivery: DeliveryState,
+    reason: Option<&str>,
+) -> Result<(), StoreError> {
+    db.first(SET_DELIVERY, &[id.as_bytes().into(), n.into(), delivery.as_str().into(), reason.into()])?
+        .map(|_| ())
+        .ok_or(StoreError::Missing("message"))
+}
+
+/// What the brand said to an identity after a place (conversation, number), across its conversations, in order.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn stream(
+    db: &dyn Db,
+    identity: IdentityId,
+    conversation: ConversationId,
+    n: i64,
+    limit: i64,
+) -> Result<Vec<Message>, StoreError> {
+    let params = [identity.as_bytes().into(), conversation.as_bytes().into(), n.into(), limit.into()];
+    db.execute(STREAM, &params)?.iter().map(read).collect()
+}

@@ -1,0 +1,92 @@
+//! Numbered SQL files, applied once, in order, each in one transaction with the version it brings.
+
+use crate::db::{Db, StoreError, immediate};
+
+/// The files. To add one: number it, add it here, never change one that has run anywhere.
+const MIGRATIONS: [&str; 1] = [include_str!("../migrations/0001_foundation.sql")];
+
+/// The schema version after all files.
+pub const LATEST: i64 = MIGRATIONS.len() as i64;
+
+const VERSION: &str = "PRAGMA user_version";
+const VERSIONS: [&str; MIGRATIONS.len()] = ["PRAGMA user_version = 1"];
+const WAL: &str = "PRAGMA journal_mode = WAL";
+
+fn version(db: &dyn Db) -> Result<i64, StoreError> {
+    db.first(VERSION, &[])?.ok_or(StoreError::Missing("user_version"))?.int(0)
+}
+
+/// Brings the database to the newest schema. Cheap when it is there already: one pragma is read. Safe when many instances
+/// start at once: the first takes the write lock, the others find the work done. True when this call did the work.
+///
+/// # Errors
+/// The database is newer than the program, or fails.
+pub fn migrate(db: &dyn Db) -> Result<bool, StoreError> {
+    match version(db)? {
+        LATEST => Ok(false),
+        found if found > LATEST => Err(StoreError::Newer { found, known: LATEST }),
+        _ => {
+            // A hint: it lasts in the file, cannot be set in a transaction, and where it is refused (another start holds the
+            // lock, or the database is not a file) the default journal is slower but as safe.
+            let _ = db.execute(WAL, &[]);
+            immediate(db, || {
+                let done = usize::try_from(version(db)?).unwrap_or(0);
+                for (sql, bump) in MIGRATIONS.iter().zip(VERSIONS).skip(done) {
+                    for statement in statements(sql) {
+                        db.execute(statement, &[])?;
+                    }
+                    db.execute(bump, &[])?;
+                }
+                Ok(done < MIGRATIONS.len())
+            })
+        }
+    }
+}
+
+/// The statements of a file: each ends with a semicolon at the end of a line.
+fn statements(sql: &'static str) -> impl Iterator<Item = &'static str> {
+    sql.split(";\n").map(str::trim).filter(|s| s.lines().any(|l| !l.trim().is_empty() && !l.starts_with("--")))
+}
+
+#[cfg(all(test, feature = "native"))]
+mod tests {
+    use super::*;
+    use crate::native::NativeDb;
+
+    #[test]
+    fn sixteen_starts_at_once_migrate_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("t.db");
+        std::thread::scope(|s| {
+            for _ in 0..16 {
+                s.spawn(|| migrate(&NativeDb::open(&path).unwrap()).unwrap());
+            }
+        });
+        let db = NativeDb::open(&path).unwrap();
+        migrate(&db).unwrap();
+        assert_eq!(version(&db).unwrap(), LATEST);
+        assert!(db.execute("SELECT seq FROM events", &[]).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_newer_database_is_refused() {
+        let db = NativeDb::memory().unwrap();
+        migrate(&db).unwrap();
+        db.execute("PRAGMA user_version = 99", &[]).unwrap();
+        assert_eq!(migrate(&db), Err(StoreError::Newer { found: 99, known: LATEST }));
+    }
+
+    #[test]
+    fn a_failed_transaction_leaves_nothing() {
+        let db = NativeDb::memory().unwrap();
+        migrate(&db).unwrap();
+        let failed: Result<(), StoreError> = immediate(&db, || {
+            db.execute("INSERT INTO followers (name, seq) VALUES ('a', 1)", &[])?;
+            db.execute("INSERT INTO nowhere VALUES (1)", &[])?;
+            Ok(())
+        });
+        assert!(failed.is_err());
+        assert!(db.execute("SELECT * FROM followers", &[]).unwrap().is_empty());
+        immediate(&db, || db.execute("INSERT INTO followers (name, seq) VALUES ('a', 1)", &[])).unwrap();
+    }
+}
