@@ -1,0 +1,82 @@
+//! The brand's own app, by its SDK: signed JSON.
+//!
+//! `POST` to the account's address (or `/messages` below it) with
+//! * `Authorization: Bearer <JWT>`, HS256 under `jwt_secret`, issued by the brand's own server to a member who is logged in:
+//!   `sub` (the member's id), `exp`, and optionally `name`, `tags`, `nbf`;
+//! * `X-Warmline-Timestamp`: seconds since 1970, at most `max_age_secs` from now;
+//! * `X-Warmline-Signature`: lower-case hexadecimal HMAC-SHA256 under `body_secret` over `<timestamp>.<raw body>`;
+//! * the body `{"id": "<client message id>", "text": "…"}` or `{"id": …, "content": {…}}`.
+//!
+//! | setting | meaning | default |
+//! |---|---|---|
+//! | `max_age_secs` | how far the signed timestamp may be from now | 300 |
+//!
+//! | secret | meaning |
+//! |---|---|
+//! | `jwt_secret` | required, at least 16 characters |
+//! | `body_secret` | required, at least 16 characters |
+//!
+//! Replies are held: the app streams or fetches them ([`identify`] says for whom). [`sign`] makes signed requests.
+
+mod account;
+pub mod sign;
+mod verify;
+
+pub use account::Account;
+pub use verify::identify;
+
+use crate::client_message;
+use crate::kit::{
+    AccountError, Adapter, ApiResponse, Capabilities, ClientAdapter, Outbound, Outcome, Refusal, Rendered, Reply, Request,
+    Secrets, Verified,
+};
+use serde_json::Value;
+use warmline_model::{Inbound, Sender, Timestamp};
+
+const CAPABILITIES: Capabilities = client_message::capabilities("app");
+
+/// The adapter for the brand's own app.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AppAdapter;
+
+impl Adapter for AppAdapter {
+    type Account = Account;
+
+    fn capabilities(&self) -> Capabilities {
+        CAPABILITIES
+    }
+
+    fn account(&self, settings: &Value, secrets: &Secrets) -> Result<Account, AccountError> {
+        Account::read(settings, secrets)
+    }
+
+    fn handshake(&self, _: &Account, _: &Request<'_>, _: Timestamp) -> Result<Option<Reply>, Refusal> {
+        Ok(None)
+    }
+
+    fn verify(&self, account: &Account, request: &Request<'_>, now: Timestamp) -> Result<Verified, Refusal> {
+        verify::verify(account, request, now)
+    }
+
+    fn parse(&self, _: &Account, body: &Verified) -> Result<Vec<Inbound>, Refusal> {
+        client_message::inbound(body).map(|message| vec![message])
+    }
+
+    fn acknowledge(&self, _: &Account, _: &Verified) -> Reply {
+        client_message::accepted()
+    }
+
+    fn render(&self, _: &Account, reply: &Outbound<'_>, _: Option<&str>) -> Result<Rendered, &'static str> {
+        CAPABILITIES.check(reply.content).map(|()| Rendered::Held)
+    }
+
+    /// Nothing is ever called, so there is no answer to read.
+    fn read_answer(&self, _: &ApiResponse<'_>) -> Outcome {
+        Outcome::Permanent("no_api")
+    }
+}
+impl ClientAdapter for AppAdapter {
+    fn identify(&self, account: &Account, request: &Request<'_>, now: Timestamp) -> Result<Sender, Refusal> {
+        verify::identify(account, request, now)
+    }
+}

@@ -1,0 +1,17 @@
+//! Signed requests as the app makes them, for tests and simulators: the counterpart of the verifier.
+
+use crate::digest::hmac_sha256;
+use crate::hs256;
+use serde_json::json;
+
+/// The token that the brand's server gives to a member.
+pub fn jwt(jwt_secret: &str, sub: &str, name: Option<&str>, tags: &[&str], exp: i64) -> String {
+    let claims = json!({ "sub": sub, "name": name, "tags": tags, "exp": exp });
+    // A JSON value always writes.
+    hs256::sign(&claims, jwt_secret.as_bytes()).unwrap_or_default()
+}
+
+/// `X-Warmline-Signature` for a body sent at `timestamp` (seconds since 1970, as in `X-Warmline-Timestamp`).
+pub fn body(body_secret: &str, timestamp: i64, body: &[u8]) -> String {
+    hex::encode(hmac_sha256(body_secret.as_bytes(), &[timestamp.to_string().as_bytes(), b".", body]))
+}

@@ -1,0 +1,208 @@
+//! Proves who a member is (the token) and that the app sent this body just now (the signature).
+
+use super::account::Account;
+use crate::client_message::{self, MAX_ID};
+use crate::digest::{hmac_sha256, same};
+use crate::kit::{Refusal, Request, Verified};
+use crate::{bearer, hs256};
+use serde::Deserialize;
+use warmline_model::{Sender, Timestamp};
+
+/// The longest name and tag taken, in characters, and the most tags.
+const MAX_NAME: usize = 128;
+const MAX_TAG: usize = 64;
+const MAX_TAGS: usize = 32;
+
+#[derive(Deserialize)]
+struct Claims {
+    sub: String,
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default)]
+    tags: Option<Vec<String>>,
+}
+
+/// Who asks, by the token alone (header, or `access_token` in the query): for reading replies.
+///
+/// # Errors
+/// No token, or not a good one.
+pub fn identify(account: &Account, request: &Request<'_>, now: Timestamp) -> Result<Sender, Refusal> {
+    sender(account, &bearer::header_or_query(request)?, now)
+}
+
+/// Verifies a posted message.
+pub(super) fn verify(account: &Account, request: &Request<'_>, now: Timestamp) -> Result<Verified, Refusal> {
+    if !client_message::is_post(request) {
+        return Err(Refusal::NotFound);
+    }
+    if request.body.len() > client_message::MAX_BYTES {
+        return Err(Refusal::Malformed("body too long"));
+    }
+    let sender = sender(account, bearer::header(request).ok_or(Refusal::SignatureMissing)?, now)?;
+    let timestamp = request.header("x-warmline-timestamp").ok_or(Refusal::SignatureMissing)?;
+    let signature = request.header("x-warmline-signature").ok_or(Refusal::SignatureMissing)?;
+    let expected = hmac_sha256(account.body_secret.as_bytes(), &[timestamp.as_bytes(), b".", request.body]);
+    if !same(hex::encode(expected).as_bytes(), signature.as_bytes()) {
+        return Err(Refusal::SignatureWrong);
+    }
+    if timestamp.is_empty() || !timestamp.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(Refusal::Malformed("timestamp"));
+    }
+    let signed_at: i64 = timestamp.parse().map_err(|_| Refusal::Malformed("timestamp"))?;
+    if now.secs().abs_diff(signed_at) > account.max_age_secs.unsigned_abs() {
+        return Err(Refusal::Stale);
+    }
+    client_message::verified(request.body, &sender, Timestamp::from_secs(signed_at))
+}
+
+fn sender(account: &Account, token: &str, now: Timestamp) -> Result<Sender, Refusal> {
+    let claims: Claims = hs256::verify(token, account.jwt_secret.as_bytes(), now)?;
+    let printable = |text: &str| !text.chars().any(char::is_control);
+    if claims.sub.is_empty() || claims.sub.len() > MAX_ID || !printable(&claims.sub) {
+        return Err(Refusal::Malformed("sub"));
+    }
+    let name = claims.name.filter(|name| !name.trim().is_empty());
+    if name.as_ref().is_some_and(|name| name.chars().count() > MAX_NAME || !printable(name)) {
+        return Err(Refusal::Malformed("name"));
+    }
+    let mut tags = claims.tags.unwrap_or_default();
+    if tags.len() > MAX_TAGS || tags.iter().any(|tag| tag.is_empty() || tag.chars().count() > MAX_TAG || !printable(tag)) {
+        return Err(Refusal::Malformed("tags"));
+    }
+    for tag in &mut tags {
+        *tag = tag.to_lowercase();
+    }
+    Ok(Sender { open_id: claims.sub, union_id: None, name, tags })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sign;
+    use super::*;
+    use crate::kit::{Adapter, Secrets};
+    use http::{HeaderMap, Method};
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+    use warmline_model::Content;
+
+    const JWT: &str = "jwt-secret-0123456789";
+    const BODY: &str = "body-secret-012345678";
+    const NOW: Timestamp = Timestamp::from_secs(1_700_000_000);
+
+    fn account() -> Account {
+        let secrets: Secrets =
+            [("jwt_secret", JWT), ("body_secret", BODY)].map(|(k, v)| (k.to_owned(), v.to_owned())).into();
+        Account::read(&Value::Null, &secrets).ok().unwrap()
+    }
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        pairs.iter().map(|(name, value)| (http::HeaderName::from_static(name), value.parse().unwrap())).collect()
+    }
+
+    fn signed(body: &[u8]) -> HeaderMap {
+        let token = sign::jwt(JWT, "m1", Some("王小姐"), &["VIP"], NOW.secs() + 60);
+        let ts = NOW.secs();
+        headers(&[
+            ("authorization", &format!("Bearer {token}")),
+            ("x-warmline-timestamp", &ts.to_string()),
+            ("x-warmline-signature", &sign::body(BODY, ts, body)),
+        ])
+    }
+
+    fn post(headers: &HeaderMap, body: &[u8], now: Timestamp) -> Result<Verified, Refusal> {
+        let request = Request { method: &Method::POST, rest: "/messages", query: "", headers, body };
+        verify(&account(), &request, now)
+    }
+
+    #[test]
+    fn a_signed_message_is_read() {
+        let body = br#"{"id":"c1","text":"hi"}"#;
+        let verified = post(&signed(body), body, NOW.plus_millis(20_000)).ok().unwrap();
+        let inbound = super::super::AppAdapter.parse(&account(), &verified).unwrap().remove(0);
+        assert_eq!((inbound.content, inbound.at), (Content::text("hi"), NOW));
+        assert_eq!((inbound.sender.open_id.as_str(), inbound.sender.name.as_deref()), ("m1", Some("王小姐")));
+        assert_eq!(inbound.sender.tags, ["vip"]);
+    }
+
+    #[test]
+    fn what_is_missing_wrong_or_old_is_refused() {
+        let body = br#"{"id":"c1","text":"hi"}"#;
+        let good = signed(body);
+        let without = |name: &str| {
+            let mut headers = good.clone();
+            headers.remove(name);
+            post(&headers, body, NOW).err()
+        };
+        let with = |name: &'static str, value: &str| {
+            let mut headers = good.clone();
+            headers.insert(name, value.parse().unwrap());
+            post(&headers, body, NOW).err()
+        };
+        for name in ["authorization", "x-warmline-timestamp", "x-warmline-signature"] {
+            assert_eq!(without(name), Some(Refusal::SignatureMissing), "{name}");
+        }
+        assert_eq!(with("x-warmline-timestamp", "1700000001"), Some(Refusal::SignatureWrong));
+        let upper = sign::body(BODY, NOW.secs(), body).to_uppercase();
+        assert_eq!(with("x-warmline-signature", &upper), Some(Refusal::SignatureWrong));
+        assert_eq!(with("authorization", "Basic x"), Some(Refusal::SignatureMissing));
+        let forged = sign::jwt("another-secret-0123", "m1", None, &[], NOW.secs() + 60);
+        assert_eq!(with("authorization", &format!("Bearer {forged}")), Some(Refusal::SignatureWrong));
+        assert_eq!(post(&good, b"{}", NOW).err(), Some(Refusal::SignatureWrong));
+        assert_eq!(post(&good, body, NOW.plus_millis(100_000)).err(), Some(Refusal::Expired));
+        let late = NOW.plus_millis(301_000);
+        let token = sign::jwt(JWT, "m1", None, &[], late.secs() + 60);
+        let mut headers = good.clone();
+        headers.insert("authorization", format!("Bearer {token}").parse().unwrap());
+        assert_eq!(post(&headers, body, late).err(), Some(Refusal::Stale));
+        assert_eq!(post(&good, &vec![b' '; 10 << 20], NOW).err(), Some(Refusal::Malformed("body too long")));
+        let get = Request { method: &Method::GET, rest: "/messages", query: "", headers: &good, body };
+        assert_eq!(verify(&account(), &get, NOW).err(), Some(Refusal::NotFound));
+    }
+
+    #[test]
+    fn identity_by_header_or_query() {
+        let token = sign::jwt(JWT, "m1", None, &[], NOW.secs() + 60);
+        let ask = |query: &str, headers: &HeaderMap| {
+            let request = Request { method: &Method::GET, rest: "/stream", query, headers, body: b"" };
+            identify(&account(), &request, NOW).map(|s| s.open_id)
+        };
+        assert_eq!(ask(&format!("after=1&access_token={token}"), &HeaderMap::new()).as_deref(), Ok("m1"));
+        assert_eq!(ask("", &headers(&[("authorization", &format!("bearer {token}"))])).as_deref(), Ok("m1"));
+        assert_eq!(ask("", &HeaderMap::new()), Err(Refusal::SignatureMissing));
+        assert_eq!(ask("access_token=x", &HeaderMap::new()), Err(Refusal::SignatureWrong));
+    }
+
+    #[test]
+    fn claims_are_bounded() {
+        let refused = |claims: Value| {
+            let token = hs256::sign(&claims, JWT.as_bytes()).unwrap();
+            sender(&account(), &token, NOW).err()
+        };
+        let exp = NOW.secs() + 60;
+        assert_eq!(refused(json!({ "sub": "m", "exp": exp })), None);
+        assert_eq!(refused(json!({ "exp": exp })), Some(Refusal::SignatureWrong));
+        assert_eq!(refused(json!({ "sub": "m" })), Some(Refusal::SignatureWrong));
+        assert_eq!(refused(json!({ "sub": "", "exp": exp })), Some(Refusal::Malformed("sub")));
+        assert_eq!(refused(json!({ "sub": "m".repeat(129), "exp": exp })), Some(Refusal::Malformed("sub")));
+        assert_eq!(refused(json!({ "sub": "a\0", "exp": exp })), Some(Refusal::Malformed("sub")));
+        assert_eq!(refused(json!({ "sub": "m", "exp": exp, "tags": vec!["t"; 33] })), Some(Refusal::Malformed("tags")));
+        assert_eq!(refused(json!({ "sub": "m", "exp": exp, "name": "n".repeat(129) })), Some(Refusal::Malformed("name")));
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_unsigned_is_verified(body: Vec<u8>, token in "[A-Za-z0-9._-]{0,60}", signature in "[0-9a-f]{64}") {
+            let headers = headers(&[
+                ("authorization", &format!("Bearer {token}")),
+                ("x-warmline-timestamp", "1700000000"),
+                ("x-warmline-signature", &signature),
+            ]);
+            prop_assert!(post(&headers, &body, NOW).is_err());
+        }
+
+        #[test]
+        fn a_changed_body_is_refused(body: Vec<u8>, other: Vec<u8>) {
+            prop_assert_eq!(post(&signed(&body), &other, NOW).is_ok(), body == other);
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! A bounded reader for JSON that strangers send: its size, depth and number of values are capped before anything is built,
+//! so that a hostile body costs one pass over its bytes and no memory.
+
+use crate::kit::Refusal;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+/// The longest body read.
+pub const MAX_BYTES: usize = 1024 * 1024;
+/// The deepest nesting read.
+pub const MAX_DEPTH: usize = 16;
+/// The most values and keys read.
+pub const MAX_VALUES: usize = 8_192;
+
+/// Why a body is not read as JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// Longer than the caller allows.
+    #[error("the body is too long")]
+    TooLong,
+    /// Nested deeper than [`MAX_DEPTH`].
+    #[error("the JSON is nested too deeply")]
+    TooDeep,
+    /// More than [`MAX_VALUES`] values.
+    #[error("the JSON has too many values")]
+    TooMany,
+    /// Not JSON, not UTF-8, a lone surrogate, a number that fits nowhere, or not the wanted shape.
+    #[error("not the JSON that is wanted here")]
+    Syntax,
+    /// A text holds U+0000, which a store or a screen would cut at.
+    #[error("a text holds U+0000")]
+    Nul,
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        Self::Malformed(match error {
+            Error::TooLong => "the body is too long",
+            Error::TooDeep => "JSON nested too deeply",
+            Error::TooMany => "too many JSON values",
+            Error::Syntax => "not the JSON that is wanted here",
+            Error::Nul => "a text holds U+0000",
+        })
+    }
+}
+
+/// Reads a value within the bounds.
+///
+/// # Errors
+/// The body breaks a bound or is not JSON.
+pub fn read(body: &[u8], max_bytes: usize) -> Result<Value, Error> {
+    let value: Value = read_as(body, max_bytes)?;
+    if holds_nul(&value) { Err(Error::Nul) } else { Ok(value) }
+}
+
+/// Reads a typed value within the bounds. Texts may still hold U+0000.
+///
+/// # Errors
+/// The body breaks a bound, is not JSON, or is not a `T`.
+pub fn read_as<T: DeserializeOwned>(body: &[u8], max_bytes: usize) -> Result<T, Error> {
+    if body.len() > max_bytes {
+        return Err(Error::TooLong);
+    }
+    measure(body)?;
+    serde_json::from_slice(body).map_err(|_| Error::Syntax)
+}
+
+/// Whether any text or key in it holds U+0000.
+pub fn holds_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(items) => items.iter().any(holds_nul),
+        Value::Object(map) => map.iter().any(|(key, value)| key.contains('\0') || holds_nul(value)),
+        _ => false,
+    }
+}
+
+/// Counts brackets and separators outside of texts. Correct for JSON, harmless for anything else: the parser decides that.
+fn measure(body: &[u8]) -> Result<(), Error> {
+    let (mut depth, mut values, mut in_text, mut escaped) = (0usize, 1usize, false, false);
+    for &byte in body {
+        if in_text {
+            match byte {
+                _ if escaped => escaped = false,
+                b'\\' => escaped = true,
+                b'"' => in_text = false,
+                _ => {}
+            }
+            continue;
+        }
+        match byte {
+            b'"' => in_text = true,
+            b'[' | b'{' => {
+                depth += 1;
+                values += 1;
+            }
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            b',' | b':' => values += 1,
+            _ => {}
+        }
+        if depth > MAX_DEPTH {
+            return Err(Error::TooDeep);
+        }
+        if values > MAX_VALUES {
+            return Err(Error::TooMany);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_text(text: &str) -> Result<Value, Error> {
+        read(text.as_bytes(), MAX_BYTES)
+    }
+
+    #[test]
+    fn bounds_hold_before_anything_is_built() {
+        assert_eq!(read(&vec![b' '; 10 * 1024 * 1024], MAX_BYTES), Err(Error::TooLong));
+        assert_eq!(read_text(&"[".repeat(500_000)), Err(Error::TooDeep));
+        assert_eq!(read_text(&format!("[{}0]", "0,".repeat(500_000))), Err(Error::TooMany));
+        assert!(read_text(&format!("{}{}", "[".repeat(MAX_DEPTH), "]".repeat(MAX_DEPTH))).is_ok());
+        // Brackets and commas inside a text count for nothing.
+        assert!(read_text(&format!("{{\"text\":\"{}\"}}", "[{,:\\\"".repeat(10_000))).is_ok());
+    }
+
+    #[test]
+    fn odd_texts() {
+        assert_eq!(read_text(r#"{"a":"\ud800"}"#), Err(Error::Syntax));
+        assert_eq!(read_text(r#"{"a":"\u0000"}"#), Err(Error::Nul));
+        assert_eq!(read_text(r#"{"\u0000":1}"#), Err(Error::Nul));
+        assert_eq!(read_text(r#"{"a":"\\u0000"}"#).unwrap()["a"], "\\u0000");
+        assert_eq!(read(b"{\"a\":\"\xff\"}", MAX_BYTES), Err(Error::Syntax));
+        assert_eq!(read_text(r#"{"a":"\ud83d\ude00😀"}"#).unwrap()["a"], "😀😀");
+        assert_eq!(read_text("1e999"), Err(Error::Syntax));
+    }
+}

@@ -1,0 +1,374 @@
+//! What an adapter is: one trait, and the types that pass through it.
+//!
+//! The order is fixed by the types. A [`Request`] is untrusted; [`Adapter::verify`] alone turns it into a [`Verified`], and
+//! [`Adapter::parse`] takes nothing else. The other way, a reply is rendered into an [`ApiRequest`] and the platform's
+//! [`ApiResponse`] is read into an [`Outcome`]. No function here does I/O or asks for the time.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use warmline_model::{Content, Inbound, Sender, Timestamp};
+
+/// The secrets of an account, by name.
+pub type Secrets = BTreeMap<String, String>;
+
+/// A webhook as it arrived. Nothing in it is trusted.
+#[derive(Clone, Copy)]
+pub struct Request<'a> {
+    /// `GET`, `POST`, …
+    pub method: &'a http::Method,
+    /// The path below `/channels/<channel>/<account>`: empty, or beginning with `/`.
+    pub rest: &'a str,
+    /// The query string, still encoded, without `?`.
+    pub query: &'a str,
+    /// The headers.
+    pub headers: &'a http::HeaderMap,
+    /// The raw body: signatures are computed over these bytes and no others.
+    pub body: &'a [u8],
+}
+
+impl Request<'_> {
+    /// The first query parameter of that name, decoded.
+    pub fn param(&self, name: &str) -> Option<String> {
+        form_urlencoded::parse(self.query.as_bytes()).find(|(k, _)| k == name).map(|(_, v)| v.into_owned())
+    }
+
+    /// A header as text; absent where it is not visible ASCII.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+}
+
+/// A body whose origin was proved. Only this crate's verifiers make one.
+pub struct Verified {
+    body: Vec<u8>,
+    /// What later steps need of how it came (whether it was encrypted, whose token it carried).
+    context: BTreeMap<&'static str, String>,
+}
+
+impl Verified {
+    pub(crate) fn new(body: Vec<u8>) -> Self {
+        Self { body, context: BTreeMap::new() }
+    }
+
+    pub(crate) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.context.insert(name, value.into());
+        self
+    }
+
+    pub(crate) fn context(&self, name: &str) -> Option<&str> {
+        self.context.get(name).map(String::as_str)
+    }
+
+    /// The plaintext body.
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+}
+
+/// Why a webhook is refused. The texts name no secret, no computed signature and nothing of the body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// No signature or token where one is needed.
+    #[error("the request carries no signature")]
+    SignatureMissing,
+    /// The signature or token does not match.
+    #[error("the signature does not match")]
+    SignatureWrong,
+    /// The signed time is outside the window: a replay, or a clock that is off.
+    #[error("the signed time is too far from now")]
+    Stale,
+    /// The token was good once.
+    #[error("the token has expired")]
+    Expired,
+    /// The page's origin is not among the account's.
+    #[error("this origin may not use the account")]
+    OriginDenied,
+    /// The ciphertext cannot be decrypted with the account's key.
+    #[error("the encrypted message cannot be read")]
+    Undecryptable,
+    /// The message is for another app than the account's.
+    #[error("the message is addressed to another app")]
+    WrongRecipient,
+    /// The account takes only encrypted (or only plain) messages and this one is not.
+    #[error("the account does not take messages in this form")]
+    WrongMode,
+    /// The body is not what the protocol says.
+    #[error("the body is malformed: {0}")]
+    Malformed(&'static str),
+    /// The text is longer than the channel takes.
+    #[error("the text is longer than this channel takes")]
+    TooLong,
+    /// The adapter has nothing at that path or method.
+    #[error("nothing is served at this path")]
+    NotFound,
+}
+
+/// An HTTP answer to the platform.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// Status.
+    pub status: u16,
+    /// Media type.
+    pub content_type: &'static str,
+    /// Body.
+    pub body: Vec<u8>,
+}
+
+impl Reply {
+    /// A 200 with a text body.
+    pub fn text(body: impl Into<String>) -> Self {
+        Self { status: 200, content_type: "text/plain; charset=utf-8", body: body.into().into_bytes() }
+    }
+
+    /// A 200 with a JSON body.
+    pub fn json(body: &Value) -> Self {
+        Self { status: 200, content_type: "application/json", body: body.to_string().into_bytes() }
+    }
+}
+
+/// A message to a customer, ready to be rendered. `to` comes from the conversation's own identity and from nowhere else, so
+/// that a reply cannot reach another person.
+#[derive(Clone, Debug)]
+pub struct Outbound<'a> {
+    /// The customer's open id on this account.
+    pub to: &'a str,
+    /// The message's id, used as the platform's idempotency key where it has one.
+    pub id: &'a str,
+    /// What it says.
+    pub content: &'a Content,
+    /// When it was written.
+    pub at: Timestamp,
+}
+
+/// A request to the platform's API.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ApiRequest {
+    /// Method.
+    pub method: http::Method,
+    /// Full URL. It may carry an access token: never log it.
+    pub url: String,
+    /// Headers.
+    pub headers: Vec<(&'static str, String)>,
+    /// Body.
+    pub body: Vec<u8>,
+}
+
+/// The platform's answer.
+#[derive(Clone, Debug)]
+pub struct ApiResponse<'a> {
+    /// Status.
+    pub status: u16,
+    /// Body, capped by the caller.
+    pub body: &'a [u8],
+}
+
+/// How a reply leaves.
+pub enum Rendered {
+    /// By this request to the platform.
+    Call(ApiRequest),
+    /// The customer's own client fetches or streams it from Warmline: storing it was sending it.
+    Held,
+}
+
+/// What the platform's answer means for the outbox. Reasons are stable codes that an agent's desk translates.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The platform took the message.
+    Sent,
+    /// The access token is not valid (any more): fetch a new one and try again at once.
+    RefreshToken,
+    /// It may work later.
+    Retry(&'static str),
+    /// It will not work by waiting; the agent is told why.
+    Permanent(&'static str),
+}
+
+/// A fetched access token.
+#[derive(Clone)]
+pub struct Token {
+    /// The token.
+    pub value: String,
+    /// Seconds that it is valid for.
+    pub expires_in: i64,
+}
+
+/// Why settings or secrets are not an account of this channel.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[error("{field}: {problem}")]
+pub struct AccountError {
+    /// The setting or secret.
+    pub field: String,
+    /// What is wrong and what would be right; never the value.
+    pub problem: String,
+}
+
+impl AccountError {
+    /// A new error.
+    pub fn new(field: &str, problem: &str) -> Self {
+        Self { field: field.to_owned(), problem: problem.to_owned() }
+    }
+}
+
+/// What a channel can carry.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Capabilities {
+    /// The channel's id.
+    pub channel: &'static str,
+    /// The longest text that can be sent, in the platform's unit.
+    pub text_limit: usize,
+    /// That unit.
+    pub text_unit: TextUnit,
+    /// Content kinds that can be sent.
+    pub kinds_out: &'static [&'static str],
+}
+
+/// How a platform measures a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TextUnit {
+    /// UTF-8 bytes.
+    Bytes,
+    /// Unicode scalar values.
+    Chars,
+}
+
+impl Capabilities {
+    /// Checks that a message can be sent on this channel.
+    ///
+    /// # Errors
+    /// A stable code: `kind_not_supported` or `text_too_long`.
+    pub fn check(&self, content: &Content) -> Result<(), &'static str> {
+        if !self.kinds_out.contains(&content.kind()) {
+            return Err("kind_not_supported");
+        }
+        if let Content::Text { text } = content {
+            let length = match self.text_unit {
+                TextUnit::Bytes => text.len(),
+                TextUnit::Chars => text.chars().count(),
+            };
+            if length > self.text_limit {
+                return Err("text_too_long");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// One platform. Implementations are values without state: all they know comes from the account and the request.
+pub trait Adapter {
+    /// The account's settings and secrets, parsed.
+    type Account;
+
+    /// What the channel can carry; names the channel.
+    fn capabilities(&self) -> Capabilities;
+
+    /// Parses and checks an account's settings and secrets.
+    ///
+    /// # Errors
+    /// Which field is missing or wrong.
+    fn account(&self, settings: &Value, secrets: &Secrets) -> Result<Self::Account, AccountError>;
+
+    /// Whether the account needs the secrets that the system derives ([`crate::registry::derive_secrets`]).
+    fn wants_derived_secrets(&self) -> bool {
+        false
+    }
+
+    /// Answers the platform's own check of the webhook's address, where the request is one.
+    ///
+    /// # Errors
+    /// It is one and its signature is wrong.
+    fn handshake(&self, account: &Self::Account, request: &Request<'_>, now: Timestamp) -> Result<Option<Reply>, Refusal>;
+
+    /// Proves that the request comes from the platform (or the customer's signed client) and decrypts it.
+    ///
+    /// # Errors
+    /// It does not, or cannot be decrypted.
+    fn verify(&self, account: &Self::Account, request: &Request<'_>, now: Timestamp) -> Result<Verified, Refusal>;
+
+    /// Reads the messages in a verified body. Unknown kinds come out as [`Content::Unknown`].
+    ///
+    /// # Errors
+    /// The body is not what the protocol says.
+    fn parse(&self, account: &Self::Account, body: &Verified) -> Result<Vec<Inbound>, Refusal>;
+
+    /// The platform's own form of "received".
+    fn acknowledge(&self, account: &Self::Account, body: &Verified) -> Reply;
+
+    /// Whether the account wants a reply in the webhook's answer, where one is ready in time.
+    fn wants_passive(&self, _account: &Self::Account) -> bool {
+        false
+    }
+
+    /// A reply as the webhook's answer, where the platform and the content allow it. `nonce` is fresh randomness.
+    fn passive(
+        &self,
+        _account: &Self::Account,
+        _body: &Verified,
+        _reply: &Outbound<'_>,
+        _now: Timestamp,
+        _nonce: &[u8; 16],
+    ) -> Option<Reply> {
+        None
+    }
+
+    /// The request that fetches an access token, for platforms that have them.
+    fn token_request(&self, _account: &Self::Account, _force: bool) -> Option<ApiRequest> {
+        None
+    }
+
+    /// Reads the answer to [`Adapter::token_request`].
+    ///
+    /// # Errors
+    /// No token: `Retry` or `Permanent`, with the reason.
+    fn read_token(&self, _answer: &ApiResponse<'_>) -> Result<Token, Outcome> {
+        Err(Outcome::Permanent("no_token_api"))
+    }
+
+    /// Renders a reply.
+    ///
+    /// # Errors
+    /// A stable code of why this content cannot be sent on this channel.
+    fn render(&self, account: &Self::Account, reply: &Outbound<'_>, token: Option<&str>) -> Result<Rendered, &'static str>;
+
+    /// Reads the platform's answer to a rendered reply.
+    fn read_answer(&self, answer: &ApiResponse<'_>) -> Outcome;
+}
+
+/// A customer's session with a client of ours.
+pub struct Session {
+    /// What the client sends as its bearer token from now on.
+    pub token: String,
+    /// The visitor's id.
+    pub visitor: String,
+}
+
+/// A channel whose customers use a client of the brand's own (app, web page): beside sending messages, the client streams or
+/// fetches the replies.
+pub trait ClientAdapter: Adapter {
+    /// Whose client this is.
+    ///
+    /// # Errors
+    /// The token is missing, wrong or has expired, or the page's origin is not allowed.
+    fn identify(&self, account: &Self::Account, request: &Request<'_>, now: Timestamp) -> Result<Sender, Refusal>;
+
+    /// Starts a session for somebody unknown, on channels that have such.
+    ///
+    /// # Errors
+    /// The channel has no such sessions, or the page's origin is not allowed.
+    fn start_session(
+        &self,
+        _account: &Self::Account,
+        _request: &Request<'_>,
+        _random: &[u8; 16],
+        _now: Timestamp,
+    ) -> Result<Session, Refusal> {
+        Err(Refusal::NotFound)
+    }
+
+    /// Whether pages of that origin may read the answers (CORS).
+    fn allows_origin(&self, _account: &Self::Account, _origin: &str) -> bool {
+        false
+    }
+}

@@ -1,0 +1,89 @@
+//! Reads an account's settings and secrets field by field. A name that the channel does not know is an error that names it:
+//! a misspelt `encoding_aes_key` must not leave an account in plain mode.
+
+use crate::kit::{AccountError, Secrets};
+use serde_json::{Map, Value};
+use std::ops::RangeInclusive;
+
+/// An account's settings and secrets, checked for unknown names.
+pub(crate) struct Fields<'a> {
+    settings: Option<&'a Map<String, Value>>,
+    secrets: &'a Secrets,
+}
+
+impl<'a> Fields<'a> {
+    pub(crate) fn new(
+        settings: &'a Value,
+        secrets: &'a Secrets,
+        known_settings: &[&str],
+        known_secrets: &[&str],
+    ) -> Result<Self, AccountError> {
+        let settings = match settings {
+            Value::Null => None,
+            Value::Object(map) => Some(map),
+            _ => return Err(AccountError::new("settings", "must be a JSON object")),
+        };
+        if let Some(name) = settings.and_then(|m| m.keys().find(|k| !known_settings.contains(&k.as_str()))) {
+            return Err(AccountError::new(name, "is not a setting of this channel"));
+        }
+        if let Some(name) = secrets.keys().find(|k| !known_secrets.contains(&k.as_str())) {
+            return Err(AccountError::new(name, "is not a secret of this channel"));
+        }
+        Ok(Self { settings, secrets })
+    }
+
+    /// A setting; `null` counts as absent.
+    fn setting(&self, name: &str) -> Option<&'a Value> {
+        self.settings?.get(name).filter(|v| !v.is_null())
+    }
+
+    pub(crate) fn text(&self, name: &str) -> Result<Option<&'a str>, AccountError> {
+        match self.setting(name) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(_) => Err(AccountError::new(name, "must be a text")),
+        }
+    }
+
+    pub(crate) fn number(&self, name: &str, range: RangeInclusive<i64>) -> Result<Option<i64>, AccountError> {
+        let Some(value) = self.setting(name) else { return Ok(None) };
+        match value.as_i64().filter(|n| range.contains(n)) {
+            Some(number) => Ok(Some(number)),
+            None => {
+                let problem = format!("must be a whole number from {} to {}", range.start(), range.end());
+                Err(AccountError::new(name, &problem))
+            }
+        }
+    }
+
+    pub(crate) fn texts(&self, name: &str) -> Result<Vec<&'a str>, AccountError> {
+        let wrong = || AccountError::new(name, "must be a list of texts");
+        match self.setting(name) {
+            None => Ok(Vec::new()),
+            Some(Value::Array(items)) => items.iter().map(|v| v.as_str().ok_or_else(wrong)).collect(),
+            Some(_) => Err(wrong()),
+        }
+    }
+
+    /// A secret of an allowed length, in visible ASCII.
+    pub(crate) fn secret(&self, name: &str, length: RangeInclusive<usize>) -> Result<Option<&'a str>, AccountError> {
+        let Some(secret) = self.secrets.get(name) else { return Ok(None) };
+        if !length.contains(&secret.len()) || !secret.bytes().all(|b| b.is_ascii_graphic()) {
+            let (from, to) = (length.start(), length.end());
+            let problem = format!("must be {from} to {to} visible ASCII characters without spaces");
+            return Err(AccountError::new(name, &problem));
+        }
+        Ok(Some(secret))
+    }
+
+    pub(crate) fn required_secret(&self, name: &str, length: RangeInclusive<usize>) -> Result<&'a str, AccountError> {
+        self.secret(name, length)?.ok_or_else(|| AccountError::new(name, "is required"))
+    }
+}
+
+/// How old a signed request may be: `max_age_secs`, 10 s to one day, five minutes unless the account says otherwise. It is
+/// wide enough for a platform's own retries and a clock that is a little off, and narrow enough that a captured request is
+/// soon worthless; inside the window the message's own key makes a replay harmless.
+pub(crate) fn max_age_secs(fields: &Fields<'_>) -> Result<i64, AccountError> {
+    Ok(fields.number("max_age_secs", 10..=86_400)?.unwrap_or(300))
+}

@@ -1,0 +1,102 @@
+//! Chat on the brand's web pages, for visitors who are not logged in.
+//!
+//! A visitor's page asks for a session ([`start_session`]) and gets a token: an HS256 JWT with `sub` (the visitor), `aud` (this
+//! account) and `exp` (30 days). It posts `{"id", "text"}` or `{"id", "content"}` to the account's address (or `/messages` below
+//! it) with `Authorization: Bearer <token>`. Replies are held: the page streams or fetches them ([`identify`] says for whom).
+//!
+//! | setting | meaning | default |
+//! |---|---|---|
+//! | `origins` | pages that may use the account: a list of origins (`https://www.example.com`), or `["*"]` | `[]`: only pages of the same host |
+//!
+//! | secret | meaning |
+//! |---|---|
+//! | `session_key` | 64 hexadecimal digits: the key of the session tokens. The caller derives it; it is not the brand's to choose |
+//! | `session_audience` | `webchat/<account>`, by the caller: a token of one account is no good on another |
+//!
+//! Tokens travel in a header and never in a cookie, so another site's page cannot post in a visitor's name; the origin check
+//! keeps other sites from offering the chat as their own.
+
+mod account;
+mod origin;
+mod session;
+
+pub use account::Account;
+pub use origin::{allow_origin, check_origin};
+pub use session::{SESSION_SECS, identify, start_session};
+
+use crate::client_message;
+use crate::kit::{
+    AccountError, Adapter, ApiResponse, Capabilities, ClientAdapter, Outbound, Outcome, Refusal, Rendered, Reply, Request,
+    Secrets, Session, Verified,
+};
+use serde_json::Value;
+use warmline_model::{Inbound, Sender, Timestamp};
+
+const CAPABILITIES: Capabilities = client_message::capabilities("webchat");
+
+/// The adapter for web chat.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct WebchatAdapter;
+
+impl Adapter for WebchatAdapter {
+    type Account = Account;
+
+    fn capabilities(&self) -> Capabilities {
+        CAPABILITIES
+    }
+
+    fn account(&self, settings: &Value, secrets: &Secrets) -> Result<Account, AccountError> {
+        Account::read(settings, secrets)
+    }
+
+    fn wants_derived_secrets(&self) -> bool {
+        true
+    }
+
+    fn handshake(&self, _: &Account, _: &Request<'_>, _: Timestamp) -> Result<Option<Reply>, Refusal> {
+        Ok(None)
+    }
+
+    fn verify(&self, account: &Account, request: &Request<'_>, now: Timestamp) -> Result<Verified, Refusal> {
+        session::verify(account, request, now)
+    }
+
+    fn parse(&self, _: &Account, body: &Verified) -> Result<Vec<Inbound>, Refusal> {
+        client_message::inbound(body).map(|message| vec![message])
+    }
+
+    fn acknowledge(&self, _: &Account, _: &Verified) -> Reply {
+        client_message::accepted()
+    }
+
+    fn render(&self, _: &Account, reply: &Outbound<'_>, _: Option<&str>) -> Result<Rendered, &'static str> {
+        CAPABILITIES.check(reply.content).map(|()| Rendered::Held)
+    }
+
+    /// Nothing is ever called, so there is no answer to read.
+    fn read_answer(&self, _: &ApiResponse<'_>) -> Outcome {
+        Outcome::Permanent("no_api")
+    }
+}
+
+impl ClientAdapter for WebchatAdapter {
+    fn identify(&self, account: &Account, request: &Request<'_>, now: Timestamp) -> Result<Sender, Refusal> {
+        session::identify(account, request, now)
+    }
+
+    fn start_session(
+        &self,
+        account: &Account,
+        request: &Request<'_>,
+        random: &[u8; 16],
+        now: Timestamp,
+    ) -> Result<Session, Refusal> {
+        origin::check_origin(account, request)?;
+        let (token, visitor) = session::start_session(account, random, now);
+        Ok(Session { token, visitor })
+    }
+
+    fn allows_origin(&self, account: &Account, origin: &str) -> bool {
+        origin::allow_origin(account, origin)
+    }
+}

@@ -1,0 +1,114 @@
+//! WeChat official accounts (微信公众号): plain, safe and compatible mode, XML and JSON bodies, passive replies and the
+//! customer-service API.
+//!
+//! | setting | meaning | default |
+//! |---|---|---|
+//! | `app_id` | the account's app id; required for `safe` and `both`, and to send by the API | – |
+//! | `mode` | `plain`, `safe` (encrypted only) or `both` | `safe` where there is an `encoding_aes_key`, else `plain` |
+//! | `reply` | `api` (customer-service API) or `passive` (in the webhook's answer where ready in time, else the API) | `api` |
+//! | `api_base` | where the API is | `https://api.weixin.qq.com` |
+//! | `max_age_secs` | how far the signed timestamp may be from now | 300 |
+//!
+//! | secret | meaning |
+//! |---|---|
+//! | `token` | required, 3 to 32 characters: what webhooks are signed with |
+//! | `app_secret` | required to send by the API |
+//! | `encoding_aes_key` | 43 characters; required for `safe` and `both` |
+//!
+//! In plain mode the platform signs the time and a nonce but not the body: whoever can read one request can send another body
+//! with it until the timestamp is too old. Safe mode signs the body.
+//!
+//! * `account`: the settings; `verify`: signatures and decryption; `payload`, `parse`: what customers send;
+//! * `outgoing`: a reply in the platform's words; `passive`, `api`: the two ways it leaves;
+//! * [`sign`]: signed requests for tests and simulators.
+
+mod account;
+mod api;
+mod outgoing;
+mod parse;
+mod passive;
+mod payload;
+pub mod sign;
+mod verify;
+
+pub use account::{Account, Mode, ReplyBy};
+pub use outgoing::{Article, Outgoing};
+
+use crate::kit::{
+    AccountError, Adapter, ApiRequest, ApiResponse, Capabilities, Outbound, Outcome, Refusal, Rendered, Reply, Request,
+    Secrets, TextUnit, Token, Verified,
+};
+use serde_json::Value;
+use warmline_model::{Inbound, Timestamp};
+
+/// What an official account can carry. The API refuses longer texts with 45002.
+const CAPABILITIES: Capabilities = Capabilities {
+    channel: "wechat",
+    text_limit: 2048,
+    text_unit: TextUnit::Bytes,
+    kinds_out: &["text", "image", "voice", "video", "link"],
+};
+
+/// The adapter for WeChat official accounts.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct WechatAdapter;
+
+impl Adapter for WechatAdapter {
+    type Account = Account;
+
+    fn capabilities(&self) -> Capabilities {
+        CAPABILITIES
+    }
+
+    fn account(&self, settings: &Value, secrets: &Secrets) -> Result<Account, AccountError> {
+        Account::read(settings, secrets)
+    }
+
+    fn handshake(&self, account: &Account, request: &Request<'_>, now: Timestamp) -> Result<Option<Reply>, Refusal> {
+        verify::handshake(account, request, now)
+    }
+
+    fn verify(&self, account: &Account, request: &Request<'_>, now: Timestamp) -> Result<Verified, Refusal> {
+        verify::verify(account, request, now)
+    }
+
+    fn parse(&self, _account: &Account, body: &Verified) -> Result<Vec<Inbound>, Refusal> {
+        parse::parse(body.body()).map(|message| vec![message])
+    }
+
+    /// The text `success`: the platform then neither retries nor shows the customer an error.
+    fn acknowledge(&self, _account: &Account, _body: &Verified) -> Reply {
+        Reply::text("success")
+    }
+
+    fn wants_passive(&self, account: &Account) -> bool {
+        account.reply == ReplyBy::Passive
+    }
+
+    fn passive(
+        &self,
+        account: &Account,
+        body: &Verified,
+        reply: &Outbound<'_>,
+        now: Timestamp,
+        nonce: &[u8; 16],
+    ) -> Option<Reply> {
+        passive::passive(account, body, reply, now, nonce)
+    }
+
+    fn token_request(&self, account: &Account, force: bool) -> Option<ApiRequest> {
+        api::token_request(account, force)
+    }
+
+    fn read_token(&self, answer: &ApiResponse<'_>) -> Result<Token, Outcome> {
+        api::read_token(answer)
+    }
+
+    fn render(&self, account: &Account, reply: &Outbound<'_>, token: Option<&str>) -> Result<Rendered, &'static str> {
+        api::render(account, reply, token)
+    }
+
+    fn read_answer(&self, answer: &ApiResponse<'_>) -> Outcome {
+        api::read_answer(answer)
+    }
+}

@@ -1,0 +1,64 @@
+//! A webhook's body, XML or JSON, as named fields. Official accounts push XML unless their owner has chosen JSON.
+
+use crate::json;
+use crate::kit::Refusal;
+use crate::xml::{Document, MAX_BYTES};
+use serde_json::{Map, Value};
+use std::borrow::Cow;
+
+/// A body's fields.
+pub(super) enum Payload<'a> {
+    Xml(Document<'a>),
+    Json(Map<String, Value>),
+}
+
+impl<'a> Payload<'a> {
+    pub(super) fn read(body: &'a [u8]) -> Result<Self, Refusal> {
+        if body.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'{') {
+            return match json::read(body, MAX_BYTES)? {
+                Value::Object(map) => Ok(Self::Json(map)),
+                _ => Err(Refusal::Malformed("not a JSON object")),
+            };
+        }
+        let document = Document::read(body)?;
+        if document.root().name() != "xml" {
+            return Err(Refusal::Malformed("not an <xml> element"));
+        }
+        Ok(Self::Xml(document))
+    }
+
+    pub(super) fn is_xml(&self) -> bool {
+        matches!(self, Self::Xml(_))
+    }
+
+    /// A field as text; numbers as they are written.
+    pub(super) fn text(&self, name: &str) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Xml(document) => document.text(name).map(Cow::Borrowed),
+            Self::Json(map) => match map.get(name)? {
+                Value::String(text) => Some(Cow::Borrowed(text)),
+                Value::Number(number) => Some(Cow::Owned(number.to_string())),
+                Value::Bool(flag) => Some(Cow::Borrowed(if *flag { "1" } else { "0" })),
+                _ => None,
+            },
+        }
+    }
+
+    /// A field as text, where it is there and not empty.
+    pub(super) fn filled(&self, name: &str) -> Option<Cow<'_, str>> {
+        self.text(name).filter(|text| !text.is_empty())
+    }
+
+    /// All fields but those named, as JSON.
+    pub(super) fn without(&self, names: &[&str]) -> Map<String, Value> {
+        let mut map = match self {
+            Self::Xml(document) => match document.root().to_json() {
+                Value::Object(map) => map,
+                _ => Map::new(),
+            },
+            Self::Json(map) => map.clone(),
+        };
+        map.retain(|name, _| !names.contains(&name.as_str()));
+        map
+    }
+}

@@ -1,0 +1,251 @@
+//! Proves that a request comes from the platform.
+//!
+//! Every request carries `timestamp`, `nonce` and `signature` = sha1(sort(token, timestamp, nonce)). Encrypted ones add
+//! `encrypt_type=aes` and `msg_signature` = sha1(sort(token, timestamp, nonce, Encrypt)), where `Encrypt` is the one field of
+//! the body that counts. The platform documents no window for the timestamp; the account sets one (`max_age_secs`), so that a
+//! captured request does not stay good for ever.
+
+use super::account::{Account, Mode};
+use super::payload::Payload;
+use crate::kit::{Refusal, Reply, Request, Verified};
+use crate::wx_crypto::{WECHAT_PREFIX, decrypt, signature_matches};
+use crate::xml::MAX_BYTES;
+use std::borrow::Cow;
+use warmline_model::Timestamp;
+
+/// In a [`Verified`]'s context: the webhook was encrypted, so a reply in its answer must be.
+pub(super) const ENCRYPTED: &str = "encrypted";
+
+/// The longest `echostr` given back; the platform's has 19 digits.
+const MAX_ECHO: usize = 256;
+
+/// The parameters of a signed request, read in one pass; of a repeated one the first counts.
+#[derive(Default)]
+struct Signed<'q> {
+    signature: Option<Cow<'q, str>>,
+    msg_signature: Option<Cow<'q, str>>,
+    timestamp: Option<Cow<'q, str>>,
+    nonce: Option<Cow<'q, str>>,
+    encrypt_type: Option<Cow<'q, str>>,
+    echostr: Option<Cow<'q, str>>,
+}
+
+impl<'q> Signed<'q> {
+    fn read(query: &'q str) -> Self {
+        let mut signed = Self::default();
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            let field = match &*name {
+                "signature" => &mut signed.signature,
+                "msg_signature" => &mut signed.msg_signature,
+                "timestamp" => &mut signed.timestamp,
+                "nonce" => &mut signed.nonce,
+                "encrypt_type" => &mut signed.encrypt_type,
+                "echostr" => &mut signed.echostr,
+                _ => continue,
+            };
+            field.get_or_insert(value);
+        }
+        signed
+    }
+
+    /// Checks a signature over token, timestamp, nonce and, for encrypted bodies, the ciphertext; then the time.
+    fn check(
+        &self,
+        signature: Option<&str>,
+        encrypted: Option<&str>,
+        account: &Account,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        let (Some(signature), Some(timestamp), Some(nonce)) = (signature, self.timestamp.as_deref(), self.nonce.as_deref())
+        else {
+            return Err(Refusal::SignatureMissing);
+        };
+        let good = match encrypted {
+            None => signature_matches(signature, &mut [&account.token, timestamp, nonce]),
+            Some(text) => signature_matches(signature, &mut [&account.token, timestamp, nonce, text]),
+        };
+        if !good {
+            return Err(Refusal::SignatureWrong);
+        }
+        if timestamp.is_empty() || !timestamp.bytes().all(|b| b.is_ascii_digit()) {
+            return Err(Refusal::Malformed("timestamp"));
+        }
+        let signed_at: i64 = timestamp.parse().map_err(|_| Refusal::Malformed("timestamp"))?;
+        if now.secs().abs_diff(signed_at) > account.max_age_secs.unsigned_abs() {
+            return Err(Refusal::Stale);
+        }
+        Ok(())
+    }
+}
+
+/// Answers the platform's check of the address: a GET with `echostr`, which goes back as it came.
+pub(super) fn handshake(account: &Account, request: &Request<'_>, now: Timestamp) -> Result<Option<Reply>, Refusal> {
+    if request.method != http::Method::GET || !at_root(request) {
+        return Ok(None);
+    }
+    let signed = Signed::read(request.query);
+    let Some(echo) = signed.echostr.as_deref() else { return Ok(None) };
+    signed.check(signed.signature.as_deref(), None, account, now)?;
+    if echo.len() > MAX_ECHO {
+        return Err(Refusal::Malformed("echostr"));
+    }
+    Ok(Some(Reply::text(echo)))
+}
+
+/// Verifies a webhook and, where it is encrypted, decrypts it.
+pub(super) fn verify(account: &Account, request: &Request<'_>, now: Timestamp) -> Result<Verified, Refusal> {
+    if request.method != http::Method::POST || !at_root(request) {
+        return Err(Refusal::NotFound);
+    }
+    if request.body.len() > MAX_BYTES {
+        return Err(Refusal::Malformed("body too long"));
+    }
+    let signed = Signed::read(request.query);
+    let encrypted = signed.encrypt_type.as_deref() == Some("aes");
+    match &account.key {
+        Some(key) if encrypted && account.mode != Mode::Plain => {
+            let body = Payload::read(request.body)?;
+            let envelope = body.text("Encrypt").ok_or(Refusal::Malformed("no Encrypt"))?;
+            signed.check(signed.msg_signature.as_deref(), Some(&envelope), account, now)?;
+            let plain = decrypt(key, WECHAT_PREFIX, &envelope, account.app_id.as_deref().unwrap_or_default())?;
+            Ok(Verified::new(plain).with(ENCRYPTED, "1"))
+        }
+        _ => {
+            signed.check(signed.signature.as_deref(), None, account, now)?;
+            if encrypted || account.mode == Mode::Safe {
+                return Err(Refusal::WrongMode);
+            }
+            Ok(Verified::new(request.body.to_vec()))
+        }
+    }
+}
+
+fn at_root(request: &Request<'_>) -> bool {
+    matches!(request.rest, "" | "/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sign;
+    use super::*;
+    use crate::wx_crypto::AesKey;
+    use http::{HeaderMap, Method};
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    const KEY: &str = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
+    const NOW: Timestamp = Timestamp::from_secs(1_700_000_000);
+    const TS: &str = "1700000000";
+
+    fn account(mode: &str) -> Account {
+        let secrets = [("token", "test"), ("encoding_aes_key", KEY)].map(|(k, v)| (k.to_owned(), v.to_owned())).into();
+        Account::read(&json!({ "mode": mode, "app_id": "wxapp" }), &secrets).ok().unwrap()
+    }
+
+    fn ask<T>(method: Method, query: &str, body: &[u8], f: impl FnOnce(&Request<'_>) -> T) -> T {
+        f(&Request { method: &method, rest: "", query, headers: &HeaderMap::new(), body })
+    }
+
+    fn post(account: &Account, query: &str, body: &[u8], now: Timestamp) -> Result<Vec<u8>, Refusal> {
+        ask(Method::POST, query, body, |r| verify(account, r, now)).map(|v| v.body().to_vec())
+    }
+
+    fn safe(app_id: &str) -> (String, String) {
+        sign::safe("test", &AesKey::decode(KEY).unwrap(), app_id, TS, "nonce&1", &[9; 16], b"<xml>secret</xml>")
+    }
+
+    #[test]
+    fn handshake_echoes_only_what_is_signed() {
+        let account = account("plain");
+        let good = format!("{}&echostr=5838479218127813673", sign::plain_query("test", TS, "n"));
+        let reply = ask(Method::GET, &good, b"", |r| handshake(&account, r, NOW)).unwrap().unwrap();
+        assert_eq!((reply.status, reply.body.as_slice()), (200, &b"5838479218127813673"[..]));
+        assert!(reply.content_type.starts_with("text/plain"));
+        let wrong = good.replace("signature=", "signature=0");
+        assert_eq!(ask(Method::GET, &wrong, b"", |r| handshake(&account, r, NOW)), Err(Refusal::SignatureWrong));
+        assert_eq!(ask(Method::GET, "echostr=1", b"", |r| handshake(&account, r, NOW)), Err(Refusal::SignatureMissing));
+        assert_eq!(ask(Method::GET, "a=1", b"", |r| handshake(&account, r, NOW)), Ok(None));
+        assert_eq!(ask(Method::POST, &good, b"", |r| handshake(&account, r, NOW)), Ok(None));
+        let late = NOW.plus_millis(301_000);
+        assert_eq!(ask(Method::GET, &good, b"", |r| handshake(&account, r, late)), Err(Refusal::Stale));
+    }
+
+    #[test]
+    fn plain_mode() {
+        let account = account("plain");
+        let query = sign::plain_query("test", TS, "n");
+        assert_eq!(post(&account, &query, b"<xml/>", NOW).unwrap(), b"<xml/>");
+        assert_eq!(post(&account, &query, b"", NOW.plus_millis(300_000)), Ok(Vec::new()));
+        assert_eq!(post(&account, &query, b"", NOW.plus_millis(301_000)), Err(Refusal::Stale));
+        assert_eq!(post(&account, &query, b"", NOW.plus_millis(-301_000)), Err(Refusal::Stale));
+        assert_eq!(post(&account, "", b"", NOW), Err(Refusal::SignatureMissing));
+        assert_eq!(post(&account, &sign::plain_query("tesT", TS, "n"), b"", NOW), Err(Refusal::SignatureWrong));
+        assert_eq!(
+            post(&account, &query.to_uppercase().replace("SIGNATURE", "signature"), b"", NOW),
+            Err(Refusal::SignatureMissing)
+        );
+        assert_eq!(post(&account, &sign::plain_query("test", "17e8", "n"), b"", NOW), Err(Refusal::Malformed("timestamp")));
+        assert_eq!(post(&account, &sign::plain_query("test", "-1", "n"), b"", NOW), Err(Refusal::Malformed("timestamp")));
+        let (query, body) = safe("wxapp");
+        assert_eq!(post(&account, &query, body.as_bytes(), NOW), Err(Refusal::WrongMode));
+        let long = vec![b'a'; 10 * 1024 * 1024];
+        assert_eq!(post(&account, &query, &long, NOW), Err(Refusal::Malformed("body too long")));
+        assert_eq!(ask(Method::PUT, &query, b"", |r| verify(&account, r, NOW)).err(), Some(Refusal::NotFound));
+    }
+
+    #[test]
+    fn safe_mode() {
+        let account = account("safe");
+        let (query, body) = safe("wxapp");
+        assert_eq!(post(&account, &query, body.as_bytes(), NOW).unwrap(), b"<xml>secret</xml>");
+        assert_eq!(post(&account, &query, body.as_bytes(), NOW.plus_millis(400_000)), Err(Refusal::Stale));
+        let unsigned = query.replace("msg_signature=", "x=");
+        assert_eq!(post(&account, &unsigned, body.as_bytes(), NOW), Err(Refusal::SignatureMissing));
+        let other = body.replacen("CDATA[", "CDATA[A", 1);
+        assert!(post(&account, &query, other.as_bytes(), NOW).is_ok(), "ToUserName is not signed");
+        let other = body.replace("<Encrypt><![CDATA[", "<Encrypt><![CDATA[A");
+        assert_eq!(post(&account, &query, other.as_bytes(), NOW), Err(Refusal::SignatureWrong));
+        assert_eq!(post(&account, &query, b"<xml/>", NOW), Err(Refusal::Malformed("no Encrypt")));
+        let (query, body) = safe("wxother");
+        assert_eq!(post(&account, &query, body.as_bytes(), NOW), Err(Refusal::WrongRecipient));
+        assert_eq!(post(&account, &sign::plain_query("test", TS, "n"), b"<xml/>", NOW), Err(Refusal::WrongMode));
+        assert_eq!(post(&account, "", b"<xml/>", NOW), Err(Refusal::SignatureMissing));
+        let (query, body) = sign::sealed("test", "bm90IGFuIGVudmVsb3Bl", TS, "n");
+        assert_eq!(post(&account, &query, body.as_bytes(), NOW), Err(Refusal::Undecryptable));
+    }
+
+    #[test]
+    fn both_modes_and_json_envelopes() {
+        let account = account("both");
+        let (query, body) = safe("wxapp");
+        assert!(post(&account, &query, body.as_bytes(), NOW).is_ok());
+        assert!(post(&account, &sign::plain_query("test", TS, "n"), b"<xml/>", NOW).is_ok());
+        let envelope = Payload::read(body.as_bytes()).ok().unwrap().text("Encrypt").unwrap().into_owned();
+        let json = json!({ "ToUserName": "gh", "Encrypt": envelope }).to_string();
+        assert_eq!(post(&account, &query, json.as_bytes(), NOW).unwrap(), b"<xml>secret</xml>");
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_unsigned_is_verified(query in "[a-z_=&%0-9]{0,80}", body: Vec<u8>, token in "[a-z]{5,9}") {
+            let aes = format!("{query}&encrypt_type=aes&msg_signature=0&timestamp={TS}&nonce=1");
+            for mode in ["plain", "safe", "both"] {
+                let account = account(mode);
+                prop_assert!(post(&account, &query, &body, NOW).is_err());
+                prop_assert!(post(&account, &sign::plain_query(&token, TS, "n"), &body, NOW).is_err());
+                prop_assert!(post(&account, &aes, &body, NOW).is_err());
+            }
+        }
+
+        #[test]
+        fn a_changed_envelope_is_never_verified(at in 0usize..200, to in "[A-Za-z0-9+/]") {
+            let (query, body) = safe("wxapp");
+            let start = body.find("<Encrypt><![CDATA[").unwrap() + 18;
+            let at = start + at % 88;
+            let mut other = body.clone();
+            other.replace_range(at..=at, &to);
+            let result = post(&account("safe"), &query, other.as_bytes(), NOW);
+            prop_assert_eq!(result.is_ok(), other == body);
+        }
+    }
+}
