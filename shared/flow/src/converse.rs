@@ -1,0 +1,302 @@
+//! What agents and supervisors do with a conversation. The caller runs each function in one immediate transaction, together
+//! with the idempotency record of the request.
+
+use crate::ctx::{Actor, Ctx, FlowError};
+use crate::{place, sealed};
+use warmline_model::{
+    AgentId, Content, ConversationId, ConversationState, DeliveryState, EventBody, GroupId, MessageId, Origin,
+};
+use warmline_privacy::CustomerKey;
+use warmline_store::conversations::{self, Conversation};
+use warmline_store::messages::{self, Message};
+use warmline_store::{agents, events, groups, outbox};
+
+/// Finds a conversation that the actor may see: supervisors all, agents their own and those queued in their groups.
+///
+/// # Errors
+/// There is none, or it is not the actor's to see (told the same way, so that ids cannot be tried out).
+pub fn find(ctx: &Ctx<'_>, actor: &Actor, id: ConversationId) -> Result<Conversation, FlowError> {
+    let missing = FlowError::NotFound("conversation");
+    let conversation = conversations::get(ctx.db, id)?.ok_or(missing.clone())?;
+    if actor.supervises() {
+        return Ok(conversation);
+    }
+    let Some(me) = actor.agent else { return Err(missing) };
+    if conversation.agent == Some(me) {
+        return Ok(conversation);
+    }
+    match (&conversation.group, conversation.state) {
+        (Some(group), ConversationState::Queued) if agents::serves(ctx.db, me, group)? => Ok(conversation),
+        _ => Err(missing),
+    }
+}
+
+fn open_only(conversation: &Conversation) -> Result<(), FlowError> {
+    if conversation.state == ConversationState::Closed {
+        return Err(FlowError::conflict(
+            "conversation_closed",
+            "the conversation is closed; the customer's next message opens a new one",
+        ));
+    }
+    Ok(())
+}
+
+fn holder_only(actor: &Actor, conversation: &Conversation) -> Result<(), FlowError> {
+    if actor.supervises() || (actor.agent.is_some() && conversation.agent == actor.agent) {
+        return Ok(());
+    }
+    Err(FlowError::conflict("not_yours", "the conversation is in nobody's or another agent's hands; accept it first"))
+}
+
+fn reload(ctx: &Ctx<'_>, id: ConversationId) -> Result<Conversation, FlowError> {
+    conversations::get(ctx.db, id)?.ok_or(FlowError::NotFound("conversation"))
+}
+
+/// The agent takes the conversation that was assigned, or the one seen in the queue.
+///
+/// # Errors
+/// It is closed, another agent's, or the agent has no capacity left.
+pub fn accept(ctx: &Ctx<'_>, actor: &Actor, id: ConversationId) -> Result<Conversation, FlowError> {
+    let conversation = find(ctx, actor, id)?;
+    open_only(&conversation)?;
+    let me = actor.agent.ok_or(FlowError::Forbidden("only an agent can accept a conversation"))?;
+    match (&conversation.group, conversation.state) {
+        (Some(group), ConversationState::Queued) => place::to_agent(ctx, &conversation, group, me)?,
+        _ if conversation.agent == Some(me) => {}
+        _ => return Err(FlowError::conflict("not_yours", "the conversation is in another agent's hands")),
+    }
+    let now = ctx.now();
+    if conversations::accept(ctx.db, id, now)? {
+        let since = reload(ctx, id)?.assigned_at.unwrap_or(now);
+        let body = EventBody::ConversationAccepted { agent: me, waited_ms: now.since(since).max(0) };
+        events::append(ctx.db, now, Some(id), &body)?;
+    }
+    reload(ctx, id)
+}
+
+/// Stores a message to the customer and hands it to the outbox. It goes to the identity of its own conversation: there is no
+/// way to name another.
+pub(crate) fn say(
+    ctx: &Ctx<'_>,
+    conversation: &Conversation,
+    key: &CustomerKey,
+    origin: Origin,
+    agent: Option<AgentId>,
+    content: &Content,
+) -> Result<Message, FlowError> {
+    let now = ctx.now();
+    let n = conversations::outbound(ctx.db, conversation.id, now)?;
+    let id = MessageId::new(now, ctx.rng);
+    let message = Message {
+        conversation: conversation.id,
+        n,
+        id,
+        origin,
+        agent,
+        content: sealed::seal_content(ctx, key, conversation.id, id, content)?,
+        at: now,
+        delivery: Some(DeliveryState::Pending),
+        reason: None,
+    };
+    messages::insert(ctx.db, &message)?;
+    outbox::enqueue(
+        ctx.db,
+        &outbox::NewRow {
+            message: id,
+            conversation: conversation.id,
+            n,
+            identity: conversation.identity,
+            channel: &conversation.channel,
+            account: &conversation.account,
+            at: now,
+            not_before: conversation.answer_until.map_or(now, |until| until.max(now)),
+        },
+    )?;
+    let human = origin == Origin::Agent;
+    let body = EventBody::MessageSent {
+        message: id,
+        n,
+        channel: conversation.channel.clone(),
+        from: origin,
+        agent,
+        first_response_ms: match (human, conversation.first_response_at, conversation.first_inbound_at) {
+            (true, None, Some(first)) => Some(now.since(first).max(0)),
+            _ => None,
+        },
+        response_ms: match (human, conversation.round_started_at) {
+            (true, Some(round)) => Some(now.since(round).max(0)),
+            _ => None,
+        },
+    };
+    events::append(ctx.db, now, Some(conversation.id), &body)?;
+    if human {
+        let state = match conversation.state {
+            ConversationState::Assigned | ConversationState::WrapUp => ConversationState::WaitingOnCustomer,
+            other => other,
+        };
+        conversations::answered(ctx.db, conversation.id, now, state)?;
+        if let (Some(me), Some(since), None) = (agent, conversation.assigned_at, conversation.accepted_at) {
+            // Answering is accepting.
+            let body = EventBody::ConversationAccepted { agent: me, waited_ms: now.since(since).max(0) };
+            events::append(ctx.db, now, Some(conversation.id), &body)?;
+        }
+    }
+    Ok(message)
+}
+
+/// Stores a note for colleagues. Without an outbox row and a delivery state it cannot leave the house.
+fn note(ctx: &Ctx<'_>, conversation: &Conversation, agent: Option<AgentId>, text: &str) -> Result<(), FlowError> {
+    let now = ctx.now();
+    let key = sealed::customer_key(ctx, conversation.customer)?;
+    let n = conversations::outbound(ctx.db, conversation.id, now)?;
+    let id = MessageId::new(now, ctx.rng);
+    let content = Content::Note { text: text.to_owned() };
+    let message = Message {
+        conversation: conversation.id,
+        n,
+        id,
+        origin: Origin::Agent,
+        agent,
+        content: sealed::seal_content(ctx, &key, conversation.id, id, &content)?,
+        at: now,
+        delivery: None,
+        reason: None,
+    };
+    Ok(messages::insert(ctx.db, &message)?)
+}
+
+/// The agent replies.
+///
+/// # Errors
+/// The conversation is closed or not the actor's.
+pub fn reply(ctx: &Ctx<'_>, actor: &Actor, id: ConversationId, content: &Content) -> Result<Message, FlowError> {
+    let conversation = find(ctx, actor, id)?;
+    open_only(&conversation)?;
+    holder_only(actor, &conversation)?;
+    let key = sealed::customer_key(ctx, conversation.customer)?;
+    say(ctx, &conversation, &key, Origin::Agent, actor.agent, content)
+}
+
+/// Where a transfer goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// To one agent.
+    Agent(AgentId),
+    /// To whoever is next in a group.
+    Group(GroupId),
+}
+
+/// Hands the conversation to another agent or group.
+///
+/// # Errors
+/// It is closed or not the actor's; the target does not exist, is the present agent, is offline, or has no capacity left.
+pub fn transfer(
+    ctx: &Ctx<'_>,
+    actor: &Actor,
+    id: ConversationId,
+    to: &Target,
+    text: Option<&str>,
+) -> Result<Conversation, FlowError> {
+    let conversation = find(ctx, actor, id)?;
+    open_only(&conversation)?;
+    holder_only(actor, &conversation)?;
+    let from = conversation.agent;
+    let (to_agent, group) = match to {
+        Target::Agent(agent) => {
+            if from == Some(*agent) {
+                return Err(FlowError::conflict("same_agent", "the conversation is in that agent's hands already"));
+            }
+            agents::get(ctx.db, *agent)?.ok_or(FlowError::invalid("to.agent", "there is no such agent"))?;
+            let group = match &conversation.group {
+                Some(group) => group.clone(),
+                None => agents::groups_of(ctx.db, *agent)?
+                    .into_iter()
+                    .next()
+                    .ok_or(FlowError::invalid("to.agent", "the agent serves no group"))?,
+            };
+            (Some(*agent), group)
+        }
+        Target::Group(group) => {
+            groups::get(ctx.db, group)?.ok_or(FlowError::invalid("to.group", "there is no such group"))?;
+            (None, group.clone())
+        }
+    };
+    let body = EventBody::ConversationTransferred { from, to_agent, group: group.clone(), note: text.is_some() };
+    events::append(ctx.db, ctx.now(), Some(id), &body)?;
+    if let Some(text) = text {
+        note(ctx, &conversation, actor.agent, text)?;
+    }
+    // The target is claimed before the present agent's unit is given back: if it cannot be, the transaction undoes all of it.
+    match to_agent {
+        Some(agent) => place::to_agent(ctx, &conversation, &group, agent)?,
+        None => {
+            let settings = place::settings_of(ctx, &group)?;
+            place::into_group(ctx, &settings, &conversation, &group, "transfer", None)?;
+        }
+    }
+    if let Some(agent) = from.filter(|_| conversation.state.holds_capacity()) {
+        place::release(ctx, &conversation, agent)?;
+        place::fill(ctx, agent)?;
+    }
+    reload(ctx, id)
+}
+
+/// Ends the talk: after-contact work where the group has it, then closed.
+///
+/// # Errors
+/// It is closed already or not the actor's.
+pub fn close(
+    ctx: &Ctx<'_>,
+    actor: &Actor,
+    id: ConversationId,
+    disposition: Option<&str>,
+) -> Result<Conversation, FlowError> {
+    let conversation = find(ctx, actor, id)?;
+    open_only(&conversation)?;
+    holder_only(actor, &conversation)?;
+    let wrap_up_secs = match &conversation.group {
+        Some(group) => place::settings_of(ctx, group)?.wrap_up_secs,
+        None => 0,
+    };
+    match conversation.agent {
+        Some(agent)
+            if wrap_up_secs > 0
+                && conversation.state != ConversationState::WrapUp
+                && conversation.state.holds_capacity() =>
+        {
+            let until = ctx.now().plus_millis(wrap_up_secs * 1000);
+            conversations::wrap_up(ctx.db, id, until, disposition)?;
+            let body = EventBody::ConversationWrapUp { agent, until };
+            events::append(ctx.db, ctx.now(), Some(id), &body)?;
+        }
+        _ => finish(ctx, &conversation, disposition)?,
+    }
+    reload(ctx, id)
+}
+
+/// Closes an open conversation and gives its capacity to the next in line.
+///
+/// # Errors
+/// The store fails.
+pub(crate) fn finish(
+    ctx: &Ctx<'_>,
+    conversation: &Conversation,
+    disposition: Option<&str>,
+) -> Result<(), FlowError> {
+    let now = ctx.now();
+    let handle_ms = conversation.handle_ms + place::held_ms(conversation, now);
+    conversations::close(ctx.db, conversation.id, now, disposition, handle_ms)?;
+    let body = EventBody::ConversationClosed {
+        agent: conversation.agent,
+        group: conversation.group.clone(),
+        disposition: disposition.map(str::to_owned).or_else(|| conversation.disposition.clone()),
+        handle_ms,
+        messages: conversation.messages,
+    };
+    events::append(ctx.db, now, Some(conversation.id), &body)?;
+    if let Some(agent) = conversation.agent.filter(|_| conversation.state.holds_capacity()) {
+        place::release(ctx, conversation, agent)?;
+        place::fill(ctx, agent)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,95 @@
+//! What every step is given, and how a step fails.
+
+use warmline_model::{AgentId, Clock, Rng, Role, Timestamp};
+use warmline_privacy::{Keyring, SealError};
+use warmline_store::{Db, StoreError};
+
+/// The world, as a step sees it.
+#[derive(Clone, Copy)]
+pub struct Ctx<'a> {
+    /// The store.
+    pub db: &'a dyn Db,
+    /// The time.
+    pub clock: &'a dyn Clock,
+    /// Randomness.
+    pub rng: &'a dyn Rng,
+    /// Keys.
+    pub keys: &'a Keyring,
+}
+
+impl Ctx<'_> {
+    /// The present instant.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// A name that nobody else has, for the owner of a lease.
+    pub fn owner(&self) -> [u8; 16] {
+        let mut owner = [0; 16];
+        self.rng.fill(&mut owner);
+        owner
+    }
+}
+
+/// Who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Actor {
+    /// The member of staff; `None` for the administrator's token from the configuration.
+    pub agent: Option<AgentId>,
+    /// What they may do.
+    pub role: Role,
+}
+
+impl Actor {
+    /// Whether the actor may act on conversations of others.
+    pub fn supervises(&self) -> bool {
+        matches!(self.role, Role::Admin | Role::Supervisor)
+    }
+}
+
+/// Why a step was not taken. `code` texts are stable: programs compare them.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FlowError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A stored value does not open.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// What the request names does not exist (or the actor may not see it).
+    #[error("there is no such {0}")]
+    NotFound(&'static str),
+    /// The actor may not do this.
+    #[error("{0}")]
+    Forbidden(&'static str),
+    /// It cannot be done in the present state.
+    #[error("{detail}")]
+    Conflict {
+        /// Stable code.
+        code: &'static str,
+        /// What to do about it.
+        detail: &'static str,
+    },
+    /// The request asks for something impossible.
+    #[error("{field}: {problem}")]
+    Invalid {
+        /// Stable code.
+        code: &'static str,
+        /// The field.
+        field: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+}
+
+impl FlowError {
+    /// A conflict with the present state.
+    pub fn conflict(code: &'static str, detail: &'static str) -> Self {
+        Self::Conflict { code, detail }
+    }
+
+    /// A field that cannot be taken.
+    pub fn invalid(field: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self::Invalid { code: "invalid_field", field: field.into(), problem: problem.into() }
+    }
+}

@@ -1,0 +1,295 @@
+//! From the inbox into conversations: the router's work.
+//!
+//! One drainer at a time holds a shard. It takes the oldest rows in batches; each batch is one transaction that begins by
+//! renewing the lease, so a drainer that lost its lease can write nothing. A batch shares one commit because the commit is
+//! what costs; a row that cannot be handled is set aside before anything is written for it, and the others go on.
+
+use crate::ctx::{Ctx, FlowError};
+use crate::ingest::{Payload, sender_lookup};
+use crate::{place, sealed};
+use std::cell::OnceCell;
+use warmline_model::{
+    Content, ConversationId, ConversationState, CustomerId, EventBody, IdentityId, MessageId, Origin, Timestamp,
+};
+use warmline_privacy::{BlindIndex, CustomerKey, Purpose, SealKey};
+use warmline_store::conversations::{self, Conversation};
+use warmline_store::customers::{self, Contact, NewIdentity};
+use warmline_store::inbox::{self, Pending};
+use warmline_store::messages::{self, Message};
+use warmline_store::{events, immediate, leases};
+
+/// Rows a transaction: enough to make the commit cheap, few enough to keep other writers waiting for milliseconds only.
+const BATCH: i64 = 16;
+/// How long a lease lasts without renewal: a drainer that died blocks its shard no longer than this.
+const LEASE_MS: i64 = 5_000;
+
+/// The tag that makes a customer a VIP.
+pub const VIP: &str = "vip";
+
+/// What a drain did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Drained {
+    /// Rows handled.
+    pub handled: i64,
+    /// Rows wait that this drain had no time for.
+    pub more: bool,
+}
+
+/// Handles the rows of a shard until none waits or the deadline passes. Does nothing where another drainer is at work.
+///
+/// # Errors
+/// The store fails; what was committed stays, the rest is handled by a later drain.
+pub fn drain(ctx: &Ctx<'_>, shard: i64, deadline: Timestamp) -> Result<Drained, FlowError> {
+    let (owner, name) = (ctx.owner(), inbox::lease_name(shard));
+    let now = ctx.now();
+    if !leases::claim(ctx.db, &name, &owner, now, now.plus_millis(LEASE_MS))? {
+        return Ok(Drained::default());
+    }
+    let mut done = Drained::default();
+    let result = work(ctx, shard, &owner, deadline, &mut done);
+    if result.is_err() || done.more {
+        leases::release(ctx.db, &name, &owner)?;
+    }
+    result.map(|()| done)
+}
+
+fn work(
+    ctx: &Ctx<'_>,
+    shard: i64,
+    owner: &[u8; 16],
+    deadline: Timestamp,
+    done: &mut Drained,
+) -> Result<(), FlowError> {
+    let tools = Tools::new(ctx);
+    loop {
+        if ctx.now() > deadline {
+            done.more = true;
+            return Ok(());
+        }
+        let rows = inbox::pending(ctx.db, shard, BATCH)?;
+        if rows.is_empty() {
+            if inbox::let_go(ctx.db, shard, owner)? {
+                return Ok(());
+            }
+            // A row came between the look and the letting go; or the lease was lost, which the next renewal finds.
+            if inbox::pending(ctx.db, shard, 1)?.is_empty() {
+                return Ok(());
+            }
+            continue;
+        }
+        let kept = immediate(ctx.db, || {
+            let now = ctx.now();
+            if !leases::renew(ctx.db, &inbox::lease_name(shard), owner, now, now.plus_millis(LEASE_MS))? {
+                return Ok::<_, FlowError>(false);
+            }
+            for row in &rows {
+                tools.handle(row)?;
+            }
+            Ok(true)
+        })?;
+        if !kept {
+            return Ok(());
+        }
+        done.handled += i64::try_from(rows.len()).unwrap_or(0);
+    }
+}
+
+/// Keys and rules, fetched once a drain.
+struct Tools<'a> {
+    ctx: &'a Ctx<'a>,
+    inbox_key: SealKey,
+    index: BlindIndex,
+    rules: OnceCell<place::Plan>,
+}
+
+/// A row whose payload and customer key were opened: from here on nothing but the store can fail.
+struct Opened {
+    payload: Payload,
+    lookup: [u8; 16],
+    contact: Option<(Contact, CustomerKey)>,
+}
+
+impl<'a> Tools<'a> {
+    fn new(ctx: &'a Ctx<'a>) -> Self {
+        Self { ctx, inbox_key: ctx.keys.purpose(Purpose::Inbox), index: ctx.keys.index(), rules: OnceCell::new() }
+    }
+
+    fn plan(&self) -> Result<&place::Plan, FlowError> {
+        if let Some(plan) = self.rules.get() {
+            return Ok(plan);
+        }
+        let plan = place::Plan::load(self.ctx)?;
+        Ok(self.rules.get_or_init(|| plan))
+    }
+
+    fn handle(&self, row: &Pending) -> Result<(), FlowError> {
+        match self.open(row) {
+            Ok(opened) => self.store(row, opened),
+            Err(FlowError::Store(e)) => Err(e.into()),
+            Err(_) => {
+                // Tampered with, or sealed under another master key: it must neither be lost nor stop the others.
+                inbox::park(self.ctx.db, row.seq)?;
+                let reason = "payload_unreadable".to_owned();
+                let body = EventBody::InboxParked { inbox: row.seq, channel: row.channel.clone(), reason };
+                Ok(events::append(self.ctx.db, self.ctx.now(), None, &body)?)
+            }
+        }
+    }
+
+    fn open(&self, row: &Pending) -> Result<Opened, FlowError> {
+        let plain = self.inbox_key.open(&row.dedup, &row.payload)?;
+        let payload: Payload =
+            serde_json::from_slice(&plain).map_err(|_| warmline_privacy::SealError::Format)?;
+        let lookup = sender_lookup(&self.index, &row.channel, &row.account, &payload.inbound.sender.open_id);
+        let contact = match customers::contact(self.ctx.db, &lookup)? {
+            Some(contact) => {
+                let key = self.ctx.keys.customer_key(contact.customer, &contact.wrapped_key)?;
+                Some((contact, key))
+            }
+            None => None,
+        };
+        Ok(Opened { payload, lookup, contact })
+    }
+
+    fn store(&self, row: &Pending, opened: Opened) -> Result<(), FlowError> {
+        let (ctx, now) = (self.ctx, self.ctx.now());
+        let Opened { payload: Payload { inbound, answer_by }, lookup, contact } = opened;
+        let (mut contact, key) = match contact {
+            Some((contact, key)) => (contact, key),
+            None => self.new_contact(row, &lookup, &inbound.sender, now)?,
+        };
+        self.learn_tags(&mut contact, &inbound.sender.tags)?;
+        let vip = contact.tags.iter().any(|t| t == VIP);
+        let conversation = match contact.conversation.take() {
+            Some(conversation) => conversation,
+            None => self.open_conversation(row, &contact, vip, now)?,
+        };
+        let spoke = !matches!(inbound.content, Content::Event { .. });
+        let n = conversations::inbound(
+            ctx.db,
+            conversation.id,
+            next_state(&conversation, spoke),
+            now,
+            spoke.then_some(row.received_at),
+            answer_by.map(Timestamp::from_millis),
+        )?;
+        let id = MessageId::new(now, ctx.rng);
+        messages::insert(
+            ctx.db,
+            &Message {
+                conversation: conversation.id,
+                n,
+                id,
+                origin: Origin::Customer,
+                agent: None,
+                content: sealed::seal_content(ctx, &key, conversation.id, id, &inbound.content)?,
+                at: row.received_at,
+                delivery: None,
+                reason: None,
+            },
+        )?;
+        let body = EventBody::MessageReceived {
+            message: id,
+            n,
+            channel: row.channel.clone(),
+            kind: inbound.content.kind().to_owned(),
+            received_at: row.received_at,
+        };
+        events::append(ctx.db, now, Some(conversation.id), &body)?;
+        // What only happened (followed, scanned) is kept, but seeks nobody's attention.
+        if spoke && conversation.state == ConversationState::Open {
+            let conversation = Conversation {
+                messages: n,
+                answer_until: answer_by.map(Timestamp::from_millis),
+                ..conversation
+            };
+            place::first(ctx, self.plan()?, &conversation, &key, &inbound.content)?;
+        }
+        Ok(inbox::done(ctx.db, row.seq)?)
+    }
+
+    fn new_contact(
+        &self,
+        row: &Pending,
+        lookup: &[u8; 16],
+        sender: &warmline_model::Sender,
+        now: Timestamp,
+    ) -> Result<(Contact, CustomerKey), FlowError> {
+        let ctx = self.ctx;
+        let (customer, identity) = (CustomerId::new(now, ctx.rng), IdentityId::new(now, ctx.rng));
+        let (key, wrapped_key) = ctx.keys.new_customer_key(customer, ctx.rng)?;
+        customers::insert(ctx.db, customer, &wrapped_key, &sender.tags, now)?;
+        let sealed = sealed::seal_sender(ctx, &key, identity, sender)?;
+        let new = NewIdentity {
+            id: identity,
+            lookup,
+            customer,
+            channel: &row.channel,
+            account: &row.account,
+            sender: &sealed,
+        };
+        customers::insert_identity(ctx.db, &new, now)?;
+        let contact = Contact { identity, customer, wrapped_key, tags: sender.tags.clone(), conversation: None };
+        Ok((contact, key))
+    }
+
+    /// Tags come from parties that the channel trusts; they are added, and taken away only by staff.
+    fn learn_tags(&self, contact: &mut Contact, tags: &[String]) -> Result<(), FlowError> {
+        let new: Vec<String> = tags.iter().filter(|t| !contact.tags.contains(t)).cloned().collect();
+        if !new.is_empty() {
+            contact.tags.extend(new);
+            customers::set_tags(self.ctx.db, contact.customer, &contact.tags)?;
+        }
+        Ok(())
+    }
+
+    fn open_conversation(
+        &self,
+        row: &Pending,
+        contact: &Contact,
+        vip: bool,
+        now: Timestamp,
+    ) -> Result<Conversation, FlowError> {
+        let conversation = Conversation {
+            id: ConversationId::new(now, self.ctx.rng),
+            identity: contact.identity,
+            customer: contact.customer,
+            channel: row.channel.clone(),
+            account: row.account.clone(),
+            state: ConversationState::Open,
+            group: None,
+            agent: None,
+            vip,
+            opened_at: now,
+            last_message_at: now,
+            queued_at: None,
+            assigned_at: None,
+            accepted_at: None,
+            round_started_at: None,
+            first_inbound_at: None,
+            first_response_at: None,
+            closed_at: None,
+            disposition: None,
+            handle_ms: 0,
+            messages: 0,
+            why: None,
+            answer_until: None,
+        };
+        conversations::open(self.ctx.db, &conversation)?;
+        let body = EventBody::ConversationOpened {
+            channel: row.channel.clone(),
+            account: row.account.clone(),
+            customer: contact.customer,
+        };
+        events::append(self.ctx.db, now, Some(conversation.id), &body)?;
+        Ok(conversation)
+    }
+}
+
+/// The customer's turn is over: an agent who holds the conversation owes a reply again, also out of after-contact work.
+fn next_state(conversation: &Conversation, spoke: bool) -> ConversationState {
+    match conversation.state {
+        ConversationState::WaitingOnCustomer | ConversationState::WrapUp if spoke => ConversationState::Assigned,
+        state => state,
+    }
+}

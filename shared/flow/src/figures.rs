@@ -1,0 +1,79 @@
+//! Metrics: folds the event log into rollups, and reads figures out of them.
+
+use crate::ctx::{Ctx, FlowError};
+use std::collections::BTreeMap;
+use warmline_metrics::histogram::bucket;
+use warmline_metrics::{Cell, Figures, Gauges, fold};
+use warmline_model::Event;
+use warmline_store::{conversations, events, followers, immediate, inbox, outbox, refusals, rollups};
+
+const FOLLOWER: &str = "metrics";
+const BATCH: i64 = 512;
+
+/// Adds events up by figure, hour of the event's own time, channel and bucket. Pure: the same events give the same cells.
+pub fn roll_up(batch: &[Event]) -> Vec<rollups::Cell> {
+    let mut cells: BTreeMap<(&'static str, i64, String, i64), (i64, i64)> = BTreeMap::new();
+    for event in batch {
+        let hour = event.at.secs().div_euclid(3600);
+        for sample in fold(&event.body) {
+            let key = (sample.figure, hour, sample.channel, sample.millis.map_or(0, bucket));
+            let cell = cells.entry(key).or_default();
+            cell.0 += 1;
+            cell.1 += sample.millis.unwrap_or(0);
+        }
+    }
+    cells
+        .into_iter()
+        .map(|((figure, hour, channel, bucket), (n, total))| rollups::Cell {
+            figure: figure.to_owned(),
+            hour,
+            channel,
+            bucket,
+            n,
+            total,
+        })
+        .collect()
+}
+
+/// Folds the next events; true when more wait. Cells and position are one transaction: each event counts once.
+///
+/// # Errors
+/// The store fails.
+pub fn advance(ctx: &Ctx<'_>) -> Result<bool, FlowError> {
+    let from = followers::position(ctx.db, FOLLOWER)?;
+    let batch = events::after(ctx.db, from, BATCH)?;
+    let Some(last) = batch.last().map(|e| e.seq) else { return Ok(false) };
+    let cells = roll_up(&batch);
+    immediate(ctx.db, || {
+        if followers::position(ctx.db, FOLLOWER)? != from {
+            return Ok::<_, FlowError>(());
+        }
+        for cell in &cells {
+            rollups::add(ctx.db, cell)?;
+        }
+        Ok(followers::advance(ctx.db, FOLLOWER, last)?)
+    })?;
+    Ok(batch.len() == usize::try_from(BATCH).unwrap_or(usize::MAX))
+}
+
+/// The figures of the last hours (all when `None`), and the present.
+///
+/// # Errors
+/// The store fails.
+pub fn read(ctx: &Ctx<'_>, hours: Option<i64>) -> Result<Figures, FlowError> {
+    let since = hours.map_or(i64::MIN, |h| ctx.now().secs().div_euclid(3600).saturating_sub(h));
+    let cells: Vec<Cell> = rollups::since(ctx.db, since)?
+        .into_iter()
+        .map(|c| Cell { figure: c.figure, channel: c.channel, bucket: c.bucket, n: c.n, total: c.total })
+        .collect();
+    let refused = refusals::totals(ctx.db)?.into_iter().map(|(channel, reason, n)| (format!("{channel}/{reason}"), n));
+    let now = Gauges {
+        queue_length: conversations::queue_lengths(ctx.db)?.into_iter().collect(),
+        conversations: conversations::open_by_state(ctx.db)?.into_iter().collect(),
+        outbox_waiting: outbox::waiting(ctx.db)?.into_iter().collect(),
+        inbox_waiting: inbox::waiting(ctx.db)?,
+        webhooks_refused: refused.collect(),
+        events_behind: events::last(ctx.db)? - followers::position(ctx.db, FOLLOWER)?,
+    };
+    Ok(Figures::new(&cells, now))
+}

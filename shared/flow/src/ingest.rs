@@ -1,0 +1,104 @@
+//! A verified webhook into the inbox: the last step before the platform is told that its message was received.
+
+use crate::ctx::{Ctx, FlowError};
+use serde::{Deserialize, Serialize};
+use warmline_model::{AccountId, Channel, Inbound, Timestamp};
+use warmline_privacy::{BlindIndex, Purpose, SealError, SealKey};
+use warmline_store::inbox::{self, NewRow, SHARDS, Stored};
+use warmline_store::immediate;
+
+/// What the inbox holds, sealed.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Payload {
+    pub(crate) inbound: Inbound,
+    /// Until when the webhook's own answer can still carry a reply.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) answer_by: Option<i64>,
+}
+
+/// What became of one message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ingested {
+    /// The inbox row.
+    pub seq: i64,
+    /// The platform had sent it before.
+    pub duplicate: bool,
+    /// The shard that has to be drained; `None` when nobody needs to be woken.
+    pub wake: Option<i64>,
+}
+
+/// The blind index by which a sender is found.
+pub fn sender_lookup(index: &BlindIndex, channel: &Channel, account: &AccountId, open_id: &str) -> [u8; 16] {
+    index.of("identity", &[channel.as_str(), account.as_str(), open_id])
+}
+
+/// Stores the messages of one webhook, all or none, each once.
+///
+/// # Errors
+/// The store fails: then nothing may be acknowledged.
+pub fn ingest(
+    ctx: &Ctx<'_>,
+    channel: &Channel,
+    account: &AccountId,
+    messages: Vec<Inbound>,
+    answer_by: Option<Timestamp>,
+) -> Result<Vec<Ingested>, FlowError> {
+    let now = ctx.now();
+    let (index, key) = (ctx.keys.index(), ctx.keys.purpose(Purpose::Inbox));
+    let mut rows = Vec::with_capacity(messages.len());
+    for inbound in messages {
+        rows.push(Prepared::new(ctx, &index, &key, channel, account, inbound, answer_by)?);
+    }
+    let store = |row: &Prepared| row.store(ctx, channel, account, now);
+    // One message is one statement, which is a transaction by itself.
+    match rows.as_slice() {
+        [] => Ok(Vec::new()),
+        [one] => Ok(vec![store(one)?]),
+        many => immediate(ctx.db, || many.iter().map(store).collect()),
+    }
+}
+
+struct Prepared {
+    dedup: [u8; 16],
+    shard: i64,
+    payload: Vec<u8>,
+}
+
+impl Prepared {
+    fn new(
+        ctx: &Ctx<'_>,
+        index: &BlindIndex,
+        key: &SealKey,
+        channel: &Channel,
+        account: &AccountId,
+        inbound: Inbound,
+        answer_by: Option<Timestamp>,
+    ) -> Result<Self, FlowError> {
+        let dedup = index.of("message", &[channel.as_str(), account.as_str(), &inbound.key]);
+        let sender = sender_lookup(index, channel, account, &inbound.sender.open_id);
+        let payload = Payload { inbound, answer_by: answer_by.map(Timestamp::millis) };
+        let plain = serde_json::to_vec(&payload).map_err(|_| SealError::Format)?;
+        let shard = i64::from(sender[0]) % SHARDS;
+        Ok(Self { dedup, shard, payload: key.seal(&dedup, &plain, ctx.rng)? })
+    }
+
+    fn store(
+        &self,
+        ctx: &Ctx<'_>,
+        channel: &Channel,
+        account: &AccountId,
+        now: Timestamp,
+    ) -> Result<Ingested, FlowError> {
+        let Self { dedup, shard, payload } = self;
+        let row = NewRow { dedup, shard: *shard, channel, account, payload, received_at: now };
+        Ok(match inbox::insert(ctx.db, &row)? {
+            Stored::New { seq, drained_until } => {
+                Ingested { seq, duplicate: false, wake: (drained_until <= now).then_some(*shard) }
+            }
+            Stored::Duplicate => {
+                let seq = inbox::find(ctx.db, dedup)?.ok_or(warmline_store::StoreError::Missing("inbox row"))?;
+                Ingested { seq, duplicate: true, wake: None }
+            }
+        })
+    }
+}

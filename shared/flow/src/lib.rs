@@ -1,0 +1,29 @@
+//! A message's way through the house, step by step. Each step is one short transaction over the store; none does network I/O,
+//! asks for the time, or draws randomness by itself ([`Ctx`] carries all three), so that every step runs in native tests.
+//!
+//! In the order of the way:
+//! * [`ingest`]: a verified webhook into the inbox;
+//! * [`drain`]: from the inbox into its conversation (the router's work), with [`place`] finding the agent;
+//! * [`converse`]: what agents and supervisors do with a conversation;
+//! * [`deliver`]: out of the outbox to the platform;
+//! * [`stream`]: replies for customers whose own client fetches them;
+//! * [`quality`], [`figures`]: followers of the event log;
+//! * [`tick`]: what happens because time passes.
+//!
+//! Beside it: [`accounts`], [`staff`], [`sealed`] (what is sealed under which key, bound to what).
+
+pub mod accounts;
+pub mod converse;
+pub mod ctx;
+pub mod deliver;
+pub mod drain;
+pub mod figures;
+pub mod ingest;
+pub mod place;
+pub mod quality;
+pub mod sealed;
+pub mod staff;
+pub mod stream;
+pub mod tick;
+
+pub use ctx::{Ctx, FlowError};

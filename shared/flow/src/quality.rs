@@ -1,0 +1,86 @@
+//! Quality inspection: reads every message of every conversation from the event log and raises an alert where it holds
+//! sensitive words.
+
+use crate::ctx::{Ctx, FlowError};
+use crate::sealed;
+use warmline_language::{Checker, SensitiveWord, default_words};
+use warmline_model::{ConversationId, EventBody, MessageId, Origin};
+use warmline_store::{StoreError, config, conversations, events, followers, immediate, messages};
+
+/// The document that holds the words.
+pub const WORDS: &str = "sensitive_words";
+const FOLLOWER: &str = "quality";
+const BATCH: i64 = 256;
+
+/// The brand's words, or the default ones.
+///
+/// # Errors
+/// The store fails or holds a list that cannot be read.
+pub fn words(ctx: &Ctx<'_>) -> Result<Vec<SensitiveWord>, FlowError> {
+    match config::get(ctx.db, WORDS)? {
+        Some((text, _)) => Ok(serde_json::from_str(&text).map_err(|_| StoreError::Shape(0))?),
+        None => Ok(default_words()),
+    }
+}
+
+/// Inspects the next events; true when more wait. Alerts and the follower's position are one transaction, so overlapping runs
+/// raise each alert once.
+///
+/// # Errors
+/// The store fails.
+pub fn inspect(ctx: &Ctx<'_>) -> Result<bool, FlowError> {
+    let from = followers::position(ctx.db, FOLLOWER)?;
+    let batch = events::after(ctx.db, from, BATCH)?;
+    let Some(last) = batch.last().map(|e| e.seq) else { return Ok(false) };
+    let checker = Checker::new(words(ctx)?).map_err(|e| StoreError::Other(e.to_string()))?;
+    // Opening and searching happen before the transaction: it should hold the write lock for the writes alone.
+    let mut alerts = Vec::new();
+    for event in &batch {
+        let (id, n, from) = match &event.body {
+            EventBody::MessageReceived { message, n, .. } => (*message, *n, Origin::Customer),
+            EventBody::MessageSent { message, n, from, .. } => (*message, *n, *from),
+            _ => continue,
+        };
+        if let Some(conversation) = event.conversation {
+            alerts.extend(look(ctx, &checker, conversation, id, n, from)?.map(|body| (conversation, body)));
+        }
+    }
+    immediate(ctx.db, || {
+        if followers::position(ctx.db, FOLLOWER)? != from {
+            return Ok::<_, FlowError>(());
+        }
+        for (conversation, body) in &alerts {
+            events::append(ctx.db, ctx.now(), Some(*conversation), body)?;
+        }
+        Ok(followers::advance(ctx.db, FOLLOWER, last)?)
+    })?;
+    Ok(batch.len() == usize::try_from(BATCH).unwrap_or(usize::MAX))
+}
+
+fn look(
+    ctx: &Ctx<'_>,
+    checker: &Checker,
+    conversation: ConversationId,
+    message: MessageId,
+    n: i64,
+    from: Origin,
+) -> Result<Option<EventBody>, FlowError> {
+    let text = match open(ctx, conversation, n) {
+        Ok(text) => text,
+        Err(FlowError::Store(e)) => return Err(e.into()),
+        // Erased or altered: nothing to inspect, and no reason to stop.
+        Err(_) => return Ok(None),
+    };
+    let Some(text) = text else { return Ok(None) };
+    let found = checker.check(&text);
+    let Some(severity) = found.iter().map(|w| w.severity).max() else { return Ok(None) };
+    let words = found.iter().map(|w| w.word.clone()).collect();
+    Ok(Some(EventBody::QualityAlert { message, from, words, severity }))
+}
+
+fn open(ctx: &Ctx<'_>, conversation: ConversationId, n: i64) -> Result<Option<String>, FlowError> {
+    let stored = conversations::get(ctx.db, conversation)?.ok_or(FlowError::NotFound("conversation"))?;
+    let message = messages::get(ctx.db, conversation, n)?.ok_or(FlowError::NotFound("message"))?;
+    let key = sealed::customer_key(ctx, stored.customer)?;
+    Ok(sealed::open_content(&key, &message)?.words().map(str::to_owned))
+}

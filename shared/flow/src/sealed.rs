@@ -1,0 +1,125 @@
+//! What is sealed under which key, and what it is bound to. A sealed value moved to another row does not open.
+
+use crate::ctx::{Ctx, FlowError};
+use std::collections::BTreeMap;
+use warmline_model::{AccountId, AgentId, Channel, Content, ConversationId, CustomerId, IdentityId, MessageId, Sender};
+use warmline_privacy::{CustomerKey, Purpose, SealError};
+use warmline_store::{customers, messages};
+
+fn json<T: serde::Serialize>(value: &T) -> Result<Vec<u8>, FlowError> {
+    serde_json::to_vec(value).map_err(|_| SealError::Format.into())
+}
+
+fn unjson<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, FlowError> {
+    serde_json::from_slice(bytes).map_err(|_| SealError::Format.into())
+}
+
+fn message_aad(conversation: ConversationId, id: MessageId) -> [u8; 32] {
+    let mut aad = [0; 32];
+    aad[..16].copy_from_slice(conversation.as_bytes());
+    aad[16..].copy_from_slice(id.as_bytes());
+    aad
+}
+
+/// Seals a message's content under its customer's key, bound to conversation and message.
+///
+/// # Errors
+/// See [`SealError`].
+pub fn seal_content(
+    ctx: &Ctx<'_>,
+    key: &CustomerKey,
+    conversation: ConversationId,
+    id: MessageId,
+    content: &Content,
+) -> Result<Vec<u8>, FlowError> {
+    Ok(key.seal(&message_aad(conversation, id), &json(content)?, ctx.rng)?)
+}
+
+/// Opens a message's content.
+///
+/// # Errors
+/// See [`SealError`].
+pub fn open_content(key: &CustomerKey, message: &messages::Message) -> Result<Content, FlowError> {
+    unjson(&key.open(&message_aad(message.conversation, message.id), &message.content)?)
+}
+
+/// Seals a sender's names under the customer's key, bound to the identity.
+///
+/// # Errors
+/// See [`SealError`].
+pub fn seal_sender(
+    ctx: &Ctx<'_>,
+    key: &CustomerKey,
+    identity: IdentityId,
+    sender: &Sender,
+) -> Result<Vec<u8>, FlowError> {
+    Ok(key.seal(identity.as_bytes(), &json(sender)?, ctx.rng)?)
+}
+
+/// Opens a sender's names.
+///
+/// # Errors
+/// See [`SealError`].
+pub fn open_sender(key: &CustomerKey, identity: IdentityId, sealed: &[u8]) -> Result<Sender, FlowError> {
+    unjson(&key.open(identity.as_bytes(), sealed)?)
+}
+
+/// A customer's data key.
+///
+/// # Errors
+/// There is no such customer, or the key does not open.
+pub fn customer_key(ctx: &Ctx<'_>, id: CustomerId) -> Result<CustomerKey, FlowError> {
+    let customer = customers::get(ctx.db, id)?.ok_or(FlowError::NotFound("customer"))?;
+    Ok(ctx.keys.customer_key(id, &customer.wrapped_key)?)
+}
+
+/// An account's secrets by name.
+pub type Secrets = BTreeMap<String, String>;
+
+fn account_aad(channel: &Channel, account: &AccountId) -> String {
+    format!("{channel}/{account}")
+}
+
+/// Seals an account's secrets.
+///
+/// # Errors
+/// See [`SealError`].
+pub fn seal_secrets(
+    ctx: &Ctx<'_>,
+    channel: &Channel,
+    account: &AccountId,
+    secrets: &Secrets,
+) -> Result<Vec<u8>, FlowError> {
+    let key = ctx.keys.purpose(Purpose::Accounts);
+    Ok(key.seal(account_aad(channel, account).as_bytes(), &json(secrets)?, ctx.rng)?)
+}
+
+/// Opens an account's secrets.
+///
+/// # Errors
+/// See [`SealError`].
+pub fn open_secrets(
+    ctx: &Ctx<'_>,
+    channel: &Channel,
+    account: &AccountId,
+    sealed: &[u8],
+) -> Result<Secrets, FlowError> {
+    unjson(&ctx.keys.purpose(Purpose::Accounts).open(account_aad(channel, account).as_bytes(), sealed)?)
+}
+
+/// Seals a staff member's name.
+///
+/// # Errors
+/// See [`SealError`].
+pub fn seal_name(ctx: &Ctx<'_>, agent: AgentId, name: &str) -> Result<Vec<u8>, FlowError> {
+    Ok(ctx.keys.purpose(Purpose::Staff).seal(agent.as_bytes(), name.as_bytes(), ctx.rng)?)
+}
+
+/// Opens a staff member's name.
+///
+/// # Errors
+/// See [`SealError`].
+pub fn open_name(ctx: &Ctx<'_>, agent: AgentId, sealed: &[u8]) -> Result<String, FlowError> {
+    let plain = ctx.keys.purpose(Purpose::Staff).open(agent.as_bytes(), sealed)?;
+    String::from_utf8(plain).map_err(|_| SealError::Format.into())
+}

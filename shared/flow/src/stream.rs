@@ -1,0 +1,95 @@
+//! Replies for customers whose own client fetches or streams them (app, web chat).
+
+use crate::ctx::{Ctx, FlowError};
+use crate::ingest::sender_lookup;
+use crate::sealed;
+use serde::Serialize;
+use warmline_model::{AccountId, Channel, Content, ConversationId, MessageId, Origin, Timestamp};
+use warmline_store::{conversations, customers, messages};
+
+/// A place in an identity's stream: after that message of that conversation. Its text form is an opaque cursor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cursor {
+    conversation: ConversationId,
+    n: i64,
+}
+
+impl std::fmt::Display for Cursor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}", self.conversation, self.n)
+    }
+}
+
+impl std::str::FromStr for Cursor {
+    type Err = FlowError;
+    fn from_str(s: &str) -> Result<Self, FlowError> {
+        let bad = || FlowError::Invalid {
+            code: "bad_cursor",
+            field: "after".into(),
+            problem: "not a cursor that this stream gave out".into(),
+        };
+        let (conversation, n) = s.split_once('.').ok_or_else(bad)?;
+        Ok(Self { conversation: conversation.parse().map_err(|_| bad())?, n: n.parse().map_err(|_| bad())? })
+    }
+}
+
+/// One message as the customer's client gets it. It names no agent.
+#[derive(Serialize)]
+pub struct Streamed {
+    /// The message.
+    pub id: MessageId,
+    /// The place after it.
+    #[serde(serialize_with = "as_text")]
+    pub cursor: Cursor,
+    /// Who speaks.
+    pub from: Origin,
+    /// What it says.
+    pub content: Content,
+    /// When it was written.
+    pub at: Timestamp,
+}
+
+fn as_text<S: serde::Serializer>(cursor: &Cursor, s: S) -> Result<S::Ok, S::Error> {
+    s.collect_str(cursor)
+}
+
+/// What the brand said to a sender after a place; without one, from the beginning of the newest conversation.
+///
+/// # Errors
+/// The store fails, or a message does not open.
+pub fn replies(
+    ctx: &Ctx<'_>,
+    channel: &Channel,
+    account: &AccountId,
+    open_id: &str,
+    after: Option<Cursor>,
+    limit: i64,
+) -> Result<Vec<Streamed>, FlowError> {
+    let lookup = sender_lookup(&ctx.keys.index(), channel, account, open_id);
+    let Some(identity) = customers::identity_by_lookup(ctx.db, &lookup)? else { return Ok(Vec::new()) };
+    let from = match after {
+        Some(cursor) => cursor,
+        None => match conversations::latest(ctx.db, identity)? {
+            Some(conversation) => Cursor { conversation, n: 0 },
+            None => return Ok(Vec::new()),
+        },
+    };
+    let found = messages::stream(ctx.db, identity, from.conversation, from.n, limit)?;
+    if found.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (_, customer) = customers::sender(ctx.db, identity)?.ok_or(FlowError::NotFound("identity"))?;
+    let key = sealed::customer_key(ctx, customer)?;
+    found
+        .iter()
+        .map(|m| {
+            Ok(Streamed {
+                id: m.id,
+                cursor: Cursor { conversation: m.conversation, n: m.n },
+                from: m.origin,
+                content: sealed::open_content(&key, m)?,
+                at: m.at,
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,94 @@
+//! What happens because time passes. Every step is idempotent and looks again inside its transaction, so overlapping ticks do
+//! no harm; every step is bounded, and the next tick goes on.
+
+use crate::ctx::{Ctx, FlowError};
+use crate::{converse, place, sealed, staff};
+use warmline_model::{ConversationState, Timestamp};
+use warmline_store::conversations::{self, Conversation};
+use warmline_store::{groups, idempotency, immediate, messages};
+
+/// Conversations a tick.
+const BATCH: i64 = 64;
+/// How long answers are kept for retries of API calls.
+const KEEP_ANSWERS_MS: i64 = 24 * 3600 * 1000;
+/// How long a conversation in which nobody spoke stays open.
+const IDLE_OPEN_MS: i64 = 24 * 3600 * 1000;
+
+/// What a tick did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Ticked {
+    /// Conversations taken back because nobody accepted them.
+    pub accept_timeouts: i64,
+    /// Conversations closed after their after-contact work.
+    pub wrap_ups_ended: i64,
+    /// Conversations placed that had waited for a group to exist.
+    pub placed: i64,
+}
+
+/// Does what is due.
+///
+/// # Errors
+/// The store fails; what was committed stays, the next tick does the rest.
+pub fn tick(ctx: &Ctx<'_>) -> Result<Ticked, FlowError> {
+    let mut done = Ticked::default();
+    let now = ctx.now();
+    for due in conversations::not_accepted(ctx.db, now, BATCH)? {
+        let still = |c: &Conversation| c.state == ConversationState::Assigned && c.accepted_at.is_none() && c.agent == due.agent;
+        done.accept_timeouts += recheck(ctx, &due, still, |c| staff::accept_timed_out(ctx, c))?;
+    }
+    for due in conversations::wrap_over(ctx.db, now, BATCH)? {
+        let still = |c: &Conversation| c.state == ConversationState::WrapUp;
+        done.wrap_ups_ended += recheck(ctx, &due, still, |c| converse::finish(ctx, c, None))?;
+    }
+    done.placed = place_left_open(ctx)?;
+    close_idle(ctx, now)?;
+    idempotency::prune(ctx.db, now.plus_millis(-KEEP_ANSWERS_MS), 256)?;
+    Ok(done)
+}
+
+/// Runs `act` in a transaction if the conversation is still as it was found.
+fn recheck(
+    ctx: &Ctx<'_>,
+    due: &Conversation,
+    still: impl Fn(&Conversation) -> bool,
+    act: impl Fn(&Conversation) -> Result<(), FlowError>,
+) -> Result<i64, FlowError> {
+    immediate(ctx.db, || match conversations::get(ctx.db, due.id)? {
+        Some(c) if still(&c) => act(&c).map(|()| 1),
+        _ => Ok(0),
+    })
+}
+
+/// Conversations in which a customer spoke before the first group existed.
+fn place_left_open(ctx: &Ctx<'_>) -> Result<i64, FlowError> {
+    if groups::list(ctx.db)?.is_empty() {
+        return Ok(0);
+    }
+    let mut placed = 0;
+    for due in conversations::unplaced(ctx.db, BATCH)? {
+        placed += recheck(ctx, &due, |c| c.state == ConversationState::Open, |c| place_now(ctx, c))?;
+    }
+    Ok(placed)
+}
+
+/// Conversations in which nobody ever spoke (followed, scanned, and no more).
+fn close_idle(ctx: &Ctx<'_>, now: Timestamp) -> Result<(), FlowError> {
+    for due in conversations::list(ctx.db, None, BATCH, Some(ConversationState::Open), None)? {
+        let idle = |c: &Conversation| {
+            c.state == ConversationState::Open && c.round_started_at.is_none() && now.since(c.last_message_at) > IDLE_OPEN_MS
+        };
+        if idle(&due) {
+            recheck(ctx, &due, idle, |c| converse::finish(ctx, c, Some("nobody_spoke")))?;
+        }
+    }
+    Ok(())
+}
+
+fn place_now(ctx: &Ctx<'_>, conversation: &Conversation) -> Result<(), FlowError> {
+    let key = sealed::customer_key(ctx, conversation.customer)?;
+    let plan = place::Plan::load(ctx)?;
+    // The rules look at the customer's newest words.
+    let Some(last) = messages::get(ctx.db, conversation.id, conversation.messages)? else { return Ok(()) };
+    let content = sealed::open_content(&key, &last)?;
+    place::first(ctx, &plan, conversation, &key, &content)
+}
