@@ -1,0 +1,165 @@
+//! Conversations and their messages.
+
+use crate::body;
+use crate::routes::Call;
+use crate::view::{self, ConversationDetail, ConversationView, Page};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use warmline_channels::registry;
+use warmline_flow::converse::{self, Target};
+use warmline_flow::deliver;
+use warmline_http::{Problem, Response, page};
+use warmline_model::{AgentId, Content, ConversationId, ConversationState, GroupId, MessageId};
+use warmline_store::{conversations, messages};
+
+/// The longest text of any channel, in characters.
+const MAX_TEXT: usize = 4_000;
+
+/// A message to the customer.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewMessage {
+    content: Content,
+}
+
+/// Where a transfer goes: an agent or a group.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub enum TransferTarget {
+    /// To one agent.
+    Agent(AgentId),
+    /// To whoever is next in a group.
+    Group(GroupId),
+}
+
+/// A transfer.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Transfer {
+    to: TransferTarget,
+    /// For the colleague; the customer never sees it.
+    #[serde(default)]
+    note: Option<String>,
+}
+
+/// The end of a talk.
+#[derive(Deserialize, JsonSchema, Default)]
+#[serde(deny_unknown_fields)]
+pub struct Close {
+    /// How it ended, by the brand's own list.
+    #[serde(default)]
+    disposition: Option<String>,
+}
+
+fn id(call: &Call<'_>) -> Result<ConversationId, Problem> {
+    call.id(0, "conversation")
+}
+
+/// `GET /api/conversations`
+pub(crate) fn list(call: &Call<'_>) -> Result<Response, Problem> {
+    let limit = page::limit(call.request, page::DEFAULT_LIMIT, page::MAX_LIMIT)?;
+    let after = page::after(call.request)?;
+    let state = page::typed(call.request, "state", ConversationState::parse)?;
+    let mut agent = page::typed(call.request, "agent", |t| t.parse::<AgentId>().ok())?;
+    if !call.actor.supervises() {
+        // Agents see their own, whatever they ask for.
+        if agent.is_some() && agent != call.actor.agent {
+            return Err(Problem::new(403, "not_yours", "agents list their own conversations; leave `agent` out"));
+        }
+        agent = call.actor.agent;
+    }
+    let items = conversations::list(call.ctx.db, after, limit + 1, state, agent)?;
+    let items = items.into_iter().map(ConversationView::from).collect();
+    Ok(Response::json(200, &Page::cut(items, limit, |c: &ConversationView| c.id.to_string())))
+}
+
+/// `GET /api/conversations/{id}`
+pub(crate) fn get(call: &Call<'_>) -> Result<Response, Problem> {
+    let conversation = converse::find(&call.ctx, &call.actor, id(call)?)?;
+    let page = messages_page(call, &conversation, 0, page::MAX_LIMIT)?;
+    let name = view::customer_name(&call.ctx, &conversation)?;
+    let mut conversation = ConversationView::from(conversation);
+    conversation.customer.name = name;
+    Ok(Response::json(200, &ConversationDetail { conversation, messages: page.items, next: page.next }))
+}
+
+fn messages_page(
+    call: &Call<'_>,
+    conversation: &conversations::Conversation,
+    after: i64,
+    limit: i64,
+) -> Result<Page<view::MessageView>, Problem> {
+    let stored = messages::list(call.ctx.db, conversation.id, after, limit + 1)?;
+    let items = view::messages(&call.ctx, conversation.customer, &stored)?;
+    Ok(Page::cut(items, limit, |m| m.n.to_string()))
+}
+
+/// `GET /api/conversations/{id}/messages`
+pub(crate) fn list_messages(call: &Call<'_>) -> Result<Response, Problem> {
+    let limit = page::limit(call.request, page::DEFAULT_LIMIT, page::MAX_LIMIT)?;
+    let after: Option<u32> = page::after(call.request)?;
+    let conversation = converse::find(&call.ctx, &call.actor, id(call)?)?;
+    Ok(Response::json(200, &messages_page(call, &conversation, after.map_or(0, i64::from), limit)?))
+}
+
+/// `POST /api/conversations/{id}/messages`
+pub(crate) fn reply(call: &Call<'_>) -> Result<Response, Problem> {
+    let new: NewMessage = body::read(call.request)?;
+    if let Content::Text { text } = &new.content {
+        if text.chars().count() > MAX_TEXT {
+            return Err(Problem::new(413, "text_too_long", format!("a message takes at most {MAX_TEXT} characters")));
+        }
+        if text.trim().is_empty() {
+            return Err(Problem::field("empty_text", "content.text", "a message needs a text"));
+        }
+    }
+    let conversation = converse::find(&call.ctx, &call.actor, id(call)?)?;
+    if let Some(capabilities) = registry::capabilities(conversation.channel.as_str()) {
+        capabilities.check(&new.content).map_err(|code| {
+            let detail = format!("the channel {} cannot carry this: {code}", conversation.channel);
+            Problem::field(code, "content", detail)
+        })?;
+    }
+    let message = converse::reply(&call.ctx, &call.actor, conversation.id, &new.content)?;
+    call.deliver(&conversation.channel);
+    let shown = view::messages(&call.ctx, conversation.customer, &[message])?;
+    Ok(Response::json(201, &shown[0]))
+}
+
+/// `POST /api/conversations/{id}/accept`
+pub(crate) fn accept(call: &Call<'_>) -> Result<Response, Problem> {
+    let conversation = converse::accept(&call.ctx, &call.actor, id(call)?)?;
+    Ok(Response::json(200, &ConversationView::from(conversation)))
+}
+
+/// `POST /api/conversations/{id}/transfer`
+pub(crate) fn transfer(call: &Call<'_>) -> Result<Response, Problem> {
+    let transfer: Transfer = body::read(call.request)?;
+    let to = match transfer.to {
+        TransferTarget::Agent(agent) => Target::Agent(agent),
+        TransferTarget::Group(group) => Target::Group(group),
+    };
+    if let Some(note) = &transfer.note {
+        body::length("note", note, 1, MAX_TEXT)?;
+    }
+    let conversation = converse::transfer(&call.ctx, &call.actor, id(call)?, &to, transfer.note.as_deref())?;
+    Ok(Response::json(200, &ConversationView::from(conversation)))
+}
+
+/// `POST /api/conversations/{id}/close`
+pub(crate) fn close(call: &Call<'_>) -> Result<Response, Problem> {
+    let close: Close = if call.request.body.is_empty() { Close::default() } else { body::read(call.request)? };
+    if let Some(disposition) = &close.disposition {
+        body::length("disposition", disposition, 1, 100)?;
+    }
+    let conversation = converse::close(&call.ctx, &call.actor, id(call)?, close.disposition.as_deref())?;
+    Ok(Response::json(200, &ConversationView::from(conversation)))
+}
+
+/// `POST /api/outbox/{id}/retry`
+pub(crate) fn retry(call: &Call<'_>) -> Result<Response, Problem> {
+    let message: MessageId = call.id(0, "message")?;
+    let channel = deliver::retry(&call.ctx, message)?;
+    call.deliver(&channel);
+    Ok(Response::json(200, &serde_json::json!({ "id": message, "delivery": { "state": "pending" } })))
+}

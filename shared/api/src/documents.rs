@@ -1,0 +1,90 @@
+//! Documents that operations people edit: routing rules and sensitive words.
+
+use crate::body;
+use crate::routes::Call;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use warmline_flow::{place, quality};
+use warmline_http::{Problem, Response};
+use warmline_language::SensitiveWord;
+use warmline_routing::{Rule, Rules};
+use warmline_store::{config, groups};
+
+/// The routing rules.
+#[derive(Serialize, JsonSchema)]
+pub struct RulesView {
+    /// First to last; the first that fits decides.
+    pub rules: Vec<Rule>,
+    /// Rises with every change; 0 before the first.
+    pub version: i64,
+}
+
+/// The sensitive words.
+#[derive(Serialize, JsonSchema)]
+pub struct WordsView {
+    /// The words.
+    pub words: Vec<SensitiveWord>,
+    /// Rises with every change; 0 before the first.
+    pub version: i64,
+}
+
+/// New sensitive words.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewWords {
+    #[schemars(length(max = 10_000))]
+    words: Vec<SensitiveWord>,
+}
+
+/// `GET /api/routing/rules`
+pub(crate) fn rules(call: &Call<'_>) -> Result<Response, Problem> {
+    let (rules, version) = match config::get(call.ctx.db, place::RULES)? {
+        Some((text, version)) => (serde_json::from_str(&text).map_err(|_| Problem::internal())?, version),
+        None => (Rules::default(), 0),
+    };
+    Ok(Response::json(200, &RulesView { rules: rules.rules, version }))
+}
+
+/// `PUT /api/routing/rules`
+pub(crate) fn set_rules(call: &Call<'_>) -> Result<Response, Problem> {
+    let rules: Rules = body::read(call.request)?;
+    if rules.rules.len() > 1_000 {
+        return Err(Problem::field("too_many_rules", "rules", "at most 1,000 rules"));
+    }
+    for (i, rule) in rules.rules.iter().enumerate() {
+        if groups::get(call.ctx.db, &rule.group)?.is_none() {
+            let detail = "names no skill group; create the group first";
+            return Err(Problem::field("unknown_group", format!("rules[{i}].group"), detail));
+        }
+    }
+    let text = serde_json::to_string(&rules).map_err(|_| Problem::internal())?;
+    let version = config::put(call.ctx.db, place::RULES, &text, call.ctx.now())?;
+    Ok(Response::json(200, &RulesView { rules: rules.rules, version }))
+}
+
+/// `GET /api/quality/words`
+pub(crate) fn words(call: &Call<'_>) -> Result<Response, Problem> {
+    let version = config::get(call.ctx.db, quality::WORDS)?.map_or(0, |(_, version)| version);
+    Ok(Response::json(200, &WordsView { words: quality::words(&call.ctx)?, version }))
+}
+
+/// `PUT /api/quality/words`
+pub(crate) fn set_words(call: &Call<'_>) -> Result<Response, Problem> {
+    let NewWords { words } = body::read(call.request)?;
+    if words.len() > 10_000 {
+        return Err(Problem::field("too_many_words", "words", "at most 10,000 words"));
+    }
+    for (i, word) in words.iter().enumerate() {
+        body::length(&format!("words[{i}].word"), &word.word, 1, 64)?;
+        if warmline_language::normalise(&word.word).is_empty() {
+            let detail = "has neither a letter nor a digit and would never be found";
+            return Err(Problem::field("bad_word", format!("words[{i}].word"), detail));
+        }
+        if !(1..=3).contains(&word.severity) {
+            return Err(Problem::field("bad_severity", format!("words[{i}].severity"), "severity is 1, 2 or 3"));
+        }
+    }
+    let text = serde_json::to_string(&words).map_err(|_| Problem::internal())?;
+    let version = config::put(call.ctx.db, quality::WORDS, &text, call.ctx.now())?;
+    Ok(Response::json(200, &WordsView { words, version }))
+}

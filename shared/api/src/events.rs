@@ -1,0 +1,46 @@
+//! The event log: a page of it as NDJSON. The endless form (server-sent events) is made of the same pages by the component.
+
+use crate::routes::Call;
+use warmline_http::{Problem, Request, Response, page};
+use warmline_model::Event;
+use warmline_store::{Db, events};
+
+/// Events on a page when no number is asked for.
+pub const DEFAULT_LIMIT: i64 = 200;
+/// The most events on a page.
+pub const MAX_LIMIT: i64 = 1_000;
+
+/// The position to go on from: `after`, or `Last-Event-ID` where a browser reconnects.
+///
+/// # Errors
+/// It is not a position.
+pub fn position(request: &Request) -> Result<i64, Problem> {
+    let wrong = || Problem::new(400, "bad_cursor", "after takes the `seq` of an event");
+    let text = match request.header("last-event-id") {
+        Some(text) => Some(text.to_owned()),
+        None => request.param("after"),
+    };
+    match text.filter(|t| !t.is_empty()) {
+        None => Ok(0),
+        Some(text) => text.parse().ok().filter(|seq| *seq >= 0).ok_or_else(wrong),
+    }
+}
+
+/// The events after a position.
+///
+/// # Errors
+/// The store fails.
+pub fn after(db: &dyn Db, seq: i64, limit: i64) -> Result<Vec<Event>, Problem> {
+    Ok(events::after(db, seq, limit)?)
+}
+
+/// `GET /api/events`
+pub(crate) fn list(call: &Call<'_>) -> Result<Response, Problem> {
+    let limit = page::limit(call.request, DEFAULT_LIMIT, MAX_LIMIT)?;
+    let mut body = String::new();
+    for event in after(call.ctx.db, position(call.request)?, limit)? {
+        body.push_str(&serde_json::to_string(&event).map_err(|_| Problem::internal())?);
+        body.push('\n');
+    }
+    Ok(Response::text(200, "application/x-ndjson", body))
+}

@@ -1,0 +1,20 @@
+//! The REST API for agents, supervisors and operations.
+//!
+//! [`routes`] is one table: requests are dispatched from it and [`openapi`] is generated from it, so the description cannot
+//! differ from what is served. The handlers are in one module per resource; each is a function from a [`Call`] to a response,
+//! and runs in a transaction where it writes.
+
+pub mod accounts;
+pub mod agents;
+pub mod body;
+pub mod conversations;
+pub mod customers;
+pub mod documents;
+pub mod events;
+pub mod groups;
+pub mod health;
+pub mod openapi;
+pub mod routes;
+pub mod view;
+
+pub use routes::{Call, Wake, dispatch};

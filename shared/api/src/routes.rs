@@ -1,0 +1,432 @@
+//! The table of routes, and the dispatch from it.
+
+use crate::view::{AccountView, AgentView, ConversationDetail, ConversationView, MessageView, Page};
+use crate::{accounts, agents, conversations, customers, documents, events, groups, health, openapi};
+use http::Method;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use std::cell::RefCell;
+use std::str::FromStr;
+use warmline_flow::Ctx;
+use warmline_flow::ctx::Actor;
+use warmline_http::{Problem, Request, Response, auth, idempotency};
+use warmline_metrics::Figures;
+use warmline_model::{Channel, Role};
+use warmline_store::immediate;
+
+/// Adapters that have something to deliver; to be told after the answer was sent.
+pub type Wake = Vec<Channel>;
+
+/// One request on its way to its handler.
+pub struct Call<'a> {
+    /// The world.
+    pub ctx: Ctx<'a>,
+    /// Who asks.
+    pub actor: Actor,
+    /// The request.
+    pub request: &'a Request,
+    params: Vec<&'a str>,
+    wake: RefCell<Wake>,
+}
+
+impl Call<'_> {
+    /// A part of the path; empty beyond the last.
+    pub fn param(&self, i: usize) -> &str {
+        self.params.get(i).copied().unwrap_or_default()
+    }
+
+    /// A part of the path as an id. A text that is none names nothing.
+    pub(crate) fn id<T: FromStr>(&self, i: usize, what: &'static str) -> Result<T, Problem> {
+        self.param(i).parse().map_err(|_| warmline_flow::FlowError::NotFound(what).into())
+    }
+
+    /// Asks for the channel's adapter to be told of a new outbox row.
+    pub(crate) fn deliver(&self, channel: &Channel) {
+        self.wake.borrow_mut().push(channel.clone());
+    }
+}
+
+type Handler = fn(&Call<'_>) -> Result<Response, Problem>;
+type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
+
+fn schema<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+    generator.subschema_for::<T>()
+}
+
+/// Who may use a route.
+#[derive(Clone, Copy)]
+pub enum Access {
+    /// Everybody, without a token.
+    Public,
+    /// These roles, and always the administrator.
+    Roles(&'static [Role]),
+}
+
+/// Who serves a route.
+#[derive(Clone, Copy)]
+pub enum Served {
+    /// The desk, with this function.
+    Here(Handler),
+    /// Another component, by the same description.
+    By(&'static str),
+}
+
+/// What a route answers with.
+#[derive(Clone, Copy)]
+pub enum Answer {
+    /// JSON of that shape.
+    Json(SchemaOf),
+    /// Another media type.
+    Other(&'static str),
+}
+
+/// One route.
+pub struct Route {
+    /// Method.
+    pub method: Method,
+    /// Path, with `{names}`.
+    pub path: &'static str,
+    /// What it does.
+    pub summary: &'static str,
+    /// Query parameters: name and meaning.
+    pub query: &'static [(&'static str, &'static str)],
+    /// Who may use it.
+    pub access: Access,
+    /// The body that it takes.
+    pub takes: Option<SchemaOf>,
+    /// Status of success.
+    pub status: u16,
+    /// What it answers with.
+    pub answer: Answer,
+    /// Who serves it.
+    pub served: Served,
+}
+
+const PAGE: [(&str, &str); 2] =
+    [("limit", "items on a page, 1 to 200; 50 when left out"), ("after", "`next` of the page before")];
+const STAFF: Access = Access::Roles(&[Role::Supervisor, Role::Agent]);
+const SUPERVISOR: Access = Access::Roles(&[Role::Supervisor]);
+const ADMIN: Access = Access::Roles(&[]);
+const ANYONE: Access = Access::Roles(&[Role::Supervisor, Role::Agent, Role::Ops]);
+const FIGURES: Access = Access::Roles(&[Role::Supervisor, Role::Ops]);
+
+fn get(path: &'static str, summary: &'static str, access: Access, answer: Answer, handler: Handler) -> Route {
+    Route {
+        method: Method::GET,
+        path,
+        summary,
+        query: &[],
+        access,
+        takes: None,
+        status: 200,
+        answer,
+        served: Served::Here(handler),
+    }
+}
+
+fn write(
+    method: Method,
+    path: &'static str,
+    summary: &'static str,
+    access: Access,
+    takes: Option<SchemaOf>,
+    (status, answer): (u16, SchemaOf),
+    handler: Handler,
+) -> Route {
+    let answer = Answer::Json(answer);
+    Route { method, path, summary, query: &[], access, takes, status, answer, served: Served::Here(handler) }
+}
+
+/// All routes of the API.
+pub fn routes() -> Vec<Route> {
+    use Answer::{Json, Other};
+    let elsewhere = |route: Route, component| Route { served: Served::By(component), ..route };
+    vec![
+        get("/healthz", "Whether the process runs.", Access::Public, Json(schema::<health::Health>), health::live),
+        get(
+            "/readyz",
+            "Whether requests can be served: the store is migrated and takes writes, the master key fits.",
+            Access::Public,
+            Json(schema::<health::Health>),
+            health::ready,
+        ),
+        get("/api/openapi.json", "This description.", Access::Public, Other("application/json"), openapi::serve),
+        write(
+            Method::POST,
+            "/api/accounts",
+            "Connects a channel account.",
+            ADMIN,
+            Some(schema::<accounts::NewAccount>),
+            (201, schema::<AccountView>),
+            accounts::create,
+        ),
+        get("/api/accounts", "Lists channel accounts.", SUPERVISOR, Json(schema::<Page<AccountView>>), accounts::list),
+        write(
+            Method::PUT,
+            "/api/accounts/{channel}/{account}",
+            "Changes a channel account. Secrets that are not named keep their values.",
+            ADMIN,
+            Some(schema::<accounts::AccountChange>),
+            (200, schema::<AccountView>),
+            accounts::replace,
+        ),
+        write(
+            Method::POST,
+            "/api/groups",
+            "Adds a skill group.",
+            SUPERVISOR,
+            Some(schema::<groups::NewGroup>),
+            (201, schema::<groups::GroupView>),
+            groups::create,
+        ),
+        get("/api/groups", "Lists skill groups.", STAFF, Json(schema::<Page<groups::GroupView>>), groups::list),
+        write(
+            Method::POST,
+            "/api/agents",
+            "Adds a member of staff. The answer shows the token this once.",
+            ADMIN,
+            Some(schema::<agents::AgentRequest>),
+            (201, schema::<agents::CreatedAgent>),
+            agents::create,
+        ),
+        Route {
+            query: &PAGE,
+            ..get("/api/agents", "Lists staff.", SUPERVISOR, Json(schema::<Page<AgentView>>), agents::list)
+        },
+        get("/api/agents/{id}", "Shows a member of staff.", STAFF, Json(schema::<AgentView>), agents::get),
+        write(
+            Method::PUT,
+            "/api/agents/{id}/state",
+            "Sets presence. Becoming available takes from the queues what fits; going offline gives back what was not accepted.",
+            STAFF,
+            Some(schema::<agents::StateChange>),
+            (200, schema::<AgentView>),
+            agents::set_state,
+        ),
+        Route {
+            query: &[
+                PAGE[0],
+                PAGE[1],
+                ("state", "only conversations in that state"),
+                ("agent", "only conversations of that agent; agents see their own"),
+            ],
+            ..get(
+                "/api/conversations",
+                "Lists conversations, oldest first.",
+                STAFF,
+                Json(schema::<Page<ConversationView>>),
+                conversations::list,
+            )
+        },
+        get(
+            "/api/conversations/{id}",
+            "Shows a conversation with its messages.",
+            STAFF,
+            Json(schema::<ConversationDetail>),
+            conversations::get,
+        ),
+        Route {
+            query: &PAGE,
+            ..get(
+                "/api/conversations/{id}/messages",
+                "Lists the messages of a conversation in order.",
+                STAFF,
+                Json(schema::<Page<MessageView>>),
+                conversations::list_messages,
+            )
+        },
+        write(
+            Method::POST,
+            "/api/conversations/{id}/messages",
+            "Sends a message to the customer, on the channel and to the identity of the conversation.",
+            STAFF,
+            Some(schema::<conversations::NewMessage>),
+            (201, schema::<MessageView>),
+            conversations::reply,
+        ),
+        write(
+            Method::POST,
+            "/api/conversations/{id}/accept",
+            "Accepts an assigned conversation, or takes one from the queue of one of the agent's groups.",
+            STAFF,
+            None,
+            (200, schema::<ConversationView>),
+            conversations::accept,
+        ),
+        write(
+            Method::POST,
+            "/api/conversations/{id}/transfer",
+            "Hands a conversation to an agent or a group.",
+            STAFF,
+            Some(schema::<conversations::Transfer>),
+            (200, schema::<ConversationView>),
+            conversations::transfer,
+        ),
+        write(
+            Method::POST,
+            "/api/conversations/{id}/close",
+            "Ends the talk: after-contact work where the group has it (close again to end that), then closed.",
+            STAFF,
+            Some(schema::<conversations::Close>),
+            (200, schema::<ConversationView>),
+            conversations::close,
+        ),
+        write(
+            Method::POST,
+            "/api/outbox/{id}/retry",
+            "Tries a message again that was given up. The id is the message's.",
+            STAFF,
+            None,
+            (200, schema::<serde_json::Value>),
+            conversations::retry,
+        ),
+        get("/api/customers/{id}", "Shows a customer.", STAFF, Json(schema::<customers::CustomerView>), customers::get),
+        write(
+            Method::PUT,
+            "/api/customers/{id}/tags",
+            "Replaces a customer's tags.",
+            SUPERVISOR,
+            Some(schema::<customers::Tags>),
+            (200, schema::<customers::CustomerView>),
+            customers::set_tags,
+        ),
+        get("/api/routing/rules", "Shows the routing rules.", SUPERVISOR, Json(schema::<documents::RulesView>), documents::rules),
+        write(
+            Method::PUT,
+            "/api/routing/rules",
+            "Replaces the routing rules; they apply to the next conversation.",
+            SUPERVISOR,
+            Some(schema::<warmline_routing::Rules>),
+            (200, schema::<documents::RulesView>),
+            documents::set_rules,
+        ),
+        get("/api/quality/words", "Shows the sensitive words.", SUPERVISOR, Json(schema::<documents::WordsView>), documents::words),
+        write(
+            Method::PUT,
+            "/api/quality/words",
+            "Replaces the sensitive words; they apply to the next inspected message.",
+            SUPERVISOR,
+            Some(schema::<documents::NewWords>),
+            (200, schema::<documents::WordsView>),
+            documents::set_words,
+        ),
+        Route {
+            query: &[
+                ("after", "the `seq` of the last event seen; 0 when left out"),
+                ("limit", "events on a page, 1 to 1000; 200 when left out"),
+            ],
+            ..get(
+                "/api/events",
+                "Reads the event log: one JSON object a line; with `Accept: text/event-stream` the same as server-sent events that go on.",
+                ANYONE,
+                Other("application/x-ndjson"),
+                events::list,
+            )
+        },
+        Route {
+            query: &[("hours", "only the last hours; all when left out")],
+            ..elsewhere(get("/api/metrics", "Figures.", FIGURES, Json(schema::<Figures>), health::live), "metrics")
+        },
+        elsewhere(
+            get(
+                "/metrics",
+                "Figures as OpenMetrics text.",
+                FIGURES,
+                Other("application/openmetrics-text; version=1.0.0; charset=utf-8"),
+                health::live,
+            ),
+            "metrics",
+        ),
+        elsewhere(
+            write(
+                Method::POST,
+                "/api/tick",
+                "Does what is due: drains what nudges missed, time-outs, retries. Idempotent; call it every second or so.",
+                Access::Roles(&[Role::Ops]),
+                None,
+                (200, schema::<serde_json::Value>),
+                health::live,
+            ),
+            "ticker",
+        ),
+    ]
+}
+
+/// The parts of `path` that stand where the pattern has names; `None` where the path does not fit.
+fn fit<'p>(pattern: &str, path: &'p str) -> Option<Vec<&'p str>> {
+    let (mut names, mut rest) = (Vec::new(), path.split('/'));
+    for part in pattern.split('/') {
+        let found = rest.next()?;
+        if part.starts_with('{') {
+            if found.is_empty() {
+                return None;
+            }
+            names.push(found);
+        } else if part != found {
+            return None;
+        }
+    }
+    rest.next().is_none().then_some(names)
+}
+
+/// Answers a request, and says whom to wake after the answer was sent.
+pub fn dispatch(ctx: &Ctx<'_>, admin_token: &str, request: &Request) -> (Result<Response, Problem>, Wake) {
+    let mut wake = Wake::new();
+    let result = find(request).and_then(|(route, handler, params)| {
+        let actor = match route.access {
+            Access::Public => Actor { agent: None, role: Role::Ops },
+            Access::Roles(roles) => {
+                let actor = auth::actor(ctx.db, admin_token, request)?;
+                auth::allow(&actor, roles)?;
+                actor
+            }
+        };
+        let call = Call { ctx: *ctx, actor, request, params, wake: RefCell::default() };
+        let response = match route.method {
+            Method::POST => idempotency::once(ctx, &actor, request, || handler(&call)),
+            Method::PUT => immediate(ctx.db, || handler(&call)),
+            _ => handler(&call),
+        };
+        wake = call.wake.into_inner();
+        response
+    });
+    (result, wake)
+}
+
+fn find(request: &Request) -> Result<(Route, Handler, Vec<&str>), Problem> {
+    let mut allowed: Vec<String> = Vec::new();
+    for route in routes() {
+        let Served::Here(handler) = route.served else { continue };
+        if let Some(params) = fit(route.path, &request.path) {
+            if route.method == request.method {
+                return Ok((route, handler, params));
+            }
+            allowed.push(route.method.to_string());
+        }
+    }
+    if allowed.is_empty() {
+        return Err(Problem::new(404, "not_found", "nothing is served at this path; see /api/openapi.json"));
+    }
+    Err(Problem::new(405, "method_not_allowed", format!("this path takes {}", allowed.join(", "))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_fit_part_by_part() {
+        assert_eq!(fit("/a/{x}/c", "/a/b/c"), Some(vec!["b"]));
+        for other in ["/a/b", "/a/b/c/d", "/a//c", "/x/b/c", "a/b/c", "/a/b/c/"] {
+            assert_eq!(fit("/a/{x}/c", other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn no_two_routes_are_the_same() {
+        let mut all: Vec<_> = routes().iter().map(|r| format!("{} {}", r.method, r.path)).collect();
+        let n = all.len();
+        all.sort();
+        all.dedup();
+        assert_eq!(all.len(), n);
+    }
+}

@@ -1,0 +1,274 @@
+//! How stored things look from outside.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
+use warmline_flow::{Ctx, FlowError, accounts, sealed};
+use warmline_model::{
+    AccountId, AgentId, AgentState, Channel, Content, ConversationId, ConversationState, CustomerId, DeliveryState, GroupId,
+    MessageId, Origin, Role, Timestamp,
+};
+use warmline_store::conversations::Conversation;
+use warmline_store::messages::Message;
+use warmline_store::{agents, customers};
+
+/// A page of a list.
+#[derive(Serialize, JsonSchema)]
+pub struct Page<T> {
+    /// The items.
+    pub items: Vec<T>,
+    /// Where the next page begins: pass it as `after`. Absent on the last page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+impl<T> Page<T> {
+    /// A page out of one item more than fits: the extra one says that there is a next page.
+    pub fn cut(mut items: Vec<T>, limit: i64, cursor: impl FnOnce(&T) -> String) -> Self {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let more = items.len() > limit;
+        items.truncate(limit);
+        let next = if more { items.last().map(cursor) } else { None };
+        Self { items, next }
+    }
+}
+
+/// The customer of a conversation.
+#[derive(Serialize, JsonSchema)]
+pub struct CustomerRef {
+    /// Id.
+    pub id: CustomerId,
+    /// Name, where the channel tells it. Only when a single conversation is read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+/// A conversation.
+#[derive(Serialize, JsonSchema)]
+pub struct ConversationView {
+    /// Id.
+    pub id: ConversationId,
+    /// Channel.
+    pub channel: Channel,
+    /// The brand's account.
+    pub account: AccountId,
+    /// State.
+    pub state: ConversationState,
+    /// Skill group.
+    pub group: Option<GroupId>,
+    /// The agent who holds or held it.
+    pub agent: Option<AgentId>,
+    /// The customer.
+    pub customer: CustomerRef,
+    /// Whether the customer was a VIP when it was opened.
+    pub vip: bool,
+    /// When it was opened.
+    pub opened_at: Timestamp,
+    /// When the last message of either side was stored.
+    pub last_message_at: Timestamp,
+    /// When it entered its present or last queue.
+    pub queued_at: Option<Timestamp>,
+    /// When the agent was given it.
+    pub assigned_at: Option<Timestamp>,
+    /// When the agent accepted it.
+    pub accepted_at: Option<Timestamp>,
+    /// The first message of the customer that no human has answered yet.
+    pub unanswered_since: Option<Timestamp>,
+    /// When it was closed.
+    pub closed_at: Option<Timestamp>,
+    /// How it ended.
+    pub disposition: Option<String>,
+    /// Number of messages.
+    pub message_count: i64,
+    /// Why it is where it is: the rule that chose the group, and why this agent.
+    pub why: Option<String>,
+}
+
+impl From<Conversation> for ConversationView {
+    fn from(c: Conversation) -> Self {
+        Self {
+            id: c.id,
+            channel: c.channel,
+            account: c.account,
+            state: c.state,
+            group: c.group,
+            agent: c.agent,
+            customer: CustomerRef { id: c.customer, name: None },
+            vip: c.vip,
+            opened_at: c.opened_at,
+            last_message_at: c.last_message_at,
+            queued_at: c.queued_at,
+            assigned_at: c.assigned_at,
+            accepted_at: c.accepted_at,
+            unanswered_since: c.round_started_at,
+            closed_at: c.closed_at,
+            disposition: c.disposition,
+            message_count: c.messages,
+            why: c.why,
+        }
+    }
+}
+
+/// A conversation with the beginning of its messages.
+#[derive(Serialize, JsonSchema)]
+pub struct ConversationDetail {
+    /// The conversation.
+    #[serde(flatten)]
+    pub conversation: ConversationView,
+    /// Its first messages; the rest is at `/messages?after=<next>`.
+    pub messages: Vec<MessageView>,
+    /// Where the rest begins.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+/// Where an outgoing message stands.
+#[derive(Serialize, JsonSchema)]
+pub struct DeliveryView {
+    /// State.
+    pub state: DeliveryState,
+    /// Why, as a stable code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// `in` from the customer, `out` to the customer.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// From the customer.
+    In,
+    /// To the customer.
+    Out,
+}
+
+/// A message.
+#[derive(Serialize, JsonSchema)]
+pub struct MessageView {
+    /// Id.
+    pub id: MessageId,
+    /// Number in the conversation, from 1.
+    pub n: i64,
+    /// Direction.
+    pub direction: Direction,
+    /// Who speaks.
+    pub from: Origin,
+    /// The agent, where one wrote it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub agent: Option<AgentId>,
+    /// What it says; `null` where it can no longer be opened.
+    pub content: Option<Content>,
+    /// When it was received or written.
+    pub at: Timestamp,
+    /// Where it stands on its way to the customer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delivery: Option<DeliveryView>,
+}
+
+/// Opens messages of one customer. One that does not open (altered, erased) shows no content and hides no other.
+///
+/// # Errors
+/// The store fails, or the customer's key does not open.
+pub fn messages(ctx: &Ctx<'_>, customer: CustomerId, stored: &[Message]) -> Result<Vec<MessageView>, FlowError> {
+    let key = sealed::customer_key(ctx, customer)?;
+    Ok(stored
+        .iter()
+        .map(|m| MessageView {
+            id: m.id,
+            n: m.n,
+            direction: if m.origin == Origin::Customer { Direction::In } else { Direction::Out },
+            from: m.origin,
+            agent: m.agent,
+            content: sealed::open_content(&key, m).ok(),
+            at: m.at,
+            delivery: m.delivery.map(|state| DeliveryView { state, reason: m.reason.clone() }),
+        })
+        .collect())
+}
+
+/// The customer's name on the identity of a conversation.
+///
+/// # Errors
+/// The store fails.
+pub fn customer_name(ctx: &Ctx<'_>, conversation: &Conversation) -> Result<Option<String>, FlowError> {
+    let Some((sealed_sender, customer)) = customers::sender(ctx.db, conversation.identity)? else { return Ok(None) };
+    let key = sealed::customer_key(ctx, customer)?;
+    Ok(sealed::open_sender(&key, conversation.identity, &sealed_sender)?.name)
+}
+
+/// A member of staff.
+#[derive(Serialize, JsonSchema)]
+pub struct AgentView {
+    /// Id.
+    pub id: AgentId,
+    /// Name.
+    pub name: String,
+    /// Role.
+    pub role: Role,
+    /// Presence.
+    pub state: AgentState,
+    /// Why the agent is in that state.
+    pub state_reason: Option<String>,
+    /// Since when.
+    pub state_since: Timestamp,
+    /// Groups.
+    pub groups: Vec<GroupId>,
+    /// Serves VIP customers only.
+    pub vip: bool,
+    /// Conversations at once.
+    pub capacity: i64,
+    /// Conversations now.
+    pub load: i64,
+}
+
+/// Shows an agent.
+///
+/// # Errors
+/// The store fails, or the name does not open.
+pub fn agent(ctx: &Ctx<'_>, stored: agents::Agent) -> Result<AgentView, FlowError> {
+    Ok(AgentView {
+        id: stored.id,
+        name: sealed::open_name(ctx, stored.id, &stored.name)?,
+        role: stored.role,
+        state: stored.state,
+        state_reason: stored.state_reason,
+        state_since: stored.state_since,
+        groups: agents::groups_of(ctx.db, stored.id)?,
+        vip: stored.vip,
+        capacity: stored.capacity,
+        load: stored.load,
+    })
+}
+
+/// A channel account. Secrets are never shown, only which ones are set.
+#[derive(Serialize, JsonSchema)]
+pub struct AccountView {
+    /// Channel.
+    pub channel: Channel,
+    /// Id on the channel.
+    pub account: AccountId,
+    /// The brand's name for it.
+    pub name: String,
+    /// Settings.
+    pub settings: Value,
+    /// Names of the secrets that are set.
+    pub secrets: Vec<String>,
+    /// Where the platform sends its webhooks, below the public address.
+    pub webhook: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+impl From<accounts::Account> for AccountView {
+    fn from(a: accounts::Account) -> Self {
+        Self {
+            webhook: format!("/channels/{}/{}", a.channel, a.account),
+            channel: a.channel,
+            account: a.account,
+            name: a.name,
+            settings: a.settings,
+            secrets: a.secrets.into_keys().collect(),
+            created_at: a.created_at,
+        }
+    }
+}

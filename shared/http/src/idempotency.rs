@@ -1,0 +1,59 @@
+//! `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header): a retried POST gets the first answer, and its effect happens
+//! once. Effect and answer are one transaction.
+
+use crate::message::{Request, Response};
+use crate::problem::Problem;
+use sha2::{Digest, Sha256};
+use warmline_flow::Ctx;
+use warmline_flow::ctx::Actor;
+use warmline_privacy::Purpose;
+use warmline_store::idempotency::{self, Kept};
+use warmline_store::immediate;
+
+/// Runs `effect` in one immediate transaction. With a key, its answer is kept; a repetition of the request gets it back.
+///
+/// # Errors
+/// The key is malformed, was used for another request, or `effect` fails (then nothing is kept, and a retry tries again).
+pub fn once(
+    ctx: &Ctx<'_>,
+    actor: &Actor,
+    request: &Request,
+    effect: impl FnOnce() -> Result<Response, Problem>,
+) -> Result<Response, Problem> {
+    let Some(key) = request.headers.get("idempotency-key") else {
+        return immediate(ctx.db, effect);
+    };
+    let key = key.to_str().ok().filter(|k| (1..=255).contains(&k.len())).ok_or_else(|| {
+        Problem::new(400, "bad_idempotency_key", "Idempotency-Key takes 1 to 255 visible ASCII characters")
+    })?;
+    let actor = actor.agent.map_or_else(Vec::new, |a| a.as_bytes().to_vec());
+    let digest = digest(request);
+    let seal = ctx.keys.purpose(Purpose::Staff);
+    let aad = [actor.as_slice(), key.as_bytes()].concat();
+    immediate(ctx.db, || {
+        if let Some(kept) = idempotency::get(ctx.db, &actor, key)? {
+            if kept.request != digest {
+                let detail = "this Idempotency-Key was used for another request; use a new one";
+                return Err(Problem::new(422, "idempotency_key_reused", detail));
+            }
+            let body = seal.open(&aad, &kept.response)?;
+            let status = u16::try_from(kept.status).map_err(|_| Problem::internal())?;
+            let response = Response { status, headers: Vec::new(), content_type: "application/json", body };
+            return Ok(response.with("idempotency-replayed", "true"));
+        }
+        let response = effect()?;
+        let sealed = seal.seal(&aad, &response.body, ctx.rng)?;
+        let kept = Kept { request: digest.clone(), status: i64::from(response.status), response: sealed };
+        idempotency::put(ctx.db, &actor, key, &kept, ctx.now())?;
+        Ok(response)
+    })
+}
+
+fn digest(request: &Request) -> Vec<u8> {
+    let mut hash = Sha256::new();
+    for part in [request.method.as_str().as_bytes(), request.path.as_bytes(), request.query.as_bytes(), &request.body] {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    hash.finalize().to_vec()
+}

@@ -1,0 +1,76 @@
+//! A request and a response as plain values, so that handlers test natively.
+
+use serde::Serialize;
+
+/// A request whose body was read whole and within the limit.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Method.
+    pub method: http::Method,
+    /// Path, as it came.
+    pub path: String,
+    /// Query, without `?`, as it came.
+    pub query: String,
+    /// Headers.
+    pub headers: http::HeaderMap,
+    /// Body.
+    pub body: Vec<u8>,
+}
+
+impl Request {
+    /// A header as text; absent where it is not visible ASCII.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The first query parameter of that name, decoded.
+    pub fn param(&self, name: &str) -> Option<String> {
+        form_urlencoded::parse(self.query.as_bytes()).find(|(k, _)| k == name).map(|(_, v)| v.into_owned())
+    }
+
+    /// The token of `Authorization: Bearer …`.
+    pub fn bearer(&self) -> Option<&str> {
+        let (scheme, token) = self.header("authorization")?.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    }
+}
+
+/// A response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Response {
+    /// Status.
+    pub status: u16,
+    /// Headers beside `content-type`.
+    pub headers: Vec<(&'static str, String)>,
+    /// Media type.
+    pub content_type: &'static str,
+    /// Body.
+    pub body: Vec<u8>,
+}
+
+impl Response {
+    /// A JSON response.
+    pub fn json(status: u16, body: &impl Serialize) -> Self {
+        match serde_json::to_vec(body) {
+            Ok(body) => Self { status, headers: Vec::new(), content_type: "application/json", body },
+            // Only a map with keys that are no text, or a failing Serialize, which our types do not have.
+            Err(_) => crate::Problem::internal().into(),
+        }
+    }
+
+    /// A text response.
+    pub fn text(status: u16, content_type: &'static str, body: impl Into<String>) -> Self {
+        Self { status, headers: Vec::new(), content_type, body: body.into().into_bytes() }
+    }
+
+    /// An empty response.
+    pub fn empty(status: u16) -> Self {
+        Self::text(status, "text/plain; charset=utf-8", "")
+    }
+
+    /// With one more header.
+    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+}
