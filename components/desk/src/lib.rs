@@ -1,0 +1,77 @@
+//! The desk: the API of agents and supervisors. The handlers are in `shared/api`; here is what needs a stream.
+
+#![expect(unsafe_code, reason = "the entry point that Spin's macro writes")]
+
+use warmline_api::{dispatch, events};
+use warmline_http::{Problem, Request, auth};
+use warmline_model::{Channel, Role};
+use warmline_spin::incoming::{self, read, refuse, respond};
+use warmline_spin::world::variable;
+use warmline_spin::{IncomingRequest, ResponseOutparam, World, internal, outgoing};
+
+/// How long a stream lasts before the client is to connect again: below the platforms' limit of 30 s a request.
+const STREAM_MS: i64 = 25_000;
+const LOOK_MS: u64 = 200;
+const ALIVE_MS: i64 = 10_000;
+
+#[spin_sdk::http_component]
+async fn handle(request: IncomingRequest, out: ResponseOutparam) {
+    let request = match read(request).await {
+        Ok(request) => request,
+        Err(problem) => return respond(out, refuse(problem)).await,
+    };
+    let world = match World::open() {
+        Ok(world) => world,
+        Err(problem) => return respond(out, refuse(problem)).await,
+    };
+    let admin_token = variable("admin_token");
+    if request.path == "/api/events" && request.header("accept").is_some_and(|a| a.contains("text/event-stream")) {
+        return match start(&world, &admin_token, &request) {
+            Ok(seq) => follow(&world, seq, out).await,
+            Err(problem) => respond(out, refuse(problem)).await,
+        };
+    }
+    let (result, wake) = dispatch(&world.ctx(), &admin_token, &request);
+    respond(out, result.unwrap_or_else(refuse)).await;
+    // After the answer: what the adapters are told now, the tick would find a second later.
+    drop(world);
+    outgoing::all(wake.iter().map(|channel: &Channel| internal::deliver(channel)).collect()).await;
+}
+
+fn start(world: &World, admin_token: &str, request: &Request) -> Result<i64, Problem> {
+    let actor = auth::actor(world.ctx().db, admin_token, request)?;
+    auth::allow(&actor, &[Role::Supervisor, Role::Agent, Role::Ops])?;
+    events::position(request)
+}
+
+async fn follow(world: &World, mut seq: i64, out: ResponseOutparam) {
+    let ctx = world.ctx();
+    let mut stream = incoming::events(out, Vec::new());
+    let until = ctx.now().plus_millis(STREAM_MS);
+    let mut alive_at = ctx.now();
+    if !stream.comment("connected").await {
+        return;
+    }
+    while ctx.now() < until {
+        // A store that is busy for a moment is looked at again.
+        let page = events::after(ctx.db, seq, events::DEFAULT_LIMIT).unwrap_or_default();
+        let full = page.len() == usize::try_from(events::DEFAULT_LIMIT).unwrap_or(usize::MAX);
+        for event in &page {
+            let Ok(data) = serde_json::to_string(event) else { return };
+            if !stream.send(Some(&event.seq.to_string()), &data).await {
+                return;
+            }
+            seq = event.seq;
+            alive_at = ctx.now();
+        }
+        if ctx.now().since(alive_at) > ALIVE_MS {
+            if !stream.comment("alive").await {
+                return;
+            }
+            alive_at = ctx.now();
+        }
+        if !full {
+            outgoing::sleep(LOOK_MS).await;
+        }
+    }
+}

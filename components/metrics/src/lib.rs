@@ -1,0 +1,50 @@
+//! Metrics: folds the event log into rollups and serves figures.
+//!
+//! * `GET /metrics`: OpenMetrics text; `GET /api/metrics?hours=`: JSON; both fold what is new first;
+//! * `POST /fold` (private): called by the ticker, so that a reading is never far behind.
+
+#![expect(unsafe_code, reason = "the entry point that Spin's macro writes")]
+
+use http::Method;
+use warmline_flow::{Ctx, figures};
+use warmline_http::{Problem, Request, Response, auth, page};
+use warmline_model::Role;
+use warmline_spin::incoming::{read, refuse, respond};
+use warmline_spin::world::variable;
+use warmline_spin::{IncomingRequest, ResponseOutparam, World};
+
+/// How long one call folds.
+const BUDGET_MS: i64 = 3_000;
+
+#[spin_sdk::http_component]
+async fn handle(request: IncomingRequest, out: ResponseOutparam) {
+    let response = read(request).await.and_then(|r| answer(&r)).unwrap_or_else(refuse);
+    respond(out, response).await;
+}
+
+fn fold(ctx: &Ctx<'_>) -> Result<(), Problem> {
+    let deadline = ctx.now().plus_millis(BUDGET_MS);
+    while figures::advance(ctx)? && ctx.now() < deadline {}
+    Ok(())
+}
+
+fn answer(request: &Request) -> Result<Response, Problem> {
+    let world = World::open()?;
+    let ctx = world.ctx();
+    match (&request.method, request.path.as_str()) {
+        (&Method::POST, "/fold") => fold(&ctx).map(|()| Response::empty(204)),
+        (&Method::GET, path @ ("/metrics" | "/api/metrics")) => {
+            let actor = auth::actor(ctx.db, &variable("admin_token"), request)?;
+            auth::allow(&actor, &[Role::Supervisor, Role::Ops])?;
+            fold(&ctx)?;
+            let hours = page::typed(request, "hours", |t| t.parse().ok().filter(|n| *n > 0))?;
+            let figures = figures::read(&ctx, hours)?;
+            if path == "/metrics" {
+                let media = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+                return Ok(Response::text(200, media, figures.open_metrics()));
+            }
+            Ok(Response::json(200, &figures))
+        }
+        _ => Err(Problem::new(404, "not_found", "metrics serves GET /metrics and GET /api/metrics")),
+    }
+}

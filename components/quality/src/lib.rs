@@ -1,0 +1,28 @@
+//! Quality: inspects every message from the event log. Private; `POST /inspect` is called by the ticker.
+
+#![expect(unsafe_code, reason = "the entry point that Spin's macro writes")]
+
+use warmline_flow::quality;
+use warmline_http::{Problem, Request, Response};
+use warmline_spin::incoming::{read, refuse, respond};
+use warmline_spin::{IncomingRequest, ResponseOutparam, World};
+
+/// How long one call inspects.
+const BUDGET_MS: i64 = 5_000;
+
+#[spin_sdk::http_component]
+async fn handle(request: IncomingRequest, out: ResponseOutparam) {
+    let response = read(request).await.and_then(|r| answer(&r)).unwrap_or_else(refuse);
+    respond(out, response).await;
+}
+
+fn answer(request: &Request) -> Result<Response, Problem> {
+    if request.path != "/inspect" {
+        return Err(Problem::new(404, "not_found", "quality has no such path"));
+    }
+    let world = World::open()?;
+    let ctx = world.ctx();
+    let deadline = ctx.now().plus_millis(BUDGET_MS);
+    while quality::inspect(&ctx)? && ctx.now() < deadline {}
+    Ok(Response::empty(204))
+}

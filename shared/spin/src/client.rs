@@ -1,0 +1,158 @@
+//! The shell of a channel whose customers use a client of the brand's own (app, web page): beside the webhook, a session where
+//! the channel has one, a stream of replies, and the same by long polling.
+//!
+//! | below the account | |
+//! |---|---|
+//! | `POST /session` | starts a session: `{"token", "visitor"}` |
+//! | `POST /messages` | a message of the customer |
+//! | `GET /messages?after=&wait=` | replies after a cursor; waits up to `wait` seconds for the first |
+//! | `GET /events` | the same as server-sent events; `Last-Event-ID` continues |
+
+use crate::adapter::{Place, serve_request, webhook};
+use crate::incoming::{self, IncomingRequest, ResponseOutparam, refuse, respond};
+use crate::outgoing;
+use http::Method;
+use warmline_channels::ClientAdapter;
+use warmline_flow::stream::{self, Cursor, Streamed};
+use warmline_http::{Problem, Request, Response, page};
+
+/// Replies on a page.
+const PAGE: i64 = 50;
+/// How often a waiting client's replies are looked for.
+const LOOK_MS: u64 = 250;
+/// The longest poll, in seconds.
+const MAX_WAIT: i64 = 25;
+/// How long a stream lasts before the client is to connect again: below the platforms' limit of 30 s a request.
+const STREAM_MS: i64 = 25_000;
+/// How often a silent stream says that it is alive.
+const ALIVE_MS: i64 = 10_000;
+
+/// Serves the component.
+pub async fn serve<A: ClientAdapter>(adapter: &A, incoming: IncomingRequest, out: ResponseOutparam) {
+    let request = match incoming::read(incoming).await {
+        Ok(request) => request,
+        Err(problem) => return respond(out, refuse(problem)).await,
+    };
+    if request.path == "/deliver" {
+        return serve_request(adapter, &request, out).await;
+    }
+    let place = match Place::open(adapter, &request) {
+        Ok(place) => place,
+        Err(problem) => return respond(out, refuse(problem)).await,
+    };
+    let cors = cors(adapter, &place, &request);
+    let answer = match (&request.method, place.rest.as_str()) {
+        (&Method::OPTIONS, _) => Ok(preflight()),
+        (&Method::POST, "/session") => session(adapter, &place, &request),
+        (&Method::GET, "/messages") => poll(adapter, &place, &request).await,
+        (&Method::GET, "/events") => match from(adapter, &place, &request) {
+            Ok((open_id, cursor)) => return follow(&place, &open_id, cursor, out, cors).await,
+            Err(problem) => Err(problem),
+        },
+        _ => return webhook(adapter, &place, &request, out, cors).await,
+    };
+    let mut response = answer.unwrap_or_else(refuse);
+    response.headers.extend(cors);
+    respond(out, response).await;
+}
+
+fn cors<A: ClientAdapter>(
+    adapter: &A,
+    place: &Place<A::Account>,
+    request: &Request,
+) -> Vec<(&'static str, String)> {
+    match request.header("origin") {
+        Some(origin) if adapter.allows_origin(&place.account, origin) => {
+            vec![("access-control-allow-origin", origin.to_owned()), ("vary", "origin".to_owned())]
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn preflight() -> Response {
+    Response::empty(204)
+        .with("access-control-allow-methods", "GET, POST")
+        .with("access-control-allow-headers", "authorization, content-type, last-event-id")
+        .with("access-control-max-age", "600")
+}
+
+fn session<A: ClientAdapter>(
+    adapter: &A,
+    place: &Place<A::Account>,
+    request: &Request,
+) -> Result<Response, Problem> {
+    let ctx = place.world.ctx();
+    let session = adapter.start_session(&place.account, &place.webhook(request), &ctx.owner(), ctx.now())?;
+    Ok(Response::json(201, &serde_json::json!({ "token": session.token, "visitor": session.visitor })))
+}
+
+/// Whose replies are asked for, and after which.
+fn from<A: ClientAdapter>(
+    adapter: &A,
+    place: &Place<A::Account>,
+    request: &Request,
+) -> Result<(String, Option<Cursor>), Problem> {
+    let sender = adapter.identify(&place.account, &place.webhook(request), place.world.ctx().now())?;
+    let cursor = match request.header("last-event-id").filter(|id| !id.is_empty()) {
+        Some(id) => Some(id.parse()?),
+        None => page::after(request)?,
+    };
+    Ok((sender.open_id, cursor))
+}
+
+fn replies<T>(place: &Place<T>, open_id: &str, after: Option<Cursor>) -> Result<Vec<Streamed>, Problem> {
+    Ok(stream::replies(&place.world.ctx(), &place.channel, &place.id, open_id, after, PAGE)?)
+}
+
+async fn poll<A: ClientAdapter>(
+    adapter: &A,
+    place: &Place<A::Account>,
+    request: &Request,
+) -> Result<Response, Problem> {
+    let (open_id, after) = from(adapter, place, request)?;
+    let wait = page::typed(request, "wait", |t| t.parse::<i64>().ok().filter(|n| (0..=MAX_WAIT).contains(n)))?;
+    let ctx = place.world.ctx();
+    let until = ctx.now().plus_millis(wait.unwrap_or(0) * 1000);
+    loop {
+        let items = replies(place, &open_id, after)?;
+        if !items.is_empty() || ctx.now() >= until {
+            let next = items.last().map(|m| m.cursor).or(after).map(|c| c.to_string());
+            return Ok(Response::json(200, &serde_json::json!({ "items": items, "next": next })));
+        }
+        outgoing::sleep(LOOK_MS).await;
+    }
+}
+
+async fn follow<T>(
+    place: &Place<T>,
+    open_id: &str,
+    mut cursor: Option<Cursor>,
+    out: ResponseOutparam,
+    cors: Vec<(&'static str, String)>,
+) {
+    let ctx = place.world.ctx();
+    let mut events = incoming::events(out, cors);
+    let until = ctx.now().plus_millis(STREAM_MS);
+    let mut alive_at = ctx.now();
+    if !events.comment("connected").await {
+        return;
+    }
+    while ctx.now() < until {
+        // A store that is busy for a moment is looked at again; a client that waits in vain reconnects.
+        for message in replies(place, open_id, cursor).unwrap_or_default() {
+            let Ok(data) = serde_json::to_string(&message) else { return };
+            if !events.send(Some(&message.cursor.to_string()), &data).await {
+                return;
+            }
+            cursor = Some(message.cursor);
+            alive_at = ctx.now();
+        }
+        if ctx.now().since(alive_at) > ALIVE_MS {
+            if !events.comment("alive").await {
+                return;
+            }
+            alive_at = ctx.now();
+        }
+        outgoing::sleep(LOOK_MS).await;
+    }
+}

@@ -1,0 +1,126 @@
+//! Requests in, responses out. Bodies are capped while they stream in; a response is written whole, so that no part of it waits
+//! for an acknowledgement of the other.
+
+use crate::{internal, outgoing};
+use futures::{Sink, SinkExt as _, StreamExt as _};
+pub use spin_sdk::http::{IncomingRequest, ResponseOutparam};
+use spin_sdk::http::{Fields, OutgoingResponse};
+use warmline_http::{BODY_LIMIT, Problem, Request, Response};
+
+/// How long a client may take to send its body.
+const BODY_MS: u64 = 10_000;
+
+/// Reads a request. Paths below `/internal/<component>` (the public way for calls between components, where the platform has
+/// no private one) need the internal token and lose that prefix; all other paths that do not begin with the component's public
+/// route can only come from another component.
+///
+/// # Errors
+/// The body is too large or breaks off, or the internal token is missing.
+pub async fn read(incoming: IncomingRequest) -> Result<Request, Problem> {
+    let mut headers = http::HeaderMap::new();
+    for (name, value) in incoming.headers().entries() {
+        if let (Ok(name), Ok(value)) = (http::HeaderName::try_from(name), http::HeaderValue::from_bytes(&value)) {
+            headers.append(name, value);
+        }
+    }
+    let path_and_query = incoming.path_with_query().unwrap_or_default();
+    let (path, query) = path_and_query.split_once('?').unwrap_or((&path_and_query, ""));
+    let (path, query) = (path.to_owned(), query.to_owned());
+    let method = http::Method::from_bytes(incoming.method().to_string().as_bytes()).unwrap_or_default();
+    if let Some(host) = incoming.authority().and_then(|a| http::HeaderValue::try_from(a).ok()) {
+        // Over WASI the host comes apart from the headers.
+        headers.entry(http::header::HOST).or_insert(host);
+    }
+    let declared = headers.get(http::header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
+    if declared.is_some_and(|n| n > BODY_LIMIT) {
+        return Err(too_large());
+    }
+    let body = if declared == Some(0) || (method == http::Method::GET && declared.is_none()) {
+        Vec::new()
+    } else {
+        outgoing::within(BODY_MS, body(incoming)).await.unwrap_or_else(|| {
+            Err(Problem::new(408, "body_timeout", "the body did not arrive in time"))
+        })?
+    };
+    internal::admit(Request { method, path, query, headers, body })
+}
+
+fn too_large() -> Problem {
+    Problem::new(413, "body_too_large", format!("a body takes at most {BODY_LIMIT} bytes"))
+}
+
+async fn body(incoming: IncomingRequest) -> Result<Vec<u8>, Problem> {
+    let mut body = Vec::new();
+    let mut stream = std::pin::pin!(incoming.into_body_stream());
+    while let Some(chunk) = stream.next().await {
+        let chunk = chunk.map_err(|_| Problem::new(400, "body_broken", "the body broke off"))?;
+        if body.len() + chunk.len() > BODY_LIMIT {
+            return Err(too_large());
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+fn head(status: u16, headers: &[(String, Vec<u8>)]) -> OutgoingResponse {
+    // Names and values are ours and valid; were one not, the answer would go out without headers.
+    let fields = Fields::from_list(headers).unwrap_or_else(|_| Fields::new());
+    let response = OutgoingResponse::new(fields);
+    // The host knows all statuses that we use.
+    let _ = response.set_status_code(status);
+    response
+}
+
+/// Sends a response. What the component does afterwards, the client does not wait for.
+pub async fn respond(out: ResponseOutparam, response: Response) {
+    let mut headers = vec![
+        ("content-type".to_owned(), response.content_type.as_bytes().to_vec()),
+        ("content-length".to_owned(), response.body.len().to_string().into_bytes()),
+        ("cache-control".to_owned(), b"no-store".to_vec()),
+        ("x-content-type-options".to_owned(), b"nosniff".to_vec()),
+    ];
+    headers.extend(response.headers.into_iter().map(|(name, value)| (name.to_owned(), value.into_bytes())));
+    // The client may be gone; there is nobody left to tell.
+    let _ = out.set_with_body(head(response.status, &headers), response.body).await;
+}
+
+/// Logs a problem's inner reason, once, where it leaves the component, and turns it into a response.
+pub fn refuse(problem: Problem) -> Response {
+    if let Some(reason) = &problem.internal {
+        eprintln!("{} {}: {reason}", problem.status, problem.code);
+    }
+    problem.into()
+}
+
+/// A stream of server-sent events.
+pub struct Events<S>(std::pin::Pin<Box<S>>);
+
+/// Starts a stream of server-sent events with extra headers.
+pub fn events(
+    out: ResponseOutparam,
+    extra: Vec<(&'static str, String)>,
+) -> Events<impl Sink<Vec<u8>, Error = impl std::fmt::Debug>> {
+    let mut headers = vec![
+        ("content-type".to_owned(), b"text/event-stream".to_vec()),
+        ("cache-control".to_owned(), b"no-store".to_vec()),
+        ("x-accel-buffering".to_owned(), b"no".to_vec()),
+    ];
+    headers.extend(extra.into_iter().map(|(name, value)| (name.to_owned(), value.into_bytes())));
+    let response = head(200, &headers);
+    let body = response.take_body();
+    out.set(response);
+    Events(Box::pin(body))
+}
+
+impl<S: Sink<Vec<u8>, Error = E>, E> Events<S> {
+    /// Sends one event; false when the client is gone.
+    pub async fn send(&mut self, id: Option<&str>, data: &str) -> bool {
+        let id = id.map(|id| format!("id: {id}\n")).unwrap_or_default();
+        self.0.send(format!("{id}data: {data}\n\n").into_bytes()).await.is_ok()
+    }
+
+    /// Sends a comment, which keeps connections open and notices clients that are gone.
+    pub async fn comment(&mut self, text: &str) -> bool {
+        self.0.send(format!(": {text}\n\n").into_bytes()).await.is_ok()
+    }
+}

@@ -1,0 +1,63 @@
+//! Calls from component to component. They are hints: whoever does not hear one is found by the tick.
+//!
+//! By default they go by service chaining (`http://<component>.spin.internal`), in process and unreachable from outside. Where
+//! the platform has none (Fermyon Cloud), the variable `internal_calls` = `public` sends them to
+//! `<public_url>/internal/<component>/…` with a token derived from the master key; any other value (`off`) leaves all to the
+//! tick.
+
+use crate::outgoing::{self, Answer};
+use crate::world::{keys, variable};
+use subtle::ConstantTimeEq as _;
+use warmline_channels::ApiRequest;
+use warmline_http::{Problem, Request};
+use warmline_model::Channel;
+
+/// How long a component may take to answer a nudge.
+const DEADLINE_MS: u64 = 15_000;
+
+fn token() -> Result<String, Problem> {
+    Ok(hex::encode(keys()?.signing("internal")))
+}
+
+/// Calls a component; `None` when it did not answer with success.
+pub async fn call(component: &str, path_and_query: &str) -> Option<Answer> {
+    let (url, headers) = match variable("internal_calls").as_str() {
+        "chain" => (format!("http://{component}.spin.internal{path_and_query}"), Vec::new()),
+        "public" => {
+            let base = variable("public_url");
+            let url = format!("{}/internal/{component}{path_and_query}", base.trim_end_matches('/'));
+            (url, vec![("authorization", format!("Bearer {}", token().ok()?))])
+        }
+        _ => return None,
+    };
+    let request = ApiRequest { method: http::Method::POST, url, headers, body: Vec::new() };
+    outgoing::call_within(DEADLINE_MS, &request).await.ok().filter(|answer| answer.status < 300)
+}
+
+/// Tells the router that a shard of the inbox has rows, and again while it says that there are more.
+pub async fn drain(shard: i64) {
+    for _ in 0..8 {
+        match call("router", &format!("/drain?shard={shard}")).await {
+            Some(answer) if answer.body == b"more" => {}
+            _ => return,
+        }
+    }
+}
+
+/// Tells a channel's adapter that the outbox has messages for it.
+pub async fn deliver(channel: &Channel) {
+    call(&format!("channel-{channel}"), "/deliver").await;
+}
+
+/// Lets a request through: strips `/internal/<component>` where the token is right.
+pub(crate) fn admit(mut request: Request) -> Result<Request, Problem> {
+    let Some(rest) = request.path.strip_prefix("/internal/") else { return Ok(request) };
+    let wanted = token()?;
+    let given = request.bearer().unwrap_or_default();
+    if !bool::from(given.as_bytes().ct_eq(wanted.as_bytes())) {
+        return Err(Problem::new(401, "internal_only", "this path is for Warmline's own components"));
+    }
+    let path = rest.split_once('/').map_or_else(|| "/".to_owned(), |(_, path)| format!("/{path}"));
+    request.path = path;
+    Ok(request)
+}

@@ -1,0 +1,21 @@
+//! Warmline on Spin: the only crate that touches spin-sdk.
+//!
+//! * [`world`]: store, keys, clock and randomness of one request;
+//! * [`db`]: the store's `Db` on Spin's SQLite;
+//! * [`incoming`]: requests in, responses out, streams; [`outgoing`]: calls to platforms, with a deadline;
+//! * [`internal`]: calls from component to component;
+//! * [`adapter`]: the shell that turns a channel's [`warmline_channels::Adapter`] into a component, with [`deliver`] and
+//!   [`tokens`] for the way out and [`client`] for channels whose customers use a client of the brand's own.
+
+pub mod adapter;
+pub mod client;
+pub mod db;
+pub mod deliver;
+pub mod incoming;
+pub mod internal;
+pub mod outgoing;
+pub mod tokens;
+pub mod world;
+
+pub use incoming::{IncomingRequest, ResponseOutparam};
+pub use world::World;

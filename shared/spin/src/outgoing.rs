@@ -1,0 +1,121 @@
+//! Calls to the outside, each with a deadline, and answers read only up to a limit.
+
+use futures::StreamExt as _;
+use futures::future::{Either, join_all, poll_fn, select};
+use spin_executor::CancelOnDropToken;
+use spin_sdk::http::{ErrorCode, IncomingResponse, Method, SendError};
+use std::future::Future;
+use std::pin::pin;
+use std::task::Poll;
+use warmline_channels::ApiRequest;
+use wasi::clocks::monotonic_clock;
+
+/// How long a platform may take.
+pub const DEADLINE_MS: u64 = 8_000;
+const ANSWER_LIMIT: usize = 256 * 1024;
+
+/// Completes after a while.
+pub async fn sleep(ms: u64) {
+    let until = monotonic_clock::now().saturating_add(ms.saturating_mul(1_000_000));
+    // The executor polls everything whenever anything is ready. Each poll before the time registers anew, and dropping the old
+    // registration (here, or with the whole future) takes it back.
+    let mut registered: Option<CancelOnDropToken> = None;
+    poll_fn(move |context| {
+        if monotonic_clock::now() >= until {
+            return Poll::Ready(());
+        }
+        let timer = monotonic_clock::subscribe_instant(until);
+        drop(registered.replace(spin_executor::push_waker_and_get_token(timer, context.waker().clone()).into()));
+        Poll::Pending
+    })
+    .await;
+}
+
+/// The future's value, or `None` when it takes longer.
+pub async fn within<T>(ms: u64, future: impl Future<Output = T>) -> Option<T> {
+    match select(pin!(future), pin!(sleep(ms))).await {
+        Either::Left((value, _)) => Some(value),
+        Either::Right(_) => None,
+    }
+}
+
+/// A platform's answer.
+pub struct Answer {
+    /// Status.
+    pub status: u16,
+    /// Body.
+    pub body: Vec<u8>,
+}
+
+/// Why there is no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoAnswer {
+    /// The request never reached anybody: trying again is safe.
+    NotReached(&'static str),
+    /// It may have arrived.
+    Unknown(&'static str),
+}
+
+/// Sends a request and reads the answer, within the deadline.
+///
+/// # Errors
+/// See [`NoAnswer`].
+pub async fn call(request: &ApiRequest) -> Result<Answer, NoAnswer> {
+    call_within(DEADLINE_MS, request).await
+}
+
+pub(crate) async fn call_within(ms: u64, request: &ApiRequest) -> Result<Answer, NoAnswer> {
+    within(ms, exchange(request)).await.unwrap_or(Err(NoAnswer::Unknown("timeout")))
+}
+
+async fn exchange(request: &ApiRequest) -> Result<Answer, NoAnswer> {
+    let method = match request.method {
+        http::Method::GET => Method::Get,
+        http::Method::PUT => Method::Put,
+        http::Method::DELETE => Method::Delete,
+        _ => Method::Post,
+    };
+    let mut builder = spin_sdk::http::Request::builder();
+    builder.method(method).uri(request.url.as_str());
+    for (name, value) in &request.headers {
+        builder.header(*name, value.as_str());
+    }
+    builder.header("content-length", request.body.len().to_string());
+    let sent = builder.body(request.body.clone()).build();
+    let response: IncomingResponse = spin_sdk::http::send(sent).await.map_err(|e| failure(&e))?;
+    let status = response.status();
+    let mut body = Vec::new();
+    let mut stream = pin!(response.take_body_stream());
+    while let Some(chunk) = stream.next().await {
+        let chunk = chunk.map_err(|_| NoAnswer::Unknown("answer_broke_off"))?;
+        if body.len() + chunk.len() > ANSWER_LIMIT {
+            return Err(NoAnswer::Unknown("answer_too_large"));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Answer { status, body })
+}
+
+fn failure(error: &SendError) -> NoAnswer {
+    let SendError::Http(code) = error else { return NoAnswer::Unknown("connection_broken") };
+    match code {
+        ErrorCode::HttpRequestDenied => NoAnswer::NotReached("host_not_granted"),
+        ErrorCode::DnsTimeout
+        | ErrorCode::DnsError(_)
+        | ErrorCode::DestinationNotFound
+        | ErrorCode::DestinationUnavailable
+        | ErrorCode::DestinationIpProhibited
+        | ErrorCode::DestinationIpUnroutable
+        | ErrorCode::ConnectionRefused
+        | ErrorCode::ConnectionTimeout
+        | ErrorCode::TlsProtocolError
+        | ErrorCode::TlsCertificateError
+        | ErrorCode::TlsAlertReceived(_) => NoAnswer::NotReached("platform_unreachable"),
+        _ => NoAnswer::Unknown("connection_broken"),
+    }
+}
+
+/// Runs futures side by side until all are done.
+pub async fn all<T>(futures: Vec<impl Future<Output = T>>) -> Vec<T> {
+    join_all(futures).await
+}

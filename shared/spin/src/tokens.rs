@@ -1,0 +1,109 @@
+//! Platform access tokens: cached sealed in the key-value store, renewed before they end, fetched by one instance at a time.
+//! Losing the cache costs one call.
+
+use crate::outgoing;
+use serde::{Deserialize, Serialize};
+use spin_sdk::key_value::Store;
+use warmline_channels::{Adapter, ApiResponse, Outcome, Token};
+use warmline_flow::Ctx;
+use warmline_model::{AccountId, Timestamp};
+use warmline_privacy::Purpose;
+use warmline_store::leases;
+
+/// Renew this long before the end.
+const EARLY_MS: i64 = 300_000;
+const LEASE_MS: i64 = 10_000;
+/// How long to wait for another instance that is fetching.
+const PATIENCE: u32 = 60;
+const LOOK_MS: u64 = 100;
+
+#[derive(Serialize, Deserialize)]
+struct Cached {
+    value: String,
+    renew_at: i64,
+    ends_at: i64,
+}
+
+struct Cache<'a> {
+    ctx: &'a Ctx<'a>,
+    key: String,
+}
+
+impl Cache<'_> {
+    fn get(&self) -> Option<Cached> {
+        let sealed = Store::open_default().ok()?.get(&self.key).ok()??;
+        let plain = self.ctx.keys.purpose(Purpose::PlatformTokens).open(self.key.as_bytes(), &sealed).ok()?;
+        serde_json::from_slice(&plain).ok()
+    }
+
+    fn put(&self, token: &Token, now: Timestamp) {
+        let ends_at = now.plus_millis(token.expires_in.saturating_mul(1000)).millis();
+        let early = EARLY_MS.min(token.expires_in.saturating_mul(500));
+        let cached = Cached { value: token.value.clone(), renew_at: ends_at - early, ends_at };
+        // A token that cannot be cached is fetched again; nothing else is lost.
+        if let Ok(plain) = serde_json::to_vec(&cached)
+            && let Ok(sealed) =
+                self.ctx.keys.purpose(Purpose::PlatformTokens).seal(self.key.as_bytes(), &plain, self.ctx.rng)
+            && let Ok(store) = Store::open_default()
+        {
+            let _ = store.set(&self.key, &sealed);
+        }
+    }
+}
+
+/// An access token of the account; `None` on platforms that have none. `refused` is one that the platform has just refused.
+///
+/// # Errors
+/// The platform gives none: try later, or never.
+pub async fn get<A: Adapter>(
+    ctx: &Ctx<'_>,
+    adapter: &A,
+    id: &AccountId,
+    account: &A::Account,
+    refused: Option<&str>,
+) -> Result<Option<String>, Outcome> {
+    if adapter.token_request(account, false).is_none() {
+        return Ok(None);
+    }
+    let key = format!("token/{}/{id}", adapter.capabilities().channel);
+    let cache = Cache { ctx, key };
+    let owner = ctx.owner();
+    for _ in 0..PATIENCE {
+        let now = ctx.now();
+        let cached = cache.get().filter(|c| Some(c.value.as_str()) != refused && now.millis() < c.ends_at);
+        if let Some(c) = cached.as_ref().filter(|c| now.millis() < c.renew_at) {
+            return Ok(Some(c.value.clone()));
+        }
+        let claimed = leases::claim(ctx.db, &cache.key, &owner, now, now.plus_millis(LEASE_MS));
+        match (claimed, cached) {
+            (Ok(true), _) => {
+                let fetched = fetch(adapter, account, refused).await;
+                if let Ok(token) = &fetched {
+                    cache.put(token, ctx.now());
+                }
+                // Where this fails, the lease ends by itself.
+                let _ = leases::release(ctx.db, &cache.key, &owner);
+                return fetched.map(|token| Some(token.value));
+            }
+            // Somebody else renews it; the old one is good until then.
+            (_, Some(c)) => return Ok(Some(c.value)),
+            (Ok(false), None) => outgoing::sleep(LOOK_MS).await,
+            (Err(_), None) => return Err(Outcome::Retry("store_busy")),
+        }
+    }
+    Err(Outcome::Retry("token_busy"))
+}
+
+/// Fetches a token. Platforms that hand out the same token until it ends are asked to replace it only when they refused it.
+async fn fetch<A: Adapter>(adapter: &A, account: &A::Account, refused: Option<&str>) -> Result<Token, Outcome> {
+    let token = ask(adapter, account, false).await?;
+    if Some(token.value.as_str()) == refused { ask(adapter, account, true).await } else { Ok(token) }
+}
+
+async fn ask<A: Adapter>(adapter: &A, account: &A::Account, force: bool) -> Result<Token, Outcome> {
+    let request = adapter.token_request(account, force).ok_or(Outcome::Permanent("no_token_api"))?;
+    match outgoing::call(&request).await {
+        Ok(answer) => adapter.read_token(&ApiResponse { status: answer.status, body: &answer.body }),
+        Err(_) => Err(Outcome::Retry("platform_unreachable")),
+    }
+}
