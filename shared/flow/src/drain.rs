@@ -1,7 +1,7 @@
 //! From the inbox into conversations: the router's work.
 //!
 //! One drainer at a time holds a shard. It takes the oldest rows in batches; each batch is one transaction that begins by
-//! renewing the lease, so a drainer that lost its lease can write nothing. A batch shares one commit because the commit is
+//! taking or renewing the lease, so a drainer that lost its lease can write nothing. A batch shares one commit because the commit is
 //! what costs; a row that cannot be handled is set aside before anything is written for it, and the others go on.
 
 use crate::ctx::{Ctx, FlowError};
@@ -40,57 +40,76 @@ pub struct Drained {
 /// # Errors
 /// The store fails; what was committed stays, the rest is handled by a later drain.
 pub fn drain(ctx: &Ctx<'_>, shard: i64, deadline: Timestamp) -> Result<Drained, FlowError> {
-    let (owner, name) = (ctx.owner(), inbox::lease_name(shard));
-    let now = ctx.now();
-    if !leases::claim(ctx.db, &name, &owner, now, now.plus_millis(LEASE_MS))? {
-        return Ok(Drained::default());
-    }
+    let drainer = Drainer { ctx, shard, owner: ctx.owner(), lease: inbox::lease_name(shard), tools: Tools::new(ctx) };
     let mut done = Drained::default();
-    let result = work(ctx, shard, &owner, deadline, &mut done);
+    // Many are told of the same rows; a look without the write lock sends all but one of them home.
+    if inbox::pending(ctx.db, shard, 1)?.is_empty() {
+        return Ok(done);
+    }
+    let Some(first) = drainer.batch(Hold::Claim)? else { return Ok(done) };
+    done.handled += first;
+    let result = drainer.go_on(deadline, &mut done);
     if result.is_err() || done.more {
-        leases::release(ctx.db, &name, &owner)?;
+        leases::release(ctx.db, &drainer.lease, &drainer.owner)?;
     }
     result.map(|()| done)
 }
 
-fn work(
-    ctx: &Ctx<'_>,
+/// How a batch proves that nobody else works on the shard.
+#[derive(Clone, Copy)]
+enum Hold {
+    Claim,
+    Renew,
+}
+
+struct Drainer<'a> {
+    ctx: &'a Ctx<'a>,
     shard: i64,
-    owner: &[u8; 16],
-    deadline: Timestamp,
-    done: &mut Drained,
-) -> Result<(), FlowError> {
-    let tools = Tools::new(ctx);
-    loop {
-        if ctx.now() > deadline {
-            done.more = true;
-            return Ok(());
-        }
-        let rows = inbox::pending(ctx.db, shard, BATCH)?;
-        if rows.is_empty() {
-            if inbox::let_go(ctx.db, shard, owner)? {
+    owner: [u8; 16],
+    lease: String,
+    tools: Tools<'a>,
+}
+
+impl Drainer<'_> {
+    fn go_on(&self, deadline: Timestamp, done: &mut Drained) -> Result<(), FlowError> {
+        loop {
+            if inbox::pending(self.ctx.db, self.shard, 1)?.is_empty() {
+                if inbox::let_go(self.ctx.db, self.shard, &self.owner)? {
+                    return Ok(());
+                }
+                // A row came between the look and the letting go (the next batch handles it), or the lease was lost (the next
+                // batch finds that).
+            }
+            if self.ctx.now() > deadline {
+                done.more = true;
                 return Ok(());
             }
-            // A row came between the look and the letting go; or the lease was lost, which the next renewal finds.
-            if inbox::pending(ctx.db, shard, 1)?.is_empty() {
-                return Ok(());
+            match self.batch(Hold::Renew)? {
+                Some(handled) => done.handled += handled,
+                None => return Ok(()),
             }
-            continue;
         }
-        let kept = immediate(ctx.db, || {
+    }
+
+    /// Handles the oldest rows in one transaction; `None` where another drainer has the shard.
+    fn batch(&self, hold: Hold) -> Result<Option<i64>, FlowError> {
+        let (ctx, owner) = (self.ctx, &self.owner);
+        immediate(ctx.db, || {
             let now = ctx.now();
-            if !leases::renew(ctx.db, &inbox::lease_name(shard), owner, now, now.plus_millis(LEASE_MS))? {
-                return Ok::<_, FlowError>(false);
+            let until = now.plus_millis(LEASE_MS);
+            let held = match hold {
+                Hold::Claim => leases::claim(ctx.db, &self.lease, owner, now, until)?,
+                Hold::Renew => leases::renew(ctx.db, &self.lease, owner, now, until)?,
+            };
+            if !held {
+                return Ok(None);
             }
+            let rows = inbox::pending(ctx.db, self.shard, BATCH)?;
             for row in &rows {
-                tools.handle(row)?;
+                self.tools.handle(row)?;
             }
-            Ok(true)
-        })?;
-        if !kept {
-            return Ok(());
-        }
-        done.handled += i64::try_from(rows.len()).unwrap_or(0);
+            Ok(Some(i64::try_from(rows.len()).unwrap_or(0)))
+        })
     }
 }
 

@@ -5,7 +5,7 @@ use crate::converse;
 use crate::ctx::{Ctx, FlowError};
 use std::collections::BTreeMap;
 use warmline_model::event::RequeueReason;
-use warmline_model::{AgentId, AgentState, Content, EventBody, GroupId, Origin, Timestamp};
+use warmline_model::{AccountId, AgentId, AgentState, Channel, Content, EventBody, GroupId, Origin, Timestamp};
 use warmline_privacy::CustomerKey;
 use warmline_routing::{Candidate, Facts, GroupSettings, Rules, choose, rank};
 use warmline_store::agents::{self, Claimed};
@@ -19,6 +19,8 @@ pub const RULES: &str = "routing_rules";
 pub struct Plan {
     rules: Rules,
     groups: BTreeMap<GroupId, GroupSettings>,
+    /// The group that an account names for what no rule places.
+    accounts: BTreeMap<(Channel, AccountId), GroupId>,
     /// The oldest group: where conversations go that no rule and no account places.
     fallback: Option<GroupId>,
 }
@@ -39,7 +41,14 @@ impl Plan {
             .into_iter()
             .map(|g| Ok((g.id, serde_json::from_str(&g.settings).map_err(|_| StoreError::Shape(2))?)))
             .collect::<Result<_, StoreError>>()?;
-        Ok(Self { rules, groups, fallback })
+        let accounts = accounts::list(ctx.db)?
+            .into_iter()
+            .filter_map(|a| {
+                let settings: serde_json::Value = serde_json::from_str(&a.settings).ok()?;
+                Some(((a.channel, a.account), GroupId::new(settings.get("group")?.as_str()?).ok()?))
+            })
+            .collect();
+        Ok(Self { rules, groups, accounts, fallback })
     }
 
     /// A group's settings.
@@ -47,12 +56,7 @@ impl Plan {
         self.groups.get(group).cloned().unwrap_or_default()
     }
 
-    fn group(
-        &self,
-        ctx: &Ctx<'_>,
-        conversation: &Conversation,
-        content: &Content,
-    ) -> Result<Option<(GroupId, String)>, FlowError> {
+    fn group(&self, conversation: &Conversation, content: &Content) -> Option<(GroupId, String)> {
         let facts = Facts {
             channel: &conversation.channel,
             account: &conversation.account,
@@ -61,17 +65,13 @@ impl Plan {
             vip: conversation.vip,
         };
         if let Some((group, n)) = self.rules.group(&facts).filter(|(g, _)| self.groups.contains_key(g)) {
-            return Ok(Some((group.clone(), format!("rule-{n}"))));
+            return Some((group.clone(), format!("rule-{n}")));
         }
-        let account = accounts::get(ctx.db, &conversation.channel, &conversation.account)?;
-        let named = account.and_then(|a| {
-            let settings: serde_json::Value = serde_json::from_str(&a.settings).ok()?;
-            GroupId::new(settings.get("group")?.as_str()?).ok()
-        });
+        let named = self.accounts.get(&(conversation.channel.clone(), conversation.account.clone()));
         if let Some(group) = named.filter(|g| self.groups.contains_key(g)) {
-            return Ok(Some((group, "account".to_owned())));
+            return Some((group.clone(), "account".to_owned()));
         }
-        Ok(self.fallback.clone().map(|g| (g, "fallback".to_owned())))
+        self.fallback.clone().map(|g| (g, "fallback".to_owned()))
     }
 }
 
@@ -86,7 +86,7 @@ pub fn first(
     key: &CustomerKey,
     content: &Content,
 ) -> Result<(), FlowError> {
-    let Some((group, why)) = plan.group(ctx, conversation, content)? else { return Ok(()) };
+    let Some((group, why)) = plan.group(conversation, content) else { return Ok(()) };
     let settings = plan.settings(&group);
     into_group(ctx, &settings, conversation, &group, &why, None)?;
     if !settings.greeting.is_empty() {
@@ -114,7 +114,7 @@ pub fn into_group(
         _ => now,
     };
     // Those who wait already come first: where there is a queue, nobody goes past it.
-    let waiting = conversations::head(ctx.db, group, false)?.is_some() || conversations::head(ctx.db, group, true)?.is_some();
+    let waiting = conversations::anyone_waits(ctx.db, group)?;
     if !waiting && to_free_agent(ctx, settings, conversation, group, why, entered)? {
         return Ok(());
     }

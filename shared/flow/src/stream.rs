@@ -74,7 +74,15 @@ pub fn replies(
             None => return Ok(Vec::new()),
         },
     };
-    let found = messages::stream(ctx.db, identity, from.conversation, from.n, limit)?;
+    let mut found = Vec::new();
+    for conversation in conversations::of_identity(ctx.db, identity, from.conversation)? {
+        let after = if conversation == from.conversation { from.n } else { 0 };
+        let room = limit.saturating_sub(i64::try_from(found.len()).unwrap_or(i64::MAX));
+        if room <= 0 {
+            break;
+        }
+        found.extend(messages::to_customer(ctx.db, conversation, after, room)?);
+    }
     if found.is_empty() {
         return Ok(Vec::new());
     }

@@ -6,8 +6,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hkdf::Hkdf;
 use sha2::Sha256;
+use std::cell::OnceCell;
 use warmline_model::{CustomerId, Rng};
-use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+use zeroize::{Zeroize, Zeroizing};
 
 /// The master key variable does not hold a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -42,8 +43,11 @@ impl Purpose {
 pub type CustomerKey = SealKey;
 
 /// The master key, and the keys derived from it.
-#[derive(ZeroizeOnDrop)]
-pub struct Keyring([u8; 32]);
+pub struct Keyring {
+    master: Zeroizing<[u8; 32]>,
+    /// Derived once: every message of a batch needs it.
+    wrapping: OnceCell<SealKey>,
+}
 
 impl Keyring {
     /// From the secret variable's text: 32 bytes in base64.
@@ -54,13 +58,13 @@ impl Keyring {
         let mut bytes = STANDARD.decode(text.trim()).map_err(|_| KeyError)?;
         let key = <[u8; 32]>::try_from(bytes.as_slice()).map_err(|_| KeyError);
         bytes.zeroize();
-        key.map(Self)
+        key.map(|key| Self { master: Zeroizing::new(key), wrapping: OnceCell::new() })
     }
 
     // HKDF-Expand (RFC 5869 section 2.3): the master key is uniformly random, so the extract step is not needed.
     fn derive(&self, label: &[u8]) -> Zeroizing<[u8; 32]> {
         let mut out = Zeroizing::new([0u8; 32]);
-        if let Ok(hkdf) = Hkdf::<Sha256>::from_prk(&self.0) {
+        if let Ok(hkdf) = Hkdf::<Sha256>::from_prk(self.master.as_slice()) {
             // 32 bytes is within what HKDF can expand to (8,160), so this cannot fail.
             let _ = hkdf.expand(label, out.as_mut_slice());
         }
@@ -90,8 +94,8 @@ impl Keyring {
         out
     }
 
-    fn wrapping(&self) -> SealKey {
-        SealKey::new(*self.derive(b"warmline/v1/wrap-customer-keys"))
+    fn wrapping(&self) -> &SealKey {
+        self.wrapping.get_or_init(|| SealKey::new(*self.derive(b"warmline/v1/wrap-customer-keys")))
     }
 
     /// A new customer's data key, and its wrapped form for the store.

@@ -62,10 +62,9 @@ const GET: &str = select!("agents a WHERE a.id = ?1");
 const LIST: &str = select!("agents a WHERE a.id > ?1 ORDER BY a.id LIMIT ?2");
 const GROUPS: &str = "SELECT group_id FROM agent_groups WHERE agent_id = ?1 ORDER BY group_id";
 const MEMBER: &str = "SELECT 1 FROM agent_groups WHERE agent_id = ?1 AND group_id = ?2";
-const FREE: &str = select!(
-    "agent_groups g JOIN agents a ON a.id = g.agent_id \
-     WHERE g.group_id = ?1 AND a.state = 'available' AND a.load < a.capacity AND a.vip <= ?2"
-);
+const FREE: &str = "SELECT a.id, a.vip, a.load, a.capacity, a.last_assigned_at \
+                    FROM agent_groups g JOIN agents a ON a.id = g.agent_id \
+                    WHERE g.group_id = ?1 AND a.state = 'available' AND a.load < a.capacity AND a.vip <= ?2";
 const SET_STATE: &str = "UPDATE agents SET state = ?2, state_reason = ?3, state_since = ?4 WHERE id = ?1 RETURNING 1";
 const CLAIM: &str = "UPDATE agents SET load = load + 1, last_assigned_at = ?2 \
                      WHERE id = ?1 AND state = 'available' AND load < capacity RETURNING load, capacity";
@@ -129,12 +128,37 @@ pub fn serves(db: &dyn Db, id: AgentId, group: &GroupId) -> Result<bool, StoreEr
     Ok(db.first(MEMBER, &[id.as_bytes().into(), group.as_str().into()])?.is_some())
 }
 
+/// An available agent with capacity left.
+pub struct Free {
+    /// Id.
+    pub id: AgentId,
+    /// Serves VIP customers only.
+    pub vip: bool,
+    /// Conversations now.
+    pub load: i64,
+    /// Conversations at once.
+    pub capacity: i64,
+    /// When the last one was assigned.
+    pub last_assigned_at: Timestamp,
+}
+
 /// The available agents of a group with capacity left: VIP-dedicated ones only for a VIP customer.
 ///
 /// # Errors
 /// See [`StoreError`].
-pub fn free_in(db: &dyn Db, group: &GroupId, vip: bool) -> Result<Vec<Agent>, StoreError> {
-    db.execute(FREE, &[group.as_str().into(), vip.into()])?.iter().map(read).collect()
+pub fn free_in(db: &dyn Db, group: &GroupId, vip: bool) -> Result<Vec<Free>, StoreError> {
+    db.execute(FREE, &[group.as_str().into(), vip.into()])?
+        .iter()
+        .map(|r| {
+            Ok(Free {
+                id: r.made(0, AgentId::from_bytes(r.blob(0)?))?,
+                vip: r.flag(1)?,
+                load: r.int(2)?,
+                capacity: r.int(3)?,
+                last_assigned_at: r.time(4)?,
+            })
+        })
+        .collect()
 }
 
 /// Sets an agent's presence.

@@ -145,8 +145,9 @@ const HEAD: &str = concat!(
     ", c.rank FROM conversations c \
      WHERE c.group_id = ?1 AND c.vip = ?2 AND c.state = 'queued' ORDER BY c.rank, c.id LIMIT 1"
 );
-const QUEUE_LENGTHS: &str = "SELECT group_id, count(*) FROM conversations WHERE state = 'queued' GROUP BY group_id";
-const AHEAD: &str = "SELECT count(*) FROM conversations WHERE group_id = ?1 AND vip = ?2 AND state = 'queued' AND rank < ?3";
+const ANYONE_WAITS: &str = "SELECT EXISTS (SELECT 1 FROM conversations WHERE group_id = ?1 AND state = 'queued')";
+const QUEUE_LENGTHS: &str = "SELECT group_id, count(*) FROM conversations INDEXED BY conversations_queue \
+                             WHERE state = 'queued' GROUP BY group_id";
 const NOT_ACCEPTED: &str =
     concat!("SELECT ", columns!("c"), " FROM conversations c WHERE c.accept_by <= ?1 ORDER BY c.accept_by LIMIT ?2");
 const WRAP_OVER: &str =
@@ -154,10 +155,13 @@ const WRAP_OVER: &str =
 const UNPLACED: &str = concat!(
     "SELECT ",
     columns!("c"),
-    " FROM conversations c WHERE c.state = 'open' AND c.round_started_at IS NOT NULL ORDER BY c.round_started_at LIMIT ?1"
+    " FROM conversations c INDEXED BY conversations_unplaced \
+     WHERE c.state = 'open' AND c.round_started_at IS NOT NULL ORDER BY c.round_started_at LIMIT ?1"
 );
+const OF_IDENTITY: &str = "SELECT id FROM conversations WHERE identity_id = ?1 AND id >= ?2 ORDER BY id";
 const LATEST: &str = "SELECT id FROM conversations WHERE identity_id = ?1 ORDER BY id DESC LIMIT 1";
-const STATES: &str = "SELECT state, count(*) FROM conversations WHERE state <> 'closed' GROUP BY state";
+const STATES: &str = "SELECT state, count(*) FROM conversations \
+                      WHERE state IN ('open', 'queued', 'assigned', 'waiting_on_customer', 'wrap_up') GROUP BY state";
 
 fn id_param(id: ConversationId) -> Value {
     id.as_bytes().into()
@@ -359,20 +363,20 @@ pub fn head(db: &dyn Db, group: &GroupId, vip: bool) -> Result<Option<(Conversat
     Ok(Some((read(&row)?, row.int(COLUMNS)?)))
 }
 
+/// Whether anybody waits in a group's queue.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn anyone_waits(db: &dyn Db, group: &GroupId) -> Result<bool, StoreError> {
+    db.first(ANYONE_WAITS, &[group.as_str().into()])?.ok_or(StoreError::Missing("queue"))?.flag(0)
+}
+
 /// How many wait in each group's queue.
 ///
 /// # Errors
 /// See [`StoreError`].
 pub fn queue_lengths(db: &dyn Db) -> Result<Vec<(String, i64)>, StoreError> {
     db.execute(QUEUE_LENGTHS, &[])?.iter().map(|r| Ok((r.text(0)?.to_owned(), r.int(1)?))).collect()
-}
-
-/// How many of the same class are served before that rank.
-///
-/// # Errors
-/// See [`StoreError`].
-pub fn ahead(db: &dyn Db, group: &GroupId, vip: bool, rank: i64) -> Result<i64, StoreError> {
-    db.first(AHEAD, &[group.as_str().into(), vip.into(), rank.into()])?.ok_or(StoreError::Missing("queue"))?.int(0)
 }
 
 /// How many open conversations are in each state.
@@ -405,6 +409,21 @@ pub fn wrap_over(db: &dyn Db, now: Timestamp, limit: i64) -> Result<Vec<Conversa
 /// See [`StoreError`].
 pub fn unplaced(db: &dyn Db, limit: i64) -> Result<Vec<Conversation>, StoreError> {
     db.execute(UNPLACED, &[limit.into()])?.iter().map(read).collect()
+}
+
+/// The conversations of an identity from one on, oldest first.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn of_identity(
+    db: &dyn Db,
+    identity: IdentityId,
+    from: ConversationId,
+) -> Result<Vec<ConversationId>, StoreError> {
+    db.execute(OF_IDENTITY, &[identity.as_bytes().into(), id_param(from)])?
+        .iter()
+        .map(|r| r.made(0, ConversationId::from_bytes(r.blob(0)?)))
+        .collect()
 }
 
 /// The newest conversation of an identity.

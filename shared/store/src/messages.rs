@@ -1,7 +1,7 @@
 //! Messages: sealed content, numbered from 1 within their conversation.
 
 use crate::db::{Db, Row, StoreError};
-use warmline_model::{AgentId, ConversationId, DeliveryState, IdentityId, MessageId, Origin, Timestamp};
+use warmline_model::{AgentId, ConversationId, DeliveryState, MessageId, Origin, Timestamp};
 
 /// A message as stored.
 pub struct Message {
@@ -32,10 +32,8 @@ const LIST: &str = "SELECT conversation_id, n, id, origin, agent_id, content, at
 const GET: &str = "SELECT conversation_id, n, id, origin, agent_id, content, at, delivery, reason FROM messages \
                    WHERE conversation_id = ?1 AND n = ?2";
 const SET_DELIVERY: &str = "UPDATE messages SET delivery = ?3, reason = ?4 WHERE conversation_id = ?1 AND n = ?2 RETURNING 1";
-const STREAM: &str = "SELECT m.conversation_id, m.n, m.id, m.origin, m.agent_id, m.content, m.at, m.delivery, m.reason \
-                      FROM conversations c JOIN messages m ON m.conversation_id = c.id \
-                      WHERE c.identity_id = ?1 AND c.id >= ?2 AND (c.id > ?2 OR m.n > ?3) AND m.delivery IS NOT NULL \
-                      ORDER BY c.id, m.n LIMIT ?4";
+const TO_CUSTOMER: &str = "SELECT conversation_id, n, id, origin, agent_id, content, at, delivery, reason FROM messages \
+                           WHERE conversation_id = ?1 AND n > ?2 AND delivery IS NOT NULL ORDER BY n LIMIT ?3";
 
 fn read(r: &Row) -> Result<Message, StoreError> {
     Ok(Message {
@@ -102,17 +100,10 @@ pub fn set_delivery(
         .ok_or(StoreError::Missing("message"))
 }
 
-/// What the brand said to an identity after a place (conversation, number), across its conversations, in order.
+/// What the brand said to the customer in a conversation after a number; notes among colleagues are not part of it.
 ///
 /// # Errors
 /// See [`StoreError`].
-pub fn stream(
-    db: &dyn Db,
-    identity: IdentityId,
-    conversation: ConversationId,
-    n: i64,
-    limit: i64,
-) -> Result<Vec<Message>, StoreError> {
-    let params = [identity.as_bytes().into(), conversation.as_bytes().into(), n.into(), limit.into()];
-    db.execute(STREAM, &params)?.iter().map(read).collect()
+pub fn to_customer(db: &dyn Db, id: ConversationId, after: i64, limit: i64) -> Result<Vec<Message>, StoreError> {
+    db.execute(TO_CUSTOMER, &[id.as_bytes().into(), after.into(), limit.into()])?.iter().map(read).collect()
 }

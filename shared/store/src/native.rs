@@ -29,6 +29,7 @@ impl NativeDb {
     fn set_up(connection: Connection) -> Result<Self, StoreError> {
         connection.busy_timeout(Duration::from_secs(5)).map_err(error)?;
         connection.pragma_update(None, "foreign_keys", true).map_err(error)?;
+        connection.set_prepared_statement_cache_capacity(256);
         Ok(Self(connection))
     }
 }

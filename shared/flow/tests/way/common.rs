@@ -1,0 +1,135 @@
+//! A world for native tests: rusqlite in memory or in a file, a clock that is set by hand, randomness from a counter.
+
+use std::cell::Cell;
+use warmline_flow::Ctx;
+use warmline_model::{AccountId, AgentId, AgentState, Channel, Clock, Content, GroupId, Inbound, Rng, Role, Sender, Timestamp};
+use warmline_privacy::Keyring;
+use warmline_store::native::NativeDb;
+use warmline_store::{Db, Row, StoreError, Value, groups, migrate};
+
+pub struct SetClock(Cell<i64>);
+
+impl Clock for SetClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.get())
+    }
+}
+
+/// SplitMix64: every draw differs, and every run draws the same.
+pub struct CountedRng(Cell<u64>);
+
+impl Rng for CountedRng {
+    fn fill(&self, out: &mut [u8]) {
+        for chunk in out.chunks_mut(8) {
+            self.0.set(self.0.get().wrapping_add(0x9e37_79b9_7f4a_7c15));
+            let mut z = self.0.get();
+            z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            chunk.copy_from_slice(&(z ^ (z >> 31)).to_le_bytes()[..chunk.len()]);
+        }
+    }
+}
+
+/// Looks at the plan of every statement: none may walk through what grows with the business.
+pub struct Planned(pub NativeDb);
+
+/// Tables of tens of rows, which may be read whole.
+const SMALL: [&str; 6] = ["groups", "accounts", "leases", "rollups", "refusals", "config"];
+/// Partial indexes that hold only what waits now.
+const WAITING: [&str; 4] = ["inbox_pending", "conversations_queue", "outbox_due", "conversations_unplaced"];
+
+impl Db for Planned {
+    fn execute(&self, sql: &'static str, params: &[Value]) -> Result<Vec<Row>, StoreError> {
+        if ["SELECT", "UPDATE", "DELETE", "INSERT"].iter().any(|w| sql.starts_with(w)) {
+            let explain: &'static str = Box::leak(format!("EXPLAIN QUERY PLAN {sql}").into_boxed_str());
+            let small = SMALL.iter().any(|t| sql.contains(&format!("FROM {t}")));
+            for step in self.0.execute(explain, params)? {
+                let step = step.text(3)?.to_owned();
+                let waiting = WAITING.iter().any(|i| step.contains(i));
+                let scans = step.starts_with("SCAN") && !step.contains("CONSTANT ROW");
+                assert!(!scans || small || waiting, "{step}: {sql}");
+                assert!(!step.contains("TEMP B-TREE") || small, "{step}: {sql}");
+            }
+        }
+        self.0.execute(sql, params)
+    }
+}
+
+pub struct World {
+    pub db: Planned,
+    pub clock: SetClock,
+    pub rng: CountedRng,
+    pub keys: Keyring,
+}
+
+impl World {
+    pub fn new() -> Self {
+        let db = Planned(NativeDb::memory().unwrap());
+        migrate(&db.0).unwrap();
+        let keys = Keyring::from_base64("AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=").unwrap();
+        Self { db, clock: SetClock(Cell::new(1_700_000_000_000)), rng: CountedRng(Cell::new(1)), keys }
+    }
+
+    pub fn ctx(&self) -> Ctx<'_> {
+        Ctx { db: &self.db, clock: &self.clock, rng: &self.rng, keys: &self.keys }
+    }
+
+    pub fn pass(&self, ms: i64) {
+        self.clock.0.set(self.clock.0.get() + ms);
+    }
+
+    pub fn group(&self, id: &str, settings: &str) -> GroupId {
+        let id = GroupId::new(id).unwrap();
+        let group = groups::Group { id: id.clone(), name: "g".into(), settings: settings.into(), created_at: self.clock.now() };
+        assert!(groups::insert(&self.db, &group).unwrap());
+        id
+    }
+
+    pub fn agent(&self, group: &GroupId, capacity: i64, vip: bool) -> AgentId {
+        let new = warmline_flow::staff::NewAgent {
+            name: "小米",
+            role: Role::Agent,
+            groups: std::slice::from_ref(group),
+            capacity,
+            vip,
+        };
+        let (id, _) = warmline_flow::staff::create(&self.ctx(), &new).unwrap();
+        warmline_flow::staff::set_state(&self.ctx(), id, AgentState::Available, None).unwrap();
+        id
+    }
+
+    /// A customer's message all the way into its conversation.
+    pub fn says(&self, who: &str, key: &str, text: &str) {
+        self.says_tagged(who, key, text, &[]);
+    }
+
+    pub fn says_tagged(&self, who: &str, key: &str, text: &str, tags: &[&str]) {
+        self.arrives(who, key, Content::text(text), tags);
+        self.drain();
+    }
+
+    pub fn arrives(&self, who: &str, key: &str, content: Content, tags: &[&str]) {
+        let inbound = Inbound {
+            key: key.into(),
+            sender: Sender {
+                open_id: who.into(),
+                tags: tags.iter().map(|t| (*t).to_owned()).collect(),
+                ..Sender::default()
+            },
+            at: self.clock.now(),
+            content,
+        };
+        let (channel, account) = place();
+        warmline_flow::ingest::ingest(&self.ctx(), &channel, &account, vec![inbound], None).unwrap();
+    }
+
+    pub fn drain(&self) -> i64 {
+        let deadline = self.clock.now().plus_millis(1_000);
+        let shards = 0..warmline_store::inbox::SHARDS;
+        shards.map(|s| warmline_flow::drain::drain(&self.ctx(), s, deadline).unwrap().handled).sum()
+    }
+}
+
+pub fn place() -> (Channel, AccountId) {
+    (Channel::new("wechat").unwrap(), AccountId::new("gh_rice").unwrap())
+}
