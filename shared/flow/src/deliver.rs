@@ -30,11 +30,19 @@ pub struct Job {
     owner: [u8; 16],
 }
 
-/// Claims messages of a channel that are due. Those that cannot be opened are given up, so that they block nobody.
+/// Messages of a channel that may be on their way at the same moment. A platform that answers slowly then holds up its own
+/// channel, and not the instances that the others need.
+const IN_FLIGHT: i64 = 96;
+
+/// Claims messages of a channel that are due, none where enough are on their way already. Those that cannot be opened are given up, so that they block nobody.
 ///
 /// # Errors
 /// The store fails.
 pub fn claim(ctx: &Ctx<'_>, channel: &Channel, limit: i64) -> Result<Vec<Job>, FlowError> {
+    let limit = limit.min(IN_FLIGHT - outbox::sending(ctx.db, channel)?);
+    if limit <= 0 {
+        return Ok(Vec::new());
+    }
     let (owner, now) = (ctx.owner(), ctx.now());
     let rows = outbox::claim(ctx.db, channel, &owner, now, now.plus_millis(LEASE_MS), limit)?;
     let mut jobs = Vec::with_capacity(rows.len());

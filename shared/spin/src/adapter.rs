@@ -25,12 +25,15 @@ pub async fn serve<A: Adapter>(adapter: &A, incoming: IncomingRequest, out: Resp
 
 pub(crate) async fn serve_request<A: Adapter>(adapter: &A, request: &Request, out: ResponseOutparam) {
     if request.path == "/deliver" {
-        let done = match World::open() {
+        // A hint needs no outcome: whoever gave it should not wait for the platform.
+        respond(out, Response::empty(202)).await;
+        if let Err(problem) = match World::open() {
             Ok(world) => deliver::run(&world, adapter).await,
             Err(problem) => Err(problem),
-        };
-        let response = done.map_or_else(refuse, |_| Response::empty(204));
-        return respond(out, response).await;
+        } {
+            refuse(problem);
+        }
+        return;
     }
     match Place::open(adapter, request) {
         Ok(place) => webhook(adapter, &place, request, out, Vec::new()).await,

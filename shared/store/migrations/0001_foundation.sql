@@ -169,6 +169,7 @@ CREATE TABLE outbox (
 ) STRICT;
 CREATE INDEX outbox_due ON outbox (channel, next_at) WHERE state IN ('pending', 'sending');
 CREATE INDEX outbox_order ON outbox (conversation_id, seq) WHERE state IN ('pending', 'sending');
+CREATE INDEX outbox_sending ON outbox (channel) WHERE state = 'sending';
 CREATE INDEX outbox_answers ON outbox (answers) WHERE answers IS NOT NULL;
 CREATE INDEX outbox_dead ON outbox (seq) WHERE state = 'dead';
 

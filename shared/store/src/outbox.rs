@@ -80,6 +80,7 @@ const REVIVE: &str = "UPDATE outbox SET state = 'pending', attempts = 0, next_at
                       WHERE message_id = ?1 AND state = 'dead' RETURNING conversation_id, n, channel";
 const FIND: &str = "SELECT state, conversation_id, n FROM outbox WHERE message_id = ?1";
 const WAITING: &str = "SELECT channel, count(*) FROM outbox WHERE state IN ('pending', 'sending') GROUP BY channel";
+const SENDING: &str = "SELECT count(*) FROM outbox INDEXED BY outbox_sending WHERE channel = ?1 AND state = 'sending'";
 const DUE: &str = "SELECT DISTINCT channel FROM outbox WHERE state IN ('pending', 'sending') AND next_at <= ?1";
 
 fn read(r: &Row) -> Result<Claimed, StoreError> {
@@ -207,6 +208,14 @@ pub fn revive(
 /// See [`StoreError`].
 pub fn waiting(db: &dyn Db) -> Result<Vec<(String, i64)>, StoreError> {
     db.execute(WAITING, &[])?.iter().map(|r| Ok((r.text(0)?.to_owned(), r.int(1)?))).collect()
+}
+
+/// How many messages of a channel are being sent.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn sending(db: &dyn Db, channel: &Channel) -> Result<i64, StoreError> {
+    db.first(SENDING, &[channel.as_str().into()])?.ok_or(StoreError::Missing("outbox"))?.int(0)
 }
 
 /// The channels with messages that are due.
