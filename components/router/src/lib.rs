@@ -5,9 +5,12 @@
 
 #![expect(unsafe_code, reason = "the entry point that Spin's macro writes")]
 
-use warmline_flow::{drain, tick};
+use warmline_flow::drain::{Drainer, Step};
+use warmline_flow::{Ctx, tick};
 use warmline_http::{Problem, Request, Response, page};
+use warmline_model::Timestamp;
 use warmline_spin::incoming::{read, refuse, respond};
+use warmline_spin::outgoing::{all, sleep};
 use warmline_spin::{IncomingRequest, ResponseOutparam, World};
 use warmline_store::inbox::{SHARDS, waiting_shards};
 
@@ -16,29 +19,48 @@ const BUDGET_MS: i64 = 5_000;
 
 #[spin_sdk::http_component]
 async fn handle(request: IncomingRequest, out: ResponseOutparam) {
-    let response = read(request).await.and_then(|r| answer(&r)).unwrap_or_else(refuse);
-    respond(out, response).await;
+    let response = match read(request).await {
+        Ok(request) => answer(&request).await,
+        Err(problem) => Err(problem),
+    };
+    respond(out, response.unwrap_or_else(refuse)).await;
 }
 
-fn answer(request: &Request) -> Result<Response, Problem> {
+async fn answer(request: &Request) -> Result<Response, Problem> {
     let world = World::open()?;
     let ctx = world.ctx();
     let deadline = ctx.now().plus_millis(BUDGET_MS);
-    let said = |more| Response::text(200, "text/plain; charset=utf-8", if more { "more" } else { "done" });
-    match request.path.as_str() {
+    let more = match request.path.as_str() {
         "/drain" => {
             let shard = page::typed(request, "shard", |t| t.parse().ok().filter(|n| (0..SHARDS).contains(n)))?;
             let shard = shard.ok_or_else(|| Problem::new(400, "bad_parameter", "shard is missing"))?;
-            Ok(said(drain::drain(&ctx, shard, deadline)?.more))
+            drain(&ctx, shard, deadline).await?
         }
         "/tick" => {
             tick::tick(&ctx)?;
-            let mut more = false;
-            for shard in waiting_shards(ctx.db)? {
-                more |= drain::drain(&ctx, shard, deadline)?.more;
-            }
-            Ok(said(more))
+            let shards = waiting_shards(ctx.db)?;
+            let drained = all(shards.into_iter().map(|shard| drain(&ctx, shard, deadline)).collect()).await;
+            drained.into_iter().collect::<Result<Vec<_>, _>>()?.contains(&true)
         }
-        _ => Err(Problem::new(404, "not_found", "the router has no such path")),
+        _ => return Err(Problem::new(404, "not_found", "the router has no such path")),
+    };
+    Ok(Response::text(200, "text/plain; charset=utf-8", if more { "more" } else { "done" }))
+}
+
+/// Handles a shard's rows until none waits; true when time ran out before.
+async fn drain(ctx: &Ctx<'_>, shard: i64, deadline: Timestamp) -> Result<bool, Problem> {
+    let mut drainer = Drainer::new(ctx, shard);
+    loop {
+        let step = drainer.step()?;
+        if step == Step::Done {
+            return Ok(false);
+        }
+        if ctx.now() >= deadline {
+            drainer.stop()?;
+            return Ok(true);
+        }
+        if let Ok(pause @ 1..) = u64::try_from(step.pause_ms()) {
+            sleep(pause).await;
+        }
     }
 }

@@ -14,101 +14,109 @@ use warmline_model::{
 use warmline_privacy::{BlindIndex, CustomerKey, Purpose, SealKey};
 use warmline_store::conversations::{self, Conversation};
 use warmline_store::customers::{self, Contact, NewIdentity};
-use warmline_store::inbox::{self, Pending};
+use warmline_store::inbox::{self, Pending, SHARDS};
 use warmline_store::messages::{self, Message};
 use warmline_store::{events, immediate, leases};
 
 /// Rows a transaction: enough to make the commit cheap, few enough to keep other writers waiting for milliseconds only.
-const BATCH: i64 = 16;
+const BATCH: i64 = 32;
 /// How long a lease lasts without renewal: a drainer that died blocks its shard no longer than this.
 const LEASE_MS: i64 = 5_000;
 
 /// The tag that makes a customer a VIP.
 pub const VIP: &str = "vip";
 
-/// What a drain did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Drained {
-    /// Rows handled.
-    pub handled: i64,
-    /// Rows wait that this drain had no time for.
-    pub more: bool,
+/// What a step came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Nothing waits, or another drainer is at work.
+    Done,
+    /// A batch was handled.
+    Handled {
+        /// Rows in it.
+        rows: i64,
+        /// Milliseconds that it held the write lock.
+        took_ms: i64,
+    },
 }
 
-/// Handles the rows of a shard until none waits or the deadline passes. Does nothing where another drainer is at work.
-///
-/// # Errors
-/// The store fails; what was committed stays, the rest is handled by a later drain.
-pub fn drain(ctx: &Ctx<'_>, shard: i64, deadline: Timestamp) -> Result<Drained, FlowError> {
-    let drainer = Drainer { ctx, shard, owner: ctx.owner(), lease: inbox::lease_name(shard), tools: Tools::new(ctx) };
-    let mut done = Drained::default();
-    // Many are told of the same rows; a look without the write lock sends all but one of them home.
-    if inbox::pending(ctx.db, shard, 1)?.is_empty() {
-        return Ok(done);
+impl Step {
+    /// How long to leave the store to others, in milliseconds. A full batch means that more arrives than is handled. Then
+    /// acknowledging goes first: platforms give up after seconds, while a router that is behind catches up. All shards
+    /// together then take half of the writer's time.
+    pub fn pause_ms(self) -> i64 {
+        match self {
+            Self::Handled { rows: BATCH, took_ms } => took_ms.max(1) * (2 * SHARDS - 1),
+            _ => 0,
+        }
     }
-    let Some(first) = drainer.batch(Hold::Claim)? else { return Ok(done) };
-    done.handled += first;
-    let result = drainer.go_on(deadline, &mut done);
-    if result.is_err() || done.more {
-        leases::release(ctx.db, &drainer.lease, &drainer.owner)?;
-    }
-    result.map(|()| done)
 }
 
-/// How a batch proves that nobody else works on the shard.
-#[derive(Clone, Copy)]
-enum Hold {
-    Claim,
-    Renew,
-}
-
-struct Drainer<'a> {
+/// One run over a shard. Dropping it early leaves a lease that ends by itself; [`Drainer::stop`] gives it up at once.
+pub struct Drainer<'a> {
     ctx: &'a Ctx<'a>,
     shard: i64,
     owner: [u8; 16],
     lease: String,
     tools: Tools<'a>,
+    holds: bool,
 }
 
-impl Drainer<'_> {
-    fn go_on(&self, deadline: Timestamp, done: &mut Drained) -> Result<(), FlowError> {
-        loop {
-            if inbox::pending(self.ctx.db, self.shard, 1)?.is_empty() {
-                if inbox::let_go(self.ctx.db, self.shard, &self.owner)? {
-                    return Ok(());
-                }
-                // A row came between the look and the letting go (the next batch handles it), or the lease was lost (the next
-                // batch finds that).
-            }
-            if self.ctx.now() > deadline {
-                done.more = true;
-                return Ok(());
-            }
-            match self.batch(Hold::Renew)? {
-                Some(handled) => done.handled += handled,
-                None => return Ok(()),
-            }
-        }
+impl<'a> Drainer<'a> {
+    /// A run that has not begun.
+    pub fn new(ctx: &'a Ctx<'a>, shard: i64) -> Self {
+        let lease = inbox::lease_name(shard);
+        Self { ctx, shard, owner: ctx.owner(), lease, tools: Tools::new(ctx), holds: false }
     }
 
-    /// Handles the oldest rows in one transaction; `None` where another drainer has the shard.
-    fn batch(&self, hold: Hold) -> Result<Option<i64>, FlowError> {
+    /// Handles the next batch.
+    ///
+    /// # Errors
+    /// The store fails; what was committed stays, the rest is handled by a later run.
+    pub fn step(&mut self) -> Result<Step, FlowError> {
+        // Many are told of the same rows; a look without the write lock sends all but one of them home.
+        if inbox::pending(self.ctx.db, self.shard, 1)?.is_empty()
+            && (!self.holds || inbox::let_go(self.ctx.db, self.shard, &self.owner)?)
+        {
+            self.holds = false;
+            return Ok(Step::Done);
+        }
+        // What came between the look and the letting go is in this batch; a lease that was lost ends the run here.
+        let step = self.batch()?;
+        self.holds = step != Step::Done;
+        Ok(step)
+    }
+
+    /// Gives the shard up although rows may wait.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub fn stop(&mut self) -> Result<(), FlowError> {
+        if std::mem::take(&mut self.holds) {
+            leases::release(self.ctx.db, &self.lease, &self.owner)?;
+        }
+        Ok(())
+    }
+
+    /// The oldest rows in one transaction.
+    fn batch(&self) -> Result<Step, FlowError> {
         let (ctx, owner) = (self.ctx, &self.owner);
         immediate(ctx.db, || {
             let now = ctx.now();
             let until = now.plus_millis(LEASE_MS);
-            let held = match hold {
-                Hold::Claim => leases::claim(ctx.db, &self.lease, owner, now, until)?,
-                Hold::Renew => leases::renew(ctx.db, &self.lease, owner, now, until)?,
+            let held = if self.holds {
+                leases::renew(ctx.db, &self.lease, owner, now, until)?
+            } else {
+                leases::claim(ctx.db, &self.lease, owner, now, until)?
             };
             if !held {
-                return Ok(None);
+                return Ok(Step::Done);
             }
             let rows = inbox::pending(ctx.db, self.shard, BATCH)?;
             for row in &rows {
                 self.tools.handle(row)?;
             }
-            Ok(Some(i64::try_from(rows.len()).unwrap_or(0)))
+            Ok(Step::Handled { rows: i64::try_from(rows.len()).unwrap_or(0), took_ms: ctx.now().since(now) })
         })
     }
 }

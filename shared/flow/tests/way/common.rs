@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use warmline_flow::Ctx;
+use warmline_flow::drain::{Drainer, Step};
 use warmline_model::{AccountId, AgentId, AgentState, Channel, Clock, Content, GroupId, Inbound, Rng, Role, Sender, Timestamp};
 use warmline_privacy::Keyring;
 use warmline_store::native::NativeDb;
@@ -124,9 +125,15 @@ impl World {
     }
 
     pub fn drain(&self) -> i64 {
-        let deadline = self.clock.now().plus_millis(1_000);
-        let shards = 0..warmline_store::inbox::SHARDS;
-        shards.map(|s| warmline_flow::drain::drain(&self.ctx(), s, deadline).unwrap().handled).sum()
+        let ctx = self.ctx();
+        let mut handled = 0;
+        for shard in 0..warmline_store::inbox::SHARDS {
+            let mut drainer = Drainer::new(&ctx, shard);
+            while let Step::Handled { rows, .. } = drainer.step().unwrap() {
+                handled += rows;
+            }
+        }
+        handled
     }
 }
 
