@@ -29,8 +29,10 @@ pub const VIP: &str = "vip";
 /// What a step came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Nothing waits, or another drainer is at work.
+    /// Another drainer is at work, or nothing waited to begin with.
     Done,
+    /// Nothing waits now. The shard is still held: who arrives now need not wake anybody.
+    Idle,
     /// A batch was handled.
     Handled {
         /// Rows in it.
@@ -75,16 +77,22 @@ impl<'a> Drainer<'a> {
     /// The store fails; what was committed stays, the rest is handled by a later run.
     pub fn step(&mut self) -> Result<Step, FlowError> {
         // Many are told of the same rows; a look without the write lock sends all but one of them home.
-        if inbox::pending(self.ctx.db, self.shard, 1)?.is_empty()
-            && (!self.holds || inbox::let_go(self.ctx.db, self.shard, &self.owner)?)
-        {
-            self.holds = false;
-            return Ok(Step::Done);
+        if inbox::pending(self.ctx.db, self.shard, 1)?.is_empty() {
+            return Ok(if self.holds { Step::Idle } else { Step::Done });
         }
-        // What came between the look and the letting go is in this batch; a lease that was lost ends the run here.
         let step = self.batch()?;
         self.holds = step != Step::Done;
         Ok(step)
+    }
+
+    /// Gives the shard up if nothing waits; false when something came meanwhile.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub fn let_go(&mut self) -> Result<bool, FlowError> {
+        let gone = inbox::let_go(self.ctx.db, self.shard, &self.owner)?;
+        self.holds &= !gone;
+        Ok(gone)
     }
 
     /// Gives the shard up although rows may wait.

@@ -132,6 +132,7 @@ impl World {
             while let Step::Handled { rows, .. } = drainer.step().unwrap() {
                 handled += rows;
             }
+            drainer.let_go().unwrap();
         }
         handled
     }
