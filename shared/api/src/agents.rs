@@ -48,8 +48,9 @@ pub struct CreatedAgent {
 #[serde(deny_unknown_fields)]
 pub struct StateChange {
     state: AgentState,
-    /// Why, in the agent's words.
+    /// Why, as a code of the brand's own list: `lunch`, `training`, …
     #[serde(default)]
+    #[schemars(regex(pattern = "^[a-z0-9_-]{1,40}$"))]
     reason: Option<String>,
 }
 
@@ -91,7 +92,7 @@ pub(crate) fn set_state(call: &Call<'_>) -> Result<Response, Problem> {
     }
     let change: StateChange = body::read(call.request)?;
     if let Some(reason) = &change.reason {
-        body::length("reason", reason, 1, 200)?;
+        body::code("reason", reason)?;
     }
     let stored = staff::set_state(&call.ctx, id, change.state, change.reason.as_deref())?;
     Ok(Response::json(200, &view::agent(&call.ctx, stored)?))

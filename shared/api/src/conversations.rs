@@ -46,8 +46,9 @@ pub struct Transfer {
 #[derive(Deserialize, JsonSchema, Default)]
 #[serde(deny_unknown_fields)]
 pub struct Close {
-    /// How it ended, by the brand's own list.
+    /// How it ended, as a code of the brand's own list: `solved`, `spam`, …
     #[serde(default)]
+    #[schemars(regex(pattern = "^[a-z0-9_-]{1,40}$"))]
     disposition: Option<String>,
 }
 
@@ -150,7 +151,7 @@ pub(crate) fn transfer(call: &Call<'_>) -> Result<Response, Problem> {
 pub(crate) fn close(call: &Call<'_>) -> Result<Response, Problem> {
     let close: Close = if call.request.body.is_empty() { Close::default() } else { body::read(call.request)? };
     if let Some(disposition) = &close.disposition {
-        body::length("disposition", disposition, 1, 100)?;
+        body::code("disposition", disposition)?;
     }
     let conversation = converse::close(&call.ctx, &call.actor, id(call)?, close.disposition.as_deref())?;
     Ok(Response::json(200, &ConversationView::from(conversation)))

@@ -84,9 +84,9 @@ pub fn document() -> Value {
     })
 }
 
-/// `POST /api/conversations/{id}/messages` as `post_conversations_id_messages`.
+/// `POST /api/conversations/{id}/messages` as `post_api_conversations_id_messages`.
 fn operation_id(method: &str, path: &str) -> String {
-    let words = path.split(['/', '{', '}', '.']).filter(|w| !w.is_empty() && *w != "api");
+    let words = path.split(['/', '{', '}', '.']).filter(|w| !w.is_empty());
     std::iter::once(method.to_ascii_lowercase()).chain(words.map(str::to_owned)).collect::<Vec<_>>().join("_")
 }
 

@@ -149,7 +149,7 @@ pub fn routes() -> Vec<Route> {
             Json(schema::<health::Health>),
             health::ready,
         ),
-        get("/api/openapi.json", "This description.", Access::Public, Other("application/json"), openapi::serve),
+        get("/api/openapi.json", "This description.", Access::Public, Json(schema::<serde_json::Value>), openapi::serve),
         write(
             Method::POST,
             "/api/accounts",

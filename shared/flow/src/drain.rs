@@ -43,12 +43,12 @@ pub enum Step {
 }
 
 impl Step {
-    /// How long to leave the store to others, in milliseconds. A full batch means that more arrives than is handled. Then
-    /// acknowledging goes first: platforms give up after seconds, while a router that is behind catches up. All shards
-    /// together then take half of the writer's time.
+    /// How long to leave the store to others, in milliseconds: so long that all shards together take half of the writer's time
+    /// at the most. Acknowledging goes first, since platforms give up after seconds while a router that is behind catches up;
+    /// and what arrives meanwhile makes the next batch larger, which is cheaper.
     pub fn pause_ms(self) -> i64 {
         match self {
-            Self::Handled { rows: BATCH, took_ms } => took_ms.max(1) * (2 * SHARDS - 1),
+            Self::Handled { took_ms, .. } => took_ms.max(0) * (2 * SHARDS - 1),
             _ => 0,
         }
     }
@@ -107,7 +107,9 @@ impl<'a> Drainer<'a> {
     }
 
     /// The oldest rows in one transaction.
-    fn batch(&self) -> Result<Step, FlowError> {
+    fn batch(&mut self) -> Result<Step, FlowError> {
+        // A run can last for seconds; groups and rules made meanwhile count from the next batch on.
+        self.tools.plan.take();
         let (ctx, owner) = (self.ctx, &self.owner);
         immediate(ctx.db, || {
             let now = ctx.now();
@@ -129,12 +131,12 @@ impl<'a> Drainer<'a> {
     }
 }
 
-/// Keys and rules, fetched once a drain.
+/// Keys, and the rules as they are in this batch.
 struct Tools<'a> {
     ctx: &'a Ctx<'a>,
     inbox_key: SealKey,
     index: BlindIndex,
-    rules: OnceCell<place::Plan>,
+    plan: OnceCell<place::Plan>,
 }
 
 /// A row whose payload and customer key were opened: from here on nothing but the store can fail.
@@ -146,15 +148,15 @@ struct Opened {
 
 impl<'a> Tools<'a> {
     fn new(ctx: &'a Ctx<'a>) -> Self {
-        Self { ctx, inbox_key: ctx.keys.purpose(Purpose::Inbox), index: ctx.keys.index(), rules: OnceCell::new() }
+        Self { ctx, inbox_key: ctx.keys.purpose(Purpose::Inbox), index: ctx.keys.index(), plan: OnceCell::new() }
     }
 
     fn plan(&self) -> Result<&place::Plan, FlowError> {
-        if let Some(plan) = self.rules.get() {
+        if let Some(plan) = self.plan.get() {
             return Ok(plan);
         }
         let plan = place::Plan::load(self.ctx)?;
-        Ok(self.rules.get_or_init(|| plan))
+        Ok(self.plan.get_or_init(|| plan))
     }
 
     fn handle(&self, row: &Pending) -> Result<(), FlowError> {

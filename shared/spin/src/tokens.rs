@@ -1,7 +1,7 @@
 //! Platform access tokens: cached sealed in the key-value store, renewed before they end, fetched by one instance at a time.
 //! Losing the cache costs one call.
 
-use crate::outgoing;
+use crate::outgoing::{self, NoAnswer};
 use serde::{Deserialize, Serialize};
 use spin_sdk::key_value::Store;
 use warmline_channels::{Adapter, ApiResponse, Outcome, Token};
@@ -104,6 +104,7 @@ async fn ask<A: Adapter>(adapter: &A, account: &A::Account, force: bool) -> Resu
     let request = adapter.token_request(account, force).ok_or(Outcome::Permanent("no_token_api"))?;
     match outgoing::call(&request).await {
         Ok(answer) => adapter.read_token(&ApiResponse { status: answer.status, body: &answer.body }),
-        Err(_) => Err(Outcome::Retry("platform_unreachable")),
+        // No message has left yet, so there is no doubt about one.
+        Err(NoAnswer::NotReached(reason) | NoAnswer::Unknown(reason)) => Err(Outcome::Retry(reason)),
     }
 }

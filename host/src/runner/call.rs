@@ -1,0 +1,201 @@
+//! One call of a component: a fresh instance, its answer, and its life after the answer.
+//!
+//! The guest runs inside the caller's task until it has answered, which for most requests is its whole life: no
+//! task is spawned and no thread is woken. When it wants to live on, after its answer or after its client has
+//! gone, it moves to a task of its own.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use http_body_util::BodyExt as _;
+use hyper::body::{Body, Frame, SizeHint};
+use tokio::sync::oneshot;
+use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
+use wasmtime_wasi_http::{Error, WasiBody, WasiHttpView as _};
+
+use super::app::{App, Component, Place, stopped};
+use super::guest::{Guest, Vitals};
+use super::problem::{empty, full, problem};
+
+/// A guest's future. Dropped before its end, it goes on in a task of its own.
+struct Running {
+    life: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    vitals: Arc<Vitals>,
+    app: Arc<App>,
+    /// Whether it has a task of its own already; dropped there, it ends.
+    alone: bool,
+}
+
+impl Running {
+    fn poll_life(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let Some(life) = &mut self.life else { return Poll::Ready(()) };
+        self.vitals.enter(self.app.ticker.now());
+        let done = life.as_mut().poll(context);
+        if done.is_ready() || self.vitals.is_doomed() {
+            self.life = None;
+            return Poll::Ready(());
+        }
+        done
+    }
+
+    /// Lets the guest go on until its end, or until `grace` after its answer was sent.
+    fn live_on(mut self, answered: Option<oneshot::Receiver<()>>) {
+        let grace = self.app.limits.answer;
+        self.alone = true;
+        tokio::spawn(async move {
+            let overtime = async {
+                if let Some(answered) = answered {
+                    // The sender is never used, only dropped: with the answer's body.
+                    let _ = answered.await;
+                }
+                tokio::time::sleep(grace).await;
+            };
+            tokio::select! {
+                () = poll_fn(|context| self.poll_life(context)) => {}
+                () = overtime => {}
+            }
+            drop(self.life.take());
+        });
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(life) = self.life.take()
+            && !self.alone
+            && tokio::runtime::Handle::try_current().is_ok()
+        {
+            let (vitals, app) = (Arc::clone(&self.vitals), Arc::clone(&self.app));
+            Self { life: Some(life), vitals, app, alone: true }.live_on(None);
+        }
+    }
+}
+
+/// Calls `component` with `request`, whose URI is complete, and returns its answer.
+pub async fn call(
+    app: &Arc<App>,
+    component: &Arc<Component>,
+    request: Request<WasiBody>,
+    slot: Place,
+) -> Response<WasiBody> {
+    let vitals = Arc::new(Vitals::default());
+    let (sender, mut receiver) = oneshot::channel();
+    let life = live(Arc::clone(app), Arc::clone(component), Arc::clone(&vitals), request, sender, slot);
+    let mut running = Running { life: Some(Box::pin(life)), vitals, app: Arc::clone(app), alone: false };
+    let answer = poll_fn(|context| {
+        let _ = running.poll_life(context);
+        Pin::new(&mut receiver).poll(context)
+    });
+    match tokio::time::timeout(app.limits.answer, answer).await {
+        Ok(Ok(Ok(response))) if running.life.is_none() => response.map(whole),
+        Ok(Ok(Ok(response))) => {
+            let (body_dropped, answered) = oneshot::channel();
+            let stopping = stop_signal(app);
+            running.live_on(Some(answered));
+            response.map(|inner| Streamed { inner, stopping, _dropped: body_dropped }.boxed_unsync())
+        }
+        Ok(Ok(Err(code))) => {
+            tracing::warn!(component = &*component.id, "the component answered with an error: {code:?}");
+            empty(StatusCode::INTERNAL_SERVER_ERROR)
+        }
+        // It ended without an answer; why was logged where it ended.
+        Ok(Err(_)) => empty(StatusCode::INTERNAL_SERVER_ERROR),
+        Err(_) => {
+            running.life = None;
+            tracing::warn!(component = &*component.id, "no answer in {:?}", app.limits.answer);
+            problem(StatusCode::GATEWAY_TIMEOUT, "component_timeout", "the component did not answer in time")
+        }
+    }
+}
+
+type Answer = Result<Response<WasiBody>, ErrorCode>;
+
+/// The whole life of one instance.
+async fn live(
+    app: Arc<App>,
+    component: Arc<Component>,
+    vitals: Arc<Vitals>,
+    request: Request<WasiBody>,
+    sender: oneshot::Sender<Answer>,
+    slot: Place,
+) {
+    let mut store = Guest::store(&app, &component, vitals);
+    let outcome = async {
+        let mut http = store.data_mut().http();
+        let request = http.new_incoming_request(Scheme::Http, request)?;
+        let answer = http.new_response_outparam(sender)?;
+        let instance = component.pre.instantiate_async(&mut store).await?;
+        instance.wasi_http_incoming_handler().call_handle(&mut store, request, answer).await
+    };
+    if let Err(error) = outcome.await {
+        tracing::error!(component = &*component.id, "the component trapped: {}", error.root_cause());
+    }
+    drop(store);
+    drop(slot);
+}
+
+/// The body of a guest that has ended: all of it is here already, so its length can be told.
+fn whole(body: WasiBody) -> WasiBody {
+    let mut collected = Box::pin(body.collect());
+    match collected.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(Ok(body)) if body.trailers().is_none() => full(body.to_bytes()),
+        Poll::Ready(Ok(body)) => body.map_err(|never| match never {}).boxed_unsync(),
+        Poll::Ready(Err(error)) => Broken(Some(error)).boxed_unsync(),
+        Poll::Pending => Broken(Some(Error::HttpProtocolError)).boxed_unsync(),
+    }
+}
+
+/// A body that breaks off, as the guest left it.
+struct Broken(Option<Error>);
+
+impl Body for Broken {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        Poll::Ready(self.0.take().map(Err))
+    }
+}
+
+type StopSignal = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+fn stop_signal(app: &Arc<App>) -> StopSignal {
+    let stopping = app.stopping.clone();
+    Box::pin(async move {
+        stopped(stopping).await;
+        // Answers that are nearly done may finish; an event stream would never.
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    })
+}
+
+/// The body of a guest that still runs: ended early when the runner stops.
+struct Streamed {
+    inner: WasiBody,
+    stopping: StopSignal,
+    _dropped: oneshot::Sender<()>,
+}
+
+impl Body for Streamed {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        match Pin::new(&mut self.inner).poll_frame(context) {
+            Poll::Pending if self.stopping.as_mut().poll(context).is_ready() => Poll::Ready(None),
+            other => other,
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}

@@ -1,0 +1,47 @@
+//! `fermyon:spin/sqlite` for guests: labels and grants here, everything else in `sqlite`.
+
+use wasmtime::component::Resource;
+
+use super::bindings::sqlite::{Error, Host, HostConnection, QueryResult, Value};
+use super::guest::Guest;
+use super::sqlite::{Session, StatementError};
+
+/// What a guest holds as a `connection`.
+pub struct GuestConnection(Session);
+
+/// More connections than any honest request opens.
+const CONNECTIONS: usize = 32;
+
+impl Host for Guest {}
+
+impl HostConnection for Guest {
+    async fn open(&mut self, database: String) -> wasmtime::Result<Result<Resource<GuestConnection>, Error>> {
+        if !self.component.sqlite_databases.contains(&database) {
+            return Ok(Err(Error::AccessDenied));
+        }
+        let Some(database) = self.app.databases.get(&database) else { return Ok(Err(Error::NoSuchDatabase)) };
+        if self.connections >= CONNECTIONS {
+            return Ok(Err(Error::Io(format!("more than {CONNECTIONS} connections are open"))));
+        }
+        let session = Session::new(std::sync::Arc::clone(database));
+        let resource = self.table.push(GuestConnection(session))?;
+        self.connections += 1;
+        Ok(Ok(resource))
+    }
+
+    async fn execute(
+        &mut self,
+        connection: Resource<GuestConnection>,
+        statement: String,
+        parameters: Vec<Value>,
+    ) -> wasmtime::Result<Result<QueryResult, Error>> {
+        let session = &self.table.get(&connection)?.0;
+        Ok(session.execute(statement, parameters).await.map_err(|StatementError { message, .. }| Error::Io(message)))
+    }
+
+    async fn drop(&mut self, connection: Resource<GuestConnection>) -> wasmtime::Result<()> {
+        self.table.delete(connection)?;
+        self.connections -= 1;
+        Ok(())
+    }
+}

@@ -1,0 +1,32 @@
+//! The embedded runner: serves a `spin.toml` on Wasmtime as Spin does, for newcomers, tests and benchmarks.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`up`] | the command: starts, serves, stops |
+//! | [`manifest`], [`variables`], [`hosts`], [`routes`] | what `spin.toml` says, checked |
+//! | [`engine`] | the Wasm engine, compiled code kept on disk |
+//! | [`app`] | everything the instances share, and the bounds they run in |
+//! | [`serve`] | the HTTP server |
+//! | [`call`] | one call of a component: a fresh instance and its life |
+//! | [`guest`], [`guest_sqlite`], [`guest_kv`], [`outbound`], [`logs`] | what an instance can do |
+//! | [`sqlite`] | databases: pooled connections, writers in order, shared commits |
+//! | [`tick`] | the call once a second |
+
+pub mod app;
+pub mod bindings;
+pub mod call;
+pub mod engine;
+pub mod guest;
+pub mod guest_kv;
+pub mod guest_sqlite;
+pub mod hosts;
+pub mod logs;
+pub mod manifest;
+pub mod outbound;
+pub mod problem;
+pub mod routes;
+pub mod serve;
+pub mod sqlite;
+pub mod tick;
+pub mod up;
+pub mod variables;

@@ -1,0 +1,218 @@
+//! The databases without Wasm: what guests must and must not notice of the sharing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+
+use super::{Database, Durability, Session, StatementError};
+use crate::runner::bindings::sqlite::Value;
+
+struct Fixture {
+    database: Arc<Database>,
+    _dir: tempfile::TempDir,
+}
+
+async fn fixture(durability: Durability) -> Fixture {
+    let dir = tempfile::tempdir().expect("temp");
+    let database = Database::open("test", dir.path().join("test.db"), durability).expect("opens");
+    let fixture = Fixture { database, _dir: dir };
+    fixture.run("CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT UNIQUE)").await.expect("creates");
+    fixture.run("CREATE TABLE u (t INTEGER REFERENCES t (id) DEFERRABLE INITIALLY DEFERRED)").await.expect("creates");
+    fixture
+}
+
+type Rows = Result<Vec<Vec<String>>, StatementError>;
+
+async fn run(session: &Session, sql: &str) -> Rows {
+    let result = session.execute(sql.to_owned(), Vec::new()).await?;
+    let text = |value: Value| match value {
+        Value::Integer(number) => number.to_string(),
+        Value::Text(text) => text,
+        other => format!("{other:?}"),
+    };
+    Ok(result.rows.into_iter().map(|row| row.values.into_iter().map(text).collect()).collect())
+}
+
+impl Fixture {
+    fn session(&self) -> Session {
+        Session::new(Arc::clone(&self.database))
+    }
+
+    async fn run(&self, sql: &str) -> Rows {
+        run(&self.session(), sql).await
+    }
+
+    async fn number(&self, sql: &str) -> i64 {
+        self.run(sql).await.expect(sql)[0][0].parse().expect("a number")
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn concurrent_inserts_share_commits_and_keep_their_own_results() {
+    for durability in [Durability::Full, Durability::Normal] {
+        let fixture = fixture(durability).await;
+        let mut tasks = JoinSet::new();
+        for number in 0..200 {
+            let session = fixture.session();
+            // Every value twice: one of the two fails, and only that one.
+            let sql = format!("INSERT INTO t (a) VALUES ('{}') RETURNING a", number / 2);
+            tasks.spawn(async move { run(&session, &sql).await.map(|rows| rows[0][0].clone()) });
+        }
+        let (mut stored, mut refused) = (Vec::new(), 0);
+        while let Some(outcome) = tasks.join_next().await {
+            match outcome.expect("no panic") {
+                Ok(value) => stored.push(value),
+                Err(error) if error.message.contains("UNIQUE") => refused += 1,
+                Err(error) => panic!("{}", error.message),
+            }
+        }
+        stored.sort();
+        stored.dedup();
+        assert_eq!((stored.len(), refused), (100, 100));
+        assert_eq!(fixture.number("SELECT count(*) FROM t").await, 100);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_error_that_ends_the_transaction_or_the_commit_harms_no_neighbour() {
+    let fixture = fixture(Durability::Full).await;
+    fixture.run("INSERT INTO t (a) VALUES ('taken')").await.expect("inserts");
+    let mut tasks = JoinSet::new();
+    for number in 0..90 {
+        let session = fixture.session();
+        let sql = match number % 3 {
+            0 => format!("INSERT INTO t (a) VALUES ('{number}')"),
+            1 => "INSERT OR ROLLBACK INTO t (a) VALUES ('taken')".to_owned(),
+            _ => "INSERT INTO u (t) VALUES (999999)".to_owned(),
+        };
+        tasks.spawn(async move { (number % 3, run(&session, &sql).await) });
+    }
+    while let Some(outcome) = tasks.join_next().await {
+        let (kind, outcome) = outcome.expect("no panic");
+        match kind {
+            0 => drop(outcome.expect("a good insert")),
+            1 => assert!(outcome.expect_err("taken").message.contains("UNIQUE")),
+            _ => assert!(outcome.expect_err("no parent").message.contains("FOREIGN KEY")),
+        }
+    }
+    assert_eq!(fixture.number("SELECT count(*) FROM t").await, 31);
+    assert_eq!(fixture.number("SELECT count(*) FROM u").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn transactions_lose_no_update() {
+    let fixture = fixture(Durability::Normal).await;
+    fixture.run("INSERT INTO t (id, a) VALUES (1, 0)").await.expect("inserts");
+    let mut tasks = JoinSet::new();
+    for _ in 0..100 {
+        let session = fixture.session();
+        tasks.spawn(async move {
+            run(&session, "BEGIN IMMEDIATE").await.expect("begins");
+            let rows = run(&session, "SELECT a FROM t WHERE id = 1").await.expect("reads");
+            let next = rows[0][0].parse::<i64>().expect("a number") + 1;
+            tokio::task::yield_now().await;
+            run(&session, &format!("UPDATE t SET a = {next} WHERE id = 1")).await.expect("writes");
+            run(&session, "COMMIT").await.expect("commits");
+        });
+    }
+    while let Some(outcome) = tasks.join_next().await {
+        outcome.expect("no panic");
+    }
+    assert_eq!(fixture.number("SELECT a FROM t WHERE id = 1").await, 100);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_leaves_nothing_behind() {
+    let fixture = fixture(Durability::Normal).await;
+    {
+        let session = fixture.session();
+        run(&session, "PRAGMA foreign_keys = OFF").await.expect("sets");
+        run(&session, "CREATE TEMP TABLE passing (a)").await.expect("creates");
+        run(&session, "INSERT INTO passing VALUES (7)").await.expect("inserts");
+        assert_eq!(run(&session, "SELECT a FROM passing").await.expect("reads"), [["7"]]);
+        run(&session, "INSERT INTO u (t) VALUES (5)").await.expect("foreign keys are off here");
+    }
+    {
+        let session = fixture.session();
+        run(&session, "BEGIN IMMEDIATE").await.expect("begins");
+        run(&session, "CREATE TEMP TABLE passing (a)").await.expect("creates");
+        run(&session, "INSERT INTO t (a) VALUES ('lost')").await.expect("inserts");
+        run(&session, "COMMIT").await.expect("commits");
+        assert!(run(&session, "SELECT a FROM passing").await.is_ok(), "its own until it ends");
+        run(&session, "BEGIN").await.expect("begins");
+        run(&session, "DELETE FROM t").await.expect("deletes");
+    }
+    for _ in 0..3 {
+        let error = fixture.run("SELECT * FROM passing").await.expect_err("gone");
+        assert!(error.message.contains("no such table"), "{}", error.message);
+        let error = fixture.run("INSERT INTO passing VALUES (1)").await.expect_err("gone");
+        assert!(error.message.contains("no such table"), "{}", error.message);
+        assert!(fixture.run("INSERT INTO u (t) VALUES (5)").await.is_err(), "foreign keys are on");
+    }
+    assert_eq!(fixture.number("SELECT count(*) FROM t").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_runner_keeps_its_settings() {
+    let fixture = fixture(Durability::Full).await;
+    let session = fixture.session();
+    assert_eq!(run(&session, "PRAGMA journal_mode = DELETE").await.expect("tells"), [["wal"]]);
+    assert_eq!(run(&session, "PRAGMA synchronous = OFF").await.expect("tells"), [["2"]]);
+    assert_eq!(run(&session, "PRAGMA foreign_keys").await.expect("tells"), [["1"]]);
+    let error = run(&session, "SELECT changes()").await.expect_err("denied");
+    assert!(error.message.contains("RETURNING"), "{}", error.message);
+    let error = run(&session, "ATTACH ':memory:' AS x").await.expect_err("denied");
+    assert!(error.message.contains("attached"), "{}", error.message);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_writer_that_waits_too_long_is_told_that_the_database_is_locked() {
+    let fixture = fixture(Durability::Normal).await;
+    let holder = fixture.session();
+    run(&holder, "BEGIN IMMEDIATE").await.expect("begins");
+    let second = fixture.session();
+    let (begin, insert) = tokio::join!(run(&second, "BEGIN IMMEDIATE"), fixture.run("INSERT INTO t (a) VALUES ('late')"),);
+    assert_eq!(begin.expect_err("locked").message, "database is locked");
+    assert_eq!(insert.expect_err("locked").message, "database is locked");
+    run(&holder, "ROLLBACK").await.expect("ends");
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert_eq!(fixture.number("SELECT count(*) FROM t").await, 0, "what was refused is not run later");
+    fixture.run("INSERT INTO t (a) VALUES ('now')").await.expect("inserts");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_left_alone_is_taken_away() {
+    let fixture = fixture(Durability::Normal).await;
+    let holder = fixture.session();
+    run(&holder, "BEGIN IMMEDIATE").await.expect("begins");
+    run(&holder, "INSERT INTO t (a) VALUES ('held')").await.expect("inserts");
+    tokio::time::sleep(Duration::from_millis(10_600)).await;
+    fixture.run("INSERT INTO t (a) VALUES ('free')").await.expect("the lock is free again");
+    let error = run(&holder, "COMMIT").await.expect_err("expired");
+    assert!(error.message.contains("rolled back"), "{}", error.message);
+    assert_eq!(fixture.run("SELECT a FROM t").await.expect("reads"), [["free"]]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_the_first_statement_runs() {
+    let fixture = fixture(Durability::Normal).await;
+    fixture.run("INSERT INTO t (a) VALUES ('1'); INSERT INTO t (a) VALUES ('2')").await.expect("inserts");
+    assert_eq!(fixture.number("SELECT count(*) FROM t; SELECT 77").await, 1);
+    assert_eq!(fixture.number("SELECT count(*) FROM t WHERE a = ';'").await, 0);
+    fixture.run("").await.expect("nothing to do");
+    fixture.run("-- nothing").await.expect("nothing to do");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deferred_transaction_can_become_a_writing_one() {
+    let fixture = fixture(Durability::Normal).await;
+    let session = fixture.session();
+    run(&session, "BEGIN").await.expect("begins");
+    run(&session, "SELECT * FROM t").await.expect("reads");
+    run(&session, "INSERT INTO t (a) VALUES ('x')").await.expect("writes");
+    assert_eq!(fixture.number("SELECT count(*) FROM t").await, 0);
+    run(&session, "COMMIT").await.expect("commits");
+    assert_eq!(fixture.number("SELECT count(*) FROM t").await, 1);
+    fixture.run("INSERT INTO t (a) VALUES ('y')").await.expect("the lock is free again");
+}

@@ -1,0 +1,59 @@
+//! What the tests stand on: a server as a child process, an HTTP client that holds every answer against the API's own
+//! description, and a shop (group, accounts, staff, simulated platform) that each test has for itself.
+
+mod api;
+mod channels;
+mod http;
+mod server;
+mod shop;
+mod spec;
+mod stream;
+
+pub use api::Api;
+pub use channels::{App, Visitor, Wechat};
+pub use http::{Answer, send};
+pub use server::{Options, Server, program, shared, workspace};
+pub use shop::{Agent, Shop};
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// How long a test waits for anything: far longer than it takes, so that only what never comes fails.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Looks again and again until there is something.
+pub fn until<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
+    within(PATIENCE, what, look)
+}
+
+/// As [`until`], with another patience.
+pub fn within<T>(patience: Duration, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let end = Instant::now() + patience;
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < end, "waited {patience:?} in vain: {what}");
+        std::thread::sleep(Duration::from_millis(25));
+    }
+}
+
+/// Seconds since 1970.
+pub fn now() -> i64 {
+    i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()).unwrap()
+}
+
+/// Runs a closure in so many threads at once and collects what they return.
+pub fn at_once<T: Send>(n: usize, run: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    let (run, start) = (&run, &std::sync::Barrier::new(n));
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..n)
+            .map(|i| {
+                scope.spawn(move || {
+                    start.wait();
+                    run(i)
+                })
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    })
+}

@@ -1,0 +1,209 @@
+//! A server as a child process, behind a guardian that ends it when this process ends, however it ends: nothing of a test run
+//! stays behind, not even where a test's thread holds the server in a static.
+
+use super::spec::Spec;
+use super::{Api, within};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+/// Starts the server and waits for its own standard input: `stop` asks it to end in order and keeps its files; an end of input
+/// ends it and removes them.
+const GUARDIAN: &str = r#"
+dir=$1 blocks=$2; shift 2
+{
+  sh -c 'echo $$ >"$0/pid"; if [ "$1" != 0 ]; then trap "" XFSZ; ulimit -f "$1"; fi; shift; exec "$@"' \
+    "$dir" "$blocks" "$@" </dev/null >>"$dir/out.log" 2>>"$dir/err.log"
+  echo $? >"$dir/exit"
+} &
+read -r word
+kill -TERM "$(cat "$dir/pid")"
+wait
+[ "$word" = stop ] || [ -n "$WARMLINE_TEST_KEEP" ] || rm -rf "$dir"
+"#;
+
+/// One at a time: the first compiles the components, all others find them compiled.
+static STARTING: Mutex<()> = Mutex::new(());
+
+static SHARED: LazyLock<Server> = LazyLock::new(|| Server::start("shared"));
+
+/// The server that all tests share which need nothing special.
+pub fn shared() -> &'static Server {
+    &SHARED
+}
+
+/// The workspace's root.
+pub fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// The `warmline` program: `WARMLINE_BIN`, or what `cargo xtask build` makes. (`WARMLINE_COMPONENTS` likewise names a folder with
+/// components of another build.)
+pub fn program() -> PathBuf {
+    let root = workspace();
+    let program = std::env::var_os("WARMLINE_BIN").map_or_else(|| root.join("target/release/warmline"), PathBuf::from);
+    let components = root.join("target/wasm32-wasip2/component/desk.wasm");
+    for file in [&program, &components] {
+        assert!(file.exists(), "{} is missing: run `cargo xtask build` first", file.display());
+    }
+    program
+}
+
+/// How to start a server.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// More arguments.
+    pub arguments: Vec<String>,
+    /// Environment.
+    pub environment: Vec<(String, String)>,
+    /// The largest file that it can write, in units of 512 bytes; 0: no limit.
+    pub blocks: u64,
+}
+
+/// A running server.
+pub struct Server {
+    guardian: Child,
+    dir: PathBuf,
+    base: String,
+    admin: String,
+    spec: OnceLock<Arc<Spec>>,
+    stopped: bool,
+    /// The newest event and conversation that a shop has seen: the next shop need not look before them.
+    pub seen: Mutex<(i64, String)>,
+}
+
+impl Server {
+    /// Starts one with a state of its own.
+    pub fn start(name: &str) -> Self {
+        Self::with(name, &Options::default())
+    }
+
+    /// Starts one with a state of its own, or, where one of that name was stopped in order, with that one's.
+    pub fn with(name: &str, options: &Options) -> Self {
+        let program = program();
+        let lock = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
+        let scratch = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let dir = scratch.join(format!("{name}-{}", std::process::id()));
+        let (state, compiled) = (dir.join("state"), scratch.join("compiled"));
+        std::fs::create_dir_all(&compiled).unwrap();
+        if !state.exists() {
+            std::fs::create_dir_all(&state).unwrap();
+            std::os::unix::fs::symlink(&compiled, state.join("cache")).unwrap();
+        }
+        for old in ["pid", "exit", "out.log"] {
+            let _ = std::fs::remove_file(dir.join(old));
+        }
+        let guardian = Command::new("sh")
+            .args(["-c", GUARDIAN, "sh"])
+            .arg(&dir)
+            .arg(options.blocks.to_string())
+            .arg(program)
+            .args(["up", "--listen", "127.0.0.1:0", "--durability", "normal", "--ready", "/readyz", "--manifest"])
+            .arg(workspace().join("spin.toml"))
+            .arg("--state")
+            .arg(&state)
+            .args(std::env::var_os("WARMLINE_COMPONENTS").into_iter().flat_map(|dir| ["--component-dir".into(), dir]))
+            .args(&options.arguments)
+            .env_remove("SPIN_VARIABLE_ADMIN_TOKEN")
+            .env_remove("SPIN_VARIABLE_MASTER_KEY")
+            .env("SPIN_VARIABLE_PLATFORM_PROXY", "http://127.0.0.1:*")
+            .envs(options.environment.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut server = Self {
+            guardian,
+            dir,
+            base: String::new(),
+            admin: String::new(),
+            spec: OnceLock::new(),
+            stopped: false,
+            seen: Mutex::default(),
+        };
+        server.base = within(Duration::from_secs(120), "the server listens", || server.listening());
+        server.admin = warmline_sim::state::admin_token(&state).unwrap();
+        drop(lock);
+        server
+    }
+
+    fn listening(&self) -> Option<String> {
+        let ended = self.dir.join("exit").exists();
+        assert!(!ended, "the server ended:\n{}{}", self.file("out.log"), self.file("err.log"));
+        let log = self.file("out.log");
+        let line = log.lines().find_map(|line| line.strip_prefix("listening on "))?;
+        log.contains('\n').then(|| line.to_owned())
+    }
+
+    fn file(&self, name: &str) -> String {
+        String::from_utf8_lossy(&std::fs::read(self.dir.join(name)).unwrap_or_default()).into_owned()
+    }
+
+    /// Its address as a URL without a path.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// The API as the administrator sees it.
+    pub fn admin(&self) -> Api {
+        self.bearer(&self.admin)
+    }
+
+    /// The API as the bearer of a token sees it.
+    pub fn bearer(&self, token: &str) -> Api {
+        let spec = self.spec.get_or_init(|| Arc::new(Spec::fetch(&self.base)));
+        Api::new(&self.base, token, spec.clone())
+    }
+
+    /// Its state directory.
+    pub fn state(&self) -> PathBuf {
+        self.dir.join("state")
+    }
+
+    /// All that it wrote to standard output and standard error.
+    pub fn output(&self) -> String {
+        self.file("out.log") + &self.file("err.log")
+    }
+
+    /// Its resident memory, in MiB.
+    pub fn resident_mib(&self) -> f64 {
+        warmline_sim::server::resident_mib(self.file("pid").trim().parse().unwrap()).unwrap()
+    }
+
+    /// Asks it to end in order and waits until it has. Its files stay as long as this value does.
+    pub fn stop(&mut self) {
+        let mut input = self.guardian.stdin.take().unwrap();
+        input.write_all(b"stop\n").unwrap();
+        self.wait();
+        assert_eq!(self.file("exit").trim(), "0", "the server did not end well: {}", self.output());
+        self.stopped = true;
+    }
+
+    /// Starts it again with the same state.
+    pub fn restart(mut self, options: &Options) -> Self {
+        self.stop();
+        let name = self.dir.file_name().unwrap().to_str().unwrap().rsplit_once('-').unwrap().0.to_owned();
+        // The new one removes the files.
+        self.stopped = false;
+        Self::with(&name, options)
+    }
+
+    fn wait(&mut self) {
+        within(Duration::from_secs(60), "the server ends", || self.guardian.try_wait().unwrap());
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // The end of its input tells the guardian.
+        if self.guardian.stdin.take().is_some() && !std::thread::panicking() {
+            self.wait();
+        }
+        if self.stopped {
+            let _ = std::fs::remove_dir_all(&self.dir);
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! A reader of server-sent events.
+
+use super::PATIENCE;
+use super::http::{block_on, open};
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use serde_json::Value;
+use std::time::{Duration, Instant};
+
+/// An event of a stream.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Received {
+    /// Its id: what `Last-Event-ID` takes.
+    pub id: String,
+    /// Its data.
+    pub data: Value,
+}
+
+/// An open stream.
+pub struct Stream {
+    /// The answer's status.
+    pub status: u16,
+    /// The answer's headers.
+    pub headers: http::HeaderMap,
+    body: Incoming,
+    buffer: String,
+}
+
+impl Stream {
+    /// Opens one.
+    pub fn open(url: &str, headers: &[(&str, String)]) -> Self {
+        let (head, body) = open(url, headers).into_parts();
+        Self { status: head.status.as_u16(), headers: head.headers, body, buffer: String::new() }
+    }
+
+    /// The next event; `None` where the stream ends or none comes in time. Comments are passed over.
+    pub fn next_within(&mut self, patience: Duration) -> Option<Received> {
+        let end = Instant::now() + patience;
+        loop {
+            while let Some((block, rest)) = self.buffer.split_once("\n\n") {
+                let field = |name: &str| {
+                    let found = block.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+                    found.map(str::to_owned)
+                };
+                let (id, data) = (field("id"), field("data"));
+                self.buffer = rest.to_owned();
+                if let Some(data) = data {
+                    let data = serde_json::from_str(&data).unwrap();
+                    return Some(Received { id: id.unwrap_or_default(), data });
+                }
+            }
+            let left = end.checked_duration_since(Instant::now())?;
+            let frame = block_on(async { tokio::time::timeout(left, self.body.frame()).await }).ok()??.ok()?;
+            if let Ok(data) = frame.into_data() {
+                self.buffer.push_str(std::str::from_utf8(&data).unwrap());
+            }
+        }
+    }
+
+    /// The next event.
+    #[track_caller]
+    pub fn next(&mut self) -> Received {
+        match self.next_within(PATIENCE) {
+            Some(event) => event,
+            None => panic!("the stream ended or had no event in {PATIENCE:?}"),
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! Integration tests. They drive the real components over HTTP, signed as the platforms sign, against a simulated platform:
+//! nothing is replaced but the platform itself. One binary, so that most tests share one server; each test has a shop of its
+//! own on it (`harness::Shop`).
+#![expect(clippy::unwrap_used, reason = "a test ends where something is not as it must be")]
+#![expect(clippy::disallowed_methods, reason = "real time is measured, and signed")]
+
+mod harness;
+
+mod api;
+mod app;
+mod bad_api_input;
+mod bad_input;
+mod crash;
+mod delivery;
+mod duplicates;
+mod openapi;
+mod privacy;
+mod routing;
+mod store_trouble;
+mod tick;
+mod webchat;
+mod wechat;

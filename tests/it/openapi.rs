@@ -1,0 +1,86 @@
+//! The description of the API is true: every operation in it answers as it says.
+
+use crate::harness::{Shop, send, shared, until};
+use serde_json::json;
+use std::collections::BTreeSet;
+
+#[test]
+fn every_operation_answers_as_described() {
+    let shop = Shop::open();
+    let (wechat, agent) = (shop.wechat(), shop.agent(4));
+    let admin = &shop.admin;
+    // Every answer below is held against the description by the client itself.
+    admin.get("/healthz").expect(200);
+    admin.get("/readyz").expect(200);
+    admin.get("/api/openapi.json").expect(200);
+    admin.get("/api/accounts").expect(200);
+    let settings = json!({ "app_id": wechat.app_id, "api_base": shop.platform.url(), "group": shop.name });
+    admin.put(&format!("/api/accounts/wechat/{}", shop.name), &json!({ "name": "店", "settings": settings })).expect(200);
+    admin.get("/api/groups").expect(200);
+    admin.get("/api/agents").expect(200);
+    agent.view();
+    wechat.say("oAlice", "在吗");
+    let id = shop.wait_state("assigned");
+    let shown = shop.conversation(&id);
+    shop.messages(&id);
+    agent.act(&id, "accept", &json!({})).expect(200);
+    shop.platform.script(warmline_sim::platform::Rule::send(warmline_sim::platform::Behaviour::Error(45015)).once());
+    let dead = shop.wait_delivery(&id, &agent.reply(&id, "在的"), "dead");
+    admin.post(&format!("/api/outbox/{}/retry", dead["id"].as_str().unwrap()), &json!({})).expect(200);
+    let customer = format!("/api/customers/{}", shown["customer"]["id"].as_str().unwrap());
+    admin.get(&customer).expect(200);
+    admin.put(&format!("{customer}/tags"), &json!({ "tags": ["vip"] })).expect(200);
+    agent.act(&id, "transfer", &json!({ "to": { "group": shop.name }, "note": "备注" })).expect(200);
+    until("it is in somebody's hands", || shop.conversation(&id)["agent"].is_string().then_some(()));
+    agent.close(&id);
+    admin.get("/api/conversations").expect(200);
+    let rules = admin.get("/api/routing/rules").expect(200).json();
+    admin.put("/api/routing/rules", &json!({ "rules": rules["rules"] })).expect(200);
+    let words = admin.get("/api/quality/words").expect(200).json();
+    admin.put("/api/quality/words", &json!({ "words": words["words"] })).expect(200);
+    admin.get("/api/events").expect(200);
+    admin.get("/api/metrics").expect(200);
+    admin.get("/metrics").expect(200);
+    admin.post("/api/tick", &json!({})).expect(200);
+    let missing: BTreeSet<String> = admin.spec().operations().difference(&admin.spec().exercised()).cloned().collect();
+    assert!(missing.is_empty(), "described but not exercised: {missing:?}");
+}
+
+#[test]
+fn every_operation_has_an_id_of_its_own() {
+    let document = send("GET", &format!("{}/api/openapi.json", shared().base()), &[], "").expect(200).json();
+    let mut seen: BTreeSet<String> = BTreeSet::new();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for operation in methods.as_object().unwrap().values() {
+            let id = operation["operationId"].as_str().unwrap().to_owned();
+            assert!(seen.insert(id.clone()), "{path}: {id} stands for two operations");
+        }
+    }
+}
+
+#[test]
+fn the_names_that_other_tools_are_written_against_are_there() {
+    let operations = shared().admin().spec().operations();
+    for operation in [
+        "POST /api/accounts",
+        "POST /api/groups",
+        "POST /api/agents",
+        "PUT /api/agents/{id}/state",
+        "GET /api/conversations",
+        "GET /api/conversations/{id}",
+        "GET /api/conversations/{id}/messages",
+        "POST /api/conversations/{id}/messages",
+        "POST /api/conversations/{id}/accept",
+        "POST /api/conversations/{id}/transfer",
+        "POST /api/conversations/{id}/close",
+        "POST /api/outbox/{id}/retry",
+        "POST /api/tick",
+        "GET /api/events",
+        "GET /metrics",
+        "GET /healthz",
+        "GET /readyz",
+        "GET /api/openapi.json",
+    ] {
+        assert!(operations.contains(operation), "{operation}");
+    }
+}

@@ -1,0 +1,76 @@
+//! The tick may come from anywhere, at any time, several at once.
+
+use crate::harness::{Options, Server, Shop, at_once, until};
+use serde_json::{Value, json};
+
+#[test]
+fn overlapping_ticks_do_what_is_due_once() {
+    // No clock of the runner's own and no nudges: everything below is done by the ticks that the test sends.
+    let options = Options {
+        arguments: vec!["--tick".into(), "nobody:/tick".into()],
+        environment: vec![("SPIN_VARIABLE_INTERNAL_CALLS".into(), "chain".into())],
+        ..Options::default()
+    };
+    let server = Server::with("tick", &options);
+    let shop = Shop::on(&server, &json!({ "greeting": "您好", "accept_secs": 1 }));
+    let wechat = shop.wechat();
+    let agents = [shop.agent(10), shop.agent(10)];
+    at_once(20, |i| wechat.say(&format!("oCustomer{i}"), "我要投诉"));
+    let ops = shop.hire(0, &json!({ "role": "ops" }));
+    let tick = || {
+        let woken = ops.api.post("/api/tick", &json!({})).expect(200).json()["woken"].take();
+        assert_eq!(woken["router"], true, "{woken}");
+    };
+    until("all had their time-out and all else is done", || {
+        at_once(4, |_| tick());
+        let done = shop.count("delivery.sent") == 20
+            && shop.count("quality.alert") == 20
+            && shop.conversations().iter().all(|c| c["state"] == "queued");
+        done.then_some(())
+    });
+    for _ in 0..2 {
+        at_once(8, |_| tick());
+    }
+    assert_eq!(shop.platform.sent().len(), 20, "each greeting went out once");
+    let events = shop.events();
+    let count = |kind: &str| events.iter().filter(|e| e["type"] == kind).count();
+    assert_eq!((count("message.received"), count("message.sent"), count("quality.alert")), (20, 20, 20));
+    let requeued = events.iter().filter(|e| e["data"]["requeued"] == "accept_timeout").count();
+    assert_eq!((requeued, count("conversation.assigned"), count("capacity.released")), (20, 20, 20));
+    for agent in &agents {
+        let view = agent.view();
+        assert_eq!((&view["load"], &view["state"]), (&json!(0), &json!("break")));
+    }
+    let figures = shop.admin.get("/api/metrics").expect(200).json();
+    let sent: Vec<&Value> =
+        figures["counts"].as_array().unwrap().iter().filter(|c| c["formula"] == "messages.in.v1").collect();
+    assert_eq!(sent.iter().filter_map(|c| c["count"].as_i64()).sum::<i64>(), 20);
+}
+
+#[test]
+fn without_calls_between_components_the_tick_alone_cannot_reach_them_and_says_so() {
+    let options = Options { environment: vec![("SPIN_VARIABLE_INTERNAL_CALLS".into(), "off".into())], ..Options::default() };
+    let server = Server::with("off", &options);
+    let admin = server.admin();
+    let woken = admin.post("/api/tick", &json!({})).expect(200).json()["woken"].take();
+    assert!(woken.as_object().unwrap().values().all(|answered| *answered == false), "{woken}");
+}
+
+#[test]
+fn the_tick_needs_the_token_of_operations() {
+    let shop = Shop::open();
+    for role in ["agent", "supervisor"] {
+        let somebody = shop.hire(0, &json!({ "role": role }));
+        somebody.api.post("/api/tick", &json!({})).refused(403, "role_not_allowed");
+    }
+    let ops = shop.hire(0, &json!({ "role": "ops" }));
+    ops.api.post("/api/tick", &json!({})).expect(200);
+    shop.admin.post("/api/tick", &json!({})).expect(200);
+    let answer = crate::harness::send("POST", &format!("{}/api/tick", crate::harness::shared().base()), &[], "");
+    answer.refused(401, "token_missing");
+    // The ticker's inner path is nobody's from outside.
+    for path in ["/tick", "/router/tick", "/deliver", "/drain"] {
+        let answer = crate::harness::send("POST", &format!("{}{path}", crate::harness::shared().base()), &[], "");
+        assert_eq!(answer.status, 404, "{path}");
+    }
+}

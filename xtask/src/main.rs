@@ -1,0 +1,268 @@
+//! `cargo xtask`: the project's commands. They build what is needed and hand over to the `warmline` binary.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, ExitStatus};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+mod demo;
+
+const TARGET: &str = "wasm32-wasip2";
+const PROXY: &str = "SPIN_VARIABLE_PLATFORM_PROXY";
+
+/// Warmline's commands
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Build everything and serve spin.toml on 127.0.0.1
+    Up(Up),
+    /// Serve and let simulated customers and agents talk (the same as `up --demo`)
+    Demo(Up),
+    /// Build the components and the runner
+    Build(Profile),
+    /// Run all tests; needs no service beforehand
+    Test(Rest),
+    /// Measure speed and memory; arguments go to `warmline bench` (see `cargo xtask bench --help`)
+    Bench(Rest),
+    /// Check that the embedded runner, or what serves at --url, behaves as the components expect
+    Conformance(Conformance),
+}
+
+#[derive(Debug, Args)]
+struct Up {
+    /// The port to serve on; 0 picks a free one
+    #[arg(long, default_value_t = 3000)]
+    port: u16,
+    /// The folder for databases and generated secrets
+    #[arg(long, value_name = "DIR", default_value = ".warmline")]
+    state: PathBuf,
+    /// Let simulated customers and agents talk
+    #[arg(long)]
+    demo: bool,
+    /// What a commit survives: a power cut (full) or a crash of the process (normal)
+    #[arg(long, value_enum, default_value_t = Durability::Full)]
+    durability: Durability,
+    #[command(flatten)]
+    profile: Profile,
+    /// Further flags for `warmline up`, after --
+    #[arg(last = true)]
+    rest: Vec<OsString>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Durability {
+    Full,
+    Normal,
+}
+
+/// How the components are built. The runner is always optimised: it would be of no use otherwise.
+#[derive(Debug, Clone, Copy, Args)]
+struct Profile {
+    /// Optimised components (the default)
+    #[arg(long, conflicts_with = "debug")]
+    release: bool,
+    /// Components with debug assertions and overflow checks, quicker to build
+    #[arg(long)]
+    debug: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(disable_help_flag = true)]
+struct Rest {
+    /// Passed on
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    rest: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+struct Conformance {
+    /// Check what serves tests/probe/spin.toml at this address, such as a Spin
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse().task) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: Task) -> Result<ExitCode> {
+    std::env::set_current_dir(root()?)?;
+    match task {
+        Task::Up(up) => serve(up),
+        Task::Demo(up) => serve(Up { demo: true, ..up }),
+        Task::Build(profile) => {
+            build_components(profile, &[])?;
+            build_host()?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Task::Test(Rest { rest }) => {
+            build_components(Profile { release: true, debug: false }, &["probe"])?;
+            build_host()?;
+            let everything = rest.is_empty();
+            check(cargo().args(["test", "--release"]).args(rest).status(), "testing")?;
+            if !everything {
+                return Ok(ExitCode::SUCCESS);
+            }
+            hand_over(Command::new(binary()?).arg("conformance"))
+        }
+        Task::Bench(Rest { rest }) => {
+            build_components(Profile { release: true, debug: false }, &["probe"])?;
+            build_host()?;
+            hand_over(Command::new(binary()?).arg("bench").args(rest))
+        }
+        Task::Conformance(Conformance { url }) => {
+            if url.is_none() {
+                ensure_target()?;
+                build_packages(&["probe".to_owned()], false)?;
+            }
+            build_host()?;
+            let mut command = Command::new(binary()?);
+            command.arg("conformance");
+            if let Some(url) = url {
+                command.args(["--url", &url]);
+            }
+            hand_over(&mut command)
+        }
+    }
+}
+
+fn serve(up: Up) -> Result<ExitCode> {
+    build_components(up.profile, &[])?;
+    build_host()?;
+    let mut command = Command::new(binary()?);
+    command.args(["up", "--ready", "/readyz", "--listen"]).arg(format!("127.0.0.1:{}", up.port));
+    command.arg("--state").arg(&up.state);
+    command.args([
+        "--durability",
+        match up.durability {
+            Durability::Full => "full",
+            Durability::Normal => "normal",
+        },
+    ]);
+    // Adapters may reach simulators on this machine, as the demo and every developer needs; elsewhere only what is set.
+    if std::env::var_os(PROXY).is_none() {
+        command.env(PROXY, "http://127.0.0.1:*");
+    }
+    if up.profile.debug {
+        command.arg("--component-dir").arg(target_dir().join(TARGET).join("debug"));
+    }
+    command.args(up.rest);
+    if up.demo { demo::run(&mut command, &binary()?, &up.state) } else { hand_over(&mut command) }
+}
+
+/// Builds every component, in one cargo invocation, and the packages named besides.
+fn build_components(profile: Profile, besides: &[&str]) -> Result<()> {
+    ensure_target()?;
+    let mut packages = Vec::new();
+    for entry in std::fs::read_dir("components").context("there is no components/ folder")? {
+        let manifest = entry?.path().join("Cargo.toml");
+        if manifest.exists() {
+            packages.push(package_name(&manifest)?);
+        }
+    }
+    packages.sort();
+    packages.extend(besides.iter().map(|name| (*name).to_owned()));
+    if packages.is_empty() {
+        return Ok(());
+    }
+    build_packages(&packages, profile.debug)
+}
+
+fn build_packages(packages: &[String], debug: bool) -> Result<()> {
+    let mut command = cargo();
+    command.args(["build", "--target", TARGET, "--profile", if debug { "dev" } else { "component" }]);
+    for package in packages {
+        command.args(["--package", package]);
+    }
+    check(command.status(), "building the components")
+}
+
+fn build_host() -> Result<()> {
+    check(cargo().args(["build", "--release", "--package", "warmline"]).status(), "building the runner")
+}
+
+/// Makes sure that Rust can compile for Wasm.
+fn ensure_target() -> Result<()> {
+    let remedy = || {
+        format!(
+            "the Rust target {TARGET} is missing and could not be added. Install rustup (https://rustup.rs), or run: rustup target add {TARGET}"
+        )
+    };
+    // Where the standard library of the target lies, it is there: quicker than asking rustup each time.
+    let sysroot = Command::new("rustc").args(["--print", "sysroot"]).output().with_context(remedy)?;
+    let sysroot = String::from_utf8_lossy(&sysroot.stdout).trim().to_owned();
+    if Path::new(&sysroot).join("lib/rustlib").join(TARGET).join("lib").exists() {
+        return Ok(());
+    }
+    eprintln!("adding the Rust target {TARGET}");
+    let added = Command::new("rustup").args(["target", "add", TARGET]).status().with_context(remedy)?;
+    ensure!(added.success(), "{}", remedy());
+    Ok(())
+}
+
+/// The name in a package's manifest; asking cargo would cost more than all the rest of a warm start.
+fn package_name(manifest: &Path) -> Result<String> {
+    let text = std::fs::read_to_string(manifest).with_context(|| format!("cannot read {}", manifest.display()))?;
+    let name = text.lines().find_map(|line| {
+        line.strip_prefix("name")?.trim_start().strip_prefix('=')?.trim().strip_prefix('"')?.strip_suffix('"')
+    });
+    Ok(name.with_context(|| format!("{} has no name", manifest.display()))?.to_owned())
+}
+
+fn root() -> Result<PathBuf> {
+    let manifest = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+    let here = manifest.unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")));
+    Ok(here.parent().context("xtask lies in no workspace")?.to_path_buf())
+}
+
+fn cargo() -> Command {
+    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}
+
+fn target_dir() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from)
+}
+
+fn binary() -> Result<PathBuf> {
+    let path = target_dir().join("release").join(format!("warmline{}", std::env::consts::EXE_SUFFIX));
+    Ok(std::path::absolute(path)?)
+}
+
+fn check(status: std::io::Result<ExitStatus>, what: &str) -> Result<()> {
+    let status = status.with_context(|| format!("cannot run cargo for {what}"))?;
+    if !status.success() {
+        bail!("{what} failed");
+    }
+    Ok(())
+}
+
+fn done(status: std::io::Result<ExitStatus>) -> Result<ExitCode> {
+    let code = status.context("cannot run cargo")?.code().and_then(|code| u8::try_from(code).ok());
+    Ok(ExitCode::from(code.unwrap_or(1)))
+}
+
+/// Becomes the command, so that signals and the exit code are its own.
+#[cfg(unix)]
+fn hand_over(command: &mut Command) -> Result<ExitCode> {
+    let error = std::os::unix::process::CommandExt::exec(command);
+    Err(error).with_context(|| format!("cannot run {}", Path::new(command.get_program()).display()))
+}
+
+#[cfg(not(unix))]
+fn hand_over(command: &mut Command) -> Result<ExitCode> {
+    done(command.status())
+}
