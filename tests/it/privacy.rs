@@ -160,8 +160,11 @@ fn an_agents_own_words_for_a_break_lie_nowhere_in_the_open() {
     let mut server = Server::start("reasons");
     let shop = Shop::on(&server, &json!({}));
     let agent = shop.agent(1);
-    let body = json!({ "state": "break", "reason": REASON });
-    agent.api.put(&format!("/api/agents/{}/state", agent.id), &body).expect(200);
+    let set =
+        |reason| agent.api.put(&format!("/api/agents/{}/state", agent.id), &json!({ "state": "break", "reason": reason }));
+    // The reason stands in the event log, so it is a code of the brand's list and never a sentence.
+    set(REASON).refused(422, "bad_code");
+    set("lunch").expect(200);
     server.stop();
     let found = Search::new(&[REASON]).server(&server);
     assert!(found.is_empty(), "{found:#?}");

@@ -133,6 +133,7 @@ async fn all(probe: &Probe, own: bool, table: &mut Table) {
             "CPU time is bounded" => cpu_bound,
             "memory is bounded" => memory_bound,
             "too many requests are a 503" => too_many,
+            "one busy component leaves places for the others" => one_busy_component,
             "no answer in time is a 504" => no_answer_in_time,
         );
     } else {

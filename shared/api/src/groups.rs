@@ -43,7 +43,11 @@ pub(crate) fn create(call: &Call<'_>) -> Result<Response, Problem> {
     let new: NewGroup = body::read(call.request)?;
     body::length("name", &new.name, 1, 100)?;
     new.settings.check().map_err(|field| {
-        Problem::field("bad_setting", format!("settings.{field}"), "the value is outside of its range; see the API description")
+        Problem::field(
+            "bad_setting",
+            format!("settings.{field}"),
+            "the value is outside of its range; see the API description",
+        )
     })?;
     let settings = serde_json::to_string(&new.settings).map_err(|_| Problem::internal())?;
     let group = Group { id: new.id, name: new.name, settings, created_at: call.ctx.now() };

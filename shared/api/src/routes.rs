@@ -289,7 +289,13 @@ pub fn routes() -> Vec<Route> {
             (200, schema::<customers::CustomerView>),
             customers::set_tags,
         ),
-        get("/api/routing/rules", "Shows the routing rules.", SUPERVISOR, Json(schema::<documents::RulesView>), documents::rules),
+        get(
+            "/api/routing/rules",
+            "Shows the routing rules.",
+            SUPERVISOR,
+            Json(schema::<documents::RulesView>),
+            documents::rules,
+        ),
         write(
             Method::PUT,
             "/api/routing/rules",
@@ -299,7 +305,13 @@ pub fn routes() -> Vec<Route> {
             (200, schema::<documents::RulesView>),
             documents::set_rules,
         ),
-        get("/api/quality/words", "Shows the sensitive words.", SUPERVISOR, Json(schema::<documents::WordsView>), documents::words),
+        get(
+            "/api/quality/words",
+            "Shows the sensitive words.",
+            SUPERVISOR,
+            Json(schema::<documents::WordsView>),
+            documents::words,
+        ),
         write(
             Method::PUT,
             "/api/quality/words",

@@ -278,11 +278,7 @@ pub fn close(
 ///
 /// # Errors
 /// The store fails.
-pub(crate) fn finish(
-    ctx: &Ctx<'_>,
-    conversation: &Conversation,
-    disposition: Option<&str>,
-) -> Result<(), FlowError> {
+pub(crate) fn finish(ctx: &Ctx<'_>, conversation: &Conversation, disposition: Option<&str>) -> Result<(), FlowError> {
     let now = ctx.now();
     let handle_ms = conversation.handle_ms + place::held_ms(conversation, now);
     conversations::close(ctx.db, conversation.id, now, disposition, handle_ms)?;

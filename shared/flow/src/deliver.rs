@@ -48,8 +48,11 @@ pub fn claim(ctx: &Ctx<'_>, channel: &Channel, limit: i64) -> Result<Vec<Job>, F
     let mut jobs = Vec::with_capacity(rows.len());
     for row in rows {
         if row.in_doubt {
-            let body =
-                EventBody::DeliveryInDoubt { message: row.message, channel: row.channel.clone(), attempts: row.attempts - 1 };
+            let body = EventBody::DeliveryInDoubt {
+                message: row.message,
+                channel: row.channel.clone(),
+                attempts: row.attempts - 1,
+            };
             events::append(ctx.db, now, Some(row.conversation), &body)?;
         }
         if let Some(job) = open_or_bury(ctx, row, owner)? {
@@ -153,8 +156,7 @@ fn sent(ctx: &Ctx<'_>, job: &Job) -> Result<(), FlowError> {
 fn again(ctx: &Ctx<'_>, job: &Job, reason: &str, in_doubt: bool) -> Result<(), FlowError> {
     let (row, now) = (&job.row, ctx.now());
     if in_doubt {
-        let body =
-            EventBody::DeliveryInDoubt { message: row.message, channel: row.channel.clone(), attempts: row.attempts };
+        let body = EventBody::DeliveryInDoubt { message: row.message, channel: row.channel.clone(), attempts: row.attempts };
         events::append(ctx.db, now, Some(row.conversation), &body)?;
     }
     if row.attempts >= MAX_ATTEMPTS {

@@ -175,8 +175,7 @@ impl<'a> Tools<'a> {
 
     fn open(&self, row: &Pending) -> Result<Opened, FlowError> {
         let plain = self.inbox_key.open(&row.dedup, &row.payload)?;
-        let payload: Payload =
-            serde_json::from_slice(&plain).map_err(|_| warmline_privacy::SealError::Format)?;
+        let payload: Payload = serde_json::from_slice(&plain).map_err(|_| warmline_privacy::SealError::Format)?;
         let lookup = sender_lookup(&self.index, &row.channel, &row.account, &payload.inbound.sender.open_id);
         let contact = match customers::contact(self.ctx.db, &lookup)? {
             Some(contact) => {
@@ -235,11 +234,8 @@ impl<'a> Tools<'a> {
         events::append(ctx.db, now, Some(conversation.id), &body)?;
         // What only happened (followed, scanned) is kept, but seeks nobody's attention.
         if spoke && conversation.state == ConversationState::Open {
-            let conversation = Conversation {
-                messages: n,
-                answer_until: answer_by.map(Timestamp::from_millis),
-                ..conversation
-            };
+            let conversation =
+                Conversation { messages: n, answer_until: answer_by.map(Timestamp::from_millis), ..conversation };
             place::first(ctx, self.plan()?, &conversation, &key, &inbound.content)?;
         }
         Ok(inbox::done(ctx.db, row.seq)?)
@@ -257,14 +253,8 @@ impl<'a> Tools<'a> {
         let (key, wrapped_key) = ctx.keys.new_customer_key(customer, ctx.rng)?;
         customers::insert(ctx.db, customer, &wrapped_key, &sender.tags, now)?;
         let sealed = sealed::seal_sender(ctx, &key, identity, sender)?;
-        let new = NewIdentity {
-            id: identity,
-            lookup,
-            customer,
-            channel: &row.channel,
-            account: &row.account,
-            sender: &sealed,
-        };
+        let new =
+            NewIdentity { id: identity, lookup, customer, channel: &row.channel, account: &row.account, sender: &sealed };
         customers::insert_identity(ctx.db, &new, now)?;
         let contact = Contact { identity, customer, wrapped_key, tags: sender.tags.clone(), conversation: None };
         Ok((contact, key))

@@ -4,8 +4,8 @@ use crate::ctx::{Ctx, FlowError};
 use serde::{Deserialize, Serialize};
 use warmline_model::{AccountId, Channel, Inbound, Timestamp};
 use warmline_privacy::{BlindIndex, Purpose, SealError, SealKey};
-use warmline_store::inbox::{self, NewRow, SHARDS, Stored};
 use warmline_store::immediate;
+use warmline_store::inbox::{self, NewRow, SHARDS, Stored};
 
 /// What the inbox holds, sealed.
 #[derive(Serialize, Deserialize)]
@@ -82,13 +82,7 @@ impl Prepared {
         Ok(Self { dedup, shard, payload: key.seal(&dedup, &plain, ctx.rng)? })
     }
 
-    fn store(
-        &self,
-        ctx: &Ctx<'_>,
-        channel: &Channel,
-        account: &AccountId,
-        now: Timestamp,
-    ) -> Result<Ingested, FlowError> {
+    fn store(&self, ctx: &Ctx<'_>, channel: &Channel, account: &AccountId, now: Timestamp) -> Result<Ingested, FlowError> {
         let Self { dedup, shard, payload } = self;
         let row = NewRow { dedup, shard: *shard, channel, account, payload, received_at: now };
         Ok(match inbox::insert(ctx.db, &row)? {

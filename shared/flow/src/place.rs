@@ -184,11 +184,7 @@ fn give(
     let now = ctx.now();
     let accept_by = (settings.accept_secs > 0).then(|| now.plus_millis(settings.accept_secs * 1000));
     let handle_ms = conversation.handle_ms + held_ms(conversation, now);
-    conversations::assign(
-        ctx.db,
-        conversation.id,
-        &Assigned { group, agent, at: now, accept_by, handle_ms, why },
-    )?;
+    conversations::assign(ctx.db, conversation.id, &Assigned { group, agent, at: now, accept_by, handle_ms, why })?;
     let body = EventBody::ConversationAssigned {
         group: group.clone(),
         agent,

@@ -47,12 +47,7 @@ pub fn open_content(key: &CustomerKey, message: &messages::Message) -> Result<Co
 ///
 /// # Errors
 /// See [`SealError`].
-pub fn seal_sender(
-    ctx: &Ctx<'_>,
-    key: &CustomerKey,
-    identity: IdentityId,
-    sender: &Sender,
-) -> Result<Vec<u8>, FlowError> {
+pub fn seal_sender(ctx: &Ctx<'_>, key: &CustomerKey, identity: IdentityId, sender: &Sender) -> Result<Vec<u8>, FlowError> {
     Ok(key.seal(identity.as_bytes(), &json(sender)?, ctx.rng)?)
 }
 
@@ -84,12 +79,7 @@ fn account_aad(channel: &Channel, account: &AccountId) -> String {
 ///
 /// # Errors
 /// See [`SealError`].
-pub fn seal_secrets(
-    ctx: &Ctx<'_>,
-    channel: &Channel,
-    account: &AccountId,
-    secrets: &Secrets,
-) -> Result<Vec<u8>, FlowError> {
+pub fn seal_secrets(ctx: &Ctx<'_>, channel: &Channel, account: &AccountId, secrets: &Secrets) -> Result<Vec<u8>, FlowError> {
     let key = ctx.keys.purpose(Purpose::Accounts);
     Ok(key.seal(account_aad(channel, account).as_bytes(), &json(secrets)?, ctx.rng)?)
 }
@@ -98,12 +88,7 @@ pub fn seal_secrets(
 ///
 /// # Errors
 /// See [`SealError`].
-pub fn open_secrets(
-    ctx: &Ctx<'_>,
-    channel: &Channel,
-    account: &AccountId,
-    sealed: &[u8],
-) -> Result<Secrets, FlowError> {
+pub fn open_secrets(ctx: &Ctx<'_>, channel: &Channel, account: &AccountId, sealed: &[u8]) -> Result<Secrets, FlowError> {
     unjson(&ctx.keys.purpose(Purpose::Accounts).open(account_aad(channel, account).as_bytes(), sealed)?)
 }
 

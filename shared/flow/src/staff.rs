@@ -74,8 +74,7 @@ fn change_state(ctx: &Ctx<'_>, before: &Agent, to: AgentState, reason: Option<&s
     let now = ctx.now();
     agents::set_state(ctx.db, before.id, to, reason, now)?;
     if before.state != to {
-        let body =
-            EventBody::AgentState { agent: before.id, from: before.state, to, reason: reason.map(str::to_owned) };
+        let body = EventBody::AgentState { agent: before.id, from: before.state, to, reason: reason.map(str::to_owned) };
         events::append(ctx.db, now, None, &body)?;
     }
     Ok(())
@@ -101,7 +100,8 @@ fn put_back(
     reason: RequeueReason,
 ) -> Result<(), FlowError> {
     place::release(ctx, conversation, agent)?;
-    let group = conversation.group.clone().ok_or(warmline_store::StoreError::Missing("group of an assigned conversation"))?;
+    let group =
+        conversation.group.clone().ok_or(warmline_store::StoreError::Missing("group of an assigned conversation"))?;
     let settings = place::settings_of(ctx, &group)?;
     let why = conversation.why.as_deref().unwrap_or("requeued");
     place::into_group(ctx, &settings, conversation, &group, why, Some(reason))

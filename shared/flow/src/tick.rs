@@ -33,7 +33,8 @@ pub fn tick(ctx: &Ctx<'_>) -> Result<Ticked, FlowError> {
     let mut done = Ticked::default();
     let now = ctx.now();
     for due in conversations::not_accepted(ctx.db, now, BATCH)? {
-        let still = |c: &Conversation| c.state == ConversationState::Assigned && c.accepted_at.is_none() && c.agent == due.agent;
+        let still =
+            |c: &Conversation| c.state == ConversationState::Assigned && c.accepted_at.is_none() && c.agent == due.agent;
         done.accept_timeouts += recheck(ctx, &due, still, |c| staff::accept_timed_out(ctx, c))?;
     }
     for due in conversations::wrap_over(ctx.db, now, BATCH)? {

@@ -41,11 +41,7 @@ pub fn after<T: FromStr>(request: &Request) -> Result<Option<T>, Problem> {
 ///
 /// # Errors
 /// It is not.
-pub fn typed<T>(
-    request: &Request,
-    name: &'static str,
-    parse: impl FnOnce(&str) -> Option<T>,
-) -> Result<Option<T>, Problem> {
+pub fn typed<T>(request: &Request, name: &'static str, parse: impl FnOnce(&str) -> Option<T>) -> Result<Option<T>, Problem> {
     match request.param(name).filter(|t| !t.is_empty()) {
         None => Ok(None),
         Some(text) => parse(&text).map(Some).ok_or_else(|| Problem {

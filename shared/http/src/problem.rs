@@ -70,9 +70,7 @@ impl Problem {
 impl From<StoreError> for Problem {
     fn from(e: StoreError) -> Self {
         match e {
-            StoreError::Busy => {
-                Self::new(503, "store_busy", "the store is busy; nothing was changed, try again").later(1)
-            }
+            StoreError::Busy => Self::new(503, "store_busy", "the store is busy; nothing was changed, try again").later(1),
             StoreError::Full => {
                 Self::new(503, "store_full", "the store takes no writes; nothing was changed, try again later")
                     .later(30)
@@ -99,7 +97,9 @@ impl From<FlowError> for Problem {
         match e {
             FlowError::Store(e) => e.into(),
             FlowError::Seal(e) => e.into(),
-            FlowError::NotFound(what) => Self::new(404, "not_found", format!("there is no such {what}, or you may not see it")),
+            FlowError::NotFound(what) => {
+                Self::new(404, "not_found", format!("there is no such {what}, or you may not see it"))
+            }
             FlowError::Forbidden(detail) => Self::new(403, "forbidden", detail),
             FlowError::Conflict { code, detail } => Self::new(409, code, detail),
             FlowError::Invalid { code: code @ "bad_cursor", field, problem } => {

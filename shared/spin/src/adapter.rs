@@ -145,11 +145,7 @@ impl From<FlowError> for Failure {
     }
 }
 
-fn receive<'a, A: Adapter>(
-    adapter: &A,
-    place: &'a Place<A::Account>,
-    request: &Request,
-) -> Result<Received<'a>, Failure> {
+fn receive<'a, A: Adapter>(adapter: &A, place: &'a Place<A::Account>, request: &Request) -> Result<Received<'a>, Failure> {
     let ctx = place.world.ctx();
     let (webhook, now) = (place.webhook(request), ctx.now());
     if let Some(reply) = adapter.handshake(&place.account, &webhook, now)? {

@@ -56,11 +56,7 @@ pub async fn serve<A: ClientAdapter>(adapter: &A, incoming: IncomingRequest, out
     respond(out, response).await;
 }
 
-fn cors<A: ClientAdapter>(
-    adapter: &A,
-    place: &Place<A::Account>,
-    request: &Request,
-) -> Vec<(&'static str, String)> {
+fn cors<A: ClientAdapter>(adapter: &A, place: &Place<A::Account>, request: &Request) -> Vec<(&'static str, String)> {
     match request.header("origin") {
         Some(origin) if adapter.allows_origin(&place.account, origin) => {
             vec![("access-control-allow-origin", origin.to_owned()), ("vary", "origin".to_owned())]
@@ -76,11 +72,7 @@ fn preflight() -> Response {
         .with("access-control-max-age", "600")
 }
 
-fn session<A: ClientAdapter>(
-    adapter: &A,
-    place: &Place<A::Account>,
-    request: &Request,
-) -> Result<Response, Problem> {
+fn session<A: ClientAdapter>(adapter: &A, place: &Place<A::Account>, request: &Request) -> Result<Response, Problem> {
     let ctx = place.world.ctx();
     let session = adapter.start_session(&place.account, &place.webhook(request), &ctx.owner(), ctx.now())?;
     Ok(Response::json(201, &serde_json::json!({ "token": session.token, "visitor": session.visitor })))
@@ -104,11 +96,7 @@ fn replies<T>(place: &Place<T>, open_id: &str, after: Option<Cursor>) -> Result<
     Ok(stream::replies(&place.world.ctx(), &place.channel, &place.id, open_id, after, PAGE)?)
 }
 
-async fn poll<A: ClientAdapter>(
-    adapter: &A,
-    place: &Place<A::Account>,
-    request: &Request,
-) -> Result<Response, Problem> {
+async fn poll<A: ClientAdapter>(adapter: &A, place: &Place<A::Account>, request: &Request) -> Result<Response, Problem> {
     let (open_id, after) = from(adapter, place, request)?;
     let wait = page::typed(request, "wait", |t| t.parse::<i64>().ok().filter(|n| (0..=MAX_WAIT).contains(n)))?;
     let ctx = place.world.ctx();

@@ -38,7 +38,11 @@ impl Db for SpinDb {
             })
             .collect();
         let result = self.0.execute(sql, &params).map_err(error)?;
-        result.rows.into_iter().map(|row| row.values.into_iter().enumerate().map(value).collect::<Result<_, _>>().map(Row)).collect()
+        result
+            .rows
+            .into_iter()
+            .map(|row| row.values.into_iter().enumerate().map(value).collect::<Result<_, _>>().map(Row))
+            .collect()
     }
 }
 

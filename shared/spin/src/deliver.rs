@@ -62,12 +62,7 @@ pub fn open<A: Adapter>(
     Ok(adapter.account(&account.settings, &account.secrets).ok())
 }
 
-async fn one<A: Adapter>(
-    ctx: &Ctx<'_>,
-    adapter: &A,
-    account: Option<&A::Account>,
-    job: &Job,
-) -> Result<(), Problem> {
+async fn one<A: Adapter>(ctx: &Ctx<'_>, adapter: &A, account: Option<&A::Account>, job: &Job) -> Result<(), Problem> {
     let attempt = match account {
         Some(account) => send(ctx, adapter, account, job).await,
         None => Attempt::Answered(Outcome::Permanent("account_missing")),

@@ -3,8 +3,8 @@
 
 use crate::{internal, outgoing};
 use futures::{Sink, SinkExt as _, StreamExt as _};
-pub use spin_sdk::http::{IncomingRequest, ResponseOutparam};
 use spin_sdk::http::{Fields, OutgoingResponse};
+pub use spin_sdk::http::{IncomingRequest, ResponseOutparam};
 use warmline_http::{BODY_LIMIT, Problem, Request, Response};
 
 /// How long a client may take to send its body.
@@ -38,9 +38,9 @@ pub async fn read(incoming: IncomingRequest) -> Result<Request, Problem> {
     let body = if declared == Some(0) || (method == http::Method::GET && declared.is_none()) {
         Vec::new()
     } else {
-        outgoing::within(BODY_MS, body(incoming)).await.unwrap_or_else(|| {
-            Err(Problem::new(408, "body_timeout", "the body did not arrive in time"))
-        })?
+        outgoing::within(BODY_MS, body(incoming))
+            .await
+            .unwrap_or_else(|| Err(Problem::new(408, "body_timeout", "the body did not arrive in time")))?
     };
     internal::admit(Request { method, path, query, headers, body })
 }

@@ -60,11 +60,52 @@ pub struct Conversation {
 macro_rules! columns {
     ($t:literal) => {
         concat!(
-            $t, ".id, ", $t, ".identity_id, ", $t, ".customer_id, ", $t, ".channel, ", $t, ".account, ", $t, ".state, ",
-            $t, ".group_id, ", $t, ".agent_id, ", $t, ".vip, ", $t, ".opened_at, ", $t, ".last_message_at, ",
-            $t, ".queued_at, ", $t, ".assigned_at, ", $t, ".accepted_at, ", $t, ".round_started_at, ",
-            $t, ".first_inbound_at, ", $t, ".first_response_at, ", $t, ".closed_at, ", $t, ".disposition, ",
-            $t, ".handle_ms, ", $t, ".messages, ", $t, ".why, ", $t, ".answer_until"
+            $t,
+            ".id, ",
+            $t,
+            ".identity_id, ",
+            $t,
+            ".customer_id, ",
+            $t,
+            ".channel, ",
+            $t,
+            ".account, ",
+            $t,
+            ".state, ",
+            $t,
+            ".group_id, ",
+            $t,
+            ".agent_id, ",
+            $t,
+            ".vip, ",
+            $t,
+            ".opened_at, ",
+            $t,
+            ".last_message_at, ",
+            $t,
+            ".queued_at, ",
+            $t,
+            ".assigned_at, ",
+            $t,
+            ".accepted_at, ",
+            $t,
+            ".round_started_at, ",
+            $t,
+            ".first_inbound_at, ",
+            $t,
+            ".first_response_at, ",
+            $t,
+            ".closed_at, ",
+            $t,
+            ".disposition, ",
+            $t,
+            ".handle_ms, ",
+            $t,
+            ".messages, ",
+            $t,
+            ".why, ",
+            $t,
+            ".answer_until"
         )
     };
 }
@@ -108,11 +149,8 @@ const GET: &str = concat!("SELECT ", columns!("c"), " FROM conversations c WHERE
 const LIST: &str = concat!("SELECT ", columns!("c"), " FROM conversations c WHERE c.id > ?1 ORDER BY c.id LIMIT ?2");
 const LIST_STATE: &str =
     concat!("SELECT ", columns!("c"), " FROM conversations c WHERE c.id > ?1 AND c.state = ?3 ORDER BY c.id LIMIT ?2");
-const LIST_AGENT: &str = concat!(
-    "SELECT ",
-    columns!("c"),
-    " FROM conversations c WHERE c.id > ?1 AND c.agent_id = ?3 ORDER BY c.id LIMIT ?2"
-);
+const LIST_AGENT: &str =
+    concat!("SELECT ", columns!("c"), " FROM conversations c WHERE c.id > ?1 AND c.agent_id = ?3 ORDER BY c.id LIMIT ?2");
 const LIST_BOTH: &str = concat!(
     "SELECT ",
     columns!("c"),
@@ -133,7 +171,8 @@ const QUEUE: &str = "UPDATE conversations SET state = 'queued', group_id = ?2, a
 const ASSIGN: &str = "UPDATE conversations SET state = 'assigned', group_id = ?2, agent_id = ?3, assigned_at = ?4, \
                       accept_by = ?5, accepted_at = ?6, rank = NULL, wrap_until = NULL, handle_ms = ?7, why = ?8 \
                       WHERE id = ?1 AND state <> 'closed' RETURNING 1";
-const ACCEPT: &str = "UPDATE conversations SET accepted_at = ?2, accept_by = NULL WHERE id = ?1 AND accepted_at IS NULL RETURNING 1";
+const ACCEPT: &str =
+    "UPDATE conversations SET accepted_at = ?2, accept_by = NULL WHERE id = ?1 AND accepted_at IS NULL RETURNING 1";
 const WRAP_UP: &str = "UPDATE conversations SET state = 'wrap_up', wrap_until = ?2, disposition = ?3, accept_by = NULL, \
                        round_started_at = NULL WHERE id = ?1 AND state <> 'closed' RETURNING 1";
 const CLOSE: &str = "UPDATE conversations SET state = 'closed', closed_at = ?2, disposition = coalesce(?3, disposition), \
@@ -250,12 +289,7 @@ pub fn outbound(db: &dyn Db, id: ConversationId, now: Timestamp) -> Result<i64, 
 ///
 /// # Errors
 /// See [`StoreError`].
-pub fn answered(
-    db: &dyn Db,
-    id: ConversationId,
-    now: Timestamp,
-    state: ConversationState,
-) -> Result<(), StoreError> {
+pub fn answered(db: &dyn Db, id: ConversationId, now: Timestamp, state: ConversationState) -> Result<(), StoreError> {
     hit(db.first(ANSWERED, &[id_param(id), now.into(), state.as_str().into()])?)
 }
 
@@ -331,12 +365,7 @@ pub fn accept(db: &dyn Db, id: ConversationId, now: Timestamp) -> Result<bool, S
 ///
 /// # Errors
 /// It is closed, or see [`StoreError`].
-pub fn wrap_up(
-    db: &dyn Db,
-    id: ConversationId,
-    until: Timestamp,
-    disposition: Option<&str>,
-) -> Result<(), StoreError> {
+pub fn wrap_up(db: &dyn Db, id: ConversationId, until: Timestamp, disposition: Option<&str>) -> Result<(), StoreError> {
     hit(db.first(WRAP_UP, &[id_param(id), until.into(), disposition.into()])?)
 }
 
@@ -415,11 +444,7 @@ pub fn unplaced(db: &dyn Db, limit: i64) -> Result<Vec<Conversation>, StoreError
 ///
 /// # Errors
 /// See [`StoreError`].
-pub fn of_identity(
-    db: &dyn Db,
-    identity: IdentityId,
-    from: ConversationId,
-) -> Result<Vec<ConversationId>, StoreError> {
+pub fn of_identity(db: &dyn Db, identity: IdentityId, from: ConversationId) -> Result<Vec<ConversationId>, StoreError> {
     db.execute(OF_IDENTITY, &[identity.as_bytes().into(), id_param(from)])?
         .iter()
         .map(|r| r.made(0, ConversationId::from_bytes(r.blob(0)?)))

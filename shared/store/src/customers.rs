@@ -67,13 +67,7 @@ pub fn identity_by_lookup(db: &dyn Db, lookup: &[u8; 16]) -> Result<Option<Ident
 ///
 /// # Errors
 /// See [`StoreError`].
-pub fn insert(
-    db: &dyn Db,
-    id: CustomerId,
-    wrapped_key: &[u8],
-    tags: &[String],
-    now: Timestamp,
-) -> Result<(), StoreError> {
+pub fn insert(db: &dyn Db, id: CustomerId, wrapped_key: &[u8], tags: &[String], now: Timestamp) -> Result<(), StoreError> {
     let tags = serde_json::json!(tags).to_string();
     db.execute(INSERT_CUSTOMER, &[id.as_bytes().into(), wrapped_key.into(), tags.into(), now.into()])?;
     Ok(())

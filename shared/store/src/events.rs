@@ -12,12 +12,7 @@ const LAST: &str = "SELECT coalesce(max(seq), 0) FROM events";
 ///
 /// # Errors
 /// See [`StoreError`].
-pub fn append(
-    db: &dyn Db,
-    at: Timestamp,
-    conversation: Option<ConversationId>,
-    body: &EventBody,
-) -> Result<(), StoreError> {
+pub fn append(db: &dyn Db, at: Timestamp, conversation: Option<ConversationId>, body: &EventBody) -> Result<(), StoreError> {
     let (kind, data) = body.to_columns().map_err(|_| StoreError::Shape(5))?;
     let conversation = conversation.map(|c| c.as_bytes().to_vec());
     db.execute(APPEND, &[at.into(), EVENT_VERSION.into(), kind.into(), conversation.into(), data.into()])?;

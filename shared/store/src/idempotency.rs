@@ -15,7 +15,8 @@ pub struct Kept {
 }
 
 const GET: &str = "SELECT request, status, response FROM idempotency WHERE actor = ?1 AND key = ?2";
-const PUT: &str = "INSERT INTO idempotency (actor, key, request, status, response, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+const PUT: &str =
+    "INSERT INTO idempotency (actor, key, request, status, response, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
 const PRUNE: &str = "DELETE FROM idempotency WHERE (actor, key) IN \
                      (SELECT actor, key FROM idempotency WHERE created_at < ?1 ORDER BY created_at LIMIT ?2)";
 

@@ -12,13 +12,7 @@ const RELEASE: &str = "UPDATE leases SET until = 0 WHERE name = ?1 AND owner = ?
 ///
 /// # Errors
 /// See [`StoreError`].
-pub fn claim(
-    db: &dyn Db,
-    name: &str,
-    owner: &[u8; 16],
-    now: Timestamp,
-    until: Timestamp,
-) -> Result<bool, StoreError> {
+pub fn claim(db: &dyn Db, name: &str, owner: &[u8; 16], now: Timestamp, until: Timestamp) -> Result<bool, StoreError> {
     Ok(db.first(CLAIM, &[name.into(), owner.into(), until.into(), now.into()])?.is_some())
 }
 
@@ -26,13 +20,7 @@ pub fn claim(
 ///
 /// # Errors
 /// See [`StoreError`].
-pub fn renew(
-    db: &dyn Db,
-    name: &str,
-    owner: &[u8; 16],
-    now: Timestamp,
-    until: Timestamp,
-) -> Result<bool, StoreError> {
+pub fn renew(db: &dyn Db, name: &str, owner: &[u8; 16], now: Timestamp, until: Timestamp) -> Result<bool, StoreError> {
     Ok(db.first(RENEW, &[name.into(), owner.into(), until.into(), now.into()])?.is_some())
 }
 

@@ -31,7 +31,8 @@ const LIST: &str = "SELECT conversation_id, n, id, origin, agent_id, content, at
                     WHERE conversation_id = ?1 AND n > ?2 ORDER BY n LIMIT ?3";
 const GET: &str = "SELECT conversation_id, n, id, origin, agent_id, content, at, delivery, reason FROM messages \
                    WHERE conversation_id = ?1 AND n = ?2";
-const SET_DELIVERY: &str = "UPDATE messages SET delivery = ?3, reason = ?4 WHERE conversation_id = ?1 AND n = ?2 RETURNING 1";
+const SET_DELIVERY: &str =
+    "UPDATE messages SET delivery = ?3, reason = ?4 WHERE conversation_id = ?1 AND n = ?2 RETURNING 1";
 const TO_CUSTOMER: &str = "SELECT conversation_id, n, id, origin, agent_id, content, at, delivery, reason FROM messages \
                            WHERE conversation_id = ?1 AND n > ?2 AND delivery IS NOT NULL ORDER BY n LIMIT ?3";
 

@@ -22,8 +22,5 @@ pub fn count(db: &dyn Db, channel: &str, account: &str, reason: &str, now: Times
 /// # Errors
 /// See [`StoreError`].
 pub fn totals(db: &dyn Db) -> Result<Vec<(String, String, i64)>, StoreError> {
-    db.execute(TOTALS, &[])?
-        .iter()
-        .map(|r| Ok((r.text(0)?.to_owned(), r.text(1)?.to_owned(), r.int(2)?)))
-        .collect()
+    db.execute(TOTALS, &[])?.iter().map(|r| Ok((r.text(0)?.to_owned(), r.text(1)?.to_owned(), r.int(2)?))).collect()
 }

@@ -3,7 +3,9 @@
 use std::cell::Cell;
 use warmline_flow::Ctx;
 use warmline_flow::drain::{Drainer, Step};
-use warmline_model::{AccountId, AgentId, AgentState, Channel, Clock, Content, GroupId, Inbound, Rng, Role, Sender, Timestamp};
+use warmline_model::{
+    AccountId, AgentId, AgentState, Channel, Clock, Content, GroupId, Inbound, Rng, Role, Sender, Timestamp,
+};
 use warmline_privacy::Keyring;
 use warmline_store::native::NativeDb;
 use warmline_store::{Db, Row, StoreError, Value, groups, migrate};
@@ -81,7 +83,8 @@ impl World {
 
     pub fn group(&self, id: &str, settings: &str) -> GroupId {
         let id = GroupId::new(id).unwrap();
-        let group = groups::Group { id: id.clone(), name: "g".into(), settings: settings.into(), created_at: self.clock.now() };
+        let group =
+            groups::Group { id: id.clone(), name: "g".into(), settings: settings.into(), created_at: self.clock.now() };
         assert!(groups::insert(&self.db, &group).unwrap());
         id
     }

@@ -1,5 +1,7 @@
 //! The way of a message through the steps, natively: what must hold whatever the order and the failures.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod common;
 
 use common::{World, place};
@@ -246,7 +248,8 @@ fn a_transfer_moves_the_unit_and_the_note_stays_in_the_house() {
     let (one, two) = (w.agent(&group, 1, false), w.agent(&second, 1, false));
     w.says("a", "1", "在吗");
     let id = only(&w).id;
-    immediate(&w.db, || converse::transfer(&w.ctx(), &actor(one), id, &Target::Group(second.clone()), Some("生气了"))).unwrap();
+    immediate(&w.db, || converse::transfer(&w.ctx(), &actor(one), id, &Target::Group(second.clone()), Some("生气了")))
+        .unwrap();
     assert_eq!((only(&w).agent, only(&w).group), (Some(two), Some(second)));
     assert_eq!(messages::list(&w.db, id, 0, 10).unwrap().len(), 2);
     let (channel, account) = place();
@@ -331,11 +334,8 @@ fn figures_folded_in_any_steps_are_those_of_the_whole_log() {
         let cell = summed.entry((c.figure.clone(), c.channel.clone(), c.bucket)).or_default();
         *cell = (cell.0 + c.n, cell.1 + c.total);
     }
-    let stored: BTreeMap<_, _> = rollups::since(&w.db, 0)
-        .unwrap()
-        .into_iter()
-        .map(|c| ((c.figure, c.channel, c.bucket), (c.n, c.total)))
-        .collect();
+    let stored: BTreeMap<_, _> =
+        rollups::since(&w.db, 0).unwrap().into_iter().map(|c| ((c.figure, c.channel, c.bucket), (c.n, c.total))).collect();
     assert_eq!(stored, summed);
     let text = figures::read(&w.ctx(), None).unwrap().open_metrics();
     assert!(text.contains("warmline_frt_human_v1_milliseconds_count{channel=\"wechat\"} 5\n"), "{text}");
