@@ -5,10 +5,6 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use warmline_sim::{bench, chaos, demo, simulate};
 
-/// Serving a request is a few hundred small allocations; this allocator halves what they cost.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Warmline: the embedded runner and its tools
 #[derive(Debug, Parser)]
 #[command(version, propagate_version = true)]

@@ -57,8 +57,7 @@ async fn drain(ctx: &Ctx<'_>, shard: i64, deadline: Timestamp) -> Result<bool, P
     let mut drainer = Drainer::new(ctx, shard);
     let mut idle = 0;
     loop {
-        let step = drainer.step()?;
-        match step {
+        match drainer.step()? {
             Step::Done => return Ok(false),
             Step::Idle if idle == LINGER => {
                 if drainer.let_go()? {
@@ -73,6 +72,6 @@ async fn drain(ctx: &Ctx<'_>, shard: i64, deadline: Timestamp) -> Result<bool, P
             drainer.stop()?;
             return Ok(true);
         }
-        sleep(LOOK_MS.max(u64::try_from(step.pause_ms()).unwrap_or(0))).await;
+        sleep(LOOK_MS).await;
     }
 }

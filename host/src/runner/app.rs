@@ -13,6 +13,7 @@ use super::guest::Guest;
 use super::guest_kv::KeyValue;
 use super::hosts::AllowedHosts;
 use super::outbound::Client;
+use super::pressure::Pressure;
 use super::routes::Routes;
 use super::sqlite::Database;
 
@@ -32,6 +33,8 @@ pub struct App {
     pub client: Client,
     /// Places for instances.
     pub slots: Slots,
+    /// Whether requests from outside pile up.
+    pub pressure: Arc<Pressure>,
     /// The bounds of each request.
     pub limits: Limits,
     /// Counts time for the CPU bound.
@@ -128,7 +131,14 @@ pub struct Slots {
 /// A place for one instance, free again when dropped.
 pub struct Place {
     _place: OwnedSemaphorePermit,
-    _share: Option<OwnedSemaphorePermit>,
+    share: Option<OwnedSemaphorePermit>,
+}
+
+impl Place {
+    /// Whether it is for a chained call.
+    pub fn is_chained(&self) -> bool {
+        self.share.is_none()
+    }
 }
 
 /// How many places one component may have of all.
@@ -156,7 +166,7 @@ impl Slots {
         if let Ok(share) = Arc::clone(&component.share).try_acquire_owned()
             && let Ok(place) = Arc::clone(&self.outside).try_acquire_owned()
         {
-            return Some(Place { _place: place, _share: Some(share) });
+            return Some(Place { _place: place, share: Some(share) });
         }
         if self.waiting.fetch_add(1, Ordering::Relaxed) >= self.most_waiting {
             self.waiting.fetch_sub(1, Ordering::Relaxed);
@@ -164,7 +174,7 @@ impl Slots {
         }
         let _waiting = Waiting(&self.waiting);
         let share = acquire(&component.share).await?;
-        Some(Place { _place: acquire(&self.outside).await?, _share: Some(share) })
+        Some(Place { _place: acquire(&self.outside).await?, share: Some(share) })
     }
 
     /// Waits until every place is free: until no guest runs any more, also none that had answered already.
@@ -176,7 +186,7 @@ impl Slots {
 
     /// A place for a chained call.
     pub async fn chained(&self) -> Option<Place> {
-        Some(Place { _place: acquire(&self.chained).await?, _share: None })
+        Some(Place { _place: acquire(&self.chained).await?, share: None })
     }
 }
 

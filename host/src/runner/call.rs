@@ -124,7 +124,7 @@ async fn live(
     sender: oneshot::Sender<Answer>,
     slot: Place,
 ) {
-    let mut store = Guest::store(&app, &component, vitals);
+    let mut store = Guest::store(&app, &component, vitals, slot.is_chained());
     let outcome = async {
         let mut http = store.data_mut().http();
         let request = http.new_incoming_request(Scheme::Http, request)?;

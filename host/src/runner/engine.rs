@@ -33,7 +33,7 @@ pub fn engine(limits: &Limits) -> anyhow::Result<Engine> {
         .linear_memory_keep_resident(if scan { 512 << 10 } else { 0 })
         .table_keep_resident(if scan { 16 << 10 } else { 0 })
         .pagemap_scan(Enabled::Auto)
-        .max_unused_warm_slots(64);
+        .max_unused_warm_slots(32);
     let mut config = Config::new();
     config
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))

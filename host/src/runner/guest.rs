@@ -24,6 +24,8 @@ pub struct Guest {
     pub table: ResourceTable,
     /// Open SQLite connections.
     pub connections: usize,
+    /// Whether it serves a chained call, which can wait while requests from outside pile up.
+    pub chained: bool,
     wasi: WasiCtx,
     http: WasiHttpCtx,
     hooks: Hooks,
@@ -60,7 +62,7 @@ impl Vitals {
 
 impl Guest {
     /// A store for a fresh instance of `component`.
-    pub fn store(app: &Arc<App>, component: &Arc<Component>, vitals: Arc<Vitals>) -> Store<Self> {
+    pub fn store(app: &Arc<App>, component: &Arc<Component>, vitals: Arc<Vitals>, chained: bool) -> Store<Self> {
         let mut wasi = WasiCtx::builder();
         wasi.allow_tcp(false).allow_udp(false);
         wasi.stdout(GuestOutput::new(&component.id, "stdout"));
@@ -73,6 +75,7 @@ impl Guest {
             component: Arc::clone(component),
             table: ResourceTable::new(),
             connections: 0,
+            chained,
             wasi: wasi.build(),
             http: WasiHttpCtx::new(),
             hooks: Hooks::new(app, component, &vitals),

@@ -1,5 +1,7 @@
 //! `fermyon:spin/sqlite` for guests: labels and grants here, everything else in `sqlite`.
 
+use std::sync::Arc;
+
 use wasmtime::component::Resource;
 
 use super::bindings::sqlite::{Error, Host, HostConnection, QueryResult, Value};
@@ -23,7 +25,10 @@ impl HostConnection for Guest {
         if self.connections >= CONNECTIONS {
             return Ok(Err(Error::Io(format!("more than {CONNECTIONS} connections are open"))));
         }
-        let session = Session::new(std::sync::Arc::clone(database));
+        let mut session = Session::new(Arc::clone(database));
+        if self.chained {
+            session = session.giving_way(Arc::clone(&self.app.pressure));
+        }
         let resource = self.table.push(GuestConnection(session))?;
         self.connections += 1;
         Ok(Ok(resource))

@@ -10,7 +10,7 @@
 //! | [`call`] | one call of a component: a fresh instance and its life |
 //! | [`guest`], [`guest_sqlite`], [`guest_kv`], [`outbound`], [`logs`] | what an instance can do |
 //! | [`sqlite`] | databases: pooled connections, writers in order, shared commits |
-//! | [`tick`] | the call once a second |
+//! | [`tick`], [`pressure`] | the call once a second; who gives way while requests pile up |
 
 pub mod app;
 pub mod bindings;
@@ -23,7 +23,8 @@ pub mod hosts;
 pub mod logs;
 pub mod manifest;
 pub mod outbound;
-pub mod problem;
+pub mod pressure;
+mod problem;
 pub mod routes;
 pub mod serve;
 pub mod sqlite;

@@ -19,6 +19,7 @@ use super::hosts::AllowedHosts;
 use super::logs::LogFormat;
 use super::manifest::Manifest;
 use super::outbound::Client;
+use super::pressure::Pressure;
 use super::routes::Routes;
 use super::sqlite::{Database, Durability};
 use super::tick::Tick;
@@ -89,9 +90,10 @@ impl Up {
             .enable_all()
             .build()
             .context("cannot start the threads")?;
-        let result = runtime.block_on(self.serve());
-        runtime.shutdown_timeout(Duration::from_secs(1));
-        result
+        runtime.block_on(self.serve())?;
+        // All is closed and written. Guests that outlived the drain end with the process: taking the runtime down under them
+        // would only make each of them say so.
+        std::process::exit(0)
     }
 
     async fn serve(self) -> anyhow::Result<()> {
@@ -156,6 +158,7 @@ impl Up {
             key_value: KeyValue::open(&self.state.join("key-value.db")).await?,
             client: Client::default(),
             slots: Slots::new(limits.instances),
+            pressure: Pressure::watch(),
             limits,
             stopping,
             authority: OnceLock::new(),

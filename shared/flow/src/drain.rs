@@ -14,12 +14,12 @@ use warmline_model::{
 use warmline_privacy::{BlindIndex, CustomerKey, Purpose, SealKey};
 use warmline_store::conversations::{self, Conversation};
 use warmline_store::customers::{self, Contact, NewIdentity};
-use warmline_store::inbox::{self, Pending, SHARDS};
+use warmline_store::inbox::{self, Pending};
 use warmline_store::messages::{self, Message};
 use warmline_store::{events, immediate, leases};
 
 /// Rows a transaction: enough to make the commit cheap, few enough to keep other writers waiting for milliseconds only.
-const BATCH: i64 = 32;
+const BATCH: i64 = 16;
 /// How long a lease lasts without renewal: a drainer that died blocks its shard no longer than this.
 const LEASE_MS: i64 = 5_000;
 
@@ -37,21 +37,7 @@ pub enum Step {
     Handled {
         /// Rows in it.
         rows: i64,
-        /// Milliseconds that it held the write lock.
-        took_ms: i64,
     },
-}
-
-impl Step {
-    /// How long to leave the store to others, in milliseconds: so long that all shards together take half of the writer's time
-    /// at the most. Acknowledging goes first, since platforms give up after seconds while a router that is behind catches up;
-    /// and what arrives meanwhile makes the next batch larger, which is cheaper.
-    pub fn pause_ms(self) -> i64 {
-        match self {
-            Self::Handled { took_ms, .. } => took_ms.max(0) * (2 * SHARDS - 1),
-            _ => 0,
-        }
-    }
 }
 
 /// One run over a shard. Dropping it early leaves a lease that ends by itself; [`Drainer::stop`] gives it up at once.
@@ -126,7 +112,7 @@ impl<'a> Drainer<'a> {
             for row in &rows {
                 self.tools.handle(row)?;
             }
-            Ok(Step::Handled { rows: i64::try_from(rows.len()).unwrap_or(0), took_ms: ctx.now().since(now) })
+            Ok(Step::Handled { rows: i64::try_from(rows.len()).unwrap_or(0) })
         })
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use rusqlite::config::DbConfig;
 use rusqlite::fallible_iterator::FallibleIterator as _;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::limits::Limit;
@@ -92,6 +93,9 @@ impl Connection {
         inner.pragma_update(None, "journal_size_limit", 64 << 20)?;
         inner.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
         inner.set_prepared_statement_cache_capacity(192);
+        // A plan must not depend on a parameter's value: without this, SQLite prepares a kept statement anew at each binding
+        // where a partial index might fit (sqlite.org/qpsg.html).
+        inner.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         inner.authorizer(Some(authorize))?;
         let pages = Arc::clone(wal_pages);
         inner.wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, length| {

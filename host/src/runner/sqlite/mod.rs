@@ -31,8 +31,8 @@ use connection::Connection;
 /// How long a writer waits for its turn, as long as Spin's busy handler tries.
 pub const WRITER_WAIT: Duration = Duration::from_secs(5);
 /// Connections kept open for readers, and the page cache of each.
-const IDLE_CONNECTIONS: usize = 16;
-const READER_CACHE_KIB: u32 = 3 << 10;
+const IDLE_CONNECTIONS: usize = 8;
+const READER_CACHE_KIB: u32 = 2 << 10;
 const WRITER_CACHE_KIB: u32 = 24 << 10;
 
 /// One database file.

@@ -13,6 +13,7 @@ use tokio::sync::OwnedMutexGuard;
 use super::statement::{Kind, classify};
 use super::{Connection, Database, StatementError, Writer, lock};
 use crate::runner::bindings::sqlite::{QueryResult, Value};
+use crate::runner::pressure::Pressure;
 
 /// How long a guest may leave a write transaction alone, and how long it may hold it in all.
 const IDLE_IN_TRANSACTION: Duration = Duration::from_secs(10);
@@ -22,6 +23,8 @@ const WHOLE_TRANSACTION: Duration = Duration::from_secs(60);
 pub struct Session {
     database: Arc<Database>,
     state: Arc<Mutex<State>>,
+    /// Set where transactions give way while requests from outside pile up.
+    gives_way: Option<Arc<Pressure>>,
 }
 
 /// What the session is in the middle of.
@@ -70,7 +73,12 @@ impl Session {
             begun: now,
             last_used: now,
         };
-        Self { database, state: Arc::new(Mutex::new(state)) }
+        Self { database, state: Arc::new(Mutex::new(state)), gives_way: None }
+    }
+
+    /// The same, its transactions giving way while requests from outside pile up.
+    pub fn giving_way(self, pressure: Arc<Pressure>) -> Self {
+        Self { gives_way: Some(pressure), ..self }
     }
 
     /// Runs the first statement of `sql`.
@@ -79,6 +87,9 @@ impl Session {
         let place = match self.place(&kind, &sql)? {
             Ok(place) => place,
             Err(needs) => {
+                if let Some(pressure) = &self.gives_way {
+                    pressure.give_way().await;
+                }
                 let writer = self.database.wait_for_writer().await?;
                 self.enter(writer, needs)
             }

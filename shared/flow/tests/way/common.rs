@@ -132,7 +132,7 @@ impl World {
         let mut handled = 0;
         for shard in 0..warmline_store::inbox::SHARDS {
             let mut drainer = Drainer::new(&ctx, shard);
-            while let Step::Handled { rows, .. } = drainer.step().unwrap() {
+            while let Step::Handled { rows } = drainer.step().unwrap() {
                 handled += rows;
             }
             drainer.let_go().unwrap();
