@@ -9,7 +9,7 @@ use http::Method;
 use warmline_flow::{Ctx, figures};
 use warmline_http::{Problem, Request, Response, auth, page};
 use warmline_model::Role;
-use warmline_spin::incoming::{read, refuse, respond};
+use warmline_spin::incoming::serve;
 use warmline_spin::world::variable;
 use warmline_spin::{IncomingRequest, ResponseOutparam, World};
 
@@ -18,8 +18,7 @@ const BUDGET_MS: i64 = 3_000;
 
 #[spin_sdk::http_component]
 async fn handle(request: IncomingRequest, out: ResponseOutparam) {
-    let response = read(request).await.and_then(|r| answer(&r)).unwrap_or_else(refuse);
-    respond(out, response).await;
+    serve(request, out, answer).await;
 }
 
 fn fold(ctx: &Ctx<'_>) -> Result<(), Problem> {
@@ -28,7 +27,7 @@ fn fold(ctx: &Ctx<'_>) -> Result<(), Problem> {
     Ok(())
 }
 
-fn answer(request: &Request) -> Result<Response, Problem> {
+async fn answer(request: &Request) -> Result<Response, Problem> {
     let world = World::open()?;
     let ctx = world.ctx();
     match (&request.method, request.path.as_str()) {

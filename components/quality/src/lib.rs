@@ -4,7 +4,7 @@
 
 use warmline_flow::quality;
 use warmline_http::{Problem, Request, Response};
-use warmline_spin::incoming::{read, refuse, respond};
+use warmline_spin::incoming::serve;
 use warmline_spin::{IncomingRequest, ResponseOutparam, World};
 
 /// How long one call inspects.
@@ -12,11 +12,10 @@ const BUDGET_MS: i64 = 5_000;
 
 #[spin_sdk::http_component]
 async fn handle(request: IncomingRequest, out: ResponseOutparam) {
-    let response = read(request).await.and_then(|r| answer(&r)).unwrap_or_else(refuse);
-    respond(out, response).await;
+    serve(request, out, answer).await;
 }
 
-fn answer(request: &Request) -> Result<Response, Problem> {
+async fn answer(request: &Request) -> Result<Response, Problem> {
     if request.path != "/inspect" {
         return Err(Problem::new(404, "not_found", "quality has no such path"));
     }

@@ -9,7 +9,7 @@ use warmline_flow::drain::{Drainer, Step};
 use warmline_flow::{Ctx, tick};
 use warmline_http::{Problem, Request, Response, page};
 use warmline_model::Timestamp;
-use warmline_spin::incoming::{read, refuse, respond};
+use warmline_spin::incoming::serve;
 use warmline_spin::outgoing::{all, sleep};
 use warmline_spin::{IncomingRequest, ResponseOutparam, World};
 use warmline_store::inbox::{SHARDS, waiting_shards};
@@ -24,11 +24,7 @@ const LINGER: u32 = 10;
 
 #[spin_sdk::http_component]
 async fn handle(request: IncomingRequest, out: ResponseOutparam) {
-    let response = match read(request).await {
-        Ok(request) => answer(&request).await,
-        Err(problem) => Err(problem),
-    };
-    respond(out, response.unwrap_or_else(refuse)).await;
+    serve(request, out, answer).await;
 }
 
 async fn answer(request: &Request) -> Result<Response, Problem> {

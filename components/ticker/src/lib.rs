@@ -6,7 +6,7 @@
 
 use warmline_http::{Problem, Request, Response, auth};
 use warmline_model::Role;
-use warmline_spin::incoming::{read, refuse, respond};
+use warmline_spin::incoming::serve;
 use warmline_spin::outgoing::all;
 use warmline_spin::world::variable;
 use warmline_spin::{IncomingRequest, ResponseOutparam, World, internal};
@@ -14,11 +14,7 @@ use warmline_store::outbox;
 
 #[spin_sdk::http_component]
 async fn handle(request: IncomingRequest, out: ResponseOutparam) {
-    let response = match read(request).await {
-        Ok(request) => answer(&request).await,
-        Err(problem) => Err(problem),
-    };
-    respond(out, response.unwrap_or_else(refuse)).await;
+    serve(request, out, answer).await;
 }
 
 async fn answer(request: &Request) -> Result<Response, Problem> {

@@ -84,6 +84,19 @@ pub async fn respond(out: ResponseOutparam, response: Response) {
     let _ = out.set_with_body(head(response.status, &headers), response.body).await;
 }
 
+/// Serves a component whose answers are whole: reads the request, answers it, sends the answer or the refusal.
+pub async fn serve(
+    incoming: IncomingRequest,
+    out: ResponseOutparam,
+    answer: impl AsyncFnOnce(&Request) -> Result<Response, Problem>,
+) {
+    let response = match read(incoming).await {
+        Ok(request) => answer(&request).await,
+        Err(problem) => Err(problem),
+    };
+    respond(out, response.unwrap_or_else(refuse)).await;
+}
+
 /// Logs a problem's inner reason, once, where it leaves the component, and turns it into a response.
 pub fn refuse(problem: Problem) -> Response {
     if let Some(reason) = &problem.internal {
