@@ -113,9 +113,9 @@ pub(crate) async fn webhook<A: Adapter>(
             respond(out, from_reply(reply, extra)).await;
         }
         Err(Failure::Refused(refusal)) => {
-            respond(out, Response { headers: extra, ..Problem::from(refusal).into() }).await;
             let reason = Problem::from(refusal).code;
-            // A count that is lost misleads nobody for long, and there is nobody to tell.
+            // Counted before the answer, so that who reads the figures after it finds the refusal there; a store that cannot count
+            // is no reason to answer anything else.
             let _ = refusals::count(
                 place.world.ctx().db,
                 place.channel.as_str(),
@@ -123,6 +123,7 @@ pub(crate) async fn webhook<A: Adapter>(
                 reason,
                 place.world.ctx().now(),
             );
+            respond(out, Response { headers: extra, ..Problem::from(refusal).into() }).await;
         }
         Err(Failure::Ours(problem)) => respond(out, refuse(*problem)).await,
     }
