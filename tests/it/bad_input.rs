@@ -28,7 +28,8 @@ impl Tally {
     fn counted(&self, shop: &Shop, channel: &str) {
         let wanted: BTreeMap<String, i64> = self.0.iter().map(|(code, n)| (format!("{channel}/{code}"), *n)).collect();
         let mut shown: BTreeMap<String, i64> =
-            serde_json::from_value(shop.admin.get("/api/metrics").expect(200).json()["now"]["webhooks_refused"].take()).unwrap();
+            serde_json::from_value(shop.admin.get("/api/metrics").expect(200).json()["now"]["webhooks_refused"].take())
+                .unwrap();
         shown.retain(|name, _| name.starts_with(&format!("{channel}/")));
         assert_eq!(shown, wanted);
     }

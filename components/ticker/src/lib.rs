@@ -10,7 +10,7 @@ use warmline_spin::incoming::serve;
 use warmline_spin::outgoing::all;
 use warmline_spin::world::variable;
 use warmline_spin::{IncomingRequest, ResponseOutparam, World, internal};
-use warmline_store::outbox;
+use warmline_store::{outbox, pulls};
 
 #[spin_sdk::http_component]
 async fn handle(request: IncomingRequest, out: ResponseOutparam) {
@@ -33,6 +33,8 @@ async fn answer(request: &Request) -> Result<Response, Problem> {
         }
         let due = outbox::due_channels(ctx.db, ctx.now())?;
         calls.extend(due.into_iter().map(|channel| (format!("channel-{channel}"), "/deliver")));
+        let due = pulls::due_channels(ctx.db, ctx.now())?;
+        calls.extend(due.into_iter().map(|channel| (format!("channel-{channel}"), "/pull")));
         // The connection is closed before the others are called.
     }
     let answered = all(calls.iter().map(|(component, path)| internal::call(component, path)).collect()).await;

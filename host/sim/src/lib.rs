@@ -15,6 +15,7 @@
 pub mod agents;
 pub mod bench;
 pub mod brand;
+pub mod channels;
 pub mod chaos;
 pub mod client;
 pub mod customers;

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
-use warmline_channels::registry;
+use warmline_channels::registry::{self, Checked};
 use warmline_flow::accounts::{self, Account};
 use warmline_http::{Problem, Response};
 use warmline_model::{AccountId, Channel};
@@ -40,7 +40,7 @@ pub struct AccountChange {
     secrets: BTreeMap<String, String>,
 }
 
-fn check(call: &Call<'_>, account: &Account) -> Result<(), Problem> {
+fn check(call: &Call<'_>, account: &Account) -> Result<Checked, Problem> {
     body::length("name", &account.name, 1, 100)?;
     // `group` is the router's; the rest is the adapter's.
     let mut settings = account.settings.clone();
@@ -57,7 +57,7 @@ fn check(call: &Call<'_>, account: &Account) -> Result<(), Problem> {
     match registry::check_account(account.channel.as_str(), &settings, &account.secrets) {
         None => Err(Problem::field("unknown_channel", "channel", "no adapter serves this channel")),
         Some(Err(e)) => Err(Problem::field("bad_account", e.field.clone(), e.to_string())),
-        Some(Ok(())) => Ok(()),
+        Some(Ok(checked)) => Ok(checked),
     }
 }
 
@@ -72,8 +72,8 @@ pub(crate) fn create(call: &Call<'_>) -> Result<Response, Problem> {
         secrets: new.secrets,
         created_at: call.ctx.now(),
     };
-    check(call, &account)?;
-    accounts::create(&call.ctx, &account)?;
+    let checked = check(call, &account)?;
+    accounts::create(&call.ctx, &account, &checked.polled)?;
     Ok(Response::json(201, &AccountView::from(account)))
 }
 
@@ -93,7 +93,7 @@ pub(crate) fn replace(call: &Call<'_>) -> Result<Response, Problem> {
     account.name = change.name;
     account.settings = Value::Object(change.settings);
     account.secrets.extend(change.secrets);
-    check(call, &account)?;
-    accounts::replace(&call.ctx, &account)?;
+    let checked = check(call, &account)?;
+    accounts::replace(&call.ctx, &account, &checked.polled)?;
     Ok(Response::json(200, &AccountView::from(account)))
 }

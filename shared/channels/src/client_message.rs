@@ -7,7 +7,7 @@
 
 use crate::digest::opaque_key;
 use crate::json;
-use crate::kit::{Capabilities, Refusal, Reply, Request, TextUnit, Verified};
+use crate::kit::{Capabilities, Carries, Overlong, Refusal, Reply, Request, TextUnit, Verified};
 use serde::Deserialize;
 use serde_json::Value;
 use warmline_model::{Content, Inbound, Media, Sender, Timestamp};
@@ -26,12 +26,20 @@ const SENDER: &str = "sender";
 const AT: &str = "at";
 
 /// What our own clients can show.
-pub(crate) const fn capabilities(channel: &'static str) -> Capabilities {
+pub(crate) const fn capabilities(channel: &'static str, name_zh: &'static str, name_en: &'static str) -> Capabilities {
     Capabilities {
         channel,
+        name_zh,
+        name_en,
+        carries: Carries::Chat,
         text_limit: TEXT_LIMIT,
         text_unit: TextUnit::Chars,
-        kinds_out: &["text", "image", "voice", "video", "file", "location", "link", "order_card", "event"],
+        overlong: Overlong::Refuse,
+        kinds_in: KINDS_IN,
+        kinds_out: KINDS_IN,
+        window: None,
+        receipts: false,
+        media_limit: 0,
     }
 }
 
@@ -72,7 +80,7 @@ pub(crate) fn inbound(body: &Verified) -> Result<Inbound, Refusal> {
         (None, Some(raw)) => read_content(raw)?,
         _ => return Err(Refusal::Malformed("either text or content")),
     };
-    Ok(Inbound { key: opaque_key("client", &[&sender.open_id, &id]), sender, at, content })
+    Ok(Inbound { key: opaque_key("client", &[&sender.open_id, &id]), sender, at, content, reply_to: None })
 }
 
 /// The message's answer: it is stored.

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use warmline_model::{Content, Inbound, Sender, Timestamp};
+use warmline_model::{Content, Inbound, Media, Sender, Timestamp};
 
 /// The secrets of an account, by name.
 pub type Secrets = BTreeMap<String, String>;
@@ -140,6 +140,19 @@ pub struct Outbound<'a> {
     pub content: &'a Content,
     /// When it was written.
     pub at: Timestamp,
+    /// What the customer's newest message said about where replies go ([`Inbound::reply_to`]).
+    pub reply_to: Option<&'a Value>,
+}
+
+/// What a call to a platform is signed with, beside the account's own secrets.
+#[derive(Clone, Copy)]
+pub struct Call<'a> {
+    /// The access token, on platforms that have them.
+    pub token: Option<&'a str>,
+    /// Now.
+    pub now: Timestamp,
+    /// Fresh randomness.
+    pub nonce: &'a [u8; 16],
 }
 
 /// A request to the platform's API.
@@ -211,17 +224,55 @@ impl AccountError {
     }
 }
 
-/// What a channel can carry.
+/// What a channel can carry: its manifest. Served at `GET /api/channels`, enforced before a reply is stored, and the source of
+/// the tables in docs/CHANNELS.md.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Capabilities {
     /// The channel's id.
     pub channel: &'static str,
-    /// The longest text that can be sent, in the platform's unit.
+    /// Its name in Chinese, as operators know it.
+    pub name_zh: &'static str,
+    /// Its name in English.
+    pub name_en: &'static str,
+    /// What comes from it.
+    pub carries: Carries,
+    /// The longest text that can be sent, in `text_unit`; 0 where none can.
     pub text_limit: usize,
     /// That unit.
     pub text_unit: TextUnit,
+    /// What becomes of a longer text.
+    pub overlong: Overlong,
+    /// Content kinds that come in.
+    pub kinds_in: &'static [&'static str],
     /// Content kinds that can be sent.
     pub kinds_out: &'static [&'static str],
+    /// How long after the customer's newest message replies are taken, and how many.
+    pub window: Option<Window>,
+    /// Whether the platform says when a reply was received or read.
+    pub receipts: bool,
+    /// The largest medium that is fetched, in bytes; 0 where there are none.
+    pub media_limit: u64,
+}
+
+/// What a platform lets a third party have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Carries {
+    /// A talk: messages come in, replies go out.
+    Chat,
+    /// Orders, refunds and logistics only: the platform offers no buyer chat to third parties.
+    Orders,
+    /// Calls: what is spoken comes in as text.
+    Calls,
+}
+
+/// A platform's bound on replies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Window {
+    /// Seconds after the customer's newest message.
+    pub secs: i64,
+    /// Replies in it; none where the platform sets no number.
+    pub replies: Option<u32>,
 }
 
 /// How a platform measures a text.
@@ -234,8 +285,28 @@ pub enum TextUnit {
     Chars,
 }
 
+impl TextUnit {
+    /// A text's length in this unit.
+    pub fn of(self, text: &str) -> usize {
+        match self {
+            Self::Bytes => text.len(),
+            Self::Chars => text.chars().count(),
+        }
+    }
+}
+
+/// What becomes of a text that is longer than the platform takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Overlong {
+    /// It is sent as several messages, cut at the end of a sentence or line where there is one.
+    Split,
+    /// It is refused, and the writer told.
+    Refuse,
+}
+
 impl Capabilities {
-    /// Checks that a message can be sent on this channel.
+    /// Checks that a message can be sent on this channel as it is.
     ///
     /// # Errors
     /// A stable code: `kind_not_supported` or `text_too_long`.
@@ -243,16 +314,10 @@ impl Capabilities {
         if !self.kinds_out.contains(&content.kind()) {
             return Err("kind_not_supported");
         }
-        if let Content::Text { text } = content {
-            let length = match self.text_unit {
-                TextUnit::Bytes => text.len(),
-                TextUnit::Chars => text.chars().count(),
-            };
-            if length > self.text_limit {
-                return Err("text_too_long");
-            }
+        match content {
+            Content::Text { text } if self.text_unit.of(text) > self.text_limit => Err("text_too_long"),
+            _ => Ok(()),
         }
-        Ok(())
     }
 }
 
@@ -313,8 +378,8 @@ pub trait Adapter {
         None
     }
 
-    /// The request that fetches an access token, for platforms that have them.
-    fn token_request(&self, _account: &Self::Account, _force: bool) -> Option<ApiRequest> {
+    /// The request that fetches an access token, for platforms that have them. `force` asks for another one than the present.
+    fn token_request(&self, _account: &Self::Account, _force: bool, _call: &Call<'_>) -> Option<ApiRequest> {
         None
     }
 
@@ -330,10 +395,82 @@ pub trait Adapter {
     ///
     /// # Errors
     /// A stable code of why this content cannot be sent on this channel.
-    fn render(&self, account: &Self::Account, reply: &Outbound<'_>, token: Option<&str>) -> Result<Rendered, &'static str>;
+    fn render(&self, account: &Self::Account, reply: &Outbound<'_>, call: &Call<'_>) -> Result<Rendered, &'static str>;
 
     /// Reads the platform's answer to a rendered reply.
     fn read_answer(&self, answer: &ApiResponse<'_>) -> Outcome;
+
+    /// How messages are fetched, on platforms that keep them until they are asked.
+    fn pull(&self) -> Option<&dyn Pull<Account = Self::Account>> {
+        None
+    }
+
+    /// The request that fetches a medium's bytes.
+    ///
+    /// # Errors
+    /// A stable code: the channel has no media, or this one names nothing that could be fetched.
+    fn media(&self, _account: &Self::Account, _media: &Media, _call: &Call<'_>) -> Result<ApiRequest, &'static str> {
+        Err("media_not_supported")
+    }
+}
+
+/// A platform that keeps messages until it is asked for them. What is fetched goes through the same inbox as webhooks do, in
+/// one transaction with the cursor, and only then is it confirmed: what is fetched twice is stored once.
+pub trait Pull {
+    /// The adapter's account.
+    type Account;
+
+    /// The sources that are asked again and again, whether or not a webhook came.
+    fn polled(&self, _account: &Self::Account) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// The sources of which a verified webhook says that they hold something new.
+    fn hinted(&self, _account: &Self::Account, _body: &Verified) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// The request for the next page of a source. The cursor is the last page's; none at first.
+    ///
+    /// # Errors
+    /// A stable code of why the account cannot ask.
+    fn request(
+        &self,
+        account: &Self::Account,
+        source: &str,
+        cursor: Option<&str>,
+        call: &Call<'_>,
+    ) -> Result<ApiRequest, &'static str>;
+
+    /// Reads a page.
+    ///
+    /// # Errors
+    /// There is none: what to do, as for a reply (`Sent` is never meant).
+    fn read(&self, account: &Self::Account, source: &str, answer: &ApiResponse<'_>) -> Result<Page, Outcome>;
+
+    /// The request that tells the platform which messages were stored, where it wants to know.
+    fn confirm(
+        &self,
+        _account: &Self::Account,
+        _source: &str,
+        _receipts: &[String],
+        _call: &Call<'_>,
+    ) -> Option<ApiRequest> {
+        None
+    }
+}
+
+/// What was fetched.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Page {
+    /// The messages in it.
+    pub messages: Vec<Inbound>,
+    /// Where the next page begins, on platforms that have cursors.
+    pub cursor: Option<String>,
+    /// Whether there is a next page now.
+    pub more: bool,
+    /// The platform's ids of what is to be confirmed.
+    pub receipts: Vec<String>,
 }
 
 /// A customer's session with a client of ours.

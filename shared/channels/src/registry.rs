@@ -1,5 +1,5 @@
-//! The adapters by the id of their channel: for those who must ask something of a channel without being its component (the
-//! desk, before it takes an account or a reply). A new channel adds its line here.
+//! The adapters, for those who must ask something of a channel without being its component (the desk, before it takes an
+//! account or a reply). A new channel adds its adapter to `registry!` and nothing else here.
 
 use crate::app::AppAdapter;
 use crate::kit::{AccountError, Adapter, Capabilities, Secrets};
@@ -16,7 +16,14 @@ pub fn derive_secrets(secrets: &mut Secrets, key: &[u8; 32], channel: &str, acco
     secrets.insert("session_audience".into(), format!("{channel}/{account}"));
 }
 
-fn check(adapter: &impl Adapter, settings: &Value, secrets: &Secrets) -> Result<(), AccountError> {
+/// What the registry knows of an account that was checked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Checked {
+    /// The sources that are to be asked again and again ([`crate::Pull::polled`]).
+    pub polled: Vec<String>,
+}
+
+fn check<A: Adapter>(adapter: &A, settings: &Value, secrets: &Secrets) -> Result<Checked, AccountError> {
     let mut secrets = secrets.clone();
     if let Some(name) = DERIVED_SECRETS.iter().find(|n| secrets.contains_key(**n)) {
         return Err(AccountError::new(name, "is derived by the system and cannot be set"));
@@ -24,43 +31,58 @@ fn check(adapter: &impl Adapter, settings: &Value, secrets: &Secrets) -> Result<
     if adapter.wants_derived_secrets() {
         derive_secrets(&mut secrets, &[0; 32], adapter.capabilities().channel, "check");
     }
-    adapter.account(settings, &secrets).map(|_| ())
+    let account = adapter.account(settings, &secrets)?;
+    Ok(Checked { polled: adapter.pull().map(|pull| pull.polled(&account)).unwrap_or_default() })
 }
 
-/// Checks the settings and secrets of an account; `None` where no adapter serves the channel.
-pub fn check_account(channel: &str, settings: &Value, secrets: &Secrets) -> Option<Result<(), AccountError>> {
-    Some(match channel {
-        "wechat" => check(&WechatAdapter, settings, secrets),
-        "app" => check(&AppAdapter, settings, secrets),
-        "webchat" => check(&WebchatAdapter, settings, secrets),
-        _ => return None,
-    })
+macro_rules! registry {
+    ($($adapter:expr),+ $(,)?) => {
+        /// Checks the settings and secrets of an account; `None` where no adapter serves the channel.
+        pub fn check_account(channel: &str, settings: &Value, secrets: &Secrets) -> Option<Result<Checked, AccountError>> {
+            $(if $adapter.capabilities().channel == channel {
+                return Some(check(&$adapter, settings, secrets));
+            })+
+            None
+        }
+
+        /// What each channel can carry.
+        pub fn all() -> Vec<Capabilities> {
+            vec![$($adapter.capabilities()),+]
+        }
+    };
 }
+
+registry![AppAdapter, WebchatAdapter, WechatAdapter];
 
 /// What a channel can carry; `None` where no adapter serves it.
 pub fn capabilities(channel: &str) -> Option<Capabilities> {
-    Some(match channel {
-        "wechat" => WechatAdapter.capabilities(),
-        "app" => AppAdapter.capabilities(),
-        "webchat" => WebchatAdapter.capabilities(),
-        _ => return None,
-    })
+    all().into_iter().find(|c| c.channel == channel)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;
+    use std::collections::BTreeSet;
 
     #[test]
     fn derived_secrets_are_not_the_callers() {
-        assert_eq!(check_account("webchat", &json!({}), &Secrets::new()), Some(Ok(())));
+        assert_eq!(check_account("webchat", &json!({}), &Secrets::new()), Some(Ok(Checked::default())));
         let own = [("session_key".to_owned(), "00".repeat(32))].into();
         assert!(check_account("webchat", &json!({}), &own).is_some_and(|r| r.is_err()));
         assert!(check_account("wechat", &json!({}), &Secrets::new()).is_some_and(|r| r.is_err()));
         assert_eq!(check_account("pigeon", &json!({}), &Secrets::new()), None);
-        for channel in ["wechat", "app", "webchat"] {
-            assert_eq!(capabilities(channel).map(|c| c.channel), Some(channel));
+    }
+
+    #[test]
+    fn every_channel_is_there_once_and_says_what_it_carries() {
+        let all = all();
+        assert_eq!(all.iter().map(|c| c.channel).collect::<BTreeSet<_>>().len(), all.len());
+        for c in &all {
+            assert_eq!(capabilities(c.channel).map(|c| c.name_zh), Some(c.name_zh));
+            assert!(!c.name_zh.is_empty() && !c.name_en.is_empty(), "{}", c.channel);
+            assert!(!c.kinds_in.is_empty(), "{}", c.channel);
+            assert_eq!(c.kinds_out.contains(&"text"), c.text_limit > 0, "{}", c.channel);
         }
     }
 }

@@ -4,7 +4,7 @@ use crate::ctx::{Ctx, FlowError};
 use crate::sealed::{self, Secrets};
 use serde_json::Value;
 use warmline_model::{AccountId, Channel, Timestamp};
-use warmline_store::accounts;
+use warmline_store::{accounts, pulls};
 
 /// An account with its secrets opened.
 pub struct Account {
@@ -56,22 +56,26 @@ fn sealed(ctx: &Ctx<'_>, account: &Account) -> Result<accounts::Account, FlowErr
     })
 }
 
-/// Adds an account whose settings were checked.
+/// Adds an account whose settings were checked, with the sources that are to be asked for its messages. Runs in the caller's
+/// transaction.
 ///
 /// # Errors
 /// It exists, or the store fails.
-pub fn create(ctx: &Ctx<'_>, account: &Account) -> Result<(), FlowError> {
+pub fn create(ctx: &Ctx<'_>, account: &Account, polled: &[String]) -> Result<(), FlowError> {
     if accounts::insert(ctx.db, &sealed(ctx, account)?)? {
-        return Ok(());
+        return Ok(pulls::set_polled(ctx.db, &account.channel, &account.account, polled, ctx.now())?);
     }
     Err(FlowError::conflict("account_exists", "the channel has an account of that id; change it with PUT"))
 }
 
-/// Replaces an account's name, settings and secrets.
+/// Replaces an account's name, settings, secrets and sources. Runs in the caller's transaction.
 ///
 /// # Errors
 /// There is none, or the store fails.
-pub fn replace(ctx: &Ctx<'_>, account: &Account) -> Result<(), FlowError> {
-    let found = accounts::update(ctx.db, &sealed(ctx, account)?, ctx.now())?;
-    if found { Ok(()) } else { Err(FlowError::NotFound("account")) }
+pub fn replace(ctx: &Ctx<'_>, account: &Account, polled: &[String]) -> Result<(), FlowError> {
+    let now = ctx.now();
+    if !accounts::update(ctx.db, &sealed(ctx, account)?, now)? {
+        return Err(FlowError::NotFound("account"));
+    }
+    Ok(pulls::set_polled(ctx.db, &account.channel, &account.account, polled, now)?)
 }

@@ -7,7 +7,7 @@ use crate::sealed;
 use warmline_channels::Outcome;
 use warmline_model::{Channel, Content, ConversationId, DeliveryState, EventBody, MessageId, Timestamp};
 use warmline_store::outbox::{self, Claimed};
-use warmline_store::{customers, events, immediate, messages};
+use warmline_store::{conversations, customers, events, immediate, messages};
 
 /// Tries before a message is given up.
 pub const MAX_ATTEMPTS: i64 = 8;
@@ -27,6 +27,8 @@ pub struct Job {
     pub content: Content,
     /// When it was written.
     pub at: Timestamp,
+    /// What the customer's newest message said about where replies go.
+    pub reply_to: Option<serde_json::Value>,
     owner: [u8; 16],
 }
 
@@ -101,7 +103,10 @@ fn open(ctx: &Ctx<'_>, row: Claimed, owner: [u8; 16]) -> Result<Job, FlowError> 
     let key = sealed::customer_key(ctx, customer)?;
     let message = messages::get(ctx.db, row.conversation, row.n)?.ok_or(FlowError::NotFound("message"))?;
     let to = sealed::open_sender(&key, row.identity, &sender)?.open_id;
-    Ok(Job { to, content: sealed::open_content(&key, &message)?, at: message.at, row, owner })
+    let reply_to = conversations::reply_to(ctx.db, row.conversation)?
+        .map(|sealed| sealed::open_reply_to(&key, row.conversation, &sealed))
+        .transpose()?;
+    Ok(Job { to, content: sealed::open_content(&key, &message)?, at: message.at, reply_to, row, owner })
 }
 
 /// What a try came to.

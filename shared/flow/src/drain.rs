@@ -194,6 +194,7 @@ impl<'a> Tools<'a> {
             now,
             spoke.then_some(row.received_at),
             answer_by.map(Timestamp::from_millis),
+            inbound.reply_to.as_ref().map(|to| sealed::seal_reply_to(ctx, &key, conversation.id, to)).transpose()?,
         )?;
         let id = MessageId::new(now, ctx.rng);
         messages::insert(

@@ -4,8 +4,8 @@ use crate::ctx::{Ctx, FlowError};
 use serde::{Deserialize, Serialize};
 use warmline_model::{AccountId, Channel, Inbound, Timestamp};
 use warmline_privacy::{BlindIndex, Purpose, SealError, SealKey};
-use warmline_store::immediate;
 use warmline_store::inbox::{self, NewRow, SHARDS, Stored};
+use warmline_store::{immediate, pulls};
 
 /// What the inbox holds, sealed.
 #[derive(Serialize, Deserialize)]
@@ -32,7 +32,7 @@ pub fn sender_lookup(index: &BlindIndex, channel: &Channel, account: &AccountId,
     index.of("identity", &[channel.as_str(), account.as_str(), open_id])
 }
 
-/// Stores the messages of one webhook, all or none, each once.
+/// Stores the messages of one webhook, all or none, each once, and which sources it says hold something new.
 ///
 /// # Errors
 /// The store fails: then nothing may be acknowledged.
@@ -42,23 +42,38 @@ pub fn ingest(
     account: &AccountId,
     messages: Vec<Inbound>,
     answer_by: Option<Timestamp>,
+    hints: &[String],
 ) -> Result<Vec<Ingested>, FlowError> {
     let now = ctx.now();
-    let (index, key) = (ctx.keys.index(), ctx.keys.purpose(Purpose::Inbox));
-    let mut rows = Vec::with_capacity(messages.len());
-    for inbound in messages {
-        rows.push(Prepared::new(ctx, &index, &key, channel, account, inbound, answer_by)?);
-    }
+    let rows = prepare(ctx, channel, account, messages, answer_by)?;
     let store = |row: &Prepared| row.store(ctx, channel, account, now);
-    // One message is one statement, which is a transaction by itself.
-    match rows.as_slice() {
-        [] => Ok(Vec::new()),
-        [one] => Ok(vec![store(one)?]),
-        many => immediate(ctx.db, || many.iter().map(store).collect()),
+    let hint = |source: &String| pulls::hint(ctx.db, channel, account, source, now);
+    // One message is one statement, which is a transaction by itself; so is one hint.
+    match (rows.as_slice(), hints) {
+        ([], []) => Ok(Vec::new()),
+        ([one], []) => Ok(vec![store(one)?]),
+        ([], [one]) => Ok(hint(one).map(|()| Vec::new())?),
+        (rows, hints) => immediate(ctx.db, || {
+            hints.iter().try_for_each(hint)?;
+            rows.iter().map(store).collect()
+        }),
     }
 }
 
-struct Prepared {
+/// Seals messages for the inbox: all that needs no transaction.
+pub(crate) fn prepare(
+    ctx: &Ctx<'_>,
+    channel: &Channel,
+    account: &AccountId,
+    messages: Vec<Inbound>,
+    answer_by: Option<Timestamp>,
+) -> Result<Vec<Prepared>, FlowError> {
+    let (index, key) = (ctx.keys.index(), ctx.keys.purpose(Purpose::Inbox));
+    messages.into_iter().map(|inbound| Prepared::new(ctx, &index, &key, channel, account, inbound, answer_by)).collect()
+}
+
+/// A message as the inbox takes it.
+pub(crate) struct Prepared {
     dedup: [u8; 16],
     shard: i64,
     payload: Vec<u8>,
@@ -82,7 +97,13 @@ impl Prepared {
         Ok(Self { dedup, shard, payload: key.seal(&dedup, &plain, ctx.rng)? })
     }
 
-    fn store(&self, ctx: &Ctx<'_>, channel: &Channel, account: &AccountId, now: Timestamp) -> Result<Ingested, FlowError> {
+    pub(crate) fn store(
+        &self,
+        ctx: &Ctx<'_>,
+        channel: &Channel,
+        account: &AccountId,
+        now: Timestamp,
+    ) -> Result<Ingested, FlowError> {
         let Self { dedup, shard, payload } = self;
         let row = NewRow { dedup, shard: *shard, channel, account, payload, received_at: now };
         Ok(match inbox::insert(ctx.db, &row)? {

@@ -3,6 +3,7 @@
 //!
 //! In the order of the way:
 //! * [`ingest`]: a verified webhook into the inbox;
+//! * [`pull`]: the same for platforms that keep messages until they are asked;
 //! * [`drain`]: from the inbox into its conversation (the router's work), with [`place`] finding the agent;
 //! * [`converse`]: what agents and supervisors do with a conversation;
 //! * [`deliver`]: out of the outbox to the platform;
@@ -20,6 +21,7 @@ pub mod drain;
 pub mod figures;
 pub mod ingest;
 pub mod place;
+pub mod pull;
 pub mod quality;
 pub mod sealed;
 pub mod staff;

@@ -43,6 +43,38 @@ pub fn open_content(key: &CustomerKey, message: &messages::Message) -> Result<Co
     unjson(&key.open(&message_aad(message.conversation, message.id), &message.content)?)
 }
 
+fn reply_aad(conversation: ConversationId) -> [u8; 24] {
+    let mut aad = [0; 24];
+    aad[..16].copy_from_slice(conversation.as_bytes());
+    aad[16..].copy_from_slice(b"reply_to");
+    aad
+}
+
+/// Seals what a message said about where replies go, bound to its conversation.
+///
+/// # Errors
+/// See [`SealError`].
+pub fn seal_reply_to(
+    ctx: &Ctx<'_>,
+    key: &CustomerKey,
+    conversation: ConversationId,
+    value: &serde_json::Value,
+) -> Result<Vec<u8>, FlowError> {
+    Ok(key.seal(&reply_aad(conversation), &json(value)?, ctx.rng)?)
+}
+
+/// Opens it.
+///
+/// # Errors
+/// See [`SealError`].
+pub fn open_reply_to(
+    key: &CustomerKey,
+    conversation: ConversationId,
+    sealed: &[u8],
+) -> Result<serde_json::Value, FlowError> {
+    unjson(&key.open(&reply_aad(conversation), sealed)?)
+}
+
 /// Seals a sender's names under the customer's key, bound to the identity.
 ///
 /// # Errors

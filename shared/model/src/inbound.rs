@@ -3,6 +3,7 @@
 use crate::content::Content;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// Who sent it, as the platform names them. All of it is personal data: it is sealed before it is stored.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,4 +32,8 @@ pub struct Inbound {
     pub at: Timestamp,
     /// What it says.
     pub content: Content,
+    /// What the platform wants to hear again in a reply, where the sender's id is not enough: a conversation's id, the message
+    /// that is answered. Sealed like everything else; only the adapter that wrote it reads it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reply_to: Option<Value>,
 }

@@ -2,7 +2,7 @@
 
 use crate::incoming::{self, IncomingRequest, ResponseOutparam, refuse, respond};
 use crate::world::World;
-use crate::{deliver, internal, outgoing};
+use crate::{deliver, internal, outgoing, pull};
 use warmline_channels::{Adapter, Outbound, Refusal, Reply, Request as Webhook, Verified};
 use warmline_flow::deliver::{self as outbox, Attempt};
 use warmline_flow::ingest::{self, Ingested};
@@ -24,11 +24,12 @@ pub async fn serve<A: Adapter>(adapter: &A, incoming: IncomingRequest, out: Resp
 }
 
 pub(crate) async fn serve_request<A: Adapter>(adapter: &A, request: &Request, out: ResponseOutparam) {
-    if request.path == "/deliver" {
+    if let "/deliver" | "/pull" = request.path.as_str() {
         // A hint needs no outcome: whoever gave it should not wait for the platform.
         respond(out, Response::empty(202)).await;
         if let Err(problem) = match World::open() {
-            Ok(world) => deliver::run(&world, adapter).await,
+            Ok(world) if request.path == "/deliver" => deliver::run(&world, adapter).await,
+            Ok(world) => pull::run(&world, adapter).await,
             Err(problem) => Err(problem),
         } {
             refuse(problem);
@@ -84,7 +85,15 @@ fn from_reply(reply: Reply, extra: Vec<(&'static str, String)>) -> Response {
 /// What a webhook came to.
 enum Received<'a> {
     Answered(Reply),
-    Stored { verified: Verified, sender: String, rows: Vec<Ingested>, ctx: Ctx<'a>, answer_by: Option<Timestamp> },
+    Stored {
+        verified: Verified,
+        sender: String,
+        rows: Vec<Ingested>,
+        ctx: Ctx<'a>,
+        answer_by: Option<Timestamp>,
+        /// The platform said that there is something to fetch.
+        hinted: bool,
+    },
 }
 
 /// Receives a webhook: verify, parse, commit; only then acknowledge; then nudge the router.
@@ -97,11 +106,14 @@ pub(crate) async fn webhook<A: Adapter>(
 ) {
     match receive(adapter, place, request) {
         Ok(Received::Answered(reply)) => respond(out, from_reply(reply, extra)).await,
-        Ok(Received::Stored { verified, sender, rows, ctx, answer_by }) => {
+        Ok(Received::Stored { verified, sender, rows, ctx, answer_by, hinted }) => {
             let wake: Vec<i64> = rows.iter().filter_map(|r| r.wake).collect();
             let Some(until) = answer_by else {
                 respond(out, from_reply(adapter.acknowledge(&place.account, &verified), extra)).await;
                 outgoing::all(wake.into_iter().map(internal::drain).collect()).await;
+                if hinted && let Err(problem) = pull::run(&place.world, adapter).await {
+                    refuse(problem);
+                }
                 return;
             };
             outgoing::all(wake.into_iter().map(internal::drain).collect()).await;
@@ -161,8 +173,9 @@ fn receive<'a, A: Adapter>(adapter: &A, place: &'a Place<A::Account>, request: &
     };
     let passive = adapter.wants_passive(&place.account) && !sender.is_empty();
     let answer_by = passive.then(|| now.plus_millis(ANSWER_MS));
-    let rows = ingest::ingest(&ctx, &place.channel, &place.id, messages, answer_by)?;
-    Ok(Received::Stored { verified, sender, rows, ctx, answer_by })
+    let hints = adapter.pull().map(|pull| pull.hinted(&place.account, &verified)).unwrap_or_default();
+    let rows = ingest::ingest(&ctx, &place.channel, &place.id, messages, answer_by, &hints)?;
+    Ok(Received::Stored { verified, sender, rows, ctx, answer_by, hinted: !hints.is_empty() })
 }
 
 /// Waits for a reply that the webhook's own answer can carry. A platform that did not hear the first answer sends the webhook
@@ -181,7 +194,7 @@ async fn passive<A: Adapter>(
         let mut nonce = [0; 16];
         ctx.rng.fill(&mut nonce);
         let id = job.row.message.to_string();
-        let reply = Outbound { to: &job.to, id: &id, content: &job.content, at: job.at };
+        let reply = Outbound { to: &job.to, id: &id, content: &job.content, at: job.at, reply_to: job.reply_to.as_ref() };
         adapter.passive(&place.account, verified, &reply, ctx.now(), &nonce)
     };
     if row.duplicate

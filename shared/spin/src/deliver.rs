@@ -3,7 +3,7 @@
 use crate::outgoing::{self, NoAnswer};
 use crate::{tokens, world::World};
 use std::collections::BTreeMap;
-use warmline_channels::{Adapter, ApiResponse, Outbound, Outcome, Rendered, registry};
+use warmline_channels::{Adapter, ApiResponse, Call, Outbound, Outcome, Rendered, registry};
 use warmline_flow::deliver::{self, Attempt, Job};
 use warmline_flow::{Ctx, accounts};
 use warmline_http::Problem;
@@ -75,7 +75,7 @@ async fn send<A: Adapter>(ctx: &Ctx<'_>, adapter: &A, account: &A::Account, job:
         return Attempt::Answered(Outcome::Permanent(code));
     }
     let id = job.row.message.to_string();
-    let outbound = Outbound { to: &job.to, id: &id, content: &job.content, at: job.at };
+    let outbound = Outbound { to: &job.to, id: &id, content: &job.content, at: job.at, reply_to: job.reply_to.as_ref() };
     let mut refused: Option<String> = None;
     // A refused token is replaced and the message tried again at once, one time.
     for _ in 0..2 {
@@ -83,7 +83,8 @@ async fn send<A: Adapter>(ctx: &Ctx<'_>, adapter: &A, account: &A::Account, job:
             Ok(token) => token,
             Err(outcome) => return Attempt::Answered(outcome),
         };
-        let request = match adapter.render(account, &outbound, token.as_deref()) {
+        let call = Call { token: token.as_deref(), now: ctx.now(), nonce: &ctx.owner() };
+        let request = match adapter.render(account, &outbound, &call) {
             Ok(Rendered::Call(request)) => request,
             Ok(Rendered::Held) => return Attempt::Answered(Outcome::Sent),
             Err(code) => return Attempt::Answered(Outcome::Permanent(code)),

@@ -5,7 +5,7 @@
 //! * [`incoming`]: requests in, responses out, streams; [`outgoing`]: calls to platforms, with a deadline;
 //! * [`internal`]: calls from component to component;
 //! * [`adapter`]: the shell that turns a channel's [`warmline_channels::Adapter`] into a component, with [`deliver`] and
-//!   [`tokens`] for the way out and [`client`] for channels whose customers use a client of the brand's own.
+//!   [`tokens`] for the way out, [`pull`] for platforms that are asked, and [`client`] for channels whose customers use a client of the brand's own.
 
 pub mod adapter;
 pub mod client;
@@ -14,6 +14,7 @@ pub mod deliver;
 pub mod incoming;
 pub mod internal;
 pub mod outgoing;
+pub mod pull;
 pub mod tokens;
 pub mod world;
 

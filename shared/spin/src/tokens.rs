@@ -4,7 +4,7 @@
 use crate::outgoing::{self, NoAnswer};
 use serde::{Deserialize, Serialize};
 use spin_sdk::key_value::Store;
-use warmline_channels::{Adapter, ApiResponse, Outcome, Token};
+use warmline_channels::{Adapter, ApiRequest, ApiResponse, Call, Outcome, Token};
 use warmline_flow::Ctx;
 use warmline_model::{AccountId, Timestamp};
 use warmline_privacy::Purpose;
@@ -62,7 +62,7 @@ pub async fn get<A: Adapter>(
     account: &A::Account,
     refused: Option<&str>,
 ) -> Result<Option<String>, Outcome> {
-    if adapter.token_request(account, false).is_none() {
+    if request(ctx, adapter, account, false).is_none() {
         return Ok(None);
     }
     let key = format!("token/{}/{id}", adapter.capabilities().channel);
@@ -77,7 +77,7 @@ pub async fn get<A: Adapter>(
         let claimed = leases::claim(ctx.db, &cache.key, &owner, now, now.plus_millis(LEASE_MS));
         match (claimed, cached) {
             (Ok(true), _) => {
-                let fetched = fetch(adapter, account, refused).await;
+                let fetched = fetch(ctx, adapter, account, refused).await;
                 if let Ok(token) = &fetched {
                     cache.put(token, ctx.now());
                 }
@@ -95,13 +95,22 @@ pub async fn get<A: Adapter>(
 }
 
 /// Fetches a token. Platforms that hand out the same token until it ends are asked to replace it only when they refused it.
-async fn fetch<A: Adapter>(adapter: &A, account: &A::Account, refused: Option<&str>) -> Result<Token, Outcome> {
-    let token = ask(adapter, account, false).await?;
-    if Some(token.value.as_str()) == refused { ask(adapter, account, true).await } else { Ok(token) }
+async fn fetch<A: Adapter>(
+    ctx: &Ctx<'_>,
+    adapter: &A,
+    account: &A::Account,
+    refused: Option<&str>,
+) -> Result<Token, Outcome> {
+    let token = ask(ctx, adapter, account, false).await?;
+    if Some(token.value.as_str()) == refused { ask(ctx, adapter, account, true).await } else { Ok(token) }
 }
 
-async fn ask<A: Adapter>(adapter: &A, account: &A::Account, force: bool) -> Result<Token, Outcome> {
-    let request = adapter.token_request(account, force).ok_or(Outcome::Permanent("no_token_api"))?;
+fn request<A: Adapter>(ctx: &Ctx<'_>, adapter: &A, account: &A::Account, force: bool) -> Option<ApiRequest> {
+    adapter.token_request(account, force, &Call { token: None, now: ctx.now(), nonce: &ctx.owner() })
+}
+
+async fn ask<A: Adapter>(ctx: &Ctx<'_>, adapter: &A, account: &A::Account, force: bool) -> Result<Token, Outcome> {
+    let request = request(ctx, adapter, account, force).ok_or(Outcome::Permanent("no_token_api"))?;
     match outgoing::call(&request).await {
         Ok(answer) => adapter.read_token(&ApiResponse { status: answer.status, body: &answer.body }),
         // No message has left yet, so there is no doubt about one.

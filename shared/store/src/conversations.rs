@@ -158,8 +158,10 @@ const LIST_BOTH: &str = concat!(
 );
 const INBOUND: &str = "UPDATE conversations SET messages = messages + 1, last_message_at = ?2, state = ?3, \
                        first_inbound_at = coalesce(first_inbound_at, ?4), \
-                       round_started_at = coalesce(round_started_at, ?4), wrap_until = NULL, answer_until = ?5 \
+                       round_started_at = coalesce(round_started_at, ?4), wrap_until = NULL, answer_until = ?5, \
+                       reply_to = coalesce(?6, reply_to) \
                        WHERE id = ?1 RETURNING messages";
+const REPLY_TO: &str = "SELECT reply_to FROM conversations WHERE id = ?1";
 const OUTBOUND: &str = "UPDATE conversations SET messages = messages + 1, last_message_at = ?2 \
                         WHERE id = ?1 RETURNING messages";
 const ANSWERED: &str = "UPDATE conversations SET state = ?3, round_started_at = NULL, accept_by = NULL, \
@@ -260,7 +262,7 @@ pub fn list(
 }
 
 /// Counts a message of the customer; returns its number. `spoke` is set where it starts or continues a round that wants an
-/// answer.
+/// answer; `reply_to`, sealed, replaces what an earlier message said.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -271,10 +273,21 @@ pub fn inbound(
     now: Timestamp,
     spoke: Option<Timestamp>,
     answer_until: Option<Timestamp>,
+    reply_to: Option<Vec<u8>>,
 ) -> Result<i64, StoreError> {
-    db.first(INBOUND, &[id_param(id), now.into(), state.as_str().into(), spoke.into(), answer_until.into()])?
-        .ok_or(StoreError::Missing("conversation"))?
-        .int(0)
+    let params = [id_param(id), now.into(), state.as_str().into(), spoke.into(), answer_until.into(), reply_to.into()];
+    db.first(INBOUND, &params)?.ok_or(StoreError::Missing("conversation"))?.int(0)
+}
+
+/// What the customer's newest message said about where replies go, sealed.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn reply_to(db: &dyn Db, id: ConversationId) -> Result<Option<Vec<u8>>, StoreError> {
+    match db.first(REPLY_TO, &[id_param(id)])? {
+        Some(row) => Ok(row.opt_blob(0)?.map(<[u8]>::to_vec)),
+        None => Ok(None),
+    }
 }
 
 /// Counts a message to the customer; returns its number.

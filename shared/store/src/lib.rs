@@ -25,6 +25,7 @@ pub mod migrate;
 #[cfg(feature = "native")]
 pub mod native;
 pub mod outbox;
+pub mod pulls;
 pub mod refusals;
 pub mod rollups;
 pub mod tokens;

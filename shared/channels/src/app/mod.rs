@@ -27,13 +27,13 @@ pub use verify::identify;
 
 use crate::client_message;
 use crate::kit::{
-    AccountError, Adapter, ApiResponse, Capabilities, ClientAdapter, Outbound, Outcome, Refusal, Rendered, Reply, Request,
-    Secrets, Verified,
+    AccountError, Adapter, ApiResponse, Call, Capabilities, ClientAdapter, Outbound, Outcome, Refusal, Rendered, Reply,
+    Request, Secrets, Verified,
 };
 use serde_json::Value;
 use warmline_model::{Inbound, Sender, Timestamp};
 
-const CAPABILITIES: Capabilities = client_message::capabilities("app");
+const CAPABILITIES: Capabilities = client_message::capabilities("app", "自有应用", "The brand's app");
 
 /// The adapter for the brand's own app.
 #[derive(Clone, Copy, Debug, Default)]
@@ -66,7 +66,7 @@ impl Adapter for AppAdapter {
         client_message::accepted()
     }
 
-    fn render(&self, _: &Account, reply: &Outbound<'_>, _: Option<&str>) -> Result<Rendered, &'static str> {
+    fn render(&self, _: &Account, reply: &Outbound<'_>, _: &Call<'_>) -> Result<Rendered, &'static str> {
         CAPABILITIES.check(reply.content).map(|()| Rendered::Held)
     }
 

@@ -26,13 +26,13 @@ pub use session::{SESSION_SECS, identify, start_session};
 
 use crate::client_message;
 use crate::kit::{
-    AccountError, Adapter, ApiResponse, Capabilities, ClientAdapter, Outbound, Outcome, Refusal, Rendered, Reply, Request,
-    Secrets, Session, Verified,
+    AccountError, Adapter, ApiResponse, Call, Capabilities, ClientAdapter, Outbound, Outcome, Refusal, Rendered, Reply,
+    Request, Secrets, Session, Verified,
 };
 use serde_json::Value;
 use warmline_model::{Inbound, Sender, Timestamp};
 
-const CAPABILITIES: Capabilities = client_message::capabilities("webchat");
+const CAPABILITIES: Capabilities = client_message::capabilities("webchat", "网页客服", "Web chat");
 
 /// The adapter for web chat.
 #[derive(Clone, Copy, Debug, Default)]
@@ -69,7 +69,7 @@ impl Adapter for WebchatAdapter {
         client_message::accepted()
     }
 
-    fn render(&self, _: &Account, reply: &Outbound<'_>, _: Option<&str>) -> Result<Rendered, &'static str> {
+    fn render(&self, _: &Account, reply: &Outbound<'_>, _: &Call<'_>) -> Result<Rendered, &'static str> {
         CAPABILITIES.check(reply.content).map(|()| Rendered::Held)
     }
 

@@ -117,7 +117,7 @@ mod tests {
     }
 
     fn rendered(account: &Account, content: &Content, token: Option<&str>) -> Result<ApiRequest, &'static str> {
-        let reply = Outbound { to: "oUser", id: "msg_1", content, at: Timestamp::from_millis(0) };
+        let reply = Outbound { to: "oUser", id: "msg_1", content, at: Timestamp::from_millis(0), reply_to: None };
         match render(account, &reply, token)? {
             Rendered::Call(call) => Ok(call),
             Rendered::Held => panic!("held"),

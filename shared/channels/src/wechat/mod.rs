@@ -35,8 +35,8 @@ pub use account::{Account, Mode, ReplyBy};
 pub use outgoing::{Article, Outgoing};
 
 use crate::kit::{
-    AccountError, Adapter, ApiRequest, ApiResponse, Capabilities, Outbound, Outcome, Refusal, Rendered, Reply, Request,
-    Secrets, TextUnit, Token, Verified,
+    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Overlong, Refusal,
+    Rendered, Reply, Request, Secrets, TextUnit, Token, Verified, Window,
 };
 use serde_json::Value;
 use warmline_model::{Inbound, Timestamp};
@@ -44,9 +44,17 @@ use warmline_model::{Inbound, Timestamp};
 /// What an official account can carry. The API refuses longer texts with 45002.
 const CAPABILITIES: Capabilities = Capabilities {
     channel: "wechat",
+    name_zh: "微信公众号",
+    name_en: "WeChat official account",
+    carries: Carries::Chat,
     text_limit: 2048,
     text_unit: TextUnit::Bytes,
+    overlong: Overlong::Split,
+    kinds_in: &["text", "image", "voice", "video", "file", "location", "link", "event", "unknown"],
     kinds_out: &["text", "image", "voice", "video", "link"],
+    window: Some(Window { secs: 48 * 3600, replies: Some(5) }),
+    receipts: false,
+    media_limit: 10 << 20,
 };
 
 /// The adapter for WeChat official accounts.
@@ -96,7 +104,7 @@ impl Adapter for WechatAdapter {
         passive::passive(account, body, reply, now, nonce)
     }
 
-    fn token_request(&self, account: &Account, force: bool) -> Option<ApiRequest> {
+    fn token_request(&self, account: &Account, force: bool, _: &Call<'_>) -> Option<ApiRequest> {
         api::token_request(account, force)
     }
 
@@ -104,8 +112,8 @@ impl Adapter for WechatAdapter {
         api::read_token(answer)
     }
 
-    fn render(&self, account: &Account, reply: &Outbound<'_>, token: Option<&str>) -> Result<Rendered, &'static str> {
-        api::render(account, reply, token)
+    fn render(&self, account: &Account, reply: &Outbound<'_>, call: &Call<'_>) -> Result<Rendered, &'static str> {
+        api::render(account, reply, call.token)
     }
 
     fn read_answer(&self, answer: &ApiResponse<'_>) -> Outcome {

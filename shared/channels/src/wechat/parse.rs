@@ -34,7 +34,7 @@ pub(super) fn parse(body: &[u8]) -> Result<Inbound, Refusal> {
         (_, None) => return Err(Refusal::Malformed("MsgId")),
     };
     let sender = Sender { open_id, ..Sender::default() };
-    Ok(Inbound { key, sender, at: Timestamp::from_secs(i64::from(at)), content })
+    Ok(Inbound { key, sender, at: Timestamp::from_secs(i64::from(at)), content, reply_to: None })
 }
 
 /// `MsgId`, or `MsgID` as some of the platform's own samples spell it.

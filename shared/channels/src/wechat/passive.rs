@@ -66,7 +66,7 @@ mod tests {
     }
 
     fn answer(webhook: Verified, to: &str, content: &Content) -> Option<String> {
-        let reply = Outbound { to, id: "msg_1", content, at: NOW };
+        let reply = Outbound { to, id: "msg_1", content, at: NOW, reply_to: None };
         passive(&account(), &webhook, &reply, NOW, &[3; 16]).map(|r| String::from_utf8(r.body).unwrap())
     }
 

@@ -35,7 +35,7 @@ pub(crate) fn check(vector: &Vector) -> Verdict {
     check_key(id, &inbound, body, &field);
     if verified.body().starts_with(b"<") {
         // The passive reply goes back the way the message came.
-        let reply = Outbound { to: &from, id: "msg_1", content: &Content::text("ok"), at: NOW };
+        let reply = Outbound { to: &from, id: "msg_1", content: &Content::text("ok"), at: NOW, reply_to: None };
         let reply = WechatAdapter.passive(&account, &verified, &reply, NOW, &[0; 16]).unwrap();
         let reply = String::from_utf8(reply.body).unwrap();
         assert_eq!(payload_field(&reply, "FromUserName"), field("ToUserName"), "{id}: target");

@@ -122,9 +122,10 @@ impl World {
             },
             at: self.clock.now(),
             content,
+            reply_to: None,
         };
         let (channel, account) = place();
-        warmline_flow::ingest::ingest(&self.ctx(), &channel, &account, vec![inbound], None).unwrap();
+        warmline_flow::ingest::ingest(&self.ctx(), &channel, &account, vec![inbound], None, &[]).unwrap();
     }
 
     pub fn drain(&self) -> i64 {

@@ -1,0 +1,91 @@
+//! Messages that are fetched. A fetcher claims a source, asks page by page, and keeps each page in one transaction with the
+//! cursor; what is fetched twice (a crash, a lease that ran out) is stored once, since the inbox knows its key.
+
+use crate::ctx::{Ctx, FlowError};
+use crate::ingest::{self, Ingested};
+use warmline_channels::{Outcome, Page};
+use warmline_model::{Channel, Timestamp};
+use warmline_store::immediate;
+use warmline_store::pulls::{self, Claimed, End};
+
+/// How long a claim lasts without a page: longer than any call to a platform may take.
+const LEASE_MS: i64 = 20_000;
+/// How often a source is asked that is asked again and again.
+const POLL_MS: i64 = 5_000;
+/// First pause after a failure; it doubles with every further one.
+const BACKOFF_MS: i64 = 1_000;
+/// The longest pause, and the one after a failure that waiting does not mend.
+const BACKOFF_MAX_MS: i64 = 300_000;
+
+/// A source that a fetcher holds.
+pub struct Turn {
+    /// The source.
+    pub claimed: Claimed,
+    channel: Channel,
+    owner: [u8; 16],
+}
+
+/// Claims sources of a channel that are due.
+///
+/// # Errors
+/// The store fails.
+pub fn claim(ctx: &Ctx<'_>, channel: &Channel, limit: i64) -> Result<Vec<Turn>, FlowError> {
+    let (owner, now) = (ctx.owner(), ctx.now());
+    let claimed = pulls::claim(ctx.db, channel, &owner, now, now.plus_millis(LEASE_MS), limit)?;
+    Ok(claimed.into_iter().map(|claimed| Turn { claimed, channel: channel.clone(), owner }).collect())
+}
+
+/// Keeps a page: its messages and its cursor, or nothing. `None` where the lease ran out meanwhile: somebody else has the
+/// source, and this fetcher is to stop.
+///
+/// # Errors
+/// The store fails: the page is fetched again.
+pub fn keep(ctx: &Ctx<'_>, turn: &mut Turn, page: &Page) -> Result<Option<Vec<Ingested>>, FlowError> {
+    let (channel, account, now) = (&turn.channel, &turn.claimed.account, ctx.now());
+    let rows = ingest::prepare(ctx, channel, account, page.messages.clone(), None)?;
+    let (cursor, until) = (page.cursor.as_deref(), now.plus_millis(LEASE_MS));
+    let kept = immediate(ctx.db, || {
+        if !pulls::advance(ctx.db, channel, &turn.claimed, &turn.owner, cursor, until)? {
+            return Ok(None);
+        }
+        rows.iter().map(|row| row.store(ctx, channel, account, now)).collect::<Result<_, FlowError>>().map(Some)
+    })?;
+    if kept.is_some() && page.cursor.is_some() {
+        turn.claimed.cursor.clone_from(&page.cursor);
+    }
+    Ok(kept)
+}
+
+/// Gives a source up after its last page.
+///
+/// # Errors
+/// The store fails: the lease runs out.
+pub fn done(ctx: &Ctx<'_>, turn: &Turn) -> Result<(), FlowError> {
+    let now = ctx.now();
+    let due_at = turn.claimed.polled.then(|| now.plus_millis(POLL_MS));
+    end(ctx, turn, End { due_at, attempts: 0, problem: None }, now)
+}
+
+/// Gives a source up that could not be asked, until it is worth another try.
+///
+/// # Errors
+/// The store fails: the lease runs out.
+pub fn failed(ctx: &Ctx<'_>, turn: &Turn, outcome: &Outcome) -> Result<(), FlowError> {
+    let (now, attempts) = (ctx.now(), turn.claimed.attempts + 1);
+    let (pause, problem) = match outcome {
+        Outcome::Permanent(reason) => (BACKOFF_MAX_MS, *reason),
+        Outcome::Retry(reason) => (backoff(attempts), *reason),
+        Outcome::RefreshToken => (backoff(attempts), "token_refused"),
+        Outcome::Sent => (backoff(attempts), "answer_unreadable"),
+    };
+    end(ctx, turn, End { due_at: Some(now.plus_millis(pause)), attempts, problem: Some(problem) }, now)
+}
+
+fn backoff(attempts: i64) -> i64 {
+    let doublings = u32::try_from(attempts.clamp(1, 16) - 1).unwrap_or(0);
+    BACKOFF_MS.saturating_mul(1 << doublings).min(BACKOFF_MAX_MS)
+}
+
+fn end(ctx: &Ctx<'_>, turn: &Turn, end: End, now: Timestamp) -> Result<(), FlowError> {
+    Ok(pulls::end(ctx.db, &turn.channel, &turn.claimed, &turn.owner, end, now)?)
+}

@@ -1,0 +1,103 @@
+//! Messages that are fetched: asks a channel's sources that are due, keeps what they hold, wakes the router.
+
+use crate::outgoing::{self, Answer, NoAnswer};
+use crate::world::World;
+use crate::{deliver, internal, tokens};
+use std::collections::BTreeSet;
+use warmline_channels::{Adapter, ApiResponse, Call, Outcome, Page, Pull};
+use warmline_flow::Ctx;
+use warmline_flow::pull::{self, Turn};
+use warmline_http::Problem;
+use warmline_model::Channel;
+
+/// Sources that one run claims.
+const BATCH: i64 = 8;
+/// How long one run takes at the most; what is left is for the next.
+const RUN_MS: i64 = 10_000;
+
+/// Asks what is due. Several runs side by side share the work: a source is claimed by one of them.
+///
+/// # Errors
+/// The store fails.
+pub async fn run<A: Adapter>(world: &World, adapter: &A) -> Result<(), Problem> {
+    let Some(puller) = adapter.pull() else { return Ok(()) };
+    let ctx = world.ctx();
+    let channel = Channel::new(adapter.capabilities().channel).map_err(|_| Problem::internal())?;
+    let deadline = ctx.now().plus_millis(RUN_MS);
+    let turns = pull::claim(&ctx, &channel, BATCH)?;
+    let mut wake = BTreeSet::new();
+    for mut turn in turns {
+        let Some(account) = deliver::open(&ctx, adapter, &channel, &turn.claimed.account)? else {
+            pull::failed(&ctx, &turn, &Outcome::Permanent("account_missing"))?;
+            continue;
+        };
+        let asker = Asker { ctx: &ctx, adapter, puller, account: &account };
+        loop {
+            let page = match asker.ask(&turn).await {
+                Ok(page) => page,
+                Err(outcome) => {
+                    pull::failed(&ctx, &turn, &outcome)?;
+                    break;
+                }
+            };
+            let Some(rows) = pull::keep(&ctx, &mut turn, &page)? else { break };
+            wake.extend(rows.iter().filter_map(|row| row.wake));
+            // What is not confirmed comes again and is known.
+            asker.confirm(&turn, &page).await;
+            if !page.more || ctx.now() >= deadline {
+                pull::done(&ctx, &turn)?;
+                break;
+            }
+        }
+    }
+    outgoing::all(wake.into_iter().map(internal::drain).collect()).await;
+    Ok(())
+}
+
+struct Asker<'a, A: Adapter> {
+    ctx: &'a Ctx<'a>,
+    adapter: &'a A,
+    puller: &'a dyn Pull<Account = A::Account>,
+    account: &'a A::Account,
+}
+
+impl<A: Adapter> Asker<'_, A> {
+    /// One page. A refused token is replaced and the page asked for again at once, one time.
+    async fn ask(&self, turn: &Turn) -> Result<Page, Outcome> {
+        let at = &turn.claimed;
+        let mut refused: Option<String> = None;
+        for _ in 0..2 {
+            let token = tokens::get(self.ctx, self.adapter, &at.account, self.account, refused.as_deref()).await?;
+            let request = self
+                .sign(token.as_deref(), |call| self.puller.request(self.account, &at.source, at.cursor.as_deref(), call))
+                .map_err(Outcome::Permanent)?;
+            let answer = match outgoing::call(&request).await {
+                Ok(answer) => answer,
+                Err(NoAnswer::NotReached(reason) | NoAnswer::Unknown(reason)) => return Err(Outcome::Retry(reason)),
+            };
+            let Answer { status, body } = &answer;
+            match self.puller.read(self.account, &at.source, &ApiResponse { status: *status, body }) {
+                Err(Outcome::RefreshToken) if refused.is_none() => refused = token,
+                result => return result,
+            }
+        }
+        Err(Outcome::RefreshToken)
+    }
+
+    async fn confirm(&self, turn: &Turn, page: &Page) {
+        if page.receipts.is_empty() {
+            return;
+        }
+        let at = &turn.claimed;
+        let Ok(token) = tokens::get(self.ctx, self.adapter, &at.account, self.account, None).await else { return };
+        let request =
+            self.sign(token.as_deref(), |call| self.puller.confirm(self.account, &at.source, &page.receipts, call));
+        if let Some(request) = request {
+            let _ = outgoing::call(&request).await;
+        }
+    }
+
+    fn sign<T>(&self, token: Option<&str>, render: impl Fn(&Call<'_>) -> T) -> T {
+        render(&Call { token, now: self.ctx.now(), nonce: &self.ctx.owner() })
+    }
+}
