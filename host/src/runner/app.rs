@@ -13,7 +13,6 @@ use super::guest::Guest;
 use super::guest_kv::KeyValue;
 use super::hosts::AllowedHosts;
 use super::outbound::Client;
-use super::pressure::Pressure;
 use super::routes::Routes;
 use super::sqlite::Database;
 
@@ -33,8 +32,6 @@ pub struct App {
     pub client: Client,
     /// Places for instances.
     pub slots: Slots,
-    /// Whether requests from outside pile up.
-    pub pressure: Arc<Pressure>,
     /// The bounds of each request.
     pub limits: Limits,
     /// Counts time for the CPU bound.

@@ -27,7 +27,7 @@ impl HostConnection for Guest {
         }
         let mut session = Session::new(Arc::clone(database));
         if self.chained {
-            session = session.giving_way(Arc::clone(&self.app.pressure));
+            session = session.in_background();
         }
         let resource = self.table.push(GuestConnection(session))?;
         self.connections += 1;

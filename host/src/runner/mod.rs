@@ -10,7 +10,7 @@
 //! | [`call`] | one call of a component: a fresh instance and its life |
 //! | [`guest`], [`guest_sqlite`], [`guest_kv`], [`outbound`], [`logs`] | what an instance can do |
 //! | [`sqlite`] | databases: pooled connections, writers in order, shared commits |
-//! | [`tick`], [`pressure`] | the call once a second; who gives way while requests pile up |
+//! | [`tick`] | the call once a second |
 
 pub mod app;
 pub mod bindings;
@@ -23,7 +23,6 @@ pub mod hosts;
 pub mod logs;
 pub mod manifest;
 pub mod outbound;
-pub mod pressure;
 mod problem;
 pub mod routes;
 pub mod serve;

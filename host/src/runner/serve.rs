@@ -147,9 +147,7 @@ where
         Capped { inner, left: app.limits.body, discarded: 0, overrun: Arc::clone(&overrun) }.boxed_unsync()
     });
     set_spin_headers(&mut request, &found.target.route, found.path_info, Some(peer));
-    let begun = Instant::now();
     let response = call(app, target, request, slot).await;
-    app.pressure.answered(begun.elapsed());
     if overrun.load(Ordering::Relaxed) { too_large(app) } else { response }
 }
 

@@ -19,7 +19,6 @@ use super::hosts::AllowedHosts;
 use super::logs::LogFormat;
 use super::manifest::Manifest;
 use super::outbound::Client;
-use super::pressure::Pressure;
 use super::routes::Routes;
 use super::sqlite::{Database, Durability};
 use super::tick::Tick;
@@ -158,7 +157,6 @@ impl Up {
             key_value: KeyValue::open(&self.state.join("key-value.db")).await?,
             client: Client::default(),
             slots: Slots::new(limits.instances),
-            pressure: Pressure::watch(),
             limits,
             stopping,
             authority: OnceLock::new(),

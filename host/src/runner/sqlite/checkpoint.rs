@@ -86,7 +86,8 @@ impl Database {
 
     /// Writes the whole log back and empties it, at the end of the process.
     pub async fn close(&self) {
-        let Ok(mut writer) = self.wait_for_writer().await else { return };
+        let Ok(mut turn) = self.wait_for_writer(false).await else { return };
+        let writer = &mut turn.writer;
         lock(&self.idle).clear();
         let result =
             tokio::task::block_in_place(|| writer.connection(self).and_then(|connection| run(connection, "TRUNCATE")));

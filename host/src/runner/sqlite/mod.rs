@@ -22,6 +22,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use tokio::sync::OwnedMutexGuard;
 
 pub use connection::{Durability, StatementError};
 pub use session::Session;
@@ -44,6 +45,9 @@ pub struct Database {
     idle: Mutex<Vec<Connection>>,
     /// The writing connection; holding the lock is the right to write. Waiters are served in order.
     writer: Arc<tokio::sync::Mutex<Writer>>,
+    /// Which of the transactions of chained calls may wait for the writer: one at a time, so that a request from outside never
+    /// has more than one of them before it.
+    background: Arc<tokio::sync::Mutex<()>>,
     /// Statements waiting to share a commit.
     queue: Mutex<group::Queue>,
     /// Who holds an explicit write transaction, for the janitor.
@@ -67,6 +71,7 @@ impl Database {
             durability,
             idle: Mutex::default(),
             writer: Arc::default(),
+            background: Arc::default(),
             queue: Mutex::new(group::Queue { jobs: VecDeque::new(), led: false }),
             holder: Mutex::default(),
             wal_pages: Arc::default(),
@@ -101,13 +106,15 @@ impl Database {
     }
 
     /// Waits for the right to write.
-    async fn wait_for_writer(&self) -> Result<tokio::sync::OwnedMutexGuard<Writer>, StatementError> {
-        match Arc::clone(&self.writer).try_lock_owned() {
-            Ok(writer) => Ok(writer),
-            Err(_) => tokio::time::timeout(WRITER_WAIT, Arc::clone(&self.writer).lock_owned())
-                .await
-                .map_err(|_| StatementError::locked()),
-        }
+    async fn wait_for_writer(&self, background: bool) -> Result<Turn, StatementError> {
+        let wait = async {
+            let background = match background {
+                true => Some(Arc::clone(&self.background).lock_owned().await),
+                false => None,
+            };
+            Turn { writer: Arc::clone(&self.writer).lock_owned().await, _background: background }
+        };
+        tokio::time::timeout(WRITER_WAIT, wait).await.map_err(|_| StatementError::locked())
     }
 
     /// Runs what may wait for the disk without holding up the other tasks of this thread.
@@ -117,6 +124,13 @@ impl Database {
             Durability::Normal => run(),
         }
     }
+}
+
+/// The right to write.
+pub struct Turn {
+    writer: OwnedMutexGuard<Writer>,
+    /// Given up after the writer: whoever waits for it queues behind the requests that waited meanwhile.
+    _background: Option<OwnedMutexGuard<()>>,
 }
 
 impl Writer {

@@ -8,12 +8,9 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use tokio::sync::OwnedMutexGuard;
-
 use super::statement::{Kind, classify};
-use super::{Connection, Database, StatementError, Writer, lock};
+use super::{Connection, Database, StatementError, Turn, lock};
 use crate::runner::bindings::sqlite::{QueryResult, Value};
-use crate::runner::pressure::Pressure;
 
 /// How long a guest may leave a write transaction alone, and how long it may hold it in all.
 const IDLE_IN_TRANSACTION: Duration = Duration::from_secs(10);
@@ -23,8 +20,8 @@ const WHOLE_TRANSACTION: Duration = Duration::from_secs(60);
 pub struct Session {
     database: Arc<Database>,
     state: Arc<Mutex<State>>,
-    /// Set where transactions give way while requests from outside pile up.
-    gives_way: Option<Arc<Pressure>>,
+    /// Whether its transactions are a chained call's, which let requests from outside go first.
+    background: bool,
 }
 
 /// What the session is in the middle of.
@@ -44,10 +41,10 @@ enum Transaction {
     Reading,
     /// On the own connection, with the right to write.
     Own {
-        _writer: OwnedMutexGuard<Writer>,
+        _turn: Turn,
     },
     /// On the writing connection.
-    Shared(OwnedMutexGuard<Writer>),
+    Shared(Turn),
     /// Taken away by the janitor.
     Expired,
 }
@@ -73,12 +70,13 @@ impl Session {
             begun: now,
             last_used: now,
         };
-        Self { database, state: Arc::new(Mutex::new(state)), gives_way: None }
+        Self { database, state: Arc::new(Mutex::new(state)), background: false }
     }
 
-    /// The same, its transactions giving way while requests from outside pile up.
-    pub fn giving_way(self, pressure: Arc<Pressure>) -> Self {
-        Self { gives_way: Some(pressure), ..self }
+    /// The same, its transactions letting requests from outside go first: a platform gives up on a webhook after seconds, while
+    /// work that is committed can wait.
+    pub fn in_background(self) -> Self {
+        Self { background: true, ..self }
     }
 
     /// Runs the first statement of `sql`.
@@ -87,11 +85,8 @@ impl Session {
         let place = match self.place(&kind, &sql)? {
             Ok(place) => place,
             Err(needs) => {
-                if let Some(pressure) = &self.gives_way {
-                    pressure.give_way().await;
-                }
-                let writer = self.database.wait_for_writer().await?;
-                self.enter(writer, needs)
+                let turn = self.database.wait_for_writer(self.background).await?;
+                self.enter(turn, needs)
             }
         };
         match place {
@@ -131,13 +126,13 @@ impl Session {
         })
     }
 
-    fn enter(&self, writer: OwnedMutexGuard<Writer>, needs: Place) -> Place {
+    fn enter(&self, turn: Turn, needs: Place) -> Place {
         let mut state = lock(&self.state);
         state.begun = Instant::now();
         state.last_used = state.begun;
         state.transaction = match needs {
-            Place::Shared => Transaction::Shared(writer),
-            Place::Own | Place::Group => Transaction::Own { _writer: writer },
+            Place::Shared => Transaction::Shared(turn),
+            Place::Own | Place::Group => Transaction::Own { _turn: turn },
         };
         drop(state);
         *lock(&self.database.holder) = Arc::downgrade(&self.state);
@@ -157,8 +152,8 @@ impl State {
         let dirties = matches!(kind, Kind::Dirties);
         let database = Arc::clone(&self.database);
         let (outcome, idle) = match (place, &mut self.transaction) {
-            (Place::Shared, Transaction::Shared(writer)) => {
-                let connection = writer.connection(&database)?;
+            (Place::Shared, Transaction::Shared(turn)) => {
+                let connection = turn.writer.connection(&database)?;
                 let outcome = connection.run(sql, parameters);
                 let idle = connection.is_idle();
                 if dirties {
@@ -191,7 +186,8 @@ impl State {
     /// Gives up the right to write; whatever is still open is rolled back.
     fn leave(&mut self) {
         match std::mem::replace(&mut self.transaction, Transaction::None) {
-            Transaction::Shared(mut writer) => {
+            Transaction::Shared(mut turn) => {
+                let writer = &mut turn.writer;
                 let usable = writer.connection.as_ref().is_some_and(Connection::roll_back);
                 if self.dirty {
                     // It carries this guest's settings: it becomes the guest's own, to be closed with it.
