@@ -221,3 +221,30 @@ fn wrong_credentials_are_a_reason_that_waiting_does_not_mend() {
     let dead = talk.wait(&talk.reply("一"), "dead");
     assert_eq!(dead["delivery"]["reason"], "credentials_refused");
 }
+
+#[test]
+fn a_long_text_goes_in_parts_and_what_the_platform_would_refuse_is_refused_at_once() {
+    let shop = Shop::open();
+    let (wechat, agent) = (shop.wechat(), shop.agent(1));
+    wechat.say("oAlice", "在吗");
+    let id = shop.wait_state("assigned");
+    let path = format!("/api/conversations/{id}/messages");
+    // 1,000 characters of three bytes: WeChat takes 682 at once.
+    let long: String = (0..1_000).map(|i| if i == 600 { '。' } else { '长' }).collect();
+    agent.api.post(&path, &json!({ "content": { "kind": "text", "text": long } })).expect(201);
+    until("two parts", || (shop.platform.texts_to("oAlice").len() == 2).then_some(()));
+    let parts = shop.platform.texts_to("oAlice");
+    assert!(parts[0].ends_with('。') && parts.iter().all(|p| p.len() <= 2_048), "cut after the sentence");
+    assert_eq!(parts.concat(), long);
+    // Five replies to one message: two are gone, so a text of four parts is refused as a whole.
+    let four = "长".repeat(682 * 3 + 1);
+    agent.api.post(&path, &json!({ "content": { "kind": "text", "text": four } })).refused(409, "reply_quota_used");
+    for n in 0..3 {
+        agent.reply(&id, &n.to_string());
+    }
+    let sixth = json!({ "content": { "kind": "text", "text": "六" } });
+    agent.api.post(&path, &sixth).refused(409, "reply_quota_used");
+    wechat.say("oAlice", "还在吗");
+    until("another round", || (agent.api.post(&path, &sixth).status == 201).then_some(()));
+    until("all delivered", || (shop.platform.texts_to("oAlice").len() == 6).then_some(()));
+}

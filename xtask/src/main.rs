@@ -32,6 +32,8 @@ enum Task {
     Test(Rest),
     /// Measure speed and memory; arguments go to `warmline bench` (see `cargo xtask bench --help`)
     Bench(Rest),
+    /// Write what comes from the code into docs/
+    Docs,
     /// Check that the embedded runner, or what serves at --url, behaves as the components expect
     Conformance(Conformance),
 }
@@ -111,13 +113,22 @@ fn run(task: Task) -> Result<ExitCode> {
         }
         Task::Test(Rest { rest }) => {
             build_components(Profile { release: true, debug: false }, &["probe"])?;
-            build_host()?;
+            // The runner with everything that tests need besides, so that the features of what they share are settled once: a
+            // runner built for itself would have Wasmtime compiled twice.
+            check(cargo().args(["build", "--release", "--all-targets"]).status(), "building the runner and the tests")?;
             let everything = rest.is_empty();
             check(cargo().args(["test", "--release"]).args(rest).status(), "testing")?;
             if !everything {
                 return Ok(ExitCode::SUCCESS);
             }
             hand_over(Command::new(binary()?).arg("conformance"))
+        }
+        Task::Docs => {
+            check(
+                cargo().args(["run", "--quiet", "--package", "warmline-channels", "--example", "docs"]).status(),
+                "writing docs/",
+            )?;
+            Ok(ExitCode::SUCCESS)
         }
         Task::Bench(Rest { rest }) => {
             build_components(Profile { release: true, debug: false }, &["probe"])?;
@@ -230,7 +241,14 @@ fn root() -> Result<PathBuf> {
 }
 
 fn cargo() -> Command {
-    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    // What cargo said to this program about this program is not for the builds that it starts: some would start anew for it.
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(|n| n.starts_with("CARGO_PKG_") || n.starts_with("CARGO_MANIFEST_")) {
+            command.env_remove(name);
+        }
+    }
+    command
 }
 
 fn target_dir() -> PathBuf {

@@ -115,16 +115,20 @@ pub(crate) fn reply(call: &Call<'_>) -> Result<Response, Problem> {
         }
     }
     let conversation = converse::find(&call.ctx, &call.actor, id(call)?)?;
-    if let Some(capabilities) = registry::capabilities(conversation.channel.as_str()) {
-        capabilities.check(&new.content).map_err(|code| {
-            let detail = format!("the channel {} cannot carry this: {code}", conversation.channel);
-            Problem::field(code, "content", detail)
-        })?;
-    }
-    let message = converse::reply(&call.ctx, &call.actor, conversation.id, &new.content)?;
+    let (contents, window) = match registry::capabilities(conversation.channel.as_str()) {
+        Some(capabilities) => {
+            let contents = capabilities.parts(new.content).map_err(|code| {
+                let detail = format!("the channel {} cannot carry this: {code}", conversation.channel);
+                Problem::field(code, "content", detail)
+            })?;
+            (contents, capabilities.window)
+        }
+        None => (vec![new.content], None),
+    };
+    let messages = converse::reply(&call.ctx, &call.actor, conversation.id, &contents, window)?;
     call.deliver(&conversation.channel);
-    let shown = view::messages(&call.ctx, conversation.customer, &[message])?;
-    Ok(Response::json(201, &shown[0]))
+    let shown = view::messages(&call.ctx, conversation.customer, &messages)?;
+    Ok(Response::json(201, &shown.first()))
 }
 
 /// `POST /api/conversations/{id}/accept`

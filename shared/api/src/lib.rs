@@ -7,6 +7,7 @@
 pub mod accounts;
 pub mod agents;
 pub mod body;
+pub mod channels;
 pub mod conversations;
 pub mod customers;
 pub mod documents;

@@ -1,7 +1,7 @@
 //! The table of routes, and the dispatch from it.
 
 use crate::view::{AccountView, AgentView, ConversationDetail, ConversationView, MessageView, Page};
-use crate::{accounts, agents, conversations, customers, documents, events, groups, health, openapi};
+use crate::{accounts, agents, channels, conversations, customers, documents, events, groups, health, openapi};
 use http::Method;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use std::cell::RefCell;
@@ -150,6 +150,13 @@ pub fn routes() -> Vec<Route> {
             health::ready,
         ),
         get("/api/openapi.json", "This description.", Access::Public, Json(schema::<serde_json::Value>), openapi::serve),
+        get(
+            "/api/channels",
+            "Lists the channels and what each can carry: kinds, lengths, windows for replies.",
+            ANYONE,
+            Json(schema::<Page<warmline_channels::Capabilities>>),
+            channels::list,
+        ),
         write(
             Method::POST,
             "/api/accounts",

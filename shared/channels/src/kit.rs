@@ -319,6 +319,81 @@ impl Capabilities {
             _ => Ok(()),
         }
     }
+
+    /// A message as the channel carries it: a text that is too long in several parts, where the channel's policy is to cut.
+    ///
+    /// # Errors
+    /// As [`Capabilities::check`].
+    pub fn parts(&self, content: Content) -> Result<Vec<Content>, &'static str> {
+        match (self.check(&content), content) {
+            (Ok(()), content) => Ok(vec![content]),
+            (Err("text_too_long"), Content::Text { text }) if self.overlong == Overlong::Split => {
+                Ok(cut(&text, self.text_limit, self.text_unit).into_iter().map(Content::text).collect())
+            }
+            (Err(code), _) => Err(code),
+        }
+    }
+}
+
+/// Cuts a text into parts within the limit: after the last sentence or line that ends in a part's second half, else wherever a
+/// character ends.
+fn cut(text: &str, limit: usize, unit: TextUnit) -> Vec<&str> {
+    let (mut parts, mut rest) = (Vec::new(), text.trim());
+    while !rest.is_empty() {
+        let mut room = limit;
+        let fits = rest
+            .char_indices()
+            .find(|(_, c)| {
+                let cost = match unit {
+                    TextUnit::Bytes => c.len_utf8(),
+                    TextUnit::Chars => 1,
+                };
+                let full = cost > room;
+                room = room.saturating_sub(cost);
+                full
+            })
+            .map_or(rest.len(), |(at, _)| at);
+        if fits == 0 {
+            // Not even one character fits: a limit that no platform has.
+            break;
+        }
+        let ends = ['\n', '。', '！', '？', '；', '.', '!', '?', ';'];
+        let end = match rest[..fits].rfind(ends) {
+            Some(at) if fits < rest.len() && at >= fits / 2 => at + rest[at..].chars().next().map_or(1, char::len_utf8),
+            _ => fits,
+        };
+        let (part, after) = rest.split_at(end);
+        parts.push(part.trim());
+        rest = after.trim_start();
+    }
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn long_texts_are_cut_after_sentences() {
+        assert_eq!(cut("一二三。四五六。七", 6, TextUnit::Chars), ["一二三。", "四五六。七"]);
+        assert_eq!(cut("一二三四五六七", 3, TextUnit::Chars), ["一二三", "四五六", "七"]);
+        assert_eq!(cut("a\nb c d e f", 9, TextUnit::Bytes), ["a\nb c d e", "f"]);
+        assert_eq!(cut("😀😀", 5, TextUnit::Bytes), ["😀", "😀"]);
+    }
+
+    proptest! {
+        #[test]
+        fn parts_fit_and_lose_nothing_but_space(text in "[a-c。\n 😀]{0,60}", limit in 4usize..20, chars: bool) {
+            let unit = if chars { TextUnit::Chars } else { TextUnit::Bytes };
+            let parts = cut(&text, limit, unit);
+            for part in &parts {
+                prop_assert!(unit.of(part) <= limit, "{part:?}");
+            }
+            let bare = |text: &str| text.split_whitespace().collect::<String>();
+            prop_assert_eq!(bare(&parts.concat()), bare(&text));
+        }
+    }
 }
 
 /// One platform. Implementations are values without state: all they know comes from the account and the request.

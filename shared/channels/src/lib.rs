@@ -1,7 +1,7 @@
 //! Channel protocols, one module per platform. Each verifies raw bytes, parses into [`warmline_model::Inbound`], renders
 //! replies and reads the platform's answers. Pure: no I/O, no clock, no randomness of its own.
 //!
-//! * [`kit`]: what an adapter is; [`registry`]: the adapters by channel;
+//! * [`kit`]: what an adapter is; [`registry`]: the adapters by channel; [`manifest`]: what they can carry, for readers;
 //! * [`wechat`], [`app`], [`webchat`]: the adapters, each with its account, its verifier, its parser and its renderer;
 //! * [`wx_crypto`]: signatures and the encrypted envelope that the WeChat family shares;
 //! * [`hs256`]: the JSON web tokens of the app and of web chat;
@@ -17,6 +17,7 @@ pub mod digest;
 pub mod hs256;
 pub mod json;
 pub mod kit;
+pub mod manifest;
 pub mod registry;
 mod settings;
 pub mod webchat;

@@ -3,6 +3,7 @@
 
 use crate::ctx::{Actor, Ctx, FlowError};
 use crate::{place, sealed};
+use warmline_channels::Window;
 use warmline_model::{
     AgentId, Content, ConversationId, ConversationState, DeliveryState, EventBody, GroupId, MessageId, Origin,
 };
@@ -165,16 +166,44 @@ fn note(ctx: &Ctx<'_>, conversation: &Conversation, agent: Option<AgentId>, text
     Ok(messages::insert(ctx.db, &message)?)
 }
 
-/// The agent replies.
+/// The agent replies: with one message, or with several where the text was cut for the channel.
 ///
 /// # Errors
-/// The conversation is closed or not the actor's.
-pub fn reply(ctx: &Ctx<'_>, actor: &Actor, id: ConversationId, content: &Content) -> Result<Message, FlowError> {
+/// The conversation is closed or not the actor's, or the platform takes no reply now.
+pub fn reply(
+    ctx: &Ctx<'_>,
+    actor: &Actor,
+    id: ConversationId,
+    contents: &[Content],
+    window: Option<Window>,
+) -> Result<Vec<Message>, FlowError> {
     let conversation = find(ctx, actor, id)?;
     open_only(&conversation)?;
     holder_only(actor, &conversation)?;
+    if let Some(window) = window {
+        in_window(ctx, id, window, contents.len())?;
+    }
     let key = sealed::customer_key(ctx, conversation.customer)?;
-    say(ctx, &conversation, &key, Origin::Agent, actor.agent, content)
+    contents.iter().map(|content| say(ctx, &conversation, &key, Origin::Agent, actor.agent, content)).collect()
+}
+
+/// Whether the platform still takes so many replies: told before anything is stored, since it would refuse them later anyway.
+fn in_window(ctx: &Ctx<'_>, id: ConversationId, window: Window, replies: usize) -> Result<(), FlowError> {
+    let Some((spoke_at, since)) = messages::since_spoken(ctx.db, id)? else { return Ok(()) };
+    if ctx.now().since(spoke_at) > window.secs.saturating_mul(1000) {
+        return Err(FlowError::conflict(
+            "reply_window_closed",
+            "the customer wrote too long ago for this platform; it takes replies again once they write",
+        ));
+    }
+    let replies = since.saturating_add(i64::try_from(replies).unwrap_or(i64::MAX));
+    if window.replies.is_some_and(|most| replies > i64::from(most)) {
+        return Err(FlowError::conflict(
+            "reply_quota_used",
+            "the platform takes no more replies to the customer's last message; it does again once they write",
+        ));
+    }
+    Ok(())
 }
 
 /// Where a transfer goes.

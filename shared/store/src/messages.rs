@@ -35,6 +35,10 @@ const SET_DELIVERY: &str =
     "UPDATE messages SET delivery = ?3, reason = ?4 WHERE conversation_id = ?1 AND n = ?2 RETURNING 1";
 const TO_CUSTOMER: &str = "SELECT conversation_id, n, id, origin, agent_id, content, at, delivery, reason FROM messages \
                            WHERE conversation_id = ?1 AND n > ?2 AND delivery IS NOT NULL ORDER BY n LIMIT ?3";
+const SINCE_SPOKEN: &str = "SELECT m.at, (SELECT count(*) FROM messages r WHERE r.conversation_id = ?1 AND r.n > m.n \
+                                              AND r.delivery IN ('pending', 'sent', 'failed')) \
+                            FROM messages m WHERE m.conversation_id = ?1 AND m.origin = 'customer' \
+                            ORDER BY m.n DESC LIMIT 1";
 
 fn read(r: &Row) -> Result<Message, StoreError> {
     Ok(Message {
@@ -75,6 +79,15 @@ pub fn insert(db: &dyn Db, m: &Message) -> Result<(), StoreError> {
 /// See [`StoreError`].
 pub fn list(db: &dyn Db, id: ConversationId, after: i64, limit: i64) -> Result<Vec<Message>, StoreError> {
     db.execute(LIST, &[id.as_bytes().into(), after.into(), limit.into()])?.iter().map(read).collect()
+}
+
+/// When the customer last wrote in a conversation, and how many messages went to them since (those that were given up do not
+/// count); `None` where the customer never wrote.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn since_spoken(db: &dyn Db, id: ConversationId) -> Result<Option<(Timestamp, i64)>, StoreError> {
+    db.first(SINCE_SPOKEN, &[id.as_bytes().into()])?.map(|r| Ok((r.time(0)?, r.int(1)?))).transpose()
 }
 
 /// One message.

@@ -76,7 +76,7 @@ fn a_message_is_stored_once_and_answered_to_its_sender() {
     assert_eq!((c.state, c.agent, c.messages), (ConversationState::Assigned, Some(agent), 2));
     assert_eq!(count(&w, "message.received"), 1);
     w.pass(1_000);
-    immediate(&w.db, || converse::reply(&w.ctx(), &actor(agent), c.id, &Content::text("今天"))).unwrap();
+    immediate(&w.db, || converse::reply(&w.ctx(), &actor(agent), c.id, &[Content::text("今天")], None)).unwrap();
     let c = only(&w);
     assert_eq!((c.state, c.round_started_at), (ConversationState::WaitingOnCustomer, None));
     // In order, one at a time, each to the sender.
@@ -265,7 +265,8 @@ fn failures_back_off_and_end_as_dead_letters_that_can_be_revived() {
     let group = w.group("g", "{}");
     let agent = w.agent(&group, 1, false);
     w.says("a", "1", "在吗");
-    let sent = immediate(&w.db, || converse::reply(&w.ctx(), &actor(agent), only(&w).id, &Content::text("在"))).unwrap();
+    let sent =
+        immediate(&w.db, || converse::reply(&w.ctx(), &actor(agent), only(&w).id, &[Content::text("在")], None)).unwrap();
     let mut pauses = Vec::new();
     for _ in 0..deliver::MAX_ATTEMPTS {
         let from = w.ctx().now();
@@ -278,9 +279,9 @@ fn failures_back_off_and_end_as_dead_letters_that_can_be_revived() {
     w.pass(3_600_000);
     assert_eq!(deliver_one(&w, &Attempt::Answered(Outcome::Sent)), 0);
     assert_eq!((count(&w, "delivery.dead"), count(&w, "delivery.failed")), (1, 7));
-    immediate(&w.db, || deliver::retry(&w.ctx(), sent.id)).unwrap();
+    immediate(&w.db, || deliver::retry(&w.ctx(), sent[0].id)).unwrap();
     assert_eq!(deliver_one(&w, &Attempt::Answered(Outcome::Sent)), 1);
-    let again = immediate(&w.db, || deliver::retry(&w.ctx(), sent.id));
+    let again = immediate(&w.db, || deliver::retry(&w.ctx(), sent[0].id));
     assert!(matches!(again, Err(FlowError::Conflict { code: "not_dead", .. })));
 }
 
@@ -298,7 +299,7 @@ fn a_deliverer_that_died_leaves_a_counted_doubt_and_its_late_word_changes_nothin
     let group = w.group("g", "{}");
     let agent = w.agent(&group, 1, false);
     w.says("a", "1", "在吗");
-    immediate(&w.db, || converse::reply(&w.ctx(), &actor(agent), only(&w).id, &Content::text("在"))).unwrap();
+    immediate(&w.db, || converse::reply(&w.ctx(), &actor(agent), only(&w).id, &[Content::text("在")], None)).unwrap();
     let dead = deliver::claim(&w.ctx(), &place().0, 1).unwrap().remove(0);
     assert!(deliver::claim(&w.ctx(), &place().0, 1).unwrap().is_empty());
     w.pass(deliver::LEASE_MS);
@@ -321,7 +322,7 @@ fn figures_folded_in_any_steps_are_those_of_the_whole_log() {
         figures::advance(&w.ctx()).unwrap();
     }
     while let Some(c) = all(&w).into_iter().find(|c| c.state == ConversationState::Assigned) {
-        immediate(&w.db, || converse::reply(&w.ctx(), &actor(agent), c.id, &Content::text("马上"))).unwrap();
+        immediate(&w.db, || converse::reply(&w.ctx(), &actor(agent), c.id, &[Content::text("马上")], None)).unwrap();
         w.pass(3_000);
         close(&w, agent, c.id);
     }
@@ -384,7 +385,7 @@ proptest! {
                     drop(immediate(&w.db, || converse::transfer(&w.ctx(), &actor(c.agent.unwrap_or(agent)), c.id, &to, None)));
                 }
                 (6, Some(c)) => drop(immediate(&w.db, || {
-                    converse::reply(&w.ctx(), &actor(c.agent.unwrap_or(agent)), c.id, &Content::text("在"))
+                    converse::reply(&w.ctx(), &actor(c.agent.unwrap_or(agent)), c.id, &[Content::text("在")], None)
                 })),
                 (7, _) => {
                     let state = AgentState::ALL[usize::from(b) % AgentState::ALL.len()];

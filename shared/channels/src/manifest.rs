@@ -1,0 +1,88 @@
+//! The channels' capabilities as the table in docs/CHANNELS.md: made from the code, so that it says what is enforced.
+
+use crate::kit::{Capabilities, Carries, Overlong, TextUnit, Window};
+use crate::registry;
+use std::fmt::Write as _;
+
+const BEGIN: &str = "<!-- capabilities: made by `cargo xtask docs` -->\n";
+const END: &str = "<!-- end of capabilities -->\n";
+
+/// The table, as Markdown.
+pub fn table() -> String {
+    let mut out = String::from(
+        "| channel | name | carries | text out | kinds in | kinds out | replies taken | receipts | media |\n\
+         |---|---|---|---|---|---|---|---|---|\n",
+    );
+    let mut all = registry::all();
+    all.sort_by_key(|c| c.channel);
+    for c in &all {
+        let _ = writeln!(
+            out,
+            "| `{}` | {} ({}) | {} | {} | {} | {} | {} | {} | {} |",
+            c.channel,
+            c.name_zh,
+            c.name_en,
+            carries(c.carries),
+            text(c),
+            c.kinds_in.join(", "),
+            if c.kinds_out.is_empty() { "–".to_owned() } else { c.kinds_out.join(", ") },
+            c.window.map_or_else(|| if c.kinds_out.is_empty() { "–" } else { "any time" }.to_owned(), window),
+            if c.receipts { "yes" } else { "no" },
+            if c.media_limit == 0 { "–".to_owned() } else { format!("{} MiB", c.media_limit >> 20) },
+        );
+    }
+    out
+}
+
+const fn carries(carries: Carries) -> &'static str {
+    match carries {
+        Carries::Chat => "chat",
+        Carries::Orders => "orders",
+        Carries::Calls => "calls",
+    }
+}
+
+fn text(c: &Capabilities) -> String {
+    if c.text_limit == 0 {
+        return "–".to_owned();
+    }
+    let unit = match c.text_unit {
+        TextUnit::Bytes => "bytes",
+        TextUnit::Chars => "characters",
+    };
+    let overlong = match c.overlong {
+        Overlong::Split => "longer is split",
+        Overlong::Refuse => "longer is refused",
+    };
+    format!("{} {unit}, {overlong}", c.text_limit)
+}
+
+fn window(window: Window) -> String {
+    let time = match window.secs {
+        secs if secs % 3600 == 0 => format!("{} h", secs / 3600),
+        secs => format!("{} min", secs / 60),
+    };
+    match window.replies {
+        Some(n) => format!("{n} within {time}"),
+        None => format!("within {time}"),
+    }
+}
+
+/// A document with its table made anew; `None` where it has no place for one.
+pub fn renew(document: &str) -> Option<String> {
+    let (before, rest) = document.split_once(BEGIN)?;
+    let (_, after) = rest.split_once(END)?;
+    Some(format!("{before}{BEGIN}{}{END}{after}", table()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documents_table_is_what_the_code_says() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/CHANNELS.md");
+        let document = std::fs::read_to_string(path).unwrap();
+        assert_eq!(renew(&document).as_deref(), Some(document.as_str()), "run `cargo xtask docs`");
+    }
+}
