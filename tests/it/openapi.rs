@@ -13,6 +13,7 @@ fn every_operation_answers_as_described() {
     admin.get("/healthz").expect(200);
     admin.get("/readyz").expect(200);
     admin.get("/api/openapi.json").expect(200);
+    admin.get("/api/channels").expect(200);
     admin.get("/api/accounts").expect(200);
     let settings = json!({ "app_id": wechat.app_id, "api_base": shop.platform.url(), "group": shop.name });
     admin.put(&format!("/api/accounts/wechat/{}", shop.name), &json!({ "name": "店", "settings": settings })).expect(200);
