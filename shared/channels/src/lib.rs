@@ -2,8 +2,9 @@
 //! replies and reads the platform's answers. Pure: no I/O, no clock, no randomness of its own.
 //!
 //! * [`kit`]: what an adapter is; [`registry`]: the adapters by channel; [`manifest`]: what they can carry, for readers;
-//! * [`wechat`], [`app`], [`webchat`]: the adapters, each with its account, its verifier, its parser and its renderer;
-//! * [`wx_crypto`]: signatures and the encrypted envelope that the WeChat family shares;
+//! * [`app`], [`miniprogram`], [`webchat`], [`wechat`], …: the adapters, each with its account, its verifier, its parser and its
+//!   renderer;
+//! * [`wx`]: what WeChat's own channels share; [`wx_crypto`]: signatures and the encrypted envelope of its whole family;
 //! * [`hs256`]: the JSON web tokens of the app and of web chat;
 //! * [`xml`], [`json`]: bounded readers for what platforms send;
 //! * `bearer`, `client_message`: the token and the message that our own clients (app, web chat) send;
@@ -18,10 +19,12 @@ pub mod hs256;
 pub mod json;
 pub mod kit;
 pub mod manifest;
+pub mod miniprogram;
 pub mod registry;
 mod settings;
 pub mod webchat;
 pub mod wechat;
+pub mod wx;
 pub mod wx_crypto;
 pub mod xml;
 

@@ -121,7 +121,8 @@ pub fn decrypt(key: &AesKey, prefix: usize, envelope: &str, receive_id: &str) ->
     Ok(plain)
 }
 
-fn strip_padding(plain: &mut Vec<u8>) -> Result<(), OpenError> {
+/// Takes the padding off in place, in either size.
+pub(crate) fn strip_padding(plain: &mut Vec<u8>) -> Result<(), OpenError> {
     let pad = usize::from(*plain.last().ok_or(OpenError::Unreadable)?);
     if !(1..=Padding::Block32 as usize).contains(&pad) || pad > plain.len() {
         return Err(OpenError::Unreadable);

@@ -11,6 +11,8 @@ use std::path::Path;
 
 #[path = "vectors/inapp_sdk.rs"]
 mod inapp_sdk;
+#[path = "vectors/wechat_miniapp.rs"]
+mod wechat_miniapp;
 #[path = "vectors/wechat_mp.rs"]
 mod wechat_mp;
 
@@ -80,6 +82,11 @@ fn wechat_official_account() {
     let (checked, skipped) = wechat_mp::asserts();
     println!("  upstream assertions: {checked} hold, {skipped} on fields that a message of that kind does not have");
     assert!((checked, skipped) == (362, 62) || checked + skipped == 0, "{checked} {skipped}");
+}
+
+#[test]
+fn wechat_mini_program() {
+    run("wechat_miniapp", (21, 0), wechat_miniapp::check);
 }
 
 #[test]

@@ -1,6 +1,11 @@
 //! The platforms, simulated: what a customer's message looks like when the platform passes it on, and how the platform's API
 //! answers. One module per channel says what is particular to it; `stand` serves them all.
 
+pub mod miniprogram;
+#[cfg(test)]
+mod testing;
+mod wx;
+
 use serde_json::Value;
 
 /// A request, in either direction.

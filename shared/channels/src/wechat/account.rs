@@ -1,20 +1,10 @@
 //! The settings and secrets of an official account.
 
 use crate::kit::{AccountError, Secrets};
-use crate::settings::{Fields, max_age_secs};
-use crate::wx_crypto::AesKey;
+use crate::settings::Fields;
+use crate::wx::app::App;
+pub use crate::wx::gate::Mode;
 use serde_json::Value;
-
-/// Which webhooks the account takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// 明文模式: plain only.
-    Plain,
-    /// 安全模式: encrypted only.
-    Safe,
-    /// Either, while an account moves from one to the other. Of 兼容模式's doubled messages the encrypted half is read.
-    Both,
-}
 
 /// How replies leave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,83 +17,28 @@ pub enum ReplyBy {
 
 /// A checked account. It holds secrets, so it has no `Debug`.
 pub struct Account {
-    pub(super) token: String,
-    pub(super) mode: Mode,
+    pub(super) app: App,
     pub(super) reply: ReplyBy,
-    pub(super) api_base: String,
-    pub(super) app_id: Option<String>,
-    pub(super) app_secret: Option<String>,
-    pub(super) key: Option<AesKey>,
-    pub(super) max_age_secs: i64,
 }
 
 const SETTINGS: &[&str] = &["app_id", "mode", "reply", "api_base", "max_age_secs"];
-const SECRETS: &[&str] = &["token", "app_secret", "encoding_aes_key"];
-const API_BASE: &str = "https://api.weixin.qq.com";
 
 impl Account {
     pub(super) fn read(settings: &Value, secrets: &Secrets) -> Result<Self, AccountError> {
-        let fields = Fields::new(settings, secrets, SETTINGS, SECRETS)?;
-        let token = fields.required_secret("token", 3..=32)?.to_owned();
-        let app_secret = fields.secret("app_secret", 1..=128)?.map(str::to_owned);
-        let wrong_key =
-            || AccountError::new("encoding_aes_key", "must be the 43 letters and digits that the platform shows");
-        let key = match fields.secret("encoding_aes_key", 43..=43).map_err(|_| wrong_key())? {
-            Some(encoded) => Some(AesKey::decode(encoded).ok_or_else(wrong_key)?),
-            None => None,
-        };
-        let mode = match fields.text("mode")? {
-            None if key.is_some() => Mode::Safe,
-            None | Some("plain") => Mode::Plain,
-            Some("safe") => Mode::Safe,
-            Some("both") => Mode::Both,
-            Some(_) => return Err(AccountError::new("mode", "must be plain, safe or both")),
-        };
+        let fields = Fields::new(settings, secrets, SETTINGS, &App::SECRETS)?;
+        let app = App::read(&fields)?;
         let reply = match fields.text("reply")? {
             None | Some("api") => ReplyBy::Api,
             Some("passive") => ReplyBy::Passive,
             Some(_) => return Err(AccountError::new("reply", "must be passive or api")),
         };
-        let app_id = match fields.text("app_id")? {
-            None => None,
-            Some(id) if (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') => {
-                Some(id.to_owned())
-            }
-            Some(_) => return Err(AccountError::new("app_id", "must be 1 to 64 letters and digits")),
-        };
-        if mode != Mode::Plain && key.is_none() {
-            return Err(AccountError::new("encoding_aes_key", "is required in safe mode and where both are taken"));
-        }
-        if mode != Mode::Plain && app_id.is_none() {
-            return Err(AccountError::new("app_id", "is required in safe mode and where both are taken"));
-        }
-        if app_secret.is_some() && app_id.is_none() {
-            return Err(AccountError::new("app_id", "is required beside app_secret"));
-        }
-        let api_base = api_base(fields.text("api_base")?.unwrap_or(API_BASE))?;
-        Ok(Self { token, mode, reply, api_base, app_id, app_secret, key, max_age_secs: max_age_secs(&fields)? })
+        Ok(Self { app, reply })
     }
 
     /// Which webhooks the account takes.
     pub fn mode(&self) -> Mode {
-        self.mode
+        self.app.gate.mode
     }
-
-    /// The app id and secret, where both are there.
-    pub(super) fn credentials(&self) -> Option<(&str, &str)> {
-        Some((self.app_id.as_deref()?, self.app_secret.as_deref()?))
-    }
-}
-
-fn api_base(text: &str) -> Result<String, AccountError> {
-    let wrong = || AccountError::new("api_base", "must be an http or https URL without user, query or fragment");
-    let uri: http::Uri = text.parse().map_err(|_| wrong())?;
-    let http = matches!(uri.scheme_str(), Some("http" | "https"));
-    let host = uri.authority().is_some_and(|a| !a.as_str().contains('@') && !a.host().is_empty());
-    if !http || !host || uri.query().is_some() || text.contains('#') {
-        return Err(wrong());
-    }
-    Ok(text.trim_end_matches('/').to_owned())
 }
 
 #[cfg(test)]
@@ -125,12 +60,12 @@ mod tests {
     #[test]
     fn defaults() {
         let account = read(Value::Null, &[("token", "test")]).ok().unwrap();
-        assert_eq!((account.mode, account.reply, account.max_age_secs), (Mode::Plain, ReplyBy::Api, 300));
-        assert_eq!(account.api_base, "https://api.weixin.qq.com");
+        assert_eq!((account.mode(), account.reply, account.app.gate.max_age_secs), (Mode::Plain, ReplyBy::Api, 300));
+        assert_eq!(account.app.api_base, "https://api.weixin.qq.com");
         let account = read(json!({ "app_id": "wx1" }), &[("token", "test"), ("encoding_aes_key", KEY)]).ok().unwrap();
-        assert_eq!(account.mode, Mode::Safe);
+        assert_eq!(account.mode(), Mode::Safe);
         let account = read(json!({ "api_base": "http://127.0.0.1:9/" }), &[("token", "test")]).ok().unwrap();
-        assert_eq!(account.api_base, "http://127.0.0.1:9");
+        assert_eq!(account.app.api_base, "http://127.0.0.1:9");
     }
 
     #[test]

@@ -18,19 +18,18 @@
 //! In plain mode the platform signs the time and a nonce but not the body: whoever can read one request can send another body
 //! with it until the timestamp is too old. Safe mode signs the body.
 //!
-//! * `account`: the settings; `verify`: signatures and decryption; `payload`, `parse`: what customers send;
+//! Signatures, decryption, messages and the API are those of [`crate::wx`], which mini programs share. Here are
+//!
+//! * `account`: the settings;
 //! * `outgoing`: a reply in the platform's words; `passive`, `api`: the two ways it leaves;
 //! * [`sign`]: signed requests for tests and simulators.
 
 mod account;
 mod api;
 mod outgoing;
-mod parse;
 mod passive;
-mod payload;
-pub mod sign;
-mod verify;
 
+pub use crate::wx::sign;
 pub use account::{Account, Mode, ReplyBy};
 pub use outgoing::{Article, Outgoing};
 
@@ -38,6 +37,7 @@ use crate::kit::{
     AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Overlong, Refusal,
     Rendered, Reply, Request, Secrets, TextUnit, Token, Verified, Window,
 };
+use crate::wx::{self, message};
 use serde_json::Value;
 use warmline_model::{Inbound, Timestamp};
 
@@ -57,6 +57,11 @@ const CAPABILITIES: Capabilities = Capabilities {
     media_limit: 10 << 20,
 };
 
+/// Official accounts have what all have.
+struct Dialect;
+
+impl message::Dialect for Dialect {}
+
 /// The adapter for WeChat official accounts.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct WechatAdapter;
@@ -73,15 +78,15 @@ impl Adapter for WechatAdapter {
     }
 
     fn handshake(&self, account: &Account, request: &Request<'_>, now: Timestamp) -> Result<Option<Reply>, Refusal> {
-        verify::handshake(account, request, now)
+        account.app.gate.handshake(request, now)
     }
 
     fn verify(&self, account: &Account, request: &Request<'_>, now: Timestamp) -> Result<Verified, Refusal> {
-        verify::verify(account, request, now)
+        account.app.gate.verify(request, now)
     }
 
     fn parse(&self, _account: &Account, body: &Verified) -> Result<Vec<Inbound>, Refusal> {
-        parse::parse(body.body()).map(|message| vec![message])
+        message::parse::<Dialect>(body.body()).map(|message| vec![message])
     }
 
     /// The text `success`: the platform then neither retries nor shows the customer an error.
@@ -105,11 +110,11 @@ impl Adapter for WechatAdapter {
     }
 
     fn token_request(&self, account: &Account, force: bool, _: &Call<'_>) -> Option<ApiRequest> {
-        api::token_request(account, force)
+        account.app.token_request(force)
     }
 
     fn read_token(&self, answer: &ApiResponse<'_>) -> Result<Token, Outcome> {
-        api::read_token(answer)
+        wx::api::read_token(answer)
     }
 
     fn render(&self, account: &Account, reply: &Outbound<'_>, call: &Call<'_>) -> Result<Rendered, &'static str> {
@@ -117,6 +122,6 @@ impl Adapter for WechatAdapter {
     }
 
     fn read_answer(&self, answer: &ApiResponse<'_>) -> Outcome {
-        api::read_answer(answer)
+        wx::api::read_answer(answer)
     }
 }

@@ -7,9 +7,9 @@
 use super::CAPABILITIES;
 use super::account::Account;
 use super::outgoing::Outgoing;
-use super::payload::Payload;
-use super::verify::ENCRYPTED;
 use crate::kit::{Outbound, Reply, Verified};
+use crate::wx::gate::ENCRYPTED;
+use crate::wx::payload::Payload;
 use crate::wx_crypto::{encrypt, sorted_sha1};
 use crate::xml::Writer;
 use sha2::{Digest, Sha256};
@@ -36,11 +36,11 @@ pub(super) fn passive(
 
 /// The envelope of an encrypted reply: `Encrypt`, `MsgSignature`, `TimeStamp`, `Nonce`.
 fn seal(account: &Account, plain: &str, now: Timestamp, nonce: &[u8; 16]) -> Option<String> {
-    let encrypted = encrypt(account.key.as_ref()?, nonce, plain.as_bytes(), account.app_id.as_deref()?);
+    let encrypted = encrypt(account.app.gate.key.as_ref()?, nonce, plain.as_bytes(), account.app.gate.app_id.as_deref()?);
     let timestamp = now.secs().to_string();
     // The nonce that everyone may read must not be the envelope's secret prefix.
     let public = hex::encode(&Sha256::digest(nonce)[..8]);
-    let signature = sorted_sha1(&mut [&account.token, &timestamp, &public, &encrypted], "");
+    let signature = sorted_sha1(&mut [&account.app.gate.token, &timestamp, &public, &encrypted], "");
     let signature = std::str::from_utf8(&signature).ok()?;
     let mut xml = Writer::new();
     xml.open("xml").text("Encrypt", &encrypted).text("MsgSignature", signature);

@@ -5,33 +5,97 @@
 //! the body that counts. The platform documents no window for the timestamp; the account sets one (`max_age_secs`), so that a
 //! captured request does not stay good for ever.
 
-use super::account::{Account, Mode};
 use super::payload::Payload;
-use crate::kit::{Refusal, Reply, Request, Verified};
-use crate::wx_crypto::{WECHAT_PREFIX, decrypt, signature_matches};
+use crate::kit::{AccountError, Refusal, Reply, Request, Verified};
+use crate::settings::{Fields, max_age_secs};
+use crate::wx_crypto::{AesKey, WECHAT_PREFIX, decrypt, signature_matches};
 use crate::xml::MAX_BYTES;
 use std::borrow::Cow;
 use warmline_model::Timestamp;
 
 /// In a [`Verified`]'s context: the webhook was encrypted, so a reply in its answer must be.
-pub(super) const ENCRYPTED: &str = "encrypted";
+pub(crate) const ENCRYPTED: &str = "encrypted";
 
 /// The longest `echostr` given back; the platform's has 19 digits.
-const MAX_ECHO: usize = 256;
+pub(crate) const MAX_ECHO: usize = 256;
+
+/// Which webhooks an account takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// 明文模式: plain only.
+    Plain,
+    /// 安全模式: encrypted only.
+    Safe,
+    /// Either, while an account moves from one to the other. Of 兼容模式's doubled messages the encrypted half is read.
+    Both,
+}
+
+/// What an account's webhooks are checked with: `token`, `encoding_aes_key`, `mode`, `app_id`, `max_age_secs`. It holds
+/// secrets, so it has no `Debug`.
+pub(crate) struct Gate {
+    pub(crate) token: String,
+    pub(crate) mode: Mode,
+    pub(crate) key: Option<AesKey>,
+    pub(crate) app_id: Option<String>,
+    pub(crate) max_age_secs: i64,
+}
+
+impl Gate {
+    /// Reads and checks those settings and secrets.
+    pub(crate) fn read(fields: &Fields<'_>) -> Result<Self, AccountError> {
+        let token = fields.required_secret("token", 3..=32)?.to_owned();
+        let key = aes_key(fields)?;
+        let mode = match fields.text("mode")? {
+            None if key.is_some() => Mode::Safe,
+            None | Some("plain") => Mode::Plain,
+            Some("safe") => Mode::Safe,
+            Some("both") => Mode::Both,
+            Some(_) => return Err(AccountError::new("mode", "must be plain, safe or both")),
+        };
+        let app_id = id(fields, "app_id")?;
+        if mode != Mode::Plain && key.is_none() {
+            return Err(AccountError::new("encoding_aes_key", "is required in safe mode and where both are taken"));
+        }
+        if mode != Mode::Plain && app_id.is_none() {
+            return Err(AccountError::new("app_id", "is required in safe mode and where both are taken"));
+        }
+        Ok(Self { token, mode, key, app_id, max_age_secs: max_age_secs(fields)? })
+    }
+}
+
+/// The secret `encoding_aes_key`.
+pub(crate) fn aes_key(fields: &Fields<'_>) -> Result<Option<AesKey>, AccountError> {
+    let wrong = || AccountError::new("encoding_aes_key", "must be the 43 letters and digits that the platform shows");
+    match fields.secret("encoding_aes_key", 43..=43).map_err(|_| wrong())? {
+        Some(encoded) => AesKey::decode(encoded).ok_or_else(wrong).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// An app id or corp id among the settings.
+pub(crate) fn id(fields: &Fields<'_>, name: &str) -> Result<Option<String>, AccountError> {
+    match fields.text(name)? {
+        None => Ok(None),
+        Some(id) if (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') => {
+            Ok(Some(id.to_owned()))
+        }
+        Some(_) => Err(AccountError::new(name, "must be 1 to 64 letters and digits")),
+    }
+}
 
 /// The parameters of a signed request, read in one pass; of a repeated one the first counts.
 #[derive(Default)]
-struct Signed<'q> {
+pub(crate) struct Signed<'q> {
     signature: Option<Cow<'q, str>>,
-    msg_signature: Option<Cow<'q, str>>,
+    pub(crate) msg_signature: Option<Cow<'q, str>>,
     timestamp: Option<Cow<'q, str>>,
     nonce: Option<Cow<'q, str>>,
     encrypt_type: Option<Cow<'q, str>>,
-    echostr: Option<Cow<'q, str>>,
+    pub(crate) echostr: Option<Cow<'q, str>>,
 }
 
 impl<'q> Signed<'q> {
-    fn read(query: &'q str) -> Self {
+    pub(crate) fn read(query: &'q str) -> Self {
         let mut signed = Self::default();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             let field = match &*name {
@@ -49,11 +113,12 @@ impl<'q> Signed<'q> {
     }
 
     /// Checks a signature over token, timestamp, nonce and, for encrypted bodies, the ciphertext; then the time.
-    fn check(
+    pub(crate) fn check(
         &self,
         signature: Option<&str>,
         encrypted: Option<&str>,
-        account: &Account,
+        token: &str,
+        max_age_secs: i64,
         now: Timestamp,
     ) -> Result<(), Refusal> {
         let (Some(signature), Some(timestamp), Some(nonce)) = (signature, self.timestamp.as_deref(), self.nonce.as_deref())
@@ -61,8 +126,8 @@ impl<'q> Signed<'q> {
             return Err(Refusal::SignatureMissing);
         };
         let good = match encrypted {
-            None => signature_matches(signature, &mut [&account.token, timestamp, nonce]),
-            Some(text) => signature_matches(signature, &mut [&account.token, timestamp, nonce, text]),
+            None => signature_matches(signature, &mut [token, timestamp, nonce]),
+            Some(text) => signature_matches(signature, &mut [token, timestamp, nonce, text]),
         };
         if !good {
             return Err(Refusal::SignatureWrong);
@@ -71,56 +136,68 @@ impl<'q> Signed<'q> {
             return Err(Refusal::Malformed("timestamp"));
         }
         let signed_at: i64 = timestamp.parse().map_err(|_| Refusal::Malformed("timestamp"))?;
-        if now.secs().abs_diff(signed_at) > account.max_age_secs.unsigned_abs() {
+        if now.secs().abs_diff(signed_at) > max_age_secs.unsigned_abs() {
             return Err(Refusal::Stale);
         }
         Ok(())
     }
 }
 
-/// Answers the platform's check of the address: a GET with `echostr`, which goes back as it came.
-pub(super) fn handshake(account: &Account, request: &Request<'_>, now: Timestamp) -> Result<Option<Reply>, Refusal> {
-    if request.method != http::Method::GET || !at_root(request) {
-        return Ok(None);
+impl Gate {
+    fn check(
+        &self,
+        signed: &Signed<'_>,
+        signature: Option<&str>,
+        encrypted: Option<&str>,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        signed.check(signature, encrypted, &self.token, self.max_age_secs, now)
     }
-    let signed = Signed::read(request.query);
-    let Some(echo) = signed.echostr.as_deref() else { return Ok(None) };
-    signed.check(signed.signature.as_deref(), None, account, now)?;
-    if echo.len() > MAX_ECHO {
-        return Err(Refusal::Malformed("echostr"));
-    }
-    Ok(Some(Reply::text(echo)))
-}
 
-/// Verifies a webhook and, where it is encrypted, decrypts it.
-pub(super) fn verify(account: &Account, request: &Request<'_>, now: Timestamp) -> Result<Verified, Refusal> {
-    if request.method != http::Method::POST || !at_root(request) {
-        return Err(Refusal::NotFound);
-    }
-    if request.body.len() > MAX_BYTES {
-        return Err(Refusal::Malformed("body too long"));
-    }
-    let signed = Signed::read(request.query);
-    let encrypted = signed.encrypt_type.as_deref() == Some("aes");
-    match &account.key {
-        Some(key) if encrypted && account.mode != Mode::Plain => {
-            let body = Payload::read(request.body)?;
-            let envelope = body.text("Encrypt").ok_or(Refusal::Malformed("no Encrypt"))?;
-            signed.check(signed.msg_signature.as_deref(), Some(&envelope), account, now)?;
-            let plain = decrypt(key, WECHAT_PREFIX, &envelope, account.app_id.as_deref().unwrap_or_default())?;
-            Ok(Verified::new(plain).with(ENCRYPTED, "1"))
+    /// Answers the platform's check of the address: a GET with `echostr`, which goes back as it came.
+    pub(crate) fn handshake(&self, request: &Request<'_>, now: Timestamp) -> Result<Option<Reply>, Refusal> {
+        if request.method != http::Method::GET || !at_root(request) {
+            return Ok(None);
         }
-        _ => {
-            signed.check(signed.signature.as_deref(), None, account, now)?;
-            if encrypted || account.mode == Mode::Safe {
-                return Err(Refusal::WrongMode);
+        let signed = Signed::read(request.query);
+        let Some(echo) = signed.echostr.as_deref() else { return Ok(None) };
+        self.check(&signed, signed.signature.as_deref(), None, now)?;
+        if echo.len() > MAX_ECHO {
+            return Err(Refusal::Malformed("echostr"));
+        }
+        Ok(Some(Reply::text(echo)))
+    }
+
+    /// Verifies a webhook and, where it is encrypted, decrypts it.
+    pub(crate) fn verify(&self, request: &Request<'_>, now: Timestamp) -> Result<Verified, Refusal> {
+        if request.method != http::Method::POST || !at_root(request) {
+            return Err(Refusal::NotFound);
+        }
+        if request.body.len() > MAX_BYTES {
+            return Err(Refusal::Malformed("body too long"));
+        }
+        let signed = Signed::read(request.query);
+        let encrypted = signed.encrypt_type.as_deref() == Some("aes");
+        match &self.key {
+            Some(key) if encrypted && self.mode != Mode::Plain => {
+                let body = Payload::read(request.body)?;
+                let envelope = body.text("Encrypt").ok_or(Refusal::Malformed("no Encrypt"))?;
+                self.check(&signed, signed.msg_signature.as_deref(), Some(&envelope), now)?;
+                let plain = decrypt(key, WECHAT_PREFIX, &envelope, self.app_id.as_deref().unwrap_or_default())?;
+                Ok(Verified::new(plain).with(ENCRYPTED, "1"))
             }
-            Ok(Verified::new(request.body.to_vec()))
+            _ => {
+                self.check(&signed, signed.signature.as_deref(), None, now)?;
+                if encrypted || self.mode == Mode::Safe {
+                    return Err(Refusal::WrongMode);
+                }
+                Ok(Verified::new(request.body.to_vec()))
+            }
         }
     }
 }
 
-fn at_root(request: &Request<'_>) -> bool {
+pub(crate) fn at_root(request: &Request<'_>) -> bool {
     matches!(request.rest, "" | "/")
 }
 
@@ -128,7 +205,6 @@ fn at_root(request: &Request<'_>) -> bool {
 mod tests {
     use super::super::sign;
     use super::*;
-    use crate::wx_crypto::AesKey;
     use http::{HeaderMap, Method};
     use proptest::prelude::*;
     use serde_json::json;
@@ -137,17 +213,19 @@ mod tests {
     const NOW: Timestamp = Timestamp::from_secs(1_700_000_000);
     const TS: &str = "1700000000";
 
-    fn account(mode: &str) -> Account {
+    fn account(mode: &str) -> Gate {
         let secrets = [("token", "test"), ("encoding_aes_key", KEY)].map(|(k, v)| (k.to_owned(), v.to_owned())).into();
-        Account::read(&json!({ "mode": mode, "app_id": "wxapp" }), &secrets).ok().unwrap()
+        let settings = json!({ "mode": mode, "app_id": "wxapp" });
+        let fields = Fields::new(&settings, &secrets, &["mode", "app_id"], &["token", "encoding_aes_key"]).ok().unwrap();
+        Gate::read(&fields).ok().unwrap()
     }
 
     fn ask<T>(method: Method, query: &str, body: &[u8], f: impl FnOnce(&Request<'_>) -> T) -> T {
         f(&Request { method: &method, rest: "", query, headers: &HeaderMap::new(), body })
     }
 
-    fn post(account: &Account, query: &str, body: &[u8], now: Timestamp) -> Result<Vec<u8>, Refusal> {
-        ask(Method::POST, query, body, |r| verify(account, r, now)).map(|v| v.body().to_vec())
+    fn post(account: &Gate, query: &str, body: &[u8], now: Timestamp) -> Result<Vec<u8>, Refusal> {
+        ask(Method::POST, query, body, |r| account.verify(r, now)).map(|v| v.body().to_vec())
     }
 
     fn safe(app_id: &str) -> (String, String) {
@@ -158,16 +236,16 @@ mod tests {
     fn handshake_echoes_only_what_is_signed() {
         let account = account("plain");
         let good = format!("{}&echostr=5838479218127813673", sign::plain_query("test", TS, "n"));
-        let reply = ask(Method::GET, &good, b"", |r| handshake(&account, r, NOW)).unwrap().unwrap();
+        let reply = ask(Method::GET, &good, b"", |r| account.handshake(r, NOW)).unwrap().unwrap();
         assert_eq!((reply.status, reply.body.as_slice()), (200, &b"5838479218127813673"[..]));
         assert!(reply.content_type.starts_with("text/plain"));
         let wrong = good.replace("signature=", "signature=0");
-        assert_eq!(ask(Method::GET, &wrong, b"", |r| handshake(&account, r, NOW)), Err(Refusal::SignatureWrong));
-        assert_eq!(ask(Method::GET, "echostr=1", b"", |r| handshake(&account, r, NOW)), Err(Refusal::SignatureMissing));
-        assert_eq!(ask(Method::GET, "a=1", b"", |r| handshake(&account, r, NOW)), Ok(None));
-        assert_eq!(ask(Method::POST, &good, b"", |r| handshake(&account, r, NOW)), Ok(None));
+        assert_eq!(ask(Method::GET, &wrong, b"", |r| account.handshake(r, NOW)), Err(Refusal::SignatureWrong));
+        assert_eq!(ask(Method::GET, "echostr=1", b"", |r| account.handshake(r, NOW)), Err(Refusal::SignatureMissing));
+        assert_eq!(ask(Method::GET, "a=1", b"", |r| account.handshake(r, NOW)), Ok(None));
+        assert_eq!(ask(Method::POST, &good, b"", |r| account.handshake(r, NOW)), Ok(None));
         let late = NOW.plus_millis(301_000);
-        assert_eq!(ask(Method::GET, &good, b"", |r| handshake(&account, r, late)), Err(Refusal::Stale));
+        assert_eq!(ask(Method::GET, &good, b"", |r| account.handshake(r, late)), Err(Refusal::Stale));
     }
 
     #[test]
@@ -190,7 +268,7 @@ mod tests {
         assert_eq!(post(&account, &query, body.as_bytes(), NOW), Err(Refusal::WrongMode));
         let long = vec![b'a'; 10 * 1024 * 1024];
         assert_eq!(post(&account, &query, &long, NOW), Err(Refusal::Malformed("body too long")));
-        assert_eq!(ask(Method::PUT, &query, b"", |r| verify(&account, r, NOW)).err(), Some(Refusal::NotFound));
+        assert_eq!(ask(Method::PUT, &query, b"", |r| account.verify(r, NOW)).err(), Some(Refusal::NotFound));
     }
 
     #[test]

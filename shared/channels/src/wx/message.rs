@@ -1,8 +1,9 @@
-//! Reads a customer's message or event.
+//! Reads a customer's message or event: what official accounts, mini programs and WeCom have in common. A [`Dialect`] adds
+//! what one of them has alone.
 //!
 //! The key that tells a retry from a new message is `MsgId`; events have none, so theirs is made of sender, time and event (and
-//! `MsgID` where the event reports on a sent message, of which one second can see several). Event keys are digests: an open id
-//! is personal data and a key is not sealed.
+//! `MsgID` where the event reports on a sent message, of which one second can see several; see [`Dialect::WHOLE_EVENTS`]).
+//! Event keys are digests: an open id is personal data and a key is not sealed.
 
 use super::payload::Payload;
 use crate::digest::opaque_key;
@@ -16,15 +17,48 @@ const COMMON: &[&str] = &["ToUserName", "FromUserName", "CreateTime", "MsgType",
 /// The longest open id and `MsgId` taken; the platform's have 28 characters and 19 digits.
 const MAX_ID: usize = 128;
 
-pub(super) fn parse(body: &[u8]) -> Result<Inbound, Refusal> {
-    let fields = Payload::read(body)?;
-    let open_id = id(&fields, "FromUserName").ok_or(Refusal::Malformed("FromUserName"))?;
+/// What one platform has alone.
+pub(crate) trait Dialect {
+    /// Whether two events of one second are the same only where every field is. Official accounts' customers cause an event
+    /// of a kind once a second; logistics and address books report on several things at once.
+    const WHOLE_EVENTS: bool = false;
+
+    /// Who it comes from.
+    fn sender(fields: &Payload<'_>) -> Option<String> {
+        id(fields, "FromUserName")
+    }
+
+    /// The content of a kind that only this platform has.
+    fn content(_fields: &Payload<'_>, _kind: &str) -> Option<Result<Content, Refusal>> {
+        None
+    }
+
+    /// The key of an event that has no `EventKey`.
+    fn event_key(_fields: &Payload<'_>, _event: &str) -> Option<String> {
+        None
+    }
+}
+
+/// Reads a message or event.
+pub(crate) fn parse<D: Dialect>(body: &[u8]) -> Result<Inbound, Refusal> {
+    read::<D>(&Payload::read(body)?)
+}
+
+pub(crate) fn read<D: Dialect>(fields: &Payload<'_>) -> Result<Inbound, Refusal> {
+    let open_id = D::sender(fields).ok_or(Refusal::Malformed("FromUserName"))?;
     let kind = fields.filled("MsgType").ok_or(Refusal::Malformed("MsgType"))?;
     let created = fields.text("CreateTime").ok_or(Refusal::Malformed("CreateTime"))?;
     let created = created.trim();
     let at = created.parse::<u32>().map_err(|_| Refusal::Malformed("CreateTime"))?;
-    let content = content(&fields, kind.trim())?;
-    let key = match (&content, message_id(&fields)) {
+    let content = match D::content(fields, kind.trim()) {
+        Some(content) => content?,
+        None => content::<D>(fields, kind.trim())?,
+    };
+    let key = match (&content, message_id(fields)) {
+        (Content::Event { event, key, data }, _) if D::WHOLE_EVENTS => {
+            let (key, data) = (key.as_deref().unwrap_or_default(), data.to_string());
+            opaque_key("event", &[&open_id, created, event, key, &data])
+        }
         (Content::Event { event, .. }, report) => {
             opaque_key("event", &[&open_id, created, event, report.as_deref().unwrap_or_default()])
         }
@@ -42,14 +76,15 @@ fn message_id(fields: &Payload<'_>) -> Option<String> {
     id(fields, "MsgId").or_else(|| id(fields, "MsgID"))
 }
 
-fn id(fields: &Payload<'_>, name: &str) -> Option<String> {
+/// An id of a sane length.
+pub(crate) fn id(fields: &Payload<'_>, name: &str) -> Option<String> {
     let text = fields.text(name)?;
     let text = text.trim();
     let good = (1..=MAX_ID).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
     good.then(|| text.to_owned())
 }
 
-fn content(fields: &Payload<'_>, kind: &str) -> Result<Content, Refusal> {
+fn content<D: Dialect>(fields: &Payload<'_>, kind: &str) -> Result<Content, Refusal> {
     let owned = |name| fields.filled(name).map(|text| text.into_owned());
     Ok(match kind {
         "text" => Content::Text { text: fields.text("Content").ok_or(Refusal::Malformed("Content"))?.into_owned() },
@@ -81,14 +116,14 @@ fn content(fields: &Payload<'_>, kind: &str) -> Result<Content, Refusal> {
             description: owned("Description"),
             url: owned("Url").ok_or(Refusal::Malformed("Url"))?,
         },
-        "event" => event(fields)?,
+        "event" => event::<D>(fields)?,
         _ => Content::Unknown { raw_kind: kind.to_owned(), raw: Value::Object(fields.without(&[])) },
     })
 }
 
 /// An event keeps the platform's own fields. For those who come by a QR code it says which under `scene`, whether they followed
 /// just now (`subscribe` with `qrscene_…`) or had done so before (`SCAN`).
-fn event(fields: &Payload<'_>) -> Result<Content, Refusal> {
+fn event<D: Dialect>(fields: &Payload<'_>) -> Result<Content, Refusal> {
     let event = fields.filled("Event").ok_or(Refusal::Malformed("Event"))?.trim().to_lowercase();
     let key = fields.filled("EventKey").map(|key| key.trim().to_owned()).filter(|key| !key.is_empty());
     let mut data = fields.without(COMMON);
@@ -100,6 +135,7 @@ fn event(fields: &Payload<'_>) -> Result<Content, Refusal> {
     if let Some(scene) = scene {
         data.insert("scene".to_owned(), Value::from(scene));
     }
+    let key = key.or_else(|| D::event_key(fields, &event));
     let data = if data.is_empty() { Value::Null } else { Value::Object(data) };
     Ok(Content::Event { event, key, data })
 }
@@ -115,6 +151,13 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use serde_json::json;
+
+    struct Plain;
+    impl Dialect for Plain {}
+
+    fn parse(body: &[u8]) -> Result<Inbound, Refusal> {
+        super::parse::<Plain>(body)
+    }
 
     fn with(kind: &str, fields: &[(&str, &str)]) -> Result<Inbound, Refusal> {
         parse(sign::message("oUser", "gh", 1_700_000_000, kind, fields).as_bytes())

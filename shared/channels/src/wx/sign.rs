@@ -3,7 +3,7 @@
 use crate::wx_crypto::{AesKey, encrypt, sorted_sha1};
 use crate::xml::Writer;
 
-fn signature(parts: &mut [&str]) -> String {
+pub(crate) fn signature(parts: &mut [&str]) -> String {
     sorted_sha1(parts, "").iter().copied().map(char::from).collect()
 }
 

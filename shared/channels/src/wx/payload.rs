@@ -1,4 +1,5 @@
-//! A webhook's body, XML or JSON, as named fields. Official accounts push XML unless their owner has chosen JSON.
+//! A webhook's body, XML or JSON, as named fields. Official accounts and mini programs push XML or JSON, as their owner has
+//! chosen; WeCom pushes XML.
 
 use crate::json;
 use crate::kit::Refusal;
@@ -7,13 +8,13 @@ use serde_json::{Map, Value};
 use std::borrow::Cow;
 
 /// A body's fields.
-pub(super) enum Payload<'a> {
+pub(crate) enum Payload<'a> {
     Xml(Document<'a>),
     Json(Map<String, Value>),
 }
 
 impl<'a> Payload<'a> {
-    pub(super) fn read(body: &'a [u8]) -> Result<Self, Refusal> {
+    pub(crate) fn read(body: &'a [u8]) -> Result<Self, Refusal> {
         if body.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'{') {
             return match json::read(body, MAX_BYTES)? {
                 Value::Object(map) => Ok(Self::Json(map)),
@@ -27,12 +28,12 @@ impl<'a> Payload<'a> {
         Ok(Self::Xml(document))
     }
 
-    pub(super) fn is_xml(&self) -> bool {
+    pub(crate) fn is_xml(&self) -> bool {
         matches!(self, Self::Xml(_))
     }
 
     /// A field as text; numbers as they are written.
-    pub(super) fn text(&self, name: &str) -> Option<Cow<'_, str>> {
+    pub(crate) fn text(&self, name: &str) -> Option<Cow<'_, str>> {
         match self {
             Self::Xml(document) => document.text(name).map(Cow::Borrowed),
             Self::Json(map) => match map.get(name)? {
@@ -45,12 +46,12 @@ impl<'a> Payload<'a> {
     }
 
     /// A field as text, where it is there and not empty.
-    pub(super) fn filled(&self, name: &str) -> Option<Cow<'_, str>> {
+    pub(crate) fn filled(&self, name: &str) -> Option<Cow<'_, str>> {
         self.text(name).filter(|text| !text.is_empty())
     }
 
     /// All fields but those named, as JSON.
-    pub(super) fn without(&self, names: &[&str]) -> Map<String, Value> {
+    pub(crate) fn without(&self, names: &[&str]) -> Map<String, Value> {
         let mut map = match self {
             Self::Xml(document) => match document.root().to_json() {
                 Value::Object(map) => map,

@@ -1,0 +1,68 @@
+//! The API of api.weixin.qq.com, as official accounts and mini programs use it.
+
+use super::{Answer, Endpoint, Request, Sent, Trouble};
+use serde_json::{Value, json};
+
+/// What the simulated accounts have in common.
+pub(super) const APP_ID: &str = "wx5imulat0r";
+pub(super) const APP_SECRET: &str = "simulated-app-secret";
+pub(super) const TOKEN: &str = "simulatedtoken";
+/// Its last character has bits set that base64 leaves unused, as most real keys have.
+pub(super) const AES_KEY: &str = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
+
+/// What a path is for.
+pub(super) fn endpoint(call: &Request) -> Option<Endpoint> {
+    match (call.method.as_str(), call.path.as_str()) {
+        ("POST", "/cgi-bin/stable_token") => Some(Endpoint::Token),
+        ("POST", "/cgi-bin/message/custom/send") => Some(Endpoint::Send),
+        ("GET", "/cgi-bin/media/get") => Some(Endpoint::Media),
+        _ => None,
+    }
+}
+
+/// Checks a call: the app's credentials, or the access token and the message.
+pub(super) fn check(endpoint: Endpoint, call: &Request, token: &str) -> Result<Option<Sent>, Trouble> {
+    let body = call.json();
+    if endpoint == Endpoint::Token {
+        let good = body["appid"] == APP_ID && body["secret"] == APP_SECRET && body["grant_type"] == "client_credential";
+        return if good { Ok(None) } else { Err(Trouble::SignatureRefused) };
+    }
+    if call.param("access_token").as_deref() != Some(token) {
+        return Err(Trouble::TokenRefused);
+    }
+    if endpoint != Endpoint::Send {
+        return Ok(None);
+    }
+    let (Some(to), Some(kind)) = (body["touser"].as_str(), body["msgtype"].as_str()) else {
+        return Err(Trouble::SignatureRefused);
+    };
+    if !body[kind].is_object() || (kind == "text" && !body["text"]["content"].is_string()) {
+        return Err(Trouble::SignatureRefused);
+    }
+    let text = body["text"]["content"].as_str().unwrap_or_default();
+    Ok(Some(Sent { to: to.to_owned(), text: text.to_owned() }))
+}
+
+/// The answer to a good call.
+pub(super) fn answer(endpoint: Endpoint, token: &str) -> Answer {
+    match endpoint {
+        Endpoint::Token => Answer::json(&json!({ "access_token": token, "expires_in": 7200 })),
+        Endpoint::Media => Answer { status: 200, body: vec![0xff, 0xd8, 0xff, 0xe0] },
+        _ => Answer::json(&error(0)),
+    }
+}
+
+/// The answer to a call that is refused.
+pub(super) fn refuse(endpoint: Endpoint, trouble: Trouble) -> Answer {
+    Answer::json(&error(match (trouble, endpoint) {
+        (Trouble::TokenRefused, _) => 42001,
+        (Trouble::WindowClosed, _) => 45015,
+        (Trouble::RateLimited, _) => 45009,
+        (Trouble::SignatureRefused, Endpoint::Token) => 40125,
+        (Trouble::SignatureRefused, _) => 48001,
+    }))
+}
+
+fn error(code: i64) -> Value {
+    json!({ "errcode": code, "errmsg": if code == 0 { "ok" } else { "refused by the simulator" } })
+}
