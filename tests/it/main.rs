@@ -10,6 +10,7 @@ mod api;
 mod app;
 mod bad_api_input;
 mod bad_input;
+mod channels;
 mod crash;
 mod delivery;
 mod duplicates;

@@ -15,7 +15,7 @@ pub struct Shop {
     pub platform: Platform,
     /// Name of the group and of all accounts.
     pub name: String,
-    base: String,
+    pub base: String,
     /// The newest event when the shop was opened.
     pub opened_at: i64,
     /// The newest conversation then; empty where there was none.
@@ -35,7 +35,12 @@ impl Shop {
 
     /// A shop on a server of the test's own.
     pub fn on(server: &Server, settings: &Value) -> Self {
-        let (admin, name) = (server.admin(), fresh("shop"));
+        Self::named(server, &fresh("shop"), settings)
+    }
+
+    /// The same under this name.
+    pub fn named(server: &Server, name: &str, settings: &Value) -> Self {
+        let (admin, name) = (server.admin(), name.to_owned());
         let (opened_at, before) = {
             let mut seen = server.seen.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(event) = admin.events(seen.0).last() {

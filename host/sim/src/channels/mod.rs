@@ -4,6 +4,7 @@
 pub mod miniprogram;
 #[cfg(test)]
 mod testing;
+pub mod stand;
 mod wx;
 
 use serde_json::Value;
@@ -131,6 +132,11 @@ impl Answer {
     pub fn json(value: &Value) -> Self {
         Self { status: 200, body: value.to_string().into_bytes() }
     }
+}
+
+/// Every simulated platform.
+pub fn all() -> Vec<Box<dyn Simulated>> {
+    vec![Box::new(miniprogram::Miniprogram)]
 }
 
 /// A simulated platform. All state is with whoever serves it.

@@ -1,0 +1,239 @@
+//! A real HTTP server that plays the part of one platform: it checks every call as the platform does, keeps what it was given,
+//! and misbehaves as told.
+
+use super::{Account, Act, Answer, Arrival, Endpoint, Request, Sent, Simulated, Trouble};
+use anyhow::{Context, Result};
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use serde_json::Value;
+use std::collections::VecDeque;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+const BODY_LIMIT: usize = 1 << 20;
+
+/// What the platform does instead of what it should.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Misstep {
+    /// Refuses in its own words.
+    Say(Trouble),
+    /// Answers this status with an empty body.
+    Status(u16),
+    /// Takes the call and answers after this time.
+    Hang(Duration),
+}
+
+#[derive(Default)]
+struct State {
+    tokens: u64,
+    kept: Vec<(u64, Value)>,
+    next: u64,
+    sent: Vec<Sent>,
+    calls: Vec<Endpoint>,
+    refused: u64,
+    missteps: VecDeque<(Endpoint, Misstep)>,
+}
+
+impl State {
+    fn token(&self) -> String {
+        format!("simulated-token-{}", self.tokens)
+    }
+}
+
+struct Shared {
+    platform: Box<dyn Simulated>,
+    state: Mutex<State>,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A platform being served. It has a thread of its own and ends when dropped.
+pub struct Stand {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Stand {
+    /// Serves a platform on a free port of 127.0.0.1.
+    ///
+    /// # Errors
+    /// No port is free.
+    pub fn start(platform: Box<dyn Simulated>) -> Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("the simulated platform cannot listen")?;
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let shared = Arc::new(Shared { platform, state: Mutex::default() });
+        let (stop, stopped) = oneshot::channel();
+        let served = Arc::clone(&shared);
+        let thread = std::thread::Builder::new().name("stand".into()).spawn(move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    () = serve(listener, served) => {}
+                    _ = stopped => {}
+                }
+            });
+        })?;
+        Ok(Self { address, shared, stop: Some(stop), thread: Some(thread) })
+    }
+
+    /// The platform.
+    pub fn platform(&self) -> &dyn Simulated {
+        self.shared.platform.as_ref()
+    }
+
+    /// The account, with its API here.
+    pub fn account(&self) -> Account {
+        self.platform().account(&format!("http://{}", self.address))
+    }
+
+    /// Lets a customer do something; the webhook that the platform sends for it, if it sends one. What the platform keeps is
+    /// kept here.
+    pub fn act(&self, act: &Act<'_>) -> Option<Request> {
+        match self.platform().arrival(act) {
+            Arrival::Webhook(request) => Some(request),
+            Arrival::Kept { item, hint } => {
+                let mut state = self.shared.lock();
+                state.next += 1;
+                let position = state.next;
+                state.kept.push((position, item));
+                hint
+            }
+        }
+    }
+
+    /// The messages that the API took, in order.
+    pub fn sent(&self) -> Vec<Sent> {
+        self.shared.lock().sent.clone()
+    }
+
+    /// The calls of an endpoint so far.
+    pub fn calls(&self, endpoint: Endpoint) -> usize {
+        self.shared.lock().calls.iter().filter(|e| **e == endpoint).count()
+    }
+
+    /// Calls that were refused so far.
+    pub fn refused(&self) -> u64 {
+        self.shared.lock().refused
+    }
+
+    /// Messages that are kept and not confirmed.
+    pub fn kept(&self) -> usize {
+        self.shared.lock().kept.len()
+    }
+
+    /// Misbehaves at the next call of an endpoint for which nothing was scripted yet.
+    pub fn script(&self, endpoint: Endpoint, misstep: Misstep) {
+        self.shared.lock().missteps.push_back((endpoint, misstep));
+    }
+
+    /// Makes the present access token invalid.
+    pub fn expire_token(&self) {
+        self.shared.lock().tokens += 1;
+    }
+}
+
+impl Drop for Stand {
+    fn drop(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(());
+        }
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+async fn serve(listener: TcpListener, shared: Arc<Shared>) {
+    let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
+    loop {
+        let Ok((stream, _)) = listener.accept().await else {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            continue;
+        };
+        let _ = stream.set_nodelay(true);
+        let shared = Arc::clone(&shared);
+        tokio::spawn(async move {
+            let service = service_fn(|request| handle(request, Arc::clone(&shared)));
+            let connection = hyper::server::conn::http1::Builder::new().timer(TokioTimer::new()).clone();
+            let _ = connection.serve_connection(TokioIo::new(stream), service).await;
+        });
+    }
+}
+
+async fn read(request: hyper::Request<Incoming>) -> Option<Request> {
+    let (head, body) = request.into_parts();
+    let body = Limited::new(body, BODY_LIMIT).collect().await.ok()?.to_bytes().to_vec();
+    let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    Some(Request {
+        method: head.method.to_string(),
+        path: head.uri.path().to_owned(),
+        query: head.uri.query().unwrap_or_default().to_owned(),
+        headers: head.headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect(),
+        body,
+    })
+}
+
+async fn handle(
+    request: hyper::Request<Incoming>,
+    shared: Arc<Shared>,
+) -> Result<hyper::Response<Full<Bytes>>, std::convert::Infallible> {
+    let answer = match read(request).await {
+        Some(call) => {
+            let (answer, pause) = answer(&shared, &call);
+            tokio::time::sleep(pause).await;
+            answer
+        }
+        None => Answer { status: 400, body: Vec::new() },
+    };
+    let mut response = hyper::Response::new(Full::new(Bytes::from(answer.body)));
+    *response.status_mut() = hyper::StatusCode::from_u16(answer.status).unwrap_or(hyper::StatusCode::IM_A_TEAPOT);
+    Ok(response)
+}
+
+fn answer(shared: &Shared, call: &Request) -> (Answer, Duration) {
+    let (platform, mut state) = (shared.platform.as_ref(), shared.lock());
+    let Some(endpoint) = platform.endpoint(call) else {
+        return (Answer { status: 404, body: Vec::new() }, Duration::ZERO);
+    };
+    state.calls.push(endpoint);
+    let misstep = state.missteps.iter().position(|(at, _)| *at == endpoint).and_then(|i| state.missteps.remove(i));
+    let mut pause = Duration::ZERO;
+    match misstep {
+        Some((_, Misstep::Say(trouble))) => {
+            state.refused += 1;
+            return (platform.refuse(endpoint, trouble), pause);
+        }
+        Some((_, Misstep::Status(status))) => {
+            state.refused += 1;
+            return (Answer { status, body: Vec::new() }, pause);
+        }
+        Some((_, Misstep::Hang(time))) => pause = time,
+        None => {}
+    }
+    let token = state.token();
+    match platform.check(endpoint, call, &token) {
+        Ok(sent) => state.sent.extend(sent),
+        Err(trouble) => {
+            state.refused += 1;
+            return (platform.refuse(endpoint, trouble), pause);
+        }
+    }
+    if endpoint == Endpoint::Confirm {
+        let confirmed = platform.confirmed(call, &state.kept);
+        state.kept.retain(|(position, _)| !confirmed.contains(position));
+    }
+    (platform.answer(endpoint, call, &token, &state.kept), pause)
+}
