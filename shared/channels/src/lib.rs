@@ -2,7 +2,7 @@
 //! replies and reads the platform's answers. Pure: no I/O, no clock, no randomness of its own.
 //!
 //! * [`kit`]: what an adapter is; [`registry`]: the adapters by channel;
-//! * [`wechat`], [`miniprogram`], [`app`], [`webchat`]: the adapters, each with its account, its verifier, its parser and its renderer;
+//! * [`wechat`], [`miniprogram`], [`wecom`], [`app`], [`webchat`]: the adapters, each with its account, its verifier, its parser and its renderer;
 //! * [`wx`]: what WeChat's own channels share; [`wx_crypto`]: signatures and the encrypted envelope of its whole family;
 //! * [`hs256`]: the JSON web tokens of the app and of web chat;
 //! * [`xml`], [`json`]: bounded readers for what platforms send;
@@ -22,6 +22,7 @@ pub mod registry;
 mod settings;
 pub mod webchat;
 pub mod wechat;
+pub mod wecom;
 pub mod wx;
 pub mod wx_crypto;
 pub mod xml;

@@ -4,6 +4,7 @@
 pub mod miniprogram;
 #[cfg(test)]
 mod testing;
+pub mod wecom;
 mod wx;
 
 use serde_json::Value;
