@@ -24,6 +24,7 @@ pub mod registry;
 mod settings;
 pub mod webchat;
 pub mod wechat;
+pub mod wecom;
 pub mod wx;
 pub mod wx_crypto;
 pub mod xml;

@@ -6,6 +6,7 @@ use crate::kit::{AccountError, Adapter, Capabilities, Secrets};
 use crate::miniprogram::MiniprogramAdapter;
 use crate::webchat::WebchatAdapter;
 use crate::wechat::WechatAdapter;
+use crate::wecom::WecomAdapter;
 use serde_json::Value;
 
 /// The names of the secrets that the system derives by itself, for adapters that want them.
@@ -53,7 +54,7 @@ macro_rules! registry {
     };
 }
 
-registry![AppAdapter, WebchatAdapter, WechatAdapter, MiniprogramAdapter];
+registry![AppAdapter, WebchatAdapter, WechatAdapter, MiniprogramAdapter, WecomAdapter];
 
 /// What a channel can carry; `None` where no adapter serves it.
 pub fn capabilities(channel: &str) -> Option<Capabilities> {

@@ -15,6 +15,8 @@ mod inapp_sdk;
 mod wechat_miniapp;
 #[path = "vectors/wechat_mp.rs"]
 mod wechat_mp;
+#[path = "vectors/wecom.rs"]
+mod wecom;
 
 /// A vector that does not apply, and why.
 pub(crate) enum Verdict {
@@ -87,6 +89,11 @@ fn wechat_official_account() {
 #[test]
 fn wechat_mini_program() {
     run("wechat_miniapp", (21, 0), wechat_miniapp::check);
+}
+
+#[test]
+fn wecom_applications_and_customer_service() {
+    run("wecom", (60, 1), wecom::check);
 }
 
 #[test]

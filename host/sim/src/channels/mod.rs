@@ -2,9 +2,10 @@
 //! answers. One module per channel says what is particular to it; `stand` serves them all.
 
 pub mod miniprogram;
+pub mod stand;
 #[cfg(test)]
 mod testing;
-pub mod stand;
+pub mod wecom;
 mod wx;
 
 use serde_json::Value;
@@ -136,7 +137,7 @@ impl Answer {
 
 /// Every simulated platform.
 pub fn all() -> Vec<Box<dyn Simulated>> {
-    vec![Box::new(miniprogram::Miniprogram)]
+    vec![Box::new(miniprogram::Miniprogram), Box::new(wecom::Wecom)]
 }
 
 /// A simulated platform. All state is with whoever serves it.

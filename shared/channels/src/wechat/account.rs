@@ -3,7 +3,7 @@
 use crate::kit::{AccountError, Secrets};
 use crate::settings::Fields;
 use crate::wx::app::App;
-pub use crate::wx::gate::Mode;
+pub use crate::wx::settings::Mode;
 use serde_json::Value;
 
 /// How replies leave.

@@ -6,6 +6,7 @@
 //! captured request does not stay good for ever.
 
 use super::payload::Payload;
+use super::settings::{Mode, aes_key, id};
 use crate::kit::{AccountError, Refusal, Reply, Request, Verified};
 use crate::settings::{Fields, max_age_secs};
 use crate::wx_crypto::{AesKey, WECHAT_PREFIX, decrypt, signature_matches};
@@ -18,17 +19,6 @@ pub(crate) const ENCRYPTED: &str = "encrypted";
 
 /// The longest `echostr` given back; the platform's has 19 digits.
 pub(crate) const MAX_ECHO: usize = 256;
-
-/// Which webhooks an account takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// 明文模式: plain only.
-    Plain,
-    /// 安全模式: encrypted only.
-    Safe,
-    /// Either, while an account moves from one to the other. Of 兼容模式's doubled messages the encrypted half is read.
-    Both,
-}
 
 /// What an account's webhooks are checked with: `token`, `encoding_aes_key`, `mode`, `app_id`, `max_age_secs`. It holds
 /// secrets, so it has no `Debug`.
@@ -60,26 +50,6 @@ impl Gate {
             return Err(AccountError::new("app_id", "is required in safe mode and where both are taken"));
         }
         Ok(Self { token, mode, key, app_id, max_age_secs: max_age_secs(fields)? })
-    }
-}
-
-/// The secret `encoding_aes_key`.
-pub(crate) fn aes_key(fields: &Fields<'_>) -> Result<Option<AesKey>, AccountError> {
-    let wrong = || AccountError::new("encoding_aes_key", "must be the 43 letters and digits that the platform shows");
-    match fields.secret("encoding_aes_key", 43..=43).map_err(|_| wrong())? {
-        Some(encoded) => AesKey::decode(encoded).ok_or_else(wrong).map(Some),
-        None => Ok(None),
-    }
-}
-
-/// An app id or corp id among the settings.
-pub(crate) fn id(fields: &Fields<'_>, name: &str) -> Result<Option<String>, AccountError> {
-    match fields.text(name)? {
-        None => Ok(None),
-        Some(id) if (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') => {
-            Ok(Some(id.to_owned()))
-        }
-        Some(_) => Err(AccountError::new(name, "must be 1 to 64 letters and digits")),
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! * `gate`: the handshake, the signatures over a webhook's query, plain and encrypted modes;
 //! * `payload`: a body in XML or JSON as named fields; `message`: the kinds and events that all of them have;
-//! * `app`: the settings of an app on that API; `api`: access tokens, calls that carry one, temporary media, and what error
+//! * `settings`: what settings mean on all of them; `app`: the settings of an app on that API; `api`: access tokens, calls that carry one, temporary media, and what error
 //!   codes mean;
 //! * `page`: a page of a mini program as a link;
 //! * [`sign`]: signed requests for tests and simulators.
@@ -13,4 +13,5 @@ pub(crate) mod gate;
 pub(crate) mod message;
 pub(crate) mod page;
 pub(crate) mod payload;
+pub(crate) mod settings;
 pub mod sign;

@@ -1,0 +1,139 @@
+//! WeCom's API: access tokens (`/cgi-bin/gettoken`), messages of an application (`/cgi-bin/message/send`) and of 微信客服
+//! (`/cgi-bin/kf/send_msg`, `/cgi-bin/kf/send_msg_on_event`), and what its error codes mean for the outbox.
+//!
+//! Whether a reply is 微信客服's or an application's is what the customer's newest message says: the one came from an
+//! `open_kfid`, the other from an `agent_id`.
+
+use super::CAPABILITIES;
+use super::account::Account;
+use super::outgoing::Outgoing;
+use crate::kit::{ApiRequest, ApiResponse, Call, Outbound, Outcome, Rendered, Token};
+use crate::wx::api::{post, refused_by_http, token_answer, url};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+/// The longest `msgid` that the platform takes.
+const MAX_MSGID: usize = 32;
+
+/// The access token, or the code of why there is none.
+pub(super) fn token<'c>(account: &Account, call: &Call<'c>) -> Result<&'c str, &'static str> {
+    call.token.ok_or(if account.secret.is_some() { "token_missing" } else { "credentials_missing" })
+}
+
+/// The platform hands out one token until it ends; there is no asking for another.
+pub(super) fn token_request(account: &Account) -> Option<ApiRequest> {
+    let query = form_urlencoded::Serializer::new(String::new())
+        .append_pair("corpid", &account.corp_id)
+        .append_pair("corpsecret", account.secret.as_deref()?)
+        .finish();
+    let url = format!("{}/cgi-bin/gettoken?{query}", account.api_base);
+    Some(ApiRequest { method: http::Method::GET, url, headers: Vec::new(), body: Vec::new() })
+}
+
+pub(super) fn render(account: &Account, reply: &Outbound<'_>, call: &Call<'_>) -> Result<Rendered, &'static str> {
+    CAPABILITIES.check(reply.content)?;
+    let message = Outgoing::from_content(reply.content)?;
+    let to = recipient(reply.to)?;
+    let reply_to = reply.reply_to.unwrap_or(&Value::Null);
+    let (path, body) = match reply_to["open_kfid"].as_str() {
+        Some(kf) => customer(reply, reply_to, to, kf, &message, call)?,
+        None => {
+            let agent = reply_to["agent_id"].as_i64().or(account.agent_id).ok_or("agent_id_missing")?;
+            let (kind, content) = message.to_member()?;
+            let mut body = json!({ "touser": to, "msgtype": kind, "agentid": agent });
+            body[kind] = content;
+            ("/cgi-bin/message/send", body)
+        }
+    };
+    let url = url(&account.api_base, path, token(account, call)?);
+    Ok(Rendered::Call(post(url, body.to_string().into_bytes())))
+}
+
+/// `@all` would be everybody, and `|` stands between several.
+fn recipient(to: &str) -> Result<&str, &'static str> {
+    if to.contains('|') || to.starts_with('@') || to == "sys" { Err("recipient_unknown") } else { Ok(to) }
+}
+
+/// Before the customer has written anything, a text can be sent with the code of their entering, within 20 s and once: that is
+/// how they are welcomed.
+fn customer(
+    reply: &Outbound<'_>,
+    reply_to: &Value,
+    to: &str,
+    kf: &str,
+    message: &Outgoing<'_>,
+    call: &Call<'_>,
+) -> Result<(&'static str, Value), &'static str> {
+    let (kind, content) = message.to_customer();
+    if content["content"].as_str().is_some_and(|text| CAPABILITIES.text_unit.of(text) > CAPABILITIES.text_limit) {
+        return Err("text_too_long");
+    }
+    let fresh = reply_to["welcome_until"].as_i64().is_some_and(|until| call.now.secs() < until);
+    let code = reply_to["welcome_code"].as_str().filter(|_| fresh && kind == "text");
+    let (path, mut body) = match code {
+        Some(code) => ("/cgi-bin/kf/send_msg_on_event", json!({ "code": code, "msgtype": kind })),
+        None => ("/cgi-bin/kf/send_msg", json!({ "touser": to, "open_kfid": kf, "msgtype": kind })),
+    };
+    body[kind] = content;
+    let id = reply.id.replace('-', "");
+    if (1..=MAX_MSGID).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
+        body["msgid"] = json!(id);
+    }
+    Ok((path, body))
+}
+
+#[derive(Deserialize)]
+struct SendAnswer {
+    errcode: i64,
+    /// Receivers that do not exist or that the application may not see; there is one at the most.
+    #[serde(default)]
+    invaliduser: Option<String>,
+    #[serde(default)]
+    unlicenseduser: Option<String>,
+}
+
+pub(super) fn read_token(answer: &ApiResponse<'_>) -> Result<Token, Outcome> {
+    token_answer(answer, |code| match failure(code) {
+        // A token is what was asked for, so none was refused: what is wrong is the secret.
+        Outcome::RefreshToken => Outcome::Permanent("credentials_refused"),
+        outcome => outcome,
+    })
+}
+
+pub(super) fn read_answer(answer: &ApiResponse<'_>) -> Outcome {
+    if let Err(outcome) = refused_by_http(answer.status) {
+        return outcome;
+    }
+    let Ok(read) = serde_json::from_slice::<SendAnswer>(answer.body) else {
+        return Outcome::Retry("answer_unreadable");
+    };
+    let named = |list: Option<String>| list.is_some_and(|list| !list.is_empty());
+    match read.errcode {
+        0 if named(read.invaliduser) || named(read.unlicenseduser) => Outcome::Permanent("recipient_unknown"),
+        0 => Outcome::Sent,
+        code => failure(code),
+    }
+}
+
+/// What an error code means (全局错误码). The meaning of 微信客服's own codes is taken from the texts that come with them and from
+/// what others report: 95001 "send msg count limit" (five messages sent, or the customer has not written yet), 95002 the 48 h
+/// are over, 95018 "send msg session status invalid" (a servicer of the platform has the conversation).
+pub(super) fn failure(code: i64) -> Outcome {
+    match code {
+        40014 | 41001 | 42001 => Outcome::RefreshToken,
+        -1 | 6000 => Outcome::Retry("platform_busy"),
+        45009 | 45033 => Outcome::Retry("rate_limited"),
+        95002 => Outcome::Permanent("reply_window_closed"),
+        95001 => Outcome::Permanent("reply_quota_used"),
+        95018 => Outcome::Permanent("conversation_held_elsewhere"),
+        40001 | 40013 | 40091 | 41002 | 41004 => Outcome::Permanent("credentials_refused"),
+        60020 => Outcome::Permanent("ip_not_allowed"),
+        40003 | 40031 | 60111 | 81013 => Outcome::Permanent("recipient_unknown"),
+        45002 => Outcome::Permanent("text_too_long"),
+        40004..=40007 | 40009 | 40011 => Outcome::Permanent("media_refused"),
+        40008 => Outcome::Permanent("kind_not_supported"),
+        40056 | 48002 | 60011 | 301_002 => Outcome::Permanent("api_not_authorized"),
+        50003 => Outcome::Permanent("account_blocked"),
+        _ => Outcome::Permanent("platform_refused"),
+    }
+}

@@ -1,0 +1,50 @@
+//! What an application's callback pushes: members' messages and events as [`crate::wx::message`] reads them, with the `AgentID`
+//! that a reply goes back through.
+
+use crate::kit::Refusal;
+use crate::wx::message::{self, Dialect, id};
+use crate::wx::payload::Payload;
+use serde_json::json;
+use warmline_model::Inbound;
+
+/// The longest `open_kfid` taken; the platform's have 32 characters.
+const MAX_KFID: usize = 64;
+
+struct Wecom;
+
+impl Dialect for Wecom {
+    /// Address books, calendars and contacts report on several things in one second, and all of it as `sys`.
+    const WHOLE_EVENTS: bool = true;
+
+    /// Reports come from `sys`; one about a customer belongs to that customer.
+    fn sender(fields: &Payload<'_>) -> Option<String> {
+        let from = id(fields, "FromUserName")?;
+        Some(if from == "sys" { id(fields, "ExternalUserID").unwrap_or(from) } else { from })
+    }
+}
+
+/// The messages in a webhook: one, or none where it only says that 微信客服 has something.
+pub(super) fn parse(body: &[u8]) -> Result<Vec<Inbound>, Refusal> {
+    let fields = Payload::read(body)?;
+    if is_hint(&fields) {
+        return if source(&fields).is_some() { Ok(Vec::new()) } else { Err(Refusal::Malformed("OpenKfId")) };
+    }
+    let mut inbound = message::read::<Wecom>(&fields)?;
+    let agent = fields.text("AgentID").and_then(|agent| agent.trim().parse::<u32>().ok());
+    inbound.reply_to = agent.map(|agent| json!({ "agent_id": agent }));
+    Ok(vec![inbound])
+}
+
+/// The 微信客服 account of which a webhook says that it has something.
+pub(super) fn hinted(body: &[u8]) -> Option<String> {
+    let fields = Payload::read(body).ok()?;
+    if is_hint(&fields) { source(&fields) } else { None }
+}
+
+fn is_hint(fields: &Payload<'_>) -> bool {
+    fields.text("MsgType").as_deref() == Some("event") && fields.text("Event").as_deref() == Some("kf_msg_or_event")
+}
+
+fn source(fields: &Payload<'_>) -> Option<String> {
+    id(fields, "OpenKfId").filter(|id| id.len() <= MAX_KFID)
+}

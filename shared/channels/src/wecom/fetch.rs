@@ -1,0 +1,73 @@
+//! How 微信客服's messages are fetched (`/cgi-bin/kf/sync_msg`): page by page from the stored cursor. A page may be empty and
+//! yet have another behind it, so `has_more` alone says whether to go on. The platform keeps three days.
+
+use super::account::Account;
+use super::kf;
+use super::{WecomAdapter, api, app};
+use crate::json;
+use crate::kit::{ApiRequest, ApiResponse, Call, Outcome, Page, Pull, Verified};
+use crate::wx::api::{post, refused_by_http, url};
+use serde_json::{Value, json};
+use warmline_model::Timestamp;
+
+/// Entries of one page. The platform gives up to 1,000, of which the answer would be longer than is read.
+const LIMIT: u32 = 50;
+
+/// How many entries to ask for: [`LIMIT`], and now and then fewer. A forwarded chat can be so long that even a short page is more
+/// than is read; the same request would then fail for ever, and nobody's messages would come. So each try is a little different.
+fn limit(nonce: &[u8; 16]) -> u32 {
+    match nonce[0] % 16 {
+        0 => 1,
+        1 => 10,
+        _ => LIMIT,
+    }
+}
+
+/// The longest cursor kept; the platform's have up to 64 bytes.
+const MAX_CURSOR: usize = 256;
+
+impl Pull for WecomAdapter {
+    type Account = Account;
+
+    fn hinted(&self, _account: &Account, body: &Verified) -> Vec<String> {
+        app::hinted(body.body()).into_iter().collect()
+    }
+
+    fn request(
+        &self,
+        account: &Account,
+        source: &str,
+        cursor: Option<&str>,
+        call: &Call<'_>,
+    ) -> Result<ApiRequest, &'static str> {
+        let mut body = json!({ "limit": limit(call.nonce), "voice_format": 0, "open_kfid": source });
+        if let Some(cursor) = cursor {
+            body["cursor"] = json!(cursor);
+        }
+        let url = url(&account.api_base, "/cgi-bin/kf/sync_msg", api::token(account, call)?);
+        Ok(post(url, body.to_string().into_bytes()))
+    }
+
+    fn read(&self, _account: &Account, source: &str, answer: &ApiResponse<'_>) -> Result<Page, Outcome> {
+        refused_by_http(answer.status)?;
+        let unreadable = |_| Outcome::Retry("answer_unreadable");
+        let page: Value = json::read_as(answer.body, json::MAX_BYTES).map_err(unreadable)?;
+        match page["errcode"].as_i64() {
+            Some(0) => {}
+            Some(code) => return Err(api::failure(code)),
+            None => return Err(Outcome::Retry("answer_unreadable")),
+        }
+        let mut at = Timestamp::from_secs(0);
+        let mut messages = Vec::new();
+        for entry in page["msg_list"].as_array().into_iter().flatten() {
+            if let Some(inbound) = kf::read(entry, source, at) {
+                at = inbound.at;
+                messages.push(inbound);
+            }
+        }
+        let cursor = page["next_cursor"].as_str().filter(|c| !c.is_empty() && c.len() <= MAX_CURSOR).map(str::to_owned);
+        // Without a cursor the next page would be this one again.
+        let more = page["has_more"].as_i64() == Some(1) && cursor.is_some();
+        Ok(Page { messages, cursor, more, receipts: Vec::new() })
+    }
+}

@@ -1,0 +1,125 @@
+//! WeCom (企业微信): what members write to an application, and what customers write to 微信客服.
+//!
+//! | setting | meaning | default |
+//! |---|---|---|
+//! | `corp_id` | required: the company's id, to which webhooks are addressed | – |
+//! | `agent_id` | the application's id, for replies to messages that name none | – |
+//! | `api_base` | where the API is | `https://qyapi.weixin.qq.com` |
+//! | `max_age_secs` | how far the signed timestamp may be from now | 300 |
+//!
+//! | secret | meaning |
+//! |---|---|
+//! | `token` | required, 3 to 32 characters: what webhooks are signed with |
+//! | `encoding_aes_key` | required, 43 characters: every webhook is encrypted |
+//! | `secret` | the application's or 微信客服's secret; required to send, and to fetch customers' messages |
+//!
+//! Sources: 企业微信开发者中心: 回调配置, 接收消息与事件, 发送应用消息; 微信客服: 接收消息和事件, 发送消息, 发送欢迎语等事件响应消息;
+//! 全局错误码.
+//!
+//! An application pushes its messages. 微信客服 pushes only that there is something (`kf_msg_or_event`): its messages are fetched
+//! ([`crate::Pull`]), one source for each of its accounts (`open_kfid`), from the cursor that was stored with the last page.
+//!
+//! The callback's own `Token`, which would free `sync_msg` of its strict rate limit, cannot reach the fetcher: between two
+//! calls only the cursor is kept.
+//!
+//! * `account`: the settings; `verify`: handshake, signature, decryption;
+//! * `app`: what an application pushes; `kf`: what 微信客服 keeps; `fetch`: how it is fetched;
+//! * `outgoing`: replies in the platform's words; `api`: calls and what their answers mean;
+//! * [`sign`]: signed requests for tests and simulators.
+
+mod account;
+mod api;
+mod app;
+mod fetch;
+mod kf;
+mod outgoing;
+pub mod sign;
+mod verify;
+
+pub use account::Account;
+pub use outgoing::Outgoing;
+
+use crate::kit::{
+    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Overlong, Pull, Refusal,
+    Rendered, Reply, Request, Secrets, TextUnit, Token, Verified,
+};
+use serde_json::Value;
+use warmline_model::{Inbound, Media, Timestamp};
+
+/// What WeCom can carry. The window is 微信客服's alone (5 messages within 48 h of the customer's), members of the company may
+/// always be written to: so the manifest has none, and the platform's own refusal (95001) says it.
+const CAPABILITIES: Capabilities = Capabilities {
+    channel: "wecom",
+    name_zh: "企业微信（含微信客服）",
+    name_en: "WeCom",
+    carries: Carries::Chat,
+    text_limit: 2048,
+    text_unit: TextUnit::Bytes,
+    overlong: Overlong::Split,
+    kinds_in: &["text", "image", "voice", "video", "file", "location", "link", "order_card", "event", "unknown"],
+    kinds_out: &["text", "image", "voice", "video", "file", "location", "link"],
+    window: None,
+    receipts: false,
+    media_limit: 20 << 20,
+};
+
+/// The adapter for WeCom.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct WecomAdapter;
+
+impl Adapter for WecomAdapter {
+    type Account = Account;
+
+    fn capabilities(&self) -> Capabilities {
+        CAPABILITIES
+    }
+
+    fn account(&self, settings: &Value, secrets: &Secrets) -> Result<Account, AccountError> {
+        Account::read(settings, secrets)
+    }
+
+    fn handshake(&self, account: &Account, request: &Request<'_>, now: Timestamp) -> Result<Option<Reply>, Refusal> {
+        verify::handshake(account, request, now)
+    }
+
+    fn verify(&self, account: &Account, request: &Request<'_>, now: Timestamp) -> Result<Verified, Refusal> {
+        verify::verify(account, request, now)
+    }
+
+    fn parse(&self, _account: &Account, body: &Verified) -> Result<Vec<Inbound>, Refusal> {
+        app::parse(body.body())
+    }
+
+    /// An empty 200: received, and nothing is said in this answer.
+    fn acknowledge(&self, _account: &Account, _body: &Verified) -> Reply {
+        Reply::text("")
+    }
+
+    fn token_request(&self, account: &Account, _force: bool, _: &Call<'_>) -> Option<ApiRequest> {
+        api::token_request(account)
+    }
+
+    fn read_token(&self, answer: &ApiResponse<'_>) -> Result<Token, Outcome> {
+        api::read_token(answer)
+    }
+
+    fn render(&self, account: &Account, reply: &Outbound<'_>, call: &Call<'_>) -> Result<Rendered, &'static str> {
+        api::render(account, reply, call)
+    }
+
+    fn read_answer(&self, answer: &ApiResponse<'_>) -> Outcome {
+        api::read_answer(answer)
+    }
+
+    fn pull(&self) -> Option<&dyn Pull<Account = Account>> {
+        Some(self)
+    }
+
+    fn media(&self, account: &Account, media: &Media, call: &Call<'_>) -> Result<ApiRequest, &'static str> {
+        let id = media.id.as_deref().filter(|id| !id.is_empty()).ok_or("media_id_missing")?;
+        Ok(crate::wx::api::media(&account.api_base, id, api::token(account, call)?))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,117 @@
+//! Pages of 微信客服's messages.
+
+use super::*;
+
+fn page(status: u16, body: &Value) -> Result<crate::Page, Outcome> {
+    WecomAdapter.read(&account(), "wk1", &ApiResponse { status, body: body.to_string().as_bytes() })
+}
+
+fn entries(list: Value) -> Vec<Inbound> {
+    page(200, &json!({ "errcode": 0, "next_cursor": "c", "has_more": 0, "msg_list": list })).unwrap().messages
+}
+
+fn entry(kind: &str, body: Value) -> Inbound {
+    let mut entry =
+        json!({ "msgid": "m1", "open_kfid": "wk1", "external_userid": "wmA", "send_time": 9, "origin": 3, "msgtype": kind });
+    entry[kind] = body;
+    entries(json!([entry])).remove(0)
+}
+
+#[test]
+fn pages() {
+    let request = WecomAdapter.request(&account(), "wk1", None, &call(Some("T"))).ok().unwrap();
+    assert_eq!(request.url, "http://127.0.0.1:9/cgi-bin/kf/sync_msg?access_token=T");
+    let body: Value = serde_json::from_slice(&request.body).unwrap();
+    assert_eq!(body, json!({ "limit": 50, "voice_format": 0, "open_kfid": "wk1" }));
+    let request = WecomAdapter.request(&account(), "wk1", Some("c7"), &call(Some("T"))).ok().unwrap();
+    assert_eq!(serde_json::from_slice::<Value>(&request.body).unwrap()["cursor"], "c7");
+    assert_eq!(WecomAdapter.request(&account(), "wk1", None, &call(None)).err(), Some("token_missing"));
+
+    let short = Call { nonce: &[0; 16], ..call(Some("T")) };
+    let request = WecomAdapter.request(&account(), "wk1", None, &short).ok().unwrap();
+    assert_eq!(serde_json::from_slice::<Value>(&request.body).unwrap()["limit"], 1, "now and then");
+
+    let empty = page(200, &json!({ "errcode": 0, "next_cursor": "c1", "has_more": 1, "msg_list": [] })).unwrap();
+    assert_eq!((empty.messages.len(), empty.cursor.as_deref(), empty.more), (0, Some("c1"), true), "empty, and yet more");
+    let endless = page(200, &json!({ "errcode": 0, "next_cursor": "", "has_more": 1 })).unwrap();
+    assert_eq!((endless.cursor, endless.more), (None, false), "without a cursor it would never end");
+    for (status, body, outcome) in [
+        (200, json!({ "errcode": 42001 }), Outcome::RefreshToken),
+        (200, json!({ "errcode": 45009 }), Outcome::Retry("rate_limited")),
+        (200, json!({ "errcode": 60020 }), Outcome::Permanent("ip_not_allowed")),
+        (200, json!([]), Outcome::Retry("answer_unreadable")),
+        (502, json!({ "errcode": 0 }), Outcome::Retry("platform_unavailable")),
+        (404, json!({}), Outcome::Permanent("http_refused")),
+    ] {
+        assert_eq!(page(status, &body), Err(outcome));
+    }
+}
+
+#[test]
+fn what_customers_write() {
+    let inbound = entry("text", json!({ "content": "在吗😀", "menu_id": "101" }));
+    assert_eq!((inbound.key.as_str(), inbound.sender.open_id.as_str(), inbound.at.secs()), ("m1", "wmA", 9));
+    assert_eq!((&inbound.content, &inbound.reply_to), (&Content::text("在吗😀"), &Some(json!({ "open_kfid": "wk1" }))));
+    let media = json!({ "media_id": "M" });
+    for kind in ["image", "voice", "video", "file"] {
+        let content = entry(kind, media.clone()).content;
+        assert_eq!(content.kind(), kind);
+        assert_eq!(serde_json::to_value(&content).unwrap()["media"]["id"], "M");
+        assert_eq!(entry(kind, json!({})).content.kind(), "unknown", "{kind} without its medium");
+    }
+    let place = entry("location", json!({ "latitude": 23.1, "longitude": 113.2, "name": "小区", "address": "路" })).content;
+    let label = Some("小区 路".to_owned());
+    assert_eq!(place, Content::Location { latitude: 23.1, longitude: 113.2, scale: None, label });
+    assert_eq!(entry("location", json!({ "latitude": 100, "longitude": 0 })).content.kind(), "unknown");
+    let link = entry("link", json!({ "title": "t", "desc": "d", "url": "https://x" })).content;
+    assert_eq!(link, Content::Link { title: "t".into(), description: Some("d".into()), url: "https://x".into() });
+    let card =
+        entry("miniprogram", json!({ "title": "t", "appid": "wx1", "pagepath": "p?a=1", "thumb_media_id": "M" })).content;
+    assert_eq!(card, Content::Link { title: "t".into(), description: None, url: "miniprogram://wx1/p?a=1#M".into() });
+    let order =
+        entry("channels_shop_order", json!({ "order_id": "A1", "product_titles": "大衣", "state": "已发货" })).content;
+    let expected =
+        Content::OrderCard { order_id: "A1".into(), title: Some("大衣".into()), status: Some("已发货".into()) };
+    assert_eq!(order, expected);
+    for kind in ["business_card", "channels_shop_product", "channels", "merged_msg", "note", "hologram"] {
+        let Content::Unknown { raw_kind, raw } = entry(kind, json!({ "x": 1 })).content else { panic!("{kind}") };
+        assert_eq!((raw_kind.as_str(), &raw[kind]), (kind, &json!({ "x": 1 })));
+    }
+}
+
+#[test]
+fn events_and_what_is_not_a_customers() {
+    let event = |event: Value| json!({ "msgid": "e1", "send_time": 9, "origin": 4, "msgtype": "event", "event": event });
+    let enter = json!({ "event_type": "enter_session", "open_kfid": "wk2", "external_userid": "wmA", "scene": "123", "welcome_code": "W" });
+    let inbound = entries(json!([event(enter)])).remove(0);
+    assert_eq!((inbound.key.as_str(), inbound.sender.open_id.as_str()), ("e1", "wmA"));
+    let data = json!({ "open_kfid": "wk2", "scene": "123" });
+    assert_eq!(inbound.content, Content::Event { event: "enter_session".into(), key: Some("123".into()), data });
+    assert_eq!(inbound.reply_to, Some(json!({ "open_kfid": "wk2", "welcome_code": "W", "welcome_until": 29 })));
+
+    let failed = json!({ "event_type": "msg_send_fail", "open_kfid": "wk1", "external_userid": "wmA", "fail_msgid": "f", "fail_type": 4 });
+    let Content::Event { key, data, .. } = entries(json!([event(failed)])).remove(0).content else { panic!() };
+    assert_eq!((key.as_deref(), &data["fail_type"]), (Some("f"), &json!(4)));
+
+    let servicer =
+        json!({ "event_type": "servicer_status_change", "servicer_userid": "li", "status": 1, "open_kfid": "wk1" });
+    let theirs = json!({ "msgid": "m", "external_userid": "wmA", "origin": 5, "send_time": 1, "msgtype": "text", "text": { "content": "x" } });
+    let nul = json!({ "msgid": "m", "external_userid": "wmA", "origin": 3, "send_time": 1, "msgtype": "text", "text": { "content": "\0" } });
+    assert!(entries(json!([event(servicer), theirs, nul, null, 1, {}])).is_empty());
+
+    // An entry without id or time takes its key from all that it says, its time from the one before it.
+    let first = json!({ "msgid": "m", "external_userid": "wmA", "origin": 3, "send_time": 77, "msgtype": "text", "text": { "content": "x" } });
+    let recalled = |id: &str| json!({ "msgtype": "event", "event": { "event_type": "user_recall_msg", "external_userid": "wmA", "recall_msgid": id } });
+    let messages = entries(json!([first, recalled("1"), recalled("2")]));
+    assert_eq!(messages.iter().map(|m| m.at.secs()).collect::<Vec<_>>(), [77, 77, 77]);
+    assert!(messages[1].key != messages[2].key && !messages[1].key.contains("wmA"));
+}
+
+proptest! {
+    #[test]
+    fn odd_entries_do_not_keep_a_page_from_being_read(kind in ".{0,12}", text in ".{0,12}", number: f64) {
+        let odd = json!({ "msgtype": kind, "external_userid": text, "send_time": number, &*kind: { "content": number, "latitude": number } });
+        let good = json!({ "msgid": "m", "external_userid": "wmA", "origin": 3, "send_time": 1, "msgtype": "text", "text": { "content": "x" } });
+        prop_assert!(entries(json!([odd, good])).iter().any(|m| m.key == "m"));
+    }
+}

@@ -1,0 +1,53 @@
+//! Proves that a request comes from WeCom: `msg_signature` = sha1(sort(token, timestamp, nonce, ciphertext)), where the
+//! ciphertext is the body's `Encrypt` or, when the address is checked, `echostr` itself. There is no plain mode. The envelope
+//! must be addressed to the company.
+
+use super::account::Account;
+use crate::kit::{Refusal, Reply, Request, Verified};
+use crate::wx::gate::{MAX_ECHO, Signed, at_root};
+use crate::wx::payload::Payload;
+use crate::wx_crypto::{WECHAT_PREFIX, decrypt};
+use crate::xml::MAX_BYTES;
+use warmline_model::Timestamp;
+
+/// The longest `echostr` decrypted; the platform's has about 90 characters.
+const MAX_SEALED_ECHO: usize = 1024;
+
+fn open(account: &Account, signed: &Signed<'_>, sealed: &str, now: Timestamp) -> Result<Vec<u8>, Refusal> {
+    signed.check(signed.msg_signature.as_deref(), Some(sealed), &account.token, account.max_age_secs, now)?;
+    Ok(decrypt(&account.key, WECHAT_PREFIX, sealed, &account.corp_id)?)
+}
+
+/// Answers the platform's check of the address: a GET whose `echostr` goes back decrypted.
+pub(super) fn handshake(account: &Account, request: &Request<'_>, now: Timestamp) -> Result<Option<Reply>, Refusal> {
+    if request.method != http::Method::GET || !at_root(request) {
+        return Ok(None);
+    }
+    let signed = Signed::read(request.query);
+    let Some(echo) = signed.echostr.as_deref() else { return Ok(None) };
+    if echo.len() > MAX_SEALED_ECHO {
+        return Err(Refusal::Malformed("echostr"));
+    }
+    let plain = String::from_utf8(open(account, &signed, echo, now)?).map_err(|_| Refusal::Malformed("echostr"))?;
+    if plain.len() > MAX_ECHO {
+        return Err(Refusal::Malformed("echostr"));
+    }
+    Ok(Some(Reply::text(plain)))
+}
+
+/// Verifies and decrypts a webhook.
+pub(super) fn verify(account: &Account, request: &Request<'_>, now: Timestamp) -> Result<Verified, Refusal> {
+    if request.method != http::Method::POST || !at_root(request) {
+        return Err(Refusal::NotFound);
+    }
+    if request.body.len() > MAX_BYTES {
+        return Err(Refusal::Malformed("body too long"));
+    }
+    let signed = Signed::read(request.query);
+    if signed.msg_signature.is_none() {
+        return Err(Refusal::SignatureMissing);
+    }
+    let body = Payload::read(request.body)?;
+    let sealed = body.text("Encrypt").ok_or(Refusal::Malformed("no Encrypt"))?;
+    Ok(Verified::new(open(account, &signed, &sealed, now)?))
+}
