@@ -193,10 +193,10 @@ fn replies_reach_the_customer_whom_they_were_written_for() {
         let talks: Vec<_> = (3..6).map(|customer| (customer, line.talk(brand, customer, &words(customer)))).collect();
         let reply = |customer| format!("您好 {}", words(customer));
         for (customer, id) in &talks {
-            brand.agent.reply(id, &reply(customer));
+            brand.agent.reply(id, &reply(*customer));
         }
         for (customer, _) in &talks {
-            let wanted = line.sent(*customer, &reply(customer));
+            let wanted = line.sent(*customer, &reply(*customer));
             until(&format!("{wanted:?}"), || line.stand.sent().contains(&wanted).then_some(()));
         }
         let sent = line.stand.sent();
