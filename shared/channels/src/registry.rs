@@ -2,6 +2,7 @@
 //! account or a reply). A new channel adds its adapter to `registry!` and nothing else here.
 
 use crate::app::AppAdapter;
+use crate::douyin::DouyinAdapter;
 use crate::kit::{AccountError, Adapter, Capabilities, Secrets};
 use crate::webchat::WebchatAdapter;
 use crate::wechat::WechatAdapter;
@@ -52,7 +53,7 @@ macro_rules! registry {
     };
 }
 
-registry![AppAdapter, WebchatAdapter, WechatAdapter];
+registry![AppAdapter, DouyinAdapter, WebchatAdapter, WechatAdapter];
 
 /// What a channel can carry; `None` where no adapter serves it.
 pub fn capabilities(channel: &str) -> Option<Capabilities> {

@@ -9,6 +9,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+#[path = "vectors/douyin.rs"]
+mod douyin;
 #[path = "vectors/inapp_sdk.rs"]
 mod inapp_sdk;
 #[path = "vectors/wechat_mp.rs"]
@@ -85,4 +87,9 @@ fn wechat_official_account() {
 #[test]
 fn app_sdk() {
     run("inapp_sdk", (3, 0), inapp_sdk::check);
+}
+
+#[test]
+fn douyin_im_and_mini_apps() {
+    run("douyin", (25, 0), douyin::check);
 }
