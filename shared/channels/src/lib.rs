@@ -2,7 +2,7 @@
 //! replies and reads the platform's answers. Pure: no I/O, no clock, no randomness of its own.
 //!
 //! * [`kit`]: what an adapter is; [`registry`]: the adapters by channel;
-//! * [`wechat`], [`app`], [`webchat`], [`douyin`]: the adapters, each with its account, its verifier, its parser and its renderer;
+//! * [`wechat`], [`app`], [`webchat`], [`douyin`], [`doudian`]: the adapters, each with its account, its verifier, its parser and its renderer;
 //! * [`wx_crypto`]: signatures and the encrypted envelope that the WeChat family shares;
 //! * [`hs256`]: the JSON web tokens of the app and of web chat;
 //! * [`xml`], [`json`]: bounded readers for what platforms send;
@@ -17,6 +17,7 @@ mod bearer;
 mod calls;
 mod client_message;
 pub mod digest;
+pub mod doudian;
 pub mod douyin;
 mod echo;
 pub mod hs256;

@@ -2,6 +2,7 @@
 //! account or a reply). A new channel adds its adapter to `registry!` and nothing else here.
 
 use crate::app::AppAdapter;
+use crate::doudian::DoudianAdapter;
 use crate::douyin::DouyinAdapter;
 use crate::kit::{AccountError, Adapter, Capabilities, Secrets};
 use crate::webchat::WebchatAdapter;
@@ -53,7 +54,7 @@ macro_rules! registry {
     };
 }
 
-registry![AppAdapter, DouyinAdapter, WebchatAdapter, WechatAdapter];
+registry![AppAdapter, DoudianAdapter, DouyinAdapter, WebchatAdapter, WechatAdapter];
 
 /// What a channel can carry; `None` where no adapter serves it.
 pub fn capabilities(channel: &str) -> Option<Capabilities> {

@@ -9,6 +9,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+#[path = "vectors/doudian.rs"]
+mod doudian;
 #[path = "vectors/douyin.rs"]
 mod douyin;
 #[path = "vectors/inapp_sdk.rs"]
@@ -92,4 +94,9 @@ fn app_sdk() {
 #[test]
 fn douyin_im_and_mini_apps() {
     run("douyin", (25, 0), douyin::check);
+}
+
+#[test]
+fn doudian_events() {
+    run("doudian", (24, 0), doudian::check);
 }

@@ -3,6 +3,7 @@
 
 #[cfg(test)]
 mod cycle;
+pub mod doudian;
 pub mod douyin;
 
 use serde_json::Value;
