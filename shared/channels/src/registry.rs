@@ -5,6 +5,7 @@ use crate::app::AppAdapter;
 use crate::doudian::DoudianAdapter;
 use crate::douyin::DouyinAdapter;
 use crate::kit::{AccountError, Adapter, Capabilities, Secrets};
+use crate::kuaishou::KuaishouAdapter;
 use crate::webchat::WebchatAdapter;
 use crate::wechat::WechatAdapter;
 use serde_json::Value;
@@ -54,7 +55,7 @@ macro_rules! registry {
     };
 }
 
-registry![AppAdapter, DoudianAdapter, DouyinAdapter, WebchatAdapter, WechatAdapter];
+registry![AppAdapter, DoudianAdapter, DouyinAdapter, KuaishouAdapter, WebchatAdapter, WechatAdapter];
 
 /// What a channel can carry; `None` where no adapter serves it.
 pub fn capabilities(channel: &str) -> Option<Capabilities> {

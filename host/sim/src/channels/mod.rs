@@ -5,6 +5,7 @@
 mod cycle;
 pub mod doudian;
 pub mod douyin;
+pub mod kuaishou;
 
 use serde_json::Value;
 
