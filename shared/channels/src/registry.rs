@@ -8,6 +8,7 @@ use crate::kit::{AccountError, Adapter, Capabilities, Secrets};
 use crate::kuaishou::KuaishouAdapter;
 use crate::webchat::WebchatAdapter;
 use crate::wechat::WechatAdapter;
+use crate::xiaohongshu::XiaohongshuAdapter;
 use serde_json::Value;
 
 /// The names of the secrets that the system derives by itself, for adapters that want them.
@@ -55,7 +56,7 @@ macro_rules! registry {
     };
 }
 
-registry![AppAdapter, DoudianAdapter, DouyinAdapter, KuaishouAdapter, WebchatAdapter, WechatAdapter];
+registry![AppAdapter, DoudianAdapter, DouyinAdapter, KuaishouAdapter, WebchatAdapter, WechatAdapter, XiaohongshuAdapter];
 
 /// What a channel can carry; `None` where no adapter serves it.
 pub fn capabilities(channel: &str) -> Option<Capabilities> {

@@ -17,6 +17,8 @@ mod douyin;
 mod inapp_sdk;
 #[path = "vectors/wechat_mp.rs"]
 mod wechat_mp;
+#[path = "vectors/xiaohongshu.rs"]
+mod xiaohongshu;
 
 /// A vector that does not apply, and why.
 pub(crate) enum Verdict {
@@ -99,4 +101,9 @@ fn douyin_im_and_mini_apps() {
 #[test]
 fn doudian_events() {
     run("doudian", (24, 0), doudian::check);
+}
+
+#[test]
+fn xiaohongshu_calls() {
+    run("xiaohongshu", (1, 0), xiaohongshu::check);
 }

@@ -6,6 +6,7 @@ mod cycle;
 pub mod doudian;
 pub mod douyin;
 pub mod kuaishou;
+pub mod xiaohongshu;
 
 use serde_json::Value;
 
