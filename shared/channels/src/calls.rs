@@ -10,6 +10,10 @@ use warmline_model::Timestamp;
 /// The longest id taken from a body; the platforms' own have up to about 100 characters.
 pub(crate) const MAX_ID: usize = 256;
 
+/// The most bytes of JSON read from texts inside one body. The bounds of [`json`] hold for each text by itself; this one keeps a
+/// body of many such texts from costing many times as much.
+pub(crate) const MAX_NESTED: usize = 256 * 1024;
+
 /// The setting `api_base`: where the API is, without a slash at the end.
 pub(crate) fn api_base(fields: &Fields<'_>, default: &str) -> Result<String, AccountError> {
     let text = fields.text("api_base")?.unwrap_or(default);
@@ -85,7 +89,7 @@ pub(crate) fn nested(value: Option<&Value>, name: &str) -> Result<Map<String, Va
     let read = match value {
         None | Some(Value::Null) => return Ok(Map::new()),
         Some(Value::String(text)) if text.is_empty() => return Ok(Map::new()),
-        Some(Value::String(text)) => match json::read(text.as_bytes(), json::MAX_BYTES) {
+        Some(Value::String(text)) => match json::read(text.as_bytes(), MAX_NESTED) {
             Ok(value) => value,
             Err(json::Error::Syntax) => Value::String(text.clone()),
             Err(error) => return Err(error.into()),
@@ -96,6 +100,12 @@ pub(crate) fn nested(value: Option<&Value>, name: &str) -> Result<Map<String, Va
         Value::Object(map) => map,
         other => Map::from_iter([(name.to_owned(), other)]),
     })
+}
+
+/// Checks that the texts of that name in a list of events are together within [`MAX_NESTED`].
+pub(crate) fn check_nested(items: &[Value], name: &str) -> Result<(), Refusal> {
+    let texts = items.iter().filter_map(|item| item.get(name)?.as_str());
+    if texts.map(str::len).sum::<usize>() > MAX_NESTED { Err(Refusal::Malformed("too much JSON in texts")) } else { Ok(()) }
 }
 
 /// A time in seconds or in milliseconds since 1970: what has more digits than the seconds of the year 5138 are milliseconds.
@@ -127,6 +137,19 @@ mod tests {
         assert_eq!(instant(Some(&json!("1681303285997"))), Some(Timestamp::from_millis(1_681_303_285_997)));
         assert_eq!(instant(Some(&json!(0))), None);
         assert_eq!(instant(Some(&json!(i64::MAX))), None);
+    }
+
+    #[test]
+    fn what_is_inside_texts_is_bounded() {
+        let text = |length: usize| Value::from(format!("[{}]", " ".repeat(length - 2)));
+        assert!(nested(Some(&text(MAX_NESTED)), "x").is_ok());
+        assert_eq!(nested(Some(&text(MAX_NESTED + 1)), "x"), Err(Refusal::Malformed("the body is too long")));
+        let deep = Value::from("[".repeat(100));
+        assert_eq!(nested(Some(&deep), "x"), Err(Refusal::Malformed("JSON nested too deeply")));
+        let items = |count: usize| vec![json!({ "data": text(1024) }); count];
+        assert_eq!(check_nested(&items(MAX_NESTED / 1024), "data"), Ok(()));
+        assert_eq!(check_nested(&items(MAX_NESTED / 1024 + 1), "data"), Err(Refusal::Malformed("too much JSON in texts")));
+        assert_eq!(check_nested(&[json!(1), json!({ "data": {} })], "data"), Ok(()));
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //! replies and reads the platform's answers. Pure: no I/O, no clock, no randomness of its own.
 //!
 //! * [`kit`]: what an adapter is; [`registry`]: the adapters by channel;
-//! * [`wechat`], [`app`], [`webchat`], [`douyin`], [`xiaohongshu`], [`kuaishou`], [`doudian`]: the adapters, each with its account, its verifier, its parser and its renderer;
+//! * [`wechat`], [`app`], [`webchat`], [`douyin`], [`doudian`], [`kuaishou`], [`xiaohongshu`]: the adapters, each with its
+//!   account, its verifier, its parser and its renderer;
 //! * [`wx_crypto`]: signatures and the encrypted envelope that the WeChat family shares;
 //! * [`hs256`]: the JSON web tokens of the app and of web chat;
 //! * [`xml`], [`json`]: bounded readers for what platforms send;

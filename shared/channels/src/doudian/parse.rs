@@ -6,7 +6,7 @@
 
 use super::account::Account;
 use super::verify::CAME;
-use crate::calls::{id, instant, nested, whole};
+use crate::calls::{check_nested, id, instant, nested, whole};
 use crate::digest::opaque_key;
 use crate::json;
 use crate::kit::{Refusal, Verified};
@@ -63,6 +63,7 @@ pub(super) fn parse(account: &Account, body: &Verified) -> Result<Vec<Inbound>, 
         return Err(Refusal::Malformed("not a JSON array"));
     };
     let came = body.context(CAME).and_then(|ms| ms.parse().ok()).unwrap_or_default();
+    check_nested(&items, "data")?;
     let mut messages = Vec::with_capacity(items.len());
     for item in &items {
         let Value::Object(item) = item else { return Err(Refusal::Malformed("an event is not an object")) };

@@ -1,55 +1,27 @@
-//! Tokens, replies and what the platform's codes mean.
+//! Replies and what the platform's codes mean.
 //!
-//! * `POST /oauth/client_token/` (two hours) or, where the operator's authorisation is needed, `POST /oauth/refresh_token/`, which
-//!   gives an access token of 15 days and leaves the refresh token as it is (30 days; 《刷新 access_token》).
 //! * `POST /im/send/msg/?open_id=` with the header `access-token` (《发送私信消息》): `msg_type` 1 text, 2 picture by `media_id`, 3 one
 //!   of the operator's own films by `item_id`.
-//! * Mini apps: `POST /api/apps/v2/token`, then `POST /api/apps/message/custom/send?access_token=`.
+//! * Mini apps: `POST /api/apps/message/custom/send?access_token=`.
 //!
 //! Codes: 《状态码排查工具》 (2800100x, 21x, 219x), the tables of the calls themselves. That 28003070 is the customer's quota and
 //! 28003080/28003081 the closed window is what integrators report; the public table does not list them.
 
 use super::CAPABILITIES;
-use super::account::{Account, Face, Im, Miniapp};
+use super::account::{Account, Face};
 use super::im::{CONVERSATION, MESSAGE, OPERATOR};
+use super::token::token_request;
 use crate::calls::{encoded, post_json, refused_by_http, whole};
-use crate::kit::{ApiRequest, ApiResponse, Outbound, Outcome, Rendered, Token};
+use crate::kit::{ApiRequest, ApiResponse, Outbound, Outcome, Rendered};
 use serde_json::{Value, json};
 use warmline_model::{Content, Media};
 
 /// Where the platform keeps pictures, beside the API itself.
 const MEDIA_HOSTS: &[&str] = &[".douyinpic.com", ".byteimg.com", ".bytemastatic.com"];
 
-pub(super) fn token_request(account: &Account) -> Option<ApiRequest> {
-    let base = &account.api_base;
-    match &account.face {
-        Face::Im(Im { client_key: Some(key), refresh_token: Some(refresh), .. }) => {
-            let form = form_urlencoded::Serializer::new(String::new())
-                .extend_pairs([("client_key", key.as_str()), ("grant_type", "refresh_token"), ("refresh_token", refresh)])
-                .finish();
-            Some(ApiRequest {
-                method: http::Method::POST,
-                url: format!("{base}/oauth/refresh_token/"),
-                headers: vec![("content-type", "application/x-www-form-urlencoded".to_owned())],
-                body: form.into_bytes(),
-            })
-        }
-        Face::Im(Im { client_key: Some(key), client_secret, .. }) => {
-            let body = json!({ "client_key": key, "client_secret": client_secret, "grant_type": "client_credential" });
-            Some(post_json(format!("{base}/oauth/client_token/"), &body))
-        }
-        Face::Im(_) => None,
-        Face::Miniapp(Miniapp { app_id, app_secret, .. }) => {
-            let secret = app_secret.as_deref()?;
-            let body = json!({ "appid": app_id, "secret": secret, "grant_type": "client_credential" });
-            Some(post_json(format!("{base}/api/apps/v2/token"), &body))
-        }
-    }
-}
-
 /// The codes of an answer: the old form's (`errcode`, `err_no`) and the new one's (`data.error_code`, `extra.error_code`). None
 /// where there is no code at all; otherwise the first that is not 0.
-fn code(answer: &Value) -> Option<i64> {
+pub(super) fn code(answer: &Value) -> Option<i64> {
     let places = [
         answer.get("err_no"),
         answer.get("errcode"),
@@ -60,32 +32,9 @@ fn code(answer: &Value) -> Option<i64> {
     codes.iter().copied().find(|&code| code != 0).or(codes.first().copied())
 }
 
-fn read_body(answer: &ApiResponse<'_>) -> Result<Value, Outcome> {
+pub(super) fn read_body(answer: &ApiResponse<'_>) -> Result<Value, Outcome> {
     refused_by_http(answer.status)?;
     serde_json::from_slice(answer.body).map_err(|_| Outcome::Retry("answer_unreadable"))
-}
-
-pub(super) fn read_token(answer: &ApiResponse<'_>) -> Result<Token, Outcome> {
-    let body = read_body(answer)?;
-    let unreadable = || Outcome::Retry("answer_unreadable");
-    match code(&body).ok_or_else(unreadable)? {
-        0 => {
-            let data = body.get("data").unwrap_or(&body);
-            let value = data.get("access_token").and_then(Value::as_str).filter(|token| !token.is_empty());
-            let expires_in = whole(data.get("expires_in")).filter(|&seconds| seconds > 0);
-            match (value, expires_in) {
-                (Some(value), Some(expires_in)) => Ok(Token { value: value.to_owned(), expires_in }),
-                _ => Err(unreadable()),
-            }
-        }
-        -1 | 2_100_004 | 28_001_005 | 28_001_006 => Err(Outcome::Retry("platform_busy")),
-        10_020 | 28_003_017 | 28_003_018 => Err(Outcome::Retry("rate_limited")),
-        // 10010: the refresh token has expired; the operator must authorise the app again.
-        10_003 | 10_010 | 10_013 | 20_010_003 | 20_010_013 | 40_014 | 40_015 | 40_017 => {
-            Err(Outcome::Permanent("credentials_refused"))
-        }
-        _ => Err(Outcome::Permanent("platform_refused")),
-    }
 }
 
 pub(super) fn render(account: &Account, reply: &Outbound<'_>, token: Option<&str>) -> Result<Rendered, &'static str> {
@@ -269,41 +218,6 @@ mod tests {
     }
 
     #[test]
-    fn tokens_of_three_kinds() {
-        let call = token_request(&im(&[])).unwrap();
-        assert_eq!(call.url, "http://127.0.0.1:9/oauth/client_token/");
-        assert_eq!(body(&call), json!({ "client_key": "ck", "client_secret": "s3", "grant_type": "client_credential" }));
-        let call = token_request(&im(&[("refresh_token", "rft.1")])).unwrap();
-        assert_eq!(call.url, "http://127.0.0.1:9/oauth/refresh_token/");
-        assert_eq!(call.body, b"client_key=ck&grant_type=refresh_token&refresh_token=rft.1");
-        let call = token_request(&app()).unwrap();
-        assert_eq!(call.url, "http://127.0.0.1:9/api/apps/v2/token");
-        assert_eq!(body(&call), json!({ "appid": "tt1", "secret": "s4", "grant_type": "client_credential" }));
-
-        let read = |status, body: &str| read_token(&ApiResponse { status, body: body.as_bytes() });
-        for good in [
-            r#"{"data":{"access_token":"T","description":"","error_code":0,"expires_in":7200},"message":"success"}"#,
-            r#"{"data":{"access_token":"T","error_code":"0","expires_in":"7200"},"message":""}"#,
-            r#"{"err_no":0,"err_tips":"success","data":{"access_token":"T","expires_in":7200}}"#,
-        ] {
-            let token = read(200, good).ok().unwrap();
-            assert_eq!((token.value.as_str(), token.expires_in), ("T", 7200));
-        }
-        let refused = |status, body: &str| read(status, body).err().unwrap();
-        let code = |code: i64| refused(200, &json!({ "data": { "error_code": code }, "message": "error" }).to_string());
-        for wrong in [10_003, 10_010, 10_013, 20_010_013] {
-            assert_eq!(code(wrong), Outcome::Permanent("credentials_refused"));
-        }
-        assert_eq!(refused(200, r#"{"err_no":40017,"err_tips":"bad secret"}"#), Outcome::Permanent("credentials_refused"));
-        assert_eq!(code(10_020), Outcome::Retry("rate_limited"));
-        assert_eq!(code(28_001_005), Outcome::Retry("platform_busy"));
-        assert_eq!(code(1), Outcome::Permanent("platform_refused"));
-        assert_eq!(refused(200, r#"{"data":{"error_code":0}}"#), Outcome::Retry("answer_unreadable"));
-        assert_eq!(refused(200, "{}"), Outcome::Retry("answer_unreadable"));
-        assert_eq!(refused(503, ""), Outcome::Retry("platform_unavailable"));
-    }
-
-    #[test]
     fn answers() {
         let sent = |status, body: &str| read_answer(&ApiResponse { status, body: body.as_bytes() });
         let code = |code: i64| {
@@ -362,7 +276,7 @@ mod tests {
             for body in [&body[..], text.as_bytes()] {
                 let answer = ApiResponse { status, body };
                 read_answer(&answer);
-                let _ = read_token(&answer);
+                let _ = super::super::token::read_token(&answer);
             }
         }
     }

@@ -30,7 +30,7 @@
 //! games and moves mini apps to 抖音客服平台; what it still pushes is read here.
 //!
 //! * `account`: the settings; `verify`: signatures, decryption, the two address checks;
-//! * `im`, `miniapp`: what customers send, by either protocol; `api`: tokens, replies and the platform's answers;
+//! * `im`, `miniapp`: what customers send, by either protocol; `token`, `api`: tokens, replies and the platform's answers;
 //! * [`sign`]: signed requests for tests and simulators.
 
 mod account;
@@ -38,6 +38,7 @@ mod api;
 mod im;
 mod miniapp;
 pub mod sign;
+mod token;
 mod verify;
 
 pub use account::{Account, Kind};
@@ -105,11 +106,11 @@ impl Adapter for DouyinAdapter {
     }
 
     fn token_request(&self, account: &Account, _force: bool, _: &Call<'_>) -> Option<ApiRequest> {
-        api::token_request(account)
+        token::token_request(account)
     }
 
     fn read_token(&self, answer: &ApiResponse<'_>) -> Result<Token, Outcome> {
-        api::read_token(answer)
+        token::read_token(answer)
     }
 
     fn render(&self, account: &Account, reply: &Outbound<'_>, call: &Call<'_>) -> Result<Rendered, &'static str> {

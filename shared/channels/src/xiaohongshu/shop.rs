@@ -4,7 +4,7 @@
 
 use super::account::{Account, Face};
 use super::verify::CAME;
-use crate::calls::{MAX_ID, filled, id, instant, nested};
+use crate::calls::{MAX_ID, check_nested, filled, id, instant, nested};
 use crate::digest::opaque_key;
 use crate::json;
 use crate::kit::{Refusal, Verified};
@@ -27,6 +27,7 @@ pub(super) fn parse(account: &Account, body: &Verified) -> Result<Vec<Inbound>, 
         one @ Value::Object(_) => vec![one],
         _ => return Err(Refusal::Malformed("not a JSON array")),
     };
+    check_nested(&items, "data")?;
     let mut messages = Vec::with_capacity(items.len());
     for item in &items {
         let Value::Object(item) = item else { return Err(Refusal::Malformed("an event is not an object")) };
