@@ -1,6 +1,9 @@
-//! Small digests that several channels use: HMAC-SHA256, comparison in constant time, and keys that hold no personal data.
+//! Small digests that several channels use: HMAC-SHA256, MD5 and SHA-1 where a platform signs with nothing better, comparison in
+//! constant time, and keys that hold no personal data.
 
 use hmac::{Hmac, KeyInit, Mac};
+use md5::Md5;
+use sha1::Sha1;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -23,6 +26,24 @@ pub fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
         mac.update(part);
     }
     mac.finalize().into_bytes().into()
+}
+
+/// Lower-case hexadecimal MD5 over the parts, one after another.
+pub fn md5_hex(parts: &[&[u8]]) -> String {
+    hex_of::<Md5>(parts)
+}
+
+/// Lower-case hexadecimal SHA-1 over the parts, one after another.
+pub fn sha1_hex(parts: &[&[u8]]) -> String {
+    hex_of::<Sha1>(parts)
+}
+
+fn hex_of<D: Digest>(parts: &[&[u8]]) -> String {
+    let mut hash = D::new();
+    for part in parts {
+        hash.update(part);
+    }
+    hex::encode(hash.finalize())
 }
 
 /// A deduplication key from parts that may name a person (open ids, member ids): the same parts give the same key, and the
@@ -51,6 +72,13 @@ mod tests {
         assert_eq!(opaque_key("k", &["ab", "c"]), opaque_key("k", &["ab", "c"]));
         assert_eq!(opaque_key("k", &["oOpenId"]).len(), 34);
         assert!(!opaque_key("k", &["oOpenId"]).contains("oOpenId"));
+    }
+
+    #[test]
+    fn md5_and_sha1_of_the_standards() {
+        // RFC 1321, A.5, and FIPS 180, "abc".
+        assert_eq!(md5_hex(&[b"message", b" digest"]), "f96b697d7cb7938d525a2f31aaf161d0");
+        assert_eq!(sha1_hex(&[b"a", b"bc"]), "a9993e364706816aba3e25717850c26c9cd0d89d");
     }
 
     #[test]

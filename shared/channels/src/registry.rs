@@ -2,11 +2,15 @@
 //! account or a reply). A new channel adds its adapter to `registry!` and nothing else here.
 
 use crate::app::AppAdapter;
+use crate::doudian::DoudianAdapter;
+use crate::douyin::DouyinAdapter;
 use crate::kit::{AccountError, Adapter, Capabilities, Secrets};
+use crate::kuaishou::KuaishouAdapter;
 use crate::miniprogram::MiniprogramAdapter;
 use crate::webchat::WebchatAdapter;
 use crate::wechat::WechatAdapter;
 use crate::wecom::WecomAdapter;
+use crate::xiaohongshu::XiaohongshuAdapter;
 use serde_json::Value;
 
 /// The names of the secrets that the system derives by itself, for adapters that want them.
@@ -54,7 +58,17 @@ macro_rules! registry {
     };
 }
 
-registry![AppAdapter, WebchatAdapter, WechatAdapter, MiniprogramAdapter, WecomAdapter];
+registry![
+    AppAdapter,
+    DoudianAdapter,
+    DouyinAdapter,
+    KuaishouAdapter,
+    MiniprogramAdapter,
+    WebchatAdapter,
+    WechatAdapter,
+    WecomAdapter,
+    XiaohongshuAdapter,
+];
 
 /// What a channel can carry; `None` where no adapter serves it.
 pub fn capabilities(channel: &str) -> Option<Capabilities> {

@@ -9,6 +9,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+#[path = "vectors/doudian.rs"]
+mod doudian;
+#[path = "vectors/douyin.rs"]
+mod douyin;
 #[path = "vectors/inapp_sdk.rs"]
 mod inapp_sdk;
 #[path = "vectors/wechat_miniapp.rs"]
@@ -17,6 +21,8 @@ mod wechat_miniapp;
 mod wechat_mp;
 #[path = "vectors/wecom.rs"]
 mod wecom;
+#[path = "vectors/xiaohongshu.rs"]
+mod xiaohongshu;
 
 /// A vector that does not apply, and why.
 pub(crate) enum Verdict {
@@ -99,4 +105,19 @@ fn wecom_applications_and_customer_service() {
 #[test]
 fn app_sdk() {
     run("inapp_sdk", (3, 0), inapp_sdk::check);
+}
+
+#[test]
+fn douyin_im_and_mini_apps() {
+    run("douyin", (25, 0), douyin::check);
+}
+
+#[test]
+fn doudian_events() {
+    run("doudian", (24, 0), doudian::check);
+}
+
+#[test]
+fn xiaohongshu_calls() {
+    run("xiaohongshu", (1, 0), xiaohongshu::check);
 }

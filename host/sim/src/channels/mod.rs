@@ -1,12 +1,18 @@
 //! The platforms, simulated: what a customer's message looks like when the platform passes it on, and how the platform's API
 //! answers. One module per channel says what is particular to it; `stand` serves them all.
 
+#[cfg(test)]
+mod cycle;
+pub mod doudian;
+pub mod douyin;
+pub mod kuaishou;
 pub mod miniprogram;
 pub mod stand;
 #[cfg(test)]
 mod testing;
 pub mod wecom;
 mod wx;
+pub mod xiaohongshu;
 
 use serde_json::Value;
 
@@ -137,7 +143,14 @@ impl Answer {
 
 /// Every simulated platform.
 pub fn all() -> Vec<Box<dyn Simulated>> {
-    vec![Box::new(miniprogram::Miniprogram), Box::new(wecom::Wecom)]
+    vec![
+        Box::new(doudian::Doudian),
+        Box::new(douyin::Douyin),
+        Box::new(kuaishou::Kuaishou),
+        Box::new(miniprogram::Miniprogram),
+        Box::new(wecom::Wecom),
+        Box::new(xiaohongshu::Xiaohongshu),
+    ]
 }
 
 /// A simulated platform. All state is with whoever serves it.

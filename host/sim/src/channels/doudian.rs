@@ -1,0 +1,124 @@
+//! 抖店, simulated: each customer has one order, an act is an event of it; tokens are fetched by a signed call.
+
+use super::{Account, Act, Answer, Arrival, Endpoint, Request, Sent, Simulated, Trouble};
+use serde_json::{Value, json};
+use warmline_channels::doudian::sign;
+
+const APP_KEY: &str = "6839996111111111111";
+const APP_SECRET: &str = "doudian-simulated-secret";
+const SHOP: &str = "95250";
+/// Paid, shipped in part, memo changed, refund asked for.
+const TAGS: [u32; 4] = [110, 108, 113, 200];
+
+/// The simulated platform.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Doudian;
+
+impl Simulated for Doudian {
+    fn channel(&self) -> &'static str {
+        "doudian"
+    }
+
+    fn account(&self, api_base: &str) -> Account {
+        Account {
+            id: "doudian".into(),
+            settings: json!({ "app_key": APP_KEY, "shop_id": SHOP, "api_base": api_base }),
+            secrets: vec![("app_secret", APP_SECRET.into())],
+        }
+    }
+
+    /// The order's number: the platform names no buyer.
+    fn open_id(&self, customer: u64) -> String {
+        format!("47052884{customer:011}")
+    }
+
+    fn arrival(&self, act: &Act<'_>) -> Arrival {
+        let tag = TAGS[usize::try_from(act.number % 4).unwrap_or(0)];
+        let order = self.open_id(act.customer);
+        let data = json!({ "p_id": order, "shop_id": 95250, "update_time": act.at, "remark": act.text });
+        let body = Value::from(vec![sign::event(tag, &format!("{}::{}:{}", act.number, act.at, order), &data)]).to_string();
+        let headers = vec![
+            ("content-type".into(), "application/json".into()),
+            ("app-id".into(), APP_KEY.into()),
+            ("event-sign".into(), sign::event_sign(APP_KEY, APP_SECRET, body.as_bytes())),
+        ];
+        Arrival::Webhook(Request { method: "POST".into(), headers, body: body.into_bytes(), ..Request::default() })
+    }
+
+    fn acknowledged(&self, status: u16, body: &[u8]) -> bool {
+        status == 200 && serde_json::from_slice::<Value>(body).is_ok_and(|b| b["code"] == 0)
+    }
+
+    fn endpoint(&self, call: &Request) -> Option<Endpoint> {
+        (call.method == "POST" && call.path == "/token/create").then_some(Endpoint::Token)
+    }
+
+    fn check(&self, _: Endpoint, call: &Request, _token: &str) -> Result<Option<Sent>, Trouble> {
+        let param = |name: &str| call.param(name).unwrap_or_default();
+        let body = std::str::from_utf8(&call.body).unwrap_or_default();
+        let (method, timestamp) = (param("method"), param("timestamp"));
+        let good = sign::call_sign(APP_KEY, APP_SECRET, &method, body, &timestamp, &param("v"));
+        let named = param("app_key") == APP_KEY && param("sign_method") == "hmac-sha256";
+        let self_used = call.json()["grant_type"] == "authorization_self" && call.json()["shop_id"] == SHOP;
+        let path = method.replace('.', "/") == call.path.trim_start_matches('/');
+        if good == param("sign") && named && self_used && path { Ok(None) } else { Err(Trouble::SignatureRefused) }
+    }
+
+    fn answer(&self, _: Endpoint, _: &Request, token: &str, _: &[(u64, Value)]) -> Answer {
+        let data = json!({ "access_token": token, "expires_in": 604_800, "refresh_token": "r", "shop_id": 95250 });
+        Answer::json(&json!({ "code": 10000, "msg": "success", "sub_code": "", "sub_msg": "", "data": data }))
+    }
+
+    fn refuse(&self, _: Endpoint, trouble: Trouble) -> Answer {
+        let (code, sub_code) = match trouble {
+            Trouble::TokenRefused => (40_003, "isv.access-token-expired"),
+            Trouble::RateLimited => (60_000, ""),
+            Trouble::SignatureRefused => (40_003, "isv.signature-invalid"),
+            Trouble::WindowClosed => (40_004, ""),
+        };
+        Answer::json(&json!({ "code": code, "msg": "refused", "sub_code": sub_code, "sub_msg": "" }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::cycle;
+    use super::*;
+    use warmline_channels::doudian::DoudianAdapter;
+    use warmline_channels::{Adapter, ApiResponse, Call, Outbound, Outcome};
+    use warmline_model::Content;
+
+    #[test]
+    fn the_adapter_and_the_platform_understand_each_other() {
+        let event = cycle::arrive(&DoudianAdapter, &Doudian, "两件");
+        assert_eq!((event.sender.open_id.clone(), event.at), (Doudian.open_id(7), cycle::now()));
+        assert!(matches!(&event.content, Content::Event { event, key: Some(order), data }
+            if event == "doudian_trade_tradepartlysellership" && *order == Doudian.open_id(7) && data["remark"] == "两件"));
+        cycle::fetch_token(&DoudianAdapter, &Doudian);
+        let read = |trouble| {
+            let answer = Doudian.refuse(Endpoint::Send, trouble);
+            DoudianAdapter.read_answer(&ApiResponse { status: answer.status, body: &answer.body })
+        };
+        assert_eq!(read(Trouble::TokenRefused), Outcome::RefreshToken);
+        assert_eq!(read(Trouble::RateLimited), Outcome::Retry("rate_limited"));
+        assert_eq!(read(Trouble::SignatureRefused), Outcome::Permanent("credentials_refused"));
+    }
+
+    #[test]
+    fn a_probe_is_acknowledged_and_nobody_can_be_written_to() {
+        let account = cycle::account(&DoudianAdapter, &Doudian);
+        let body = sign::probe();
+        let headers = vec![("event-sign".into(), sign::event_sign(APP_KEY, APP_SECRET, body.as_bytes()))];
+        let probe = Request { method: "POST".into(), headers, body: body.into_bytes(), ..Request::default() };
+        match cycle::receive(&DoudianAdapter, &account, &probe) {
+            Ok(cycle::Received::Messages(messages, reply)) => {
+                assert!(messages.is_empty() && Doudian.acknowledged(reply.status, &reply.body));
+            }
+            _ => panic!("not acknowledged"),
+        }
+        let content = Content::text("hi");
+        let reply = Outbound { to: "1", id: "m", content: &content, at: cycle::now(), reply_to: None };
+        let call = Call { token: Some("t"), now: cycle::now(), nonce: &[0; 16] };
+        assert_eq!(DoudianAdapter.render(&account, &reply, &call).err(), Some("chat_not_offered"));
+    }
+}

@@ -1,0 +1,162 @@
+//! What the adapters of the younger platforms share on their way out and in: the API's address as a setting, requests in JSON,
+//! what an HTTP status says by itself, and ids and times that a platform writes now as a number and now as a text.
+
+use crate::json;
+use crate::kit::{AccountError, ApiRequest, Outcome, Refusal};
+use crate::settings::Fields;
+use serde_json::{Map, Value};
+use warmline_model::Timestamp;
+
+/// The longest id taken from a body; the platforms' own have up to about 100 characters.
+pub(crate) const MAX_ID: usize = 256;
+
+/// The most bytes of JSON read from texts inside one body. The bounds of [`json`] hold for each text by itself; this one keeps a
+/// body of many such texts from costing many times as much.
+pub(crate) const MAX_NESTED: usize = 256 * 1024;
+
+/// The setting `api_base`: where the API is, without a slash at the end.
+pub(crate) fn api_base(fields: &Fields<'_>, default: &str) -> Result<String, AccountError> {
+    let text = fields.text("api_base")?.unwrap_or(default);
+    let wrong = || AccountError::new("api_base", "must be an http or https URL without user, query or fragment");
+    let uri: http::Uri = text.parse().map_err(|_| wrong())?;
+    let http = matches!(uri.scheme_str(), Some("http" | "https"));
+    let host = uri.authority().is_some_and(|a| !a.as_str().contains('@') && !a.host().is_empty());
+    if !http || !host || uri.query().is_some() || text.contains('#') {
+        return Err(wrong());
+    }
+    Ok(text.trim_end_matches('/').to_owned())
+}
+
+/// A setting that names something at the platform: 1 to 64 visible ASCII characters.
+pub(crate) fn name<'a>(fields: &Fields<'a>, name: &str) -> Result<Option<&'a str>, AccountError> {
+    match fields.text(name)? {
+        None => Ok(None),
+        Some(id) if (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic()) => Ok(Some(id)),
+        Some(_) => Err(AccountError::new(name, "must be 1 to 64 visible ASCII characters")),
+    }
+}
+
+/// A POST with a JSON body.
+pub(crate) fn post_json(url: String, body: &Value) -> ApiRequest {
+    let headers = vec![("content-type", "application/json; charset=utf-8".to_owned())];
+    ApiRequest { method: http::Method::POST, url, headers, body: body.to_string().into_bytes() }
+}
+
+/// A value as it stands in a query.
+pub(crate) fn encoded(text: &str) -> String {
+    form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}
+
+/// What the status alone says; platforms answer their own refusals with 200 and a code.
+pub(crate) fn refused_by_http(status: u16) -> Result<(), Outcome> {
+    match status {
+        200..=299 => Ok(()),
+        408 | 429 => Err(Outcome::Retry("rate_limited")),
+        400..=499 => Err(Outcome::Permanent("http_refused")),
+        _ => Err(Outcome::Retry("platform_unavailable")),
+    }
+}
+
+/// A whole number, or a text that is one.
+pub(crate) fn whole(value: Option<&Value>) -> Option<i64> {
+    match value? {
+        Value::Number(number) => number.as_i64(),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    }
+}
+
+/// An id: a number, or a text of visible ASCII that is neither empty nor overlong.
+pub(crate) fn id(value: Option<&Value>) -> Option<String> {
+    match value? {
+        Value::Number(number) if number.is_i64() || number.is_u64() => Some(number.to_string()),
+        Value::String(text) => {
+            let text = text.trim();
+            let good = (1..=MAX_ID).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
+            good.then(|| text.to_owned())
+        }
+        _ => None,
+    }
+}
+
+/// A text that is not empty.
+pub(crate) fn filled<'a>(map: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
+    map.get(name)?.as_str().filter(|text| !text.is_empty())
+}
+
+/// An object, or a text that holds one, as platforms send the inner part of an event. What is neither is kept under `name`.
+pub(crate) fn nested(value: Option<&Value>, name: &str) -> Result<Map<String, Value>, Refusal> {
+    let read = match value {
+        None | Some(Value::Null) => return Ok(Map::new()),
+        Some(Value::String(text)) if text.is_empty() => return Ok(Map::new()),
+        Some(Value::String(text)) => match json::read(text.as_bytes(), MAX_NESTED) {
+            Ok(value) => value,
+            Err(json::Error::Syntax) => Value::String(text.clone()),
+            Err(error) => return Err(error.into()),
+        },
+        Some(other) => other.clone(),
+    };
+    Ok(match read {
+        Value::Object(map) => map,
+        other => Map::from_iter([(name.to_owned(), other)]),
+    })
+}
+
+/// Checks that the texts of that name in a list of events are together within [`MAX_NESTED`].
+pub(crate) fn check_nested(items: &[Value], name: &str) -> Result<(), Refusal> {
+    let texts = items.iter().filter_map(|item| item.get(name)?.as_str());
+    if texts.map(str::len).sum::<usize>() > MAX_NESTED { Err(Refusal::Malformed("too much JSON in texts")) } else { Ok(()) }
+}
+
+/// A time in seconds or in milliseconds since 1970: what has more digits than the seconds of the year 5138 are milliseconds.
+pub(crate) fn instant(value: Option<&Value>) -> Option<Timestamp> {
+    match whole(value)? {
+        number @ 1..=99_999_999_999 => Some(Timestamp::from_secs(number)),
+        number @ 100_000_000_000..=9_999_999_999_999 => Some(Timestamp::from_millis(number)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn numbers_ids_and_times() {
+        assert_eq!(whole(Some(&json!("7200"))), Some(7200));
+        assert_eq!(whole(Some(&json!(7.5))), None);
+        assert_eq!(whole(None), None);
+        assert_eq!(id(Some(&json!(4_705_288_465_508_532_862_u64))).as_deref(), Some("4705288465508532862"));
+        assert_eq!(id(Some(&json!(" a "))).as_deref(), Some("a"));
+        assert_eq!(id(Some(&json!("a b"))), None);
+        assert_eq!(id(Some(&json!(""))), None);
+        assert_eq!(id(Some(&json!(1.5))), None);
+        assert_eq!(id(Some(&json!("x".repeat(MAX_ID + 1)))), None);
+        assert_eq!(instant(Some(&json!(1_618_990_587))), Some(Timestamp::from_secs(1_618_990_587)));
+        assert_eq!(instant(Some(&json!("1681303285997"))), Some(Timestamp::from_millis(1_681_303_285_997)));
+        assert_eq!(instant(Some(&json!(0))), None);
+        assert_eq!(instant(Some(&json!(i64::MAX))), None);
+    }
+
+    #[test]
+    fn what_is_inside_texts_is_bounded() {
+        let text = |length: usize| Value::from(format!("[{}]", " ".repeat(length - 2)));
+        assert!(nested(Some(&text(MAX_NESTED)), "x").is_ok());
+        assert_eq!(nested(Some(&text(MAX_NESTED + 1)), "x"), Err(Refusal::Malformed("the body is too long")));
+        let deep = Value::from("[".repeat(100));
+        assert_eq!(nested(Some(&deep), "x"), Err(Refusal::Malformed("JSON nested too deeply")));
+        let items = |count: usize| vec![json!({ "data": text(1024) }); count];
+        assert_eq!(check_nested(&items(MAX_NESTED / 1024), "data"), Ok(()));
+        assert_eq!(check_nested(&items(MAX_NESTED / 1024 + 1), "data"), Err(Refusal::Malformed("too much JSON in texts")));
+        assert_eq!(check_nested(&[json!(1), json!({ "data": {} })], "data"), Ok(()));
+    }
+
+    #[test]
+    fn statuses() {
+        assert_eq!(refused_by_http(204), Ok(()));
+        assert_eq!(refused_by_http(429), Err(Outcome::Retry("rate_limited")));
+        assert_eq!(refused_by_http(404), Err(Outcome::Permanent("http_refused")));
+        assert_eq!(refused_by_http(502), Err(Outcome::Retry("platform_unavailable")));
+    }
+}

@@ -1,0 +1,109 @@
+//! 抖店: the shop side of 抖音. It offers third parties no chat with buyers: this adapter carries what it does offer, orders and
+//! after-sales as they change (消息推送), and signed calls of the shop API.
+//!
+//! | setting | meaning | default |
+//! |---|---|---|
+//! | `app_key` | the app's key; required, signatures contain it | – |
+//! | `shop_id` | the shop: needed to fetch a token, and events of other shops that use the same app are left out | – |
+//! | `api_base` | where the API is | `https://openapi-fxg.jinritemai.com` |
+//!
+//! | secret | meaning |
+//! |---|---|
+//! | `app_secret` | required: what pushes and calls are signed with |
+//!
+//! Pushes (《消息推送》, op.jinritemai.com guide 153/99): headers `app-id` and `event-sign`, the hexadecimal MD5 over key, raw body and
+//! secret, with neither time nor nonce; a replay is harmless only by its message's key. The body is an array of `{tag, msg_id,
+//! data}`; one with tag 0 probes the address. The answer is `{"code":0,"msg":"success"}`.
+//!
+//! Calls (《API调用指南》): HMAC-SHA256 under the secret over secret, `app_key…method…param_json…timestamp…v…` and secret again, the
+//! parameters being JSON with sorted keys and no spaces.
+//!
+//! * `account`: the settings; `verify`: the signature; `parse`: the events; `api`: signed calls, tokens, codes;
+//! * [`sign`]: signed requests for tests and simulators.
+
+mod account;
+mod api;
+mod parse;
+pub mod sign;
+mod verify;
+
+pub use account::Account;
+
+use crate::kit::{
+    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Overlong, Refusal,
+    Rendered, Reply, Request, Secrets, TextUnit, Token, Verified,
+};
+use serde_json::{Value, json};
+use warmline_model::{Inbound, Timestamp};
+
+const CAPABILITIES: Capabilities = Capabilities {
+    channel: "doudian",
+    name_zh: "抖店",
+    name_en: "Doudian (Douyin shop)",
+    carries: Carries::Orders,
+    text_limit: 0,
+    text_unit: TextUnit::Chars,
+    overlong: Overlong::Refuse,
+    kinds_in: &["event"],
+    kinds_out: &[],
+    window: None,
+    receipts: false,
+    media_limit: 0,
+};
+
+/// The adapter for 抖店.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct DoudianAdapter;
+
+impl DoudianAdapter {
+    /// A signed call of the shop API, `method` being the API's name (`order.orderDetail`). [`Adapter::read_answer`] reads what
+    /// the platform says to it.
+    pub fn call(&self, account: &Account, method: &str, params: &Value, call: &Call<'_>) -> ApiRequest {
+        api::call(account, method, params, call.token, call.now)
+    }
+}
+
+impl Adapter for DoudianAdapter {
+    type Account = Account;
+
+    fn capabilities(&self) -> Capabilities {
+        CAPABILITIES
+    }
+
+    fn account(&self, settings: &Value, secrets: &Secrets) -> Result<Account, AccountError> {
+        Account::read(settings, secrets)
+    }
+
+    /// There is none: the probe is a signed push like any other, and nothing in it concerns a customer.
+    fn handshake(&self, _: &Account, _: &Request<'_>, _: Timestamp) -> Result<Option<Reply>, Refusal> {
+        Ok(None)
+    }
+
+    fn verify(&self, account: &Account, request: &Request<'_>, now: Timestamp) -> Result<Verified, Refusal> {
+        verify::verify(account, request, now)
+    }
+
+    fn parse(&self, account: &Account, body: &Verified) -> Result<Vec<Inbound>, Refusal> {
+        parse::parse(account, body)
+    }
+
+    fn acknowledge(&self, _: &Account, _: &Verified) -> Reply {
+        Reply::json(&json!({ "code": 0, "msg": "success" }))
+    }
+
+    fn token_request(&self, account: &Account, _force: bool, call: &Call<'_>) -> Option<ApiRequest> {
+        api::token_request(account, call.now)
+    }
+
+    fn read_token(&self, answer: &ApiResponse<'_>) -> Result<Token, Outcome> {
+        api::read_token(answer)
+    }
+
+    fn render(&self, _: &Account, _: &Outbound<'_>, _: &Call<'_>) -> Result<Rendered, &'static str> {
+        Err("chat_not_offered")
+    }
+
+    fn read_answer(&self, answer: &ApiResponse<'_>) -> Outcome {
+        api::read_answer(answer)
+    }
+}

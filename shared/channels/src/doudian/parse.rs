@@ -1,0 +1,180 @@
+//! Reads a push: what happened to orders and after-sales.
+//!
+//! The platform names no buyer in these messages, only the order. So each order is a contact of its own, whose timeline the
+//! order's events make; desks merge contacts where they know better. Names and addresses of receivers are in the data and are
+//! sealed like everything a customer says.
+
+use super::account::Account;
+use super::verify::CAME;
+use crate::calls::{check_nested, id, instant, nested, whole};
+use crate::digest::opaque_key;
+use crate::json;
+use crate::kit::{Refusal, Verified};
+use serde_json::{Map, Value};
+use warmline_model::{Content, Inbound, Sender, Timestamp};
+
+/// Who an event is about that names no order.
+const PLATFORM: &str = "platform";
+
+/// The tags that the platform's published samples name; others are kept under their number.
+const TAGS: &[(i64, &str)] = &[
+    (100, "doudian_trade_tradecreate"),
+    (106, "doudian_trade_tradecanceled"),
+    (108, "doudian_trade_tradepartlysellership"),
+    (109, "doudian_trade_tradeamountchanged"),
+    (110, "doudian_trade_tradepaid"),
+    (111, "doudian_trade_tradeaddresschangeapplied"),
+    (112, "doudian_trade_tradeappointment"),
+    (113, "doudian_trade_tradememomodify"),
+    (200, "doudian_refund_refundcreated"),
+    (201, "doudian_refund_refundagreed"),
+    (202, "doudian_refund_returnapplyagreed"),
+    (203, "doudian_refund_buyerreturngoods"),
+    (204, "doudian_refund_refundrefused"),
+    (205, "doudian_refund_returnapplyrefused"),
+    (206, "doudian_refund_refundsuccess"),
+    (207, "doudian_refund_refundclosed"),
+    (208, "doudian_refund_refundmodified"),
+    (209, "doudian_refund_expirationchange"),
+    (211, "doudian_refund_exchangecomfirmed"),
+    (212, "doudian_refund_arbitrateapplied"),
+    (216, "doudian_refund_arbitrateaudited"),
+    (217, "doudian_refund_arbitrateserviceintervene"),
+    (218, "doudian_refund_arbitratediscussupload"),
+];
+
+/// Where an event says when it happened; the first that is there counts.
+const TIMES: &[&str] = &[
+    "update_time",
+    "modify_time",
+    "pay_time",
+    "cancel_time",
+    "success_time",
+    "close_time",
+    "refuse_time",
+    "agree_time",
+    "return_time",
+    "apply_time",
+    "create_time",
+];
+
+pub(super) fn parse(account: &Account, body: &Verified) -> Result<Vec<Inbound>, Refusal> {
+    let Value::Array(items) = json::read(body.body(), json::MAX_BYTES)? else {
+        return Err(Refusal::Malformed("not a JSON array"));
+    };
+    let came = body.context(CAME).and_then(|ms| ms.parse().ok()).unwrap_or_default();
+    check_nested(&items, "data")?;
+    let mut messages = Vec::with_capacity(items.len());
+    for item in &items {
+        let Value::Object(item) = item else { return Err(Refusal::Malformed("an event is not an object")) };
+        messages.extend(event(account, item, Timestamp::from_millis(came))?);
+    }
+    Ok(messages)
+}
+
+fn event(account: &Account, item: &Map<String, Value>, came: Timestamp) -> Result<Option<Inbound>, Refusal> {
+    let tag = whole(item.get("tag")).ok_or(Refusal::Malformed("tag"))?;
+    let data = nested(item.get("data"), "data")?;
+    let order = id(data.get("p_id")).filter(|order| order != "0");
+    // The probe holds a date, no order.
+    if tag == 0 && order.is_none() {
+        return Ok(None);
+    }
+    let shop = id(data.get("shop_id"));
+    if let (Some(ours), Some(theirs)) = (&account.shop_id, &shop)
+        && ours != theirs
+    {
+        return Ok(None);
+    }
+    let message_id = id(item.get("msg_id")).or_else(|| id(item.get("msgId")));
+    let at = TIMES.iter().find_map(|name| instant(data.get(*name))).unwrap_or(came);
+    let name = TAGS.iter().find(|(known, _)| *known == tag).map(|(_, name)| (*name).to_owned());
+    let event = name.unwrap_or_else(|| format!("doudian_tag_{tag}"));
+    let key = message_id.unwrap_or_else(|| {
+        let whole = Value::Object(data.clone()).to_string();
+        opaque_key("event", &[&event, &whole])
+    });
+    let open_id = order.clone().unwrap_or_else(|| PLATFORM.to_owned());
+    let of = order.or_else(|| id(data.get("aftersale_id"))).or_else(|| id(data.get("product_id")));
+    let content = Content::Event { event, key: of, data: Value::Object(data) };
+    Ok(Some(Inbound { key, sender: Sender { open_id, ..Sender::default() }, at, content, reply_to: None }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sign;
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    fn account(shop: Option<&str>) -> Account {
+        let secrets = [("app_secret".to_owned(), "s".to_owned())].into();
+        Account::read(&json!({ "app_key": "1", "shop_id": shop }), &secrets).ok().unwrap()
+    }
+
+    fn read(shop: Option<&str>, body: &str) -> Result<Vec<Inbound>, Refusal> {
+        parse(&account(shop), &Verified::new(body.as_bytes().to_vec()).with(CAME, "5000"))
+    }
+
+    fn push(events: &[Value]) -> String {
+        Value::from(events.to_vec()).to_string()
+    }
+
+    #[test]
+    fn several_events_in_one_push() {
+        let paid = json!({ "p_id": 4_705_288_465_508_532_862_u64, "s_ids": [1], "shop_id": 95250, "pay_time": 1_618_990_587, "pay_amount": 2990 });
+        let refund = json!({ "p_id": "4705", "aftersale_id": "A1", "apply_time": 1_618_990_600 });
+        // As some apps get it: the data is a text.
+        let refund = Value::String(refund.to_string());
+        let messages = read(None, &push(&[sign::event(110, "m1", &paid), sign::event(200, "m2", &refund)])).unwrap();
+        let [first, second] = &messages[..] else { panic!("{messages:?}") };
+        assert_eq!((first.key.as_str(), first.at), ("m1", Timestamp::from_secs(1_618_990_587)));
+        assert_eq!(first.sender.open_id, "4705288465508532862");
+        let content =
+            Content::Event { event: "doudian_trade_tradepaid".into(), key: Some("4705288465508532862".into()), data: paid };
+        assert_eq!(first.content, content);
+        assert!(matches!(&second.content, Content::Event { event, key: Some(order), data }
+            if event == "doudian_refund_refundcreated" && order == "4705" && data["aftersale_id"] == "A1"));
+    }
+
+    #[test]
+    fn the_probe_and_other_shops_yield_nothing() {
+        assert_eq!(read(None, &sign::probe()), Ok(Vec::new()));
+        let of = |shop: i64| push(&[sign::event(100, "m", &json!({ "p_id": 1, "shop_id": shop }))]);
+        assert_eq!(read(Some("95250"), &of(95250)).unwrap().len(), 1);
+        assert_eq!(read(Some("95250"), &of(1)), Ok(Vec::new()));
+        assert_eq!(read(None, "[]"), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn unknown_tags_and_missing_fields() {
+        let one = |item: Value| read(None, &push(&[item])).unwrap().remove(0);
+        let unknown = one(json!({ "tag": 999, "msgId": "m", "data": { "p_id": "5", "x": 1 } }));
+        assert!(matches!(unknown.content, Content::Event { event, .. } if event == "doudian_tag_999"));
+        assert_eq!((unknown.key.as_str(), unknown.at.millis()), ("m", 5000));
+        let product = one(json!({ "tag": 400, "data": { "product_id": 7 } }));
+        assert_eq!(product.sender.open_id, PLATFORM);
+        assert!(product.key.starts_with("event-"));
+        assert!(matches!(product.content, Content::Event { key: Some(of), .. } if of == "7"));
+        assert_eq!(read(None, "{}"), Err(Refusal::Malformed("not a JSON array")));
+        assert_eq!(read(None, "[1]"), Err(Refusal::Malformed("an event is not an object")));
+        assert_eq!(read(None, "[{}]"), Err(Refusal::Malformed("tag")));
+        assert_eq!(
+            read(None, r#"[{"tag":1,"data":"{\"a\":\"\\u0000\"}"}]"#),
+            Err(Refusal::Malformed("a text holds U+0000"))
+        );
+        assert_eq!(
+            read(None, r#"[{"tag":1,"data":"\ud800"}]"#),
+            Err(Refusal::Malformed("not the JSON that is wanted here"))
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_bytes_do_not_panic(body: Vec<u8>, text in "\\[\\{.{0,60}", data in ".{0,60}", tag: i64) {
+            let _ = parse(&account(None), &Verified::new(body));
+            let _ = read(None, &text);
+            let _ = read(None, &json!([{ "tag": tag, "data": data }]).to_string());
+        }
+    }
+}

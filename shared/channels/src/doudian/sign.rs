@@ -1,0 +1,38 @@
+//! Signed requests as the platform makes and wants them, for tests and simulators, and the signature of calls.
+
+use crate::digest::{hmac_sha256, md5_hex};
+use serde_json::{Value, json};
+
+/// The header `event-sign` of a push.
+pub fn event_sign(app_key: &str, app_secret: &str, body: &[u8]) -> String {
+    md5_hex(&[app_key.as_bytes(), body, app_secret.as_bytes()])
+}
+
+/// One event as it stands in a push.
+pub fn event(tag: u32, message_id: &str, data: &Value) -> Value {
+    json!({ "tag": tag.to_string(), "msg_id": message_id, "data": data })
+}
+
+/// The push that probes an address.
+pub fn probe() -> String {
+    json!([{ "tag": "0", "msg_id": "0", "data": "2021-06-02 11:51:02" }]).to_string()
+}
+
+/// The signature of a call of the shop API, with `sign_method` hmac-sha256.
+pub fn call_sign(app_key: &str, app_secret: &str, method: &str, param_json: &str, timestamp: &str, version: &str) -> String {
+    let parts = [
+        app_secret,
+        "app_key",
+        app_key,
+        "method",
+        method,
+        "param_json",
+        param_json,
+        "timestamp",
+        timestamp,
+        "v",
+        version,
+        app_secret,
+    ];
+    hex::encode(hmac_sha256(app_secret.as_bytes(), &parts.map(str::as_bytes)))
+}

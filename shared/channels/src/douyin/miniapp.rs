@@ -1,0 +1,165 @@
+//! Reads what a mini app's customer service pushes: WeChat's message in JSON or XML, with fewer kinds and without ids.
+//!
+//! A message has no id; 《消息推送客服》 tells receivers to order by `FromUserName` and `CreateTime`. The key is a digest over
+//! those two, the kind and what was said, so that two different messages of one second stay two. What the platform itself sends
+//! (`component_ticket`, the result of a review) names no customer: it is kept on a timeline of its own, [`PLATFORM`].
+
+use super::verify::CAME;
+use crate::calls::{filled, id, instant};
+use crate::digest::opaque_key;
+use crate::json;
+use crate::kit::{Refusal, Verified};
+use crate::xml::{Document, MAX_BYTES};
+use serde_json::{Map, Value};
+use warmline_model::{Content, Inbound, Media, Sender, Timestamp};
+
+/// Who sends what no customer sent.
+pub(super) const PLATFORM: &str = "platform";
+
+const COMMON: &[&str] = &["ToUserName", "FromUserName", "CreateTime", "MsgType", "Event"];
+
+/// A credential of service providers that the platform pushes every ten minutes. It must not lie about in a store.
+const TICKET: &str = "Ticket";
+
+/// A body's fields: of the JSON object, or of the `<xml>` element, whose texts are texts.
+pub(super) fn fields(body: &[u8]) -> Result<Map<String, Value>, Refusal> {
+    if body.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'{') {
+        return match json::read(body, MAX_BYTES)? {
+            Value::Object(map) => Ok(map),
+            _ => Err(Refusal::Malformed("not a JSON object")),
+        };
+    }
+    let document = Document::read(body)?;
+    if document.root().name() != "xml" {
+        return Err(Refusal::Malformed("not an <xml> element"));
+    }
+    match document.root().to_json() {
+        Value::Object(map) => Ok(map),
+        _ => Ok(Map::new()),
+    }
+}
+
+pub(super) fn parse(body: &Verified) -> Result<Vec<Inbound>, Refusal> {
+    let fields = fields(body.body())?;
+    let kind = filled(&fields, "MsgType").or(filled(&fields, "Event")).ok_or(Refusal::Malformed("MsgType"))?.trim();
+    let open_id = id(fields.get("FromUserName")).ok_or(Refusal::Malformed("FromUserName"))?;
+    let created = instant(fields.get("CreateTime"));
+    let content = match kind {
+        "text" => Content::text(fields.get("Content").and_then(Value::as_str).ok_or(Refusal::Malformed("Content"))?),
+        "image" => {
+            let url = Some(filled(&fields, "PicUrl").ok_or(Refusal::Malformed("PicUrl"))?.to_owned());
+            Content::Image { media: Media { url, ..Media::default() } }
+        }
+        _ if filled(&fields, "Event").is_some() => event(&fields),
+        _ => Content::Unknown { raw_kind: kind.to_owned(), raw: Value::Object(fields.clone()) },
+    };
+    // Customers' messages carry seconds. The platform's own say local time in words; when it came is good enough for those.
+    let at = match (created, &content) {
+        (Some(at), _) => at,
+        (None, Content::Event { .. } | Content::Unknown { .. }) => came(body),
+        (None, _) => return Err(Refusal::Malformed("CreateTime")),
+    };
+    let said = match &content {
+        Content::Text { text } => text.clone(),
+        Content::Image { media } => media.url.clone().unwrap_or_default(),
+        _ => Value::Object(fields.clone()).to_string(),
+    };
+    let key = match id(fields.get("MsgId")) {
+        Some(id) => id,
+        None => {
+            let time = fields.get("CreateTime").map(Value::to_string).unwrap_or_default();
+            opaque_key("message", &[&open_id, &time, kind, &said])
+        }
+    };
+    let open_id = if open_id == "ByteDanceMicroApp" { PLATFORM.to_owned() } else { open_id };
+    let sender = Sender { open_id, ..Sender::default() };
+    Ok(vec![Inbound { key, sender, at, content, reply_to: None }])
+}
+
+/// When the webhook came, as the verifier noted it.
+pub(super) fn came(body: &Verified) -> Timestamp {
+    Timestamp::from_millis(body.context(CAME).and_then(|ms| ms.parse().ok()).unwrap_or_default())
+}
+
+fn event(fields: &Map<String, Value>) -> Content {
+    let event = filled(fields, "Event").unwrap_or_default().trim().to_lowercase();
+    let mut data = fields.clone();
+    data.retain(|name, _| !COMMON.contains(&name.as_str()) && name != TICKET);
+    Content::Event { event, key: None, data: if data.is_empty() { Value::Null } else { Value::Object(data) } }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    fn read(body: &[u8]) -> Result<Inbound, Refusal> {
+        parse(&Verified::new(body.to_vec()).with(CAME, "5000")).map(|mut messages| messages.remove(0))
+    }
+
+    fn message(fields: Value) -> Result<Inbound, Refusal> {
+        let mut body = json!({ "ToUserName": "tt1", "FromUserName": "u1", "CreateTime": 1_577_364_225 });
+        body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        read(body.to_string().as_bytes())
+    }
+
+    #[test]
+    fn texts_and_pictures() {
+        let text = message(json!({ "MsgType": "text", "Content": "在吗" })).unwrap();
+        assert_eq!((text.sender.open_id.as_str(), text.at), ("u1", Timestamp::from_secs(1_577_364_225)));
+        assert_eq!(text.content, Content::text("在吗"));
+        assert_eq!(text.key, message(json!({ "MsgType": "text", "Content": "在吗" })).unwrap().key);
+        assert_ne!(text.key, message(json!({ "MsgType": "text", "Content": "在么" })).unwrap().key);
+        assert!(!text.key.contains("u1"));
+        let image = message(json!({ "MsgType": "image", "PicUrl": "https://p.byteimg.com/1", "MsgId": 7 })).unwrap();
+        let url = Some("https://p.byteimg.com/1".to_owned());
+        assert_eq!(image.content, Content::Image { media: Media { url, ..Media::default() } });
+        assert_eq!(image.key, "7");
+        let xml = "<xml><FromUserName>u1</FromUserName><CreateTime>1577364225</CreateTime>\
+                   <MsgType><![CDATA[text]]></MsgType><Content><![CDATA[在吗]]></Content></xml>";
+        assert_eq!(read(xml.as_bytes()).unwrap().content, text.content);
+    }
+
+    #[test]
+    fn events_and_the_platforms_own() {
+        let entered = message(json!({ "MsgType": "event", "Event": "Enter", "SessionFrom": "page" })).unwrap();
+        let data = json!({ "SessionFrom": "page" });
+        assert_eq!(entered.content, Content::Event { event: "enter".into(), key: None, data });
+        let other = message(json!({ "MsgType": "gift", "Gift": 1 })).unwrap();
+        assert!(matches!(other.content, Content::Unknown { raw_kind, .. } if raw_kind == "gift"));
+        let ticket = json!({ "FromUserName": "ByteDanceMicroApp", "CreateTime": "2019-01-14 12:45:10", "Event": "PUSH",
+            "MsgType": "Ticket", "Ticket": "8c0d" });
+        let ticket = read(ticket.to_string().as_bytes()).unwrap();
+        assert_eq!((ticket.sender.open_id.as_str(), ticket.at), (PLATFORM, Timestamp::from_millis(5000)));
+        assert_eq!(ticket.content, Content::Event { event: "push".into(), key: None, data: Value::Null });
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        assert_eq!(message(json!({})), Err(Refusal::Malformed("MsgType")));
+        assert_eq!(message(json!({ "MsgType": "text" })), Err(Refusal::Malformed("Content")));
+        assert_eq!(message(json!({ "MsgType": "image" })), Err(Refusal::Malformed("PicUrl")));
+        assert_eq!(
+            message(json!({ "MsgType": "text", "Content": "a", "CreateTime": "x" })),
+            Err(Refusal::Malformed("CreateTime"))
+        );
+        assert_eq!(message(json!({ "MsgType": "text", "FromUserName": "" })), Err(Refusal::Malformed("FromUserName")));
+        assert_eq!(message(json!({ "MsgType": "text", "Content": "a\0" })), Err(Refusal::Malformed("a text holds U+0000")));
+        assert!(read(b"<html/>").is_err());
+        assert!(read(br#"{"MsgType":"text","Content":"\ud800"}"#).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_bytes_do_not_panic(body: Vec<u8>, text in "[{<].{0,80}") {
+            let _ = read(&body);
+            let _ = read(text.as_bytes());
+        }
+
+        #[test]
+        fn texts_survive(text in "[^\\x00]{0,80}") {
+            prop_assert_eq!(message(json!({ "MsgType": "text", "Content": text })).unwrap().content, Content::text(text));
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! 快手: events pushed to an app (Webhooks) and the payment notices of its mini programs, both signed the same way. The open platform
+//! offers third parties no chat with its users: this adapter carries events, orders among them, and signed calls.
+//!
+//! | setting | meaning | default |
+//! |---|---|---|
+//! | `app_id` | the app's id (`ks…`); needed to fetch a token, and checked against each event where set | – |
+//! | `api_base` | where the API is | `https://open.kuaishou.com` |
+//!
+//! | secret | meaning |
+//! |---|---|
+//! | `app_secret` | required: what pushes and calls are signed with |
+//!
+//! Pushes (《WebHook 接入指南》, 《授权事件》, read in a mirror of the platform's documents): the header `kwaisign` is the hexadecimal MD5
+//! over the raw body and the secret; the body is `{app_id, event, timestamp, message_id, data}`, the time in milliseconds being
+//! that of the event, not of the signing, so that it does not tell a replay from a late event. Three retries, 5 s apart, with
+//! the same `message_id`. The answer is `{"result":1,"message_id":…}`. Payment notices of mini programs have `biz_type` instead
+//! of `event` and `data.out_order_no`.
+//!
+//! Saving the address makes the platform push a test event; its document could not be read. It is answered like every event:
+//! signed, or not at all.
+//!
+//! Calls (《附录 1 请求签名算法》 of the payment documents): MD5 over the sorted `k=v` pairs of query and body, joined by `&`, and the
+//! secret; `sign`, `access_token` and empty values do not count.
+//!
+//! * `account`: the settings; `verify`: the signature; `parse`: the events; `api`: signed calls, tokens, codes;
+//! * [`sign`]: signed requests for tests and simulators.
+
+mod account;
+mod api;
+mod parse;
+pub mod sign;
+mod verify;
+
+pub use account::Account;
+
+use crate::kit::{
+    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Overlong, Refusal,
+    Rendered, Reply, Request, Secrets, TextUnit, Token, Verified,
+};
+use serde_json::{Map, Value, json};
+use warmline_model::{Inbound, Timestamp};
+
+const CAPABILITIES: Capabilities = Capabilities {
+    channel: "kuaishou",
+    name_zh: "快手",
+    name_en: "Kuaishou",
+    carries: Carries::Orders,
+    text_limit: 0,
+    text_unit: TextUnit::Chars,
+    overlong: Overlong::Refuse,
+    kinds_in: &["event"],
+    kinds_out: &[],
+    window: None,
+    receipts: false,
+    media_limit: 0,
+};
+
+/// The adapter for 快手.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct KuaishouAdapter;
+
+impl KuaishouAdapter {
+    /// A signed call of the open platform, `path` being the API's (`/openapi/mp/developer/epay/query_order`). None where the
+    /// account has no app id. [`Adapter::read_answer`] reads what the platform says to it.
+    pub fn call(&self, account: &Account, path: &str, params: &Map<String, Value>, call: &Call<'_>) -> Option<ApiRequest> {
+        api::call(account, path, params, call.token)
+    }
+}
+
+impl Adapter for KuaishouAdapter {
+    type Account = Account;
+
+    fn capabilities(&self) -> Capabilities {
+        CAPABILITIES
+    }
+
+    fn account(&self, settings: &Value, secrets: &Secrets) -> Result<Account, AccountError> {
+        Account::read(settings, secrets)
+    }
+
+    /// There is none: the test event is a signed push like any other.
+    fn handshake(&self, _: &Account, _: &Request<'_>, _: Timestamp) -> Result<Option<Reply>, Refusal> {
+        Ok(None)
+    }
+
+    fn verify(&self, account: &Account, request: &Request<'_>, now: Timestamp) -> Result<Verified, Refusal> {
+        verify::verify(account, request, now)
+    }
+
+    fn parse(&self, account: &Account, body: &Verified) -> Result<Vec<Inbound>, Refusal> {
+        parse::parse(account, body).map(|event| vec![event])
+    }
+
+    fn acknowledge(&self, _: &Account, body: &Verified) -> Reply {
+        match parse::message_id(body) {
+            Some(id) => Reply::json(&json!({ "result": 1, "message_id": id })),
+            None => Reply::json(&json!({ "result": 1 })),
+        }
+    }
+
+    fn token_request(&self, account: &Account, _force: bool, _: &Call<'_>) -> Option<ApiRequest> {
+        api::token_request(account)
+    }
+
+    fn read_token(&self, answer: &ApiResponse<'_>) -> Result<Token, Outcome> {
+        api::read_token(answer)
+    }
+
+    fn render(&self, _: &Account, _: &Outbound<'_>, _: &Call<'_>) -> Result<Rendered, &'static str> {
+        Err("chat_not_offered")
+    }
+
+    fn read_answer(&self, answer: &ApiResponse<'_>) -> Outcome {
+        api::read_answer(answer)
+    }
+}

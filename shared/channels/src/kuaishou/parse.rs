@@ -1,0 +1,112 @@
+//! Reads an event. Its person is `data.open_id` where there is one (authorisations), otherwise the order (payments), otherwise the
+//! platform itself.
+
+use super::account::Account;
+use super::verify::CAME;
+use crate::calls::{MAX_ID, filled, id, instant, nested};
+use crate::digest::opaque_key;
+use crate::json;
+use crate::kit::{Refusal, Verified};
+use serde_json::{Map, Value};
+use warmline_model::{Content, Inbound, Sender, Timestamp};
+
+/// Who an event is about that names nobody.
+const PLATFORM: &str = "platform";
+
+fn fields(body: &Verified) -> Result<Map<String, Value>, Refusal> {
+    match json::read(body.body(), json::MAX_BYTES)? {
+        Value::Object(map) => Ok(map),
+        _ => Err(Refusal::Malformed("not a JSON object")),
+    }
+}
+
+/// The event's id under the names that the platform's documents and mini programs give it.
+fn id_of(fields: &Map<String, Value>) -> Option<String> {
+    ["message_id", "messageId", "msgId", "taskId"].iter().find_map(|name| id(fields.get(*name)))
+}
+
+pub(super) fn message_id(body: &Verified) -> Option<String> {
+    id_of(&fields(body).ok()?)
+}
+
+pub(super) fn parse(account: &Account, body: &Verified) -> Result<Inbound, Refusal> {
+    let fields = fields(body)?;
+    if let (Some(ours), Some(theirs)) = (&account.app_id, filled(&fields, "app_id"))
+        && ours != theirs
+    {
+        return Err(Refusal::WrongRecipient);
+    }
+    let name = filled(&fields, "event").or(filled(&fields, "biz_type")).filter(|name| name.len() <= MAX_ID);
+    let event = name.ok_or(Refusal::Malformed("event"))?.to_lowercase();
+    let data = nested(fields.get("data"), "data")?;
+    let order = id(data.get("out_order_no")).or_else(|| id(data.get("ks_order_no")));
+    let open_id = id(data.get("open_id")).or_else(|| order.clone()).unwrap_or_else(|| PLATFORM.to_owned());
+    let key = id_of(&fields).unwrap_or_else(|| {
+        let time = fields.get("timestamp").map(Value::to_string).unwrap_or_default();
+        opaque_key("event", &[&event, &time, &Value::Object(data.clone()).to_string()])
+    });
+    let came = body.context(CAME).and_then(|ms| ms.parse().ok()).unwrap_or_default();
+    let at = instant(fields.get("timestamp")).unwrap_or(Timestamp::from_millis(came));
+    let data = if data.is_empty() { Value::Null } else { Value::Object(data) };
+    let sender = Sender { open_id, ..Sender::default() };
+    Ok(Inbound { key, sender, at, content: Content::Event { event, key: order, data }, reply_to: None })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sign;
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    fn read(app_id: Option<&str>, body: &str) -> Result<Inbound, Refusal> {
+        let secrets = [("app_secret".to_owned(), "s".to_owned())].into();
+        let account = Account::read(&json!({ "app_id": app_id }), &secrets).ok().unwrap();
+        parse(&account, &Verified::new(body.as_bytes().to_vec()).with(CAME, "5000"))
+    }
+
+    /// The sample of 《授权事件》.
+    #[test]
+    fn an_authorisation() {
+        let data = json!({ "open_id": "f198e20b0c24ac9014bf5724d9d5c043", "scope": ["user_info"], "is_new": true });
+        let event = read(Some("KS123123"), &sign::event("KS123123", "AUTHORIZE", "ChFv", 1_622_518_497_536, &data)).unwrap();
+        assert_eq!((event.key.as_str(), event.at), ("ChFv", Timestamp::from_millis(1_622_518_497_536)));
+        assert_eq!(event.sender.open_id, "f198e20b0c24ac9014bf5724d9d5c043");
+        assert_eq!(event.content, Content::Event { event: "authorize".into(), key: None, data });
+        let body = Verified::new(sign::event("KS", "X", "m", 1, &Value::Null).into_bytes());
+        assert_eq!(message_id(&body).as_deref(), Some("m"));
+    }
+
+    #[test]
+    fn a_payment() {
+        let data = json!({ "out_order_no": "o1", "ks_order_no": "k1", "status": "SUCCESS", "order_amount": 100 });
+        let event = read(None, &sign::payment("ks1", "m1", 1_622_518_497_536, &data)).unwrap();
+        assert_eq!(event.sender.open_id, "o1");
+        assert_eq!(event.content, Content::Event { event: "payment".into(), key: Some("o1".into()), data });
+    }
+
+    #[test]
+    fn other_events_and_what_must_be_there() {
+        let live = read(None, r#"{"event":"LIVE_INTERACTION_DATA","taskId":7,"data":"{\"room_code\":\"r\"}"}"#).unwrap();
+        assert_eq!((live.key.as_str(), live.sender.open_id.as_str(), live.at.millis()), ("7", PLATFORM, 5000));
+        assert!(matches!(live.content, Content::Event { data, .. } if data["room_code"] == "r"));
+        let bare = read(None, r#"{"event":"TEST"}"#).unwrap();
+        assert!(bare.key.starts_with("event-"));
+        assert_eq!(bare.content, Content::Event { event: "test".into(), key: None, data: Value::Null });
+        assert_eq!(read(Some("ks2"), r#"{"app_id":"ks1","event":"TEST"}"#), Err(Refusal::WrongRecipient));
+        assert_eq!(read(None, "{}"), Err(Refusal::Malformed("event")));
+        assert_eq!(read(None, "[]"), Err(Refusal::Malformed("not a JSON object")));
+        assert_eq!(read(None, r#"{"event":"a\u0000"}"#), Err(Refusal::Malformed("a text holds U+0000")));
+        assert_eq!(read(None, r#"{"event":"\ud800"}"#), Err(Refusal::Malformed("not the JSON that is wanted here")));
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_bytes_do_not_panic(body: Vec<u8>, text in "\\{.{0,80}", data in ".{0,60}") {
+            let body = Verified::new(body);
+            let _ = message_id(&body);
+            let _ = read(None, &text);
+            let _ = read(None, &json!({ "event": data, "data": data }).to_string());
+        }
+    }
+}

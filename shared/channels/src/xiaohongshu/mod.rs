@@ -1,0 +1,122 @@
+//! 小红书: the events of a shop (电商开放平台) and the pushes of a mini program, two protocols under one roof. An account is one or the
+//! other (`kind`). Neither offers third parties an API to write to a user, so replies cannot be sent.
+//!
+//! | setting | meaning | default |
+//! |---|---|---|
+//! | `kind` | `shop` or `miniprogram` | `shop` |
+//! | `app_id` | the app's id (of the shop's app: `app-key`); required | – |
+//! | `push_path` | `shop`: the path of the address entered at the platform (`/channels/xiaohongshu/…`); required, the signature contains it | – |
+//! | `seller_id` | `shop`: events of other shops that use the same app are left out | – |
+//! | `api_base` | where the API is | `https://ark.xiaohongshu.com`, `https://miniapp.xiaohongshu.com` |
+//! | `max_age_secs` | how far the signed timestamp may be from now | 300 |
+//!
+//! | secret | meaning |
+//! |---|---|
+//! | `app_secret` | `shop`: required, signs pushes and calls; `miniprogram`: needed to fetch a token |
+//! | `token`, `encoding_aes_key` | `miniprogram`: required, as entered at the platform |
+//!
+//! Shop (《应用消息推送》, 《签名算法》): headers `app-key`, `timestamp`, `sign`; the body is an array of `{msgTag, sellerId, data}`, `data` being
+//! a text that holds JSON. `sign` is the MD5 over path, `?`, the sorted pairs of query, `app-key` and `timestamp`, and the secret
+//! (so two public receivers have it; the platform's page could not be read). **It does not cover the body**: whoever can read one
+//! push can send others until its time is too old. Serve the address by TLS only. Calls: MD5 over
+//! `method?appId=…&timestamp=…&version=…` and the secret.
+//!
+//! Mini program (《消息推送》, DC577113): the address is checked by `echostr` as WeChat's is, and the body is always encrypted. That the
+//! ciphertext is signed by `msg_signature` and the envelope is WeChat's, with its 16-byte prefix, follows from what the page says
+//! of token and key; the page on the encryption itself could not be read. What is not signed so is refused.
+//!
+//! * `account`: the settings; `verify`: signatures and decryption; `shop`, `miniprogram`: the events; `api`: signed calls, tokens;
+//! * [`sign`]: signed requests for tests and simulators.
+
+mod account;
+mod api;
+mod miniprogram;
+mod shop;
+pub mod sign;
+mod verify;
+
+pub use account::{Account, Kind};
+
+use crate::kit::{
+    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Overlong, Refusal,
+    Rendered, Reply, Request, Secrets, TextUnit, Token, Verified,
+};
+use serde_json::{Map, Value, json};
+use warmline_model::{Inbound, Timestamp};
+
+const CAPABILITIES: Capabilities = Capabilities {
+    channel: "xiaohongshu",
+    name_zh: "小红书",
+    name_en: "Xiaohongshu (RED)",
+    carries: Carries::Orders,
+    text_limit: 0,
+    text_unit: TextUnit::Chars,
+    overlong: Overlong::Refuse,
+    kinds_in: &["text", "event", "unknown"],
+    kinds_out: &[],
+    window: None,
+    receipts: false,
+    media_limit: 0,
+};
+
+/// The adapter for 小红书.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct XiaohongshuAdapter;
+
+impl XiaohongshuAdapter {
+    /// A signed call of the shop API, `method` being the API's name (`order.getOrderDetail`) and the token the shop's. None where
+    /// the account is no shop. [`Adapter::read_answer`] reads what the platform says to it.
+    pub fn call(&self, account: &Account, method: &str, params: &Map<String, Value>, call: &Call<'_>) -> Option<ApiRequest> {
+        api::call(account, method, params, call.token, call.now)
+    }
+}
+
+impl Adapter for XiaohongshuAdapter {
+    type Account = Account;
+
+    fn capabilities(&self) -> Capabilities {
+        CAPABILITIES
+    }
+
+    fn account(&self, settings: &Value, secrets: &Secrets) -> Result<Account, AccountError> {
+        Account::read(settings, secrets)
+    }
+
+    fn handshake(&self, account: &Account, request: &Request<'_>, now: Timestamp) -> Result<Option<Reply>, Refusal> {
+        verify::handshake(account, request, now)
+    }
+
+    fn verify(&self, account: &Account, request: &Request<'_>, now: Timestamp) -> Result<Verified, Refusal> {
+        verify::verify(account, request, now)
+    }
+
+    fn parse(&self, account: &Account, body: &Verified) -> Result<Vec<Inbound>, Refusal> {
+        match account.kind() {
+            Kind::Shop => shop::parse(account, body),
+            Kind::MiniProgram => miniprogram::parse(body).map(|event| vec![event]),
+        }
+    }
+
+    fn acknowledge(&self, account: &Account, _: &Verified) -> Reply {
+        match account.kind() {
+            Kind::Shop => Reply::json(&json!({ "success": true, "error_code": 0, "error_msg": "" })),
+            Kind::MiniProgram => Reply::text("success"),
+        }
+    }
+
+    fn token_request(&self, account: &Account, _force: bool, _: &Call<'_>) -> Option<ApiRequest> {
+        api::token_request(account)
+    }
+
+    fn read_token(&self, answer: &ApiResponse<'_>) -> Result<Token, Outcome> {
+        api::read_token(answer)
+    }
+
+    fn render(&self, _: &Account, _: &Outbound<'_>, _: &Call<'_>) -> Result<Rendered, &'static str> {
+        Err("chat_not_offered")
+    }
+
+    fn read_answer(&self, answer: &ApiResponse<'_>) -> Outcome {
+        api::read_answer(answer)
+    }
+}

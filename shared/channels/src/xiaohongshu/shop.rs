@@ -1,0 +1,123 @@
+//! Reads a shop's push: what happened to orders, after-sales and goods. The platform names no buyer, so each order is a contact of
+//! its own. An event has no id: its key is a digest over tag, shop and data, which are the same for each retry; the data hold the
+//! time of the change, which makes a later one another event.
+
+use super::account::{Account, Face};
+use super::verify::CAME;
+use crate::calls::{MAX_ID, check_nested, filled, id, instant, nested};
+use crate::digest::opaque_key;
+use crate::json;
+use crate::kit::{Refusal, Verified};
+use serde_json::{Map, Value};
+use warmline_model::{Content, Inbound, Sender, Timestamp};
+
+/// Who an event is about that names no order.
+pub(super) const PLATFORM: &str = "platform";
+
+/// Where an event says when it happened; the first that is there counts.
+const TIMES: &[&str] = &["updateTime", "eventTime", "subscribeTime", "createTime"];
+
+pub(super) fn came(body: &Verified) -> Timestamp {
+    Timestamp::from_millis(body.context(CAME).and_then(|ms| ms.parse().ok()).unwrap_or_default())
+}
+
+pub(super) fn parse(account: &Account, body: &Verified) -> Result<Vec<Inbound>, Refusal> {
+    let items = match json::read(body.body(), json::MAX_BYTES)? {
+        Value::Array(items) => items,
+        one @ Value::Object(_) => vec![one],
+        _ => return Err(Refusal::Malformed("not a JSON array")),
+    };
+    check_nested(&items, "data")?;
+    let mut messages = Vec::with_capacity(items.len());
+    for item in &items {
+        let Value::Object(item) = item else { return Err(Refusal::Malformed("an event is not an object")) };
+        messages.extend(event(account, item, came(body))?);
+    }
+    Ok(messages)
+}
+
+fn event(account: &Account, item: &Map<String, Value>, came: Timestamp) -> Result<Option<Inbound>, Refusal> {
+    let tag = filled(item, "msgTag").filter(|tag| tag.len() <= MAX_ID).ok_or(Refusal::Malformed("msgTag"))?;
+    let data = nested(item.get("data"), "data")?;
+    let seller = id(item.get("sellerId")).unwrap_or_default();
+    if let Face::Shop { seller_id: Some(ours), .. } = &account.face
+        && *ours != seller
+    {
+        return Ok(None);
+    }
+    let order = id(data.get("orderId")).or_else(|| id(data.get("packageId"))).or_else(|| id(data.get("supplyOrderId")));
+    let at = TIMES.iter().find_map(|name| instant(data.get(*name))).unwrap_or(came);
+    let key = opaque_key("event", &[tag, &seller, &Value::Object(data.clone()).to_string()]);
+    let open_id = order.clone().unwrap_or_else(|| PLATFORM.to_owned());
+    let of =
+        order.or_else(|| id(data.get("returnsId"))).or_else(|| id(data.get("itemId"))).or_else(|| id(data.get("skuId")));
+    let data = if data.is_empty() { Value::Null } else { Value::Object(data) };
+    let content = Content::Event { event: tag.to_lowercase(), key: of, data };
+    Ok(Some(Inbound { key, sender: Sender { open_id, ..Sender::default() }, at, content, reply_to: None }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sign;
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    fn read(seller: Option<&str>, body: &str) -> Result<Vec<Inbound>, Refusal> {
+        let secrets = [("app_secret".to_owned(), "s".to_owned())].into();
+        let settings = json!({ "app_id": "a", "push_path": "/x", "seller_id": seller });
+        let account = Account::read(&settings, &secrets).ok().unwrap();
+        parse(&account, &Verified::new(body.as_bytes().to_vec()).with(CAME, "5000"))
+    }
+
+    /// The data are the examples of the platform's message documents.
+    #[test]
+    fn orders_after_sales_and_goods() {
+        let order = json!({ "orderId": "P768291112062421411", "orderStatus": 9, "updateTime": 1_752_812_659_421_i64 });
+        let refund = json!({ "returnsId": "R62", "orderId": "P76", "refundFee": 0.1, "updateTime": 1_752_812_658_321_i64 });
+        let item = json!({ "itemId": "687a", "buyable": false });
+        let body = Value::from(vec![
+            sign::event("msg_fulfillment_status_change", "s1", &order),
+            sign::event("msg_after_sale_create", "s1", &refund),
+            sign::event("msg_sku_buyable", "s1", &item),
+        ]);
+        let messages = read(None, &body.to_string()).unwrap();
+        let [first, second, third] = &messages[..] else { panic!("{messages:?}") };
+        assert_eq!((first.sender.open_id.as_str(), first.at.millis()), ("P768291112062421411", 1_752_812_659_421));
+        let content = Content::Event {
+            event: "msg_fulfillment_status_change".into(),
+            key: Some("P768291112062421411".into()),
+            data: order,
+        };
+        assert_eq!(first.content, content);
+        assert_eq!(second.sender.open_id, "P76");
+        assert_eq!((third.sender.open_id.as_str(), third.at.millis()), (PLATFORM, 5000));
+        assert!(matches!(&third.content, Content::Event { key: Some(of), .. } if of == "687a"));
+        assert!(first.key.starts_with("event-") && first.key != second.key);
+        assert_eq!(read(None, &body.to_string()).unwrap(), messages);
+    }
+
+    #[test]
+    fn other_shops_and_what_must_be_there() {
+        let of = |seller: &str| Value::from(vec![sign::event("msg_x", seller, &json!({ "orderId": "P" }))]).to_string();
+        assert_eq!(read(Some("s1"), &of("s1")).unwrap().len(), 1);
+        assert_eq!(read(Some("s1"), &of("s2")), Ok(Vec::new()));
+        assert_eq!(read(None, r#"{"msgTag":"msg_x","data":{"orderId":"P"}}"#).unwrap().len(), 1);
+        assert_eq!(read(None, "[{}]"), Err(Refusal::Malformed("msgTag")));
+        assert_eq!(read(None, "[1]"), Err(Refusal::Malformed("an event is not an object")));
+        assert_eq!(read(None, "1"), Err(Refusal::Malformed("not a JSON array")));
+        assert_eq!(read(None, r#"[{"msgTag":"x","data":"\u0000"}]"#), Err(Refusal::Malformed("a text holds U+0000")));
+        assert_eq!(read(None, r#"[{"msgTag":"\ud800"}]"#), Err(Refusal::Malformed("not the JSON that is wanted here")));
+        let odd = read(None, r#"[{"msgTag":"x","data":"not json"}]"#).unwrap().remove(0);
+        assert!(matches!(odd.content, Content::Event { data, .. } if data == json!({ "data": "not json" })));
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_bytes_do_not_panic(body in ".{0,80}", text in "\\[\\{.{0,60}", data in ".{0,60}") {
+            let _ = read(None, &body);
+            let _ = read(None, &text);
+            let _ = read(None, &json!([{ "msgTag": data, "data": data }]).to_string());
+        }
+    }
+}
