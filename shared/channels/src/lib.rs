@@ -8,10 +8,14 @@
 //! * [`xml`], [`json`]: bounded readers for what platforms send;
 //! * `bearer`, `client_message`: the token and the message that our own clients (app, web chat) send;
 //! * [`digest`]: keyed digests, comparison in constant time;
+//! * [`weibo`]: Weibo 粉丝服务;
+//! * `answer`, `civil`: what an HTTP status says; dates as Chinese platforms write them;
 //! * `settings`: the checks on an account's settings.
 
+mod answer;
 pub mod app;
 mod bearer;
+mod civil;
 mod client_message;
 pub mod digest;
 pub mod hs256;
@@ -21,6 +25,7 @@ pub mod registry;
 mod settings;
 pub mod webchat;
 pub mod wechat;
+pub mod weibo;
 pub mod wx_crypto;
 pub mod xml;
 

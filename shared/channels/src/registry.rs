@@ -5,6 +5,7 @@ use crate::app::AppAdapter;
 use crate::kit::{AccountError, Adapter, Capabilities, Secrets};
 use crate::webchat::WebchatAdapter;
 use crate::wechat::WechatAdapter;
+use crate::weibo::WeiboAdapter;
 use serde_json::Value;
 
 /// The names of the secrets that the system derives by itself, for adapters that want them.
@@ -52,7 +53,7 @@ macro_rules! registry {
     };
 }
 
-registry![AppAdapter, WebchatAdapter, WechatAdapter];
+registry![AppAdapter, WebchatAdapter, WechatAdapter, WeiboAdapter];
 
 /// What a channel can carry; `None` where no adapter serves it.
 pub fn capabilities(channel: &str) -> Option<Capabilities> {

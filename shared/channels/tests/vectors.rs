@@ -13,6 +13,8 @@ use std::path::Path;
 mod inapp_sdk;
 #[path = "vectors/wechat_mp.rs"]
 mod wechat_mp;
+#[path = "vectors/weibo.rs"]
+mod weibo;
 
 /// A vector that does not apply, and why.
 pub(crate) enum Verdict {
@@ -85,4 +87,9 @@ fn wechat_official_account() {
 #[test]
 fn app_sdk() {
     run("inapp_sdk", (3, 0), inapp_sdk::check);
+}
+
+#[test]
+fn weibo_fans_service() {
+    run("weibo", (2, 0), weibo::check);
 }

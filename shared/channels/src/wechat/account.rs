@@ -1,7 +1,7 @@
 //! The settings and secrets of an official account.
 
 use crate::kit::{AccountError, Secrets};
-use crate::settings::{Fields, max_age_secs};
+use crate::settings::{Fields, api_base, max_age_secs};
 use crate::wx_crypto::AesKey;
 use serde_json::Value;
 
@@ -80,7 +80,7 @@ impl Account {
         if app_secret.is_some() && app_id.is_none() {
             return Err(AccountError::new("app_id", "is required beside app_secret"));
         }
-        let api_base = api_base(fields.text("api_base")?.unwrap_or(API_BASE))?;
+        let api_base = api_base(&fields, "api_base", API_BASE)?;
         Ok(Self { token, mode, reply, api_base, app_id, app_secret, key, max_age_secs: max_age_secs(&fields)? })
     }
 
@@ -93,17 +93,6 @@ impl Account {
     pub(super) fn credentials(&self) -> Option<(&str, &str)> {
         Some((self.app_id.as_deref()?, self.app_secret.as_deref()?))
     }
-}
-
-fn api_base(text: &str) -> Result<String, AccountError> {
-    let wrong = || AccountError::new("api_base", "must be an http or https URL without user, query or fragment");
-    let uri: http::Uri = text.parse().map_err(|_| wrong())?;
-    let http = matches!(uri.scheme_str(), Some("http" | "https"));
-    let host = uri.authority().is_some_and(|a| !a.as_str().contains('@') && !a.host().is_empty());
-    if !http || !host || uri.query().is_some() || text.contains('#') {
-        return Err(wrong());
-    }
-    Ok(text.trim_end_matches('/').to_owned())
 }
 
 #[cfg(test)]
