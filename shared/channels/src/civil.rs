@@ -8,11 +8,23 @@ const DAY: i64 = 86_400;
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /// `2016-01-01 12:00:00`, Beijing time.
-fn beijing(at: Timestamp) -> String {
+pub(crate) fn beijing(at: Timestamp) -> String {
     let local = at.secs().saturating_add(BEIJING_SECS);
     let (year, month, day) = date(local.div_euclid(DAY));
     let second = local.rem_euclid(DAY);
     format!("{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02}", second / 3600, second / 60 % 60, second % 60)
+}
+
+/// Reads `2016-01-01 12:00:00` (Beijing time), with or without a fraction of a second, which is dropped.
+pub(crate) fn read_beijing(text: &str) -> Option<Timestamp> {
+    let (day, clock) = text.trim().split_once([' ', 'T'])?;
+    let mut parts = day.split('-');
+    let (year, month, day) = (number(parts.next()?, 4)?, number(parts.next()?, 2)?, number(parts.next()?, 2)?);
+    if parts.next().is_some() {
+        return None;
+    }
+    let clock = clock.split_once('.').map_or(clock, |(whole, _)| whole);
+    Some(Timestamp::from_secs(days(year, month, day)? * DAY + seconds(clock)? - BEIJING_SECS))
 }
 
 /// Reads `Mon Jul 16 18:09:20 +0800 2012`. The weekday is not looked at.
@@ -107,13 +119,22 @@ mod tests {
 
     #[test]
     fn known_dates() {
+        assert_eq!(read_beijing("1970-01-01 08:00:00"), Some(Timestamp::from_secs(0)));
+        assert_eq!(read_beijing("2016-01-01 12:00:00"), Some(Timestamp::from_secs(1_451_620_800)));
+        assert_eq!(read_beijing("2021-05-07 09:20:39.683"), Some(Timestamp::from_secs(1_620_350_439)));
         assert_eq!(read_ctime("Mon Jul 16 18:09:20 +0800 2012"), Some(Timestamp::from_secs(1_342_433_360)));
         assert_eq!(read_ctime("Mon Jul 16 10:09:20 +0000 2012"), Some(Timestamp::from_secs(1_342_433_360)));
         assert_eq!(ctime(Timestamp::from_secs(1_342_433_360)), "Mon Jul 16 18:09:20 +0800 2012");
+        assert!(read_beijing("2024-02-29 00:00:00").is_some());
     }
 
     #[test]
     fn what_is_no_date() {
+        for text in
+            ["", "2016-01-01", "2016-13-01 00:00:00", "2023-02-29 00:00:00", "2016-01-01 24:00:00", "2016-1-1-1 0:0:0"]
+        {
+            assert_eq!(read_beijing(text), None, "{text}");
+        }
         for text in [
             "",
             "Mon Jul 16 18:09:20 0800 2012",
@@ -129,12 +150,13 @@ mod tests {
         #[test]
         fn every_second_survives(second in 0i64..20_000_000_000) {
             let at = Timestamp::from_secs(second);
+            prop_assert_eq!(read_beijing(&beijing(at)), Some(at));
             prop_assert_eq!(read_ctime(&ctime(at)), Some(at));
         }
 
         #[test]
         fn arbitrary_text_does_not_panic(text: String, at: i64) {
-            let _ = (read_ctime(&text), ctime(Timestamp::from_millis(at)));
+            let _ = (read_beijing(&text), read_ctime(&text), beijing(Timestamp::from_millis(at)), ctime(Timestamp::from_millis(at)));
         }
     }
 }

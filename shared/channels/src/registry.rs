@@ -3,6 +3,7 @@
 
 use crate::app::AppAdapter;
 use crate::kit::{AccountError, Adapter, Capabilities, Secrets};
+use crate::taobao::TaobaoAdapter;
 use crate::webchat::WebchatAdapter;
 use crate::wechat::WechatAdapter;
 use crate::weibo::WeiboAdapter;
@@ -53,7 +54,7 @@ macro_rules! registry {
     };
 }
 
-registry![AppAdapter, WebchatAdapter, WechatAdapter, WeiboAdapter];
+registry![AppAdapter, TaobaoAdapter, WebchatAdapter, WechatAdapter, WeiboAdapter];
 
 /// What a channel can carry; `None` where no adapter serves it.
 pub fn capabilities(channel: &str) -> Option<Capabilities> {

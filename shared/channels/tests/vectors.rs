@@ -11,6 +11,8 @@ use std::path::Path;
 
 #[path = "vectors/inapp_sdk.rs"]
 mod inapp_sdk;
+#[path = "vectors/taobao.rs"]
+mod taobao;
 #[path = "vectors/wechat_mp.rs"]
 mod wechat_mp;
 #[path = "vectors/weibo.rs"]
@@ -45,6 +47,12 @@ impl Vector {
     /// A text among the inputs.
     pub(crate) fn input(&self, name: &str) -> &str {
         self.0["inputs"][name].as_str().unwrap_or_else(|| panic!("{}: no input {name}", self.id()))
+    }
+
+    /// The parameters of a signature, in the order of the file.
+    pub(crate) fn params(&self) -> Vec<(String, String)> {
+        let params = self.0["inputs"]["params"].as_object().unwrap();
+        params.iter().map(|(name, value)| (name.clone(), value.as_str().unwrap().to_owned())).collect()
     }
 
     pub(crate) fn inputs(&self) -> &serde_json::Value {
@@ -92,4 +100,9 @@ fn app_sdk() {
 #[test]
 fn weibo_fans_service() {
     run("weibo", (2, 0), weibo::check);
+}
+
+#[test]
+fn taobao_open_platform() {
+    run("taobao", (2, 0), taobao::check);
 }

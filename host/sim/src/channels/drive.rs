@@ -2,7 +2,10 @@
 
 use super::{Account, Act, Answer, Arrival, Request, Simulated};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
-use warmline_channels::{Adapter, ApiRequest, ApiResponse, Call, Outbound, Outcome, Refusal, Rendered, Reply, Secrets};
+use serde_json::Value;
+use warmline_channels::{
+    Adapter, ApiRequest, ApiResponse, Call, Outbound, Outcome, Page, Pull, Refusal, Rendered, Reply, Secrets,
+};
 use warmline_model::{Content, Inbound, Timestamp};
 
 /// When it all happens.
@@ -55,6 +58,14 @@ pub(crate) fn pushed(platform: &dyn Simulated, act: &Act<'_>) -> Request {
     }
 }
 
+/// The message of an act that the platform keeps.
+pub(crate) fn kept(platform: &dyn Simulated, act: &Act<'_>) -> Value {
+    match platform.arrival(act) {
+        Arrival::Kept { item, hint: None } => item,
+        _ => panic!("{} does not keep its messages silently", platform.channel()),
+    }
+}
+
 /// An API call as the platform receives it.
 pub(crate) fn received(call: &ApiRequest) -> Request {
     let uri: http::Uri = call.url.parse().unwrap();
@@ -90,4 +101,19 @@ pub(crate) fn rendered<A: Adapter>(
 /// What the adapter makes of an answer.
 pub(crate) fn outcome<A: Adapter>(adapter: &A, answer: &Answer) -> Outcome {
     adapter.read_answer(&ApiResponse { status: answer.status, body: &answer.body })
+}
+
+/// The request for a page, as the platform receives it.
+pub(crate) fn asked<A: Adapter>(adapter: &A, account: &A::Account, source: &str, cursor: Option<&str>) -> Request {
+    received(&puller(adapter).request(account, source, cursor, &call()).unwrap())
+}
+
+/// What the adapter makes of a page.
+pub(crate) fn page<A: Adapter>(adapter: &A, account: &A::Account, source: &str, answer: &Answer) -> Result<Page, Outcome> {
+    puller(adapter).read(account, source, &ApiResponse { status: answer.status, body: &answer.body })
+}
+
+/// How the adapter fetches.
+pub(crate) fn puller<A: Adapter>(adapter: &A) -> &dyn Pull<Account = A::Account> {
+    adapter.pull().expect("the adapter fetches")
 }

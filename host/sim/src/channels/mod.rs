@@ -3,6 +3,7 @@
 
 #[cfg(test)]
 mod drive;
+pub mod taobao;
 pub mod weibo;
 
 use serde_json::Value;
