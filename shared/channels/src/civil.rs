@@ -15,6 +15,11 @@ pub(crate) fn beijing(at: Timestamp) -> String {
     format!("{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02}", second / 3600, second / 60 % 60, second % 60)
 }
 
+/// `2021-05-07 09:20:39.683+0800`.
+pub(crate) fn beijing_millis(at: Timestamp) -> String {
+    format!("{}.{:03}+0800", beijing(at), at.millis().rem_euclid(1000))
+}
+
 /// Reads `2016-01-01 12:00:00` (Beijing time), with or without a fraction of a second, which is dropped.
 pub(crate) fn read_beijing(text: &str) -> Option<Timestamp> {
     let (day, clock) = text.trim().split_once([' ', 'T'])?;
@@ -122,6 +127,7 @@ mod tests {
         assert_eq!(read_beijing("1970-01-01 08:00:00"), Some(Timestamp::from_secs(0)));
         assert_eq!(read_beijing("2016-01-01 12:00:00"), Some(Timestamp::from_secs(1_451_620_800)));
         assert_eq!(read_beijing("2021-05-07 09:20:39.683"), Some(Timestamp::from_secs(1_620_350_439)));
+        assert_eq!(beijing_millis(Timestamp::from_millis(1_620_350_439_683)), "2021-05-07 09:20:39.683+0800");
         assert_eq!(read_ctime("Mon Jul 16 18:09:20 +0800 2012"), Some(Timestamp::from_secs(1_342_433_360)));
         assert_eq!(read_ctime("Mon Jul 16 10:09:20 +0000 2012"), Some(Timestamp::from_secs(1_342_433_360)));
         assert_eq!(ctime(Timestamp::from_secs(1_342_433_360)), "Mon Jul 16 18:09:20 +0800 2012");

@@ -9,7 +9,7 @@
 //! * `bearer`, `client_message`: the token and the message that our own clients (app, web chat) send;
 //! * [`digest`]: keyed digests, comparison in constant time;
 //! * [`weibo`]: Weibo 粉丝服务;
-//! * [`taobao`]: a marketplace's orders; `orders`: what the marketplaces' messages share;
+//! * [`taobao`], [`jd`]: marketplaces' orders; `orders`: what the marketplaces' messages share;
 //! * [`sorted_sign`]: signatures over sorted parameters;
 //! * `answer`, `civil`: what an HTTP status says; dates as Chinese platforms write them;
 //! * `settings`: the checks on an account's settings.
@@ -21,6 +21,7 @@ mod civil;
 mod client_message;
 pub mod digest;
 pub mod hs256;
+pub mod jd;
 pub mod json;
 pub mod kit;
 mod orders;

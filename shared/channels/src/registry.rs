@@ -2,6 +2,7 @@
 //! account or a reply). A new channel adds its adapter to `registry!` and nothing else here.
 
 use crate::app::AppAdapter;
+use crate::jd::JdAdapter;
 use crate::kit::{AccountError, Adapter, Capabilities, Secrets};
 use crate::taobao::TaobaoAdapter;
 use crate::webchat::WebchatAdapter;
@@ -54,7 +55,7 @@ macro_rules! registry {
     };
 }
 
-registry![AppAdapter, TaobaoAdapter, WebchatAdapter, WechatAdapter, WeiboAdapter];
+registry![AppAdapter, JdAdapter, TaobaoAdapter, WebchatAdapter, WechatAdapter, WeiboAdapter];
 
 /// What a channel can carry; `None` where no adapter serves it.
 pub fn capabilities(channel: &str) -> Option<Capabilities> {

@@ -11,6 +11,8 @@ use std::path::Path;
 
 #[path = "vectors/inapp_sdk.rs"]
 mod inapp_sdk;
+#[path = "vectors/jd.rs"]
+mod jd;
 #[path = "vectors/taobao.rs"]
 mod taobao;
 #[path = "vectors/wechat_mp.rs"]
@@ -105,4 +107,9 @@ fn weibo_fans_service() {
 #[test]
 fn taobao_open_platform() {
     run("taobao", (2, 0), taobao::check);
+}
+
+#[test]
+fn jd_open_platform() {
+    run("jd", (2, 0), jd::check);
 }

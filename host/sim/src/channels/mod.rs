@@ -3,6 +3,7 @@
 
 #[cfg(test)]
 mod drive;
+pub mod jd;
 pub mod taobao;
 pub mod weibo;
 
