@@ -6,10 +6,11 @@
 //! * [`wx_crypto`]: signatures and the encrypted envelope that the WeChat family shares;
 //! * [`hs256`]: the JSON web tokens of the app and of web chat;
 //! * [`xml`], [`json`]: bounded readers for what platforms send;
-//! * `bearer`, `client_message`: the token and the message that our own clients (app, web chat) send;
+//! * `bearer`, `client_message`, `client_signature`: the token, the message and the signature of our own clients (app, web
+//!   chat, bridges);
 //! * [`digest`]: keyed digests, comparison in constant time;
 //! * [`weibo`]: Weibo 粉丝服务;
-//! * [`taobao`], [`jd`]: marketplaces' orders; `orders`: what the marketplaces' messages share;
+//! * [`taobao`], [`jd`], [`pinduoduo`]: marketplaces' orders; `orders`: what the marketplaces' messages share;
 //! * [`sorted_sign`]: signatures over sorted parameters;
 //! * `answer`, `civil`: what an HTTP status says; dates as Chinese platforms write them;
 //! * `settings`: the checks on an account's settings.
@@ -19,12 +20,14 @@ pub mod app;
 mod bearer;
 mod civil;
 mod client_message;
+mod client_signature;
 pub mod digest;
 pub mod hs256;
 pub mod jd;
 pub mod json;
 pub mod kit;
 mod orders;
+pub mod pinduoduo;
 pub mod registry;
 mod settings;
 pub mod sorted_sign;

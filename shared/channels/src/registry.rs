@@ -4,6 +4,7 @@
 use crate::app::AppAdapter;
 use crate::jd::JdAdapter;
 use crate::kit::{AccountError, Adapter, Capabilities, Secrets};
+use crate::pinduoduo::PinduoduoAdapter;
 use crate::taobao::TaobaoAdapter;
 use crate::webchat::WebchatAdapter;
 use crate::wechat::WechatAdapter;
@@ -55,7 +56,7 @@ macro_rules! registry {
     };
 }
 
-registry![AppAdapter, JdAdapter, TaobaoAdapter, WebchatAdapter, WechatAdapter, WeiboAdapter];
+registry![AppAdapter, JdAdapter, PinduoduoAdapter, TaobaoAdapter, WebchatAdapter, WechatAdapter, WeiboAdapter];
 
 /// What a channel can carry; `None` where no adapter serves it.
 pub fn capabilities(channel: &str) -> Option<Capabilities> {

@@ -13,6 +13,8 @@ use std::path::Path;
 mod inapp_sdk;
 #[path = "vectors/jd.rs"]
 mod jd;
+#[path = "vectors/pinduoduo.rs"]
+mod pinduoduo;
 #[path = "vectors/taobao.rs"]
 mod taobao;
 #[path = "vectors/wechat_mp.rs"]
@@ -112,4 +114,9 @@ fn taobao_open_platform() {
 #[test]
 fn jd_open_platform() {
     run("jd", (2, 0), jd::check);
+}
+
+#[test]
+fn pinduoduo_open_platform() {
+    run("pinduoduo", (1, 0), pinduoduo::check);
 }

@@ -4,6 +4,7 @@
 #[cfg(test)]
 mod drive;
 pub mod jd;
+pub mod pinduoduo;
 pub mod taobao;
 pub mod weibo;
 
