@@ -9,12 +9,13 @@
 //! * `bearer`, `client_message`, `client_signature`: the token, the message and the signature of our own clients (app, web
 //!   chat, bridges);
 //! * [`digest`]: keyed digests, comparison in constant time;
-//! * [`weibo`]: Weibo 粉丝服务;
+//! * [`weibo`], [`alipay`]: Weibo 粉丝服务, Alipay 生活号;
 //! * [`taobao`], [`jd`], [`pinduoduo`]: marketplaces' orders; `orders`: what the marketplaces' messages share;
 //! * [`sorted_sign`]: signatures over sorted parameters;
 //! * `answer`, `civil`: what an HTTP status says; dates as Chinese platforms write them;
 //! * `settings`: the checks on an account's settings.
 
+pub mod alipay;
 mod answer;
 pub mod app;
 mod bearer;

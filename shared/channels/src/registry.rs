@@ -1,6 +1,7 @@
 //! The adapters, for those who must ask something of a channel without being its component (the desk, before it takes an
 //! account or a reply). A new channel adds its adapter to `registry!` and nothing else here.
 
+use crate::alipay::AlipayAdapter;
 use crate::app::AppAdapter;
 use crate::jd::JdAdapter;
 use crate::kit::{AccountError, Adapter, Capabilities, Secrets};
@@ -56,7 +57,16 @@ macro_rules! registry {
     };
 }
 
-registry![AppAdapter, JdAdapter, PinduoduoAdapter, TaobaoAdapter, WebchatAdapter, WechatAdapter, WeiboAdapter];
+registry![
+    AlipayAdapter,
+    AppAdapter,
+    JdAdapter,
+    PinduoduoAdapter,
+    TaobaoAdapter,
+    WebchatAdapter,
+    WechatAdapter,
+    WeiboAdapter
+];
 
 /// What a channel can carry; `None` where no adapter serves it.
 pub fn capabilities(channel: &str) -> Option<Capabilities> {

@@ -9,6 +9,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+#[path = "vectors/alipay.rs"]
+mod alipay;
 #[path = "vectors/inapp_sdk.rs"]
 mod inapp_sdk;
 #[path = "vectors/jd.rs"]
@@ -119,4 +121,9 @@ fn jd_open_platform() {
 #[test]
 fn pinduoduo_open_platform() {
     run("pinduoduo", (1, 0), pinduoduo::check);
+}
+
+#[test]
+fn alipay_life_account() {
+    run("alipay", (4, 0), alipay::check);
 }

@@ -1,6 +1,7 @@
 //! The platforms, simulated: what a customer's message looks like when the platform passes it on, and how the platform's API
 //! answers. One module per channel says what is particular to it; `stand` serves them all.
 
+pub mod alipay;
 #[cfg(test)]
 mod drive;
 pub mod jd;

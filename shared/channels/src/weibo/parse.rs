@@ -23,8 +23,13 @@ pub(super) fn parse(account: &Account, body: &[u8]) -> Result<Inbound, Refusal> 
     let kind = text(&message, "type").filter(|kind| !kind.is_empty()).ok_or(Refusal::Malformed("type"))?;
     let created = text(&message, "created_at").ok_or(Refusal::Malformed("created_at"))?;
     let at = civil::read_ctime(&created).ok_or(Refusal::Malformed("created_at"))?;
+    // The samples have an object, the tables beside them call it a text.
     let data = match message.get("data") {
         Some(Value::Object(data)) => data.clone(),
+        Some(Value::String(data)) => match json::read(data.as_bytes(), json::MAX_BYTES) {
+            Ok(Value::Object(data)) => data,
+            _ => Map::new(),
+        },
         _ => Map::new(),
     };
     let said = text(&message, "text").unwrap_or_default();
@@ -121,6 +126,8 @@ mod tests {
         let ids = json!({ "vfid": 821_804_459, "tovfid": 821_804_469 });
         assert_eq!(said("image", "发了一张图片", &ids), Content::Image { media: media.clone() });
         assert_eq!(said("voice", "x", &ids), Content::Voice { media, transcript: None });
+        let as_text = Value::String(ids.to_string());
+        assert_eq!(said("image", "x", &as_text), said("image", "x", &ids));
         let place = json!({ "longitude": "116.308586", "latitude": "39.982525" });
         let label = Some("我在这里".to_owned());
         let location = Content::Location { latitude: 39.982_525, longitude: 116.308_586, scale: None, label };
