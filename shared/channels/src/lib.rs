@@ -2,36 +2,47 @@
 //! replies and reads the platform's answers. Pure: no I/O, no clock, no randomness of its own.
 //!
 //! * [`kit`]: what an adapter is; [`registry`]: the adapters by channel; [`manifest`]: what they can carry, for readers;
-//! * [`app`], [`miniprogram`], [`webchat`], [`wechat`], …: the adapters, one module a channel, each with its account, its verifier,
-//!   its parser and its renderer;
-//! * [`wx`]: what WeChat's own channels share; [`wx_crypto`]: signatures and the encrypted envelope of its whole family;
+//! * [`app`], [`miniprogram`], [`webchat`], [`wechat`], …: the adapters, one module a channel, each with its account, its
+//!   verifier, its parser and its renderer;
+//! * [`wx`]: what WeChat's own channels share; [`wx_crypto`]: signatures and the encrypted envelope of its whole family; `echo`:
+//!   its check of an address, which others took over;
+//! * [`sorted_sign`]: signatures over sorted parameters; `orders`: what the marketplaces' messages share;
+//! * `bearer`, `client_message`, `client_signature`: the token, the message and the signature of our own clients;
 //! * [`hs256`]: the JSON web tokens of the app and of web chat;
 //! * [`xml`], [`json`]: bounded readers for what platforms send;
-//! * `bearer`, `client_message`: the token and the message that our own clients (app, web chat) send;
+//! * `calls`, `answer`, `civil`: requests, statuses, ids and times as platforms write them;
 //! * [`digest`]: keyed digests, comparison in constant time;
-//! * `settings`: the checks on an account's settings;
-//! * `echo`: the check of an address that WeChat invented and others took over;
-//! * `calls`: requests, statuses, ids and times as the younger platforms write them.
+//! * `settings`: the checks on an account's settings.
 
+pub mod alipay;
+mod answer;
 pub mod app;
 mod bearer;
 mod calls;
+mod civil;
 mod client_message;
+mod client_signature;
 pub mod digest;
 pub mod doudian;
 pub mod douyin;
 mod echo;
 pub mod hs256;
+pub mod jd;
 pub mod json;
 pub mod kit;
 pub mod kuaishou;
 pub mod manifest;
 pub mod miniprogram;
+mod orders;
+pub mod pinduoduo;
 pub mod registry;
 mod settings;
+pub mod sorted_sign;
+pub mod taobao;
 pub mod webchat;
 pub mod wechat;
 pub mod wecom;
+pub mod weibo;
 pub mod wx;
 pub mod wx_crypto;
 pub mod xiaohongshu;

@@ -1,15 +1,20 @@
 //! The adapters, for those who must ask something of a channel without being its component (the desk, before it takes an
 //! account or a reply). A new channel adds its adapter to `registry!` and nothing else here.
 
+use crate::alipay::AlipayAdapter;
 use crate::app::AppAdapter;
 use crate::doudian::DoudianAdapter;
 use crate::douyin::DouyinAdapter;
+use crate::jd::JdAdapter;
 use crate::kit::{AccountError, Adapter, Capabilities, Secrets};
 use crate::kuaishou::KuaishouAdapter;
 use crate::miniprogram::MiniprogramAdapter;
+use crate::pinduoduo::PinduoduoAdapter;
+use crate::taobao::TaobaoAdapter;
 use crate::webchat::WebchatAdapter;
 use crate::wechat::WechatAdapter;
 use crate::wecom::WecomAdapter;
+use crate::weibo::WeiboAdapter;
 use crate::xiaohongshu::XiaohongshuAdapter;
 use serde_json::Value;
 
@@ -59,14 +64,19 @@ macro_rules! registry {
 }
 
 registry![
+    AlipayAdapter,
     AppAdapter,
     DoudianAdapter,
     DouyinAdapter,
+    JdAdapter,
     KuaishouAdapter,
     MiniprogramAdapter,
+    PinduoduoAdapter,
+    TaobaoAdapter,
     WebchatAdapter,
     WechatAdapter,
     WecomAdapter,
+    WeiboAdapter,
     XiaohongshuAdapter,
 ];
 

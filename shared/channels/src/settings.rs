@@ -87,3 +87,25 @@ impl<'a> Fields<'a> {
 pub(crate) fn max_age_secs(fields: &Fields<'_>) -> Result<i64, AccountError> {
     Ok(fields.number("max_age_secs", 10..=86_400)?.unwrap_or(300))
 }
+
+/// Where a platform's API is: the setting `name`, else the platform's own address. No slash at the end.
+pub(crate) fn api_base(fields: &Fields<'_>, name: &str, default: &str) -> Result<String, AccountError> {
+    let text = fields.text(name)?.unwrap_or(default);
+    let wrong = || AccountError::new(name, "must be an http or https URL without user, query or fragment");
+    let uri: http::Uri = text.parse().map_err(|_| wrong())?;
+    let http = matches!(uri.scheme_str(), Some("http" | "https"));
+    let host = uri.authority().is_some_and(|a| !a.as_str().contains('@') && !a.host().is_empty());
+    if !http || !host || uri.query().is_some() || text.contains('#') {
+        return Err(wrong());
+    }
+    Ok(text.trim_end_matches('/').to_owned())
+}
+
+/// A setting that is an id or a name of the platform's: 1 to 128 visible ASCII characters.
+pub(crate) fn id(fields: &Fields<'_>, name: &str) -> Result<Option<String>, AccountError> {
+    match fields.text(name)? {
+        None => Ok(None),
+        Some(id) if (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic()) => Ok(Some(id.to_owned())),
+        Some(_) => Err(AccountError::new(name, "must be 1 to 128 visible ASCII characters without spaces")),
+    }
+}

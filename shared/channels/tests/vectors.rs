@@ -9,18 +9,28 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+#[path = "vectors/alipay.rs"]
+mod alipay;
 #[path = "vectors/doudian.rs"]
 mod doudian;
 #[path = "vectors/douyin.rs"]
 mod douyin;
 #[path = "vectors/inapp_sdk.rs"]
 mod inapp_sdk;
+#[path = "vectors/jd.rs"]
+mod jd;
+#[path = "vectors/pinduoduo.rs"]
+mod pinduoduo;
+#[path = "vectors/taobao.rs"]
+mod taobao;
 #[path = "vectors/wechat_miniapp.rs"]
 mod wechat_miniapp;
 #[path = "vectors/wechat_mp.rs"]
 mod wechat_mp;
 #[path = "vectors/wecom.rs"]
 mod wecom;
+#[path = "vectors/weibo.rs"]
+mod weibo;
 #[path = "vectors/xiaohongshu.rs"]
 mod xiaohongshu;
 
@@ -53,6 +63,12 @@ impl Vector {
     /// A text among the inputs.
     pub(crate) fn input(&self, name: &str) -> &str {
         self.0["inputs"][name].as_str().unwrap_or_else(|| panic!("{}: no input {name}", self.id()))
+    }
+
+    /// The parameters of a signature, in the order of the file.
+    pub(crate) fn params(&self) -> Vec<(String, String)> {
+        let params = self.0["inputs"]["params"].as_object().unwrap();
+        params.iter().map(|(name, value)| (name.clone(), value.as_str().unwrap().to_owned())).collect()
     }
 
     pub(crate) fn inputs(&self) -> &serde_json::Value {
@@ -120,4 +136,29 @@ fn doudian_events() {
 #[test]
 fn xiaohongshu_calls() {
     run("xiaohongshu", (1, 0), xiaohongshu::check);
+}
+
+#[test]
+fn weibo_fans_service() {
+    run("weibo", (2, 0), weibo::check);
+}
+
+#[test]
+fn taobao_open_platform() {
+    run("taobao", (2, 0), taobao::check);
+}
+
+#[test]
+fn jd_open_platform() {
+    run("jd", (2, 0), jd::check);
+}
+
+#[test]
+fn pinduoduo_open_platform() {
+    run("pinduoduo", (1, 0), pinduoduo::check);
+}
+
+#[test]
+fn alipay_life_account() {
+    run("alipay", (4, 0), alipay::check);
 }

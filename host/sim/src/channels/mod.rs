@@ -1,16 +1,23 @@
 //! The platforms, simulated: what a customer's message looks like when the platform passes it on, and how the platform's API
 //! answers. One module per channel says what is particular to it; `stand` serves them all.
 
+pub mod alipay;
 #[cfg(test)]
 mod cycle;
 pub mod doudian;
 pub mod douyin;
+#[cfg(test)]
+mod drive;
+pub mod jd;
 pub mod kuaishou;
 pub mod miniprogram;
+pub mod pinduoduo;
 pub mod stand;
+pub mod taobao;
 #[cfg(test)]
 mod testing;
 pub mod wecom;
+pub mod weibo;
 mod wx;
 pub mod xiaohongshu;
 
@@ -144,11 +151,16 @@ impl Answer {
 /// Every simulated platform.
 pub fn all() -> Vec<Box<dyn Simulated>> {
     vec![
+        Box::new(alipay::Alipay),
         Box::new(doudian::Doudian),
         Box::new(douyin::Douyin),
+        Box::new(jd::Jd),
         Box::new(kuaishou::Kuaishou),
         Box::new(miniprogram::Miniprogram),
+        Box::new(pinduoduo::Pinduoduo),
+        Box::new(taobao::Taobao),
         Box::new(wecom::Wecom),
+        Box::new(weibo::Weibo),
         Box::new(xiaohongshu::Xiaohongshu),
     ]
 }

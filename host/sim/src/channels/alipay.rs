@@ -1,0 +1,164 @@
+//! Alipay 生活号, simulated. The keys of both sides are those of the adapter's tests.
+
+use super::{Account, Act, Answer, Arrival, Endpoint, Request, Sent, Simulated, Trouble};
+use serde_json::{Value, json};
+use std::sync::LazyLock;
+use warmline_channels::alipay::{PrivateKey, PublicKey, sign, signed_text};
+use warmline_channels::sorted_sign::read_form;
+
+const APP_ID: &str = "2021000000000001";
+const APP_KEY: &str = include_str!("../../../../shared/channels/tests/keys/alipay_app.pkcs8");
+const PLATFORM_KEY: &str = include_str!("../../../../shared/channels/tests/keys/alipay_platform.pkcs8");
+
+/// Reading a key costs milliseconds, and a simulator makes many signatures.
+static KEYS: LazyLock<Option<(PrivateKey, PublicKey)>> = LazyLock::new(|| {
+    let (platform, application) = (PrivateKey::read(PLATFORM_KEY)?, PrivateKey::read(APP_KEY)?);
+    let public = PublicKey::read(&application.public())?;
+    Some((platform, public))
+});
+
+/// The platform.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Alipay;
+
+fn webhook(service: &str, charset: &str, content: &str) -> Request {
+    let body = KEYS.as_ref().map(|(platform, _)| sign::webhook(platform, service, charset, content)).unwrap_or_default();
+    let headers = vec![("content-type".to_owned(), format!("application/x-www-form-urlencoded; charset={charset}"))];
+    Request { method: "POST".into(), headers, body, ..Request::default() }
+}
+
+impl Simulated for Alipay {
+    fn channel(&self) -> &'static str {
+        "alipay"
+    }
+
+    fn account(&self, api_base: &str) -> Account {
+        let public = KEYS.as_ref().map(|(platform, _)| platform.public()).unwrap_or_default();
+        Account {
+            id: "sim".into(),
+            settings: json!({ "app_id": APP_ID, "alipay_public_key": public, "api_base": api_base, "media_base": api_base }),
+            secrets: vec![("app_private_key", APP_KEY.trim().into())],
+        }
+    }
+
+    fn open_id(&self, customer: u64) -> String {
+        format!("2088{customer:012}")
+    }
+
+    /// Every other act is in GBK, as accounts of old are; what GBK cannot write is always in UTF-8.
+    fn arrival(&self, act: &Act<'_>) -> Arrival {
+        let id = format!("1603084644{:08}", act.number);
+        let content = sign::text(APP_ID, &self.open_id(act.customer), act.at.saturating_mul(1000), &id, act.text);
+        let gbk = act.number.is_multiple_of(2) && act.text.chars().all(|c| c.len_utf8() < 4);
+        Arrival::Webhook(webhook(sign::MESSAGE, if gbk { "GBK" } else { "UTF-8" }, &content))
+    }
+
+    fn acknowledged(&self, status: u16, body: &[u8]) -> bool {
+        let Some((_, application)) = KEYS.as_ref() else { return false };
+        let response = std::str::from_utf8(body).ok().and_then(|answer| sign::signed_response(application, answer));
+        status == 200 && response.is_some_and(|response| response.contains("<MsgType><![CDATA[ack]]></MsgType>"))
+    }
+
+    fn endpoint(&self, call: &Request) -> Option<Endpoint> {
+        match (call.method.as_str(), call.path.as_str()) {
+            ("POST", "/gateway.do") => Some(Endpoint::Send),
+            ("GET", "/chat/multimedia.do") => Some(Endpoint::Media),
+            _ => None,
+        }
+    }
+
+    fn check(&self, endpoint: Endpoint, call: &Request, _token: &str) -> Result<Option<Sent>, Trouble> {
+        let params = match endpoint {
+            Endpoint::Media => read_form(call.query.as_bytes()),
+            _ => read_form(&call.body),
+        };
+        let value = |name: &str| params.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str()).unwrap_or_default();
+        let text = signed_text(params.iter().map(|(name, value)| (name.as_str(), value.as_bytes())), &["sign"]);
+        let good = KEYS.as_ref().is_some_and(|(_, application)| application.verifies(&text, value("sign")));
+        if !good || value("app_id") != APP_ID || value("sign_type") != "RSA2" || value("timestamp").len() != 19 {
+            return Err(Trouble::SignatureRefused);
+        }
+        let content: Value = serde_json::from_str(value("biz_content")).unwrap_or_default();
+        match (value("method"), content["to_user_id"].as_str()) {
+            ("alipay.open.public.message.custom.send", Some(to)) => {
+                let text = content["text"]["content"].as_str().unwrap_or_default().to_owned();
+                Ok(Some(Sent { to: to.to_owned(), text }))
+            }
+            ("alipay.mobile.public.multimedia.download", _) if content["mediaId"].is_string() => Ok(None),
+            _ => Err(Trouble::SignatureRefused),
+        }
+    }
+
+    fn answer(&self, endpoint: Endpoint, _call: &Request, _token: &str, _kept: &[(u64, Value)]) -> Answer {
+        match endpoint {
+            Endpoint::Media => Answer { status: 200, body: b"\xff\xd8\xff\xe0simulated".to_vec() },
+            _ => response(&json!({ "code": "10000", "msg": "Success" })),
+        }
+    }
+
+    fn refuse(&self, _endpoint: Endpoint, trouble: Trouble) -> Answer {
+        let (code, sub_code) = match trouble {
+            Trouble::TokenRefused => ("20001", "aop.invalid-auth-token"),
+            Trouble::WindowClosed => ("40004", "MSG_SD_OVER_TIME"),
+            Trouble::RateLimited => ("40005", "isv.app-call-limited"),
+            Trouble::SignatureRefused => ("40002", "isv.invalid-signature"),
+        };
+        response(&json!({ "code": code, "msg": "refused", "sub_code": sub_code }))
+    }
+}
+
+fn response(inner: &Value) -> Answer {
+    Answer::json(&json!({ "alipay_open_public_message_custom_send_response": inner, "sign": "not looked at" }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::drive;
+    use super::*;
+    use warmline_channels::alipay::AlipayAdapter;
+    use warmline_channels::{Adapter, Outcome, Refusal};
+    use warmline_model::{Content, Media};
+
+    #[test]
+    fn a_talk() {
+        let account = drive::account(&AlipayAdapter, &Alipay);
+        let event = sign::message(APP_ID, "2088", drive::NOW * 1000, "event", &[("EventType", "verifygw")]);
+        let (_, reply) = drive::webhook(&AlipayAdapter, &account, &webhook(sign::CHECK, "GBK", &event)).unwrap();
+        let application = &KEYS.as_ref().unwrap().1;
+        let response = sign::signed_response(application, std::str::from_utf8(&reply.body).unwrap()).unwrap();
+        assert!(response.starts_with("<success>true</success><biz_content>MII"));
+
+        for (number, text) in [(42, "在吗？"), (43, "在吗？"), (44, "😀")] {
+            let arrival = drive::pushed(&Alipay, &Act { number, ..drive::act(text) });
+            let (messages, reply) = drive::webhook(&AlipayAdapter, &account, &arrival).unwrap();
+            assert!(Alipay.acknowledged(reply.status, &reply.body));
+            assert_eq!((&messages[0].content, messages[0].at.secs()), (&Content::text(text), drive::NOW));
+            assert_eq!(messages[0].sender.open_id, Alipay.open_id(7));
+            assert_eq!(messages[0].key, format!("1603084644{number:08}"));
+            let forged = Request { body: [&arrival.body[..], b"&x=1"].concat(), ..arrival };
+            assert_eq!(drive::webhook(&AlipayAdapter, &account, &forged).err(), Some(Refusal::SignatureWrong));
+        }
+
+        let call = drive::rendered(&AlipayAdapter, &account, &Alipay.open_id(7), &Content::text("在的 😀")).unwrap();
+        assert_eq!(Alipay.endpoint(&call), Some(Endpoint::Send));
+        let sent = Sent { to: Alipay.open_id(7), text: "在的 😀".into() };
+        assert_eq!(Alipay.check(Endpoint::Send, &call, ""), Ok(Some(sent)));
+        assert_eq!(drive::outcome(&AlipayAdapter, &Alipay.answer(Endpoint::Send, &call, "", &[])), Outcome::Sent);
+        let forged = Request { body: [&call.body[..], b"&x=1"].concat(), ..call };
+        assert_eq!(Alipay.check(Endpoint::Send, &forged, ""), Err(Trouble::SignatureRefused));
+
+        let picture = Media { id: Some("L21p".into()), ..Media::default() };
+        let call = drive::received(&AlipayAdapter.media(&account, &picture, &drive::call()).ok().unwrap());
+        assert_eq!(Alipay.endpoint(&call), Some(Endpoint::Media));
+        assert_eq!(Alipay.check(Endpoint::Media, &call, ""), Ok(None));
+    }
+
+    #[test]
+    fn troubles() {
+        let outcome = |trouble| drive::outcome(&AlipayAdapter, &Alipay.refuse(Endpoint::Send, trouble));
+        assert_eq!(outcome(Trouble::TokenRefused), Outcome::Permanent("credentials_refused"));
+        assert_eq!(outcome(Trouble::SignatureRefused), Outcome::Permanent("credentials_refused"));
+        assert_eq!(outcome(Trouble::WindowClosed), Outcome::Permanent("reply_window_closed"));
+        assert_eq!(outcome(Trouble::RateLimited), Outcome::Retry("rate_limited"));
+    }
+}

@@ -1,0 +1,150 @@
+//! Taobao's TMC, simulated: messages are kept until they are asked for and confirmed.
+
+use super::{Account, Act, Answer, Arrival, Endpoint, Request, Sent, Simulated, Trouble};
+use serde_json::{Value, json};
+use warmline_channels::sorted_sign::read_form;
+use warmline_channels::taobao::sign;
+use warmline_model::Timestamp;
+
+const KEY: &str = "23000001";
+const SECRET: &str = "simulated0taobao0app0secret00000";
+/// The first message's id: longer than what a floating-point number holds exactly, as the platform's are.
+const FIRST: u64 = 7_104_300_007_405_000_000;
+
+/// The platform.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Taobao;
+
+fn param(params: &[(String, String)], name: &str) -> Option<String> {
+    params.iter().find(|(n, _)| n == name).map(|(_, value)| value.clone())
+}
+
+impl Simulated for Taobao {
+    fn channel(&self) -> &'static str {
+        "taobao"
+    }
+
+    fn account(&self, api_base: &str) -> Account {
+        Account {
+            id: "sim".into(),
+            settings: json!({ "app_key": KEY, "api_base": api_base }),
+            secrets: vec![("app_secret", SECRET.into())],
+        }
+    }
+
+    fn open_id(&self, customer: u64) -> String {
+        format!("买家{customer}")
+    }
+
+    fn arrival(&self, act: &Act<'_>) -> Arrival {
+        let tid = 519_847_211_000_000 + act.number;
+        let content = json!({ "tid": tid, "oid": tid, "buyer_nick": self.open_id(act.customer), "seller_nick": "品牌旗舰店",
+            "payment": "15.70", "status": "WAIT_SELLER_SEND_GOODS", "title": act.text });
+        let at = Timestamp::from_secs(act.at);
+        let item = sign::message(FIRST + act.number, "taobao_trade_TradeBuyerPay", at, &content);
+        Arrival::Kept { item, hint: None }
+    }
+
+    fn acknowledged(&self, _status: u16, _body: &[u8]) -> bool {
+        false
+    }
+
+    fn endpoint(&self, call: &Request) -> Option<Endpoint> {
+        if (call.method.as_str(), call.path.as_str()) != ("POST", "/router/rest") {
+            return None;
+        }
+        match param(&read_form(&call.body), "method")?.as_str() {
+            "taobao.tmc.messages.consume" => Some(Endpoint::Pull),
+            "taobao.tmc.messages.confirm" => Some(Endpoint::Confirm),
+            _ => None,
+        }
+    }
+
+    fn check(&self, _endpoint: Endpoint, call: &Request, _token: &str) -> Result<Option<Sent>, Trouble> {
+        let params = read_form(&call.body);
+        let is = |name: &str, value: &str| param(&params, name).as_deref() == Some(value);
+        let dated = param(&params, "timestamp").is_some_and(|time| time.len() == 19);
+        let good = is("app_key", KEY) && is("v", "2.0") && is("format", "json") && dated && sign::signed(SECRET, &params);
+        if good { Ok(None) } else { Err(Trouble::SignatureRefused) }
+    }
+
+    fn answer(&self, endpoint: Endpoint, call: &Request, _token: &str, kept: &[(u64, Value)]) -> Answer {
+        if endpoint == Endpoint::Confirm {
+            return Answer::json(&json!({ "tmc_messages_confirm_response": { "is_success": true, "request_id": "x" } }));
+        }
+        let quantity = param(&read_form(&call.body), "quantity").and_then(|n| n.parse().ok()).unwrap_or(100);
+        let items: Vec<_> = kept.iter().take(quantity).map(|(_, item)| item).collect();
+        let messages = if items.is_empty() { json!({}) } else { json!({ "tmc_message": items }) };
+        Answer::json(&json!({ "tmc_messages_consume_response": { "messages": messages, "request_id": "x" } }))
+    }
+
+    fn confirmed(&self, call: &Request, kept: &[(u64, Value)]) -> Vec<u64> {
+        let ids = param(&read_form(&call.body), "s_message_ids").unwrap_or_default();
+        let ids: Vec<u64> = ids.split(',').filter_map(|id| id.parse().ok()).collect();
+        let named = |item: &Value| item["id"].as_u64().is_some_and(|id| ids.contains(&id));
+        kept.iter().filter(|(_, item)| named(item)).map(|(position, _)| *position).collect()
+    }
+
+    fn refuse(&self, _endpoint: Endpoint, trouble: Trouble) -> Answer {
+        let (code, msg) = match trouble {
+            Trouble::TokenRefused => (27, "Invalid session"),
+            Trouble::RateLimited => (7, "App Call Limited"),
+            Trouble::SignatureRefused => (25, "Invalid signature"),
+            Trouble::WindowClosed => (41, "Invalid arguments"),
+        };
+        Answer::json(&json!({ "error_response": { "code": code, "msg": msg, "sub_code": "isv.x", "request_id": "x" } }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::drive;
+    use super::*;
+    use warmline_channels::taobao::TaobaoAdapter;
+    use warmline_channels::{Outcome, Page};
+    use warmline_model::Content;
+
+    #[test]
+    fn messages_are_asked_for_and_confirmed() {
+        let account = drive::account(&TaobaoAdapter, &Taobao);
+        assert_eq!(drive::puller(&TaobaoAdapter).polled(&account), ["default"]);
+        let kept = [(3, drive::kept(&Taobao, &drive::act("一件商品")))];
+        let call = drive::asked(&TaobaoAdapter, &account, "default", None);
+        assert_eq!(Taobao.endpoint(&call), Some(Endpoint::Pull));
+        assert_eq!(Taobao.check(Endpoint::Pull, &call, ""), Ok(None));
+        let answer = Taobao.answer(Endpoint::Pull, &call, "", &kept);
+        let page = drive::page(&TaobaoAdapter, &account, "default", &answer).unwrap();
+        let [message] = page.messages.as_slice() else { panic!("one message") };
+        assert_eq!((message.sender.open_id.as_str(), message.at.secs()), ("买家7", drive::NOW));
+        assert_eq!(message.key, (FIRST + 42).to_string());
+        let Content::Event { event, key, data } = &message.content else { panic!("an event") };
+        assert_eq!((event.as_str(), key.as_deref()), ("taobao_trade_tradebuyerpay", Some("519847211000042")));
+        assert_eq!(data["title"], "一件商品");
+
+        let confirm = drive::puller(&TaobaoAdapter).confirm(&account, "default", &page.receipts, &drive::call());
+        let confirm = drive::received(&confirm.unwrap());
+        assert_eq!(Taobao.endpoint(&confirm), Some(Endpoint::Confirm));
+        assert_eq!(Taobao.check(Endpoint::Confirm, &confirm, ""), Ok(None));
+        assert_eq!(Taobao.confirmed(&confirm, &kept), [3]);
+        assert_eq!(drive::outcome(&TaobaoAdapter, &Taobao.answer(Endpoint::Confirm, &confirm, "", &[])), Outcome::Sent);
+        let empty = Taobao.answer(Endpoint::Pull, &call, "", &[]);
+        assert_eq!(drive::page(&TaobaoAdapter, &account, "default", &empty), Ok(Page::default()));
+
+        let mut forged = call;
+        forged.body.extend_from_slice(b"&x=1");
+        assert_eq!(Taobao.check(Endpoint::Pull, &forged, ""), Err(Trouble::SignatureRefused));
+        assert_eq!(drive::rendered(&TaobaoAdapter, &account, "x", &Content::text("x")).err(), Some("chat_not_offered"));
+    }
+
+    #[test]
+    fn troubles() {
+        let account = drive::account(&TaobaoAdapter, &Taobao);
+        let outcome =
+            |trouble| drive::page(&TaobaoAdapter, &account, "default", &Taobao.refuse(Endpoint::Pull, trouble)).unwrap_err();
+        // No session is used, so none could be fetched anew.
+        assert_eq!(outcome(Trouble::TokenRefused), Outcome::Permanent("credentials_refused"));
+        assert_eq!(outcome(Trouble::SignatureRefused), Outcome::Permanent("credentials_refused"));
+        assert_eq!(outcome(Trouble::RateLimited), Outcome::Retry("rate_limited"));
+        assert_eq!(outcome(Trouble::WindowClosed), Outcome::Permanent("platform_refused"));
+    }
+}

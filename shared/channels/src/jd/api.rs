@@ -1,0 +1,188 @@
+//! Calls to JOS's gateway, and what its error codes mean.
+
+use super::account::Account;
+use super::sign;
+use crate::answer::by_status;
+use crate::kit::{ApiRequest, ApiResponse, Outcome};
+use crate::sorted_sign::form;
+use crate::{civil, json, orders};
+use serde_json::{Map, Value, json};
+use warmline_model::Timestamp;
+
+/// How many orders are asked for at once. The platform gives up to 100; an answer of that many could be longer than what is
+/// read of one (256 KiB).
+pub const ORDERS: usize = 40;
+/// How many after-sale services are asked for at once.
+pub const AFTER_SALES: usize = 50;
+
+/// What is asked of an order. Whom and where it goes to is not: nobody here needs to know.
+const FIELDS: &str = "orderId,venderId,orderState,orderStateRemark,orderType,orderTotalPrice,orderPayment,freightPrice,\
+                      orderStartTime,orderEndTime,paymentConfirmTime,modified,orderRemark,venderRemark,returnOrder,\
+                      logisticsId,waybill,itemInfoList,pin,open_id_buyer,xid_buyer";
+/// Every state that an order can be asked for in.
+const STATES: &str = "WAIT_SELLER_STOCK_OUT,WAIT_GOODS_RECEIVE_CONFIRM,WAIT_SELLER_DELIVERY,PAUSE,FINISHED_L,\
+                      TRADE_CANCELED,LOCKED,POP_ORDER_PAUSE";
+
+const DAY: i64 = 86_400;
+/// Changes younger than this are left for the next time: one that is written late would otherwise be passed over.
+const SETTLE: i64 = 5;
+/// How far back the first question goes, and how far back any goes: the platform takes windows of up to a month.
+const FIRST: i64 = DAY;
+const LONGEST: i64 = 28 * DAY;
+/// How far an after-sale window reaches behind the newest change that was seen.
+const OVERLAP: i64 = 1_800;
+
+fn call(account: &Account, method: &str, now: Timestamp, own: &Value) -> ApiRequest {
+    let params = [
+        ("360buy_param_json", own.to_string()),
+        ("access_token", account.access_token.clone()),
+        ("app_key", account.app_key.clone()),
+        ("method", method.to_owned()),
+        ("timestamp", civil::beijing_millis(now)),
+        ("v", "2.0".to_owned()),
+    ];
+    let mut params = params.map(|(name, value)| (name.to_owned(), value)).to_vec();
+    let signature = sign::signature(&account.app_secret, &params);
+    params.push(("sign".to_owned(), signature));
+    ApiRequest {
+        method: http::Method::POST,
+        url: format!("{}/routerjson", account.api_base),
+        headers: vec![("content-type", "application/x-www-form-urlencoded; charset=utf-8".to_owned())],
+        body: form(&params),
+    }
+}
+
+/// The window that a cursor (seconds since 1970) begins, `behind` seconds earlier.
+fn window(cursor: Option<&str>, behind: i64, now: Timestamp) -> (String, String) {
+    let end = now.secs().saturating_sub(SETTLE);
+    let start = cursor.and_then(|cursor| cursor.parse::<i64>().ok()).map_or(end - FIRST, |at| at.saturating_sub(behind));
+    let start = start.clamp(end - LONGEST, end);
+    (civil::beijing(Timestamp::from_secs(start)), civil::beijing(Timestamp::from_secs(end)))
+}
+
+pub(super) fn orders(account: &Account, cursor: Option<&str>, now: Timestamp) -> ApiRequest {
+    // One second of overlap: a page may have ended in the middle of a second.
+    let (start, end) = window(cursor, 1, now);
+    let own = json!({
+        "start_date": start, "end_date": end, "order_state": STATES, "optional_fields": FIELDS, "source_id": "JOS",
+        "page": "1", "page_size": ORDERS.to_string(), "sortType": 0, "dateType": 0,
+    });
+    call(account, "jingdong.pop.order.search", now, &own)
+}
+
+pub(super) fn after_sales(account: &Account, cursor: Option<&str>, now: Timestamp) -> Result<ApiRequest, &'static str> {
+    let (shop, operator) = account.after_sales.as_ref().ok_or("operator_missing")?;
+    let (start, end) = window(cursor, OVERLAP, now);
+    let own = json!({
+        "buId": shop, "operatePin": operator, "operateNick": operator, "updateTimeBegin": start, "updateTimeEnd": end,
+        "pageNumber": "1", "pageSize": AFTER_SALES.to_string(),
+    });
+    Ok(call(account, "jingdong.asc.query.list", now, &own))
+}
+
+/// The answer's one object, or what its refusal means.
+pub(super) fn body(answer: &ApiResponse<'_>) -> Result<Map<String, Value>, Outcome> {
+    // An order with many items has more values than the bounded reader takes of a stranger; this is the platform's answer to
+    // our own question, and its length is capped.
+    let read = match answer.body.len() {
+        0..=json::MAX_BYTES => serde_json::from_slice(answer.body).map(orders::without_nul).ok(),
+        _ => None,
+    };
+    if let Some(Value::Object(map)) = &read
+        && let Some(Value::Object(error)) = map.get("error_response")
+    {
+        return Err(meaning(error));
+    }
+    by_status(answer.status)?;
+    let Some(Value::Object(map)) = read else { return Err(Outcome::Retry("answer_unreadable")) };
+    let inner = map.into_iter().find(|(name, _)| name.ends_with("_responce") || name.ends_with("_response"));
+    match inner {
+        Some((_, Value::Object(inner))) => match orders::text(&inner, "code").as_deref() {
+            None | Some("0") => Ok(inner),
+            Some(_) => Err(meaning(&inner)),
+        },
+        _ => Err(Outcome::Retry("answer_unreadable")),
+    }
+}
+
+/// By the platform's table of gateway codes (网关系统错误码).
+fn meaning(error: &Map<String, Value>) -> Outcome {
+    match orders::text(error, "code").as_deref() {
+        Some("2") => Outcome::Retry("rate_limited"),
+        Some("1" | "43" | "65") => Outcome::Retry("platform_busy"),
+        Some("11" | "12" | "18" | "19" | "20" | "21") => Outcome::Permanent("credentials_refused"),
+        Some("24") => Outcome::Permanent("api_not_authorized"),
+        _ => Outcome::Permanent("platform_refused"),
+    }
+}
+
+pub(super) fn read_answer(answer: &ApiResponse<'_>) -> Outcome {
+    body(answer).map_or_else(|outcome| outcome, |_| Outcome::Sent)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sorted_sign::read_form;
+    use proptest::prelude::*;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_620_350_439_683);
+
+    fn account() -> Account {
+        let secrets = [("app_secret", "yourappSecret"), ("access_token", "yourtoken")];
+        let secrets = secrets.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        Account::read(&json!({ "app_key": "k", "vender_id": "9", "operator": "pin" }), &secrets).ok().unwrap()
+    }
+
+    fn own(request: &ApiRequest) -> Value {
+        let params = read_form(&request.body);
+        assert!(sign::signed("yourappSecret", &params) && !sign::signed("other", &params));
+        let value = |name: &str| params.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str()).unwrap_or_default();
+        assert_eq!((value("v"), value("timestamp")), ("2.0", "2021-05-07 09:20:39.683+0800"));
+        serde_json::from_str(value("360buy_param_json")).unwrap()
+    }
+
+    #[test]
+    fn windows_move_through_time() {
+        let first = own(&orders(&account(), None, NOW));
+        assert_eq!(
+            (&first["start_date"], &first["end_date"]),
+            (&json!("2021-05-06 09:20:34"), &json!("2021-05-07 09:20:34"))
+        );
+        let next = own(&orders(&account(), Some("1620350400"), NOW));
+        assert_eq!(next["start_date"], "2021-05-07 09:19:59");
+        let old = own(&orders(&account(), Some("0"), NOW));
+        assert_eq!(old["start_date"], "2021-04-09 09:20:34");
+        let future = own(&orders(&account(), Some("9999999999"), NOW));
+        assert_eq!(future["start_date"], future["end_date"]);
+        let services = own(&after_sales(&account(), Some("1620350400"), NOW).ok().unwrap());
+        assert_eq!((&services["updateTimeBegin"], &services["buId"]), (&json!("2021-05-07 08:50:00"), &json!("9")));
+    }
+
+    #[test]
+    fn answers() {
+        let read = |status, body: &str| read_answer(&ApiResponse { status, body: body.as_bytes() });
+        let code = |code: &str| read(200, &json!({ "error_response": { "code": code, "zh_desc": "x" } }).to_string());
+        assert_eq!(read(200, r#"{"jingdong_x_responce":{"code":"0"}}"#), Outcome::Sent);
+        assert_eq!(read(200, r#"{"jingdong_x_responce":{"code":12}}"#), Outcome::Permanent("credentials_refused"));
+        assert_eq!(code("2"), Outcome::Retry("rate_limited"));
+        assert_eq!(code("65"), Outcome::Retry("platform_busy"));
+        assert_eq!(code("19"), Outcome::Permanent("credentials_refused"));
+        assert_eq!(code("24"), Outcome::Permanent("api_not_authorized"));
+        assert_eq!(code("15"), Outcome::Permanent("platform_refused"));
+        assert_eq!(read(503, ""), Outcome::Retry("platform_unavailable"));
+        assert_eq!(read(429, ""), Outcome::Retry("rate_limited"));
+        assert_eq!(read(404, "x"), Outcome::Permanent("http_refused"));
+        assert_eq!(read(200, "<html>"), Outcome::Retry("answer_unreadable"));
+        assert_eq!(read(200, "[]"), Outcome::Retry("answer_unreadable"));
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_input_does_not_panic(status: u16, body: Vec<u8>, cursor: String, at: i64) {
+            prop_assert_ne!(read_answer(&ApiResponse { status, body: &body }), Outcome::Sent);
+            let _ = orders(&account(), Some(&cursor), Timestamp::from_millis(at));
+            let _ = orders(&account(), Some(&at.to_string()), NOW);
+        }
+    }
+}

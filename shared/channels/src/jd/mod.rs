@@ -1,0 +1,138 @@
+//! JD (京东): orders and after-sale services of a POP shop, fetched through the signed API of JD's open platform (JOS). The
+//! platform gives third parties no buyer chat (咚咚): what comes is what happens to orders.
+//!
+//! | setting | meaning | default |
+//! |---|---|---|
+//! | `app_key` | required: the application's key | – |
+//! | `vender_id`, `operator` | the shop's number and an employee's account; where both are set, after-sale services come too | – |
+//! | `api_base` | where the gateway is | `https://api.jd.com` |
+//!
+//! | secret | meaning |
+//! |---|---|
+//! | `app_secret` | required: what calls are signed with |
+//! | `access_token` | required: what the shop's owner granted (OAuth); Warmline cannot renew it |
+//!
+//! Protocol, by the documents 京东开放平台接入协议 (jos.jd.com/commondoc?listId=33), jingdong.pop.order.search and
+//! jingdong.asc.query.list, and the fields in public SDKs made from them:
+//! * a call is a form with `method`, `app_key`, `access_token`, `timestamp` (Beijing time), `v=2.0`, `360buy_param_json` and
+//!   `sign` = MD5 over secret, all the others sorted, secret. `format` and `sign_method` are not signed and not sent;
+//! * `pop.order.search` by time of change (`dateType` 0, oldest first) gives up to 100 orders of a window of at most a month;
+//!   the platform asks that one moves through time rather than through pages. The next page begins with the newest change
+//!   that was seen; the last five seconds are left to settle;
+//! * `asc.query.list` gives after-sale services by time of change, in no documented order: a window reaches half an hour
+//!   behind the newest change that was seen, and holds at most [`AFTER_SALES`] of them;
+//! * an answer is `{"<method with _>_responce": {…}}` (the platform's spelling) or `error_response`.
+//!
+//! What is sent again is told by order number, state and time of change. The buyer is `open_id_buyer` (an id of the
+//! application's own), else the masked `pin`. Names, addresses and telephone numbers are not asked for.
+
+mod account;
+mod api;
+mod parse;
+pub mod sign;
+
+pub use account::Account;
+pub use api::{AFTER_SALES, ORDERS};
+
+use crate::kit::{
+    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Overlong, Page, Pull,
+    Refusal, Rendered, Reply, Request, Secrets, TextUnit, Verified,
+};
+use serde_json::Value;
+use warmline_model::{Inbound, Timestamp};
+
+const CAPABILITIES: Capabilities = Capabilities {
+    channel: "jd",
+    name_zh: "京东",
+    name_en: "JD",
+    carries: Carries::Orders,
+    text_limit: 0,
+    text_unit: TextUnit::Chars,
+    overlong: Overlong::Refuse,
+    kinds_in: &["event", "unknown"],
+    kinds_out: &[],
+    window: None,
+    receipts: false,
+    media_limit: 0,
+};
+
+/// The adapter for JD shops.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct JdAdapter;
+
+impl Adapter for JdAdapter {
+    type Account = Account;
+
+    fn capabilities(&self) -> Capabilities {
+        CAPABILITIES
+    }
+
+    fn account(&self, settings: &Value, secrets: &Secrets) -> Result<Account, AccountError> {
+        Account::read(settings, secrets)
+    }
+
+    fn handshake(&self, _: &Account, _: &Request<'_>, _: Timestamp) -> Result<Option<Reply>, Refusal> {
+        Ok(None)
+    }
+
+    /// There are no webhooks: the API is asked.
+    fn verify(&self, _: &Account, _: &Request<'_>, _: Timestamp) -> Result<Verified, Refusal> {
+        Err(Refusal::NotFound)
+    }
+
+    fn parse(&self, _: &Account, _: &Verified) -> Result<Vec<Inbound>, Refusal> {
+        Err(Refusal::NotFound)
+    }
+
+    fn acknowledge(&self, _: &Account, _: &Verified) -> Reply {
+        Reply::text("")
+    }
+
+    fn render(&self, _: &Account, _: &Outbound<'_>, _: &Call<'_>) -> Result<Rendered, &'static str> {
+        Err("chat_not_offered")
+    }
+
+    fn read_answer(&self, answer: &ApiResponse<'_>) -> Outcome {
+        api::read_answer(answer)
+    }
+
+    fn pull(&self) -> Option<&dyn Pull<Account = Account>> {
+        Some(self)
+    }
+}
+
+/// The source of orders.
+const SOURCE_ORDERS: &str = "orders";
+/// The source of after-sale services.
+const SOURCE_AFTER_SALES: &str = "after_sales";
+
+impl Pull for JdAdapter {
+    type Account = Account;
+
+    fn polled(&self, account: &Account) -> Vec<String> {
+        let mut sources = vec![SOURCE_ORDERS.to_owned()];
+        if account.after_sales.is_some() {
+            sources.push(SOURCE_AFTER_SALES.to_owned());
+        }
+        sources
+    }
+
+    fn request(
+        &self,
+        account: &Account,
+        source: &str,
+        cursor: Option<&str>,
+        call: &Call<'_>,
+    ) -> Result<ApiRequest, &'static str> {
+        match source {
+            SOURCE_ORDERS => Ok(api::orders(account, cursor, call.now)),
+            SOURCE_AFTER_SALES => api::after_sales(account, cursor, call.now),
+            _ => Err("source_unknown"),
+        }
+    }
+
+    fn read(&self, _account: &Account, source: &str, answer: &ApiResponse<'_>) -> Result<Page, Outcome> {
+        let body = api::body(answer)?;
+        if source == SOURCE_ORDERS { parse::orders(&body) } else { parse::after_sales(&body) }
+    }
+}

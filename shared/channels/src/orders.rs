@@ -1,0 +1,90 @@
+//! What the marketplaces' order messages have in common: JSON fields that are numbers here and texts there, a buyer who may be
+//! named in several ways, and an event made of what is left.
+
+use crate::json;
+use serde_json::{Map, Value};
+use warmline_model::{Content, Sender};
+
+/// The longest order number, buyer id or message id taken.
+const MAX_ID: usize = 128;
+
+/// A field as text; numbers as they are written.
+pub(crate) fn text(fields: &Map<String, Value>, name: &str) -> Option<String> {
+    match fields.get(name)? {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+/// The first of the fields that holds an id: one to [`MAX_ID`] bytes, none of them a control character.
+pub(crate) fn id(fields: &Map<String, Value>, names: &[&str]) -> Option<String> {
+    let good = |id: &String| (1..=MAX_ID).contains(&id.len()) && !id.chars().any(char::is_control);
+    names.iter().filter_map(|name| text(fields, name)).map(|id| id.trim().to_owned()).find(good)
+}
+
+/// Whom an event is about: the buyer, or, where the message does not name one, the order, or the shop. The prefix keeps those
+/// apart from buyers, and nobody can be written to by either.
+pub(crate) fn about(buyer: Option<String>, order: Option<&str>, shop: Option<&str>) -> Sender {
+    let open_id = match (buyer, order, shop) {
+        (Some(buyer), _, _) => buyer,
+        (None, Some(order), _) => format!("order:{order}"),
+        (None, None, Some(shop)) => format!("shop:{shop}"),
+        (None, None, None) => "shop:unknown".to_owned(),
+    };
+    Sender { open_id, ..Sender::default() }
+}
+
+/// The value with U+0000 in its texts replaced by U+FFFD. One such text must not keep a whole page of messages from being
+/// stored; a page is not refused as a webhook is, since it would only come again.
+pub(crate) fn without_nul(mut value: Value) -> Value {
+    if json::holds_nul(&value) {
+        replace_nul(&mut value);
+    }
+    value
+}
+
+fn replace_nul(value: &mut Value) {
+    match value {
+        Value::String(text) => *text = text.replace('\0', "\u{FFFD}"),
+        Value::Array(items) => items.iter_mut().for_each(replace_nul),
+        Value::Object(map) => {
+            let old = std::mem::take(map);
+            map.extend(old.into_iter().map(|(name, mut value)| {
+                replace_nul(&mut value);
+                (name.replace('\0', "\u{FFFD}"), value)
+            }));
+        }
+        _ => {}
+    }
+}
+
+/// An event: the platform's name for it in lower case, the order's number, and all fields.
+pub(crate) fn happened(name: &str, order: Option<String>, fields: Map<String, Value>) -> Content {
+    let data = if fields.is_empty() { Value::Null } else { Value::Object(fields) };
+    Content::Event { event: name.to_lowercase(), key: order, data }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn nul_is_replaced_everywhere() {
+        let value = without_nul(json!({ "a\0": ["x\0", { "b": "\0" }], "c": 1 }));
+        assert_eq!(value, json!({ "a\u{FFFD}": ["x\u{FFFD}", { "b": "\u{FFFD}" }], "c": 1 }));
+    }
+
+    #[test]
+    fn ids_and_senders() {
+        let Value::Object(fields) = json!({ "a": "", "b": 42, "c": " x ", "d": "a\nb", "e": ["x"] }) else { panic!() };
+        assert_eq!(id(&fields, &["a", "b"]).as_deref(), Some("42"));
+        assert_eq!(id(&fields, &["c"]).as_deref(), Some("x"));
+        assert_eq!(id(&fields, &["d", "e", "f"]), None);
+        assert_eq!(about(Some("小明".into()), Some("1"), None).open_id, "小明");
+        assert_eq!(about(None, Some("1"), Some("2")).open_id, "order:1");
+        assert_eq!(about(None, None, Some("2")).open_id, "shop:2");
+        assert_eq!(about(None, None, None).open_id, "shop:unknown");
+    }
+}

@@ -1,0 +1,164 @@
+//! Pinduoduo: trade and refund messages of a shop, from PMC (the 消息服务 of Pinduoduo's open platform). The platform gives
+//! third parties no buyer chat: what comes is what happens to orders.
+//!
+//! PMC speaks WebSocket only and the connection is the client's, so a bridge outside holds it and posts each frame to
+//! `/channels/pinduoduo/<account>`.
+//!
+//! | setting | meaning | default |
+//! |---|---|---|
+//! | `client_id` | required: the application's client_id | – |
+//! | `mall_id` | the shop's number; where it is set, frames about another shop are refused | – |
+//! | `api_base` | where the gateway is | `https://gw-api.pinduoduo.com` |
+//! | `max_age_secs` | how far the bridge's signed time may be from now | 300 |
+//!
+//! | secret | meaning |
+//! |---|---|
+//! | `bridge_secret` | required, 16 characters or more: what the bridge signs its posts with |
+//! | `client_secret` | the application's; the bridge connects with it and the API's calls are signed with it |
+//!
+//! Protocol:
+//! * the bridge signs as the brand's app does (`X-Warmline-Timestamp`, `X-Warmline-Signature` = hexadecimal HMAC-SHA256 over
+//!   `<timestamp>.<raw body>`), acknowledges a frame to the platform after a 200, and sends it again otherwise;
+//! * it connects to `wss://message-api.pinduoduo.com` + [`sign::connection_path`] (by the official SDK's form, checked against
+//!   a public SDK's test);
+//! * a frame is `{"id","commandType":"Common","time","sendTime","message":{"type","mallID","content"}}`, `content` being a JSON
+//!   text with `tid` and what the type has besides (public SDKs, and frames that their users have posted). Frames of other
+//!   command types (`HeartBeat`, `Ack`) hold nothing and are taken silently;
+//! * the key is the frame's `id`, which the platform repeats until it is acknowledged;
+//! * API calls (document 接入指南): a form with `type`, `client_id`, `timestamp` in seconds, `data_type`, and `sign` = MD5 over
+//!   secret, sorted names and values, secret ([`sign::signature`]).
+//!
+//! The messages name no buyer: an event is about `order:<tid>`.
+
+mod account;
+mod api;
+mod parse;
+pub mod sign;
+
+pub use account::Account;
+
+use crate::kit::{
+    AccountError, Adapter, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Overlong, Refusal, Rendered, Reply,
+    Request, Secrets, TextUnit, Verified,
+};
+use crate::{client_signature, json};
+use serde_json::{Value, json};
+use warmline_model::{Inbound, Timestamp};
+
+const CAPABILITIES: Capabilities = Capabilities {
+    channel: "pinduoduo",
+    name_zh: "拼多多",
+    name_en: "Pinduoduo",
+    carries: Carries::Orders,
+    text_limit: 0,
+    text_unit: TextUnit::Chars,
+    overlong: Overlong::Refuse,
+    kinds_in: &["event", "unknown"],
+    kinds_out: &[],
+    window: None,
+    receipts: false,
+    media_limit: 0,
+};
+
+/// The adapter for Pinduoduo shops.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PinduoduoAdapter;
+
+impl Adapter for PinduoduoAdapter {
+    type Account = Account;
+
+    fn capabilities(&self) -> Capabilities {
+        CAPABILITIES
+    }
+
+    fn account(&self, settings: &Value, secrets: &Secrets) -> Result<Account, AccountError> {
+        Account::read(settings, secrets)
+    }
+
+    fn handshake(&self, _: &Account, _: &Request<'_>, _: Timestamp) -> Result<Option<Reply>, Refusal> {
+        Ok(None)
+    }
+
+    /// Proves that the post comes from the account's bridge.
+    fn verify(&self, account: &Account, request: &Request<'_>, now: Timestamp) -> Result<Verified, Refusal> {
+        if request.method != http::Method::POST || !matches!(request.rest, "" | "/") {
+            return Err(Refusal::NotFound);
+        }
+        if request.body.len() > json::MAX_BYTES {
+            return Err(Refusal::Malformed("body too long"));
+        }
+        client_signature::check(&account.bridge_secret, account.max_age_secs, request, now)?;
+        Ok(Verified::new(request.body.to_vec()))
+    }
+
+    fn parse(&self, account: &Account, body: &Verified) -> Result<Vec<Inbound>, Refusal> {
+        parse::frame(account, body.body())
+    }
+
+    /// Tells the bridge that the frame is kept: it may acknowledge it.
+    fn acknowledge(&self, _: &Account, _: &Verified) -> Reply {
+        Reply::json(&json!({ "accepted": true }))
+    }
+
+    fn render(&self, _: &Account, _: &Outbound<'_>, _: &Call<'_>) -> Result<Rendered, &'static str> {
+        Err("chat_not_offered")
+    }
+
+    fn read_answer(&self, answer: &ApiResponse<'_>) -> Outcome {
+        api::read_answer(answer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    // Self-generated: the bridge's contract is our own.
+    use super::*;
+    use http::{HeaderMap, HeaderName, Method};
+    use proptest::prelude::*;
+
+    const SECRET: &str = "bridge-secret-012345";
+    const NOW: Timestamp = Timestamp::from_secs(1_700_000_000);
+
+    fn post(method: Method, rest: &str, headers: &[(&'static str, String)], body: &[u8]) -> Result<Vec<u8>, Refusal> {
+        let secrets = [("bridge_secret".to_owned(), SECRET.to_owned())].into();
+        let account = PinduoduoAdapter.account(&json!({ "client_id": "app" }), &secrets).ok().unwrap();
+        let headers: HeaderMap =
+            headers.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap())).collect();
+        let request = Request { method: &method, rest, query: "", headers: &headers, body };
+        assert_eq!(PinduoduoAdapter.handshake(&account, &request, NOW), Ok(None));
+        PinduoduoAdapter.verify(&account, &request, NOW).map(|verified| verified.body().to_vec())
+    }
+
+    #[test]
+    fn only_the_bridge_is_heard() {
+        let body = b"{\"commandType\":\"HeartBeat\"}";
+        let good = sign::headers(SECRET, NOW.secs(), body);
+        assert_eq!(post(Method::POST, "", &good, body), Ok(body.to_vec()));
+        assert_eq!(post(Method::GET, "", &good, body), Err(Refusal::NotFound));
+        assert_eq!(post(Method::POST, "/x", &good, body), Err(Refusal::NotFound));
+        assert_eq!(post(Method::POST, "", &[], body), Err(Refusal::SignatureMissing));
+        assert_eq!(post(Method::POST, "", &good[..1], body), Err(Refusal::SignatureMissing));
+        assert_eq!(post(Method::POST, "", &good, b"{}"), Err(Refusal::SignatureWrong));
+        let other = sign::headers("another-secret-01234", NOW.secs(), body);
+        assert_eq!(post(Method::POST, "", &other, body), Err(Refusal::SignatureWrong));
+        let old = sign::headers(SECRET, NOW.secs() - 301, body);
+        assert_eq!(post(Method::POST, "", &old, body), Err(Refusal::Stale));
+        let long = vec![b' '; json::MAX_BYTES + 1];
+        assert_eq!(post(Method::POST, "", &good, &long), Err(Refusal::Malformed("body too long")));
+    }
+
+    proptest! {
+        #[test]
+        fn a_changed_frame_is_never_verified(at in 0usize..200, to: u8, cut in 0usize..200, junk: Vec<u8>) {
+            let body = sign::frame(42, NOW, "pdd_trade_TradeConfirmed", 1, &json!({ "tid": "210707-1" })).into_bytes();
+            let headers = sign::headers(SECRET, NOW.secs(), &body);
+            let mut other = body.clone();
+            let at = at % other.len();
+            other[at] = to;
+            prop_assert_eq!(post(Method::POST, "", &headers, &other).is_ok(), other == body);
+            let cut = &body[..cut % body.len()];
+            prop_assert!(post(Method::POST, "", &headers, cut).is_err());
+            prop_assert!(post(Method::POST, "", &headers, &junk).is_err());
+        }
+    }
+}

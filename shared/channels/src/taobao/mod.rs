@@ -1,0 +1,127 @@
+//! Taobao and Tmall: trade, refund and logistics messages of a shop, fetched from TMC (the 消息服务 of Taobao's open platform).
+//! The platform gives third parties no buyer chat: what comes is what happens to orders.
+//!
+//! | setting | meaning | default |
+//! |---|---|---|
+//! | `app_key` | required: the application's AppKey | – |
+//! | `groups` | the consumer groups to ask, where the application has such; `default` is the group without a name | `["default"]` |
+//! | `sign_method` | `hmac` or `md5` | `hmac` |
+//! | `api_base` | where the gateway is | `https://eco.taobao.com` |
+//!
+//! | secret | meaning |
+//! |---|---|
+//! | `app_secret` | required: what calls are signed with |
+//!
+//! Protocol, by the documents API调用方法详解, 消息服务, taobao.tmc.messages.consume and taobao.tmc.messages.confirm of
+//! open.taobao.com and the fields in public SDKs made from them:
+//! * a call is a form with `method`, `app_key`, `timestamp` (Beijing time), `v=2.0`, `format=json`, `sign_method`, `sign`;
+//!   `md5` = MD5 over secret, sorted names and values, secret; `hmac` = HMAC-MD5 over sorted names and values;
+//! * `consume` gives 10 to 200 messages of a group: `id`, `topic`, `pub_time`, `user_id` and `user_nick` of the shop, `content`
+//!   (a JSON text: `tid`, `oid`, `buyer_nick`, `seller_nick`, `payment`, `status`, … by topic). What is not confirmed
+//!   (`s_message_ids`) comes again; the message's id tells that;
+//! * neither call needs a shop's session: shops are added to the application with taobao.tmc.user.permit, once, by whoever
+//!   administers it.
+//!
+//! The buyer is `buyer_nick`, which the platform masks or replaces by an id of the application's own (`buyer_open_uid`, kept as
+//! the id across accounts). Messages that name no buyer (a parcel's journey, an item's change) are about `order:<tid>` or
+//! `shop:<user_id>`.
+
+mod account;
+mod api;
+mod parse;
+pub mod sign;
+
+pub use account::{Account, SignMethod};
+
+use crate::kit::{
+    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Overlong, Page, Pull,
+    Refusal, Rendered, Reply, Request, Secrets, TextUnit, Verified,
+};
+use serde_json::Value;
+use warmline_model::{Inbound, Timestamp};
+
+const CAPABILITIES: Capabilities = Capabilities {
+    channel: "taobao",
+    name_zh: "淘宝/天猫",
+    name_en: "Taobao and Tmall",
+    carries: Carries::Orders,
+    text_limit: 0,
+    text_unit: TextUnit::Chars,
+    overlong: Overlong::Refuse,
+    kinds_in: &["event", "unknown"],
+    kinds_out: &[],
+    window: None,
+    receipts: false,
+    media_limit: 0,
+};
+
+/// The adapter for Taobao and Tmall shops.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TaobaoAdapter;
+
+impl Adapter for TaobaoAdapter {
+    type Account = Account;
+
+    fn capabilities(&self) -> Capabilities {
+        CAPABILITIES
+    }
+
+    fn account(&self, settings: &Value, secrets: &Secrets) -> Result<Account, AccountError> {
+        Account::read(settings, secrets)
+    }
+
+    fn handshake(&self, _: &Account, _: &Request<'_>, _: Timestamp) -> Result<Option<Reply>, Refusal> {
+        Ok(None)
+    }
+
+    /// There are no webhooks: TMC is asked.
+    fn verify(&self, _: &Account, _: &Request<'_>, _: Timestamp) -> Result<Verified, Refusal> {
+        Err(Refusal::NotFound)
+    }
+
+    fn parse(&self, _: &Account, _: &Verified) -> Result<Vec<Inbound>, Refusal> {
+        Err(Refusal::NotFound)
+    }
+
+    fn acknowledge(&self, _: &Account, _: &Verified) -> Reply {
+        Reply::text("")
+    }
+
+    fn render(&self, _: &Account, _: &Outbound<'_>, _: &Call<'_>) -> Result<Rendered, &'static str> {
+        Err("chat_not_offered")
+    }
+
+    fn read_answer(&self, answer: &ApiResponse<'_>) -> Outcome {
+        api::read_answer(answer)
+    }
+
+    fn pull(&self) -> Option<&dyn Pull<Account = Account>> {
+        Some(self)
+    }
+}
+
+impl Pull for TaobaoAdapter {
+    type Account = Account;
+
+    fn polled(&self, account: &Account) -> Vec<String> {
+        account.groups.clone()
+    }
+
+    fn request(
+        &self,
+        account: &Account,
+        source: &str,
+        _cursor: Option<&str>,
+        call: &Call<'_>,
+    ) -> Result<ApiRequest, &'static str> {
+        Ok(api::consume(account, source, call.now))
+    }
+
+    fn read(&self, _account: &Account, _source: &str, answer: &ApiResponse<'_>) -> Result<Page, Outcome> {
+        parse::page(&api::body(answer)?)
+    }
+
+    fn confirm(&self, account: &Account, source: &str, receipts: &[String], call: &Call<'_>) -> Option<ApiRequest> {
+        (!receipts.is_empty()).then(|| api::confirm(account, source, receipts, call.now))
+    }
+}

@@ -1,0 +1,34 @@
+//! TOP's signature, and messages as TMC gives them, for tests and simulators.
+
+use super::account::SignMethod;
+use crate::civil;
+use crate::sorted_sign::{Params, upper_hmac_md5, upper_md5};
+use serde_json::{Value, json};
+use warmline_model::Timestamp;
+
+/// The signature of a call: over all parameters but `sign`.
+pub fn signature(method: SignMethod, secret: &str, params: &Params) -> String {
+    match method {
+        SignMethod::Md5 => upper_md5(secret, params, secret),
+        SignMethod::Hmac => upper_hmac_md5(secret, params),
+    }
+}
+
+/// Whether a call's parameters carry the right `sign`, made as their `sign_method` says.
+pub fn signed(secret: &str, params: &Params) -> bool {
+    let (sign, rest): (Vec<_>, Vec<_>) = params.iter().cloned().partition(|(name, _)| name == "sign");
+    let method = match rest.iter().find(|(name, _)| name == "sign_method").map(|(_, value)| value.as_str()) {
+        Some("md5") => SignMethod::Md5,
+        Some("hmac") => SignMethod::Hmac,
+        _ => return false,
+    };
+    matches!(sign.as_slice(), [(_, sign)] if *sign == signature(method, secret, &rest))
+}
+
+/// A message as it stands in the answer to `consume`.
+pub fn message(id: u64, topic: &str, at: Timestamp, content: &Value) -> Value {
+    json!({
+        "id": id, "topic": topic, "pub_time": civil::beijing(at), "pub_app_key": "12497914",
+        "user_id": 1_736_568_971, "user_nick": "品牌旗舰店", "content": content.to_string(),
+    })
+}
