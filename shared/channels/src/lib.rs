@@ -3,6 +3,8 @@
 //!
 //! * [`kit`]: what an adapter is; [`registry`]: the adapters by channel;
 //! * [`wechat`], [`app`], [`webchat`]: the adapters, each with its account, its verifier, its parser and its renderer;
+//! * [`sms`]: the adapter for text messages, by Aliyun or Twilio;
+//! * [`aliyun`], [`twilio`]: the signatures of these two; `secret_address`: webhooks that nobody signs;
 //! * [`wx_crypto`]: signatures and the encrypted envelope that the WeChat family shares;
 //! * [`hs256`]: the JSON web tokens of the app and of web chat;
 //! * [`xml`], [`json`]: bounded readers for what platforms send;
@@ -10,6 +12,7 @@
 //! * [`digest`]: keyed digests, comparison in constant time;
 //! * `settings`: the checks on an account's settings.
 
+pub mod aliyun;
 pub mod app;
 mod bearer;
 mod client_message;
@@ -17,8 +20,12 @@ pub mod digest;
 pub mod hs256;
 pub mod json;
 pub mod kit;
+mod outward;
 pub mod registry;
+mod secret_address;
 mod settings;
+pub mod sms;
+pub mod twilio;
 pub mod webchat;
 pub mod wechat;
 pub mod wx_crypto;

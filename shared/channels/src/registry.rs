@@ -3,6 +3,7 @@
 
 use crate::app::AppAdapter;
 use crate::kit::{AccountError, Adapter, Capabilities, Secrets};
+use crate::sms::SmsAdapter;
 use crate::webchat::WebchatAdapter;
 use crate::wechat::WechatAdapter;
 use serde_json::Value;
@@ -52,7 +53,7 @@ macro_rules! registry {
     };
 }
 
-registry![AppAdapter, WebchatAdapter, WechatAdapter];
+registry![AppAdapter, SmsAdapter, WebchatAdapter, WechatAdapter];
 
 /// What a channel can carry; `None` where no adapter serves it.
 pub fn capabilities(channel: &str) -> Option<Capabilities> {

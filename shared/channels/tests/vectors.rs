@@ -9,8 +9,12 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+#[path = "vectors/aliyun.rs"]
+mod aliyun;
 #[path = "vectors/inapp_sdk.rs"]
 mod inapp_sdk;
+#[path = "vectors/twilio.rs"]
+mod twilio;
 #[path = "vectors/wechat_mp.rs"]
 mod wechat_mp;
 
@@ -85,4 +89,14 @@ fn wechat_official_account() {
 #[test]
 fn app_sdk() {
     run("inapp_sdk", (3, 0), inapp_sdk::check);
+}
+
+#[test]
+fn sms_aliyun() {
+    run("aliyun", (3, 0), aliyun::check);
+}
+
+#[test]
+fn twilio_signatures() {
+    run("twilio", (7, 0), twilio::check);
 }

@@ -1,6 +1,10 @@
 //! The platforms, simulated: what a customer's message looks like when the platform passes it on, and how the platform's API
 //! answers. One module per channel says what is particular to it; `stand` serves them all.
 
+#[cfg(test)]
+mod drive;
+pub mod sms;
+
 use serde_json::Value;
 
 /// A request, in either direction.
