@@ -3,6 +3,7 @@
 
 use crate::app::AppAdapter;
 use crate::kit::{AccountError, Adapter, Capabilities, Secrets};
+use crate::phone::PhoneAdapter;
 use crate::sms::SmsAdapter;
 use crate::webchat::WebchatAdapter;
 use crate::wechat::WechatAdapter;
@@ -53,7 +54,7 @@ macro_rules! registry {
     };
 }
 
-registry![AppAdapter, SmsAdapter, WebchatAdapter, WechatAdapter];
+registry![AppAdapter, PhoneAdapter, SmsAdapter, WebchatAdapter, WechatAdapter];
 
 /// What a channel can carry; `None` where no adapter serves it.
 pub fn capabilities(channel: &str) -> Option<Capabilities> {

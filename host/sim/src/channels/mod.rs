@@ -3,6 +3,7 @@
 
 #[cfg(test)]
 mod drive;
+pub mod phone;
 pub mod sms;
 
 use serde_json::Value;

@@ -2,9 +2,8 @@
 
 use super::account::Account;
 use crate::client_message::{self, MAX_ID};
-use crate::digest::{hmac_sha256, same};
 use crate::kit::{Refusal, Request, Verified};
-use crate::{bearer, hs256};
+use crate::{bearer, hs256, timed_signature};
 use serde::Deserialize;
 use warmline_model::{Sender, Timestamp};
 
@@ -39,20 +38,8 @@ pub(super) fn verify(account: &Account, request: &Request<'_>, now: Timestamp) -
         return Err(Refusal::Malformed("body too long"));
     }
     let sender = sender(account, bearer::header(request).ok_or(Refusal::SignatureMissing)?, now)?;
-    let timestamp = request.header("x-warmline-timestamp").ok_or(Refusal::SignatureMissing)?;
-    let signature = request.header("x-warmline-signature").ok_or(Refusal::SignatureMissing)?;
-    let expected = hmac_sha256(account.body_secret.as_bytes(), &[timestamp.as_bytes(), b".", request.body]);
-    if !same(hex::encode(expected).as_bytes(), signature.as_bytes()) {
-        return Err(Refusal::SignatureWrong);
-    }
-    if timestamp.is_empty() || !timestamp.bytes().all(|b| b.is_ascii_digit()) {
-        return Err(Refusal::Malformed("timestamp"));
-    }
-    let signed_at: i64 = timestamp.parse().map_err(|_| Refusal::Malformed("timestamp"))?;
-    if now.secs().abs_diff(signed_at) > account.max_age_secs.unsigned_abs() {
-        return Err(Refusal::Stale);
-    }
-    client_message::verified(request.body, &sender, Timestamp::from_secs(signed_at))
+    let signed_at = timed_signature::check(&account.body_secret, request, now, account.max_age_secs)?;
+    client_message::verified(request.body, &sender, signed_at)
 }
 
 fn sender(account: &Account, token: &str, now: Timestamp) -> Result<Sender, Refusal> {

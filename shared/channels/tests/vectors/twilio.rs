@@ -3,6 +3,7 @@
 use crate::{Vector, Verdict};
 use http::{HeaderMap, HeaderValue, Method};
 use serde_json::json;
+use warmline_channels::phone::PhoneAdapter;
 use warmline_channels::sms::SmsAdapter;
 use warmline_channels::{Adapter, Refusal, Request, twilio};
 use warmline_model::Timestamp;
@@ -30,6 +31,7 @@ pub(crate) fn check(vector: &Vector) -> Verdict {
 
     let settings = |url: &str| json!({ "provider": "twilio", "account_sid": "AC1", "public_url": url });
     through(&SmsAdapter, settings, token, url, kind, signature, body.as_bytes());
+    through(&PhoneAdapter, settings, token, url, kind, signature, body.as_bytes());
     Verdict::Passed
 }
 
