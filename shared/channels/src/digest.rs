@@ -46,6 +46,21 @@ fn hex_of<D: Digest>(parts: &[&[u8]]) -> String {
     hex::encode(hash.finalize())
 }
 
+/// HMAC-SHA1 over the parts, one after another: what older protocols sign with.
+pub fn hmac_sha1(key: &[u8], parts: &[&[u8]]) -> [u8; 20] {
+    // As above: a long key is hashed first.
+    let mut block = [0; 64];
+    match block.get_mut(..key.len()) {
+        Some(start) => start.copy_from_slice(key),
+        None => block[..20].copy_from_slice(&Sha1::digest(key)),
+    }
+    let mut mac = Hmac::<Sha1>::new(&block.into());
+    for part in parts {
+        mac.update(part);
+    }
+    mac.finalize().into_bytes().into()
+}
+
 /// A deduplication key from parts that may name a person (open ids, member ids): the same parts give the same key, and the
 /// key gives none of them away. Each part is preceded by its length, so that no two lists of parts look alike.
 pub fn opaque_key(prefix: &str, parts: &[&str]) -> String {
@@ -86,6 +101,14 @@ mod tests {
         // RFC 4231, test case 6.
         let mac = hmac_sha256(&[0xaa; 131], &[b"Test Using Larger Than Block-Size Key - Hash Key First"]);
         assert_eq!(hex::encode(mac), "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
+    }
+
+    #[test]
+    fn hmac_sha1_of_rfc_2202() {
+        let mac = hmac_sha1(b"Jefe", &[b"what do ya want ", b"for nothing?"]);
+        assert_eq!(hex::encode(mac), "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79");
+        let mac = hmac_sha1(&[0xaa; 80], &[b"Test Using Larger Than Block-Size Key - Hash Key First"]);
+        assert_eq!(hex::encode(mac), "aa4ae5e15272d00e95705637ce8a3b55ed402112");
     }
 
     #[test]

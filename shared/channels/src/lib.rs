@@ -7,21 +7,22 @@
 //! * [`wx`]: what WeChat's own channels share; [`wx_crypto`]: signatures and the encrypted envelope of its whole family; `echo`:
 //!   its check of an address, which others took over;
 //! * [`sorted_sign`]: signatures over sorted parameters; `orders`: what the marketplaces' messages share;
-//! * `bearer`, `client_message`, `client_signature`: the token, the message and the signature of our own clients;
-//! * [`hs256`]: the JSON web tokens of the app and of web chat;
+//! * [`aliyun`], [`twilio`]: the signatures of these two, which several channels use;
+//! * `timed_signature`, `secret_address`: our own contracts' signature; webhooks that nobody signs;
+//! * `bearer`, `client_message`, [`hs256`]: the tokens and the message of our own clients;
 //! * [`xml`], [`json`]: bounded readers for what platforms send;
-//! * `calls`, `answer`, `civil`: requests, statuses, ids and times as platforms write them;
+//! * `calls`, `outward`, `answer`, `civil`: requests, statuses, ids and times as platforms write them;
 //! * [`digest`]: keyed digests, comparison in constant time;
 //! * `settings`: the checks on an account's settings.
 
 pub mod alipay;
+pub mod aliyun;
 mod answer;
 pub mod app;
 mod bearer;
 mod calls;
 mod civil;
 mod client_message;
-mod client_signature;
 pub mod digest;
 pub mod doudian;
 pub mod douyin;
@@ -34,11 +35,17 @@ pub mod kuaishou;
 pub mod manifest;
 pub mod miniprogram;
 mod orders;
+mod outward;
+pub mod phone;
 pub mod pinduoduo;
 pub mod registry;
+mod secret_address;
 mod settings;
+pub mod sms;
 pub mod sorted_sign;
 pub mod taobao;
+mod timed_signature;
+pub mod twilio;
 pub mod webchat;
 pub mod wechat;
 pub mod wecom;

@@ -9,7 +9,9 @@ use crate::jd::JdAdapter;
 use crate::kit::{AccountError, Adapter, Capabilities, Secrets};
 use crate::kuaishou::KuaishouAdapter;
 use crate::miniprogram::MiniprogramAdapter;
+use crate::phone::PhoneAdapter;
 use crate::pinduoduo::PinduoduoAdapter;
+use crate::sms::SmsAdapter;
 use crate::taobao::TaobaoAdapter;
 use crate::webchat::WebchatAdapter;
 use crate::wechat::WechatAdapter;
@@ -71,7 +73,9 @@ registry![
     JdAdapter,
     KuaishouAdapter,
     MiniprogramAdapter,
+    PhoneAdapter,
     PinduoduoAdapter,
+    SmsAdapter,
     TaobaoAdapter,
     WebchatAdapter,
     WechatAdapter,

@@ -11,6 +11,8 @@ use std::path::Path;
 
 #[path = "vectors/alipay.rs"]
 mod alipay;
+#[path = "vectors/aliyun.rs"]
+mod aliyun;
 #[path = "vectors/doudian.rs"]
 mod doudian;
 #[path = "vectors/douyin.rs"]
@@ -23,6 +25,8 @@ mod jd;
 mod pinduoduo;
 #[path = "vectors/taobao.rs"]
 mod taobao;
+#[path = "vectors/twilio.rs"]
+mod twilio;
 #[path = "vectors/wechat_miniapp.rs"]
 mod wechat_miniapp;
 #[path = "vectors/wechat_mp.rs"]
@@ -161,4 +165,14 @@ fn pinduoduo_open_platform() {
 #[test]
 fn alipay_life_account() {
     run("alipay", (4, 0), alipay::check);
+}
+
+#[test]
+fn sms_aliyun() {
+    run("aliyun", (3, 0), aliyun::check);
+}
+
+#[test]
+fn twilio_signatures() {
+    run("twilio", (7, 0), twilio::check);
 }

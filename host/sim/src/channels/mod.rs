@@ -8,10 +8,14 @@ pub mod doudian;
 pub mod douyin;
 #[cfg(test)]
 mod drive;
+#[cfg(test)]
+mod driver;
 pub mod jd;
 pub mod kuaishou;
 pub mod miniprogram;
+pub mod phone;
 pub mod pinduoduo;
+pub mod sms;
 pub mod stand;
 pub mod taobao;
 #[cfg(test)]
@@ -157,7 +161,9 @@ pub fn all() -> Vec<Box<dyn Simulated>> {
         Box::new(jd::Jd),
         Box::new(kuaishou::Kuaishou),
         Box::new(miniprogram::Miniprogram),
+        Box::new(phone::Phone),
         Box::new(pinduoduo::Pinduoduo),
+        Box::new(sms::Sms),
         Box::new(taobao::Taobao),
         Box::new(wecom::Wecom),
         Box::new(weibo::Weibo),

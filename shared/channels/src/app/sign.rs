@@ -1,7 +1,6 @@
 //! Signed requests as the app makes them, for tests and simulators: the counterpart of the verifier.
 
-use crate::digest::hmac_sha256;
-use crate::hs256;
+use crate::{hs256, timed_signature};
 use serde_json::json;
 
 /// The token that the brand's server gives to a member.
@@ -13,5 +12,5 @@ pub fn jwt(jwt_secret: &str, sub: &str, name: Option<&str>, tags: &[&str], exp: 
 
 /// `X-Warmline-Signature` for a body sent at `timestamp` (seconds since 1970, as in `X-Warmline-Timestamp`).
 pub fn body(body_secret: &str, timestamp: i64, body: &[u8]) -> String {
-    hex::encode(hmac_sha256(body_secret.as_bytes(), &[timestamp.to_string().as_bytes(), b".", body]))
+    timed_signature::sign(body_secret, &timestamp.to_string(), body)
 }

@@ -3,7 +3,7 @@
 use super::account::Account;
 use crate::client_message::{self, MAX_ID};
 use crate::kit::{Refusal, Request, Verified};
-use crate::{bearer, client_signature, hs256};
+use crate::{bearer, hs256, timed_signature};
 use serde::Deserialize;
 use warmline_model::{Sender, Timestamp};
 
@@ -38,7 +38,7 @@ pub(super) fn verify(account: &Account, request: &Request<'_>, now: Timestamp) -
         return Err(Refusal::Malformed("body too long"));
     }
     let sender = sender(account, bearer::header(request).ok_or(Refusal::SignatureMissing)?, now)?;
-    let signed_at = client_signature::check(&account.body_secret, account.max_age_secs, request, now)?;
+    let signed_at = timed_signature::check(&account.body_secret, request, now, account.max_age_secs)?;
     client_message::verified(request.body, &sender, signed_at)
 }
 

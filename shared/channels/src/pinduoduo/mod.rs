@@ -41,7 +41,7 @@ use crate::kit::{
     AccountError, Adapter, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Overlong, Refusal, Rendered, Reply,
     Request, Secrets, TextUnit, Verified,
 };
-use crate::{client_signature, json};
+use crate::{json, timed_signature};
 use serde_json::{Value, json};
 use warmline_model::{Inbound, Timestamp};
 
@@ -87,7 +87,7 @@ impl Adapter for PinduoduoAdapter {
         if request.body.len() > json::MAX_BYTES {
             return Err(Refusal::Malformed("body too long"));
         }
-        client_signature::check(&account.bridge_secret, account.max_age_secs, request, now)?;
+        timed_signature::check(&account.bridge_secret, request, now, account.max_age_secs)?;
         Ok(Verified::new(request.body.to_vec()))
     }
 

@@ -1,0 +1,119 @@
+//! A telephone system, simulated: it speaks our own contract, signed, and writes down what customers say. It has no API: an
+//! agent's answer is spoken.
+
+use super::{Account, Act, Answer, Arrival, Endpoint, Request, Sent, Simulated, Trouble};
+use serde_json::{Value, json};
+use warmline_channels::phone::sign;
+
+const SIGNING_SECRET: &str = "phone-signing-secret-0001";
+
+/// A telephone system with speech recognition.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Phone;
+
+/// A body as the telephone system signs it.
+fn signed(at: i64, body: &Value) -> Request {
+    let body = body.to_string().into_bytes();
+    Request {
+        method: "POST".to_owned(),
+        path: String::new(),
+        query: String::new(),
+        headers: vec![
+            ("content-type".to_owned(), "application/json".to_owned()),
+            ("x-warmline-timestamp".to_owned(), at.to_string()),
+            ("x-warmline-signature".to_owned(), sign::contract(SIGNING_SECRET, at, &body)),
+        ],
+        body,
+    }
+}
+
+impl Simulated for Phone {
+    fn channel(&self) -> &'static str {
+        "phone"
+    }
+
+    fn account(&self, _: &str) -> Account {
+        Account {
+            id: "rice-hotline".to_owned(),
+            settings: json!({ "provider": "contract" }),
+            secrets: vec![("signing_secret", SIGNING_SECRET.to_owned())],
+        }
+    }
+
+    /// The call: each customer has one.
+    fn open_id(&self, customer: u64) -> String {
+        format!("call-{customer}")
+    }
+
+    fn arrival(&self, act: &Act<'_>) -> Arrival {
+        let mut segment = sign::segment(&self.open_id(act.customer), act.number, "customer", act.text, true);
+        segment["caller"] = Value::from(format!("139{:08}", act.customer % 100_000_000));
+        Arrival::Webhook(signed(act.at, &segment))
+    }
+
+    fn acknowledged(&self, status: u16, body: &[u8]) -> bool {
+        status == 200 && serde_json::from_slice::<Value>(body).is_ok_and(|answer| answer["accepted"] == true)
+    }
+
+    fn endpoint(&self, _: &Request) -> Option<Endpoint> {
+        None
+    }
+
+    fn check(&self, _: Endpoint, _: &Request, _: &str) -> Result<Option<Sent>, Trouble> {
+        Ok(None)
+    }
+
+    fn answer(&self, _: Endpoint, _: &Request, _: &str, _: &[(u64, Value)]) -> Answer {
+        Answer { status: 404, body: Vec::new() }
+    }
+
+    fn refuse(&self, _: Endpoint, _: Trouble) -> Answer {
+        Answer { status: 404, body: Vec::new() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::driver::Driven;
+    use super::*;
+    use warmline_channels::Refusal;
+    use warmline_channels::phone::PhoneAdapter;
+    use warmline_model::Content;
+
+    const AT: i64 = 1_700_000_000;
+
+    fn act(number: u64, text: &str) -> Request {
+        match Phone.arrival(&Act { customer: 7, number, at: AT, text, nonce: [0; 16] }) {
+            Arrival::Webhook(request) => request,
+            Arrival::Kept { .. } => panic!("a webhook was expected"),
+        }
+    }
+
+    #[test]
+    fn a_call_and_the_adapter_agree() {
+        let driven = Driven::new(&PhoneAdapter, &Phone);
+        let messages = driven.bring(&act(1, "退货怎么办？😀")).unwrap();
+        assert_eq!(
+            (&messages[0].content, &messages[0].sender.open_id),
+            (&Content::text("退货怎么办？😀"), &Phone.open_id(7))
+        );
+        assert_eq!(messages[0].sender.union_id.as_deref(), Some("13900000007"));
+        assert_eq!(driven.bring(&act(1, "退货怎么办？😀")).unwrap(), messages, "the same act told twice");
+        assert_ne!(driven.bring(&act(2, "退货怎么办？😀")).unwrap()[0].key, messages[0].key);
+        let hangup = signed(AT, &sign::event("call-7", 3, "hangup", "13900000007"));
+        assert_eq!(driven.bring(&hangup).unwrap()[0].content.kind(), "event");
+        let partial = signed(AT, &sign::segment("call-7", 4, "customer", "退", false));
+        assert_eq!(driven.bring(&partial).unwrap(), Vec::new());
+    }
+
+    #[test]
+    fn nothing_unsigned_or_old_is_taken() {
+        let driven = Driven::new(&PhoneAdapter, &Phone);
+        let unsigned = Request { headers: Vec::new(), ..act(1, "x") };
+        assert_eq!(driven.bring(&unsigned), Err(Refusal::SignatureMissing));
+        let changed = Request { body: b"{}".to_vec(), ..act(1, "x") };
+        assert_eq!(driven.bring(&changed), Err(Refusal::SignatureWrong));
+        assert_eq!(driven.bring(&signed(AT - 301, &json!({}))), Err(Refusal::Stale));
+        assert_eq!(Phone.endpoint(&Request::default()), None);
+    }
+}

@@ -1,0 +1,143 @@
+//! Calls (电话): what a telephone system reports of them, and what is said in them, as its speech recognition writes it down.
+//!
+//! A call is a conversation: the open id is the call's. Each final segment of the customer is a text message; each final segment
+//! of the agent, and ringing, answering, hanging up and recordings, are events. Partial segments are acknowledged and dropped:
+//! the final one says the same again. The customer's number, where it is told, is the sender's union id, and stands for a name.
+//!
+//! | setting | meaning | default |
+//! |---|---|---|
+//! | `provider` | `contract` (ours, below), `huawei` (AICC) or `twilio` | `contract` |
+//! | `max_age_secs` | contract, huawei: how far the signed time may be from now | 300 |
+//! | `account_sid` | twilio: `AC…`; required | – |
+//! | `public_url` | twilio: this account's address as Twilio has it; required | – |
+//! | `api_base` | twilio: where recordings are fetched | `https://api.twilio.com` |
+//!
+//! | secret | meaning |
+//! |---|---|
+//! | `signing_secret` | contract, required, 16 characters or more |
+//! | `app_secret` | huawei, required: the shared key (共享密钥) of the callback's configuration |
+//! | `auth_token` | twilio, required |
+//!
+//! Our own contract: `POST` with `X-Warmline-Timestamp` and `X-Warmline-Signature` (as the app's messages are signed) and one
+//! object, or an array of them:
+//! * a segment: `{"call_id", "seq", "speaker": "customer" | "agent", "text", "final", "start_ms", "end_ms"}`;
+//! * an event: `{"call_id", "seq", "event": "ring" | "answer" | "hangup" | …}` with anything else, as `recording_url`;
+//! * in both optionally `caller`, the customer's number. `call_id` and `seq` are the key.
+//!
+//! Huawei AICC (documents "回调接口说明", "释放事件回调接口") posts JSON that holds its own `signature`; it reports hang-ups. Bodies of our
+//! contract signed in its way are taken too, so that a transcription service beside it needs one scheme only. Twilio (documents
+//! "Status callbacks", "Real-Time Transcriptions", "Recording status callbacks") posts signed forms.
+//!
+//! Nothing is sent: an agent speaks.
+//!
+//! * `account`, `verify`; `contract`, `huawei`, `twilio`: what each says; [`sign`]: webhooks as they make them.
+
+mod account;
+mod contract;
+mod huawei;
+pub mod sign;
+mod twilio;
+mod verify;
+
+pub use account::Account;
+
+use crate::kit::{
+    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Overlong, Refusal,
+    Rendered, Reply, Request, Secrets, TextUnit, Verified,
+};
+use account::Provider;
+use serde_json::{Value, json};
+use warmline_model::{Inbound, Media, Timestamp};
+
+/// What calls carry: words come in, nothing goes out. Recordings of calls grow to some ten megabytes.
+const CAPABILITIES: Capabilities = Capabilities {
+    channel: "phone",
+    name_zh: "电话",
+    name_en: "Phone",
+    carries: Carries::Calls,
+    text_limit: 0,
+    text_unit: TextUnit::Chars,
+    overlong: Overlong::Refuse,
+    kinds_in: &["text", "event", "unknown"],
+    kinds_out: &[],
+    window: None,
+    receipts: false,
+    media_limit: 32 << 20,
+};
+
+/// The adapter for calls.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PhoneAdapter;
+
+impl Adapter for PhoneAdapter {
+    type Account = Account;
+
+    fn capabilities(&self) -> Capabilities {
+        CAPABILITIES
+    }
+
+    fn account(&self, settings: &Value, secrets: &Secrets) -> Result<Account, AccountError> {
+        Account::read(settings, secrets)
+    }
+
+    fn handshake(&self, _: &Account, _: &Request<'_>, _: Timestamp) -> Result<Option<Reply>, Refusal> {
+        Ok(None)
+    }
+
+    fn verify(&self, account: &Account, request: &Request<'_>, now: Timestamp) -> Result<Verified, Refusal> {
+        verify::verify(account, request, now)
+    }
+
+    fn parse(&self, account: &Account, body: &Verified) -> Result<Vec<Inbound>, Refusal> {
+        match account.provider {
+            Provider::Contract { .. } => contract::parse(body),
+            Provider::Huawei { .. } => huawei::parse(body),
+            Provider::Twilio { .. } => twilio::parse(body),
+        }
+    }
+
+    fn acknowledge(&self, account: &Account, _: &Verified) -> Reply {
+        match account.provider {
+            Provider::Contract { .. } => Reply::json(&json!({ "accepted": true })),
+            // The document asks for nothing but a success; the words are those of its own interfaces.
+            Provider::Huawei { .. } => Reply::json(&json!({ "resultCode": "0", "resultDesc": "success" })),
+            Provider::Twilio { .. } => crate::twilio::nothing_to_do(),
+        }
+    }
+
+    fn render(&self, _: &Account, _: &Outbound<'_>, _: &Call<'_>) -> Result<Rendered, &'static str> {
+        Err("chat_not_offered")
+    }
+
+    /// Nothing is ever called, so there is no answer to read.
+    fn read_answer(&self, _: &ApiResponse<'_>) -> Outcome {
+        Outcome::Permanent("no_api")
+    }
+
+    fn media(&self, account: &Account, media: &Media, _: &Call<'_>) -> Result<ApiRequest, &'static str> {
+        match &account.provider {
+            Provider::Twilio { account_sid, auth_token, api_base, .. } => {
+                crate::twilio::media(api_base, account_sid, auth_token, media)
+            }
+            _ => Err("media_not_supported"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use warmline_model::Content;
+
+    #[test]
+    fn nothing_is_sent() {
+        let secrets = [("signing_secret".to_owned(), "0123456789abcdef".to_owned())].into();
+        let account = PhoneAdapter.account(&Value::Null, &secrets).ok().unwrap();
+        let content = Content::text("hi");
+        let reply = Outbound { to: "c1", id: "m", content: &content, at: Timestamp::from_secs(0), reply_to: None };
+        let call = Call { token: None, now: Timestamp::from_secs(0), nonce: &[0; 16] };
+        assert_eq!(PhoneAdapter.render(&account, &reply, &call).err(), Some("chat_not_offered"));
+        assert_eq!(PhoneAdapter.media(&account, &Media::default(), &call).err(), Some("media_not_supported"));
+        assert_eq!(PhoneAdapter.read_answer(&ApiResponse { status: 200, body: b"" }), Outcome::Permanent("no_api"));
+    }
+}

@@ -1,0 +1,122 @@
+//! Text messages (短信): what customers write to the brand's number, and replies to them, through Aliyun (阿里云短信) or Twilio.
+//!
+//! | setting | meaning | default |
+//! |---|---|---|
+//! | `provider` | `aliyun` or `twilio`; required | – |
+//! | `api_base` | where the API is | `https://dysmsapi.aliyuncs.com`, `https://api.twilio.com` |
+//! | `access_key_id` | Aliyun: the AccessKey's id; needed to send | – |
+//! | `sign_name` | Aliyun: the approved signature (短信签名) of replies to messages that name none | – |
+//! | `template_code` | Aliyun: the approved template of replies; needed to send | – |
+//! | `template_param` | Aliyun: the template's variable that takes the reply | `content` |
+//! | `signature` | Aliyun: `acs3` or `rpc` | `acs3` |
+//! | `account_sid` | Twilio: `AC…`; required | – |
+//! | `public_url` | Twilio: this account's address as Twilio has it; required | – |
+//! | `from` | Twilio: a number or messaging service (`MG…`) that replies leave from | the number that was written to |
+//!
+//! | secret | meaning |
+//! |---|---|
+//! | `address_token` | Aliyun, required, 16 characters or more: part of the webhook's address |
+//! | `access_key_secret` | Aliyun: needed to send |
+//! | `auth_token` | Twilio, required: signs webhooks, and is the password of the API |
+//!
+//! Aliyun pushes uplink messages (document "SmsUp") and delivery reports ("SmsReport") as JSON arrays and signs neither, so a
+//! secret in the address stands for the signature. Mainland messages can only be sent by an approved template: a reply is the
+//! value of one of its variables. Twilio signs (see [`crate::twilio`]) and sends any text (documents "Twilio's request to your
+//! webhook", "Message resource"). Neither signs a time; what comes twice is told by its id.
+//!
+//! * `account`: the settings; `verify`; `aliyun`, `twilio`: the two protocols, each way; `answer`: what the APIs' answers mean;
+//! * [`sign`]: webhooks as the platforms make them.
+
+mod account;
+mod aliyun;
+mod answer;
+pub mod sign;
+mod twilio;
+mod verify;
+
+pub use account::Account;
+
+use crate::kit::{
+    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Overlong, Refusal,
+    Rendered, Reply, Request, Secrets, TextUnit, Verified,
+};
+use account::Provider;
+use serde_json::{Value, json};
+use warmline_model::{Inbound, Media, Timestamp};
+
+/// What text messages can carry, whoever carries them: Aliyun's long messages end at 500 characters (Twilio's at 1,600), and
+/// Twilio's media at 5 MB.
+const CAPABILITIES: Capabilities = Capabilities {
+    channel: "sms",
+    name_zh: "短信",
+    name_en: "Text messages",
+    carries: Carries::Chat,
+    text_limit: 500,
+    text_unit: TextUnit::Chars,
+    overlong: Overlong::Split,
+    kinds_in: &["text", "image", "voice", "video", "file", "location", "event", "unknown"],
+    kinds_out: &["text"],
+    window: None,
+    receipts: true,
+    media_limit: 5 << 20,
+};
+
+/// The adapter for text messages.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SmsAdapter;
+
+impl Adapter for SmsAdapter {
+    type Account = Account;
+
+    fn capabilities(&self) -> Capabilities {
+        CAPABILITIES
+    }
+
+    fn account(&self, settings: &Value, secrets: &Secrets) -> Result<Account, AccountError> {
+        Account::read(settings, secrets)
+    }
+
+    fn handshake(&self, _: &Account, _: &Request<'_>, _: Timestamp) -> Result<Option<Reply>, Refusal> {
+        Ok(None)
+    }
+
+    fn verify(&self, account: &Account, request: &Request<'_>, now: Timestamp) -> Result<Verified, Refusal> {
+        verify::verify(account, request, now)
+    }
+
+    fn parse(&self, account: &Account, body: &Verified) -> Result<Vec<Inbound>, Refusal> {
+        match account.provider {
+            Provider::Aliyun(_) => aliyun::parse(body),
+            Provider::Twilio(_) => twilio::parse(body),
+        }
+    }
+
+    fn acknowledge(&self, account: &Account, _: &Verified) -> Reply {
+        match account.provider {
+            Provider::Aliyun(_) => Reply::json(&json!({ "code": 0, "msg": "接收成功" })),
+            Provider::Twilio(_) => crate::twilio::nothing_to_do(),
+        }
+    }
+
+    fn render(&self, account: &Account, reply: &Outbound<'_>, call: &Call<'_>) -> Result<Rendered, &'static str> {
+        CAPABILITIES.check(reply.content)?;
+        let request = match &account.provider {
+            Provider::Aliyun(aliyun) => aliyun::render(aliyun, &account.api_base, reply, call)?,
+            Provider::Twilio(twilio) => twilio::render(twilio, &account.api_base, reply)?,
+        };
+        Ok(Rendered::Call(request))
+    }
+
+    fn read_answer(&self, answer: &ApiResponse<'_>) -> Outcome {
+        answer::read(answer)
+    }
+
+    fn media(&self, account: &Account, media: &Media, _: &Call<'_>) -> Result<ApiRequest, &'static str> {
+        match &account.provider {
+            Provider::Aliyun(_) => Err("media_not_supported"),
+            Provider::Twilio(twilio) => {
+                crate::twilio::media(&account.api_base, &twilio.account_sid, &twilio.auth_token, media)
+            }
+        }
+    }
+}

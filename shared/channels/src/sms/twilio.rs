@@ -1,0 +1,201 @@
+//! Twilio: messages with their media and delivery reports in, `Messages.json` out.
+
+use super::account::Twilio;
+use super::verify::came_at;
+use crate::kit::{ApiRequest, Outbound, Refusal, Verified};
+use crate::outward::post_form;
+use crate::twilio::{Params, authorization};
+use serde_json::{Value, json};
+use warmline_model::{Content, Inbound, Media, Sender};
+
+/// The most media in one message.
+const MAX_MEDIA: usize = 10;
+
+/// Fields that need not be repeated in an event's data: they are who, whom and which.
+const COMMON: &[&str] = &["From", "To", "MessageSid", "SmsSid", "SmsMessageSid", "ApiVersion"];
+
+/// A message comes as its text and then its media, each with a key made of the message's own.
+pub(super) fn parse(body: &Verified) -> Result<Vec<Inbound>, Refusal> {
+    let params = Params::read(body)?;
+    let sid = params.id("MessageSid")?.to_owned();
+    let inbound = |key: String, open_id: &str, content, reply_to| Inbound {
+        key,
+        sender: Sender { open_id: open_id.to_owned(), name: name(&params), ..Sender::default() },
+        at: came_at(body),
+        content,
+        reply_to,
+    };
+    // A report on a message that was sent: there the customer is whom it went to.
+    if let Some(status) = params.get("MessageStatus").filter(|status| *status != "received") {
+        let event = status.to_lowercase();
+        let content = Content::Event { event, key: Some(sid.clone()), data: params.without(COMMON) };
+        return Ok(vec![inbound(format!("{sid}-{status}"), params.id("To")?, content, None)]);
+    }
+    let from = params.id("From")?;
+    let reply_to = params.get("To").map(|to| json!({ "from": to }));
+    let mut contents = Vec::new();
+    if let Some(text) = params.get("Body") {
+        contents.push(Content::text(text));
+    }
+    let degrees =
+        |name: &'static str, limit: f64| params.get(name).and_then(|v| v.parse::<f64>().ok()).filter(|v| v.abs() <= limit);
+    if let (Some(latitude), Some(longitude)) = (degrees("Latitude", 90.0), degrees("Longitude", 180.0)) {
+        let label = params.get("Label").or(params.get("Address")).map(str::to_owned);
+        contents.push(Content::Location { latitude, longitude, scale: None, label });
+    }
+    for n in 0..MAX_MEDIA {
+        let Some(url) = params.get(&format!("MediaUrl{n}")) else { break };
+        contents.push(medium(url, params.get(&format!("MediaContentType{n}")).unwrap_or_default()));
+    }
+    if contents.is_empty() {
+        // An empty text message is one too; anything else without words is a kind that is not known here.
+        let known = params.get("MessageType").is_none_or(|kind| kind == "text");
+        contents.push(if known {
+            Content::text("")
+        } else {
+            let raw_kind = params.get("MessageType").unwrap_or_default().to_owned();
+            Content::Unknown { raw_kind, raw: params.without(COMMON) }
+        });
+    }
+    let key = |n: usize| if n == 0 { sid.clone() } else { format!("{sid}-{n}") };
+    Ok(contents.into_iter().enumerate().map(|(n, content)| inbound(key(n), from, content, reply_to.clone())).collect())
+}
+
+/// The sender's name, on the networks behind Twilio that tell it.
+fn name(params: &Params) -> Option<String> {
+    params.get("ProfileName").map(|name| name.chars().filter(|c| !c.is_control()).take(128).collect())
+}
+
+fn medium(url: &str, kind: &str) -> Content {
+    let id = url.rsplit('/').next().filter(|id| !id.is_empty()).map(str::to_owned);
+    let format = Some(kind.to_owned()).filter(|k| !k.is_empty());
+    let media = Media { id, url: Some(url.to_owned()), format, ..Media::default() };
+    match kind.split('/').next().unwrap_or_default() {
+        "image" => Content::Image { media },
+        "audio" => Content::Voice { media, transcript: None },
+        "video" => Content::Video { media },
+        _ => Content::File { media },
+    }
+}
+
+pub(super) fn render(account: &Twilio, api_base: &str, reply: &Outbound<'_>) -> Result<ApiRequest, &'static str> {
+    let Content::Text { text } = reply.content else { return Err("kind_not_supported") };
+    let written_to = reply.reply_to.and_then(|to| to.get("from")).and_then(Value::as_str);
+    let from = account.from.as_deref().or(written_to).ok_or("from_missing")?;
+    let sender = if from.starts_with("MG") { "MessagingServiceSid" } else { "From" };
+    let params = [("To", reply.to), (sender, from), ("Body", text.as_str())];
+    let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(params).finish();
+    let sid = &account.account_sid;
+    let url = format!("{api_base}/2010-04-01/Accounts/{sid}/Messages.json");
+    Ok(post_form(url, Some(authorization(sid, &account.auth_token)), body))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use warmline_model::Timestamp;
+
+    fn read(params: &[(&str, &str)]) -> Result<Vec<Inbound>, Refusal> {
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(params).finish();
+        parse(&Verified::new(body.into_bytes()).with("came_at", "7000"))
+    }
+
+    #[test]
+    fn text() {
+        let found =
+            read(&[("MessageSid", "SM1"), ("From", "+8613800000000"), ("To", "+1555"), ("Body", " 你好&=\n")]).unwrap();
+        assert_eq!(found.len(), 1);
+        assert_eq!((found[0].key.as_str(), found[0].sender.open_id.as_str()), ("SM1", "+8613800000000"));
+        assert_eq!((&found[0].content, found[0].at.secs()), (&Content::text(" 你好&=\n"), 7));
+        assert_eq!(found[0].reply_to, Some(json!({ "from": "+1555" })));
+        let empty = read(&[("MessageSid", "SM1"), ("From", "+1"), ("Body", "")]).unwrap();
+        assert_eq!(empty[0].content, Content::text(""));
+    }
+
+    #[test]
+    fn media_location_and_the_rest() {
+        let url = "https://api.twilio.com/2010-04-01/Accounts/AC1/Messages/MM1/Media/ME1";
+        let found = read(&[
+            ("MessageSid", "MM1"),
+            ("From", "whatsapp:+86138"),
+            ("ProfileName", "王小姐"),
+            ("Body", "看"),
+            ("NumMedia", "4"),
+            ("MediaUrl0", url),
+            ("MediaContentType0", "image/jpeg"),
+            ("MediaUrl1", url),
+            ("MediaContentType1", "audio/amr"),
+            ("MediaUrl2", url),
+            ("MediaContentType2", "video/mp4"),
+            ("MediaUrl3", url),
+            ("MediaContentType3", "application/pdf"),
+        ])
+        .unwrap();
+        let kinds: Vec<_> = found.iter().map(|i| i.content.kind()).collect();
+        assert_eq!(kinds, ["text", "image", "voice", "video", "file"]);
+        let keys: Vec<_> = found.iter().map(|i| i.key.as_str()).collect();
+        assert_eq!(keys, ["MM1", "MM1-1", "MM1-2", "MM1-3", "MM1-4"]);
+        assert_eq!(found[0].sender.name.as_deref(), Some("王小姐"));
+        let Content::Image { media } = &found[1].content else { panic!() };
+        assert_eq!((media.id.as_deref(), media.url.as_deref()), (Some("ME1"), Some(url)));
+        let place =
+            read(&[("MessageSid", "S"), ("From", "f"), ("Latitude", "31.2"), ("Longitude", "121.5"), ("Label", "店")]);
+        assert!(matches!(&place.unwrap()[0].content, Content::Location { label: Some(l), .. } if l == "店"));
+        let odd = read(&[("MessageSid", "S"), ("From", "f"), ("MessageType", "sticker"), ("X", "1")]).unwrap();
+        assert!(matches!(&odd[0].content, Content::Unknown { raw_kind, raw } if raw_kind == "sticker" && raw["X"] == "1"));
+    }
+
+    #[test]
+    fn reports() {
+        let found = read(&[
+            ("MessageSid", "SM1"),
+            ("MessageStatus", "undelivered"),
+            ("To", "+86138"),
+            ("From", "+1"),
+            ("ErrorCode", "30003"),
+        ])
+        .unwrap();
+        assert_eq!((found[0].key.as_str(), found[0].sender.open_id.as_str()), ("SM1-undelivered", "+86138"));
+        let data = json!({ "MessageStatus": "undelivered", "ErrorCode": "30003" });
+        assert_eq!(found[0].content, Content::Event { event: "undelivered".into(), key: Some("SM1".into()), data });
+    }
+
+    #[test]
+    fn refusals() {
+        assert_eq!(read(&[("From", "+1")]), Err(Refusal::Malformed("MessageSid")));
+        assert_eq!(read(&[("MessageSid", "SM1")]), Err(Refusal::Malformed("From")));
+        assert_eq!(read(&[("MessageSid", "S M"), ("From", "+1")]), Err(Refusal::Malformed("MessageSid")));
+        assert_eq!(read(&[("MessageSid", "S"), ("From", &"1".repeat(200))]), Err(Refusal::Malformed("From")));
+        assert_eq!(read(&[("MessageSid", "S"), ("MessageStatus", "sent")]), Err(Refusal::Malformed("To")));
+    }
+
+    #[test]
+    fn send() {
+        let account = |from: Option<&str>| Twilio {
+            account_sid: "AC1".into(),
+            auth_token: "t".into(),
+            public_url: "https://x".into(),
+            from: from.map(str::to_owned),
+        };
+        let (content, to) = (Content::text("好的 &"), json!({ "from": "+1555" }));
+        let send = |from: Option<&str>, reply_to: Option<&Value>| {
+            let reply = Outbound { to: "+86138", id: "m", content: &content, at: Timestamp::from_secs(0), reply_to };
+            render(&account(from), "https://api.twilio.com", &reply)
+        };
+        let call = send(None, Some(&to)).ok().unwrap();
+        assert_eq!(call.url, "https://api.twilio.com/2010-04-01/Accounts/AC1/Messages.json");
+        assert_eq!(call.body, b"To=%2B86138&From=%2B1555&Body=%E5%A5%BD%E7%9A%84+%26");
+        assert_eq!(call.headers[1], ("authorization", "Basic QUMxOnQ=".to_owned()));
+        assert!(send(Some("MG1"), None).is_ok_and(|c| c.body.starts_with(b"To=%2B86138&MessagingServiceSid=MG1")));
+        assert_eq!(send(None, None).err(), Some("from_missing"));
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_bodies_do_not_panic(bytes: Vec<u8>, text in ".*", url in ".*", status in "[a-z]{0,8}") {
+            let _ = parse(&Verified::new(bytes));
+            let _ = read(&[("MessageSid", "S"), ("From", "1"), ("To", "2"), ("Body", &text), ("MediaUrl0", &url), ("MessageStatus", &status)]);
+        }
+    }
+}

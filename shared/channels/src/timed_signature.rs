@@ -1,0 +1,28 @@
+//! The signature of our own contracts (the app's messages, a telephone system's calls): `X-Warmline-Timestamp`, seconds since
+//! 1970, and `X-Warmline-Signature`, the lower-case hexadecimal HMAC-SHA256 over `<timestamp>.<raw body>`.
+
+use crate::digest::{hmac_sha256, same};
+use crate::kit::{Refusal, Request};
+use warmline_model::Timestamp;
+
+/// The signature of a body sent at `timestamp`.
+pub(crate) fn sign(secret: &str, timestamp: &str, body: &[u8]) -> String {
+    hex::encode(hmac_sha256(secret.as_bytes(), &[timestamp.as_bytes(), b".", body]))
+}
+
+/// Checks the signature and then the time that it covers, which it returns.
+pub(crate) fn check(secret: &str, request: &Request<'_>, now: Timestamp, max_age_secs: i64) -> Result<Timestamp, Refusal> {
+    let timestamp = request.header("x-warmline-timestamp").ok_or(Refusal::SignatureMissing)?;
+    let signature = request.header("x-warmline-signature").ok_or(Refusal::SignatureMissing)?;
+    if !same(sign(secret, timestamp, request.body).as_bytes(), signature.as_bytes()) {
+        return Err(Refusal::SignatureWrong);
+    }
+    if timestamp.is_empty() || !timestamp.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(Refusal::Malformed("timestamp"));
+    }
+    let signed_at: i64 = timestamp.parse().map_err(|_| Refusal::Malformed("timestamp"))?;
+    if now.secs().abs_diff(signed_at) > max_age_secs.unsigned_abs() {
+        return Err(Refusal::Stale);
+    }
+    Ok(Timestamp::from_secs(signed_at))
+}
