@@ -5,6 +5,7 @@
 //! * [`wechat`], [`app`], [`webchat`]: the adapters, each with its account, its verifier, its parser and its renderer;
 //! * [`sms`]: the adapter for text messages, by Aliyun or Twilio;
 //! * [`phone`]: the adapter for calls, by our own contract, Huawei AICC or Twilio;
+//! * [`email`]: the adapter for mail, by SendGrid or Mailgun;
 //! * [`aliyun`], [`twilio`]: the signatures of these two; `secret_address`: webhooks that nobody signs;
 //!   `timed_signature`: the signature of our own contracts; `outward`: calls to an API;
 //! * [`wx_crypto`]: signatures and the encrypted envelope that the WeChat family shares;
@@ -19,6 +20,7 @@ pub mod app;
 mod bearer;
 mod client_message;
 pub mod digest;
+pub mod email;
 pub mod hs256;
 pub mod json;
 pub mod kit;

@@ -2,6 +2,7 @@
 //! account or a reply). A new channel adds its adapter to `registry!` and nothing else here.
 
 use crate::app::AppAdapter;
+use crate::email::EmailAdapter;
 use crate::kit::{AccountError, Adapter, Capabilities, Secrets};
 use crate::phone::PhoneAdapter;
 use crate::sms::SmsAdapter;
@@ -54,7 +55,7 @@ macro_rules! registry {
     };
 }
 
-registry![AppAdapter, PhoneAdapter, SmsAdapter, WebchatAdapter, WechatAdapter];
+registry![AppAdapter, EmailAdapter, PhoneAdapter, SmsAdapter, WebchatAdapter, WechatAdapter];
 
 /// What a channel can carry; `None` where no adapter serves it.
 pub fn capabilities(channel: &str) -> Option<Capabilities> {

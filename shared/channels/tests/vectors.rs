@@ -11,6 +11,8 @@ use std::path::Path;
 
 #[path = "vectors/aliyun.rs"]
 mod aliyun;
+#[path = "vectors/email.rs"]
+mod email;
 #[path = "vectors/inapp_sdk.rs"]
 mod inapp_sdk;
 #[path = "vectors/twilio.rs"]
@@ -99,4 +101,9 @@ fn sms_aliyun() {
 #[test]
 fn twilio_signatures() {
     run("twilio", (7, 0), twilio::check);
+}
+
+#[test]
+fn mail() {
+    run("email", (16, 2), email::check);
 }

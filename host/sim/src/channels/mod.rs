@@ -3,6 +3,7 @@
 
 #[cfg(test)]
 mod drive;
+pub mod email;
 pub mod phone;
 pub mod sms;
 
