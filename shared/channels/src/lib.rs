@@ -27,6 +27,7 @@ pub mod digest;
 pub mod doudian;
 pub mod douyin;
 mod echo;
+pub mod email;
 pub mod hs256;
 pub mod jd;
 pub mod json;

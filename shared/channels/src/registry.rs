@@ -5,6 +5,7 @@ use crate::alipay::AlipayAdapter;
 use crate::app::AppAdapter;
 use crate::doudian::DoudianAdapter;
 use crate::douyin::DouyinAdapter;
+use crate::email::EmailAdapter;
 use crate::jd::JdAdapter;
 use crate::kit::{AccountError, Adapter, Capabilities, Secrets};
 use crate::kuaishou::KuaishouAdapter;
@@ -70,6 +71,7 @@ registry![
     AppAdapter,
     DoudianAdapter,
     DouyinAdapter,
+    EmailAdapter,
     JdAdapter,
     KuaishouAdapter,
     MiniprogramAdapter,

@@ -17,6 +17,8 @@ mod aliyun;
 mod doudian;
 #[path = "vectors/douyin.rs"]
 mod douyin;
+#[path = "vectors/email.rs"]
+mod email;
 #[path = "vectors/inapp_sdk.rs"]
 mod inapp_sdk;
 #[path = "vectors/jd.rs"]
@@ -175,4 +177,9 @@ fn sms_aliyun() {
 #[test]
 fn twilio_signatures() {
     run("twilio", (7, 0), twilio::check);
+}
+
+#[test]
+fn mail() {
+    run("email", (16, 2), email::check);
 }

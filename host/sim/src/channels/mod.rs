@@ -10,6 +10,7 @@ pub mod douyin;
 mod drive;
 #[cfg(test)]
 mod driver;
+pub mod email;
 pub mod jd;
 pub mod kuaishou;
 pub mod miniprogram;
@@ -158,6 +159,7 @@ pub fn all() -> Vec<Box<dyn Simulated>> {
         Box::new(alipay::Alipay),
         Box::new(doudian::Doudian),
         Box::new(douyin::Douyin),
+        Box::new(email::Email),
         Box::new(jd::Jd),
         Box::new(kuaishou::Kuaishou),
         Box::new(miniprogram::Miniprogram),

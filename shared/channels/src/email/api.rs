@@ -1,0 +1,291 @@
+//! The way out: SendGrid's `v3/mail/send`, Mailgun's `v3/<domain>/messages`, and what their answers mean.
+
+use super::account::{Account, Provider, is_address};
+use super::mime::ids;
+use crate::kit::{ApiRequest, ApiResponse, Outbound, Outcome};
+use crate::outward::{basic, by_status, post_form};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use warmline_model::{Content, Media};
+
+/// How mail programs mark a reply.
+const REPLIES: &[&str] = &["re:", "re：", "回复:", "回复：", "答复:", "答复："];
+
+/// The headers by which a mail program puts a reply into its thread (RFC 5322, 3.6.4).
+struct Thread {
+    subject: String,
+    in_reply_to: Option<String>,
+    references: Option<String>,
+}
+
+impl Thread {
+    /// From what the parser kept. It is our own, but it came from a mail: it goes through the same sieve again.
+    fn of(reply_to: Option<&Value>) -> Self {
+        let text = |name: &str| reply_to.and_then(|to| to.get(name)).and_then(Value::as_str).unwrap_or_default();
+        let subject: String = text("subject").chars().filter(|c| !c.is_control()).take(200).collect();
+        let lower = subject.to_lowercase();
+        let subject = match subject.as_str() {
+            _ if REPLIES.iter().any(|mark| lower.starts_with(mark)) => subject,
+            "" => "Re:".to_owned(),
+            _ => format!("Re: {subject}"),
+        };
+        let in_reply_to = ids(text("message_id")).pop().map(|id| format!("<{id}>"));
+        let list = reply_to.and_then(|to| to.get("references")).and_then(Value::as_array).into_iter().flatten();
+        let references: Vec<String> =
+            list.filter_map(Value::as_str).take(32).flat_map(ids).map(|id| format!("<{id}>")).collect();
+        Self { subject, in_reply_to, references: (!references.is_empty()).then(|| references.join(" ")) }
+    }
+}
+
+pub(super) fn render(account: &Account, reply: &Outbound<'_>) -> Result<ApiRequest, &'static str> {
+    let Content::Text { text } = reply.content else { return Err("kind_not_supported") };
+    let api_key = account.api_key.as_deref().ok_or("credentials_missing")?;
+    let from = account.from.as_deref().ok_or("from_missing")?;
+    if !is_address(reply.to) {
+        return Err("recipient_unknown");
+    }
+    let thread = Thread::of(reply.reply_to);
+    match &account.provider {
+        Provider::Sendgrid { .. } => Ok(sendgrid(account, api_key, from, reply, text, &thread)),
+        Provider::Mailgun { domain, .. } => {
+            let domain = domain.as_deref().ok_or("domain_missing")?;
+            Ok(mailgun(account, api_key, domain, from, reply, text, &thread))
+        }
+    }
+}
+
+fn sendgrid(account: &Account, api_key: &str, from: &str, reply: &Outbound<'_>, text: &str, thread: &Thread) -> ApiRequest {
+    let mut body = json!({
+        "personalizations": [{ "to": [{ "email": reply.to }], "custom_args": { "message": reply.id } }],
+        "from": { "email": from },
+        "subject": thread.subject,
+        "content": [{ "type": "text/plain", "value": text }],
+    });
+    if let Some(name) = &account.from_name {
+        body["from"]["name"] = Value::from(name.as_str());
+    }
+    for (name, value) in [("In-Reply-To", &thread.in_reply_to), ("References", &thread.references)] {
+        if let Some(value) = value {
+            body["headers"][name] = Value::from(value.as_str());
+        }
+    }
+    let headers = vec![("content-type", "application/json".to_owned()), ("authorization", format!("Bearer {api_key}"))];
+    let url = format!("{}/v3/mail/send", account.api_base);
+    ApiRequest { method: http::Method::POST, url, headers, body: body.to_string().into_bytes() }
+}
+
+fn mailgun(
+    account: &Account,
+    api_key: &str,
+    domain: &str,
+    from: &str,
+    reply: &Outbound<'_>,
+    text: &str,
+    thread: &Thread,
+) -> ApiRequest {
+    let from = account.from_name.as_ref().map_or_else(|| from.to_owned(), |name| format!("\"{name}\" <{from}>"));
+    let mut form = form_urlencoded::Serializer::new(String::new());
+    form.append_pair("from", &from).append_pair("to", reply.to);
+    form.append_pair("subject", &thread.subject).append_pair("text", text).append_pair("v:message", reply.id);
+    for (name, value) in [("h:In-Reply-To", &thread.in_reply_to), ("h:References", &thread.references)] {
+        if let Some(value) = value {
+            form.append_pair(name, value);
+        }
+    }
+    let url = format!("{}/v3/{domain}/messages", account.api_base);
+    post_form(url, Some(basic("api", api_key)), form.finish())
+}
+
+/// A stored attachment. The key goes to Mailgun's own hosts only.
+pub(super) fn media(account: &Account, media: &Media) -> Result<ApiRequest, &'static str> {
+    let Provider::Mailgun { .. } = &account.provider else { return Err("media_not_supported") };
+    let url = media.url.as_deref().ok_or("media_unknown")?;
+    let api_key = account.api_key.as_deref().ok_or("credentials_missing")?;
+    let uri: http::Uri = url.parse().map_err(|_| "media_unknown")?;
+    let own = url.strip_prefix(account.api_base.as_str()).is_some_and(|path| path.starts_with('/'));
+    let host = uri.authority().filter(|a| !a.as_str().contains('@') && a.port().is_none()).map(|a| a.host());
+    let theirs = uri.scheme_str() == Some("https") && host.is_some_and(|h| h.ends_with(".mailgun.net"));
+    if !own && !theirs {
+        return Err("media_unknown");
+    }
+    let headers = vec![("authorization", basic("api", api_key))];
+    Ok(ApiRequest { method: http::Method::GET, url: url.to_owned(), headers, body: Vec::new() })
+}
+
+#[derive(Default, Deserialize)]
+struct Answer {
+    id: Option<String>,
+    message: Option<String>,
+    #[serde(default)]
+    errors: Vec<Error>,
+}
+
+#[derive(Deserialize)]
+struct Error {
+    message: Option<String>,
+    field: Option<String>,
+}
+
+/// SendGrid answers 202 with nothing, Mailgun 200 with the message's id. Neither has codes: what a refusal says beyond its status
+/// is in words, of which only those that an agent or operator can act on are looked for.
+pub(super) fn read_answer(answer: &ApiResponse<'_>) -> Outcome {
+    let read: Option<Answer> = serde_json::from_slice(answer.body).ok();
+    if answer.status == 202 {
+        return Outcome::Sent;
+    }
+    if (200..300).contains(&answer.status) {
+        let id = read.and_then(|read| read.id).filter(|id| !id.is_empty());
+        return if id.is_some() { Outcome::Sent } else { Outcome::Retry("answer_unreadable") };
+    }
+    let Some(read) = read else { return by_status(answer.status).unwrap_or(Outcome::Retry("answer_unreadable")) };
+    let error = read.errors.into_iter().next();
+    let field = error.as_ref().and_then(|e| e.field.clone()).unwrap_or_default();
+    let words = error.and_then(|e| e.message).or(read.message).unwrap_or_default().to_lowercase();
+    match answer.status {
+        401 if words.contains("credits exceeded") => Outcome::Permanent("reply_quota_used"),
+        402 => Outcome::Permanent("account_blocked"),
+        403 if field == "from" => Outcome::Permanent("sender_refused"),
+        400 if field.starts_with("personalizations.") && field.contains(".to") || words.contains("'to' parameter") => {
+            Outcome::Permanent("recipient_unknown")
+        }
+        400 => Outcome::Permanent("platform_refused"),
+        413 => Outcome::Permanent("text_too_long"),
+        status => by_status(status).unwrap_or(Outcome::Retry("answer_unreadable")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::EmailAdapter;
+    use super::*;
+    use crate::kit::Adapter;
+    use proptest::prelude::*;
+    use warmline_model::Timestamp;
+
+    fn account(settings: Value) -> Account {
+        let (provider, secret) = match settings["provider"].as_str() {
+            Some("sendgrid") => ("address_token", "0123456789abcdef"),
+            _ => ("signing_key", "0123456789abcdef"),
+        };
+        let secrets = [(provider, secret), ("api_key", "k")].map(|(k, v)| (k.to_owned(), v.to_owned())).into();
+        EmailAdapter.account(&settings, &secrets).ok().unwrap()
+    }
+
+    fn send(settings: Value, to: &str, reply_to: Option<&Value>) -> Result<ApiRequest, &'static str> {
+        let content = Content::text("好的，马上处理 &");
+        let reply = Outbound { to, id: "m1", content: &content, at: Timestamp::from_secs(0), reply_to };
+        render(&account(settings), &reply)
+    }
+
+    fn thread() -> Value {
+        json!({ "message_id": "3@x", "references": ["1@x", "3@x"], "subject": "退货", "to": "s@rice.example" })
+    }
+
+    #[test]
+    fn sendgrid_replies_join_their_thread() {
+        let settings = json!({ "provider": "sendgrid", "from": "service@rice.example", "from_name": "暖线" });
+        let call = send(settings.clone(), "w@x", Some(&thread())).ok().unwrap();
+        assert_eq!(call.url, "https://api.sendgrid.com/v3/mail/send");
+        assert_eq!(call.headers[1], ("authorization", "Bearer k".to_owned()));
+        let body: Value = serde_json::from_slice(&call.body).unwrap();
+        let expected = json!({
+            "personalizations": [{ "to": [{ "email": "w@x" }], "custom_args": { "message": "m1" } }],
+            "from": { "email": "service@rice.example", "name": "暖线" },
+            "subject": "Re: 退货",
+            "content": [{ "type": "text/plain", "value": "好的，马上处理 &" }],
+            "headers": { "In-Reply-To": "<3@x>", "References": "<1@x> <3@x>" },
+        });
+        assert_eq!(body, expected);
+        let bare: Value = serde_json::from_slice(&send(settings, "w@x", None).ok().unwrap().body).unwrap();
+        assert_eq!((&bare["subject"], bare.get("headers")), (&json!("Re:"), None));
+    }
+
+    #[test]
+    fn mailgun_replies_join_their_thread() {
+        let settings =
+            json!({ "provider": "mailgun", "from": "s@rice.example", "from_name": "暖线", "domain": "mg.rice.example" });
+        let mut to = thread();
+        to["subject"] = json!("RE: 退货\r\nBcc: x@y");
+        let call = send(settings, "w@x", Some(&to)).ok().unwrap();
+        assert_eq!(call.url, "https://api.mailgun.net/v3/mg.rice.example/messages");
+        assert_eq!(call.headers[1], ("authorization", basic("api", "k")));
+        let form: Vec<(String, String)> = form_urlencoded::parse(&call.body).into_owned().collect();
+        let get = |name: &str| form.iter().find(|(k, _)| k == name).map(|(_, v)| v.as_str());
+        assert_eq!((get("from"), get("to")), (Some("\"暖线\" <s@rice.example>"), Some("w@x")));
+        assert_eq!((get("subject"), get("text")), (Some("RE: 退货Bcc: x@y"), Some("好的，马上处理 &")));
+        assert_eq!((get("h:In-Reply-To"), get("h:References")), (Some("<3@x>"), Some("<1@x> <3@x>")));
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        assert_eq!(send(json!({ "provider": "sendgrid" }), "w@x", None).err(), Some("from_missing"));
+        let settings = json!({ "provider": "mailgun", "from": "s@r" });
+        assert_eq!(send(settings.clone(), "w@x", None).err(), Some("domain_missing"));
+        assert_eq!(send(settings, "w@x, other@y", None).err(), Some("recipient_unknown"));
+    }
+
+    #[test]
+    fn the_key_goes_to_mailgun_only() {
+        let ask = |provider: &str, url: &str| {
+            media(&account(json!({ "provider": provider })), &Media { url: Some(url.to_owned()), ..Media::default() })
+        };
+        assert!(ask("mailgun", "https://storage-us-east4.api.mailgun.net/v3/domains/d/messages/K/attachments/0").is_ok());
+        assert!(ask("mailgun", "https://api.mailgun.net/v3/x").is_ok());
+        for bad in [
+            "https://evil.example/x",
+            "https://x.mailgun.net@evil.example/",
+            "http://x.mailgun.net/",
+            "https://api.mailgun.net.evil.example/",
+            "https://x.mailgun.net:8443/",
+            "nonsense",
+        ] {
+            assert_eq!(ask("mailgun", bad).err(), Some("media_unknown"), "{bad}");
+        }
+        assert_eq!(ask("sendgrid", "https://api.mailgun.net/v3/x").err(), Some("media_not_supported"));
+    }
+
+    #[test]
+    fn answers() {
+        let sent = |status, body: &str| read_answer(&ApiResponse { status, body: body.as_bytes() });
+        assert_eq!(sent(202, ""), Outcome::Sent);
+        assert_eq!(sent(200, r#"{"id":"<1@mg>","message":"Queued. Thank you."}"#), Outcome::Sent);
+        assert_eq!(sent(200, ""), Outcome::Retry("answer_unreadable"));
+        let error = |message: &str, field: &str| json!({ "errors": [{ "message": message, "field": field }] }).to_string();
+        assert_eq!(
+            sent(401, &error("The provided authorization grant is invalid", "")),
+            Outcome::Permanent("credentials_refused")
+        );
+        assert_eq!(sent(401, &error("Maximum credits exceeded", "")), Outcome::Permanent("reply_quota_used"));
+        assert_eq!(sent(403, &error("The from address does not match", "from")), Outcome::Permanent("sender_refused"));
+        assert_eq!(
+            sent(400, &error("Does not contain a valid address.", "personalizations.0.to.0.email")),
+            Outcome::Permanent("recipient_unknown")
+        );
+        assert_eq!(
+            sent(400, r#"{"message":"'to' parameter is not a valid address"}"#),
+            Outcome::Permanent("recipient_unknown")
+        );
+        assert_eq!(sent(400, &error("The subject is required.", "subject")), Outcome::Permanent("platform_refused"));
+        assert_eq!(sent(401, "Forbidden"), Outcome::Permanent("credentials_refused"));
+        assert_eq!(sent(402, r#"{"message":"x"}"#), Outcome::Permanent("account_blocked"));
+        assert_eq!(sent(404, r#"{"message":"Domain not found"}"#), Outcome::Permanent("http_refused"));
+        assert_eq!(sent(413, "{}"), Outcome::Permanent("text_too_long"));
+        assert_eq!(sent(429, "{}"), Outcome::Retry("rate_limited"));
+        assert_eq!(sent(503, ""), Outcome::Retry("platform_unavailable"));
+    }
+
+    proptest! {
+        #[test]
+        fn no_reply_breaks_out_of_its_headers(subject in ".*", id in ".*", text in ".*") {
+            let to = json!({ "message_id": id, "references": [id, text], "subject": subject });
+            let thread = Thread::of(Some(&to));
+            let parts = [Some(thread.subject), thread.in_reply_to, thread.references];
+            prop_assert!(parts.iter().flatten().all(|part| !part.chars().any(char::is_control)));
+        }
+
+        #[test]
+        fn arbitrary_answers_do_not_panic(status: u16, body: Vec<u8>) {
+            let _ = read_answer(&ApiResponse { status, body: &body });
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Mail (邮件): what customers write to an address of the brand's, and replies in the same thread, through SendGrid or Mailgun.
+//!
+//! | setting | meaning | default |
+//! |---|---|---|
+//! | `provider` | `sendgrid` or `mailgun`; required | – |
+//! | `from` | the address that replies leave from; needed to send | – |
+//! | `from_name` | its name | – |
+//! | `api_base` | where the API is | `https://api.sendgrid.com`, `https://api.mailgun.net` |
+//! | `event_public_key` | sendgrid: the verification key of the event webhook, base64; without it reports are refused | – |
+//! | `domain` | mailgun: the sending domain; needed to send | – |
+//! | `max_age_secs` | how far a signed time may be from now | 300 |
+//!
+//! | secret | meaning |
+//! |---|---|
+//! | `address_token` | sendgrid, required, 16 characters or more: part of the webhook's address |
+//! | `signing_key` | mailgun, required: the HTTP webhook signing key |
+//! | `api_key` | needed to send |
+//!
+//! SendGrid (documents "Setting Up The Inbound Parse Webhook", "Event Webhook Security Features", "Mail Send") posts a mail as
+//! multipart/form-data, parsed or raw, and does not sign it: the address carries a secret. Its reports are signed by ECDSA. Mailgun
+//! (documents "Receiving, forwarding and storing messages", "Securing webhooks", "Messages") posts a form or, for reports, JSON, and
+//! signs a time and a random token, not the body. Neither proves who wrote a mail: the sender is whoever its `From` names.
+//!
+//! The key is the mail's Message-Id (with `#subject` or `#n` behind it for the subject and the attachments). Text is preferred to HTML, which is reduced to text. A new thread's subject comes before its text
+//! as an event; what a reply needs to join the thread is kept in `reply_to`. Attachments are named, not kept. What an automaton
+//! answers (`Auto-Submitted`, RFC 3834) is an event, so that two machines do not write to each other for ever.
+//!
+//! * `account`, `verify`; `form`: the posted parts; `mime`: raw mails and headers; `html`: HTML to text; `mail`: a mail as messages;
+//!   `sendgrid`, `mailgun`: the two providers' fields and reports; `api`: the way out; [`sign`]: webhooks as they make them.
+
+mod account;
+mod api;
+mod form;
+mod html;
+mod mail;
+mod mailgun;
+mod mime;
+mod sendgrid;
+pub mod sign;
+mod verify;
+
+pub use account::Account;
+
+use crate::kit::{
+    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Overlong, Refusal,
+    Rendered, Reply, Request, Secrets, TextUnit, Verified,
+};
+use account::Provider;
+use serde_json::Value;
+use warmline_model::{Inbound, Media, Timestamp};
+
+/// What mail carries. The providers take 20 to 30 MB; the limit on text is ours, and longer than anybody writes in a reply.
+const CAPABILITIES: Capabilities = Capabilities {
+    channel: "email",
+    name_zh: "邮件",
+    name_en: "Mail",
+    carries: Carries::Chat,
+    text_limit: 20_000,
+    text_unit: TextUnit::Chars,
+    overlong: Overlong::Refuse,
+    kinds_in: &["text", "file", "event", "unknown"],
+    kinds_out: &["text"],
+    window: None,
+    receipts: true,
+    media_limit: 25 << 20,
+};
+
+/// The adapter for mail.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct EmailAdapter;
+
+impl Adapter for EmailAdapter {
+    type Account = Account;
+
+    fn capabilities(&self) -> Capabilities {
+        CAPABILITIES
+    }
+
+    fn account(&self, settings: &Value, secrets: &Secrets) -> Result<Account, AccountError> {
+        Account::read(settings, secrets)
+    }
+
+    fn handshake(&self, _: &Account, _: &Request<'_>, _: Timestamp) -> Result<Option<Reply>, Refusal> {
+        Ok(None)
+    }
+
+    fn verify(&self, account: &Account, request: &Request<'_>, now: Timestamp) -> Result<Verified, Refusal> {
+        verify::verify(account, request, now)
+    }
+
+    fn parse(&self, account: &Account, body: &Verified) -> Result<Vec<Inbound>, Refusal> {
+        match account.provider {
+            Provider::Sendgrid { .. } => sendgrid::parse(body),
+            Provider::Mailgun { .. } => mailgun::parse(body),
+        }
+    }
+
+    /// Any success: neither provider reads the answer's body.
+    fn acknowledge(&self, _: &Account, _: &Verified) -> Reply {
+        Reply::text("ok")
+    }
+
+    fn render(&self, account: &Account, reply: &Outbound<'_>, _: &Call<'_>) -> Result<Rendered, &'static str> {
+        CAPABILITIES.check(reply.content)?;
+        api::render(account, reply).map(Rendered::Call)
+    }
+
+    fn read_answer(&self, answer: &ApiResponse<'_>) -> Outcome {
+        api::read_answer(answer)
+    }
+
+    fn media(&self, account: &Account, media: &Media, _: &Call<'_>) -> Result<ApiRequest, &'static str> {
+        api::media(account, media)
+    }
+}
