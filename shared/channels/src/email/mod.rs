@@ -21,9 +21,10 @@
 //! (documents "Receiving, forwarding and storing messages", "Securing webhooks", "Messages") posts a form or, for reports, JSON, and
 //! signs a time and a random token, not the body. Neither proves who wrote a mail: the sender is whoever its `From` names.
 //!
-//! The key is the mail's Message-Id (with `#subject` or `#n` behind it for the subject and the attachments). Text is preferred to HTML, which is reduced to text. A new thread's subject comes before its text
-//! as an event; what a reply needs to join the thread is kept in `reply_to`. Attachments are named, not kept. What an automaton
-//! answers (`Auto-Submitted`, RFC 3834) is an event, so that two machines do not write to each other for ever.
+//! The key is the mail's Message-Id, with `#subject` or `#n` behind it for the subject and the attachments. Text is preferred to
+//! HTML, which is reduced to text. A new thread's subject comes before its text as an event; what a reply needs to join the thread
+//! is kept in `reply_to`. Attachments are named, not kept. What an automaton answers (`Auto-Submitted`, RFC 3834) is an event, so
+//! that two machines do not write to each other for ever.
 //!
 //! * `account`, `verify`; `form`: the posted parts; `mime`: raw mails and headers; `html`: HTML to text; `mail`: a mail as messages;
 //!   `sendgrid`, `mailgun`: the two providers' fields and reports; `api`: the way out; [`sign`]: webhooks as they make them.
