@@ -35,12 +35,7 @@ impl Shop {
 
     /// A shop on a server of the test's own.
     pub fn on(server: &Server, settings: &Value) -> Self {
-        Self::named(server, &fresh("shop"), settings)
-    }
-
-    /// The same under this name.
-    pub fn named(server: &Server, name: &str, settings: &Value) -> Self {
-        let (admin, name) = (server.admin(), name.to_owned());
+        let (admin, name) = (server.admin(), fresh("shop"));
         let (opened_at, before) = {
             let mut seen = server.seen.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(event) = admin.events(seen.0).last() {
@@ -58,10 +53,16 @@ impl Shop {
 
     /// Connects an account of the shop's name; the settings get the group.
     #[track_caller]
-    pub fn connect(&self, channel: &str, mut settings: Value, secrets: &Value) -> Answer {
+    pub fn connect(&self, channel: &str, settings: Value, secrets: &Value) -> Answer {
+        self.connect_as(channel, &self.name, settings, secrets)
+    }
+
+    /// Connects an account; the settings get the group.
+    #[track_caller]
+    pub fn connect_as(&self, channel: &str, account: &str, mut settings: Value, secrets: &Value) -> Answer {
         settings["group"] = self.name.clone().into();
         let body =
-            json!({ "channel": channel, "account": self.name, "name": "旗舰店", "settings": settings, "secrets": secrets });
+            json!({ "channel": channel, "account": account, "name": "旗舰店", "settings": settings, "secrets": secrets });
         self.admin.post("/api/accounts", &body).expect(201)
     }
 
