@@ -23,6 +23,9 @@ fn every_operation_answers_as_described() {
     wechat.say("oAlice", "在吗");
     let id = shop.wait_state("assigned");
     let shown = shop.conversation(&id);
+    wechat.plain(wechat.message("oAlice", "image", &[("MediaId", "m1")])).expect(200);
+    let picture = until("a picture", || shop.messages(&id).into_iter().find_map(|m| m["media"].as_str().map(str::to_owned)));
+    admin.get(&picture).expect(200);
     shop.messages(&id);
     agent.act(&id, "accept", &json!({})).expect(200);
     shop.platform.script(warmline_sim::platform::Rule::send(warmline_sim::platform::Behaviour::Error(45015)).once());

@@ -205,3 +205,41 @@ fn without_a_reply_in_time_the_webhook_is_acknowledged_and_the_reply_goes_by_the
     agent.reply(&id, "在的");
     until("the reply by the API", || shop.platform.texts_to("oAlice").first().cloned());
 }
+
+#[test]
+fn a_picture_is_fetched_when_somebody_looks_and_only_for_who_may() {
+    let shop = Shop::open();
+    let (wechat, agent) = (shop.wechat(), shop.agent(9));
+    let sees = |from: &str, id: &str| {
+        wechat.plain(wechat.message(from, "image", &[("MediaId", id)])).expect(200);
+        until(id, || {
+            shop.conversations().iter().find_map(|c| {
+                let messages = shop.messages(c["id"].as_str().unwrap());
+                messages.into_iter().find(|m| m["content"]["media"]["id"] == id)?["media"].as_str().map(str::to_owned)
+            })
+        })
+    };
+    let picture = sees("oAlice", "picture-1");
+    let answer = agent.api.get(&picture).expect(200);
+    assert_eq!((answer.header("content-type"), &answer.body[..]), (Some("image/jpeg"), &b"picture-1"[..]));
+    assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+    // The token is replaced where the platform refuses it.
+    shop.platform.expire_tokens();
+    agent.api.get(&picture).expect(200);
+    // A page of a stranger's making is bytes to be saved, and nothing to be shown.
+    let page = agent.api.get(&sees("oBob", "page-1")).expect(200);
+    assert_eq!(page.header("content-type"), Some("application/octet-stream"));
+    agent.api.get(&sees("oCarol", "gone-1")).refused(502, "media_unavailable");
+    // Not for another's eyes, and not what does not exist.
+    shop.hire(1, &json!({})).api.get(&picture).refused(404, "not_found");
+    send("GET", &format!("{}{picture}", shop.base), &[], "").refused(401, "token_missing");
+    let (conversation, _) = picture.rsplit_once('.').unwrap();
+    for place in
+        [format!("{conversation}.99"), format!("{conversation}.x"), "/api/media/x".into(), format!("{conversation}.0")]
+    {
+        agent.api.get(&place).refused(404, "not_found");
+    }
+    wechat.say("oAlice", "文字");
+    let (_, text) = shop.wait_text("文字");
+    assert!(text.get("media").is_none());
+}

@@ -2,10 +2,11 @@
 
 #![expect(unsafe_code, reason = "the entry point that Spin's macro writes")]
 
-use warmline_api::{dispatch, events};
+use warmline_api::{dispatch, events, media};
 use warmline_http::{Problem, Request, auth};
 use warmline_model::{Channel, Role};
 use warmline_spin::incoming::{self, read, refuse, respond};
+use warmline_spin::media::relay;
 use warmline_spin::world::variable;
 use warmline_spin::{IncomingRequest, ResponseOutparam, World, internal, outgoing};
 
@@ -30,6 +31,15 @@ async fn handle(request: IncomingRequest, out: ResponseOutparam) {
             Ok(seq) => follow(&world, seq, out).await,
             Err(problem) => respond(out, refuse(problem)).await,
         };
+    }
+    match media::wanted(&world.ctx(), &admin_token, &request) {
+        Ok(None) => {}
+        Ok(Some(wanted)) => {
+            // The connection is given back before the platform is waited for.
+            drop(world);
+            return relay(&wanted.channel, &wanted.path, out).await;
+        }
+        Err(problem) => return respond(out, refuse(problem)).await,
     }
     let (result, wake) = dispatch(&world.ctx(), &admin_token, &request);
     respond(out, result.unwrap_or_else(refuse)).await;

@@ -14,6 +14,7 @@ pub mod documents;
 pub mod events;
 pub mod groups;
 pub mod health;
+pub mod media;
 pub mod openapi;
 pub mod routes;
 pub mod view;

@@ -341,6 +341,16 @@ pub fn routes() -> Vec<Route> {
                 events::list,
             )
         },
+        elsewhere(
+            get(
+                "/api/media/{id}",
+                "Fetches the bytes of a message's medium from its platform.",
+                STAFF,
+                Other("*/*"),
+                health::live,
+            ),
+            "desk",
+        ),
         Route {
             query: &[("hours", "only the last hours; all when left out")],
             ..elsewhere(get("/api/metrics", "Figures.", FIGURES, Json(schema::<Figures>), health::live), "metrics")

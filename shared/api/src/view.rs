@@ -1,5 +1,6 @@
 //! How stored things look from outside.
 
+use crate::media;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
@@ -158,6 +159,9 @@ pub struct MessageView {
     pub agent: Option<AgentId>,
     /// What it says; `null` where it can no longer be opened.
     pub content: Option<Content>,
+    /// Where the bytes of its picture, voice, film or file can be fetched; the platform keeps them for some days only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub media: Option<String>,
     /// When it was received or written.
     pub at: Timestamp,
     /// Where it stands on its way to the customer.
@@ -173,15 +177,19 @@ pub fn messages(ctx: &Ctx<'_>, customer: CustomerId, stored: &[Message]) -> Resu
     let key = sealed::customer_key(ctx, customer)?;
     Ok(stored
         .iter()
-        .map(|m| MessageView {
-            id: m.id,
-            n: m.n,
-            direction: if m.origin == Origin::Customer { Direction::In } else { Direction::Out },
-            from: m.origin,
-            agent: m.agent,
-            content: sealed::open_content(&key, m).ok(),
-            at: m.at,
-            delivery: m.delivery.map(|state| DeliveryView { state, reason: m.reason.clone() }),
+        .map(|m| {
+            let content = sealed::open_content(&key, m).ok();
+            MessageView {
+                id: m.id,
+                n: m.n,
+                direction: if m.origin == Origin::Customer { Direction::In } else { Direction::Out },
+                from: m.origin,
+                agent: m.agent,
+                media: content.as_ref().and_then(Content::media).map(|_| media::address(m.conversation, m.n)),
+                content,
+                at: m.at,
+                delivery: m.delivery.map(|state| DeliveryView { state, reason: m.reason.clone() }),
+            }
         })
         .collect())
 }

@@ -8,6 +8,7 @@
 //! * [`converse`]: what agents and supervisors do with a conversation;
 //! * [`deliver`]: out of the outbox to the platform;
 //! * [`stream`]: replies for customers whose own client fetches them;
+//! * [`media`]: whose bytes stay with the platform;
 //! * [`quality`], [`figures`]: followers of the event log;
 //! * [`tick`]: what happens because time passes.
 //!
@@ -20,6 +21,7 @@ pub mod deliver;
 pub mod drain;
 pub mod figures;
 pub mod ingest;
+pub mod media;
 pub mod place;
 pub mod pull;
 pub mod quality;

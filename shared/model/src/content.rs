@@ -142,6 +142,14 @@ impl Content {
         }
     }
 
+    /// Where its bytes are, of a kind that has any.
+    pub fn media(&self) -> Option<&Media> {
+        match self {
+            Self::Image { media } | Self::Voice { media, .. } | Self::Video { media } | Self::File { media } => Some(media),
+            _ => None,
+        }
+    }
+
     /// The words in it that a person wrote or spoke, for rules and checks.
     pub fn words(&self) -> Option<&str> {
         match self {

@@ -2,7 +2,7 @@
 
 use crate::incoming::{self, IncomingRequest, ResponseOutparam, refuse, respond};
 use crate::world::World;
-use crate::{deliver, internal, outgoing, pull};
+use crate::{deliver, internal, media, outgoing, pull};
 use warmline_channels::{Adapter, Outbound, Refusal, Reply, Request as Webhook, Verified};
 use warmline_flow::deliver::{self as outbox, Attempt};
 use warmline_flow::ingest::{self, Ingested};
@@ -35,6 +35,9 @@ pub(crate) async fn serve_request<A: Adapter>(adapter: &A, request: &Request, ou
             refuse(problem);
         }
         return;
+    }
+    if request.path == "/media" {
+        return media::serve(adapter, request, out).await;
     }
     match Place::open(adapter, request) {
         Ok(place) => webhook(adapter, &place, request, out, Vec::new()).await,

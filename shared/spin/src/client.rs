@@ -33,7 +33,7 @@ pub async fn serve<A: ClientAdapter>(adapter: &A, incoming: IncomingRequest, out
         Ok(request) => request,
         Err(problem) => return respond(out, refuse(problem)).await,
     };
-    if let "/deliver" | "/pull" = request.path.as_str() {
+    if let "/deliver" | "/pull" | "/media" = request.path.as_str() {
         return serve_request(adapter, &request, out).await;
     }
     let place = match Place::open(adapter, &request) {

@@ -105,6 +105,19 @@ pub fn refuse(problem: Problem) -> Response {
     problem.into()
 }
 
+/// Starts a response whose body is written piece by piece; its caller writes to what it gets.
+pub fn open(
+    out: ResponseOutparam,
+    status: u16,
+    headers: Vec<(&'static str, String)>,
+) -> impl Sink<Vec<u8>, Error = impl std::fmt::Debug> {
+    let headers: Vec<_> = headers.into_iter().map(|(name, value)| (name.to_owned(), value.into_bytes())).collect();
+    let response = head(status, &headers);
+    let body = response.take_body();
+    out.set(response);
+    body
+}
+
 /// A stream of server-sent events.
 pub struct Events<S>(std::pin::Pin<Box<S>>);
 
@@ -113,16 +126,12 @@ pub fn events(
     out: ResponseOutparam,
     extra: Vec<(&'static str, String)>,
 ) -> Events<impl Sink<Vec<u8>, Error = impl std::fmt::Debug>> {
-    let mut headers = vec![
-        ("content-type".to_owned(), b"text/event-stream".to_vec()),
-        ("cache-control".to_owned(), b"no-store".to_vec()),
-        ("x-accel-buffering".to_owned(), b"no".to_vec()),
-    ];
-    headers.extend(extra.into_iter().map(|(name, value)| (name.to_owned(), value.into_bytes())));
-    let response = head(200, &headers);
-    let body = response.take_body();
-    out.set(response);
-    Events(Box::pin(body))
+    let mut headers: Vec<_> =
+        [("content-type", "text/event-stream"), ("cache-control", "no-store"), ("x-accel-buffering", "no")]
+            .map(|(name, value)| (name, value.to_owned()))
+            .into();
+    headers.extend(extra);
+    Events(Box::pin(open(out, 200, headers)))
 }
 
 impl<S: Sink<Vec<u8>, Error = E>, E> Events<S> {

@@ -21,6 +21,12 @@ fn token() -> Result<String, Problem> {
 
 /// Calls a component; `None` when it did not answer with success.
 pub async fn call(component: &str, path_and_query: &str) -> Option<Answer> {
+    let request = request(component, path_and_query)?;
+    outgoing::call_within(DEADLINE_MS, &request).await.ok().filter(|answer| answer.status < 300)
+}
+
+/// The request that calls a component; `None` where the platform lets no component call another.
+pub(crate) fn request(component: &str, path_and_query: &str) -> Option<ApiRequest> {
     let (url, headers) = match variable("internal_calls").as_str() {
         "chain" => (format!("http://{component}.spin.internal{path_and_query}"), Vec::new()),
         "public" => {
@@ -30,8 +36,7 @@ pub async fn call(component: &str, path_and_query: &str) -> Option<Answer> {
         }
         _ => return None,
     };
-    let request = ApiRequest { method: http::Method::POST, url, headers, body: Vec::new() };
-    outgoing::call_within(DEADLINE_MS, &request).await.ok().filter(|answer| answer.status < 300)
+    Some(ApiRequest { method: http::Method::POST, url, headers, body: Vec::new() })
 }
 
 /// Tells the router that a shard of the inbox has rows, and again while it says that there are more.

@@ -5,7 +5,8 @@
 //! * [`incoming`]: requests in, responses out, streams; [`outgoing`]: calls to platforms, with a deadline;
 //! * [`internal`]: calls from component to component;
 //! * [`adapter`]: the shell that turns a channel's [`warmline_channels::Adapter`] into a component, with [`deliver`] and
-//!   [`tokens`] for the way out, [`pull`] for platforms that are asked, and [`client`] for channels whose customers use a client of the brand's own.
+//!   [`tokens`] for the way out, [`pull`] for platforms that are asked, [`media`] for
+//!   bytes that they keep, and [`client`] for channels whose customers use a client of the brand's own.
 
 pub mod adapter;
 pub mod client;
@@ -13,6 +14,7 @@ pub mod db;
 pub mod deliver;
 pub mod incoming;
 pub mod internal;
+pub mod media;
 pub mod outgoing;
 pub mod pull;
 pub mod tokens;

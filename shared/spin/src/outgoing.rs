@@ -1,7 +1,7 @@
 //! Calls to the outside, each with a deadline, and answers read only up to a limit.
 
-use futures::StreamExt as _;
 use futures::future::{Either, join_all, poll_fn, select};
+use futures::{Stream, StreamExt as _};
 use spin_executor::CancelOnDropToken;
 use spin_sdk::http::{ErrorCode, IncomingResponse, Method, SendError};
 use std::future::Future;
@@ -68,7 +68,56 @@ pub(crate) async fn call_within(ms: u64, request: &ApiRequest) -> Result<Answer,
     within(ms, exchange(request)).await.unwrap_or(Err(NoAnswer::Unknown("timeout")))
 }
 
+/// An answer whose body is still on its way.
+pub struct Opened {
+    /// Status.
+    pub status: u16,
+    response: IncomingResponse,
+}
+
+impl Opened {
+    /// A header, where it is there and is text.
+    pub fn header(&self, name: &str) -> Option<String> {
+        let value = self.response.headers().get(name).into_iter().next()?;
+        String::from_utf8(value).ok()
+    }
+
+    /// The body, chunk by chunk.
+    pub fn body(self) -> impl Stream<Item = Result<Vec<u8>, NoAnswer>> {
+        self.response.take_body_stream().map(|chunk| chunk.map_err(|_| NoAnswer::Unknown("answer_broke_off")))
+    }
+
+    /// The whole body, up to a limit.
+    ///
+    /// # Errors
+    /// It breaks off or is larger.
+    pub async fn whole(self, limit: usize) -> Result<Vec<u8>, NoAnswer> {
+        let (mut body, mut stream) = (Vec::new(), pin!(self.body()));
+        while let Some(chunk) = stream.next().await {
+            let chunk = chunk?;
+            if body.len() + chunk.len() > limit {
+                return Err(NoAnswer::Unknown("answer_too_large"));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body)
+    }
+}
+
+/// Sends a request and returns with the head of the answer, within the deadline.
+///
+/// # Errors
+/// See [`NoAnswer`].
+pub async fn open(request: &ApiRequest) -> Result<Opened, NoAnswer> {
+    within(DEADLINE_MS, send(request)).await.unwrap_or(Err(NoAnswer::Unknown("timeout")))
+}
+
 async fn exchange(request: &ApiRequest) -> Result<Answer, NoAnswer> {
+    let opened = send(request).await?;
+    Ok(Answer { status: opened.status, body: opened.whole(ANSWER_LIMIT).await? })
+}
+
+async fn send(request: &ApiRequest) -> Result<Opened, NoAnswer> {
     let method = match request.method {
         http::Method::GET => Method::Get,
         http::Method::PUT => Method::Put,
@@ -83,17 +132,7 @@ async fn exchange(request: &ApiRequest) -> Result<Answer, NoAnswer> {
     builder.header("content-length", request.body.len().to_string());
     let sent = builder.body(request.body.clone()).build();
     let response: IncomingResponse = spin_sdk::http::send(sent).await.map_err(|e| failure(&e))?;
-    let status = response.status();
-    let mut body = Vec::new();
-    let mut stream = pin!(response.take_body_stream());
-    while let Some(chunk) = stream.next().await {
-        let chunk = chunk.map_err(|_| NoAnswer::Unknown("answer_broke_off"))?;
-        if body.len() + chunk.len() > ANSWER_LIMIT {
-            return Err(NoAnswer::Unknown("answer_too_large"));
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(Answer { status, body })
+    Ok(Opened { status: response.status(), response })
 }
 
 fn failure(error: &SendError) -> NoAnswer {

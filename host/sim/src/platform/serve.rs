@@ -52,6 +52,7 @@ fn error(code: i64) -> Answer {
         0 => "ok",
         -1 => "system error",
         40001 => "invalid credential, access_token is invalid or not latest",
+        40007 => "invalid media_id",
         40013 => "invalid appid",
         40125 => "invalid appsecret",
         44002 => "empty post data",
@@ -63,7 +64,33 @@ fn error(code: i64) -> Answer {
     answer(200, &json!({ "errcode": code, "errmsg": message }))
 }
 
+fn param(request: &Request<Incoming>, name: &str) -> String {
+    let query = request.uri().query().unwrap_or_default();
+    form_urlencoded::parse(query.as_bytes())
+        .find(|(n, _)| n == name)
+        .map(|(_, value)| value.into_owned())
+        .unwrap_or_default()
+}
+
+/// A medium's bytes: its id, where that is one of those that the platform still has.
+fn media(request: &Request<Incoming>, shared: &Shared) -> Answer {
+    if !shared.lock().record.token_is_valid(&param(request, "access_token")) {
+        return error(40001);
+    }
+    let id = param(request, "media_id");
+    if id.is_empty() || id.starts_with("gone") {
+        return error(40007);
+    }
+    let mut response = Response::new(Full::new(Bytes::from(id.clone().into_bytes())));
+    let kind = if id.starts_with("page") { "text/html" } else { "image/jpeg" };
+    response.headers_mut().insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static(kind));
+    response
+}
+
 async fn handle(request: Request<Incoming>, shared: Shared) -> Result<Answer, Dropped> {
+    if request.uri().path() == "/cgi-bin/media/get" {
+        return Ok(media(&request, &shared));
+    }
     let endpoint = match request.uri().path() {
         "/cgi-bin/stable_token" => Endpoint::Token,
         "/cgi-bin/message/custom/send" => Endpoint::Send,
@@ -80,11 +107,7 @@ async fn handle(request: Request<Incoming>, shared: Shared) -> Result<Answer, Dr
             return Err(Dropped);
         }
     }
-    let query = request.uri().query().unwrap_or_default();
-    let access_token = form_urlencoded::parse(query.as_bytes())
-        .find(|(name, _)| name == "access_token")
-        .map(|(_, value)| value.into_owned())
-        .unwrap_or_default();
+    let access_token = param(&request, "access_token");
     let body = Limited::new(request.into_body(), BODY_LIMIT).collect().await.map_err(|_| Dropped)?.to_bytes();
     if body.is_empty() {
         return Ok(error(44002));

@@ -39,7 +39,7 @@ use crate::kit::{
 };
 use crate::wx::{self, message};
 use serde_json::Value;
-use warmline_model::{Inbound, Timestamp};
+use warmline_model::{Inbound, Media, Timestamp};
 
 /// What an official account can carry. The API refuses longer texts with 45002.
 const CAPABILITIES: Capabilities = Capabilities {
@@ -119,6 +119,10 @@ impl Adapter for WechatAdapter {
 
     fn render(&self, account: &Account, reply: &Outbound<'_>, call: &Call<'_>) -> Result<Rendered, &'static str> {
         api::render(account, reply, call.token)
+    }
+
+    fn media(&self, account: &Account, media: &Media, call: &Call<'_>) -> Result<ApiRequest, &'static str> {
+        account.app.media(media, call.token)
     }
 
     fn read_answer(&self, answer: &ApiResponse<'_>) -> Outcome {

@@ -1,0 +1,117 @@
+//! Media on their way from the platform to who looks at them: through the adapter, which knows how to ask, and the desk, which
+//! knows who may. Nothing is stored; both pass the bytes on as they come.
+
+use crate::incoming::{self, ResponseOutparam, refuse, respond};
+use crate::outgoing::{self, NoAnswer, Opened};
+use crate::world::World;
+use crate::{deliver, internal, tokens};
+use futures::{SinkExt as _, StreamExt as _};
+use std::pin::pin;
+use warmline_channels::{Adapter, ApiResponse, Call, Outcome};
+use warmline_flow::media;
+use warmline_http::{Problem, Request, page};
+use warmline_model::{Channel, ConversationId};
+
+/// A platform that refuses a medium says so in a text no longer than this.
+const REFUSAL_LIMIT: usize = 4_096;
+
+/// The adapter's side: `POST /media?conversation=&n=`.
+pub(crate) async fn serve<A: Adapter>(adapter: &A, request: &Request, out: ResponseOutparam) {
+    match fetch(adapter, request).await {
+        Ok(opened) => pass(opened, out, Some(adapter.capabilities().media_limit)).await,
+        Err(problem) => respond(out, refuse(problem)).await,
+    }
+}
+
+async fn fetch<A: Adapter>(adapter: &A, request: &Request) -> Result<Opened, Problem> {
+    let world = World::open()?;
+    let ctx = world.ctx();
+    let parameter = || Problem::new(400, "bad_parameter", "conversation and n are missing");
+    let conversation: ConversationId = page::typed(request, "conversation", |t| t.parse().ok())?.ok_or_else(parameter)?;
+    let n: i64 = page::typed(request, "n", |t| t.parse().ok())?.ok_or_else(parameter)?;
+    let kept = media::find(&ctx, conversation, n)?;
+    let account = deliver::open(&ctx, adapter, &kept.channel, &kept.account)?
+        .ok_or_else(|| unavailable("the channel's account is not set up any more"))?;
+    let mut refused: Option<String> = None;
+    // A refused token is replaced and the medium asked for again at once, one time.
+    for _ in 0..2 {
+        let token = tokens::get(&ctx, adapter, &kept.account, &account, refused.as_deref())
+            .await
+            .map_err(|_| unavailable("the platform gives no access token now"))?;
+        let call = Call { token: token.as_deref(), now: ctx.now(), nonce: &ctx.owner() };
+        let request = adapter
+            .media(&account, &kept.media, &call)
+            .map_err(|code| Problem::new(422, code, "this medium cannot be fetched from its platform"))?;
+        let opened = outgoing::open(&request).await.map_err(|_| unavailable("the platform does not answer now"))?;
+        match refusal(adapter, opened).await? {
+            Ok(opened) => return Ok(opened),
+            Err(Outcome::RefreshToken) if refused.is_none() => refused = token,
+            Err(_) => break,
+        }
+    }
+    Err(unavailable("the platform does not give the medium out; it may have been kept for too long"))
+}
+
+fn unavailable(detail: &'static str) -> Problem {
+    Problem::new(502, "media_unavailable", detail)
+}
+
+/// An answer that holds bytes, or what the platform says instead: by its status, or in a short JSON text.
+async fn refusal<A: Adapter>(adapter: &A, opened: Opened) -> Result<Result<Opened, Outcome>, Problem> {
+    let kind = opened.header("content-type").unwrap_or_default();
+    let short = opened.header("content-length").and_then(|n| n.parse::<usize>().ok()).is_some_and(|n| n <= REFUSAL_LIMIT);
+    let text = kind.contains("json") || (short && kind.starts_with("text/"));
+    if opened.status == 200 && !text {
+        return Ok(Ok(opened));
+    }
+    let status = opened.status;
+    let body = opened.whole(REFUSAL_LIMIT).await.map_err(|_: NoAnswer| unavailable("the platform does not give it out"))?;
+    Ok(Err(adapter.read_answer(&ApiResponse { status, body: &body })))
+}
+
+/// The desk's side: passes on what the channel's adapter fetches.
+pub async fn relay(channel: &Channel, path: &str, out: ResponseOutparam) {
+    let Some(request) = internal::request(&format!("channel-{channel}"), path) else {
+        return respond(out, refuse(unavailable("components cannot call each other here"))).await;
+    };
+    match outgoing::open(&request).await {
+        Ok(opened) => pass(opened, out, None).await,
+        Err(_) => respond(out, refuse(unavailable("the channel does not answer now"))).await,
+    }
+}
+
+/// Kinds that a browser may show; everything else is for saving, so that no page of a customer's making runs in the desk.
+fn kind(opened: &Opened) -> String {
+    let said = opened.header("content-type").unwrap_or_default().to_ascii_lowercase();
+    let harmless = ["image/png", "image/jpeg", "image/gif", "image/webp", "audio/", "video/", "application/problem+json"];
+    match harmless.iter().any(|kind| said.starts_with(kind)) {
+        true => said,
+        false => "application/octet-stream".to_owned(),
+    }
+}
+
+async fn pass(opened: Opened, out: ResponseOutparam, limit: Option<u64>) {
+    let length = opened.header("content-length").and_then(|n| n.parse::<u64>().ok());
+    if let (Some(limit), Some(length)) = (limit, length)
+        && length > limit
+    {
+        let detail = format!("the medium is larger than the {limit} bytes that this channel passes on");
+        return respond(out, refuse(Problem::new(422, "media_too_large", detail))).await;
+    }
+    let mut headers = vec![
+        ("content-type", kind(&opened)),
+        ("cache-control", "no-store".to_owned()),
+        ("x-content-type-options", "nosniff".to_owned()),
+        ("content-security-policy", "sandbox; default-src 'none'".to_owned()),
+    ];
+    headers.extend(length.map(|n| ("content-length", n.to_string())));
+    let mut writer = pin!(incoming::open(out, opened.status, headers));
+    let (mut stream, mut passed) = (pin!(opened.body()), 0u64);
+    // A body that breaks off or grows beyond the limit ends here, which its reader sees by the missing end.
+    while let Some(Ok(chunk)) = stream.next().await {
+        passed = passed.saturating_add(chunk.len() as u64);
+        if limit.is_some_and(|limit| passed > limit) || writer.send(chunk).await.is_err() {
+            return;
+        }
+    }
+}
