@@ -2,8 +2,7 @@
 //! what an HTTP status says by itself, and ids and times that a platform writes now as a number and now as a text.
 
 use crate::json;
-use crate::kit::{AccountError, ApiRequest, Outcome, Refusal};
-use crate::settings::Fields;
+use crate::kit::{ApiRequest, Outcome, Refusal};
 use serde_json::{Map, Value};
 use warmline_model::Timestamp;
 
@@ -13,28 +12,6 @@ pub(crate) const MAX_ID: usize = 256;
 /// The most bytes of JSON read from texts inside one body. The bounds of [`json`] hold for each text by itself; this one keeps a
 /// body of many such texts from costing many times as much.
 pub(crate) const MAX_NESTED: usize = 256 * 1024;
-
-/// The setting `api_base`: where the API is, without a slash at the end.
-pub(crate) fn api_base(fields: &Fields<'_>, default: &str) -> Result<String, AccountError> {
-    let text = fields.text("api_base")?.unwrap_or(default);
-    let wrong = || AccountError::new("api_base", "must be an http or https URL without user, query or fragment");
-    let uri: http::Uri = text.parse().map_err(|_| wrong())?;
-    let http = matches!(uri.scheme_str(), Some("http" | "https"));
-    let host = uri.authority().is_some_and(|a| !a.as_str().contains('@') && !a.host().is_empty());
-    if !http || !host || uri.query().is_some() || text.contains('#') {
-        return Err(wrong());
-    }
-    Ok(text.trim_end_matches('/').to_owned())
-}
-
-/// A setting that names something at the platform: 1 to 64 visible ASCII characters.
-pub(crate) fn name<'a>(fields: &Fields<'a>, name: &str) -> Result<Option<&'a str>, AccountError> {
-    match fields.text(name)? {
-        None => Ok(None),
-        Some(id) if (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic()) => Ok(Some(id)),
-        Some(_) => Err(AccountError::new(name, "must be 1 to 64 visible ASCII characters")),
-    }
-}
 
 /// A POST with a JSON body.
 pub(crate) fn post_json(url: String, body: &Value) -> ApiRequest {

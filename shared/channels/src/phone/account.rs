@@ -1,8 +1,7 @@
 //! The settings and secrets of an account, by provider.
 
 use crate::kit::{AccountError, Secrets};
-use crate::outward::{address, api_base, name, required};
-use crate::settings::{Fields, max_age_secs};
+use crate::settings::{Fields, address, api_base, max_age_secs, name, required};
 use serde_json::Value;
 
 /// A checked account. It holds secrets, so it has no `Debug`.
@@ -44,7 +43,7 @@ impl Account {
                 Provider::Twilio {
                     account_sid,
                     auth_token: fields.required_secret("auth_token", 5..=128)?.to_owned(),
-                    public_url: required(address(&fields, "public_url", None)?, "public_url")?,
+                    public_url: required(address(&fields, "public_url")?, "public_url")?,
                     api_base: api_base(&fields, "https://api.twilio.com")?,
                 }
             }

@@ -1,9 +1,8 @@
 //! The settings and secrets of an account, by provider.
 
 use crate::kit::{AccountError, Secrets};
-use crate::outward::{address, api_base, name, required};
 use crate::secret_address;
-use crate::settings::Fields;
+use crate::settings::{Fields, address, api_base, name, required};
 use serde_json::Value;
 
 /// A checked account. It holds secrets, so it has no `Debug`.
@@ -97,7 +96,7 @@ fn twilio(fields: &Fields<'_>) -> Result<Twilio, AccountError> {
     Ok(Twilio {
         account_sid,
         auth_token: fields.required_secret("auth_token", 5..=128)?.to_owned(),
-        public_url: required(address(fields, "public_url", None)?, "public_url")?,
+        public_url: required(address(fields, "public_url")?, "public_url")?,
         from: name(fields, "from", 64)?,
     })
 }

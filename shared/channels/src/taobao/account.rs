@@ -1,7 +1,7 @@
 //! The settings and secrets of an application of Taobao's open platform.
 
 use crate::kit::{AccountError, Secrets};
-use crate::settings::{Fields, api_base, id};
+use crate::settings::{Fields, api_base, name, required};
 use serde_json::Value;
 
 /// How calls are signed.
@@ -60,11 +60,11 @@ impl Account {
             return Err(AccountError::new("groups", "must be at most 16 names of 1 to 64 visible ASCII characters"));
         }
         Ok(Self {
-            app_key: id(&fields, "app_key")?.ok_or_else(|| AccountError::new("app_key", "is required"))?,
+            app_key: required(name(&fields, "app_key", 128)?, "app_key")?,
             app_secret: fields.required_secret("app_secret", 8..=128)?.to_owned(),
             sign_method,
             groups,
-            api_base: api_base(&fields, "api_base", API_BASE)?,
+            api_base: api_base(&fields, API_BASE)?,
         })
     }
 }

@@ -6,7 +6,7 @@
 //! `force_refresh` makes the present one invalid for everybody, works 20 times a day and at most every 30 s: it is for leaked
 //! tokens. After a 40001 the ordinary way is the right one.
 
-use crate::kit::{AccountError, ApiRequest, ApiResponse, Outcome, Token};
+use crate::kit::{ApiRequest, ApiResponse, Outcome, Token};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -41,18 +41,6 @@ pub(crate) fn token_request(base: &str, app_id: &str, secret: &str, force: bool)
 /// The address of a customer-service message.
 pub(crate) fn send_url(base: &str, token: &str) -> String {
     url(base, "/cgi-bin/message/custom/send", token)
-}
-
-/// The setting `api_base`.
-pub(crate) fn api_base(text: &str) -> Result<String, AccountError> {
-    let wrong = || AccountError::new("api_base", "must be an http or https URL without user, query or fragment");
-    let uri: http::Uri = text.parse().map_err(|_| wrong())?;
-    let http = matches!(uri.scheme_str(), Some("http" | "https"));
-    let host = uri.authority().is_some_and(|a| !a.as_str().contains('@') && !a.host().is_empty());
-    if !http || !host || uri.query().is_some() || text.contains('#') {
-        return Err(wrong());
-    }
-    Ok(text.trim_end_matches('/').to_owned())
 }
 
 #[derive(Deserialize)]

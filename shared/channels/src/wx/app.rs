@@ -3,7 +3,7 @@
 use super::api::{self, API_BASE};
 use super::gate::Gate;
 use crate::kit::{AccountError, ApiRequest};
-use crate::settings::Fields;
+use crate::settings::{Fields, api_base};
 use warmline_model::Media;
 
 /// The settings and secrets that both have. It holds secrets, so it has no `Debug`.
@@ -23,7 +23,7 @@ impl App {
         if app_secret.is_some() && gate.app_id.is_none() {
             return Err(AccountError::new("app_id", "is required beside app_secret"));
         }
-        let api_base = api::api_base(fields.text("api_base")?.unwrap_or(API_BASE))?;
+        let api_base = api_base(fields, API_BASE)?;
         Ok(Self { gate, api_base, app_secret })
     }
 
