@@ -11,7 +11,7 @@
 use crate::digest::{hmac_sha1, same};
 use crate::json;
 use crate::kit::{ApiRequest, Refusal, Reply, Request, Verified};
-use crate::outward::basic;
+use crate::requests::{authorized, basic, get};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
@@ -173,8 +173,7 @@ pub(crate) fn media(api_base: &str, sid: &str, auth_token: &str, media: &Media) 
     if !good || !path.bytes().all(|b| b.is_ascii_graphic()) {
         return Err("media_unknown");
     }
-    let headers = vec![("authorization", authorization(sid, auth_token))];
-    Ok(ApiRequest { method: http::Method::GET, url: url.to_owned(), headers, body: Vec::new() })
+    Ok(authorized(get(url.to_owned()), authorization(sid, auth_token)))
 }
 
 /// A form as Twilio posts it, with its signature: the counterpart of the verifier.

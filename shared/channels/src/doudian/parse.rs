@@ -6,10 +6,10 @@
 
 use super::account::Account;
 use super::verify::CAME;
-use crate::calls::{check_nested, id, instant, nested, whole};
 use crate::digest::opaque_key;
 use crate::json;
 use crate::kit::{Refusal, Verified};
+use crate::values::{check_nested, id, instant, nested, whole};
 use serde_json::{Map, Value};
 use warmline_model::{Content, Inbound, Sender, Timestamp};
 

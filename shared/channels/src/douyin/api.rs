@@ -11,8 +11,10 @@ use super::CAPABILITIES;
 use super::account::{Account, Face};
 use super::im::{CONVERSATION, MESSAGE, OPERATOR};
 use super::token::token_request;
-use crate::calls::{encoded, post_json, refused_by_http, whole};
+use crate::http_status;
 use crate::kit::{ApiRequest, ApiResponse, Outbound, Outcome, Rendered};
+use crate::requests::{encoded, get, post_json};
+use crate::values::whole;
 use serde_json::{Value, json};
 use warmline_model::{Content, Media};
 
@@ -33,7 +35,7 @@ pub(super) fn code(answer: &Value) -> Option<i64> {
 }
 
 pub(super) fn read_body(answer: &ApiResponse<'_>) -> Result<Value, Outcome> {
-    refused_by_http(answer.status)?;
+    http_status::check(answer.status)?;
     serde_json::from_slice(answer.body).map_err(|_| Outcome::Retry("answer_unreadable"))
 }
 
@@ -56,7 +58,7 @@ pub(super) fn render(account: &Account, reply: &Outbound<'_>, token: Option<&str
                 "msg_id": message,
                 "content": content,
             });
-            let mut call = post_json(format!("{base}/im/send/msg/?open_id={}", encoded(operator)), &body);
+            let mut call = post_json(format!("{base}/im/send/msg/?open_id={}", encoded(operator)), body.to_string());
             call.headers.push(("access-token", token()?.to_owned()));
             Ok(Rendered::Call(call))
         }
@@ -70,7 +72,7 @@ pub(super) fn render(account: &Account, reply: &Outbound<'_>, token: Option<&str
                 _ => return Err("kind_not_supported"),
             };
             let url = format!("{base}/api/apps/message/custom/send?access_token={}", encoded(token()?));
-            Ok(Rendered::Call(post_json(url, &body)))
+            Ok(Rendered::Call(post_json(url, body.to_string())))
         }
     }
 }
@@ -126,7 +128,7 @@ pub(super) fn media(account: &Account, media: &Media) -> Result<ApiRequest, &'st
     if !platform && !stand_in {
         return Err("media_host_unknown");
     }
-    Ok(ApiRequest { method: http::Method::GET, url: url.to_owned(), headers: Vec::new(), body: Vec::new() })
+    Ok(get(url.to_owned()))
 }
 
 #[cfg(test)]

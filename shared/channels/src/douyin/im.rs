@@ -10,10 +10,10 @@
 use super::account::{Account, Face};
 use super::miniapp::{PLATFORM, came};
 use super::verify::MSG_ID;
-use crate::calls::{MAX_ID, filled, id, instant, nested};
 use crate::digest::opaque_key;
 use crate::json;
 use crate::kit::{Refusal, Verified};
+use crate::values::{MAX_ID, filled, id, instant, nested};
 use serde_json::{Map, Value, json};
 use warmline_model::{Content, Inbound, Media, Sender};
 

@@ -5,10 +5,10 @@
 //! (`component_ticket`, the result of a review) names no customer: it is kept on a timeline of its own, [`PLATFORM`].
 
 use super::verify::CAME;
-use crate::calls::{filled, id, instant};
 use crate::digest::opaque_key;
 use crate::json;
 use crate::kit::{Refusal, Verified};
+use crate::values::{filled, id, instant};
 use crate::xml::{Document, MAX_BYTES};
 use serde_json::{Map, Value};
 use warmline_model::{Content, Inbound, Media, Sender, Timestamp};

@@ -2,11 +2,11 @@
 
 use super::account::{Account, Face, Im, Miniapp};
 use super::miniapp::fields;
-use crate::calls::filled;
 use crate::digest::{same, sha1_hex};
 use crate::echo::{self, Signed, at_root};
 use crate::json;
 use crate::kit::{Refusal, Reply, Request, Verified};
+use crate::values::{filled, text};
 use crate::wx_crypto::{BYTEDANCE_PREFIX, decrypt};
 use serde_json::{Map, Value};
 use warmline_model::Timestamp;
@@ -82,11 +82,7 @@ fn challenge(im: &Im, request: &Request<'_>) -> Result<Option<Reply>, Refusal> {
 /// Checks and opens `{Nonce, TimeStamp, Encrypt, MsgSignature}`.
 fn open(app: &Miniapp, request: &Request<'_>, now: Timestamp) -> Result<Vec<u8>, Refusal> {
     let body = fields(request.body)?;
-    let field = |name: &str| match body.get(name) {
-        Some(Value::String(text)) if !text.is_empty() => Some(text.clone()),
-        Some(Value::Number(number)) => Some(number.to_string()),
-        _ => None,
-    };
+    let field = |name: &str| text(&body, name).filter(|text| !text.is_empty());
     let envelope = field("Encrypt").ok_or(Refusal::WrongMode)?;
     let missing = || Refusal::SignatureMissing;
     let signed = Signed {

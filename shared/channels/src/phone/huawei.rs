@@ -10,6 +10,7 @@ use super::verify::at;
 use crate::digest::{opaque_key, same};
 use crate::json;
 use crate::kit::{Refusal, Verified};
+use crate::values::text;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
@@ -48,11 +49,7 @@ pub(super) fn check(app_secret: &str, body: &[u8], now: Timestamp, max_age_secs:
     let Value::Object(fields) = json::read(body, json::MAX_BYTES)? else {
         return Err(Refusal::Malformed("not a JSON object"));
     };
-    let own = |name: &str| match fields.get(name) {
-        Some(Value::String(text)) => Ok(text.clone()),
-        Some(Value::Number(number)) => Ok(number.to_string()),
-        _ => Err(Refusal::SignatureMissing),
-    };
+    let own = |name: &str| text(&fields, name).ok_or(Refusal::SignatureMissing);
     let (timestamp, nonce, given) = (own("timestamp")?, own("nonce")?, own("signature")?);
     if !same(signature(app_secret, &timestamp, &nonce, &fields).as_bytes(), given.as_bytes()) {
         return Err(Refusal::SignatureWrong);

@@ -3,7 +3,8 @@
 use super::account::Account;
 use crate::json;
 use crate::kit::Refusal;
-use crate::orders::{about, happened, id, text};
+use crate::orders::{about, happened, id};
+use crate::values::text;
 use serde_json::{Map, Value};
 use warmline_model::{Content, Inbound, Timestamp};
 

@@ -3,7 +3,7 @@
 use super::account::Twilio;
 use super::verify::came_at;
 use crate::kit::{ApiRequest, Outbound, Refusal, Verified};
-use crate::outward::post_form;
+use crate::requests::{authorized, post_form};
 use crate::twilio::{Params, authorization};
 use serde_json::{Value, json};
 use warmline_model::{Content, Inbound, Media, Sender};
@@ -87,7 +87,7 @@ pub(super) fn render(account: &Twilio, api_base: &str, reply: &Outbound<'_>) -> 
     let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(params).finish();
     let sid = &account.account_sid;
     let url = format!("{api_base}/2010-04-01/Accounts/{sid}/Messages.json");
-    Ok(post_form(url, Some(authorization(sid, &account.auth_token)), body))
+    Ok(authorized(post_form(url, body), authorization(sid, &account.auth_token)))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use crate::civil;
 use crate::digest::opaque_key;
 use crate::json;
 use crate::kit::Refusal;
+use crate::values::text;
 use serde_json::{Map, Value};
 use warmline_model::{Content, Inbound, Media, Sender};
 
@@ -36,15 +37,6 @@ pub(super) fn parse(account: &Account, body: &[u8]) -> Result<Inbound, Refusal> 
     let key = opaque_key("weibo", &[&sender, &created, &kind, &said, &Value::Object(data.clone()).to_string()]);
     let content = content(&kind, said, data, message)?;
     Ok(Inbound { key, sender: Sender { open_id: sender, ..Sender::default() }, at, content, reply_to: None })
-}
-
-/// A field as text; numbers as they are written.
-fn text(fields: &Map<String, Value>, name: &str) -> Option<String> {
-    match fields.get(name)? {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        _ => None,
-    }
 }
 
 fn id(fields: &Map<String, Value>, name: &str) -> Option<String> {

@@ -3,6 +3,7 @@
 use super::api::{self, API_BASE};
 use super::gate::Gate;
 use crate::kit::{AccountError, ApiRequest};
+use crate::requests::post_json;
 use crate::settings::{Fields, api_base};
 use warmline_model::Media;
 
@@ -44,7 +45,7 @@ impl App {
 
     /// The call that sends a customer-service message.
     pub(crate) fn send(&self, body: Vec<u8>, token: Option<&str>) -> Result<ApiRequest, &'static str> {
-        Ok(api::post(api::send_url(&self.api_base, self.token(token)?), body))
+        Ok(post_json(api::send_url(&self.api_base, self.token(token)?), body))
     }
 
     /// The call that fetches a temporary medium.

@@ -2,10 +2,10 @@
 //! platform documents its pushes one by one and spells their fields in more than one way, so the usual spellings are all read.
 
 use super::shop::{PLATFORM, came};
-use crate::calls::{MAX_ID, filled, id, instant};
 use crate::digest::opaque_key;
 use crate::json;
 use crate::kit::{Refusal, Verified};
+use crate::values::{MAX_ID, filled, id, instant};
 use serde_json::{Map, Value};
 use warmline_model::{Content, Inbound, Sender};
 

@@ -4,10 +4,10 @@
 
 use super::account::{Account, Face};
 use super::verify::CAME;
-use crate::calls::{MAX_ID, check_nested, filled, id, instant, nested};
 use crate::digest::opaque_key;
 use crate::json;
 use crate::kit::{Refusal, Verified};
+use crate::values::{MAX_ID, check_nested, filled, id, instant, nested};
 use serde_json::{Map, Value};
 use warmline_model::{Content, Inbound, Sender, Timestamp};
 

@@ -2,11 +2,11 @@
 
 use super::account::{Account, Face};
 use super::sign::push_sign;
-use crate::calls::{filled, instant};
 use crate::digest::same;
 use crate::echo::{self, Signed, at_root};
 use crate::json;
 use crate::kit::{Refusal, Reply, Request, Verified};
+use crate::values::{filled, instant};
 use crate::wx_crypto::{AesKey, WECHAT_PREFIX, decrypt};
 use serde_json::Value;
 use warmline_model::Timestamp;

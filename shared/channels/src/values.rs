@@ -1,8 +1,8 @@
-//! What the adapters of the younger platforms share on their way out and in: the API's address as a setting, requests in JSON,
-//! what an HTTP status says by itself, and ids and times that a platform writes now as a number and now as a text.
+//! Values in the JSON that platforms send: ids, numbers and times that they write now as a number and now as a text, and objects
+//! inside texts.
 
 use crate::json;
-use crate::kit::{ApiRequest, Outcome, Refusal};
+use crate::kit::Refusal;
 use serde_json::{Map, Value};
 use warmline_model::Timestamp;
 
@@ -13,24 +13,12 @@ pub(crate) const MAX_ID: usize = 256;
 /// body of many such texts from costing many times as much.
 pub(crate) const MAX_NESTED: usize = 256 * 1024;
 
-/// A POST with a JSON body.
-pub(crate) fn post_json(url: String, body: &Value) -> ApiRequest {
-    let headers = vec![("content-type", "application/json; charset=utf-8".to_owned())];
-    ApiRequest { method: http::Method::POST, url, headers, body: body.to_string().into_bytes() }
-}
-
-/// A value as it stands in a query.
-pub(crate) fn encoded(text: &str) -> String {
-    form_urlencoded::byte_serialize(text.as_bytes()).collect()
-}
-
-/// What the status alone says; platforms answer their own refusals with 200 and a code.
-pub(crate) fn refused_by_http(status: u16) -> Result<(), Outcome> {
-    match status {
-        200..=299 => Ok(()),
-        408 | 429 => Err(Outcome::Retry("rate_limited")),
-        400..=499 => Err(Outcome::Permanent("http_refused")),
-        _ => Err(Outcome::Retry("platform_unavailable")),
+/// A field as text; numbers as they are written.
+pub(crate) fn text(fields: &Map<String, Value>, name: &str) -> Option<String> {
+    match fields.get(name)? {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
     }
 }
 
@@ -127,13 +115,5 @@ mod tests {
         assert_eq!(check_nested(&items(MAX_NESTED / 1024), "data"), Ok(()));
         assert_eq!(check_nested(&items(MAX_NESTED / 1024 + 1), "data"), Err(Refusal::Malformed("too much JSON in texts")));
         assert_eq!(check_nested(&[json!(1), json!({ "data": {} })], "data"), Ok(()));
-    }
-
-    #[test]
-    fn statuses() {
-        assert_eq!(refused_by_http(204), Ok(()));
-        assert_eq!(refused_by_http(429), Err(Outcome::Retry("rate_limited")));
-        assert_eq!(refused_by_http(404), Err(Outcome::Permanent("http_refused")));
-        assert_eq!(refused_by_http(502), Err(Outcome::Retry("platform_unavailable")));
     }
 }
