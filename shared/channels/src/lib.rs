@@ -5,10 +5,11 @@
 //! * [`app`], [`miniprogram`], [`webchat`], [`wechat`], …: the adapters, one module a channel, each with its account, its
 //!   verifier, its parser and its renderer;
 //! * [`wx`]: what WeChat's own channels share; [`wx_crypto`]: signatures and the encrypted envelope of its whole family; `echo`:
-//!   its check of an address, which others took over;
+//!   its signed queries and its check of an address, which others took over;
 //! * [`sorted_sign`]: signatures over sorted parameters; `orders`: what the marketplaces' messages share;
 //! * [`aliyun`], [`twilio`]: the signatures of these two, which several channels use;
-//! * `timed_signature`, `secret_address`: our own contracts' signature; webhooks that nobody signs;
+//! * `timed_signature`, `secret_address`: our own contracts' signature; webhooks that nobody signs; `signed_time`: the times that
+//!   signatures cover;
 //! * `bearer`, `client_message`, [`hs256`]: the tokens and the message of our own clients;
 //! * [`xml`], [`json`]: bounded readers for what platforms send;
 //! * `requests`, `http_status`: requests to the platforms' APIs, and what a status alone says;
@@ -42,6 +43,7 @@ pub mod registry;
 mod requests;
 mod secret_address;
 mod settings;
+mod signed_time;
 pub mod sms;
 pub mod sorted_sign;
 pub mod taobao;

@@ -130,9 +130,7 @@ impl Params {
         if body.context(JSON).is_none() {
             return read_form(body.body()).map(Self);
         }
-        let Value::Object(map) = json::read(body.body(), MAX_BYTES)? else {
-            return Err(Refusal::Malformed("not a JSON object"));
-        };
+        let map = json::read_object(body.body(), MAX_BYTES)?;
         Ok(Self(map.into_iter().map(|(k, v)| (k, if let Value::String(v) = v { v } else { v.to_string() })).collect()))
     }
 

@@ -1,6 +1,5 @@
 //! Our own contract: segments of speech and events of a call.
 
-use super::verify::at;
 use crate::json;
 use crate::kit::{Refusal, Verified};
 use serde_json::{Map, Value};
@@ -21,7 +20,7 @@ pub(super) fn parse(body: &Verified) -> Result<Vec<Inbound>, Refusal> {
         item => vec![item],
     };
     let read = items.into_iter().map(|item| match item {
-        Value::Object(item) => read(item, at(body)),
+        Value::Object(item) => read(item, body.time()),
         _ => Err(Refusal::Malformed("not a JSON object")),
     });
     // A partial segment is nothing yet.
@@ -91,7 +90,7 @@ mod tests {
     use serde_json::json;
 
     fn all(body: &Value) -> Result<Vec<Inbound>, Refusal> {
-        parse(&Verified::new(body.to_string().into_bytes()).with("at", "7000"))
+        parse(&Verified::new(body.to_string().into_bytes()).with_time(Timestamp::from_secs(7)))
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! Aliyun: uplink messages and delivery reports in, `SendSms` out.
 
 use super::account::{Aliyun, SignBy};
-use super::verify::came_at;
 use crate::aliyun::{Acs3, canonical, content_hash, rpc};
 use crate::digest::opaque_key;
 use crate::json;
@@ -21,7 +20,7 @@ pub(super) fn parse(body: &Verified) -> Result<Vec<Inbound>, Refusal> {
         item @ Value::Object(_) => vec![item],
         _ => return Err(Refusal::Malformed("not a JSON array")),
     };
-    items.into_iter().map(|item| read(item, came_at(body))).collect()
+    items.into_iter().map(|item| read(item, body.time())).collect()
 }
 
 fn read(item: Value, came_at: Timestamp) -> Result<Inbound, Refusal> {
@@ -154,7 +153,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn read_all(body: &Value) -> Result<Vec<Inbound>, Refusal> {
-        parse(&Verified::new(body.to_string().into_bytes()).with("came_at", "7"))
+        parse(&Verified::new(body.to_string().into_bytes()).with_time(Timestamp::from_millis(7)))
     }
 
     #[test]

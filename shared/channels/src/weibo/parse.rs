@@ -13,9 +13,7 @@ use warmline_model::{Content, Inbound, Media, Sender};
 const MAX_ID: usize = 64;
 
 pub(super) fn parse(account: &Account, body: &[u8]) -> Result<Inbound, Refusal> {
-    let Value::Object(message) = json::read(body, json::MAX_BYTES)? else {
-        return Err(Refusal::Malformed("not a JSON object"));
-    };
+    let message = json::read_object(body, json::MAX_BYTES)?;
     let sender = id(&message, "sender_id").ok_or(Refusal::Malformed("sender_id"))?;
     let receiver = id(&message, "receiver_id").ok_or(Refusal::Malformed("receiver_id"))?;
     if account.uid.as_ref().is_some_and(|uid| *uid != receiver) {
