@@ -12,13 +12,14 @@
 //!   signatures cover;
 //! * `bearer`, `client_message`, [`hs256`]: the tokens and the message of our own clients;
 //! * [`xml`], [`json`]: bounded readers for what platforms send;
-//! * `requests`, `http_status`: requests to the platforms' APIs, and what a status alone says;
+//! * `requests`, `answers`: requests to the platforms' APIs, and what their answers say before any code;
 //! * `values`, `civil`: ids, numbers and times as platforms write them;
 //! * [`digest`]: keyed digests, comparison in constant time;
 //! * `settings`: the checks on an account's settings.
 
 pub mod alipay;
 pub mod aliyun;
+mod answers;
 pub mod app;
 mod bearer;
 mod civil;
@@ -29,7 +30,6 @@ pub mod douyin;
 mod echo;
 pub mod email;
 pub mod hs256;
-mod http_status;
 pub mod jd;
 pub mod json;
 pub mod kit;

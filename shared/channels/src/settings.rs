@@ -2,6 +2,7 @@
 //! a misspelt `encoding_aes_key` must not leave an account in plain mode.
 
 use crate::kit::{AccountError, Secrets};
+use crate::values::is_id;
 use serde_json::{Map, Value};
 use std::ops::RangeInclusive;
 
@@ -118,9 +119,7 @@ fn read_address(name: &str, text: &str) -> Result<String, AccountError> {
 pub(crate) fn name(fields: &Fields<'_>, name: &str, max: usize) -> Result<Option<String>, AccountError> {
     match fields.text(name)? {
         None => Ok(None),
-        Some(text) if (1..=max).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic()) => {
-            Ok(Some(text.to_owned()))
-        }
+        Some(text) if is_id(text, max) => Ok(Some(text.to_owned())),
         Some(_) => Err(AccountError::new(name, &format!("must be 1 to {max} visible ASCII characters without spaces"))),
     }
 }

@@ -10,8 +10,10 @@
 
 use crate::digest::{hmac_sha1, same};
 use crate::json;
-use crate::kit::{ApiRequest, Refusal, Reply, Request, Verified};
+use crate::kit::{AccountError, ApiRequest, Refusal, Reply, Request, Verified};
 use crate::requests::{authorized, basic, get};
+use crate::settings::{Fields, name, required};
+use crate::values::is_id;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
@@ -141,7 +143,7 @@ impl Params {
 
     /// An id or number of at most 128 visible characters.
     pub(crate) fn id(&self, name: &'static str) -> Result<&str, Refusal> {
-        let good = |id: &&str| id.len() <= 128 && id.bytes().all(|b| b.is_ascii_graphic());
+        let good = |id: &&str| is_id(id, 128);
         self.get(name).filter(good).ok_or(Refusal::Malformed(name))
     }
 
@@ -156,6 +158,15 @@ impl Params {
 pub(crate) fn nothing_to_do() -> Reply {
     let body = br#"<?xml version="1.0" encoding="UTF-8"?><Response/>"#.to_vec();
     Reply { status: 200, content_type: "text/xml; charset=utf-8", body }
+}
+
+/// The setting `account_sid`: it stands in the paths of the API.
+pub(crate) fn account_sid(fields: &Fields<'_>) -> Result<String, AccountError> {
+    let account_sid = required(name(fields, "account_sid", 64)?, "account_sid")?;
+    if !account_sid.bytes().all(|b| b.is_ascii_alphanumeric()) {
+        return Err(AccountError::new("account_sid", "must be the letters and digits that the platform shows"));
+    }
+    Ok(account_sid)
 }
 
 /// The `Authorization` of API calls.

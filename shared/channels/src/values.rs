@@ -31,14 +31,18 @@ pub(crate) fn whole(value: Option<&Value>) -> Option<i64> {
     }
 }
 
+/// Whether a text can be an id: 1 to `max` visible ASCII characters.
+pub(crate) fn is_id(text: &str, max: usize) -> bool {
+    (1..=max).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())
+}
+
 /// An id: a number, or a text of visible ASCII that is neither empty nor overlong.
 pub(crate) fn id(value: Option<&Value>) -> Option<String> {
     match value? {
         Value::Number(number) if number.is_i64() || number.is_u64() => Some(number.to_string()),
         Value::String(text) => {
             let text = text.trim();
-            let good = (1..=MAX_ID).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
-            good.then(|| text.to_owned())
+            is_id(text, MAX_ID).then(|| text.to_owned())
         }
         _ => None,
     }

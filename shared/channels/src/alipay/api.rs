@@ -4,8 +4,8 @@
 use super::CAPABILITIES;
 use super::account::Account;
 use super::form::signed_text;
+use crate::answers;
 use crate::civil;
-use crate::http_status;
 use crate::json;
 use crate::kit::{ApiRequest, ApiResponse, Outbound, Outcome, Rendered};
 use crate::requests::{get, post_utf8_form};
@@ -60,7 +60,7 @@ pub(super) fn media(account: &Account, media: &Media, now: Timestamp) -> Result<
 }
 
 pub(super) fn read_answer(answer: &ApiResponse<'_>) -> Outcome {
-    if let Err(outcome) = http_status::check(answer.status) {
+    if let Err(outcome) = answers::check_status(answer.status) {
         return outcome;
     }
     let Ok(Value::Object(map)) = json::read(answer.body, json::MAX_BYTES) else {

@@ -2,7 +2,7 @@
 
 use super::account::Account;
 use super::sign::call_sign;
-use crate::http_status;
+use crate::answers;
 use crate::kit::{ApiRequest, ApiResponse, Outcome, Token};
 use crate::requests::post_json;
 use crate::values::whole;
@@ -45,8 +45,7 @@ pub(super) fn token_request(account: &Account, now: Timestamp) -> Option<ApiRequ
 }
 
 fn read(answer: &ApiResponse<'_>) -> Result<Value, Outcome> {
-    http_status::check(answer.status)?;
-    let body: Value = serde_json::from_slice(answer.body).map_err(|_| Outcome::Retry("answer_unreadable"))?;
+    let body = answers::read_json(answer)?;
     // The old form says `err_no`, 0 being good; the present one `code`, 10000 being good.
     let code = whole(body.get("code")).or(match whole(body.get("err_no")) {
         Some(0) => Some(10_000),

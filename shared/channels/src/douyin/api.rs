@@ -11,7 +11,7 @@ use super::CAPABILITIES;
 use super::account::{Account, Face};
 use super::im::{CONVERSATION, MESSAGE, OPERATOR};
 use super::token::token_request;
-use crate::http_status;
+use crate::answers;
 use crate::kit::{ApiRequest, ApiResponse, Outbound, Outcome, Rendered};
 use crate::requests::{encoded, get, post_json};
 use crate::values::whole;
@@ -32,11 +32,6 @@ pub(super) fn code(answer: &Value) -> Option<i64> {
     ];
     let codes: Vec<i64> = places.into_iter().filter_map(whole).collect();
     codes.iter().copied().find(|&code| code != 0).or(codes.first().copied())
-}
-
-pub(super) fn read_body(answer: &ApiResponse<'_>) -> Result<Value, Outcome> {
-    http_status::check(answer.status)?;
-    serde_json::from_slice(answer.body).map_err(|_| Outcome::Retry("answer_unreadable"))
 }
 
 pub(super) fn render(account: &Account, reply: &Outbound<'_>, token: Option<&str>) -> Result<Rendered, &'static str> {
@@ -88,7 +83,7 @@ fn private_message(content: &Content) -> Result<Value, &'static str> {
 }
 
 pub(super) fn read_answer(answer: &ApiResponse<'_>) -> Outcome {
-    let body = match read_body(answer) {
+    let body = match answers::read_json(answer) {
         Ok(body) => body,
         Err(outcome) => return outcome,
     };

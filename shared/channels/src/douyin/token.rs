@@ -3,7 +3,8 @@
 //! apps `POST /api/apps/v2/token`.
 
 use super::account::{Account, Face, Im, Miniapp};
-use super::api::{code, read_body};
+use super::api::code;
+use crate::answers;
 use crate::kit::{ApiRequest, ApiResponse, Outcome, Token};
 use crate::requests::{post_form, post_json};
 use crate::values::whole;
@@ -32,7 +33,7 @@ pub(super) fn token_request(account: &Account) -> Option<ApiRequest> {
 }
 
 pub(super) fn read_token(answer: &ApiResponse<'_>) -> Result<Token, Outcome> {
-    let body = read_body(answer)?;
+    let body = answers::read_json(answer)?;
     let unreadable = || Outcome::Retry("answer_unreadable");
     match code(&body).ok_or_else(unreadable)? {
         0 => {

@@ -2,7 +2,7 @@
 
 use super::account::{Account, Provider, is_address};
 use super::mime::ids;
-use crate::http_status;
+use crate::answers;
 use crate::kit::{ApiRequest, ApiResponse, Outbound, Outcome};
 use crate::requests::{authorized, basic, get, post_form};
 use serde::Deserialize;
@@ -138,7 +138,7 @@ pub(super) fn read_answer(answer: &ApiResponse<'_>) -> Outcome {
         return if id.is_some() { Outcome::Sent } else { Outcome::Retry("answer_unreadable") };
     }
     let Some(read) = read else {
-        return http_status::check_with_credentials(answer.status).err().unwrap_or(Outcome::Retry("answer_unreadable"));
+        return answers::check_status_with_credentials(answer.status).err().unwrap_or(Outcome::Retry("answer_unreadable"));
     };
     let error = read.errors.into_iter().next();
     let field = error.as_ref().and_then(|e| e.field.clone()).unwrap_or_default();
@@ -152,7 +152,7 @@ pub(super) fn read_answer(answer: &ApiResponse<'_>) -> Outcome {
         }
         400 => Outcome::Permanent("platform_refused"),
         413 => Outcome::Permanent("text_too_long"),
-        status => http_status::check_with_credentials(status).err().unwrap_or(Outcome::Retry("answer_unreadable")),
+        status => answers::check_status_with_credentials(status).err().unwrap_or(Outcome::Retry("answer_unreadable")),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::account::Account;
 use super::sign;
-use crate::http_status;
+use crate::answers;
 use crate::kit::{ApiRequest, ApiResponse, Outcome};
 use crate::requests::post_utf8_form;
 use crate::sorted_sign::form;
@@ -90,7 +90,7 @@ pub(super) fn body(answer: &ApiResponse<'_>) -> Result<Map<String, Value>, Outco
     {
         return Err(meaning(error));
     }
-    http_status::check(answer.status)?;
+    answers::check_status(answer.status)?;
     let Some(Value::Object(map)) = read else { return Err(Outcome::Retry("answer_unreadable")) };
     let inner = map.into_iter().find(|(name, _)| name.ends_with("_responce") || name.ends_with("_response"));
     match inner {

@@ -2,7 +2,7 @@
 
 use super::account::Account;
 use super::sign::call_sign;
-use crate::http_status;
+use crate::answers;
 use crate::kit::{ApiRequest, ApiResponse, Outcome, Token};
 use crate::requests::{encoded, post_form, post_json};
 use crate::values::whole;
@@ -32,8 +32,7 @@ pub(super) fn token_request(account: &Account) -> Option<ApiRequest> {
 }
 
 fn read(answer: &ApiResponse<'_>) -> Result<Value, Outcome> {
-    http_status::check(answer.status)?;
-    let body: Value = serde_json::from_slice(answer.body).map_err(|_| Outcome::Retry("answer_unreadable"))?;
+    let body = answers::read_json(answer)?;
     match whole(body.get("result")).ok_or(Outcome::Retry("answer_unreadable"))? {
         1 => Ok(body),
         100_200_102 | 100_200_108 => Err(Outcome::RefreshToken),

@@ -1,7 +1,8 @@
 //! The settings and secrets of an account, by provider.
 
 use crate::kit::{AccountError, Secrets};
-use crate::settings::{Fields, address, api_base, max_age_secs, name, required};
+use crate::settings::{Fields, address, api_base, max_age_secs, required};
+use crate::twilio;
 use serde_json::Value;
 
 /// A checked account. It holds secrets, so it has no `Debug`.
@@ -36,10 +37,7 @@ impl Account {
             "twilio" => {
                 let known = ["provider", "account_sid", "public_url", "api_base"];
                 let fields = Fields::new(settings, secrets, &known, &["auth_token"])?;
-                let account_sid = required(name(&fields, "account_sid", 64)?, "account_sid")?;
-                if !account_sid.bytes().all(|b| b.is_ascii_alphanumeric()) {
-                    return Err(AccountError::new("account_sid", "must be the letters and digits that the platform shows"));
-                }
+                let account_sid = twilio::account_sid(&fields)?;
                 Provider::Twilio {
                     account_sid,
                     auth_token: fields.required_secret("auth_token", 5..=128)?.to_owned(),

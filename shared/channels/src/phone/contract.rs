@@ -2,6 +2,7 @@
 
 use crate::json;
 use crate::kit::{Refusal, Verified};
+use crate::values::is_id;
 use serde_json::{Map, Value};
 use warmline_model::{Content, Inbound, Sender, Timestamp};
 
@@ -67,8 +68,7 @@ pub(super) fn sender(call: String, number: Option<String>) -> Sender {
 /// A telephone number, or whatever a telephone system takes for one.
 pub(super) fn number(text: &str) -> Option<String> {
     let text = text.trim();
-    let good = (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
-    good.then(|| text.to_owned())
+    is_id(text, 64).then(|| text.to_owned())
 }
 
 /// An id as text; numbers as they are written.
@@ -78,8 +78,7 @@ pub(super) fn id(value: Option<&Value>, name: &'static str) -> Result<String, Re
         Some(Value::Number(number)) => number.to_string(),
         _ => return Err(Refusal::Malformed(name)),
     };
-    let good = (1..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
-    if good { Ok(text) } else { Err(Refusal::Malformed(name)) }
+    if is_id(&text, 128) { Ok(text) } else { Err(Refusal::Malformed(name)) }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! What the gateway's answers mean (document 错误码, in the public copies of the platform's pages).
 
-use crate::http_status;
+use crate::answers;
 use crate::json;
 use crate::kit::{ApiResponse, Outcome};
 use crate::values::text;
@@ -24,7 +24,7 @@ pub(super) fn read_answer(answer: &ApiResponse<'_>) -> Outcome {
             _ => Outcome::Permanent("platform_refused"),
         };
     }
-    match (http_status::check(answer.status), read) {
+    match (answers::check_status(answer.status), read) {
         (Err(outcome), _) => outcome,
         (Ok(()), Ok(Value::Object(map))) if map.keys().any(|name| name.ends_with("_response")) => Outcome::Sent,
         (Ok(()), _) => Outcome::Retry("answer_unreadable"),

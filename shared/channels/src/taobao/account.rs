@@ -2,6 +2,7 @@
 
 use crate::kit::{AccountError, Secrets};
 use crate::settings::{Fields, api_base, name, required};
+use crate::values::is_id;
 use serde_json::Value;
 
 /// How calls are signed.
@@ -55,7 +56,7 @@ impl Account {
         if groups.is_empty() {
             groups.push(DEFAULT_GROUP.to_owned());
         }
-        let good = |group: &String| (1..=64).contains(&group.len()) && group.bytes().all(|b| b.is_ascii_graphic());
+        let good = |group: &String| is_id(group, 64);
         if groups.len() > MAX_GROUPS || !groups.iter().all(good) {
             return Err(AccountError::new("groups", "must be at most 16 names of 1 to 64 visible ASCII characters"));
         }

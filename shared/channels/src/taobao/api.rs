@@ -2,7 +2,7 @@
 
 use super::account::{Account, DEFAULT_GROUP};
 use super::sign;
-use crate::http_status;
+use crate::answers;
 use crate::json;
 use crate::kit::{ApiRequest, ApiResponse, Outcome};
 use crate::requests::post_utf8_form;
@@ -54,7 +54,7 @@ pub(super) fn body(answer: &ApiResponse<'_>) -> Result<Map<String, Value>, Outco
     {
         return Err(meaning(error));
     }
-    http_status::check(answer.status)?;
+    answers::check_status(answer.status)?;
     let Ok(Value::Object(map)) = read else { return Err(Outcome::Retry("answer_unreadable")) };
     match map.into_iter().find(|(name, _)| name.ends_with("_response")) {
         Some((_, Value::Object(inner))) => Ok(inner),

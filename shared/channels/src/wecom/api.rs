@@ -7,7 +7,7 @@
 use super::CAPABILITIES;
 use super::account::Account;
 use super::outgoing::Outgoing;
-use crate::http_status;
+use crate::answers;
 use crate::kit::{ApiRequest, ApiResponse, Call, Outbound, Outcome, Rendered, Token};
 use crate::requests::{get, post_json};
 use crate::wx::api::{token_answer, url};
@@ -103,7 +103,7 @@ pub(super) fn read_token(answer: &ApiResponse<'_>) -> Result<Token, Outcome> {
 }
 
 pub(super) fn read_answer(answer: &ApiResponse<'_>) -> Outcome {
-    if let Err(outcome) = http_status::check(answer.status) {
+    if let Err(outcome) = answers::check_status(answer.status) {
         return outcome;
     }
     let Ok(read) = serde_json::from_slice::<SendAnswer>(answer.body) else {

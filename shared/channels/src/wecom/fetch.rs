@@ -4,7 +4,7 @@
 use super::account::Account;
 use super::kf;
 use super::{WecomAdapter, api, app};
-use crate::http_status;
+use crate::answers;
 use crate::json;
 use crate::kit::{ApiRequest, ApiResponse, Call, Outcome, Page, Pull, Verified};
 use crate::requests::post_json;
@@ -51,7 +51,7 @@ impl Pull for WecomAdapter {
     }
 
     fn read(&self, _account: &Account, source: &str, answer: &ApiResponse<'_>) -> Result<Page, Outcome> {
-        http_status::check(answer.status)?;
+        answers::check_status(answer.status)?;
         let unreadable = |_| Outcome::Retry("answer_unreadable");
         let page: Value = json::read_as(answer.body, json::MAX_BYTES).map_err(unreadable)?;
         match page["errcode"].as_i64() {

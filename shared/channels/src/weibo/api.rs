@@ -2,7 +2,7 @@
 
 use super::CAPABILITIES;
 use super::account::Account;
-use crate::http_status;
+use crate::answers;
 use crate::json;
 use crate::kit::{ApiRequest, ApiResponse, Outbound, Outcome, Rendered, Reply, Verified};
 use crate::requests::{encoded, get, post_form};
@@ -84,7 +84,7 @@ pub(super) fn read_answer(answer: &ApiResponse<'_>) -> Outcome {
     if let Some(outcome) = code.and_then(meaning) {
         return outcome;
     }
-    if let Err(outcome) = http_status::check(answer.status) {
+    if let Err(outcome) = answers::check_status(answer.status) {
         return if code.is_some() && outcome == Outcome::Permanent("http_refused") {
             Outcome::Permanent("platform_refused")
         } else {

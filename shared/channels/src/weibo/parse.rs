@@ -5,7 +5,7 @@ use crate::civil;
 use crate::digest::opaque_key;
 use crate::json;
 use crate::kit::Refusal;
-use crate::values::text;
+use crate::values::{is_id, text};
 use serde_json::{Map, Value};
 use warmline_model::{Content, Inbound, Media, Sender};
 
@@ -39,7 +39,7 @@ pub(super) fn parse(account: &Account, body: &[u8]) -> Result<Inbound, Refusal> 
 
 fn id(fields: &Map<String, Value>, name: &str) -> Option<String> {
     let text = text(fields, name)?;
-    ((1..=MAX_ID).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())).then_some(text)
+    is_id(&text, MAX_ID).then_some(text)
 }
 
 fn content(kind: &str, said: String, data: Map<String, Value>, raw: Map<String, Value>) -> Result<Content, Refusal> {

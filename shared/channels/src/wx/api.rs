@@ -6,7 +6,7 @@
 //! `force_refresh` makes the present one invalid for everybody, works 20 times a day and at most every 30 s: it is for leaked
 //! tokens. After a 40001 the ordinary way is the right one.
 
-use crate::http_status;
+use crate::answers;
 use crate::kit::{ApiRequest, ApiResponse, Outcome, Token};
 use crate::requests::{encoded, get, post_json};
 use serde::Deserialize;
@@ -50,7 +50,7 @@ struct SendAnswer {
 
 /// Reads a token's answer; `refused` says what an error code means.
 pub(crate) fn token_answer(answer: &ApiResponse<'_>, refused: impl Fn(i64) -> Outcome) -> Result<Token, Outcome> {
-    http_status::check(answer.status)?;
+    answers::check_status(answer.status)?;
     let read: TokenAnswer = serde_json::from_slice(answer.body).map_err(|_| Outcome::Retry("answer_unreadable"))?;
     match (read.access_token, read.expires_in, read.errcode.unwrap_or(0)) {
         (Some(value), Some(expires_in), 0) if !value.is_empty() && expires_in > 0 => Ok(Token { value, expires_in }),
@@ -74,7 +74,7 @@ pub(crate) fn read_token(answer: &ApiResponse<'_>) -> Result<Token, Outcome> {
 
 /// Reads the answer to a customer-service message.
 pub(crate) fn read_answer(answer: &ApiResponse<'_>) -> Outcome {
-    if let Err(outcome) = http_status::check(answer.status) {
+    if let Err(outcome) = answers::check_status(answer.status) {
         return outcome;
     }
     let Ok(SendAnswer { errcode }) = serde_json::from_slice(answer.body) else {

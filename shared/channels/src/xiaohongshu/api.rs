@@ -6,7 +6,7 @@
 
 use super::account::{Account, Face};
 use super::sign::ark_sign;
-use crate::http_status;
+use crate::answers;
 use crate::kit::{ApiRequest, ApiResponse, Outcome, Token};
 use crate::requests::post_json;
 use crate::values::whole;
@@ -41,8 +41,7 @@ pub(super) fn token_request(account: &Account) -> Option<ApiRequest> {
 }
 
 fn read(answer: &ApiResponse<'_>) -> Result<(bool, Value), Outcome> {
-    http_status::check(answer.status)?;
-    let body: Value = serde_json::from_slice(answer.body).map_err(|_| Outcome::Retry("answer_unreadable"))?;
+    let body = answers::read_json(answer)?;
     let code = whole(body.get("error_code")).or_else(|| whole(body.get("code")));
     let good = match (body.get("success").and_then(Value::as_bool), code) {
         (None, None) => return Err(Outcome::Retry("answer_unreadable")),
