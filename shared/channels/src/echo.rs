@@ -1,67 +1,84 @@
-//! The check of an address as WeChat does it and others took it over: a GET with `signature`, `timestamp`, `nonce` and
-//! `echostr`, the signature being the hexadecimal SHA-1 over a token and the parameters, sorted and joined. Who answers with the
-//! `echostr` has shown that it holds the token.
+//! Signed queries and the check of an address as WeChat does them and others took them over. A request carries `timestamp`,
+//! `nonce` and `signature`, the hexadecimal SHA-1 over a token and the parameters, sorted and joined; the check of an address is a
+//! GET with an `echostr` besides. Who answers with the `echostr` has shown that it holds the token.
 
 use crate::kit::{Refusal, Reply, Request};
+use crate::signed_time;
 use crate::wx_crypto::signature_matches;
+use std::borrow::Cow;
 use warmline_model::Timestamp;
 
-/// The longest `echostr` given back.
-const MAX_ECHO: usize = 256;
+/// The longest `echostr` given back; WeChat's has 19 digits.
+pub(crate) const MAX_ECHO: usize = 256;
 
-/// The signed parameters of a request.
-pub(crate) struct Signed {
-    pub(crate) signature: String,
-    pub(crate) timestamp: String,
-    pub(crate) nonce: String,
+/// The parameters of a signed request, read in one pass; of a repeated one the first counts.
+#[derive(Default)]
+pub(crate) struct Signed<'q> {
+    pub(crate) signature: Option<Cow<'q, str>>,
+    pub(crate) msg_signature: Option<Cow<'q, str>>,
+    pub(crate) timestamp: Option<Cow<'q, str>>,
+    pub(crate) nonce: Option<Cow<'q, str>>,
+    pub(crate) encrypt_type: Option<Cow<'q, str>>,
+    pub(crate) echostr: Option<Cow<'q, str>>,
 }
 
-impl Signed {
-    /// From the query; `name` is the signature's parameter.
-    pub(crate) fn from_query(request: &Request<'_>, name: &str) -> Result<Self, Refusal> {
-        let param = |name: &str| request.param(name).ok_or(Refusal::SignatureMissing);
-        Ok(Self { signature: param(name)?, timestamp: param("timestamp")?, nonce: param("nonce")? })
+impl<'q> Signed<'q> {
+    pub(crate) fn read(query: &'q str) -> Self {
+        let mut signed = Self::default();
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            let field = match &*name {
+                "signature" => &mut signed.signature,
+                "msg_signature" => &mut signed.msg_signature,
+                "timestamp" => &mut signed.timestamp,
+                "nonce" => &mut signed.nonce,
+                "encrypt_type" => &mut signed.encrypt_type,
+                "echostr" => &mut signed.echostr,
+                _ => continue,
+            };
+            field.get_or_insert(value);
+        }
+        signed
     }
 
-    /// Checks the signature over token, time, nonce and `more`, then the time.
-    pub(crate) fn check(&self, token: &str, more: &[&str], max_age_secs: i64, now: Timestamp) -> Result<(), Refusal> {
-        let mut parts = vec![token, self.timestamp.as_str(), self.nonce.as_str()];
+    /// Checks a signature over token, timestamp, nonce and `more` (for encrypted bodies, the ciphertext); then the time.
+    pub(crate) fn check(
+        &self,
+        signature: Option<&str>,
+        token: &str,
+        more: &[&str],
+        max_age_secs: i64,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        let timestamp = self.signed(signature, token, more)?;
+        signed_time::check(signed_time::seconds(timestamp)?, now, max_age_secs)
+    }
+
+    /// Checks the signature only, and returns the timestamp that it covers.
+    pub(crate) fn signed(&self, signature: Option<&str>, token: &str, more: &[&str]) -> Result<&str, Refusal> {
+        let (Some(signature), Some(timestamp), Some(nonce)) = (signature, self.timestamp.as_deref(), self.nonce.as_deref())
+        else {
+            return Err(Refusal::SignatureMissing);
+        };
+        let mut parts = vec![token, timestamp, nonce];
         parts.extend_from_slice(more);
-        if !signature_matches(&self.signature, &mut parts) {
-            return Err(Refusal::SignatureWrong);
-        }
-        let digits = !self.timestamp.is_empty() && self.timestamp.bytes().all(|b| b.is_ascii_digit());
-        let signed_at: i64 = self.timestamp.parse().ok().filter(|_| digits).ok_or(Refusal::Malformed("timestamp"))?;
-        if now.secs().abs_diff(signed_at) > max_age_secs.unsigned_abs() {
-            return Err(Refusal::Stale);
-        }
-        Ok(())
+        if signature_matches(signature, &mut parts) { Ok(timestamp) } else { Err(Refusal::SignatureWrong) }
     }
 }
 
-/// Answers the check of the address, where the request is one. `more` names further parameters that are signed; an absent one
-/// counts as empty.
+/// Answers the check of the address, where the request is one: a GET with `echostr`, which goes back as it came once `check`
+/// has taken the query.
 pub(crate) fn handshake(
-    token: &str,
-    more: &[&str],
-    max_age_secs: i64,
     request: &Request<'_>,
-    now: Timestamp,
+    check: impl FnOnce(&Signed<'_>) -> Result<(), Refusal>,
 ) -> Result<Option<Reply>, Refusal> {
-    if request.method != http::Method::GET || !at_root(request) {
+    if request.method != http::Method::GET || !request.at_root() {
         return Ok(None);
     }
-    let Some(echo) = request.param("echostr") else { return Ok(None) };
-    let more: Vec<String> = more.iter().map(|name| request.param(name).unwrap_or_default()).collect();
-    let more: Vec<&str> = more.iter().map(String::as_str).collect();
-    Signed::from_query(request, "signature")?.check(token, &more, max_age_secs, now)?;
+    let signed = Signed::read(request.query);
+    let Some(echo) = signed.echostr.as_deref() else { return Ok(None) };
+    check(&signed)?;
     if echo.len() > MAX_ECHO {
         return Err(Refusal::Malformed("echostr"));
     }
     Ok(Some(Reply::text(echo)))
-}
-
-/// Whether the request is for the webhook's own address and nothing below it.
-pub(crate) fn at_root(request: &Request<'_>) -> bool {
-    matches!(request.rest, "" | "/")
 }

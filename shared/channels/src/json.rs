@@ -3,7 +3,7 @@
 
 use crate::kit::Refusal;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// The longest body read.
 pub const MAX_BYTES: usize = 1024 * 1024;
@@ -51,6 +51,14 @@ impl From<Error> for Refusal {
 pub fn read(body: &[u8], max_bytes: usize) -> Result<Value, Error> {
     let value: Value = read_as(body, max_bytes)?;
     if holds_nul(&value) { Err(Error::Nul) } else { Ok(value) }
+}
+
+/// Reads a body that must be an object.
+pub(crate) fn read_object(body: &[u8], max_bytes: usize) -> Result<Map<String, Value>, Refusal> {
+    match read(body, max_bytes)? {
+        Value::Object(map) => Ok(map),
+        _ => Err(Refusal::Malformed("not a JSON object")),
+    }
 }
 
 /// Reads a typed value within the bounds. Texts may still hold U+0000.

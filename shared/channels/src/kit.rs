@@ -34,6 +34,11 @@ impl Request<'_> {
         form_urlencoded::parse(self.query.as_bytes()).find(|(k, _)| k == name).map(|(_, v)| v.into_owned())
     }
 
+    /// Whether it is for the webhook's own address and nothing below it.
+    pub(crate) fn at_root(&self) -> bool {
+        matches!(self.rest, "" | "/")
+    }
+
     /// A header as text; absent where it is not visible ASCII.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
@@ -47,6 +52,9 @@ pub struct Verified {
     context: BTreeMap<&'static str, String>,
 }
 
+/// In a [`Verified`]'s context: its time, in milliseconds.
+const TIME: &str = "time";
+
 impl Verified {
     pub(crate) fn new(body: Vec<u8>) -> Self {
         Self { body, context: BTreeMap::new() }
@@ -59,6 +67,16 @@ impl Verified {
 
     pub(crate) fn context(&self, name: &str) -> Option<&str> {
         self.context.get(name).map(String::as_str)
+    }
+
+    /// With the time when it was signed or, where that is not told, came: for messages that name no time of their own.
+    pub(crate) fn with_time(self, at: Timestamp) -> Self {
+        self.with(TIME, at.millis().to_string())
+    }
+
+    /// That time.
+    pub(crate) fn time(&self) -> Timestamp {
+        Timestamp::from_millis(self.context(TIME).and_then(|ms| ms.parse().ok()).unwrap_or_default())
     }
 
     /// The plaintext body.

@@ -5,22 +5,23 @@
 //! * [`app`], [`miniprogram`], [`webchat`], [`wechat`], …: the adapters, one module a channel, each with its account, its
 //!   verifier, its parser and its renderer;
 //! * [`wx`]: what WeChat's own channels share; [`wx_crypto`]: signatures and the encrypted envelope of its whole family; `echo`:
-//!   its check of an address, which others took over;
+//!   its signed queries and its check of an address, which others took over;
 //! * [`sorted_sign`]: signatures over sorted parameters; `orders`: what the marketplaces' messages share;
 //! * [`aliyun`], [`twilio`]: the signatures of these two, which several channels use;
-//! * `timed_signature`, `secret_address`: our own contracts' signature; webhooks that nobody signs;
+//! * `timed_signature`, `secret_address`: our own contracts' signature; webhooks that nobody signs; `signed_time`: the times that
+//!   signatures cover;
 //! * `bearer`, `client_message`, [`hs256`]: the tokens and the message of our own clients;
 //! * [`xml`], [`json`]: bounded readers for what platforms send;
-//! * `calls`, `outward`, `answer`, `civil`: requests, statuses, ids and times as platforms write them;
+//! * `requests`, `answers`: requests to the platforms' APIs, and what their answers say before any code;
+//! * `values`, `civil`: ids, numbers and times as platforms write them;
 //! * [`digest`]: keyed digests, comparison in constant time;
 //! * `settings`: the checks on an account's settings.
 
 pub mod alipay;
 pub mod aliyun;
-mod answer;
+mod answers;
 pub mod app;
 mod bearer;
-mod calls;
 mod civil;
 mod client_message;
 pub mod digest;
@@ -36,17 +37,19 @@ pub mod kuaishou;
 pub mod manifest;
 pub mod miniprogram;
 mod orders;
-mod outward;
 pub mod phone;
 pub mod pinduoduo;
 pub mod registry;
+mod requests;
 mod secret_address;
 mod settings;
+mod signed_time;
 pub mod sms;
 pub mod sorted_sign;
 pub mod taobao;
 mod timed_signature;
 pub mod twilio;
+mod values;
 pub mod webchat;
 pub mod wechat;
 pub mod wecom;

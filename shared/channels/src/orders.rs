@@ -2,20 +2,12 @@
 //! named in several ways, and an event made of what is left.
 
 use crate::json;
+use crate::values::text;
 use serde_json::{Map, Value};
 use warmline_model::{Content, Sender};
 
 /// The longest order number, buyer id or message id taken.
 const MAX_ID: usize = 128;
-
-/// A field as text; numbers as they are written.
-pub(crate) fn text(fields: &Map<String, Value>, name: &str) -> Option<String> {
-    match fields.get(name)? {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        _ => None,
-    }
-}
 
 /// The first of the fields that holds an id: one to [`MAX_ID`] bytes, none of them a control character.
 pub(crate) fn id(fields: &Map<String, Value>, names: &[&str]) -> Option<String> {

@@ -2,6 +2,7 @@
 //! a misspelt `encoding_aes_key` must not leave an account in plain mode.
 
 use crate::kit::{AccountError, Secrets};
+use crate::values::is_id;
 use serde_json::{Map, Value};
 use std::ops::RangeInclusive;
 
@@ -77,7 +78,7 @@ impl<'a> Fields<'a> {
     }
 
     pub(crate) fn required_secret(&self, name: &str, length: RangeInclusive<usize>) -> Result<&'a str, AccountError> {
-        self.secret(name, length)?.ok_or_else(|| AccountError::new(name, "is required"))
+        required(self.secret(name, length)?, name)
     }
 }
 
@@ -88,9 +89,22 @@ pub(crate) fn max_age_secs(fields: &Fields<'_>) -> Result<i64, AccountError> {
     Ok(fields.number("max_age_secs", 10..=86_400)?.unwrap_or(300))
 }
 
-/// Where a platform's API is: the setting `name`, else the platform's own address. No slash at the end.
-pub(crate) fn api_base(fields: &Fields<'_>, name: &str, default: &str) -> Result<String, AccountError> {
-    let text = fields.text(name)?.unwrap_or(default);
+/// A setting that is a web address, without a slash at its end.
+pub(crate) fn address(fields: &Fields<'_>, name: &str) -> Result<Option<String>, AccountError> {
+    fields.text(name)?.map(|text| read_address(name, text)).transpose()
+}
+
+/// Where a platform's API is: the setting `api_base`, else the platform's own host.
+pub(crate) fn api_base(fields: &Fields<'_>, default: &str) -> Result<String, AccountError> {
+    address_or(fields, "api_base", default)
+}
+
+/// The same for another of a platform's addresses.
+pub(crate) fn address_or(fields: &Fields<'_>, name: &str, default: &str) -> Result<String, AccountError> {
+    read_address(name, fields.text(name)?.unwrap_or(default))
+}
+
+fn read_address(name: &str, text: &str) -> Result<String, AccountError> {
     let wrong = || AccountError::new(name, "must be an http or https URL without user, query or fragment");
     let uri: http::Uri = text.parse().map_err(|_| wrong())?;
     let http = matches!(uri.scheme_str(), Some("http" | "https"));
@@ -101,11 +115,36 @@ pub(crate) fn api_base(fields: &Fields<'_>, name: &str, default: &str) -> Result
     Ok(text.trim_end_matches('/').to_owned())
 }
 
-/// A setting that is an id or a name of the platform's: 1 to 128 visible ASCII characters.
-pub(crate) fn id(fields: &Fields<'_>, name: &str) -> Result<Option<String>, AccountError> {
+/// A setting that is an id or a name of the platform's: 1 to `max` visible ASCII characters.
+pub(crate) fn name(fields: &Fields<'_>, name: &str, max: usize) -> Result<Option<String>, AccountError> {
     match fields.text(name)? {
         None => Ok(None),
-        Some(id) if (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic()) => Ok(Some(id.to_owned())),
-        Some(_) => Err(AccountError::new(name, "must be 1 to 128 visible ASCII characters without spaces")),
+        Some(text) if is_id(text, max) => Ok(Some(text.to_owned())),
+        Some(_) => Err(AccountError::new(name, &format!("must be 1 to {max} visible ASCII characters without spaces"))),
+    }
+}
+
+/// A setting or secret that must be there.
+pub(crate) fn required<T>(value: Option<T>, name: &str) -> Result<T, AccountError> {
+    value.ok_or_else(|| AccountError::new(name, "is required"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn addresses() {
+        let read = |text: &str| {
+            let (settings, secrets) = (json!({ "api_base": text }), Default::default());
+            let fields = Fields::new(&settings, &secrets, &["api_base"], &[]).ok().unwrap();
+            api_base(&fields, "https://api.example.com").ok()
+        };
+        assert_eq!(read("http://127.0.0.1:9/").as_deref(), Some("http://127.0.0.1:9"));
+        assert_eq!(read("https://x/a/b/").as_deref(), Some("https://x/a/b"));
+        for bad in ["ftp://x", "x", "https://u:p@x", "https://x/?a=1", "https://x/#a", "https://", "", "x y"] {
+            assert_eq!(read(bad), None, "{bad}");
+        }
     }
 }

@@ -3,6 +3,7 @@
 
 use crate::digest::{hmac_sha256, same};
 use crate::kit::{Refusal, Request};
+use crate::signed_time;
 use warmline_model::Timestamp;
 
 /// The signature of a body sent at `timestamp`.
@@ -17,12 +18,7 @@ pub(crate) fn check(secret: &str, request: &Request<'_>, now: Timestamp, max_age
     if !same(sign(secret, timestamp, request.body).as_bytes(), signature.as_bytes()) {
         return Err(Refusal::SignatureWrong);
     }
-    if timestamp.is_empty() || !timestamp.bytes().all(|b| b.is_ascii_digit()) {
-        return Err(Refusal::Malformed("timestamp"));
-    }
-    let signed_at: i64 = timestamp.parse().map_err(|_| Refusal::Malformed("timestamp"))?;
-    if now.secs().abs_diff(signed_at) > max_age_secs.unsigned_abs() {
-        return Err(Refusal::Stale);
-    }
-    Ok(Timestamp::from_secs(signed_at))
+    let signed_at = signed_time::seconds(timestamp)?;
+    signed_time::check(signed_at, now, max_age_secs)?;
+    Ok(signed_at)
 }

@@ -10,8 +10,10 @@
 
 use crate::digest::{hmac_sha1, same};
 use crate::json;
-use crate::kit::{ApiRequest, Refusal, Reply, Request, Verified};
-use crate::outward::basic;
+use crate::kit::{AccountError, ApiRequest, Refusal, Reply, Request, Verified};
+use crate::requests::{authorized, basic, get};
+use crate::settings::{Fields, name, required};
+use crate::values::is_id;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
@@ -130,9 +132,7 @@ impl Params {
         if body.context(JSON).is_none() {
             return read_form(body.body()).map(Self);
         }
-        let Value::Object(map) = json::read(body.body(), MAX_BYTES)? else {
-            return Err(Refusal::Malformed("not a JSON object"));
-        };
+        let map = json::read_object(body.body(), MAX_BYTES)?;
         Ok(Self(map.into_iter().map(|(k, v)| (k, if let Value::String(v) = v { v } else { v.to_string() })).collect()))
     }
 
@@ -143,7 +143,7 @@ impl Params {
 
     /// An id or number of at most 128 visible characters.
     pub(crate) fn id(&self, name: &'static str) -> Result<&str, Refusal> {
-        let good = |id: &&str| id.len() <= 128 && id.bytes().all(|b| b.is_ascii_graphic());
+        let good = |id: &&str| is_id(id, 128);
         self.get(name).filter(good).ok_or(Refusal::Malformed(name))
     }
 
@@ -160,6 +160,15 @@ pub(crate) fn nothing_to_do() -> Reply {
     Reply { status: 200, content_type: "text/xml; charset=utf-8", body }
 }
 
+/// The setting `account_sid`: it stands in the paths of the API.
+pub(crate) fn account_sid(fields: &Fields<'_>) -> Result<String, AccountError> {
+    let account_sid = required(name(fields, "account_sid", 64)?, "account_sid")?;
+    if !account_sid.bytes().all(|b| b.is_ascii_alphanumeric()) {
+        return Err(AccountError::new("account_sid", "must be the letters and digits that the platform shows"));
+    }
+    Ok(account_sid)
+}
+
 /// The `Authorization` of API calls.
 pub fn authorization(sid: &str, auth_token: &str) -> String {
     basic(sid, auth_token)
@@ -173,8 +182,7 @@ pub(crate) fn media(api_base: &str, sid: &str, auth_token: &str, media: &Media) 
     if !good || !path.bytes().all(|b| b.is_ascii_graphic()) {
         return Err("media_unknown");
     }
-    let headers = vec![("authorization", authorization(sid, auth_token))];
-    Ok(ApiRequest { method: http::Method::GET, url: url.to_owned(), headers, body: Vec::new() })
+    Ok(authorized(get(url.to_owned()), authorization(sid, auth_token)))
 }
 
 /// A form as Twilio posts it, with its signature: the counterpart of the verifier.

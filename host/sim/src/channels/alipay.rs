@@ -113,52 +113,41 @@ fn response(inner: &Value) -> Answer {
 
 #[cfg(test)]
 mod tests {
-    use super::super::drive;
+    use super::super::drive::{Driver, NOW, act};
     use super::*;
     use warmline_channels::alipay::AlipayAdapter;
-    use warmline_channels::{Adapter, Outcome, Refusal};
-    use warmline_model::{Content, Media};
+    use warmline_channels::{Outcome, Refusal};
+    use warmline_model::Content;
 
     #[test]
     fn a_talk() {
-        let account = drive::account(&AlipayAdapter, &Alipay);
-        let event = sign::message(APP_ID, "2088", drive::NOW * 1000, "event", &[("EventType", "verifygw")]);
-        let (_, reply) = drive::webhook(&AlipayAdapter, &account, &webhook(sign::CHECK, "GBK", &event)).unwrap();
+        let driver = Driver::new(&AlipayAdapter, &Alipay);
+        let event = sign::message(APP_ID, "2088", NOW.millis(), "event", &[("EventType", "verifygw")]);
+        let reply = driver.greeted(&webhook(sign::CHECK, "GBK", &event)).unwrap();
         let application = &KEYS.as_ref().unwrap().1;
         let response = sign::signed_response(application, std::str::from_utf8(&reply.body).unwrap()).unwrap();
         assert!(response.starts_with("<success>true</success><biz_content>MII"));
 
         for (number, text) in [(42, "在吗？"), (43, "在吗？"), (44, "😀")] {
-            let arrival = drive::pushed(&Alipay, &Act { number, ..drive::act(text) });
-            let (messages, reply) = drive::webhook(&AlipayAdapter, &account, &arrival).unwrap();
-            assert!(Alipay.acknowledged(reply.status, &reply.body));
-            assert_eq!((&messages[0].content, messages[0].at.secs()), (&Content::text(text), drive::NOW));
+            let arrival = driver.pushed(&act(number, text));
+            let messages = driver.messages(&arrival).unwrap();
+            assert_eq!((&messages[0].content, messages[0].at), (&Content::text(text), NOW));
             assert_eq!(messages[0].sender.open_id, Alipay.open_id(7));
             assert_eq!(messages[0].key, format!("1603084644{number:08}"));
             let forged = Request { body: [&arrival.body[..], b"&x=1"].concat(), ..arrival };
-            assert_eq!(drive::webhook(&AlipayAdapter, &account, &forged).err(), Some(Refusal::SignatureWrong));
+            assert_eq!(driver.messages(&forged), Err(Refusal::SignatureWrong));
         }
 
-        let call = drive::rendered(&AlipayAdapter, &account, &Alipay.open_id(7), &Content::text("在的 😀")).unwrap();
-        assert_eq!(Alipay.endpoint(&call), Some(Endpoint::Send));
-        let sent = Sent { to: Alipay.open_id(7), text: "在的 😀".into() };
-        assert_eq!(Alipay.check(Endpoint::Send, &call, ""), Ok(Some(sent)));
-        assert_eq!(drive::outcome(&AlipayAdapter, &Alipay.answer(Endpoint::Send, &call, "", &[])), Outcome::Sent);
+        let message = driver.arrive("在吗？");
+        let troubles = [
+            (Trouble::TokenRefused, Outcome::Permanent("credentials_refused")),
+            (Trouble::SignatureRefused, Outcome::Permanent("credentials_refused")),
+            (Trouble::WindowClosed, Outcome::Permanent("reply_window_closed")),
+            (Trouble::RateLimited, Outcome::Retry("rate_limited")),
+        ];
+        let call = driver.answer(&message, &troubles);
         let forged = Request { body: [&call.body[..], b"&x=1"].concat(), ..call };
         assert_eq!(Alipay.check(Endpoint::Send, &forged, ""), Err(Trouble::SignatureRefused));
-
-        let picture = Media { id: Some("L21p".into()), ..Media::default() };
-        let call = drive::received(&AlipayAdapter.media(&account, &picture, &drive::call()).ok().unwrap());
-        assert_eq!(Alipay.endpoint(&call), Some(Endpoint::Media));
-        assert_eq!(Alipay.check(Endpoint::Media, &call, ""), Ok(None));
-    }
-
-    #[test]
-    fn troubles() {
-        let outcome = |trouble| drive::outcome(&AlipayAdapter, &Alipay.refuse(Endpoint::Send, trouble));
-        assert_eq!(outcome(Trouble::TokenRefused), Outcome::Permanent("credentials_refused"));
-        assert_eq!(outcome(Trouble::SignatureRefused), Outcome::Permanent("credentials_refused"));
-        assert_eq!(outcome(Trouble::WindowClosed), Outcome::Permanent("reply_window_closed"));
-        assert_eq!(outcome(Trouble::RateLimited), Outcome::Retry("rate_limited"));
+        driver.media("L21p");
     }
 }

@@ -82,43 +82,32 @@ impl Simulated for Doudian {
 
 #[cfg(test)]
 mod tests {
-    use super::super::cycle;
+    use super::super::drive::{Driver, NOW};
     use super::*;
+    use warmline_channels::Outcome;
     use warmline_channels::doudian::DoudianAdapter;
-    use warmline_channels::{Adapter, ApiResponse, Call, Outbound, Outcome};
     use warmline_model::Content;
 
     #[test]
     fn the_adapter_and_the_platform_understand_each_other() {
-        let event = cycle::arrive(&DoudianAdapter, &Doudian, "两件");
-        assert_eq!((event.sender.open_id.clone(), event.at), (Doudian.open_id(7), cycle::now()));
+        let driver = Driver::new(&DoudianAdapter, &Doudian);
+        let event = driver.arrive("两件");
+        assert_eq!((event.sender.open_id.clone(), event.at), (Doudian.open_id(7), NOW));
         assert!(matches!(&event.content, Content::Event { event, key: Some(order), data }
             if event == "doudian_trade_tradepartlysellership" && *order == Doudian.open_id(7) && data["remark"] == "两件"));
-        cycle::fetch_token(&DoudianAdapter, &Doudian);
-        let read = |trouble| {
-            let answer = Doudian.refuse(Endpoint::Send, trouble);
-            DoudianAdapter.read_answer(&ApiResponse { status: answer.status, body: &answer.body })
-        };
-        assert_eq!(read(Trouble::TokenRefused), Outcome::RefreshToken);
-        assert_eq!(read(Trouble::RateLimited), Outcome::Retry("rate_limited"));
-        assert_eq!(read(Trouble::SignatureRefused), Outcome::Permanent("credentials_refused"));
+        driver.fetch_token();
+        assert_eq!(driver.refused(Trouble::TokenRefused), Outcome::RefreshToken);
+        assert_eq!(driver.refused(Trouble::RateLimited), Outcome::Retry("rate_limited"));
+        assert_eq!(driver.refused(Trouble::SignatureRefused), Outcome::Permanent("credentials_refused"));
     }
 
     #[test]
     fn a_probe_is_acknowledged_and_nobody_can_be_written_to() {
-        let account = cycle::account(&DoudianAdapter, &Doudian);
+        let driver = Driver::new(&DoudianAdapter, &Doudian);
         let body = sign::probe();
         let headers = vec![("event-sign".into(), sign::event_sign(APP_KEY, APP_SECRET, body.as_bytes()))];
         let probe = Request { method: "POST".into(), headers, body: body.into_bytes(), ..Request::default() };
-        match cycle::receive(&DoudianAdapter, &account, &probe) {
-            Ok(cycle::Received::Messages(messages, reply)) => {
-                assert!(messages.is_empty() && Doudian.acknowledged(reply.status, &reply.body));
-            }
-            _ => panic!("not acknowledged"),
-        }
-        let content = Content::text("hi");
-        let reply = Outbound { to: "1", id: "m", content: &content, at: cycle::now(), reply_to: None };
-        let call = Call { token: Some("t"), now: cycle::now(), nonce: &[0; 16] };
-        assert_eq!(DoudianAdapter.render(&account, &reply, &call).err(), Some("chat_not_offered"));
+        assert_eq!(driver.messages(&probe), Ok(Vec::new()));
+        driver.refuses_chat();
     }
 }

@@ -117,7 +117,7 @@ fn said(code: i64) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::super::cycle;
+    use super::super::drive::{Driver, NOW, TOKEN};
     use super::*;
     use warmline_channels::Outcome;
     use warmline_channels::douyin::DouyinAdapter;
@@ -125,20 +125,23 @@ mod tests {
 
     #[test]
     fn the_adapter_and_the_platform_understand_each_other() {
-        let message = cycle::arrive(&DouyinAdapter, &Douyin, "在吗");
+        let driver = Driver::new(&DouyinAdapter, &Douyin);
+        let message = driver.arrive("在吗");
         assert_eq!(
             (message.sender.open_id.as_str(), message.content.clone()),
             ("_000customer-00000007", Content::text("在吗"))
         );
-        assert_eq!(message.at, cycle::now());
-        cycle::fetch_token(&DouyinAdapter, &Douyin);
+        assert_eq!(message.at, NOW);
+        driver.fetch_token();
         let troubles = [
             (Trouble::TokenRefused, Outcome::RefreshToken),
             (Trouble::WindowClosed, Outcome::Permanent("reply_window_closed")),
             (Trouble::RateLimited, Outcome::Retry("rate_limited")),
             (Trouble::SignatureRefused, Outcome::Permanent("api_not_authorized")),
         ];
-        cycle::answer(&DouyinAdapter, &Douyin, &message, &troubles);
+        driver.answer(&message, &troubles);
+        let old = driver.reply_call(&message, &Content::text("在的"), Some("token-0"));
+        assert_eq!(Douyin.check(Endpoint::Send, &old, TOKEN), Err(Trouble::TokenRefused));
     }
 
     #[test]
@@ -146,10 +149,7 @@ mod tests {
         let body = sign::challenge(12345);
         let headers = vec![("x-douyin-signature".into(), sign::signature(CLIENT_SECRET, body.as_bytes()))];
         let webhook = Request { method: "POST".into(), headers, body: body.into_bytes(), ..Request::default() };
-        let account = cycle::account(&DouyinAdapter, &Douyin);
-        match cycle::receive(&DouyinAdapter, &account, &webhook) {
-            Ok(cycle::Received::Greeted(reply)) => assert_eq!(reply.body, br#"{"challenge":12345}"#),
-            _ => panic!("not greeted"),
-        }
+        let reply = Driver::new(&DouyinAdapter, &Douyin).greeted(&webhook).unwrap();
+        assert_eq!(reply.body, br#"{"challenge":12345}"#);
     }
 }

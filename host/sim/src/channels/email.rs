@@ -177,28 +177,30 @@ impl Simulated for Mailgun {
 
 #[cfg(test)]
 mod tests {
-    use super::super::driver::{Driven, Expected};
+    use super::super::drive::Driver;
     use super::*;
     use warmline_channels::Outcome;
     use warmline_channels::email::EmailAdapter;
 
-    const EXPECTED: Expected = Expected {
-        token_refused: Outcome::Permanent("credentials_refused"),
-        window_closed: Outcome::Permanent("reply_quota_used"),
-        rate_limited: Outcome::Retry("rate_limited"),
-        signature_refused: Outcome::Permanent("credentials_refused"),
-    };
+    fn troubles(window_closed: &'static str) -> [(Trouble, Outcome); 4] {
+        [
+            (Trouble::TokenRefused, Outcome::Permanent("credentials_refused")),
+            (Trouble::WindowClosed, Outcome::Permanent(window_closed)),
+            (Trouble::RateLimited, Outcome::Retry("rate_limited")),
+            (Trouble::SignatureRefused, Outcome::Permanent("credentials_refused")),
+        ]
+    }
 
     #[test]
     fn sendgrid_and_the_adapter_agree() {
-        let messages = Driven::new(&EmailAdapter, &Email).whole_way("退货怎么办？😀\n--\n顾客", &EXPECTED);
+        let messages =
+            Driver::new(&EmailAdapter, &Email).whole_way("退货怎么办？😀\n--\n顾客", &troubles("reply_quota_used"));
         assert_eq!(messages.last().unwrap().sender.name.as_deref(), Some("顾客7"));
     }
 
     #[test]
     fn mailgun_and_the_adapter_agree() {
-        let expected = Expected { window_closed: Outcome::Permanent("account_blocked"), ..EXPECTED };
-        Driven::new(&EmailAdapter, &Mailgun).whole_way("退货怎么办？😀 a&b=c", &expected);
+        Driver::new(&EmailAdapter, &Mailgun).whole_way("退货怎么办？😀 a&b=c", &troubles("account_blocked"));
     }
 
     #[test]

@@ -104,7 +104,7 @@ impl Simulated for Jd {
 
 #[cfg(test)]
 mod tests {
-    use super::super::drive;
+    use super::super::drive::{Driver, NOW, act};
     use super::*;
     use warmline_channels::jd::JdAdapter;
     use warmline_channels::{Outcome, Page};
@@ -112,29 +112,23 @@ mod tests {
 
     #[test]
     fn orders_are_asked_for_by_their_time_of_change() {
-        let account = drive::account(&JdAdapter, &Jd);
-        assert_eq!(drive::puller(&JdAdapter).polled(&account), ["orders", "after_sales"]);
-        let act = |number, at| Act { number, at, ..drive::act("一件商品") };
-        let mut kept = vec![(1, drive::kept(&Jd, &act(42, drive::NOW - 10)))];
-        let call = drive::asked(&JdAdapter, &account, "orders", None);
-        assert_eq!(Jd.endpoint(&call), Some(Endpoint::Pull));
-        assert_eq!(Jd.check(Endpoint::Pull, &call, ""), Ok(None));
-        let page = drive::page(&JdAdapter, &account, "orders", &Jd.answer(Endpoint::Pull, &call, "", &kept)).unwrap();
+        let driver = Driver::new(&JdAdapter, &Jd);
+        assert_eq!(driver.puller().polled(&driver.account), ["orders", "after_sales"]);
+        let first = NOW.secs() - 10;
+        let keep = |number, at| driver.kept(&Act { at, ..act(number, "一件商品") });
+        let mut kept = vec![(1, keep(42, first))];
+        let page = driver.fetch("orders", None, &kept, None).unwrap();
         let [message] = page.messages.as_slice() else { panic!("one order") };
-        assert_eq!((message.sender.open_id.as_str(), message.at.secs()), ("oJd00000007", drive::NOW - 10));
+        assert_eq!((message.sender.open_id.as_str(), message.at.secs()), ("oJd00000007", first));
         let Content::Event { event, key, data } = &message.content else { panic!("an event") };
         assert_eq!((event.as_str(), key.as_deref()), ("wait_seller_stock_out", Some("300000000042")));
         assert_eq!(data["itemInfoList"][0]["skuName"], "一件商品");
 
         // More orders than a page holds, several a second: each of them comes, whatever comes twice.
-        kept.extend(
-            (0..90).map(|n| (n + 2, drive::kept(&Jd, &act(100 + n, drive::NOW - 10 + i64::try_from(n / 15).unwrap())))),
-        );
+        kept.extend((0..90).map(|n| (n + 2, keep(100 + n, first + i64::try_from(n / 15).unwrap()))));
         let (mut cursor, mut seen) = (page.cursor, std::collections::BTreeSet::new());
         for _ in 0..20 {
-            let call = drive::asked(&JdAdapter, &account, "orders", cursor.as_deref());
-            let answer = Jd.answer(Endpoint::Pull, &call, "", &kept);
-            let page = drive::page(&JdAdapter, &account, "orders", &answer).unwrap();
+            let page = driver.fetch("orders", cursor.as_deref(), &kept, None).unwrap();
             seen.extend(page.messages.iter().map(|message| message.key.clone()));
             cursor = page.cursor.or(cursor);
             if !page.more {
@@ -143,20 +137,17 @@ mod tests {
         }
         assert!(seen.len() == 91, "{}", seen.len());
 
-        let services = drive::asked(&JdAdapter, &account, "after_sales", None);
-        assert_eq!(Jd.check(Endpoint::Pull, &services, ""), Ok(None));
-        let answer = Jd.answer(Endpoint::Pull, &services, "", &kept);
-        assert_eq!(drive::page(&JdAdapter, &account, "after_sales", &answer), Ok(Page::default()));
+        assert_eq!(driver.fetch("after_sales", None, &kept, None), Ok(Page::default()));
+        let call = driver.asked("orders", None, None);
         let forged = Request { body: [&call.body[..], b"&x=1"].concat(), ..call };
         assert_eq!(Jd.check(Endpoint::Pull, &forged, ""), Err(Trouble::SignatureRefused));
-        assert_eq!(drive::rendered(&JdAdapter, &account, "x", &Content::text("x")).err(), Some("chat_not_offered"));
+        driver.refuses_chat();
     }
 
     #[test]
     fn troubles() {
-        let account = drive::account(&JdAdapter, &Jd);
-        let outcome =
-            |trouble| drive::page(&JdAdapter, &account, "orders", &Jd.refuse(Endpoint::Pull, trouble)).unwrap_err();
+        let driver = Driver::new(&JdAdapter, &Jd);
+        let outcome = |trouble| driver.page("orders", &Jd.refuse(Endpoint::Pull, trouble)).unwrap_err();
         // The token is the shop owner's grant: there is none to fetch.
         assert_eq!(outcome(Trouble::TokenRefused), Outcome::Permanent("credentials_refused"));
         assert_eq!(outcome(Trouble::SignatureRefused), Outcome::Permanent("credentials_refused"));

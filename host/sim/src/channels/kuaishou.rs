@@ -78,34 +78,27 @@ impl Simulated for Kuaishou {
 
 #[cfg(test)]
 mod tests {
-    use super::super::cycle;
+    use super::super::drive::{Driver, NOW};
     use super::*;
+    use warmline_channels::Outcome;
     use warmline_channels::kuaishou::KuaishouAdapter;
-    use warmline_channels::{Adapter, ApiResponse, Call, Outbound, Outcome};
     use warmline_model::Content;
 
     #[test]
     fn the_adapter_and_the_platform_understand_each_other() {
-        let event = cycle::arrive(&KuaishouAdapter, &Kuaishou, "两件");
-        assert_eq!((event.sender.open_id.clone(), event.at), (Kuaishou.open_id(7), cycle::now()));
+        let driver = Driver::new(&KuaishouAdapter, &Kuaishou);
+        let event = driver.arrive("两件");
+        assert_eq!((event.sender.open_id.clone(), event.at), (Kuaishou.open_id(7), NOW));
         assert!(matches!(&event.content, Content::Event { event, key: Some(order), data }
             if event == "payment" && *order == Kuaishou.open_id(7) && data["attach"] == "两件"));
-        cycle::fetch_token(&KuaishouAdapter, &Kuaishou);
-        let read = |trouble| {
-            let answer = Kuaishou.refuse(Endpoint::Send, trouble);
-            KuaishouAdapter.read_answer(&ApiResponse { status: answer.status, body: &answer.body })
-        };
-        assert_eq!(read(Trouble::TokenRefused), Outcome::RefreshToken);
-        assert_eq!(read(Trouble::RateLimited), Outcome::Retry("rate_limited"));
-        assert_eq!(read(Trouble::SignatureRefused), Outcome::Permanent("credentials_refused"));
+        driver.fetch_token();
+        assert_eq!(driver.refused(Trouble::TokenRefused), Outcome::RefreshToken);
+        assert_eq!(driver.refused(Trouble::RateLimited), Outcome::Retry("rate_limited"));
+        assert_eq!(driver.refused(Trouble::SignatureRefused), Outcome::Permanent("credentials_refused"));
     }
 
     #[test]
     fn nobody_can_be_written_to() {
-        let account = cycle::account(&KuaishouAdapter, &Kuaishou);
-        let content = Content::text("hi");
-        let reply = Outbound { to: "1", id: "m", content: &content, at: cycle::now(), reply_to: None };
-        let call = Call { token: Some("t"), now: cycle::now(), nonce: &[0; 16] };
-        assert_eq!(KuaishouAdapter.render(&account, &reply, &call).err(), Some("chat_not_offered"));
+        Driver::new(&KuaishouAdapter, &Kuaishou).refuses_chat();
     }
 }

@@ -84,48 +84,35 @@ impl Simulated for Miniprogram {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{Driver, api_request};
+    use super::super::drive::{Driver, TOKEN, act};
     use super::*;
+    use warmline_channels::Outcome;
     use warmline_channels::miniprogram::MiniprogramAdapter;
-    use warmline_channels::{Adapter, Outcome};
-    use warmline_model::{Content, Media};
+    use warmline_model::Content;
 
     #[test]
     fn adapter_and_simulator_understand_each_other() {
-        let driver = Driver::new(&Miniprogram, &MiniprogramAdapter);
-        let (verified, inbound) = driver.arrive(3, 1, "在吗？");
-        assert_eq!(
-            (inbound[0].sender.open_id.as_str(), &inbound[0].content),
-            (&*Miniprogram.open_id(3), &Content::text("在吗？"))
-        );
-        assert_eq!(driver.arrive(3, 1, "在吗？").1[0].key, inbound[0].key, "the same act has the same key");
-        let ack = MiniprogramAdapter.acknowledge(&driver.account, &verified);
-        assert!(Miniprogram.acknowledged(ack.status, &ack.body) && !Miniprogram.acknowledged(403, b"success"));
+        let driver = Driver::new(&MiniprogramAdapter, &Miniprogram);
+        let message = driver.arrive("在吗？");
+        assert_eq!(message.content, Content::text("在吗？"));
+        assert!(!Miniprogram.acknowledged(403, b"success"));
 
-        let sent = driver.reply(&inbound[0], &Content::text("在的"), Some("T")).unwrap();
-        assert_eq!(sent, Sent { to: Miniprogram.open_id(3), text: "在的".into() });
-        let card = driver.arrive(3, 7, "这件").1.remove(0);
-        assert!(driver.reply(&card, &card.content, Some("T")).is_ok(), "a card goes back as it came");
-        assert_eq!(driver.reply(&inbound[0], &Content::text("x"), Some("old")), Err(Outcome::RefreshToken));
-    }
-
-    #[test]
-    fn tokens_media_and_troubles() {
-        let driver = Driver::new(&Miniprogram, &MiniprogramAdapter);
-        assert_eq!(driver.token("T").map(|t| (t.value, t.expires_in)), Ok(("T".into(), 7200)));
-        let media = Media { id: Some("M".into()), ..Media::default() };
-        let call = driver.call(Some("T"), |call| MiniprogramAdapter.media(&driver.account, &media, call)).unwrap();
-        assert_eq!(Miniprogram.endpoint(&api_request(&call)), Some(Endpoint::Media));
-        assert_eq!(Miniprogram.check(Endpoint::Media, &api_request(&call), "T"), Ok(None));
-        for (trouble, outcome) in [
+        let troubles = [
             (Trouble::TokenRefused, Outcome::RefreshToken),
             (Trouble::WindowClosed, Outcome::Permanent("reply_window_closed")),
             (Trouble::RateLimited, Outcome::Retry("rate_limited")),
             (Trouble::SignatureRefused, Outcome::Permanent("api_not_authorized")),
-        ] {
-            assert_eq!(driver.refused(trouble), outcome);
-        }
-        let refused = Miniprogram.refuse(Endpoint::Token, Trouble::SignatureRefused);
-        assert_eq!(driver.read_token(&refused).err(), Some(Outcome::Permanent("credentials_refused")));
+        ];
+        driver.answer(&message, &troubles);
+        let card = driver.messages(&driver.pushed(&act(7, "这件"))).unwrap().remove(0);
+        assert!(driver.reply(&card, &card.content, Some(TOKEN)).is_ok(), "a card goes back as it came");
+        assert_eq!(driver.reply(&message, &Content::text("x"), Some("old")), Err(Outcome::RefreshToken));
+    }
+
+    #[test]
+    fn tokens_and_media() {
+        let driver = Driver::new(&MiniprogramAdapter, &Miniprogram);
+        assert_eq!(driver.fetch_token().expires_in, 7200);
+        driver.media("M");
     }
 }

@@ -2,14 +2,10 @@
 //! answers. One module per channel says what is particular to it; `stand` serves them all.
 
 pub mod alipay;
-#[cfg(test)]
-mod cycle;
 pub mod doudian;
 pub mod douyin;
 #[cfg(test)]
 mod drive;
-#[cfg(test)]
-mod driver;
 pub mod email;
 pub mod jd;
 pub mod kuaishou;
@@ -19,8 +15,6 @@ pub mod pinduoduo;
 pub mod sms;
 pub mod stand;
 pub mod taobao;
-#[cfg(test)]
-mod testing;
 pub mod wecom;
 pub mod weibo;
 mod wx;

@@ -74,46 +74,38 @@ impl Simulated for Phone {
 
 #[cfg(test)]
 mod tests {
-    use super::super::driver::Driven;
+    use super::super::drive::{Driver, NOW, act};
     use super::*;
     use warmline_channels::Refusal;
     use warmline_channels::phone::PhoneAdapter;
     use warmline_model::Content;
 
-    const AT: i64 = 1_700_000_000;
-
-    fn act(number: u64, text: &str) -> Request {
-        match Phone.arrival(&Act { customer: 7, number, at: AT, text, nonce: [0; 16] }) {
-            Arrival::Webhook(request) => request,
-            Arrival::Kept { .. } => panic!("a webhook was expected"),
-        }
-    }
-
     #[test]
     fn a_call_and_the_adapter_agree() {
-        let driven = Driven::new(&PhoneAdapter, &Phone);
-        let messages = driven.bring(&act(1, "退货怎么办？😀")).unwrap();
+        let driver = Driver::new(&PhoneAdapter, &Phone);
+        let call = |number| driver.pushed(&act(number, "退货怎么办？😀"));
+        let messages = driver.messages(&call(1)).unwrap();
         assert_eq!(
             (&messages[0].content, &messages[0].sender.open_id),
             (&Content::text("退货怎么办？😀"), &Phone.open_id(7))
         );
         assert_eq!(messages[0].sender.union_id.as_deref(), Some("13900000007"));
-        assert_eq!(driven.bring(&act(1, "退货怎么办？😀")).unwrap(), messages, "the same act told twice");
-        assert_ne!(driven.bring(&act(2, "退货怎么办？😀")).unwrap()[0].key, messages[0].key);
-        let hangup = signed(AT, &sign::event("call-7", 3, "hangup", "13900000007"));
-        assert_eq!(driven.bring(&hangup).unwrap()[0].content.kind(), "event");
-        let partial = signed(AT, &sign::segment("call-7", 4, "customer", "退", false));
-        assert_eq!(driven.bring(&partial).unwrap(), Vec::new());
+        assert_eq!(driver.messages(&call(1)).unwrap(), messages, "the same act told twice");
+        assert_ne!(driver.messages(&call(2)).unwrap()[0].key, messages[0].key);
+        let hangup = signed(NOW.secs(), &sign::event("call-7", 3, "hangup", "13900000007"));
+        assert_eq!(driver.messages(&hangup).unwrap()[0].content.kind(), "event");
+        let partial = signed(NOW.secs(), &sign::segment("call-7", 4, "customer", "退", false));
+        assert_eq!(driver.messages(&partial).unwrap(), Vec::new());
     }
 
     #[test]
     fn nothing_unsigned_or_old_is_taken() {
-        let driven = Driven::new(&PhoneAdapter, &Phone);
-        let unsigned = Request { headers: Vec::new(), ..act(1, "x") };
-        assert_eq!(driven.bring(&unsigned), Err(Refusal::SignatureMissing));
-        let changed = Request { body: b"{}".to_vec(), ..act(1, "x") };
-        assert_eq!(driven.bring(&changed), Err(Refusal::SignatureWrong));
-        assert_eq!(driven.bring(&signed(AT - 301, &json!({}))), Err(Refusal::Stale));
+        let driver = Driver::new(&PhoneAdapter, &Phone);
+        let unsigned = Request { headers: Vec::new(), ..driver.pushed(&act(1, "x")) };
+        assert_eq!(driver.messages(&unsigned), Err(Refusal::SignatureMissing));
+        let changed = Request { body: b"{}".to_vec(), ..driver.pushed(&act(1, "x")) };
+        assert_eq!(driver.messages(&changed), Err(Refusal::SignatureWrong));
+        assert_eq!(driver.messages(&signed(NOW.secs() - 301, &json!({}))), Err(Refusal::Stale));
         assert_eq!(Phone.endpoint(&Request::default()), None);
     }
 }

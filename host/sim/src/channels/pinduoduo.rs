@@ -80,7 +80,7 @@ impl Simulated for Pinduoduo {
 
 #[cfg(test)]
 mod tests {
-    use super::super::drive;
+    use super::super::drive::{Driver, NOW, act};
     use super::*;
     use warmline_channels::pinduoduo::PinduoduoAdapter;
     use warmline_channels::{Outcome, Refusal};
@@ -88,22 +88,21 @@ mod tests {
 
     #[test]
     fn frames_come_by_the_bridge() {
-        let account = drive::account(&PinduoduoAdapter, &Pinduoduo);
-        let arrival = drive::pushed(&Pinduoduo, &drive::act("一件商品"));
-        let (messages, reply) = drive::webhook(&PinduoduoAdapter, &account, &arrival).unwrap();
-        assert!(Pinduoduo.acknowledged(reply.status, &reply.body));
+        let driver = Driver::new(&PinduoduoAdapter, &Pinduoduo);
+        let arrival = driver.pushed(&act(42, "一件商品"));
+        let messages = driver.messages(&arrival).unwrap();
         let [message] = messages.as_slice() else { panic!("one message") };
-        assert_eq!((message.key.as_str(), message.at.secs()), ("42", drive::NOW));
+        assert_eq!((message.key.as_str(), message.at), ("42", NOW));
         assert_eq!(message.sender.open_id, Pinduoduo.open_id(7));
         let Content::Event { event, key, data } = &message.content else { panic!("an event") };
         assert_eq!((event.as_str(), key.clone()), ("pdd_trade_tradeconfirmed", Some(order(7))));
         assert_eq!(data["title"], "一件商品");
 
         let forged = Request { body: arrival.body.iter().copied().chain([b' ']).collect(), ..arrival.clone() };
-        assert_eq!(drive::webhook(&PinduoduoAdapter, &account, &forged).err(), Some(Refusal::SignatureWrong));
+        assert_eq!(driver.messages(&forged), Err(Refusal::SignatureWrong));
         let bare = Request { headers: Vec::new(), ..arrival };
-        assert_eq!(drive::webhook(&PinduoduoAdapter, &account, &bare).err(), Some(Refusal::SignatureMissing));
-        assert_eq!(drive::rendered(&PinduoduoAdapter, &account, "x", &Content::text("x")).err(), Some("chat_not_offered"));
+        assert_eq!(driver.messages(&bare), Err(Refusal::SignatureMissing));
+        driver.refuses_chat();
     }
 
     #[test]
@@ -115,17 +114,18 @@ mod tests {
         let call = Request { method: "POST".into(), path: "/api/router".into(), body, ..Request::default() };
         let endpoint = Pinduoduo.endpoint(&call).unwrap();
         assert_eq!(Pinduoduo.check(endpoint, &call, ""), Ok(None));
-        assert_eq!(drive::outcome(&PinduoduoAdapter, &Pinduoduo.answer(endpoint, &call, "", &[])), Outcome::Sent);
+        let driver = Driver::new(&PinduoduoAdapter, &Pinduoduo);
+        assert_eq!(driver.outcome(&Pinduoduo.answer(endpoint, &call, "", &[])), Outcome::Sent);
         let forged = Request { body: [&call.body[..], b"&page=2"].concat(), ..call };
         assert_eq!(Pinduoduo.check(endpoint, &forged, ""), Err(Trouble::SignatureRefused));
     }
 
     #[test]
     fn troubles() {
-        let outcome = |trouble| drive::outcome(&PinduoduoAdapter, &Pinduoduo.refuse(Endpoint::Send, trouble));
-        assert_eq!(outcome(Trouble::TokenRefused), Outcome::Permanent("credentials_refused"));
-        assert_eq!(outcome(Trouble::SignatureRefused), Outcome::Permanent("credentials_refused"));
-        assert_eq!(outcome(Trouble::RateLimited), Outcome::Retry("rate_limited"));
-        assert_eq!(outcome(Trouble::WindowClosed), Outcome::Permanent("platform_refused"));
+        let driver = Driver::new(&PinduoduoAdapter, &Pinduoduo);
+        assert_eq!(driver.refused(Trouble::TokenRefused), Outcome::Permanent("credentials_refused"));
+        assert_eq!(driver.refused(Trouble::SignatureRefused), Outcome::Permanent("credentials_refused"));
+        assert_eq!(driver.refused(Trouble::RateLimited), Outcome::Retry("rate_limited"));
+        assert_eq!(driver.refused(Trouble::WindowClosed), Outcome::Permanent("platform_refused"));
     }
 }

@@ -171,27 +171,28 @@ impl Simulated for Twilio {
 
 #[cfg(test)]
 mod tests {
-    use super::super::driver::{Driven, Expected};
+    use super::super::drive::Driver;
     use super::*;
     use warmline_channels::Outcome;
     use warmline_channels::sms::SmsAdapter;
 
-    const EXPECTED: Expected = Expected {
-        token_refused: Outcome::Permanent("credentials_refused"),
-        window_closed: Outcome::Permanent("reply_quota_used"),
-        rate_limited: Outcome::Retry("rate_limited"),
-        signature_refused: Outcome::Permanent("credentials_refused"),
-    };
+    fn troubles(window_closed: &'static str) -> [(Trouble, Outcome); 4] {
+        [
+            (Trouble::TokenRefused, Outcome::Permanent("credentials_refused")),
+            (Trouble::WindowClosed, Outcome::Permanent(window_closed)),
+            (Trouble::RateLimited, Outcome::Retry("rate_limited")),
+            (Trouble::SignatureRefused, Outcome::Permanent("credentials_refused")),
+        ]
+    }
 
     #[test]
     fn aliyun_and_the_adapter_agree() {
-        Driven::new(&SmsAdapter, &Sms).whole_way("退货怎么办？😀 a&b=c", &EXPECTED);
+        Driver::new(&SmsAdapter, &Sms).whole_way("退货怎么办？😀 a&b=c", &troubles("reply_quota_used"));
     }
 
     #[test]
     fn twilio_and_the_adapter_agree() {
-        let expected = Expected { window_closed: Outcome::Permanent("reply_window_closed"), ..EXPECTED };
-        Driven::new(&SmsAdapter, &Twilio).whole_way("退货怎么办？😀 a&b=c", &expected);
+        Driver::new(&SmsAdapter, &Twilio).whole_way("退货怎么办？😀 a&b=c", &troubles("reply_window_closed"));
     }
 
     #[test]

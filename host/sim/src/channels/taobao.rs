@@ -98,7 +98,7 @@ impl Simulated for Taobao {
 
 #[cfg(test)]
 mod tests {
-    use super::super::drive;
+    use super::super::drive::{Driver, NOW, act};
     use super::*;
     use warmline_channels::taobao::TaobaoAdapter;
     use warmline_channels::{Outcome, Page};
@@ -106,41 +106,31 @@ mod tests {
 
     #[test]
     fn messages_are_asked_for_and_confirmed() {
-        let account = drive::account(&TaobaoAdapter, &Taobao);
-        assert_eq!(drive::puller(&TaobaoAdapter).polled(&account), ["default"]);
-        let kept = [(3, drive::kept(&Taobao, &drive::act("一件商品")))];
-        let call = drive::asked(&TaobaoAdapter, &account, "default", None);
-        assert_eq!(Taobao.endpoint(&call), Some(Endpoint::Pull));
-        assert_eq!(Taobao.check(Endpoint::Pull, &call, ""), Ok(None));
-        let answer = Taobao.answer(Endpoint::Pull, &call, "", &kept);
-        let page = drive::page(&TaobaoAdapter, &account, "default", &answer).unwrap();
+        let driver = Driver::new(&TaobaoAdapter, &Taobao);
+        assert_eq!(driver.puller().polled(&driver.account), ["default"]);
+        let kept = [(3, driver.kept(&act(42, "一件商品")))];
+        let page = driver.fetch("default", None, &kept, None).unwrap();
         let [message] = page.messages.as_slice() else { panic!("one message") };
-        assert_eq!((message.sender.open_id.as_str(), message.at.secs()), ("买家7", drive::NOW));
+        assert_eq!((message.sender.open_id.as_str(), message.at), ("买家7", NOW));
         assert_eq!(message.key, (FIRST + 42).to_string());
         let Content::Event { event, key, data } = &message.content else { panic!("an event") };
         assert_eq!((event.as_str(), key.as_deref()), ("taobao_trade_tradebuyerpay", Some("519847211000042")));
         assert_eq!(data["title"], "一件商品");
 
-        let confirm = drive::puller(&TaobaoAdapter).confirm(&account, "default", &page.receipts, &drive::call());
-        let confirm = drive::received(&confirm.unwrap());
-        assert_eq!(Taobao.endpoint(&confirm), Some(Endpoint::Confirm));
-        assert_eq!(Taobao.check(Endpoint::Confirm, &confirm, ""), Ok(None));
+        let confirm = driver.confirmed("default", &page.receipts);
         assert_eq!(Taobao.confirmed(&confirm, &kept), [3]);
-        assert_eq!(drive::outcome(&TaobaoAdapter, &Taobao.answer(Endpoint::Confirm, &confirm, "", &[])), Outcome::Sent);
-        let empty = Taobao.answer(Endpoint::Pull, &call, "", &[]);
-        assert_eq!(drive::page(&TaobaoAdapter, &account, "default", &empty), Ok(Page::default()));
+        assert_eq!(driver.fetch("default", None, &[], None), Ok(Page::default()));
 
-        let mut forged = call;
+        let mut forged = driver.asked("default", None, None);
         forged.body.extend_from_slice(b"&x=1");
         assert_eq!(Taobao.check(Endpoint::Pull, &forged, ""), Err(Trouble::SignatureRefused));
-        assert_eq!(drive::rendered(&TaobaoAdapter, &account, "x", &Content::text("x")).err(), Some("chat_not_offered"));
+        driver.refuses_chat();
     }
 
     #[test]
     fn troubles() {
-        let account = drive::account(&TaobaoAdapter, &Taobao);
-        let outcome =
-            |trouble| drive::page(&TaobaoAdapter, &account, "default", &Taobao.refuse(Endpoint::Pull, trouble)).unwrap_err();
+        let driver = Driver::new(&TaobaoAdapter, &Taobao);
+        let outcome = |trouble| driver.page("default", &Taobao.refuse(Endpoint::Pull, trouble)).unwrap_err();
         // No session is used, so none could be fetched anew.
         assert_eq!(outcome(Trouble::TokenRefused), Outcome::Permanent("credentials_refused"));
         assert_eq!(outcome(Trouble::SignatureRefused), Outcome::Permanent("credentials_refused"));

@@ -149,44 +149,28 @@ fn page(asked: &Value, kept: &[(u64, Value)]) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{Driver, api_request, response};
+    use super::super::drive::{Driver, TOKEN, act};
     use super::*;
     use warmline_channels::wecom::WecomAdapter;
-    use warmline_channels::{Adapter, Outcome, Page, Pull};
-    use warmline_model::{Content, Inbound, Media};
-
-    fn fetch(
-        driver: &Driver<'_, WecomAdapter>,
-        cursor: Option<&str>,
-        token: &str,
-        kept: &[(u64, Value)],
-    ) -> Result<Page, Outcome> {
-        let call = driver.call(Some(token), |call| WecomAdapter.request(&driver.account, OPEN_KFID, cursor, call)).unwrap();
-        let call = api_request(&call);
-        assert_eq!(Wecom.endpoint(&call), Some(Endpoint::Pull));
-        let answer = match Wecom.check(Endpoint::Pull, &call, "T") {
-            Ok(_) => Wecom.answer(Endpoint::Pull, &call, "T", kept),
-            Err(trouble) => Wecom.refuse(Endpoint::Pull, trouble),
-        };
-        WecomAdapter.read(&driver.account, OPEN_KFID, &response(&answer))
-    }
+    use warmline_channels::{Outcome, Pull};
+    use warmline_model::{Content, Inbound};
 
     #[test]
     fn a_customers_messages_are_hinted_at_and_fetched_page_by_page() {
-        let driver = Driver::new(&Wecom, &WecomAdapter);
+        let driver = Driver::new(&WecomAdapter, &Wecom);
         let mut kept = Vec::new();
         for number in 0..120 {
-            let Arrival::Kept { item, hint } = driver.act(3, number * 8, "在吗？") else { panic!("pushed") };
-            let (verified, messages) = driver.receive(&hint.unwrap());
-            assert!(messages.is_empty());
-            assert_eq!(WecomAdapter.hinted(&driver.account, &verified), [OPEN_KFID]);
-            let ack = WecomAdapter.acknowledge(&driver.account, &verified);
-            assert!(Wecom.acknowledged(ack.status, &ack.body) && !Wecom.acknowledged(403, b""));
+            let Arrival::Kept { item, hint } = Wecom.arrival(&act(number * 8, "在吗？")) else { panic!("pushed") };
+            let taken = driver.taken(&hint.unwrap()).unwrap_or_else(|e| panic!("{e}"));
+            assert!(taken.messages.is_empty());
+            assert_eq!(WecomAdapter.hinted(&driver.account, &taken.verified), [OPEN_KFID]);
+            assert!(Wecom.acknowledged(taken.reply.status, &taken.reply.body) && !Wecom.acknowledged(403, b""));
             kept.push((number + 10, item));
         }
+        let fetch = |cursor: Option<&str>, token| driver.fetch(OPEN_KFID, cursor, &kept, Some(token));
         let (mut cursor, mut all, mut pages) = (None, Vec::<Inbound>::new(), 0);
         loop {
-            let page = fetch(&driver, cursor.as_deref(), "T", &kept).unwrap();
+            let page = fetch(cursor.as_deref(), TOKEN).unwrap();
             all.extend(page.messages);
             cursor = page.cursor;
             pages += 1;
@@ -195,61 +179,53 @@ mod tests {
             }
         }
         assert_eq!((all.len(), pages, cursor.as_deref()), (120, 3, Some("129")));
-        assert!(all.iter().all(|m| m.sender.open_id == Wecom.open_id(3) && m.content == Content::text("在吗？")));
-        let again = fetch(&driver, cursor.as_deref(), "T", &kept).unwrap();
+        assert!(all.iter().all(|m| m.sender.open_id == Wecom.open_id(7) && m.content == Content::text("在吗？")));
+        let again = fetch(cursor.as_deref(), TOKEN).unwrap();
         assert_eq!((again.messages.len(), again.cursor, again.more), (0, cursor, false));
-        assert_eq!(fetch(&driver, None, "old", &kept), Err(Outcome::RefreshToken));
+        assert_eq!(fetch(None, "old"), Err(Outcome::RefreshToken));
 
-        let sent = driver.reply(&all[0], &Content::text("在的"), Some("T")).unwrap();
-        assert_eq!(sent, Sent { to: Wecom.open_id(3), text: "在的".into() });
+        let troubles = [
+            (Trouble::TokenRefused, Outcome::RefreshToken),
+            (Trouble::WindowClosed, Outcome::Permanent("reply_window_closed")),
+            (Trouble::RateLimited, Outcome::Retry("rate_limited")),
+            (Trouble::SignatureRefused, Outcome::Permanent("api_not_authorized")),
+        ];
+        driver.answer(&all[0], &troubles);
+        for (trouble, outcome) in troubles {
+            assert_eq!(driver.page(OPEN_KFID, &Wecom.refuse(Endpoint::Pull, trouble)), Err(outcome));
+        }
         assert_eq!(driver.reply(&all[0], &Content::text("x"), Some("old")), Err(Outcome::RefreshToken));
         let place = Content::Location { latitude: 1.0, longitude: 2.0, scale: None, label: None };
-        assert!(driver.reply(&all[0], &place, Some("T")).is_ok());
+        assert!(driver.reply(&all[0], &place, Some(TOKEN)).is_ok());
     }
 
     #[test]
     fn who_enters_is_welcomed() {
-        let driver = Driver::new(&Wecom, &WecomAdapter);
+        let driver = Driver::new(&WecomAdapter, &Wecom);
         let code = format!("{WELCOME}{}", Wecom.open_id(5));
         let event = json!({ "event_type": "enter_session", "open_kfid": OPEN_KFID, "external_userid": Wecom.open_id(5), "welcome_code": code });
         let entered = |at: i64| json!({ "msgid": "e", "send_time": at, "origin": 4, "msgtype": "event", "event": event });
         for at in [1_700_000_000, 1_699_999_000] {
-            let page = fetch(&driver, None, "T", &[(1, entered(at))]).unwrap();
-            let sent = driver.reply(&page.messages[0], &Content::text("欢迎"), Some("T")).unwrap();
+            let page = driver.fetch(OPEN_KFID, None, &[(1, entered(at))], Some(TOKEN)).unwrap();
+            let sent = driver.reply(&page.messages[0], &Content::text("欢迎"), Some(TOKEN)).unwrap();
             assert_eq!(sent, Sent { to: Wecom.open_id(5), text: "欢迎".into() });
         }
     }
 
     #[test]
     fn a_members_message_is_pushed_and_answered_by_the_application() {
-        let driver = Driver::new(&Wecom, &WecomAdapter);
-        let (_, inbound) = driver.arrive(3, 7, "我是员工");
-        assert_eq!(inbound[0].content, Content::text("我是员工"));
-        let sent = driver.reply(&inbound[0], &Content::text("好"), Some("T")).unwrap();
-        assert_eq!(sent, Sent { to: Wecom.open_id(3), text: "好".into() });
+        let driver = Driver::new(&WecomAdapter, &Wecom);
+        let message = driver.messages(&driver.pushed(&act(7, "我是员工"))).unwrap().remove(0);
+        assert_eq!(message.content, Content::text("我是员工"));
+        driver.answer(&message, &[]);
         let link = Content::Link { title: "t".into(), description: None, url: "https://x".into() };
-        assert!(driver.reply(&inbound[0], &link, Some("T")).is_ok());
+        assert!(driver.reply(&message, &link, Some(TOKEN)).is_ok());
     }
 
     #[test]
-    fn tokens_media_and_troubles() {
-        let driver = Driver::new(&Wecom, &WecomAdapter);
-        assert_eq!(driver.token("T").map(|t| (t.value, t.expires_in)), Ok(("T".into(), 7200)));
-        let media = Media { id: Some("M".into()), ..Media::default() };
-        let call = driver.call(Some("T"), |call| WecomAdapter.media(&driver.account, &media, call)).unwrap();
-        assert_eq!(Wecom.endpoint(&api_request(&call)), Some(Endpoint::Media));
-        assert_eq!(Wecom.check(Endpoint::Media, &api_request(&call), "T"), Ok(None));
-        for (trouble, outcome) in [
-            (Trouble::TokenRefused, Outcome::RefreshToken),
-            (Trouble::WindowClosed, Outcome::Permanent("reply_window_closed")),
-            (Trouble::RateLimited, Outcome::Retry("rate_limited")),
-            (Trouble::SignatureRefused, Outcome::Permanent("api_not_authorized")),
-        ] {
-            assert_eq!(driver.refused(trouble), outcome);
-            let page = WecomAdapter.read(&driver.account, OPEN_KFID, &response(&Wecom.refuse(Endpoint::Pull, trouble)));
-            assert_eq!(page, Err(outcome));
-        }
-        let refused = Wecom.refuse(Endpoint::Token, Trouble::SignatureRefused);
-        assert_eq!(driver.read_token(&refused).err(), Some(Outcome::Permanent("credentials_refused")));
+    fn tokens_and_media() {
+        let driver = Driver::new(&WecomAdapter, &Wecom);
+        assert_eq!(driver.fetch_token().expires_in, 7200);
+        driver.media("M");
     }
 }

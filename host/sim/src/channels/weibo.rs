@@ -100,52 +100,40 @@ impl Simulated for Weibo {
 
 #[cfg(test)]
 mod tests {
-    use super::super::drive;
+    use super::super::drive::{Driver, NOW, act};
     use super::*;
     use warmline_channels::weibo::WeiboAdapter;
-    use warmline_channels::{Adapter, Outcome, Refusal};
-    use warmline_model::{Content, Media};
+    use warmline_channels::{Outcome, Refusal};
+    use warmline_model::Content;
 
     #[test]
     fn a_talk() {
-        let account = drive::account(&WeiboAdapter, &Weibo);
+        let driver = Driver::new(&WeiboAdapter, &Weibo);
         let hello = Request {
             method: "GET".into(),
-            query: format!("{}&echostr=123", sign::query(SECRET, &drive::NOW.to_string(), "n")),
+            query: format!("{}&echostr=123", sign::query(SECRET, &NOW.secs().to_string(), "n")),
             ..Request::default()
         };
-        assert_eq!(drive::webhook(&WeiboAdapter, &account, &hello).unwrap().1.body, b"123");
+        assert_eq!(driver.greeted(&hello).unwrap().body, b"123");
 
-        let arrival = drive::pushed(&Weibo, &drive::act("在吗？"));
-        let (messages, reply) = drive::webhook(&WeiboAdapter, &account, &arrival).unwrap();
-        assert!(Weibo.acknowledged(reply.status, &reply.body));
+        let arrival = driver.pushed(&act(42, "在吗？"));
+        let messages = driver.messages(&arrival).unwrap();
         assert_eq!(messages.len(), 1);
-        assert_eq!((&messages[0].content, messages[0].at.secs()), (&Content::text("在吗？"), drive::NOW));
+        assert_eq!((&messages[0].content, messages[0].at), (&Content::text("在吗？"), NOW));
         assert_eq!(messages[0].sender.open_id, Weibo.open_id(7));
         let forged = Request { query: arrival.query.replace("signature=", "signature=0"), ..arrival };
-        assert_eq!(drive::webhook(&WeiboAdapter, &account, &forged).err(), Some(Refusal::SignatureWrong));
+        assert_eq!(driver.messages(&forged), Err(Refusal::SignatureWrong));
 
-        let call = drive::rendered(&WeiboAdapter, &account, &Weibo.open_id(7), &Content::text("在的 😀")).unwrap();
-        assert_eq!(Weibo.endpoint(&call), Some(Endpoint::Send));
-        let sent = Sent { to: Weibo.open_id(7), text: "在的 😀".into() };
-        assert_eq!(Weibo.check(Endpoint::Send, &call, ""), Ok(Some(sent)));
-        assert_eq!(drive::outcome(&WeiboAdapter, &Weibo.answer(Endpoint::Send, &call, "", &[])), Outcome::Sent);
+        // The token is the operator's: there is none to fetch.
+        let troubles = [
+            (Trouble::TokenRefused, Outcome::Permanent("credentials_refused")),
+            (Trouble::WindowClosed, Outcome::Permanent("reply_window_closed")),
+            (Trouble::RateLimited, Outcome::Retry("rate_limited")),
+            (Trouble::SignatureRefused, Outcome::Permanent("platform_refused")),
+        ];
+        let call = driver.answer(&messages[0], &troubles);
         let forged = Request { query: "access_token=other".into(), ..call };
         assert_eq!(Weibo.check(Endpoint::Send, &forged, ""), Err(Trouble::TokenRefused));
-
-        let picture = Media { id: Some("1".into()), ..Media::default() };
-        let call = drive::received(&WeiboAdapter.media(&account, &picture, &drive::call()).ok().unwrap());
-        assert_eq!(Weibo.endpoint(&call), Some(Endpoint::Media));
-        assert_eq!(Weibo.check(Endpoint::Media, &call, ""), Ok(None));
-    }
-
-    #[test]
-    fn troubles() {
-        let outcome = |trouble| drive::outcome(&WeiboAdapter, &Weibo.refuse(Endpoint::Send, trouble));
-        // The token is the operator's: there is none to fetch.
-        assert_eq!(outcome(Trouble::TokenRefused), Outcome::Permanent("credentials_refused"));
-        assert_eq!(outcome(Trouble::WindowClosed), Outcome::Permanent("reply_window_closed"));
-        assert_eq!(outcome(Trouble::RateLimited), Outcome::Retry("rate_limited"));
-        assert_eq!(outcome(Trouble::SignatureRefused), Outcome::Permanent("platform_refused"));
+        driver.media("1");
     }
 }

@@ -87,56 +87,39 @@ impl Simulated for Xiaohongshu {
 
 #[cfg(test)]
 mod tests {
-    use super::super::cycle;
+    use super::super::drive::{Driver, NOW, call};
     use super::*;
+    use warmline_channels::Adapter;
     use warmline_channels::xiaohongshu::XiaohongshuAdapter;
-    use warmline_channels::{Adapter, ApiResponse, Call, Outbound, Outcome};
     use warmline_model::Content;
-
-    fn call() -> Call<'static> {
-        Call { token: Some("t"), now: cycle::now(), nonce: &[0; 16] }
-    }
 
     #[test]
     fn the_adapter_and_the_platform_understand_each_other() {
-        let event = cycle::arrive_unless(&XiaohongshuAdapter, &Xiaohongshu, "备注", |webhook| {
+        let event = Driver::new(&XiaohongshuAdapter, &Xiaohongshu).arrive_unless("备注", |webhook| {
             for (name, value) in &mut webhook.headers {
                 if name == "timestamp" {
-                    *value = (cycle::NOW + 1).to_string();
+                    *value = (NOW.secs() + 1).to_string();
                 }
             }
         });
-        assert_eq!((event.sender.open_id.clone(), event.at.secs()), (Xiaohongshu.open_id(7), cycle::NOW));
+        assert_eq!((event.sender.open_id.clone(), event.at.secs()), (Xiaohongshu.open_id(7), NOW.secs()));
         assert!(matches!(&event.content, Content::Event { event, key: Some(order), data }
             if event == TAGS[1] && *order == Xiaohongshu.open_id(7) && data["sellerRemarkContent"] == "备注"));
     }
 
     #[test]
     fn nobody_can_be_written_to() {
-        let account = cycle::account(&XiaohongshuAdapter, &Xiaohongshu);
-        let content = Content::text("hi");
-        let reply = Outbound { to: "1", id: "m", content: &content, at: cycle::now(), reply_to: None };
-        assert_eq!(XiaohongshuAdapter.render(&account, &reply, &call()).err(), Some("chat_not_offered"));
-        assert!(XiaohongshuAdapter.token_request(&account, false, &call()).is_none());
+        let driver = Driver::new(&XiaohongshuAdapter, &Xiaohongshu);
+        driver.refuses_chat();
+        assert!(XiaohongshuAdapter.token_request(&driver.account, false, &call(Some("t"))).is_none());
     }
 
     #[test]
     fn a_mini_programs_token() {
         let key = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
         let secrets = [("token", "tok"), ("encoding_aes_key", key), ("app_secret", APP_SECRET)];
-        let secrets = secrets.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        let secrets = secrets.map(|(name, value)| (name, value.to_owned())).to_vec();
         let settings = json!({ "kind": "miniprogram", "app_id": APP_ID, "api_base": "http://127.0.0.1:9" });
-        let account = XiaohongshuAdapter.account(&settings, &secrets).unwrap_or_else(|e| panic!("{e}"));
-        let fetch = cycle::request(XiaohongshuAdapter.token_request(&account, false, &call()).unwrap());
-        assert_eq!(Xiaohongshu.endpoint(&fetch), Some(Endpoint::Token));
-        assert_eq!(Xiaohongshu.check(Endpoint::Token, &fetch, "T"), Ok(None));
-        let read = |answer: Answer| {
-            let read = XiaohongshuAdapter.read_token(&ApiResponse { status: answer.status, body: &answer.body });
-            read.map(|token| token.value)
-        };
-        assert_eq!(read(Xiaohongshu.answer(Endpoint::Token, &fetch, "T", &[])).as_deref(), Ok("T"));
-        let refused = read(Xiaohongshu.refuse(Endpoint::Token, Trouble::SignatureRefused));
-        assert_eq!(refused, Err(Outcome::Permanent("credentials_refused")));
-        assert_eq!(read(Xiaohongshu.refuse(Endpoint::Token, Trouble::RateLimited)), Err(Outcome::Retry("rate_limited")));
+        Driver::with_account(&XiaohongshuAdapter, &Xiaohongshu, &settings, secrets).fetch_token();
     }
 }

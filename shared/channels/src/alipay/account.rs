@@ -2,7 +2,7 @@
 
 use super::rsa2::{PrivateKey, PublicKey};
 use crate::kit::{AccountError, Secrets};
-use crate::settings::{Fields, api_base, id, max_age_secs};
+use crate::settings::{Fields, address_or, api_base, max_age_secs, name, required};
 use serde_json::Value;
 
 /// A checked account. It holds secrets, so it has no `Debug`.
@@ -23,9 +23,8 @@ const MEDIA_BASE: &str = "https://openfile.alipay.com";
 impl Account {
     pub(super) fn read(settings: &Value, secrets: &Secrets) -> Result<Self, AccountError> {
         let fields = Fields::new(settings, secrets, SETTINGS, SECRETS)?;
-        let app_id = id(&fields, "app_id")?.ok_or_else(|| AccountError::new("app_id", "is required"))?;
-        let platform = fields.text("alipay_public_key")?;
-        let platform = platform.ok_or_else(|| AccountError::new("alipay_public_key", "is required"))?;
+        let app_id = required(name(&fields, "app_id", 128)?, "app_id")?;
+        let platform = required(fields.text("alipay_public_key")?, "alipay_public_key")?;
         let platform = PublicKey::read(platform).ok_or_else(|| {
             AccountError::new(
                 "alipay_public_key",
@@ -37,9 +36,14 @@ impl Account {
                 "must be the application's RSA2 private key of 2,048 bits, PKCS#8 or PKCS#1, in base64 on one line";
             AccountError::new("app_private_key", problem)
         })?;
-        let (api_base, media_base) =
-            (api_base(&fields, "api_base", API_BASE)?, api_base(&fields, "media_base", MEDIA_BASE)?);
-        Ok(Self { app_id, platform, key, api_base, media_base, max_age_secs: max_age_secs(&fields)? })
+        Ok(Self {
+            app_id,
+            platform,
+            key,
+            api_base: api_base(&fields, API_BASE)?,
+            media_base: address_or(&fields, "media_base", MEDIA_BASE)?,
+            max_age_secs: max_age_secs(&fields)?,
+        })
     }
 }
 

@@ -4,12 +4,13 @@
 use super::CAPABILITIES;
 use super::account::Account;
 use super::form::signed_text;
-use crate::answer::by_status;
+use crate::answers;
 use crate::civil;
 use crate::json;
 use crate::kit::{ApiRequest, ApiResponse, Outbound, Outcome, Rendered};
-use crate::orders::text;
+use crate::requests::{get, post_utf8_form};
 use crate::sorted_sign::form;
+use crate::values::text;
 use serde_json::{Value, json};
 use warmline_model::{Content, Media, Timestamp};
 
@@ -46,13 +47,8 @@ pub(super) fn render(account: &Account, reply: &Outbound<'_>, now: Timestamp) ->
         _ => return Err("kind_not_supported"),
     };
     let params = call(account, "alipay.open.public.message.custom.send", &content, now)?;
-    Ok(Rendered::Call(ApiRequest {
-        method: http::Method::POST,
-        // The charset stands in the address too, since the gateway reads the form with it.
-        url: format!("{}/gateway.do?charset=utf-8", account.api_base),
-        headers: vec![("content-type", "application/x-www-form-urlencoded; charset=utf-8".to_owned())],
-        body: form(&params),
-    }))
+    // The charset stands in the address too, since the gateway reads the form with it.
+    Ok(Rendered::Call(post_utf8_form(format!("{}/gateway.do?charset=utf-8", account.api_base), form(&params))))
 }
 
 pub(super) fn media(account: &Account, media: &Media, now: Timestamp) -> Result<ApiRequest, &'static str> {
@@ -60,11 +56,11 @@ pub(super) fn media(account: &Account, media: &Media, now: Timestamp) -> Result<
     let params = call(account, "alipay.mobile.public.multimedia.download", &json!({ "mediaId": id }), now)?;
     let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(&params).finish();
     let url = format!("{}/chat/multimedia.do?{query}", account.media_base);
-    Ok(ApiRequest { method: http::Method::GET, url, headers: Vec::new(), body: Vec::new() })
+    Ok(get(url))
 }
 
 pub(super) fn read_answer(answer: &ApiResponse<'_>) -> Outcome {
-    if let Err(outcome) = by_status(answer.status) {
+    if let Err(outcome) = answers::check_status(answer.status) {
         return outcome;
     }
     let Ok(Value::Object(map)) = json::read(answer.body, json::MAX_BYTES) else {

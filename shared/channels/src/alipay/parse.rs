@@ -4,6 +4,7 @@ use super::account::Account;
 use crate::digest::opaque_key;
 use crate::json;
 use crate::kit::Refusal;
+use crate::values::is_id;
 use crate::xml::{Document, Element};
 use serde_json::{Map, Value};
 use warmline_model::{Content, Inbound, Media, Sender, Timestamp};
@@ -43,8 +44,7 @@ fn filled(document: &Document<'_>, name: &str) -> Option<String> {
 }
 
 fn id(document: &Document<'_>, name: &str) -> Option<String> {
-    let good = |id: &String| id.len() <= MAX_ID && id.bytes().all(|b| b.is_ascii_graphic());
-    filled(document, name).filter(good)
+    filled(document, name).filter(|id| is_id(id, MAX_ID))
 }
 
 /// The user's (masked) name, from a JSON text.

@@ -14,7 +14,7 @@ const UTF8: &str = "utf-8";
 
 /// Verifies a webhook; the body that comes out is `biz_content` in UTF-8.
 pub(super) fn verify(account: &Account, request: &Request<'_>, now: Timestamp) -> Result<Verified, Refusal> {
-    if request.method != http::Method::POST || !at_root(request) {
+    if request.method != http::Method::POST || !request.at_root() {
         return Err(Refusal::NotFound);
     }
     if request.body.len() > MAX_BYTES {
@@ -62,7 +62,7 @@ fn fresh(account: &Account, content: &str, now: Timestamp) -> Result<(), Refusal
 pub(super) fn handshake(account: &Account, request: &Request<'_>, now: Timestamp) -> Result<Option<Reply>, Refusal> {
     // A look before the work: the name of the service is plain in every encoding of the form.
     let named = request.body.len() <= MAX_BYTES && request.body.windows(CHECK.len()).any(|part| part == CHECK.as_bytes());
-    if request.method != http::Method::POST || !at_root(request) || !named {
+    if request.method != http::Method::POST || !request.at_root() || !named {
         return Ok(None);
     }
     let verified = verify(account, request, now)?;
@@ -96,10 +96,6 @@ fn signed(account: &Account, verified: &Verified, response: &str) -> Reply {
          <sign>{sign}</sign><sign_type>RSA2</sign_type></alipay>"
     );
     Reply { status: 200, content_type, body: body.into_bytes() }
-}
-
-fn at_root(request: &Request<'_>) -> bool {
-    matches!(request.rest, "" | "/")
 }
 
 #[cfg(test)]

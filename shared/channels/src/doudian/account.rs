@@ -1,8 +1,7 @@
 //! The settings and secrets of a 抖店 account.
 
-use crate::calls;
 use crate::kit::{AccountError, Secrets};
-use crate::settings::Fields;
+use crate::settings::{Fields, api_base, name, required};
 use serde_json::Value;
 
 /// A checked account. It holds a secret, so it has no `Debug`.
@@ -16,16 +15,16 @@ pub struct Account {
 impl Account {
     pub(super) fn read(settings: &Value, secrets: &Secrets) -> Result<Self, AccountError> {
         let fields = Fields::new(settings, secrets, &["app_key", "shop_id", "api_base"], &["app_secret"])?;
-        let app_key = calls::name(&fields, "app_key")?.ok_or_else(|| AccountError::new("app_key", "is required"))?;
-        let shop_id = calls::name(&fields, "shop_id")?;
-        if shop_id.is_some_and(|id| !id.bytes().all(|b| b.is_ascii_digit())) {
+        let app_key = required(name(&fields, "app_key", 64)?, "app_key")?;
+        let shop_id = name(&fields, "shop_id", 64)?;
+        if shop_id.as_ref().is_some_and(|id| !id.bytes().all(|b| b.is_ascii_digit())) {
             return Err(AccountError::new("shop_id", "must be a number, as a text"));
         }
         Ok(Self {
-            app_key: app_key.to_owned(),
+            app_key,
             app_secret: fields.required_secret("app_secret", 1..=128)?.to_owned(),
-            shop_id: shop_id.map(str::to_owned),
-            api_base: calls::api_base(&fields, "https://openapi-fxg.jinritemai.com")?,
+            shop_id,
+            api_base: api_base(&fields, "https://openapi-fxg.jinritemai.com")?,
         })
     }
 }

@@ -2,8 +2,10 @@
 
 use super::account::Account;
 use super::sign::call_sign;
-use crate::calls::{post_json, refused_by_http, whole};
+use crate::answers;
 use crate::kit::{ApiRequest, ApiResponse, Outcome, Token};
+use crate::requests::post_json;
+use crate::values::whole;
 use serde_json::{Map, Value, json};
 use warmline_model::Timestamp;
 
@@ -32,7 +34,7 @@ pub(super) fn call(account: &Account, method: &str, params: &Value, token: Optio
     if let Some(token) = token {
         query.append_pair("access_token", token);
     }
-    post_json(format!("{}/{}?{}", account.api_base, method.replace('.', "/"), query.finish()), &params)
+    post_json(format!("{}/{}?{}", account.api_base, method.replace('.', "/"), query.finish()), params.to_string())
 }
 
 /// `token.create` for an app of the shop's own (自用型应用), which needs no consent by browser.
@@ -43,8 +45,7 @@ pub(super) fn token_request(account: &Account, now: Timestamp) -> Option<ApiRequ
 }
 
 fn read(answer: &ApiResponse<'_>) -> Result<Value, Outcome> {
-    refused_by_http(answer.status)?;
-    let body: Value = serde_json::from_slice(answer.body).map_err(|_| Outcome::Retry("answer_unreadable"))?;
+    let body = answers::read_json(answer)?;
     // The old form says `err_no`, 0 being good; the present one `code`, 10000 being good.
     let code = whole(body.get("code")).or(match whole(body.get("err_no")) {
         Some(0) => Some(10_000),

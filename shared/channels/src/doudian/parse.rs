@@ -5,11 +5,10 @@
 //! sealed like everything a customer says.
 
 use super::account::Account;
-use super::verify::CAME;
-use crate::calls::{check_nested, id, instant, nested, whole};
 use crate::digest::opaque_key;
 use crate::json;
 use crate::kit::{Refusal, Verified};
+use crate::values::{check_nested, id, instant, nested, whole};
 use serde_json::{Map, Value};
 use warmline_model::{Content, Inbound, Sender, Timestamp};
 
@@ -62,12 +61,12 @@ pub(super) fn parse(account: &Account, body: &Verified) -> Result<Vec<Inbound>, 
     let Value::Array(items) = json::read(body.body(), json::MAX_BYTES)? else {
         return Err(Refusal::Malformed("not a JSON array"));
     };
-    let came = body.context(CAME).and_then(|ms| ms.parse().ok()).unwrap_or_default();
+    let came = body.time();
     check_nested(&items, "data")?;
     let mut messages = Vec::with_capacity(items.len());
     for item in &items {
         let Value::Object(item) = item else { return Err(Refusal::Malformed("an event is not an object")) };
-        messages.extend(event(account, item, Timestamp::from_millis(came))?);
+        messages.extend(event(account, item, came)?);
     }
     Ok(messages)
 }
@@ -113,7 +112,7 @@ mod tests {
     }
 
     fn read(shop: Option<&str>, body: &str) -> Result<Vec<Inbound>, Refusal> {
-        parse(&account(shop), &Verified::new(body.as_bytes().to_vec()).with(CAME, "5000"))
+        parse(&account(shop), &Verified::new(body.as_bytes().to_vec()).with_time(Timestamp::from_secs(5)))
     }
 
     fn push(events: &[Value]) -> String {

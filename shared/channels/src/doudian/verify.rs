@@ -3,16 +3,12 @@
 
 use super::account::Account;
 use crate::digest::{md5_hex, same};
-use crate::echo::at_root;
 use crate::json;
 use crate::kit::{Refusal, Request, Verified};
 use warmline_model::Timestamp;
 
-/// In a [`Verified`]'s context: when it came, in milliseconds, for events that say no time.
-pub(super) const CAME: &str = "came";
-
 pub(super) fn verify(account: &Account, request: &Request<'_>, now: Timestamp) -> Result<Verified, Refusal> {
-    if request.method != http::Method::POST || !at_root(request) {
+    if request.method != http::Method::POST || !request.at_root() {
         return Err(Refusal::NotFound);
     }
     if request.body.len() > json::MAX_BYTES {
@@ -26,7 +22,7 @@ pub(super) fn verify(account: &Account, request: &Request<'_>, now: Timestamp) -
     if request.header("app-id").is_some_and(|app| app != account.app_key) {
         return Err(Refusal::WrongRecipient);
     }
-    Ok(Verified::new(request.body.to_vec()).with(CAME, now.millis().to_string()))
+    Ok(Verified::new(request.body.to_vec()).with_time(now))
 }
 
 #[cfg(test)]
@@ -59,7 +55,7 @@ mod tests {
         let good = sign::event_sign(app, "s3cret", body);
         assert_eq!(good, "91c262abdd8570fb305956b8cfcc46f7");
         let verified = post(app, Some(&good), body).ok().unwrap();
-        assert_eq!((verified.body(), verified.context(CAME)), (&body[..], Some("5000")));
+        assert_eq!((verified.body(), verified.time()), (&body[..], Timestamp::from_secs(5)));
         assert!(post(app, Some(&good.to_uppercase()), body).is_ok());
         assert_eq!(post(app, None, body).err(), Some(Refusal::SignatureMissing));
         assert_eq!(post(app, Some(&good[1..]), body).err(), Some(Refusal::SignatureWrong));

@@ -1,8 +1,8 @@
 //! The settings and secrets of a 抖音 account.
 
-use crate::calls;
 use crate::kit::{AccountError, Secrets};
-use crate::settings::{Fields, max_age_secs};
+use crate::settings::{Fields, api_base, max_age_secs, name, required};
+use crate::wx::settings::aes_key;
 use crate::wx_crypto::AesKey;
 use serde_json::Value;
 
@@ -67,7 +67,7 @@ impl Account {
     fn im(settings: &Value, secrets: &Secrets) -> Result<Self, AccountError> {
         let fields = Fields::new(settings, secrets, IM_SETTINGS, IM_SECRETS)?;
         let im = Im {
-            client_key: calls::name(&fields, "client_key")?.map(str::to_owned),
+            client_key: name(&fields, "client_key", 64)?,
             client_secret: fields.required_secret("client_secret", 1..=128)?.to_owned(),
             webhook_secret: fields.secret("webhook_secret", 1..=128)?.map(str::to_owned),
             refresh_token: fields.secret("refresh_token", 1..=512)?.map(str::to_owned),
@@ -75,24 +75,19 @@ impl Account {
         if im.refresh_token.is_some() && im.client_key.is_none() {
             return Err(AccountError::new("client_key", "is required beside refresh_token"));
         }
-        Ok(Self { api_base: calls::api_base(&fields, "https://open.douyin.com")?, face: Face::Im(im) })
+        Ok(Self { api_base: api_base(&fields, "https://open.douyin.com")?, face: Face::Im(im) })
     }
 
     fn miniapp(settings: &Value, secrets: &Secrets) -> Result<Self, AccountError> {
         let fields = Fields::new(settings, secrets, MINIAPP_SETTINGS, MINIAPP_SECRETS)?;
-        let wrong_key =
-            || AccountError::new("encoding_aes_key", "must be the 43 letters and digits that the platform shows");
-        let key = fields.required_secret("encoding_aes_key", 43..=43).map_err(|_| wrong_key())?;
         let miniapp = Miniapp {
-            app_id: calls::name(&fields, "app_id")?
-                .ok_or_else(|| AccountError::new("app_id", "is required for a mini app"))?
-                .to_owned(),
+            app_id: name(&fields, "app_id", 64)?.ok_or_else(|| AccountError::new("app_id", "is required for a mini app"))?,
             token: fields.required_secret("token", 3..=32)?.to_owned(),
-            key: AesKey::decode(key).ok_or_else(wrong_key)?,
+            key: required(aes_key(&fields)?, "encoding_aes_key")?,
             app_secret: fields.secret("app_secret", 1..=128)?.map(str::to_owned),
             max_age_secs: max_age_secs(&fields)?,
         };
-        Ok(Self { api_base: calls::api_base(&fields, "https://developer.toutiao.com")?, face: Face::Miniapp(miniapp) })
+        Ok(Self { api_base: api_base(&fields, "https://developer.toutiao.com")?, face: Face::Miniapp(miniapp) })
     }
 
     /// Which protocol the account speaks.

@@ -11,8 +11,10 @@ use super::CAPABILITIES;
 use super::account::{Account, Face};
 use super::im::{CONVERSATION, MESSAGE, OPERATOR};
 use super::token::token_request;
-use crate::calls::{encoded, post_json, refused_by_http, whole};
+use crate::answers;
 use crate::kit::{ApiRequest, ApiResponse, Outbound, Outcome, Rendered};
+use crate::requests::{encoded, get, post_json};
+use crate::values::whole;
 use serde_json::{Value, json};
 use warmline_model::{Content, Media};
 
@@ -30,11 +32,6 @@ pub(super) fn code(answer: &Value) -> Option<i64> {
     ];
     let codes: Vec<i64> = places.into_iter().filter_map(whole).collect();
     codes.iter().copied().find(|&code| code != 0).or(codes.first().copied())
-}
-
-pub(super) fn read_body(answer: &ApiResponse<'_>) -> Result<Value, Outcome> {
-    refused_by_http(answer.status)?;
-    serde_json::from_slice(answer.body).map_err(|_| Outcome::Retry("answer_unreadable"))
 }
 
 pub(super) fn render(account: &Account, reply: &Outbound<'_>, token: Option<&str>) -> Result<Rendered, &'static str> {
@@ -56,7 +53,7 @@ pub(super) fn render(account: &Account, reply: &Outbound<'_>, token: Option<&str
                 "msg_id": message,
                 "content": content,
             });
-            let mut call = post_json(format!("{base}/im/send/msg/?open_id={}", encoded(operator)), &body);
+            let mut call = post_json(format!("{base}/im/send/msg/?open_id={}", encoded(operator)), body.to_string());
             call.headers.push(("access-token", token()?.to_owned()));
             Ok(Rendered::Call(call))
         }
@@ -70,7 +67,7 @@ pub(super) fn render(account: &Account, reply: &Outbound<'_>, token: Option<&str
                 _ => return Err("kind_not_supported"),
             };
             let url = format!("{base}/api/apps/message/custom/send?access_token={}", encoded(token()?));
-            Ok(Rendered::Call(post_json(url, &body)))
+            Ok(Rendered::Call(post_json(url, body.to_string())))
         }
     }
 }
@@ -86,7 +83,7 @@ fn private_message(content: &Content) -> Result<Value, &'static str> {
 }
 
 pub(super) fn read_answer(answer: &ApiResponse<'_>) -> Outcome {
-    let body = match read_body(answer) {
+    let body = match answers::read_json(answer) {
         Ok(body) => body,
         Err(outcome) => return outcome,
     };
@@ -126,7 +123,7 @@ pub(super) fn media(account: &Account, media: &Media) -> Result<ApiRequest, &'st
     if !platform && !stand_in {
         return Err("media_host_unknown");
     }
-    Ok(ApiRequest { method: http::Method::GET, url: url.to_owned(), headers: Vec::new(), body: Vec::new() })
+    Ok(get(url.to_owned()))
 }
 
 #[cfg(test)]

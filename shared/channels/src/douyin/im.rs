@@ -8,12 +8,12 @@
 //! own id, that is taken: a replayed body cannot be made new by another header.
 
 use super::account::{Account, Face};
-use super::miniapp::{PLATFORM, came};
+use super::miniapp::PLATFORM;
 use super::verify::MSG_ID;
-use crate::calls::{MAX_ID, filled, id, instant, nested};
 use crate::digest::opaque_key;
 use crate::json;
 use crate::kit::{Refusal, Verified};
+use crate::values::{MAX_ID, filled, id, instant, nested};
 use serde_json::{Map, Value, json};
 use warmline_model::{Content, Inbound, Media, Sender};
 
@@ -31,9 +31,7 @@ struct Event {
 }
 
 pub(super) fn parse(account: &Account, body: &Verified) -> Result<Vec<Inbound>, Refusal> {
-    let Value::Object(fields) = json::read(body.body(), json::MAX_BYTES)? else {
-        return Err(Refusal::Malformed("not a JSON object"));
-    };
+    let fields = json::read_object(body.body(), json::MAX_BYTES)?;
     let ours = match &account.face {
         Face::Im(im) => im.client_key.as_deref(),
         Face::Miniapp(_) => None,
@@ -70,7 +68,7 @@ fn message(body: &Verified, event: Event) -> Result<Inbound, Refusal> {
     if let Some(operator) = event.to {
         reply_to[OPERATOR] = operator.into();
     }
-    let at = instant(event.content.get("create_time")).unwrap_or_else(|| came(body));
+    let at = instant(event.content.get("create_time")).unwrap_or_else(|| body.time());
     let name = name_of(&event.content, &open_id);
     let sender = Sender { open_id, name, ..Sender::default() };
     Ok(Inbound { key: message_id, sender, at, content, reply_to: Some(reply_to) })
@@ -110,7 +108,7 @@ fn happened(body: &Verified, event: Event, echo: bool) -> Inbound {
             opaque_key("event", &[&name, from.as_deref().unwrap_or(""), to.as_deref().unwrap_or(""), &whole])
         }
     };
-    let at = instant(content.get("create_time")).unwrap_or_else(|| came(body));
+    let at = instant(content.get("create_time")).unwrap_or_else(|| body.time());
     let person = if echo { to } else { from };
     let open_id = person.or_else(|| id(content.get("open_id"))).unwrap_or_else(|| PLATFORM.to_owned());
     let sender = Sender { name: name_of(&content, &open_id), open_id, ..Sender::default() };
@@ -139,7 +137,6 @@ fn without_people(mut content: Map<String, Value>) -> Map<String, Value> {
 #[cfg(test)]
 mod tests {
     use super::super::sign;
-    use super::super::verify::CAME;
     use super::*;
     use proptest::prelude::*;
     use warmline_model::Timestamp;
@@ -150,7 +147,7 @@ mod tests {
     }
 
     fn read(client_key: Option<&str>, body: &str) -> Result<Vec<Inbound>, Refusal> {
-        let body = Verified::new(body.as_bytes().to_vec()).with(CAME, "5000").with(MSG_ID, "header-1");
+        let body = Verified::new(body.as_bytes().to_vec()).with_time(Timestamp::from_secs(5)).with(MSG_ID, "header-1");
         parse(&account(client_key), &body)
     }
 

@@ -4,14 +4,13 @@
 //! those two, the kind and what was said, so that two different messages of one second stay two. What the platform itself sends
 //! (`component_ticket`, the result of a review) names no customer: it is kept on a timeline of its own, [`PLATFORM`].
 
-use super::verify::CAME;
-use crate::calls::{filled, id, instant};
 use crate::digest::opaque_key;
 use crate::json;
 use crate::kit::{Refusal, Verified};
+use crate::values::{filled, id, instant};
 use crate::xml::{Document, MAX_BYTES};
 use serde_json::{Map, Value};
-use warmline_model::{Content, Inbound, Media, Sender, Timestamp};
+use warmline_model::{Content, Inbound, Media, Sender};
 
 /// Who sends what no customer sent.
 pub(super) const PLATFORM: &str = "platform";
@@ -24,10 +23,7 @@ const TICKET: &str = "Ticket";
 /// A body's fields: of the JSON object, or of the `<xml>` element, whose texts are texts.
 pub(super) fn fields(body: &[u8]) -> Result<Map<String, Value>, Refusal> {
     if body.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'{') {
-        return match json::read(body, MAX_BYTES)? {
-            Value::Object(map) => Ok(map),
-            _ => Err(Refusal::Malformed("not a JSON object")),
-        };
+        return json::read_object(body, MAX_BYTES);
     }
     let document = Document::read(body)?;
     if document.root().name() != "xml" {
@@ -56,7 +52,7 @@ pub(super) fn parse(body: &Verified) -> Result<Vec<Inbound>, Refusal> {
     // Customers' messages carry seconds. The platform's own say local time in words; when it came is good enough for those.
     let at = match (created, &content) {
         (Some(at), _) => at,
-        (None, Content::Event { .. } | Content::Unknown { .. }) => came(body),
+        (None, Content::Event { .. } | Content::Unknown { .. }) => body.time(),
         (None, _) => return Err(Refusal::Malformed("CreateTime")),
     };
     let said = match &content {
@@ -76,11 +72,6 @@ pub(super) fn parse(body: &Verified) -> Result<Vec<Inbound>, Refusal> {
     Ok(vec![Inbound { key, sender, at, content, reply_to: None }])
 }
 
-/// When the webhook came, as the verifier noted it.
-pub(super) fn came(body: &Verified) -> Timestamp {
-    Timestamp::from_millis(body.context(CAME).and_then(|ms| ms.parse().ok()).unwrap_or_default())
-}
-
 fn event(fields: &Map<String, Value>) -> Content {
     let event = filled(fields, "Event").unwrap_or_default().trim().to_lowercase();
     let mut data = fields.clone();
@@ -93,9 +84,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use serde_json::json;
+    use warmline_model::Timestamp;
 
     fn read(body: &[u8]) -> Result<Inbound, Refusal> {
-        parse(&Verified::new(body.to_vec()).with(CAME, "5000")).map(|mut messages| messages.remove(0))
+        parse(&Verified::new(body.to_vec()).with_time(Timestamp::from_secs(5))).map(|mut messages| messages.remove(0))
     }
 
     fn message(fields: Value) -> Result<Inbound, Refusal> {

@@ -3,9 +3,11 @@
 //! apps `POST /api/apps/v2/token`.
 
 use super::account::{Account, Face, Im, Miniapp};
-use super::api::{code, read_body};
-use crate::calls::{post_json, whole};
+use super::api::code;
+use crate::answers;
 use crate::kit::{ApiRequest, ApiResponse, Outcome, Token};
+use crate::requests::{post_form, post_json};
+use crate::values::whole;
 use serde_json::{Value, json};
 
 pub(super) fn token_request(account: &Account) -> Option<ApiRequest> {
@@ -15,28 +17,23 @@ pub(super) fn token_request(account: &Account) -> Option<ApiRequest> {
             let form = form_urlencoded::Serializer::new(String::new())
                 .extend_pairs([("client_key", key.as_str()), ("grant_type", "refresh_token"), ("refresh_token", refresh)])
                 .finish();
-            Some(ApiRequest {
-                method: http::Method::POST,
-                url: format!("{base}/oauth/refresh_token/"),
-                headers: vec![("content-type", "application/x-www-form-urlencoded".to_owned())],
-                body: form.into_bytes(),
-            })
+            Some(post_form(format!("{base}/oauth/refresh_token/"), form))
         }
         Face::Im(Im { client_key: Some(key), client_secret, .. }) => {
             let body = json!({ "client_key": key, "client_secret": client_secret, "grant_type": "client_credential" });
-            Some(post_json(format!("{base}/oauth/client_token/"), &body))
+            Some(post_json(format!("{base}/oauth/client_token/"), body.to_string()))
         }
         Face::Im(_) => None,
         Face::Miniapp(Miniapp { app_id, app_secret, .. }) => {
             let secret = app_secret.as_deref()?;
             let body = json!({ "appid": app_id, "secret": secret, "grant_type": "client_credential" });
-            Some(post_json(format!("{base}/api/apps/v2/token"), &body))
+            Some(post_json(format!("{base}/api/apps/v2/token"), body.to_string()))
         }
     }
 }
 
 pub(super) fn read_token(answer: &ApiResponse<'_>) -> Result<Token, Outcome> {
-    let body = read_body(answer)?;
+    let body = answers::read_json(answer)?;
     let unreadable = || Outcome::Retry("answer_unreadable");
     match code(&body).ok_or_else(unreadable)? {
         0 => {

@@ -2,19 +2,18 @@
 
 use super::account::{Account, Face, Im, Miniapp};
 use super::miniapp::fields;
-use crate::calls::filled;
 use crate::digest::{same, sha1_hex};
-use crate::echo::{self, Signed, at_root};
+use crate::echo::{self, Signed};
 use crate::json;
 use crate::kit::{Refusal, Reply, Request, Verified};
+use crate::values::{filled, text};
 use crate::wx_crypto::{BYTEDANCE_PREFIX, decrypt};
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 use warmline_model::Timestamp;
 
 /// In a [`Verified`]'s context: the header `Msg-Id`, the platform's key for events that have no id of their own.
 pub(super) const MSG_ID: &str = "msg_id";
-/// In a [`Verified`]'s context: when it came, in milliseconds, for events that say no time.
-pub(super) const CAME: &str = "came";
 
 /// The longest body that can be a check of the address; the platform's has some 80 bytes.
 const MAX_CHALLENGE: usize = 4096;
@@ -22,12 +21,18 @@ const MAX_CHALLENGE: usize = 4096;
 pub(super) fn handshake(account: &Account, request: &Request<'_>, now: Timestamp) -> Result<Option<Reply>, Refusal> {
     match &account.face {
         Face::Im(im) => challenge(im, request),
-        Face::Miniapp(app) => echo::handshake(&app.token, &["msg"], app.max_age_secs, request, now),
+        Face::Miniapp(app) => {
+            // The platform signs `msg` too; an absent one counts as empty.
+            let msg = request.param("msg").unwrap_or_default();
+            echo::handshake(request, |signed| {
+                signed.check(signed.signature.as_deref(), &app.token, &[&msg], app.max_age_secs, now)
+            })
+        }
     }
 }
 
 pub(super) fn verify(account: &Account, request: &Request<'_>, now: Timestamp) -> Result<Verified, Refusal> {
-    if request.method != http::Method::POST || !at_root(request) {
+    if request.method != http::Method::POST || !request.at_root() {
         return Err(Refusal::NotFound);
     }
     if request.body.len() > json::MAX_BYTES {
@@ -44,7 +49,7 @@ pub(super) fn verify(account: &Account, request: &Request<'_>, now: Timestamp) -
         }
         Face::Miniapp(app) => Verified::new(open(app, request, now)?),
     };
-    Ok(verified.with(CAME, now.millis().to_string()))
+    Ok(verified.with_time(now))
 }
 
 /// SHA-1 over the secret and the body, plainly joined. The header is hexadecimal; the platform's examples are lower case.
@@ -56,7 +61,7 @@ fn check_signature(im: &Im, request: &Request<'_>) -> Result<(), Refusal> {
 
 /// `{"event":"verify_webhook","content":{"challenge":12345}}`, signed like every webhook, is answered with the challenge.
 fn challenge(im: &Im, request: &Request<'_>) -> Result<Option<Reply>, Refusal> {
-    let is_post = request.method == http::Method::POST && at_root(request);
+    let is_post = request.method == http::Method::POST && request.at_root();
     if !is_post || request.body.len() > MAX_CHALLENGE {
         return Ok(None);
     }
@@ -82,19 +87,12 @@ fn challenge(im: &Im, request: &Request<'_>) -> Result<Option<Reply>, Refusal> {
 /// Checks and opens `{Nonce, TimeStamp, Encrypt, MsgSignature}`.
 fn open(app: &Miniapp, request: &Request<'_>, now: Timestamp) -> Result<Vec<u8>, Refusal> {
     let body = fields(request.body)?;
-    let field = |name: &str| match body.get(name) {
-        Some(Value::String(text)) if !text.is_empty() => Some(text.clone()),
-        Some(Value::Number(number)) => Some(number.to_string()),
-        _ => None,
-    };
+    let field = |name: &str| text(&body, name).filter(|text| !text.is_empty());
     let envelope = field("Encrypt").ok_or(Refusal::WrongMode)?;
-    let missing = || Refusal::SignatureMissing;
-    let signed = Signed {
-        signature: field("MsgSignature").ok_or_else(missing)?,
-        timestamp: field("TimeStamp").ok_or_else(missing)?,
-        nonce: field("Nonce").ok_or_else(missing)?,
-    };
-    signed.check(&app.token, &[&envelope], app.max_age_secs, now)?;
+    let signed =
+        Signed { timestamp: field("TimeStamp").map(Cow::Owned), nonce: field("Nonce").map(Cow::Owned), ..Signed::default() };
+    let signature = field("MsgSignature");
+    signed.check(signature.as_deref(), &app.token, &[&envelope], app.max_age_secs, now)?;
     Ok(decrypt(&app.key, BYTEDANCE_PREFIX, &envelope, &app.app_id)?)
 }
 
@@ -149,7 +147,7 @@ mod tests {
         let good = sign::signature("s3cret", body);
         let verified = post(&im(None), Some(&good), body).ok().unwrap();
         assert_eq!((verified.body(), verified.context(MSG_ID)), (&body[..], Some("m1")));
-        assert_eq!(verified.context(CAME), Some("1700000000000"));
+        assert_eq!(verified.time(), NOW);
         assert_eq!(post(&im(None), None, body).err(), Some(Refusal::SignatureMissing));
         assert_eq!(post(&im(None), Some(&good[1..]), body).err(), Some(Refusal::SignatureWrong));
         assert_eq!(post(&im(None), Some(&good), b"{}").err(), Some(Refusal::SignatureWrong));

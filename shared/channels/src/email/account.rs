@@ -1,9 +1,8 @@
 //! The settings and secrets of an account, by provider.
 
 use crate::kit::{AccountError, Secrets};
-use crate::outward::{api_base, name};
 use crate::secret_address;
-use crate::settings::{Fields, max_age_secs};
+use crate::settings::{Fields, api_base, max_age_secs, name};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use p256::ecdsa::VerifyingKey;

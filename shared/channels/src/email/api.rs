@@ -2,8 +2,9 @@
 
 use super::account::{Account, Provider, is_address};
 use super::mime::ids;
+use crate::answers;
 use crate::kit::{ApiRequest, ApiResponse, Outbound, Outcome};
-use crate::outward::{basic, by_status, post_form};
+use crate::requests::{authorized, basic, get, post_form};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use warmline_model::{Content, Media};
@@ -93,7 +94,7 @@ fn mailgun(
         }
     }
     let url = format!("{}/v3/{domain}/messages", account.api_base);
-    post_form(url, Some(basic("api", api_key)), form.finish())
+    authorized(post_form(url, form.finish()), basic("api", api_key))
 }
 
 /// A stored attachment. The key goes to Mailgun's own hosts only.
@@ -108,8 +109,7 @@ pub(super) fn media(account: &Account, media: &Media) -> Result<ApiRequest, &'st
     if !own && !theirs {
         return Err("media_unknown");
     }
-    let headers = vec![("authorization", basic("api", api_key))];
-    Ok(ApiRequest { method: http::Method::GET, url: url.to_owned(), headers, body: Vec::new() })
+    Ok(authorized(get(url.to_owned()), basic("api", api_key)))
 }
 
 #[derive(Default, Deserialize)]
@@ -137,7 +137,9 @@ pub(super) fn read_answer(answer: &ApiResponse<'_>) -> Outcome {
         let id = read.and_then(|read| read.id).filter(|id| !id.is_empty());
         return if id.is_some() { Outcome::Sent } else { Outcome::Retry("answer_unreadable") };
     }
-    let Some(read) = read else { return by_status(answer.status).unwrap_or(Outcome::Retry("answer_unreadable")) };
+    let Some(read) = read else {
+        return answers::check_status_with_credentials(answer.status).err().unwrap_or(Outcome::Retry("answer_unreadable"));
+    };
     let error = read.errors.into_iter().next();
     let field = error.as_ref().and_then(|e| e.field.clone()).unwrap_or_default();
     let words = error.and_then(|e| e.message).or(read.message).unwrap_or_default().to_lowercase();
@@ -150,7 +152,7 @@ pub(super) fn read_answer(answer: &ApiResponse<'_>) -> Outcome {
         }
         400 => Outcome::Permanent("platform_refused"),
         413 => Outcome::Permanent("text_too_long"),
-        status => by_status(status).unwrap_or(Outcome::Retry("answer_unreadable")),
+        status => answers::check_status_with_credentials(status).err().unwrap_or(Outcome::Retry("answer_unreadable")),
     }
 }
 

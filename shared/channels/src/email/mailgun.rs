@@ -4,7 +4,7 @@ use super::account::is_address;
 use super::form::Form;
 use super::mail::{Mail, report};
 use super::mime::{Headers, MAX_FILES, address};
-use super::verify::{CONTENT_TYPE, REPORTS, came_at};
+use super::verify::{CONTENT_TYPE, REPORTS};
 use crate::digest::opaque_key;
 use crate::json;
 use crate::kit::{Refusal, Verified};
@@ -24,7 +24,7 @@ pub(super) fn parse(body: &Verified) -> Result<Vec<Inbound>, Refusal> {
     let subject = text("subject").or_else(|| headers.get("subject").map(str::to_owned));
     let files = stored(&form).unwrap_or_else(|| posted(&form));
     let mail = Mail { headers, from, to, subject, text: text("body-plain"), html: text("body-html"), files };
-    mail.messages(came_at(body))
+    mail.messages(body.time())
 }
 
 /// Attachments that Mailgun keeps for a while (`store()`): it tells their addresses.
@@ -63,7 +63,7 @@ fn reports(body: &Verified) -> Result<Vec<Inbound>, Refusal> {
         None => opaque_key("event", &[&Value::Object(fields.clone()).to_string()]),
     };
     let id = fields.get("message").and_then(|m| m["headers"]["message-id"].as_str()).map(str::to_owned);
-    let at = fields.get("timestamp").and_then(millis).unwrap_or(came_at(body));
+    let at = fields.get("timestamp").and_then(millis).unwrap_or(body.time());
     // A report without an address is about nobody: it is acknowledged, since asking again would not bring one.
     let Some(address) = address else { return Ok(Vec::new()) };
     fields.remove("recipient");
@@ -93,7 +93,7 @@ mod tests {
 
     fn read(fields: &[(&str, &str)]) -> Result<Vec<Inbound>, Refusal> {
         let body = sign::mailgun_form("k", "1", "t", fields);
-        parse(&Verified::new(body.into_bytes()).with(CONTENT_TYPE, FORM).with("came_at", "1700000000000"))
+        parse(&Verified::new(body.into_bytes()).with(CONTENT_TYPE, FORM).with_time(Timestamp::from_secs(1_700_000_000)))
     }
 
     #[test]
@@ -135,7 +135,7 @@ mod tests {
     fn event_reports() {
         let read = |event: Value| {
             let body = sign::mailgun_report("k", "1", "t", event).to_string();
-            parse(&Verified::new(body.into_bytes()).with("came_at", "7000").with(REPORTS, "1"))
+            parse(&Verified::new(body.into_bytes()).with_time(Timestamp::from_secs(7)).with(REPORTS, "1"))
         };
         let found = read(json!({
             "event": "Failed", "id": "e1", "timestamp": 1_521_472_262.908_181, "recipient": "W@x", "severity": "permanent",

@@ -2,6 +2,7 @@
 
 use super::form::{bounded, decode};
 use crate::kit::Refusal;
+use crate::values::is_id;
 use mailparse::{DispositionType, MailAddr, MailHeader, ParsedMail};
 use serde_json::Value;
 use warmline_model::{Media, Timestamp};
@@ -76,7 +77,7 @@ impl Headers {
 
 /// The message ids in a text, without brackets: only what can stand in a header again.
 pub(super) fn ids(text: &str) -> Vec<String> {
-    let good = |id: &&str| (1..=250).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic());
+    let good = |id: &&str| is_id(id, 250);
     text.split(|c: char| c.is_whitespace() || matches!(c, '<' | '>' | ',')).filter(good).map(str::to_owned).collect()
 }
 

@@ -4,7 +4,7 @@ use super::account::is_address;
 use super::form::{Form, decode};
 use super::mail::{Mail, report};
 use super::mime::{Headers, MAX_FILES, Raw, address};
-use super::verify::{CONTENT_TYPE, REPORTS, came_at};
+use super::verify::{CONTENT_TYPE, REPORTS};
 use crate::digest::opaque_key;
 use crate::json;
 use crate::kit::{Refusal, Verified};
@@ -35,7 +35,7 @@ pub(super) fn parse(body: &Verified) -> Result<Vec<Inbound>, Refusal> {
     let from = from.or_else(|| envelope["from"].as_str().and_then(address));
     let to = envelope["to"][0].as_str().and_then(address).or_else(|| text("to").as_deref().and_then(address));
     let subject = text("subject").or_else(|| mail.headers.get("subject").map(str::to_owned));
-    Mail { from, to: to.map(|(address, _)| address), subject, files, ..mail }.messages(came_at(body))
+    Mail { from, to: to.map(|(address, _)| address), subject, files, ..mail }.messages(body.time())
 }
 
 fn files(form: &Form) -> Vec<Media> {
@@ -57,7 +57,7 @@ fn reports(body: &Verified) -> Result<Vec<Inbound>, Refusal> {
         let address = item["email"].as_str().map(str::to_lowercase).filter(|a| is_address(a));
         let address = address.ok_or(Refusal::Malformed("email"))?;
         let event = item["event"].as_str().filter(|e| (1..=64).contains(&e.len())).unwrap_or("unknown").to_owned();
-        let at = item["timestamp"].as_i64().map_or(came_at(body), Timestamp::from_secs);
+        let at = item["timestamp"].as_i64().map_or(body.time(), Timestamp::from_secs);
         let key = match item["sg_event_id"].as_str().filter(|id| (1..=128).contains(&id.len())) {
             Some(id) => id.to_owned(),
             None => opaque_key("event", &[&item.to_string()]),
@@ -81,7 +81,7 @@ mod tests {
 
     fn read(fields: &[(&str, &[u8])], files: &[(&str, &str, &[u8])]) -> Result<Vec<Inbound>, Refusal> {
         let (kind, body) = sign::multipart(fields, files);
-        parse(&Verified::new(body).with(CONTENT_TYPE, kind).with("came_at", "1700000000000"))
+        parse(&Verified::new(body).with(CONTENT_TYPE, kind).with_time(Timestamp::from_secs(1_700_000_000)))
     }
 
     #[test]
@@ -134,7 +134,7 @@ mod tests {
     #[test]
     fn event_reports() {
         let read = |body: Value| {
-            let body = Verified::new(body.to_string().into_bytes()).with("came_at", "7000");
+            let body = Verified::new(body.to_string().into_bytes()).with_time(Timestamp::from_secs(7));
             parse(&body.with(REPORTS, "1"))
         };
         let found = read(json!([

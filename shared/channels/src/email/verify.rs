@@ -4,7 +4,7 @@ use super::account::{Account, Provider};
 use super::form::Form;
 use crate::digest::{hmac_sha256, same};
 use crate::kit::{Refusal, Request, Verified};
-use crate::{json, secret_address};
+use crate::{json, secret_address, signed_time};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use p256::ecdsa::signature::hazmat::PrehashVerifier;
@@ -13,9 +13,8 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use warmline_model::Timestamp;
 
-/// In a [`Verified`]'s context: the body's media type; when it came, in milliseconds; that it holds reports, not a mail.
+/// In a [`Verified`]'s context: the body's media type; that it holds reports, not a mail.
 pub(super) const CONTENT_TYPE: &str = "content_type";
-const CAME_AT: &str = "came_at";
 pub(super) const REPORTS: &str = "reports";
 
 const EVENT_SIGNATURE: &str = "x-twilio-email-event-webhook-signature";
@@ -43,7 +42,7 @@ pub(super) fn verify(account: &Account, request: &Request<'_>, now: Timestamp) -
             }
         },
         Provider::Mailgun { signing_key, .. } => {
-            if !matches!(request.rest, "" | "/") {
+            if !request.at_root() {
                 return Err(Refusal::NotFound);
             }
             let signed = if is_json { Signed::of_report(request.body)? } else { Signed::of_form(kind, request.body)? };
@@ -51,24 +50,12 @@ pub(super) fn verify(account: &Account, request: &Request<'_>, now: Timestamp) -
             is_json
         }
     };
-    let verified = Verified::new(request.body.to_vec()).with(CONTENT_TYPE, kind).with(CAME_AT, now.millis().to_string());
+    let verified = Verified::new(request.body.to_vec()).with(CONTENT_TYPE, kind).with_time(now);
     Ok(if reports { verified.with(REPORTS, "1") } else { verified })
 }
 
-/// When the webhook came.
-pub(super) fn came_at(body: &Verified) -> Timestamp {
-    Timestamp::from_millis(body.context(CAME_AT).and_then(|ms| ms.parse().ok()).unwrap_or_default())
-}
-
 fn fresh(timestamp: &str, now: Timestamp, max_age_secs: i64) -> Result<(), Refusal> {
-    if timestamp.is_empty() || !timestamp.bytes().all(|b| b.is_ascii_digit()) {
-        return Err(Refusal::Malformed("timestamp"));
-    }
-    let signed_at: i64 = timestamp.parse().map_err(|_| Refusal::Malformed("timestamp"))?;
-    if now.secs().abs_diff(signed_at) > max_age_secs.unsigned_abs() {
-        return Err(Refusal::Stale);
-    }
-    Ok(())
+    signed_time::check(signed_time::seconds(timestamp)?, now, max_age_secs)
 }
 
 /// SendGrid's reports: ECDSA over P-256 and SHA-256 of timestamp ‖ raw body.

@@ -1,7 +1,7 @@
 //! The settings and secrets of a shop's application.
 
 use crate::kit::{AccountError, Secrets};
-use crate::settings::{Fields, api_base, id};
+use crate::settings::{Fields, api_base, name, required};
 use serde_json::Value;
 
 /// A checked account. It holds secrets, so it has no `Debug`.
@@ -21,18 +21,18 @@ const API_BASE: &str = "https://api.jd.com";
 impl Account {
     pub(super) fn read(settings: &Value, secrets: &Secrets) -> Result<Self, AccountError> {
         let fields = Fields::new(settings, secrets, SETTINGS, SECRETS)?;
-        let after_sales = match (id(&fields, "vender_id")?, id(&fields, "operator")?) {
+        let after_sales = match (name(&fields, "vender_id", 128)?, name(&fields, "operator", 128)?) {
             (Some(shop), Some(operator)) => Some((shop, operator)),
             (None, None) => None,
             (None, Some(_)) => return Err(AccountError::new("vender_id", "is required beside operator")),
             (Some(_), None) => return Err(AccountError::new("operator", "is required beside vender_id")),
         };
         Ok(Self {
-            app_key: id(&fields, "app_key")?.ok_or_else(|| AccountError::new("app_key", "is required"))?,
+            app_key: required(name(&fields, "app_key", 128)?, "app_key")?,
             app_secret: fields.required_secret("app_secret", 8..=128)?.to_owned(),
             access_token: fields.required_secret("access_token", 1..=512)?.to_owned(),
             after_sales,
-            api_base: api_base(&fields, "api_base", API_BASE)?,
+            api_base: api_base(&fields, API_BASE)?,
         })
     }
 }

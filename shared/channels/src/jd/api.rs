@@ -2,9 +2,11 @@
 
 use super::account::Account;
 use super::sign;
-use crate::answer::by_status;
+use crate::answers;
 use crate::kit::{ApiRequest, ApiResponse, Outcome};
+use crate::requests::post_utf8_form;
 use crate::sorted_sign::form;
+use crate::values::text;
 use crate::{civil, json, orders};
 use serde_json::{Map, Value, json};
 use warmline_model::Timestamp;
@@ -44,12 +46,7 @@ fn call(account: &Account, method: &str, now: Timestamp, own: &Value) -> ApiRequ
     let mut params = params.map(|(name, value)| (name.to_owned(), value)).to_vec();
     let signature = sign::signature(&account.app_secret, &params);
     params.push(("sign".to_owned(), signature));
-    ApiRequest {
-        method: http::Method::POST,
-        url: format!("{}/routerjson", account.api_base),
-        headers: vec![("content-type", "application/x-www-form-urlencoded; charset=utf-8".to_owned())],
-        body: form(&params),
-    }
+    post_utf8_form(format!("{}/routerjson", account.api_base), form(&params))
 }
 
 /// The window that a cursor (seconds since 1970) begins, `behind` seconds earlier.
@@ -93,11 +90,11 @@ pub(super) fn body(answer: &ApiResponse<'_>) -> Result<Map<String, Value>, Outco
     {
         return Err(meaning(error));
     }
-    by_status(answer.status)?;
+    answers::check_status(answer.status)?;
     let Some(Value::Object(map)) = read else { return Err(Outcome::Retry("answer_unreadable")) };
     let inner = map.into_iter().find(|(name, _)| name.ends_with("_responce") || name.ends_with("_response"));
     match inner {
-        Some((_, Value::Object(inner))) => match orders::text(&inner, "code").as_deref() {
+        Some((_, Value::Object(inner))) => match text(&inner, "code").as_deref() {
             None | Some("0") => Ok(inner),
             Some(_) => Err(meaning(&inner)),
         },
@@ -107,7 +104,7 @@ pub(super) fn body(answer: &ApiResponse<'_>) -> Result<Map<String, Value>, Outco
 
 /// By the platform's table of gateway codes (网关系统错误码).
 fn meaning(error: &Map<String, Value>) -> Outcome {
-    match orders::text(error, "code").as_deref() {
+    match text(error, "code").as_deref() {
         Some("2") => Outcome::Retry("rate_limited"),
         Some("1" | "43" | "65") => Outcome::Retry("platform_busy"),
         Some("11" | "12" | "18" | "19" | "20" | "21") => Outcome::Permanent("credentials_refused"),

@@ -4,7 +4,8 @@ use super::api::ORDERS;
 use crate::civil;
 use crate::digest::opaque_key;
 use crate::kit::{Outcome, Page};
-use crate::orders::{about, happened, id, text};
+use crate::orders::{about, happened, id};
+use crate::values::text;
 use serde_json::{Map, Value};
 use warmline_model::{Content, Inbound, Sender, Timestamp};
 

@@ -1,8 +1,7 @@
 //! The settings and secrets of a 快手 account.
 
-use crate::calls;
 use crate::kit::{AccountError, Secrets};
-use crate::settings::Fields;
+use crate::settings::{Fields, api_base, name};
 use serde_json::Value;
 
 /// A checked account. It holds a secret, so it has no `Debug`.
@@ -16,9 +15,9 @@ impl Account {
     pub(super) fn read(settings: &Value, secrets: &Secrets) -> Result<Self, AccountError> {
         let fields = Fields::new(settings, secrets, &["app_id", "api_base"], &["app_secret"])?;
         Ok(Self {
-            app_id: calls::name(&fields, "app_id")?.map(str::to_owned),
+            app_id: name(&fields, "app_id", 64)?,
             app_secret: fields.required_secret("app_secret", 1..=128)?.to_owned(),
-            api_base: calls::api_base(&fields, "https://open.kuaishou.com")?,
+            api_base: api_base(&fields, "https://open.kuaishou.com")?,
         })
     }
 }

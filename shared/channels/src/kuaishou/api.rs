@@ -2,8 +2,10 @@
 
 use super::account::Account;
 use super::sign::call_sign;
-use crate::calls::{encoded, post_json, refused_by_http, whole};
+use crate::answers;
 use crate::kit::{ApiRequest, ApiResponse, Outcome, Token};
+use crate::requests::{encoded, post_form, post_json};
+use crate::values::whole;
 use serde_json::{Map, Value};
 
 pub(super) fn call(account: &Account, path: &str, params: &Map<String, Value>, token: Option<&str>) -> Option<ApiRequest> {
@@ -17,7 +19,7 @@ pub(super) fn call(account: &Account, path: &str, params: &Map<String, Value>, t
         url.push_str("&access_token=");
         url.push_str(&encoded(token));
     }
-    Some(post_json(url, &Value::Object(body)))
+    Some(post_json(url, Value::Object(body).to_string()))
 }
 
 /// The token of the app itself, as mini programs use it.
@@ -26,17 +28,11 @@ pub(super) fn token_request(account: &Account) -> Option<ApiRequest> {
     let form = form_urlencoded::Serializer::new(String::new())
         .extend_pairs([("app_id", app_id), ("app_secret", &account.app_secret), ("grant_type", "client_credentials")])
         .finish();
-    Some(ApiRequest {
-        method: http::Method::POST,
-        url: format!("{}/oauth2/access_token", account.api_base),
-        headers: vec![("content-type", "application/x-www-form-urlencoded".to_owned())],
-        body: form.into_bytes(),
-    })
+    Some(post_form(format!("{}/oauth2/access_token", account.api_base), form))
 }
 
 fn read(answer: &ApiResponse<'_>) -> Result<Value, Outcome> {
-    refused_by_http(answer.status)?;
-    let body: Value = serde_json::from_slice(answer.body).map_err(|_| Outcome::Retry("answer_unreadable"))?;
+    let body = answers::read_json(answer)?;
     match whole(body.get("result")).ok_or(Outcome::Retry("answer_unreadable"))? {
         1 => Ok(body),
         100_200_102 | 100_200_108 => Err(Outcome::RefreshToken),

@@ -2,22 +2,18 @@
 //! platform itself.
 
 use super::account::Account;
-use super::verify::CAME;
-use crate::calls::{MAX_ID, filled, id, instant, nested};
 use crate::digest::opaque_key;
 use crate::json;
 use crate::kit::{Refusal, Verified};
+use crate::values::{MAX_ID, filled, id, instant, nested};
 use serde_json::{Map, Value};
-use warmline_model::{Content, Inbound, Sender, Timestamp};
+use warmline_model::{Content, Inbound, Sender};
 
 /// Who an event is about that names nobody.
 const PLATFORM: &str = "platform";
 
 fn fields(body: &Verified) -> Result<Map<String, Value>, Refusal> {
-    match json::read(body.body(), json::MAX_BYTES)? {
-        Value::Object(map) => Ok(map),
-        _ => Err(Refusal::Malformed("not a JSON object")),
-    }
+    json::read_object(body.body(), json::MAX_BYTES)
 }
 
 /// The event's id under the names that the platform's documents and mini programs give it.
@@ -45,8 +41,7 @@ pub(super) fn parse(account: &Account, body: &Verified) -> Result<Inbound, Refus
         let time = fields.get("timestamp").map(Value::to_string).unwrap_or_default();
         opaque_key("event", &[&event, &time, &Value::Object(data.clone()).to_string()])
     });
-    let came = body.context(CAME).and_then(|ms| ms.parse().ok()).unwrap_or_default();
-    let at = instant(fields.get("timestamp")).unwrap_or(Timestamp::from_millis(came));
+    let at = instant(fields.get("timestamp")).unwrap_or(body.time());
     let data = if data.is_empty() { Value::Null } else { Value::Object(data) };
     let sender = Sender { open_id, ..Sender::default() };
     Ok(Inbound { key, sender, at, content: Content::Event { event, key: order, data }, reply_to: None })
@@ -58,11 +53,12 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use serde_json::json;
+    use warmline_model::Timestamp;
 
     fn read(app_id: Option<&str>, body: &str) -> Result<Inbound, Refusal> {
         let secrets = [("app_secret".to_owned(), "s".to_owned())].into();
         let account = Account::read(&json!({ "app_id": app_id }), &secrets).ok().unwrap();
-        parse(&account, &Verified::new(body.as_bytes().to_vec()).with(CAME, "5000"))
+        parse(&account, &Verified::new(body.as_bytes().to_vec()).with_time(Timestamp::from_secs(5)))
     }
 
     /// The sample of 《授权事件》.

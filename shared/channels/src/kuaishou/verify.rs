@@ -4,16 +4,12 @@
 
 use super::account::Account;
 use crate::digest::{md5_hex, same};
-use crate::echo::at_root;
 use crate::json;
 use crate::kit::{Refusal, Request, Verified};
 use warmline_model::Timestamp;
 
-/// In a [`Verified`]'s context: when it came, in milliseconds, for events that say no time.
-pub(super) const CAME: &str = "came";
-
 pub(super) fn verify(account: &Account, request: &Request<'_>, now: Timestamp) -> Result<Verified, Refusal> {
-    if request.method != http::Method::POST || !at_root(request) {
+    if request.method != http::Method::POST || !request.at_root() {
         return Err(Refusal::NotFound);
     }
     if request.body.len() > json::MAX_BYTES {
@@ -24,7 +20,7 @@ pub(super) fn verify(account: &Account, request: &Request<'_>, now: Timestamp) -
     if !same(good.as_bytes(), given.to_ascii_lowercase().as_bytes()) {
         return Err(Refusal::SignatureWrong);
     }
-    Ok(Verified::new(request.body.to_vec()).with(CAME, now.millis().to_string()))
+    Ok(Verified::new(request.body.to_vec()).with_time(now))
 }
 
 #[cfg(test)]
@@ -53,7 +49,7 @@ mod tests {
         let good = sign::kwaisign("s3cret", body);
         assert_eq!(good, "7d94b1899a3af0db38e0597d8b2ae258");
         let verified = post(Method::POST, Some(&good), body).ok().unwrap();
-        assert_eq!((verified.body(), verified.context(CAME)), (&body[..], Some("5000")));
+        assert_eq!((verified.body(), verified.time()), (&body[..], Timestamp::from_secs(5)));
         assert!(post(Method::POST, Some(&good.to_uppercase()), body).is_ok());
         assert_eq!(post(Method::POST, None, body).err(), Some(Refusal::SignatureMissing));
         assert_eq!(post(Method::POST, Some(&good[1..]), body).err(), Some(Refusal::SignatureWrong));

@@ -1,8 +1,8 @@
 //! The settings and secrets of an account, by provider.
 
 use crate::kit::{AccountError, Secrets};
-use crate::outward::{address, api_base, name, required};
-use crate::settings::{Fields, max_age_secs};
+use crate::settings::{Fields, address, api_base, max_age_secs, required};
+use crate::twilio;
 use serde_json::Value;
 
 /// A checked account. It holds secrets, so it has no `Debug`.
@@ -37,14 +37,11 @@ impl Account {
             "twilio" => {
                 let known = ["provider", "account_sid", "public_url", "api_base"];
                 let fields = Fields::new(settings, secrets, &known, &["auth_token"])?;
-                let account_sid = required(name(&fields, "account_sid", 64)?, "account_sid")?;
-                if !account_sid.bytes().all(|b| b.is_ascii_alphanumeric()) {
-                    return Err(AccountError::new("account_sid", "must be the letters and digits that the platform shows"));
-                }
+                let account_sid = twilio::account_sid(&fields)?;
                 Provider::Twilio {
                     account_sid,
                     auth_token: fields.required_secret("auth_token", 5..=128)?.to_owned(),
-                    public_url: required(address(&fields, "public_url", None)?, "public_url")?,
+                    public_url: required(address(&fields, "public_url")?, "public_url")?,
                     api_base: api_base(&fields, "https://api.twilio.com")?,
                 }
             }

@@ -1,8 +1,8 @@
 //! Our own contract: segments of speech and events of a call.
 
-use super::verify::at;
 use crate::json;
 use crate::kit::{Refusal, Verified};
+use crate::values::is_id;
 use serde_json::{Map, Value};
 use warmline_model::{Content, Inbound, Sender, Timestamp};
 
@@ -21,7 +21,7 @@ pub(super) fn parse(body: &Verified) -> Result<Vec<Inbound>, Refusal> {
         item => vec![item],
     };
     let read = items.into_iter().map(|item| match item {
-        Value::Object(item) => read(item, at(body)),
+        Value::Object(item) => read(item, body.time()),
         _ => Err(Refusal::Malformed("not a JSON object")),
     });
     // A partial segment is nothing yet.
@@ -68,8 +68,7 @@ pub(super) fn sender(call: String, number: Option<String>) -> Sender {
 /// A telephone number, or whatever a telephone system takes for one.
 pub(super) fn number(text: &str) -> Option<String> {
     let text = text.trim();
-    let good = (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
-    good.then(|| text.to_owned())
+    is_id(text, 64).then(|| text.to_owned())
 }
 
 /// An id as text; numbers as they are written.
@@ -79,8 +78,7 @@ pub(super) fn id(value: Option<&Value>, name: &'static str) -> Result<String, Re
         Some(Value::Number(number)) => number.to_string(),
         _ => return Err(Refusal::Malformed(name)),
     };
-    let good = (1..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
-    if good { Ok(text) } else { Err(Refusal::Malformed(name)) }
+    if is_id(&text, 128) { Ok(text) } else { Err(Refusal::Malformed(name)) }
 }
 
 #[cfg(test)]
@@ -91,7 +89,7 @@ mod tests {
     use serde_json::json;
 
     fn all(body: &Value) -> Result<Vec<Inbound>, Refusal> {
-        parse(&Verified::new(body.to_string().into_bytes()).with("at", "7000"))
+        parse(&Verified::new(body.to_string().into_bytes()).with_time(Timestamp::from_secs(7)))
     }
 
     #[test]

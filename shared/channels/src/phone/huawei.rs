@@ -6,10 +6,11 @@
 //! only; transcripts with words in them are better sent by our own contract's signature.
 
 use super::contract;
-use super::verify::at;
 use crate::digest::{opaque_key, same};
 use crate::json;
 use crate::kit::{Refusal, Verified};
+use crate::signed_time;
+use crate::values::text;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
@@ -45,39 +46,25 @@ fn plain(value: &Value) -> String {
 
 /// Checks the signature in a body, and then the time, which it returns.
 pub(super) fn check(app_secret: &str, body: &[u8], now: Timestamp, max_age_secs: i64) -> Result<Timestamp, Refusal> {
-    let Value::Object(fields) = json::read(body, json::MAX_BYTES)? else {
-        return Err(Refusal::Malformed("not a JSON object"));
-    };
-    let own = |name: &str| match fields.get(name) {
-        Some(Value::String(text)) => Ok(text.clone()),
-        Some(Value::Number(number)) => Ok(number.to_string()),
-        _ => Err(Refusal::SignatureMissing),
-    };
+    let fields = json::read_object(body, json::MAX_BYTES)?;
+    let own = |name: &str| text(&fields, name).ok_or(Refusal::SignatureMissing);
     let (timestamp, nonce, given) = (own("timestamp")?, own("nonce")?, own("signature")?);
     if !same(signature(app_secret, &timestamp, &nonce, &fields).as_bytes(), given.as_bytes()) {
         return Err(Refusal::SignatureWrong);
     }
-    if timestamp.is_empty() || !timestamp.bytes().all(|b| b.is_ascii_digit()) {
-        return Err(Refusal::Malformed("timestamp"));
-    }
-    let number: i64 = timestamp.parse().map_err(|_| Refusal::Malformed("timestamp"))?;
-    // The document's sample takes milliseconds, its text says only "timestamp": seconds have ten digits until 2286.
-    let signed_at = if number >= 100_000_000_000 { Timestamp::from_millis(number) } else { Timestamp::from_secs(number) };
-    if now.secs().abs_diff(signed_at.secs()) > max_age_secs.unsigned_abs() {
-        return Err(Refusal::Stale);
-    }
+    // The document's sample takes milliseconds, its text says only "timestamp".
+    let signed_at = signed_time::seconds_or_millis(&timestamp)?;
+    signed_time::check(signed_at, now, max_age_secs)?;
     Ok(signed_at)
 }
 
 pub(super) fn parse(body: &Verified) -> Result<Vec<Inbound>, Refusal> {
-    let Value::Object(mut fields) = json::read(body.body(), json::MAX_BYTES)? else {
-        return Err(Refusal::Malformed("not a JSON object"));
-    };
+    let mut fields = json::read_object(body.body(), json::MAX_BYTES)?;
     for name in OWN {
         fields.remove(name);
     }
     if fields.contains_key("call_id") {
-        return Ok(contract::read(fields, at(body))?.into_iter().collect());
+        return Ok(contract::read(fields, body.time())?.into_iter().collect());
     }
     let call = contract::id(fields.remove("callSerialNo").as_ref(), "callSerialNo")?;
     // AICC calls the customer: the number called is the customer's.
@@ -91,12 +78,18 @@ pub(super) fn parse(body: &Verified) -> Result<Vec<Inbound>, Refusal> {
             let raw = Value::Object(fields);
             let key = opaque_key("call", &[&call, &raw.to_string()]);
             let content = Content::Unknown { raw_kind: "callback".to_owned(), raw };
-            return Ok(vec![Inbound { key, sender: contract::sender(call, number), at: at(body), content, reply_to: None }]);
+            return Ok(vec![Inbound {
+                key,
+                sender: contract::sender(call, number),
+                at: body.time(),
+                content,
+                reply_to: None,
+            }]);
         }
     };
     let key = format!("{call}-{event}");
     let content = Content::Event { event, key: Some(call.clone()), data: Value::Object(fields) };
-    Ok(vec![Inbound { key, sender: contract::sender(call, number), at: at(body), content, reply_to: None }])
+    Ok(vec![Inbound { key, sender: contract::sender(call, number), at: body.time(), content, reply_to: None }])
 }
 
 #[cfg(test)]
@@ -144,7 +137,7 @@ mod tests {
 
     fn read(fields: Value) -> Result<Vec<Inbound>, Refusal> {
         let body = sign::huawei("secret", NOW.millis(), "n", fields);
-        parse(&Verified::new(body.to_string().into_bytes()).with("at", NOW.millis().to_string()))
+        parse(&Verified::new(body.to_string().into_bytes()).with_time(NOW))
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! Twilio's callbacks about a call: its status, its recordings, its real-time transcription.
 
 use super::contract::{AGENT_SAID, number, sender};
-use super::verify::at;
 use crate::digest::opaque_key;
 use crate::json;
 use crate::kit::{Refusal, Verified};
@@ -24,7 +23,7 @@ pub(super) fn parse(body: &Verified) -> Result<Vec<Inbound>, Refusal> {
     };
     let Some((key, content)) = read(&params, leg)? else { return Ok(Vec::new()) };
     let sender = sender(call.to_owned(), customer.and_then(number));
-    Ok(vec![Inbound { key, sender, at: at(body), content, reply_to: None }])
+    Ok(vec![Inbound { key, sender, at: body.time(), content, reply_to: None }])
 }
 
 /// The key and the content; none for a partial segment.
@@ -79,10 +78,11 @@ fn read(params: &Params, leg: &str) -> Result<Option<(String, Content)>, Refusal
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use warmline_model::Timestamp;
 
     fn all(params: &[(&str, &str)]) -> Result<Vec<Inbound>, Refusal> {
         let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(params).finish();
-        parse(&Verified::new(body.into_bytes()).with("at", "7000"))
+        parse(&Verified::new(body.into_bytes()).with_time(Timestamp::from_secs(7)))
     }
 
     fn one(params: &[(&str, &str)]) -> Inbound {

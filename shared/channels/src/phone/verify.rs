@@ -7,11 +7,8 @@ use crate::kit::{Refusal, Request, Verified};
 use crate::{timed_signature, twilio};
 use warmline_model::Timestamp;
 
-/// In a [`Verified`]'s context: when it was signed or, where that is not told, came; in milliseconds.
-const AT: &str = "at";
-
 pub(super) fn verify(account: &Account, request: &Request<'_>, now: Timestamp) -> Result<Verified, Refusal> {
-    if request.method != http::Method::POST || !matches!(request.rest, "" | "/") {
+    if request.method != http::Method::POST || !request.at_root() {
         return Err(Refusal::NotFound);
     }
     if request.body.len() > json::MAX_BYTES {
@@ -28,12 +25,7 @@ pub(super) fn verify(account: &Account, request: &Request<'_>, now: Timestamp) -
         }
         Provider::Twilio { auth_token, public_url, .. } => (twilio::verify(auth_token, public_url, request)?, now),
     };
-    Ok(verified.with(AT, at.millis().to_string()))
-}
-
-/// When the webhook was signed, or came.
-pub(super) fn at(body: &Verified) -> Timestamp {
-    Timestamp::from_millis(body.context(AT).and_then(|ms| ms.parse().ok()).unwrap_or_default())
+    Ok(verified.with_time(at))
 }
 
 #[cfg(test)]

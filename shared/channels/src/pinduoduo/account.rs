@@ -1,7 +1,7 @@
 //! The settings and secrets of a shop's application and of its bridge.
 
 use crate::kit::{AccountError, Secrets};
-use crate::settings::{Fields, api_base, id, max_age_secs};
+use crate::settings::{Fields, api_base, max_age_secs, name, required};
 use serde_json::Value;
 
 /// A checked account. It holds secrets, so it has no `Debug`.
@@ -19,12 +19,12 @@ impl Account {
     pub(super) fn read(settings: &Value, secrets: &Secrets) -> Result<Self, AccountError> {
         let fields = Fields::new(settings, secrets, SETTINGS, SECRETS)?;
         // These are the bridge's and the API's; no reply is sent, so they are checked and not kept.
-        id(&fields, "client_id")?.ok_or_else(|| AccountError::new("client_id", "is required"))?;
+        required(name(&fields, "client_id", 128)?, "client_id")?;
         fields.secret("client_secret", 1..=128)?;
-        api_base(&fields, "api_base", API_BASE)?;
+        api_base(&fields, API_BASE)?;
         Ok(Self {
             bridge_secret: fields.required_secret("bridge_secret", 16..=128)?.to_owned(),
-            mall_id: id(&fields, "mall_id")?,
+            mall_id: name(&fields, "mall_id", 128)?,
             max_age_secs: max_age_secs(&fields)?,
         })
     }

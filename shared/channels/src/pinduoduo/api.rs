@@ -1,9 +1,9 @@
 //! What the gateway's answers mean (document 错误码, in the public copies of the platform's pages).
 
-use crate::answer::by_status;
+use crate::answers;
 use crate::json;
 use crate::kit::{ApiResponse, Outcome};
-use crate::orders::text;
+use crate::values::text;
 use serde_json::Value;
 
 pub(super) fn read_answer(answer: &ApiResponse<'_>) -> Outcome {
@@ -24,7 +24,7 @@ pub(super) fn read_answer(answer: &ApiResponse<'_>) -> Outcome {
             _ => Outcome::Permanent("platform_refused"),
         };
     }
-    match (by_status(answer.status), read) {
+    match (answers::check_status(answer.status), read) {
         (Err(outcome), _) => outcome,
         (Ok(()), Ok(Value::Object(map))) if map.keys().any(|name| name.ends_with("_response")) => Outcome::Sent,
         (Ok(()), _) => Outcome::Retry("answer_unreadable"),

@@ -81,7 +81,7 @@ impl Adapter for PinduoduoAdapter {
 
     /// Proves that the post comes from the account's bridge.
     fn verify(&self, account: &Account, request: &Request<'_>, now: Timestamp) -> Result<Verified, Refusal> {
-        if request.method != http::Method::POST || !matches!(request.rest, "" | "/") {
+        if request.method != http::Method::POST || !request.at_root() {
             return Err(Refusal::NotFound);
         }
         if request.body.len() > json::MAX_BYTES {

@@ -3,14 +3,13 @@
 use super::account::Account;
 use crate::json;
 use crate::kit::Refusal;
-use crate::orders::{about, happened, id, text};
+use crate::orders::{about, happened, id};
+use crate::values::text;
 use serde_json::{Map, Value};
 use warmline_model::{Content, Inbound, Timestamp};
 
 pub(super) fn frame(account: &Account, body: &[u8]) -> Result<Vec<Inbound>, Refusal> {
-    let Value::Object(frame) = json::read(body, json::MAX_BYTES)? else {
-        return Err(Refusal::Malformed("not a JSON object"));
-    };
+    let frame = json::read_object(body, json::MAX_BYTES)?;
     if text(&frame, "commandType").as_deref() != Some("Common") {
         return Ok(Vec::new());
     }

@@ -1,6 +1,7 @@
 //! POP's signature, PMC's address and frames, and the bridge's posts: for the bridge, tests and simulators.
 
 use crate::digest::hmac_sha256;
+use crate::requests::encoded;
 use crate::sorted_sign::{Params, upper_md5};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -20,7 +21,7 @@ pub fn connection_path(client_id: &str, client_secret: &str, now: Timestamp) -> 
     let millis = now.millis();
     let digest = hex::encode(Md5::digest(format!("{client_id}{millis}{client_secret}")));
     let digest = STANDARD.encode(digest);
-    let encoded: String = form_urlencoded::byte_serialize(digest.as_bytes()).collect();
+    let encoded = encoded(&digest);
     format!("/message/{client_id}/{millis}/{encoded}")
 }
 

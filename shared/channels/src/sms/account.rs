@@ -1,9 +1,8 @@
 //! The settings and secrets of an account, by provider.
 
 use crate::kit::{AccountError, Secrets};
-use crate::outward::{address, api_base, name, required};
-use crate::secret_address;
-use crate::settings::Fields;
+use crate::settings::{Fields, address, api_base, name, required};
+use crate::{secret_address, twilio};
 use serde_json::Value;
 
 /// A checked account. It holds secrets, so it has no `Debug`.
@@ -52,19 +51,19 @@ impl Account {
             Some("aliyun") => {
                 let fields = Fields::new(settings, secrets, ALIYUN, &[secret_address::NAME, "access_key_secret"])?;
                 let api_base = api_base(&fields, "https://dysmsapi.aliyuncs.com")?;
-                Ok(Self { api_base, provider: Provider::Aliyun(aliyun(&fields)?) })
+                Ok(Self { api_base, provider: Provider::Aliyun(aliyun_account(&fields)?) })
             }
             Some("twilio") => {
                 let fields = Fields::new(settings, secrets, TWILIO, &["auth_token"])?;
                 let api_base = api_base(&fields, "https://api.twilio.com")?;
-                Ok(Self { api_base, provider: Provider::Twilio(twilio(&fields)?) })
+                Ok(Self { api_base, provider: Provider::Twilio(twilio_account(&fields)?) })
             }
             _ => Err(AccountError::new("provider", "must be aliyun or twilio")),
         }
     }
 }
 
-fn aliyun(fields: &Fields<'_>) -> Result<Aliyun, AccountError> {
+fn aliyun_account(fields: &Fields<'_>) -> Result<Aliyun, AccountError> {
     let address_token = secret_address::read(fields)?;
     let (id, secret) = (name(fields, "access_key_id", 128)?, fields.secret("access_key_secret", 1..=128)?);
     let key = match (id, secret) {
@@ -89,15 +88,12 @@ fn aliyun(fields: &Fields<'_>) -> Result<Aliyun, AccountError> {
     Ok(Aliyun { address_token, key, sign_name, template_code, template_param, sign_by })
 }
 
-fn twilio(fields: &Fields<'_>) -> Result<Twilio, AccountError> {
-    let account_sid = required(name(fields, "account_sid", 64)?, "account_sid")?;
-    if !account_sid.bytes().all(|b| b.is_ascii_alphanumeric()) {
-        return Err(AccountError::new("account_sid", "must be the letters and digits that the platform shows"));
-    }
+fn twilio_account(fields: &Fields<'_>) -> Result<Twilio, AccountError> {
+    let account_sid = twilio::account_sid(fields)?;
     Ok(Twilio {
         account_sid,
         auth_token: fields.required_secret("auth_token", 5..=128)?.to_owned(),
-        public_url: required(address(fields, "public_url", None)?, "public_url")?,
+        public_url: required(address(fields, "public_url")?, "public_url")?,
         from: name(fields, "from", 64)?,
     })
 }

@@ -1,13 +1,13 @@
 //! Aliyun: uplink messages and delivery reports in, `SendSms` out.
 
 use super::account::{Aliyun, SignBy};
-use super::verify::came_at;
 use crate::aliyun::{Acs3, canonical, content_hash, rpc};
 use crate::digest::opaque_key;
 use crate::json;
 use crate::kit::{ApiRequest, Call, Outbound, Refusal, Verified};
-use crate::outward::post_form;
-use serde_json::{Map, Value, json};
+use crate::requests::post_form;
+use crate::values::text;
+use serde_json::{Value, json};
 use warmline_model::{Content, Inbound, Sender, Timestamp};
 
 /// The version of the SMS API.
@@ -20,44 +20,35 @@ pub(super) fn parse(body: &Verified) -> Result<Vec<Inbound>, Refusal> {
         item @ Value::Object(_) => vec![item],
         _ => return Err(Refusal::Malformed("not a JSON array")),
     };
-    items.into_iter().map(|item| read(item, came_at(body))).collect()
+    items.into_iter().map(|item| read(item, body.time())).collect()
 }
 
 fn read(item: Value, came_at: Timestamp) -> Result<Inbound, Refusal> {
     let Value::Object(mut item) = item else { return Err(Refusal::Malformed("not a JSON object")) };
-    let phone = field(&item, "phone_number").map(|p| p.trim().to_owned()).filter(|p| is_phone(p));
+    let phone = text(&item, "phone_number").map(|p| p.trim().to_owned()).filter(|p| is_phone(p));
     let phone = phone.ok_or(Refusal::Malformed("phone_number"))?;
-    let text = |name| field(&item, name).unwrap_or_default();
-    let sent = text("send_time");
+    let own = |name| text(&item, name).unwrap_or_default();
+    let sent = own("send_time");
     // A report is dated by itself, not by the message that it is about.
-    let at = time(&text("report_time")).or_else(|| time(&sent)).unwrap_or(came_at);
+    let at = time(&own("report_time")).or_else(|| time(&sent)).unwrap_or(came_at);
     let (key, content, reply_to) = if item.contains_key("success") {
-        let biz_id = text("biz_id");
-        let key = opaque_key("report", &[&biz_id, &phone, &text("err_code")]);
+        let biz_id = own("biz_id");
+        let key = opaque_key("report", &[&biz_id, &phone, &own("err_code")]);
         item.remove("phone_number");
         let id = Some(biz_id).filter(|id| !id.is_empty());
         (key, Content::Event { event: "smsreport".to_owned(), key: id, data: Value::Object(item) }, None)
     } else if let Some(Value::String(content)) = item.get("content") {
-        let key = match text("sequence_id") {
+        let key = match own("sequence_id") {
             id if !id.is_empty() && id.len() <= 64 && id.bytes().all(|b| b.is_ascii_alphanumeric()) => id,
             _ => opaque_key("uplink", &[&phone, &sent, content]),
         };
-        let reply_to = json!({ "dest_code": field(&item, "dest_code"), "sign_name": field(&item, "sign_name") });
+        let reply_to = json!({ "dest_code": text(&item, "dest_code"), "sign_name": text(&item, "sign_name") });
         (key, Content::text(content.as_str()), Some(reply_to))
     } else {
         let raw = Value::Object(item);
         (opaque_key("push", &[&phone, &raw.to_string()]), Content::Unknown { raw_kind: "push".to_owned(), raw }, None)
     };
     Ok(Inbound { key, sender: Sender { open_id: phone, ..Sender::default() }, at, content, reply_to })
-}
-
-/// A field as text; numbers as they are written.
-fn field(item: &Map<String, Value>, name: &str) -> Option<String> {
-    match item.get(name)? {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        _ => None,
-    }
 }
 
 fn is_phone(text: &str) -> bool {
@@ -118,7 +109,7 @@ pub(super) fn render(
             ]);
             let signature = rpc("POST", secret, &params);
             params.push(("Signature", signature.as_str()));
-            Ok(post_form(format!("{api_base}/"), None, canonical(&params)))
+            Ok(post_form(format!("{api_base}/"), canonical(&params)))
         }
     }
 }
@@ -162,7 +153,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn read_all(body: &Value) -> Result<Vec<Inbound>, Refusal> {
-        parse(&Verified::new(body.to_string().into_bytes()).with("came_at", "7"))
+        parse(&Verified::new(body.to_string().into_bytes()).with_time(Timestamp::from_millis(7)))
     }
 
     #[test]

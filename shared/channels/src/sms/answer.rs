@@ -1,8 +1,8 @@
 //! What the providers' answers mean for the outbox. Aliyun answers with a `Code` in words (documents "API错误码", "公共错误码"),
 //! Twilio with a numeric `code` ("Error and Warning Dictionary") or the message's `sid`; so one reader takes both.
 
+use crate::answers;
 use crate::kit::{ApiResponse, Outcome};
-use crate::outward::by_status;
 use serde::Deserialize;
 
 #[derive(Default, Deserialize)]
@@ -27,10 +27,10 @@ pub(super) fn read(answer: &ApiResponse<'_>) -> Outcome {
     });
     match by_body {
         // A success is one in body and status.
-        Some(Outcome::Sent) => by_status(answer.status).unwrap_or(Outcome::Sent),
+        Some(Outcome::Sent) => answers::check_status_with_credentials(answer.status).err().unwrap_or(Outcome::Sent),
         Some(outcome) if outcome != Outcome::Permanent("platform_refused") => outcome,
         Some(outcome) if answer.status < 300 => outcome,
-        _ => by_status(answer.status).unwrap_or(Outcome::Retry("answer_unreadable")),
+        _ => answers::check_status_with_credentials(answer.status).err().unwrap_or(Outcome::Retry("answer_unreadable")),
     }
 }
 

@@ -1,9 +1,8 @@
 //! Twilio: messages with their media and delivery reports in, `Messages.json` out.
 
 use super::account::Twilio;
-use super::verify::came_at;
 use crate::kit::{ApiRequest, Outbound, Refusal, Verified};
-use crate::outward::post_form;
+use crate::requests::{authorized, post_form};
 use crate::twilio::{Params, authorization};
 use serde_json::{Value, json};
 use warmline_model::{Content, Inbound, Media, Sender};
@@ -21,7 +20,7 @@ pub(super) fn parse(body: &Verified) -> Result<Vec<Inbound>, Refusal> {
     let inbound = |key: String, open_id: &str, content, reply_to| Inbound {
         key,
         sender: Sender { open_id: open_id.to_owned(), name: name(&params), ..Sender::default() },
-        at: came_at(body),
+        at: body.time(),
         content,
         reply_to,
     };
@@ -87,7 +86,7 @@ pub(super) fn render(account: &Twilio, api_base: &str, reply: &Outbound<'_>) -> 
     let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(params).finish();
     let sid = &account.account_sid;
     let url = format!("{api_base}/2010-04-01/Accounts/{sid}/Messages.json");
-    Ok(post_form(url, Some(authorization(sid, &account.auth_token)), body))
+    Ok(authorized(post_form(url, body), authorization(sid, &account.auth_token)))
 }
 
 #[cfg(test)]
@@ -98,7 +97,7 @@ mod tests {
 
     fn read(params: &[(&str, &str)]) -> Result<Vec<Inbound>, Refusal> {
         let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(params).finish();
-        parse(&Verified::new(body.into_bytes()).with("came_at", "7000"))
+        parse(&Verified::new(body.into_bytes()).with_time(Timestamp::from_secs(7)))
     }
 
     #[test]

@@ -6,9 +6,6 @@ use crate::kit::{Refusal, Request, Verified};
 use crate::{secret_address, twilio};
 use warmline_model::Timestamp;
 
-/// In a [`Verified`]'s context: when it came, in milliseconds, for messages that name no time.
-const CAME_AT: &str = "came_at";
-
 pub(super) fn verify(account: &Account, request: &Request<'_>, now: Timestamp) -> Result<Verified, Refusal> {
     if request.method != http::Method::POST {
         return Err(Refusal::NotFound);
@@ -22,18 +19,13 @@ pub(super) fn verify(account: &Account, request: &Request<'_>, now: Timestamp) -
             Verified::new(request.body.to_vec())
         }
         Provider::Twilio(account) => {
-            if !matches!(request.rest, "" | "/") {
+            if !request.at_root() {
                 return Err(Refusal::NotFound);
             }
             twilio::verify(&account.auth_token, &account.public_url, request)?
         }
     };
-    Ok(verified.with(CAME_AT, now.millis().to_string()))
-}
-
-/// When the webhook came.
-pub(super) fn came_at(body: &Verified) -> Timestamp {
-    Timestamp::from_millis(body.context(CAME_AT).and_then(|ms| ms.parse().ok()).unwrap_or_default())
+    Ok(verified.with_time(now))
 }
 
 #[cfg(test)]
@@ -92,7 +84,7 @@ mod tests {
     fn twilio_by_its_signature() {
         let (body, signature) = sign::twilio(TOKEN, "https://x/channels/sms/main", &[("MessageSid", "SM1")]);
         let verified = ask(&twilio(), Method::POST, "", Some(&signature), body.as_bytes()).ok().unwrap();
-        assert_eq!(came_at(&verified), NOW);
+        assert_eq!(verified.time(), NOW);
         assert_eq!(ask(&twilio(), Method::POST, "", None, body.as_bytes()).err(), Some(Refusal::SignatureMissing));
         assert_eq!(ask(&twilio(), Method::POST, "", Some("x"), body.as_bytes()).err(), Some(Refusal::SignatureWrong));
         assert_eq!(ask(&twilio(), Method::POST, "/x", Some(&signature), b"").err(), Some(Refusal::NotFound));

@@ -1,7 +1,8 @@
 //! The settings and secrets of an application of Taobao's open platform.
 
 use crate::kit::{AccountError, Secrets};
-use crate::settings::{Fields, api_base, id};
+use crate::settings::{Fields, api_base, name, required};
+use crate::values::is_id;
 use serde_json::Value;
 
 /// How calls are signed.
@@ -55,16 +56,16 @@ impl Account {
         if groups.is_empty() {
             groups.push(DEFAULT_GROUP.to_owned());
         }
-        let good = |group: &String| (1..=64).contains(&group.len()) && group.bytes().all(|b| b.is_ascii_graphic());
+        let good = |group: &String| is_id(group, 64);
         if groups.len() > MAX_GROUPS || !groups.iter().all(good) {
             return Err(AccountError::new("groups", "must be at most 16 names of 1 to 64 visible ASCII characters"));
         }
         Ok(Self {
-            app_key: id(&fields, "app_key")?.ok_or_else(|| AccountError::new("app_key", "is required"))?,
+            app_key: required(name(&fields, "app_key", 128)?, "app_key")?,
             app_secret: fields.required_secret("app_secret", 8..=128)?.to_owned(),
             sign_method,
             groups,
-            api_base: api_base(&fields, "api_base", API_BASE)?,
+            api_base: api_base(&fields, API_BASE)?,
         })
     }
 }

@@ -2,10 +2,12 @@
 
 use super::account::{Account, DEFAULT_GROUP};
 use super::sign;
-use crate::answer::by_status;
+use crate::answers;
 use crate::json;
 use crate::kit::{ApiRequest, ApiResponse, Outcome};
+use crate::requests::post_utf8_form;
 use crate::sorted_sign::form;
+use crate::values::text;
 use crate::{civil, orders};
 use serde_json::{Map, Value};
 use warmline_model::Timestamp;
@@ -25,12 +27,7 @@ fn call(account: &Account, method: &str, now: Timestamp, own: &[(&str, String)])
     let mut params: Vec<_> = common.iter().chain(own).map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
     let signature = sign::signature(account.sign_method, &account.app_secret, &params);
     params.push(("sign".to_owned(), signature));
-    ApiRequest {
-        method: http::Method::POST,
-        url: format!("{}/router/rest", account.api_base),
-        headers: vec![("content-type", "application/x-www-form-urlencoded; charset=utf-8".to_owned())],
-        body: form(&params),
-    }
+    post_utf8_form(format!("{}/router/rest", account.api_base), form(&params))
 }
 
 fn group(source: &str) -> Option<(&'static str, String)> {
@@ -57,7 +54,7 @@ pub(super) fn body(answer: &ApiResponse<'_>) -> Result<Map<String, Value>, Outco
     {
         return Err(meaning(error));
     }
-    by_status(answer.status)?;
+    answers::check_status(answer.status)?;
     let Ok(Value::Object(map)) = read else { return Err(Outcome::Retry("answer_unreadable")) };
     match map.into_iter().find(|(name, _)| name.ends_with("_response")) {
         Some((_, Value::Object(inner))) => Ok(inner),
@@ -68,8 +65,8 @@ pub(super) fn body(answer: &ApiResponse<'_>) -> Result<Map<String, Value>, Outco
 /// By the document 错误码一览表: codes below 100 are the gateway's, and a `sub_code` that begins with `isp.` is trouble on the
 /// platform's side that waiting mends.
 fn meaning(error: &Map<String, Value>) -> Outcome {
-    let code: i64 = orders::text(error, "code").and_then(|code| code.parse().ok()).unwrap_or(0);
-    let isp = orders::text(error, "sub_code").is_some_and(|code| code.starts_with("isp."));
+    let code: i64 = text(error, "code").and_then(|code| code.parse().ok()).unwrap_or(0);
+    let isp = text(error, "sub_code").is_some_and(|code| code.starts_with("isp."));
     match code {
         4..=8 => Outcome::Retry("rate_limited"),
         10 => Outcome::Retry("platform_busy"),

@@ -2,7 +2,8 @@
 
 use super::api::QUANTITY;
 use crate::kit::{Outcome, Page};
-use crate::orders::{about, happened, id, text};
+use crate::orders::{about, happened, id};
+use crate::values::text;
 use crate::{civil, json};
 use serde_json::{Map, Value};
 use warmline_model::{Content, Inbound, Sender, Timestamp};

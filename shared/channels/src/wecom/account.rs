@@ -1,8 +1,7 @@
 //! The settings and secrets of a WeCom application or of 微信客服.
 
 use crate::kit::{AccountError, Secrets};
-use crate::settings::{Fields, max_age_secs};
-use crate::wx::api::api_base;
+use crate::settings::{Fields, api_base, max_age_secs, required};
 use crate::wx::settings::{aes_key, id};
 use crate::wx_crypto::AesKey;
 use serde_json::Value;
@@ -25,14 +24,13 @@ const API_BASE: &str = "https://qyapi.weixin.qq.com";
 impl Account {
     pub(super) fn read(settings: &Value, secrets: &Secrets) -> Result<Self, AccountError> {
         let fields = Fields::new(settings, secrets, SETTINGS, SECRETS)?;
-        let required = |name| AccountError::new(name, "is required");
         Ok(Self {
-            corp_id: id(&fields, "corp_id")?.ok_or_else(|| required("corp_id"))?,
+            corp_id: required(id(&fields, "corp_id")?, "corp_id")?,
             agent_id: fields.number("agent_id", 0..=i64::from(u32::MAX))?,
-            api_base: api_base(fields.text("api_base")?.unwrap_or(API_BASE))?,
+            api_base: api_base(&fields, API_BASE)?,
             max_age_secs: max_age_secs(&fields)?,
             token: fields.required_secret("token", 3..=32)?.to_owned(),
-            key: aes_key(&fields)?.ok_or_else(|| required("encoding_aes_key"))?,
+            key: required(aes_key(&fields)?, "encoding_aes_key")?,
             secret: fields.secret("secret", 1..=128)?.map(str::to_owned),
         })
     }

@@ -7,8 +7,10 @@
 use super::CAPABILITIES;
 use super::account::Account;
 use super::outgoing::Outgoing;
+use crate::answers;
 use crate::kit::{ApiRequest, ApiResponse, Call, Outbound, Outcome, Rendered, Token};
-use crate::wx::api::{post, refused_by_http, token_answer, url};
+use crate::requests::{get, post_json};
+use crate::wx::api::{token_answer, url};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -27,7 +29,7 @@ pub(super) fn token_request(account: &Account) -> Option<ApiRequest> {
         .append_pair("corpsecret", account.secret.as_deref()?)
         .finish();
     let url = format!("{}/cgi-bin/gettoken?{query}", account.api_base);
-    Some(ApiRequest { method: http::Method::GET, url, headers: Vec::new(), body: Vec::new() })
+    Some(get(url))
 }
 
 pub(super) fn render(account: &Account, reply: &Outbound<'_>, call: &Call<'_>) -> Result<Rendered, &'static str> {
@@ -46,7 +48,7 @@ pub(super) fn render(account: &Account, reply: &Outbound<'_>, call: &Call<'_>) -
         }
     };
     let url = url(&account.api_base, path, token(account, call)?);
-    Ok(Rendered::Call(post(url, body.to_string().into_bytes())))
+    Ok(Rendered::Call(post_json(url, body.to_string())))
 }
 
 /// `@all` would be everybody, and `|` stands between several.
@@ -101,7 +103,7 @@ pub(super) fn read_token(answer: &ApiResponse<'_>) -> Result<Token, Outcome> {
 }
 
 pub(super) fn read_answer(answer: &ApiResponse<'_>) -> Outcome {
-    if let Err(outcome) = refused_by_http(answer.status) {
+    if let Err(outcome) = answers::check_status(answer.status) {
         return outcome;
     }
     let Ok(read) = serde_json::from_slice::<SendAnswer>(answer.body) else {

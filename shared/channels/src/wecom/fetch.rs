@@ -4,9 +4,11 @@
 use super::account::Account;
 use super::kf;
 use super::{WecomAdapter, api, app};
+use crate::answers;
 use crate::json;
 use crate::kit::{ApiRequest, ApiResponse, Call, Outcome, Page, Pull, Verified};
-use crate::wx::api::{post, refused_by_http, url};
+use crate::requests::post_json;
+use crate::wx::api::url;
 use serde_json::{Value, json};
 use warmline_model::Timestamp;
 
@@ -45,11 +47,11 @@ impl Pull for WecomAdapter {
             body["cursor"] = json!(cursor);
         }
         let url = url(&account.api_base, "/cgi-bin/kf/sync_msg", api::token(account, call)?);
-        Ok(post(url, body.to_string().into_bytes()))
+        Ok(post_json(url, body.to_string()))
     }
 
     fn read(&self, _account: &Account, source: &str, answer: &ApiResponse<'_>) -> Result<Page, Outcome> {
-        refused_by_http(answer.status)?;
+        answers::check_status(answer.status)?;
         let unreadable = |_| Outcome::Retry("answer_unreadable");
         let page: Value = json::read_as(answer.body, json::MAX_BYTES).map_err(unreadable)?;
         match page["errcode"].as_i64() {

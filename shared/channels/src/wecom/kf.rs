@@ -8,6 +8,7 @@
 
 use crate::digest::opaque_key;
 use crate::json::holds_nul;
+use crate::values::is_id;
 use crate::wx::page::Page;
 use serde_json::{Map, Value, json};
 use warmline_model::{Content, Inbound, Media, Sender, Timestamp};
@@ -54,8 +55,7 @@ fn owned(value: &Value, name: &str) -> Option<String> {
 }
 
 fn id(value: &Value, name: &str) -> Option<String> {
-    let good = |id: &&str| id.len() <= MAX_ID && id.bytes().all(|b| b.is_ascii_graphic());
-    text(value, name).filter(good).map(str::to_owned)
+    text(value, name).filter(|id| is_id(id, MAX_ID)).map(str::to_owned)
 }
 
 fn content(kind: &str, body: &Value) -> Option<Content> {

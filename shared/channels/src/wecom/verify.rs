@@ -3,8 +3,8 @@
 //! must be addressed to the company.
 
 use super::account::Account;
+use crate::echo::{MAX_ECHO, Signed};
 use crate::kit::{Refusal, Reply, Request, Verified};
-use crate::wx::gate::{MAX_ECHO, Signed, at_root};
 use crate::wx::payload::Payload;
 use crate::wx_crypto::{WECHAT_PREFIX, decrypt};
 use crate::xml::MAX_BYTES;
@@ -14,13 +14,13 @@ use warmline_model::Timestamp;
 const MAX_SEALED_ECHO: usize = 1024;
 
 fn open(account: &Account, signed: &Signed<'_>, sealed: &str, now: Timestamp) -> Result<Vec<u8>, Refusal> {
-    signed.check(signed.msg_signature.as_deref(), Some(sealed), &account.token, account.max_age_secs, now)?;
+    signed.check(signed.msg_signature.as_deref(), &account.token, &[sealed], account.max_age_secs, now)?;
     Ok(decrypt(&account.key, WECHAT_PREFIX, sealed, &account.corp_id)?)
 }
 
 /// Answers the platform's check of the address: a GET whose `echostr` goes back decrypted.
 pub(super) fn handshake(account: &Account, request: &Request<'_>, now: Timestamp) -> Result<Option<Reply>, Refusal> {
-    if request.method != http::Method::GET || !at_root(request) {
+    if request.method != http::Method::GET || !request.at_root() {
         return Ok(None);
     }
     let signed = Signed::read(request.query);
@@ -37,7 +37,7 @@ pub(super) fn handshake(account: &Account, request: &Request<'_>, now: Timestamp
 
 /// Verifies and decrypts a webhook.
 pub(super) fn verify(account: &Account, request: &Request<'_>, now: Timestamp) -> Result<Verified, Refusal> {
-    if request.method != http::Method::POST || !at_root(request) {
+    if request.method != http::Method::POST || !request.at_root() {
         return Err(Refusal::NotFound);
     }
     if request.body.len() > MAX_BYTES {

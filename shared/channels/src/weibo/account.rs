@@ -1,7 +1,7 @@
 //! The settings and secrets of a fans-service account.
 
 use crate::kit::{AccountError, Secrets};
-use crate::settings::{Fields, api_base, id, max_age_secs};
+use crate::settings::{Fields, address_or, api_base, max_age_secs, name};
 use serde_json::Value;
 
 /// A checked account. It holds secrets, so it has no `Debug`.
@@ -31,10 +31,10 @@ impl Account {
         Ok(Self {
             app_secret: fields.required_secret("app_secret", 8..=128)?.to_owned(),
             access_token: fields.secret("access_token", 1..=512)?.map(str::to_owned),
-            uid: id(&fields, "uid")?,
+            uid: name(&fields, "uid", 128)?,
             passive,
-            api_base: api_base(&fields, "api_base", API_BASE)?,
-            media_base: api_base(&fields, "media_base", MEDIA_BASE)?,
+            api_base: api_base(&fields, API_BASE)?,
+            media_base: address_or(&fields, "media_base", MEDIA_BASE)?,
             max_age_secs: max_age_secs(&fields)?,
         })
     }

@@ -2,9 +2,10 @@
 
 use super::CAPABILITIES;
 use super::account::Account;
-use crate::answer::by_status;
+use crate::answers;
 use crate::json;
 use crate::kit::{ApiRequest, ApiResponse, Outbound, Outcome, Rendered, Reply, Verified};
+use crate::requests::{encoded, get, post_form};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use warmline_model::{Content, Media};
@@ -22,10 +23,9 @@ fn words(content: &Content) -> Result<(&'static str, String), &'static str> {
     }
 }
 
-fn encoded(text: &str) -> String {
-    let form: String = form_urlencoded::byte_serialize(text.as_bytes()).collect();
+fn percent_encoded(text: &str) -> String {
     // A plus of the text is `%2B` by now, so each one left is a space.
-    form.replace('+', "%20")
+    encoded(text).replace('+', "%20")
 }
 
 pub(super) fn render(account: &Account, reply: &Outbound<'_>) -> Result<Rendered, &'static str> {
@@ -37,12 +37,8 @@ pub(super) fn render(account: &Account, reply: &Outbound<'_>) -> Result<Rendered
         .append_pair("receiver_id", reply.to)
         .append_pair("save_sender_box", "1")
         .finish();
-    Ok(Rendered::Call(ApiRequest {
-        method: http::Method::POST,
-        url: format!("{}/2/messages/reply.json?access_token={}", account.api_base, encoded(token)),
-        headers: vec![("content-type", "application/x-www-form-urlencoded".to_owned())],
-        body: body.into_bytes(),
-    }))
+    let url = format!("{}/2/messages/reply.json?access_token={}", account.api_base, percent_encoded(token));
+    Ok(Rendered::Call(post_form(url, body)))
 }
 
 /// A reply as the webhook's answer: to the sender of this very webhook and to nobody else.
@@ -58,7 +54,8 @@ pub(super) fn passive(body: &Verified, reply: &Outbound<'_>) -> Option<Reply> {
     if !same {
         return None;
     }
-    let answer = json!({ "result": true, "receiver_id": customer, "sender_id": us, "type": kind, "data": encoded(&data) });
+    let answer =
+        json!({ "result": true, "receiver_id": customer, "sender_id": us, "type": kind, "data": percent_encoded(&data) });
     Some(Reply::json(&answer))
 }
 
@@ -87,7 +84,7 @@ pub(super) fn read_answer(answer: &ApiResponse<'_>) -> Outcome {
     if let Some(outcome) = code.and_then(meaning) {
         return outcome;
     }
-    if let Err(outcome) = by_status(answer.status) {
+    if let Err(outcome) = answers::check_status(answer.status) {
         return if code.is_some() && outcome == Outcome::Permanent("http_refused") {
             Outcome::Permanent("platform_refused")
         } else {
@@ -121,8 +118,9 @@ fn meaning(code: i64) -> Option<Outcome> {
 pub(super) fn media(account: &Account, media: &Media) -> Result<ApiRequest, &'static str> {
     let id = media.id.as_deref().filter(|id| !id.is_empty()).ok_or("media_id_missing")?;
     let token = account.access_token.as_deref().ok_or("credentials_missing")?;
-    let url = format!("{}/2/mss/msget?access_token={}&fid={}", account.media_base, encoded(token), encoded(id));
-    Ok(ApiRequest { method: http::Method::GET, url, headers: Vec::new(), body: Vec::new() })
+    let url =
+        format!("{}/2/mss/msget?access_token={}&fid={}", account.media_base, percent_encoded(token), percent_encoded(id));
+    Ok(get(url))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use crate::civil;
 use crate::digest::opaque_key;
 use crate::json;
 use crate::kit::Refusal;
+use crate::values::{is_id, text};
 use serde_json::{Map, Value};
 use warmline_model::{Content, Inbound, Media, Sender};
 
@@ -12,9 +13,7 @@ use warmline_model::{Content, Inbound, Media, Sender};
 const MAX_ID: usize = 64;
 
 pub(super) fn parse(account: &Account, body: &[u8]) -> Result<Inbound, Refusal> {
-    let Value::Object(message) = json::read(body, json::MAX_BYTES)? else {
-        return Err(Refusal::Malformed("not a JSON object"));
-    };
+    let message = json::read_object(body, json::MAX_BYTES)?;
     let sender = id(&message, "sender_id").ok_or(Refusal::Malformed("sender_id"))?;
     let receiver = id(&message, "receiver_id").ok_or(Refusal::Malformed("receiver_id"))?;
     if account.uid.as_ref().is_some_and(|uid| *uid != receiver) {
@@ -38,18 +37,9 @@ pub(super) fn parse(account: &Account, body: &[u8]) -> Result<Inbound, Refusal> 
     Ok(Inbound { key, sender: Sender { open_id: sender, ..Sender::default() }, at, content, reply_to: None })
 }
 
-/// A field as text; numbers as they are written.
-fn text(fields: &Map<String, Value>, name: &str) -> Option<String> {
-    match fields.get(name)? {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        _ => None,
-    }
-}
-
 fn id(fields: &Map<String, Value>, name: &str) -> Option<String> {
     let text = text(fields, name)?;
-    ((1..=MAX_ID).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())).then_some(text)
+    is_id(&text, MAX_ID).then_some(text)
 }
 
 fn content(kind: &str, said: String, data: Map<String, Value>, raw: Map<String, Value>) -> Result<Content, Refusal> {

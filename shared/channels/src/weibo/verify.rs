@@ -1,65 +1,33 @@
 //! Proves that a request comes from the platform: `signature` = sha1(sort(appsecret, timestamp, nonce)) in the query.
 
 use super::account::Account;
+use crate::echo::{self, Signed};
 use crate::json::MAX_BYTES;
 use crate::kit::{Refusal, Reply, Request, Verified};
-use crate::wx_crypto::signature_matches;
+use crate::signed_time;
 use warmline_model::Timestamp;
 
-/// The longest `echostr` given back.
-const MAX_ECHO: usize = 256;
-
-/// From here on a timestamp counts milliseconds: as seconds it would be the year 5138.
-const FIRST_MILLIS: i64 = 100_000_000_000;
-
-fn check(account: &Account, request: &Request<'_>, now: Timestamp) -> Result<(), Refusal> {
-    let (Some(signature), Some(timestamp), Some(nonce)) =
-        (request.param("signature"), request.param("timestamp"), request.param("nonce"))
-    else {
-        return Err(Refusal::SignatureMissing);
-    };
-    if !signature_matches(&signature, &mut [&account.app_secret, &timestamp, &nonce]) {
-        return Err(Refusal::SignatureWrong);
-    }
-    if timestamp.is_empty() || !timestamp.bytes().all(|b| b.is_ascii_digit()) {
-        return Err(Refusal::Malformed("timestamp"));
-    }
+fn check(account: &Account, signed: &Signed<'_>, now: Timestamp) -> Result<(), Refusal> {
+    let timestamp = signed.signed(signed.signature.as_deref(), &account.app_secret, &[])?;
     // The documents say "timestamp" and no unit.
-    let signed: i64 = timestamp.parse().map_err(|_| Refusal::Malformed("timestamp"))?;
-    let seconds = if signed < FIRST_MILLIS { signed } else { signed / 1000 };
-    if now.secs().abs_diff(seconds) > account.max_age_secs.unsigned_abs() {
-        return Err(Refusal::Stale);
-    }
-    Ok(())
+    signed_time::check(signed_time::seconds_or_millis(timestamp)?, now, account.max_age_secs)
 }
 
-/// Answers the platform's check of the address: a GET with `echostr`, which goes back as it came.
+/// Answers the platform's check of the address.
 pub(super) fn handshake(account: &Account, request: &Request<'_>, now: Timestamp) -> Result<Option<Reply>, Refusal> {
-    if request.method != http::Method::GET || !at_root(request) {
-        return Ok(None);
-    }
-    let Some(echo) = request.param("echostr") else { return Ok(None) };
-    check(account, request, now)?;
-    if echo.len() > MAX_ECHO {
-        return Err(Refusal::Malformed("echostr"));
-    }
-    Ok(Some(Reply::text(echo)))
+    echo::handshake(request, |signed| check(account, signed, now))
 }
 
 /// Verifies a webhook.
 pub(super) fn verify(account: &Account, request: &Request<'_>, now: Timestamp) -> Result<Verified, Refusal> {
-    if request.method != http::Method::POST || !at_root(request) {
+    if request.method != http::Method::POST || !request.at_root() {
         return Err(Refusal::NotFound);
     }
     if request.body.len() > MAX_BYTES {
         return Err(Refusal::Malformed("body too long"));
     }
-    check(account, request, now)?;
+    check(account, &Signed::read(request.query), now)?;
     Ok(Verified::new(request.body.to_vec()))
-}
-
-fn at_root(request: &Request<'_>) -> bool {
-    matches!(request.rest, "" | "/")
 }
 
 #[cfg(test)]

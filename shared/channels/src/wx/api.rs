@@ -6,53 +6,34 @@
 //! `force_refresh` makes the present one invalid for everybody, works 20 times a day and at most every 30 s: it is for leaked
 //! tokens. After a 40001 the ordinary way is the right one.
 
-use crate::kit::{AccountError, ApiRequest, ApiResponse, Outcome, Token};
+use crate::answers;
+use crate::kit::{ApiRequest, ApiResponse, Outcome, Token};
+use crate::requests::{encoded, get, post_json};
 use serde::Deserialize;
 use serde_json::json;
 
 /// Where the API of official accounts and mini programs is.
 pub(crate) const API_BASE: &str = "https://api.weixin.qq.com";
 
-/// A POST of JSON.
-pub(crate) fn post(url: String, body: Vec<u8>) -> ApiRequest {
-    let headers = vec![("content-type", "application/json; charset=utf-8".to_owned())];
-    ApiRequest { method: http::Method::POST, url, headers, body }
-}
-
 /// The address of a call that carries an access token.
 pub(crate) fn url(base: &str, path: &str, token: &str) -> String {
-    let token: String = form_urlencoded::byte_serialize(token.as_bytes()).collect();
-    format!("{base}{path}?access_token={token}")
+    format!("{base}{path}?access_token={}", encoded(token))
 }
 
 /// The request for a temporary medium's bytes.
 pub(crate) fn media(base: &str, id: &str, token: &str) -> ApiRequest {
-    let id: String = form_urlencoded::byte_serialize(id.as_bytes()).collect();
-    let url = format!("{}&media_id={id}", url(base, "/cgi-bin/media/get", token));
-    ApiRequest { method: http::Method::GET, url, headers: Vec::new(), body: Vec::new() }
+    get(format!("{}&media_id={}", url(base, "/cgi-bin/media/get", token), encoded(id)))
 }
 
 /// The request for an access token.
 pub(crate) fn token_request(base: &str, app_id: &str, secret: &str, force: bool) -> ApiRequest {
     let body = json!({ "grant_type": "client_credential", "appid": app_id, "secret": secret, "force_refresh": force });
-    post(format!("{base}/cgi-bin/stable_token"), body.to_string().into_bytes())
+    post_json(format!("{base}/cgi-bin/stable_token"), body.to_string())
 }
 
 /// The address of a customer-service message.
 pub(crate) fn send_url(base: &str, token: &str) -> String {
     url(base, "/cgi-bin/message/custom/send", token)
-}
-
-/// The setting `api_base`.
-pub(crate) fn api_base(text: &str) -> Result<String, AccountError> {
-    let wrong = || AccountError::new("api_base", "must be an http or https URL without user, query or fragment");
-    let uri: http::Uri = text.parse().map_err(|_| wrong())?;
-    let http = matches!(uri.scheme_str(), Some("http" | "https"));
-    let host = uri.authority().is_some_and(|a| !a.as_str().contains('@') && !a.host().is_empty());
-    if !http || !host || uri.query().is_some() || text.contains('#') {
-        return Err(wrong());
-    }
-    Ok(text.trim_end_matches('/').to_owned())
 }
 
 #[derive(Deserialize)]
@@ -69,7 +50,7 @@ struct SendAnswer {
 
 /// Reads a token's answer; `refused` says what an error code means.
 pub(crate) fn token_answer(answer: &ApiResponse<'_>, refused: impl Fn(i64) -> Outcome) -> Result<Token, Outcome> {
-    refused_by_http(answer.status)?;
+    answers::check_status(answer.status)?;
     let read: TokenAnswer = serde_json::from_slice(answer.body).map_err(|_| Outcome::Retry("answer_unreadable"))?;
     match (read.access_token, read.expires_in, read.errcode.unwrap_or(0)) {
         (Some(value), Some(expires_in), 0) if !value.is_empty() && expires_in > 0 => Ok(Token { value, expires_in }),
@@ -93,7 +74,7 @@ pub(crate) fn read_token(answer: &ApiResponse<'_>) -> Result<Token, Outcome> {
 
 /// Reads the answer to a customer-service message.
 pub(crate) fn read_answer(answer: &ApiResponse<'_>) -> Outcome {
-    if let Err(outcome) = refused_by_http(answer.status) {
+    if let Err(outcome) = answers::check_status(answer.status) {
         return outcome;
     }
     let Ok(SendAnswer { errcode }) = serde_json::from_slice(answer.body) else {
@@ -117,16 +98,6 @@ pub(crate) fn read_answer(answer: &ApiResponse<'_>) -> Outcome {
         48001 | 50001 => Outcome::Permanent("api_not_authorized"),
         48004 | 50002 => Outcome::Permanent("account_blocked"),
         _ => Outcome::Permanent("platform_refused"),
-    }
-}
-
-/// What the status alone says. The platform answers its own refusals with 200 and a code.
-pub(crate) fn refused_by_http(status: u16) -> Result<(), Outcome> {
-    match status {
-        200..=299 => Ok(()),
-        408 | 429 => Err(Outcome::Retry("rate_limited")),
-        400..=499 => Err(Outcome::Permanent("http_refused")),
-        _ => Err(Outcome::Retry("platform_unavailable")),
     }
 }
 

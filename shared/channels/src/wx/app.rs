@@ -3,7 +3,8 @@
 use super::api::{self, API_BASE};
 use super::gate::Gate;
 use crate::kit::{AccountError, ApiRequest};
-use crate::settings::Fields;
+use crate::requests::post_json;
+use crate::settings::{Fields, api_base};
 use warmline_model::Media;
 
 /// The settings and secrets that both have. It holds secrets, so it has no `Debug`.
@@ -23,7 +24,7 @@ impl App {
         if app_secret.is_some() && gate.app_id.is_none() {
             return Err(AccountError::new("app_id", "is required beside app_secret"));
         }
-        let api_base = api::api_base(fields.text("api_base")?.unwrap_or(API_BASE))?;
+        let api_base = api_base(fields, API_BASE)?;
         Ok(Self { gate, api_base, app_secret })
     }
 
@@ -44,7 +45,7 @@ impl App {
 
     /// The call that sends a customer-service message.
     pub(crate) fn send(&self, body: Vec<u8>, token: Option<&str>) -> Result<ApiRequest, &'static str> {
-        Ok(api::post(api::send_url(&self.api_base, self.token(token)?), body))
+        Ok(post_json(api::send_url(&self.api_base, self.token(token)?), body))
     }
 
     /// The call that fetches a temporary medium.

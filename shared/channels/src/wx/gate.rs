@@ -7,18 +7,15 @@
 
 use super::payload::Payload;
 use super::settings::{Mode, aes_key, id};
+use crate::echo::{self, Signed};
 use crate::kit::{AccountError, Refusal, Reply, Request, Verified};
 use crate::settings::{Fields, max_age_secs};
-use crate::wx_crypto::{AesKey, WECHAT_PREFIX, decrypt, signature_matches};
+use crate::wx_crypto::{AesKey, WECHAT_PREFIX, decrypt};
 use crate::xml::MAX_BYTES;
-use std::borrow::Cow;
 use warmline_model::Timestamp;
 
 /// In a [`Verified`]'s context: the webhook was encrypted, so a reply in its answer must be.
 pub(crate) const ENCRYPTED: &str = "encrypted";
-
-/// The longest `echostr` given back; the platform's has 19 digits.
-pub(crate) const MAX_ECHO: usize = 256;
 
 /// What an account's webhooks are checked with: `token`, `encoding_aes_key`, `mode`, `app_id`, `max_age_secs`. It holds
 /// secrets, so it has no `Debug`.
@@ -53,94 +50,25 @@ impl Gate {
     }
 }
 
-/// The parameters of a signed request, read in one pass; of a repeated one the first counts.
-#[derive(Default)]
-pub(crate) struct Signed<'q> {
-    signature: Option<Cow<'q, str>>,
-    pub(crate) msg_signature: Option<Cow<'q, str>>,
-    timestamp: Option<Cow<'q, str>>,
-    nonce: Option<Cow<'q, str>>,
-    encrypt_type: Option<Cow<'q, str>>,
-    pub(crate) echostr: Option<Cow<'q, str>>,
-}
-
-impl<'q> Signed<'q> {
-    pub(crate) fn read(query: &'q str) -> Self {
-        let mut signed = Self::default();
-        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-            let field = match &*name {
-                "signature" => &mut signed.signature,
-                "msg_signature" => &mut signed.msg_signature,
-                "timestamp" => &mut signed.timestamp,
-                "nonce" => &mut signed.nonce,
-                "encrypt_type" => &mut signed.encrypt_type,
-                "echostr" => &mut signed.echostr,
-                _ => continue,
-            };
-            field.get_or_insert(value);
-        }
-        signed
-    }
-
-    /// Checks a signature over token, timestamp, nonce and, for encrypted bodies, the ciphertext; then the time.
-    pub(crate) fn check(
-        &self,
-        signature: Option<&str>,
-        encrypted: Option<&str>,
-        token: &str,
-        max_age_secs: i64,
-        now: Timestamp,
-    ) -> Result<(), Refusal> {
-        let (Some(signature), Some(timestamp), Some(nonce)) = (signature, self.timestamp.as_deref(), self.nonce.as_deref())
-        else {
-            return Err(Refusal::SignatureMissing);
-        };
-        let good = match encrypted {
-            None => signature_matches(signature, &mut [token, timestamp, nonce]),
-            Some(text) => signature_matches(signature, &mut [token, timestamp, nonce, text]),
-        };
-        if !good {
-            return Err(Refusal::SignatureWrong);
-        }
-        if timestamp.is_empty() || !timestamp.bytes().all(|b| b.is_ascii_digit()) {
-            return Err(Refusal::Malformed("timestamp"));
-        }
-        let signed_at: i64 = timestamp.parse().map_err(|_| Refusal::Malformed("timestamp"))?;
-        if now.secs().abs_diff(signed_at) > max_age_secs.unsigned_abs() {
-            return Err(Refusal::Stale);
-        }
-        Ok(())
-    }
-}
-
 impl Gate {
     fn check(
         &self,
         signed: &Signed<'_>,
         signature: Option<&str>,
-        encrypted: Option<&str>,
+        encrypted: &[&str],
         now: Timestamp,
     ) -> Result<(), Refusal> {
-        signed.check(signature, encrypted, &self.token, self.max_age_secs, now)
+        signed.check(signature, &self.token, encrypted, self.max_age_secs, now)
     }
 
-    /// Answers the platform's check of the address: a GET with `echostr`, which goes back as it came.
+    /// Answers the platform's check of the address.
     pub(crate) fn handshake(&self, request: &Request<'_>, now: Timestamp) -> Result<Option<Reply>, Refusal> {
-        if request.method != http::Method::GET || !at_root(request) {
-            return Ok(None);
-        }
-        let signed = Signed::read(request.query);
-        let Some(echo) = signed.echostr.as_deref() else { return Ok(None) };
-        self.check(&signed, signed.signature.as_deref(), None, now)?;
-        if echo.len() > MAX_ECHO {
-            return Err(Refusal::Malformed("echostr"));
-        }
-        Ok(Some(Reply::text(echo)))
+        echo::handshake(request, |signed| self.check(signed, signed.signature.as_deref(), &[], now))
     }
 
     /// Verifies a webhook and, where it is encrypted, decrypts it.
     pub(crate) fn verify(&self, request: &Request<'_>, now: Timestamp) -> Result<Verified, Refusal> {
-        if request.method != http::Method::POST || !at_root(request) {
+        if request.method != http::Method::POST || !request.at_root() {
             return Err(Refusal::NotFound);
         }
         if request.body.len() > MAX_BYTES {
@@ -152,12 +80,12 @@ impl Gate {
             Some(key) if encrypted && self.mode != Mode::Plain => {
                 let body = Payload::read(request.body)?;
                 let envelope = body.text("Encrypt").ok_or(Refusal::Malformed("no Encrypt"))?;
-                self.check(&signed, signed.msg_signature.as_deref(), Some(&envelope), now)?;
+                self.check(&signed, signed.msg_signature.as_deref(), &[&*envelope], now)?;
                 let plain = decrypt(key, WECHAT_PREFIX, &envelope, self.app_id.as_deref().unwrap_or_default())?;
                 Ok(Verified::new(plain).with(ENCRYPTED, "1"))
             }
             _ => {
-                self.check(&signed, signed.signature.as_deref(), None, now)?;
+                self.check(&signed, signed.signature.as_deref(), &[], now)?;
                 if encrypted || self.mode == Mode::Safe {
                     return Err(Refusal::WrongMode);
                 }
@@ -165,10 +93,6 @@ impl Gate {
             }
         }
     }
-}
-
-pub(crate) fn at_root(request: &Request<'_>) -> bool {
-    matches!(request.rest, "" | "/")
 }
 
 #[cfg(test)]

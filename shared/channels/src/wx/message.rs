@@ -8,6 +8,7 @@
 use super::payload::Payload;
 use crate::digest::opaque_key;
 use crate::kit::Refusal;
+use crate::values::is_id;
 use serde_json::Value;
 use warmline_model::{Content, Inbound, Media, Sender, Timestamp};
 
@@ -80,8 +81,7 @@ fn message_id(fields: &Payload<'_>) -> Option<String> {
 pub(crate) fn id(fields: &Payload<'_>, name: &str) -> Option<String> {
     let text = fields.text(name)?;
     let text = text.trim();
-    let good = (1..=MAX_ID).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
-    good.then(|| text.to_owned())
+    is_id(text, MAX_ID).then(|| text.to_owned())
 }
 
 fn content<D: Dialect>(fields: &Payload<'_>, kind: &str) -> Result<Content, Refusal> {

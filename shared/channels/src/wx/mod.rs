@@ -1,9 +1,9 @@
 //! What WeChat's own channels share: official accounts and mini programs word for word, WeCom in part.
 //!
-//! * `gate`: the handshake, the signatures over a webhook's query, plain and encrypted modes;
+//! * `gate`: which webhooks an account takes: plain and encrypted modes, signed as [`crate::wx_crypto`] says;
 //! * `payload`: a body in XML or JSON as named fields; `message`: the kinds and events that all of them have;
-//! * `settings`: what settings mean on all of them; `app`: the settings of an app on that API; `api`: access tokens, calls that carry one, temporary media, and what error
-//!   codes mean;
+//! * `settings`: what settings mean on all of them; `app`: the settings of an app on that API;
+//! * `api`: access tokens, calls that carry one, temporary media, and what error codes mean;
 //! * `page`: a page of a mini program as a link;
 //! * [`sign`]: signed requests for tests and simulators.
 

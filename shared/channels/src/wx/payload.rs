@@ -16,10 +16,7 @@ pub(crate) enum Payload<'a> {
 impl<'a> Payload<'a> {
     pub(crate) fn read(body: &'a [u8]) -> Result<Self, Refusal> {
         if body.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'{') {
-            return match json::read(body, MAX_BYTES)? {
-                Value::Object(map) => Ok(Self::Json(map)),
-                _ => Err(Refusal::Malformed("not a JSON object")),
-            };
+            return json::read_object(body, MAX_BYTES).map(Self::Json);
         }
         let document = Document::read(body)?;
         if document.root().name() != "xml" {

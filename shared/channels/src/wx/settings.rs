@@ -1,4 +1,4 @@
-//! Settings and secrets that mean the same on all of WeChat's channels.
+//! Settings and secrets that mean the same on all of WeChat's channels, and on those that took its envelope over.
 
 use crate::kit::AccountError;
 use crate::settings::Fields;

@@ -1,8 +1,8 @@
 //! The settings and secrets of a 小红书 account.
 
-use crate::calls;
 use crate::kit::{AccountError, Secrets};
-use crate::settings::{Fields, max_age_secs};
+use crate::settings::{Fields, api_base, max_age_secs, name, required};
+use crate::wx::settings::aes_key;
 use crate::wx_crypto::AesKey;
 use serde_json::Value;
 
@@ -55,27 +55,24 @@ impl Account {
         let face = Face::Shop {
             app_secret: fields.required_secret("app_secret", 1..=128)?.to_owned(),
             push_path: path.to_owned(),
-            seller_id: calls::name(&fields, "seller_id")?.map(str::to_owned),
+            seller_id: name(&fields, "seller_id", 64)?,
         };
         Self::with(&fields, face, "https://ark.xiaohongshu.com")
     }
 
     fn miniprogram(settings: &Value, secrets: &Secrets) -> Result<Self, AccountError> {
         let fields = Fields::new(settings, secrets, MINI_SETTINGS, &["app_secret", "token", "encoding_aes_key"])?;
-        let wrong_key =
-            || AccountError::new("encoding_aes_key", "must be the 43 letters and digits that the platform shows");
-        let key = fields.required_secret("encoding_aes_key", 43..=43).map_err(|_| wrong_key())?;
         let face = Face::MiniProgram {
             token: fields.required_secret("token", 3..=64)?.to_owned(),
-            key: AesKey::decode(key).ok_or_else(wrong_key)?,
+            key: required(aes_key(&fields)?, "encoding_aes_key")?,
             app_secret: fields.secret("app_secret", 1..=128)?.map(str::to_owned),
         };
         Self::with(&fields, face, "https://miniapp.xiaohongshu.com")
     }
 
-    fn with(fields: &Fields<'_>, face: Face, api_base: &str) -> Result<Self, AccountError> {
-        let app_id = calls::name(fields, "app_id")?.ok_or_else(|| AccountError::new("app_id", "is required"))?.to_owned();
-        Ok(Self { app_id, api_base: calls::api_base(fields, api_base)?, max_age_secs: max_age_secs(fields)?, face })
+    fn with(fields: &Fields<'_>, face: Face, host: &str) -> Result<Self, AccountError> {
+        let app_id = required(name(fields, "app_id", 64)?, "app_id")?;
+        Ok(Self { app_id, api_base: api_base(fields, host)?, max_age_secs: max_age_secs(fields)?, face })
     }
 
     /// Which protocol the account speaks.

@@ -6,8 +6,10 @@
 
 use super::account::{Account, Face};
 use super::sign::ark_sign;
-use crate::calls::{post_json, refused_by_http, whole};
+use crate::answers;
 use crate::kit::{ApiRequest, ApiResponse, Outcome, Token};
+use crate::requests::post_json;
+use crate::values::whole;
 use serde_json::{Map, Value, json};
 use warmline_model::Timestamp;
 
@@ -29,18 +31,17 @@ pub(super) fn call(
     if let Some(token) = token {
         body.insert("accessToken".to_owned(), token.into());
     }
-    Some(post_json(format!("{}/ark/open_api/v3/common_controller", account.api_base), &Value::Object(body)))
+    Some(post_json(format!("{}/ark/open_api/v3/common_controller", account.api_base), Value::Object(body).to_string()))
 }
 
 pub(super) fn token_request(account: &Account) -> Option<ApiRequest> {
     let Face::MiniProgram { app_secret: Some(secret), .. } = &account.face else { return None };
     let body = json!({ "appid": account.app_id, "secret": secret });
-    Some(post_json(format!("{}/api/rmp/token", account.api_base), &body))
+    Some(post_json(format!("{}/api/rmp/token", account.api_base), body.to_string()))
 }
 
 fn read(answer: &ApiResponse<'_>) -> Result<(bool, Value), Outcome> {
-    refused_by_http(answer.status)?;
-    let body: Value = serde_json::from_slice(answer.body).map_err(|_| Outcome::Retry("answer_unreadable"))?;
+    let body = answers::read_json(answer)?;
     let code = whole(body.get("error_code")).or_else(|| whole(body.get("code")));
     let good = match (body.get("success").and_then(Value::as_bool), code) {
         (None, None) => return Err(Outcome::Retry("answer_unreadable")),

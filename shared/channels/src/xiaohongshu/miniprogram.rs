@@ -1,11 +1,11 @@
 //! Reads a mini program's push. What is said is text; what has an event or an order is an event; the rest is kept as it came. The
 //! platform documents its pushes one by one and spells their fields in more than one way, so the usual spellings are all read.
 
-use super::shop::{PLATFORM, came};
-use crate::calls::{MAX_ID, filled, id, instant};
+use super::shop::PLATFORM;
 use crate::digest::opaque_key;
 use crate::json;
 use crate::kit::{Refusal, Verified};
+use crate::values::{MAX_ID, filled, id, instant};
 use serde_json::{Map, Value};
 use warmline_model::{Content, Inbound, Sender};
 
@@ -20,12 +20,10 @@ fn first(fields: &Map<String, Value>, names: &[&str]) -> Option<String> {
 }
 
 pub(super) fn parse(body: &Verified) -> Result<Inbound, Refusal> {
-    let Value::Object(fields) = json::read(body.body(), json::MAX_BYTES)? else {
-        return Err(Refusal::Malformed("not a JSON object"));
-    };
+    let fields = json::read_object(body.body(), json::MAX_BYTES)?;
     let order = first(&fields, ORDER);
     let person = first(&fields, PERSON);
-    let at = TIME.iter().find_map(|name| instant(fields.get(*name))).unwrap_or_else(|| came(body));
+    let at = TIME.iter().find_map(|name| instant(fields.get(*name))).unwrap_or_else(|| body.time());
     let kind = filled(&fields, "MsgType").filter(|kind| kind.len() <= MAX_ID);
     let event = first(&fields, EVENT);
     let whole = Value::Object(fields.clone());
@@ -46,13 +44,13 @@ pub(super) fn parse(body: &Verified) -> Result<Inbound, Refusal> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::verify::CAME;
     use super::*;
     use proptest::prelude::*;
     use serde_json::json;
+    use warmline_model::Timestamp;
 
     fn read(body: &str) -> Result<Inbound, Refusal> {
-        parse(&Verified::new(body.as_bytes().to_vec()).with(CAME, "5000"))
+        parse(&Verified::new(body.as_bytes().to_vec()).with_time(Timestamp::from_secs(5)))
     }
 
     #[test]

@@ -3,11 +3,10 @@
 //! time of the change, which makes a later one another event.
 
 use super::account::{Account, Face};
-use super::verify::CAME;
-use crate::calls::{MAX_ID, check_nested, filled, id, instant, nested};
 use crate::digest::opaque_key;
 use crate::json;
 use crate::kit::{Refusal, Verified};
+use crate::values::{MAX_ID, check_nested, filled, id, instant, nested};
 use serde_json::{Map, Value};
 use warmline_model::{Content, Inbound, Sender, Timestamp};
 
@@ -16,10 +15,6 @@ pub(super) const PLATFORM: &str = "platform";
 
 /// Where an event says when it happened; the first that is there counts.
 const TIMES: &[&str] = &["updateTime", "eventTime", "subscribeTime", "createTime"];
-
-pub(super) fn came(body: &Verified) -> Timestamp {
-    Timestamp::from_millis(body.context(CAME).and_then(|ms| ms.parse().ok()).unwrap_or_default())
-}
 
 pub(super) fn parse(account: &Account, body: &Verified) -> Result<Vec<Inbound>, Refusal> {
     let items = match json::read(body.body(), json::MAX_BYTES)? {
@@ -31,7 +26,7 @@ pub(super) fn parse(account: &Account, body: &Verified) -> Result<Vec<Inbound>, 
     let mut messages = Vec::with_capacity(items.len());
     for item in &items {
         let Value::Object(item) = item else { return Err(Refusal::Malformed("an event is not an object")) };
-        messages.extend(event(account, item, came(body))?);
+        messages.extend(event(account, item, body.time())?);
     }
     Ok(messages)
 }
@@ -67,7 +62,7 @@ mod tests {
         let secrets = [("app_secret".to_owned(), "s".to_owned())].into();
         let settings = json!({ "app_id": "a", "push_path": "/x", "seller_id": seller });
         let account = Account::read(&settings, &secrets).ok().unwrap();
-        parse(&account, &Verified::new(body.as_bytes().to_vec()).with(CAME, "5000"))
+        parse(&account, &Verified::new(body.as_bytes().to_vec()).with_time(Timestamp::from_secs(5)))
     }
 
     /// The data are the examples of the platform's message documents.

@@ -2,27 +2,26 @@
 
 use super::account::{Account, Face};
 use super::sign::push_sign;
-use crate::calls::{filled, instant};
 use crate::digest::same;
-use crate::echo::{self, Signed, at_root};
+use crate::echo::{self, Signed};
 use crate::json;
 use crate::kit::{Refusal, Reply, Request, Verified};
+use crate::values::{filled, instant};
 use crate::wx_crypto::{AesKey, WECHAT_PREFIX, decrypt};
 use serde_json::Value;
 use warmline_model::Timestamp;
 
-/// In a [`Verified`]'s context: when it came, in milliseconds, for events that say no time.
-pub(super) const CAME: &str = "came";
-
 pub(super) fn handshake(account: &Account, request: &Request<'_>, now: Timestamp) -> Result<Option<Reply>, Refusal> {
     match &account.face {
         Face::Shop { .. } => Ok(None),
-        Face::MiniProgram { token, .. } => echo::handshake(token, &[], account.max_age_secs, request, now),
+        Face::MiniProgram { token, .. } => echo::handshake(request, |signed| {
+            signed.check(signed.signature.as_deref(), token, &[], account.max_age_secs, now)
+        }),
     }
 }
 
 pub(super) fn verify(account: &Account, request: &Request<'_>, now: Timestamp) -> Result<Verified, Refusal> {
-    if request.method != http::Method::POST || !at_root(request) {
+    if request.method != http::Method::POST || !request.at_root() {
         return Err(Refusal::NotFound);
     }
     if request.body.len() > json::MAX_BYTES {
@@ -35,7 +34,7 @@ pub(super) fn verify(account: &Account, request: &Request<'_>, now: Timestamp) -
         }
         Face::MiniProgram { token, key, .. } => open(account, token, key, request, now)?,
     };
-    Ok(Verified::new(body).with(CAME, now.millis().to_string()))
+    Ok(Verified::new(body).with_time(now))
 }
 
 /// The shop's signature over address, key and time. The body is not in it.
@@ -66,11 +65,10 @@ fn check_push(
 
 /// Checks and opens a mini program's push.
 fn open(account: &Account, token: &str, key: &AesKey, request: &Request<'_>, now: Timestamp) -> Result<Vec<u8>, Refusal> {
-    let Value::Object(body) = json::read(request.body, json::MAX_BYTES)? else {
-        return Err(Refusal::Malformed("not a JSON object"));
-    };
+    let body = json::read_object(request.body, json::MAX_BYTES)?;
     let envelope = filled(&body, "Encrypt").or(filled(&body, "encrypt")).ok_or(Refusal::WrongMode)?;
-    Signed::from_query(request, "msg_signature")?.check(token, &[envelope], account.max_age_secs, now)?;
+    let signed = Signed::read(request.query);
+    signed.check(signed.msg_signature.as_deref(), token, &[envelope], account.max_age_secs, now)?;
     Ok(decrypt(key, WECHAT_PREFIX, envelope, &account.app_id)?)
 }
 
@@ -123,7 +121,7 @@ mod tests {
             push(&[a, b, ("sign", sign)], query, b"[]")
         };
         let verified = with(&good, "key1", TS, "b=x+y").ok().unwrap();
-        assert_eq!((verified.body(), verified.context(CAME)), (&b"[]"[..], Some("1700000000000")));
+        assert_eq!((verified.body(), verified.time()), (&b"[]"[..], NOW));
         assert!(with(&good.to_uppercase(), "key1", TS, "b=x+y").is_ok());
         assert_eq!(with(&good, "key1", TS, "b=x").err(), Some(Refusal::SignatureWrong));
         assert_eq!(with(&good, "key1", "1700000001", "b=x+y").err(), Some(Refusal::SignatureWrong));

@@ -1,9 +1,8 @@
-//! What the adapters of the younger platforms share on their way out and in: the API's address as a setting, requests in JSON,
-//! what an HTTP status says by itself, and ids and times that a platform writes now as a number and now as a text.
+//! Values in the JSON that platforms send: ids, numbers and times that they write now as a number and now as a text, and objects
+//! inside texts.
 
 use crate::json;
-use crate::kit::{AccountError, ApiRequest, Outcome, Refusal};
-use crate::settings::Fields;
+use crate::kit::Refusal;
 use serde_json::{Map, Value};
 use warmline_model::Timestamp;
 
@@ -14,46 +13,12 @@ pub(crate) const MAX_ID: usize = 256;
 /// body of many such texts from costing many times as much.
 pub(crate) const MAX_NESTED: usize = 256 * 1024;
 
-/// The setting `api_base`: where the API is, without a slash at the end.
-pub(crate) fn api_base(fields: &Fields<'_>, default: &str) -> Result<String, AccountError> {
-    let text = fields.text("api_base")?.unwrap_or(default);
-    let wrong = || AccountError::new("api_base", "must be an http or https URL without user, query or fragment");
-    let uri: http::Uri = text.parse().map_err(|_| wrong())?;
-    let http = matches!(uri.scheme_str(), Some("http" | "https"));
-    let host = uri.authority().is_some_and(|a| !a.as_str().contains('@') && !a.host().is_empty());
-    if !http || !host || uri.query().is_some() || text.contains('#') {
-        return Err(wrong());
-    }
-    Ok(text.trim_end_matches('/').to_owned())
-}
-
-/// A setting that names something at the platform: 1 to 64 visible ASCII characters.
-pub(crate) fn name<'a>(fields: &Fields<'a>, name: &str) -> Result<Option<&'a str>, AccountError> {
-    match fields.text(name)? {
-        None => Ok(None),
-        Some(id) if (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic()) => Ok(Some(id)),
-        Some(_) => Err(AccountError::new(name, "must be 1 to 64 visible ASCII characters")),
-    }
-}
-
-/// A POST with a JSON body.
-pub(crate) fn post_json(url: String, body: &Value) -> ApiRequest {
-    let headers = vec![("content-type", "application/json; charset=utf-8".to_owned())];
-    ApiRequest { method: http::Method::POST, url, headers, body: body.to_string().into_bytes() }
-}
-
-/// A value as it stands in a query.
-pub(crate) fn encoded(text: &str) -> String {
-    form_urlencoded::byte_serialize(text.as_bytes()).collect()
-}
-
-/// What the status alone says; platforms answer their own refusals with 200 and a code.
-pub(crate) fn refused_by_http(status: u16) -> Result<(), Outcome> {
-    match status {
-        200..=299 => Ok(()),
-        408 | 429 => Err(Outcome::Retry("rate_limited")),
-        400..=499 => Err(Outcome::Permanent("http_refused")),
-        _ => Err(Outcome::Retry("platform_unavailable")),
+/// A field as text; numbers as they are written.
+pub(crate) fn text(fields: &Map<String, Value>, name: &str) -> Option<String> {
+    match fields.get(name)? {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
     }
 }
 
@@ -66,14 +31,18 @@ pub(crate) fn whole(value: Option<&Value>) -> Option<i64> {
     }
 }
 
+/// Whether a text can be an id: 1 to `max` visible ASCII characters.
+pub(crate) fn is_id(text: &str, max: usize) -> bool {
+    (1..=max).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())
+}
+
 /// An id: a number, or a text of visible ASCII that is neither empty nor overlong.
 pub(crate) fn id(value: Option<&Value>) -> Option<String> {
     match value? {
         Value::Number(number) if number.is_i64() || number.is_u64() => Some(number.to_string()),
         Value::String(text) => {
             let text = text.trim();
-            let good = (1..=MAX_ID).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
-            good.then(|| text.to_owned())
+            is_id(text, MAX_ID).then(|| text.to_owned())
         }
         _ => None,
     }
@@ -150,13 +119,5 @@ mod tests {
         assert_eq!(check_nested(&items(MAX_NESTED / 1024), "data"), Ok(()));
         assert_eq!(check_nested(&items(MAX_NESTED / 1024 + 1), "data"), Err(Refusal::Malformed("too much JSON in texts")));
         assert_eq!(check_nested(&[json!(1), json!({ "data": {} })], "data"), Ok(()));
-    }
-
-    #[test]
-    fn statuses() {
-        assert_eq!(refused_by_http(204), Ok(()));
-        assert_eq!(refused_by_http(429), Err(Outcome::Retry("rate_limited")));
-        assert_eq!(refused_by_http(404), Err(Outcome::Permanent("http_refused")));
-        assert_eq!(refused_by_http(502), Err(Outcome::Retry("platform_unavailable")));
     }
 }
