@@ -5,8 +5,8 @@ use crate::incoming::{self, ResponseOutparam, refuse, respond};
 use crate::outgoing::{self, NoAnswer, Opened};
 use crate::world::World;
 use crate::{deliver, internal, tokens};
-use futures::{SinkExt as _, StreamExt as _};
-use std::pin::pin;
+use futures::{SinkExt as _, Stream, StreamExt as _};
+use std::pin::{Pin, pin};
 use warmline_channels::{Adapter, ApiResponse, Call, Outcome};
 use warmline_flow::media;
 use warmline_http::{Problem, Request, page};
@@ -15,15 +15,37 @@ use warmline_model::{Channel, ConversationId};
 /// A platform that refuses a medium says so in a text no longer than this.
 const REFUSAL_LIMIT: usize = 4_096;
 
+type Body = Pin<Box<dyn Stream<Item = Result<Vec<u8>, NoAnswer>>>>;
+
+/// A medium on its way.
+struct Medium {
+    status: u16,
+    /// What its sender says that it is, in lower case.
+    said: String,
+    length: Option<u64>,
+    body: Body,
+}
+
+impl From<Opened> for Medium {
+    fn from(opened: Opened) -> Self {
+        Self {
+            status: opened.status,
+            said: opened.header("content-type").unwrap_or_default().to_ascii_lowercase(),
+            length: opened.header("content-length").and_then(|n| n.parse().ok()),
+            body: Box::pin(opened.body()),
+        }
+    }
+}
+
 /// The adapter's side: `POST /media?conversation=&n=`.
 pub(crate) async fn serve<A: Adapter>(adapter: &A, request: &Request, out: ResponseOutparam) {
     match fetch(adapter, request).await {
-        Ok(opened) => pass(opened, out, Some(adapter.capabilities().media_limit)).await,
+        Ok(medium) => pass(medium, out, Some(adapter.capabilities().media_limit)).await,
         Err(problem) => respond(out, refuse(problem)).await,
     }
 }
 
-async fn fetch<A: Adapter>(adapter: &A, request: &Request) -> Result<Opened, Problem> {
+async fn fetch<A: Adapter>(adapter: &A, request: &Request) -> Result<Medium, Problem> {
     let world = World::open()?;
     let ctx = world.ctx();
     let parameter = || Problem::new(400, "bad_parameter", "conversation and n are missing");
@@ -44,7 +66,7 @@ async fn fetch<A: Adapter>(adapter: &A, request: &Request) -> Result<Opened, Pro
             .map_err(|code| Problem::new(422, code, "this medium cannot be fetched from its platform"))?;
         let opened = outgoing::open(&request).await.map_err(|_| unavailable("the platform does not answer now"))?;
         match refusal(adapter, opened).await? {
-            Ok(opened) => return Ok(opened),
+            Ok(medium) => return Ok(medium),
             Err(Outcome::RefreshToken) if refused.is_none() => refused = token,
             Err(_) => break,
         }
@@ -57,16 +79,31 @@ fn unavailable(detail: &'static str) -> Problem {
 }
 
 /// An answer that holds bytes, or what the platform says instead: by its status, or in a short JSON text.
-async fn refusal<A: Adapter>(adapter: &A, opened: Opened) -> Result<Result<Opened, Outcome>, Problem> {
-    let kind = opened.header("content-type").unwrap_or_default();
-    let short = opened.header("content-length").and_then(|n| n.parse::<usize>().ok()).is_some_and(|n| n <= REFUSAL_LIMIT);
-    let text = kind.contains("json") || (short && kind.starts_with("text/"));
-    if opened.status == 200 && !text {
-        return Ok(Ok(opened));
-    }
+async fn refusal<A: Adapter>(adapter: &A, opened: Opened) -> Result<Result<Medium, Outcome>, Problem> {
     let status = opened.status;
-    let body = opened.whole(REFUSAL_LIMIT).await.map_err(|_: NoAnswer| unavailable("the platform does not give it out"))?;
+    let medium = Medium::from(opened);
+    let short = medium.length.is_some_and(|n| n <= REFUSAL_LIMIT as u64);
+    if status == 200 && !medium.said.contains("json") && !(short && medium.said.starts_with("text/plain")) {
+        return Ok(Ok(medium));
+    }
+    let Medium { said, length, body, .. } = medium;
+    let body = whole(body).await.ok_or_else(|| unavailable("the platform does not give the medium out"))?;
+    if status == 200 && !body.starts_with(b"{") {
+        let body = futures::stream::once(async { Ok(body) });
+        return Ok(Ok(Medium { status, said, length, body: Box::pin(body) }));
+    }
     Ok(Err(adapter.read_answer(&ApiResponse { status, body: &body })))
+}
+
+async fn whole(mut body: Body) -> Option<Vec<u8>> {
+    let mut all = Vec::new();
+    while let Some(chunk) = body.next().await {
+        all.extend_from_slice(&chunk.ok()?);
+        if all.len() > REFUSAL_LIMIT {
+            return None;
+        }
+    }
+    Some(all)
 }
 
 /// The desk's side: passes on what the channel's adapter fetches.
@@ -75,14 +112,13 @@ pub async fn relay(channel: &Channel, path: &str, out: ResponseOutparam) {
         return respond(out, refuse(unavailable("components cannot call each other here"))).await;
     };
     match outgoing::open(&request).await {
-        Ok(opened) => pass(opened, out, None).await,
+        Ok(opened) => pass(opened.into(), out, None).await,
         Err(_) => respond(out, refuse(unavailable("the channel does not answer now"))).await,
     }
 }
 
 /// Kinds that a browser may show; everything else is for saving, so that no page of a customer's making runs in the desk.
-fn kind(opened: &Opened) -> String {
-    let said = opened.header("content-type").unwrap_or_default().to_ascii_lowercase();
+fn kind(said: String) -> String {
     let harmless = ["image/png", "image/jpeg", "image/gif", "image/webp", "audio/", "video/", "application/problem+json"];
     match harmless.iter().any(|kind| said.starts_with(kind)) {
         true => said,
@@ -90,8 +126,8 @@ fn kind(opened: &Opened) -> String {
     }
 }
 
-async fn pass(opened: Opened, out: ResponseOutparam, limit: Option<u64>) {
-    let length = opened.header("content-length").and_then(|n| n.parse::<u64>().ok());
+async fn pass(medium: Medium, out: ResponseOutparam, limit: Option<u64>) {
+    let Medium { status, said, length, mut body } = medium;
     if let (Some(limit), Some(length)) = (limit, length)
         && length > limit
     {
@@ -99,16 +135,15 @@ async fn pass(opened: Opened, out: ResponseOutparam, limit: Option<u64>) {
         return respond(out, refuse(Problem::new(422, "media_too_large", detail))).await;
     }
     let mut headers = vec![
-        ("content-type", kind(&opened)),
+        ("content-type", kind(said)),
         ("cache-control", "no-store".to_owned()),
         ("x-content-type-options", "nosniff".to_owned()),
         ("content-security-policy", "sandbox; default-src 'none'".to_owned()),
     ];
     headers.extend(length.map(|n| ("content-length", n.to_string())));
-    let mut writer = pin!(incoming::open(out, opened.status, headers));
-    let (mut stream, mut passed) = (pin!(opened.body()), 0u64);
+    let (mut writer, mut passed) = (pin!(incoming::open(out, status, headers)), 0u64);
     // A body that breaks off or grows beyond the limit ends here, which its reader sees by the missing end.
-    while let Some(Ok(chunk)) = stream.next().await {
+    while let Some(Ok(chunk)) = body.next().await {
         passed = passed.saturating_add(chunk.len() as u64);
         if limit.is_some_and(|limit| passed > limit) || writer.send(chunk).await.is_err() {
             return;

@@ -86,22 +86,6 @@ impl Opened {
     pub fn body(self) -> impl Stream<Item = Result<Vec<u8>, NoAnswer>> {
         self.response.take_body_stream().map(|chunk| chunk.map_err(|_| NoAnswer::Unknown("answer_broke_off")))
     }
-
-    /// The whole body, up to a limit.
-    ///
-    /// # Errors
-    /// It breaks off or is larger.
-    pub async fn whole(self, limit: usize) -> Result<Vec<u8>, NoAnswer> {
-        let (mut body, mut stream) = (Vec::new(), pin!(self.body()));
-        while let Some(chunk) = stream.next().await {
-            let chunk = chunk?;
-            if body.len() + chunk.len() > limit {
-                return Err(NoAnswer::Unknown("answer_too_large"));
-            }
-            body.extend_from_slice(&chunk);
-        }
-        Ok(body)
-    }
 }
 
 /// Sends a request and returns with the head of the answer, within the deadline.
@@ -114,7 +98,16 @@ pub async fn open(request: &ApiRequest) -> Result<Opened, NoAnswer> {
 
 async fn exchange(request: &ApiRequest) -> Result<Answer, NoAnswer> {
     let opened = send(request).await?;
-    Ok(Answer { status: opened.status, body: opened.whole(ANSWER_LIMIT).await? })
+    let (status, mut body) = (opened.status, Vec::new());
+    let mut stream = pin!(opened.body());
+    while let Some(chunk) = stream.next().await {
+        let chunk = chunk?;
+        if body.len() + chunk.len() > ANSWER_LIMIT {
+            return Err(NoAnswer::Unknown("answer_too_large"));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Answer { status, body })
 }
 
 async fn send(request: &ApiRequest) -> Result<Opened, NoAnswer> {
