@@ -50,7 +50,7 @@ const CAPABILITIES: Capabilities = Capabilities {
     text_limit: 2048,
     text_unit: TextUnit::Bytes,
     overlong: Overlong::Split,
-    kinds_in: &["text", "image", "voice", "video", "file", "location", "link", "event", "unknown"],
+    kinds_in: &["text", "image", "voice", "video", "location", "link", "event", "unknown"],
     kinds_out: &["text", "image", "voice", "video", "link"],
     window: Some(Window { secs: 48 * 3600, replies: Some(5) }),
     receipts: false,
