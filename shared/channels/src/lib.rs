@@ -1,7 +1,8 @@
 //! Channel protocols, one module per platform. Each verifies raw bytes, parses into [`warmline_model::Inbound`], renders
 //! replies and reads the platform's answers. Pure: no I/O, no clock, no randomness of its own.
 //!
-//! * [`kit`]: what an adapter is; [`registry`]: the adapters by channel; [`manifest`]: what they can carry, for readers;
+//! * [`kit`]: what an adapter is; `capabilities`: what a channel can carry; [`registry`]: the adapters by channel;
+//!   [`manifest`]: their capabilities, for readers;
 //! * [`app`], [`miniprogram`], [`webchat`], [`wechat`], …: the adapters, one module a channel, each with its account, its
 //!   verifier, its parser and its renderer;
 //! * [`wx`]: what WeChat's own channels share; [`wx_crypto`]: signatures and the encrypted envelope of its whole family; `echo`:
@@ -22,6 +23,7 @@ pub mod aliyun;
 mod answers;
 pub mod app;
 mod bearer;
+mod capabilities;
 mod civil;
 mod client_message;
 pub mod digest;
