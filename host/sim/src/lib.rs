@@ -22,6 +22,7 @@ pub mod customers;
 pub mod demo;
 pub mod figures;
 pub mod histogram;
+mod listen;
 pub mod load;
 pub mod platform;
 pub mod rng;

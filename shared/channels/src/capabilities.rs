@@ -86,6 +86,30 @@ pub enum Overlong {
 }
 
 impl Capabilities {
+    /// Of a channel to which nothing can be sent.
+    pub(crate) const fn inbound_only(
+        channel: &'static str,
+        name_zh: &'static str,
+        name_en: &'static str,
+        carries: Carries,
+        kinds_in: &'static [&'static str],
+    ) -> Self {
+        Self {
+            channel,
+            name_zh,
+            name_en,
+            carries,
+            text_limit: 0,
+            text_unit: TextUnit::Chars,
+            overlong: Overlong::Refuse,
+            kinds_in,
+            kinds_out: &[],
+            window: None,
+            receipts: false,
+            media_limit: 0,
+        }
+    }
+
     /// Checks that a message can be sent on this channel as it is.
     ///
     /// # Errors

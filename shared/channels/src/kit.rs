@@ -261,11 +261,18 @@ pub trait Adapter {
         false
     }
 
-    /// Answers the platform's own check of the webhook's address, where the request is one.
+    /// Answers the platform's own check of the webhook's address, where it has one and the request is it.
     ///
     /// # Errors
     /// It is one and its signature is wrong.
-    fn handshake(&self, account: &Self::Account, request: &Request<'_>, now: Timestamp) -> Result<Option<Reply>, Refusal>;
+    fn handshake(
+        &self,
+        _account: &Self::Account,
+        _request: &Request<'_>,
+        _now: Timestamp,
+    ) -> Result<Option<Reply>, Refusal> {
+        Ok(None)
+    }
 
     /// Proves that the request comes from the platform (or the customer's signed client) and decrypts it.
     ///

@@ -15,7 +15,8 @@ pub const MAX_ATTEMPTS: i64 = 8;
 pub const LEASE_MS: i64 = 20_000;
 /// First pause; it doubles with every try.
 const BACKOFF_MS: i64 = 1_000;
-const BACKOFF_MAX_MS: i64 = 300_000;
+/// The longest pause.
+pub(crate) const BACKOFF_MAX_MS: i64 = 300_000;
 
 /// A message that a deliverer holds.
 pub struct Job {
@@ -182,10 +183,15 @@ fn again(ctx: &Ctx<'_>, job: &Job, reason: &str, in_doubt: bool) -> Result<(), F
     Ok(events::append(ctx.db, now, Some(row.conversation), &body)?)
 }
 
+/// The pause after so many failures in a row, in milliseconds: it doubles with each, up to a limit.
+pub(crate) fn doubled(attempts: i64) -> i64 {
+    let doublings = u32::try_from(attempts.clamp(1, 16) - 1).unwrap_or(0);
+    BACKOFF_MS.saturating_mul(1 << doublings).min(BACKOFF_MAX_MS)
+}
+
 /// Doubling pauses with a quarter of jitter either way, so that a platform that comes back is not met by everybody at once.
 fn backoff(ctx: &Ctx<'_>, attempts: i64) -> i64 {
-    let doublings = u32::try_from(attempts.clamp(1, 16) - 1).unwrap_or(0);
-    let base = BACKOFF_MS.saturating_mul(1 << doublings).min(BACKOFF_MAX_MS);
+    let base = doubled(attempts);
     let mut byte = [0u8; 1];
     ctx.rng.fill(&mut byte);
     base * 3 / 4 + base / 2 * i64::from(byte[0]) / 255

@@ -2,6 +2,7 @@
 //! cursor; what is fetched twice (a crash, a lease that ran out) is stored once, since the inbox knows its key.
 
 use crate::ctx::{Ctx, FlowError};
+use crate::deliver::{BACKOFF_MAX_MS, doubled};
 use crate::ingest::{self, Ingested};
 use warmline_channels::{Outcome, Page};
 use warmline_model::{Channel, Timestamp};
@@ -12,10 +13,6 @@ use warmline_store::pulls::{self, Claimed, End};
 const LEASE_MS: i64 = 20_000;
 /// How often a source is asked that is asked again and again.
 const POLL_MS: i64 = 5_000;
-/// First pause after a failure; it doubles with every further one.
-const BACKOFF_MS: i64 = 1_000;
-/// The longest pause, and the one after a failure that waiting does not mend.
-const BACKOFF_MAX_MS: i64 = 300_000;
 
 /// A source that a fetcher holds.
 pub struct Turn {
@@ -73,17 +70,13 @@ pub fn done(ctx: &Ctx<'_>, turn: &Turn) -> Result<(), FlowError> {
 pub fn failed(ctx: &Ctx<'_>, turn: &Turn, outcome: &Outcome) -> Result<(), FlowError> {
     let (now, attempts) = (ctx.now(), turn.claimed.attempts + 1);
     let (pause, problem) = match outcome {
+        // Waiting does not mend it; whoever does should not wait for ever.
         Outcome::Permanent(reason) => (BACKOFF_MAX_MS, *reason),
-        Outcome::Retry(reason) => (backoff(attempts), *reason),
-        Outcome::RefreshToken => (backoff(attempts), "token_refused"),
-        Outcome::Sent => (backoff(attempts), "answer_unreadable"),
+        Outcome::Retry(reason) => (doubled(attempts), *reason),
+        Outcome::RefreshToken => (doubled(attempts), "token_refused"),
+        Outcome::Sent => (doubled(attempts), "answer_unreadable"),
     };
     end(ctx, turn, End { due_at: Some(now.plus_millis(pause)), attempts, problem: Some(problem) }, now)
-}
-
-fn backoff(attempts: i64) -> i64 {
-    let doublings = u32::try_from(attempts.clamp(1, 16) - 1).unwrap_or(0);
-    BACKOFF_MS.saturating_mul(1 << doublings).min(BACKOFF_MAX_MS)
 }
 
 fn end(ctx: &Ctx<'_>, turn: &Turn, end: End, now: Timestamp) -> Result<(), FlowError> {

@@ -3,7 +3,7 @@
 use crate::outgoing::{self, NoAnswer};
 use crate::{tokens, world::World};
 use std::collections::BTreeMap;
-use warmline_channels::{Adapter, ApiResponse, Call, Outbound, Outcome, Rendered, registry};
+use warmline_channels::{Adapter, ApiResponse, Outbound, Outcome, Rendered, registry};
 use warmline_flow::deliver::{self, Attempt, Job};
 use warmline_flow::{Ctx, accounts};
 use warmline_http::Problem;
@@ -76,28 +76,20 @@ async fn send<A: Adapter>(ctx: &Ctx<'_>, adapter: &A, account: &A::Account, job:
     }
     let id = job.row.message.to_string();
     let outbound = Outbound { to: &job.to, id: &id, content: &job.content, at: job.at, reply_to: job.reply_to.as_ref() };
-    let mut refused: Option<String> = None;
-    // A refused token is replaced and the message tried again at once, one time.
-    for _ in 0..2 {
-        let token = match tokens::get(ctx, adapter, &job.row.account, account, refused.as_deref()).await {
-            Ok(token) => token,
-            Err(outcome) => return Attempt::Answered(outcome),
-        };
-        let call = Call { token: token.as_deref(), now: ctx.now(), nonce: &ctx.owner() };
-        let request = match adapter.render(account, &outbound, &call) {
+    let sent = tokens::signed(ctx, adapter, &job.row.account, account, async |call| {
+        let request = match adapter.render(account, &outbound, call) {
             Ok(Rendered::Call(request)) => request,
-            Ok(Rendered::Held) => return Attempt::Answered(Outcome::Sent),
-            Err(code) => return Attempt::Answered(Outcome::Permanent(code)),
+            Ok(Rendered::Held) => return Ok(Attempt::Answered(Outcome::Sent)),
+            Err(code) => return Err(Outcome::Permanent(code)),
         };
-        let outcome = match outgoing::call(&request).await {
-            Ok(answer) => adapter.read_answer(&ApiResponse { status: answer.status, body: &answer.body }),
-            Err(NoAnswer::NotReached(reason)) => return Attempt::NotReached(reason),
-            Err(NoAnswer::Unknown(reason)) => return Attempt::Unknown(reason),
-        };
-        match outcome {
-            Outcome::RefreshToken if refused.is_none() => refused = token,
-            outcome => return Attempt::Answered(outcome),
+        match outgoing::call(&request).await {
+            Ok(answer) => match adapter.read_answer(&ApiResponse { status: answer.status, body: &answer.body }) {
+                Outcome::RefreshToken => Err(Outcome::RefreshToken),
+                outcome => Ok(Attempt::Answered(outcome)),
+            },
+            Err(NoAnswer::NotReached(reason)) => Ok(Attempt::NotReached(reason)),
+            Err(NoAnswer::Unknown(reason)) => Ok(Attempt::Unknown(reason)),
         }
-    }
-    Attempt::Answered(Outcome::RefreshToken)
+    });
+    sent.await.unwrap_or_else(Attempt::Answered)
 }

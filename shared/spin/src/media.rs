@@ -7,13 +7,15 @@ use crate::world::World;
 use crate::{deliver, internal, tokens};
 use futures::{SinkExt as _, Stream, StreamExt as _};
 use std::pin::{Pin, pin};
-use warmline_channels::{Adapter, ApiResponse, Call, Outcome};
+use warmline_channels::{Adapter, ApiResponse, Outcome};
 use warmline_flow::media;
 use warmline_http::{Problem, Request, page};
 use warmline_model::{Channel, ConversationId};
 
 /// A platform that refuses a medium says so in a text no longer than this.
 const REFUSAL_LIMIT: usize = 4_096;
+
+const NOT_GIVEN: &str = "the platform does not give the medium out; it may have been kept for too long";
 
 type Body = Pin<Box<dyn Stream<Item = Result<Vec<u8>, NoAnswer>>>>;
 
@@ -54,24 +56,26 @@ async fn fetch<A: Adapter>(adapter: &A, request: &Request) -> Result<Medium, Pro
     let kept = media::find(&ctx, conversation, n)?;
     let account = deliver::open(&ctx, adapter, &kept.channel, &kept.account)?
         .ok_or_else(|| unavailable("the channel's account is not set up any more"))?;
-    let mut refused: Option<String> = None;
-    // A refused token is replaced and the medium asked for again at once, one time.
-    for _ in 0..2 {
-        let token = tokens::get(&ctx, adapter, &kept.account, &account, refused.as_deref())
-            .await
-            .map_err(|_| unavailable("the platform gives no access token now"))?;
-        let call = Call { token: token.as_deref(), now: ctx.now(), nonce: &ctx.owner() };
-        let request = adapter
-            .media(&account, &kept.media, &call)
-            .map_err(|code| Problem::new(422, code, "this medium cannot be fetched from its platform"))?;
-        let opened = outgoing::open(&request).await.map_err(|_| unavailable("the platform does not answer now"))?;
-        match refusal(adapter, opened).await? {
-            Ok(medium) => return Ok(medium),
-            Err(Outcome::RefreshToken) if refused.is_none() => refused = token,
-            Err(_) => break,
+    let fetched = tokens::signed(&ctx, adapter, &kept.account, &account, async |call| {
+        let request = match adapter.media(&account, &kept.media, call) {
+            Ok(request) => request,
+            Err(code) => return Ok(Err(Problem::new(422, code, "this medium cannot be fetched from its platform"))),
+        };
+        let Ok(opened) = outgoing::open(&request).await else {
+            return Ok(Err(unavailable("the platform does not answer now")));
+        };
+        match refusal(adapter, opened).await {
+            Ok(Ok(medium)) => Ok(Ok(medium)),
+            Ok(Err(Outcome::RefreshToken)) => Err(Outcome::RefreshToken),
+            Ok(Err(_)) => Ok(Err(unavailable(NOT_GIVEN))),
+            Err(problem) => Ok(Err(problem)),
         }
+    });
+    match fetched.await {
+        Ok(medium) => medium,
+        Err(Outcome::RefreshToken) => Err(unavailable(NOT_GIVEN)),
+        Err(_) => Err(unavailable("the platform gives no access token now")),
     }
-    Err(unavailable("the platform does not give the medium out; it may have been kept for too long"))
 }
 
 fn unavailable(detail: &'static str) -> Problem {

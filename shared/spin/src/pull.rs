@@ -4,7 +4,7 @@ use crate::outgoing::{self, Answer, NoAnswer};
 use crate::world::World;
 use crate::{deliver, internal, tokens};
 use std::collections::BTreeSet;
-use warmline_channels::{Adapter, ApiResponse, Call, Outcome, Page, Pull};
+use warmline_channels::{Adapter, ApiResponse, Outcome, Page, Pull};
 use warmline_flow::Ctx;
 use warmline_flow::pull::{self, Turn};
 use warmline_http::Problem;
@@ -62,26 +62,19 @@ struct Asker<'a, A: Adapter> {
 }
 
 impl<A: Adapter> Asker<'_, A> {
-    /// One page. A refused token is replaced and the page asked for again at once, one time.
+    /// One page.
     async fn ask(&self, turn: &Turn) -> Result<Page, Outcome> {
         let at = &turn.claimed;
-        let mut refused: Option<String> = None;
-        for _ in 0..2 {
-            let token = tokens::get(self.ctx, self.adapter, &at.account, self.account, refused.as_deref()).await?;
-            let request = self
-                .sign(token.as_deref(), |call| self.puller.request(self.account, &at.source, at.cursor.as_deref(), call))
-                .map_err(Outcome::Permanent)?;
-            let answer = match outgoing::call(&request).await {
-                Ok(answer) => answer,
-                Err(NoAnswer::NotReached(reason) | NoAnswer::Unknown(reason)) => return Err(Outcome::Retry(reason)),
-            };
-            let Answer { status, body } = &answer;
-            match self.puller.read(self.account, &at.source, &ApiResponse { status: *status, body }) {
-                Err(Outcome::RefreshToken) if refused.is_none() => refused = token,
-                result => return result,
+        let page = tokens::signed(self.ctx, self.adapter, &at.account, self.account, async |call| {
+            let request = self.puller.request(self.account, &at.source, at.cursor.as_deref(), call);
+            match outgoing::call(&request.map_err(Outcome::Permanent)?).await {
+                Ok(Answer { status, body }) => {
+                    self.puller.read(self.account, &at.source, &ApiResponse { status, body: &body })
+                }
+                Err(NoAnswer::NotReached(reason) | NoAnswer::Unknown(reason)) => Err(Outcome::Retry(reason)),
             }
-        }
-        Err(Outcome::RefreshToken)
+        });
+        page.await
     }
 
     async fn confirm(&self, turn: &Turn, page: &Page) {
@@ -89,15 +82,12 @@ impl<A: Adapter> Asker<'_, A> {
             return;
         }
         let at = &turn.claimed;
-        let Ok(token) = tokens::get(self.ctx, self.adapter, &at.account, self.account, None).await else { return };
-        let request =
-            self.sign(token.as_deref(), |call| self.puller.confirm(self.account, &at.source, &page.receipts, call));
-        if let Some(request) = request {
-            let _ = outgoing::call(&request).await;
-        }
-    }
-
-    fn sign<T>(&self, token: Option<&str>, render: impl Fn(&Call<'_>) -> T) -> T {
-        render(&Call { token, now: self.ctx.now(), nonce: &self.ctx.owner() })
+        let confirmed = tokens::signed(self.ctx, self.adapter, &at.account, self.account, async |call| {
+            if let Some(request) = self.puller.confirm(self.account, &at.source, &page.receipts, call) {
+                let _ = outgoing::call(&request).await;
+            }
+            Ok(())
+        });
+        let _ = confirmed.await;
     }
 }

@@ -55,7 +55,7 @@ impl Cache<'_> {
 ///
 /// # Errors
 /// The platform gives none: try later, or never.
-pub async fn get<A: Adapter>(
+async fn get<A: Adapter>(
     ctx: &Ctx<'_>,
     adapter: &A,
     id: &AccountId,
@@ -92,6 +92,28 @@ pub async fn get<A: Adapter>(
         }
     }
     Err(Outcome::Retry("token_busy"))
+}
+
+/// Makes a call that is signed with a token. One that the platform refuses is replaced and the call made again at once, one time.
+///
+/// # Errors
+/// What the call says, or that there is no token.
+pub async fn signed<A: Adapter, T>(
+    ctx: &Ctx<'_>,
+    adapter: &A,
+    id: &AccountId,
+    account: &A::Account,
+    call: impl AsyncFn(&Call<'_>) -> Result<T, Outcome>,
+) -> Result<T, Outcome> {
+    let mut refused: Option<String> = None;
+    for _ in 0..2 {
+        let token = get(ctx, adapter, id, account, refused.as_deref()).await?;
+        match call(&Call { token: token.as_deref(), now: ctx.now(), nonce: &ctx.owner() }).await {
+            Err(Outcome::RefreshToken) if refused.is_none() => refused = token,
+            result => return result,
+        }
+    }
+    Err(Outcome::RefreshToken)
 }
 
 /// Fetches a token. Platforms that hand out the same token until it ends are asked to replace it only when they refused it.

@@ -2,19 +2,15 @@
 //! and misbehaves as told.
 
 use super::{Account, Act, Answer, Arrival, Endpoint, Request, Sent, Simulated, Trouble};
-use anyhow::{Context, Result};
+use crate::listen::Listening;
+use anyhow::Result;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
 use serde_json::Value;
 use std::collections::VecDeque;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
 use std::time::Duration;
-use tokio::sync::oneshot;
 
 const BODY_LIMIT: usize = 1 << 20;
 
@@ -59,10 +55,8 @@ impl Shared {
 
 /// A platform being served. It has a thread of its own and ends when dropped.
 pub struct Stand {
-    address: SocketAddr,
     shared: Arc<Shared>,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    listening: Listening,
 }
 
 impl Stand {
@@ -71,22 +65,10 @@ impl Stand {
     /// # Errors
     /// No port is free.
     pub fn start(platform: Box<dyn Simulated>) -> Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("the simulated platform cannot listen")?;
-        listener.set_nonblocking(true)?;
-        let address = listener.local_addr()?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let shared = Arc::new(Shared { platform, state: Mutex::default() });
-        let (stop, stopped) = oneshot::channel();
         let served = Arc::clone(&shared);
-        let thread = std::thread::Builder::new().name("stand".into()).spawn(move || {
-            runtime.block_on(async {
-                tokio::select! {
-                    () = serve(listener, served) => {}
-                    _ = stopped => {}
-                }
-            });
-        })?;
-        Ok(Self { address, shared, stop: Some(stop), thread: Some(thread) })
+        let listening = Listening::start(0, move |request| handle(request, Arc::clone(&served)))?;
+        Ok(Self { shared, listening })
     }
 
     /// The platform.
@@ -96,7 +78,7 @@ impl Stand {
 
     /// The account, with its API here.
     pub fn account(&self) -> Account {
-        self.platform().account(&format!("http://{}", self.address))
+        self.platform().account(&format!("http://{}", self.listening.address))
     }
 
     /// Lets a customer do something; the webhook that the platform sends for it, if it sends one. What the platform keeps is
@@ -142,34 +124,6 @@ impl Stand {
     /// Makes the present access token invalid.
     pub fn expire_token(&self) {
         self.shared.lock().tokens += 1;
-    }
-}
-
-impl Drop for Stand {
-    fn drop(&mut self) {
-        if let Some(stop) = self.stop.take() {
-            let _ = stop.send(());
-        }
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
-}
-
-async fn serve(listener: TcpListener, shared: Arc<Shared>) {
-    let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
-    loop {
-        let Ok((stream, _)) = listener.accept().await else {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-            continue;
-        };
-        let _ = stream.set_nodelay(true);
-        let shared = Arc::clone(&shared);
-        tokio::spawn(async move {
-            let service = service_fn(|request| handle(request, Arc::clone(&shared)));
-            let connection = hyper::server::conn::http1::Builder::new().timer(TokioTimer::new()).clone();
-            let _ = connection.serve_connection(TokioIo::new(stream), service).await;
-        });
     }
 }
 

@@ -9,12 +9,10 @@ mod record;
 mod rules;
 mod serve;
 
-use anyhow::{Context, Result};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use crate::listen::Listening;
+use anyhow::Result;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use tokio::sync::oneshot;
 
 pub use record::{Counts, Sent};
 pub use rules::{Behaviour, Endpoint, Rule};
@@ -40,10 +38,8 @@ impl Shared {
 
 /// A running simulator. It has a thread of its own and ends when dropped.
 pub struct Platform {
-    address: SocketAddr,
     shared: Shared,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    listening: Listening,
 }
 
 impl Platform {
@@ -52,33 +48,20 @@ impl Platform {
     /// # Errors
     /// The port is taken.
     pub fn start(port: u16) -> Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
-            .with_context(|| format!("the platform simulator cannot listen on port {port}"))?;
-        listener.set_nonblocking(true)?;
-        let address = listener.local_addr()?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let shared = Shared::default();
-        let (stop, stopped) = oneshot::channel();
         let state = shared.clone();
-        let thread = std::thread::Builder::new().name("platform".into()).spawn(move || {
-            runtime.block_on(async {
-                tokio::select! {
-                    () = serve::run(listener, state) => {}
-                    _ = stopped => {}
-                }
-            });
-        })?;
-        Ok(Self { address, shared, stop: Some(stop), thread: Some(thread) })
+        let listening = Listening::start(port, move |request| serve::handle(request, state.clone()))?;
+        Ok(Self { shared, listening })
     }
 
     /// The address to give an account as its `api_base`.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("http://{}", self.listening.address)
     }
 
     /// The port.
     pub fn port(&self) -> u16 {
-        self.address.port()
+        self.listening.address.port()
     }
 
     /// Adds a rule behind those that are there.
@@ -147,17 +130,6 @@ impl Platform {
                 return false;
             }
             std::thread::sleep(Duration::from_millis(5));
-        }
-    }
-}
-
-impl Drop for Platform {
-    fn drop(&mut self) {
-        if let Some(stop) = self.stop.take() {
-            let _ = stop.send(());
-        }
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
         }
     }
 }

@@ -4,41 +4,17 @@ use super::{Behaviour, Endpoint, Shared};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
-use hyper::service::service_fn;
 use hyper::{Request, Response};
-use hyper_util::rt::{TokioIo, TokioTimer};
 use serde_json::{Value, json};
-use std::net::TcpListener;
-use std::time::Duration;
 
 const BODY_LIMIT: usize = 1 << 20;
 
 /// Says that the connection is to be closed without an answer.
 #[derive(Debug, thiserror::Error)]
 #[error("the connection is dropped as scripted")]
-struct Dropped;
+pub(super) struct Dropped;
 
-type Answer = Response<Full<Bytes>>;
-
-/// Serves until the task is dropped.
-pub(super) async fn run(listener: TcpListener, shared: Shared) {
-    let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
-    loop {
-        let Ok((stream, _)) = listener.accept().await else {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-            continue;
-        };
-        let _ = stream.set_nodelay(true);
-        let shared = shared.clone();
-        tokio::spawn(async move {
-            let service = service_fn(|request| handle(request, shared.clone()));
-            let _ = hyper::server::conn::http1::Builder::new()
-                .timer(TokioTimer::new())
-                .serve_connection(TokioIo::new(stream), service)
-                .await;
-        });
-    }
-}
+pub(super) type Answer = Response<Full<Bytes>>;
 
 fn answer(status: u16, body: &Value) -> Answer {
     let mut response = Response::new(Full::new(Bytes::from(body.to_string())));
@@ -87,7 +63,7 @@ fn media(request: &Request<Incoming>, shared: &Shared) -> Answer {
     response
 }
 
-async fn handle(request: Request<Incoming>, shared: Shared) -> Result<Answer, Dropped> {
+pub(super) async fn handle(request: Request<Incoming>, shared: Shared) -> Result<Answer, Dropped> {
     if request.uri().path() == "/cgi-bin/media/get" {
         return Ok(media(&request, &shared));
     }

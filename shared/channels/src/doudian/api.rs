@@ -80,18 +80,8 @@ fn meaning(code: i64, sub_code: &str) -> Outcome {
 }
 
 pub(super) fn read_token(answer: &ApiResponse<'_>) -> Result<Token, Outcome> {
-    let body = match read(answer) {
-        Ok(body) => body,
-        // Whoever asks for a token has none that could be refreshed.
-        Err(Outcome::RefreshToken) => return Err(Outcome::Permanent("credentials_refused")),
-        Err(other) => return Err(other),
-    };
-    let data = body.get("data").unwrap_or(&Value::Null);
-    let value = data.get("access_token").and_then(Value::as_str).filter(|token| !token.is_empty());
-    match (value, whole(data.get("expires_in")).filter(|&seconds| seconds > 0)) {
-        (Some(value), Some(expires_in)) => Ok(Token { value: value.to_owned(), expires_in }),
-        _ => Err(Outcome::Retry("answer_unreadable")),
-    }
+    let body = answers::of_token_request(read(answer))?;
+    answers::token(body.get("data").unwrap_or(&Value::Null))
 }
 
 pub(super) fn read_answer(answer: &ApiResponse<'_>) -> Outcome {

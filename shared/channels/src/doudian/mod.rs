@@ -30,26 +30,14 @@ mod verify;
 pub use account::Account;
 
 use crate::kit::{
-    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Overlong, Refusal,
-    Rendered, Reply, Request, Secrets, TextUnit, Token, Verified,
+    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Refusal, Rendered,
+    Reply, Request, Secrets, Token, Verified,
 };
 use serde_json::{Value, json};
 use warmline_model::{Inbound, Timestamp};
 
-const CAPABILITIES: Capabilities = Capabilities {
-    channel: "doudian",
-    name_zh: "抖店",
-    name_en: "Doudian (Douyin shop)",
-    carries: Carries::Orders,
-    text_limit: 0,
-    text_unit: TextUnit::Chars,
-    overlong: Overlong::Refuse,
-    kinds_in: &["event"],
-    kinds_out: &[],
-    window: None,
-    receipts: false,
-    media_limit: 0,
-};
+const CAPABILITIES: Capabilities =
+    Capabilities::inbound_only("doudian", "抖店", "Doudian (Douyin shop)", Carries::Orders, &["event"]);
 
 /// The adapter for 抖店.
 #[derive(Clone, Copy, Debug, Default)]
@@ -72,11 +60,6 @@ impl Adapter for DoudianAdapter {
 
     fn account(&self, settings: &Value, secrets: &Secrets) -> Result<Account, AccountError> {
         Account::read(settings, secrets)
-    }
-
-    /// There is none: the probe is a signed push like any other, and nothing in it concerns a customer.
-    fn handshake(&self, _: &Account, _: &Request<'_>, _: Timestamp) -> Result<Option<Reply>, Refusal> {
-        Ok(None)
     }
 
     fn verify(&self, account: &Account, request: &Request<'_>, now: Timestamp) -> Result<Verified, Refusal> {

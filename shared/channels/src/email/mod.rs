@@ -81,10 +81,6 @@ impl Adapter for EmailAdapter {
         Account::read(settings, secrets)
     }
 
-    fn handshake(&self, _: &Account, _: &Request<'_>, _: Timestamp) -> Result<Option<Reply>, Refusal> {
-        Ok(None)
-    }
-
     fn verify(&self, account: &Account, request: &Request<'_>, now: Timestamp) -> Result<Verified, Refusal> {
         verify::verify(account, request, now)
     }

@@ -35,26 +35,13 @@ pub use account::Account;
 pub use api::{AFTER_SALES, ORDERS};
 
 use crate::kit::{
-    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Overlong, Page, Pull,
-    Refusal, Rendered, Reply, Request, Secrets, TextUnit, Verified,
+    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Page, Pull, Refusal,
+    Rendered, Reply, Request, Secrets, Verified,
 };
 use serde_json::Value;
 use warmline_model::{Inbound, Timestamp};
 
-const CAPABILITIES: Capabilities = Capabilities {
-    channel: "jd",
-    name_zh: "京东",
-    name_en: "JD",
-    carries: Carries::Orders,
-    text_limit: 0,
-    text_unit: TextUnit::Chars,
-    overlong: Overlong::Refuse,
-    kinds_in: &["event", "unknown"],
-    kinds_out: &[],
-    window: None,
-    receipts: false,
-    media_limit: 0,
-};
+const CAPABILITIES: Capabilities = Capabilities::inbound_only("jd", "京东", "JD", Carries::Orders, &["event", "unknown"]);
 
 /// The adapter for JD shops.
 #[derive(Clone, Copy, Debug, Default)]
@@ -69,10 +56,6 @@ impl Adapter for JdAdapter {
 
     fn account(&self, settings: &Value, secrets: &Secrets) -> Result<Account, AccountError> {
         Account::read(settings, secrets)
-    }
-
-    fn handshake(&self, _: &Account, _: &Request<'_>, _: Timestamp) -> Result<Option<Reply>, Refusal> {
-        Ok(None)
     }
 
     /// There are no webhooks: the API is asked.

@@ -34,26 +34,13 @@ mod verify;
 pub use account::Account;
 
 use crate::kit::{
-    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Overlong, Refusal,
-    Rendered, Reply, Request, Secrets, TextUnit, Token, Verified,
+    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Refusal, Rendered,
+    Reply, Request, Secrets, Token, Verified,
 };
 use serde_json::{Map, Value, json};
 use warmline_model::{Inbound, Timestamp};
 
-const CAPABILITIES: Capabilities = Capabilities {
-    channel: "kuaishou",
-    name_zh: "快手",
-    name_en: "Kuaishou",
-    carries: Carries::Orders,
-    text_limit: 0,
-    text_unit: TextUnit::Chars,
-    overlong: Overlong::Refuse,
-    kinds_in: &["event"],
-    kinds_out: &[],
-    window: None,
-    receipts: false,
-    media_limit: 0,
-};
+const CAPABILITIES: Capabilities = Capabilities::inbound_only("kuaishou", "快手", "Kuaishou", Carries::Orders, &["event"]);
 
 /// The adapter for 快手.
 #[derive(Clone, Copy, Debug, Default)]
@@ -76,11 +63,6 @@ impl Adapter for KuaishouAdapter {
 
     fn account(&self, settings: &Value, secrets: &Secrets) -> Result<Account, AccountError> {
         Account::read(settings, secrets)
-    }
-
-    /// There is none: the test event is a signed push like any other.
-    fn handshake(&self, _: &Account, _: &Request<'_>, _: Timestamp) -> Result<Option<Reply>, Refusal> {
-        Ok(None)
     }
 
     fn verify(&self, account: &Account, request: &Request<'_>, now: Timestamp) -> Result<Verified, Refusal> {

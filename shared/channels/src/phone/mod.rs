@@ -42,8 +42,8 @@ mod verify;
 pub use account::Account;
 
 use crate::kit::{
-    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Overlong, Refusal,
-    Rendered, Reply, Request, Secrets, TextUnit, Verified,
+    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Refusal, Rendered,
+    Reply, Request, Secrets, Verified,
 };
 use account::Provider;
 use serde_json::{Value, json};
@@ -51,18 +51,8 @@ use warmline_model::{Inbound, Media, Timestamp};
 
 /// What calls carry: words come in, nothing goes out. Recordings of calls grow to some ten megabytes.
 const CAPABILITIES: Capabilities = Capabilities {
-    channel: "phone",
-    name_zh: "电话",
-    name_en: "Phone",
-    carries: Carries::Calls,
-    text_limit: 0,
-    text_unit: TextUnit::Chars,
-    overlong: Overlong::Refuse,
-    kinds_in: &["text", "event", "unknown"],
-    kinds_out: &[],
-    window: None,
-    receipts: false,
     media_limit: 32 << 20,
+    ..Capabilities::inbound_only("phone", "电话", "Phone", Carries::Calls, &["text", "event", "unknown"])
 };
 
 /// The adapter for calls.
@@ -78,10 +68,6 @@ impl Adapter for PhoneAdapter {
 
     fn account(&self, settings: &Value, secrets: &Secrets) -> Result<Account, AccountError> {
         Account::read(settings, secrets)
-    }
-
-    fn handshake(&self, _: &Account, _: &Request<'_>, _: Timestamp) -> Result<Option<Reply>, Refusal> {
-        Ok(None)
     }
 
     fn verify(&self, account: &Account, request: &Request<'_>, now: Timestamp) -> Result<Verified, Refusal> {

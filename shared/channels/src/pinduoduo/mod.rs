@@ -38,27 +38,15 @@ pub mod sign;
 pub use account::Account;
 
 use crate::kit::{
-    AccountError, Adapter, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Overlong, Refusal, Rendered, Reply,
-    Request, Secrets, TextUnit, Verified,
+    AccountError, Adapter, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Refusal, Rendered, Reply, Request,
+    Secrets, Verified,
 };
 use crate::{json, timed_signature};
 use serde_json::{Value, json};
 use warmline_model::{Inbound, Timestamp};
 
-const CAPABILITIES: Capabilities = Capabilities {
-    channel: "pinduoduo",
-    name_zh: "拼多多",
-    name_en: "Pinduoduo",
-    carries: Carries::Orders,
-    text_limit: 0,
-    text_unit: TextUnit::Chars,
-    overlong: Overlong::Refuse,
-    kinds_in: &["event", "unknown"],
-    kinds_out: &[],
-    window: None,
-    receipts: false,
-    media_limit: 0,
-};
+const CAPABILITIES: Capabilities =
+    Capabilities::inbound_only("pinduoduo", "拼多多", "Pinduoduo", Carries::Orders, &["event", "unknown"]);
 
 /// The adapter for Pinduoduo shops.
 #[derive(Clone, Copy, Debug, Default)]
@@ -73,10 +61,6 @@ impl Adapter for PinduoduoAdapter {
 
     fn account(&self, settings: &Value, secrets: &Secrets) -> Result<Account, AccountError> {
         Account::read(settings, secrets)
-    }
-
-    fn handshake(&self, _: &Account, _: &Request<'_>, _: Timestamp) -> Result<Option<Reply>, Refusal> {
-        Ok(None)
     }
 
     /// Proves that the post comes from the account's bridge.

@@ -34,26 +34,14 @@ pub mod sign;
 pub use account::{Account, SignMethod};
 
 use crate::kit::{
-    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Overlong, Page, Pull,
-    Refusal, Rendered, Reply, Request, Secrets, TextUnit, Verified,
+    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Page, Pull, Refusal,
+    Rendered, Reply, Request, Secrets, Verified,
 };
 use serde_json::Value;
 use warmline_model::{Inbound, Timestamp};
 
-const CAPABILITIES: Capabilities = Capabilities {
-    channel: "taobao",
-    name_zh: "淘宝/天猫",
-    name_en: "Taobao and Tmall",
-    carries: Carries::Orders,
-    text_limit: 0,
-    text_unit: TextUnit::Chars,
-    overlong: Overlong::Refuse,
-    kinds_in: &["event", "unknown"],
-    kinds_out: &[],
-    window: None,
-    receipts: false,
-    media_limit: 0,
-};
+const CAPABILITIES: Capabilities =
+    Capabilities::inbound_only("taobao", "淘宝/天猫", "Taobao and Tmall", Carries::Orders, &["event", "unknown"]);
 
 /// The adapter for Taobao and Tmall shops.
 #[derive(Clone, Copy, Debug, Default)]
@@ -68,10 +56,6 @@ impl Adapter for TaobaoAdapter {
 
     fn account(&self, settings: &Value, secrets: &Secrets) -> Result<Account, AccountError> {
         Account::read(settings, secrets)
-    }
-
-    fn handshake(&self, _: &Account, _: &Request<'_>, _: Timestamp) -> Result<Option<Reply>, Refusal> {
-        Ok(None)
     }
 
     /// There are no webhooks: TMC is asked.

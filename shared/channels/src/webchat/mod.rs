@@ -53,10 +53,6 @@ impl Adapter for WebchatAdapter {
         true
     }
 
-    fn handshake(&self, _: &Account, _: &Request<'_>, _: Timestamp) -> Result<Option<Reply>, Refusal> {
-        Ok(None)
-    }
-
     fn verify(&self, account: &Account, request: &Request<'_>, now: Timestamp) -> Result<Verified, Refusal> {
         session::verify(account, request, now)
     }

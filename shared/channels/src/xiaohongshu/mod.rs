@@ -38,26 +38,14 @@ mod verify;
 pub use account::{Account, Kind};
 
 use crate::kit::{
-    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Overlong, Refusal,
-    Rendered, Reply, Request, Secrets, TextUnit, Token, Verified,
+    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Refusal, Rendered,
+    Reply, Request, Secrets, Token, Verified,
 };
 use serde_json::{Map, Value, json};
 use warmline_model::{Inbound, Timestamp};
 
-const CAPABILITIES: Capabilities = Capabilities {
-    channel: "xiaohongshu",
-    name_zh: "小红书",
-    name_en: "Xiaohongshu (RED)",
-    carries: Carries::Orders,
-    text_limit: 0,
-    text_unit: TextUnit::Chars,
-    overlong: Overlong::Refuse,
-    kinds_in: &["text", "event", "unknown"],
-    kinds_out: &[],
-    window: None,
-    receipts: false,
-    media_limit: 0,
-};
+const CAPABILITIES: Capabilities =
+    Capabilities::inbound_only("xiaohongshu", "小红书", "Xiaohongshu (RED)", Carries::Orders, &["text", "event", "unknown"]);
 
 /// The adapter for 小红书.
 #[derive(Clone, Copy, Debug, Default)]
