@@ -1,6 +1,6 @@
 //! The tick may come from anywhere, at any time, several at once.
 
-use crate::harness::{Options, Server, Shop, at_once, until};
+use crate::harness::{Options, Server, Shop, at_once, send, until};
 use serde_json::{Value, json};
 
 #[test]
@@ -57,6 +57,35 @@ fn without_calls_between_components_the_tick_alone_cannot_reach_them_and_says_so
 }
 
 #[test]
+fn calls_through_the_public_address_do_what_chained_ones_do_and_need_the_token() {
+    let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let options = Options {
+        listen: Some(address),
+        arguments: vec!["--tick".into(), "nobody:/tick".into()],
+        environment: vec![
+            ("SPIN_VARIABLE_INTERNAL_CALLS".into(), "public".into()),
+            ("SPIN_VARIABLE_PUBLIC_URL".into(), format!("http://{address}")),
+        ],
+        ..Options::default()
+    };
+    let server = Server::with("public", &options);
+    let shop = Shop::on(&server, &json!({}));
+    let (wechat, agent) = (shop.wechat(), shop.agent(4));
+    // Nudges alone: from the channel to the router, from the desk to the channel.
+    wechat.say("oAlice", "在吗");
+    let (id, _) = shop.wait_text("在吗");
+    agent.reply(&id, "在的");
+    until("the reply", || (shop.platform.texts_to("oAlice") == ["在的"]).then_some(()));
+    let woken = shop.admin.post("/api/tick", &json!({})).expect(200).json()["woken"].take();
+    assert!(woken.as_object().unwrap().values().all(|answered| *answered == true), "{woken}");
+    for path in ["router/tick", "quality/inspect", "metrics/fold", "channel-wechat/deliver"] {
+        let url = format!("{}/internal/{path}", server.base());
+        send("POST", &url, &[], "").refused(401, "internal_only");
+        send("POST", &url, &[("authorization", "Bearer guessed".to_owned())], "").refused(401, "internal_only");
+    }
+}
+
+#[test]
 fn the_tick_needs_the_token_of_operations() {
     let shop = Shop::open();
     for role in ["agent", "supervisor"] {
@@ -66,11 +95,12 @@ fn the_tick_needs_the_token_of_operations() {
     let ops = shop.hire(0, &json!({ "role": "ops" }));
     ops.api.post("/api/tick", &json!({})).expect(200);
     shop.admin.post("/api/tick", &json!({})).expect(200);
-    let answer = crate::harness::send("POST", &format!("{}/api/tick", crate::harness::shared().base()), &[], "");
+    let answer = send("POST", &format!("{}/api/tick", crate::harness::shared().base()), &[], "");
     answer.refused(401, "token_missing");
-    // The ticker's inner path is nobody's from outside.
-    for path in ["/tick", "/router/tick", "/deliver", "/drain"] {
-        let answer = crate::harness::send("POST", &format!("{}{path}", crate::harness::shared().base()), &[], "");
+    // The inner paths are nobody's from outside.
+    for path in ["/tick", "/router/tick", "/deliver", "/drain", "/internal/router/tick", "/internal/channel-wechat/deliver"]
+    {
+        let answer = send("POST", &format!("{}{path}", crate::harness::shared().base()), &[], "");
         assert_eq!(answer.status, 404, "{path}");
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! By default they go by service chaining (`http://<component>.spin.internal`), in process and unreachable from outside. Where
 //! the platform has none (Fermyon Cloud), the variable `internal_calls` = `public` sends them to
-//! `<public_url>/internal/<component>/…` with a token derived from the master key; any other value (`off`) leaves all to the
-//! tick.
+//! `<public_url>/internal/<component>/…` with a token derived from the master key; otherwise nobody answers on those paths.
+//! With any other value no component reaches another, and the tick's answer says so.
 
 use crate::outgoing::{self, Answer};
 use crate::world::{keys, variable};
@@ -54,9 +54,12 @@ pub async fn deliver(channel: &Channel) {
     call(&format!("channel-{channel}"), "/deliver").await;
 }
 
-/// Lets a request through: strips `/internal/<component>` where the token is right.
+/// Lets a request through: strips `/internal/<component>` where that is the way and the token is right.
 pub(crate) fn admit(mut request: Request) -> Result<Request, Problem> {
     let Some(rest) = request.path.strip_prefix("/internal/") else { return Ok(request) };
+    if variable("internal_calls") != "public" {
+        return Err(Problem::new(404, "not_found", "components do not call each other this way here"));
+    }
     let wanted = token()?;
     let given = request.bearer().unwrap_or_default();
     if !bool::from(given.as_bytes().ct_eq(wanted.as_bytes())) {

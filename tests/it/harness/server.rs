@@ -4,6 +4,7 @@
 use super::spec::Spec;
 use super::{Api, within};
 use std::io::Write as _;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
@@ -54,6 +55,8 @@ pub fn program() -> PathBuf {
 /// How to start a server.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
+    /// Where it listens; on a free port where it is not given.
+    pub listen: Option<SocketAddr>,
     /// More arguments.
     pub arguments: Vec<String>,
     /// Environment.
@@ -100,7 +103,8 @@ impl Server {
             .arg(&dir)
             .arg(options.blocks.to_string())
             .arg(program)
-            .args(["up", "--listen", "127.0.0.1:0", "--durability", "normal", "--ready", "/readyz", "--manifest"])
+            .args(["up", "--listen", &options.listen.map_or("127.0.0.1:0".into(), |address| address.to_string())])
+            .args(["--durability", "normal", "--ready", "/readyz", "--manifest"])
             .arg(workspace().join("spin.toml"))
             .arg("--state")
             .arg(&state)
