@@ -17,6 +17,7 @@ mod duplicates;
 mod openapi;
 mod privacy;
 mod routing;
+mod socket;
 mod store_trouble;
 mod tick;
 mod webchat;

@@ -9,6 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use wasmtime::Engine;
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
+use super::gateway::Gateway;
 use super::guest::Guest;
 use super::guest_kv::KeyValue;
 use super::hosts::AllowedHosts;
@@ -34,6 +35,8 @@ pub struct App {
     pub slots: Slots,
     /// The bounds of each request.
     pub limits: Limits,
+    /// What holds WebSockets, where the application has them.
+    pub gateway: Option<Arc<Gateway>>,
     /// Counts time for the CPU bound.
     pub ticker: Ticker,
     /// True once the runner is stopping.

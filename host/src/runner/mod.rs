@@ -10,12 +10,14 @@
 //! | [`call`] | one call of a component: a fresh instance and its life |
 //! | [`guest`], [`guest_sqlite`], [`guest_kv`], [`outbound`], [`logs`] | what an instance can do |
 //! | [`sqlite`] | databases: pooled connections, writers in order, shared commits |
+//! | [`gateway`] | WebSockets, by the protocols of Pushpin |
 //! | [`tick`] | the call once a second |
 
 pub mod app;
 pub mod bindings;
 pub mod call;
 pub mod engine;
+pub mod gateway;
 pub mod guest;
 pub mod guest_kv;
 pub mod guest_sqlite;

@@ -21,6 +21,7 @@ use wasmtime_wasi_http::{Error, WasiBody};
 
 use super::app::{App, stopped};
 use super::call::call;
+use super::gateway;
 use super::problem::problem;
 
 /// How long requests in flight may take once the runner is stopping.
@@ -57,9 +58,14 @@ pub async fn serve(app: Arc<App>, listener: TcpListener) {
         let service_app = Arc::clone(&app);
         let service = service_fn(move |request| {
             let app = Arc::clone(&service_app);
-            async move { Ok::<_, Infallible>(handle(&app, request, peer).await) }
+            async move {
+                Ok::<_, Infallible>(match &app.gateway {
+                    Some(gateway) if gateway::wanted(&request) => gateway::open(&app, gateway, request, peer).await,
+                    _ => handle(&app, request, peer).await,
+                })
+            }
         });
-        let connection = builder.serve_connection(TokioIo::new(stream), service);
+        let connection = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
         let stop = stopped(app.stopping.clone());
         connections.spawn(async move {
             let mut connection = std::pin::pin!(connection);
@@ -79,6 +85,9 @@ pub async fn serve(app: Arc<App>, listener: TcpListener) {
     let drained = async { while connections.join_next().await.is_some() {} };
     if tokio::time::timeout(DRAIN, drained).await.is_err() {
         tracing::warn!("requests were still in flight after {DRAIN:?}");
+    }
+    if let Some(gateway) = &app.gateway {
+        gateway.drained().await;
     }
 }
 

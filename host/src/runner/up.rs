@@ -14,6 +14,7 @@ use tokio::sync::{Semaphore, watch};
 use wasmtime_wasi_http::WasiBody;
 
 use super::app::{App, Component, Limits, Slots, TICK, Ticker, share_of};
+use super::gateway::{self, Starting};
 use super::guest_kv::KeyValue;
 use super::hosts::AllowedHosts;
 use super::logs::LogFormat;
@@ -100,13 +101,17 @@ impl Up {
         let manifest = Manifest::load(&self.manifest)?;
         let (stop, stopping) = watch::channel(false);
         let _lock = lock_state(&self.state)?;
-        let (app, variables) = self.load(&manifest, stopping).await?;
+        let gateway = Starting::new(&manifest, |name| std::env::var(name).ok()).await?;
+        let (app, variables) = self.load(&manifest, stopping.clone(), gateway.as_ref()).await?;
         let listener = TcpListener::bind(self.listen)
             .await
             .with_context(|| format!("cannot listen on {} (is it in use? choose another with --listen)", self.listen))?;
         let address = listener.local_addr()?;
         let _ = app.authority.set(address.to_string());
         stop_on_signal(stop);
+        if let Some(Starting { gateway, listener, .. }) = gateway {
+            tokio::spawn(gateway::serve(gateway, listener, stopping));
+        }
         let server = tokio::spawn(serve::serve(Arc::clone(&app), listener));
         if let Some(path) = &self.ready {
             wait_until_ready(&app, path, address).await?;
@@ -127,9 +132,15 @@ impl Up {
     }
 
     /// Everything that can go wrong before anything is served.
-    async fn load(&self, manifest: &Manifest, stopping: watch::Receiver<bool>) -> anyhow::Result<(Arc<App>, Variables)> {
+    async fn load(
+        &self,
+        manifest: &Manifest,
+        stopping: watch::Receiver<bool>,
+        gateway: Option<&Starting>,
+    ) -> anyhow::Result<(Arc<App>, Variables)> {
         let fresh = !self.state.join("sqlite.db").exists();
-        let variables = Variables::load(manifest, &self.state, fresh, |name| std::env::var(name).ok())?;
+        let variables =
+            Variables::load(manifest, &self.state, fresh, |name| std::env::var(name).ok().or_else(|| gateway?.value(name)))?;
         let limits = Limits {
             instances: usize::from(self.max_instances),
             memory: usize::from(self.max_memory) << 20,
@@ -156,6 +167,7 @@ impl Up {
             databases,
             key_value: KeyValue::open(&self.state.join("key-value.db")).await?,
             client: Client::default(),
+            gateway: gateway.map(|starting| Arc::clone(&starting.gateway)),
             slots: Slots::new(limits.instances),
             limits,
             stopping,

@@ -418,6 +418,18 @@ pub trait ClientAdapter: Adapter {
     /// The token is missing, wrong or has expired, or the page's origin is not allowed.
     fn identify(&self, account: &Self::Account, request: &Request<'_>, now: Timestamp) -> Result<Sender, Refusal>;
 
+    /// Proves a message that came over the WebSocket of somebody who was [identified](Self::identify) when it was opened.
+    ///
+    /// # Errors
+    /// It is not signed as the channel wants it, or is not a message.
+    fn verify_frame(
+        &self,
+        account: &Self::Account,
+        sender: &Sender,
+        frame: &[u8],
+        now: Timestamp,
+    ) -> Result<Verified, Refusal>;
+
     /// Starts a session for somebody unknown, on channels that have such.
     ///
     /// # Errors

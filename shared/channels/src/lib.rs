@@ -11,7 +11,8 @@
 //! * [`aliyun`], [`twilio`]: the signatures of these two, which several channels use;
 //! * `timed_signature`, `secret_address`: our own contracts' signature; webhooks that nobody signs; `signed_time`: the times that
 //!   signatures cover;
-//! * `bearer`, `client_message`, [`hs256`]: the tokens and the message of our own clients;
+//! * `bearer`, `client_message`, [`hs256`]: the tokens and the message of our own clients; [`grip`]: how a gateway that holds
+//!   their sockets speaks;
 //! * [`xml`], [`json`]: bounded readers for what platforms send;
 //! * `requests`, `answers`: requests to the platforms' APIs, and what their answers say before any code;
 //! * `values`, `civil`: ids, numbers and times as platforms write them;
@@ -31,6 +32,7 @@ pub mod doudian;
 pub mod douyin;
 mod echo;
 pub mod email;
+pub mod grip;
 pub mod hs256;
 pub mod jd;
 pub mod json;

@@ -11,11 +11,22 @@ pub(crate) fn sign(secret: &str, timestamp: &str, body: &[u8]) -> String {
     hex::encode(hmac_sha256(secret.as_bytes(), &[timestamp.as_bytes(), b".", body]))
 }
 
-/// Checks the signature and then the time that it covers, which it returns.
+/// Checks the signature in the headers and then the time that it covers, which it returns.
 pub(crate) fn check(secret: &str, request: &Request<'_>, now: Timestamp, max_age_secs: i64) -> Result<Timestamp, Refusal> {
     let timestamp = request.header("x-warmline-timestamp").ok_or(Refusal::SignatureMissing)?;
     let signature = request.header("x-warmline-signature").ok_or(Refusal::SignatureMissing)?;
-    if !same(sign(secret, timestamp, request.body).as_bytes(), signature.as_bytes()) {
+    check_parts(secret, (timestamp, signature), request.body, now, max_age_secs)
+}
+
+/// The same for a timestamp and a signature that came otherwise.
+pub(crate) fn check_parts(
+    secret: &str,
+    (timestamp, signature): (&str, &str),
+    body: &[u8],
+    now: Timestamp,
+    max_age_secs: i64,
+) -> Result<Timestamp, Refusal> {
+    if !same(sign(secret, timestamp, body).as_bytes(), signature.as_bytes()) {
         return Err(Refusal::SignatureWrong);
     }
     let signed_at = signed_time::seconds(timestamp)?;

@@ -5,7 +5,7 @@
 use crate::ctx::{Ctx, FlowError};
 use crate::sealed;
 use warmline_channels::Outcome;
-use warmline_model::{Channel, Content, ConversationId, DeliveryState, EventBody, MessageId, Timestamp};
+use warmline_model::{Channel, Content, ConversationId, DeliveryState, EventBody, MessageId, Origin, Timestamp};
 use warmline_store::outbox::{self, Claimed};
 use warmline_store::{conversations, customers, events, immediate, messages};
 
@@ -24,6 +24,8 @@ pub struct Job {
     pub row: Claimed,
     /// The customer's open id: from the identity of the message's own conversation.
     pub to: String,
+    /// Who speaks.
+    pub from: Origin,
     /// What it says.
     pub content: Content,
     /// When it was written.
@@ -107,7 +109,8 @@ fn open(ctx: &Ctx<'_>, row: Claimed, owner: [u8; 16]) -> Result<Job, FlowError> 
     let reply_to = conversations::reply_to(ctx.db, row.conversation)?
         .map(|sealed| sealed::open_reply_to(&key, row.conversation, &sealed))
         .transpose()?;
-    Ok(Job { to, content: sealed::open_content(&key, &message)?, at: message.at, reply_to, row, owner })
+    let content = sealed::open_content(&key, &message)?;
+    Ok(Job { to, from: message.origin, content, at: message.at, reply_to, row, owner })
 }
 
 /// What a try came to.

@@ -2,7 +2,9 @@
 
 use crate::ctx::{Ctx, FlowError};
 use std::collections::BTreeMap;
-use warmline_model::{AccountId, AgentId, Channel, Content, ConversationId, CustomerId, IdentityId, MessageId, Sender};
+use warmline_model::{
+    AccountId, AgentId, Channel, Content, ConversationId, CustomerId, IdentityId, MessageId, Sender, Timestamp,
+};
 use warmline_privacy::{CustomerKey, Purpose, SealError};
 use warmline_store::{customers, messages};
 
@@ -48,6 +50,46 @@ fn reply_aad(conversation: ConversationId) -> [u8; 24] {
     aad[..16].copy_from_slice(conversation.as_bytes());
     aad[16..].copy_from_slice(b"reply_to");
     aad
+}
+
+/// A WebSocket, as its session is bound to it: the account, and the connection's id at its gateway.
+#[derive(Clone, Copy)]
+pub struct Socket<'a> {
+    /// The channel.
+    pub channel: &'a Channel,
+    /// The account.
+    pub account: &'a AccountId,
+    /// The connection.
+    pub connection: &'a str,
+}
+
+impl Socket<'_> {
+    fn aad(&self) -> String {
+        // None of the first two holds a slash.
+        format!("{}/{}/{}", self.channel, self.account, self.connection)
+    }
+}
+
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Session {
+    sender: Sender,
+    until: i64,
+}
+
+/// Seals who is at the other end of a WebSocket, for its gateway to keep.
+///
+/// # Errors
+/// See [`SealError`].
+pub fn seal_session(ctx: &Ctx<'_>, socket: Socket<'_>, sender: &Sender, until: Timestamp) -> Result<Vec<u8>, FlowError> {
+    let session = json(&Session { sender: sender.clone(), until: until.millis() })?;
+    Ok(ctx.keys.purpose(Purpose::Sockets).seal(socket.aad().as_bytes(), &session, ctx.rng)?)
+}
+
+/// Opens it, as long as it is good.
+pub fn open_session(ctx: &Ctx<'_>, socket: Socket<'_>, sealed: &[u8]) -> Option<Sender> {
+    let plain = ctx.keys.purpose(Purpose::Sockets).open(socket.aad().as_bytes(), sealed).ok()?;
+    let session: Session = unjson(&plain).ok()?;
+    (ctx.now().millis() < session.until).then_some(session.sender)
 }
 
 /// Seals what a message said about where replies go, bound to its conversation.

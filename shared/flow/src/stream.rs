@@ -1,6 +1,7 @@
 //! Replies for customers whose own client fetches or streams them (app, web chat).
 
 use crate::ctx::{Ctx, FlowError};
+use crate::deliver::Job;
 use crate::ingest::sender_lookup;
 use crate::sealed;
 use serde::Serialize;
@@ -51,6 +52,25 @@ pub struct Streamed {
 
 fn as_text<S: serde::Serializer>(cursor: &Cursor, s: S) -> Result<S::Ok, S::Error> {
     s.collect_str(cursor)
+}
+
+impl From<&Job> for Streamed {
+    /// A reply that is on its way.
+    fn from(job: &Job) -> Self {
+        Self {
+            id: job.row.message,
+            cursor: Cursor { conversation: job.row.conversation, n: job.row.n },
+            from: job.from,
+            content: job.content.clone(),
+            at: job.at,
+        }
+    }
+}
+
+/// Under which name a gateway sends a sender's replies to the connections of that sender. It names nobody, and nobody can guess
+/// another's.
+pub fn subscription(ctx: &Ctx<'_>, channel: &Channel, account: &AccountId, open_id: &str) -> [u8; 16] {
+    ctx.keys.index().of("subscription", &[channel.as_str(), account.as_str(), open_id])
 }
 
 /// What the brand said to a sender after a place; without one, from the beginning of the newest conversation.

@@ -26,6 +26,8 @@ pub enum Purpose {
     Staff,
     /// Platform access tokens in the key-value store.
     PlatformTokens,
+    /// Sessions of WebSockets, which their gateway keeps between frames.
+    Sockets,
 }
 
 impl Purpose {
@@ -35,6 +37,7 @@ impl Purpose {
             Self::Accounts => b"warmline/v1/accounts",
             Self::Staff => b"warmline/v1/staff",
             Self::PlatformTokens => b"warmline/v1/platform-tokens",
+            Self::Sockets => b"warmline/v1/sockets",
         }
     }
 }

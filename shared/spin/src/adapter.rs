@@ -127,21 +127,19 @@ pub(crate) async fn webhook<A: Adapter>(
             };
             respond(out, from_reply(reply, extra)).await;
         }
-        Err(Failure::Refused(refusal)) => {
-            let reason = Problem::from(refusal).code;
-            // Counted before the answer, so that who reads the figures after it finds the refusal there; a store that cannot count
-            // is no reason to answer anything else.
-            let _ = refusals::count(
-                place.world.ctx().db,
-                place.channel.as_str(),
-                place.id.as_str(),
-                reason,
-                place.world.ctx().now(),
-            );
-            respond(out, Response { headers: extra, ..Problem::from(refusal).into() }).await;
+        Err(Failure::Refused(reason)) => {
+            respond(out, Response { headers: extra, ..refusal(place, reason).into() }).await;
         }
         Err(Failure::Ours(problem)) => respond(out, refuse(*problem)).await,
     }
+}
+
+/// Counts a refusal. That stands before the answer, so that who reads the figures after it finds the refusal there; a store that
+/// cannot count is no reason to answer anything else.
+pub(crate) fn refusal<T>(place: &Place<T>, reason: Refusal) -> Problem {
+    let (ctx, problem) = (place.world.ctx(), Problem::from(reason));
+    let _ = refusals::count(ctx.db, place.channel.as_str(), place.id.as_str(), problem.code, ctx.now());
+    problem
 }
 
 enum Failure {

@@ -7,10 +7,14 @@
 //! | `POST /messages` | a message of the customer |
 //! | `GET /messages?after=&wait=` | replies after a cursor; waits up to `wait` seconds for the first |
 //! | `GET /events` | the same as server-sent events; `Last-Event-ID` continues |
+//! | `/ws` | a WebSocket, where a gateway holds them ([`crate::socket`]) |
+//!
+//! Where a gateway passes a stream on, it holds that too: the component answers with what there is and is gone.
 
 use crate::adapter::{Place, serve_request, webhook};
+use crate::gateway::{self, Gateway};
 use crate::incoming::{self, IncomingRequest, ResponseOutparam, refuse, respond};
-use crate::outgoing;
+use crate::{outgoing, socket};
 use http::Method;
 use warmline_channels::ClientAdapter;
 use warmline_flow::stream::{self, Cursor, Streamed};
@@ -27,6 +31,9 @@ const STREAM_MS: i64 = 25_000;
 /// How often a silent stream says that it is alive.
 const ALIVE_MS: i64 = 10_000;
 
+/// After how long a gateway that holds a stream looks for what it may have missed.
+const LOOK_AGAIN_SECS: i64 = 25;
+
 /// Serves the component.
 pub async fn serve<A: ClientAdapter>(adapter: &A, incoming: IncomingRequest, out: ResponseOutparam) {
     let request = match incoming::read(incoming).await {
@@ -40,15 +47,22 @@ pub async fn serve<A: ClientAdapter>(adapter: &A, incoming: IncomingRequest, out
         Ok(place) => place,
         Err(problem) => return respond(out, refuse(problem)).await,
     };
+    if place.rest == "/ws" && socket::is_socket(&request) {
+        return socket::serve(adapter, &place, &request, out).await;
+    }
     let cors = cors(adapter, &place, &request);
     let answer = match (&request.method, place.rest.as_str()) {
         (&Method::OPTIONS, _) => Ok(preflight()),
         (&Method::POST, "/session") => session(adapter, &place, &request),
         (&Method::GET, "/messages") => poll(adapter, &place, &request).await,
         (&Method::GET, "/events") => match from(adapter, &place, &request) {
+            Ok((open_id, cursor)) if through_gateway(&place, &request) => hold(&place, &request, &open_id, cursor),
             Ok((open_id, cursor)) => return follow(&place, &open_id, cursor, out, cors).await,
             Err(problem) => Err(problem),
         },
+        (_, "/ws") => {
+            Err(Problem::new(426, "websocket_only", "this path takes WebSockets, through the gateway that holds them"))
+        }
         _ => return webhook(adapter, &place, &request, out, cors).await,
     };
     let mut response = answer.unwrap_or_else(refuse);
@@ -109,6 +123,35 @@ async fn poll<A: ClientAdapter>(adapter: &A, place: &Place<A::Account>, request:
         }
         outgoing::sleep(LOOK_MS).await;
     }
+}
+
+fn through_gateway<T>(place: &Place<T>, request: &Request) -> bool {
+    Gateway::configured().is_some_and(|gateway| gateway.check(request, place.world.ctx().now()).is_ok())
+}
+
+/// What there is after the place, and how the gateway goes on: with what is published under the customer's name, and after a while
+/// with another look, after the last event that it sent.
+fn hold<T>(place: &Place<T>, request: &Request, open_id: &str, cursor: Option<Cursor>) -> Result<Response, Problem> {
+    let ctx = place.world.ctx();
+    let channel = gateway::subscription(&ctx, &place.channel, &place.id, open_id);
+    let sent = request.header("grip-last").and_then(|last| last.split_once("last-id=")?.1.parse().ok());
+    let mut cursor = sent.or(cursor);
+    let mut body = String::new();
+    if sent.is_none() {
+        body.push_str(": connected\n\n");
+    }
+    for message in replies(place, open_id, cursor)? {
+        let data = serde_json::to_string(&message).map_err(|_| Problem::internal())?;
+        body.push_str(&incoming::event(Some(&message.cursor.to_string()), &data));
+        cursor = Some(message.cursor);
+    }
+    let id = cursor.map(|cursor| format!("; prev-id={cursor}")).unwrap_or_default();
+    let path = format!("{}?{}", request.path, request.query);
+    Ok(Response::text(200, "text/event-stream", body)
+        .with("grip-hold", "stream")
+        .with("grip-channel", format!("{channel}{id}"))
+        .with("grip-link", format!("<{path}>; rel=next; timeout={LOOK_AGAIN_SECS}"))
+        .with("grip-keep-alive", format!(": alive\\n\\n; format=cstring; timeout={}", ALIVE_MS / 1000)))
 }
 
 async fn follow<T>(

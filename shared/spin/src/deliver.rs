@@ -1,5 +1,6 @@
 //! The way out: sends what the outbox holds for a channel.
 
+use crate::gateway::Gateway;
 use crate::outgoing::{self, NoAnswer};
 use crate::{tokens, world::World};
 use std::collections::BTreeMap;
@@ -79,7 +80,12 @@ async fn send<A: Adapter>(ctx: &Ctx<'_>, adapter: &A, account: &A::Account, job:
     let sent = tokens::signed(ctx, adapter, &job.row.account, account, async |call| {
         let request = match adapter.render(account, &outbound, call) {
             Ok(Rendered::Call(request)) => request,
-            Ok(Rendered::Held) => return Ok(Attempt::Answered(Outcome::Sent)),
+            Ok(Rendered::Held) => {
+                if let Some(gateway) = Gateway::configured() {
+                    gateway.publish(ctx, job).await;
+                }
+                return Ok(Attempt::Answered(Outcome::Sent));
+            }
             Err(code) => return Err(Outcome::Permanent(code)),
         };
         match outgoing::call(&request).await {

@@ -134,11 +134,16 @@ pub fn events(
     Events(Box::pin(open(out, 200, headers)))
 }
 
+/// One server-sent event.
+pub(crate) fn event(id: Option<&str>, data: &str) -> String {
+    let id = id.map(|id| format!("id: {id}\n")).unwrap_or_default();
+    format!("{id}data: {data}\n\n")
+}
+
 impl<S: Sink<Vec<u8>, Error = E>, E> Events<S> {
     /// Sends one event; false when the client is gone.
     pub async fn send(&mut self, id: Option<&str>, data: &str) -> bool {
-        let id = id.map(|id| format!("id: {id}\n")).unwrap_or_default();
-        self.0.send(format!("{id}data: {data}\n\n").into_bytes()).await.is_ok()
+        self.0.send(event(id, data).into_bytes()).await.is_ok()
     }
 
     /// Sends a comment, which keeps connections open and notices clients that are gone.

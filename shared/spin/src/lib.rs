@@ -6,17 +6,20 @@
 //! * [`internal`]: calls from component to component;
 //! * [`adapter`]: the shell that turns a channel's [`warmline_channels::Adapter`] into a component, with [`deliver`] and
 //!   [`tokens`] for the way out, [`pull`] for platforms that are asked, [`media`] for
-//!   bytes that they keep, and [`client`] for channels whose customers use a client of the brand's own.
+//!   bytes that they keep, and [`client`] for channels whose customers use a client of the brand's own;
+//! * `socket`, `gateway`: the WebSockets of those clients, and what holds them.
 
 pub mod adapter;
 pub mod client;
 pub mod db;
 pub mod deliver;
+mod gateway;
 pub mod incoming;
 pub mod internal;
 pub mod media;
 pub mod outgoing;
 pub mod pull;
+mod socket;
 pub mod tokens;
 pub mod world;
 

@@ -6,14 +6,16 @@ mod channels;
 mod http;
 mod server;
 mod shop;
+mod socket;
 mod spec;
 mod stream;
 
-pub use api::Api;
+pub use api::{Api, fresh};
 pub use channels::{App, Visitor, Wechat};
 pub use http::{Answer, send};
 pub use server::{Options, Server, program, shared, workspace};
 pub use shop::{Agent, Shop};
+pub use socket::{Said, Socket};
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 

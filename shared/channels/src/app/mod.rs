@@ -16,6 +16,9 @@
 //! | `jwt_secret` | required, at least 16 characters |
 //! | `body_secret` | required, at least 16 characters |
 //!
+//! Over a WebSocket the same message is a frame `{"type": "message", "timestamp": "…", "signature": "…", "body": "…"}`, where
+//! `body` is the text that would be posted, signed in the same way.
+//!
 //! Replies are held: the app streams or fetches them ([`identify`] says for whom). [`sign`] makes signed requests.
 
 mod account;
@@ -71,8 +74,13 @@ impl Adapter for AppAdapter {
         Outcome::Permanent("no_api")
     }
 }
+
 impl ClientAdapter for AppAdapter {
     fn identify(&self, account: &Account, request: &Request<'_>, now: Timestamp) -> Result<Sender, Refusal> {
         verify::identify(account, request, now)
+    }
+
+    fn verify_frame(&self, account: &Account, sender: &Sender, frame: &[u8], now: Timestamp) -> Result<Verified, Refusal> {
+        verify::verify_frame(account, sender, frame, now)
     }
 }

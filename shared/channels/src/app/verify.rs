@@ -3,7 +3,7 @@
 use super::account::Account;
 use crate::client_message::{self, MAX_ID};
 use crate::kit::{Refusal, Request, Verified};
-use crate::{bearer, hs256, timed_signature};
+use crate::{bearer, hs256, json, timed_signature};
 use serde::Deserialize;
 use warmline_model::{Sender, Timestamp};
 
@@ -40,6 +40,22 @@ pub(super) fn verify(account: &Account, request: &Request<'_>, now: Timestamp) -
     let sender = sender(account, bearer::header(request).ok_or(Refusal::SignatureMissing)?, now)?;
     let signed_at = timed_signature::check(&account.body_secret, request, now, account.max_age_secs)?;
     client_message::verified(request.body, &sender, signed_at)
+}
+
+#[derive(Deserialize)]
+struct Frame {
+    timestamp: String,
+    signature: String,
+    body: String,
+}
+
+/// Verifies a message in a frame of a member's socket: the same signature over the same body as of a posted one.
+pub(super) fn verify_frame(account: &Account, sender: &Sender, frame: &[u8], now: Timestamp) -> Result<Verified, Refusal> {
+    // Quoted once more, the body can be twice as long.
+    let Frame { timestamp, signature, body } = json::read_as(frame, 2 * client_message::MAX_BYTES)?;
+    let signed = (timestamp.as_str(), signature.as_str());
+    let signed_at = timed_signature::check_parts(&account.body_secret, signed, body.as_bytes(), now, account.max_age_secs)?;
+    client_message::verified(body.as_bytes(), sender, signed_at)
 }
 
 fn sender(account: &Account, token: &str, now: Timestamp) -> Result<Sender, Refusal> {
@@ -99,6 +115,25 @@ mod tests {
     fn post(headers: &HeaderMap, body: &[u8], now: Timestamp) -> Result<Verified, Refusal> {
         let request = Request { method: &Method::POST, rest: "/messages", query: "", headers, body };
         verify(&account(), &request, now)
+    }
+
+    #[test]
+    fn a_signed_frame_is_read_and_any_other_is_not() {
+        let sender = Sender { open_id: "m1".into(), ..Sender::default() };
+        let body = r#"{"id":"c1","text":"hi"}"#;
+        let frame = |body: &str, signature: &str| {
+            json!({ "type": "message", "timestamp": NOW.secs().to_string(), "signature": signature, "body": body })
+                .to_string()
+        };
+        let good = sign::body(BODY, NOW.secs(), body.as_bytes());
+        let check = |frame: String, now| verify_frame(&account(), &sender, frame.as_bytes(), now);
+        let verified = check(frame(body, &good), NOW).ok().unwrap();
+        let inbound = super::super::AppAdapter.parse(&account(), &verified).unwrap().remove(0);
+        assert_eq!((inbound.sender.open_id.as_str(), inbound.content), ("m1", Content::text("hi")));
+        let other = body.replace("hi", "ho");
+        assert_eq!(check(frame(&other, &good), NOW).err(), Some(Refusal::SignatureWrong));
+        assert_eq!(check(frame(body, &good), NOW.plus_millis(3_600_000)).err(), Some(Refusal::Stale));
+        assert!(matches!(check(body.to_owned(), NOW).err(), Some(Refusal::Malformed(_))), "not signed at all");
     }
 
     #[test]

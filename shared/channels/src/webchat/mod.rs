@@ -80,6 +80,11 @@ impl ClientAdapter for WebchatAdapter {
         session::identify(account, request, now)
     }
 
+    /// The session was proved when the socket was opened, and each page has a socket of its own.
+    fn verify_frame(&self, _: &Account, sender: &Sender, frame: &[u8], now: Timestamp) -> Result<Verified, Refusal> {
+        client_message::verified(frame, sender, now)
+    }
+
     fn start_session(
         &self,
         account: &Account,

@@ -1,0 +1,60 @@
+//! What is published: `{"items": […]}`, posted to `/publish/` of the gateway's control address.
+
+use serde::{Deserialize, Serialize};
+
+/// The body of the request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Publish {
+    /// What is published, in order.
+    pub items: Vec<Item>,
+}
+
+/// One publication.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Item {
+    /// Under which name: who subscribed to it gets it.
+    pub channel: String,
+    /// Its id: where a stream goes on after it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// The same for each kind of connection.
+    pub formats: Formats,
+}
+
+/// What each kind of connection gets.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Formats {
+    /// A text frame.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ws_message: Option<Written>,
+    /// A part of a streamed answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http_stream: Option<Written>,
+}
+
+/// Text to be written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Written {
+    /// The text.
+    pub content: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn as_the_protocol_writes_it() {
+        let written = |content: &str| Some(Written { content: content.into() });
+        let formats = Formats { ws_message: written("a"), http_stream: written("data: a\n\n") };
+        let publish = Publish { items: vec![Item { channel: "c".into(), id: Some("1".into()), formats }] };
+        let expected = json!({ "items": [{
+            "channel": "c", "id": "1",
+            "formats": { "ws-message": { "content": "a" }, "http-stream": { "content": "data: a\n\n" } },
+        }] });
+        assert_eq!(serde_json::to_value(&publish).unwrap(), expected);
+        assert_eq!(serde_json::from_value::<Publish>(expected).unwrap(), publish);
+    }
+}

@@ -1,0 +1,212 @@
+//! WebSockets of the brand's own clients, below the account at `/ws`. A [gateway](crate::gateway) holds them and posts what
+//! happens on each as `application/websocket-events`; the session, sealed, comes back with every request in `Meta-Session`.
+//!
+//! | the client sends | and gets |
+//! |---|---|
+//! | `{"type": "message", …}`, the message as it would be posted | `{"type": "received", "id"}`, or `{"type": "refused", "id"?, "problem"}` |
+//! | `{"type": "sync", "after"?}` | the replies after that cursor, then `{"type": "synced", "cursor", "more"}` |
+//! | | `{"type": "reply", "message"}` for each reply, whenever it is written |
+//!
+//! A client syncs when its socket opens, and only then is subscribed for sure: so no reply falls between two connections. One that
+//! comes both ways has the same cursor.
+
+use crate::adapter::{Place, refusal};
+use crate::gateway::{self, Gateway};
+use crate::incoming::{ResponseOutparam, refuse, respond};
+use crate::{internal, outgoing};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use warmline_channels::grip::{self, Control, Event, close, events};
+use warmline_channels::{ClientAdapter, Verified};
+use warmline_flow::sealed::{self, Socket};
+use warmline_flow::stream::{self, Cursor};
+use warmline_flow::{Ctx, ingest};
+use warmline_http::{Problem, Request, Response};
+use warmline_model::Sender;
+
+/// How long a session is good before the client's own token is looked at again.
+const SESSION_MS: i64 = 3_600_000;
+/// Replies read at a time.
+const PAGE: i64 = 50;
+/// An answer ends when it has become so long; what is left is for the next sync.
+const ANSWER: usize = 64 * 1024;
+
+/// Whether a request tells of a WebSocket.
+pub(crate) fn is_socket(request: &Request) -> bool {
+    request.header("content-type").is_some_and(|kind| kind.split(';').next() == Some(grip::MEDIA_TYPE))
+}
+
+/// Answers one.
+pub(crate) async fn serve<A: ClientAdapter>(
+    adapter: &A,
+    place: &Place<A::Account>,
+    request: &Request,
+    out: ResponseOutparam,
+) {
+    match Frames::open(adapter, place, request) {
+        Ok(mut frames) => {
+            frames.answer(&request.body);
+            let wake = std::mem::take(&mut frames.wake);
+            respond(out, frames.response()).await;
+            outgoing::all(wake.into_iter().map(internal::drain).collect()).await;
+        }
+        Err(problem) => respond(out, refuse(problem)).await,
+    }
+}
+
+#[derive(Deserialize)]
+struct Frame {
+    r#type: String,
+    #[serde(default)]
+    after: Option<String>,
+}
+
+/// The frames of one request, while they are answered.
+struct Frames<'a, A: ClientAdapter> {
+    adapter: &'a A,
+    place: &'a Place<A::Account>,
+    ctx: Ctx<'a>,
+    /// Who is at the other end; none where that is no longer proved.
+    sender: Option<Sender>,
+    /// The session, where it is new.
+    session: Option<String>,
+    answers: Vec<Event>,
+    /// Bytes in them.
+    length: usize,
+    wake: Vec<i64>,
+}
+
+impl<'a, A: ClientAdapter> Frames<'a, A> {
+    /// Checks that the gateway speaks, and for whom.
+    fn open(adapter: &'a A, place: &'a Place<A::Account>, request: &Request) -> Result<Self, Problem> {
+        let ctx = place.world.ctx();
+        let gateway = Gateway::configured().ok_or_else(|| {
+            Problem::new(501, "no_gateway", "no gateway for WebSockets is set up; use /events or /messages")
+        })?;
+        gateway.check(request, ctx.now()).map_err(|e| refusal(place, e))?;
+        let connection = request.header("connection-id").unwrap_or_default();
+        let socket = Socket { channel: &place.channel, account: &place.id, connection };
+        let opening = request.body.starts_with(b"OPEN\r\n");
+        let kept = request.header("meta-session").filter(|_| !opening).and_then(|kept| hex::decode(kept).ok());
+        let kept = kept.and_then(|kept| sealed::open_session(&ctx, socket, &kept));
+        let (sender, session) = match kept {
+            Some(sender) => (Some(sender), None),
+            None => match adapter.identify(&place.account, &place.webhook(request), ctx.now()) {
+                Ok(sender) => {
+                    let until = ctx.now().plus_millis(SESSION_MS);
+                    let session = hex::encode(sealed::seal_session(&ctx, socket, &sender, until)?);
+                    (Some(sender), Some(session))
+                }
+                Err(e) if opening => return Err(refusal(place, e)),
+                Err(_) => (None, None),
+            },
+        };
+        Ok(Self { adapter, place, ctx, sender, session, answers: Vec::new(), length: 0, wake: Vec::new() })
+    }
+
+    fn response(self) -> Response {
+        let response = Response {
+            status: 200,
+            headers: Vec::new(),
+            content_type: grip::MEDIA_TYPE,
+            body: events::write(&self.answers),
+        };
+        let response = response.with("sec-websocket-extensions", grip::EXTENSION);
+        match self.session {
+            Some(session) => response.with("set-meta-session", session),
+            None => response,
+        }
+    }
+
+    fn answer(&mut self, body: &[u8]) {
+        let Ok(events) = events::read(body) else { return self.end(close::FAILED, "events") };
+        for event in events {
+            match (event, self.sender.clone()) {
+                (Event::Ping(content), _) => self.answers.push(Event::Pong(content)),
+                (Event::Pong(_), _) => {}
+                (end @ (Event::Close(_) | Event::Disconnect), _) => self.answers.push(end),
+                (_, None) => return self.end(close::UNAUTHORISED, "the session has ended"),
+                (Event::Open, Some(sender)) => {
+                    let channel = gateway::subscription(&self.ctx, &self.place.channel, &self.place.id, &sender.open_id);
+                    self.answers.extend([Event::Open, Control::Subscribe { channel }.event()]);
+                }
+                (Event::Binary(_), _) => return self.end(close::UNSUPPORTED, "text frames only"),
+                (Event::Text(text), Some(sender)) => self.frame(&sender, &text),
+            }
+        }
+    }
+
+    fn end(&mut self, code: u16, reason: &str) {
+        self.answers.push(Event::Close(Some((code, reason.to_owned()))));
+    }
+
+    fn say(&mut self, text: &str) {
+        let text = format!("{}{text}", grip::TO_CLIENT);
+        self.length += text.len();
+        self.answers.push(Event::Text(text.into_bytes()));
+    }
+
+    fn frame(&mut self, sender: &Sender, text: &[u8]) {
+        let answered = match serde_json::from_slice::<Frame>(text) {
+            Ok(frame) if frame.r#type == "message" => match self.message(sender, text) {
+                Ok(id) => Ok(json!({ "type": "received", "id": id })),
+                Err((id, problem)) => Err((id, problem)),
+            },
+            Ok(frame) if frame.r#type == "sync" => {
+                self.sync(sender, frame.after.as_deref()).map_err(|problem| (None, problem))
+            }
+            _ => Err((
+                None,
+                Problem::new(400, "bad_frame", "a frame is {\"type\": \"message\", …} or {\"type\": \"sync\", …}"),
+            )),
+        };
+        let answer = answered.unwrap_or_else(|(id, problem)| {
+            let told = json!({ "type": "refused", "id": id, "problem": problem });
+            // Its inner reason goes to the log.
+            let _ = refuse(problem);
+            told
+        });
+        self.say(&answer.to_string());
+    }
+
+    /// Takes a message in; the answer is its id in the client.
+    fn message(&mut self, sender: &Sender, text: &[u8]) -> Result<Option<String>, (Option<String>, Problem)> {
+        let Place { account, channel, id, .. } = self.place;
+        let verified =
+            self.adapter.verify_frame(account, sender, text, self.ctx.now()).map_err(|e| (None, refusal(self.place, e)))?;
+        let name = name(&verified);
+        let messages = self.adapter.parse(account, &verified).map_err(|e| (name.clone(), refusal(self.place, e)))?;
+        let rows = ingest::ingest(&self.ctx, channel, id, messages, None, &[]).map_err(|e| (name.clone(), e.into()))?;
+        self.wake.extend(rows.iter().filter_map(|row| row.wake));
+        Ok(name)
+    }
+
+    /// Sends the replies after a place.
+    fn sync(&mut self, sender: &Sender, after: Option<&str>) -> Result<Value, Problem> {
+        let mut cursor = after.map(str::parse::<Cursor>).transpose()?;
+        loop {
+            let replies = stream::replies(&self.ctx, &self.place.channel, &self.place.id, &sender.open_id, cursor, PAGE)?;
+            let last = replies.len() < usize::try_from(PAGE).unwrap_or_default();
+            for reply in replies {
+                if self.length > ANSWER {
+                    return Ok(json!({ "type": "synced", "cursor": cursor.map(|c| c.to_string()), "more": true }));
+                }
+                let text = gateway::frame(&reply).map_err(|_| Problem::internal())?;
+                self.say(&text);
+                cursor = Some(reply.cursor);
+            }
+            if last {
+                return Ok(json!({ "type": "synced", "cursor": cursor.map(|c| c.to_string()), "more": false }));
+            }
+        }
+    }
+}
+
+/// The client's own id of a message.
+fn name(verified: &Verified) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Named {
+        id: String,
+    }
+    serde_json::from_slice::<Named>(verified.body()).ok().map(|named| named.id)
+}
