@@ -16,6 +16,7 @@ mod delivery;
 mod duplicates;
 mod openapi;
 mod privacy;
+mod pushpin;
 mod routing;
 mod socket;
 mod store_trouble;

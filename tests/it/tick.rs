@@ -1,6 +1,6 @@
 //! The tick may come from anywhere, at any time, several at once.
 
-use crate::harness::{Options, Server, Shop, at_once, send, until};
+use crate::harness::{Options, Server, Shop, at_once, free_address, send, until};
 use serde_json::{Value, json};
 
 #[test]
@@ -58,7 +58,7 @@ fn without_calls_between_components_the_tick_alone_cannot_reach_them_and_says_so
 
 #[test]
 fn calls_through_the_public_address_do_what_chained_ones_do_and_need_the_token() {
-    let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let address = free_address();
     let options = Options {
         listen: Some(address),
         arguments: vec!["--tick".into(), "nobody:/tick".into()],

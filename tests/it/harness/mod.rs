@@ -4,6 +4,7 @@
 mod api;
 mod channels;
 mod http;
+mod pushpin;
 mod server;
 mod shop;
 mod socket;
@@ -11,8 +12,9 @@ mod spec;
 mod stream;
 
 pub use api::{Api, fresh};
-pub use channels::{App, Visitor, Wechat};
+pub use channels::{App, Visitor, Web, Wechat};
 pub use http::{Answer, send};
+pub use pushpin::{Pushpin, free_address, installed};
 pub use server::{Options, Server, program, shared, workspace};
 pub use shop::{Agent, Shop};
 pub use socket::{Said, Socket};

@@ -23,27 +23,29 @@ pub struct Stream {
     /// The answer's headers.
     pub headers: http::HeaderMap,
     body: Incoming,
-    buffer: String,
+    /// Bytes, since a character may come in two pieces.
+    buffer: Vec<u8>,
 }
 
 impl Stream {
     /// Opens one.
     pub fn open(url: &str, headers: &[(&str, String)]) -> Self {
         let (head, body) = open(url, headers).into_parts();
-        Self { status: head.status.as_u16(), headers: head.headers, body, buffer: String::new() }
+        Self { status: head.status.as_u16(), headers: head.headers, body, buffer: Vec::new() }
     }
 
     /// The next event; `None` where the stream ends or none comes in time. Comments are passed over.
     pub fn next_within(&mut self, patience: Duration) -> Option<Received> {
         let end = Instant::now() + patience;
         loop {
-            while let Some((block, rest)) = self.buffer.split_once("\n\n") {
+            while let Some(length) = self.buffer.windows(2).position(|two| two == b"\n\n") {
+                let block: Vec<u8> = self.buffer.drain(..length + 2).collect();
+                let block = std::str::from_utf8(&block).unwrap();
                 let field = |name: &str| {
                     let found = block.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
                     found.map(str::to_owned)
                 };
                 let (id, data) = (field("id"), field("data"));
-                self.buffer = rest.to_owned();
                 if let Some(data) = data {
                     let data = serde_json::from_str(&data).unwrap();
                     return Some(Received { id: id.unwrap_or_default(), data });
@@ -52,7 +54,7 @@ impl Stream {
             let left = end.checked_duration_since(Instant::now())?;
             let frame = block_on(async { tokio::time::timeout(left, self.body.frame()).await }).ok()??.ok()?;
             if let Ok(data) = frame.into_data() {
-                self.buffer.push_str(std::str::from_utf8(&data).unwrap());
+                self.buffer.extend_from_slice(&data);
             }
         }
     }
