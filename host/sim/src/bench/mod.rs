@@ -1,4 +1,4 @@
-//! The benchmark: ingest, end to end, and a million stored messages, each beside its baselines, all measured in one run.
+//! The benchmark: ingest, end to end, replies pushed to connected clients, and a million stored messages, each beside its baselines, all measured in one run.
 //!
 //! The server is a process of its own, started here with a fresh state for each part; the load comes over loopback.
 
@@ -10,6 +10,7 @@ mod ingest;
 mod machine;
 mod million;
 mod peer;
+mod push;
 mod report;
 
 use crate::server::{Server, ServerOptions, own_program};
@@ -25,6 +26,7 @@ pub use ingest::{Ingest, Pace};
 pub use machine::Machine;
 pub use million::{Fill, Million};
 pub use peer::free_port;
+pub use push::Push;
 pub use report::{Results, Target};
 
 use peer::PeerOptions;
@@ -38,6 +40,8 @@ pub enum What {
     Ingest,
     /// Webhook to agent.
     E2e,
+    /// A reply to a connected client.
+    Push,
     /// With a million messages stored.
     Million,
     /// All of them.
@@ -77,6 +81,9 @@ pub struct BenchArgs {
     /// Connections that the load comes over.
     #[arg(long, default_value_t = 16)]
     pub connections: usize,
+    /// Clients that are connected while replies are pushed.
+    #[arg(long, default_value_t = 2_000)]
+    pub clients: usize,
     /// Messages to store in the last part.
     #[arg(long, default_value_t = 1_000_000)]
     pub messages: u64,
@@ -167,6 +174,9 @@ pub fn run(args: &BenchArgs) -> Result<Results> {
             (None, None) => ingest::quick_rate(&bench)? / 2.0,
         };
         results.e2e = Some(e2e::run(&bench, rate)?);
+    }
+    if wants(What::Push) {
+        results.push = Some(push::run(&bench)?);
     }
     if wants(What::Million) {
         results.million = Some(million::run(&bench)?);

@@ -1,6 +1,6 @@
 //! The results: as JSON, as a table, and against the targets.
 
-use super::{EndToEnd, Ingest, Machine, Million, Pace};
+use super::{EndToEnd, Ingest, Machine, Million, Pace, Push};
 use serde::Serialize;
 use std::fmt;
 
@@ -30,6 +30,8 @@ pub struct Results {
     pub ingest: Vec<Ingest>,
     /// End to end.
     pub e2e: Option<EndToEnd>,
+    /// Replies to connected clients.
+    pub push: Option<Push>,
     /// A million stored messages.
     pub million: Option<Million>,
     /// The targets that these figures speak to.
@@ -38,7 +40,7 @@ pub struct Results {
 
 impl Results {
     pub(super) fn new(machine: Machine, quick: bool) -> Self {
-        Self { machine, quick, hello: None, ingest: Vec::new(), e2e: None, million: None, targets: Vec::new() }
+        Self { machine, quick, hello: None, ingest: Vec::new(), e2e: None, push: None, million: None, targets: Vec::new() }
     }
 
     fn at_least(&mut self, name: impl Into<String>, wanted: f64, got: f64) {
@@ -69,6 +71,9 @@ impl Results {
         if let Some(e2e) = self.e2e.clone() {
             self.below("end to end: p50, ms", 15.0, e2e.latency.p50_ms);
             self.below("end to end: p99, ms", 60.0, e2e.latency.p99_ms);
+        }
+        if let Some(push) = self.push.clone() {
+            self.below(format!("reply to one of {} connected clients: p50, ms", push.clients), 100.0, push.latency.p50_ms);
         }
         if let Some(million) = self.million.clone() {
             self.at_least(format!("{} stored: rate / rate at 1,000", million.large.stored), 0.8, million.ratio);
@@ -122,6 +127,11 @@ impl fmt::Display for Results {
         }
         if let Some(e2e) = &self.e2e {
             row(f, "end to end, normal", e2e.rate, &e2e.latency)?;
+        }
+        if let Some(push) = &self.push {
+            let name = format!("reply to one of {} clients", push.clients);
+            row(f, &name, push.rate, &push.latency)?;
+            writeln!(f, "{} of {} replies not heard; resident {:.0} MiB", push.missing, push.replies, push.resident_mib)?;
         }
         if let Some(million) = &self.million {
             row(f, &format!("ingest at {} stored", million.small.stored), million.small.rate, &million.small.latency)?;

@@ -30,6 +30,8 @@ use super::{Gateway, Line, MOST, QUEUE, now};
 
 /// The longest frame taken from a client.
 const FRAME: usize = 256 * 1024;
+/// What is read from a connection at once, and gathered before it is written.
+const BUFFER: usize = 4 * 1024;
 /// Frames of a client that wait for their request; while there are so many, nothing more is read.
 const PENDING: usize = 64;
 /// The longest answer of a component.
@@ -202,7 +204,12 @@ impl Socket {
 
     async fn hold(mut self, upgrade: OnUpgrade, opened: Answer) {
         let Ok(upgraded) = upgrade.await else { return };
-        let config = WebSocketConfig::default().max_message_size(Some(FRAME)).max_frame_size(Some(FRAME));
+        // Thousands of connections are silent most of the time: the library's own buffers would take 256 KiB of each.
+        let config = WebSocketConfig::default()
+            .read_buffer_size(BUFFER)
+            .write_buffer_size(BUFFER)
+            .max_message_size(Some(FRAME))
+            .max_frame_size(Some(FRAME));
         let mut stream = Stream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
         let End(told) = self.run(&mut stream, opened).await;
         for room in &self.rooms {
