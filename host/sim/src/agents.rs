@@ -194,7 +194,7 @@ impl Part {
         let key = self.api.fresh_key();
         let path = format!("/api/conversations/{}/accept", self.conversation);
         self.api.insist(&path, &serde_json::json!({}), &key, Duration::from_secs(20)).await?;
-        let mut topic = "其他";
+        let mut topic = "other";
         loop {
             let silence = Duration::from_secs_f64(self.manner.silence);
             match tokio::time::timeout(silence, self.inbox.recv()).await {

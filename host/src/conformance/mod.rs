@@ -127,6 +127,7 @@ async fn all(probe: &Probe, own: bool, table: &mut Table) {
     if own {
         run!(table, probe,
             "text that is not UTF-8 harms only its guest" => not_utf8,
+            "key-value entries are bounded" => key_value_bounds,
             "functions that shared commits make wrong" => functions_denied,
             "a body that is too large is a 413" => large_body,
             "malformed requests" => malformed,
@@ -137,7 +138,11 @@ async fn all(probe: &Probe, own: bool, table: &mut Table) {
             "no answer in time is a 504" => no_answer_in_time,
         );
     } else {
-        for name in ["bodies, malformed requests, CPU time, memory, instances, time-outs", "text that is not UTF-8"] {
+        for name in [
+            "bodies, malformed requests, CPU time, memory, instances, time-outs",
+            "text that is not UTF-8",
+            "key-value entries are bounded",
+        ] {
             table.skip(name);
         }
     }

@@ -58,7 +58,10 @@ async fn reply(path: &str, query: &str, request: IncomingRequest) -> anyhow::Res
         "/hello" => "hello".to_owned(),
         "/who" | "/deeper/who" | "/exact" => variables::get("name")?,
         "/static" => (REQUESTS.fetch_add(1, Ordering::Relaxed) + 1).to_string(),
-        "/variables" => format!("{} {:?}", variables::get("greeting")?, variables::get("nothing")),
+        "/variables" => match variables::get("nothing") {
+            Err(variables::Error::Undefined(_)) => variables::get("greeting")?,
+            other => anyhow::bail!("a variable that is not there: {other:?}"),
+        },
         "/environment" => std::env::var("PROBE")?,
         "/request" => describe(&request),
         "/echo" => {

@@ -19,13 +19,17 @@ pub fn reply(path: &str) -> Result<String> {
             store.delete("probe:a")?;
             format!("{got:?} {listed} {before} {} {:?}", store.exists("probe:a")?, store.get("probe:a")?)
         }
-        "limits" => {
-            let long = "k".repeat(257);
-            let fits = store.set(&"k".repeat(256), &vec![7; 1_000_000]).is_ok();
-            store.delete(&"k".repeat(256))?;
-            let key = store.set(&long, b"").is_err();
+        "largest" => {
+            let key = "k".repeat(256);
+            store.set(&key, &vec![7; 1_000_000])?;
+            let length = store.get(&key)?.map_or(0, |value| value.len());
+            store.delete(&key)?;
+            length.to_string()
+        }
+        "beyond" => {
+            let key = store.set(&"k".repeat(257), b"").is_err();
             let value = store.set("probe:large", &vec![7; 1_100_000]).is_err();
-            format!("{fits} {key} {value}")
+            format!("{key} {value}")
         }
         "set" => {
             store.set("probe:session", &[7; 200])?;

@@ -4,7 +4,7 @@ use crate::rng::Rng;
 
 /// One talk as the customer means to have it: the first message, and what follows after each answer.
 pub struct Script {
-    /// What it is about; the agents' disposition when it is over.
+    /// What it is about, as a code; the agents' disposition when it is over.
     pub topic: &'static str,
     /// The first message, one of these.
     pub openers: &'static [&'static str],
@@ -19,7 +19,7 @@ pub struct Script {
 /// All talks.
 pub const SCRIPTS: &[Script] = &[
     Script {
-        topic: "售前咨询",
+        topic: "presale",
         openers: &[
             "你好，五常大米和盘锦大米哪个更适合煮粥？",
             "请问10斤装的长粒香现在有活动吗？",
@@ -39,7 +39,7 @@ pub const SCRIPTS: &[Script] = &[
         weight: 35,
     },
     Script {
-        topic: "订单物流",
+        topic: "order",
         openers: &[
             "我的订单什么时候发货？昨天下午拍的",
             "物流三天没更新了，帮我看看到哪了",
@@ -58,7 +58,7 @@ pub const SCRIPTS: &[Script] = &[
         weight: 35,
     },
     Script {
-        topic: "售后",
+        topic: "aftersale",
         openers: &[
             "收到的米袋子破了一个口子，洒了不少",
             "打开发现有点碎米，比上次差很多",
@@ -77,7 +77,7 @@ pub const SCRIPTS: &[Script] = &[
         weight: 22,
     },
     Script {
-        topic: "投诉",
+        topic: "complaint",
         openers: &[
             "我要投诉！说好次日达，一个星期了还没到",
             "客服半天不回，你们就这么对待老顾客吗？我要投诉",
@@ -167,7 +167,7 @@ pub fn answer(rng: &mut Rng, question: &str) -> &'static str {
 
 /// What a talk was about, by its opener.
 pub fn topic(opener: &str) -> &'static str {
-    SCRIPTS.iter().find(|script| script.openers.contains(&opener)).map_or("其他", |script| script.topic)
+    SCRIPTS.iter().find(|script| script.openers.contains(&opener)).map_or("other", |script| script.topic)
 }
 
 #[cfg(test)]
@@ -181,6 +181,7 @@ mod tests {
         for _ in 0..500 {
             let script = script(&mut rng);
             seen.insert(script.topic);
+            assert!(script.topic.bytes().all(|byte| byte.is_ascii_lowercase()), "the API takes no such disposition");
             let talk = talk(&mut rng, script);
             assert!((1..=5).contains(&talk.len()));
             assert_eq!(topic(talk[0]), script.topic);
