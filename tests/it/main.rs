@@ -14,6 +14,7 @@ mod channels;
 mod crash;
 mod delivery;
 mod duplicates;
+mod isolation;
 mod openapi;
 mod privacy;
 mod pushpin;
