@@ -35,14 +35,6 @@ impl Tally {
     }
 }
 
-/// Rows of the inbox that came by a channel: what any acknowledged or refused webhook left there.
-fn stored(channel: &str) -> i64 {
-    let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
-    let db = rusqlite::Connection::open_with_flags(SERVER.state().join("sqlite.db"), flags).unwrap();
-    db.busy_timeout(std::time::Duration::from_secs(10)).unwrap();
-    db.query_row("SELECT count(*) FROM inbox WHERE channel = ?1", [channel], |row| row.get(0)).unwrap()
-}
-
 const BOMB: &str = "<!DOCTYPE lolz [<!ENTITY a \"lol\"><!ENTITY b \"&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;\">\
                     <!ENTITY c \"&b;&b;&b;&b;&b;&b;&b;&b;&b;&b;\">]><xml><Content>&c;</Content></xml>";
 
@@ -121,12 +113,12 @@ fn wechat_webhooks() {
     let pigeon = send("POST", &wechat.url.replace("/wechat/", "/pigeon/"), &[], good.clone());
     assert_eq!(pigeon.status, 404);
     tally.counted(&shop, "wechat");
-    assert_eq!(stored("wechat"), 0);
+    assert_eq!(SERVER.stored("wechat"), 0);
     // It serves on, and keeps what is unusual but good.
     let text = "😀👨‍👩‍👧𠮷 &lt; ]]&gt; \u{202e}混\u{0301}";
     wechat.say("oEve", text);
     assert_eq!(shop.wait_text(text).1["content"]["text"], text);
-    assert_eq!(stored("wechat"), 1);
+    assert_eq!(SERVER.stored("wechat"), 1);
     encrypted_webhooks(tally);
 }
 
@@ -226,7 +218,7 @@ fn app_webhooks() {
     let unknown = App { url: app.url.replace(&shop.name, "nobody"), ..app.clone() };
     unknown.post(&jwt, &body).refused(404, "unknown_account");
     tally.counted(&shop, "app");
-    assert_eq!(stored("app"), 0);
+    assert_eq!(SERVER.stored("app"), 0);
     app.say(&jwt, "😀 \u{7f}");
     shop.wait_text("😀 \u{7f}");
 }
@@ -253,7 +245,7 @@ fn webchat_posts() {
     unknown.post(&body).refused(404, "unknown_account");
     send("POST", &format!("{}/session", unknown.url), &[], "").refused(404, "unknown_account");
     tally.counted(&shop, "webchat");
-    assert_eq!(stored("webchat"), 0);
+    assert_eq!(SERVER.stored("webchat"), 0);
     visitor.say("😀");
     shop.wait_text("😀");
 }

@@ -14,6 +14,8 @@ mod channels;
 mod crash;
 mod delivery;
 mod duplicates;
+mod grants;
+mod isolation;
 mod openapi;
 mod privacy;
 mod pushpin;

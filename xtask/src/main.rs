@@ -112,7 +112,7 @@ fn run(task: Task) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Task::Test(Rest { rest }) => {
-            build_components(Profile { release: true, debug: false }, &["probe"])?;
+            build_components(Profile { release: true, debug: false }, &["probe", "trapping"])?;
             // The runner with everything that tests need besides, so that the features of what they share are settled once: a
             // runner built for itself would have Wasmtime compiled twice.
             check(cargo().args(["build", "--release", "--all-targets"]).status(), "building the runner and the tests")?;

@@ -26,6 +26,11 @@ impl Api {
         Self { token: token.into(), ..self.clone() }
     }
 
+    /// The same bearer on a server that moved.
+    pub fn at(&self, base: &str) -> Self {
+        Self { base: base.into(), ..self.clone() }
+    }
+
     /// The description.
     pub fn spec(&self) -> &Spec {
         &self.spec

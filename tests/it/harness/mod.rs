@@ -2,6 +2,7 @@
 //! description, and a shop (group, accounts, staff, simulated platform) that each test has for itself.
 
 mod api;
+mod brand;
 mod channels;
 mod http;
 mod pushpin;
@@ -12,6 +13,7 @@ mod spec;
 mod stream;
 
 pub use api::{Api, fresh};
+pub use brand::{Brand, Line, act};
 pub use channels::{App, Visitor, Web, Wechat};
 pub use http::{Answer, send};
 pub use pushpin::{Pushpin, free_address, installed};

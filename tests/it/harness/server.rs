@@ -55,6 +55,8 @@ pub fn program() -> PathBuf {
 /// How to start a server.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
+    /// What it serves; spin.toml where it is not given.
+    pub manifest: Option<PathBuf>,
     /// Where it listens; on a free port where it is not given.
     pub listen: Option<SocketAddr>,
     /// More arguments.
@@ -105,7 +107,7 @@ impl Server {
             .arg(program)
             .args(["up", "--listen", &options.listen.map_or("127.0.0.1:0".into(), |address| address.to_string())])
             .args(["--durability", "normal", "--ready", "/readyz", "--manifest"])
-            .arg(workspace().join("spin.toml"))
+            .arg(options.manifest.clone().unwrap_or_else(|| workspace().join("spin.toml")))
             .arg("--state")
             .arg(&state)
             .args(std::env::var_os("WARMLINE_COMPONENTS").into_iter().flat_map(|dir| ["--component-dir".into(), dir]))
@@ -165,6 +167,14 @@ impl Server {
     /// Its state directory.
     pub fn state(&self) -> PathBuf {
         self.dir.join("state")
+    }
+
+    /// Rows of its inbox that came by a channel: what any acknowledged or refused webhook left there.
+    pub fn stored(&self, channel: &str) -> i64 {
+        let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
+        let db = rusqlite::Connection::open_with_flags(self.state().join("sqlite.db"), flags).unwrap();
+        db.busy_timeout(Duration::from_secs(10)).unwrap();
+        db.query_row("SELECT count(*) FROM inbox WHERE channel = ?1", [channel], |row| row.get(0)).unwrap()
     }
 
     /// All that it wrote to standard output and standard error.
