@@ -48,6 +48,7 @@ pub fn reply(path: &str, key: &str) -> Result<String> {
             }
             run(&db, "DELETE FROM counter", &[])?;
             run(&db, "INSERT INTO counter (id, n) VALUES (1, 0)", &[])?;
+            run(&db, "DELETE FROM entry WHERE key = 'once'", &[])?;
             "prepared".to_owned()
         }
         "has" => number(&db, "SELECT count(*) FROM marks WHERE key = ?", &[key])?.to_string(),
