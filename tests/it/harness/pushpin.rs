@@ -1,9 +1,11 @@
 //! Pushpin in front of a server, with the configuration of deploy/pushpin.
 
-use super::{send, until, workspace};
-use std::net::{SocketAddr, TcpListener};
+use super::{until, workspace};
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 /// Runs it and ends it with this process's end of the pipe, so that nothing stays behind.
 const GUARDIAN: &str = r#"
@@ -24,6 +26,16 @@ pub fn free_address() -> SocketAddr {
 pub fn installed() -> bool {
     let found = Command::new("sh").args(["-c", "command -v pushpin"]).stdout(Stdio::null()).status();
     found.is_ok_and(|status| status.success())
+}
+
+/// Whether the server behind it answers. Its parts find each other only after it listens, and a request that comes before is lost.
+fn serves(address: SocketAddr) -> Option<()> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    stream.set_read_timeout(Some(Duration::from_secs(1))).ok()?;
+    stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: pushpin\r\nConnection: close\r\n\r\n").ok()?;
+    let mut start = [0; 12];
+    stream.read_exact(&mut start).ok()?;
+    start.ends_with(b" 200").then_some(())
 }
 
 /// A running Pushpin.
@@ -59,9 +71,7 @@ impl Pushpin {
         command.args(["-c", GUARDIAN, "sh"]).arg(&dir);
         let guardian = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let pushpin = Self { guardian, address };
-        until("Pushpin", || std::net::TcpStream::connect(address).ok());
-        let health = format!("{}/healthz", pushpin.base());
-        until("the server behind Pushpin", || (send("GET", &health, &[], "").status == 200).then_some(()));
+        until("the server behind Pushpin", || serves(address));
         pushpin
     }
 
