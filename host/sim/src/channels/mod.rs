@@ -167,6 +167,11 @@ pub fn all() -> Vec<Box<dyn Simulated>> {
     ]
 }
 
+/// The platforms of further providers, by name, for channels whose accounts choose theirs.
+pub fn further() -> Vec<(&'static str, Box<dyn Simulated>)> {
+    vec![("email by Mailgun", Box::new(email::Mailgun)), ("sms by Twilio", Box::new(sms::Twilio))]
+}
+
 /// A simulated platform. All state is with whoever serves it.
 pub trait Simulated: Send + Sync {
     /// The channel's id.
