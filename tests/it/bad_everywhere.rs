@@ -14,8 +14,18 @@ use warmline_sim::channels::{self, Account, Act, Request, Simulated};
 const SILENT: [&str; 2] = ["jd", "taobao"];
 
 /// Channels whose signature covers a time. The others' platforms sign none, or no time that is near.
-const TIMED: [&str; 9] =
-    ["alipay", "app", "email by Mailgun", "miniprogram", "phone", "pinduoduo", "wechat", "wecom", "weibo"];
+const TIMED: [&str; 10] = [
+    "alipay",
+    "app",
+    "email by Mailgun",
+    "miniprogram",
+    "phone",
+    "phone by Huawei",
+    "pinduoduo",
+    "wechat",
+    "wecom",
+    "weibo",
+];
 
 /// Where a message says which app it is for, and the setting that says which is the account's.
 const ADDRESSED: [(&str, &str); 9] = [

@@ -11,6 +11,7 @@ pub mod jd;
 pub mod kuaishou;
 pub mod miniprogram;
 pub mod phone;
+pub mod phone_providers;
 pub mod pinduoduo;
 pub mod sms;
 pub mod stand;
@@ -169,7 +170,12 @@ pub fn all() -> Vec<Box<dyn Simulated>> {
 
 /// The platforms of further providers, by name, for channels whose accounts choose theirs.
 pub fn further() -> Vec<(&'static str, Box<dyn Simulated>)> {
-    vec![("email by Mailgun", Box::new(email::Mailgun)), ("sms by Twilio", Box::new(sms::Twilio))]
+    vec![
+        ("email by Mailgun", Box::new(email::Mailgun)),
+        ("phone by Huawei", Box::new(phone_providers::Provider::Huawei)),
+        ("phone by Twilio", Box::new(phone_providers::Provider::Twilio)),
+        ("sms by Twilio", Box::new(sms::Twilio)),
+    ]
 }
 
 /// A simulated platform. All state is with whoever serves it.
