@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use warmline_channels::app::sign as app;
 use warmline_channels::wechat::sign as wechat;
-use warmline_sim::channels::{Account, Act, Answer, Arrival, Endpoint, Request, Sent, Simulated, Trouble};
+use warmline_sim::channels::{Account, Act, Arrival, Request, Simulated};
 
 /// One of the three.
 pub enum Own {
@@ -40,6 +40,7 @@ fn post(path: &str, headers: Vec<(&str, String)>, body: String) -> Arrival {
     Arrival::Webhook(Request { method, path, headers, body, ..Request::default() })
 }
 
+/// Nobody is called here: WeChat's API is simulated by `warmline_sim::platform`, and our own clients fetch.
 impl Simulated for Own {
     fn channel(&self) -> &'static str {
         match self {
@@ -96,22 +97,5 @@ impl Simulated for Own {
     fn acknowledged(&self, status: u16, body: &[u8]) -> bool {
         let accepted = || serde_json::from_slice::<Value>(body).is_ok_and(|answer| answer["accepted"] == true);
         status == 200 && (if let Self::Wechat(_) = self { body == b"success" } else { accepted() })
-    }
-
-    /// Here nobody is called: WeChat's API is simulated by `warmline_sim::platform`, and our own clients fetch.
-    fn endpoint(&self, _: &Request) -> Option<Endpoint> {
-        None
-    }
-
-    fn check(&self, _: Endpoint, _: &Request, _: &str) -> Result<Option<Sent>, Trouble> {
-        Ok(None)
-    }
-
-    fn answer(&self, _: Endpoint, _: &Request, _: &str, _: &[(u64, Value)]) -> Answer {
-        Answer { status: 404, body: Vec::new() }
-    }
-
-    fn refuse(&self, _: Endpoint, _: Trouble) -> Answer {
-        Answer { status: 404, body: Vec::new() }
     }
 }

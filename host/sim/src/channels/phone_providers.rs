@@ -1,7 +1,7 @@
 //! Two telephone providers, simulated, for accounts that chose one of them: Huawei's AICC, whose callback holds its own signature,
 //! and Twilio with its real-time transcription.
 
-use super::{Account, Act, Answer, Arrival, Endpoint, Request, Sent, Simulated, Trouble};
+use super::{Account, Act, Arrival, Request, Simulated};
 use serde_json::{Value, json};
 use warmline_channels::phone::sign;
 
@@ -90,22 +90,6 @@ impl Simulated for Provider {
                 Self::Huawei => serde_json::from_slice::<Value>(body).is_ok_and(|answer| answer["resultCode"] == "0"),
                 Self::Twilio => body.ends_with(b"<Response/>"),
             }
-    }
-
-    fn endpoint(&self, _: &Request) -> Option<Endpoint> {
-        None
-    }
-
-    fn check(&self, _: Endpoint, _: &Request, _: &str) -> Result<Option<Sent>, Trouble> {
-        Ok(None)
-    }
-
-    fn answer(&self, _: Endpoint, _: &Request, _: &str, _: &[(u64, Value)]) -> Answer {
-        Answer { status: 404, body: Vec::new() }
-    }
-
-    fn refuse(&self, _: Endpoint, _: Trouble) -> Answer {
-        Answer { status: 404, body: Vec::new() }
     }
 }
 
