@@ -1,7 +1,7 @@
 //! Every channel whose platform is simulated, through its real component: what a customer does arrives once, what the platform
 //! did not sign does not, replies reach the customer, and what the platform says instead of yes is understood.
 
-use crate::harness::{Brand, Line, Server, act, until, within};
+use crate::harness::{Brand, Line, Server, Unsigned as _, act, until, within};
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -16,9 +16,10 @@ const ELSEWHERE: [&str; 3] = ["app", "webchat", "wechat"];
 static SERVER: LazyLock<Server> = LazyLock::new(|| Server::start("channels"));
 static BRAND: LazyLock<Brand> = LazyLock::new(|| Brand::on(&SERVER, everywhere()));
 
-/// Every simulated platform, by its channel.
+/// Every simulated platform, by its channel or its provider.
 fn everywhere() -> impl Iterator<Item = (String, Box<dyn Simulated>)> {
-    channels::all().into_iter().map(|platform| (platform.channel().to_owned(), platform))
+    let further = channels::further().into_iter().map(|(name, platform)| (name.to_owned(), platform));
+    channels::all().into_iter().map(|platform| (platform.channel().to_owned(), platform)).chain(further)
 }
 
 fn every(wanted: impl Fn(&Line) -> bool, test: impl Fn(&Brand, &Line) + Sync) {
@@ -71,18 +72,8 @@ fn what_the_platform_did_not_sign_is_refused() {
         |brand, line| {
             let words = format!("forged-{}", line.carries.channel);
             // A platform that keeps its messages and tells nobody has no webhook that could be forged.
-            let Some(mut webhook) = line.stand.act(&act(2, &words)) else { return };
-            // Some platforms sign in the body itself.
-            let middle = webhook.body.len() / 2;
-            if let Some(byte) = webhook.body.get_mut(middle) {
-                *byte ^= 1;
-            }
-            let bare = Request {
-                path: String::new(),
-                query: String::new(),
-                headers: webhook.headers.iter().filter(|(name, _)| name == "content-type").cloned().collect(),
-                ..webhook
-            };
+            let Some(webhook) = line.stand.act(&act(2, &words)) else { return };
+            let bare = webhook.unsigned();
             let answer = line.post(&bare);
             assert!((400..500).contains(&answer.status), "{}: {} {}", line.carries.channel, answer.status, answer.text());
             let get = line.post(&Request { method: "GET".into(), ..bare.clone() });

@@ -9,6 +9,7 @@ mod harness;
 mod api;
 mod app;
 mod bad_api_input;
+mod bad_everywhere;
 mod bad_input;
 mod channels;
 mod crash;

@@ -27,6 +27,7 @@ pub struct Brand {
 
 /// A platform and what its channel can carry.
 pub struct Line {
+    pub name: String,
     pub stand: Stand,
     pub account: Account,
     pub carries: Capabilities,
@@ -53,7 +54,7 @@ impl Brand {
             let account = account(&stand);
             let secrets: BTreeMap<_, _> = account.secrets.iter().cloned().collect();
             shop.connect_as(carries.channel, &account.id, account.settings.clone(), &json!(secrets));
-            (name, Line { stand, account, carries, base: shop.base.clone() })
+            (name.clone(), Line { name, stand, account, carries, base: shop.base.clone() })
         });
         let lines = lines.collect();
         Self { shop, agent, lines }

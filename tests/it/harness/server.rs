@@ -171,10 +171,19 @@ impl Server {
 
     /// Rows of its inbox that came by a channel: what any acknowledged or refused webhook left there.
     pub fn stored(&self, channel: &str) -> i64 {
+        self.count("SELECT count(*) FROM inbox WHERE channel = ?1", &[channel])
+    }
+
+    /// Those that came by one account of the channel.
+    pub fn stored_of(&self, channel: &str, account: &str) -> i64 {
+        self.count("SELECT count(*) FROM inbox WHERE channel = ?1 AND account = ?2", &[channel, account])
+    }
+
+    fn count(&self, sql: &str, values: &[&str]) -> i64 {
         let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
         let db = rusqlite::Connection::open_with_flags(self.state().join("sqlite.db"), flags).unwrap();
         db.busy_timeout(Duration::from_secs(10)).unwrap();
-        db.query_row("SELECT count(*) FROM inbox WHERE channel = ?1", [channel], |row| row.get(0)).unwrap()
+        db.query_row(sql, rusqlite::params_from_iter(values), |row| row.get(0)).unwrap()
     }
 
     /// All that it wrote to standard output and standard error.

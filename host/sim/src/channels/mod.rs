@@ -11,6 +11,7 @@ pub mod jd;
 pub mod kuaishou;
 pub mod miniprogram;
 pub mod phone;
+pub mod phone_providers;
 pub mod pinduoduo;
 pub mod sms;
 pub mod stand;
@@ -167,6 +168,16 @@ pub fn all() -> Vec<Box<dyn Simulated>> {
     ]
 }
 
+/// The platforms of further providers, by name, for channels whose accounts choose theirs.
+pub fn further() -> Vec<(&'static str, Box<dyn Simulated>)> {
+    vec![
+        ("email by Mailgun", Box::new(email::Mailgun)),
+        ("phone by Huawei", Box::new(phone_providers::Provider::Huawei)),
+        ("phone by Twilio", Box::new(phone_providers::Provider::Twilio)),
+        ("sms by Twilio", Box::new(sms::Twilio)),
+    ]
+}
+
 /// A simulated platform. All state is with whoever serves it.
 pub trait Simulated: Send + Sync {
     /// The channel's id.
@@ -184,18 +195,25 @@ pub trait Simulated: Send + Sync {
     /// Whether the answer to a webhook is the platform's form of "received".
     fn acknowledged(&self, status: u16, body: &[u8]) -> bool;
 
-    /// What an API call is for; none where the platform has no such path.
-    fn endpoint(&self, call: &Request) -> Option<Endpoint>;
+    /// What an API call is for; none where the platform has no such path. One that is never called has none, and needs nothing of
+    /// what follows.
+    fn endpoint(&self, _call: &Request) -> Option<Endpoint> {
+        None
+    }
 
     /// Checks a call as the platform does (signature, token `token`, fields) and reads the message of a [`Endpoint::Send`].
     ///
     /// # Errors
     /// What the platform would say.
-    fn check(&self, endpoint: Endpoint, call: &Request, token: &str) -> Result<Option<Sent>, Trouble>;
+    fn check(&self, _endpoint: Endpoint, _call: &Request, _token: &str) -> Result<Option<Sent>, Trouble> {
+        Ok(None)
+    }
 
     /// The answer to a good call. `token` is the present access token; `kept` holds the kept messages that are not confirmed,
     /// each with its position.
-    fn answer(&self, endpoint: Endpoint, call: &Request, token: &str, kept: &[(u64, Value)]) -> Answer;
+    fn answer(&self, _endpoint: Endpoint, _call: &Request, _token: &str, _kept: &[(u64, Value)]) -> Answer {
+        Answer { status: 404, body: Vec::new() }
+    }
 
     /// The positions that a [`Endpoint::Confirm`] names.
     fn confirmed(&self, _call: &Request, _kept: &[(u64, Value)]) -> Vec<u64> {
@@ -203,5 +221,7 @@ pub trait Simulated: Send + Sync {
     }
 
     /// The answer to a call that is refused.
-    fn refuse(&self, endpoint: Endpoint, trouble: Trouble) -> Answer;
+    fn refuse(&self, _endpoint: Endpoint, _trouble: Trouble) -> Answer {
+        Answer { status: 404, body: Vec::new() }
+    }
 }

@@ -1,7 +1,7 @@
 //! A telephone system, simulated: it speaks our own contract, signed, and writes down what customers say. It has no API: an
 //! agent's answer is spoken.
 
-use super::{Account, Act, Answer, Arrival, Endpoint, Request, Sent, Simulated, Trouble};
+use super::{Account, Act, Arrival, Request, Simulated};
 use serde_json::{Value, json};
 use warmline_channels::phone::sign;
 
@@ -53,22 +53,6 @@ impl Simulated for Phone {
 
     fn acknowledged(&self, status: u16, body: &[u8]) -> bool {
         status == 200 && serde_json::from_slice::<Value>(body).is_ok_and(|answer| answer["accepted"] == true)
-    }
-
-    fn endpoint(&self, _: &Request) -> Option<Endpoint> {
-        None
-    }
-
-    fn check(&self, _: Endpoint, _: &Request, _: &str) -> Result<Option<Sent>, Trouble> {
-        Ok(None)
-    }
-
-    fn answer(&self, _: Endpoint, _: &Request, _: &str, _: &[(u64, Value)]) -> Answer {
-        Answer { status: 404, body: Vec::new() }
-    }
-
-    fn refuse(&self, _: Endpoint, _: Trouble) -> Answer {
-        Answer { status: 404, body: Vec::new() }
     }
 }
 

@@ -7,6 +7,7 @@ use super::{WecomAdapter, api, app};
 use crate::answers;
 use crate::json;
 use crate::kit::{ApiRequest, ApiResponse, Call, Outcome, Page, Pull, Verified};
+use crate::orders;
 use crate::requests::post_json;
 use crate::wx::api::url;
 use serde_json::{Value, json};
@@ -53,7 +54,7 @@ impl Pull for WecomAdapter {
     fn read(&self, _account: &Account, source: &str, answer: &ApiResponse<'_>) -> Result<Page, Outcome> {
         answers::check_status(answer.status)?;
         let unreadable = |_| Outcome::Retry("answer_unreadable");
-        let page: Value = json::read_as(answer.body, json::MAX_BYTES).map_err(unreadable)?;
+        let page: Value = json::read_as(answer.body, json::MAX_BYTES).map(orders::without_nul).map_err(unreadable)?;
         match page["errcode"].as_i64() {
             Some(0) => {}
             Some(code) => return Err(api::failure(code)),

@@ -7,7 +7,6 @@
 //! from being read.
 
 use crate::digest::opaque_key;
-use crate::json::holds_nul;
 use crate::values::is_id;
 use crate::wx::page::Page;
 use serde_json::{Map, Value, json};
@@ -21,7 +20,7 @@ const WELCOME_SECS: i64 = 20;
 
 /// Reads an entry of an account; `before` is the time of the entry before it, for those that have none.
 pub(super) fn read(entry: &Value, source: &str, before: Timestamp) -> Option<Inbound> {
-    if entry["origin"].as_i64() == Some(SERVICER) || holds_nul(entry) {
+    if entry["origin"].as_i64() == Some(SERVICER) {
         return None;
     }
     let kind = text(entry, "msgtype")?;

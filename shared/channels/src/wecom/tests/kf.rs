@@ -96,8 +96,11 @@ fn events_and_what_is_not_a_customers() {
     let servicer =
         json!({ "event_type": "servicer_status_change", "servicer_userid": "li", "status": 1, "open_kfid": "wk1" });
     let theirs = json!({ "msgid": "m", "external_userid": "wmA", "origin": 5, "send_time": 1, "msgtype": "text", "text": { "content": "x" } });
-    let nul = json!({ "msgid": "m", "external_userid": "wmA", "origin": 3, "send_time": 1, "msgtype": "text", "text": { "content": "\0" } });
-    assert!(entries(json!([event(servicer), theirs, nul, null, 1, {}])).is_empty());
+    assert!(entries(json!([event(servicer), theirs, null, 1, {}])).is_empty());
+
+    // A text that no store would hold as it is loses what it cannot keep, and nothing else.
+    let nul = json!({ "msgid": "m", "external_userid": "wmA", "origin": 3, "send_time": 1, "msgtype": "text", "text": { "content": "a\0b" } });
+    assert_eq!(entries(json!([nul])).remove(0).content, Content::text("a\u{FFFD}b"));
 
     // An entry without id or time takes its key from all that it says, its time from the one before it.
     let first = json!({ "msgid": "m", "external_userid": "wmA", "origin": 3, "send_time": 77, "msgtype": "text", "text": { "content": "x" } });
