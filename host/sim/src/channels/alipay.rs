@@ -27,6 +27,23 @@ fn webhook(service: &str, charset: &str, content: &str) -> Request {
     Request { method: "POST".into(), headers, body, ..Request::default() }
 }
 
+/// A message around that content.
+pub(super) fn sealed(content: &str) -> Request {
+    webhook(sign::MESSAGE, "UTF-8", content)
+}
+
+/// The contents of some messages and an event.
+pub(super) fn contents(at: i64, number: u64) -> Vec<Vec<u8>> {
+    let (millis, id, user) = (at.saturating_mul(1000), number.to_string(), Alipay.open_id(7));
+    let event = [("EventType", "follow"), ("ActionParam", "{\"scene\":{\"sceneId\":\"1\"}}")];
+    let all = [
+        sign::text(APP_ID, &user, millis, &id, super::ways::WORDS),
+        sign::image(APP_ID, &user, millis, &id, "media-1"),
+        sign::message(APP_ID, &user, millis, "event", &event),
+    ];
+    all.map(String::into_bytes).to_vec()
+}
+
 impl Simulated for Alipay {
     fn channel(&self) -> &'static str {
         "alipay"

@@ -14,6 +14,16 @@ const TAGS: [u32; 4] = [110, 108, 113, 200];
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Doudian;
 
+/// A push with that body. The platform signs no time.
+pub(super) fn sealed(body: &[u8], _at: i64) -> Request {
+    let headers = vec![
+        ("content-type".into(), "application/json".into()),
+        ("app-id".into(), APP_KEY.into()),
+        ("event-sign".into(), sign::event_sign(APP_KEY, APP_SECRET, body)),
+    ];
+    Request { method: "POST".into(), headers, body: body.to_vec(), ..Request::default() }
+}
+
 impl Simulated for Doudian {
     fn channel(&self) -> &'static str {
         "doudian"
@@ -37,12 +47,7 @@ impl Simulated for Doudian {
         let order = self.open_id(act.customer);
         let data = json!({ "p_id": order, "shop_id": 95250, "update_time": act.at, "remark": act.text });
         let body = Value::from(vec![sign::event(tag, &format!("{}::{}:{}", act.number, act.at, order), &data)]).to_string();
-        let headers = vec![
-            ("content-type".into(), "application/json".into()),
-            ("app-id".into(), APP_KEY.into()),
-            ("event-sign".into(), sign::event_sign(APP_KEY, APP_SECRET, body.as_bytes())),
-        ];
-        Arrival::Webhook(Request { method: "POST".into(), headers, body: body.into_bytes(), ..Request::default() })
+        Arrival::Webhook(sealed(body.as_bytes(), act.at))
     }
 
     fn acknowledged(&self, status: u16, body: &[u8]) -> bool {

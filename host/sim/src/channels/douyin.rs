@@ -13,6 +13,15 @@ const OPERATOR: &str = "operator-simulated";
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Douyin;
 
+/// A webhook with that body. The platform signs no time.
+pub(super) fn sealed(body: &[u8], _at: i64) -> Request {
+    let headers = vec![
+        ("content-type".into(), "application/json".into()),
+        ("x-douyin-signature".into(), sign::signature(CLIENT_SECRET, body)),
+    ];
+    Request { method: "POST".into(), headers, body: body.to_vec(), ..Request::default() }
+}
+
 impl Simulated for Douyin {
     fn channel(&self) -> &'static str {
         "douyin"
@@ -35,12 +44,9 @@ impl Simulated for Douyin {
         let message = format!("@message-{:012}==", act.number);
         let as_text = act.number.is_multiple_of(2);
         let body = sign::text(CLIENT_KEY, &from, OPERATOR, &message, act.at.saturating_mul(1000), act.text, as_text);
-        let headers = vec![
-            ("content-type".into(), "application/json".into()),
-            ("x-douyin-signature".into(), sign::signature(CLIENT_SECRET, body.as_bytes())),
-            ("msg-id".into(), format!("header-{}", act.number)),
-        ];
-        Arrival::Webhook(Request { method: "POST".into(), headers, body: body.into_bytes(), ..Request::default() })
+        let mut webhook = sealed(body.as_bytes(), act.at);
+        webhook.headers.push(("msg-id".into(), format!("header-{}", act.number)));
+        Arrival::Webhook(webhook)
     }
 
     fn acknowledged(&self, status: u16, _body: &[u8]) -> bool {

@@ -23,6 +23,18 @@ fn threaded(in_reply_to: Option<&str>, references: Option<&str>) -> bool {
     in_reply_to.is_none_or(|id| bracketed(id) && references.is_some_and(|r| r.ends_with(id)))
 }
 
+/// A post of that body to the secret address.
+pub(super) fn sealed(body: &[u8], _at: i64) -> Request {
+    let (kind, _) = sign::multipart(&[], &[]);
+    Request {
+        method: "POST".to_owned(),
+        path: format!("/{ADDRESS_TOKEN}"),
+        query: String::new(),
+        headers: vec![("content-type".to_owned(), kind)],
+        body: body.to_vec(),
+    }
+}
+
 impl Simulated for Email {
     fn channel(&self) -> &'static str {
         "email"
@@ -42,14 +54,8 @@ impl Simulated for Email {
 
     fn arrival(&self, act: &Act<'_>) -> Arrival {
         let from = format!("顾客{} <{}>", act.customer, self.open_id(act.customer));
-        let (kind, body) = sign::sendgrid_mail(&message_id(act.number), None, &from, SERVICE, "咨询", act.text);
-        Arrival::Webhook(Request {
-            method: "POST".to_owned(),
-            path: format!("/{ADDRESS_TOKEN}"),
-            query: String::new(),
-            headers: vec![("content-type".to_owned(), kind)],
-            body,
-        })
+        let (_, body) = sign::sendgrid_mail(&message_id(act.number), None, &from, SERVICE, "咨询", act.text);
+        Arrival::Webhook(sealed(&body, act.at))
     }
 
     fn acknowledged(&self, status: u16, _: &[u8]) -> bool {
@@ -95,7 +101,7 @@ impl Simulated for Email {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Mailgun;
 
-const SIGNING_KEY: &str = "key-simulated-signing";
+pub(super) const SIGNING_KEY: &str = "key-simulated-signing";
 const MAILGUN_KEY: &str = "key-simulated-api";
 const DOMAIN: &str = "mg.rice.example";
 

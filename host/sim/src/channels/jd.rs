@@ -28,6 +28,18 @@ fn date(seconds: i64) -> String {
     text.chars().take(19).map(|c| if c == 'T' { ' ' } else { c }).collect()
 }
 
+fn page(total: usize, orders: &[&Value]) -> Value {
+    let verdict = json!({ "success": true, "numberCode": 0 });
+    let result = json!({ "apiResult": verdict, "orderTotal": total, "orderInfoList": orders });
+    json!({ "jingdong_pop_order_search_responce": { "code": "0", "searchorderinfo_result": result } })
+}
+
+/// Pages as the platform gives them.
+pub(super) fn pages(orders: &[Value]) -> Vec<Vec<u8>> {
+    let page = page(orders.len(), &orders.iter().collect::<Vec<_>>());
+    vec![page.to_string().into_bytes(), Jd.refuse(Endpoint::Pull, Trouble::TokenRefused).body]
+}
+
 impl Simulated for Jd {
     fn channel(&self) -> &'static str {
         "jd"
@@ -86,9 +98,7 @@ impl Simulated for Jd {
         orders.sort_by_key(|item| changed(item));
         let total = orders.len();
         orders.truncate(text("page_size").parse().unwrap_or(10));
-        let verdict = json!({ "success": true, "numberCode": 0 });
-        let result = json!({ "apiResult": verdict, "orderTotal": total, "orderInfoList": orders });
-        Answer::json(&json!({ "jingdong_pop_order_search_responce": { "code": "0", "searchorderinfo_result": result } }))
+        Answer::json(&page(total, &orders))
     }
 
     fn refuse(&self, _endpoint: Endpoint, trouble: Trouble) -> Answer {

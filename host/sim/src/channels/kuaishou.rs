@@ -11,6 +11,13 @@ const APP_SECRET: &str = "kuaishou-simulated";
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Kuaishou;
 
+/// A push with that body. The platform signs no time.
+pub(super) fn sealed(body: &[u8], _at: i64) -> Request {
+    let headers =
+        vec![("content-type".into(), "application/json".into()), ("kwaisign".into(), sign::kwaisign(APP_SECRET, body))];
+    Request { method: "POST".into(), headers, body: body.to_vec(), ..Request::default() }
+}
+
 impl Simulated for Kuaishou {
     fn channel(&self) -> &'static str {
         "kuaishou"
@@ -38,11 +45,7 @@ impl Simulated for Kuaishou {
             "order_amount": 100,
         });
         let body = sign::payment(APP_ID, &format!("ks-{}", act.number), act.at.saturating_mul(1000), &data);
-        let headers = vec![
-            ("content-type".into(), "application/json".into()),
-            ("kwaisign".into(), sign::kwaisign(APP_SECRET, body.as_bytes())),
-        ];
-        Arrival::Webhook(Request { method: "POST".into(), headers, body: body.into_bytes(), ..Request::default() })
+        Arrival::Webhook(sealed(body.as_bytes(), act.at))
     }
 
     fn acknowledged(&self, status: u16, body: &[u8]) -> bool {

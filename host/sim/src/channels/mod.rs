@@ -16,6 +16,7 @@ pub mod pinduoduo;
 pub mod sms;
 pub mod stand;
 pub mod taobao;
+pub mod ways;
 pub mod wecom;
 pub mod weibo;
 mod wx;

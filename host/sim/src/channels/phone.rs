@@ -12,8 +12,7 @@ const SIGNING_SECRET: &str = "phone-signing-secret-0001";
 pub struct Phone;
 
 /// A body as the telephone system signs it.
-fn signed(at: i64, body: &Value) -> Request {
-    let body = body.to_string().into_bytes();
+pub(super) fn sealed(body: &[u8], at: i64) -> Request {
     Request {
         method: "POST".to_owned(),
         path: String::new(),
@@ -21,9 +20,9 @@ fn signed(at: i64, body: &Value) -> Request {
         headers: vec![
             ("content-type".to_owned(), "application/json".to_owned()),
             ("x-warmline-timestamp".to_owned(), at.to_string()),
-            ("x-warmline-signature".to_owned(), sign::contract(SIGNING_SECRET, at, &body)),
+            ("x-warmline-signature".to_owned(), sign::contract(SIGNING_SECRET, at, body)),
         ],
-        body,
+        body: body.to_vec(),
     }
 }
 
@@ -48,7 +47,7 @@ impl Simulated for Phone {
     fn arrival(&self, act: &Act<'_>) -> Arrival {
         let mut segment = sign::segment(&self.open_id(act.customer), act.number, "customer", act.text, true);
         segment["caller"] = Value::from(format!("139{:08}", act.customer % 100_000_000));
-        Arrival::Webhook(signed(act.at, &segment))
+        Arrival::Webhook(sealed(segment.to_string().as_bytes(), act.at))
     }
 
     fn acknowledged(&self, status: u16, body: &[u8]) -> bool {

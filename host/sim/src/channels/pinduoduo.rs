@@ -19,6 +19,14 @@ fn order(number: u64) -> String {
     format!("231115-{number:015}")
 }
 
+/// The bridge's post of that body.
+pub(super) fn sealed(body: &[u8], at: i64) -> Request {
+    let signed = sign::headers(BRIDGE, at, body).map(|(name, value)| (name.to_owned(), value));
+    let mut headers = vec![("content-type".to_owned(), "application/json".to_owned())];
+    headers.extend(signed);
+    Request { method: "POST".into(), headers, body: body.to_vec(), ..Request::default() }
+}
+
 impl Simulated for Pinduoduo {
     fn channel(&self) -> &'static str {
         "pinduoduo"
@@ -41,10 +49,7 @@ impl Simulated for Pinduoduo {
         let content = json!({ "mall_id": MALL, "tid": order(act.customer), "title": act.text });
         let at = Timestamp::from_secs(act.at);
         let body = sign::frame(act.number, at, "pdd_trade_TradeConfirmed", MALL, &content).into_bytes();
-        let signed = sign::headers(BRIDGE, act.at, &body).map(|(name, value)| (name.to_owned(), value));
-        let mut headers = vec![("content-type".to_owned(), "application/json".to_owned())];
-        headers.extend(signed);
-        Arrival::Webhook(Request { method: "POST".into(), headers, body, ..Request::default() })
+        Arrival::Webhook(sealed(&body, act.at))
     }
 
     fn acknowledged(&self, status: u16, body: &[u8]) -> bool {

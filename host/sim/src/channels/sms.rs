@@ -21,6 +21,17 @@ fn beijing(at: i64) -> String {
     text.get(..19).unwrap_or_default().replace('T', " ")
 }
 
+/// A post of that body to the secret address.
+pub(super) fn sealed(body: &[u8], _at: i64) -> Request {
+    Request {
+        method: "POST".to_owned(),
+        path: format!("/{ADDRESS_TOKEN}"),
+        query: String::new(),
+        headers: vec![("content-type".to_owned(), "application/json;charset=UTF-8".to_owned())],
+        body: body.to_vec(),
+    }
+}
+
 impl Simulated for Sms {
     fn channel(&self) -> &'static str {
         "sms"
@@ -46,13 +57,7 @@ impl Simulated for Sms {
 
     fn arrival(&self, act: &Act<'_>) -> Arrival {
         let item = sign::aliyun_text(act.number, &self.open_id(act.customer), &beijing(act.at), "8001", act.text);
-        Arrival::Webhook(Request {
-            method: "POST".to_owned(),
-            path: format!("/{ADDRESS_TOKEN}"),
-            query: String::new(),
-            headers: vec![("content-type".to_owned(), "application/json;charset=UTF-8".to_owned())],
-            body: json!([item]).to_string().into_bytes(),
-        })
+        Arrival::Webhook(sealed(json!([item]).to_string().as_bytes(), act.at))
     }
 
     fn acknowledged(&self, status: u16, body: &[u8]) -> bool {
@@ -102,9 +107,9 @@ impl Simulated for Sms {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Twilio;
 
-const PUBLIC_URL: &str = "https://warmline.example/channels/sms/rice-twilio";
+pub(super) const PUBLIC_URL: &str = "https://warmline.example/channels/sms/rice-twilio";
 const SID: &str = "AC00000000000000000000000000000001";
-const AUTH_TOKEN: &str = "sms-twilio-auth-token";
+pub(super) const AUTH_TOKEN: &str = "sms-twilio-auth-token";
 const NUMBER: &str = "+15550001111";
 
 impl Simulated for Twilio {

@@ -19,6 +19,13 @@ fn param(params: &[(String, String)], name: &str) -> Option<String> {
     params.iter().find(|(n, _)| n == name).map(|(_, value)| value.clone())
 }
 
+/// Pages as the platform gives them.
+pub(super) fn pages(items: &[Value]) -> Vec<Vec<u8>> {
+    let kept: Vec<(u64, Value)> = (0..).zip(items.iter().cloned()).collect();
+    let page = |kept: &[(u64, Value)]| Taobao.answer(Endpoint::Pull, &Request::default(), "", kept).body;
+    vec![page(&kept), page(&[]), Taobao.refuse(Endpoint::Pull, Trouble::TokenRefused).body]
+}
+
 impl Simulated for Taobao {
     fn channel(&self) -> &'static str {
         "taobao"

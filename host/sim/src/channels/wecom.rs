@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 use warmline_channels::wecom::sign;
 use warmline_channels::wx_crypto::AesKey;
 
-const CORP_ID: &str = "wwsimulated";
+pub(super) const CORP_ID: &str = "wwsimulated";
 const SECRET: &str = "simulated-corp-secret";
-const OPEN_KFID: &str = "wkSimulated";
-const AGENT_ID: u32 = 1_000_002;
+pub(super) const OPEN_KFID: &str = "wkSimulated";
+pub(super) const AGENT_ID: u32 = 1_000_002;
 /// What a welcome code begins with; behind it stands whose it is.
 const WELCOME: &str = "welcome:";
 

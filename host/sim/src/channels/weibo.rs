@@ -20,6 +20,17 @@ fn uid(customer: u64) -> i64 {
     2_000_000_000 + i64::try_from(customer).unwrap_or(0)
 }
 
+/// A webhook with that body, which the signature leaves out.
+pub(super) fn sealed(body: &[u8], at: i64) -> Request {
+    Request {
+        method: "POST".into(),
+        query: sign::query(SECRET, &at.to_string(), "n0nce"),
+        headers: vec![("content-type".into(), "application/json".into())],
+        body: body.to_vec(),
+        ..Request::default()
+    }
+}
+
 impl Simulated for Weibo {
     fn channel(&self) -> &'static str {
         "weibo"
@@ -43,11 +54,8 @@ impl Simulated for Weibo {
         let body = sign::message(uid(act.customer), BRAND, Timestamp::from_secs(act.at), "text", act.text, &data);
         let nonce: String = act.nonce.iter().map(|byte| format!("{byte:02x}")).collect();
         Arrival::Webhook(Request {
-            method: "POST".into(),
             query: sign::query(SECRET, &act.at.to_string(), &nonce),
-            headers: vec![("content-type".into(), "application/json".into())],
-            body: body.into_bytes(),
-            ..Request::default()
+            ..sealed(body.as_bytes(), act.at)
         })
     }
 

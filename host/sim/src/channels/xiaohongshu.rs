@@ -18,6 +18,18 @@ fn push_path() -> String {
     format!("/channels/xiaohongshu/{ACCOUNT}")
 }
 
+/// A shop's push with that body, which the signature leaves out.
+pub(super) fn sealed(body: &[u8], at: i64) -> Request {
+    let timestamp = at.to_string();
+    let headers = vec![
+        ("content-type".into(), "application/json".into()),
+        ("app-key".into(), APP_ID.into()),
+        ("sign".into(), sign::push_sign(&push_path(), &[], APP_ID, &timestamp, APP_SECRET)),
+        ("timestamp".into(), timestamp),
+    ];
+    Request { method: "POST".into(), headers, body: body.to_vec(), ..Request::default() }
+}
+
 impl Simulated for Xiaohongshu {
     fn channel(&self) -> &'static str {
         "xiaohongshu"
@@ -47,15 +59,8 @@ impl Simulated for Xiaohongshu {
             "updateTime": act.at.saturating_mul(1000).saturating_add(millis),
             "sequence": act.number,
         });
-        let timestamp = act.at.to_string();
-        let headers = vec![
-            ("content-type".into(), "application/json".into()),
-            ("app-key".into(), APP_ID.into()),
-            ("timestamp".into(), timestamp.clone()),
-            ("sign".into(), sign::push_sign(&push_path(), &[], APP_ID, &timestamp, APP_SECRET)),
-        ];
         let body = Value::from(vec![sign::event(tag, SELLER, &data)]).to_string();
-        Arrival::Webhook(Request { method: "POST".into(), headers, body: body.into_bytes(), ..Request::default() })
+        Arrival::Webhook(sealed(body.as_bytes(), act.at))
     }
 
     fn acknowledged(&self, status: u16, body: &[u8]) -> bool {

@@ -1,0 +1,15 @@
+#![no_main]
+//! The reader of JSON: what it takes, it takes again as it writes it.
+
+use warmline_channels::json::{MAX_BYTES, holds_nul, read};
+use warmline_fuzz::libfuzzer_sys::fuzz_target;
+use warmline_sim::channels::ways::memory::{limit, peak};
+
+fuzz_target!(init: warmline_fuzz::seed(warmline_fuzz::payloads(b'{')), |data: &[u8]| {
+    let (value, height) = peak(|| read(data, MAX_BYTES));
+    assert!(height <= limit(data.len()), "{height} bytes for {}", data.len());
+    if let Ok(value) = value {
+        assert!(!holds_nul(&value));
+        assert!(read(value.to_string().as_bytes(), MAX_BYTES).is_ok());
+    }
+});

@@ -1,0 +1,2 @@
+#![no_main]
+warmline_fuzz::channel!("webchat");

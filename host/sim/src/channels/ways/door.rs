@@ -1,0 +1,104 @@
+//! An adapter with an open account, whichever adapter it is.
+
+use super::super::Request;
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use serde_json::Value;
+use warmline_channels::{Adapter, ApiResponse, Call, Page, Refusal, Reply, Secrets};
+use warmline_model::{Inbound, Timestamp};
+
+/// What a webhook came to.
+#[derive(Debug, PartialEq)]
+pub enum Taken {
+    /// It was the platform's check of the address.
+    Greeted(Reply),
+    /// The verified body, its messages, and the acknowledgement.
+    Messages(Vec<u8>, Vec<Inbound>, Reply),
+}
+
+/// A webhook as the server hands it to an adapter.
+pub struct Arrived {
+    method: Method,
+    headers: HeaderMap,
+    request: Request,
+}
+
+impl Arrived {
+    /// None where no HTTP server would take it: a method or header that is none.
+    pub fn new(request: Request) -> Option<Self> {
+        let method = request.method.parse().ok()?;
+        let mut headers = HeaderMap::new();
+        for (name, value) in &request.headers {
+            headers.append(name.parse::<HeaderName>().ok()?, HeaderValue::from_bytes(value.as_bytes()).ok()?);
+        }
+        Some(Self { method, headers, request })
+    }
+
+    fn webhook(&self) -> warmline_channels::Request<'_> {
+        warmline_channels::Request {
+            method: &self.method,
+            rest: &self.request.path,
+            query: &self.request.query,
+            headers: &self.headers,
+            body: &self.request.body,
+        }
+    }
+}
+
+pub(super) trait Door: Send + Sync {
+    fn take(&self, webhook: &Request, now: i64) -> Result<Taken, Refusal>;
+    fn verify_and_parse(&self, webhook: &Arrived, now: i64) -> Result<Vec<Inbound>, Refusal>;
+    fn answered(&self, status: u16, body: &[u8]) -> Option<Page>;
+}
+
+pub(super) struct Opened<A: Adapter> {
+    adapter: A,
+    account: A::Account,
+}
+
+impl<A: Adapter> Opened<A> {
+    #[expect(clippy::panic, reason = "the tables of this module are wrong, and whoever uses them is a test")]
+    pub(super) fn new(adapter: A, settings: &Value, secrets: &Secrets) -> Self {
+        let account =
+            adapter.account(settings, secrets).unwrap_or_else(|e| panic!("{}: {e}", adapter.capabilities().channel));
+        Self { adapter, account }
+    }
+}
+
+impl<A> Door for Opened<A>
+where
+    A: Adapter + Send + Sync,
+    A::Account: Send + Sync,
+{
+    fn take(&self, webhook: &Request, now: i64) -> Result<Taken, Refusal> {
+        // What is no HTTP never reaches an adapter.
+        let arrived = Arrived::new(webhook.clone()).ok_or(Refusal::Malformed("not HTTP"))?;
+        let (webhook, now) = (arrived.webhook(), Timestamp::from_secs(now));
+        if let Some(reply) = self.adapter.handshake(&self.account, &webhook, now)? {
+            return Ok(Taken::Greeted(reply));
+        }
+        let verified = self.adapter.verify(&self.account, &webhook, now)?;
+        let messages = self.adapter.parse(&self.account, &verified)?;
+        if let Some(pull) = self.adapter.pull() {
+            pull.hinted(&self.account, &verified);
+        }
+        let reply = self.adapter.acknowledge(&self.account, &verified);
+        Ok(Taken::Messages(verified.body().to_vec(), messages, reply))
+    }
+
+    fn verify_and_parse(&self, webhook: &Arrived, now: i64) -> Result<Vec<Inbound>, Refusal> {
+        let verified = self.adapter.verify(&self.account, &webhook.webhook(), Timestamp::from_secs(now))?;
+        self.adapter.parse(&self.account, &verified)
+    }
+
+    fn answered(&self, status: u16, body: &[u8]) -> Option<Page> {
+        let answer = ApiResponse { status, body };
+        self.adapter.read_answer(&answer);
+        let call = Call { token: None, now: Timestamp::from_secs(super::NOW), nonce: &[7; 16] };
+        if self.adapter.token_request(&self.account, false, &call).is_some() {
+            let _ = self.adapter.read_token(&answer);
+        }
+        let pull = self.adapter.pull()?;
+        let source = pull.polled(&self.account).into_iter().next().unwrap_or_else(|| "source".to_owned());
+        pull.read(&self.account, &source, &answer).ok()
+    }
+}

@@ -1,0 +1,267 @@
+//! The other platforms. Where a simulated platform signs the body, its own webhooks are the payloads.
+
+use super::super::alipay::{self, Alipay};
+use super::super::doudian::{self, Doudian};
+use super::super::douyin::{self, Douyin};
+use super::super::email::{self, Email, Mailgun};
+use super::super::jd::{self, Jd};
+use super::super::kuaishou::{self, Kuaishou};
+use super::super::phone::{self, Phone};
+use super::super::pinduoduo::{self, Pinduoduo};
+use super::super::sms::{self, Sms, Twilio};
+use super::super::taobao::{self, Taobao};
+use super::super::weibo::{self, Weibo};
+use super::super::xiaohongshu::{self, Xiaohongshu};
+use super::super::{Act, Arrival, Request, Simulated, wx};
+use super::clients::{own, post};
+use super::{API, WORDS, Way};
+use serde_json::{Value, json};
+use warmline_channels::alipay::AlipayAdapter;
+use warmline_channels::doudian::DoudianAdapter;
+use warmline_channels::douyin::DouyinAdapter;
+use warmline_channels::email::{EmailAdapter, sign as mail};
+use warmline_channels::jd::JdAdapter;
+use warmline_channels::kuaishou::KuaishouAdapter;
+use warmline_channels::phone::{PhoneAdapter, sign as calls};
+use warmline_channels::pinduoduo::PinduoduoAdapter;
+use warmline_channels::sms::SmsAdapter;
+use warmline_channels::taobao::TaobaoAdapter;
+use warmline_channels::weibo::WeiboAdapter;
+use warmline_channels::wx_crypto::AesKey;
+use warmline_channels::xiaohongshu::{XiaohongshuAdapter, sign as redbook};
+use warmline_channels::{sorted_sign, twilio};
+
+const FORM: &str = "application/x-www-form-urlencoded";
+const JSON: &str = "application/json";
+const MINIAPP: &str = "tt-mini";
+const REDBOOK: &str = "xhs-mini";
+const HUAWEI: &str = "huawei-secret";
+const HOTLINE: &str = "https://warmline.example/channels/phone/twilio";
+const AUTH_TOKEN: &str = "phone-auth-token";
+const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+
+pub(super) fn all() -> Vec<Way> {
+    let mut all = marketplaces();
+    all.extend(lines());
+    all.extend(fetched());
+    all
+}
+
+fn marketplaces() -> Vec<Way> {
+    let miniapp = json!({ "kind": "miniapp", "app_id": MINIAPP });
+    let redbook = json!({ "kind": "miniprogram", "app_id": REDBOOK });
+    let keys = [("token", wx::TOKEN), ("encoding_aes_key", wx::AES_KEY)];
+    vec![
+        Way::new(AlipayAdapter, Alipay.account(API), "alipay", alipay::contents)
+            .sealed(|content, _| alipay::sealed(&String::from_utf8_lossy(content))),
+        Way::new(DoudianAdapter, Doudian.account(API), "doudian", |at, n| told(&Doudian, at, n)).sealed(doudian::sealed),
+        Way::new(DouyinAdapter, Douyin.account(API), "douyin", |at, n| told(&Douyin, at, n)).sealed(douyin::sealed),
+        Way::new(DouyinAdapter, own("miniapp", miniapp, &keys), "douyin-miniapp", miniapp_messages)
+            .sealed(|message, at| post("", JSON, &[], miniapp_body(message, at).as_bytes())),
+        Way::new(KuaishouAdapter, Kuaishou.account(API), "kuaishou", |at, n| told(&Kuaishou, at, n))
+            .sealed(kuaishou::sealed),
+        Way::new(PinduoduoAdapter, Pinduoduo.account(API), "pinduoduo", |at, n| told(&Pinduoduo, at, n))
+            .sealed(pinduoduo::sealed),
+        Way::new(WeiboAdapter, Weibo.account(API), "weibo", |at, n| told(&Weibo, at, n)).bare().sealed(weibo::sealed),
+        Way::new(XiaohongshuAdapter, Xiaohongshu.account(API), "xiaohongshu", |at, n| told(&Xiaohongshu, at, n))
+            .bare()
+            .sealed(xiaohongshu::sealed),
+        Way::new(XiaohongshuAdapter, own("mini", redbook, &keys), "xiaohongshu-miniprogram", redbook_messages)
+            .sealed(redbook_sealed),
+    ]
+}
+
+/// Mail, text messages, calls.
+fn lines() -> Vec<Way> {
+    let mut reports = Email.account(API);
+    reports.id = "reports".into();
+    reports.settings["event_public_key"] = Value::from(mail::event_public_key(&[5; 32]));
+    let huawei = own("huawei", json!({ "provider": "huawei" }), &[("app_secret", HUAWEI)]);
+    let hotline = json!({ "provider": "twilio", "account_sid": "AC01", "public_url": HOTLINE });
+    let hotline = own("twilio", hotline, &[("auth_token", AUTH_TOKEN)]);
+    vec![
+        Way::new(EmailAdapter, Email.account(API), "email", |at, n| told(&Email, at, n)).bare().sealed(email::sealed),
+        Way::new(EmailAdapter, reports, "email-reports", |at, _| mail_reports(at)).sealed(|body, at| {
+            let signature = mail::sendgrid_reports(&[5; 32], &at.to_string(), body).unwrap_or_default();
+            let headers = [
+                ("x-twilio-email-event-webhook-signature", signature),
+                ("x-twilio-email-event-webhook-timestamp", at.to_string()),
+            ];
+            post("", JSON, &headers, body)
+        }),
+        Way::new(EmailAdapter, Mailgun.account(API), "email-mailgun", mailgun_forms).bare().sealed(|form, at| {
+            let own = mail::mailgun_form(email::SIGNING_KEY, &at.to_string(), TOKEN, &[]);
+            post("", FORM, &[], &[form, b"&", own.as_bytes()].concat())
+        }),
+        Way::new(EmailAdapter, Mailgun.account(API), "email-mailgun-reports", |at, _| mailgun_events(at)).bare().sealed(
+            |event, at| {
+                let time = at.to_string();
+                let signature = mail::mailgun(email::SIGNING_KEY, &time, TOKEN);
+                let signature = json!({ "timestamp": time, "token": TOKEN, "signature": signature }).to_string();
+                let body = [b"{\"signature\":", signature.as_bytes(), b",\"event-data\":", event, b"}"].concat();
+                post("", JSON, &[], &body)
+            },
+        ),
+        Way::new(PhoneAdapter, Phone.account(API), "phone", segments).sealed(phone::sealed),
+        Way::new(PhoneAdapter, huawei, "phone-huawei", |_, _| callbacks()).sealed(|fields, at| {
+            let body = match serde_json::from_slice(fields) {
+                Ok(fields) => calls::huawei(HUAWEI, at * 1000, "n0nce", fields).to_string().into_bytes(),
+                Err(_) => fields.to_vec(),
+            };
+            post("", JSON, &[], &body)
+        }),
+        Way::new(PhoneAdapter, hotline, "phone-twilio", transcripts)
+            .sealed(|form, _| twilio_form(AUTH_TOKEN, HOTLINE, form)),
+        Way::new(SmsAdapter, Sms.account(API), "sms", |at, n| told(&Sms, at, n)).bare().sealed(sms::sealed),
+        Way::new(SmsAdapter, Twilio.account(API), "sms-twilio", |at, n| told(&Twilio, at, n))
+            .sealed(|form, _| twilio_form(sms::AUTH_TOKEN, sms::PUBLIC_URL, form)),
+    ]
+}
+
+/// Platforms that are asked, and say nothing by themselves: the payloads are pages.
+fn fetched() -> Vec<Way> {
+    vec![
+        Way::new(JdAdapter, Jd.account(API), "jd", |at, n| jd::pages(&kept(&Jd, at, n))),
+        Way::new(TaobaoAdapter, Taobao.account(API), "taobao", |at, n| taobao::pages(&kept(&Taobao, at, n))),
+    ]
+}
+
+fn acts(at: i64, number: u64) -> impl Iterator<Item = Act<'static>> {
+    (0..4).map(move |i| Act { customer: 7, number: number + i, at, text: WORDS, nonce: [7; 16] })
+}
+
+/// The bodies of what a platform tells.
+fn told(platform: &dyn Simulated, at: i64, number: u64) -> Vec<Vec<u8>> {
+    let body = |act: Act<'_>| match platform.arrival(&act) {
+        Arrival::Webhook(webhook) => webhook.body,
+        Arrival::Kept { .. } => Vec::new(),
+    };
+    acts(at, number).map(body).collect()
+}
+
+/// What a platform keeps.
+fn kept(platform: &dyn Simulated, at: i64, number: u64) -> Vec<Value> {
+    let item = |act: Act<'_>| match platform.arrival(&act) {
+        Arrival::Kept { item, .. } => item,
+        Arrival::Webhook(_) => Value::Null,
+    };
+    acts(at, number).map(item).collect()
+}
+
+fn texts(all: &[Value]) -> Vec<Vec<u8>> {
+    all.iter().map(|value| value.to_string().into_bytes()).collect()
+}
+
+#[expect(clippy::expect_used, reason = "the key is a constant")]
+fn key() -> AesKey {
+    AesKey::decode(wx::AES_KEY).expect("a key")
+}
+
+fn miniapp_body(message: &[u8], at: i64) -> String {
+    use warmline_channels::douyin::sign::miniapp;
+    miniapp(wx::TOKEN, &key(), MINIAPP, &at.to_string(), "n0nce", &[7; 32], message)
+}
+
+fn miniapp_messages(at: i64, number: u64) -> Vec<Vec<u8>> {
+    let said = |kind: &str, name: &str, value: &str| json!({ "ToUserName": "tt", "FromUserName": "oCustomer", "CreateTime": at, "MsgType": kind, name: value, "MsgId": number });
+    let mut all = texts(&[
+        said("text", "Content", WORDS),
+        said("image", "PicUrl", "https://p.example/1"),
+        said("event", "Event", "enter"),
+        said("riddle", "Riddle", "?"),
+    ]);
+    let xml = warmline_channels::wx::sign::text("oCustomer", "tt", at, number, WORDS);
+    all.push(xml.into_bytes());
+    all
+}
+
+fn redbook_messages(at: i64, number: u64) -> Vec<Vec<u8>> {
+    texts(&[
+        json!({ "FromUserName": "u1", "CreateTime": at, "MsgType": "text", "Content": WORDS, "MsgId": number }),
+        json!({ "msg_type": "ORDER_PAID", "open_id": "u1", "order_id": "P1", "create_time": at, "sequence": number }),
+        json!({ "FromUserName": "u1", "MsgType": "image", "PicUrl": "https://p.example/1", "MsgId": number }),
+    ])
+}
+
+fn redbook_sealed(message: &[u8], at: i64) -> Request {
+    let (query, body) = redbook::miniprogram(wx::TOKEN, &key(), REDBOOK, &at.to_string(), "n0nce", &[7; 16], message);
+    Request { query, ..post("", JSON, &[], body.as_bytes()) }
+}
+
+fn mail_reports(at: i64) -> Vec<Vec<u8>> {
+    let report = |event: &str| json!({ "email": "a@mail.example", "event": event, "timestamp": at, "sg_message_id": "m1" });
+    texts(&[json!([report("delivered"), report("bounce")]), json!([report("open")])])
+}
+
+fn mailgun_forms(at: i64, number: u64) -> Vec<Vec<u8>> {
+    let headers =
+        json!([["Message-Id", format!("<{number}@mail.example>")], ["References", "<0@mail.example>"]]).to_string();
+    let files = json!([{ "url": "https://storage.example/1", "name": "退货.jpg", "size": 9, "content-type": "image/jpeg" }]);
+    let form = |fields: &[(&str, &str)]| {
+        let date = at.to_string();
+        let own = [("from", "王 <w@mail.example>"), ("recipient", "service@rice.example"), ("Date", &*date)];
+        form_urlencoded::Serializer::new(String::new()).extend_pairs(own).extend_pairs(fields).finish().into_bytes()
+    };
+    let files = files.to_string();
+    vec![
+        form(&[("subject", "咨询"), ("body-plain", WORDS), ("message-headers", &headers)]),
+        form(&[("subject", "Re: 咨询"), ("body-html", "<p>你好<br>a &amp; b</p>"), ("attachments", &files)]),
+        form(&[("body-mime", "From: a@b\r\nSubject: =?gbk?B?19bRqQ==?=\r\nContent-Type: text/plain; charset=gbk\r\n\r\n?")]),
+    ]
+}
+
+fn mailgun_events(at: i64) -> Vec<Vec<u8>> {
+    let event = |event: &str| {
+        let message = json!({ "headers": { "message-id": "1@mail.example" } });
+        json!({ "event": event, "id": format!("e-{event}"), "timestamp": at, "recipient": "w@mail.example", "message": message })
+    };
+    texts(&[event("delivered"), event("failed")])
+}
+
+fn segments(at: i64, number: u64) -> Vec<Vec<u8>> {
+    let mut all = told(&Phone, at, number);
+    all.extend(texts(&[
+        calls::event("call-7", number + 4, "ring", "13900000007"),
+        json!([
+            calls::segment("call-7", number + 5, "agent", WORDS, true),
+            calls::segment("call-7", number + 6, "customer", "嗯", false)
+        ]),
+    ]));
+    all
+}
+
+fn callbacks() -> Vec<Vec<u8>> {
+    texts(&[
+        json!({ "callSerialNo": "c1", "called": "13900000007", "releaseTime": "1700000000000", "releaseReason": "normal" }),
+        json!({ "callSerialNo": "c1", "eventType": "RING", "nested": { "a": [1, "x", { "b": null }] } }),
+        calls::segment("call-7", 1, "customer", WORDS, true),
+    ])
+}
+
+fn transcripts(_: i64, number: u64) -> Vec<Vec<u8>> {
+    let form = |fields: &[(&str, &str)]| {
+        let own = [("CallSid", "CA01"), ("From", "+8613900000007"), ("To", "+15550001111"), ("Direction", "inbound")];
+        form_urlencoded::Serializer::new(String::new()).extend_pairs(own).extend_pairs(fields).finish().into_bytes()
+    };
+    let (said, seq) = (json!({ "transcript": WORDS, "confidence": 0.9 }).to_string(), number.to_string());
+    let said = [
+        ("TranscriptionEvent", "transcription-content"),
+        ("TranscriptionSid", "GT1"),
+        ("SequenceId", &*seq),
+        ("TranscriptionData", &*said),
+        ("Track", "inbound_track"),
+        ("Final", "true"),
+    ];
+    vec![
+        form(&said),
+        form(&[("CallStatus", "ringing")]),
+        form(&[("RecordingStatus", "completed"), ("RecordingSid", "RE1"), ("RecordingUrl", "https://api.twilio.com/1")]),
+        form(&[("SpeechResult", WORDS), ("Confidence", "0.9")]),
+    ]
+}
+
+/// A form in Twilio's signature.
+fn twilio_form(auth_token: &str, url: &str, form: &[u8]) -> Request {
+    let signature = twilio::signature(auth_token, url, &sorted_sign::read_form(form));
+    post("", FORM, &[("x-twilio-signature", signature)], form)
+}
