@@ -75,9 +75,10 @@ mod tests {
         assert_eq!(messages[0].sender.union_id.as_deref(), Some("13900000007"));
         assert_eq!(driver.messages(&call(1)).unwrap(), messages, "the same act told twice");
         assert_ne!(driver.messages(&call(2)).unwrap()[0].key, messages[0].key);
-        let hangup = signed(NOW.secs(), &sign::event("call-7", 3, "hangup", "13900000007"));
+        let said = |at, body: &Value| sealed(body.to_string().as_bytes(), at);
+        let hangup = said(NOW.secs(), &sign::event("call-7", 3, "hangup", "13900000007"));
         assert_eq!(driver.messages(&hangup).unwrap()[0].content.kind(), "event");
-        let partial = signed(NOW.secs(), &sign::segment("call-7", 4, "customer", "退", false));
+        let partial = said(NOW.secs(), &sign::segment("call-7", 4, "customer", "退", false));
         assert_eq!(driver.messages(&partial).unwrap(), Vec::new());
     }
 
@@ -88,7 +89,7 @@ mod tests {
         assert_eq!(driver.messages(&unsigned), Err(Refusal::SignatureMissing));
         let changed = Request { body: b"{}".to_vec(), ..driver.pushed(&act(1, "x")) };
         assert_eq!(driver.messages(&changed), Err(Refusal::SignatureWrong));
-        assert_eq!(driver.messages(&signed(NOW.secs() - 301, &json!({}))), Err(Refusal::Stale));
+        assert_eq!(driver.messages(&sealed(b"{}", NOW.secs() - 301)), Err(Refusal::Stale));
         assert_eq!(Phone.endpoint(&Request::default()), None);
     }
 }
