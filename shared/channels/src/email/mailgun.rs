@@ -53,8 +53,10 @@ fn posted(form: &Form) -> Vec<Media> {
 }
 
 fn reports(body: &Verified) -> Result<Vec<Inbound>, Refusal> {
-    let mut body_json = json::read(body.body(), json::MAX_BYTES)?;
-    let Value::Object(mut fields) = body_json["event-data"].take() else { return Err(Refusal::Malformed("event-data")) };
+    let mut whole = json::read(body.body(), json::MAX_BYTES)?;
+    let Some(Value::Object(mut fields)) = whole.get_mut("event-data").map(Value::take) else {
+        return Err(Refusal::Malformed("event-data"));
+    };
     let text = |name: &str| fields.get(name).and_then(Value::as_str).filter(|t| !t.is_empty());
     let address = text("recipient").map(str::to_lowercase).filter(|a| is_address(a));
     let event = text("event").filter(|e| e.len() <= 64).unwrap_or("unknown").to_owned();
@@ -133,10 +135,10 @@ mod tests {
 
     #[test]
     fn event_reports() {
-        let read = |event: Value| {
-            let body = sign::mailgun_report("k", "1", "t", event).to_string();
-            parse(&Verified::new(body.into_bytes()).with_time(Timestamp::from_secs(7)).with(REPORTS, "1"))
+        let whole = |body: Value| {
+            parse(&Verified::new(body.to_string().into_bytes()).with_time(Timestamp::from_secs(7)).with(REPORTS, "1"))
         };
+        let read = |event: Value| whole(sign::mailgun_report("k", "1", "t", event));
         let found = read(json!({
             "event": "Failed", "id": "e1", "timestamp": 1_521_472_262.908_181, "recipient": "W@x", "severity": "permanent",
             "message": { "headers": { "message-id": "1@x" } },
@@ -147,7 +149,9 @@ mod tests {
         assert_eq!((event.as_str(), key.as_deref(), &data["severity"]), ("failed", Some("1@x"), &json!("permanent")));
         assert_eq!(found[0].sender.open_id, "w@x");
         assert_eq!(read(json!({ "event": "accepted" })), Ok(Vec::new()));
-        assert_eq!(read(json!(1)), Err(Refusal::Malformed("event-data")));
+        for other in [json!(0), json!([]), json!({}), json!({ "event-data": 1 })] {
+            assert_eq!(whole(other), Err(Refusal::Malformed("event-data")));
+        }
         let bare = read(json!({ "recipient": "a@b" })).unwrap();
         assert_eq!((bare[0].at.millis(), bare[0].key.starts_with("event-")), (7000, true));
     }
