@@ -57,6 +57,12 @@ fn a_client_behind_pushpin_sends_hears_and_survives_a_restart_of_the_server() {
     assert_eq!(socket.next_within(Duration::from_secs(10)), Some(Said::Pong(Bytes::from_static(b"e1V3"))));
     assert_eq!(socket.sync(None).0, ["您好", long.as_str()]);
 
+    // A stream that begins in the middle goes on from there; one that missed everything gets everything.
+    let mut late = visitor.stream(None);
+    for text in ["您好", long.as_str()] {
+        assert_eq!(late.next().data["content"]["text"], text);
+    }
+
     // The socket stays at Pushpin while the server is away.
     let _server = server.restart(&options);
     say(&mut socket, "还在吗");
@@ -64,6 +70,24 @@ fn a_client_behind_pushpin_sends_hears_and_survives_a_restart_of_the_server() {
     agent.reply(&id, "还在");
     assert_eq!(socket.next()["message"]["content"]["text"], "还在");
     assert_eq!(stream.next().data["content"]["text"], "还在");
+    assert_eq!(late.next().data["content"]["text"], "还在");
+
+    // The next conversation goes on in the same stream, on both.
+    agent.close(&id);
+    say(&mut socket, "又来了");
+    let id = shop.wait_state("assigned");
+    agent.reply(&id, "欢迎回来");
+    assert_eq!(socket.next()["message"]["content"]["text"], "欢迎回来");
+    for stream in [&mut stream, &mut late] {
+        assert_eq!(stream.next().data["content"]["text"], "欢迎回来");
+        // Meanwhile Pushpin has looked for what it missed, and nothing comes twice.
+        assert_eq!(stream.next_within(Duration::from_secs(14)), None);
+    }
+    agent.reply(&id, "再见");
+    assert_eq!(socket.next()["message"]["content"]["text"], "再见");
+    for stream in [&mut stream, &mut late] {
+        assert_eq!(stream.next().data["content"]["text"], "再见");
+    }
     socket.send(Message::Close(None));
     assert!(matches!(socket.next_within(Duration::from_secs(10)), Some(Said::Closed(_))));
 }

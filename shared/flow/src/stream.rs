@@ -73,6 +73,26 @@ pub fn subscription(ctx: &Ctx<'_>, channel: &Channel, account: &AccountId, open_
     ctx.keys.index().of("subscription", &[channel.as_str(), account.as_str(), open_id])
 }
 
+/// The place before a reply, as a client has it that saw all that came before it in its conversation.
+///
+/// # Errors
+/// The store fails.
+pub fn before(ctx: &Ctx<'_>, reply: Cursor) -> Result<Cursor, FlowError> {
+    let n = messages::to_customer_before(ctx.db, reply.conversation, reply.n)?;
+    Ok(Cursor { conversation: reply.conversation, n })
+}
+
+/// A part of a sender's stream.
+#[derive(Default)]
+pub struct Replies {
+    /// What was said, in order.
+    pub items: Vec<Streamed>,
+    /// The place after it; none before the first conversation.
+    pub next: Option<Cursor>,
+    /// Whether there is more at once: as many were found as were asked for.
+    pub more: bool,
+}
+
 /// What the brand said to a sender after a place; without one, from the beginning of the newest conversation.
 ///
 /// # Errors
@@ -84,14 +104,15 @@ pub fn replies(
     open_id: &str,
     after: Option<Cursor>,
     limit: i64,
-) -> Result<Vec<Streamed>, FlowError> {
+) -> Result<Replies, FlowError> {
     let lookup = sender_lookup(&ctx.keys.index(), channel, account, open_id);
-    let Some(identity) = customers::identity_by_lookup(ctx.db, &lookup)? else { return Ok(Vec::new()) };
+    let nothing = Replies { next: after, ..Replies::default() };
+    let Some(identity) = customers::identity_by_lookup(ctx.db, &lookup)? else { return Ok(nothing) };
     let from = match after {
         Some(cursor) => cursor,
         None => match conversations::latest(ctx.db, identity)? {
             Some(conversation) => Cursor { conversation, n: 0 },
-            None => return Ok(Vec::new()),
+            None => return Ok(nothing),
         },
     };
     let mut found = Vec::new();
@@ -103,21 +124,19 @@ pub fn replies(
         }
         found.extend(messages::to_customer(ctx.db, conversation, after, room)?);
     }
-    if found.is_empty() {
-        return Ok(Vec::new());
-    }
+    let Some(last) = found.last() else { return Ok(Replies { next: Some(from), ..nothing }) };
+    let next = Some(Cursor { conversation: last.conversation, n: last.n });
+    let more = i64::try_from(found.len()).is_ok_and(|found| found >= limit);
     let (_, customer) = customers::sender(ctx.db, identity)?.ok_or(FlowError::NotFound("identity"))?;
     let key = sealed::customer_key(ctx, customer)?;
-    found
-        .iter()
-        .map(|m| {
-            Ok(Streamed {
-                id: m.id,
-                cursor: Cursor { conversation: m.conversation, n: m.n },
-                from: m.origin,
-                content: sealed::open_content(&key, m)?,
-                at: m.at,
-            })
+    let items = found.iter().map(|m| {
+        Ok(Streamed {
+            id: m.id,
+            cursor: Cursor { conversation: m.conversation, n: m.n },
+            from: m.origin,
+            content: sealed::open_content(&key, m)?,
+            at: m.at,
         })
-        .collect()
+    });
+    Ok(Replies { items: items.collect::<Result<_, FlowError>>()?, next, more })
 }

@@ -17,7 +17,7 @@ use crate::incoming::{self, IncomingRequest, ResponseOutparam, refuse, respond};
 use crate::{outgoing, socket};
 use http::Method;
 use warmline_channels::ClientAdapter;
-use warmline_flow::stream::{self, Cursor, Streamed};
+use warmline_flow::stream::{self, Cursor, Replies};
 use warmline_http::{Problem, Request, Response, page};
 
 /// Replies on a page.
@@ -33,6 +33,8 @@ const ALIVE_MS: i64 = 10_000;
 
 /// After how long a gateway that holds a stream looks for what it may have missed.
 const LOOK_AGAIN_SECS: i64 = 25;
+/// The place in the stream of a customer who has none: it is before all others.
+const NOWHERE: &str = "0";
 
 /// Serves the component.
 pub async fn serve<A: ClientAdapter>(adapter: &A, incoming: IncomingRequest, out: ResponseOutparam) {
@@ -106,7 +108,7 @@ fn from<A: ClientAdapter>(
     Ok((sender.open_id, cursor))
 }
 
-fn replies<T>(place: &Place<T>, open_id: &str, after: Option<Cursor>) -> Result<Vec<Streamed>, Problem> {
+fn replies<T>(place: &Place<T>, open_id: &str, after: Option<Cursor>) -> Result<Replies, Problem> {
     Ok(stream::replies(&place.world.ctx(), &place.channel, &place.id, open_id, after, PAGE)?)
 }
 
@@ -116,9 +118,9 @@ async fn poll<A: ClientAdapter>(adapter: &A, place: &Place<A::Account>, request:
     let ctx = place.world.ctx();
     let until = ctx.now().plus_millis(wait.unwrap_or(0) * 1000);
     loop {
-        let items = replies(place, &open_id, after)?;
+        let Replies { items, next, .. } = replies(place, &open_id, after)?;
         if !items.is_empty() || ctx.now() >= until {
-            let next = items.last().map(|m| m.cursor).or(after).map(|c| c.to_string());
+            let next = next.map(|cursor| cursor.to_string());
             return Ok(Response::json(200, &serde_json::json!({ "items": items, "next": next })));
         }
         outgoing::sleep(LOOK_MS).await;
@@ -130,30 +132,34 @@ fn through_gateway<T>(place: &Place<T>, request: &Request) -> bool {
 }
 
 /// What there is after the place, and how the gateway goes on: with what is published under the customer's name, and after a while
-/// with another look, after the last event that it sent.
+/// with another look. The place stands with the hold, and each publication says which one it comes after, so that the gateway
+/// looks again at once where it missed one, and knows where to look from.
 fn hold<T>(place: &Place<T>, request: &Request, open_id: &str, cursor: Option<Cursor>) -> Result<Response, Problem> {
     let ctx = place.world.ctx();
     let channel = gateway::subscription(&ctx, &place.channel, &place.id, open_id);
-    let sent = request.header("grip-last").and_then(|last| last.split_once("last-id=")?.1.parse().ok());
-    let mut cursor = sent.or(cursor);
+    let last = request.header("grip-last").and_then(|last| last.split_once("last-id="));
+    let replies = replies(place, open_id, last.and_then(|(_, id)| id.parse().ok()).or(cursor))?;
     let mut body = String::new();
-    if sent.is_none() {
+    if last.is_none() {
         body.push_str(": connected\n\n");
     }
-    for message in replies(place, open_id, cursor)? {
-        let data = serde_json::to_string(&message).map_err(|_| Problem::internal())?;
+    for message in &replies.items {
+        let data = serde_json::to_string(message).map_err(|_| Problem::internal())?;
         body.push_str(&incoming::event(Some(&message.cursor.to_string()), &data));
-        cursor = Some(message.cursor);
     }
-    let id = cursor.map(|cursor| format!("; prev-id={cursor}")).unwrap_or_default();
+    let next = replies.next.map(|cursor| cursor.to_string());
     // The gateway looks again without the client's headers. A token that was verified needs no escapes in an address.
     let token = request.bearer().map(str::to_owned).or_else(|| request.param("access_token")).unwrap_or_default();
-    let after = cursor.map(|cursor| format!("&after={cursor}")).unwrap_or_default();
-    let path = format!("{}?access_token={token}{after}", request.path);
-    Ok(Response::text(200, "text/event-stream", body)
+    let after = next.as_ref().map(|next| format!("&after={next}")).unwrap_or_default();
+    let link = format!("<{}?access_token={token}{after}>; rel=next", request.path);
+    let response = Response::text(200, "text/event-stream", body);
+    if replies.more {
+        return Ok(response.with("grip-link", link));
+    }
+    Ok(response
         .with("grip-hold", "stream")
-        .with("grip-channel", format!("{channel}{id}"))
-        .with("grip-link", format!("<{path}>; rel=next; timeout={LOOK_AGAIN_SECS}"))
+        .with("grip-channel", format!("{channel}; prev-id={}", next.as_deref().unwrap_or(NOWHERE)))
+        .with("grip-link", format!("{link}; timeout={LOOK_AGAIN_SECS}"))
         .with("grip-keep-alive", format!(": alive\\n\\n; format=cstring; timeout={}", ALIVE_MS / 1000)))
 }
 
@@ -173,7 +179,7 @@ async fn follow<T>(
     }
     while ctx.now() < until {
         // A store that is busy for a moment is looked at again; a client that waits in vain reconnects.
-        for message in replies(place, open_id, cursor).unwrap_or_default() {
+        for message in replies(place, open_id, cursor).unwrap_or_default().items {
             let Ok(data) = serde_json::to_string(&message) else { return };
             if !events.send(Some(&message.cursor.to_string()), &data).await {
                 return;

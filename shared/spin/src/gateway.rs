@@ -36,7 +36,8 @@ impl Gateway {
     /// Sends a reply to the connections of its customer. It is only quicker so: who was not connected, or whose gateway did not
     /// hear it, fetches the reply after the last one that was seen.
     pub(crate) async fn publish(&self, ctx: &Ctx<'_>, job: &Job) {
-        let Ok(body) = self.publication(ctx, job) else { return };
+        // Without the publication a stream hears of the reply when the gateway looks for what it missed.
+        let Some(body) = self.publication(ctx, job) else { return };
         let request = ApiRequest {
             method: http::Method::POST,
             url: format!("{}/publish/", variable("grip_control_url").trim_end_matches('/')),
@@ -57,16 +58,18 @@ impl Gateway {
         eprintln!("the gateway took no publication");
     }
 
-    fn publication(&self, ctx: &Ctx<'_>, job: &Job) -> serde_json::Result<Vec<u8>> {
+    fn publication(&self, ctx: &Ctx<'_>, job: &Job) -> Option<Vec<u8>> {
         let reply = Streamed::from(job);
+        let before = stream::before(ctx, reply.cursor).ok()?.to_string();
         let cursor = reply.cursor.to_string();
         let written = |content| Some(Written { content });
         let formats = Formats {
-            ws_message: written(frame(&reply)?),
-            http_stream: written(incoming::event(Some(&cursor), &serde_json::to_string(&reply)?)),
+            ws_message: written(frame(&reply).ok()?),
+            http_stream: written(incoming::event(Some(&cursor), &serde_json::to_string(&reply).ok()?)),
         };
         let channel = subscription(ctx, &job.row.channel, &job.row.account, &job.to);
-        serde_json::to_vec(&Publish { items: vec![Item { channel, id: Some(cursor), formats }] })
+        let item = Item { channel, id: Some(cursor), prev_id: Some(before), no_seq: true, formats };
+        serde_json::to_vec(&Publish { items: vec![item] }).ok()
     }
 }
 

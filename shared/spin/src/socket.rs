@@ -186,8 +186,7 @@ impl<'a, A: ClientAdapter> Frames<'a, A> {
         let mut cursor = after.map(str::parse::<Cursor>).transpose()?;
         loop {
             let replies = stream::replies(&self.ctx, &self.place.channel, &self.place.id, &sender.open_id, cursor, PAGE)?;
-            let last = replies.len() < usize::try_from(PAGE).unwrap_or_default();
-            for reply in replies {
+            for reply in replies.items {
                 if self.length > ANSWER {
                     return Ok(json!({ "type": "synced", "cursor": cursor.map(|c| c.to_string()), "more": true }));
                 }
@@ -195,7 +194,8 @@ impl<'a, A: ClientAdapter> Frames<'a, A> {
                 self.say(&text);
                 cursor = Some(reply.cursor);
             }
-            if last {
+            cursor = replies.next;
+            if !replies.more {
                 return Ok(json!({ "type": "synced", "cursor": cursor.map(|c| c.to_string()), "more": false }));
             }
         }

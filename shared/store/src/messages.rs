@@ -35,6 +35,8 @@ const SET_DELIVERY: &str =
     "UPDATE messages SET delivery = ?3, reason = ?4 WHERE conversation_id = ?1 AND n = ?2 RETURNING 1";
 const TO_CUSTOMER: &str = "SELECT conversation_id, n, id, origin, agent_id, content, at, delivery, reason FROM messages \
                            WHERE conversation_id = ?1 AND n > ?2 AND delivery IS NOT NULL ORDER BY n LIMIT ?3";
+const TO_CUSTOMER_BEFORE: &str = "SELECT n FROM messages WHERE conversation_id = ?1 AND n < ?2 AND delivery IS NOT NULL \
+                                  ORDER BY n DESC LIMIT 1";
 const SINCE_SPOKEN: &str = "SELECT m.at, (SELECT count(*) FROM messages r WHERE r.conversation_id = ?1 AND r.n > m.n \
                                               AND r.delivery IN ('pending', 'sent', 'failed')) \
                             FROM messages m WHERE m.conversation_id = ?1 AND m.origin = 'customer' \
@@ -120,4 +122,12 @@ pub fn set_delivery(
 /// See [`StoreError`].
 pub fn to_customer(db: &dyn Db, id: ConversationId, after: i64, limit: i64) -> Result<Vec<Message>, StoreError> {
     db.execute(TO_CUSTOMER, &[id.as_bytes().into(), after.into(), limit.into()])?.iter().map(read).collect()
+}
+
+/// The number of what the brand said to the customer before a message; 0 where it said nothing before.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn to_customer_before(db: &dyn Db, id: ConversationId, n: i64) -> Result<i64, StoreError> {
+    db.first(TO_CUSTOMER_BEFORE, &[id.as_bytes().into(), n.into()])?.map_or(Ok(0), |r| r.int(0))
 }

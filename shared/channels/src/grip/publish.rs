@@ -17,6 +17,12 @@ pub struct Item {
     /// Its id: where a stream goes on after it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
+    /// The id of the one before it: a stream that did not hear that one looks what it missed.
+    #[serde(default, rename = "prev-id", skip_serializing_if = "Option::is_none")]
+    pub prev_id: Option<String>,
+    /// It is passed on at once, even where the gateway itself did not hear the one before it.
+    #[serde(default, rename = "no-seq", skip_serializing_if = "std::ops::Not::not")]
+    pub no_seq: bool,
     /// The same for each kind of connection.
     pub formats: Formats,
 }
@@ -49,9 +55,10 @@ mod tests {
     fn as_the_protocol_writes_it() {
         let written = |content: &str| Some(Written { content: content.into() });
         let formats = Formats { ws_message: written("a"), http_stream: written("data: a\n\n") };
-        let publish = Publish { items: vec![Item { channel: "c".into(), id: Some("1".into()), formats }] };
+        let (id, prev_id) = (Some("1".into()), Some("0".into()));
+        let publish = Publish { items: vec![Item { channel: "c".into(), id, prev_id, no_seq: true, formats }] };
         let expected = json!({ "items": [{
-            "channel": "c", "id": "1",
+            "channel": "c", "id": "1", "prev-id": "0", "no-seq": true,
             "formats": { "ws-message": { "content": "a" }, "http-stream": { "content": "data: a\n\n" } },
         }] });
         assert_eq!(serde_json::to_value(&publish).unwrap(), expected);

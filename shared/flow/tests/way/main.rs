@@ -253,7 +253,7 @@ fn a_transfer_moves_the_unit_and_the_note_stays_in_the_house() {
     assert_eq!((only(&w).agent, only(&w).group), (Some(two), Some(second)));
     assert_eq!(messages::list(&w.db, id, 0, 10).unwrap().len(), 2);
     let (channel, account) = place();
-    assert!(stream::replies(&w.ctx(), &channel, &account, "a", None, 10).unwrap().is_empty());
+    assert!(stream::replies(&w.ctx(), &channel, &account, "a", None, 10).unwrap().items.is_empty());
     assert!(deliver::claim(&w.ctx(), &channel, 10).unwrap().is_empty());
     assert!(matches!(converse::find(&w.ctx(), &actor(one), id), Err(FlowError::NotFound(_))));
     check(&w);
