@@ -1,6 +1,6 @@
 //! Pushpin in front of the same components, in place of the runner's own gateway.
 
-use crate::harness::{Options, Pushpin, Said, Server, Shop, Socket, Web, free_address, fresh, installed};
+use crate::harness::{Options, Pushpin, Said, Server, Shop, Socket, Web, free_address, fresh, installed, until};
 use serde_json::{Value, json};
 use std::time::Duration;
 use tokio_tungstenite::tungstenite::Bytes;
@@ -44,7 +44,8 @@ fn a_client_behind_pushpin_sends_hears_and_survives_a_restart_of_the_server() {
     };
     say(&mut socket, "有人吗");
     let id = shop.wait_state("assigned");
-    let mut stream = visitor.stream(None);
+    // Pushpin's parts find each other only after it answers: until then it holds nothing.
+    let mut stream = until("Pushpin holds a stream", || Some(visitor.stream(None)).filter(|stream| stream.status == 200));
     let long = "很长的答复 😀\n".repeat(440);
     for text in ["您好", long.as_str()] {
         agent.reply(&id, text);
