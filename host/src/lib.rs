@@ -2,5 +2,6 @@
 
 #![expect(clippy::disallowed_methods, reason = "a runner and its tools measure real time")]
 
+pub mod bridge;
 pub mod conformance;
 pub mod runner;

@@ -21,6 +21,7 @@ enum Task {
     Bench(bench::BenchArgs),
     Chaos(chaos::ChaosArgs),
     Simulate(simulate::SimulateArgs),
+    Bridge(warmline::bridge::Bridge),
 }
 
 fn main() -> ExitCode {
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
         Task::Bench(args) => bench::run(&args).map(drop),
         Task::Chaos(args) => chaos::run(&args),
         Task::Simulate(args) => simulate::run(&args),
+        Task::Bridge(bridge) => bridge.run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -11,6 +11,7 @@ mod app;
 mod bad_api_input;
 mod bad_everywhere;
 mod bad_input;
+mod bridge;
 mod channels;
 mod crash;
 mod delivery;

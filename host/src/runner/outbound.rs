@@ -28,18 +28,22 @@ const CHAIN_SUFFIX: &str = ".spin.internal";
 /// The pool of connections to other hosts.
 pub struct Client(legacy::Client<HttpsConnector<HttpConnector>, WasiBody>);
 
+/// Connects to other hosts, by TLS where the address says so.
+pub(crate) fn connector() -> HttpsConnector<HttpConnector> {
+    let mut http = HttpConnector::new();
+    http.enforce_http(false);
+    http.set_connect_timeout(Some(CONNECT));
+    http.set_nodelay(true);
+    HttpsConnectorBuilder::new().with_webpki_roots().https_or_http().enable_http1().wrap_connector(http)
+}
+
 impl Default for Client {
     fn default() -> Self {
-        let mut http = HttpConnector::new();
-        http.enforce_http(false);
-        http.set_connect_timeout(Some(CONNECT));
-        http.set_nodelay(true);
-        let https = HttpsConnectorBuilder::new().with_webpki_roots().https_or_http().enable_http1().wrap_connector(http);
         let client = legacy::Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(Duration::from_secs(20))
             .pool_max_idle_per_host(32)
-            .build(https);
+            .build(connector());
         Self(client)
     }
 }

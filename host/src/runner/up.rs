@@ -292,7 +292,8 @@ fn lock_state(state: &Path) -> anyhow::Result<std::fs::File> {
 }
 
 /// The first signal asks for an orderly end, the second ends at once.
-fn stop_on_signal(stop: watch::Sender<bool>) {
+/// Says when it is time to stop: at the first signal. A second one ends the process.
+pub(crate) fn stop_on_signal(stop: watch::Sender<bool>) {
     tokio::spawn(async move {
         wait_for_signal().await;
         tracing::info!("stopping (again to stop at once)");

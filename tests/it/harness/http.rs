@@ -19,6 +19,11 @@ pub fn block_on<T>(future: impl Future<Output = T>) -> T {
     RUNTIME.block_on(future)
 }
 
+/// Runs a future beside the test, to its end or the end of the tests.
+pub fn spawn(future: impl Future<Output = ()> + Send + 'static) {
+    RUNTIME.spawn(future);
+}
+
 /// A whole answer.
 #[derive(Clone, Debug)]
 pub struct Answer {

@@ -39,6 +39,23 @@ pub fn frame(id: u64, at: Timestamp, kind: &str, mall_id: u64, content: &Value) 
         .to_string()
 }
 
+/// What tells PMC that a frame is kept, so that it is not sent again: the frame's own `id`, `sendTime`, type and shop. `None` where
+/// the frame has no id: there is nothing to acknowledge.
+pub fn acknowledgement(frame: &Value, now: Timestamp) -> Option<String> {
+    let id = frame.get("id").filter(|id| !id.is_null())?;
+    let message = &frame["message"];
+    let ack = json!({
+        "commandType": "Ack", "time": now.millis(), "id": id, "sendTime": frame["sendTime"],
+        "type": message["type"], "mallID": message["mallID"],
+    });
+    Some(ack.to_string())
+}
+
+/// What keeps a connection to PMC open: every ten seconds, as the official SDK does.
+pub fn heartbeat(now: Timestamp) -> String {
+    json!({ "commandType": "HeartBeat", "time": now.millis() }).to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -48,5 +65,20 @@ mod tests {
         // The public test testAuthenticationPathMatchesReferenceEncoding of whalesky-labs/pdd-sdk-php.
         let path = connection_path("app", "secret", Timestamp::from_millis(1_700_000_000_000));
         assert_eq!(path, "/message/app/1700000000000/OTgxODMwNDI2NWZiN2NiNzA2NzIxOTI0ZjJlMDMxMjE%3D");
+    }
+
+    #[test]
+    fn acknowledgements() {
+        let at = Timestamp::from_millis(1_700_000_000_000);
+        let frame: Value =
+            serde_json::from_str(&frame(9_007_199_254_740_993, at, "pdd_trade_TradeConfirmed", 100, &json!({}))).unwrap();
+        let ack: Value = serde_json::from_str(&acknowledgement(&frame, at).unwrap()).unwrap();
+        let expected = json!({
+            "commandType": "Ack", "time": at.millis(), "id": 9_007_199_254_740_993u64, "sendTime": at.millis(),
+            "type": "pdd_trade_TradeConfirmed", "mallID": 100,
+        });
+        assert_eq!(ack, expected);
+        assert_eq!(acknowledgement(&json!({ "commandType": "Common" }), at), None);
+        assert_eq!(heartbeat(at), r#"{"commandType":"HeartBeat","time":1700000000000}"#);
     }
 }
