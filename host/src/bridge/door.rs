@@ -97,9 +97,9 @@ impl Door {
         match head.status {
             status if status.is_success() => Ok(Posted::Kept),
             // These are about the bridge and its account, not about the frame: a person has to mend them.
-            status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND) => Err(again(format!(
-                "Warmline answered {status}: look at --account, PINDUODUO_BRIDGE_SECRET and the clock"
-            ))),
+            status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND) => {
+                Err(again(format!("Warmline answered {status}: look at --account, PINDUODUO_BRIDGE_SECRET and the clock")))
+            }
             status if status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS => Ok(Posted::Refused(status)),
             status => {
                 let after = head.headers.get(header::RETRY_AFTER).and_then(|after| after.to_str().ok()?.parse().ok());
