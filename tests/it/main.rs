@@ -21,6 +21,7 @@ mod openapi;
 mod privacy;
 mod pushpin;
 mod routing;
+mod simulate;
 mod socket;
 mod store_trouble;
 mod tick;
