@@ -10,8 +10,8 @@ use warmline_channels::{Carries, registry};
 use warmline_sim::channels::stand::Misstep;
 use warmline_sim::channels::{self, Endpoint, Request, Simulated, Trouble};
 
-/// Channels that have tests of their own: clients of the brand's own, and the platform that everything else is tried on.
-const ELSEWHERE: [&str; 3] = ["app", "webchat", "wechat"];
+/// Channels that have tests of their own: they have no platform, but clients of the brand's own.
+const ELSEWHERE: [&str; 2] = ["app", "webchat"];
 
 static SERVER: LazyLock<Server> = LazyLock::new(|| Server::start("channels"));
 static BRAND: LazyLock<Brand> = LazyLock::new(|| Brand::on(&SERVER, everywhere()));

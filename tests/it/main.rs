@@ -22,6 +22,7 @@ mod openapi;
 mod privacy;
 mod pushpin;
 mod routing;
+mod simulate;
 mod sizes;
 mod socket;
 mod store_trouble;

@@ -3,14 +3,17 @@
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context as _, Result};
+
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
 /// Starts the server by `command`, then `warmline demo` against it. Ctrl-C reaches both, since they share the
 /// terminal; when one of them ends, the other is ended too.
 pub fn run(command: &mut Command, binary: &Path, state: &Path) -> Result<ExitCode> {
-    // The children act on Ctrl-C; this process only waits for them.
-    ctrlc::set_handler(|| {}).context("cannot handle Ctrl-C")?;
+    // The children act on Ctrl-C; this process waits for them.
+    ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::Relaxed)).context("cannot handle Ctrl-C")?;
     let mut server = command.stdout(Stdio::piped()).spawn().context("cannot start the server")?;
     let output = server.stdout.take().context("the server has no output")?;
     let mut lines = BufReader::new(output).lines();
@@ -27,11 +30,13 @@ pub fn run(command: &mut Command, binary: &Path, state: &Path) -> Result<ExitCod
         }
     });
     let demo = Command::new(binary).args(["demo", "--url", &url, "--state"]).arg(state).status();
-    // After Ctrl-C the server is stopping already; otherwise this asks it to.
-    #[cfg(unix)]
-    let _ = Command::new("kill").args(["-TERM", &server.id().to_string()]).stderr(Stdio::null()).status();
-    #[cfg(not(unix))]
-    let _ = server.kill();
+    // After Ctrl-C the server is stopping already, and a second signal would end it at once.
+    if !INTERRUPTED.load(Ordering::Relaxed) {
+        #[cfg(unix)]
+        let _ = Command::new("kill").args(["-TERM", &server.id().to_string()]).stderr(Stdio::null()).status();
+        #[cfg(not(unix))]
+        let _ = server.kill();
+    }
     server.wait().context("cannot wait for the server")?;
     super::done(demo)
 }

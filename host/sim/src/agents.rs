@@ -14,6 +14,9 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use warmline_model::{AgentId, ConversationId, ConversationState, Event, EventBody, Origin};
 
+/// Why a conversation takes no reply in writing, now or ever.
+const NOT_IN_WRITING: [&str; 3] = ["kind_not_supported", "reply_window_closed", "reply_quota_used"];
+
 /// One member of the team.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Staff {
@@ -211,7 +214,11 @@ impl Part {
             }
             let question = said.next_back().and_then(|message| message.text()).unwrap_or_default();
             let answer = texts::answer(&mut self.rng, question);
-            self.api.reply(self.conversation, answer).await?;
+            match self.api.reply(self.conversation, answer).await {
+                // The agent speaks on the phone, or must wait for the customer: the conversation stays in hand.
+                Err(ApiError::Refused { code, .. }) if NOT_IN_WRITING.contains(&code.as_str()) => {}
+                other => drop(other?),
+            }
         }
     }
 

@@ -1,9 +1,9 @@
 //! What the demo counts, from the customers' side and from the event log.
 
+use crate::customers::{Sending, Taken};
 use crate::histogram::Histogram;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 use warmline_model::{ConversationId, Event, EventBody, Origin};
 
 /// Counters, safe to share.
@@ -25,9 +25,26 @@ struct Inner {
     last_failure: Option<String>,
     alerts: u64,
     waiting: HashSet<ConversationId>,
+    channels: BTreeMap<String, Flow>,
     acknowledge: Histogram,
     handling: Histogram,
     first_response: Histogram,
+}
+
+/// What went over one channel.
+#[derive(Clone, Copy, Default)]
+struct Flow {
+    sent: u64,
+    taken: u64,
+    received: u64,
+    answered: u64,
+    delivered: u64,
+}
+
+impl Inner {
+    fn flow(&mut self, channel: &str) -> &mut Flow {
+        self.channels.entry(channel.to_owned()).or_default()
+    }
 }
 
 fn micros(ms: i64) -> u64 {
@@ -39,11 +56,24 @@ impl Figures {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A message was acknowledged to its customer.
-    pub fn note_acknowledged(&self, took: Duration) {
+    /// A customer sent a message.
+    pub fn note_sending(&self, channel: &str, sending: &Sending) {
         let mut inner = self.lock();
-        inner.acknowledged += 1;
-        inner.acknowledge.record_time(took);
+        inner.flow(channel).sent += 1;
+        match sending.taken {
+            Some(Taken::Acknowledged(took)) => {
+                inner.acknowledged += 1;
+                inner.acknowledge.record_time(took);
+            }
+            Some(Taken::Kept) => {}
+            None => {
+                inner.errors += 1;
+                let why = sending.refusals.last().cloned().unwrap_or_default();
+                inner.last_error = Some(format!("{channel}: a message was not acknowledged: {why}"));
+                return;
+            }
+        }
+        inner.flow(channel).taken += 1;
     }
 
     /// A customer left without an answer.
@@ -62,8 +92,9 @@ impl Figures {
     pub fn note_event(&self, event: &Event) {
         let mut inner = self.lock();
         match &event.body {
-            EventBody::MessageReceived { received_at, .. } => {
+            EventBody::MessageReceived { channel, received_at, .. } => {
                 inner.received += 1;
+                inner.flow(channel.as_str()).received += 1;
                 inner.handling.record(micros(event.at.since(*received_at)));
             }
             EventBody::ConversationQueued { .. } => inner.waiting.extend(event.conversation),
@@ -72,13 +103,17 @@ impl Figures {
                     inner.waiting.remove(&conversation);
                 }
             }
-            EventBody::MessageSent { from: Origin::Agent, first_response_ms, .. } => {
+            EventBody::MessageSent { from: Origin::Agent, channel, first_response_ms, .. } => {
                 inner.answered += 1;
+                inner.flow(channel.as_str()).answered += 1;
                 if let Some(ms) = first_response_ms {
                     inner.first_response.record(micros(*ms));
                 }
             }
-            EventBody::DeliverySent { .. } => inner.delivered += 1,
+            EventBody::DeliverySent { channel, .. } => {
+                inner.delivered += 1;
+                inner.flow(channel.as_str()).delivered += 1;
+            }
             EventBody::DeliveryDead { .. } => inner.dead += 1,
             EventBody::DeliveryFailed { reason, .. } => {
                 inner.retries += 1;
@@ -101,8 +136,9 @@ impl Figures {
         let inner = self.lock();
         let (handling, first) = (inner.handling.summary(), inner.first_response.summary());
         let mut line = format!(
-            "in {} | waiting {} | answered {} | handled in p50 {:.0} p99 {:.0} ms | first answer p50 {:.1} p99 {:.1} s | delivered {} | dead {}",
+            "in {} by {} channels | waiting {} | answered {} | handled in p50 {:.0} p99 {:.0} ms | first answer p50 {:.1} p99 {:.1} s | delivered {} | dead {}",
             inner.received,
+            inner.channels.values().filter(|flow| flow.received > 0).count(),
             inner.waiting.len(),
             inner.answered,
             handling.p50_ms,
@@ -126,6 +162,19 @@ impl Figures {
         line
     }
 
+    /// What went over each channel, one line each.
+    pub fn by_channel(&self) -> String {
+        let mut table =
+            format!("{:<13}{:>8}{:>8}{:>8}{:>10}{:>11}", "channel", "sent", "taken", "in", "answered", "delivered");
+        for (channel, flow) in &self.lock().channels {
+            table.push_str(&format!(
+                "\n{channel:<13}{:>8}{:>8}{:>8}{:>10}{:>11}",
+                flow.sent, flow.taken, flow.received, flow.answered, flow.delivered
+            ));
+        }
+        table
+    }
+
     /// The closing summary.
     pub fn closing(&self) -> String {
         let line = self.line();
@@ -133,5 +182,26 @@ impl Figures {
         let failure =
             inner.last_failure.as_ref().map(|why| format!("\nthe last failed delivery: {why}")).unwrap_or_default();
         format!("{line}{failure}\nwebhooks acknowledged: {} ({})", inner.acknowledged, inner.acknowledge.summary())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn each_channel_has_a_line_of_its_own() {
+        let figures = Figures::default();
+        let took = Sending { taken: Some(Taken::Acknowledged(Duration::from_millis(2))), refusals: Vec::new() };
+        figures.note_sending("sms", &took);
+        figures.note_sending("jd", &Sending { taken: Some(Taken::Kept), refusals: Vec::new() });
+        figures.note_sending("sms", &Sending { taken: None, refusals: vec!["status 503".into()] });
+        let table = figures.by_channel();
+        let lines: Vec<Vec<&str>> = table.lines().skip(1).map(|line| line.split_whitespace().collect()).collect();
+        assert_eq!(lines, [["jd", "1", "1", "0", "0", "0"], ["sms", "2", "1", "0", "0", "0"]]);
+        let (errors, last) = figures.errors();
+        assert_eq!((errors, last.as_deref()), (1, Some("sms: a message was not acknowledged: status 503")));
+        assert!(figures.line().starts_with("in 0 by 0 channels"), "{}", figures.line());
     }
 }

@@ -1,4 +1,4 @@
-//! The server's state directory, as far as a tool beside the server needs it.
+//! The server's state directory, as far as a tool beside the server needs it, and how such a tool is told to end.
 
 use anyhow::{Context, Result};
 use std::fs::OpenOptions;
@@ -15,7 +15,7 @@ const ADMIN_TOKEN: &str = "SPIN_VARIABLE_ADMIN_TOKEN";
 pub fn admin_token(directory: &Path) -> Result<String> {
     let path = directory.join("secrets.env");
     let text = std::fs::read_to_string(&path)
-        .with_context(|| format!("cannot read {} (give --admin-token, or the server's --state)", path.display()))?;
+        .with_context(|| format!("cannot read {} (give --token, or the server's --state)", path.display()))?;
     variable(&text, ADMIN_TOKEN).with_context(|| format!("{} holds no {ADMIN_TOKEN}", path.display()))
 }
 
@@ -55,6 +55,21 @@ pub fn unpredictable() -> Result<u64> {
     let mut bytes = [0; 8];
     std::fs::File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut bytes))?;
     Ok(u64::from_ne_bytes(bytes))
+}
+
+/// Waits until the program is asked to end, by Ctrl-C or by whoever supervises it.
+pub async fn stopped() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let terminated = async {
+        match signal(SignalKind::terminate()) {
+            Ok(mut terminate) => drop(terminate.recv().await),
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        () = terminated => {}
+    }
 }
 
 #[cfg(test)]

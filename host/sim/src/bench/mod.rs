@@ -48,7 +48,7 @@ pub enum What {
     All,
 }
 
-/// Options of `warmline bench`.
+/// Measure the server, each figure beside its baselines.
 #[derive(Clone, Debug, clap::Args)]
 pub struct BenchArgs {
     /// What to measure.

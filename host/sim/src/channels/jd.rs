@@ -8,6 +8,8 @@ use warmline_channels::sorted_sign::read_form;
 const KEY: &str = "simulated0jd0app0key000000000000";
 const SECRET: &str = "simulated0jd0app0secret000000000";
 const TOKEN: &str = "simulated0jd0access0token";
+/// The method that lists after-sale services.
+const SERVICES: &str = "jingdong.asc.query.list";
 
 /// The platform.
 #[derive(Clone, Copy, Debug, Default)]
@@ -28,16 +30,46 @@ fn date(seconds: i64) -> String {
     text.chars().take(19).map(|c| if c == 'T' { ' ' } else { c }).collect()
 }
 
-fn page(total: usize, orders: &[&Value]) -> Value {
-    let verdict = json!({ "success": true, "numberCode": 0 });
-    let result = json!({ "apiResult": verdict, "orderTotal": total, "orderInfoList": orders });
-    json!({ "jingdong_pop_order_search_responce": { "code": "0", "searchorderinfo_result": result } })
+fn asks_for_services(call: &Request) -> bool {
+    param(call, "method").as_deref() == Some(SERVICES)
 }
 
-/// Pages as the platform gives them.
+/// A page of orders, or of services, of which there are so many in all.
+fn list(services: bool, total: usize, items: &[&Value]) -> Answer {
+    Answer::json(&if services {
+        let result = json!({ "totalCount": total, "data": items });
+        json!({ "jingdong_asc_query_list_responce": { "code": "0", "pageResult": result } })
+    } else {
+        let verdict = json!({ "success": true, "numberCode": 0 });
+        let result = json!({ "apiResult": verdict, "orderTotal": total, "orderInfoList": items });
+        json!({ "jingdong_pop_order_search_responce": { "code": "0", "searchorderinfo_result": result } })
+    })
+}
+
+/// Pages of orders as the platform gives them.
 pub(super) fn pages(orders: &[Value]) -> Vec<Vec<u8>> {
-    let page = page(orders.len(), &orders.iter().collect::<Vec<_>>());
-    vec![page.to_string().into_bytes(), Jd.refuse(Endpoint::Pull, Trouble::TokenRefused).body]
+    let page = list(false, orders.len(), &orders.iter().collect::<Vec<_>>());
+    vec![page.body, Jd.refuse(Endpoint::Pull, Trouble::TokenRefused).body]
+}
+
+/// A page: what changed in the time that is asked for; orders from the oldest, services from the newest. And how many changed in
+/// all.
+fn page<'a>(call: &Request, kept: &'a [(u64, Value)]) -> (Vec<&'a (u64, Value)>, usize) {
+    let (own, services) = (asked(call), asks_for_services(call));
+    let text = |name: &str| own[name].as_str().unwrap_or_default();
+    let (changed, begin, end, size) = match services {
+        true => ("updateDate", "updateTimeBegin", "updateTimeEnd", "pageSize"),
+        false => ("modified", "start_date", "end_date", "page_size"),
+    };
+    let within = |item: &Value| item[changed].as_str().is_some_and(|at| (text(begin)..=text(end)).contains(&at));
+    let mut items: Vec<_> = kept.iter().filter(|(_, item)| within(item)).collect();
+    items.sort_by_key(|(_, item)| item[changed].as_str());
+    if services {
+        items.reverse();
+    }
+    let total = items.len();
+    items.truncate(text(size).parse().unwrap_or(10));
+    (items, total)
 }
 
 impl Simulated for Jd {
@@ -58,11 +90,19 @@ impl Simulated for Jd {
     }
 
     fn arrival(&self, act: &Act<'_>) -> Arrival {
-        let item = json!({
-            "orderId": (300_000_000_000 + act.number).to_string(), "orderState": "WAIT_SELLER_STOCK_OUT",
-            "orderPayment": "12.30", "modified": date(act.at), "open_id_buyer": self.open_id(act.customer),
-            "itemInfoList": [{ "skuName": act.text, "itemTotal": "1" }],
-        });
+        let (order, buyer) = ((300_000_000_000 + act.number).to_string(), self.open_id(act.customer));
+        let item = if act.wants_refund() {
+            json!({
+                "serviceId": act.number, "serviceStatus": 10_001, "orderId": order, "updateDate": date(act.at),
+                "open_id_buyer": buyer, "wareName": act.text,
+            })
+        } else {
+            json!({
+                "orderId": order, "orderState": "WAIT_SELLER_STOCK_OUT", "orderPayment": "12.30",
+                "modified": date(act.at), "open_id_buyer": buyer,
+                "itemInfoList": [{ "skuName": act.text, "itemTotal": "1" }],
+            })
+        };
         Arrival::Kept { item, hint: None }
     }
 
@@ -71,7 +111,7 @@ impl Simulated for Jd {
     }
 
     fn endpoint(&self, call: &Request) -> Option<Endpoint> {
-        let known = |method: &str| matches!(method, "jingdong.pop.order.search" | "jingdong.asc.query.list");
+        let known = |method: &str| matches!(method, "jingdong.pop.order.search" | SERVICES);
         let here = (call.method.as_str(), call.path.as_str()) == ("POST", "/routerjson");
         (here && param(call, "method").is_some_and(|method| known(&method))).then_some(Endpoint::Pull)
     }
@@ -86,19 +126,13 @@ impl Simulated for Jd {
     }
 
     fn answer(&self, _endpoint: Endpoint, call: &Request, _token: &str, kept: &[(u64, Value)]) -> Answer {
-        if param(call, "method").as_deref() == Some("jingdong.asc.query.list") {
-            let none = json!({ "code": "0", "pageResult": { "totalCount": 0, "data": [] } });
-            return Answer::json(&json!({ "jingdong_asc_query_list_responce": none }));
-        }
-        let own = asked(call);
-        let text = |name: &str| own[name].as_str().unwrap_or_default();
-        let changed = |item: &Value| item["modified"].as_str().unwrap_or_default().to_owned();
-        let within = |item: &Value| (text("start_date")..=text("end_date")).contains(&changed(item).as_str());
-        let mut orders: Vec<_> = kept.iter().map(|(_, item)| item).filter(|item| within(item)).collect();
-        orders.sort_by_key(|item| changed(item));
-        let total = orders.len();
-        orders.truncate(text("page_size").parse().unwrap_or(10));
-        Answer::json(&page(total, &orders))
+        let (items, total) = page(call, kept);
+        let items: Vec<_> = items.into_iter().map(|(_, item)| item).collect();
+        list(asks_for_services(call), total, &items)
+    }
+
+    fn given(&self, call: &Request, kept: &[(u64, Value)]) -> Vec<u64> {
+        page(call, kept).0.into_iter().map(|(position, _)| *position).collect()
     }
 
     fn refuse(&self, _endpoint: Endpoint, trouble: Trouble) -> Answer {
@@ -152,6 +186,23 @@ mod tests {
         let forged = Request { body: [&call.body[..], b"&x=1"].concat(), ..call };
         assert_eq!(Jd.check(Endpoint::Pull, &forged, ""), Err(Trouble::SignatureRefused));
         driver.refuses_chat();
+    }
+
+    #[test]
+    fn money_back_is_a_service_and_no_order() {
+        let driver = Driver::new(&JdAdapter, &Jd);
+        let keep = |customer, number: u64| {
+            let at = NOW.secs() - 10 + i64::try_from(number).unwrap();
+            driver.kept(&Act { customer, at, ..act(number, "一件商品") })
+        };
+        let kept = [(11, keep(5, 1)), (12, keep(7, 2)), (13, keep(13, 3))];
+        let given = |source| Jd.given(&driver.asked(source, None, None), &kept);
+        assert_eq!((given("orders"), given("after_sales")), (vec![12], vec![13, 11]));
+        let page = driver.fetch("after_sales", None, &kept, None).unwrap();
+        let [_, first] = page.messages.as_slice() else { panic!("two services") };
+        assert_eq!(first.sender.open_id, Jd.open_id(5));
+        assert!(matches!(&first.content, Content::Event { event, key: Some(order), data }
+            if event == "after_sale" && order == "300000000001" && data["wareName"] == "一件商品"));
     }
 
     #[test]

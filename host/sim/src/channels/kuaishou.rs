@@ -44,7 +44,9 @@ impl Simulated for Kuaishou {
             "status": "SUCCESS",
             "order_amount": 100,
         });
-        let body = sign::payment(APP_ID, &format!("ks-{}", act.number), act.at.saturating_mul(1000), &data);
+        let (id, at) = (format!("ks-{}", act.number), act.at.saturating_mul(1000));
+        let body =
+            if act.wants_refund() { sign::refund(APP_ID, &id, at, &data) } else { sign::payment(APP_ID, &id, at, &data) };
         Arrival::Webhook(sealed(body.as_bytes(), act.at))
     }
 

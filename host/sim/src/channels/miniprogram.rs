@@ -65,7 +65,7 @@ impl Simulated for Miniprogram {
 
     /// Mini programs send fewer kinds than official accounts.
     fn check(&self, endpoint: Endpoint, call: &Request, token: &str) -> Result<Option<Sent>, Trouble> {
-        let sent = wx::check(endpoint, call, token)?;
+        let sent = wx::check(endpoint, call, token, (wx::APP_ID, wx::APP_SECRET))?;
         let kinds = ["text", "image", "link", "miniprogrampage"];
         if sent.is_some() && !call.json()["msgtype"].as_str().is_some_and(|kind| kinds.contains(&kind)) {
             return Err(Trouble::SignatureRefused);

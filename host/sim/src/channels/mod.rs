@@ -17,6 +17,7 @@ pub mod sms;
 pub mod stand;
 pub mod taobao;
 pub mod ways;
+pub mod wechat;
 pub mod wecom;
 pub mod weibo;
 mod wx;
@@ -82,6 +83,13 @@ pub struct Act<'a> {
     pub nonce: [u8; 16],
 }
 
+impl Act<'_> {
+    /// Whether it is about money back, where an act is about an order: every eighth customer's is.
+    pub const fn wants_refund(&self) -> bool {
+        self.customer % 8 == 5
+    }
+}
+
 /// How an act reaches Warmline.
 #[derive(Clone, Debug)]
 pub enum Arrival {
@@ -97,7 +105,7 @@ pub enum Arrival {
 }
 
 /// What an API call is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Endpoint {
     /// An access token.
     Token,
@@ -163,6 +171,7 @@ pub fn all() -> Vec<Box<dyn Simulated>> {
         Box::new(pinduoduo::Pinduoduo),
         Box::new(sms::Sms),
         Box::new(taobao::Taobao),
+        Box::new(wechat::Wechat::default()),
         Box::new(wecom::Wecom),
         Box::new(weibo::Weibo),
         Box::new(xiaohongshu::Xiaohongshu),
@@ -214,6 +223,11 @@ pub trait Simulated: Send + Sync {
     /// each with its position.
     fn answer(&self, _endpoint: Endpoint, _call: &Request, _token: &str, _kept: &[(u64, Value)]) -> Answer {
         Answer { status: 404, body: Vec::new() }
+    }
+
+    /// The positions of the kept messages that the answer to a [`Endpoint::Pull`] holds.
+    fn given(&self, _call: &Request, _kept: &[(u64, Value)]) -> Vec<u64> {
+        Vec::new()
     }
 
     /// The positions that a [`Endpoint::Confirm`] names.

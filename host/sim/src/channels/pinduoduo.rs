@@ -15,6 +15,19 @@ const MALL: u64 = 171_504_183;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Pinduoduo;
 
+/// The frame in which PMC tells of an act.
+pub fn frame(act: &Act<'_>) -> String {
+    let mut content = json!({ "mall_id": MALL, "tid": order(act.customer), "title": act.text });
+    let kind = if act.wants_refund() {
+        content["refund_id"] = act.number.into();
+        content["refund_fee"] = 1990.into();
+        "pdd_refund_RefundCreated"
+    } else {
+        "pdd_trade_TradeConfirmed"
+    };
+    sign::frame(act.number, Timestamp::from_secs(act.at), kind, MALL, &content)
+}
+
 fn order(number: u64) -> String {
     format!("231115-{number:015}")
 }
@@ -46,10 +59,7 @@ impl Simulated for Pinduoduo {
     }
 
     fn arrival(&self, act: &Act<'_>) -> Arrival {
-        let content = json!({ "mall_id": MALL, "tid": order(act.customer), "title": act.text });
-        let at = Timestamp::from_secs(act.at);
-        let body = sign::frame(act.number, at, "pdd_trade_TradeConfirmed", MALL, &content).into_bytes();
-        Arrival::Webhook(sealed(&body, act.at))
+        Arrival::Webhook(sealed(frame(act).as_bytes(), act.at))
     }
 
     fn acknowledged(&self, status: u16, body: &[u8]) -> bool {

@@ -2,17 +2,20 @@
 //! and misbehaves as told.
 
 use super::{Account, Act, Answer, Arrival, Endpoint, Request, Sent, Simulated, Trouble};
+use crate::histogram::Histogram;
 use crate::listen::Listening;
 use anyhow::Result;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use serde_json::Value;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const BODY_LIMIT: usize = 1 << 20;
+/// Kept messages beyond this number are forgotten once they were given out, oldest first: a demo may run for days.
+const MEMORY: usize = 10_000;
 
 /// What the platform does instead of what it should.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,8 +33,12 @@ struct State {
     tokens: u64,
     kept: Vec<(u64, Value)>,
     next: u64,
+    /// Kept messages that nobody has fetched yet, and since when.
+    waiting: BTreeMap<u64, Instant>,
+    fetched: Histogram,
     sent: Vec<Sent>,
-    calls: Vec<Endpoint>,
+    by_customer: HashMap<String, Vec<usize>>,
+    calls: BTreeMap<Endpoint, usize>,
     refused: u64,
     missteps: VecDeque<(Endpoint, Misstep)>,
 }
@@ -39,6 +46,28 @@ struct State {
 impl State {
     fn token(&self) -> String {
         format!("simulated-token-{}", self.tokens)
+    }
+
+    fn keep(&mut self, item: Value) {
+        self.next += 1;
+        self.waiting.insert(self.next, Instant::now());
+        self.kept.push((self.next, item));
+        if self.kept.len() > MEMORY {
+            let first = self.waiting.first_key_value().map_or(self.next, |(position, _)| *position);
+            let forgotten = self.kept.iter().take_while(|(position, _)| *position < first).count().min(MEMORY / 10);
+            self.kept.drain(..forgotten);
+        }
+    }
+
+    fn give(&mut self, positions: &[u64]) {
+        for since in positions.iter().filter_map(|position| self.waiting.remove(position)) {
+            self.fetched.record_time(since.elapsed());
+        }
+    }
+
+    fn take(&mut self, sent: Sent) {
+        self.by_customer.entry(sent.to.clone()).or_default().push(self.sent.len());
+        self.sent.push(sent);
     }
 }
 
@@ -65,10 +94,23 @@ impl Stand {
     /// # Errors
     /// No port is free.
     pub fn start(platform: Box<dyn Simulated>) -> Result<Self> {
+        Self::on(0, platform)
+    }
+
+    /// Serves a platform on a port of 127.0.0.1; 0 takes a free one.
+    ///
+    /// # Errors
+    /// The port is taken.
+    pub fn on(port: u16, platform: Box<dyn Simulated>) -> Result<Self> {
         let shared = Arc::new(Shared { platform, state: Mutex::default() });
         let served = Arc::clone(&shared);
-        let listening = Listening::start(0, move |request| handle(request, Arc::clone(&served)))?;
+        let listening = Listening::start(port, move |request| handle(request, Arc::clone(&served)))?;
         Ok(Self { shared, listening })
+    }
+
+    /// The port.
+    pub fn port(&self) -> u16 {
+        self.listening.address.port()
     }
 
     /// The platform.
@@ -87,10 +129,7 @@ impl Stand {
         match self.platform().arrival(act) {
             Arrival::Webhook(request) => Some(request),
             Arrival::Kept { item, hint } => {
-                let mut state = self.shared.lock();
-                state.next += 1;
-                let position = state.next;
-                state.kept.push((position, item));
+                self.shared.lock().keep(item);
                 hint
             }
         }
@@ -101,9 +140,21 @@ impl Stand {
         self.shared.lock().sent.clone()
     }
 
+    /// How many messages the API took.
+    pub fn sent_count(&self) -> usize {
+        self.shared.lock().sent.len()
+    }
+
+    /// What one customer was sent after the first `seen` messages, in order.
+    pub fn sent_after(&self, open_id: &str, seen: usize) -> Vec<Sent> {
+        let state = self.shared.lock();
+        let places = state.by_customer.get(open_id).map(Vec::as_slice).unwrap_or_default();
+        places.iter().skip(seen).filter_map(|place| state.sent.get(*place)).cloned().collect()
+    }
+
     /// The calls of an endpoint so far.
     pub fn calls(&self, endpoint: Endpoint) -> usize {
-        self.shared.lock().calls.iter().filter(|e| **e == endpoint).count()
+        self.shared.lock().calls.get(&endpoint).copied().unwrap_or_default()
     }
 
     /// Calls that were refused so far.
@@ -114,6 +165,16 @@ impl Stand {
     /// Messages that are kept and not confirmed.
     pub fn kept(&self) -> usize {
         self.shared.lock().kept.len()
+    }
+
+    /// Messages that are kept and were not fetched yet.
+    pub fn waiting(&self) -> usize {
+        self.shared.lock().waiting.len()
+    }
+
+    /// How long messages were kept until they were fetched.
+    pub fn fetched(&self) -> Histogram {
+        self.shared.lock().fetched.clone()
     }
 
     /// Misbehaves at the next call of an endpoint for which nothing was scripted yet.
@@ -162,7 +223,7 @@ fn answer(shared: &Shared, call: &Request) -> (Answer, Duration) {
     let Some(endpoint) = platform.endpoint(call) else {
         return (Answer { status: 404, body: Vec::new() }, Duration::ZERO);
     };
-    state.calls.push(endpoint);
+    *state.calls.entry(endpoint).or_default() += 1;
     let misstep = state.missteps.iter().position(|(at, _)| *at == endpoint).and_then(|i| state.missteps.remove(i));
     let mut pause = Duration::ZERO;
     match misstep {
@@ -179,7 +240,7 @@ fn answer(shared: &Shared, call: &Request) -> (Answer, Duration) {
     }
     let token = state.token();
     match platform.check(endpoint, call, &token) {
-        Ok(sent) => state.sent.extend(sent),
+        Ok(sent) => sent.into_iter().for_each(|sent| state.take(sent)),
         Err(trouble) => {
             state.refused += 1;
             return (platform.refuse(endpoint, trouble), pause);
@@ -188,6 +249,10 @@ fn answer(shared: &Shared, call: &Request) -> (Answer, Duration) {
     if endpoint == Endpoint::Confirm {
         let confirmed = platform.confirmed(call, &state.kept);
         state.kept.retain(|(position, _)| !confirmed.contains(position));
+    }
+    if endpoint == Endpoint::Pull {
+        let given = platform.given(call, &state.kept);
+        state.give(&given);
     }
     (platform.answer(endpoint, call, &token, &state.kept), pause)
 }

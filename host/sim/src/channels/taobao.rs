@@ -15,6 +15,12 @@ const FIRST: u64 = 7_104_300_007_405_000_000;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Taobao;
 
+/// The messages that a call of `consume` is given: the oldest.
+fn page<'a>(call: &Request, kept: &'a [(u64, Value)]) -> &'a [(u64, Value)] {
+    let quantity = param(&read_form(&call.body), "quantity").and_then(|n| n.parse().ok()).unwrap_or(100);
+    kept.get(..quantity).unwrap_or(kept)
+}
+
 fn param(params: &[(String, String)], name: &str) -> Option<String> {
     params.iter().find(|(n, _)| n == name).map(|(_, value)| value.clone())
 }
@@ -45,10 +51,18 @@ impl Simulated for Taobao {
 
     fn arrival(&self, act: &Act<'_>) -> Arrival {
         let tid = 519_847_211_000_000 + act.number;
-        let content = json!({ "tid": tid, "oid": tid, "buyer_nick": self.open_id(act.customer), "seller_nick": "品牌旗舰店",
-            "payment": "15.70", "status": "WAIT_SELLER_SEND_GOODS", "title": act.text });
-        let at = Timestamp::from_secs(act.at);
-        let item = sign::message(FIRST + act.number, "taobao_trade_TradeBuyerPay", at, &content);
+        let mut content = json!({ "tid": tid, "oid": tid, "buyer_nick": self.open_id(act.customer),
+            "seller_nick": "品牌旗舰店", "title": act.text });
+        let topic = if act.wants_refund() {
+            content["refund_id"] = act.number.into();
+            content["refund_fee"] = "15.70".into();
+            "taobao_refund_RefundCreated"
+        } else {
+            content["payment"] = "15.70".into();
+            content["status"] = "WAIT_SELLER_SEND_GOODS".into();
+            "taobao_trade_TradeBuyerPay"
+        };
+        let item = sign::message(FIRST + act.number, topic, Timestamp::from_secs(act.at), &content);
         Arrival::Kept { item, hint: None }
     }
 
@@ -79,10 +93,13 @@ impl Simulated for Taobao {
         if endpoint == Endpoint::Confirm {
             return Answer::json(&json!({ "tmc_messages_confirm_response": { "is_success": true, "request_id": "x" } }));
         }
-        let quantity = param(&read_form(&call.body), "quantity").and_then(|n| n.parse().ok()).unwrap_or(100);
-        let items: Vec<_> = kept.iter().take(quantity).map(|(_, item)| item).collect();
+        let items: Vec<_> = page(call, kept).iter().map(|(_, item)| item).collect();
         let messages = if items.is_empty() { json!({}) } else { json!({ "tmc_message": items }) };
         Answer::json(&json!({ "tmc_messages_consume_response": { "messages": messages, "request_id": "x" } }))
+    }
+
+    fn given(&self, call: &Request, kept: &[(u64, Value)]) -> Vec<u64> {
+        page(call, kept).iter().map(|(position, _)| *position).collect()
     }
 
     fn confirmed(&self, call: &Request, kept: &[(u64, Value)]) -> Vec<u64> {

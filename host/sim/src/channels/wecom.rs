@@ -110,6 +110,11 @@ impl Simulated for Wecom {
         }
     }
 
+    fn given(&self, call: &Request, kept: &[(u64, Value)]) -> Vec<u64> {
+        let asked = call.json();
+        behind(&asked, kept).take(limit(&asked)).map(|(position, _)| *position).collect()
+    }
+
     fn refuse(&self, endpoint: Endpoint, trouble: Trouble) -> Answer {
         let code = match (trouble, endpoint) {
             (Trouble::TokenRefused, _) => 42001,
@@ -136,12 +141,24 @@ fn sent(path: &str, body: &Value) -> Option<Sent> {
     Some(Sent { to: to.to_owned(), text: text.to_owned() })
 }
 
+fn cursor(asked: &Value) -> Option<u64> {
+    asked["cursor"].as_str().and_then(|c| c.parse().ok())
+}
+
+fn limit(asked: &Value) -> usize {
+    asked["limit"].as_u64().and_then(|n| usize::try_from(n).ok()).unwrap_or(1000)
+}
+
+/// The messages behind a question's cursor.
+fn behind<'a>(asked: &Value, kept: &'a [(u64, Value)]) -> impl Iterator<Item = &'a (u64, Value)> + use<'a> {
+    let after = cursor(asked);
+    kept.iter().filter(move |(at, _)| after.is_none_or(|after| *at > after))
+}
+
 fn page(asked: &Value, kept: &[(u64, Value)]) -> Value {
-    let after: Option<u64> = asked["cursor"].as_str().and_then(|c| c.parse().ok());
-    let limit = asked["limit"].as_u64().and_then(|n| usize::try_from(n).ok()).unwrap_or(1000);
-    let mut fresh = kept.iter().filter(|(at, _)| after.is_none_or(|after| *at > after));
-    let given: Vec<&(u64, Value)> = fresh.by_ref().take(limit).collect();
-    let cursor = given.last().map(|(at, _)| *at).or(after).map(|at| at.to_string()).unwrap_or_default();
+    let mut fresh = behind(asked, kept);
+    let given: Vec<&(u64, Value)> = fresh.by_ref().take(limit(asked)).collect();
+    let cursor = given.last().map(|(at, _)| *at).or(cursor(asked)).map(|at| at.to_string()).unwrap_or_default();
     let more = u8::from(fresh.next().is_some());
     let list: Vec<&Value> = given.into_iter().map(|(_, item)| item).collect();
     json!({ "errcode": 0, "errmsg": "ok", "next_cursor": cursor, "has_more": more, "msg_list": list })

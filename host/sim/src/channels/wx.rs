@@ -20,11 +20,16 @@ pub(super) fn endpoint(call: &Request) -> Option<Endpoint> {
     }
 }
 
-/// Checks a call: the app's credentials, or the access token and the message.
-pub(super) fn check(endpoint: Endpoint, call: &Request, token: &str) -> Result<Option<Sent>, Trouble> {
+/// Checks a call: the app's credentials (id and secret), or the access token and the message.
+pub(super) fn check(
+    endpoint: Endpoint,
+    call: &Request,
+    token: &str,
+    (app_id, secret): (&str, &str),
+) -> Result<Option<Sent>, Trouble> {
     let body = call.json();
     if endpoint == Endpoint::Token {
-        let good = body["appid"] == APP_ID && body["secret"] == APP_SECRET && body["grant_type"] == "client_credential";
+        let good = body["appid"] == app_id && body["secret"] == secret && body["grant_type"] == "client_credential";
         return if good { Ok(None) } else { Err(Trouble::SignatureRefused) };
     }
     if call.param("access_token").as_deref() != Some(token) {

@@ -26,7 +26,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
-/// Options of `warmline chaos`.
+/// Kill a server under load, again and again, and audit what is there afterwards.
 #[derive(Clone, Debug, clap::Args)]
 pub struct ChaosArgs {
     /// How often the server is killed.

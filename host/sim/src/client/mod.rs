@@ -4,6 +4,7 @@
 //! caller does when a server goes away in the middle.
 
 mod http;
+mod server_args;
 mod views;
 
 use serde_json::{Value, json};
@@ -13,7 +14,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use warmline_model::{AgentId, ConversationId, Event};
 
 pub use http::{Answer, Http};
-pub use views::{Agent, Conversation, Customer, Delivery, Message, Page};
+pub use server_args::ServerArgs;
+pub use views::{Account, Agent, Conversation, Customer, Delivery, Message, Page};
 
 /// Why a call has no result.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -221,6 +223,14 @@ impl Api {
     /// No answer, or an answer outside 2xx.
     pub async fn agents(&self) -> ApiResult<Vec<Agent>> {
         self.pages("/api/agents?limit=100").await
+    }
+
+    /// All accounts.
+    ///
+    /// # Errors
+    /// No answer, or an answer outside 2xx.
+    pub async fn accounts(&self) -> ApiResult<Vec<Account>> {
+        self.read::<Page<Account>>("/api/accounts").await.map(|page| page.items)
     }
 
     /// All conversations that fit the filter, a query such as `state=assigned`.

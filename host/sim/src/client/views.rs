@@ -28,6 +28,17 @@ pub struct Agent {
     pub capacity: i64,
 }
 
+/// An account of a channel.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Account {
+    /// Channel.
+    pub channel: String,
+    /// Id.
+    pub account: String,
+    /// Name.
+    pub name: String,
+}
+
 /// A conversation's customer.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Customer {

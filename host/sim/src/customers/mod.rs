@@ -4,17 +4,17 @@
 mod line;
 pub mod texts;
 
-use crate::brand::Brand;
 use crate::client::{Answer, Http};
+use crate::entrance::Entrance;
 use crate::figures::Figures;
-use crate::platform::Platform;
 use crate::rng::Rng;
 use anyhow::Result;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use warmline_channels::Carries;
 
-pub use line::Line;
+pub use line::{Line, Sending, Taken};
 
 /// More customers than this do not talk at a time: a server that answers nobody must not fill this machine.
 const CROWD: usize = 400;
@@ -22,6 +22,8 @@ const CROWD: usize = 400;
 const PATIENCE: Duration = Duration::from_secs(45);
 /// What a talk takes on average, in messages; turns a rate of messages into one of arrivals.
 const MESSAGES_A_TALK: f64 = 3.0;
+/// Customers that a channel has.
+const CUSTOMERS: u64 = 2_000;
 
 /// Where the customers live.
 pub struct World {
@@ -29,25 +31,44 @@ pub struct World {
     pub base: String,
     /// Connections.
     pub http: Http,
-    /// The brand's accounts and how they are signed.
-    pub brand: Brand,
-    /// Where WeChat's answers arrive.
-    pub platform: Arc<Platform>,
-    /// Where what happens is counted.
-    pub figures: Arc<Figures>,
+    numbers: AtomicU64,
 }
 
 impl World {
-    async fn post(&self, path: &str, headers: &[(&str, String)], body: String) -> Result<Answer> {
-        let url = format!("{}{path}", self.base);
-        self.http.send("POST", &url, headers, body).await.map_err(|error| anyhow::anyhow!("{error}"))
+    /// Around a server.
+    pub fn new(base: &str, http: Http) -> Self {
+        Self { base: base.trim_end_matches('/').to_owned(), http, numbers: AtomicU64::new(first_number()) }
     }
 
-    async fn get(&self, path: &str, token: &str) -> Result<Answer> {
-        let url = format!("{}{path}", self.base);
-        let headers = [("authorization", format!("Bearer {token}"))];
-        self.http.send("GET", &url, &headers, "").await.map_err(|error| anyhow::anyhow!("{error}"))
+    /// A number for a message that no other message on this machine has, of this run or another.
+    pub fn fresh_number(&self) -> u64 {
+        self.numbers.fetch_add(1, Ordering::Relaxed)
     }
+
+    async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, String)],
+        body: impl Into<bytes::Bytes>,
+    ) -> Result<Answer> {
+        let url = format!("{}{path}", self.base);
+        self.http.send(method, &url, headers, body).await.map_err(|error| anyhow::anyhow!("{error}"))
+    }
+}
+
+/// Tens of microseconds since 2025: a run would have to send more than 100,000 messages a second to reach the next one's numbers.
+fn first_number() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH + Duration::from_secs(1_735_689_600)).unwrap_or_default();
+    u64::try_from(since.as_micros() / 10).unwrap_or(0)
+}
+
+/// An entrance, and how many of all customers come by it.
+pub struct Share {
+    /// The entrance.
+    pub entrance: Arc<Entrance>,
+    /// Relative to the others'.
+    pub weight: u64,
 }
 
 /// The gaps between arrivals: exponentially distributed, so that arrivals come as strangers do, in clumps.
@@ -71,8 +92,9 @@ impl Iterator for Arrivals {
     }
 }
 
-/// Lets customers come, about `rate` messages a second in all, until the task is dropped.
-pub async fn come(world: Arc<World>, rate: f64, seed: Rng) {
+/// Lets customers come, about `rate` messages a second in all, until the task is dropped. The first ones come by each entrance in
+/// turn, so that all of them are seen soon; the others by its share.
+pub async fn come(world: Arc<World>, shares: Vec<Share>, figures: Arc<Figures>, rate: f64, seed: Rng) {
     let crowd = Arc::new(AtomicUsize::new(0));
     let arrivals = Arrivals::new(seed.part(0), rate / MESSAGES_A_TALK);
     let mut tasks = tokio::task::JoinSet::new();
@@ -84,42 +106,64 @@ pub async fn come(world: Arc<World>, rate: f64, seed: Rng) {
         if crowd.load(Ordering::Relaxed) >= CROWD {
             continue;
         }
+        let mut rng = seed.part(number);
+        let Some(entrance) = entrance(&shares, &mut rng, number) else { return };
         crowd.fetch_add(1, Ordering::Relaxed);
-        let (world, crowd, rng) = (world.clone(), crowd.clone(), seed.part(number));
+        let (world, crowd, figures) = (world.clone(), crowd.clone(), figures.clone());
         tasks.spawn(async move {
-            if let Err(error) = talk(&world, rng, number).await {
-                world.figures.note_error(&format!("customer: {error:#}"));
+            let line = Line::new(entrance, rng.below(CUSTOMERS));
+            if let Err(error) = talk(&world, &figures, line, rng).await {
+                figures.note_error(&format!("customer: {error:#}"));
             }
             crowd.fetch_sub(1, Ordering::Relaxed);
         });
     }
 }
 
-/// The line of customer `number`: half of them on WeChat (a fifth of those behind encryption), the rest on app and web.
-fn line(world: &World, rng: &mut Rng, number: u64) -> Line {
-    match rng.below(10) {
-        0..=4 => Line::wechat(number % 2_000, number.is_multiple_of(5)),
-        5..=7 => Line::app(world, number % 1_000),
-        _ => Line::webchat(),
-    }
+/// By which entrance customer `number` comes.
+fn entrance(shares: &[Share], rng: &mut Rng, number: u64) -> Option<Arc<Entrance>> {
+    let first = usize::try_from(number - 1).ok().and_then(|number| shares.get(number));
+    let mut at = rng.below(shares.iter().map(|share| share.weight).sum());
+    let by_share = shares.iter().find(|share| match at.checked_sub(share.weight) {
+        Some(rest) => {
+            at = rest;
+            false
+        }
+        None => true,
+    });
+    Some(first.or(by_share)?.entrance.clone())
 }
 
 /// One customer's talk, from the first message to the last answer.
-async fn talk(world: &World, mut rng: Rng, number: u64) -> Result<()> {
-    let mut line = line(world, &mut rng, number);
+async fn talk(world: &World, figures: &Figures, mut line: Line, mut rng: Rng) -> Result<()> {
+    let channel = line.entrance().channel();
+    if line.entrance().carries.carries == Carries::Orders {
+        return order(world, figures, line, rng).await;
+    }
+    line.begin(world).await?;
     let script = texts::script(&mut rng);
     for text in texts::talk(&mut rng, script) {
-        let took = line.send(world, &mut rng, text).await?;
-        world.figures.note_acknowledged(took);
-        if line.reply(world, PATIENCE).await?.is_none() {
+        figures.note_sending(channel, &line.send(world, &mut rng, text).await);
+        // What is said to a caller is spoken.
+        if line.entrance().takes_replies() && line.reply(world, PATIENCE).await?.is_none() {
             let nudge = rng.pick(texts::NUDGES).copied().unwrap_or("在吗？");
-            world.figures.note_acknowledged(line.send(world, &mut rng, nudge).await?);
+            figures.note_sending(channel, &line.send(world, &mut rng, nudge).await);
             if line.reply(world, PATIENCE).await?.is_none() {
-                world.figures.note_gave_up();
+                figures.note_gave_up();
                 return Ok(());
             }
         }
         tokio::time::sleep(Duration::from_secs_f64(1.5 + rng.exponential(3.0))).await;
+    }
+    Ok(())
+}
+
+/// What happens to one order: the platform tells of each step.
+async fn order(world: &World, figures: &Figures, mut line: Line, mut rng: Rng) -> Result<()> {
+    let (channel, goods) = (line.entrance().channel(), rng.pick(texts::GOODS).copied().unwrap_or("大米"));
+    for _ in 0..=rng.below(5) {
+        figures.note_sending(channel, &line.send(world, &mut rng, goods).await);
+        tokio::time::sleep(Duration::from_secs_f64(2.0 + rng.exponential(4.0))).await;
     }
     Ok(())
 }
@@ -143,5 +187,27 @@ mod tests {
         let gaps = |seed| Arrivals::new(Rng::new(seed), 3.0).take(5).collect::<Vec<_>>();
         assert_eq!(gaps(1), gaps(1));
         assert_ne!(gaps(1), gaps(2));
+    }
+
+    #[test]
+    fn customers_come_by_every_entrance_at_once_and_then_by_its_share() {
+        let share = |channel, weight| Share { entrance: Arc::new(Entrance::open(channel, 0).unwrap()), weight };
+        let shares = [share("wechat", 8), share("app", 2), share("phone", 0)];
+        let mut rng = Rng::new(4);
+        let mut come = |number| entrance(&shares, &mut rng, number).unwrap().channel();
+        assert_eq!([come(1), come(2), come(3)], ["wechat", "app", "phone"]);
+        let later: Vec<_> = (4..1_004).map(come).collect();
+        let count = |channel| later.iter().filter(|came| **came == channel).count();
+        assert_eq!((count("phone"), count("wechat") + count("app")), (0, 1_000));
+        assert!((750..850).contains(&count("wechat")), "{}", count("wechat"));
+        assert!(entrance(&[], &mut rng, 1).is_none());
+    }
+
+    #[test]
+    fn numbers_of_later_runs_are_beyond() {
+        let world = World::new("http://127.0.0.1:1/", Http::new());
+        let first = world.fresh_number();
+        assert!((1u64 << 42..1 << 50).contains(&first), "{first}");
+        assert_eq!((world.fresh_number(), world.base.as_str()), (first + 1, "http://127.0.0.1:1"));
     }
 }

@@ -92,6 +92,10 @@ pub const SCRIPTS: &[Script] = &[
 /// What a customer writes who was not answered in time.
 pub const NUDGES: &[&str] = &["在吗？", "有人吗？", "请问还在吗"];
 
+/// What is ordered on the marketplaces.
+pub const GOODS: &[&str] =
+    &["五常大米 5kg", "盘锦蟹田米 10kg", "长粒香 2.5kg", "胚芽米 1kg 真空装", "有机糙米 5kg", "稻香礼盒 4×1kg"];
+
 /// Answers, by a word of the question; the first that fits is used.
 const ANSWERS: &[(&[&str], &[&str])] = &[
     (

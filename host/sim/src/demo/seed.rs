@@ -3,12 +3,13 @@
 use crate::agents::Staff;
 use crate::brand::Brand;
 use crate::client::{Api, ApiError};
+use crate::customers::Share;
 use crate::rng::Rng;
 use crate::state;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
 const GROUPS: [(&str, &str); 3] = [("presale", "售前咨询"), ("order", "订单物流"), ("aftersale", "售后")];
@@ -36,7 +37,9 @@ pub(super) struct Memory {
     path: PathBuf,
     pub(super) brand: Brand,
     pub(super) staff: Vec<Staff>,
-    pub(super) platform_port: u16,
+    /// Where the platforms' APIs were.
+    #[serde(default)]
+    pub(super) ports: BTreeMap<String, u16>,
     pub(super) last_event: i64,
     pub(super) starts: u64,
 }
@@ -53,7 +56,7 @@ impl Memory {
                 path: PathBuf::new(),
                 brand: Brand::new(&mut Rng::new(state::unpredictable()?)),
                 staff: Vec::new(),
-                platform_port: 0,
+                ports: BTreeMap::new(),
                 last_event: 0,
                 starts: state::unpredictable()? >> 1,
             },
@@ -71,13 +74,13 @@ impl Memory {
 }
 
 /// Makes accounts, groups, agents and rules be there, whatever of them is there already.
-pub(super) async fn brand(api: &Api, memory: &mut Memory, api_base: &str) -> Result<()> {
+pub(super) async fn brand(api: &Api, memory: &mut Memory, shares: &[Share]) -> Result<()> {
     for (id, name) in GROUPS {
         let settings = json!({ "accept_secs": 60, "wrap_up_secs": 5 });
         create(api, "/api/groups", &json!({ "id": id, "name": name, "settings": settings })).await?;
     }
-    for account in memory.brand.accounts(api_base) {
-        set_account(api, &account).await?;
+    for Share { entrance, .. } in shares {
+        set_account(api, &entrance.body(&format!("稻香{}", entrance.carries.name_zh))).await?;
     }
     let rule = |words: &[&str], group: &str| json!({ "contains": words, "group": group });
     let rules = json!({ "rules": [
@@ -144,12 +147,12 @@ mod tests {
     fn memory_survives_and_only_its_owner_reads_it() {
         let directory = tempfile::tempdir().unwrap();
         let mut memory = Memory::load(directory.path()).unwrap();
-        memory.platform_port = 4242;
+        memory.ports.insert("wechat".into(), 4242);
         memory.save().unwrap();
         let mode = std::fs::metadata(directory.path().join("demo.json")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         let again = Memory::load(directory.path()).unwrap();
-        assert_eq!((again.platform_port, again.starts), (4242, memory.starts + 1));
+        assert_eq!((again.ports.get("wechat"), again.starts), (Some(&4242), memory.starts + 1));
         assert_eq!(again.brand.wechat_aes_key, memory.brand.wechat_aes_key);
     }
 

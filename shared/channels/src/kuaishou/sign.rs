@@ -15,8 +15,16 @@ pub fn event(app_id: &str, event: &str, message_id: &str, at_millis: i64, data: 
 
 /// The body of a payment notice of a mini program.
 pub fn payment(app_id: &str, message_id: &str, at_millis: i64, data: &Value) -> String {
-    json!({ "app_id": app_id, "biz_type": "PAYMENT", "timestamp": at_millis, "message_id": message_id, "data": data })
-        .to_string()
+    notice("PAYMENT", app_id, message_id, at_millis, data)
+}
+
+/// The body of a refund notice of a mini program.
+pub fn refund(app_id: &str, message_id: &str, at_millis: i64, data: &Value) -> String {
+    notice("REFUND", app_id, message_id, at_millis, data)
+}
+
+fn notice(kind: &str, app_id: &str, message_id: &str, at_millis: i64, data: &Value) -> String {
+    json!({ "app_id": app_id, "biz_type": kind, "timestamp": at_millis, "message_id": message_id, "data": data }).to_string()
 }
 
 /// The parameter `sign` of a call.

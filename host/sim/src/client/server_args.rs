@@ -1,0 +1,40 @@
+//! Which server a tool talks to, and as whom.
+
+use super::Api;
+use crate::state;
+use anyhow::{Context, Result};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// How long a server may take to become ready.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// The server, for the tools that need its API.
+#[derive(Clone, Debug, clap::Args)]
+pub struct ServerArgs {
+    /// The running server.
+    #[arg(long, default_value = "http://127.0.0.1:3000")]
+    pub url: String,
+    /// The administrator's token; read from the state directory where it is not given.
+    #[arg(long, visible_alias = "admin-token", env = "SPIN_VARIABLE_ADMIN_TOKEN", hide_env_values = true)]
+    pub token: Option<String>,
+    /// The server's state directory: its secrets.env holds the token; the demo keeps its own demo.json there.
+    #[arg(long, value_name = "DIR", default_value = ".warmline")]
+    pub state: PathBuf,
+}
+
+impl ServerArgs {
+    /// The API as the administrator sees it, once the server is ready.
+    ///
+    /// # Errors
+    /// No token; no server.
+    pub async fn api(&self) -> Result<Api> {
+        let token = match &self.token {
+            Some(token) => token.clone(),
+            None => state::admin_token(&self.state)?,
+        };
+        let api = Api::new(&self.url, &token);
+        api.wait_ready(PATIENCE).await.with_context(|| format!("no server is ready at {}", self.url))?;
+        Ok(api)
+    }
+}

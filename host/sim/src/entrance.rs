@@ -1,0 +1,151 @@
+//! One account of one channel as its customers see it: a simulated platform between them and the brand, or the brand's own app
+//! or web pages. Whoever plays customers needs to know no more of a channel.
+
+use crate::channels::stand::Stand;
+use crate::channels::{self, Account, Simulated};
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use warmline_channels::{Capabilities, registry};
+
+/// Secrets of the app that is simulated on its own.
+const JWT_SECRET: &str = "simulated-app-jwt-secret-000000000000";
+const BODY_SECRET: &str = "simulated-app-body-secret-00000000000";
+
+/// How customers of a channel reach the brand.
+pub enum Way {
+    /// Through a platform: it posts what they write, or keeps it, and takes the replies.
+    Platform(Stand),
+    /// With the brand's own app.
+    App {
+        /// Signs identity tokens.
+        jwt_secret: String,
+        /// Signs bodies.
+        body_secret: String,
+    },
+    /// On the brand's web pages.
+    WebChat,
+}
+
+/// An account, and how its customers reach it.
+pub struct Entrance {
+    /// How they do.
+    pub way: Way,
+    /// What the channel can carry.
+    pub carries: Capabilities,
+    /// The account, as the brand's settings name it.
+    account: Account,
+}
+
+impl Entrance {
+    /// The simulated platform, app or page of a channel. `port` is that of the platform's API; 0 takes a free one.
+    ///
+    /// # Errors
+    /// No such channel; the port is taken.
+    pub fn open(channel: &str, port: u16) -> Result<Self> {
+        match channel {
+            "app" => Self::app("simulated", JWT_SECRET, BODY_SECRET),
+            "webchat" => Self::webchat("simulated"),
+            _ => {
+                let platform = channels::all().into_iter().find(|platform| platform.channel() == channel);
+                Self::platform(platform.with_context(|| format!("no channel is named {channel}"))?, port)
+            }
+        }
+    }
+
+    /// A simulated platform.
+    ///
+    /// # Errors
+    /// The port is taken.
+    pub fn platform(platform: Box<dyn Simulated>, port: u16) -> Result<Self> {
+        let (channel, stand) = (platform.channel(), Stand::on(port, platform)?);
+        let account = stand.account();
+        Self::new(channel, Way::Platform(stand), account)
+    }
+
+    /// The brand's app.
+    ///
+    /// # Errors
+    /// No adapter serves it.
+    pub fn app(account: &str, jwt_secret: &str, body_secret: &str) -> Result<Self> {
+        let secrets = vec![("jwt_secret", jwt_secret.to_owned()), ("body_secret", body_secret.to_owned())];
+        let way = Way::App { jwt_secret: jwt_secret.to_owned(), body_secret: body_secret.to_owned() };
+        Self::new("app", way, Account { id: account.to_owned(), settings: json!({}), secrets })
+    }
+
+    /// The brand's web pages.
+    ///
+    /// # Errors
+    /// No adapter serves them.
+    pub fn webchat(account: &str) -> Result<Self> {
+        let account = Account { id: account.to_owned(), settings: json!({ "origins": [] }), secrets: Vec::new() };
+        Self::new("webchat", Way::WebChat, account)
+    }
+
+    fn new(channel: &str, way: Way, account: Account) -> Result<Self> {
+        let carries = registry::capabilities(channel).with_context(|| format!("no adapter serves {channel}"))?;
+        Ok(Self { way, carries, account })
+    }
+
+    /// Under another account's name.
+    #[must_use]
+    pub fn named(mut self, account: &str) -> Self {
+        account.clone_into(&mut self.account.id);
+        self
+    }
+
+    /// The channel's id.
+    pub const fn channel(&self) -> &'static str {
+        self.carries.channel
+    }
+
+    /// The account's id.
+    pub fn account(&self) -> &str {
+        &self.account.id
+    }
+
+    /// The platform, where there is one.
+    pub const fn stand(&self) -> Option<&Stand> {
+        match &self.way {
+            Way::Platform(stand) => Some(stand),
+            Way::App { .. } | Way::WebChat => None,
+        }
+    }
+
+    /// Where the account's webhook is, below the server's address.
+    pub fn path(&self) -> String {
+        format!("/channels/{}/{}", self.channel(), self.account.id)
+    }
+
+    /// Whether replies reach the customers in writing.
+    pub fn takes_replies(&self) -> bool {
+        self.carries.kinds_out.contains(&"text")
+    }
+
+    /// The body that creates the account.
+    pub fn body(&self, name: &str) -> Value {
+        let secrets: BTreeMap<_, _> = self.account.secrets.iter().cloned().collect();
+        json!({
+            "channel": self.channel(), "account": self.account.id, "name": name, "settings": self.account.settings,
+            "secrets": secrets,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_channel_has_one_whose_account_its_adapter_takes() {
+        for carries in registry::all() {
+            let entrance = Entrance::open(carries.channel, 0).unwrap().named("other");
+            assert_eq!((entrance.channel(), entrance.account()), (carries.channel, "other"));
+            let body = entrance.body("模拟");
+            let secrets = serde_json::from_value(body["secrets"].clone()).unwrap();
+            let checked = registry::check_account(carries.channel, &body["settings"], &secrets).unwrap();
+            assert!(checked.is_ok(), "{}: {checked:?}", carries.channel);
+        }
+        assert!(Entrance::open("fax", 0).is_err());
+    }
+}
