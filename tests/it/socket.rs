@@ -54,7 +54,8 @@ fn nothing_is_lost_between_two_connections() {
     let cursor = socket.next()["message"]["cursor"].clone();
     drop(socket);
     for text in ["二", "三"] {
-        agent.reply(&id, text);
+        let reply = agent.reply(&id, text);
+        shop.wait_delivery(&id, &reply, "sent");
     }
     let mut socket = open(&visitor);
     let (texts, cursor) = socket.sync(cursor.as_str());
