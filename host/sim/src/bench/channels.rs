@@ -276,10 +276,10 @@ mod tests {
         };
         let adapter = AdapterCost { name: "a", native: cost, wasm: cost, ratio: 1.0 };
         let channels = Channels { rounds: 1, adapters: vec![adapter], components: vec![component] };
-        std::fs::write(&document, format!("before\n{BEGIN}old\n{END}\nafter")).unwrap();
+        std::fs::write(&document, format!("before\n{BEGIN}of another day\n{END}\nafter")).unwrap();
         channels.put_into(&document, &Machine::here()).unwrap();
         let text = std::fs::read_to_string(&document).unwrap();
-        assert!(text.starts_with("before\n") && text.ends_with("\nafter") && !text.contains("old"), "{text}");
+        assert!(text.starts_with("before\n") && text.ends_with("\nafter") && !text.contains("another day"), "{text}");
         assert!(text.contains("| channel-a | 1,234,567 **(over)** | 1 | 1.00 | 2.00 | 3.00 | 1.00 |"), "{text}");
         std::fs::write(&document, "no marks").unwrap();
         assert!(channels.put_into(&document, &Machine::here()).is_err());
