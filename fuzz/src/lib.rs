@@ -8,6 +8,7 @@
 
 use libfuzzer_sys::arbitrary::Unstructured;
 use std::path::Path;
+use warmline_channels::sorted_sign::read_form;
 use warmline_sim::channels::Request;
 use warmline_sim::channels::ways::memory::{Counting, limit, peak};
 use warmline_sim::channels::ways::{self, NOW, Taken, Way};
@@ -104,7 +105,18 @@ fn changed(way: &Way, webhooks: &[(Request, Taken)], choose: &mut Unstructured<'
     };
     let Some(Some((webhook, taken))) = arbitrary() else { return };
     if let Some(other) = bounded(way, &webhook) {
-        assert_eq!(&other, taken, "{}: a changed webhook is taken for another", way.name);
+        assert!(alike(&other, taken), "{}: a changed webhook is taken for another: {other:?}, {taken:?}", way.name);
+    }
+}
+
+/// Whether two webhooks say the same. A form's parameters are what counts of it, and what is signed, however they are written.
+fn alike(one: &Taken, other: &Taken) -> bool {
+    match (one, other) {
+        (Taken::Messages(body, messages, reply), Taken::Messages(other_body, other_messages, other_reply)) => {
+            let same_body = body == other_body || read_form(body) == read_form(other_body);
+            same_body && messages == other_messages && reply == other_reply
+        }
+        _ => one == other,
     }
 }
 

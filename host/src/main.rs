@@ -29,7 +29,7 @@ fn main() -> ExitCode {
         Task::Up(up) => up.run(),
         Task::Conformance(conformance) => conformance.run(),
         Task::Demo(args) => demo::run(&args),
-        Task::Bench(args) => bench::run(&args).map(drop),
+        Task::Bench(args) => bench::run(&args, &warmline::runner::measure::Runner).map(drop),
         Task::Chaos(args) => chaos::run(&args),
         Task::Simulate(args) => simulate::run(&args),
         Task::Bridge(bridge) => bridge.run(),

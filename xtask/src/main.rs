@@ -131,7 +131,7 @@ fn run(task: Task) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Task::Bench(Rest { rest }) => {
-            build_components(Profile { release: true, debug: false }, &["probe"])?;
+            build_components(Profile { release: true, debug: false }, &["probe", "warmline-cost"])?;
             build_host()?;
             hand_over(Command::new(binary()?).arg("bench").args(rest))
         }

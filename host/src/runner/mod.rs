@@ -12,6 +12,7 @@
 //! | [`sqlite`] | databases: pooled connections, writers in order, shared commits |
 //! | [`gateway`] | WebSockets, by the protocols of Pushpin |
 //! | [`tick`] | the call once a second |
+//! | [`measure`] | what the benchmark needs of all this |
 
 pub mod app;
 pub mod bindings;
@@ -24,6 +25,7 @@ pub mod guest_sqlite;
 pub mod hosts;
 pub mod logs;
 pub mod manifest;
+pub mod measure;
 pub mod outbound;
 mod problem;
 pub mod routes;

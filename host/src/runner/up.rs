@@ -131,8 +131,20 @@ impl Up {
         Ok(())
     }
 
+    /// The bounds of each request.
+    pub(super) fn limits(&self) -> Limits {
+        Limits {
+            instances: usize::from(self.max_instances),
+            memory: usize::from(self.max_memory) << 20,
+            body: self.max_body,
+            cpu_ticks: u64::from(self.max_cpu) * 1000 / TICK.as_millis() as u64,
+            answer: Duration::from_secs(self.answer_timeout.into()),
+            outbound: Duration::from_secs(self.outbound_timeout.into()),
+        }
+    }
+
     /// Everything that can go wrong before anything is served.
-    async fn load(
+    pub(super) async fn load(
         &self,
         manifest: &Manifest,
         stopping: watch::Receiver<bool>,
@@ -141,14 +153,7 @@ impl Up {
         let fresh = !self.state.join("sqlite.db").exists();
         let variables =
             Variables::load(manifest, &self.state, fresh, |name| std::env::var(name).ok().or_else(|| gateway?.value(name)))?;
-        let limits = Limits {
-            instances: usize::from(self.max_instances),
-            memory: usize::from(self.max_memory) << 20,
-            body: self.max_body,
-            cpu_ticks: u64::from(self.max_cpu) * 1000 / TICK.as_millis() as u64,
-            answer: Duration::from_secs(self.answer_timeout.into()),
-            outbound: Duration::from_secs(self.outbound_timeout.into()),
-        };
+        let limits = self.limits();
         let engine = engine::engine(&limits)?;
         let components = tokio::task::block_in_place(|| self.load_components(manifest, &variables, &engine))?;
         let labels: BTreeSet<&String> =
@@ -211,7 +216,8 @@ impl Up {
         loaded.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn load_component(
+    /// A component's code, ready for instances, with its grants.
+    pub(super) fn load_component(
         &self,
         manifest: &Manifest,
         variables: &Variables,

@@ -37,24 +37,47 @@ pub struct Checked {
     pub polled: Vec<String>,
 }
 
-fn check<A: Adapter>(adapter: &A, settings: &Value, secrets: &Secrets) -> Result<Checked, AccountError> {
-    let mut secrets = secrets.clone();
-    if let Some(name) = DERIVED_SECRETS.iter().find(|n| secrets.contains_key(**n)) {
-        return Err(AccountError::new(name, "is derived by the system and cannot be set"));
+/// Something to be done with an adapter, whichever it is.
+pub trait Visit {
+    /// What comes of it.
+    type Output;
+
+    /// Does it.
+    fn visit<A: Adapter>(self, adapter: A) -> Self::Output;
+}
+
+struct Check<'a> {
+    settings: &'a Value,
+    secrets: &'a Secrets,
+}
+
+impl Visit for Check<'_> {
+    type Output = Result<Checked, AccountError>;
+
+    fn visit<A: Adapter>(self, adapter: A) -> Self::Output {
+        let mut secrets = self.secrets.clone();
+        if let Some(name) = DERIVED_SECRETS.iter().find(|n| secrets.contains_key(**n)) {
+            return Err(AccountError::new(name, "is derived by the system and cannot be set"));
+        }
+        if adapter.wants_derived_secrets() {
+            derive_secrets(&mut secrets, &[0; 32], adapter.capabilities().channel, "check");
+        }
+        let account = adapter.account(self.settings, &secrets)?;
+        Ok(Checked { polled: adapter.pull().map(|pull| pull.polled(&account)).unwrap_or_default() })
     }
-    if adapter.wants_derived_secrets() {
-        derive_secrets(&mut secrets, &[0; 32], adapter.capabilities().channel, "check");
-    }
-    let account = adapter.account(settings, &secrets)?;
-    Ok(Checked { polled: adapter.pull().map(|pull| pull.polled(&account)).unwrap_or_default() })
+}
+
+/// Checks the settings and secrets of an account; `None` where no adapter serves the channel.
+pub fn check_account(channel: &str, settings: &Value, secrets: &Secrets) -> Option<Result<Checked, AccountError>> {
+    visit(channel, Check { settings, secrets })
 }
 
 macro_rules! registry {
     ($($adapter:expr),+ $(,)?) => {
-        /// Checks the settings and secrets of an account; `None` where no adapter serves the channel.
-        pub fn check_account(channel: &str, settings: &Value, secrets: &Secrets) -> Option<Result<Checked, AccountError>> {
+        /// Does something with the adapter of a channel; `None` where there is none.
+        pub fn visit<V: Visit>(channel: &str, visitor: V) -> Option<V::Output> {
             $(if $adapter.capabilities().channel == channel {
-                return Some(check(&$adapter, settings, secrets));
+                return Some(visitor.visit($adapter));
             })+
             None
         }

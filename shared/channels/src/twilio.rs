@@ -213,6 +213,9 @@ mod tests {
         let (body, good) = signed_form("token", URL, &[("To", "+1"), ("Body", "你好 &=")]);
         let verified = post(URL, "", FORM, &good, body.as_bytes()).ok().unwrap();
         assert_eq!(Params::read(&verified).ok().unwrap().get("Body"), Some("你好 &="));
+        // The parameters are signed, not how the form writes them.
+        let spelt = post(URL, "", FORM, &good, body.replace("%2B", "%2b").as_bytes()).ok().unwrap();
+        assert_eq!(Params::read(&spelt).ok().unwrap().get("To"), Some("+1"));
         assert!(post("https://example.com:443/channels/sms/main", "", FORM, &good, body.as_bytes()).is_ok());
         assert!(post("https://example.com:8443/channels/sms/main", "", FORM, &good, body.as_bytes()).is_ok());
         let refused = |url, query, body: &str| post(url, query, FORM, &good, body.as_bytes()).err();

@@ -1,8 +1,10 @@
-//! The benchmark: ingest, end to end, replies pushed to connected clients, and a million stored messages, each beside its baselines, all measured in one run.
+//! The benchmark: ingest, end to end, replies pushed to connected clients, what each channel costs, and a million stored messages, each
+//! beside its baselines, all measured in one run.
 //!
 //! The server is a process of its own, started here with a fresh state for each part; the load comes over loopback.
 
 mod bed;
+mod channels;
 mod disk;
 mod e2e;
 mod floor;
@@ -20,6 +22,7 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 
 pub use bed::{ACCOUNT, Scratch, TOKEN, seed as seed_bed};
+pub use channels::{AdapterCost, Channels, ComponentCost, Engine, Program, Start};
 pub use disk::Disk;
 pub use e2e::EndToEnd;
 pub use ingest::{Ingest, Pace};
@@ -42,6 +45,8 @@ pub enum What {
     E2e,
     /// A reply to a connected client.
     Push,
+    /// Verifying and parsing, natively and in Wasm; the size of each channel's component, and how soon it answers.
+    Channels,
     /// With a million messages stored.
     Million,
     /// All of them.
@@ -66,6 +71,12 @@ pub struct BenchArgs {
     /// The manifest with the hello component.
     #[arg(long, value_name = "FILE", default_value = "tests/probe/spin.toml")]
     pub probe: PathBuf,
+    /// The program that verifies and parses in Wasm.
+    #[arg(long, value_name = "FILE", default_value = "target/wasm32-wasip2/component/cost.wasm")]
+    pub cost: PathBuf,
+    /// Put the channels' tables into this document, between its marks.
+    #[arg(long, value_name = "FILE")]
+    pub document: Option<PathBuf>,
     /// The hello component's path.
     #[arg(long, value_name = "PATH", default_value = "/probe/hello")]
     pub hello_path: String,
@@ -101,6 +112,7 @@ pub struct BenchArgs {
 /// What the parts share.
 struct Bench<'a> {
     args: &'a BenchArgs,
+    engine: &'a dyn Engine,
     runtime: &'a Runtime,
     scratch: &'a Scratch,
     program: PathBuf,
@@ -152,7 +164,7 @@ fn copy_files(from: &Path, to: &Path) {
 ///
 /// # Errors
 /// A server does not start, refuses its seed, or acknowledges nothing; the results cannot be written.
-pub fn run(args: &BenchArgs) -> Result<Results> {
+pub fn run(args: &BenchArgs, engine: &dyn Engine) -> Result<Results> {
     // One worker: what runs here must leave the cores to the server.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let scratch = Scratch::new(&args.scratch, "run")?;
@@ -160,7 +172,7 @@ pub fn run(args: &BenchArgs) -> Result<Results> {
         Some(program) => program.clone(),
         None => own_program()?,
     };
-    let bench = Bench { args, runtime: &runtime, scratch: &scratch, program, peer: peer_options(args)? };
+    let bench = Bench { args, engine, runtime: &runtime, scratch: &scratch, program, peer: peer_options(args)? };
     let mut results = Results::new(Machine::here(), args.quick);
     let wants = |what| args.what == what || args.what == What::All;
     if wants(What::Ingest) {
@@ -178,6 +190,9 @@ pub fn run(args: &BenchArgs) -> Result<Results> {
     if wants(What::Push) {
         results.push = Some(push::run(&bench)?);
     }
+    if wants(What::Channels) {
+        results.channels = Some(channels::run(&bench)?);
+    }
     if wants(What::Million) {
         results.million = Some(million::run(&bench)?);
     }
@@ -189,6 +204,9 @@ pub fn run(args: &BenchArgs) -> Result<Results> {
     }
     std::fs::write(&out, serde_json::to_vec_pretty(&results)?).with_context(|| format!("cannot write {}", out.display()))?;
     println!("written to {}", out.display());
+    if let (Some(document), Some(channels)) = (&args.document, &results.channels) {
+        channels.put_into(document, &results.machine)?;
+    }
     Ok(results)
 }
 

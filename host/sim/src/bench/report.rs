@@ -1,5 +1,6 @@
 //! The results: as JSON, as a table, and against the targets.
 
+use super::channels::{self, Channels};
 use super::{EndToEnd, Ingest, Machine, Million, Pace, Push};
 use serde::Serialize;
 use std::fmt;
@@ -32,6 +33,8 @@ pub struct Results {
     pub e2e: Option<EndToEnd>,
     /// Replies to connected clients.
     pub push: Option<Push>,
+    /// What each channel costs.
+    pub channels: Option<Channels>,
     /// A million stored messages.
     pub million: Option<Million>,
     /// The targets that these figures speak to.
@@ -40,7 +43,23 @@ pub struct Results {
 
 impl Results {
     pub(super) fn new(machine: Machine, quick: bool) -> Self {
-        Self { machine, quick, hello: None, ingest: Vec::new(), e2e: None, push: None, million: None, targets: Vec::new() }
+        Self {
+            machine,
+            quick,
+            hello: None,
+            ingest: Vec::new(),
+            e2e: None,
+            push: None,
+            channels: None,
+            million: None,
+            targets: Vec::new(),
+        }
+    }
+
+    /// Whether anything was measured that is a row of the table.
+    fn has_rows(&self) -> bool {
+        let Self { hello, ingest, e2e, push, million, .. } = self;
+        hello.is_some() || !ingest.is_empty() || e2e.is_some() || push.is_some() || million.is_some()
     }
 
     fn at_least(&mut self, name: impl Into<String>, wanted: f64, got: f64) {
@@ -74,6 +93,9 @@ impl Results {
         }
         if let Some(push) = self.push.clone() {
             self.below(format!("reply to one of {} connected clients: p50, ms", push.clients), 100.0, push.latency.p50_ms);
+        }
+        if let Some(largest) = self.channels.as_ref().and_then(Channels::largest) {
+            self.below("largest channel component, bytes", channels::LARGEST as f64, largest as f64);
         }
         if let Some(million) = self.million.clone() {
             self.at_least(format!("{} stored: rate / rate at 1,000", million.large.stored), 0.8, million.ratio);
@@ -109,11 +131,13 @@ impl fmt::Display for Results {
             machine.load_average,
             if self.quick { "; a quick run, not to be quoted" } else { "" }
         )?;
-        writeln!(
-            f,
-            "{:<34} {:>8} {:>9} {:>9} {:>9} {:>9} {:>9}",
-            "", "per s", "p50 ms", "p90 ms", "p99 ms", "p99.9 ms", "max ms"
-        )?;
+        if self.has_rows() {
+            writeln!(
+                f,
+                "{:<34} {:>8} {:>9} {:>9} {:>9} {:>9} {:>9}",
+                "", "per s", "p50 ms", "p90 ms", "p99 ms", "p99.9 ms", "max ms"
+            )?;
+        }
         if let Some(hello) = &self.hello {
             pace(f, "hello component", hello)?;
         }
@@ -137,6 +161,9 @@ impl fmt::Display for Results {
             row(f, &format!("ingest at {} stored", million.small.stored), million.small.rate, &million.small.latency)?;
             row(f, &format!("ingest at {} stored", million.large.stored), million.large.rate, &million.large.latency)?;
             writeln!(f, "resident at most {:.0} MiB; state {:.0} MiB", million.resident_mib, million.state_mib)?;
+        }
+        if let Some(channels) = &self.channels {
+            writeln!(f, "\n{channels}")?;
         }
         for target in &self.targets {
             let verdict = if target.met { "met   " } else { "MISSED" };

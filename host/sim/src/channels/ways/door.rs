@@ -16,7 +16,7 @@ pub enum Taken {
 }
 
 /// A webhook as the server hands it to an adapter.
-pub struct Arrived {
+struct Arrived {
     method: Method,
     headers: HeaderMap,
     request: Request,
@@ -24,7 +24,7 @@ pub struct Arrived {
 
 impl Arrived {
     /// None where no HTTP server would take it: a method or header that is none.
-    pub fn new(request: Request) -> Option<Self> {
+    fn new(request: Request) -> Option<Self> {
         let method = request.method.parse().ok()?;
         let mut headers = HeaderMap::new();
         for (name, value) in &request.headers {
@@ -46,7 +46,6 @@ impl Arrived {
 
 pub(super) trait Door: Send + Sync {
     fn take(&self, webhook: &Request, now: i64) -> Result<Taken, Refusal>;
-    fn verify_and_parse(&self, webhook: &Arrived, now: i64) -> Result<Vec<Inbound>, Refusal>;
     fn answered(&self, status: u16, body: &[u8]) -> Option<Page>;
 }
 
@@ -83,11 +82,6 @@ where
         }
         let reply = self.adapter.acknowledge(&self.account, &verified);
         Ok(Taken::Messages(verified.body().to_vec(), messages, reply))
-    }
-
-    fn verify_and_parse(&self, webhook: &Arrived, now: i64) -> Result<Vec<Inbound>, Refusal> {
-        let verified = self.adapter.verify(&self.account, &webhook.webhook(), Timestamp::from_secs(now))?;
-        self.adapter.parse(&self.account, &verified)
     }
 
     fn answered(&self, status: u16, body: &[u8]) -> Option<Page> {

@@ -1,6 +1,6 @@
 //! Every way into Warmline: one per protocol that a channel speaks, with an account, payloads as the platform makes them, and the
 //! webhook around any payload at all, signed as the platform signs it. What must hold of all adapters alike is tried on these: the
-//! properties (`tests/ways.rs`), the fuzz targets (`fuzz/`) and the bench of the channels.
+//! fuzz targets (`fuzz/`) and the bench of the channels.
 //!
 //! * `door`: an adapter with an open account, whichever it is; `clients`: our own clients and WeChat; `platforms`: the others;
 //! * [`memory`]: what a piece of work takes of it.
@@ -13,9 +13,9 @@ mod platforms;
 use super::{Account, Request};
 use door::{Door, Opened};
 use warmline_channels::{Adapter, Page, Refusal, Secrets, registry};
-use warmline_model::Inbound;
+use warmline_cost::Arrival;
 
-pub use door::{Arrived, Taken};
+pub use door::Taken;
 
 /// Where the platforms' APIs would be; nothing is called.
 pub(super) const API: &str = "http://127.0.0.1:9";
@@ -43,6 +43,8 @@ pub struct Way {
     pub channel: &'static str,
     /// The account.
     pub account: Account,
+    /// Its secrets, with those that the system derives.
+    pub secrets: Secrets,
     /// What customers do, as the platform says it; the first is a message of words, where the channel carries such. The number
     /// tells two of them apart.
     pub payloads: fn(at: i64, number: u64) -> Vec<Vec<u8>>,
@@ -65,7 +67,7 @@ impl Way {
             registry::derive_secrets(&mut secrets, &clients::SESSION_KEY, channel, &account.id);
         }
         let door = Box::new(Opened::new(adapter, &account.settings, &secrets));
-        Self { name, channel, account, payloads, seal: None, covers: true, door }
+        Self { name, channel, account, secrets, payloads, seal: None, covers: true, door }
     }
 
     fn sealed(self, seal: Seal) -> Self {
@@ -118,12 +120,16 @@ impl Way {
         self.door.take(webhook, now)
     }
 
-    /// Verifies and parses, and nothing else: what the bench measures.
-    ///
-    /// # Errors
-    /// It is refused.
-    pub fn verify_and_parse(&self, webhook: &Arrived, now: i64) -> Result<Vec<Inbound>, Refusal> {
-        self.door.verify_and_parse(webhook, now)
+    /// The first of its payloads as it arrives: in a webhook, or where the platform sends none, as a page.
+    pub fn arrival(&self, at: i64, number: u64) -> Option<Arrival> {
+        let payload = (self.payloads)(at, number).into_iter().next()?;
+        Some(match self.seal {
+            Some(seal) => {
+                let Request { method, path, query, headers, body } = seal(&payload, at);
+                Arrival::Webhook { method, path, query, headers, body }
+            }
+            None => Arrival::Page(payload),
+        })
     }
 
     /// What the adapter makes of an answer of the platform's API: as a page, as an access token, as the outcome of a reply. The
