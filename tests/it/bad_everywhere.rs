@@ -2,12 +2,11 @@
 //! refusals are counted, nothing is ever a 500, and the channel serves on. What is particular to a channel is in `bad_input.rs`
 //! and in the channel's own tests.
 
-use crate::harness::{Answer, Brand, Line, Server, Unsigned as _, act, at_once, now, own, send, until, within};
-use serde_json::json;
+use crate::harness::{Answer, Brand, Line, Server, Unsigned as _, act, at_once, now, own, post_webhook, until, within};
 use std::collections::BTreeMap;
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Duration;
-use warmline_channels::{Carries, alipay, douyin, json, pinduoduo, wechat, wecom, weibo};
+use warmline_channels::{Carries, json};
 use warmline_sim::channels::{self, Account, Act, Request, Simulated};
 
 /// Platforms that post no webhooks: they are asked.
@@ -46,9 +45,6 @@ const OF_SHOPS: [&str; 2] = ["doudian", "xiaohongshu"];
 
 /// What is no message and yet no mistake: a frame by which PMC's bridge shows that it lives.
 const HEARTBEAT: (&str, &str) = ("pinduoduo", "an empty object");
-
-/// A kind of message that no platform has.
-const KIND: &str = "hologram";
 
 /// Lines whose messages can hold a NUL.
 const NULS: [&str; 4] = ["alipay", "pinduoduo", "wechat", "wecom"];
@@ -221,9 +217,7 @@ fn stale(line: &Line) {
 fn nobody_known(line: &Line) {
     let webhook = if silent(line) { None } else { line.stand.act(&act(1, "nobody")) };
     let webhook = webhook.unwrap_or_else(|| Request { method: "POST".into(), ..Request::default() });
-    let url = format!("{}/channels/{}/nobody{}?{}", SERVER.base(), line.carries.channel, webhook.path, webhook.query);
-    let headers: Vec<_> = webhook.headers.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
-    send("POST", &url, &headers, webhook.body).refused(404, "unknown_account");
+    post_webhook(SERVER.base(), line.carries.channel, "nobody", &webhook).refused(404, "unknown_account");
 }
 
 fn too_large(line: &Line) {
@@ -314,52 +308,6 @@ fn a_webhook_that_comes_several_times_at_once_is_one_message() {
             within(Duration::from_secs(60), &next, || line.find(brand, &next));
             let all = brand.shop.messages(&id);
             assert_eq!(all.iter().filter(|m| m["content"].to_string().contains(&words)).count(), 1, "{}", line.name);
-        },
-    );
-}
-
-/// A message of a kind that nobody has thought of.
-fn unknown(line: &Line) -> Option<Vec<u8>> {
-    let (at, id) = (now(), act(1, "").number.to_string());
-    let setting = |name: &str| line.account.settings[name].as_str().unwrap();
-    let instant = warmline_model::Timestamp::from_secs(at);
-    let text = match (line.carries.channel, line.account.settings["provider"].as_str()) {
-        ("wechat" | "miniprogram", _) => wechat::sign::message("oHologram", "gh_rice", at, KIND, &[("MsgId", &id)]),
-        ("wecom", _) => {
-            wecom::sign::message("wmHologram", setting("corp_id"), at, KIND, &[("MsgId", &id), ("AgentID", "1000002")])
-        }
-        ("douyin", _) => {
-            let content = json!({ "conversation_short_id": "@c", "server_message_id": format!("@{id}"),
-                "create_time": at * 1000, "message_type": KIND });
-            douyin::sign::event("im_receive_msg", setting("client_key"), "_000hologram", "operator", &content, false)
-        }
-        ("weibo", _) => weibo::sign::message(7, setting("uid").parse().unwrap(), instant, KIND, "", &json!({})),
-        ("alipay", _) => alipay::sign::message(setting("app_id"), "2088000000000099", at * 1000, KIND, &[("MsgId", &id)]),
-        ("app" | "webchat", _) => json!({ "id": id, "content": { "kind": KIND } }).to_string(),
-        ("phone", Some("contract")) => json!({ "call_id": "call-99", "seq": 1, KIND: true }).to_string(),
-        ("sms", Some("aliyun")) => json!([{ "phone_number": "13900000099", KIND: 1 }]).to_string(),
-        ("pinduoduo", _) => {
-            let frame = pinduoduo::sign::frame(1, instant, KIND, setting("mall_id").parse().unwrap(), &json!({}));
-            frame.replace(r#""content":"{}""#, r#""content":"later""#)
-        }
-        _ => return None,
-    };
-    Some(text.into_bytes())
-}
-
-#[test]
-fn a_kind_that_nobody_knows_is_kept_and_the_agent_sees_it() {
-    BRAND.every(
-        |line| unknown(line).is_some(),
-        |brand, line| {
-            line.acknowledged(&line.signed(&unknown(line).unwrap()).unwrap());
-            let (id, _) = until(&line.name, || line.find(brand, KIND));
-            until("an agent", || (brand.shop.conversation(&id)["agent"].is_string()).then_some(()));
-            let seen = brand.agent.api.all(&format!("/api/conversations/{id}/messages"));
-            assert!(
-                seen.iter().any(|m| m["content"]["kind"] == "unknown" && m["content"].to_string().contains(KIND)),
-                "{seen:?}"
-            );
         },
     );
 }

@@ -18,6 +18,7 @@ mod delivery;
 mod duplicates;
 mod grants;
 mod isolation;
+mod kinds;
 mod openapi;
 mod privacy;
 mod pushpin;

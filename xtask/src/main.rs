@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 mod demo;
+mod guide;
 
 const TARGET: &str = "wasm32-wasip2";
 const PROXY: &str = "SPIN_VARIABLE_PLATFORM_PROXY";
@@ -34,6 +35,8 @@ enum Task {
     Bench(Rest),
     /// Write what comes from the code into docs/
     Docs,
+    /// Follow docs/ADD_A_CHANNEL.md to the letter, in a copy of the sources; takes minutes
+    Guide,
     /// Check that the embedded runner, or what serves at --url, behaves as the components expect
     Conformance(Conformance),
 }
@@ -113,9 +116,7 @@ fn run(task: Task) -> Result<ExitCode> {
         }
         Task::Test(Rest { rest }) => {
             build_components(Profile { release: true, debug: false }, &["probe", "trapping"])?;
-            // The runner with everything that tests need besides, so that the features of what they share are settled once: a
-            // runner built for itself would have Wasmtime compiled twice.
-            check(cargo().args(["build", "--release", "--all-targets"]).status(), "building the runner and the tests")?;
+            build_tests()?;
             let everything = rest.is_empty();
             check(cargo().args(["test", "--release"]).args(rest).status(), "testing")?;
             if !everything {
@@ -134,6 +135,12 @@ fn run(task: Task) -> Result<ExitCode> {
             build_components(Profile { release: true, debug: false }, &["probe", "warmline-cost"])?;
             build_host()?;
             hand_over(Command::new(binary()?).arg("bench").args(rest))
+        }
+        Task::Guide => {
+            build_components(Profile { release: true, debug: false }, &[])?;
+            // What the tests left is there already.
+            build_tests()?;
+            guide::run()
         }
         Task::Conformance(Conformance { url }) => {
             if url.is_none() {
@@ -204,6 +211,12 @@ fn build_packages(packages: &[String], debug: bool) -> Result<()> {
 
 fn build_host() -> Result<()> {
     check(cargo().args(["build", "--release", "--package", "warmline"]).status(), "building the runner")
+}
+
+/// The runner with everything that tests need besides, so that the features of what they share are settled once: a runner built
+/// for itself would have Wasmtime compiled twice.
+fn build_tests() -> Result<()> {
+    check(cargo().args(["build", "--release", "--all-targets"]).status(), "building the runner and the tests")
 }
 
 /// Makes sure that Rust can compile for Wasm.

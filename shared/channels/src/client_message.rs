@@ -19,8 +19,10 @@ pub(crate) const TEXT_LIMIT: usize = 4_000;
 /// The longest ids (client message id, member id), in bytes.
 pub(crate) const MAX_ID: usize = 128;
 
-/// What a customer may send.
-const KINDS_IN: &[&str] = &["text", "image", "voice", "video", "file", "location", "link", "order_card", "event"];
+/// What is said in either direction.
+const KINDS: &[&str] = &["text", "image", "voice", "video", "file", "location", "link", "order_card", "event"];
+/// What comes in: that, and what a newer client has.
+const KINDS_IN: &[&str] = &["text", "image", "voice", "video", "file", "location", "link", "order_card", "event", "unknown"];
 
 const SENDER: &str = "sender";
 const AT: &str = "at";
@@ -36,7 +38,7 @@ pub(crate) const fn capabilities(channel: &'static str, name_zh: &'static str, n
         text_unit: TextUnit::Chars,
         overlong: Overlong::Refuse,
         kinds_in: KINDS_IN,
-        kinds_out: KINDS_IN,
+        kinds_out: KINDS,
         window: None,
         receipts: false,
         media_limit: 0,
@@ -94,7 +96,7 @@ fn read_content(raw: Value) -> Result<Content, Refusal> {
     }
     let kind =
         raw.get("kind").and_then(Value::as_str).filter(|k| !k.is_empty()).ok_or(Refusal::Malformed("content.kind"))?;
-    if KINDS_IN.contains(&kind) {
+    if KINDS.contains(&kind) {
         return checked(serde_json::from_value(raw).map_err(|_| Refusal::Malformed("content"))?);
     }
     Ok(Content::Unknown { raw_kind: kind.to_owned(), raw })

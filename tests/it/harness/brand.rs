@@ -18,6 +18,15 @@ pub fn act(customer: u64, text: &str) -> Act<'_> {
     Act { customer, number, at: now(), text, nonce }
 }
 
+/// Posts a webhook to an account's address on the server at `base`.
+#[track_caller]
+pub fn post_webhook(base: &str, channel: &str, account: &str, webhook: &Request) -> Answer {
+    let query = if webhook.query.is_empty() { String::new() } else { format!("?{}", webhook.query) };
+    let url = format!("{base}/channels/{channel}/{account}{}{query}", webhook.path);
+    let headers: Vec<(&str, String)> = webhook.headers.iter().map(|(n, v)| (n.as_str(), v.clone())).collect();
+    send(&webhook.method, &url, &headers, webhook.body.clone())
+}
+
 /// One brand with an account on every platform and one untiring agent.
 pub struct Brand {
     pub shop: Shop,
@@ -90,10 +99,7 @@ impl Line {
     /// Posts a webhook.
     #[track_caller]
     pub fn post(&self, webhook: &Request) -> Answer {
-        let url = format!("{}/channels/{}/{}", self.base, self.carries.channel, self.account.id);
-        let query = if webhook.query.is_empty() { String::new() } else { format!("?{}", webhook.query) };
-        let headers: Vec<(&str, String)> = webhook.headers.iter().map(|(n, v)| (n.as_str(), v.clone())).collect();
-        send(&webhook.method, &format!("{url}{}{query}", webhook.path), &headers, webhook.body.clone())
+        post_webhook(&self.base, self.carries.channel, &self.account.id, webhook)
     }
 
     /// Posts a webhook that the platform must see acknowledged.
@@ -121,13 +127,8 @@ impl Line {
 
     /// The conversation and the message that hold these words, wherever the channel puts them.
     pub fn find(&self, brand: &Brand, words: &str) -> Option<(String, Value)> {
-        let all = brand.shop.admin.all("/api/conversations");
-        let mine = |c: &&Value| c["channel"] == self.carries.channel && c["account"] == self.account.id.as_str();
-        all.iter().filter(mine).find_map(|c| {
-            let id = c["id"].as_str().unwrap().to_owned();
-            let message = brand.shop.messages(&id).into_iter().find(|m| m["content"].to_string().contains(words))?;
-            Some((id, message))
-        })
+        let mut all = brand.shop.said_on(self.carries.channel, &self.account.id);
+        all.find(|(_, message)| message["content"].to_string().contains(words))
     }
 
     /// A customer's first words, in the agent's hands.

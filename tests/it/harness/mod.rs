@@ -16,7 +16,7 @@ mod spec;
 mod stream;
 
 pub use api::{Api, fresh};
-pub use brand::{Brand, Line, act};
+pub use brand::{Brand, Line, act, post_webhook};
 pub use channels::{App, Visitor, Web, Wechat};
 pub use http::{Answer, send};
 pub use own::own;

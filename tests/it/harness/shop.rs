@@ -157,6 +157,17 @@ impl Shop {
         self.admin.all(&format!("/api/conversations/{id}/messages"))
     }
 
+    /// The messages of an account, each with its conversation.
+    #[track_caller]
+    pub fn said_on(&self, channel: &str, account: &str) -> impl Iterator<Item = (String, Value)> {
+        let mut all = self.admin.all("/api/conversations");
+        all.retain(|c| c["channel"] == channel && c["account"] == account);
+        all.into_iter().flat_map(|conversation| {
+            let id = conversation["id"].as_str().unwrap().to_owned();
+            self.messages(&id).into_iter().map(move |message| (id.clone(), message))
+        })
+    }
+
     /// Waits for a message with that text anywhere in the shop; gives its conversation and the message.
     #[track_caller]
     pub fn wait_text(&self, text: &str) -> (String, Value) {

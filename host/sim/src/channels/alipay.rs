@@ -40,6 +40,7 @@ pub(super) fn contents(at: i64, number: u64) -> Vec<Vec<u8>> {
         sign::text(APP_ID, &user, millis, &id, super::ways::WORDS),
         sign::image(APP_ID, &user, millis, &id, "media-1"),
         sign::message(APP_ID, &user, millis, "event", &event),
+        sign::message(APP_ID, &user, millis, "sphinx", &[("Riddle", "?"), ("MsgId", &id)]),
     ];
     all.map(String::into_bytes).to_vec()
 }

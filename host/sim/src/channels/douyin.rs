@@ -5,9 +5,9 @@ use super::{Account, Act, Answer, Arrival, Endpoint, Request, Sent, Simulated, T
 use serde_json::{Value, json};
 use warmline_channels::douyin::sign;
 
-const CLIENT_KEY: &str = "awsimulated";
+pub(super) const CLIENT_KEY: &str = "awsimulated";
 const CLIENT_SECRET: &str = "0123456789abcdef0123456789abcdef";
-const OPERATOR: &str = "operator-simulated";
+pub(super) const OPERATOR: &str = "operator-simulated";
 
 /// The simulated platform.
 #[derive(Clone, Copy, Debug, Default)]

@@ -9,7 +9,7 @@ use warmline_model::Timestamp;
 const CLIENT: &str = "simulated0pdd0client";
 const SECRET: &str = "simulated0pdd0client0secret00000";
 const BRIDGE: &str = "simulated-bridge-secret-0123456789";
-const MALL: u64 = 171_504_183;
+pub(super) const MALL: u64 = 171_504_183;
 
 /// The platform.
 #[derive(Clone, Copy, Debug, Default)]

@@ -186,6 +186,14 @@ impl Stand {
     pub fn expire_token(&self) {
         self.shared.lock().tokens += 1;
     }
+
+    /// Keeps a message until it is asked for, whichever it is.
+    pub fn keep(&self, item: Value) {
+        let mut state = self.shared.lock();
+        state.next += 1;
+        let position = state.next;
+        state.kept.push((position, item));
+    }
 }
 
 async fn read(request: hyper::Request<Incoming>) -> Option<Request> {

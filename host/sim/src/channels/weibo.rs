@@ -8,7 +8,7 @@ use warmline_model::Timestamp;
 const SECRET: &str = "simulated0weibo0app0secret000000";
 const TOKEN: &str = "2.00simulatedTOKEN";
 /// The brand's user id.
-const BRAND: i64 = 1_902_538_057;
+pub(super) const BRAND: i64 = 1_902_538_057;
 const REPLY: &str = "/2/messages/reply.json";
 const MEDIA: &str = "/2/mss/msget";
 

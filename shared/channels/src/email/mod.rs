@@ -59,7 +59,7 @@ const CAPABILITIES: Capabilities = Capabilities {
     text_limit: 20_000,
     text_unit: TextUnit::Chars,
     overlong: Overlong::Refuse,
-    kinds_in: &["text", "file", "event", "unknown"],
+    kinds_in: &["text", "file", "event"],
     kinds_out: &["text"],
     window: None,
     receipts: true,

@@ -64,7 +64,7 @@ pub(super) fn all() -> Vec<Way> {
             let sealed = miniprogram::safe_json(wx::TOKEN, &key(), wx::APP_ID, &at.to_string(), "n0nce", RANDOM, message);
             enveloped("application/json", sealed)
         }),
-        Way::new(WecomAdapter, Wecom.account(API), "wecom", members).sealed(|message, at| {
+        Way::new(WecomAdapter, Wecom.account(API), "wecom", members).keeping(customers).sealed(|message, at| {
             enveloped("text/xml", kf::webhook(wx::TOKEN, &key(), wecom::CORP_ID, &at.to_string(), "n0nce", RANDOM, message))
         }),
     ]
@@ -98,6 +98,9 @@ fn chat(_: i64, number: u64) -> Vec<Vec<u8>> {
     vec![
         json!({ "id": format!("c{number}"), "text": WORDS }).to_string().into_bytes(),
         message(json!({ "kind": "image", "media": media })),
+        message(json!({ "kind": "voice", "media": media, "transcript": "你好" })),
+        message(json!({ "kind": "video", "media": media })),
+        message(json!({ "kind": "file", "media": media })),
         message(json!({ "kind": "location", "latitude": 31.2, "longitude": 121.5, "label": "上海" })),
         message(json!({ "kind": "link", "title": "商品", "url": "https://shop.example/1" })),
         message(json!({ "kind": "order_card", "order_id": "O1", "title": "订单" })),
@@ -113,6 +116,7 @@ fn xml(at: i64, number: u64) -> Vec<Vec<u8>> {
         wechat::text("oCustomer", "gh_rice", at, number, WORDS),
         said("image", &[("PicUrl", "https://mmbiz.example/1"), ("MediaId", "m1"), ("MsgId", &id)]),
         said("voice", &[("MediaId", "m2"), ("Format", "amr"), ("Recognition", "你好"), ("MsgId", &id)]),
+        said("video", &[("MediaId", "m3"), ("ThumbMediaId", "m4"), ("MsgId", &id)]),
         said(
             "location",
             &[("Location_X", "31.2"), ("Location_Y", "121.5"), ("Scale", "15"), ("Label", "上海"), ("MsgId", &id)],
@@ -136,6 +140,7 @@ fn cards(at: i64, number: u64) -> Vec<Vec<u8>> {
         said("image", &[("PicUrl", json!("https://mmbiz.example/1")), ("MediaId", json!("m1"))]),
         said("miniprogrampage", &card),
         said("event", &[("Event", json!("user_enter_tempsession")), ("SessionFrom", json!("goods"))]),
+        said("sphinx", &[("Riddle", json!("?"))]),
         wechat::text("oCustomer", "gh_mini", at, number, WORDS).into_bytes(),
     ]
 }
@@ -152,4 +157,26 @@ fn members(at: i64, number: u64) -> Vec<Vec<u8>> {
         kf::hint(wecom::CORP_ID, at, wecom::OPEN_KFID).into_bytes(),
         said("event", &[("Event", "enter_agent"), ("EventKey", "")]),
     ]
+}
+
+/// What customers wrote to 微信客服.
+fn customers(at: i64, number: u64) -> Vec<Value> {
+    let entry = |(place, (kind, content)): (usize, (&str, Value))| {
+        json!({ "msgid": format!("kf{number}-{place}"), "open_kfid": wecom::OPEN_KFID, "external_userid": "wmCustomer",
+            "send_time": at, "origin": 3, "msgtype": kind, kind: content })
+    };
+    let entries = [
+        ("text", json!({ "content": WORDS })),
+        ("image", json!({ "media_id": "m1" })),
+        ("voice", json!({ "media_id": "m2" })),
+        ("video", json!({ "media_id": "m3" })),
+        ("file", json!({ "media_id": "m4" })),
+        ("location", json!({ "latitude": 31.2, "longitude": 121.5, "name": "上海", "address": "人民广场" })),
+        ("link", json!({ "title": "t", "desc": "d", "url": "https://x.example", "pic_url": "" })),
+        ("miniprogram", json!({ "title": "商品", "appid": wx::APP_ID, "pagepath": "pages/goods", "thumb_media_id": "m5" })),
+        ("channels_shop_order", json!({ "order_id": "O1", "product_titles": "订单", "state": "待发货" })),
+        ("event", json!({ "event_type": "enter_session", "open_kfid": wecom::OPEN_KFID, "external_userid": "wmCustomer" })),
+        ("sphinx", json!({ "riddle": "?" })),
+    ];
+    entries.into_iter().enumerate().map(entry).collect()
 }

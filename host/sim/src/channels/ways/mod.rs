@@ -12,6 +12,7 @@ mod platforms;
 
 use super::{Account, Request};
 use door::{Door, Opened};
+use serde_json::Value;
 use warmline_channels::{Adapter, Page, Refusal, Secrets, registry};
 use warmline_cost::Arrival;
 
@@ -48,6 +49,8 @@ pub struct Way {
     /// What customers do, as the platform says it; the first is a message of words, where the channel carries such. The number
     /// tells two of them apart.
     pub payloads: fn(at: i64, number: u64) -> Vec<Vec<u8>>,
+    /// What the platform keeps until it is asked, as it stands in the answer; nothing where it sends everything.
+    pub kept: fn(at: i64, number: u64) -> Vec<Value>,
     /// The webhook around a payload; none where the platform sends none.
     pub seal: Option<Seal>,
     /// Whether the signature is over the payload. Elsewhere it is over the address and the time, or the address is the secret.
@@ -67,7 +70,12 @@ impl Way {
             registry::derive_secrets(&mut secrets, &clients::SESSION_KEY, channel, &account.id);
         }
         let door = Box::new(Opened::new(adapter, &account.settings, &secrets));
-        Self { name, channel, account, secrets, payloads, seal: None, covers: true, door }
+        let kept = |_, _| Vec::new();
+        Self { name, channel, account, secrets, payloads, kept, seal: None, covers: true, door }
+    }
+
+    fn keeping(self, kept: fn(i64, u64) -> Vec<Value>) -> Self {
+        Self { kept, ..self }
     }
 
     fn sealed(self, seal: Seal) -> Self {

@@ -18,18 +18,19 @@ use super::{API, WORDS, Way};
 use serde_json::{Value, json};
 use warmline_channels::alipay::AlipayAdapter;
 use warmline_channels::doudian::DoudianAdapter;
-use warmline_channels::douyin::DouyinAdapter;
+use warmline_channels::douyin::{DouyinAdapter, sign as chat};
 use warmline_channels::email::{EmailAdapter, sign as mail};
 use warmline_channels::jd::JdAdapter;
 use warmline_channels::kuaishou::KuaishouAdapter;
 use warmline_channels::phone::{PhoneAdapter, sign as calls};
-use warmline_channels::pinduoduo::PinduoduoAdapter;
+use warmline_channels::pinduoduo::{PinduoduoAdapter, sign as pmc};
 use warmline_channels::sms::SmsAdapter;
-use warmline_channels::taobao::TaobaoAdapter;
-use warmline_channels::weibo::WeiboAdapter;
+use warmline_channels::taobao::{TaobaoAdapter, sign as trade};
+use warmline_channels::weibo::{WeiboAdapter, sign as fan};
 use warmline_channels::wx_crypto::AesKey;
 use warmline_channels::xiaohongshu::{XiaohongshuAdapter, sign as redbook};
 use warmline_channels::{sorted_sign, twilio};
+use warmline_model::Timestamp;
 
 const FORM: &str = "application/x-www-form-urlencoded";
 const JSON: &str = "application/json";
@@ -55,14 +56,13 @@ fn marketplaces() -> Vec<Way> {
         Way::new(AlipayAdapter, Alipay.account(API), "alipay", alipay::contents)
             .sealed(|content, _| alipay::sealed(&String::from_utf8_lossy(content))),
         Way::new(DoudianAdapter, Doudian.account(API), "doudian", |at, n| told(&Doudian, at, n)).sealed(doudian::sealed),
-        Way::new(DouyinAdapter, Douyin.account(API), "douyin", |at, n| told(&Douyin, at, n)).sealed(douyin::sealed),
+        Way::new(DouyinAdapter, Douyin.account(API), "douyin", private_messages).sealed(douyin::sealed),
         Way::new(DouyinAdapter, own("miniapp", miniapp, &keys), "douyin-miniapp", miniapp_messages)
             .sealed(|message, at| post("", JSON, &[], miniapp_body(message, at).as_bytes())),
         Way::new(KuaishouAdapter, Kuaishou.account(API), "kuaishou", |at, n| told(&Kuaishou, at, n))
             .sealed(kuaishou::sealed),
-        Way::new(PinduoduoAdapter, Pinduoduo.account(API), "pinduoduo", |at, n| told(&Pinduoduo, at, n))
-            .sealed(pinduoduo::sealed),
-        Way::new(WeiboAdapter, Weibo.account(API), "weibo", |at, n| told(&Weibo, at, n)).bare().sealed(weibo::sealed),
+        Way::new(PinduoduoAdapter, Pinduoduo.account(API), "pinduoduo", frames).sealed(pinduoduo::sealed),
+        Way::new(WeiboAdapter, Weibo.account(API), "weibo", fans).bare().sealed(weibo::sealed),
         Way::new(XiaohongshuAdapter, Xiaohongshu.account(API), "xiaohongshu", |at, n| told(&Xiaohongshu, at, n))
             .bare()
             .sealed(xiaohongshu::sealed),
@@ -113,7 +113,7 @@ fn lines() -> Vec<Way> {
         Way::new(PhoneAdapter, hotline, "phone-twilio", transcripts)
             .sealed(|form, _| twilio_form(AUTH_TOKEN, HOTLINE, form)),
         Way::new(SmsAdapter, Sms.account(API), "sms", |at, n| told(&Sms, at, n)).bare().sealed(sms::sealed),
-        Way::new(SmsAdapter, Twilio.account(API), "sms-twilio", |at, n| told(&Twilio, at, n))
+        Way::new(SmsAdapter, Twilio.account(API), "sms-twilio", multimedia)
             .sealed(|form, _| twilio_form(sms::AUTH_TOKEN, sms::PUBLIC_URL, form)),
     ]
 }
@@ -121,8 +121,8 @@ fn lines() -> Vec<Way> {
 /// Platforms that are asked, and say nothing by themselves: the payloads are pages.
 fn fetched() -> Vec<Way> {
     vec![
-        Way::new(JdAdapter, Jd.account(API), "jd", |at, n| jd::pages(&kept(&Jd, at, n))),
-        Way::new(TaobaoAdapter, Taobao.account(API), "taobao", |at, n| taobao::pages(&kept(&Taobao, at, n))),
+        Way::new(JdAdapter, Jd.account(API), "jd", |at, n| jd::pages(&orders(at, n))).keeping(orders),
+        Way::new(TaobaoAdapter, Taobao.account(API), "taobao", |at, n| taobao::pages(&trades(at, n))).keeping(trades),
     ]
 }
 
@@ -146,6 +146,66 @@ fn kept(platform: &dyn Simulated, at: i64, number: u64) -> Vec<Value> {
         Arrival::Webhook(_) => Value::Null,
     };
     acts(at, number).map(item).collect()
+}
+
+/// Orders, and one that lost its number.
+fn orders(at: i64, number: u64) -> Vec<Value> {
+    let mut all = kept(&Jd, at, number);
+    let mut odd = all.first().cloned().unwrap_or_default();
+    odd["orderId"] = Value::Null;
+    all.push(odd);
+    all
+}
+
+/// Messages about trades, and one whose content is not as documented.
+fn trades(at: i64, number: u64) -> Vec<Value> {
+    let mut all = kept(&Taobao, at, number);
+    all.push(trade::message(number, "taobao_trade_TradeSphinx", Timestamp::from_secs(at), &json!("?")));
+    all
+}
+
+/// The platform's own form of its messages' bodies, in every kind.
+fn private_messages(at: i64, number: u64) -> Vec<Vec<u8>> {
+    let event = |name: &str, content: &Value| {
+        chat::event(name, douyin::CLIENT_KEY, "_000customer", douyin::OPERATOR, content, false).into_bytes()
+    };
+    let said = |kind: &str, more: (&str, &str)| {
+        let message = format!("@{number}-{kind}");
+        let content = json!({ "conversation_short_id": "@c", "server_message_id": message, "create_time": at * 1000,
+            "message_type": kind, more.0: more.1 });
+        event("im_receive_msg", &content)
+    };
+    let mut all = told(&Douyin, at, number);
+    all.extend([
+        said("image", ("resource_url", "https://p.example/1")),
+        said("user_local_video", ("resource_type", "video")),
+        said("sphinx", ("riddle", "?")),
+        event("im_enter_direct_msg", &json!({ "conversation_short_id": "@c", "create_time": at * 1000 })),
+    ]);
+    all
+}
+
+fn frames(at: i64, number: u64) -> Vec<Vec<u8>> {
+    let mut all = told(&Pinduoduo, at, number);
+    let at = Timestamp::from_secs(at);
+    all.push(pmc::frame(number + 4, at, "pdd_trade_TradeSphinx", pinduoduo::MALL, &json!("?")).into_bytes());
+    all
+}
+
+fn fans(at: i64, number: u64) -> Vec<Vec<u8>> {
+    let said = |kind: &str, text: &str, data: Value| {
+        fan::message(7, weibo::BRAND, Timestamp::from_secs(at), kind, text, &data).into_bytes()
+    };
+    let media = |id: u64| json!({ "vfid": id, "tovfid": id + 1 });
+    let mut all = told(&Weibo, at, number);
+    all.extend([
+        said("image", "发了一张图片", media(10 * number)),
+        said("voice", "发了一段语音", media(10 * number + 2)),
+        said("position", "我在这里", json!({ "longitude": "116.308586", "latitude": "39.982525" })),
+        said("event", "关注事件消息", json!({ "subtype": "follow", "key": number.to_string() })),
+        said("sphinx", "?", json!({ "riddle": number })),
+    ]);
+    all
 }
 
 fn texts(all: &[Value]) -> Vec<Vec<u8>> {
@@ -199,8 +259,7 @@ fn mailgun_forms(at: i64, number: u64) -> Vec<Vec<u8>> {
     let files = json!([{ "url": "https://storage.example/1", "name": "退货.jpg", "size": 9, "content-type": "image/jpeg" }]);
     let form = |fields: &[(&str, &str)]| {
         let date = at.to_string();
-        let own = [("from", "王 <w@mail.example>"), ("recipient", "service@rice.example"), ("Date", &*date)];
-        form_urlencoded::Serializer::new(String::new()).extend_pairs(own).extend_pairs(fields).finish().into_bytes()
+        form(&[("from", "王 <w@mail.example>"), ("recipient", "service@rice.example"), ("Date", &*date)], fields)
     };
     let files = files.to_string();
     vec![
@@ -226,6 +285,7 @@ fn segments(at: i64, number: u64) -> Vec<Vec<u8>> {
             calls::segment("call-7", number + 5, "agent", WORDS, true),
             calls::segment("call-7", number + 6, "customer", "嗯", false)
         ]),
+        json!({ "call_id": "call-7", "seq": number + 7, "riddle": "?" }),
     ]));
     all
 }
@@ -234,15 +294,14 @@ fn callbacks() -> Vec<Vec<u8>> {
     texts(&[
         json!({ "callSerialNo": "c1", "called": "13900000007", "releaseTime": "1700000000000", "releaseReason": "normal" }),
         json!({ "callSerialNo": "c1", "eventType": "RING", "nested": { "a": [1, "x", { "b": null }] } }),
+        json!({ "callSerialNo": "c1", "riddle": "?" }),
         calls::segment("call-7", 1, "customer", WORDS, true),
     ])
 }
 
 fn transcripts(_: i64, number: u64) -> Vec<Vec<u8>> {
-    let form = |fields: &[(&str, &str)]| {
-        let own = [("CallSid", "CA01"), ("From", "+8613900000007"), ("To", "+15550001111"), ("Direction", "inbound")];
-        form_urlencoded::Serializer::new(String::new()).extend_pairs(own).extend_pairs(fields).finish().into_bytes()
-    };
+    let own = [("CallSid", "CA01"), ("From", "+8613900000007"), ("To", "+15550001111"), ("Direction", "inbound")];
+    let form = |fields: &[(&str, &str)]| form(&own, fields);
     let (said, seq) = (json!({ "transcript": WORDS, "confidence": 0.9 }).to_string(), number.to_string());
     let said = [
         ("TranscriptionEvent", "transcription-content"),
@@ -257,7 +316,41 @@ fn transcripts(_: i64, number: u64) -> Vec<Vec<u8>> {
         form(&[("CallStatus", "ringing")]),
         form(&[("RecordingStatus", "completed"), ("RecordingSid", "RE1"), ("RecordingUrl", "https://api.twilio.com/1")]),
         form(&[("SpeechResult", WORDS), ("Confidence", "0.9")]),
+        form(&[("Riddle", "?")]),
     ]
+}
+
+/// Text messages with everything that they can carry, and the report on one.
+fn multimedia(at: i64, number: u64) -> Vec<Vec<u8>> {
+    let form = |place: u64, fields: &[(&str, &str)]| {
+        let sid = format!("MM{:032x}", 8 * number + place);
+        form(&[("MessageSid", &*sid), ("From", "+8613900000007"), ("To", "+15550001111")], fields)
+    };
+    let mut all = told(&Twilio, at, number);
+    all.extend([
+        form(
+            0,
+            &[
+                ("NumMedia", "4"),
+                ("MediaUrl0", "https://api.twilio.com/1"),
+                ("MediaContentType0", "image/jpeg"),
+                ("MediaUrl1", "https://api.twilio.com/2"),
+                ("MediaContentType1", "audio/amr"),
+                ("MediaUrl2", "https://api.twilio.com/3"),
+                ("MediaContentType2", "video/mp4"),
+                ("MediaUrl3", "https://api.twilio.com/4"),
+                ("MediaContentType3", "application/pdf"),
+            ],
+        ),
+        form(1, &[("Latitude", "31.2"), ("Longitude", "121.5"), ("Label", "上海")]),
+        form(2, &[("MessageType", "sphinx"), ("Riddle", "?")]),
+        form(3, &[("MessageStatus", "delivered")]),
+    ]);
+    all
+}
+
+fn form(own: &[(&str, &str)], fields: &[(&str, &str)]) -> Vec<u8> {
+    form_urlencoded::Serializer::new(String::new()).extend_pairs(own).extend_pairs(fields).finish().into_bytes()
 }
 
 /// A form in Twilio's signature.

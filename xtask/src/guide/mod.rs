@@ -1,0 +1,161 @@
+//! `cargo xtask guide`: follows docs/ADD_A_CHANNEL.md to the letter, in a copy of the sources, and sees that it works: the page's
+//! files compile, its tests pass, its component serves, and what it says to type answers as it says.
+//!
+//! A command of its own and no test: the crates of the copy are others to cargo than those that they were copied from, so they
+//! are compiled anew, for this machine and for Wasm. That takes minutes; the crates of others are taken from the target folder,
+//! and nothing is downloaded.
+//!
+//! * [`page`]: the page, taken apart.
+
+mod page;
+
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitCode, Stdio};
+
+use anyhow::{Context as _, Result, ensure};
+use page::{Page, Tree, insert};
+
+const PAGE: &str = "docs/ADD_A_CHANNEL.md";
+
+/// What a build needs of the sources.
+const SOURCES: [&str; 10] =
+    ["Cargo.lock", "Cargo.toml", "clippy.toml", "components", "docs", "host", "shared", "spin.toml", "tests", "xtask"];
+
+/// The page's own address, which is not always free.
+const BASE: &str = "BASE=http://127.0.0.1:3000\n";
+
+/// What the page's customer writes.
+const WORDS: &str = "我的订单什么时候发货？";
+
+/// The API's component must know the channel, so it is made anew. In the target folder that is shared its file has another name:
+/// there it would take the place of the true one.
+const DESK: &str = "guide_desk";
+
+pub fn run() -> Result<ExitCode> {
+    let page = Page::read(&std::fs::read_to_string(PAGE)?).context(PAGE)?;
+    let target = std::path::absolute(super::target_dir())?;
+    let guide = target.join("guide");
+    let copy = guide.join("workspace");
+    let mut tree = Tree::new();
+    for source in SOURCES {
+        read(Path::new(source), &mut tree)?;
+    }
+    page.follow(&mut tree).context(PAGE)?;
+    insert(&mut tree, "components/desk/Cargo.toml", &format!("name = {DESK:?}"), "crate-type = [\"cdylib\"]")?;
+    write(&copy, &tree)?;
+
+    let cargo = || {
+        let mut command = super::cargo();
+        command.current_dir(&copy).env("CARGO_TARGET_DIR", &target);
+        command
+    };
+    let tests = ["test", "--offline", "--release", "--package", "warmline-channels", "--lib", "dingtalk"];
+    super::check(cargo().args(tests).status(), "the page's tests")?;
+    let build = ["build", "--offline", "--target", super::TARGET, "--profile", "component"];
+    super::check(
+        cargo().args(build).args(["--package", "channel-dingtalk", "--package", "desk"]).status(),
+        "building the page's component",
+    )?;
+
+    let built = target.join(super::TARGET).join("component");
+    let served = guide.join("served");
+    std::fs::create_dir_all(&served)?;
+    for entry in std::fs::read_dir(&built)? {
+        let path = entry?.path();
+        if let (Some(name), true) = (path.file_name(), path.extension().is_some_and(|e| e == "wasm")) {
+            std::fs::copy(&path, served.join(name))?;
+        }
+    }
+    std::fs::copy(built.join(format!("{DESK}.wasm")), served.join("desk.wasm"))?;
+    try_it(&page, &guide, &copy.join("spin.toml"), &served)?;
+    println!("{PAGE} works as it stands");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Serves, and types what the page says.
+fn try_it(page: &Page, dir: &Path, manifest: &Path, components: &Path) -> Result<()> {
+    let state = dir.join(".warmline");
+    // The page begins with nothing; what was compiled is taken again.
+    for entry in std::fs::read_dir(&state).into_iter().flatten() {
+        let path = entry?.path();
+        if path.is_file() {
+            std::fs::remove_file(path)?;
+        }
+    }
+    let mut up = Command::new(super::binary()?);
+    up.args(["up", "--listen", "127.0.0.1:0", "--ready", "/readyz", "--durability", "normal", "--manifest"]);
+    up.arg(manifest).arg("--state").arg(&state).arg("--component-dir").arg(components);
+    let (_serving, url) = Serving::start(&mut up)?;
+
+    ensure!(page.shell.starts_with(BASE), "what is to be typed does not begin with {BASE:?}");
+    // A busy machine takes longer than the page's second.
+    let shell = page.shell.replacen(BASE, &format!("sleep() {{ command sleep 5; }}\nBASE={url}\n"), 1);
+    let typed = format!("set -euo pipefail\n{shell}\nadmin $BASE/api/metrics\n");
+    let output = Command::new("bash").args(["-c", &typed]).current_dir(dir).output().context("cannot run bash")?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    let complained = || format!("{said}\n{}", String::from_utf8_lossy(&output.stderr));
+    ensure!(output.status.success(), "what the page says to type fails:\n{}", complained());
+    let answers = |status: &str| said.lines().any(|line| line.ends_with(status));
+    ensure!(answers("{}200"), "the webhook is not taken:\n{}", complained());
+    ensure!(said.contains(WORDS), "the customer's words are not shown:\n{}", complained());
+    ensure!(answers("}401"), "the forged webhook is not refused:\n{}", complained());
+    ensure!(said.contains("\"dingtalk/signature_wrong\":1"), "the refusal is not counted:\n{}", complained());
+    Ok(())
+}
+
+/// A server that ends with this.
+struct Serving(Child);
+
+impl Serving {
+    fn start(command: &mut Command) -> Result<(Self, String)> {
+        let mut serving = Self(command.stdout(Stdio::piped()).spawn().context("cannot start the server")?);
+        let output = serving.0.stdout.take().context("the server has no output")?;
+        let mut first = String::new();
+        let mut lines = BufReader::new(output);
+        lines.read_line(&mut first)?;
+        // Whoever closes a pipe that is written to ends the writer.
+        std::thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()));
+        let url = first.trim().strip_prefix("listening on ").context("the server does not start")?;
+        Ok((serving, url.to_owned()))
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Reads a file, or all that a folder holds.
+fn read(path: &Path, tree: &mut Tree) -> Result<()> {
+    if !path.is_dir() {
+        let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+        tree.insert(path.to_path_buf(), bytes);
+        return Ok(());
+    }
+    for entry in std::fs::read_dir(path)? {
+        read(&entry?.path(), tree)?;
+    }
+    Ok(())
+}
+
+/// Writes what is not there already, so that cargo compiles only what changed, and removes what is no longer.
+fn write(dir: &Path, tree: &Tree) -> Result<()> {
+    for (path, bytes) in tree {
+        let to = dir.join(path);
+        if std::fs::read(&to).is_ok_and(|old| old == *bytes) {
+            continue;
+        }
+        std::fs::create_dir_all(to.parent().unwrap_or(dir))?;
+        std::fs::write(&to, bytes).with_context(|| format!("cannot write {}", to.display()))?;
+    }
+    let mut old = Tree::new();
+    read(dir, &mut old)?;
+    let gone = old.into_keys().filter(|path| path.strip_prefix(dir).is_ok_and(|path| !tree.contains_key(path)));
+    for path in gone.collect::<Vec<PathBuf>>() {
+        std::fs::remove_file(path)?;
+    }
+    Ok(())
+}
