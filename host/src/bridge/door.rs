@@ -1,18 +1,21 @@
-//! Warmline's side of a bridge: frames are posted, signed, until they are kept.
+//! Warmline's side of a bridge: a signed post, and what the answer means for the frame.
 
 use std::time::Duration;
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
 use bytes::Bytes;
-use http::{Method, Request, StatusCode, Uri, header};
+use http::{HeaderMap, Method, Request, StatusCode, Uri, header};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use serde_json::Value;
+use tokio::sync::watch;
 use warmline_channels::pinduoduo::sign;
-use warmline_model::Timestamp;
 
+use super::now;
+use super::pause::{pause_of, waited};
 use crate::runner::outbound::connector;
 
 /// How long an answer may take.
@@ -20,13 +23,19 @@ const DEADLINE: Duration = Duration::from_secs(30);
 /// The most of an answer that is read.
 const ANSWER_BYTES: usize = 64 << 10;
 
-/// What became of a frame.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Posted {
-    /// Warmline has it.
+/// What Warmline made of a frame. The words are a status and a code, never a body.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It has it.
     Kept,
-    /// Warmline cannot read it.
-    Refused(StatusCode),
+    /// It can never read it: the post was ours and whole, and yet it is no frame.
+    Unreadable(String),
+    /// Nothing is wrong with it, but this account does not take it.
+    NotOurs(String),
+    /// Nothing is kept until a person has mended the account, the secret or the clock.
+    Mend(String),
+    /// It will be kept another time, after this pause at the least.
+    Later(String, Option<Duration>),
 }
 
 /// The address of the account's component, and the secret that posts are signed with.
@@ -36,45 +45,50 @@ pub(super) struct Door {
     secret: String,
 }
 
-/// Why a post is to be tried again, and after how many seconds at the least.
-struct Again {
-    why: String,
-    after: Option<u64>,
-}
-
 impl Door {
     /// # Errors
     /// The address is none, or the account's name cannot stand in it.
     pub(super) fn new(url: &Uri, account: &str, secret: String) -> anyhow::Result<Self> {
-        ensure!(url.scheme().is_some() && url.authority().is_some(), "--url is no address such as http://127.0.0.1:3000");
+        let web = matches!(url.scheme_str(), Some("http" | "https")) && url.authority().is_some();
+        ensure!(web, "--url is no address such as http://127.0.0.1:3000");
+        let plain = !account.is_empty() && account.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
+        ensure!(plain, "--account {account:?} cannot be an account's name");
         let base = url.to_string();
         let uri = format!("{}/channels/pinduoduo/{account}", base.trim_end_matches('/'));
-        let uri = uri.parse().with_context(|| format!("--account {account} cannot stand in an address"))?;
         let client = legacy::Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(Duration::from_secs(20))
             .build(connector());
-        Ok(Self { client, uri, secret })
+        Ok(Self { client, uri: uri.parse().context("--url cannot be continued by a path")?, secret })
     }
 
-    /// Posts a frame until Warmline has answered for good, however long it is away.
-    pub(super) async fn keep(&self, frame: &Bytes) -> Posted {
-        let mut tries = 0;
-        loop {
-            match self.post(frame).await {
-                Ok(posted) => return posted,
-                Err(Again { why, after }) => {
-                    tries += 1;
-                    let pause = backoff(tries).max(Duration::from_secs(after.unwrap_or(0)));
-                    tracing::warn!(tries, "{why}; trying again in {:.1} s", pause.as_secs_f64());
-                    tokio::time::sleep(pause).await;
+    /// Waits until Warmline takes the account's posts; false where it is time to stop instead. A heartbeat holds nothing, so it
+    /// shows just that.
+    ///
+    /// # Errors
+    /// It answers, and refuses them: better said now than found in a log later.
+    pub(super) async fn opens(&self, stopping: &mut watch::Receiver<bool>) -> anyhow::Result<bool> {
+        for tries in 1.. {
+            let (why, after) = match self.post(&Bytes::from(sign::heartbeat(now()))).await {
+                Verdict::Kept => return Ok(true),
+                Verdict::Later(why, after) => (why, after),
+                Verdict::Mend(why) | Verdict::Unreadable(why) | Verdict::NotOurs(why) => {
+                    bail!(
+                        "Warmline refuses the bridge's posts ({why}): look at --account, PINDUODUO_BRIDGE_SECRET and the clock"
+                    )
                 }
+            };
+            let pause = pause_of(tries, after);
+            tracing::warn!("Warmline is not ready ({why}); again in {:.1} s", pause.as_secs_f64());
+            if !waited(pause, stopping).await {
+                break;
             }
         }
+        Ok(false)
     }
 
-    async fn post(&self, frame: &Bytes) -> Result<Posted, Again> {
-        let again = |why: String| Again { why, after: None };
+    /// Posts a frame once.
+    pub(super) async fn post(&self, frame: &Bytes) -> Verdict {
         let mut request = Request::new(Full::new(frame.clone()));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = self.uri.clone();
@@ -86,42 +100,42 @@ impl Door {
             }
         }
         let exchange = async {
-            let answer = self.client.request(request).await.map_err(|e| again(format!("Warmline is not there: {e}")))?;
+            let answer = self.client.request(request).await.map_err(|error| match std::error::Error::source(&error) {
+                Some(source) => format!("{error}: {source}"),
+                None => error.to_string(),
+            })?;
             let (head, body) = answer.into_parts();
-            // The rest is read so that the connection can be used again; what it says is not needed.
-            let _ = Limited::new(body, ANSWER_BYTES).collect().await;
-            Ok(head)
+            match Limited::new(body, ANSWER_BYTES).collect().await {
+                Ok(body) => Ok(verdict(head.status, &head.headers, &body.to_bytes())),
+                Err(_) => Err("the answer broke off".to_owned()),
+            }
         };
-        let head =
-            tokio::time::timeout(DEADLINE, exchange).await.map_err(|_| again("Warmline does not answer".into()))??;
-        match head.status {
-            status if status.is_success() => Ok(Posted::Kept),
-            // These are about the bridge and its account, not about the frame: a person has to mend them.
-            status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND) => {
-                Err(again(format!("Warmline answered {status}: look at --account, PINDUODUO_BRIDGE_SECRET and the clock")))
-            }
-            status if status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS => Ok(Posted::Refused(status)),
-            status => {
-                let after = head.headers.get(header::RETRY_AFTER).and_then(|after| after.to_str().ok()?.parse().ok());
-                Err(Again { why: format!("Warmline answered {status}"), after: after.map(|seconds: u64| seconds.min(60)) })
-            }
+        match tokio::time::timeout(DEADLINE, exchange).await {
+            Ok(Ok(verdict)) => verdict,
+            Ok(Err(why)) => Verdict::Later(why, None),
+            Err(_) => Verdict::Later("no answer in time".to_owned(), None),
         }
     }
 }
 
-/// The time.
-pub(super) fn now() -> Timestamp {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
-}
-
-/// The pause after so many failures in a row: it doubles from half a second to half a minute, less up to a half of it by chance, so
-/// that bridges do not come all at once.
-pub(super) fn backoff(failures: u32) -> Duration {
-    let longest = Duration::from_millis(500 << failures.clamp(1, 7).saturating_sub(1)).min(Duration::from_secs(30));
-    let mut byte = [0];
-    let _ = getrandom::fill(&mut byte);
-    longest - longest.mul_f64(f64::from(byte[0]) / 510.0)
+/// What an answer means. Only Warmline's own words end a frame's way: whatever a proxy says in its place is no reason to give up.
+fn verdict(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Verdict {
+    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    if status == StatusCode::OK && body["accepted"] == true {
+        return Verdict::Kept;
+    }
+    let code =
+        body["code"].as_str().filter(|code| code.len() < 40 && code.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'));
+    let why = format!("{} {}", status.as_u16(), code.unwrap_or("without a code"));
+    match (status.as_u16(), code) {
+        (400, Some("malformed")) | (413, Some("body_too_large")) => Verdict::Unreadable(why),
+        (400, Some("wrong_recipient")) | (413, _) => Verdict::NotOurs(why),
+        (401 | 403 | 404, Some(_)) => Verdict::Mend(why),
+        _ => {
+            let after = headers.get(header::RETRY_AFTER).and_then(|after| after.to_str().ok()?.trim().parse().ok());
+            Verdict::Later(why, after.map(Duration::from_secs))
+        }
+    }
 }
 
 #[cfg(test)]
@@ -129,19 +143,47 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pauses_double_up_to_half_a_minute() {
-        for (failures, longest) in [(0, 500), (1, 500), (2, 1_000), (6, 16_000), (7, 30_000), (u32::MAX, 30_000)] {
-            let pause = backoff(failures).as_millis();
-            assert!((longest / 2..=longest).contains(&pause), "{failures}: {pause}");
+    fn addresses() {
+        let door = |url: &str, account: &str| Door::new(&url.parse().unwrap(), account, String::new());
+        let uri = |url: &str, account: &str| door(url, account).ok().unwrap().uri;
+        assert_eq!(uri("https://cs.example/", "shop-1"), "https://cs.example/channels/pinduoduo/shop-1");
+        assert_eq!(uri("http://127.0.0.1:3000/w", "a"), "http://127.0.0.1:3000/w/channels/pinduoduo/a");
+        for (url, account) in
+            [("/here", "shop"), ("ws://cs.example", "shop"), ("http://cs.example", "a/../b"), ("http://a", "")]
+        {
+            assert!(door(url, account).is_err(), "{url} {account}");
         }
     }
 
     #[test]
-    fn addresses() {
-        let door = |url: &str, account: &str| Door::new(&url.parse().unwrap(), account, String::new());
-        let uri = door("https://cs.example/", "shop-1").ok().unwrap().uri;
-        assert_eq!(uri, "https://cs.example/channels/pinduoduo/shop-1");
-        assert!(door("/here", "shop").is_err());
-        assert!(door("http://cs.example", "a shop").is_err());
+    fn what_an_answer_means_for_the_frame() {
+        let read =
+            |status: u16, body: &str| verdict(StatusCode::from_u16(status).unwrap(), &HeaderMap::new(), body.as_bytes());
+        let problem = |status: u16, code: &str| read(status, &format!(r#"{{"status":{status},"code":"{code}"}}"#));
+        assert_eq!(read(200, r#"{"accepted":true}"#), Verdict::Kept);
+        assert_eq!(problem(400, "malformed"), Verdict::Unreadable("400 malformed".into()));
+        assert_eq!(problem(413, "body_too_large"), Verdict::Unreadable("413 body_too_large".into()));
+        assert_eq!(problem(400, "wrong_recipient"), Verdict::NotOurs("400 wrong_recipient".into()));
+        assert_eq!(read(413, "<html>"), Verdict::NotOurs("413 without a code".into()));
+        assert_eq!(problem(401, "signature_wrong"), Verdict::Mend("401 signature_wrong".into()));
+        assert_eq!(problem(404, "unknown_account"), Verdict::Mend("404 unknown_account".into()));
+        let elsewhere = ["<html>login</html>", r#"{"accepted":false}"#, "", r#"{"code":"Not one of ours\n"}"#];
+        for status in [200, 204, 302, 400, 401, 403, 404, 408, 429, 500, 502, 503] {
+            for body in elsewhere {
+                assert!(matches!(read(status, body), Verdict::Later(_, None)), "{status} {body}");
+            }
+        }
+        assert_eq!(problem(503, "store_busy"), Verdict::Later("503 store_busy".into(), None));
+    }
+
+    #[test]
+    fn retry_after_is_read_in_seconds() {
+        for (given, read) in [("3", Some(3)), (" 120 ", Some(120)), ("Wed, 21 Oct 2026 07:28:00 GMT", None), ("-1", None)] {
+            let headers = HeaderMap::from_iter([(header::RETRY_AFTER, given.parse().unwrap())]);
+            let Verdict::Later(_, after) = verdict(StatusCode::SERVICE_UNAVAILABLE, &headers, b"") else {
+                panic!("{given}")
+            };
+            assert_eq!(after, read.map(Duration::from_secs), "{given}");
+        }
     }
 }

@@ -297,8 +297,7 @@ fn lock_state(state: &Path) -> anyhow::Result<std::fs::File> {
     }
 }
 
-/// The first signal asks for an orderly end, the second ends at once.
-/// Says when it is time to stop: at the first signal. A second one ends the process.
+/// Says when it is time to stop, at the first signal; the second ends the process at once.
 pub(crate) fn stop_on_signal(stop: watch::Sender<bool>) {
     tokio::spawn(async move {
         wait_for_signal().await;

@@ -1,199 +1,189 @@
-//! Pinduoduo's message service, as the bridge meets it, and the bridge as a child process.
+//! Pinduoduo's message service, simulated: a real WebSocket server that checks who connects, sends what is not acknowledged on
+//! every new connection, and misbehaves as told.
 
-use super::http::block_on;
-use super::{program, until};
+use super::http::{block_on, spawn};
 use futures_util::{SinkExt as _, StreamExt as _};
-use serde_json::{Value, json};
-use std::collections::BTreeMap;
-use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
-use tokio_tungstenite::tungstenite::protocol::Message;
+use tokio_tungstenite::tungstenite::http::StatusCode;
+use tokio_tungstenite::tungstenite::{Bytes, Message};
 use warmline_channels::pinduoduo::sign;
 use warmline_model::Timestamp;
 
-const CLIENT: &str = "pdd-client";
-const CLIENT_SECRET: &str = "pdd-client-secret";
-const BRIDGE_SECRET: &str = "pdd-bridge-secret-0123";
-/// The shop's number.
-const MALL: u64 = 171_504_183;
+/// How many rows of the inbox there are now.
+type Stored = Box<dyn Fn() -> usize + Send + Sync>;
 
+/// What the platform knows and has seen.
 #[derive(Default)]
-struct Kept {
-    frames: BTreeMap<u64, String>,
-    /// Frames that were sent, and acknowledgements that came.
-    sent: usize,
-    acknowledged: usize,
-    heartbeats: usize,
-    connections: usize,
-    refused: usize,
-    /// After so many acknowledgements a connection is cut.
-    cut_after: Option<usize>,
+pub struct Seen {
+    /// Frames that are not acknowledged, by id.
+    pub pending: BTreeMap<u64, String>,
+    /// Those that are.
+    pub acknowledged: BTreeSet<u64>,
+    /// How many were acknowledged, and how many stored, at each acknowledgement.
+    pub moments: Vec<(usize, usize)>,
+    /// Acknowledgements that do not say what the frame said.
+    pub strange: Vec<String>,
+    pub connections: usize,
+    /// Connections whose address was not signed as it must be.
+    pub refused: usize,
+    pub heartbeats: usize,
+    pub pongs: Vec<Bytes>,
+    /// Connections that were closed in order.
+    pub closed: usize,
+    /// The next connection breaks after so many frames.
+    pub break_after: Option<usize>,
+    /// It says nothing any more, not even that it lives.
+    pub mute: bool,
+    said: Vec<Message>,
 }
 
-/// The service: it sends every frame that is not acknowledged, and sends it again on the next connection.
+struct Shared {
+    client_id: String,
+    client_secret: String,
+    stored: Stored,
+    seen: Mutex<Seen>,
+    news: Notify,
+}
+
+/// The service.
 pub struct Pmc {
-    address: SocketAddr,
-    kept: Arc<Mutex<Kept>>,
+    pub url: String,
+    shared: Arc<Shared>,
 }
 
 impl Pmc {
-    /// Starts one.
-    pub fn start() -> Self {
-        let listener = block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
-        let address = listener.local_addr().unwrap();
-        let kept = Arc::<Mutex<Kept>>::default();
-        let shared = Arc::clone(&kept);
-        super::http::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                super::http::spawn(serve(stream, Arc::clone(&shared)));
+    /// The service for one client.
+    pub fn start(client_id: &str, client_secret: &str, stored: impl Fn() -> usize + Send + Sync + 'static) -> Self {
+        let shared = Arc::new(Shared {
+            client_id: client_id.to_owned(),
+            client_secret: client_secret.to_owned(),
+            stored: Box::new(stored),
+            seen: Mutex::default(),
+            news: Notify::new(),
+        });
+        let url = block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let url = format!("ws://{}", listener.local_addr().unwrap());
+            let shared = Arc::clone(&shared);
+            spawn(async move {
+                while let Ok((stream, _)) = listener.accept().await {
+                    spawn(converse(stream, Arc::clone(&shared)));
+                }
+            });
+            url
+        });
+        Self { url, shared }
+    }
+
+    /// What it knows and has seen.
+    pub fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.shared.seen()
+    }
+
+    /// Has frames for the client, by id.
+    pub fn push(&self, frames: impl IntoIterator<Item = (u64, String)>) {
+        self.seen().pending.extend(frames);
+        self.shared.news.notify_one();
+    }
+
+    /// Says anything at all.
+    pub fn say(&self, message: Message) {
+        self.seen().said.push(message);
+        self.shared.news.notify_one();
+    }
+}
+
+impl Shared {
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn signed(&self, path: &str) -> bool {
+        let millis = path.split('/').nth(3).and_then(|millis| millis.parse().ok());
+        millis.is_some_and(|at| {
+            path == sign::connection_path(&self.client_id, &self.client_secret, Timestamp::from_millis(at))
+        })
+    }
+
+    /// Takes what the client says.
+    fn heard(&self, text: &str) {
+        let said: Value = serde_json::from_str(text).unwrap();
+        let mut seen = self.seen();
+        if said["commandType"] == "HeartBeat" {
+            seen.heartbeats += 1;
+            if !seen.mute {
+                seen.said.push(Message::text(r#"{"commandType":"HeartBeat","time":1}"#));
+                self.news.notify_one();
             }
-        });
-        Self { address, kept }
-    }
-
-    fn kept<T>(&self, look: impl FnOnce(&mut Kept) -> T) -> T {
-        look(&mut self.kept.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Keeps an order's message until it is acknowledged.
-    pub fn keep(&self, id: u64, order: &str) {
-        let content = json!({ "mall_id": MALL, "tid": order });
-        self.keep_text(id, sign::frame(id, Timestamp::from_secs(1_700_000_000), "pdd_trade_TradeConfirmed", MALL, &content));
-    }
-
-    /// Keeps any text as a frame.
-    pub fn keep_text(&self, id: u64, text: String) {
-        self.kept(|kept| kept.frames.insert(id, text));
-    }
-
-    /// Cuts each connection after so many acknowledgements, or none any longer.
-    pub fn cut_after(&self, acknowledgements: Option<usize>) {
-        self.kept(|kept| kept.cut_after = acknowledgements);
-    }
-
-    /// The frames that are not acknowledged.
-    pub fn left(&self) -> Vec<u64> {
-        self.kept(|kept| kept.frames.keys().copied().collect())
-    }
-
-    /// Frames sent, acknowledgements, heartbeats, connections, connections refused.
-    pub fn counts(&self) -> [usize; 5] {
-        self.kept(|kept| [kept.sent, kept.acknowledged, kept.heartbeats, kept.connections, kept.refused])
-    }
-
-    /// The account's settings.
-    pub fn settings() -> Value {
-        json!({ "client_id": CLIENT, "mall_id": MALL.to_string() })
-    }
-
-    /// The account's secrets.
-    pub fn secrets() -> Value {
-        json!({ "bridge_secret": BRIDGE_SECRET, "client_secret": CLIENT_SECRET })
-    }
-
-    /// Starts the bridge between it and a server.
-    pub fn bridge(&self, server: SocketAddr, account: &str, client_secret: Option<&str>) -> Bridge {
-        let child = Command::new(program())
-            .args(["bridge", "pinduoduo", "--client-id", CLIENT, "--account", account])
-            .args(["--url", &format!("http://{server}"), "--platform", &format!("ws://{}", self.address)])
-            .env("PINDUODUO_BRIDGE_SECRET", BRIDGE_SECRET)
-            .env("PINDUODUO_CLIENT_SECRET", client_secret.unwrap_or(CLIENT_SECRET))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        Bridge(child)
-    }
-}
-
-/// A running bridge. It ends with this.
-pub struct Bridge(Child);
-
-impl Bridge {
-    /// Asks it to end in order; its exit code.
-    pub fn stop(&mut self) -> Option<i32> {
-        let id = self.0.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
-        until("the bridge ends", || self.0.try_wait().unwrap()).code()
-    }
-}
-
-impl Drop for Bridge {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// Whether the path is that of the client, signed at a time of now.
-fn signed(path: &str) -> bool {
-    let millis = path.split('/').nth(3).and_then(|part| part.parse().ok());
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-    let now = i64::try_from(now.as_millis()).unwrap();
-    millis.is_some_and(|millis: i64| {
-        now.abs_diff(millis) < 60_000 && path == sign::connection_path(CLIENT, CLIENT_SECRET, Timestamp::from_millis(millis))
-    })
-}
-
-async fn serve(stream: TcpStream, kept: Arc<Mutex<Kept>>) {
-    let with = |look: &mut dyn FnMut(&mut Kept)| look(&mut kept.lock().unwrap_or_else(PoisonError::into_inner));
-    let check = |request: &Request, response: Response| {
-        if signed(request.uri().path()) {
-            return Ok(response);
-        }
-        let mut refused = ErrorResponse::new(None);
-        *refused.status_mut() = http::StatusCode::FORBIDDEN;
-        Err(refused)
-    };
-    let Ok(mut socket) = tokio_tungstenite::accept_hdr_async(stream, check).await else {
-        return with(&mut |kept| kept.refused += 1);
-    };
-    with(&mut |kept| kept.connections += 1);
-    let (mut acknowledged, mut sent) = (0, std::collections::BTreeSet::new());
-    loop {
-        let (mut next, mut cut) = (Vec::new(), false);
-        with(&mut |kept| {
-            cut = kept.cut_after.is_some_and(|most| acknowledged >= most);
-            next = kept.frames.iter().filter(|(id, _)| !sent.contains(*id)).map(|(id, text)| (*id, text.clone())).collect();
-        });
-        if cut {
             return;
         }
-        for (id, text) in next {
-            if socket.send(Message::text(text)).await.is_err() {
+        let id = said["id"].as_u64().unwrap_or_default();
+        let frame: Value = seen.pending.remove(&id).and_then(|frame| serde_json::from_str(&frame).ok()).unwrap_or_default();
+        let same = said["commandType"] == "Ack"
+            && said["sendTime"] == frame["sendTime"]
+            && said["type"] == frame["message"]["type"]
+            && said["mallID"] == frame["message"]["mallID"];
+        if !same {
+            seen.strange.push(text.to_owned());
+        }
+        seen.acknowledged.insert(id);
+        let moment = (seen.acknowledged.len(), (self.stored)());
+        seen.moments.push(moment);
+    }
+}
+
+async fn converse(stream: TcpStream, shared: Arc<Shared>) {
+    #[expect(clippy::result_large_err, reason = "the type is the library's")]
+    let check = |request: &Request, response: Response| -> Result<Response, ErrorResponse> {
+        if shared.signed(request.uri().path()) {
+            return Ok(response);
+        }
+        shared.seen().refused += 1;
+        let mut refusal = ErrorResponse::new(None);
+        *refusal.status_mut() = StatusCode::FORBIDDEN;
+        Err(refusal)
+    };
+    let Ok(mut socket) = tokio_tungstenite::accept_hdr_async(stream, check).await else { return };
+    let mut left = {
+        let mut seen = shared.seen();
+        seen.connections += 1;
+        seen.break_after.take()
+    };
+    let mut sent = BTreeSet::new();
+    loop {
+        let (frames, others) = {
+            let mut seen = shared.seen();
+            let new = |id: &&u64| !sent.contains(*id);
+            let frames: Vec<_> = seen.pending.keys().filter(new).map(|id| (*id, seen.pending[id].clone())).collect();
+            (frames, std::mem::take(&mut seen.said))
+        };
+        for (id, frame) in frames {
+            if left == Some(0) {
                 return;
             }
+            left = left.map(|left| left - 1);
             sent.insert(id);
-            with(&mut |kept| kept.sent += 1);
+            if socket.send(Message::text(frame)).await.is_err() {
+                return;
+            }
         }
-        let message = tokio::time::timeout(std::time::Duration::from_millis(20), socket.next()).await;
-        let text = match message {
-            Err(_) => continue,
-            Ok(Some(Ok(Message::Text(text)))) => text,
-            Ok(Some(Ok(_))) => continue,
-            Ok(_) => return,
-        };
-        let said: Value = serde_json::from_str(text.as_str()).unwrap();
-        match said["commandType"].as_str() {
-            Some("HeartBeat") => {
-                with(&mut |kept| kept.heartbeats += 1);
-                let answer = json!({ "commandType": "HeartBeat", "time": said["time"] }).to_string();
-                if socket.send(Message::text(answer)).await.is_err() {
-                    return;
-                }
-            }
-            Some("Ack") => {
-                assert_eq!((&said["mallID"], &said["type"]), (&json!(MALL), &json!("pdd_trade_TradeConfirmed")));
-                acknowledged += 1;
-                with(&mut |kept| {
-                    kept.acknowledged += usize::from(kept.frames.remove(&said["id"].as_u64().unwrap()).is_some());
-                });
-            }
-            _ => panic!("{said}"),
+        for message in others {
+            let _ = socket.send(message).await;
+        }
+        tokio::select! {
+            () = shared.news.notified() => {}
+            message = socket.next() => match message {
+                Some(Ok(Message::Text(text))) => shared.heard(&text),
+                Some(Ok(Message::Pong(content))) => shared.seen().pongs.push(content),
+                Some(Ok(Message::Close(_))) => shared.seen().closed += 1,
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return,
+            },
         }
     }
 }

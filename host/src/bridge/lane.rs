@@ -1,0 +1,71 @@
+//! A frame's way: it is posted until Warmline has answered for good, and then acknowledged, or not.
+
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, watch};
+
+use super::door::{Door, Verdict};
+use super::frame::Frame;
+use super::pause::{pause_of, waited};
+use super::stopped;
+use super::tally::Tally;
+
+/// One frame at a time, so that those of one order keep their order.
+pub(super) struct Lane {
+    pub door: Arc<Door>,
+    pub tally: Arc<Tally>,
+    pub acknowledgements: mpsc::Sender<String>,
+    pub stopping: watch::Receiver<bool>,
+}
+
+impl Lane {
+    /// Works until there are no more frames, or it is time to stop: then after the post that is under way.
+    pub(super) async fn work(mut self, mut waiting: mpsc::Receiver<Frame>) {
+        loop {
+            let frame = tokio::select! {
+                biased;
+                () = stopped(&mut self.stopping) => return,
+                frame = waiting.recv() => frame,
+            };
+            let Some(frame) = frame else { return };
+            if self.acknowledged(&frame).await
+                && let Some(text) = frame.acknowledgement()
+                && self.acknowledgements.send(text).await.is_err()
+            {
+                return;
+            }
+        }
+    }
+
+    /// Whether the platform is to be told not to send it again.
+    async fn acknowledged(&mut self, frame: &Frame) -> bool {
+        for tries in 1.. {
+            let (why, after) = match self.door.post(&frame.bytes).await {
+                Verdict::Kept => {
+                    self.tally.kept.one();
+                    return true;
+                }
+                // It would come back for ever and never be read.
+                Verdict::Unreadable(why) => {
+                    self.tally.unreadable.one();
+                    tracing::error!(id = frame.id(), "Warmline can never read this frame ({why}): acknowledged and gone");
+                    return true;
+                }
+                Verdict::NotOurs(why) => {
+                    self.tally.left.one();
+                    tracing::warn!(id = frame.id(), "not a frame for this account ({why}): left with the platform");
+                    return false;
+                }
+                Verdict::Mend(why) => (format!("{why}: look at --account, PINDUODUO_BRIDGE_SECRET and the clock"), None),
+                Verdict::Later(why, after) => (why, after),
+            };
+            self.tally.retried.one();
+            let pause = pause_of(tries, after);
+            tracing::warn!(id = frame.id(), tries, "not kept ({why}); again in {:.1} s", pause.as_secs_f64());
+            if !waited(pause, &mut self.stopping).await {
+                return false;
+            }
+        }
+        false
+    }
+}
