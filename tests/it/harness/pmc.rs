@@ -138,7 +138,6 @@ impl Shared {
 }
 
 async fn converse(stream: TcpStream, shared: Arc<Shared>) {
-    #[expect(clippy::result_large_err, reason = "the type is the library's")]
     let check = |request: &Request, response: Response| -> Result<Response, ErrorResponse> {
         if shared.signed(request.uri().path()) {
             return Ok(response);
