@@ -5,9 +5,12 @@ use crate::agent::AgentState;
 use crate::channel::{AccountId, Channel, GroupId};
 use crate::content::Origin;
 use crate::ids::{AgentId, ConversationId, CustomerId, MessageId};
+use crate::seat::{Lane, Profile};
 use crate::time::Timestamp;
+use crate::units::Units;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// The version that new events are written in. A change of meaning raises it; readers know all versions up to theirs.
 pub const EVENT_VERSION: i64 = 1;
@@ -37,6 +40,8 @@ pub enum RequeueReason {
     AcceptTimeout,
     /// The agent went offline before accepting.
     AgentOffline,
+    /// The agent was lost and did not come back in time.
+    AgentLost,
 }
 
 /// What happened. The JSON form is `{"type": "message.received", "data": {…}}`.
@@ -74,21 +79,34 @@ pub enum EventBody {
         group: GroupId,
         /// Head start in the queue, in minutes.
         priority: i64,
+        /// The lane that it stands in.
+        lane: Lane,
+        /// Place in the queue: the instant of entry less the head start, in milliseconds.
+        rank: i64,
+        /// When it first entered a queue.
+        entered: Timestamp,
+        /// How long it was told that it would wait, in milliseconds.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        estimate_ms: Option<i64>,
         /// Set when it was in an agent's hands before.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         requeued: Option<RequeueReason>,
     },
-    /// An agent was given the conversation and one unit of the agent's capacity was claimed.
+    /// An agent was given the conversation, and what it costs of the agent's capacity was claimed.
     #[serde(rename = "conversation.assigned")]
     ConversationAssigned {
         /// The group it was assigned for.
         group: GroupId,
         /// The agent.
         agent: AgentId,
-        /// The agent's load after the claim, in conversations.
-        load: i64,
-        /// The agent's capacity, in conversations.
-        capacity: i64,
+        /// The channel.
+        channel: Channel,
+        /// What was claimed of the agent's capacity.
+        units: Units,
+        /// The agent's load after the claim.
+        load: Units,
+        /// The agent's capacity.
+        capacity: Units,
         /// Milliseconds from entering the queue to the assignment.
         waited_ms: i64,
         /// Which rule chose the group, and why this agent.
@@ -102,13 +120,13 @@ pub enum EventBody {
         /// Milliseconds from assignment to acceptance.
         waited_ms: i64,
     },
-    /// An agent's unit of capacity was given back. Follows whatever ended the assignment.
+    /// What a conversation cost of an agent's capacity was given back. Follows whatever ended the assignment.
     #[serde(rename = "capacity.released")]
     CapacityReleased {
         /// The agent.
         agent: AgentId,
         /// The agent's load afterwards.
-        load: i64,
+        load: Units,
     },
     /// A message to the customer was stored and handed to the outbox.
     #[serde(rename = "message.sent")]
@@ -231,6 +249,34 @@ pub enum EventBody {
         /// Why, where it was not the agent's own doing (`accept_timeout`), or the agent's own words.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
+    },
+    /// A decision of the router, with what it saw: `warmline_routing::Decision`. What it came to follows as an event of its own.
+    #[serde(rename = "routing.decided")]
+    RoutingDecided(serde_json::Value),
+    /// Another routing plan is in force.
+    #[serde(rename = "routing.plan")]
+    RoutingPlan {
+        /// Its version.
+        version: i64,
+        /// The plan: `warmline_routing::Plan`.
+        plan: serde_json::Value,
+    },
+    /// What an agent can do: told when the agent is added and when it changes.
+    #[serde(rename = "agent.profile")]
+    AgentProfile(Profile),
+    /// An agent was removed.
+    #[serde(rename = "agent.removed")]
+    AgentRemoved {
+        /// The agent.
+        agent: AgentId,
+    },
+    /// Staffing moved an agent between the groups that the agent serves.
+    #[serde(rename = "agent.weights")]
+    AgentWeights {
+        /// The agent.
+        agent: AgentId,
+        /// Minutes by which the contacts of a group come earlier for this agent; groups that are not named are at 0.
+        minutes: BTreeMap<GroupId, i64>,
     },
     /// A message holds words that a supervisor wants to know of.
     #[serde(rename = "quality.alert")]
