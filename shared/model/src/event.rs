@@ -111,6 +111,9 @@ pub enum EventBody {
         waited_ms: i64,
         /// Which rule chose the group, and why this agent.
         why: String,
+        /// Whether it is an AI seat.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        ai: bool,
     },
     /// The agent accepted.
     #[serde(rename = "conversation.accepted")]
@@ -211,6 +214,23 @@ pub enum EventBody {
         group: GroupId,
         /// Whether a note was left (the note itself is in the conversation).
         note: bool,
+    },
+    /// An AI seat handed the conversation over to people.
+    #[serde(rename = "conversation.handed_over")]
+    ConversationHandedOver {
+        /// The AI seat.
+        from: AgentId,
+        /// Why: `asked`, `word`, `vip`, `anger`, `low_confidence`, `failed_turns`, `unavailable`.
+        reason: String,
+    },
+    /// A colleague was asked about the conversation, which stays where it is.
+    #[serde(rename = "conversation.consulted")]
+    ConversationConsulted {
+        /// The colleague.
+        agent: AgentId,
+        /// Who asked; none: the administrator.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<AgentId>,
     },
     /// The talk is over; after-contact work goes on.
     #[serde(rename = "conversation.wrap_up")]

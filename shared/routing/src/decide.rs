@@ -26,7 +26,7 @@ pub trait Floor {
     /// It cannot be looked up.
     fn seats(&self, group: &GroupId) -> Result<Cow<'_, [Seat]>, Self::Error>;
 
-    /// The first contact of each lane of a group's queue, by lane.
+    /// The first contact of each lane of a group's queue, by the lane's text.
     ///
     /// # Errors
     /// It cannot be looked up.

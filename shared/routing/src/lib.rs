@@ -13,6 +13,7 @@ pub mod estimate;
 pub mod group;
 pub mod handover;
 pub mod hours;
+pub mod locate;
 pub mod memory;
 pub mod plan;
 pub mod queue;

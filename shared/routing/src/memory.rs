@@ -48,7 +48,8 @@ pub struct InHand {
 pub struct Memory {
     agents: BTreeMap<AgentId, Agent>,
     members: BTreeMap<GroupId, BTreeSet<AgentId>>,
-    lanes: BTreeMap<GroupId, BTreeMap<Lane, BTreeSet<(i64, ConversationId)>>>,
+    /// By the lane's text, as the store has them.
+    lanes: BTreeMap<GroupId, BTreeMap<String, BTreeSet<(i64, ConversationId)>>>,
     waiting: HashMap<ConversationId, Waiting>,
     in_hand: HashMap<ConversationId, InHand>,
 }
@@ -121,7 +122,7 @@ impl Memory {
     /// Puts a contact into a queue; it leaves the one it was in.
     pub fn queue(&mut self, id: ConversationId, group: GroupId, lane: Lane, rank: i64, entered: Timestamp) {
         self.leave(id);
-        self.lanes.entry(group.clone()).or_default().entry(lane.clone()).or_default().insert((rank, id));
+        self.lanes.entry(group.clone()).or_default().entry(lane.key()).or_default().insert((rank, id));
         self.waiting.insert(id, Waiting { group, lane, rank, entered });
     }
 
@@ -129,10 +130,11 @@ impl Memory {
     pub fn leave(&mut self, id: ConversationId) {
         let Some(w) = self.waiting.remove(&id) else { return };
         let Some(lanes) = self.lanes.get_mut(&w.group) else { return };
-        if let Some(lane) = lanes.get_mut(&w.lane) {
+        let key = w.lane.key();
+        if let Some(lane) = lanes.get_mut(&key) {
             lane.remove(&(w.rank, id));
             if lane.is_empty() {
-                lanes.remove(&w.lane);
+                lanes.remove(&key);
             }
         }
     }
@@ -230,12 +232,13 @@ impl Floor for Memory {
 
     fn heads(&self, group: &GroupId) -> Result<Cow<'_, [Head]>, Infallible> {
         let lanes = self.lanes.get(group).into_iter().flatten();
-        let head = |(lane, contacts): (&Lane, &BTreeSet<(i64, ConversationId)>)| {
+        let head = |contacts: &BTreeSet<(i64, ConversationId)>| {
             let (rank, conversation) = *contacts.first()?;
-            let entered = self.waiting.get(&conversation)?.entered;
-            Some(Head { conversation, group: group.clone(), lane: lane.clone(), rank, entered })
+            let waiting = self.waiting.get(&conversation)?;
+            let (lane, entered) = (waiting.lane.clone(), waiting.entered);
+            Some(Head { conversation, group: group.clone(), lane, rank, entered })
         };
-        Ok(Cow::Owned(lanes.filter_map(head).collect()))
+        Ok(Cow::Owned(lanes.filter_map(|(_, contacts)| head(contacts)).collect()))
     }
 
     fn waiting(&self, group: &GroupId) -> Result<i64, Infallible> {

@@ -6,6 +6,8 @@ use warmline_model::{ConversationId, Event, EventBody, Timestamp};
 
 const APPEND: &str = "INSERT INTO events (at, v, type, conversation_id, data) VALUES (?1, ?2, ?3, ?4, ?5)";
 const AFTER: &str = "SELECT seq, at, v, type, conversation_id, data FROM events WHERE seq > ?1 ORDER BY seq LIMIT ?2";
+const DECISIONS: &str = "SELECT seq, at, v, type, conversation_id, data FROM events INDEXED BY events_decisions \
+                         WHERE conversation_id = ?1 AND type = 'routing.decided' ORDER BY seq DESC LIMIT ?2";
 const LAST: &str = "SELECT coalesce(max(seq), 0) FROM events";
 
 /// Appends an event.
@@ -39,6 +41,14 @@ fn read(row: &Row) -> Result<Event, StoreError> {
 /// See [`StoreError`].
 pub fn after(db: &dyn Db, seq: i64, limit: i64) -> Result<Vec<Event>, StoreError> {
     db.execute(AFTER, &[seq.into(), limit.into()])?.iter().map(read).collect()
+}
+
+/// The newest decisions on a conversation, newest first.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn decisions(db: &dyn Db, conversation: ConversationId, limit: i64) -> Result<Vec<Event>, StoreError> {
+    db.execute(DECISIONS, &[conversation.as_bytes().into(), limit.into()])?.iter().map(read).collect()
 }
 
 /// The position of the newest event; 0 when there is none.

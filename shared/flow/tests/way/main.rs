@@ -12,7 +12,9 @@ use warmline_flow::converse::{self, Target};
 use warmline_flow::ctx::Actor;
 use warmline_flow::deliver::{self, Attempt};
 use warmline_flow::{FlowError, figures, quality, staff, stream, tick};
-use warmline_model::{AgentId, AgentState, Content, ConversationId, ConversationState, Event, EventBody, Role};
+use warmline_model::{
+    AgentId, AgentState, Content, ConversationId, ConversationState, Event, EventBody, Role, Units,
+};
 use warmline_store::conversations::{self, Conversation};
 use warmline_store::{Db as _, agents, events, immediate, messages, rollups};
 
@@ -47,11 +49,12 @@ fn close(w: &World, agent: AgentId, id: ConversationId) {
 fn check(w: &World) {
     let held = all(w);
     for agent in agents::list(&w.db, None, 1_000).unwrap() {
-        let holds = held.iter().filter(|c| c.agent == Some(agent.id) && c.state.holds_capacity()).count();
-        assert_eq!(agent.load, i64::try_from(holds).unwrap(), "load of {}", agent.id);
+        let holds = held.iter().filter(|c| c.agent == Some(agent.id) && c.state.holds_capacity());
+        let units = holds.fold(Units::ZERO, |sum, c| sum.plus(c.units));
+        assert_eq!(agent.load, units, "load of {}", agent.id);
         assert!(agent.load <= agent.capacity);
         if agent.state == AgentState::Available && agent.load < agent.capacity {
-            let groups = agents::groups_of(&w.db, agent.id).unwrap();
+            let groups: Vec<_> = agents::groups_of(&w.db, agent.id).unwrap().into_iter().map(|m| m.group).collect();
             let waits = |c: &&Conversation| {
                 c.state == ConversationState::Queued && groups.contains(c.group.as_ref().unwrap()) && (c.vip || !agent.vip)
             };
