@@ -23,6 +23,7 @@ mod openapi;
 mod privacy;
 mod pushpin;
 mod routing;
+mod seats;
 mod simulate;
 mod sizes;
 mod socket;

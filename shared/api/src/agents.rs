@@ -141,8 +141,7 @@ pub(crate) fn create(call: &Call<'_>) -> Result<Response, Problem> {
         can: Can { skills: new.skills, caps: new.caps },
     };
     check(&duties, if new.ai { MAX_AI_CAPACITY } else { MAX_CAPACITY })?;
-    let (id, token) =
-        staff::create(&call.ctx, &NewAgent { name: &new.name, role: new.role, ai: new.ai, can: duties })?;
+    let (id, token) = staff::create(&call.ctx, &NewAgent { name: &new.name, role: new.role, ai: new.ai, can: duties })?;
     Ok(Response::json(201, &CreatedAgent { agent: found(call, id)?, token }))
 }
 
@@ -158,10 +157,7 @@ pub(crate) fn change(call: &Call<'_>) -> Result<Response, Problem> {
         groups: change.groups.map_or(before.groups, GroupList::levels),
         capacity: change.capacity.unwrap_or(before.capacity),
         vip: change.vip.unwrap_or(before.vip),
-        can: Can {
-            skills: change.skills.unwrap_or(before.can.skills),
-            caps: change.caps.unwrap_or(before.can.caps),
-        },
+        can: Can { skills: change.skills.unwrap_or(before.can.skills), caps: change.caps.unwrap_or(before.can.caps) },
     };
     let ai = agents::get(call.ctx.db, id)?.is_some_and(|a| a.ai);
     check(&duties, if ai { MAX_AI_CAPACITY } else { MAX_CAPACITY })?;

@@ -40,12 +40,8 @@ pub(crate) fn create(call: &Call<'_>) -> Result<Response, Problem> {
             "the value is outside of its range; see the API description",
         )
     })?;
-    let view = GroupView {
-        id: new.id.clone(),
-        name: new.name.clone(),
-        settings: new.settings.clone(),
-        created_at: call.ctx.now(),
-    };
+    let view =
+        GroupView { id: new.id.clone(), name: new.name.clone(), settings: new.settings.clone(), created_at: call.ctx.now() };
     let mut changed = Plan::clone(&ready);
     changed.groups.push(new);
     plan::put(&call.ctx, call.actor.agent, &changed, Some(ready.version()))?;

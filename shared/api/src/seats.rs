@@ -95,9 +95,7 @@ pub(crate) fn routing(call: &Call<'_>) -> Result<Response, Problem> {
 pub(crate) fn queue(call: &Call<'_>) -> Result<Response, Problem> {
     let conversation = converse::find(&call.ctx, &call.actor, id(call)?)?;
     match (place::rank_of(&conversation), &conversation.group) {
-        (Some(rank), Some(group)) => {
-            Ok(Response::json(200, &place::standing(&call.ctx, group, rank, conversation.id)?))
-        }
+        (Some(rank), Some(group)) => Ok(Response::json(200, &place::standing(&call.ctx, group, rank, conversation.id)?)),
         _ => Err(Problem::new(409, "not_queued", "the conversation is in no queue now")),
     }
 }

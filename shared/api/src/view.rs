@@ -62,6 +62,8 @@ pub struct ConversationView {
     pub agent: Option<AgentId>,
     /// Whether that is an AI seat.
     pub ai: bool,
+    /// What it takes of the agent's capacity.
+    pub units: Units,
     /// The customer.
     pub customer: CustomerRef,
     /// Whether the customer was a VIP when it was opened.
@@ -98,6 +100,7 @@ impl From<Conversation> for ConversationView {
             group: c.group,
             agent: c.agent,
             ai: c.ai,
+            units: c.units,
             customer: CustomerRef { id: c.customer, name: None },
             vip: c.vip,
             opened_at: c.opened_at,
@@ -228,7 +231,6 @@ pub struct AgentView {
     /// The level in each of them.
     pub levels: BTreeMap<GroupId, u8>,
     /// Minutes by which a group's contacts come earlier for the agent, where staffing moved it.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub weights: BTreeMap<GroupId, i64>,
     /// Whether it is an AI seat.
     pub ai: bool,

@@ -78,12 +78,7 @@ pub(crate) fn timed_out(ctx: &Ctx<'_>, conversation: &Conversation) -> Result<()
     hand_over(ctx, &plan::current(ctx)?, conversation, HandOverReason::Unavailable)
 }
 
-fn hand_over(
-    ctx: &Ctx<'_>,
-    plan: &Ready,
-    conversation: &Conversation,
-    reason: HandOverReason,
-) -> Result<(), FlowError> {
+fn hand_over(ctx: &Ctx<'_>, plan: &Ready, conversation: &Conversation, reason: HandOverReason) -> Result<(), FlowError> {
     // The row may have changed in this transaction: the customer's words come first.
     let conversation = &conversations::get(ctx.db, conversation.id)?.ok_or(StoreError::Missing("conversation"))?;
     let from = conversation.agent.ok_or(StoreError::Missing("AI seat of a conversation"))?;

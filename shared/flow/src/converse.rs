@@ -8,9 +8,9 @@ use warmline_model::{
     AgentId, Content, ConversationId, ConversationState, DeliveryState, EventBody, GroupId, MessageId, Origin,
 };
 use warmline_privacy::CustomerKey;
+use warmline_routing::Cause;
 use warmline_store::conversations::{self, Conversation};
 use warmline_store::messages::{self, Message};
-use warmline_routing::Cause;
 use warmline_store::{agents, consults, events, outbox};
 
 /// Finds a conversation that the actor may see: supervisors all, agents their own and those queued in their groups.

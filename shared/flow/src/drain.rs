@@ -142,7 +142,14 @@ struct Opened {
 
 impl<'a> Tools<'a> {
     fn new(ctx: &'a Ctx<'a>) -> Self {
-        Self { ctx, inbox_key: ctx.keys.purpose(Purpose::Inbox), index: ctx.keys.index(), plan: RefCell::new(None), checked: Cell::new(false), ai: Cell::new(false) }
+        Self {
+            ctx,
+            inbox_key: ctx.keys.purpose(Purpose::Inbox),
+            index: ctx.keys.index(),
+            plan: RefCell::new(None),
+            checked: Cell::new(false),
+            ai: Cell::new(false),
+        }
     }
 
     fn plan(&self) -> Result<Rc<Ready>, FlowError> {

@@ -6,9 +6,7 @@ use crate::ctx::{Ctx, FlowError};
 use crate::floor::Stored;
 use crate::sealed;
 use warmline_model::event::RequeueReason;
-use warmline_model::{
-    AgentId, AgentState, Content, ConversationState, EventBody, GroupId, Lane, Origin, Timestamp, Units,
-};
+use warmline_model::{AgentId, AgentState, Content, ConversationState, EventBody, GroupId, Lane, Origin, Timestamp, Units};
 use warmline_privacy::CustomerKey;
 use warmline_routing::group::{First, GroupSettings};
 use warmline_routing::seat::{Amount, taken};

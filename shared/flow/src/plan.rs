@@ -47,7 +47,10 @@ pub fn put(ctx: &Ctx<'_>, author: Option<AgentId>, plan: &Plan, base: Option<i64
     plan.check().map_err(|f| FlowError::Invalid { code: f.code, field: f.path, problem: f.detail })?;
     let before = plans::version(ctx.db)?;
     if base.is_some_and(|base| base != before) {
-        return Err(FlowError::conflict("plan_changed", "the plan was changed meanwhile; read it again and repeat the change"));
+        return Err(FlowError::conflict(
+            "plan_changed",
+            "the plan was changed meanwhile; read it again and repeat the change",
+        ));
     }
     for (id, _) in groups::list(ctx.db)? {
         if plan.group(&id).is_none() && groups::in_use(ctx.db, &id)? {

@@ -4,8 +4,8 @@
 use crate::ctx::{Ctx, FlowError};
 use crate::{ai, converse, place, plan, sealed, staff};
 use warmline_model::{ConversationState, Timestamp};
-use warmline_store::conversations::{self, Conversation};
 use warmline_routing::Cause;
+use warmline_store::conversations::{self, Conversation};
 use warmline_store::{agents, idempotency, immediate, messages, placing, queues};
 
 /// Conversations a tick.

@@ -1,6 +1,6 @@
 //! What an event counts for.
 
-use warmline_model::{EventBody, Origin};
+use warmline_model::{Delivery, EventBody, Origin};
 
 /// One thing counted or measured.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,7 +67,7 @@ pub fn fold(event: &EventBody) -> Vec<Sample> {
                 }
             }
         }
-        EventBody::DeliverySent { channel, took_ms, .. } => {
+        EventBody::Delivery(Delivery::Sent { channel, took_ms, .. }) => {
             count("delivery.sent.v1", channel.as_str());
             samples.push(Sample {
                 figure: "delivery.time.v1",
@@ -75,9 +75,9 @@ pub fn fold(event: &EventBody) -> Vec<Sample> {
                 millis: Some(*took_ms),
             });
         }
-        EventBody::DeliveryFailed { channel, .. } => count("delivery.failed.v1", channel.as_str()),
-        EventBody::DeliveryInDoubt { channel, .. } => count("delivery.in_doubt.v1", channel.as_str()),
-        EventBody::DeliveryDead { channel, .. } => count("delivery.dead.v1", channel.as_str()),
+        EventBody::Delivery(Delivery::Failed { channel, .. }) => count("delivery.failed.v1", channel.as_str()),
+        EventBody::Delivery(Delivery::InDoubt { channel, .. }) => count("delivery.in_doubt.v1", channel.as_str()),
+        EventBody::Delivery(Delivery::Dead { channel, .. }) => count("delivery.dead.v1", channel.as_str()),
         EventBody::ConversationClosed { .. } => count("conversations.closed.v1", ""),
         EventBody::QualityAlert { .. } => count("quality.alerts.v1", ""),
         EventBody::InboxParked { channel, .. } => count("inbox.parked.v1", channel.as_str()),

@@ -26,7 +26,7 @@ pub use agent::{AgentState, Role};
 pub use channel::{AccountId, Channel, GroupId, SlugError};
 pub use content::{Content, Media, Origin};
 pub use conversation::{ConversationState, DeliveryState};
-pub use event::{Event, EventBody};
+pub use event::{Delivery, Event, EventBody};
 pub use ids::{AgentId, ConversationId, CustomerId, IdError, IdentityId, MessageId};
 pub use inbound::{Inbound, Sender};
 pub use seat::{Lane, Profile};

@@ -351,10 +351,7 @@ pub fn seen(db: &dyn Db, id: AgentId) -> Result<Option<Timestamp>, StoreError> {
 /// # Errors
 /// See [`StoreError`].
 pub fn unseen(db: &dyn Db, since: Timestamp, limit: i64) -> Result<Vec<AgentId>, StoreError> {
-    db.execute(UNSEEN, &[since.into(), limit.into()])?
-        .iter()
-        .map(|r| r.made(0, AgentId::from_bytes(r.blob(0)?)))
-        .collect()
+    db.execute(UNSEEN, &[since.into(), limit.into()])?.iter().map(|r| r.made(0, AgentId::from_bytes(r.blob(0)?))).collect()
 }
 
 /// Sets an agent's presence.

@@ -13,11 +13,7 @@ const MIGRATIONS: [&str; 3] = [
 pub const LATEST: i64 = MIGRATIONS.len() as i64;
 
 const VERSION: &str = "PRAGMA user_version";
-const VERSIONS: [&str; MIGRATIONS.len()] = [
-    "PRAGMA user_version = 1",
-    "PRAGMA user_version = 2",
-    "PRAGMA user_version = 3",
-];
+const VERSIONS: [&str; MIGRATIONS.len()] = ["PRAGMA user_version = 1", "PRAGMA user_version = 2", "PRAGMA user_version = 3"];
 const WAL: &str = "PRAGMA journal_mode = WAL";
 
 fn version(db: &dyn Db) -> Result<i64, StoreError> {

@@ -25,7 +25,8 @@ const OVERDUE: &str = concat!(
 );
 const STAYS: &str = "UPDATE conversations SET overflow_at = NULL WHERE id = ?1 AND state = 'queued' RETURNING 1";
 const LOSE: &str = "UPDATE conversations SET lost_at = ?2 WHERE agent_id = ?1 AND closed_at IS NULL AND state <> 'wrap_up'";
-const FOUND: &str = "UPDATE conversations SET lost_at = NULL WHERE agent_id = ?1 AND closed_at IS NULL AND lost_at IS NOT NULL";
+const FOUND: &str =
+    "UPDATE conversations SET lost_at = NULL WHERE agent_id = ?1 AND closed_at IS NULL AND lost_at IS NOT NULL";
 const LOST: &str = concat!(
     "SELECT ",
     columns!("c"),

@@ -60,13 +60,7 @@ fn of_the_plan() -> Vec<Route> {
             (200, schema::<routing::PlanView>),
             routing::restore,
         ),
-        get(
-            "/api/routing/rules",
-            "Shows the plan's rules.",
-            SUPERVISOR,
-            Json(schema::<routing::RulesView>),
-            routing::rules,
-        ),
+        get("/api/routing/rules", "Shows the plan's rules.", SUPERVISOR, Json(schema::<routing::RulesView>), routing::rules),
         write(
             Method::PUT,
             "/api/routing/rules",

@@ -96,11 +96,7 @@ impl World {
     pub fn group(&self, id: &str, settings: &str) -> GroupId {
         let id = GroupId::new(id).unwrap();
         let mut plan = Plan::clone(&warmline_flow::plan::current(&self.ctx()).unwrap());
-        plan.groups.push(Group {
-            id: id.clone(),
-            name: "g".into(),
-            settings: serde_json::from_str(settings).unwrap(),
-        });
+        plan.groups.push(Group { id: id.clone(), name: "g".into(), settings: serde_json::from_str(settings).unwrap() });
         self.plan(&plan);
         id
     }

@@ -12,9 +12,8 @@ use warmline_flow::converse::{self, Target};
 use warmline_flow::ctx::Actor;
 use warmline_flow::deliver::{self, Attempt};
 use warmline_flow::{FlowError, figures, quality, staff, stream, tick};
-use warmline_model::{
-    AgentId, AgentState, Content, ConversationId, ConversationState, Event, EventBody, Role, Units,
-};
+use warmline_model::event::to_columns;
+use warmline_model::{AgentId, AgentState, Content, ConversationId, ConversationState, Event, EventBody, Role, Units};
 use warmline_store::conversations::{self, Conversation};
 use warmline_store::{Db as _, agents, events, immediate, messages, rollups};
 
@@ -33,7 +32,7 @@ fn log(w: &World) -> Vec<Event> {
 }
 
 fn count(w: &World, kind: &str) -> usize {
-    log(w).iter().filter(|e| e.body.to_columns().unwrap().0 == kind).count()
+    log(w).iter().filter(|e| to_columns(&e.body).unwrap().0 == kind).count()
 }
 
 fn actor(agent: AgentId) -> Actor {
