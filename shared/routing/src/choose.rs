@@ -68,7 +68,7 @@ pub fn choose(
 
 fn key(seat: &Seat, ask: &Ask<'_>, strategy: Strategy, prefer: Option<Prefer>, seed: u128) -> Key {
     let idle = u64::from(seat.load > Units::ZERO);
-    let ratio = ratio(seat);
+    let ratio = seat.ratio();
     let last = instant(seat.last_assigned_at.millis());
     let by = match strategy {
         // No load is a ratio of 0: idle seats come first by themselves.
@@ -107,13 +107,6 @@ fn why(seat: &Seat, ask: &Ask<'_>, strategy: Strategy, prefer: Option<Prefer>) -
         Strategy::MostSkilled => "most-skilled",
         Strategy::SpecialistFirst => "specialist",
     }
-}
-
-/// Load over capacity, as a whole number that orders as the fraction does: exact to one part in 2^32, and a load is never 0 by
-/// rounding.
-fn ratio(seat: &Seat) -> u64 {
-    let (load, capacity) = (seat.load.hundredths().max(0).unsigned_abs(), seat.capacity.hundredths().max(1).unsigned_abs());
-    u64::try_from((u128::from(load) << 32).div_ceil(u128::from(capacity))).unwrap_or(u64::MAX)
 }
 
 fn instant(ms: i64) -> u64 {
@@ -181,7 +174,7 @@ pub(crate) mod tests {
     static ONE: Cost = Cost::units(Units::ONE);
 
     fn ask<'a>(channel: &'a Channel, cost: &'a Cost) -> Ask<'a> {
-        Ask { channel, cost, needs: &[], dedicated: false, ai: false, except: None }
+        Ask { channel, cost, needs: &[], dedicated: false, ai: false, except: None, reserved: &[] }
     }
 
     #[test]

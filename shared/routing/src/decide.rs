@@ -349,6 +349,12 @@ impl<F: Floor> Search<'_, F> {
         let cost = self.plan.cost(contact.channel);
         let lowered = settings.lowered(self.now.since(contact.entered));
         let needs = if ai { Vec::new() } else { self.plan.needs(&placement.skills, lowered) };
+        // Whoever waits already comes first: with a seat that fits them, or with the one that is kept for them.
+        let mine = (rank(contact.entered, placement.priority_minutes), contact.id);
+        let mut earlier = if ai { Vec::new() } else { floor.heads(group)?.into_owned() };
+        earlier.retain(|h| h.conversation != contact.id && (h.rank, h.conversation) < mine);
+        self.seen.heads(&earlier);
+        let reserved: Vec<AgentId> = earlier.iter().filter_map(|h| queue::reserve(self.plan, &seats, h, self.now)).collect();
         let ask = Ask {
             channel: contact.channel,
             cost: &cost,
@@ -356,21 +362,15 @@ impl<F: Floor> Search<'_, F> {
             dedicated: placement.dedicated,
             ai,
             except: contact.except,
+            reserved: &reserved,
         };
         let (choice, verdicts) = choose(&seats, &ask, settings.strategy, placement.prefer, contact.id.as_bytes());
         let why = if ai { "ai" } else { why };
         self.steps.push(Step::new(group, why.to_owned(), 0, &seats, &verdicts));
         let Some(choice) = choice else { return Ok(Found::Nobody) };
         let Some(seat) = seats.iter().find(|s| s.id == choice.agent) else { return Ok(Found::Nobody) };
-        if !ai {
-            // Whoever waits already and fits the same seat comes first.
-            let heads = floor.heads(group)?;
-            self.seen.heads(&heads);
-            let mine = (rank(contact.entered, placement.priority_minutes), contact.id);
-            let earlier = |h: &&Head| h.conversation != contact.id && (h.rank, h.conversation) < mine;
-            if heads.iter().filter(earlier).any(|h| queue::check(self.plan, seat, h, self.now).is_ok()) {
-                return Ok(Found::Behind(seat.id));
-            }
+        if earlier.iter().any(|h| queue::check(self.plan, seat, h, self.now).is_ok()) {
+            return Ok(Found::Behind(seat.id));
         }
         Ok(Found::Seat(choice.agent, choice.why, taken(&cost, seat.capacity, seat.load)))
     }
@@ -414,6 +414,21 @@ pub fn next<F: Floor>(
     seen.heads(&heads);
     let (best, verdicts) = queue::next(plan, seat, &heads, weights, now);
     let Some(head) = best.and_then(|i| heads.get(i)) else { return Ok(None) };
+    let place = |head: &Head| {
+        let weight = weights.get(&head.group).copied().unwrap_or(0);
+        (head.rank.saturating_sub(weight.saturating_mul(60_000)), head.conversation)
+    };
+    // Kept for somebody who came earlier and needs more than this seat has left?
+    for (larger, verdict) in heads.iter().zip(&verdicts) {
+        let too_large = matches!(verdict, HeadVerdict::Refused(Refusal::Full | Refusal::NotInterrupted));
+        if too_large && place(larger) < place(head) {
+            let seats = floor.seats(&larger.group)?;
+            seen.seats(&seats);
+            if queue::reserve(plan, &seats, larger, now) == Some(seat.id) {
+                return Ok(None);
+            }
+        }
+    }
     let cost = plan.cost(&head.lane.channel);
     let outcome = Outcome::Assigned {
         group: head.group.clone(),

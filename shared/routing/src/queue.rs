@@ -7,9 +7,9 @@
 //! lanes, however long the queue is.
 
 use crate::plan::Ready;
-use crate::seat::{Ask, Refusal, Seat};
+use crate::seat::{Amount, Ask, Refusal, Seat};
 use std::collections::BTreeMap;
-use warmline_model::{ConversationId, GroupId, Lane, Timestamp};
+use warmline_model::{AgentId, ConversationId, GroupId, Lane, Timestamp, Units};
 
 /// Place in a queue: the instant of entry less the head start, in milliseconds; the smallest is served first. Nobody waits longer
 /// than the difference of head starts behind one who came later.
@@ -48,6 +48,11 @@ pub enum HeadVerdict {
 /// # Errors
 /// Why not.
 pub fn check(plan: &Ready, seat: &Seat, head: &Head, now: Timestamp) -> Result<(), Refusal> {
+    asking(plan, head, now, seat.ai, |ask| ask.check(seat))
+}
+
+/// What a lane's head asks of a seat.
+fn asking<T>(plan: &Ready, head: &Head, now: Timestamp, ai: bool, look: impl FnOnce(&Ask<'_>) -> T) -> T {
     let lowered = plan.group(&head.group).map_or(0, |g| g.settings.lowered(now.since(head.entered)));
     let needs = plan.needs(&head.lane.skills, lowered);
     let cost = plan.cost(&head.lane.channel);
@@ -56,10 +61,35 @@ pub fn check(plan: &Ready, seat: &Seat, head: &Head, now: Timestamp) -> Result<(
         cost: &cost,
         needs: &needs,
         dedicated: head.lane.dedicated,
-        ai: seat.ai,
+        ai,
         except: None,
+        reserved: &[],
     };
-    ask.check(seat)
+    look(&ask)
+}
+
+/// The seat that is kept for a lane's head which needs more capacity than anybody has left (a call, while all are in chats): the one
+/// with the lowest load, then the smallest id. It gets nothing that came later until it can take the head, so that small contacts
+/// cannot pass a large one for ever. `None` where a seat can take the head now, or never could.
+pub fn reserve(plan: &Ready, seats: &[Seat], head: &Head, now: Timestamp) -> Option<AgentId> {
+    let large_enough = |seat: &Seat| match plan.cost(&head.lane.channel).units {
+        Amount::Units(units) => units <= seat.capacity,
+        Amount::All(_) => seat.capacity > Units::ZERO,
+    };
+    asking(plan, head, now, false, |ask| {
+        let mut best: Option<(u64, AgentId)> = None;
+        for seat in seats {
+            match ask.check(seat) {
+                Ok(()) => return None,
+                Err(Refusal::Full | Refusal::NotInterrupted) if large_enough(seat) => {
+                    let key = (seat.ratio(), seat.id);
+                    best = Some(best.map_or(key, |b| b.min(key)));
+                }
+                Err(_) => {}
+            }
+        }
+        best.map(|(_, id)| id)
+    })
 }
 
 /// Which of the lanes' heads a seat takes next: the smallest place, with the weight that staffing gave the seat for the head's group
@@ -136,6 +166,78 @@ mod tests {
         assert_eq!(verdicts[0], HeadVerdict::Refused(Refusal::Skill));
         assert_eq!(at(61_000, &[]).1[0], HeadVerdict::Free(1_000), "the ring opened");
         assert_eq!(at(61_000, &[("b", 1)]).0, Some(1), "staffing moved the seat");
+    }
+
+    #[test]
+    fn a_call_is_not_passed_by_chats_for_ever() {
+        use crate::memory::Memory;
+        use crate::{Floor as _, decide};
+        use warmline_model::{AgentState, Profile, Units};
+        let plan = Ready::new(serde_json::from_str::<Plan>(r#"{"groups":[{"id":"a","name":"a"}]}"#).unwrap(), 1);
+        let (group, app, phone) = (GroupId::new("a").unwrap(), Channel::new("app").unwrap(), Channel::new("phone").unwrap());
+        let id = |n: u8| ConversationId::from_bytes(&[n; 16]).unwrap();
+        let agent = |n: u8| AgentId::from_bytes(&[n; 16]).unwrap();
+        let mut hall = Memory::default();
+        let now = Timestamp::from_secs(100);
+        for n in [1, 2] {
+            let profile = Profile {
+                agent: agent(n),
+                ai: false,
+                dedicated: false,
+                capacity: Units::whole(2),
+                caps: BTreeMap::new(),
+                skills: BTreeMap::new(),
+                groups: [(group.clone(), 1)].into(),
+            };
+            hall.set_profile(&plan, profile);
+            hall.set_state(agent(n), AgentState::Available);
+        }
+        for (n, to) in [(1, 1), (2, 2), (3, 2)] {
+            hall.assign(id(n), agent(to), app.clone(), Units::ONE, now);
+        }
+        let lane = |channel: &Channel| Lane {
+            channel: channel.clone(),
+            priority_minutes: 0,
+            dedicated: false,
+            skills: BTreeMap::new(),
+        };
+        hall.queue(id(10), group.clone(), lane(&phone), 1_000, Timestamp::from_secs(1));
+        hall.queue(id(11), group.clone(), lane(&app), 2_000, Timestamp::from_secs(2));
+        let next = |hall: &Memory, n| {
+            let (seat, weights) = hall.seat(agent(n)).unwrap();
+            decide::next(&plan, hall, &seat, &weights, now).unwrap().map(|(c, _)| c)
+        };
+        // The less loaded one is kept for the call, the other goes on with chats.
+        assert_eq!(next(&hall, 1), None);
+        hall.release(id(2), now);
+        assert_eq!(hall.heads(&group).unwrap().len(), 2);
+        assert_eq!(next(&hall, 2), Some(id(11)));
+        // A chat that arrives does not get the seat that is kept.
+        hall.leave(id(11));
+        hall.assign(id(11), agent(2), app.clone(), Units::ONE, now);
+        let placement = crate::Placement {
+            group: group.clone(),
+            why: "fallback".into(),
+            skills: BTreeMap::new(),
+            priority_minutes: 0,
+            dedicated: false,
+            first: crate::group::First::People,
+            prefer: None,
+        };
+        let contact = decide::Contact {
+            id: id(12),
+            channel: &app,
+            cause: decide::Cause::Arrival,
+            facts: None,
+            placement,
+            entered: now,
+            except: None,
+        };
+        let decision = decide::arrive(&plan, &hall, contact, now).unwrap();
+        assert!(matches!(decision.outcome, decide::Outcome::Queued { behind: None, .. }));
+        assert_eq!(decision.steps[0].seats[0].refused, Some(Refusal::Reserved));
+        hall.release(id(1), now);
+        assert_eq!(next(&hall, 1), Some(id(10)));
     }
 
     #[test]

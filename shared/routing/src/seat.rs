@@ -73,6 +73,16 @@ pub struct Seat {
     pub weight: i64,
 }
 
+impl Seat {
+    /// Load over capacity, as a whole number that orders as the fraction does: exact to one part in 2^32, and a load is never 0 by
+    /// rounding.
+    pub fn ratio(&self) -> u64 {
+        let (load, capacity) =
+            (self.load.hundredths().max(0).unsigned_abs(), self.capacity.hundredths().max(1).unsigned_abs());
+        u64::try_from((u128::from(load) << 32).div_ceil(u128::from(capacity))).unwrap_or(u64::MAX)
+    }
+}
+
 /// Why somebody is asked before all others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -120,6 +130,8 @@ pub enum Refusal {
     ChannelFull,
     /// Is in a contact that this one may not interrupt.
     NotInterrupted,
+    /// Is kept for a contact that came earlier and needs more capacity than anybody has left.
+    Reserved,
 }
 
 /// What a contact asks of a seat.
@@ -137,6 +149,8 @@ pub struct Ask<'a> {
     pub ai: bool,
     /// Whom not to ask.
     pub except: Option<AgentId>,
+    /// Seats that are kept for others.
+    pub reserved: &'a [AgentId],
 }
 
 impl Ask<'_> {
@@ -165,7 +179,11 @@ impl Ask<'_> {
         if self.needs.iter().any(|(skill, least)| level(*skill) < *least) {
             return Err(Refusal::Skill);
         }
-        self.fits(seat)
+        self.fits(seat)?;
+        if self.reserved.contains(&seat.id) {
+            return Err(Refusal::Reserved);
+        }
+        Ok(())
     }
 
     /// Whether the capacity allows it.
