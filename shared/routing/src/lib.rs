@@ -8,6 +8,7 @@
 pub mod choose;
 pub mod group;
 pub mod rules;
+pub mod staffing;
 
 pub use choose::{Candidate, Choice, choose};
 pub use group::{GroupSettings, rank};
