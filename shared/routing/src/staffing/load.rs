@@ -31,15 +31,6 @@ pub enum StaffingError {
     NoPatience,
     /// Not even [`MAX_SEATS`] seats reach the target.
     Unreachable,
-    /// A count is not later than the last one that the forecast has seen.
-    OutOfOrder {
-        /// The interval of the count.
-        interval: i64,
-        /// The last interval seen.
-        last: i64,
-    },
-    /// A group or an agent is named twice.
-    Twice(&'static str),
 }
 
 impl fmt::Display for StaffingError {
@@ -51,8 +42,6 @@ impl fmt::Display for StaffingError {
             }
             Self::NoPatience => f.write_str("the load has no patience"),
             Self::Unreachable => write!(f, "{MAX_SEATS} seats do not reach the target"),
-            Self::OutOfOrder { interval, last } => write!(f, "interval {interval} is not later than {last}"),
-            Self::Twice(what) => write!(f, "a {what} is named twice"),
         }
     }
 }
