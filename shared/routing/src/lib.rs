@@ -5,7 +5,7 @@
 //! 3. [`decide`]: the seat ([`choose()`]) or the place in the [`queue`]; and for a seat that becomes free, its next contact.
 //!
 //! [`plan`] is the document that operations people edit, with [`group`]s, [`rules`] and [`hours`]; [`seat`] is the
-//! capacity model; [`handover`] says when an AI seat gives way to people; [`estimate`] how long a contact will wait.
+//! capacity model; [`staffing`] the mathematics of how many are needed; [`handover`] says when an AI seat gives way to people; [`estimate`] how long a contact will wait.
 
 pub mod choose;
 pub mod decide;
@@ -19,6 +19,7 @@ pub mod plan;
 pub mod queue;
 pub mod rules;
 pub mod seat;
+pub mod staffing;
 
 pub use choose::choose;
 pub use decide::{Cause, Contact, Decision, Floor, Outcome};
