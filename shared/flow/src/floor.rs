@@ -6,6 +6,9 @@ use warmline_model::{AgentId, GroupId, Lane};
 use warmline_routing::{Floor, Head, Ready, Seat};
 use warmline_store::{Db, StoreError, agents, queues};
 
+/// An agent as a seat, with the weights of its groups.
+pub type Weighed = (Seat, BTreeMap<GroupId, i64>);
+
 /// The store as a floor.
 pub struct Stored<'a> {
     /// The store.
@@ -60,7 +63,7 @@ impl Stored<'_> {
     ///
     /// # Errors
     /// The store fails.
-    pub fn seat_of(&self, agent: AgentId) -> Result<Option<(Seat, BTreeMap<GroupId, i64>)>, StoreError> {
+    pub fn seat_of(&self, agent: AgentId) -> Result<Option<Weighed>, StoreError> {
         let Some(a) = agents::get(self.db, agent)? else { return Ok(None) };
         let groups = agents::groups_of(self.db, agent)?;
         let seat = agents::Seat {

@@ -191,17 +191,17 @@ impl Ask<'_> {
     /// # Errors
     /// Why not.
     pub fn fits(&self, seat: &Seat) -> Result<(), Refusal> {
-        match self.cost.units {
-            Amount::Units(units) if seat.load.plus(units) > seat.capacity => return Err(Refusal::Full),
-            Amount::All(_) if seat.load >= seat.capacity => return Err(Refusal::Full),
-            Amount::All(_) if seat.held.iter().any(|(c, n)| *n > 0 && !self.cost.interrupts.contains(c)) => {
-                return Err(Refusal::NotInterrupted);
-            }
-            _ => {}
-        }
         let held = |c: &Channel| seat.held.iter().find(|(h, _)| h == c).map_or(0, |(_, n)| *n);
         match seat.caps.iter().find(|(c, _)| c == self.channel) {
-            Some((channel, most)) if held(channel) >= *most => Err(Refusal::ChannelFull),
+            Some((channel, most)) if held(channel) >= *most => return Err(Refusal::ChannelFull),
+            _ => {}
+        }
+        match self.cost.units {
+            Amount::Units(units) if seat.load.plus(units) > seat.capacity => Err(Refusal::Full),
+            Amount::All(_) if seat.load >= seat.capacity => Err(Refusal::Full),
+            Amount::All(_) if seat.held.iter().any(|(c, n)| *n > 0 && !self.cost.interrupts.contains(c)) => {
+                Err(Refusal::NotInterrupted)
+            }
             _ => Ok(()),
         }
     }

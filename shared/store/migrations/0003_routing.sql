@@ -10,8 +10,8 @@ CREATE TABLE plans (
 -- What was spread over groups and the rules' document becomes the first version.
 INSERT INTO plans (version, document, at)
   SELECT 1, json_object(
-    'groups', (SELECT json_group_array(json_object('id', g.id, 'name', g.name, 'settings', json(g.settings)))
-               FROM (SELECT id, name, settings FROM groups ORDER BY created_at, id) g),
+    'groups', json((SELECT json_group_array(json_object('id', g.id, 'name', g.name, 'settings', json(g.settings)))
+                    FROM (SELECT id, name, settings FROM groups ORDER BY created_at, id) g)),
     'rules', json(coalesce((SELECT json_extract(value, '$.rules') FROM config WHERE name = 'routing_rules'), '[]'))),
     (SELECT max(created_at) FROM groups)
   WHERE EXISTS (SELECT 1 FROM groups);

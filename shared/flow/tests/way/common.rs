@@ -133,6 +133,10 @@ impl World {
     }
 
     pub fn arrives(&self, who: &str, key: &str, content: Content, tags: &[&str]) {
+        self.arrives_on(&place().0, who, key, content, tags);
+    }
+
+    pub fn arrives_on(&self, channel: &Channel, who: &str, key: &str, content: Content, tags: &[&str]) {
         let inbound = Inbound {
             key: key.into(),
             sender: Sender {
@@ -144,8 +148,7 @@ impl World {
             content,
             reply_to: None,
         };
-        let (channel, account) = place();
-        warmline_flow::ingest::ingest(&self.ctx(), &channel, &account, vec![inbound], None, &[]).unwrap();
+        warmline_flow::ingest::ingest(&self.ctx(), channel, &place().1, vec![inbound], None, &[]).unwrap();
     }
 
     pub fn drain(&self) -> i64 {

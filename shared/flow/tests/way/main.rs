@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod common;
+mod seats;
 
 use common::{World, place};
 use proptest::prelude::{ProptestConfig, any, proptest};
@@ -13,7 +14,7 @@ use warmline_flow::ctx::Actor;
 use warmline_flow::deliver::{self, Attempt};
 use warmline_flow::{FlowError, figures, quality, staff, stream, tick};
 use warmline_model::event::to_columns;
-use warmline_model::{AgentId, AgentState, Content, ConversationId, ConversationState, Event, EventBody, Role, Units};
+use warmline_model::{AgentId, AgentState, Channel, Content, ConversationId, ConversationState, Event, EventBody, Role, Units};
 use warmline_store::conversations::{self, Conversation};
 use warmline_store::{Db as _, agents, events, immediate, messages, rollups};
 
@@ -52,7 +53,9 @@ fn check(w: &World) {
         let units = holds.fold(Units::ZERO, |sum, c| sum.plus(c.units));
         assert_eq!(agent.load, units, "load of {}", agent.id);
         assert!(agent.load <= agent.capacity);
-        if agent.state == AgentState::Available && agent.load < agent.capacity {
+        // A call wants all of an agent; a seat may be kept for one that waits.
+        let calls = held.iter().any(|c| c.state == ConversationState::Queued && c.channel.as_str() == "phone");
+        if agent.state == AgentState::Available && agent.load.plus(Units::ONE) <= agent.capacity && !calls {
             let groups: Vec<_> = agents::groups_of(&w.db, agent.id).unwrap().into_iter().map(|m| m.group).collect();
             let waits = |c: &&Conversation| {
                 c.state == ConversationState::Queued && groups.contains(c.group.as_ref().unwrap()) && (c.vip || !agent.vip)
@@ -376,8 +379,9 @@ proptest! {
             match (what, picked) {
                 (0..=2, _) => {
                     let (who, key) = (format!("u{}", a % 12), format!("k{}", b % 40));
-                    arrived.insert(key.clone());
-                    w.arrives(&who, &key, Content::text("在吗"), if a % 5 == 0 { &["vip"] } else { &[] });
+                    arrived.insert((a % 12 / 4, key.clone()));
+                    let channel = Channel::new(["wechat", "email", "phone"][usize::from(a % 12 / 4)]).unwrap();
+                    w.arrives_on(&channel, &who, &key, Content::text("在吗"), if a % 5 == 0 { &["vip"] } else { &[] });
                     w.drain();
                 }
                 (3, Some(c)) => drop(immediate(&w.db, || converse::accept(&w.ctx(), &actor(agent), c.id))),
