@@ -97,8 +97,8 @@ impl Table<'_, '_> {
 impl fmt::Display for Changed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (b, a) = (&self.before, &self.after);
+        writeln!(f, "  {:<40} {:>14} {:>14}", "", "as it was", "new plan")?;
         let mut table = Table(f);
-        table.row("", "as it was", "new plan")?;
         table.row("contacts", b.contacts, a.contacts)?;
         table.row("served", b.waits.served, a.waits.served)?;
         table.row("left the queue", b.left, a.left)?;

@@ -7,6 +7,7 @@ use super::{Replay, check, parse_rules, replay};
 use driver::{Driver, agent, plan};
 use proptest::prelude::{prop_assert, prop_assert_eq, proptest};
 use warmline_model::{AgentState, Event, EventBody, Units};
+use warmline_routing::handover::HandOverReason;
 use warmline_routing::{Cause, Plan};
 
 /// One step of a random day.
@@ -156,6 +157,33 @@ fn a_changed_rule_shows_what_it_changes() {
     assert!(told.contains("Of 11 contacts, 10 went to another group"), "{told}");
     assert!(told.contains("orders: service level"), "{told}");
     assert!(told.contains("This rests on:"), "{told}");
+}
+
+/// Contacts that an AI seat began go to it again for as long, then to people for as long; with a plan that begins with people they do
+/// not go to it at all.
+#[test]
+fn ai_seats_are_played_too() {
+    let mut driver = Driver::new(3);
+    let with_ai = |first: &str| -> Plan {
+        serde_json::from_str(&format!(r#"{{"groups":[{{"id":"sales","name":"s","settings":{{"first":"{first}"}}}}]}}"#))
+            .unwrap()
+    };
+    driver.put(with_ai("ai"));
+    driver.ai(9);
+    driver.arrive("text", "app");
+    driver.wait(10_000);
+    driver.again(0, Cause::HandOver(HandOverReason::Asked));
+    driver.wait(20_000);
+    driver.close(0, true);
+    driver.arrive("text", "app");
+    driver.wait(10_000);
+    driver.close(0, true);
+    let done = replay(driver.text().as_bytes(), Some(&with_ai("people")), true).unwrap();
+    assert!(done.same.all() && done.check.unwrap().is_clean(), "{}", done.same);
+    let changed = done.changed.unwrap();
+    assert_eq!((changed.before.agents[&agent(9)].contacts, changed.other_agent), (1, 1));
+    assert!(!changed.after.agents.contains_key(&agent(9)));
+    assert_eq!(changed.before.agents.values().map(|a| a.held_ms).sum::<i64>(), 20_000);
 }
 
 #[test]

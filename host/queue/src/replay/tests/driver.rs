@@ -81,10 +81,19 @@ impl Driver {
     }
 
     pub(super) fn profile(&mut self, n: u8, capacity: i64) {
+        self.seat(n, capacity, false);
+    }
+
+    pub(super) fn ai(&mut self, n: u8) {
+        self.seat(n, 5, true);
+        self.state(n, AgentState::Available);
+    }
+
+    fn seat(&mut self, n: u8, capacity: i64, ai: bool) {
         let levels = |names: &[&str]| names.iter().map(|g| (GroupId::new(*g).unwrap(), 1)).collect();
         let profile = Profile {
             agent: agent(n),
-            ai: false,
+            ai,
             dedicated: false,
             capacity: Units::whole(capacity),
             caps: BTreeMap::new(),
@@ -186,15 +195,15 @@ impl Driver {
         of.0 = of.0.plus(units);
         let (load, capacity) = *of;
         let waited_ms = self.now.since(entered);
+        let ai = self.memory.seat(agent).is_some_and(|(seat, _)| seat.ai);
         let (channel, why) = (lane.channel, String::new());
-        let body =
-            EventBody::ConversationAssigned { group, agent, channel, units, load, capacity, waited_ms, why, ai: false };
+        let body = EventBody::ConversationAssigned { group, agent, channel, units, load, capacity, waited_ms, why, ai };
         self.tell(Some(id), body);
     }
 
     fn fill(&mut self, agent: AgentId) {
         while let Some((seat, weights)) = self.memory.seat(agent) {
-            if seat.state != AgentState::Available || seat.load >= seat.capacity {
+            if seat.ai || seat.state != AgentState::Available || seat.load >= seat.capacity {
                 break;
             }
             let next = decide::next(&self.plan, &self.memory, &seat, &weights, self.now).unwrap();
@@ -240,7 +249,7 @@ impl Driver {
         }
         let agent = self.release(id);
         let (group, lane, entered) = self.lanes[&id].clone();
-        let entered = if cause == Cause::Transfer { self.now } else { entered };
+        let entered = if matches!(cause, Cause::Transfer | Cause::HandOver(_)) { self.now } else { entered };
         self.seek(id, group, lane, entered, cause, Some(agent));
         self.fill(agent);
     }
