@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use warmline_queue::replay;
 use warmline_sim::{bench, chaos, demo, simulate};
 
 /// Warmline: the embedded runner and its tools
@@ -22,6 +23,7 @@ enum Task {
     Chaos(chaos::ChaosArgs),
     Simulate(simulate::SimulateArgs),
     Bridge(warmline::bridge::Bridge),
+    Replay(replay::ReplayArgs),
 }
 
 fn main() -> ExitCode {
@@ -33,6 +35,7 @@ fn main() -> ExitCode {
         Task::Chaos(args) => chaos::run(&args),
         Task::Simulate(args) => simulate::run(&args),
         Task::Bridge(bridge) => bridge.run(),
+        Task::Replay(args) => replay::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

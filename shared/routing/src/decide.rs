@@ -172,6 +172,12 @@ pub struct Decision {
     pub plan: i64,
     /// XXH3 (128 bits) of all that it saw: the same digest, the same decision.
     pub digest: String,
+    /// When the contact first entered a queue, or came; none where a seat sought a contact.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entered: Option<Timestamp>,
+    /// Who was not asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub except: Option<AgentId>,
     /// What the rules looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub facts: Option<Facts>,
@@ -235,6 +241,8 @@ pub fn arrive<F: Floor>(plan: &Ready, floor: &F, contact: Contact<'_>, now: Time
         cause: contact.cause,
         plan: plan.version(),
         digest: seen.digest(),
+        entered: Some(contact.entered),
+        except: contact.except,
         facts: contact.facts,
         placement: Some(contact.placement),
         steps,
@@ -448,6 +456,8 @@ pub fn next<F: Floor>(
         cause: Cause::SeatFree,
         plan: plan.version(),
         digest: seen.digest(),
+        entered: None,
+        except: None,
         facts: None,
         placement: None,
         steps: Vec::new(),
