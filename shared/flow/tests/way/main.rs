@@ -70,6 +70,15 @@ fn check(w: &World) {
     }
 }
 
+/// The log holds together, and every decision in it comes out the same when it is made again.
+fn replayed(w: &World) {
+    let lines: Vec<u8> = log(w).iter().flat_map(|e| serde_json::to_vec(e).unwrap().into_iter().chain(*b"\n")).collect();
+    let done = warmline_queue::replay::replay(lines.as_slice(), None, true).unwrap();
+    assert!(done.same.all(), "{}", done.same);
+    let report = done.check.unwrap();
+    assert!(report.is_clean(), "{report}");
+}
+
 #[test]
 fn a_message_is_stored_once_and_answered_to_its_sender() {
     let w = World::new();
@@ -405,5 +414,6 @@ proptest! {
             check(&w);
         }
         assert_eq!(count(&w, "message.received"), arrived.len());
+        replayed(&w);
     }
 }

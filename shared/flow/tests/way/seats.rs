@@ -75,6 +75,7 @@ fn a_lost_agents_unanswered_go_back_at_once_and_the_rest_when_the_agent_stays_aw
     let next = w.agent(&group, 1, false);
     assert_eq!(holders(&w), [Some(next), None]);
     crate::check(&w);
+    crate::replayed(&w);
 }
 
 #[test]
@@ -132,6 +133,7 @@ fn who_waits_too_long_or_finds_a_full_queue_goes_elsewhere() {
     assert_eq!(holders(&w), [Some(agent), None, None]);
     assert_eq!(queues::get(&w.db, &help).unwrap().unwrap().waiting, 2);
     crate::check(&w);
+    crate::replayed(&w);
 }
 
 #[test]
@@ -203,6 +205,7 @@ fn units_and_limits_by_channel() {
     close(&w, agent, all(&w)[5].id);
     assert_eq!(holders(&w)[6], Some(agent));
     crate::check(&w);
+    crate::replayed(&w);
 }
 
 #[test]
@@ -228,6 +231,7 @@ fn an_ai_seat_that_does_not_answer_gives_way() {
     // With nobody free the conversation waits for people; it does not go back to the AI seat.
     close(&w, human, only(&w).id);
     crate::check(&w);
+    crate::replayed(&w);
 }
 
 #[test]
@@ -277,6 +281,7 @@ fn a_clock_that_steps_back_harms_nothing() {
         }
     }
     crate::check(&w);
+    crate::replayed(&w);
 }
 
 #[test]
