@@ -26,6 +26,7 @@ mod routing;
 mod seats;
 mod simulate;
 mod sizes;
+mod soak;
 mod socket;
 mod store_trouble;
 mod tick;

@@ -14,7 +14,9 @@ use warmline_flow::ctx::Actor;
 use warmline_flow::deliver::{self, Attempt};
 use warmline_flow::{FlowError, figures, quality, staff, stream, tick};
 use warmline_model::event::to_columns;
-use warmline_model::{AgentId, AgentState, Channel, Content, ConversationId, ConversationState, Event, EventBody, Role, Units};
+use warmline_model::{
+    AgentId, AgentState, Channel, Content, ConversationId, ConversationState, Event, EventBody, Role, Units,
+};
 use warmline_store::conversations::{self, Conversation};
 use warmline_store::{Db as _, agents, events, immediate, messages, rollups};
 

@@ -5,9 +5,7 @@ use crate::{actor, all, close, count, log, only};
 use warmline_flow::converse::{self, Target};
 use warmline_flow::staff::{self, Duties};
 use warmline_flow::{FlowError, ai, plan, tick};
-use warmline_model::{
-    AgentId, AgentState, Channel, Content, ConversationState, EventBody, GroupId, Timestamp, Units,
-};
+use warmline_model::{AgentId, AgentState, Channel, Content, ConversationState, EventBody, GroupId, Timestamp, Units};
 use warmline_routing::handover::Turn;
 use warmline_routing::{Plan, Rule};
 use warmline_store::agents::Can;
@@ -15,12 +13,7 @@ use warmline_store::native::NativeDb;
 use warmline_store::{Db as _, agents, immediate, queues};
 
 fn duties(group: &GroupId, capacity: i64) -> Duties {
-    Duties {
-        groups: [(group.clone(), 1)].into(),
-        capacity: Units::whole(capacity),
-        vip: false,
-        can: Can::default(),
-    }
+    Duties { groups: [(group.clone(), 1)].into(), capacity: Units::whole(capacity), vip: false, can: Can::default() }
 }
 
 fn tick(w: &World) -> tick::Ticked {
