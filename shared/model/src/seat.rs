@@ -37,7 +37,7 @@ pub struct Lane {
     /// The channel: what the contact costs.
     pub channel: Channel,
     /// Head start in the queue, in minutes.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub priority_minutes: i64,
     /// Whether dedicated agents serve it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -47,9 +47,8 @@ pub struct Lane {
     pub skills: BTreeMap<String, u8>,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-fn is_zero(n: &i64) -> bool {
-    *n == 0
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 impl Lane {

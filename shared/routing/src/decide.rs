@@ -101,7 +101,7 @@ pub struct Step {
     /// What led there: the placement's reason, `closed`, `overflow`, `people` (no AI seat was free) or `ai`.
     pub why: String,
     /// Contacts that waited there.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "crate::is_default")]
     pub waiting: i64,
     /// The seats.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -109,11 +109,6 @@ pub struct Step {
     /// Seats beyond those shown, by why they could not; `free` for those who could.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub further: BTreeMap<String, u32>,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-fn is_zero(n: &i64) -> bool {
-    *n == 0
 }
 
 /// What became of the first contact of a lane.

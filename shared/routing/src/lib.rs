@@ -29,3 +29,8 @@ pub use plan::{Plan, Ready};
 pub use queue::{Head, rank};
 pub use rules::{Facts, Placement, Rule, VIP};
 pub use seat::Seat;
+
+/// What need not be written.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}

@@ -84,17 +84,12 @@ pub struct Rule {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub skills: BTreeMap<String, u8>,
     /// Head start in the queue, in minutes.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "crate::is_default")]
     #[schemars(range(min = 0, max = 10_080))]
     pub priority_minutes: i64,
     /// Who the conversation starts with, where it differs from the group's setting.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first: Option<First>,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-fn is_zero(n: &i64) -> bool {
-    *n == 0
 }
 
 /// A rule of level 2: what a customer's standing changes. All that fit count: the highest priority, and dedicated agents if any
@@ -105,7 +100,7 @@ pub struct CustomerRule {
     /// Tags, one of which the customer must have (`vip2`, `risk`, `complained`, …).
     pub tags: Vec<String>,
     /// Head start in the queue, in minutes.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "crate::is_default")]
     #[schemars(range(min = 0, max = 10_080))]
     pub priority_minutes: i64,
     /// Whether dedicated agents serve the customer, as they do a VIP.
