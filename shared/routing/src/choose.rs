@@ -21,6 +21,8 @@ pub enum Verdict {
 pub struct Choice {
     /// The agent.
     pub agent: AgentId,
+    /// Where it stands among the seats.
+    pub at: usize,
     /// Why, in a word that the decision is stored with.
     pub why: &'static str,
 }
@@ -41,29 +43,35 @@ pub fn choose(
     seed: &[u8; 16],
 ) -> (Option<Choice>, Vec<Verdict>) {
     let mut verdicts = Vec::with_capacity(seats.len());
-    let mut free: Vec<(Key, usize)> = Vec::new();
+    let mut free: Vec<(Key, usize)> = Vec::with_capacity(2 * PLACES);
+    let mut last: Option<Key> = None;
     let seed = u128::from_le_bytes(*seed);
     for (i, seat) in seats.iter().enumerate() {
         verdicts.push(match ask.check(seat) {
             Ok(()) => {
-                free.push((key(seat, ask, strategy, prefer, seed), i));
+                let key = key(seat, ask, strategy, prefer, seed);
+                if last.is_none_or(|last| key < last) {
+                    free.push((key, i));
+                }
+                if free.len() == 2 * PLACES {
+                    let (_, (worst, _), _) = free.select_nth_unstable(PLACES - 1);
+                    last = Some(*worst);
+                    free.truncate(PLACES);
+                }
                 Verdict::Free(None)
             }
             Err(refusal) => Verdict::Refused(refusal),
         });
     }
-    if free.len() > PLACES {
-        free.select_nth_unstable(PLACES);
-        free.truncate(PLACES);
-    }
     free.sort_unstable();
+    free.truncate(PLACES);
     for (place, (_, i)) in free.iter().enumerate() {
         if let Some(verdict) = verdicts.get_mut(*i) {
             *verdict = Verdict::Free(u16::try_from(place + 1).ok());
         }
     }
-    let best = free.first().and_then(|(_, i)| seats.get(*i));
-    (best.map(|seat| Choice { agent: seat.id, why: why(seat, ask, strategy, prefer) }), verdicts)
+    let best = free.first().and_then(|(_, i)| Some((*i, seats.get(*i)?)));
+    (best.map(|(at, seat)| Choice { agent: seat.id, at, why: why(seat, ask, strategy, prefer) }), verdicts)
 }
 
 fn key(seat: &Seat, ask: &Ask<'_>, strategy: Strategy, prefer: Option<Prefer>, seed: u128) -> Key {
@@ -278,7 +286,8 @@ pub(crate) mod tests {
                 prop_assert_eq!(all[first].id, choice.agent);
             }
             all.reverse();
-            prop_assert_eq!(choice, choose(&all, &ask, strategy, None, &seed).0);
+            let reversed = choose(&all, &ask, strategy, None, &seed).0.map(|c| Choice { at: all.len() - 1 - c.at, ..c });
+            prop_assert_eq!(choice, reversed);
         }
     }
 }

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use warmline_model::{AgentId, Channel, ConversationId, GroupId, Lane, Timestamp, Units};
+use xxhash_rust::xxh3::Xxh3;
 
 /// What is known of seats and queues at the moment of a decision.
 pub trait Floor {
@@ -198,8 +199,10 @@ const SHOWN: usize = 256;
 impl Step {
     fn new(group: &GroupId, why: String, waiting: i64, seats: &[Seat], verdicts: &[Verdict]) -> Self {
         let mut step = Self { group: group.clone(), why, waiting, seats: Vec::new(), further: BTreeMap::new() };
+        step.seats.reserve(seats.len().min(SHOWN));
         let mut free = 0;
-        let mut refused: BTreeMap<Refusal, u32> = BTreeMap::new();
+        // A handful of reasons: looking through them is quicker than any map.
+        let mut refused: Vec<(Refusal, u32)> = Vec::new();
         for (n, (seat, verdict)) in seats.iter().zip(verdicts).enumerate() {
             let (place, why) = match verdict {
                 Verdict::Free(place) => (*place, None),
@@ -208,7 +211,10 @@ impl Step {
             if n < SHOWN || place.is_some() {
                 step.seats.push(SeatVerdict { agent: seat.id, place, refused: why });
             } else if let Some(why) = why {
-                *refused.entry(why).or_default() += 1;
+                match refused.iter_mut().find(|(w, _)| *w == why) {
+                    Some((_, n)) => *n += 1,
+                    None => refused.push((why, 1)),
+                }
             } else {
                 free += 1;
             }
@@ -270,10 +276,10 @@ impl<F: Floor> Search<'_, F> {
         let placement = &self.contact.placement;
         self.seen.contact(self.contact);
         let (mut group, mut why) = (placement.group.clone(), placement.why.clone());
-        let mut ai = placement.first == First::Ai && self.not_for_people(&self.plan.settings(&group));
+        let mut ai = placement.first == First::Ai && self.not_for_people(&self.plan.lent_settings(&group));
         // A checked plan leads from group to group without a loop; the bound holds for a plan that was not.
         for _ in 0..=self.plan.groups.len() {
-            let settings = self.plan.settings(&group);
+            let settings = self.plan.lent_settings(&group);
             let mut left_message = false;
             let open = self.plan.open(&settings, self.now);
             if let Some(closed) = settings.closed.as_ref().filter(|_| !open) {
@@ -354,10 +360,11 @@ impl<F: Floor> Search<'_, F> {
         let needs = if ai { Vec::new() } else { self.plan.needs(&placement.skills, lowered) };
         // Whoever waits already comes first: with a seat that fits them, or with the one that is kept for them.
         let mine = (rank(contact.entered, placement.priority_minutes), contact.id);
-        let mut earlier = if ai { Vec::new() } else { floor.heads(group)?.into_owned() };
-        earlier.retain(|h| h.conversation != contact.id && (h.rank, h.conversation) < mine);
+        let heads = if ai { Cow::default() } else { floor.heads(group)? };
+        let earlier: Vec<&Head> =
+            heads.iter().filter(|h| h.conversation != contact.id && (h.rank, h.conversation) < mine).collect();
         self.seen.heads(&earlier);
-        let reserved: Vec<AgentId> = earlier.iter().filter_map(|h| queue::reserve(self.plan, &seats, h, self.now)).collect();
+        let reserved = queue::reserve(self.plan, &seats, &earlier, self.now);
         let ask = Ask {
             channel: contact.channel,
             cost: &cost,
@@ -371,7 +378,7 @@ impl<F: Floor> Search<'_, F> {
         let why = if ai { "ai" } else { why };
         self.steps.push(Step::new(group, why.to_owned(), 0, &seats, &verdicts));
         let Some(choice) = choice else { return Ok(Found::Nobody) };
-        let Some(seat) = seats.iter().find(|s| s.id == choice.agent) else { return Ok(Found::Nobody) };
+        let Some(seat) = seats.get(choice.at) else { return Ok(Found::Nobody) };
         if earlier.iter().any(|h| queue::check(self.plan, seat, h, self.now).is_ok()) {
             return Ok(Found::Behind(seat.id));
         }
@@ -409,25 +416,26 @@ pub fn next<F: Floor>(
 ) -> Result<Option<(ConversationId, Decision)>, F::Error> {
     let mut seen = Seen::new(plan, now);
     seen.seats(std::slice::from_ref(seat));
-    let mut heads = Vec::new();
+    let mut queues = Vec::with_capacity(weights.len());
     for (group, weight) in weights {
         seen.number(*weight);
-        heads.extend(floor.heads(group)?.into_owned());
+        queues.push(floor.heads(group)?);
     }
+    let heads: Vec<&Head> = queues.iter().flat_map(|heads| heads.iter()).collect();
     seen.heads(&heads);
     let (best, verdicts) = queue::next(plan, seat, &heads, weights, now);
-    let Some(head) = best.and_then(|i| heads.get(i)) else { return Ok(None) };
+    let Some(&head) = best.and_then(|i| heads.get(i)) else { return Ok(None) };
     let place = |head: &Head| {
         let weight = weights.get(&head.group).copied().unwrap_or(0);
         (head.rank.saturating_sub(weight.saturating_mul(60_000)), head.conversation)
     };
     // Kept for somebody who came earlier and needs more than this seat has left?
-    for (larger, verdict) in heads.iter().zip(&verdicts) {
+    for (&larger, verdict) in heads.iter().zip(&verdicts) {
         let too_large = matches!(verdict, HeadVerdict::Refused(Refusal::Full | Refusal::NotInterrupted));
         if too_large && place(larger) < place(head) {
             let seats = floor.seats(&larger.group)?;
             seen.seats(&seats);
-            if queue::reserve(plan, &seats, larger, now) == Some(seat.id) {
+            if queue::reserve(plan, &seats, &[larger], now).contains(&seat.id) {
                 return Ok(None);
             }
         }
@@ -439,7 +447,7 @@ pub fn next<F: Floor>(
         why: "next-in-queue".into(),
         units: taken(&cost, seat.capacity, seat.load),
     };
-    let told = |(head, verdict): (&Head, &HeadVerdict)| {
+    let told = |(head, verdict): (&&Head, &HeadVerdict)| {
         let (place, refused) = match verdict {
             HeadVerdict::Free(place) => (Some(*place), None),
             HeadVerdict::Refused(why) => (None, serde_json::to_value(why).ok().and_then(|v| v.as_str().map(str::to_owned))),
@@ -463,73 +471,131 @@ pub fn next<F: Floor>(
     Ok(Some((head.conversation, decision)))
 }
 
-/// All that a decision saw, in the order in which it saw it; numbers in little-endian order, texts after their length.
-struct Seen(Vec<u8>);
+/// The digest of all that a decision saw, in the order in which it saw it: numbers, and texts and lists after their length, as words of
+/// eight bytes in little-endian order. It is taken as it comes: ten thousand seats are a megabyte that nobody has to keep.
+struct Seen {
+    hash: Xxh3,
+    pending: Vec<u8>,
+}
+
+/// What is gathered before it is taken in: small enough for the fastest cache.
+const GATHERED: usize = 8 * 1024;
 
 impl Seen {
     fn new(plan: &Ready, now: Timestamp) -> Self {
-        let mut seen = Self(Vec::with_capacity(1024));
+        let mut seen = Self { hash: Xxh3::new(), pending: Vec::with_capacity(GATHERED + 1024) };
         seen.number(plan.version());
         seen.number(now.millis());
         seen
     }
 
+    fn words<const N: usize>(&mut self, words: [u64; N]) {
+        self.pending.extend_from_slice(words.map(u64::to_le_bytes).as_flattened());
+    }
+
     fn number(&mut self, n: i64) {
-        self.0.extend_from_slice(&n.to_le_bytes());
+        self.words([n.cast_unsigned()]);
     }
 
-    fn text(&mut self, text: &str) {
-        self.number(i64::try_from(text.len()).unwrap_or(i64::MAX));
-        self.0.extend_from_slice(text.as_bytes());
-    }
-
-    fn contact(&mut self, contact: &Contact<'_>) {
-        self.0.extend_from_slice(contact.id.as_bytes());
-        self.text(contact.channel.as_str());
-        self.number(contact.entered.millis());
-        self.0.extend(contact.except.iter().flat_map(|a| *a.as_bytes()));
-        // Facts and placement stand in the decision itself; what is said in JSON is the same text for the same values.
-        for json in [serde_json::to_string(&contact.facts), serde_json::to_string(&contact.placement)] {
-            self.text(&json.unwrap_or_default());
+    /// Bytes whose number is known from elsewhere; the last word is filled up with zeros. Names and levels are short: going through
+    /// them costs less than a call that copies them.
+    fn bytes(&mut self, bytes: &[u8]) {
+        let (whole, rest) = bytes.as_chunks();
+        for word in whole {
+            self.words([u64::from_le_bytes(*word)]);
+        }
+        if !rest.is_empty() {
+            self.words([rest.iter().rev().fold(0, |word, b| word << 8 | u64::from(*b))]);
         }
     }
 
+    fn text(&mut self, text: &str) {
+        self.words([text.len() as u64]);
+        self.bytes(text.as_bytes());
+    }
+
+    fn take_in(&mut self) {
+        if self.pending.len() >= GATHERED {
+            self.hash.update(&self.pending);
+            self.pending.clear();
+        }
+    }
+
+    fn contact(&mut self, contact: &Contact<'_>) {
+        self.words(halves(contact.id.as_bytes()));
+        self.text(contact.channel.as_str());
+        self.number(contact.entered.millis());
+        self.words([contact.except.is_some().into()]);
+        if let Some(agent) = contact.except {
+            self.words(halves(agent.as_bytes()));
+        }
+        // They stand in the decision itself; what is said in JSON is the same text for the same values.
+        let told = [
+            serde_json::to_string(&contact.cause),
+            serde_json::to_string(&contact.facts),
+            serde_json::to_string(&contact.placement),
+        ];
+        for json in told {
+            self.text(&json.unwrap_or_default());
+        }
+        self.take_in();
+    }
+
     fn seats(&mut self, seats: &[Seat]) {
-        self.number(i64::try_from(seats.len()).unwrap_or(i64::MAX));
-        self.0.reserve(seats.len() * 64);
+        self.words([seats.len() as u64]);
         for seat in seats {
-            self.0.extend_from_slice(seat.id.as_bytes());
-            let flags = [u8::from(seat.ai), u8::from(seat.dedicated), seat.state as u8, seat.level];
-            self.0.extend_from_slice(&flags);
-            for n in [
-                seat.capacity.hundredths(),
-                seat.load.hundredths(),
-                seat.last_assigned_at.millis(),
-                seat.freed_at.millis(),
-                seat.weight,
-                i64::from(seat.groups),
-            ] {
-                self.0.extend_from_slice(&n.to_le_bytes());
-            }
-            self.0.extend_from_slice(&seat.levels);
+            let [low, high] = halves(seat.id.as_bytes());
+            let flags = [seat.ai.into(), seat.dedicated.into(), seat.state as u8, seat.level, 0, 0, 0, 0];
+            self.words([
+                low,
+                high,
+                u64::from_le_bytes(flags),
+                seat.groups.into(),
+                seat.capacity.hundredths().cast_unsigned(),
+                seat.load.hundredths().cast_unsigned(),
+                seat.last_assigned_at.millis().cast_unsigned(),
+                seat.freed_at.millis().cast_unsigned(),
+                seat.weight.cast_unsigned(),
+                seat.levels.len() as u64,
+                seat.held.len() as u64,
+                seat.caps.len() as u64,
+            ]);
+            self.bytes(&seat.levels);
             for (channel, n) in seat.held.iter().chain(&seat.caps) {
                 self.text(channel.as_str());
                 self.number(*n);
             }
+            self.take_in();
         }
     }
 
-    fn heads(&mut self, heads: &[Head]) {
+    fn heads(&mut self, heads: &[&Head]) {
+        self.words([heads.len() as u64]);
         for head in heads {
-            self.0.extend_from_slice(head.conversation.as_bytes());
+            let lane = &head.lane;
+            self.words(halves(head.conversation.as_bytes()));
             self.text(head.group.as_str());
-            self.text(&head.lane.key());
-            self.number(head.rank);
-            self.number(head.entered.millis());
+            self.text(lane.channel.as_str());
+            self.words([lane.dedicated.into(), lane.skills.len() as u64]);
+            for (skill, level) in &lane.skills {
+                self.text(skill);
+                self.words([u64::from(*level)]);
+            }
+            for n in [lane.priority_minutes, head.rank, head.entered.millis()] {
+                self.number(n);
+            }
+            self.take_in();
         }
     }
 
-    fn digest(&self) -> String {
-        format!("{:032x}", xxhash_rust::xxh3::xxh3_128(&self.0))
+    fn digest(mut self) -> String {
+        self.hash.update(&self.pending);
+        format!("{:032x}", self.hash.digest128())
     }
+}
+
+fn halves(id: &[u8; 16]) -> [u64; 2] {
+    let n = u128::from_le_bytes(*id);
+    #[expect(clippy::cast_possible_truncation, reason = "the two halves are wanted")]
+    [n as u64, (n >> 64) as u64]
 }

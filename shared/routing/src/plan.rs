@@ -7,6 +7,7 @@ use crate::rules::{CustomerRule, Facts, OneOrMore, Placement, Rule};
 use crate::seat::{All, Amount, Cost, Prefer, PreferWhy};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use warmline_model::{Channel, GroupId, Timestamp, Units};
 
@@ -251,7 +252,11 @@ impl Plan {
 
     /// A group's settings; the defaults for a group that is not in the plan any more.
     pub fn settings(&self, id: &GroupId) -> GroupSettings {
-        self.group(id).map(|g| g.settings.clone()).unwrap_or_default()
+        self.lent_settings(id).into_owned()
+    }
+
+    pub(crate) fn lent_settings(&self, id: &GroupId) -> Cow<'_, GroupSettings> {
+        self.group(id).map_or_else(|| Cow::Owned(GroupSettings::default()), |g| Cow::Borrowed(&g.settings))
     }
 
     /// What a contact of a channel costs.

@@ -7,9 +7,9 @@
 //! lanes, however long the queue is.
 
 use crate::plan::Ready;
-use crate::seat::{Amount, Ask, Refusal, Seat};
+use crate::seat::{Amount, Ask, Cost, Refusal, Seat};
 use std::collections::BTreeMap;
-use warmline_model::{AgentId, ConversationId, GroupId, Lane, Timestamp, Units};
+use warmline_model::{AgentId, AgentState, ConversationId, GroupId, Lane, Timestamp, Units};
 
 /// Place in a queue: the instant of entry less the head start, in milliseconds; the smallest is served first. Nobody waits longer
 /// than the difference of head starts behind one who came later.
@@ -48,48 +48,66 @@ pub enum HeadVerdict {
 /// # Errors
 /// Why not.
 pub fn check(plan: &Ready, seat: &Seat, head: &Head, now: Timestamp) -> Result<(), Refusal> {
-    asking(plan, head, now, seat.ai, |ask| ask.check(seat))
+    Wants::of(plan, head, now).ask(head, seat.ai).check(seat)
 }
 
-/// What a lane's head asks of a seat.
-fn asking<T>(plan: &Ready, head: &Head, now: Timestamp, ai: bool, look: impl FnOnce(&Ask<'_>) -> T) -> T {
-    let lowered = plan.group(&head.group).map_or(0, |g| g.settings.lowered(now.since(head.entered)));
-    let needs = plan.needs(&head.lane.skills, lowered);
-    let cost = plan.cost(&head.lane.channel);
-    let ask = Ask {
-        channel: &head.lane.channel,
-        cost: &cost,
-        needs: &needs,
-        dedicated: head.lane.dedicated,
-        ai,
-        except: None,
-        reserved: &[],
-    };
-    look(&ask)
+/// What a lane's head asks of a seat now.
+struct Wants {
+    cost: Cost,
+    needs: Vec<(u16, u8)>,
 }
 
-/// The seat that is kept for a lane's head which needs more capacity than anybody has left (a call, while all are in chats): the one
-/// with the lowest load, then the smallest id. It gets nothing that came later until it can take the head, so that small contacts
-/// cannot pass a large one for ever. `None` where a seat can take the head now, or never could.
-pub fn reserve(plan: &Ready, seats: &[Seat], head: &Head, now: Timestamp) -> Option<AgentId> {
-    let large_enough = |seat: &Seat| match plan.cost(&head.lane.channel).units {
+impl Wants {
+    fn of(plan: &Ready, head: &Head, now: Timestamp) -> Self {
+        let lowered = plan.group(&head.group).map_or(0, |g| g.settings.lowered(now.since(head.entered)));
+        Self { cost: plan.cost(&head.lane.channel), needs: plan.needs(&head.lane.skills, lowered) }
+    }
+
+    fn ask<'a>(&'a self, head: &'a Head, ai: bool) -> Ask<'a> {
+        Ask {
+            channel: &head.lane.channel,
+            cost: &self.cost,
+            needs: &self.needs,
+            dedicated: head.lane.dedicated,
+            ai,
+            except: None,
+            reserved: &[],
+        }
+    }
+}
+
+/// The seats that are kept for lanes' heads which need more capacity than anybody has left (a call, while all are in chats): for each
+/// the one with the lowest load, then the smallest id. It gets nothing that came later until it can take the head, so that small
+/// contacts cannot pass a large one for ever. None for a head that a seat can take now, or never could.
+///
+/// The seats are gone through once for all heads, and only as long as there is a head that no seat so far can take.
+pub fn reserve(plan: &Ready, seats: &[Seat], heads: &[&Head], now: Timestamp) -> Vec<AgentId> {
+    let wants: Vec<(Wants, &Head)> = heads.iter().map(|head| (Wants::of(plan, head, now), *head)).collect();
+    let mut open: Vec<(Ask<'_>, Option<(u64, AgentId)>)> =
+        wants.iter().map(|(w, head)| (w.ask(head, false), None)).collect();
+    // For an AI seat or one that takes nothing now, the capacity is never what keeps it.
+    for seat in seats.iter().filter(|s| s.state == AgentState::Available && !s.ai) {
+        if open.is_empty() {
+            break;
+        }
+        open.retain_mut(|(ask, best)| match ask.check(seat) {
+            Ok(()) => false,
+            Err(Refusal::Full | Refusal::NotInterrupted) if large_enough(seat, ask.cost) => {
+                let key = (seat.ratio(), seat.id);
+                *best = Some(best.map_or(key, |b| b.min(key)));
+                true
+            }
+            Err(_) => true,
+        });
+    }
+    open.into_iter().filter_map(|(_, best)| best.map(|(_, id)| id)).collect()
+}
+
+fn large_enough(seat: &Seat, cost: &Cost) -> bool {
+    match cost.units {
         Amount::Units(units) => units <= seat.capacity,
         Amount::All(_) => seat.capacity > Units::ZERO,
-    };
-    asking(plan, head, now, false, |ask| {
-        let mut best: Option<(u64, AgentId)> = None;
-        for seat in seats {
-            match ask.check(seat) {
-                Ok(()) => return None,
-                Err(Refusal::Full | Refusal::NotInterrupted) if large_enough(seat) => {
-                    let key = (seat.ratio(), seat.id);
-                    best = Some(best.map_or(key, |b| b.min(key)));
-                }
-                Err(_) => {}
-            }
-        }
-        best.map(|(_, id)| id)
-    })
+    }
 }
 
 /// Which of the lanes' heads a seat takes next: the smallest place, with the weight that staffing gave the seat for the head's group
@@ -97,7 +115,7 @@ pub fn reserve(plan: &Ready, seats: &[Seat], head: &Head, now: Timestamp) -> Opt
 pub fn next(
     plan: &Ready,
     seat: &Seat,
-    heads: &[Head],
+    heads: &[&Head],
     weights: &BTreeMap<GroupId, i64>,
     now: Timestamp,
 ) -> (Option<usize>, Vec<HeadVerdict>) {
@@ -114,7 +132,7 @@ pub fn next(
             }
         })
         .collect();
-    let place = |(i, head): (usize, &Head)| match verdicts.get(i) {
+    let place = |(i, head): (usize, &&Head)| match verdicts.get(i) {
         Some(HeadVerdict::Free(place)) => Some((*place, head.conversation, i)),
         _ => None,
     };
@@ -159,7 +177,7 @@ mod tests {
         let heads = [head(1, "a", 1_000, 0, &[("order", 2)]), head(2, "b", 2_000, 0, &[]), head(3, "a", 50_000, 1, &[])];
         let at = |ms, weights: &[(&str, i64)]| {
             let weights = weights.iter().map(|(g, w)| (GroupId::new(*g).unwrap(), *w)).collect();
-            next(&plan, &seat, &heads, &weights, Timestamp::from_millis(ms))
+            next(&plan, &seat, &heads.each_ref(), &weights, Timestamp::from_millis(ms))
         };
         let (best, verdicts) = at(60_999, &[]);
         assert_eq!(best, Some(2), "a minute ahead of its entry");
@@ -245,7 +263,7 @@ mod tests {
         let text = r#"{"hours":{"never":{"week":[]}},"groups":[{"id":"a","name":"a","settings":{"hours":"never"}}]}"#;
         let plan = Ready::new(serde_json::from_str::<Plan>(text).unwrap(), 1);
         let (best, verdicts) =
-            next(&plan, &seat(1, 0, 1), &[head(1, "a", 0, 0, &[])], &BTreeMap::new(), Timestamp::default());
+            next(&plan, &seat(1, 0, 1), &[&head(1, "a", 0, 0, &[])], &BTreeMap::new(), Timestamp::default());
         assert_eq!((best, verdicts), (None, vec![HeadVerdict::Closed]));
     }
 
@@ -276,7 +294,7 @@ mod tests {
                         *first = h;
                     }
                 }
-                let heads: Vec<Head> = lanes.into_values().cloned().collect();
+                let heads: Vec<&Head> = lanes.into_values().collect();
                 let best = next(&plan, &seat, &heads, &BTreeMap::new(), Timestamp::from_millis(300_000)).0.unwrap();
                 prop_assert_eq!(heads[best].conversation, wanted.conversation);
                 waiting.retain(|h| h.conversation != wanted.conversation);

@@ -79,6 +79,10 @@ impl Seat {
     pub fn ratio(&self) -> u64 {
         let (load, capacity) =
             (self.load.hundredths().max(0).unsigned_abs(), self.capacity.hundredths().max(1).unsigned_abs());
+        // Any load that there will ever be; 128-bit division costs ten times as much.
+        if load >> 32 == 0 {
+            return (load << 32).div_ceil(capacity);
+        }
         u64::try_from((u128::from(load) << 32).div_ceil(u128::from(capacity))).unwrap_or(u64::MAX)
     }
 }
