@@ -14,7 +14,12 @@ use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use warmline_model::{AgentId, Channel, ConversationId, GroupId, Lane, Timestamp, Units};
-use xxhash_rust::xxh3::Xxh3;
+
+mod seen;
+#[cfg(test)]
+mod tests;
+
+use seen::Seen;
 
 /// What is known of seats and queues at the moment of a decision.
 pub trait Floor {
@@ -469,133 +474,4 @@ pub fn next<F: Floor>(
         say: None,
     };
     Ok(Some((head.conversation, decision)))
-}
-
-/// The digest of all that a decision saw, in the order in which it saw it: numbers, and texts and lists after their length, as words of
-/// eight bytes in little-endian order. It is taken as it comes: ten thousand seats are a megabyte that nobody has to keep.
-struct Seen {
-    hash: Xxh3,
-    pending: Vec<u8>,
-}
-
-/// What is gathered before it is taken in: small enough for the fastest cache.
-const GATHERED: usize = 8 * 1024;
-
-impl Seen {
-    fn new(plan: &Ready, now: Timestamp) -> Self {
-        let mut seen = Self { hash: Xxh3::new(), pending: Vec::with_capacity(GATHERED + 1024) };
-        seen.number(plan.version());
-        seen.number(now.millis());
-        seen
-    }
-
-    fn words<const N: usize>(&mut self, words: [u64; N]) {
-        self.pending.extend_from_slice(words.map(u64::to_le_bytes).as_flattened());
-    }
-
-    fn number(&mut self, n: i64) {
-        self.words([n.cast_unsigned()]);
-    }
-
-    /// Bytes whose number is known from elsewhere; the last word is filled up with zeros. Names and levels are short: going through
-    /// them costs less than a call that copies them.
-    fn bytes(&mut self, bytes: &[u8]) {
-        let (whole, rest) = bytes.as_chunks();
-        for word in whole {
-            self.words([u64::from_le_bytes(*word)]);
-        }
-        if !rest.is_empty() {
-            self.words([rest.iter().rev().fold(0, |word, b| word << 8 | u64::from(*b))]);
-        }
-    }
-
-    fn text(&mut self, text: &str) {
-        self.words([text.len() as u64]);
-        self.bytes(text.as_bytes());
-    }
-
-    fn take_in(&mut self) {
-        if self.pending.len() >= GATHERED {
-            self.hash.update(&self.pending);
-            self.pending.clear();
-        }
-    }
-
-    fn contact(&mut self, contact: &Contact<'_>) {
-        self.words(halves(contact.id.as_bytes()));
-        self.text(contact.channel.as_str());
-        self.number(contact.entered.millis());
-        self.words([contact.except.is_some().into()]);
-        if let Some(agent) = contact.except {
-            self.words(halves(agent.as_bytes()));
-        }
-        // They stand in the decision itself; what is said in JSON is the same text for the same values.
-        let told = [
-            serde_json::to_string(&contact.cause),
-            serde_json::to_string(&contact.facts),
-            serde_json::to_string(&contact.placement),
-        ];
-        for json in told {
-            self.text(&json.unwrap_or_default());
-        }
-        self.take_in();
-    }
-
-    fn seats(&mut self, seats: &[Seat]) {
-        self.words([seats.len() as u64]);
-        for seat in seats {
-            let [low, high] = halves(seat.id.as_bytes());
-            let flags = [seat.ai.into(), seat.dedicated.into(), seat.state as u8, seat.level, 0, 0, 0, 0];
-            self.words([
-                low,
-                high,
-                u64::from_le_bytes(flags),
-                seat.groups.into(),
-                seat.capacity.hundredths().cast_unsigned(),
-                seat.load.hundredths().cast_unsigned(),
-                seat.last_assigned_at.millis().cast_unsigned(),
-                seat.freed_at.millis().cast_unsigned(),
-                seat.weight.cast_unsigned(),
-                seat.levels.len() as u64,
-                seat.held.len() as u64,
-                seat.caps.len() as u64,
-            ]);
-            self.bytes(&seat.levels);
-            for (channel, n) in seat.held.iter().chain(&seat.caps) {
-                self.text(channel.as_str());
-                self.number(*n);
-            }
-            self.take_in();
-        }
-    }
-
-    fn heads(&mut self, heads: &[&Head]) {
-        self.words([heads.len() as u64]);
-        for head in heads {
-            let lane = &head.lane;
-            self.words(halves(head.conversation.as_bytes()));
-            self.text(head.group.as_str());
-            self.text(lane.channel.as_str());
-            self.words([lane.dedicated.into(), lane.skills.len() as u64]);
-            for (skill, level) in &lane.skills {
-                self.text(skill);
-                self.words([u64::from(*level)]);
-            }
-            for n in [lane.priority_minutes, head.rank, head.entered.millis()] {
-                self.number(n);
-            }
-            self.take_in();
-        }
-    }
-
-    fn digest(mut self) -> String {
-        self.hash.update(&self.pending);
-        format!("{:032x}", self.hash.digest128())
-    }
-}
-
-fn halves(id: &[u8; 16]) -> [u64; 2] {
-    let n = u128::from_le_bytes(*id);
-    #[expect(clippy::cast_possible_truncation, reason = "the two halves are wanted")]
-    [n as u64, (n >> 64) as u64]
 }

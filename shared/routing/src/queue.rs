@@ -83,25 +83,44 @@ impl Wants {
 /// The seats are gone through once for all heads, and only as long as there is a head that no seat so far can take.
 pub fn reserve(plan: &Ready, seats: &[Seat], heads: &[&Head], now: Timestamp) -> Vec<AgentId> {
     let wants: Vec<(Wants, &Head)> = heads.iter().map(|head| (Wants::of(plan, head, now), *head)).collect();
-    let mut open: Vec<(Ask<'_>, Option<(u64, AgentId)>)> =
-        wants.iter().map(|(w, head)| (w.ask(head, false), None)).collect();
+    // Heads that differ in channel or head start only ask for the same people.
+    let mut open: Vec<Vec<Seeking<'_>>> = Vec::new();
+    for (want, head) in &wants {
+        let ask = want.ask(head, false);
+        match open
+            .iter_mut()
+            .find(|same| same.first().is_some_and(|(a, _)| a.needs == ask.needs && a.dedicated == ask.dedicated))
+        {
+            Some(same) => same.push((ask, None)),
+            None => open.push(vec![(ask, None)]),
+        }
+    }
     // For an AI seat or one that takes nothing now, the capacity is never what keeps it.
     for seat in seats.iter().filter(|s| s.state == AgentState::Available && !s.ai) {
         if open.is_empty() {
             break;
         }
-        open.retain_mut(|(ask, best)| match ask.check(seat) {
-            Ok(()) => false,
-            Err(Refusal::Full | Refusal::NotInterrupted) if large_enough(seat, ask.cost) => {
-                let key = (seat.ratio(), seat.id);
-                *best = Some(best.map_or(key, |b| b.min(key)));
-                true
+        open.retain_mut(|same| {
+            if same.first().is_some_and(|(ask, _)| ask.suits(seat).is_err()) {
+                return true;
             }
-            Err(_) => true,
+            same.retain_mut(|(ask, best)| match ask.fits(seat) {
+                Ok(()) => false,
+                Err(Refusal::Full | Refusal::NotInterrupted) if large_enough(seat, ask.cost) => {
+                    let key = (seat.ratio(), seat.id);
+                    *best = Some(best.map_or(key, |b| b.min(key)));
+                    true
+                }
+                Err(_) => true,
+            });
+            !same.is_empty()
         });
     }
-    open.into_iter().filter_map(|(_, best)| best.map(|(_, id)| id)).collect()
+    open.into_iter().flatten().filter_map(|(_, best)| best.map(|(_, id)| id)).collect()
 }
+
+/// What a head asks, and the seat with the lowest load so far that may be kept for it.
+type Seeking<'a> = (Ask<'a>, Option<(u64, AgentId)>);
 
 fn large_enough(seat: &Seat, cost: &Cost) -> bool {
     match cost.units {

@@ -163,6 +163,19 @@ impl Ask<'_> {
     /// # Errors
     /// Why it cannot: the first reason, from presence to capacity.
     pub fn check(&self, seat: &Seat) -> Result<(), Refusal> {
+        self.suits(seat)?;
+        self.fits(seat)?;
+        if self.reserved.contains(&seat.id) {
+            return Err(Refusal::Reserved);
+        }
+        Ok(())
+    }
+
+    /// Whether it is there and may and can serve the contact, whatever its capacity.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn suits(&self, seat: &Seat) -> Result<(), Refusal> {
         match seat.state {
             AgentState::Available => {}
             AgentState::Offline => return Err(Refusal::Offline),
@@ -182,10 +195,6 @@ impl Ask<'_> {
         let level = |skill: u16| seat.levels.get(usize::from(skill)).copied().unwrap_or(0);
         if self.needs.iter().any(|(skill, least)| level(*skill) < *least) {
             return Err(Refusal::Skill);
-        }
-        self.fits(seat)?;
-        if self.reserved.contains(&seat.id) {
-            return Err(Refusal::Reserved);
         }
         Ok(())
     }
