@@ -104,7 +104,7 @@ fn seats(n: u32) -> Vec<Seat> {
             level: 1,
             groups: u16::try_from(1 + i % 3).unwrap(),
             held: held.into_iter().filter(|(_, n)| *n > 0).map(|(c, n)| (channel(c), n)).collect(),
-            caps: if i % 3 == 0 { vec![(channel("wechat"), 3)] } else { Vec::new() },
+            caps: if i.is_multiple_of(3) { vec![(channel("wechat"), 3)] } else { Vec::new() },
             weight: 0,
         }
     };
