@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Barrier;
 use warmline_model::{AgentId, Channel, ConversationId, GroupId, Timestamp, Units};
@@ -12,8 +13,10 @@ use warmline_store::placing::{self, Assigned};
 use warmline_store::{Db as _, StoreError, immediate, migrate};
 
 const THREADS: u8 = 16;
-const ROUNDS: u64 = 150;
+const ROUNDS: u64 = 200;
 const AGENTS: u8 = 3;
+/// Conversations of each connection. Each is kept until its turn comes again, so that capacity is short all the time.
+const HANDS: u8 = 4;
 const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
 
 const AGENT: &str = "INSERT INTO agents (id, name, role, state, state_since, vip, capacity, created_at, profile) \
@@ -33,8 +36,8 @@ fn agent(n: u8) -> AgentId {
     AgentId::from_bytes(&[n; 16]).unwrap()
 }
 
-fn conversation(thread: u8) -> ConversationId {
-    ConversationId::from_bytes(&[100 + thread; 16]).unwrap()
+fn conversation(thread: u8, hand: u8) -> ConversationId {
+    ConversationId::from_bytes(&[100 + HANDS * thread + hand; 16]).unwrap()
 }
 
 /// Until the lock is free: sixteen writers can make one wait longer than SQLite does by itself.
@@ -48,8 +51,8 @@ fn patiently<T>(mut work: impl FnMut() -> Result<T, StoreError>) -> T {
 }
 
 /// Chats of one unit, mail of half a one, and calls that take all that is left and bear nothing but mail beside them.
-fn channel(thread: u8) -> Channel {
-    Channel::new(["app", "app", "email", "phone"][usize::from(thread % 4)]).unwrap()
+fn channel(hand: u8) -> Channel {
+    Channel::new(["app", "email", "app", "phone"][usize::from(hand)]).unwrap()
 }
 
 fn set_up(path: &Path) {
@@ -59,15 +62,15 @@ fn set_up(path: &Path) {
         let params = [agent(n).as_bytes().into(), (150 + 100 * i64::from(n)).into(), r#"{"caps":{"app":2}}"#.into()];
         db.execute(AGENT, &params).unwrap();
     }
-    for thread in 0..THREADS {
-        let id = conversation(thread);
+    for (thread, hand) in (0..THREADS).flat_map(|t| (0..HANDS).map(move |h| (t, h))) {
+        let id = conversation(thread, hand);
         db.execute(CUSTOMER, &[id.as_bytes().into()]).unwrap();
         db.execute(IDENTITY, &[id.as_bytes().into()]).unwrap();
-        db.execute(CONVERSATION, &[id.as_bytes().into(), channel(thread).as_str().into()]).unwrap();
+        db.execute(CONVERSATION, &[id.as_bytes().into(), channel(hand).as_str().into()]).unwrap();
     }
 }
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Tally {
     given: u64,
     refused: u64,
@@ -78,12 +81,30 @@ fn work(path: &Path, thread: u8, start: &Barrier) -> Tally {
     let db = NativeDb::open(path).unwrap();
     // Durability is not what is looked at here.
     db.execute("PRAGMA synchronous = OFF", &[]).unwrap();
-    let (id, channel, group) = (conversation(thread), channel(thread), GroupId::new("g").unwrap());
+    let group = GroupId::new("g").unwrap();
     let mail = [Channel::new("email").unwrap()];
     let mut tally = Tally::default();
     start.wait();
+    let mut held: BTreeMap<u8, (AgentId, Units)> = BTreeMap::new();
+    let give_back = |hand: u8, (from, units): (AgentId, Units)| {
+        patiently(|| {
+            immediate(&db, || {
+                placing::detach(&db, conversation(thread, hand))?;
+                agents::release(&db, from, units, NOW)
+            })
+        });
+    };
     for round in 0..ROUNDS {
-        let to = agent(1 + u8::try_from((round + u64::from(thread)) % u64::from(AGENTS)).unwrap());
+        let hand = u8::try_from(round % u64::from(HANDS)).unwrap();
+        let (id, channel) = (conversation(thread, hand), channel(hand));
+        if let Some(had) = held.remove(&hand) {
+            give_back(hand, had);
+        }
+        // Everybody sits idle now and then: else no call would ever find its seat without a chat.
+        if round % 50 >= 40 {
+            std::mem::take(&mut held).into_iter().for_each(|(hand, had)| give_back(hand, had));
+        }
+        let to = agent(1 + u8::try_from((round / 3 + u64::from(thread)) % u64::from(AGENTS)).unwrap());
         // What is left is read before the claim, so it can be stale: the claim itself has to find out.
         let (units, only_beside) = match channel.as_str() {
             "phone" => {
@@ -122,13 +143,9 @@ fn work(path: &Path, thread: u8, start: &Barrier) -> Tally {
         tally.given += 1;
         tally.full += u64::from(claimed.load == claimed.capacity);
         assert!(claimed.load <= claimed.capacity);
-        patiently(|| {
-            immediate(&db, || {
-                placing::detach(&db, id)?;
-                agents::release(&db, to, units, NOW)
-            })
-        });
+        held.insert(hand, (to, units));
     }
+    held.into_iter().for_each(|(hand, had)| give_back(hand, had));
     tally
 }
 
@@ -139,7 +156,12 @@ fn claim_alone(path: &Path, thread: u8, start: &Barrier) -> Tally {
     let mail = Channel::new("email").unwrap();
     let mut tally = Tally::default();
     start.wait();
+    let mut held = Units::ZERO;
     for round in 0..ROUNDS {
+        if round % 3 == 0 && held > Units::ZERO {
+            patiently(|| agents::release(&db, agent(1), held, NOW));
+            held = Units::ZERO;
+        }
         let units = Units::from_hundredths(i64::try_from(1 + (round * 37 + u64::from(thread) * 11) % 120).unwrap());
         let claim = Claim { agent: agent(1), at: NOW, units, channel: &mail, only_beside: None, by_person: false };
         let Some(claimed) = patiently(|| agents::claim(&db, &claim)) else {
@@ -147,8 +169,11 @@ fn claim_alone(path: &Path, thread: u8, start: &Barrier) -> Tally {
             continue;
         };
         assert!(claimed.load <= claimed.capacity && claimed.load >= units);
+        held = held.plus(units);
         tally.given += 1;
-        patiently(|| agents::release(&db, agent(1), units, NOW));
+    }
+    if held > Units::ZERO {
+        patiently(|| agents::release(&db, agent(1), held, NOW));
     }
     tally
 }
