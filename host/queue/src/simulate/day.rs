@@ -28,9 +28,9 @@ pub struct Hired {
     pub place: u16,
 }
 
-/// Midnight at which the day begins: any will do.
+/// Midnight at which the day begins, in the brand's zone: that of 11 November 2026 (双十一); any would do.
 pub fn midnight(zone_minutes: i64) -> Timestamp {
-    Timestamp::from_secs(1_794_326_400 - zone_minutes * 60)
+    Timestamp::from_secs(1_794_355_200 - zone_minutes * 60)
 }
 
 /// The agents, team by team.

@@ -53,7 +53,7 @@ pub struct QueueArgs {
     /// Tells it as JSON.
     #[arg(long)]
     pub json: bool,
-    /// Draws how long the queues are over the first seed's day.
+    /// Draws how long the queues are over the day, as the mean of the seeds.
     #[arg(long, value_name = "FILE")]
     pub svg: Option<PathBuf>,
 }

@@ -124,7 +124,7 @@ const MOST_AGENTS: u32 = 10_000;
 #[derive(Debug, Error)]
 pub enum ScenarioError {
     /// It is no JSON of a scenario.
-    #[error("is no scenario: {0}")]
+    #[error("is no scenario")]
     Json(#[from] serde_json::Error),
     /// A value cannot be.
     #[error("line {line}: {path}: {detail}")]

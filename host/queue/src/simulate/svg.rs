@@ -1,6 +1,6 @@
-//! The queues over the day as a picture: a line for each policy, readable without colour by its dashes.
+//! The queues over the day as a picture: a line for each policy, the mean over the seeds, readable without colour by its dashes.
 
-use super::outcome::{PolicyDay, Simulated};
+use super::outcome::Simulated;
 use super::policy::Policy;
 use std::fmt::Write as _;
 
@@ -31,30 +31,38 @@ fn label(policy: Policy) -> &'static str {
     }
 }
 
-/// Draws the first seed's day.
+/// Draws it.
 #[expect(clippy::cast_precision_loss, reason = "contacts in a queue are far below 2^53")]
 pub fn draw(done: &Simulated) -> String {
-    let days = done.seeds.first().map_or(&[][..], Vec::as_slice);
     let an_hour = usize::try_from(3_600_000 / super::EVERY_MS).unwrap_or(1);
     let (from, to) = (SHOWN.0 * an_hour, SHOWN.1 * an_hour);
-    let shown = |d: &PolicyDay| d.queues.iter().skip(from).take(to - from + 1).copied().collect::<Vec<_>>();
-    let most = days.iter().flat_map(shown).max().unwrap_or(0);
+    let lengths = |policy: Policy| {
+        let days: Vec<&[usize]> =
+            done.seeds.iter().flatten().filter(|d| d.policy == policy).map(|d| d.queues.as_slice()).collect();
+        let sum = |at: usize| days.iter().filter_map(|q| q.get(at)).sum::<usize>();
+        (from..=to).map(|at| sum(at) as f64 / days.len().max(1) as f64).collect::<Vec<f64>>()
+    };
+    let shown = Policy::ALL.map(|policy| (policy, lengths(policy)));
+    let most = shown.iter().flat_map(|(_, lengths)| lengths).copied().fold(1.0, f64::max);
     let step = step(most);
-    let top = most.div_ceil(step).max(1) * step;
+    let top = (most / step).ceil() * step;
     let (left, right, above, below) = EDGE;
     let x = |n: f64| left + (WIDTH - left - right) * n / (to - from) as f64;
-    let y = |n: usize| HEIGHT - below - (HEIGHT - above - below) * n as f64 / top as f64;
+    let y = |n: f64| HEIGHT - below - (HEIGHT - above - below) * n / top;
 
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" \
          font-family=\"system-ui, 'Noto Sans SC', sans-serif\" font-size=\"13\">\n\
          <rect width=\"{WIDTH}\" height=\"{HEIGHT}\" fill=\"#ffffff\"/>\n"
     );
-    let seed = days.first().map_or(0, |d| d.seed);
-    let title = escaped(&format!("{}, {}: contacts that wait 排队人数 (seed {seed})", done.scenario, done.day));
+    let of = match done.seeds.len() {
+        1 => "1 day".to_owned(),
+        n => format!("mean of {n} days"),
+    };
+    let title = escaped(&format!("{}, {}: contacts that wait 排队人数 ({of})", done.scenario, done.day));
     line(&mut svg, format_args!("<title>{title}</title>"));
     line(&mut svg, format_args!("<text x=\"{left}\" y=\"26\" font-size=\"16\" fill=\"#1a1a1a\">{title}</text>"));
-    for n in (0..=top).step_by(step) {
+    for n in (0..).map(|n| f64::from(n) * step).take_while(|n| *n <= top) {
         let (end, at) = (WIDTH - right, y(n));
         line(&mut svg, format_args!("<path d=\"M{left} {at:.1}H{end}\" stroke=\"#dddddd\"/>"));
         let (x, at) = (left - 8.0, at + 4.0);
@@ -68,27 +76,27 @@ pub fn draw(done: &Simulated) -> String {
         );
     }
     // Ours last, on top.
-    for day in days.iter().rev() {
-        let (colour, dashes) = look(day.policy);
+    for (policy, lengths) in shown.iter().rev() {
+        let (colour, dashes) = look(*policy);
         let points: Vec<String> =
-            shown(day).iter().enumerate().map(|(i, n)| format!("{:.1},{:.1}", x(i as f64), y(*n))).collect();
+            lengths.iter().enumerate().map(|(i, n)| format!("{:.1},{:.1}", x(i as f64), y(*n))).collect();
+        let points = points.join(" ");
         line(
             &mut svg,
             format_args!(
-                "<polyline points=\"{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\" stroke-dasharray=\"{dashes}\"/>",
-                points.join(" ")
+                "<polyline points=\"{points}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\" stroke-dasharray=\"{dashes}\"/>"
             ),
         );
     }
-    for (i, day) in days.iter().enumerate() {
-        let ((colour, dashes), x) = (look(day.policy), left + 200.0 * i as f64);
+    for (i, policy) in Policy::ALL.into_iter().enumerate() {
+        let ((colour, dashes), x) = (look(policy), left + 200.0 * i as f64);
         let (end, text) = (x + 30.0, x + 38.0);
         line(
             &mut svg,
             format_args!(
                 "<path d=\"M{x} 52H{end}\" stroke=\"{colour}\" stroke-width=\"2\" stroke-dasharray=\"{dashes}\"/>\
                  <text x=\"{text}\" y=\"56\" fill=\"#1a1a1a\">{}</text>",
-                label(day.policy)
+                label(policy)
             ),
         );
     }
@@ -107,18 +115,14 @@ fn escaped(text: &str) -> String {
 }
 
 /// A round distance between lines, so that there are at most six.
-fn step(most: usize) -> usize {
-    let mut step = 1;
-    for factor in [2, 5, 10].into_iter().cycle() {
-        if most <= step * 6 {
+fn step(most: f64) -> f64 {
+    let mut step = 1.0;
+    // 1, 2, 5, 10, 20, 50, …
+    for times in [2.0, 2.5, 2.0].into_iter().cycle() {
+        if most <= step * 6.0 {
             break;
         }
-        // 1, 2, 5, 10, 20, 50, …
-        step = match factor {
-            2 => step * 2,
-            5 => step / 2 * 5,
-            _ => step * 2,
-        };
+        step *= times;
     }
     step
 }

@@ -80,7 +80,8 @@ fn small() -> Value {
 fn fault(change: impl Fn(&mut Value)) -> String {
     let mut day = small();
     change(&mut day);
-    Scenario::parse(&serde_json::to_string_pretty(&day).unwrap()).unwrap_err().to_string()
+    let error = Scenario::parse(&serde_json::to_string_pretty(&day).unwrap()).unwrap_err();
+    format!("{:#}", anyhow::Error::from(error))
 }
 
 #[test]
@@ -106,6 +107,24 @@ fn a_fault_is_told_with_its_line_and_path() {
     told(|d| d["plan"]["rules"] = json!([{ "group": "b" }]), "plan.rules[0].group");
     let unknown = fault(|d| d["chanels"] = json!([]));
     assert!(unknown.contains("is no scenario: unknown field `chanels`"), "{unknown}");
+}
+
+#[test]
+fn the_day_begins_at_midnight_where_the_brand_is() {
+    assert_eq!(day::midnight(480).to_string(), "2026-11-10T16:00:00.000Z");
+    let mut closed = small();
+    closed["plan"]["hours"] = json!({ "day": { "week": [{ "days": ["wed"], "from": "09:00", "to": "21:00" }] } });
+    closed["plan"]["groups"][0]["settings"] = json!({ "hours": "day" });
+    let at = |hour: usize| {
+        let mut day = closed.clone();
+        let mut hours = vec![0; 24];
+        hours[hour] = 1;
+        day["days"]["normal"]["hours"] = json!(hours);
+        let done = simulate(&Scenario::parse(&day.to_string()).unwrap(), "normal", 1..2).unwrap();
+        done.seeds[0][0].waits.served
+    };
+    assert!(at(9) > 0);
+    assert_eq!(at(21), 0, "nobody is served from the evening on");
 }
 
 #[test]
