@@ -72,11 +72,17 @@ impl fmt::Display for Policy {
     }
 }
 
-/// The expected work of each group, in unit seconds: all of it, and the part that asks for skills that not everybody has.
+/// The expected work of each group, in unit seconds: the part that asks for no skill, and the part that does.
 #[derive(Clone, Copy, Debug, Default)]
 struct Work {
     plain: f64,
     skilled: f64,
+}
+
+impl Work {
+    fn of(self, skilled: bool) -> f64 {
+        if skilled { self.skilled } else { self.plain }
+    }
 }
 
 fn scenario_work(scenario: &Scenario) -> BTreeMap<GroupId, Work> {
@@ -107,7 +113,8 @@ fn scenario_work(scenario: &Scenario) -> BTreeMap<GroupId, Work> {
 }
 
 /// Gives each agent one of its groups, so that in every shift the seats of a group are in proportion to its work (Sainte-Laguë). Agents
-/// with a skill are divided by the work that asks for one, the others by the rest; who has the least choice goes first.
+/// with a skill are divided by the work that asks for one, the others by the rest, and by all of it where there is none such; who
+/// has the least choice goes first.
 fn split(hired: &mut [Hired], work: &BTreeMap<GroupId, Work>) {
     let mut order: Vec<usize> = (0..hired.len()).collect();
     order.sort_by_key(|i| hired[*i].profile.groups.len());
@@ -115,10 +122,12 @@ fn split(hired: &mut [Hired], work: &BTreeMap<GroupId, Work>) {
     for i in order {
         let Hired { profile, shift, .. } = &mut hired[i];
         let skilled = !profile.skills.is_empty();
+        let of = |group: &GroupId| work.get(group).copied().unwrap_or_default();
+        let suits = profile.groups.keys().any(|g| of(g).of(skilled) > 0.0);
         let next = |group: &GroupId| {
-            let of = work.get(group).copied().unwrap_or_default();
             let seats = given.get(&(shift.from, skilled, group.clone())).copied().unwrap_or(0);
-            (if skilled { of.skilled } else { of.plain }) / f64::from(2 * seats + 1)
+            let amount = if suits { of(group).of(skilled) } else { of(group).plain + of(group).skilled };
+            amount / f64::from(2 * seats + 1)
         };
         let Some(group) = profile.groups.keys().max_by(|a, b| next(a).total_cmp(&next(b))).cloned() else { continue };
         *given.entry((shift.from, skilled, group.clone())).or_default() += 1;

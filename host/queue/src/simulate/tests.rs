@@ -3,6 +3,7 @@
 use super::*;
 use proptest::prelude::{prop_assert, prop_assert_eq, proptest};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 fn brand() -> Scenario {
     Scenario::brand().unwrap()
@@ -43,8 +44,19 @@ fn a_static_split_has_one_group_an_agent_and_leaves_none_out() {
         }
     }
     let calls = |h: &&day::Hired| h.profile.skills.contains_key("voice") && h.shift.from == 840;
-    let groups: std::collections::BTreeSet<_> = split.iter().filter(calls).flat_map(|h| h.profile.groups.keys()).collect();
+    let groups: BTreeSet<_> = split.iter().filter(calls).flat_map(|h| h.profile.groups.keys()).collect();
     assert_eq!(groups.len(), 5, "every group can be called in the evening");
+
+    // A skill that nothing asks for does not leave a group without seats.
+    let mut day = small();
+    day["plan"]["groups"] = json!([{ "id": "a", "name": "a" }, { "id": "b", "name": "b" }]);
+    day["plan"]["rules"] = json!([{ "intent": "order", "group": "b" }]);
+    day["intents"] = json!({ "order": 1, "presale": 1 });
+    day["teams"][0]["groups"] = json!({ "a": 1, "b": 1 });
+    day["teams"][0]["skills"] = json!({ "voice": 1 });
+    let scenario = Scenario::parse(&day.to_string()).unwrap();
+    let split = Policy::Static.agents(&day::hire(&scenario.teams).unwrap(), &scenario);
+    assert_eq!(split.iter().flat_map(|h| h.profile.groups.keys()).collect::<BTreeSet<_>>().len(), 2);
 }
 
 #[test]
@@ -75,6 +87,16 @@ fn small() -> Value {
         ]}],
         "plan": { "groups": [{ "id": "a", "name": "a" }] }
     })
+}
+
+#[test]
+fn the_documented_scenario_can_be_played() {
+    let docs = include_str!("../../../../docs/ROUTING.md");
+    let (_, section) = docs.split_once("A **scenario**").unwrap();
+    let (_, json) = section.split_once("```json").unwrap();
+    let (json, _) = json.split_once("```").unwrap();
+    let done = simulate(&Scenario::parse(json).unwrap(), "normal", 1..2).unwrap();
+    assert!(done.seeds[0].iter().all(|day| day.waits.served > 500), "{done}");
 }
 
 fn fault(change: impl Fn(&mut Value)) -> String {
