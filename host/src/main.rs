@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use warmline_queue::replay;
+use warmline_queue::{replay, simulate as queue};
 use warmline_sim::{bench, chaos, demo, simulate};
 
 /// Warmline: the embedded runner and its tools
@@ -24,6 +24,7 @@ enum Task {
     Simulate(simulate::SimulateArgs),
     Bridge(warmline::bridge::Bridge),
     Replay(replay::ReplayArgs),
+    SimulateQueue(queue::QueueArgs),
 }
 
 fn main() -> ExitCode {
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         Task::Simulate(args) => simulate::run(&args),
         Task::Bridge(bridge) => bridge.run(),
         Task::Replay(args) => replay::run(&args),
+        Task::SimulateQueue(args) => queue::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

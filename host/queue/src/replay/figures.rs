@@ -23,7 +23,8 @@ pub struct Waits {
 }
 
 impl Waits {
-    fn of(mut ms: Vec<i64>) -> Self {
+    /// Counts.
+    pub fn of(mut ms: Vec<i64>) -> Self {
         ms.sort_unstable();
         let n = ms.len();
         // The smallest wait that so many in a hundred did not exceed.

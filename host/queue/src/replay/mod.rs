@@ -117,7 +117,11 @@ pub fn run(args: &ReplayArgs) -> Result<()> {
     Ok(())
 }
 
-fn read_rules(path: &Path) -> Result<Plan> {
+/// Reads a plan's file and checks it.
+///
+/// # Errors
+/// It cannot be read, or where its fault stands and what to do.
+pub fn read_rules(path: &Path) -> Result<Plan> {
     let name = path.display();
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {name}"))?;
     parse_rules(&text).with_context(|| name.to_string())

@@ -42,8 +42,22 @@ enum Due {
     Look,
 }
 
+/// Looks at the floor while a day is played, at regular intervals, and may move seats ([`Memory::set_weight`]).
+pub trait Watch {
+    /// Milliseconds between two looks.
+    fn every_ms(&self) -> i64;
+
+    /// The floor as it is now.
+    fn look(&mut self, plan: &Ready, floor: &mut Memory, now: Timestamp);
+}
+
 /// Plays it: with one plan, or with those that were in force.
 pub fn play(history: &History, plan: Option<&Plan>) -> Vec<Fate> {
+    watched(history, plan, None)
+}
+
+/// Plays it while somebody watches, from the first contact or change on.
+pub fn watched(history: &History, plan: Option<&Plan>, watch: Option<&mut dyn Watch>) -> Vec<Fate> {
     let ready = Ready::new(plan.cloned().unwrap_or_default(), 1);
     let usual = Usual::of(history);
     let index = history.came.iter().enumerate().map(|(i, c)| (c.id, i)).collect();
@@ -60,11 +74,13 @@ pub fn play(history: &History, plan: Option<&Plan>) -> Vec<Fate> {
     };
     let mut changes = history.changes.iter().peekable();
     let mut came = (0..history.came.len()).peekable();
+    let mut looks = Looks { watch, next: None };
     loop {
         let change = changes.peek().map(|(at, _)| *at);
         let due = day.due.peek().map(|Reverse((at, _))| *at);
         let next = came.peek().map(|i| history.came[*i].at);
         let Some(now) = change.into_iter().chain(due).chain(next).min().filter(|now| *now <= history.end) else { break };
+        looks.until(now, &mut day);
         if change == Some(now) {
             if let Some((_, change)) = changes.next() {
                 day.change(change, plan.is_some(), now);
@@ -77,7 +93,26 @@ pub fn play(history: &History, plan: Option<&Plan>) -> Vec<Fate> {
             day.arrives(i, now);
         }
     }
+    looks.until(history.end, &mut day);
     day.fates
+}
+
+/// Somebody who watches, and when to look next.
+struct Looks<'a> {
+    watch: Option<&'a mut dyn Watch>,
+    next: Option<Timestamp>,
+}
+
+impl Looks<'_> {
+    fn until(&mut self, now: Timestamp, day: &mut Day<'_>) {
+        let Some(watch) = self.watch.as_deref_mut() else { return };
+        let mut at = self.next.unwrap_or(now);
+        while at <= now {
+            watch.look(&day.plan, &mut day.memory, at);
+            at = at.plus_millis(watch.every_ms().max(1));
+        }
+        self.next = Some(at);
+    }
 }
 
 /// How long contacts take whose own time the log does not tell.
