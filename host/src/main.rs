@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use warmline_queue::{replay, simulate as queue};
 use warmline_sim::{bench, chaos, demo, simulate};
 
 /// Warmline: the embedded runner and its tools
@@ -22,6 +23,8 @@ enum Task {
     Chaos(chaos::ChaosArgs),
     Simulate(simulate::SimulateArgs),
     Bridge(warmline::bridge::Bridge),
+    Replay(replay::ReplayArgs),
+    SimulateQueue(queue::QueueArgs),
 }
 
 fn main() -> ExitCode {
@@ -33,6 +36,8 @@ fn main() -> ExitCode {
         Task::Chaos(args) => chaos::run(&args),
         Task::Simulate(args) => simulate::run(&args),
         Task::Bridge(bridge) => bridge.run(),
+        Task::Replay(args) => replay::run(&args),
+        Task::SimulateQueue(args) => queue::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -213,7 +213,7 @@ fn what_a_conversation_does_not_allow_now() {
     agent.act(&id, "transfer", &json!({ "to": { "agent": NOBODY } })).refused(422, "invalid_field");
     agent.act(&id, "transfer", &json!({ "to": {} })).refused(422, "invalid_body");
     let offline = shop.hire(1, &json!({}));
-    agent.act(&id, "transfer", &json!({ "to": { "agent": offline.id } })).refused(409, "agent_full");
+    agent.act(&id, "transfer", &json!({ "to": { "agent": offline.id } })).refused(409, "agent_offline");
     assert_eq!((shop.conversation(&id)["agent"].clone(), agent.view()["load"].clone()), (json!(agent.id), json!(1)));
     agent.close(&id);
     agent.act(&id, "messages", &text("x")).refused(409, "conversation_closed");

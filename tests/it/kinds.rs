@@ -48,6 +48,7 @@ impl Entrances {
     fn open(name: &str) -> Self {
         let server = Server::start(name);
         let shop = Shop::on(&server, &json!({ "accept_secs": 0 }));
+        shop.calls_are_chats();
         let agent = shop.agent(1_000);
         let mut connected = BTreeSet::new();
         let all = ways::all().into_iter().map(|way| {

@@ -1,6 +1,6 @@
 //! The description of the API is true: every operation in it answers as it says.
 
-use crate::harness::{Shop, send, shared, until};
+use crate::harness::{Agent, Shop, Wechat, send, shared, until};
 use serde_json::json;
 use std::collections::BTreeSet;
 
@@ -40,6 +40,8 @@ fn every_operation_answers_as_described() {
     admin.get("/api/conversations").expect(200);
     let rules = admin.get("/api/routing/rules").expect(200).json();
     admin.put("/api/routing/rules", &json!({ "rules": rules["rules"] })).expect(200);
+    plan(&shop);
+    seats(&shop, &wechat, &agent, &id, &customer);
     let words = admin.get("/api/quality/words").expect(200).json();
     admin.put("/api/quality/words", &json!({ "words": words["words"] })).expect(200);
     admin.get("/api/events").expect(200);
@@ -48,6 +50,49 @@ fn every_operation_answers_as_described() {
     admin.post("/api/tick", &json!({})).expect(200);
     let missing: BTreeSet<String> = admin.spec().operations().difference(&admin.spec().exercised()).cloned().collect();
     assert!(missing.is_empty(), "described but not exercised: {missing:?}");
+}
+
+/// The plan, its versions, what it would decide, the queues.
+fn plan(shop: &Shop) {
+    let admin = &shop.admin;
+    shop.change_plan(|_| {});
+    let versions = admin.get("/api/routing/plans").expect(200).json();
+    let version = &versions["items"][0]["version"];
+    admin.get(&format!("/api/routing/plans/{version}")).expect(200);
+    // Other tests add groups meanwhile: those must not get lost.
+    until("nobody else changes the plan", || {
+        let newest = admin.get("/api/routing/plans").expect(200).json()["items"][0]["version"].clone();
+        let answer = admin.post(&format!("/api/routing/plans/{newest}/restore"), &json!({}));
+        (answer.code() != "group_in_use").then(|| answer.expect(200))
+    });
+    let contact = json!({ "channel": "wechat", "account": shop.name, "text": "在吗", "tags": ["vip"] });
+    let dry = admin.post("/api/routing/dry-run", &contact).expect(200).json();
+    assert!(dry["decision"]["outcome"].is_object());
+    admin.get("/api/queues").expect(200);
+}
+
+/// Who has a conversation, and why.
+fn seats(shop: &Shop, wechat: &Wechat, agent: &Agent, closed: &str, customer: &str) {
+    let admin = &shop.admin;
+    admin.get(&format!("/api/conversations/{closed}/routing")).expect(200);
+    agent.api.post(&format!("/api/agents/{}/heartbeat", agent.id), &json!({})).expect(200);
+    let (colleague, bot) = (shop.hire(1, &json!({})), shop.hire(1, &json!({ "ai": true })));
+    agent.is("busy");
+    wechat.say("oQueued", "排队");
+    let (id, _) = shop.wait_text("排队");
+    admin.get(&format!("/api/conversations/{id}/queue")).expect(200);
+    bot.is("available");
+    admin.post(&format!("/api/conversations/{id}/assign"), &json!({ "agent": bot.id })).expect(200);
+    let turn = json!({ "messages": [{ "kind": "text", "text": "您好" }], "turn": { "confidence": 1 } });
+    bot.act(&id, "turn", &turn).expect(200);
+    admin.post(&format!("/api/conversations/{id}/assign"), &json!({ "agent": agent.id })).expect(200);
+    agent.act(&id, "consult", &json!({ "agent": colleague.id })).expect(200);
+    agent.act(&id, "notes", &json!({ "text": "备注" })).expect(201);
+    agent.api.delete(&format!("/api/conversations/{id}/consult/{}", colleague.id)).expect(200);
+    admin.put(&format!("/api/agents/{}", colleague.id), &json!({ "capacity": 2 })).expect(200);
+    admin.put(&format!("{customer}/owner"), &json!({ "agent": colleague.id })).expect(200);
+    admin.delete(&format!("/api/agents/{}", colleague.id)).expect(200);
+    agent.close(&id);
 }
 
 #[test]

@@ -55,7 +55,9 @@ fn a_working_day() {
     let expected = [
         "conversation.opened",
         "message.received",
+        "routing.decided",
         "conversation.queued",
+        "routing.decided",
         "conversation.assigned",
         "conversation.accepted",
         "message.sent",

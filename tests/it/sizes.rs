@@ -10,22 +10,16 @@ const WITH_CHARACTER_SETS: [&str; 2] = ["channel_alipay.wasm", "channel_email.wa
 #[test]
 fn adapters_are_small() {
     let mut seen = 0;
-    for file in std::fs::read_dir(workspace().join("target/wasm32-wasip2/component")).unwrap() {
-        let file = file.unwrap();
-        let name = file.file_name().into_string().unwrap();
-        if !(name.starts_with("channel_") && name.ends_with(".wasm")) {
+    for folder in std::fs::read_dir(workspace().join("components")).unwrap() {
+        let id = folder.unwrap().file_name().into_string().unwrap();
+        if !id.starts_with("channel-") {
             continue;
         }
+        let name = format!("{}.wasm", id.replace('-', "_"));
         let most = if WITH_CHARACTER_SETS.contains(&name.as_str()) { 1_000_000 } else { ADAPTER };
-        let size = file.metadata().unwrap().len();
+        let size = std::fs::metadata(workspace().join("target/wasm32-wasip2/component").join(&name)).unwrap().len();
         assert!(size <= most, "{name} has {size} bytes, and may have {most}");
         seen += 1;
     }
-    assert_eq!(
-        seen,
-        std::fs::read_dir(workspace().join("components"))
-            .unwrap()
-            .filter(|entry| { entry.as_ref().unwrap().file_name().to_str().unwrap().starts_with("channel-") })
-            .count()
-    );
+    assert!(seen >= 17);
 }

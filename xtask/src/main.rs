@@ -115,7 +115,7 @@ fn run(task: Task) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Task::Test(Rest { rest }) => {
-            build_components(Profile { release: true, debug: false }, &["probe", "trapping"])?;
+            build_components(Profile { release: true, debug: false }, &["aiseat", "probe", "trapping"])?;
             build_tests()?;
             let everything = rest.is_empty();
             check(cargo().args(["test", "--release"]).args(rest).status(), "testing")?;

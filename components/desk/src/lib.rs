@@ -49,7 +49,7 @@ async fn handle(request: IncomingRequest, out: ResponseOutparam) {
 }
 
 fn start(world: &World, admin_token: &str, request: &Request) -> Result<i64, Problem> {
-    let actor = auth::actor(world.ctx().db, admin_token, request)?;
+    let actor = auth::actor(&world.ctx(), admin_token, request)?;
     auth::allow(&actor, &[Role::Supervisor, Role::Agent, Role::Ops])?;
     events::position(request)
 }

@@ -33,7 +33,7 @@ async fn answer(request: &Request) -> Result<Response, Problem> {
     match (&request.method, request.path.as_str()) {
         (&Method::POST, "/fold") => fold(&ctx).map(|()| Response::empty(204)),
         (&Method::GET, path @ ("/metrics" | "/api/metrics")) => {
-            let actor = auth::actor(ctx.db, &variable("admin_token"), request)?;
+            let actor = auth::actor(&ctx, &variable("admin_token"), request)?;
             auth::allow(&actor, &[Role::Supervisor, Role::Ops])?;
             fold(&ctx)?;
             let hours = page::typed(request, "hours", |t| t.parse().ok().filter(|n| *n > 0))?;

@@ -2,6 +2,8 @@
 //!
 //! * `POST /drain?shard=N`: one shard; answers `more` when time ran out before the shard was empty;
 //! * `POST /tick`: time-outs, and every shard that waits.
+//!
+//! Where AI seats have something to answer, the component `bot` is told; which conversations those are it asks itself.
 
 #![expect(unsafe_code, reason = "the entry point that Spin's macro writes")]
 
@@ -11,8 +13,9 @@ use warmline_http::{Problem, Request, Response, page};
 use warmline_model::Timestamp;
 use warmline_spin::incoming::serve;
 use warmline_spin::outgoing::{all, sleep};
-use warmline_spin::{IncomingRequest, ResponseOutparam, World};
+use warmline_spin::{IncomingRequest, ResponseOutparam, World, internal};
 use warmline_store::inbox::{SHARDS, waiting_shards};
+use warmline_store::placing;
 
 /// How long one call drains: short enough for any platform's limit on a request.
 const BUDGET_MS: i64 = 5_000;
@@ -39,6 +42,10 @@ async fn answer(request: &Request) -> Result<Response, Problem> {
         }
         "/tick" => {
             tick::tick(&ctx)?;
+            // Whoever was not told, or did not hear it, hears it now.
+            if !placing::ai_waiting(ctx.db, Timestamp::from_millis(i64::MAX), 1)?.is_empty() {
+                tell_ai_seats().await;
+            }
             let shards = waiting_shards(ctx.db)?;
             let drained = all(shards.into_iter().map(|shard| drain(&ctx, shard, deadline)).collect()).await;
             drained.into_iter().collect::<Result<Vec<_>, _>>()?.contains(&true)
@@ -46,6 +53,10 @@ async fn answer(request: &Request) -> Result<Response, Problem> {
         _ => return Err(Problem::new(404, "not_found", "the router has no such path")),
     };
     Ok(Response::text(200, "text/plain; charset=utf-8", if more { "more" } else { "done" }))
+}
+
+async fn tell_ai_seats() {
+    internal::call("bot", "/turns").await;
 }
 
 /// Handles a shard's rows until none waits; true when time ran out before.
@@ -63,6 +74,9 @@ async fn drain(ctx: &Ctx<'_>, shard: i64, deadline: Timestamp) -> Result<bool, P
             }
             Step::Idle => idle += 1,
             Step::Handled { .. } => idle = 0,
+        }
+        if drainer.ai_waits() {
+            tell_ai_seats().await;
         }
         if ctx.now() >= deadline {
             drainer.stop()?;

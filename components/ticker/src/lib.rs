@@ -25,7 +25,7 @@ async fn answer(request: &Request) -> Result<Response, Problem> {
         match request.path.as_str() {
             "/tick" => {}
             "/api/tick" if request.method == http::Method::POST => {
-                let actor = auth::actor(ctx.db, &variable("admin_token"), request)?;
+                let actor = auth::actor(&ctx, &variable("admin_token"), request)?;
                 auth::allow(&actor, &[Role::Ops])?;
             }
             "/api/tick" => return Err(Problem::new(405, "method_not_allowed", "this path takes POST")),

@@ -4,7 +4,7 @@ use crate::customers::{Sending, Taken};
 use crate::histogram::Histogram;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use warmline_model::{ConversationId, Event, EventBody, Origin};
+use warmline_model::{ConversationId, Delivery, Event, EventBody, Origin};
 
 /// Counters, safe to share.
 #[derive(Default)]
@@ -110,16 +110,16 @@ impl Figures {
                     inner.first_response.record(micros(*ms));
                 }
             }
-            EventBody::DeliverySent { channel, .. } => {
+            EventBody::Delivery(Delivery::Sent { channel, .. }) => {
                 inner.delivered += 1;
                 inner.flow(channel.as_str()).delivered += 1;
             }
-            EventBody::DeliveryDead { .. } => inner.dead += 1,
-            EventBody::DeliveryFailed { reason, .. } => {
+            EventBody::Delivery(Delivery::Dead { .. }) => inner.dead += 1,
+            EventBody::Delivery(Delivery::Failed { reason, .. }) => {
                 inner.retries += 1;
                 inner.last_failure = Some(reason.clone());
             }
-            EventBody::DeliveryInDoubt { .. } => inner.in_doubt += 1,
+            EventBody::Delivery(Delivery::InDoubt { .. }) => inner.in_doubt += 1,
             EventBody::QualityAlert { .. } => inner.alerts += 1,
             _ => {}
         }

@@ -5,12 +5,34 @@ use crate::routes::Call;
 use crate::view::{self, AgentView, Page};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use warmline_flow::staff::{self, NewAgent};
+use std::collections::BTreeMap;
+use warmline_flow::staff::{self, Duties, NewAgent};
 use warmline_http::{Problem, Response, page};
-use warmline_model::{AgentId, AgentState, GroupId, Role};
-use warmline_store::agents;
+use warmline_model::{AgentId, AgentState, Channel, GroupId, Role, Units};
+use warmline_store::agents::{self, Can};
 
-const MAX_CAPACITY: i64 = 1_000;
+const MAX_CAPACITY: Units = Units::whole(1_000);
+/// An AI seat answers thousands at once.
+const MAX_AI_CAPACITY: Units = Units::whole(1_000_000);
+
+/// Groups: their ids, or each with the agent's level in it.
+#[derive(Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum GroupList {
+    /// Level 1 in each.
+    Ids(Vec<GroupId>),
+    /// With levels, 1 to 100.
+    Levels(BTreeMap<GroupId, u8>),
+}
+
+impl GroupList {
+    fn levels(self) -> BTreeMap<GroupId, u8> {
+        match self {
+            Self::Ids(ids) => ids.into_iter().map(|id| (id, 1)).collect(),
+            Self::Levels(levels) => levels,
+        }
+    }
+}
 
 /// A new member of staff.
 #[derive(Deserialize, JsonSchema)]
@@ -18,19 +40,46 @@ const MAX_CAPACITY: i64 = 1_000;
 pub struct AgentRequest {
     name: String,
     role: Role,
+    /// Whether it is an AI seat.
     #[serde(default)]
-    groups: Vec<GroupId>,
-    /// Conversations at once.
+    ai: bool,
+    #[serde(default)]
+    groups: Option<GroupList>,
+    /// Capacity in units; a chat costs one unless the plan says otherwise.
     #[serde(default = "default_capacity")]
-    #[schemars(range(min = 0, max = 1000))]
-    capacity: i64,
+    capacity: Units,
     /// Serves VIP customers only.
     #[serde(default)]
     vip: bool,
+    /// Skills and levels, 1 to 100.
+    #[serde(default)]
+    skills: BTreeMap<String, u8>,
+    /// The most conversations at once, by channel.
+    #[serde(default)]
+    caps: BTreeMap<Channel, i64>,
 }
 
-fn default_capacity() -> i64 {
-    5
+/// What is to change; what is left out stays.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AgentChange {
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default)]
+    groups: Option<GroupList>,
+    /// Less than is in use takes effect as conversations end.
+    #[serde(default)]
+    capacity: Option<Units>,
+    #[serde(default)]
+    vip: Option<bool>,
+    #[serde(default)]
+    skills: Option<BTreeMap<String, u8>>,
+    #[serde(default)]
+    caps: Option<BTreeMap<Channel, i64>>,
+}
+
+fn default_capacity() -> Units {
+    Units::whole(5)
 }
 
 /// A member of staff just added.
@@ -55,20 +104,74 @@ pub struct StateChange {
 }
 
 fn found(call: &Call<'_>, id: AgentId) -> Result<AgentView, Problem> {
-    let stored = agents::get(call.ctx.db, id)?.ok_or(warmline_flow::FlowError::NotFound("agent"))?;
-    Ok(view::agent(&call.ctx, stored)?)
+    let stored = agents::get(call.ctx.db, id)?.filter(|a| a.removed_at.is_none());
+    Ok(view::agent(&call.ctx, stored.ok_or(warmline_flow::FlowError::NotFound("agent"))?)?)
+}
+
+fn check(duties: &Duties, most: Units) -> Result<(), Problem> {
+    if !(Units::ZERO..=most).contains(&duties.capacity) {
+        return Err(Problem::field("bad_capacity", "capacity", format!("capacity is a number from 0 to {most}")));
+    }
+    for (skill, level) in &duties.can.skills {
+        body::length("skills", skill, 1, 64)?;
+        if !(1..=100).contains(level) {
+            return Err(Problem::field("bad_level", "skills", "a level is from 1 to 100"));
+        }
+    }
+    if duties.groups.values().any(|level| !(1..=100).contains(level)) {
+        return Err(Problem::field("bad_level", "groups", "a level is from 1 to 100"));
+    }
+    if duties.can.caps.values().any(|n| !(0..=1_000).contains(n)) {
+        return Err(Problem::field("bad_capacity", "caps", "a channel's limit is from 0 to 1000"));
+    }
+    if duties.can.skills.len() > 100 || duties.can.caps.len() > 100 || duties.groups.len() > 100 {
+        return Err(Problem::field("too_many", "skills", "at most 100 skills, limits and groups each"));
+    }
+    Ok(())
 }
 
 /// `POST /api/agents`
 pub(crate) fn create(call: &Call<'_>) -> Result<Response, Problem> {
     let new: AgentRequest = body::read(call.request)?;
     body::length("name", &new.name, 1, 100)?;
-    if !(0..=MAX_CAPACITY).contains(&new.capacity) {
-        return Err(Problem::field("bad_capacity", "capacity", format!("capacity is a number from 0 to {MAX_CAPACITY}")));
-    }
-    let new = NewAgent { name: &new.name, role: new.role, groups: &new.groups, capacity: new.capacity, vip: new.vip };
-    let (id, token) = staff::create(&call.ctx, &new)?;
+    let duties = Duties {
+        groups: new.groups.map(GroupList::levels).unwrap_or_default(),
+        capacity: new.capacity,
+        vip: new.vip,
+        can: Can { skills: new.skills, caps: new.caps },
+    };
+    check(&duties, if new.ai { MAX_AI_CAPACITY } else { MAX_CAPACITY })?;
+    let (id, token) = staff::create(&call.ctx, &NewAgent { name: &new.name, role: new.role, ai: new.ai, can: duties })?;
     Ok(Response::json(201, &CreatedAgent { agent: found(call, id)?, token }))
+}
+
+/// `PUT /api/agents/{id}`
+pub(crate) fn change(call: &Call<'_>) -> Result<Response, Problem> {
+    let id: AgentId = call.id(0, "agent")?;
+    let change: AgentChange = body::read(call.request)?;
+    if let Some(name) = &change.name {
+        body::length("name", name, 1, 100)?;
+    }
+    let before = staff::duties(&call.ctx, id)?;
+    let duties = Duties {
+        groups: change.groups.map_or(before.groups, GroupList::levels),
+        capacity: change.capacity.unwrap_or(before.capacity),
+        vip: change.vip.unwrap_or(before.vip),
+        can: Can { skills: change.skills.unwrap_or(before.can.skills), caps: change.caps.unwrap_or(before.can.caps) },
+    };
+    let ai = agents::get(call.ctx.db, id)?.is_some_and(|a| a.ai);
+    check(&duties, if ai { MAX_AI_CAPACITY } else { MAX_CAPACITY })?;
+    staff::change(&call.ctx, id, change.name.as_deref(), &duties)?;
+    Ok(Response::json(200, &found(call, id)?))
+}
+
+/// `DELETE /api/agents/{id}`
+pub(crate) fn remove(call: &Call<'_>) -> Result<Response, Problem> {
+    let id: AgentId = call.id(0, "agent")?;
+    let requeue = page::typed(call.request, "requeue", |t| t.parse().ok())?.unwrap_or(false);
+    let shown = found(call, id)?;
+    staff::remove(&call.ctx, id, requeue)?;
+    Ok(Response::json(200, &shown))
 }
 
 /// `GET /api/agents`
@@ -96,4 +199,13 @@ pub(crate) fn set_state(call: &Call<'_>) -> Result<Response, Problem> {
     }
     let stored = staff::set_state(&call.ctx, id, change.state, change.reason.as_deref())?;
     Ok(Response::json(200, &view::agent(&call.ctx, stored)?))
+}
+
+/// `POST /api/agents/{id}/heartbeat`: the request itself was the sign of life.
+pub(crate) fn heartbeat(call: &Call<'_>) -> Result<Response, Problem> {
+    let id: AgentId = call.id(0, "agent")?;
+    if call.actor.agent != Some(id) {
+        return Err(Problem::new(403, "not_yours", "a sign of life is given with the agent's own token"));
+    }
+    get(call)
 }

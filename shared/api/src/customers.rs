@@ -5,8 +5,8 @@ use crate::routes::Call;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use warmline_http::{Problem, Response};
-use warmline_model::{AccountId, Channel, CustomerId, Timestamp};
-use warmline_store::customers;
+use warmline_model::{AccountId, AgentId, Channel, CustomerId, Timestamp};
+use warmline_store::{agents, customers};
 
 /// A customer's tags.
 #[derive(Deserialize, JsonSchema)]
@@ -35,8 +35,18 @@ pub struct CustomerView {
     pub tags: Vec<String>,
     /// Where the customer is known.
     pub identities: Vec<IdentityView>,
+    /// The customer's own agent, who is asked before all others.
+    pub owner: Option<AgentId>,
     /// Since when.
     pub created_at: Timestamp,
+}
+
+/// A customer's own agent.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Owner {
+    /// The agent; `null`: none.
+    agent: Option<AgentId>,
 }
 
 /// `GET /api/customers/{id}`
@@ -47,7 +57,23 @@ pub(crate) fn get(call: &Call<'_>) -> Result<Response, Problem> {
         .into_iter()
         .map(|(_, channel, account)| IdentityView { channel, account })
         .collect();
-    Ok(Response::json(200, &CustomerView { id, tags: customer.tags, identities, created_at: customer.created_at }))
+    let (tags, owner, created_at) = (customer.tags, customer.owner, customer.created_at);
+    Ok(Response::json(200, &CustomerView { id, tags, identities, owner, created_at }))
+}
+
+/// `PUT /api/customers/{id}/owner`
+pub(crate) fn set_owner(call: &Call<'_>) -> Result<Response, Problem> {
+    let id: CustomerId = call.id(0, "customer")?;
+    let Owner { agent } = body::read(call.request)?;
+    if let Some(agent) = agent
+        && agents::get(call.ctx.db, agent)?.is_none_or(|a| a.removed_at.is_some())
+    {
+        return Err(warmline_flow::FlowError::invalid("agent", "there is no such agent").into());
+    }
+    if !customers::set_owner(call.ctx.db, id, agent)? {
+        return Err(warmline_flow::FlowError::NotFound("customer").into());
+    }
+    get(call)
 }
 
 /// `PUT /api/customers/{id}/tags`

@@ -1,23 +1,13 @@
-//! Documents that operations people edit: routing rules and sensitive words.
+//! The sensitive words: a document that operations people edit.
 
 use crate::body;
 use crate::routes::Call;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use warmline_flow::{place, quality};
+use warmline_flow::quality;
 use warmline_http::{Problem, Response};
 use warmline_language::SensitiveWord;
-use warmline_routing::{Rule, Rules};
-use warmline_store::{config, groups};
-
-/// The routing rules.
-#[derive(Serialize, JsonSchema)]
-pub struct RulesView {
-    /// First to last; the first that fits decides.
-    pub rules: Vec<Rule>,
-    /// Rises with every change; 0 before the first.
-    pub version: i64,
-}
+use warmline_store::config;
 
 /// The sensitive words.
 #[derive(Serialize, JsonSchema)]
@@ -34,32 +24,6 @@ pub struct WordsView {
 pub struct NewWords {
     #[schemars(length(max = 10_000))]
     words: Vec<SensitiveWord>,
-}
-
-/// `GET /api/routing/rules`
-pub(crate) fn rules(call: &Call<'_>) -> Result<Response, Problem> {
-    let (rules, version) = match config::get(call.ctx.db, place::RULES)? {
-        Some((text, version)) => (serde_json::from_str(&text).map_err(|_| Problem::internal())?, version),
-        None => (Rules::default(), 0),
-    };
-    Ok(Response::json(200, &RulesView { rules: rules.rules, version }))
-}
-
-/// `PUT /api/routing/rules`
-pub(crate) fn set_rules(call: &Call<'_>) -> Result<Response, Problem> {
-    let rules: Rules = body::read(call.request)?;
-    if rules.rules.len() > 1_000 {
-        return Err(Problem::field("too_many_rules", "rules", "at most 1,000 rules"));
-    }
-    for (i, rule) in rules.rules.iter().enumerate() {
-        if groups::get(call.ctx.db, &rule.group)?.is_none() {
-            let detail = "names no skill group; create the group first";
-            return Err(Problem::field("unknown_group", format!("rules[{i}].group"), detail));
-        }
-    }
-    let text = serde_json::to_string(&rules).map_err(|_| Problem::internal())?;
-    let version = config::put(call.ctx.db, place::RULES, &text, call.ctx.now())?;
-    Ok(Response::json(200, &RulesView { rules: rules.rules, version }))
 }
 
 /// `GET /api/quality/words`

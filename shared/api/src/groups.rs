@@ -1,24 +1,16 @@
-//! Skill groups.
+//! Skill groups: a view of the plan, and adding one to it.
 
 use crate::body;
 use crate::routes::Call;
 use crate::view::Page;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use warmline_flow::plan;
 use warmline_http::{Problem, Response};
 use warmline_model::{GroupId, Timestamp};
-use warmline_routing::GroupSettings;
-use warmline_store::groups::{self, Group};
-
-/// A new skill group.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct NewGroup {
-    id: GroupId,
-    name: String,
-    #[serde(default)]
-    settings: GroupSettings,
-}
+use warmline_routing::{Group, GroupSettings, Plan};
+use warmline_store::groups;
 
 /// A skill group.
 #[derive(Serialize, JsonSchema)]
@@ -33,15 +25,14 @@ pub struct GroupView {
     pub created_at: Timestamp,
 }
 
-fn view(group: Group) -> GroupView {
-    let settings = serde_json::from_str(&group.settings).unwrap_or_default();
-    GroupView { id: group.id, name: group.name, settings, created_at: group.created_at }
-}
-
 /// `POST /api/groups`
 pub(crate) fn create(call: &Call<'_>) -> Result<Response, Problem> {
-    let new: NewGroup = body::read(call.request)?;
+    let new: Group = body::read(call.request)?;
     body::length("name", &new.name, 1, 100)?;
+    let ready = plan::current(&call.ctx)?;
+    if ready.group(&new.id).is_some() {
+        return Err(Problem::new(409, "group_exists", "there is a group of that id"));
+    }
     new.settings.check().map_err(|field| {
         Problem::field(
             "bad_setting",
@@ -49,16 +40,23 @@ pub(crate) fn create(call: &Call<'_>) -> Result<Response, Problem> {
             "the value is outside of its range; see the API description",
         )
     })?;
-    let settings = serde_json::to_string(&new.settings).map_err(|_| Problem::internal())?;
-    let group = Group { id: new.id, name: new.name, settings, created_at: call.ctx.now() };
-    if !groups::insert(call.ctx.db, &group)? {
-        return Err(Problem::new(409, "group_exists", "there is a group of that id"));
-    }
-    Ok(Response::json(201, &view(group)))
+    let view =
+        GroupView { id: new.id.clone(), name: new.name.clone(), settings: new.settings.clone(), created_at: call.ctx.now() };
+    let mut changed = Plan::clone(&ready);
+    changed.groups.push(new);
+    plan::put(&call.ctx, call.actor.agent, &changed, Some(ready.version()))?;
+    Ok(Response::json(201, &view))
 }
 
 /// `GET /api/groups`
 pub(crate) fn list(call: &Call<'_>) -> Result<Response, Problem> {
-    let items = groups::list(call.ctx.db)?.into_iter().map(view).collect();
-    Ok(Response::json(200, &Page::<GroupView> { items, next: None }))
+    let made: BTreeMap<GroupId, Timestamp> = groups::list(call.ctx.db)?.into_iter().collect();
+    let ready = plan::current(&call.ctx)?;
+    let view = |g: &Group| GroupView {
+        id: g.id.clone(),
+        name: g.name.clone(),
+        settings: g.settings.clone(),
+        created_at: made.get(&g.id).copied().unwrap_or_default(),
+    };
+    Ok(Response::json(200, &Page { items: ready.groups.iter().map(view).collect(), next: None }))
 }

@@ -16,7 +16,10 @@ pub mod groups;
 pub mod health;
 pub mod media;
 pub mod openapi;
+pub mod queues;
 pub mod routes;
+pub mod routing;
+pub mod seats;
 pub mod view;
 
 pub use routes::{Call, Wake, dispatch};

@@ -25,7 +25,7 @@ pub struct Wanted {
 /// The token is wrong, or there is no such medium that its bearer may see.
 pub fn wanted(ctx: &Ctx<'_>, admin_token: &str, request: &Request) -> Result<Option<Wanted>, Problem> {
     let Some(id) = request.path.strip_prefix(PATH).filter(|_| request.method == http::Method::GET) else { return Ok(None) };
-    let actor = auth::actor(ctx.db, admin_token, request)?;
+    let actor = auth::actor(ctx, admin_token, request)?;
     auth::allow(&actor, &[Role::Supervisor, Role::Agent])?;
     let place = id.split_once('.').and_then(|(conversation, n)| Some((conversation.parse().ok()?, n.parse::<i64>().ok()?)));
     let (conversation, n): (ConversationId, i64) = place.ok_or(FlowError::NotFound("medium"))?;

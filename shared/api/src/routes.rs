@@ -1,5 +1,7 @@
 //! The table of routes, and the dispatch from it.
 
+mod routing;
+
 use crate::view::{AccountView, AgentView, ConversationDetail, ConversationView, MessageView, Page};
 use crate::{accounts, agents, channels, conversations, customers, documents, events, groups, health, openapi};
 use http::Method;
@@ -138,6 +140,12 @@ fn write(
 
 /// All routes of the API.
 pub fn routes() -> Vec<Route> {
+    let mut all = general();
+    all.extend(routing::routes());
+    all
+}
+
+fn general() -> Vec<Route> {
     use Answer::{Json, Other};
     let elsewhere = |route: Route, component| Route { served: Served::By(component), ..route };
     vec![
@@ -181,7 +189,7 @@ pub fn routes() -> Vec<Route> {
             "/api/groups",
             "Adds a skill group.",
             SUPERVISOR,
-            Some(schema::<groups::NewGroup>),
+            Some(schema::<warmline_routing::Group>),
             (201, schema::<groups::GroupView>),
             groups::create,
         ),
@@ -297,22 +305,6 @@ pub fn routes() -> Vec<Route> {
             customers::set_tags,
         ),
         get(
-            "/api/routing/rules",
-            "Shows the routing rules.",
-            SUPERVISOR,
-            Json(schema::<documents::RulesView>),
-            documents::rules,
-        ),
-        write(
-            Method::PUT,
-            "/api/routing/rules",
-            "Replaces the routing rules; they apply to the next conversation.",
-            SUPERVISOR,
-            Some(schema::<warmline_routing::Rules>),
-            (200, schema::<documents::RulesView>),
-            documents::set_rules,
-        ),
-        get(
             "/api/quality/words",
             "Shows the sensitive words.",
             SUPERVISOR,
@@ -404,7 +396,7 @@ pub fn dispatch(ctx: &Ctx<'_>, admin_token: &str, request: &Request) -> (Result<
         let actor = match route.access {
             Access::Public => Actor { agent: None, role: Role::Ops },
             Access::Roles(roles) => {
-                let actor = auth::actor(ctx.db, admin_token, request)?;
+                let actor = auth::actor(ctx, admin_token, request)?;
                 auth::allow(&actor, roles)?;
                 actor
             }
@@ -412,7 +404,7 @@ pub fn dispatch(ctx: &Ctx<'_>, admin_token: &str, request: &Request) -> (Result<
         let call = Call { ctx: *ctx, actor, request, params, wake: RefCell::default() };
         let response = match route.method {
             Method::POST => idempotency::once(ctx, &actor, request, || handler(&call)),
-            Method::PUT => immediate(ctx.db, || handler(&call)),
+            Method::PUT | Method::DELETE => immediate(ctx.db, || handler(&call)),
             _ => handler(&call),
         };
         wake = call.wake.into_inner();

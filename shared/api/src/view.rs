@@ -4,10 +4,11 @@ use crate::media;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use warmline_flow::{Ctx, FlowError, accounts, sealed};
 use warmline_model::{
     AccountId, AgentId, AgentState, Channel, Content, ConversationId, ConversationState, CustomerId, DeliveryState, GroupId,
-    MessageId, Origin, Role, Timestamp,
+    MessageId, Origin, Role, Timestamp, Units,
 };
 use warmline_store::conversations::Conversation;
 use warmline_store::messages::Message;
@@ -59,6 +60,10 @@ pub struct ConversationView {
     pub group: Option<GroupId>,
     /// The agent who holds or held it.
     pub agent: Option<AgentId>,
+    /// Whether that is an AI seat.
+    pub ai: bool,
+    /// What it takes of the agent's capacity.
+    pub units: Units,
     /// The customer.
     pub customer: CustomerRef,
     /// Whether the customer was a VIP when it was opened.
@@ -94,6 +99,8 @@ impl From<Conversation> for ConversationView {
             state: c.state,
             group: c.group,
             agent: c.agent,
+            ai: c.ai,
+            units: c.units,
             customer: CustomerRef { id: c.customer, name: None },
             vip: c.vip,
             opened_at: c.opened_at,
@@ -221,12 +228,22 @@ pub struct AgentView {
     pub state_since: Timestamp,
     /// Groups.
     pub groups: Vec<GroupId>,
+    /// The level in each of them.
+    pub levels: BTreeMap<GroupId, u8>,
+    /// Minutes by which a group's contacts come earlier for the agent, where staffing moved it.
+    pub weights: BTreeMap<GroupId, i64>,
+    /// Whether it is an AI seat.
+    pub ai: bool,
     /// Serves VIP customers only.
     pub vip: bool,
-    /// Conversations at once.
-    pub capacity: i64,
-    /// Conversations now.
-    pub load: i64,
+    /// Capacity, in units.
+    pub capacity: Units,
+    /// Capacity in use.
+    pub load: Units,
+    /// Skills and levels.
+    pub skills: BTreeMap<String, u8>,
+    /// The most conversations at once, by channel.
+    pub caps: BTreeMap<Channel, i64>,
 }
 
 /// Shows an agent.
@@ -234,6 +251,7 @@ pub struct AgentView {
 /// # Errors
 /// The store fails, or the name does not open.
 pub fn agent(ctx: &Ctx<'_>, stored: agents::Agent) -> Result<AgentView, FlowError> {
+    let groups = agents::groups_of(ctx.db, stored.id)?;
     Ok(AgentView {
         id: stored.id,
         name: sealed::open_name(ctx, stored.id, &stored.name)?,
@@ -241,10 +259,15 @@ pub fn agent(ctx: &Ctx<'_>, stored: agents::Agent) -> Result<AgentView, FlowErro
         state: stored.state,
         state_reason: stored.state_reason,
         state_since: stored.state_since,
-        groups: agents::groups_of(ctx.db, stored.id)?,
+        levels: groups.iter().map(|m| (m.group.clone(), m.level)).collect(),
+        weights: groups.iter().filter(|m| m.weight != 0).map(|m| (m.group.clone(), m.weight)).collect(),
+        groups: groups.into_iter().map(|m| m.group).collect(),
+        ai: stored.ai,
         vip: stored.vip,
         capacity: stored.capacity,
         load: stored.load,
+        skills: stored.can.skills,
+        caps: stored.can.caps,
     })
 }
 

@@ -280,15 +280,20 @@ mod tests {
             prop_assert!(post(URL, &query, "text/plain", &signature, &body).is_err());
         }
 
+        // Nothing stands between names and values, so `a=b` and `a&b` have the same signature; no character is added, left out or moved.
         #[test]
         fn a_changed_form_yields_nothing_else(at in 0usize..200, to: u8) {
             let (body, good) = signed_form("token", URL, &[("MessageSid", "SM1"), ("Body", "hello there"), ("From", "+1")]);
             let mut other = body.clone().into_bytes();
             let at = at % other.len();
             other[at] = to;
-            if let Ok(verified) = post(URL, "", FORM, &good, &other) {
-                let read = |v: &Verified| Params::read(v).ok().unwrap().without(&[]);
-                prop_assert_eq!(read(&verified), read(&post(URL, "", FORM, &good, body.as_bytes()).ok().unwrap()));
+            if post(URL, "", FORM, &good, &other).is_ok() {
+                let signed = |body: &[u8]| {
+                    let mut params = read_form(body).ok().unwrap();
+                    params.sort();
+                    params.into_iter().flat_map(|(name, value)| [name, value]).collect::<String>()
+                };
+                prop_assert_eq!(signed(&other), signed(body.as_bytes()));
             }
         }
     }

@@ -2,15 +2,16 @@
 //! with the idempotency record of the request.
 
 use crate::ctx::{Actor, Ctx, FlowError};
-use crate::{place, sealed};
+use crate::{place, plan, sealed};
 use warmline_channels::Window;
 use warmline_model::{
     AgentId, Content, ConversationId, ConversationState, DeliveryState, EventBody, GroupId, MessageId, Origin,
 };
 use warmline_privacy::CustomerKey;
+use warmline_routing::Cause;
 use warmline_store::conversations::{self, Conversation};
 use warmline_store::messages::{self, Message};
-use warmline_store::{agents, events, groups, outbox};
+use warmline_store::{agents, consults, events, outbox};
 
 /// Finds a conversation that the actor may see: supervisors all, agents their own and those queued in their groups.
 ///
@@ -28,6 +29,7 @@ pub fn find(ctx: &Ctx<'_>, actor: &Actor, id: ConversationId) -> Result<Conversa
     }
     match (&conversation.group, conversation.state) {
         (Some(group), ConversationState::Queued) if agents::serves(ctx.db, me, group)? => Ok(conversation),
+        _ if consults::is_asked(ctx.db, id, me)? => Ok(conversation),
         _ => Err(missing),
     }
 }
@@ -62,7 +64,7 @@ pub fn accept(ctx: &Ctx<'_>, actor: &Actor, id: ConversationId) -> Result<Conver
     open_only(&conversation)?;
     let me = actor.agent.ok_or(FlowError::Forbidden("only an agent can accept a conversation"))?;
     match (&conversation.group, conversation.state) {
-        (Some(group), ConversationState::Queued) => place::to_agent(ctx, &conversation, group, me)?,
+        (Some(group), ConversationState::Queued) => place::to_agent(ctx, &conversation, group, me, "taken from the queue")?,
         _ if conversation.agent == Some(me) => {}
         _ => return Err(FlowError::conflict("not_yours", "the conversation is in another agent's hands")),
     }
@@ -146,7 +148,7 @@ pub(crate) fn say(
 }
 
 /// Stores a note for colleagues. Without an outbox row and a delivery state it cannot leave the house.
-fn note(ctx: &Ctx<'_>, conversation: &Conversation, agent: Option<AgentId>, text: &str) -> Result<(), FlowError> {
+fn note(ctx: &Ctx<'_>, conversation: &Conversation, agent: Option<AgentId>, text: &str) -> Result<Message, FlowError> {
     let now = ctx.now();
     let key = sealed::customer_key(ctx, conversation.customer)?;
     let n = conversations::outbound(ctx.db, conversation.id, now)?;
@@ -163,7 +165,8 @@ fn note(ctx: &Ctx<'_>, conversation: &Conversation, agent: Option<AgentId>, text
         delivery: None,
         reason: None,
     };
-    Ok(messages::insert(ctx.db, &message)?)
+    messages::insert(ctx.db, &message)?;
+    Ok(message)
 }
 
 /// The agent replies: with one message, or with several where the text was cut for the channel.
@@ -188,7 +191,7 @@ pub fn reply(
 }
 
 /// Whether the platform still takes so many replies: told before anything is stored, since it would refuse them later anyway.
-fn in_window(ctx: &Ctx<'_>, id: ConversationId, window: Window, replies: usize) -> Result<(), FlowError> {
+pub(crate) fn in_window(ctx: &Ctx<'_>, id: ConversationId, window: Window, replies: usize) -> Result<(), FlowError> {
     let Some((spoke_at, since)) = messages::since_spoken(ctx.db, id)? else { return Ok(()) };
     if ctx.now().since(spoke_at) > window.secs.saturating_mul(1000) {
         return Err(FlowError::conflict(
@@ -229,45 +232,131 @@ pub fn transfer(
     let conversation = find(ctx, actor, id)?;
     open_only(&conversation)?;
     holder_only(actor, &conversation)?;
-    let from = conversation.agent;
+    hand_on(ctx, actor, &conversation, to, text, "transfer")
+}
+
+/// A supervisor gives a conversation to an agent, or takes it: out of a queue or out of another agent's hands.
+///
+/// # Errors
+/// It is closed; the agent does not exist, has it already, is offline, or has no capacity left.
+pub fn assign(ctx: &Ctx<'_>, actor: &Actor, id: ConversationId, agent: AgentId) -> Result<Conversation, FlowError> {
+    let conversation = find(ctx, actor, id)?;
+    open_only(&conversation)?;
+    hand_on(ctx, actor, &conversation, &Target::Agent(agent), None, "assigned by a supervisor")
+}
+
+fn hand_on(
+    ctx: &Ctx<'_>,
+    actor: &Actor,
+    conversation: &Conversation,
+    to: &Target,
+    text: Option<&str>,
+    why: &str,
+) -> Result<Conversation, FlowError> {
+    let plan = plan::current(ctx)?;
+    let from = conversation.agent.filter(|_| conversation.state.holds_capacity());
     let (to_agent, group) = match to {
         Target::Agent(agent) => {
             if from == Some(*agent) {
                 return Err(FlowError::conflict("same_agent", "the conversation is in that agent's hands already"));
             }
-            agents::get(ctx.db, *agent)?.ok_or(FlowError::invalid("to.agent", "there is no such agent"))?;
+            agents::get(ctx.db, *agent)?
+                .filter(|a| a.removed_at.is_none())
+                .ok_or(FlowError::invalid("to.agent", "there is no such agent"))?;
             let group = match &conversation.group {
                 Some(group) => group.clone(),
                 None => agents::groups_of(ctx.db, *agent)?
                     .into_iter()
                     .next()
+                    .map(|m| m.group)
                     .ok_or(FlowError::invalid("to.agent", "the agent serves no group"))?,
             };
             (Some(*agent), group)
         }
         Target::Group(group) => {
-            groups::get(ctx.db, group)?.ok_or(FlowError::invalid("to.group", "there is no such group"))?;
+            plan.group(group).ok_or(FlowError::invalid("to.group", "there is no such group"))?;
             (None, group.clone())
         }
     };
     let body = EventBody::ConversationTransferred { from, to_agent, group: group.clone(), note: text.is_some() };
-    events::append(ctx.db, ctx.now(), Some(id), &body)?;
+    events::append(ctx.db, ctx.now(), Some(conversation.id), &body)?;
+    if let Some(text) = text {
+        note(ctx, conversation, actor.agent, text)?;
+    }
+    // Where the target cannot take it, the error undoes the transaction, and with it this.
+    if let Some(agent) = from {
+        place::take_back(ctx, conversation, agent)?;
+    }
+    match to_agent {
+        Some(agent) => place::to_agent(ctx, conversation, &group, agent, why)?,
+        None => place::again(ctx, &plan, conversation, &group, Cause::Transfer)?,
+    }
+    if let Some(agent) = from {
+        place::fill(ctx, &plan, agent)?;
+    }
+    reload(ctx, conversation.id)
+}
+
+/// Asks a colleague about a conversation, which stays where it is: the colleague can read it and write notes.
+///
+/// # Errors
+/// It is closed or not the actor's; the colleague does not exist or is the one who asks.
+pub fn consult(
+    ctx: &Ctx<'_>,
+    actor: &Actor,
+    id: ConversationId,
+    agent: AgentId,
+    text: Option<&str>,
+) -> Result<Conversation, FlowError> {
+    let conversation = find(ctx, actor, id)?;
+    open_only(&conversation)?;
+    holder_only(actor, &conversation)?;
+    if conversation.agent == Some(agent) {
+        return Err(FlowError::conflict("same_agent", "the conversation is in that agent's hands already"));
+    }
+    agents::get(ctx.db, agent)?
+        .filter(|a| a.removed_at.is_none())
+        .ok_or(FlowError::invalid("agent", "there is no such agent"))?;
+    if consults::add(ctx.db, id, agent, actor.agent, ctx.now())? {
+        let body = EventBody::ConversationConsulted { agent, by: actor.agent };
+        events::append(ctx.db, ctx.now(), Some(id), &body)?;
+    }
     if let Some(text) = text {
         note(ctx, &conversation, actor.agent, text)?;
     }
-    // The target is claimed before the present agent's unit is given back: if it cannot be, the transaction undoes all of it.
-    match to_agent {
-        Some(agent) => place::to_agent(ctx, &conversation, &group, agent)?,
-        None => {
-            let settings = place::settings_of(ctx, &group)?;
-            place::into_group(ctx, &settings, &conversation, &group, "transfer", None)?;
-        }
-    }
-    if let Some(agent) = from.filter(|_| conversation.state.holds_capacity()) {
-        place::release(ctx, &conversation, agent)?;
-        place::fill(ctx, agent)?;
-    }
     reload(ctx, id)
+}
+
+/// The colleague has been asked; the actor ends it for the colleague, or for themselves.
+///
+/// # Errors
+/// The colleague was not asked, or it is not the actor's to end.
+pub fn end_consult(ctx: &Ctx<'_>, actor: &Actor, id: ConversationId, agent: AgentId) -> Result<(), FlowError> {
+    let conversation = find(ctx, actor, id)?;
+    if actor.agent != Some(agent) {
+        holder_only(actor, &conversation)?;
+    }
+    if !consults::end(ctx.db, id, agent)? {
+        return Err(FlowError::NotFound("consultation"));
+    }
+    Ok(())
+}
+
+/// Leaves a note for colleagues.
+///
+/// # Errors
+/// It is closed, or the actor neither holds it, nor supervises, nor was asked about it.
+pub fn leave_note(ctx: &Ctx<'_>, actor: &Actor, id: ConversationId, text: &str) -> Result<Message, FlowError> {
+    let conversation = find(ctx, actor, id)?;
+    open_only(&conversation)?;
+    let asked = match actor.agent {
+        Some(me) => consults::is_asked(ctx.db, id, me)?,
+        None => false,
+    };
+    if !asked {
+        holder_only(actor, &conversation)?;
+    }
+    note(ctx, &conversation, actor.agent, text)
 }
 
 /// Ends the talk: after-contact work where the group has it, then closed.
@@ -319,9 +408,10 @@ pub(crate) fn finish(ctx: &Ctx<'_>, conversation: &Conversation, disposition: Op
         messages: conversation.messages,
     };
     events::append(ctx.db, now, Some(conversation.id), &body)?;
+    consults::end_all(ctx.db, conversation.id)?;
     if let Some(agent) = conversation.agent.filter(|_| conversation.state.holds_capacity()) {
         place::release(ctx, conversation, agent)?;
-        place::fill(ctx, agent)?;
+        place::fill(ctx, &plan::current(ctx)?, agent)?;
     }
     Ok(())
 }

@@ -5,7 +5,7 @@
 use crate::ctx::{Ctx, FlowError};
 use crate::sealed;
 use warmline_channels::Outcome;
-use warmline_model::{Channel, Content, ConversationId, DeliveryState, EventBody, MessageId, Origin, Timestamp};
+use warmline_model::{Channel, Content, ConversationId, Delivery, DeliveryState, MessageId, Origin, Timestamp};
 use warmline_store::outbox::{self, Claimed};
 use warmline_store::{conversations, customers, events, immediate, messages};
 
@@ -53,11 +53,7 @@ pub fn claim(ctx: &Ctx<'_>, channel: &Channel, limit: i64) -> Result<Vec<Job>, F
     let mut jobs = Vec::with_capacity(rows.len());
     for row in rows {
         if row.in_doubt {
-            let body = EventBody::DeliveryInDoubt {
-                message: row.message,
-                channel: row.channel.clone(),
-                attempts: row.attempts - 1,
-            };
+            let body = Delivery::InDoubt { message: row.message, channel: row.channel.clone(), attempts: row.attempts - 1 };
             events::append(ctx.db, now, Some(row.conversation), &body)?;
         }
         if let Some(job) = open_or_bury(ctx, row, owner)? {
@@ -153,7 +149,7 @@ fn sent(ctx: &Ctx<'_>, job: &Job) -> Result<(), FlowError> {
         return Ok(());
     }
     messages::set_delivery(ctx.db, row.conversation, row.n, DeliveryState::Sent, None)?;
-    let body = EventBody::DeliverySent {
+    let body = Delivery::Sent {
         message: row.message,
         channel: row.channel.clone(),
         attempts: row.attempts,
@@ -165,7 +161,7 @@ fn sent(ctx: &Ctx<'_>, job: &Job) -> Result<(), FlowError> {
 fn again(ctx: &Ctx<'_>, job: &Job, reason: &str, in_doubt: bool) -> Result<(), FlowError> {
     let (row, now) = (&job.row, ctx.now());
     if in_doubt {
-        let body = EventBody::DeliveryInDoubt { message: row.message, channel: row.channel.clone(), attempts: row.attempts };
+        let body = Delivery::InDoubt { message: row.message, channel: row.channel.clone(), attempts: row.attempts };
         events::append(ctx.db, now, Some(row.conversation), &body)?;
     }
     if row.attempts >= MAX_ATTEMPTS {
@@ -176,7 +172,7 @@ fn again(ctx: &Ctx<'_>, job: &Job, reason: &str, in_doubt: bool) -> Result<(), F
         return Ok(());
     }
     messages::set_delivery(ctx.db, row.conversation, row.n, DeliveryState::Failed, Some(reason))?;
-    let body = EventBody::DeliveryFailed {
+    let body = Delivery::Failed {
         message: row.message,
         channel: row.channel.clone(),
         attempts: row.attempts,
@@ -206,7 +202,7 @@ fn bury(ctx: &Ctx<'_>, row: &Claimed, owner: &[u8; 16], reason: &str) -> Result<
         return Ok(());
     }
     messages::set_delivery(ctx.db, row.conversation, row.n, DeliveryState::Dead, Some(reason))?;
-    let body = EventBody::DeliveryDead {
+    let body = Delivery::Dead {
         message: row.message,
         channel: row.channel.clone(),
         attempts: row.attempts,

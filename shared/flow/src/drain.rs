@@ -6,12 +6,14 @@
 
 use crate::ctx::{Ctx, FlowError};
 use crate::ingest::{Payload, sender_lookup};
-use crate::{place, sealed};
-use std::cell::OnceCell;
+use crate::{ai, place, plan, sealed};
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 use warmline_model::{
-    Content, ConversationId, ConversationState, CustomerId, EventBody, IdentityId, MessageId, Origin, Timestamp,
+    Content, ConversationId, ConversationState, CustomerId, EventBody, IdentityId, MessageId, Origin, Timestamp, Units,
 };
 use warmline_privacy::{BlindIndex, CustomerKey, Purpose, SealKey};
+use warmline_routing::{Ready, VIP};
 use warmline_store::conversations::{self, Conversation};
 use warmline_store::customers::{self, Contact, NewIdentity};
 use warmline_store::inbox::{self, Pending};
@@ -22,9 +24,6 @@ use warmline_store::{events, immediate, leases};
 const BATCH: i64 = 16;
 /// How long a lease lasts without renewal: a drainer that died blocks its shard no longer than this.
 const LEASE_MS: i64 = 5_000;
-
-/// The tag that makes a customer a VIP.
-pub const VIP: &str = "vip";
 
 /// What a step came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,11 +91,16 @@ impl<'a> Drainer<'a> {
         Ok(())
     }
 
+    /// Whether an AI seat has got something to answer since this was asked last.
+    pub fn ai_waits(&self) -> bool {
+        self.tools.ai.take()
+    }
+
     /// The oldest rows in one transaction.
     fn batch(&mut self) -> Result<Step, FlowError> {
-        // A run can last for seconds; groups and rules made meanwhile count from the next batch on.
-        self.tools.plan.take();
         let (ctx, owner) = (self.ctx, &self.owner);
+        // A run can last for seconds; a plan put into force meanwhile counts from the next batch on.
+        self.tools.checked.set(false);
         immediate(ctx.db, || {
             let now = ctx.now();
             let until = now.plus_millis(LEASE_MS);
@@ -122,7 +126,11 @@ struct Tools<'a> {
     ctx: &'a Ctx<'a>,
     inbox_key: SealKey,
     index: BlindIndex,
-    plan: OnceCell<place::Plan>,
+    plan: RefCell<Option<Rc<Ready>>>,
+    /// Whether the plan is known to be the newest in this batch.
+    checked: Cell<bool>,
+    /// Whether an AI seat has something to answer.
+    ai: Cell<bool>,
 }
 
 /// A row whose payload and customer key were opened: from here on nothing but the store can fail.
@@ -134,15 +142,27 @@ struct Opened {
 
 impl<'a> Tools<'a> {
     fn new(ctx: &'a Ctx<'a>) -> Self {
-        Self { ctx, inbox_key: ctx.keys.purpose(Purpose::Inbox), index: ctx.keys.index(), plan: OnceCell::new() }
+        Self {
+            ctx,
+            inbox_key: ctx.keys.purpose(Purpose::Inbox),
+            index: ctx.keys.index(),
+            plan: RefCell::new(None),
+            checked: Cell::new(false),
+            ai: Cell::new(false),
+        }
     }
 
-    fn plan(&self) -> Result<&place::Plan, FlowError> {
-        if let Some(plan) = self.plan.get() {
-            return Ok(plan);
+    fn plan(&self) -> Result<Rc<Ready>, FlowError> {
+        let at_hand = self.plan.borrow().clone();
+        match at_hand {
+            Some(plan) if self.checked.replace(true) => Ok(plan),
+            before => {
+                let newer = plan::newer(self.ctx, before.as_deref())?.map(Rc::new);
+                let plan = newer.or(before).ok_or(warmline_store::StoreError::Missing("plan"))?;
+                self.plan.replace(Some(plan.clone()));
+                Ok(plan)
+            }
         }
-        let plan = place::Plan::load(self.ctx)?;
-        Ok(self.plan.get_or_init(|| plan))
     }
 
     fn handle(&self, row: &Pending) -> Result<(), FlowError> {
@@ -223,7 +243,11 @@ impl<'a> Tools<'a> {
         if spoke && conversation.state == ConversationState::Open {
             let conversation =
                 Conversation { messages: n, answer_until: answer_by.map(Timestamp::from_millis), ..conversation };
-            place::first(ctx, self.plan()?, &conversation, &key, &inbound.content)?;
+            let ai = place::first(ctx, &*self.plan()?, &conversation, &key, &inbound.content)?;
+            self.ai.set(self.ai.get() || ai);
+        } else if spoke && conversation.ai && conversation.state.holds_capacity() {
+            ai::spoken_to(ctx, &*self.plan()?, &conversation, &inbound.content)?;
+            self.ai.set(true);
         }
         Ok(inbox::done(ctx.db, row.seq)?)
     }
@@ -243,7 +267,8 @@ impl<'a> Tools<'a> {
         let new =
             NewIdentity { id: identity, lookup, customer, channel: &row.channel, account: &row.account, sender: &sealed };
         customers::insert_identity(ctx.db, &new, now)?;
-        let contact = Contact { identity, customer, wrapped_key, tags: sender.tags.clone(), conversation: None };
+        let contact =
+            Contact { identity, customer, wrapped_key, tags: sender.tags.clone(), owner: None, conversation: None };
         Ok((contact, key))
     }
 
@@ -288,6 +313,11 @@ impl<'a> Tools<'a> {
             messages: 0,
             why: None,
             answer_until: None,
+            lane: None,
+            units: Units::ZERO,
+            estimate_ms: None,
+            ai: false,
+            ai_failed: 0,
         };
         conversations::open(self.ctx.db, &conversation)?;
         let body = EventBody::ConversationOpened {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use warmline_metrics::histogram::bucket;
 use warmline_metrics::{Cell, Figures, Gauges, fold};
 use warmline_model::Event;
-use warmline_store::{conversations, events, followers, immediate, inbox, outbox, refusals, rollups};
+use warmline_store::{conversations, events, followers, immediate, inbox, outbox, queues, refusals, rollups};
 
 const FOLLOWER: &str = "metrics";
 const BATCH: i64 = 512;
@@ -68,7 +68,7 @@ pub fn read(ctx: &Ctx<'_>, hours: Option<i64>) -> Result<Figures, FlowError> {
         .collect();
     let refused = refusals::totals(ctx.db)?.into_iter().map(|(channel, reason, n)| (format!("{channel}/{reason}"), n));
     let now = Gauges {
-        queue_length: conversations::queue_lengths(ctx.db)?.into_iter().collect(),
+        queue_length: queues::list(ctx.db)?.into_iter().map(|q| (q.group.to_string(), q.waiting)).collect(),
         conversations: conversations::open_by_state(ctx.db)?.into_iter().collect(),
         outbox_waiting: outbox::waiting(ctx.db)?.into_iter().collect(),
         inbox_waiting: inbox::waiting(ctx.db)?,

@@ -4,7 +4,9 @@
 //! In the order of the way:
 //! * [`ingest`]: a verified webhook into the inbox;
 //! * [`pull`]: the same for platforms that keep messages until they are asked;
-//! * [`drain`]: from the inbox into its conversation (the router's work), with [`place`] finding the agent;
+//! * [`drain`]: from the inbox into its conversation (the router's work), with [`place`] finding the agent by the [`plan`] in force
+//!   and the [`floor`] of seats and queues;
+//! * [`ai`]: turns of AI seats, and handing over to people;
 //! * [`converse`]: what agents and supervisors do with a conversation;
 //! * [`deliver`]: out of the outbox to the platform;
 //! * [`stream`]: replies for customers whose own client fetches them;
@@ -15,14 +17,17 @@
 //! Beside it: [`accounts`], [`staff`], [`sealed`] (what is sealed under which key, bound to what).
 
 pub mod accounts;
+pub mod ai;
 pub mod converse;
 pub mod ctx;
 pub mod deliver;
 pub mod drain;
 pub mod figures;
+pub mod floor;
 pub mod ingest;
 pub mod media;
 pub mod place;
+pub mod plan;
 pub mod pull;
 pub mod quality;
 pub mod sealed;

@@ -1,136 +1,302 @@
-//! Finding the agent: new conversations to whoever is free, the rest into a queue; and whoever becomes free gets the first in
-//! line, in the same transaction. So a queue never stands beside free capacity that could serve it.
+//! Applying the router's decisions: a contact to a seat or into a queue, and a seat that becomes free its next contact, in the same
+//! transaction. So a queue never stands beside free capacity that could serve it.
 
 use crate::converse;
 use crate::ctx::{Ctx, FlowError};
-use std::collections::BTreeMap;
+use crate::floor::Stored;
+use crate::sealed;
 use warmline_model::event::RequeueReason;
-use warmline_model::{AccountId, AgentId, AgentState, Channel, Content, EventBody, GroupId, Origin, Timestamp};
+use warmline_model::{AgentId, AgentState, Content, ConversationState, EventBody, GroupId, Lane, Origin, Timestamp, Units};
 use warmline_privacy::CustomerKey;
-use warmline_routing::{Candidate, Facts, GroupSettings, Rules, choose, rank};
-use warmline_store::agents::{self, Claimed};
-use warmline_store::conversations::{self, Assigned, Conversation, Queued};
-use warmline_store::{StoreError, accounts, config, events, groups};
+use warmline_routing::group::{First, GroupSettings};
+use warmline_routing::seat::{Amount, taken};
+use warmline_routing::{Cause, Contact, Decision, Facts, Outcome, Placement, Ready, decide, estimate::Pace, rank, rules};
+use warmline_store::agents::{self, Claim, Claimed};
+use warmline_store::conversations::{self, Conversation};
+use warmline_store::placing::{self, Assigned, Queued};
+use warmline_store::{StoreError, accounts, customers, events, queues};
 
-/// The document that holds the rules.
-pub const RULES: &str = "routing_rules";
+/// How long an AI seat has for an answer.
+pub(crate) const AI_ANSWER_MS: i64 = 30_000;
+/// Contacts ahead that are counted one by one for an estimate; beyond, the queue's length is taken.
+const COUNTED: i64 = 500;
 
-/// Rules and groups, as they are now.
-pub struct Plan {
-    rules: Rules,
-    groups: BTreeMap<GroupId, GroupSettings>,
-    /// The group that an account names for what no rule places.
-    accounts: BTreeMap<(Channel, AccountId), GroupId>,
-    /// The oldest group: where conversations go that no rule and no account places.
-    fallback: Option<GroupId>,
-}
-
-impl Plan {
-    /// Reads the present rules and groups.
-    ///
-    /// # Errors
-    /// The store fails or holds rules that cannot be read.
-    pub fn load(ctx: &Ctx<'_>) -> Result<Self, FlowError> {
-        let rules = match config::get(ctx.db, RULES)? {
-            Some((text, _)) => serde_json::from_str(&text).map_err(|_| StoreError::Shape(0))?,
-            None => Rules::default(),
-        };
-        let stored = groups::list(ctx.db)?;
-        let fallback = stored.first().map(|g| g.id.clone());
-        let groups = stored
-            .into_iter()
-            .map(|g| Ok((g.id, serde_json::from_str(&g.settings).map_err(|_| StoreError::Shape(2))?)))
-            .collect::<Result<_, StoreError>>()?;
-        let accounts = accounts::list(ctx.db)?
-            .into_iter()
-            .filter_map(|a| {
-                let settings: serde_json::Value = serde_json::from_str(&a.settings).ok()?;
-                Some(((a.channel, a.account), GroupId::new(settings.get("group")?.as_str()?).ok()?))
-            })
-            .collect();
-        Ok(Self { rules, groups, accounts, fallback })
-    }
-
-    /// A group's settings.
-    pub fn settings(&self, group: &GroupId) -> GroupSettings {
-        self.groups.get(group).cloned().unwrap_or_default()
-    }
-
-    fn group(&self, conversation: &Conversation, content: &Content) -> Option<(GroupId, String)> {
-        let facts = Facts {
-            channel: &conversation.channel,
-            account: &conversation.account,
-            kind: content.kind(),
-            words: content.words(),
-            vip: conversation.vip,
-        };
-        if let Some((group, n)) = self.rules.group(&facts).filter(|(g, _)| self.groups.contains_key(g)) {
-            return Some((group.clone(), format!("rule-{n}")));
-        }
-        let named = self.accounts.get(&(conversation.channel.clone(), conversation.account.clone()));
-        if let Some(group) = named.filter(|g| self.groups.contains_key(g)) {
-            return Some((group.clone(), "account".to_owned()));
-        }
-        self.fallback.clone().map(|g| (g, "fallback".to_owned()))
-    }
-}
-
-/// Places a conversation after the customer's first words. Where no group exists yet it stays open and is placed by the tick.
+/// Places a conversation after the customer's first words; true when an AI seat has it now. Where no group exists yet it stays open
+/// and is placed by the tick.
 ///
 /// # Errors
 /// The store fails.
 pub fn first(
     ctx: &Ctx<'_>,
-    plan: &Plan,
+    plan: &Ready,
     conversation: &Conversation,
     key: &CustomerKey,
     content: &Content,
-) -> Result<(), FlowError> {
-    let Some((group, why)) = plan.group(conversation, content) else { return Ok(()) };
-    let settings = plan.settings(&group);
-    into_group(ctx, &settings, conversation, &group, &why, None)?;
-    if !settings.greeting.is_empty() {
-        converse::say(ctx, conversation, key, Origin::System, None, &Content::text(settings.greeting))?;
+) -> Result<bool, FlowError> {
+    let now = ctx.now();
+    let facts = facts(ctx, plan, conversation, content)?;
+    let Some(placement) = plan.place(&facts, now) else { return Ok(false) };
+    let greeting = plan.settings(&placement.group).greeting;
+    let contact = Contact {
+        id: conversation.id,
+        channel: &conversation.channel,
+        cause: Cause::Arrival,
+        facts: Some(facts),
+        placement,
+        entered: now,
+        except: None,
+    };
+    let ai = apply(ctx, plan, conversation, Some(key), contact)?;
+    if !greeting.is_empty() {
+        converse::say(ctx, conversation, key, Origin::System, None, &Content::text(greeting))?;
     }
-    Ok(())
+    Ok(ai)
 }
 
-/// Gives a conversation that holds no capacity to an agent of the group, or puts it into the group's queue.
+/// What the rules look at.
 ///
 /// # Errors
 /// The store fails.
-pub fn into_group(
+pub fn facts(ctx: &Ctx<'_>, plan: &Ready, conversation: &Conversation, content: &Content) -> Result<Facts, FlowError> {
+    let customer = customers::get(ctx.db, conversation.customer)?;
+    let (tags, owner) = customer.map(|c| (c.tags, c.owner)).unwrap_or_default();
+    let last = placing::last_agent(ctx.db, conversation.customer)?;
+    let status = match content {
+        Content::OrderCard { status, .. } => status.clone(),
+        _ => None,
+    };
+    Ok(Facts {
+        channel: conversation.channel.clone(),
+        account: conversation.account.clone(),
+        kind: content.kind().to_owned(),
+        status,
+        intent: None,
+        language: None,
+        terms: content.words().map(|words| plan.terms(words)).unwrap_or_default(),
+        tags,
+        account_group: account_group(ctx, conversation)?,
+        owner,
+        last: last.map(|(agent, closed_at)| rules::Last { agent, closed_at }),
+    })
+}
+
+/// The group that an account names for what no rule places.
+fn account_group(ctx: &Ctx<'_>, conversation: &Conversation) -> Result<Option<GroupId>, FlowError> {
+    let Some(account) = accounts::get(ctx.db, &conversation.channel, &conversation.account)? else { return Ok(None) };
+    let settings: serde_json::Value = serde_json::from_str(&account.settings).unwrap_or_default();
+    Ok(settings.get("group").and_then(|g| g.as_str()).and_then(|g| GroupId::new(g).ok()))
+}
+
+/// What a conversation asks of a seat.
+fn lane(conversation: &Conversation) -> Lane {
+    conversation.lane.as_deref().and_then(Lane::parse).unwrap_or_else(|| Lane {
+        channel: conversation.channel.clone(),
+        priority_minutes: 0,
+        dedicated: conversation.vip,
+        skills: std::collections::BTreeMap::new(),
+    })
+}
+
+/// Seeks a seat once more for a conversation that was placed before, in a group.
+///
+/// # Errors
+/// The store fails.
+pub fn again(
     ctx: &Ctx<'_>,
-    settings: &GroupSettings,
+    plan: &Ready,
     conversation: &Conversation,
     group: &GroupId,
-    why: &str,
-    requeued: Option<RequeueReason>,
+    cause: Cause,
 ) -> Result<(), FlowError> {
-    let now = ctx.now();
-    // Back in the queue, the time already waited still counts: the place is that of the first entry.
-    let entered = match (requeued, conversation.queued_at) {
-        (Some(_), Some(before)) => before,
-        _ => now,
+    let lane = lane(conversation);
+    let (now, queued) = (ctx.now(), conversation.queued_at);
+    let (why, entered, except) = match cause {
+        // Back in the queue, the time already waited still counts: the place is that of the first entry.
+        Cause::AcceptTimeout | Cause::AgentOffline | Cause::AgentLost => {
+            let first = queued.or(conversation.first_inbound_at).unwrap_or(conversation.opened_at);
+            (conversation.why.clone().unwrap_or_default(), first, conversation.agent)
+        }
+        Cause::WaitedTooLong => (conversation.why.clone().unwrap_or_default(), queued.unwrap_or(now), None),
+        Cause::Transfer => ("transfer".to_owned(), now, conversation.agent),
+        Cause::HandOver(_) => ("hand-over".to_owned(), now, conversation.agent),
+        Cause::Arrival | Cause::SeatFree => (String::new(), now, None),
     };
-    // Those who wait already come first: where there is a queue, nobody goes past it.
-    let waiting = conversations::anyone_waits(ctx.db, group)?;
-    if !waiting && to_free_agent(ctx, settings, conversation, group, why, entered)? {
-        return Ok(());
+    // The reason of a placement stays what it was; who was found for it then says nothing now.
+    let why = why.split(", ").next().unwrap_or_default().to_owned();
+    let placement = Placement {
+        group: group.clone(),
+        why,
+        skills: lane.skills,
+        priority_minutes: lane.priority_minutes,
+        dedicated: lane.dedicated,
+        first: First::People,
+        prefer: None,
+    };
+    let contact =
+        Contact { id: conversation.id, channel: &conversation.channel, cause, facts: None, placement, entered, except };
+    apply(ctx, plan, conversation, None, contact).map(drop)
+}
+
+/// Makes the decision and does what it says; true when an AI seat has the conversation now.
+fn apply(
+    ctx: &Ctx<'_>,
+    plan: &Ready,
+    conversation: &Conversation,
+    key: Option<&CustomerKey>,
+    contact: Contact<'_>,
+) -> Result<bool, FlowError> {
+    let now = ctx.now();
+    let floor = Stored { db: ctx.db, plan };
+    let (cause, entered, placement) = (contact.cause, contact.entered, contact.placement.clone());
+    let decision = decide::arrive(plan, &floor, contact, now)?;
+    // A contact that waited too long and stays where it stands has nothing new to be told of.
+    let stays = |group: &GroupId| cause == Cause::WaitedTooLong && conversation.group.as_ref() == Some(group);
+    if let Outcome::Queued { group, left_message: false, .. } = &decision.outcome
+        && stays(group)
+    {
+        placing::stays(ctx.db, conversation.id)?;
+        return Ok(false);
     }
-    let priority = if conversation.vip { settings.vip_priority_minutes } else { 0 };
-    let handle_ms = conversation.handle_ms + held_ms(conversation, now);
-    let queued = Queued { group, rank: rank(entered, priority), queued_at: entered, handle_ms, why };
-    conversations::queue(ctx.db, conversation.id, &queued)?;
-    let body = EventBody::ConversationQueued { group: group.clone(), priority, requeued };
-    events::append(ctx.db, now, Some(conversation.id), &body)?;
-    if waiting {
-        // A free VIP-dedicated agent may stand beside a queue of others: a VIP who joins that queue is served at once.
-        if let Some(head) = conversations::head(ctx.db, group, conversation.vip)?.filter(|(h, _)| h.id == conversation.id) {
-            to_free_agent(ctx, settings, &head.0, group, why, entered)?;
+    record(ctx, now, conversation, &decision)?;
+    let lane = Lane {
+        channel: conversation.channel.clone(),
+        priority_minutes: placement.priority_minutes,
+        dedicated: placement.dedicated,
+        skills: placement.skills,
+    };
+    let say = decision.say;
+    let mut ai = false;
+    match decision.outcome {
+        Outcome::Assigned { group, agent, why, units } => {
+            let claimed = claim(ctx, plan, now, conversation, (agent, units), false)?;
+            let claimed = claimed.ok_or(StoreError::Missing("capacity that the decision saw"))?;
+            let given = Given { at: now, group: &group, agent, units, why: &why, lane: &lane, entered };
+            ai = give(ctx, plan, conversation, &claimed, &given)?;
+        }
+        Outcome::Queued { group, lane, rank, behind, left_message } => {
+            let why = decision.steps.last().map_or("", |s| s.why.as_str());
+            let into = Into { group: &group, lane: &lane, rank, entered, cause, why, left_message };
+            let estimate = queue(ctx, plan, conversation, &into)?;
+            if let Some(agent) = behind {
+                fill(ctx, plan, agent)?;
+            }
+            let text = plan.settings(&group).waiting_text;
+            if cause == Cause::Arrival
+                && let Some(text) = waiting_text(&text, estimate)
+            {
+                tell(ctx, conversation, key, text)?;
+            }
         }
     }
+    if let Some(text) = say {
+        tell(ctx, conversation, key, text)?;
+    }
+    Ok(ai)
+}
+
+/// The event's time is that of the decision: with it the decision can be made again.
+fn record(ctx: &Ctx<'_>, now: Timestamp, conversation: &Conversation, decision: &Decision) -> Result<(), FlowError> {
+    let value = serde_json::to_value(decision).map_err(|_| StoreError::Shape(0))?;
+    Ok(events::append(ctx.db, now, Some(conversation.id), &EventBody::RoutingDecided(value))?)
+}
+
+fn tell(ctx: &Ctx<'_>, conversation: &Conversation, key: Option<&CustomerKey>, text: String) -> Result<(), FlowError> {
+    let content = Content::text(text);
+    match key {
+        Some(key) => converse::say(ctx, conversation, key, Origin::System, None, &content)?,
+        None => {
+            let key = sealed::customer_key(ctx, conversation.customer)?;
+            converse::say(ctx, conversation, &key, Origin::System, None, &content)?
+        }
+    };
     Ok(())
+}
+
+/// Where a contact stands in a queue, and how long it will wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
+pub struct Standing {
+    /// Its place, from 1.
+    pub position: i64,
+    /// Whether there may be more ahead of it than were counted.
+    pub or_more: bool,
+    /// The estimated wait from now on, in milliseconds; none while the queue's pace is unknown.
+    pub estimate_ms: Option<i64>,
+}
+
+/// Where a place in a group's queue stands.
+///
+/// # Errors
+/// The store fails.
+pub fn standing(
+    ctx: &Ctx<'_>,
+    group: &GroupId,
+    rank: i64,
+    id: warmline_model::ConversationId,
+) -> Result<Standing, FlowError> {
+    let queue = queues::get(ctx.db, group)?;
+    let counted = queues::ahead(ctx.db, group, rank, id, COUNTED)?;
+    let or_more = counted == COUNTED;
+    let ahead = if or_more { queue.as_ref().map_or(counted, |q| q.waiting.max(counted)) } else { counted };
+    let pace = queue.map(|q| Pace { last: q.left_at, gap_ms: q.gap_ms }).unwrap_or_default();
+    Ok(Standing { position: ahead + 1, or_more, estimate_ms: pace.estimate(ahead, ctx.now()) })
+}
+
+fn waiting_text(text: &str, standing: Standing) -> Option<String> {
+    if text.is_empty() || (text.contains("{minutes}") && standing.estimate_ms.is_none()) {
+        return None;
+    }
+    let minutes = standing.estimate_ms.unwrap_or(0).saturating_add(59_999) / 60_000;
+    Some(text.replace("{position}", &standing.position.to_string()).replace("{minutes}", &minutes.max(1).to_string()))
+}
+
+/// How a contact enters a queue.
+struct Into<'a> {
+    group: &'a GroupId,
+    lane: &'a Lane,
+    rank: i64,
+    entered: Timestamp,
+    cause: Cause,
+    why: &'a str,
+    left_message: bool,
+}
+
+fn queue(ctx: &Ctx<'_>, plan: &Ready, conversation: &Conversation, into: &Into<'_>) -> Result<Standing, FlowError> {
+    let now = ctx.now();
+    let standing = standing(ctx, into.group, into.rank, conversation.id)?;
+    let estimate_ms = standing.estimate_ms.filter(|_| !into.left_message);
+    let wait_secs = plan.settings(into.group).overflow.and_then(|o| o.wait_secs);
+    let overflow_at = wait_secs.map(|secs| into.entered.plus_millis(secs.saturating_mul(1000)));
+    placing::queue(
+        ctx.db,
+        conversation.id,
+        &Queued {
+            group: into.group,
+            rank: into.rank,
+            queued_at: into.entered,
+            handle_ms: conversation.handle_ms + held_ms(conversation, now),
+            why: into.why,
+            lane: &into.lane.key(),
+            overflow_at: overflow_at.filter(|_| !into.left_message),
+            estimate_ms,
+            left_message: into.left_message,
+        },
+    )?;
+    let body = EventBody::ConversationQueued {
+        group: into.group.clone(),
+        priority: into.lane.priority_minutes,
+        lane: into.lane.clone(),
+        rank: into.rank,
+        entered: into.entered,
+        estimate_ms,
+        requeued: match into.cause {
+            Cause::AcceptTimeout => Some(RequeueReason::AcceptTimeout),
+            Cause::AgentOffline => Some(RequeueReason::AgentOffline),
+            Cause::AgentLost => Some(RequeueReason::AgentLost),
+            _ => None,
+        },
+    };
+    events::append(ctx.db, now, Some(conversation.id), &body)?;
+    Ok(standing)
 }
 
 /// Milliseconds that the present agent has held a conversation.
@@ -141,125 +307,182 @@ pub(crate) fn held_ms(conversation: &Conversation, now: Timestamp) -> i64 {
     }
 }
 
-fn to_free_agent(
+fn claim(
     ctx: &Ctx<'_>,
-    settings: &GroupSettings,
+    plan: &Ready,
+    at: Timestamp,
     conversation: &Conversation,
-    group: &GroupId,
-    why: &str,
-    entered: Timestamp,
-) -> Result<bool, FlowError> {
-    let mut candidates: Vec<Candidate> = agents::free_in(ctx.db, group, conversation.vip)?
-        .into_iter()
-        .map(|a| Candidate {
-            id: a.id,
-            vip: a.vip,
-            load: a.load,
-            capacity: a.capacity,
-            last_assigned_at: a.last_assigned_at,
-        })
-        .collect();
-    while let Some(choice) = choose(&candidates, conversation.vip, conversation.id.as_bytes()) {
-        let why = format!("{why}, {}", choice.why);
-        if let Some(claimed) = agents::claim(ctx.db, choice.agent, ctx.now())? {
-            give(ctx, settings, conversation, group, choice.agent, &claimed, entered, &why)?;
-            return Ok(true);
-        }
-        candidates.retain(|c| c.id != choice.agent);
-    }
-    Ok(false)
+    (agent, units): (AgentId, Units),
+    by_person: bool,
+) -> Result<Option<Claimed>, FlowError> {
+    let cost = plan.cost(&conversation.channel);
+    let only_beside = matches!(cost.units, Amount::All(_)).then_some(cost.interrupts.as_slice());
+    let claim = Claim { agent, at, units, channel: &conversation.channel, only_beside, by_person };
+    Ok(agents::claim(ctx.db, &claim)?)
 }
 
-#[expect(clippy::too_many_arguments, reason = "one row of the decision, written in one place")]
+/// What an agent is given.
+struct Given<'a> {
+    at: Timestamp,
+    group: &'a GroupId,
+    agent: AgentId,
+    units: Units,
+    why: &'a str,
+    lane: &'a Lane,
+    entered: Timestamp,
+}
+
+/// True when it is an AI seat.
 fn give(
     ctx: &Ctx<'_>,
-    settings: &GroupSettings,
+    plan: &Ready,
+    conversation: &Conversation,
+    claimed: &Claimed,
+    given: &Given<'_>,
+) -> Result<bool, FlowError> {
+    let now = given.at;
+    let waited_ms = now.since(given.entered).max(0);
+    if conversation.state == ConversationState::Queued
+        && let Some(group) = &conversation.group
+    {
+        left_queue(ctx, group, conversation, waited_ms)?;
+    }
+    let ai = agents::get(ctx.db, given.agent)?.is_some_and(|a| a.ai);
+    let accept_secs = plan.settings(given.group).accept_secs;
+    let accept_by = (accept_secs > 0 && !ai).then(|| now.plus_millis(accept_secs * 1000));
+    placing::assign(
+        ctx.db,
+        conversation.id,
+        &Assigned {
+            group: given.group,
+            agent: given.agent,
+            at: now,
+            accept_by,
+            handle_ms: conversation.handle_ms + held_ms(conversation, now),
+            why: given.why,
+            lane: &given.lane.key(),
+            units: given.units,
+            ai_due: ai.then(|| now.plus_millis(AI_ANSWER_MS)),
+            ai,
+        },
+    )?;
+    let body = EventBody::ConversationAssigned {
+        group: given.group.clone(),
+        agent: given.agent,
+        channel: conversation.channel.clone(),
+        units: given.units,
+        load: claimed.load,
+        capacity: claimed.capacity,
+        waited_ms,
+        why: given.why.to_owned(),
+        ai,
+    };
+    events::append(ctx.db, now, Some(conversation.id), &body)?;
+    Ok(ai)
+}
+
+/// The queue's pace after one more left it, and what its estimate was off by.
+fn left_queue(ctx: &Ctx<'_>, group: &GroupId, conversation: &Conversation, waited_ms: i64) -> Result<(), FlowError> {
+    let Some(queue) = queues::get(ctx.db, group)? else { return Ok(()) };
+    let busy = queue.left_at.zip(conversation.queued_at).is_some_and(|(left, entered)| entered <= left);
+    let pace = Pace { last: queue.left_at, gap_ms: queue.gap_ms }.left(ctx.now(), busy);
+    let error_ms = conversation.estimate_ms.map(|estimate| (estimate - waited_ms).abs());
+    Ok(queues::left(ctx.db, group, ctx.now(), pace.gap_ms, error_ms)?)
+}
+
+/// Gives a conversation to one agent by a person's decision.
+///
+/// # Errors
+/// The agent is offline or has no capacity left for it, or the store fails.
+pub fn to_agent(
+    ctx: &Ctx<'_>,
     conversation: &Conversation,
     group: &GroupId,
     agent: AgentId,
-    claimed: &Claimed,
-    entered: Timestamp,
     why: &str,
 ) -> Result<(), FlowError> {
+    let plan = crate::plan::current(ctx)?;
+    let found = agents::get(ctx.db, agent)?.filter(|a| a.removed_at.is_none());
+    let target = found.ok_or_else(|| FlowError::invalid("agent", "there is no such agent"))?;
+    if target.state == AgentState::Offline {
+        return Err(FlowError::conflict("agent_offline", "the agent is not at work; choose another agent or a group"));
+    }
+    let units = taken(&plan.cost(&conversation.channel), target.capacity, target.load);
     let now = ctx.now();
-    let accept_by = (settings.accept_secs > 0).then(|| now.plus_millis(settings.accept_secs * 1000));
-    let handle_ms = conversation.handle_ms + held_ms(conversation, now);
-    conversations::assign(ctx.db, conversation.id, &Assigned { group, agent, at: now, accept_by, handle_ms, why })?;
-    let body = EventBody::ConversationAssigned {
-        group: group.clone(),
-        agent,
-        load: claimed.load,
-        capacity: claimed.capacity,
-        waited_ms: now.since(entered).max(0),
-        why: why.to_owned(),
+    let claimed = claim(ctx, &plan, now, conversation, (agent, units), true)?.ok_or(FlowError::conflict(
+        "agent_full",
+        "the agent has no capacity left for this conversation; choose another agent or a group",
+    ))?;
+    let entered = match conversation.state {
+        ConversationState::Queued => conversation.queued_at.unwrap_or(now),
+        _ => now,
     };
+    let lane = lane(conversation);
+    let given = Given { at: now, group, agent, units, why, lane: &lane, entered };
+    give(ctx, &plan, conversation, &claimed, &given).map(drop)
+}
+
+/// Gives back what a conversation took of an agent's capacity.
+///
+/// # Errors
+/// Nothing was claimed, or the store fails.
+pub fn release(ctx: &Ctx<'_>, conversation: &Conversation, agent: AgentId) -> Result<(), FlowError> {
+    let now = ctx.now();
+    let load = agents::release(ctx.db, agent, conversation.units, now)?;
+    let body = EventBody::CapacityReleased { agent, load };
     Ok(events::append(ctx.db, now, Some(conversation.id), &body)?)
 }
 
-/// Gives a conversation that holds no capacity to one agent by a person's decision.
+/// Takes a conversation out of its agent's hands, before it is placed again in the same transaction.
 ///
 /// # Errors
-/// The agent is offline or has no capacity left, or the store fails.
-pub fn to_agent(ctx: &Ctx<'_>, conversation: &Conversation, group: &GroupId, agent: AgentId) -> Result<(), FlowError> {
-    let now = ctx.now();
-    let claimed = agents::claim_directly(ctx.db, agent, now)?.ok_or(FlowError::conflict(
-        "agent_full",
-        "the agent is offline or has no capacity left; choose another agent or a group",
-    ))?;
-    let settings = settings_of(ctx, group)?;
-    give(ctx, &settings, conversation, group, agent, &claimed, now, "transfer")
+/// Nothing was claimed, or the store fails.
+pub fn take_back(ctx: &Ctx<'_>, conversation: &Conversation, agent: AgentId) -> Result<(), FlowError> {
+    placing::detach(ctx.db, conversation.id)?;
+    release(ctx, conversation, agent)
 }
 
-/// A group's settings, from the store.
+/// Fills an agent's free capacity from the queues of the agent's groups.
+///
+/// # Errors
+/// The store fails.
+pub fn fill(ctx: &Ctx<'_>, plan: &Ready, agent: AgentId) -> Result<i64, FlowError> {
+    let floor = Stored { db: ctx.db, plan };
+    let mut given = 0;
+    while let Some((seat, weights)) = floor.seat_of(agent)? {
+        // AI seats begin conversations; they take nobody out of a queue for people.
+        if seat.ai || seat.state != AgentState::Available || seat.load >= seat.capacity {
+            break;
+        }
+        let now = ctx.now();
+        let Some((id, decision)) = decide::next(plan, &floor, &seat, &weights, now)? else { break };
+        let Outcome::Assigned { group, agent, why, units } = &decision.outcome else { break };
+        let conversation = conversations::get(ctx.db, id)?.ok_or(StoreError::Missing("head of a queue"))?;
+        record(ctx, now, &conversation, &decision)?;
+        let claimed = claim(ctx, plan, now, &conversation, (*agent, *units), false)?;
+        let claimed = claimed.ok_or(StoreError::Missing("capacity that the decision saw"))?;
+        let why = match conversation.why.as_deref() {
+            Some(before) if !before.is_empty() => format!("{before}, {why}"),
+            _ => why.clone(),
+        };
+        let (lane, entered) = (lane(&conversation), conversation.queued_at.unwrap_or(conversation.opened_at));
+        let next = Given { at: now, group, agent: *agent, units: *units, why: &why, lane: &lane, entered };
+        give(ctx, plan, &conversation, &claimed, &next)?;
+        given += 1;
+    }
+    Ok(given)
+}
+
+/// The place of a conversation that waits.
+pub fn rank_of(conversation: &Conversation) -> Option<i64> {
+    let entered = conversation.queued_at.filter(|_| conversation.state == ConversationState::Queued)?;
+    Some(rank(entered, lane(conversation).priority_minutes))
+}
+
+/// A group's settings in the plan in force.
 ///
 /// # Errors
 /// The store fails.
 pub fn settings_of(ctx: &Ctx<'_>, group: &GroupId) -> Result<GroupSettings, FlowError> {
-    match groups::get(ctx.db, group)? {
-        Some(g) => Ok(serde_json::from_str(&g.settings).map_err(|_| StoreError::Shape(2))?),
-        None => Ok(GroupSettings::default()),
-    }
-}
-
-/// Gives back the unit of capacity that a conversation held.
-///
-/// # Errors
-/// None was claimed, or the store fails.
-pub fn release(ctx: &Ctx<'_>, conversation: &Conversation, agent: AgentId) -> Result<(), FlowError> {
-    let load = agents::release(ctx.db, agent)?;
-    let body = EventBody::CapacityReleased { agent, load };
-    Ok(events::append(ctx.db, ctx.now(), Some(conversation.id), &body)?)
-}
-
-/// Fills an agent's free capacity from the queues of the agent's groups: whoever is first in line over all of them.
-///
-/// # Errors
-/// The store fails.
-pub fn fill(ctx: &Ctx<'_>, agent: AgentId) -> Result<i64, FlowError> {
-    let groups = agents::groups_of(ctx.db, agent)?;
-    let mut given = 0;
-    loop {
-        let Some(now) = agents::get(ctx.db, agent)? else { return Ok(given) };
-        if now.state != AgentState::Available || now.load >= now.capacity {
-            return Ok(given);
-        }
-        let mut next: Option<(Conversation, i64, GroupId)> = None;
-        for group in &groups {
-            // Dedicated agents serve VIPs only.
-            for vip in if now.vip { &[true][..] } else { &[true, false][..] } {
-                if let Some((c, rank)) = conversations::head(ctx.db, group, *vip)?
-                    && next.as_ref().is_none_or(|(best, r, _)| (rank, c.id) < (*r, best.id))
-                {
-                    next = Some((c, rank, group.clone()));
-                }
-            }
-        }
-        let Some((conversation, _, group)) = next else { return Ok(given) };
-        let Some(claimed) = agents::claim(ctx.db, agent, ctx.now())? else { return Ok(given) };
-        let settings = settings_of(ctx, &group)?;
-        let entered = conversation.queued_at.unwrap_or(conversation.opened_at);
-        let why = format!("{}, next-in-queue", conversation.why.as_deref().unwrap_or("queue"));
-        give(ctx, &settings, &conversation, &group, agent, &claimed, entered, &why)?;
-        given += 1;
-    }
+    Ok(crate::plan::current(ctx)?.settings(group))
 }

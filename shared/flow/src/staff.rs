@@ -1,13 +1,14 @@
-//! Agents: adding them, and their presence.
+//! Agents: adding, changing and removing them, and their presence.
 
 use crate::ctx::{Ctx, FlowError};
-use crate::{place, sealed};
-use warmline_model::event::RequeueReason;
-use warmline_model::{AgentId, AgentState, ConversationState, EventBody, GroupId, Role};
+use crate::{place, plan, sealed};
+use std::collections::BTreeMap;
+use warmline_model::{AgentId, AgentState, ConversationState, EventBody, GroupId, Profile, Role, Timestamp, Units};
 use warmline_privacy::{random_token, token_hash};
-use warmline_store::agents::{self, Agent};
-use warmline_store::conversations;
-use warmline_store::{events, groups, tokens};
+use warmline_routing::{Cause, Ready};
+use warmline_store::agents::{self, Agent, Can};
+use warmline_store::conversations::{self, Conversation};
+use warmline_store::{events, groups, placing, tokens};
 
 /// A member of staff to be added.
 pub struct NewAgent<'a> {
@@ -15,12 +16,23 @@ pub struct NewAgent<'a> {
     pub name: &'a str,
     /// Role.
     pub role: Role,
-    /// Groups.
-    pub groups: &'a [GroupId],
-    /// Conversations at once.
-    pub capacity: i64,
+    /// Whether it is an AI seat.
+    pub ai: bool,
+    /// What the agent can do.
+    pub can: Duties,
+}
+
+/// What an agent does.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Duties {
+    /// Groups, with the level in each.
+    pub groups: BTreeMap<GroupId, u8>,
+    /// Capacity.
+    pub capacity: Units,
     /// Serves VIP customers only.
     pub vip: bool,
+    /// Skills and limits by channel.
+    pub can: Can,
 }
 
 /// Adds a member of staff and returns the token, which is shown this once.
@@ -28,9 +40,7 @@ pub struct NewAgent<'a> {
 /// # Errors
 /// A group does not exist, or the store fails.
 pub fn create(ctx: &Ctx<'_>, new: &NewAgent<'_>) -> Result<(AgentId, String), FlowError> {
-    for (i, group) in new.groups.iter().enumerate() {
-        groups::get(ctx.db, group)?.ok_or_else(|| FlowError::invalid(format!("groups[{i}]"), "there is no such group"))?;
-    }
+    check_groups(ctx, &new.can.groups)?;
     let now = ctx.now();
     let id = AgentId::new(now, ctx.rng);
     let agent = Agent {
@@ -40,16 +50,104 @@ pub fn create(ctx: &Ctx<'_>, new: &NewAgent<'_>) -> Result<(AgentId, String), Fl
         state: AgentState::Offline,
         state_reason: None,
         state_since: now,
-        vip: new.vip,
-        capacity: new.capacity,
-        load: 0,
-        last_assigned_at: warmline_model::Timestamp::default(),
+        vip: new.can.vip,
+        ai: new.ai,
+        capacity: new.can.capacity,
+        load: Units::ZERO,
+        last_assigned_at: Timestamp::default(),
+        freed_at: Timestamp::default(),
+        can: new.can.can.clone(),
         created_at: now,
+        removed_at: None,
     };
-    agents::insert(ctx.db, &agent, new.groups)?;
+    agents::insert(ctx.db, &agent, &new.can.groups)?;
+    tell(ctx, &agent, &new.can.groups)?;
     let token = random_token(ctx.rng);
     tokens::insert(ctx.db, &token_hash(&token), id, new.role, now)?;
     Ok((id, token))
+}
+
+fn check_groups(ctx: &Ctx<'_>, wanted: &BTreeMap<GroupId, u8>) -> Result<(), FlowError> {
+    for group in wanted.keys() {
+        groups::get(ctx.db, group)?.ok_or_else(|| FlowError::invalid("groups", format!("there is no group {group}")))?;
+    }
+    Ok(())
+}
+
+/// Tells the log what an agent can do.
+fn tell(ctx: &Ctx<'_>, agent: &Agent, groups: &BTreeMap<GroupId, u8>) -> Result<(), FlowError> {
+    let profile = Profile {
+        agent: agent.id,
+        ai: agent.ai,
+        dedicated: agent.vip,
+        capacity: agent.capacity,
+        caps: agent.can.caps.clone(),
+        skills: agent.can.skills.clone(),
+        groups: groups.clone(),
+    };
+    Ok(events::append(ctx.db, ctx.now(), None, &EventBody::AgentProfile(profile))?)
+}
+
+/// Changes an agent's name or duties. Less capacity than is in use takes effect as conversations end: nothing is taken away, and
+/// nothing new comes meanwhile.
+///
+/// # Errors
+/// There is no such agent or group, or the store fails.
+pub fn change(ctx: &Ctx<'_>, id: AgentId, name: Option<&str>, duties: &Duties) -> Result<(), FlowError> {
+    check_groups(ctx, &duties.groups)?;
+    let mut agent = at_work(ctx, id)?;
+    if let Some(name) = name {
+        agent.name = sealed::seal_name(ctx, id, name)?;
+    }
+    (agent.vip, agent.capacity, agent.can) = (duties.vip, duties.capacity, duties.can.clone());
+    agents::update(ctx.db, &agent, &duties.groups)?;
+    tell(ctx, &agent, &duties.groups)?;
+    place::fill(ctx, &plan::current(ctx)?, id)?;
+    Ok(())
+}
+
+/// An agent's duties as they are.
+///
+/// # Errors
+/// There is no such agent, or the store fails.
+pub fn duties(ctx: &Ctx<'_>, id: AgentId) -> Result<Duties, FlowError> {
+    let agent = at_work(ctx, id)?;
+    let groups = agents::groups_of(ctx.db, id)?.into_iter().map(|m| (m.group, m.level)).collect();
+    Ok(Duties { groups, capacity: agent.capacity, vip: agent.vip, can: agent.can })
+}
+
+fn at_work(ctx: &Ctx<'_>, id: AgentId) -> Result<Agent, FlowError> {
+    agents::get(ctx.db, id)?.filter(|a| a.removed_at.is_none()).ok_or(FlowError::NotFound("agent"))
+}
+
+/// Removes an agent. `requeue` says that what the agent has in hand goes back to the queues.
+///
+/// # Errors
+/// There is no such agent; the agent has conversations in hand and `requeue` is not said; or the store fails.
+pub fn remove(ctx: &Ctx<'_>, id: AgentId, requeue: bool) -> Result<(), FlowError> {
+    let agent = at_work(ctx, id)?;
+    let held = in_hand(ctx, id)?;
+    if !held.is_empty() && !requeue {
+        return Err(FlowError::conflict(
+            "agent_has_conversations",
+            "the agent has conversations in hand; transfer them first, or repeat with ?requeue=true",
+        ));
+    }
+    change_state(ctx, &agent, AgentState::Offline, Some("removed"))?;
+    let plan = plan::current(ctx)?;
+    for conversation in held {
+        put_back(ctx, &plan, &conversation, id, Cause::AgentOffline)?;
+    }
+    agents::remove(ctx.db, id, ctx.now())?;
+    Ok(events::append(ctx.db, ctx.now(), None, &EventBody::AgentRemoved { agent: id })?)
+}
+
+fn in_hand(ctx: &Ctx<'_>, id: AgentId) -> Result<Vec<Conversation>, FlowError> {
+    let mut held = Vec::new();
+    for state in ConversationState::ALL.into_iter().filter(|s| s.holds_capacity()) {
+        held.extend(conversations::list(ctx.db, None, i64::MAX, Some(state), Some(id))?);
+    }
+    Ok(held)
 }
 
 /// Sets an agent's presence. Available: the queues fill what is free. Offline: what was not accepted yet goes back to its
@@ -58,16 +156,22 @@ pub fn create(ctx: &Ctx<'_>, new: &NewAgent<'_>) -> Result<(AgentId, String), Fl
 /// # Errors
 /// There is no such agent, or the store fails.
 pub fn set_state(ctx: &Ctx<'_>, id: AgentId, state: AgentState, reason: Option<&str>) -> Result<Agent, FlowError> {
-    let before = agents::get(ctx.db, id)?.ok_or(FlowError::NotFound("agent"))?;
+    let before = at_work(ctx, id)?;
     change_state(ctx, &before, state, reason)?;
+    let plan = plan::current(ctx)?;
     if state == AgentState::Offline {
-        let held = conversations::list(ctx.db, None, i64::MAX, Some(ConversationState::Assigned), Some(id))?;
-        for conversation in held.into_iter().filter(|c| c.accepted_at.is_none()) {
-            put_back(ctx, &conversation, id, RequeueReason::AgentOffline)?;
+        for conversation in in_hand(ctx, id)?.into_iter().filter(unaccepted) {
+            put_back(ctx, &plan, &conversation, id, Cause::AgentOffline)?;
         }
+    } else {
+        placing::keep(ctx.db, id)?;
     }
-    place::fill(ctx, id)?;
-    agents::get(ctx.db, id)?.ok_or(FlowError::NotFound("agent"))
+    place::fill(ctx, &plan, id)?;
+    at_work(ctx, id)
+}
+
+fn unaccepted(conversation: &Conversation) -> bool {
+    conversation.state == ConversationState::Assigned && conversation.accepted_at.is_none()
 }
 
 fn change_state(ctx: &Ctx<'_>, before: &Agent, to: AgentState, reason: Option<&str>) -> Result<(), FlowError> {
@@ -85,24 +189,51 @@ fn change_state(ctx: &Ctx<'_>, before: &Agent, to: AgentState, reason: Option<&s
 ///
 /// # Errors
 /// The store fails.
-pub(crate) fn accept_timed_out(ctx: &Ctx<'_>, conversation: &conversations::Conversation) -> Result<(), FlowError> {
+pub(crate) fn accept_timed_out(ctx: &Ctx<'_>, conversation: &Conversation) -> Result<(), FlowError> {
     let Some(agent) = conversation.agent else { return Ok(()) };
     if let Some(before) = agents::get(ctx.db, agent)?.filter(|a| a.state == AgentState::Available) {
         change_state(ctx, &before, AgentState::Break, Some("accept_timeout"))?;
     }
-    put_back(ctx, conversation, agent, RequeueReason::AcceptTimeout)
+    put_back(ctx, &plan::current(ctx)?, conversation, agent, Cause::AcceptTimeout)
+}
+
+/// An agent gave no sign of life: offline. What waits for an answer goes back to the head of its queue; the rest is kept for a while,
+/// in case the agent comes back.
+///
+/// # Errors
+/// The store fails.
+pub(crate) fn lose(ctx: &Ctx<'_>, id: AgentId, since: Timestamp) -> Result<bool, FlowError> {
+    let Some(agent) = agents::get(ctx.db, id)?.filter(|a| a.state != AgentState::Offline) else { return Ok(false) };
+    if agents::seen(ctx.db, id)?.is_none_or(|seen| seen >= since) {
+        return Ok(false);
+    }
+    change_state(ctx, &agent, AgentState::Offline, Some("lost"))?;
+    let plan = plan::current(ctx)?;
+    for conversation in in_hand(ctx, id)?.into_iter().filter(|c| c.state == ConversationState::Assigned) {
+        put_back(ctx, &plan, &conversation, id, Cause::AgentLost)?;
+    }
+    placing::keep_until(ctx.db, id, ctx.now().plus_millis(plan.presence.keep_secs.saturating_mul(1000)))?;
+    Ok(true)
+}
+
+/// A lost agent did not come back in time for a conversation.
+///
+/// # Errors
+/// The store fails.
+pub(crate) fn give_up(ctx: &Ctx<'_>, conversation: &Conversation) -> Result<(), FlowError> {
+    let Some(agent) = conversation.agent else { return Ok(()) };
+    put_back(ctx, &plan::current(ctx)?, conversation, agent, Cause::AgentLost)
 }
 
 fn put_back(
     ctx: &Ctx<'_>,
-    conversation: &conversations::Conversation,
+    plan: &Ready,
+    conversation: &Conversation,
     agent: AgentId,
-    reason: RequeueReason,
+    cause: Cause,
 ) -> Result<(), FlowError> {
-    place::release(ctx, conversation, agent)?;
     let group =
         conversation.group.clone().ok_or(warmline_store::StoreError::Missing("group of an assigned conversation"))?;
-    let settings = place::settings_of(ctx, &group)?;
-    let why = conversation.why.as_deref().unwrap_or("requeued");
-    place::into_group(ctx, &settings, conversation, &group, why, Some(reason))
+    place::take_back(ctx, conversation, agent)?;
+    place::again(ctx, plan, conversation, &group, cause)
 }

@@ -2,10 +2,11 @@
 //! no harm; every step is bounded, and the next tick goes on.
 
 use crate::ctx::{Ctx, FlowError};
-use crate::{converse, place, sealed, staff};
+use crate::{ai, converse, place, plan, sealed, staff};
 use warmline_model::{ConversationState, Timestamp};
+use warmline_routing::Cause;
 use warmline_store::conversations::{self, Conversation};
-use warmline_store::{groups, idempotency, immediate, messages};
+use warmline_store::{agents, idempotency, immediate, messages, placing, queues};
 
 /// Conversations a tick.
 const BATCH: i64 = 64;
@@ -23,6 +24,16 @@ pub struct Ticked {
     pub wrap_ups_ended: i64,
     /// Conversations placed that had waited for a group to exist.
     pub placed: i64,
+    /// Agents who gave no sign of life and are offline now.
+    pub lost_agents: i64,
+    /// Conversations taken back from lost agents who did not return in time.
+    pub taken_back: i64,
+    /// Contacts that waited too long and were sought a place elsewhere.
+    pub overflowed: i64,
+    /// Contacts given to free seats that could not take them before: a ring opened, or business hours began.
+    pub matched: i64,
+    /// Conversations whose AI seat did not answer in time.
+    pub ai_timeouts: i64,
 }
 
 /// Does what is due.
@@ -42,6 +53,19 @@ pub fn tick(ctx: &Ctx<'_>) -> Result<Ticked, FlowError> {
         done.wrap_ups_ended += recheck(ctx, &due, still, |c| converse::finish(ctx, c, None))?;
     }
     done.placed = place_left_open(ctx)?;
+    lost(ctx, now, &mut done)?;
+    for due in placing::overdue(ctx.db, now, BATCH)? {
+        let still = |c: &Conversation| c.state == ConversationState::Queued;
+        done.overflowed += recheck(ctx, &due, still, |c| overflow(ctx, c))?;
+    }
+    for due in placing::ai_waiting(ctx.db, now, BATCH)? {
+        let still = |c: &Conversation| c.ai && c.agent == due.agent && c.state.holds_capacity();
+        done.ai_timeouts += recheck(ctx, &due, still, |c| ai::timed_out(ctx, c))?;
+    }
+    // After all that may have put somebody into a queue.
+    for agent in queues::free_beside(ctx.db, BATCH)? {
+        done.matched += immediate(ctx.db, || place::fill(ctx, &plan::current(ctx)?, agent))?;
+    }
     close_idle(ctx, now)?;
     idempotency::prune(ctx.db, now.plus_millis(-KEEP_ANSWERS_MS), 256)?;
     Ok(done)
@@ -60,13 +84,34 @@ fn recheck(
     })
 }
 
+/// Agents without a sign of life, and what they did not come back for.
+fn lost(ctx: &Ctx<'_>, now: Timestamp, done: &mut Ticked) -> Result<(), FlowError> {
+    let secs = plan::current(ctx)?.presence.heartbeat_secs;
+    if secs > 0 {
+        let since = now.plus_millis(secs.saturating_mul(-1000));
+        for agent in agents::unseen(ctx.db, since, BATCH)? {
+            done.lost_agents += i64::from(immediate(ctx.db, || staff::lose(ctx, agent, since))?);
+        }
+    }
+    for due in placing::lost(ctx.db, now, BATCH)? {
+        let still = |c: &Conversation| c.agent == due.agent && c.state.holds_capacity();
+        done.taken_back += recheck(ctx, &due, still, |c| staff::give_up(ctx, c))?;
+    }
+    Ok(())
+}
+
+fn overflow(ctx: &Ctx<'_>, conversation: &Conversation) -> Result<(), FlowError> {
+    let Some(group) = &conversation.group else { return Ok(()) };
+    place::again(ctx, &plan::current(ctx)?, conversation, group, Cause::WaitedTooLong)
+}
+
 /// Conversations in which a customer spoke before the first group existed.
 fn place_left_open(ctx: &Ctx<'_>) -> Result<i64, FlowError> {
-    if groups::list(ctx.db)?.is_empty() {
+    if plan::current(ctx)?.groups.is_empty() {
         return Ok(0);
     }
     let mut placed = 0;
-    for due in conversations::unplaced(ctx.db, BATCH)? {
+    for due in placing::unplaced(ctx.db, BATCH)? {
         placed += recheck(ctx, &due, |c| c.state == ConversationState::Open, |c| place_now(ctx, c))?;
     }
     Ok(placed)
@@ -87,9 +132,9 @@ fn close_idle(ctx: &Ctx<'_>, now: Timestamp) -> Result<(), FlowError> {
 
 fn place_now(ctx: &Ctx<'_>, conversation: &Conversation) -> Result<(), FlowError> {
     let key = sealed::customer_key(ctx, conversation.customer)?;
-    let plan = place::Plan::load(ctx)?;
+    let plan = plan::current(ctx)?;
     // The rules look at the customer's newest words.
     let Some(last) = messages::get(ctx.db, conversation.id, conversation.messages)? else { return Ok(()) };
     let content = sealed::open_content(&key, &last)?;
-    place::first(ctx, &plan, conversation, &key, &content)
+    place::first(ctx, &plan, conversation, &key, &content).map(drop)
 }

@@ -3,16 +3,20 @@
 use crate::message::Request;
 use crate::problem::Problem;
 use subtle::ConstantTimeEq as _;
+use warmline_flow::Ctx;
 use warmline_flow::ctx::Actor;
 use warmline_model::Role;
 use warmline_privacy::token_hash;
-use warmline_store::{Db, tokens};
+use warmline_store::{agents, tokens};
+
+/// Milliseconds for which an agent who gave a sign of life need not be noted again.
+const SEEN_MS: i64 = 10_000;
 
 /// Who sends the request: the administrator of the configuration, or the owner of a stored token.
 ///
 /// # Errors
 /// No token, or one that is not known.
-pub fn actor(db: &dyn Db, admin_token: &str, request: &Request) -> Result<Actor, Problem> {
+pub fn actor(ctx: &Ctx<'_>, admin_token: &str, request: &Request) -> Result<Actor, Problem> {
     let token = request.bearer().ok_or_else(|| {
         Problem::new(401, "token_missing", "send the token of an agent or the administrator as `Authorization: Bearer …`")
     })?;
@@ -21,8 +25,15 @@ pub fn actor(db: &dyn Db, admin_token: &str, request: &Request) -> Result<Actor,
     if !admin_token.is_empty() && bool::from(hash.ct_eq(&token_hash(admin_token))) {
         return Ok(Actor { agent: None, role: Role::Admin });
     }
-    match tokens::find(db, &hash)? {
-        Some((agent, role)) => Ok(Actor { agent: Some(agent), role }),
+    match tokens::find(ctx.db, &hash)? {
+        Some(found) => {
+            // The sign of life is written when it is news, not with every request.
+            let now = ctx.now();
+            if found.at_work && now.since(found.seen_at) > SEEN_MS {
+                agents::touch(ctx.db, found.agent, now)?;
+            }
+            Ok(Actor { agent: Some(found.agent), role: found.role })
+        }
         None => Err(Problem::new(401, "token_unknown", "the token is not known or was revoked; ask for a new one")),
     }
 }

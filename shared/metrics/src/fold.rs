@@ -1,6 +1,6 @@
 //! What an event counts for.
 
-use warmline_model::{EventBody, Origin};
+use warmline_model::{Delivery, EventBody, Origin};
 
 /// One thing counted or measured.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,9 +23,11 @@ pub const DURATIONS: [(&str, &str); 5] = [
 ];
 
 /// Formula ids of plain counts, with what they count.
-pub const COUNTS: [(&str, &str); 12] = [
+pub const COUNTS: [(&str, &str); 14] = [
     ("conversations.opened.v1", "conversations opened"),
     ("conversations.assigned.v1", "assignments to an agent"),
+    ("conversations.ai.v1", "assignments to an AI seat"),
+    ("conversations.handed_over.v1", "conversations that an AI seat handed over to people"),
     ("conversations.queued.v1", "entries into a queue"),
     ("conversations.closed.v1", "conversations closed"),
     ("messages.in.v1", "messages of customers stored"),
@@ -46,6 +48,8 @@ pub fn fold(event: &EventBody) -> Vec<Sample> {
         EventBody::ConversationOpened { channel, .. } => count("conversations.opened.v1", channel.as_str()),
         EventBody::MessageReceived { channel, .. } => count("messages.in.v1", channel.as_str()),
         EventBody::ConversationQueued { .. } => count("conversations.queued.v1", ""),
+        // Nobody waits for an AI seat, and it is none of the agents.
+        EventBody::ConversationAssigned { ai: true, .. } => count("conversations.ai.v1", ""),
         EventBody::ConversationAssigned { waited_ms, .. } => {
             count("conversations.assigned.v1", "");
             samples.push(Sample { figure: "wait.queue.v1", channel: String::new(), millis: Some(*waited_ms) });
@@ -63,7 +67,7 @@ pub fn fold(event: &EventBody) -> Vec<Sample> {
                 }
             }
         }
-        EventBody::DeliverySent { channel, took_ms, .. } => {
+        EventBody::Delivery(Delivery::Sent { channel, took_ms, .. }) => {
             count("delivery.sent.v1", channel.as_str());
             samples.push(Sample {
                 figure: "delivery.time.v1",
@@ -71,13 +75,20 @@ pub fn fold(event: &EventBody) -> Vec<Sample> {
                 millis: Some(*took_ms),
             });
         }
-        EventBody::DeliveryFailed { channel, .. } => count("delivery.failed.v1", channel.as_str()),
-        EventBody::DeliveryInDoubt { channel, .. } => count("delivery.in_doubt.v1", channel.as_str()),
-        EventBody::DeliveryDead { channel, .. } => count("delivery.dead.v1", channel.as_str()),
+        EventBody::Delivery(Delivery::Failed { channel, .. }) => count("delivery.failed.v1", channel.as_str()),
+        EventBody::Delivery(Delivery::InDoubt { channel, .. }) => count("delivery.in_doubt.v1", channel.as_str()),
+        EventBody::Delivery(Delivery::Dead { channel, .. }) => count("delivery.dead.v1", channel.as_str()),
         EventBody::ConversationClosed { .. } => count("conversations.closed.v1", ""),
         EventBody::QualityAlert { .. } => count("quality.alerts.v1", ""),
         EventBody::InboxParked { channel, .. } => count("inbox.parked.v1", channel.as_str()),
+        EventBody::ConversationHandedOver { .. } => count("conversations.handed_over.v1", ""),
         EventBody::ConversationTransferred { .. }
+        | EventBody::ConversationConsulted { .. }
+        | EventBody::RoutingDecided(_)
+        | EventBody::RoutingPlan { .. }
+        | EventBody::AgentProfile(_)
+        | EventBody::AgentRemoved { .. }
+        | EventBody::AgentWeights { .. }
         | EventBody::ConversationWrapUp { .. }
         | EventBody::CapacityReleased { .. }
         | EventBody::AgentState { .. }

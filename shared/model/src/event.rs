@@ -5,9 +5,12 @@ use crate::agent::AgentState;
 use crate::channel::{AccountId, Channel, GroupId};
 use crate::content::Origin;
 use crate::ids::{AgentId, ConversationId, CustomerId, MessageId};
+use crate::seat::{Lane, Profile};
 use crate::time::Timestamp;
+use crate::units::Units;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// The version that new events are written in. A change of meaning raises it; readers know all versions up to theirs.
 pub const EVENT_VERSION: i64 = 1;
@@ -37,6 +40,8 @@ pub enum RequeueReason {
     AcceptTimeout,
     /// The agent went offline before accepting.
     AgentOffline,
+    /// The agent was lost and did not come back in time.
+    AgentLost,
 }
 
 /// What happened. The JSON form is `{"type": "message.received", "data": {…}}`.
@@ -74,25 +79,41 @@ pub enum EventBody {
         group: GroupId,
         /// Head start in the queue, in minutes.
         priority: i64,
+        /// The lane that it stands in.
+        lane: Lane,
+        /// Place in the queue: the instant of entry less the head start, in milliseconds.
+        rank: i64,
+        /// When it first entered a queue.
+        entered: Timestamp,
+        /// How long it was told that it would wait, in milliseconds.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        estimate_ms: Option<i64>,
         /// Set when it was in an agent's hands before.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         requeued: Option<RequeueReason>,
     },
-    /// An agent was given the conversation and one unit of the agent's capacity was claimed.
+    /// An agent was given the conversation, and what it costs of the agent's capacity was claimed.
     #[serde(rename = "conversation.assigned")]
     ConversationAssigned {
         /// The group it was assigned for.
         group: GroupId,
         /// The agent.
         agent: AgentId,
-        /// The agent's load after the claim, in conversations.
-        load: i64,
-        /// The agent's capacity, in conversations.
-        capacity: i64,
+        /// The channel.
+        channel: Channel,
+        /// What was claimed of the agent's capacity.
+        units: Units,
+        /// The agent's load after the claim.
+        load: Units,
+        /// The agent's capacity.
+        capacity: Units,
         /// Milliseconds from entering the queue to the assignment.
         waited_ms: i64,
         /// Which rule chose the group, and why this agent.
         why: String,
+        /// Whether it is an AI seat.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        ai: bool,
     },
     /// The agent accepted.
     #[serde(rename = "conversation.accepted")]
@@ -102,13 +123,13 @@ pub enum EventBody {
         /// Milliseconds from assignment to acceptance.
         waited_ms: i64,
     },
-    /// An agent's unit of capacity was given back. Follows whatever ended the assignment.
+    /// What a conversation cost of an agent's capacity was given back. Follows whatever ended the assignment.
     #[serde(rename = "capacity.released")]
     CapacityReleased {
         /// The agent.
         agent: AgentId,
         /// The agent's load afterwards.
-        load: i64,
+        load: Units,
     },
     /// A message to the customer was stored and handed to the outbox.
     #[serde(rename = "message.sent")]
@@ -131,55 +152,6 @@ pub enum EventBody {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         response_ms: Option<i64>,
     },
-    /// The platform took a message.
-    #[serde(rename = "delivery.sent")]
-    DeliverySent {
-        /// The message.
-        message: MessageId,
-        /// The channel.
-        channel: Channel,
-        /// Tries made, this one included.
-        attempts: i64,
-        /// Milliseconds from handing it to the outbox.
-        took_ms: i64,
-    },
-    /// A try failed; another follows.
-    #[serde(rename = "delivery.failed")]
-    DeliveryFailed {
-        /// The message.
-        message: MessageId,
-        /// The channel.
-        channel: Channel,
-        /// Tries made.
-        attempts: i64,
-        /// Stable code of the reason.
-        reason: String,
-        /// When it is tried again.
-        retry_at: Timestamp,
-    },
-    /// A try's outcome is unknown (the process or the connection ended while the platform had it): the message may reach the
-    /// customer twice, because the platform offers no idempotency and losing a reply is worse.
-    #[serde(rename = "delivery.in_doubt")]
-    DeliveryInDoubt {
-        /// The message.
-        message: MessageId,
-        /// The channel.
-        channel: Channel,
-        /// Tries made.
-        attempts: i64,
-    },
-    /// Given up.
-    #[serde(rename = "delivery.dead")]
-    DeliveryDead {
-        /// The message.
-        message: MessageId,
-        /// The channel.
-        channel: Channel,
-        /// Tries made.
-        attempts: i64,
-        /// Stable code of the reason.
-        reason: String,
-    },
     /// The conversation was handed to another agent or group.
     #[serde(rename = "conversation.transferred")]
     ConversationTransferred {
@@ -193,6 +165,23 @@ pub enum EventBody {
         group: GroupId,
         /// Whether a note was left (the note itself is in the conversation).
         note: bool,
+    },
+    /// An AI seat handed the conversation over to people.
+    #[serde(rename = "conversation.handed_over")]
+    ConversationHandedOver {
+        /// The AI seat.
+        from: AgentId,
+        /// Why: `asked`, `word`, `vip`, `anger`, `low_confidence`, `failed_turns`, `unavailable`.
+        reason: String,
+    },
+    /// A colleague was asked about the conversation, which stays where it is.
+    #[serde(rename = "conversation.consulted")]
+    ConversationConsulted {
+        /// The colleague.
+        agent: AgentId,
+        /// Who asked; none: the administrator.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<AgentId>,
     },
     /// The talk is over; after-contact work goes on.
     #[serde(rename = "conversation.wrap_up")]
@@ -232,6 +221,34 @@ pub enum EventBody {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
     },
+    /// A decision of the router, with what it saw: `warmline_routing::Decision`. What it came to follows as an event of its own.
+    #[serde(rename = "routing.decided")]
+    RoutingDecided(serde_json::Value),
+    /// Another routing plan is in force.
+    #[serde(rename = "routing.plan")]
+    RoutingPlan {
+        /// Its version.
+        version: i64,
+        /// The plan: `warmline_routing::Plan`.
+        plan: serde_json::Value,
+    },
+    /// What an agent can do: told when the agent is added and when it changes.
+    #[serde(rename = "agent.profile")]
+    AgentProfile(Profile),
+    /// An agent was removed.
+    #[serde(rename = "agent.removed")]
+    AgentRemoved {
+        /// The agent.
+        agent: AgentId,
+    },
+    /// Staffing moved an agent between the groups that the agent serves.
+    #[serde(rename = "agent.weights")]
+    AgentWeights {
+        /// The agent.
+        agent: AgentId,
+        /// Minutes by which the contacts of a group come earlier for this agent; groups that are not named are at 0.
+        minutes: BTreeMap<GroupId, i64>,
+    },
     /// A message holds words that a supervisor wants to know of.
     #[serde(rename = "quality.alert")]
     QualityAlert {
@@ -254,6 +271,9 @@ pub enum EventBody {
         /// Stable code of the reason.
         reason: String,
     },
+    /// What became of a reply.
+    #[serde(untagged)]
+    Delivery(Delivery),
     /// A kind that this version does not know (written by a newer one).
     #[serde(untagged)]
     Unknown {
@@ -266,25 +286,94 @@ pub enum EventBody {
     },
 }
 
-impl EventBody {
-    /// The value of `type`, and the value of `data` as JSON text.
-    ///
-    /// # Errors
-    /// Only where `data` cannot be written as JSON, which no variant here can cause.
-    pub fn to_columns(&self) -> Result<(String, String), serde_json::Error> {
-        let mut value = serde_json::to_value(self)?;
-        let kind = value.get("type").and_then(|v| v.as_str()).unwrap_or_default().to_owned();
-        let data = value.get_mut("data").map(serde_json::Value::take).unwrap_or_default();
-        Ok((kind, data.to_string()))
-    }
+/// What became of a reply on its way to the customer. A type of its own, so that adapters, which append nothing else, bring nothing
+/// else: all events in each of them would be 20 kB.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type", content = "data")]
+pub enum Delivery {
+    /// The platform took a message.
+    #[serde(rename = "delivery.sent")]
+    Sent {
+        /// The message.
+        message: MessageId,
+        /// The channel.
+        channel: Channel,
+        /// Tries made, this one included.
+        attempts: i64,
+        /// Milliseconds from handing it to the outbox.
+        took_ms: i64,
+    },
+    /// A try failed; another follows.
+    #[serde(rename = "delivery.failed")]
+    Failed {
+        /// The message.
+        message: MessageId,
+        /// The channel.
+        channel: Channel,
+        /// Tries made.
+        attempts: i64,
+        /// Stable code of the reason.
+        reason: String,
+        /// When it is tried again.
+        retry_at: Timestamp,
+    },
+    /// A try's outcome is unknown (the process or the connection ended while the platform had it): the message may reach the
+    /// customer twice, because the platform offers no idempotency and losing a reply is worse.
+    #[serde(rename = "delivery.in_doubt")]
+    InDoubt {
+        /// The message.
+        message: MessageId,
+        /// The channel.
+        channel: Channel,
+        /// Tries made.
+        attempts: i64,
+    },
+    /// Given up.
+    #[serde(rename = "delivery.dead")]
+    Dead {
+        /// The message.
+        message: MessageId,
+        /// The channel.
+        channel: Channel,
+        /// Tries made.
+        attempts: i64,
+        /// Stable code of the reason.
+        reason: String,
+    },
+}
 
-    /// Reads what [`EventBody::to_columns`] wrote.
+impl From<Delivery> for EventBody {
+    fn from(delivery: Delivery) -> Self {
+        Self::Delivery(delivery)
+    }
+}
+
+/// The value of `type`, and the value of `data` as JSON text, of an [`EventBody`] or a part of it.
+///
+/// # Errors
+/// Only where `data` cannot be written as JSON, which no event here can cause.
+pub fn to_columns<B: Serialize>(body: &B) -> Result<(String, String), serde_json::Error> {
+    let mut value = serde_json::to_value(body)?;
+    let kind = value.get("type").and_then(|v| v.as_str()).unwrap_or_default().to_owned();
+    let data = value.get_mut("data").map(serde_json::Value::take).unwrap_or_default();
+    Ok((kind, data.to_string()))
+}
+
+impl EventBody {
+    /// Reads what [`to_columns`] wrote.
     ///
     /// # Errors
     /// `data` is not JSON.
     pub fn from_columns(kind: &str, data: &str) -> Result<Self, serde_json::Error> {
         let data: serde_json::Value = serde_json::from_str(data)?;
-        serde_json::from_value(serde_json::json!({ "type": kind, "data": data }))
+        let value = serde_json::json!({ "type": kind, "data": data });
+        if kind.starts_with("delivery.") {
+            // Without trying all others first; a newer kind is one that is not known.
+            if let Ok(delivery) = Delivery::deserialize(&value) {
+                return Ok(Self::Delivery(delivery));
+            }
+        }
+        serde_json::from_value(value)
     }
 }
 
@@ -319,9 +408,18 @@ mod tests {
             to: AgentState::WrapUp,
             reason: None,
         };
-        let (kind, data) = body.to_columns().unwrap();
+        let (kind, data) = to_columns(&body).unwrap();
         assert_eq!(kind, "agent.state");
         assert_eq!(EventBody::from_columns(&kind, &data).unwrap(), body);
+        let sent = Delivery::Sent {
+            message: MessageId::from_bytes(&[2; 16]).unwrap(),
+            channel: Channel::new("app").unwrap(),
+            attempts: 1,
+            took_ms: 5,
+        };
+        let (kind, data) = to_columns(&sent).unwrap();
+        assert_eq!(to_columns(&EventBody::from(sent.clone())).unwrap(), (kind.clone(), data.clone()));
+        assert_eq!(EventBody::from_columns(&kind, &data).unwrap(), EventBody::from(sent));
         let newer = EventBody::from_columns("conversation.merged", "{\"a\":1}").unwrap();
         assert!(matches!(newer, EventBody::Unknown { ref kind, .. } if kind == "conversation.merged"));
     }

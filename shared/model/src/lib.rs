@@ -6,6 +6,7 @@
 //! * [`content`]: what a message says, in any direction;
 //! * [`inbound`]: what a channel's parser yields;
 //! * [`conversation`], [`agent`]: states and views;
+//! * [`units`], [`seat`]: capacity, what an agent can do, what a queue is made of;
 //! * [`event`]: the append-only log that quality and metrics are folded from.
 //!
 //! Pure data: no I/O, no clock and no randomness of its own.
@@ -17,13 +18,17 @@ pub mod conversation;
 pub mod event;
 pub mod ids;
 pub mod inbound;
+pub mod seat;
 pub mod time;
+pub mod units;
 
 pub use agent::{AgentState, Role};
 pub use channel::{AccountId, Channel, GroupId, SlugError};
 pub use content::{Content, Media, Origin};
 pub use conversation::{ConversationState, DeliveryState};
-pub use event::{Event, EventBody};
+pub use event::{Delivery, Event, EventBody};
 pub use ids::{AgentId, ConversationId, CustomerId, IdError, IdentityId, MessageId};
 pub use inbound::{Inbound, Sender};
+pub use seat::{Lane, Profile};
 pub use time::{Clock, Rng, Timestamp};
+pub use units::Units;

@@ -1,115 +1,293 @@
-//! Levels 2 and 3: which agent. VIP customers go to dedicated agents first; then the idle, then the lowest load, then the one
-//! who has waited longest for work; a hash settles what is left, so that the same inputs always give the same agent.
+//! Level 3: which seat. Who is preferred by name comes first, then dedicated seats for dedicated customers, then those whom
+//! staffing moved to the group, then the group's strategy; a hash settles what is left, so that the same inputs always give the
+//! same agent and ties fall evenly.
 
-use std::cmp::Ordering;
-use warmline_model::{AgentId, Timestamp};
+use crate::group::Strategy;
+use crate::seat::{Ask, Prefer, PreferWhy, Refusal, Seat};
+use std::cmp::Reverse;
+use warmline_model::{AgentId, Units};
 
-/// An available agent with capacity left.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Candidate {
-    /// The agent.
-    pub id: AgentId,
-    /// Serves VIP customers only.
-    pub vip: bool,
-    /// Conversations now.
-    pub load: i64,
-    /// Conversations at once; above `load`.
-    pub capacity: i64,
-    /// When the last one was assigned.
-    pub last_assigned_at: Timestamp,
+/// What became of a seat in a decision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It could take the contact; its place among those who could, from 1, where that was worked out.
+    Free(Option<u16>),
+    /// It could not.
+    Refused(Refusal),
 }
 
-/// The decision.
+/// The seat chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Choice {
     /// The agent.
     pub agent: AgentId,
+    /// Where it stands among the seats.
+    pub at: usize,
     /// Why, in a word that the decision is stored with.
     pub why: &'static str,
 }
 
-/// Chooses among candidates; `None` when there is none. `seed` makes ties fall differently for different conversations.
-pub fn choose(candidates: &[Candidate], vip: bool, seed: &[u8; 16]) -> Option<Choice> {
-    let usable = || candidates.iter().filter(|c| c.load < c.capacity && (vip || !c.vip));
-    let best = usable().min_by(|a, b| order(a, b, seed))?;
-    let why = if best.vip {
-        "vip-dedicated"
-    } else if best.load == 0 {
-        "idle"
-    } else {
-        "lowest-load"
+/// What is ordered, smallest first.
+type Key = (bool, bool, Reverse<i64>, [u64; 4], u64, AgentId);
+
+/// Places worked out where more seats than this are free; the others are free without a place.
+const PLACES: usize = 16;
+
+/// Chooses among the seats of a group. `seed` makes ties fall differently for different conversations. The verdicts are in the
+/// order of the seats.
+pub fn choose(
+    seats: &[Seat],
+    ask: &Ask<'_>,
+    strategy: Strategy,
+    prefer: Option<Prefer>,
+    seed: &[u8; 16],
+) -> (Option<Choice>, Vec<Verdict>) {
+    let mut verdicts = Vec::with_capacity(seats.len());
+    let mut free: Vec<(Key, usize)> = Vec::with_capacity(2 * PLACES);
+    let mut last: Option<Key> = None;
+    let seed = u128::from_le_bytes(*seed);
+    for (i, seat) in seats.iter().enumerate() {
+        verdicts.push(match ask.check(seat) {
+            Ok(()) => {
+                let key = key(seat, ask, strategy, prefer, seed);
+                if last.is_none_or(|last| key < last) {
+                    free.push((key, i));
+                }
+                if free.len() == 2 * PLACES {
+                    let (_, (worst, _), _) = free.select_nth_unstable(PLACES - 1);
+                    last = Some(*worst);
+                    free.truncate(PLACES);
+                }
+                Verdict::Free(None)
+            }
+            Err(refusal) => Verdict::Refused(refusal),
+        });
+    }
+    free.sort_unstable();
+    free.truncate(PLACES);
+    for (place, (_, i)) in free.iter().enumerate() {
+        if let Some(verdict) = verdicts.get_mut(*i) {
+            *verdict = Verdict::Free(u16::try_from(place + 1).ok());
+        }
+    }
+    let best = free.first().and_then(|(_, i)| Some((*i, seats.get(*i)?)));
+    (best.map(|(at, seat)| Choice { agent: seat.id, at, why: why(seat, ask, strategy, prefer) }), verdicts)
+}
+
+fn key(seat: &Seat, ask: &Ask<'_>, strategy: Strategy, prefer: Option<Prefer>, seed: u128) -> Key {
+    let idle = u64::from(seat.load > Units::ZERO);
+    let ratio = seat.ratio();
+    let last = instant(seat.last_assigned_at.millis());
+    let by = match strategy {
+        // No load is a ratio of 0: idle seats come first by themselves.
+        Strategy::LeastLoaded | Strategy::StickyFirst => [ratio, last, 0, 0],
+        Strategy::MostIdle => [idle, last.max(instant(seat.freed_at.millis())), 0, 0],
+        Strategy::RoundRobin => [last, 0, 0, 0],
+        Strategy::MostSkilled => [u64::MAX - surplus(seat, ask), ratio, last, 0],
+        Strategy::SpecialistFirst => [idle, u64::from(seat.groups), ratio, last],
     };
-    Some(Choice { agent: best.id, why })
+    (
+        prefer.is_none_or(|p| p.agent != seat.id),
+        ask.dedicated && !seat.dedicated,
+        Reverse(seat.weight),
+        by,
+        mix(u128::from_le_bytes(*seat.id.as_bytes()) ^ seed),
+        seat.id,
+    )
 }
 
-fn order(a: &Candidate, b: &Candidate, seed: &[u8; 16]) -> Ordering {
-    // a.load / a.capacity against b.load / b.capacity without fractions.
-    let ratio = |x: &Candidate, y: &Candidate| i128::from(x.load) * i128::from(y.capacity);
-    b.vip
-        .cmp(&a.vip)
-        .then_with(|| ratio(a, b).cmp(&ratio(b, a)))
-        .then_with(|| a.last_assigned_at.cmp(&b.last_assigned_at))
-        .then_with(|| mix(a.id, seed).cmp(&mix(b.id, seed)))
-        .then_with(|| a.id.cmp(&b.id))
+fn why(seat: &Seat, ask: &Ask<'_>, strategy: Strategy, prefer: Option<Prefer>) -> &'static str {
+    if let Some(prefer) = prefer.filter(|p| p.agent == seat.id) {
+        return match prefer.why {
+            PreferWhy::Owner => "owner",
+            PreferWhy::Reopened => "reopened",
+            PreferWhy::Sticky => "sticky",
+        };
+    }
+    if ask.dedicated && seat.dedicated {
+        return "vip-dedicated";
+    }
+    match strategy {
+        Strategy::LeastLoaded | Strategy::StickyFirst if seat.load == Units::ZERO => "idle",
+        Strategy::LeastLoaded | Strategy::StickyFirst => "lowest-load",
+        Strategy::MostIdle => "most-idle",
+        Strategy::RoundRobin => "round-robin",
+        Strategy::MostSkilled => "most-skilled",
+        Strategy::SpecialistFirst => "specialist",
+    }
 }
 
-/// FNV-1a over agent and seed: it only has to be even and the same everywhere.
-fn mix(id: AgentId, seed: &[u8; 16]) -> u64 {
-    id.as_bytes().iter().chain(seed).fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(*b)).wrapping_mul(0x100_0000_01b3))
+fn instant(ms: i64) -> u64 {
+    ms.max(0).unsigned_abs()
+}
+
+/// Levels above what is required; without requirements, the level in the group.
+fn surplus(seat: &Seat, ask: &Ask<'_>) -> u64 {
+    if ask.needs.is_empty() {
+        return seat.level.into();
+    }
+    let level = |skill: u16| seat.levels.get(usize::from(skill)).copied().unwrap_or(0);
+    ask.needs.iter().map(|(skill, least)| u64::from(level(*skill).saturating_sub(*least))).sum()
+}
+
+/// Spreads bits (the finaliser of Steele, Lea and Flood's SplitMix64, on both halves): it only has to be even and the same
+/// everywhere.
+fn mix(value: u128) -> u64 {
+    let round = |mut z: u64| {
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    };
+    #[expect(clippy::cast_possible_truncation, reason = "the two halves are wanted")]
+    let (low, high) = (value as u64, (value >> 64) as u64);
+    round(round(low.wrapping_add(0x9e37_79b9_7f4a_7c15)) ^ high)
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
-    use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest};
+    use crate::seat::{All, Amount, Cost};
+    use proptest::prelude::{any, prop_assert_eq, proptest};
+    use warmline_model::{AgentState, Channel, Timestamp};
 
-    fn agent(n: u8, vip: bool, load: i64, capacity: i64, last: i64) -> Candidate {
-        Candidate {
+    /// An available seat of one group.
+    pub(crate) fn seat(n: u8, load: i64, capacity: i64) -> Seat {
+        Seat {
             id: AgentId::from_bytes(&[n; 16]).unwrap(),
-            vip,
-            load,
-            capacity,
-            last_assigned_at: Timestamp::from_millis(last),
+            ai: false,
+            state: AgentState::Available,
+            dedicated: false,
+            capacity: Units::whole(capacity),
+            load: Units::whole(load),
+            last_assigned_at: Timestamp::default(),
+            freed_at: Timestamp::default(),
+            levels: Vec::new(),
+            level: 1,
+            groups: 1,
+            held: Vec::new(),
+            caps: Vec::new(),
+            weight: 0,
         }
+    }
+
+    fn channel(name: &str) -> Channel {
+        Channel::new(name).unwrap()
+    }
+
+    fn first(seats: &[Seat], ask: &Ask<'_>, strategy: Strategy) -> Option<(usize, &'static str)> {
+        let (choice, _) = choose(seats, ask, strategy, None, &[0; 16]);
+        choice.map(|c| (seats.iter().position(|s| s.id == c.agent).unwrap(), c.why))
+    }
+
+    static ONE: Cost = Cost::units(Units::ONE);
+
+    fn ask<'a>(channel: &'a Channel, cost: &'a Cost) -> Ask<'a> {
+        Ask { channel, cost, needs: &[], dedicated: false, ai: false, except: None, reserved: &[] }
     }
 
     #[test]
     fn idle_first_then_lowest_ratio_then_longest_since() {
-        let seed = [0; 16];
-        let all = [agent(1, false, 1, 2, 0), agent(2, false, 0, 1, 9), agent(3, false, 1, 4, 0)];
-        assert_eq!(choose(&all, false, &seed).unwrap().agent, all[1].id);
-        assert_eq!(choose(&[all[0].clone(), all[2].clone()], false, &seed).unwrap().agent, all[2].id);
-        let tie = [agent(1, false, 0, 2, 5), agent(2, false, 0, 2, 4)];
-        assert_eq!(choose(&tie, false, &seed).unwrap().agent, tie[1].id);
+        let (chat, by) = (channel("app"), Strategy::LeastLoaded);
+        let last = |seat: Seat, ms| Seat { last_assigned_at: Timestamp::from_millis(ms), ..seat };
+        let all = [seat(1, 1, 2), last(seat(2, 0, 1), 9), seat(3, 1, 4)];
+        assert_eq!(first(&all, &ask(&chat, &ONE), by), Some((1, "idle")));
+        assert_eq!(first(&[seat(1, 1, 2), seat(3, 1, 4)], &ask(&chat, &ONE), by), Some((1, "lowest-load")));
+        let tie = [last(seat(1, 0, 2), 5), last(seat(2, 0, 2), 4)];
+        assert_eq!(first(&tie, &ask(&chat, &ONE), by), Some((1, "idle")));
     }
 
     #[test]
-    fn dedicated_agents_serve_vips_only() {
-        let all = [agent(1, true, 3, 4, 0), agent(2, false, 0, 4, 0)];
-        assert_eq!(choose(&all, true, &[0; 16]).unwrap(), Choice { agent: all[0].id, why: "vip-dedicated" });
-        assert_eq!(choose(&all, false, &[0; 16]).unwrap().agent, all[1].id);
-        assert_eq!(choose(&all[..1], false, &[0; 16]), None);
+    fn each_strategy_has_its_order() {
+        let chat = channel("app");
+        let ask = Ask { needs: &[(0, 1)], ..ask(&chat, &ONE) };
+        let mut all = [seat(1, 1, 9), seat(2, 0, 9), seat(3, 0, 9)].map(|s| Seat { levels: vec![3], ..s });
+        (all[0].last_assigned_at, all[0].levels) = (Timestamp::from_millis(1), vec![9]);
+        (all[1].last_assigned_at, all[1].freed_at, all[1].groups) =
+            (Timestamp::from_millis(2), Timestamp::from_millis(9), 1);
+        (all[2].last_assigned_at, all[2].groups) = (Timestamp::from_millis(3), 2);
+        assert_eq!(first(&all, &ask, Strategy::LeastLoaded), Some((1, "idle")));
+        assert_eq!(first(&all, &ask, Strategy::MostIdle), Some((2, "most-idle")));
+        assert_eq!(first(&all, &ask, Strategy::RoundRobin), Some((0, "round-robin")));
+        assert_eq!(first(&all, &ask, Strategy::MostSkilled), Some((0, "most-skilled")));
+        assert_eq!(first(&all, &ask, Strategy::SpecialistFirst), Some((1, "specialist")));
+        all[2].weight = 1;
+        assert_eq!(first(&all, &ask, Strategy::RoundRobin), Some((2, "round-robin")));
+        let prefer = Some(Prefer { agent: all[0].id, why: PreferWhy::Sticky });
+        let chosen = choose(&all, &ask, Strategy::MostIdle, prefer, &[0; 16]).0.unwrap();
+        assert_eq!((chosen.agent, chosen.why), (all[0].id, "sticky"));
+    }
+
+    #[test]
+    fn dedicated_agents_serve_dedicated_customers_only() {
+        let chat = channel("app");
+        let all = [Seat { dedicated: true, ..seat(1, 3, 4) }, seat(2, 0, 4)];
+        let by = Strategy::LeastLoaded;
+        assert_eq!(first(&all, &Ask { dedicated: true, ..ask(&chat, &ONE) }, by), Some((0, "vip-dedicated")));
+        assert_eq!(first(&all, &ask(&chat, &ONE), by), Some((1, "idle")));
+        assert_eq!(first(&all[..1], &ask(&chat, &ONE), by), None);
+    }
+
+    #[test]
+    fn every_refusal_has_its_reason() {
+        let (chat, phone, mail) = (channel("app"), channel("phone"), channel("email"));
+        let call = Cost { units: Amount::All(All::All), interrupts: vec![mail.clone()] };
+        let free = seat(1, 1, 2);
+        let reason = |seat: &Seat, ask: &Ask<'_>| ask.check(seat).unwrap_err();
+        let plain = ask(&chat, &ONE);
+        for (state, refusal) in [
+            (AgentState::Offline, Refusal::Offline),
+            (AgentState::Busy, Refusal::Busy),
+            (AgentState::Break, Refusal::Break),
+            (AgentState::WrapUp, Refusal::WrapUp),
+        ] {
+            assert_eq!(reason(&Seat { state, ..free.clone() }, &plain), refusal);
+        }
+        assert_eq!(reason(&Seat { ai: true, ..free.clone() }, &plain), Refusal::OtherKind);
+        assert_eq!(reason(&free, &Ask { except: Some(free.id), ..plain.clone() }), Refusal::Excepted);
+        assert_eq!(reason(&Seat { dedicated: true, ..free.clone() }, &plain), Refusal::DedicatedOnly);
+        assert_eq!(reason(&free, &Ask { needs: &[(3, 1)], ..plain.clone() }), Refusal::Skill);
+        assert_eq!(reason(&seat(1, 2, 2), &plain), Refusal::Full);
+        let capped = Seat { caps: vec![(chat.clone(), 1)], held: vec![(chat.clone(), 1)], ..free.clone() };
+        assert_eq!(reason(&capped, &plain), Refusal::ChannelFull);
+        assert_eq!(ask(&mail, &ONE).check(&capped), Ok(()));
+        // A call takes all that is left beside mail, and nothing beside a chat.
+        assert_eq!(reason(&capped, &ask(&phone, &call)), Refusal::NotInterrupted);
+        let reading = Seat { held: vec![(mail.clone(), 1)], ..free.clone() };
+        assert_eq!(ask(&phone, &call).check(&reading), Ok(()));
+        assert_eq!(crate::seat::taken(&call, reading.capacity, reading.load), Units::ONE);
+        assert_eq!(reason(&seat(1, 2, 2), &ask(&phone, &call)), Refusal::Full);
     }
 
     proptest! {
         #[test]
         fn never_above_capacity_and_independent_of_order(
-            raw in proptest::collection::vec((any::<bool>(), 0i64..5, 0i64..5, 0i64..3), 0..20),
-            vip in any::<bool>(),
+            raw in proptest::collection::vec((any::<bool>(), 0i64..5, 0i64..5, 0i64..3), 0..40),
+            dedicated in any::<bool>(),
+            strategy in 0usize..6,
             seed in any::<[u8; 16]>(),
         ) {
-            let mut all: Vec<_> = raw.iter().enumerate()
-                .map(|(i, (v, l, c, t))| agent(u8::try_from(i).unwrap(), *v, *l, *c, *t)).collect();
-            let first = choose(&all, vip, &seed);
-            all.reverse();
-            prop_assert_eq!(first, choose(&all, vip, &seed));
-            if let Some(choice) = first {
-                let chosen = all.iter().find(|a| a.id == choice.agent).unwrap();
-                prop_assert!(chosen.load < chosen.capacity);
-                prop_assert!(vip || !chosen.vip);
-            } else {
-                prop_assert!(all.iter().all(|a| a.load >= a.capacity || (a.vip && !vip)));
+            let strategy = [Strategy::LeastLoaded, Strategy::MostIdle, Strategy::RoundRobin, Strategy::MostSkilled,
+                Strategy::StickyFirst, Strategy::SpecialistFirst][strategy];
+            let chat = channel("app");
+            let mut all: Vec<_> = raw.iter().enumerate().map(|(i, (d, load, capacity, last))| Seat {
+                dedicated: *d,
+                last_assigned_at: Timestamp::from_millis(*last),
+                ..seat(u8::try_from(i).unwrap(), *load, *capacity)
+            }).collect();
+            let ask = Ask { dedicated, ..ask(&chat, &ONE) };
+            let (choice, verdicts) = choose(&all, &ask, strategy, None, &seed);
+            for (seat, verdict) in all.iter().zip(&verdicts) {
+                let could = seat.load < seat.capacity && (dedicated || !seat.dedicated);
+                prop_assert_eq!(matches!(verdict, Verdict::Free(_)), could);
             }
+            prop_assert_eq!(choice.is_some(), verdicts.contains(&Verdict::Free(Some(1))));
+            if let Some(choice) = choice {
+                let first = verdicts.iter().position(|v| *v == Verdict::Free(Some(1))).unwrap();
+                prop_assert_eq!(all[first].id, choice.agent);
+            }
+            all.reverse();
+            let reversed = choose(&all, &ask, strategy, None, &seed).0.map(|c| Choice { at: all.len() - 1 - c.at, ..c });
+            prop_assert_eq!(choice, reversed);
         }
     }
 }

@@ -1,11 +1,116 @@
 //! What a skill group decides about its conversations.
 
+use crate::handover::HandOver;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use warmline_model::Timestamp;
+use warmline_model::GroupId;
+
+/// How an agent is chosen among those who could take a contact. Each strategy ends in the same tie-break, so that the same inputs
+/// always give the same agent. Whoever is preferred by name (owner, last agent) comes before any of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Strategy {
+    /// Idle agents first, then the lowest load ratio, then the longest since the last assignment.
+    #[default]
+    LeastLoaded,
+    /// Whoever has been without a new contact, and since the end of the last one, for the longest time.
+    MostIdle,
+    /// In turn: whoever was given one the longest ago.
+    RoundRobin,
+    /// Who exceeds the required skill levels by most (without requirements: the highest level in the group), then as least-loaded.
+    MostSkilled,
+    /// The customer's last agent within 30 days (or `sticky_days`), then as least-loaded.
+    StickyFirst,
+    /// Idle agents first, then those who serve the fewest groups: who can do many things is kept free for what few can do.
+    SpecialistFirst,
+}
+
+/// Who a conversation starts with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum First {
+    /// A human agent.
+    #[default]
+    People,
+    /// An AI seat of the group; a human where none is available.
+    Ai,
+}
+
+/// Where a contact goes that a group cannot take.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Elsewhere {
+    /// Into another group.
+    Group(GroupId),
+    /// To an AI seat of the same group; where none is available it stays.
+    Ai,
+    /// The customer is told, and what they wrote is answered when people are there.
+    LeaveMessage,
+}
+
+/// Outside business hours.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Closed {
+    /// Where a contact goes then.
+    pub to: Elsewhere,
+    /// Said to the customer; empty: nothing.
+    #[serde(default)]
+    pub text: String,
+}
+
+/// What a queue bears.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Overflow {
+    /// Contacts in the queue from which on a further one goes elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 1_000_000))]
+    pub length: Option<i64>,
+    /// Seconds of waiting after which a contact goes elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 604_800))]
+    pub wait_secs: Option<i64>,
+    /// Where to.
+    pub to: Elsewhere,
+    /// Said to the customer then; empty: nothing.
+    #[serde(default)]
+    pub text: String,
+}
+
+/// A ring (溢出环): after some time in the queue the required skill levels become lower, so that more agents are eligible.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Ring {
+    /// Seconds in the queue from which on it counts.
+    #[schemars(range(min = 1, max = 86_400))]
+    pub after_secs: i64,
+    /// Levels by which every requirement becomes lower; a requirement that reaches 0 is none.
+    #[schemars(range(min = 1, max = 100))]
+    pub lower: u8,
+}
+
+/// The promise that a group is staffed for.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ServiceLevel {
+    /// The share of contacts, 0 to 1, …
+    #[schemars(range(min = 0, max = 1))]
+    pub share: f64,
+    /// … that are taken within so many seconds.
+    #[schemars(range(min = 1, max = 86_400))]
+    pub within_secs: i64,
+}
+
+impl Default for ServiceLevel {
+    /// 80 in 20, as the field has it (METRICS: service level).
+    fn default() -> Self {
+        Self { share: 0.8, within_secs: 20 }
+    }
+}
 
 /// A group's settings. All have defaults.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct GroupSettings {
     /// Seconds that an agent has to accept; 0: a conversation counts as accepted when it is assigned.
@@ -19,62 +124,144 @@ pub struct GroupSettings {
     pub vip_priority_minutes: i64,
     /// Said to a customer when a conversation is opened; empty: nothing.
     pub greeting: String,
+    /// How an agent is chosen.
+    pub strategy: Strategy,
+    /// Who a conversation starts with.
+    pub first: First,
+    /// When an AI seat hands over to a human.
+    pub hand_over: HandOver,
+    /// Days for which a customer's last agent is preferred; 0: not at all.
+    #[schemars(range(min = 0, max = 365))]
+    pub sticky_days: i64,
+    /// Hours after closing within which a customer who writes again goes back to the same agent when possible; 0: not at all.
+    #[schemars(range(min = 0, max = 8_760))]
+    pub reopen_hours: i64,
+    /// The business hours, by their name in the plan; none: always open.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hours: Option<String>,
+    /// What happens outside of them; without it contacts wait in the queue.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub closed: Option<Closed>,
+    /// What the queue bears; without it, everything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub overflow: Option<Overflow>,
+    /// Rings, by rising time.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rings: Vec<Ring>,
+    /// Said to a customer who has to wait; `{position}` and `{minutes}` are filled in. Empty: nothing.
+    pub waiting_text: String,
+    /// The promise that the group is staffed for.
+    pub service_level: ServiceLevel,
 }
 
 impl Default for GroupSettings {
     fn default() -> Self {
-        Self { accept_secs: 120, wrap_up_secs: 0, vip_priority_minutes: 30, greeting: String::new() }
+        Self {
+            accept_secs: 120,
+            wrap_up_secs: 0,
+            vip_priority_minutes: 30,
+            greeting: String::new(),
+            strategy: Strategy::default(),
+            first: First::default(),
+            hand_over: HandOver::default(),
+            sticky_days: 0,
+            reopen_hours: 24,
+            hours: None,
+            closed: None,
+            overflow: None,
+            rings: Vec::new(),
+            waiting_text: String::new(),
+            service_level: ServiceLevel::default(),
+        }
     }
+}
+
+/// A skill group (技能组) in the plan.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Group {
+    /// Id.
+    pub id: GroupId,
+    /// Name shown to people.
+    pub name: String,
+    /// Settings.
+    #[serde(default)]
+    pub settings: GroupSettings,
 }
 
 impl GroupSettings {
-    /// Checks the ranges.
+    /// Checks ranges and texts.
     ///
     /// # Errors
-    /// The name of the setting that is out of range.
-    pub fn check(&self) -> Result<(), &'static str> {
+    /// The setting that is out of its range, by its path (`overflow.length`).
+    pub fn check(&self) -> Result<(), String> {
         let day = 0..=86_400;
-        if !day.contains(&self.accept_secs) {
-            return Err("accept_secs");
+        let within = |ok: bool, name: &str| if ok { Ok(()) } else { Err(name.to_owned()) };
+        within(day.contains(&self.accept_secs), "accept_secs")?;
+        within(day.contains(&self.wrap_up_secs), "wrap_up_secs")?;
+        within((0..=10_080).contains(&self.vip_priority_minutes), "vip_priority_minutes")?;
+        within((0..=365).contains(&self.sticky_days), "sticky_days")?;
+        within((0..=8_760).contains(&self.reopen_hours), "reopen_hours")?;
+        within(sayable(&self.greeting), "greeting")?;
+        within(sayable(&self.waiting_text), "waiting_text")?;
+        within(self.closed.as_ref().is_none_or(|c| sayable(&c.text)), "closed.text")?;
+        if let Some(overflow) = &self.overflow {
+            within(overflow.length.is_none_or(|n| (0..=1_000_000).contains(&n)), "overflow.length")?;
+            within(overflow.wait_secs.is_none_or(|n| (1..=604_800).contains(&n)), "overflow.wait_secs")?;
+            within(overflow.length.is_some() || overflow.wait_secs.is_some(), "overflow")?;
+            within(sayable(&overflow.text), "overflow.text")?;
         }
-        if !day.contains(&self.wrap_up_secs) {
-            return Err("wrap_up_secs");
+        within(self.rings.len() <= 16, "rings")?;
+        for (i, ring) in self.rings.iter().enumerate() {
+            let before = i.checked_sub(1).and_then(|b| self.rings.get(b)).map_or(0, |r| r.after_secs);
+            within((1..=86_400).contains(&ring.after_secs) && ring.after_secs > before, &format!("rings[{i}].after_secs"))?;
+            within((1..=100).contains(&ring.lower), &format!("rings[{i}].lower"))?;
         }
-        if !(0..=10_080).contains(&self.vip_priority_minutes) {
-            return Err("vip_priority_minutes");
+        within((0.0..=1.0).contains(&self.service_level.share), "service_level.share")?;
+        within((1..=86_400).contains(&self.service_level.within_secs), "service_level.within_secs")?;
+        self.hand_over.check().map_err(|field| format!("hand_over.{field}"))
+    }
+
+    /// Days for which the last agent is preferred.
+    pub const fn sticky(&self) -> i64 {
+        match (self.sticky_days, self.strategy) {
+            (0, Strategy::StickyFirst) => 30,
+            (days, _) => days,
         }
-        if self.greeting.chars().count() > 500 {
-            return Err("greeting");
-        }
-        Ok(())
+    }
+
+    /// By how many levels requirements are lower after so long in the queue, in milliseconds.
+    pub fn lowered(&self, waited_ms: i64) -> u8 {
+        self.rings.iter().rev().find(|r| waited_ms >= r.after_secs.saturating_mul(1000)).map_or(0, |r| r.lower)
     }
 }
 
-/// Place in a queue: the instant of entry less the head start, in milliseconds; the smallest is served first. Everybody's
-/// waiting time grows alike, so the order never changes and nobody waits longer than the head start behind a later one.
-pub fn rank(queued_at: Timestamp, priority_minutes: i64) -> i64 {
-    queued_at.millis().saturating_sub(priority_minutes.saturating_mul(60_000))
+fn sayable(text: &str) -> bool {
+    text.chars().count() <= 500
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::{prop_assert, proptest};
-
-    proptest! {
-        #[test]
-        fn nobody_waits_longer_than_the_head_start(early in 0i64..1_000_000, gap in 0i64..10_000_000, head in 0i64..10_080) {
-            let first = rank(Timestamp::from_millis(early), 0);
-            let later = rank(Timestamp::from_millis(early + gap), head);
-            prop_assert!((later < first) == (gap < head * 60_000));
-        }
-    }
 
     #[test]
     fn settings_have_defaults_and_bounds() {
         let s: GroupSettings = serde_json::from_str("{}").unwrap();
         assert_eq!(s, GroupSettings::default());
-        assert_eq!(GroupSettings { accept_secs: -1, ..GroupSettings::default() }.check(), Err("accept_secs"));
+        assert_eq!(s.check(), Ok(()));
+        let fault = |text: &str| serde_json::from_str::<GroupSettings>(text).unwrap().check().unwrap_err();
+        assert_eq!(fault(r#"{"accept_secs":-1}"#), "accept_secs");
+        assert_eq!(fault(r#"{"overflow":{"to":"ai"}}"#), "overflow");
+        assert_eq!(fault(r#"{"rings":[{"after_secs":9,"lower":1},{"after_secs":9,"lower":2}]}"#), "rings[1].after_secs");
+        assert_eq!(fault(r#"{"service_level":{"share":1.5,"within_secs":20}}"#), "service_level.share");
+        assert_eq!(fault(r#"{"hand_over":{"min_confidence":2}}"#), "hand_over.min_confidence");
         assert!(serde_json::from_str::<GroupSettings>("{\"acept_secs\":1}").is_err());
+    }
+
+    #[test]
+    fn the_last_ring_reached_counts() {
+        let s: GroupSettings =
+            serde_json::from_str(r#"{"rings":[{"after_secs":10,"lower":1},{"after_secs":30,"lower":5}]}"#).unwrap();
+        assert_eq!([0, 9_999, 10_000, 29_999, 30_000].map(|ms| s.lowered(ms)), [0, 0, 1, 1, 5]);
     }
 }

@@ -1,14 +1,36 @@
 //! Three-level routing as pure functions: what goes in is all that decides.
 //!
-//! 1. [`rules`]: the skill group, by channel, account, kind and words;
-//! 2. and 3. [`choose`]: the agent, by the customer's tags, then by load.
+//! 1. and 2. [`Plan::place`]: the skill group, what the contact needs there and how urgent it is, by the [`rules`] and the customer's
+//!    standing;
+//! 3. [`decide`]: the seat ([`choose()`]) or the place in the [`queue`]; and for a seat that becomes free, its next contact.
 //!
-//! [`group`] has a group's settings and the place in its queue.
+//! [`plan`] is the document that operations people edit, with [`group`]s, [`rules`] and [`hours`]; [`seat`] is the
+//! capacity model; [`staffing`] the mathematics of how many are needed; [`handover`] says when an AI seat gives way to people; [`estimate`] how long a contact will wait.
 
 pub mod choose;
+pub mod decide;
+pub mod estimate;
 pub mod group;
+pub mod handover;
+pub mod hours;
+pub mod locate;
+pub mod memory;
+pub mod plan;
+pub mod queue;
 pub mod rules;
+pub mod seat;
+pub mod staffing;
 
-pub use choose::{Candidate, Choice, choose};
-pub use group::{GroupSettings, rank};
-pub use rules::{Facts, Rule, Rules};
+pub use choose::choose;
+pub use decide::{Cause, Contact, Decision, Floor, Outcome};
+pub use group::{Group, GroupSettings};
+pub use memory::Memory;
+pub use plan::{Plan, Ready};
+pub use queue::{Head, rank};
+pub use rules::{Facts, Placement, Rule, VIP};
+pub use seat::Seat;
+
+/// What need not be written.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}

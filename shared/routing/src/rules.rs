@@ -1,93 +1,206 @@
-//! Level 1: which skill group a conversation belongs to. Rules are tried in order; the first that fits decides.
+//! Levels 1 and 2: which skill group a contact belongs to, what it needs there, and what the customer's standing changes.
 
+use crate::group::First;
+use crate::seat::Prefer;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use warmline_model::{AccountId, Channel, GroupId};
+use std::collections::BTreeMap;
+use warmline_model::{AccountId, AgentId, Channel, GroupId, Timestamp};
 
-/// One rule. Conditions that are absent fit everything; all that are present must fit.
+/// One value, or several of which one must fit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum OneOrMore<T> {
+    /// One.
+    One(T),
+    /// Several.
+    More(Vec<T>),
+}
+
+impl<T> OneOrMore<T> {
+    /// The values.
+    pub fn all(&self) -> &[T] {
+        match self {
+            Self::One(one) => std::slice::from_ref(one),
+            Self::More(more) => more,
+        }
+    }
+
+    fn has<U: ?Sized>(&self, value: &U) -> bool
+    where
+        T: PartialEq<U>,
+    {
+        self.all().iter().any(|v| v == value)
+    }
+}
+
+fn fits<T: PartialEq<U>, U: ?Sized>(wanted: Option<&OneOrMore<T>>, value: Option<&U>) -> bool {
+    wanted.is_none_or(|w| value.is_some_and(|v| w.has(v)))
+}
+
+/// A rule of level 1. Conditions that are absent fit everything; all that are present must fit. The first rule that fits decides.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
+    /// What operations people call it; it is shown with the decision.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// The channel.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub channel: Option<Channel>,
+    pub channel: Option<OneOrMore<Channel>>,
     /// The account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub account: Option<AccountId>,
+    pub account: Option<OneOrMore<AccountId>>,
     /// The kind of the first message (`text`, `image`, `order_card`, …).
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub kind: Option<String>,
+    pub kind: Option<OneOrMore<String>>,
+    /// The status of the order or after-sale case that the message is about, in the platform's word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<OneOrMore<String>>,
+    /// What the customer wants, where an AI seat or the channel said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intent: Option<OneOrMore<String>>,
+    /// The customer's language (BCP 47: `zh`, `en`), where it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<OneOrMore<String>>,
     /// Words, one of which must be in the first message; compared in lower case.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub contains: Vec<String>,
+    /// Tags, one of which the customer must have.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
     /// Whether the customer is a VIP.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vip: Option<bool>,
+    /// Only within (or, with `closed: true`, outside) these business hours, by their name in the plan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hours: Option<String>,
+    /// Turns `hours` round: only outside of them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub closed: bool,
     /// The group it leads to.
     pub group: GroupId,
+    /// Skills that the agent must have, with the least level.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub skills: BTreeMap<String, u8>,
+    /// Head start in the queue, in minutes.
+    #[serde(default, skip_serializing_if = "crate::is_default")]
+    #[schemars(range(min = 0, max = 10_080))]
+    pub priority_minutes: i64,
+    /// Who the conversation starts with, where it differs from the group's setting.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first: Option<First>,
 }
 
-/// The rules in order.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// A rule of level 2: what a customer's standing changes. All that fit count: the highest priority, and dedicated agents if any
+/// says so.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Rules {
-    /// The rules, first to last.
-    pub rules: Vec<Rule>,
+pub struct CustomerRule {
+    /// Tags, one of which the customer must have (`vip2`, `risk`, `complained`, …).
+    pub tags: Vec<String>,
+    /// Head start in the queue, in minutes.
+    #[serde(default, skip_serializing_if = "crate::is_default")]
+    #[schemars(range(min = 0, max = 10_080))]
+    pub priority_minutes: i64,
+    /// Whether dedicated agents serve the customer, as they do a VIP.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub dedicated: bool,
 }
 
-/// What the rules look at.
-#[derive(Clone, Copy, Debug)]
-pub struct Facts<'a> {
+/// The agent who had the customer before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Last {
+    /// The agent.
+    pub agent: AgentId,
+    /// When that conversation was closed.
+    pub closed_at: Timestamp,
+}
+
+/// What the rules look at. It is kept with the decision so that it can be made again; it holds words of the plan that the message
+/// contains, never the message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Facts {
     /// The channel.
-    pub channel: &'a Channel,
+    pub channel: Channel,
     /// The account.
-    pub account: &'a AccountId,
+    pub account: AccountId,
     /// Kind of the message.
-    pub kind: &'a str,
-    /// The words in it.
-    pub words: Option<&'a str>,
+    pub kind: String,
+    /// Status of the order or case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
+    /// What the customer wants.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intent: Option<String>,
+    /// The customer's language.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
+    /// Words of the plan that the message contains, in lower case ([`crate::Plan::terms`]).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub terms: Vec<String>,
+    /// The customer's tags.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// The group that the channel account names for what no rule places.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account_group: Option<GroupId>,
+    /// The customer's own agent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<AgentId>,
+    /// The customer's last agent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<Last>,
+}
+
+/// The tag that makes a customer a VIP.
+pub const VIP: &str = "vip";
+
+impl Facts {
     /// Whether the customer is a VIP.
-    pub vip: bool,
+    pub fn vip(&self) -> bool {
+        self.tags.iter().any(|t| t == VIP)
+    }
+}
+
+/// What levels 1 and 2 come to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Placement {
+    /// The group.
+    pub group: GroupId,
+    /// Why: `rule-3`, `account`, `fallback`, `transfer`, `overflow`, …
+    pub why: String,
+    /// Required skills and their least levels.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub skills: BTreeMap<String, u8>,
+    /// Head start in the queue, in minutes.
+    pub priority_minutes: i64,
+    /// Whether dedicated agents serve the customer.
+    pub dedicated: bool,
+    /// Who it starts with.
+    pub first: First,
+    /// The agent who is asked before all others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prefer: Option<Prefer>,
 }
 
 impl Rule {
-    fn fits(&self, facts: &Facts<'_>, lower: &str) -> bool {
-        self.channel.as_ref().is_none_or(|c| c == facts.channel)
-            && self.account.as_ref().is_none_or(|a| a == facts.account)
-            && self.kind.as_deref().is_none_or(|k| k == facts.kind)
-            && self.vip.is_none_or(|v| v == facts.vip)
-            && (self.contains.is_empty() || self.contains.iter().any(|w| lower.contains(&w.to_lowercase())))
+    /// Whether the rule fits. `open` says whether business hours of a name are on.
+    pub(crate) fn fits(&self, facts: &Facts, vip: bool, open: impl Fn(&str) -> bool) -> bool {
+        fits(self.channel.as_ref(), Some(&facts.channel))
+            && fits(self.account.as_ref(), Some(&facts.account))
+            && fits(self.kind.as_ref(), Some(facts.kind.as_str()))
+            && fits(self.status.as_ref(), facts.status.as_deref())
+            && fits(self.intent.as_ref(), facts.intent.as_deref())
+            && fits(self.language.as_ref(), facts.language.as_deref())
+            && self.vip.is_none_or(|v| v == vip)
+            && (self.tags.is_empty() || self.tags.iter().any(|t| facts.tags.contains(t)))
+            && (self.contains.is_empty() || self.contains.iter().any(|w| facts.terms.iter().any(|t| same(w, t))))
+            && self.hours.as_deref().is_none_or(|name| open(name) != self.closed)
     }
 }
 
-impl Rules {
-    /// The group of the first rule that fits, and which rule that was (from 1).
-    pub fn group(&self, facts: &Facts<'_>) -> Option<(&GroupId, usize)> {
-        let lower = facts.words.map(str::to_lowercase).unwrap_or_default();
-        self.rules.iter().enumerate().find(|(_, r)| r.fits(facts, &lower)).map(|(i, r)| (&r.group, i + 1))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn group(id: &str) -> GroupId {
-        GroupId::new(id).unwrap()
-    }
-
-    #[test]
-    fn the_first_fitting_rule_decides() {
-        let rules: Rules = serde_json::from_str(
-            r#"{"rules":[{"contains":["物流","EMS"],"group":"order"},{"channel":"app","vip":true,"group":"care"},{"group":"presale"}]}"#,
-        )
-        .unwrap();
-        let (wechat, app) = (Channel::new("wechat").unwrap(), Channel::new("app").unwrap());
-        let account = AccountId::new("a").unwrap();
-        let facts = Facts { channel: &wechat, account: &account, kind: "text", words: Some("查一下 ems"), vip: true };
-        assert_eq!(rules.group(&facts), Some((&group("order"), 1)));
-        assert_eq!(rules.group(&Facts { words: None, channel: &app, ..facts }), Some((&group("care"), 2)));
-        assert_eq!(rules.group(&Facts { words: None, ..facts }), Some((&group("presale"), 3)));
-        assert_eq!(Rules::default().group(&facts), None);
-    }
+/// Whether a word of the plan is a term, which is in lower case already.
+pub(crate) fn same(word: &str, term: &str) -> bool {
+    word == term || word.chars().flat_map(char::to_lowercase).eq(term.chars())
 }

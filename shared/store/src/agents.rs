@@ -1,7 +1,8 @@
 //! Staff, their presence and their capacity. The claim of a unit of capacity and the check that it is free are one statement.
 
-use crate::db::{Db, Row, StoreError};
-use warmline_model::{AgentId, AgentState, GroupId, Role, Timestamp};
+use crate::db::{Db, Row, StoreError, Value};
+use std::collections::BTreeMap;
+use warmline_model::{AgentId, AgentState, Channel, GroupId, Role, Timestamp, Units};
 
 /// A member of staff as stored.
 pub struct Agent {
@@ -19,21 +20,64 @@ pub struct Agent {
     pub state_since: Timestamp,
     /// Serves VIP customers only.
     pub vip: bool,
-    /// Conversations at once.
-    pub capacity: i64,
-    /// Conversations now.
-    pub load: i64,
+    /// Whether it is an AI seat.
+    pub ai: bool,
+    /// Capacity.
+    pub capacity: Units,
+    /// Capacity in use.
+    pub load: Units,
     /// When the last one was assigned; 0 when none was.
     pub last_assigned_at: Timestamp,
+    /// When the last one ended; 0 when none did.
+    pub freed_at: Timestamp,
+    /// Skills and limits.
+    pub can: Can,
     /// When the agent was added.
     pub created_at: Timestamp,
+    /// When the agent was removed.
+    pub removed_at: Option<Timestamp>,
+}
+
+/// What an agent can do beside serving groups.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Can {
+    /// Skills and levels.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub skills: BTreeMap<String, u8>,
+    /// The most contacts at once, by channel.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub caps: BTreeMap<Channel, i64>,
+}
+
+impl Can {
+    fn read(row: &Row, i: usize) -> Result<Self, StoreError> {
+        match row.text(i)? {
+            "{}" => Ok(Self::default()),
+            text => row.made(i, serde_json::from_str(text)),
+        }
+    }
+
+    fn text(&self) -> Result<String, StoreError> {
+        serde_json::to_string(self).map_err(|_| StoreError::Shape(0))
+    }
+}
+
+/// An agent's group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Membership {
+    /// The group.
+    pub group: GroupId,
+    /// The agent's level in it.
+    pub level: u8,
+    /// Minutes by which its contacts come earlier for the agent.
+    pub weight: i64,
 }
 
 macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT a.id, a.name, a.role, a.state, a.state_reason, a.state_since, a.vip, a.capacity, a.load, \
-             a.last_assigned_at, a.created_at FROM ",
+             a.last_assigned_at, a.created_at, a.ai, a.freed_at, a.profile, a.removed_at FROM ",
             $rest
         )
     };
@@ -48,35 +92,64 @@ fn read(row: &Row) -> Result<Agent, StoreError> {
         state_reason: row.opt_text(4)?.map(str::to_owned),
         state_since: row.time(5)?,
         vip: row.flag(6)?,
-        capacity: row.int(7)?,
-        load: row.int(8)?,
+        capacity: Units::from_hundredths(row.int(7)?),
+        load: Units::from_hundredths(row.int(8)?),
         last_assigned_at: row.time(9)?,
         created_at: row.time(10)?,
+        ai: row.flag(11)?,
+        freed_at: row.time(12)?,
+        can: Can::read(row, 13)?,
+        removed_at: row.opt_time(14)?,
     })
 }
 
-const INSERT: &str = "INSERT INTO agents (id, name, role, state, state_since, vip, capacity, created_at) \
-                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?5)";
-const JOIN: &str = "INSERT INTO agent_groups (group_id, agent_id) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+const INSERT: &str = "INSERT INTO agents (id, name, role, state, state_since, vip, capacity, created_at, ai, profile) \
+                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?5, ?8, ?9)";
+const UPDATE: &str = "UPDATE agents SET name = ?2, vip = ?3, capacity = ?4, profile = ?5 \
+                      WHERE id = ?1 AND removed_at IS NULL RETURNING 1";
+const REMOVE: &str = "UPDATE agents SET removed_at = ?2, state = 'offline' WHERE id = ?1 AND removed_at IS NULL RETURNING 1";
+const REVOKE: &str = "UPDATE tokens SET revoked_at = ?2 WHERE agent_id = ?1 AND revoked_at IS NULL";
+const JOIN: &str = "INSERT INTO agent_groups (group_id, agent_id, level) VALUES (?1, ?2, ?3) \
+                    ON CONFLICT (group_id, agent_id) DO UPDATE SET level = ?3";
+const LEAVE: &str = "DELETE FROM agent_groups WHERE agent_id = ?1 AND group_id NOT IN (SELECT value FROM json_each(?2))";
+const WEIGH: &str = "UPDATE agent_groups SET weight = ?3 WHERE agent_id = ?1 AND group_id = ?2 RETURNING 1";
 const GET: &str = select!("agents a WHERE a.id = ?1");
-const LIST: &str = select!("agents a WHERE a.id > ?1 ORDER BY a.id LIMIT ?2");
-const GROUPS: &str = "SELECT group_id FROM agent_groups WHERE agent_id = ?1 ORDER BY group_id";
+const LIST: &str = select!("agents a WHERE a.id > ?1 AND a.removed_at IS NULL ORDER BY a.id LIMIT ?2");
+const GROUPS: &str = "SELECT group_id, level, weight FROM agent_groups WHERE agent_id = ?1 ORDER BY group_id";
 const MEMBER: &str = "SELECT 1 FROM agent_groups WHERE agent_id = ?1 AND group_id = ?2";
-const FREE: &str = "SELECT a.id, a.vip, a.load, a.capacity, a.last_assigned_at \
-                    FROM agent_groups g JOIN agents a ON a.id = g.agent_id \
-                    WHERE g.group_id = ?1 AND a.state = 'available' AND a.load < a.capacity AND a.vip <= ?2";
-const SET_STATE: &str = "UPDATE agents SET state = ?2, state_reason = ?3, state_since = ?4 WHERE id = ?1 RETURNING 1";
-const CLAIM: &str = "UPDATE agents SET load = load + 1, last_assigned_at = ?2 \
-                     WHERE id = ?1 AND state = 'available' AND load < capacity RETURNING load, capacity";
-const CLAIM_ANY_STATE: &str = "UPDATE agents SET load = load + 1, last_assigned_at = ?2 \
-                               WHERE id = ?1 AND state <> 'offline' AND load < capacity RETURNING load, capacity";
-const RELEASE: &str = "UPDATE agents SET load = load - 1 WHERE id = ?1 AND load > 0 RETURNING load";
+// What a seat has in hand is counted where it stands: a figure of its own could come to differ.
+const SEATS: &str = "SELECT a.id, a.ai, a.state, a.vip, a.capacity, a.load, a.last_assigned_at, a.freed_at, a.profile, \
+                     g.level, g.weight, (SELECT count(*) FROM agent_groups n WHERE n.agent_id = a.id), \
+                     (SELECT group_concat(h, ' ') FROM (SELECT c.channel || ' ' || count(*) AS h \
+                        FROM conversations c INDEXED BY conversations_held \
+                        WHERE c.agent_id = a.id AND c.closed_at IS NULL GROUP BY c.channel)) \
+                     FROM agent_groups g JOIN agents a ON a.id = g.agent_id WHERE g.group_id = ?1 ORDER BY g.agent_id";
+const HELD: &str = "SELECT channel, count(*) FROM conversations INDEXED BY conversations_held \
+                    WHERE agent_id = ?1 AND closed_at IS NULL GROUP BY channel";
+const SET_STATE: &str = "UPDATE agents SET state = ?2, state_reason = ?3, state_since = ?4, seen_at = max(seen_at, ?4) \
+                         WHERE id = ?1 AND removed_at IS NULL RETURNING 1";
+const TOUCH: &str = "UPDATE agents SET seen_at = ?2 WHERE id = ?1 AND seen_at < ?2";
+const SEEN: &str = "SELECT seen_at FROM agents WHERE id = ?1";
+const UNSEEN: &str = "SELECT id FROM agents INDEXED BY agents_seen \
+                      WHERE seen_at < ?1 AND state <> 'offline' AND ai = 0 ORDER BY seen_at LIMIT ?2";
+// The claim and the check that it fits are this one statement: presence, units, the channel's limit, and (for a contact that takes
+// all that is left) that nothing is under way which it may not interrupt.
+const CLAIM: &str = "UPDATE agents SET load = load + ?3, last_assigned_at = ?2 \
+                     WHERE id = ?1 AND (state = 'available' OR (?4 AND state <> 'offline')) \
+                     AND ?3 > 0 AND load + ?3 <= capacity \
+                     AND (profile = '{}' OR coalesce(json_extract(profile, '$.caps.\"' || ?5 || '\"'), 1000000) > \
+                       (SELECT count(*) FROM conversations INDEXED BY conversations_held \
+                        WHERE agent_id = ?1 AND channel = ?5 AND closed_at IS NULL)) \
+                     AND (?6 IS NULL OR NOT EXISTS (SELECT 1 FROM conversations INDEXED BY conversations_held \
+                       WHERE agent_id = ?1 AND closed_at IS NULL AND channel NOT IN (SELECT value FROM json_each(?6)))) \
+                     RETURNING load, capacity";
+const RELEASE: &str = "UPDATE agents SET load = load - ?2, freed_at = ?3 WHERE id = ?1 AND load >= ?2 RETURNING load";
 
 /// Adds an agent, offline, with its groups.
 ///
 /// # Errors
 /// See [`StoreError`].
-pub fn insert(db: &dyn Db, agent: &Agent, groups: &[GroupId]) -> Result<(), StoreError> {
+pub fn insert(db: &dyn Db, agent: &Agent, groups: &BTreeMap<GroupId, u8>) -> Result<(), StoreError> {
     db.execute(
         INSERT,
         &[
@@ -86,13 +159,56 @@ pub fn insert(db: &dyn Db, agent: &Agent, groups: &[GroupId]) -> Result<(), Stor
             agent.state.as_str().into(),
             agent.created_at.into(),
             agent.vip.into(),
-            agent.capacity.into(),
+            agent.capacity.hundredths().into(),
+            agent.ai.into(),
+            agent.can.text()?.into(),
         ],
     )?;
-    for group in groups {
-        db.execute(JOIN, &[group.as_str().into(), agent.id.as_bytes().into()])?;
+    join(db, agent.id, groups)
+}
+
+fn join(db: &dyn Db, id: AgentId, groups: &BTreeMap<GroupId, u8>) -> Result<(), StoreError> {
+    for (group, level) in groups {
+        db.execute(JOIN, &[group.as_str().into(), id.as_bytes().into(), i64::from(*level).into()])?;
     }
     Ok(())
+}
+
+/// Changes what an agent can do, and leaves the groups that are not named.
+///
+/// # Errors
+/// There is no such agent, or see [`StoreError`].
+pub fn update(db: &dyn Db, agent: &Agent, groups: &BTreeMap<GroupId, u8>) -> Result<(), StoreError> {
+    let params = [
+        agent.id.as_bytes().into(),
+        agent.name.as_slice().into(),
+        agent.vip.into(),
+        agent.capacity.hundredths().into(),
+        agent.can.text()?.into(),
+    ];
+    db.first(UPDATE, &params)?.ok_or(StoreError::Missing("agent"))?;
+    let keep: Vec<&str> = groups.keys().map(GroupId::as_str).collect();
+    db.execute(LEAVE, &[agent.id.as_bytes().into(), serde_json::json!(keep).to_string().into()])?;
+    join(db, agent.id, groups)
+}
+
+/// Removes an agent: offline, in no group, without a token. The row stays, for the history.
+///
+/// # Errors
+/// There is no such agent, or see [`StoreError`].
+pub fn remove(db: &dyn Db, id: AgentId, now: Timestamp) -> Result<(), StoreError> {
+    db.first(REMOVE, &[id.as_bytes().into(), now.into()])?.ok_or(StoreError::Missing("agent"))?;
+    db.execute(LEAVE, &[id.as_bytes().into(), "[]".into()])?;
+    db.execute(REVOKE, &[id.as_bytes().into(), now.into()])?;
+    Ok(())
+}
+
+/// Sets the minutes that staffing gives an agent for a group; false when the agent does not serve it.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn weigh(db: &dyn Db, id: AgentId, group: &GroupId, minutes: i64) -> Result<bool, StoreError> {
+    Ok(db.first(WEIGH, &[id.as_bytes().into(), group.as_str().into(), minutes.into()])?.is_some())
 }
 
 /// Finds an agent.
@@ -112,12 +228,19 @@ pub fn list(db: &dyn Db, after: Option<AgentId>, limit: i64) -> Result<Vec<Agent
     db.execute(LIST, &[after.into(), limit.into()])?.iter().map(read).collect()
 }
 
-/// The groups an agent serves.
+/// The groups an agent serves, by id.
 ///
 /// # Errors
 /// See [`StoreError`].
-pub fn groups_of(db: &dyn Db, id: AgentId) -> Result<Vec<GroupId>, StoreError> {
-    db.execute(GROUPS, &[id.as_bytes().into()])?.iter().map(|r| r.made(0, GroupId::new(r.text(0)?))).collect()
+pub fn groups_of(db: &dyn Db, id: AgentId) -> Result<Vec<Membership>, StoreError> {
+    db.execute(GROUPS, &[id.as_bytes().into()])?
+        .iter()
+        .map(|r| Ok(Membership { group: r.made(0, GroupId::new(r.text(0)?))?, level: level(r, 1)?, weight: r.int(2)? }))
+        .collect()
+}
+
+fn level(row: &Row, i: usize) -> Result<u8, StoreError> {
+    row.made(i, u8::try_from(row.int(i)?))
 }
 
 /// Whether an agent serves a group.
@@ -128,37 +251,107 @@ pub fn serves(db: &dyn Db, id: AgentId, group: &GroupId) -> Result<bool, StoreEr
     Ok(db.first(MEMBER, &[id.as_bytes().into(), group.as_str().into()])?.is_some())
 }
 
-/// An available agent with capacity left.
-pub struct Free {
+/// An agent of a group, as a decision sees one.
+pub struct Seat {
     /// Id.
     pub id: AgentId,
+    /// Whether it is an AI seat.
+    pub ai: bool,
+    /// Presence.
+    pub state: AgentState,
     /// Serves VIP customers only.
     pub vip: bool,
-    /// Conversations now.
-    pub load: i64,
-    /// Conversations at once.
-    pub capacity: i64,
-    /// When the last one was assigned.
+    /// Capacity.
+    pub capacity: Units,
+    /// Capacity in use.
+    pub load: Units,
+    /// When the last contact was assigned.
     pub last_assigned_at: Timestamp,
+    /// When the last contact ended.
+    pub freed_at: Timestamp,
+    /// Skills and limits.
+    pub can: Can,
+    /// Level in the group.
+    pub level: u8,
+    /// Minutes that staffing gave for the group.
+    pub weight: i64,
+    /// How many groups the agent serves.
+    pub groups: i64,
+    /// Contacts in hand, by channel.
+    pub held: Vec<(Channel, i64)>,
 }
 
-/// The available agents of a group with capacity left: VIP-dedicated ones only for a VIP customer.
+/// The agents of a group, whatever their state, by id.
 ///
 /// # Errors
 /// See [`StoreError`].
-pub fn free_in(db: &dyn Db, group: &GroupId, vip: bool) -> Result<Vec<Free>, StoreError> {
-    db.execute(FREE, &[group.as_str().into(), vip.into()])?
+pub fn seats(db: &dyn Db, group: &GroupId) -> Result<Vec<Seat>, StoreError> {
+    db.execute(SEATS, &[group.as_str().into()])?
         .iter()
         .map(|r| {
-            Ok(Free {
+            Ok(Seat {
                 id: r.made(0, AgentId::from_bytes(r.blob(0)?))?,
-                vip: r.flag(1)?,
-                load: r.int(2)?,
-                capacity: r.int(3)?,
-                last_assigned_at: r.time(4)?,
+                ai: r.flag(1)?,
+                state: AgentState::parse(r.text(2)?).ok_or(StoreError::Shape(2))?,
+                vip: r.flag(3)?,
+                capacity: Units::from_hundredths(r.int(4)?),
+                load: Units::from_hundredths(r.int(5)?),
+                last_assigned_at: r.time(6)?,
+                freed_at: r.time(7)?,
+                can: Can::read(r, 8)?,
+                level: level(r, 9)?,
+                weight: r.int(10)?,
+                groups: r.int(11)?,
+                held: r.opt_text(12)?.map_or(Ok(Vec::new()), |t| pairs(t).ok_or(StoreError::Shape(12)))?,
             })
         })
         .collect()
+}
+
+/// `app 2 email 1`: a channel's name has no space.
+fn pairs(text: &str) -> Option<Vec<(Channel, i64)>> {
+    let mut words = text.split(' ');
+    let mut found = Vec::new();
+    while let Some(channel) = words.next() {
+        found.push((Channel::new(channel).ok()?, words.next()?.parse().ok()?));
+    }
+    Some(found)
+}
+
+/// What an agent has in hand, by channel.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn held(db: &dyn Db, id: AgentId) -> Result<Vec<(Channel, i64)>, StoreError> {
+    db.execute(HELD, &[id.as_bytes().into()])?
+        .iter()
+        .map(|r| Ok((r.made(0, Channel::new(r.text(0)?))?, r.int(1)?)))
+        .collect()
+}
+
+/// Notes a sign of life.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn touch(db: &dyn Db, id: AgentId, now: Timestamp) -> Result<(), StoreError> {
+    db.execute(TOUCH, &[id.as_bytes().into(), now.into()])?;
+    Ok(())
+}
+
+/// When the last sign of life was.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn seen(db: &dyn Db, id: AgentId) -> Result<Option<Timestamp>, StoreError> {
+    db.first(SEEN, &[id.as_bytes().into()])?.map(|r| r.time(0)).transpose()
+}
+
+/// Agents at work who gave no sign of life since an instant.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn unseen(db: &dyn Db, since: Timestamp, limit: i64) -> Result<Vec<AgentId>, StoreError> {
+    db.execute(UNSEEN, &[since.into(), limit.into()])?.iter().map(|r| r.made(0, AgentId::from_bytes(r.blob(0)?))).collect()
 }
 
 /// Sets an agent's presence.
@@ -177,38 +370,54 @@ pub fn set_state(
         .ok_or(StoreError::Missing("agent"))
 }
 
+/// What is claimed of an agent's capacity.
+pub struct Claim<'a> {
+    /// The agent.
+    pub agent: AgentId,
+    /// When.
+    pub at: Timestamp,
+    /// How much.
+    pub units: Units,
+    /// For which channel.
+    pub channel: &'a Channel,
+    /// Set where nothing else may be under way but contacts of these channels.
+    pub only_beside: Option<&'a [Channel]>,
+    /// Whether a person decided: then the agent need not be available, but must be at work.
+    pub by_person: bool,
+}
+
 /// An agent's load and capacity after a claim.
 pub struct Claimed {
-    /// Conversations now.
-    pub load: i64,
-    /// Conversations at once.
-    pub capacity: i64,
+    /// Capacity in use.
+    pub load: Units,
+    /// Capacity.
+    pub capacity: Units,
 }
 
-fn claimed(row: Option<Row>) -> Result<Option<Claimed>, StoreError> {
-    row.map(|r| Ok(Claimed { load: r.int(0)?, capacity: r.int(1)? })).transpose()
-}
-
-/// Claims one unit of an available agent's capacity; `None` when none is left or the agent is not available.
+/// Claims capacity; `None` when it does not fit, or the agent is not there for it.
 ///
 /// # Errors
 /// See [`StoreError`].
-pub fn claim(db: &dyn Db, id: AgentId, now: Timestamp) -> Result<Option<Claimed>, StoreError> {
-    claimed(db.first(CLAIM, &[id.as_bytes().into(), now.into()])?)
+pub fn claim(db: &dyn Db, claim: &Claim<'_>) -> Result<Option<Claimed>, StoreError> {
+    let beside = claim.only_beside.map(|channels| serde_json::json!(channels).to_string());
+    let params: [Value; 6] = [
+        claim.agent.as_bytes().into(),
+        claim.at.into(),
+        claim.units.hundredths().into(),
+        claim.by_person.into(),
+        claim.channel.as_str().into(),
+        beside.into(),
+    ];
+    let Some(row) = db.first(CLAIM, &params)? else { return Ok(None) };
+    Ok(Some(Claimed { load: Units::from_hundredths(row.int(0)?), capacity: Units::from_hundredths(row.int(1)?) }))
 }
 
-/// Claims one unit for a conversation handed over by a person: the agent need not be available, but must be at work.
+/// Gives capacity back; returns the load left.
 ///
 /// # Errors
-/// See [`StoreError`].
-pub fn claim_directly(db: &dyn Db, id: AgentId, now: Timestamp) -> Result<Option<Claimed>, StoreError> {
-    claimed(db.first(CLAIM_ANY_STATE, &[id.as_bytes().into(), now.into()])?)
-}
-
-/// Gives one unit of capacity back; returns the load left.
-///
-/// # Errors
-/// The agent has none claimed, or see [`StoreError`].
-pub fn release(db: &dyn Db, id: AgentId) -> Result<i64, StoreError> {
-    db.first(RELEASE, &[id.as_bytes().into()])?.ok_or(StoreError::Missing("claimed capacity"))?.int(0)
+/// The agent has not so much claimed, or see [`StoreError`].
+pub fn release(db: &dyn Db, id: AgentId, units: Units, now: Timestamp) -> Result<Units, StoreError> {
+    let params = [id.as_bytes().into(), units.hundredths().into(), now.into()];
+    let row = db.first(RELEASE, &params)?.ok_or(StoreError::Missing("claimed capacity"))?;
+    Ok(Units::from_hundredths(row.int(0)?))
 }

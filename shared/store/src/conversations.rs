@@ -2,7 +2,7 @@
 
 use crate::db::{Db, Row, StoreError, Value};
 use warmline_model::{
-    AccountId, AgentId, Channel, ConversationId, ConversationState, CustomerId, GroupId, IdentityId, Timestamp,
+    AccountId, AgentId, Channel, ConversationId, ConversationState, CustomerId, GroupId, IdentityId, Timestamp, Units,
 };
 
 /// A conversation as stored.
@@ -54,6 +54,16 @@ pub struct Conversation {
     pub why: Option<String>,
     /// Until when a webhook's own answer can still carry a reply; the platform's API is not used before.
     pub answer_until: Option<Timestamp>,
+    /// The lane that it stands or stood in: what it asks of a seat (`warmline_model::Lane`, as text).
+    pub lane: Option<String>,
+    /// What it takes of its agent's capacity.
+    pub units: Units,
+    /// What it was told that it would wait, in milliseconds.
+    pub estimate_ms: Option<i64>,
+    /// Whether the seat that has or had it is an AI seat.
+    pub ai: bool,
+    /// Turns in a row in which an AI seat found no answer.
+    pub ai_failed: i64,
 }
 
 /// Columns read by [`read`], with the table's alias.
@@ -105,14 +115,24 @@ macro_rules! columns {
             $t,
             ".why, ",
             $t,
-            ".answer_until"
+            ".answer_until, ",
+            $t,
+            ".lane, ",
+            $t,
+            ".units, ",
+            $t,
+            ".estimate_ms, ",
+            $t,
+            ".ai, ",
+            $t,
+            ".ai_failed"
         )
     };
 }
 pub(crate) use columns;
 
 /// How many columns [`columns!`] names.
-pub(crate) const COLUMNS: usize = 23;
+pub(crate) const COLUMNS: usize = 28;
 
 pub(crate) fn read(r: &Row) -> Result<Conversation, StoreError> {
     Ok(Conversation {
@@ -139,6 +159,11 @@ pub(crate) fn read(r: &Row) -> Result<Conversation, StoreError> {
         messages: r.int(20)?,
         why: r.opt_text(21)?.map(str::to_owned),
         answer_until: r.opt_time(22)?,
+        lane: r.opt_text(23)?.map(str::to_owned),
+        units: Units::from_hundredths(r.int(24)?),
+        estimate_ms: r.opt_int(25)?,
+        ai: r.flag(26)?,
+        ai_failed: r.int(27)?,
     })
 }
 
@@ -167,48 +192,28 @@ const OUTBOUND: &str = "UPDATE conversations SET messages = messages + 1, last_m
 const ANSWERED: &str = "UPDATE conversations SET state = ?3, round_started_at = NULL, accept_by = NULL, \
                         accepted_at = coalesce(accepted_at, ?2), first_response_at = coalesce(first_response_at, ?2) \
                         WHERE id = ?1 RETURNING 1";
-const QUEUE: &str = "UPDATE conversations SET state = 'queued', group_id = ?2, agent_id = NULL, rank = ?3, queued_at = ?4, \
-                     assigned_at = NULL, accepted_at = NULL, accept_by = NULL, wrap_until = NULL, handle_ms = ?5, why = ?6 \
-                     WHERE id = ?1 AND state <> 'closed' RETURNING 1";
-const ASSIGN: &str = "UPDATE conversations SET state = 'assigned', group_id = ?2, agent_id = ?3, assigned_at = ?4, \
-                      accept_by = ?5, accepted_at = ?6, rank = NULL, wrap_until = NULL, handle_ms = ?7, why = ?8 \
-                      WHERE id = ?1 AND state <> 'closed' RETURNING 1";
 const ACCEPT: &str =
     "UPDATE conversations SET accepted_at = ?2, accept_by = NULL WHERE id = ?1 AND accepted_at IS NULL RETURNING 1";
 const WRAP_UP: &str = "UPDATE conversations SET state = 'wrap_up', wrap_until = ?2, disposition = ?3, accept_by = NULL, \
                        round_started_at = NULL WHERE id = ?1 AND state <> 'closed' RETURNING 1";
 const CLOSE: &str = "UPDATE conversations SET state = 'closed', closed_at = ?2, disposition = coalesce(?3, disposition), \
-                     rank = NULL, accept_by = NULL, wrap_until = NULL, round_started_at = NULL, handle_ms = ?4 \
+                     rank = NULL, accept_by = NULL, wrap_until = NULL, round_started_at = NULL, handle_ms = ?4, \
+                     overflow_at = NULL, lost_at = NULL, ai_due = NULL \
                      WHERE id = ?1 AND state <> 'closed' RETURNING 1";
-const HEAD: &str = concat!(
-    "SELECT ",
-    columns!("c"),
-    ", c.rank FROM conversations c \
-     WHERE c.group_id = ?1 AND c.vip = ?2 AND c.state = 'queued' ORDER BY c.rank, c.id LIMIT 1"
-);
-const ANYONE_WAITS: &str = "SELECT EXISTS (SELECT 1 FROM conversations WHERE group_id = ?1 AND state = 'queued')";
-const QUEUE_LENGTHS: &str = "SELECT group_id, count(*) FROM conversations INDEXED BY conversations_queue \
-                             WHERE state = 'queued' GROUP BY group_id";
 const NOT_ACCEPTED: &str =
     concat!("SELECT ", columns!("c"), " FROM conversations c WHERE c.accept_by <= ?1 ORDER BY c.accept_by LIMIT ?2");
 const WRAP_OVER: &str =
     concat!("SELECT ", columns!("c"), " FROM conversations c WHERE c.wrap_until <= ?1 ORDER BY c.wrap_until LIMIT ?2");
-const UNPLACED: &str = concat!(
-    "SELECT ",
-    columns!("c"),
-    " FROM conversations c INDEXED BY conversations_unplaced \
-     WHERE c.state = 'open' AND c.round_started_at IS NOT NULL ORDER BY c.round_started_at LIMIT ?1"
-);
 const OF_IDENTITY: &str = "SELECT id FROM conversations WHERE identity_id = ?1 AND id >= ?2 ORDER BY id";
 const LATEST: &str = "SELECT id FROM conversations WHERE identity_id = ?1 ORDER BY id DESC LIMIT 1";
 const STATES: &str = "SELECT state, count(*) FROM conversations \
                       WHERE state IN ('open', 'queued', 'assigned', 'waiting_on_customer', 'wrap_up') GROUP BY state";
 
-fn id_param(id: ConversationId) -> Value {
+pub(crate) fn id_param(id: ConversationId) -> Value {
     id.as_bytes().into()
 }
 
-fn hit(row: Option<Row>) -> Result<(), StoreError> {
+pub(crate) fn hit(row: Option<Row>) -> Result<(), StoreError> {
     row.map(|_| ()).ok_or(StoreError::Missing("open conversation"))
 }
 
@@ -306,66 +311,6 @@ pub fn answered(db: &dyn Db, id: ConversationId, now: Timestamp, state: Conversa
     hit(db.first(ANSWERED, &[id_param(id), now.into(), state.as_str().into()])?)
 }
 
-/// How a conversation enters a queue.
-pub struct Queued<'a> {
-    /// The group.
-    pub group: &'a GroupId,
-    /// Place in the queue: the instant of entry in milliseconds less the head start. The smallest is served first, so ageing
-    /// needs no work and nobody starves.
-    pub rank: i64,
-    /// When it entered.
-    pub queued_at: Timestamp,
-    /// Milliseconds that agents have held it so far.
-    pub handle_ms: i64,
-    /// Which rule chose the group.
-    pub why: &'a str,
-}
-
-/// Puts a conversation into a queue.
-///
-/// # Errors
-/// It is closed, or see [`StoreError`].
-pub fn queue(db: &dyn Db, id: ConversationId, q: &Queued<'_>) -> Result<(), StoreError> {
-    let params =
-        [id_param(id), q.group.as_str().into(), q.rank.into(), q.queued_at.into(), q.handle_ms.into(), q.why.into()];
-    hit(db.first(QUEUE, &params)?)
-}
-
-/// How a conversation is given to an agent.
-pub struct Assigned<'a> {
-    /// The group it is served for.
-    pub group: &'a GroupId,
-    /// The agent.
-    pub agent: AgentId,
-    /// When.
-    pub at: Timestamp,
-    /// Until when the agent must accept; `None` when accepted already.
-    pub accept_by: Option<Timestamp>,
-    /// Milliseconds that earlier agents held it.
-    pub handle_ms: i64,
-    /// Why this agent.
-    pub why: &'a str,
-}
-
-/// Gives a conversation to an agent whose capacity was claimed.
-///
-/// # Errors
-/// It is closed, or see [`StoreError`].
-pub fn assign(db: &dyn Db, id: ConversationId, a: &Assigned<'_>) -> Result<(), StoreError> {
-    let accepted = if a.accept_by.is_none() { Some(a.at) } else { None };
-    let params = [
-        id_param(id),
-        a.group.as_str().into(),
-        a.agent.as_bytes().into(),
-        a.at.into(),
-        a.accept_by.into(),
-        accepted.into(),
-        a.handle_ms.into(),
-        a.why.into(),
-    ];
-    hit(db.first(ASSIGN, &params)?)
-}
-
 /// Notes the agent's acceptance; false when it was accepted before.
 ///
 /// # Errors
@@ -396,31 +341,6 @@ pub fn close(
     hit(db.first(CLOSE, &[id_param(id), now.into(), disposition.into(), handle_ms.into()])?)
 }
 
-/// The first in a group's queue among VIPs or among the others, and its rank.
-///
-/// # Errors
-/// See [`StoreError`].
-pub fn head(db: &dyn Db, group: &GroupId, vip: bool) -> Result<Option<(Conversation, i64)>, StoreError> {
-    let Some(row) = db.first(HEAD, &[group.as_str().into(), vip.into()])? else { return Ok(None) };
-    Ok(Some((read(&row)?, row.int(COLUMNS)?)))
-}
-
-/// Whether anybody waits in a group's queue.
-///
-/// # Errors
-/// See [`StoreError`].
-pub fn anyone_waits(db: &dyn Db, group: &GroupId) -> Result<bool, StoreError> {
-    db.first(ANYONE_WAITS, &[group.as_str().into()])?.ok_or(StoreError::Missing("queue"))?.flag(0)
-}
-
-/// How many wait in each group's queue.
-///
-/// # Errors
-/// See [`StoreError`].
-pub fn queue_lengths(db: &dyn Db) -> Result<Vec<(String, i64)>, StoreError> {
-    db.execute(QUEUE_LENGTHS, &[])?.iter().map(|r| Ok((r.text(0)?.to_owned(), r.int(1)?))).collect()
-}
-
 /// How many open conversations are in each state.
 ///
 /// # Errors
@@ -443,14 +363,6 @@ pub fn not_accepted(db: &dyn Db, now: Timestamp, limit: i64) -> Result<Vec<Conve
 /// See [`StoreError`].
 pub fn wrap_over(db: &dyn Db, now: Timestamp, limit: i64) -> Result<Vec<Conversation>, StoreError> {
     db.execute(WRAP_OVER, &[now.into(), limit.into()])?.iter().map(read).collect()
-}
-
-/// Open conversations in which a customer spoke and which no group has: there was none when they came.
-///
-/// # Errors
-/// See [`StoreError`].
-pub fn unplaced(db: &dyn Db, limit: i64) -> Result<Vec<Conversation>, StoreError> {
-    db.execute(UNPLACED, &[limit.into()])?.iter().map(read).collect()
 }
 
 /// The conversations of an identity from one on, oldest first.

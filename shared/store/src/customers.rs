@@ -2,7 +2,7 @@
 
 use crate::conversations::{self, Conversation};
 use crate::db::{Db, Row, StoreError};
-use warmline_model::{AccountId, Channel, CustomerId, IdentityId, Timestamp};
+use warmline_model::{AccountId, AgentId, Channel, CustomerId, IdentityId, Timestamp};
 
 /// A known sender: identity, customer, and the open conversation on that account, if there is one.
 pub struct Contact {
@@ -14,6 +14,8 @@ pub struct Contact {
     pub wrapped_key: Vec<u8>,
     /// The customer's tags.
     pub tags: Vec<String>,
+    /// The customer's own agent.
+    pub owner: Option<AgentId>,
     /// The open conversation.
     pub conversation: Option<Conversation>,
 }
@@ -22,21 +24,26 @@ fn tags(row: &Row, i: usize) -> Result<Vec<String>, StoreError> {
     row.made(i, serde_json::from_str(row.text(i)?))
 }
 
+fn owner(row: &Row, i: usize) -> Result<Option<AgentId>, StoreError> {
+    row.opt_blob(i)?.map(|b| row.made(i, AgentId::from_bytes(b))).transpose()
+}
+
 // The LEFT JOIN finds at most one row, by the unique index on open conversations.
 const CONTACT: &str = concat!(
     "SELECT ",
     conversations::columns!("v"),
-    ", i.id, i.customer_id, c.wrapped_key, c.tags \
+    ", i.id, i.customer_id, c.wrapped_key, c.tags, c.owner \
      FROM identities i JOIN customers c ON c.id = i.customer_id \
      LEFT JOIN conversations v ON v.identity_id = i.id AND v.state <> 'closed' WHERE i.lookup = ?1"
 );
 const INSERT_CUSTOMER: &str = "INSERT INTO customers (id, wrapped_key, tags, created_at) VALUES (?1, ?2, ?3, ?4)";
 const INSERT_IDENTITY: &str = "INSERT INTO identities (id, lookup, customer_id, channel, account, sender, created_at) \
                                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-const KEY: &str = "SELECT wrapped_key, tags, created_at FROM customers WHERE id = ?1";
+const KEY: &str = "SELECT wrapped_key, tags, created_at, owner FROM customers WHERE id = ?1";
 const SENDER: &str = "SELECT sender, customer_id FROM identities WHERE id = ?1";
 const BY_LOOKUP: &str = "SELECT id FROM identities WHERE lookup = ?1";
 const SET_TAGS: &str = "UPDATE customers SET tags = ?2 WHERE id = ?1 RETURNING 1";
+const SET_OWNER: &str = "UPDATE customers SET owner = ?2 WHERE id = ?1 RETURNING 1";
 const IDENTITIES: &str = "SELECT id, channel, account FROM identities WHERE customer_id = ?1 ORDER BY id";
 
 /// Finds a sender by blind index.
@@ -51,6 +58,7 @@ pub fn contact(db: &dyn Db, lookup: &[u8; 16]) -> Result<Option<Contact>, StoreE
         customer: row.made(base + 1, CustomerId::from_bytes(row.blob(base + 1)?))?,
         wrapped_key: row.blob(base + 2)?.to_vec(),
         tags: tags(&row, base + 3)?,
+        owner: owner(&row, base + 4)?,
         conversation: row.opt_blob(0)?.is_some().then(|| conversations::read(&row)).transpose()?,
     }))
 }
@@ -117,6 +125,8 @@ pub struct Customer {
     pub tags: Vec<String>,
     /// Since when.
     pub created_at: Timestamp,
+    /// The customer's own agent.
+    pub owner: Option<AgentId>,
 }
 
 /// Finds a customer.
@@ -125,7 +135,12 @@ pub struct Customer {
 /// See [`StoreError`].
 pub fn get(db: &dyn Db, id: CustomerId) -> Result<Option<Customer>, StoreError> {
     let Some(row) = db.first(KEY, &[id.as_bytes().into()])? else { return Ok(None) };
-    Ok(Some(Customer { wrapped_key: row.blob(0)?.to_vec(), tags: tags(&row, 1)?, created_at: row.time(2)? }))
+    Ok(Some(Customer {
+        wrapped_key: row.blob(0)?.to_vec(),
+        tags: tags(&row, 1)?,
+        created_at: row.time(2)?,
+        owner: owner(&row, 3)?,
+    }))
 }
 
 /// An identity's sealed sender, and whose identity it is.
@@ -143,6 +158,15 @@ pub fn sender(db: &dyn Db, id: IdentityId) -> Result<Option<(Vec<u8>, CustomerId
 /// See [`StoreError`].
 pub fn set_tags(db: &dyn Db, id: CustomerId, tags: &[String]) -> Result<bool, StoreError> {
     Ok(db.first(SET_TAGS, &[id.as_bytes().into(), serde_json::json!(tags).to_string().into()])?.is_some())
+}
+
+/// Gives a customer an own agent, or none; false when there is no such customer.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn set_owner(db: &dyn Db, id: CustomerId, owner: Option<AgentId>) -> Result<bool, StoreError> {
+    let owner = owner.map(|a| a.as_bytes().to_vec());
+    Ok(db.first(SET_OWNER, &[id.as_bytes().into(), owner.into()])?.is_some())
 }
 
 /// Where a customer is known: identity, channel, account.

@@ -1,19 +1,27 @@
 //! The event log. SQLite lets one writer in at a time, so positions are given in commit order and no reader ever misses one.
 
 use crate::db::{Db, Row, StoreError};
-use warmline_model::event::EVENT_VERSION;
+use serde::Serialize;
+use warmline_model::event::{EVENT_VERSION, to_columns};
 use warmline_model::{ConversationId, Event, EventBody, Timestamp};
 
 const APPEND: &str = "INSERT INTO events (at, v, type, conversation_id, data) VALUES (?1, ?2, ?3, ?4, ?5)";
 const AFTER: &str = "SELECT seq, at, v, type, conversation_id, data FROM events WHERE seq > ?1 ORDER BY seq LIMIT ?2";
+const DECISIONS: &str = "SELECT seq, at, v, type, conversation_id, data FROM events INDEXED BY events_decisions \
+                         WHERE conversation_id = ?1 AND type = 'routing.decided' ORDER BY seq DESC LIMIT ?2";
 const LAST: &str = "SELECT coalesce(max(seq), 0) FROM events";
 
-/// Appends an event.
+/// Appends an event: an [`EventBody`] or a part of it.
 ///
 /// # Errors
 /// See [`StoreError`].
-pub fn append(db: &dyn Db, at: Timestamp, conversation: Option<ConversationId>, body: &EventBody) -> Result<(), StoreError> {
-    let (kind, data) = body.to_columns().map_err(|_| StoreError::Shape(5))?;
+pub fn append<B: Serialize>(
+    db: &dyn Db,
+    at: Timestamp,
+    conversation: Option<ConversationId>,
+    body: &B,
+) -> Result<(), StoreError> {
+    let (kind, data) = to_columns(body).map_err(|_| StoreError::Shape(5))?;
     let conversation = conversation.map(|c| c.as_bytes().to_vec());
     db.execute(APPEND, &[at.into(), EVENT_VERSION.into(), kind.into(), conversation.into(), data.into()])?;
     Ok(())
@@ -39,6 +47,14 @@ fn read(row: &Row) -> Result<Event, StoreError> {
 /// See [`StoreError`].
 pub fn after(db: &dyn Db, seq: i64, limit: i64) -> Result<Vec<Event>, StoreError> {
     db.execute(AFTER, &[seq.into(), limit.into()])?.iter().map(read).collect()
+}
+
+/// The newest decisions on a conversation, newest first.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn decisions(db: &dyn Db, conversation: ConversationId, limit: i64) -> Result<Vec<Event>, StoreError> {
+    db.execute(DECISIONS, &[conversation.as_bytes().into(), limit.into()])?.iter().map(read).collect()
 }
 
 /// The position of the newest event; 0 when there is none.

@@ -1,56 +1,44 @@
-//! Skill groups (技能组).
+//! Skill groups (技能组): which ids there are, for the agents that serve them. What a group is called and decides stands in the
+//! routing plan.
 
-use crate::db::{Db, Row, StoreError};
+use crate::db::{Db, StoreError};
 use warmline_model::{GroupId, Timestamp};
 
-/// A skill group as stored.
-pub struct Group {
-    /// Id.
-    pub id: GroupId,
-    /// Name shown to people.
-    pub name: String,
-    /// Settings, as JSON.
-    pub settings: String,
-    /// When it was made.
-    pub created_at: Timestamp,
-}
+const INSERT: &str = "INSERT INTO groups (id, created_at) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+const GET: &str = "SELECT created_at FROM groups WHERE id = ?1";
+const LIST: &str = "SELECT id, created_at FROM groups ORDER BY created_at, id";
+const IN_USE: &str = "SELECT EXISTS (SELECT 1 FROM agent_groups WHERE group_id = ?1) \
+                      OR EXISTS (SELECT 1 FROM queues WHERE group_id = ?1 AND waiting > 0)";
 
-const INSERT: &str = "INSERT INTO groups (id, name, settings, created_at) VALUES (?1, ?2, ?3, ?4) \
-                      ON CONFLICT DO NOTHING RETURNING 1";
-const GET: &str = "SELECT id, name, settings, created_at FROM groups WHERE id = ?1";
-const LIST: &str = "SELECT id, name, settings, created_at FROM groups ORDER BY created_at, id";
-
-fn read(row: &Row) -> Result<Group, StoreError> {
-    Ok(Group {
-        id: row.made(0, GroupId::new(row.text(0)?))?,
-        name: row.text(1)?.to_owned(),
-        settings: row.text(2)?.to_owned(),
-        created_at: row.time(3)?,
-    })
-}
-
-/// Adds a group; false when it exists.
+/// Notes that there is a group.
 ///
 /// # Errors
 /// See [`StoreError`].
-pub fn insert(db: &dyn Db, group: &Group) -> Result<bool, StoreError> {
-    let params =
-        [group.id.as_str().into(), group.name.as_str().into(), group.settings.as_str().into(), group.created_at.into()];
-    Ok(db.first(INSERT, &params)?.is_some())
+pub fn insert(db: &dyn Db, id: &GroupId, now: Timestamp) -> Result<(), StoreError> {
+    db.execute(INSERT, &[id.as_str().into(), now.into()])?;
+    Ok(())
 }
 
-/// Finds a group.
+/// When a group was made; `None` when there is none.
 ///
 /// # Errors
 /// See [`StoreError`].
-pub fn get(db: &dyn Db, id: &GroupId) -> Result<Option<Group>, StoreError> {
-    db.first(GET, &[id.as_str().into()])?.as_ref().map(read).transpose()
+pub fn get(db: &dyn Db, id: &GroupId) -> Result<Option<Timestamp>, StoreError> {
+    db.first(GET, &[id.as_str().into()])?.map(|r| r.time(0)).transpose()
 }
 
-/// All groups, oldest first. A brand has tens of them.
+/// All groups, oldest first, with when they were made. A brand has tens of them.
 ///
 /// # Errors
 /// See [`StoreError`].
-pub fn list(db: &dyn Db) -> Result<Vec<Group>, StoreError> {
-    db.execute(LIST, &[])?.iter().map(read).collect()
+pub fn list(db: &dyn Db) -> Result<Vec<(GroupId, Timestamp)>, StoreError> {
+    db.execute(LIST, &[])?.iter().map(|r| Ok((r.made(0, GroupId::new(r.text(0)?))?, r.time(1)?))).collect()
+}
+
+/// Whether agents serve a group or contacts wait in its queue.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn in_use(db: &dyn Db, id: &GroupId) -> Result<bool, StoreError> {
+    db.first(IN_USE, &[id.as_str().into()])?.ok_or(StoreError::Missing("group"))?.flag(0)
 }

@@ -10,6 +10,7 @@
 pub mod accounts;
 pub mod agents;
 pub mod config;
+pub mod consults;
 pub mod conversations;
 pub mod customers;
 pub mod db;
@@ -25,7 +26,10 @@ pub mod migrate;
 #[cfg(feature = "native")]
 pub mod native;
 pub mod outbox;
+pub mod placing;
+pub mod plans;
 pub mod pulls;
+pub mod queues;
 pub mod refusals;
 pub mod rollups;
 pub mod tokens;

@@ -70,6 +70,12 @@ impl Api {
         self.send("PUT", path, &[("content-type", "application/json")], body.to_string())
     }
 
+    /// DELETE.
+    #[track_caller]
+    pub fn delete(&self, path: &str) -> Answer {
+        self.send("DELETE", path, &[], "")
+    }
+
     /// All items of a paged list.
     #[track_caller]
     pub fn all(&self, path: &str) -> Vec<Value> {

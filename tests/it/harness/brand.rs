@@ -56,6 +56,7 @@ impl Brand {
         account: impl Fn(&Stand) -> Account,
     ) -> Self {
         let shop = Shop::on(server, &json!({ "accept_secs": 0 }));
+        shop.calls_are_chats();
         let agent = shop.agent(1_000);
         let lines = platforms.into_iter().map(|(name, platform)| {
             let carries = registry::capabilities(platform.channel()).unwrap();

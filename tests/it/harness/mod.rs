@@ -18,7 +18,7 @@ mod stream;
 pub use api::{Api, fresh};
 pub use brand::{Brand, Line, act, post_webhook};
 pub use channels::{App, Visitor, Web, Wechat};
-pub use http::{Answer, send};
+pub use http::{Answer, send, try_send};
 pub use own::own;
 pub use pmc::Pmc;
 pub use pushpin::{Pushpin, free_address, installed};

@@ -205,6 +205,17 @@ impl Server {
         self.stopped = true;
     }
 
+    /// Kills it without warning. Its files stay.
+    pub fn crash(&mut self) {
+        let pid = self.file("pid");
+        assert!(Command::new("kill").args(["-9", pid.trim()]).status().unwrap().success());
+        within(Duration::from_secs(10), "the server is gone", || self.dir.join("exit").exists().then_some(()));
+        self.guardian.stdin.take().unwrap().write_all(b"stop\n").unwrap();
+        self.wait();
+        // The next one removes them.
+        self.stopped = false;
+    }
+
     /// Starts it again with the same state.
     pub fn restart(mut self, options: &Options) -> Self {
         self.stop();

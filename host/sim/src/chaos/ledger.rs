@@ -4,7 +4,7 @@ use crate::client::{ApiError, ApiResult};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use warmline_model::{ConversationId, Event, EventBody, MessageId};
+use warmline_model::{ConversationId, Delivery, Event, EventBody, MessageId};
 
 /// How far an agent's reply came, as the agent knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,8 +84,8 @@ impl Log {
         self.seqs.push(event.seq);
         match &event.body {
             EventBody::MessageReceived { message, .. } => *self.received.entry(*message).or_default() += 1,
-            EventBody::DeliveryInDoubt { message, .. } => *self.in_doubt.entry(*message).or_default() += 1,
-            EventBody::DeliverySent { message, .. } => *self.delivered.entry(*message).or_default() += 1,
+            EventBody::Delivery(Delivery::InDoubt { message, .. }) => *self.in_doubt.entry(*message).or_default() += 1,
+            EventBody::Delivery(Delivery::Sent { message, .. }) => *self.delivered.entry(*message).or_default() += 1,
             EventBody::ConversationAssigned { .. } => {
                 if let Some(conversation) = event.conversation {
                     *self.assigned.entry(conversation).or_default() += 1;

@@ -1,7 +1,7 @@
 //! What the API shows, as far as it is used here.
 
 use serde::Deserialize;
-use warmline_model::{AgentId, Content, ConversationId, ConversationState, DeliveryState, MessageId, Origin};
+use warmline_model::{AgentId, Content, ConversationId, ConversationState, DeliveryState, MessageId, Origin, Units};
 
 /// One page of a list.
 #[derive(Clone, Debug, Deserialize)]
@@ -20,12 +20,12 @@ pub struct Agent {
     pub id: AgentId,
     /// Name.
     pub name: String,
-    /// Conversations held.
+    /// Capacity in use.
     #[serde(default)]
-    pub load: i64,
-    /// Conversations that can be held.
+    pub load: Units,
+    /// Capacity.
     #[serde(default)]
-    pub capacity: i64,
+    pub capacity: Units,
 }
 
 /// An account of a channel.
@@ -61,6 +61,9 @@ pub struct Conversation {
     /// Who holds it.
     #[serde(default)]
     pub agent: Option<AgentId>,
+    /// What it takes of that agent's capacity.
+    #[serde(default)]
+    pub units: Units,
     /// Whose it is.
     pub customer: Customer,
 }

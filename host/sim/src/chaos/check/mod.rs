@@ -7,7 +7,7 @@ use crate::platform::{Platform, Sent};
 use anyhow::{Context, Result};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
-use warmline_model::{AgentId, DeliveryState, Origin};
+use warmline_model::{AgentId, DeliveryState, Origin, Units};
 
 /// A conversation with everything said in it.
 struct Told {
@@ -180,15 +180,18 @@ async fn capacity(api: &Api, report: &mut ChaosReport) -> Result<()> {
     let mut differences = Vec::new();
     for _ in 0..20 {
         differences.clear();
-        let mut held: HashMap<AgentId, i64> = HashMap::new();
+        let mut held: HashMap<AgentId, Units> = HashMap::new();
         for conversation in api.conversations("").await?.iter().filter(|c| c.state.holds_capacity()) {
             match conversation.agent {
-                Some(agent) => *held.entry(agent).or_default() += 1,
+                Some(agent) => {
+                    let units = held.entry(agent).or_default();
+                    *units = units.plus(conversation.units);
+                }
                 None => differences.push(format!("{} is {:?} without an agent", conversation.id, conversation.state)),
             }
         }
         for agent in api.agents().await? {
-            let holds = held.get(&agent.id).copied().unwrap_or(0);
+            let holds = held.get(&agent.id).copied().unwrap_or_default();
             if agent.load != holds {
                 differences.push(format!("agent {}: load {}, holds {holds}", agent.id, agent.load));
             }

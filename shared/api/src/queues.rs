@@ -1,0 +1,62 @@
+//! Queues: how long, how old, how fast.
+
+use crate::routes::Call;
+use crate::view::Page;
+use schemars::JsonSchema;
+use serde::Serialize;
+use warmline_flow::plan;
+use warmline_http::{Problem, Response};
+use warmline_model::GroupId;
+use warmline_routing::estimate::Pace;
+use warmline_store::queues;
+
+/// A group's queue.
+#[derive(Serialize, JsonSchema)]
+pub struct QueueView {
+    /// The group.
+    pub group: GroupId,
+    /// How many wait.
+    pub waiting: i64,
+    /// How long the first in line has waited, in milliseconds.
+    pub oldest_ms: Option<i64>,
+    /// The smoothed time between two that leave it for a seat, in milliseconds.
+    pub gap_ms: Option<i64>,
+    /// How long one who came now would wait, in milliseconds; none while the pace is unknown.
+    pub estimate_ms: Option<i64>,
+    /// What estimates were off by so far, on average, in milliseconds.
+    pub estimate_error_ms: Option<i64>,
+    /// How many estimates that is the average of.
+    pub estimates: i64,
+}
+
+/// `GET /api/queues`
+pub(crate) fn list(call: &Call<'_>) -> Result<Response, Problem> {
+    let (db, now) = (call.ctx.db, call.ctx.now());
+    let stored = queues::list(db)?;
+    let ready = plan::current(&call.ctx)?;
+    let items = ready.groups.iter().map(|group| {
+        let Some(q) = stored.iter().find(|q| q.group == group.id) else {
+            return Ok(QueueView {
+                group: group.id.clone(),
+                waiting: 0,
+                oldest_ms: None,
+                gap_ms: None,
+                estimate_ms: None,
+                estimate_error_ms: None,
+                estimates: 0,
+            });
+        };
+        let pace = Pace { last: q.left_at, gap_ms: q.gap_ms };
+        Ok(QueueView {
+            group: group.id.clone(),
+            waiting: q.waiting,
+            oldest_ms: queues::oldest(db, &group.id)?.map(|since| now.since(since).max(0)),
+            gap_ms: q.gap_ms,
+            estimate_ms: pace.estimate(q.waiting, now),
+            estimate_error_ms: (q.estimates > 0).then(|| q.error_ms / q.estimates),
+            estimates: q.estimates,
+        })
+    });
+    let items = items.collect::<Result<Vec<_>, Problem>>()?;
+    Ok(Response::json(200, &Page { items, next: None }))
+}

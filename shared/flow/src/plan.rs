@@ -1,0 +1,69 @@
+//! The routing plan in force, and putting another one into force.
+
+use crate::ctx::{Ctx, FlowError};
+use warmline_model::{AgentId, EventBody};
+use warmline_routing::{Plan, Ready};
+use warmline_store::{StoreError, events, groups, plans};
+
+/// The plan in force; the empty one, version 0, before the first.
+///
+/// # Errors
+/// The store fails or holds a plan that cannot be read.
+pub fn current(ctx: &Ctx<'_>) -> Result<Ready, FlowError> {
+    let Some((document, version)) = plans::latest(ctx.db)? else { return Ok(Ready::new(Plan::default(), 0)) };
+    Ok(Ready::new(read(&document)?, version))
+}
+
+/// The plan in force, where it is not the one at hand.
+///
+/// # Errors
+/// The store fails or holds a plan that cannot be read.
+pub fn newer(ctx: &Ctx<'_>, at_hand: Option<&Ready>) -> Result<Option<Ready>, FlowError> {
+    let version = plans::version(ctx.db)?;
+    if at_hand.is_some_and(|plan| plan.version() == version) {
+        return Ok(None);
+    }
+    current(ctx).map(Some)
+}
+
+/// The plan of a version.
+///
+/// # Errors
+/// There is none, or the store fails.
+pub fn of_version(ctx: &Ctx<'_>, version: i64) -> Result<Plan, FlowError> {
+    read(&plans::get(ctx.db, version)?.ok_or(FlowError::NotFound("version of the plan"))?)
+}
+
+fn read(document: &str) -> Result<Plan, FlowError> {
+    Ok(serde_json::from_str(document).map_err(|_| StoreError::Shape(0))?)
+}
+
+/// Puts a plan into force, from the next decision on; returns its version. `base` is the version that the author had before them:
+/// where another came meanwhile, nothing is overwritten.
+///
+/// # Errors
+/// The plan has a fault, another came meanwhile, or it leaves out a group that agents serve or contacts wait for.
+pub fn put(ctx: &Ctx<'_>, author: Option<AgentId>, plan: &Plan, base: Option<i64>) -> Result<i64, FlowError> {
+    plan.check().map_err(|f| FlowError::Invalid { code: f.code, field: f.path, problem: f.detail })?;
+    let before = plans::version(ctx.db)?;
+    if base.is_some_and(|base| base != before) {
+        return Err(FlowError::conflict(
+            "plan_changed",
+            "the plan was changed meanwhile; read it again and repeat the change",
+        ));
+    }
+    for (id, _) in groups::list(ctx.db)? {
+        if plan.group(&id).is_none() && groups::in_use(ctx.db, &id)? {
+            let problem = format!("leaves out {id}, which agents serve or contacts wait for; move them first");
+            return Err(FlowError::Invalid { code: "group_in_use", field: "groups".into(), problem });
+        }
+    }
+    let now = ctx.now();
+    for group in &plan.groups {
+        groups::insert(ctx.db, &group.id, now)?;
+    }
+    let document = serde_json::to_value(plan).map_err(|_| StoreError::Shape(0))?;
+    let version = plans::insert(ctx.db, &document.to_string(), author, now)?;
+    events::append(ctx.db, now, None, &EventBody::RoutingPlan { version, plan: document })?;
+    Ok(version)
+}

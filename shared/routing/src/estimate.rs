@@ -1,0 +1,74 @@
+//! How long a contact will wait: those ahead of it, times the pace at which the queue has been served of late.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use warmline_model::Timestamp;
+
+/// The pace of a queue: a smoothed mean of the time between two contacts that left it for a seat.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Pace {
+    /// When the last one left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<Timestamp>,
+    /// The smoothed gap, in milliseconds; none before the second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gap_ms: Option<i64>,
+}
+
+/// Weight of the newest gap: a change of pace is followed within about ten contacts.
+const NEWEST: f64 = 0.15;
+
+impl Pace {
+    /// The pace after a contact left the queue for a seat. While nobody waited there was no pace to be seen: `busy` says whether the
+    /// queue was not empty since the last one left.
+    #[must_use]
+    pub fn left(self, at: Timestamp, busy: bool) -> Self {
+        let gap = self.last.filter(|_| busy).map(|last| at.since(last).max(0));
+        #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "milliseconds are far below 2^53")]
+        let gap_ms = match (self.gap_ms, gap) {
+            (Some(mean), Some(gap)) => Some((mean as f64 + NEWEST * (gap as f64 - mean as f64)).round() as i64),
+            (None, gap) => gap,
+            (mean, None) => mean,
+        };
+        Self { last: Some(at), gap_ms }
+    }
+
+    /// Milliseconds that a contact with so many ahead of it will wait from `now` on; `None` while the pace is unknown. A gap that is
+    /// already longer than the mean counts as it is.
+    pub fn estimate(self, ahead: i64, now: Timestamp) -> Option<i64> {
+        let gap = self.gap_ms?;
+        let running = self.last.map_or(0, |last| now.since(last)).max(0);
+        let first = gap.saturating_sub(running).max(0);
+        Some(first.saturating_add(gap.max(running.min(gap.saturating_mul(4))).saturating_mul(ahead)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_steady_pace_is_told_as_it_is() {
+        let mut pace = Pace::default();
+        assert_eq!(pace.estimate(3, Timestamp::default()), None);
+        for n in 0..50 {
+            pace = pace.left(Timestamp::from_secs(n * 10), true);
+        }
+        let now = Timestamp::from_secs(490);
+        assert_eq!(pace.estimate(0, now), Some(10_000));
+        assert_eq!(pace.estimate(5, now.plus_millis(4_000)), Some(56_000));
+    }
+
+    #[test]
+    fn idle_time_is_no_pace() {
+        let pace = Pace::default().left(Timestamp::from_secs(0), true).left(Timestamp::from_secs(10), true);
+        let after = pace.left(Timestamp::from_secs(5_000), false);
+        assert_eq!((pace.gap_ms, after.gap_ms), (Some(10_000), Some(10_000)));
+    }
+
+    #[test]
+    fn a_queue_that_stands_still_does_not_promise_its_old_pace() {
+        let pace = Pace::default().left(Timestamp::from_secs(0), true).left(Timestamp::from_secs(10), true);
+        assert_eq!(pace.estimate(2, Timestamp::from_secs(40)), Some(60_000));
+    }
+}

@@ -1,0 +1,229 @@
+//! Seats (坐席): people and AI, as a decision sees them.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use warmline_model::{AgentId, AgentState, Channel, Timestamp, Units};
+
+/// What a contact of a channel costs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Cost {
+    /// How much.
+    pub units: Amount,
+    /// With `units: "all"`: contacts of these channels may be under way and are interrupted; any other keeps the agent from it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub interrupts: Vec<Channel>,
+}
+
+/// An amount of capacity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Amount {
+    /// So many units.
+    Units(Units),
+    /// All that is left: nothing else can come meanwhile.
+    All(All),
+}
+
+/// The word `"all"`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum All {
+    /// The word.
+    All,
+}
+
+impl Cost {
+    /// So many units.
+    pub const fn units(units: Units) -> Self {
+        Self { units: Amount::Units(units), interrupts: Vec::new() }
+    }
+}
+
+/// A seat of the contact's group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seat {
+    /// The agent.
+    pub id: AgentId,
+    /// Whether it is an AI seat.
+    pub ai: bool,
+    /// Presence.
+    pub state: AgentState,
+    /// Serves dedicated customers only.
+    pub dedicated: bool,
+    /// Capacity in all.
+    pub capacity: Units,
+    /// Capacity in use.
+    pub load: Units,
+    /// When the last contact was assigned; 0: none yet.
+    pub last_assigned_at: Timestamp,
+    /// When the last contact ended; 0: none yet.
+    pub freed_at: Timestamp,
+    /// Levels of the skills that the plan asks for, in its order; shorter than the list where the rest is 0.
+    pub levels: Vec<u8>,
+    /// Level in the group itself; 1 unless somebody said otherwise.
+    pub level: u8,
+    /// How many groups the seat serves.
+    pub groups: u16,
+    /// Contacts in hand, by channel.
+    pub held: Vec<(Channel, i64)>,
+    /// The most contacts at once, by channel, where there is such a limit.
+    pub caps: Vec<(Channel, i64)>,
+    /// Minutes by which the group's contacts come earlier (or, negative, later) for this seat: where staffing moves it.
+    pub weight: i64,
+}
+
+impl Seat {
+    /// Load over capacity, as a whole number that orders as the fraction does: exact to one part in 2^32, and a load is never 0 by
+    /// rounding.
+    pub fn ratio(&self) -> u64 {
+        let (load, capacity) =
+            (self.load.hundredths().max(0).unsigned_abs(), self.capacity.hundredths().max(1).unsigned_abs());
+        // Any load that there will ever be; 128-bit division costs ten times as much.
+        if load >> 32 == 0 {
+            return (load << 32).div_ceil(capacity);
+        }
+        u64::try_from((u128::from(load) << 32).div_ceil(u128::from(capacity))).unwrap_or(u64::MAX)
+    }
+}
+
+/// Why somebody is asked before all others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum PreferWhy {
+    /// The customer's own agent.
+    Owner,
+    /// The customer came back soon after that agent had closed.
+    Reopened,
+    /// The customer's last agent.
+    Sticky,
+}
+
+/// Somebody who is asked before all others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Prefer {
+    /// The agent.
+    pub agent: AgentId,
+    /// Why.
+    pub why: PreferWhy,
+}
+
+/// Why a seat cannot take a contact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Refusal {
+    /// Not at work.
+    Offline,
+    /// At work, takes nothing new.
+    Busy,
+    /// 小休.
+    Break,
+    /// In after-contact work.
+    WrapUp,
+    /// A human is sought and this is an AI seat, or the other way round.
+    OtherKind,
+    /// Was offered it just now and let it pass, or hands it over.
+    Excepted,
+    /// Serves dedicated customers only.
+    DedicatedOnly,
+    /// Lacks a skill or its level.
+    Skill,
+    /// Has not enough capacity left.
+    Full,
+    /// Has the most contacts of this channel already.
+    ChannelFull,
+    /// Is in a contact that this one may not interrupt.
+    NotInterrupted,
+    /// Is kept for a contact that came earlier and needs more capacity than anybody has left.
+    Reserved,
+}
+
+/// What a contact asks of a seat.
+#[derive(Clone, Debug)]
+pub struct Ask<'a> {
+    /// The channel.
+    pub channel: &'a Channel,
+    /// What it costs.
+    pub cost: &'a Cost,
+    /// Required skills: their place in the plan's list, and the least level.
+    pub needs: &'a [(u16, u8)],
+    /// Whether dedicated seats serve it.
+    pub dedicated: bool,
+    /// Whether an AI seat is sought.
+    pub ai: bool,
+    /// Whom not to ask.
+    pub except: Option<AgentId>,
+    /// Seats that are kept for others.
+    pub reserved: &'a [AgentId],
+}
+
+impl Ask<'_> {
+    /// Whether a seat can take the contact now.
+    ///
+    /// # Errors
+    /// Why it cannot: the first reason, from presence to capacity.
+    pub fn check(&self, seat: &Seat) -> Result<(), Refusal> {
+        self.suits(seat)?;
+        self.fits(seat)?;
+        if self.reserved.contains(&seat.id) {
+            return Err(Refusal::Reserved);
+        }
+        Ok(())
+    }
+
+    /// Whether it is there and may and can serve the contact, whatever its capacity.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn suits(&self, seat: &Seat) -> Result<(), Refusal> {
+        match seat.state {
+            AgentState::Available => {}
+            AgentState::Offline => return Err(Refusal::Offline),
+            AgentState::Busy => return Err(Refusal::Busy),
+            AgentState::Break => return Err(Refusal::Break),
+            AgentState::WrapUp => return Err(Refusal::WrapUp),
+        }
+        if seat.ai != self.ai {
+            return Err(Refusal::OtherKind);
+        }
+        if self.except == Some(seat.id) {
+            return Err(Refusal::Excepted);
+        }
+        if seat.dedicated && !self.dedicated {
+            return Err(Refusal::DedicatedOnly);
+        }
+        let level = |skill: u16| seat.levels.get(usize::from(skill)).copied().unwrap_or(0);
+        if self.needs.iter().any(|(skill, least)| level(*skill) < *least) {
+            return Err(Refusal::Skill);
+        }
+        Ok(())
+    }
+
+    /// Whether the capacity allows it.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn fits(&self, seat: &Seat) -> Result<(), Refusal> {
+        let held = |c: &Channel| seat.held.iter().find(|(h, _)| h == c).map_or(0, |(_, n)| *n);
+        match seat.caps.iter().find(|(c, _)| c == self.channel) {
+            Some((channel, most)) if held(channel) >= *most => return Err(Refusal::ChannelFull),
+            _ => {}
+        }
+        match self.cost.units {
+            Amount::Units(units) if seat.load.plus(units) > seat.capacity => Err(Refusal::Full),
+            Amount::All(_) if seat.load >= seat.capacity => Err(Refusal::Full),
+            Amount::All(_) if seat.held.iter().any(|(c, n)| *n > 0 && !self.cost.interrupts.contains(c)) => {
+                Err(Refusal::NotInterrupted)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What a contact takes from a seat that can take it.
+pub fn taken(cost: &Cost, capacity: Units, load: Units) -> Units {
+    match cost.units {
+        Amount::Units(units) => units,
+        Amount::All(_) => capacity.minus(load),
+    }
+}

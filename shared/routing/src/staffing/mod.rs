@@ -1,0 +1,20 @@
+//! How many seats a group needs. Pure: the load and the target are parameters, and the same ones give the same figures.
+//!
+//! * [`load`]: what comes in: contacts an hour, handle time, patience, checked once;
+//! * [`erlang_c`]: the queue whose customers wait for ever (M/M/N);
+//! * [`erlang_a`]: the queue whose customers give up (M/M/N+M);
+//! * [`required`]: the fewest slots that reach a target, and the people that these slots take.
+//!
+//! Both models assume one contact a seat at a time. An agent who chats with five customers at once is five slots, and the
+//! handle time is the one that a customer sees while the agent attends to four others: see [`Concurrency`].
+
+pub mod erlang_a;
+pub mod erlang_c;
+mod integrals;
+pub mod load;
+pub mod required;
+
+pub use erlang_a::{ErlangA, ServiceLevel};
+pub use erlang_c::ErlangC;
+pub use load::{Load, MAX_SEATS, StaffingError};
+pub use required::{Concurrency, Outlook, Target, required};

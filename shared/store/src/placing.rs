@@ -1,0 +1,228 @@
+//! Where a conversation stands: in a queue or with a seat, and what becomes due there.
+
+use crate::conversations::{Conversation, columns, hit, id_param, read};
+use crate::db::{Db, StoreError};
+use warmline_model::{AgentId, ConversationId, CustomerId, GroupId, Timestamp, Units};
+
+const QUEUE: &str = "UPDATE conversations SET state = 'queued', group_id = ?2, agent_id = NULL, rank = ?3, queued_at = ?4, \
+                     assigned_at = NULL, accepted_at = NULL, accept_by = NULL, wrap_until = NULL, handle_ms = ?5, why = ?6, \
+                     lane = ?7, units = 0, overflow_at = ?8, estimate_ms = ?9, left_message = ?10, lost_at = NULL, ai_due = NULL, ai = 0 \
+                     WHERE id = ?1 AND state <> 'closed' RETURNING 1";
+const ASSIGN: &str = "UPDATE conversations SET state = 'assigned', group_id = ?2, agent_id = ?3, assigned_at = ?4, \
+                      accept_by = ?5, accepted_at = ?6, rank = NULL, wrap_until = NULL, handle_ms = ?7, why = ?8, \
+                      lane = ?9, units = ?10, overflow_at = NULL, lost_at = NULL, ai_due = ?11, ai = ?12, ai_failed = 0 \
+                      WHERE id = ?1 AND state <> 'closed' RETURNING 1";
+const DETACH: &str = "UPDATE conversations SET agent_id = NULL, units = 0 WHERE id = ?1 AND closed_at IS NULL RETURNING 1";
+const LAST: &str = "SELECT v.agent_id, v.closed_at FROM conversations v INDEXED BY conversations_by_customer \
+                    JOIN agents a ON a.id = v.agent_id \
+                    WHERE v.customer_id = ?1 AND v.closed_at IS NOT NULL AND a.ai = 0 AND a.removed_at IS NULL \
+                    ORDER BY v.id DESC LIMIT 1";
+const OVERDUE: &str = concat!(
+    "SELECT ",
+    columns!("c"),
+    " FROM conversations c INDEXED BY conversations_overflow \
+     WHERE c.overflow_at <= ?1 ORDER BY c.overflow_at LIMIT ?2"
+);
+const STAYS: &str = "UPDATE conversations SET overflow_at = NULL WHERE id = ?1 AND state = 'queued' RETURNING 1";
+const LOSE: &str = "UPDATE conversations SET lost_at = ?2 WHERE agent_id = ?1 AND closed_at IS NULL AND state <> 'wrap_up'";
+const FOUND: &str =
+    "UPDATE conversations SET lost_at = NULL WHERE agent_id = ?1 AND closed_at IS NULL AND lost_at IS NOT NULL";
+const LOST: &str = concat!(
+    "SELECT ",
+    columns!("c"),
+    " FROM conversations c INDEXED BY conversations_lost WHERE c.lost_at <= ?1 ORDER BY c.lost_at LIMIT ?2"
+);
+const AI_TURN: &str = "UPDATE conversations SET ai_due = ?2 WHERE id = ?1 RETURNING 1";
+const AI_ANSWERED: &str = "UPDATE conversations SET ai_due = NULL, ai_failed = ?2 WHERE id = ?1 RETURNING 1";
+const AI_WAITING: &str = concat!(
+    "SELECT ",
+    columns!("c"),
+    " FROM conversations c INDEXED BY conversations_ai WHERE c.ai_due IS NOT NULL AND c.ai_due <= ?1 ORDER BY c.ai_due LIMIT ?2"
+);
+const UNPLACED: &str = concat!(
+    "SELECT ",
+    columns!("c"),
+    " FROM conversations c INDEXED BY conversations_unplaced \
+     WHERE c.state = 'open' AND c.round_started_at IS NOT NULL ORDER BY c.round_started_at LIMIT ?1"
+);
+
+/// How a conversation enters a queue.
+pub struct Queued<'a> {
+    /// The group.
+    pub group: &'a GroupId,
+    /// Place in the queue: the instant of entry in milliseconds less the head start. The smallest is served first, so ageing
+    /// needs no work and nobody starves.
+    pub rank: i64,
+    /// When it entered.
+    pub queued_at: Timestamp,
+    /// Milliseconds that agents have held it so far.
+    pub handle_ms: i64,
+    /// Which rule chose the group.
+    pub why: &'a str,
+    /// The lane's text.
+    pub lane: &'a str,
+    /// When it has waited too long.
+    pub overflow_at: Option<Timestamp>,
+    /// What it is told that it will wait, in milliseconds.
+    pub estimate_ms: Option<i64>,
+    /// Whether the customer left a message.
+    pub left_message: bool,
+}
+
+/// Puts a conversation into a queue.
+///
+/// # Errors
+/// It is closed, or see [`StoreError`].
+pub fn queue(db: &dyn Db, id: ConversationId, q: &Queued<'_>) -> Result<(), StoreError> {
+    let params = [
+        id_param(id),
+        q.group.as_str().into(),
+        q.rank.into(),
+        q.queued_at.into(),
+        q.handle_ms.into(),
+        q.why.into(),
+        q.lane.into(),
+        q.overflow_at.into(),
+        q.estimate_ms.into(),
+        q.left_message.into(),
+    ];
+    hit(db.first(QUEUE, &params)?)
+}
+
+/// How a conversation is given to an agent.
+pub struct Assigned<'a> {
+    /// The group it is served for.
+    pub group: &'a GroupId,
+    /// The agent.
+    pub agent: AgentId,
+    /// When.
+    pub at: Timestamp,
+    /// Until when the agent must accept; `None` when accepted already.
+    pub accept_by: Option<Timestamp>,
+    /// Milliseconds that earlier agents held it.
+    pub handle_ms: i64,
+    /// Why this agent.
+    pub why: &'a str,
+    /// The lane's text: what it asks of a seat, should it need another.
+    pub lane: &'a str,
+    /// What it takes of the agent's capacity.
+    pub units: Units,
+    /// For an AI seat: until when it must have answered.
+    pub ai_due: Option<Timestamp>,
+    /// Whether it is an AI seat.
+    pub ai: bool,
+}
+
+/// Gives a conversation to an agent whose capacity was claimed.
+///
+/// # Errors
+/// It is closed, or see [`StoreError`].
+pub fn assign(db: &dyn Db, id: ConversationId, a: &Assigned<'_>) -> Result<(), StoreError> {
+    let accepted = if a.accept_by.is_none() { Some(a.at) } else { None };
+    let params = [
+        id_param(id),
+        a.group.as_str().into(),
+        a.agent.as_bytes().into(),
+        a.at.into(),
+        a.accept_by.into(),
+        accepted.into(),
+        a.handle_ms.into(),
+        a.why.into(),
+        a.lane.into(),
+        a.units.hundredths().into(),
+        a.ai_due.into(),
+        a.ai.into(),
+    ];
+    hit(db.first(ASSIGN, &params)?)
+}
+
+/// Open conversations in which a customer spoke and which no group has: there was none when they came.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn unplaced(db: &dyn Db, limit: i64) -> Result<Vec<Conversation>, StoreError> {
+    db.execute(UNPLACED, &[limit.into()])?.iter().map(read).collect()
+}
+
+/// Takes a conversation from its agent; it has to be placed again in the same transaction.
+///
+/// # Errors
+/// It is closed, or see [`StoreError`].
+pub fn detach(db: &dyn Db, id: ConversationId) -> Result<(), StoreError> {
+    hit(db.first(DETACH, &[id_param(id)])?)
+}
+
+/// The human agent who last had a customer, and when that conversation was closed.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn last_agent(db: &dyn Db, customer: CustomerId) -> Result<Option<(AgentId, Timestamp)>, StoreError> {
+    let Some(row) = db.first(LAST, &[customer.as_bytes().into()])? else { return Ok(None) };
+    Ok(Some((row.made(0, AgentId::from_bytes(row.blob(0)?))?, row.time(1)?)))
+}
+
+/// Contacts that have waited too long in their queue.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn overdue(db: &dyn Db, now: Timestamp, limit: i64) -> Result<Vec<Conversation>, StoreError> {
+    db.execute(OVERDUE, &[now.into(), limit.into()])?.iter().map(read).collect()
+}
+
+/// A contact that has waited too long stays where it is: nobody else takes it.
+///
+/// # Errors
+/// It is not queued, or see [`StoreError`].
+pub fn stays(db: &dyn Db, id: ConversationId) -> Result<(), StoreError> {
+    hit(db.first(STAYS, &[id_param(id)])?)
+}
+
+/// An agent is lost: what the agent has in hand is kept until an instant.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn keep_until(db: &dyn Db, agent: AgentId, until: Timestamp) -> Result<(), StoreError> {
+    db.execute(LOSE, &[agent.as_bytes().into(), until.into()])?;
+    Ok(())
+}
+
+/// An agent is back.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn keep(db: &dyn Db, agent: AgentId) -> Result<(), StoreError> {
+    db.execute(FOUND, &[agent.as_bytes().into()])?;
+    Ok(())
+}
+
+/// Conversations of lost agents who did not come back in time.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn lost(db: &dyn Db, now: Timestamp, limit: i64) -> Result<Vec<Conversation>, StoreError> {
+    db.execute(LOST, &[now.into(), limit.into()])?.iter().map(read).collect()
+}
+
+/// The customer has spoken to an AI seat, which has until an instant to answer.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn ai_turn(db: &dyn Db, id: ConversationId, due: Timestamp) -> Result<(), StoreError> {
+    hit(db.first(AI_TURN, &[id_param(id), due.into()])?)
+}
+
+/// An AI seat has answered; `failed` turns in a row found no answer.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn ai_answered(db: &dyn Db, id: ConversationId, failed: i64) -> Result<(), StoreError> {
+    hit(db.first(AI_ANSWERED, &[id_param(id), failed.into()])?)
+}
+
+/// Conversations in which an AI seat's answer is due by an instant.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn ai_waiting(db: &dyn Db, by: Timestamp, limit: i64) -> Result<Vec<Conversation>, StoreError> {
+    db.execute(AI_WAITING, &[by.into(), limit.into()])?.iter().map(read).collect()
+}

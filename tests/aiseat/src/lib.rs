@@ -1,0 +1,60 @@
+//! An AI seat with a script, in the place of the bot that is to come: it answers by words of the customer's message. It knows nothing
+//! of language; what it is for is the way: being told, asking which conversations wait, answering in turns, handing over.
+
+#![expect(unsafe_code, reason = "the entry point that Spin's macro writes")]
+
+use warmline_flow::ctx::Actor;
+use warmline_flow::{Ctx, FlowError, ai, sealed};
+use warmline_http::{Problem, Request, Response};
+use warmline_model::{Channel, Content, Origin, Role, Timestamp};
+use warmline_routing::handover::Turn;
+use warmline_spin::incoming::serve;
+use warmline_spin::{IncomingRequest, ResponseOutparam, World, internal, outgoing};
+use warmline_store::conversations::Conversation;
+use warmline_store::{immediate, messages, placing};
+
+#[spin_sdk::http_component]
+async fn handle(request: IncomingRequest, out: ResponseOutparam) {
+    serve(request, out, answer).await;
+}
+
+async fn answer(_: &Request) -> Result<Response, Problem> {
+    let world = World::open()?;
+    let mut channels: Vec<Channel> = Vec::new();
+    {
+        let ctx = world.ctx();
+        for conversation in placing::ai_waiting(ctx.db, Timestamp::from_millis(i64::MAX), 64)? {
+            let (words, said) = script(&ctx, &conversation)?;
+            let Some(turn) = words else { continue };
+            let actor = Actor { agent: conversation.agent, role: Role::Agent };
+            // Who was handed over meanwhile is no longer this seat's.
+            match immediate(ctx.db, || ai::turn(&ctx, &actor, conversation.id, &turn, &said, None)) {
+                Ok(_) | Err(FlowError::Conflict { .. } | FlowError::NotFound(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
+            channels.push(conversation.channel);
+        }
+    }
+    drop(world);
+    outgoing::all(channels.iter().map(internal::deliver).collect()).await;
+    Ok(Response::empty(204))
+}
+
+/// What is said to the customer's newest words; no turn where the script has none for them, as a bot that hangs.
+fn script(ctx: &Ctx<'_>, conversation: &Conversation) -> Result<(Option<Turn>, Vec<Content>), FlowError> {
+    let key = sealed::customer_key(ctx, conversation.customer)?;
+    let stored = messages::list(ctx.db, conversation.id, 0, 1_000)?;
+    let Some(last) = stored.iter().rev().find(|m| m.origin == Origin::Customer) else { return Ok((None, Vec::new())) };
+    let content = sealed::open_content(&key, last)?;
+    let words = content.words().unwrap_or_default();
+    let turn = Turn { confidence: Some(0.9), ..Turn::default() };
+    let (turn, said) = match () {
+        () if words.contains("沉默") => return Ok((None, Vec::new())),
+        () if words.contains("不确定") => (Turn { confidence: Some(0.1), ..turn }, "大概吧"),
+        () if words.contains("不会") => (Turn { failed: true, confidence: None, ..turn }, "请换个说法"),
+        () if words.contains("气死") => (Turn { anger: true, ..turn }, "请息怒"),
+        () if words.contains("要真人") => (Turn { asked: true, ..turn }, ""),
+        () => (turn, "机器人：今天发货"),
+    };
+    Ok((Some(turn), vec![Content::text(said)]))
+}
