@@ -14,6 +14,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Status
 use http_body_util::{BodyExt as _, Limited};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
+use tokio::io::AsyncWriteExt as _;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_tungstenite::WebSocketStream;
@@ -42,6 +43,9 @@ const PING: Duration = Duration::from_secs(30);
 const SILENCE: Duration = Duration::from_secs(75);
 /// How long a frame may take to leave.
 const SEND: Duration = Duration::from_secs(10);
+
+/// How long the client has to answer a close frame.
+const LINGER: Duration = Duration::from_secs(1);
 
 /// Whether a request asks for a WebSocket.
 pub fn wanted<B>(request: &Request<B>) -> bool {
@@ -162,6 +166,17 @@ struct Socket {
 
 type Stream = WebSocketStream<TokioIo<Upgraded>>;
 
+/// Hears the client out after a close frame. A connection that is closed over bytes nobody read is reset, and a reset takes from
+/// the client what it had not read yet: the close frame, which says why.
+async fn farewell(mut stream: Stream) {
+    // To the client's own close frame; or to an error, as in the middle of a frame that is too large.
+    while let Some(Ok(_)) = stream.next().await {}
+    let socket = stream.get_mut();
+    if socket.shutdown().await.is_ok() {
+        let _ = tokio::io::copy(socket, &mut tokio::io::sink()).await;
+    }
+}
+
 /// Why a connection ends, as a close code.
 struct End(Option<(u16, &'static str)>);
 
@@ -218,9 +233,8 @@ impl Socket {
         if let Some((code, reason)) = told {
             let frame = CloseFrame { code: code.into(), reason: Utf8Bytes::from_static(reason) };
             let _ = tokio::time::timeout(SEND, stream.send(Message::Close(Some(frame)))).await;
-            // The client's own close frame comes back; whoever does not send it is not waited for.
-            let _ =
-                tokio::time::timeout(Duration::from_secs(1), async { while let Some(Ok(_)) = stream.next().await {} }).await;
+            // Whoever does not answer it is not waited for.
+            let _ = tokio::time::timeout(LINGER, farewell(stream)).await;
         }
     }
 
