@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
-use warmline_model::{EventBody, MessageId};
+use warmline_model::EventBody;
 
 const CUSTOMERS: usize = 48;
 const AGENTS: usize = 16;
@@ -128,20 +128,27 @@ fn soak(name: &str, kills: bool) {
         clients.join().unwrap();
     });
 
-    // Nobody does anything any more; what is in the inbox finds its conversation.
+    // Nobody does anything any more, but time passes: what is in the inbox finds its conversation, and agents who give no sign of life
+    // lose theirs. So log and state are those of one moment only where no event came while they were read.
     let acknowledged = acknowledged.into_inner().unwrap();
-    let events = within(Duration::from_secs(60), "all that was acknowledged is in its conversation", || {
-        let events: Vec<warmline_model::Event> =
-            server.admin().events(0).into_iter().map(|e| serde_json::from_value(e).unwrap()).collect();
-        let received: BTreeSet<MessageId> = events
-            .iter()
-            .filter_map(|e| match &e.body {
+    let (events, conversations, agents) = within(
+        Duration::from_secs(60),
+        "all that was acknowledged is in its conversation, and the floor is at rest",
+        || {
+            let admin = server.admin();
+            let events: Vec<warmline_model::Event> =
+                admin.events(0).into_iter().map(|e| serde_json::from_value(e).unwrap()).collect();
+            let received = events.iter().filter_map(|e| match &e.body {
                 EventBody::MessageReceived { message, .. } => Some(*message),
                 _ => None,
-            })
-            .collect();
-        (received.len() >= acknowledged).then_some(events)
-    });
+            });
+            if received.collect::<BTreeSet<_>>().len() < acknowledged {
+                return None;
+            }
+            let (conversations, agents) = (admin.all("/api/conversations"), admin.all("/api/agents"));
+            admin.events(events.last()?.seq).is_empty().then_some((events, conversations, agents))
+        },
+    );
     let lines: Vec<u8> = events.iter().flat_map(|e| [serde_json::to_vec(e).unwrap(), vec![b'\n']].concat()).collect();
     let done = warmline_queue::replay::replay(lines.as_slice(), None, true).unwrap();
     let report = done.check.unwrap();
@@ -153,7 +160,7 @@ fn soak(name: &str, kills: bool) {
     // And the state agrees with the log: each customer has one open conversation at most, each agent what is in its hands.
     let mut held: BTreeMap<String, f64> = BTreeMap::new();
     let (mut open, mut in_hand, mut queued) = (BTreeSet::new(), 0, 0);
-    for c in server.admin().all("/api/conversations") {
+    for c in conversations {
         let (state, agent) = (c["state"].as_str().unwrap(), c["agent"].as_str());
         if state == "closed" {
             continue;
@@ -169,7 +176,7 @@ fn soak(name: &str, kills: bool) {
         }
     }
     assert_eq!((in_hand, queued), (report.in_hand, report.queued));
-    for agent in server.admin().all("/api/agents") {
+    for agent in agents {
         let (load, capacity) = (agent["load"].as_f64().unwrap(), agent["capacity"].as_f64().unwrap());
         let holds = held.get(agent["id"].as_str().unwrap()).copied().unwrap_or(0.0);
         assert!(load <= capacity && (load - holds).abs() < 1e-9, "{agent} holds {holds}");
