@@ -1,6 +1,7 @@
 //! What a skill group decides about its conversations.
 
 use crate::handover::HandOver;
+use crate::staffing::Target;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use warmline_model::GroupId;
@@ -106,6 +107,14 @@ impl Default for ServiceLevel {
     /// 80 in 20, as the field has it (METRICS: service level).
     fn default() -> Self {
         Self { share: 0.8, within_secs: 20 }
+    }
+}
+
+impl ServiceLevel {
+    /// As a target of staffing. All of them within any time would take people without end: 0.9999 is the most.
+    pub fn target(&self) -> Target {
+        // A day in seconds is exact.
+        Target::Answered { share: self.share.clamp(0.0, 0.9999), within_secs: self.within_secs as f64 }
     }
 }
 

@@ -3,18 +3,29 @@
 //! * [`load`]: what comes in: contacts an hour, handle time, patience, checked once;
 //! * [`erlang_c`]: the queue whose customers wait for ever (M/M/N);
 //! * [`erlang_a`]: the queue whose customers give up (M/M/N+M);
-//! * [`required`]: the fewest slots that reach a target, and the people that these slots take.
+//! * [`required`]: the fewest slots that reach a target, and the people that these slots take;
+//! * [`work`](mod@work): what the event log says of a group's work;
+//! * [`forecast`](mod@forecast): what will come, from what came;
+//! * [`moves`](mod@moves): which seats serve which group first, so that no queue runs away.
 //!
 //! Both models assume one contact a seat at a time. An agent who chats with five customers at once is five slots, and the
 //! handle time is the one that a customer sees while the agent attends to four others: see [`Concurrency`].
 
 pub mod erlang_a;
 pub mod erlang_c;
+pub mod forecast;
 mod integrals;
 pub mod load;
+pub mod moves;
 pub mod required;
+pub mod work;
 
 pub use erlang_a::{ErlangA, ServiceLevel};
 pub use erlang_c::ErlangC;
+pub use forecast::forecast;
 pub use load::{Load, MAX_SEATS, StaffingError};
-pub use required::{Concurrency, Outlook, Target, required};
+pub use moves::{Cover, Member, Move, cover, moves};
+pub use required::{Concurrency, Outlook, Target, required, slots};
+
+/// What a contact takes, in seconds of one slot, where none was handled in the days that are looked back.
+pub const USUAL_SECS: f64 = 300.0;

@@ -158,6 +158,18 @@ pub fn required(load: &Load, target: &Target) -> Result<u32, StaffingError> {
     Ok(meets)
 }
 
+/// Slots that so many contacts an hour take who wait for ever; beyond what the formula is meant for, the bare work. `slot_secs`:
+/// how long one contact takes one slot.
+pub fn slots(per_hour: f64, slot_secs: f64, target: &Target) -> f64 {
+    let erlangs = per_hour * slot_secs / 3_600.0;
+    // Nobody is kept ready for a customer in a hundred hours.
+    if erlangs < 1e-3 {
+        return 0.0;
+    }
+    let load = Load::new(per_hour, slot_secs, None);
+    load.and_then(|load| required(&load, target)).map_or_else(|_| erlangs.ceil(), f64::from)
+}
+
 /// How many contacts one person attends to at once, and what that costs each of them.
 ///
 /// The queues count slots, and a slot is held for as long as its customer is attended to. Somebody who attends to c customers
