@@ -1,10 +1,10 @@
-//! Queues: how long, how old, how fast.
+//! Queues: how long, how old, how fast; and who is needed for what will come.
 
 use crate::routes::Call;
 use crate::view::Page;
 use schemars::JsonSchema;
 use serde::Serialize;
-use warmline_flow::plan;
+use warmline_flow::{plan, staffing};
 use warmline_http::{Problem, Response};
 use warmline_model::GroupId;
 use warmline_routing::estimate::Pace;
@@ -59,4 +59,17 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Response, Problem> {
     });
     let items = items.collect::<Result<Vec<_>, Problem>>()?;
     Ok(Response::json(200, &Page { items, next: None }))
+}
+
+/// `GET /api/staffing`
+pub(crate) fn staffing(call: &Call<'_>) -> Result<Response, Problem> {
+    let refused = || {
+        let detail = format!("a whole number of quarters of an hour, from 1 to {}", staffing::MOST_QUARTERS);
+        Problem::field("invalid_field", "quarters", detail)
+    };
+    let quarters = match call.request.param("quarters") {
+        None => 4,
+        Some(text) => text.parse().ok().filter(|n| (1..=staffing::MOST_QUARTERS).contains(n)).ok_or_else(refused)?,
+    };
+    Ok(Response::json(200, &staffing::read(&call.ctx, quarters)?))
 }

@@ -1,11 +1,12 @@
-//! Metrics: folds the event log into rollups, and reads figures out of them.
+//! Metrics: folds the event log into rollups and groups' work, and reads figures out of them.
 
 use crate::ctx::{Ctx, FlowError};
+use crate::staffing::work_of;
 use std::collections::BTreeMap;
 use warmline_metrics::histogram::bucket;
 use warmline_metrics::{Cell, Figures, Gauges, fold};
 use warmline_model::Event;
-use warmline_store::{conversations, events, followers, immediate, inbox, outbox, queues, refusals, rollups};
+use warmline_store::{conversations, events, followers, immediate, inbox, outbox, queues, refusals, rollups, staffing};
 
 const FOLLOWER: &str = "metrics";
 const BATCH: i64 = 512;
@@ -35,7 +36,7 @@ pub fn roll_up(batch: &[Event]) -> Vec<rollups::Cell> {
         .collect()
 }
 
-/// Folds the next events; true when more wait. Cells and position are one transaction: each event counts once.
+/// Folds the next events; true when more wait. Cells, groups' work and position are one transaction: each event counts once.
 ///
 /// # Errors
 /// The store fails.
@@ -43,13 +44,16 @@ pub fn advance(ctx: &Ctx<'_>) -> Result<bool, FlowError> {
     let from = followers::position(ctx.db, FOLLOWER)?;
     let batch = events::after(ctx.db, from, BATCH)?;
     let Some(last) = batch.last().map(|e| e.seq) else { return Ok(false) };
-    let cells = roll_up(&batch);
+    let (cells, work) = (roll_up(&batch), work_of(&batch));
     immediate(ctx.db, || {
         if followers::position(ctx.db, FOLLOWER)? != from {
             return Ok::<_, FlowError>(());
         }
         for cell in &cells {
             rollups::add(ctx.db, cell)?;
+        }
+        for (group, quarter) in &work {
+            staffing::add(ctx.db, group, quarter)?;
         }
         Ok(followers::advance(ctx.db, FOLLOWER, last)?)
     })?;

@@ -12,6 +12,7 @@
 //! * [`stream`]: replies for customers whose own client fetches them;
 //! * [`media`]: whose bytes stay with the platform;
 //! * [`quality`], [`figures`]: followers of the event log;
+//! * [`staffing`]: what will come, who is needed, and seats that move;
 //! * [`tick`]: what happens because time passes.
 //!
 //! Beside it: [`accounts`], [`staff`], [`sealed`] (what is sealed under which key, bound to what).
@@ -32,6 +33,7 @@ pub mod pull;
 pub mod quality;
 pub mod sealed;
 pub mod staff;
+pub mod staffing;
 pub mod stream;
 pub mod tick;
 

@@ -5,7 +5,7 @@ use crate::converse;
 use crate::ctx::{Ctx, FlowError};
 use crate::floor::Stored;
 use crate::sealed;
-use warmline_model::event::RequeueReason;
+use warmline_model::event::{RequeueReason, Work};
 use warmline_model::{AgentId, AgentState, Content, ConversationState, EventBody, GroupId, Lane, Origin, Timestamp, Units};
 use warmline_privacy::CustomerKey;
 use warmline_routing::group::{First, GroupSettings};
@@ -429,7 +429,9 @@ pub fn to_agent(
 pub fn release(ctx: &Ctx<'_>, conversation: &Conversation, agent: AgentId) -> Result<(), FlowError> {
     let now = ctx.now();
     let load = agents::release(ctx.db, agent, conversation.units, now)?;
-    let body = EventBody::CapacityReleased { agent, load };
+    let group = conversation.group.clone().filter(|_| conversation.accepted_at.is_some() && !conversation.ai);
+    let work = group.map(|group| Work { group, ms: held_ms(conversation, now), units: conversation.units });
+    let body = EventBody::CapacityReleased { agent, load, work };
     Ok(events::append(ctx.db, now, Some(conversation.id), &body)?)
 }
 

@@ -2,7 +2,7 @@
 //! no harm; every step is bounded, and the next tick goes on.
 
 use crate::ctx::{Ctx, FlowError};
-use crate::{ai, converse, place, plan, sealed, staff};
+use crate::{ai, converse, place, plan, sealed, staff, staffing};
 use warmline_model::{ConversationState, Timestamp};
 use warmline_routing::Cause;
 use warmline_store::conversations::{self, Conversation};
@@ -34,6 +34,8 @@ pub struct Ticked {
     pub matched: i64,
     /// Conversations whose AI seat did not answer in time.
     pub ai_timeouts: i64,
+    /// Seats that staffing moved between their groups.
+    pub moved: i64,
 }
 
 /// Does what is due.
@@ -62,7 +64,8 @@ pub fn tick(ctx: &Ctx<'_>) -> Result<Ticked, FlowError> {
         let still = |c: &Conversation| c.ai && c.agent == due.agent && c.state.holds_capacity();
         done.ai_timeouts += recheck(ctx, &due, still, |c| ai::timed_out(ctx, c))?;
     }
-    // After all that may have put somebody into a queue.
+    done.moved = staffing::shift(ctx)?;
+    // After all that may have put somebody into a queue or changed who serves it.
     for agent in queues::free_beside(ctx.db, BATCH)? {
         done.matched += immediate(ctx.db, || place::fill(ctx, &plan::current(ctx)?, agent))?;
     }

@@ -44,6 +44,17 @@ pub enum RequeueReason {
     AgentLost,
 }
 
+/// What a conversation was of a person's work.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Work {
+    /// The group that it was done for.
+    pub group: GroupId,
+    /// Milliseconds in the person's hands, after-contact work included.
+    pub ms: i64,
+    /// What it took of the person's capacity meanwhile.
+    pub units: Units,
+}
+
 /// What happened. The JSON form is `{"type": "message.received", "data": {…}}`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", content = "data")]
@@ -130,6 +141,9 @@ pub enum EventBody {
         agent: AgentId,
         /// The agent's load afterwards.
         load: Units,
+        /// The work that it was, where a person had accepted it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        work: Option<Work>,
     },
     /// A message to the customer was stored and handed to the outbox.
     #[serde(rename = "message.sent")]

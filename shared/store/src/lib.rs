@@ -32,6 +32,7 @@ pub mod pulls;
 pub mod queues;
 pub mod refusals;
 pub mod rollups;
+pub mod staffing;
 pub mod tokens;
 
 pub use db::{Db, Row, StoreError, Value, immediate};

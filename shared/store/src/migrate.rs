@@ -3,17 +3,19 @@
 use crate::db::{Db, StoreError, immediate};
 
 /// The files. To add one: number it, add it here, never change one that has run anywhere.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("../migrations/0001_foundation.sql"),
     include_str!("../migrations/0002_channels.sql"),
     include_str!("../migrations/0003_routing.sql"),
+    include_str!("../migrations/0004_staffing.sql"),
 ];
 
 /// The schema version after all files.
 pub const LATEST: i64 = MIGRATIONS.len() as i64;
 
 const VERSION: &str = "PRAGMA user_version";
-const VERSIONS: [&str; MIGRATIONS.len()] = ["PRAGMA user_version = 1", "PRAGMA user_version = 2", "PRAGMA user_version = 3"];
+const VERSIONS: [&str; MIGRATIONS.len()] =
+    ["PRAGMA user_version = 1", "PRAGMA user_version = 2", "PRAGMA user_version = 3", "PRAGMA user_version = 4"];
 const WAL: &str = "PRAGMA journal_mode = WAL";
 
 fn version(db: &dyn Db) -> Result<i64, StoreError> {

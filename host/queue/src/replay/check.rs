@@ -170,7 +170,7 @@ impl Checker {
                 self.violated(event, format!("is accepted by {agent}, who does not have it"));
             }
             (EventBody::ConversationClosed { .. }, Some(id)) => self.closes(event, id),
-            (EventBody::CapacityReleased { agent, load }, Some(id)) => self.released(event, id, *agent, *load),
+            (EventBody::CapacityReleased { agent, load, .. }, Some(id)) => self.released(event, id, *agent, *load),
             _ => {}
         }
     }

@@ -86,6 +86,16 @@ fn of_the_plan() -> Vec<Route> {
             Json(schema::<Page<queues::QueueView>>),
             queues::list,
         ),
+        Route {
+            query: &[("quarters", "quarters of an hour to look ahead, 1 to 96; 4 when left out")],
+            ..get(
+                "/api/staffing",
+                "Says what will come to each group, how many slots that takes and work for it, and who should serve which group first.",
+                SUPERVISOR,
+                Json(schema::<warmline_flow::staffing::Staffing>),
+                queues::staffing,
+            )
+        },
     ]
 }
 

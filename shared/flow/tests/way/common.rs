@@ -40,14 +40,15 @@ pub struct Planned(pub NativeDb);
 
 /// Tables of tens of rows, which may be read whole.
 const SMALL: [&str; 8] = ["groups", "accounts", "leases", "rollups", "refusals", "config", "plans", "queues"];
-/// Partial indexes that hold only what waits now.
-const WAITING: [&str; 6] = [
+/// Partial indexes that hold only what waits now, or who is at work.
+const WAITING: [&str; 7] = [
     "inbox_pending",
     "conversations_queue",
     "conversations_order",
     "outbox_due",
     "conversations_unplaced",
     "conversations_ai",
+    "agents_seen",
 ];
 
 /// What is no table: a row without one, a list that was passed, the lanes of a queue, what an inner look-up found.

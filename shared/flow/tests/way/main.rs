@@ -4,6 +4,7 @@
 
 mod common;
 mod seats;
+mod staffing;
 
 use common::{World, place};
 use proptest::prelude::{ProptestConfig, any, proptest};

@@ -221,7 +221,7 @@ impl Driver {
         let of = self.loads.get_mut(&held.agent).unwrap();
         of.0 = of.0.minus(held.units);
         let load = of.0;
-        self.tell(Some(id), EventBody::CapacityReleased { agent: held.agent, load });
+        self.tell(Some(id), EventBody::CapacityReleased { agent: held.agent, load, work: None });
         held.agent
     }
 
