@@ -3,11 +3,13 @@
 //! * [`scenario`]: the day as data;
 //! * [`day`]: a day drawn from it, the same for the same seed;
 //! * [`policy`]: ours and the references;
+//! * [`auto`]: seats that move by themselves;
 //! * [`outcome`]: what it came to;
 //! * [`svg`]: a picture of the queues.
 //!
 //! The day is played by [`crate::replay::play`], as a recorded one is.
 
+pub mod auto;
 pub mod day;
 #[cfg(test)]
 mod erlang;
