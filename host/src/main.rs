@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use warmline_queue::{replay, simulate as queue};
-use warmline_sim::{bench, chaos, demo, simulate};
+use warmline_sim::{bench, chaos, demo, export, simulate};
 
 /// Warmline: the embedded runner and its tools
 #[derive(Debug, Parser)]
@@ -23,6 +23,7 @@ enum Task {
     Chaos(chaos::ChaosArgs),
     Simulate(simulate::SimulateArgs),
     Bridge(warmline::bridge::Bridge),
+    Events(export::ExportArgs),
     Replay(replay::ReplayArgs),
     SimulateQueue(queue::QueueArgs),
 }
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         Task::Chaos(args) => chaos::run(&args),
         Task::Simulate(args) => simulate::run(&args),
         Task::Bridge(bridge) => bridge.run(),
+        Task::Events(args) => export::run(&args),
         Task::Replay(args) => replay::run(&args),
         Task::SimulateQueue(args) => queue::run(&args),
     };

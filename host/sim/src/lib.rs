@@ -9,6 +9,7 @@
 //! * [`demo`]: all of it against a running server;
 //! * [`server`], [`bench`]: the server as a child process, and its figures beside their baselines;
 //! * [`chaos`]: the crash test; [`simulate`]: the parts on their own;
+//! * [`export`]: a server's event log, for replay;
 //! * [`state`], [`rng`]: the server's state directory; seeded randomness.
 #![expect(clippy::disallowed_methods, reason = "measures real time")]
 
@@ -21,6 +22,7 @@ pub mod client;
 pub mod customers;
 pub mod demo;
 pub mod entrance;
+pub mod export;
 pub mod figures;
 pub mod histogram;
 mod listen;

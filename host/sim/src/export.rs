@@ -1,0 +1,58 @@
+//! A server's event log, one event a line: what `warmline replay` reads.
+
+use crate::client::ServerArgs;
+use anyhow::{Context, Result};
+use std::io::{ErrorKind, Write};
+
+/// Events asked for at once: the most that the API gives.
+const PAGE: usize = 1_000;
+
+/// Write a server's event log to standard output, one event a line, to its present end.
+#[derive(Clone, Debug, clap::Args)]
+#[command(
+    after_help = "The log holds ids and figures, no personal data. `warmline replay -` reads it.\n\nExit code: 0, or 1 where \
+                        the server cannot be read, 2 with the command line."
+)]
+pub struct ExportArgs {
+    #[command(flatten)]
+    server: ServerArgs,
+    /// Begins after this event.
+    #[arg(long, value_name = "SEQ", default_value_t = 0)]
+    after: i64,
+}
+
+/// Runs it.
+///
+/// # Errors
+/// No server, a refusal of it, or an output that cannot be written.
+pub fn run(args: &ExportArgs) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(export(args))
+}
+
+async fn export(args: &ExportArgs) -> Result<()> {
+    let api = args.server.api().await?;
+    let (mut after, mut out) = (args.after, std::io::BufWriter::new(std::io::stdout().lock()));
+    let mut done = 0_u64;
+    loop {
+        let page = api.events(after, PAGE).await.context("reading the event log")?;
+        let Some(last) = page.last() else { break };
+        after = last.seq;
+        for event in &page {
+            let line = serde_json::to_string(event)?;
+            match writeln!(out, "{line}") {
+                // Whoever reads has seen enough.
+                Err(e) if e.kind() == ErrorKind::BrokenPipe => return Ok(()),
+                other => other.context("writing")?,
+            }
+        }
+        done += page.len() as u64;
+        if done.is_multiple_of(100_000) {
+            eprintln!("{done} events");
+        }
+    }
+    match out.flush() {
+        Err(e) if e.kind() != ErrorKind::BrokenPipe => Err(e).context("writing"),
+        _ => Ok(()),
+    }
+}
