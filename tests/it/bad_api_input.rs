@@ -47,6 +47,7 @@ fn what_each_role_may_not_do() {
         ("GET", "/api/agents"),
         ("PUT", "/api/customers/cus_00000000000070008000000000000000/tags"),
         ("GET", "/api/routing/rules"),
+        ("GET", "/api/staffing"),
         ("PUT", "/api/routing/rules"),
         ("GET", "/api/quality/words"),
         ("PUT", "/api/quality/words"),
@@ -221,6 +222,14 @@ fn what_a_conversation_does_not_allow_now() {
     agent.act(&id, "accept", &json!({})).refused(409, "conversation_closed");
     agent.act(&id, "transfer", &to_self).refused(409, "conversation_closed");
     assert!(shop.platform.sent().is_empty());
+}
+
+#[test]
+fn staffing_looks_ahead_a_day_at_most() {
+    let admin = shared().admin();
+    for quarters in ["0", "97", "-1", "1.5", "x", ""] {
+        admin.get(&format!("/api/staffing?quarters={quarters}")).refused(422, "invalid_field");
+    }
 }
 
 #[test]

@@ -22,6 +22,7 @@ mod kinds;
 mod openapi;
 mod privacy;
 mod pushpin;
+mod replay;
 mod routing;
 mod seats;
 mod simulate;

@@ -69,6 +69,7 @@ fn plan(shop: &Shop) {
     let dry = admin.post("/api/routing/dry-run", &contact).expect(200).json();
     assert!(dry["decision"]["outcome"].is_object());
     admin.get("/api/queues").expect(200);
+    admin.get("/api/staffing").expect(200);
 }
 
 /// Who has a conversation, and why.
