@@ -1,7 +1,7 @@
 //! Which seats serve which group first, so that none runs away while another has people to spare.
 //!
-//! A seat of several groups works for each of them in the proportion of their needs, unless it was moved: then it works for its home
-//! first. A group is *short* while what works for it is less than what it needs. A move gives the shortest group a seat of those
+//! A seat of several groups works for each of them in the proportion of their needs, unless it was moved: then it works for its
+//! home first. A group is *short* while what works for it is less than what it needs. A move gives the shortest group a seat of those
 //! that it has in common with others, and is made only where nobody gets as short by it as the group was helped to be: so each move
 //! makes the worst place better, none can be undone by the next, and they come to an end. A seat is given back when its group has
 //! clearly enough without it, and not before it has stayed for a while ([`Member::settled`]).

@@ -39,8 +39,8 @@ impl Sums {
 }
 
 /// What an event counts for. A contact comes to a group when the router first places it there, when somebody transfers it there, or
-/// when an AI seat hands it over; what an AI seat takes is nobody's work until then. A contact that overflows still counts where
-/// it came: that is where people were missing.
+/// when an AI seat hands it over; what an AI seat takes is nobody's work until then. A contact that overflows into another group
+/// still counts where it came: that is where people were missing.
 pub fn work(event: &EventBody) -> Option<(GroupId, Sums)> {
     match event {
         EventBody::RoutingDecided(decision) => {
