@@ -1,11 +1,10 @@
 //! A server's event log, one event a line: what `warmline replay` reads.
 
 use crate::client::ServerArgs;
+use crate::tail::Tail;
 use anyhow::{Context, Result};
 use std::io::{ErrorKind, Write};
-
-/// Events asked for at once: the most that the API gives.
-const PAGE: usize = 1_000;
+use std::time::Duration;
 
 /// Write a server's event log to standard output, one event a line, to its present end.
 #[derive(Clone, Debug, clap::Args)]
@@ -31,13 +30,14 @@ pub fn run(args: &ExportArgs) -> Result<()> {
 }
 
 async fn export(args: &ExportArgs) -> Result<()> {
-    let api = args.server.api().await?;
-    let (mut after, mut out) = (args.after, std::io::BufWriter::new(std::io::stdout().lock()));
+    let mut tail = Tail::new(args.server.api().await?, args.after, Duration::ZERO);
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     let mut done = 0_u64;
     loop {
-        let page = api.events(after, PAGE).await.context("reading the event log")?;
-        let Some(last) = page.last() else { break };
-        after = last.seq;
+        let page = tail.poll().await.context("reading the event log")?;
+        if page.is_empty() {
+            break;
+        }
         for event in &page {
             let line = serde_json::to_string(event)?;
             match writeln!(out, "{line}") {

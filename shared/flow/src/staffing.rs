@@ -8,9 +8,9 @@ use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use warmline_model::{AgentId, Event, EventBody, GroupId, Timestamp};
 use warmline_routing::plan::Staffing as Mode;
-use warmline_routing::staffing::moves::{HOME_MINUTES, STAY_MINUTES};
+use warmline_routing::staffing::moves::{HOME_MINUTES, settled};
 use warmline_routing::staffing::work::{QUARTER_MS, Sums, quarter, work};
-use warmline_routing::staffing::{Cover, Member, USUAL_SECS, cover, forecast, moves, slots};
+use warmline_routing::staffing::{Cover, Member, Move, cover, forecast, moves, slots};
 use warmline_routing::{Group, Plan};
 use warmline_store::{agents, events, immediate, leases, queues, staffing};
 
@@ -32,7 +32,7 @@ pub struct Staffing {
     /// Groups, in the plan's order.
     pub groups: Vec<GroupStaffing>,
     /// Who should serve which group first.
-    pub moves: Vec<MoveView>,
+    pub moves: Vec<Move>,
 }
 
 /// A group's staffing. A slot is one unit of capacity: a chat's worth.
@@ -63,17 +63,6 @@ pub struct Quarter {
     pub contacts: f64,
     /// Slots needed for the group's service level (Erlang-C).
     pub slots: f64,
-}
-
-/// A seat that should serve another of its groups first.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct MoveView {
-    /// The agent.
-    pub agent: AgentId,
-    /// The group that the agent was moved to before.
-    pub from: Option<GroupId>,
-    /// The group to serve first; none: all alike again.
-    pub to: Option<GroupId>,
 }
 
 /// Adds up what events say of groups' work.
@@ -107,9 +96,7 @@ pub fn read(ctx: &Ctx<'_>, ahead: u16) -> Result<Staffing, FlowError> {
             of.working = works;
         }
     }
-    let moves = moves(&needs, &members).into_iter();
-    let moves = moves.map(|m| MoveView { agent: m.agent, from: m.from, to: m.to }).collect();
-    Ok(Staffing { at: now, mode: ready.staffing, groups, moves })
+    Ok(Staffing { at: now, mode: ready.staffing, groups, moves: moves(&needs, &members) })
 }
 
 #[expect(clippy::cast_precision_loss, reason = "contacts are far below 2^53")]
@@ -120,11 +107,11 @@ fn of_group(ctx: &Ctx<'_>, group: &Group, now: Timestamp, ahead: u16) -> Result<
     for w in &past {
         sums.add(&Sums { came: w.came, handled: w.handled, unit_ms: w.unit_ms });
     }
-    let slot_secs = sums.unit_secs().unwrap_or(USUAL_SECS).clamp(0.001, 1e7);
+    let slot_secs = sums.slot_secs();
     let came = past.iter().map(|w| (w.quarter, w.came)).collect();
     let expected = forecast(&came, present, ahead);
     let target = group.settings.service_level.target();
-    let slots = |a_quarter: f64| slots(4.0 * a_quarter, slot_secs, &target);
+    let slots = |a_quarter: f64| slots(a_quarter, slot_secs, &target);
     let waiting = queues::get(ctx.db, &group.id)?.map_or(0, |q| q.waiting);
     let first = expected.first().copied().unwrap_or(0.0);
     let quarters = (0..).zip(&expected).map(|(n, contacts)| Quarter {
@@ -155,7 +142,7 @@ fn members(ctx: &Ctx<'_>, plan: &Plan, now: Timestamp) -> Result<Vec<Member>, Fl
                 capacity: post.capacity.hundredths() as f64 / 100.0,
                 groups: BTreeSet::new(),
                 home: None,
-                settled: now.since(post.moved_at) >= STAY_MINUTES * 60_000 || now < post.moved_at,
+                settled: settled(post.moved_at, now),
             });
         }
         if let Some(member) = found.last_mut() {

@@ -1,5 +1,5 @@
-//! Seats that move by themselves while a day is played: what the tick does in auto mode, on seats and queues in memory. It knows
-//! what came so far and how long what is over took, and nothing of what comes.
+//! Seats that move by themselves while a day is played: what the tick does in auto mode, on seats and queues in memory. It knows who
+//! came so far, and how long they take on average (a real floor learns that as they end), and nothing of who comes.
 
 use super::day::Hired;
 use crate::replay::history::History;
@@ -7,9 +7,9 @@ use crate::replay::play::Watch;
 use std::collections::BTreeMap;
 use warmline_model::{AgentId, AgentState, GroupId, Timestamp};
 use warmline_routing::seat::taken;
-use warmline_routing::staffing::moves::{HOME_MINUTES, STAY_MINUTES};
+use warmline_routing::staffing::moves::{HOME_MINUTES, settled};
 use warmline_routing::staffing::work::{Sums, quarter};
-use warmline_routing::staffing::{Member, USUAL_SECS, forecast, moves, slots};
+use warmline_routing::staffing::{Member, forecast, moves, slots};
 use warmline_routing::{Floor, Memory, Ready};
 
 /// Moves seats once a minute.
@@ -52,8 +52,8 @@ impl<'a> Auto<'a> {
             let expected = forecast(self.came.get(&group.id).unwrap_or(&none), quarter(now), 1);
             let Ok(waiting) = floor.waiting(&group.id);
             let a_quarter = expected.first().copied().unwrap_or(0.0) + waiting as f64;
-            let slot_secs = self.sums.get(&group.id).and_then(Sums::unit_secs).unwrap_or(USUAL_SECS);
-            (group.id.clone(), slots(4.0 * a_quarter, slot_secs, &group.settings.service_level.target()))
+            let slot_secs = self.sums.get(&group.id).cloned().unwrap_or_default().slot_secs();
+            (group.id.clone(), slots(a_quarter, slot_secs, &group.settings.service_level.target()))
         };
         plan.groups.iter().map(need).collect()
     }
@@ -67,7 +67,7 @@ impl<'a> Auto<'a> {
             capacity: seat.capacity.hundredths() as f64 / 100.0,
             home: weights.iter().find(|(_, minutes)| **minutes > 0).map(|(g, _)| g.clone()),
             groups: weights.into_keys().collect(),
-            settled: self.moved.get(&seat.id).is_none_or(|at| now.since(*at) >= STAY_MINUTES * 60_000),
+            settled: self.moved.get(&seat.id).is_none_or(|at| settled(*at, now)),
         };
         seats.filter(|(seat, _)| at_work(seat.state) && !seat.dedicated && !seat.ai).map(member).collect()
     }
@@ -106,7 +106,10 @@ mod tests {
     fn busy() -> Scenario {
         let mut hours = vec![0.0; 24];
         hours[9..23].fill(1.0);
-        let of = |groups: serde_json::Value, agents: u16| json!({ "name": "组", "capacity": 3, "groups": groups, "shifts": [{ "agents": agents, "from": 480, "to": 1440 }] });
+        let of = |groups: serde_json::Value, agents: u16| {
+            let shifts = json!([{ "agents": agents, "from": 480, "to": 1440 }]);
+            json!({ "name": "组", "capacity": 3, "groups": groups, "shifts": shifts })
+        };
         let handle = json!({ "mean_secs": 360, "variation": 0.9 });
         let scenario = json!({
             "name": "A busy day",

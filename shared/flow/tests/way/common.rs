@@ -166,6 +166,13 @@ impl World {
     }
 }
 
+/// Puts a changed plan into force.
+pub fn edit(w: &World, change: impl FnOnce(&mut Plan)) {
+    let mut plan = Plan::clone(&warmline_flow::plan::current(&w.ctx()).unwrap());
+    change(&mut plan);
+    w.plan(&plan);
+}
+
 pub fn place() -> (Channel, AccountId) {
     (Channel::new("wechat").unwrap(), AccountId::new("gh_rice").unwrap())
 }

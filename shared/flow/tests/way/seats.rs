@@ -1,6 +1,6 @@
 //! Seats and queues as time passes and people come and go: presence, rings, overflow, business hours, AI seats, capacity in units.
 
-use crate::common::{World, place};
+use crate::common::{World, edit, place};
 use crate::{actor, all, close, count, log, only};
 use warmline_flow::converse::{self, Target};
 use warmline_flow::staff::{self, Duties};
@@ -22,12 +22,6 @@ fn tick(w: &World) -> tick::Ticked {
 
 fn is(w: &World, agent: AgentId, state: AgentState) {
     immediate(&w.db, || staff::set_state(&w.ctx(), agent, state, None)).unwrap();
-}
-
-fn edit(w: &World, change: impl FnOnce(&mut Plan)) {
-    let mut now = Plan::clone(&plan::current(&w.ctx()).unwrap());
-    change(&mut now);
-    w.plan(&now);
 }
 
 fn holders(w: &World) -> Vec<Option<AgentId>> {

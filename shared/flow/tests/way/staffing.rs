@@ -1,11 +1,10 @@
 //! What comes and what it takes is counted from the log; seats move in auto mode, stay a while, and are taken back.
 
-use crate::common::World;
+use crate::common::{World, edit};
 use crate::{all, close, count, log, replayed};
 use warmline_flow::staff::Duties;
-use warmline_flow::{figures, plan, staffing, tick};
+use warmline_flow::{figures, staffing, tick};
 use warmline_model::{AgentId, EventBody, GroupId, Units};
-use warmline_routing::Plan;
 use warmline_routing::plan::Staffing as Mode;
 use warmline_store::agents::{self, Can};
 use warmline_store::immediate;
@@ -15,12 +14,6 @@ const QUARTER: i64 = 15 * MINUTE;
 
 fn fold(w: &World) {
     while figures::advance(&w.ctx()).unwrap() {}
-}
-
-fn edit(w: &World, change: impl FnOnce(&mut Plan)) {
-    let mut plan = Plan::clone(&plan::current(&w.ctx()).unwrap());
-    change(&mut plan);
-    w.plan(&plan);
 }
 
 /// Two groups with a specialist each and two agents who serve both; what is said without a rule goes to the first.

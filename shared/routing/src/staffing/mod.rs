@@ -26,6 +26,3 @@ pub use forecast::forecast;
 pub use load::{Load, MAX_SEATS, StaffingError};
 pub use moves::{Cover, Member, Move, cover, moves};
 pub use required::{Concurrency, Outlook, Target, required, slots};
-
-/// What a contact takes, in seconds of one slot, where none was handled in the days that are looked back.
-pub const USUAL_SECS: f64 = 300.0;

@@ -6,13 +6,15 @@
 //! makes the worst place better, none can be undone by the next, and they come to an end. A seat is given back when its group has
 //! clearly enough without it, and not before it has stayed for a while ([`Member::settled`]).
 
+use schemars::JsonSchema;
+use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
-use warmline_model::{AgentId, GroupId};
+use warmline_model::{AgentId, GroupId, Timestamp};
 
 /// Minutes by which a home's contacts come earlier for the seats that were moved there.
 pub const HOME_MINUTES: i64 = 10;
 /// A seat that was moved stays for so many minutes.
-pub const STAY_MINUTES: i64 = 10;
+const STAY_MINUTES: i64 = 10;
 /// What a group has of its need, without the seat, before one is given back.
 const ENOUGH: f64 = 1.15;
 
@@ -31,14 +33,19 @@ pub struct Member {
     pub settled: bool,
 }
 
-/// A seat gets a home, another one, or none any more.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Whether a seat that was moved may be moved again; also where the clock stepped back behind the move.
+pub fn settled(moved_at: Timestamp, now: Timestamp) -> bool {
+    now < moved_at || now.since(moved_at) >= STAY_MINUTES * 60_000
+}
+
+/// A seat that should serve another of its groups first: it gets a home, another one, or none any more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Move {
     /// The agent.
     pub agent: AgentId,
-    /// The home before.
+    /// The group that the agent was moved to before.
     pub from: Option<GroupId>,
-    /// The home after; none: all its groups alike.
+    /// The group to serve first; none: all alike again.
     pub to: Option<GroupId>,
 }
 

@@ -158,9 +158,10 @@ pub fn required(load: &Load, target: &Target) -> Result<u32, StaffingError> {
     Ok(meets)
 }
 
-/// Slots that so many contacts an hour take who wait for ever; beyond what the formula is meant for, the bare work. `slot_secs`:
-/// how long one contact takes one slot.
-pub fn slots(per_hour: f64, slot_secs: f64, target: &Target) -> f64 {
+/// Slots that so many contacts in a quarter of an hour take who wait for ever; beyond what the formula is meant for, the bare work.
+/// `slot_secs`: how long one contact takes one slot.
+pub fn slots(a_quarter: f64, slot_secs: f64, target: &Target) -> f64 {
+    let per_hour = 4.0 * a_quarter;
     let erlangs = per_hour * slot_secs / 3_600.0;
     // Nobody is kept ready for a customer in a hundred hours.
     if erlangs < 1e-3 {

@@ -4,6 +4,8 @@ use super::forecast;
 use serde_json::Value;
 use warmline_model::{EventBody, GroupId, Timestamp};
 
+/// What a contact takes, in seconds of one slot, where none was handled in the days that are looked back.
+const USUAL_SECS: f64 = 300.0;
 /// Milliseconds of a quarter of an hour.
 pub const QUARTER_MS: i64 = 24 * 3_600_000 / forecast::DAY;
 
@@ -35,6 +37,11 @@ impl Sums {
     #[expect(clippy::cast_precision_loss, reason = "a mean of milliseconds")]
     pub fn unit_secs(&self) -> Option<f64> {
         (self.handled > 0 && self.unit_ms > 0).then(|| self.unit_ms as f64 / self.handled as f64 / 1_000.0)
+    }
+
+    /// The same, with what is assumed where none was handled, and within what a load may have.
+    pub fn slot_secs(&self) -> f64 {
+        self.unit_secs().unwrap_or(USUAL_SECS).clamp(0.001, 1e7)
     }
 }
 
