@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use warmline_model::{AgentId, GroupId, Lane};
-use warmline_routing::{Floor, Head, Ready, Seat};
+use warmline_routing::{Floor, Hands, Head, Ready, Seat};
 use warmline_store::{Db, StoreError, agents, queues};
 
 /// An agent as a seat, with the weights of its groups.
@@ -53,8 +53,7 @@ impl Stored<'_> {
             levels: self.plan.levels(&s.can.skills),
             level: s.level,
             groups: u16::try_from(s.groups).unwrap_or(u16::MAX),
-            held: s.held,
-            caps: s.can.caps.into_iter().collect(),
+            hands: Hands::new(s.held, s.can.caps),
             weight: s.weight,
         }
     }

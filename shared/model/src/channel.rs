@@ -3,6 +3,7 @@
 //! These are validated texts, not enums: a new channel is a new component and a new entry in spin.toml, and no list here has
 //! to know of it.
 
+use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -20,15 +21,15 @@ macro_rules! slug {
     ($(#[$doc:meta])* $name:ident, $max:literal, $allowed:literal, $ok:expr) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
-        pub struct $name(String);
+        #[serde(try_from = "CompactString", into = "CompactString")]
+        pub struct $name(CompactString);
 
         impl $name {
             /// Checks and takes a text.
             ///
             /// # Errors
             /// The text is empty, too long, or has a character that is not allowed.
-            pub fn new(text: impl Into<String>) -> Result<Self, SlugError> {
+            pub fn new(text: impl Into<CompactString>) -> Result<Self, SlugError> {
                 let text = text.into();
                 let ok: fn(u8) -> bool = $ok;
                 if text.is_empty() || text.len() > $max || !text.bytes().all(ok) {
@@ -38,6 +39,7 @@ macro_rules! slug {
             }
 
             /// The text.
+            #[inline]
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -55,16 +57,22 @@ macro_rules! slug {
             }
         }
 
-        impl TryFrom<String> for $name {
+        impl TryFrom<CompactString> for $name {
             type Error = SlugError;
-            fn try_from(text: String) -> Result<Self, SlugError> {
+            fn try_from(text: CompactString) -> Result<Self, SlugError> {
                 Self::new(text)
             }
         }
 
-        impl From<$name> for String {
-            fn from(slug: $name) -> String {
+        impl From<$name> for CompactString {
+            fn from(slug: $name) -> Self {
                 slug.0
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(slug: $name) -> Self {
+                slug.0.into()
             }
         }
 

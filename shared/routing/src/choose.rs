@@ -27,8 +27,11 @@ pub struct Choice {
     pub why: &'static str,
 }
 
-/// What is ordered, smallest first.
-type Key = (bool, bool, Reverse<i64>, [u64; 4], u64, AgentId);
+/// What is ordered, smallest first: [`merit`], and between equals a hash and the agent.
+type Key = (Merit, u64, AgentId);
+
+/// Preferred by name, dedicated, weight, and four numbers of the strategy.
+type Merit = (bool, bool, Reverse<i64>, (u64, u64, u64, u64));
 
 /// Places worked out where more seats than this are free; the others are free without a place.
 const PLACES: usize = 16;
@@ -49,9 +52,9 @@ pub fn choose(
     for (i, seat) in seats.iter().enumerate() {
         verdicts.push(match ask.check(seat) {
             Ok(()) => {
-                let key = key(seat, ask, strategy, prefer, seed);
-                if last.is_none_or(|last| key < last) {
-                    free.push((key, i));
+                let merit = merit(seat, ask, strategy, prefer);
+                if last.is_none_or(|(last, ..)| merit <= last) {
+                    free.push(((merit, mix(u128::from_le_bytes(*seat.id.as_bytes()) ^ seed), seat.id), i));
                 }
                 if free.len() == 2 * PLACES {
                     let (_, (worst, _), _) = free.select_nth_unstable(PLACES - 1);
@@ -74,26 +77,19 @@ pub fn choose(
     (best.map(|(at, seat)| Choice { agent: seat.id, at, why: why(seat, ask, strategy, prefer) }), verdicts)
 }
 
-fn key(seat: &Seat, ask: &Ask<'_>, strategy: Strategy, prefer: Option<Prefer>, seed: u128) -> Key {
+fn merit(seat: &Seat, ask: &Ask<'_>, strategy: Strategy, prefer: Option<Prefer>) -> Merit {
     let idle = u64::from(seat.load > Units::ZERO);
     let ratio = seat.ratio();
     let last = instant(seat.last_assigned_at.millis());
     let by = match strategy {
         // No load is a ratio of 0: idle seats come first by themselves.
-        Strategy::LeastLoaded | Strategy::StickyFirst => [ratio, last, 0, 0],
-        Strategy::MostIdle => [idle, last.max(instant(seat.freed_at.millis())), 0, 0],
-        Strategy::RoundRobin => [last, 0, 0, 0],
-        Strategy::MostSkilled => [u64::MAX - surplus(seat, ask), ratio, last, 0],
-        Strategy::SpecialistFirst => [idle, u64::from(seat.groups), ratio, last],
+        Strategy::LeastLoaded | Strategy::StickyFirst => (ratio, last, 0, 0),
+        Strategy::MostIdle => (idle, last.max(instant(seat.freed_at.millis())), 0, 0),
+        Strategy::RoundRobin => (last, 0, 0, 0),
+        Strategy::MostSkilled => (u64::MAX - surplus(seat, ask), ratio, last, 0),
+        Strategy::SpecialistFirst => (idle, u64::from(seat.groups), ratio, last),
     };
-    (
-        prefer.is_none_or(|p| p.agent != seat.id),
-        ask.dedicated && !seat.dedicated,
-        Reverse(seat.weight),
-        by,
-        mix(u128::from_le_bytes(*seat.id.as_bytes()) ^ seed),
-        seat.id,
-    )
+    (prefer.is_none_or(|p| p.agent != seat.id), ask.dedicated && !seat.dedicated, Reverse(seat.weight), by)
 }
 
 fn why(seat: &Seat, ask: &Ask<'_>, strategy: Strategy, prefer: Option<Prefer>) -> &'static str {
@@ -146,7 +142,7 @@ fn mix(value: u128) -> u64 {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::seat::{All, Amount, Cost};
+    use crate::seat::{All, Amount, Cost, Hands, Levels};
     use proptest::prelude::{any, prop_assert_eq, proptest};
     use warmline_model::{AgentState, Channel, Timestamp};
 
@@ -161,11 +157,10 @@ pub(crate) mod tests {
             load: Units::whole(load),
             last_assigned_at: Timestamp::default(),
             freed_at: Timestamp::default(),
-            levels: Vec::new(),
+            levels: Levels::new(),
             level: 1,
             groups: 1,
-            held: Vec::new(),
-            caps: Vec::new(),
+            hands: Hands::default(),
             weight: 0,
         }
     }
@@ -200,8 +195,8 @@ pub(crate) mod tests {
     fn each_strategy_has_its_order() {
         let chat = channel("app");
         let ask = Ask { needs: &[(0, 1)], ..ask(&chat, &ONE) };
-        let mut all = [seat(1, 1, 9), seat(2, 0, 9), seat(3, 0, 9)].map(|s| Seat { levels: vec![3], ..s });
-        (all[0].last_assigned_at, all[0].levels) = (Timestamp::from_millis(1), vec![9]);
+        let mut all = [seat(1, 1, 9), seat(2, 0, 9), seat(3, 0, 9)].map(|s| Seat { levels: Levels::from_slice(&[3]), ..s });
+        (all[0].last_assigned_at, all[0].levels) = (Timestamp::from_millis(1), Levels::from_slice(&[9]));
         (all[1].last_assigned_at, all[1].freed_at, all[1].groups) =
             (Timestamp::from_millis(2), Timestamp::from_millis(9), 1);
         (all[2].last_assigned_at, all[2].groups) = (Timestamp::from_millis(3), 2);
@@ -247,12 +242,12 @@ pub(crate) mod tests {
         assert_eq!(reason(&Seat { dedicated: true, ..free.clone() }, &plain), Refusal::DedicatedOnly);
         assert_eq!(reason(&free, &Ask { needs: &[(3, 1)], ..plain.clone() }), Refusal::Skill);
         assert_eq!(reason(&seat(1, 2, 2), &plain), Refusal::Full);
-        let capped = Seat { caps: vec![(chat.clone(), 1)], held: vec![(chat.clone(), 1)], ..free.clone() };
+        let capped = Seat { hands: Hands::new([(chat.clone(), 1)], [(chat.clone(), 1)]), ..free.clone() };
         assert_eq!(reason(&capped, &plain), Refusal::ChannelFull);
         assert_eq!(ask(&mail, &ONE).check(&capped), Ok(()));
         // A call takes all that is left beside mail, and nothing beside a chat.
         assert_eq!(reason(&capped, &ask(&phone, &call)), Refusal::NotInterrupted);
-        let reading = Seat { held: vec![(mail.clone(), 1)], ..free.clone() };
+        let reading = Seat { hands: Hands::new([(mail.clone(), 1)], []), ..free.clone() };
         assert_eq!(ask(&phone, &call).check(&reading), Ok(()));
         assert_eq!(crate::seat::taken(&call, reading.capacity, reading.load), Units::ONE);
         assert_eq!(reason(&seat(1, 2, 2), &ask(&phone, &call)), Refusal::Full);

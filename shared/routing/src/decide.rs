@@ -206,8 +206,7 @@ impl Step {
         let mut step = Self { group: group.clone(), why, waiting, seats: Vec::new(), further: BTreeMap::new() };
         step.seats.reserve(seats.len().min(SHOWN));
         let mut free = 0;
-        // A handful of reasons: looking through them is quicker than any map.
-        let mut refused: Vec<(Refusal, u32)> = Vec::new();
+        let mut refused = [0; Refusal::ALL.len()];
         for (n, (seat, verdict)) in seats.iter().zip(verdicts).enumerate() {
             let (place, why) = match verdict {
                 Verdict::Free(place) => (*place, None),
@@ -216,9 +215,8 @@ impl Step {
             if n < SHOWN || place.is_some() {
                 step.seats.push(SeatVerdict { agent: seat.id, place, refused: why });
             } else if let Some(why) = why {
-                match refused.iter_mut().find(|(w, _)| *w == why) {
-                    Some((_, n)) => *n += 1,
-                    None => refused.push((why, 1)),
+                if let Some(n) = refused.get_mut(why as usize) {
+                    *n += 1;
                 }
             } else {
                 free += 1;
@@ -226,7 +224,8 @@ impl Step {
         }
         let word =
             |why: Refusal| serde_json::to_value(why).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default();
-        step.further = refused.into_iter().map(|(why, n)| (word(why), n)).collect();
+        let counted = Refusal::ALL.into_iter().zip(refused).filter(|(_, n)| *n > 0);
+        step.further = counted.map(|(why, n)| (word(why), n)).collect();
         if free > 0 {
             step.further.insert("free".into(), free);
         }

@@ -1,5 +1,6 @@
 //! When an AI seat hands a conversation over to a human (转人工).
 
+use crate::word::Word;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -19,12 +20,12 @@ pub struct HandOver {
     pub vip: bool,
     /// Words that get a human (转人工, 投诉, …); compared in lower case.
     #[schemars(length(max = 500))]
-    pub words: Vec<String>,
+    pub words: Vec<Word>,
 }
 
 impl Default for HandOver {
     fn default() -> Self {
-        let words = ["转人工", "人工客服", "找人工", "投诉", "12315", "human agent"].map(str::to_owned).to_vec();
+        let words = ["转人工", "人工客服", "找人工", "投诉", "12315", "human agent"].map(Word::from).to_vec();
         Self { min_confidence: 0.5, failed_turns: 2, anger: true, vip: false, words }
     }
 }
@@ -76,7 +77,9 @@ impl HandOver {
         if !(0..=100).contains(&self.failed_turns) {
             return Err("failed_turns");
         }
-        if self.words.len() > 500 || self.words.iter().any(|w| w.trim().is_empty() || w.chars().count() > 64) {
+        if self.words.len() > 500
+            || self.words.iter().any(|w| w.as_str().trim().is_empty() || w.as_str().chars().count() > 64)
+        {
             return Err("words");
         }
         Ok(())
@@ -87,7 +90,7 @@ impl HandOver {
         if self.vip && vip {
             return Some(HandOverReason::Vip);
         }
-        self.words.iter().any(|w| terms.contains(&w.to_lowercase())).then_some(HandOverReason::Word)
+        self.words.iter().any(|w| w.among(terms)).then_some(HandOverReason::Word)
     }
 
     /// After an AI seat's turn: whether a human takes over. `failed` counts the turns in a row without an answer, this one

@@ -20,6 +20,7 @@ pub mod queue;
 pub mod rules;
 pub mod seat;
 pub mod staffing;
+pub mod word;
 
 pub use choose::choose;
 pub use decide::{Cause, Contact, Decision, Floor, Outcome};
@@ -28,7 +29,7 @@ pub use memory::Memory;
 pub use plan::{Plan, Ready};
 pub use queue::{Head, rank};
 pub use rules::{Facts, Placement, Rule, VIP};
-pub use seat::Seat;
+pub use seat::{Hand, Hands, Levels, Seat};
 
 /// What need not be written.
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {

@@ -4,7 +4,7 @@
 use crate::decide::Floor;
 use crate::plan::Ready;
 use crate::queue::Head;
-use crate::seat::Seat;
+use crate::seat::{Hands, Levels, Seat};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::convert::Infallible;
@@ -20,7 +20,7 @@ struct Agent {
     freed_at: Timestamp,
     held: BTreeMap<Channel, i64>,
     weights: BTreeMap<GroupId, i64>,
-    levels: Vec<u8>,
+    levels: Levels,
 }
 
 /// A contact in a queue.
@@ -201,6 +201,10 @@ impl Memory {
     }
 }
 
+fn owned(counts: &BTreeMap<Channel, i64>) -> impl Iterator<Item = (Channel, i64)> {
+    counts.iter().map(|(c, n)| (c.clone(), *n))
+}
+
 impl Agent {
     fn seat(&self, group: Option<&GroupId>) -> Seat {
         Seat {
@@ -215,8 +219,7 @@ impl Agent {
             levels: self.levels.clone(),
             level: group.and_then(|g| self.profile.groups.get(g)).copied().unwrap_or(1),
             groups: u16::try_from(self.profile.groups.len()).unwrap_or(u16::MAX),
-            held: self.held.iter().map(|(c, n)| (c.clone(), *n)).collect(),
-            caps: self.profile.caps.iter().map(|(c, n)| (c.clone(), *n)).collect(),
+            hands: Hands::new(owned(&self.held), owned(&self.profile.caps)),
             weight: group.and_then(|g| self.weights.get(g)).copied().unwrap_or(0),
         }
     }

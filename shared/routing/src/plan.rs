@@ -4,7 +4,8 @@
 use crate::group::{Elsewhere, Group, GroupSettings};
 use crate::hours::Hours;
 use crate::rules::{CustomerRule, Facts, OneOrMore, Placement, Rule};
-use crate::seat::{All, Amount, Cost, Prefer, PreferWhy};
+use crate::seat::{All, Amount, Cost, Levels, Prefer, PreferWhy};
+use crate::word::Word;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -219,7 +220,9 @@ impl Plan {
             if rule.closed && rule.hours.is_none() {
                 return Err(fault("bad_rule", at("closed"), "says which hours are meant in `hours`"));
             }
-            if rule.contains.len() > 500 || rule.contains.iter().any(|w| w.is_empty() || w.chars().count() > 64) {
+            if rule.contains.len() > 500
+                || rule.contains.iter().any(|w| w.as_str().is_empty() || w.as_str().chars().count() > 64)
+            {
                 return Err(fault("bad_rule", at("contains"), "at most 500 words of 1 to 64 characters"));
             }
             if rule.skills.keys().any(|s| s.is_empty() || s.chars().count() > 64) {
@@ -284,13 +287,16 @@ impl Plan {
         self.hours.get(name).is_some_and(|h| h.open(at, self.zone_minutes))
     }
 
-    /// The words of the plan (of its rules and of the groups' hand-over) that a text contains, in lower case and in order.
+    /// The words of the plan, of its rules and of the groups' hand-over, in lower case.
+    pub fn words(&self) -> BTreeSet<&str> {
+        let handing_over = self.groups.iter().flat_map(|g| &g.settings.hand_over.words);
+        self.rules.iter().flat_map(|r| &r.contains).chain(handing_over).map(Word::lower).collect()
+    }
+
+    /// The words of the plan that a text contains, in lower case and in order.
     pub fn terms(&self, text: &str) -> Vec<String> {
         let text = text.to_lowercase();
-        let handing_over = self.groups.iter().flat_map(|g| &g.settings.hand_over.words);
-        let words = self.rules.iter().flat_map(|r| &r.contains).chain(handing_over);
-        let found: BTreeSet<String> = words.map(|w| w.to_lowercase()).filter(|w| text.contains(w.as_str())).collect();
-        found.into_iter().collect()
+        self.words().into_iter().filter(|w| text.contains(w)).map(str::to_owned).collect()
     }
 
     /// Levels 1 and 2: the group, what the contact needs, and who is asked first. `None` while the plan has no group.
@@ -352,9 +358,9 @@ impl Ready {
     }
 
     /// An agent's levels of the skills that the plan asks for, in the plan's order.
-    pub fn levels(&self, skills: &BTreeMap<String, u8>) -> Vec<u8> {
+    pub fn levels(&self, skills: &BTreeMap<String, u8>) -> Levels {
         if skills.is_empty() {
-            return Vec::new();
+            return Levels::new();
         }
         self.skills.iter().map(|s| skills.get(s).copied().unwrap_or(0)).collect()
     }

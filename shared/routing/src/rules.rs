@@ -2,6 +2,7 @@
 
 use crate::group::First;
 use crate::seat::Prefer;
+use crate::word::Word;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -65,7 +66,7 @@ pub struct Rule {
     pub language: Option<OneOrMore<String>>,
     /// Words, one of which must be in the first message; compared in lower case.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub contains: Vec<String>,
+    pub contains: Vec<Word>,
     /// Tags, one of which the customer must have.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
@@ -195,12 +196,7 @@ impl Rule {
             && fits(self.language.as_ref(), facts.language.as_deref())
             && self.vip.is_none_or(|v| v == vip)
             && (self.tags.is_empty() || self.tags.iter().any(|t| facts.tags.contains(t)))
-            && (self.contains.is_empty() || self.contains.iter().any(|w| facts.terms.iter().any(|t| same(w, t))))
+            && (self.contains.is_empty() || self.contains.iter().any(|w| w.among(&facts.terms)))
             && self.hours.as_deref().is_none_or(|name| open(name) != self.closed)
     }
-}
-
-/// Whether a word of the plan is a term, which is in lower case already.
-pub(crate) fn same(word: &str, term: &str) -> bool {
-    word == term || word.chars().flat_map(char::to_lowercase).eq(term.chars())
 }

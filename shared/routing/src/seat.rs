@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 use warmline_model::{AgentId, AgentState, Channel, Timestamp, Units};
 
 /// What a contact of a channel costs.
@@ -60,17 +61,65 @@ pub struct Seat {
     /// When the last contact ended; 0: none yet.
     pub freed_at: Timestamp,
     /// Levels of the skills that the plan asks for, in its order; shorter than the list where the rest is 0.
-    pub levels: Vec<u8>,
+    pub levels: Levels,
     /// Level in the group itself; 1 unless somebody said otherwise.
     pub level: u8,
     /// How many groups the seat serves.
     pub groups: u16,
-    /// Contacts in hand, by channel.
-    pub held: Vec<(Channel, i64)>,
-    /// The most contacts at once, by channel, where there is such a limit.
-    pub caps: Vec<(Channel, i64)>,
+    /// Contacts in hand and their limits, by channel.
+    pub hands: Hands,
     /// Minutes by which the group's contacts come earlier (or, negative, later) for this seat: where staffing moves it.
     pub weight: i64,
+}
+
+/// Levels of skills. Those of most plans lie in the seat itself.
+pub type Levels = SmallVec<[u8; 16]>;
+
+/// The contacts of one channel that a seat has in hand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hand {
+    /// The channel.
+    pub channel: Channel,
+    /// How many it has.
+    pub held: u32,
+    /// How many it may have at once; [`Hand::ANY`] where there is no limit.
+    pub most: u32,
+}
+
+impl Hand {
+    /// No limit.
+    pub const ANY: u32 = u32::MAX;
+}
+
+/// By channel, each once: what a seat has in hand or what limits it. One or two channels lie in the seat itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Hands(SmallVec<[Hand; 2]>);
+
+impl Hands {
+    /// From what is in hand and the limits, each by channel.
+    pub fn new(held: impl IntoIterator<Item = (Channel, i64)>, caps: impl IntoIterator<Item = (Channel, i64)>) -> Self {
+        let count = |n: i64| u32::try_from(n.max(0)).unwrap_or(Hand::ANY);
+        let mut hands = SmallVec::<[Hand; 2]>::new();
+        for (channel, n) in held.into_iter().filter(|(_, n)| *n > 0) {
+            hands.push(Hand { channel, held: count(n), most: Hand::ANY });
+        }
+        for (channel, n) in caps {
+            match hands.iter_mut().find(|h| h.channel == channel) {
+                Some(hand) => hand.most = count(n),
+                None => hands.push(Hand { channel, held: 0, most: count(n) }),
+            }
+        }
+        hands.sort_unstable_by(|a, b| a.channel.cmp(&b.channel));
+        Self(hands)
+    }
+}
+
+impl std::ops::Deref for Hands {
+    type Target = [Hand];
+
+    fn deref(&self) -> &[Hand] {
+        &self.0
+    }
 }
 
 impl Seat {
@@ -138,6 +187,24 @@ pub enum Refusal {
     Reserved,
 }
 
+impl Refusal {
+    /// All, in their order.
+    pub const ALL: [Self; 12] = [
+        Self::Offline,
+        Self::Busy,
+        Self::Break,
+        Self::WrapUp,
+        Self::OtherKind,
+        Self::Excepted,
+        Self::DedicatedOnly,
+        Self::Skill,
+        Self::Full,
+        Self::ChannelFull,
+        Self::NotInterrupted,
+        Self::Reserved,
+    ];
+}
+
 /// What a contact asks of a seat.
 #[derive(Clone, Debug)]
 pub struct Ask<'a> {
@@ -162,6 +229,7 @@ impl Ask<'_> {
     ///
     /// # Errors
     /// Why it cannot: the first reason, from presence to capacity.
+    #[inline]
     pub fn check(&self, seat: &Seat) -> Result<(), Refusal> {
         self.suits(seat)?;
         self.fits(seat)?;
@@ -175,13 +243,15 @@ impl Ask<'_> {
     ///
     /// # Errors
     /// Why not.
+    #[inline]
     pub fn suits(&self, seat: &Seat) -> Result<(), Refusal> {
-        match seat.state {
-            AgentState::Available => {}
-            AgentState::Offline => return Err(Refusal::Offline),
-            AgentState::Busy => return Err(Refusal::Busy),
-            AgentState::Break => return Err(Refusal::Break),
-            AgentState::WrapUp => return Err(Refusal::WrapUp),
+        if seat.state != AgentState::Available {
+            return Err(match seat.state {
+                AgentState::Busy => Refusal::Busy,
+                AgentState::Break => Refusal::Break,
+                AgentState::WrapUp => Refusal::WrapUp,
+                AgentState::Offline | AgentState::Available => Refusal::Offline,
+            });
         }
         if seat.ai != self.ai {
             return Err(Refusal::OtherKind);
@@ -203,16 +273,15 @@ impl Ask<'_> {
     ///
     /// # Errors
     /// Why not.
+    #[inline]
     pub fn fits(&self, seat: &Seat) -> Result<(), Refusal> {
-        let held = |c: &Channel| seat.held.iter().find(|(h, _)| h == c).map_or(0, |(_, n)| *n);
-        match seat.caps.iter().find(|(c, _)| c == self.channel) {
-            Some((channel, most)) if held(channel) >= *most => return Err(Refusal::ChannelFull),
-            _ => {}
+        if seat.hands.iter().any(|h| h.held >= h.most && h.channel == *self.channel) {
+            return Err(Refusal::ChannelFull);
         }
         match self.cost.units {
             Amount::Units(units) if seat.load.plus(units) > seat.capacity => Err(Refusal::Full),
             Amount::All(_) if seat.load >= seat.capacity => Err(Refusal::Full),
-            Amount::All(_) if seat.held.iter().any(|(c, n)| *n > 0 && !self.cost.interrupts.contains(c)) => {
+            Amount::All(_) if seat.hands.iter().any(|h| h.held > 0 && !self.cost.interrupts.contains(&h.channel)) => {
                 Err(Refusal::NotInterrupted)
             }
             _ => Ok(()),

@@ -118,9 +118,9 @@ impl Figures {
 pub fn unknown_words(history: &History, new: &Plan) -> (Vec<String>, usize) {
     use super::history::Change;
     let (mut could, mut told) = (0, std::collections::BTreeSet::new());
-    let wanted = words(new);
+    let wanted = new.words();
     let mut changes = history.changes.iter().filter_map(|(at, c)| match c {
-        Change::Plan(_, plan) => Some((*at, words(plan))),
+        Change::Plan(_, plan) => Some((*at, plan.words())),
         _ => None,
     });
     let (mut known, mut coming) = (std::collections::BTreeSet::new(), changes.next());
@@ -128,11 +128,11 @@ pub fn unknown_words(history: &History, new: &Plan) -> (Vec<String>, usize) {
         while let Some((_, words)) = coming.take_if(|(at, _)| *at <= came.at) {
             (known, coming) = (words, changes.next());
         }
-        let unknown: Vec<&String> = wanted.difference(&known).collect();
+        let unknown: Vec<&str> = wanted.difference(&known).copied().collect();
         if unknown.is_empty() {
             continue;
         }
-        told.extend(unknown.iter().map(|w| (*w).clone()));
+        told.extend(unknown.iter().copied());
         let mut facts = came.facts.clone();
         let begins = |facts: &warmline_routing::Facts| {
             let placement = new.place(facts, came.at);
@@ -141,13 +141,8 @@ pub fn unknown_words(history: &History, new: &Plan) -> (Vec<String>, usize) {
             (placement, people)
         };
         let before = begins(&facts);
-        facts.terms.extend(unknown.into_iter().cloned());
+        facts.terms.extend(unknown.into_iter().map(str::to_owned));
         could += usize::from(begins(&facts) != before);
     }
-    (told.into_iter().collect(), could)
-}
-
-fn words(plan: &Plan) -> std::collections::BTreeSet<String> {
-    let handing_over = plan.groups.iter().flat_map(|g| &g.settings.hand_over.words);
-    plan.rules.iter().flat_map(|r| &r.contains).chain(handing_over).map(|w| w.to_lowercase()).collect()
+    (told.into_iter().map(str::to_owned).collect(), could)
 }

@@ -6,7 +6,7 @@ use super::Contact;
 use crate::plan::Ready;
 use crate::queue::Head;
 use crate::seat::Seat;
-use warmline_model::Timestamp;
+use warmline_model::{AgentState, Timestamp};
 use xxhash_rust::xxh3::Xxh3;
 
 pub(super) struct Seen {
@@ -14,17 +14,22 @@ pub(super) struct Seen {
     pending: Vec<u8>,
 }
 
-/// What is gathered before it is taken in: small enough for the fastest cache.
-const GATHERED: usize = 8 * 1024;
+/// Space for what is gathered before it is taken in: a small piece of memory, of which every allocator has one at hand.
+const SPACE: usize = 1000;
+/// The space for many seats, still small enough for the fastest cache.
+const LARGE: usize = 8 * 1024;
+/// What is left of the space when it is taken in: most seats need less.
+const SPARE: usize = 480;
 
 impl Seen {
     pub(super) fn new(plan: &Ready, now: Timestamp) -> Self {
-        let mut seen = Self { hash: Xxh3::new(), pending: Vec::with_capacity(GATHERED + 1024) };
+        let mut seen = Self { hash: Xxh3::new(), pending: Vec::with_capacity(SPACE) };
         seen.number(plan.version());
         seen.number(now.millis());
         seen
     }
 
+    #[inline]
     fn words<const N: usize>(&mut self, words: [u64; N]) {
         self.pending.extend_from_slice(words.map(u64::to_le_bytes).as_flattened());
     }
@@ -34,6 +39,7 @@ impl Seen {
     }
 
     /// Bytes whose number is known from elsewhere.
+    #[inline]
     fn bytes(&mut self, bytes: &[u8]) {
         let (whole, rest) = bytes.as_chunks();
         for word in whole {
@@ -44,19 +50,20 @@ impl Seen {
         }
     }
 
-    /// A short text is one word with its length in the highest byte; before a longer one stands a word that no short one has.
+    /// A short text is one word; before a longer one stands a word that no short one has.
     fn text(&mut self, text: &str) {
-        match text.len() {
-            n @ 0..8 => self.words([(n as u64) << 56 | packed(text.as_bytes())]),
-            n => {
-                self.words([!(n as u64)]);
+        match short(text) {
+            Some(word) => self.words([word]),
+            None => {
+                self.words([!(text.len() as u64)]);
                 self.bytes(text.as_bytes());
             }
         }
     }
 
+    #[inline]
     fn take_in(&mut self) {
-        if self.pending.len() >= GATHERED {
+        if self.pending.capacity() - self.pending.len() < SPARE {
             self.hash.update(&self.pending);
             self.pending.clear();
         }
@@ -84,27 +91,44 @@ impl Seen {
 
     pub(super) fn seats(&mut self, seats: &[Seat]) {
         self.words([seats.len() as u64]);
+        if seats.len() > 256 {
+            self.pending.reserve(LARGE);
+        }
         for seat in seats {
+            self.take_in();
             let [low, high] = halves(seat.id.as_bytes());
-            let flags = [seat.ai.into(), seat.dedicated.into(), seat.state as u8, seat.level];
-            let lists = [seat.levels.len(), seat.held.len(), seat.caps.len()].map(|n| (n as u64) & 0xffff);
+            // Of somebody who is not available no more is looked at.
+            if seat.state != AgentState::Available {
+                self.words([low, high, seat.state as u64]);
+                continue;
+            }
+            let flags = u16::from(seat.ai) | u16::from(seat.dedicated) << 1 | (seat.state as u16) << 2;
+            let (levels, further) = seat.levels.split_at_checked(8).unwrap_or((&seat.levels, &[]));
+            let [flags, level, groups] = [flags, seat.level.into(), seat.groups].map(u64::from);
+            let [skills, channels] = [seat.levels.len(), seat.hands.len()].map(|n| n as u64 & 0xffff);
+            // Few and large steps: where the next begins is known only after the one before.
             self.words([
                 low,
                 high,
-                u64::from(u32::from_le_bytes(flags)) << 32 | u64::from(seat.groups),
-                lists[0] << 32 | lists[1] << 16 | lists[2],
+                level << 56 | flags << 48 | groups << 32 | skills << 16 | channels,
                 seat.capacity.hundredths().cast_unsigned(),
                 seat.load.hundredths().cast_unsigned(),
                 seat.last_assigned_at.millis().cast_unsigned(),
                 seat.freed_at.millis().cast_unsigned(),
                 seat.weight.cast_unsigned(),
+                levels.first_chunk().map_or_else(|| packed(levels), |eight| u64::from_le_bytes(*eight)),
             ]);
-            self.bytes(&seat.levels);
-            for (channel, n) in seat.held.iter().chain(&seat.caps) {
-                self.text(channel.as_str());
-                self.number(*n);
+            self.bytes(further);
+            for hand in &*seat.hands {
+                let counts = u64::from(hand.held) << 32 | u64::from(hand.most);
+                match short(hand.channel.as_str()) {
+                    Some(name) => self.words([counts, name]),
+                    None => {
+                        self.words([counts]);
+                        self.text(hand.channel.as_str());
+                    }
+                }
             }
-            self.take_in();
         }
     }
 
@@ -133,8 +157,15 @@ impl Seen {
     }
 }
 
+/// A text of up to seven bytes as one word, with its length in the highest byte.
+#[inline]
+fn short(text: &str) -> Option<u64> {
+    (text.len() < 8).then(|| (text.len() as u64) << 56 | packed(text.as_bytes()))
+}
+
 /// Up to seven bytes as a number that is another for other bytes of the same length. Channels' names are short: a few loads cost less
 /// than a call that copies them.
+#[inline]
 fn packed(bytes: &[u8]) -> u64 {
     match (bytes.first_chunk(), bytes.last_chunk(), bytes) {
         (Some(first), Some(last), _) => {

@@ -5,7 +5,7 @@ use crate::handover::HandOverReason;
 use crate::memory::Memory;
 use crate::plan::Plan;
 use crate::rules::Last;
-use crate::seat::{Prefer, PreferWhy};
+use crate::seat::{Hands, Levels, Prefer, PreferWhy};
 use proptest::prelude::{Strategy as _, any, prop_assert, prop_assert_eq, prop_assert_ne, proptest};
 use warmline_model::{AccountId, AgentState, Profile};
 
@@ -304,11 +304,14 @@ fn held_and_limit_are_not_taken_for_one_another() {
         seen.seats(&[seat]);
         seen.digest()
     };
-    let held = digest(Seat { held: vec![(app(), 1)], ..seat.clone() });
-    assert_ne!(held, digest(Seat { caps: vec![(app(), 1)], ..seat.clone() }));
+    let hands = |held: &[(Channel, i64)], caps: &[(Channel, i64)]| {
+        digest(Seat { hands: Hands::new(held.to_vec(), caps.to_vec()), ..seat.clone() })
+    };
+    let held = hands(&[(app(), 1)], &[]);
+    assert_ne!(held, hands(&[], &[(app(), 1)]));
     let long = Channel::new("a-channel-of-a-long-name").unwrap();
-    assert_ne!(digest(Seat { held: vec![(long, 1)], ..seat.clone() }), held);
-    let levels = |levels: &[u8]| digest(Seat { levels: levels.to_vec(), ..seat.clone() });
+    assert_ne!(hands(&[(long, 1)], &[]), held);
+    let levels = |levels: &[u8]| digest(Seat { levels: Levels::from_slice(levels), ..seat.clone() });
     assert_ne!(levels(&[1]), levels(&[1, 0]));
 }
 
@@ -416,11 +419,10 @@ impl Case {
 fn fits(hall: &Memory, decision: &Decision, channel: &Channel) -> bool {
     let Outcome::Assigned { agent, units, .. } = &decision.outcome else { return true };
     let seat = hall.seat(*agent).unwrap().0;
-    let count = |of: &[(Channel, i64)]| of.iter().find(|(c, _)| c == channel).map(|(_, n)| *n);
     *units > Units::ZERO
         && seat.state == AgentState::Available
         && seat.load.plus(*units) <= seat.capacity
-        && count(&seat.caps).is_none_or(|most| count(&seat.held).unwrap_or(0) < most)
+        && seat.hands.iter().all(|h| h.channel != *channel || h.held < h.most)
 }
 
 fn again(decision: &Decision) -> Decision {
@@ -471,7 +473,8 @@ proptest! {
         prop_assert!(fits(&hall, &decision, &channel));
         prop_assert_eq!(&decide(None, None), &decision);
         prop_assert_eq!(Decision { say: None, ..decision.clone() }, again(&decision));
-        for seat in hall.seats(&group("a")).unwrap().iter() {
+        // Whoever is not available is not asked how much there is in hand.
+        for seat in hall.seats(&group("a")).unwrap().iter().filter(|s| s.state == AgentState::Available) {
             prop_assert_ne!(&decide(Some(seat.id), None).digest, &decision.digest, "load of {}", seat.id);
         }
         // Whoever comes later than the contact is not looked at; an AI seat is not waited for.
