@@ -1,9 +1,9 @@
 //! `cargo xtask guide`: follows docs/ADD_A_CHANNEL.md to the letter, in a copy of the sources, and sees that it works: the page's
 //! files compile, its tests pass, its component serves, and what it says to type answers as it says.
 //!
-//! A command of its own and no test: the crates of the copy are others to cargo than those that they were copied from, so they
-//! are compiled anew, for this machine and for Wasm. That takes minutes; the crates of others are taken from the target folder,
-//! and nothing is downloaded.
+//! A command of its own and no test: the copy is compiled into a target folder of its own, for this machine and for Wasm, which takes
+//! minutes; nothing is downloaded. (Cargo names what it makes of a crate by the crate's place in its workspace. In a target folder
+//! that both share, what it made of the copy would pass for what it makes of the sources.)
 //!
 //! * [`page`]: the page, taken apart.
 
@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
-use page::{Page, Tree, insert};
+use page::{Page, Tree};
 
 const PAGE: &str = "docs/ADD_A_CHANNEL.md";
 
@@ -28,46 +28,43 @@ const BASE: &str = "BASE=http://127.0.0.1:3000\n";
 /// What the page's customer writes.
 const WORDS: &str = "我的订单什么时候发货？";
 
-/// The API's component must know the channel, so it is made anew. In the target folder that is shared its file has another name:
-/// there it would take the place of the true one.
-const DESK: &str = "guide_desk";
-
 pub fn run() -> Result<ExitCode> {
     let page = Page::read(&std::fs::read_to_string(PAGE)?).context(PAGE)?;
     let target = std::path::absolute(super::target_dir())?;
     let guide = target.join("guide");
+    let own_target = guide.join("target");
     let copy = guide.join("workspace");
     let mut tree = Tree::new();
     for source in SOURCES {
         read(Path::new(source), &mut tree)?;
     }
     page.follow(&mut tree).context(PAGE)?;
-    insert(&mut tree, "components/desk/Cargo.toml", &format!("name = {DESK:?}"), "crate-type = [\"cdylib\"]")?;
     write(&copy, &tree)?;
 
     let cargo = || {
         let mut command = super::cargo();
-        command.current_dir(&copy).env("CARGO_TARGET_DIR", &target);
+        command.current_dir(&copy).env("CARGO_TARGET_DIR", &own_target);
         command
     };
     let tests = ["test", "--offline", "--release", "--package", "warmline-channels", "--lib", "dingtalk"];
     super::check(cargo().args(tests).status(), "the page's tests")?;
     let build = ["build", "--offline", "--target", super::TARGET, "--profile", "component"];
+    // The API's component must know the channel, so it is made anew; the others serve as they are.
     super::check(
         cargo().args(build).args(["--package", "channel-dingtalk", "--package", "desk"]).status(),
         "building the page's component",
     )?;
 
-    let built = target.join(super::TARGET).join("component");
     let served = guide.join("served");
     std::fs::create_dir_all(&served)?;
-    for entry in std::fs::read_dir(&built)? {
-        let path = entry?.path();
-        if let (Some(name), true) = (path.file_name(), path.extension().is_some_and(|e| e == "wasm")) {
-            std::fs::copy(&path, served.join(name))?;
+    for target in [&target, &own_target] {
+        for entry in std::fs::read_dir(target.join(super::TARGET).join("component"))? {
+            let path = entry?.path();
+            if let (Some(name), true) = (path.file_name(), path.extension().is_some_and(|e| e == "wasm")) {
+                std::fs::copy(&path, served.join(name))?;
+            }
         }
     }
-    std::fs::copy(built.join(format!("{DESK}.wasm")), served.join("desk.wasm"))?;
     try_it(&page, &guide, &copy.join("spin.toml"), &served)?;
     println!("{PAGE} works as it stands");
     Ok(ExitCode::SUCCESS)

@@ -66,7 +66,7 @@ impl Page {
 }
 
 /// Puts a line before another one.
-pub fn insert(tree: &mut Tree, file: &str, line: &str, before: &str) -> Result<()> {
+fn insert(tree: &mut Tree, file: &str, line: &str, before: &str) -> Result<()> {
     let bytes = tree.get_mut(&PathBuf::from(file)).with_context(|| format!("there is no {file}"))?;
     let text = std::str::from_utf8(bytes)?;
     let at = format!("\n{before}\n");
