@@ -2,11 +2,17 @@
 
 use crate::body;
 use crate::routes::Call;
+use crate::view::{self, MessageView, Page};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use warmline_http::{Problem, Response};
-use warmline_model::{AccountId, AgentId, Channel, CustomerId, Timestamp};
-use warmline_store::{agents, customers};
+use std::collections::hash_map::Entry;
+use warmline_flow::timeline::{self, Place};
+use warmline_flow::{FlowError, people as flow, sealed};
+use warmline_http::{Problem, Response, page};
+use warmline_model::{
+    AccountId, AgentId, Channel, ConversationId, CustomerId, Identifier, IdentifierKind, MergeId, Timestamp,
+};
+use warmline_store::{agents, customers, people};
 
 /// A customer's tags.
 #[derive(Deserialize, JsonSchema)]
@@ -26,19 +32,105 @@ pub struct IdentityView {
     pub account: AccountId,
 }
 
-/// A customer.
+/// An identifier of a customer.
+#[derive(Serialize, JsonSchema)]
+pub struct IdentifierView {
+    /// Kind.
+    pub kind: IdentifierKind,
+    /// The value, masked; `null` where it can no longer be opened.
+    pub value: Option<String>,
+    /// Whether it proves who the customer is.
+    pub strong: bool,
+    /// Who told it: a channel, or `staff`.
+    pub source: String,
+    /// Since when it is known.
+    pub at: Timestamp,
+}
+
+/// A merge.
+#[derive(Serialize, JsonSchema)]
+pub struct MergeView {
+    /// Id.
+    pub id: MergeId,
+    /// The two customers who were found to be one person.
+    pub customers: [CustomerId; 2],
+    /// The kind of identifier that both have; `null`: a member of staff said so.
+    pub kind: Option<IdentifierKind>,
+    /// The member of staff.
+    pub agent: Option<AgentId>,
+    /// When.
+    pub at: Timestamp,
+    /// When it was undone.
+    pub undone_at: Option<Timestamp>,
+}
+
+/// Somebody who may be the same person.
+#[derive(Serialize, JsonSchema)]
+pub struct Suggestion {
+    /// The customer.
+    pub customer: CustomerId,
+    /// The kinds of identifier that both have.
+    pub kinds: Vec<IdentifierKind>,
+}
+
+/// A customer: one person, on all channels.
 #[derive(Serialize, JsonSchema)]
 pub struct CustomerView {
-    /// Id.
+    /// Id: that of the oldest customer that is this person.
     pub id: CustomerId,
     /// Tags.
     pub tags: Vec<String>,
     /// Where the customer is known.
     pub identities: Vec<IdentityView>,
+    /// What tells who it is.
+    pub identifiers: Vec<IdentifierView>,
+    /// The merges that made this person, undone ones too.
+    pub merges: Vec<MergeView>,
+    /// Who may be the same person.
+    pub suggestions: Vec<Suggestion>,
     /// The customer's own agent, who is asked before all others.
     pub owner: Option<AgentId>,
     /// Since when.
     pub created_at: Timestamp,
+}
+
+/// Another customer who is the same person.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MergeWith {
+    customer: CustomerId,
+}
+
+/// A merge to undo.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Unmerge {
+    merge: MergeId,
+}
+
+/// An identifier that a member of staff adds.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewIdentifier {
+    kind: IdentifierKind,
+    value: String,
+    /// Whether the customer proved it (called from it, answered a code); then it links by itself.
+    #[serde(default)]
+    verified: bool,
+}
+
+/// A message in a customer's timeline.
+#[derive(Serialize, JsonSchema)]
+pub struct TimelineEntry {
+    /// The conversation.
+    pub conversation: ConversationId,
+    /// Its channel.
+    pub channel: Channel,
+    /// Its account.
+    pub account: AccountId,
+    /// The message.
+    #[serde(flatten)]
+    pub message: MessageView,
 }
 
 /// A customer's own agent.
@@ -49,16 +141,124 @@ pub struct Owner {
     agent: Option<AgentId>,
 }
 
+fn missing() -> FlowError {
+    FlowError::NotFound("customer")
+}
+
+/// The person that the path names, by any of its customers.
+fn person(call: &Call<'_>) -> Result<CustomerId, Problem> {
+    Ok(people::person(call.ctx.db, call.id(0, "customer")?)?.ok_or(missing())?)
+}
+
 /// `GET /api/customers/{id}`
 pub(crate) fn get(call: &Call<'_>) -> Result<Response, Problem> {
+    let ctx = &call.ctx;
+    let id = person(call)?;
+    let customer = customers::get(ctx.db, id)?.ok_or(missing())?;
+    let identities = customers::identities(ctx.db, id)?;
+    let identifier = |i: flow::Opened| IdentifierView {
+        kind: i.stored.kind,
+        value: i.value.map(|v| warmline_identity::masked(i.stored.kind, &v)),
+        strong: i.stored.strong,
+        source: i.stored.source,
+        at: i.stored.at,
+    };
+    let merge = |m: people::Merge| MergeView {
+        id: m.id,
+        customers: [m.a, m.b],
+        kind: m.kind,
+        agent: m.by,
+        at: m.at,
+        undone_at: m.undone_at,
+    };
+    let suggestion = |(customer, kinds): (CustomerId, std::collections::BTreeSet<_>)| Suggestion {
+        customer,
+        kinds: kinds.into_iter().collect(),
+    };
+    let view = CustomerView {
+        id,
+        tags: customer.tags,
+        identities: identities.into_iter().map(|(_, channel, account)| IdentityView { channel, account }).collect(),
+        identifiers: flow::identifiers(ctx, id)?.into_iter().map(identifier).collect(),
+        merges: flow::merges(ctx, id)?.into_iter().map(merge).collect(),
+        suggestions: flow::suggestions(ctx, id)?.into_iter().map(suggestion).collect(),
+        owner: customer.owner,
+        created_at: customer.created_at,
+    };
+    Ok(Response::json(200, &view))
+}
+
+/// `POST /api/customers/{id}/merge`
+pub(crate) fn merge(call: &Call<'_>) -> Result<Response, Problem> {
+    let MergeWith { customer } = body::read(call.request)?;
+    let id = person(call)?;
+    if flow::merge(&call.ctx, id, customer, None, call.actor.agent)?.is_none() {
+        return Err(FlowError::conflict("same_person", "the two customers are one person already").into());
+    }
+    get(call)
+}
+
+/// `POST /api/customers/{id}/unmerge`
+pub(crate) fn unmerge(call: &Call<'_>) -> Result<Response, Problem> {
+    let Unmerge { merge } = body::read(call.request)?;
+    let id = person(call)?;
+    if !flow::merges(&call.ctx, id)?.iter().any(|m| m.id == merge) {
+        return Err(FlowError::NotFound("merge of this customer").into());
+    }
+    flow::unmerge(&call.ctx, merge, call.actor.agent)?;
+    get(call)
+}
+
+/// `POST /api/customers/{id}/identifiers`
+pub(crate) fn add_identifier(call: &Call<'_>) -> Result<Response, Problem> {
+    let NewIdentifier { kind, value, verified } = body::read(call.request)?;
+    let ctx = &call.ctx;
     let id: CustomerId = call.id(0, "customer")?;
-    let customer = customers::get(call.ctx.db, id)?.ok_or(warmline_flow::FlowError::NotFound("customer"))?;
-    let identities = customers::identities(call.ctx.db, id)?
-        .into_iter()
-        .map(|(_, channel, account)| IdentityView { channel, account })
-        .collect();
-    let (tags, owner, created_at) = (customer.tags, customer.owner, customer.created_at);
-    Ok(Response::json(200, &CustomerView { id, tags, identities, owner, created_at }))
+    if matches!(kind, IdentifierKind::UnionId | IdentifierKind::Nick) {
+        return Err(Problem::field("kind_of_a_platform", "kind", "union ids and nicks come from their platform only"));
+    }
+    let identifier = Identifier { kind, value, verified };
+    // Kinds that people add are no platform's; the channel's name does not go into them.
+    let known = warmline_identity::normalise(&Channel::new(flow::STAFF).map_err(|_| missing())?, &identifier)
+        .map_err(|e| Problem::field("bad_identifier", "value", e.to_string()))?;
+    person(call)?;
+    let key = sealed::customer_key(ctx, id)?;
+    flow::add(ctx, &ctx.keys.index(), id, &key, &known, flow::STAFF)?;
+    get(call)
+}
+
+/// `GET /api/customers/{id}/timeline`
+pub(crate) fn timeline(call: &Call<'_>) -> Result<Response, Problem> {
+    let ctx = &call.ctx;
+    let limit = page::limit(call.request, page::DEFAULT_LIMIT, page::MAX_LIMIT)?;
+    let days = page::typed(call.request, "days", |t| t.parse::<i64>().ok().filter(|d| (1..=3650).contains(d)))?;
+    let before = page::after::<Place>(call.request)?;
+    let id = person(call)?;
+    // What a customer said elsewhere is for those who talk with them now.
+    let may = match call.actor.agent {
+        _ if call.actor.supervises() => true,
+        Some(agent) => people::served_by(ctx.db, id, agent)?,
+        None => false,
+    };
+    if !may {
+        return Err(missing().into());
+    }
+    let since = ctx.now().plus_millis(-days.unwrap_or(30) * 86_400_000);
+    let entries = timeline::page(ctx, id, since, before, usize::try_from(limit + 1).unwrap_or(0))?;
+    let mut keys = std::collections::HashMap::new();
+    let mut items = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let customer = entry.conversation.customer;
+        let key = match keys.entry(customer) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(sealed::customer_key(ctx, customer).ok()),
+        };
+        let (channel, account) = (entry.conversation.channel.clone(), entry.conversation.account.clone());
+        let message = view::message(key.as_ref(), &entry.message);
+        items.push((entry.place, TimelineEntry { conversation: entry.conversation.id, channel, account, message }));
+    }
+    let Page { items, next } = Page::cut(items, limit, |(place, _)| place.to_string());
+    Ok(Response::json(200, &Page { items: items.into_iter().map(|(_, entry)| entry).collect(), next }))
 }
 
 /// `PUT /api/customers/{id}/owner`
@@ -68,11 +268,9 @@ pub(crate) fn set_owner(call: &Call<'_>) -> Result<Response, Problem> {
     if let Some(agent) = agent
         && agents::get(call.ctx.db, agent)?.is_none_or(|a| a.removed_at.is_some())
     {
-        return Err(warmline_flow::FlowError::invalid("agent", "there is no such agent").into());
+        return Err(FlowError::invalid("agent", "there is no such agent").into());
     }
-    if !customers::set_owner(call.ctx.db, id, agent)? {
-        return Err(warmline_flow::FlowError::NotFound("customer").into());
-    }
+    flow::set_owner(&call.ctx, id, agent)?;
     get(call)
 }
 
@@ -89,8 +287,6 @@ pub(crate) fn set_tags(call: &Call<'_>) -> Result<Response, Problem> {
     }
     tags.sort();
     tags.dedup();
-    if !customers::set_tags(call.ctx.db, id, &tags)? {
-        return Err(warmline_flow::FlowError::NotFound("customer").into());
-    }
+    flow::set_tags(&call.ctx, id, &tags)?;
     get(call)
 }

@@ -1,9 +1,10 @@
 //! The table of routes, and the dispatch from it.
 
+mod people;
 mod routing;
 
 use crate::view::{AccountView, AgentView, ConversationDetail, ConversationView, MessageView, Page};
-use crate::{accounts, agents, channels, conversations, customers, documents, events, groups, health, openapi};
+use crate::{accounts, agents, channels, conversations, documents, events, groups, health, openapi};
 use http::Method;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use std::cell::RefCell;
@@ -141,6 +142,7 @@ fn write(
 /// All routes of the API.
 pub fn routes() -> Vec<Route> {
     let mut all = general();
+    all.extend(people::routes());
     all.extend(routing::routes());
     all
 }
@@ -293,16 +295,6 @@ fn general() -> Vec<Route> {
             None,
             (200, schema::<serde_json::Value>),
             conversations::retry,
-        ),
-        get("/api/customers/{id}", "Shows a customer.", STAFF, Json(schema::<customers::CustomerView>), customers::get),
-        write(
-            Method::PUT,
-            "/api/customers/{id}/tags",
-            "Replaces a customer's tags.",
-            SUPERVISOR,
-            Some(schema::<customers::Tags>),
-            (200, schema::<customers::CustomerView>),
-            customers::set_tags,
         ),
         get(
             "/api/quality/words",

@@ -10,6 +10,7 @@ use warmline_model::{
     AccountId, AgentId, AgentState, Channel, Content, ConversationId, ConversationState, CustomerId, DeliveryState, GroupId,
     MessageId, Origin, Role, Timestamp, Units,
 };
+use warmline_privacy::CustomerKey;
 use warmline_store::conversations::Conversation;
 use warmline_store::messages::Message;
 use warmline_store::{agents, customers};
@@ -101,7 +102,7 @@ impl From<Conversation> for ConversationView {
             agent: c.agent,
             ai: c.ai,
             units: c.units,
-            customer: CustomerRef { id: c.customer, name: None },
+            customer: CustomerRef { id: c.person, name: None },
             vip: c.vip,
             opened_at: c.opened_at,
             last_message_at: c.last_message_at,
@@ -182,23 +183,23 @@ pub struct MessageView {
 /// The store fails, or the customer's key does not open.
 pub fn messages(ctx: &Ctx<'_>, customer: CustomerId, stored: &[Message]) -> Result<Vec<MessageView>, FlowError> {
     let key = sealed::customer_key(ctx, customer)?;
-    Ok(stored
-        .iter()
-        .map(|m| {
-            let content = sealed::open_content(&key, m).ok();
-            MessageView {
-                id: m.id,
-                n: m.n,
-                direction: if m.origin == Origin::Customer { Direction::In } else { Direction::Out },
-                from: m.origin,
-                agent: m.agent,
-                media: content.as_ref().and_then(Content::media).map(|_| media::address(m.conversation, m.n)),
-                content,
-                at: m.at,
-                delivery: m.delivery.map(|state| DeliveryView { state, reason: m.reason.clone() }),
-            }
-        })
-        .collect())
+    Ok(stored.iter().map(|m| message(Some(&key), m)).collect())
+}
+
+/// Opens a message.
+pub fn message(key: Option<&CustomerKey>, m: &Message) -> MessageView {
+    let content = key.and_then(|key| sealed::open_content(key, m).ok());
+    MessageView {
+        id: m.id,
+        n: m.n,
+        direction: if m.origin == Origin::Customer { Direction::In } else { Direction::Out },
+        from: m.origin,
+        agent: m.agent,
+        media: content.as_ref().and_then(Content::media).map(|_| media::address(m.conversation, m.n)),
+        content,
+        at: m.at,
+        delivery: m.delivery.map(|state| DeliveryView { state, reason: m.reason.clone() }),
+    }
 }
 
 /// The customer's name on the identity of a conversation.

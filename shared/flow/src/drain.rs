@@ -6,7 +6,7 @@
 
 use crate::ctx::{Ctx, FlowError};
 use crate::ingest::{Payload, sender_lookup};
-use crate::{ai, place, plan, sealed};
+use crate::{ai, people, place, plan, sealed};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use warmline_model::{
@@ -200,6 +200,7 @@ impl<'a> Tools<'a> {
             Some((contact, key)) => (contact, key),
             None => self.new_contact(row, &lookup, &inbound.sender, now)?,
         };
+        people::learn(ctx, &self.index, &mut contact, &key, &row.channel, &inbound.sender)?;
         self.learn_tags(&mut contact, &inbound.sender.tags)?;
         let vip = contact.tags.iter().any(|t| t == VIP);
         let conversation = match contact.conversation.take() {
@@ -267,8 +268,9 @@ impl<'a> Tools<'a> {
         let new =
             NewIdentity { id: identity, lookup, customer, channel: &row.channel, account: &row.account, sender: &sealed };
         customers::insert_identity(ctx.db, &new, now)?;
-        let contact =
-            Contact { identity, customer, wrapped_key, tags: sender.tags.clone(), owner: None, conversation: None };
+        let tags = sender.tags.clone();
+        let (person, owner, known, conversation) = (customer, None, None, None);
+        let contact = Contact { identity, customer, person, wrapped_key, tags, owner, known, conversation };
         Ok((contact, key))
     }
 
@@ -276,8 +278,8 @@ impl<'a> Tools<'a> {
     fn learn_tags(&self, contact: &mut Contact, tags: &[String]) -> Result<(), FlowError> {
         let new: Vec<String> = tags.iter().filter(|t| !contact.tags.contains(t)).cloned().collect();
         if !new.is_empty() {
-            contact.tags.extend(new);
-            customers::set_tags(self.ctx.db, contact.customer, &contact.tags)?;
+            contact.tags.extend_from_slice(&new);
+            people::add_tags(self.ctx, contact.customer, &new)?;
         }
         Ok(())
     }
@@ -318,12 +320,13 @@ impl<'a> Tools<'a> {
             estimate_ms: None,
             ai: false,
             ai_failed: 0,
+            person: contact.person,
         };
         conversations::open(self.ctx.db, &conversation)?;
         let body = EventBody::ConversationOpened {
             channel: row.channel.clone(),
             account: row.account.clone(),
-            customer: contact.customer,
+            customer: contact.person,
         };
         events::append(self.ctx.db, now, Some(conversation.id), &body)?;
         Ok(conversation)

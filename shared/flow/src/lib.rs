@@ -6,10 +6,12 @@
 //! * [`pull`]: the same for platforms that keep messages until they are asked;
 //! * [`drain`]: from the inbox into its conversation (the router's work), with [`place`] finding the agent by the [`plan`] in force
 //!   and the [`floor`] of seats and queues;
+//! * [`people`]: one person across channels;
 //! * [`ai`]: turns of AI seats, and handing over to people;
 //! * [`converse`]: what agents and supervisors do with a conversation;
 //! * [`deliver`]: out of the outbox to the platform;
 //! * [`stream`]: replies for customers whose own client fetches them;
+//! * [`timeline`]: all that was said with a person, on every channel;
 //! * [`media`]: whose bytes stay with the platform;
 //! * [`quality`], [`figures`]: followers of the event log;
 //! * [`staffing`]: what will come, who is needed, and seats that move;
@@ -27,6 +29,7 @@ pub mod figures;
 pub mod floor;
 pub mod ingest;
 pub mod media;
+pub mod people;
 pub mod place;
 pub mod plan;
 pub mod pull;
@@ -36,5 +39,6 @@ pub mod staff;
 pub mod staffing;
 pub mod stream;
 pub mod tick;
+pub mod timeline;
 
 pub use ctx::{Ctx, FlowError};

@@ -60,7 +60,7 @@ pub fn first(
 pub fn facts(ctx: &Ctx<'_>, plan: &Ready, conversation: &Conversation, content: &Content) -> Result<Facts, FlowError> {
     let customer = customers::get(ctx.db, conversation.customer)?;
     let (tags, owner) = customer.map(|c| (c.tags, c.owner)).unwrap_or_default();
-    let last = placing::last_agent(ctx.db, conversation.customer)?;
+    let last = placing::last_agent(ctx.db, conversation.person)?;
     let status = match content {
         Content::OrderCard { status, .. } => status.clone(),
         _ => None,

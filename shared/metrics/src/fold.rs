@@ -82,7 +82,9 @@ pub fn fold(event: &EventBody) -> Vec<Sample> {
         EventBody::QualityAlert { .. } => count("quality.alerts.v1", ""),
         EventBody::InboxParked { channel, .. } => count("inbox.parked.v1", channel.as_str()),
         EventBody::ConversationHandedOver { .. } => count("conversations.handed_over.v1", ""),
-        EventBody::ConversationTransferred { .. }
+        EventBody::CustomerMerged { .. }
+        | EventBody::CustomerUnmerged { .. }
+        | EventBody::ConversationTransferred { .. }
         | EventBody::ConversationConsulted { .. }
         | EventBody::RoutingDecided(_)
         | EventBody::RoutingPlan { .. }

@@ -4,7 +4,8 @@
 use crate::agent::AgentState;
 use crate::channel::{AccountId, Channel, GroupId};
 use crate::content::Origin;
-use crate::ids::{AgentId, ConversationId, CustomerId, MessageId};
+use crate::identifier::IdentifierKind;
+use crate::ids::{AgentId, ConversationId, CustomerId, MergeId, MessageId};
 use crate::seat::{Lane, Profile};
 use crate::time::Timestamp;
 use crate::units::Units;
@@ -68,6 +69,35 @@ pub enum EventBody {
         account: AccountId,
         /// The customer.
         customer: CustomerId,
+    },
+    /// Two customers were found to be one person. Neither's messages move.
+    #[serde(rename = "customer.merged")]
+    CustomerMerged {
+        /// The merge.
+        merge: MergeId,
+        /// The customer who stands for the person from now on: the older one.
+        into: CustomerId,
+        /// The customer who stood for the other's until now.
+        from: CustomerId,
+        /// The kind of identifier that both have; none: a member of staff said so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<IdentifierKind>,
+        /// The member of staff.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        agent: Option<AgentId>,
+    },
+    /// A merge was undone.
+    #[serde(rename = "customer.unmerged")]
+    CustomerUnmerged {
+        /// The merge.
+        merge: MergeId,
+        /// Who the one part is known as now.
+        one: CustomerId,
+        /// Who the other part is known as now.
+        other: CustomerId,
+        /// The member of staff.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        agent: Option<AgentId>,
     },
     /// A message of the customer was stored.
     #[serde(rename = "message.received")]

@@ -37,6 +37,18 @@ macro_rules! id {
                 Self(new_uuid(now, rng))
             }
 
+            /// When it was made, to the millisecond.
+            pub fn time(&self) -> Timestamp {
+                let (millis, _) = self.0.as_u64_pair();
+                Timestamp::from_millis((millis >> 16).cast_signed())
+            }
+
+            /// The greatest id that can have been made until an instant, its millisecond included.
+            pub fn last_of(at: Timestamp) -> Self {
+                let millis = at.millis().clamp(0, (1 << 48) - 1).cast_unsigned();
+                Self(Uuid::from_u64_pair(millis << 16 | 0xffff, u64::MAX))
+            }
+
             /// The 16 bytes that the store keeps.
             pub fn as_bytes(&self) -> &[u8; 16] {
                 self.0.as_bytes()
@@ -107,6 +119,8 @@ id!(/// One conversation between a customer and the brand on one channel account
     ConversationId, "cnv");
 id!(/// One message of a conversation, in either direction.
     MessageId, "msg");
+id!(/// A merge: two customers were found to be one person.
+    MergeId, "mrg");
 id!(/// A member of staff: agent, supervisor, operations, administrator.
     AgentId, "agt");
 
@@ -127,6 +141,8 @@ mod tests {
         let early = MessageId::new(Timestamp::from_millis(1_700_000_000_000), &Fixed(255));
         let late = MessageId::new(Timestamp::from_millis(1_700_000_000_001), &Fixed(0));
         assert!(early < late);
+        assert_eq!(early.time(), Timestamp::from_millis(1_700_000_000_000));
+        assert!(early <= MessageId::last_of(early.time()) && MessageId::last_of(early.time()) < late);
         assert_eq!(early.to_string().parse::<MessageId>().unwrap(), early);
         assert_eq!(MessageId::from_bytes(early.as_bytes()).unwrap(), early);
     }

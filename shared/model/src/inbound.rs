@@ -1,6 +1,7 @@
 //! What a channel's parser yields: one customer message or event, in Warmline's words.
 
 use crate::content::Content;
+use crate::identifier::Identifier;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -19,6 +20,9 @@ pub struct Sender {
     /// Tags that a trusted party vouches for (`vip` in the claims of the brand's own app), lower case.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
+    /// What else tells who it is, beside the two ids.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub identifiers: Vec<Identifier>,
 }
 
 /// One message or event from a customer.

@@ -4,7 +4,7 @@
 //! * [`time`]: instants (UTC, milliseconds) and the [`Clock`] that gives them;
 //! * [`channel`]: which touchpoint, which shop on it;
 //! * [`content`]: what a message says, in any direction;
-//! * [`inbound`]: what a channel's parser yields;
+//! * [`inbound`]: what a channel's parser yields; [`identifier`]: what tells that two senders are one person;
 //! * [`conversation`], [`agent`]: states and views;
 //! * [`units`], [`seat`]: capacity, what an agent can do, what a queue is made of;
 //! * [`event`]: the append-only log that quality and metrics are folded from.
@@ -16,6 +16,7 @@ pub mod channel;
 pub mod content;
 pub mod conversation;
 pub mod event;
+pub mod identifier;
 pub mod ids;
 pub mod inbound;
 pub mod seat;
@@ -27,7 +28,8 @@ pub use channel::{AccountId, Channel, GroupId, SlugError};
 pub use content::{Content, Media, Origin};
 pub use conversation::{ConversationState, DeliveryState};
 pub use event::{Delivery, Event, EventBody};
-pub use ids::{AgentId, ConversationId, CustomerId, IdError, IdentityId, MessageId};
+pub use identifier::{Identifier, IdentifierKind};
+pub use ids::{AgentId, ConversationId, CustomerId, IdError, IdentityId, MergeId, MessageId};
 pub use inbound::{Inbound, Sender};
 pub use seat::{Lane, Profile};
 pub use time::{Clock, Rng, Timestamp};

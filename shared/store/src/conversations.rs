@@ -12,7 +12,7 @@ pub struct Conversation {
     pub id: ConversationId,
     /// The identity it is held with; every reply goes to it.
     pub identity: IdentityId,
-    /// The customer.
+    /// The customer, under whose key its messages are sealed.
     pub customer: CustomerId,
     /// The channel.
     pub channel: Channel,
@@ -64,6 +64,8 @@ pub struct Conversation {
     pub ai: bool,
     /// Turns in a row in which an AI seat found no answer.
     pub ai_failed: i64,
+    /// The person that the customer is one of; merges change it.
+    pub person: CustomerId,
 }
 
 /// Columns read by [`read`], with the table's alias.
@@ -125,14 +127,16 @@ macro_rules! columns {
             $t,
             ".ai, ",
             $t,
-            ".ai_failed"
+            ".ai_failed, (SELECT person FROM customers WHERE id = ",
+            $t,
+            ".customer_id)"
         )
     };
 }
 pub(crate) use columns;
 
 /// How many columns [`columns!`] names.
-pub(crate) const COLUMNS: usize = 28;
+pub(crate) const COLUMNS: usize = 29;
 
 pub(crate) fn read(r: &Row) -> Result<Conversation, StoreError> {
     Ok(Conversation {
@@ -164,6 +168,7 @@ pub(crate) fn read(r: &Row) -> Result<Conversation, StoreError> {
         estimate_ms: r.opt_int(25)?,
         ai: r.flag(26)?,
         ai_failed: r.int(27)?,
+        person: r.made(28, CustomerId::from_bytes(r.blob(28)?))?,
     })
 }
 
@@ -171,6 +176,11 @@ const OPEN: &str = "INSERT INTO conversations \
                     (id, identity_id, customer_id, channel, account, state, vip, opened_at, last_message_at) \
                     VALUES (?1, ?2, ?3, ?4, ?5, 'open', ?6, ?7, ?7)";
 const GET: &str = concat!("SELECT ", columns!("c"), " FROM conversations c WHERE c.id = ?1");
+const LAST_OF_CUSTOMER: &str = concat!(
+    "SELECT ",
+    columns!("c"),
+    " FROM conversations c WHERE c.customer_id = ?1 AND c.id < ?2 ORDER BY c.id DESC LIMIT 1"
+);
 const LIST: &str = concat!("SELECT ", columns!("c"), " FROM conversations c WHERE c.id > ?1 ORDER BY c.id LIMIT ?2");
 const LIST_STATE: &str =
     concat!("SELECT ", columns!("c"), " FROM conversations c WHERE c.id > ?1 AND c.state = ?3 ORDER BY c.id LIMIT ?2");
@@ -241,6 +251,19 @@ pub fn open(db: &dyn Db, c: &Conversation) -> Result<(), StoreError> {
 /// See [`StoreError`].
 pub fn get(db: &dyn Db, id: ConversationId) -> Result<Option<Conversation>, StoreError> {
     db.first(GET, &[id_param(id)])?.as_ref().map(read).transpose()
+}
+
+/// The last conversation of a customer before an id.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn last_of_customer(
+    db: &dyn Db,
+    customer: CustomerId,
+    before: ConversationId,
+) -> Result<Option<Conversation>, StoreError> {
+    let params = [customer.as_bytes().into(), id_param(before)];
+    db.first(LAST_OF_CUSTOMER, &params)?.as_ref().map(read).transpose()
 }
 
 /// Conversations after an id, oldest first, filtered by state and agent where given.

@@ -1,4 +1,5 @@
-//! Customers and their identities. An identity is found by a blind index of channel, account and open id.
+//! Customers and their identities. An identity is found by a blind index of channel, account and open id. A customer is one of a
+//! person's: see [`crate::people`].
 
 use crate::conversations::{self, Conversation};
 use crate::db::{Db, Row, StoreError};
@@ -10,12 +11,16 @@ pub struct Contact {
     pub identity: IdentityId,
     /// The customer.
     pub customer: CustomerId,
+    /// The person that the customer is one of.
+    pub person: CustomerId,
     /// The customer's data key, wrapped.
     pub wrapped_key: Vec<u8>,
-    /// The customer's tags.
+    /// The person's tags.
     pub tags: Vec<String>,
-    /// The customer's own agent.
+    /// The person's own agent.
     pub owner: Option<AgentId>,
+    /// Digest of what the identity told last of who it is.
+    pub known: Option<Vec<u8>>,
     /// The open conversation.
     pub conversation: Option<Conversation>,
 }
@@ -32,19 +37,22 @@ fn owner(row: &Row, i: usize) -> Result<Option<AgentId>, StoreError> {
 const CONTACT: &str = concat!(
     "SELECT ",
     conversations::columns!("v"),
-    ", i.id, i.customer_id, c.wrapped_key, c.tags, c.owner \
-     FROM identities i JOIN customers c ON c.id = i.customer_id \
+    ", i.id, i.customer_id, c.wrapped_key, p.person_tags, p.person_owner, p.id, i.known \
+     FROM identities i JOIN customers c ON c.id = i.customer_id JOIN customers p ON p.id = c.person \
      LEFT JOIN conversations v ON v.identity_id = i.id AND v.state <> 'closed' WHERE i.lookup = ?1"
 );
-const INSERT_CUSTOMER: &str = "INSERT INTO customers (id, wrapped_key, tags, created_at) VALUES (?1, ?2, ?3, ?4)";
+const INSERT_CUSTOMER: &str =
+    "INSERT INTO customers (id, wrapped_key, tags, created_at, person, person_tags) VALUES (?1, ?2, ?3, ?4, ?1, ?3)";
 const INSERT_IDENTITY: &str = "INSERT INTO identities (id, lookup, customer_id, channel, account, sender, created_at) \
                                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-const KEY: &str = "SELECT wrapped_key, tags, created_at, owner FROM customers WHERE id = ?1";
+const KEY: &str = "SELECT c.wrapped_key, p.person_tags, c.created_at, p.person_owner, p.id, c.tags \
+                   FROM customers c JOIN customers p ON p.id = c.person WHERE c.id = ?1";
 const SENDER: &str = "SELECT sender, customer_id FROM identities WHERE id = ?1";
 const BY_LOOKUP: &str = "SELECT id FROM identities WHERE lookup = ?1";
 const SET_TAGS: &str = "UPDATE customers SET tags = ?2 WHERE id = ?1 RETURNING 1";
 const SET_OWNER: &str = "UPDATE customers SET owner = ?2 WHERE id = ?1 RETURNING 1";
-const IDENTITIES: &str = "SELECT id, channel, account FROM identities WHERE customer_id = ?1 ORDER BY id";
+const IDENTITIES: &str = "SELECT i.id, i.channel, i.account FROM customers c JOIN identities i ON i.customer_id = c.id \
+                          WHERE c.person = ?1 ORDER BY c.id, i.id";
 
 /// Finds a sender by blind index.
 ///
@@ -59,6 +67,8 @@ pub fn contact(db: &dyn Db, lookup: &[u8; 16]) -> Result<Option<Contact>, StoreE
         wrapped_key: row.blob(base + 2)?.to_vec(),
         tags: tags(&row, base + 3)?,
         owner: owner(&row, base + 4)?,
+        person: row.made(base + 5, CustomerId::from_bytes(row.blob(base + 5)?))?,
+        known: row.opt_blob(base + 6)?.map(<[u8]>::to_vec),
         conversation: row.opt_blob(0)?.is_some().then(|| conversations::read(&row)).transpose()?,
     }))
 }
@@ -121,11 +131,15 @@ pub fn insert_identity(db: &dyn Db, new: &NewIdentity<'_>, now: Timestamp) -> Re
 pub struct Customer {
     /// The data key, wrapped.
     pub wrapped_key: Vec<u8>,
-    /// Tags.
+    /// The person that it is one of.
+    pub person: CustomerId,
+    /// The person's tags.
     pub tags: Vec<String>,
+    /// Its own tags among them.
+    pub own_tags: Vec<String>,
     /// Since when.
     pub created_at: Timestamp,
-    /// The customer's own agent.
+    /// The person's own agent.
     pub owner: Option<AgentId>,
 }
 
@@ -140,6 +154,8 @@ pub fn get(db: &dyn Db, id: CustomerId) -> Result<Option<Customer>, StoreError> 
         tags: tags(&row, 1)?,
         created_at: row.time(2)?,
         owner: owner(&row, 3)?,
+        person: row.made(4, CustomerId::from_bytes(row.blob(4)?))?,
+        own_tags: tags(&row, 5)?,
     }))
 }
 
@@ -152,7 +168,7 @@ pub fn sender(db: &dyn Db, id: IdentityId) -> Result<Option<(Vec<u8>, CustomerId
     Ok(Some((row.blob(0)?.to_vec(), row.made(1, CustomerId::from_bytes(row.blob(1)?))?)))
 }
 
-/// Replaces a customer's tags; false when there is no such customer.
+/// Replaces a customer's own tags; false when there is no such customer.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -169,12 +185,12 @@ pub fn set_owner(db: &dyn Db, id: CustomerId, owner: Option<AgentId>) -> Result<
     Ok(db.first(SET_OWNER, &[id.as_bytes().into(), owner.into()])?.is_some())
 }
 
-/// Where a customer is known: identity, channel, account.
+/// Where a person is known: identity, channel, account.
 ///
 /// # Errors
 /// See [`StoreError`].
-pub fn identities(db: &dyn Db, id: CustomerId) -> Result<Vec<(IdentityId, Channel, AccountId)>, StoreError> {
-    db.execute(IDENTITIES, &[id.as_bytes().into()])?
+pub fn identities(db: &dyn Db, person: CustomerId) -> Result<Vec<(IdentityId, Channel, AccountId)>, StoreError> {
+    db.execute(IDENTITIES, &[person.as_bytes().into()])?
         .iter()
         .map(|r| {
             Ok((

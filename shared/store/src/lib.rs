@@ -26,6 +26,7 @@ pub mod migrate;
 #[cfg(feature = "native")]
 pub mod native;
 pub mod outbox;
+pub mod people;
 pub mod placing;
 pub mod plans;
 pub mod pulls;

@@ -29,6 +29,8 @@ const INSERT: &str = "INSERT INTO messages (conversation_id, n, id, origin, agen
                       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
 const LIST: &str = "SELECT conversation_id, n, id, origin, agent_id, content, at, delivery, reason FROM messages \
                     WHERE conversation_id = ?1 AND n > ?2 ORDER BY n LIMIT ?3";
+const BEFORE: &str = "SELECT conversation_id, n, id, origin, agent_id, content, at, delivery, reason FROM messages \
+                      WHERE conversation_id = ?1 AND n < ?2 ORDER BY n DESC LIMIT ?3";
 const GET: &str = "SELECT conversation_id, n, id, origin, agent_id, content, at, delivery, reason FROM messages \
                    WHERE conversation_id = ?1 AND n = ?2";
 const SET_DELIVERY: &str =
@@ -81,6 +83,14 @@ pub fn insert(db: &dyn Db, m: &Message) -> Result<(), StoreError> {
 /// See [`StoreError`].
 pub fn list(db: &dyn Db, id: ConversationId, after: i64, limit: i64) -> Result<Vec<Message>, StoreError> {
     db.execute(LIST, &[id.as_bytes().into(), after.into(), limit.into()])?.iter().map(read).collect()
+}
+
+/// Messages of a conversation before a number, the last first.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn before(db: &dyn Db, id: ConversationId, n: i64, limit: i64) -> Result<Vec<Message>, StoreError> {
+    db.execute(BEFORE, &[id.as_bytes().into(), n.into(), limit.into()])?.iter().map(read).collect()
 }
 
 /// When the customer last wrote in a conversation, and how many messages went to them since (those that were given up do not

@@ -3,19 +3,25 @@
 use crate::db::{Db, StoreError, immediate};
 
 /// The files. To add one: number it, add it here, never change one that has run anywhere.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("../migrations/0001_foundation.sql"),
     include_str!("../migrations/0002_channels.sql"),
     include_str!("../migrations/0003_routing.sql"),
     include_str!("../migrations/0004_staffing.sql"),
+    include_str!("../migrations/0005_people.sql"),
 ];
 
 /// The schema version after all files.
 pub const LATEST: i64 = MIGRATIONS.len() as i64;
 
 const VERSION: &str = "PRAGMA user_version";
-const VERSIONS: [&str; MIGRATIONS.len()] =
-    ["PRAGMA user_version = 1", "PRAGMA user_version = 2", "PRAGMA user_version = 3", "PRAGMA user_version = 4"];
+const VERSIONS: [&str; MIGRATIONS.len()] = [
+    "PRAGMA user_version = 1",
+    "PRAGMA user_version = 2",
+    "PRAGMA user_version = 3",
+    "PRAGMA user_version = 4",
+    "PRAGMA user_version = 5",
+];
 const WAL: &str = "PRAGMA journal_mode = WAL";
 
 fn version(db: &dyn Db) -> Result<i64, StoreError> {

@@ -13,10 +13,10 @@ const ASSIGN: &str = "UPDATE conversations SET state = 'assigned', group_id = ?2
                       lane = ?9, units = ?10, overflow_at = NULL, lost_at = NULL, ai_due = ?11, ai = ?12, ai_failed = 0 \
                       WHERE id = ?1 AND state <> 'closed' RETURNING 1";
 const DETACH: &str = "UPDATE conversations SET agent_id = NULL, units = 0 WHERE id = ?1 AND closed_at IS NULL RETURNING 1";
-const LAST: &str = "SELECT v.agent_id, v.closed_at FROM conversations v INDEXED BY conversations_by_customer \
-                    JOIN agents a ON a.id = v.agent_id \
-                    WHERE v.customer_id = ?1 AND v.closed_at IS NOT NULL AND a.ai = 0 AND a.removed_at IS NULL \
-                    ORDER BY v.id DESC LIMIT 1";
+const LAST: &str = "SELECT l.agent_id, l.closed_at FROM conversations l WHERE l.id = (SELECT max((\
+                      SELECT v.id FROM conversations v INDEXED BY conversations_by_customer JOIN agents a ON a.id = v.agent_id \
+                      WHERE v.customer_id = c.id AND v.closed_at IS NOT NULL AND a.ai = 0 AND a.removed_at IS NULL \
+                      ORDER BY v.id DESC LIMIT 1)) FROM customers c WHERE c.person = ?1)";
 const OVERDUE: &str = concat!(
     "SELECT ",
     columns!("c"),
@@ -152,12 +152,12 @@ pub fn detach(db: &dyn Db, id: ConversationId) -> Result<(), StoreError> {
     hit(db.first(DETACH, &[id_param(id)])?)
 }
 
-/// The human agent who last had a customer, and when that conversation was closed.
+/// The human agent who last had a person, and when that conversation was closed.
 ///
 /// # Errors
 /// See [`StoreError`].
-pub fn last_agent(db: &dyn Db, customer: CustomerId) -> Result<Option<(AgentId, Timestamp)>, StoreError> {
-    let Some(row) = db.first(LAST, &[customer.as_bytes().into()])? else { return Ok(None) };
+pub fn last_agent(db: &dyn Db, person: CustomerId) -> Result<Option<(AgentId, Timestamp)>, StoreError> {
+    let Some(row) = db.first(LAST, &[person.as_bytes().into()])? else { return Ok(None) };
     Ok(Some((row.made(0, AgentId::from_bytes(row.blob(0)?))?, row.time(1)?)))
 }
 

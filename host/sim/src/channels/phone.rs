@@ -72,7 +72,7 @@ mod tests {
             (&messages[0].content, &messages[0].sender.open_id),
             (&Content::text("退货怎么办？😀"), &Phone.open_id(7))
         );
-        assert_eq!(messages[0].sender.union_id.as_deref(), Some("13900000007"));
+        assert_eq!(messages[0].sender.name.as_deref(), Some("13900000007"));
         assert_eq!(driver.messages(&call(1)).unwrap(), messages, "the same act told twice");
         assert_ne!(driver.messages(&call(2)).unwrap()[0].key, messages[0].key);
         let said = |at, body: &Value| sealed(body.to_string().as_bytes(), at);

@@ -3,7 +3,7 @@
 use super::Answer::Json;
 use super::{ADMIN, PAGE, Route, STAFF, SUPERVISOR, get, schema, write};
 use crate::view::{AgentView, ConversationView, MessageView, Page};
-use crate::{agents, customers, queues, routing, seats};
+use crate::{agents, queues, routing, seats};
 use http::Method;
 
 /// The routes.
@@ -189,15 +189,6 @@ fn of_seats() -> Vec<Route> {
             Some(schema::<seats::TurnRequest>),
             (200, schema::<seats::TurnView>),
             seats::turn,
-        ),
-        write(
-            Method::PUT,
-            "/api/customers/{id}/owner",
-            "Gives a customer an own agent, who is asked before all others.",
-            SUPERVISOR,
-            Some(schema::<customers::Owner>),
-            (200, schema::<customers::CustomerView>),
-            customers::set_owner,
         ),
     ]
 }

@@ -5,7 +5,7 @@ use crate::client_message::{self, MAX_ID};
 use crate::kit::{Refusal, Request, Verified};
 use crate::{bearer, hs256, json, timed_signature};
 use serde::Deserialize;
-use warmline_model::{Sender, Timestamp};
+use warmline_model::{Identifier, IdentifierKind, Sender, Timestamp};
 
 /// The longest name and tag taken, in characters, and the most tags.
 const MAX_NAME: usize = 128;
@@ -19,6 +19,15 @@ struct Claims {
     name: Option<String>,
     #[serde(default)]
     tags: Option<Vec<String>>,
+    // The names that OpenID Connect gives them (Core 1.0, section 5.1).
+    #[serde(default)]
+    phone_number: Option<String>,
+    #[serde(default)]
+    phone_number_verified: bool,
+    #[serde(default)]
+    email: Option<String>,
+    #[serde(default)]
+    email_verified: bool,
 }
 
 /// Who asks, by the token alone (header, or `access_token` in the query): for reading replies.
@@ -75,7 +84,14 @@ fn sender(account: &Account, token: &str, now: Timestamp) -> Result<Sender, Refu
     for tag in &mut tags {
         *tag = tag.to_lowercase();
     }
-    Ok(Sender { open_id: claims.sub, union_id: None, name, tags })
+    let mut identifiers = vec![Identifier { kind: IdentifierKind::MemberId, value: claims.sub.clone(), verified: true }];
+    for (kind, value, verified) in [
+        (IdentifierKind::Phone, claims.phone_number, claims.phone_number_verified),
+        (IdentifierKind::Email, claims.email, claims.email_verified),
+    ] {
+        identifiers.extend(value.map(|value| Identifier { kind, value, verified }));
+    }
+    Ok(Sender { open_id: claims.sub, name, tags, identifiers, ..Sender::default() })
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use crate::digest::opaque_key;
 use crate::json;
 use crate::kit::Refusal;
 use serde_json::{Value, json};
-use warmline_model::{Content, Inbound, Media, Sender, Timestamp};
+use warmline_model::{Content, Identifier, IdentifierKind, Inbound, Media, Sender, Timestamp};
 
 /// The longest text kept, in characters: beyond it are logs and quoted threads.
 const MAX_TEXT: usize = 50_000;
@@ -79,7 +79,9 @@ impl Mail {
         }
         let reply_to = json!({ "message_id": id, "references": references, "subject": subject, "to": self.to });
         let at = self.headers.date().filter(|date| *date <= came_at).unwrap_or(came_at);
-        let sender = Sender { open_id: address, name, ..Sender::default() };
+        // Anybody can write any address there.
+        let identifier = Identifier { kind: IdentifierKind::Email, value: address.clone(), verified: false };
+        let sender = Sender { open_id: address, name, identifiers: vec![identifier], ..Sender::default() };
         // The text has the mail's own key, and the attachments that and their number.
         let mut next = 0u32;
         let mut key_of = |content: &Content| {

@@ -4,7 +4,7 @@ use crate::json;
 use crate::kit::{Refusal, Verified};
 use crate::values::is_id;
 use serde_json::{Map, Value};
-use warmline_model::{Content, Inbound, Sender, Timestamp};
+use warmline_model::{Content, Identifier, IdentifierKind, Inbound, Sender, Timestamp};
 
 /// The longest segment, in characters: some minutes of speech.
 const MAX_TEXT: usize = 8_000;
@@ -62,7 +62,10 @@ fn segment(item: Map<String, Value>) -> Result<Content, Refusal> {
 
 /// Who is on a call. The call is the address; the number is the person's, across calls.
 pub(super) fn sender(call: String, number: Option<String>) -> Sender {
-    Sender { open_id: call, union_id: number.clone(), name: number, tags: Vec::new() }
+    // The network says whose number it is, as far as it can be known at all.
+    let identifiers =
+        number.iter().map(|n| Identifier { kind: IdentifierKind::Phone, value: n.clone(), verified: true }).collect();
+    Sender { open_id: call, name: number, identifiers, ..Sender::default() }
 }
 
 /// A telephone number, or whatever a telephone system takes for one.
@@ -108,7 +111,7 @@ mod tests {
         let keys: Vec<_> = found.iter().map(|i| i.key.as_str()).collect();
         assert_eq!(keys, ["c1-1", "c1-2", "c1-4", "c1-5", "c1-6"], "the partial segment is dropped");
         assert!(found.iter().all(|i| i.sender.open_id == "c1" && i.at.secs() == 7));
-        assert_eq!(found[0].sender.union_id.as_deref(), Some("+86138"));
+        assert_eq!(found[0].sender.name.as_deref(), Some("+86138"));
         assert_eq!(found[0].content, Content::Event { event: "ring".into(), key: Some("c1".into()), data: Value::Null });
         assert_eq!(found[2].content, Content::text("我要退货"));
         let Content::Event { event, data, .. } = &found[3].content else { panic!() };

@@ -148,7 +148,7 @@ mod tests {
         }))
         .unwrap();
         assert_eq!((found[0].key.as_str(), found[0].sender.open_id.as_str()), ("1645074606-1-release", "1645074606-1"));
-        assert_eq!(found[0].sender.union_id.as_deref(), Some("18612345678"));
+        assert_eq!(found[0].sender.name.as_deref(), Some("18612345678"));
         let Content::Event { event, data, .. } = &found[0].content else { panic!() };
         assert_eq!((event.as_str(), &data["recordfile"]), ("release", &json!("Y:/1/0/1.wav")));
         assert_eq!(data.get("signature"), None);

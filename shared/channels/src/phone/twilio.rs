@@ -99,7 +99,7 @@ mod tests {
             ("To", "+1"),
         ]);
         assert_eq!((ring.key.as_str(), ring.sender.open_id.as_str()), ("CA1-ringing", "CA1"));
-        assert_eq!((ring.sender.union_id.as_deref(), ring.at.secs()), (Some("+86138"), 7));
+        assert_eq!((ring.sender.name.as_deref(), ring.at.secs()), (Some("+86138"), 7));
         assert!(matches!(&ring.content, Content::Event { event, .. } if event == "ringing"));
         let out = one(&[
             ("CallSid", "CA1"),
@@ -108,9 +108,9 @@ mod tests {
             ("From", "+1"),
             ("To", "+86138"),
         ]);
-        assert_eq!(out.sender.union_id.as_deref(), Some("+86138"));
+        assert_eq!(out.sender.name.as_deref(), Some("+86138"));
         let leg = one(&[("CallSid", "CA2"), ("ParentCallSid", "CA1"), ("CallStatus", "completed"), ("To", "+1")]);
-        assert_eq!((leg.key.as_str(), leg.sender.open_id.as_str(), leg.sender.union_id), ("CA2-completed", "CA1", None));
+        assert_eq!((leg.key.as_str(), leg.sender.open_id.as_str(), leg.sender.name.clone()), ("CA2-completed", "CA1", None));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::kit::{ApiRequest, Call, Outbound, Refusal, Verified};
 use crate::requests::post_form;
 use crate::values::text;
 use serde_json::{Value, json};
-use warmline_model::{Content, Inbound, Sender, Timestamp};
+use warmline_model::{Content, Inbound, Timestamp};
 
 /// The version of the SMS API.
 const VERSION: &str = "2017-05-25";
@@ -48,7 +48,7 @@ fn read(item: Value, came_at: Timestamp) -> Result<Inbound, Refusal> {
         let raw = Value::Object(item);
         (opaque_key("push", &[&phone, &raw.to_string()]), Content::Unknown { raw_kind: "push".to_owned(), raw }, None)
     };
-    Ok(Inbound { key, sender: Sender { open_id: phone, ..Sender::default() }, at, content, reply_to })
+    Ok(Inbound { key, sender: super::sender(phone), at, content, reply_to })
 }
 
 fn is_phone(text: &str) -> bool {

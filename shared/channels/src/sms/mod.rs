@@ -42,7 +42,13 @@ use crate::kit::{
 };
 use account::Provider;
 use serde_json::{Value, json};
-use warmline_model::{Inbound, Media, Timestamp};
+use warmline_model::{Identifier, IdentifierKind, Inbound, Media, Sender, Timestamp};
+
+/// Who has a number: the network says whose it is, as far as it can be known at all.
+fn sender(number: String) -> Sender {
+    let identifier = Identifier { kind: IdentifierKind::Phone, value: number.clone(), verified: true };
+    Sender { open_id: number, identifiers: vec![identifier], ..Sender::default() }
+}
 
 /// What text messages can carry, whoever carries them: Aliyun's long messages end at 500 characters (Twilio's at 1,600), and
 /// Twilio's media at 5 MB.

@@ -19,7 +19,7 @@ pub(super) fn parse(body: &Verified) -> Result<Vec<Inbound>, Refusal> {
     let sid = params.id("MessageSid")?.to_owned();
     let inbound = |key: String, open_id: &str, content, reply_to| Inbound {
         key,
-        sender: Sender { open_id: open_id.to_owned(), name: name(&params), ..Sender::default() },
+        sender: Sender { name: name(&params), ..super::sender(open_id.to_owned()) },
         at: body.time(),
         content,
         reply_to,

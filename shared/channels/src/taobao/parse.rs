@@ -6,7 +6,7 @@ use crate::orders::{about, happened, id};
 use crate::values::text;
 use crate::{civil, json};
 use serde_json::{Map, Value};
-use warmline_model::{Content, Inbound, Sender, Timestamp};
+use warmline_model::{Content, Identifier, IdentifierKind, Inbound, Sender, Timestamp};
 
 /// The inside of `tmc_messages_consume_response`. A message that holds something odd is kept as unknown: one that could not be
 /// stored could not be confirmed, and would stand before all others for ever.
@@ -43,7 +43,8 @@ fn message(key: &str, item: &Map<String, Value>) -> Inbound {
             let order = id(&fields, &["tid", "biz_order_id"]);
             let (nick, uid) = (id(&fields, &["buyer_nick"]), id(&fields, &["buyer_open_uid"]));
             let sender = about(nick.clone().or_else(|| uid.clone()), order.as_deref(), shop.as_deref());
-            let sender = Sender { union_id: uid, name: nick, ..sender };
+            let named = |value: &String| Identifier { kind: IdentifierKind::Nick, value: value.clone(), verified: false };
+            let sender = Sender { union_id: uid, identifiers: nick.iter().map(named).collect(), name: nick, ..sender };
             // The platform's own spelling: an event's name is kept in lower case.
             fields.insert("topic".to_owned(), Value::from(topic.as_str()));
             (sender, happened(&topic, order, fields))

@@ -138,17 +138,13 @@ impl World {
     }
 
     pub fn arrives_on(&self, channel: &Channel, who: &str, key: &str, content: Content, tags: &[&str]) {
-        let inbound = Inbound {
-            key: key.into(),
-            sender: Sender {
-                open_id: who.into(),
-                tags: tags.iter().map(|t| (*t).to_owned()).collect(),
-                ..Sender::default()
-            },
-            at: self.clock.now(),
-            content,
-            reply_to: None,
-        };
+        let sender =
+            Sender { open_id: who.into(), tags: tags.iter().map(|t| (*t).to_owned()).collect(), ..Sender::default() };
+        self.arrives_from(channel, sender, key, content);
+    }
+
+    pub fn arrives_from(&self, channel: &Channel, sender: Sender, key: &str, content: Content) {
+        let inbound = Inbound { key: key.into(), sender, at: self.clock.now(), content, reply_to: None };
         warmline_flow::ingest::ingest(&self.ctx(), channel, &place().1, vec![inbound], None, &[]).unwrap();
     }
 

@@ -1,0 +1,73 @@
+//! The routes about customers.
+
+use super::Answer::Json;
+use super::{PAGE, Route, STAFF, SUPERVISOR, get, schema, write};
+use crate::customers;
+use crate::view::Page;
+use http::Method;
+
+/// The routes.
+pub(super) fn routes() -> Vec<Route> {
+    let changes = |method, path, summary, access, takes, handler| {
+        write(method, path, summary, access, Some(takes), (200, schema::<customers::CustomerView>), handler)
+    };
+    vec![
+        get(
+            "/api/customers/{id}",
+            "Shows a customer: one person, on all channels. Any customer of the person names it.",
+            STAFF,
+            Json(schema::<customers::CustomerView>),
+            customers::get,
+        ),
+        Route {
+            query: &[PAGE[0], PAGE[1], ("days", "how far back, 1 to 3650; 30 when left out")],
+            ..get(
+                "/api/customers/{id}/timeline",
+                "Lists what was said with a customer on all channels, newest first; for supervisors and those who talk with them now.",
+                STAFF,
+                Json(schema::<Page<customers::TimelineEntry>>),
+                customers::timeline,
+            )
+        },
+        changes(
+            Method::POST,
+            "/api/customers/{id}/identifiers",
+            "Adds an identifier to a customer. One that is verified links the customer to whoever else has it.",
+            STAFF,
+            schema::<customers::NewIdentifier>,
+            customers::add_identifier,
+        ),
+        changes(
+            Method::POST,
+            "/api/customers/{id}/merge",
+            "Says that two customers are one person. Replies still go to where each message came from.",
+            STAFF,
+            schema::<customers::MergeWith>,
+            customers::merge,
+        ),
+        changes(
+            Method::POST,
+            "/api/customers/{id}/unmerge",
+            "Undoes a merge: both sides are again who they were without it. Its identifier links nobody any more.",
+            STAFF,
+            schema::<customers::Unmerge>,
+            customers::unmerge,
+        ),
+        changes(
+            Method::PUT,
+            "/api/customers/{id}/tags",
+            "Replaces a customer's tags.",
+            SUPERVISOR,
+            schema::<customers::Tags>,
+            customers::set_tags,
+        ),
+        changes(
+            Method::PUT,
+            "/api/customers/{id}/owner",
+            "Gives a customer an own agent, who is asked before all others.",
+            SUPERVISOR,
+            schema::<customers::Owner>,
+            customers::set_owner,
+        ),
+    ]
+}

@@ -1,0 +1,285 @@
+//! One person across channels: what identifiers prove, merges, and undoing them.
+//!
+//! A customer is one person as one identity met us: its messages are sealed under its key, and replies go to its identity. A merge joins two
+//! customers and changes nothing of either; who is one person is what the merges connect that were not undone. So a merge costs the
+//! same whatever was written before, cannot send a reply elsewhere, and leaves nothing behind when it is undone.
+//!
+//! Merges never close a ring: two customers who are one person already are not joined again. Undoing a merge therefore always parts
+//! those whom it joined.
+
+use crate::ctx::{Ctx, FlowError};
+use std::collections::{BTreeMap, BTreeSet};
+use warmline_identity::Known;
+use warmline_model::{AgentId, Channel, CustomerId, EventBody, IdentifierKind, MergeId, Sender};
+use warmline_privacy::{BlindIndex, CustomerKey};
+use warmline_store::customers::{self, Contact};
+use warmline_store::people::{self, Identifier, Merge};
+use warmline_store::{StoreError, events};
+
+/// Customers who are looked at for one identifier. Beyond them somebody shares it: it proves nothing.
+const HOLDERS: i64 = 50;
+
+/// Who told an identifier that no channel did.
+pub const STAFF: &str = "staff";
+
+/// What proves that two customers are one person.
+pub type Proof = (IdentifierKind, [u8; 16]);
+
+fn lookup(index: &BlindIndex, known: &Known) -> [u8; 16] {
+    index.of(known.kind.as_str(), &[&known.platform, &known.value])
+}
+
+fn value_aad(lookup: &[u8; 16], customer: CustomerId) -> [u8; 32] {
+    let mut aad = [0; 32];
+    aad[..16].copy_from_slice(lookup);
+    aad[16..].copy_from_slice(customer.as_bytes());
+    aad
+}
+
+/// Takes in what a sender tells of who it is, and links the customer to those whom it proves to be the same person. Most messages
+/// tell what is known, which costs one hash.
+///
+/// # Errors
+/// The store fails.
+pub fn learn(
+    ctx: &Ctx<'_>,
+    index: &BlindIndex,
+    contact: &mut Contact,
+    key: &CustomerKey,
+    channel: &Channel,
+    sender: &Sender,
+) -> Result<(), FlowError> {
+    if sender.union_id.is_none() && sender.identifiers.is_empty() {
+        return Ok(());
+    }
+    let told = told(index, sender);
+    if contact.known.as_deref() == Some(&told) {
+        return Ok(());
+    }
+    let mut merged = false;
+    for known in warmline_identity::of(channel, sender) {
+        merged |= add(ctx, index, contact.customer, key, &known, channel.as_str())?.1;
+    }
+    people::set_known(ctx.db, contact.identity, &told)?;
+    if merged {
+        let person = customers::get(ctx.db, contact.customer)?.ok_or(StoreError::Missing("customer"))?;
+        (contact.person, contact.tags, contact.owner) = (person.person, person.tags, person.owner);
+    }
+    Ok(())
+}
+
+/// A digest of all that a sender tells of who it is.
+fn told(index: &BlindIndex, sender: &Sender) -> [u8; 16] {
+    let mut parts = vec![sender.union_id.as_deref().unwrap_or_default()];
+    for i in &sender.identifiers {
+        parts.extend([i.kind.as_str(), &i.value, if i.verified { "1" } else { "0" }]);
+    }
+    index.of("told", &parts)
+}
+
+/// Adds an identifier to a customer: whether it is new (or proof now), and whether it linked the customer to others.
+///
+/// # Errors
+/// The store fails.
+pub fn add(
+    ctx: &Ctx<'_>,
+    index: &BlindIndex,
+    customer: CustomerId,
+    key: &CustomerKey,
+    known: &Known,
+    source: &str,
+) -> Result<(bool, bool), FlowError> {
+    let lookup = lookup(index, known);
+    let new = Identifier {
+        lookup,
+        customer,
+        kind: known.kind,
+        platform: known.platform.clone(),
+        value: key.seal(&value_aad(&lookup, customer), known.value.as_bytes(), ctx.rng)?,
+        strong: known.strong,
+        source: source.to_owned(),
+        at: ctx.now(),
+    };
+    if !people::learn(ctx.db, &new)? {
+        return Ok((false, false));
+    }
+    if !known.strong || people::is_distrusted(ctx.db, &lookup)? {
+        return Ok((true, false));
+    }
+    // Those who have it are one person already, so that the first whom it proves anything of is enough.
+    let person = people::person(ctx.db, customer)?;
+    let holders = people::holders(ctx.db, &lookup, HOLDERS)?;
+    let Some(other) = holders.iter().find(|h| h.strong && Some(h.person) != person) else { return Ok((true, false)) };
+    merge(ctx, customer, other.customer, Some((known.kind, lookup)), None)?;
+    Ok((true, true))
+}
+
+/// Joins two customers into one person; `None` where they are one already.
+///
+/// # Errors
+/// There is no such customer, or the store fails.
+pub fn merge(
+    ctx: &Ctx<'_>,
+    a: CustomerId,
+    b: CustomerId,
+    proof: Option<Proof>,
+    by: Option<AgentId>,
+) -> Result<Option<MergeId>, FlowError> {
+    let person = |id| people::person(ctx.db, id)?.ok_or(FlowError::NotFound("customer"));
+    let (one, other) = (person(a)?, person(b)?);
+    if one == other {
+        return Ok(None);
+    }
+    let (into, from) = (one.min(other), one.max(other));
+    for member in people::members(ctx.db, from)? {
+        people::set_person(ctx.db, member.id, into)?;
+    }
+    summarise(ctx, into)?;
+    let (id, now) = (MergeId::new(ctx.now(), ctx.rng), ctx.now());
+    let (kind, evidence) = proof.unzip();
+    people::insert_merge(ctx.db, &Merge { id, a, b, kind, evidence, by, at: now, undone_at: None })?;
+    events::append(ctx.db, now, None, &EventBody::CustomerMerged { merge: id, into, from, by: kind, agent: by })?;
+    Ok(Some(id))
+}
+
+/// Undoes a merge: both sides are again who they were without it. What proved it proves nothing any more, here or elsewhere, so that
+/// the next message does not undo the undoing.
+///
+/// # Errors
+/// There is no such merge, it is undone already, or the store fails.
+pub fn unmerge(ctx: &Ctx<'_>, id: MergeId, by: Option<AgentId>) -> Result<Merge, FlowError> {
+    let merge = people::merge(ctx.db, id)?.ok_or(FlowError::NotFound("merge"))?;
+    let now = ctx.now();
+    if !people::undo_merge(ctx.db, id, by, now)? {
+        return Err(FlowError::conflict("already_undone", "the merge was undone before; read the customer again"));
+    }
+    if let Some(evidence) = merge.evidence {
+        people::distrust(ctx.db, &evidence, now)?;
+    }
+    let [one, other] = [merge.a, merge.b].map(|side| regroup(ctx, side));
+    let (one, other) = (one?, other?);
+    events::append(ctx.db, now, None, &EventBody::CustomerUnmerged { merge: id, one, other, agent: by })?;
+    Ok(merge)
+}
+
+/// Works out anew who is one person with a customer, and who stands for it.
+fn regroup(ctx: &Ctx<'_>, customer: CustomerId) -> Result<CustomerId, FlowError> {
+    let mut found = BTreeSet::from([customer]);
+    let mut open = vec![customer];
+    while let Some(next) = open.pop() {
+        for merge in people::merges(ctx.db, next)?.into_iter().filter(|m| m.undone_at.is_none()) {
+            open.extend([merge.a, merge.b].into_iter().filter(|side| found.insert(*side)));
+        }
+    }
+    let person = found.first().copied().unwrap_or(customer);
+    for member in found {
+        people::set_person(ctx.db, member, person)?;
+    }
+    summarise(ctx, person)?;
+    Ok(person)
+}
+
+/// Tags and own agent of all of a person's customers, kept with the one who stands for it: messages read them there.
+fn summarise(ctx: &Ctx<'_>, person: CustomerId) -> Result<(), FlowError> {
+    let members = people::members(ctx.db, person)?;
+    let mut tags: Vec<String> = Vec::new();
+    for tag in members.iter().flat_map(|m| &m.tags) {
+        if !tags.contains(tag) {
+            tags.push(tag.clone());
+        }
+    }
+    let owner = members.iter().find_map(|m| m.owner);
+    Ok(people::set_summary(ctx.db, person, &tags, owner)?)
+}
+
+/// Adds tags to a customer.
+///
+/// # Errors
+/// There is no such customer, or the store fails.
+pub fn add_tags(ctx: &Ctx<'_>, customer: CustomerId, new: &[String]) -> Result<(), FlowError> {
+    let stored = customers::get(ctx.db, customer)?.ok_or(FlowError::NotFound("customer"))?;
+    let mut tags = stored.own_tags;
+    tags.extend(new.iter().filter(|t| !tags.contains(t)).cloned().collect::<Vec<_>>());
+    customers::set_tags(ctx.db, customer, &tags)?;
+    summarise(ctx, stored.person)
+}
+
+/// Replaces a person's tags: the one who stands for it has them all, the others keep theirs as far as they are among them.
+///
+/// # Errors
+/// There is no such customer, or the store fails.
+pub fn set_tags(ctx: &Ctx<'_>, customer: CustomerId, tags: &[String]) -> Result<(), FlowError> {
+    let person = people::person(ctx.db, customer)?.ok_or(FlowError::NotFound("customer"))?;
+    for member in people::members(ctx.db, person)? {
+        let kept: Vec<String> = member.tags.into_iter().filter(|t| tags.contains(t)).collect();
+        customers::set_tags(ctx.db, member.id, if member.id == person { tags } else { &kept })?;
+    }
+    summarise(ctx, person)
+}
+
+/// Gives a person an own agent, or none.
+///
+/// # Errors
+/// There is no such customer, or the store fails.
+pub fn set_owner(ctx: &Ctx<'_>, customer: CustomerId, owner: Option<AgentId>) -> Result<(), FlowError> {
+    let person = people::person(ctx.db, customer)?.ok_or(FlowError::NotFound("customer"))?;
+    for member in people::members(ctx.db, person)? {
+        customers::set_owner(ctx.db, member.id, owner.filter(|_| member.id == person))?;
+    }
+    summarise(ctx, person)
+}
+
+/// An identifier of a person, opened.
+pub struct Opened {
+    /// As stored.
+    pub stored: Identifier,
+    /// Its value; none where it does not open.
+    pub value: Option<String>,
+}
+
+/// The identifiers of a person, those of the oldest customer first.
+///
+/// # Errors
+/// The store fails.
+pub fn identifiers(ctx: &Ctx<'_>, person: CustomerId) -> Result<Vec<Opened>, FlowError> {
+    let mut all = Vec::new();
+    for member in people::members(ctx.db, person)? {
+        let key = crate::sealed::customer_key(ctx, member.id);
+        for stored in people::identifiers(ctx.db, member.id)? {
+            let open = |key: &CustomerKey| key.open(&value_aad(&stored.lookup, member.id), &stored.value).ok();
+            let value = key.as_ref().ok().and_then(open).and_then(|v| String::from_utf8(v).ok());
+            all.push(Opened { stored, value });
+        }
+    }
+    Ok(all)
+}
+
+/// The merges that a person is made of, or was, by time.
+///
+/// # Errors
+/// The store fails.
+pub fn merges(ctx: &Ctx<'_>, person: CustomerId) -> Result<Vec<Merge>, FlowError> {
+    let mut all = BTreeMap::new();
+    for member in people::members(ctx.db, person)? {
+        all.extend(people::merges(ctx.db, member.id)?.into_iter().map(|m| (m.id, m)));
+    }
+    Ok(all.into_values().collect())
+}
+
+/// Persons who have an identifier of this one, which does not prove that they are the same: each with the kinds.
+///
+/// # Errors
+/// The store fails.
+pub fn suggestions(ctx: &Ctx<'_>, person: CustomerId) -> Result<BTreeMap<CustomerId, BTreeSet<IdentifierKind>>, FlowError> {
+    let mut found: BTreeMap<CustomerId, BTreeSet<IdentifierKind>> = BTreeMap::new();
+    for member in people::members(ctx.db, person)? {
+        for identifier in people::identifiers(ctx.db, member.id)? {
+            for holder in people::holders(ctx.db, &identifier.lookup, HOLDERS)? {
+                if holder.person != person {
+                    found.entry(holder.person).or_default().insert(identifier.kind);
+                }
+            }
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,164 @@
+//! All that was said with a person, on every channel, newest first.
+//!
+//! Of one customer only one conversation is open at a time, so each customer's messages are in order already: its conversations from
+//! the newest, and each of them from its last message. A page merges as many such rows as the person has customers, and reads of each
+//! no more than it shows; how much was ever written does not matter.
+
+use crate::ctx::{Ctx, FlowError};
+use std::collections::{BinaryHeap, VecDeque};
+use std::str::FromStr;
+use warmline_model::{ConversationId, CustomerId, Timestamp};
+use warmline_store::conversations::{self, Conversation};
+use warmline_store::messages::{self, Message};
+use warmline_store::people;
+
+/// A place in a timeline: when a message was stored, and where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    at: Timestamp,
+    conversation: ConversationId,
+    n: i64,
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}.{}", self.at.millis(), self.conversation, self.n)
+    }
+}
+
+impl FromStr for Place {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let mut parts = text.split('.');
+        let (Some(at), Some(conversation), Some(n), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
+            return Err(());
+        };
+        let at = Timestamp::from_millis(at.parse().map_err(|_| ())?);
+        Ok(Self { at, conversation: conversation.parse().map_err(|_| ())?, n: n.parse().map_err(|_| ())? })
+    }
+}
+
+/// A message of the timeline.
+pub struct Entry {
+    /// Its conversation.
+    pub conversation: std::rc::Rc<Conversation>,
+    /// The message.
+    pub message: Message,
+    /// Its place.
+    pub place: Place,
+}
+
+impl Entry {
+    fn new(conversation: &std::rc::Rc<Conversation>, message: Message) -> Self {
+        let place = Place { at: message.id.time(), conversation: message.conversation, n: message.n };
+        Self { conversation: conversation.clone(), message, place }
+    }
+}
+
+impl PartialEq for Entry {
+    fn eq(&self, other: &Self) -> bool {
+        self.place == other.place
+    }
+}
+
+impl Eq for Entry {}
+
+impl PartialOrd for Entry {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Entry {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.place.cmp(&other.place)
+    }
+}
+
+/// One customer's messages, newest first, read as far as they are needed.
+struct Line<'a> {
+    ctx: &'a Ctx<'a>,
+    customer: CustomerId,
+    /// Nothing at or after this place.
+    before: Option<Place>,
+    /// How many are read at a time.
+    step: i64,
+    conversation: Option<std::rc::Rc<Conversation>>,
+    read: VecDeque<Message>,
+    /// The next message of the conversation to be read is the one before this number.
+    next: i64,
+}
+
+impl Line<'_> {
+    fn next(&mut self) -> Result<Option<Entry>, FlowError> {
+        loop {
+            if let Some(conversation) = &self.conversation {
+                if self.read.is_empty() && self.next > 1 {
+                    self.read = messages::before(self.ctx.db, conversation.id, self.next, self.step)?.into();
+                    self.next = self.read.back().map_or(0, |m| m.n);
+                }
+                if let Some(message) = self.read.pop_front() {
+                    return Ok(Some(Entry::new(conversation, message)));
+                }
+            }
+            // Ids are in the order in which conversations were opened.
+            let before = match (&self.conversation, self.before) {
+                (Some(conversation), _) => conversation.id,
+                (None, Some(before)) => ConversationId::last_of(before.at),
+                (None, None) => ConversationId::last_of(Timestamp::from_millis(i64::MAX)),
+            };
+            let earlier = conversations::last_of_customer(self.ctx.db, self.customer, before)?;
+            let Some(earlier) = earlier.map(std::rc::Rc::new) else { return Ok(None) };
+            self.next = self.first_before(&earlier)?;
+            self.conversation = Some(earlier);
+        }
+    }
+
+    /// The number after that of the last message that comes before the place. Looked for by halves: a conversation can be long.
+    fn first_before(&self, conversation: &Conversation) -> Result<i64, FlowError> {
+        let (mut least, mut most) = (1, conversation.messages + 1);
+        let Some(before) = self.before else { return Ok(most) };
+        while least < most {
+            let middle = least + (most - least) / 2;
+            let message = messages::get(self.ctx.db, conversation.id, middle)?;
+            let comes_before =
+                message.is_some_and(|m| Place { at: m.id.time(), conversation: conversation.id, n: middle } < before);
+            if comes_before { least = middle + 1 } else { most = middle }
+        }
+        Ok(least)
+    }
+}
+
+/// A page of a person's timeline: at most `limit` messages stored before a place and not before an instant.
+///
+/// # Errors
+/// The store fails.
+pub fn page(
+    ctx: &Ctx<'_>,
+    person: CustomerId,
+    since: Timestamp,
+    before: Option<Place>,
+    limit: usize,
+) -> Result<Vec<Entry>, FlowError> {
+    let step = i64::try_from(limit).unwrap_or(i64::MAX);
+    let (mut lines, mut heap) = (Vec::new(), BinaryHeap::new());
+    for member in people::members(ctx.db, person)? {
+        let mut line = Line { ctx, customer: member.id, before, step, conversation: None, read: VecDeque::new(), next: 0 };
+        if let Some(entry) = line.next()? {
+            heap.push((entry, lines.len()));
+        }
+        lines.push(line);
+    }
+    let mut page = Vec::new();
+    while let Some((entry, line)) = heap.pop() {
+        if page.len() == limit || entry.place.at < since {
+            break;
+        }
+        page.push(entry);
+        if let Some(next) = lines.get_mut(line).map(Line::next).transpose()?.flatten() {
+            heap.push((next, line));
+        }
+    }
+    Ok(page)
+}

@@ -1,0 +1,290 @@
+//! Who is one person: identifiers, merges, and the customers that merges connect.
+
+use crate::db::{Db, Row, StoreError};
+use warmline_model::{AgentId, CustomerId, IdentifierKind, MergeId, Timestamp};
+
+/// An identifier of a customer, as stored.
+pub struct Identifier {
+    /// Blind index of kind, platform and value.
+    pub lookup: [u8; 16],
+    /// The customer.
+    pub customer: CustomerId,
+    /// The kind.
+    pub kind: IdentifierKind,
+    /// Whose ids they are; empty where that says nothing.
+    pub platform: String,
+    /// The value, sealed under the customer's key.
+    pub value: Vec<u8>,
+    /// Whether it is proof.
+    pub strong: bool,
+    /// Who told it: a channel's name, or `staff`.
+    pub source: String,
+    /// Since when it is known.
+    pub at: Timestamp,
+}
+
+/// A merge, as stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Merge {
+    /// Id.
+    pub id: MergeId,
+    /// The one customer.
+    pub a: CustomerId,
+    /// The other.
+    pub b: CustomerId,
+    /// The kind of identifier that both have; none: a member of staff said so.
+    pub kind: Option<IdentifierKind>,
+    /// The identifier's blind index.
+    pub evidence: Option<[u8; 16]>,
+    /// The member of staff.
+    pub by: Option<AgentId>,
+    /// When.
+    pub at: Timestamp,
+    /// When it was undone.
+    pub undone_at: Option<Timestamp>,
+}
+
+const LEARN: &str = "INSERT INTO identifiers (lookup, customer_id, kind, platform, value, strong, source, at) \
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) \
+                     ON CONFLICT (lookup, customer_id) DO UPDATE SET strong = 1, source = excluded.source, at = excluded.at \
+                     WHERE excluded.strong = 1 AND strong = 0 RETURNING 1";
+const OF: &str = "SELECT lookup, customer_id, kind, platform, value, strong, source, at FROM identifiers \
+                  WHERE customer_id = ?1 ORDER BY kind, lookup";
+const HOLDERS: &str = "SELECT i.customer_id, i.strong, c.person FROM identifiers i JOIN customers c ON c.id = i.customer_id \
+                       WHERE i.lookup = ?1 ORDER BY i.customer_id LIMIT ?2";
+const FORGET: &str = "DELETE FROM identifiers WHERE lookup = ?1 AND customer_id = ?2 RETURNING 1";
+const KNOWN: &str = "UPDATE identities SET known = ?2 WHERE id = ?1 RETURNING 1";
+const DISTRUST: &str = "INSERT INTO distrusted (lookup, at) VALUES (?1, ?2) ON CONFLICT DO NOTHING RETURNING 1";
+const IS_DISTRUSTED: &str = "SELECT 1 FROM distrusted WHERE lookup = ?1";
+const PERSON: &str = "SELECT person FROM customers WHERE id = ?1";
+const MEMBERS: &str = "SELECT id, tags, owner FROM customers WHERE person = ?1 ORDER BY id";
+const BELONGS: &str = "UPDATE customers SET person = ?2 WHERE id = ?1 RETURNING 1";
+const SUMMARY: &str = "UPDATE customers SET person_tags = ?2, person_owner = ?3 WHERE id = ?1 RETURNING 1";
+const TALKS: &str = "SELECT 1 FROM conversations v INDEXED BY conversations_held JOIN customers c ON c.id = v.customer_id \
+                     WHERE v.agent_id = ?1 AND v.closed_at IS NULL AND c.person = ?2 LIMIT 1";
+const ASKED: &str = "SELECT 1 FROM consults s JOIN conversations v ON v.id = s.conversation_id \
+                     JOIN customers c ON c.id = v.customer_id WHERE s.agent_id = ?1 AND c.person = ?2 LIMIT 1";
+const MERGE: &str = "INSERT INTO merges (id, a, b, kind, evidence, made_by, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+const UNDO: &str = "UPDATE merges SET undone_by = ?2, undone_at = ?3 WHERE id = ?1 AND undone_at IS NULL RETURNING 1";
+const MERGE_GET: &str = "SELECT id, a, b, kind, evidence, made_by, at, undone_at FROM merges WHERE id = ?1";
+const MERGES_A: &str = "SELECT id, a, b, kind, evidence, made_by, at, undone_at FROM merges WHERE a = ?1 ORDER BY id";
+const MERGES_B: &str = "SELECT id, a, b, kind, evidence, made_by, at, undone_at FROM merges WHERE b = ?1 ORDER BY id";
+
+fn customer(row: &Row, i: usize) -> Result<CustomerId, StoreError> {
+    row.made(i, CustomerId::from_bytes(row.blob(i)?))
+}
+
+fn agent(row: &Row, i: usize) -> Result<Option<AgentId>, StoreError> {
+    row.opt_blob(i)?.map(|b| row.made(i, AgentId::from_bytes(b))).transpose()
+}
+
+fn lookup(bytes: &[u8], i: usize) -> Result<[u8; 16], StoreError> {
+    bytes.try_into().map_err(|_| StoreError::Shape(i))
+}
+
+/// Notes an identifier of a customer. True when it is new, or is proof now and was not before.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn learn(db: &dyn Db, new: &Identifier) -> Result<bool, StoreError> {
+    let params = [
+        (&new.lookup).into(),
+        new.customer.as_bytes().into(),
+        new.kind.as_str().into(),
+        new.platform.as_str().into(),
+        new.value.as_slice().into(),
+        new.strong.into(),
+        new.source.as_str().into(),
+        new.at.into(),
+    ];
+    Ok(db.first(LEARN, &params)?.is_some())
+}
+
+/// The identifiers of a customer.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn identifiers(db: &dyn Db, id: CustomerId) -> Result<Vec<Identifier>, StoreError> {
+    let read = |r: &Row| {
+        Ok(Identifier {
+            lookup: lookup(r.blob(0)?, 0)?,
+            customer: customer(r, 1)?,
+            kind: IdentifierKind::parse(r.text(2)?).ok_or(StoreError::Shape(2))?,
+            platform: r.text(3)?.to_owned(),
+            value: r.blob(4)?.to_vec(),
+            strong: r.flag(5)?,
+            source: r.text(6)?.to_owned(),
+            at: r.time(7)?,
+        })
+    };
+    db.execute(OF, &[id.as_bytes().into()])?.iter().map(read).collect()
+}
+
+/// A customer with an identifier.
+pub struct Holder {
+    /// The customer.
+    pub customer: CustomerId,
+    /// Whether it is proof there.
+    pub strong: bool,
+    /// The person.
+    pub person: CustomerId,
+}
+
+/// The customers with an identifier, oldest first.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn holders(db: &dyn Db, of: &[u8; 16], limit: i64) -> Result<Vec<Holder>, StoreError> {
+    db.execute(HOLDERS, &[of.into(), limit.into()])?
+        .iter()
+        .map(|r| Ok(Holder { customer: customer(r, 0)?, strong: r.flag(1)?, person: customer(r, 2)? }))
+        .collect()
+}
+
+/// Takes an identifier from a customer; false when the customer does not have it.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn forget(db: &dyn Db, of: &[u8; 16], customer: CustomerId) -> Result<bool, StoreError> {
+    Ok(db.first(FORGET, &[of.into(), customer.as_bytes().into()])?.is_some())
+}
+
+/// Notes the digest of what an identity told last.
+///
+/// # Errors
+/// There is no such identity, or see [`StoreError`].
+pub fn set_known(db: &dyn Db, identity: warmline_model::IdentityId, digest: &[u8; 16]) -> Result<(), StoreError> {
+    db.first(KNOWN, &[identity.as_bytes().into(), digest.into()])?.map(|_| ()).ok_or(StoreError::Missing("identity"))
+}
+
+/// From now on nobody is linked by this identifier.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn distrust(db: &dyn Db, of: &[u8; 16], now: Timestamp) -> Result<(), StoreError> {
+    db.first(DISTRUST, &[of.into(), now.into()])?;
+    Ok(())
+}
+
+/// Whether nobody is linked by this identifier any more.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn is_distrusted(db: &dyn Db, of: &[u8; 16]) -> Result<bool, StoreError> {
+    Ok(db.first(IS_DISTRUSTED, &[of.into()])?.is_some())
+}
+
+/// The person that a customer is: the oldest customer of that person.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn person(db: &dyn Db, id: CustomerId) -> Result<Option<CustomerId>, StoreError> {
+    db.first(PERSON, &[id.as_bytes().into()])?.map(|r| customer(&r, 0)).transpose()
+}
+
+/// One of a person's customers.
+pub struct Member {
+    /// The customer.
+    pub id: CustomerId,
+    /// Its own tags.
+    pub tags: Vec<String>,
+    /// Its own agent.
+    pub owner: Option<AgentId>,
+}
+
+/// The customers of a person, oldest first.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn members(db: &dyn Db, person: CustomerId) -> Result<Vec<Member>, StoreError> {
+    db.execute(MEMBERS, &[person.as_bytes().into()])?
+        .iter()
+        .map(|r| Ok(Member { id: customer(r, 0)?, tags: r.made(1, serde_json::from_str(r.text(1)?))?, owner: agent(r, 2)? }))
+        .collect()
+}
+
+/// Makes a customer one of a person's.
+///
+/// # Errors
+/// There is no such customer, or see [`StoreError`].
+pub fn set_person(db: &dyn Db, id: CustomerId, person: CustomerId) -> Result<(), StoreError> {
+    db.first(BELONGS, &[id.as_bytes().into(), person.as_bytes().into()])?.map(|_| ()).ok_or(StoreError::Missing("customer"))
+}
+
+/// Keeps the tags and the own agent of all of a person's customers with the one who stands for it.
+///
+/// # Errors
+/// There is no such customer, or see [`StoreError`].
+pub fn set_summary(db: &dyn Db, person: CustomerId, tags: &[String], owner: Option<AgentId>) -> Result<(), StoreError> {
+    let owner = owner.map(|a| a.as_bytes().to_vec());
+    db.first(SUMMARY, &[person.as_bytes().into(), serde_json::json!(tags).to_string().into(), owner.into()])?
+        .map(|_| ())
+        .ok_or(StoreError::Missing("customer"))
+}
+
+/// Whether an agent talks with a person now, or is asked about a conversation with them.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn served_by(db: &dyn Db, person: CustomerId, agent: AgentId) -> Result<bool, StoreError> {
+    let params = [agent.as_bytes().into(), person.as_bytes().into()];
+    Ok(db.first(TALKS, &params)?.is_some() || db.first(ASKED, &params)?.is_some())
+}
+
+/// Logs a merge.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn insert_merge(db: &dyn Db, m: &Merge) -> Result<(), StoreError> {
+    let params = [
+        m.id.as_bytes().into(),
+        m.a.as_bytes().into(),
+        m.b.as_bytes().into(),
+        m.kind.map(IdentifierKind::as_str).into(),
+        m.evidence.map(|e| e.to_vec()).into(),
+        m.by.map(|a| a.as_bytes().to_vec()).into(),
+        m.at.into(),
+    ];
+    db.execute(MERGE, &params)?;
+    Ok(())
+}
+
+/// Undoes a merge; false when it is undone already.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn undo_merge(db: &dyn Db, id: MergeId, by: Option<AgentId>, now: Timestamp) -> Result<bool, StoreError> {
+    let by = by.map(|a| a.as_bytes().to_vec());
+    Ok(db.first(UNDO, &[id.as_bytes().into(), by.into(), now.into()])?.is_some())
+}
+
+fn merge_row(r: &Row) -> Result<Merge, StoreError> {
+    Ok(Merge {
+        id: r.made(0, MergeId::from_bytes(r.blob(0)?))?,
+        a: customer(r, 1)?,
+        b: customer(r, 2)?,
+        kind: r.opt_text(3)?.map(|t| IdentifierKind::parse(t).ok_or(StoreError::Shape(3))).transpose()?,
+        evidence: r.opt_blob(4)?.map(|b| lookup(b, 4)).transpose()?,
+        by: agent(r, 5)?,
+        at: r.time(6)?,
+        undone_at: r.opt_time(7)?,
+    })
+}
+
+/// One merge.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn merge(db: &dyn Db, id: MergeId) -> Result<Option<Merge>, StoreError> {
+    db.first(MERGE_GET, &[id.as_bytes().into()])?.as_ref().map(merge_row).transpose()
+}
+
+/// The merges that a customer was part of, undone ones too: those in which it is named first, then the others.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn merges(db: &dyn Db, id: CustomerId) -> Result<Vec<Merge>, StoreError> {
+    let id = id.as_bytes();
+    let (first, second) = (db.execute(MERGES_A, &[id.into()])?, db.execute(MERGES_B, &[id.into()])?);
+    first.iter().chain(&second).map(merge_row).collect()
+}
