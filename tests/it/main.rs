@@ -20,6 +20,7 @@ mod grants;
 mod isolation;
 mod kinds;
 mod openapi;
+mod people;
 mod privacy;
 mod pushpin;
 mod replay;

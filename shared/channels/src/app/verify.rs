@@ -134,6 +134,20 @@ mod tests {
     }
 
     #[test]
+    fn what_a_member_proved_to_the_app_tells_who_it_is() {
+        let claims = json!({ "sub": "m1", "exp": NOW.secs() + 60, "phone_number": "+86 138 1234 5678",
+            "phone_number_verified": true, "email": "wang@example.cn" });
+        let sender = super::sender(&account(), &sign::token(JWT, &claims), NOW).unwrap();
+        let told: Vec<_> = sender.identifiers.iter().map(|i| (i.kind, i.value.as_str(), i.verified)).collect();
+        let of = [
+            (IdentifierKind::MemberId, "m1", true),
+            (IdentifierKind::Phone, "+86 138 1234 5678", true),
+            (IdentifierKind::Email, "wang@example.cn", false),
+        ];
+        assert_eq!(told, of);
+    }
+
+    #[test]
     fn a_signed_frame_is_read_and_any_other_is_not() {
         let sender = Sender { open_id: "m1".into(), ..Sender::default() };
         let body = r#"{"id":"c1","text":"hi"}"#;
