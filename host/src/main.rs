@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use warmline_queue::{replay, simulate as queue};
-use warmline_sim::{bench, chaos, demo, export, simulate};
+use warmline_sim::{audit, bench, chaos, demo, export, simulate};
 
 /// Warmline: the embedded runner and its tools
 #[derive(Debug, Parser)]
@@ -24,6 +24,7 @@ enum Task {
     Simulate(simulate::SimulateArgs),
     Bridge(warmline::bridge::Bridge),
     Events(export::ExportArgs),
+    Audit(audit::AuditArgs),
     Replay(replay::ReplayArgs),
     SimulateQueue(queue::QueueArgs),
 }
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         Task::Simulate(args) => simulate::run(&args),
         Task::Bridge(bridge) => bridge.run(),
         Task::Events(args) => export::run(&args),
+        Task::Audit(args) => audit::run(&args),
         Task::Replay(args) => replay::run(&args),
         Task::SimulateQueue(args) => queue::run(&args),
     };

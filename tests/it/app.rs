@@ -16,7 +16,7 @@ fn a_signed_message_is_accepted_stored_and_answered() {
     app.say(&jwt, "订单 A1 退款 😀");
     let id = shop.wait_state("assigned");
     let conversation = shop.conversation(&id);
-    assert_eq!(conversation["customer"]["name"], "王小姐");
+    assert_eq!(conversation["customer"]["name"], "王**");
     assert_eq!(conversation["messages"][0]["content"]["text"], "订单 A1 退款 😀");
     let message = agent.reply(&id, "已为您退款");
     shop.wait_delivery(&id, &message, "sent");

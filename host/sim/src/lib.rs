@@ -9,11 +9,12 @@
 //! * [`demo`]: all of it against a running server;
 //! * [`server`], [`bench`]: the server as a child process, and its figures beside their baselines;
 //! * [`chaos`]: the crash test; [`simulate`]: the parts on their own;
-//! * [`export`]: a server's event log, for replay;
+//! * [`export`]: a server's event log, for replay; [`audit`]: whether the log of who read what is whole;
 //! * [`state`], [`rng`]: the server's state directory; seeded randomness.
 #![expect(clippy::disallowed_methods, reason = "measures real time")]
 
 pub mod agents;
+pub mod audit;
 pub mod bench;
 pub mod brand;
 pub mod channels;

@@ -6,6 +6,7 @@ use crate::view::{self, ConversationDetail, ConversationView, Page};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use warmline_channels::registry;
+use warmline_flow::audit::{self, Action, Of};
 use warmline_flow::converse::{self, Target};
 use warmline_flow::deliver;
 use warmline_http::{Problem, Response, page};
@@ -77,11 +78,18 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Response, Problem> {
 /// `GET /api/conversations/{id}`
 pub(crate) fn get(call: &Call<'_>) -> Result<Response, Problem> {
     let conversation = converse::find(&call.ctx, &call.actor, id(call)?)?;
+    read(call, &conversation)?;
     let page = messages_page(call, &conversation, 0, page::MAX_LIMIT)?;
-    let name = view::customer_name(&call.ctx, &conversation)?;
+    let name = view::name(&call.ctx, conversation.identity)?.map(|name| warmline_identity::masked_name(&name));
     let mut conversation = ConversationView::from(conversation);
     conversation.customer.name = name;
     Ok(Response::json(200, &ConversationDetail { conversation, messages: page.items, next: page.next }))
+}
+
+/// Notes that the messages are read, before they are.
+fn read(call: &Call<'_>, conversation: &conversations::Conversation) -> Result<(), Problem> {
+    let of = Of { customer: Some(conversation.person), conversation: Some(conversation.id), ..Of::default() };
+    Ok(audit::record(&call.ctx, &call.actor, Action::ReadConversation, of)?)
 }
 
 fn messages_page(
@@ -100,6 +108,7 @@ pub(crate) fn list_messages(call: &Call<'_>) -> Result<Response, Problem> {
     let limit = page::limit(call.request, page::DEFAULT_LIMIT, page::MAX_LIMIT)?;
     let after: Option<u32> = page::after(call.request)?;
     let conversation = converse::find(&call.ctx, &call.actor, id(call)?)?;
+    read(call, &conversation)?;
     Ok(Response::json(200, &messages_page(call, &conversation, after.map_or(0, i64::from), limit)?))
 }
 

@@ -6,6 +6,7 @@ use crate::view::{self, MessageView, Page};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::hash_map::Entry;
+use warmline_flow::audit::{self, Action, Of};
 use warmline_flow::timeline::{self, Place};
 use warmline_flow::{FlowError, people as flow, sealed};
 use warmline_http::{Problem, Response, page};
@@ -119,6 +120,27 @@ pub struct NewIdentifier {
     verified: bool,
 }
 
+/// Why somebody needs to see what is masked.
+const REASONS: [&str; 5] = ["delivery", "callback", "verification", "complaint", "request"];
+
+/// An identifier without a mask.
+#[derive(Serialize, JsonSchema)]
+pub struct PlainIdentifier {
+    /// Kind.
+    pub kind: IdentifierKind,
+    /// The value; `null` where it can no longer be opened.
+    pub value: Option<String>,
+}
+
+/// Who a customer is, without a mask.
+#[derive(Serialize, JsonSchema)]
+pub struct Unmasked {
+    /// The names that channels tell.
+    pub names: Vec<String>,
+    /// The identifiers.
+    pub identifiers: Vec<PlainIdentifier>,
+}
+
 /// A message in a customer's timeline.
 #[derive(Serialize, JsonSchema)]
 pub struct TimelineEntry {
@@ -148,6 +170,39 @@ fn missing() -> FlowError {
 /// The person that the path names, by any of its customers.
 fn person(call: &Call<'_>) -> Result<CustomerId, Problem> {
     Ok(people::person(call.ctx.db, call.id(0, "customer")?)?.ok_or(missing())?)
+}
+
+/// The same, where what they said elsewhere is the actor's business: a supervisor's, or of those who talk with them now.
+fn served(call: &Call<'_>) -> Result<CustomerId, Problem> {
+    let id = person(call)?;
+    let may = match call.actor.agent {
+        _ if call.actor.supervises() => true,
+        Some(agent) => people::served_by(call.ctx.db, id, agent)?,
+        None => false,
+    };
+    if may { Ok(id) } else { Err(missing().into()) }
+}
+
+/// `GET /api/customers/{id}/unmasked`
+pub(crate) fn unmasked(call: &Call<'_>) -> Result<Response, Problem> {
+    let ctx = &call.ctx;
+    let reason = call.request.param("reason").unwrap_or_default();
+    if !REASONS.contains(&reason.as_str()) {
+        return Err(Problem {
+            field: Some("reason".into()),
+            ..Problem::new(400, "reason_needed", format!("say why, in reason: one of {}", REASONS.join(", ")))
+        });
+    }
+    let id = served(call)?;
+    let of = Of { customer: Some(id), reason: Some(&reason), ..Of::default() };
+    audit::record(ctx, &call.actor, Action::Unmask, of)?;
+    let mut names = Vec::new();
+    for (identity, ..) in customers::identities(ctx.db, id)? {
+        names.extend(view::name(ctx, identity)?.filter(|name| !names.contains(name)));
+    }
+    let plain = |i: flow::Opened| PlainIdentifier { kind: i.stored.kind, value: i.value };
+    let identifiers = flow::identifiers(ctx, id)?.into_iter().map(plain).collect();
+    Ok(Response::json(200, &Unmasked { names, identifiers }))
 }
 
 /// `GET /api/customers/{id}`
@@ -233,16 +288,8 @@ pub(crate) fn timeline(call: &Call<'_>) -> Result<Response, Problem> {
     let limit = page::limit(call.request, page::DEFAULT_LIMIT, page::MAX_LIMIT)?;
     let days = page::typed(call.request, "days", |t| t.parse::<i64>().ok().filter(|d| (1..=3650).contains(d)))?;
     let before = page::after::<Place>(call.request)?;
-    let id = person(call)?;
-    // What a customer said elsewhere is for those who talk with them now.
-    let may = match call.actor.agent {
-        _ if call.actor.supervises() => true,
-        Some(agent) => people::served_by(ctx.db, id, agent)?,
-        None => false,
-    };
-    if !may {
-        return Err(missing().into());
-    }
+    let id = served(call)?;
+    audit::record(ctx, &call.actor, Action::ReadTimeline, Of { customer: Some(id), ..Of::default() })?;
     let since = ctx.now().plus_millis(-days.unwrap_or(30) * 86_400_000);
     let entries = timeline::page(ctx, id, since, before, usize::try_from(limit + 1).unwrap_or(0))?;
     let mut keys = std::collections::HashMap::new();

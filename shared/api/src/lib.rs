@@ -6,6 +6,7 @@
 
 pub mod accounts;
 pub mod agents;
+pub mod audit;
 pub mod body;
 pub mod channels;
 pub mod conversations;

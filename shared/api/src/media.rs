@@ -1,5 +1,6 @@
 //! Media of messages. The bytes stay with the platform; the component streams them from the channel's adapter.
 
+use warmline_flow::audit::{self, Action, Of};
 use warmline_flow::{Ctx, FlowError, converse, media};
 use warmline_http::{Problem, Request, auth};
 use warmline_model::{Channel, ConversationId, Role};
@@ -32,5 +33,7 @@ pub fn wanted(ctx: &Ctx<'_>, admin_token: &str, request: &Request) -> Result<Opt
     let channel = converse::find(ctx, &actor, conversation)?.channel;
     // Told here, where the answer still can be; the adapter reads the reference itself.
     media::find(ctx, conversation, n)?;
+    let of = Of { conversation: Some(conversation), ..Of::default() };
+    audit::record(ctx, &actor, Action::ReadMedium, of)?;
     Ok(Some(Wanted { channel, path: format!("/media?conversation={conversation}&n={n}") }))
 }

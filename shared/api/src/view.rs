@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use warmline_flow::{Ctx, FlowError, accounts, sealed};
 use warmline_model::{
     AccountId, AgentId, AgentState, Channel, Content, ConversationId, ConversationState, CustomerId, DeliveryState, GroupId,
-    MessageId, Origin, Role, Timestamp, Units,
+    IdentityId, MessageId, Origin, Role, Timestamp, Units,
 };
 use warmline_privacy::CustomerKey;
 use warmline_store::conversations::Conversation;
@@ -41,7 +41,7 @@ impl<T> Page<T> {
 pub struct CustomerRef {
     /// Id.
     pub id: CustomerId,
-    /// Name, where the channel tells it. Only when a single conversation is read.
+    /// Name, where the channel tells it, masked. Only when a single conversation is read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
 }
@@ -202,14 +202,14 @@ pub fn message(key: Option<&CustomerKey>, m: &Message) -> MessageView {
     }
 }
 
-/// The customer's name on the identity of a conversation.
+/// A customer's name on an identity.
 ///
 /// # Errors
 /// The store fails.
-pub fn customer_name(ctx: &Ctx<'_>, conversation: &Conversation) -> Result<Option<String>, FlowError> {
-    let Some((sealed_sender, customer)) = customers::sender(ctx.db, conversation.identity)? else { return Ok(None) };
+pub fn name(ctx: &Ctx<'_>, identity: IdentityId) -> Result<Option<String>, FlowError> {
+    let Some((sealed_sender, customer)) = customers::sender(ctx.db, identity)? else { return Ok(None) };
     let key = sealed::customer_key(ctx, customer)?;
-    Ok(sealed::open_sender(&key, conversation.identity, &sealed_sender)?.name)
+    Ok(sealed::open_sender(&key, identity, &sealed_sender)?.name)
 }
 
 /// A member of staff.

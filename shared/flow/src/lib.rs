@@ -17,10 +17,11 @@
 //! * [`staffing`]: what will come, who is needed, and seats that move;
 //! * [`tick`]: what happens because time passes.
 //!
-//! Beside it: [`accounts`], [`staff`], [`sealed`] (what is sealed under which key, bound to what).
+//! Beside it: [`accounts`], [`staff`], [`audit`] (who read what of whom), [`sealed`] (what is sealed under which key, bound to what).
 
 pub mod accounts;
 pub mod ai;
+pub mod audit;
 pub mod converse;
 pub mod ctx;
 pub mod deliver;

@@ -119,6 +119,14 @@ pub fn masked(kind: IdentifierKind, value: &str) -> String {
     }
 }
 
+/// A person's name as people see it who need not know it: the first character. Some channels give the number for a name.
+pub fn masked_name(name: &str) -> String {
+    match phone(name) {
+        Some(number) => masked(IdentifierKind::Phone, &number),
+        None => name.trim().chars().take(1).chain(['*'; 2]).collect(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -192,6 +200,7 @@ mod tests {
         assert_eq!(masked(IdentifierKind::Email, "wang@example.cn"), "w***@example.cn");
         assert_eq!(masked(IdentifierKind::Nick, "小米粥"), "小**");
         assert_eq!(masked(IdentifierKind::UnionId, "oABCDEFGHIJ"), "oA****IJ");
+        assert_eq!((masked_name("王小姐"), masked_name("13812345678")), ("王**".into(), "+86138****5678".into()));
     }
 
     proptest! {

@@ -1,5 +1,6 @@
 //! The master key and what hangs from it.
 
+use crate::audit::AuditChain;
 use crate::index::BlindIndex;
 use crate::seal::{SealError, SealKey};
 use base64::Engine as _;
@@ -82,6 +83,11 @@ impl Keyring {
     /// The keyed hash for look-ups of personal data.
     pub fn index(&self) -> BlindIndex {
         BlindIndex::new(*self.derive(b"warmline/v1/blind-index"))
+    }
+
+    /// The chain of the audit log.
+    pub fn audit(&self) -> AuditChain {
+        AuditChain::new(self.derive(b"warmline/v1/audit"))
     }
 
     /// A key for signing short-lived claims of that kind (web chat sessions, internal calls).

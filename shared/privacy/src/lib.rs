@@ -6,8 +6,10 @@
 //!
 //! * [`seal`]: XChaCha20-Poly1305 with the row's identity as associated data;
 //! * [`keyring`]: purpose keys, customer keys;
-//! * [`index`]: blind indexes and token hashes.
+//! * [`index`]: blind indexes and token hashes;
+//! * [`audit`]: the chain of the audit log.
 
+pub mod audit;
 pub mod index;
 pub mod keyring;
 pub mod seal;

@@ -9,6 +9,7 @@
 
 pub mod accounts;
 pub mod agents;
+pub mod audit;
 pub mod config;
 pub mod consults;
 pub mod conversations;

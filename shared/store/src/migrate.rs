@@ -3,12 +3,13 @@
 use crate::db::{Db, StoreError, immediate};
 
 /// The files. To add one: number it, add it here, never change one that has run anywhere.
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     include_str!("../migrations/0001_foundation.sql"),
     include_str!("../migrations/0002_channels.sql"),
     include_str!("../migrations/0003_routing.sql"),
     include_str!("../migrations/0004_staffing.sql"),
     include_str!("../migrations/0005_people.sql"),
+    include_str!("../migrations/0006_audit.sql"),
 ];
 
 /// The schema version after all files.
@@ -21,6 +22,7 @@ const VERSIONS: [&str; MIGRATIONS.len()] = [
     "PRAGMA user_version = 3",
     "PRAGMA user_version = 4",
     "PRAGMA user_version = 5",
+    "PRAGMA user_version = 6",
 ];
 const WAL: &str = "PRAGMA journal_mode = WAL";
 

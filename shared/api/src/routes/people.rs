@@ -1,9 +1,9 @@
-//! The routes about customers.
+//! The routes about customers, and about who read what of them.
 
 use super::Answer::Json;
-use super::{PAGE, Route, STAFF, SUPERVISOR, get, schema, write};
-use crate::customers;
+use super::{ADMIN, PAGE, Route, STAFF, SUPERVISOR, get, schema, write};
 use crate::view::Page;
+use crate::{audit, customers};
 use http::Method;
 
 /// The routes.
@@ -27,6 +27,39 @@ pub(super) fn routes() -> Vec<Route> {
                 STAFF,
                 Json(schema::<Page<customers::TimelineEntry>>),
                 customers::timeline,
+            )
+        },
+        Route {
+            query: &[(
+                "reason",
+                "why it is needed: `delivery`, `callback`, `verification`, `complaint`, `request`; it is kept",
+            )],
+            ..get(
+                "/api/customers/{id}/unmasked",
+                "Shows a customer's names and identifiers without a mask; for supervisors and those who talk with them now.",
+                STAFF,
+                Json(schema::<customers::Unmasked>),
+                customers::unmasked,
+            )
+        },
+        Route {
+            query: &PAGE,
+            ..get(
+                "/api/audit",
+                "Lists who read what of whom, oldest first.",
+                ADMIN,
+                Json(schema::<Page<audit::EntryView>>),
+                audit::list,
+            )
+        },
+        Route {
+            query: &[("after", "the entry up to which it was checked before; 0 when left out")],
+            ..get(
+                "/api/audit/check",
+                "Checks the next 5,000 entries of that log: whether each is as it was written, and none is missing.",
+                ADMIN,
+                Json(schema::<audit::CheckView>),
+                audit::check,
             )
         },
         changes(

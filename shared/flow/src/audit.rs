@@ -1,0 +1,124 @@
+//! Who read what of whom. Nothing personal is shown to anybody before the entry that says so is stored; where it cannot be stored,
+//! nothing is shown.
+
+use crate::ctx::{Actor, Ctx, FlowError};
+use warmline_model::{ConversationId, CustomerId};
+use warmline_privacy::audit::{AUDIT_START, AuditEntry, AuditFault, AuditHead};
+use warmline_store::audit::{self, Stored};
+use warmline_store::immediate;
+
+/// What was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// The messages of a conversation were read.
+    ReadConversation,
+    /// A medium of a message was fetched.
+    ReadMedium,
+    /// A customer's timeline was read.
+    ReadTimeline,
+    /// A customer's identifiers and names were shown without a mask.
+    Unmask,
+}
+
+impl Action {
+    /// The action's stable code.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::ReadConversation => "conversation.read",
+            Self::ReadMedium => "medium.read",
+            Self::ReadTimeline => "timeline.read",
+            Self::Unmask => "customer.unmasked",
+        }
+    }
+}
+
+/// What it was done to.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Of<'a> {
+    /// The customer.
+    pub customer: Option<CustomerId>,
+    /// The conversation.
+    pub conversation: Option<ConversationId>,
+    /// Why, as a stable code.
+    pub reason: Option<&'a str>,
+}
+
+/// Stores an entry, in a transaction of its own.
+///
+/// # Errors
+/// The store fails: then what it is about must not be shown.
+pub fn record(ctx: &Ctx<'_>, actor: &Actor, action: Action, of: Of<'_>) -> Result<(), FlowError> {
+    immediate(ctx.db, || append(ctx, actor, action, of))
+}
+
+/// Stores an entry, in the transaction under way.
+///
+/// # Errors
+/// The store fails.
+pub fn append(ctx: &Ctx<'_>, actor: &Actor, action: Action, of: Of<'_>) -> Result<(), FlowError> {
+    let chain = ctx.keys.audit();
+    // A note that was altered is not mended: the chain goes on from it and the check finds where.
+    let (seq, before) = audit::head(ctx.db)?.map_or((0, AUDIT_START), |note| unchecked(&note));
+    let entry = AuditEntry {
+        seq: seq + 1,
+        at: ctx.now(),
+        actor: actor.agent,
+        role: actor.role.as_str().to_owned(),
+        action: action.code().to_owned(),
+        customer: of.customer,
+        conversation: of.conversation,
+        reason: of.reason.map(str::to_owned),
+    };
+    let hash = chain.link(&before, &entry);
+    let head = (entry.seq, hash);
+    let AuditEntry { seq, at, actor, role, action, customer, conversation, reason } = entry;
+    audit::append(ctx.db, &Stored { seq, at, actor, role, action, customer, conversation, reason, hash: hash.to_vec() })?;
+    Ok(audit::set_head(ctx.db, &chain.note(&head))?)
+}
+
+fn unchecked(note: &[u8]) -> AuditHead {
+    let seq = note.first_chunk().map_or(0, |seq| i64::from_be_bytes(*seq));
+    (seq, note.get(8..).and_then(<[u8]>::first_chunk).copied().unwrap_or(AUDIT_START))
+}
+
+/// A part of the log, checked.
+pub struct Checked {
+    /// Entries that follow each other.
+    pub entries: i64,
+    /// The last of them: number and hash.
+    pub last: AuditHead,
+    /// Whether it is the end of the log.
+    pub end: bool,
+    /// The first entry that is wrong, and what is.
+    pub fault: Option<(i64, AuditFault)>,
+}
+
+/// Checks so many entries after a number, up to which the chain was checked before.
+///
+/// # Errors
+/// The store fails.
+pub fn check(ctx: &Ctx<'_>, after: i64, limit: i64) -> Result<Checked, FlowError> {
+    let chain = ctx.keys.audit();
+    let mut checked = Checked { entries: 0, last: (0, AUDIT_START), end: false, fault: None };
+    if after > 0 {
+        match audit::hash(ctx.db, after)?.as_deref().map(<[u8; 32]>::try_from) {
+            Some(Ok(hash)) => checked.last = (after, hash),
+            _ => return Ok(Checked { fault: Some((after, AuditFault::CutOff)), ..checked }),
+        }
+    }
+    let stored = audit::after(ctx.db, after, limit)?;
+    checked.end = i64::try_from(stored.len()).unwrap_or(limit) < limit;
+    for Stored { seq, at, actor, role, action, customer, conversation, reason, hash } in stored {
+        let entry = AuditEntry { seq, at, actor, role, action, customer, conversation, reason };
+        let hash = hash.as_slice().try_into().unwrap_or(AUDIT_START);
+        match chain.follow(&checked.last, &entry, &hash) {
+            Ok(last) => (checked.last, checked.entries) = (last, checked.entries + 1),
+            Err(fault) => return Ok(Checked { fault: Some((seq, fault)), ..checked }),
+        }
+    }
+    if checked.end {
+        let head = audit::head(ctx.db)?.map_or(Some((0, AUDIT_START)), |note| chain.noted(&note));
+        checked.fault = (head != Some(checked.last)).then_some((checked.last.0, AuditFault::CutOff));
+    }
+    Ok(checked)
+}
