@@ -26,7 +26,8 @@ const NOW: i64 = 1_800_000_000_000;
 
 const NUMBERS: &str = "CREATE TEMP TABLE numbers AS WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1) \
                        SELECT i, unhex(printf('%032x', i)) AS id FROM n";
-const CUSTOMERS: &str = "INSERT INTO customers (id, wrapped_key, tags, created_at) SELECT id, x'', '[]', 0 FROM numbers";
+const CUSTOMERS: &str =
+    "INSERT INTO customers (id, wrapped_key, tags, created_at, person) SELECT id, x'', '[]', 0, id FROM numbers";
 const IDENTITIES: &str = "INSERT INTO identities (id, lookup, customer_id, channel, account, sender, created_at) \
                           SELECT id, id, id, 'app', 'a', x'', 0 FROM numbers";
 const CONVERSATIONS: &str = "INSERT INTO conversations (id, identity_id, customer_id, channel, account, state, group_id, vip, why, \

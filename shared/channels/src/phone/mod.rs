@@ -2,7 +2,7 @@
 //!
 //! A call is a conversation: the open id is the call's. Each final segment of the customer is a text message; each final segment
 //! of the agent, and ringing, answering, hanging up and recordings, are events. Partial segments are acknowledged and dropped:
-//! the final one says the same again. The customer's number, where it is told, is the sender's union id, and stands for a name.
+//! the final one says the same again. The customer's number, where it is told, is an identifier of the sender's, and stands for a name.
 //!
 //! | setting | meaning | default |
 //! |---|---|---|

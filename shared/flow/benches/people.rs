@@ -1,0 +1,165 @@
+//! What a customer costs: the first page of a timeline as the store grows, a merge of customers with a long history, and sealing.
+//!
+//! `cargo bench -p warmline-flow --bench people`; with numbers of messages as arguments (`-- 10000 1000000`) only those. Ten million
+//! take some GB in the temporary folder and half a minute to write.
+
+#![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on fails")]
+#![expect(clippy::disallowed_methods, reason = "measures real time")]
+
+use std::cell::Cell;
+use std::hint::black_box;
+use std::path::Path;
+use std::time::{Duration, Instant};
+use warmline_flow::{Ctx, people, sealed, timeline};
+use warmline_model::{Clock, Content, ConversationId, CustomerId, MessageId, Rng, Timestamp};
+use warmline_privacy::Keyring;
+use warmline_store::native::NativeDb;
+use warmline_store::{Db, immediate, migrate};
+
+const SIZES: [i64; 3] = [10_000, 1_000_000, 10_000_000];
+const ROUNDS: i64 = 2_000;
+/// A person has two customers, each of them two conversations of 25 messages.
+const EACH: i64 = 100;
+const PAGE: usize = 50;
+const NOW: i64 = 1_800_000_000_000;
+const LONG: i64 = 10_000;
+const KEY: &str = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
+
+const CUSTOMERS: &str = "INSERT INTO customers (id, wrapped_key, tags, created_at, person) \
+    WITH RECURSIVE n (i) AS (SELECT ?1 UNION ALL SELECT i + 1 FROM n WHERE i < ?2) \
+    SELECT unhex(printf('%032x', i)), x'', '[]', 0, unhex(printf('%032x', i - i % ?3)) FROM n";
+const IDENTITIES: &str = "INSERT INTO identities (id, lookup, customer_id, channel, account, sender, created_at) \
+    SELECT id, id, id, 'app', 'a', x'', 0 FROM customers WHERE id >= unhex(printf('%032x', ?1))";
+// A conversation's id begins with the millisecond of its opening, as those of the program do.
+const CONVERSATIONS: &str = "INSERT INTO conversations (id, identity_id, customer_id, channel, account, state, vip, opened_at, \
+    last_message_at, closed_at, messages) \
+    WITH RECURSIVE n (i) AS (SELECT ?1 UNION ALL SELECT i + 1 FROM n WHERE i < ?2), \
+    c (i, at, customer) AS (SELECT i, ?3 + (i % 4) * 86400000 + i / 4, unhex(printf('%032x', i / 2)) FROM n) \
+    SELECT unhex(printf('%012x', at) || printf('7000%016x', i)), customer, customer, 'app', 'a', 'closed', 0, at, at, at, 25 FROM c";
+const MESSAGES: &str = "INSERT INTO messages (conversation_id, n, id, origin, content, at) \
+    WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?3) \
+    SELECT c.id, n.i, unhex(printf('%012x', c.opened_at + n.i * 60000) || printf('7000%016x', n.i)), 'customer', randomblob(140), \
+    c.opened_at + n.i * 60000 FROM conversations c CROSS JOIN n WHERE c.customer_id >= unhex(printf('%032x', ?1)) \
+    AND c.customer_id < unhex(printf('%032x', ?2)) AND c.messages = ?3";
+const LONG_TALK: &str = "INSERT INTO conversations (id, identity_id, customer_id, channel, account, state, vip, opened_at, \
+    last_message_at, closed_at, messages) SELECT unhex(printf('%012x', ?2) || printf('7000%016x', ?1)), unhex(printf('%032x', ?1)), \
+    unhex(printf('%032x', ?1)), 'app', 'a', 'closed', 0, ?2, ?2, ?2, ?3";
+
+struct Still;
+
+impl Clock for Still {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(NOW)
+    }
+}
+
+struct Counted(Cell<u64>);
+
+impl Rng for Counted {
+    fn fill(&self, out: &mut [u8]) {
+        for byte in out {
+            self.0.set(self.0.get().wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1));
+            *byte = self.0.get().to_be_bytes()[0];
+        }
+    }
+}
+
+fn customer(n: i64) -> CustomerId {
+    CustomerId::from_bytes(&i128::from(n).to_be_bytes()).unwrap()
+}
+
+/// A file with so many messages, and after them two customers with one long conversation each.
+fn fill(path: &Path, messages: i64) -> (NativeDb, i64) {
+    let db = NativeDb::open(path).unwrap();
+    migrate(&db).unwrap();
+    let persons = messages / EACH;
+    immediate(&db, || {
+        db.execute(CUSTOMERS, &[2.into(), (2 * persons + 1).into(), 2.into()])?;
+        db.execute(IDENTITIES, &[0.into()])?;
+        db.execute(CONVERSATIONS, &[4.into(), (4 * persons + 3).into(), (NOW - 5 * 86_400_000).into()])
+    })
+    .unwrap();
+    let mut from = 2;
+    while from < 2 * persons + 2 {
+        let to = (from + 2_000).min(2 * persons + 2);
+        immediate(&db, || db.execute(MESSAGES, &[from.into(), to.into(), 25.into()])).unwrap();
+        from = to;
+    }
+    let long = 2 * persons + 10;
+    immediate(&db, || {
+        db.execute(CUSTOMERS, &[long.into(), (long + 1).into(), 1.into()])?;
+        db.execute(IDENTITIES, &[long.into()])?;
+        for n in [long, long + 1] {
+            db.execute(LONG_TALK, &[n.into(), (NOW - LONG * 60_000 - 1).into(), LONG.into()])?;
+        }
+        db.execute(MESSAGES, &[long.into(), (long + 2).into(), LONG.into()])
+    })
+    .unwrap();
+    (db, long)
+}
+
+/// Times of one operation.
+fn timed<T>(name: &str, rounds: i64, mut run: impl FnMut(i64) -> T) {
+    let mut took: Vec<Duration> = (0..rounds)
+        .map(|n| {
+            let start = Instant::now();
+            black_box(run(n));
+            start.elapsed()
+        })
+        .collect();
+    took.sort_unstable();
+    let micros = |hundredth: usize| took[(took.len() - 1) * hundredth / 100].as_secs_f64() * 1e6;
+    println!("  {name:<58} p50 {:9.1}  p99 {:9.1}  µs", micros(50), micros(99));
+}
+
+fn main() {
+    let sizes: Vec<i64> = std::env::args().filter_map(|a| a.parse().ok()).collect();
+    let (keys, rng) = (Keyring::from_base64(KEY).unwrap(), Counted(Cell::new(1)));
+    println!("sealing, of a message of 56 characters:");
+    let (key, _) = keys.new_customer_key(customer(1), &rng).unwrap();
+    let (conversation, id) = (ConversationId::new(Still.now(), &rng), MessageId::new(Still.now(), &rng));
+    let content = Content::text("我的订单到现在还没有发货，请帮我查一下是什么原因，谢谢！".repeat(2));
+    let memory = NativeDb::memory().unwrap();
+    let ctx = Ctx { db: &memory, clock: &Still, rng: &rng, keys: &keys };
+    timed("sealed", 20_000, |_| sealed::seal_content(&ctx, &key, conversation, id, &content).unwrap());
+    let stored = sealed::seal_content(&ctx, &key, conversation, id, &content).unwrap();
+    let message = warmline_store::messages::Message {
+        conversation,
+        n: 1,
+        id,
+        origin: warmline_model::Origin::Customer,
+        agent: None,
+        content: stored,
+        at: Still.now(),
+        delivery: None,
+        reason: None,
+    };
+    timed("opened", 20_000, |_| sealed::open_content(&key, &message).unwrap());
+
+    for messages in if sizes.is_empty() { SIZES.to_vec() } else { sizes } {
+        let dir = tempfile::tempdir().unwrap();
+        let start = Instant::now();
+        let (db, long) = fill(&dir.path().join("bench.db"), messages);
+        println!("{messages} messages, written in {:.0} s:", start.elapsed().as_secs_f64());
+        let ctx = Ctx { db: &db, clock: &Still, rng: &rng, keys: &keys };
+        let persons = messages / EACH;
+        let since = Timestamp::from_millis(NOW - 30 * 86_400_000);
+        let person = |n: i64| customer(2 + 2 * (n.wrapping_mul(7_919) % persons));
+        let page = |person, before| timeline::page(&ctx, person, since, before, PAGE).unwrap();
+        timed("timeline, first page of 50, of a person of 100 messages", ROUNDS, |n| {
+            let page = page(person(n), None);
+            assert_eq!(page.len(), PAGE);
+        });
+        let middle = page(customer(long), None).last().unwrap().place;
+        timed("timeline, second page, of a conversation of 10,000", ROUNDS, |_| {
+            assert_eq!(page(customer(long), Some(middle)).len(), PAGE);
+        });
+        let both = (customer(long), customer(long + 1));
+        let mut merges = Vec::new();
+        timed("merge of two customers of 10,000 messages, and undoing it", 200, |_| {
+            let id = immediate(&db, || people::merge(&ctx, both.0, both.1, None, None)).unwrap().unwrap();
+            immediate(&db, || people::unmerge(&ctx, id, None)).unwrap();
+            merges.push(id);
+        });
+    }
+}
