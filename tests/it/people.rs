@@ -60,6 +60,20 @@ fn who_writes_in_the_app_and_then_calls_is_one_person() {
     assert_eq!(told, BTreeSet::from(["+86138****4711", "me****11"]));
     assert_eq!((&person["merges"][0]["kind"], person["merges"].as_array().unwrap().len()), (&json!("phone"), 1));
 
+    // What whoever answers must know, each line with the message that says it.
+    let path = format!("/api/customers/{}/summary", one.as_str().unwrap());
+    let told = agent.api.get(&path).expect(200).json();
+    let line = |list: &str, n: usize| (told[list][n]["text"].clone(), told[list][n]["message"].clone());
+    let said = |talk: &str, n: usize| {
+        let message = shop.messages(talk).swap_remove(n);
+        (message["content"]["text"].clone(), message["id"].clone())
+    };
+    assert_eq!(line("promised", 0), said(&written, 1));
+    assert_eq!(line("asked", 0), said(&written, 0));
+    assert_eq!(line("open", 0), said(&written, 1));
+    assert_eq!((&told["angry_now"], &told["channels"]), (&json!(false), &json!(["app", "phone"])));
+    shop.agent(9).api.get(&path).refused(404, "not_found");
+
     // Who answers the call has the whole story at hand, also page by page; who serves somebody else has not.
     let path = format!("/api/customers/{}/timeline", one.as_str().unwrap());
     let all = agent.api.get(&path).expect(200).json();

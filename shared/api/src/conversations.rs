@@ -8,7 +8,7 @@ use serde::Deserialize;
 use warmline_channels::registry;
 use warmline_flow::audit::{self, Action, Of};
 use warmline_flow::converse::{self, Target};
-use warmline_flow::deliver;
+use warmline_flow::{deliver, people};
 use warmline_http::{Problem, Response, page};
 use warmline_model::{AgentId, Content, ConversationId, ConversationState, GroupId, MessageId};
 use warmline_store::{conversations, messages};
@@ -80,7 +80,7 @@ pub(crate) fn get(call: &Call<'_>) -> Result<Response, Problem> {
     let conversation = converse::find(&call.ctx, &call.actor, id(call)?)?;
     read(call, &conversation)?;
     let page = messages_page(call, &conversation, 0, page::MAX_LIMIT)?;
-    let name = view::name(&call.ctx, conversation.identity)?.map(|name| warmline_identity::masked_name(&name));
+    let name = people::name(&call.ctx, conversation.identity)?.map(|name| warmline_identity::masked_name(&name));
     let mut conversation = ConversationView::from(conversation);
     conversation.customer.name = name;
     Ok(Response::json(200, &ConversationDetail { conversation, messages: page.items, next: page.next }))

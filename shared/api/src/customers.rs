@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::hash_map::Entry;
 use warmline_flow::audit::{self, Action, Of};
+use warmline_flow::summary::{self, Summary};
 use warmline_flow::timeline::{self, Place};
 use warmline_flow::{FlowError, people as flow, sealed};
 use warmline_http::{Problem, Response, page};
@@ -155,6 +156,20 @@ pub struct TimelineEntry {
     pub message: MessageView,
 }
 
+/// What somebody must know who takes a customer over.
+#[derive(Serialize, JsonSchema)]
+pub struct SummaryView {
+    /// The customer.
+    pub customer: CustomerId,
+    /// The names that channels tell, masked.
+    pub names: Vec<String>,
+    /// Tags.
+    pub tags: Vec<String>,
+    /// What was said: each line a sentence of a message, which it names.
+    #[serde(flatten)]
+    pub summary: Summary,
+}
+
 /// A customer's own agent.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -196,10 +211,7 @@ pub(crate) fn unmasked(call: &Call<'_>) -> Result<Response, Problem> {
     let id = served(call)?;
     let of = Of { customer: Some(id), reason: Some(&reason), ..Of::default() };
     audit::record(ctx, &call.actor, Action::Unmask, of)?;
-    let mut names = Vec::new();
-    for (identity, ..) in customers::identities(ctx.db, id)? {
-        names.extend(view::name(ctx, identity)?.filter(|name| !names.contains(name)));
-    }
+    let names = flow::names(ctx, id)?;
     let plain = |i: flow::Opened| PlainIdentifier { kind: i.stored.kind, value: i.value };
     let identifiers = flow::identifiers(ctx, id)?.into_iter().map(plain).collect();
     Ok(Response::json(200, &Unmasked { names, identifiers }))
@@ -282,15 +294,31 @@ pub(crate) fn add_identifier(call: &Call<'_>) -> Result<Response, Problem> {
     get(call)
 }
 
+/// How far back the `days` parameter says.
+fn since(call: &Call<'_>) -> Result<Timestamp, Problem> {
+    let days = page::typed(call.request, "days", |t| t.parse::<i64>().ok().filter(|d| (1..=3650).contains(d)))?;
+    Ok(call.ctx.now().plus_millis(-days.unwrap_or(30) * 86_400_000))
+}
+
+/// `GET /api/customers/{id}/summary`
+pub(crate) fn summary(call: &Call<'_>) -> Result<Response, Problem> {
+    let ctx = &call.ctx;
+    let since = since(call)?;
+    let id = served(call)?;
+    audit::record(ctx, &call.actor, Action::ReadSummary, Of { customer: Some(id), ..Of::default() })?;
+    let tags = customers::get(ctx.db, id)?.ok_or(missing())?.tags;
+    let names = flow::names(ctx, id)?.iter().map(|name| warmline_identity::masked_name(name)).collect();
+    Ok(Response::json(200, &SummaryView { customer: id, names, tags, summary: summary::of(ctx, id, since)? }))
+}
+
 /// `GET /api/customers/{id}/timeline`
 pub(crate) fn timeline(call: &Call<'_>) -> Result<Response, Problem> {
     let ctx = &call.ctx;
     let limit = page::limit(call.request, page::DEFAULT_LIMIT, page::MAX_LIMIT)?;
-    let days = page::typed(call.request, "days", |t| t.parse::<i64>().ok().filter(|d| (1..=3650).contains(d)))?;
+    let since = since(call)?;
     let before = page::after::<Place>(call.request)?;
     let id = served(call)?;
     audit::record(ctx, &call.actor, Action::ReadTimeline, Of { customer: Some(id), ..Of::default() })?;
-    let since = ctx.now().plus_millis(-days.unwrap_or(30) * 86_400_000);
     let entries = timeline::page(ctx, id, since, before, usize::try_from(limit + 1).unwrap_or(0))?;
     let mut keys = std::collections::HashMap::new();
     let mut items = Vec::with_capacity(entries.len());

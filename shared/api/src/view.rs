@@ -8,12 +8,12 @@ use std::collections::BTreeMap;
 use warmline_flow::{Ctx, FlowError, accounts, sealed};
 use warmline_model::{
     AccountId, AgentId, AgentState, Channel, Content, ConversationId, ConversationState, CustomerId, DeliveryState, GroupId,
-    IdentityId, MessageId, Origin, Role, Timestamp, Units,
+    MessageId, Origin, Role, Timestamp, Units,
 };
 use warmline_privacy::CustomerKey;
 use warmline_store::conversations::Conversation;
 use warmline_store::messages::Message;
-use warmline_store::{agents, customers};
+use warmline_store::agents;
 
 /// A page of a list.
 #[derive(Serialize, JsonSchema)]
@@ -200,16 +200,6 @@ pub fn message(key: Option<&CustomerKey>, m: &Message) -> MessageView {
         at: m.at,
         delivery: m.delivery.map(|state| DeliveryView { state, reason: m.reason.clone() }),
     }
-}
-
-/// A customer's name on an identity.
-///
-/// # Errors
-/// The store fails.
-pub fn name(ctx: &Ctx<'_>, identity: IdentityId) -> Result<Option<String>, FlowError> {
-    let Some((sealed_sender, customer)) = customers::sender(ctx.db, identity)? else { return Ok(None) };
-    let key = sealed::customer_key(ctx, customer)?;
-    Ok(sealed::open_sender(&key, identity, &sealed_sender)?.name)
 }
 
 /// A member of staff.

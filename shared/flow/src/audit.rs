@@ -16,6 +16,8 @@ pub enum Action {
     ReadMedium,
     /// A customer's timeline was read.
     ReadTimeline,
+    /// The summary of a customer's timeline was read.
+    ReadSummary,
     /// A customer's identifiers and names were shown without a mask.
     Unmask,
 }
@@ -27,6 +29,7 @@ impl Action {
             Self::ReadConversation => "conversation.read",
             Self::ReadMedium => "medium.read",
             Self::ReadTimeline => "timeline.read",
+            Self::ReadSummary => "summary.read",
             Self::Unmask => "customer.unmasked",
         }
     }

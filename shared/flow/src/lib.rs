@@ -11,7 +11,7 @@
 //! * [`converse`]: what agents and supervisors do with a conversation;
 //! * [`deliver`]: out of the outbox to the platform;
 //! * [`stream`]: replies for customers whose own client fetches them;
-//! * [`timeline`]: all that was said with a person, on every channel;
+//! * [`timeline`]: all that was said with a person, on every channel; [`summary`]: what of it a colleague must know;
 //! * [`media`]: whose bytes stay with the platform;
 //! * [`quality`], [`figures`]: followers of the event log;
 //! * [`staffing`]: what will come, who is needed, and seats that move;
@@ -39,6 +39,7 @@ pub mod sealed;
 pub mod staff;
 pub mod staffing;
 pub mod stream;
+pub mod summary;
 pub mod tick;
 pub mod timeline;
 

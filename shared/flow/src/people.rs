@@ -8,9 +8,10 @@
 //! those whom it joined.
 
 use crate::ctx::{Ctx, FlowError};
+use crate::sealed;
 use std::collections::{BTreeMap, BTreeSet};
 use warmline_identity::Known;
-use warmline_model::{AgentId, Channel, CustomerId, EventBody, IdentifierKind, MergeId, Sender};
+use warmline_model::{AgentId, Channel, CustomerId, EventBody, IdentifierKind, IdentityId, MergeId, Sender};
 use warmline_privacy::{BlindIndex, CustomerKey};
 use warmline_store::customers::{self, Contact};
 use warmline_store::people::{self, Identifier, Merge};
@@ -244,7 +245,7 @@ pub struct Opened {
 pub fn identifiers(ctx: &Ctx<'_>, person: CustomerId) -> Result<Vec<Opened>, FlowError> {
     let mut all = Vec::new();
     for member in people::members(ctx.db, person)? {
-        let key = crate::sealed::customer_key(ctx, member.id);
+        let key = sealed::customer_key(ctx, member.id);
         for stored in people::identifiers(ctx.db, member.id)? {
             let open = |key: &CustomerKey| key.open(&value_aad(&stored.lookup, member.id), &stored.value).ok();
             let value = key.as_ref().ok().and_then(open).and_then(|v| String::from_utf8(v).ok());
@@ -252,6 +253,32 @@ pub fn identifiers(ctx: &Ctx<'_>, person: CustomerId) -> Result<Vec<Opened>, Flo
         }
     }
     Ok(all)
+}
+
+/// The name that an identity's channel tells.
+///
+/// # Errors
+/// The store fails, or it does not open.
+pub fn name(ctx: &Ctx<'_>, identity: IdentityId) -> Result<Option<String>, FlowError> {
+    let Some((sealed_sender, customer)) = customers::sender(ctx.db, identity)? else { return Ok(None) };
+    let key = sealed::customer_key(ctx, customer)?;
+    Ok(sealed::open_sender(&key, identity, &sealed_sender)?.name)
+}
+
+/// The names of a person, each once. One that does not open hides no other.
+///
+/// # Errors
+/// The store fails.
+pub fn names(ctx: &Ctx<'_>, person: CustomerId) -> Result<Vec<String>, FlowError> {
+    let mut names = Vec::new();
+    for (identity, ..) in customers::identities(ctx.db, person)? {
+        match name(ctx, identity) {
+            Ok(name) => names.extend(name.filter(|name| !names.contains(name))),
+            Err(FlowError::Store(error)) => return Err(error.into()),
+            Err(_) => {}
+        }
+    }
+    Ok(names)
 }
 
 /// The merges that a person is made of, or was, by time.

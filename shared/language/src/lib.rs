@@ -1,6 +1,8 @@
 //! Language, as far as the first slice needs it: [`normalise`] makes spellings comparable, [`Checker`] finds the brand's
 //! sensitive words.
 
+pub mod said;
+
 use aho_corasick::{AhoCorasick, BuildError, MatchKind};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -30,6 +30,16 @@ pub(super) fn routes() -> Vec<Route> {
             )
         },
         Route {
+            query: &[("days", "how far back, 1 to 3650; 30 when left out")],
+            ..get(
+                "/api/customers/{id}/summary",
+                "Sums up for whoever takes a customer over what was asked, promised and is open, the orders and the mood: sentences of messages, which each line names.",
+                STAFF,
+                Json(schema::<customers::SummaryView>),
+                customers::summary,
+            )
+        },
+        Route {
             query: &[(
                 "reason",
                 "why it is needed: `delivery`, `callback`, `verification`, `complaint`, `request`; it is kept",

@@ -6,7 +6,7 @@ use crate::{actor, all, count};
 use proptest::prelude::{ProptestConfig, Strategy, any, prop_oneof, proptest};
 use std::collections::{BTreeMap, BTreeSet};
 use warmline_flow::ingest::sender_lookup;
-use warmline_flow::{FlowError, converse, deliver, people, timeline};
+use warmline_flow::{FlowError, converse, deliver, people, sealed, summary, timeline};
 use warmline_model::{Channel, Content, CustomerId, Identifier, IdentifierKind, MergeId, Sender, Timestamp};
 use warmline_store::{customers, immediate, people as stored};
 
@@ -147,6 +147,40 @@ fn tags_and_the_own_agent_are_the_persons_and_part_with_it() {
     assert_eq!(of(other).1, ["new", "risk"]);
 }
 
+#[test]
+fn a_summary_says_what_was_asked_promised_and_is_open() {
+    let w = World::new();
+    let group = w.group("g", "{}");
+    let agent = w.agent(&group, 9, false);
+    let member = || sender("m1", &[(PHONE, "13812345678", true)]);
+    let customer = says(&w, "app", member(), "你好。米里有虫子，能退货吗？");
+    let talk = all(&w)[0].id;
+    let reply = |text: &str| {
+        w.pass(1);
+        immediate(&w.db, || converse::reply(&w.ctx(), &actor(agent), talk, &[Content::text(text)], None)).unwrap();
+    };
+    reply("非常抱歉。我们马上给您补发一袋");
+    says(&w, "app", member(), "什么时候到？你们太差了，我要投诉！");
+    let order = Content::OrderCard { order_id: "T1".into(), title: None, status: Some("shipped".into()) };
+    w.pass(1);
+    w.arrives_from(&channel("app"), member(), "card", order);
+    w.drain();
+    let call = says(&w, "phone", sender("call-1", &[(PHONE, "+8613812345678", true)]), "喂，我的米呢");
+    let texts = |lines: &[summary::Line]| lines.iter().map(|l| l.text.clone()).collect::<Vec<_>>();
+    let of = |c| summary::of(&w.ctx(), person(&w, c), Timestamp::default()).unwrap();
+    let told = of(call);
+    assert_eq!(texts(&told.promised), ["我们马上给您补发一袋"]);
+    let asked = ["喂，我的米呢", "你们太差了，我要投诉！", "什么时候到？", "米里有虫子，能退货吗？"];
+    assert_eq!(texts(&told.asked), asked);
+    assert_eq!(texts(&told.open), [asked[0], asked[1], asked[2], "我们马上给您补发一袋"]);
+    assert_eq!((texts(&told.angry), told.angry_now), (vec![asked[1].to_owned()], true));
+    assert_eq!((told.orders[0].order.as_str(), told.orders[0].status.as_str()), ("T1", "shipped"));
+    assert_eq!((told.messages, told.more, told.channels.len()), (5, false, 2));
+    // Done is done, and answered is answered.
+    reply("已经补发了，单号 SF1");
+    assert_eq!(texts(&of(customer).open), [asked[0]]);
+}
+
 /// What can happen to fifty identities.
 #[derive(Clone, Debug)]
 enum Step {
@@ -249,7 +283,7 @@ proptest! {
         for (i, (who, passed, closes)) in said.iter().enumerate() {
             w.pass(*passed);
             let told = [(PHONE, "+8613812345678", true)];
-            let customer = says(&w, "app", sender(&format!("u{who}"), &told), &format!("第{i}句"));
+            let customer = says(&w, "app", sender(&format!("u{who}"), &told), &format!("第{i}句。能退吗？马上退！"));
             first.get_or_insert(customer);
             if let Some(c) = all(&w).into_iter().find(|c| *closes && c.closed_at.is_none()) {
                 let supervisor = warmline_flow::ctx::Actor { agent: Some(agent), role: warmline_model::Role::Supervisor };
@@ -268,5 +302,13 @@ proptest! {
             paged.extend(page.iter().map(|e| e.place));
         }
         assert_eq!(paged, places);
+        // What is summed up stands, letter for letter, in the message that is named.
+        let told = summary::of(&w.ctx(), first.unwrap(), Timestamp::default()).unwrap();
+        for line in told.asked.iter().chain(&told.promised).chain(&told.open).chain(&told.angry) {
+            let entry = whole.iter().find(|e| e.message.id == line.message).unwrap();
+            let key = sealed::customer_key(&w.ctx(), entry.conversation.customer).unwrap();
+            let content = sealed::open_content(&key, &entry.message).unwrap();
+            assert!(content.words().unwrap().contains(&line.text));
+        }
     }
 }
