@@ -207,3 +207,36 @@ fn a_token_is_shown_once() {
     assert!(listed.iter().all(|a| a.get("token").is_none()));
     assert!(agent.api.get("/api/conversations").expect(200).json()["items"].as_array().unwrap().is_empty());
 }
+
+#[test]
+fn a_token_ends_is_replaced_and_is_revoked() {
+    let shop = Shop::open();
+    let agent = shop.agent(1);
+    let path = format!("/api/agents/{}/tokens", agent.id);
+    let me = format!("/api/agents/{}", agent.id);
+    let token = |body: Value| shop.admin.post(&path, &body).expect(201).json();
+    let second = token(json!({ "days": 30 }));
+    let bearer = |made: &Value| shop.admin.bearer(made["token"].as_str().unwrap());
+    bearer(&second).get(&me).expect(200);
+    let listed = shop.admin.get(&path).expect(200).json();
+    assert_eq!(listed["items"].as_array().unwrap().len(), 2);
+    assert!(!listed.to_string().contains(second["token"].as_str().unwrap()));
+    assert!(listed["items"][0]["expires_at"].is_null() && listed["items"][1]["expires_at"] == second["expires_at"]);
+    // The third replaces the others: they work on for ten minutes.
+    let third = token(json!({ "replaces": true }));
+    bearer(&second).get(&me).expect(200);
+    let ends: Vec<_> = shop.admin.get(&path).expect(200).json()["items"].as_array().unwrap().clone();
+    assert!(ends[..2].iter().all(|t| !t["expires_at"].is_null()) && ends[2]["expires_at"].is_null());
+    // Its time is over.
+    let db = rusqlite::Connection::open(shared().state().join("sqlite.db")).unwrap();
+    db.busy_timeout(std::time::Duration::from_secs(10)).unwrap();
+    let id = second["id"].as_str().unwrap().strip_prefix("tok_").unwrap().to_uppercase();
+    assert_eq!(db.execute("UPDATE tokens SET expires_at = 1 WHERE hex(id) = ?1", [id]).unwrap(), 1);
+    bearer(&second).get(&me).refused(401, "token_expired");
+    let revoke = format!("{path}/{}", third["id"].as_str().unwrap());
+    shop.admin.delete(&revoke).expect(200);
+    bearer(&third).get(&me).refused(401, "token_unknown");
+    shop.admin.delete(&revoke).refused(404, "not_found");
+    shop.admin.post(&path, &json!({ "days": 0 })).refused(422, "bad_days");
+    agent.api.post(&path, &json!({})).refused(403, "role_not_allowed");
+}

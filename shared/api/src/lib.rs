@@ -21,6 +21,7 @@ pub mod queues;
 pub mod routes;
 pub mod routing;
 pub mod seats;
+pub mod tokens;
 pub mod view;
 
 pub use routes::{Call, Wake, dispatch};

@@ -4,7 +4,7 @@ mod people;
 mod routing;
 
 use crate::view::{AccountView, AgentView, ConversationDetail, ConversationView, MessageView, Page};
-use crate::{accounts, agents, channels, conversations, documents, events, groups, health, openapi};
+use crate::{accounts, agents, channels, conversations, documents, events, groups, health, openapi, tokens};
 use http::Method;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use std::cell::RefCell;
@@ -209,6 +209,31 @@ fn general() -> Vec<Route> {
             query: &PAGE,
             ..get("/api/agents", "Lists staff.", SUPERVISOR, Json(schema::<Page<AgentView>>), agents::list)
         },
+        write(
+            Method::POST,
+            "/api/agents/{id}/tokens",
+            "Makes another token for a member of staff. The answer shows it this once.",
+            ADMIN,
+            Some(schema::<tokens::NewToken>),
+            (201, schema::<tokens::CreatedToken>),
+            tokens::create,
+        ),
+        get(
+            "/api/agents/{id}/tokens",
+            "Lists a member of staff's tokens, without their secrets.",
+            ADMIN,
+            Json(schema::<Page<tokens::TokenView>>),
+            tokens::list,
+        ),
+        write(
+            Method::DELETE,
+            "/api/agents/{id}/tokens/{token}",
+            "Revokes a token: the next request with it is refused.",
+            ADMIN,
+            None,
+            (200, schema::<Page<tokens::TokenView>>),
+            tokens::revoke,
+        ),
         get("/api/agents/{id}", "Shows a member of staff.", STAFF, Json(schema::<AgentView>), agents::get),
         write(
             Method::PUT,

@@ -11,9 +11,9 @@ use warmline_model::{
     MessageId, Origin, Role, Timestamp, Units,
 };
 use warmline_privacy::CustomerKey;
+use warmline_store::agents;
 use warmline_store::conversations::Conversation;
 use warmline_store::messages::Message;
-use warmline_store::agents;
 
 /// A page of a list.
 #[derive(Serialize, JsonSchema)]

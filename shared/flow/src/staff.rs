@@ -3,12 +3,13 @@
 use crate::ctx::{Ctx, FlowError};
 use crate::{place, plan, sealed};
 use std::collections::BTreeMap;
-use warmline_model::{AgentId, AgentState, ConversationState, EventBody, GroupId, Profile, Role, Timestamp, Units};
+use warmline_model::{AgentId, AgentState, ConversationState, EventBody, GroupId, Profile, Role, Timestamp, TokenId, Units};
 use warmline_privacy::{random_token, token_hash};
 use warmline_routing::{Cause, Ready};
 use warmline_store::agents::{self, Agent, Can};
 use warmline_store::conversations::{self, Conversation};
-use warmline_store::{events, groups, placing, tokens};
+use warmline_store::tokens::{self, Token};
+use warmline_store::{events, groups, placing};
 
 /// A member of staff to be added.
 pub struct NewAgent<'a> {
@@ -62,9 +63,36 @@ pub fn create(ctx: &Ctx<'_>, new: &NewAgent<'_>) -> Result<(AgentId, String), Fl
     };
     agents::insert(ctx.db, &agent, &new.can.groups)?;
     tell(ctx, &agent, &new.can.groups)?;
-    let token = random_token(ctx.rng);
-    tokens::insert(ctx.db, &token_hash(&token), id, new.role, now)?;
+    let (_, token) = new_token(ctx, id, new.role, None, false)?;
     Ok((id, token))
+}
+
+/// How long tokens still work that another replaces.
+const GRACE_MS: i64 = 600_000;
+
+/// Makes a token: what is known of it, and the secret, which is shown once. It ends after so many days, or never.
+///
+/// # Errors
+/// The store fails.
+pub fn new_token(
+    ctx: &Ctx<'_>,
+    agent: AgentId,
+    role: Role,
+    days: Option<i64>,
+    replaces: bool,
+) -> Result<(Token, String), FlowError> {
+    let now = ctx.now();
+    if replaces {
+        tokens::end_by(ctx.db, agent, now.plus_millis(GRACE_MS))?;
+    }
+    let about = Token {
+        id: TokenId::new(now, ctx.rng),
+        created_at: now,
+        expires_at: days.map(|days| now.plus_millis(days.saturating_mul(86_400_000))),
+    };
+    let token = random_token(ctx.rng);
+    tokens::insert(ctx.db, &token_hash(&token), agent, role, &about)?;
+    Ok((about, token))
 }
 
 fn check_groups(ctx: &Ctx<'_>, wanted: &BTreeMap<GroupId, u8>) -> Result<(), FlowError> {

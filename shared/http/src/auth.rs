@@ -26,6 +26,9 @@ pub fn actor(ctx: &Ctx<'_>, admin_token: &str, request: &Request) -> Result<Acto
         return Ok(Actor { agent: None, role: Role::Admin });
     }
     match tokens::find(ctx.db, &hash)? {
+        Some(found) if found.expires_at.is_some_and(|end| end <= ctx.now()) => {
+            Err(Problem::new(401, "token_expired", "the token has ended; ask for a new one"))
+        }
         Some(found) => {
             // The sign of life is written when it is news, not with every request.
             let now = ctx.now();

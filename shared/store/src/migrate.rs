@@ -3,13 +3,14 @@
 use crate::db::{Db, StoreError, immediate};
 
 /// The files. To add one: number it, add it here, never change one that has run anywhere.
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     include_str!("../migrations/0001_foundation.sql"),
     include_str!("../migrations/0002_channels.sql"),
     include_str!("../migrations/0003_routing.sql"),
     include_str!("../migrations/0004_staffing.sql"),
     include_str!("../migrations/0005_people.sql"),
     include_str!("../migrations/0006_audit.sql"),
+    include_str!("../migrations/0007_tokens.sql"),
 ];
 
 /// The schema version after all files.
@@ -23,6 +24,7 @@ const VERSIONS: [&str; MIGRATIONS.len()] = [
     "PRAGMA user_version = 4",
     "PRAGMA user_version = 5",
     "PRAGMA user_version = 6",
+    "PRAGMA user_version = 7",
 ];
 const WAL: &str = "PRAGMA journal_mode = WAL";
 

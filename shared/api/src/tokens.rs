@@ -1,0 +1,84 @@
+//! Bearer tokens of staff.
+
+use crate::body;
+use crate::routes::Call;
+use crate::view::Page;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use warmline_flow::{FlowError, staff};
+use warmline_http::{Problem, Response};
+use warmline_model::{AgentId, Timestamp, TokenId};
+use warmline_store::{agents, tokens};
+
+/// A token to be made.
+#[derive(Deserialize, JsonSchema, Default)]
+#[serde(deny_unknown_fields)]
+pub struct NewToken {
+    /// After how many days it ends by itself, 1 to 400; never where it is left out.
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 400))]
+    days: Option<i64>,
+    /// Whether the tokens so far end, ten minutes from now: time enough to change to this one.
+    #[serde(default)]
+    replaces: bool,
+}
+
+/// A token.
+#[derive(Serialize, JsonSchema)]
+pub struct TokenView {
+    /// Id.
+    pub id: TokenId,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it ends by itself.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// A token just made.
+#[derive(Serialize, JsonSchema)]
+pub struct CreatedToken {
+    /// About it.
+    #[serde(flatten)]
+    pub about: TokenView,
+    /// The token. It is shown this once and cannot be read again.
+    pub token: String,
+}
+
+impl From<tokens::Token> for TokenView {
+    fn from(t: tokens::Token) -> Self {
+        Self { id: t.id, created_at: t.created_at, expires_at: t.expires_at }
+    }
+}
+
+/// The member of staff that the path names.
+fn agent(call: &Call<'_>) -> Result<agents::Agent, Problem> {
+    let id: AgentId = call.id(0, "agent")?;
+    let found = agents::get(call.ctx.db, id)?.filter(|a| a.removed_at.is_none());
+    Ok(found.ok_or(FlowError::NotFound("agent"))?)
+}
+
+/// `POST /api/agents/{id}/tokens`
+pub(crate) fn create(call: &Call<'_>) -> Result<Response, Problem> {
+    let new: NewToken = body::read(call.request)?;
+    if new.days.is_some_and(|days| !(1..=400).contains(&days)) {
+        return Err(Problem::field("bad_days", "days", "a token lasts 1 to 400 days, or for ever where days is left out"));
+    }
+    let agent = agent(call)?;
+    let (about, token) = staff::new_token(&call.ctx, agent.id, agent.role, new.days, new.replaces)?;
+    Ok(Response::json(201, &CreatedToken { about: about.into(), token }))
+}
+
+/// `GET /api/agents/{id}/tokens`
+pub(crate) fn list(call: &Call<'_>) -> Result<Response, Problem> {
+    let items = tokens::of(call.ctx.db, agent(call)?.id)?.into_iter().map(TokenView::from).collect();
+    Ok(Response::json(200, &Page { items, next: None }))
+}
+
+/// `DELETE /api/agents/{id}/tokens/{token}`
+pub(crate) fn revoke(call: &Call<'_>) -> Result<Response, Problem> {
+    let (agent, token) = (agent(call)?.id, call.id(1, "token")?);
+    if !tokens::revoke(call.ctx.db, agent, token, call.ctx.now())? {
+        return Err(FlowError::NotFound("token").into());
+    }
+    list(call)
+}
