@@ -34,6 +34,8 @@ fn every_operation_answers_as_described() {
     let customer = format!("/api/customers/{}", shown["customer"]["id"].as_str().unwrap());
     admin.get(&customer).expect(200);
     admin.put(&format!("{customer}/tags"), &json!({ "tags": ["vip"] })).expect(200);
+    people(&shop, &wechat, &customer);
+    tokens(&shop, &agent);
     agent.act(&id, "transfer", &json!({ "to": { "group": shop.name }, "note": "备注" })).expect(200);
     until("it is in somebody's hands", || shop.conversation(&id)["agent"].is_string().then_some(()));
     agent.close(&id);
@@ -50,6 +52,31 @@ fn every_operation_answers_as_described() {
     admin.post("/api/tick", &json!({})).expect(200);
     let missing: BTreeSet<String> = admin.spec().operations().difference(&admin.spec().exercised()).cloned().collect();
     assert!(missing.is_empty(), "described but not exercised: {missing:?}");
+}
+
+/// One person across channels, and who read what of them.
+fn people(shop: &Shop, wechat: &Wechat, customer: &str) {
+    let admin = &shop.admin;
+    wechat.say("oOther", "我换了号");
+    let (other, _) = shop.wait_text("我换了号");
+    let other = shop.conversation(&other)["customer"]["id"].clone();
+    let merged = admin.post(&format!("{customer}/merge"), &json!({ "customer": other })).expect(200).json();
+    admin.post(&format!("{customer}/unmerge"), &json!({ "merge": merged["merges"][0]["id"] })).expect(200);
+    let number = json!({ "kind": "phone", "value": "13800009999" });
+    admin.post(&format!("{customer}/identifiers"), &number).expect(200);
+    admin.get(&format!("{customer}/timeline")).expect(200);
+    admin.get(&format!("{customer}/summary")).expect(200);
+    admin.get(&format!("{customer}/unmasked?reason=request")).expect(200);
+    admin.get("/api/audit").expect(200);
+    admin.get("/api/audit/check").expect(200);
+}
+
+/// A member of staff's tokens.
+fn tokens(shop: &Shop, agent: &Agent) {
+    let path = format!("/api/agents/{}/tokens", agent.id);
+    let made = shop.admin.post(&path, &json!({ "days": 1 })).expect(201).json();
+    shop.admin.get(&path).expect(200);
+    shop.admin.delete(&format!("{path}/{}", made["id"].as_str().unwrap())).expect(200);
 }
 
 /// The plan, its versions, what it would decide, the queues.
