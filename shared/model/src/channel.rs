@@ -3,8 +3,8 @@
 //! These are validated texts, not enums: a new channel is a new component and a new entry in spin.toml, and no list here has
 //! to know of it.
 
-use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 use std::fmt;
 
 /// Why a text cannot name a channel, an account or a group.
@@ -20,16 +20,16 @@ pub struct SlugError {
 macro_rules! slug {
     ($(#[$doc:meta])* $name:ident, $max:literal, $allowed:literal, $ok:expr) => {
         $(#[$doc])*
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(try_from = "CompactString", into = "CompactString")]
-        pub struct $name(CompactString);
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+        #[serde(try_from = "String")]
+        pub struct $name(SmolStr);
 
         impl $name {
             /// Checks and takes a text.
             ///
             /// # Errors
             /// The text is empty, too long, or has a character that is not allowed.
-            pub fn new(text: impl Into<CompactString>) -> Result<Self, SlugError> {
+            pub fn new(text: impl Into<SmolStr>) -> Result<Self, SlugError> {
                 let text = text.into();
                 let ok: fn(u8) -> bool = $ok;
                 if text.is_empty() || text.len() > $max || !text.bytes().all(ok) {
@@ -57,16 +57,16 @@ macro_rules! slug {
             }
         }
 
-        impl TryFrom<CompactString> for $name {
-            type Error = SlugError;
-            fn try_from(text: CompactString) -> Result<Self, SlugError> {
-                Self::new(text)
+        impl Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+                s.serialize_str(&self.0)
             }
         }
 
-        impl From<$name> for CompactString {
-            fn from(slug: $name) -> Self {
-                slug.0
+        impl TryFrom<String> for $name {
+            type Error = SlugError;
+            fn try_from(text: String) -> Result<Self, SlugError> {
+                Self::new(text)
             }
         }
 
