@@ -1,5 +1,5 @@
 //! Language, as far as the first slice needs it: [`normalise`] makes spellings comparable, [`Checker`] finds the brand's
-//! sensitive words.
+//! sensitive words, [`said`] what a sentence does.
 
 pub mod said;
 

@@ -52,7 +52,6 @@ const OF: &str = "SELECT lookup, customer_id, kind, platform, value, strong, sou
                   WHERE customer_id = ?1 ORDER BY kind, lookup";
 const HOLDERS: &str = "SELECT i.customer_id, i.strong, c.person FROM identifiers i JOIN customers c ON c.id = i.customer_id \
                        WHERE i.lookup = ?1 ORDER BY i.customer_id LIMIT ?2";
-const FORGET: &str = "DELETE FROM identifiers WHERE lookup = ?1 AND customer_id = ?2 RETURNING 1";
 const KNOWN: &str = "UPDATE identities SET known = ?2 WHERE id = ?1 RETURNING 1";
 const DISTRUST: &str = "INSERT INTO distrusted (lookup, at) VALUES (?1, ?2) ON CONFLICT DO NOTHING RETURNING 1";
 const IS_DISTRUSTED: &str = "SELECT 1 FROM distrusted WHERE lookup = ?1";
@@ -139,14 +138,6 @@ pub fn holders(db: &dyn Db, of: &[u8; 16], limit: i64) -> Result<Vec<Holder>, St
         .iter()
         .map(|r| Ok(Holder { customer: customer(r, 0)?, strong: r.flag(1)?, person: customer(r, 2)? }))
         .collect()
-}
-
-/// Takes an identifier from a customer; false when the customer does not have it.
-///
-/// # Errors
-/// See [`StoreError`].
-pub fn forget(db: &dyn Db, of: &[u8; 16], customer: CustomerId) -> Result<bool, StoreError> {
-    Ok(db.first(FORGET, &[of.into(), customer.as_bytes().into()])?.is_some())
 }
 
 /// Notes the digest of what an identity told last.
