@@ -47,16 +47,22 @@ pub fn migrate(db: &dyn Db) -> Result<bool, StoreError> {
             let _ = db.execute(WAL, &[]);
             immediate(db, || {
                 let done = usize::try_from(version(db)?).unwrap_or(0);
-                for (sql, bump) in MIGRATIONS.iter().zip(VERSIONS).skip(done) {
-                    for statement in statements(sql) {
-                        db.execute(statement, &[])?;
-                    }
-                    db.execute(bump, &[])?;
-                }
+                apply(db, done, MIGRATIONS.len())?;
                 Ok(done < MIGRATIONS.len())
             })
         }
     }
+}
+
+/// Applies the files after the first `done`, up to the number `to`.
+fn apply(db: &dyn Db, done: usize, to: usize) -> Result<(), StoreError> {
+    for (sql, bump) in MIGRATIONS.iter().zip(VERSIONS).take(to).skip(done) {
+        for statement in statements(sql) {
+            db.execute(statement, &[])?;
+        }
+        db.execute(bump, &[])?;
+    }
+    Ok(())
 }
 
 /// The statements of a file: each ends with a semicolon at the end of a line.
@@ -67,7 +73,9 @@ fn statements(sql: &'static str) -> impl Iterator<Item = &'static str> {
 #[cfg(all(test, feature = "native"))]
 mod tests {
     use super::*;
+    use crate::db::Value;
     use crate::native::NativeDb;
+    use warmline_model::{AgentId, CustomerId};
 
     #[test]
     fn sixteen_starts_at_once_migrate_once() {
@@ -82,6 +90,30 @@ mod tests {
         migrate(&db).unwrap();
         assert_eq!(version(&db).unwrap(), LATEST);
         assert!(db.execute("SELECT seq FROM events", &[]).unwrap().is_empty());
+    }
+
+    #[test]
+    fn who_is_stored_already_is_a_person_and_keeps_tags_and_token() {
+        let db = NativeDb::memory().unwrap();
+        apply(&db, 0, 4).unwrap();
+        let (customer, agent) = (CustomerId::from_bytes(&[1; 16]).unwrap(), AgentId::from_bytes(&[2; 16]).unwrap());
+        let of = |id: &[u8; 16]| -> Value { id.into() };
+        let add = "INSERT INTO customers (id, wrapped_key, tags, created_at, owner) VALUES (?1, x'00', '[\"vip\"]', 5, ?2)";
+        db.execute(add, &[of(customer.as_bytes()), of(agent.as_bytes())]).unwrap();
+        db.execute(
+            "INSERT INTO agents (id, name, role, state, state_since, vip, capacity, created_at) \
+             VALUES (?1, x'', 'agent', 'offline', 0, 0, 100, 0)",
+            &[of(agent.as_bytes())],
+        )
+        .unwrap();
+        let add = "INSERT INTO tokens (hash, agent_id, role, created_at) VALUES (zeroblob(32), ?1, 'agent', 0)";
+        db.execute(add, &[of(agent.as_bytes())]).unwrap();
+        assert!(migrate(&db).unwrap());
+        let found = crate::customers::get(&db, customer).unwrap().unwrap();
+        assert_eq!((found.person, found.owner, found.tags), (customer, Some(agent), vec!["vip".to_owned()]));
+        assert_eq!(crate::people::members(&db, customer).unwrap().len(), 1);
+        assert_eq!(crate::tokens::find(&db, &[0; 32]).unwrap().map(|t| (t.agent, t.expires_at)), Some((agent, None)));
+        assert_eq!(crate::tokens::of(&db, agent).unwrap().len(), 1);
     }
 
     #[test]
