@@ -76,8 +76,11 @@ fn a_ring_opens_and_finds_the_free_seat() {
     let skilled = |level: u8| Can { skills: [("invoice".to_owned(), level)].into(), ..Can::default() };
     let plain = w.hire(false, duties(&group, 5));
     let junior = w.hire(false, Duties { can: skilled(1), ..duties(&group, 1) });
+    // Conversations are listed in the order of the milliseconds of their opening.
     w.says("a", "1", "开发票");
+    w.pass(1);
     w.says("b", "2", "也要发票");
+    w.pass(1);
     assert_eq!(holders(&w), [None, None], "nobody is skilled enough");
     w.says("c", "3", "别的");
     assert!(holders(&w)[2].is_some(), "who asks for less does not wait behind them");
