@@ -7,10 +7,14 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::oneshot;
+
+/// How long answers under way are waited for at the end.
+const FAREWELL: Duration = Duration::from_secs(5);
 
 /// A server that listens on 127.0.0.1 and ends when dropped.
 pub(crate) struct Listening {
@@ -38,10 +42,13 @@ impl Listening {
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::Builder::new().name("platform".into()).spawn(move || {
             runtime.block_on(async {
+                let open = GracefulShutdown::new();
                 tokio::select! {
-                    () = accept(listener, handle) => {}
+                    () = accept(listener, handle, &open) => {}
                     _ = stopped => {}
                 }
+                // What was asked already is answered: whoever asked would otherwise not know what became of it.
+                let _ = tokio::time::timeout(FAREWELL, open.shutdown()).await;
             });
         })?;
         Ok(Self { address, stop: Some(stop), thread: Some(thread) })
@@ -59,8 +66,11 @@ impl Drop for Listening {
     }
 }
 
-async fn accept<F, E>(listener: TcpListener, handle: impl Fn(Request<Incoming>) -> F + Clone + Send + 'static)
-where
+async fn accept<F, E>(
+    listener: TcpListener,
+    handle: impl Fn(Request<Incoming>) -> F + Clone + Send + 'static,
+    open: &GracefulShutdown,
+) where
     F: Future<Output = Result<Response<Full<Bytes>>, E>> + Send + 'static,
     E: std::error::Error + Send + Sync + 'static,
 {
@@ -71,12 +81,9 @@ where
             continue;
         };
         let _ = stream.set_nodelay(true);
-        let handle = handle.clone();
-        tokio::spawn(async move {
-            let _ = hyper::server::conn::http1::Builder::new()
-                .timer(TokioTimer::new())
-                .serve_connection(TokioIo::new(stream), service_fn(handle))
-                .await;
-        });
+        let connection = hyper::server::conn::http1::Builder::new()
+            .timer(TokioTimer::new())
+            .serve_connection(TokioIo::new(stream), service_fn(handle.clone()));
+        tokio::spawn(open.watch(connection));
     }
 }
