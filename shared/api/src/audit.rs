@@ -70,7 +70,7 @@ fn hex(bytes: &[u8]) -> String {
 pub(crate) fn list(call: &Call<'_>) -> Result<Response, Problem> {
     let limit = page::limit(call.request, page::DEFAULT_LIMIT, page::MAX_LIMIT)?;
     let after = page::after::<i64>(call.request)?.unwrap_or(0);
-    let entry = |e: stored::Stored| EntryView {
+    let entry = |stored::Stored { entry: e, hash }: stored::Stored| EntryView {
         seq: e.seq,
         at: e.at,
         agent: e.actor,
@@ -79,7 +79,7 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Response, Problem> {
         customer: e.customer,
         conversation: e.conversation,
         reason: e.reason,
-        hash: hex(&e.hash),
+        hash: hex(&hash),
     };
     let items = stored::after(call.ctx.db, after, limit + 1)?.into_iter().map(entry).collect();
     Ok(Response::json(200, &Page::cut(items, limit, |e: &EntryView| e.seq.to_string())))

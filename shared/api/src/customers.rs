@@ -5,11 +5,11 @@ use crate::routes::Call;
 use crate::view::{self, MessageView, Page};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::collections::hash_map::Entry;
 use warmline_flow::audit::{self, Action, Of};
+use warmline_flow::sealed::{self, Keys};
 use warmline_flow::summary::{self, Summary};
 use warmline_flow::timeline::{self, Place};
-use warmline_flow::{FlowError, people as flow, sealed};
+use warmline_flow::{FlowError, people as flow};
 use warmline_http::{Problem, Response, page};
 use warmline_model::{
     AccountId, AgentId, Channel, ConversationId, CustomerId, Identifier, IdentifierKind, MergeId, Timestamp,
@@ -285,8 +285,7 @@ pub(crate) fn add_identifier(call: &Call<'_>) -> Result<Response, Problem> {
         return Err(Problem::field("kind_of_a_platform", "kind", "union ids and nicks come from their platform only"));
     }
     let identifier = Identifier { kind, value, verified };
-    // Kinds that people add are no platform's; the channel's name does not go into them.
-    let known = warmline_identity::normalise(&Channel::new(flow::STAFF).map_err(|_| missing())?, &identifier)
+    let known = warmline_identity::normalise("", &identifier)
         .map_err(|e| Problem::field("bad_identifier", "value", e.to_string()))?;
     person(call)?;
     let key = sealed::customer_key(ctx, id)?;
@@ -320,16 +319,11 @@ pub(crate) fn timeline(call: &Call<'_>) -> Result<Response, Problem> {
     let id = served(call)?;
     audit::record(ctx, &call.actor, Action::ReadTimeline, Of { customer: Some(id), ..Of::default() })?;
     let entries = timeline::page(ctx, id, since, before, usize::try_from(limit + 1).unwrap_or(0))?;
-    let mut keys = std::collections::HashMap::new();
+    let mut keys = Keys::default();
     let mut items = Vec::with_capacity(entries.len());
     for entry in entries {
-        let customer = entry.conversation.customer;
-        let key = match keys.entry(customer) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(new) => new.insert(sealed::customer_key(ctx, customer).ok()),
-        };
         let (channel, account) = (entry.conversation.channel.clone(), entry.conversation.account.clone());
-        let message = view::message(key.as_ref(), &entry.message);
+        let message = view::message(keys.of(ctx, entry.conversation.customer), &entry.message);
         items.push((entry.place, TimelineEntry { conversation: entry.conversation.id, channel, account, message }));
     }
     let Page { items, next } = Page::cut(items, limit, |(place, _)| place.to_string());

@@ -2,8 +2,8 @@
 //! nothing is shown.
 
 use crate::ctx::{Actor, Ctx, FlowError};
-use warmline_model::{ConversationId, CustomerId};
-use warmline_privacy::audit::{AUDIT_START, AuditEntry, AuditFault, AuditHead};
+use warmline_model::{AuditEntry, ConversationId, CustomerId};
+use warmline_privacy::audit::{AUDIT_START, AuditFault, AuditHead};
 use warmline_store::audit::{self, Stored};
 use warmline_store::immediate;
 
@@ -73,10 +73,8 @@ pub fn append(ctx: &Ctx<'_>, actor: &Actor, action: Action, of: Of<'_>) -> Resul
         reason: of.reason.map(str::to_owned),
     };
     let hash = chain.link(&before, &entry);
-    let head = (entry.seq, hash);
-    let AuditEntry { seq, at, actor, role, action, customer, conversation, reason } = entry;
-    audit::append(ctx.db, &Stored { seq, at, actor, role, action, customer, conversation, reason, hash: hash.to_vec() })?;
-    Ok(audit::set_head(ctx.db, &chain.note(&head))?)
+    audit::append(ctx.db, &entry, &hash)?;
+    Ok(audit::set_head(ctx.db, &chain.note(&(entry.seq, hash)))?)
 }
 
 fn unchecked(note: &[u8]) -> AuditHead {
@@ -111,12 +109,11 @@ pub fn check(ctx: &Ctx<'_>, after: i64, limit: i64) -> Result<Checked, FlowError
     }
     let stored = audit::after(ctx.db, after, limit)?;
     checked.end = i64::try_from(stored.len()).unwrap_or(limit) < limit;
-    for Stored { seq, at, actor, role, action, customer, conversation, reason, hash } in stored {
-        let entry = AuditEntry { seq, at, actor, role, action, customer, conversation, reason };
+    for Stored { entry, hash } in stored {
         let hash = hash.as_slice().try_into().unwrap_or(AUDIT_START);
         match chain.follow(&checked.last, &entry, &hash) {
             Ok(last) => (checked.last, checked.entries) = (last, checked.entries + 1),
-            Err(fault) => return Ok(Checked { fault: Some((seq, fault)), ..checked }),
+            Err(fault) => return Ok(Checked { fault: Some((entry.seq, fault)), ..checked }),
         }
     }
     if checked.end {

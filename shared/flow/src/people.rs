@@ -17,7 +17,7 @@ use warmline_store::customers::{self, Contact};
 use warmline_store::people::{self, Identifier, Merge};
 use warmline_store::{StoreError, events};
 
-/// Customers who are looked at for one identifier. Beyond them somebody shares it: it proves nothing.
+/// Customers who are looked at for one identifier, the oldest.
 const HOLDERS: i64 = 50;
 
 /// Who told an identifier that no channel did.
@@ -59,7 +59,7 @@ pub fn learn(
     }
     let mut merged = false;
     for known in warmline_identity::of(channel, sender) {
-        merged |= add(ctx, index, contact.customer, key, &known, channel.as_str())?.1;
+        merged |= add(ctx, index, contact.customer, key, &known, channel.as_str())?;
     }
     people::set_known(ctx.db, contact.identity, &told)?;
     if merged {
@@ -78,7 +78,7 @@ fn told(index: &BlindIndex, sender: &Sender) -> [u8; 16] {
     index.of("told", &parts)
 }
 
-/// Adds an identifier to a customer: whether it is new (or proof now), and whether it linked the customer to others.
+/// Adds an identifier to a customer: whether it linked the customer to others.
 ///
 /// # Errors
 /// The store fails.
@@ -89,7 +89,7 @@ pub fn add(
     key: &CustomerKey,
     known: &Known,
     source: &str,
-) -> Result<(bool, bool), FlowError> {
+) -> Result<bool, FlowError> {
     let lookup = lookup(index, known);
     let new = Identifier {
         lookup,
@@ -101,18 +101,15 @@ pub fn add(
         source: source.to_owned(),
         at: ctx.now(),
     };
-    if !people::learn(ctx.db, &new)? {
-        return Ok((false, false));
-    }
-    if !known.strong || people::is_distrusted(ctx.db, &lookup)? {
-        return Ok((true, false));
+    // Nothing new, no proof, or no proof any more.
+    if !people::learn(ctx.db, &new)? || !known.strong || people::is_distrusted(ctx.db, &lookup)? {
+        return Ok(false);
     }
     // Those who have it are one person already, so that the first whom it proves anything of is enough.
     let person = people::person(ctx.db, customer)?;
     let holders = people::holders(ctx.db, &lookup, HOLDERS)?;
-    let Some(other) = holders.iter().find(|h| h.strong && Some(h.person) != person) else { return Ok((true, false)) };
-    merge(ctx, customer, other.customer, Some((known.kind, lookup)), None)?;
-    Ok((true, true))
+    let Some(other) = holders.iter().find(|h| h.strong && Some(h.person) != person) else { return Ok(false) };
+    Ok(merge(ctx, customer, other.customer, Some((known.kind, lookup)), None)?.is_some())
 }
 
 /// Joins two customers into one person; `None` where they are one already.
@@ -148,7 +145,7 @@ pub fn merge(
 ///
 /// # Errors
 /// There is no such merge, it is undone already, or the store fails.
-pub fn unmerge(ctx: &Ctx<'_>, id: MergeId, by: Option<AgentId>) -> Result<Merge, FlowError> {
+pub fn unmerge(ctx: &Ctx<'_>, id: MergeId, by: Option<AgentId>) -> Result<(), FlowError> {
     let merge = people::merge(ctx.db, id)?.ok_or(FlowError::NotFound("merge"))?;
     let now = ctx.now();
     if !people::undo_merge(ctx.db, id, by, now)? {
@@ -159,8 +156,7 @@ pub fn unmerge(ctx: &Ctx<'_>, id: MergeId, by: Option<AgentId>) -> Result<Merge,
     }
     let [one, other] = [merge.a, merge.b].map(|side| regroup(ctx, side));
     let (one, other) = (one?, other?);
-    events::append(ctx.db, now, None, &EventBody::CustomerUnmerged { merge: id, one, other, agent: by })?;
-    Ok(merge)
+    Ok(events::append(ctx.db, now, None, &EventBody::CustomerUnmerged { merge: id, one, other, agent: by })?)
 }
 
 /// Works out anew who is one person with a customer, and who stands for it.

@@ -1,7 +1,7 @@
 //! What is sealed under which key, and what it is bound to. A sealed value moved to another row does not open.
 
 use crate::ctx::{Ctx, FlowError};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use warmline_model::{
     AccountId, AgentId, Channel, Content, ConversationId, CustomerId, IdentityId, MessageId, Sender, Timestamp,
 };
@@ -140,6 +140,17 @@ pub fn open_sender(key: &CustomerKey, identity: IdentityId, sealed: &[u8]) -> Re
 pub fn customer_key(ctx: &Ctx<'_>, id: CustomerId) -> Result<CustomerKey, FlowError> {
     let customer = customers::get(ctx.db, id)?.ok_or(FlowError::NotFound("customer"))?;
     Ok(ctx.keys.customer_key(id, &customer.wrapped_key)?)
+}
+
+/// Data keys of several customers, each opened once.
+#[derive(Default)]
+pub struct Keys(HashMap<CustomerId, Option<CustomerKey>>);
+
+impl Keys {
+    /// A customer's; none where it does not open.
+    pub fn of(&mut self, ctx: &Ctx<'_>, id: CustomerId) -> Option<&CustomerKey> {
+        self.0.entry(id).or_insert_with(|| customer_key(ctx, id).ok()).as_ref()
+    }
 }
 
 /// An account's secrets by name.

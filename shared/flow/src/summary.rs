@@ -2,16 +2,15 @@
 //! is a sentence of a message and names it; nothing is put into other words.
 
 use crate::ctx::{Ctx, FlowError};
-use crate::sealed;
+use crate::sealed::{self, Keys};
 use crate::timeline::{self, Entry};
 use schemars::JsonSchema;
 use serde::Serialize;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use warmline_channels::kit::Carries;
 use warmline_channels::registry;
 use warmline_language::said;
 use warmline_model::{Channel, Content, ConversationId, CustomerId, MessageId, Origin, Timestamp};
-use warmline_privacy::CustomerKey;
 
 /// Messages that are looked at, the newest.
 const LOOKED_AT: usize = 400;
@@ -77,15 +76,14 @@ pub fn of(ctx: &Ctx<'_>, person: CustomerId, since: Timestamp) -> Result<Summary
     let mut entries = timeline::page(ctx, person, since, None, LOOKED_AT + 1)?;
     let more = entries.len() > LOOKED_AT;
     entries.truncate(LOOKED_AT);
-    let mut keys: HashMap<CustomerId, Option<CustomerKey>> = HashMap::new();
+    let mut keys = Keys::default();
     let mut told = Told::default();
     told.summary.messages = entries.len();
     told.summary.more = more;
     for entry in &entries {
-        let customer = entry.conversation.customer;
-        let key = keys.entry(customer).or_insert_with(|| sealed::customer_key(ctx, customer).ok());
         // What does not open says nothing, and hides nothing else.
-        if let Some(content) = key.as_ref().and_then(|key| sealed::open_content(key, &entry.message).ok()) {
+        let key = keys.of(ctx, entry.conversation.customer);
+        if let Some(content) = key.and_then(|key| sealed::open_content(key, &entry.message).ok()) {
             told.take(entry, &content);
         }
     }
@@ -100,8 +98,6 @@ struct Told {
     answered: BTreeSet<ConversationId>,
     /// Conversations in which somebody said later that it is done.
     done: BTreeSet<ConversationId>,
-    /// Orders told of later.
-    orders: BTreeSet<String>,
     /// Sentences of the customer's so far.
     lately: usize,
 }
@@ -169,9 +165,10 @@ impl Told {
             }
             _ => return,
         };
-        if self.summary.orders.len() < SHOWN && self.orders.insert(order.clone()) {
+        let orders = &mut self.summary.orders;
+        if orders.len() < SHOWN && !orders.iter().any(|later| later.order == *order) {
             let (message, at) = (entry.message.id, entry.message.at);
-            self.summary.orders.push(Order { order: order.clone(), status, message, at });
+            orders.push(Order { order: order.clone(), status, message, at });
         }
     }
 }

@@ -56,26 +56,6 @@ impl Entry {
     }
 }
 
-impl PartialEq for Entry {
-    fn eq(&self, other: &Self) -> bool {
-        self.place == other.place
-    }
-}
-
-impl Eq for Entry {}
-
-impl PartialOrd for Entry {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Entry {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.place.cmp(&other.place)
-    }
-}
-
 /// One customer's messages, newest first, read as far as they are needed.
 struct Line<'a> {
     ctx: &'a Ctx<'a>,
@@ -145,20 +125,19 @@ pub fn page(
     let (mut lines, mut heap) = (Vec::new(), BinaryHeap::new());
     for member in people::members(ctx.db, person)? {
         let mut line = Line { ctx, customer: member.id, before, step, conversation: None, read: VecDeque::new(), next: 0 };
-        if let Some(entry) = line.next()? {
-            heap.push((entry, lines.len()));
-        }
-        lines.push(line);
+        // The heap holds the place of each line's first entry.
+        let first = line.next()?;
+        heap.extend(first.as_ref().map(|entry| (entry.place, lines.len())));
+        lines.push((line, first));
     }
     let mut page = Vec::new();
-    while let Some((entry, line)) = heap.pop() {
-        if page.len() == limit || entry.place.at < since {
+    while let Some((place, n)) = heap.pop() {
+        if page.len() == limit || place.at < since {
             break;
         }
-        page.push(entry);
-        if let Some(next) = lines.get_mut(line).map(Line::next).transpose()?.flatten() {
-            heap.push((next, line));
-        }
+        let Some((line, first)) = lines.get_mut(n) else { break };
+        page.extend(std::mem::replace(first, line.next()?));
+        heap.extend(first.as_ref().map(|entry| (entry.place, n)));
     }
     Ok(page)
 }

@@ -45,20 +45,20 @@ pub enum NotOne {
     Email,
 }
 
-/// Brings an identifier into its form. `channel` says whose union ids and nicks they are.
+/// Brings an identifier into its form. `platform` says whose union ids and nicks they are.
 ///
 /// # Errors
 /// See [`NotOne`].
-pub fn normalise(channel: &Channel, identifier: &Identifier) -> Result<Known, NotOne> {
+pub fn normalise(platform: &str, identifier: &Identifier) -> Result<Known, NotOne> {
     let Identifier { kind, value, verified } = identifier;
     if value.len() > MAX || value.chars().any(char::is_control) {
         return Err(NotOne::Text);
     }
     let value = value.trim();
     let (platform, value, strong) = match kind {
-        IdentifierKind::UnionId => (channel.as_str(), value.to_owned(), true),
+        IdentifierKind::UnionId => (platform, value.to_owned(), true),
         IdentifierKind::MemberId => ("", value.to_owned(), true),
-        IdentifierKind::Nick => (channel.as_str(), value.to_owned(), false),
+        IdentifierKind::Nick => (platform, value.to_owned(), false),
         IdentifierKind::Phone => ("", phone(value).ok_or(NotOne::Phone)?, *verified),
         IdentifierKind::Email => ("", email(value).ok_or(NotOne::Email)?, *verified),
     };
@@ -77,7 +77,7 @@ pub fn of(channel: &Channel, sender: &Sender) -> Vec<Known> {
         verified: true,
     });
     let mut all: Vec<Known> =
-        union.chain(sender.identifiers.iter().cloned()).filter_map(|i| normalise(channel, &i).ok()).collect();
+        union.chain(sender.identifiers.iter().cloned()).filter_map(|i| normalise(channel.as_str(), &i).ok()).collect();
     // Of two that differ in strength only, the strong one comes last and is kept.
     all.sort();
     all.reverse();
@@ -137,7 +137,7 @@ mod tests {
     }
 
     fn one(kind: IdentifierKind, value: &str, verified: bool) -> Result<Known, NotOne> {
-        normalise(&app(), &Identifier { kind, value: value.into(), verified })
+        normalise("app", &Identifier { kind, value: value.into(), verified })
     }
 
     #[test]

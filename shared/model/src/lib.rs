@@ -7,11 +7,13 @@
 //! * [`inbound`]: what a channel's parser yields; [`identifier`]: what tells that two senders are one person;
 //! * [`conversation`], [`agent`]: states and views;
 //! * [`units`], [`seat`]: capacity, what an agent can do, what a queue is made of;
+//! * [`audit`]: an entry of the log of who read what of whom;
 //! * [`event`]: the append-only log that quality and metrics are folded from.
 //!
 //! Pure data: no I/O, no clock and no randomness of its own.
 
 pub mod agent;
+pub mod audit;
 pub mod channel;
 pub mod content;
 pub mod conversation;
@@ -24,6 +26,7 @@ pub mod time;
 pub mod units;
 
 pub use agent::{AgentState, Role};
+pub use audit::AuditEntry;
 pub use channel::{AccountId, Channel, GroupId, SlugError};
 pub use content::{Content, Media, Origin};
 pub use conversation::{ConversationState, DeliveryState};

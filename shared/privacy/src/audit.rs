@@ -5,7 +5,7 @@
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
-use warmline_model::{AgentId, ConversationId, CustomerId, Timestamp};
+use warmline_model::AuditEntry;
 use zeroize::Zeroizing;
 
 /// The hash of an entry.
@@ -13,27 +13,6 @@ pub type AuditHash = [u8; 32];
 
 /// What stands before the first entry.
 pub const AUDIT_START: AuditHash = [0; 32];
-
-/// An entry.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AuditEntry {
-    /// Its number, from 1, without gaps.
-    pub seq: i64,
-    /// When.
-    pub at: Timestamp,
-    /// Who; none: the administrator's token of the configuration.
-    pub actor: Option<AgentId>,
-    /// In which role.
-    pub role: String,
-    /// What was done, as a stable code.
-    pub action: String,
-    /// Of whom.
-    pub customer: Option<CustomerId>,
-    /// Of which conversation.
-    pub conversation: Option<ConversationId>,
-    /// Why, as a stable code, where it has to be said.
-    pub reason: Option<String>,
-}
 
 /// Makes and checks the chain.
 pub struct AuditChain(Zeroizing<[u8; 32]>);
@@ -124,6 +103,7 @@ impl AuditChain {
 mod tests {
     use super::*;
     use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest};
+    use warmline_model::{AgentId, CustomerId, Timestamp};
 
     fn chain() -> AuditChain {
         AuditChain::new(Zeroizing::new([9; 32]))

@@ -289,14 +289,19 @@ impl Plan {
 
     /// The words of the plan, of its rules and of the groups' hand-over, in lower case.
     pub fn words(&self) -> BTreeSet<&str> {
+        self.each_word().collect()
+    }
+
+    fn each_word(&self) -> impl Iterator<Item = &str> {
         let handing_over = self.groups.iter().flat_map(|g| &g.settings.hand_over.words);
-        self.rules.iter().flat_map(|r| &r.contains).chain(handing_over).map(Word::lower).collect()
+        self.rules.iter().flat_map(|r| &r.contains).chain(handing_over).map(Word::lower)
     }
 
     /// The words of the plan that a text contains, in lower case and in order.
     pub fn terms(&self, text: &str) -> Vec<String> {
         let text = text.to_lowercase();
-        self.words().into_iter().filter(|w| text.contains(w)).map(str::to_owned).collect()
+        let found: BTreeSet<&str> = self.each_word().filter(|w| text.contains(w)).collect();
+        found.into_iter().map(str::to_owned).collect()
     }
 
     /// Levels 1 and 2: the group, what the contact needs, and who is asked first. `None` while the plan has no group.

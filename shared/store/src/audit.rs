@@ -1,26 +1,12 @@
 //! The audit log: append-only, which the database enforces, and chained, which `warmline-privacy` checks.
 
 use crate::db::{Db, Row, StoreError};
-use warmline_model::{AgentId, ConversationId, CustomerId, Timestamp};
+use warmline_model::{AgentId, AuditEntry, ConversationId, CustomerId};
 
 /// An entry as stored.
 pub struct Stored {
-    /// Its number.
-    pub seq: i64,
-    /// When.
-    pub at: Timestamp,
-    /// Who.
-    pub actor: Option<AgentId>,
-    /// In which role.
-    pub role: String,
-    /// What was done.
-    pub action: String,
-    /// Of whom.
-    pub customer: Option<CustomerId>,
-    /// Of which conversation.
-    pub conversation: Option<ConversationId>,
-    /// Why.
-    pub reason: Option<String>,
+    /// What it says.
+    pub entry: AuditEntry,
     /// Its hash.
     pub hash: Vec<u8>,
 }
@@ -38,17 +24,17 @@ const SET_HEAD: &str =
 ///
 /// # Errors
 /// See [`StoreError`].
-pub fn append(db: &dyn Db, new: &Stored) -> Result<(), StoreError> {
+pub fn append(db: &dyn Db, entry: &AuditEntry, hash: &[u8; 32]) -> Result<(), StoreError> {
     let params = [
-        new.seq.into(),
-        new.at.into(),
-        new.actor.map(|a| a.as_bytes().to_vec()).into(),
-        new.role.as_str().into(),
-        new.action.as_str().into(),
-        new.customer.map(|c| c.as_bytes().to_vec()).into(),
-        new.conversation.map(|c| c.as_bytes().to_vec()).into(),
-        new.reason.as_deref().into(),
-        new.hash.as_slice().into(),
+        entry.seq.into(),
+        entry.at.into(),
+        entry.actor.map(|a| a.as_bytes().to_vec()).into(),
+        entry.role.as_str().into(),
+        entry.action.as_str().into(),
+        entry.customer.map(|c| c.as_bytes().to_vec()).into(),
+        entry.conversation.map(|c| c.as_bytes().to_vec()).into(),
+        entry.reason.as_deref().into(),
+        hash.into(),
     ];
     db.execute(APPEND, &params)?;
     Ok(())
@@ -60,7 +46,7 @@ pub fn append(db: &dyn Db, new: &Stored) -> Result<(), StoreError> {
 /// See [`StoreError`].
 pub fn after(db: &dyn Db, seq: i64, limit: i64) -> Result<Vec<Stored>, StoreError> {
     let read = |r: &Row| {
-        Ok(Stored {
+        let entry = AuditEntry {
             seq: r.int(0)?,
             at: r.time(1)?,
             actor: r.opt_blob(2)?.map(|b| r.made(2, AgentId::from_bytes(b))).transpose()?,
@@ -69,8 +55,8 @@ pub fn after(db: &dyn Db, seq: i64, limit: i64) -> Result<Vec<Stored>, StoreErro
             customer: r.opt_blob(5)?.map(|b| r.made(5, CustomerId::from_bytes(b))).transpose()?,
             conversation: r.opt_blob(6)?.map(|b| r.made(6, ConversationId::from_bytes(b))).transpose()?,
             reason: r.opt_text(7)?.map(str::to_owned),
-            hash: r.blob(8)?.to_vec(),
-        })
+        };
+        Ok(Stored { entry, hash: r.blob(8)?.to_vec() })
     };
     db.execute(AFTER, &[seq.into(), limit.into()])?.iter().map(read).collect()
 }

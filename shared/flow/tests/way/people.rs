@@ -43,7 +43,7 @@ fn merge(w: &World, a: CustomerId, b: CustomerId) -> Option<MergeId> {
 }
 
 fn unmerge(w: &World, id: MergeId) -> Result<(), FlowError> {
-    immediate(&w.db, || people::unmerge(&w.ctx(), id, None)).map(|_| ())
+    immediate(&w.db, || people::unmerge(&w.ctx(), id, None))
 }
 
 const PHONE: IdentifierKind = IdentifierKind::Phone;
