@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use warmline_queue::{replay, simulate as queue};
-use warmline_sim::{audit, bench, chaos, demo, export, simulate};
+use warmline_sim::{audit, bench, chaos, demo, export, keys, simulate};
 
 /// Warmline: the embedded runner and its tools
 #[derive(Debug, Parser)]
@@ -25,6 +25,7 @@ enum Task {
     Bridge(warmline::bridge::Bridge),
     Events(export::ExportArgs),
     Audit(audit::AuditArgs),
+    Keys(keys::KeysArgs),
     Replay(replay::ReplayArgs),
     SimulateQueue(queue::QueueArgs),
 }
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
         Task::Bridge(bridge) => bridge.run(),
         Task::Events(args) => export::run(&args),
         Task::Audit(args) => audit::run(&args),
+        Task::Keys(args) => keys::run(&args),
         Task::Replay(args) => replay::run(&args),
         Task::SimulateQueue(args) => queue::run(&args),
     };

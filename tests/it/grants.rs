@@ -59,10 +59,9 @@ fn an_adapter_is_granted_its_own_platform_and_the_store_and_nothing_else() {
             let domain = host.strip_prefix("*.").unwrap();
             assert!(domain.contains('.') && !domain.contains('*'), "{channel}: {host}");
         }
-        for granted in ["sqlite_databases", "key_value_stores"] {
-            let names = component.get(granted).map(texts).unwrap_or_default();
-            assert!(names.iter().all(|name| *name == "default"), "{channel}: {names:?}");
-        }
+        assert_eq!(texts(&component["sqlite_databases"]), ["default", "keys"].into(), "{channel}");
+        let names = component.get("key_value_stores").map(texts).unwrap_or_default();
+        assert!(names.iter().all(|name| *name == "default"), "{channel}: {names:?}");
         assert!(component.get("files").is_none() && component.get("ai_models").is_none(), "{channel}");
     }
 }

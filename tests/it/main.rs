@@ -17,6 +17,7 @@ mod channels;
 mod crash;
 mod delivery;
 mod duplicates;
+mod erasure;
 mod grants;
 mod isolation;
 mod kinds;

@@ -67,6 +67,15 @@ fn people(shop: &Shop, wechat: &Wechat, customer: &str) {
     admin.get(&format!("{customer}/timeline")).expect(200);
     admin.get(&format!("{customer}/summary")).expect(200);
     admin.get(&format!("{customer}/unmasked?reason=request")).expect(200);
+    admin.post(&format!("{customer}/identifiers/remove"), &number).expect(200);
+    admin.put(&format!("{customer}/name"), &json!({ "name": "王晓明" })).expect(200);
+    admin.get(&format!("{customer}/export")).expect(200);
+    let gone = format!("/api/customers/{}", other.as_str().unwrap());
+    let erasure = admin.delete(&format!("{gone}?reason=request")).expect(202).json();
+    admin.get(&format!("/api/erasures/{}", erasure["id"].as_str().unwrap())).expect(200);
+    admin.get("/api/erasures").expect(200);
+    admin.get("/api/keys").expect(200);
+    admin.post("/api/keys/rotate", &json!({})).expect(200);
     admin.get("/api/audit").expect(200);
     admin.get("/api/audit/check").expect(200);
 }

@@ -17,7 +17,7 @@ route = {{ private = true }}
 component = "bot"
 [component.bot]
 source = "{}/target/wasm32-wasip2/component/aiseat.wasm"
-sqlite_databases = ["default"]
+sqlite_databases = ["default", "keys"]
 allowed_outbound_hosts = ["http://*.spin.internal"]
 variables = {{ master_key = "{{{{ master_key }}}}", internal_calls = "{{{{ internal_calls }}}}" }}
 "#,

@@ -2,6 +2,8 @@
 
 #![expect(unsafe_code, reason = "the entry point that Spin's macro writes")]
 
+use futures::SinkExt as _;
+use warmline_api::export::{self, Export};
 use warmline_api::{dispatch, events, media};
 use warmline_http::{Problem, Request, auth};
 use warmline_model::{Channel, Role};
@@ -32,6 +34,11 @@ async fn handle(request: IncomingRequest, out: ResponseOutparam) {
             Err(problem) => respond(out, refuse(problem)).await,
         };
     }
+    match export::wanted(&world.ctx(), &admin_token, &request) {
+        Ok(None) => {}
+        Ok(Some(export)) => return pass(&world, export, out).await,
+        Err(problem) => return respond(out, refuse(problem)).await,
+    }
     match media::wanted(&world.ctx(), &admin_token, &request) {
         Ok(None) => {}
         Ok(Some(wanted)) => {
@@ -46,6 +53,31 @@ async fn handle(request: IncomingRequest, out: ResponseOutparam) {
     // After the answer: what the adapters are told now, the tick would find a second later.
     drop(world);
     outgoing::all(wake.iter().map(|channel: &Channel| internal::deliver(channel)).collect()).await;
+}
+
+/// Writes an export as it is made. One that cannot be finished breaks off, so that nobody takes it for whole.
+async fn pass(world: &World, mut export: Export, out: ResponseOutparam) {
+    let headers = [
+        ("content-type", "application/zip"),
+        ("content-disposition", "attachment; filename=export.zip"),
+        ("cache-control", "no-store"),
+        ("x-content-type-options", "nosniff"),
+    ];
+    let headers = headers.map(|(name, value)| (name, value.to_owned())).into();
+    let mut body = std::pin::pin!(incoming::open(out, 200, headers));
+    loop {
+        match export.next(&world.ctx()) {
+            Ok(Some(piece)) => match body.send(piece).await {
+                Ok(()) => {}
+                Err(_) => return,
+            },
+            Ok(None) => return,
+            Err(problem) => {
+                refuse(problem);
+                return;
+            }
+        }
+    }
 }
 
 fn start(world: &World, admin_token: &str, request: &Request) -> Result<i64, Problem> {

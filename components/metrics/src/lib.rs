@@ -28,7 +28,7 @@ fn fold(ctx: &Ctx<'_>) -> Result<(), Problem> {
 }
 
 async fn answer(request: &Request) -> Result<Response, Problem> {
-    let world = World::open()?;
+    let world = World::open_ready()?;
     let ctx = world.ctx();
     match (&request.method, request.path.as_str()) {
         (&Method::POST, "/fold") => fold(&ctx).map(|()| Response::empty(204)),

@@ -19,7 +19,7 @@ async fn answer(request: &Request) -> Result<Response, Problem> {
     if request.path != "/inspect" {
         return Err(Problem::new(404, "not_found", "quality has no such path"));
     }
-    let world = World::open()?;
+    let world = World::open_ready()?;
     let ctx = world.ctx();
     let deadline = ctx.now().plus_millis(BUDGET_MS);
     while quality::inspect(&ctx)? && ctx.now() < deadline {}

@@ -10,6 +10,7 @@
 //! * [`server`], [`bench`]: the server as a child process, and its figures beside their baselines;
 //! * [`chaos`]: the crash test; [`simulate`]: the parts on their own;
 //! * [`export`]: a server's event log, for replay; [`audit`]: whether the log of who read what is whole;
+//!   [`keys`]: master keys;
 //! * [`state`], [`rng`]: the server's state directory; seeded randomness.
 #![expect(clippy::disallowed_methods, reason = "measures real time")]
 
@@ -26,6 +27,7 @@ pub mod entrance;
 pub mod export;
 pub mod figures;
 pub mod histogram;
+pub mod keys;
 mod listen;
 pub mod live;
 pub mod load;

@@ -29,6 +29,9 @@ use super::{engine, logs, problem, serve, tick};
 /// How long guests may go on after the last answer when the runner stops.
 const AFTERLIFE: Duration = Duration::from_secs(5);
 
+/// The label of the database of keys.
+const KEYS: &str = "keys";
+
 /// Serve a spin.toml in the embedded runner.
 #[derive(Debug, clap::Args)]
 pub struct Up {
@@ -38,6 +41,9 @@ pub struct Up {
     /// The folder for databases, generated secrets and compiled code
     #[arg(long, value_name = "DIR", default_value = ".warmline")]
     pub state: PathBuf,
+    /// The folder for the database of keys, apart from all that they open (default: the state's name with -keys after it)
+    #[arg(long, value_name = "DIR")]
+    pub keys: Option<PathBuf>,
     /// The address to serve on; port 0 picks a free one
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:3000")]
     pub listen: SocketAddr,
@@ -131,6 +137,19 @@ impl Up {
         Ok(())
     }
 
+    /// The folder for the database of keys, made where it is missing; nobody else may look into it.
+    fn keys(&self) -> anyhow::Result<PathBuf> {
+        let beside = || {
+            let mut path = self.state.clone().into_os_string();
+            path.push("-keys");
+            path.into()
+        };
+        let dir = self.keys.clone().unwrap_or_else(beside);
+        private_folder(&dir)
+            .with_context(|| format!("cannot create the folder of keys {} (choose another with --keys)", dir.display()))?;
+        Ok(dir)
+    }
+
     /// The bounds of each request.
     pub(super) fn limits(&self) -> Limits {
         Limits {
@@ -161,8 +180,12 @@ impl Up {
         let mut databases = BTreeMap::new();
         for label in labels {
             ensure!(is_label(label), "the database label {label:?} may have only letters, digits, - and _");
-            let file = if label == "default" { "sqlite.db".to_owned() } else { format!("sqlite-{label}.db") };
-            databases.insert(label.clone(), Database::open(label, self.state.join(file), self.durability)?);
+            let path = match label.as_str() {
+                "default" => self.state.join("sqlite.db"),
+                KEYS => self.keys()?.join("keys.db"),
+                _ => self.state.join(format!("sqlite-{label}.db")),
+            };
+            databases.insert(label.clone(), Database::open(label, path, self.durability)?);
         }
         let app = App {
             ticker: Ticker::start(&engine).context("cannot start the clock's thread")?,
@@ -272,14 +295,18 @@ fn is_label(label: &str) -> bool {
     !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }
 
-/// Creates the state folder and makes sure that no other runner uses it: each assumes that it is the only writer.
-fn lock_state(state: &Path) -> anyhow::Result<std::fs::File> {
+/// Creates a folder that nobody else may look into.
+fn private_folder(path: &Path) -> std::io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder
-        .create(state)
+    builder.create(path)
+}
+
+/// Creates the state folder and makes sure that no other runner uses it: each assumes that it is the only writer.
+fn lock_state(state: &Path) -> anyhow::Result<std::fs::File> {
+    private_folder(state)
         .with_context(|| format!("cannot create the state folder {} (choose another with --state)", state.display()))?;
     let path = state.join("lock");
     let file = std::fs::OpenOptions::new()
@@ -338,8 +365,9 @@ async fn wait_until_ready(app: &Arc<App>, path: &str, address: SocketAddr) -> an
         if response.status().is_success() {
             return Ok(());
         }
-        if Instant::now() > until {
-            bail!("{path} did not answer with success in 10 s; last: {}", describe(response).await);
+        // What says when to come again may get better by itself; nothing else does.
+        if Instant::now() > until || !response.headers().contains_key("retry-after") {
+            bail!("{path} does not answer with success: {}", describe(response).await);
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }

@@ -23,7 +23,8 @@ pub struct EntryView {
     pub agent: Option<AgentId>,
     /// In which role.
     pub role: String,
-    /// `conversation.read`, `medium.read`, `timeline.read`, `summary.read`, `customer.unmasked`.
+    /// `conversation.read`, `medium.read`, `timeline.read`, `summary.read`, `customer.unmasked`, `customer.exported`,
+    /// `customer.corrected`, `customer.erased`.
     pub action: String,
     /// The customer.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -44,3 +44,15 @@ pub fn length(field: &str, text: &str, min: usize, max: usize) -> Result<(), Pro
     }
     Err(Problem::field("bad_length", field, format!("{field} takes {min} to {max} characters")))
 }
+
+/// The `reason` parameter: one of those that are taken, since it is kept.
+pub(crate) fn reason(request: &Request, taken: &[&str]) -> Result<String, Problem> {
+    let reason = request.param("reason").unwrap_or_default();
+    if taken.contains(&reason.as_str()) {
+        return Ok(reason);
+    }
+    Err(Problem {
+        field: Some("reason".into()),
+        ..Problem::new(400, "reason_needed", format!("say why, in reason: one of {}", taken.join(", ")))
+    })
+}

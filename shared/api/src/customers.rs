@@ -121,6 +121,24 @@ pub struct NewIdentifier {
     verified: bool,
 }
 
+/// An identifier that is wrong.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OldIdentifier {
+    kind: IdentifierKind,
+    value: String,
+    /// The channel whose identifier it is, for kinds that are a platform's own.
+    channel: Option<Channel>,
+}
+
+/// What a customer is really called.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Name {
+    /// 1 to 100 characters; `null`: what the channels tell.
+    name: Option<String>,
+}
+
 /// Why somebody needs to see what is masked.
 const REASONS: [&str; 5] = ["delivery", "callback", "verification", "complaint", "request"];
 
@@ -201,13 +219,7 @@ fn served(call: &Call<'_>) -> Result<CustomerId, Problem> {
 /// `GET /api/customers/{id}/unmasked`
 pub(crate) fn unmasked(call: &Call<'_>) -> Result<Response, Problem> {
     let ctx = &call.ctx;
-    let reason = call.request.param("reason").unwrap_or_default();
-    if !REASONS.contains(&reason.as_str()) {
-        return Err(Problem {
-            field: Some("reason".into()),
-            ..Problem::new(400, "reason_needed", format!("say why, in reason: one of {}", REASONS.join(", ")))
-        });
-    }
+    let reason = body::reason(call.request, &REASONS)?;
     let id = served(call)?;
     let of = Of { customer: Some(id), reason: Some(&reason), ..Of::default() };
     audit::record(ctx, &call.actor, Action::Unmask, of)?;
@@ -278,18 +290,47 @@ pub(crate) fn unmerge(call: &Call<'_>) -> Result<Response, Problem> {
 
 /// `POST /api/customers/{id}/identifiers`
 pub(crate) fn add_identifier(call: &Call<'_>) -> Result<Response, Problem> {
-    let NewIdentifier { kind, value, verified } = body::read(call.request)?;
+    let new: NewIdentifier = body::read(call.request)?;
     let ctx = &call.ctx;
     let id: CustomerId = call.id(0, "customer")?;
-    if matches!(kind, IdentifierKind::UnionId | IdentifierKind::Nick) {
+    if matches!(new.kind, IdentifierKind::UnionId | IdentifierKind::Nick) {
         return Err(Problem::field("kind_of_a_platform", "kind", "union ids and nicks come from their platform only"));
     }
-    let identifier = Identifier { kind, value, verified };
-    let known = warmline_identity::normalise("", &identifier)
-        .map_err(|e| Problem::field("bad_identifier", "value", e.to_string()))?;
+    let known = known("", new.kind, new.value, new.verified)?;
     person(call)?;
     let key = sealed::customer_key(ctx, id)?;
     flow::add(ctx, &ctx.keys.index(), id, &key, &known, flow::STAFF)?;
+    get(call)
+}
+
+/// `POST /api/customers/{id}/identifiers/remove`
+pub(crate) fn remove_identifier(call: &Call<'_>) -> Result<Response, Problem> {
+    let OldIdentifier { kind, value, channel } = body::read(call.request)?;
+    let ctx = &call.ctx;
+    let id = person(call)?;
+    let known = known(channel.as_ref().map(Channel::as_str).unwrap_or_default(), kind, value, false)?;
+    if !flow::forget(ctx, &ctx.keys.index(), id, &known)? {
+        return Err(FlowError::NotFound("identifier of this customer").into());
+    }
+    audit::append(ctx, &call.actor, Action::Correct, Of { customer: Some(id), ..Of::default() })?;
+    get(call)
+}
+
+fn known(platform: &str, kind: IdentifierKind, value: String, verified: bool) -> Result<warmline_identity::Known, Problem> {
+    warmline_identity::normalise(platform, &Identifier { kind, value, verified })
+        .map_err(|e| Problem::field("bad_identifier", "value", e.to_string()))
+}
+
+/// `PUT /api/customers/{id}/name`
+pub(crate) fn set_name(call: &Call<'_>) -> Result<Response, Problem> {
+    let Name { name } = body::read(call.request)?;
+    let name = name.map(|name| name.trim().to_owned());
+    if let Some(name) = &name {
+        body::length("name", name, 1, 100)?;
+    }
+    let id = person(call)?;
+    flow::set_name(&call.ctx, id, name.as_deref())?;
+    audit::append(&call.ctx, &call.actor, Action::Correct, Of { customer: Some(id), ..Of::default() })?;
     get(call)
 }
 

@@ -67,8 +67,10 @@ pub enum Access {
 /// Who serves a route.
 #[derive(Clone, Copy)]
 pub enum Served {
-    /// The desk, with this function.
+    /// The desk, with this function; what changes something in one transaction.
     Here(Handler),
+    /// The desk, with this function, which makes its own transactions.
+    Loose(Handler),
     /// Another component, by the same description.
     By(&'static str),
 }
@@ -420,6 +422,7 @@ pub fn dispatch(ctx: &Ctx<'_>, admin_token: &str, request: &Request) -> (Result<
         };
         let call = Call { ctx: *ctx, actor, request, params, wake: RefCell::default() };
         let response = match route.method {
+            _ if matches!(route.served, Served::Loose(_)) => handler(&call),
             Method::POST => idempotency::once(ctx, &actor, request, || handler(&call)),
             Method::PUT | Method::DELETE => immediate(ctx.db, || handler(&call)),
             _ => handler(&call),
@@ -433,7 +436,7 @@ pub fn dispatch(ctx: &Ctx<'_>, admin_token: &str, request: &Request) -> (Result<
 fn find(request: &Request) -> Result<(Route, Handler, Vec<&str>), Problem> {
     let mut allowed: Vec<String> = Vec::new();
     for route in routes() {
-        let Served::Here(handler) = route.served else { continue };
+        let (Served::Here(handler) | Served::Loose(handler)) = route.served else { continue };
         if let Some(params) = fit(route.path, &request.path) {
             if route.method == request.method {
                 return Ok((route, handler, params));

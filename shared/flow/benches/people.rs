@@ -12,7 +12,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 use warmline_flow::{Ctx, people, sealed, timeline};
 use warmline_model::{Clock, Content, ConversationId, CustomerId, MessageId, Rng, Timestamp};
-use warmline_privacy::Keyring;
+use warmline_privacy::{Keyring, Masters};
 use warmline_store::native::NativeDb;
 use warmline_store::{Db, immediate, migrate};
 
@@ -114,13 +114,14 @@ fn timed<T>(name: &str, rounds: i64, mut run: impl FnMut(i64) -> T) {
 
 fn main() {
     let sizes: Vec<i64> = std::env::args().filter_map(|a| a.parse().ok()).collect();
-    let (keys, rng) = (Keyring::from_base64(KEY).unwrap(), Counted(Cell::new(1)));
+    let rng = Counted(Cell::new(1));
+    let keys = Keyring::create(Masters::from_base64(KEY, "").unwrap(), None, &rng).unwrap();
     println!("sealing, of a message of 56 characters:");
     let (key, _) = keys.new_customer_key(customer(1), &rng).unwrap();
     let (conversation, id) = (ConversationId::new(Still.now(), &rng), MessageId::new(Still.now(), &rng));
     let content = Content::text("我的订单到现在还没有发货，请帮我查一下是什么原因，谢谢！".repeat(2));
     let memory = NativeDb::memory().unwrap();
-    let ctx = Ctx { db: &memory, clock: &Still, rng: &rng, keys: &keys };
+    let ctx = Ctx { db: &memory, vault: &memory, clock: &Still, rng: &rng, keys: &keys };
     timed("sealed", 20_000, |_| sealed::seal_content(&ctx, &key, conversation, id, &content).unwrap());
     let stored = sealed::seal_content(&ctx, &key, conversation, id, &content).unwrap();
     let message = warmline_store::messages::Message {
@@ -141,7 +142,7 @@ fn main() {
         let start = Instant::now();
         let (db, long) = fill(&dir.path().join("bench.db"), messages);
         println!("{messages} messages, written in {:.0} s:", start.elapsed().as_secs_f64());
-        let ctx = Ctx { db: &db, clock: &Still, rng: &rng, keys: &keys };
+        let ctx = Ctx { db: &db, vault: &memory, clock: &Still, rng: &rng, keys: &keys };
         let persons = messages / EACH;
         let since = Timestamp::from_millis(NOW - 30 * 86_400_000);
         let person = |n: i64| customer(2 + 2 * (n.wrapping_mul(7_919) % persons));

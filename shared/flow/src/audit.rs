@@ -20,6 +20,12 @@ pub enum Action {
     ReadSummary,
     /// A customer's identifiers and names were shown without a mask.
     Unmask,
+    /// All that is known of a customer was exported.
+    Export,
+    /// A customer's name or identifiers were corrected.
+    Correct,
+    /// A customer was erased.
+    Erase,
 }
 
 impl Action {
@@ -31,6 +37,9 @@ impl Action {
             Self::ReadTimeline => "timeline.read",
             Self::ReadSummary => "summary.read",
             Self::Unmask => "customer.unmasked",
+            Self::Export => "customer.exported",
+            Self::Correct => "customer.corrected",
+            Self::Erase => "customer.erased",
         }
     }
 }

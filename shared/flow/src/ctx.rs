@@ -9,6 +9,8 @@ use warmline_store::{Db, StoreError};
 pub struct Ctx<'a> {
     /// The store.
     pub db: &'a dyn Db,
+    /// The store of keys. Never written inside a transaction of the other: on some platforms both are one.
+    pub vault: &'a dyn Db,
     /// The time.
     pub clock: &'a dyn Clock,
     /// Randomness.

@@ -6,19 +6,21 @@
 
 use crate::ctx::{Ctx, FlowError};
 use crate::ingest::{Payload, sender_lookup};
-use crate::{ai, people, place, plan, sealed};
+use crate::{ai, passing, people, place, plan, sealed};
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::rc::Rc;
 use warmline_model::{
     Content, ConversationId, ConversationState, CustomerId, EventBody, IdentityId, MessageId, Origin, Timestamp, Units,
 };
-use warmline_privacy::{BlindIndex, CustomerKey, Purpose, SealKey};
+use warmline_privacy::{BlindIndex, CustomerKey, SealError, SealKey};
 use warmline_routing::{Ready, VIP};
 use warmline_store::conversations::{self, Conversation};
 use warmline_store::customers::{self, Contact, NewIdentity};
 use warmline_store::inbox::{self, Pending};
 use warmline_store::messages::{self, Message};
-use warmline_store::{events, immediate, leases};
+use warmline_store::{events, immediate, leases, vault};
 
 /// Rows a transaction: enough to make the commit cheap, few enough to keep other writers waiting for milliseconds only.
 const BATCH: i64 = 16;
@@ -61,13 +63,22 @@ impl<'a> Drainer<'a> {
     /// # Errors
     /// The store fails; what was committed stays, the rest is handled by a later run.
     pub fn step(&mut self) -> Result<Step, FlowError> {
-        // Many are told of the same rows; a look without the write lock sends all but one of them home.
-        if inbox::pending(self.ctx.db, self.shard, 1)?.is_empty() {
-            return Ok(if self.holds { Step::Idle } else { Step::Done });
+        loop {
+            // Many are told of the same rows; a look without the write lock sends all but one of them home.
+            let rows = inbox::pending(self.ctx.db, self.shard, if self.holds { BATCH } else { 1 })?;
+            if rows.is_empty() {
+                return Ok(if self.holds { Step::Idle } else { Step::Done });
+            }
+            if self.holds {
+                self.tools.prepare(&rows)?;
+            }
+            let step = self.batch(rows)?;
+            self.holds = step != Step::Done;
+            // A stranger came first, whose key is made once the shard is ours.
+            if step != (Step::Handled { rows: 0 }) {
+                return Ok(step);
+            }
         }
-        let step = self.batch()?;
-        self.holds = step != Step::Done;
-        Ok(step)
     }
 
     /// Gives the shard up if nothing waits; false when something came meanwhile.
@@ -96,8 +107,8 @@ impl<'a> Drainer<'a> {
         self.tools.ai.take()
     }
 
-    /// The oldest rows in one transaction.
-    fn batch(&mut self) -> Result<Step, FlowError> {
+    /// The oldest rows in one transaction. While the shard is ours nobody else handles any, so that those are they which were seen before it.
+    fn batch(&mut self, seen: Vec<Pending>) -> Result<Step, FlowError> {
         let (ctx, owner) = (self.ctx, &self.owner);
         // A run can last for seconds; a plan put into force meanwhile counts from the next batch on.
         self.tools.checked.set(false);
@@ -112,20 +123,35 @@ impl<'a> Drainer<'a> {
             if !held {
                 return Ok(Step::Done);
             }
-            let rows = inbox::pending(ctx.db, self.shard, BATCH)?;
+            let rows = if self.holds { seen } else { inbox::pending(ctx.db, self.shard, BATCH)? };
+            let mut handled = 0;
             for row in &rows {
-                self.tools.handle(row)?;
+                if !self.tools.handle(row)? {
+                    break;
+                }
+                handled += 1;
             }
-            Ok(Step::Handled { rows: i64::try_from(rows.len()).unwrap_or(0) })
+            Ok(Step::Handled { rows: handled })
         })
     }
+}
+
+/// A webhook's payload, opened, and by what its sender is found.
+struct Read {
+    payload: Payload,
+    lookup: [u8; 16],
 }
 
 /// Keys, and the rules as they are in this batch.
 struct Tools<'a> {
     ctx: &'a Ctx<'a>,
-    inbox_key: SealKey,
     index: BlindIndex,
+    /// Keys of the inbox by generation.
+    inbox_keys: RefCell<HashMap<i64, SealKey>>,
+    /// What was opened before its transaction, by position.
+    read: RefCell<HashMap<i64, Read>>,
+    /// Keys made for senders whom nobody knew, by what they are found by.
+    strangers: RefCell<HashMap<[u8; 16], (CustomerId, CustomerKey)>>,
     plan: RefCell<Option<Rc<Ready>>>,
     /// Whether the plan is known to be the newest in this batch.
     checked: Cell<bool>,
@@ -133,23 +159,60 @@ struct Tools<'a> {
     ai: Cell<bool>,
 }
 
-/// A row whose payload and customer key were opened: from here on nothing but the store can fail.
-struct Opened {
-    payload: Payload,
-    lookup: [u8; 16],
-    contact: Option<(Contact, CustomerKey)>,
-}
+/// Who sent a row, and the key: from here on nothing but the store can fail.
+type Known = (Contact, CustomerKey);
 
 impl<'a> Tools<'a> {
     fn new(ctx: &'a Ctx<'a>) -> Self {
         Self {
             ctx,
-            inbox_key: ctx.keys.purpose(Purpose::Inbox),
             index: ctx.keys.index(),
+            inbox_keys: RefCell::default(),
+            read: RefCell::default(),
+            strangers: RefCell::default(),
             plan: RefCell::new(None),
             checked: Cell::new(false),
             ai: Cell::new(false),
         }
+    }
+
+    /// Opens rows, and makes keys for strangers, before the transaction: keys are another database's.
+    fn prepare(&self, rows: &[Pending]) -> Result<(), FlowError> {
+        let (ctx, now) = (self.ctx, self.ctx.now());
+        let (mut strangers, mut new) = (self.strangers.borrow_mut(), Vec::new());
+        for row in rows {
+            let read = match self.read(row) {
+                Err(FlowError::Store(e)) => return Err(e.into()),
+                Err(_) => continue,
+                Ok(read) => read,
+            };
+            if !strangers.contains_key(&read.lookup) && customers::identity_by_lookup(ctx.db, &read.lookup)?.is_none() {
+                let customer = CustomerId::new(now, ctx.rng);
+                let (key, wrapped) = ctx.keys.new_customer_key(customer, ctx.rng)?;
+                new.push((customer, sealed::into_vault(wrapped)));
+                strangers.insert(read.lookup, (customer, key));
+            }
+            self.read.borrow_mut().insert(row.seq, read);
+        }
+        match new.as_slice() {
+            [] => Ok(()),
+            [(customer, key)] => Ok(vault::insert(ctx.vault, *customer, key)?),
+            many => immediate(ctx.vault, || {
+                many.iter().try_for_each(|(customer, key)| Ok(vault::insert(ctx.vault, *customer, key)?))
+            }),
+        }
+    }
+
+    fn read(&self, row: &Pending) -> Result<Read, FlowError> {
+        let mut keys = self.inbox_keys.borrow_mut();
+        let key = match keys.entry(row.sealed_by) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => unknown.insert(passing::by_number(self.ctx, row.sealed_by)?),
+        };
+        let plain = key.open(&row.dedup, &row.payload)?;
+        let payload: Payload = serde_json::from_slice(&plain).map_err(|_| SealError::Format)?;
+        let lookup = sender_lookup(&self.index, &row.channel, &row.account, &payload.inbound.sender.open_id);
+        Ok(Read { payload, lookup })
     }
 
     fn plan(&self) -> Result<Rc<Ready>, FlowError> {
@@ -165,41 +228,41 @@ impl<'a> Tools<'a> {
         }
     }
 
-    fn handle(&self, row: &Pending) -> Result<(), FlowError> {
+    /// Handles a row; false where its sender's key has to be made first.
+    fn handle(&self, row: &Pending) -> Result<bool, FlowError> {
         match self.open(row) {
-            Ok(opened) => self.store(row, opened),
+            Ok((read, Some(known))) => self.store(row, read.payload, known).map(|()| true),
+            Ok((read, None)) => match self.strangers.borrow_mut().remove(&read.lookup) {
+                Some(made) => {
+                    let known = self.new_contact(row, &read, made)?;
+                    self.store(row, read.payload, known).map(|()| true)
+                }
+                None => Ok(false),
+            },
             Err(FlowError::Store(e)) => Err(e.into()),
             Err(_) => {
                 // Tampered with, or sealed under another master key: it must neither be lost nor stop the others.
                 inbox::park(self.ctx.db, row.seq)?;
                 let reason = "payload_unreadable".to_owned();
                 let body = EventBody::InboxParked { inbox: row.seq, channel: row.channel.clone(), reason };
-                Ok(events::append(self.ctx.db, self.ctx.now(), None, &body)?)
+                events::append(self.ctx.db, self.ctx.now(), None, &body)?;
+                Ok(true)
             }
         }
     }
 
-    fn open(&self, row: &Pending) -> Result<Opened, FlowError> {
-        let plain = self.inbox_key.open(&row.dedup, &row.payload)?;
-        let payload: Payload = serde_json::from_slice(&plain).map_err(|_| warmline_privacy::SealError::Format)?;
-        let lookup = sender_lookup(&self.index, &row.channel, &row.account, &payload.inbound.sender.open_id);
-        let contact = match customers::contact(self.ctx.db, &lookup)? {
-            Some(contact) => {
-                let key = self.ctx.keys.customer_key(contact.customer, &contact.wrapped_key)?;
-                Some((contact, key))
-            }
-            None => None,
-        };
-        Ok(Opened { payload, lookup, contact })
+    fn open(&self, row: &Pending) -> Result<(Read, Option<Known>), FlowError> {
+        let read = self.read.borrow_mut().remove(&row.seq);
+        let read = read.map_or_else(|| self.read(row), Ok)?;
+        let contact = customers::contact(self.ctx.db, &read.lookup)?;
+        let with_key = |contact: Contact| Ok::<_, FlowError>((sealed::customer_key(self.ctx, contact.customer)?, contact));
+        let known = contact.map(with_key).transpose()?.map(|(key, contact)| (contact, key));
+        Ok((read, known))
     }
 
-    fn store(&self, row: &Pending, opened: Opened) -> Result<(), FlowError> {
+    fn store(&self, row: &Pending, payload: Payload, (mut contact, key): Known) -> Result<(), FlowError> {
         let (ctx, now) = (self.ctx, self.ctx.now());
-        let Opened { payload: Payload { inbound, answer_by }, lookup, contact } = opened;
-        let (mut contact, key) = match contact {
-            Some((contact, key)) => (contact, key),
-            None => self.new_contact(row, &lookup, &inbound.sender, now)?,
-        };
+        let Payload { inbound, answer_by } = payload;
         people::learn(ctx, &self.index, &mut contact, &key, &row.channel, &inbound.sender)?;
         self.learn_tags(&mut contact, &inbound.sender.tags)?;
         let vip = contact.tags.iter().any(|t| t == VIP);
@@ -253,25 +316,24 @@ impl<'a> Tools<'a> {
         Ok(inbox::done(ctx.db, row.seq)?)
     }
 
-    fn new_contact(
-        &self,
-        row: &Pending,
-        lookup: &[u8; 16],
-        sender: &warmline_model::Sender,
-        now: Timestamp,
-    ) -> Result<(Contact, CustomerKey), FlowError> {
-        let ctx = self.ctx;
-        let (customer, identity) = (CustomerId::new(now, ctx.rng), IdentityId::new(now, ctx.rng));
-        let (key, wrapped_key) = ctx.keys.new_customer_key(customer, ctx.rng)?;
-        customers::insert(ctx.db, customer, &wrapped_key, &sender.tags, now)?;
+    fn new_contact(&self, row: &Pending, read: &Read, made: (CustomerId, CustomerKey)) -> Result<Known, FlowError> {
+        let (ctx, now, (customer, key)) = (self.ctx, self.ctx.now(), made);
+        let sender = &read.payload.inbound.sender;
+        let identity = IdentityId::new(now, ctx.rng);
+        customers::insert(ctx.db, customer, &sender.tags, now)?;
         let sealed = sealed::seal_sender(ctx, &key, identity, sender)?;
-        let new =
-            NewIdentity { id: identity, lookup, customer, channel: &row.channel, account: &row.account, sender: &sealed };
+        let new = NewIdentity {
+            id: identity,
+            lookup: &read.lookup,
+            customer,
+            channel: &row.channel,
+            account: &row.account,
+            sender: &sealed,
+        };
         customers::insert_identity(ctx.db, &new, now)?;
         let tags = sender.tags.clone();
         let (person, owner, known, conversation) = (customer, None, None, None);
-        let contact = Contact { identity, customer, person, wrapped_key, tags, owner, known, conversation };
-        Ok((contact, key))
+        Ok((Contact { identity, customer, person, tags, owner, known, conversation }, key))
     }
 
     /// Tags come from parties that the channel trusts; they are added, and taken away only by staff.

@@ -1,11 +1,12 @@
 //! A verified webhook into the inbox: the last step before the platform is told that its message was received.
 
 use crate::ctx::{Ctx, FlowError};
+use crate::passing::{self, Passing};
 use serde::{Deserialize, Serialize};
 use warmline_model::{AccountId, Channel, Inbound, Timestamp};
-use warmline_privacy::{BlindIndex, Purpose, SealError, SealKey};
+use warmline_privacy::{BlindIndex, SealError, SealKey};
 use warmline_store::inbox::{self, NewRow, SHARDS, Stored};
-use warmline_store::{immediate, pulls};
+use warmline_store::{StoreError, immediate, pulls};
 
 /// What the inbox holds, sealed.
 #[derive(Serialize, Deserialize)]
@@ -68,7 +69,10 @@ pub(crate) fn prepare(
     messages: Vec<Inbound>,
     answer_by: Option<Timestamp>,
 ) -> Result<Vec<Prepared>, FlowError> {
-    let (index, key) = (ctx.keys.index(), ctx.keys.purpose(Purpose::Inbox));
+    if messages.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (index, key) = (ctx.keys.index(), passing::newest(ctx, Passing::Inbox)?);
     messages.into_iter().map(|inbound| Prepared::new(ctx, &index, &key, channel, account, inbound, answer_by)).collect()
 }
 
@@ -77,13 +81,14 @@ pub(crate) struct Prepared {
     dedup: [u8; 16],
     shard: i64,
     payload: Vec<u8>,
+    sealed_by: i64,
 }
 
 impl Prepared {
     fn new(
         ctx: &Ctx<'_>,
         index: &BlindIndex,
-        key: &SealKey,
+        (sealed_by, key): &(i64, SealKey),
         channel: &Channel,
         account: &AccountId,
         inbound: Inbound,
@@ -94,7 +99,7 @@ impl Prepared {
         let payload = Payload { inbound, answer_by: answer_by.map(Timestamp::millis) };
         let plain = serde_json::to_vec(&payload).map_err(|_| SealError::Format)?;
         let shard = i64::from(sender[0]) % SHARDS;
-        Ok(Self { dedup, shard, payload: key.seal(&dedup, &plain, ctx.rng)? })
+        Ok(Self { dedup, shard, payload: key.seal(&dedup, &plain, ctx.rng)?, sealed_by: *sealed_by })
     }
 
     pub(crate) fn store(
@@ -104,16 +109,15 @@ impl Prepared {
         account: &AccountId,
         now: Timestamp,
     ) -> Result<Ingested, FlowError> {
-        let Self { dedup, shard, payload } = self;
-        let row = NewRow { dedup, shard: *shard, channel, account, payload, received_at: now };
+        let Self { dedup, shard, payload, sealed_by } = self;
+        let row = NewRow { dedup, shard: *shard, channel, account, payload, sealed_by: *sealed_by, received_at: now };
         Ok(match inbox::insert(ctx.db, &row)? {
             Stored::New { seq, drained_until } => {
                 Ingested { seq, duplicate: false, wake: (drained_until <= now).then_some(*shard) }
             }
-            Stored::Duplicate => {
-                let seq = inbox::find(ctx.db, dedup)?.ok_or(warmline_store::StoreError::Missing("inbox row"))?;
-                Ingested { seq, duplicate: true, wake: None }
-            }
+            Stored::Duplicate { seq } => Ingested { seq, duplicate: true, wake: None },
+            // Once a day, or when somebody is erased, for a moment: the platform tries again.
+            Stored::Stale => return Err(StoreError::Busy.into()),
         })
     }
 }

@@ -251,14 +251,50 @@ pub fn identifiers(ctx: &Ctx<'_>, person: CustomerId) -> Result<Vec<Opened>, Flo
     Ok(all)
 }
 
-/// The name that an identity's channel tells.
+/// What an identity's channel tells of who it is.
+///
+/// # Errors
+/// There is no such identity, it does not open, or the store fails.
+pub fn sender(ctx: &Ctx<'_>, identity: IdentityId) -> Result<Sender, FlowError> {
+    let (sealed_sender, customer) = customers::sender(ctx.db, identity)?.ok_or(FlowError::NotFound("identity"))?;
+    sealed::open_sender(&sealed::customer_key(ctx, customer)?, identity, &sealed_sender)
+}
+
+/// The name of an identity: what staff corrected it to, or what its channel tells.
 ///
 /// # Errors
 /// The store fails, or it does not open.
 pub fn name(ctx: &Ctx<'_>, identity: IdentityId) -> Result<Option<String>, FlowError> {
     let Some((sealed_sender, customer)) = customers::sender(ctx.db, identity)? else { return Ok(None) };
     let key = sealed::customer_key(ctx, customer)?;
-    Ok(sealed::open_sender(&key, identity, &sealed_sender)?.name)
+    match customers::get(ctx.db, customer)?.and_then(|c| c.name) {
+        Some(corrected) => sealed::open_corrected(&key, customer, &corrected).map(Some),
+        None => Ok(sealed::open_sender(&key, identity, &sealed_sender)?.name),
+    }
+}
+
+/// Corrects the name of a person (PIPL article 46), on all channels; `None` goes back to what the channels tell.
+///
+/// # Errors
+/// There is no such customer, or the store fails.
+pub fn set_name(ctx: &Ctx<'_>, person: CustomerId, name: Option<&str>) -> Result<(), FlowError> {
+    for member in people::members(ctx.db, person)? {
+        let seal = |name| sealed::seal_corrected(ctx, &sealed::customer_key(ctx, member.id)?, member.id, name);
+        customers::set_name(ctx.db, member.id, name.map(seal).transpose()?.as_deref())?;
+    }
+    Ok(())
+}
+
+/// Takes an identifier away from a person; false where it has none such. Merges that it proved stay until they are undone.
+///
+/// # Errors
+/// The store fails.
+pub fn forget(ctx: &Ctx<'_>, index: &BlindIndex, person: CustomerId, known: &Known) -> Result<bool, FlowError> {
+    let (lookup, mut found) = (lookup(index, known), false);
+    for member in people::members(ctx.db, person)? {
+        found |= people::forget(ctx.db, &lookup, member.id)?;
+    }
+    Ok(found)
 }
 
 /// The names of a person, each once. One that does not open hides no other.

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use warmline_model::{
     AccountId, AgentId, Channel, Content, ConversationId, CustomerId, IdentityId, MessageId, Sender, Timestamp,
 };
-use warmline_privacy::{CustomerKey, Purpose, SealError};
-use warmline_store::{customers, messages};
+use warmline_privacy::{CustomerKey, KeyId, Purpose, SealError, Wrapped};
+use warmline_store::{customers, messages, vault};
 
 fn json<T: serde::Serialize>(value: &T) -> Result<Vec<u8>, FlowError> {
     serde_json::to_vec(value).map_err(|_| SealError::Format.into())
@@ -133,13 +133,55 @@ pub fn open_sender(key: &CustomerKey, identity: IdentityId, sealed: &[u8]) -> Re
     unjson(&key.open(identity.as_bytes(), sealed)?)
 }
 
+/// A wrapped key as the vault keeps it.
+pub(crate) fn into_vault(wrapped: Wrapped) -> vault::Stored {
+    vault::Stored { master: wrapped.master.as_bytes().to_vec(), wrapped: wrapped.sealed }
+}
+
+/// And back.
+pub(crate) fn from_vault(stored: &vault::Stored) -> Result<Wrapped, SealError> {
+    let master = KeyId::from_bytes(&stored.master).ok_or(SealError::Format)?;
+    Ok(Wrapped { master, sealed: stored.wrapped.clone() })
+}
+
+/// A key that an earlier version kept beside the customer: the master key of then wraps the root key still, or again.
+pub(crate) fn unmoved(ctx: &Ctx<'_>, sealed: Vec<u8>) -> Wrapped {
+    Wrapped { master: ctx.keys.root_master(), sealed }
+}
+
 /// A customer's data key.
 ///
 /// # Errors
-/// There is no such customer, or the key does not open.
+/// [`SealError::Erased`] where it was destroyed; it does not open; or the store fails.
 pub fn customer_key(ctx: &Ctx<'_>, id: CustomerId) -> Result<CustomerKey, FlowError> {
-    let customer = customers::get(ctx.db, id)?.ok_or(FlowError::NotFound("customer"))?;
-    Ok(ctx.keys.customer_key(id, &customer.wrapped_key)?)
+    let wrapped = match vault::get(ctx.vault, id)? {
+        Some(stored) => from_vault(&stored)?,
+        None => unmoved(ctx, customers::unmoved_key(ctx.db, id)?.ok_or(SealError::Erased)?),
+    };
+    Ok(ctx.keys.key(id.as_bytes(), &wrapped)?)
+}
+
+/// Seals what staff corrected a customer's name to.
+///
+/// # Errors
+/// See [`SealError`].
+pub fn seal_corrected(ctx: &Ctx<'_>, key: &CustomerKey, id: CustomerId, name: &str) -> Result<Vec<u8>, FlowError> {
+    Ok(key.seal(&corrected_aad(id), name.as_bytes(), ctx.rng)?)
+}
+
+/// Opens it.
+///
+/// # Errors
+/// See [`SealError`].
+pub fn open_corrected(key: &CustomerKey, id: CustomerId, sealed: &[u8]) -> Result<String, FlowError> {
+    String::from_utf8(key.open(&corrected_aad(id), sealed)?).map_err(|_| SealError::Format.into())
+}
+
+fn corrected_aad(id: CustomerId) -> [u8; 20] {
+    let mut aad = [0; 20];
+    aad[..16].copy_from_slice(id.as_bytes());
+    aad[16..].copy_from_slice(b"name");
+    aad
 }
 
 /// Data keys of several customers, each opened once.

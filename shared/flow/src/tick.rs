@@ -2,7 +2,7 @@
 //! no harm; every step is bounded, and the next tick goes on.
 
 use crate::ctx::{Ctx, FlowError};
-use crate::{ai, converse, place, plan, sealed, staff, staffing};
+use crate::{ai, converse, erase, passing, place, plan, sealed, staff, staffing};
 use warmline_model::{ConversationState, Timestamp};
 use warmline_routing::Cause;
 use warmline_store::conversations::{self, Conversation};
@@ -10,8 +10,6 @@ use warmline_store::{agents, idempotency, immediate, messages, placing, queues};
 
 /// Conversations a tick.
 const BATCH: i64 = 64;
-/// How long answers are kept for retries of API calls.
-const KEEP_ANSWERS_MS: i64 = 24 * 3600 * 1000;
 /// How long a conversation in which nobody spoke stays open.
 const IDLE_OPEN_MS: i64 = 24 * 3600 * 1000;
 
@@ -36,6 +34,8 @@ pub struct Ticked {
     pub ai_timeouts: i64,
     /// Seats that staffing moved between their groups.
     pub moved: i64,
+    /// Customers whose erasure was completed.
+    pub erased: i64,
 }
 
 /// Does what is due.
@@ -70,7 +70,10 @@ pub fn tick(ctx: &Ctx<'_>) -> Result<Ticked, FlowError> {
         done.matched += immediate(ctx.db, || place::fill(ctx, &plan::current(ctx)?, agent))?;
     }
     close_idle(ctx, now)?;
-    idempotency::prune(ctx.db, now.plus_millis(-KEEP_ANSWERS_MS), 256)?;
+    idempotency::prune(ctx.db, now.plus_millis(-passing::KEEP_ANSWERS_MS), 256)?;
+    passing::move_keys(ctx, BATCH)?;
+    passing::tick(ctx)?;
+    done.erased = erase::go_on(ctx)?;
     Ok(done)
 }
 

@@ -5,8 +5,9 @@ use crate::message::{Request, Response};
 use crate::problem::Problem;
 use sha2::{Digest, Sha256};
 use warmline_flow::Ctx;
+use warmline_flow::FlowError;
 use warmline_flow::ctx::Actor;
-use warmline_privacy::Purpose;
+use warmline_flow::passing::{self, Passing};
 use warmline_store::idempotency::{self, Kept};
 use warmline_store::immediate;
 
@@ -28,7 +29,7 @@ pub fn once(
     })?;
     let actor = actor.agent.map_or_else(Vec::new, |a| a.as_bytes().to_vec());
     let digest = digest(request);
-    let seal = ctx.keys.purpose(Purpose::Staff);
+    let (generation, seal) = passing::newest(ctx, Passing::Answers)?;
     let aad = [actor.as_slice(), key.as_bytes()].concat();
     immediate(ctx.db, || {
         if let Some(kept) = idempotency::get(ctx.db, &actor, key)? {
@@ -36,17 +37,35 @@ pub fn once(
                 let detail = "this Idempotency-Key was used for another request; use a new one";
                 return Err(Problem::new(422, "idempotency_key_reused", detail));
             }
-            let body = seal.open(&aad, &kept.response)?;
+            let body = open(ctx, &aad, &kept.response)?;
             let status = u16::try_from(kept.status).map_err(|_| Problem::internal())?;
             let response = Response { status, headers: Vec::new(), content_type: "application/json", body };
             return Ok(response.with("idempotency-replayed", "true"));
         }
         let response = effect()?;
         let sealed = seal.seal(&aad, &response.body, ctx.rng)?;
+        let sealed = [generation.to_be_bytes().as_slice(), &sealed].concat();
         let kept = Kept { request: digest.clone(), status: i64::from(response.status), response: sealed };
         idempotency::put(ctx.db, &actor, key, &kept, ctx.now())?;
         Ok(response)
     })
+}
+
+/// Opens a kept answer: the generation of its key stands before it.
+fn open(ctx: &Ctx<'_>, aad: &[u8], kept: &[u8]) -> Result<Vec<u8>, Problem> {
+    let opened = kept.split_first_chunk().map(|(generation, sealed)| {
+        let key = passing::by_number(ctx, i64::from_be_bytes(*generation))?;
+        Ok::<_, FlowError>(key.open(aad, sealed)?)
+    });
+    match opened {
+        Some(Err(FlowError::Store(e))) => Err(e.into()),
+        Some(Ok(body)) => Ok(body),
+        // Somebody was erased meanwhile, and with them the answers that may tell of them.
+        _ => {
+            let detail = "this request was done before; its answer is not kept any more: read what it changed";
+            Err(Problem::new(409, "answer_gone", detail))
+        }
+    }
 }
 
 fn digest(request: &Request) -> Vec<u8> {

@@ -88,6 +88,9 @@ impl From<StoreError> for Problem {
 
 impl From<SealError> for Problem {
     fn from(e: SealError) -> Self {
+        if e == SealError::Erased {
+            return Self::new(410, "erased", "the customer was erased: nothing of them can be read any more");
+        }
         Self::new(500, "unreadable", "a stored value cannot be opened with the present key").logged(e)
     }
 }

@@ -83,6 +83,7 @@ pub fn fold(event: &EventBody) -> Vec<Sample> {
         EventBody::InboxParked { channel, .. } => count("inbox.parked.v1", channel.as_str()),
         EventBody::ConversationHandedOver { .. } => count("conversations.handed_over.v1", ""),
         EventBody::CustomerMerged { .. }
+        | EventBody::CustomerErased { .. }
         | EventBody::CustomerUnmerged { .. }
         | EventBody::ConversationTransferred { .. }
         | EventBody::ConversationConsulted { .. }

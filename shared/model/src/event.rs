@@ -5,7 +5,7 @@ use crate::agent::AgentState;
 use crate::channel::{AccountId, Channel, GroupId};
 use crate::content::Origin;
 use crate::identifier::IdentifierKind;
-use crate::ids::{AgentId, ConversationId, CustomerId, MergeId, MessageId};
+use crate::ids::{AgentId, ConversationId, CustomerId, ErasureId, MergeId, MessageId};
 use crate::seat::{Lane, Profile};
 use crate::time::Timestamp;
 use crate::units::Units;
@@ -98,6 +98,16 @@ pub enum EventBody {
         /// The member of staff.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         agent: Option<AgentId>,
+    },
+    /// A person was erased: all of their keys are destroyed.
+    #[serde(rename = "customer.erased")]
+    CustomerErased {
+        /// The erasure.
+        erasure: ErasureId,
+        /// Who the person was known as.
+        customer: CustomerId,
+        /// Messages that were deleted.
+        messages: i64,
     },
     /// A message of the customer was stored.
     #[serde(rename = "message.received")]

@@ -121,6 +121,8 @@ id!(/// One message of a conversation, in either direction.
     MessageId, "msg");
 id!(/// A merge: two customers were found to be one person.
     MergeId, "mrg");
+id!(/// One erasure of a person.
+    ErasureId, "era");
 id!(/// A bearer token of a member of staff.
     TokenId, "tok");
 id!(/// A member of staff: agent, supervisor, operations, administrator.

@@ -32,7 +32,7 @@ pub use content::{Content, Media, Origin};
 pub use conversation::{ConversationState, DeliveryState};
 pub use event::{Delivery, Event, EventBody};
 pub use identifier::{Identifier, IdentifierKind};
-pub use ids::{AgentId, ConversationId, CustomerId, IdError, IdentityId, MergeId, MessageId, TokenId};
+pub use ids::{AgentId, ConversationId, CustomerId, ErasureId, IdError, IdentityId, MergeId, MessageId, TokenId};
 pub use inbound::{Inbound, Sender};
 pub use seat::{Lane, Profile};
 pub use time::{Clock, Rng, Timestamp};

@@ -1,19 +1,21 @@
 //! How personal data is kept: sealed, and found again only through keyed hashes.
 //!
-//! One master key (a secret variable) is the root. [`Keyring`] derives a purpose key from it for everything that belongs to no
-//! customer yet (the inbox, account secrets, staff names, cached platform tokens) and wraps one random data key per customer.
-//! What a customer wrote is sealed under the customer's own key: destroying that key is erasing the customer.
+//! A master key (a secret variable) wraps one root key for the store and one random data key per customer. What a customer wrote is sealed
+//! under the customer's own key: destroying that key is erasing the customer. What belongs to no customer (account secrets, staff
+//! names, cached platform tokens) is sealed under keys that [`Keyring`] derives from the root key.
 //!
 //! * [`seal`]: XChaCha20-Poly1305 with the row's identity as associated data;
-//! * [`keyring`]: purpose keys, customer keys;
+//! * [`keyring`]: master keys, the root key, purpose keys, customer keys;
+//! * [`receipt`]: signatures that anybody can check;
 //! * [`index`]: blind indexes and token hashes;
 //! * [`audit`]: the chain of the audit log.
 
 pub mod audit;
 pub mod index;
 pub mod keyring;
+pub mod receipt;
 pub mod seal;
 
 pub use index::{BlindIndex, random_token, token_hash};
-pub use keyring::{CustomerKey, KeyError, Keyring, Purpose};
+pub use keyring::{CustomerKey, KeyError, KeyId, Keyring, Masters, Purpose, Wrapped};
 pub use seal::{SealError, SealKey};

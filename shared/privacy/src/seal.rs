@@ -23,6 +23,12 @@ pub enum SealError {
     /// Another key, another row, or altered bytes.
     #[error("the sealed value does not open: it was altered, moved, or sealed under another key")]
     Tampered,
+    /// The key itself is wrapped by a master key that is not at hand.
+    #[error("the key is wrapped by a master key that is not at hand")]
+    Master,
+    /// The key was destroyed: the customer was erased.
+    #[error("the key was destroyed")]
+    Erased,
 }
 
 /// A 256-bit key that seals and opens values.
@@ -33,10 +39,6 @@ impl SealKey {
     /// From raw key bytes.
     pub fn new(bytes: [u8; 32]) -> Self {
         Self(bytes)
-    }
-
-    pub(crate) fn bytes(&self) -> &[u8; 32] {
-        &self.0
     }
 
     /// Seals `plain`; it opens only with the same `aad`, which names the row and the field.

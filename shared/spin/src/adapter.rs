@@ -27,7 +27,7 @@ pub(crate) async fn serve_request<A: Adapter>(adapter: &A, request: &Request, ou
     if let "/deliver" | "/pull" = request.path.as_str() {
         // A hint needs no outcome: whoever gave it should not wait for the platform.
         respond(out, Response::empty(202)).await;
-        if let Err(problem) = match World::open() {
+        if let Err(problem) = match World::open_ready() {
             Ok(world) if request.path == "/deliver" => deliver::run(&world, adapter).await,
             Ok(world) => pull::run(&world, adapter).await,
             Err(problem) => Err(problem),
@@ -65,7 +65,7 @@ impl<T> Place<T> {
         if channel.as_str() != adapter.capabilities().channel {
             return Err(unknown());
         }
-        let world = World::open()?;
+        let world = World::open_ready()?;
         let account = deliver::open(&world.ctx(), adapter, &channel, &id)?.ok_or_else(unknown)?;
         Ok(Self { world, channel, id, account, rest })
     }

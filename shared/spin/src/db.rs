@@ -1,7 +1,12 @@
 //! The store on Spin's SQLite interface.
 
+use std::cell::OnceCell;
+
 use spin_sdk::sqlite::{Connection, Error, Value as Sql};
 use warmline_store::{Db, Row, StoreError, Value};
+
+/// The label of the database of keys.
+const KEYS: &str = "keys";
 
 /// One connection, for one request.
 pub struct SpinDb(Connection);
@@ -16,12 +21,29 @@ impl SpinDb {
     }
 }
 
+/// The database of keys, opened when it is first asked: not every request needs a key.
+#[derive(Default)]
+pub struct Vault(OnceCell<SpinDb>);
+
+impl Db for Vault {
+    fn execute(&self, sql: &'static str, params: &[Value]) -> Result<Vec<Row>, StoreError> {
+        let db = match self.0.get() {
+            Some(db) => db,
+            None => {
+                let db = Connection::open(KEYS).map(SpinDb).map_err(error)?;
+                self.0.get_or_init(|| db)
+            }
+        };
+        db.execute(sql, params)
+    }
+}
+
 fn error(e: Error) -> StoreError {
     match e {
         Error::DatabaseFull => StoreError::Full,
         Error::Io(message) => StoreError::from_message(&message),
-        Error::NoSuchDatabase => StoreError::Other("the database \"default\" does not exist".into()),
-        Error::AccessDenied => StoreError::Other("the database \"default\" is not granted".into()),
+        Error::NoSuchDatabase => StoreError::Other("a database of spin.toml does not exist".into()),
+        Error::AccessDenied => StoreError::Other("a database is not granted in spin.toml".into()),
         Error::InvalidConnection => StoreError::Other("the connection is not valid".into()),
     }
 }

@@ -2,11 +2,11 @@
 //!
 //! By default they go by service chaining (`http://<component>.spin.internal`), in process and unreachable from outside. Where
 //! the platform has none (Fermyon Cloud), the variable `internal_calls` = `public` sends them to
-//! `<public_url>/internal/<component>/…` with a token derived from the master key; otherwise nobody answers on those paths.
+//! `<public_url>/internal/<component>/…` with a token derived from the master key in force; otherwise nobody answers on those paths.
 //! With any other value no component reaches another, and the tick's answer says so.
 
 use crate::outgoing::{self, Answer};
-use crate::world::{keys, variable};
+use crate::world::{masters, variable};
 use subtle::ConstantTimeEq as _;
 use warmline_channels::ApiRequest;
 use warmline_http::{Problem, Request};
@@ -16,7 +16,7 @@ use warmline_model::Channel;
 const DEADLINE_MS: u64 = 15_000;
 
 fn token() -> Result<String, Problem> {
-    Ok(hex::encode(keys()?.signing("internal")))
+    Ok(hex::encode(masters()?.signing("internal")))
 }
 
 /// Calls a component; `None` when it did not answer with success.

@@ -48,7 +48,7 @@ pub(crate) async fn serve<A: Adapter>(adapter: &A, request: &Request, out: Respo
 }
 
 async fn fetch<A: Adapter>(adapter: &A, request: &Request) -> Result<Medium, Problem> {
-    let world = World::open()?;
+    let world = World::open_ready()?;
     let ctx = world.ctx();
     let parameter = || Problem::new(400, "bad_parameter", "conversation and n are missing");
     let conversation: ConversationId = page::typed(request, "conversation", |t| t.parse().ok())?.ok_or_else(parameter)?;

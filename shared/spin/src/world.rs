@@ -1,12 +1,13 @@
 //! Store, keys, clock and randomness of one request.
 
-use crate::db::SpinDb;
+use crate::db::{SpinDb, Vault};
 use spin_sdk::variables;
-use warmline_flow::Ctx;
+use warmline_flow::{Ctx, keys};
 use warmline_http::Problem;
 use warmline_model::{Clock, Rng, Timestamp};
-use warmline_privacy::Keyring;
-use warmline_store::{meta, migrate};
+use warmline_privacy::{KeyError, KeyId, Keyring, Masters};
+use warmline_store::migrate::is_current;
+use warmline_store::{StoreError, meta, migrate, vault};
 
 /// The wall clock.
 pub struct SpinClock;
@@ -37,29 +38,73 @@ pub fn variable(name: &str) -> String {
 /// What a request works with.
 pub struct World {
     db: SpinDb,
+    vault: Vault,
     keys: Keyring,
     clock: SpinClock,
     rng: SpinRng,
 }
 
+/// Where a version without root keys noted which master key the store belongs to.
+const BELONGS: &str = "master_key_fingerprint";
+
 impl World {
-    /// Opens the store, migrates it where it is not, and reads the master key.
+    /// Opens the store, migrates it where it is not, and opens the keys.
     ///
     /// # Errors
-    /// The store cannot be opened or migrated, or the master key is missing or malformed.
+    /// The store cannot be opened or migrated, a master key is missing or malformed, or the store belongs to another.
     pub fn open() -> Result<Self, Problem> {
-        let keys = keys()?;
-        let db = SpinDb::open()?;
-        if migrate(&db)? {
-            // From now on this database belongs to this key; /readyz compares.
-            meta::get_or_put(&db, "master_key_fingerprint", &keys.fingerprint())?;
+        Self::with(|db, vault| {
+            if !is_current(db)? {
+                vault::prepare(vault)?;
+                migrate(db)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// The same, for adapters: they do not carry the migrations, and take nothing before somebody else has run them. Platforms send again.
+    ///
+    /// # Errors
+    /// As [`World::open`], and the store is not migrated.
+    pub fn open_ready() -> Result<Self, Problem> {
+        Self::with(|db, _| match is_current(db)? {
+            true => Ok(()),
+            false => Err(Problem {
+                retry_after: Some(2),
+                ..Problem::new(
+                    503,
+                    "store_not_ready",
+                    "the store is being set up or updated; nothing was changed, try again",
+                )
+            }),
+        })
+    }
+
+    fn with(ready: impl FnOnce(&SpinDb, &Vault) -> Result<(), Problem>) -> Result<Self, Problem> {
+        let masters = masters()?;
+        let (db, vault, rng) = (SpinDb::open()?, Vault::default(), SpinRng);
+        ready(&db, &vault)?;
+        let opened = match meta::get(&db, keys::ROOT)? {
+            Some(stored) => Keyring::open(masters, &stored).map_err(no_keys)?,
+            None => Self::first(&db, masters, &rng)?,
+        };
+        Ok(Self { db, vault, keys: opened, clock: SpinClock, rng })
+    }
+
+    /// The keys of a store that has none. Of several who come first, one stores its root key; the others get it with their next request.
+    fn first(db: &SpinDb, masters: Masters, rng: &SpinRng) -> Result<Keyring, Problem> {
+        let belongs = meta::get(db, BELONGS)?.and_then(|id| KeyId::from_bytes(&id));
+        let keys = Keyring::create(masters, belongs, rng).map_err(no_keys)?;
+        let new = keys.store(rng)?;
+        match meta::get_or_put(db, keys::ROOT, &new)? == new {
+            true => Ok(keys),
+            false => Err(StoreError::Busy.into()),
         }
-        Ok(Self { db, keys, clock: SpinClock, rng: SpinRng })
     }
 
     /// The world as the steps of the flow take it.
     pub fn ctx(&self) -> Ctx<'_> {
-        Ctx { db: &self.db, clock: &self.clock, rng: &self.rng, keys: &self.keys }
+        Ctx { db: &self.db, vault: &self.vault, clock: &self.clock, rng: &self.rng, keys: &self.keys }
     }
 
     /// The keys.
@@ -68,13 +113,24 @@ impl World {
     }
 }
 
-/// The keys, without a store.
+/// The master keys of the configuration.
 ///
 /// # Errors
-/// The master key is missing or malformed.
-pub fn keys() -> Result<Keyring, Problem> {
-    Keyring::from_base64(&variable("master_key")).map_err(|e| Problem {
-        internal: Some(e.to_string()),
-        ..Problem::new(503, "no_master_key", "the service is not set up: its master key is missing or malformed")
-    })
+/// One is missing or malformed.
+pub fn masters() -> Result<Masters, Problem> {
+    Masters::from_base64(&variable("master_key"), &variable("master_key_previous")).map_err(no_keys)
+}
+
+fn no_keys(error: KeyError) -> Problem {
+    let (code, detail) = match error {
+        KeyError::Malformed => {
+            ("no_master_key", "the service is not set up: its master key is missing or malformed".to_owned())
+        }
+        KeyError::Wanted(id) => (
+            "wrong_master_key",
+            format!("the store belongs to master key {id}; start with that one, or give it as the previous one"),
+        ),
+        KeyError::Root => ("wrong_master_key", "the root key in the store does not open; restore the store".to_owned()),
+    };
+    Problem { internal: Some(error.to_string()), ..Problem::new(503, code, detail) }
 }

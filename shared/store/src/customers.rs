@@ -13,8 +13,6 @@ pub struct Contact {
     pub customer: CustomerId,
     /// The person that the customer is one of.
     pub person: CustomerId,
-    /// The customer's data key, wrapped.
-    pub wrapped_key: Vec<u8>,
     /// The person's tags.
     pub tags: Vec<String>,
     /// The person's own agent.
@@ -37,22 +35,26 @@ fn owner(row: &Row, i: usize) -> Result<Option<AgentId>, StoreError> {
 const CONTACT: &str = concat!(
     "SELECT ",
     conversations::columns!("v"),
-    ", i.id, i.customer_id, c.wrapped_key, p.person_tags, p.person_owner, p.id, i.known \
+    ", i.id, i.customer_id, p.person_tags, p.person_owner, p.id, i.known \
      FROM identities i JOIN customers c ON c.id = i.customer_id JOIN customers p ON p.id = c.person \
      LEFT JOIN conversations v ON v.identity_id = i.id AND v.state <> 'closed' WHERE i.lookup = ?1"
 );
 const INSERT_CUSTOMER: &str =
-    "INSERT INTO customers (id, wrapped_key, tags, created_at, person, person_tags) VALUES (?1, ?2, ?3, ?4, ?1, ?3)";
+    "INSERT INTO customers (id, wrapped_key, tags, created_at, person, person_tags) VALUES (?1, x'', ?2, ?3, ?1, ?2)";
 const INSERT_IDENTITY: &str = "INSERT INTO identities (id, lookup, customer_id, channel, account, sender, created_at) \
                                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-const KEY: &str = "SELECT c.wrapped_key, p.person_tags, c.created_at, p.person_owner, p.id, c.tags \
-                   FROM customers c JOIN customers p ON p.id = c.person WHERE c.id = ?1";
+const GET: &str = "SELECT p.person_tags, c.created_at, p.person_owner, p.id, c.tags, c.name \
+                   FROM customers c JOIN customers p ON p.id = c.person WHERE c.id = ?1 AND c.erasure IS NULL";
+const UNMOVED_KEY: &str = "SELECT wrapped_key FROM customers WHERE id = ?1 AND wrapped_key <> x''";
+const UNMOVED: &str = "SELECT id, wrapped_key FROM customers INDEXED BY customers_unmoved WHERE wrapped_key <> x'' LIMIT ?1";
+const MOVED: &str = "UPDATE customers SET wrapped_key = x'' WHERE id = ?1";
+const SET_NAME: &str = "UPDATE customers SET name = ?2 WHERE id = ?1 RETURNING 1";
 const SENDER: &str = "SELECT sender, customer_id FROM identities WHERE id = ?1";
 const BY_LOOKUP: &str = "SELECT id FROM identities WHERE lookup = ?1";
 const SET_TAGS: &str = "UPDATE customers SET tags = ?2 WHERE id = ?1 RETURNING 1";
 const SET_OWNER: &str = "UPDATE customers SET owner = ?2 WHERE id = ?1 RETURNING 1";
 const IDENTITIES: &str = "SELECT i.id, i.channel, i.account FROM customers c JOIN identities i ON i.customer_id = c.id \
-                          WHERE c.person = ?1 ORDER BY c.id, i.id";
+                          WHERE c.person = ?1 ORDER BY c.id";
 
 /// Finds a sender by blind index.
 ///
@@ -64,11 +66,10 @@ pub fn contact(db: &dyn Db, lookup: &[u8; 16]) -> Result<Option<Contact>, StoreE
     Ok(Some(Contact {
         identity: row.made(base, IdentityId::from_bytes(row.blob(base)?))?,
         customer: row.made(base + 1, CustomerId::from_bytes(row.blob(base + 1)?))?,
-        wrapped_key: row.blob(base + 2)?.to_vec(),
-        tags: tags(&row, base + 3)?,
-        owner: owner(&row, base + 4)?,
-        person: row.made(base + 5, CustomerId::from_bytes(row.blob(base + 5)?))?,
-        known: row.opt_blob(base + 6)?.map(<[u8]>::to_vec),
+        tags: tags(&row, base + 2)?,
+        owner: owner(&row, base + 3)?,
+        person: row.made(base + 4, CustomerId::from_bytes(row.blob(base + 4)?))?,
+        known: row.opt_blob(base + 5)?.map(<[u8]>::to_vec),
         conversation: row.opt_blob(0)?.is_some().then(|| conversations::read(&row)).transpose()?,
     }))
 }
@@ -85,9 +86,9 @@ pub fn identity_by_lookup(db: &dyn Db, lookup: &[u8; 16]) -> Result<Option<Ident
 ///
 /// # Errors
 /// See [`StoreError`].
-pub fn insert(db: &dyn Db, id: CustomerId, wrapped_key: &[u8], tags: &[String], now: Timestamp) -> Result<(), StoreError> {
+pub fn insert(db: &dyn Db, id: CustomerId, tags: &[String], now: Timestamp) -> Result<(), StoreError> {
     let tags = serde_json::json!(tags).to_string();
-    db.execute(INSERT_CUSTOMER, &[id.as_bytes().into(), wrapped_key.into(), tags.into(), now.into()])?;
+    db.execute(INSERT_CUSTOMER, &[id.as_bytes().into(), tags.into(), now.into()])?;
     Ok(())
 }
 
@@ -129,8 +130,6 @@ pub fn insert_identity(db: &dyn Db, new: &NewIdentity<'_>, now: Timestamp) -> Re
 
 /// A customer as stored.
 pub struct Customer {
-    /// The data key, wrapped.
-    pub wrapped_key: Vec<u8>,
     /// The person that it is one of.
     pub person: CustomerId,
     /// The person's tags.
@@ -141,22 +140,60 @@ pub struct Customer {
     pub created_at: Timestamp,
     /// The person's own agent.
     pub owner: Option<AgentId>,
+    /// What staff corrected the name to, sealed.
+    pub name: Option<Vec<u8>>,
 }
 
-/// Finds a customer.
+/// Finds a customer; none where it was erased.
 ///
 /// # Errors
 /// See [`StoreError`].
 pub fn get(db: &dyn Db, id: CustomerId) -> Result<Option<Customer>, StoreError> {
-    let Some(row) = db.first(KEY, &[id.as_bytes().into()])? else { return Ok(None) };
+    let Some(row) = db.first(GET, &[id.as_bytes().into()])? else { return Ok(None) };
     Ok(Some(Customer {
-        wrapped_key: row.blob(0)?.to_vec(),
-        tags: tags(&row, 1)?,
-        created_at: row.time(2)?,
-        owner: owner(&row, 3)?,
-        person: row.made(4, CustomerId::from_bytes(row.blob(4)?))?,
-        own_tags: tags(&row, 5)?,
+        tags: tags(&row, 0)?,
+        created_at: row.time(1)?,
+        owner: owner(&row, 2)?,
+        person: row.made(3, CustomerId::from_bytes(row.blob(3)?))?,
+        own_tags: tags(&row, 4)?,
+        name: row.opt_blob(5)?.map(<[u8]>::to_vec),
     }))
+}
+
+/// A customer's wrapped key that has not moved into the vault yet.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn unmoved_key(db: &dyn Db, id: CustomerId) -> Result<Option<Vec<u8>>, StoreError> {
+    db.first(UNMOVED_KEY, &[id.as_bytes().into()])?.map(|r| r.blob(0).map(<[u8]>::to_vec)).transpose()
+}
+
+/// Wrapped keys that have not moved into the vault yet.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn unmoved(db: &dyn Db, limit: i64) -> Result<Vec<(CustomerId, Vec<u8>)>, StoreError> {
+    db.execute(UNMOVED, &[limit.into()])?
+        .iter()
+        .map(|r| Ok((r.made(0, CustomerId::from_bytes(r.blob(0)?))?, r.blob(1)?.to_vec())))
+        .collect()
+}
+
+/// Empties a wrapped key that is in the vault now.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn moved(db: &dyn Db, id: CustomerId) -> Result<(), StoreError> {
+    db.execute(MOVED, &[id.as_bytes().into()])?;
+    Ok(())
+}
+
+/// Replaces what staff corrected the name to; false when there is no such customer.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn set_name(db: &dyn Db, id: CustomerId, name: Option<&[u8]>) -> Result<bool, StoreError> {
+    Ok(db.first(SET_NAME, &[id.as_bytes().into(), name.into()])?.is_some())
 }
 
 /// An identity's sealed sender, and whose identity it is.

@@ -3,7 +3,7 @@
 //! Rows are sharded by sender: one drainer at a time works on a shard (a lease), so the messages of one sender are handled in
 //! the order in which they were committed, and different shards side by side.
 
-use crate::db::{Db, StoreError};
+use crate::db::{Db, Row, StoreError};
 use warmline_model::{AccountId, Channel, Timestamp};
 
 /// Number of shards. More drainers than this never run at once; SQLite lets one of them write at a time.
@@ -26,6 +26,8 @@ pub struct NewRow<'a> {
     pub account: &'a AccountId,
     /// The sealed message.
     pub payload: &'a [u8],
+    /// The generation of the key that seals it.
+    pub sealed_by: i64,
     /// When the webhook came.
     pub received_at: Timestamp,
 }
@@ -40,16 +42,31 @@ pub enum Stored {
         drained_until: Timestamp,
     },
     /// The platform sent it before.
-    Duplicate,
+    Duplicate {
+        /// Its position.
+        seq: i64,
+    },
+    /// The key that seals it is to be destroyed: seal it under a newer one.
+    Stale,
 }
 
 // The lease is read under the same write lock as the insert. A drainer lets go of its lease only in a statement that sees no
 // pending row, so either it still sees this row or this statement sees that it is gone: no wake-up is lost.
-const INSERT: &str = "INSERT INTO inbox (dedup, shard, channel, account, payload, received_at) \
-                      VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (dedup) DO NOTHING \
+// Under the same lock it is seen whether the key may still be used.
+const INSERT: &str = "INSERT INTO inbox (dedup, shard, channel, account, payload, received_at, sealed_by) \
+                      SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?8 \
+                      WHERE ?8 >= coalesce((SELECT seq FROM followers WHERE name = 'inbox keys'), 0) \
+                      ON CONFLICT (dedup) DO NOTHING \
                       RETURNING seq, coalesce((SELECT until FROM leases WHERE name = ?7), 0)";
+const LEAST: &str = "INSERT INTO followers (name, seq) VALUES ('inbox keys', ?1) \
+                     ON CONFLICT (name) DO UPDATE SET seq = max(seq, excluded.seq)";
+const WAITS_ON: &str = "SELECT 1 FROM inbox INDEXED BY inbox_pending WHERE state = 0 AND sealed_by < ?1 LIMIT 1";
+const PARKED: &str = "SELECT seq, channel, account, dedup, payload, received_at, sealed_by FROM inbox INDEXED BY inbox_parked \
+                      WHERE state = 2 AND sealed_by < ?1 AND seq > ?2 ORDER BY seq LIMIT ?3";
+const RESEAL: &str = "UPDATE inbox SET payload = ?2, sealed_by = ?3 WHERE seq = ?1 AND state = 2";
+const DROP: &str = "UPDATE inbox SET state = 1, payload = NULL WHERE seq = ?1 AND state = 2";
 const BY_DEDUP: &str = "SELECT seq FROM inbox WHERE dedup = ?1";
-const PENDING: &str = "SELECT seq, channel, account, dedup, payload, received_at FROM inbox \
+const PENDING: &str = "SELECT seq, channel, account, dedup, payload, received_at, sealed_by FROM inbox \
                        WHERE shard = ?1 AND state = 0 ORDER BY seq LIMIT ?2";
 const DONE: &str = "UPDATE inbox SET state = 1, payload = NULL WHERE seq = ?1 AND state = 0 RETURNING 1";
 const PARK: &str = "UPDATE inbox SET state = 2 WHERE seq = ?1 AND state = 0 RETURNING 1";
@@ -71,18 +88,59 @@ pub fn insert(db: &dyn Db, row: &NewRow<'_>) -> Result<Stored, StoreError> {
         row.payload.into(),
         row.received_at.into(),
         lease_name(row.shard).into(),
+        row.sealed_by.into(),
     ];
     Ok(match db.first(INSERT, &params)? {
         Some(found) => Stored::New { seq: found.int(0)?, drained_until: found.time(1)? },
-        None => Stored::Duplicate,
+        None => find(db, row.dedup)?.map_or(Stored::Stale, |seq| Stored::Duplicate { seq }),
     })
 }
 
-/// The position of the row with that hash.
+/// From now on no row is added whose key is of an earlier generation.
 ///
 /// # Errors
 /// See [`StoreError`].
-pub fn find(db: &dyn Db, dedup: &[u8; 16]) -> Result<Option<i64>, StoreError> {
+pub fn retire(db: &dyn Db, before: i64) -> Result<(), StoreError> {
+    db.execute(LEAST, &[before.into()])?;
+    Ok(())
+}
+
+/// Whether a row waits whose key is of an earlier generation.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn waits_on(db: &dyn Db, before: i64) -> Result<bool, StoreError> {
+    Ok(db.first(WAITS_ON, &[before.into()])?.is_some())
+}
+
+/// Rows set aside whose key is of an earlier generation, after a position.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn parked(db: &dyn Db, before: i64, after: i64, limit: i64) -> Result<Vec<Pending>, StoreError> {
+    db.execute(PARKED, &[before.into(), after.into(), limit.into()])?.iter().map(row).collect()
+}
+
+/// Puts a row that was set aside under another key.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn reseal(db: &dyn Db, seq: i64, payload: &[u8], sealed_by: i64) -> Result<(), StoreError> {
+    db.execute(RESEAL, &[seq.into(), payload.into(), sealed_by.into()])?;
+    Ok(())
+}
+
+/// Empties a row that was set aside.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn drop_parked(db: &dyn Db, seq: i64) -> Result<(), StoreError> {
+    db.execute(DROP, &[seq.into()])?;
+    Ok(())
+}
+
+/// The position of the row with that hash.
+fn find(db: &dyn Db, dedup: &[u8; 16]) -> Result<Option<i64>, StoreError> {
     db.first(BY_DEDUP, &[dedup.into()])?.map(|r| r.int(0)).transpose()
 }
 
@@ -98,6 +156,8 @@ pub struct Pending {
     pub dedup: Vec<u8>,
     /// The sealed message.
     pub payload: Vec<u8>,
+    /// The generation of the key that seals it.
+    pub sealed_by: i64,
     /// When the webhook came.
     pub received_at: Timestamp,
 }
@@ -107,19 +167,19 @@ pub struct Pending {
 /// # Errors
 /// See [`StoreError`].
 pub fn pending(db: &dyn Db, shard: i64, limit: i64) -> Result<Vec<Pending>, StoreError> {
-    db.execute(PENDING, &[shard.into(), limit.into()])?
-        .iter()
-        .map(|r| {
-            Ok(Pending {
-                seq: r.int(0)?,
-                channel: r.made(1, Channel::new(r.text(1)?))?,
-                account: r.made(2, AccountId::new(r.text(2)?))?,
-                dedup: r.blob(3)?.to_vec(),
-                payload: r.blob(4)?.to_vec(),
-                received_at: r.time(5)?,
-            })
-        })
-        .collect()
+    db.execute(PENDING, &[shard.into(), limit.into()])?.iter().map(row).collect()
+}
+
+fn row(r: &Row) -> Result<Pending, StoreError> {
+    Ok(Pending {
+        seq: r.int(0)?,
+        channel: r.made(1, Channel::new(r.text(1)?))?,
+        account: r.made(2, AccountId::new(r.text(2)?))?,
+        dedup: r.blob(3)?.to_vec(),
+        payload: r.blob(4)?.to_vec(),
+        received_at: r.time(5)?,
+        sealed_by: r.int(6)?,
+    })
 }
 
 /// Marks a row as handled and empties it.

@@ -15,6 +15,7 @@ pub mod consults;
 pub mod conversations;
 pub mod customers;
 pub mod db;
+pub mod erasures;
 pub mod events;
 pub mod followers;
 pub mod groups;
@@ -36,6 +37,7 @@ pub mod refusals;
 pub mod rollups;
 pub mod staffing;
 pub mod tokens;
+pub mod vault;
 
 pub use db::{Db, Row, StoreError, Value, immediate};
 pub use migrate::migrate;

@@ -33,8 +33,7 @@ const BEFORE: &str = "SELECT conversation_id, n, id, origin, agent_id, content, 
                       WHERE conversation_id = ?1 AND n < ?2 ORDER BY n DESC LIMIT ?3";
 const GET: &str = "SELECT conversation_id, n, id, origin, agent_id, content, at, delivery, reason FROM messages \
                    WHERE conversation_id = ?1 AND n = ?2";
-const SET_DELIVERY: &str =
-    "UPDATE messages SET delivery = ?3, reason = ?4 WHERE conversation_id = ?1 AND n = ?2 RETURNING 1";
+const SET_DELIVERY: &str = "UPDATE messages SET delivery = ?3, reason = ?4 WHERE conversation_id = ?1 AND n = ?2";
 const TO_CUSTOMER: &str = "SELECT conversation_id, n, id, origin, agent_id, content, at, delivery, reason FROM messages \
                            WHERE conversation_id = ?1 AND n > ?2 AND delivery IS NOT NULL ORDER BY n LIMIT ?3";
 const TO_CUSTOMER_BEFORE: &str = "SELECT n FROM messages WHERE conversation_id = ?1 AND n < ?2 AND delivery IS NOT NULL \
@@ -110,10 +109,10 @@ pub fn get(db: &dyn Db, id: ConversationId, n: i64) -> Result<Option<Message>, S
     db.first(GET, &[id.as_bytes().into(), n.into()])?.as_ref().map(read).transpose()
 }
 
-/// Notes where a message stands on its way to the customer.
+/// Notes where a message stands on its way to the customer. One that was erased meanwhile has nothing to note.
 ///
 /// # Errors
-/// There is no such message, or see [`StoreError`].
+/// See [`StoreError`].
 pub fn set_delivery(
     db: &dyn Db,
     id: ConversationId,
@@ -121,9 +120,8 @@ pub fn set_delivery(
     delivery: DeliveryState,
     reason: Option<&str>,
 ) -> Result<(), StoreError> {
-    db.first(SET_DELIVERY, &[id.as_bytes().into(), n.into(), delivery.as_str().into(), reason.into()])?
-        .map(|_| ())
-        .ok_or(StoreError::Missing("message"))
+    db.execute(SET_DELIVERY, &[id.as_bytes().into(), n.into(), delivery.as_str().into(), reason.into()])?;
+    Ok(())
 }
 
 /// What the brand said to the customer in a conversation after a number; notes among colleagues are not part of it.

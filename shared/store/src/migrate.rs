@@ -2,7 +2,8 @@
 
 use crate::db::{Db, StoreError, immediate};
 
-/// A file's text without its lines of comment and its indentation: every component carries them all, and their weight costs each request.
+/// A file's text without its lines of comment and its indentation: each component that migrates carries them all, and their weight
+/// costs each request.
 macro_rules! file {
     ($path:literal) => {{
         const TEXT: &[u8] = include_bytes!($path);
@@ -19,7 +20,7 @@ macro_rules! file {
 }
 
 /// The files. To add one: number it, add it here, never change one that has run anywhere.
-const MIGRATIONS: [&str; 7] = [
+const MIGRATIONS: [&str; 8] = [
     file!("../migrations/0001_foundation.sql"),
     file!("../migrations/0002_channels.sql"),
     file!("../migrations/0003_routing.sql"),
@@ -27,6 +28,7 @@ const MIGRATIONS: [&str; 7] = [
     file!("../migrations/0005_people.sql"),
     file!("../migrations/0006_audit.sql"),
     file!("../migrations/0007_tokens.sql"),
+    file!("../migrations/0008_privacy.sql"),
 ];
 
 /// How long a text is without its lines of comment and the spaces that lines begin with; with `out`, also that text.
@@ -65,11 +67,23 @@ const VERSIONS: [&str; MIGRATIONS.len()] = [
     "PRAGMA user_version = 5",
     "PRAGMA user_version = 6",
     "PRAGMA user_version = 7",
+    "PRAGMA user_version = 8",
 ];
 const WAL: &str = "PRAGMA journal_mode = WAL";
 
 fn version(db: &dyn Db) -> Result<i64, StoreError> {
     db.first(VERSION, &[])?.ok_or(StoreError::Missing("user_version"))?.int(0)
+}
+
+/// Whether the schema is the newest. For adapters, which do not carry the migrations: whoever is up all the time (the ticker) runs them.
+///
+/// # Errors
+/// The database is newer than the program, or fails.
+pub fn is_current(db: &dyn Db) -> Result<bool, StoreError> {
+    match version(db)? {
+        found if found > LATEST => Err(StoreError::Newer { found, known: LATEST }),
+        found => Ok(found == LATEST),
+    }
 }
 
 /// Brings the database to the newest schema. Cheap when it is there already: one pragma is read. Safe when many instances
@@ -78,20 +92,17 @@ fn version(db: &dyn Db) -> Result<i64, StoreError> {
 /// # Errors
 /// The database is newer than the program, or fails.
 pub fn migrate(db: &dyn Db) -> Result<bool, StoreError> {
-    match version(db)? {
-        LATEST => Ok(false),
-        found if found > LATEST => Err(StoreError::Newer { found, known: LATEST }),
-        _ => {
-            // A hint: it lasts in the file, cannot be set in a transaction, and where it is refused (another start holds the
-            // lock, or the database is not a file) the default journal is slower but as safe.
-            let _ = db.execute(WAL, &[]);
-            immediate(db, || {
-                let done = usize::try_from(version(db)?).unwrap_or(0);
-                apply(db, done, MIGRATIONS.len())?;
-                Ok(done < MIGRATIONS.len())
-            })
-        }
+    if is_current(db)? {
+        return Ok(false);
     }
+    // A hint: it lasts in the file, cannot be set in a transaction, and where it is refused (another start holds the
+    // lock, or the database is not a file) the default journal is slower but as safe.
+    let _ = db.execute(WAL, &[]);
+    immediate(db, || {
+        let done = usize::try_from(version(db)?).unwrap_or(0);
+        apply(db, done, MIGRATIONS.len())?;
+        Ok(done < MIGRATIONS.len())
+    })
 }
 
 /// Applies the files after the first `done`, up to the number `to`.

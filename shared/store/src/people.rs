@@ -48,6 +48,7 @@ const LEARN: &str = "INSERT INTO identifiers (lookup, customer_id, kind, platfor
                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) \
                      ON CONFLICT (lookup, customer_id) DO UPDATE SET strong = 1, source = excluded.source, at = excluded.at \
                      WHERE excluded.strong = 1 AND strong = 0 RETURNING 1";
+const FORGET: &str = "DELETE FROM identifiers WHERE lookup = ?1 AND customer_id = ?2 RETURNING 1";
 const OF: &str = "SELECT lookup, customer_id, kind, platform, value, strong, source, at FROM identifiers \
                   WHERE customer_id = ?1 ORDER BY kind, lookup";
 const HOLDERS: &str = "SELECT i.customer_id, i.strong, c.person FROM identifiers i JOIN customers c ON c.id = i.customer_id \
@@ -55,8 +56,8 @@ const HOLDERS: &str = "SELECT i.customer_id, i.strong, c.person FROM identifiers
 const KNOWN: &str = "UPDATE identities SET known = ?2 WHERE id = ?1 RETURNING 1";
 const DISTRUST: &str = "INSERT INTO distrusted (lookup, at) VALUES (?1, ?2) ON CONFLICT DO NOTHING RETURNING 1";
 const IS_DISTRUSTED: &str = "SELECT 1 FROM distrusted WHERE lookup = ?1";
-const PERSON: &str = "SELECT person FROM customers WHERE id = ?1";
-const MEMBERS: &str = "SELECT id, tags, owner FROM customers WHERE person = ?1 ORDER BY id";
+const PERSON: &str = "SELECT person FROM customers WHERE id = ?1 AND erasure IS NULL";
+const MEMBERS: &str = "SELECT id, tags, owner FROM customers WHERE person = ?1 AND erasure IS NULL ORDER BY id";
 const BELONGS: &str = "UPDATE customers SET person = ?2 WHERE id = ?1 RETURNING 1";
 const SUMMARY: &str = "UPDATE customers SET person_tags = ?2, person_owner = ?3 WHERE id = ?1 RETURNING 1";
 const TALKS: &str = "SELECT 1 FROM conversations v INDEXED BY conversations_held JOIN customers c ON c.id = v.customer_id \
@@ -97,6 +98,14 @@ pub fn learn(db: &dyn Db, new: &Identifier) -> Result<bool, StoreError> {
         new.at.into(),
     ];
     Ok(db.first(LEARN, &params)?.is_some())
+}
+
+/// Takes an identifier away from a customer; false where it has none such.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn forget(db: &dyn Db, of: &[u8; 16], customer: CustomerId) -> Result<bool, StoreError> {
+    Ok(db.first(FORGET, &[of.into(), customer.as_bytes().into()])?.is_some())
 }
 
 /// The identifiers of a customer.
@@ -165,7 +174,7 @@ pub fn is_distrusted(db: &dyn Db, of: &[u8; 16]) -> Result<bool, StoreError> {
     Ok(db.first(IS_DISTRUSTED, &[of.into()])?.is_some())
 }
 
-/// The person that a customer is: the oldest customer of that person.
+/// The person that a customer is: the oldest customer of that person. None where it was erased.
 ///
 /// # Errors
 /// See [`StoreError`].

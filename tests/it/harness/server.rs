@@ -169,6 +169,11 @@ impl Server {
         self.dir.join("state")
     }
 
+    /// The directory of its keys.
+    pub fn keys(&self) -> PathBuf {
+        self.dir.join("state-keys")
+    }
+
     /// Rows of its inbox that came by a channel: what any acknowledged or refused webhook left there.
     pub fn stored(&self, channel: &str) -> i64 {
         self.count("SELECT count(*) FROM inbox WHERE channel = ?1", &[channel])

@@ -1,9 +1,9 @@
 //! The routes about customers, and about who read what of them.
 
-use super::Answer::Json;
-use super::{ADMIN, PAGE, Route, STAFF, SUPERVISOR, get, schema, write};
+use super::Answer::{Json, Other};
+use super::{ADMIN, PAGE, Route, STAFF, SUPERVISOR, Served, get, schema, write};
 use crate::view::Page;
-use crate::{audit, customers};
+use crate::{audit, customers, erasures, keys};
 use http::Method;
 
 /// The routes.
@@ -72,6 +72,74 @@ pub(super) fn routes() -> Vec<Route> {
                 audit::check,
             )
         },
+        Route {
+            query: &[("reason", "why: `request`, `consent_withdrawn`, `purpose_served`, `unlawful`; it is kept")],
+            ..write(
+                Method::DELETE,
+                "/api/customers/{id}",
+                "Erases a customer with all of the person's identities: from now on nobody finds or reads them; their keys are destroyed and what they sealed is deleted within seconds, and then there is a receipt.",
+                ADMIN,
+                None,
+                (202, schema::<erasures::ErasureView>),
+                erasures::erase,
+            )
+        },
+        Route {
+            served: Served::By("desk"),
+            ..get(
+                "/api/customers/{id}/export",
+                "Exports all that is known of a customer: a ZIP of JSON files. Of one who was erased, the receipt.",
+                ADMIN,
+                Other("application/zip"),
+                customers::get,
+            )
+        },
+        Route {
+            query: &PAGE,
+            ..get(
+                "/api/erasures",
+                "Lists erasures, oldest first.",
+                ADMIN,
+                Json(schema::<Page<erasures::ErasureView>>),
+                erasures::list,
+            )
+        },
+        get("/api/erasures/{id}", "Shows an erasure.", ADMIN, Json(schema::<erasures::ErasureView>), erasures::get),
+        get(
+            "/api/keys",
+            "Shows which master keys wrap how many customers' keys, and the public key of receipts.",
+            ADMIN,
+            Json(schema::<keys::KeysView>),
+            keys::get,
+        ),
+        Route {
+            served: Served::Loose(keys::rotate),
+            ..write(
+                Method::POST,
+                "/api/keys/rotate",
+                "Wraps up to 1,000 keys anew by the master key in force; repeat while there are more. Content is not touched.",
+                ADMIN,
+                None,
+                (200, schema::<keys::RotatedView>),
+                keys::rotate,
+            )
+        },
+        changes(
+            Method::PUT,
+            "/api/customers/{id}/name",
+            "Corrects a customer's name, on all channels.",
+            SUPERVISOR,
+            schema::<customers::Name>,
+            customers::set_name,
+        ),
+        changes(
+            Method::POST,
+            "/api/customers/{id}/identifiers/remove",
+            "Takes a wrong identifier away from a customer. Merges that it proved stay until they are undone.",
+            SUPERVISOR,
+            schema::<customers::OldIdentifier>,
+            customers::remove_identifier,
+        ),
         changes(
             Method::POST,
             "/api/customers/{id}/identifiers",

@@ -7,7 +7,7 @@ use warmline_flow::staff::Duties;
 use warmline_model::{
     AccountId, AgentId, AgentState, Channel, Clock, Content, GroupId, Inbound, Rng, Role, Sender, Timestamp, Units,
 };
-use warmline_privacy::Keyring;
+use warmline_privacy::{Keyring, Masters};
 use warmline_routing::{Group, Plan};
 use warmline_store::native::NativeDb;
 use warmline_store::{Db, Row, StoreError, Value, agents, immediate, migrate};
@@ -41,8 +41,10 @@ pub struct Planned(pub NativeDb);
 /// Tables of tens of rows, which may be read whole.
 const SMALL: [&str; 8] = ["groups", "accounts", "leases", "rollups", "refusals", "config", "plans", "queues"];
 /// Partial indexes that hold only what waits now, or who is at work.
-const WAITING: [&str; 7] = [
+const WAITING: [&str; 9] = [
     "inbox_pending",
+    "customers_unmoved",
+    "erasures_running",
     "conversations_queue",
     "conversations_order",
     "outbox_due",
@@ -71,10 +73,13 @@ impl Db for Planned {
     }
 }
 
+pub const MASTER: &str = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
+
 pub struct World {
     pub db: Planned,
     pub clock: SetClock,
     pub rng: CountedRng,
+    pub vault: NativeDb,
     pub keys: Keyring,
 }
 
@@ -82,12 +87,15 @@ impl World {
     pub fn new() -> Self {
         let db = Planned(NativeDb::memory().unwrap());
         migrate(&db.0).unwrap();
-        let keys = Keyring::from_base64("AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=").unwrap();
-        Self { db, clock: SetClock(Cell::new(1_700_000_000_000)), rng: CountedRng(Cell::new(1)), keys }
+        let (vault, rng) = (NativeDb::memory().unwrap(), CountedRng(Cell::new(1)));
+        warmline_store::vault::prepare(&vault).unwrap();
+        let masters = Masters::from_base64(MASTER, "").unwrap();
+        let keys = Keyring::create(masters, None, &CountedRng(Cell::new(7))).unwrap();
+        Self { db, vault, clock: SetClock(Cell::new(1_700_000_000_000)), rng, keys }
     }
 
     pub fn ctx(&self) -> Ctx<'_> {
-        Ctx { db: &self.db, clock: &self.clock, rng: &self.rng, keys: &self.keys }
+        Ctx { db: &self.db, vault: &self.vault, clock: &self.clock, rng: &self.rng, keys: &self.keys }
     }
 
     pub fn pass(&self, ms: i64) {

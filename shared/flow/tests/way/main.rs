@@ -4,6 +4,7 @@
 
 mod common;
 mod people;
+mod privacy;
 mod seats;
 mod staffing;
 

@@ -6,7 +6,7 @@ use crate::{actor, all, count};
 use proptest::prelude::{ProptestConfig, Strategy, any, prop_oneof, proptest};
 use std::collections::{BTreeMap, BTreeSet};
 use warmline_flow::ingest::sender_lookup;
-use warmline_flow::{FlowError, converse, deliver, people, sealed, summary, timeline};
+use warmline_flow::{FlowError, converse, deliver, erase, people, sealed, summary, timeline};
 use warmline_model::{Channel, Content, CustomerId, Identifier, IdentifierKind, MergeId, Sender, Timestamp};
 use warmline_store::{customers, immediate, people as stored};
 
@@ -190,6 +190,8 @@ enum Step {
     Joins(usize, usize),
     /// People undo one of the merges made so far.
     Undoes(usize),
+    /// One is erased, with all who are the same person; each of them writes again later.
+    Goes(usize),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -197,6 +199,7 @@ fn step() -> impl Strategy<Value = Step> {
         (0usize..50, 0u8..12, any::<bool>()).prop_map(|(who, number, verified)| Step::Tells(who, number, verified)),
         (0usize..50, 0usize..50).prop_map(|(a, b)| Step::Joins(a, b)),
         (0usize..60).prop_map(Step::Undoes),
+        (0usize..50).prop_map(Step::Goes),
     ]
 }
 
@@ -229,9 +232,9 @@ proptest! {
         for who in 0..50 {
             customers.insert(who, says(&w, "app", sender(&format!("u{who:02}"), &[]), "你好"));
         }
-        let every: Vec<CustomerId> = customers.values().copied().collect();
+        let mut every: Vec<CustomerId> = customers.values().copied().collect();
         let whole: Vec<_> = all(&w).into_iter().map(|c| (c.id, c.customer, c.identity)).collect();
-        let now = || -> BTreeMap<CustomerId, CustomerId> { every.iter().map(|c| (*c, person(&w, *c))).collect() };
+        let persons = |of: &[CustomerId]| -> BTreeMap<CustomerId, CustomerId> { of.iter().map(|c| (*c, person(&w, *c))).collect() };
         let mut made: Vec<MergeId> = Vec::new();
         for step in steps {
             match step {
@@ -240,11 +243,11 @@ proptest! {
                     says(&w, "app", sender(&format!("u{who:02}"), &[(PHONE, &number, verified)]), "我的号码");
                 }
                 Step::Joins(a, b) => {
-                    let before = now();
+                    let before = persons(&every);
                     if let Some(id) = merge(&w, customers[&a], customers[&b]) {
                         // Undone at once, it leaves everything as it was.
                         unmerge(&w, id).unwrap();
-                        assert_eq!(now(), before);
+                        assert_eq!(persons(&every), before);
                         made.extend(merge(&w, customers[&a], customers[&b]));
                     } else {
                         assert_eq!(before[&customers[&a]], before[&customers[&b]]);
@@ -263,8 +266,22 @@ proptest! {
                         assert_ne!(person(&w, gone.a), person(&w, gone.b));
                     }
                 }
+                Step::Goes(who) => {
+                    let same = connected(&every, &w)[&customers[&who]];
+                    let gone: Vec<_> = customers.iter().filter(|(_, c)| person(&w, **c) == same).map(|(w, c)| (*w, *c)).collect();
+                    let actor = warmline_flow::ctx::Actor { agent: None, role: warmline_model::Role::Admin };
+                    immediate(&w.db, || erase::begin(&w.ctx(), customers[&who], &actor, "request")).unwrap();
+                    assert_eq!(erase::go_on(&w.ctx()).unwrap(), 1);
+                    for (who, customer) in gone {
+                        assert_eq!(stored::person(&w.db, customer).unwrap(), None);
+                        let again = says(&w, "app", sender(&format!("u{who:02}"), &[]), "我是新来的");
+                        assert_eq!(person(&w, again), again);
+                        customers.insert(who, again);
+                    }
+                    every = customers.values().copied().collect();
+                }
             }
-            assert_eq!(now(), connected(&every, &w));
+            assert_eq!(persons(&every), connected(&every, &w));
         }
         // No conversation, key or identity moved.
         let after: Vec<_> = all(&w).into_iter().map(|c| (c.id, c.customer, c.identity)).collect();

@@ -1,0 +1,83 @@
+//! Erasing customers, and the receipts of it.
+
+use crate::body;
+use crate::routes::Call;
+use crate::view::Page;
+use schemars::JsonSchema;
+use serde::Serialize;
+use warmline_flow::audit::{self, Action, Of};
+use warmline_flow::{FlowError, erase};
+use warmline_http::{Problem, Response, page};
+use warmline_model::{AgentId, CustomerId, ErasureId, Timestamp};
+use warmline_store::erasures::{self, Erasure};
+
+/// A receipt that anybody can check: `openssl dgst -sha256 -verify KEY -signature SIGNATURE TEXT`.
+#[derive(Serialize, JsonSchema)]
+pub struct ReceiptView {
+    /// What was erased and when: the text, to the letter, that is signed.
+    pub text: String,
+    /// Its signature: ECDSA with P-256 and SHA-256, DER in base64.
+    pub signature: String,
+    /// The public key, PEM.
+    pub public_key: String,
+}
+
+/// An erasure.
+#[derive(Serialize, JsonSchema)]
+pub struct ErasureView {
+    /// Id.
+    pub id: ErasureId,
+    /// Who the person was known as.
+    pub customer: CustomerId,
+    /// The member of staff who asked; `null`: the administrator of the configuration.
+    pub agent: Option<AgentId>,
+    /// Why.
+    pub reason: String,
+    /// Since when nobody can find or read the person.
+    pub asked_at: Timestamp,
+    /// Since when nothing can be read, from older copies of the store either; `null` while something is left to do.
+    pub done_at: Option<Timestamp>,
+    /// The receipt, then.
+    pub receipt: Option<ReceiptView>,
+}
+
+fn view(call: &Call<'_>, erasure: Erasure) -> ErasureView {
+    let receipt = erasure.receipt.map(|text| {
+        let signer = call.ctx.keys.receipts();
+        ReceiptView { signature: signer.sign(text.as_bytes()), public_key: signer.public_key(), text }
+    });
+    ErasureView {
+        id: erasure.id,
+        customer: erasure.person,
+        agent: erasure.asked_by,
+        reason: erasure.reason,
+        asked_at: erasure.asked_at,
+        done_at: erasure.done_at,
+        receipt,
+    }
+}
+
+/// `DELETE /api/customers/{id}`
+pub(crate) fn erase(call: &Call<'_>) -> Result<Response, Problem> {
+    let ctx = &call.ctx;
+    let reason = body::reason(call.request, &erase::REASONS)?;
+    let customer: CustomerId = call.id(0, "customer")?;
+    let erasure = erase::begin(ctx, customer, &call.actor, &reason)?;
+    let of = Of { customer: Some(erasure.person), reason: Some(&reason), ..Of::default() };
+    audit::append(ctx, &call.actor, Action::Erase, of)?;
+    Ok(Response::json(202, &view(call, erasure)))
+}
+
+/// `GET /api/erasures/{id}`
+pub(crate) fn get(call: &Call<'_>) -> Result<Response, Problem> {
+    let found = erasures::get(call.ctx.db, call.id(0, "erasure")?)?.ok_or(FlowError::NotFound("erasure"))?;
+    Ok(Response::json(200, &view(call, found)))
+}
+
+/// `GET /api/erasures`
+pub(crate) fn list(call: &Call<'_>) -> Result<Response, Problem> {
+    let limit = page::limit(call.request, page::DEFAULT_LIMIT, page::MAX_LIMIT)?;
+    let found = erasures::list(call.ctx.db, page::after(call.request)?, limit + 1)?;
+    let items = found.into_iter().map(|erasure| view(call, erasure)).collect();
+    Ok(Response::json(200, &Page::cut(items, limit, |erasure| erasure.id.to_string())))
+}

@@ -1,0 +1,250 @@
+//! What is known of a person, for the person (PIPL article 45): a ZIP of JSON files, written piece by piece, so that its size does not
+//! matter. `manifest.json`, the last file, names the others with their hashes.
+
+use crate::view::{self, MessageView};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use std::cell::RefCell;
+use std::io::{self, Write};
+use std::rc::Rc;
+use warmline_flow::audit::{self, Action, Of};
+use warmline_flow::sealed::Keys;
+use warmline_flow::timeline::{self, Place};
+use warmline_flow::{Ctx, FlowError, people as flow};
+use warmline_http::{Problem, Request, auth};
+use warmline_model::{AccountId, Channel, ConversationId, CustomerId, IdentifierKind, Timestamp};
+use warmline_store::erasures::{self, Erasure};
+use warmline_store::{customers, people};
+use zip::write::{SimpleFileOptions, StreamWriter};
+use zip::{CompressionMethod, ZipWriter};
+
+const PREFIX: &str = "/api/customers/";
+const SUFFIX: &str = "/export";
+/// Messages in one file.
+const MESSAGES: usize = 500;
+
+/// A file of the export.
+#[derive(Serialize)]
+struct File {
+    name: String,
+    /// Things in it.
+    items: usize,
+    /// Of its bytes, in hexadecimal.
+    sha256: String,
+}
+
+#[derive(Serialize)]
+struct Manifest<'a> {
+    /// The form of the export.
+    export: &'static str,
+    customer: CustomerId,
+    /// Since when nothing is known of the person any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    erased_at: Option<Timestamp>,
+    made_at: Timestamp,
+    files: &'a [File],
+}
+
+#[derive(Serialize)]
+struct Identity {
+    channel: Channel,
+    account: AccountId,
+    /// The person's id there, and what else the channel tells.
+    sender: Option<warmline_model::Sender>,
+}
+
+#[derive(Serialize)]
+struct Identifier {
+    kind: IdentifierKind,
+    value: Option<String>,
+    source: String,
+    at: Timestamp,
+}
+
+#[derive(Serialize)]
+struct Customer {
+    customer: CustomerId,
+    since: Timestamp,
+    names: Vec<String>,
+    tags: Vec<String>,
+    identities: Vec<Identity>,
+    identifiers: Vec<Identifier>,
+}
+
+#[derive(Serialize)]
+struct Said {
+    conversation: ConversationId,
+    channel: Channel,
+    account: AccountId,
+    #[serde(flatten)]
+    message: MessageView,
+}
+
+#[derive(Serialize)]
+struct Receipt<'a> {
+    text: &'a str,
+    signature: String,
+    public_key: String,
+}
+
+/// What was written and not sent yet.
+#[derive(Clone, Default)]
+struct Pending(Rc<RefCell<Vec<u8>>>);
+
+impl Write for Pending {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.borrow_mut().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+enum Next {
+    Customer,
+    Messages(Option<Place>),
+    Receipt(Box<Erasure>),
+    Manifest,
+}
+
+/// An export on its way.
+pub struct Export {
+    customer: CustomerId,
+    pending: Pending,
+    zip: ZipWriter<StreamWriter<Pending>>,
+    keys: Keys,
+    files: Vec<File>,
+    erased_at: Option<Timestamp>,
+    next: Option<Next>,
+}
+
+/// The export that `GET /api/customers/{id}/export` asks for; `None` where the request is another.
+///
+/// # Errors
+/// The token may not, there is no such customer, or it cannot be noted who reads.
+pub fn wanted(ctx: &Ctx<'_>, admin_token: &str, request: &Request) -> Result<Option<Export>, Problem> {
+    let id = request.path.strip_prefix(PREFIX).and_then(|rest| rest.strip_suffix(SUFFIX));
+    let Some(id) = id.filter(|_| request.method == http::Method::GET) else { return Ok(None) };
+    let actor = auth::actor(ctx, admin_token, request)?;
+    auth::allow(&actor, &[])?;
+    let missing = || FlowError::NotFound("customer");
+    let named: CustomerId = id.parse().map_err(|_| missing())?;
+    let (customer, next) = match erasures::of(ctx.db, named)? {
+        Some(erasure) => (erasure.person, Next::Receipt(Box::new(erasure))),
+        None => (people::person(ctx.db, named)?.ok_or_else(missing)?, Next::Customer),
+    };
+    audit::record(ctx, &actor, Action::Export, Of { customer: Some(customer), ..Of::default() })?;
+    let pending = Pending::default();
+    Ok(Some(Export {
+        customer,
+        zip: ZipWriter::new_stream(pending.clone()),
+        pending,
+        keys: Keys::default(),
+        files: Vec::new(),
+        erased_at: None,
+        next: Some(next),
+    }))
+}
+
+impl Export {
+    /// The next piece; `None` after the last.
+    ///
+    /// # Errors
+    /// The store fails, or the person is erased meanwhile: the export breaks off and does not open.
+    pub fn next(&mut self, ctx: &Ctx<'_>) -> Result<Option<Vec<u8>>, Problem> {
+        let Some(next) = self.next.take() else { return Ok(None) };
+        self.next = match next {
+            Next::Customer => {
+                let customer = customer(ctx, self.customer)?;
+                self.file("customer.json", 1, &customer)?;
+                Some(Next::Messages(None))
+            }
+            Next::Messages(before) => self.messages(ctx, before)?.or(Some(Next::Manifest)),
+            Next::Receipt(erasure) => {
+                self.erased_at = Some(erasure.asked_at);
+                if let Some(text) = &erasure.receipt {
+                    let signer = ctx.keys.receipts();
+                    let (signature, public_key) = (signer.sign(text.as_bytes()), signer.public_key());
+                    self.file("receipt.json", 1, &Receipt { text, signature, public_key })?;
+                }
+                Some(Next::Manifest)
+            }
+            Next::Manifest => {
+                self.manifest(ctx)?;
+                None
+            }
+        };
+        Ok(Some(self.pending.0.take()))
+    }
+
+    /// A file of messages, newest first; `None` where none are left.
+    fn messages(&mut self, ctx: &Ctx<'_>, before: Option<Place>) -> Result<Option<Next>, Problem> {
+        if erasures::of(ctx.db, self.customer)?.is_some() {
+            return Err(warmline_privacy::SealError::Erased.into());
+        }
+        let entries = timeline::page(ctx, self.customer, Timestamp::default(), before, MESSAGES)?;
+        let Some(last) = entries.last().map(|entry| entry.place) else { return Ok(None) };
+        let said = entries.iter().map(|entry| Said {
+            conversation: entry.conversation.id,
+            channel: entry.conversation.channel.clone(),
+            account: entry.conversation.account.clone(),
+            message: view::message(self.keys.of(ctx, entry.conversation.customer), &entry.message),
+        });
+        let said: Vec<Said> = said.collect();
+        self.file(&format!("messages-{:04}.json", self.files.len()), said.len(), &said)?;
+        Ok(Some(Next::Messages(Some(last))))
+    }
+
+    fn file(&mut self, name: &str, items: usize, content: &impl Serialize) -> Result<(), Problem> {
+        let text = serde_json::to_vec_pretty(content).map_err(|_| Problem::internal())?;
+        self.write(name, &text)?;
+        let sha256 = Sha256::digest(&text).iter().map(|byte| format!("{byte:02x}")).collect();
+        self.files.push(File { name: name.to_owned(), items, sha256 });
+        Ok(())
+    }
+
+    fn write(&mut self, name: &str, text: &[u8]) -> Result<(), Problem> {
+        let options = SimpleFileOptions::default().compression_method(CompressionMethod::Deflated);
+        let failed = |_| Problem::internal();
+        self.zip.start_file(name, options).map_err(failed)?;
+        self.zip.write_all(text).map_err(|_| Problem::internal())
+    }
+
+    fn manifest(&mut self, ctx: &Ctx<'_>) -> Result<(), Problem> {
+        let manifest = Manifest {
+            export: "warmline export 1",
+            customer: self.customer,
+            erased_at: self.erased_at,
+            made_at: ctx.now(),
+            files: &self.files,
+        };
+        let text = serde_json::to_vec_pretty(&manifest).map_err(|_| Problem::internal())?;
+        self.write("manifest.json", &text)?;
+        let whole = std::mem::replace(&mut self.zip, ZipWriter::new_stream(Pending::default()));
+        whole.finish().map(drop).map_err(|_| Problem::internal())
+    }
+}
+
+fn customer(ctx: &Ctx<'_>, id: CustomerId) -> Result<Customer, FlowError> {
+    let stored = customers::get(ctx.db, id)?.ok_or(FlowError::NotFound("customer"))?;
+    let mut identities = Vec::new();
+    for (identity, channel, account) in customers::identities(ctx.db, id)? {
+        identities.push(Identity { channel, account, sender: flow::sender(ctx, identity).ok() });
+    }
+    let identifiers = flow::identifiers(ctx, id)?.into_iter().map(|i| Identifier {
+        kind: i.stored.kind,
+        value: i.value,
+        source: i.stored.source,
+        at: i.stored.at,
+    });
+    Ok(Customer {
+        customer: id,
+        since: stored.created_at,
+        names: flow::names(ctx, id)?,
+        tags: stored.tags,
+        identities,
+        identifiers: identifiers.collect(),
+    })
+}

@@ -1,0 +1,47 @@
+//! Which master keys wrap what, and putting another in the place of the one in force.
+
+use crate::routes::Call;
+use schemars::JsonSchema;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use warmline_flow::keys;
+use warmline_http::{Problem, Response};
+
+/// Customers' keys that one call wraps anew.
+const AT_ONCE: i64 = 1_000;
+
+/// The keys. Master keys are named by the eight bytes, in hexadecimal, that tell them apart.
+#[derive(Serialize, JsonSchema)]
+pub struct KeysView {
+    /// The master key in force: what new keys are wrapped by.
+    pub master: String,
+    /// The master key that wraps the root key.
+    pub root: String,
+    /// How many customers' keys each master key wraps.
+    pub customers: BTreeMap<String, i64>,
+    /// What receipts of erasures are checked with, PEM.
+    pub receipts: String,
+}
+
+/// A step of wrapping keys anew.
+#[derive(Serialize, JsonSchema)]
+pub struct RotatedView {
+    /// Keys that are wrapped by the master key in force now, and were not.
+    pub rewrapped: usize,
+    /// Whether there may be more: call again.
+    pub more: bool,
+}
+
+/// `GET /api/keys`
+pub(crate) fn get(call: &Call<'_>) -> Result<Response, Problem> {
+    let keys = call.ctx.keys;
+    let customers = keys::by_master(&call.ctx)?.into_iter().map(|(id, n)| (id.to_string(), n)).collect();
+    let (master, root) = (keys.master().to_string(), keys.root_master().to_string());
+    Ok(Response::json(200, &KeysView { master, root, customers, receipts: keys.receipts().public_key() }))
+}
+
+/// `POST /api/keys/rotate`
+pub(crate) fn rotate(call: &Call<'_>) -> Result<Response, Problem> {
+    let keys::Rotated { rewrapped, more } = keys::rotate(&call.ctx, AT_ONCE)?;
+    Ok(Response::json(200, &RotatedView { rewrapped, more }))
+}

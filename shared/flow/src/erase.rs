@@ -1,0 +1,131 @@
+//! Erasing a person (PIPL article 47). At once nobody finds or reads them any more; then, in steps that the tick takes, their keys are
+//! destroyed, what was sealed under them is deleted, and what passed through is made unreadable. Only when all of it is done is there
+//! a receipt. Conversations and events stay as rows of ids, times and codes, from which figures are made.
+
+use crate::ctx::{Actor, Ctx, FlowError};
+use crate::{converse, passing};
+use serde::Serialize;
+use warmline_model::{ConversationId, ConversationState, CustomerId, ErasureId, EventBody, Timestamp};
+use warmline_store::erasures::{self, Erasure};
+use warmline_store::{conversations, customers, events, immediate, people, vault};
+
+/// Why somebody can be erased.
+pub const REASONS: [&str; 4] = ["request", "consent_withdrawn", "purpose_served", "unlawful"];
+
+/// Erasures that a tick goes on with.
+const AT_ONCE: i64 = 8;
+/// Messages that are deleted in one transaction.
+const BATCH: i64 = 500;
+
+/// Begins to erase a person, whom any of their customers names. Whoever was erased before stays so: the erasure of then is returned.
+///
+/// # Errors
+/// There is no such customer, or the store fails.
+pub fn begin(ctx: &Ctx<'_>, customer: CustomerId, actor: &Actor, reason: &str) -> Result<Erasure, FlowError> {
+    if let Some(before) = erasures::of(ctx.db, customer)? {
+        return Ok(before);
+    }
+    let person = people::person(ctx.db, customer)?.ok_or(FlowError::NotFound("customer"))?;
+    let now = ctx.now();
+    let new = Erasure {
+        id: ErasureId::new(now, ctx.rng),
+        person,
+        asked_by: actor.agent,
+        reason: reason.to_owned(),
+        asked_at: now,
+        inbox_from: None,
+        messages: 0,
+        done_at: None,
+        receipt: None,
+    };
+    erasures::insert(ctx.db, &new)?;
+    for member in people::members(ctx.db, person)? {
+        // One conversation of a customer is open at a time.
+        let newest = ConversationId::last_of(Timestamp::from_millis(i64::MAX));
+        if let Some(last) = conversations::last_of_customer(ctx.db, member.id, newest)?
+            && last.state != ConversationState::Closed
+        {
+            converse::finish(ctx, &last, Some("erased"))?;
+        }
+        erasures::unname(ctx.db, member.id, new.id)?;
+    }
+    Ok(new)
+}
+
+/// Goes on with what has begun: how many erasures were completed.
+///
+/// # Errors
+/// The store fails; what was done stays, the next tick does the rest.
+pub fn go_on(ctx: &Ctx<'_>) -> Result<i64, FlowError> {
+    let mut done = 0;
+    for running in erasures::running(ctx.db, AT_ONCE)? {
+        done += i64::from(step(ctx, &running)?);
+    }
+    Ok(done)
+}
+
+fn step(ctx: &Ctx<'_>, running: &Erasure) -> Result<bool, FlowError> {
+    let customers = erasures::customers(ctx.db, running.id)?;
+    for customer in &customers {
+        vault::destroy(ctx.vault, *customer)?;
+    }
+    let from = match running.inbox_from {
+        Some(from) => from,
+        None => {
+            let from = passing::turn_over(ctx)?;
+            erasures::set_inbox_from(ctx.db, running.id, from)?;
+            from
+        }
+    };
+    for customer in &customers {
+        if immediate(ctx.db, || erasures::messages(ctx.db, running.id, *customer, BATCH))? == BATCH {
+            return Ok(false);
+        }
+    }
+    if !passing::gone(ctx, from)? || !vault::settle(ctx.vault)? {
+        return Ok(false);
+    }
+    immediate(ctx.db, || complete(ctx, running.id, customers))
+}
+
+/// What was erased, for whoever asked and for whoever checks.
+#[derive(Serialize)]
+struct Receipt<'a> {
+    /// The form of this text.
+    receipt: &'static str,
+    erasure: ErasureId,
+    reason: &'a str,
+    asked_at: Timestamp,
+    done_at: Timestamp,
+    /// The customers that were this person: their keys are destroyed.
+    customers: Vec<CustomerId>,
+    identities: usize,
+    messages: i64,
+    statement: &'static str,
+}
+
+const STATEMENT: &str = "The keys under which these customers' names, identifiers and messages were sealed are destroyed, and what was \
+                         sealed under them is deleted. Copies of the store made before cannot be read without those keys.";
+
+fn complete(ctx: &Ctx<'_>, id: ErasureId, customers: Vec<CustomerId>) -> Result<bool, FlowError> {
+    let now = ctx.now();
+    let erased = erasures::get(ctx.db, id)?.ok_or(FlowError::NotFound("erasure"))?;
+    let receipt = Receipt {
+        receipt: "warmline erasure 1",
+        erasure: id,
+        reason: &erased.reason,
+        asked_at: erased.asked_at,
+        done_at: now,
+        identities: customers::identities(ctx.db, erased.person)?.len(),
+        customers,
+        messages: erased.messages,
+        statement: STATEMENT,
+    };
+    let text = serde_json::to_string(&receipt).map_err(|_| warmline_privacy::SealError::Format)?;
+    if !erasures::done(ctx.db, id, now, &text)? {
+        return Ok(false);
+    }
+    let body = EventBody::CustomerErased { erasure: id, customer: erased.person, messages: erased.messages };
+    events::append(ctx.db, now, None, &body)?;
+    Ok(true)
+}

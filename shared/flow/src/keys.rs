@@ -1,0 +1,71 @@
+//! Putting another master key in the place of the one in force: keys are wrapped anew, content is not touched.
+
+use crate::ctx::{Ctx, FlowError};
+use crate::passing;
+use crate::sealed::{from_vault, into_vault};
+use warmline_privacy::{KeyId, SealError};
+use warmline_store::{StoreError, immediate, meta, vault};
+
+/// Where the wrapped root key is kept.
+pub const ROOT: &str = "root_key";
+
+/// What one call did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rotated {
+    /// Keys that are wrapped by the master key in force now, and were not.
+    pub rewrapped: usize,
+    /// Whether there may be more.
+    pub more: bool,
+}
+
+/// Wraps keys anew that another master key wraps, at most `limit` customers' keys. Safe to stop, to repeat and to run twice at once: each key is
+/// replaced only as it was read. Not inside a transaction.
+///
+/// # Errors
+/// A key is wrapped by a master key that is not at hand, or the store fails.
+pub fn rotate(ctx: &Ctx<'_>, limit: i64) -> Result<Rotated, FlowError> {
+    let mut done = Rotated::default();
+    // An earlier version's keys do not say which master key wraps them: they move first.
+    if passing::move_keys(ctx, limit)? > 0 {
+        return Ok(Rotated { more: true, ..done });
+    }
+    if ctx.keys.root_master() != ctx.keys.master() {
+        meta::put(ctx.db, ROOT, &ctx.keys.store(ctx.rng)?)?;
+        done.rewrapped += 1;
+    }
+    for old in vault::generations(ctx.vault)?.iter().filter(|g| g.key.master != ctx.keys.master().as_bytes()) {
+        let new = rewrap(ctx, &passing::name(old.n, &old.purpose), &old.key)?;
+        done.rewrapped += usize::from(vault::rewrap_generation(ctx.vault, old.n, &old.key, &new)?);
+    }
+    let found = vault::of_other_masters(ctx.vault, ctx.keys.master().as_bytes(), limit)?;
+    done.more = !found.is_empty();
+    let new = found.into_iter().map(|(id, old)| Ok((id, rewrap(ctx, id.as_bytes(), &old)?, old)));
+    let new = new.collect::<Result<Vec<_>, FlowError>>()?;
+    immediate(ctx.vault, || {
+        for (id, new, old) in &new {
+            done.rewrapped += usize::from(vault::rewrap(ctx.vault, *id, old, new)?);
+        }
+        Ok::<_, StoreError>(())
+    })?;
+    Ok(done)
+}
+
+fn rewrap(ctx: &Ctx<'_>, name: &[u8], old: &vault::Stored) -> Result<vault::Stored, FlowError> {
+    match ctx.keys.rewrap(name, &from_vault(old)?, ctx.rng) {
+        Ok(new) => Ok(into_vault(new)),
+        Err(SealError::Master) => Err(FlowError::conflict(
+            "master_key_missing",
+            "some keys are wrapped by a master key that is neither master_key nor master_key_previous; GET /api/keys names it",
+        )),
+        Err(e) => Err(e.into()),
+    }
+}
+
+/// How many customers' keys each master key wraps.
+///
+/// # Errors
+/// The store fails.
+pub fn by_master(ctx: &Ctx<'_>) -> Result<Vec<(KeyId, i64)>, FlowError> {
+    let known = |(id, n): (Vec<u8>, i64)| Ok((KeyId::from_bytes(&id).ok_or(StoreError::Shape(0))?, n));
+    vault::by_master(ctx.vault)?.into_iter().map(known).collect()
+}

@@ -1,0 +1,178 @@
+//! Keys of what only passes through: webhook payloads until they are messages, answers kept for retries. They come in generations, so
+//! that what is left of such things in a backup, or in the free pages of a file, can be made unreadable without touching it: new things
+//! get the newest key, and an older one is destroyed once nothing needs it.
+
+use crate::ctx::{Ctx, FlowError};
+use crate::ingest::{Payload, sender_lookup};
+use crate::sealed::{from_vault, into_vault};
+use warmline_privacy::{Purpose, SealError, SealKey};
+use warmline_store::vault::{self, Generation};
+use warmline_store::{StoreError, customers, inbox};
+
+/// What passes through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Passing {
+    /// Webhook payloads.
+    Inbox,
+    /// Answers kept for retries of API calls.
+    Answers,
+}
+
+/// How long a generation is the newest.
+const NEWEST_MS: i64 = 24 * 3600 * 1000;
+/// How long answers are kept for retries of API calls.
+pub const KEEP_ANSWERS_MS: i64 = 24 * 3600 * 1000;
+/// Rows that were set aside, at a time.
+const BATCH: i64 = 64;
+
+impl Passing {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Inbox => "inbox",
+            Self::Answers => "answers",
+        }
+    }
+}
+
+/// What a generation's key is called.
+pub(crate) fn name(n: i64, purpose: &str) -> Vec<u8> {
+    [purpose.as_bytes(), &n.to_be_bytes()].concat()
+}
+
+/// The newest key for a purpose, with the number of its generation. Not inside a transaction: the first call makes one.
+///
+/// # Errors
+/// The store fails, or the key does not open.
+pub fn newest(ctx: &Ctx<'_>, of: Passing) -> Result<(i64, SealKey), FlowError> {
+    loop {
+        if let Some(found) = vault::newest(ctx.vault, of.as_str())? {
+            return Ok((found.n, open(ctx, &found)?));
+        }
+        renew(ctx, of)?;
+    }
+}
+
+/// The key of a generation.
+///
+/// # Errors
+/// It was destroyed or does not open, or the store fails.
+pub fn by_number(ctx: &Ctx<'_>, n: i64) -> Result<SealKey, FlowError> {
+    if n == 0 {
+        return Ok(ctx.keys.purpose(Purpose::Inbox));
+    }
+    open(ctx, &vault::by_number(ctx.vault, n)?.ok_or(SealError::Erased)?)
+}
+
+fn open(ctx: &Ctx<'_>, found: &Generation) -> Result<SealKey, FlowError> {
+    Ok(ctx.keys.key(&name(found.n, &found.purpose), &from_vault(&found.key)?)?)
+}
+
+/// Begins a new generation: from now on things are sealed under its key. Whoever comes second leaves it to the first.
+fn renew(ctx: &Ctx<'_>, of: Passing) -> Result<(), FlowError> {
+    let n = vault::next(ctx.vault)?;
+    let purpose = of.as_str().to_owned();
+    let (_, wrapped) = ctx.keys.new_key(&name(n, &purpose), ctx.rng)?;
+    vault::add(ctx.vault, &Generation { n, purpose, key: into_vault(wrapped), made_at: ctx.now() })?;
+    Ok(())
+}
+
+/// Begins a new generation of both, and destroys the keys of the answers that were kept: a retry of a call is told then that it was done,
+/// and no more. Returns the generation of inbox keys from which on nothing old is readable; see [`gone`].
+///
+/// # Errors
+/// The store fails.
+pub(crate) fn turn_over(ctx: &Ctx<'_>) -> Result<i64, FlowError> {
+    renew(ctx, Passing::Inbox)?;
+    renew(ctx, Passing::Answers)?;
+    let all = vault::generations(ctx.vault)?;
+    let last = |of: Passing| all.iter().filter(|g| g.purpose == of.as_str()).map(|g| g.n).max();
+    for old in all.iter().filter(|g| g.purpose == Passing::Answers.as_str() && Some(g.n) != last(Passing::Answers)) {
+        vault::destroy_generation(ctx.vault, old.n)?;
+    }
+    Ok(last(Passing::Inbox).ok_or(StoreError::Missing("generation"))?)
+}
+
+/// Lets go of the inbox keys before a generation, as soon as nothing waits that they seal: true when they are destroyed.
+///
+/// # Errors
+/// The store fails.
+pub(crate) fn gone(ctx: &Ctx<'_>, before: i64) -> Result<bool, FlowError> {
+    // First nothing new may come under them; then what waits has to be handled; then what was set aside moves on.
+    inbox::retire(ctx.db, before)?;
+    if inbox::waits_on(ctx.db, before)? {
+        return Ok(false);
+    }
+    reseal(ctx, before)?;
+    for old in vault::generations(ctx.vault)?.iter().filter(|g| g.purpose == Passing::Inbox.as_str() && g.n < before) {
+        vault::destroy_generation(ctx.vault, old.n)?;
+    }
+    Ok(true)
+}
+
+/// Seals anew what was set aside and can be opened. What is from nobody whom we know any more is emptied.
+fn reseal(ctx: &Ctx<'_>, before: i64) -> Result<(), FlowError> {
+    let (sealed_by, key) = newest(ctx, Passing::Inbox)?;
+    let index = ctx.keys.index();
+    let mut after = 0;
+    loop {
+        let rows = inbox::parked(ctx.db, before, after, BATCH)?;
+        let Some(last) = rows.last() else { return Ok(()) };
+        after = last.seq;
+        for row in &rows {
+            let plain = by_number(ctx, row.sealed_by).and_then(|key| Ok(key.open(&row.dedup, &row.payload)?));
+            // What does not open with its own key never will.
+            let Ok(plain) = plain else { continue };
+            let payload = serde_json::from_slice::<Payload>(&plain);
+            let lookup = payload.map(|p| sender_lookup(&index, &row.channel, &row.account, &p.inbound.sender.open_id));
+            let known = match lookup {
+                Ok(lookup) => customers::identity_by_lookup(ctx.db, &lookup)?.is_some(),
+                Err(_) => true,
+            };
+            if known {
+                inbox::reseal(ctx.db, row.seq, &key.seal(&row.dedup, &plain, ctx.rng)?, sealed_by)?;
+            } else {
+                inbox::drop_parked(ctx.db, row.seq)?;
+            }
+        }
+    }
+}
+
+/// A new generation a day, and the end of those that nothing needs.
+///
+/// # Errors
+/// The store fails.
+pub(crate) fn tick(ctx: &Ctx<'_>) -> Result<(), FlowError> {
+    let all = vault::generations(ctx.vault)?;
+    let now = ctx.now();
+    for of in [Passing::Inbox, Passing::Answers] {
+        let mine: Vec<&Generation> = all.iter().filter(|g| g.purpose == of.as_str()).collect();
+        let Some((newest, older)) = mine.split_last() else { continue };
+        if now.since(newest.made_at) > NEWEST_MS {
+            renew(ctx, of)?;
+        }
+        match of {
+            Passing::Inbox if !older.is_empty() => drop(gone(ctx, newest.n)?),
+            // What an older key seals is forgotten before this.
+            Passing::Answers if now.since(newest.made_at) > KEEP_ANSWERS_MS => {
+                older.iter().try_for_each(|old| vault::destroy_generation(ctx.vault, old.n))?;
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Moves wrapped keys of customers out of the database in which an earlier version kept them: how many.
+///
+/// # Errors
+/// The store fails.
+pub(crate) fn move_keys(ctx: &Ctx<'_>, limit: i64) -> Result<usize, FlowError> {
+    let unmoved = customers::unmoved(ctx.db, limit)?;
+    let moved = unmoved.len();
+    for (customer, sealed) in unmoved {
+        let wrapped = crate::sealed::unmoved(ctx, sealed);
+        vault::insert(ctx.vault, customer, &into_vault(wrapped))?;
+        customers::moved(ctx.db, customer)?;
+    }
+    Ok(moved)
+}

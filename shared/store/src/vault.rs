@@ -1,0 +1,210 @@
+//! Keys, in a database of their own: a backup of the other one opens nothing by itself, and what is destroyed here is gone from all
+//! backups of the other. Every key lies wrapped by a master key.
+//!
+//! * One key per customer.
+//! * Keys of what only passes through (webhook payloads, answers kept for retries), in generations: new things get the newest, and an older
+//!   one is destroyed once nothing needs it.
+//!
+//! Nothing here is written inside a transaction of the other database, so that both may be one where a platform has only one.
+
+use crate::db::{Db, Row, StoreError, Value};
+use warmline_model::{CustomerId, Timestamp};
+
+const TABLES: [&str; 3] = [
+    "CREATE TABLE IF NOT EXISTS customer_keys (customer_id BLOB PRIMARY KEY, master BLOB NOT NULL, wrapped BLOB NOT NULL) \
+     STRICT, WITHOUT ROWID",
+    "CREATE INDEX IF NOT EXISTS customer_keys_by_master ON customer_keys (master, customer_id)",
+    "CREATE TABLE IF NOT EXISTS passing_keys (generation INTEGER PRIMARY KEY, purpose TEXT NOT NULL, master BLOB NOT NULL, \
+     wrapped BLOB NOT NULL, made_at INTEGER NOT NULL) STRICT",
+];
+const WAL: &str = "PRAGMA journal_mode = WAL";
+const INSERT: &str = "INSERT INTO customer_keys (customer_id, master, wrapped) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
+const GET: &str = "SELECT master, wrapped FROM customer_keys WHERE customer_id = ?1";
+const SHRED: &str = "PRAGMA secure_delete = ON";
+const DESTROY: &str = "DELETE FROM customer_keys WHERE customer_id = ?1";
+const CHECKPOINT: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
+const BEFORE: &str = "SELECT customer_id, master, wrapped FROM customer_keys WHERE master < ?1 ORDER BY master LIMIT ?2";
+const BEHIND: &str = "SELECT customer_id, master, wrapped FROM customer_keys WHERE master > ?1 ORDER BY master LIMIT ?2";
+const REWRAP: &str = "UPDATE customer_keys SET master = ?3, wrapped = ?4 WHERE customer_id = ?1 AND master = ?2 RETURNING 1";
+const COUNT: &str = "SELECT master, count(*) FROM customer_keys GROUP BY master";
+const PASSING: &str = "SELECT generation, purpose, master, wrapped, made_at FROM passing_keys ORDER BY generation";
+const NEWEST: &str = "SELECT generation, purpose, master, wrapped, made_at FROM passing_keys WHERE generation = \
+                      (SELECT max(generation) FROM passing_keys WHERE purpose = ?1)";
+const GENERATION: &str = "SELECT generation, purpose, master, wrapped, made_at FROM passing_keys WHERE generation = ?1";
+const NEXT: &str = "INSERT INTO passing_keys (generation, purpose, master, wrapped, made_at) \
+                    VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING RETURNING 1";
+const LAST: &str = "SELECT coalesce(max(generation), 0) FROM passing_keys";
+const DESTROY_GENERATION: &str = "DELETE FROM passing_keys WHERE generation = ?1";
+const REWRAP_GENERATION: &str =
+    "UPDATE passing_keys SET master = ?3, wrapped = ?4 WHERE generation = ?1 AND master = ?2 RETURNING 1";
+
+/// A key as it lies here.
+#[derive(Clone)]
+pub struct Stored {
+    /// The eight bytes that name the master key that wraps it.
+    pub master: Vec<u8>,
+    /// The wrapped key.
+    pub wrapped: Vec<u8>,
+}
+
+fn stored(row: &Row, i: usize) -> Result<Stored, StoreError> {
+    Ok(Stored { master: row.blob(i)?.to_vec(), wrapped: row.blob(i + 1)?.to_vec() })
+}
+
+/// Makes the tables where there are none.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn prepare(vault: &dyn Db) -> Result<(), StoreError> {
+    // A hint, as in the other database.
+    let _ = vault.execute(WAL, &[]);
+    TABLES.iter().try_for_each(|table| vault.execute(table, &[]).map(drop))
+}
+
+/// Adds a customer's key.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn insert(vault: &dyn Db, id: CustomerId, key: &Stored) -> Result<(), StoreError> {
+    vault.execute(INSERT, &[id.as_bytes().into(), key.master.as_slice().into(), key.wrapped.as_slice().into()])?;
+    Ok(())
+}
+
+/// A customer's key; none where it was destroyed.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn get(vault: &dyn Db, id: CustomerId) -> Result<Option<Stored>, StoreError> {
+    vault.first(GET, &[id.as_bytes().into()])?.map(|r| stored(&r, 0)).transpose()
+}
+
+/// Destroys a customer's key. Its bytes are overwritten in the file, not only let go of.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn destroy(vault: &dyn Db, id: CustomerId) -> Result<(), StoreError> {
+    vault.execute(SHRED, &[])?;
+    vault.execute(DESTROY, &[id.as_bytes().into()])?;
+    Ok(())
+}
+
+/// Writes back what the write-ahead log holds, so that no destroyed key is left in it; false when somebody was reading: try again.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn settle(vault: &dyn Db) -> Result<bool, StoreError> {
+    // No row: this store has no such log.
+    vault.first(CHECKPOINT, &[])?.map_or(Ok(true), |row| Ok(row.int(0)? == 0))
+}
+
+/// Keys of customers that another master key wraps.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn of_other_masters(vault: &dyn Db, master: &[u8], limit: i64) -> Result<Vec<(CustomerId, Stored)>, StoreError> {
+    let mut rows = vault.execute(BEFORE, &[master.into(), limit.into()])?;
+    if rows.is_empty() {
+        rows = vault.execute(BEHIND, &[master.into(), limit.into()])?;
+    }
+    rows.iter().map(|r| Ok((r.made(0, CustomerId::from_bytes(r.blob(0)?))?, stored(r, 1)?))).collect()
+}
+
+/// Puts a customer's key in its place as another master key wraps it; false when it is not as it was.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn rewrap(vault: &dyn Db, id: CustomerId, old: &Stored, new: &Stored) -> Result<bool, StoreError> {
+    let of = |b: &[u8]| -> Value { b.into() };
+    Ok(vault.first(REWRAP, &[of(id.as_bytes()), of(&old.master), of(&new.master), of(&new.wrapped)])?.is_some())
+}
+
+/// How many customers' keys each master key wraps. Reads the whole index.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn by_master(vault: &dyn Db) -> Result<Vec<(Vec<u8>, i64)>, StoreError> {
+    vault.execute(COUNT, &[])?.iter().map(|r| Ok((r.blob(0)?.to_vec(), r.int(1)?))).collect()
+}
+
+/// The key of one generation of what passes through.
+pub struct Generation {
+    /// Number: the greater the newer.
+    pub n: i64,
+    /// For what.
+    pub purpose: String,
+    /// The key.
+    pub key: Stored,
+    /// Since when.
+    pub made_at: Timestamp,
+}
+
+fn generation(r: &Row) -> Result<Generation, StoreError> {
+    Ok(Generation { n: r.int(0)?, purpose: r.text(1)?.to_owned(), key: stored(r, 2)?, made_at: r.time(4)? })
+}
+
+/// All generations, oldest first.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn generations(vault: &dyn Db) -> Result<Vec<Generation>, StoreError> {
+    vault.execute(PASSING, &[])?.iter().map(generation).collect()
+}
+
+/// The newest generation for a purpose.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn newest(vault: &dyn Db, purpose: &str) -> Result<Option<Generation>, StoreError> {
+    vault.first(NEWEST, &[purpose.into()])?.as_ref().map(generation).transpose()
+}
+
+/// One generation; none where it was destroyed.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn by_number(vault: &dyn Db, n: i64) -> Result<Option<Generation>, StoreError> {
+    vault.first(GENERATION, &[n.into()])?.as_ref().map(generation).transpose()
+}
+
+/// The number of the next generation.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn next(vault: &dyn Db) -> Result<i64, StoreError> {
+    Ok(vault.first(LAST, &[])?.ok_or(StoreError::Missing("generation"))?.int(0)? + 1)
+}
+
+/// Adds a generation; false when somebody else has added that number.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn add(vault: &dyn Db, new: &Generation) -> Result<bool, StoreError> {
+    let Generation { n, purpose, key, made_at } = new;
+    let params = [
+        (*n).into(),
+        purpose.as_str().into(),
+        key.master.as_slice().into(),
+        key.wrapped.as_slice().into(),
+        (*made_at).into(),
+    ];
+    Ok(vault.first(NEXT, &params)?.is_some())
+}
+
+/// Destroys a generation, as [`destroy`] does a customer's key.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn destroy_generation(vault: &dyn Db, n: i64) -> Result<(), StoreError> {
+    vault.execute(SHRED, &[])?;
+    vault.execute(DESTROY_GENERATION, &[n.into()])?;
+    Ok(())
+}
+
+/// As [`rewrap`], for a generation.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn rewrap_generation(vault: &dyn Db, n: i64, old: &Stored, new: &Stored) -> Result<bool, StoreError> {
+    let params = [n.into(), old.master.as_slice().into(), new.master.as_slice().into(), new.wrapped.as_slice().into()];
+    Ok(vault.first(REWRAP_GENERATION, &params)?.is_some())
+}
