@@ -17,6 +17,7 @@ mod channels;
 mod crash;
 mod delivery;
 mod duplicates;
+mod duties;
 mod grants;
 mod isolation;
 mod kinds;

@@ -67,6 +67,11 @@ fn people(shop: &Shop, wechat: &Wechat, customer: &str) {
     admin.get(&format!("{customer}/timeline")).expect(200);
     admin.get(&format!("{customer}/summary")).expect(200);
     admin.get(&format!("{customer}/unmasked?reason=request")).expect(200);
+    admin.put(&format!("{customer}/hold"), &json!({ "reason": "court" })).expect(200);
+    admin.delete(&format!("{customer}/hold")).expect(200);
+    let agreed = json!({ "purpose": "marketing", "version": "v1", "given": true });
+    admin.post(&format!("{customer}/consents"), &agreed).expect(201);
+    admin.get(&format!("{customer}/consents")).expect(200);
     admin.get("/api/audit").expect(200);
     admin.get("/api/audit/check").expect(200);
 }

@@ -23,7 +23,8 @@ pub struct EntryView {
     pub agent: Option<AgentId>,
     /// In which role.
     pub role: String,
-    /// `conversation.read`, `medium.read`, `timeline.read`, `summary.read`, `customer.unmasked`.
+    /// `conversation.read`, `medium.read`, `timeline.read`, `summary.read`, `customer.unmasked`, `hold.placed`, `hold.lifted`,
+    /// `consent.given`, `consent.withdrawn`.
     pub action: String,
     /// The customer.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -31,7 +32,7 @@ pub struct EntryView {
     /// The conversation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub conversation: Option<ConversationId>,
-    /// Why.
+    /// Why: the reason that was given, a hold's reason and reference, a consent's purpose.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// The entry's hash, in hexadecimal.

@@ -1,6 +1,7 @@
 //! Customers.
 
 use crate::body;
+use crate::duties::HoldView;
 use crate::routes::Call;
 use crate::view::{self, MessageView, Page};
 use schemars::JsonSchema;
@@ -14,7 +15,7 @@ use warmline_http::{Problem, Response, page};
 use warmline_model::{
     AccountId, AgentId, Channel, ConversationId, CustomerId, Identifier, IdentifierKind, MergeId, Timestamp,
 };
-use warmline_store::{agents, customers, people};
+use warmline_store::{agents, customers, holds, people};
 
 /// A customer's tags.
 #[derive(Deserialize, JsonSchema)]
@@ -92,6 +93,8 @@ pub struct CustomerView {
     pub suggestions: Vec<Suggestion>,
     /// The customer's own agent, who is asked before all others.
     pub owner: Option<AgentId>,
+    /// The legal hold that keeps what is stored of the customer.
+    pub hold: Option<HoldView>,
     /// Since when.
     pub created_at: Timestamp,
 }
@@ -183,7 +186,7 @@ fn missing() -> FlowError {
 }
 
 /// The person that the path names, by any of its customers.
-fn person(call: &Call<'_>) -> Result<CustomerId, Problem> {
+pub(crate) fn person(call: &Call<'_>) -> Result<CustomerId, Problem> {
     Ok(people::person(call.ctx.db, call.id(0, "customer")?)?.ok_or(missing())?)
 }
 
@@ -250,6 +253,7 @@ pub(crate) fn get(call: &Call<'_>) -> Result<Response, Problem> {
         merges: flow::merges(ctx, id)?.into_iter().map(merge).collect(),
         suggestions: flow::suggestions(ctx, id)?.into_iter().map(suggestion).collect(),
         owner: customer.owner,
+        hold: holds::of_person(ctx.db, id)?.map(HoldView::from),
         created_at: customer.created_at,
     };
     Ok(Response::json(200, &view))

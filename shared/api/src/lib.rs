@@ -12,6 +12,7 @@ pub mod channels;
 pub mod conversations;
 pub mod customers;
 pub mod documents;
+pub mod duties;
 pub mod events;
 pub mod groups;
 pub mod health;

@@ -1,4 +1,4 @@
-//! Who read what of whom. Nothing personal is shown to anybody before the entry that says so is stored; where it cannot be stored,
+//! Who read what of whom, and who changed what must or may be kept. Nothing personal is shown to anybody before the entry that says so is stored; where it cannot be stored,
 //! nothing is shown.
 
 use crate::ctx::{Actor, Ctx, FlowError};
@@ -20,6 +20,14 @@ pub enum Action {
     ReadSummary,
     /// A customer's identifiers and names were shown without a mask.
     Unmask,
+    /// A legal hold was placed on a customer, or changed.
+    PlaceHold,
+    /// A legal hold was lifted.
+    LiftHold,
+    /// A customer's consent was noted.
+    GiveConsent,
+    /// The end of a customer's consent was noted.
+    WithdrawConsent,
 }
 
 impl Action {
@@ -31,6 +39,10 @@ impl Action {
             Self::ReadTimeline => "timeline.read",
             Self::ReadSummary => "summary.read",
             Self::Unmask => "customer.unmasked",
+            Self::PlaceHold => "hold.placed",
+            Self::LiftHold => "hold.lifted",
+            Self::GiveConsent => "consent.given",
+            Self::WithdrawConsent => "consent.withdrawn",
         }
     }
 }

@@ -17,17 +17,20 @@
 //! * [`staffing`]: what will come, who is needed, and seats that move;
 //! * [`tick`]: what happens because time passes.
 //!
-//! Beside it: [`accounts`], [`staff`], [`audit`] (who read what of whom), [`sealed`] (what is sealed under which key, bound to what).
+//! Beside it: [`accounts`], [`staff`], [`audit`] (who read what of whom), [`hold`] and [`consent`] (what the law asks),
+//! [`sealed`] (what is sealed under which key, bound to what).
 
 pub mod accounts;
 pub mod ai;
 pub mod audit;
+pub mod consent;
 pub mod converse;
 pub mod ctx;
 pub mod deliver;
 pub mod drain;
 pub mod figures;
 pub mod floor;
+pub mod hold;
 pub mod ingest;
 pub mod media;
 pub mod people;

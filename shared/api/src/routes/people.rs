@@ -3,7 +3,7 @@
 use super::Answer::Json;
 use super::{ADMIN, PAGE, Route, STAFF, SUPERVISOR, get, schema, write};
 use crate::view::Page;
-use crate::{audit, customers};
+use crate::{audit, customers, duties};
 use http::Method;
 
 /// The routes.
@@ -112,5 +112,41 @@ pub(super) fn routes() -> Vec<Route> {
             schema::<customers::Owner>,
             customers::set_owner,
         ),
+        changes(
+            Method::PUT,
+            "/api/customers/{id}/hold",
+            "Places a legal hold: nothing that is stored of the customer is removed, nor of whoever is one person with them.",
+            ADMIN,
+            schema::<duties::NewHold>,
+            duties::place_hold,
+        ),
+        write(
+            Method::DELETE,
+            "/api/customers/{id}/hold",
+            "Lifts the legal hold.",
+            ADMIN,
+            None,
+            (200, schema::<customers::CustomerView>),
+            duties::lift_hold,
+        ),
+        write(
+            Method::POST,
+            "/api/customers/{id}/consents",
+            "Notes that a customer agreed to a purpose, or withdrew.",
+            STAFF,
+            Some(schema::<duties::NewConsent>),
+            (201, schema::<duties::Consents>),
+            duties::note_consent,
+        ),
+        Route {
+            query: &PAGE,
+            ..get(
+                "/api/customers/{id}/consents",
+                "Shows what a customer agreed to and withdrew, newest first, and what stands now.",
+                STAFF,
+                Json(schema::<duties::Consents>),
+                duties::consents,
+            )
+        },
     ]
 }
