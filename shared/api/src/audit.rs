@@ -24,7 +24,7 @@ pub struct EntryView {
     /// In which role.
     pub role: String,
     /// `conversation.read`, `medium.read`, `timeline.read`, `summary.read`, `customer.unmasked`, `hold.placed`, `hold.lifted`,
-    /// `consent.given`, `consent.withdrawn`.
+    /// `consent.given`, `consent.withdrawn`, `retention.changed`.
     pub action: String,
     /// The customer.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,4 +1,4 @@
-//! What the law asks of whoever keeps personal data: legal holds and records of consent.
+//! What the law asks of whoever keeps personal data: legal holds, records of consent, and how long things are kept.
 
 use crate::routes::Call;
 use crate::view::Page;
@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use warmline_channels::registry;
 use warmline_flow::consent::{self, Said};
+use warmline_flow::retention::{self, Settings};
 use warmline_flow::{hold, people};
 use warmline_http::{Problem, Response, page};
 use warmline_model::{AgentId, CustomerId, Timestamp};
@@ -105,6 +106,28 @@ pub struct Consents {
     /// All records, newest first.
     #[serde(flatten)]
     pub records: Page<ConsentView>,
+}
+
+/// For how long things are kept.
+#[derive(Serialize, JsonSchema)]
+pub struct RetentionView {
+    /// Days.
+    pub retention: Settings,
+    /// Rises with every change; 0 before the first.
+    pub version: i64,
+}
+
+/// `GET /api/retention`
+pub(crate) fn retention(call: &Call<'_>) -> Result<Response, Problem> {
+    let (retention, version) = retention::settings(&call.ctx)?;
+    Ok(Response::json(200, &RetentionView { retention, version }))
+}
+
+/// `PUT /api/retention`
+pub(crate) fn set_retention(call: &Call<'_>) -> Result<Response, Problem> {
+    let retention: Settings = body::read(call.request)?;
+    let version = retention::change(&call.ctx, &call.actor, &retention)?;
+    Ok(Response::json(200, &RetentionView { retention, version }))
 }
 
 /// `PUT /api/customers/{id}/hold`

@@ -28,6 +28,8 @@ pub enum Action {
     GiveConsent,
     /// The end of a customer's consent was noted.
     WithdrawConsent,
+    /// For how long things are kept was changed.
+    ChangeRetention,
 }
 
 impl Action {
@@ -43,6 +45,7 @@ impl Action {
             Self::LiftHold => "hold.lifted",
             Self::GiveConsent => "consent.given",
             Self::WithdrawConsent => "consent.withdrawn",
+            Self::ChangeRetention => "retention.changed",
         }
     }
 }

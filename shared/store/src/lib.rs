@@ -9,6 +9,7 @@
 
 pub mod accounts;
 pub mod agents;
+pub mod archive;
 pub mod audit;
 pub mod config;
 pub mod consents;

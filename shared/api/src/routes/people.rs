@@ -112,6 +112,22 @@ pub(super) fn routes() -> Vec<Route> {
             schema::<customers::Owner>,
             customers::set_owner,
         ),
+        get(
+            "/api/retention",
+            "Shows for how many days things are kept.",
+            ADMIN,
+            Json(schema::<duties::RetentionView>),
+            duties::retention,
+        ),
+        write(
+            Method::PUT,
+            "/api/retention",
+            "Changes for how many days things are kept; the tick does what became due.",
+            ADMIN,
+            Some(schema::<warmline_flow::retention::Settings>),
+            (200, schema::<duties::RetentionView>),
+            duties::set_retention,
+        ),
         changes(
             Method::PUT,
             "/api/customers/{id}/hold",

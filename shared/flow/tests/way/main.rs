@@ -5,6 +5,7 @@
 mod common;
 mod duties;
 mod people;
+mod retention;
 mod seats;
 mod staffing;
 
