@@ -19,6 +19,7 @@ mod delivery;
 mod duplicates;
 mod duties;
 mod grants;
+mod guard;
 mod isolation;
 mod kinds;
 mod openapi;

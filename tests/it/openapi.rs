@@ -72,6 +72,8 @@ fn people(shop: &Shop, wechat: &Wechat, customer: &str) {
     let agreed = json!({ "purpose": "marketing", "version": "v1", "given": true });
     admin.post(&format!("{customer}/consents"), &agreed).expect(201);
     admin.get(&format!("{customer}/consents")).expect(200);
+    let limits = admin.get("/api/limits").expect(200).json();
+    admin.put("/api/limits", &limits["limits"]).expect(200);
     let kept = admin.get("/api/retention").expect(200).json();
     admin.put("/api/retention", &kept["retention"]).expect(200);
     admin.get("/api/audit").expect(200);

@@ -9,6 +9,7 @@ use std::rc::Rc;
 use warmline_channels::registry;
 use warmline_flow::archive::Reader;
 use warmline_flow::audit::{self, Action, Of};
+use warmline_flow::broken::{self, Broken};
 use warmline_flow::converse::{self, Target};
 use warmline_flow::{deliver, people};
 use warmline_http::{Problem, Response, page};
@@ -103,6 +104,9 @@ fn messages_page(
 ) -> Result<Page<view::MessageView>, Problem> {
     let stored = Reader::new(&call.ctx, Rc::new(conversation.clone())).after(after, limit + 1)?;
     let items = view::messages(&call.ctx, conversation.customer, &stored)?;
+    let altered = stored.iter().zip(&items).filter(|(_, shown)| shown.content.is_none());
+    let altered: Vec<_> = altered.map(|(m, _)| Broken::message(conversation.customer, m)).collect();
+    broken::tell(&call.ctx, &altered)?;
     Ok(Page::cut(items, limit, |m| m.n.to_string()))
 }
 

@@ -4,6 +4,7 @@
 //! Packs are made from the first message on. Whoever reads looks at the rows first and takes from packs what is missing before them, so a
 //! pack that is made meanwhile makes no gap and shows nothing twice.
 
+use crate::broken::{self, Broken, Value};
 use crate::ctx::{Ctx, FlowError};
 use crate::sealed;
 use base64::Engine as _;
@@ -125,7 +126,7 @@ struct Opened {
     messages: Vec<Packed>,
 }
 
-/// Reads the messages of conversations, wherever they are. Keeps the pack that it opened last: who reads one message reads its neighbours.
+/// Reads the messages of a conversation, wherever they are; not within a transaction, since it tells of packs that were altered. Keeps the pack that it opened last: who reads one message reads its neighbours.
 pub struct Reader<'a> {
     ctx: &'a Ctx<'a>,
     conversation: Rc<Conversation>,
@@ -212,7 +213,15 @@ impl<'a> Reader<'a> {
         if self.key.is_none() {
             self.key = sealed::customer_key(self.ctx, self.conversation.customer).ok();
         }
-        let messages = self.key.as_ref().and_then(|key| unpack(key, self.conversation.id, &pack)).unwrap_or_default();
+        let messages = match self.key.as_ref().map(|key| unpack(key, self.conversation.id, &pack)) {
+            Some(Some(messages)) => messages,
+            Some(None) => {
+                let (customer, conversation) = (self.conversation.customer, Some(self.conversation.id));
+                broken::tell(self.ctx, &[Broken { customer, conversation, what: Value::Pack(pack.last) }])?;
+                Vec::new()
+            }
+            None => Vec::new(),
+        };
         self.opened = Some(Opened { first: pack.first, last: pack.last, messages });
         Ok(Some((pack.first, pack.last)))
     }

@@ -17,13 +17,14 @@
 //! * [`staffing`]: what will come, who is needed, and seats that move;
 //! * [`tick`]: what happens because time passes; [`retention`]: how long what is stored is kept, with the [`archive`] of messages.
 //!
-//! Beside it: [`accounts`], [`staff`], [`audit`] (who read what of whom), [`hold`] and [`consent`] (what the law asks),
+//! Beside it: [`broken`] (what was altered), [`accounts`], [`staff`], [`audit`] (who read what of whom), [`hold`] and [`consent`] (what the law asks),
 //! [`sealed`] (what is sealed under which key, bound to what).
 
 pub mod accounts;
 pub mod ai;
 pub mod archive;
 pub mod audit;
+pub mod broken;
 pub mod consent;
 pub mod converse;
 pub mod ctx;

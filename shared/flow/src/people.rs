@@ -7,6 +7,7 @@
 //! Merges never close a ring: two customers who are one person already are not joined again. Undoing a merge therefore always parts
 //! those whom it joined.
 
+use crate::broken::{self, Broken, Value};
 use crate::ctx::{Ctx, FlowError};
 use crate::sealed;
 use std::collections::{BTreeMap, BTreeSet};
@@ -251,17 +252,21 @@ pub fn identifiers(ctx: &Ctx<'_>, person: CustomerId) -> Result<Vec<Opened>, Flo
     Ok(all)
 }
 
-/// The name that an identity's channel tells.
+/// The name that an identity's channel tells; none also where it was altered, which is told. Not within a transaction.
 ///
 /// # Errors
-/// The store fails, or it does not open.
+/// The store fails, or the customer's key does not open.
 pub fn name(ctx: &Ctx<'_>, identity: IdentityId) -> Result<Option<String>, FlowError> {
     let Some((sealed_sender, customer)) = customers::sender(ctx.db, identity)? else { return Ok(None) };
     let key = sealed::customer_key(ctx, customer)?;
-    Ok(sealed::open_sender(&key, identity, &sealed_sender)?.name)
+    if let Ok(sender) = sealed::open_sender(&key, identity, &sealed_sender) {
+        return Ok(sender.name);
+    }
+    broken::tell(ctx, &[Broken { customer, conversation: None, what: Value::Name(identity) }])?;
+    Ok(None)
 }
 
-/// The names of a person, each once. One that does not open hides no other.
+/// The names of a person, each once. One that does not open hides no other. Not within a transaction.
 ///
 /// # Errors
 /// The store fails.

@@ -41,3 +41,20 @@ CREATE TABLE packs (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX inbox_parked ON inbox (received_at) WHERE state = 2;
+
+-- What a token is narrowed to, as a list of scopes (NULL: all that its role may), and up to when its requests used up its rate.
+ALTER TABLE tokens ADD COLUMN scopes TEXT;
+ALTER TABLE tokens ADD COLUMN paced_to INTEGER NOT NULL DEFAULT 0;
+
+-- Tokens that were refused in a minute, counted in steps: by the first byte of the token's hash, and at -1 all of them.
+CREATE TABLE failures (
+  slot INTEGER PRIMARY KEY,
+  minute INTEGER NOT NULL,
+  n INTEGER NOT NULL
+) STRICT;
+
+-- Sealed values that were found not to open, so that each is told of once.
+CREATE TABLE broken (
+  row BLOB PRIMARY KEY,
+  at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;

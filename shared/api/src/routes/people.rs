@@ -1,7 +1,7 @@
 //! The routes about customers, and about who read what of them.
 
 use super::Answer::Json;
-use super::{ADMIN, PAGE, Route, STAFF, SUPERVISOR, get, schema, write};
+use super::{PAGE, PRIVACY, Route, STAFF, STAFF_AND_PRIVACY, SUPERVISOR, get, schema, write};
 use crate::view::Page;
 use crate::{audit, customers, duties};
 use http::Method;
@@ -15,7 +15,7 @@ pub(super) fn routes() -> Vec<Route> {
         get(
             "/api/customers/{id}",
             "Shows a customer: one person, on all channels. Any customer of the person names it.",
-            STAFF,
+            STAFF_AND_PRIVACY,
             Json(schema::<customers::CustomerView>),
             customers::get,
         ),
@@ -47,7 +47,7 @@ pub(super) fn routes() -> Vec<Route> {
             ..get(
                 "/api/customers/{id}/unmasked",
                 "Shows a customer's names and identifiers without a mask; for supervisors and those who talk with them now.",
-                STAFF,
+                STAFF_AND_PRIVACY,
                 Json(schema::<customers::Unmasked>),
                 customers::unmasked,
             )
@@ -57,7 +57,7 @@ pub(super) fn routes() -> Vec<Route> {
             ..get(
                 "/api/audit",
                 "Lists who read what of whom, oldest first.",
-                ADMIN,
+                PRIVACY,
                 Json(schema::<Page<audit::EntryView>>),
                 audit::list,
             )
@@ -67,7 +67,7 @@ pub(super) fn routes() -> Vec<Route> {
             ..get(
                 "/api/audit/check",
                 "Checks the next 5,000 entries of that log: whether each is as it was written, and none is missing.",
-                ADMIN,
+                PRIVACY,
                 Json(schema::<audit::CheckView>),
                 audit::check,
             )
@@ -115,7 +115,7 @@ pub(super) fn routes() -> Vec<Route> {
         get(
             "/api/retention",
             "Shows for how many days things are kept.",
-            ADMIN,
+            PRIVACY,
             Json(schema::<duties::RetentionView>),
             duties::retention,
         ),
@@ -123,7 +123,7 @@ pub(super) fn routes() -> Vec<Route> {
             Method::PUT,
             "/api/retention",
             "Changes for how many days things are kept; the tick does what became due.",
-            ADMIN,
+            PRIVACY,
             Some(schema::<warmline_flow::retention::Settings>),
             (200, schema::<duties::RetentionView>),
             duties::set_retention,
@@ -132,7 +132,7 @@ pub(super) fn routes() -> Vec<Route> {
             Method::PUT,
             "/api/customers/{id}/hold",
             "Places a legal hold: nothing that is stored of the customer is removed, nor of whoever is one person with them.",
-            ADMIN,
+            PRIVACY,
             schema::<duties::NewHold>,
             duties::place_hold,
         ),
@@ -140,7 +140,7 @@ pub(super) fn routes() -> Vec<Route> {
             Method::DELETE,
             "/api/customers/{id}/hold",
             "Lifts the legal hold.",
-            ADMIN,
+            PRIVACY,
             None,
             (200, schema::<customers::CustomerView>),
             duties::lift_hold,
@@ -149,7 +149,7 @@ pub(super) fn routes() -> Vec<Route> {
             Method::POST,
             "/api/customers/{id}/consents",
             "Notes that a customer agreed to a purpose, or withdrew.",
-            STAFF,
+            STAFF_AND_PRIVACY,
             Some(schema::<duties::NewConsent>),
             (201, schema::<duties::Consents>),
             duties::note_consent,
@@ -159,7 +159,7 @@ pub(super) fn routes() -> Vec<Route> {
             ..get(
                 "/api/customers/{id}/consents",
                 "Shows what a customer agreed to and withdrew, newest first, and what stands now.",
-                STAFF,
+                STAFF_AND_PRIVACY,
                 Json(schema::<duties::Consents>),
                 duties::consents,
             )

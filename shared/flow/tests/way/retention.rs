@@ -83,8 +83,11 @@ fn list(w: &World, conversation: &Conversation, after: i64, limit: i64) -> Vec<S
     found.iter().map(|m| seen(w, conversation.customer, m)).collect()
 }
 
+/// Pages of a timeline, and of conversations.
+type Everything = (Vec<Vec<(Place, Seen)>>, Vec<Vec<Seen>>);
+
 /// All pages of all kinds of a person: from every place, and of every conversation from every number.
-fn everything(w: &World, person: CustomerId, limit: usize) -> (Vec<Vec<(Place, Seen)>>, Vec<Vec<Seen>>) {
+fn everything(w: &World, person: CustomerId, limit: usize) -> Everything {
     let whole = page(w, person, None, 10_000);
     let cursors = std::iter::once(None).chain(whole.iter().map(|(place, _)| Some(*place)));
     let pages = cursors.map(|before| page(w, person, before, limit)).collect();
