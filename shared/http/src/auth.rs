@@ -92,9 +92,7 @@ fn refused(ctx: &Ctx<'_>, hash: &[u8; 32], code: &'static str, detail: &'static 
             }
         }
         if pace::counts(ctx.rng) {
-            for (slot, _) in slots {
-                failures::add(ctx.db, slot, pace::STEP, now)?;
-            }
+            failures::add(ctx.db, i64::from(first), pace::STEP, now)?;
         }
         Ok(false)
     };

@@ -6,7 +6,7 @@ use warmline_model::Timestamp;
 /// The row that counts all.
 pub const ALL: i64 = -1;
 
-const ADD: &str = "INSERT INTO failures (slot, minute, n) VALUES (?1, ?2, ?3) ON CONFLICT (slot) DO UPDATE \
+const ADD: &str = "INSERT INTO failures (slot, minute, n) VALUES (?1, ?2, ?3), (-1, ?2, ?3) ON CONFLICT (slot) DO UPDATE \
                    SET n = ?3 + CASE WHEN minute = ?2 THEN n ELSE 0 END, minute = ?2";
 const COUNT: &str = "SELECT n FROM failures WHERE slot = ?1 AND minute = ?2";
 
@@ -14,7 +14,7 @@ fn minute(now: Timestamp) -> i64 {
     now.secs().div_euclid(60)
 }
 
-/// Adds to a row's present minute.
+/// Adds to the present minute of a row and of all.
 ///
 /// # Errors
 /// See [`StoreError`].
