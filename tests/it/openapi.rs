@@ -76,6 +76,15 @@ fn people(shop: &Shop, wechat: &Wechat, customer: &str) {
     admin.get("/api/erasures").expect(200);
     admin.get("/api/keys").expect(200);
     admin.post("/api/keys/rotate", &json!({})).expect(200);
+    admin.put(&format!("{customer}/hold"), &json!({ "reason": "court" })).expect(200);
+    admin.delete(&format!("{customer}/hold")).expect(200);
+    let agreed = json!({ "purpose": "marketing", "version": "v1", "given": true });
+    admin.post(&format!("{customer}/consents"), &agreed).expect(201);
+    admin.get(&format!("{customer}/consents")).expect(200);
+    let limits = admin.get("/api/limits").expect(200).json();
+    admin.put("/api/limits", &limits["limits"]).expect(200);
+    let kept = admin.get("/api/retention").expect(200).json();
+    admin.put("/api/retention", &kept["retention"]).expect(200);
     admin.get("/api/audit").expect(200);
     admin.get("/api/audit/check").expect(200);
 }

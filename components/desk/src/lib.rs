@@ -5,8 +5,9 @@
 use futures::SinkExt as _;
 use warmline_api::export::{self, Export};
 use warmline_api::{dispatch, events, media};
+use warmline_http::message::SECURITY;
 use warmline_http::{Problem, Request, auth};
-use warmline_model::{Channel, Role};
+use warmline_model::{Channel, Role, Scope};
 use warmline_spin::incoming::{self, read, refuse, respond};
 use warmline_spin::media::relay;
 use warmline_spin::world::variable;
@@ -21,17 +22,17 @@ const ALIVE_MS: i64 = 10_000;
 async fn handle(request: IncomingRequest, out: ResponseOutparam) {
     let request = match read(request).await {
         Ok(request) => request,
-        Err(problem) => return respond(out, refuse(problem)).await,
+        Err(problem) => return respond(out, refuse(problem).secured()).await,
     };
     let world = match World::open() {
         Ok(world) => world,
-        Err(problem) => return respond(out, refuse(problem)).await,
+        Err(problem) => return respond(out, refuse(problem).secured()).await,
     };
     let admin_token = variable("admin_token");
     if request.path == "/api/events" && request.header("accept").is_some_and(|a| a.contains("text/event-stream")) {
         return match start(&world, &admin_token, &request) {
             Ok(seq) => follow(&world, seq, out).await,
-            Err(problem) => respond(out, refuse(problem)).await,
+            Err(problem) => respond(out, refuse(problem).secured()).await,
         };
     }
     match export::wanted(&world.ctx(), &admin_token, &request) {
@@ -46,10 +47,10 @@ async fn handle(request: IncomingRequest, out: ResponseOutparam) {
             drop(world);
             return relay(&wanted.channel, &wanted.path, out).await;
         }
-        Err(problem) => return respond(out, refuse(problem)).await,
+        Err(problem) => return respond(out, refuse(problem).secured()).await,
     }
     let (result, wake) = dispatch(&world.ctx(), &admin_token, &request);
-    respond(out, result.unwrap_or_else(refuse)).await;
+    respond(out, result.unwrap_or_else(refuse).secured()).await;
     // After the answer: what the adapters are told now, the tick would find a second later.
     drop(world);
     outgoing::all(wake.iter().map(|channel: &Channel| internal::deliver(channel)).collect()).await;
@@ -81,14 +82,14 @@ async fn pass(world: &World, mut export: Export, out: ResponseOutparam) {
 }
 
 fn start(world: &World, admin_token: &str, request: &Request) -> Result<i64, Problem> {
-    let actor = auth::actor(&world.ctx(), admin_token, request)?;
-    auth::allow(&actor, &[Role::Supervisor, Role::Agent, Role::Ops])?;
+    let roles = [Role::Supervisor, Role::Agent, Role::Ops];
+    auth::admit(&world.ctx(), admin_token, request, &roles, Scope::Figures)?;
     events::position(request)
 }
 
 async fn follow(world: &World, mut seq: i64, out: ResponseOutparam) {
     let ctx = world.ctx();
-    let mut stream = incoming::events(out, Vec::new());
+    let mut stream = incoming::events(out, SECURITY.map(|(name, value)| (name, value.to_owned())).into());
     let until = ctx.now().plus_millis(STREAM_MS);
     let mut alive_at = ctx.now();
     if !stream.comment("connected").await {

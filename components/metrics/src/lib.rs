@@ -8,8 +8,8 @@
 use http::Method;
 use warmline_flow::{Ctx, figures};
 use warmline_http::{Problem, Request, Response, auth, page};
-use warmline_model::Role;
-use warmline_spin::incoming::serve;
+use warmline_model::{Role, Scope};
+use warmline_spin::incoming::serve_api;
 use warmline_spin::world::variable;
 use warmline_spin::{IncomingRequest, ResponseOutparam, World};
 
@@ -18,7 +18,7 @@ const BUDGET_MS: i64 = 3_000;
 
 #[spin_sdk::http_component]
 async fn handle(request: IncomingRequest, out: ResponseOutparam) {
-    serve(request, out, answer).await;
+    serve_api(request, out, answer).await;
 }
 
 fn fold(ctx: &Ctx<'_>) -> Result<(), Problem> {
@@ -33,8 +33,8 @@ async fn answer(request: &Request) -> Result<Response, Problem> {
     match (&request.method, request.path.as_str()) {
         (&Method::POST, "/fold") => fold(&ctx).map(|()| Response::empty(204)),
         (&Method::GET, path @ ("/metrics" | "/api/metrics")) => {
-            let actor = auth::actor(&ctx, &variable("admin_token"), request)?;
-            auth::allow(&actor, &[Role::Supervisor, Role::Ops])?;
+            let roles = [Role::Supervisor, Role::Ops];
+            auth::admit(&ctx, &variable("admin_token"), request, &roles, Scope::Figures)?;
             fold(&ctx)?;
             let hours = page::typed(request, "hours", |t| t.parse().ok().filter(|n| *n > 0))?;
             let figures = figures::read(&ctx, hours)?;

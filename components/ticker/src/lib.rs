@@ -5,8 +5,8 @@
 #![expect(unsafe_code, reason = "the entry point that Spin's macro writes")]
 
 use warmline_http::{Problem, Request, Response, auth};
-use warmline_model::Role;
-use warmline_spin::incoming::serve;
+use warmline_model::{Role, Scope};
+use warmline_spin::incoming::serve_api;
 use warmline_spin::outgoing::all;
 use warmline_spin::world::variable;
 use warmline_spin::{IncomingRequest, ResponseOutparam, World, internal};
@@ -14,7 +14,7 @@ use warmline_store::{outbox, pulls};
 
 #[spin_sdk::http_component]
 async fn handle(request: IncomingRequest, out: ResponseOutparam) {
-    serve(request, out, answer).await;
+    serve_api(request, out, answer).await;
 }
 
 async fn answer(request: &Request) -> Result<Response, Problem> {
@@ -25,8 +25,7 @@ async fn answer(request: &Request) -> Result<Response, Problem> {
         match request.path.as_str() {
             "/tick" => {}
             "/api/tick" if request.method == http::Method::POST => {
-                let actor = auth::actor(&ctx, &variable("admin_token"), request)?;
-                auth::allow(&actor, &[Role::Ops])?;
+                auth::admit(&ctx, &variable("admin_token"), request, &[Role::Ops], Scope::Configuration)?;
             }
             "/api/tick" => return Err(Problem::new(405, "method_not_allowed", "this path takes POST")),
             _ => return Err(Problem::new(404, "not_found", "the ticker has no such path")),

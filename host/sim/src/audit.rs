@@ -20,7 +20,7 @@ enum Task {
 #[derive(Clone, Debug, clap::Args)]
 #[command(
     after_help = "It prints the newest entry's number and hash, as SEQ:HASH. Keep that somewhere else: given to a later check by --noted, \
-                        it shows that the whole store was not put back to an earlier day.\n\nThe token is an administrator's.\n\nExit \
+                        it shows that the whole store was not put back to an earlier day.\n\nThe token is an administrator's or a privacy officer's.\n\nExit \
                         code: 0, or 1 where something is wrong or the server cannot be read, 2 with the command line."
 )]
 struct VerifyArgs {

@@ -24,7 +24,8 @@ pub struct EntryView {
     /// In which role.
     pub role: String,
     /// `conversation.read`, `medium.read`, `timeline.read`, `summary.read`, `customer.unmasked`, `customer.exported`,
-    /// `customer.corrected`, `customer.erased`.
+    /// `customer.corrected`, `customer.erased`, `hold.placed`, `hold.lifted`, `consent.given`, `consent.withdrawn`,
+    /// `retention.changed`.
     pub action: String,
     /// The customer.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -32,7 +33,7 @@ pub struct EntryView {
     /// The conversation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub conversation: Option<ConversationId>,
-    /// Why.
+    /// Why: the reason that was given, a hold's reason and reference, a consent's purpose.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// The entry's hash, in hexadecimal.

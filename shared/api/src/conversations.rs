@@ -5,13 +5,16 @@ use crate::routes::Call;
 use crate::view::{self, ConversationDetail, ConversationView, Page};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use std::rc::Rc;
 use warmline_channels::registry;
+use warmline_flow::archive::Reader;
 use warmline_flow::audit::{self, Action, Of};
+use warmline_flow::broken::{self, Broken};
 use warmline_flow::converse::{self, Target};
 use warmline_flow::{deliver, people};
 use warmline_http::{Problem, Response, page};
 use warmline_model::{AgentId, Content, ConversationId, ConversationState, GroupId, MessageId};
-use warmline_store::{conversations, messages};
+use warmline_store::{archive, conversations};
 
 /// The longest text of any channel, in characters.
 const MAX_TEXT: usize = 4_000;
@@ -81,9 +84,10 @@ pub(crate) fn get(call: &Call<'_>) -> Result<Response, Problem> {
     read(call, &conversation)?;
     let page = messages_page(call, &conversation, 0, page::MAX_LIMIT)?;
     let name = people::name(&call.ctx, conversation.identity)?.map(|name| warmline_identity::masked_name(&name));
+    let kept = archive::stage(call.ctx.db, conversation.id)?.into();
     let mut conversation = ConversationView::from(conversation);
     conversation.customer.name = name;
-    Ok(Response::json(200, &ConversationDetail { conversation, messages: page.items, next: page.next }))
+    Ok(Response::json(200, &ConversationDetail { conversation, kept, messages: page.items, next: page.next }))
 }
 
 /// Notes that the messages are read, before they are.
@@ -98,8 +102,11 @@ fn messages_page(
     after: i64,
     limit: i64,
 ) -> Result<Page<view::MessageView>, Problem> {
-    let stored = messages::list(call.ctx.db, conversation.id, after, limit + 1)?;
+    let stored = Reader::new(&call.ctx, Rc::new(conversation.clone())).after(after, limit + 1)?;
     let items = view::messages(&call.ctx, conversation.customer, &stored)?;
+    let altered = stored.iter().zip(&items).filter(|(_, shown)| shown.content.is_none());
+    let altered: Vec<_> = altered.map(|(m, _)| Broken::message(conversation.customer, m)).collect();
+    broken::tell(&call.ctx, &altered)?;
     Ok(Page::cut(items, limit, |m| m.n.to_string()))
 }
 

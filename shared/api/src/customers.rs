@@ -1,20 +1,22 @@
 //! Customers.
 
 use crate::body;
+use crate::duties::HoldView;
 use crate::routes::Call;
 use crate::view::{self, MessageView, Page};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use warmline_flow::audit::{self, Action, Of};
+use warmline_flow::broken::{self, Broken};
 use warmline_flow::sealed::{self, Keys};
 use warmline_flow::summary::{self, Summary};
 use warmline_flow::timeline::{self, Place};
 use warmline_flow::{FlowError, people as flow};
 use warmline_http::{Problem, Response, page};
 use warmline_model::{
-    AccountId, AgentId, Channel, ConversationId, CustomerId, Identifier, IdentifierKind, MergeId, Timestamp,
+    AccountId, AgentId, Channel, ConversationId, CustomerId, Identifier, IdentifierKind, MergeId, Role, Timestamp,
 };
-use warmline_store::{agents, customers, people};
+use warmline_store::{agents, customers, holds, people};
 
 /// A customer's tags.
 #[derive(Deserialize, JsonSchema)]
@@ -92,6 +94,8 @@ pub struct CustomerView {
     pub suggestions: Vec<Suggestion>,
     /// The customer's own agent, who is asked before all others.
     pub owner: Option<AgentId>,
+    /// The legal hold that keeps what is stored of the customer.
+    pub hold: Option<HoldView>,
     /// Since when.
     pub created_at: Timestamp,
 }
@@ -201,7 +205,7 @@ fn missing() -> FlowError {
 }
 
 /// The person that the path names, by any of its customers.
-fn person(call: &Call<'_>) -> Result<CustomerId, Problem> {
+pub(crate) fn person(call: &Call<'_>) -> Result<CustomerId, Problem> {
     Ok(people::person(call.ctx.db, call.id(0, "customer")?)?.ok_or(missing())?)
 }
 
@@ -220,7 +224,8 @@ fn served(call: &Call<'_>) -> Result<CustomerId, Problem> {
 pub(crate) fn unmasked(call: &Call<'_>) -> Result<Response, Problem> {
     let ctx = &call.ctx;
     let reason = body::reason(call.request, &REASONS)?;
-    let id = served(call)?;
+    // A privacy officer talks with nobody, and answers for what is kept of everybody.
+    let id = if call.actor.role == Role::Privacy { person(call)? } else { served(call)? };
     let of = Of { customer: Some(id), reason: Some(&reason), ..Of::default() };
     audit::record(ctx, &call.actor, Action::Unmask, of)?;
     let names = flow::names(ctx, id)?;
@@ -262,6 +267,7 @@ pub(crate) fn get(call: &Call<'_>) -> Result<Response, Problem> {
         merges: flow::merges(ctx, id)?.into_iter().map(merge).collect(),
         suggestions: flow::suggestions(ctx, id)?.into_iter().map(suggestion).collect(),
         owner: customer.owner,
+        hold: holds::of_person(ctx.db, id)?.map(HoldView::from),
         created_at: customer.created_at,
     };
     Ok(Response::json(200, &view))
@@ -362,11 +368,17 @@ pub(crate) fn timeline(call: &Call<'_>) -> Result<Response, Problem> {
     let entries = timeline::page(ctx, id, since, before, usize::try_from(limit + 1).unwrap_or(0))?;
     let mut keys = Keys::default();
     let mut items = Vec::with_capacity(entries.len());
+    let mut altered = Vec::new();
     for entry in entries {
         let (channel, account) = (entry.conversation.channel.clone(), entry.conversation.account.clone());
-        let message = view::message(keys.of(ctx, entry.conversation.customer), &entry.message);
+        let key = keys.of(ctx, entry.conversation.customer);
+        let message = view::message(key, &entry.message);
+        if key.is_some() && message.content.is_none() {
+            altered.push(Broken::message(entry.conversation.customer, &entry.message));
+        }
         items.push((entry.place, TimelineEntry { conversation: entry.conversation.id, channel, account, message }));
     }
+    broken::tell(ctx, &altered)?;
     let Page { items, next } = Page::cut(items, limit, |(place, _)| place.to_string());
     Ok(Response::json(200, &Page { items: items.into_iter().map(|(_, entry)| entry).collect(), next }))
 }

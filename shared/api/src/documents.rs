@@ -1,10 +1,11 @@
-//! The sensitive words: a document that operations people edit.
+//! Documents that operations people edit: the sensitive words, the limits of tokens.
 
 use crate::body;
 use crate::routes::Call;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use warmline_flow::quality;
+use warmline_http::pace::{self, Limits};
 use warmline_http::{Problem, Response};
 use warmline_language::SensitiveWord;
 use warmline_store::config;
@@ -24,6 +25,38 @@ pub struct WordsView {
 pub struct NewWords {
     #[schemars(length(max = 10_000))]
     words: Vec<SensitiveWord>,
+}
+
+/// What a token may send.
+#[derive(Serialize, JsonSchema)]
+pub struct LimitsView {
+    /// The limits of each token. The administrator's token of the configuration and those of AI seats have none.
+    pub limits: Limits,
+    /// Rises with every change; 0 before the first.
+    pub version: i64,
+}
+
+/// `GET /api/limits`
+pub(crate) fn limits(call: &Call<'_>) -> Result<Response, Problem> {
+    let view = match config::get(call.ctx.db, pace::SETTINGS)? {
+        Some((text, version)) => {
+            LimitsView { limits: serde_json::from_str(&text).map_err(|_| Problem::internal())?, version }
+        }
+        None => LimitsView { limits: Limits::default(), version: 0 },
+    };
+    Ok(Response::json(200, &view))
+}
+
+/// `PUT /api/limits`
+pub(crate) fn set_limits(call: &Call<'_>) -> Result<Response, Problem> {
+    let limits: Limits = body::read(call.request)?;
+    if !limits.are_valid() {
+        let detail = "requests_per_second is 1 to 1000, or 0 for no limit; burst is 50 to 100000";
+        return Err(Problem::field("bad_limits", "requests_per_second", detail));
+    }
+    let text = serde_json::to_string(&limits).map_err(|_| Problem::internal())?;
+    let version = config::put(call.ctx.db, pace::SETTINGS, &text, call.ctx.now())?;
+    Ok(Response::json(200, &LimitsView { limits, version }))
 }
 
 /// `GET /api/quality/words`

@@ -12,7 +12,7 @@ use warmline_flow::sealed::Keys;
 use warmline_flow::timeline::{self, Place};
 use warmline_flow::{Ctx, FlowError, people as flow};
 use warmline_http::{Problem, Request, auth};
-use warmline_model::{AccountId, Channel, ConversationId, CustomerId, IdentifierKind, Timestamp};
+use warmline_model::{AccountId, Channel, ConversationId, CustomerId, IdentifierKind, Role, Scope, Timestamp};
 use warmline_store::erasures::{self, Erasure};
 use warmline_store::{customers, people};
 use zip::write::{SimpleFileOptions, StreamWriter};
@@ -127,8 +127,7 @@ pub struct Export {
 pub fn wanted(ctx: &Ctx<'_>, admin_token: &str, request: &Request) -> Result<Option<Export>, Problem> {
     let id = request.path.strip_prefix(PREFIX).and_then(|rest| rest.strip_suffix(SUFFIX));
     let Some(id) = id.filter(|_| request.method == http::Method::GET) else { return Ok(None) };
-    let actor = auth::actor(ctx, admin_token, request)?;
-    auth::allow(&actor, &[])?;
+    let actor = auth::admit(ctx, admin_token, request, &[Role::Privacy], Scope::Privacy)?;
     let missing = || FlowError::NotFound("customer");
     let named: CustomerId = id.parse().map_err(|_| missing())?;
     let (customer, next) = match erasures::of(ctx.db, named)? {

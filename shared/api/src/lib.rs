@@ -12,6 +12,7 @@ pub mod channels;
 pub mod conversations;
 pub mod customers;
 pub mod documents;
+pub mod duties;
 pub mod erasures;
 pub mod events;
 pub mod export;

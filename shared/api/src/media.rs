@@ -3,7 +3,7 @@
 use warmline_flow::audit::{self, Action, Of};
 use warmline_flow::{Ctx, FlowError, converse, media};
 use warmline_http::{Problem, Request, auth};
-use warmline_model::{Channel, ConversationId, Role};
+use warmline_model::{Channel, ConversationId, Role, Scope};
 
 const PATH: &str = "/api/media/";
 
@@ -26,8 +26,7 @@ pub struct Wanted {
 /// The token is wrong, or there is no such medium that its bearer may see.
 pub fn wanted(ctx: &Ctx<'_>, admin_token: &str, request: &Request) -> Result<Option<Wanted>, Problem> {
     let Some(id) = request.path.strip_prefix(PATH).filter(|_| request.method == http::Method::GET) else { return Ok(None) };
-    let actor = auth::actor(ctx, admin_token, request)?;
-    auth::allow(&actor, &[Role::Supervisor, Role::Agent])?;
+    let actor = auth::admit(ctx, admin_token, request, &[Role::Supervisor, Role::Agent], Scope::Conversations)?;
     let place = id.split_once('.').and_then(|(conversation, n)| Some((conversation.parse().ok()?, n.parse::<i64>().ok()?)));
     let (conversation, n): (ConversationId, i64) = place.ok_or(FlowError::NotFound("medium"))?;
     let channel = converse::find(ctx, &actor, conversation)?.channel;

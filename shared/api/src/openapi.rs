@@ -1,6 +1,6 @@
 //! The OpenAPI 3.1 description, generated from the table of routes and the types that the handlers read and write.
 
-use crate::routes::{Access, Answer, Call, routes};
+use crate::routes::{Access, Answer, Call, routes, scope};
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 use warmline_http::{Problem, Response};
@@ -60,7 +60,8 @@ pub fn document() -> Value {
             Access::Roles(roles) => {
                 let mut names: Vec<&str> = vec!["admin"];
                 names.extend(roles.iter().map(|r| r.as_str()));
-                operation["description"] = format!("Roles: {}.", names.join(", ")).into();
+                let scope = scope(&route).map(|scope| format!(" Scope: {}.", scope.as_str())).unwrap_or_default();
+                operation["description"] = format!("Roles: {}.{scope}", names.join(", ")).into();
             }
         }
         let path = paths.entry(route.path).or_insert_with(|| json!({}));

@@ -13,7 +13,7 @@ use warmline_flow::Ctx;
 use warmline_flow::ctx::Actor;
 use warmline_http::{Problem, Request, Response, auth, idempotency};
 use warmline_metrics::Figures;
-use warmline_model::{Channel, Role};
+use warmline_model::{Channel, Role, Scope};
 use warmline_store::immediate;
 
 /// Adapters that have something to deliver; to be told after the answer was sent.
@@ -108,10 +108,54 @@ pub struct Route {
 
 const PAGE: [(&str, &str); 2] =
     [("limit", "items on a page, 1 to 200; 50 when left out"), ("after", "`next` of the page before")];
+/// The parts of the API, by how a path begins; the first that fits.
+const SCOPES: [(&str, Scope); 17] = [
+    ("/api/conversations", Scope::Conversations),
+    ("/api/outbox", Scope::Conversations),
+    ("/api/media", Scope::Conversations),
+    ("/api/queues", Scope::Conversations),
+    ("/api/customers", Scope::Customers),
+    ("/api/events", Scope::Figures),
+    ("/api/metrics", Scope::Figures),
+    ("/metrics", Scope::Figures),
+    ("/api/staffing", Scope::Figures),
+    ("/api/channels", Scope::Configuration),
+    ("/api/accounts", Scope::Configuration),
+    ("/api/groups", Scope::Configuration),
+    ("/api/routing", Scope::Configuration),
+    ("/api/quality", Scope::Configuration),
+    ("/api/limits", Scope::Configuration),
+    ("/api/tick", Scope::Configuration),
+    ("/api/agents", Scope::Configuration),
+];
+/// Those that a part of a path decides, whatever it begins with.
+const SCOPES_WITHIN: [(&str, Scope); 7] = [
+    ("/api/audit", Scope::Privacy),
+    ("/api/retention", Scope::Privacy),
+    ("/hold", Scope::Privacy),
+    ("/consents", Scope::Privacy),
+    ("/unmasked", Scope::Privacy),
+    // An agent's own presence is part of the work with conversations.
+    ("/state", Scope::Conversations),
+    ("/heartbeat", Scope::Conversations),
+];
+
+/// The part of the API that a route belongs to; none where it needs no token.
+pub fn scope(route: &Route) -> Option<Scope> {
+    let within = || SCOPES_WITHIN.iter().find(|(part, _)| route.path.contains(part));
+    let begins = || SCOPES.iter().find(|(begin, _)| route.path.starts_with(begin));
+    match route.access {
+        Access::Public => None,
+        Access::Roles(_) => within().or_else(begins).map(|(_, scope)| *scope),
+    }
+}
+
 const STAFF: Access = Access::Roles(&[Role::Supervisor, Role::Agent]);
 const SUPERVISOR: Access = Access::Roles(&[Role::Supervisor]);
 const ADMIN: Access = Access::Roles(&[]);
 const ANYONE: Access = Access::Roles(&[Role::Supervisor, Role::Agent, Role::Ops]);
+const PRIVACY: Access = Access::Roles(&[Role::Privacy]);
+const STAFF_AND_PRIVACY: Access = Access::Roles(&[Role::Supervisor, Role::Agent, Role::Privacy]);
 const FIGURES: Access = Access::Roles(&[Role::Supervisor, Role::Ops]);
 
 fn get(path: &'static str, summary: &'static str, access: Access, answer: Answer, handler: Handler) -> Route {
@@ -324,6 +368,22 @@ fn general() -> Vec<Route> {
             conversations::retry,
         ),
         get(
+            "/api/limits",
+            "Shows how many requests a token may send.",
+            ADMIN,
+            Json(schema::<documents::LimitsView>),
+            documents::limits,
+        ),
+        write(
+            Method::PUT,
+            "/api/limits",
+            "Changes how many requests a token may send.",
+            ADMIN,
+            Some(schema::<warmline_http::pace::Limits>),
+            (200, schema::<documents::LimitsView>),
+            documents::set_limits,
+        ),
+        get(
             "/api/quality/words",
             "Shows the sensitive words.",
             SUPERVISOR,
@@ -415,9 +475,9 @@ pub fn dispatch(ctx: &Ctx<'_>, admin_token: &str, request: &Request) -> (Result<
         let actor = match route.access {
             Access::Public => Actor { agent: None, role: Role::Ops },
             Access::Roles(roles) => {
-                let actor = auth::actor(ctx, admin_token, request)?;
-                auth::allow(&actor, roles)?;
-                actor
+                // A test holds that every route has one.
+                let scope = scope(&route).unwrap_or(Scope::Configuration);
+                auth::admit(ctx, admin_token, request, roles, scope)?
             }
         };
         let call = Call { ctx: *ctx, actor, request, params, wake: RefCell::default() };
@@ -460,6 +520,18 @@ mod tests {
         for other in ["/a/b", "/a/b/c/d", "/a//c", "/x/b/c", "a/b/c", "/a/b/c/"] {
             assert_eq!(fit("/a/{x}/c", other), None, "{other}");
         }
+    }
+
+    #[test]
+    fn every_route_that_needs_a_token_belongs_to_a_part() {
+        for route in routes() {
+            assert_eq!(scope(&route).is_none(), matches!(route.access, Access::Public), "{}", route.path);
+        }
+        let of = |path: &str| routes().iter().find(|r| r.path == path).and_then(scope);
+        assert_eq!(of("/api/customers/{id}/timeline"), Some(Scope::Customers));
+        assert_eq!(of("/api/customers/{id}/hold"), Some(Scope::Privacy));
+        assert_eq!(of("/api/agents/{id}/state"), Some(Scope::Conversations));
+        assert_eq!(of("/api/agents/{id}"), Some(Scope::Configuration));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use warmline_flow::{FlowError, staff};
 use warmline_http::{Problem, Response};
-use warmline_model::{AgentId, Timestamp, TokenId};
+use warmline_model::{AgentId, Scope, Timestamp, TokenId};
 use warmline_store::{agents, tokens};
 
 /// A token to be made.
@@ -21,6 +21,10 @@ pub struct NewToken {
     /// Whether the tokens so far end, ten minutes from now: time enough to change to this one.
     #[serde(default)]
     replaces: bool,
+    /// What it is narrowed to; all that its role may where it is left out.
+    #[serde(default)]
+    #[schemars(length(min = 1, max = 5))]
+    scopes: Option<Vec<Scope>>,
 }
 
 /// A token.
@@ -32,6 +36,8 @@ pub struct TokenView {
     pub created_at: Timestamp,
     /// When it ends by itself.
     pub expires_at: Option<Timestamp>,
+    /// What it is narrowed to; `null`: all that its role may.
+    pub scopes: Option<Vec<Scope>>,
 }
 
 /// A token just made.
@@ -46,7 +52,7 @@ pub struct CreatedToken {
 
 impl From<tokens::Token> for TokenView {
     fn from(t: tokens::Token) -> Self {
-        Self { id: t.id, created_at: t.created_at, expires_at: t.expires_at }
+        Self { id: t.id, created_at: t.created_at, expires_at: t.expires_at, scopes: t.scopes }
     }
 }
 
@@ -63,8 +69,12 @@ pub(crate) fn create(call: &Call<'_>) -> Result<Response, Problem> {
     if new.days.is_some_and(|days| !(1..=400).contains(&days)) {
         return Err(Problem::field("bad_days", "days", "a token lasts 1 to 400 days, or for ever where days is left out"));
     }
+    if new.scopes.as_ref().is_some_and(|scopes| scopes.is_empty() || scopes.len() > Scope::ALL.len()) {
+        return Err(Problem::field("bad_scopes", "scopes", "name at least one scope and each once, or leave scopes out"));
+    }
     let agent = agent(call)?;
-    let (about, token) = staff::new_token(&call.ctx, agent.id, agent.role, new.days, new.replaces)?;
+    let new = staff::NewToken { days: new.days, replaces: new.replaces, scopes: new.scopes };
+    let (about, token) = staff::new_token(&call.ctx, agent.id, agent.role, &new)?;
     Ok(Response::json(201, &CreatedToken { about: about.into(), token }))
 }
 

@@ -12,6 +12,7 @@ use warmline_model::{
 };
 use warmline_privacy::CustomerKey;
 use warmline_store::agents;
+use warmline_store::archive::Stage;
 use warmline_store::conversations::Conversation;
 use warmline_store::messages::Message;
 
@@ -118,12 +119,36 @@ impl From<Conversation> for ConversationView {
     }
 }
 
+/// Where a conversation's messages are.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Kept {
+    /// At hand.
+    Hot,
+    /// In the archive: read the same, only slower.
+    Archived,
+    /// Gone: the time for which they are kept is over.
+    Gone,
+}
+
+impl From<Stage> for Kept {
+    fn from(stage: Stage) -> Self {
+        match stage {
+            Stage::Rows => Self::Hot,
+            Stage::Packs => Self::Archived,
+            Stage::Gone => Self::Gone,
+        }
+    }
+}
+
 /// A conversation with the beginning of its messages.
 #[derive(Serialize, JsonSchema)]
 pub struct ConversationDetail {
     /// The conversation.
     #[serde(flatten)]
     pub conversation: ConversationView,
+    /// Where its messages are.
+    pub kept: Kept,
     /// Its first messages; the rest is at `/messages?after=<next>`.
     pub messages: Vec<MessageView>,
     /// Where the rest begins.

@@ -10,11 +10,11 @@ use std::cell::Cell;
 use std::hint::black_box;
 use std::path::Path;
 use std::time::{Duration, Instant};
-use warmline_flow::{Ctx, people, sealed, timeline};
+use warmline_flow::{Ctx, archive, people, sealed, timeline};
 use warmline_model::{Clock, Content, ConversationId, CustomerId, MessageId, Rng, Timestamp};
 use warmline_privacy::{Keyring, Masters};
 use warmline_store::native::NativeDb;
-use warmline_store::{Db, immediate, migrate};
+use warmline_store::{Db, conversations, immediate, messages, migrate};
 
 const SIZES: [i64; 3] = [10_000, 1_000_000, 10_000_000];
 const ROUNDS: i64 = 2_000;
@@ -112,6 +112,13 @@ fn timed<T>(name: &str, rounds: i64, mut run: impl FnMut(i64) -> T) {
     println!("  {name:<58} p50 {:9.1}  p99 {:9.1}  µs", micros(50), micros(99));
 }
 
+/// 56 Chinese characters by chance: no two messages are alike, and nothing is as hard to compress.
+fn scrambled(rng: &Counted) -> String {
+    let mut bytes = [0; 112];
+    rng.fill(&mut bytes);
+    bytes.chunks(2).filter_map(|b| char::from_u32(0x4e00 + u32::from(b[0]) * 16 + u32::from(b[1]) % 16)).collect()
+}
+
 fn main() {
     let sizes: Vec<i64> = std::env::args().filter_map(|a| a.parse().ok()).collect();
     let rng = Counted(Cell::new(1));
@@ -153,6 +160,34 @@ fn main() {
         });
         let middle = page(customer(long), None).last().unwrap().place;
         timed("timeline, second page, of a conversation of 10,000", ROUNDS, |_| {
+            assert_eq!(page(customer(long), Some(middle)).len(), PAGE);
+        });
+        // The same conversation, archived as the tick does it: its messages sealed as those of the program are, then packed.
+        let (key, wrapped) = keys.new_customer_key(customer(long), &rng).unwrap();
+        db.execute(
+            "UPDATE customers SET wrapped_key = ?2 WHERE id = ?1",
+            &[customer(long).as_bytes().into(), wrapped.into()],
+        )
+        .unwrap();
+        let talk =
+            conversations::last_of_customer(&db, customer(long), ConversationId::last_of(Still.now())).unwrap().unwrap();
+        let mut rows = messages::list(&db, talk.id, 0, LONG).unwrap();
+        for row in &mut rows {
+            row.content = sealed::seal_content(&ctx, &key, talk.id, row.id, &Content::text(scrambled(&rng))).unwrap();
+            let params = [talk.id.as_bytes().into(), row.n.into(), row.content.as_slice().into()];
+            db.execute("UPDATE messages SET content = ?3 WHERE conversation_id = ?1 AND n = ?2", &params).unwrap();
+        }
+        let bytes: usize = rows.iter().map(|m| m.content.len()).sum();
+        timed("packing 1,000 messages", LONG / archive::PACK_MESSAGES, |_| {
+            immediate(&db, || {
+                let rows = archive::next_rows(&ctx, talk.id, archive::PACK_MESSAGES)?;
+                archive::pack(&ctx, &key, talk.id, rows)
+            })
+            .unwrap();
+        });
+        let packed = db.first("SELECT sum(length(content)) FROM packs", &[]).unwrap().unwrap().int(0).unwrap();
+        println!("  contents of {LONG} messages sealed one by one: {bytes} bytes; the messages in packs: {packed}");
+        timed("timeline, second page, of that conversation archived", ROUNDS, |_| {
             assert_eq!(page(customer(long), Some(middle)).len(), PAGE);
         });
         let both = (customer(long), customer(long + 1));

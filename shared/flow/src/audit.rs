@@ -1,4 +1,4 @@
-//! Who read what of whom. Nothing personal is shown to anybody before the entry that says so is stored; where it cannot be stored,
+//! Who read what of whom, and who changed what must or may be kept. Nothing personal is shown to anybody before the entry that says so is stored; where it cannot be stored,
 //! nothing is shown.
 
 use crate::ctx::{Actor, Ctx, FlowError};
@@ -26,6 +26,16 @@ pub enum Action {
     Correct,
     /// A customer was erased.
     Erase,
+    /// A legal hold was placed on a customer, or changed.
+    PlaceHold,
+    /// A legal hold was lifted.
+    LiftHold,
+    /// A customer's consent was noted.
+    GiveConsent,
+    /// The end of a customer's consent was noted.
+    WithdrawConsent,
+    /// For how long things are kept was changed.
+    ChangeRetention,
 }
 
 impl Action {
@@ -40,6 +50,11 @@ impl Action {
             Self::Export => "customer.exported",
             Self::Correct => "customer.corrected",
             Self::Erase => "customer.erased",
+            Self::PlaceHold => "hold.placed",
+            Self::LiftHold => "hold.lifted",
+            Self::GiveConsent => "consent.given",
+            Self::WithdrawConsent => "consent.withdrawn",
+            Self::ChangeRetention => "retention.changed",
         }
     }
 }

@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use warmline_metrics::histogram::bucket;
 use warmline_metrics::{Cell, Figures, Gauges, fold};
 use warmline_model::Event;
-use warmline_store::{conversations, events, followers, immediate, inbox, outbox, queues, refusals, rollups, staffing};
+use warmline_store::{
+    conversations, events, failures, followers, immediate, inbox, outbox, queues, refusals, rollups, staffing,
+};
 
 const FOLLOWER: &str = "metrics";
 const BATCH: i64 = 512;
@@ -76,6 +78,7 @@ pub fn read(ctx: &Ctx<'_>, hours: Option<i64>) -> Result<Figures, FlowError> {
         conversations: conversations::open_by_state(ctx.db)?.into_iter().collect(),
         outbox_waiting: outbox::waiting(ctx.db)?.into_iter().collect(),
         inbox_waiting: inbox::waiting(ctx.db)?,
+        tokens_refused: failures::count(ctx.db, failures::ALL, ctx.now())?,
         webhooks_refused: refused.collect(),
         events_behind: events::last(ctx.db)? - followers::position(ctx.db, FOLLOWER)?,
     };

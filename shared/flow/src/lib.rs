@@ -15,13 +15,17 @@
 //! * [`media`]: whose bytes stay with the platform;
 //! * [`quality`], [`figures`]: followers of the event log;
 //! * [`staffing`]: what will come, who is needed, and seats that move;
-//! * [`tick`]: what happens because time passes.
+//! * [`tick`]: what happens because time passes; [`retention`]: how long what is stored is kept, with the [`archive`] of messages.
 //!
-//! Beside it: [`accounts`], [`staff`], [`audit`] (who read what of whom), [`sealed`] (what is sealed under which key, bound to what).
+//! Beside it: [`broken`] (what was altered), [`accounts`], [`staff`], [`audit`] (who read what of whom), [`hold`] and [`consent`] (what the law asks),
+//! [`sealed`] (what is sealed under which key, bound to what).
 
 pub mod accounts;
 pub mod ai;
+pub mod archive;
 pub mod audit;
+pub mod broken;
+pub mod consent;
 pub mod converse;
 pub mod ctx;
 pub mod deliver;
@@ -29,6 +33,7 @@ pub mod drain;
 pub mod erase;
 pub mod figures;
 pub mod floor;
+pub mod hold;
 pub mod ingest;
 pub mod keys;
 pub mod media;
@@ -38,6 +43,7 @@ pub mod place;
 pub mod plan;
 pub mod pull;
 pub mod quality;
+pub mod retention;
 pub mod sealed;
 pub mod staff;
 pub mod staffing;

@@ -7,6 +7,7 @@
 //! Merges never close a ring: two customers who are one person already are not joined again. Undoing a merge therefore always parts
 //! those whom it joined.
 
+use crate::broken::{self, Broken, Value};
 use crate::ctx::{Ctx, FlowError};
 use crate::sealed;
 use std::collections::{BTreeMap, BTreeSet};
@@ -260,17 +261,23 @@ pub fn sender(ctx: &Ctx<'_>, identity: IdentityId) -> Result<Sender, FlowError> 
     sealed::open_sender(&sealed::customer_key(ctx, customer)?, identity, &sealed_sender)
 }
 
-/// The name of an identity: what staff corrected it to, or what its channel tells.
+/// The name of an identity: what staff corrected it to, or what its channel tells; none also where it was altered, which is told. Not
+/// within a transaction.
 ///
 /// # Errors
-/// The store fails, or it does not open.
+/// The store fails, or the customer's key does not open.
 pub fn name(ctx: &Ctx<'_>, identity: IdentityId) -> Result<Option<String>, FlowError> {
     let Some((sealed_sender, customer)) = customers::sender(ctx.db, identity)? else { return Ok(None) };
     let key = sealed::customer_key(ctx, customer)?;
-    match customers::get(ctx.db, customer)?.and_then(|c| c.name) {
+    let opened = match customers::get(ctx.db, customer)?.and_then(|c| c.name) {
         Some(corrected) => sealed::open_corrected(&key, customer, &corrected).map(Some),
-        None => Ok(sealed::open_sender(&key, identity, &sealed_sender)?.name),
+        None => sealed::open_sender(&key, identity, &sealed_sender).map(|sender| sender.name),
+    };
+    if let Ok(name) = opened {
+        return Ok(name);
     }
+    broken::tell(ctx, &[Broken { customer, conversation: None, what: Value::Name(identity) }])?;
+    Ok(None)
 }
 
 /// Corrects the name of a person (PIPL article 46), on all channels; `None` goes back to what the channels tell.
@@ -297,7 +304,7 @@ pub fn forget(ctx: &Ctx<'_>, index: &BlindIndex, person: CustomerId, known: &Kno
     Ok(found)
 }
 
-/// The names of a person, each once. One that does not open hides no other.
+/// The names of a person, each once. One that does not open hides no other. Not within a transaction.
 ///
 /// # Errors
 /// The store fails.

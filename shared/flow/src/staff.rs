@@ -3,7 +3,9 @@
 use crate::ctx::{Ctx, FlowError};
 use crate::{place, plan, sealed};
 use std::collections::BTreeMap;
-use warmline_model::{AgentId, AgentState, ConversationState, EventBody, GroupId, Profile, Role, Timestamp, TokenId, Units};
+use warmline_model::{
+    AgentId, AgentState, ConversationState, EventBody, GroupId, Profile, Role, Scope, Timestamp, TokenId, Units,
+};
 use warmline_privacy::{random_token, token_hash};
 use warmline_routing::{Cause, Ready};
 use warmline_store::agents::{self, Agent, Can};
@@ -63,32 +65,38 @@ pub fn create(ctx: &Ctx<'_>, new: &NewAgent<'_>) -> Result<(AgentId, String), Fl
     };
     agents::insert(ctx.db, &agent, &new.can.groups)?;
     tell(ctx, &agent, &new.can.groups)?;
-    let (_, token) = new_token(ctx, id, new.role, None, false)?;
+    let (_, token) = new_token(ctx, id, new.role, &NewToken::default())?;
     Ok((id, token))
 }
 
 /// How long tokens still work that another replaces.
 const GRACE_MS: i64 = 600_000;
 
-/// Makes a token: what is known of it, and the secret, which is shown once. It ends after so many days, or never.
+/// A token to be made.
+#[derive(Clone, Debug, Default)]
+pub struct NewToken {
+    /// After how many days it ends; never where it is left out.
+    pub days: Option<i64>,
+    /// Whether the tokens so far end soon.
+    pub replaces: bool,
+    /// What it is narrowed to; all that its role may where it is left out.
+    pub scopes: Option<Vec<Scope>>,
+}
+
+/// Makes a token: what is known of it, and the secret, which is shown once.
 ///
 /// # Errors
 /// The store fails.
-pub fn new_token(
-    ctx: &Ctx<'_>,
-    agent: AgentId,
-    role: Role,
-    days: Option<i64>,
-    replaces: bool,
-) -> Result<(Token, String), FlowError> {
+pub fn new_token(ctx: &Ctx<'_>, agent: AgentId, role: Role, new: &NewToken) -> Result<(Token, String), FlowError> {
     let now = ctx.now();
-    if replaces {
+    if new.replaces {
         tokens::end_by(ctx.db, agent, now.plus_millis(GRACE_MS))?;
     }
     let about = Token {
         id: TokenId::new(now, ctx.rng),
         created_at: now,
-        expires_at: days.map(|days| now.plus_millis(days.saturating_mul(86_400_000))),
+        scopes: new.scopes.clone(),
+        expires_at: new.days.map(|days| now.plus_millis(days.saturating_mul(86_400_000))),
     };
     let token = random_token(ctx.rng);
     tokens::insert(ctx.db, &token_hash(&token), agent, role, &about)?;

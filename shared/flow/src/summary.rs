@@ -1,6 +1,7 @@
 //! What a colleague must know who takes a customer over: who it is, what was asked, promised and is open, the orders, the mood. Every line
 //! is a sentence of a message and names it; nothing is put into other words.
 
+use crate::broken::{self, Broken};
 use crate::ctx::{Ctx, FlowError};
 use crate::sealed::{self, Keys};
 use crate::timeline::{self, Entry};
@@ -77,16 +78,18 @@ pub fn of(ctx: &Ctx<'_>, person: CustomerId, since: Timestamp) -> Result<Summary
     let more = entries.len() > LOOKED_AT;
     entries.truncate(LOOKED_AT);
     let mut keys = Keys::default();
-    let mut told = Told::default();
+    let (mut told, mut altered) = (Told::default(), Vec::new());
     told.summary.messages = entries.len();
     told.summary.more = more;
     for entry in &entries {
         // What does not open says nothing, and hides nothing else.
-        let key = keys.of(ctx, entry.conversation.customer);
-        if let Some(content) = key.and_then(|key| sealed::open_content(key, &entry.message).ok()) {
-            told.take(entry, &content);
+        match keys.of(ctx, entry.conversation.customer).map(|key| sealed::open_content(key, &entry.message)) {
+            Some(Ok(content)) => told.take(entry, &content),
+            Some(Err(_)) => altered.push(Broken::message(entry.conversation.customer, &entry.message)),
+            None => {}
         }
     }
+    broken::tell(ctx, &altered)?;
     Ok(told.summary)
 }
 

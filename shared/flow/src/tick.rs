@@ -2,7 +2,7 @@
 //! no harm; every step is bounded, and the next tick goes on.
 
 use crate::ctx::{Ctx, FlowError};
-use crate::{ai, converse, erase, passing, place, plan, sealed, staff, staffing};
+use crate::{ai, converse, erase, passing, place, plan, retention, sealed, staff, staffing};
 use warmline_model::{ConversationState, Timestamp};
 use warmline_routing::Cause;
 use warmline_store::conversations::{self, Conversation};
@@ -36,6 +36,10 @@ pub struct Ticked {
     pub moved: i64,
     /// Customers whose erasure was completed.
     pub erased: i64,
+    /// Messages moved into the archive.
+    pub archived: i64,
+    /// Conversations whose messages were removed.
+    pub removed: i64,
 }
 
 /// Does what is due.
@@ -70,6 +74,7 @@ pub fn tick(ctx: &Ctx<'_>) -> Result<Ticked, FlowError> {
         done.matched += immediate(ctx.db, || place::fill(ctx, &plan::current(ctx)?, agent))?;
     }
     close_idle(ctx, now)?;
+    (done.archived, done.removed) = retention::step(ctx)?;
     idempotency::prune(ctx.db, now.plus_millis(-passing::KEEP_ANSWERS_MS), 256)?;
     passing::move_keys(ctx, BATCH)?;
     passing::tick(ctx)?;

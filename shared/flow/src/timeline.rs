@@ -4,12 +4,13 @@
 //! the newest, and each of them from its last message. A page merges as many such rows as the person has customers, and reads of each
 //! no more than it shows; how much was ever written does not matter.
 
+use crate::archive::Reader;
 use crate::ctx::{Ctx, FlowError};
 use std::collections::{BinaryHeap, VecDeque};
 use std::str::FromStr;
 use warmline_model::{ConversationId, CustomerId, Timestamp};
 use warmline_store::conversations::{self, Conversation};
-use warmline_store::messages::{self, Message};
+use warmline_store::messages::Message;
 use warmline_store::people;
 
 /// A place in a timeline: when a message was stored, and where.
@@ -64,44 +65,46 @@ struct Line<'a> {
     before: Option<Place>,
     /// How many are read at a time.
     step: i64,
-    conversation: Option<std::rc::Rc<Conversation>>,
+    conversation: Option<Reader<'a>>,
     read: VecDeque<Message>,
     /// The next message of the conversation to be read is the one before this number.
     next: i64,
 }
 
-impl Line<'_> {
+impl<'a> Line<'a> {
     fn next(&mut self) -> Result<Option<Entry>, FlowError> {
         loop {
-            if let Some(conversation) = &self.conversation {
+            if let Some(conversation) = &mut self.conversation {
                 if self.read.is_empty() && self.next > 1 {
-                    self.read = messages::before(self.ctx.db, conversation.id, self.next, self.step)?.into();
+                    self.read = conversation.before(self.next, self.step)?.into();
                     self.next = self.read.back().map_or(0, |m| m.n);
                 }
                 if let Some(message) = self.read.pop_front() {
-                    return Ok(Some(Entry::new(conversation, message)));
+                    return Ok(Some(Entry::new(conversation.conversation(), message)));
                 }
             }
             // Ids are in the order in which conversations were opened.
             let before = match (&self.conversation, self.before) {
-                (Some(conversation), _) => conversation.id,
+                (Some(reader), _) => reader.conversation().id,
                 (None, Some(before)) => ConversationId::last_of(before.at),
                 (None, None) => ConversationId::last_of(Timestamp::from_millis(i64::MAX)),
             };
             let earlier = conversations::last_of_customer(self.ctx.db, self.customer, before)?;
             let Some(earlier) = earlier.map(std::rc::Rc::new) else { return Ok(None) };
-            self.next = self.first_before(&earlier)?;
-            self.conversation = Some(earlier);
+            let mut reader = Reader::new(self.ctx, earlier);
+            self.next = self.first_before(&mut reader)?;
+            self.conversation = Some(reader);
         }
     }
 
     /// The number after that of the last message that comes before the place. Looked for by halves: a conversation can be long.
-    fn first_before(&self, conversation: &Conversation) -> Result<i64, FlowError> {
+    fn first_before(&self, reader: &mut Reader<'a>) -> Result<i64, FlowError> {
+        let conversation = reader.conversation().clone();
         let (mut least, mut most) = (1, conversation.messages + 1);
         let Some(before) = self.before else { return Ok(most) };
         while least < most {
             let middle = least + (most - least) / 2;
-            let message = messages::get(self.ctx.db, conversation.id, middle)?;
+            let message = reader.get(middle)?;
             let comes_before =
                 message.is_some_and(|m| Place { at: m.id.time(), conversation: conversation.id, n: middle } < before);
             if comes_before { least = middle + 1 } else { most = middle }

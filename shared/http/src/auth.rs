@@ -1,22 +1,34 @@
 //! From a bearer token to who asks.
+//!
+//! Tokens are 256 random bits, so nobody finds one by trying; what trying costs is ours. Where a request comes from stands in a header that
+//! its sender writes, so failures are counted by what cannot be chosen freely: by the hash of the token that was presented (one that is
+//! tried again and again), and all together. Where they are many, whoever presents a token that is not known is answered 429 and
+//! nothing more is written. A token that is known is looked up first and passes, whatever others do: nobody can lock another out.
 
 use crate::message::Request;
+use crate::pace::{self, Limits};
 use crate::problem::Problem;
 use subtle::ConstantTimeEq as _;
 use warmline_flow::Ctx;
 use warmline_flow::ctx::Actor;
-use warmline_model::Role;
+use warmline_model::{Role, Scope};
 use warmline_privacy::token_hash;
-use warmline_store::{agents, tokens};
+use warmline_store::tokens::{self, Found};
+use warmline_store::{StoreError, agents, failures};
 
 /// Milliseconds for which an agent who gave a sign of life need not be noted again.
 const SEEN_MS: i64 = 10_000;
+/// Failures in a minute with tokens whose hashes begin alike.
+const MOST_ALIKE: i64 = 64;
+/// Failures in a minute of all.
+const MOST: i64 = 1_024;
 
-/// Who sends the request: the administrator of the configuration, or the owner of a stored token.
+/// Who sends the request: the administrator of the configuration, or the owner of a stored token; where the role and the token's scopes
+/// allow it and its rate is kept. The administrator's role may everything.
 ///
 /// # Errors
-/// No token, or one that is not known.
-pub fn actor(ctx: &Ctx<'_>, admin_token: &str, request: &Request) -> Result<Actor, Problem> {
+/// No token or one that is not known (401), one that was tried too often or sent too much (429), or one that may not do this (403).
+pub fn admit(ctx: &Ctx<'_>, admin_token: &str, request: &Request, roles: &[Role], scope: Scope) -> Result<Actor, Problem> {
     let token = request.bearer().ok_or_else(|| {
         Problem::new(401, "token_missing", "send the token of an agent or the administrator as `Authorization: Bearer …`")
     })?;
@@ -25,29 +37,71 @@ pub fn actor(ctx: &Ctx<'_>, admin_token: &str, request: &Request) -> Result<Acto
     if !admin_token.is_empty() && bool::from(hash.ct_eq(&token_hash(admin_token))) {
         return Ok(Actor { agent: None, role: Role::Admin });
     }
-    match tokens::find(ctx.db, &hash)? {
+    let found = match tokens::find(ctx.db, &hash)? {
         Some(found) if found.expires_at.is_some_and(|end| end <= ctx.now()) => {
-            Err(Problem::new(401, "token_expired", "the token has ended; ask for a new one"))
+            return Err(refused(ctx, &hash, "token_expired", "the token has ended; ask for a new one"));
         }
-        Some(found) => {
-            // The sign of life is written when it is news, not with every request.
-            let now = ctx.now();
-            if found.at_work && now.since(found.seen_at) > SEEN_MS {
-                agents::touch(ctx.db, found.agent, now)?;
-            }
-            Ok(Actor { agent: Some(found.agent), role: found.role })
+        Some(found) => found,
+        None => {
+            return Err(refused(ctx, &hash, "token_unknown", "the token is not known or was revoked; ask for a new one"));
         }
-        None => Err(Problem::new(401, "token_unknown", "the token is not known or was revoked; ask for a new one")),
+    };
+    keep_pace(ctx, &hash, &found)?;
+    // The sign of life is written when it is news, not with every request.
+    let now = ctx.now();
+    if found.at_work && now.since(found.seen_at) > SEEN_MS {
+        agents::touch(ctx.db, found.agent, now)?;
     }
+    if found.role != Role::Admin && !roles.contains(&found.role) {
+        return Err(Problem::new(403, "role_not_allowed", "the role of this token may not do this; use one that may"));
+    }
+    if found.scopes.as_ref().is_some_and(|scopes| !scopes.contains(&scope)) {
+        let detail = format!("this token is narrowed to other scopes; this takes one with {}", scope.as_str());
+        return Err(Problem::new(403, "scope_not_allowed", detail));
+    }
+    Ok(Actor { agent: Some(found.agent), role: found.role })
 }
 
-/// Refuses actors whose role is not among the allowed. The administrator may everything.
-///
-/// # Errors
-/// The role is not allowed.
-pub fn allow(actor: &Actor, roles: &[Role]) -> Result<(), Problem> {
-    if actor.role == Role::Admin || roles.contains(&actor.role) {
+/// Counts a request towards its token's rate. AI seats are programs of the house that answer thousands at once, and have none.
+fn keep_pace(ctx: &Ctx<'_>, hash: &[u8; 32], found: &Found) -> Result<(), Problem> {
+    let limits = match &found.limits {
+        Some(text) => serde_json::from_str(text).map_err(|_| Problem::from(StoreError::Shape(8)))?,
+        None => Limits::default(),
+    };
+    if found.ai || limits.requests_per_second == 0 {
         return Ok(());
     }
-    Err(Problem::new(403, "role_not_allowed", "the role of this token may not do this; use one that may"))
+    if let Some(seconds) = limits.wait(found.paced_to, ctx.now()) {
+        let detail = "this token sends more requests than it may; send fewer, and go on after the time in Retry-After";
+        return Err(Problem { retry_after: Some(seconds), ..Problem::new(429, "rate_limited", detail) });
+    }
+    if pace::counts(ctx.rng) {
+        tokens::pace(ctx.db, hash, ctx.now(), limits.step_ms())?;
+    }
+    Ok(())
+}
+
+/// The answer to a token that is not good, counted in steps as requests are.
+fn refused(ctx: &Ctx<'_>, hash: &[u8; 32], code: &'static str, detail: &'static str) -> Problem {
+    let (now, [first, ..]) = (ctx.now(), *hash);
+    let slots = [(i64::from(first), MOST_ALIKE), (failures::ALL, MOST)];
+    let count = || -> Result<bool, StoreError> {
+        for (slot, most) in slots {
+            if failures::count(ctx.db, slot, now)? >= most {
+                return Ok(true);
+            }
+        }
+        if pace::counts(ctx.rng) {
+            failures::add(ctx.db, i64::from(first), pace::STEP, now)?;
+        }
+        Ok(false)
+    };
+    // The count is for whoever watches; where it fails, the token is no better.
+    if count().unwrap_or(false) {
+        let seconds = u32::try_from(60 - now.secs().rem_euclid(60)).unwrap_or(60);
+        let detail =
+            "too many tokens were refused in this minute; look up the right one, and go on after the time in Retry-After";
+        return Problem { retry_after: Some(seconds), ..Problem::new(429, "too_many_failures", detail) };
+    }
+    Problem::new(401, code, detail)
 }

@@ -2,13 +2,14 @@
 //!
 //! * [`message`]: a request and a response as plain values;
 //! * [`problem`]: the one mapping from errors to RFC 9457 problem+json;
-//! * [`auth`]: bearer tokens to actors;
+//! * [`auth`]: bearer tokens to actors; [`pace`]: how much a token may send;
 //! * [`page`]: limits and cursors;
 //! * [`idempotency`]: the same Idempotency-Key, the same answer, one effect.
 
 pub mod auth;
 pub mod idempotency;
 pub mod message;
+pub mod pace;
 pub mod page;
 pub mod problem;
 

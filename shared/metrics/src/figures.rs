@@ -36,6 +36,8 @@ pub struct Gauges {
     pub inbox_waiting: i64,
     /// Refused webhooks, by channel and reason (`wechat/signature_wrong`).
     pub webhooks_refused: BTreeMap<String, i64>,
+    /// Tokens refused in this minute, about.
+    pub tokens_refused: i64,
     /// Events that were not folded yet.
     pub events_behind: i64,
 }
@@ -163,6 +165,7 @@ impl Figures {
         }
         let singles = [
             ("warmline_inbox_waiting", "accepted webhooks that the router has yet to handle", self.now.inbox_waiting),
+            ("warmline_tokens_refused", "tokens refused in this minute, about", self.now.tokens_refused),
             ("warmline_events_behind", "events that were not folded yet", self.now.events_behind),
         ];
         for (name, meaning, n) in singles {

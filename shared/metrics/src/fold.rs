@@ -23,7 +23,7 @@ pub const DURATIONS: [(&str, &str); 5] = [
 ];
 
 /// Formula ids of plain counts, with what they count.
-pub const COUNTS: [(&str, &str); 14] = [
+pub const COUNTS: [(&str, &str); 15] = [
     ("conversations.opened.v1", "conversations opened"),
     ("conversations.assigned.v1", "assignments to an agent"),
     ("conversations.ai.v1", "assignments to an AI seat"),
@@ -38,6 +38,7 @@ pub const COUNTS: [(&str, &str); 14] = [
     ("delivery.dead.v1", "messages given up"),
     ("quality.alerts.v1", "messages with sensitive words"),
     ("inbox.parked.v1", "webhooks set aside"),
+    ("seal.broken.v1", "sealed values found altered"),
 ];
 
 /// What the event counts for; nothing for kinds that no figure looks at.
@@ -81,6 +82,7 @@ pub fn fold(event: &EventBody) -> Vec<Sample> {
         EventBody::ConversationClosed { .. } => count("conversations.closed.v1", ""),
         EventBody::QualityAlert { .. } => count("quality.alerts.v1", ""),
         EventBody::InboxParked { channel, .. } => count("inbox.parked.v1", channel.as_str()),
+        EventBody::SealBroken { .. } => count("seal.broken.v1", ""),
         EventBody::ConversationHandedOver { .. } => count("conversations.handed_over.v1", ""),
         EventBody::CustomerMerged { .. }
         | EventBody::CustomerErased { .. }

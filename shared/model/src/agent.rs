@@ -15,6 +15,8 @@ pub enum Role {
     Agent,
     /// Operations: figures, events, the tick; no conversation content.
     Ops,
+    /// Privacy officer: holds, consent, retention, the audit log, who a customer is; no conversation and nothing of routing.
+    Privacy,
 }
 
 impl Role {
@@ -25,12 +27,13 @@ impl Role {
             Self::Supervisor => "supervisor",
             Self::Agent => "agent",
             Self::Ops => "ops",
+            Self::Privacy => "privacy",
         }
     }
 
     /// Reads the word.
     pub fn parse(word: &str) -> Option<Self> {
-        [Self::Admin, Self::Supervisor, Self::Agent, Self::Ops].into_iter().find(|r| r.as_str() == word)
+        [Self::Admin, Self::Supervisor, Self::Agent, Self::Ops, Self::Privacy].into_iter().find(|r| r.as_str() == word)
     }
 }
 

@@ -5,7 +5,7 @@ use crate::agent::AgentState;
 use crate::channel::{AccountId, Channel, GroupId};
 use crate::content::Origin;
 use crate::identifier::IdentifierKind;
-use crate::ids::{AgentId, ConversationId, CustomerId, ErasureId, MergeId, MessageId};
+use crate::ids::{AgentId, ConversationId, CustomerId, ErasureId, IdentityId, MergeId, MessageId};
 use crate::seat::{Lane, Profile};
 use crate::time::Timestamp;
 use crate::units::Units;
@@ -314,6 +314,20 @@ pub enum EventBody {
         words: Vec<String>,
         /// The highest severity among them: 1 (note) to 3 (act now).
         severity: i64,
+    },
+    /// A sealed value of a customer does not open although the customer's key does: it was altered. Told once of each.
+    #[serde(rename = "seal.broken")]
+    SealBroken {
+        /// What it is: `message`, `name`, `archive` (a pack of messages of the conversation).
+        field: String,
+        /// The customer.
+        customer: CustomerId,
+        /// The message.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        message: Option<MessageId>,
+        /// The identity whose names they are.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        identity: Option<IdentityId>,
     },
     /// A webhook's payload could not be handled although it was accepted; it is kept sealed in the inbox for inspection.
     #[serde(rename = "inbox.parked")]

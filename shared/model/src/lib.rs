@@ -7,6 +7,7 @@
 //! * [`inbound`]: what a channel's parser yields; [`identifier`]: what tells that two senders are one person;
 //! * [`conversation`], [`agent`]: states and views;
 //! * [`units`], [`seat`]: capacity, what an agent can do, what a queue is made of;
+//! * [`scope`]: the parts of the API that a token can be narrowed to;
 //! * [`audit`]: an entry of the log of who read what of whom;
 //! * [`event`]: the append-only log that quality and metrics are folded from.
 //!
@@ -21,6 +22,7 @@ pub mod event;
 pub mod identifier;
 pub mod ids;
 pub mod inbound;
+pub mod scope;
 pub mod seat;
 pub mod time;
 pub mod units;
@@ -34,6 +36,7 @@ pub use event::{Delivery, Event, EventBody};
 pub use identifier::{Identifier, IdentifierKind};
 pub use ids::{AgentId, ConversationId, CustomerId, ErasureId, IdError, IdentityId, MergeId, MessageId, TokenId};
 pub use inbound::{Inbound, Sender};
+pub use scope::Scope;
 pub use seat::{Lane, Profile};
 pub use time::{Clock, Rng, Timestamp};
 pub use units::Units;

@@ -90,11 +90,26 @@ pub async fn serve(
     out: ResponseOutparam,
     answer: impl AsyncFnOnce(&Request) -> Result<Response, Problem>,
 ) {
+    let response = answered(incoming, answer).await;
+    respond(out, response).await;
+}
+
+/// The same for the API, whose answers tell browsers more.
+pub async fn serve_api(
+    incoming: IncomingRequest,
+    out: ResponseOutparam,
+    answer: impl AsyncFnOnce(&Request) -> Result<Response, Problem>,
+) {
+    let response = answered(incoming, answer).await;
+    respond(out, response.secured()).await;
+}
+
+async fn answered(incoming: IncomingRequest, answer: impl AsyncFnOnce(&Request) -> Result<Response, Problem>) -> Response {
     let response = match read(incoming).await {
         Ok(request) => answer(&request).await,
         Err(problem) => Err(problem),
     };
-    respond(out, response.unwrap_or_else(refuse)).await;
+    response.unwrap_or_else(refuse)
 }
 
 /// Logs a problem's inner reason, once, where it leaves the component, and turns it into a response.
@@ -126,10 +141,14 @@ pub fn events(
     out: ResponseOutparam,
     extra: Vec<(&'static str, String)>,
 ) -> Events<impl Sink<Vec<u8>, Error = impl std::fmt::Debug>> {
-    let mut headers: Vec<_> =
-        [("content-type", "text/event-stream"), ("cache-control", "no-store"), ("x-accel-buffering", "no")]
-            .map(|(name, value)| (name, value.to_owned()))
-            .into();
+    let mut headers: Vec<_> = [
+        ("content-type", "text/event-stream"),
+        ("cache-control", "no-store"),
+        ("x-accel-buffering", "no"),
+        ("x-content-type-options", "nosniff"),
+    ]
+    .map(|(name, value)| (name, value.to_owned()))
+    .into();
     headers.extend(extra);
     Events(Box::pin(open(out, 200, headers)))
 }

@@ -142,7 +142,8 @@ async fn pass(medium: Medium, out: ResponseOutparam, limit: Option<u64>) {
         ("content-type", kind(said)),
         ("cache-control", "no-store".to_owned()),
         ("x-content-type-options", "nosniff".to_owned()),
-        ("content-security-policy", "sandbox; default-src 'none'".to_owned()),
+        ("referrer-policy", "no-referrer".to_owned()),
+        ("content-security-policy", "sandbox; default-src 'none'; frame-ancestors 'none'".to_owned()),
     ];
     headers.extend(length.map(|n| ("content-length", n.to_string())));
     let (mut writer, mut passed) = (pin!(incoming::open(out, status, headers)), 0u64);

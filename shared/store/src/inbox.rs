@@ -70,6 +70,8 @@ const PENDING: &str = "SELECT seq, channel, account, dedup, payload, received_at
                        WHERE shard = ?1 AND state = 0 ORDER BY seq LIMIT ?2";
 const DONE: &str = "UPDATE inbox SET state = 1, payload = NULL WHERE seq = ?1 AND state = 0 RETURNING 1";
 const PARK: &str = "UPDATE inbox SET state = 2 WHERE seq = ?1 AND state = 0 RETURNING 1";
+const EMPTY_PARKED: &str = "UPDATE inbox SET state = 1, payload = NULL WHERE seq IN \
+                            (SELECT seq FROM inbox INDEXED BY inbox_parked WHERE state = 2 AND received_at <= ?1 LIMIT ?2)";
 const WAITING: &str = "SELECT DISTINCT shard FROM inbox WHERE state = 0";
 const LET_GO: &str = "UPDATE leases SET until = 0 WHERE name = ?1 AND owner = ?2 \
                       AND NOT EXISTS (SELECT 1 FROM inbox WHERE shard = ?3 AND state = 0) RETURNING 1";
@@ -196,6 +198,15 @@ pub fn done(db: &dyn Db, seq: i64) -> Result<(), StoreError> {
 /// It was handled before, or see [`StoreError`].
 pub fn park(db: &dyn Db, seq: i64) -> Result<(), StoreError> {
     db.first(PARK, &[seq.into()])?.map(|_| ()).ok_or(StoreError::Missing("inbox row"))
+}
+
+/// Takes the payload of rows that were set aside until an instant. That they came stays known.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn empty_parked(db: &dyn Db, until: Timestamp, limit: i64) -> Result<(), StoreError> {
+    db.execute(EMPTY_PARKED, &[until.into(), limit.into()])?;
+    Ok(())
 }
 
 /// The shards with waiting rows.

@@ -9,16 +9,21 @@
 
 pub mod accounts;
 pub mod agents;
+pub mod archive;
 pub mod audit;
+pub mod broken;
 pub mod config;
+pub mod consents;
 pub mod consults;
 pub mod conversations;
 pub mod customers;
 pub mod db;
 pub mod erasures;
 pub mod events;
+pub mod failures;
 pub mod followers;
 pub mod groups;
+pub mod holds;
 pub mod idempotency;
 pub mod inbox;
 pub mod leases;

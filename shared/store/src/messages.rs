@@ -33,6 +33,7 @@ const BEFORE: &str = "SELECT conversation_id, n, id, origin, agent_id, content, 
                       WHERE conversation_id = ?1 AND n < ?2 ORDER BY n DESC LIMIT ?3";
 const GET: &str = "SELECT conversation_id, n, id, origin, agent_id, content, at, delivery, reason FROM messages \
                    WHERE conversation_id = ?1 AND n = ?2";
+const REMOVE: &str = "DELETE FROM messages WHERE conversation_id = ?1 AND n <= ?2";
 const SET_DELIVERY: &str = "UPDATE messages SET delivery = ?3, reason = ?4 WHERE conversation_id = ?1 AND n = ?2";
 const TO_CUSTOMER: &str = "SELECT conversation_id, n, id, origin, agent_id, content, at, delivery, reason FROM messages \
                            WHERE conversation_id = ?1 AND n > ?2 AND delivery IS NOT NULL ORDER BY n LIMIT ?3";
@@ -107,6 +108,15 @@ pub fn since_spoken(db: &dyn Db, id: ConversationId) -> Result<Option<(Timestamp
 /// See [`StoreError`].
 pub fn get(db: &dyn Db, id: ConversationId, n: i64) -> Result<Option<Message>, StoreError> {
     db.first(GET, &[id.as_bytes().into(), n.into()])?.as_ref().map(read).transpose()
+}
+
+/// Removes a conversation's messages up to a number.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn remove(db: &dyn Db, id: ConversationId, to: i64) -> Result<(), StoreError> {
+    db.execute(REMOVE, &[id.as_bytes().into(), to.into()])?;
+    Ok(())
 }
 
 /// Notes where a message stands on its way to the customer. One that was erased meanwhile has nothing to note.

@@ -79,6 +79,8 @@ const DEAD: &str = "UPDATE outbox SET state = 'dead', lease_owner = NULL WHERE s
 const REVIVE: &str = "UPDATE outbox SET state = 'pending', attempts = 0, next_at = ?2, in_doubt = 0 \
                       WHERE message_id = ?1 AND state = 'dead' RETURNING conversation_id, n, channel";
 const FIND: &str = "SELECT state, conversation_id, n FROM outbox WHERE message_id = ?1";
+const OPEN: &str =
+    "SELECT 1 FROM outbox INDEXED BY outbox_order WHERE conversation_id = ?1 AND state IN ('pending', 'sending') LIMIT 1";
 const WAITING: &str = "SELECT channel, count(*) FROM outbox WHERE state IN ('pending', 'sending') GROUP BY channel";
 const SENDING: &str = "SELECT count(*) FROM outbox INDEXED BY outbox_sending WHERE channel = ?1 AND state = 'sending'";
 const DUE: &str = "SELECT DISTINCT channel FROM outbox WHERE state IN ('pending', 'sending') AND next_at <= ?1";
@@ -200,6 +202,14 @@ pub fn revive(
 ) -> Result<Option<(ConversationId, i64, Channel)>, StoreError> {
     let Some(r) = db.first(REVIVE, &[message.as_bytes().into(), now.into()])? else { return Ok(None) };
     Ok(Some((r.made(0, ConversationId::from_bytes(r.blob(0)?))?, r.int(1)?, r.made(2, Channel::new(r.text(2)?))?)))
+}
+
+/// Whether a message of a conversation is on its way.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn is_open(db: &dyn Db, conversation: ConversationId) -> Result<bool, StoreError> {
+    Ok(db.first(OPEN, &[conversation.as_bytes().into()])?.is_some())
 }
 
 /// How many messages wait, by channel.

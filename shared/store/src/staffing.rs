@@ -8,6 +8,7 @@ const ADD: &str = "INSERT INTO work (group_id, quarter, came, handled, unit_ms) 
                    came = came + ?3, handled = handled + ?4, unit_ms = unit_ms + ?5";
 const SINCE: &str =
     "SELECT quarter, came, handled, unit_ms FROM work WHERE group_id = ?1 AND quarter >= ?2 ORDER BY quarter";
+const FORGET: &str = "DELETE FROM work WHERE group_id IN (SELECT id FROM groups) AND quarter < ?1";
 const AT_WORK: &str = "SELECT a.id, a.capacity, a.moved_at, g.group_id, g.weight FROM agents a INDEXED BY agents_seen \
                        JOIN agent_groups g ON g.agent_id = a.id \
                        WHERE a.state <> 'offline' AND a.ai = 0 AND a.state <> 'break' AND a.vip = 0";
@@ -34,6 +35,15 @@ pub struct Work {
 pub fn add(db: &dyn Db, group: &GroupId, work: &Work) -> Result<(), StoreError> {
     let Work { quarter, came, handled, unit_ms } = *work;
     db.execute(ADD, &[group.as_str().into(), quarter.into(), came.into(), handled.into(), unit_ms.into()])?;
+    Ok(())
+}
+
+/// Removes what was before a quarter.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn forget(db: &dyn Db, before: i64) -> Result<(), StoreError> {
+    db.execute(FORGET, &[before.into()])?;
     Ok(())
 }
 

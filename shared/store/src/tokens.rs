@@ -1,14 +1,17 @@
 //! Bearer tokens of staff: only their hashes.
 
 use crate::db::{Db, Row, StoreError};
-use warmline_model::{AgentId, Role, Timestamp, TokenId};
+use warmline_model::{AgentId, Role, Scope, Timestamp, TokenId};
 
-const INSERT: &str = "INSERT INTO tokens (hash, agent_id, role, created_at, id, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-const FIND: &str = "SELECT t.agent_id, t.role, a.seen_at, a.state <> 'offline', t.expires_at FROM tokens t \
+const INSERT: &str = "INSERT INTO tokens (hash, agent_id, role, created_at, id, expires_at, scopes) \
+                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+const FIND: &str = "SELECT t.agent_id, t.role, a.seen_at, a.state <> 'offline', t.expires_at, t.scopes, t.paced_to, a.ai, \
+                    (SELECT value FROM config WHERE name = 'limits') FROM tokens t \
                     JOIN agents a ON a.id = t.agent_id WHERE t.hash = ?1 AND t.revoked_at IS NULL";
 const OF: &str =
-    "SELECT id, created_at, expires_at FROM tokens WHERE agent_id = ?1 AND revoked_at IS NULL ORDER BY created_at";
+    "SELECT id, created_at, expires_at, scopes FROM tokens WHERE agent_id = ?1 AND revoked_at IS NULL ORDER BY created_at";
 const REVOKE: &str = "UPDATE tokens SET revoked_at = ?3 WHERE agent_id = ?1 AND id = ?2 AND revoked_at IS NULL RETURNING 1";
+const PACE: &str = "UPDATE tokens SET paced_to = max(paced_to, ?2) + ?3 WHERE hash = ?1";
 const END_BY: &str = "UPDATE tokens SET expires_at = ?2 WHERE agent_id = ?1 AND revoked_at IS NULL \
                       AND (expires_at IS NULL OR expires_at > ?2)";
 
@@ -20,6 +23,13 @@ pub struct Token {
     pub created_at: Timestamp,
     /// When it ends by itself.
     pub expires_at: Option<Timestamp>,
+    /// What it is narrowed to; none: nothing.
+    pub scopes: Option<Vec<Scope>>,
+}
+
+fn scopes(r: &Row, i: usize) -> Result<Option<Vec<Scope>>, StoreError> {
+    let read = |text: &str| text.split(',').map(|word| Scope::parse(word).ok_or(StoreError::Shape(i))).collect();
+    r.opt_text(i)?.map(read).transpose()
 }
 
 /// Adds a token.
@@ -34,6 +44,7 @@ pub fn insert(db: &dyn Db, hash: &[u8; 32], agent: AgentId, role: Role, token: &
         token.created_at.into(),
         token.id.as_bytes().into(),
         token.expires_at.into(),
+        token.scopes.as_ref().map(|all| all.iter().map(|s| s.as_str()).collect::<Vec<_>>().join(",")).into(),
     ];
     db.execute(INSERT, &params)?;
     Ok(())
@@ -51,6 +62,14 @@ pub struct Found {
     pub at_work: bool,
     /// When the token ends.
     pub expires_at: Option<Timestamp>,
+    /// What it is narrowed to; none: nothing.
+    pub scopes: Option<Vec<Scope>>,
+    /// Up to when its requests used up its rate.
+    pub paced_to: Timestamp,
+    /// Whether it is an AI seat's.
+    pub ai: bool,
+    /// The document with the limits of rates, where there is one.
+    pub limits: Option<String>,
 }
 
 /// Whose token it is and what it allows; none where it was revoked.
@@ -65,6 +84,10 @@ pub fn find(db: &dyn Db, hash: &[u8; 32]) -> Result<Option<Found>, StoreError> {
         seen_at: row.time(2)?,
         at_work: row.flag(3)?,
         expires_at: row.opt_time(4)?,
+        scopes: scopes(&row, 5)?,
+        paced_to: row.time(6)?,
+        ai: row.flag(7)?,
+        limits: row.opt_text(8)?.map(str::to_owned),
     }))
 }
 
@@ -74,9 +97,23 @@ pub fn find(db: &dyn Db, hash: &[u8; 32]) -> Result<Option<Found>, StoreError> {
 /// See [`StoreError`].
 pub fn of(db: &dyn Db, agent: AgentId) -> Result<Vec<Token>, StoreError> {
     let read = |r: &Row| {
-        Ok(Token { id: r.made(0, TokenId::from_bytes(r.blob(0)?))?, created_at: r.time(1)?, expires_at: r.opt_time(2)? })
+        Ok(Token {
+            id: r.made(0, TokenId::from_bytes(r.blob(0)?))?,
+            created_at: r.time(1)?,
+            expires_at: r.opt_time(2)?,
+            scopes: scopes(r, 3)?,
+        })
     };
     db.execute(OF, &[agent.as_bytes().into()])?.iter().map(read).collect()
+}
+
+/// Uses up some milliseconds of a token's rate, from now or from where it was used up to.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn pace(db: &dyn Db, hash: &[u8; 32], now: Timestamp, ms: i64) -> Result<(), StoreError> {
+    db.execute(PACE, &[hash.into(), now.into(), ms.into()])?;
+    Ok(())
 }
 
 /// Revokes a token; false when the member of staff has no such token.

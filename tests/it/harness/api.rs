@@ -31,6 +31,11 @@ impl Api {
         Self { base: base.into(), ..self.clone() }
     }
 
+    /// Its bearer's token.
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
     /// The description.
     pub fn spec(&self) -> &Spec {
         &self.spec

@@ -1,9 +1,9 @@
 //! The routes about customers, and about who read what of them.
 
 use super::Answer::{Json, Other};
-use super::{ADMIN, PAGE, Route, STAFF, SUPERVISOR, Served, get, schema, write};
+use super::{ADMIN, PAGE, PRIVACY, Route, STAFF, STAFF_AND_PRIVACY, SUPERVISOR, Served, get, schema, write};
 use crate::view::Page;
-use crate::{audit, customers, erasures, keys};
+use crate::{audit, customers, duties, erasures, keys};
 use http::Method;
 
 /// The routes.
@@ -15,7 +15,7 @@ pub(super) fn routes() -> Vec<Route> {
         get(
             "/api/customers/{id}",
             "Shows a customer: one person, on all channels. Any customer of the person names it.",
-            STAFF,
+            STAFF_AND_PRIVACY,
             Json(schema::<customers::CustomerView>),
             customers::get,
         ),
@@ -47,7 +47,7 @@ pub(super) fn routes() -> Vec<Route> {
             ..get(
                 "/api/customers/{id}/unmasked",
                 "Shows a customer's names and identifiers without a mask; for supervisors and those who talk with them now.",
-                STAFF,
+                STAFF_AND_PRIVACY,
                 Json(schema::<customers::Unmasked>),
                 customers::unmasked,
             )
@@ -57,7 +57,7 @@ pub(super) fn routes() -> Vec<Route> {
             ..get(
                 "/api/audit",
                 "Lists who read what of whom, oldest first.",
-                ADMIN,
+                PRIVACY,
                 Json(schema::<Page<audit::EntryView>>),
                 audit::list,
             )
@@ -67,7 +67,7 @@ pub(super) fn routes() -> Vec<Route> {
             ..get(
                 "/api/audit/check",
                 "Checks the next 5,000 entries of that log: whether each is as it was written, and none is missing.",
-                ADMIN,
+                PRIVACY,
                 Json(schema::<audit::CheckView>),
                 audit::check,
             )
@@ -78,7 +78,7 @@ pub(super) fn routes() -> Vec<Route> {
                 Method::DELETE,
                 "/api/customers/{id}",
                 "Erases a customer with all of the person's identities: from now on nobody finds or reads them; their keys are destroyed and what they sealed is deleted within seconds, and then there is a receipt.",
-                ADMIN,
+                PRIVACY,
                 None,
                 (202, schema::<erasures::ErasureView>),
                 erasures::erase,
@@ -89,7 +89,7 @@ pub(super) fn routes() -> Vec<Route> {
             ..get(
                 "/api/customers/{id}/export",
                 "Exports all that is known of a customer: a ZIP of JSON files. Of one who was erased, the receipt.",
-                ADMIN,
+                PRIVACY,
                 Other("application/zip"),
                 customers::get,
             )
@@ -99,12 +99,12 @@ pub(super) fn routes() -> Vec<Route> {
             ..get(
                 "/api/erasures",
                 "Lists erasures, oldest first.",
-                ADMIN,
+                PRIVACY,
                 Json(schema::<Page<erasures::ErasureView>>),
                 erasures::list,
             )
         },
-        get("/api/erasures/{id}", "Shows an erasure.", ADMIN, Json(schema::<erasures::ErasureView>), erasures::get),
+        get("/api/erasures/{id}", "Shows an erasure.", PRIVACY, Json(schema::<erasures::ErasureView>), erasures::get),
         get(
             "/api/keys",
             "Shows which master keys wrap how many customers' keys, and the public key of receipts.",
@@ -180,5 +180,57 @@ pub(super) fn routes() -> Vec<Route> {
             schema::<customers::Owner>,
             customers::set_owner,
         ),
+        get(
+            "/api/retention",
+            "Shows for how many days things are kept.",
+            PRIVACY,
+            Json(schema::<duties::RetentionView>),
+            duties::retention,
+        ),
+        write(
+            Method::PUT,
+            "/api/retention",
+            "Changes for how many days things are kept; the tick does what became due.",
+            PRIVACY,
+            Some(schema::<warmline_flow::retention::Settings>),
+            (200, schema::<duties::RetentionView>),
+            duties::set_retention,
+        ),
+        changes(
+            Method::PUT,
+            "/api/customers/{id}/hold",
+            "Places a legal hold: nothing that is stored of the customer is removed, nor of whoever is one person with them.",
+            PRIVACY,
+            schema::<duties::NewHold>,
+            duties::place_hold,
+        ),
+        write(
+            Method::DELETE,
+            "/api/customers/{id}/hold",
+            "Lifts the legal hold.",
+            PRIVACY,
+            None,
+            (200, schema::<customers::CustomerView>),
+            duties::lift_hold,
+        ),
+        write(
+            Method::POST,
+            "/api/customers/{id}/consents",
+            "Notes that a customer agreed to a purpose, or withdrew.",
+            STAFF_AND_PRIVACY,
+            Some(schema::<duties::NewConsent>),
+            (201, schema::<duties::Consents>),
+            duties::note_consent,
+        ),
+        Route {
+            query: &PAGE,
+            ..get(
+                "/api/customers/{id}/consents",
+                "Shows what a customer agreed to and withdrew, newest first, and what stands now.",
+                STAFF_AND_PRIVACY,
+                Json(schema::<duties::Consents>),
+                duties::consents,
+            )
+        },
     ]
 }

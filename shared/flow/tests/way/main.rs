@@ -3,8 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod common;
+mod duties;
 mod people;
 mod privacy;
+mod retention;
 mod seats;
 mod staffing;
 

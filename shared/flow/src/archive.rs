@@ -1,0 +1,237 @@
+//! Messages of conversations that were closed long ago, packed: many in one blob, compressed, sealed under the customer's key and bound
+//! to their conversation and numbers.
+//!
+//! Packs are made from the first message on. Whoever reads looks at the rows first and takes from packs what is missing before them, so a
+//! pack that is made meanwhile makes no gap and shows nothing twice.
+
+use crate::broken::{self, Broken, Value};
+use crate::ctx::{Ctx, FlowError};
+use crate::sealed;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use miniz_oxide::deflate::compress_to_vec;
+use miniz_oxide::inflate::decompress_to_vec_with_limit;
+use serde::{Deserialize, Serialize};
+use std::rc::Rc;
+use warmline_model::{AgentId, Content, ConversationId, DeliveryState, MessageId, Origin, Timestamp};
+use warmline_privacy::{CustomerKey, SealError};
+use warmline_store::archive::{self, Pack};
+use warmline_store::conversations::Conversation;
+use warmline_store::messages::{self, Message};
+
+/// Messages in a pack, at most.
+pub const PACK_MESSAGES: i64 = 1_000;
+/// Bytes of sealed contents after which a pack takes no more messages.
+pub const PACK_BYTES: usize = 256 * 1024;
+/// Rows that are read at a time.
+const READ: i64 = 100;
+/// What a pack can have grown to: [`PACK_BYTES`], the last rows read, and what stands around each content.
+const OPENED_LIMIT: usize = 64 * 1024 * 1024;
+/// Higher levels cost more time than they save of text this short.
+const LEVEL: u8 = 6;
+
+/// A message in a pack.
+#[derive(Serialize, Deserialize)]
+struct Packed {
+    n: i64,
+    id: MessageId,
+    from: Origin,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    agent: Option<AgentId>,
+    at: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    delivery: Option<DeliveryState>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    content: Option<Content>,
+    /// In the place of a content that does not open: its bytes as they were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sealed: Option<String>,
+}
+
+impl Packed {
+    fn new(key: &CustomerKey, m: Message) -> Self {
+        let content = sealed::open_content(key, &m).ok();
+        let sealed = content.is_none().then(|| STANDARD.encode(&m.content));
+        let Message { n, id, origin: from, agent, at, delivery, reason, .. } = m;
+        Self { n, id, from, agent, at, delivery, reason, content, sealed }
+    }
+
+    /// As it was in its row: contents are sealed again, each by itself, so that who reads messages need not know where they were.
+    fn message(&self, ctx: &Ctx<'_>, key: &CustomerKey, conversation: ConversationId) -> Result<Message, FlowError> {
+        let content = match (&self.content, &self.sealed) {
+            (Some(content), _) => sealed::seal_content(ctx, key, conversation, self.id, content)?,
+            (None, sealed) => STANDARD.decode(sealed.as_deref().unwrap_or_default()).map_err(|_| SealError::Format)?,
+        };
+        Ok(Message {
+            conversation,
+            n: self.n,
+            id: self.id,
+            origin: self.from,
+            agent: self.agent,
+            content,
+            at: self.at,
+            delivery: self.delivery,
+            reason: self.reason.clone(),
+        })
+    }
+}
+
+fn aad(conversation: ConversationId, first: i64, last: i64) -> [u8; 36] {
+    let mut aad = [0; 36];
+    aad[..4].copy_from_slice(b"pack");
+    aad[4..20].copy_from_slice(conversation.as_bytes());
+    aad[20..28].copy_from_slice(&first.to_be_bytes());
+    aad[28..].copy_from_slice(&last.to_be_bytes());
+    aad
+}
+
+/// The first messages of a conversation that are in rows: as many as one pack takes.
+///
+/// # Errors
+/// The store fails.
+pub fn next_rows(ctx: &Ctx<'_>, conversation: ConversationId, most: i64) -> Result<Vec<Message>, FlowError> {
+    let (mut rows, mut bytes): (Vec<Message>, usize) = (Vec::new(), 0);
+    let most = usize::try_from(most.min(PACK_MESSAGES)).unwrap_or(0);
+    while rows.len() < most && bytes < PACK_BYTES {
+        let read = messages::list(ctx.db, conversation, rows.last().map_or(0, |m| m.n), READ)?;
+        if read.is_empty() {
+            break;
+        }
+        bytes += read.iter().map(|m| m.content.len()).sum::<usize>();
+        rows.extend(read);
+    }
+    rows.truncate(most);
+    Ok(rows)
+}
+
+/// Moves messages from rows into a pack, in the caller's transaction.
+///
+/// # Errors
+/// The store fails.
+pub fn pack(ctx: &Ctx<'_>, key: &CustomerKey, conversation: ConversationId, rows: Vec<Message>) -> Result<(), FlowError> {
+    let (Some(first), Some(last)) = (rows.first().map(|m| m.n), rows.last().map(|m| m.n)) else { return Ok(()) };
+    let packed: Vec<Packed> = rows.into_iter().map(|m| Packed::new(key, m)).collect();
+    let text = serde_json::to_vec(&packed).map_err(|_| SealError::Format)?;
+    let content = key.seal(&aad(conversation, first, last), &compress_to_vec(&text, LEVEL), ctx.rng)?;
+    archive::insert(ctx.db, conversation, &Pack { first, last, content })?;
+    Ok(messages::remove(ctx.db, conversation, last)?)
+}
+
+/// An opened pack.
+struct Opened {
+    first: i64,
+    last: i64,
+    messages: Vec<Packed>,
+}
+
+/// Reads the messages of a conversation, wherever they are; not within a transaction, since it tells of packs that were altered. Keeps the pack that it opened last: who reads one message reads its neighbours.
+pub struct Reader<'a> {
+    ctx: &'a Ctx<'a>,
+    conversation: Rc<Conversation>,
+    key: Option<CustomerKey>,
+    opened: Option<Opened>,
+}
+
+impl<'a> Reader<'a> {
+    /// A reader of a conversation.
+    pub fn new(ctx: &'a Ctx<'a>, conversation: Rc<Conversation>) -> Self {
+        Self { ctx, conversation, key: None, opened: None }
+    }
+
+    /// The conversation.
+    pub fn conversation(&self) -> &Rc<Conversation> {
+        &self.conversation
+    }
+
+    /// The message with that number; none where it is gone.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub fn get(&mut self, n: i64) -> Result<Option<Message>, FlowError> {
+        if let Some(message) = messages::get(self.ctx.db, self.conversation.id, n)? {
+            return Ok(Some(message));
+        }
+        self.open(n)?;
+        Ok(self.packed(n, n)?.pop())
+    }
+
+    /// Messages after a number, in order.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub fn after(&mut self, n: i64, limit: i64) -> Result<Vec<Message>, FlowError> {
+        let mut rows = messages::list(self.ctx.db, self.conversation.id, n, limit)?;
+        let rows_from = rows.first().map_or(self.conversation.messages + 1, |m| m.n);
+        let (mut found, mut from) = (Vec::new(), n + 1);
+        while from < rows_from && count(&found) < limit {
+            let Some((first, last)) = self.open(from)? else { break };
+            // What came before the first pack is gone.
+            from = from.max(first);
+            let to = last.min(from + limit - count(&found) - 1).min(rows_from - 1);
+            found.extend(self.packed(from, to)?);
+            from = to.max(from) + 1;
+        }
+        rows.truncate(usize::try_from(limit - count(&found)).unwrap_or(0));
+        found.append(&mut rows);
+        Ok(found)
+    }
+
+    /// Messages before a number, the last first.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub fn before(&mut self, n: i64, limit: i64) -> Result<Vec<Message>, FlowError> {
+        let mut found = messages::before(self.ctx.db, self.conversation.id, n, limit)?;
+        let mut next = found.last().map_or(n, |m| m.n);
+        while next > 1 && count(&found) < limit {
+            let Some((first, _)) = self.open(next - 1)?.filter(|(first, _)| *first < next) else { break };
+            let from = first.max(next - limit + count(&found));
+            found.extend(self.packed(from, next - 1)?.into_iter().rev());
+            next = from;
+        }
+        Ok(found)
+    }
+
+    /// The messages from one to another that are in the opened pack.
+    fn packed(&self, from: i64, to: i64) -> Result<Vec<Message>, FlowError> {
+        let (Some(opened), Some(key)) = (&self.opened, &self.key) else { return Ok(Vec::new()) };
+        let wanted = opened.messages.iter().filter(|m| (from..=to).contains(&m.n));
+        wanted.map(|m| m.message(self.ctx, key, self.conversation.id)).collect()
+    }
+
+    /// Opens the pack with a message, or the next one: the numbers of its first and last. In the place of one that does not open is one
+    /// without messages, so that it hides no other.
+    fn open(&mut self, n: i64) -> Result<Option<(i64, i64)>, FlowError> {
+        if let Some(Opened { first, last, .. }) = self.opened
+            && (first..=last).contains(&n)
+        {
+            return Ok(Some((first, last)));
+        }
+        let Some(pack) = archive::holding(self.ctx.db, self.conversation.id, n)? else { return Ok(None) };
+        if self.key.is_none() {
+            self.key = sealed::customer_key(self.ctx, self.conversation.customer).ok();
+        }
+        let messages = match self.key.as_ref().map(|key| unpack(key, self.conversation.id, &pack)) {
+            Some(Some(messages)) => messages,
+            Some(None) => {
+                let (customer, conversation) = (self.conversation.customer, Some(self.conversation.id));
+                broken::tell(self.ctx, &[Broken { customer, conversation, what: Value::Pack(pack.last) }])?;
+                Vec::new()
+            }
+            None => Vec::new(),
+        };
+        self.opened = Some(Opened { first: pack.first, last: pack.last, messages });
+        Ok(Some((pack.first, pack.last)))
+    }
+}
+
+fn count(found: &[Message]) -> i64 {
+    i64::try_from(found.len()).unwrap_or(i64::MAX)
+}
+
+fn unpack(key: &CustomerKey, conversation: ConversationId, pack: &Pack) -> Option<Vec<Packed>> {
+    let plain = key.open(&aad(conversation, pack.first, pack.last), &pack.content).ok()?;
+    serde_json::from_slice(&decompress_to_vec_with_limit(&plain, OPENED_LIMIT).ok()?).ok()
+}

@@ -1,0 +1,82 @@
+//! Sealed values of customers that do not open although the customer's key does: somebody altered them, or the disk did. Whoever reads
+//! goes on without them; the log is told of each once.
+
+use crate::ctx::{Ctx, FlowError};
+use warmline_model::{ConversationId, CustomerId, EventBody, IdentityId, MessageId};
+use warmline_store::messages::Message;
+use warmline_store::{broken, events, immediate};
+
+/// Values that one read tells of; the next one tells of the rest.
+const TOLD: usize = 16;
+
+/// A value that does not open.
+pub struct Broken {
+    /// The customer.
+    pub customer: CustomerId,
+    /// The conversation.
+    pub conversation: Option<ConversationId>,
+    /// What it is.
+    pub what: Value,
+}
+
+/// What does not open.
+pub enum Value {
+    /// The content of a message.
+    Message(MessageId),
+    /// The names of an identity.
+    Name(IdentityId),
+    /// Archived messages of the conversation, up to a number.
+    Pack(i64),
+}
+
+impl Broken {
+    /// A message's content.
+    pub fn message(customer: CustomerId, message: &Message) -> Self {
+        Self { customer, conversation: Some(message.conversation), what: Value::Message(message.id) }
+    }
+
+    /// What the value is known by among those that were told of.
+    fn row(&self) -> Vec<u8> {
+        match &self.what {
+            Value::Message(id) => id.as_bytes().to_vec(),
+            Value::Name(id) => id.as_bytes().to_vec(),
+            Value::Pack(last) => {
+                let conversation = self.conversation.map_or([0; 16], |c| *c.as_bytes());
+                [conversation.as_slice(), &last.to_be_bytes()].concat()
+            }
+        }
+    }
+
+    fn event(&self) -> EventBody {
+        let (field, message, identity) = match &self.what {
+            Value::Message(id) => ("message", Some(*id), None),
+            Value::Name(id) => ("name", None, Some(*id)),
+            Value::Pack(_) => ("archive", None, None),
+        };
+        EventBody::SealBroken { field: field.to_owned(), customer: self.customer, message, identity }
+    }
+}
+
+/// Tells the log of values that it was not told of. Not within a transaction: it makes its own, and only where something is new.
+///
+/// # Errors
+/// The store fails.
+pub fn tell(ctx: &Ctx<'_>, found: &[Broken]) -> Result<(), FlowError> {
+    let mut new = Vec::new();
+    for value in found {
+        if new.len() < TOLD && !broken::is_known(ctx.db, &value.row())? {
+            new.push(value);
+        }
+    }
+    if new.is_empty() {
+        return Ok(());
+    }
+    immediate(ctx.db, || {
+        for value in new {
+            if broken::note(ctx.db, &value.row(), ctx.now())? {
+                events::append(ctx.db, ctx.now(), value.conversation, &value.event())?;
+            }
+        }
+        Ok(())
+    })
+}

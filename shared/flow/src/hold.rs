@@ -1,0 +1,71 @@
+//! Legal holds: what is stored of a person stays as long as a dispute, an investigation, a regulator or a court needs it.
+//!
+//! A hold covers a person. It is written to each of the person's customers, so that undoing a merge frees nobody who was held, and it is
+//! looked for among all of them, so that whoever is merged with somebody held is held as well.
+
+use crate::audit::{self, Action, Of};
+use crate::ctx::{Actor, Ctx, FlowError};
+use warmline_model::CustomerId;
+use warmline_store::holds::{self, Hold};
+use warmline_store::people;
+
+/// Why something is held, as a stable code, and what whoever would remove it is told.
+pub const REASONS: [(&str, &str); 4] = [
+    ("dispute", "a legal hold (dispute) keeps what is stored of this customer; it has to be lifted first"),
+    ("investigation", "a legal hold (investigation) keeps what is stored of this customer; it has to be lifted first"),
+    ("regulator", "a legal hold (regulator) keeps what is stored of this customer; it has to be lifted first"),
+    ("court", "a legal hold (court) keeps what is stored of this customer; it has to be lifted first"),
+];
+
+/// Fails where a hold covers a person: what is stored of them must not be removed.
+///
+/// # Errors
+/// The conflict `legal_hold`, which names the reason; or the store fails.
+pub fn check(ctx: &Ctx<'_>, person: CustomerId) -> Result<(), FlowError> {
+    let Some(hold) = holds::of_person(ctx.db, person)? else { return Ok(()) };
+    let known = REASONS.iter().find(|(code, _)| *code == hold.reason);
+    let detail = known.map_or("a legal hold keeps what is stored of this customer", |(_, detail)| detail);
+    Err(FlowError::conflict("legal_hold", detail))
+}
+
+/// Places a hold on a person, or changes it. Saying again what stands changes nothing and is not logged again.
+///
+/// # Errors
+/// The reason is none of [`REASONS`], or the store fails.
+pub fn place(
+    ctx: &Ctx<'_>,
+    actor: &Actor,
+    person: CustomerId,
+    reason: &str,
+    reference: Option<&str>,
+) -> Result<(), FlowError> {
+    if !REASONS.iter().any(|(code, _)| *code == reason) {
+        let codes = REASONS.map(|(code, _)| code).join(", ");
+        return Err(FlowError::invalid("reason", format!("a hold has one of these reasons: {codes}")));
+    }
+    let hold = Hold { reason: reason.into(), reference: reference.map(str::to_owned), by: actor.agent, at: ctx.now() };
+    let stands = holds::of_person(ctx.db, person)?
+        .is_some_and(|h| (h.reason, h.reference) == (hold.reason.clone(), hold.reference.clone()));
+    // Also where it stands: who was merged since gets it, too.
+    for member in people::members(ctx.db, person)? {
+        holds::place(ctx.db, member.id, &hold)?;
+    }
+    if stands {
+        return Ok(());
+    }
+    let filed = reference.map(|reference| format!("{reason}/{reference}"));
+    let of = Of { customer: Some(person), reason: Some(filed.as_deref().unwrap_or(reason)), ..Of::default() };
+    audit::append(ctx, actor, Action::PlaceHold, of)
+}
+
+/// Lifts the hold of a person; nothing happens where there is none.
+///
+/// # Errors
+/// The store fails.
+pub fn lift(ctx: &Ctx<'_>, actor: &Actor, person: CustomerId) -> Result<(), FlowError> {
+    let Some(hold) = holds::of_person(ctx.db, person)? else { return Ok(()) };
+    for member in people::members(ctx.db, person)? {
+        holds::lift(ctx.db, member.id)?;
+    }
+    audit::append(ctx, actor, Action::LiftHold, Of { customer: Some(person), reason: Some(&hold.reason), ..Of::default() })
+}

@@ -1,0 +1,114 @@
+//! Where the messages of closed conversations are: in rows, in packs, or gone. Packs hold the first messages of a conversation; what
+//! is not packed yet is in rows.
+
+use crate::conversations::{self, Conversation, columns};
+use crate::db::{Db, StoreError};
+use warmline_model::{ConversationId, Timestamp};
+
+/// Where the messages are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// In rows.
+    Rows,
+    /// In packs.
+    Packs,
+    /// Gone.
+    Gone,
+}
+
+impl Stage {
+    const fn number(self) -> i64 {
+        match self {
+            Self::Rows => 0,
+            Self::Packs => 1,
+            Self::Gone => 2,
+        }
+    }
+}
+
+/// Messages that were packed.
+pub struct Pack {
+    /// The number of its first message.
+    pub first: i64,
+    /// The number of its last message.
+    pub last: i64,
+    /// The messages, sealed.
+    pub content: Vec<u8>,
+}
+
+const DUE: &str = concat!(
+    "SELECT ",
+    columns!("c"),
+    " FROM conversations c INDEXED BY conversations_aging WHERE c.state = 'closed' AND c.archived < 2 AND c.archived = ?1 \
+     AND coalesce(c.aged_from, c.last_message_at) <= ?2 ORDER BY coalesce(c.aged_from, c.last_message_at) LIMIT ?3"
+);
+const STAGE: &str = "SELECT archived FROM conversations WHERE id = ?1";
+const MOVE: &str = "UPDATE conversations SET archived = ?2, aged_from = NULL, reply_to = NULL WHERE id = ?1 RETURNING 1";
+const POSTPONE: &str = "UPDATE conversations SET aged_from = ?2 WHERE id = ?1 RETURNING 1";
+const INSERT: &str = "INSERT INTO packs (conversation_id, last, first, content) VALUES (?1, ?2, ?3, ?4)";
+const HOLDING: &str =
+    "SELECT first, last, content FROM packs WHERE conversation_id = ?1 AND last >= ?2 ORDER BY last LIMIT 1";
+const REMOVE: &str = "DELETE FROM packs WHERE conversation_id = ?1 AND last IN \
+                      (SELECT last FROM packs WHERE conversation_id = ?1 ORDER BY last LIMIT ?2) RETURNING 1";
+
+/// Closed conversations of a stage whose last message is from an instant or before, the oldest first.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn due(db: &dyn Db, stage: Stage, until: Timestamp, limit: i64) -> Result<Vec<Conversation>, StoreError> {
+    db.execute(DUE, &[stage.number().into(), until.into(), limit.into()])?.iter().map(conversations::read).collect()
+}
+
+/// Where a conversation's messages are.
+///
+/// # Errors
+/// There is no such conversation, or see [`StoreError`].
+pub fn stage(db: &dyn Db, id: ConversationId) -> Result<Stage, StoreError> {
+    let number = db.first(STAGE, &[id.as_bytes().into()])?.ok_or(StoreError::Missing("conversation"))?.int(0)?;
+    [Stage::Rows, Stage::Packs, Stage::Gone].into_iter().find(|s| s.number() == number).ok_or(StoreError::Shape(0))
+}
+
+/// Says where a conversation's messages are now. Replies to it are over, and so is where they would go.
+///
+/// # Errors
+/// There is no such conversation, or see [`StoreError`].
+pub fn advance(db: &dyn Db, id: ConversationId, to: Stage) -> Result<(), StoreError> {
+    let params = [id.as_bytes().into(), to.number().into()];
+    db.first(MOVE, &params)?.map(|_| ()).ok_or(StoreError::Missing("conversation"))
+}
+
+/// Lets a conversation count as if its last message were from an instant.
+///
+/// # Errors
+/// There is no such conversation, or see [`StoreError`].
+pub fn count_from(db: &dyn Db, id: ConversationId, from: Timestamp) -> Result<(), StoreError> {
+    let params = [id.as_bytes().into(), from.into()];
+    db.first(POSTPONE, &params)?.map(|_| ()).ok_or(StoreError::Missing("conversation"))
+}
+
+/// Adds a pack.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn insert(db: &dyn Db, id: ConversationId, pack: &Pack) -> Result<(), StoreError> {
+    let params = [id.as_bytes().into(), pack.last.into(), pack.first.into(), pack.content.as_slice().into()];
+    db.execute(INSERT, &params)?;
+    Ok(())
+}
+
+/// The pack with a message, or the next one after it.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn holding(db: &dyn Db, id: ConversationId, n: i64) -> Result<Option<Pack>, StoreError> {
+    let Some(r) = db.first(HOLDING, &[id.as_bytes().into(), n.into()])? else { return Ok(None) };
+    Ok(Some(Pack { first: r.int(0)?, last: r.int(1)?, content: r.blob(2)?.to_vec() }))
+}
+
+/// Removes a conversation's oldest packs; how many there were.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn remove(db: &dyn Db, id: ConversationId, limit: i64) -> Result<usize, StoreError> {
+    Ok(db.execute(REMOVE, &[id.as_bytes().into(), limit.into()])?.len())
+}
