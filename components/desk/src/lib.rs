@@ -2,9 +2,10 @@
 
 #![expect(unsafe_code, reason = "the entry point that Spin's macro writes")]
 
+use warmline_api::handover::HandOvers;
 use warmline_api::{dispatch, events, media};
-use warmline_http::{Problem, Request, auth};
-use warmline_model::{Channel, Role};
+use warmline_http::Request;
+use warmline_model::Channel;
 use warmline_spin::incoming::{self, read, refuse, respond};
 use warmline_spin::media::relay;
 use warmline_spin::world::variable;
@@ -27,8 +28,8 @@ async fn handle(request: IncomingRequest, out: ResponseOutparam) {
     };
     let admin_token = variable("admin_token");
     if request.path == "/api/events" && request.header("accept").is_some_and(|a| a.contains("text/event-stream")) {
-        return match start(&world, &admin_token, &request) {
-            Ok(seq) => follow(&world, seq, out).await,
+        return match events::start(&world.ctx(), &admin_token, &request) {
+            Ok((_, seq)) => follow(&world, &admin_token, &request, seq, out).await,
             Err(problem) => respond(out, refuse(problem)).await,
         };
     }
@@ -48,13 +49,7 @@ async fn handle(request: IncomingRequest, out: ResponseOutparam) {
     outgoing::all(wake.iter().map(|channel: &Channel| internal::deliver(channel)).collect()).await;
 }
 
-fn start(world: &World, admin_token: &str, request: &Request) -> Result<i64, Problem> {
-    let actor = auth::actor(&world.ctx(), admin_token, request)?;
-    auth::allow(&actor, &[Role::Supervisor, Role::Agent, Role::Ops])?;
-    events::position(request)
-}
-
-async fn follow(world: &World, mut seq: i64, out: ResponseOutparam) {
+async fn follow(world: &World, admin_token: &str, request: &Request, mut seq: i64, out: ResponseOutparam) {
     let ctx = world.ctx();
     let mut stream = incoming::events(out, Vec::new());
     let until = ctx.now().plus_millis(STREAM_MS);
@@ -66,7 +61,22 @@ async fn follow(world: &World, mut seq: i64, out: ResponseOutparam) {
         // A store that is busy for a moment is looked at again.
         let page = events::after(ctx.db, seq, events::DEFAULT_LIMIT).unwrap_or_default();
         let full = page.len() == usize::try_from(events::DEFAULT_LIMIT).unwrap_or(usize::MAX);
+        // A token that was revoked meanwhile gets nothing more.
+        let actor = match page.is_empty() {
+            true => None,
+            false => match events::start(&ctx, admin_token, request) {
+                Ok((actor, _)) => Some(actor),
+                Err(_) => return,
+            },
+        };
+        let hand_overs = actor.and_then(|actor| HandOvers::among(&ctx, actor, &page));
         for event in &page {
+            // Before its event: who is cut off in between gets both again.
+            if let Some(data) = hand_overs.as_ref().and_then(|h| h.of(event))
+                && !stream.send_as("handover", &data).await
+            {
+                return;
+            }
             let Ok(data) = serde_json::to_string(event) else { return };
             if !stream.send(Some(&event.seq.to_string()), &data).await {
                 return;

@@ -32,18 +32,18 @@ const IDENTITIES: &str = "INSERT INTO identities (id, lookup, customer_id, chann
     SELECT id, id, id, 'app', 'a', x'', 0 FROM customers WHERE id >= unhex(printf('%032x', ?1))";
 // A conversation's id begins with the millisecond of its opening, as those of the program do.
 const CONVERSATIONS: &str = "INSERT INTO conversations (id, identity_id, customer_id, channel, account, state, vip, opened_at, \
-    last_message_at, closed_at, messages) \
+    last_message_at, closed_at, messages, case_id) \
     WITH RECURSIVE n (i) AS (SELECT ?1 UNION ALL SELECT i + 1 FROM n WHERE i < ?2), \
     c (i, at, customer) AS (SELECT i, ?3 + (i % 4) * 86400000 + i / 4, unhex(printf('%032x', i / 2)) FROM n) \
-    SELECT unhex(printf('%012x', at) || printf('7000%016x', i)), customer, customer, 'app', 'a', 'closed', 0, at, at, at, 25 FROM c";
+    SELECT unhex(printf('%012x', at) || printf('7000%016x', i)), customer, customer, 'app', 'a', 'closed', 0, at, at, at, 25, customer FROM c";
 const MESSAGES: &str = "INSERT INTO messages (conversation_id, n, id, origin, content, at) \
     WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?3) \
     SELECT c.id, n.i, unhex(printf('%012x', c.opened_at + n.i * 60000) || printf('7000%016x', n.i)), 'customer', randomblob(140), \
     c.opened_at + n.i * 60000 FROM conversations c CROSS JOIN n WHERE c.customer_id >= unhex(printf('%032x', ?1)) \
     AND c.customer_id < unhex(printf('%032x', ?2)) AND c.messages = ?3";
 const LONG_TALK: &str = "INSERT INTO conversations (id, identity_id, customer_id, channel, account, state, vip, opened_at, \
-    last_message_at, closed_at, messages) SELECT unhex(printf('%012x', ?2) || printf('7000%016x', ?1)), unhex(printf('%032x', ?1)), \
-    unhex(printf('%032x', ?1)), 'app', 'a', 'closed', 0, ?2, ?2, ?2, ?3";
+    last_message_at, closed_at, messages, case_id) SELECT unhex(printf('%012x', ?2) || printf('7000%016x', ?1)), unhex(printf('%032x', ?1)), \
+    unhex(printf('%032x', ?1)), 'app', 'a', 'closed', 0, ?2, ?2, ?2, ?3, unhex(printf('%032x', ?1))";
 
 struct Still;
 

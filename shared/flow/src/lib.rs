@@ -5,8 +5,8 @@
 //! * [`ingest`]: a verified webhook into the inbox;
 //! * [`pull`]: the same for platforms that keep messages until they are asked;
 //! * [`drain`]: from the inbox into its conversation (the router's work), with [`place`] finding the agent by the [`plan`] in force
-//!   and the [`floor`] of seats and queues;
-//! * [`people`]: one person across channels;
+//!   and the [`floor`] of seats and queues, also for [`calls`] that ring;
+//! * [`people`]: one person across channels; [`cases`]: their conversations on one matter;
 //! * [`ai`]: turns of AI seats, and handing over to people;
 //! * [`converse`]: what agents and supervisors do with a conversation;
 //! * [`deliver`]: out of the outbox to the platform;
@@ -22,6 +22,8 @@
 pub mod accounts;
 pub mod ai;
 pub mod audit;
+pub mod calls;
+pub mod cases;
 pub mod converse;
 pub mod ctx;
 pub mod deliver;
@@ -30,6 +32,7 @@ pub mod figures;
 pub mod floor;
 pub mod ingest;
 pub mod media;
+mod orders;
 pub mod people;
 pub mod place;
 pub mod plan;

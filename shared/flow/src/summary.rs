@@ -2,13 +2,12 @@
 //! is a sentence of a message and names it; nothing is put into other words.
 
 use crate::ctx::{Ctx, FlowError};
+use crate::orders;
 use crate::sealed::{self, Keys};
 use crate::timeline::{self, Entry};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeSet;
-use warmline_channels::kit::Carries;
-use warmline_channels::registry;
 use warmline_language::said;
 use warmline_model::{Channel, Content, ConversationId, CustomerId, MessageId, Origin, Timestamp};
 
@@ -158,22 +157,11 @@ impl Told {
     }
 
     fn order(&mut self, entry: &Entry, content: &Content) {
-        let (order, status) = match content {
-            Content::OrderCard { order_id, status, .. } => (order_id, status.clone().unwrap_or_default()),
-            Content::Event { event, key: Some(order), .. } if tells_of_orders(&entry.conversation.channel) => {
-                (order, event.clone())
-            }
-            _ => return,
-        };
+        let Some((order, status)) = orders::told(&entry.conversation.channel, content) else { return };
         let orders = &mut self.summary.orders;
-        if orders.len() < SHOWN && !orders.iter().any(|later| later.order == *order) {
+        if orders.len() < SHOWN && !orders.iter().any(|later| later.order == order) {
             let (message, at) = (entry.message.id, entry.message.at);
-            orders.push(Order { order: order.clone(), status, message, at });
+            orders.push(Order { order: order.to_owned(), status: status.to_owned(), message, at });
         }
     }
-}
-
-/// On a marketplace's channel, an event's key is the order.
-fn tells_of_orders(channel: &Channel) -> bool {
-    registry::capabilities(channel.as_str()).is_some_and(|c| c.carries == Carries::Orders)
 }

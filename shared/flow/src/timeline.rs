@@ -7,7 +7,7 @@
 use crate::ctx::{Ctx, FlowError};
 use std::collections::{BinaryHeap, VecDeque};
 use std::str::FromStr;
-use warmline_model::{ConversationId, CustomerId, Timestamp};
+use warmline_model::{ConversationId, CustomerId, MessageId, Timestamp};
 use warmline_store::conversations::{self, Conversation};
 use warmline_store::messages::{self, Message};
 use warmline_store::people;
@@ -18,6 +18,13 @@ pub struct Place {
     at: Timestamp,
     conversation: ConversationId,
     n: i64,
+}
+
+impl Place {
+    /// The place of a message.
+    pub fn of(conversation: ConversationId, n: i64, message: MessageId) -> Self {
+        Self { at: message.time(), conversation, n }
+    }
 }
 
 impl std::fmt::Display for Place {
@@ -51,7 +58,7 @@ pub struct Entry {
 
 impl Entry {
     fn new(conversation: &std::rc::Rc<Conversation>, message: Message) -> Self {
-        let place = Place { at: message.id.time(), conversation: message.conversation, n: message.n };
+        let place = Place::of(message.conversation, message.n, message.id);
         Self { conversation: conversation.clone(), message, place }
     }
 }

@@ -84,6 +84,8 @@ pub fn fold(event: &EventBody) -> Vec<Sample> {
         EventBody::ConversationHandedOver { .. } => count("conversations.handed_over.v1", ""),
         EventBody::CustomerMerged { .. }
         | EventBody::CustomerUnmerged { .. }
+        | EventBody::CaseLinked { .. }
+        | EventBody::CaseSplit { .. }
         | EventBody::ConversationTransferred { .. }
         | EventBody::ConversationConsulted { .. }
         | EventBody::RoutingDecided(_)

@@ -5,7 +5,7 @@ use crate::agent::AgentState;
 use crate::channel::{AccountId, Channel, GroupId};
 use crate::content::Origin;
 use crate::identifier::IdentifierKind;
-use crate::ids::{AgentId, ConversationId, CustomerId, MergeId, MessageId};
+use crate::ids::{AgentId, CaseId, ConversationId, CustomerId, MergeId, MessageId};
 use crate::seat::{Lane, Profile};
 use crate::time::Timestamp;
 use crate::units::Units;
@@ -96,6 +96,29 @@ pub enum EventBody {
         /// Who the other part is known as now.
         other: CustomerId,
         /// The member of staff.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        agent: Option<AgentId>,
+    },
+    /// A conversation goes on with a case that was there before.
+    #[serde(rename = "case.linked")]
+    CaseLinked {
+        /// The case.
+        case: CaseId,
+        /// The case that it was in until now.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<CaseId>,
+        /// The member of staff who said so; none: the rules, or the administrator.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        agent: Option<AgentId>,
+    },
+    /// A conversation became a case of its own.
+    #[serde(rename = "case.split")]
+    CaseSplit {
+        /// The new case.
+        case: CaseId,
+        /// The case that it was in until now.
+        from: CaseId,
+        /// The member of staff who said so; none: the rules, or the administrator.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         agent: Option<AgentId>,
     },

@@ -14,6 +14,7 @@
 
 pub mod agent;
 pub mod audit;
+pub mod case;
 pub mod channel;
 pub mod content;
 pub mod conversation;
@@ -32,7 +33,7 @@ pub use content::{Content, Media, Origin};
 pub use conversation::{ConversationState, DeliveryState};
 pub use event::{Delivery, Event, EventBody};
 pub use identifier::{Identifier, IdentifierKind};
-pub use ids::{AgentId, ConversationId, CustomerId, IdError, IdentityId, MergeId, MessageId, TokenId};
+pub use ids::{AgentId, CaseId, ConversationId, CustomerId, IdError, IdentityId, MergeId, MessageId, TokenId};
 pub use inbound::{Inbound, Sender};
 pub use seat::{Lane, Profile};
 pub use time::{Clock, Rng, Timestamp};

@@ -10,6 +10,7 @@
 pub mod accounts;
 pub mod agents;
 pub mod audit;
+pub mod cases;
 pub mod config;
 pub mod consults;
 pub mod conversations;

@@ -19,7 +19,7 @@ macro_rules! file {
 }
 
 /// The files. To add one: number it, add it here, never change one that has run anywhere.
-const MIGRATIONS: [&str; 7] = [
+const MIGRATIONS: [&str; 8] = [
     file!("../migrations/0001_foundation.sql"),
     file!("../migrations/0002_channels.sql"),
     file!("../migrations/0003_routing.sql"),
@@ -27,6 +27,7 @@ const MIGRATIONS: [&str; 7] = [
     file!("../migrations/0005_people.sql"),
     file!("../migrations/0006_audit.sql"),
     file!("../migrations/0007_tokens.sql"),
+    file!("../migrations/0009_cases.sql"),
 ];
 
 /// How long a text is without its lines of comment and the spaces that lines begin with; with `out`, also that text.
@@ -65,6 +66,7 @@ const VERSIONS: [&str; MIGRATIONS.len()] = [
     "PRAGMA user_version = 5",
     "PRAGMA user_version = 6",
     "PRAGMA user_version = 7",
+    "PRAGMA user_version = 8",
 ];
 const WAL: &str = "PRAGMA journal_mode = WAL";
 

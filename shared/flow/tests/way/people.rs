@@ -10,11 +10,11 @@ use warmline_flow::{FlowError, converse, deliver, people, sealed, summary, timel
 use warmline_model::{Channel, Content, CustomerId, Identifier, IdentifierKind, MergeId, Sender, Timestamp};
 use warmline_store::{customers, immediate, people as stored};
 
-fn channel(name: &str) -> Channel {
+pub fn channel(name: &str) -> Channel {
     Channel::new(name).unwrap()
 }
 
-fn sender(who: &str, identifiers: &[(IdentifierKind, &str, bool)]) -> Sender {
+pub fn sender(who: &str, identifiers: &[(IdentifierKind, &str, bool)]) -> Sender {
     let told = |(kind, value, verified): &(IdentifierKind, &str, bool)| Identifier {
         kind: *kind,
         value: (*value).to_owned(),
@@ -23,7 +23,7 @@ fn sender(who: &str, identifiers: &[(IdentifierKind, &str, bool)]) -> Sender {
     Sender { open_id: who.into(), identifiers: identifiers.iter().map(told).collect(), ..Sender::default() }
 }
 
-fn says(w: &World, on: &str, who: Sender, text: &str) -> CustomerId {
+pub fn says(w: &World, on: &str, who: Sender, text: &str) -> CustomerId {
     // Ids are in the order of their milliseconds.
     w.pass(1);
     let on = channel(on);
@@ -34,19 +34,19 @@ fn says(w: &World, on: &str, who: Sender, text: &str) -> CustomerId {
     customers::contact(&w.db, &lookup).unwrap().unwrap().customer
 }
 
-fn person(w: &World, customer: CustomerId) -> CustomerId {
+pub fn person(w: &World, customer: CustomerId) -> CustomerId {
     stored::person(&w.db, customer).unwrap().unwrap()
 }
 
-fn merge(w: &World, a: CustomerId, b: CustomerId) -> Option<MergeId> {
+pub fn merge(w: &World, a: CustomerId, b: CustomerId) -> Option<MergeId> {
     immediate(&w.db, || people::merge(&w.ctx(), a, b, None, None)).unwrap()
 }
 
-fn unmerge(w: &World, id: MergeId) -> Result<(), FlowError> {
+pub fn unmerge(w: &World, id: MergeId) -> Result<(), FlowError> {
     immediate(&w.db, || people::unmerge(&w.ctx(), id, None))
 }
 
-const PHONE: IdentifierKind = IdentifierKind::Phone;
+pub const PHONE: IdentifierKind = IdentifierKind::Phone;
 
 #[test]
 fn the_app_and_then_the_telephone_are_one_person() {
