@@ -6,6 +6,7 @@ use crate::view::{self, MessageView, Page};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use warmline_flow::audit::{self, Action, Of};
+use warmline_flow::context::{self, Contexts};
 use warmline_flow::sealed::{self, Keys};
 use warmline_flow::summary::{self, Summary};
 use warmline_flow::timeline::{self, Place};
@@ -267,6 +268,8 @@ pub(crate) fn unmerge(call: &Call<'_>) -> Result<Response, Problem> {
     if !flow::merges(&call.ctx, id)?.iter().any(|m| m.id == merge) {
         return Err(FlowError::NotFound("merge of this customer").into());
     }
+    // What is kept of the person was said with both.
+    context::forget(&call.ctx, call.contexts, id)?;
     flow::unmerge(&call.ctx, merge, call.actor.agent)?;
     get(call)
 }
@@ -304,14 +307,19 @@ pub(crate) fn summary(call: &Call<'_>) -> Result<Response, Problem> {
     let since = since(call)?;
     let id = served(call)?;
     audit::record(ctx, &call.actor, Action::ReadSummary, Of { customer: Some(id), ..Of::default() })?;
-    Ok(Response::json(200, &summed(ctx, id, since)?))
+    Ok(Response::json(200, &summed(ctx, call.contexts, id, since)?))
 }
 
 /// What somebody must know who takes a customer over. That it is read was noted before.
-pub(crate) fn summed(ctx: &Ctx<'_>, id: CustomerId, since: Timestamp) -> Result<SummaryView, FlowError> {
+pub(crate) fn summed(
+    ctx: &Ctx<'_>,
+    contexts: Contexts<'_>,
+    id: CustomerId,
+    since: Timestamp,
+) -> Result<SummaryView, FlowError> {
     let tags = customers::get(ctx.db, id)?.ok_or(missing())?.tags;
     let names = flow::names(ctx, id)?.iter().map(|name| warmline_identity::masked_name(name)).collect();
-    Ok(SummaryView { customer: id, names, tags, summary: summary::of(ctx, id, since)? })
+    Ok(SummaryView { customer: id, names, tags, summary: summary::of(ctx, Some(contexts), id, since)? })
 }
 
 /// `GET /api/customers/{id}/timeline`

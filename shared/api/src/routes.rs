@@ -10,6 +10,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use std::cell::RefCell;
 use std::str::FromStr;
 use warmline_flow::Ctx;
+use warmline_flow::context::Contexts;
 use warmline_flow::ctx::Actor;
 use warmline_http::{Problem, Request, Response, auth, idempotency};
 use warmline_metrics::Figures;
@@ -23,6 +24,8 @@ pub type Wake = Vec<Channel>;
 pub struct Call<'a> {
     /// The world.
     pub ctx: Ctx<'a>,
+    /// What is kept of customers beside the store.
+    pub contexts: Contexts<'a>,
     /// Who asks.
     pub actor: Actor,
     /// The request.
@@ -407,7 +410,12 @@ fn fit<'p>(pattern: &str, path: &'p str) -> Option<Vec<&'p str>> {
 }
 
 /// Answers a request, and says whom to wake after the answer was sent.
-pub fn dispatch(ctx: &Ctx<'_>, admin_token: &str, request: &Request) -> (Result<Response, Problem>, Wake) {
+pub fn dispatch(
+    ctx: &Ctx<'_>,
+    contexts: Contexts<'_>,
+    admin_token: &str,
+    request: &Request,
+) -> (Result<Response, Problem>, Wake) {
     let mut wake = Wake::new();
     let result = find(request).and_then(|(route, handler, params)| {
         let actor = match route.access {
@@ -418,7 +426,7 @@ pub fn dispatch(ctx: &Ctx<'_>, admin_token: &str, request: &Request) -> (Result<
                 actor
             }
         };
-        let call = Call { ctx: *ctx, actor, request, params, wake: RefCell::default() };
+        let call = Call { ctx: *ctx, contexts, actor, request, params, wake: RefCell::default() };
         let response = match route.method {
             Method::POST => idempotency::once(ctx, &actor, request, || handler(&call)),
             Method::PUT | Method::DELETE => immediate(ctx.db, || handler(&call)),

@@ -1,4 +1,5 @@
-//! What a customer costs: the first page of a timeline as the store grows, a merge of customers with a long history, and sealing.
+//! What a customer costs: the first page of a timeline as the store grows, a merge of customers with a long history, sealing, and a summary
+//! with a context and without.
 //!
 //! `cargo bench -p warmline-flow --bench people`; with numbers of messages as arguments (`-- 10000 1000000`) only those. Ten million
 //! take some GB in the temporary folder and half a minute to write.
@@ -6,15 +7,18 @@
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on fails")]
 #![expect(clippy::disallowed_methods, reason = "measures real time")]
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::hint::black_box;
 use std::path::Path;
 use std::time::{Duration, Instant};
-use warmline_flow::{Ctx, people, sealed, timeline};
-use warmline_model::{Clock, Content, ConversationId, CustomerId, MessageId, Rng, Timestamp};
+use warmline_flow::context::{Contexts, Kv};
+use warmline_flow::{Ctx, people, sealed, summary, timeline};
+use warmline_model::{Clock, Content, ConversationId, CustomerId, MessageId, Origin, Rng, Timestamp};
 use warmline_privacy::Keyring;
+use warmline_store::messages::{self, Message};
 use warmline_store::native::NativeDb;
-use warmline_store::{Db, immediate, migrate};
+use warmline_store::{Db, StoreError, customers, immediate, migrate};
 
 const SIZES: [i64; 3] = [10_000, 1_000_000, 10_000_000];
 const ROUNDS: i64 = 2_000;
@@ -44,6 +48,9 @@ const MESSAGES: &str = "INSERT INTO messages (conversation_id, n, id, origin, co
 const LONG_TALK: &str = "INSERT INTO conversations (id, identity_id, customer_id, channel, account, state, vip, opened_at, \
     last_message_at, closed_at, messages, case_id) SELECT unhex(printf('%012x', ?2) || printf('7000%016x', ?1)), unhex(printf('%032x', ?1)), \
     unhex(printf('%032x', ?1)), 'app', 'a', 'closed', 0, ?2, ?2, ?2, ?3, unhex(printf('%032x', ?1))";
+
+const TALK: &str = "INSERT INTO conversations (id, identity_id, customer_id, channel, account, state, vip, opened_at, last_message_at, \
+    closed_at, messages, case_id) VALUES (?1, ?2, ?2, 'app', 'a', 'closed', 0, ?3, ?3, ?3, ?4, ?1)";
 
 struct Still;
 
@@ -98,6 +105,62 @@ fn fill(path: &Path, messages: i64) -> (NativeDb, i64) {
     (db, long)
 }
 
+/// A store in a file with one customer of so many messages, every other one the brand's.
+fn talk(ctx: &Ctx<'_>, messages: i64) -> CustomerId {
+    let (customer, id) = (CustomerId::new(Still.now(), ctx.rng), ConversationId::new(Still.now(), ctx.rng));
+    let (key, wrapped) = ctx.keys.new_customer_key(customer, ctx.rng).unwrap();
+    customers::insert(ctx.db, customer, &wrapped, &[], Still.now()).unwrap();
+    ctx.db.execute(IDENTITIES, &[0.into()]).unwrap();
+    ctx.db.execute(TALK, &[id.as_bytes().into(), customer.as_bytes().into(), NOW.into(), messages.into()]).unwrap();
+    let words =
+        ["我的订单到现在还没有发货，请帮我查一下是什么原因，谢谢！", "好的，马上帮您查询，今天之内给您答复。请稍等一下。"];
+    for (n, (text, origin)) in
+        (1..=messages).zip([Origin::Customer, Origin::Agent].into_iter().enumerate().cycle().map(|(i, o)| (words[i], o)))
+    {
+        let message = MessageId::new(Still.now(), ctx.rng);
+        let content = sealed::seal_content(ctx, &key, id, message, &Content::text(text)).unwrap();
+        let (agent, at, delivery, reason) = (None, Still.now(), None, None);
+        let message = Message { conversation: id, n, id: message, origin, agent, content, at, delivery, reason };
+        messages::insert(ctx.db, &message).unwrap();
+    }
+    customer
+}
+
+/// What is kept, in memory.
+#[derive(Default)]
+struct Kept(RefCell<HashMap<String, Vec<u8>>>);
+
+impl Kv for Kept {
+    fn get(&self, key: &str) -> Option<Vec<u8>> {
+        self.0.borrow().get(key).cloned()
+    }
+
+    fn set(&self, key: &str, value: &[u8]) {
+        self.0.borrow_mut().insert(key.to_owned(), value.to_vec());
+    }
+
+    fn delete(&self, key: &str) {
+        self.0.borrow_mut().remove(key);
+    }
+}
+
+/// A summary with and without a context.
+fn summaries(ctx: &Ctx<'_>) {
+    let since = Timestamp::from_millis(NOW - 30 * 86_400_000);
+    for messages in [20, 400] {
+        println!("a summary of {messages} messages:");
+        let (customer, kv) = (immediate(ctx.db, || Ok::<_, StoreError>(talk(ctx, messages))).unwrap(), Kept::default());
+        let of = |contexts| summary::of(ctx, contexts, customer, since).unwrap();
+        timed("without a context", 500, |_| of(None));
+        timed("nothing is kept yet, and it is kept", 500, |_| {
+            kv.0.borrow_mut().clear();
+            of(Some(Contexts { kv: &kv, entries: 512 }))
+        });
+        timed("with a context that is up to date", 500, |_| of(Some(Contexts { kv: &kv, entries: 512 })));
+        println!("  the context has {} bytes", kv.0.borrow().values().map(Vec::len).sum::<usize>());
+    }
+}
+
 /// Times of one operation.
 fn timed<T>(name: &str, rounds: i64, mut run: impl FnMut(i64) -> T) {
     let mut took: Vec<Duration> = (0..rounds)
@@ -136,6 +199,10 @@ fn main() {
     };
     timed("opened", 20_000, |_| sealed::open_content(&key, &message).unwrap());
 
+    let dir = tempfile::tempdir().unwrap();
+    let db = NativeDb::open(&dir.path().join("talk.db")).unwrap();
+    migrate(&db).unwrap();
+    summaries(&Ctx { db: &db, ..ctx });
     for messages in if sizes.is_empty() { SIZES.to_vec() } else { sizes } {
         let dir = tempfile::tempdir().unwrap();
         let start = Instant::now();

@@ -11,7 +11,8 @@
 //! * [`converse`]: what agents and supervisors do with a conversation;
 //! * [`deliver`]: out of the outbox to the platform;
 //! * [`stream`]: replies for customers whose own client fetches them;
-//! * [`timeline`]: all that was said with a person, on every channel; [`summary`]: what of it a colleague must know;
+//! * [`timeline`]: all that was said with a person, on every channel; [`summary`]: what of it a colleague must know, with
+//!   the [`context`] that is kept of it;
 //! * [`media`]: whose bytes stay with the platform;
 //! * [`quality`], [`figures`]: followers of the event log;
 //! * [`staffing`]: what will come, who is needed, and seats that move;
@@ -24,6 +25,7 @@ pub mod ai;
 pub mod audit;
 pub mod calls;
 pub mod cases;
+pub mod context;
 pub mod converse;
 pub mod ctx;
 pub mod deliver;

@@ -5,12 +5,15 @@
 //! no more than it shows; how much was ever written does not matter.
 
 use crate::ctx::{Ctx, FlowError};
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::str::FromStr;
 use warmline_model::{ConversationId, CustomerId, MessageId, Timestamp};
 use warmline_store::conversations::{self, Conversation};
 use warmline_store::messages::{self, Message};
 use warmline_store::people;
+
+/// Messages that are read at a time where few are new.
+const FEW: i64 = 16;
 
 /// A place in a timeline: when a message was stored, and where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,6 +24,11 @@ pub struct Place {
 }
 
 impl Place {
+    /// When the message was stored.
+    pub fn at(&self) -> Timestamp {
+        self.at
+    }
+
     /// The place of a message.
     pub fn of(conversation: ConversationId, n: i64, message: MessageId) -> Self {
         Self { at: message.time(), conversation, n }
@@ -69,6 +77,8 @@ struct Line<'a> {
     customer: CustomerId,
     /// Nothing at or after this place.
     before: Option<Place>,
+    /// Nothing at or before this message.
+    known: Option<(ConversationId, i64)>,
     /// How many are read at a time.
     step: i64,
     conversation: Option<std::rc::Rc<Conversation>>,
@@ -77,7 +87,17 @@ struct Line<'a> {
     next: i64,
 }
 
-impl Line<'_> {
+impl<'a> Line<'a> {
+    fn new(
+        ctx: &'a Ctx<'a>,
+        customer: CustomerId,
+        before: Option<Place>,
+        known: Option<(ConversationId, i64)>,
+        step: i64,
+    ) -> Self {
+        Self { ctx, customer, before, known, step, conversation: None, read: VecDeque::new(), next: 0 }
+    }
+
     fn next(&mut self) -> Result<Option<Entry>, FlowError> {
         loop {
             if let Some(conversation) = &self.conversation {
@@ -86,6 +106,9 @@ impl Line<'_> {
                     self.next = self.read.back().map_or(0, |m| m.n);
                 }
                 if let Some(message) = self.read.pop_front() {
+                    if self.known.is_some_and(|known| (conversation.id, message.n) <= known) {
+                        return Ok(None);
+                    }
                     return Ok(Some(Entry::new(conversation, message)));
                 }
             }
@@ -97,6 +120,9 @@ impl Line<'_> {
             };
             let earlier = conversations::last_of_customer(self.ctx.db, self.customer, before)?;
             let Some(earlier) = earlier.map(std::rc::Rc::new) else { return Ok(None) };
+            if self.known.is_some_and(|known| (earlier.id, earlier.messages) <= known) {
+                return Ok(None);
+            }
             self.next = self.first_before(&earlier)?;
             self.conversation = Some(earlier);
         }
@@ -129,9 +155,37 @@ pub fn page(
     limit: usize,
 ) -> Result<Vec<Entry>, FlowError> {
     let step = i64::try_from(limit).unwrap_or(i64::MAX);
+    merged(ctx, person, since, limit, |customer| Line::new(ctx, customer, before, None, step))
+}
+
+/// The newest messages that come after what is known of each customer: its conversation, and the number in it.
+///
+/// # Errors
+/// The store fails.
+pub fn newer(
+    ctx: &Ctx<'_>,
+    person: CustomerId,
+    since: Timestamp,
+    known: &BTreeMap<CustomerId, (ConversationId, i64)>,
+    limit: usize,
+) -> Result<Vec<Entry>, FlowError> {
+    let most = i64::try_from(limit).unwrap_or(i64::MAX);
+    merged(ctx, person, since, limit, |customer| {
+        let known = known.get(&customer).copied();
+        Line::new(ctx, customer, None, known, if known.is_some() { FEW } else { most })
+    })
+}
+
+fn merged<'a>(
+    ctx: &Ctx<'_>,
+    person: CustomerId,
+    since: Timestamp,
+    limit: usize,
+    line: impl Fn(CustomerId) -> Line<'a>,
+) -> Result<Vec<Entry>, FlowError> {
     let (mut lines, mut heap) = (Vec::new(), BinaryHeap::new());
     for member in people::members(ctx.db, person)? {
-        let mut line = Line { ctx, customer: member.id, before, step, conversation: None, read: VecDeque::new(), next: 0 };
+        let mut line = line(member.id);
         // The heap holds the place of each line's first entry.
         let first = line.next()?;
         heap.extend(first.as_ref().map(|entry| (entry.place, lines.len())));

@@ -8,8 +8,9 @@ use std::collections::BTreeSet;
 use warmline_flow::ctx::Actor;
 use warmline_flow::{FlowError, cases, converse};
 use warmline_model::{CaseId, Content, CustomerId, MergeId, Role, Sender};
+use warmline_routing::Plan;
 use warmline_store::conversations::Conversation;
-use warmline_store::{cases as stored, immediate};
+use warmline_store::{cases as stored, immediate, people};
 
 const SUPERVISOR: Actor = Actor { agent: None, role: Role::Supervisor };
 const HOUR: i64 = 3_600_000;
@@ -51,6 +52,10 @@ fn the_app_and_then_the_telephone_are_one_case_within_the_window() {
     w.pass(73 * HOUR);
     says(&w, "phone", caller("c3"), "喂");
     assert_ne!(of(&w, 0), of(&w, 3));
+    let mut plan = Plan::clone(&warmline_flow::plan::current(&w.ctx()).unwrap());
+    plan.cases.window_hours = -1;
+    let wrong = immediate(&w.db, || warmline_flow::plan::put(&w.ctx(), None, &plan, None)).unwrap_err();
+    assert!(matches!(wrong, FlowError::Invalid { code: "bad_cases", field, .. } if field == "cases.window_hours"));
     edit(&w, |plan| plan.cases.window_hours = 0);
     says(&w, "phone", caller("c4"), "喂");
     assert_ne!(of(&w, 3), of(&w, 4));
@@ -132,7 +137,10 @@ fn what_was_parted_shows_each_person_only_their_own() {
     let one = says(&w, "app", sender("a", &[]), "我是甲");
     let id = {
         let other = says(&w, "wechat", sender("b", &[]), "我是乙");
-        merge(&w, one, other).unwrap()
+        let id = merge(&w, one, other).unwrap();
+        // Whoever talks with them on the one channel sees that they wait on the other.
+        assert_eq!(people::elsewhere(&w.db, agent.agent.unwrap()).unwrap(), [all(&w)[1].id]);
+        id
     };
     close_all(&w);
     says(&w, "app", sender("a", &[]), "又是我");

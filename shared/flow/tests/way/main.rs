@@ -5,6 +5,7 @@
 mod calls;
 mod cases;
 mod common;
+mod context;
 mod people;
 mod seats;
 mod staffing;
