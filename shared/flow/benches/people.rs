@@ -49,6 +49,8 @@ const LONG_TALK: &str = "INSERT INTO conversations (id, identity_id, customer_id
     last_message_at, closed_at, messages, case_id) SELECT unhex(printf('%012x', ?2) || printf('7000%016x', ?1)), unhex(printf('%032x', ?1)), \
     unhex(printf('%032x', ?1)), 'app', 'a', 'closed', 0, ?2, ?2, ?2, ?3, unhex(printf('%032x', ?1))";
 
+const IDENTITY: &str = "INSERT INTO identities (id, lookup, customer_id, channel, account, sender, created_at) \
+    VALUES (?1, ?1, ?1, 'app', 'a', x'', 0)";
 const TALK: &str = "INSERT INTO conversations (id, identity_id, customer_id, channel, account, state, vip, opened_at, last_message_at, \
     closed_at, messages, case_id) VALUES (?1, ?2, ?2, 'app', 'a', 'closed', 0, ?3, ?3, ?3, ?4, ?1)";
 
@@ -110,7 +112,7 @@ fn talk(ctx: &Ctx<'_>, messages: i64) -> CustomerId {
     let (customer, id) = (CustomerId::new(Still.now(), ctx.rng), ConversationId::new(Still.now(), ctx.rng));
     let (key, wrapped) = ctx.keys.new_customer_key(customer, ctx.rng).unwrap();
     customers::insert(ctx.db, customer, &wrapped, &[], Still.now()).unwrap();
-    ctx.db.execute(IDENTITIES, &[0.into()]).unwrap();
+    ctx.db.execute(IDENTITY, &[customer.as_bytes().into()]).unwrap();
     ctx.db.execute(TALK, &[id.as_bytes().into(), customer.as_bytes().into(), NOW.into(), messages.into()]).unwrap();
     let words =
         ["我的订单到现在还没有发货，请帮我查一下是什么原因，谢谢！", "好的，马上帮您查询，今天之内给您答复。请稍等一下。"];
