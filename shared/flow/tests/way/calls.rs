@@ -105,6 +105,9 @@ fn a_call_of_which_no_more_is_heard_ends_by_itself_and_is_nobodys_fault() {
     assert_eq!((first.state, first.disposition.as_deref()), (ConversationState::Closed, Some("given_up")));
     // Who spoke is no mere ring any more.
     assert_eq!((second.state, second.agent), (ConversationState::Assigned, Some(agent)));
+    // Answered all the same, it is sought a seat anew.
+    tells(&w, "c1", "answer", Value::Null);
+    assert_eq!(all(&w)[2].state, ConversationState::Queued);
     assert_eq!(warmline_store::agents::get(&w.db, agent).unwrap().unwrap().state, AgentState::Available);
     check(&w);
     replayed(&w);
