@@ -58,12 +58,14 @@ fn every_operation_answers_as_described() {
 fn people(shop: &Shop, wechat: &Wechat, customer: &str) {
     let admin = &shop.admin;
     wechat.say("oOther", "我换了号");
-    let (other, _) = shop.wait_text("我换了号");
-    let other = shop.conversation(&other)["customer"]["id"].clone();
+    let (talk, _) = shop.wait_text("我换了号");
+    let other = shop.conversation(&talk)["customer"]["id"].clone();
     let merged = admin.post(&format!("{customer}/merge"), &json!({ "customer": other })).expect(200).json();
     admin.post(&format!("{customer}/unmerge"), &json!({ "merge": merged["merges"][0]["id"] })).expect(200);
     let number = json!({ "kind": "phone", "value": "13800009999" });
     admin.post(&format!("{customer}/identifiers"), &number).expect(200);
+    let case = admin.post(&format!("/api/conversations/{talk}/case"), &json!({ "case": null })).expect(200).json();
+    admin.get(&format!("/api/cases/{}", case["case"].as_str().unwrap())).expect(200);
     admin.get(&format!("{customer}/timeline")).expect(200);
     admin.get(&format!("{customer}/summary")).expect(200);
     admin.get(&format!("{customer}/unmasked?reason=request")).expect(200);

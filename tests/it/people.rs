@@ -1,8 +1,9 @@
 //! One person across channels, through the real components.
 
-use crate::harness::{App, Server, Shop, Visitor, at_once, now, send, until};
+use crate::harness::{Api, App, PATIENCE, Server, Shop, Stream, Visitor, at_once, now, send, until};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 use warmline_channels::app::sign::token;
 use warmline_channels::phone::sign;
 
@@ -19,13 +20,24 @@ fn member(app: &App, sub: &str, number: &str) -> String {
 fn calls(shop: &Shop, call: &str, number: &str, text: &str) {
     let mut segment = sign::segment(call, 1, "customer", text, true);
     segment["caller"] = number.into();
-    let (body, at) = (segment.to_string(), now());
+    told(shop, &segment);
+}
+
+#[track_caller]
+fn told(shop: &Shop, what: &Value) {
+    let (body, at) = (what.to_string(), now());
     let headers = [
         ("content-type", "application/json".to_owned()),
         ("x-warmline-timestamp", at.to_string()),
         ("x-warmline-signature", sign::contract(SIGNING, at, body.as_bytes())),
     ];
     send("POST", &format!("{}/channels/phone/{}", shop.base, shop.name), &headers, body).expect(200);
+}
+
+/// A telephone system tells something of a call.
+#[track_caller]
+fn rings(shop: &Shop, call: &str, seq: u64, event: &str, number: &str) {
+    told(shop, &sign::event(call, seq, event, number));
 }
 
 /// A shop with the app and a telephone.
@@ -132,6 +144,141 @@ fn a_merge_sends_no_reply_elsewhere_and_can_be_undone_once() {
     assert_eq!(shown["suggestions"], json!([{ "customer": one, "kinds": ["phone"] }]));
     agent.api.post(&path("identifiers"), &number(true)).expect(200);
     assert_eq!(customer(&shop, &other)["identities"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn the_app_and_then_the_telephone_are_one_case_until_staff_or_an_unmerge_say_otherwise() {
+    let (shop, app) = shop(None);
+    let agent = shop.agent(9);
+    shop.calls_are_chats();
+    app.say(&member(&app, "member-4712", "138 0001 4712"), "我的订单A2024110，米里有虫子");
+    let (written, _) = shop.wait_text("我的订单A2024110，米里有虫子");
+    calls(&shop, "call-of-4712", "+8613800014712", "喂，还是订单a2024110");
+    let (called, _) = shop.wait_text("喂，还是订单a2024110");
+    calls(&shop, "other-call-of-4712", "+8613800014712", "另一个订单B2024999");
+    let (other, _) = shop.wait_text("另一个订单B2024999");
+    let case = |talk: &str| shop.conversation(talk)["case"].clone();
+    let shows = |case: &Value, query: &str| {
+        let shown = agent.api.get(&format!("/api/cases/{}{query}", case.as_str().unwrap())).expect(200).json();
+        let ids = shown["conversations"].as_array().unwrap().iter();
+        (ids.map(|c| c["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>(), shown["customer"].clone())
+    };
+    assert_eq!(shows(&case(&written), "").0, [written.clone(), called.clone()]);
+    assert_eq!(shows(&case(&other), "").0, std::slice::from_ref(&other));
+    assert_eq!((shop.count("case.linked"), shop.count("case.split")), (1, 0));
+
+    let first = case(&written);
+    let split = agent.act(&written, "case", &json!({ "case": null })).expect(200).json()["case"].clone();
+    assert_eq!(shows(&split, "").0, std::slice::from_ref(&written));
+    assert_eq!(shows(&first, "").0, std::slice::from_ref(&called));
+    agent.act(&called, "case", &json!({ "case": split })).expect(200);
+    assert_eq!(shows(&split, "").0, [written.clone(), called.clone()]);
+    app.say(&member(&app, "member-4713", "138 0001 4713"), "我是别人");
+    let (stranger, _) = shop.wait_text("我是别人");
+    agent.act(&written, "case", &json!({ "case": case(&stranger) })).refused(409, "other_person");
+    let nobody = format!("cas_{}", "0".repeat(32));
+    agent.act(&written, "case", &json!({ "case": nobody })).refused(404, "not_found");
+    agent.api.get(&format!("/api/cases/{nobody}")).refused(404, "not_found");
+
+    // Who is somebody else again shows nothing of the other, in the case that was one.
+    let one = shop.conversation(&written)["customer"]["id"].clone();
+    let merges = customer(&shop, &one)["merges"].as_array().unwrap().clone();
+    let path = format!("/api/customers/{}/unmerge", one.as_str().unwrap());
+    for merge in merges {
+        shop.admin.post(&path, &json!({ "merge": merge["id"] })).expect(200);
+    }
+    for talk in [&written, &called] {
+        let who = shop.conversation(talk)["customer"]["id"].clone();
+        assert_eq!(shows(&split, &format!("?customer={}", who.as_str().unwrap())), (vec![talk.clone()], who));
+    }
+}
+
+/// Follows the event log as an agent's desk does, and comes again where a stream ends.
+struct Desk<'a> {
+    api: &'a Api,
+    stream: Stream,
+    seq: String,
+    last: Value,
+}
+
+impl<'a> Desk<'a> {
+    fn open(api: &'a Api, seq: String) -> Self {
+        let stream = api.stream(&format!("/api/events?after={seq}"), &[]);
+        Self { api, stream, seq, last: Value::Null }
+    }
+
+    /// The next hand-over within that time, and only once where a stream ended between it and its event.
+    fn hand_over(&mut self, patience: Duration) -> Option<Value> {
+        let end = Instant::now() + patience;
+        while let Some(left) = end.checked_duration_since(Instant::now()) {
+            match self.stream.next_within(left) {
+                Some(event) if event.kind == "handover" && event.data != self.last => {
+                    self.last = event.data.clone();
+                    return Some(event.data);
+                }
+                Some(event) if event.kind.is_empty() => self.seq = event.id,
+                Some(_) => {}
+                None => self.stream = Self::open(self.api, self.seq.clone()).stream,
+            }
+        }
+        None
+    }
+}
+
+#[test]
+fn whoever_is_called_has_the_whole_story_before_they_answer() {
+    let (shop, app) = shop(None);
+    let agent = shop.agent(9);
+    shop.calls_are_chats();
+    let colleague = shop.hire(9, &json!({}));
+    let seq = shop.opened_at.to_string();
+    let (mut mine, mut theirs) = (Desk::open(&agent.api, seq.clone()), Desk::open(&colleague.api, seq));
+    let jwt = member(&app, "member-4714", "138 0001 4714");
+    app.say(&jwt, "米里有虫子，怎么办？");
+    let (written, asked) = shop.wait_text("米里有虫子，怎么办？");
+    let told = mine.hand_over(PATIENCE).unwrap();
+    assert_eq!((&told["reason"], &told["conversation"]), (&json!("assigned"), &json!(written)));
+    let promised = agent.reply(&written, "马上给您补发");
+
+    let began = Instant::now();
+    rings(&shop, "call-of-4714", 1, "ring", "+8613800014714");
+    let told = mine.hand_over(PATIENCE).unwrap();
+    println!("from the ring to the hand-over on the agent's stream: {:?}", began.elapsed());
+    assert_eq!((&told["reason"], &told["channels"]), (&json!("calling"), &json!(["app", "phone"])));
+    let line = |list: &str| (told[list][0]["text"].clone(), told[list][0]["message"].clone());
+    assert_eq!(line("asked"), (json!("米里有虫子，怎么办？"), asked["id"].clone()));
+    assert_eq!(line("promised"), (json!("马上给您补发"), promised["id"].clone()));
+    assert_eq!(line("open"), line("promised"));
+    let called = told["conversation"].as_str().unwrap().to_owned();
+    let shown = shop.conversation(&called);
+    assert_eq!((&shown["state"], &shown["case"]), (&json!("assigned"), &shop.conversation(&written)["case"]));
+    // It is noted as read, by that agent, and nothing of it is in the event log.
+    let audit = shop.admin.all("/api/audit");
+    let read = audit.iter().filter(|e| e["agent"] == agent.id.as_str() && e["action"] == "summary.read");
+    let noted: Vec<_> = read.map(|e| (e["conversation"].clone(), e["reason"].clone())).collect();
+    assert_eq!(noted, [(json!(written), json!("assigned")), (json!(called), json!("calling"))]);
+    assert!(!json!(shop.events()).to_string().contains("虫子"));
+
+    // Given up, it is nobody's. Then the customer writes where nobody serves yet, and who talks with them is told.
+    rings(&shop, "call-of-4714", 2, "hangup", "+8613800014714");
+    until("the call is over", || (shop.conversation(&called)["disposition"] == "given_up").then_some(()));
+    agent.is("busy");
+    let visitor = shop.web(&[]).visitor();
+    visitor.say("我也在网页上");
+    let (other, _) = shop.wait_text("我也在网页上");
+    let [one, another] = [&written, &other].map(|id| shop.conversation(id)["customer"]["id"].clone());
+    let path = format!("/api/customers/{}/merge", one.as_str().unwrap());
+    shop.admin.post(&path, &json!({ "customer": another })).expect(200);
+    agent.reply(&written, "正在处理");
+    visitor.say("还有人吗");
+    let told = mine.hand_over(PATIENCE).unwrap();
+    assert_eq!((&told["reason"], &told["conversation"]), (&json!("changed_channel"), &json!(other)));
+    assert_eq!(told["asked"][0]["text"], "还有人吗");
+    // Who is asked about it is told; who had nothing to do with it until then was told nothing.
+    agent.act(&written, "consult", &json!({ "agent": colleague.id })).expect(200);
+    let told = theirs.hand_over(PATIENCE).unwrap();
+    assert_eq!((&told["reason"], &told["conversation"]), (&json!("consulted"), &json!(written)));
+    assert_eq!(mine.hand_over(Duration::from_secs(1)), None);
 }
 
 #[test]

@@ -4,11 +4,13 @@
 
 use futures::SinkExt as _;
 use warmline_api::export::{self, Export};
-use warmline_api::{dispatch, events, media};
+use warmline_api::handover::HandOvers;
+use warmline_api::{Contexts, dispatch, events, media};
+use warmline_http::Request;
 use warmline_http::message::SECURITY;
-use warmline_http::{Problem, Request, auth};
-use warmline_model::{Channel, Role, Scope};
+use warmline_model::Channel;
 use warmline_spin::incoming::{self, read, refuse, respond};
+use warmline_spin::kv::SpinKv;
 use warmline_spin::media::relay;
 use warmline_spin::world::variable;
 use warmline_spin::{IncomingRequest, ResponseOutparam, World, internal, outgoing};
@@ -30,8 +32,8 @@ async fn handle(request: IncomingRequest, out: ResponseOutparam) {
     };
     let admin_token = variable("admin_token");
     if request.path == "/api/events" && request.header("accept").is_some_and(|a| a.contains("text/event-stream")) {
-        return match start(&world, &admin_token, &request) {
-            Ok(seq) => follow(&world, seq, out).await,
+        return match events::start(&world.ctx(), &admin_token, &request) {
+            Ok((_, seq)) => follow(&world, &admin_token, &request, seq, out).await,
             Err(problem) => respond(out, refuse(problem).secured()).await,
         };
     }
@@ -49,7 +51,7 @@ async fn handle(request: IncomingRequest, out: ResponseOutparam) {
         }
         Err(problem) => return respond(out, refuse(problem).secured()).await,
     }
-    let (result, wake) = dispatch(&world.ctx(), &admin_token, &request);
+    let (result, wake) = dispatch(&world.ctx(), contexts(), &admin_token, &request);
     respond(out, result.unwrap_or_else(refuse).secured()).await;
     // After the answer: what the adapters are told now, the tick would find a second later.
     drop(world);
@@ -58,13 +60,10 @@ async fn handle(request: IncomingRequest, out: ResponseOutparam) {
 
 /// Writes an export as it is made. One that cannot be finished breaks off, so that nobody takes it for whole.
 async fn pass(world: &World, mut export: Export, out: ResponseOutparam) {
-    let headers = [
-        ("content-type", "application/zip"),
-        ("content-disposition", "attachment; filename=export.zip"),
-        ("cache-control", "no-store"),
-        ("x-content-type-options", "nosniff"),
-    ];
-    let headers = headers.map(|(name, value)| (name, value.to_owned())).into();
+    let mut headers: Vec<_> = SECURITY.map(|(name, value)| (name, value.to_owned())).into();
+    headers.push(("content-type", "application/zip".to_owned()));
+    headers.push(("content-disposition", "attachment; filename=export.zip".to_owned()));
+    headers.push(("cache-control", "no-store".to_owned()));
     let mut body = std::pin::pin!(incoming::open(out, 200, headers));
     loop {
         match export.next(&world.ctx()) {
@@ -81,13 +80,12 @@ async fn pass(world: &World, mut export: Export, out: ResponseOutparam) {
     }
 }
 
-fn start(world: &World, admin_token: &str, request: &Request) -> Result<i64, Problem> {
-    let roles = [Role::Supervisor, Role::Agent, Role::Ops];
-    auth::admit(&world.ctx(), admin_token, request, &roles, Scope::Figures)?;
-    events::position(request)
+/// What is kept of customers beside the store.
+fn contexts() -> Contexts<'static> {
+    Contexts { kv: &SpinKv, entries: variable("context_entries").parse().unwrap_or(0) }
 }
 
-async fn follow(world: &World, mut seq: i64, out: ResponseOutparam) {
+async fn follow(world: &World, admin_token: &str, request: &Request, mut seq: i64, out: ResponseOutparam) {
     let ctx = world.ctx();
     let mut stream = incoming::events(out, SECURITY.map(|(name, value)| (name, value.to_owned())).into());
     let until = ctx.now().plus_millis(STREAM_MS);
@@ -99,7 +97,22 @@ async fn follow(world: &World, mut seq: i64, out: ResponseOutparam) {
         // A store that is busy for a moment is looked at again.
         let page = events::after(ctx.db, seq, events::DEFAULT_LIMIT).unwrap_or_default();
         let full = page.len() == usize::try_from(events::DEFAULT_LIMIT).unwrap_or(usize::MAX);
+        // A token that was revoked meanwhile gets nothing more.
+        let actor = match page.is_empty() {
+            true => None,
+            false => match events::start(&ctx, admin_token, request) {
+                Ok((actor, _)) => Some(actor),
+                Err(_) => return,
+            },
+        };
+        let hand_overs = actor.and_then(|actor| HandOvers::among(&ctx, contexts(), actor, &page));
         for event in &page {
+            // Before its event: who is cut off in between gets both again.
+            if let Some(data) = hand_overs.as_ref().and_then(|h| h.of(event))
+                && !stream.send_as("handover", &data).await
+            {
+                return;
+            }
             let Ok(data) = serde_json::to_string(event) else { return };
             if !stream.send(Some(&event.seq.to_string()), &data).await {
                 return;

@@ -54,6 +54,19 @@ fn check(call: &Call<'_>, account: &Account) -> Result<Checked, Problem> {
             return Err(Problem::field("unknown_group", "settings.group", "names no skill group; create the group first"));
         }
     }
+    if let Some(extensions) = settings.get("extensions") {
+        let known = |agent: &Value| {
+            let id = agent.as_str().and_then(|a| a.parse().ok());
+            id.map_or(Ok(false), |id| {
+                warmline_store::agents::get(call.ctx.db, id).map(|a| a.is_some_and(|a| a.removed_at.is_none()))
+            })
+        };
+        for agent in extensions.as_object().map(|all| all.values()).into_iter().flatten() {
+            if !known(agent)? {
+                return Err(Problem::field("bad_account", "settings.extensions", "names no agent; use the agents' ids"));
+            }
+        }
+    }
     match registry::check_account(account.channel.as_str(), &settings, &account.secrets) {
         None => Err(Problem::field("unknown_channel", "channel", "no adapter serves this channel")),
         Some(Err(e)) => Err(Problem::field("bad_account", e.field.clone(), e.to_string())),

@@ -8,10 +8,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use warmline_flow::audit::{self, Action, Of};
 use warmline_flow::broken::{self, Broken};
+use warmline_flow::context::{self, Contexts};
 use warmline_flow::sealed::{self, Keys};
 use warmline_flow::summary::{self, Summary};
 use warmline_flow::timeline::{self, Place};
-use warmline_flow::{FlowError, people as flow};
+use warmline_flow::{Ctx, FlowError, people as flow};
 use warmline_http::{Problem, Response, page};
 use warmline_model::{
     AccountId, AgentId, Channel, ConversationId, CustomerId, Identifier, IdentifierKind, MergeId, Role, Timestamp,
@@ -212,12 +213,7 @@ pub(crate) fn person(call: &Call<'_>) -> Result<CustomerId, Problem> {
 /// The same, where what they said elsewhere is the actor's business: a supervisor's, or of those who talk with them now.
 fn served(call: &Call<'_>) -> Result<CustomerId, Problem> {
     let id = person(call)?;
-    let may = match call.actor.agent {
-        _ if call.actor.supervises() => true,
-        Some(agent) => people::served_by(call.ctx.db, id, agent)?,
-        None => false,
-    };
-    if may { Ok(id) } else { Err(missing().into()) }
+    if flow::served(&call.ctx, &call.actor, id)? { Ok(id) } else { Err(missing().into()) }
 }
 
 /// `GET /api/customers/{id}/unmasked`
@@ -290,6 +286,8 @@ pub(crate) fn unmerge(call: &Call<'_>) -> Result<Response, Problem> {
     if !flow::merges(&call.ctx, id)?.iter().any(|m| m.id == merge) {
         return Err(FlowError::NotFound("merge of this customer").into());
     }
+    // What is kept of the person was said with both.
+    context::forget(&call.ctx, call.contexts, id)?;
     flow::unmerge(&call.ctx, merge, call.actor.agent)?;
     get(call)
 }
@@ -339,11 +337,14 @@ pub(crate) fn set_name(call: &Call<'_>) -> Result<Response, Problem> {
     audit::append(&call.ctx, &call.actor, Action::Correct, Of { customer: Some(id), ..Of::default() })?;
     get(call)
 }
+/// How far back one looks where nothing is said of it, in days.
+pub(crate) const DAYS: i64 = 30;
+pub(crate) const DAY_MS: i64 = 86_400_000;
 
 /// How far back the `days` parameter says.
 fn since(call: &Call<'_>) -> Result<Timestamp, Problem> {
     let days = page::typed(call.request, "days", |t| t.parse::<i64>().ok().filter(|d| (1..=3650).contains(d)))?;
-    Ok(call.ctx.now().plus_millis(-days.unwrap_or(30) * 86_400_000))
+    Ok(call.ctx.now().plus_millis(-days.unwrap_or(DAYS) * DAY_MS))
 }
 
 /// `GET /api/customers/{id}/summary`
@@ -352,9 +353,19 @@ pub(crate) fn summary(call: &Call<'_>) -> Result<Response, Problem> {
     let since = since(call)?;
     let id = served(call)?;
     audit::record(ctx, &call.actor, Action::ReadSummary, Of { customer: Some(id), ..Of::default() })?;
+    Ok(Response::json(200, &summed(ctx, call.contexts, id, since)?))
+}
+
+/// What somebody must know who takes a customer over. That it is read was noted before.
+pub(crate) fn summed(
+    ctx: &Ctx<'_>,
+    contexts: Contexts<'_>,
+    id: CustomerId,
+    since: Timestamp,
+) -> Result<SummaryView, FlowError> {
     let tags = customers::get(ctx.db, id)?.ok_or(missing())?.tags;
     let names = flow::names(ctx, id)?.iter().map(|name| warmline_identity::masked_name(name)).collect();
-    Ok(Response::json(200, &SummaryView { customer: id, names, tags, summary: summary::of(ctx, id, since)? }))
+    Ok(SummaryView { customer: id, names, tags, summary: summary::of(ctx, Some(contexts), id, since)? })
 }
 
 /// `GET /api/customers/{id}/timeline`

@@ -6,7 +6,7 @@ use crate::view::Page;
 use schemars::JsonSchema;
 use serde::Serialize;
 use warmline_flow::audit::{self, Action, Of};
-use warmline_flow::{FlowError, erase};
+use warmline_flow::{FlowError, context, erase};
 use warmline_http::{Problem, Response, page};
 use warmline_model::{AgentId, CustomerId, ErasureId, Timestamp};
 use warmline_store::erasures::{self, Erasure};
@@ -62,6 +62,7 @@ pub(crate) fn erase(call: &Call<'_>) -> Result<Response, Problem> {
     let ctx = &call.ctx;
     let reason = body::reason(call.request, &erase::REASONS)?;
     let customer: CustomerId = call.id(0, "customer")?;
+    context::forget(ctx, call.contexts, customer)?;
     let erasure = erase::begin(ctx, customer, &call.actor, &reason)?;
     let of = Of { customer: Some(erasure.person), reason: Some(&reason), ..Of::default() };
     audit::append(ctx, &call.actor, Action::Erase, of)?;

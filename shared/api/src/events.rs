@@ -1,8 +1,10 @@
 //! The event log: a page of it as NDJSON. The endless form (server-sent events) is made of the same pages by the component.
 
 use crate::routes::Call;
-use warmline_http::{Problem, Request, Response, page};
-use warmline_model::Event;
+use warmline_flow::Ctx;
+use warmline_flow::ctx::Actor;
+use warmline_http::{Problem, Request, Response, auth, page};
+use warmline_model::{Event, Role, Scope};
 use warmline_store::{Db, events};
 
 /// Events on a page when no number is asked for.
@@ -10,11 +12,21 @@ pub const DEFAULT_LIMIT: i64 = 200;
 /// The most events on a page.
 pub const MAX_LIMIT: i64 = 1_000;
 
+/// Who follows the log, and from where.
+///
+/// # Errors
+/// The token may not, or the position is none.
+pub fn start(ctx: &Ctx<'_>, admin_token: &str, request: &Request) -> Result<(Actor, i64), Problem> {
+    let roles = [Role::Supervisor, Role::Agent, Role::Ops];
+    let actor = auth::admit(ctx, admin_token, request, &roles, Scope::Figures)?;
+    Ok((actor, position(request)?))
+}
+
 /// The position to go on from: `after`, or `Last-Event-ID` where a browser reconnects.
 ///
 /// # Errors
 /// It is not a position.
-pub fn position(request: &Request) -> Result<i64, Problem> {
+fn position(request: &Request) -> Result<i64, Problem> {
     let wrong = || Problem::new(400, "bad_cursor", "after takes the `seq` of an event");
     let text = match request.header("last-event-id") {
         Some(text) => Some(text.to_owned()),

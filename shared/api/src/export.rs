@@ -10,7 +10,7 @@ use std::rc::Rc;
 use warmline_flow::audit::{self, Action, Of};
 use warmline_flow::sealed::Keys;
 use warmline_flow::timeline::{self, Place};
-use warmline_flow::{Ctx, FlowError, people as flow};
+use warmline_flow::{Ctx, FlowError, consent, people as flow};
 use warmline_http::{Problem, Request, auth};
 use warmline_model::{AccountId, Channel, ConversationId, CustomerId, IdentifierKind, Role, Scope, Timestamp};
 use warmline_store::erasures::{self, Erasure};
@@ -69,6 +69,16 @@ struct Customer {
     tags: Vec<String>,
     identities: Vec<Identity>,
     identifiers: Vec<Identifier>,
+    /// What the person agreed to and what not, as it stands.
+    consents: Vec<Consent>,
+}
+
+#[derive(Serialize)]
+struct Consent {
+    purpose: String,
+    version: String,
+    given: bool,
+    at: Timestamp,
 }
 
 #[derive(Serialize)]
@@ -238,6 +248,12 @@ fn customer(ctx: &Ctx<'_>, id: CustomerId) -> Result<Customer, FlowError> {
         source: i.stored.source,
         at: i.stored.at,
     });
+    let consents = consent::standing(ctx, id)?.into_iter().map(|c| Consent {
+        purpose: c.purpose,
+        version: c.version,
+        given: c.given,
+        at: c.at,
+    });
     Ok(Customer {
         customer: id,
         since: stored.created_at,
@@ -245,5 +261,6 @@ fn customer(ctx: &Ctx<'_>, id: CustomerId) -> Result<Customer, FlowError> {
         tags: stored.tags,
         identities,
         identifiers: identifiers.collect(),
+        consents: consents.collect(),
     })
 }

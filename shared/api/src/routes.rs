@@ -10,6 +10,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use std::cell::RefCell;
 use std::str::FromStr;
 use warmline_flow::Ctx;
+use warmline_flow::context::Contexts;
 use warmline_flow::ctx::Actor;
 use warmline_http::{Problem, Request, Response, auth, idempotency};
 use warmline_metrics::Figures;
@@ -23,6 +24,8 @@ pub type Wake = Vec<Channel>;
 pub struct Call<'a> {
     /// The world.
     pub ctx: Ctx<'a>,
+    /// What is kept of customers beside the store.
+    pub contexts: Contexts<'a>,
     /// Who asks.
     pub actor: Actor,
     /// The request.
@@ -109,10 +112,12 @@ pub struct Route {
 const PAGE: [(&str, &str); 2] =
     [("limit", "items on a page, 1 to 200; 50 when left out"), ("after", "`next` of the page before")];
 /// The parts of the API, by how a path begins; the first that fits.
-const SCOPES: [(&str, Scope); 17] = [
+const SCOPES: [(&str, Scope); 19] = [
     ("/api/conversations", Scope::Conversations),
     ("/api/outbox", Scope::Conversations),
     ("/api/media", Scope::Conversations),
+    ("/api/cases", Scope::Conversations),
+    ("/api/keys", Scope::Configuration),
     ("/api/queues", Scope::Conversations),
     ("/api/customers", Scope::Customers),
     ("/api/events", Scope::Figures),
@@ -129,9 +134,11 @@ const SCOPES: [(&str, Scope); 17] = [
     ("/api/agents", Scope::Configuration),
 ];
 /// Those that a part of a path decides, whatever it begins with.
-const SCOPES_WITHIN: [(&str, Scope); 7] = [
+const SCOPES_WITHIN: [(&str, Scope); 9] = [
     ("/api/audit", Scope::Privacy),
     ("/api/retention", Scope::Privacy),
+    ("/api/erasures", Scope::Privacy),
+    ("/export", Scope::Privacy),
     ("/hold", Scope::Privacy),
     ("/consents", Scope::Privacy),
     ("/unmasked", Scope::Privacy),
@@ -469,7 +476,12 @@ fn fit<'p>(pattern: &str, path: &'p str) -> Option<Vec<&'p str>> {
 }
 
 /// Answers a request, and says whom to wake after the answer was sent.
-pub fn dispatch(ctx: &Ctx<'_>, admin_token: &str, request: &Request) -> (Result<Response, Problem>, Wake) {
+pub fn dispatch(
+    ctx: &Ctx<'_>,
+    contexts: Contexts<'_>,
+    admin_token: &str,
+    request: &Request,
+) -> (Result<Response, Problem>, Wake) {
     let mut wake = Wake::new();
     let result = find(request).and_then(|(route, handler, params)| {
         let actor = match route.access {
@@ -480,7 +492,7 @@ pub fn dispatch(ctx: &Ctx<'_>, admin_token: &str, request: &Request) -> (Result<
                 auth::admit(ctx, admin_token, request, roles, scope)?
             }
         };
-        let call = Call { ctx: *ctx, actor, request, params, wake: RefCell::default() };
+        let call = Call { ctx: *ctx, contexts, actor, request, params, wake: RefCell::default() };
         let response = match route.method {
             _ if matches!(route.served, Served::Loose(_)) => handler(&call),
             Method::POST => idempotency::once(ctx, &actor, request, || handler(&call)),

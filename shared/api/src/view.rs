@@ -7,8 +7,8 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use warmline_flow::{Ctx, FlowError, accounts, sealed};
 use warmline_model::{
-    AccountId, AgentId, AgentState, Channel, Content, ConversationId, ConversationState, CustomerId, DeliveryState, GroupId,
-    MessageId, Origin, Role, Timestamp, Units,
+    AccountId, AgentId, AgentState, CaseId, Channel, Content, ConversationId, ConversationState, CustomerId, DeliveryState,
+    GroupId, MessageId, Origin, Role, Timestamp, Units,
 };
 use warmline_privacy::CustomerKey;
 use warmline_store::agents;
@@ -68,6 +68,8 @@ pub struct ConversationView {
     pub units: Units,
     /// The customer.
     pub customer: CustomerRef,
+    /// The case: this person's conversations on one matter.
+    pub case: CaseId,
     /// Whether the customer was a VIP when it was opened.
     pub vip: bool,
     /// When it was opened.
@@ -104,6 +106,7 @@ impl From<Conversation> for ConversationView {
             ai: c.ai,
             units: c.units,
             customer: CustomerRef { id: c.person, name: None },
+            case: c.case,
             vip: c.vip,
             opened_at: c.opened_at,
             last_message_at: c.last_message_at,

@@ -1,4 +1,5 @@
-//! What a customer costs: the first page of a timeline as the store grows, a merge of customers with a long history, and sealing.
+//! What a customer costs: the first page of a timeline as the store grows, a merge of customers with a long history, sealing, and a summary
+//! with a context and without.
 //!
 //! `cargo bench -p warmline-flow --bench people`; with numbers of messages as arguments (`-- 10000 1000000`) only those. Ten million
 //! take some GB in the temporary folder and half a minute to write.
@@ -6,15 +7,18 @@
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on fails")]
 #![expect(clippy::disallowed_methods, reason = "measures real time")]
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::hint::black_box;
 use std::path::Path;
 use std::time::{Duration, Instant};
-use warmline_flow::{Ctx, archive, people, sealed, timeline};
-use warmline_model::{Clock, Content, ConversationId, CustomerId, MessageId, Rng, Timestamp};
+use warmline_flow::context::{Contexts, Kv};
+use warmline_flow::{Ctx, archive, people, sealed, summary, timeline};
+use warmline_model::{Clock, Content, ConversationId, CustomerId, MessageId, Origin, Rng, Timestamp};
 use warmline_privacy::{Keyring, Masters};
+use warmline_store::messages::{self, Message};
 use warmline_store::native::NativeDb;
-use warmline_store::{Db, conversations, immediate, messages, migrate};
+use warmline_store::{Db, StoreError, conversations, customers, immediate, migrate, vault};
 
 const SIZES: [i64; 3] = [10_000, 1_000_000, 10_000_000];
 const ROUNDS: i64 = 2_000;
@@ -32,18 +36,23 @@ const IDENTITIES: &str = "INSERT INTO identities (id, lookup, customer_id, chann
     SELECT id, id, id, 'app', 'a', x'', 0 FROM customers WHERE id >= unhex(printf('%032x', ?1))";
 // A conversation's id begins with the millisecond of its opening, as those of the program do.
 const CONVERSATIONS: &str = "INSERT INTO conversations (id, identity_id, customer_id, channel, account, state, vip, opened_at, \
-    last_message_at, closed_at, messages) \
+    last_message_at, closed_at, messages, case_id) \
     WITH RECURSIVE n (i) AS (SELECT ?1 UNION ALL SELECT i + 1 FROM n WHERE i < ?2), \
     c (i, at, customer) AS (SELECT i, ?3 + (i % 4) * 86400000 + i / 4, unhex(printf('%032x', i / 2)) FROM n) \
-    SELECT unhex(printf('%012x', at) || printf('7000%016x', i)), customer, customer, 'app', 'a', 'closed', 0, at, at, at, 25 FROM c";
+    SELECT unhex(printf('%012x', at) || printf('7000%016x', i)), customer, customer, 'app', 'a', 'closed', 0, at, at, at, 25, customer FROM c";
 const MESSAGES: &str = "INSERT INTO messages (conversation_id, n, id, origin, content, at) \
     WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?3) \
     SELECT c.id, n.i, unhex(printf('%012x', c.opened_at + n.i * 60000) || printf('7000%016x', n.i)), 'customer', randomblob(140), \
     c.opened_at + n.i * 60000 FROM conversations c CROSS JOIN n WHERE c.customer_id >= unhex(printf('%032x', ?1)) \
     AND c.customer_id < unhex(printf('%032x', ?2)) AND c.messages = ?3";
 const LONG_TALK: &str = "INSERT INTO conversations (id, identity_id, customer_id, channel, account, state, vip, opened_at, \
-    last_message_at, closed_at, messages) SELECT unhex(printf('%012x', ?2) || printf('7000%016x', ?1)), unhex(printf('%032x', ?1)), \
-    unhex(printf('%032x', ?1)), 'app', 'a', 'closed', 0, ?2, ?2, ?2, ?3";
+    last_message_at, closed_at, messages, case_id) SELECT unhex(printf('%012x', ?2) || printf('7000%016x', ?1)), unhex(printf('%032x', ?1)), \
+    unhex(printf('%032x', ?1)), 'app', 'a', 'closed', 0, ?2, ?2, ?2, ?3, unhex(printf('%032x', ?1))";
+
+const IDENTITY: &str = "INSERT INTO identities (id, lookup, customer_id, channel, account, sender, created_at) \
+    VALUES (?1, ?1, ?1, 'app', 'a', x'', 0)";
+const TALK: &str = "INSERT INTO conversations (id, identity_id, customer_id, channel, account, state, vip, opened_at, last_message_at, \
+    closed_at, messages, case_id) VALUES (?1, ?2, ?2, 'app', 'a', 'closed', 0, ?3, ?3, ?3, ?4, ?1)";
 
 struct Still;
 
@@ -98,6 +107,63 @@ fn fill(path: &Path, messages: i64) -> (NativeDb, i64) {
     (db, long)
 }
 
+/// A store in a file with one customer of so many messages, every other one the brand's.
+fn talk(ctx: &Ctx<'_>, messages: i64) -> CustomerId {
+    let (customer, id) = (CustomerId::new(Still.now(), ctx.rng), ConversationId::new(Still.now(), ctx.rng));
+    let (key, wrapped) = ctx.keys.new_customer_key(customer, ctx.rng).unwrap();
+    vault::insert(ctx.vault, customer, &sealed::into_vault(wrapped)).unwrap();
+    customers::insert(ctx.db, customer, &[], Still.now()).unwrap();
+    ctx.db.execute(IDENTITY, &[customer.as_bytes().into()]).unwrap();
+    ctx.db.execute(TALK, &[id.as_bytes().into(), customer.as_bytes().into(), NOW.into(), messages.into()]).unwrap();
+    let words =
+        ["我的订单到现在还没有发货，请帮我查一下是什么原因，谢谢！", "好的，马上帮您查询，今天之内给您答复。请稍等一下。"];
+    for (n, (text, origin)) in
+        (1..=messages).zip([Origin::Customer, Origin::Agent].into_iter().enumerate().cycle().map(|(i, o)| (words[i], o)))
+    {
+        let message = MessageId::new(Still.now(), ctx.rng);
+        let content = sealed::seal_content(ctx, &key, id, message, &Content::text(text)).unwrap();
+        let (agent, at, delivery, reason) = (None, Still.now(), None, None);
+        let message = Message { conversation: id, n, id: message, origin, agent, content, at, delivery, reason };
+        messages::insert(ctx.db, &message).unwrap();
+    }
+    customer
+}
+
+/// What is kept, in memory.
+#[derive(Default)]
+struct Kept(RefCell<HashMap<String, Vec<u8>>>);
+
+impl Kv for Kept {
+    fn get(&self, key: &str) -> Option<Vec<u8>> {
+        self.0.borrow().get(key).cloned()
+    }
+
+    fn set(&self, key: &str, value: &[u8]) {
+        self.0.borrow_mut().insert(key.to_owned(), value.to_vec());
+    }
+
+    fn delete(&self, key: &str) {
+        self.0.borrow_mut().remove(key);
+    }
+}
+
+/// A summary with and without a context.
+fn summaries(ctx: &Ctx<'_>) {
+    let since = Timestamp::from_millis(NOW - 30 * 86_400_000);
+    for messages in [20, 400] {
+        println!("a summary of {messages} messages:");
+        let (customer, kv) = (immediate(ctx.db, || Ok::<_, StoreError>(talk(ctx, messages))).unwrap(), Kept::default());
+        let of = |contexts| summary::of(ctx, contexts, customer, since).unwrap();
+        timed("without a context", 500, |_| of(None));
+        timed("nothing is kept yet, and it is kept", 500, |_| {
+            kv.0.borrow_mut().clear();
+            of(Some(Contexts { kv: &kv, entries: 512 }))
+        });
+        timed("with a context that is up to date", 500, |_| of(Some(Contexts { kv: &kv, entries: 512 })));
+        println!("  the context has {} bytes", kv.0.borrow().values().map(Vec::len).sum::<usize>());
+    }
+}
+
 /// Times of one operation.
 fn timed<T>(name: &str, rounds: i64, mut run: impl FnMut(i64) -> T) {
     let mut took: Vec<Duration> = (0..rounds)
@@ -128,6 +194,7 @@ fn main() {
     let (conversation, id) = (ConversationId::new(Still.now(), &rng), MessageId::new(Still.now(), &rng));
     let content = Content::text("我的订单到现在还没有发货，请帮我查一下是什么原因，谢谢！".repeat(2));
     let memory = NativeDb::memory().unwrap();
+    vault::prepare(&memory).unwrap();
     let ctx = Ctx { db: &memory, vault: &memory, clock: &Still, rng: &rng, keys: &keys };
     timed("sealed", 20_000, |_| sealed::seal_content(&ctx, &key, conversation, id, &content).unwrap());
     let stored = sealed::seal_content(&ctx, &key, conversation, id, &content).unwrap();
@@ -144,6 +211,10 @@ fn main() {
     };
     timed("opened", 20_000, |_| sealed::open_content(&key, &message).unwrap());
 
+    let dir = tempfile::tempdir().unwrap();
+    let db = NativeDb::open(&dir.path().join("talk.db")).unwrap();
+    migrate(&db).unwrap();
+    summaries(&Ctx { db: &db, ..ctx });
     for messages in if sizes.is_empty() { SIZES.to_vec() } else { sizes } {
         let dir = tempfile::tempdir().unwrap();
         let start = Instant::now();
@@ -164,11 +235,7 @@ fn main() {
         });
         // The same conversation, archived as the tick does it: its messages sealed as those of the program are, then packed.
         let (key, wrapped) = keys.new_customer_key(customer(long), &rng).unwrap();
-        db.execute(
-            "UPDATE customers SET wrapped_key = ?2 WHERE id = ?1",
-            &[customer(long).as_bytes().into(), wrapped.into()],
-        )
-        .unwrap();
+        vault::insert(ctx.vault, customer(long), &sealed::into_vault(wrapped)).unwrap();
         let talk =
             conversations::last_of_customer(&db, customer(long), ConversationId::last_of(Still.now())).unwrap().unwrap();
         let mut rows = messages::list(&db, talk.id, 0, LONG).unwrap();

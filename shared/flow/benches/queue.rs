@@ -31,9 +31,9 @@ const CUSTOMERS: &str =
 const IDENTITIES: &str = "INSERT INTO identities (id, lookup, customer_id, channel, account, sender, created_at) \
                           SELECT id, id, id, 'app', 'a', x'', 0 FROM numbers";
 const CONVERSATIONS: &str = "INSERT INTO conversations (id, identity_id, customer_id, channel, account, state, group_id, vip, why, \
-                             rank, queued_at, opened_at, last_message_at, round_started_at, lane) \
+                             rank, queued_at, opened_at, last_message_at, round_started_at, case_id, lane) \
                              SELECT n.id, n.id, n.id, 'app', 'a', 'queued', 'g', 0, 'fallback', ?1 + n.i, ?1 + n.i, ?1 + n.i, \
-                             ?1 + n.i, ?1 + n.i, (SELECT l.value FROM json_each(?2) l WHERE l.key = n.i % ?3) FROM numbers n";
+                             ?1 + n.i, ?1 + n.i, n.id, (SELECT l.value FROM json_each(?2) l WHERE l.key = n.i % ?3) FROM numbers n";
 const LENGTH: &str = "INSERT INTO queues (group_id, waiting) SELECT group_id, count(*) FROM conversations GROUP BY group_id";
 const GROUP: &str = "INSERT INTO groups (id, created_at) VALUES ('g', 0)";
 const AGENT: &str = "INSERT INTO agents (id, name, role, state, state_since, vip, capacity, created_at) \

@@ -44,7 +44,7 @@ fn open_only(conversation: &Conversation) -> Result<(), FlowError> {
     Ok(())
 }
 
-fn holder_only(actor: &Actor, conversation: &Conversation) -> Result<(), FlowError> {
+pub(crate) fn holder_only(actor: &Actor, conversation: &Conversation) -> Result<(), FlowError> {
     if actor.supervises() || (actor.agent.is_some() && conversation.agent == actor.agent) {
         return Ok(());
     }

@@ -7,7 +7,7 @@ use crate::sealed;
 use warmline_channels::Outcome;
 use warmline_model::{Channel, Content, ConversationId, Delivery, DeliveryState, MessageId, Origin, Timestamp};
 use warmline_store::outbox::{self, Claimed};
-use warmline_store::{StoreError, conversations, customers, events, immediate, messages};
+use warmline_store::{conversations, customers, events, immediate, messages};
 
 /// Tries before a message is given up.
 pub const MAX_ATTEMPTS: i64 = 8;
@@ -219,13 +219,11 @@ pub fn retry(ctx: &Ctx<'_>, message: MessageId) -> Result<Channel, FlowError> {
     let now = ctx.now();
     match outbox::revive(ctx.db, message, now)? {
         Some((conversation, n, channel)) => {
-            match messages::set_delivery(ctx.db, conversation, n, DeliveryState::Pending, None) {
+            if !messages::set_delivery(ctx.db, conversation, n, DeliveryState::Pending, None)? {
                 // No row, though it was sent: retention was there.
-                Err(StoreError::Missing(_)) => {
-                    Err(FlowError::conflict("archived", "the message is in the archive and is not sent any more"))
-                }
-                other => Ok(other.map(|()| channel)?),
+                return Err(FlowError::conflict("archived", "the message is in the archive and is not sent any more"));
             }
+            Ok(channel)
         }
         None if outbox::find(ctx.db, message)?.is_some() => {
             Err(FlowError::conflict("not_dead", "only a message that was given up can be retried"))

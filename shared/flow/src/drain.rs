@@ -6,13 +6,15 @@
 
 use crate::ctx::{Ctx, FlowError};
 use crate::ingest::{Payload, sender_lookup};
-use crate::{ai, passing, people, place, plan, sealed};
+use crate::{ai, calls, cases, orders, passing, people, place, plan, sealed};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::rc::Rc;
+use warmline_model::case::OrderKey;
 use warmline_model::{
-    Content, ConversationId, ConversationState, CustomerId, EventBody, IdentityId, MessageId, Origin, Timestamp, Units,
+    CaseId, Content, ConversationId, ConversationState, CustomerId, EventBody, IdentityId, MessageId, Origin, Timestamp,
+    Units,
 };
 use warmline_privacy::{BlindIndex, CustomerKey, SealError, SealKey};
 use warmline_routing::{Ready, VIP};
@@ -266,10 +268,14 @@ impl<'a> Tools<'a> {
         people::learn(ctx, &self.index, &mut contact, &key, &row.channel, &inbound.sender)?;
         self.learn_tags(&mut contact, &inbound.sender.tags)?;
         let vip = contact.tags.iter().any(|t| t == VIP);
+        let named = orders::keys(&self.index, &row.channel, &inbound.content);
         let conversation = match contact.conversation.take() {
             Some(conversation) => conversation,
-            None => self.open_conversation(row, &contact, vip, now)?,
+            None => self.open_conversation(row, &contact, vip, &named, now)?,
         };
+        if !named.is_empty() {
+            cases::named(ctx, &*self.plan()?, &conversation, &named)?;
+        }
         let spoke = !matches!(inbound.content, Content::Event { .. });
         let n = conversations::inbound(
             ctx.db,
@@ -303,7 +309,7 @@ impl<'a> Tools<'a> {
             received_at: row.received_at,
         };
         events::append(ctx.db, now, Some(conversation.id), &body)?;
-        // What only happened (followed, scanned) is kept, but seeks nobody's attention.
+        // What only happened (followed, scanned) is kept, but seeks nobody's attention; a call that rings does.
         if spoke && conversation.state == ConversationState::Open {
             let conversation =
                 Conversation { messages: n, answer_until: answer_by.map(Timestamp::from_millis), ..conversation };
@@ -312,6 +318,9 @@ impl<'a> Tools<'a> {
         } else if spoke && conversation.ai && conversation.state.holds_capacity() {
             ai::spoken_to(ctx, &*self.plan()?, &conversation, &inbound.content)?;
             self.ai.set(true);
+        } else if !spoke && calls::on(&row.channel) {
+            let conversation = Conversation { messages: n, ..conversation };
+            calls::heard(ctx, &*self.plan()?, &conversation, &key, &inbound.content)?;
         }
         Ok(inbox::done(ctx.db, row.seq)?)
     }
@@ -351,8 +360,10 @@ impl<'a> Tools<'a> {
         row: &Pending,
         contact: &Contact,
         vip: bool,
+        orders: &[OrderKey],
         now: Timestamp,
     ) -> Result<Conversation, FlowError> {
+        let continued = cases::continued(self.ctx, &*self.plan()?, contact.person, &row.channel, orders, now)?;
         let conversation = Conversation {
             id: ConversationId::new(now, self.ctx.rng),
             identity: contact.identity,
@@ -383,14 +394,19 @@ impl<'a> Tools<'a> {
             ai: false,
             ai_failed: 0,
             person: contact.person,
+            case: continued.unwrap_or_else(|| CaseId::new(now, self.ctx.rng)),
         };
-        conversations::open(self.ctx.db, &conversation)?;
+        conversations::open(self.ctx.db, &conversation, orders)?;
         let body = EventBody::ConversationOpened {
             channel: row.channel.clone(),
             account: row.account.clone(),
             customer: contact.person,
         };
         events::append(self.ctx.db, now, Some(conversation.id), &body)?;
+        if let Some(case) = continued {
+            let body = EventBody::CaseLinked { case, from: None, agent: None };
+            events::append(self.ctx.db, now, Some(conversation.id), &body)?;
+        }
         Ok(conversation)
     }
 }

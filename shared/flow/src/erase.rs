@@ -3,7 +3,7 @@
 //! a receipt. Conversations and events stay as rows of ids, times and codes, from which figures are made.
 
 use crate::ctx::{Actor, Ctx, FlowError};
-use crate::{converse, passing};
+use crate::{converse, hold, passing};
 use serde::Serialize;
 use warmline_model::{ConversationId, ConversationState, CustomerId, ErasureId, EventBody, Timestamp};
 use warmline_store::erasures::{self, Erasure};
@@ -20,12 +20,13 @@ const BATCH: i64 = 500;
 /// Begins to erase a person, whom any of their customers names. Whoever was erased before stays so: the erasure of then is returned.
 ///
 /// # Errors
-/// There is no such customer, or the store fails.
+/// There is no such customer, a legal hold keeps them (`legal_hold`), or the store fails.
 pub fn begin(ctx: &Ctx<'_>, customer: CustomerId, actor: &Actor, reason: &str) -> Result<Erasure, FlowError> {
     if let Some(before) = erasures::of(ctx.db, customer)? {
         return Ok(before);
     }
     let person = people::person(ctx.db, customer)?.ok_or(FlowError::NotFound("customer"))?;
+    hold::check(ctx, person)?;
     let now = ctx.now();
     let new = Erasure {
         id: ErasureId::new(now, ctx.rng),

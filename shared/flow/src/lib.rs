@@ -5,13 +5,14 @@
 //! * [`ingest`]: a verified webhook into the inbox;
 //! * [`pull`]: the same for platforms that keep messages until they are asked;
 //! * [`drain`]: from the inbox into its conversation (the router's work), with [`place`] finding the agent by the [`plan`] in force
-//!   and the [`floor`] of seats and queues;
-//! * [`people`]: one person across channels;
+//!   and the [`floor`] of seats and queues, also for [`calls`] that ring;
+//! * [`people`]: one person across channels; [`cases`]: their conversations on one matter;
 //! * [`ai`]: turns of AI seats, and handing over to people;
 //! * [`converse`]: what agents and supervisors do with a conversation;
 //! * [`deliver`]: out of the outbox to the platform;
 //! * [`stream`]: replies for customers whose own client fetches them;
-//! * [`timeline`]: all that was said with a person, on every channel; [`summary`]: what of it a colleague must know;
+//! * [`timeline`]: all that was said with a person, on every channel; [`summary`]: what of it a colleague must know, with
+//!   the [`context`] that is kept of it;
 //! * [`media`]: whose bytes stay with the platform;
 //! * [`quality`], [`figures`]: followers of the event log;
 //! * [`staffing`]: what will come, who is needed, and seats that move;
@@ -25,7 +26,10 @@ pub mod ai;
 pub mod archive;
 pub mod audit;
 pub mod broken;
+pub mod calls;
+pub mod cases;
 pub mod consent;
+pub mod context;
 pub mod converse;
 pub mod ctx;
 pub mod deliver;
@@ -37,6 +41,7 @@ pub mod hold;
 pub mod ingest;
 pub mod keys;
 pub mod media;
+mod orders;
 pub mod passing;
 pub mod people;
 pub mod place;

@@ -8,7 +8,7 @@
 //! those whom it joined.
 
 use crate::broken::{self, Broken, Value};
-use crate::ctx::{Ctx, FlowError};
+use crate::ctx::{Actor, Ctx, FlowError};
 use crate::sealed;
 use std::collections::{BTreeMap, BTreeSet};
 use warmline_identity::Known;
@@ -158,6 +158,18 @@ pub fn unmerge(ctx: &Ctx<'_>, id: MergeId, by: Option<AgentId>) -> Result<(), Fl
     let [one, other] = [merge.a, merge.b].map(|side| regroup(ctx, side));
     let (one, other) = (one?, other?);
     Ok(events::append(ctx.db, now, None, &EventBody::CustomerUnmerged { merge: id, one, other, agent: by })?)
+}
+
+/// Whether what a person said elsewhere is an actor's business: a supervisor's, or of those who talk with them now.
+///
+/// # Errors
+/// The store fails.
+pub fn served(ctx: &Ctx<'_>, actor: &Actor, person: CustomerId) -> Result<bool, FlowError> {
+    match actor.agent {
+        _ if actor.supervises() => Ok(true),
+        Some(agent) => Ok(people::served_by(ctx.db, person, agent)?),
+        None => Ok(false),
+    }
 }
 
 /// Works out anew who is one person with a customer, and who stands for it.

@@ -134,7 +134,7 @@ pub fn open_sender(key: &CustomerKey, identity: IdentityId, sealed: &[u8]) -> Re
 }
 
 /// A wrapped key as the vault keeps it.
-pub(crate) fn into_vault(wrapped: Wrapped) -> vault::Stored {
+pub fn into_vault(wrapped: Wrapped) -> vault::Stored {
     vault::Stored { master: wrapped.master.as_bytes().to_vec(), wrapped: wrapped.sealed }
 }
 

@@ -2,21 +2,23 @@
 //! is a sentence of a message and names it; nothing is put into other words.
 
 use crate::broken::{self, Broken};
+use crate::context::{Context, Contexts};
 use crate::ctx::{Ctx, FlowError};
+use crate::orders;
 use crate::sealed::{self, Keys};
-use crate::timeline::{self, Entry};
+use crate::timeline::{self, Entry, Place};
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
-use warmline_channels::kit::Carries;
-use warmline_channels::registry;
 use warmline_language::said;
-use warmline_model::{Channel, Content, ConversationId, CustomerId, MessageId, Origin, Timestamp};
+use warmline_model::{AgentId, Channel, Content, ConversationId, CustomerId, MessageId, Origin, Timestamp};
 
 /// Messages that are looked at, the newest.
-const LOOKED_AT: usize = 400;
+pub(crate) const LOOKED_AT: usize = 400;
 /// Lines of a kind that are shown, the newest.
 const SHOWN: usize = 8;
+/// Sentences of the customer's that are lately said.
+const LATELY: usize = 5;
 
 /// A sentence of a message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -46,6 +48,32 @@ pub struct Order {
     pub at: Timestamp,
 }
 
+/// An order whose number was named.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Slot {
+    /// Its number, as it was written.
+    pub order: String,
+    /// The message.
+    pub message: MessageId,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Where the customer's temper goes: angry sentences among the last five, against the five before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Trend {
+    /// None in either.
+    #[default]
+    Calm,
+    /// More than before.
+    Rising,
+    /// As many.
+    Steady,
+    /// Fewer.
+    Falling,
+}
+
 /// What a colleague must know. Each list is newest first.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Summary {
@@ -63,37 +91,139 @@ pub struct Summary {
     pub open: Vec<Line>,
     /// Orders.
     pub orders: Vec<Order>,
+    /// Orders that were named, in whatever way.
+    pub slots: Vec<Slot>,
     /// Angry lines.
     pub angry: Vec<Line>,
     /// Whether one of them is among the customer's last five.
     pub angry_now: bool,
+    /// Where the customer's temper goes.
+    pub trend: Trend,
+    /// The member of staff, or the AI seat, who answered last.
+    pub agent: Option<AgentId>,
 }
 
-/// Sums up what was said with a person since an instant.
+/// Sums up what was said with a person since an instant; with `contexts`, only what came since the last time is read.
 ///
 /// # Errors
 /// The store fails.
-pub fn of(ctx: &Ctx<'_>, person: CustomerId, since: Timestamp) -> Result<Summary, FlowError> {
-    let mut entries = timeline::page(ctx, person, since, None, LOOKED_AT + 1)?;
-    let more = entries.len() > LOOKED_AT;
-    entries.truncate(LOOKED_AT);
-    let mut keys = Keys::default();
-    let (mut told, mut altered) = (Told::default(), Vec::new());
-    told.summary.messages = entries.len();
-    told.summary.more = more;
-    for entry in &entries {
-        // What does not open says nothing, and hides nothing else.
-        match keys.of(ctx, entry.conversation.customer).map(|key| sealed::open_content(key, &entry.message)) {
-            Some(Ok(content)) => told.take(entry, &content),
-            Some(Err(_)) => altered.push(Broken::message(entry.conversation.customer, &entry.message)),
-            None => {}
+pub fn of(
+    ctx: &Ctx<'_>,
+    contexts: Option<Contexts<'_>>,
+    person: CustomerId,
+    since: Timestamp,
+) -> Result<Summary, FlowError> {
+    let kept = match contexts {
+        Some(contexts) => contexts.load(ctx, person, since)?,
+        None => None,
+    };
+    let known = kept.is_some();
+    let mut context = kept.unwrap_or(Context { since, digests: Vec::new() });
+    let newer = timeline::newer(ctx, person, context.since.min(since), &context.covered(), LOOKED_AT + 1)?;
+    if !(known && newer.is_empty()) {
+        let (mut keys, mut altered, mut digests) = (Keys::default(), Vec::new(), Vec::with_capacity(newer.len()));
+        for entry in &newer {
+            // What does not open says nothing, and hides nothing else.
+            let opened = keys.of(ctx, entry.conversation.customer).map(|key| sealed::open_content(key, &entry.message));
+            if let Some(Err(_)) = opened {
+                altered.push(Broken::message(entry.conversation.customer, &entry.message));
+            }
+            digests.push(Digest::new(entry, opened.and_then(Result::ok).as_ref()));
+        }
+        broken::tell(ctx, &altered)?;
+        context.add(digests);
+        if let Some(contexts) = contexts {
+            contexts.save(ctx, person, &context);
         }
     }
-    broken::tell(ctx, &altered)?;
+    let within = context.digests.iter().filter(|d| d.place().at() >= since);
+    let mut told = Told::default();
+    told.summary.more = within.clone().count() > LOOKED_AT;
+    within.take(LOOKED_AT).for_each(|digest| told.take(digest));
+    told.summary.trend = told.trend();
     Ok(told.summary)
 }
 
-/// The conversations as they are gone through, from the last message back.
+/// What a sentence does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Does {
+    Asks,
+    Promises,
+    Angers,
+}
+
+/// A message, as far as a summary tells of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Digest {
+    pub(crate) customer: CustomerId,
+    pub(crate) conversation: ConversationId,
+    pub(crate) n: i64,
+    message: MessageId,
+    at: Timestamp,
+    /// None where it does not open.
+    channel: Option<Channel>,
+    origin: Origin,
+    agent: Option<AgentId>,
+    /// The order that it tells of, and what.
+    order: Option<(String, String)>,
+    /// The orders that it names.
+    slots: Vec<String>,
+    /// The sentences that do something, the last first: which from the end, what, and the sentence.
+    said: Vec<(usize, Does, String)>,
+    /// How many sentences it has; none where it has no words.
+    sentences: Option<usize>,
+    done: bool,
+}
+
+impl Digest {
+    fn new(entry: &Entry, content: Option<&Content>) -> Self {
+        let (message, channel) = (&entry.message, &entry.conversation.channel);
+        let mut digest = Self {
+            customer: entry.conversation.customer,
+            conversation: message.conversation,
+            n: message.n,
+            message: message.id,
+            at: message.at,
+            channel: content.map(|_| channel.clone()),
+            origin: message.origin,
+            agent: message.agent,
+            order: None,
+            slots: Vec::new(),
+            said: Vec::new(),
+            sentences: None,
+            done: false,
+        };
+        let Some(content) = content else { return digest };
+        digest.order = orders::told(channel, content).map(|(order, status)| (order.to_owned(), status.to_owned()));
+        // Greetings and the like say nothing, nor do colleagues to each other.
+        let silent = message.origin == Origin::System || matches!(content, Content::Note { .. });
+        if !silent {
+            digest.slots = orders::named(channel, content).map(str::to_owned).collect();
+        }
+        let Some(words) = content.words().filter(|_| !silent) else { return digest };
+        let sentences: Vec<&str> = said::sentences(words).collect();
+        let brand = message.origin != Origin::Customer;
+        for (nth, sentence) in sentences.iter().rev().enumerate() {
+            let mut does = |yes: bool, what| {
+                if yes {
+                    digest.said.push((nth, what, (*sentence).to_owned()));
+                }
+            };
+            does(!brand && said::asks(sentence), Does::Asks);
+            does(!brand && said::angry(sentence), Does::Angers);
+            does(brand && said::promises(sentence), Does::Promises);
+        }
+        digest.sentences = Some(sentences.len());
+        digest.done = brand && sentences.iter().any(|s| said::says_done(s));
+        digest
+    }
+
+    pub(crate) fn place(&self) -> Place {
+        Place::of(self.conversation, self.n, self.message)
+    }
+}
+
+/// The messages as they are gone through, from the last one back.
 #[derive(Default)]
 struct Told {
     summary: Summary,
@@ -103,80 +233,80 @@ struct Told {
     done: BTreeSet<ConversationId>,
     /// Sentences of the customer's so far.
     lately: usize,
+    /// Angry ones among the last few, and among as many before.
+    tempers: [usize; 2],
 }
 
 impl Told {
-    fn take(&mut self, entry: &Entry, content: &Content) {
-        let conversation = entry.conversation.id;
-        self.summary.channels.insert(entry.conversation.channel.clone());
-        self.order(entry, content);
-        let brand = match entry.message.origin {
-            Origin::Customer => false,
-            Origin::Agent | Origin::Bot => true,
-            // Greetings and the like.
-            Origin::System => return,
-        };
-        let Some(words) = content.words().filter(|_| !matches!(content, Content::Note { .. })) else { return };
-        let line = |text: &str| Line {
-            text: text.to_owned(),
-            message: entry.message.id,
-            conversation,
-            channel: entry.conversation.channel.clone(),
-            at: entry.message.at,
-        };
-        let sentences: Vec<&str> = said::sentences(words).collect();
+    fn take(&mut self, digest: &Digest) {
+        self.summary.messages += 1;
+        let Some(channel) = &digest.channel else { return };
+        self.summary.channels.insert(channel.clone());
+        self.orders(digest);
+        let Some(sentences) = digest.sentences else { return };
+        let (conversation, brand) = (digest.conversation, digest.origin != Origin::Customer);
         let show = |list: &mut Vec<Line>, text: &str| {
             if list.len() < SHOWN {
-                list.push(line(text));
+                let (message, channel, at) = (digest.message, channel.clone(), digest.at);
+                list.push(Line { text: text.to_owned(), message, conversation, channel, at });
             }
         };
-        for sentence in sentences.iter().rev() {
-            if brand {
-                if said::promises(sentence) {
-                    show(&mut self.summary.promised, sentence);
+        for (nth, does, text) in &digest.said {
+            match does {
+                Does::Promises => {
+                    show(&mut self.summary.promised, text);
                     if !self.done.contains(&conversation) {
-                        show(&mut self.summary.open, sentence);
+                        show(&mut self.summary.open, text);
                     }
                 }
-                continue;
-            }
-            self.lately += 1;
-            if said::asks(sentence) {
-                show(&mut self.summary.asked, sentence);
-                if !self.answered.contains(&conversation) {
-                    show(&mut self.summary.open, sentence);
+                Does::Asks => {
+                    show(&mut self.summary.asked, text);
+                    if !self.answered.contains(&conversation) {
+                        show(&mut self.summary.open, text);
+                    }
                 }
-            }
-            if said::angry(sentence) {
-                show(&mut self.summary.angry, sentence);
-                self.summary.angry_now |= self.lately <= 5;
+                Does::Angers => {
+                    show(&mut self.summary.angry, text);
+                    if let Some(tempers) = self.tempers.get_mut((self.lately + nth) / LATELY) {
+                        *tempers += 1;
+                    }
+                }
             }
         }
         if brand {
+            self.summary.agent = self.summary.agent.or(digest.agent);
             self.answered.insert(conversation);
-            if sentences.iter().any(|s| said::says_done(s)) {
+            if digest.done {
                 self.done.insert(conversation);
             }
+        } else {
+            self.lately += sentences;
         }
+        self.summary.angry_now = self.tempers[0] > 0;
     }
 
-    fn order(&mut self, entry: &Entry, content: &Content) {
-        let (order, status) = match content {
-            Content::OrderCard { order_id, status, .. } => (order_id, status.clone().unwrap_or_default()),
-            Content::Event { event, key: Some(order), .. } if tells_of_orders(&entry.conversation.channel) => {
-                (order, event.clone())
+    fn orders(&mut self, digest: &Digest) {
+        let (message, at) = (digest.message, digest.at);
+        if let Some((order, status)) = &digest.order {
+            let orders = &mut self.summary.orders;
+            if orders.len() < SHOWN && !orders.iter().any(|later| later.order == *order) {
+                orders.push(Order { order: order.clone(), status: status.clone(), message, at });
             }
-            _ => return,
-        };
-        let orders = &mut self.summary.orders;
-        if orders.len() < SHOWN && !orders.iter().any(|later| later.order == *order) {
-            let (message, at) = (entry.message.id, entry.message.at);
-            orders.push(Order { order: order.clone(), status, message, at });
+        }
+        let slots = &mut self.summary.slots;
+        for order in &digest.slots {
+            if slots.len() < SHOWN && !slots.iter().any(|later| later.order == *order) {
+                slots.push(Slot { order: order.clone(), message, at });
+            }
         }
     }
-}
 
-/// On a marketplace's channel, an event's key is the order.
-fn tells_of_orders(channel: &Channel) -> bool {
-    registry::capabilities(channel.as_str()).is_some_and(|c| c.carries == Carries::Orders)
+    fn trend(&self) -> Trend {
+        match self.tempers {
+            [0, 0] => Trend::Calm,
+            [now, before] if now > before => Trend::Rising,
+            [now, before] if now < before => Trend::Falling,
+            _ => Trend::Steady,
+        }
+    }
 }

@@ -2,7 +2,7 @@
 //! no harm; every step is bounded, and the next tick goes on.
 
 use crate::ctx::{Ctx, FlowError};
-use crate::{ai, converse, erase, passing, place, plan, retention, sealed, staff, staffing};
+use crate::{ai, calls, converse, erase, passing, place, plan, retention, sealed, staff, staffing};
 use warmline_model::{ConversationState, Timestamp};
 use warmline_routing::Cause;
 use warmline_store::conversations::{self, Conversation};
@@ -16,6 +16,8 @@ const IDLE_OPEN_MS: i64 = 24 * 3600 * 1000;
 /// What a tick did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Ticked {
+    /// Calls that rang and of which no more was heard.
+    pub rang_out: i64,
     /// Conversations taken back because nobody accepted them.
     pub accept_timeouts: i64,
     /// Conversations closed after their after-contact work.
@@ -49,6 +51,13 @@ pub struct Ticked {
 pub fn tick(ctx: &Ctx<'_>) -> Result<Ticked, FlowError> {
     let mut done = Ticked::default();
     let now = ctx.now();
+    // Before those that nobody accepted: a call that is gone is nobody's fault.
+    for due in placing::ringing(ctx.db, now, BATCH)? {
+        let still = |c: &Conversation| {
+            c.first_inbound_at.is_none() && c.accepted_at.is_none() && c.state != ConversationState::Closed
+        };
+        done.rang_out += recheck(ctx, &due, still, |c| calls::given_up(ctx, c))?;
+    }
     for due in conversations::not_accepted(ctx.db, now, BATCH)? {
         let still =
             |c: &Conversation| c.state == ConversationState::Assigned && c.accepted_at.is_none() && c.agent == due.agent;

@@ -6,12 +6,15 @@
 
 use crate::archive::Reader;
 use crate::ctx::{Ctx, FlowError};
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::str::FromStr;
-use warmline_model::{ConversationId, CustomerId, Timestamp};
+use warmline_model::{ConversationId, CustomerId, MessageId, Timestamp};
 use warmline_store::conversations::{self, Conversation};
 use warmline_store::messages::Message;
 use warmline_store::people;
+
+/// Messages that are read at a time where few are new.
+const FEW: i64 = 16;
 
 /// A place in a timeline: when a message was stored, and where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,6 +22,18 @@ pub struct Place {
     at: Timestamp,
     conversation: ConversationId,
     n: i64,
+}
+
+impl Place {
+    /// When the message was stored.
+    pub fn at(&self) -> Timestamp {
+        self.at
+    }
+
+    /// The place of a message.
+    pub fn of(conversation: ConversationId, n: i64, message: MessageId) -> Self {
+        Self { at: message.time(), conversation, n }
+    }
 }
 
 impl std::fmt::Display for Place {
@@ -52,7 +67,7 @@ pub struct Entry {
 
 impl Entry {
     fn new(conversation: &std::rc::Rc<Conversation>, message: Message) -> Self {
-        let place = Place { at: message.id.time(), conversation: message.conversation, n: message.n };
+        let place = Place::of(message.conversation, message.n, message.id);
         Self { conversation: conversation.clone(), message, place }
     }
 }
@@ -63,6 +78,8 @@ struct Line<'a> {
     customer: CustomerId,
     /// Nothing at or after this place.
     before: Option<Place>,
+    /// Nothing at or before this message.
+    known: Option<(ConversationId, i64)>,
     /// How many are read at a time.
     step: i64,
     conversation: Option<Reader<'a>>,
@@ -72,6 +89,16 @@ struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
+    fn new(
+        ctx: &'a Ctx<'a>,
+        customer: CustomerId,
+        before: Option<Place>,
+        known: Option<(ConversationId, i64)>,
+        step: i64,
+    ) -> Self {
+        Self { ctx, customer, before, known, step, conversation: None, read: VecDeque::new(), next: 0 }
+    }
+
     fn next(&mut self) -> Result<Option<Entry>, FlowError> {
         loop {
             if let Some(conversation) = &mut self.conversation {
@@ -80,6 +107,9 @@ impl<'a> Line<'a> {
                     self.next = self.read.back().map_or(0, |m| m.n);
                 }
                 if let Some(message) = self.read.pop_front() {
+                    if self.known.is_some_and(|known| (message.conversation, message.n) <= known) {
+                        return Ok(None);
+                    }
                     return Ok(Some(Entry::new(conversation.conversation(), message)));
                 }
             }
@@ -91,6 +121,9 @@ impl<'a> Line<'a> {
             };
             let earlier = conversations::last_of_customer(self.ctx.db, self.customer, before)?;
             let Some(earlier) = earlier.map(std::rc::Rc::new) else { return Ok(None) };
+            if self.known.is_some_and(|known| (earlier.id, earlier.messages) <= known) {
+                return Ok(None);
+            }
             let mut reader = Reader::new(self.ctx, earlier);
             self.next = self.first_before(&mut reader)?;
             self.conversation = Some(reader);
@@ -125,9 +158,37 @@ pub fn page(
     limit: usize,
 ) -> Result<Vec<Entry>, FlowError> {
     let step = i64::try_from(limit).unwrap_or(i64::MAX);
+    merged(ctx, person, since, limit, |customer| Line::new(ctx, customer, before, None, step))
+}
+
+/// The newest messages that come after what is known of each customer: its conversation, and the number in it.
+///
+/// # Errors
+/// The store fails.
+pub fn newer(
+    ctx: &Ctx<'_>,
+    person: CustomerId,
+    since: Timestamp,
+    known: &BTreeMap<CustomerId, (ConversationId, i64)>,
+    limit: usize,
+) -> Result<Vec<Entry>, FlowError> {
+    let most = i64::try_from(limit).unwrap_or(i64::MAX);
+    merged(ctx, person, since, limit, |customer| {
+        let known = known.get(&customer).copied();
+        Line::new(ctx, customer, None, known, if known.is_some() { FEW } else { most })
+    })
+}
+
+fn merged<'a>(
+    ctx: &Ctx<'_>,
+    person: CustomerId,
+    since: Timestamp,
+    limit: usize,
+    line: impl Fn(CustomerId) -> Line<'a>,
+) -> Result<Vec<Entry>, FlowError> {
     let (mut lines, mut heap) = (Vec::new(), BinaryHeap::new());
     for member in people::members(ctx.db, person)? {
-        let mut line = Line { ctx, customer: member.id, before, step, conversation: None, read: VecDeque::new(), next: 0 };
+        let mut line = line(member.id);
         // The heap holds the place of each line's first entry.
         let first = line.next()?;
         heap.extend(first.as_ref().map(|entry| (entry.place, lines.len())));

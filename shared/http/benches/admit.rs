@@ -10,7 +10,7 @@ use warmline_flow::staff::{self, Duties, NewAgent};
 use warmline_http::pace::{self, Limits};
 use warmline_http::{Request, auth};
 use warmline_model::{Clock, Rng, Role, Scope, Timestamp};
-use warmline_privacy::Keyring;
+use warmline_privacy::{Keyring, Masters};
 use warmline_store::native::NativeDb;
 use warmline_store::{config, migrate};
 
@@ -40,9 +40,10 @@ fn main() {
     let dir = tempfile::tempdir().unwrap();
     let db = NativeDb::open(&dir.path().join("bench.db")).unwrap();
     migrate(&db).unwrap();
-    let keys = Keyring::from_base64("AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=").unwrap();
     let (clock, rng) = (Seconds(Cell::new(1_800_000_000)), Mixed(Cell::new(1)));
-    let ctx = Ctx { db: &db, clock: &clock, rng: &rng, keys: &keys };
+    let masters = Masters::from_base64("AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=", "").unwrap();
+    let keys = Keyring::create(masters, None, &rng).unwrap();
+    let ctx = Ctx { db: &db, vault: &db, clock: &clock, rng: &rng, keys: &keys };
     let new = NewAgent { name: "小米", role: Role::Agent, ai: false, can: Duties::default() };
     let (_, token) = staff::create(&ctx, &new).unwrap();
     let mut request = Request {

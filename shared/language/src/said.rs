@@ -204,6 +204,37 @@ pub fn angry(sentence: &str) -> bool {
     marks >= 3 || has(&WORDS, sentence)
 }
 
+/// Words after which the number of an order stands.
+const ORDER: [&str; 2] = ["订单", "order"];
+/// How far after such a word, in characters.
+const NEAR: usize = 12;
+
+/// The numbers of orders that a text names, as it writes them: at least six letters, digits and hyphens with four digits among them,
+/// soon after a word for an order, and no mobile number.
+pub fn orders(text: &str) -> impl Iterator<Item = &str> {
+    static WORDS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| automaton(&ORDER));
+    let after = WORDS.as_ref().into_iter().flat_map(move |words| words.find_iter(text));
+    after.filter_map(move |word| number(text.get(word.end()..).unwrap_or_default()))
+}
+
+fn number(rest: &str) -> Option<&str> {
+    let part = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    let digits = |token: &str| token.bytes().filter(u8::is_ascii_digit).count();
+    let mobile = |token: &str| token.len() == 11 && digits(token) == 11 && token.starts_with('1');
+    let mut passed = 0;
+    for token in rest.split_inclusive(|c| !part(c)) {
+        let found = token.trim_end_matches(|c| !part(c));
+        if passed > NEAR {
+            break;
+        }
+        if (6..=64).contains(&found.len()) && digits(found) >= 4 {
+            return Some(found).filter(|token| !mobile(token));
+        }
+        passed += token.chars().count();
+    }
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -220,7 +251,24 @@ mod tests {
         assert!(angry("我要投诉你们") && angry("人呢！！！") && !angry("好的！"));
     }
 
+    #[test]
+    fn orders_are_numbers_after_a_word_for_them() {
+        let all = |text| orders(text).collect::<Vec<_>>();
+        assert_eq!(all("我的订单号是：2024-110088，还有订单T778899到哪了"), ["2024-110088", "T778899"]);
+        assert_eq!(all("Where is my order number AB12345?"), ["AB12345"]);
+        assert_eq!(all("订单上的电话是13800001111"), Vec::<&str>::new());
+        assert_eq!(all("订单还没到，请打13800001111或者20241100"), Vec::<&str>::new());
+        assert_eq!(all("快递20241100，订单123，订单什么时候能到呢我已经等了好多天了20241100"), Vec::<&str>::new());
+    }
+
     proptest! {
+        #[test]
+        fn every_order_stands_in_its_text(text in "(订单|order|[ ，。a-z0-9-]){0,40}") {
+            for order in orders(&text) {
+                prop_assert!(text.contains(order) && order.len() >= 6);
+            }
+        }
+
         #[test]
         fn every_sentence_stands_in_its_text(text in ".{0,200}") {
             let mut from = 0;

@@ -87,6 +87,8 @@ pub fn fold(event: &EventBody) -> Vec<Sample> {
         EventBody::CustomerMerged { .. }
         | EventBody::CustomerErased { .. }
         | EventBody::CustomerUnmerged { .. }
+        | EventBody::CaseLinked { .. }
+        | EventBody::CaseSplit { .. }
         | EventBody::ConversationTransferred { .. }
         | EventBody::ConversationConsulted { .. }
         | EventBody::RoutingDecided(_)

@@ -5,7 +5,7 @@ use crate::agent::AgentState;
 use crate::channel::{AccountId, Channel, GroupId};
 use crate::content::Origin;
 use crate::identifier::IdentifierKind;
-use crate::ids::{AgentId, ConversationId, CustomerId, ErasureId, IdentityId, MergeId, MessageId};
+use crate::ids::{AgentId, CaseId, ConversationId, CustomerId, ErasureId, IdentityId, MergeId, MessageId};
 use crate::seat::{Lane, Profile};
 use crate::time::Timestamp;
 use crate::units::Units;
@@ -108,6 +108,29 @@ pub enum EventBody {
         customer: CustomerId,
         /// Messages that were deleted.
         messages: i64,
+    },
+    /// A conversation goes on with a case that was there before.
+    #[serde(rename = "case.linked")]
+    CaseLinked {
+        /// The case.
+        case: CaseId,
+        /// The case that it was in until now.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<CaseId>,
+        /// The member of staff who said so; none: the rules, or the administrator.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        agent: Option<AgentId>,
+    },
+    /// A conversation became a case of its own.
+    #[serde(rename = "case.split")]
+    CaseSplit {
+        /// The new case.
+        case: CaseId,
+        /// The case that it was in until now.
+        from: CaseId,
+        /// The member of staff who said so; none: the rules, or the administrator.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        agent: Option<AgentId>,
     },
     /// A message of the customer was stored.
     #[serde(rename = "message.received")]

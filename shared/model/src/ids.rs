@@ -119,6 +119,8 @@ id!(/// One conversation between a customer and the brand on one channel account
     ConversationId, "cnv");
 id!(/// One message of a conversation, in either direction.
     MessageId, "msg");
+id!(/// A case: a person's conversations on one matter.
+    CaseId, "cas");
 id!(/// A merge: two customers were found to be one person.
     MergeId, "mrg");
 id!(/// One erasure of a person.

@@ -15,6 +15,7 @@
 
 pub mod agent;
 pub mod audit;
+pub mod case;
 pub mod channel;
 pub mod content;
 pub mod conversation;
@@ -34,7 +35,7 @@ pub use content::{Content, Media, Origin};
 pub use conversation::{ConversationState, DeliveryState};
 pub use event::{Delivery, Event, EventBody};
 pub use identifier::{Identifier, IdentifierKind};
-pub use ids::{AgentId, ConversationId, CustomerId, ErasureId, IdError, IdentityId, MergeId, MessageId, TokenId};
+pub use ids::{AgentId, CaseId, ConversationId, CustomerId, ErasureId, IdError, IdentityId, MergeId, MessageId, TokenId};
 pub use inbound::{Inbound, Sender};
 pub use scope::Scope;
 pub use seat::{Lane, Profile};

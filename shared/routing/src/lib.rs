@@ -4,9 +4,10 @@
 //!    standing;
 //! 3. [`decide`]: the seat ([`choose()`]) or the place in the [`queue`]; and for a seat that becomes free, its next contact.
 //!
-//! [`plan`] is the document that operations people edit, with [`group`]s, [`rules`] and [`hours`]; [`seat`] is the
+//! [`case`] says which conversations are one matter. [`plan`] is the document that operations people edit, with [`group`]s, [`rules`] and [`hours`]; [`seat`] is the
 //! capacity model; [`staffing`] the mathematics of how many are needed; [`handover`] says when an AI seat gives way to people; [`estimate`] how long a contact will wait.
 
+pub mod case;
 pub mod choose;
 pub mod decide;
 pub mod estimate;

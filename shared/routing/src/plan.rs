@@ -1,7 +1,8 @@
 //! The routing plan (路由方案): groups, rules, costs and hours in one document that operations people edit. It is checked as a whole,
 //! has a version, and is applied from the next decision on.
 
-use crate::group::{Elsewhere, Group, GroupSettings};
+use crate::case::Cases;
+use crate::group::{Elsewhere, First, Group, GroupSettings};
 use crate::hours::Hours;
 use crate::rules::{CustomerRule, Facts, OneOrMore, Placement, Rule};
 use crate::seat::{All, Amount, Cost, Levels, Prefer, PreferWhy};
@@ -67,6 +68,9 @@ pub struct Plan {
     /// Level 2: all that fit count.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub customers: Vec<CustomerRule>,
+    /// When a conversation goes on with a case that was there before.
+    #[serde(default, skip_serializing_if = "crate::is_default")]
+    pub cases: Cases,
     /// What the router does with what staffing recommends.
     #[serde(default)]
     pub staffing: Staffing,
@@ -86,6 +90,7 @@ impl Default for Plan {
             groups: Vec::new(),
             rules: Vec::new(),
             customers: Vec::new(),
+            cases: Cases::default(),
             staffing: Staffing::default(),
         }
     }
@@ -135,6 +140,7 @@ impl Plan {
         for (name, hours) in &self.hours {
             hours.check().map_err(|(path, detail)| fault("bad_hours", format!("hours.{name}.{path}"), detail))?;
         }
+        self.cases.check().map_err(|(path, detail)| fault("bad_cases", format!("cases.{path}"), detail))?;
         self.check_groups()?;
         self.check_rules()?;
         for (i, rule) in self.customers.iter().enumerate() {
@@ -328,7 +334,11 @@ impl Plan {
             skills: rule.map(|r| r.skills.clone()).unwrap_or_default(),
             priority_minutes,
             dedicated: vip || standing().any(|c| c.dedicated),
-            first: rule.and_then(|r| r.first).unwrap_or(group.settings.first),
+            // Where nothing was said (a call rings), an AI seat has nothing to answer.
+            first: match rule.and_then(|r| r.first) {
+                _ if facts.kind == "event" => First::People,
+                first => first.unwrap_or(group.settings.first),
+            },
             prefer: prefer(facts, &group.settings, now),
         })
     }

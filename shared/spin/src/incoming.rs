@@ -165,6 +165,11 @@ impl<S: Sink<Vec<u8>, Error = E>, E> Events<S> {
         self.0.send(event(id, data).into_bytes()).await.is_ok()
     }
 
+    /// Sends an event of a kind of its own, without an id.
+    pub async fn send_as(&mut self, kind: &str, data: &str) -> bool {
+        self.0.send(format!("event: {kind}\n{}", event(None, data)).into_bytes()).await.is_ok()
+    }
+
     /// Sends a comment, which keeps connections open and notices clients that are gone.
     pub async fn comment(&mut self, text: &str) -> bool {
         self.0.send(format!(": {text}\n\n").into_bytes()).await.is_ok()

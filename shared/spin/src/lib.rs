@@ -1,7 +1,7 @@
 //! Warmline on Spin: the only crate that touches spin-sdk.
 //!
 //! * [`world`]: store, keys, clock and randomness of one request;
-//! * [`db`]: the store's `Db` on Spin's SQLite;
+//! * [`db`]: the store's `Db` on Spin's SQLite; [`kv`]: what may be lost;
 //! * [`incoming`]: requests in, responses out, streams; [`outgoing`]: calls to platforms, with a deadline;
 //! * [`internal`]: calls from component to component;
 //! * [`adapter`]: the shell that turns a channel's [`warmline_channels::Adapter`] into a component, with [`deliver`] and
@@ -16,6 +16,7 @@ pub mod deliver;
 mod gateway;
 pub mod incoming;
 pub mod internal;
+pub mod kv;
 pub mod media;
 pub mod outgoing;
 pub mod pull;

@@ -1,11 +1,12 @@
 //! Platform access tokens: cached sealed in the key-value store, renewed before they end, fetched by one instance at a time.
 //! Losing the cache costs one call.
 
+use crate::kv::SpinKv;
 use crate::outgoing::{self, NoAnswer};
 use serde::{Deserialize, Serialize};
-use spin_sdk::key_value::Store;
 use warmline_channels::{Adapter, ApiRequest, ApiResponse, Call, Outcome, Token};
 use warmline_flow::Ctx;
+use warmline_flow::context::Kv as _;
 use warmline_model::{AccountId, Timestamp};
 use warmline_privacy::Purpose;
 use warmline_store::leases;
@@ -31,7 +32,7 @@ struct Cache<'a> {
 
 impl Cache<'_> {
     fn get(&self) -> Option<Cached> {
-        let sealed = Store::open_default().ok()?.get(&self.key).ok()??;
+        let sealed = SpinKv.get(&self.key)?;
         let plain = self.ctx.keys.purpose(Purpose::PlatformTokens).open(self.key.as_bytes(), &sealed).ok()?;
         serde_json::from_slice(&plain).ok()
     }
@@ -44,9 +45,8 @@ impl Cache<'_> {
         if let Ok(plain) = serde_json::to_vec(&cached)
             && let Ok(sealed) =
                 self.ctx.keys.purpose(Purpose::PlatformTokens).seal(self.key.as_bytes(), &plain, self.ctx.rng)
-            && let Ok(store) = Store::open_default()
         {
-            let _ = store.set(&self.key, &sealed);
+            SpinKv.set(&self.key, &sealed);
         }
     }
 }

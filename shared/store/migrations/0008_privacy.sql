@@ -9,7 +9,7 @@ ALTER TABLE customers ADD COLUMN name BLOB;
 
 -- The generation of the key that seals the payload; 0 for those from before there were generations.
 ALTER TABLE inbox ADD COLUMN sealed_by INTEGER NOT NULL DEFAULT 0;
-CREATE INDEX inbox_parked ON inbox (seq) WHERE state = 2;
+CREATE INDEX inbox_set_aside ON inbox (seq) WHERE state = 2;
 
 CREATE TABLE erasures (
   id BLOB PRIMARY KEY,

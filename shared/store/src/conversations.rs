@@ -1,8 +1,10 @@
 //! Conversations. The state column, the agent and the claimed capacity change together, in one transaction of the caller.
 
 use crate::db::{Db, Row, StoreError, Value};
+use warmline_model::case::OrderKey;
 use warmline_model::{
-    AccountId, AgentId, Channel, ConversationId, ConversationState, CustomerId, GroupId, IdentityId, Timestamp, Units,
+    AccountId, AgentId, CaseId, Channel, ConversationId, ConversationState, CustomerId, GroupId, IdentityId, Timestamp,
+    Units,
 };
 
 /// A conversation as stored.
@@ -66,6 +68,8 @@ pub struct Conversation {
     pub ai_failed: i64,
     /// The person that the customer is one of; merges change it.
     pub person: CustomerId,
+    /// The case that it belongs to.
+    pub case: CaseId,
 }
 
 /// Columns read by [`read`], with the table's alias.
@@ -129,14 +133,16 @@ macro_rules! columns {
             $t,
             ".ai_failed, (SELECT person FROM customers WHERE id = ",
             $t,
-            ".customer_id)"
+            ".customer_id), ",
+            $t,
+            ".case_id"
         )
     };
 }
 pub(crate) use columns;
 
 /// How many columns [`columns!`] names.
-pub(crate) const COLUMNS: usize = 29;
+pub(crate) const COLUMNS: usize = 30;
 
 pub(crate) fn read(r: &Row) -> Result<Conversation, StoreError> {
     Ok(Conversation {
@@ -169,12 +175,13 @@ pub(crate) fn read(r: &Row) -> Result<Conversation, StoreError> {
         ai: r.flag(26)?,
         ai_failed: r.int(27)?,
         person: r.made(28, CustomerId::from_bytes(r.blob(28)?))?,
+        case: r.made(29, CaseId::from_bytes(r.blob(29)?))?,
     })
 }
 
 const OPEN: &str = "INSERT INTO conversations \
-                    (id, identity_id, customer_id, channel, account, state, vip, opened_at, last_message_at) \
-                    VALUES (?1, ?2, ?3, ?4, ?5, 'open', ?6, ?7, ?7)";
+                    (id, identity_id, customer_id, channel, account, state, vip, opened_at, last_message_at, case_id, orders) \
+                    VALUES (?1, ?2, ?3, ?4, ?5, 'open', ?6, ?7, ?7, ?8, ?9)";
 const GET: &str = concat!("SELECT ", columns!("c"), " FROM conversations c WHERE c.id = ?1");
 const LAST_OF_CUSTOMER: &str = concat!(
     "SELECT ",
@@ -194,6 +201,7 @@ const LIST_BOTH: &str = concat!(
 const INBOUND: &str = "UPDATE conversations SET messages = messages + 1, last_message_at = ?2, state = ?3, \
                        first_inbound_at = coalesce(first_inbound_at, ?4), \
                        round_started_at = coalesce(round_started_at, ?4), wrap_until = NULL, answer_until = ?5, \
+                       rings_until = iif(?4 IS NULL, rings_until, NULL), \
                        reply_to = coalesce(?6, reply_to) \
                        WHERE id = ?1 RETURNING messages";
 const REPLY_TO: &str = "SELECT reply_to FROM conversations WHERE id = ?1";
@@ -202,13 +210,12 @@ const OUTBOUND: &str = "UPDATE conversations SET messages = messages + 1, last_m
 const ANSWERED: &str = "UPDATE conversations SET state = ?3, round_started_at = NULL, accept_by = NULL, \
                         accepted_at = coalesce(accepted_at, ?2), first_response_at = coalesce(first_response_at, ?2) \
                         WHERE id = ?1 RETURNING 1";
-const ACCEPT: &str =
-    "UPDATE conversations SET accepted_at = ?2, accept_by = NULL WHERE id = ?1 AND accepted_at IS NULL RETURNING 1";
+const ACCEPT: &str = "UPDATE conversations SET accepted_at = ?2, accept_by = NULL, rings_until = NULL WHERE id = ?1 AND accepted_at IS NULL RETURNING 1";
 const WRAP_UP: &str = "UPDATE conversations SET state = 'wrap_up', wrap_until = ?2, disposition = ?3, accept_by = NULL, \
                        round_started_at = NULL WHERE id = ?1 AND state <> 'closed' RETURNING 1";
 const CLOSE: &str = "UPDATE conversations SET state = 'closed', closed_at = ?2, disposition = coalesce(?3, disposition), \
                      rank = NULL, accept_by = NULL, wrap_until = NULL, round_started_at = NULL, handle_ms = ?4, \
-                     overflow_at = NULL, lost_at = NULL, ai_due = NULL \
+                     overflow_at = NULL, lost_at = NULL, ai_due = NULL, rings_until = NULL \
                      WHERE id = ?1 AND state <> 'closed' RETURNING 1";
 const NOT_ACCEPTED: &str =
     concat!("SELECT ", columns!("c"), " FROM conversations c WHERE c.accept_by <= ?1 ORDER BY c.accept_by LIMIT ?2");
@@ -227,11 +234,11 @@ pub(crate) fn hit(row: Option<Row>) -> Result<(), StoreError> {
     row.map(|_| ()).ok_or(StoreError::Missing("open conversation"))
 }
 
-/// Opens a conversation.
+/// Opens a conversation in which these orders were named.
 ///
 /// # Errors
 /// See [`StoreError`].
-pub fn open(db: &dyn Db, c: &Conversation) -> Result<(), StoreError> {
+pub fn open(db: &dyn Db, c: &Conversation, orders: &[OrderKey]) -> Result<(), StoreError> {
     let params = [
         id_param(c.id),
         c.identity.as_bytes().into(),
@@ -240,6 +247,8 @@ pub fn open(db: &dyn Db, c: &Conversation) -> Result<(), StoreError> {
         c.account.as_str().into(),
         c.vip.into(),
         c.opened_at.into(),
+        c.case.as_bytes().into(),
+        orders.concat().into(),
     ];
     db.execute(OPEN, &params)?;
     Ok(())

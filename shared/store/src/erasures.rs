@@ -46,7 +46,10 @@ const DISTRUSTED: &str = "DELETE FROM distrusted WHERE lookup = ?1 \
                           AND NOT EXISTS (SELECT 1 FROM identifiers i WHERE i.lookup = ?1)";
 const EVIDENCE_A: &str = "UPDATE merges SET evidence = NULL WHERE a = ?1";
 const EVIDENCE_B: &str = "UPDATE merges SET evidence = NULL WHERE b = ?1";
-const REPLY_TO: &str = "UPDATE conversations SET reply_to = NULL WHERE customer_id = ?1 AND reply_to IS NOT NULL";
+// 2: its messages are gone.
+const CONVERSATIONS: &str = "UPDATE conversations SET reply_to = NULL, orders = x'', archived = 2 WHERE customer_id = ?1";
+const PACKS: &str = "DELETE FROM packs WHERE conversation_id IN (SELECT id FROM conversations WHERE customer_id = ?1) \
+                     RETURNING last - first + 1";
 const MESSAGES: &str = "DELETE FROM messages WHERE (conversation_id, n) IN \
                         (SELECT m.conversation_id, m.n FROM conversations v CROSS JOIN messages m ON m.conversation_id = v.id \
                          WHERE v.customer_id = ?1 LIMIT ?2) RETURNING 1";
@@ -136,20 +139,22 @@ pub fn unname(db: &dyn Db, customer: CustomerId, erasure: ErasureId) -> Result<(
     for row in db.execute(IDENTIFIERS, &[id.into()])? {
         db.execute(DISTRUSTED, &[row.blob(0)?.into()])?;
     }
-    for sql in [EVIDENCE_A, EVIDENCE_B, REPLY_TO] {
+    for sql in [EVIDENCE_A, EVIDENCE_B, CONVERSATIONS] {
         db.execute(sql, &[id.into()])?;
     }
     Ok(())
 }
 
-/// Deletes messages of a customer, at most so many: how many there were.
+/// Deletes messages of a customer, at most so many of those that are not in the archive: how many there were of these.
 ///
 /// # Errors
 /// See [`StoreError`].
 pub fn messages(db: &dyn Db, id: ErasureId, customer: CustomerId, limit: i64) -> Result<i64, StoreError> {
     let deleted = db.execute(MESSAGES, &[customer.as_bytes().into(), limit.into()])?.len();
     let deleted = i64::try_from(deleted).unwrap_or(limit);
-    db.execute(COUNTED, &[id.as_bytes().into(), deleted.into()])?;
+    let packed = db.execute(PACKS, &[customer.as_bytes().into()])?;
+    let packed = packed.iter().map(|row| row.int(0)).sum::<Result<i64, _>>()?;
+    db.execute(COUNTED, &[id.as_bytes().into(), (deleted + packed).into()])?;
     Ok(deleted)
 }
 

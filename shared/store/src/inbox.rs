@@ -61,7 +61,7 @@ const INSERT: &str = "INSERT INTO inbox (dedup, shard, channel, account, payload
 const LEAST: &str = "INSERT INTO followers (name, seq) VALUES ('inbox keys', ?1) \
                      ON CONFLICT (name) DO UPDATE SET seq = max(seq, excluded.seq)";
 const WAITS_ON: &str = "SELECT 1 FROM inbox INDEXED BY inbox_pending WHERE state = 0 AND sealed_by < ?1 LIMIT 1";
-const PARKED: &str = "SELECT seq, channel, account, dedup, payload, received_at, sealed_by FROM inbox INDEXED BY inbox_parked \
+const PARKED: &str = "SELECT seq, channel, account, dedup, payload, received_at, sealed_by FROM inbox INDEXED BY inbox_set_aside \
                       WHERE state = 2 AND sealed_by < ?1 AND seq > ?2 ORDER BY seq LIMIT ?3";
 const RESEAL: &str = "UPDATE inbox SET payload = ?2, sealed_by = ?3 WHERE seq = ?1 AND state = 2";
 const DROP: &str = "UPDATE inbox SET state = 1, payload = NULL WHERE seq = ?1 AND state = 2";

@@ -12,6 +12,7 @@ pub mod agents;
 pub mod archive;
 pub mod audit;
 pub mod broken;
+pub mod cases;
 pub mod config;
 pub mod consents;
 pub mod consults;

@@ -34,7 +34,8 @@ const BEFORE: &str = "SELECT conversation_id, n, id, origin, agent_id, content, 
 const GET: &str = "SELECT conversation_id, n, id, origin, agent_id, content, at, delivery, reason FROM messages \
                    WHERE conversation_id = ?1 AND n = ?2";
 const REMOVE: &str = "DELETE FROM messages WHERE conversation_id = ?1 AND n <= ?2";
-const SET_DELIVERY: &str = "UPDATE messages SET delivery = ?3, reason = ?4 WHERE conversation_id = ?1 AND n = ?2";
+const SET_DELIVERY: &str =
+    "UPDATE messages SET delivery = ?3, reason = ?4 WHERE conversation_id = ?1 AND n = ?2 RETURNING 1";
 const TO_CUSTOMER: &str = "SELECT conversation_id, n, id, origin, agent_id, content, at, delivery, reason FROM messages \
                            WHERE conversation_id = ?1 AND n > ?2 AND delivery IS NOT NULL ORDER BY n LIMIT ?3";
 const TO_CUSTOMER_BEFORE: &str = "SELECT n FROM messages WHERE conversation_id = ?1 AND n < ?2 AND delivery IS NOT NULL \
@@ -119,7 +120,7 @@ pub fn remove(db: &dyn Db, id: ConversationId, to: i64) -> Result<(), StoreError
     Ok(())
 }
 
-/// Notes where a message stands on its way to the customer. One that was erased meanwhile has nothing to note.
+/// Notes where a message stands on its way to the customer; false where there is no such row (any more).
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -129,9 +130,8 @@ pub fn set_delivery(
     n: i64,
     delivery: DeliveryState,
     reason: Option<&str>,
-) -> Result<(), StoreError> {
-    db.execute(SET_DELIVERY, &[id.as_bytes().into(), n.into(), delivery.as_str().into(), reason.into()])?;
-    Ok(())
+) -> Result<bool, StoreError> {
+    Ok(db.first(SET_DELIVERY, &[id.as_bytes().into(), n.into(), delivery.as_str().into(), reason.into()])?.is_some())
 }
 
 /// What the brand said to the customer in a conversation after a number; notes among colleagues are not part of it.

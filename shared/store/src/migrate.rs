@@ -20,7 +20,7 @@ macro_rules! file {
 }
 
 /// The files. To add one: number it, add it here, never change one that has run anywhere.
-const MIGRATIONS: [&str; 9] = [
+const MIGRATIONS: [&str; 10] = [
     file!("../migrations/0001_foundation.sql"),
     file!("../migrations/0002_channels.sql"),
     file!("../migrations/0003_routing.sql"),
@@ -29,6 +29,7 @@ const MIGRATIONS: [&str; 9] = [
     file!("../migrations/0006_audit.sql"),
     file!("../migrations/0007_tokens.sql"),
     file!("../migrations/0008_privacy.sql"),
+    file!("../migrations/0009_cases.sql"),
     file!("../migrations/0010_duties.sql"),
 ];
 
@@ -70,6 +71,7 @@ const VERSIONS: [&str; MIGRATIONS.len()] = [
     "PRAGMA user_version = 7",
     "PRAGMA user_version = 8",
     "PRAGMA user_version = 9",
+    "PRAGMA user_version = 10",
 ];
 const WAL: &str = "PRAGMA journal_mode = WAL";
 

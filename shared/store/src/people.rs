@@ -1,7 +1,7 @@
 //! Who is one person: identifiers, merges, and the customers that merges connect.
 
 use crate::db::{Db, Row, StoreError};
-use warmline_model::{AgentId, CustomerId, IdentifierKind, MergeId, Timestamp};
+use warmline_model::{AgentId, ConversationId, CustomerId, IdentifierKind, MergeId, Timestamp};
 
 /// An identifier of a customer, as stored.
 pub struct Identifier {
@@ -64,6 +64,10 @@ const TALKS: &str = "SELECT 1 FROM conversations v INDEXED BY conversations_held
                      WHERE v.agent_id = ?1 AND v.closed_at IS NULL AND c.person = ?2 LIMIT 1";
 const ASKED: &str = "SELECT 1 FROM consults s JOIN conversations v ON v.id = s.conversation_id \
                      JOIN customers c ON c.id = v.customer_id WHERE s.agent_id = ?1 AND c.person = ?2 LIMIT 1";
+const ELSEWHERE: &str = "SELECT o.id FROM conversations v INDEXED BY conversations_held CROSS JOIN customers c ON c.id = v.customer_id \
+                         CROSS JOIN customers m ON m.person = c.person CROSS JOIN identities i ON i.customer_id = m.id \
+                         CROSS JOIN conversations o INDEXED BY conversations_open ON o.identity_id = i.id AND o.state <> 'closed' \
+                         WHERE v.agent_id = ?1 AND v.closed_at IS NULL AND o.channel <> v.channel AND o.agent_id IS NOT ?1";
 const MERGE: &str = "INSERT INTO merges (id, a, b, kind, evidence, made_by, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 const UNDO: &str = "UPDATE merges SET undone_by = ?2, undone_at = ?3 WHERE id = ?1 AND undone_at IS NULL RETURNING 1";
 const MERGE_GET: &str = "SELECT id, a, b, kind, evidence, made_by, at, undone_at FROM merges WHERE id = ?1";
@@ -229,6 +233,15 @@ pub fn set_summary(db: &dyn Db, person: CustomerId, tags: &[String], owner: Opti
 pub fn served_by(db: &dyn Db, person: CustomerId, agent: AgentId) -> Result<bool, StoreError> {
     let params = [agent.as_bytes().into(), person.as_bytes().into()];
     Ok(db.first(TALKS, &params)?.is_some() || db.first(ASKED, &params)?.is_some())
+}
+
+/// The open conversations, not in the agent's hands, that the persons with whom an agent talks now have on other channels.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn elsewhere(db: &dyn Db, agent: AgentId) -> Result<Vec<ConversationId>, StoreError> {
+    let found = db.execute(ELSEWHERE, &[agent.as_bytes().into()])?;
+    found.iter().map(|r| r.made(0, ConversationId::from_bytes(r.blob(0)?))).collect()
 }
 
 /// Logs a merge.

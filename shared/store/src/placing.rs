@@ -32,6 +32,12 @@ const LOST: &str = concat!(
     columns!("c"),
     " FROM conversations c INDEXED BY conversations_lost WHERE c.lost_at <= ?1 ORDER BY c.lost_at LIMIT ?2"
 );
+const RINGS: &str = "UPDATE conversations SET rings_until = ?2 WHERE id = ?1 RETURNING 1";
+const RINGING: &str = concat!(
+    "SELECT ",
+    columns!("c"),
+    " FROM conversations c INDEXED BY conversations_ringing WHERE c.rings_until <= ?1 ORDER BY c.rings_until LIMIT ?2"
+);
 const AI_TURN: &str = "UPDATE conversations SET ai_due = ?2 WHERE id = ?1 RETURNING 1";
 const AI_ANSWERED: &str = "UPDATE conversations SET ai_due = NULL, ai_failed = ?2 WHERE id = ?1 RETURNING 1";
 const AI_WAITING: &str = concat!(
@@ -225,4 +231,20 @@ pub fn ai_answered(db: &dyn Db, id: ConversationId, failed: i64) -> Result<(), S
 /// See [`StoreError`].
 pub fn ai_waiting(db: &dyn Db, by: Timestamp, limit: i64) -> Result<Vec<Conversation>, StoreError> {
     db.execute(AI_WAITING, &[by.into(), limit.into()])?.iter().map(read).collect()
+}
+
+/// Notes until when a call counts as ringing; none: it rings no more.
+///
+/// # Errors
+/// There is no such conversation, or see [`StoreError`].
+pub fn rings(db: &dyn Db, id: ConversationId, until: Option<Timestamp>) -> Result<(), StoreError> {
+    hit(db.first(RINGS, &[id_param(id), until.into()])?)
+}
+
+/// Calls that rang until now, and of which no more was heard.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn ringing(db: &dyn Db, now: Timestamp, limit: i64) -> Result<Vec<Conversation>, StoreError> {
+    db.execute(RINGING, &[now.into(), limit.into()])?.iter().map(read).collect()
 }

@@ -26,6 +26,7 @@ pub use server::{Options, Server, program, shared, workspace};
 pub use shop::{Agent, Shop};
 pub use signed::Unsigned;
 pub use socket::{Said, Socket};
+pub use stream::Stream;
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 

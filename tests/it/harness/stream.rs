@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 pub struct Received {
     /// Its id: what `Last-Event-ID` takes.
     pub id: String,
+    /// Its kind; empty where it names none.
+    pub kind: String,
     /// Its data.
     pub data: Value,
 }
@@ -45,10 +47,10 @@ impl Stream {
                     let found = block.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
                     found.map(str::to_owned)
                 };
-                let (id, data) = (field("id"), field("data"));
+                let (id, kind, data) = (field("id"), field("event"), field("data"));
                 if let Some(data) = data {
                     let data = serde_json::from_str(&data).unwrap();
-                    return Some(Received { id: id.unwrap_or_default(), data });
+                    return Some(Received { id: id.unwrap_or_default(), kind: kind.unwrap_or_default(), data });
                 }
             }
             let left = end.checked_duration_since(Instant::now())?;

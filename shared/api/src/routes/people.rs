@@ -2,8 +2,8 @@
 
 use super::Answer::{Json, Other};
 use super::{ADMIN, PAGE, PRIVACY, Route, STAFF, STAFF_AND_PRIVACY, SUPERVISOR, Served, get, schema, write};
-use crate::view::Page;
-use crate::{audit, customers, duties, erasures, keys};
+use crate::view::{ConversationView, Page};
+use crate::{audit, cases, customers, duties, erasures, keys};
 use http::Method;
 
 /// The routes.
@@ -139,6 +139,28 @@ pub(super) fn routes() -> Vec<Route> {
             SUPERVISOR,
             schema::<customers::OldIdentifier>,
             customers::remove_identifier,
+        ),
+        Route {
+            query: &[(
+                "customer",
+                "with whom, where a merge that was undone left it with two; when left out, the first whom one may see",
+            )],
+            ..get(
+                "/api/cases/{id}",
+                "Shows a case: one person's conversations on one matter; for supervisors and those who talk with them now.",
+                STAFF,
+                Json(schema::<cases::CaseView>),
+                cases::get,
+            )
+        },
+        write(
+            Method::POST,
+            "/api/conversations/{id}/case",
+            "Says which case a conversation is: one of the same customer's, or with `null` one of its own.",
+            STAFF,
+            Some(schema::<cases::SetCase>),
+            (200, schema::<ConversationView>),
+            cases::set,
         ),
         changes(
             Method::POST,

@@ -25,12 +25,13 @@ impl Account {
         };
         let provider = match provider {
             "contract" => {
-                let fields = Fields::new(settings, secrets, &["provider", "max_age_secs"], &["signing_secret"])?;
+                let fields =
+                    Fields::new(settings, secrets, &["provider", "max_age_secs", "extensions"], &["signing_secret"])?;
                 let signing_secret = fields.required_secret("signing_secret", 16..=512)?.to_owned();
                 Provider::Contract { signing_secret, max_age_secs: max_age_secs(&fields)? }
             }
             "huawei" => {
-                let fields = Fields::new(settings, secrets, &["provider", "max_age_secs"], &["app_secret"])?;
+                let fields = Fields::new(settings, secrets, &["provider", "max_age_secs", "extensions"], &["app_secret"])?;
                 let app_secret = fields.required_secret("app_secret", 8..=256)?.to_owned();
                 Provider::Huawei { app_secret, max_age_secs: max_age_secs(&fields)? }
             }

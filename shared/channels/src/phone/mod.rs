@@ -8,6 +8,7 @@
 //! |---|---|---|
 //! | `provider` | `contract` (ours, below), `huawei` (AICC) or `twilio` | `contract` |
 //! | `max_age_secs` | contract, huawei: how far the signed time may be from now | 300 |
+//! | `extensions` | contract, huawei: whose telephone is whose, `{"8001": "agt_…"}`; read by the router | – |
 //! | `account_sid` | twilio: `AC…`; required | – |
 //! | `public_url` | twilio: this account's address as Twilio has it; required | – |
 //! | `api_base` | twilio: where recordings are fetched | `https://api.twilio.com` |
@@ -22,6 +23,7 @@
 //! object, or an array of them:
 //! * a segment: `{"call_id", "seq", "speaker": "customer" | "agent", "text", "final", "start_ms", "end_ms"}`;
 //! * an event: `{"call_id", "seq", "event": "ring" | "answer" | "hangup" | …}` with anything else, as `recording_url`;
+//! * in an event optionally `agent`, whose telephone rings or who answered: our id of the agent, or an extension;
 //! * in both optionally `caller`, the customer's number. `call_id` and `seq` are the key.
 //!
 //! Huawei AICC (documents "回调接口说明", "释放事件回调接口") posts JSON that holds its own `signature`; it reports hang-ups. Bodies of our

@@ -2,7 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod calls;
+mod cases;
 mod common;
+mod context;
 mod duties;
 mod people;
 mod privacy;

@@ -10,7 +10,7 @@ use warmline_flow::{FlowError, converse, deliver, erase, people, sealed, summary
 use warmline_model::{Channel, Content, CustomerId, Identifier, IdentifierKind, MergeId, Sender, Timestamp};
 use warmline_store::{customers, immediate, people as stored};
 
-fn channel(name: &str) -> Channel {
+pub fn channel(name: &str) -> Channel {
     Channel::new(name).unwrap()
 }
 
@@ -46,7 +46,7 @@ pub fn unmerge(w: &World, id: MergeId) -> Result<(), FlowError> {
     immediate(&w.db, || people::unmerge(&w.ctx(), id, None))
 }
 
-const PHONE: IdentifierKind = IdentifierKind::Phone;
+pub const PHONE: IdentifierKind = IdentifierKind::Phone;
 
 #[test]
 fn the_app_and_then_the_telephone_are_one_person() {
@@ -167,7 +167,7 @@ fn a_summary_says_what_was_asked_promised_and_is_open() {
     w.drain();
     let call = says(&w, "phone", sender("call-1", &[(PHONE, "+8613812345678", true)]), "喂，我的米呢");
     let texts = |lines: &[summary::Line]| lines.iter().map(|l| l.text.clone()).collect::<Vec<_>>();
-    let of = |c| summary::of(&w.ctx(), person(&w, c), Timestamp::default()).unwrap();
+    let of = |c| summary::of(&w.ctx(), None, person(&w, c), Timestamp::default()).unwrap();
     let told = of(call);
     assert_eq!(texts(&told.promised), ["我们马上给您补发一袋"]);
     let asked = ["喂，我的米呢", "你们太差了，我要投诉！", "什么时候到？", "米里有虫子，能退货吗？"];
@@ -320,7 +320,7 @@ proptest! {
         }
         assert_eq!(paged, places);
         // What is summed up stands, letter for letter, in the message that is named.
-        let told = summary::of(&w.ctx(), first.unwrap(), Timestamp::default()).unwrap();
+        let told = summary::of(&w.ctx(), None, first.unwrap(), Timestamp::default()).unwrap();
         for line in told.asked.iter().chain(&told.promised).chain(&told.open).chain(&told.angry) {
             let entry = whole.iter().find(|e| e.message.id == line.message).unwrap();
             let key = sealed::customer_key(&w.ctx(), entry.conversation.customer).unwrap();

@@ -5,7 +5,7 @@ use crate::{actor, all, count};
 use warmline_flow::ctx::Actor;
 use warmline_flow::ingest::sender_lookup;
 use warmline_flow::passing::{self, Passing};
-use warmline_flow::{FlowError, converse, deliver, erase, keys, people, sealed, tick, timeline};
+use warmline_flow::{FlowError, converse, deliver, erase, hold, keys, people, sealed, tick, timeline};
 use warmline_model::{Content, ConversationState, CustomerId, IdentifierKind, Role, Timestamp};
 use warmline_privacy::{Keyring, Masters, SealError};
 use warmline_store::{Db, customers, erasures, immediate, inbox, messages, meta, people as stored, vault};
@@ -246,4 +246,25 @@ fn a_corrected_name_stands_before_what_channels_tell() {
     assert_eq!(people::name(&w.ctx(), identity).unwrap().as_deref(), Some("王晓明"));
     set(None);
     assert_eq!(people::names(&w.ctx(), one).unwrap(), told);
+}
+
+#[test]
+fn an_archived_customer_goes_with_the_archive_and_a_held_one_stays() {
+    let w = World::new();
+    let group = w.group("g", "{}");
+    let agent = w.agent(&group, 9, false);
+    let one = says(&w, "a", "很久以前的话");
+    let talk = all(&w)[0].id;
+    immediate(&w.db, || converse::close(&w.ctx(), &actor(agent), talk, None)).unwrap();
+    w.pass(31 * 86_400_000);
+    assert_eq!(tick::tick(&w.ctx()).unwrap().archived, 1);
+    immediate(&w.db, || hold::place(&w.ctx(), &ADMIN, one, "court", None)).unwrap();
+    let refused = immediate(&w.db, || erase::begin(&w.ctx(), one, &ADMIN, "request"));
+    assert!(matches!(refused, Err(FlowError::Conflict { code: "legal_hold", .. })));
+    assert!(customers::get(&w.db, one).unwrap().is_some());
+    immediate(&w.db, || hold::lift(&w.ctx(), &ADMIN, one)).unwrap();
+    let erasure = begin(&w, one);
+    assert_eq!(erase::go_on(&w.ctx()).unwrap(), 1);
+    assert_eq!(erasures::get(&w.db, erasure.id).unwrap().unwrap().messages, 1);
+    assert!(w.db.execute("SELECT 1 FROM packs WHERE conversation_id = ?1", &[talk.as_bytes().into()]).unwrap().is_empty());
 }

@@ -345,6 +345,9 @@ fn an_earlier_state_is_taken_over() {
     assert_eq!((agent.capacity, agent.load), (Units::whole(3), Units::ONE));
     let heads = queues::heads(&db, &group).unwrap();
     assert_eq!((heads.len(), heads[0].rank, heads[0].entered), (1, 400_000, Timestamp::from_millis(1_000_000)));
+    // Each conversation is a case of its own.
+    let talk = warmline_store::conversations::get(&db, heads[0].conversation).unwrap().unwrap();
+    assert_eq!(talk.case.as_bytes(), talk.id.as_bytes());
     let lane = warmline_model::Lane::parse(&heads[0].lane).unwrap();
     assert_eq!((lane.key(), lane.priority_minutes, lane.dedicated), (heads[0].lane.clone(), 10, true));
     assert_eq!(queues::get(&db, &group).unwrap().unwrap().waiting, 1);

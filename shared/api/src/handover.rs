@@ -1,0 +1,136 @@
+//! What an agent is told, unasked, when a customer comes to them: the summary, on the stream that the desk follows. Nothing of it is in the
+//! event log; it is worked out when it is sent, and noted as read by that agent before.
+
+use crate::customers::{self, DAY_MS, DAYS, SummaryView};
+use schemars::JsonSchema;
+use serde::Serialize;
+use warmline_flow::audit::{self, Action, Of};
+use warmline_flow::context::Contexts;
+use warmline_flow::ctx::Actor;
+use warmline_flow::timeline::{self, Place};
+use warmline_flow::{Ctx, FlowError, calls, people};
+use warmline_model::{AgentId, ConversationId, Event, EventBody, MessageId, Role, Timestamp};
+use warmline_store::conversations::{self, Conversation};
+use warmline_store::{consults, people as stored};
+
+/// Why an agent is told of a customer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Why {
+    /// The conversation was given to the agent.
+    Assigned,
+    /// It came out of somebody else's hands.
+    Transferred,
+    /// A colleague asks the agent about it.
+    Consulted,
+    /// Somebody with whom the agent talks writes on another channel, in another's hands or nobody's.
+    ChangedChannel,
+    /// The customer calls.
+    Calling,
+}
+
+impl Why {
+    const fn code(self) -> &'static str {
+        match self {
+            Self::Assigned => "assigned",
+            Self::Transferred => "transferred",
+            Self::Consulted => "consulted",
+            Self::ChangedChannel => "changed_channel",
+            Self::Calling => "calling",
+        }
+    }
+}
+
+/// A hand-over: what the summary tells, of which conversation, and why.
+#[derive(Serialize, JsonSchema)]
+pub struct HandOver {
+    /// The conversation.
+    pub conversation: ConversationId,
+    /// Why the agent is told.
+    pub reason: Why,
+    /// The customer, as `GET /api/customers/{id}/summary` tells.
+    #[serde(flatten)]
+    pub summary: SummaryView,
+}
+
+/// The hand-overs to one agent in a page of the event log.
+pub struct HandOvers<'a> {
+    ctx: &'a Ctx<'a>,
+    contexts: Contexts<'a>,
+    actor: Actor,
+    agent: AgentId,
+    /// Conversations of the agent's customers on other channels, not in the agent's hands.
+    elsewhere: Vec<ConversationId>,
+}
+
+impl<'a> HandOvers<'a> {
+    /// Those among the events of a page; `None` for whom nothing is ever handed over to.
+    pub fn among(ctx: &'a Ctx<'a>, contexts: Contexts<'a>, actor: Actor, page: &[Event]) -> Option<Self> {
+        let agent = actor.agent.filter(|_| matches!(actor.role, Role::Agent | Role::Supervisor))?;
+        let spoken = page.iter().any(|e| matches!(e.body, EventBody::MessageReceived { .. }));
+        let elsewhere = if spoken { stored::elsewhere(ctx.db, agent).unwrap_or_default() } else { Vec::new() };
+        Some(Self { ctx, contexts, actor, agent, elsewhere })
+    }
+
+    /// The hand-over that an event is to the agent, as JSON. What cannot be read now or noted as read is not told: the event itself still
+    /// says that there is something to ask for.
+    pub fn of(&self, event: &Event) -> Option<String> {
+        let (conversation, why) = self.due(event).ok()??;
+        let told = self.tell(&conversation, why).ok()?;
+        serde_json::to_string(&told).ok()
+    }
+
+    /// Whose hands a conversation is in is looked up anew: an event may be an old one.
+    fn due(&self, event: &Event) -> Result<Option<(Conversation, Why)>, FlowError> {
+        let Some(id) = event.conversation else { return Ok(None) };
+        let get = || conversations::get(self.ctx.db, id);
+        Ok(match &event.body {
+            EventBody::ConversationAssigned { agent, why, .. } if *agent == self.agent => {
+                let mine = |c: &Conversation| c.agent == Some(self.agent) && c.state.holds_capacity();
+                get()?.filter(mine).map(|c| {
+                    let reason = reason(why, &c);
+                    (c, reason)
+                })
+            }
+            EventBody::ConversationConsulted { agent, .. } if *agent == self.agent => {
+                let asked = consults::is_asked(self.ctx.db, id, self.agent)?;
+                get()?.filter(|_| asked).map(|c| (c, Why::Consulted))
+            }
+            EventBody::MessageReceived { message, n, .. } if self.elsewhere.contains(&id) => {
+                let Some(c) = get()? else { return Ok(None) };
+                let why = if calls::on(&c.channel) { Why::Calling } else { Why::ChangedChannel };
+                self.came_over(&c, *n, *message)?.then_some((c, why))
+            }
+            _ => None,
+        })
+    }
+
+    /// Whether the person's last message before this one was in another conversation.
+    fn came_over(&self, conversation: &Conversation, n: i64, message: MessageId) -> Result<bool, FlowError> {
+        let before = Some(Place::of(conversation.id, n, message));
+        let last = timeline::page(self.ctx, conversation.person, Timestamp::default(), before, 1)?;
+        Ok(last.first().is_some_and(|entry| entry.conversation.id != conversation.id))
+    }
+
+    fn tell(&self, conversation: &Conversation, why: Why) -> Result<HandOver, FlowError> {
+        let (ctx, customer) = (self.ctx, conversation.person);
+        if !people::served(ctx, &self.actor, customer)? {
+            return Err(FlowError::NotFound("customer"));
+        }
+        let of = Of { customer: Some(customer), conversation: Some(conversation.id), reason: Some(why.code()) };
+        audit::record(ctx, &self.actor, Action::ReadSummary, of)?;
+        let summary = customers::summed(ctx, self.contexts, customer, ctx.now().plus_millis(-DAYS * DAY_MS))?;
+        Ok(HandOver { conversation: conversation.id, reason: why, summary })
+    }
+}
+
+/// Why it was given, by what led to it.
+fn reason(why: &str, conversation: &Conversation) -> Why {
+    if why.starts_with("transfer") || why.starts_with("hand-over") {
+        Why::Transferred
+    } else if calls::on(&conversation.channel) {
+        Why::Calling
+    } else {
+        Why::Assigned
+    }
+}

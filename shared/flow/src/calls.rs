@@ -1,0 +1,155 @@
+//! Calls that ring: the conversation gets its seat before anybody answers, so that who will answer sees who calls. A call that nobody
+//! answers takes nobody's seat: it ends when the caller hangs up, or by itself where the telephone system does not say so.
+
+use crate::ctx::{Ctx, FlowError};
+use crate::orders::carries;
+use crate::{converse, place};
+use warmline_channels::kit::Carries;
+use warmline_model::{AgentId, Channel, Content, ConversationState, EventBody};
+use warmline_privacy::CustomerKey;
+use warmline_routing::{Cause, Ready};
+use warmline_store::conversations::{self, Conversation};
+use warmline_store::{StoreError, accounts, events, placing};
+
+/// How long a call counts as ringing of which no more is heard.
+const RINGS_MS: i64 = 180_000;
+/// How a call ended that nobody answered.
+const GIVEN_UP: &str = "given_up";
+
+/// What a telephone system tells of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    Rings,
+    Answered,
+    Over,
+}
+
+/// The words of our contract, of Huawei AICC and of Twilio.
+fn told(event: &str) -> Option<Told> {
+    match event {
+        "ring" | "ringing" => Some(Told::Rings),
+        "answer" | "answered" | "in-progress" => Some(Told::Answered),
+        "hangup" | "release" | "completed" | "no-answer" | "busy" | "failed" | "canceled" => Some(Told::Over),
+        _ => None,
+    }
+}
+
+/// Whether a channel carries calls.
+pub fn on(channel: &Channel) -> bool {
+    carries(channel, Carries::Calls)
+}
+
+/// Takes in what is told of a call, after it was stored.
+///
+/// # Errors
+/// The store fails.
+pub(crate) fn heard(
+    ctx: &Ctx<'_>,
+    plan: &Ready,
+    conversation: &Conversation,
+    key: &CustomerKey,
+    content: &Content,
+) -> Result<(), FlowError> {
+    let Content::Event { event, data, .. } = content else { return Ok(()) };
+    let Some(told) = told(event).filter(|_| on(&conversation.channel)) else { return Ok(()) };
+    let nobody_yet = conversation.accepted_at.is_none() && conversation.first_inbound_at.is_none();
+    match told {
+        Told::Rings | Told::Answered => {
+            let named = named(ctx, conversation, data.get("agent").and_then(|a| a.as_str()))?;
+            if told == Told::Rings && nobody_yet {
+                placing::rings(ctx.db, conversation.id, Some(ctx.now().plus_millis(RINGS_MS)))?;
+            }
+            if conversation.accepted_at.is_none() {
+                seat(ctx, plan, conversation, key, content, named)?;
+            }
+            if told == Told::Answered { answered(ctx, conversation) } else { Ok(()) }
+        }
+        // Where nobody was sought for it, there is nothing to give back.
+        Told::Over if nobody_yet && conversation.state != ConversationState::Open => given_up(ctx, conversation),
+        Told::Over => Ok(()),
+    }
+}
+
+/// Nobody answered, and nobody will.
+///
+/// # Errors
+/// The store fails.
+pub(crate) fn given_up(ctx: &Ctx<'_>, conversation: &Conversation) -> Result<(), FlowError> {
+    converse::finish(ctx, conversation, Some(GIVEN_UP))
+}
+
+/// The agent whom the telephone system names: by our id, or by what the account's `extensions` say is theirs.
+fn named(ctx: &Ctx<'_>, conversation: &Conversation, name: Option<&str>) -> Result<Option<AgentId>, FlowError> {
+    let Some(name) = name else { return Ok(None) };
+    if let Ok(agent) = name.parse() {
+        return Ok(Some(agent));
+    }
+    let Some(account) = accounts::get(ctx.db, &conversation.channel, &conversation.account)? else { return Ok(None) };
+    let settings: serde_json::Value = serde_json::from_str(&account.settings).unwrap_or_default();
+    let extension = settings.get("extensions").and_then(|all| all.get(name)).and_then(|agent| agent.as_str());
+    Ok(extension.and_then(|agent| agent.parse().ok()))
+}
+
+/// Gives the call to whom the telephone system names, where they can take it, or else to whom the router finds.
+fn seat(
+    ctx: &Ctx<'_>,
+    plan: &Ready,
+    conversation: &Conversation,
+    key: &CustomerKey,
+    content: &Content,
+    named: Option<AgentId>,
+) -> Result<(), FlowError> {
+    let from = conversation.agent.filter(|_| conversation.state.holds_capacity());
+    if let Some(agent) = named.filter(|agent| from != Some(*agent)) {
+        let group = match &conversation.group {
+            Some(group) => Some(group.clone()),
+            None => plan.place(&place::facts(ctx, plan, conversation, content)?, ctx.now()).map(|p| p.group),
+        };
+        if let Some(group) = group {
+            if let Some(before) = from {
+                let body =
+                    EventBody::ConversationTransferred { from, to_agent: Some(agent), group: group.clone(), note: false };
+                events::append(ctx.db, ctx.now(), Some(conversation.id), &body)?;
+                place::take_back(ctx, conversation, before)?;
+            }
+            let given = taken(place::to_agent(ctx, conversation, &group, agent, "the telephone system says so"))?;
+            if let Some(before) = from {
+                if !given {
+                    place::again(ctx, plan, conversation, &group, Cause::Transfer)?;
+                }
+                place::fill(ctx, plan, before)?;
+            }
+            if given || from.is_some() {
+                return Ok(());
+            }
+        }
+    }
+    if conversation.state == ConversationState::Open {
+        place::first(ctx, plan, conversation, key, content)?;
+    }
+    Ok(())
+}
+
+/// Whether an agent could take it; what is wrong with the agent is no fault of the call's.
+fn taken(given: Result<(), FlowError>) -> Result<bool, FlowError> {
+    match given {
+        Ok(()) => Ok(true),
+        Err(FlowError::Conflict { .. } | FlowError::Invalid { .. }) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Somebody answered: whoever has the call's seat.
+fn answered(ctx: &Ctx<'_>, conversation: &Conversation) -> Result<(), FlowError> {
+    let now = ctx.now();
+    placing::rings(ctx.db, conversation.id, None)?;
+    let conversation = conversations::get(ctx.db, conversation.id)?.ok_or(StoreError::Missing("conversation"))?;
+    if let (Some(agent), Some(since)) =
+        (conversation.agent.filter(|_| conversation.state.holds_capacity()), conversation.assigned_at)
+        && conversations::accept(ctx.db, conversation.id, now)?
+    {
+        let body = EventBody::ConversationAccepted { agent, waited_ms: now.since(since).max(0) };
+        events::append(ctx.db, now, Some(conversation.id), &body)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,142 @@
+//! Cases: a person's conversations on one matter. Which case a conversation goes on with is decided by the plan's rules when it is opened,
+//! and once more when it first names an order; staff can say otherwise, which then stays.
+//!
+//! A case is a mark on conversations, and is always read within one person: the conversations of that case with customers who are that
+//! person now. So a merge joins nothing but what it shows, and undoing it shows nobody what was said with somebody else.
+
+use crate::converse::{self, holder_only};
+use crate::ctx::{Actor, Ctx, FlowError};
+use crate::people;
+use warmline_model::case::{OrderKey, Part};
+use warmline_model::{CaseId, Channel, ConversationId, CustomerId, EventBody, Timestamp};
+use warmline_routing::Plan;
+use warmline_store::cases;
+use warmline_store::conversations::{self, Conversation};
+use warmline_store::events;
+
+/// A conversation that was opened longer than this before the window, and still has messages in it, is not looked for.
+const OPEN_MS: i64 = 30 * 86_400_000;
+/// The most orders that are kept of a conversation.
+const ORDERS: usize = 16;
+
+/// The case that a person's next conversation goes on with.
+///
+/// # Errors
+/// The store fails.
+pub(crate) fn continued(
+    ctx: &Ctx<'_>,
+    plan: &Plan,
+    person: CustomerId,
+    channel: &Channel,
+    orders: &[OrderKey],
+    at: Timestamp,
+) -> Result<Option<CaseId>, FlowError> {
+    Ok(plan.cases.continued(channel, orders, at, &parts(ctx, plan, person, at)?))
+}
+
+/// The conversations of the cases that a person had something to say of within the window.
+fn parts(ctx: &Ctx<'_>, plan: &Plan, person: CustomerId, at: Timestamp) -> Result<Vec<Part>, FlowError> {
+    let since = at.plus_millis(-plan.cases.window_ms());
+    let mut found = cases::recent(ctx.db, person, ConversationId::last_of(since.plus_millis(-OPEN_MS)), since)?;
+    found.sort_unstable();
+    found.dedup();
+    let mut parts = Vec::new();
+    for case in found {
+        parts.extend(cases::parts(ctx.db, case, person)?);
+    }
+    Ok(parts)
+}
+
+/// A message of a conversation names orders. The first ones can say that it is another case than it seemed.
+///
+/// # Errors
+/// The store fails.
+pub(crate) fn named(ctx: &Ctx<'_>, plan: &Plan, conversation: &Conversation, orders: &[OrderKey]) -> Result<(), FlowError> {
+    let (mut known, fixed) = cases::orders_of(ctx.db, conversation.id)?;
+    let first = known.is_empty();
+    let new: Vec<OrderKey> = orders.iter().filter(|o| !known.contains(*o)).copied().collect();
+    if new.is_empty() || known.len() >= ORDERS {
+        return Ok(());
+    }
+    known.extend(new);
+    known.truncate(ORDERS);
+    cases::set_orders(ctx.db, conversation.id, &known)?;
+    if !first || fixed {
+        return Ok(());
+    }
+    let mut parts = parts(ctx, plan, conversation.person, conversation.opened_at)?;
+    parts.retain(|part| part.conversation != conversation.id);
+    let alone = !parts.iter().any(|part| part.case == conversation.case);
+    match plan.cases.continued(&conversation.channel, &known, conversation.opened_at, &parts) {
+        Some(case) => put(ctx, conversation, Some(case), false, None),
+        None if alone => Ok(()),
+        None => put(ctx, conversation, None, false, None),
+    }
+}
+
+/// Puts a conversation into a case, or into a new one.
+fn put(
+    ctx: &Ctx<'_>,
+    conversation: &Conversation,
+    into: Option<CaseId>,
+    fixed: bool,
+    agent: Option<warmline_model::AgentId>,
+) -> Result<(), FlowError> {
+    let (now, from) = (ctx.now(), conversation.case);
+    let case = into.unwrap_or_else(|| CaseId::new(now, ctx.rng));
+    cases::put(ctx.db, conversation.id, case, fixed)?;
+    let body = match into {
+        Some(case) if case == from => return Ok(()),
+        Some(case) => EventBody::CaseLinked { case, from: Some(from), agent },
+        None => EventBody::CaseSplit { case, from, agent },
+    };
+    Ok(events::append(ctx.db, now, Some(conversation.id), &body)?)
+}
+
+/// Staff say which case a conversation is: one of the same person's, or one of its own.
+///
+/// # Errors
+/// There is no such conversation or case, the case is another person's, the conversation is not the actor's, or the store fails.
+pub fn set(ctx: &Ctx<'_>, actor: &Actor, id: ConversationId, case: Option<CaseId>) -> Result<Conversation, FlowError> {
+    let conversation = converse::find(ctx, actor, id)?;
+    holder_only(actor, &conversation)?;
+    let own = case.unwrap_or(conversation.case);
+    let others = cases::parts(ctx.db, own, conversation.person)?;
+    let into = match case {
+        Some(case) if others.is_empty() => {
+            cases::persons(ctx.db, case)?.first().ok_or(FlowError::NotFound("case"))?;
+            return Err(FlowError::conflict(
+                "other_person",
+                "the case is another person's; where both are one person, merge the customers first",
+            ));
+        }
+        // What is a case of its own already stays the one that it is.
+        None if others.len() == 1 => Some(own),
+        _ => case,
+    };
+    put(ctx, &conversation, into, true, actor.agent)?;
+    conversations::get(ctx.db, id)?.ok_or(FlowError::NotFound("conversation"))
+}
+
+/// The conversations of a case with one person, oldest first. Where a merge that was undone left it with several persons, it is the
+/// `customer`'s, or, without one, that of the first whom the actor may see.
+///
+/// # Errors
+/// There is no such case, or none of somebody whom the actor may see; or the store fails.
+pub fn of(
+    ctx: &Ctx<'_>,
+    actor: &Actor,
+    case: CaseId,
+    customer: Option<CustomerId>,
+) -> Result<(CustomerId, Vec<Conversation>), FlowError> {
+    let wanted = match customer {
+        Some(customer) => Some(warmline_store::people::person(ctx.db, customer)?.ok_or(FlowError::NotFound("customer"))?),
+        None => None,
+    };
+    for person in cases::persons(ctx.db, case)? {
+        if wanted.is_none_or(|wanted| wanted == person) && people::served(ctx, actor, person)? {
+            return Ok((person, cases::of(ctx.db, case, person)?));
+        }
+    }
+    Err(FlowError::NotFound("case"))
+}

@@ -1,0 +1,146 @@
+//! Session context: what a summary needs of a person's timeline, message by message as it was taken in, kept in the key-value store. It saves
+//! opening and reading the same messages again. Losing it costs speed and never truth: it says up to which message it goes, what came
+//! later is read from the store, and without it everything is.
+
+use crate::ctx::{Ctx, FlowError};
+use crate::sealed;
+use crate::summary::{Digest, LOOKED_AT};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use warmline_model::{ConversationId, CustomerId, Timestamp};
+use warmline_store::people;
+
+/// How long a context is kept that nobody changes.
+const KEPT_MS: i64 = 30 * 86_400_000;
+
+/// A key-value store, which may lose everything at any time.
+pub trait Kv {
+    /// A value, where there is one.
+    fn get(&self, key: &str) -> Option<Vec<u8>>;
+    /// Keeps a value, if it can.
+    fn set(&self, key: &str, value: &[u8]);
+    /// Drops a value.
+    fn delete(&self, key: &str);
+}
+
+/// Where contexts are kept. There are so many places and no more, whatever comes; persons who share one take turns.
+#[derive(Clone, Copy)]
+pub struct Contexts<'a> {
+    /// The store.
+    pub kv: &'a dyn Kv,
+    /// The most entries; 0: none are kept.
+    pub entries: u64,
+}
+
+/// What was folded so far.
+#[derive(Default, Serialize, Deserialize)]
+pub(crate) struct Context {
+    /// It is whole from here on, unless it is full.
+    pub(crate) since: Timestamp,
+    /// The newest messages, newest first; with one more than a summary looks at it is full.
+    pub(crate) digests: Vec<Digest>,
+}
+
+impl Context {
+    /// Whether it can be gone on with: it reaches back as far as is asked for, and all in it was said with those who are this person now.
+    fn serves(&self, since: Timestamp, members: &BTreeSet<CustomerId>) -> bool {
+        (self.since <= since || self.digests.len() > LOOKED_AT) && self.digests.iter().all(|d| members.contains(&d.customer))
+    }
+
+    /// The newest message of each customer that is in it.
+    pub(crate) fn covered(&self) -> BTreeMap<CustomerId, (ConversationId, i64)> {
+        let mut covered = BTreeMap::new();
+        for digest in &self.digests {
+            let newest = covered.entry(digest.customer).or_insert((digest.conversation, digest.n));
+            *newest = (*newest).max((digest.conversation, digest.n));
+        }
+        covered
+    }
+
+    /// Puts newer messages in front.
+    pub(crate) fn add(&mut self, newer: Vec<Digest>) {
+        self.digests.extend(newer);
+        self.digests.sort_by_key(|d| std::cmp::Reverse(d.place()));
+        self.digests.truncate(LOOKED_AT + 1);
+    }
+}
+
+fn aad(person: CustomerId, until: i64) -> [u8; 31] {
+    let mut aad = [0; 31];
+    aad[..7].copy_from_slice(b"context");
+    aad[7..23].copy_from_slice(person.as_bytes());
+    aad[23..].copy_from_slice(&until.to_be_bytes());
+    aad
+}
+
+/// A value is the instant of its end, which anybody may read, and the sealed context.
+fn split(value: &[u8]) -> Option<(i64, &[u8])> {
+    let (until, sealed) = value.split_first_chunk()?;
+    Some((i64::from_be_bytes(*until), sealed))
+}
+
+impl Contexts<'_> {
+    fn key(self, drawn: u64) -> Option<String> {
+        drawn.checked_rem(self.entries).map(|place| format!("context/{place}"))
+    }
+
+    fn key_of(self, person: CustomerId) -> Option<String> {
+        // The last bytes of an id are random.
+        let random = person.as_bytes().last_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
+        self.key(random)
+    }
+
+    /// A value that is kept and has not ended.
+    fn get(self, ctx: &Ctx<'_>, key: &str) -> Option<Vec<u8>> {
+        let value = self.kv.get(key)?;
+        if split(&value).is_some_and(|(until, _)| until > ctx.now().millis()) {
+            return Some(value);
+        }
+        self.kv.delete(key);
+        None
+    }
+
+    /// The person's context, where it is kept and can be gone on with.
+    pub(crate) fn load(self, ctx: &Ctx<'_>, person: CustomerId, since: Timestamp) -> Result<Option<Context>, FlowError> {
+        let Some(value) = self.key_of(person).and_then(|key| self.get(ctx, &key)) else { return Ok(None) };
+        let Some((until, sealed)) = split(&value) else { return Ok(None) };
+        let Ok(key) = sealed::customer_key(ctx, person) else { return Ok(None) };
+        let plain = key.open(&aad(person, until), sealed).ok();
+        let context = plain.and_then(|plain| serde_json::from_slice::<Context>(&plain).ok());
+        let members: BTreeSet<CustomerId> = people::members(ctx.db, person)?.into_iter().map(|m| m.id).collect();
+        Ok(context.filter(|context| context.serves(since, &members)))
+    }
+
+    /// Keeps it, and drops another one that has ended.
+    pub(crate) fn save(self, ctx: &Ctx<'_>, person: CustomerId, context: &Context) {
+        let until = ctx.now().plus_millis(KEPT_MS).millis();
+        let Some(place) = self.key_of(person) else { return };
+        if let Ok(key) = sealed::customer_key(ctx, person)
+            && let Ok(plain) = serde_json::to_vec(context)
+            && let Ok(sealed) = key.seal(&aad(person, until), &plain, ctx.rng)
+        {
+            self.kv.set(&place, &[&until.to_be_bytes(), sealed.as_slice()].concat());
+        }
+        let mut drawn = [0; 8];
+        ctx.rng.fill(&mut drawn);
+        if let Some(other) = self.key(u64::from_be_bytes(drawn)) {
+            self.get(ctx, &other);
+        }
+    }
+}
+
+/// Drops what is kept of a customer: of the person that it is one of, and of each of that person's customers. Whoever erases a customer,
+/// or undoes a merge, calls it.
+///
+/// # Errors
+/// The store fails.
+pub fn forget(ctx: &Ctx<'_>, contexts: Contexts<'_>, customer: CustomerId) -> Result<(), FlowError> {
+    let mut all = vec![customer];
+    if let Some(person) = people::person(ctx.db, customer)? {
+        all.extend(people::members(ctx.db, person)?.into_iter().map(|m| m.id));
+    }
+    for key in all.into_iter().filter_map(|id| contexts.key_of(id)) {
+        contexts.kv.delete(&key);
+    }
+    Ok(())
+}

@@ -1,0 +1,23 @@
+//! Cases (一事一案): a person's conversations on one matter, on whatever channels.
+
+use crate::channel::Channel;
+use crate::ids::{CaseId, ConversationId};
+use crate::time::Timestamp;
+
+/// An order, as it is compared: a blind index of its number.
+pub type OrderKey = [u8; 16];
+
+/// A conversation, as far as it says what its case is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// The conversation.
+    pub conversation: ConversationId,
+    /// Its case.
+    pub case: CaseId,
+    /// Its channel.
+    pub channel: Channel,
+    /// When its last message was stored.
+    pub last: Timestamp,
+    /// The orders named in it.
+    pub orders: Vec<OrderKey>,
+}
