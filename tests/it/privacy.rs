@@ -1,7 +1,7 @@
 //! Nothing personal lies in the open: whatever customers and agents say, and who they are, is in no file of the state and in
 //! no line of the log.
 
-use crate::harness::{Options, Server, Shop, until};
+use crate::harness::{Agent, Options, Server, Shop, Wechat, until};
 use aho_corasick::AhoCorasick;
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -17,6 +17,8 @@ const LATIN: &str = "canaryword8842";
 const REPLY: &str = "海象签收了钢琴";
 const NOTE: &str = "刺猬经理请回电";
 const AGENT: &str = "客服小鹦鹉九号";
+const CORRECTED: &str = "欧阳小金丝雀";
+const ERASED: &str = "oErasedCanary5tY2";
 const TRANSCRIPT: &str = "树懒要求加急";
 
 fn files(at: &Path, found: &mut Vec<PathBuf>) {
@@ -70,6 +72,7 @@ impl Search {
     fn server(&self, server: &Server) -> BTreeSet<String> {
         let (mut paths, mut found) = (Vec::new(), BTreeSet::new());
         files(&server.state(), &mut paths);
+        files(&server.keys(), &mut paths);
         assert!(paths.iter().any(|path| path.ends_with("sqlite.db")), "{paths:?}");
         for path in paths {
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
@@ -114,6 +117,7 @@ fn no_file_and_no_line_of_the_log_holds_a_name_a_number_a_word_or_a_secret() {
     until("the alerts", || (shop.count("quality.alert") >= 3).then_some(()));
     let (id, _) = shop.wait_text(REPLY);
     agent.act(&id, "transfer", &json!({ "to": { "group": shop.name }, "note": NOTE })).expect(200);
+    person(&shop, &agent, &wechat);
     // Refusals are logged; what was refused is not.
     wechat.post("signature=0&timestamp=1&nonce=1", wechat.text(OPEN_ID, 8, WORDS)).refused(401, "signature_wrong");
     wechat.plain(format!("<xml><FromUserName>{OPEN_ID}</FromUserName><Content>{WORDS}")).refused(400, "malformed");
@@ -136,6 +140,8 @@ fn no_file_and_no_line_of_the_log_holds_a_name_a_number_a_word_or_a_secret() {
         NOTE,
         AGENT,
         TRANSCRIPT,
+        CORRECTED,
+        ERASED,
         &wechat.token,
         &wechat.app_secret,
         &wechat.aes_key,
@@ -152,6 +158,33 @@ fn no_file_and_no_line_of_the_log_holds_a_name_a_number_a_word_or_a_secret() {
     found.extend(search.server(&server));
     assert!(server.output().lines().count() > 20, "there was a log to search");
     assert!(found.is_empty(), "{found:#?}");
+}
+
+/// What there is about a person: looked at, corrected, exported; and one more who is erased.
+fn person(shop: &Shop, agent: &Agent, wechat: &Wechat) {
+    let customer = shop.conversation(&shop.wait_text(REPLY).0)["customer"]["id"].as_str().unwrap().to_owned();
+    let of = |rest: &str| format!("/api/customers/{customer}{rest}");
+    shop.admin.put(&of("/name"), &json!({ "name": CORRECTED })).expect(200);
+    let number = json!({ "kind": "phone", "value": PHONE, "verified": true });
+    shop.admin.post(&of("/identifiers"), &number).expect(200);
+    // Twice: the second time from what was kept beside the store.
+    for _ in 0..2 {
+        shop.admin.get(&of("/summary")).expect(200);
+    }
+    shop.admin.get(&of("/timeline")).expect(200);
+    shop.admin.get(&of("/unmasked?reason=request")).expect(200);
+    shop.admin.get(&of("/export")).expect(200);
+    shop.admin.post(&of("/identifiers/remove"), &number).expect(200);
+    agent.api.put(&of("/name"), &json!({ "name": CORRECTED })).refused(403, "role_not_allowed");
+    let known = shop.conversations();
+    wechat.say(ERASED, WORDS);
+    let new = until("the one to be erased", || shop.conversations().into_iter().find(|c| !known.contains(c)));
+    let gone = shop.conversation(new["id"].as_str().unwrap())["customer"]["id"].as_str().unwrap().to_owned();
+    let erasure = shop.admin.delete(&format!("/api/customers/{gone}?reason=request")).expect(202).json();
+    until("the receipt", || {
+        let path = format!("/api/erasures/{}", erasure["id"].as_str().unwrap());
+        shop.admin.get(&path).expect(200).json()["done_at"].as_str().map(drop)
+    });
 }
 
 #[test]

@@ -130,7 +130,7 @@ pub enum Kept {
     Hot,
     /// In the archive: read the same, only slower.
     Archived,
-    /// Gone: the time for which they are kept is over.
+    /// Gone: the time for which they are kept is over, or the customer was erased.
     Gone,
 }
 
@@ -210,6 +210,9 @@ pub struct MessageView {
 /// # Errors
 /// The store fails, or the customer's key does not open.
 pub fn messages(ctx: &Ctx<'_>, customer: CustomerId, stored: &[Message]) -> Result<Vec<MessageView>, FlowError> {
+    if stored.is_empty() {
+        return Ok(Vec::new());
+    }
     let key = sealed::customer_key(ctx, customer)?;
     Ok(stored.iter().map(|m| message(Some(&key), m)).collect())
 }

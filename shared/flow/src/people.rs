@@ -13,7 +13,7 @@ use crate::sealed;
 use std::collections::{BTreeMap, BTreeSet};
 use warmline_identity::Known;
 use warmline_model::{AgentId, Channel, CustomerId, EventBody, IdentifierKind, IdentityId, MergeId, Sender};
-use warmline_privacy::{BlindIndex, CustomerKey};
+use warmline_privacy::{BlindIndex, CustomerKey, SealError};
 use warmline_store::customers::{self, Contact};
 use warmline_store::people::{self, Identifier, Merge};
 use warmline_store::{StoreError, events};
@@ -273,14 +273,17 @@ pub fn sender(ctx: &Ctx<'_>, identity: IdentityId) -> Result<Sender, FlowError> 
     sealed::open_sender(&sealed::customer_key(ctx, customer)?, identity, &sealed_sender)
 }
 
-/// The name of an identity: what staff corrected it to, or what its channel tells; none also where it was altered, which is told. Not
-/// within a transaction.
+/// The name of an identity: what staff corrected it to, or what its channel tells. None also where the customer was erased, and
+/// where it was altered, which is told. Not within a transaction.
 ///
 /// # Errors
 /// The store fails, or the customer's key does not open.
 pub fn name(ctx: &Ctx<'_>, identity: IdentityId) -> Result<Option<String>, FlowError> {
     let Some((sealed_sender, customer)) = customers::sender(ctx.db, identity)? else { return Ok(None) };
-    let key = sealed::customer_key(ctx, customer)?;
+    let key = match sealed::customer_key(ctx, customer) {
+        Err(FlowError::Seal(SealError::Erased)) => return Ok(None),
+        key => key?,
+    };
     let opened = match customers::get(ctx.db, customer)?.and_then(|c| c.name) {
         Some(corrected) => sealed::open_corrected(&key, customer, &corrected).map(Some),
         None => sealed::open_sender(&key, identity, &sealed_sender).map(|sender| sender.name),
