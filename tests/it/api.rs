@@ -172,6 +172,10 @@ fn sensitive_words_raise_an_alert_whoever_says_them() {
     assert_eq!(alerts[1]["data"]["message"], reply["id"]);
     assert_eq!(alerts[1]["data"]["words"], json!(["赔偿"]));
     assert!(!alerts[0].to_string().contains("你们"), "an alert quotes the list, not the customer");
+    let customer = shop.conversation(&id)["customer"]["id"].as_str().unwrap().to_owned();
+    let timeline = shop.admin.get(&format!("/api/customers/{customer}/timeline")).expect(200).json();
+    let found: Vec<_> = timeline["items"].as_array().unwrap().iter().map(|m| &m["findings"][0]["words"]).collect();
+    assert_eq!(found, [&json!(["赔偿"]), &alerts[0]["data"]["words"]]);
 }
 
 #[test]

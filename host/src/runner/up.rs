@@ -137,8 +137,8 @@ impl Up {
         Ok(())
     }
 
-    /// The folder for the database of keys, made where it is missing; nobody else may look into it.
-    fn keys(&self) -> anyhow::Result<PathBuf> {
+    /// The database of keys, in a folder that is made where it is missing; nobody else may look into it.
+    fn keys(&self, fresh: bool) -> anyhow::Result<PathBuf> {
         let beside = || {
             let mut path = self.state.clone().into_os_string();
             path.push("-keys");
@@ -147,7 +147,14 @@ impl Up {
         let dir = self.keys.clone().unwrap_or_else(beside);
         private_folder(&dir)
             .with_context(|| format!("cannot create the folder of keys {} (choose another with --keys)", dir.display()))?;
-        Ok(dir)
+        let file = dir.join("keys.db");
+        ensure!(
+            !(fresh && file.exists()),
+            "{} holds the keys of another store: restore that store to {}, or remove its keys if it is gone for good",
+            file.display(),
+            self.state.display()
+        );
+        Ok(file)
     }
 
     /// The bounds of each request.
@@ -182,7 +189,7 @@ impl Up {
             ensure!(is_label(label), "the database label {label:?} may have only letters, digits, - and _");
             let path = match label.as_str() {
                 "default" => self.state.join("sqlite.db"),
-                KEYS => self.keys()?.join("keys.db"),
+                KEYS => self.keys(fresh)?,
                 _ => self.state.join(format!("sqlite-{label}.db")),
             };
             databases.insert(label.clone(), Database::open(label, path, self.durability)?);

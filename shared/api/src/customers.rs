@@ -15,9 +15,10 @@ use warmline_flow::timeline::{self, Place};
 use warmline_flow::{Ctx, FlowError, people as flow};
 use warmline_http::{Problem, Response, page};
 use warmline_model::{
-    AccountId, AgentId, Channel, ConversationId, CustomerId, Identifier, IdentifierKind, MergeId, Role, Timestamp,
+    AccountId, AgentId, Channel, ConversationId, CustomerId, EventBody, Identifier, IdentifierKind, MergeId, MessageId,
+    Role, Timestamp,
 };
-use warmline_store::{agents, customers, holds, people};
+use warmline_store::{StoreError, agents, customers, events, holds, people};
 
 /// A customer's tags.
 #[derive(Deserialize, JsonSchema)]
@@ -177,6 +178,27 @@ pub struct TimelineEntry {
     /// The message.
     #[serde(flatten)]
     pub message: MessageView,
+    /// What quality found in it.
+    pub findings: Vec<Finding>,
+}
+
+/// What quality found in a message.
+#[derive(Serialize, JsonSchema)]
+pub struct Finding {
+    /// The words, as they stand in the brand's list.
+    pub words: Vec<String>,
+    /// The highest severity among them: 1 (note) to 3 (act now).
+    pub severity: i64,
+    /// When it was found.
+    pub at: Timestamp,
+}
+
+fn findings(ctx: &Ctx<'_>, message: MessageId) -> Result<Vec<Finding>, StoreError> {
+    let found = events::findings(ctx.db, message)?.into_iter().filter_map(|event| match event.body {
+        EventBody::QualityAlert { words, severity, .. } => Some(Finding { words, severity, at: event.at }),
+        _ => None,
+    });
+    Ok(found.collect())
 }
 
 /// What somebody must know who takes a customer over.
@@ -387,7 +409,8 @@ pub(crate) fn timeline(call: &Call<'_>) -> Result<Response, Problem> {
         if key.is_some() && message.content.is_none() {
             altered.push(Broken::message(entry.conversation.customer, &entry.message));
         }
-        items.push((entry.place, TimelineEntry { conversation: entry.conversation.id, channel, account, message }));
+        let (conversation, findings) = (entry.conversation.id, findings(ctx, entry.message.id)?);
+        items.push((entry.place, TimelineEntry { conversation, channel, account, message, findings }));
     }
     broken::tell(ctx, &altered)?;
     let Page { items, next } = Page::cut(items, limit, |(place, _)| place.to_string());

@@ -3,12 +3,14 @@
 use crate::db::{Db, Row, StoreError};
 use serde::Serialize;
 use warmline_model::event::{EVENT_VERSION, to_columns};
-use warmline_model::{ConversationId, Event, EventBody, Timestamp};
+use warmline_model::{ConversationId, Event, EventBody, MessageId, Timestamp};
 
 const APPEND: &str = "INSERT INTO events (at, v, type, conversation_id, data) VALUES (?1, ?2, ?3, ?4, ?5)";
 const AFTER: &str = "SELECT seq, at, v, type, conversation_id, data FROM events WHERE seq > ?1 ORDER BY seq LIMIT ?2";
 const DECISIONS: &str = "SELECT seq, at, v, type, conversation_id, data FROM events INDEXED BY events_decisions \
                          WHERE conversation_id = ?1 AND type = 'routing.decided' ORDER BY seq DESC LIMIT ?2";
+const FINDINGS: &str = "SELECT seq, at, v, type, conversation_id, data FROM events INDEXED BY events_findings \
+                        WHERE json_extract(data, '$.message') = ?1 AND type = 'quality.alert' ORDER BY seq";
 const LAST: &str = "SELECT coalesce(max(seq), 0) FROM events";
 
 /// Appends an event: an [`EventBody`] or a part of it.
@@ -55,6 +57,14 @@ pub fn after(db: &dyn Db, seq: i64, limit: i64) -> Result<Vec<Event>, StoreError
 /// See [`StoreError`].
 pub fn decisions(db: &dyn Db, conversation: ConversationId, limit: i64) -> Result<Vec<Event>, StoreError> {
     db.execute(DECISIONS, &[conversation.as_bytes().into(), limit.into()])?.iter().map(read).collect()
+}
+
+/// What quality found in a message.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn findings(db: &dyn Db, message: MessageId) -> Result<Vec<Event>, StoreError> {
+    db.execute(FINDINGS, &[message.to_string().into()])?.iter().map(read).collect()
 }
 
 /// The position of the newest event; 0 when there is none.

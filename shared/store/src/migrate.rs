@@ -20,7 +20,7 @@ macro_rules! file {
 }
 
 /// The files. To add one: number it, add it here, never change one that has run anywhere.
-const MIGRATIONS: [&str; 10] = [
+const MIGRATIONS: [&str; 11] = [
     file!("../migrations/0001_foundation.sql"),
     file!("../migrations/0002_channels.sql"),
     file!("../migrations/0003_routing.sql"),
@@ -31,6 +31,7 @@ const MIGRATIONS: [&str; 10] = [
     file!("../migrations/0008_privacy.sql"),
     file!("../migrations/0009_cases.sql"),
     file!("../migrations/0010_duties.sql"),
+    file!("../migrations/0011_findings.sql"),
 ];
 
 /// How long a text is without its lines of comment and the spaces that lines begin with; with `out`, also that text.
@@ -72,6 +73,7 @@ const VERSIONS: [&str; MIGRATIONS.len()] = [
     "PRAGMA user_version = 8",
     "PRAGMA user_version = 9",
     "PRAGMA user_version = 10",
+    "PRAGMA user_version = 11",
 ];
 const WAL: &str = "PRAGMA journal_mode = WAL";
 
