@@ -1,7 +1,7 @@
 //! A person's rights over the real components: all that is known, exported; and erased, so that copies of the store made before say
 //! nothing either.
 
-use crate::harness::{Options, Server, Shop, program, until};
+use crate::harness::{Options, Server, Shop, program, until, workspace};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use p256::ecdsa::signature::Verifier as _;
@@ -218,14 +218,22 @@ fn another_master_key_takes_over_while_the_server_serves() {
     // Without the old one it says which is missing, and writes nothing.
     let database = std::fs::read(server.state().join("sqlite.db")).unwrap();
     let mut alone = Command::new(program());
-    alone
-        .args(["up", "--listen", "127.0.0.1:0", "--ready", "/readyz", "--manifest"])
-        .arg(crate::harness::workspace().join("spin.toml"));
+    alone.args(["up", "--listen", "127.0.0.1:0", "--ready", "/readyz", "--manifest"]).arg(workspace().join("spin.toml"));
     alone.arg("--state").arg(server.state()).env("SPIN_VARIABLE_MASTER_KEY", &new);
     let refused = alone.output().unwrap();
     let said = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(!refused.status.success() && said.contains("wrong_master_key") && said.contains(&old_key), "{said}");
     assert!(std::fs::read(server.state().join("sqlite.db")).unwrap() == database, "nothing was written");
+
+    // Keys without their store are not taken for those of a new one.
+    let mut strange = Command::new(program());
+    strange.args(["up", "--listen", "127.0.0.1:0", "--manifest"]).arg(workspace().join("spin.toml"));
+    strange.arg("--state").arg(server.state().with_file_name("other")).arg("--keys").arg(server.keys());
+    let refused = strange.output().unwrap();
+    assert!(
+        !refused.status.success() && String::from_utf8_lossy(&refused.stderr).contains("keys of another store"),
+        "{refused:?}"
+    );
 
     let both = vec![variable("MASTER_KEY", &new), variable("MASTER_KEY_PREVIOUS", &old)];
     let mut server = Server::with("rotation", &Options { environment: both, ..Options::default() });
