@@ -1,7 +1,7 @@
 //! Nothing personal lies in the open: whatever customers and agents say, and who they are, is in no file of the state and in
 //! no line of the log.
 
-use crate::harness::{Agent, Options, Server, Shop, Wechat, until};
+use crate::harness::{Agent, Brand, Options, PATIENCE, Server, Shop, Wechat, act, until, within};
 use aho_corasick::AhoCorasick;
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -185,6 +185,37 @@ fn person(shop: &Shop, agent: &Agent, wechat: &Wechat) {
         let path = format!("/api/erasures/{}", erasure["id"].as_str().unwrap());
         shop.admin.get(&path).expect(200).json()["done_at"].as_str().map(drop)
     });
+}
+
+#[test]
+fn no_channel_leaves_its_customers_or_their_words_in_the_open() {
+    const CUSTOMER: u64 = 88_427_113;
+    let environment = vec![("RUST_LOG".to_owned(), "debug".to_owned())];
+    let mut server = Server::with("privacy-channels", &Options { environment, ..Options::default() });
+    let platforms = warmline_sim::channels::all().into_iter().map(|platform| (platform.channel().to_owned(), platform));
+    let brand = Brand::on(&server, platforms);
+    brand.every(
+        |_| true,
+        |brand, line| {
+            let words = format!("{WORDS}{LATIN}");
+            if line.carries.kinds_out.contains(&"text") {
+                let talk = line.talk(brand, CUSTOMER, &words);
+                brand.shop.wait_delivery(&talk, &brand.agent.reply(&talk, REPLY), "sent");
+            } else {
+                line.arrive(&act(CUSTOMER, &words), 1);
+                within(PATIENCE * 2, &words, || line.find(brand, &words));
+            }
+        },
+    );
+    let ids: Vec<String> = brand.lines.values().map(|line| line.stand.platform().open_id(CUSTOMER)).collect();
+    let mut texts: Vec<&str> = ids.iter().map(String::as_str).filter(|id| id.len() >= 8).collect();
+    assert!(texts.len() >= 12 && brand.lines.len() >= 15, "{ids:?}");
+    texts.extend([WORDS, LATIN, REPLY]);
+    let search = Search::new(&texts);
+    let mut found = search.server(&server);
+    server.stop();
+    found.extend(search.server(&server));
+    assert!(found.is_empty(), "{found:#?}");
 }
 
 #[test]

@@ -319,8 +319,9 @@ pub(crate) fn add_identifier(call: &Call<'_>) -> Result<Response, Problem> {
     let new: NewIdentifier = body::read(call.request)?;
     let ctx = &call.ctx;
     let id: CustomerId = call.id(0, "customer")?;
-    if matches!(new.kind, IdentifierKind::UnionId | IdentifierKind::Nick) {
-        return Err(Problem::field("kind_of_a_platform", "kind", "union ids and nicks come from their platform only"));
+    if matches!(new.kind, IdentifierKind::UnionId | IdentifierKind::Nick | IdentifierKind::Device) {
+        let detail = "union ids and nicks come from their platform only, devices from the app";
+        return Err(Problem::field("kind_of_a_platform", "kind", detail));
     }
     let known = known("", new.kind, new.value, new.verified)?;
     person(call)?;

@@ -7,7 +7,7 @@
 //! |---|---|
 //! | union id, member id | always: the platform, the brand's own app says so |
 //! | phone, e-mail | where it is verified |
-//! | nick | never |
+//! | nick, device | never: a telephone is lent, sold, shared by a family |
 
 use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumberFormat, Region};
 use std::fmt::Write as _;
@@ -59,6 +59,7 @@ pub fn normalise(platform: &str, identifier: &Identifier) -> Result<Known, NotOn
         IdentifierKind::UnionId => (platform, value.to_owned(), true),
         IdentifierKind::MemberId => ("", value.to_owned(), true),
         IdentifierKind::Nick => (platform, value.to_owned(), false),
+        IdentifierKind::Device => ("", value.to_owned(), false),
         IdentifierKind::Phone => ("", phone(value).ok_or(NotOne::Phone)?, *verified),
         IdentifierKind::Email => ("", email(value).ok_or(NotOne::Email)?, *verified),
     };
@@ -171,7 +172,11 @@ mod tests {
         let strong = |kind, value, verified| one(kind, value, verified).unwrap().strong;
         assert!(strong(IdentifierKind::UnionId, "u", false) && strong(IdentifierKind::MemberId, "m", false));
         assert!(strong(IdentifierKind::Email, "a@b.cn", true) && !strong(IdentifierKind::Email, "a@b.cn", false));
-        assert!(!strong(IdentifierKind::Phone, "13812345678", false) && !strong(IdentifierKind::Nick, "n", true));
+        assert!(
+            !strong(IdentifierKind::Phone, "13812345678", false)
+                && !strong(IdentifierKind::Device, "d", true)
+                && !strong(IdentifierKind::Nick, "n", true)
+        );
         assert_eq!(one(IdentifierKind::Email, " Wang@Example.CN ", false).unwrap().value, "wang@example.cn");
         for wrong in ["", "a", "a@", "@b.cn", "a b@c.cn", "a@b"] {
             assert_eq!(one(IdentifierKind::Email, wrong, true), Err(NotOne::Email), "{wrong}");

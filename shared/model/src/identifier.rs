@@ -17,11 +17,13 @@ pub enum IdentifierKind {
     Email,
     /// The name of a buyer on a marketplace.
     Nick,
+    /// A device, as the brand's own app names it.
+    Device,
 }
 
 impl IdentifierKind {
     /// All kinds.
-    pub const ALL: [Self; 5] = [Self::UnionId, Self::MemberId, Self::Phone, Self::Email, Self::Nick];
+    pub const ALL: [Self; 6] = [Self::UnionId, Self::MemberId, Self::Phone, Self::Email, Self::Nick, Self::Device];
 
     /// The kind's name.
     pub const fn as_str(self) -> &'static str {
@@ -31,6 +33,7 @@ impl IdentifierKind {
             Self::Phone => "phone",
             Self::Email => "email",
             Self::Nick => "nick",
+            Self::Device => "device",
         }
     }
 

@@ -3,7 +3,7 @@
 //! `POST` to the account's address (or `/messages` below it) with
 //! * `Authorization: Bearer <JWT>`, HS256 under `jwt_secret`, issued by the brand's own server to a member who is logged in:
 //!   `sub` (the member's id), `exp`, and optionally `name`, `tags`, `nbf`, and `phone_number`,
-//!   `email` with `phone_number_verified`, `email_verified`;
+//!   `email` with `phone_number_verified`, `email_verified`, and `device_id`;
 //! * `X-Warmline-Timestamp`: seconds since 1970, at most `max_age_secs` from now;
 //! * `X-Warmline-Signature`: lower-case hexadecimal HMAC-SHA256 under `body_secret` over `<timestamp>.<raw body>`;
 //! * the body `{"id": "<client message id>", "text": "…"}` or `{"id": …, "content": {…}}`.

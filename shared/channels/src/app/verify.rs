@@ -28,6 +28,9 @@ struct Claims {
     email: Option<String>,
     #[serde(default)]
     email_verified: bool,
+    /// The device, where the app tells it.
+    #[serde(default)]
+    device_id: Option<String>,
 }
 
 /// Who asks, by the token alone (header, or `access_token` in the query): for reading replies.
@@ -88,6 +91,7 @@ fn sender(account: &Account, token: &str, now: Timestamp) -> Result<Sender, Refu
     for (kind, value, verified) in [
         (IdentifierKind::Phone, claims.phone_number, claims.phone_number_verified),
         (IdentifierKind::Email, claims.email, claims.email_verified),
+        (IdentifierKind::Device, claims.device_id, false),
     ] {
         identifiers.extend(value.map(|value| Identifier { kind, value, verified }));
     }
@@ -136,13 +140,14 @@ mod tests {
     #[test]
     fn what_a_member_proved_to_the_app_tells_who_it_is() {
         let claims = json!({ "sub": "m1", "exp": NOW.secs() + 60, "phone_number": "+86 138 1234 5678",
-            "phone_number_verified": true, "email": "wang@example.cn" });
+            "phone_number_verified": true, "email": "wang@example.cn", "device_id": "d-1" });
         let sender = super::sender(&account(), &sign::token(JWT, &claims), NOW).unwrap();
         let told: Vec<_> = sender.identifiers.iter().map(|i| (i.kind, i.value.as_str(), i.verified)).collect();
         let of = [
             (IdentifierKind::MemberId, "m1", true),
             (IdentifierKind::Phone, "+86 138 1234 5678", true),
             (IdentifierKind::Email, "wang@example.cn", false),
+            (IdentifierKind::Device, "d-1", false),
         ];
         assert_eq!(told, of);
     }
