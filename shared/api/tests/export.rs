@@ -14,7 +14,7 @@ use warmline_privacy::{Keyring, Masters};
 use warmline_store::customers::{self, NewIdentity};
 use warmline_store::messages::{self, Message};
 use warmline_store::native::NativeDb;
-use warmline_store::{immediate, migrate, vault};
+use warmline_store::{erasures, immediate, migrate, vault};
 
 const CONVERSATION: &str = "INSERT INTO conversations (id, identity_id, customer_id, channel, account, state, vip, opened_at, \
     last_message_at, closed_at, messages, case_id) VALUES (?1, ?2, ?3, 'app', 'a', 'closed', 0, 0, 0, 0, ?4, ?1)";
@@ -105,4 +105,9 @@ fn an_export_breaks_off_where_its_person_is_erased_meanwhile() {
     let refused = export.next(&ctx).unwrap_err();
     assert_eq!((refused.status, refused.code), (410, "erased"));
     assert!(zip::ZipArchive::new(std::io::Cursor::new(part)).is_err());
+    // All that was said goes, however much it is.
+    assert_eq!(erase::go_on(&ctx).unwrap(), 1);
+    assert!(ctx.db.execute("SELECT 1 FROM messages", &[]).unwrap().is_empty());
+    let done = erasures::list(ctx.db, None, 9).unwrap();
+    assert_eq!(done.iter().map(|erasure| erasure.messages).collect::<Vec<_>>(), [MESSAGES]);
 }

@@ -13,8 +13,9 @@ use std::hint::black_box;
 use std::path::Path;
 use std::time::{Duration, Instant};
 use warmline_flow::context::{Contexts, Kv};
-use warmline_flow::{Ctx, archive, people, sealed, summary, timeline};
-use warmline_model::{Clock, Content, ConversationId, CustomerId, MessageId, Origin, Rng, Timestamp};
+use warmline_flow::ctx::Actor;
+use warmline_flow::{Ctx, archive, erase, people, sealed, summary, timeline};
+use warmline_model::{Clock, Content, ConversationId, CustomerId, MessageId, Origin, Rng, Role, Timestamp};
 use warmline_privacy::{Keyring, Masters};
 use warmline_store::messages::{self, Message};
 use warmline_store::native::NativeDb;
@@ -263,6 +264,11 @@ fn main() {
             let id = immediate(&db, || people::merge(&ctx, both.0, both.1, None, None)).unwrap().unwrap();
             immediate(&db, || people::unmerge(&ctx, id, None)).unwrap();
             merges.push(id);
+        });
+        let admin = Actor { agent: None, role: Role::Admin };
+        timed("erasing a customer of 10,000 messages, all steps", 1, |_| {
+            immediate(&db, || erase::begin(&ctx, both.1, &admin, "request")).unwrap();
+            assert_eq!(erase::go_on(&ctx).unwrap(), 1);
         });
     }
 }
