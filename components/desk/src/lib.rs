@@ -40,7 +40,7 @@ async fn handle(request: IncomingRequest, out: ResponseOutparam) {
     match export::wanted(&world.ctx(), &admin_token, &request) {
         Ok(None) => {}
         Ok(Some(export)) => return pass(&world, export, out).await,
-        Err(problem) => return respond(out, refuse(problem)).await,
+        Err(problem) => return respond(out, refuse(problem).secured()).await,
     }
     match media::wanted(&world.ctx(), &admin_token, &request) {
         Ok(None) => {}
