@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use warmline_model::{AgentId, GroupId, Lane};
-use warmline_routing::{Floor, Hands, Head, Ready, Seat};
+use warmline_routing::{Floor, Hands, Head, Ready, Seat, SeatFacts};
 use warmline_store::{Db, StoreError, agents, queues};
 
 /// An agent as a seat, with the weights of its groups.
@@ -41,7 +41,7 @@ impl Floor for Stored<'_> {
 
 impl Stored<'_> {
     fn seat(&self, s: agents::Seat) -> Seat {
-        Seat {
+        Seat::from(SeatFacts {
             id: s.id,
             ai: s.ai,
             state: s.state,
@@ -55,7 +55,7 @@ impl Stored<'_> {
             groups: u16::try_from(s.groups).unwrap_or(u16::MAX),
             hands: Hands::new(s.held, s.can.caps),
             weight: s.weight,
-        }
+        })
     }
 
     /// One agent as a seat, with the weights of its groups.

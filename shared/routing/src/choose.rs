@@ -142,13 +142,13 @@ fn mix(value: u128) -> u64 {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::seat::{All, Amount, Cost, Hands, Levels};
+    use crate::seat::{All, Amount, Cost, Hands, Levels, SeatFacts};
     use proptest::prelude::{any, prop_assert_eq, proptest};
     use warmline_model::{AgentState, Channel, Timestamp};
 
     /// An available seat of one group.
     pub(crate) fn seat(n: u8, load: i64, capacity: i64) -> Seat {
-        Seat {
+        SeatFacts {
             id: AgentId::from_bytes(&[n; 16]).unwrap(),
             ai: false,
             state: AgentState::Available,
@@ -163,6 +163,14 @@ pub(crate) mod tests {
             hands: Hands::default(),
             weight: 0,
         }
+        .into()
+    }
+
+    /// A seat that is otherwise.
+    pub(crate) fn but(seat: &Seat, change: impl FnOnce(&mut SeatFacts)) -> Seat {
+        let mut facts = SeatFacts::clone(seat);
+        change(&mut facts);
+        facts.into()
     }
 
     fn channel(name: &str) -> Channel {
@@ -183,7 +191,7 @@ pub(crate) mod tests {
     #[test]
     fn idle_first_then_lowest_ratio_then_longest_since() {
         let (chat, by) = (channel("app"), Strategy::LeastLoaded);
-        let last = |seat: Seat, ms| Seat { last_assigned_at: Timestamp::from_millis(ms), ..seat };
+        let last = |seat: Seat, ms| but(&seat, |s| s.last_assigned_at = Timestamp::from_millis(ms));
         let all = [seat(1, 1, 2), last(seat(2, 0, 1), 9), seat(3, 1, 4)];
         assert_eq!(first(&all, &ask(&chat, &ONE), by), Some((1, "idle")));
         assert_eq!(first(&[seat(1, 1, 2), seat(3, 1, 4)], &ask(&chat, &ONE), by), Some((1, "lowest-load")));
@@ -195,17 +203,19 @@ pub(crate) mod tests {
     fn each_strategy_has_its_order() {
         let chat = channel("app");
         let ask = Ask { needs: &[(0, 1)], ..ask(&chat, &ONE) };
-        let mut all = [seat(1, 1, 9), seat(2, 0, 9), seat(3, 0, 9)].map(|s| Seat { levels: Levels::from_slice(&[3]), ..s });
-        (all[0].last_assigned_at, all[0].levels) = (Timestamp::from_millis(1), Levels::from_slice(&[9]));
-        (all[1].last_assigned_at, all[1].freed_at, all[1].groups) =
-            (Timestamp::from_millis(2), Timestamp::from_millis(9), 1);
-        (all[2].last_assigned_at, all[2].groups) = (Timestamp::from_millis(3), 2);
+        let one = |n, load, level, (last, freed), groups| {
+            but(&seat(n, load, 9), |s| {
+                (s.levels, s.groups) = (Levels::from_slice(&[level]), groups);
+                (s.last_assigned_at, s.freed_at) = (Timestamp::from_millis(last), Timestamp::from_millis(freed));
+            })
+        };
+        let mut all = [one(1, 1, 9, (1, 0), 1), one(2, 0, 3, (2, 9), 1), one(3, 0, 3, (3, 0), 2)];
         assert_eq!(first(&all, &ask, Strategy::LeastLoaded), Some((1, "idle")));
         assert_eq!(first(&all, &ask, Strategy::MostIdle), Some((2, "most-idle")));
         assert_eq!(first(&all, &ask, Strategy::RoundRobin), Some((0, "round-robin")));
         assert_eq!(first(&all, &ask, Strategy::MostSkilled), Some((0, "most-skilled")));
         assert_eq!(first(&all, &ask, Strategy::SpecialistFirst), Some((1, "specialist")));
-        all[2].weight = 1;
+        all[2] = but(&all[2], |s| s.weight = 1);
         assert_eq!(first(&all, &ask, Strategy::RoundRobin), Some((2, "round-robin")));
         let prefer = Some(Prefer { agent: all[0].id, why: PreferWhy::Sticky });
         let chosen = choose(&all, &ask, Strategy::MostIdle, prefer, &[0; 16]).0.unwrap();
@@ -215,7 +225,7 @@ pub(crate) mod tests {
     #[test]
     fn dedicated_agents_serve_dedicated_customers_only() {
         let chat = channel("app");
-        let all = [Seat { dedicated: true, ..seat(1, 3, 4) }, seat(2, 0, 4)];
+        let all = [but(&seat(1, 3, 4), |s| s.dedicated = true), seat(2, 0, 4)];
         let by = Strategy::LeastLoaded;
         assert_eq!(first(&all, &Ask { dedicated: true, ..ask(&chat, &ONE) }, by), Some((0, "vip-dedicated")));
         assert_eq!(first(&all, &ask(&chat, &ONE), by), Some((1, "idle")));
@@ -235,19 +245,19 @@ pub(crate) mod tests {
             (AgentState::Break, Refusal::Break),
             (AgentState::WrapUp, Refusal::WrapUp),
         ] {
-            assert_eq!(reason(&Seat { state, ..free.clone() }, &plain), refusal);
+            assert_eq!(reason(&but(&free, |s| s.state = state), &plain), refusal);
         }
-        assert_eq!(reason(&Seat { ai: true, ..free.clone() }, &plain), Refusal::OtherKind);
+        assert_eq!(reason(&but(&free, |s| s.ai = true), &plain), Refusal::OtherKind);
         assert_eq!(reason(&free, &Ask { except: Some(free.id), ..plain.clone() }), Refusal::Excepted);
-        assert_eq!(reason(&Seat { dedicated: true, ..free.clone() }, &plain), Refusal::DedicatedOnly);
+        assert_eq!(reason(&but(&free, |s| s.dedicated = true), &plain), Refusal::DedicatedOnly);
         assert_eq!(reason(&free, &Ask { needs: &[(3, 1)], ..plain.clone() }), Refusal::Skill);
         assert_eq!(reason(&seat(1, 2, 2), &plain), Refusal::Full);
-        let capped = Seat { hands: Hands::new([(chat.clone(), 1)], [(chat.clone(), 1)]), ..free.clone() };
+        let capped = but(&free, |s| s.hands = Hands::new([(chat.clone(), 1)], [(chat.clone(), 1)]));
         assert_eq!(reason(&capped, &plain), Refusal::ChannelFull);
         assert_eq!(ask(&mail, &ONE).check(&capped), Ok(()));
         // A call takes all that is left beside mail, and nothing beside a chat.
         assert_eq!(reason(&capped, &ask(&phone, &call)), Refusal::NotInterrupted);
-        let reading = Seat { hands: Hands::new([(mail.clone(), 1)], []), ..free.clone() };
+        let reading = but(&free, |s| s.hands = Hands::new([(mail.clone(), 1)], []));
         assert_eq!(ask(&phone, &call).check(&reading), Ok(()));
         assert_eq!(crate::seat::taken(&call, reading.capacity, reading.load), Units::ONE);
         assert_eq!(reason(&seat(1, 2, 2), &ask(&phone, &call)), Refusal::Full);
@@ -264,10 +274,10 @@ pub(crate) mod tests {
             let strategy = [Strategy::LeastLoaded, Strategy::MostIdle, Strategy::RoundRobin, Strategy::MostSkilled,
                 Strategy::StickyFirst, Strategy::SpecialistFirst][strategy];
             let chat = channel("app");
-            let mut all: Vec<_> = raw.iter().enumerate().map(|(i, (d, load, capacity, last))| Seat {
-                dedicated: *d,
-                last_assigned_at: Timestamp::from_millis(*last),
-                ..seat(u8::try_from(i).unwrap(), *load, *capacity)
+            let mut all: Vec<_> = raw.iter().enumerate().map(|(i, (d, load, capacity, last))| {
+                but(&seat(u8::try_from(i).unwrap(), *load, *capacity), |s| {
+                    (s.dedicated, s.last_assigned_at) = (*d, Timestamp::from_millis(*last));
+                })
             }).collect();
             let ask = Ask { dedicated, ..ask(&chat, &ONE) };
             let (choice, verdicts) = choose(&all, &ask, strategy, None, &seed);

@@ -10,6 +10,7 @@
 pub mod case;
 pub mod choose;
 pub mod decide;
+mod digest;
 pub mod estimate;
 pub mod group;
 pub mod handover;
@@ -30,7 +31,7 @@ pub use memory::Memory;
 pub use plan::{Plan, Ready};
 pub use queue::{Head, rank};
 pub use rules::{Facts, Placement, Rule, VIP};
-pub use seat::{Hand, Hands, Levels, Seat};
+pub use seat::{Hand, Hands, Levels, Seat, SeatFacts};
 
 /// What need not be written.
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {

@@ -4,7 +4,7 @@
 use crate::decide::Floor;
 use crate::plan::Ready;
 use crate::queue::Head;
-use crate::seat::{Hands, Levels, Seat};
+use crate::seat::{Hands, Levels, Seat, SeatFacts};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::convert::Infallible;
@@ -207,7 +207,7 @@ fn owned(counts: &BTreeMap<Channel, i64>) -> impl Iterator<Item = (Channel, i64)
 
 impl Agent {
     fn seat(&self, group: Option<&GroupId>) -> Seat {
-        Seat {
+        Seat::from(SeatFacts {
             id: self.profile.agent,
             ai: self.profile.ai,
             state: self.state,
@@ -221,7 +221,7 @@ impl Agent {
             groups: u16::try_from(self.profile.groups.len()).unwrap_or(u16::MAX),
             hands: Hands::new(owned(&self.held), owned(&self.profile.caps)),
             weight: group.and_then(|g| self.weights.get(g)).copied().unwrap_or(0),
-        }
+        })
     }
 }
 

@@ -100,8 +100,13 @@ pub fn reserve(plan: &Ready, seats: &[Seat], heads: &[&Head], now: Timestamp) ->
         if open.is_empty() {
             break;
         }
+        // Most seats suit nobody who has waited for long: that is seen without touching what is kept of the heads.
+        let suits = |same: &Vec<Seeking<'_>>| same.first().is_some_and(|(ask, _)| ask.serves(seat));
+        if !open.iter().any(suits) {
+            continue;
+        }
         open.retain_mut(|same| {
-            if same.first().is_some_and(|(ask, _)| ask.suits(seat).is_err()) {
+            if !suits(same) {
                 return true;
             }
             same.retain_mut(|(ask, best)| match ask.fits(seat) {

@@ -1,5 +1,6 @@
 //! Seats (坐席): people and AI, as a decision sees them.
 
+use crate::digest;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
@@ -41,9 +42,9 @@ impl Cost {
     }
 }
 
-/// A seat of the contact's group.
+/// What is known of a seat, for one group.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Seat {
+pub struct SeatFacts {
     /// The agent.
     pub id: AgentId,
     /// Whether it is an AI seat.
@@ -72,6 +73,50 @@ pub struct Seat {
     pub weight: i64,
 }
 
+/// A seat of the contact's group at one moment. What is known of it does not change any more, so what follows from it alone is worked
+/// out once, however many decisions look at it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seat {
+    facts: SeatFacts,
+    ratio: u64,
+    /// Whether it has the most contacts that it may have of some channel.
+    at_limit: bool,
+    digest: u128,
+}
+
+impl From<SeatFacts> for Seat {
+    fn from(facts: SeatFacts) -> Self {
+        let at_limit = facts.hands.iter().any(Hand::at_limit);
+        Self { ratio: ratio(facts.load, facts.capacity), at_limit, digest: digest::seat(&facts), facts }
+    }
+}
+
+impl std::ops::Deref for Seat {
+    type Target = SeatFacts;
+
+    fn deref(&self) -> &SeatFacts {
+        &self.facts
+    }
+}
+
+impl Seat {
+    /// Load over capacity, as a whole number that orders as the fraction does: exact to one part in 2^32, and a load is never 0 by
+    /// rounding.
+    pub const fn ratio(&self) -> u64 {
+        self.ratio
+    }
+
+    /// XXH3 (128 bits) of all that a decision looks at: of somebody who is not available that is who it is and the presence.
+    pub const fn digest(&self) -> u128 {
+        self.digest
+    }
+}
+
+fn ratio(load: Units, capacity: Units) -> u64 {
+    let (load, capacity) = (load.hundredths().max(0).unsigned_abs(), capacity.hundredths().max(1).unsigned_abs());
+    u64::try_from((u128::from(load) << 32).div_ceil(u128::from(capacity))).unwrap_or(u64::MAX)
+}
+
 /// Levels of skills. Those of most plans lie in the seat itself.
 pub type Levels = SmallVec<[u8; 16]>;
 
@@ -89,17 +134,21 @@ pub struct Hand {
 impl Hand {
     /// No limit.
     pub const ANY: u32 = u32::MAX;
+
+    fn at_limit(&self) -> bool {
+        self.held >= self.most
+    }
 }
 
-/// By channel, each once: what a seat has in hand or what limits it. One or two channels lie in the seat itself.
+/// By channel, each once: what a seat has in hand or what limits it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Hands(SmallVec<[Hand; 2]>);
+pub struct Hands(Vec<Hand>);
 
 impl Hands {
     /// From what is in hand and the limits, each by channel.
     pub fn new(held: impl IntoIterator<Item = (Channel, i64)>, caps: impl IntoIterator<Item = (Channel, i64)>) -> Self {
         let count = |n: i64| u32::try_from(n.max(0)).unwrap_or(Hand::ANY);
-        let mut hands = SmallVec::<[Hand; 2]>::new();
+        let mut hands = Vec::<Hand>::new();
         for (channel, n) in held.into_iter().filter(|(_, n)| *n > 0) {
             hands.push(Hand { channel, held: count(n), most: Hand::ANY });
         }
@@ -119,20 +168,6 @@ impl std::ops::Deref for Hands {
 
     fn deref(&self) -> &[Hand] {
         &self.0
-    }
-}
-
-impl Seat {
-    /// Load over capacity, as a whole number that orders as the fraction does: exact to one part in 2^32, and a load is never 0 by
-    /// rounding.
-    pub fn ratio(&self) -> u64 {
-        let (load, capacity) =
-            (self.load.hundredths().max(0).unsigned_abs(), self.capacity.hundredths().max(1).unsigned_abs());
-        // Any load that there will ever be; 128-bit division costs ten times as much.
-        if load >> 32 == 0 {
-            return (load << 32).div_ceil(capacity);
-        }
-        u64::try_from((u128::from(load) << 32).div_ceil(u128::from(capacity))).unwrap_or(u64::MAX)
     }
 }
 
@@ -262,11 +297,24 @@ impl Ask<'_> {
         if seat.dedicated && !self.dedicated {
             return Err(Refusal::DedicatedOnly);
         }
-        let level = |skill: u16| seat.levels.get(usize::from(skill)).copied().unwrap_or(0);
-        if self.needs.iter().any(|(skill, least)| level(*skill) < *least) {
+        if !self.can(seat) {
             return Err(Refusal::Skill);
         }
         Ok(())
+    }
+
+    /// Whether it has the skills.
+    #[inline]
+    fn can(&self, seat: &Seat) -> bool {
+        let levels = seat.levels.as_slice();
+        let level = |skill: u16| levels.get(usize::from(skill)).copied().unwrap_or(0);
+        self.needs.iter().all(|(skill, least)| level(*skill) >= *least)
+    }
+
+    /// Whether somebody who is available may and can serve the contact: [`Ask::suits`] without the reason.
+    #[inline]
+    pub(crate) fn serves(&self, seat: &Seat) -> bool {
+        (self.dedicated || !seat.dedicated) && self.can(seat)
     }
 
     /// Whether the capacity allows it.
@@ -275,7 +323,7 @@ impl Ask<'_> {
     /// Why not.
     #[inline]
     pub fn fits(&self, seat: &Seat) -> Result<(), Refusal> {
-        if seat.hands.iter().any(|h| h.held >= h.most && h.channel == *self.channel) {
+        if seat.at_limit && seat.hands.iter().any(|h| h.at_limit() && h.channel == *self.channel) {
             return Err(Refusal::ChannelFull);
         }
         match self.cost.units {

@@ -97,7 +97,7 @@ impl Table<'_, '_> {
 impl fmt::Display for Changed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (b, a) = (&self.before, &self.after);
-        writeln!(f, "  {:<40} {:>14} {:>14}", "", "as it was", "new plan")?;
+        writeln!(f, "  {:<40} {:>14} {:>14}", "", "plans of log", "new plan")?;
         let mut table = Table(f);
         table.row("contacts", b.contacts, a.contacts)?;
         table.row("served", b.waits.served, a.waits.served)?;

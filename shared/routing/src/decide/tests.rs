@@ -1,6 +1,7 @@
 //! Decisions on small floors that are written out, and on random ones.
 
 use super::*;
+use crate::choose::tests::but;
 use crate::handover::HandOverReason;
 use crate::memory::Memory;
 use crate::plan::Plan;
@@ -298,20 +299,20 @@ fn a_free_seat_takes_nothing_of_a_closed_group() {
 #[test]
 fn held_and_limit_are_not_taken_for_one_another() {
     let plan = plan("{}");
-    let seat = Seat { groups: 1, ..floor(&plan, [profile(1, &["a"])]).seat(agent(1)).unwrap().0 };
+    let seat = floor(&plan, [profile(1, &["a"])]).seat(agent(1)).unwrap().0;
     let digest = |seat: Seat| {
         let mut seen = Seen::new(&plan, NOW);
         seen.seats(&[seat]);
         seen.digest()
     };
     let hands = |held: &[(Channel, i64)], caps: &[(Channel, i64)]| {
-        digest(Seat { hands: Hands::new(held.to_vec(), caps.to_vec()), ..seat.clone() })
+        digest(but(&seat, |s| s.hands = Hands::new(held.to_vec(), caps.to_vec())))
     };
     let held = hands(&[(app(), 1)], &[]);
     assert_ne!(held, hands(&[], &[(app(), 1)]));
     let long = Channel::new("a-channel-of-a-long-name").unwrap();
     assert_ne!(hands(&[(long, 1)], &[]), held);
-    let levels = |levels: &[u8]| digest(Seat { levels: Levels::from_slice(levels), ..seat.clone() });
+    let levels = |levels: &[u8]| digest(but(&seat, |s| s.levels = Levels::from_slice(levels)));
     assert_ne!(levels(&[1]), levels(&[1, 0]));
 }
 
@@ -429,6 +430,10 @@ fn again(decision: &Decision) -> Decision {
     serde_json::from_str(&serde_json::to_string(decision).unwrap()).unwrap()
 }
 
+fn fuller(seat: &Seat) -> Seat {
+    but(seat, |s| s.load = s.load.plus(Units::from_hundredths(1)))
+}
+
 /// A floor on which one thing is another than on the floor beneath.
 struct But<'a> {
     floor: &'a Memory,
@@ -442,7 +447,7 @@ impl Floor for But<'_> {
     fn seats(&self, group: &GroupId) -> Result<Cow<'_, [Seat]>, Self::Error> {
         let mut seats = self.floor.seats(group)?.into_owned();
         for seat in seats.iter_mut().filter(|s| Some(s.id) == self.seat) {
-            seat.load = seat.load.plus(Units::from_hundredths(1));
+            *seat = fuller(seat);
         }
         Ok(Cow::Owned(seats))
     }
@@ -499,8 +504,7 @@ proptest! {
         prop_assert!(fits(&hall, &decision, &head(taken).lane.channel));
         prop_assert_eq!(decide(&seat, None).map(|d| d.1), Some(decision.clone()));
         prop_assert_eq!(&again(&decision), &decision);
-        let fuller = Seat { load: seat.load.plus(Units::from_hundredths(1)), ..seat.clone() };
-        if let Some((_, other)) = decide(&fuller, None) {
+        if let Some((_, other)) = decide(&fuller(&seat), None) {
             prop_assert_ne!(&other.digest, &decision.digest);
         }
         for contact in &decision.contacts {
