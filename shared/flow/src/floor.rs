@@ -78,7 +78,7 @@ impl Stored<'_> {
             level: 1,
             weight: 0,
             groups: i64::try_from(groups.len()).unwrap_or(i64::MAX),
-            held: agents::held(self.db, agent)?,
+            held: a.held,
         };
         Ok(Some((self.seat(seat), groups.into_iter().map(|g| (g.group, g.weight)).collect())))
     }

@@ -428,7 +428,7 @@ pub fn to_agent(
 /// Nothing was claimed, or the store fails.
 pub fn release(ctx: &Ctx<'_>, conversation: &Conversation, agent: AgentId) -> Result<(), FlowError> {
     let now = ctx.now();
-    let load = agents::release(ctx.db, agent, conversation.units, now)?;
+    let load = agents::release(ctx.db, agent, conversation.units, &conversation.channel, now)?;
     let group = conversation.group.clone().filter(|_| conversation.accepted_at.is_some() && !conversation.ai);
     let work = group.map(|group| Work { group, ms: held_ms(conversation, now), units: conversation.units });
     let body = EventBody::CapacityReleased { agent, load, work };

@@ -62,6 +62,7 @@ pub fn create(ctx: &Ctx<'_>, new: &NewAgent<'_>) -> Result<(AgentId, String), Fl
         can: new.can.can.clone(),
         created_at: now,
         removed_at: None,
+        held: agents::Held::new(),
     };
     agents::insert(ctx.db, &agent, &new.can.groups)?;
     tell(ctx, &agent, &new.can.groups)?;

@@ -36,6 +36,8 @@ pub struct Agent {
     pub created_at: Timestamp,
     /// When the agent was removed.
     pub removed_at: Option<Timestamp>,
+    /// Contacts in hand, by channel.
+    pub held: Held,
 }
 
 /// What an agent can do beside serving groups.
@@ -62,6 +64,16 @@ impl Can {
     }
 }
 
+/// How many contacts somebody has in hand, by channel.
+pub type Held = BTreeMap<Channel, i64>;
+
+fn held(row: &Row, i: usize) -> Result<Held, StoreError> {
+    match row.text(i)? {
+        "{}" => Ok(Held::new()),
+        text => row.made(i, serde_json::from_str(text)),
+    }
+}
+
 /// An agent's group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Membership {
@@ -77,7 +89,7 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT a.id, a.name, a.role, a.state, a.state_reason, a.state_since, a.vip, a.capacity, a.load, \
-             a.last_assigned_at, a.created_at, a.ai, a.freed_at, a.profile, a.removed_at FROM ",
+             a.last_assigned_at, a.created_at, a.ai, a.freed_at, a.profile, a.removed_at, a.held FROM ",
             $rest
         )
     };
@@ -100,6 +112,7 @@ fn read(row: &Row) -> Result<Agent, StoreError> {
         freed_at: row.time(12)?,
         can: Can::read(row, 13)?,
         removed_at: row.opt_time(14)?,
+        held: held(row, 15)?,
     })
 }
 
@@ -117,15 +130,9 @@ const GET: &str = select!("agents a WHERE a.id = ?1");
 const LIST: &str = select!("agents a WHERE a.id > ?1 AND a.removed_at IS NULL ORDER BY a.id LIMIT ?2");
 const GROUPS: &str = "SELECT group_id, level, weight FROM agent_groups WHERE agent_id = ?1 ORDER BY group_id";
 const MEMBER: &str = "SELECT 1 FROM agent_groups WHERE agent_id = ?1 AND group_id = ?2";
-// What a seat has in hand is counted where it stands: a figure of its own could come to differ.
 const SEATS: &str = "SELECT a.id, a.ai, a.state, a.vip, a.capacity, a.load, a.last_assigned_at, a.freed_at, a.profile, \
-                     g.level, g.weight, (SELECT count(*) FROM agent_groups n WHERE n.agent_id = a.id), \
-                     (SELECT group_concat(h, ' ') FROM (SELECT c.channel || ' ' || count(*) AS h \
-                        FROM conversations c INDEXED BY conversations_held \
-                        WHERE c.agent_id = a.id AND c.closed_at IS NULL GROUP BY c.channel)) \
+                     g.level, g.weight, (SELECT count(*) FROM agent_groups n WHERE n.agent_id = a.id), a.held \
                      FROM agent_groups g JOIN agents a ON a.id = g.agent_id WHERE g.group_id = ?1 ORDER BY g.agent_id";
-const HELD: &str = "SELECT channel, count(*) FROM conversations INDEXED BY conversations_held \
-                    WHERE agent_id = ?1 AND closed_at IS NULL GROUP BY channel";
 const SET_STATE: &str = "UPDATE agents SET state = ?2, state_reason = ?3, state_since = ?4, seen_at = max(seen_at, ?4) \
                          WHERE id = ?1 AND removed_at IS NULL RETURNING 1";
 const TOUCH: &str = "UPDATE agents SET seen_at = ?2 WHERE id = ?1 AND seen_at < ?2";
@@ -134,16 +141,19 @@ const UNSEEN: &str = "SELECT id FROM agents INDEXED BY agents_seen \
                       WHERE seen_at < ?1 AND state <> 'offline' AND ai = 0 ORDER BY seen_at LIMIT ?2";
 // The claim and the check that it fits are this one statement: presence, units, the channel's limit, and (for a contact that takes
 // all that is left) that nothing is under way which it may not interrupt.
-const CLAIM: &str = "UPDATE agents SET load = load + ?3, last_assigned_at = ?2 \
+const CLAIM: &str = "UPDATE agents SET load = load + ?3, last_assigned_at = ?2, \
+                     held = json_set(held, '$.\"' || ?5 || '\"', coalesce(json_extract(held, '$.\"' || ?5 || '\"'), 0) + 1) \
                      WHERE id = ?1 AND (state = 'available' OR (?4 AND state <> 'offline')) \
                      AND ?3 > 0 AND load + ?3 <= capacity \
                      AND (profile = '{}' OR coalesce(json_extract(profile, '$.caps.\"' || ?5 || '\"'), 1000000) > \
-                       (SELECT count(*) FROM conversations INDEXED BY conversations_held \
-                        WHERE agent_id = ?1 AND channel = ?5 AND closed_at IS NULL)) \
-                     AND (?6 IS NULL OR NOT EXISTS (SELECT 1 FROM conversations INDEXED BY conversations_held \
-                       WHERE agent_id = ?1 AND closed_at IS NULL AND channel NOT IN (SELECT value FROM json_each(?6)))) \
+                       coalesce(json_extract(held, '$.\"' || ?5 || '\"'), 0)) \
+                     AND (?6 IS NULL OR NOT EXISTS (SELECT 1 FROM json_each(held) \
+                       WHERE key NOT IN (SELECT value FROM json_each(?6)))) \
                      RETURNING load, capacity";
-const RELEASE: &str = "UPDATE agents SET load = load - ?2, freed_at = ?3 WHERE id = ?1 AND load >= ?2 RETURNING load";
+// What is none left is not told of.
+const RELEASE: &str = "UPDATE agents SET load = load - ?2, freed_at = ?3, \
+                       held = json_patch(held, json_object(?4, nullif(json_extract(held, '$.\"' || ?4 || '\"') - 1, 0))) \
+                       WHERE id = ?1 AND load >= ?2 AND json_extract(held, '$.\"' || ?4 || '\"') > 0 RETURNING load";
 
 /// Adds an agent, offline, with its groups.
 ///
@@ -278,7 +288,7 @@ pub struct Seat {
     /// How many groups the agent serves.
     pub groups: i64,
     /// Contacts in hand, by channel.
-    pub held: Vec<(Channel, i64)>,
+    pub held: Held,
 }
 
 /// The agents of a group, whatever their state, by id.
@@ -302,30 +312,9 @@ pub fn seats(db: &dyn Db, group: &GroupId) -> Result<Vec<Seat>, StoreError> {
                 level: level(r, 9)?,
                 weight: r.int(10)?,
                 groups: r.int(11)?,
-                held: r.opt_text(12)?.map_or(Ok(Vec::new()), |t| pairs(t).ok_or(StoreError::Shape(12)))?,
+                held: held(r, 12)?,
             })
         })
-        .collect()
-}
-
-/// `app 2 email 1`: a channel's name has no space.
-fn pairs(text: &str) -> Option<Vec<(Channel, i64)>> {
-    let mut words = text.split(' ');
-    let mut found = Vec::new();
-    while let Some(channel) = words.next() {
-        found.push((Channel::new(channel).ok()?, words.next()?.parse().ok()?));
-    }
-    Some(found)
-}
-
-/// What an agent has in hand, by channel.
-///
-/// # Errors
-/// See [`StoreError`].
-pub fn held(db: &dyn Db, id: AgentId) -> Result<Vec<(Channel, i64)>, StoreError> {
-    db.execute(HELD, &[id.as_bytes().into()])?
-        .iter()
-        .map(|r| Ok((r.made(0, Channel::new(r.text(0)?))?, r.int(1)?)))
         .collect()
 }
 
@@ -412,12 +401,12 @@ pub fn claim(db: &dyn Db, claim: &Claim<'_>) -> Result<Option<Claimed>, StoreErr
     Ok(Some(Claimed { load: Units::from_hundredths(row.int(0)?), capacity: Units::from_hundredths(row.int(1)?) }))
 }
 
-/// Gives capacity back; returns the load left.
+/// Gives back the capacity that a contact of a channel took; returns the load left.
 ///
 /// # Errors
 /// The agent has not so much claimed, or see [`StoreError`].
-pub fn release(db: &dyn Db, id: AgentId, units: Units, now: Timestamp) -> Result<Units, StoreError> {
-    let params = [id.as_bytes().into(), units.hundredths().into(), now.into()];
+pub fn release(db: &dyn Db, id: AgentId, units: Units, channel: &Channel, now: Timestamp) -> Result<Units, StoreError> {
+    let params = [id.as_bytes().into(), units.hundredths().into(), now.into(), channel.as_str().into()];
     let row = db.first(RELEASE, &params)?.ok_or(StoreError::Missing("claimed capacity"))?;
     Ok(Units::from_hundredths(row.int(0)?))
 }

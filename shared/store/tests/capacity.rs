@@ -30,7 +30,11 @@ const ABOVE: &str = "SELECT (SELECT count(*) FROM agents WHERE load > capacity),
                      (SELECT count(*) FROM (SELECT 1 FROM conversations WHERE agent_id IS NOT NULL AND channel = 'app' \
                         GROUP BY agent_id HAVING count(*) > 2)), \
                      (SELECT count(*) FROM agents a WHERE a.load <> (SELECT coalesce(sum(c.units), 0) FROM conversations c \
-                        WHERE c.agent_id = a.id))";
+                        WHERE c.agent_id = a.id)), \
+                     (SELECT count(*) FROM agents a WHERE \
+                        (SELECT json_group_object(key, value) FROM (SELECT key, value FROM json_each(a.held) ORDER BY key)) <> \
+                        (SELECT json_group_object(channel, n) FROM (SELECT channel, count(*) AS n FROM conversations \
+                          WHERE agent_id = a.id GROUP BY channel ORDER BY channel)))";
 
 fn agent(n: u8) -> AgentId {
     AgentId::from_bytes(&[n; 16]).unwrap()
@@ -90,7 +94,7 @@ fn work(path: &Path, thread: u8, start: &Barrier) -> Tally {
         patiently(|| {
             immediate(&db, || {
                 placing::detach(&db, conversation(thread, hand))?;
-                agents::release(&db, from, units, NOW)
+                agents::release(&db, from, units, &channel(hand), NOW)
             })
         });
     };
@@ -135,7 +139,11 @@ fn work(path: &Path, thread: u8, start: &Barrier) -> Tally {
             })
         });
         let above = patiently(|| db.first(ABOVE, &[])).unwrap();
-        assert_eq!([0, 1, 2].map(|i| above.int(i).unwrap()), [0; 3], "load, contacts of a channel, units of what is held");
+        assert_eq!(
+            [0, 1, 2, 3].map(|i| above.int(i).unwrap()),
+            [0; 4],
+            "load, contacts of a channel, units and number of what is held"
+        );
         let Some(claimed) = claimed else {
             tally.refused += 1;
             continue;
@@ -159,7 +167,7 @@ fn claim_alone(path: &Path, thread: u8, start: &Barrier) -> Tally {
     let mut held = Units::ZERO;
     for round in 0..ROUNDS {
         if round % 3 == 0 && held > Units::ZERO {
-            patiently(|| agents::release(&db, agent(1), held, NOW));
+            patiently(|| agents::release(&db, agent(1), held, &mail, NOW));
             held = Units::ZERO;
         }
         let units = Units::from_hundredths(i64::try_from(1 + (round * 37 + u64::from(thread) * 11) % 120).unwrap());
@@ -173,7 +181,7 @@ fn claim_alone(path: &Path, thread: u8, start: &Barrier) -> Tally {
         tally.given += 1;
     }
     if held > Units::ZERO {
-        patiently(|| agents::release(&db, agent(1), held, NOW));
+        patiently(|| agents::release(&db, agent(1), held, &mail, NOW));
     }
     tally
 }

@@ -60,8 +60,11 @@ fn check(w: &World) {
     let held = all(w);
     for agent in agents::list(&w.db, None, 1_000).unwrap() {
         let holds = held.iter().filter(|c| c.agent == Some(agent.id) && c.state.holds_capacity());
-        let units = holds.fold(Units::ZERO, |sum, c| sum.plus(c.units));
+        let units = holds.clone().fold(Units::ZERO, |sum, c| sum.plus(c.units));
         assert_eq!(agent.load, units, "load of {}", agent.id);
+        let mut channels = agents::Held::new();
+        holds.for_each(|c| *channels.entry(c.channel.clone()).or_default() += 1);
+        assert_eq!(agent.held, channels, "contacts of {}", agent.id);
         assert!(agent.load <= agent.capacity);
         // A call wants all of an agent; a seat may be kept for one that waits.
         let calls = held.iter().any(|c| c.state == ConversationState::Queued && c.channel.as_str() == "phone");

@@ -343,6 +343,7 @@ fn an_earlier_state_is_taken_over() {
     assert_eq!((plan.version(), plan.settings(&group).accept_secs, plan.rules.len()), (1, 5, 1));
     let agent = agents::get(&db, AgentId::from_bytes(&[1; 16]).unwrap()).unwrap().unwrap();
     assert_eq!((agent.capacity, agent.load), (Units::whole(3), Units::ONE));
+    assert_eq!(agent.held, [(Channel::new("app").unwrap(), 1)].into());
     let heads = queues::heads(&db, &group).unwrap();
     assert_eq!((heads.len(), heads[0].rank, heads[0].entered), (1, 400_000, Timestamp::from_millis(1_000_000)));
     // Each conversation is a case of its own.
