@@ -205,7 +205,7 @@ pub(crate) fn dry_run(call: &Call<'_>) -> Result<Response, Problem> {
         entered: now,
         except: None,
     };
-    let floor = floor::Stored { db: call.ctx.db, plan: &ready };
+    let floor = floor::Stored { db: call.ctx.db, plan: &ready, kept: None };
     let decision = decide::arrive(&ready, &floor, contact, now)?;
     let say = decision.say.clone();
     Ok(Response::json(200, &DryRunView { decision: Some(decision), say }))

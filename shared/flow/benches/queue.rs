@@ -107,7 +107,7 @@ fn plan() -> Ready {
 /// Plays a queue of constant length: the next contact of a seat leaves, and enters again at the end.
 fn measure(db: &dyn Db, lanes: &[Lane]) {
     let (plan, group) = (plan(), group());
-    let floor = Stored { db, plan: &plan };
+    let floor = Stored { db, plan: &plan, kept: None };
     let channel = Channel::new("app").unwrap();
     let [mut heads, mut length, mut next, mut leave, mut ahead, mut enter, mut arrive] =
         ["heads", "length", "next", "leave", "ahead", "enter", "arrive"].map(|name| Times(name, Vec::new()));

@@ -125,7 +125,7 @@ fn seat(
         }
     }
     if conversation.state == ConversationState::Open {
-        place::first(ctx, plan, conversation, key, content)?;
+        place::first(ctx, plan, conversation, key, content, None)?;
     }
     Ok(())
 }

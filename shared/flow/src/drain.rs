@@ -5,6 +5,7 @@
 //! what costs; a row that cannot be handled is set aside before anything is written for it, and the others go on.
 
 use crate::ctx::{Ctx, FlowError};
+use crate::floor::Kept;
 use crate::ingest::{Payload, sender_lookup};
 use crate::{ai, calls, cases, orders, passing, people, place, plan, sealed};
 use std::cell::{Cell, RefCell};
@@ -114,6 +115,7 @@ impl<'a> Drainer<'a> {
         let (ctx, owner) = (self.ctx, &self.owner);
         // A run can last for seconds; a plan put into force meanwhile counts from the next batch on.
         self.tools.checked.set(false);
+        self.tools.seats.forget();
         immediate(ctx.db, || {
             let now = ctx.now();
             let until = now.plus_millis(LEASE_MS);
@@ -157,6 +159,8 @@ struct Tools<'a> {
     plan: RefCell<Option<Rc<Ready>>>,
     /// Whether the plan is known to be the newest in this batch.
     checked: Cell<bool>,
+    /// Seats as the decisions of this batch have seen them.
+    seats: Kept,
     /// Whether an AI seat has something to answer.
     ai: Cell<bool>,
 }
@@ -174,6 +178,7 @@ impl<'a> Tools<'a> {
             strangers: RefCell::default(),
             plan: RefCell::new(None),
             checked: Cell::new(false),
+            seats: Kept::default(),
             ai: Cell::new(false),
         }
     }
@@ -313,14 +318,16 @@ impl<'a> Tools<'a> {
         if spoke && conversation.state == ConversationState::Open {
             let conversation =
                 Conversation { messages: n, answer_until: answer_by.map(Timestamp::from_millis), ..conversation };
-            let ai = place::first(ctx, &*self.plan()?, &conversation, &key, &inbound.content)?;
+            let ai = place::first(ctx, &*self.plan()?, &conversation, &key, &inbound.content, Some(&self.seats))?;
             self.ai.set(self.ai.get() || ai);
         } else if spoke && conversation.ai && conversation.state.holds_capacity() {
             ai::spoken_to(ctx, &*self.plan()?, &conversation, &inbound.content)?;
+            self.seats.forget();
             self.ai.set(true);
         } else if !spoke && calls::on(&row.channel) {
             let conversation = Conversation { messages: n, ..conversation };
             calls::heard(ctx, &*self.plan()?, &conversation, &key, &inbound.content)?;
+            self.seats.forget();
         }
         Ok(inbox::done(ctx.db, row.seq)?)
     }

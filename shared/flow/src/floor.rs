@@ -1,7 +1,9 @@
 //! Seats and queues as the router's decisions see them: the store, read within the transaction that applies the decision.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use warmline_model::{AgentId, GroupId, Lane};
 use warmline_routing::{Floor, Hands, Head, Ready, Seat, SeatFacts};
 use warmline_store::{Db, StoreError, agents, queues};
@@ -15,14 +17,50 @@ pub struct Stored<'a> {
     pub db: &'a dyn Db,
     /// The plan: what the seats' levels refer to.
     pub plan: &'a Ready,
+    /// Seats that were read before in the same transaction.
+    pub kept: Option<&'a Kept>,
+}
+
+/// The seats that decisions of one transaction have seen. Nobody else writes meanwhile: what changes a seat is in the same transaction,
+/// and either says whose ([`Kept::renew`]) or ends it ([`Kept::forget`]). A hall of hundreds is so read once for many contacts.
+#[derive(Default)]
+pub struct Kept(RefCell<BTreeMap<GroupId, Rc<Vec<Seat>>>>);
+
+impl Kept {
+    /// All are read again: another transaction begins, or seats have changed.
+    pub fn forget(&self) {
+        self.0.borrow_mut().clear();
+    }
+
+    /// Reads one agent's seats again.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub(crate) fn renew(&self, floor: &Stored<'_>, agent: AgentId) -> Result<(), StoreError> {
+        for (group, seats) in self.0.borrow_mut().iter_mut() {
+            if let Some(seat) = Rc::make_mut(seats).iter_mut().find(|s| s.id == agent)
+                && let Some(now) = agents::seat(floor.db, group, agent)?
+            {
+                *seat = floor.seat(now);
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Floor for Stored<'_> {
     type Error = StoreError;
 
-    fn seats(&self, group: &GroupId) -> Result<Cow<'_, [Seat]>, StoreError> {
+    fn seats(&self, group: &GroupId) -> Result<Rc<Vec<Seat>>, StoreError> {
+        if let Some(seats) = self.kept.and_then(|kept| kept.0.borrow().get(group).cloned()) {
+            return Ok(seats);
+        }
         let seats = agents::seats(self.db, group)?;
-        Ok(Cow::Owned(seats.into_iter().map(|s| self.seat(s)).collect()))
+        let seats = Rc::new(seats.into_iter().map(|s| self.seat(s)).collect());
+        if let Some(kept) = self.kept {
+            kept.0.borrow_mut().insert(group.clone(), Rc::clone(&seats));
+        }
+        Ok(seats)
     }
 
     fn heads(&self, group: &GroupId) -> Result<Cow<'_, [Head]>, StoreError> {

@@ -3,7 +3,7 @@
 
 use crate::converse;
 use crate::ctx::{Ctx, FlowError};
-use crate::floor::Stored;
+use crate::floor::{Kept, Stored};
 use crate::sealed;
 use warmline_model::event::{RequeueReason, Work};
 use warmline_model::{AgentId, AgentState, Content, ConversationState, EventBody, GroupId, Lane, Origin, Timestamp, Units};
@@ -32,6 +32,7 @@ pub fn first(
     conversation: &Conversation,
     key: &CustomerKey,
     content: &Content,
+    kept: Option<&Kept>,
 ) -> Result<bool, FlowError> {
     let now = ctx.now();
     let facts = facts(ctx, plan, conversation, content)?;
@@ -46,7 +47,7 @@ pub fn first(
         entered: now,
         except: None,
     };
-    let ai = apply(ctx, plan, conversation, Some(key), contact)?;
+    let ai = apply(ctx, plan, conversation, Some(key), contact, kept)?;
     if !greeting.is_empty() {
         converse::say(ctx, conversation, key, Origin::System, None, &Content::text(greeting))?;
     }
@@ -134,7 +135,7 @@ pub fn again(
     };
     let contact =
         Contact { id: conversation.id, channel: &conversation.channel, cause, facts: None, placement, entered, except };
-    apply(ctx, plan, conversation, None, contact).map(drop)
+    apply(ctx, plan, conversation, None, contact, None).map(drop)
 }
 
 /// Makes the decision and does what it says; true when an AI seat has the conversation now.
@@ -144,9 +145,10 @@ fn apply(
     conversation: &Conversation,
     key: Option<&CustomerKey>,
     contact: Contact<'_>,
+    kept: Option<&Kept>,
 ) -> Result<bool, FlowError> {
     let now = ctx.now();
-    let floor = Stored { db: ctx.db, plan };
+    let floor = Stored { db: ctx.db, plan, kept };
     let (cause, entered, placement) = (contact.cause, contact.entered, contact.placement.clone());
     let decision = decide::arrive(plan, &floor, contact, now)?;
     // A contact that waited too long and stays where it stands has nothing new to be told of.
@@ -172,6 +174,9 @@ fn apply(
             let claimed = claimed.ok_or(StoreError::Missing("capacity that the decision saw"))?;
             let given = Given { at: now, group: &group, agent, units, why: &why, lane: &lane, entered };
             ai = give(ctx, plan, conversation, &claimed, &given)?;
+            if let Some(kept) = kept {
+                kept.renew(&floor, agent)?;
+            }
         }
         Outcome::Queued { group, lane, rank, behind, left_message } => {
             let why = decision.steps.last().map_or("", |s| s.why.as_str());
@@ -179,6 +184,9 @@ fn apply(
             let estimate = queue(ctx, plan, conversation, &into)?;
             if let Some(agent) = behind {
                 fill(ctx, plan, agent)?;
+                if let Some(kept) = kept {
+                    kept.forget();
+                }
             }
             let text = plan.settings(&group).waiting_text;
             if cause == Cause::Arrival
@@ -194,10 +202,17 @@ fn apply(
     Ok(ai)
 }
 
+/// [`EventBody::RoutingDecided`] as it is written: hundreds of verdicts, straight into text.
+#[derive(serde::Serialize)]
+#[serde(tag = "type", content = "data")]
+enum Recorded<'a> {
+    #[serde(rename = "routing.decided")]
+    RoutingDecided(&'a Decision),
+}
+
 /// The event's time is that of the decision: with it the decision can be made again.
 fn record(ctx: &Ctx<'_>, now: Timestamp, conversation: &Conversation, decision: &Decision) -> Result<(), FlowError> {
-    let value = serde_json::to_value(decision).map_err(|_| StoreError::Shape(0))?;
-    Ok(events::append(ctx.db, now, Some(conversation.id), &EventBody::RoutingDecided(value))?)
+    Ok(events::append(ctx.db, now, Some(conversation.id), &Recorded::RoutingDecided(decision))?)
 }
 
 fn tell(ctx: &Ctx<'_>, conversation: &Conversation, key: Option<&CustomerKey>, text: String) -> Result<(), FlowError> {
@@ -449,7 +464,7 @@ pub fn take_back(ctx: &Ctx<'_>, conversation: &Conversation, agent: AgentId) -> 
 /// # Errors
 /// The store fails.
 pub fn fill(ctx: &Ctx<'_>, plan: &Ready, agent: AgentId) -> Result<i64, FlowError> {
-    let floor = Stored { db: ctx.db, plan };
+    let floor = Stored { db: ctx.db, plan, kept: None };
     let mut given = 0;
     while let Some((seat, weights)) = floor.seat_of(agent)? {
         // AI seats begin conversations; they take nobody out of a queue for people.

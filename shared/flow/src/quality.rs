@@ -5,7 +5,7 @@ use crate::ctx::{Ctx, FlowError};
 use crate::sealed;
 use warmline_language::{Checker, SensitiveWord, default_words};
 use warmline_model::{ConversationId, EventBody, MessageId, Origin};
-use warmline_store::{StoreError, config, conversations, events, followers, immediate, messages};
+use warmline_store::{StoreError, config, events, followers, immediate, messages};
 
 /// The document that holds the words.
 pub const WORDS: &str = "sensitive_words";
@@ -30,12 +30,12 @@ pub fn words(ctx: &Ctx<'_>) -> Result<Vec<SensitiveWord>, FlowError> {
 /// The store fails.
 pub fn inspect(ctx: &Ctx<'_>) -> Result<bool, FlowError> {
     let from = followers::position(ctx.db, FOLLOWER)?;
-    let batch = events::after(ctx.db, from, BATCH)?;
-    let Some(last) = batch.last().map(|e| e.seq) else { return Ok(false) };
+    let next = events::messages_after(ctx.db, from, BATCH)?;
+    let Some(last) = next.last else { return Ok(false) };
     let checker = Checker::new(words(ctx)?).map_err(|e| StoreError::Other(e.to_string()))?;
     // Opening and searching happen before the transaction: it should hold the write lock for the writes alone.
     let mut alerts = Vec::new();
-    for event in &batch {
+    for event in &next.messages {
         let (id, n, from) = match &event.body {
             EventBody::MessageReceived { message, n, .. } => (*message, *n, Origin::Customer),
             EventBody::MessageSent { message, n, from, .. } => (*message, *n, *from),
@@ -54,7 +54,7 @@ pub fn inspect(ctx: &Ctx<'_>) -> Result<bool, FlowError> {
         }
         Ok(followers::advance(ctx.db, FOLLOWER, last)?)
     })?;
-    Ok(batch.len() == usize::try_from(BATCH).unwrap_or(usize::MAX))
+    Ok(next.more)
 }
 
 fn look(
@@ -79,8 +79,8 @@ fn look(
 }
 
 fn open(ctx: &Ctx<'_>, conversation: ConversationId, n: i64) -> Result<Option<String>, FlowError> {
-    let stored = conversations::get(ctx.db, conversation)?.ok_or(FlowError::NotFound("conversation"))?;
-    let message = messages::get(ctx.db, conversation, n)?.ok_or(FlowError::NotFound("message"))?;
-    let key = sealed::customer_key(ctx, stored.customer)?;
+    let found = messages::with_customer(ctx.db, conversation, n)?;
+    let (message, customer) = found.ok_or(FlowError::NotFound("message"))?;
+    let key = sealed::customer_key(ctx, customer)?;
     Ok(sealed::open_content(&key, &message)?.words().map(str::to_owned))
 }

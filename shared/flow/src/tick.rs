@@ -156,5 +156,5 @@ fn place_now(ctx: &Ctx<'_>, conversation: &Conversation) -> Result<(), FlowError
     // The rules look at the customer's newest words.
     let Some(last) = messages::get(ctx.db, conversation.id, conversation.messages)? else { return Ok(()) };
     let content = sealed::open_content(&key, &last)?;
-    place::first(ctx, &plan, conversation, &key, &content).map(drop)
+    place::first(ctx, &plan, conversation, &key, &content, None).map(drop)
 }

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::hint::black_box;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 use warmline_model::{AccountId, AgentId, AgentState, Channel, ConversationId, GroupId, Lane, Timestamp, Units};
 use warmline_routing::decide::{self, Cause, Contact};
@@ -25,15 +26,15 @@ const SINGLE: u32 = 10_000;
 
 /// What is lent.
 struct Hall {
-    seats: Vec<Seat>,
+    seats: Rc<Vec<Seat>>,
     heads: Vec<Head>,
 }
 
 impl Floor for Hall {
     type Error = Infallible;
 
-    fn seats(&self, _: &GroupId) -> Result<Cow<'_, [Seat]>, Infallible> {
-        Ok(Cow::Borrowed(&self.seats))
+    fn seats(&self, _: &GroupId) -> Result<Rc<Vec<Seat>>, Infallible> {
+        Ok(Rc::clone(&self.seats))
     }
 
     fn heads(&self, _: &GroupId) -> Result<Cow<'_, [Head]>, Infallible> {
@@ -111,8 +112,8 @@ fn seats(n: u32) -> Vec<SeatFacts> {
     (0..n).map(seat).collect()
 }
 
-fn seated(facts: Vec<SeatFacts>) -> Vec<Seat> {
-    facts.into_iter().map(Seat::from).collect()
+fn seated(facts: Vec<SeatFacts>) -> Rc<Vec<Seat>> {
+    Rc::new(facts.into_iter().map(Seat::from).collect())
 }
 
 /// Heads of lanes that came before, no two of which ask for the same. With a level that nobody has, every seat is looked at for each.

@@ -13,6 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use warmline_model::{AgentId, Channel, ConversationId, GroupId, Lane, Timestamp, Units};
 
 mod seen;
@@ -30,7 +31,7 @@ pub trait Floor {
     ///
     /// # Errors
     /// It cannot be looked up.
-    fn seats(&self, group: &GroupId) -> Result<Cow<'_, [Seat]>, Self::Error>;
+    fn seats(&self, group: &GroupId) -> Result<Rc<Vec<Seat>>, Self::Error>;
 
     /// The first contact of each lane of a group's queue, by the lane's text.
     ///

@@ -8,6 +8,7 @@ use crate::seat::{Hands, Levels, Seat, SeatFacts};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::convert::Infallible;
+use std::rc::Rc;
 use warmline_model::{AgentId, AgentState, Channel, ConversationId, GroupId, Lane, Profile, Timestamp, Units};
 
 /// An agent.
@@ -228,9 +229,9 @@ impl Agent {
 impl Floor for Memory {
     type Error = Infallible;
 
-    fn seats(&self, group: &GroupId) -> Result<Cow<'_, [Seat]>, Infallible> {
+    fn seats(&self, group: &GroupId) -> Result<Rc<Vec<Seat>>, Infallible> {
         let members = self.members.get(group).into_iter().flatten();
-        Ok(Cow::Owned(members.filter_map(|id| self.agents.get(id)).map(|a| a.seat(Some(group))).collect()))
+        Ok(Rc::new(members.filter_map(|id| self.agents.get(id)).map(|a| a.seat(Some(group))).collect()))
     }
 
     fn heads(&self, group: &GroupId) -> Result<Cow<'_, [Head]>, Infallible> {

@@ -130,9 +130,19 @@ const GET: &str = select!("agents a WHERE a.id = ?1");
 const LIST: &str = select!("agents a WHERE a.id > ?1 AND a.removed_at IS NULL ORDER BY a.id LIMIT ?2");
 const GROUPS: &str = "SELECT group_id, level, weight FROM agent_groups WHERE agent_id = ?1 ORDER BY group_id";
 const MEMBER: &str = "SELECT 1 FROM agent_groups WHERE agent_id = ?1 AND group_id = ?2";
-const SEATS: &str = "SELECT a.id, a.ai, a.state, a.vip, a.capacity, a.load, a.last_assigned_at, a.freed_at, a.profile, \
-                     g.level, g.weight, (SELECT count(*) FROM agent_groups n WHERE n.agent_id = a.id), a.held \
-                     FROM agent_groups g JOIN agents a ON a.id = g.agent_id WHERE g.group_id = ?1 ORDER BY g.agent_id";
+macro_rules! select_seats {
+    ($rest:literal) => {
+        concat!(
+            "SELECT a.id, a.ai, a.state, a.vip, a.capacity, a.load, a.last_assigned_at, a.freed_at, a.profile, \
+             g.level, g.weight, (SELECT count(*) FROM agent_groups n WHERE n.agent_id = a.id), a.held \
+             FROM agent_groups g JOIN agents a ON a.id = g.agent_id WHERE g.group_id = ?1 ",
+            $rest
+        )
+    };
+}
+
+const SEATS: &str = select_seats!("ORDER BY g.agent_id");
+const SEAT: &str = select_seats!("AND g.agent_id = ?2");
 const SET_STATE: &str = "UPDATE agents SET state = ?2, state_reason = ?3, state_since = ?4, seen_at = max(seen_at, ?4) \
                          WHERE id = ?1 AND removed_at IS NULL RETURNING 1";
 const TOUCH: &str = "UPDATE agents SET seen_at = ?2 WHERE id = ?1 AND seen_at < ?2";
@@ -296,26 +306,33 @@ pub struct Seat {
 /// # Errors
 /// See [`StoreError`].
 pub fn seats(db: &dyn Db, group: &GroupId) -> Result<Vec<Seat>, StoreError> {
-    db.execute(SEATS, &[group.as_str().into()])?
-        .iter()
-        .map(|r| {
-            Ok(Seat {
-                id: r.made(0, AgentId::from_bytes(r.blob(0)?))?,
-                ai: r.flag(1)?,
-                state: AgentState::parse(r.text(2)?).ok_or(StoreError::Shape(2))?,
-                vip: r.flag(3)?,
-                capacity: Units::from_hundredths(r.int(4)?),
-                load: Units::from_hundredths(r.int(5)?),
-                last_assigned_at: r.time(6)?,
-                freed_at: r.time(7)?,
-                can: Can::read(r, 8)?,
-                level: level(r, 9)?,
-                weight: r.int(10)?,
-                groups: r.int(11)?,
-                held: held(r, 12)?,
-            })
-        })
-        .collect()
+    db.execute(SEATS, &[group.as_str().into()])?.iter().map(read_seat).collect()
+}
+
+/// One agent of a group.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn seat(db: &dyn Db, group: &GroupId, agent: AgentId) -> Result<Option<Seat>, StoreError> {
+    db.first(SEAT, &[group.as_str().into(), agent.as_bytes().into()])?.as_ref().map(read_seat).transpose()
+}
+
+fn read_seat(r: &Row) -> Result<Seat, StoreError> {
+    Ok(Seat {
+        id: r.made(0, AgentId::from_bytes(r.blob(0)?))?,
+        ai: r.flag(1)?,
+        state: AgentState::parse(r.text(2)?).ok_or(StoreError::Shape(2))?,
+        vip: r.flag(3)?,
+        capacity: Units::from_hundredths(r.int(4)?),
+        load: Units::from_hundredths(r.int(5)?),
+        last_assigned_at: r.time(6)?,
+        freed_at: r.time(7)?,
+        can: Can::read(r, 8)?,
+        level: level(r, 9)?,
+        weight: r.int(10)?,
+        groups: r.int(11)?,
+        held: held(r, 12)?,
+    })
 }
 
 /// Notes a sign of life.

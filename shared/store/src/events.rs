@@ -11,6 +11,8 @@ const DECISIONS: &str = "SELECT seq, at, v, type, conversation_id, data FROM eve
                          WHERE conversation_id = ?1 AND type = 'routing.decided' ORDER BY seq DESC LIMIT ?2";
 const FINDINGS: &str = "SELECT seq, at, v, type, conversation_id, data FROM events INDEXED BY events_findings \
                         WHERE json_extract(data, '$.message') = ?1 AND type = 'quality.alert' ORDER BY seq";
+const MESSAGES: &str = "SELECT seq, at, v, type, conversation_id, iif(type IN ('message.received', 'message.sent'), data, NULL) \
+                        FROM events WHERE seq > ?1 ORDER BY seq LIMIT ?2";
 const LAST: &str = "SELECT coalesce(max(seq), 0) FROM events";
 
 /// Appends an event: an [`EventBody`] or a part of it.
@@ -49,6 +51,35 @@ fn read(row: &Row) -> Result<Event, StoreError> {
 /// See [`StoreError`].
 pub fn after(db: &dyn Db, seq: i64, limit: i64) -> Result<Vec<Event>, StoreError> {
     db.execute(AFTER, &[seq.into(), limit.into()])?.iter().map(read).collect()
+}
+
+/// What follows a position: of events that tell of a message what they tell, of the others nothing but that they are there.
+pub struct Followed {
+    /// The position after it; none where nothing follows.
+    pub last: Option<i64>,
+    /// Whether there may be more.
+    pub more: bool,
+    /// Events that tell of a message, in order.
+    pub messages: Vec<Event>,
+}
+
+/// The messages among the next events.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn messages_after(db: &dyn Db, seq: i64, limit: i64) -> Result<Followed, StoreError> {
+    let rows = db.execute(MESSAGES, &[seq.into(), limit.into()])?;
+    let mut messages = Vec::new();
+    for row in &rows {
+        if row.opt_text(5)?.is_some() {
+            messages.push(read(row)?);
+        }
+    }
+    Ok(Followed {
+        last: rows.last().map(|r| r.int(0)).transpose()?,
+        more: i64::try_from(rows.len()).is_ok_and(|n| n >= limit),
+        messages,
+    })
 }
 
 /// The newest decisions on a conversation, newest first.

@@ -1,7 +1,7 @@
 //! Messages: sealed content, numbered from 1 within their conversation.
 
 use crate::db::{Db, Row, StoreError};
-use warmline_model::{AgentId, ConversationId, DeliveryState, MessageId, Origin, Timestamp};
+use warmline_model::{AgentId, ConversationId, CustomerId, DeliveryState, MessageId, Origin, Timestamp};
 
 /// A message as stored.
 pub struct Message {
@@ -33,6 +33,9 @@ const BEFORE: &str = "SELECT conversation_id, n, id, origin, agent_id, content, 
                       WHERE conversation_id = ?1 AND n < ?2 ORDER BY n DESC LIMIT ?3";
 const GET: &str = "SELECT conversation_id, n, id, origin, agent_id, content, at, delivery, reason FROM messages \
                    WHERE conversation_id = ?1 AND n = ?2";
+const WITH_CUSTOMER: &str = "SELECT m.conversation_id, m.n, m.id, m.origin, m.agent_id, m.content, m.at, m.delivery, m.reason, \
+                             c.customer_id FROM messages m JOIN conversations c ON c.id = m.conversation_id \
+                             WHERE m.conversation_id = ?1 AND m.n = ?2";
 const REMOVE: &str = "DELETE FROM messages WHERE conversation_id = ?1 AND n <= ?2";
 const SET_DELIVERY: &str =
     "UPDATE messages SET delivery = ?3, reason = ?4 WHERE conversation_id = ?1 AND n = ?2 RETURNING 1";
@@ -109,6 +112,15 @@ pub fn since_spoken(db: &dyn Db, id: ConversationId) -> Result<Option<(Timestamp
 /// See [`StoreError`].
 pub fn get(db: &dyn Db, id: ConversationId, n: i64) -> Result<Option<Message>, StoreError> {
     db.first(GET, &[id.as_bytes().into(), n.into()])?.as_ref().map(read).transpose()
+}
+
+/// A message, and the customer under whose key it is.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn with_customer(db: &dyn Db, id: ConversationId, n: i64) -> Result<Option<(Message, CustomerId)>, StoreError> {
+    let Some(row) = db.first(WITH_CUSTOMER, &[id.as_bytes().into(), n.into()])? else { return Ok(None) };
+    Ok(Some((read(&row)?, row.made(9, CustomerId::from_bytes(row.blob(9)?))?)))
 }
 
 /// Removes a conversation's messages up to a number.

@@ -37,7 +37,7 @@ impl Bed {
         let options = ServerOptions { platform: Some(platform.url()), ..options.clone() };
         let server = bench.start(&options)?;
         let api = Api::new(&server.url(), &server.admin_token()?);
-        bench.runtime.block_on(seed(&api, &platform.url(), conversations, 500, false))?;
+        bench.runtime.block_on(seed(&api, &platform.url(), conversations, bench.args.capacity, false))?;
         Ok(Self { server, api, _platform: platform })
     }
 }

@@ -95,6 +95,9 @@ pub struct BenchArgs {
     /// Clients that are connected while replies are pushed.
     #[arg(long, default_value_t = 2_000)]
     pub clients: usize,
+    /// Conversations that an agent has room for: with 500 a dozen agents have all customers, with 10 it takes hundreds of them
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(i64).range(5..))]
+    pub capacity: i64,
     /// Messages to store in the last part.
     #[arg(long, default_value_t = 1_000_000)]
     pub messages: u64,

@@ -444,12 +444,12 @@ struct But<'a> {
 impl Floor for But<'_> {
     type Error = std::convert::Infallible;
 
-    fn seats(&self, group: &GroupId) -> Result<Cow<'_, [Seat]>, Self::Error> {
-        let mut seats = self.floor.seats(group)?.into_owned();
-        for seat in seats.iter_mut().filter(|s| Some(s.id) == self.seat) {
+    fn seats(&self, group: &GroupId) -> Result<Rc<Vec<Seat>>, Self::Error> {
+        let mut seats = self.floor.seats(group)?;
+        for seat in Rc::make_mut(&mut seats).iter_mut().filter(|s| Some(s.id) == self.seat) {
             *seat = fuller(seat);
         }
-        Ok(Cow::Owned(seats))
+        Ok(seats)
     }
 
     fn heads(&self, group: &GroupId) -> Result<Cow<'_, [Head]>, Self::Error> {
