@@ -404,7 +404,10 @@ proptest! {
                     arrived.insert((a % 12 / 4, key.clone()));
                     let channel = Channel::new(["wechat", "email", "phone"][usize::from(a % 12 / 4)]).unwrap();
                     w.arrives_on(&channel, &who, &key, Content::text("在吗"), if a % 5 == 0 { &["vip"] } else { &[] });
-                    w.drain();
+                    // Now and then several wait, and are placed in one transaction.
+                    if b % 3 == 0 {
+                        w.drain();
+                    }
                 }
                 (3, Some(c)) => drop(immediate(&w.db, || converse::accept(&w.ctx(), &actor(agent), c.id))),
                 (4, Some(c)) => drop(immediate(&w.db, || converse::close(&w.ctx(), &actor(c.agent.unwrap_or(agent)), c.id, None))),
@@ -426,6 +429,8 @@ proptest! {
             }
             check(&w);
         }
+        w.drain();
+        check(&w);
         assert_eq!(count(&w, "message.received"), arrived.len());
         replayed(&w);
     }
