@@ -172,7 +172,7 @@ pub struct Decision {
     pub cause: Cause,
     /// Version of the plan.
     pub plan: i64,
-    /// XXH3 (128 bits) of all that it saw: the same digest, the same decision.
+    /// XXH3 (128 bits) of all that it saw, each seat by its own digest: the same digest, the same decision.
     pub digest: String,
     /// When the contact first entered a queue, or came; none where a seat sought a contact.
     #[serde(default, skip_serializing_if = "Option::is_none")]

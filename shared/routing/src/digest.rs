@@ -29,7 +29,7 @@ impl Words {
 
     /// Bytes whose number is known from elsewhere.
     #[inline]
-    pub(crate) fn bytes(&mut self, bytes: &[u8]) {
+    fn bytes(&mut self, bytes: &[u8]) {
         let (whole, rest) = bytes.as_chunks();
         for word in whole {
             self.words([u64::from_le_bytes(*word)]);
@@ -67,7 +67,6 @@ pub(crate) fn seat(seat: &SeatFacts) -> u128 {
         let flags = u16::from(seat.ai) | u16::from(seat.dedicated) << 1 | (seat.state as u16) << 2;
         let [flags, level, groups] = [flags, seat.level.into(), seat.groups].map(u64::from);
         let [skills, channels] = [seat.levels.len(), seat.hands.len()].map(|n| n as u64 & 0xffff);
-        // Few and large steps: where the next begins is known only after the one before.
         seen.words([
             low,
             high,
