@@ -74,11 +74,15 @@ pub fn load(linker: &Linker<Guest>, id: &str, path: &Path, cache: &Path) -> anyh
             let component = Component::new(engine, &wasm)
                 .map_err(anyhow::Error::from)
                 .with_context(|| format!("component {id:?}: {} is not a valid component", path.display()))?;
-            // Without the cache the next start is slow, nothing else.
-            if let Err(error) = write_cached(id, &component, &cached) {
-                tracing::warn!(component = id, "cannot keep the compiled code in {}: {error:#}", cached.display());
+            match write_cached(id, &component, &cached) {
+                // Code in a file is memory that the system can take back and only has where it runs; code just made is not.
+                Ok(()) => read_cached(engine, &cached).unwrap_or(component),
+                // Without the cache the next start is slow, nothing else.
+                Err(error) => {
+                    tracing::warn!(component = id, "cannot keep the compiled code in {}: {error:#}", cached.display());
+                    component
+                }
             }
-            component
         }
     };
     let linked = linker.instantiate_pre(&component).and_then(ProxyPre::new);
@@ -86,6 +90,18 @@ pub fn load(linker: &Linker<Guest>, id: &str, path: &Path, cache: &Path) -> anyh
         .map_err(anyhow::Error::from)
         .with_context(|| format!("component {id:?} needs something that the embedded runner does not have"))
 }
+
+/// Returns to the system what compiling took: the C library would keep more than a hundred megabytes for good.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[expect(unsafe_code, reason = "a function of the C library that takes no pointer")]
+pub fn give_memory_back() {
+    // SAFETY: it may be called at any time and by any thread (malloc_trim(3): MT-Safe).
+    unsafe { libc::malloc_trim(0) };
+}
+
+/// Other C libraries have no such function.
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+pub fn give_memory_back() {}
 
 fn cache_file(engine: &Engine, wasm: &[u8], cache: &Path) -> PathBuf {
     let mut settings = std::hash::DefaultHasher::new();

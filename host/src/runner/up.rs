@@ -243,6 +243,7 @@ impl Up {
                 scope.spawn(load_next);
             }
         });
+        engine::give_memory_back();
         loaded.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
