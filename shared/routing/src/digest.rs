@@ -29,7 +29,7 @@ impl Words {
 
     /// Bytes whose number is known from elsewhere.
     #[inline]
-    fn bytes(&mut self, bytes: &[u8]) {
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) {
         let (whole, rest) = bytes.as_chunks();
         for word in whole {
             self.words([u64::from_le_bytes(*word)]);
@@ -62,14 +62,12 @@ impl Words {
 /// The digest of a seat. Of somebody who is not available no more is looked at than that.
 pub(crate) fn seat(seat: &SeatFacts) -> u128 {
     let mut seen = Words::default();
-    let [low, high] = halves(u128::from_le_bytes(*seat.id.as_bytes()));
+    seen.bytes(seat.id.as_bytes());
     if seat.state == AgentState::Available {
         let flags = u16::from(seat.ai) | u16::from(seat.dedicated) << 1 | (seat.state as u16) << 2;
         let [flags, level, groups] = [flags, seat.level.into(), seat.groups].map(u64::from);
         let [skills, channels] = [seat.levels.len(), seat.hands.len()].map(|n| n as u64 & 0xffff);
         seen.words([
-            low,
-            high,
             level << 56 | flags << 48 | groups << 32 | skills << 16 | channels,
             seat.capacity.hundredths().cast_unsigned(),
             seat.load.hundredths().cast_unsigned(),
@@ -83,7 +81,7 @@ pub(crate) fn seat(seat: &SeatFacts) -> u128 {
             seen.text(hand.channel.as_str());
         }
     } else {
-        seen.words([low, high, seat.state as u64]);
+        seen.words([seat.state as u64]);
     }
     xxh3_128(seen.gathered())
 }
@@ -108,11 +106,6 @@ fn packed(bytes: &[u8]) -> u64 {
         (.., [a]) => u64::from(*a),
         _ => 0,
     }
-}
-
-pub(crate) fn halves(n: u128) -> [u64; 2] {
-    #[expect(clippy::cast_possible_truncation, reason = "the two halves are wanted")]
-    [n as u64, (n >> 64) as u64]
 }
 
 #[cfg(test)]

@@ -1,10 +1,11 @@
 //! The digest of all that a decision saw, in the order in which it saw it. It is taken as it comes: nobody has to keep it.
 
 use super::Contact;
-use crate::digest::{Words, halves};
+use crate::digest::Words;
 use crate::plan::Ready;
 use crate::queue::Head;
 use crate::seat::Seat;
+use warmline_model::Timestamp;
 use xxhash_rust::xxh3::Xxh3;
 
 pub(super) struct Seen {
@@ -20,7 +21,7 @@ const SPARE: usize = 60;
 const BLOCK: usize = 64;
 
 impl Seen {
-    pub(super) fn new(plan: &Ready, now: warmline_model::Timestamp) -> Self {
+    pub(super) fn new(plan: &Ready, now: Timestamp) -> Self {
         let mut seen = Self { hash: Xxh3::new(), words: Words::with_capacity(SPACE) };
         seen.number(plan.version());
         seen.number(now.millis());
@@ -38,12 +39,12 @@ impl Seen {
 
     pub(super) fn contact(&mut self, contact: &Contact<'_>) {
         let words = &mut self.words;
-        words.words(halves(u128::from_le_bytes(*contact.id.as_bytes())));
+        words.bytes(contact.id.as_bytes());
         words.text(contact.channel.as_str());
         words.number(contact.entered.millis());
         words.words([contact.except.is_some().into()]);
         if let Some(agent) = contact.except {
-            words.words(halves(u128::from_le_bytes(*agent.as_bytes())));
+            words.bytes(agent.as_bytes());
         }
         // They stand in the decision itself; what is said in JSON is the same text for the same values.
         let told = [
@@ -74,7 +75,7 @@ impl Seen {
         self.words.words([heads.len() as u64]);
         for head in heads {
             let (lane, words) = (&head.lane, &mut self.words);
-            words.words(halves(u128::from_le_bytes(*head.conversation.as_bytes())));
+            words.bytes(head.conversation.as_bytes());
             words.text(head.group.as_str());
             words.text(lane.channel.as_str());
             words.words([lane.dedicated.into(), lane.skills.len() as u64]);
