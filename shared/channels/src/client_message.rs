@@ -82,7 +82,14 @@ pub(crate) fn inbound(body: &Verified) -> Result<Inbound, Refusal> {
         (None, Some(raw)) => read_content(raw)?,
         _ => return Err(Refusal::Malformed("either text or content")),
     };
-    Ok(Inbound { key: opaque_key("client", &[&sender.open_id, &id]), sender, at, content, reply_to: None })
+    Ok(Inbound {
+        earlier_key: None,
+        key: opaque_key("client", &[&sender.open_id, &id]),
+        sender,
+        at,
+        content,
+        reply_to: None,
+    })
 }
 
 /// The message's answer: it is stored.

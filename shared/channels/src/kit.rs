@@ -280,11 +280,12 @@ pub trait Adapter {
     /// It does not, or cannot be decrypted.
     fn verify(&self, account: &Self::Account, request: &Request<'_>, now: Timestamp) -> Result<Verified, Refusal>;
 
-    /// Reads the messages in a verified body. Unknown kinds come out as [`Content::Unknown`].
+    /// Reads the messages in a verified body. Unknown kinds come out as [`Content::Unknown`]; one item of several that cannot be
+    /// read comes out as [`Odd`] and costs the others nothing.
     ///
     /// # Errors
-    /// The body is not what the protocol says.
-    fn parse(&self, account: &Self::Account, body: &Verified) -> Result<Vec<Inbound>, Refusal>;
+    /// The body as a whole is not what the protocol says.
+    fn parse(&self, account: &Self::Account, body: &Verified) -> Result<Parsed, Refusal>;
 
     /// The platform's own form of "received".
     fn acknowledge(&self, account: &Self::Account, body: &Verified) -> Reply;
@@ -388,11 +389,43 @@ pub trait Pull {
     }
 }
 
+/// What a verified body holds.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Parsed {
+    /// The messages in it.
+    pub messages: Vec<Inbound>,
+    /// Items that could not be read.
+    pub odd: Vec<Odd>,
+}
+
+impl From<Vec<Inbound>> for Parsed {
+    fn from(messages: Vec<Inbound>) -> Self {
+        Self { messages, odd: Vec::new() }
+    }
+}
+
+impl From<Inbound> for Parsed {
+    fn from(message: Inbound) -> Self {
+        vec![message].into()
+    }
+}
+
+/// An item of a batch or page that cannot be read as a message. It is kept as it came, sealed, and counted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Odd {
+    /// A stable code of what is wrong with it.
+    pub reason: &'static str,
+    /// Its bytes.
+    pub raw: Vec<u8>,
+}
+
 /// What was fetched.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Page {
     /// The messages in it.
     pub messages: Vec<Inbound>,
+    /// Items that could not be read. The cursor moves past them all the same.
+    pub odd: Vec<Odd>,
     /// Where the next page begins, on platforms that have cursors.
     pub cursor: Option<String>,
     /// Whether there is a next page now.

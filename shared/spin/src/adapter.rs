@@ -166,7 +166,7 @@ fn receive<'a, A: Adapter>(adapter: &A, place: &'a Place<A::Account>, request: &
         return Ok(Received::Answered(reply));
     }
     let verified = adapter.verify(&place.account, &webhook, now)?;
-    let messages: Vec<Inbound> = adapter.parse(&place.account, &verified)?;
+    let messages: Vec<Inbound> = adapter.parse(&place.account, &verified)?.messages;
     // Only a webhook of one sender can be answered to that sender.
     let sender = match messages.as_slice() {
         [one] => one.sender.open_id.clone(),

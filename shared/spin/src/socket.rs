@@ -176,7 +176,8 @@ impl<'a, A: ClientAdapter> Frames<'a, A> {
             self.adapter.verify_frame(account, sender, text, self.ctx.now()).map_err(|e| (None, refusal(self.place, e)))?;
         let name = name(&verified);
         let messages = self.adapter.parse(account, &verified).map_err(|e| (name.clone(), refusal(self.place, e)))?;
-        let rows = ingest::ingest(&self.ctx, channel, id, messages, None, &[]).map_err(|e| (name.clone(), e.into()))?;
+        let rows =
+            ingest::ingest(&self.ctx, channel, id, messages.messages, None, &[]).map_err(|e| (name.clone(), e.into()))?;
         self.wake.extend(rows.iter().filter_map(|row| row.wake));
         Ok(name)
     }

@@ -38,11 +38,11 @@ pub use form::signed_text;
 pub use rsa2::{PrivateKey, PublicKey};
 
 use crate::kit::{
-    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Overlong, Refusal,
-    Rendered, Reply, Request, Secrets, TextUnit, Verified, Window,
+    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Overlong, Parsed,
+    Refusal, Rendered, Reply, Request, Secrets, TextUnit, Verified, Window,
 };
 use serde_json::Value;
-use warmline_model::{Inbound, Media, Timestamp};
+use warmline_model::{Media, Timestamp};
 
 /// What a life account can carry. A message's description may have 2,000 bytes.
 const CAPABILITIES: Capabilities = Capabilities {
@@ -83,8 +83,8 @@ impl Adapter for AlipayAdapter {
         verify::verify(account, request, now)
     }
 
-    fn parse(&self, account: &Account, body: &Verified) -> Result<Vec<Inbound>, Refusal> {
-        parse::parse(account, body.body()).map(|message| vec![message])
+    fn parse(&self, account: &Account, body: &Verified) -> Result<Parsed, Refusal> {
+        parse::parse(account, body.body()).map(Into::into)
     }
 
     fn acknowledge(&self, account: &Account, body: &Verified) -> Reply {

@@ -36,7 +36,7 @@ pub(super) fn parse(account: &Account, body: &[u8]) -> Result<Inbound, Refusal> 
         (_, None) => opaque_key("message", &[&user, created, &Value::Object(fields(&document, &[])).to_string()]),
     };
     let sender = Sender { open_id: user, name: name(&document), ..Sender::default() };
-    Ok(Inbound { key, sender, at: Timestamp::from_millis(millis), content, reply_to: None })
+    Ok(Inbound { earlier_key: None, key, sender, at: Timestamp::from_millis(millis), content, reply_to: None })
 }
 
 fn filled(document: &Document<'_>, name: &str) -> Option<String> {

@@ -31,11 +31,11 @@ pub use verify::identify;
 
 use crate::client_message;
 use crate::kit::{
-    AccountError, Adapter, ApiResponse, Call, Capabilities, ClientAdapter, Outbound, Outcome, Refusal, Rendered, Reply,
-    Request, Secrets, Verified,
+    AccountError, Adapter, ApiResponse, Call, Capabilities, ClientAdapter, Outbound, Outcome, Parsed, Refusal, Rendered,
+    Reply, Request, Secrets, Verified,
 };
 use serde_json::Value;
-use warmline_model::{Inbound, Sender, Timestamp};
+use warmline_model::{Sender, Timestamp};
 
 const CAPABILITIES: Capabilities = client_message::capabilities("app", "自有应用", "The brand's app");
 
@@ -58,8 +58,8 @@ impl Adapter for AppAdapter {
         verify::verify(account, request, now)
     }
 
-    fn parse(&self, _: &Account, body: &Verified) -> Result<Vec<Inbound>, Refusal> {
-        client_message::inbound(body).map(|message| vec![message])
+    fn parse(&self, _: &Account, body: &Verified) -> Result<Parsed, Refusal> {
+        client_message::inbound(body).map(Into::into)
     }
 
     fn acknowledge(&self, _: &Account, _: &Verified) -> Reply {

@@ -163,7 +163,7 @@ mod tests {
         let good = sign::body(BODY, NOW.secs(), body.as_bytes());
         let check = |frame: String, now| verify_frame(&account(), &sender, frame.as_bytes(), now);
         let verified = check(frame(body, &good), NOW).ok().unwrap();
-        let inbound = super::super::AppAdapter.parse(&account(), &verified).unwrap().remove(0);
+        let inbound = super::super::AppAdapter.parse(&account(), &verified).unwrap().messages.remove(0);
         assert_eq!((inbound.sender.open_id.as_str(), inbound.content), ("m1", Content::text("hi")));
         let other = body.replace("hi", "ho");
         assert_eq!(check(frame(&other, &good), NOW).err(), Some(Refusal::SignatureWrong));
@@ -175,7 +175,7 @@ mod tests {
     fn a_signed_message_is_read() {
         let body = br#"{"id":"c1","text":"hi"}"#;
         let verified = post(&signed(body), body, NOW.plus_millis(20_000)).ok().unwrap();
-        let inbound = super::super::AppAdapter.parse(&account(), &verified).unwrap().remove(0);
+        let inbound = super::super::AppAdapter.parse(&account(), &verified).unwrap().messages.remove(0);
         assert_eq!((inbound.content, inbound.at), (Content::text("hi"), NOW));
         assert_eq!((inbound.sender.open_id.as_str(), inbound.sender.name.as_deref()), ("m1", Some("王小姐")));
         assert_eq!(inbound.sender.tags, ["vip"]);

@@ -96,7 +96,14 @@ fn event(account: &Account, item: &Map<String, Value>, came: Timestamp) -> Resul
     let open_id = order.clone().unwrap_or_else(|| PLATFORM.to_owned());
     let of = order.or_else(|| id(data.get("aftersale_id"))).or_else(|| id(data.get("product_id")));
     let content = Content::Event { event, key: of, data: Value::Object(data) };
-    Ok(Some(Inbound { key, sender: Sender { open_id, ..Sender::default() }, at, content, reply_to: None }))
+    Ok(Some(Inbound {
+        earlier_key: None,
+        key,
+        sender: Sender { open_id, ..Sender::default() },
+        at,
+        content,
+        reply_to: None,
+    }))
 }
 
 #[cfg(test)]

@@ -71,7 +71,7 @@ fn message(body: &Verified, event: Event) -> Result<Inbound, Refusal> {
     let at = instant(event.content.get("create_time")).unwrap_or_else(|| body.time());
     let name = name_of(&event.content, &open_id);
     let sender = Sender { open_id, name, ..Sender::default() };
-    Ok(Inbound { key: message_id, sender, at, content, reply_to: Some(reply_to) })
+    Ok(Inbound { earlier_key: None, key: message_id, sender, at, content, reply_to: Some(reply_to) })
 }
 
 /// What a message says, by `message_type`. Pictures and films that a customer took come without an address: the platform shows
@@ -118,7 +118,7 @@ fn happened(body: &Verified, event: Event, echo: bool) -> Inbound {
     };
     let data = without_people(content);
     let data = if data.is_empty() { Value::Null } else { Value::Object(data) };
-    Inbound { key, sender, at, content: Content::Event { event: name, key: of, data }, reply_to: None }
+    Inbound { earlier_key: None, key, sender, at, content: Content::Event { event: name, key: of, data }, reply_to: None }
 }
 
 /// The name that the platform gives to that open id.

@@ -69,7 +69,7 @@ pub(super) fn parse(body: &Verified) -> Result<Vec<Inbound>, Refusal> {
     };
     let open_id = if open_id == "ByteDanceMicroApp" { PLATFORM.to_owned() } else { open_id };
     let sender = Sender { open_id, ..Sender::default() };
-    Ok(vec![Inbound { key, sender, at, content, reply_to: None }])
+    Ok(vec![Inbound { earlier_key: None, key, sender, at, content, reply_to: None }])
 }
 
 fn event(fields: &Map<String, Value>) -> Content {

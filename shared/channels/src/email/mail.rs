@@ -92,6 +92,7 @@ impl Mail {
             if next == 1 { key.clone() } else { format!("{key}#{}", next - 1) }
         };
         let inbound = |content| Inbound {
+            earlier_key: None,
             key: key_of(&content),
             sender: sender.clone(),
             at,
@@ -107,7 +108,7 @@ impl Mail {
 pub(super) fn report(key: String, address: &str, at: Timestamp, event: &str, id: Option<String>, data: Value) -> Inbound {
     let content = Content::Event { event: event.to_lowercase(), key: id, data };
     let sender = Sender { open_id: address.to_owned(), ..Sender::default() };
-    Inbound { key, sender, at, content, reply_to: None }
+    Inbound { earlier_key: None, key, sender, at, content, reply_to: None }
 }
 
 fn one_line(text: &str) -> String {

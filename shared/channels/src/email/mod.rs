@@ -43,12 +43,12 @@ mod verify;
 pub use account::Account;
 
 use crate::kit::{
-    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Overlong, Refusal,
-    Rendered, Reply, Request, Secrets, TextUnit, Verified,
+    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Overlong, Parsed,
+    Refusal, Rendered, Reply, Request, Secrets, TextUnit, Verified,
 };
 use account::Provider;
 use serde_json::Value;
-use warmline_model::{Inbound, Media, Timestamp};
+use warmline_model::{Media, Timestamp};
 
 /// What mail carries. The providers take 20 to 30 MB; the limit on text is ours, and longer than anybody writes in a reply.
 const CAPABILITIES: Capabilities = Capabilities {
@@ -85,10 +85,10 @@ impl Adapter for EmailAdapter {
         verify::verify(account, request, now)
     }
 
-    fn parse(&self, account: &Account, body: &Verified) -> Result<Vec<Inbound>, Refusal> {
+    fn parse(&self, account: &Account, body: &Verified) -> Result<Parsed, Refusal> {
         match account.provider {
-            Provider::Sendgrid { .. } => sendgrid::parse(body),
-            Provider::Mailgun { .. } => mailgun::parse(body),
+            Provider::Sendgrid { .. } => sendgrid::parse(body).map(Into::into),
+            Provider::Mailgun { .. } => mailgun::parse(body).map(Into::into),
         }
     }
 

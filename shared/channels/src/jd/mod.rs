@@ -35,11 +35,11 @@ pub use account::Account;
 pub use api::{AFTER_SALES, ORDERS};
 
 use crate::kit::{
-    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Page, Pull, Refusal,
-    Rendered, Reply, Request, Secrets, Verified,
+    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Page, Parsed, Pull,
+    Refusal, Rendered, Reply, Request, Secrets, Verified,
 };
 use serde_json::Value;
-use warmline_model::{Inbound, Timestamp};
+use warmline_model::Timestamp;
 
 const CAPABILITIES: Capabilities = Capabilities::inbound_only("jd", "京东", "JD", Carries::Orders, &["event", "unknown"]);
 
@@ -63,7 +63,7 @@ impl Adapter for JdAdapter {
         Err(Refusal::NotFound)
     }
 
-    fn parse(&self, _: &Account, _: &Verified) -> Result<Vec<Inbound>, Refusal> {
+    fn parse(&self, _: &Account, _: &Verified) -> Result<Parsed, Refusal> {
         Err(Refusal::NotFound)
     }
 

@@ -57,6 +57,7 @@ pub(super) fn orders(body: &Map<String, Value>) -> Result<Page, Outcome> {
         newest = newest.max(Some(at.secs()));
         let state = text(row, "orderState").unwrap_or_else(|| "order".to_owned());
         page.messages.push(Inbound {
+            earlier_key: None,
             key: format!("order-{order}-{state}-{}", at.secs()),
             sender: sender(row, &["pin"], Some(&order)),
             at,
@@ -88,6 +89,7 @@ pub(super) fn after_sales(body: &Map<String, Value>) -> Result<Page, Outcome> {
         let status = text(row, "serviceStatus").unwrap_or_default();
         let order = id(row, &["orderId"]);
         page.messages.push(Inbound {
+            earlier_key: None,
             key: format!("service-{service}-{status}-{}", at.secs()),
             sender: sender(row, &["customerPin"], order.as_deref()),
             at,
@@ -109,6 +111,7 @@ fn without_address(row: &Map<String, Value>) -> Map<String, Value> {
 fn unknown(kind: &str, row: &Map<String, Value>) -> Inbound {
     let raw = Value::Object(row.clone());
     Inbound {
+        earlier_key: None,
         key: opaque_key(kind, &[&raw.to_string()]),
         sender: sender(row, &["pin", "customerPin"], id(row, &["orderId"]).as_deref()),
         at: Timestamp::from_secs(0),

@@ -34,11 +34,11 @@ mod verify;
 pub use account::Account;
 
 use crate::kit::{
-    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Refusal, Rendered,
-    Reply, Request, Secrets, Token, Verified,
+    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Parsed, Refusal,
+    Rendered, Reply, Request, Secrets, Token, Verified,
 };
 use serde_json::{Map, Value, json};
-use warmline_model::{Inbound, Timestamp};
+use warmline_model::Timestamp;
 
 const CAPABILITIES: Capabilities = Capabilities::inbound_only("kuaishou", "快手", "Kuaishou", Carries::Orders, &["event"]);
 
@@ -69,8 +69,8 @@ impl Adapter for KuaishouAdapter {
         verify::verify(account, request, now)
     }
 
-    fn parse(&self, account: &Account, body: &Verified) -> Result<Vec<Inbound>, Refusal> {
-        parse::parse(account, body).map(|event| vec![event])
+    fn parse(&self, account: &Account, body: &Verified) -> Result<Parsed, Refusal> {
+        parse::parse(account, body).map(Into::into)
     }
 
     fn acknowledge(&self, _: &Account, body: &Verified) -> Reply {

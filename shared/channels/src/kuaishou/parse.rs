@@ -44,7 +44,7 @@ pub(super) fn parse(account: &Account, body: &Verified) -> Result<Inbound, Refus
     let at = instant(fields.get("timestamp")).unwrap_or(body.time());
     let data = if data.is_empty() { Value::Null } else { Value::Object(data) };
     let sender = Sender { open_id, ..Sender::default() };
-    Ok(Inbound { key, sender, at, content: Content::Event { event, key: order, data }, reply_to: None })
+    Ok(Inbound { earlier_key: None, key, sender, at, content: Content::Event { event, key: order, data }, reply_to: None })
 }
 
 #[cfg(test)]

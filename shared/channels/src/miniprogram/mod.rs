@@ -35,12 +35,12 @@ pub use account::Account;
 pub use outgoing::Outgoing;
 
 use crate::kit::{
-    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Overlong, Refusal,
-    Rendered, Reply, Request, Secrets, TextUnit, Token, Verified, Window,
+    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Overlong, Parsed,
+    Refusal, Rendered, Reply, Request, Secrets, TextUnit, Token, Verified, Window,
 };
 use crate::wx;
 use serde_json::Value;
-use warmline_model::{Inbound, Media, Timestamp};
+use warmline_model::{Media, Timestamp};
 
 /// What a mini program's customer service can carry. The API refuses longer texts with 45002.
 const CAPABILITIES: Capabilities = Capabilities {
@@ -81,8 +81,8 @@ impl Adapter for MiniprogramAdapter {
         account.app.gate.verify(request, now)
     }
 
-    fn parse(&self, _account: &Account, body: &Verified) -> Result<Vec<Inbound>, Refusal> {
-        parse::parse(body.body()).map(|message| vec![message])
+    fn parse(&self, _account: &Account, body: &Verified) -> Result<Parsed, Refusal> {
+        parse::parse(body.body()).map(Into::into)
     }
 
     /// The text `success`: the platform then neither retries nor shows the customer an error.

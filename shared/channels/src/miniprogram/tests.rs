@@ -5,7 +5,7 @@ use crate::wx_crypto::AesKey;
 use http::{HeaderMap, Method};
 use proptest::prelude::*;
 use serde_json::json;
-use warmline_model::Content;
+use warmline_model::{Content, Inbound};
 
 const KEY: &str = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
 const NOW: Timestamp = Timestamp::from_secs(1_700_000_000);
@@ -23,7 +23,7 @@ fn receive(mode: &str, query: &str, body: &str) -> Result<Inbound, Refusal> {
     let account = account(mode);
     let verified = MiniprogramAdapter.verify(&account, &request, NOW)?;
     assert_eq!(MiniprogramAdapter.acknowledge(&account, &verified), Reply::text("success"));
-    MiniprogramAdapter.parse(&account, &verified).map(|mut messages| messages.remove(0))
+    MiniprogramAdapter.parse(&account, &verified).map(|mut parsed| parsed.messages.remove(0))
 }
 
 fn plain(body: &str) -> Result<Inbound, Refusal> {

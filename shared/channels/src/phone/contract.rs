@@ -45,7 +45,14 @@ pub(super) fn read(mut item: Map<String, Value>, at: Timestamp) -> Result<Option
     } else {
         Content::Unknown { raw_kind: "call".to_owned(), raw: Value::Object(item) }
     };
-    Ok(Some(Inbound { key: format!("{call}-{seq}"), sender: sender(call, caller), at, content, reply_to: None }))
+    Ok(Some(Inbound {
+        earlier_key: None,
+        key: format!("{call}-{seq}"),
+        sender: sender(call, caller),
+        at,
+        content,
+        reply_to: None,
+    }))
 }
 
 fn segment(item: Map<String, Value>) -> Result<Content, Refusal> {

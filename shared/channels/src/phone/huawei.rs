@@ -79,6 +79,7 @@ pub(super) fn parse(body: &Verified) -> Result<Vec<Inbound>, Refusal> {
             let key = opaque_key("call", &[&call, &raw.to_string()]);
             let content = Content::Unknown { raw_kind: "callback".to_owned(), raw };
             return Ok(vec![Inbound {
+                earlier_key: None,
                 key,
                 sender: contract::sender(call, number),
                 at: body.time(),
@@ -89,7 +90,14 @@ pub(super) fn parse(body: &Verified) -> Result<Vec<Inbound>, Refusal> {
     };
     let key = format!("{call}-{event}");
     let content = Content::Event { event, key: Some(call.clone()), data: Value::Object(fields) };
-    Ok(vec![Inbound { key, sender: contract::sender(call, number), at: body.time(), content, reply_to: None }])
+    Ok(vec![Inbound {
+        earlier_key: None,
+        key,
+        sender: contract::sender(call, number),
+        at: body.time(),
+        content,
+        reply_to: None,
+    }])
 }
 
 #[cfg(test)]

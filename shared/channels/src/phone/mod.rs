@@ -44,12 +44,12 @@ mod verify;
 pub use account::Account;
 
 use crate::kit::{
-    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Refusal, Rendered,
-    Reply, Request, Secrets, Verified,
+    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Parsed, Refusal,
+    Rendered, Reply, Request, Secrets, Verified,
 };
 use account::Provider;
 use serde_json::{Value, json};
-use warmline_model::{Inbound, Media, Timestamp};
+use warmline_model::{Media, Timestamp};
 
 /// What calls carry: words come in, nothing goes out. Recordings of calls grow to some ten megabytes.
 const CAPABILITIES: Capabilities = Capabilities {
@@ -76,11 +76,11 @@ impl Adapter for PhoneAdapter {
         verify::verify(account, request, now)
     }
 
-    fn parse(&self, account: &Account, body: &Verified) -> Result<Vec<Inbound>, Refusal> {
+    fn parse(&self, account: &Account, body: &Verified) -> Result<Parsed, Refusal> {
         match account.provider {
-            Provider::Contract { .. } => contract::parse(body),
-            Provider::Huawei { .. } => huawei::parse(body),
-            Provider::Twilio { .. } => twilio::parse(body),
+            Provider::Contract { .. } => contract::parse(body).map(Into::into),
+            Provider::Huawei { .. } => huawei::parse(body).map(Into::into),
+            Provider::Twilio { .. } => twilio::parse(body).map(Into::into),
         }
     }
 

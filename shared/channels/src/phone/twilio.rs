@@ -23,7 +23,7 @@ pub(super) fn parse(body: &Verified) -> Result<Vec<Inbound>, Refusal> {
     };
     let Some((key, content)) = read(&params, leg)? else { return Ok(Vec::new()) };
     let sender = sender(call.to_owned(), customer.and_then(number));
-    Ok(vec![Inbound { key, sender, at: body.time(), content, reply_to: None }])
+    Ok(vec![Inbound { earlier_key: None, key, sender, at: body.time(), content, reply_to: None }])
 }
 
 /// The key and the content; none for a partial segment.

@@ -38,12 +38,12 @@ pub mod sign;
 pub use account::Account;
 
 use crate::kit::{
-    AccountError, Adapter, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Refusal, Rendered, Reply, Request,
-    Secrets, Verified,
+    AccountError, Adapter, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Parsed, Refusal, Rendered, Reply,
+    Request, Secrets, Verified,
 };
 use crate::{json, timed_signature};
 use serde_json::{Value, json};
-use warmline_model::{Inbound, Timestamp};
+use warmline_model::Timestamp;
 
 const CAPABILITIES: Capabilities =
     Capabilities::inbound_only("pinduoduo", "拼多多", "Pinduoduo", Carries::Orders, &["event", "unknown"]);
@@ -75,8 +75,8 @@ impl Adapter for PinduoduoAdapter {
         Ok(Verified::new(request.body.to_vec()))
     }
 
-    fn parse(&self, account: &Account, body: &Verified) -> Result<Vec<Inbound>, Refusal> {
-        parse::frame(account, body.body())
+    fn parse(&self, account: &Account, body: &Verified) -> Result<Parsed, Refusal> {
+        parse::frame(account, body.body()).map(Into::into)
     }
 
     /// Tells the bridge that the frame is kept: it may acknowledge it.

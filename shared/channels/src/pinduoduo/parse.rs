@@ -31,6 +31,7 @@ pub(super) fn frame(account: &Account, body: &[u8]) -> Result<Vec<Inbound>, Refu
         _ => None,
     };
     let inbound = |order: Option<&str>, content| Inbound {
+        earlier_key: None,
         key,
         sender: about(None, order, mall.as_deref()),
         at,

@@ -48,7 +48,7 @@ fn read(item: Value, came_at: Timestamp) -> Result<Inbound, Refusal> {
         let raw = Value::Object(item);
         (opaque_key("push", &[&phone, &raw.to_string()]), Content::Unknown { raw_kind: "push".to_owned(), raw }, None)
     };
-    Ok(Inbound { key, sender: super::sender(phone), at, content, reply_to })
+    Ok(Inbound { earlier_key: None, key, sender: super::sender(phone), at, content, reply_to })
 }
 
 fn is_phone(text: &str) -> bool {

@@ -37,12 +37,12 @@ mod verify;
 pub use account::Account;
 
 use crate::kit::{
-    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Overlong, Refusal,
-    Rendered, Reply, Request, Secrets, TextUnit, Verified,
+    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Overlong, Parsed,
+    Refusal, Rendered, Reply, Request, Secrets, TextUnit, Verified,
 };
 use account::Provider;
 use serde_json::{Value, json};
-use warmline_model::{Identifier, IdentifierKind, Inbound, Media, Sender, Timestamp};
+use warmline_model::{Identifier, IdentifierKind, Media, Sender, Timestamp};
 
 /// Who has a number: the network says whose it is, as far as it can be known at all.
 fn sender(number: String) -> Sender {
@@ -86,10 +86,10 @@ impl Adapter for SmsAdapter {
         verify::verify(account, request, now)
     }
 
-    fn parse(&self, account: &Account, body: &Verified) -> Result<Vec<Inbound>, Refusal> {
+    fn parse(&self, account: &Account, body: &Verified) -> Result<Parsed, Refusal> {
         match account.provider {
-            Provider::Aliyun(_) => aliyun::parse(body),
-            Provider::Twilio(_) => twilio::parse(body),
+            Provider::Aliyun(_) => aliyun::parse(body).map(Into::into),
+            Provider::Twilio(_) => twilio::parse(body).map(Into::into),
         }
     }
 

@@ -18,6 +18,7 @@ pub(super) fn parse(body: &Verified) -> Result<Vec<Inbound>, Refusal> {
     let params = Params::read(body)?;
     let sid = params.id("MessageSid")?.to_owned();
     let inbound = |key: String, open_id: &str, content, reply_to| Inbound {
+        earlier_key: None,
         key,
         sender: Sender { name: name(&params), ..super::sender(open_id.to_owned()) },
         at: body.time(),

@@ -34,11 +34,11 @@ pub mod sign;
 pub use account::{Account, SignMethod};
 
 use crate::kit::{
-    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Page, Pull, Refusal,
-    Rendered, Reply, Request, Secrets, Verified,
+    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Page, Parsed, Pull,
+    Refusal, Rendered, Reply, Request, Secrets, Verified,
 };
 use serde_json::Value;
-use warmline_model::{Inbound, Timestamp};
+use warmline_model::Timestamp;
 
 const CAPABILITIES: Capabilities =
     Capabilities::inbound_only("taobao", "淘宝/天猫", "Taobao and Tmall", Carries::Orders, &["event", "unknown"]);
@@ -63,7 +63,7 @@ impl Adapter for TaobaoAdapter {
         Err(Refusal::NotFound)
     }
 
-    fn parse(&self, _: &Account, _: &Verified) -> Result<Vec<Inbound>, Refusal> {
+    fn parse(&self, _: &Account, _: &Verified) -> Result<Parsed, Refusal> {
         Err(Refusal::NotFound)
     }
 

@@ -54,7 +54,7 @@ fn message(key: &str, item: &Map<String, Value>) -> Inbound {
             (about(None, None, shop.as_deref()), Content::Unknown { raw_kind, raw: Value::Object(item.clone()) })
         }
     };
-    Inbound { key: key.to_owned(), sender, at, content, reply_to: None }
+    Inbound { earlier_key: None, key: key.to_owned(), sender, at, content, reply_to: None }
 }
 
 #[cfg(test)]

@@ -26,11 +26,11 @@ pub use session::{SESSION_SECS, identify, start_session};
 
 use crate::client_message;
 use crate::kit::{
-    AccountError, Adapter, ApiResponse, Call, Capabilities, ClientAdapter, Outbound, Outcome, Refusal, Rendered, Reply,
-    Request, Secrets, Session, Verified,
+    AccountError, Adapter, ApiResponse, Call, Capabilities, ClientAdapter, Outbound, Outcome, Parsed, Refusal, Rendered,
+    Reply, Request, Secrets, Session, Verified,
 };
 use serde_json::Value;
-use warmline_model::{Inbound, Sender, Timestamp};
+use warmline_model::{Sender, Timestamp};
 
 const CAPABILITIES: Capabilities = client_message::capabilities("webchat", "网页客服", "Web chat");
 
@@ -57,8 +57,8 @@ impl Adapter for WebchatAdapter {
         session::verify(account, request, now)
     }
 
-    fn parse(&self, _: &Account, body: &Verified) -> Result<Vec<Inbound>, Refusal> {
-        client_message::inbound(body).map(|message| vec![message])
+    fn parse(&self, _: &Account, body: &Verified) -> Result<Parsed, Refusal> {
+        client_message::inbound(body).map(Into::into)
     }
 
     fn acknowledge(&self, _: &Account, _: &Verified) -> Reply {

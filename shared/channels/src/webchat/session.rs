@@ -84,7 +84,7 @@ mod tests {
         assert_eq!(visitor, "vis_07070707070707070707070707070707");
         let body = br#"{"id":"1","text":"hi"}"#;
         let verified = post(&account, &token, Some("https://shop.example"), body, NOW).ok().unwrap();
-        let inbound = WebchatAdapter.parse(&account, &verified).unwrap().remove(0);
+        let inbound = WebchatAdapter.parse(&account, &verified).unwrap().messages.remove(0);
         assert_eq!((inbound.sender.open_id, inbound.content, inbound.at), (visitor.clone(), Content::text("hi"), NOW));
         let query = format!("access_token={token}");
         let request =

@@ -71,6 +71,6 @@ impl Pull for WecomAdapter {
         let cursor = page["next_cursor"].as_str().filter(|c| !c.is_empty() && c.len() <= MAX_CURSOR).map(str::to_owned);
         // Without a cursor the next page would be this one again.
         let more = page["has_more"].as_i64() == Some(1) && cursor.is_some();
-        Ok(Page { messages, cursor, more, receipts: Vec::new() })
+        Ok(Page { messages, cursor, more, ..Page::default() })
     }
 }

@@ -41,7 +41,7 @@ pub(super) fn read(entry: &Value, source: &str, before: Timestamp) -> Option<Inb
         reply_to["welcome_until"] = json!(at.secs().saturating_add(WELCOME_SECS));
     }
     let sender = Sender { open_id, ..Sender::default() };
-    Some(Inbound { key, sender, at, content, reply_to: Some(reply_to) })
+    Some(Inbound { earlier_key: None, key, sender, at, content, reply_to: Some(reply_to) })
 }
 
 /// A text that is there and not empty.

@@ -34,7 +34,14 @@ pub(super) fn parse(account: &Account, body: &[u8]) -> Result<Inbound, Refusal> 
     let said = text(&message, "text").unwrap_or_default();
     let key = opaque_key("weibo", &[&sender, &created, &kind, &said, &Value::Object(data.clone()).to_string()]);
     let content = content(&kind, said, data, message)?;
-    Ok(Inbound { key, sender: Sender { open_id: sender, ..Sender::default() }, at, content, reply_to: None })
+    Ok(Inbound {
+        earlier_key: None,
+        key,
+        sender: Sender { open_id: sender, ..Sender::default() },
+        at,
+        content,
+        reply_to: None,
+    })
 }
 
 fn id(fields: &Map<String, Value>, name: &str) -> Option<String> {

@@ -69,7 +69,7 @@ pub(crate) fn read<D: Dialect>(fields: &Payload<'_>) -> Result<Inbound, Refusal>
         (_, None) => return Err(Refusal::Malformed("MsgId")),
     };
     let sender = Sender { open_id, ..Sender::default() };
-    Ok(Inbound { key, sender, at: Timestamp::from_secs(i64::from(at)), content, reply_to: None })
+    Ok(Inbound { earlier_key: None, key, sender, at: Timestamp::from_secs(i64::from(at)), content, reply_to: None })
 }
 
 /// `MsgId`, or `MsgID` as some of the platform's own samples spell it.

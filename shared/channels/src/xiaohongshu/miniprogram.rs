@@ -39,7 +39,7 @@ pub(super) fn parse(body: &Verified) -> Result<Inbound, Refusal> {
     };
     let open_id = person.or(order).unwrap_or_else(|| PLATFORM.to_owned());
     let key = first(&fields, MESSAGE).unwrap_or_else(|| opaque_key("push", &[&open_id, &whole.to_string()]));
-    Ok(Inbound { key, sender: Sender { open_id, ..Sender::default() }, at, content, reply_to: None })
+    Ok(Inbound { earlier_key: None, key, sender: Sender { open_id, ..Sender::default() }, at, content, reply_to: None })
 }
 
 #[cfg(test)]

@@ -48,7 +48,14 @@ fn event(account: &Account, item: &Map<String, Value>, came: Timestamp) -> Resul
         order.or_else(|| id(data.get("returnsId"))).or_else(|| id(data.get("itemId"))).or_else(|| id(data.get("skuId")));
     let data = if data.is_empty() { Value::Null } else { Value::Object(data) };
     let content = Content::Event { event: tag.to_lowercase(), key: of, data };
-    Ok(Some(Inbound { key, sender: Sender { open_id, ..Sender::default() }, at, content, reply_to: None }))
+    Ok(Some(Inbound {
+        earlier_key: None,
+        key,
+        sender: Sender { open_id, ..Sender::default() },
+        at,
+        content,
+        reply_to: None,
+    }))
 }
 
 #[cfg(test)]

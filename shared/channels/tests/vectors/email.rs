@@ -35,7 +35,7 @@ fn ask(
 ) -> Result<Vec<Inbound>, Refusal> {
     let headers: HeaderMap = headers.iter().map(|(n, v)| (HeaderName::from_static(n), v.parse().unwrap())).collect();
     let request = Request { method: &Method::POST, rest, query: "", headers: &headers, body };
-    EmailAdapter.parse(account, &EmailAdapter.verify(account, &request, now)?)
+    EmailAdapter.parse(account, &EmailAdapter.verify(account, &request, now)?).map(|parsed| parsed.messages)
 }
 
 /// The reports of the samples are also read: who, what, and the key.

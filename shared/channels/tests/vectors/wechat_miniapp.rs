@@ -40,7 +40,7 @@ fn receive(body: &str) -> Inbound {
     let request =
         Request { method: &Method::POST, rest: "", query: &query, headers: &HeaderMap::new(), body: body.as_bytes() };
     let verified = MiniprogramAdapter.verify(&account, &request, Timestamp::from_secs(1_700_000_000)).ok().unwrap();
-    MiniprogramAdapter.parse(&account, &verified).unwrap().remove(0)
+    MiniprogramAdapter.parse(&account, &verified).unwrap().messages.remove(0)
 }
 
 /// The first field of that name, by plain search; absent where empty.

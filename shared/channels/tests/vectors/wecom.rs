@@ -84,7 +84,7 @@ fn envelope(vector: &Vector) {
     let made = format!("<xml><Encrypt><![CDATA[{}]]></Encrypt></xml>", vector.input("encrypt"));
     let body = vector.inputs()["body"].as_str().unwrap_or(&made);
     let verified = ask(Method::POST, &query(vector, &[]), body, |r| WecomAdapter.verify(&account, r, now)).ok().unwrap();
-    let inbound = WecomAdapter.parse(&account, &verified).unwrap().remove(0);
+    let inbound = WecomAdapter.parse(&account, &verified).unwrap().messages.remove(0);
     let fields = &vector.expected()["fields"];
     let expected = |name: &str, ours: &str| assert!(fields[name].is_null() || fields[name] == ours, "{name}: {ours}");
     expected("Content", inbound.content.words().unwrap());
@@ -125,7 +125,7 @@ fn field(body: &str, name: &str) -> Option<String> {
 fn parse(vector: &Vector) {
     let (id, body) = (vector.id(), vector.input("body"));
     let (account, verified) = receive(body);
-    let mut messages = WecomAdapter.parse(&account, &verified).unwrap_or_else(|e| panic!("{id}: {e}"));
+    let mut messages = WecomAdapter.parse(&account, &verified).unwrap_or_else(|e| panic!("{id}: {e}")).messages;
     if let Some(source) = field(body, "OpenKfId") {
         assert_eq!((messages.len(), WecomAdapter.hinted(&account, &verified)), (0, vec![source]), "{id}");
         return;
@@ -152,7 +152,7 @@ fn parse(vector: &Vector) {
 fn event_key(id: &str, body: &str, inbound: &Inbound) {
     let key = |body: &str| {
         let (account, verified) = receive(body);
-        WecomAdapter.parse(&account, &verified).unwrap().remove(0).key
+        WecomAdapter.parse(&account, &verified).unwrap().messages.remove(0).key
     };
     assert_eq!(key(body), inbound.key, "{id}: key of a retry");
     assert_ne!(key(&body.replacen(&field(body, "CreateTime").unwrap(), "1", 1)), inbound.key, "{id}: another second");

@@ -152,7 +152,7 @@ impl World {
     }
 
     pub fn arrives_from(&self, channel: &Channel, sender: Sender, key: &str, content: Content) {
-        let inbound = Inbound { key: key.into(), sender, at: self.clock.now(), content, reply_to: None };
+        let inbound = Inbound { earlier_key: None, key: key.into(), sender, at: self.clock.now(), content, reply_to: None };
         warmline_flow::ingest::ingest(&self.ctx(), channel, &place().1, vec![inbound], None, &[]).unwrap();
     }
 

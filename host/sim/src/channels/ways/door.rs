@@ -76,7 +76,7 @@ where
             return Ok(Taken::Greeted(reply));
         }
         let verified = self.adapter.verify(&self.account, &webhook, now)?;
-        let messages = self.adapter.parse(&self.account, &verified)?;
+        let messages = self.adapter.parse(&self.account, &verified)?.messages;
         if let Some(pull) = self.adapter.pull() {
             pull.hinted(&self.account, &verified);
         }

@@ -5,7 +5,7 @@ use crate::wx_crypto::AesKey;
 use http::{HeaderMap, Method};
 use proptest::prelude::*;
 use serde_json::json;
-use warmline_model::Content;
+use warmline_model::{Content, Inbound};
 
 mod kf;
 mod replies;
@@ -45,7 +45,7 @@ fn receive(message: &str) -> Result<Vec<Inbound>, Refusal> {
     let (query, body) = sealed(message);
     let verified = verify(&query, &body, NOW)?;
     assert_eq!(WecomAdapter.acknowledge(&account(), &verified), Reply::text(""));
-    WecomAdapter.parse(&account(), &verified)
+    WecomAdapter.parse(&account(), &verified).map(|parsed| parsed.messages)
 }
 
 fn one(kind: &str, fields: &[(&str, &str)]) -> Inbound {
@@ -117,7 +117,7 @@ fn reports_belong_to_the_customer_they_are_about() {
 fn a_hint_holds_no_message_but_names_a_source() {
     let (query, body) = sealed(&sign::hint("wwcorp", 5, "wk1"));
     let verified = verify(&query, &body, NOW).ok().unwrap();
-    assert_eq!(WecomAdapter.parse(&account(), &verified), Ok(Vec::new()));
+    assert_eq!(WecomAdapter.parse(&account(), &verified), Ok(Parsed::default()));
     assert_eq!(WecomAdapter.hinted(&account(), &verified), ["wk1"]);
     assert!(WecomAdapter.polled(&account()).is_empty());
     let (query, body) = sealed(&sign::message("li", "wwcorp", 5, "text", &[("Content", "x"), ("MsgId", "1")]));
