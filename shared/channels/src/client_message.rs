@@ -2,11 +2,13 @@
 //! `{"id": …, "content": {…}}`, where `content` is the model's own JSON.
 //!
 //! `id` is the client's: it sends the same one again when it does not know whether a message arrived. Two customers may use
-//! the same ids, so the deduplication key covers the customer as well. A kind of content that this version does not know
+//! the same ids, and a page that is loaded anew may count anew: so the deduplication key covers the customer and what is said as well.
+//! A kind of content that this version does not know
 //! (a newer client's) is kept as [`Content::Unknown`].
 
 use crate::digest::opaque_key;
 use crate::json;
+use crate::keys;
 use crate::kit::{Capabilities, Carries, Overlong, Refusal, Reply, Request, TextUnit, Verified};
 use serde::Deserialize;
 use serde_json::Value;
@@ -83,8 +85,8 @@ pub(crate) fn inbound(body: &Verified) -> Result<Inbound, Refusal> {
         _ => return Err(Refusal::Malformed("either text or content")),
     };
     Ok(Inbound {
-        earlier_key: None,
-        key: opaque_key("client", &[&sender.open_id, &id]),
+        earlier_key: Some(opaque_key("client", &[&sender.open_id, &id])),
+        key: keys::of_message("client", &[&sender.open_id, &id], &content),
         sender,
         at,
         content,
@@ -182,6 +184,8 @@ mod tests {
         let key = |who: &str, id: &str| from(who, json!({ "id": id, "text": "x" }).to_string().as_bytes()).unwrap().key;
         assert_eq!(key("m1", "1"), key("m1", "1"));
         assert_ne!(key("m1", "1"), key("m2", "1"));
+        let other = from("m1", json!({ "id": "1", "text": "y" }).to_string().as_bytes()).unwrap();
+        assert_ne!(other.key, key("m1", "1"), "the page counts anew");
         assert_ne!(key("m1", "21"), key("m12", "1"));
         assert!(!key("member", "client-id").contains("member"));
     }

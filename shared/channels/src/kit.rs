@@ -123,6 +123,42 @@ pub enum Refusal {
     NotFound,
 }
 
+/// Codes of [`Refusal::Malformed`] that speak of the whole; the others are the field that is missing or wrong.
+const CODES: [(&str, &str); 16] = [
+    ("not the JSON that is wanted here", "not_json"),
+    ("a text holds U+0000", "not_json"),
+    ("JSON nested too deeply", "too_deep"),
+    ("too many JSON values", "too_many_values"),
+    ("the body is too long", "too_long"),
+    ("body too long", "too_long"),
+    ("too much JSON in texts", "too_long"),
+    ("not a JSON object", "not_an_object"),
+    ("an event is not an object", "not_an_object"),
+    ("not a JSON array", "not_a_list"),
+    ("XML that is not well-formed", "not_xml"),
+    ("not an <xml> element", "not_xml"),
+    ("XML with an unknown entity", "not_xml"),
+    ("XML with a document type", "document_type"),
+    ("XML nested too deeply", "too_deep"),
+    ("too many XML elements", "too_many_values"),
+];
+
+impl Refusal {
+    /// Why an item is odd, as a stable code: what is wrong with the whole of it, or the field that is missing or wrong.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Malformed(what) => match CODES.iter().find(|(words, _)| *words == what) {
+                Some((_, code)) => code,
+                None if what.contains(' ') => "malformed",
+                None => what,
+            },
+            Self::TooLong => "text_too_long",
+            Self::WrongRecipient => "wrong_recipient",
+            _ => "malformed",
+        }
+    }
+}
+
 /// An HTTP answer to the platform.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
@@ -280,12 +316,31 @@ pub trait Adapter {
     /// It does not, or cannot be decrypted.
     fn verify(&self, account: &Self::Account, request: &Request<'_>, now: Timestamp) -> Result<Verified, Refusal>;
 
-    /// Reads the messages in a verified body. Unknown kinds come out as [`Content::Unknown`]; one item of several that cannot be
+    /// Reads the messages in a verified body. The intake calls [`Adapter::receive`]. Unknown kinds come out as [`Content::Unknown`]; one item of several that cannot be
     /// read comes out as [`Odd`] and costs the others nothing.
     ///
     /// # Errors
     /// The body as a whole is not what the protocol says.
     fn parse(&self, account: &Self::Account, body: &Verified) -> Result<Parsed, Refusal>;
+
+    /// Whether those who send are the brand's own clients, which mend what is refused. A platform never does.
+    fn own_clients(&self) -> bool {
+        false
+    }
+
+    /// [`Adapter::parse`] for the intake: what a platform has proved to be its own is not refused for how it reads, since its retry
+    /// would read the same and then it is lost. The whole body is an [`Odd`] item instead.
+    ///
+    /// # Errors
+    /// The body is for another recipient, or one of the brand's own clients sent something that is no message.
+    fn receive(&self, account: &Self::Account, body: &Verified) -> Result<Parsed, Refusal> {
+        match self.parse(account, body) {
+            Err(refusal @ (Refusal::Malformed(_) | Refusal::TooLong)) if !self.own_clients() => {
+                Ok(Parsed { messages: Vec::new(), odd: vec![Odd::new(refusal, body.body())] })
+            }
+            other => other,
+        }
+    }
 
     /// The platform's own form of "received".
     fn acknowledge(&self, account: &Self::Account, body: &Verified) -> Reply;
@@ -417,6 +472,18 @@ pub struct Odd {
     pub reason: &'static str,
     /// Its bytes.
     pub raw: Vec<u8>,
+}
+
+impl Odd {
+    pub(crate) fn new(refusal: Refusal, raw: &[u8]) -> Self {
+        Self { reason: refusal.reason(), raw: raw.to_vec() }
+    }
+}
+
+impl From<(Vec<Inbound>, Vec<Odd>)> for Parsed {
+    fn from((messages, odd): (Vec<Inbound>, Vec<Odd>)) -> Self {
+        Self { messages, odd }
+    }
 }
 
 /// What was fetched.

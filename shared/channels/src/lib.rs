@@ -2,7 +2,7 @@
 //! replies and reads the platform's answers. Pure: no I/O, no clock, no randomness of its own.
 //!
 //! * [`kit`]: what an adapter is; `capabilities`: what a channel can carry; [`registry`]: the adapters by channel;
-//!   [`manifest`]: their capabilities, for readers;
+//!   [`manifest`]: their capabilities, for readers; [`keys`]: what makes a message the same message;
 //! * [`app`], [`miniprogram`], [`webchat`], [`wechat`], …: the adapters, one module a channel, each with its account, its
 //!   verifier, its parser and its renderer;
 //! * [`wx`]: what WeChat's own channels share; [`wx_crypto`]: signatures and the encrypted envelope of its whole family; `echo`:
@@ -36,6 +36,7 @@ pub mod grip;
 pub mod hs256;
 pub mod jd;
 pub mod json;
+pub mod keys;
 pub mod kit;
 pub mod kuaishou;
 pub mod manifest;

@@ -66,16 +66,51 @@ impl<'a> Drainer<'a> {
     /// # Errors
     /// The store fails; what was committed stays, the rest is handled by a later run.
     pub fn step(&mut self) -> Result<Step, FlowError> {
+        match self.handle(BATCH) {
+            Err(e) if !matches!(e, FlowError::Store(_)) => match self.handle(1) {
+                // Something that it names cannot be: trying again does not mend it, and the others wait behind it.
+                Err(e) if !matches!(e, FlowError::Store(_)) => self.set_first_aside(),
+                other => other,
+            },
+            other => other,
+        }
+    }
+
+    /// Sets the oldest row aside, which cannot be handled.
+    fn set_first_aside(&mut self) -> Result<Step, FlowError> {
+        let ctx = self.ctx;
+        immediate(ctx.db, || {
+            if !self.take_lease()? {
+                return Ok(Step::Done);
+            }
+            let rows = inbox::pending(ctx.db, self.shard, 1)?;
+            rows.iter().try_for_each(|row| set_aside(ctx, row, "not_handled"))?;
+            Ok(Step::Handled { rows: i64::try_from(rows.len()).unwrap_or(0) })
+        })
+    }
+
+    /// Takes or renews the lease; false where another drainer has it.
+    fn take_lease(&self) -> Result<bool, FlowError> {
+        let (ctx, owner, now) = (self.ctx, &self.owner, self.ctx.now());
+        let until = now.plus_millis(LEASE_MS);
+        Ok(if self.holds {
+            leases::renew(ctx.db, &self.lease, owner, now, until)?
+        } else {
+            leases::claim(ctx.db, &self.lease, owner, now, until)?
+        })
+    }
+
+    fn handle(&mut self, most: i64) -> Result<Step, FlowError> {
         loop {
             // Many are told of the same rows; a look without the write lock sends all but one of them home.
-            let rows = inbox::pending(self.ctx.db, self.shard, if self.holds { BATCH } else { 1 })?;
+            let rows = inbox::pending(self.ctx.db, self.shard, if self.holds { most } else { 1 })?;
             if rows.is_empty() {
                 return Ok(if self.holds { Step::Idle } else { Step::Done });
             }
             if self.holds {
                 self.tools.prepare(&rows)?;
             }
-            let step = self.batch(rows)?;
+            let step = self.batch(rows, most)?;
             self.holds = step != Step::Done;
             // A stranger came first, whose key is made once the shard is ours.
             if step != (Step::Handled { rows: 0 }) {
@@ -111,23 +146,16 @@ impl<'a> Drainer<'a> {
     }
 
     /// The oldest rows in one transaction. While the shard is ours nobody else handles any, so that those are they which were seen before it.
-    fn batch(&mut self, seen: Vec<Pending>) -> Result<Step, FlowError> {
-        let (ctx, owner) = (self.ctx, &self.owner);
+    fn batch(&mut self, seen: Vec<Pending>, most: i64) -> Result<Step, FlowError> {
+        let ctx = self.ctx;
         // A run can last for seconds; a plan put into force meanwhile counts from the next batch on.
         self.tools.checked.set(false);
         self.tools.seats.forget();
         immediate(ctx.db, || {
-            let now = ctx.now();
-            let until = now.plus_millis(LEASE_MS);
-            let held = if self.holds {
-                leases::renew(ctx.db, &self.lease, owner, now, until)?
-            } else {
-                leases::claim(ctx.db, &self.lease, owner, now, until)?
-            };
-            if !held {
+            if !self.take_lease()? {
                 return Ok(Step::Done);
             }
-            let rows = if self.holds { seen } else { inbox::pending(ctx.db, self.shard, BATCH)? };
+            let rows = if self.holds { seen } else { inbox::pending(ctx.db, self.shard, most)? };
             let mut handled = 0;
             for row in &rows {
                 if !self.tools.handle(row)? {
@@ -138,6 +166,13 @@ impl<'a> Drainer<'a> {
             Ok(Step::Handled { rows: handled })
         })
     }
+}
+
+/// Sets a row aside and tells the log.
+fn set_aside(ctx: &Ctx<'_>, row: &Pending, reason: &str) -> Result<(), FlowError> {
+    inbox::park(ctx.db, row.seq)?;
+    let body = EventBody::InboxParked { inbox: row.seq, channel: row.channel.clone(), reason: reason.to_owned() };
+    Ok(events::append(ctx.db, ctx.now(), None, &body)?)
 }
 
 /// A webhook's payload, opened, and by what its sender is found.
@@ -249,11 +284,7 @@ impl<'a> Tools<'a> {
             Err(FlowError::Store(e)) => Err(e.into()),
             Err(_) => {
                 // Tampered with, or sealed under another master key: it must neither be lost nor stop the others.
-                inbox::park(self.ctx.db, row.seq)?;
-                let reason = "payload_unreadable".to_owned();
-                let body = EventBody::InboxParked { inbox: row.seq, channel: row.channel.clone(), reason };
-                events::append(self.ctx.db, self.ctx.now(), None, &body)?;
-                Ok(true)
+                set_aside(self.ctx, row, "payload_unreadable").map(|()| true)
             }
         }
     }

@@ -7,7 +7,7 @@ use warmline_metrics::histogram::bucket;
 use warmline_metrics::{Cell, Figures, Gauges, fold};
 use warmline_model::Event;
 use warmline_store::{
-    conversations, events, failures, followers, immediate, inbox, outbox, queues, refusals, rollups, staffing,
+    conversations, events, failures, followers, immediate, inbox, odd_items, outbox, queues, refusals, rollups, staffing,
 };
 
 const FOLLOWER: &str = "metrics";
@@ -73,6 +73,7 @@ pub fn read(ctx: &Ctx<'_>, hours: Option<i64>) -> Result<Figures, FlowError> {
         .map(|c| Cell { figure: c.figure, channel: c.channel, bucket: c.bucket, n: c.n, total: c.total })
         .collect();
     let refused = refusals::totals(ctx.db)?.into_iter().map(|(channel, reason, n)| (format!("{channel}/{reason}"), n));
+    let odd = odd_items::totals(ctx.db)?.into_iter().map(|(channel, reason, n)| (format!("{channel}/{reason}"), n));
     let now = Gauges {
         queue_length: queues::list(ctx.db)?.into_iter().map(|q| (q.group.to_string(), q.waiting)).collect(),
         conversations: conversations::open_by_state(ctx.db)?.into_iter().collect(),
@@ -80,6 +81,7 @@ pub fn read(ctx: &Ctx<'_>, hours: Option<i64>) -> Result<Figures, FlowError> {
         inbox_waiting: inbox::waiting(ctx.db)?,
         tokens_refused: failures::count(ctx.db, failures::ALL, ctx.now())?,
         webhooks_refused: refused.collect(),
+        intake_odd_items: odd.collect(),
         events_behind: events::last(ctx.db)? - followers::position(ctx.db, FOLLOWER)?,
     };
     Ok(Figures::new(&cells, now))

@@ -41,6 +41,7 @@ pub mod hold;
 pub mod ingest;
 pub mod keys;
 pub mod media;
+pub mod odd;
 mod orders;
 pub mod passing;
 pub mod people;

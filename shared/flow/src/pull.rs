@@ -4,6 +4,7 @@
 use crate::ctx::{Ctx, FlowError};
 use crate::deliver::{BACKOFF_MAX_MS, doubled};
 use crate::ingest::{self, Ingested};
+use crate::odd;
 use warmline_channels::{Outcome, Page};
 use warmline_model::{Channel, Timestamp};
 use warmline_store::immediate;
@@ -32,7 +33,7 @@ pub fn claim(ctx: &Ctx<'_>, channel: &Channel, limit: i64) -> Result<Vec<Turn>, 
     Ok(claimed.into_iter().map(|claimed| Turn { claimed, channel: channel.clone(), owner }).collect())
 }
 
-/// Keeps a page: its messages and its cursor, or nothing. `None` where the lease ran out meanwhile: somebody else has the
+/// Keeps a page: its messages, what of it could not be read, and its cursor, or nothing. `None` where the lease ran out meanwhile: somebody else has the
 /// source, and this fetcher is to stop.
 ///
 /// # Errors
@@ -40,11 +41,13 @@ pub fn claim(ctx: &Ctx<'_>, channel: &Channel, limit: i64) -> Result<Vec<Turn>, 
 pub fn keep(ctx: &Ctx<'_>, turn: &mut Turn, page: &Page) -> Result<Option<Vec<Ingested>>, FlowError> {
     let (channel, account, now) = (&turn.channel, &turn.claimed.account, ctx.now());
     let rows = ingest::prepare(ctx, channel, account, page.messages.clone(), None)?;
+    let odd = odd::prepare(ctx, channel, account, page.odd.clone())?;
     let (cursor, until) = (page.cursor.as_deref(), now.plus_millis(LEASE_MS));
     let kept = immediate(ctx.db, || {
         if !pulls::advance(ctx.db, channel, &turn.claimed, &turn.owner, cursor, until)? {
             return Ok(None);
         }
+        odd.iter().try_for_each(|item| item.store(ctx, channel, account, now))?;
         rows.iter().map(|row| row.store(ctx, channel, account, now)).collect::<Result<_, FlowError>>().map(Some)
     })?;
     if kept.is_some() && page.cursor.is_some() {

@@ -36,6 +36,8 @@ pub struct Gauges {
     pub inbox_waiting: i64,
     /// Refused webhooks, by channel and reason (`wechat/signature_wrong`).
     pub webhooks_refused: BTreeMap<String, i64>,
+    /// Items of webhooks and pages that could not be read and are kept sealed, by channel and reason (`sms/phone_number`).
+    pub intake_odd_items: BTreeMap<String, i64>,
     /// Tokens refused in this minute, about.
     pub tokens_refused: i64,
     /// Events that were not folded yet.
@@ -163,6 +165,12 @@ impl Figures {
                 line(&mut out, name, &[(label, Some(of))], *n);
             }
         }
+        let name = "warmline_intake_odd_items";
+        head(&mut out, name, "gauge", "items that could not be read, kept sealed");
+        for (of, n) in &self.now.intake_odd_items {
+            let (channel, reason) = of.split_once('/').unwrap_or((of, ""));
+            line(&mut out, name, &[("channel", Some(channel)), ("reason", Some(reason))], *n);
+        }
         let singles = [
             ("warmline_inbox_waiting", "accepted webhooks that the router has yet to handle", self.now.inbox_waiting),
             ("warmline_tokens_refused", "tokens refused in this minute, about", self.now.tokens_refused),
@@ -219,13 +227,15 @@ mod tests {
             cell("frt.human.v1", "wechat", 9, 1, 9),
             cell("from.the.future.v9", "", 0, 1, 0),
         ];
-        let figures = Figures::new(&cells, Gauges::default());
+        let odd = [("sms/phone_number".to_owned(), 2)].into();
+        let figures = Figures::new(&cells, Gauges { intake_odd_items: odd, ..Gauges::default() });
         assert_eq!(figures.counts.len(), 1);
         assert_eq!((figures.durations[0].count, figures.durations[0].mean, figures.durations[0].p50), (2, 7.0, 5));
         let text = figures.open_metrics();
         assert!(text.contains("warmline_messages_in_v1_total{channel=\"wechat\"} 3\n"));
         assert!(text.contains("warmline_frt_human_v1_milliseconds_sum{channel=\"wechat\"} 14\n"));
         assert!(text.contains("warmline_frt_human_v1_milliseconds{channel=\"wechat\",quantile=\"0.99\"} 9\n"));
+        assert!(text.contains("warmline_intake_odd_items{channel=\"sms\",reason=\"phone_number\"} 2\n"));
         assert!(text.ends_with("# EOF\n"));
     }
 }

@@ -13,6 +13,8 @@ use wasi::clocks::monotonic_clock;
 /// How long a platform may take.
 pub const DEADLINE_MS: u64 = 8_000;
 const ANSWER_LIMIT: usize = 256 * 1024;
+/// A page of messages may be longer: one that is not read comes again, and holds up what is behind it.
+const PAGE_LIMIT: usize = 1024 * 1024;
 
 /// Completes after a while.
 pub async fn sleep(ms: u64) {
@@ -65,7 +67,15 @@ pub async fn call(request: &ApiRequest) -> Result<Answer, NoAnswer> {
 }
 
 pub(crate) async fn call_within(ms: u64, request: &ApiRequest) -> Result<Answer, NoAnswer> {
-    within(ms, exchange(request)).await.unwrap_or(Err(NoAnswer::Unknown("timeout")))
+    within(ms, exchange(request, ANSWER_LIMIT)).await.unwrap_or(Err(NoAnswer::Unknown("timeout")))
+}
+
+/// The same for a page of messages.
+///
+/// # Errors
+/// See [`NoAnswer`].
+pub async fn page(request: &ApiRequest) -> Result<Answer, NoAnswer> {
+    within(DEADLINE_MS, exchange(request, PAGE_LIMIT)).await.unwrap_or(Err(NoAnswer::Unknown("timeout")))
 }
 
 /// An answer whose body is still on its way.
@@ -96,13 +106,13 @@ pub async fn open(request: &ApiRequest) -> Result<Opened, NoAnswer> {
     within(DEADLINE_MS, send(request)).await.unwrap_or(Err(NoAnswer::Unknown("timeout")))
 }
 
-async fn exchange(request: &ApiRequest) -> Result<Answer, NoAnswer> {
+async fn exchange(request: &ApiRequest, limit: usize) -> Result<Answer, NoAnswer> {
     let opened = send(request).await?;
     let (status, mut body) = (opened.status, Vec::new());
     let mut stream = pin!(opened.body());
     while let Some(chunk) = stream.next().await {
         let chunk = chunk?;
-        if body.len() + chunk.len() > ANSWER_LIMIT {
+        if body.len() + chunk.len() > limit {
             return Err(NoAnswer::Unknown("answer_too_large"));
         }
         body.extend_from_slice(&chunk);

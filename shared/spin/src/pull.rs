@@ -1,5 +1,6 @@
 //! Messages that are fetched: asks a channel's sources that are due, keeps what they hold, wakes the router.
 
+use crate::adapter::Unread;
 use crate::outgoing::{self, Answer, NoAnswer};
 use crate::world::World;
 use crate::{deliver, internal, tokens};
@@ -42,6 +43,7 @@ pub async fn run<A: Adapter>(world: &World, adapter: &A) -> Result<(), Problem> 
             };
             let Some(rows) = pull::keep(&ctx, &mut turn, &page)? else { break };
             wake.extend(rows.iter().filter_map(|row| row.wake));
+            Unread::of(&page.odd).log(&channel, &turn.claimed.account);
             // What is not confirmed comes again and is known.
             asker.confirm(&turn, &page).await;
             if !page.more || ctx.now() >= deadline {
@@ -67,7 +69,7 @@ impl<A: Adapter> Asker<'_, A> {
         let at = &turn.claimed;
         let page = tokens::signed(self.ctx, self.adapter, &at.account, self.account, async |call| {
             let request = self.puller.request(self.account, &at.source, at.cursor.as_deref(), call);
-            match outgoing::call(&request.map_err(Outcome::Permanent)?).await {
+            match outgoing::page(&request.map_err(Outcome::Permanent)?).await {
                 Ok(Answer { status, body }) => {
                     self.puller.read(self.account, &at.source, &ApiResponse { status, body: &body })
                 }

@@ -33,6 +33,7 @@ pub mod meta;
 pub mod migrate;
 #[cfg(feature = "native")]
 pub mod native;
+pub mod odd_items;
 pub mod outbox;
 pub mod people;
 pub mod placing;

@@ -58,6 +58,10 @@ impl Adapter for AppAdapter {
         verify::verify(account, request, now)
     }
 
+    fn own_clients(&self) -> bool {
+        true
+    }
+
     fn parse(&self, _: &Account, body: &Verified) -> Result<Parsed, Refusal> {
         client_message::inbound(body).map(Into::into)
     }

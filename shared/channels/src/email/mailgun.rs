@@ -17,7 +17,7 @@ pub(super) fn parse(body: &Verified) -> Result<Vec<Inbound>, Refusal> {
     }
     let form = Form::read(body.context(CONTENT_TYPE).unwrap_or_default(), body.body())?;
     let text = |name: &str| form.text(name).filter(|text| !text.trim().is_empty());
-    let pairs = form.raw("message-headers").and_then(|raw| json::read(raw, json::MAX_BYTES).ok());
+    let pairs = form.raw("message-headers").and_then(|raw| json::read_lenient(raw, json::MAX_BYTES).ok());
     let headers = Headers::of_pairs(&pairs.unwrap_or_default());
     let from = text("from").as_deref().and_then(address).or_else(|| text("sender").as_deref().and_then(address));
     let to = text("recipient").as_deref().and_then(address).map(|(address, _)| address);
@@ -29,7 +29,7 @@ pub(super) fn parse(body: &Verified) -> Result<Vec<Inbound>, Refusal> {
 
 /// Attachments that Mailgun keeps for a while (`store()`): it tells their addresses.
 fn stored(form: &Form) -> Option<Vec<Media>> {
-    let Value::Array(items) = json::read(form.raw("attachments")?, json::MAX_BYTES).ok()? else { return None };
+    let Value::Array(items) = json::read_lenient(form.raw("attachments")?, json::MAX_BYTES).ok()? else { return None };
     let text = |item: &Value, name: &str| item[name].as_str().filter(|t| !t.is_empty()).map(str::to_owned);
     let media = items.iter().take(MAX_FILES).map(|item| Media {
         url: text(item, "url"),
@@ -53,23 +53,26 @@ fn posted(form: &Form) -> Vec<Media> {
 }
 
 fn reports(body: &Verified) -> Result<Vec<Inbound>, Refusal> {
-    let mut whole = json::read(body.body(), json::MAX_BYTES)?;
+    let mut whole = json::read_lenient(body.body(), json::MAX_BYTES)?;
     let Some(Value::Object(mut fields)) = whole.get_mut("event-data").map(Value::take) else {
         return Err(Refusal::Malformed("event-data"));
     };
     let text = |name: &str| fields.get(name).and_then(Value::as_str).filter(|t| !t.is_empty());
-    let address = text("recipient").map(str::to_lowercase).filter(|a| is_address(a));
+    let address = match text("recipient").map(str::to_lowercase) {
+        Some(address) if !is_address(&address) => return Err(Refusal::Malformed("recipient")),
+        address => address,
+    };
     let event = text("event").filter(|e| e.len() <= 64).unwrap_or("unknown").to_owned();
-    let key = match text("id").filter(|id| id.len() <= 128) {
-        Some(id) => id.to_owned(),
-        None => opaque_key("event", &[&Value::Object(fields.clone()).to_string()]),
+    let (key, earlier_key) = match text("id").filter(|id| id.len() <= 128) {
+        Some(id) => (opaque_key("event", &[address.as_deref().unwrap_or_default(), &event, id]), Some(id.to_owned())),
+        None => (opaque_key("event", &[&Value::Object(fields.clone()).to_string()]), None),
     };
     let id = fields.get("message").and_then(|m| m["headers"]["message-id"].as_str()).map(str::to_owned);
     let at = fields.get("timestamp").and_then(millis).unwrap_or(body.time());
     // A report without an address is about nobody: it is acknowledged, since asking again would not bring one.
     let Some(address) = address else { return Ok(Vec::new()) };
     fields.remove("recipient");
-    Ok(vec![report(key, &address, at, &event, id, Value::Object(fields))])
+    Ok(vec![Inbound { earlier_key, ..report(key, &address, at, &event, id, Value::Object(fields)) }])
 }
 
 /// Seconds with a fraction, such as `1521243339.873676`.
@@ -144,7 +147,7 @@ mod tests {
             "message": { "headers": { "message-id": "1@x" } },
         }))
         .unwrap();
-        assert_eq!((found[0].key.as_str(), found[0].at.millis()), ("e1", 1_521_472_262_908));
+        assert_eq!((found[0].earlier_key.as_deref(), found[0].at.millis()), (Some("e1"), 1_521_472_262_908));
         let Content::Event { event, key, data } = &found[0].content else { panic!() };
         assert_eq!((event.as_str(), key.as_deref(), &data["severity"]), ("failed", Some("1@x"), &json!("permanent")));
         assert_eq!(found[0].sender.open_id, "w@x");

@@ -87,7 +87,7 @@ impl Adapter for EmailAdapter {
 
     fn parse(&self, account: &Account, body: &Verified) -> Result<Parsed, Refusal> {
         match account.provider {
-            Provider::Sendgrid { .. } => sendgrid::parse(body).map(Into::into),
+            Provider::Sendgrid { .. } => sendgrid::parse(body),
             Provider::Mailgun { .. } => mailgun::parse(body).map(Into::into),
         }
     }

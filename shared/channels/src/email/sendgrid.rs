@@ -7,11 +7,11 @@ use super::mime::{Headers, MAX_FILES, Raw, address};
 use super::verify::{CONTENT_TYPE, REPORTS};
 use crate::digest::opaque_key;
 use crate::json;
-use crate::kit::{Refusal, Verified};
+use crate::kit::{Parsed, Refusal, Verified};
 use serde_json::Value;
 use warmline_model::{Inbound, Media, Timestamp};
 
-pub(super) fn parse(body: &Verified) -> Result<Vec<Inbound>, Refusal> {
+pub(super) fn parse(body: &Verified) -> Result<Parsed, Refusal> {
     if body.context(REPORTS).is_some() {
         return reports(body);
     }
@@ -29,13 +29,13 @@ pub(super) fn parse(body: &Verified) -> Result<Vec<Inbound>, Refusal> {
             (Mail { headers, text: text("text"), html: text("html"), ..Mail::default() }, files(&form))
         }
     };
-    let envelope = form.raw("envelope").and_then(|raw| json::read(raw, 64 * 1024).ok()).unwrap_or_default();
+    let envelope = form.raw("envelope").and_then(|raw| json::read_lenient(raw, 64 * 1024).ok()).unwrap_or_default();
     let from = text("from").as_deref().and_then(address);
     let from = from.or_else(|| mail.headers.get("from").and_then(address));
     let from = from.or_else(|| envelope["from"].as_str().and_then(address));
     let to = envelope["to"][0].as_str().and_then(address).or_else(|| text("to").as_deref().and_then(address));
     let subject = text("subject").or_else(|| mail.headers.get("subject").map(str::to_owned));
-    Mail { from, to: to.map(|(address, _)| address), subject, files, ..mail }.messages(body.time())
+    Mail { from, to: to.map(|(address, _)| address), subject, files, ..mail }.messages(body.time()).map(Into::into)
 }
 
 fn files(form: &Form) -> Vec<Media> {
@@ -48,27 +48,28 @@ fn files(form: &Form) -> Vec<Media> {
     media.collect()
 }
 
-fn reports(body: &Verified) -> Result<Vec<Inbound>, Refusal> {
-    let Value::Array(items) = json::read(body.body(), json::MAX_BYTES)? else {
+fn reports(body: &Verified) -> Result<Parsed, Refusal> {
+    let list = json::list(body.body(), json::MAX_BYTES, &[])?;
+    if !list.is_there() {
         return Err(Refusal::Malformed("not a JSON array"));
-    };
-    let mut found = Vec::new();
-    for mut item in items {
-        let address = item["email"].as_str().map(str::to_lowercase).filter(|a| is_address(a));
-        let address = address.ok_or(Refusal::Malformed("email"))?;
-        let event = item["event"].as_str().filter(|e| (1..=64).contains(&e.len())).unwrap_or("unknown").to_owned();
-        let at = item["timestamp"].as_i64().map_or(body.time(), Timestamp::from_secs);
-        let key = match item["sg_event_id"].as_str().filter(|id| (1..=128).contains(&id.len())) {
-            Some(id) => id.to_owned(),
-            None => opaque_key("event", &[&item.to_string()]),
-        };
-        let id = item["sg_message_id"].as_str().map(str::to_owned);
-        if let Value::Object(fields) = &mut item {
-            fields.remove("email");
-        }
-        found.push(report(key, &address, at, &event, id, item));
     }
-    Ok(found)
+    Ok(list.read(|_, item| one(item, body.time()).map(Some)).into())
+}
+
+fn one(mut item: Value, came_at: Timestamp) -> Result<Inbound, Refusal> {
+    let address = item["email"].as_str().map(str::to_lowercase).filter(|a| is_address(a));
+    let address = address.ok_or(Refusal::Malformed("email"))?;
+    let event = item["event"].as_str().filter(|e| (1..=64).contains(&e.len())).unwrap_or("unknown").to_owned();
+    let at = item["timestamp"].as_i64().map_or(came_at, Timestamp::from_secs);
+    let (key, earlier_key) = match item["sg_event_id"].as_str().filter(|id| (1..=128).contains(&id.len())) {
+        Some(id) => (opaque_key("event", &[&address, &event, id]), Some(id.to_owned())),
+        None => (opaque_key("event", &[&item.to_string()]), None),
+    };
+    let id = item["sg_message_id"].as_str().map(str::to_owned);
+    if let Value::Object(fields) = &mut item {
+        fields.remove("email");
+    }
+    Ok(Inbound { earlier_key, ..report(key, &address, at, &event, id, item) })
 }
 
 #[cfg(test)]
@@ -81,7 +82,13 @@ mod tests {
 
     fn read(fields: &[(&str, &[u8])], files: &[(&str, &str, &[u8])]) -> Result<Vec<Inbound>, Refusal> {
         let (kind, body) = sign::multipart(fields, files);
-        parse(&Verified::new(body).with(CONTENT_TYPE, kind).with_time(Timestamp::from_secs(1_700_000_000)))
+        let body = Verified::new(body).with(CONTENT_TYPE, kind).with_time(Timestamp::from_secs(1_700_000_000));
+        parse(&body).map(|parsed| parsed.messages)
+    }
+
+    fn reported(body: &str) -> Result<Parsed, Refusal> {
+        let body = Verified::new(body.as_bytes().to_vec()).with_time(Timestamp::from_secs(7));
+        parse(&body.with(REPORTS, "1"))
     }
 
     #[test]
@@ -133,26 +140,48 @@ mod tests {
 
     #[test]
     fn event_reports() {
-        let read = |body: Value| {
-            let body = Verified::new(body.to_string().into_bytes()).with_time(Timestamp::from_secs(7));
-            parse(&body.with(REPORTS, "1"))
-        };
+        let read = |body: Value| reported(&body.to_string()).map(|parsed| parsed.messages);
         let found = read(json!([
             { "email": "W@x", "event": "Bounce", "timestamp": 1_600_112_492, "sg_event_id": "e1", "sg_message_id": "m1", "reason": "550" },
             { "email": "w@x" },
         ]))
         .unwrap();
         assert_eq!(
-            (found[0].key.as_str(), found[0].sender.open_id.as_str(), found[0].at.secs()),
-            ("e1", "w@x", 1_600_112_492)
+            (found[0].earlier_key.as_deref(), found[0].sender.open_id.as_str(), found[0].at.secs()),
+            (Some("e1"), "w@x", 1_600_112_492)
         );
         let Content::Event { event, key, data } = &found[0].content else { panic!() };
         assert_eq!((event.as_str(), key.as_deref(), &data["reason"]), ("bounce", Some("m1"), &json!("550")));
         assert_eq!(data.get("email"), None);
         assert!(found[1].key.starts_with("event-"));
         assert_eq!(read(json!({})), Err(Refusal::Malformed("not a JSON array")));
-        assert_eq!(read(json!([{ "event": "open" }])), Err(Refusal::Malformed("email")));
-        assert_eq!(read(json!([1])), Err(Refusal::Malformed("email")));
+    }
+
+    #[test]
+    fn f1_a_report_that_cannot_be_read_costs_the_others_nothing() {
+        let good = |id: &str| format!(r#"{{"email":"w@x.cn","event":"delivered","timestamp":9,"sg_event_id":"{id}"}}"#);
+        for (bad, reason) in [
+            (r#"{"email":"not-an-address","event":"dropped","timestamp":9,"sg_event_id":"e2"}"#, "email"),
+            (r#"{"event":"open"}"#, "email"),
+            ("1", "email"),
+            (r#"{"email":"w@x.cn","event":}"#, "not_json"),
+        ] {
+            let found = reported(&format!("[{},{bad},{}]", good("e1"), good("e3"))).unwrap();
+            let ids: Vec<_> = found.messages.iter().filter_map(|m| m.earlier_key.as_deref()).collect();
+            assert_eq!(ids, ["e1", "e3"], "{bad}");
+            assert_eq!((found.odd.len(), found.odd[0].reason, &found.odd[0].raw[..]), (1, reason, bad.as_bytes()), "{bad}");
+        }
+        let half = reported(r#"[{"email":"w@x.cn","event":"bounce","reason":"550 \ud83d"}]"#).unwrap();
+        assert!(matches!(&half.messages[0].content, Content::Event { data, .. } if data["reason"] == "550 \u{FFFD}"));
+    }
+
+    #[test]
+    fn a_thousand_reports_are_one_batch() {
+        let report = |n: usize| {
+            format!(r#"{{"email":"w@x.cn","event":"open","timestamp":{n},"sg_event_id":"{n}","a":1,"b":2,"c":3}}"#)
+        };
+        let batch = (0..1_000).map(report).collect::<Vec<_>>().join(",");
+        assert_eq!(reported(&format!("[{batch}]")).unwrap().messages.len(), 1_000);
     }
 
     proptest! {

@@ -84,7 +84,7 @@ struct Signed {
 impl Signed {
     /// In a report the three stand under `signature`.
     fn of_report(body: &[u8]) -> Result<Self, Refusal> {
-        let body = json::read(body, json::MAX_BYTES)?;
+        let body = json::read_lenient(body, json::MAX_BYTES)?;
         let field = |name: &str| match &body["signature"][name] {
             Value::String(text) => Ok(text.clone()),
             Value::Number(number) => Ok(number.to_string()),

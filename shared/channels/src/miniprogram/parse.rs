@@ -15,8 +15,7 @@ pub(super) fn parse(body: &[u8]) -> Result<Inbound, Refusal> {
 }
 
 impl Dialect for Miniprogram {
-    /// Reports on orders and parcels come for several of one customer in one second.
-    const WHOLE_EVENTS: bool = true;
+    const WHOLE_EVENTS_BEFORE: bool = true;
 
     fn content(fields: &Payload<'_>, kind: &str) -> Option<Result<Content, Refusal>> {
         (kind == "miniprogrampage").then(|| card(fields))

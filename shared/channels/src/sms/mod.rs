@@ -88,7 +88,7 @@ impl Adapter for SmsAdapter {
 
     fn parse(&self, account: &Account, body: &Verified) -> Result<Parsed, Refusal> {
         match account.provider {
-            Provider::Aliyun(_) => aliyun::parse(body).map(Into::into),
+            Provider::Aliyun(_) => aliyun::parse(body),
             Provider::Twilio(_) => twilio::parse(body).map(Into::into),
         }
     }

@@ -1,6 +1,8 @@
 //! Twilio: messages with their media and delivery reports in, `Messages.json` out.
 
 use super::account::Twilio;
+use crate::digest::opaque_key;
+use crate::keys;
 use crate::kit::{ApiRequest, Outbound, Refusal, Verified};
 use crate::requests::{authorized, post_form};
 use crate::twilio::{Params, authorization};
@@ -17,8 +19,8 @@ const COMMON: &[&str] = &["From", "To", "MessageSid", "SmsSid", "SmsMessageSid",
 pub(super) fn parse(body: &Verified) -> Result<Vec<Inbound>, Refusal> {
     let params = Params::read(body)?;
     let sid = params.id("MessageSid")?.to_owned();
-    let inbound = |key: String, open_id: &str, content, reply_to| Inbound {
-        earlier_key: None,
+    let inbound = |(key, earlier): (String, String), open_id: &str, content, reply_to| Inbound {
+        earlier_key: Some(earlier),
         key,
         sender: Sender { name: name(&params), ..super::sender(open_id.to_owned()) },
         at: body.time(),
@@ -29,7 +31,9 @@ pub(super) fn parse(body: &Verified) -> Result<Vec<Inbound>, Refusal> {
     if let Some(status) = params.get("MessageStatus").filter(|status| *status != "received") {
         let event = status.to_lowercase();
         let content = Content::Event { event, key: Some(sid.clone()), data: params.without(COMMON) };
-        return Ok(vec![inbound(format!("{sid}-{status}"), params.id("To")?, content, None)]);
+        let to = params.id("To")?;
+        let key = opaque_key("report", &[&sid, to, status, params.get("ErrorCode").unwrap_or_default()]);
+        return Ok(vec![inbound((key, format!("{sid}-{status}")), to, content, None)]);
     }
     let from = params.id("From")?;
     let reply_to = params.get("To").map(|to| json!({ "from": to }));
@@ -57,8 +61,12 @@ pub(super) fn parse(body: &Verified) -> Result<Vec<Inbound>, Refusal> {
             Content::Unknown { raw_kind, raw: params.without(COMMON) }
         });
     }
-    let key = |n: usize| if n == 0 { sid.clone() } else { format!("{sid}-{n}") };
-    Ok(contents.into_iter().enumerate().map(|(n, content)| inbound(key(n), from, content, reply_to.clone())).collect())
+    let keys = |n: usize, content: &Content| {
+        let earlier = if n == 0 { sid.clone() } else { format!("{sid}-{n}") };
+        (keys::of_message("message", &[from, &earlier], content), earlier)
+    };
+    let numbered = contents.into_iter().enumerate();
+    Ok(numbered.map(|(n, content)| inbound(keys(n, &content), from, content, reply_to.clone())).collect())
 }
 
 /// The sender's name, on the networks behind Twilio that tell it.
@@ -106,7 +114,7 @@ mod tests {
         let found =
             read(&[("MessageSid", "SM1"), ("From", "+8613800000000"), ("To", "+1555"), ("Body", " 你好&=\n")]).unwrap();
         assert_eq!(found.len(), 1);
-        assert_eq!((found[0].key.as_str(), found[0].sender.open_id.as_str()), ("SM1", "+8613800000000"));
+        assert_eq!((found[0].earlier_key.as_deref(), found[0].sender.open_id.as_str()), (Some("SM1"), "+8613800000000"));
         assert_eq!((&found[0].content, found[0].at.secs()), (&Content::text(" 你好&=\n"), 7));
         assert_eq!(found[0].reply_to, Some(json!({ "from": "+1555" })));
         let empty = read(&[("MessageSid", "SM1"), ("From", "+1"), ("Body", "")]).unwrap();
@@ -134,7 +142,7 @@ mod tests {
         .unwrap();
         let kinds: Vec<_> = found.iter().map(|i| i.content.kind()).collect();
         assert_eq!(kinds, ["text", "image", "voice", "video", "file"]);
-        let keys: Vec<_> = found.iter().map(|i| i.key.as_str()).collect();
+        let keys: Vec<_> = found.iter().filter_map(|i| i.earlier_key.as_deref()).collect();
         assert_eq!(keys, ["MM1", "MM1-1", "MM1-2", "MM1-3", "MM1-4"]);
         assert_eq!(found[0].sender.name.as_deref(), Some("王小姐"));
         let Content::Image { media } = &found[1].content else { panic!() };
@@ -156,9 +164,20 @@ mod tests {
             ("ErrorCode", "30003"),
         ])
         .unwrap();
-        assert_eq!((found[0].key.as_str(), found[0].sender.open_id.as_str()), ("SM1-undelivered", "+86138"));
+        assert_eq!((found[0].earlier_key.as_deref(), found[0].sender.open_id.as_str()), (Some("SM1-undelivered"), "+86138"));
         let data = json!({ "MessageStatus": "undelivered", "ErrorCode": "30003" });
         assert_eq!(found[0].content, Content::Event { event: "undelivered".into(), key: Some("SM1".into()), data });
+    }
+
+    #[test]
+    fn w1_one_id_of_two_numbers_or_with_other_words_is_two_messages() {
+        let key =
+            |from: &str, text: &str| read(&[("MessageSid", "SM1"), ("From", from), ("Body", text)]).unwrap().remove(0).key;
+        assert_eq!(key("+1", "a"), key("+1", "a"));
+        assert_ne!(key("+1", "a"), key("+2", "a"));
+        assert_ne!(key("+1", "a"), key("+1", "b"));
+        let nul = read(&[("MessageSid", "SM1"), ("From", "+1"), ("Body", "a\0")]).unwrap();
+        assert_eq!(nul[0].content, Content::text("a\u{FFFD}"));
     }
 
     #[test]

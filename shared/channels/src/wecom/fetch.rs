@@ -7,10 +7,9 @@ use super::{WecomAdapter, api, app};
 use crate::answers;
 use crate::json;
 use crate::kit::{ApiRequest, ApiResponse, Call, Outcome, Page, Pull, Verified};
-use crate::orders;
 use crate::requests::post_json;
 use crate::wx::api::url;
-use serde_json::{Value, json};
+use serde_json::json;
 use warmline_model::Timestamp;
 
 /// Entries of one page. The platform gives up to 1,000, of which the answer would be longer than is read.
@@ -19,7 +18,7 @@ const LIMIT: u32 = 50;
 /// How many entries to ask for: [`LIMIT`], and now and then fewer. A forwarded chat can be so long that even a short page is more
 /// than is read; the same request would then fail for ever, and nobody's messages would come. So each try is a little different.
 fn limit(nonce: &[u8; 16]) -> u32 {
-    match nonce[0] % 16 {
+    match nonce[0] % 8 {
         0 => 1,
         1 => 10,
         _ => LIMIT,
@@ -53,24 +52,23 @@ impl Pull for WecomAdapter {
 
     fn read(&self, _account: &Account, source: &str, answer: &ApiResponse<'_>) -> Result<Page, Outcome> {
         answers::check_status(answer.status)?;
-        let unreadable = |_| Outcome::Retry("answer_unreadable");
-        let page: Value = json::read_as(answer.body, json::MAX_BYTES).map(orders::without_nul).map_err(unreadable)?;
+        let list = json::list(answer.body, json::MAX_BYTES, &["msg_list"]);
+        let list = list.map_err(|_| Outcome::Retry("answer_unreadable"))?;
+        let page = &list.outer;
         match page["errcode"].as_i64() {
             Some(0) => {}
             Some(code) => return Err(api::failure(code)),
             None => return Err(Outcome::Retry("answer_unreadable")),
         }
-        let mut at = Timestamp::from_secs(0);
-        let mut messages = Vec::new();
-        for entry in page["msg_list"].as_array().into_iter().flatten() {
-            if let Some(inbound) = kf::read(entry, source, at) {
-                at = inbound.at;
-                messages.push(inbound);
-            }
-        }
         let cursor = page["next_cursor"].as_str().filter(|c| !c.is_empty() && c.len() <= MAX_CURSOR).map(str::to_owned);
         // Without a cursor the next page would be this one again.
         let more = page["has_more"].as_i64() == Some(1) && cursor.is_some();
-        Ok(Page { messages, cursor, more, ..Page::default() })
+        let mut at = Timestamp::from_secs(0);
+        let (messages, odd) = list.read(|_, entry| {
+            let inbound = kf::read(&entry, source, at)?;
+            at = inbound.as_ref().map_or(at, |inbound| inbound.at);
+            Ok(inbound)
+        });
+        Ok(Page { messages, odd, cursor, more, receipts: Vec::new() })
     }
 }

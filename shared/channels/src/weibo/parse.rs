@@ -25,7 +25,7 @@ pub(super) fn parse(account: &Account, body: &[u8]) -> Result<Inbound, Refusal> 
     // The samples have an object, the tables beside them call it a text.
     let data = match message.get("data") {
         Some(Value::Object(data)) => data.clone(),
-        Some(Value::String(data)) => match json::read(data.as_bytes(), json::MAX_BYTES) {
+        Some(Value::String(data)) => match json::read_lenient(data.as_bytes(), json::MAX_BYTES) {
             Ok(Value::Object(data)) => data,
             _ => Map::new(),
         },

@@ -39,7 +39,7 @@ impl Rng for CountedRng {
 pub struct Planned(pub NativeDb);
 
 /// Tables of tens of rows, which may be read whole.
-const SMALL: [&str; 8] = ["groups", "accounts", "leases", "rollups", "refusals", "config", "plans", "queues"];
+const SMALL: [&str; 9] = ["groups", "accounts", "leases", "rollups", "refusals", "odd_items", "config", "plans", "queues"];
 /// Partial indexes that hold only what waits now, or who is at work.
 const WAITING: [&str; 9] = [
     "inbox_pending",

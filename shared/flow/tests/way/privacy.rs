@@ -140,6 +140,7 @@ fn nothing_new_comes_under_a_key_that_goes() {
         payload: b"x",
         sealed_by: old,
         received_at: Timestamp::default(),
+        earlier: None,
     };
     assert!(matches!(inbox::insert(&w.db, &row).unwrap(), inbox::Stored::Stale));
     assert_eq!(inbox::waiting(&w.db).unwrap(), 0);

@@ -93,7 +93,10 @@ fn refusals() {
 #[test]
 fn what_members_write() {
     let inbound = one("text", &[("Content", "你好😀"), ("MsgId", "42"), ("AgentID", "1000002")]);
-    assert_eq!((inbound.key.as_str(), inbound.sender.open_id.as_str(), inbound.at.secs()), ("42", "zhangsan", 5));
+    assert_eq!(
+        (inbound.earlier_key.as_deref(), inbound.sender.open_id.as_str(), inbound.at.secs()),
+        (Some("42"), "zhangsan", 5)
+    );
     assert_eq!(inbound.content, Content::text("你好😀"));
     assert_eq!(inbound.reply_to, Some(json!({ "agent_id": 1_000_002 })));
     assert_eq!(one("image", &[("MediaId", "M"), ("MsgId", "1")]).content.kind(), "image");
