@@ -336,7 +336,7 @@ impl Plan {
             dedicated: vip || standing().any(|c| c.dedicated),
             // Where nothing was said (a call rings), an AI seat has nothing to answer.
             first: match rule.and_then(|r| r.first) {
-                _ if facts.kind == "event" => First::People,
+                _ if facts.kind == "event" || facts.people_only => First::People,
                 first => first.unwrap_or(group.settings.first),
             },
             prefer: prefer(facts, &group.settings, now),
@@ -440,6 +440,7 @@ mod tests {
             account_group: None,
             owner: None,
             last: None,
+            people_only: false,
         }
     }
 
@@ -487,6 +488,13 @@ mod tests {
         assert_eq!(plan.terms("订单2024123150088，电话13812315000，items"), Vec::<String>::new());
         // A decision of an earlier release names the words in the same way.
         assert!(plan.words().contains("ems") && plan.words().contains("human agent"));
+    }
+
+    #[test]
+    fn w15_who_wants_nothing_automatic_begins_with_people() {
+        let plan = plan(r#"{"groups":[{"id":"g","name":"g","settings":{"first":"ai"}}]}"#);
+        let first = |people_only| plan.place(&Facts { people_only, ..facts() }, NOW).unwrap().first;
+        assert_eq!((first(false), first(true)), (First::Ai, First::People));
     }
 
     #[test]
