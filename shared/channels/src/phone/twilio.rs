@@ -1,6 +1,7 @@
 //! Twilio's callbacks about a call: its status, its recordings, its real-time transcription.
 
-use super::contract::{AGENT_SAID, number, sender};
+use super::contract::{AGENT_SAID, sender};
+use crate::caller;
 use crate::digest::opaque_key;
 use crate::json;
 use crate::kit::{Refusal, Verified};
@@ -22,7 +23,7 @@ pub(super) fn parse(body: &Verified) -> Result<Vec<Inbound>, Refusal> {
         _ => params.get("From"),
     };
     let Some((key, content)) = read(&params, leg)? else { return Ok(Vec::new()) };
-    let sender = sender(call.to_owned(), customer.and_then(number));
+    let sender = sender(call.to_owned(), customer.map(caller::read).unwrap_or_default());
     Ok(vec![Inbound { earlier_key: None, key, sender, at: body.time(), content, reply_to: None }])
 }
 
@@ -111,6 +112,21 @@ mod tests {
         assert_eq!(out.sender.name.as_deref(), Some("+86138"));
         let leg = one(&[("CallSid", "CA2"), ("ParentCallSid", "CA1"), ("CallStatus", "completed"), ("To", "+1")]);
         assert_eq!((leg.key.as_str(), leg.sender.open_id.as_str(), leg.sender.name.clone()), ("CA2-completed", "CA1", None));
+    }
+
+    #[test]
+    fn w21_callers_who_withhold_their_number_are_nobody() {
+        let from = |from: &str| {
+            one(&[("CallSid", "CA1"), ("CallStatus", "ringing"), ("Direction", "inbound"), ("From", from), ("To", "+1")])
+                .sender
+        };
+        for withheld in ["+266696687", "+86282452253", "anonymous", "Restricted"] {
+            let sender = from(withheld);
+            assert_eq!((sender.name, sender.identifiers), (None, Vec::new()), "{withheld}");
+        }
+        let sip = from("sip:+8613800138000@shop.sip.example;transport=udp");
+        assert_eq!(sip.identifiers[0].value, "+8613800138000");
+        assert_eq!((from("client:alice").name.as_deref(), from("client:alice").identifiers.len()), (Some("alice"), 0));
     }
 
     #[test]
