@@ -3,10 +3,12 @@
 use crate::ctx::{Ctx, FlowError};
 use crate::passing::{self, Passing};
 use serde::{Deserialize, Serialize};
+use warmline_channels::kit::{HINT_FRESH_MS, Hint};
 use warmline_model::{AccountId, Channel, Inbound, Timestamp};
 use warmline_privacy::{BlindIndex, SealError, SealKey};
 use warmline_store::inbox::{self, NewRow, SHARDS, Stored};
-use warmline_store::{StoreError, immediate, pulls};
+use warmline_store::pulls::{self, HintToken};
+use warmline_store::{StoreError, immediate};
 
 /// What the inbox holds, sealed.
 #[derive(Serialize, Deserialize)]
@@ -43,12 +45,15 @@ pub fn ingest(
     account: &AccountId,
     messages: Vec<Inbound>,
     answer_by: Option<Timestamp>,
-    hints: &[String],
+    hints: &[Hint],
 ) -> Result<Vec<Ingested>, FlowError> {
     let now = ctx.now();
     let rows = prepare(ctx, channel, account, messages, answer_by)?;
     let store = |row: &Prepared| row.store(ctx, channel, account, now);
-    let hint = |source: &String| pulls::hint(ctx.db, channel, account, source, now);
+    let hint = |hint: &Hint| {
+        let token = hint.token.as_deref().map(|token| HintToken { token, until: now.plus_millis(HINT_FRESH_MS) });
+        pulls::hint(ctx.db, channel, account, &hint.source, token, now)
+    };
     // One message is one statement, which is a transaction by itself; so is one hint.
     match (rows.as_slice(), hints) {
         ([], []) => Ok(Vec::new()),

@@ -6,7 +6,7 @@ use super::kf;
 use super::{WecomAdapter, api, app};
 use crate::answers;
 use crate::json;
-use crate::kit::{ApiRequest, ApiResponse, Call, Outcome, Page, Pull, Verified};
+use crate::kit::{ApiRequest, ApiResponse, Call, Hint, Outcome, Page, Pull, Verified};
 use crate::orders;
 use crate::requests::post_json;
 use crate::wx::api::url;
@@ -29,10 +29,28 @@ fn limit(nonce: &[u8; 16]) -> u32 {
 /// The longest cursor kept; the platform's have up to 64 bytes.
 const MAX_CURSOR: usize = 256;
 
+/// Without the callback's token the platform lets itself be asked much less often.
+fn request(
+    account: &Account,
+    source: &str,
+    cursor: Option<&str>,
+    token: Option<&str>,
+    call: &Call<'_>,
+) -> Result<ApiRequest, &'static str> {
+    let mut body = json!({ "limit": limit(call.nonce), "voice_format": 0, "open_kfid": source });
+    for (name, value) in [("cursor", cursor), ("token", token)] {
+        if let Some(value) = value {
+            body[name] = json!(value);
+        }
+    }
+    let url = url(&account.api_base, "/cgi-bin/kf/sync_msg", api::token(account, call)?);
+    Ok(post_json(url, body.to_string()))
+}
+
 impl Pull for WecomAdapter {
     type Account = Account;
 
-    fn hinted(&self, _account: &Account, body: &Verified) -> Vec<String> {
+    fn hinted(&self, _account: &Account, body: &Verified) -> Vec<Hint> {
         app::hinted(body.body()).into_iter().collect()
     }
 
@@ -43,12 +61,18 @@ impl Pull for WecomAdapter {
         cursor: Option<&str>,
         call: &Call<'_>,
     ) -> Result<ApiRequest, &'static str> {
-        let mut body = json!({ "limit": limit(call.nonce), "voice_format": 0, "open_kfid": source });
-        if let Some(cursor) = cursor {
-            body["cursor"] = json!(cursor);
-        }
-        let url = url(&account.api_base, "/cgi-bin/kf/sync_msg", api::token(account, call)?);
-        Ok(post_json(url, body.to_string()))
+        request(account, source, cursor, None, call)
+    }
+
+    fn request_hinted(
+        &self,
+        account: &Account,
+        source: &str,
+        cursor: Option<&str>,
+        token: &str,
+        call: &Call<'_>,
+    ) -> Result<ApiRequest, &'static str> {
+        request(account, source, cursor, Some(token), call)
     }
 
     fn read(&self, _account: &Account, source: &str, answer: &ApiResponse<'_>) -> Result<Page, Outcome> {
@@ -65,6 +89,7 @@ impl Pull for WecomAdapter {
         for entry in page["msg_list"].as_array().into_iter().flatten() {
             if let Some(inbound) = kf::read(entry, source, at) {
                 at = inbound.at;
+                messages.extend(kf::menu_answer(entry, &inbound));
                 messages.push(inbound);
             }
         }
