@@ -168,10 +168,8 @@ fn receive<'a, A: Adapter>(adapter: &A, place: &'a Place<A::Account>, request: &
     let verified = adapter.verify(&place.account, &webhook, now)?;
     let messages: Vec<Inbound> = adapter.parse(&place.account, &verified)?.messages;
     // Only a webhook of one sender can be answered to that sender.
-    let sender = match messages.as_slice() {
-        [one] => one.sender.open_id.clone(),
-        _ => String::new(),
-    };
+    let first = messages.first().map(|first| first.sender.open_id.as_str()).unwrap_or_default();
+    let sender = if messages.iter().all(|m| m.sender.open_id == first) { first.to_owned() } else { String::new() };
     let passive = adapter.wants_passive(&place.account) && !sender.is_empty();
     let answer_by = passive.then(|| now.plus_millis(ANSWER_MS));
     let hints = adapter.pull().map(|pull| pull.hinted(&place.account, &verified)).unwrap_or_default();
