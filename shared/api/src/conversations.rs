@@ -1,12 +1,11 @@
 //! Conversations and their messages.
 
-use crate::body;
 use crate::routes::Call;
 use crate::view::{self, ConversationDetail, ConversationView, Page};
+use crate::{body, carry};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::rc::Rc;
-use warmline_channels::registry;
 use warmline_flow::archive::Reader;
 use warmline_flow::audit::{self, Action, Of};
 use warmline_flow::broken::{self, Broken};
@@ -131,16 +130,7 @@ pub(crate) fn reply(call: &Call<'_>) -> Result<Response, Problem> {
         }
     }
     let conversation = converse::find(&call.ctx, &call.actor, id(call)?)?;
-    let (contents, window) = match registry::capabilities(conversation.channel.as_str()) {
-        Some(capabilities) => {
-            let contents = capabilities.parts(new.content).map_err(|code| {
-                let detail = format!("the channel {} cannot carry this: {code}", conversation.channel);
-                Problem::field(code, "content", detail)
-            })?;
-            (contents, capabilities.window)
-        }
-        None => (vec![new.content], None),
-    };
+    let (contents, window) = carry::parts(call, &conversation, vec![new.content], "content")?;
     let messages = converse::reply(&call.ctx, &call.actor, conversation.id, &contents, window)?;
     call.deliver(&conversation.channel);
     let shown = view::messages(&call.ctx, conversation.customer, &messages)?;

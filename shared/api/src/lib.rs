@@ -8,6 +8,7 @@ pub mod accounts;
 pub mod agents;
 pub mod audit;
 pub mod body;
+mod carry;
 pub mod cases;
 pub mod channels;
 pub mod conversations;

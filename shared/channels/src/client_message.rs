@@ -10,6 +10,7 @@ use crate::digest::opaque_key;
 use crate::json;
 use crate::keys;
 use crate::kit::{Capabilities, Carries, Overlong, Refusal, Reply, Request, TextUnit, Verified};
+use crate::wx::page::Page;
 use serde::Deserialize;
 use serde_json::Value;
 use warmline_model::{Content, Inbound, Media, Sender, Timestamp};
@@ -138,6 +139,19 @@ fn checked(mut content: Content) -> Result<Content, Refusal> {
         return Err(Refusal::TooLong);
     }
     Ok(content)
+}
+
+/// Whether a client can show a reply: a medium names its bytes, and an address is one that a browser may open.
+pub(crate) fn check_reply(capabilities: &Capabilities, content: &Content) -> Result<(), &'static str> {
+    capabilities.check(content)?;
+    match content {
+        Content::Link { url, .. } if !is_web(url) && Page::read(url).is_none() => Err("link_not_web"),
+        _ => match content.media() {
+            Some(Media { id: None, url: None, .. }) => Err("media_missing"),
+            Some(Media { url: Some(url), .. }) if !is_web(url) => Err("link_not_web"),
+            _ => Ok(()),
+        },
+    }
 }
 
 fn check_media(media: &Media) -> Result<(), Refusal> {

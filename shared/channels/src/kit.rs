@@ -100,6 +100,9 @@ pub enum Refusal {
     /// The token was good once.
     #[error("the token has expired")]
     Expired,
+    /// A token is well signed, but a claim in it is missing or of the wrong type.
+    #[error("the token's claim `{0}` is missing or of the wrong type")]
+    ClaimsWrong(&'static str),
     /// The page's origin is not among the account's.
     #[error("this origin may not use the account")]
     OriginDenied,
@@ -278,6 +281,18 @@ impl AccountError {
     }
 }
 
+/// Codes of what an account needs for sending and has not got. They are found after the reply itself was looked at.
+pub const ACCOUNT_LACKS: [&str; 8] = [
+    "credentials_missing",
+    "token_missing",
+    "from_missing",
+    "template_missing",
+    "sign_name_missing",
+    "domain_missing",
+    "agent_id_missing",
+    "key_unusable",
+];
+
 /// One platform. Implementations are values without state: all they know comes from the account and the request.
 pub trait Adapter {
     /// The account's settings and secrets, parsed.
@@ -381,6 +396,20 @@ pub trait Adapter {
     /// A stable code of why this content cannot be sent on this channel.
     fn render(&self, account: &Self::Account, reply: &Outbound<'_>, call: &Call<'_>) -> Result<Rendered, &'static str>;
 
+    /// Whether [`Adapter::render`] will take a reply, whatever the moment: asked before a reply is stored, so that nobody is told
+    /// that something was accepted which the channel cannot carry. It renders the reply with a stand-in for the token, and drops it.
+    /// What the account lacks ([`ACCOUNT_LACKS`]) is no fault of the reply: it leaves once the account is mended.
+    ///
+    /// # Errors
+    /// The code with which it would be refused.
+    fn check(&self, account: &Self::Account, reply: &Outbound<'_>) -> Result<(), &'static str> {
+        let call = Call { token: Some("checked"), now: reply.at, nonce: &[0; 16] };
+        match self.render(account, reply, &call) {
+            Err(code) if ACCOUNT_LACKS.contains(&code) => Ok(()),
+            rendered => rendered.map(drop),
+        }
+    }
+
     /// Reads the platform's answer to a rendered reply.
     fn read_answer(&self, answer: &ApiResponse<'_>) -> Outcome;
 
@@ -410,7 +439,7 @@ pub trait Pull {
     }
 
     /// The sources of which a verified webhook says that they hold something new.
-    fn hinted(&self, _account: &Self::Account, _body: &Verified) -> Vec<String> {
+    fn hinted(&self, _account: &Self::Account, _body: &Verified) -> Vec<Hint> {
         Vec::new()
     }
 
@@ -425,6 +454,21 @@ pub trait Pull {
         cursor: Option<&str>,
         call: &Call<'_>,
     ) -> Result<ApiRequest, &'static str>;
+
+    /// The same request with the token that a fresh hint brought. Platforms without such tokens have no use for it.
+    ///
+    /// # Errors
+    /// As [`Pull::request`].
+    fn request_hinted(
+        &self,
+        account: &Self::Account,
+        source: &str,
+        cursor: Option<&str>,
+        _token: &str,
+        call: &Call<'_>,
+    ) -> Result<ApiRequest, &'static str> {
+        self.request(account, source, cursor, call)
+    }
 
     /// Reads a page.
     ///
@@ -443,6 +487,23 @@ pub trait Pull {
         None
     }
 }
+
+/// An event before a message: which item of a menu it answers. The key is the item's.
+pub(crate) const MENU_ANSWER: &str = "menu_answer";
+/// An event before a message: what it is about (an article, the message that it quotes). The key is that one's id.
+pub(crate) const MESSAGE_CONTEXT: &str = "message_context";
+
+/// A webhook's word that a source holds something new.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hint {
+    /// The source.
+    pub source: String,
+    /// What the platform wants to hear when it is asked because of this hint ([`HINT_FRESH_MS`]).
+    pub token: Option<String>,
+}
+
+/// How long a hint's token is good for: WeCom's for ten minutes.
+pub const HINT_FRESH_MS: i64 = 600_000;
 
 /// What a verified body holds.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -13,6 +13,7 @@
 //!   signatures cover;
 //! * `bearer`, `client_message`, [`hs256`]: the tokens and the message of our own clients; [`grip`]: how a gateway that holds
 //!   their sockets speaks;
+//! * `cut`: a text that is too long, in parts; `caller`: who calls, as telephone systems write it;
 //! * [`xml`], [`json`]: bounded readers for what platforms send;
 //! * `requests`, `answers`: requests to the platforms' APIs, and what their answers say before any code;
 //! * `values`, `civil`: ids, numbers and times as platforms write them;
@@ -24,9 +25,11 @@ pub mod aliyun;
 mod answers;
 pub mod app;
 mod bearer;
+mod caller;
 mod capabilities;
 mod civil;
 mod client_message;
+mod cut;
 pub mod digest;
 pub mod doudian;
 pub mod douyin;

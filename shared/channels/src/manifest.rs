@@ -52,6 +52,7 @@ fn text(c: &Capabilities) -> String {
     let unit = match c.text_unit {
         TextUnit::Bytes => "bytes",
         TextUnit::Chars => "characters",
+        TextUnit::Sms => "SMS units",
     };
     let overlong = match c.overlong {
         Overlong::Split => "longer is split",

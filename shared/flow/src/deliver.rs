@@ -4,8 +4,10 @@
 
 use crate::ctx::{Ctx, FlowError};
 use crate::sealed;
+use serde_json::Value;
 use warmline_channels::Outcome;
-use warmline_model::{Channel, Content, ConversationId, Delivery, DeliveryState, MessageId, Origin, Timestamp};
+use warmline_model::{Channel, Content, ConversationId, Delivery, DeliveryState, IdentityId, MessageId, Origin, Timestamp};
+use warmline_privacy::CustomerKey;
 use warmline_store::outbox::{self, Claimed};
 use warmline_store::{conversations, customers, events, immediate, messages};
 
@@ -15,6 +17,8 @@ pub const MAX_ATTEMPTS: i64 = 8;
 pub const LEASE_MS: i64 = 20_000;
 /// First pause; it doubles with every try.
 const BACKOFF_MS: i64 = 1_000;
+/// Why something automatic was taken back.
+const OPTED_OUT: &str = "customer_opted_out";
 /// The longest pause.
 pub(crate) const BACKOFF_MAX_MS: i64 = 300_000;
 
@@ -97,14 +101,39 @@ fn open_or_bury(ctx: &Ctx<'_>, row: Claimed, owner: [u8; 16]) -> Result<Option<J
     }
 }
 
-fn open(ctx: &Ctx<'_>, row: Claimed, owner: [u8; 16]) -> Result<Job, FlowError> {
-    let (sender, customer) = customers::sender(ctx.db, row.identity)?.ok_or(FlowError::NotFound("identity"))?;
+/// Where the replies of a conversation go.
+pub struct Address {
+    /// The open id of the conversation's own identity.
+    pub to: String,
+    /// What the channel's adapter needs beside it.
+    pub reply_to: Option<Value>,
+}
+
+/// Where a conversation's replies go.
+///
+/// # Errors
+/// The store fails, or the customer was erased.
+pub fn address(ctx: &Ctx<'_>, conversation: ConversationId, identity: IdentityId) -> Result<Address, FlowError> {
+    open_address(ctx, conversation, identity).map(|(address, _)| address)
+}
+
+fn open_address(
+    ctx: &Ctx<'_>,
+    conversation: ConversationId,
+    identity: IdentityId,
+) -> Result<(Address, CustomerKey), FlowError> {
+    let (sender, customer) = customers::sender(ctx.db, identity)?.ok_or(FlowError::NotFound("identity"))?;
     let key = sealed::customer_key(ctx, customer)?;
-    let message = messages::get(ctx.db, row.conversation, row.n)?.ok_or(FlowError::NotFound("message"))?;
-    let to = sealed::open_sender(&key, row.identity, &sender)?.open_id;
-    let reply_to = conversations::reply_to(ctx.db, row.conversation)?
-        .map(|sealed| sealed::open_reply_to(&key, row.conversation, &sealed))
+    let to = sealed::open_sender(&key, identity, &sender)?.open_id;
+    let reply_to = conversations::reply_to(ctx.db, conversation)?
+        .map(|sealed| sealed::open_reply_to(&key, conversation, &sealed))
         .transpose()?;
+    Ok((Address { to, reply_to }, key))
+}
+
+fn open(ctx: &Ctx<'_>, row: Claimed, owner: [u8; 16]) -> Result<Job, FlowError> {
+    let (Address { to, reply_to }, key) = open_address(ctx, row.conversation, row.identity)?;
+    let message = messages::get(ctx.db, row.conversation, row.n)?.ok_or(FlowError::NotFound("message"))?;
     let content = sealed::open_content(&key, &message)?;
     Ok(Job { to, from: message.origin, content, at: message.at, reply_to, row, owner })
 }
@@ -209,6 +238,18 @@ fn bury(ctx: &Ctx<'_>, row: &Claimed, owner: &[u8; 16], reason: &str) -> Result<
         reason: reason.to_owned(),
     };
     Ok(events::append(ctx.db, now, Some(row.conversation), &body)?)
+}
+
+/// Takes back what was to be said to somebody automatically, where nobody has begun to send it. Runs in the caller's transaction.
+pub(crate) fn take_back(ctx: &Ctx<'_>, conversation: ConversationId) -> Result<(), FlowError> {
+    let now = ctx.now();
+    for taken in outbox::take_back(ctx.db, conversation)? {
+        messages::set_delivery(ctx.db, conversation, taken.n, DeliveryState::Dead, Some(OPTED_OUT))?;
+        let (message, channel, attempts) = (taken.message, taken.channel, taken.attempts);
+        let body = Delivery::Dead { message, channel, attempts, reason: OPTED_OUT.to_owned() };
+        events::append(ctx.db, now, Some(conversation), &body)?;
+    }
+    Ok(())
 }
 
 /// Makes a message that was given up due again. Runs in the caller's transaction.

@@ -7,7 +7,7 @@
 use crate::ctx::{Ctx, FlowError};
 use crate::floor::Kept;
 use crate::ingest::{Payload, sender_lookup};
-use crate::{ai, calls, cases, orders, passing, people, place, plan, sealed};
+use crate::{ai, calls, cases, consent, deliver, orders, passing, people, place, plan, sealed};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -312,7 +312,13 @@ impl<'a> Tools<'a> {
         if !named.is_empty() {
             cases::named(ctx, &*self.plan()?, &conversation, &named)?;
         }
-        let spoke = !matches!(inbound.content, Content::Event { .. });
+        let choice = match consent::choice(&row.channel, &inbound.content) {
+            // Who never left does not come back: START is then a word like any other.
+            Some(choice) if choice.given && !consent::refuses(ctx, contact.person, &row.channel)? => None,
+            choice => choice,
+        };
+        // Somebody who only wants no more messages asks nobody for anything.
+        let spoke = choice.is_none() && !matches!(inbound.content, Content::Event { .. });
         let n = conversations::inbound(
             ctx.db,
             conversation.id,
@@ -345,6 +351,13 @@ impl<'a> Tools<'a> {
             received_at: row.received_at,
         };
         events::append(ctx.db, now, Some(conversation.id), &body)?;
+        if let Some(choice) = choice {
+            let Contact { person, customer, .. } = contact;
+            if !choice.given {
+                deliver::take_back(ctx, conversation.id)?;
+            }
+            consent::chosen(ctx, consent::Chooser { person, customer, channel: &row.channel, message: id }, choice)?;
+        }
         // What only happened (followed, scanned) is kept, but seeks nobody's attention; a call that rings does.
         if spoke && conversation.state == ConversationState::Open {
             let conversation =

@@ -7,10 +7,12 @@ use crate::odd;
 use crate::passing::{self, Passing};
 use serde::{Deserialize, Serialize};
 use warmline_channels::Parsed;
+use warmline_channels::kit::{HINT_FRESH_MS, Hint};
 use warmline_model::{AccountId, Channel, Inbound, Timestamp};
 use warmline_privacy::{BlindIndex, SealError, SealKey};
 use warmline_store::inbox::{self, NewRow, SHARDS, Stored};
-use warmline_store::{StoreError, immediate, pulls};
+use warmline_store::pulls::{self, HintToken};
+use warmline_store::{StoreError, immediate};
 
 /// For how long after an upgrade a repeat is looked for under the key that the release before made: as long as platforms repeat what they
 /// were not told was received.
@@ -52,13 +54,16 @@ pub fn ingest(
     account: &AccountId,
     parsed: impl Into<Parsed>,
     answer_by: Option<Timestamp>,
-    hints: &[String],
+    hints: &[Hint],
 ) -> Result<Vec<Ingested>, FlowError> {
     let (now, Parsed { messages, odd }) = (ctx.now(), parsed.into());
     let rows = prepare(ctx, channel, account, messages, answer_by)?;
     let odd = odd::prepare(ctx, channel, account, odd)?;
     let store = |row: &Prepared| row.store(ctx, channel, account, now);
-    let hint = |source: &String| pulls::hint(ctx.db, channel, account, source, now);
+    let hint = |hint: &Hint| {
+        let token = hint.token.as_deref().map(|token| HintToken { token, until: now.plus_millis(HINT_FRESH_MS) });
+        pulls::hint(ctx.db, channel, account, &hint.source, token, now)
+    };
     // One message is one statement, which is a transaction by itself; so is one hint.
     match (rows.as_slice(), odd.as_slice(), hints) {
         ([], [], []) => Ok(Vec::new()),

@@ -169,10 +169,8 @@ fn receive<'a, A: Adapter>(adapter: &A, place: &'a Place<A::Account>, request: &
     let parsed = adapter.receive(&place.account, &verified)?;
     let odd = Unread::of(&parsed.odd);
     // Only a webhook of one sender can be answered to that sender.
-    let sender = match parsed.messages.as_slice() {
-        [one] => one.sender.open_id.clone(),
-        _ => String::new(),
-    };
+    let first = parsed.messages.first().map(|first| first.sender.open_id.as_str()).unwrap_or_default();
+    let sender = if parsed.messages.iter().all(|m| m.sender.open_id == first) { first.to_owned() } else { String::new() };
     let passive = adapter.wants_passive(&place.account) && !sender.is_empty();
     let answer_by = passive.then(|| now.plus_millis(ANSWER_MS));
     let hints = adapter.pull().map(|pull| pull.hinted(&place.account, &verified)).unwrap_or_default();

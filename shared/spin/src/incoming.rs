@@ -31,6 +31,7 @@ pub async fn read(incoming: IncomingRequest) -> Result<Request, Problem> {
         // Over WASI the host comes apart from the headers.
         headers.entry(http::header::HOST).or_insert(host);
     }
+    Request::plain_body(&headers)?;
     let declared = headers.get(http::header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
     if declared.is_some_and(|n| n > BODY_LIMIT) {
         return Err(too_large());

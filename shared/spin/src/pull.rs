@@ -68,7 +68,11 @@ impl<A: Adapter> Asker<'_, A> {
     async fn ask(&self, turn: &Turn) -> Result<Page, Outcome> {
         let at = &turn.claimed;
         let page = tokens::signed(self.ctx, self.adapter, &at.account, self.account, async |call| {
-            let request = self.puller.request(self.account, &at.source, at.cursor.as_deref(), call);
+            let cursor = at.cursor.as_deref();
+            let request = match &at.token {
+                Some(token) => self.puller.request_hinted(self.account, &at.source, cursor, token, call),
+                None => self.puller.request(self.account, &at.source, cursor, call),
+            };
             match outgoing::page(&request.map_err(Outcome::Permanent)?).await {
                 Ok(Answer { status, body }) => {
                     self.puller.read(self.account, &at.source, &ApiResponse { status, body: &body })

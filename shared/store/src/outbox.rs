@@ -76,6 +76,12 @@ const SENT: &str = "UPDATE outbox SET state = 'sent', lease_owner = NULL WHERE s
 const LATER: &str = "UPDATE outbox SET state = 'pending', lease_owner = NULL, next_at = ?3 \
                      WHERE seq = ?1 AND state = 'sending' AND lease_owner = ?2 RETURNING 1";
 const DEAD: &str = "UPDATE outbox SET state = 'dead', lease_owner = NULL WHERE seq = ?1 AND state = 'sending' AND lease_owner = ?2 RETURNING 1";
+const TAKE_BACK: &str = "UPDATE outbox SET state = 'dead' WHERE seq IN ( \
+                           SELECT o.seq FROM outbox o INDEXED BY outbox_order \
+                           CROSS JOIN messages m ON m.conversation_id = o.conversation_id AND m.n = o.n \
+                           WHERE o.conversation_id = ?1 AND o.state IN ('pending', 'sending') AND o.state = 'pending' \
+                             AND m.origin IN ('system', 'bot')) \
+                         RETURNING message_id, n, channel, attempts";
 const REVIVE: &str = "UPDATE outbox SET state = 'pending', attempts = 0, next_at = ?2, in_doubt = 0 \
                       WHERE message_id = ?1 AND state = 'dead' RETURNING conversation_id, n, channel";
 const FIND: &str = "SELECT state, conversation_id, n FROM outbox WHERE message_id = ?1";
@@ -180,6 +186,34 @@ pub fn later(db: &dyn Db, seq: i64, owner: &[u8; 16], next_at: Timestamp) -> Res
 /// See [`StoreError`].
 pub fn dead(db: &dyn Db, seq: i64, owner: &[u8; 16]) -> Result<bool, StoreError> {
     Ok(db.first(DEAD, &[seq.into(), owner.into()])?.is_some())
+}
+
+/// A message that was taken back before it left.
+pub struct TakenBack {
+    /// The message.
+    pub message: MessageId,
+    /// Its number in its conversation.
+    pub n: i64,
+    /// The channel.
+    pub channel: Channel,
+    /// Tries made.
+    pub attempts: i64,
+}
+
+/// Takes back what the system and AI seats wrote in a conversation and nobody has begun to send.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn take_back(db: &dyn Db, conversation: ConversationId) -> Result<Vec<TakenBack>, StoreError> {
+    let read = |r: &Row| {
+        Ok(TakenBack {
+            message: r.made(0, MessageId::from_bytes(r.blob(0)?))?,
+            n: r.int(1)?,
+            channel: r.made(2, Channel::new(r.text(2)?))?,
+            attempts: r.int(3)?,
+        })
+    };
+    db.execute(TAKE_BACK, &[conversation.as_bytes().into()])?.iter().map(read).collect()
 }
 
 /// Where a message stands in the outbox: state, conversation, number.

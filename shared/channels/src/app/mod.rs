@@ -71,7 +71,7 @@ impl Adapter for AppAdapter {
     }
 
     fn render(&self, _: &Account, reply: &Outbound<'_>, _: &Call<'_>) -> Result<Rendered, &'static str> {
-        CAPABILITIES.check(reply.content).map(|()| Rendered::Held)
+        client_message::check_reply(&CAPABILITIES, reply.content).map(|()| Rendered::Held)
     }
 
     /// Nothing is ever called, so there is no answer to read.

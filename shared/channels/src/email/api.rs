@@ -40,11 +40,11 @@ impl Thread {
 
 pub(super) fn render(account: &Account, reply: &Outbound<'_>) -> Result<ApiRequest, &'static str> {
     let Content::Text { text } = reply.content else { return Err("kind_not_supported") };
-    let api_key = account.api_key.as_deref().ok_or("credentials_missing")?;
-    let from = account.from.as_deref().ok_or("from_missing")?;
     if !is_address(reply.to) {
         return Err("recipient_unknown");
     }
+    let api_key = account.api_key.as_deref().ok_or("credentials_missing")?;
+    let from = account.from.as_deref().ok_or("from_missing")?;
     let thread = Thread::of(reply.reply_to);
     match &account.provider {
         Provider::Sendgrid { .. } => Ok(sendgrid(account, api_key, from, reply, text, &thread)),

@@ -10,8 +10,8 @@ use warmline_model::{Content, Inbound};
 
 struct Miniprogram;
 
-pub(super) fn parse(body: &[u8]) -> Result<Inbound, Refusal> {
-    message::parse::<Miniprogram>(body)
+pub(super) fn parse(body: &[u8]) -> Result<Vec<Inbound>, Refusal> {
+    message::with_context::<Miniprogram>(body)
 }
 
 impl Dialect for Miniprogram {

@@ -1,5 +1,6 @@
 //! Our own contract: segments of speech and events of a call.
 
+use crate::caller::{self, Caller};
 use crate::digest::opaque_key;
 use crate::json;
 use crate::kit::{Parsed, Refusal, Verified};
@@ -34,7 +35,7 @@ pub(super) fn parse(body: &Verified) -> Result<Parsed, Refusal> {
 pub(super) fn read(mut item: Map<String, Value>, at: Timestamp) -> Result<Option<Inbound>, Refusal> {
     let call = id(item.remove("call_id").as_ref(), "call_id")?;
     let seq = id(item.remove("seq").as_ref(), "seq")?;
-    let caller = item.remove("caller").and_then(|c| c.as_str().and_then(number));
+    let caller = item.remove("caller").and_then(|c| c.as_str().map(caller::read)).unwrap_or_default();
     // What is said tells messages apart, not who is named as the caller.
     let key = opaque_key("call", &[&call, &seq, &Value::Object(item.clone()).to_string()]);
     let content = if let Some(event) = item.remove("event") {
@@ -72,17 +73,15 @@ fn segment(item: Map<String, Value>) -> Result<Content, Refusal> {
 }
 
 /// Who is on a call. The call is the address; the number is the person's, across calls.
-pub(super) fn sender(call: String, number: Option<String>) -> Sender {
+pub(super) fn sender(call: String, caller: Caller) -> Sender {
     // The network says whose number it is, as far as it can be known at all.
-    let identifiers =
-        number.iter().map(|n| Identifier { kind: IdentifierKind::Phone, value: n.clone(), verified: true }).collect();
-    Sender { open_id: call, name: number, identifiers, ..Sender::default() }
-}
-
-/// A telephone number, or whatever a telephone system takes for one.
-pub(super) fn number(text: &str) -> Option<String> {
-    let text = text.trim();
-    is_id(text, 64).then(|| text.to_owned())
+    let phone = |value| Identifier { kind: IdentifierKind::Phone, value, verified: true };
+    Sender {
+        open_id: call,
+        name: caller.name,
+        identifiers: caller.number.map(phone).into_iter().collect(),
+        ..Sender::default()
+    }
 }
 
 /// An id as text; numbers as they are written.
@@ -133,6 +132,18 @@ mod tests {
         assert_eq!((event.as_str(), &data["text"], &data["end_ms"]), (AGENT_SAID, &json!("好的"), &json!(5900)));
         let Content::Event { event, data, .. } = &found[4].content else { panic!() };
         assert_eq!((event.as_str(), &data["recording_url"]), ("hangup", &json!("https://pbx.example/r/1.wav")));
+    }
+
+    #[test]
+    fn w21_the_caller_is_the_number_in_a_sip_address() {
+        let who = |caller: &str| all(&sign::event("c1", 1, "ring", caller)).unwrap().remove(0).sender;
+        let sip = who("sip:13800138000@10.0.0.1:5060");
+        assert_eq!((sip.name.as_deref(), sip.identifiers[0].value.as_str()), (Some("13800138000"), "13800138000"));
+        assert_eq!(sip.open_id, "c1");
+        let named = who("\"王小姐\" <sip:13800138000@10.0.0.1>;tag=1");
+        assert_eq!((named.name.as_deref(), named.identifiers.len()), (Some("王小姐"), 1));
+        let nobody = who("sip:anonymous@anonymous.invalid");
+        assert_eq!((nobody.name, nobody.identifiers), (None, Vec::new()));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! only; transcripts with words in them are better sent by our own contract's signature.
 
 use super::contract;
+use crate::caller;
 use crate::digest::{opaque_key, same};
 use crate::json;
 use crate::kit::{Refusal, Verified};
@@ -68,7 +69,7 @@ pub(super) fn parse(body: &Verified) -> Result<Vec<Inbound>, Refusal> {
     }
     let call = contract::id(fields.remove("callSerialNo").as_ref(), "callSerialNo")?;
     // AICC calls the customer: the number called is the customer's.
-    let number = fields.remove("called").and_then(|n| n.as_str().and_then(contract::number));
+    let customer = fields.remove("called").and_then(|n| n.as_str().map(caller::read)).unwrap_or_default();
     let named = fields.get("eventType").or(fields.get("event")).and_then(Value::as_str).filter(|e| e.len() <= 64);
     let released = fields.contains_key("releaseTime") || fields.contains_key("releaseReason");
     let event = match named {
@@ -81,7 +82,7 @@ pub(super) fn parse(body: &Verified) -> Result<Vec<Inbound>, Refusal> {
             return Ok(vec![Inbound {
                 earlier_key: None,
                 key,
-                sender: contract::sender(call, number),
+                sender: contract::sender(call, customer),
                 at: body.time(),
                 content,
                 reply_to: None,
@@ -94,7 +95,7 @@ pub(super) fn parse(body: &Verified) -> Result<Vec<Inbound>, Refusal> {
     Ok(vec![Inbound {
         earlier_key: Some(earlier),
         key,
-        sender: contract::sender(call, number),
+        sender: contract::sender(call, customer),
         at: body.time(),
         content,
         reply_to: None,

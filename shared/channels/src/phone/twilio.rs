@@ -1,6 +1,7 @@
 //! Twilio's callbacks about a call: its status, its recordings, its real-time transcription.
 
-use super::contract::{AGENT_SAID, number, sender};
+use super::contract::{AGENT_SAID, sender};
+use crate::caller;
 use crate::digest::opaque_key;
 use crate::json;
 use crate::kit::{Refusal, Verified};
@@ -24,7 +25,7 @@ pub(super) fn parse(body: &Verified) -> Result<Vec<Inbound>, Refusal> {
     let Some((earlier, content)) = read(&params, leg)? else { return Ok(Vec::new()) };
     // A leg can be in one state twice; where the platform numbers its reports, the number tells.
     let key = opaque_key("call", &[call, &earlier, params.get("SequenceNumber").unwrap_or_default(), words(&content)]);
-    let sender = sender(call.to_owned(), customer.and_then(number));
+    let sender = sender(call.to_owned(), customer.map(caller::read).unwrap_or_default());
     Ok(vec![Inbound { earlier_key: Some(earlier), key, sender, at: body.time(), content, reply_to: None }])
 }
 
@@ -124,6 +125,21 @@ mod tests {
             (leg.earlier_key.as_deref(), leg.sender.open_id.as_str(), leg.sender.name.clone()),
             (Some("CA2-completed"), "CA1", None)
         );
+    }
+
+    #[test]
+    fn w21_callers_who_withhold_their_number_are_nobody() {
+        let from = |from: &str| {
+            one(&[("CallSid", "CA1"), ("CallStatus", "ringing"), ("Direction", "inbound"), ("From", from), ("To", "+1")])
+                .sender
+        };
+        for withheld in ["+266696687", "+86282452253", "anonymous", "Restricted"] {
+            let sender = from(withheld);
+            assert_eq!((sender.name, sender.identifiers), (None, Vec::new()), "{withheld}");
+        }
+        let sip = from("sip:+8613800138000@shop.sip.example;transport=udp");
+        assert_eq!(sip.identifiers[0].value, "+8613800138000");
+        assert_eq!((from("client:alice").name.as_deref(), from("client:alice").identifiers.len()), (Some("alice"), 0));
     }
 
     #[test]

@@ -3,10 +3,10 @@
 use super::account::Twilio;
 use crate::digest::opaque_key;
 use crate::keys;
-use crate::kit::{ApiRequest, Outbound, Refusal, Verified};
+use crate::kit::{ApiRequest, MENU_ANSWER, MESSAGE_CONTEXT, Outbound, Refusal, Verified};
 use crate::requests::{authorized, post_form};
 use crate::twilio::{Params, authorization};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use warmline_model::{Content, Inbound, Media, Sender};
 
 /// The most media in one message.
@@ -37,6 +37,12 @@ pub(super) fn parse(body: &Verified) -> Result<Vec<Inbound>, Refusal> {
     }
     let from = params.id("From")?;
     let reply_to = params.get("To").map(|to| json!({ "from": to }));
+    // The carrier has acted on a word already, and answered it.
+    if let Some(event) = params.get("OptOutType").and_then(opted) {
+        let content = Content::Event { event: event.to_owned(), key: Some(sid.clone()), data: params.without(COMMON) };
+        let key = keys::of_message("message", &[from, &sid], &content);
+        return Ok(vec![inbound((key, sid), from, content, reply_to)]);
+    }
     let mut contents = Vec::new();
     if let Some(text) = params.get("Body") {
         contents.push(Content::text(text));
@@ -65,8 +71,46 @@ pub(super) fn parse(body: &Verified) -> Result<Vec<Inbound>, Refusal> {
         let earlier = if n == 0 { sid.clone() } else { format!("{sid}-{n}") };
         (keys::of_message("message", &[from, &earlier], content), earlier)
     };
+    let before = context(&params).map(|content| {
+        let earlier = format!("{sid}-context");
+        inbound((keys::of_message("message", &[from, &earlier], &content), earlier), from, content, None)
+    });
     let numbered = contents.into_iter().enumerate();
-    Ok(numbered.map(|(n, content)| inbound(keys(n, &content), from, content, reply_to.clone())).collect())
+    let said = numbered.map(|(n, content)| inbound(keys(n, &content), from, content, reply_to.clone()));
+    Ok(before.into_iter().chain(said).collect())
+}
+
+/// Which button or list item a message answers, which message it quotes, that the carrier took it for a call for help: all that is
+/// not in its words.
+fn context(params: &Params) -> Option<Content> {
+    const FIELDS: [&str; 9] = [
+        "ButtonPayload",
+        "ButtonText",
+        "ListId",
+        "ListTitle",
+        "OriginalRepliedMessageSid",
+        "OriginalRepliedMessageSender",
+        "OptOutType",
+        "ReferralSourceId",
+        "ReferralSourceUrl",
+    ];
+    let data: Map<String, Value> =
+        FIELDS.iter().filter_map(|name| Some(((*name).to_owned(), Value::from(params.get(name)?)))).collect();
+    let first = |names: &[&str]| names.iter().find_map(|name| params.get(name)).map(str::to_owned);
+    let (event, key) = match first(&["ButtonPayload", "ListId"]) {
+        Some(item) => (MENU_ANSWER, Some(item)),
+        None => (MESSAGE_CONTEXT, first(&["OriginalRepliedMessageSid", "ReferralSourceId"])),
+    };
+    (!data.is_empty()).then(|| Content::Event { event: event.to_owned(), key, data: Value::Object(data) })
+}
+
+/// What a carrier's `OptOutType` says, in the words of [`Content::Event`]. After HELP people are still to answer.
+fn opted(kind: &str) -> Option<&'static str> {
+    match kind {
+        "STOP" => Some("opt_out"),
+        "START" => Some("opt_in"),
+        _ => None,
+    }
 }
 
 /// The sender's name, on the networks behind Twilio that tell it.
@@ -152,6 +196,44 @@ mod tests {
         assert!(matches!(&place.unwrap()[0].content, Content::Location { label: Some(l), .. } if l == "店"));
         let odd = read(&[("MessageSid", "S"), ("From", "f"), ("MessageType", "sticker"), ("X", "1")]).unwrap();
         assert!(matches!(&odd[0].content, Content::Unknown { raw_kind, raw } if raw_kind == "sticker" && raw["X"] == "1"));
+    }
+
+    #[test]
+    fn w15_a_word_that_the_carrier_acted_on_is_an_event() {
+        let said = |kind: &str, body: &str| {
+            let fields =
+                [("MessageSid", "SM1"), ("From", "+8613800000000"), ("To", "+1555"), ("Body", body), ("OptOutType", kind)];
+            read(&fields).unwrap().remove(0)
+        };
+        let stop = said("STOP", "stop");
+        let data = json!({ "Body": "stop", "OptOutType": "STOP" });
+        assert_eq!(stop.content, Content::Event { event: "opt_out".into(), key: Some("SM1".into()), data });
+        assert_eq!((stop.key.as_str(), stop.sender.open_id.as_str()), ("SM1", "+8613800000000"));
+        assert_eq!(stop.reply_to, Some(json!({ "from": "+1555" })));
+        assert!(matches!(said("START", "YES").content, Content::Event { event, .. } if event == "opt_in"));
+        let help = read(&[("MessageSid", "SM1"), ("From", "+1"), ("Body", "help"), ("OptOutType", "HELP")]).unwrap();
+        assert_eq!(help[1].content, Content::text("help"));
+        assert!(matches!(&help[0].content, Content::Event { data, .. } if data["OptOutType"] == "HELP"));
+    }
+
+    #[test]
+    fn f9_what_a_message_answers_is_kept() {
+        let found = read(&[
+            ("MessageSid", "SM1"),
+            ("From", "whatsapp:+1"),
+            ("Body", "满意"),
+            ("ButtonPayload", "yes-1"),
+            ("ButtonText", "满意"),
+            ("OriginalRepliedMessageSid", "SM0"),
+        ])
+        .unwrap();
+        let data = json!({ "ButtonPayload": "yes-1", "ButtonText": "满意", "OriginalRepliedMessageSid": "SM0" });
+        assert_eq!(found[0].content, Content::Event { event: "menu_answer".into(), key: Some("yes-1".into()), data });
+        assert_eq!((found[0].key.as_str(), found[1].key.as_str(), found.len()), ("SM1-context", "SM1", 2));
+        let quoted =
+            read(&[("MessageSid", "SM1"), ("From", "+1"), ("Body", "这个"), ("OriginalRepliedMessageSid", "SM0")]).unwrap();
+        assert!(matches!(&quoted[0].content, Content::Event { event, key, .. }
+            if event == "message_context" && key.as_deref() == Some("SM0")));
     }
 
     #[test]

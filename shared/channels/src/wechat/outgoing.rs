@@ -1,6 +1,7 @@
 //! A reply in the platform's words: one set of kinds, two notations. The customer-service API takes JSON; the answer to a
 //! webhook (passive reply) is XML.
 
+use crate::wx::page::Page;
 use crate::xml::Writer;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::json;
@@ -60,6 +61,8 @@ impl<'a> Outgoing<'a> {
                 title: media.name.as_deref(),
                 description: None,
             },
+            // A card would need the app's id and a cover, which an article has no place for.
+            Content::Link { url, .. } if Page::read(url).is_some() => return Err("card_not_supported"),
             Content::Link { title, description, url } => {
                 Self::News(vec![Article { title, description: description.as_deref(), url, picture: None }])
             }

@@ -1,7 +1,7 @@
 //! What an application's callback pushes: members' messages and events as [`crate::wx::message`] reads them, with the `AgentID`
 //! that a reply goes back through.
 
-use crate::kit::Refusal;
+use crate::kit::{Hint, Refusal};
 use crate::wx::message::{self, Dialect, id};
 use crate::wx::payload::Payload;
 use crate::xml::readable;
@@ -37,10 +37,11 @@ pub(super) fn parse(body: &[u8]) -> Result<Vec<Inbound>, Refusal> {
 }
 
 /// The 微信客服 account of which a webhook says that it has something.
-pub(super) fn hinted(body: &[u8]) -> Option<String> {
+pub(super) fn hinted(body: &[u8]) -> Option<Hint> {
     let body = readable(body);
     let fields = Payload::read(&body).ok()?;
-    if is_hint(&fields) { source(&fields) } else { None }
+    let source = source(&fields).filter(|_| is_hint(&fields))?;
+    Some(Hint { source, token: id(&fields, "Token") })
 }
 
 fn is_hint(fields: &Payload<'_>) -> bool {

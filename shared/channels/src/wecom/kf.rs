@@ -8,7 +8,7 @@
 //! what it is.
 
 use crate::digest::opaque_key;
-use crate::kit::Refusal;
+use crate::kit::{MENU_ANSWER, Refusal};
 use crate::values::is_id;
 use crate::wx::page::Page;
 use serde_json::{Map, Value, json};
@@ -60,6 +60,13 @@ pub(super) fn read(entry: &Value, source: &str, before: Timestamp) -> Result<Opt
     }
     let sender = Sender { open_id, ..Sender::default() };
     Ok(Some(Inbound { earlier_key, key, sender, at, content, reply_to: Some(reply_to) }))
+}
+
+/// Which item of a menu a text answers, as an event before it.
+pub(super) fn menu_answer(entry: &Value, text: &Inbound) -> Option<Inbound> {
+    let item = id(&entry["text"], "menu_id").filter(|_| matches!(text.content, Content::Text { .. }))?;
+    let content = Content::Event { event: MENU_ANSWER.to_owned(), key: Some(item), data: Value::Null };
+    Some(Inbound { key: format!("{}#context", text.key), content, ..text.clone() })
 }
 
 /// A text that is there and not empty.

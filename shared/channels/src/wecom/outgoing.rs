@@ -4,6 +4,9 @@ use crate::wx::page::Page;
 use serde_json::{Value, json};
 use warmline_model::Content;
 
+/// The longest address of a link, in bytes.
+const MAX_URL: usize = 2048;
+
 /// What can be sent.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outgoing<'a> {
@@ -72,6 +75,7 @@ impl<'a> Outgoing<'a> {
         Ok(match self {
             Self::Text(text) => ("text", json!({ "content": text })),
             Self::Media(kind, id) => (kind, json!({ "media_id": id })),
+            Self::Link { url, .. } if url.len() > MAX_URL => return Err("link_too_long"),
             Self::Link { title, description, url } => {
                 ("news", json!({ "articles": [{ "title": title, "description": description, "url": url }] }))
             }

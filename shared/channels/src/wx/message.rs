@@ -8,7 +8,7 @@
 use super::payload::Payload;
 use crate::digest::opaque_key;
 use crate::keys;
-use crate::kit::Refusal;
+use crate::kit::{MENU_ANSWER, MESSAGE_CONTEXT, Refusal};
 use crate::values::is_id;
 use crate::xml;
 use serde_json::Value;
@@ -41,7 +41,33 @@ pub(crate) trait Dialect {
     }
 }
 
+/// Reads a message with what stands around it: an answer to a menu names the item that was tapped, and a question about an article
+/// the article. That comes before the words, as an event of its own, since the words alone do not tell it.
+pub(crate) fn with_context<D: Dialect>(body: &[u8]) -> Result<Vec<Inbound>, Refusal> {
+    let body = xml::readable(body);
+    let fields = Payload::read(&body)?;
+    let inbound = read::<D>(&fields)?;
+    let about = match &inbound.content {
+        Content::Event { .. } | Content::Unknown { .. } => None,
+        _ => context(&fields),
+    };
+    let context = about.map(|content| Inbound { key: format!("{}#context", inbound.key), content, ..inbound.clone() });
+    Ok(context.into_iter().chain([inbound]).collect())
+}
+
+/// The menu item (群发菜单消息's `bizmsgmenuid`) or the article (`MsgDataId`, `Idx`) that a message answers.
+fn context(fields: &Payload<'_>) -> Option<Content> {
+    let filled = |name| fields.filled(name).map(|text| text.trim().to_owned()).filter(|text| is_id(text, MAX_ID));
+    if let Some(item) = filled("bizmsgmenuid") {
+        return Some(Content::Event { event: MENU_ANSWER.to_owned(), key: Some(item), data: Value::Null });
+    }
+    let article = filled("MsgDataId")?;
+    let data = filled("Idx").map_or(Value::Null, |index| serde_json::json!({ "Idx": index }));
+    Some(Content::Event { event: MESSAGE_CONTEXT.to_owned(), key: Some(article), data })
+}
+
 /// Reads a message or event.
+#[cfg(test)]
 pub(crate) fn parse<D: Dialect>(body: &[u8]) -> Result<Inbound, Refusal> {
     read::<D>(&Payload::read(&xml::readable(body))?)
 }
@@ -90,7 +116,8 @@ pub(crate) fn id(fields: &Payload<'_>, name: &str) -> Option<String> {
 fn content<D: Dialect>(fields: &Payload<'_>, kind: &str) -> Result<Content, Refusal> {
     let owned = |name| fields.filled(name).map(|text| text.into_owned());
     Ok(match kind {
-        "text" => Content::Text { text: fields.text("Content").ok_or(Refusal::Malformed("Content"))?.into_owned() },
+        // A sticker that the platform cannot pass on comes as a text without one.
+        "text" => Content::Text { text: fields.text("Content").unwrap_or_default().into_owned() },
         "image" => {
             let media = Media { id: owned("MediaId"), url: owned("PicUrl"), ..Media::default() };
             if media.id.is_none() && media.url.is_none() {
@@ -177,7 +204,6 @@ mod tests {
     #[test]
     fn required_fields_are_named() {
         assert_eq!(parse(b"<xml/>"), Err(Refusal::Malformed("FromUserName")));
-        assert_eq!(with("text", &[("MsgId", "1")]), Err(Refusal::Malformed("Content")));
         assert_eq!(with("text", &[("Content", "x")]), Err(Refusal::Malformed("MsgId")));
         assert_eq!(with("text", &[("Content", "x"), ("MsgId", "")]), Err(Refusal::Malformed("MsgId")));
         assert_eq!(with("image", &[("MsgId", "1")]), Err(Refusal::Malformed("MediaId")));
@@ -252,6 +278,31 @@ mod tests {
         assert_eq!(inbound.content, Content::Event { event: "subscribe".into(), key: Some("qrscene_7".into()), data });
         let inbound = with("event", &[("Event", "unsubscribe"), ("EventKey", "")]).unwrap();
         assert_eq!(inbound.content, Content::Event { event: "unsubscribe".into(), key: None, data: Value::Null });
+    }
+
+    #[test]
+    fn f9_a_text_without_content_is_an_empty_one() {
+        for fields in [&[("MsgId", "1")][..], &[("MsgId", "1"), ("Content", "")]] {
+            let inbound = with("text", fields).unwrap();
+            assert_eq!((inbound.content, inbound.key.as_str()), (Content::text(""), "1"));
+        }
+    }
+
+    #[test]
+    fn f9_what_a_message_answers_is_kept() {
+        let all = |fields: &[(&str, &str)]| {
+            super::with_context::<Plain>(sign::message("oUser", "gh", 5, "text", fields).as_bytes()).unwrap()
+        };
+        let found = all(&[("MsgId", "42"), ("Content", "满意"), ("bizmsgmenuid", "101")]);
+        let answer = Content::Event { event: "menu_answer".into(), key: Some("101".into()), data: Value::Null };
+        assert_eq!((&found[0].content, found[0].key.as_str()), (&answer, "42#context"));
+        assert_eq!((&found[1].content, found[1].key.as_str(), found.len()), (&Content::text("满意"), "42", 2));
+        assert_eq!(found[0].sender, found[1].sender);
+        let found = all(&[("MsgId", "42"), ("Content", "多少钱"), ("MsgDataId", "2247483653"), ("Idx", "2")]);
+        let article =
+            Content::Event { event: "message_context".into(), key: Some("2247483653".into()), data: json!({ "Idx": "2" }) };
+        assert_eq!((&found[0].content, &found[1].content), (&article, &Content::text("多少钱")));
+        assert_eq!(all(&[("MsgId", "42"), ("Content", "x")]).len(), 1);
     }
 
     #[test]

@@ -123,7 +123,7 @@ fn an_erasure_empties_what_may_be_the_persons() {
 fn w0_a_page_with_an_odd_item_moves_the_cursor_in_the_same_transaction() {
     let w = World::new();
     let (channel, account) = place();
-    pulls::hint(&w.db, &channel, &account, "wk1", w.ctx().now()).unwrap();
+    pulls::hint(&w.db, &channel, &account, "wk1", None, w.ctx().now()).unwrap();
     let mut turn = pull::claim(&w.ctx(), &channel, 8).unwrap().remove(0);
     let page = Page {
         messages: vec![message(&w, "a", "1", None), message(&w, "b", "2", None)],
@@ -134,7 +134,7 @@ fn w0_a_page_with_an_odd_item_moves_the_cursor_in_the_same_transaction() {
     assert_eq!(pull::keep(&w.ctx(), &mut turn, &page).unwrap().map(|rows| rows.len()), Some(2));
     pull::done(&w.ctx(), &turn).unwrap();
     assert_eq!((kept(&w).len(), counted(&w).map(|c| c.0)), (1, Some(1)));
-    pulls::hint(&w.db, &channel, &account, "wk1", w.ctx().now()).unwrap();
+    pulls::hint(&w.db, &channel, &account, "wk1", None, w.ctx().now()).unwrap();
     let next = pull::claim(&w.ctx(), &channel, 8).unwrap().remove(0);
     assert_eq!(next.claimed.cursor.as_deref(), Some("c9"));
 }

@@ -8,6 +8,7 @@ mod common;
 mod context;
 mod duties;
 mod intake;
+mod optout;
 mod people;
 mod privacy;
 mod retention;

@@ -14,7 +14,7 @@ fn entry(kind: &str, body: Value) -> Inbound {
     let mut entry =
         json!({ "msgid": "m1", "open_kfid": "wk1", "external_userid": "wmA", "send_time": 9, "origin": 3, "msgtype": kind });
     entry[kind] = body;
-    entries(json!([entry])).remove(0)
+    entries(json!([entry])).pop().unwrap()
 }
 
 #[test]
@@ -166,4 +166,29 @@ fn w1_one_msgid_of_two_customers_is_two_messages() {
     assert_ne!(key("wmA", "1", "x"), key("wmB", "1", "x"));
     assert_ne!(key("wmA", "1", "x"), key("wmA", "1", "y"));
     assert_ne!(key("wmA", "1", "x"), key("wmA", "2", "x"));
+}
+
+#[test]
+fn f2_the_callbacks_token_is_passed_on() {
+    let body = |request: ApiRequest| serde_json::from_slice::<Value>(&request.body).unwrap();
+    let hinted = WecomAdapter.request_hinted(&account(), "wk1", Some("c7"), "ENCToken", &call(Some("T"))).ok().unwrap();
+    let hinted = body(hinted);
+    assert_eq!(
+        (&hinted["token"], &hinted["cursor"], &hinted["open_kfid"]),
+        (&json!("ENCToken"), &json!("c7"), &json!("wk1"))
+    );
+    let polled = body(WecomAdapter.request(&account(), "wk1", Some("c7"), &call(Some("T"))).ok().unwrap());
+    assert_eq!(polled.get("token"), None);
+    let refused = ApiResponse { status: 200, body: br#"{"errcode":95007,"errmsg":"invalid msg token"}"# };
+    assert_eq!(WecomAdapter.read(&account(), "wk1", &refused), Err(Outcome::Retry("hint_refused")));
+}
+
+#[test]
+fn f9_the_menu_item_that_a_text_answers_is_kept() {
+    let said = json!({ "msgid": "m1", "external_userid": "wmA", "origin": 3, "send_time": 1, "msgtype": "text",
+        "text": { "content": "满意", "menu_id": "101" } });
+    let found = entries(json!([said]));
+    let answer = Content::Event { event: "menu_answer".into(), key: Some("101".into()), data: Value::Null };
+    assert_eq!((&found[0].content, found[0].key.as_str()), (&answer, "m1#context"));
+    assert_eq!((&found[1].content, found[1].key.as_str(), found.len()), (&Content::text("满意"), "m1", 2));
 }

@@ -121,7 +121,8 @@ fn a_hint_holds_no_message_but_names_a_source() {
     let (query, body) = sealed(&sign::hint("wwcorp", 5, "wk1"));
     let verified = verify(&query, &body, NOW).ok().unwrap();
     assert_eq!(WecomAdapter.parse(&account(), &verified), Ok(Parsed::default()));
-    assert_eq!(WecomAdapter.hinted(&account(), &verified), ["wk1"]);
+    let hint = crate::kit::Hint { source: "wk1".into(), token: Some("ENCSimulated".into()) };
+    assert_eq!(WecomAdapter.hinted(&account(), &verified), [hint]);
     assert!(WecomAdapter.polled(&account()).is_empty());
     let (query, body) = sealed(&sign::message("li", "wwcorp", 5, "text", &[("Content", "x"), ("MsgId", "1")]));
     assert!(WecomAdapter.hinted(&account(), &verify(&query, &body, NOW).ok().unwrap()).is_empty());
