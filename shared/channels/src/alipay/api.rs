@@ -37,7 +37,7 @@ pub(super) fn render(account: &Account, reply: &Outbound<'_>, now: Timestamp) ->
     CAPABILITIES.check(reply.content)?;
     // `chat`: the message stands in the talk with the account, not on its page.
     let content = match reply.content {
-        Content::Text { text } => {
+        Content::Text { text, .. } => {
             json!({ "to_user_id": reply.to, "msg_type": "text", "text": { "content": text }, "chat": "1" })
         }
         Content::Link { title, description, url } => {

@@ -87,7 +87,7 @@ pub(crate) fn id(fields: &Payload<'_>, name: &str) -> Option<String> {
 fn content<D: Dialect>(fields: &Payload<'_>, kind: &str) -> Result<Content, Refusal> {
     let owned = |name| fields.filled(name).map(|text| text.into_owned());
     Ok(match kind {
-        "text" => Content::Text { text: fields.text("Content").ok_or(Refusal::Malformed("Content"))?.into_owned() },
+        "text" => Content::text(fields.text("Content").ok_or(Refusal::Malformed("Content"))?),
         "image" => {
             let media = Media { id: owned("MediaId"), url: owned("PicUrl"), ..Media::default() };
             if media.id.is_none() && media.url.is_none() {
