@@ -7,6 +7,7 @@ mod cases;
 mod common;
 mod context;
 mod duties;
+mod mail;
 mod people;
 mod privacy;
 mod retention;
