@@ -265,9 +265,9 @@ impl<'a> Tools<'a> {
         Ok(events::append(self.ctx.db, self.ctx.now(), None, &body)?)
     }
 
-    /// What somebody else tells of a person (a mail server, an automaton) stands with the conversation of the message that it names, or
-    /// else with the one that we have or last had with them. It makes no customer, begins no conversation and moves none; where there
-    /// is none, it is set aside.
+    /// What somebody else tells of a person (a mail server, an automaton) stands with the conversation of the message that
+    /// it names, or else with the one that we have or last had with them. It makes no customer, begins no conversation and
+    /// moves none; where there is none, it is set aside.
     fn told_of(&self, row: &Pending, payload: Payload, known: Option<Known>) -> Result<(), FlowError> {
         let ctx = self.ctx;
         if let Some(conversation) = self.named(row, &payload.inbound.content)? {

@@ -1,5 +1,5 @@
-//! Requests in, responses out. Bodies are capped while they stream in, and large ones reduced to what is read of them; a response is written whole, so that no part of it waits
-//! for an acknowledgement of the other.
+//! Requests in, responses out. Bodies are capped while they stream in, and large ones reduced to what is read of them; a
+//! response is written whole, so that no part of it waits for an acknowledgement of the other.
 
 use crate::{internal, outgoing};
 use futures::{Sink, SinkExt as _, StreamExt as _};
@@ -13,8 +13,8 @@ const BODY_MS: u64 = 10_000;
 const MIB_MS: u64 = 2_000;
 
 /// Reads a request. Paths below `/internal/<component>` (the public way for calls between components, where the platform has
-/// no private one) need the internal token and lose that prefix; all other paths that do not begin with the component's public
-/// route can only come from another component.
+/// no private one) need the internal token and lose that prefix; all other paths that do not begin with the component's
+/// public route can only come from another component.
 ///
 /// # Errors
 /// The body is too large or breaks off, or the internal token is missing.

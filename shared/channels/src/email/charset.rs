@@ -48,8 +48,8 @@ const ALIASES: &[(&str, &Encoding)] = &[
     ("utf8bom", UTF_8),
 ];
 
-/// Text in a charset by its name. A name that says nothing (`us-ascii`, `8bit`), a wrong one, or none: see [`guess`]. What cannot be
-/// read shows as U+FFFD, and U+0000 is left out, since a store or a screen would end there.
+/// Text in a charset by its name. A name that says nothing (`us-ascii`, `8bit`), a wrong one, or none: see [`guess`]. What
+/// cannot be read shows as U+FFFD, and U+0000 is left out, since a store or a screen would end there.
 pub(super) fn decode(raw: &[u8], name: &str) -> String {
     let name = name.trim_matches(|c: char| c.is_whitespace() || matches!(c, '"' | '\'')).to_ascii_lowercase();
     let bare: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
@@ -79,8 +79,9 @@ fn says_nothing(bare: &str) -> bool {
     matches!(bare, "ascii" | "usascii" | "ansix341968" | "iso646us" | "us")
 }
 
-/// Text in a charset that nobody named: UTF-8 as mails are today, and GB18030 where it is none. A character that was cut does not make
-/// it another charset: what tells UTF-8 are characters of three bytes and more, which GB18030 hardly ever looks like.
+/// Text in a charset that nobody named: UTF-8 as mails are today, and GB18030 where it is none. A character that was cut
+/// does not make it another charset: what tells UTF-8 are characters of three bytes and more, which GB18030 hardly ever
+/// looks like.
 pub(super) fn guess(raw: &[u8]) -> String {
     let (text, lossy) = UTF_8.decode_with_bom_removal(raw);
     let (mut wide, mut lost) = (0usize, 0usize);

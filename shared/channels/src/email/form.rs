@@ -1,7 +1,7 @@
 //! The parts of a posted form: multipart/form-data as SendGrid and Mailgun write it, or urlencoded.
 //!
-//! Multipart is read as a mail's parts are, which it is a dialect of: by the lines of its boundary, with line ends of either kind, as
-//! the providers' own samples have them. Parts are read where they stand in the body.
+//! Multipart is read as a mail's parts are, which it is a dialect of: by the lines of its boundary, with line ends of either
+//! kind, as the providers' own samples have them. Parts are read where they stand in the body.
 
 use super::charset::decode;
 use super::header::{Headers, Parameters};

@@ -8,7 +8,8 @@ use crate::values::is_id;
 use serde_json::Value;
 use warmline_model::Timestamp;
 
-/// The most bytes of a block of fields that are looked at, and of one field. What is longer is cut: no mail is refused for it.
+/// The most bytes of a block of fields that are looked at, and of one field. What is longer is cut: no mail is refused for
+/// it.
 const MAX_BLOCK: usize = 256 * 1024;
 const MAX_FIELD: usize = 32 * 1024;
 /// The most fields of a block that are kept.
@@ -103,7 +104,8 @@ impl Headers {
         ids(self.get(name).unwrap_or_default())
     }
 
-    /// The addresses in a field. They are told apart before words are decoded, so that nothing in a name passes for an address.
+    /// The addresses in a field. They are told apart before words are decoded, so that nothing in a name passes for an
+    /// address.
     pub(super) fn addresses(&self, name: &str) -> Vec<Address> {
         addresses(self.raw(name).unwrap_or_default())
     }
@@ -134,8 +136,8 @@ fn close(fields: &mut Vec<Field>, open: &mut Vec<u8>) {
     fields.push(Field { text: words(&raw), name, raw });
 }
 
-/// The message ids in a text, without brackets: what stands between < and >, or, where there are none, words that could be ids. Only
-/// what can stand in a header again.
+/// The message ids in a text, without brackets: what stands between < and >, or, where there are none, words that could be
+/// ids. Only what can stand in a header again.
 pub(super) fn ids(text: &str) -> Vec<String> {
     let good = |id: &&str| is_id(id, 250) && !id.contains(['<', '>', ',']);
     if text.contains('<') {
@@ -166,7 +168,7 @@ pub(super) fn address(text: &str) -> Option<Address> {
 pub(super) fn addresses(text: &str) -> Vec<Address> {
     let (mut found, mut item) = (Vec::new(), Item::default());
     let (mut quoted, mut escaped, mut comment, mut angle) = (false, false, 0usize, false);
-    let end = (text.len() > MAX_FIELD).then(|| text.floor_char_boundary(MAX_FIELD)).unwrap_or(text.len());
+    let end = text.floor_char_boundary(MAX_FIELD);
     for c in text[..end].chars().chain([',']) {
         if found.len() >= MAX_ADDRESSES {
             break;
@@ -266,37 +268,37 @@ impl Parameters {
         self.params.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
     }
 
-    /// A parameter as text: continued and in a charset (RFC 2231), or with encoded words as many programs write it.
+    /// A parameter as text: in a charset and continued (RFC 2231), or with encoded words as many programs write it.
     pub(super) fn text(&self, name: &str) -> Option<String> {
-        let (mut bytes, mut charset, mut any) = (Vec::new(), String::new(), false);
-        for number in 0..64usize {
-            let part = |star: &str| {
-                let wanted = if star.starts_with('?') { format!("{name}*") } else { format!("{name}*{number}{star}") };
-                self.plain(&wanted).map(|value| (value, star != ""))
-            };
-            let whole = if number == 0 { part("?") } else { None };
-            let Some((value, extended)) = whole.or_else(|| part("*")).or_else(|| part("")) else { break };
-            let mut value = value;
-            if extended && !any {
-                let mut pieces = value.splitn(3, '\'');
-                if let (Some(name), Some(_), Some(rest)) = (pieces.next(), pieces.next(), pieces.next()) {
-                    charset = name.to_owned();
-                    value = rest;
-                }
-            }
-            any = true;
-            match extended {
-                true => percent(value.as_bytes(), &mut bytes),
-                false => bytes.extend_from_slice(value.as_bytes()),
-            }
-            if whole.is_some() {
+        let (mut bytes, mut charset) = (Vec::new(), "");
+        if let Some(value) = self.plain(&format!("{name}*")) {
+            extended(value, &mut charset, true, &mut bytes);
+            return Some(decode(&bytes, charset));
+        }
+        for number in 0..64 {
+            if let Some(value) = self.plain(&format!("{name}*{number}*")) {
+                extended(value, &mut charset, number == 0, &mut bytes);
+            } else if let Some(value) = self.plain(&format!("{name}*{number}")) {
+                bytes.extend_from_slice(value.as_bytes());
+            } else if number == 0 {
+                return self.plain(name).map(words);
+            } else {
                 break;
             }
         }
-        if any {
-            return Some(decode(&bytes, &charset));
+        Some(decode(&bytes, charset))
+    }
+}
+
+/// A value in a charset, or its continuation: only the first part names the charset and the language.
+fn extended<'a>(value: &'a str, charset: &mut &'a str, first: bool, out: &mut Vec<u8>) {
+    let mut pieces = value.splitn(3, '\'');
+    match (pieces.next(), pieces.next(), pieces.next()) {
+        (Some(name), Some(_), Some(rest)) if first => {
+            *charset = name;
+            percent(rest.as_bytes(), out);
         }
-        self.plain(name).map(words)
+        _ => percent(value.as_bytes(), out),
     }
 }
 

@@ -1,5 +1,5 @@
-//! HTML reduced to the text that a reader sees. Not a browser: it knows which elements end a line, which hold no text, where a link
-//! leads, and what is quoted. One pass, no recursion.
+//! HTML reduced to the text that a reader sees. Not a browser: it knows which elements end a line, which hold no text, where
+//! a link leads, and what is quoted. One pass, no recursion.
 
 use super::entities::entity;
 
@@ -66,7 +66,8 @@ pub(super) fn to_text(html: &str) -> String {
     out.finish()
 }
 
-/// Where a tag ends: at the first > outside of a quoted value. Where a quote is never closed it counts for nothing from there on.
+/// Where a tag ends: at the first > outside of a quoted value. Where a quote is never closed it counts for nothing from
+/// there on.
 fn tag_end(tag: &str, quotes: &mut bool) -> Option<usize> {
     let mut at = 0;
     while let Some(next) = tag[at..].find(['>', '"', '\'']) {

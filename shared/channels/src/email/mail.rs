@@ -82,8 +82,8 @@ enum Writer {
 }
 
 impl Mail {
-    /// The messages in it, each with a key made of the mail's own id, its sender and all that it says. `raw`: the mail as it came, for
-    /// when nothing tells whom it is about.
+    /// The messages in it, each with a key made of the mail's own id, its sender and all that it says. `raw`: the mail as it
+    /// came, for when nothing tells whom it is about.
     pub(super) fn messages(mut self, account: &Account, raw: &[u8], came_at: Timestamp) -> Parsed {
         let odd = |reason| Parsed { messages: Vec::new(), odd: vec![Odd { reason, raw: raw.to_vec() }] };
         let subject = one_line(&self.subject.take().unwrap_or_default());
@@ -249,8 +249,8 @@ impl Mail {
     }
 }
 
-/// Whether an automaton wrote it: such mails are not to be answered. A form that the brand names may say of itself that it generates
-/// mails; its words are a customer's all the same.
+/// Whether an automaton wrote it: such mails are not to be answered. A form that the brand names may say of itself that it
+/// generates mails; its words are a customer's all the same.
 fn automatic(headers: &Headers, form: bool) -> bool {
     let is = |name: &str, values: &[&str]| {
         headers.get(name).is_some_and(|v| values.iter().any(|value| v.eq_ignore_ascii_case(value)))
@@ -282,8 +282,8 @@ struct Keys {
 }
 
 impl Keys {
-    /// Programs and gateways give one id to several mails, so that sender and content count, too. The address that it came to does not:
-    /// a provider may post a mail once for each.
+    /// Programs and gateways give one id to several mails, so that sender and content count, too. The address that it came
+    /// to does not: a provider may post a mail once for each.
     fn new(mail: &Mail, address: &str, subject: &str, text: &str) -> Self {
         let headers = &mail.headers;
         let id = headers.message_id().unwrap_or_default();

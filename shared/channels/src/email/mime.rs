@@ -1,7 +1,8 @@
-//! Raw mails (RFC 5322, 2045 and 2046): a tree of parts, reduced to what was written, what was attached, and what was forwarded.
+//! Raw mails (RFC 5322, 2045 and 2046): a tree of parts, reduced to what was written, what was attached, and what was
+//! forwarded.
 //!
-//! Parts are found by their boundary's lines alone, and read where they stand: a body is never copied before it is decoded, and an
-//! attachment is only measured.
+//! Parts are found by their boundary's lines alone, and read where they stand: a body is never copied before it is decoded,
+//! and an attachment is only measured.
 
 use super::charset::decode;
 use super::header::{Headers, Parameters};
@@ -203,8 +204,8 @@ fn size(headers: &Headers, body: &[u8]) -> u64 {
     u64::try_from(length).unwrap_or(u64::MAX)
 }
 
-/// The parts between a boundary's lines; none where the boundary does not stand in the body. A part that is not closed ends with the
-/// body. Only a line that is the boundary, and nothing that merely begins like it, divides.
+/// The parts between a boundary's lines; none where the boundary does not stand in the body. A part that is not closed ends
+/// with the body. Only a line that is the boundary, and nothing that merely begins like it, divides.
 pub(super) fn split<'a>(body: &'a [u8], boundary: &[u8], most: usize) -> Option<Vec<&'a [u8]>> {
     if boundary.is_empty() {
         return None;

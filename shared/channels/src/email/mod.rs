@@ -1,4 +1,5 @@
-//! Mail (邮件): what customers write to an address of the brand's, and replies in the same thread, through SendGrid or Mailgun.
+//! Mail (邮件): what customers write to an address of the brand's, and replies in the same thread, through SendGrid or
+//! Mailgun.
 //!
 //! | setting | meaning | default |
 //! |---|---|---|
@@ -17,21 +18,22 @@
 //! | `signing_key` | mailgun, required: the HTTP webhook signing key |
 //! | `api_key` | needed to send |
 //!
-//! SendGrid (documents "Setting Up The Inbound Parse Webhook", "Event Webhook Security Features", "Mail Send") posts a mail as
-//! multipart/form-data, parsed or raw, and does not sign it: the address carries a secret. Its reports are signed by ECDSA. Mailgun
-//! (documents "Receiving, forwarding and storing messages", "Securing webhooks", "Messages") posts a form or, for reports, JSON, and
-//! signs a time and a random token, not the body. Neither proves who wrote a mail: the sender is whoever its `From` names.
+//! SendGrid (documents "Setting Up The Inbound Parse Webhook", "Event Webhook Security Features", "Mail Send") posts a mail
+//! as multipart/form-data, parsed or raw, and does not sign it: the address carries a secret. Its reports are signed by
+//! ECDSA. Mailgun (documents "Receiving, forwarding and storing messages", "Securing webhooks", "Messages") posts a form or,
+//! for reports, JSON, and signs a time and a random token, not the body. Neither proves who wrote a mail: the sender is
+//! whoever its `From` names.
 //!
-//! The key is a digest of the mail's Message-Id, its sender and all that it says, with `#subject` or `#n` behind it for the subject
-//! and the attachments. Text is preferred to HTML, which is reduced to text. What stood in the thread before is kept apart from what the
-//! customer wrote. A new thread's subject comes before its text as an event; what a reply needs to join the thread is kept in
-//! `reply_to`. Attachments are named and measured, not kept. What a machine wrote (RFC 3834, bounces) is an event of somebody whom we
-//! know already, so that two machines do not write to each other for ever.
+//! The key is a digest of the mail's Message-Id, its sender and all that it says, with `#subject` or `#n` behind it for the
+//! subject and the attachments. Text is preferred to HTML, which is reduced to text. What stood in the thread before is kept
+//! apart from what the customer wrote. A new thread's subject comes before its text as an event; what a reply needs to join
+//! the thread is kept in `reply_to`. Attachments are named and measured, not kept. What a machine wrote (RFC 3834, bounces)
+//! is an event of somebody whom we know already, so that two machines do not write to each other for ever.
 //!
-//! * `account`, `verify`; `thin`: a large mail as it comes in; `form`: the posted parts; `mime`: raw mails; `header`, `words`, `charset`:
-//!   their fields and encodings; `html`, `entities`: HTML to text; `quote`: the history apart; `who`: who wrote it; `report`: what mail
-//!   servers report; `mail`: a mail as messages; `sendgrid`, `mailgun`: the two providers' fields and reports; `api`: the way out;
-//!   [`sign`]: webhooks as they make them.
+//! * `account`, `verify`; `thin`: a large mail as it comes in; `form`: the posted parts; `mime`: raw mails;
+//! * `header`, `words`, `charset`: their fields and encodings; `html`, `entities`: HTML to text;
+//! * `quote`: the history apart; `who`: who wrote it; `report`: what mail servers report; `mail`: a mail as messages;
+//! * `sendgrid`, `mailgun`: the two providers' fields and reports; `api`: the way out; [`sign`]: webhooks as they make them.
 
 mod account;
 mod api;

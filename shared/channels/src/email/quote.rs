@@ -1,8 +1,8 @@
 //! What a customer wrote in a mail, apart from what stood in the thread before.
 //!
-//! Mail programs put the earlier mails below, or above, or between the lines. A line that begins with `>` is quoted; where a program
-//! does not mark lines, its separator (`-----Original Message-----`, `在 … 写道：`, a block of `发件人:` `主题:`) begins the history and all
-//! that follows belongs to it. Nothing is thrown away: every line is on one side or the other.
+//! Mail programs put the earlier mails below, or above, or between the lines. A line that begins with `>` is quoted; where a
+//! program does not mark lines, its separator (`-----Original Message-----`, `在 … 写道：`, a block of `发件人:` `主题:`) begins the
+//! history and all that follows belongs to it. Nothing is thrown away: every line is on one side or the other.
 
 /// A text in two.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -111,8 +111,8 @@ const WROTE: &[&str] = &[
 const BROKEN: usize = 3;
 const BLOCK: usize = 8;
 
-/// Splits a text. `reply`: whether the mail says that it answers another; without that, marked lines alone are no history, since a
-/// customer may begin a line with `>` for other reasons.
+/// Splits a text. `reply`: whether the mail says that it answers another; without that, marked lines alone are no history,
+/// since a customer may begin a line with `>` for other reasons.
 pub(super) fn split(text: &str, reply: bool) -> Split {
     let lines: Vec<&str> = text.split('\n').collect();
     let mut history = vec![false; lines.len()];

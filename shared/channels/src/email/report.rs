@@ -1,5 +1,5 @@
-//! Reports on a mail that was sent, as mail servers write them: bounces and delays (RFC 3464), read receipts (RFC 8098), complaints
-//! (RFC 5965).
+//! Reports on a mail that was sent, as mail servers write them: bounces and delays (RFC 3464), read receipts (RFC 8098),
+//! complaints (RFC 5965).
 
 use super::header::{Headers, address};
 use serde_json::{Map, Value};

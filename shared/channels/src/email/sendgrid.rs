@@ -40,7 +40,8 @@ pub(super) fn parse(account: &Account, body: &Verified) -> Result<Parsed, Refusa
     Ok(mail.messages(account, body.body(), body.time()))
 }
 
-/// The files that were posted with a mail that the provider took apart: attachments by name and size, and what a mail server reports.
+/// The files that were posted with a mail that the provider took apart: attachments by name and size, and what a mail server
+/// reports.
 pub(super) fn posted(form: &Form<'_>) -> Mail {
     let mut mail = Mail::default();
     for Part { kind, file, body, size, .. } in form.files() {

@@ -1,9 +1,9 @@
 //! A mail as it comes in: what is read of it is kept, the bytes of its attachments are only counted.
 //!
-//! A mail may have 25 MiB and more, nearly all of it pictures and documents that are not kept. They are left out while the body
-//! arrives, so that a mail costs about as much memory as its words. What is left is the same form, in which a part that was left out,
-//! or cut, says how large it was ([`SIZE`]). Nothing is understood here that the readers would understand otherwise: lines that could
-//! begin a part are taken for one, and then more is kept than is needed.
+//! A mail may have 25 MiB and more, nearly all of it pictures and documents that are not kept. They are left out while the
+//! body arrives, so that a mail costs about as much memory as its words. What is left is the same form, in which a part that
+//! was left out, or cut, says how large it was ([`SIZE`]). Nothing is understood here that the readers would understand
+//! otherwise: lines that could begin a part are taken for one, and then more is kept than is needed.
 
 use super::header::Parameters;
 use super::mime::SIZE;

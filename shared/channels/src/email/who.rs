@@ -1,9 +1,9 @@
 //! Who wrote a mail, and where a reply to it goes.
 //!
 //! Nothing in a mail proves its writer. Mail services check at best the address in `From`; anybody can write anything into
-//! `Reply-To`. So a `Reply-To` says where replies go, and the message shows it; it says who wrote the mail only where the brand itself
-//! named the address in `From` as a form's or list's (`identity_from`). A form or list that nobody named has one customer for each
-//! `Reply-To`, apart from those who write from that address themselves.
+//! `Reply-To`. So a `Reply-To` says where replies go, and the message shows it; it says who wrote the mail only where the
+//! brand itself named the address in `From` as a form's or list's (`identity_from`). A form or list that nobody named has
+//! one customer for each `Reply-To`, apart from those who write from that address themselves.
 
 use super::account::{Account, is_address};
 use super::header::{Address, Headers, address};

@@ -2,8 +2,8 @@
 
 use super::charset::decode;
 
-/// The encoded words in a header's value, decoded. Words of one charset beside each other are joined before that, since many programs
-/// cut in the middle of a character.
+/// The encoded words in a header's value, decoded. Words of one charset beside each other are joined before that, since many
+/// programs cut in the middle of a character.
 pub(super) fn words(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut run: Option<Run> = None;
