@@ -22,7 +22,11 @@ const MAX_TEXT: usize = 4_000;
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewMessage {
+    /// What it says. Of a text's fields only `text` is taken here.
     content: Content,
+    /// Also to everybody whom the customer's last mail went to; without it, to the customer alone.
+    #[serde(default)]
+    reply_all: bool,
 }
 
 /// Where a transfer goes: an agent or a group.
@@ -121,7 +125,7 @@ pub(crate) fn list_messages(call: &Call<'_>) -> Result<Response, Problem> {
 /// `POST /api/conversations/{id}/messages`
 pub(crate) fn reply(call: &Call<'_>) -> Result<Response, Problem> {
     let new: NewMessage = body::read(call.request)?;
-    if let Content::Text { text } = &new.content {
+    if let Content::Text { text, .. } = &new.content {
         if text.chars().count() > MAX_TEXT {
             return Err(Problem::new(413, "text_too_long", format!("a message takes at most {MAX_TEXT} characters")));
         }
@@ -129,8 +133,10 @@ pub(crate) fn reply(call: &Call<'_>) -> Result<Response, Problem> {
             return Err(Problem::field("empty_text", "content.text", "a message needs a text"));
         }
     }
+    body::own_words(&new.content)?;
     let conversation = converse::find(&call.ctx, &call.actor, id(call)?)?;
-    let (contents, window) = carry::parts(call, &conversation, vec![new.content], "content")?;
+    let content = if new.reply_all { converse::to_all(&call.ctx, &conversation, new.content)? } else { new.content };
+    let (contents, window) = carry::parts(call, &conversation, vec![content], "content")?;
     let messages = converse::reply(&call.ctx, &call.actor, conversation.id, &contents, window)?;
     call.deliver(&conversation.channel);
     let shown = view::messages(&call.ctx, conversation.customer, &messages)?;

@@ -145,6 +145,7 @@ pub(crate) fn turn(call: &Call<'_>) -> Result<Response, Problem> {
     if messages.is_empty() && turn == Turn::default() {
         return Err(Problem::field("empty_turn", "messages", "say something, or say that no answer was found: failed"));
     }
+    messages.iter().try_for_each(body::own_words)?;
     let conversation = converse::find(&call.ctx, &call.actor, id(call)?)?;
     let (contents, window) = carry::parts(call, &conversation, messages, "messages")?;
     let view = match ai::turn(&call.ctx, &call.actor, conversation.id, &turn, &contents, window)? {

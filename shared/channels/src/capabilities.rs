@@ -127,7 +127,7 @@ impl Capabilities {
             return Err("kind_not_supported");
         }
         match content {
-            Content::Text { text } if self.text_unit.of(text) > self.text_limit => Err("text_too_long"),
+            Content::Text { text, .. } if self.text_unit.of(text) > self.text_limit => Err("text_too_long"),
             Content::Location { latitude, longitude, .. } if !(latitude.abs() <= 90.0 && longitude.abs() <= 180.0) => {
                 Err("location_impossible")
             }
@@ -145,7 +145,7 @@ impl Capabilities {
     pub fn parts(&self, content: Content) -> Result<Vec<Content>, &'static str> {
         match (self.check(&content), content) {
             (Ok(()), content) => Ok(vec![content]),
-            (Err("text_too_long"), Content::Text { text }) if self.overlong == Overlong::Split => {
+            (Err("text_too_long"), Content::Text { text, .. }) if self.overlong == Overlong::Split => {
                 Ok(cut(&text, self.text_limit, self.text_unit).into_iter().map(Content::text).collect())
             }
             (Err(code), _) => Err(code),

@@ -140,7 +140,7 @@ pub(crate) fn of_message(prefix: &str, ids: &[&str], content: &Content) -> Strin
 /// has heard in a voice is not what tells it.
 fn said(content: &Content) -> Cow<'_, str> {
     match content {
-        Content::Text { text } => Cow::Borrowed(text),
+        Content::Text { text, .. } => Cow::Borrowed(text),
         Content::Image { media } | Content::Voice { media, .. } | Content::Video { media } | Content::File { media } => {
             Cow::Borrowed(media.id.as_deref().or(media.url.as_deref()).unwrap_or_default())
         }

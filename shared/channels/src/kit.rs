@@ -410,6 +410,25 @@ pub trait Adapter {
         }
     }
 
+    /// Renders what no person wrote (greetings, notices, a bot's answers): with the platform's mark for it, where it has one, so that
+    /// other machines do not answer.
+    ///
+    /// # Errors
+    /// As [`Adapter::render`].
+    fn render_automatic(
+        &self,
+        account: &Self::Account,
+        reply: &Outbound<'_>,
+        call: &Call<'_>,
+    ) -> Result<Rendered, &'static str> {
+        self.render(account, reply, call)
+    }
+
+    /// Takes in a webhook's body as it arrives.
+    fn gather(&self, _content_type: &str) -> Box<dyn Gather> {
+        Box::new(Whole(Vec::new()))
+    }
+
     /// Reads the platform's answer to a rendered reply.
     fn read_answer(&self, answer: &ApiResponse<'_>) -> Outcome;
 
@@ -424,6 +443,35 @@ pub trait Adapter {
     /// A stable code: the channel has no media, or this one names nothing that could be fetched.
     fn media(&self, _account: &Self::Account, _media: &Media, _call: &Call<'_>) -> Result<ApiRequest, &'static str> {
         Err("media_not_supported")
+    }
+}
+
+/// A body on its way in. What a channel does not read of a large one need not be kept; what is left reads the same.
+pub trait Gather {
+    /// The longest body that is taken, in bytes.
+    fn limit(&self) -> usize;
+
+    /// The next bytes.
+    fn push(&mut self, chunk: &[u8]);
+
+    /// All that was kept.
+    fn finish(self: Box<Self>) -> Vec<u8>;
+}
+
+/// A body that is kept whole.
+pub struct Whole(pub Vec<u8>);
+
+impl Gather for Whole {
+    fn limit(&self) -> usize {
+        crate::json::MAX_BYTES
+    }
+
+    fn push(&mut self, chunk: &[u8]) {
+        self.0.extend_from_slice(chunk);
+    }
+
+    fn finish(self: Box<Self>) -> Vec<u8> {
+        self.0
     }
 }
 

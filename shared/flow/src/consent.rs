@@ -46,7 +46,7 @@ pub fn choice(channel: &Channel, content: &Content) -> Option<Choice> {
             Some(Choice { given, wording: event.clone() })
         }
         // On other channels 退订 may ask for the end of a delivery, and a person has to read it.
-        Content::Text { text } => {
+        Content::Text { text, .. } => {
             let said = match channel.as_str() {
                 "sms" => optout::text_message(text),
                 "email" => optout::mail(text),

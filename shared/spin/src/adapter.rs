@@ -17,7 +17,7 @@ const LOOK_MS: u64 = 100;
 
 /// Serves a channel's component.
 pub async fn serve<A: Adapter>(adapter: &A, incoming: IncomingRequest, out: ResponseOutparam) {
-    match incoming::read(incoming).await {
+    match incoming::read_into(incoming, |kind| adapter.gather(kind)).await {
         Ok(request) => serve_request(adapter, &request, out).await,
         Err(problem) => respond(out, refuse(problem)).await,
     }

@@ -8,7 +8,7 @@ use warmline_channels::{Adapter, ApiResponse, Outbound, Outcome, Rendered, regis
 use warmline_flow::deliver::{self, Attempt, Job};
 use warmline_flow::{Ctx, accounts};
 use warmline_http::Problem;
-use warmline_model::{AccountId, Channel};
+use warmline_model::{AccountId, Channel, Origin};
 
 /// Messages sent side by side.
 const BATCH: i64 = 16;
@@ -78,7 +78,11 @@ async fn send<A: Adapter>(ctx: &Ctx<'_>, adapter: &A, account: &A::Account, job:
     let id = job.row.message.to_string();
     let outbound = Outbound { to: &job.to, id: &id, content: &job.content, at: job.at, reply_to: job.reply_to.as_ref() };
     let sent = tokens::signed(ctx, adapter, &job.row.account, account, async |call| {
-        let request = match adapter.render(account, &outbound, call) {
+        let rendered = match job.from {
+            Origin::Agent => adapter.render(account, &outbound, call),
+            _ => adapter.render_automatic(account, &outbound, call),
+        };
+        let request = match rendered {
             Ok(Rendered::Call(request)) => request,
             Ok(Rendered::Held) => {
                 if let Some(gateway) = Gateway::configured() {

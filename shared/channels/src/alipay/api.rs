@@ -39,7 +39,7 @@ pub(super) fn content(reply: &Outbound<'_>) -> Result<Value, &'static str> {
     CAPABILITIES.check(reply.content)?;
     // `chat`: the message stands in the talk with the account, not on its page.
     Ok(match reply.content {
-        Content::Text { text } => {
+        Content::Text { text, .. } => {
             json!({ "to_user_id": reply.to, "msg_type": "text", "text": { "content": text }, "chat": "1" })
         }
         Content::Link { url, .. } if Page::read(url).is_some() => return Err("card_not_supported"),

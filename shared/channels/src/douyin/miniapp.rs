@@ -58,7 +58,7 @@ pub(super) fn parse(body: &Verified) -> Result<Vec<Inbound>, Refusal> {
         (None, _) => return Err(Refusal::Malformed("CreateTime")),
     };
     let said = match &content {
-        Content::Text { text } => text.clone(),
+        Content::Text { text, .. } => text.clone(),
         Content::Image { media } => media.url.clone().unwrap_or_default(),
         _ => Value::Object(fields.clone()).to_string(),
     };

@@ -82,7 +82,7 @@ pub(super) fn render(
     reply: &Outbound<'_>,
     call: &Call<'_>,
 ) -> Result<ApiRequest, &'static str> {
-    let Content::Text { text } = reply.content else { return Err("kind_not_supported") };
+    let Content::Text { text, .. } = reply.content else { return Err("kind_not_supported") };
     let (key_id, secret) = account.key.as_ref().ok_or("credentials_missing")?;
     let template = account.template_code.as_deref().ok_or("template_missing")?;
     let named = |name: &str| reply.reply_to.and_then(|to| to.get(name)).and_then(Value::as_str).filter(|t| !t.is_empty());

@@ -131,7 +131,7 @@ fn medium(url: &str, kind: &str) -> Content {
 }
 
 pub(super) fn render(account: &Twilio, api_base: &str, reply: &Outbound<'_>) -> Result<ApiRequest, &'static str> {
-    let Content::Text { text } = reply.content else { return Err("kind_not_supported") };
+    let Content::Text { text, .. } = reply.content else { return Err("kind_not_supported") };
     let written_to = reply.reply_to.and_then(|to| to.get("from")).and_then(Value::as_str);
     let from = account.from.as_deref().or(written_to).ok_or("from_missing")?;
     let sender = if from.starts_with("MG") { "MessagingServiceSid" } else { "From" };

@@ -52,7 +52,7 @@ impl<'a> Outgoing<'a> {
     pub fn from_content(content: &'a Content) -> Result<Self, &'static str> {
         let media_id = |id: &'a Option<String>| id.as_deref().filter(|id| !id.is_empty()).ok_or("media_id_missing");
         Ok(match content {
-            Content::Text { text } => Self::Text(text),
+            Content::Text { text, .. } => Self::Text(text),
             Content::Image { media } => Self::Image(media_id(&media.id)?),
             Content::Voice { media, .. } => Self::Voice(media_id(&media.id)?),
             Content::Video { media } => Self::Video {

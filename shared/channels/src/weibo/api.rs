@@ -14,7 +14,7 @@ use warmline_model::{Content, Media};
 fn words(content: &Content) -> Result<(&'static str, String), &'static str> {
     CAPABILITIES.check(content)?;
     match content {
-        Content::Text { text } => Ok(("text", json!({ "text": text }).to_string())),
+        Content::Text { text, .. } => Ok(("text", json!({ "text": text }).to_string())),
         Content::Location { latitude, longitude, .. } => {
             let data = json!({ "longitude": longitude.to_string(), "latitude": latitude.to_string() });
             Ok(("position", data.to_string()))

@@ -56,7 +56,7 @@ fn content(kind: &str, said: String, data: Map<String, Value>, raw: Map<String, 
         id.map(|id| Media { id: Some(id), ..Media::default() })
     };
     Ok(match kind {
-        "text" => Content::Text { text: said },
+        "text" => Content::text(said),
         "image" => Content::Image { media: media()? },
         "voice" => Content::Voice { media: media()?, transcript: None },
         "position" => Content::Location {

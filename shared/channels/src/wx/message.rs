@@ -117,7 +117,7 @@ fn content<D: Dialect>(fields: &Payload<'_>, kind: &str) -> Result<Content, Refu
     let owned = |name| fields.filled(name).map(|text| text.into_owned());
     Ok(match kind {
         // A sticker that the platform cannot pass on comes as a text without one.
-        "text" => Content::Text { text: fields.text("Content").unwrap_or_default().into_owned() },
+        "text" => Content::text(fields.text("Content").unwrap_or_default()),
         "image" => {
             let media = Media { id: owned("MediaId"), url: owned("PicUrl"), ..Media::default() };
             if media.id.is_none() && media.url.is_none() {

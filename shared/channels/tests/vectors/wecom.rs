@@ -164,7 +164,7 @@ fn event_key(id: &str, body: &str, inbound: &Inbound) {
 fn content(id: &str, body: &str, content: &Content) {
     let field = |name| field(body, name);
     match content {
-        Content::Text { text } => assert_eq!(Some(text), field("Content").as_ref(), "{id}"),
+        Content::Text { text, .. } => assert_eq!(Some(text), field("Content").as_ref(), "{id}"),
         Content::Image { media } => assert_eq!((&media.id, &media.url), (&field("MediaId"), &field("PicUrl")), "{id}"),
         Content::Voice { media, .. } => {
             assert_eq!((&media.id, &media.format), (&field("MediaId"), &field("Format")), "{id}")

@@ -8,6 +8,7 @@ mod common;
 mod context;
 mod duties;
 mod intake;
+mod mail;
 mod optout;
 mod people;
 mod privacy;
