@@ -12,6 +12,8 @@ use wasi::clocks::monotonic_clock;
 
 /// How long a platform may take.
 pub const DEADLINE_MS: u64 = 8_000;
+/// How long a platform may take to show that it is there.
+const KNOCK_MS: u64 = 3_000;
 const ANSWER_LIMIT: usize = 256 * 1024;
 
 /// Completes after a while.
@@ -45,6 +47,8 @@ pub struct Answer {
     pub status: u16,
     /// Body.
     pub body: Vec<u8>,
+    /// The header `Retry-After`.
+    pub retry_after: Option<String>,
 }
 
 /// Why there is no answer.
@@ -62,6 +66,18 @@ pub enum NoAnswer {
 /// See [`NoAnswer`].
 pub async fn call(request: &ApiRequest) -> Result<Answer, NoAnswer> {
     call_within(DEADLINE_MS, request).await
+}
+
+/// Whether somebody answers at the address of a request, or at least takes connections: asked by a request that cannot be
+/// taken for a message.
+pub(crate) async fn is_there(request: &ApiRequest) -> bool {
+    let address = request.url.split_once('?').map_or(request.url.as_str(), |(address, _)| address);
+    // The scheme, nothing, and the host.
+    let origin: Vec<&str> = address.splitn(4, '/').take(3).collect();
+    let url = origin.join("/") + "/";
+    let knock = ApiRequest { method: http::Method::GET, url, headers: Vec::new(), body: Vec::new() };
+    // Who is slow is there.
+    within(KNOCK_MS, send(&knock)).await.is_none_or(|answer| answer.is_ok())
 }
 
 pub(crate) async fn call_within(ms: u64, request: &ApiRequest) -> Result<Answer, NoAnswer> {
@@ -82,9 +98,18 @@ impl Opened {
         String::from_utf8(value).ok()
     }
 
-    /// The body, chunk by chunk.
+    /// The body, chunk by chunk, each within the deadline.
     pub fn body(self) -> impl Stream<Item = Result<Vec<u8>, NoAnswer>> {
-        self.response.take_body_stream().map(|chunk| chunk.map_err(|_| NoAnswer::Unknown("answer_broke_off")))
+        let chunks = Box::pin(self.response.take_body_stream());
+        futures::stream::unfold(Some(chunks), |chunks| async move {
+            let mut chunks = chunks?;
+            match within(DEADLINE_MS, chunks.next()).await {
+                Some(Some(Ok(chunk))) => Some((Ok(chunk), Some(chunks))),
+                Some(Some(Err(_))) => Some((Err(NoAnswer::Unknown("answer_broke_off")), None)),
+                Some(None) => None,
+                None => Some((Err(NoAnswer::Unknown("timeout")), None)),
+            }
+        })
     }
 }
 
@@ -98,7 +123,7 @@ pub async fn open(request: &ApiRequest) -> Result<Opened, NoAnswer> {
 
 async fn exchange(request: &ApiRequest) -> Result<Answer, NoAnswer> {
     let opened = send(request).await?;
-    let (status, mut body) = (opened.status, Vec::new());
+    let (status, retry_after, mut body) = (opened.status, opened.header("retry-after"), Vec::new());
     let mut stream = pin!(opened.body());
     while let Some(chunk) = stream.next().await {
         let chunk = chunk?;
@@ -107,7 +132,7 @@ async fn exchange(request: &ApiRequest) -> Result<Answer, NoAnswer> {
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(Answer { status, body })
+    Ok(Answer { status, body, retry_after })
 }
 
 async fn send(request: &ApiRequest) -> Result<Opened, NoAnswer> {

@@ -1,14 +1,15 @@
 //! Messages that are fetched: asks a channel's sources that are due, keeps what they hold, wakes the router.
 
-use crate::outgoing::{self, Answer, NoAnswer};
+use crate::outgoing::{self, NoAnswer};
+use crate::tokens::{self, Failure};
 use crate::world::World;
-use crate::{deliver, internal, tokens};
-use std::collections::BTreeSet;
+use crate::{deliver, internal};
+use std::collections::{BTreeMap, BTreeSet};
 use warmline_channels::{Adapter, ApiResponse, Outcome, Page, Pull};
 use warmline_flow::Ctx;
 use warmline_flow::pull::{self, Turn};
 use warmline_http::Problem;
-use warmline_model::Channel;
+use warmline_model::{AccountId, Channel, Timestamp};
 
 /// Sources that one run claims.
 const BATCH: i64 = 8;
@@ -24,34 +25,59 @@ pub async fn run<A: Adapter>(world: &World, adapter: &A) -> Result<(), Problem> 
     let ctx = world.ctx();
     let channel = Channel::new(adapter.capabilities().channel).map_err(|_| Problem::internal())?;
     let deadline = ctx.now().plus_millis(RUN_MS);
-    let turns = pull::claim(&ctx, &channel, BATCH)?;
+    let mut by_account: BTreeMap<AccountId, Vec<Turn>> = BTreeMap::new();
+    for turn in pull::claim(&ctx, &channel, BATCH)? {
+        by_account.entry(turn.claimed.account.clone()).or_default().push(turn);
+    }
+    // Each account by itself: one whose platform hangs holds up no other.
+    let runs = by_account.into_values().map(|turns| of_account(&ctx, adapter, puller, &channel, turns, deadline));
+    let mut failed = None;
+    let mut wake = BTreeSet::new();
+    for ran in outgoing::all(runs.collect()).await {
+        match ran {
+            Ok(shards) => wake.extend(shards),
+            Err(problem) => failed = Some(problem),
+        }
+    }
+    outgoing::all(wake.into_iter().map(internal::drain).collect()).await;
+    failed.map_or(Ok(()), Err)
+}
+
+/// Asks the sources of one account, one after the other: the shards of the inbox that have something new.
+async fn of_account<A: Adapter>(
+    ctx: &Ctx<'_>,
+    adapter: &A,
+    puller: &dyn Pull<Account = A::Account>,
+    channel: &Channel,
+    turns: Vec<Turn>,
+    deadline: Timestamp,
+) -> Result<BTreeSet<i64>, Problem> {
     let mut wake = BTreeSet::new();
     for mut turn in turns {
-        let Some(account) = deliver::open(&ctx, adapter, &channel, &turn.claimed.account)? else {
-            pull::failed(&ctx, &turn, &Outcome::Permanent("account_missing"))?;
+        let Some(account) = deliver::open(ctx, adapter, channel, &turn.claimed.account)? else {
+            pull::failed(ctx, &turn, &Outcome::Permanent("account_missing"), None)?;
             continue;
         };
-        let asker = Asker { ctx: &ctx, adapter, puller, account: &account };
+        let asker = Asker { ctx, adapter, puller, account: &account };
         loop {
             let page = match asker.ask(&turn).await {
                 Ok(page) => page,
-                Err(outcome) => {
-                    pull::failed(&ctx, &turn, &outcome)?;
+                Err(failure) => {
+                    pull::failed(ctx, &turn, &failure.outcome, failure.retry_at)?;
                     break;
                 }
             };
-            let Some(rows) = pull::keep(&ctx, &mut turn, &page)? else { break };
+            let Some(rows) = pull::keep(ctx, &mut turn, &page)? else { break };
             wake.extend(rows.iter().filter_map(|row| row.wake));
             // What is not confirmed comes again and is known.
             asker.confirm(&turn, &page).await;
             if !page.more || ctx.now() >= deadline {
-                pull::done(&ctx, &turn)?;
+                pull::done(ctx, &turn)?;
                 break;
             }
         }
     }
-    outgoing::all(wake.into_iter().map(internal::drain).collect()).await;
-    Ok(())
+    Ok(wake)
 }
 
 struct Asker<'a, A: Adapter> {
@@ -63,15 +89,17 @@ struct Asker<'a, A: Adapter> {
 
 impl<A: Adapter> Asker<'_, A> {
     /// One page.
-    async fn ask(&self, turn: &Turn) -> Result<Page, Outcome> {
+    async fn ask(&self, turn: &Turn) -> Result<Page, Failure> {
         let at = &turn.claimed;
         let page = tokens::signed(self.ctx, self.adapter, &at.account, self.account, async |call| {
             let request = self.puller.request(self.account, &at.source, at.cursor.as_deref(), call);
             match outgoing::call(&request.map_err(Outcome::Permanent)?).await {
-                Ok(Answer { status, body }) => {
-                    self.puller.read(self.account, &at.source, &ApiResponse { status, body: &body })
+                Ok(answer) => {
+                    let page = ApiResponse { status: answer.status, body: &answer.body };
+                    let read = self.puller.read(self.account, &at.source, &page);
+                    read.map_err(|outcome| Failure::of(outcome, &answer, self.ctx.now()))
                 }
-                Err(NoAnswer::NotReached(reason) | NoAnswer::Unknown(reason)) => Err(Outcome::Retry(reason)),
+                Err(NoAnswer::NotReached(reason) | NoAnswer::Unknown(reason)) => Err(Outcome::Retry(reason).into()),
             }
         });
         page.await

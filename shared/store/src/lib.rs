@@ -33,6 +33,7 @@ pub mod meta;
 pub mod migrate;
 #[cfg(feature = "native")]
 pub mod native;
+pub mod outages;
 pub mod outbox;
 pub mod people;
 pub mod placing;
