@@ -131,7 +131,7 @@ pub fn claim(
     }
     if health == Health::Probed && claimed && jobs.is_empty() {
         // The probe was not sent, so the next message may probe at once.
-        outages::hold(ctx.db, channel, account, now)?;
+        outages::hold(ctx.db, channel, account, now, true)?;
     }
     Ok(jobs)
 }
@@ -149,7 +149,7 @@ fn claim_probe(
         }
         let rows = outbox::claim(ctx.db, (channel, account), owner, now, until, 1)?;
         if rows.is_empty() {
-            outages::hold(ctx.db, channel, account, now)?;
+            outages::hold(ctx.db, channel, account, now, true)?;
         }
         Ok(rows)
     })
@@ -162,6 +162,9 @@ fn claim_probe(
 /// The store fails.
 pub fn give_up_late(ctx: &Ctx<'_>, channel: &Channel, patience: Patience) -> Result<(), FlowError> {
     let (owner, now) = (ctx.owner(), ctx.now());
+    if !outbox::is_late(ctx.db, channel, now)? {
+        return Ok(());
+    }
     for mut row in outbox::claim_late(ctx.db, channel, &owner, now, now.plus_millis(LEASE_MS), LATE)? {
         if is_late(ctx, &mut row, patience)? {
             immediate(ctx.db, || bury(ctx, &row, &owner, TOO_LATE))?;
@@ -326,7 +329,7 @@ fn fails(ctx: &Ctx<'_>, job: &Job, miss: Miss<'_>) -> Result<(), FlowError> {
         }
         None => return Ok(()),
     };
-    Ok(outages::hold(ctx.db, &row.channel, &row.account, probe_at)?)
+    Ok(outages::hold(ctx.db, &row.channel, &row.account, probe_at, probe)?)
 }
 
 fn sent(ctx: &Ctx<'_>, job: &Job) -> Result<(), FlowError> {

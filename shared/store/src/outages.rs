@@ -42,7 +42,8 @@ const FAILED: &str = "INSERT INTO outages (channel, account, reason, failures, l
                       ON CONFLICT (channel, account) DO UPDATE SET reason = ?3, last = ?4, failures = max(?6, failures + \
                         CASE WHEN failures >= ?8 THEN ?5 ELSE last <> ?4 END) \
                       RETURNING failures";
-const HOLD: &str = "UPDATE outages SET probe_at = ?3 WHERE channel = ?1 AND account = ?2";
+const HOLD: &str = "UPDATE outages SET probe_at = CASE WHEN ?4 THEN ?3 ELSE max(probe_at, ?3) END \
+                    WHERE channel = ?1 AND account = ?2";
 const PROBE: &str = "UPDATE outages SET probe_at = ?4 WHERE channel = ?1 AND account = ?2 AND probe_at <= ?3 RETURNING 1";
 const CLEAR: &str = "DELETE FROM outages WHERE channel = ?1 AND account = ?2";
 const DOWN: &str =
@@ -72,12 +73,19 @@ pub fn failed(
     db.first(FAILED, &params)?.ok_or(StoreError::Missing("outage"))?.int(0)
 }
 
-/// Sets when the account's platform may be probed next.
+/// Sets when the account's platform may be probed next. Only a probe may bring that forward: the messages that were under way when
+/// an outage began know less of it.
 ///
 /// # Errors
 /// See [`StoreError`].
-pub fn hold(db: &dyn Db, channel: &Channel, account: &AccountId, probe_at: Timestamp) -> Result<(), StoreError> {
-    db.execute(HOLD, &[channel.as_str().into(), account.as_str().into(), probe_at.into()])?;
+pub fn hold(
+    db: &dyn Db,
+    channel: &Channel,
+    account: &AccountId,
+    probe_at: Timestamp,
+    probe: bool,
+) -> Result<(), StoreError> {
+    db.execute(HOLD, &[channel.as_str().into(), account.as_str().into(), probe_at.into(), probe.into()])?;
     Ok(())
 }
 

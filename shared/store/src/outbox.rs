@@ -135,6 +135,8 @@ const CLAIM: &str = "UPDATE outbox SET in_doubt = (state = 'sending'), doubts = 
                        ORDER BY o.next_at LIMIT ?6) \
                      RETURNING seq, message_id, conversation_id, n, identity_id, channel, account, attempts, in_doubt, \
                                created_at, give_up_at, doubts";
+const IS_LATE: &str = "SELECT 1 FROM outbox INDEXED BY outbox_late \
+                       WHERE channel = ?1 AND state = 'pending' AND give_up_at <= ?2 LIMIT 1";
 const CLAIM_LATE: &str = "UPDATE outbox SET in_doubt = 0, state = 'sending', lease_owner = ?2, next_at = ?3 WHERE seq IN ( \
                             SELECT seq FROM outbox INDEXED BY outbox_late \
                             WHERE channel = ?1 AND state = 'pending' AND give_up_at <= ?4 ORDER BY give_up_at LIMIT ?5) \
@@ -258,6 +260,14 @@ pub fn claim(
     let (channel, account) = (channel.as_str().into(), account.as_str().into());
     let params = [channel, account, owner.into(), lease_until.into(), now.into(), limit.into()];
     db.execute(CLAIM, &params)?.iter().map(read).collect()
+}
+
+/// Whether a waiting row of a channel has outlived its time. Asked before [`claim_late`], since reading waits for no writer.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn is_late(db: &dyn Db, channel: &Channel, now: Timestamp) -> Result<bool, StoreError> {
+    Ok(db.first(IS_LATE, &[channel.as_str().into(), now.into()])?.is_some())
 }
 
 /// Claims waiting rows of a channel whose time is over, whether or not they are due. It is no try.

@@ -318,7 +318,7 @@ fn failures_back_off_and_end_as_dead_letters_when_their_time_is_over() {
 }
 
 fn deliver_one(w: &World, attempt: &Attempt) -> usize {
-    let jobs = claim(&w, 1);
+    let jobs = claim(w, 1);
     for job in &jobs {
         deliver::record(&w.ctx(), job, attempt).unwrap();
     }

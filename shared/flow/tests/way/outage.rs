@@ -157,6 +157,15 @@ fn h3_retry_after_is_honoured_for_the_whole_account_and_bounded_by_the_window() 
     run(&w, 2 * SECOND, SECOND, |_| Attempt::Answered(Outcome::Sent));
     assert_eq!(states(&w), [("sent", 4)].into());
 
+    // What was under way beside it does not bring that forward.
+    let (w, _, _) = shop(4);
+    let at = w.ctx().now().plus_millis(100 * SECOND);
+    for (i, job) in claim(&w, 4).iter().enumerate() {
+        let told = Attempt::NotBefore("platform_unavailable", at);
+        deliver::record(&w.ctx(), job, if i == 0 { &told } else { &Attempt::NotReached("platform_unreachable") }).unwrap();
+    }
+    assert_eq!(run(&w, 100 * SECOND, SECOND, |_| Attempt::Answered(Outcome::Sent)), 0, "nothing before its word");
+
     let (w, _, sent) = shop(1);
     let never = w.ctx().now().plus_millis(10_000 * HOUR);
     deliver::record(&w.ctx(), &claim(&w, 1)[0], &Attempt::NotBefore("rate_limited", never)).unwrap();
