@@ -4,12 +4,12 @@ use crate::outgoing::{self, NoAnswer};
 use crate::tokens::{self, Failure};
 use crate::world::World;
 use crate::{deliver, internal};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use warmline_channels::{Adapter, ApiResponse, Outcome, Page, Pull};
 use warmline_flow::Ctx;
 use warmline_flow::pull::{self, Turn};
 use warmline_http::Problem;
-use warmline_model::{AccountId, Channel, Timestamp};
+use warmline_model::{Channel, Timestamp};
 
 /// Sources that one run claims.
 const BATCH: i64 = 8;
@@ -25,12 +25,9 @@ pub async fn run<A: Adapter>(world: &World, adapter: &A) -> Result<(), Problem> 
     let ctx = world.ctx();
     let channel = Channel::new(adapter.capabilities().channel).map_err(|_| Problem::internal())?;
     let deadline = ctx.now().plus_millis(RUN_MS);
-    let mut by_account: BTreeMap<AccountId, Vec<Turn>> = BTreeMap::new();
-    for turn in pull::claim(&ctx, &channel, BATCH)? {
-        by_account.entry(turn.claimed.account.clone()).or_default().push(turn);
-    }
-    // Each account by itself: one whose platform hangs holds up no other.
-    let runs = by_account.into_values().map(|turns| of_account(&ctx, adapter, puller, &channel, turns, deadline));
+    let turns = pull::claim(&ctx, &channel, BATCH)?;
+    // Each source by itself: one whose platform hangs holds up no other.
+    let runs = turns.into_iter().map(|turn| of_source(&ctx, adapter, puller, &channel, turn, deadline));
     let mut failed = None;
     let mut wake = BTreeSet::new();
     for ran in outgoing::all(runs.collect()).await {
@@ -43,38 +40,36 @@ pub async fn run<A: Adapter>(world: &World, adapter: &A) -> Result<(), Problem> 
     failed.map_or(Ok(()), Err)
 }
 
-/// Asks the sources of one account, one after the other: the shards of the inbox that have something new.
-async fn of_account<A: Adapter>(
+/// Asks a source, page by page: the shards of the inbox that have something new.
+async fn of_source<A: Adapter>(
     ctx: &Ctx<'_>,
     adapter: &A,
     puller: &dyn Pull<Account = A::Account>,
     channel: &Channel,
-    turns: Vec<Turn>,
+    mut turn: Turn,
     deadline: Timestamp,
 ) -> Result<BTreeSet<i64>, Problem> {
     let mut wake = BTreeSet::new();
-    for mut turn in turns {
-        let Some(account) = deliver::open(ctx, adapter, channel, &turn.claimed.account)? else {
-            pull::failed(ctx, &turn, &Outcome::Permanent("account_missing"), None)?;
-            continue;
-        };
-        let asker = Asker { ctx, adapter, puller, account: &account };
-        loop {
-            let page = match asker.ask(&turn).await {
-                Ok(page) => page,
-                Err(failure) => {
-                    pull::failed(ctx, &turn, &failure.outcome, failure.retry_at)?;
-                    break;
-                }
-            };
-            let Some(rows) = pull::keep(ctx, &mut turn, &page)? else { break };
-            wake.extend(rows.iter().filter_map(|row| row.wake));
-            // What is not confirmed comes again and is known.
-            asker.confirm(&turn, &page).await;
-            if !page.more || ctx.now() >= deadline {
-                pull::done(ctx, &turn)?;
+    let Some(account) = deliver::open(ctx, adapter, channel, &turn.claimed.account)? else {
+        pull::failed(ctx, &turn, &Outcome::Permanent("account_missing"), None)?;
+        return Ok(wake);
+    };
+    let asker = Asker { ctx, adapter, puller, account: &account };
+    loop {
+        let page = match asker.ask(&turn).await {
+            Ok(page) => page,
+            Err(failure) => {
+                pull::failed(ctx, &turn, &failure.outcome, failure.retry_at)?;
                 break;
             }
+        };
+        let Some(rows) = pull::keep(ctx, &mut turn, &page)? else { break };
+        wake.extend(rows.iter().filter_map(|row| row.wake));
+        // What is not confirmed comes again and is known.
+        asker.confirm(&turn, &page).await;
+        if !page.more || ctx.now() >= deadline {
+            pull::done(ctx, &turn)?;
+            break;
         }
     }
     Ok(wake)
