@@ -24,6 +24,7 @@ pub mod health;
 pub mod keys;
 pub mod media;
 pub mod openapi;
+pub mod outbox;
 pub mod queues;
 pub mod routes;
 pub mod routing;

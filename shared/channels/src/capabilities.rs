@@ -3,7 +3,7 @@
 use crate::cut::cut;
 use schemars::JsonSchema;
 use serde::Serialize;
-use warmline_model::Content;
+use warmline_model::{Content, Timestamp};
 
 /// What a channel can carry: its manifest. Served at `GET /api/channels`, enforced before a reply is stored, and the source of
 /// the tables in docs/CHANNELS.md.
@@ -54,6 +54,13 @@ pub struct Window {
     pub secs: i64,
     /// Replies in it; none where the platform sets no number.
     pub replies: Option<u32>,
+}
+
+impl Window {
+    /// When it closes, for a customer who wrote last at that instant.
+    pub fn closes_at(&self, spoke_at: Timestamp) -> Timestamp {
+        spoke_at.plus_millis(self.secs.saturating_mul(1000))
+    }
 }
 
 /// How a platform measures a text.

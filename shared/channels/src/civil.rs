@@ -72,6 +72,25 @@ pub(crate) fn read_mail(text: &str) -> Option<Timestamp> {
     Some(Timestamp::from_secs(days(year, i64::try_from(month).ok()? + 1, day)? * DAY + clock - zone))
 }
 
+/// Reads a date of HTTP, in the present form (`Sun, 06 Nov 1994 08:49:37 GMT`) and the two old ones (`Sunday, 06-Nov-94
+/// 08:49:37 GMT`, `Sun Nov  6 08:49:37 1994`). The weekday is not looked at.
+pub(crate) fn read_http_date(text: &str) -> Option<Timestamp> {
+    let parts: Vec<&str> = text.split_ascii_whitespace().collect();
+    let (day, month, year, clock) = match parts.as_slice() {
+        [_, day, month, year, clock, "GMT"] => (*day, *month, number(year, 4)?, *clock),
+        [_, month, day, clock, year] => (*day, *month, number(year, 4)?, *clock),
+        [_, date, clock, "GMT"] => {
+            let mut date = date.split('-');
+            let (day, month, year) = (date.next()?, date.next()?, number(date.next()?, 2)?);
+            // No date of HTTP is older than this form.
+            (day, month, if year < 70 { 2000 + year } else { 1900 + year }, *clock)
+        }
+        _ => return None,
+    };
+    let month = i64::try_from(MONTHS.iter().position(|m| *m == month)?).ok()? + 1;
+    Some(Timestamp::from_secs(days(year, month, number(day, 2)?)? * DAY + seconds(clock)?))
+}
+
 /// Writes what [`read_ctime`] reads, in Beijing time.
 pub(crate) fn ctime(at: Timestamp) -> String {
     const WEEKDAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];

@@ -4,6 +4,7 @@
 //! [`Adapter::parse`] takes nothing else. The other way, a reply is rendered into an [`ApiRequest`] and the platform's
 //! [`ApiResponse`] is read into an [`Outcome`]. No function here does I/O or asks for the time.
 
+pub use crate::answers::retry_after;
 pub use crate::capabilities::{Capabilities, Carries, Overlong, TextUnit, Window};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -255,6 +256,18 @@ pub enum Outcome {
     Permanent(&'static str),
 }
 
+/// The reason of an answer that cannot be read.
+pub const UNREADABLE: &str = "answer_unreadable";
+/// The reason of an answer by a gateway that did not wait for the platform's.
+pub const GATEWAY_TIMEOUT: &str = "gateway_timeout";
+
+impl Outcome {
+    /// Whether the platform may have done what it was asked to: its answer does not say.
+    pub fn leaves_doubt(&self) -> bool {
+        matches!(self, Self::Retry(UNREADABLE | GATEWAY_TIMEOUT))
+    }
+}
+
 /// A fetched access token.
 #[derive(Clone)]
 pub struct Token {
@@ -300,6 +313,11 @@ pub trait Adapter {
 
     /// What the channel can carry; names the channel.
     fn capabilities(&self) -> Capabilities;
+
+    /// For how many seconds a reply that the platform does not take is tried, where the channel has no [`Window`].
+    fn patience_secs(&self) -> i64 {
+        24 * 3600
+    }
 
     /// Parses and checks an account's settings and secrets.
     ///
@@ -429,7 +447,8 @@ pub trait Adapter {
         Box::new(Whole(Vec::new()))
     }
 
-    /// Reads the platform's answer to a rendered reply.
+    /// Reads the platform's answer to a rendered reply. One that cannot be read is `Retry` with the reason [`UNREADABLE`]:
+    /// the platform may have taken the reply, so that it is repeated a few times only.
     fn read_answer(&self, answer: &ApiResponse<'_>) -> Outcome;
 
     /// How messages are fetched, on platforms that keep them until they are asked.

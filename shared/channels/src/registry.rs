@@ -7,7 +7,7 @@ use crate::doudian::DoudianAdapter;
 use crate::douyin::DouyinAdapter;
 use crate::email::EmailAdapter;
 use crate::jd::JdAdapter;
-use crate::kit::{AccountError, Adapter, Capabilities, Outbound, Secrets};
+use crate::kit::{AccountError, Adapter, Capabilities, Outbound, Secrets, Window};
 use crate::kuaishou::KuaishouAdapter;
 use crate::miniprogram::MiniprogramAdapter;
 use crate::phone::PhoneAdapter;
@@ -20,6 +20,7 @@ use crate::wecom::WecomAdapter;
 use crate::weibo::WeiboAdapter;
 use crate::xiaohongshu::XiaohongshuAdapter;
 use serde_json::Value;
+use warmline_model::Timestamp;
 
 /// The names of the secrets that the system derives by itself, for adapters that want them.
 pub const DERIVED_SECRETS: [&str; 2] = ["session_key", "session_audience"];
@@ -143,10 +144,50 @@ pub fn capabilities(channel: &str) -> Option<Capabilities> {
     all().into_iter().find(|c| c.channel == channel)
 }
 
+/// How long a reply is tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// The platform's window, where it has one.
+    pub window: Option<Window>,
+    /// For how long else, in seconds.
+    pub secs: i64,
+}
+
+impl Patience {
+    /// Of an adapter.
+    pub fn of(adapter: &impl Adapter) -> Self {
+        Self { window: adapter.capabilities().window, secs: adapter.patience_secs() }
+    }
+
+    /// From when on a reply is not sent any more: when the window closes for a customer who wrote last at `spoke_at`, or so
+    /// long after it was written.
+    pub fn ends_at(&self, written_at: Timestamp, spoke_at: Option<Timestamp>) -> Timestamp {
+        match self.window {
+            Some(window) => spoke_at.unwrap_or(written_at).plus_millis(window.secs.saturating_mul(1000)),
+            None => written_at.plus_millis(self.secs.saturating_mul(1000)),
+        }
+    }
+}
+
+struct AskPatience;
+
+impl Visit for AskPatience {
+    type Output = Patience;
+
+    fn visit<A: Adapter>(self, adapter: A) -> Patience {
+        Patience::of(&adapter)
+    }
+}
+
+/// How long replies of a channel are tried. A channel that no adapter serves is given a day: its messages wait for one.
+pub fn patience(channel: &str) -> Patience {
+    visit(channel, AskPatience).unwrap_or(Patience { window: None, secs: 24 * 3600 })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kit::{ACCOUNT_LACKS, Call};
+    use crate::kit::{ACCOUNT_LACKS, ApiResponse, Call, Outcome};
     use proptest::prelude::{Just, Strategy, prop_assert_eq, prop_oneof, proptest};
     use serde_json::json;
     use std::collections::BTreeSet;
@@ -333,6 +374,60 @@ mod tests {
                 for part in parts {
                     let [checked, rendered] = asked(channel, &settings, &of, to, &reply_to, &part);
                     prop_assert_eq!(checked, rendered, "{} {:?}", channel, part);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn h3_a_reply_is_tried_until_its_window_closes_or_for_a_day_and_a_mail_for_three() {
+        let (written, spoke) = (Timestamp::from_secs(1_000_000), Timestamp::from_secs(990_000));
+        let ends = |channel: &str| patience(channel).ends_at(written, Some(spoke)).secs();
+        assert_eq!(ends("wechat"), 990_000 + 48 * 3600);
+        assert_eq!(ends("douyin"), 990_000 + 24 * 3600);
+        assert_eq!(ends("sms"), 1_000_000 + 24 * 3600);
+        assert_eq!(ends("email"), 1_000_000 + 72 * 3600);
+        assert_eq!(patience("wechat").ends_at(written, None).secs(), 1_000_000 + 48 * 3600);
+        assert_eq!(ends("pigeon"), 1_000_000 + 24 * 3600);
+    }
+
+    struct Answers(Vec<(u16, &'static str)>);
+
+    impl Visit for Answers {
+        type Output = Vec<Outcome>;
+
+        fn visit<A: Adapter>(self, adapter: A) -> Vec<Outcome> {
+            let read = |(status, body): (u16, &str)| adapter.read_answer(&ApiResponse { status, body: body.as_bytes() });
+            self.0.into_iter().map(read).collect()
+        }
+    }
+
+    /// The channels whose replies go to a platform.
+    fn senders() -> Vec<&'static str> {
+        let held = ["app", "webchat"];
+        let sends = |c: &Capabilities| !c.kinds_out.is_empty() && !held.contains(&c.channel);
+        all().iter().filter(|c| sends(c)).map(|c| c.channel).collect()
+    }
+
+    #[test]
+    fn m1_an_answer_that_nobody_can_read_leaves_doubt_on_every_channel() {
+        for channel in senders() {
+            // 202 alone says that SendGrid took a mail.
+            for body in ["", "<html>", "{", "{\"errcode\"", "null", "[]", "{}", "\"ok\"", "\u{fffd}"] {
+                let read = visit(channel, Answers(vec![(200, body), (201, body), (504, body)])).unwrap();
+                assert!(read.iter().all(Outcome::leaves_doubt), "{channel} {body:?}: {read:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn h3_a_platform_that_is_down_or_busy_leaves_no_doubt_on_any_channel() {
+        for channel in senders() {
+            for body in ["", "<html>down</html>", "{}"] {
+                for status in [429, 500, 502, 503] {
+                    let read = visit(channel, Answers(vec![(status, body)])).unwrap();
+                    assert!(matches!(read[0], Outcome::Retry(_)), "{channel} {status}: {read:?}");
+                    assert!(!read[0].leaves_doubt(), "{channel} {status}: {read:?}");
                 }
             }
         }

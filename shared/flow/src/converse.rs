@@ -2,8 +2,8 @@
 //! with the idempotency record of the request.
 
 use crate::ctx::{Actor, Ctx, FlowError};
-use crate::{place, plan, sealed};
-use warmline_channels::Window;
+use crate::{deliver, place, plan, sealed};
+use warmline_channels::{Window, registry};
 use warmline_model::{
     AgentId, Content, ConversationId, ConversationState, DeliveryState, EventBody, GroupId, MessageId, Origin,
 };
@@ -105,6 +105,7 @@ pub(crate) fn say(
         reason: None,
     };
     messages::insert(ctx.db, &message)?;
+    let patience = registry::patience(conversation.channel.as_str());
     outbox::enqueue(
         ctx.db,
         &outbox::NewRow {
@@ -116,6 +117,7 @@ pub(crate) fn say(
             account: &conversation.account,
             at: now,
             not_before: conversation.answer_until.map_or(now, |until| until.max(now)),
+            give_up_at: deliver::ends_at(ctx, conversation.id, patience, now)?,
         },
     )?;
     let human = origin == Origin::Agent;

@@ -329,7 +329,7 @@ impl<'a> Tools<'a> {
     fn named(&self, row: &Pending, content: &Content) -> Result<Option<Conversation>, FlowError> {
         let Content::Event { key: Some(key), .. } = content else { return Ok(None) };
         let Some(message) = key.split('@').next().and_then(|id| id.parse::<MessageId>().ok()) else { return Ok(None) };
-        let Some((_, conversation, _)) = outbox::find(self.ctx.db, message)? else { return Ok(None) };
+        let Some((_, conversation, ..)) = outbox::find(self.ctx.db, message)? else { return Ok(None) };
         let conversation = conversations::get(self.ctx.db, conversation)?;
         let own = conversation.filter(|c| c.channel == row.channel && c.account == row.account);
         Ok(match own {

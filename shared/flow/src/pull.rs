@@ -2,7 +2,7 @@
 //! cursor; what is fetched twice (a crash, a lease that ran out) is stored once, since the inbox knows its key.
 
 use crate::ctx::{Ctx, FlowError};
-use crate::deliver::{BACKOFF_MAX_MS, doubled};
+use crate::deliver::{BACKOFF_MAX_MS, doubled, jittered};
 use crate::ingest::{self, Ingested};
 use crate::odd;
 use warmline_channels::{Outcome, Page};
@@ -14,6 +14,8 @@ use warmline_store::pulls::{self, Claimed, End};
 const LEASE_MS: i64 = 20_000;
 /// How often a source is asked that is asked again and again.
 const POLL_MS: i64 = 5_000;
+/// The longest that a source waits because its platform said so.
+const HOLD_MAX_MS: i64 = 3_600_000;
 
 /// A source that a fetcher holds.
 pub struct Turn {
@@ -66,11 +68,12 @@ pub fn done(ctx: &Ctx<'_>, turn: &Turn) -> Result<(), FlowError> {
     end(ctx, turn, End { due_at, attempts: 0, problem: None }, now)
 }
 
-/// Gives a source up that could not be asked, until it is worth another try.
+/// Gives a source up that could not be asked, until it is worth another try: not before the platform's own word, where it
+/// gave one.
 ///
 /// # Errors
 /// The store fails: the lease runs out.
-pub fn failed(ctx: &Ctx<'_>, turn: &Turn, outcome: &Outcome) -> Result<(), FlowError> {
+pub fn failed(ctx: &Ctx<'_>, turn: &Turn, outcome: &Outcome, not_before: Option<Timestamp>) -> Result<(), FlowError> {
     let (now, attempts) = (ctx.now(), turn.claimed.attempts + 1);
     let (pause, problem) = match outcome {
         // Waiting does not mend it; whoever does should not wait for ever.
@@ -79,7 +82,8 @@ pub fn failed(ctx: &Ctx<'_>, turn: &Turn, outcome: &Outcome) -> Result<(), FlowE
         Outcome::RefreshToken => (doubled(attempts), "token_refused"),
         Outcome::Sent => (doubled(attempts), "answer_unreadable"),
     };
-    end(ctx, turn, End { due_at: Some(now.plus_millis(pause)), attempts, problem: Some(problem) }, now)
+    let due_at = now.plus_millis(jittered(ctx, pause)).max(not_before.unwrap_or(now).min(now.plus_millis(HOLD_MAX_MS)));
+    end(ctx, turn, End { due_at: Some(due_at), attempts, problem: Some(problem) }, now)
 }
 
 fn end(ctx: &Ctx<'_>, turn: &Turn, end: End, now: Timestamp) -> Result<(), FlowError> {

@@ -91,6 +91,11 @@ impl Adapter for EmailAdapter {
         CAPABILITIES
     }
 
+    /// A mail may come days later than it was written.
+    fn patience_secs(&self) -> i64 {
+        3 * 24 * 3600
+    }
+
     fn account(&self, settings: &Value, secrets: &Secrets) -> Result<Account, AccountError> {
         Account::read(settings, secrets)
     }

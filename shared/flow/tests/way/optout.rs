@@ -1,12 +1,12 @@
 //! People who want no more messages: what is recorded, what is not said, and how they come back.
 
-use crate::common::{World, edit};
+use crate::common::{World, claim_on, edit};
 use crate::people::{PHONE, channel, merge, person, says, sender};
 use crate::{actor, all, check, count, only, replayed};
 use proptest::prelude::{ProptestConfig, any, proptest};
 use serde_json::{Value, json};
 use warmline_flow::staff::Duties;
-use warmline_flow::{FlowError, ai, consent, converse, deliver};
+use warmline_flow::{FlowError, ai, consent, converse};
 use warmline_model::{AgentId, Content, ConversationState, CustomerId, Units};
 use warmline_routing::group::First;
 use warmline_routing::handover::Turn;
@@ -56,7 +56,7 @@ fn w15_td_is_recorded_and_answered_by_nothing_and_nobody() {
         let message = messages::get(&w.db, c.id, 1).unwrap().unwrap();
         assert_eq!((found[0].message, found[0].by), (Some(message.id), None));
         assert!(found[0].wording.as_ref().is_some_and(|wording| !wording.is_empty()));
-        assert!(deliver::claim(&w.ctx(), &channel("sms"), 16).unwrap().is_empty());
+        assert!(claim_on(&w, &channel("sms"), 16).is_empty());
         check(&w);
         replayed(&w);
     }
@@ -96,7 +96,7 @@ fn w15_what_was_about_to_leave_is_taken_back() {
     texts(&w, "+8613800000001", "在吗");
     immediate(&w.db, || converse::reply(&w.ctx(), &actor(agent), only(&w).id, &[Content::text("在的")], None)).unwrap();
     texts(&w, "+8613800000001", "TD");
-    let jobs = deliver::claim(&w.ctx(), &channel("sms"), 16).unwrap();
+    let jobs = claim_on(&w, &channel("sms"), 16);
     assert_eq!(jobs.iter().map(|j| j.content.clone()).collect::<Vec<_>>(), [Content::text("在的")]);
     assert_eq!(count(&w, "delivery.dead"), 1);
     // The agent who has the talk in hand keeps it.
