@@ -169,7 +169,7 @@ fn items(body: &[u8], start: usize) -> Option<(Vec<&[u8]>, usize)> {
     }
     loop {
         let end = skip(body, at)?;
-        items.push(body.get(at..end)?);
+        items.push(body.get(at..end)?.trim_ascii());
         at = blank(body, end);
         match body.get(at) {
             Some(b',') => at = blank(body, at + 1),
