@@ -109,8 +109,7 @@ fn the_same_id_with_other_words_is_another_message() {
     let (from, to) = ("你好", "您好");
     let escaped = |text: &str| text.chars().map(|c| format!("\\u{:04x}", u32::from(c))).collect::<String>();
     let percent = |text: &str| text.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
-    let spellings =
-        [(from.to_owned(), to.to_owned()), (escaped(from), escaped(to)), (percent(from), percent(to))];
+    let spellings = [(from.to_owned(), to.to_owned()), (escaped(from), escaped(to)), (percent(from), percent(to))];
     let mut tried = BTreeSet::new();
     for way in WAYS.iter() {
         for payload in (way.payloads)(NOW, 1) {
