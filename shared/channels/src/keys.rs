@@ -21,8 +21,9 @@ pub struct Key {
     pub why: &'static str,
 }
 
-/// All of them, by channel.
-pub const ALL: [Key; 17] = [
+/// All of them.
+pub const ALL: &[Key] = &[
+    // In any order: the document sorts them.
     Key {
         channel: "alipay",
         message: "user, `CreateTime`, `MsgId`, what is said; without `MsgId` all fields",
@@ -155,10 +156,12 @@ mod tests {
     use warmline_model::Media;
 
     #[test]
-    fn the_table_has_every_channel_once_and_in_order() {
+    fn the_table_has_every_channel_once() {
         let mut channels: Vec<_> = registry::all().into_iter().map(|c| c.channel).collect();
         channels.sort_unstable();
-        assert_eq!(ALL.iter().map(|key| key.channel).collect::<Vec<_>>(), channels);
+        let mut keys: Vec<_> = ALL.iter().map(|key| key.channel).collect();
+        keys.sort_unstable();
+        assert_eq!(keys, channels);
     }
 
     #[test]

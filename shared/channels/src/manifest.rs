@@ -76,7 +76,9 @@ fn window(window: Window) -> String {
 pub fn key_table() -> String {
     let mut out = String::from("| channel | key of a message | key of an event or report | why |\n|---|---|---|---|\n");
     let or_none = |text: &'static str| if text.is_empty() { "–" } else { text };
-    for key in &keys::ALL {
+    let mut all: Vec<_> = keys::ALL.iter().collect();
+    all.sort_by_key(|key| key.channel);
+    for key in all {
         let _ = writeln!(out, "| `{}` | {} | {} | {} |", key.channel, or_none(key.message), or_none(key.event), key.why);
     }
     out

@@ -80,14 +80,16 @@ impl<'a> Drainer<'a> {
     /// Sets the oldest row aside, which cannot be handled.
     fn set_first_aside(&mut self) -> Result<Step, FlowError> {
         let ctx = self.ctx;
-        immediate(ctx.db, || {
+        let step = immediate(ctx.db, || {
             if !self.take_lease()? {
-                return Ok(Step::Done);
+                return Ok::<_, FlowError>(Step::Done);
             }
             let rows = inbox::pending(ctx.db, self.shard, 1)?;
             rows.iter().try_for_each(|row| set_aside(ctx, row, "not_handled"))?;
             Ok(Step::Handled { rows: i64::try_from(rows.len()).unwrap_or(0) })
-        })
+        })?;
+        self.holds = step != Step::Done;
+        Ok(step)
     }
 
     /// Takes or renews the lease; false where another drainer has it.

@@ -207,12 +207,11 @@ mod tests {
         assert_eq!(received(json!({})), Err(Refusal::Malformed("message_type")));
         assert_eq!(received(json!({ "message_type": "text" })), Err(Refusal::Malformed("text")));
         assert_eq!(received(json!({ "server_message_id": "" })), Err(Refusal::Malformed("server_message_id")));
-        assert_eq!(
-            received(json!({ "message_type": "text", "text": "\0" })),
-            Err(Refusal::Malformed("a text holds U+0000"))
-        );
-        let nul = sign::event("im_receive_msg", "", "u", "s", &json!({ "text": "\0" }), true);
-        assert_eq!(read(None, &nul), Err(Refusal::Malformed("a text holds U+0000")));
+        let nul = received(json!({ "message_type": "text", "text": "\0" })).unwrap().remove(0);
+        assert_eq!(nul.content, Content::text("\u{FFFD}"));
+        let nul = json!({ "message_type": "text", "server_message_id": "@m", "text": "\0" });
+        let nul = read(None, &sign::event("im_receive_msg", "", "u", "s", &nul, true)).unwrap().remove(0);
+        assert_eq!(nul.content, Content::text("\u{FFFD}"), "as a text inside a text");
         let nobody = sign::event("im_receive_msg", "", "", "s", &json!({}), false);
         assert_eq!(read(None, &nobody), Err(Refusal::Malformed("from_user_id")));
         assert_eq!(read(None, "[]"), Err(Refusal::Malformed("not a JSON object")));

@@ -169,7 +169,7 @@ fn items(body: &[u8], start: usize) -> Option<(Vec<&[u8]>, usize)> {
     }
     loop {
         let end = skip(body, at)?;
-        items.push(body.get(at..end)?);
+        items.push(body.get(at..end)?.trim_ascii());
         at = blank(body, end);
         match body.get(at) {
             Some(b',') => at = blank(body, at + 1),
@@ -198,7 +198,10 @@ fn resume<'a>(body: &'a [u8], start: usize) -> Option<(Vec<&'a [u8]>, usize)> {
     };
     let (mut items, mut piece) = (Vec::new(), 0);
     while let Some(&begin) = pieces.get(piece) {
-        let whole = |next: &usize| *next <= pieces.len() && inside.get(begin..until(*next)).is_some_and(is_whole);
+        // Two broken ends can make brackets match by chance: several pieces are one item only where they are JSON together.
+        let one = |item: &[u8], next: usize| is_whole(item) && (next == piece + 1 || parse_lenient(item).is_ok());
+        let whole =
+            |next: &usize| *next <= pieces.len() && inside.get(begin..until(*next)).is_some_and(|item| one(item, *next));
         if let Some(next) = (piece + 1..=piece + TRIES).find(whole) {
             items.push(inside.get(begin..until(next))?.trim_ascii());
             piece = next;
@@ -342,6 +345,13 @@ mod tests {
             assert_eq!((good, odd.len()), (vec![1, 3, 4], 1), "{bad}");
             assert_eq!(odd[0].raw, bad.as_bytes(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_broken_item_does_not_swallow_the_next_although_their_marks_match() {
+        let body = br#"[{"t":"\"?\"","n":1},{"t":"\"?\"","n":2u":"x"},{"t":"\"?\"","n":3}]"#;
+        let (_, good, odd) = read(body, &[]).unwrap();
+        assert_eq!((good, reasons(&odd)), (vec![1, 3], vec!["not_json"]));
     }
 
     #[test]
