@@ -34,16 +34,16 @@ pub enum Error {
     /// `exp` has passed.
     #[error("the token has expired")]
     Expired,
-    /// `nbf` has not come.
+    /// `nbf` has not come: it is ahead by so many seconds.
     #[error("the token is not valid yet")]
-    NotYet,
+    NotYet(i64),
 }
 
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
         match error {
             Error::Expired => Self::Expired,
-            Error::NotYet => Self::Stale,
+            Error::NotYet(ahead) => Self::Stale(ahead),
             Error::Malformed | Error::Algorithm | Error::Signature | Error::Claims => Self::SignatureWrong,
         }
     }
@@ -89,8 +89,9 @@ pub fn verify<T: DeserializeOwned>(token: &str, key: &[u8], now: Timestamp) -> R
     if now >= times.exp + leeway {
         return Err(Error::Expired);
     }
-    if times.nbf.is_some_and(|nbf| now + leeway < nbf) {
-        return Err(Error::NotYet);
+    if let Some(nbf) = times.nbf.filter(|nbf| now + leeway < *nbf) {
+        // A float becomes the nearest whole number that there is.
+        return Err(Error::NotYet((nbf - now) as i64));
     }
     serde_json::from_slice(&claims).map_err(|_| Error::Claims)
 }
@@ -144,7 +145,7 @@ mod tests {
         assert_eq!(at(json!(now - LEEWAY_SECS + 1), Value::Null), None);
         assert_eq!(at(json!(now - LEEWAY_SECS), Value::Null), Some(Error::Expired));
         assert_eq!(at(json!(now + 60), json!(now + LEEWAY_SECS)), None);
-        assert_eq!(at(json!(now + 60), json!(now + LEEWAY_SECS + 1)), Some(Error::NotYet));
+        assert_eq!(at(json!(now + 60), json!(now + LEEWAY_SECS + 1)), Some(Error::NotYet(LEEWAY_SECS + 1)));
         assert_eq!(at(json!(now as f64 + 0.5), Value::Null), None);
         assert_eq!(at(json!("soon"), Value::Null), Some(Error::Claims));
         assert_eq!(at(Value::Null, Value::Null), Some(Error::Claims));

@@ -94,9 +94,10 @@ pub enum Refusal {
     /// The signature or token does not match.
     #[error("the signature does not match")]
     SignatureWrong,
-    /// The signed time is outside the window: a replay, or a clock that is off.
+    /// The signed time is outside the window: a replay, or a clock that is off. It is ahead of ours by so many seconds; below zero it
+    /// is behind.
     #[error("the signed time is too far from now")]
-    Stale,
+    Stale(i64),
     /// The token was good once.
     #[error("the token has expired")]
     Expired,
@@ -259,6 +260,21 @@ pub trait Adapter {
     /// Whether the account needs the secrets that the system derives ([`crate::registry::derive_secrets`]).
     fn wants_derived_secrets(&self) -> bool {
         false
+    }
+
+    /// The settings and secrets that webhooks are proved with, as they stand in a sentence: for whoever looks for what is wrong.
+    fn proof(&self) -> &'static str {
+        "the account's secrets"
+    }
+
+    /// Whether anybody may write without proving who they are, so that strangers have to be bounded.
+    fn anonymous(&self) -> bool {
+        false
+    }
+
+    /// The settings and secrets without which no reply leaves by this account, though they are not required of it.
+    fn missing_for_sending(&self, _account: &Self::Account) -> Vec<&'static str> {
+        Vec::new()
     }
 
     /// Answers the platform's own check of the webhook's address, where it has one and the request is it.
