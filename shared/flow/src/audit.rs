@@ -36,6 +36,12 @@ pub enum Action {
     WithdrawConsent,
     /// For how long things are kept was changed.
     ChangeRetention,
+    /// A channel account was disabled.
+    DisableAccount,
+    /// A channel account was enabled.
+    EnableAccount,
+    /// A channel account was deleted.
+    DeleteAccount,
 }
 
 impl Action {
@@ -55,6 +61,9 @@ impl Action {
             Self::GiveConsent => "consent.given",
             Self::WithdrawConsent => "consent.withdrawn",
             Self::ChangeRetention => "retention.changed",
+            Self::DisableAccount => "account.disabled",
+            Self::EnableAccount => "account.enabled",
+            Self::DeleteAccount => "account.deleted",
         }
     }
 }

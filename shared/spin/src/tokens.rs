@@ -3,12 +3,10 @@
 
 use crate::kv::SpinKv;
 use crate::outgoing::{self, NoAnswer};
-use serde::{Deserialize, Serialize};
 use warmline_channels::{Adapter, ApiRequest, ApiResponse, Call, Outcome, Token};
 use warmline_flow::Ctx;
-use warmline_flow::context::Kv as _;
+use warmline_flow::tokens::{Kept, Place};
 use warmline_model::{AccountId, Timestamp};
-use warmline_privacy::Purpose;
 use warmline_store::leases;
 
 /// Renew this long before the end.
@@ -18,37 +16,10 @@ const LEASE_MS: i64 = 10_000;
 const PATIENCE: u32 = 60;
 const LOOK_MS: u64 = 100;
 
-#[derive(Serialize, Deserialize)]
-struct Cached {
-    value: String,
-    renew_at: i64,
-    ends_at: i64,
-}
-
-struct Cache<'a> {
-    ctx: &'a Ctx<'a>,
-    key: String,
-}
-
-impl Cache<'_> {
-    fn get(&self) -> Option<Cached> {
-        let sealed = SpinKv.get(&self.key)?;
-        let plain = self.ctx.keys.purpose(Purpose::PlatformTokens).open(self.key.as_bytes(), &sealed).ok()?;
-        serde_json::from_slice(&plain).ok()
-    }
-
-    fn put(&self, token: &Token, now: Timestamp) {
-        let ends_at = now.plus_millis(token.expires_in.saturating_mul(1000)).millis();
-        let early = EARLY_MS.min(token.expires_in.saturating_mul(500));
-        let cached = Cached { value: token.value.clone(), renew_at: ends_at - early, ends_at };
-        // A token that cannot be cached is fetched again; nothing else is lost.
-        if let Ok(plain) = serde_json::to_vec(&cached)
-            && let Ok(sealed) =
-                self.ctx.keys.purpose(Purpose::PlatformTokens).seal(self.key.as_bytes(), &plain, self.ctx.rng)
-        {
-            SpinKv.set(&self.key, &sealed);
-        }
-    }
+fn kept(token: &Token, now: Timestamp) -> Kept {
+    let ends_at = now.plus_millis(token.expires_in.saturating_mul(1000)).millis();
+    let early = EARLY_MS.min(token.expires_in.saturating_mul(500));
+    Kept { value: token.value.clone(), renew_at: ends_at - early, ends_at }
 }
 
 /// An access token of the account; `None` on platforms that have none. `refused` is one that the platform has just refused.
@@ -65,24 +36,25 @@ async fn get<A: Adapter>(
     if request(ctx, adapter, account, false).is_none() {
         return Ok(None);
     }
-    let key = format!("token/{}/{id}", adapter.capabilities().channel);
-    let cache = Cache { ctx, key };
+    let place = Place::of(&SpinKv, adapter.capabilities().channel, id);
     let owner = ctx.owner();
     for _ in 0..PATIENCE {
         let now = ctx.now();
-        let cached = cache.get().filter(|c| Some(c.value.as_str()) != refused && now.millis() < c.ends_at);
+        let cached = place.get(ctx).filter(|c| Some(c.value.as_str()) != refused && now.millis() < c.ends_at);
         if let Some(c) = cached.as_ref().filter(|c| now.millis() < c.renew_at) {
             return Ok(Some(c.value.clone()));
         }
-        let claimed = leases::claim(ctx.db, &cache.key, &owner, now, now.plus_millis(LEASE_MS));
+        let claimed = leases::claim(ctx.db, place.key(), &owner, now, now.plus_millis(LEASE_MS));
         match (claimed, cached) {
             (Ok(true), _) => {
                 let fetched = fetch(ctx, adapter, account, refused).await;
-                if let Ok(token) = &fetched {
-                    cache.put(token, ctx.now());
+                match &fetched {
+                    // A token that cannot be kept is fetched again; nothing else is lost.
+                    Ok(token) => place.put(ctx, &kept(token, ctx.now())),
+                    Err(outcome) => place.failed(reason(outcome), ctx.now()),
                 }
                 // Where this fails, the lease ends by itself.
-                let _ = leases::release(ctx.db, &cache.key, &owner);
+                let _ = leases::release(ctx.db, place.key(), &owner);
                 return fetched.map(|token| Some(token.value));
             }
             // Somebody else renews it; the old one is good until then.
@@ -92,6 +64,15 @@ async fn get<A: Adapter>(
         }
     }
     Err(Outcome::Retry("token_busy"))
+}
+
+/// Why there is no token, as a code.
+fn reason(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Permanent(reason) | Outcome::Retry(reason) => reason,
+        Outcome::RefreshToken => "token_refused",
+        Outcome::Sent => "answer_unreadable",
+    }
 }
 
 /// Makes a call that is signed with a token. One that the platform refuses is replaced and the call made again at once, one time.
