@@ -1,9 +1,8 @@
 //! The shell of a channel's component: webhook in, acknowledgement out, nudge; and `/deliver`.
 
-use crate::deliver::{self, Looked};
 use crate::incoming::{self, IncomingRequest, ResponseOutparam, refuse, respond};
 use crate::world::World;
-use crate::{internal, media, outgoing, pull};
+use crate::{deliver, internal, media, outgoing, pull};
 use http::Method;
 use warmline_channels::common::Common;
 use warmline_channels::{Adapter, Outbound, Refusal, Reply, Request as Webhook, Verified};
@@ -73,33 +72,23 @@ impl<T> Place<T> {
         let rest = parts.next().map(|r| format!("/{r}")).unwrap_or_default();
         let channel = Channel::new(adapter.capabilities().channel).map_err(|_| Problem::internal())?;
         let world = World::open_ready()?;
-        let looked = match &id {
-            Some(id) if named == Some(channel.as_str()) => deliver::look(&world.ctx(), adapter, &channel, id)?,
-            _ => None,
+        let proof = adapter.proof();
+        let tell = |id: Option<&AccountId>, known, problem: Problem| {
+            let (status, reason, ahead_secs) = (problem.status, problem.code, None);
+            let told = refused::Webhook { channel: &channel, account: id, known, status, reason, ahead_secs, proof };
+            note(&world.ctx(), &told);
+            problem
         };
-        let (problem, known) = match (id, looked) {
-            (Some(id), Some(Looked { account: Some(account), common, standing })) if standing.disabled_at.is_none() => {
-                let (heard_at, proof) = (standing.heard_at, adapter.proof());
-                return Ok(Self { world, channel, id, account, common, heard_at, proof, rest });
-            }
-            (id, Some(looked)) if looked.standing.disabled_at.is_some() => (disabled(), id),
-            (id, Some(_)) => (unfit(), id),
-            (_, None) => (unknown(), None),
+        let Some(id) = id.filter(|_| named == Some(channel.as_str())) else { return Err(tell(None, false, unknown())) };
+        let Some(looked) = deliver::look(&world.ctx(), adapter, &channel, &id)? else {
+            return Err(tell(Some(&id), false, unknown()));
         };
-        let name = request.path.splitn(5, '/').nth(3).and_then(|a| AccountId::new(a).ok());
-        note(
-            &world.ctx(),
-            &refused::Webhook {
-                channel: &channel,
-                account: name.as_ref(),
-                known: known.is_some(),
-                status: problem.status,
-                reason: problem.code,
-                ahead_secs: None,
-                proof: adapter.proof(),
-            },
-        );
-        Err(problem)
+        if looked.standing.disabled_at.is_some() {
+            return Err(tell(Some(&id), true, disabled()));
+        }
+        let Some(account) = looked.account else { return Err(tell(Some(&id), true, unfit())) };
+        let (common, heard_at) = (looked.common, looked.standing.heard_at);
+        Ok(Self { world, channel, id, account, common, heard_at, proof, rest })
     }
 
     pub(crate) fn webhook<'a>(&'a self, request: &'a Request) -> Webhook<'a> {
