@@ -4,9 +4,10 @@ use crate::accounts::{Named, named};
 use crate::routes::Call;
 use schemars::JsonSchema;
 use serde::Serialize;
+use warmline_channels::AccountError;
 use warmline_channels::advice::advice;
 use warmline_channels::common::Common;
-use warmline_channels::registry;
+use warmline_channels::registry::{self, Inspected};
 use warmline_flow::accounts as stored;
 use warmline_flow::tokens::Place;
 use warmline_http::{Problem, Response};
@@ -155,7 +156,13 @@ pub(crate) fn get(call: &Call<'_>) -> Result<Response, Problem> {
     let mut account = stored::load(ctx, &channel, &id)?.ok_or_else(crate::accounts::missing)?;
     let common = Common::take(&mut account.settings).unwrap_or_default();
     let inspected = registry::inspect(channel.as_str(), &account.settings, &account.secrets, ctx.now());
-    let inspected = inspected.ok_or_else(Problem::internal)?;
+    let inspected = inspected.unwrap_or_else(|| Inspected {
+        proof: "",
+        missing_for_sending: Vec::new(),
+        anonymous: false,
+        wants_token: false,
+        unfit: Some(AccountError::new("channel", "no adapter of this version serves it")),
+    });
     let refused = refused(call, &channel, &id, inspected.proof)?;
     let (waiting_replies, given_up) = outbox::of_account(ctx.db, &channel, &id)?;
     let most_waiting = match inspected.anonymous {

@@ -48,7 +48,7 @@ pub fn advice(code: &str, ahead_secs: Option<i64>, proof: &str) -> String {
                 .into()
         }
         "account_unfit" => {
-            "the stored settings or secrets do not fit this version: `PUT /api/accounts/{channel}/{account}` says which".into()
+            "the stored settings or secrets do not fit this version: the account's health says which; store them anew".into()
         }
         "too_many_sessions" => {
             "more strangers came in a minute than `new_sessions_per_minute` allows: raise it if they are customers".into()
