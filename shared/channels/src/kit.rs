@@ -234,12 +234,24 @@ pub struct AccountError {
     pub field: String,
     /// What is wrong and what would be right; never the value.
     pub problem: String,
+    /// Where it is a name that nobody knows: those that are known.
+    #[serde(skip)]
+    pub(crate) known: Option<KnownNames>,
+}
+
+/// The names that an account's settings and secrets may have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct KnownNames {
+    /// Whether a secret has the wrong name, or a setting.
+    pub(crate) secret: bool,
+    pub(crate) settings: Vec<&'static str>,
+    pub(crate) secrets: Vec<&'static str>,
 }
 
 impl AccountError {
     /// A new error.
     pub fn new(field: &str, problem: &str) -> Self {
-        Self { field: field.to_owned(), problem: problem.to_owned() }
+        Self { field: field.to_owned(), problem: problem.to_owned(), known: None }
     }
 }
 

@@ -63,7 +63,7 @@ impl Visit for Check<'_> {
         if adapter.wants_derived_secrets() {
             derive_secrets(&mut secrets, &[0; 32], adapter.capabilities().channel, "check");
         }
-        let account = adapter.account(self.settings, &secrets)?;
+        let account = adapter.account(self.settings, &secrets).map_err(AccountError::explained)?;
         Ok(Checked { polled: adapter.pull().map(|pull| pull.polled(&account)).unwrap_or_default() })
     }
 }
@@ -110,7 +110,7 @@ impl Visit for Inspect<'_> {
                 inspected.wants_token = adapter.token_request(&account, false, &call).is_some();
                 inspected.missing_for_sending = adapter.missing_for_sending(&account);
             }
-            Err(unfit) => inspected.unfit = Some(unfit),
+            Err(unfit) => inspected.unfit = Some(unfit.explained()),
         }
         inspected
     }

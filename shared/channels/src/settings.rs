@@ -1,7 +1,7 @@
 //! Reads an account's settings and secrets field by field. A name that the channel does not know is an error that names it and those
 //! that it knows: a misspelt `encoding_aes_key` must not leave an account in plain mode.
 
-use crate::kit::{AccountError, Secrets};
+use crate::kit::{AccountError, KnownNames, Secrets};
 use crate::registry::DERIVED_SECRETS;
 use crate::values::is_id;
 use crate::{common, names};
@@ -18,8 +18,8 @@ impl<'a> Fields<'a> {
     pub(crate) fn new(
         settings: &'a Value,
         secrets: &'a Secrets,
-        known_settings: &[&str],
-        known_secrets: &[&str],
+        known_settings: &[&'static str],
+        known_secrets: &[&'static str],
     ) -> Result<Self, AccountError> {
         let settings = match settings {
             Value::Null => None,
@@ -27,10 +27,10 @@ impl<'a> Fields<'a> {
             _ => return Err(AccountError::new("settings", "must be a JSON object")),
         };
         if let Some(name) = settings.and_then(|m| m.keys().find(|k| !known_settings.contains(&k.as_str()))) {
-            return Err(unknown_setting(name, known_settings, known_secrets));
+            return Err(unknown(name, false, known_settings, known_secrets));
         }
         if let Some(name) = secrets.keys().find(|k| !known_secrets.contains(&k.as_str())) {
-            return Err(unknown_secret(name, known_settings, known_secrets));
+            return Err(unknown(name, true, known_settings, known_secrets));
         }
         Ok(Self { settings, secrets })
     }
@@ -84,22 +84,34 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// Which names are right is said where somebody reads it ([`AccountError::explained`]): adapters need not carry that.
 #[cold]
-fn unknown_setting(name: &str, settings: &[&str], secrets: &[&str]) -> AccountError {
-    if secrets.contains(&name) {
-        return AccountError::new(name, "is a secret: it belongs in `secrets`");
-    }
-    let all: Vec<&str> = settings.iter().chain(&common::NAMES).copied().collect();
-    AccountError::new(name, &format!("is not a setting of this channel; {}", names::instead(name, "settings", &all)))
+fn unknown(name: &str, secret: bool, settings: &[&'static str], secrets: &[&'static str]) -> AccountError {
+    let problem = if secret { "is not a secret of this channel" } else { "is not a setting of this channel" };
+    let known = KnownNames { secret, settings: settings.to_vec(), secrets: secrets.to_vec() };
+    AccountError { known: Some(known), ..AccountError::new(name, problem) }
 }
 
-#[cold]
-fn unknown_secret(name: &str, settings: &[&str], secrets: &[&str]) -> AccountError {
-    if settings.contains(&name) {
-        return AccountError::new(name, "is a setting: it belongs in `settings`");
+impl AccountError {
+    /// With the names that are right, where it is about one that nobody knows.
+    #[must_use]
+    pub fn explained(mut self) -> Self {
+        let Some(KnownNames { secret, settings, secrets }) = self.known.take() else { return self };
+        let (other, elsewhere) = match secret {
+            true => (settings.contains(&self.field.as_str()), "is a setting: it belongs in `settings`"),
+            false => (secrets.contains(&self.field.as_str()), "is a secret: it belongs in `secrets`"),
+        };
+        if other {
+            elsewhere.clone_into(&mut self.problem);
+            return self;
+        }
+        let (kind, all): (_, Vec<&str>) = match secret {
+            true => ("secrets", secrets.into_iter().filter(|name| !DERIVED_SECRETS.contains(name)).collect()),
+            false => ("settings", settings.into_iter().chain(common::NAMES).collect()),
+        };
+        self.problem = format!("{}; {}", self.problem, names::instead(&self.field, kind, &all));
+        self
     }
-    let all: Vec<&str> = secrets.iter().filter(|name| !DERIVED_SECRETS.contains(name)).copied().collect();
-    AccountError::new(name, &format!("is not a secret of this channel; {}", names::instead(name, "secrets", &all)))
 }
 
 /// How old a signed request may be: `max_age_secs`, 10 s to one day, five minutes unless the account says otherwise. It is
@@ -164,7 +176,7 @@ mod tests {
         let wrong = |settings: Value, secrets: &[&str]| {
             let secrets = secrets.iter().map(|name| ((*name).to_owned(), "x".to_owned())).collect();
             let known = (&["app_id", "mode"], &["token", "session_key"]);
-            Fields::new(&settings, &secrets, known.0, known.1).err().map(|e| e.to_string()).unwrap_or_default()
+            Fields::new(&settings, &secrets, known.0, known.1).err().map(|e| e.explained().to_string()).unwrap_or_default()
         };
         assert_eq!(
             wrong(json!({ "appid": "wx1" }), &[]),

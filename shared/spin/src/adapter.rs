@@ -196,9 +196,9 @@ fn address<A: Adapter>(adapter: &A, place: &Place<A::Account>, request: &Request
     let (channel, id) = (&place.channel, &place.id);
     let name = adapter.capabilities().name_zh;
     let detail = format!(
-        "this is the webhook of account `{id}` on {channel} ({name}): the platform calls it, signed, and nobody else needs to. \
-         Enter https://<this service's public address>/channels/{channel}/{id} in the platform's console, and there the same \
-         values as in {}; what came last and what was refused is at /api/accounts/{channel}/{id}/health",
+        "this is the webhook of account `{id}` on {channel} ({name}), which the platform calls. Enter \
+         https://<public address>/channels/{channel}/{id} in the platform's console, with the same values as in {}; \
+         /api/accounts/{channel}/{id}/health shows what came and what was refused",
         place.proof
     );
     let answer = match request.header("accept").is_some_and(|accept| accept.contains("text/html")) {
