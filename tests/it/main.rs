@@ -6,6 +6,7 @@
 
 mod harness;
 
+mod accounts;
 mod api;
 mod app;
 mod audit;

@@ -17,6 +17,7 @@ fn every_operation_answers_as_described() {
     admin.get("/api/accounts").expect(200);
     let settings = json!({ "app_id": wechat.app_id, "api_base": shop.platform.url(), "group": shop.name });
     admin.put(&format!("/api/accounts/wechat/{}", shop.name), &json!({ "name": "店", "settings": settings })).expect(200);
+    accounts(&shop);
     admin.get("/api/groups").expect(200);
     admin.get("/api/agents").expect(200);
     agent.view();
@@ -55,6 +56,16 @@ fn every_operation_answers_as_described() {
     admin.post("/api/tick", &json!({})).expect(200);
     let missing: BTreeSet<String> = admin.spec().operations().difference(&admin.spec().exercised()).cloned().collect();
     assert!(missing.is_empty(), "described but not exercised: {missing:?}");
+}
+
+/// An account's health, and its end.
+fn accounts(shop: &Shop) {
+    shop.web(&[]);
+    let account = format!("/api/accounts/webchat/{}", shop.name);
+    shop.admin.get(&format!("{account}/health")).expect(200);
+    shop.admin.post(&format!("{account}/disable"), &json!({})).expect(200);
+    shop.admin.post(&format!("{account}/enable"), &json!({})).expect(200);
+    shop.admin.delete(&account).expect(200);
 }
 
 /// One person across channels, and who read what of them.

@@ -25,7 +25,7 @@ pub struct EntryView {
     pub role: String,
     /// `conversation.read`, `medium.read`, `timeline.read`, `summary.read`, `customer.unmasked`, `customer.exported`,
     /// `customer.corrected`, `customer.erased`, `hold.placed`, `hold.lifted`, `consent.given`, `consent.withdrawn`,
-    /// `retention.changed`, `deliveries.retried`.
+    /// `retention.changed`, `deliveries.retried`, `account.disabled`, `account.enabled`, `account.deleted`.
     pub action: String,
     /// The customer.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -33,7 +33,7 @@ pub struct EntryView {
     /// The conversation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub conversation: Option<ConversationId>,
-    /// Why: the reason that was given, a hold's reason and reference, a consent's purpose.
+    /// Why: the reason that was given, a hold's reason and reference, a consent's purpose; the account, as `<channel>/<account>`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// The entry's hash, in hexadecimal.

@@ -4,6 +4,7 @@
 //! differ from what is served. The handlers are in one module per resource; each is a function from a [`Call`] to a response,
 //! and runs in a transaction where it writes.
 
+pub mod account_health;
 pub mod accounts;
 pub mod agents;
 pub mod audit;

@@ -3,6 +3,7 @@
 mod people;
 mod routing;
 
+use crate::account_health::{self, AccountHealth};
 use crate::view::{AccountView, AgentView, ConversationDetail, ConversationView, MessageView, Page};
 use crate::{accounts, agents, channels, conversations, documents, events, groups, health, openapi, outbox, tokens};
 use http::Method;
@@ -238,6 +239,40 @@ fn general() -> Vec<Route> {
             Some(schema::<accounts::AccountChange>),
             (200, schema::<AccountView>),
             accounts::replace,
+        ),
+        get(
+            "/api/accounts/{channel}/{account}/health",
+            "Shows how a channel account does: what came last, what was refused and what to check, whether replies can leave.",
+            SUPERVISOR,
+            Json(schema::<AccountHealth>),
+            account_health::get,
+        ),
+        write(
+            Method::POST,
+            "/api/accounts/{channel}/{account}/disable",
+            "Disables a channel account: webhooks are refused, sources are not asked, replies wait.",
+            ADMIN,
+            None,
+            (200, schema::<AccountView>),
+            accounts::disable,
+        ),
+        write(
+            Method::POST,
+            "/api/accounts/{channel}/{account}/enable",
+            "Enables a channel account; what waited leaves.",
+            ADMIN,
+            None,
+            (200, schema::<AccountView>),
+            accounts::enable,
+        ),
+        write(
+            Method::DELETE,
+            "/api/accounts/{channel}/{account}",
+            "Deletes a channel account with its secrets; refused while open conversations use it. Its conversations stay.",
+            ADMIN,
+            None,
+            (200, schema::<AccountView>),
+            accounts::delete,
         ),
         write(
             Method::POST,

@@ -1,5 +1,6 @@
 //! How stored things look from outside.
 
+use crate::account_health::AccountState;
 use crate::media;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -334,11 +335,18 @@ pub struct AccountView {
     pub webhook: String,
     /// When it was made.
     pub created_at: Timestamp,
+    /// Whether it takes and sends messages.
+    pub state: AccountState,
+    /// Since when it is disabled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub disabled_at: Option<Timestamp>,
 }
 
 impl From<accounts::Account> for AccountView {
     fn from(a: accounts::Account) -> Self {
         Self {
+            state: AccountState::of(a.standing.disabled_at),
+            disabled_at: a.standing.disabled_at,
             webhook: format!("/channels/{}/{}", a.channel, a.account),
             channel: a.channel,
             account: a.account,

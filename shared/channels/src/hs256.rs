@@ -36,16 +36,16 @@ pub enum Error {
     /// `exp` has passed.
     #[error("the token has expired")]
     Expired,
-    /// `nbf` has not come.
+    /// `nbf` has not come: it is ahead by so many seconds.
     #[error("the token is not valid yet")]
-    NotYet,
+    NotYet(i64),
 }
 
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
         match error {
             Error::Expired => Self::Expired,
-            Error::NotYet => Self::Stale,
+            Error::NotYet(ahead) => Self::Stale(ahead),
             Error::Claims(name) => Self::ClaimsWrong(name),
             Error::Malformed | Error::Algorithm | Error::Signature => Self::SignatureWrong,
         }
@@ -162,8 +162,9 @@ pub fn verify<T: Claims>(token: &str, key: &[u8], now: Timestamp) -> Result<T, E
     if now >= exp + leeway {
         return Err(Error::Expired);
     }
-    if claims.date("nbf")?.is_some_and(|nbf| now + leeway < nbf) {
-        return Err(Error::NotYet);
+    if let Some(nbf) = claims.date("nbf")?.filter(|nbf| now + leeway < *nbf) {
+        // A float becomes the nearest whole number that there is.
+        return Err(Error::NotYet((nbf - now) as i64));
     }
     claims.check_types()?;
     T::read(claims)
@@ -218,7 +219,7 @@ mod tests {
         assert_eq!(at(json!(now - LEEWAY_SECS + 1), Value::Null), None);
         assert_eq!(at(json!(now - LEEWAY_SECS), Value::Null), Some(Error::Expired));
         assert_eq!(at(json!(now + 60), json!(now + LEEWAY_SECS)), None);
-        assert_eq!(at(json!(now + 60), json!(now + LEEWAY_SECS + 1)), Some(Error::NotYet));
+        assert_eq!(at(json!(now + 60), json!(now + LEEWAY_SECS + 1)), Some(Error::NotYet(LEEWAY_SECS + 1)));
         assert_eq!(at(json!(now as f64 + 0.5), Value::Null), None);
         assert_eq!(at(json!("soon"), Value::Null), Some(Error::Claims("exp")));
         assert_eq!(at(Value::Null, Value::Null), Some(Error::Claims("exp")));

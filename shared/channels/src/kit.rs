@@ -95,9 +95,10 @@ pub enum Refusal {
     /// The signature or token does not match.
     #[error("the signature does not match")]
     SignatureWrong,
-    /// The signed time is outside the window: a replay, or a clock that is off.
+    /// The signed time is outside the window: a replay, or a clock that is off. It is ahead of ours by so many seconds; below zero it
+    /// is behind.
     #[error("the signed time is too far from now")]
-    Stale,
+    Stale(i64),
     /// The token was good once.
     #[error("the token has expired")]
     Expired,
@@ -285,12 +286,24 @@ pub struct AccountError {
     pub field: String,
     /// What is wrong and what would be right; never the value.
     pub problem: String,
+    /// Where it is a name that nobody knows: those that are known.
+    #[serde(skip)]
+    pub(crate) known: Option<KnownNames>,
+}
+
+/// The names that an account's settings and secrets may have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct KnownNames {
+    /// Whether a secret has the wrong name, or a setting.
+    pub(crate) secret: bool,
+    pub(crate) settings: Vec<&'static str>,
+    pub(crate) secrets: Vec<&'static str>,
 }
 
 impl AccountError {
     /// A new error.
     pub fn new(field: &str, problem: &str) -> Self {
-        Self { field: field.to_owned(), problem: problem.to_owned() }
+        Self { field: field.to_owned(), problem: problem.to_owned(), known: None }
     }
 }
 
@@ -328,6 +341,21 @@ pub trait Adapter {
     /// Whether the account needs the secrets that the system derives ([`crate::registry::derive_secrets`]).
     fn wants_derived_secrets(&self) -> bool {
         false
+    }
+
+    /// The settings and secrets that webhooks are proved with, as they stand in a sentence: for whoever looks for what is wrong.
+    fn proof(&self) -> &'static str {
+        "the account's secrets"
+    }
+
+    /// Whether anybody may write without proving who they are, so that strangers have to be bounded.
+    fn anonymous(&self) -> bool {
+        false
+    }
+
+    /// The settings and secrets without which no reply leaves by this account, though they are not required of it.
+    fn missing_for_sending(&self, _account: &Self::Account) -> Vec<&'static str> {
+        Vec::new()
     }
 
     /// Answers the platform's own check of the webhook's address, where it has one and the request is it.

@@ -18,8 +18,10 @@
 //! * `requests`, `answers`: requests to the platforms' APIs, and what their answers say before any code;
 //! * `values`, `civil`: ids, numbers and times as platforms write them;
 //! * [`digest`]: keyed digests, comparison in constant time;
-//! * `settings`: the checks on an account's settings.
+//! * `settings`: the checks on an account's settings; [`common`]: those that every channel's accounts have; [`names`]: what to
+//!   write instead of a name that nobody knows; [`advice`]: what to check where webhooks are refused.
 
+pub mod advice;
 pub mod alipay;
 pub mod aliyun;
 mod answers;
@@ -29,6 +31,7 @@ mod caller;
 mod capabilities;
 mod civil;
 mod client_message;
+pub mod common;
 mod cut;
 pub mod digest;
 pub mod doudian;
@@ -44,6 +47,7 @@ pub mod kit;
 pub mod kuaishou;
 pub mod manifest;
 pub mod miniprogram;
+pub mod names;
 mod orders;
 pub mod phone;
 pub mod pinduoduo;

@@ -7,7 +7,7 @@ use crate::doudian::DoudianAdapter;
 use crate::douyin::DouyinAdapter;
 use crate::email::EmailAdapter;
 use crate::jd::JdAdapter;
-use crate::kit::{AccountError, Adapter, Capabilities, Outbound, Secrets, Window};
+use crate::kit::{AccountError, Adapter, Call, Capabilities, Outbound, Secrets, Window};
 use crate::kuaishou::KuaishouAdapter;
 use crate::miniprogram::MiniprogramAdapter;
 use crate::phone::PhoneAdapter;
@@ -63,9 +63,62 @@ impl Visit for Check<'_> {
         if adapter.wants_derived_secrets() {
             derive_secrets(&mut secrets, &[0; 32], adapter.capabilities().channel, "check");
         }
-        let account = adapter.account(self.settings, &secrets)?;
+        let account = adapter.account(self.settings, &secrets).map_err(AccountError::explained)?;
         Ok(Checked { polled: adapter.pull().map(|pull| pull.polled(&account)).unwrap_or_default() })
     }
+}
+
+/// What an account's health is told from, beside what is stored of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inspected {
+    /// What webhooks are proved with ([`Adapter::proof`]).
+    pub proof: &'static str,
+    /// The settings and secrets without which no reply leaves; none on channels that take no replies.
+    pub missing_for_sending: Vec<&'static str>,
+    /// Whether anybody may write without proving who they are ([`Adapter::anonymous`]).
+    pub anonymous: bool,
+    /// Whether calls to the platform take an access token that is fetched.
+    pub wants_token: bool,
+    /// Why the stored settings and secrets are no account of the channel, where they are not.
+    pub unfit: Option<AccountError>,
+}
+
+struct Inspect<'a> {
+    settings: &'a Value,
+    secrets: &'a Secrets,
+    now: Timestamp,
+}
+
+impl Visit for Inspect<'_> {
+    type Output = Inspected;
+
+    fn visit<A: Adapter>(self, adapter: A) -> Inspected {
+        let mut secrets = self.secrets.clone();
+        if adapter.wants_derived_secrets() {
+            derive_secrets(&mut secrets, &[0; 32], adapter.capabilities().channel, "check");
+        }
+        let mut inspected = Inspected {
+            proof: adapter.proof(),
+            missing_for_sending: Vec::new(),
+            anonymous: adapter.anonymous(),
+            wants_token: false,
+            unfit: None,
+        };
+        match adapter.account(self.settings, &secrets) {
+            Ok(account) => {
+                let call = Call { token: None, now: self.now, nonce: &[0; 16] };
+                inspected.wants_token = adapter.token_request(&account, false, &call).is_some();
+                inspected.missing_for_sending = adapter.missing_for_sending(&account);
+            }
+            Err(unfit) => inspected.unfit = Some(unfit.explained()),
+        }
+        inspected
+    }
+}
+
+/// Looks at a stored account; `None` where no adapter serves the channel.
+pub fn inspect(channel: &str, settings: &Value, secrets: &Secrets, now: Timestamp) -> Option<Inspected> {
+    visit(channel, Inspect { settings, secrets, now })
 }
 
 /// Checks the settings and secrets of an account; `None` where no adapter serves the channel.
@@ -200,6 +253,33 @@ mod tests {
         assert!(check_account("webchat", &json!({}), &own).is_some_and(|r| r.is_err()));
         assert!(check_account("wechat", &json!({}), &Secrets::new()).is_some_and(|r| r.is_err()));
         assert_eq!(check_account("pigeon", &json!({}), &Secrets::new()), None);
+    }
+
+    #[test]
+    fn newcomer_an_account_says_what_it_lacks_to_send() {
+        let look = |channel: &str, settings: Value, secrets: &[&str]| {
+            let secrets = secrets.iter().map(|name| ((*name).to_owned(), "0123456789abcdef".to_owned())).collect();
+            inspect(channel, &settings, &secrets, Timestamp::from_secs(0)).unwrap()
+        };
+        let missing = |channel: &str, settings: Value, secrets: &[&str]| {
+            let inspected = look(channel, settings, secrets);
+            assert_eq!(inspected.unfit, None, "{channel}");
+            inspected.missing_for_sending
+        };
+        assert_eq!(missing("wechat", json!({}), &["token"]), ["app_id", "app_secret"]);
+        assert!(missing("wechat", json!({ "app_id": "wx1" }), &["token", "app_secret"]).is_empty());
+        assert_eq!(missing("miniprogram", json!({}), &["token"]), ["app_id", "app_secret"]);
+        assert_eq!(missing("douyin", json!({}), &["client_secret"]), ["client_key"]);
+        assert_eq!(missing("weibo", json!({}), &["app_secret"]), ["access_token"]);
+        let mail = json!({ "provider": "mailgun" });
+        assert_eq!(missing("email", mail, &["signing_key"]), ["api_key", "from", "domain"]);
+        let sms = json!({ "provider": "aliyun" });
+        assert_eq!(missing("sms", sms, &["address_token"]), ["access_key_id", "access_key_secret", "template_code"]);
+        assert!(missing("webchat", json!({}), &[]).is_empty());
+        assert!(look("wechat", json!({ "app_id": "wx1" }), &["token", "app_secret"]).wants_token);
+        assert!(!look("wechat", json!({}), &["token"]).wants_token);
+        let unfit = look("wechat", json!({ "modus": 1 }), &["token"]).unfit.map(|e| e.field);
+        assert_eq!(unfit.as_deref(), Some("modus"), "it was stored by a version that knew the setting");
     }
 
     #[test]

@@ -38,6 +38,12 @@ pub enum Action {
     ChangeRetention,
     /// Messages that were given up were made due again, many at once.
     RetryDeliveries,
+    /// A channel account was disabled.
+    DisableAccount,
+    /// A channel account was enabled.
+    EnableAccount,
+    /// A channel account was deleted.
+    DeleteAccount,
 }
 
 impl Action {
@@ -58,6 +64,9 @@ impl Action {
             Self::WithdrawConsent => "consent.withdrawn",
             Self::ChangeRetention => "retention.changed",
             Self::RetryDeliveries => "deliveries.retried",
+            Self::DisableAccount => "account.disabled",
+            Self::EnableAccount => "account.enabled",
+            Self::DeleteAccount => "account.deleted",
         }
     }
 }

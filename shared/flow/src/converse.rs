@@ -2,7 +2,7 @@
 //! with the idempotency record of the request.
 
 use crate::ctx::{Actor, Ctx, FlowError};
-use crate::{deliver, place, plan, sealed};
+use crate::{accounts, deliver, place, plan, sealed};
 use warmline_channels::{Window, registry};
 use warmline_model::{
     AgentId, Content, ConversationId, ConversationState, DeliveryState, EventBody, GroupId, MessageId, Origin,
@@ -188,6 +188,7 @@ pub fn reply(
     let conversation = find(ctx, actor, id)?;
     open_only(&conversation)?;
     holder_only(actor, &conversation)?;
+    accounts::sends(ctx, &conversation.channel, &conversation.account)?;
     if let Some(window) = window {
         in_window(ctx, id, window, contents.len())?;
     }

@@ -363,6 +363,24 @@ fn fails(ctx: &Ctx<'_>, job: &Job, miss: Miss<'_>) -> Result<(), FlowError> {
     Ok(outages::hold(ctx.db, &row.channel, &row.account, probe_at, probe)?)
 }
 
+/// Lets a claimed message wait, untried, until its account is enabled.
+///
+/// # Errors
+/// The store fails.
+pub fn park(ctx: &Ctx<'_>, job: &Job) -> Result<(), FlowError> {
+    let row = &job.row;
+    let parked = immediate(ctx.db, || {
+        let parked = outbox::park(ctx.db, row.seq, &job.owner)?;
+        if parked {
+            let reason = Some("account_disabled");
+            messages::set_delivery(ctx.db, row.conversation, row.n, DeliveryState::Pending, reason)?;
+        }
+        Ok::<_, FlowError>(parked)
+    })?;
+    // It was enabled meanwhile.
+    if parked { Ok(()) } else { put_back(ctx, job) }
+}
+
 fn sent(ctx: &Ctx<'_>, job: &Job) -> Result<(), FlowError> {
     let (row, now) = (&job.row, ctx.now());
     if !outbox::sent(ctx.db, row.seq, &job.owner)? {

@@ -18,7 +18,8 @@
 //! * [`staffing`]: what will come, who is needed, and seats that move;
 //! * [`tick`]: what happens because time passes; [`retention`]: how long what is stored is kept, with the [`archive`] of messages.
 //!
-//! Beside it: [`broken`] (what was altered), [`accounts`], [`staff`], [`audit`] (who read what of whom), [`hold`] and [`consent`] (what the law asks),
+//! Beside it: [`broken`] (what was altered), [`accounts`] with their [`tokens`], [`refused`] (webhooks) and [`strangers`] (bounds on
+//! those who prove nothing), [`staff`], [`audit`] (who read what of whom), [`hold`] and [`consent`] (what the law asks),
 //! [`sealed`] (what is sealed under which key, bound to what).
 
 pub mod accounts;
@@ -50,13 +51,16 @@ pub mod place;
 pub mod plan;
 pub mod pull;
 pub mod quality;
+pub mod refused;
 pub mod retention;
 pub mod sealed;
 pub mod staff;
 pub mod staffing;
+pub mod strangers;
 pub mod stream;
 pub mod summary;
 pub mod tick;
 pub mod timeline;
+pub mod tokens;
 
 pub use ctx::{Ctx, FlowError};

@@ -5,6 +5,7 @@ use crate::ctx::{Ctx, FlowError};
 use crate::floor::{Kept, Stored};
 use crate::sealed;
 use crate::{consent, converse};
+use warmline_channels::common::Common;
 use warmline_model::event::{RequeueReason, Work};
 use warmline_model::{AgentId, AgentState, Content, ConversationState, EventBody, GroupId, Lane, Origin, Timestamp, Units};
 use warmline_privacy::CustomerKey;
@@ -14,15 +15,15 @@ use warmline_routing::{Cause, Contact, Decision, Facts, Outcome, Placement, Read
 use warmline_store::agents::{self, Claim, Claimed};
 use warmline_store::conversations::{self, Conversation};
 use warmline_store::placing::{self, Assigned, Queued};
-use warmline_store::{StoreError, accounts, customers, events, queues};
+use warmline_store::{StoreError, accounts, customers, events, queues, waiting};
 
 /// How long an AI seat has for an answer.
 pub(crate) const AI_ANSWER_MS: i64 = 30_000;
 /// Contacts ahead that are counted one by one for an estimate; beyond, the queue's length is taken.
 const COUNTED: i64 = 500;
 
-/// Places a conversation after the customer's first words; true when an AI seat has it now. Where no group exists yet it stays open
-/// and is placed by the tick.
+/// Places a conversation after the customer's first words; true when an AI seat has it now. Where no group exists yet, or so many of its
+/// account's conversations wait that it may not join them, it stays open and is placed by the tick.
 ///
 /// # Errors
 /// The store fails.
@@ -54,7 +55,7 @@ pub fn first(
         entered: now,
         except: None,
     };
-    let ai = apply(ctx, plan, conversation, Some(key), contact, kept)?;
+    let Some(ai) = apply(ctx, plan, conversation, Some(key), contact, kept)? else { return Ok(false) };
     if !greeting.is_empty() {
         tell(ctx, conversation, Some(key), greeting)?;
     }
@@ -89,11 +90,24 @@ pub fn facts(ctx: &Ctx<'_>, plan: &Ready, conversation: &Conversation, content: 
     })
 }
 
+/// What an account says of its conversations; none where there is no account.
+fn common(ctx: &Ctx<'_>, conversation: &Conversation) -> Result<Option<Common>, FlowError> {
+    let Some(account) = accounts::get(ctx.db, &conversation.channel, &conversation.account)? else { return Ok(None) };
+    let mut settings: serde_json::Value = serde_json::from_str(&account.settings).unwrap_or_default();
+    Ok(Some(Common::take(&mut settings).unwrap_or_default()))
+}
+
 /// The group that an account names for what no rule places.
 fn account_group(ctx: &Ctx<'_>, conversation: &Conversation) -> Result<Option<GroupId>, FlowError> {
-    let Some(account) = accounts::get(ctx.db, &conversation.channel, &conversation.account)? else { return Ok(None) };
-    let settings: serde_json::Value = serde_json::from_str(&account.settings).unwrap_or_default();
-    Ok(settings.get("group").and_then(|g| g.as_str()).and_then(|g| GroupId::new(g).ok()))
+    Ok(common(ctx, conversation)?.and_then(|common| common.group).and_then(|group| GroupId::new(group).ok()))
+}
+
+/// Whether so many of the account's conversations stand in queues that no other may join them: whoever floods an account holds up that
+/// account, and not the others that the same people serve.
+fn is_full(ctx: &Ctx<'_>, conversation: &Conversation) -> Result<bool, FlowError> {
+    let Some(common) = common(ctx, conversation)? else { return Ok(false) };
+    let most = common.most_waiting();
+    Ok(waiting::queued(ctx.db, &conversation.channel, &conversation.account, most)? >= most)
 }
 
 /// What a conversation asks of a seat.
@@ -146,7 +160,7 @@ pub fn again(
     apply(ctx, plan, conversation, None, contact, None).map(drop)
 }
 
-/// Makes the decision and does what it says; true when an AI seat has the conversation now.
+/// Makes the decision and does what it says; true when an AI seat has the conversation now, none where it may not even wait.
 fn apply(
     ctx: &Ctx<'_>,
     plan: &Ready,
@@ -154,7 +168,7 @@ fn apply(
     key: Option<&CustomerKey>,
     contact: Contact<'_>,
     kept: Option<&Kept>,
-) -> Result<bool, FlowError> {
+) -> Result<Option<bool>, FlowError> {
     let now = ctx.now();
     let floor = Stored { db: ctx.db, plan, kept };
     let (cause, entered, placement) = (contact.cause, contact.entered, contact.placement.clone());
@@ -165,7 +179,10 @@ fn apply(
         && stays(group)
     {
         placing::stays(ctx.db, conversation.id)?;
-        return Ok(false);
+        return Ok(Some(false));
+    }
+    if cause == Cause::Arrival && matches!(decision.outcome, Outcome::Queued { .. }) && is_full(ctx, conversation)? {
+        return Ok(None);
     }
     record(ctx, now, conversation, &decision)?;
     let lane = Lane {
@@ -207,7 +224,7 @@ fn apply(
     if let Some(text) = say {
         tell(ctx, conversation, key, text)?;
     }
-    Ok(ai)
+    Ok(Some(ai))
 }
 
 /// [`EventBody::RoutingDecided`] as it is written: hundreds of verdicts, straight into text.

@@ -118,7 +118,7 @@ impl From<Refusal> for Problem {
         let (status, code) = match refusal {
             Refusal::SignatureMissing => (401, "signature_missing"),
             Refusal::SignatureWrong => (401, "signature_wrong"),
-            Refusal::Stale => (401, "stale"),
+            Refusal::Stale(_) => (401, "stale"),
             Refusal::Expired => (401, "token_expired"),
             Refusal::ClaimsWrong(_) => (401, "claims_wrong"),
             Refusal::OriginDenied => (403, "origin_denied"),

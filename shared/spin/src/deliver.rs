@@ -5,8 +5,10 @@ use crate::outgoing::{self, NoAnswer};
 use crate::tokens::{self, Failure};
 use crate::world::World;
 use std::cell::Cell;
+use warmline_channels::common::Common;
 use warmline_channels::registry::{self, Patience};
 use warmline_channels::{Adapter, ApiResponse, Outbound, Outcome, Rendered};
+use warmline_flow::accounts::Standing;
 use warmline_flow::deliver::{self, Attempt, Job};
 use warmline_flow::{Ctx, accounts};
 use warmline_http::Problem;
@@ -42,7 +44,7 @@ async fn of_account<A: Adapter>(
     deadline: Timestamp,
 ) -> Result<(), Problem> {
     // Before anything is claimed: a row whose deliverer went away counts as perhaps sent.
-    let account = open(ctx, adapter, channel, id)?;
+    let account = look(ctx, adapter, channel, id)?;
     while ctx.now() < deadline {
         let jobs = deliver::claim(ctx, (channel, id), Patience::of(adapter), BATCH)?;
         if jobs.is_empty() {
@@ -52,6 +54,38 @@ async fn of_account<A: Adapter>(
         outgoing::all(tasks.collect()).await.into_iter().collect::<Result<(), _>>()?;
     }
     Ok(())
+}
+
+/// A stored account, as the shell needs it.
+pub(crate) struct Looked<T> {
+    /// What the adapter made of it; none where its settings or secrets no longer fit.
+    pub(crate) account: Option<T>,
+    /// The settings that are not the adapter's.
+    pub(crate) common: Common,
+    /// Whether it is disabled, and when the platform was heard.
+    pub(crate) standing: Standing,
+}
+
+/// Looks an account up; `None` where there is none.
+///
+/// # Errors
+/// The store fails, or the secrets do not open.
+pub(crate) fn look<A: Adapter>(
+    ctx: &Ctx<'_>,
+    adapter: &A,
+    channel: &Channel,
+    id: &AccountId,
+) -> Result<Option<Looked<A::Account>>, Problem> {
+    let Some(mut account) = accounts::load(ctx, channel, id)? else { return Ok(None) };
+    if adapter.wants_derived_secrets() {
+        let key = ctx.keys.signing("session");
+        let name = account.session_name();
+        registry::derive_secrets(&mut account.secrets, &key, channel.as_str(), &name);
+    }
+    // What a version before took and this one does not is as if it were not there.
+    let common = Common::take(&mut account.settings).unwrap_or_default();
+    let made = adapter.account(&account.settings, &account.secrets).ok();
+    Ok(Some(Looked { account: made, common, standing: account.standing }))
 }
 
 /// Opens an account for the adapter; `None` where it is gone or no longer fits.
@@ -64,21 +98,20 @@ pub fn open<A: Adapter>(
     channel: &Channel,
     id: &AccountId,
 ) -> Result<Option<A::Account>, Problem> {
-    let Some(mut account) = accounts::load(ctx, channel, id)? else { return Ok(None) };
-    if adapter.wants_derived_secrets() {
-        let key = ctx.keys.signing("session");
-        registry::derive_secrets(&mut account.secrets, &key, channel.as_str(), id.as_str());
-    }
-    // `group` is the router's.
-    if let Some(settings) = account.settings.as_object_mut() {
-        settings.remove("group");
-    }
-    Ok(adapter.account(&account.settings, &account.secrets).ok())
+    Ok(look(ctx, adapter, channel, id)?.and_then(|looked| looked.account))
 }
 
-async fn one<A: Adapter>(ctx: &Ctx<'_>, adapter: &A, account: Option<&A::Account>, job: &Job) -> Result<(), Problem> {
+async fn one<A: Adapter>(
+    ctx: &Ctx<'_>,
+    adapter: &A,
+    account: Option<&Looked<A::Account>>,
+    job: &Job,
+) -> Result<(), Problem> {
+    if account.is_some_and(|account| account.standing.disabled_at.is_some()) {
+        return Ok(deliver::park(ctx, job)?);
+    }
     let left = Cell::new(false);
-    let attempt = match account {
+    let attempt = match account.and_then(|account| account.account.as_ref()) {
         Some(account) => {
             let sent = outgoing::within(TRY_MS, send(ctx, adapter, account, job, &left)).await;
             sent.unwrap_or(if left.get() { Attempt::Unknown("timeout") } else { Attempt::NotReached("timeout") })

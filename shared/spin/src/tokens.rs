@@ -3,12 +3,10 @@
 
 use crate::kv::SpinKv;
 use crate::outgoing::{self, Answer, NoAnswer};
-use serde::{Deserialize, Serialize};
 use warmline_channels::{Adapter, ApiRequest, ApiResponse, Call, Outcome, Token, retry_after};
 use warmline_flow::Ctx;
-use warmline_flow::context::Kv as _;
+use warmline_flow::tokens::{Kept, Place};
 use warmline_model::{AccountId, Timestamp};
-use warmline_privacy::Purpose;
 use warmline_store::leases;
 
 /// Renew this long before the end.
@@ -43,49 +41,22 @@ impl Failure {
     }
 }
 
-#[derive(Serialize, Deserialize)]
-struct Cached {
-    value: String,
-    renew_at: i64,
-    ends_at: i64,
+fn kept(token: &Token, now: Timestamp) -> Kept {
+    let ends_at = now.plus_millis(token.expires_in.saturating_mul(1000)).millis();
+    let early = EARLY_MS.min(token.expires_in.saturating_mul(500));
+    Kept { value: token.value.clone(), renew_at: ends_at - early, ends_at }
 }
 
-struct Cache<'a> {
-    ctx: &'a Ctx<'a>,
-    key: String,
-}
-
-impl Cache<'_> {
-    fn get(&self) -> Option<Cached> {
-        let sealed = SpinKv.get(&self.key)?;
-        let plain = self.ctx.keys.purpose(Purpose::PlatformTokens).open(self.key.as_bytes(), &sealed).ok()?;
-        serde_json::from_slice(&plain).ok()
-    }
-
-    fn put(&self, token: &Token, now: Timestamp) {
-        let ends_at = now.plus_millis(token.expires_in.saturating_mul(1000)).millis();
-        let early = EARLY_MS.min(token.expires_in.saturating_mul(500));
-        let cached = Cached { value: token.value.clone(), renew_at: ends_at - early, ends_at };
-        // A token that cannot be cached is fetched again; nothing else is lost.
-        if let Ok(plain) = serde_json::to_vec(&cached)
-            && let Ok(sealed) =
-                self.ctx.keys.purpose(Purpose::PlatformTokens).seal(self.key.as_bytes(), &plain, self.ctx.rng)
-        {
-            SpinKv.set(&self.key, &sealed);
-        }
-    }
-
-    /// Until when nobody asks, because the platform gave no token.
-    fn pause(&self) -> Option<Timestamp> {
-        let noted = SpinKv.get(&format!("{}/pause", self.key))?;
-        Some(Timestamp::from_millis(std::str::from_utf8(&noted).ok()?.parse().ok()?))
-    }
-
-    fn set_pause(&self, failure: &Failure, now: Timestamp) {
-        if let Outcome::Retry(_) = failure.outcome {
+/// Why there is no token, as a code, and until when nobody asks again.
+fn refusal(failure: &Failure, now: Timestamp) -> (&'static str, Option<Timestamp>) {
+    match failure.outcome {
+        Outcome::Retry(reason) => {
             let until = failure.retry_at.map_or(now.plus_millis(PAUSE_MS), |at| at.min(now.plus_millis(PAUSE_MAX_MS)));
-            SpinKv.set(&format!("{}/pause", self.key), until.millis().to_string().as_bytes());
+            (reason, Some(until))
         }
+        Outcome::Permanent(reason) => (reason, None),
+        Outcome::RefreshToken => ("token_refused", None),
+        Outcome::Sent => ("answer_unreadable", None),
     }
 }
 
@@ -103,28 +74,32 @@ async fn get<A: Adapter>(
     if request(ctx, adapter, account, false).is_none() {
         return Ok(None);
     }
-    let key = format!("token/{}/{id}", adapter.capabilities().channel);
-    let cache = Cache { ctx, key };
+    let place = Place::of(&SpinKv, adapter.capabilities().channel, id);
     let owner = ctx.owner();
     for _ in 0..PATIENCE {
         let now = ctx.now();
-        let cached = cache.get().filter(|c| Some(c.value.as_str()) != refused && now.millis() < c.ends_at);
+        let cached = place.get(ctx).filter(|c| Some(c.value.as_str()) != refused && now.millis() < c.ends_at);
         if let Some(c) = cached.as_ref().filter(|c| now.millis() < c.renew_at) {
             return Ok(Some(c.value.clone()));
         }
-        if cached.is_none() && cache.pause().is_some_and(|until| now < until) {
+        if cached.is_none() && place.problem().is_some_and(|problem| problem.until.is_some_and(|until| now.millis() < until))
+        {
             return Err(Outcome::Retry("token_unavailable").into());
         }
-        let claimed = leases::claim(ctx.db, &cache.key, &owner, now, now.plus_millis(LEASE_MS));
+        let claimed = leases::claim(ctx.db, place.key(), &owner, now, now.plus_millis(LEASE_MS));
         match (claimed, cached) {
             (Ok(true), cached) => {
                 let fetched = fetch(ctx, adapter, account, refused).await;
                 match &fetched {
-                    Ok(token) => cache.put(token, ctx.now()),
-                    Err(failure) => cache.set_pause(failure, ctx.now()),
+                    // A token that cannot be kept is fetched again; nothing else is lost.
+                    Ok(token) => place.put(ctx, &kept(token, ctx.now())),
+                    Err(failure) => {
+                        let (reason, until) = refusal(failure, ctx.now());
+                        place.failed(reason, ctx.now(), until);
+                    }
                 }
                 // Where this fails, the lease ends by itself.
-                let _ = leases::release(ctx.db, &cache.key, &owner);
+                let _ = leases::release(ctx.db, place.key(), &owner);
                 return match (fetched, cached) {
                     (Ok(token), _) => Ok(Some(token.value)),
                     // It is due for renewal, and good until it ends.

@@ -116,6 +116,8 @@ const WAITING: &str = "SELECT DISTINCT shard FROM inbox WHERE state = 0";
 const LET_GO: &str = "UPDATE leases SET until = 0 WHERE name = ?1 AND owner = ?2 \
                       AND NOT EXISTS (SELECT 1 FROM inbox WHERE shard = ?3 AND state = 0) RETURNING 1";
 const COUNT: &str = "SELECT count(*) FROM inbox WHERE state = 0";
+const COUNT_OF: &str =
+    "SELECT count(*) FROM inbox INDEXED BY inbox_pending WHERE state = 0 AND channel = ?1 AND account = ?2";
 
 /// Adds a row, or finds that it is there.
 ///
@@ -307,4 +309,12 @@ pub fn let_go(db: &dyn Db, shard: i64, owner: &[u8; 16]) -> Result<bool, StoreEr
 /// See [`StoreError`].
 pub fn waiting(db: &dyn Db) -> Result<i64, StoreError> {
     db.first(COUNT, &[])?.ok_or(StoreError::Missing("inbox"))?.int(0)
+}
+
+/// How many rows of an account wait.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn waiting_of(db: &dyn Db, channel: &Channel, account: &AccountId) -> Result<i64, StoreError> {
+    db.first(COUNT_OF, &[channel.as_str().into(), account.as_str().into()])?.ok_or(StoreError::Missing("inbox"))?.int(0)
 }

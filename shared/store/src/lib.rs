@@ -43,9 +43,11 @@ pub mod pulls;
 pub mod queues;
 pub mod refusals;
 pub mod rollups;
+pub mod sessions;
 pub mod staffing;
 pub mod tokens;
 pub mod vault;
+pub mod waiting;
 
 pub use db::{Db, Row, StoreError, Value, immediate};
 pub use migrate::migrate;

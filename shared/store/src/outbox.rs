@@ -155,6 +155,16 @@ const SENT: &str = "UPDATE outbox SET state = 'sent', lease_owner = NULL WHERE s
 const LATER: &str = "UPDATE outbox SET state = 'pending', lease_owner = NULL, next_at = ?3, doubts = ?4, \
                      reason = coalesce(?5, reason) \
                      WHERE seq = ?1 AND state = 'sending' AND lease_owner = ?2 RETURNING 1";
+// A row that is parked is due at the end of time. Where the account was enabled meanwhile, it is not parked.
+const PARK: &str = "UPDATE outbox SET state = 'pending', lease_owner = NULL, attempts = attempts - 1, next_at = ?3 \
+                    WHERE seq = ?1 AND state = 'sending' AND lease_owner = ?2 AND EXISTS (SELECT 1 FROM accounts a \
+                    WHERE a.channel = outbox.channel AND a.account = outbox.account AND a.disabled_at IS NOT NULL) RETURNING 1";
+const UNPARK: &str = "UPDATE outbox SET next_at = ?3 \
+                      WHERE channel = ?1 AND account = ?2 AND state IN ('pending', 'sending') AND next_at = ?4";
+const WAITING_OF: &str = "SELECT count(*) FROM outbox INDEXED BY outbox_account \
+                          WHERE channel = ?1 AND account = ?2 AND state IN ('pending', 'sending')";
+const GIVEN_UP_OF: &str = "SELECT count(*) FROM outbox INDEXED BY outbox_given_up \
+                           WHERE channel = ?1 AND account = ?2 AND state = 'dead'";
 const DEAD: &str = "UPDATE outbox SET state = 'dead', lease_owner = NULL, reason = ?3, dead_at = ?4 \
                     WHERE seq = ?1 AND state = 'sending' AND lease_owner = ?2 RETURNING 1";
 const HOLDS: &str = "SELECT 1 FROM outbox WHERE seq = ?1 AND state = 'sending' AND lease_owner = ?2";
@@ -336,6 +346,36 @@ pub fn later(
     reason: Option<&str>,
 ) -> Result<bool, StoreError> {
     Ok(db.first(LATER, &[seq.into(), owner.into(), next_at.into(), doubts.into(), reason.into()])?.is_some())
+}
+
+/// The end of time: when a message is due that waits for its account to be enabled.
+const PARKED: Timestamp = Timestamp::from_millis(253_402_300_799_000);
+
+/// Lets a claimed row wait until its account is enabled, untried; false when the account is not disabled, or the lease was lost.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn park(db: &dyn Db, seq: i64, owner: &[u8; 16]) -> Result<bool, StoreError> {
+    Ok(db.first(PARK, &[seq.into(), owner.into(), PARKED.into()])?.is_some())
+}
+
+/// Makes due what waited for an account to be enabled.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn unpark(db: &dyn Db, channel: &Channel, account: &AccountId, now: Timestamp) -> Result<(), StoreError> {
+    db.execute(UNPARK, &[channel.as_str().into(), account.as_str().into(), now.into(), PARKED.into()])?;
+    Ok(())
+}
+
+/// How many messages of an account wait, and how many were given up.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn of_account(db: &dyn Db, channel: &Channel, account: &AccountId) -> Result<(i64, i64), StoreError> {
+    let key = [channel.as_str().into(), account.as_str().into()];
+    let count = |sql| db.first(sql, &key)?.ok_or(StoreError::Missing("outbox"))?.int(0);
+    Ok((count(WAITING_OF)?, count(GIVEN_UP_OF)?))
 }
 
 /// Whether a claimed row is still the claimer's.

@@ -42,17 +42,23 @@ const HINT: &str = "INSERT INTO pulls (channel, account, source, polled, hints, 
                     ON CONFLICT (channel, account, source) DO UPDATE SET hints = hints + 1, \
                     token = coalesce(?5, token), token_until = iif(?5 IS NULL, token_until, ?6), \
                     due_at = CASE WHEN lease_owner IS NULL THEN ?4 ELSE due_at END";
+// Sources of accounts that are disabled stay as they are: enabling them goes on where they were.
 const CLAIM: &str = "UPDATE pulls SET lease_owner = ?2, due_at = ?3 WHERE (channel, account, source) IN ( \
-                       SELECT channel, account, source FROM pulls WHERE channel = ?1 AND due_at <= ?4 ORDER BY due_at LIMIT ?5) \
+                       SELECT channel, account, source FROM pulls p WHERE p.channel = ?1 AND p.due_at <= ?4 \
+                       AND NOT EXISTS (SELECT 1 FROM accounts a WHERE a.channel = p.channel AND a.account = p.account \
+                                       AND a.disabled_at IS NOT NULL) ORDER BY p.due_at LIMIT ?5) \
                      RETURNING account, source, polled, cursor, hints, attempts, iif(token_until > ?4, token, NULL)";
 const ADVANCE: &str = "UPDATE pulls SET cursor = coalesce(?5, cursor), due_at = ?6 \
                        WHERE channel = ?1 AND account = ?2 AND source = ?3 AND lease_owner = ?4 RETURNING 1";
 // A token serves the turn that it was brought for, and that turn's repeats unless it was itself what was refused.
-const END: &str = "UPDATE pulls SET lease_owner = NULL, attempts = ?7, problem = ?8, \
+const END: &str = "UPDATE pulls SET lease_owner = NULL, attempts = ?7, problem = ?8, asked_at = ?9, \
                    token = CASE WHEN hints > ?5 OR (?8 IS NOT NULL AND ?8 <> 'hint_refused') THEN token END, \
                    due_at = CASE WHEN hints > ?5 AND ?8 IS NULL THEN ?9 ELSE ?6 END \
                    WHERE channel = ?1 AND account = ?2 AND source = ?3 AND lease_owner = ?4";
-const DUE: &str = "SELECT DISTINCT channel FROM pulls WHERE due_at <= ?1";
+const DUE: &str = "SELECT DISTINCT channel FROM pulls p WHERE p.due_at <= ?1 AND NOT EXISTS (SELECT 1 FROM accounts a \
+                   WHERE a.channel = p.channel AND a.account = p.account AND a.disabled_at IS NOT NULL)";
+const OF_ACCOUNT: &str = "SELECT source, polled, cursor, due_at, asked_at, attempts, problem FROM pulls \
+                          WHERE channel = ?1 AND account = ?2 ORDER BY source";
 const PROBLEMS: &str =
     "SELECT source, problem FROM pulls WHERE channel = ?1 AND account = ?2 AND problem IS NOT NULL ORDER BY source";
 
@@ -191,6 +197,46 @@ pub fn due_channels(db: &dyn Db, now: Timestamp) -> Result<Vec<String>, StoreErr
 pub fn problems(db: &dyn Db, channel: &Channel, account: &AccountId) -> Result<Vec<(String, String)>, StoreError> {
     let rows = db.execute(PROBLEMS, &[channel.as_str().into(), account.as_str().into()])?;
     rows.iter().map(|r| Ok((r.text(0)?.to_owned(), r.text(1)?.to_owned()))).collect()
+}
+
+/// Where a source stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// Its name.
+    pub source: String,
+    /// Whether it is asked again and again, or only when a webhook says that it holds something.
+    pub polled: bool,
+    /// Where the last page ended.
+    pub cursor: Option<String>,
+    /// When it is asked next; none: when a webhook says so.
+    pub due_at: Option<Timestamp>,
+    /// When it was asked last.
+    pub asked_at: Option<Timestamp>,
+    /// Failures in a row.
+    pub attempts: i64,
+    /// Why it could not be asked the last time, as a code.
+    pub problem: Option<String>,
+}
+
+/// An account's sources.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn of_account(db: &dyn Db, channel: &Channel, account: &AccountId) -> Result<Vec<Source>, StoreError> {
+    let rows = db.execute(OF_ACCOUNT, &[channel.as_str().into(), account.as_str().into()])?;
+    rows.iter()
+        .map(|r| {
+            Ok(Source {
+                source: r.text(0)?.to_owned(),
+                polled: r.flag(1)?,
+                cursor: r.opt_text(2)?.map(str::to_owned),
+                due_at: r.opt_time(3)?,
+                asked_at: r.opt_time(4)?,
+                attempts: r.int(5)?,
+                problem: r.opt_text(6)?.map(str::to_owned),
+            })
+        })
+        .collect()
 }
 
 #[cfg(all(test, feature = "native"))]

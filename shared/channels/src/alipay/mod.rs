@@ -75,6 +75,10 @@ impl Adapter for AlipayAdapter {
         Account::read(settings, secrets)
     }
 
+    fn proof(&self) -> &'static str {
+        "the setting `alipay_public_key` (the platform's key, not the application's) and the secret `app_private_key`"
+    }
+
     fn handshake(&self, account: &Account, request: &Request<'_>, now: Timestamp) -> Result<Option<Reply>, Refusal> {
         verify::handshake(account, request, now)
     }

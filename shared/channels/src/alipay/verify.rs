@@ -54,7 +54,7 @@ fn fresh(account: &Account, content: &[u8], now: Timestamp) -> Result<(), Refusa
     let created = document.text("CreateTime").and_then(|time| time.trim().parse::<i64>().ok());
     let created = created.ok_or(Refusal::Malformed("CreateTime"))?;
     if now.millis().abs_diff(created) > account.max_age_secs.unsigned_abs().saturating_mul(1000) {
-        return Err(Refusal::Stale);
+        return Err(Refusal::Stale(created.saturating_sub(now.millis()) / 1000));
     }
     Ok(())
 }
@@ -183,8 +183,8 @@ mod tests {
         assert_eq!(world.refused(&vec![b'a'; MAX_BYTES + 1]), Some(Refusal::Malformed("body too long")));
         let signed = |content: &str| sign::webhook(&world.platform, sign::MESSAGE, "utf-8", content);
         let at = |millis| sign::text("2021", "2088", millis, "1", "x");
-        assert_eq!(world.refused(&signed(&at(NOW.millis() - 301_000))), Some(Refusal::Stale));
-        assert_eq!(world.refused(&signed(&at(NOW.millis() + 301_000))), Some(Refusal::Stale));
+        assert_eq!(world.refused(&signed(&at(NOW.millis() - 301_000))), Some(Refusal::Stale(-301)));
+        assert_eq!(world.refused(&signed(&at(NOW.millis() + 301_000))), Some(Refusal::Stale(301)));
         let other = sign::text("2022", "2088", NOW.millis(), "1", "x");
         assert_eq!(world.refused(&signed(&other)), Some(Refusal::WrongRecipient));
         assert_eq!(world.refused(&signed("<XML/>")), Some(Refusal::Malformed("CreateTime")));

@@ -54,6 +54,10 @@ impl Adapter for AppAdapter {
         Account::read(settings, secrets)
     }
 
+    fn proof(&self) -> &'static str {
+        "the secrets `jwt_secret` (the member's token) and `body_secret` (the message)"
+    }
+
     fn verify(&self, account: &Account, request: &Request<'_>, now: Timestamp) -> Result<Verified, Refusal> {
         verify::verify(account, request, now)
     }

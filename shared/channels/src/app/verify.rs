@@ -174,7 +174,7 @@ mod tests {
         assert_eq!((inbound.sender.open_id.as_str(), inbound.content), ("m1", Content::text("hi")));
         let other = body.replace("hi", "ho");
         assert_eq!(check(frame(&other, &good), NOW).err(), Some(Refusal::SignatureWrong));
-        assert_eq!(check(frame(body, &good), NOW.plus_millis(3_600_000)).err(), Some(Refusal::Stale));
+        assert_eq!(check(frame(body, &good), NOW.plus_millis(3_600_000)).err(), Some(Refusal::Stale(-3600)));
         assert!(matches!(check(body.to_owned(), NOW).err(), Some(Refusal::Malformed(_))), "not signed at all");
     }
 
@@ -217,7 +217,7 @@ mod tests {
         let token = sign::jwt(JWT, "m1", None, &[], late.secs() + 60);
         let mut headers = good.clone();
         headers.insert("authorization", format!("Bearer {token}").parse().unwrap());
-        assert_eq!(post(&headers, body, late).err(), Some(Refusal::Stale));
+        assert_eq!(post(&headers, body, late).err(), Some(Refusal::Stale(-301)));
         assert_eq!(post(&good, &vec![b' '; 10 << 20], NOW).err(), Some(Refusal::Malformed("body too long")));
         let get = Request { method: &Method::GET, rest: "/messages", query: "", headers: &good, body };
         assert_eq!(verify(&account(), &get, NOW).err(), Some(Refusal::NotFound));

@@ -2,7 +2,7 @@
 
 use crate::kit::{AccountError, Secrets};
 use crate::secret_address;
-use crate::settings::{Fields, api_base, max_age_secs, name};
+use crate::settings::{Fields, absent, api_base, max_age_secs, name};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use p256::ecdsa::VerifyingKey;
@@ -57,6 +57,15 @@ impl Account {
             }
             _ => Err(AccountError::new("provider", "must be sendgrid or mailgun")),
         }
+    }
+
+    /// What sending needs and the account lacks.
+    pub(super) fn missing_for_sending(&self) -> Vec<&'static str> {
+        let domain = match &self.provider {
+            Provider::Mailgun { domain, .. } => domain.is_some(),
+            Provider::Sendgrid { .. } => true,
+        };
+        absent(&[("api_key", self.api_key.is_some()), ("from", self.from.is_some()), ("domain", domain)])
     }
 
     fn common(settings: &Value, fields: &Fields<'_>, default: &str, provider: Provider) -> Result<Self, AccountError> {

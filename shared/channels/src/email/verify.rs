@@ -169,7 +169,7 @@ mod tests {
         assert_eq!(send(&sendgrid(), &good, b"[]", NOW), None);
         assert_eq!(send(&sendgrid(), &good, b"[ ]", NOW), Some(Refusal::SignatureWrong));
         assert_eq!(send(&sendgrid(), "AAAA", b"[]", NOW), Some(Refusal::SignatureWrong));
-        assert_eq!(send(&sendgrid(), &good, b"[]", NOW.plus_millis(301_000)), Some(Refusal::Stale));
+        assert_eq!(send(&sendgrid(), &good, b"[]", NOW.plus_millis(301_000)), Some(Refusal::Stale(-301)));
         let other = sign::sendgrid_reports(&[8; 32], TS, b"[]").unwrap();
         assert_eq!(send(&sendgrid(), &other, b"[]", NOW), Some(Refusal::SignatureWrong));
         let keyless = account(json!({ "provider": "sendgrid" }), "address_token");
@@ -184,8 +184,8 @@ mod tests {
         let body = sign::mailgun_form(TOKEN, TS, "t0", &[("sender", "a@b")]);
         let send = |body: &str, now| ask(&mailgun(), "", &[form], body.as_bytes(), now).err();
         assert_eq!(send(&body, NOW), None);
-        assert_eq!(send(&body, NOW.plus_millis(301_000)), Some(Refusal::Stale));
-        assert_eq!(send(&body, NOW.plus_millis(-301_000)), Some(Refusal::Stale));
+        assert_eq!(send(&body, NOW.plus_millis(301_000)), Some(Refusal::Stale(-301)));
+        assert_eq!(send(&body, NOW.plus_millis(-301_000)), Some(Refusal::Stale(301)));
         assert_eq!(send(&body.replace("token=t0", "token=t1"), NOW), Some(Refusal::SignatureWrong));
         assert_eq!(send("sender=a", NOW), Some(Refusal::SignatureMissing));
         assert_eq!(send(&sign::mailgun_form(TOKEN, "soon", "t", &[]), NOW), Some(Refusal::Malformed("timestamp")));

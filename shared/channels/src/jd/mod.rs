@@ -58,6 +58,10 @@ impl Adapter for JdAdapter {
         Account::read(settings, secrets)
     }
 
+    fn proof(&self) -> &'static str {
+        "the setting `app_key` and the secrets `app_secret` and `access_token`"
+    }
+
     /// There are no webhooks: the API is asked.
     fn verify(&self, _: &Account, _: &Request<'_>, _: Timestamp) -> Result<Verified, Refusal> {
         Err(Refusal::NotFound)

@@ -59,7 +59,7 @@ fn one_message_in_all_four_forms() {
 fn refusals() {
     let body = json_message("text", &[("Content", json!("x")), ("MsgId", json!("1"))]);
     assert_eq!(receive("plain", &sign::plain_query("tesT", TS, "n"), &body), Err(Refusal::SignatureWrong));
-    assert_eq!(receive("plain", &sign::plain_query("test", "1699999699", "n"), &body), Err(Refusal::Stale));
+    assert_eq!(receive("plain", &sign::plain_query("test", "1699999699", "n"), &body), Err(Refusal::Stale(-301)));
     assert_eq!(receive("plain", "", &body), Err(Refusal::SignatureMissing));
     assert_eq!(receive("safe", &sign::plain_query("test", TS, "n"), &body), Err(Refusal::WrongMode));
     let (query, sealed) = sign::safe_json("test", &key(), "wxother", TS, "n", &[9; 16], body.as_bytes());

@@ -130,7 +130,7 @@ mod tests {
     fn signature_and_time() {
         let good = sign::huawei("secret", NOW.millis(), "n", json!({ "callSerialNo": "1" }));
         assert_eq!(ask(&good, NOW), Ok(NOW));
-        assert_eq!(ask(&good, NOW.plus_millis(301_000)), Err(Refusal::Stale));
+        assert_eq!(ask(&good, NOW.plus_millis(301_000)), Err(Refusal::Stale(-301)));
         let seconds = sign::huawei("secret", NOW.secs(), "n", json!({ "callSerialNo": "1" }));
         assert_eq!(ask(&seconds, NOW), Ok(NOW));
         let mut other = good.clone();

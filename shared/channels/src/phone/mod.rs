@@ -72,6 +72,10 @@ impl Adapter for PhoneAdapter {
         Account::read(settings, secrets)
     }
 
+    fn proof(&self) -> &'static str {
+        "the secret `signing_secret` (for Huawei `app_secret`, for Twilio `auth_token` and the setting `public_url`)"
+    }
+
     fn verify(&self, account: &Account, request: &Request<'_>, now: Timestamp) -> Result<Verified, Refusal> {
         verify::verify(account, request, now)
     }

@@ -63,6 +63,10 @@ impl Adapter for PinduoduoAdapter {
         Account::read(settings, secrets)
     }
 
+    fn proof(&self) -> &'static str {
+        "the secret `bridge_secret`"
+    }
+
     /// Proves that the post comes from the account's bridge.
     fn verify(&self, account: &Account, request: &Request<'_>, now: Timestamp) -> Result<Verified, Refusal> {
         if request.method != http::Method::POST || !request.at_root() {
@@ -126,7 +130,7 @@ mod tests {
         let other = sign::headers("another-secret-01234", NOW.secs(), body);
         assert_eq!(post(Method::POST, "", &other, body), Err(Refusal::SignatureWrong));
         let old = sign::headers(SECRET, NOW.secs() - 301, body);
-        assert_eq!(post(Method::POST, "", &old, body), Err(Refusal::Stale));
+        assert_eq!(post(Method::POST, "", &old, body), Err(Refusal::Stale(-301)));
         let long = vec![b' '; json::MAX_BYTES + 1];
         assert_eq!(post(Method::POST, "", &good, &long), Err(Refusal::Malformed("body too long")));
     }

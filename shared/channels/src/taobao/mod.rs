@@ -58,6 +58,10 @@ impl Adapter for TaobaoAdapter {
         Account::read(settings, secrets)
     }
 
+    fn proof(&self) -> &'static str {
+        "the setting `app_key` and the secret `app_secret`"
+    }
+
     /// There are no webhooks: TMC is asked.
     fn verify(&self, _: &Account, _: &Request<'_>, _: Timestamp) -> Result<Verified, Refusal> {
         Err(Refusal::NotFound)

@@ -49,6 +49,14 @@ impl Adapter for WebchatAdapter {
         Account::read(settings, secrets)
     }
 
+    fn proof(&self) -> &'static str {
+        "the visitor's session"
+    }
+
+    fn anonymous(&self) -> bool {
+        true
+    }
+
     fn wants_derived_secrets(&self) -> bool {
         true
     }

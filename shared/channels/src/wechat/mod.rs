@@ -77,6 +77,14 @@ impl Adapter for WechatAdapter {
         Account::read(settings, secrets)
     }
 
+    fn proof(&self) -> &'static str {
+        "the secrets `token` and, in safe mode, `encoding_aes_key`"
+    }
+
+    fn missing_for_sending(&self, account: &Account) -> Vec<&'static str> {
+        account.app.missing_for_sending()
+    }
+
     fn handshake(&self, account: &Account, request: &Request<'_>, now: Timestamp) -> Result<Option<Reply>, Refusal> {
         account.app.gate.handshake(request, now)
     }

@@ -70,6 +70,10 @@ impl Adapter for XiaohongshuAdapter {
         Account::read(settings, secrets)
     }
 
+    fn proof(&self) -> &'static str {
+        "the secret `app_secret` and the setting `push_path` (for a mini program `token` and `encoding_aes_key`)"
+    }
+
     fn handshake(&self, account: &Account, request: &Request<'_>, now: Timestamp) -> Result<Option<Reply>, Refusal> {
         verify::handshake(account, request, now)
     }

@@ -61,7 +61,7 @@ fn mailgun(vector: &Vector) -> Verdict {
         None => assert_eq!(found, Vec::new(), "{}", vector.id()),
     }
     assert_eq!(send(&body.replacen(token, "another", 1), now), Err(Refusal::SignatureWrong));
-    assert_eq!(send(body, now.plus_millis(301_000)), Err(Refusal::Stale));
+    assert_eq!(send(body, now.plus_millis(301_000)), Err(Refusal::Stale(-301)));
     Verdict::Passed
 }
 

@@ -60,7 +60,7 @@ fn call<'c>(token: Option<&'c str>) -> Call<'c> {
 fn handshake_gives_the_decrypted_text_back() {
     let query = sign::handshake("test", &key(), "wwcorp", TS, "n", &[9; 16], "1616140317555161061");
     assert_eq!(shake(&query, NOW), Ok(Some(Reply::text("1616140317555161061"))));
-    assert_eq!(shake(&query, NOW.plus_millis(301_000)), Err(Refusal::Stale));
+    assert_eq!(shake(&query, NOW.plus_millis(301_000)), Err(Refusal::Stale(-301)));
     assert_eq!(shake(&query.replace("nonce=n", "nonce=m"), NOW), Err(Refusal::SignatureWrong));
     assert_eq!(shake(&query.replace("msg_signature", "signature"), NOW), Err(Refusal::SignatureMissing));
     assert_eq!(shake("msg_signature=1", NOW), Ok(None));
@@ -74,7 +74,7 @@ fn handshake_gives_the_decrypted_text_back() {
 fn refusals() {
     let (query, body) = sealed("<xml/>");
     assert!(verify(&query, &body, NOW).is_ok());
-    assert_eq!(verify(&query, &body, NOW.plus_millis(-301_000)).err(), Some(Refusal::Stale));
+    assert_eq!(verify(&query, &body, NOW.plus_millis(-301_000)).err(), Some(Refusal::Stale(301)));
     assert_eq!(verify("", &body, NOW).err(), Some(Refusal::SignatureMissing));
     let other = body.replace("<Encrypt><![CDATA[", "<Encrypt><![CDATA[A");
     assert_eq!(verify(&query, &other, NOW).err(), Some(Refusal::SignatureWrong));
