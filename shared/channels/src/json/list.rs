@@ -126,9 +126,23 @@ fn take(value: &mut Value, path: &[&str]) -> Option<Vec<Value>> {
 /// does not end.
 fn split<'a>(body: &'a [u8], path: &[&str]) -> Option<(Vec<u8>, Vec<&'a [u8]>)> {
     let start = find(body, blank(body, 0), path)?;
-    let (items, end) = items(body, start).or_else(|| resume(body, start))?;
+    let (items, end) = match items(body, start) {
+        Some(found) if !found.0.iter().any(|item| is_several(item)) => found,
+        // What reads more of them is right.
+        found => {
+            let read = |(items, _): &(Vec<&[u8]>, usize)| items.iter().filter(|item| parse_lenient(item).is_ok()).count();
+            found.into_iter().chain(resume(body, start)).max_by_key(read)?
+        }
+    };
     let outer = [body.get(..start)?, body.get(end..)?].concat();
     Some((outer, items))
+}
+
+/// Whether it may be several items that one quotation mark too few or too many has joined.
+fn is_several(item: &[u8]) -> bool {
+    let begins = |at: usize| item.get(blank(item, at + 1)) == Some(&b'{');
+    let holds = item.iter().enumerate().any(|(at, byte)| *byte == b',' && begins(at));
+    holds && parse_lenient(item).is_err()
 }
 
 /// Where the list begins, behind its bracket.

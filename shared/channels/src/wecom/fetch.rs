@@ -18,7 +18,7 @@ const LIMIT: u32 = 50;
 /// How many entries to ask for: [`LIMIT`], and now and then fewer. A forwarded chat can be so long that even a short page is more
 /// than is read; the same request would then fail for ever, and nobody's messages would come. So each try is a little different.
 fn limit(nonce: &[u8; 16]) -> u32 {
-    match nonce[0] % 8 {
+    match nonce[0] % 16 {
         0 => 1,
         1 => 10,
         _ => LIMIT,
