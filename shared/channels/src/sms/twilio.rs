@@ -208,7 +208,7 @@ mod tests {
         let stop = said("STOP", "stop");
         let data = json!({ "Body": "stop", "OptOutType": "STOP" });
         assert_eq!(stop.content, Content::Event { event: "opt_out".into(), key: Some("SM1".into()), data });
-        assert_eq!((stop.key.as_str(), stop.sender.open_id.as_str()), ("SM1", "+8613800000000"));
+        assert_eq!((stop.earlier_key.as_deref(), stop.sender.open_id.as_str()), (Some("SM1"), "+8613800000000"));
         assert_eq!(stop.reply_to, Some(json!({ "from": "+1555" })));
         assert!(matches!(said("START", "YES").content, Content::Event { event, .. } if event == "opt_in"));
         let help = read(&[("MessageSid", "SM1"), ("From", "+1"), ("Body", "help"), ("OptOutType", "HELP")]).unwrap();
@@ -229,7 +229,8 @@ mod tests {
         .unwrap();
         let data = json!({ "ButtonPayload": "yes-1", "ButtonText": "满意", "OriginalRepliedMessageSid": "SM0" });
         assert_eq!(found[0].content, Content::Event { event: "menu_answer".into(), key: Some("yes-1".into()), data });
-        assert_eq!((found[0].key.as_str(), found[1].key.as_str(), found.len()), ("SM1-context", "SM1", 2));
+        assert_eq!((found[1].earlier_key.as_deref(), found.len()), (Some("SM1"), 2));
+        assert_ne!(found[0].key, found[1].key);
         let quoted =
             read(&[("MessageSid", "SM1"), ("From", "+1"), ("Body", "这个"), ("OriginalRepliedMessageSid", "SM0")]).unwrap();
         assert!(matches!(&quoted[0].content, Content::Event { event, key, .. }

@@ -284,7 +284,7 @@ mod tests {
     fn f9_a_text_without_content_is_an_empty_one() {
         for fields in [&[("MsgId", "1")][..], &[("MsgId", "1"), ("Content", "")]] {
             let inbound = with("text", fields).unwrap();
-            assert_eq!((inbound.content, inbound.key.as_str()), (Content::text(""), "1"));
+            assert_eq!((inbound.content, inbound.earlier_key.as_deref()), (Content::text(""), Some("1")));
         }
     }
 
@@ -295,8 +295,11 @@ mod tests {
         };
         let found = all(&[("MsgId", "42"), ("Content", "满意"), ("bizmsgmenuid", "101")]);
         let answer = Content::Event { event: "menu_answer".into(), key: Some("101".into()), data: Value::Null };
-        assert_eq!((&found[0].content, found[0].key.as_str()), (&answer, "42#context"));
-        assert_eq!((&found[1].content, found[1].key.as_str(), found.len()), (&Content::text("满意"), "42", 2));
+        assert_eq!((&found[0].content, found[0].key.clone()), (&answer, format!("{}#context", found[1].key)));
+        assert_eq!(
+            (&found[1].content, found[1].earlier_key.as_deref(), found.len()),
+            (&Content::text("满意"), Some("42"), 2)
+        );
         assert_eq!(found[0].sender, found[1].sender);
         let found = all(&[("MsgId", "42"), ("Content", "多少钱"), ("MsgDataId", "2247483653"), ("Idx", "2")]);
         let article =

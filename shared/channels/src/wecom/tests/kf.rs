@@ -189,6 +189,6 @@ fn f9_the_menu_item_that_a_text_answers_is_kept() {
         "text": { "content": "满意", "menu_id": "101" } });
     let found = entries(json!([said]));
     let answer = Content::Event { event: "menu_answer".into(), key: Some("101".into()), data: Value::Null };
-    assert_eq!((&found[0].content, found[0].key.as_str()), (&answer, "m1#context"));
-    assert_eq!((&found[1].content, found[1].key.as_str(), found.len()), (&Content::text("满意"), "m1", 2));
+    assert_eq!((&found[0].content, found[0].key.clone()), (&answer, format!("{}#context", found[1].key)));
+    assert_eq!((&found[1].content, found[1].earlier_key.as_deref(), found.len()), (&Content::text("满意"), Some("m1"), 2));
 }
