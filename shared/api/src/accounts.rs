@@ -41,7 +41,7 @@ pub struct AccountChange {
 }
 
 fn check(call: &Call<'_>, account: &Account) -> Result<Checked, Problem> {
-    body::length("name", &account.name, 1, 100)?;
+    body::name("name", &account.name, 100)?;
     // `group` is the router's; the rest is the adapter's.
     let mut settings = account.settings.clone();
     if let Some(group) = settings.as_object_mut().and_then(|s| s.remove("group")) {
