@@ -24,6 +24,7 @@ pub mod keys;
 pub mod media;
 pub mod openapi;
 pub mod queues;
+pub mod refusals;
 pub mod routes;
 pub mod routing;
 pub mod seats;
