@@ -38,3 +38,4 @@ mod store_trouble;
 mod tick;
 mod webchat;
 mod wechat;
+mod words;

@@ -8,6 +8,7 @@ mod strict;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use warmline_http::{Problem, Request};
+use warmline_model::Content;
 
 /// A body's text and its values, looked through.
 ///
@@ -15,6 +16,7 @@ use warmline_http::{Problem, Request};
 /// 415 where it says that it is no JSON or is compressed; 400 where it is not JSON; 422 `duplicate_key` and `bad_character`, with the
 /// path. The texts repeat nothing of the body but names of fields.
 pub fn checked(request: &Request) -> Result<(&str, Value), Problem> {
+    Request::plain_body(&request.headers)?;
     media_type(request)?;
     let malformed = |detail: String| Problem::new(400, "malformed_json", detail);
     let text = std::str::from_utf8(&request.body).map_err(|_| malformed("the body is not UTF-8".to_owned()))?;
@@ -36,11 +38,8 @@ pub fn checked(request: &Request) -> Result<(&str, Value), Problem> {
 /// Refuses what says that it is something else than JSON. A body without a type is taken as JSON.
 fn media_type(request: &Request) -> Result<(), Problem> {
     let unsupported = |detail| Err(Problem::new(415, "unsupported_media_type", detail));
-    let says = |name: &str| request.headers.get(name).map(|value| value.to_str().unwrap_or("?").trim().to_ascii_lowercase());
-    if says("content-encoding").is_some_and(|encoding| !matches!(encoding.as_str(), "" | "identity")) {
-        return unsupported("send the body without Content-Encoding");
-    }
-    let said = says("content-type").unwrap_or_default();
+    let said = request.headers.get("content-type").map(|value| value.to_str().unwrap_or("?").trim().to_ascii_lowercase());
+    let said = said.unwrap_or_default();
     let (kind, charset) = said.split_once(';').unwrap_or((&said, ""));
     let kind = kind.trim();
     if !matches!(kind, "" | "application/json" | "text/json")
@@ -104,6 +103,18 @@ pub fn name(field: &str, text: &str, max: usize) -> Result<(), Problem> {
     }
     if text.trim().is_empty() {
         return Err(Problem::field("bad_length", field, format!("{field} needs a character that is no space")));
+    }
+    Ok(())
+}
+
+/// Refuses what only a mail that came in can say of itself: copies go to whom `reply_all` says and to nobody else.
+///
+/// # Errors
+/// It names addresses or history.
+pub(crate) fn own_words(content: &Content) -> Result<(), Problem> {
+    if content.is_mail() {
+        let detail = "a new text takes no quoted, to, cc or reply_to; set reply_all to answer everybody whom a mail went to";
+        return Err(Problem::field("not_a_mail", "content", detail));
     }
     Ok(())
 }

@@ -9,10 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 pub type Refusals = BTreeMap<u16, BTreeSet<&'static str>>;
 
 /// Of every request: it is read before anything else is known of it, and the store may fail.
-const ALWAYS: [(u16, &str); 11] = [
+const ALWAYS: [(u16, &str); 12] = [
     (400, "body_broken"),
     (408, "body_timeout"),
     (413, "body_too_large"),
+    (415, "body_encoded"),
     (500, "internal"),
     (500, "unreadable"),
     (503, "store_busy"),
@@ -133,7 +134,7 @@ pub fn described(status: u16) -> &'static str {
         409 => "it cannot be done in the present state",
         410 => "the customer was erased",
         413 => "the body or a text is too long",
-        415 => "the body is no JSON, or is compressed",
+        415 => "the body is compressed, or no JSON",
         422 => "a field or a parameter cannot be taken",
         429 => "too many requests; go on after the time in Retry-After",
         500 => "something failed inside; the log has the reason",

@@ -141,6 +141,7 @@ impl From<Refusal> for Problem {
             Refusal::SignatureWrong => (401, "signature_wrong"),
             Refusal::Stale => (401, "stale"),
             Refusal::Expired => (401, "token_expired"),
+            Refusal::ClaimsWrong(_) => (401, "claims_wrong"),
             Refusal::OriginDenied => (403, "origin_denied"),
             Refusal::WrongMode => (403, "wrong_mode"),
             Refusal::Undecryptable => (400, "undecryptable"),
@@ -163,6 +164,12 @@ impl From<Problem> for Response {
         }
         if let Some(allow) = problem.allow {
             response = response.with("allow", allow);
+        }
+        // RFC 9110, section 15.5.16: what would be taken.
+        match problem.code {
+            "body_encoded" => response = response.with("accept-encoding", "identity"),
+            "unsupported_media_type" => response = response.with("accept", "application/json"),
+            _ => {}
         }
         if problem.status == 401 {
             response = response.with("www-authenticate", "Bearer");

@@ -36,7 +36,8 @@ impl Described {
         });
         if answer.response.content_type.contains("json") && !answer.response.content_type.contains("ndjson") {
             let (key, value) = (format!("{method} {pattern} {}", answer.status), answer.json());
-            let validator = self.validators.borrow_mut().entry(key).or_insert_with(|| {
+            let mut validators = self.validators.borrow_mut();
+            let validator = validators.entry(key).or_insert_with(|| {
                 let whole = json!({ "allOf": [described["schema"]], "components": self.whole["components"] });
                 Rc::new(jsonschema::validator_for(&whole).unwrap())
             });
