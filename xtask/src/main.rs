@@ -178,6 +178,10 @@ fn run(task: Task) -> Result<ExitCode> {
                 cargo().args(["run", "--quiet", "--package", "warmline-channels", "--example", "docs"]).status(),
                 "writing docs/",
             )?;
+            check(
+                cargo().args(["run", "--quiet", "--package", "warmline-api", "--example", "openapi"]).status(),
+                "writing shared/api/openapi.json",
+            )?;
             Ok(ExitCode::SUCCESS)
         }
         Task::Bench(Rest { rest }) => {

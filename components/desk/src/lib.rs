@@ -31,7 +31,10 @@ async fn handle(request: IncomingRequest, out: ResponseOutparam) {
         Err(problem) => return respond(out, refuse(problem).secured()).await,
     };
     let admin_token = variable("admin_token");
-    if request.path == "/api/events" && request.header("accept").is_some_and(|a| a.contains("text/event-stream")) {
+    if request.method.as_str() == "GET"
+        && request.path == "/api/events"
+        && request.header("accept").is_some_and(|a| a.contains("text/event-stream"))
+    {
         return match events::start(&world.ctx(), &admin_token, &request) {
             Ok((_, seq)) => follow(&world, &admin_token, &request, seq, out).await,
             Err(problem) => respond(out, refuse(problem).secured()).await,
@@ -100,8 +103,8 @@ async fn follow(world: &World, admin_token: &str, request: &Request, mut seq: i6
         // A token that was revoked meanwhile gets nothing more.
         let actor = match page.is_empty() {
             true => None,
-            false => match events::start(&ctx, admin_token, request) {
-                Ok((actor, _)) => Some(actor),
+            false => match events::goes_on(&ctx, admin_token, request) {
+                Ok(actor) => Some(actor),
                 Err(_) => return,
             },
         };

@@ -48,7 +48,7 @@ fn unknown_group() -> Problem {
 }
 
 fn check(call: &Call<'_>, account: &Account) -> Result<Checked, Problem> {
-    body::length("name", &account.name, 1, 100)?;
+    body::name("name", &account.name, 100)?;
     // Some are the system's; the rest is the adapter's.
     let mut settings = account.settings.clone();
     let common = Common::take(&mut settings).map_err(|e| match e.field.as_str() {

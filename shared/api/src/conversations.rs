@@ -10,10 +10,10 @@ use warmline_flow::archive::Reader;
 use warmline_flow::audit::{self, Action, Of};
 use warmline_flow::broken::{self, Broken};
 use warmline_flow::converse::{self, Target};
-use warmline_flow::{deliver, people};
+use warmline_flow::{FlowError, deliver, people};
 use warmline_http::{Problem, Response, page};
 use warmline_model::{AgentId, Content, ConversationId, ConversationState, GroupId, MessageId};
-use warmline_store::{archive, conversations};
+use warmline_store::{archive, conversations, outbox};
 
 /// The longest text of any channel, in characters.
 const MAX_TEXT: usize = 4_000;
@@ -176,6 +176,8 @@ pub(crate) fn close(call: &Call<'_>) -> Result<Response, Problem> {
 /// `POST /api/outbox/{id}/retry`
 pub(crate) fn retry(call: &Call<'_>) -> Result<Response, Problem> {
     let message: MessageId = call.id(0, "message")?;
+    let row = outbox::find(call.ctx.db, message)?.ok_or(FlowError::NotFound("outgoing message"))?;
+    converse::find(&call.ctx, &call.actor, row.1)?;
     let channel = deliver::retry(&call.ctx, message)?;
     call.deliver(&channel);
     Ok(Response::json(200, &serde_json::json!({ "id": message, "delivery": { "state": "pending" } })))

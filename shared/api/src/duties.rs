@@ -10,7 +10,7 @@ use warmline_flow::consent::{self, Said};
 use warmline_flow::retention::{self, Settings};
 use warmline_flow::{hold, people};
 use warmline_http::{Problem, Response, page};
-use warmline_model::{AgentId, CustomerId, MessageId, Timestamp};
+use warmline_model::{AgentId, CustomerId, MessageId, Role, Timestamp};
 use warmline_store::consents::Consent;
 use warmline_store::holds;
 
@@ -161,10 +161,15 @@ pub(crate) fn note_consent(call: &Call<'_>) -> Result<Response, Problem> {
     if source != people::STAFF && registry::capabilities(source).is_none() {
         return Err(Problem::field("unknown_channel", "source", "source is a channel, or staff"));
     }
-    customers::person(call)?;
+    touch(call)?;
     let said = Said { purpose: &purpose, version: &version, given, source };
     consent::note(&call.ctx, &call.actor, call.id(0, "customer")?, &said)?;
     shown(call, 201)
+}
+
+/// Who may note what a person said: privacy officers, supervisors, and those who talk with the person now.
+fn touch(call: &Call<'_>) -> Result<CustomerId, Problem> {
+    if call.actor.role == Role::Privacy { customers::person(call) } else { customers::served(call) }
 }
 
 /// `GET /api/customers/{id}/consents`
@@ -175,7 +180,7 @@ pub(crate) fn consents(call: &Call<'_>) -> Result<Response, Problem> {
 fn shown(call: &Call<'_>, status: u16) -> Result<Response, Problem> {
     let limit = page::limit(call.request, page::DEFAULT_LIMIT, page::MAX_LIMIT)?;
     let before = page::after::<i64>(call.request)?.unwrap_or(i64::MAX);
-    let person = customers::person(call)?;
+    let person = customers::seen(call)?;
     let views = |records: Vec<Consent>| records.into_iter().map(ConsentView::from).collect::<Vec<_>>();
     let stands = views(consent::standing(&call.ctx, person)?);
     let records = views(consent::before(&call.ctx, person, before, limit + 1)?);

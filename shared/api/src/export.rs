@@ -140,7 +140,8 @@ pub struct Export {
 /// The token may not, there is no such customer, or it cannot be noted who reads.
 pub fn wanted(ctx: &Ctx<'_>, admin_token: &str, request: &Request) -> Result<Option<Export>, Problem> {
     let id = request.path.strip_prefix(PREFIX).and_then(|rest| rest.strip_suffix(SUFFIX));
-    let Some(id) = id.filter(|_| request.method == http::Method::GET) else { return Ok(None) };
+    let read = matches!(request.method, http::Method::GET | http::Method::HEAD);
+    let Some(id) = id.filter(|_| read) else { return Ok(None) };
     let actor = auth::admit(ctx, admin_token, request, &[Role::Privacy], Scope::Privacy)?;
     let missing = || FlowError::NotFound("customer");
     let named: CustomerId = id.parse().map_err(|_| missing())?;

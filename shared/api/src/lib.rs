@@ -27,6 +27,7 @@ pub mod media;
 pub mod openapi;
 pub mod outbox;
 pub mod queues;
+pub mod refusals;
 pub mod routes;
 pub mod routing;
 pub mod seats;

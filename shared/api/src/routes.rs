@@ -108,6 +108,15 @@ pub struct Route {
     pub answer: Answer,
     /// Who serves it.
     pub served: Served,
+    /// Statuses and codes with which it refuses, beside those that [`crate::refusals`] derives from the rest.
+    pub refuses: &'static [(u16, &'static str)],
+}
+
+impl Route {
+    /// With statuses and codes of its own, beside those that are derived.
+    fn refusing(self, refuses: &'static [(u16, &'static str)]) -> Self {
+        Self { refuses, ..self }
+    }
 }
 
 const PAGE: [(&str, &str); 2] =
@@ -177,6 +186,7 @@ fn get(path: &'static str, summary: &'static str, access: Access, answer: Answer
         status: 200,
         answer,
         served: Served::Here(handler),
+        refuses: &[],
     }
 }
 
@@ -190,7 +200,7 @@ fn write(
     handler: Handler,
 ) -> Route {
     let answer = Answer::Json(answer);
-    Route { method, path, summary, query: &[], access, takes, status, answer, served: Served::Here(handler) }
+    Route { method, path, summary, query: &[], access, takes, status, answer, served: Served::Here(handler), refuses: &[] }
 }
 
 /// All routes of the API.
@@ -229,7 +239,8 @@ fn general() -> Vec<Route> {
             Some(schema::<accounts::NewAccount>),
             (201, schema::<AccountView>),
             accounts::create,
-        ),
+        )
+        .refusing(&[(409, "account_exists")]),
         get("/api/accounts", "Lists channel accounts.", SUPERVISOR, Json(schema::<Page<AccountView>>), accounts::list),
         write(
             Method::PUT,
@@ -282,7 +293,8 @@ fn general() -> Vec<Route> {
             Some(schema::<warmline_routing::Group>),
             (201, schema::<groups::GroupView>),
             groups::create,
-        ),
+        )
+        .refusing(&[(409, "group_exists"), (409, "plan_changed")]),
         get("/api/groups", "Lists skill groups.", STAFF, Json(schema::<Page<groups::GroupView>>), groups::list),
         write(
             Method::POST,
@@ -372,7 +384,13 @@ fn general() -> Vec<Route> {
             Some(schema::<conversations::NewMessage>),
             (201, schema::<MessageView>),
             conversations::reply,
-        ),
+        )
+        .refusing(&[
+            (409, "conversation_closed"),
+            (409, "not_yours"),
+            (409, "reply_window_closed"),
+            (409, "reply_quota_used"),
+        ]),
         write(
             Method::POST,
             "/api/conversations/{id}/accept",
@@ -381,7 +399,8 @@ fn general() -> Vec<Route> {
             None,
             (200, schema::<ConversationView>),
             conversations::accept,
-        ),
+        )
+        .refusing(&[(409, "conversation_closed"), (409, "not_yours"), (409, "agent_full"), (409, "agent_offline")]),
         write(
             Method::POST,
             "/api/conversations/{id}/transfer",
@@ -390,7 +409,14 @@ fn general() -> Vec<Route> {
             Some(schema::<conversations::Transfer>),
             (200, schema::<ConversationView>),
             conversations::transfer,
-        ),
+        )
+        .refusing(&[
+            (409, "conversation_closed"),
+            (409, "not_yours"),
+            (409, "same_agent"),
+            (409, "agent_full"),
+            (409, "agent_offline"),
+        ]),
         write(
             Method::POST,
             "/api/conversations/{id}/close",
@@ -399,7 +425,8 @@ fn general() -> Vec<Route> {
             Some(schema::<conversations::Close>),
             (200, schema::<ConversationView>),
             conversations::close,
-        ),
+        )
+        .refusing(&[(409, "conversation_closed"), (409, "not_yours")]),
         write(
             Method::POST,
             "/api/outbox/{id}/retry",
@@ -408,7 +435,8 @@ fn general() -> Vec<Route> {
             None,
             (200, schema::<serde_json::Value>),
             conversations::retry,
-        ),
+        )
+        .refusing(&[(409, "not_dead"), (409, "archived")]),
         Route {
             query: &[
                 PAGE[0],
@@ -487,7 +515,8 @@ fn general() -> Vec<Route> {
                 STAFF,
                 Other("*/*"),
                 health::live,
-            ),
+            )
+            .refusing(&[(422, "media_too_large"), (422, "kind_not_supported"), (502, "media_unavailable")]),
             "desk",
         ),
         Route {
@@ -545,6 +574,7 @@ pub fn dispatch(
 ) -> (Result<Response, Problem>, Wake) {
     let mut wake = Wake::new();
     let result = find(request).and_then(|(route, handler, params)| {
+        parameters(&route, request)?;
         let actor = match route.access {
             Access::Public => Actor { agent: None, role: Role::Ops },
             Access::Roles(roles) => {
@@ -566,21 +596,44 @@ pub fn dispatch(
     (result, wake)
 }
 
-fn find(request: &Request) -> Result<(Route, Handler, Vec<&str>), Problem> {
-    let mut allowed: Vec<String> = Vec::new();
-    for route in routes() {
-        let (Served::Here(handler) | Served::Loose(handler)) = route.served else { continue };
-        if let Some(params) = fit(route.path, &request.path) {
-            if route.method == request.method {
-                return Ok((route, handler, params));
-            }
-            allowed.push(route.method.to_string());
+/// The longest value of a parameter: a list of many ids fits.
+const PARAMETER: usize = 8_192;
+
+/// Refuses what readers of the query would take differently, or not at all: a parameter that stands twice, or one that is far too long.
+fn parameters(route: &Route, request: &Request) -> Result<(), Problem> {
+    for (name, _) in route.query {
+        let mut values = request.params(name);
+        let first = values.next();
+        let refused =
+            |detail: String| Err(Problem { field: Some((*name).to_owned()), ..Problem::new(400, "bad_parameter", detail) });
+        if values.next().is_some() {
+            return refused(format!("{name} stands twice in the query; say it once"));
         }
+        if first.is_some_and(|value| value.len() > PARAMETER) {
+            return refused(format!("{name} takes at most {PARAMETER} bytes"));
+        }
+    }
+    Ok(())
+}
+
+fn find(request: &Request) -> Result<(Route, Handler, Vec<&str>), Problem> {
+    // HEAD is GET whose body the host leaves out.
+    let method = if request.method == Method::HEAD { Method::GET } else { request.method.clone() };
+    let mut allowed: Vec<Method> = Vec::new();
+    for route in routes() {
+        let Some(params) = fit(route.path, &request.path) else { continue };
+        if let (Served::Here(handler) | Served::Loose(handler), true) = (route.served, route.method == method) {
+            return Ok((route, handler, params));
+        }
+        allowed.push(route.method);
     }
     if allowed.is_empty() {
         return Err(Problem::new(404, "not_found", "nothing is served at this path; see /api/openapi.json"));
     }
-    Err(Problem::new(405, "method_not_allowed", format!("this path takes {}", allowed.join(", "))))
+    if allowed.contains(&Method::GET) {
+        allowed.push(Method::HEAD);
+    }
+    Err(Problem::method(&allowed.iter().map(Method::as_str).collect::<Vec<_>>()))
 }
 
 #[cfg(test)]

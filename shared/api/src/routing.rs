@@ -96,13 +96,11 @@ pub struct DryRunView {
 
 /// Reads a plan; a fault is told with the line that it stands at.
 fn read(request: &Request) -> Result<Plan, Problem> {
-    let text = String::from_utf8_lossy(&request.body);
-    let plan: Plan = serde_json::from_str(&text).map_err(|e| {
-        let detail = format!("line {}, column {}: {}", e.line(), e.column(), said(&e));
-        if e.is_data() { Problem::new(422, "invalid_body", detail) } else { Problem::new(400, "malformed_json", detail) }
-    })?;
+    let (text, _) = body::checked(request)?;
+    let plan: Plan = serde_json::from_str(text)
+        .map_err(|e| Problem::new(422, "invalid_body", format!("line {}, column {}: {}", e.line(), e.column(), said(&e))))?;
     plan.check().map_err(|fault| {
-        let line = locate::line_of(&text, &fault.path);
+        let line = locate::line_of(text, &fault.path);
         Problem::field(fault.code, fault.path, format!("line {line}: {}", fault.detail))
     })?;
     Ok(plan)

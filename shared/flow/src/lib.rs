@@ -6,7 +6,7 @@
 //! * [`pull`]: the same for platforms that keep messages until they are asked;
 //! * [`drain`]: from the inbox into its conversation (the router's work), with [`place`] finding the agent by the [`plan`] in force
 //!   and the [`floor`] of seats and queues, also for [`calls`] that ring;
-//! * [`people`]: one person across channels; [`cases`]: their conversations on one matter;
+//! * [`people`]: one person across channels; [`touch`]: who may read, join and part them; [`cases`]: their conversations on one matter;
 //! * [`ai`]: turns of AI seats, and handing over to people;
 //! * [`converse`]: what agents and supervisors do with a conversation;
 //! * [`deliver`]: out of the outbox to the platform; [`given_up`]: another try for what it did not take;
@@ -62,5 +62,6 @@ pub mod summary;
 pub mod tick;
 pub mod timeline;
 pub mod tokens;
+pub mod touch;
 
 pub use ctx::{Ctx, FlowError};

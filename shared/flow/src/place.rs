@@ -68,7 +68,9 @@ pub fn first(
 /// The store fails.
 pub fn facts(ctx: &Ctx<'_>, plan: &Ready, conversation: &Conversation, content: &Content) -> Result<Facts, FlowError> {
     let customer = customers::get(ctx.db, conversation.customer)?;
-    let (tags, owner) = customer.map(|c| (c.tags, c.owner)).unwrap_or_default();
+    let (mut tags, owner) = customer.map(|c| (c.tags, c.owner)).unwrap_or_default();
+    // A decision is kept with what it saw, in the clear and for good: tags that play no part in it stay out.
+    tags.retain(|tag| plan.knows_tag(tag));
     let last = placing::last_agent(ctx.db, conversation.person)?;
     let status = match content {
         Content::OrderCard { status, .. } => status.clone(),

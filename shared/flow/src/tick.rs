@@ -106,7 +106,9 @@ fn recheck(
 
 /// Agents without a sign of life, and what they did not come back for.
 fn lost(ctx: &Ctx<'_>, now: Timestamp, done: &mut Ticked) -> Result<(), FlowError> {
-    let secs = plan::current(ctx)?.presence.heartbeat_secs;
+    let plan = plan::current(ctx)?;
+    plan::keep_presence(ctx, &plan)?;
+    let secs = plan.presence.heartbeat_secs;
     if secs > 0 {
         let since = now.plus_millis(secs.saturating_mul(-1000));
         for agent in agents::unseen(ctx.db, since, BATCH)? {

@@ -26,7 +26,12 @@ impl Request {
 
     /// The first query parameter of that name, decoded.
     pub fn param(&self, name: &str) -> Option<String> {
-        form_urlencoded::parse(self.query.as_bytes()).find(|(k, _)| k == name).map(|(_, v)| v.into_owned())
+        self.params(name).next()
+    }
+
+    /// All query parameters of that name, decoded.
+    pub fn params(&self, name: &str) -> impl Iterator<Item = String> {
+        form_urlencoded::parse(self.query.as_bytes()).filter(move |(k, _)| k == name).map(|(_, v)| v.into_owned())
     }
 
     /// Refuses a body that is compressed or otherwise encoded: its bytes are what signatures cover and parsers read.

@@ -5,6 +5,7 @@ use crate::message::Response;
 use serde::Serialize;
 use warmline_channels::Refusal;
 use warmline_flow::FlowError;
+use warmline_model::CustomerId;
 use warmline_privacy::SealError;
 use warmline_store::StoreError;
 
@@ -25,6 +26,12 @@ pub struct Problem {
     /// The field it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
+    /// The customers it is about.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub customers: Vec<CustomerId>,
+    /// The methods that the path takes, where it is about the method.
+    #[serde(skip)]
+    pub allow: Option<String>,
     /// Seconds after which trying again makes sense.
     #[serde(skip)]
     pub retry_after: Option<u32>,
@@ -43,6 +50,8 @@ impl Problem {
             code,
             detail: detail.into(),
             field: None,
+            customers: Vec::new(),
+            allow: None,
             retry_after: None,
             internal: None,
         }
@@ -51,6 +60,13 @@ impl Problem {
     /// A field that cannot be taken: 422.
     pub fn field(code: &'static str, field: impl Into<String>, problem: impl Into<String>) -> Self {
         Self { field: Some(field.into()), ..Self::new(422, code, problem) }
+    }
+
+    /// A method that the path does not take: 405, with those that it takes.
+    pub fn method(allowed: &[&str]) -> Self {
+        let allow = allowed.join(", ");
+        let detail = format!("this path takes {allow}");
+        Self { allow: Some(allow), ..Self::new(405, "method_not_allowed", detail) }
     }
 
     /// Something of ours failed: 500.
@@ -105,6 +121,11 @@ impl From<FlowError> for Problem {
             }
             FlowError::Forbidden(detail) => Self::new(403, "forbidden", detail),
             FlowError::Conflict { code, detail } => Self::new(409, code, detail),
+            FlowError::MergedByHand(customers) => {
+                let detail = "the erasure would take along these customers, who were merged by hand; undo the merges, or name all \
+                              of them in `include`, separated by commas";
+                Self { customers, field: Some("include".into()), ..Self::new(409, "merged_by_hand", detail) }
+            }
             FlowError::Invalid { code: code @ "bad_cursor", field, problem } => {
                 Self { field: Some(field), ..Self::new(400, code, problem) }
             }
@@ -141,9 +162,14 @@ impl From<Problem> for Response {
         if let Some(seconds) = problem.retry_after {
             response = response.with("retry-after", seconds.to_string());
         }
-        if problem.status == 415 {
-            // RFC 9110, section 15.5.16: what would be taken.
-            response = response.with("accept-encoding", "identity");
+        if let Some(allow) = problem.allow {
+            response = response.with("allow", allow);
+        }
+        // RFC 9110, section 15.5.16: what would be taken.
+        match problem.code {
+            "body_encoded" => response = response.with("accept-encoding", "identity"),
+            "unsupported_media_type" => response = response.with("accept", "application/json"),
+            _ => {}
         }
         if problem.status == 401 {
             response = response.with("www-authenticate", "Bearer");
@@ -162,6 +188,13 @@ mod tests {
         assert_eq!((problem.status, problem.code), (500, "internal"));
         let response = Response::from(problem);
         assert!(!String::from_utf8(response.body).unwrap().contains("secret_column"));
+    }
+
+    #[test]
+    fn l2_a_refused_method_names_those_that_are_taken() {
+        let response = Response::from(Problem::method(&["GET", "HEAD"]));
+        assert_eq!(response.status, 405);
+        assert!(response.headers.contains(&("allow", "GET, HEAD".to_owned())));
     }
 
     #[test]

@@ -92,9 +92,11 @@ pub async fn respond(out: ResponseOutparam, response: Response) {
     let mut headers = vec![
         ("content-type".to_owned(), response.content_type.as_bytes().to_vec()),
         ("content-length".to_owned(), response.body.len().to_string().into_bytes()),
-        ("cache-control".to_owned(), b"no-store".to_vec()),
         ("x-content-type-options".to_owned(), b"nosniff".to_vec()),
     ];
+    if !response.headers.iter().any(|(name, _)| *name == "cache-control") {
+        headers.push(("cache-control".to_owned(), b"no-store".to_vec()));
+    }
     headers.extend(response.headers.into_iter().map(|(name, value)| (name.to_owned(), value.into_bytes())));
     // The client may be gone; there is nobody left to tell.
     let _ = out.set_with_body(head(response.status, &headers), response.body).await;

@@ -112,7 +112,7 @@ fn an_erasure_empties_what_may_be_the_persons() {
     assert_eq!(kept(&w).len(), 256, "the rest are kept as one");
     w.pass(1);
     let who = all(&w)[0].customer;
-    immediate(&w.db, || erase::begin(&w.ctx(), who, &Actor { agent: None, role: Role::Admin }, "request")).unwrap();
+    immediate(&w.db, || erase::begin(&w.ctx(), who, &Actor { agent: None, role: Role::Admin }, "request", &[])).unwrap();
     w.pass(1);
     take(&w, Parsed { messages: Vec::new(), odd: vec![unread(b"later")] });
     assert_eq!(erase::go_on(&w.ctx()).unwrap(), 1);

@@ -270,7 +270,14 @@ proptest! {
                     let same = connected(&every, &w)[&customers[&who]];
                     let gone: Vec<_> = customers.iter().filter(|(_, c)| person(&w, **c) == same).map(|(w, c)| (*w, *c)).collect();
                     let actor = warmline_flow::ctx::Actor { agent: None, role: warmline_model::Role::Admin };
-                    immediate(&w.db, || erase::begin(&w.ctx(), customers[&who], &actor, "request")).unwrap();
+                    let also = erase::by_hand(&w.ctx(), customers[&who]).unwrap();
+                    let begin = |also: &[CustomerId]| {
+                        immediate(&w.db, || erase::begin(&w.ctx(), customers[&who], &actor, "request", also))
+                    };
+                    if !also.is_empty() {
+                        assert_eq!(begin(&[]).unwrap_err(), FlowError::MergedByHand(also.clone()));
+                    }
+                    begin(&also).unwrap();
                     assert_eq!(erase::go_on(&w.ctx()).unwrap(), 1);
                     for (who, customer) in gone {
                         assert_eq!(stored::person(&w.db, customer).unwrap(), None);
