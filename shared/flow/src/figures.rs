@@ -7,7 +7,7 @@ use warmline_metrics::histogram::bucket;
 use warmline_metrics::{Cell, Figures, Gauges, fold};
 use warmline_model::Event;
 use warmline_store::{
-    conversations, events, failures, followers, immediate, inbox, outbox, queues, refusals, rollups, staffing,
+    conversations, damage, events, failures, followers, immediate, inbox, outbox, queues, refusals, rollups, staffing,
 };
 
 const FOLLOWER: &str = "metrics";
@@ -72,7 +72,9 @@ pub fn read(ctx: &Ctx<'_>, hours: Option<i64>) -> Result<Figures, FlowError> {
         .into_iter()
         .map(|c| Cell { figure: c.figure, channel: c.channel, bucket: c.bucket, n: c.n, total: c.total })
         .collect();
-    let refused = refusals::totals(ctx.db)?.into_iter().map(|(channel, reason, n)| (format!("{channel}/{reason}"), n));
+    let (damaged, refused): (Vec<_>, Vec<_>) =
+        refusals::totals(ctx.db)?.into_iter().partition(|(channel, reason, _)| damage::is_damage(channel, reason));
+    let refused = refused.into_iter().map(|(channel, reason, n)| (format!("{channel}/{reason}"), n));
     let now = Gauges {
         queue_length: queues::list(ctx.db)?.into_iter().map(|q| (q.group.to_string(), q.waiting)).collect(),
         conversations: conversations::open_by_state(ctx.db)?.into_iter().collect(),
@@ -80,6 +82,7 @@ pub fn read(ctx: &Ctx<'_>, hours: Option<i64>) -> Result<Figures, FlowError> {
         inbox_waiting: inbox::waiting(ctx.db)?,
         tokens_refused: failures::count(ctx.db, failures::ALL, ctx.now())?,
         webhooks_refused: refused.collect(),
+        store_damaged: damaged.into_iter().map(|(_, _, n)| n).sum(),
         events_behind: events::last(ctx.db)? - followers::position(ctx.db, FOLLOWER)?,
     };
     Ok(Figures::new(&cells, now))
