@@ -8,6 +8,7 @@ mod harness;
 
 mod api;
 mod app;
+mod attacks;
 mod audit;
 mod bad_api_input;
 mod bad_everywhere;
