@@ -39,3 +39,4 @@ mod store_trouble;
 mod tick;
 mod webchat;
 mod wechat;
+mod words;

@@ -30,6 +30,9 @@ fn every_operation_answers_as_described() {
     agent.act(&id, "accept", &json!({})).expect(200);
     shop.platform.script(warmline_sim::platform::Rule::send(warmline_sim::platform::Behaviour::Error(45015)).once());
     let dead = shop.wait_delivery(&id, &agent.reply(&id, "在的"), "dead");
+    let given_up = admin.get(&format!("/api/outbox?state=dead&channel=wechat&account={}", shop.name)).expect(200).json();
+    assert_eq!((&given_up["items"][0]["id"], &given_up["count"]), (&dead["id"], &json!(1)));
+    admin.post("/api/outbox/retry", &json!({ "account": shop.name, "dry_run": true })).expect(200);
     admin.post(&format!("/api/outbox/{}/retry", dead["id"].as_str().unwrap()), &json!({})).expect(200);
     let customer = format!("/api/customers/{}", shown["customer"]["id"].as_str().unwrap());
     admin.get(&customer).expect(200);
@@ -171,6 +174,8 @@ fn the_names_that_other_tools_are_written_against_are_there() {
         "POST /api/conversations/{id}/transfer",
         "POST /api/conversations/{id}/close",
         "POST /api/outbox/{id}/retry",
+        "POST /api/outbox/retry",
+        "GET /api/outbox",
         "POST /api/tick",
         "GET /api/events",
         "GET /metrics",

@@ -25,7 +25,7 @@ pub struct EntryView {
     pub role: String,
     /// `conversation.read`, `medium.read`, `timeline.read`, `summary.read`, `customer.unmasked`, `customer.exported`,
     /// `customer.corrected`, `customer.erased`, `hold.placed`, `hold.lifted`, `consent.given`, `consent.withdrawn`,
-    /// `retention.changed`.
+    /// `retention.changed`, `deliveries.retried`.
     pub action: String,
     /// The customer.
     #[serde(skip_serializing_if = "Option::is_none")]

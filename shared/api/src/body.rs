@@ -3,6 +3,7 @@
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use warmline_http::{Problem, Request};
+use warmline_model::Content;
 
 /// Reads a JSON body of a known shape.
 ///
@@ -43,6 +44,18 @@ pub fn length(field: &str, text: &str, min: usize, max: usize) -> Result<(), Pro
         return Ok(());
     }
     Err(Problem::field("bad_length", field, format!("{field} takes {min} to {max} characters")))
+}
+
+/// Refuses what only a mail that came in can say of itself: copies go to whom `reply_all` says and to nobody else.
+///
+/// # Errors
+/// It names addresses or history.
+pub(crate) fn own_words(content: &Content) -> Result<(), Problem> {
+    if content.is_mail() {
+        let detail = "a new text takes no quoted, to, cc or reply_to; set reply_all to answer everybody whom a mail went to";
+        return Err(Problem::field("not_a_mail", "content", detail));
+    }
+    Ok(())
 }
 
 /// The `reason` parameter: one of those that are taken, since it is kept.

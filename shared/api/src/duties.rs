@@ -10,7 +10,7 @@ use warmline_flow::consent::{self, Said};
 use warmline_flow::retention::{self, Settings};
 use warmline_flow::{hold, people};
 use warmline_http::{Problem, Response, page};
-use warmline_model::{AgentId, CustomerId, Timestamp};
+use warmline_model::{AgentId, CustomerId, MessageId, Timestamp};
 use warmline_store::consents::Consent;
 use warmline_store::holds;
 
@@ -77,8 +77,12 @@ pub struct ConsentView {
     pub given: bool,
     /// A channel, or `staff`.
     pub source: String,
-    /// Who noted it; `null`: the administrator's token of the configuration.
+    /// Who noted it; `null`: the customer's own message, where `message` names it, else the administrator's token of the configuration.
     pub agent: Option<AgentId>,
+    /// The customer's own words (`stop`, `td`, `退订`, …), or the platform's event (`unsubscribe`, …).
+    pub wording: Option<String>,
+    /// The message that proves it.
+    pub message: Option<MessageId>,
     /// When it was noted.
     pub at: Timestamp,
 }
@@ -93,6 +97,8 @@ impl From<Consent> for ConsentView {
             given: c.given,
             source: c.source,
             agent: c.by,
+            wording: c.wording,
+            message: c.message,
             at: c.at,
         }
     }

@@ -12,7 +12,7 @@ use warmline_flow::sealed::Keys;
 use warmline_flow::timeline::{self, Place};
 use warmline_flow::{Ctx, FlowError, consent, people as flow};
 use warmline_http::{Problem, Request, auth};
-use warmline_model::{AccountId, Channel, ConversationId, CustomerId, IdentifierKind, Role, Scope, Timestamp};
+use warmline_model::{AccountId, Channel, ConversationId, CustomerId, IdentifierKind, MessageId, Role, Scope, Timestamp};
 use warmline_store::erasures::{self, Erasure};
 use warmline_store::{customers, people};
 use zip::write::{SimpleFileOptions, StreamWriter};
@@ -78,6 +78,10 @@ struct Consent {
     purpose: String,
     version: String,
     given: bool,
+    source: String,
+    /// The person's own words, where they said it in a message.
+    wording: Option<String>,
+    message: Option<MessageId>,
     at: Timestamp,
 }
 
@@ -252,6 +256,9 @@ fn customer(ctx: &Ctx<'_>, id: CustomerId) -> Result<Customer, FlowError> {
         purpose: c.purpose,
         version: c.version,
         given: c.given,
+        source: c.source,
+        wording: c.wording,
+        message: c.message,
         at: c.at,
     });
     Ok(Customer {

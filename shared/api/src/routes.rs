@@ -4,7 +4,7 @@ mod people;
 mod routing;
 
 use crate::view::{AccountView, AgentView, ConversationDetail, ConversationView, MessageView, Page};
-use crate::{accounts, agents, channels, conversations, documents, events, groups, health, openapi, tokens};
+use crate::{accounts, agents, channels, conversations, documents, events, groups, health, openapi, outbox, tokens};
 use http::Method;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use std::cell::RefCell;
@@ -373,6 +373,32 @@ fn general() -> Vec<Route> {
             None,
             (200, schema::<serde_json::Value>),
             conversations::retry,
+        ),
+        Route {
+            query: &[
+                PAGE[0],
+                PAGE[1],
+                ("state", "`dead`, also when left out"),
+                ("channel", "only messages of that channel"),
+                ("account", "only messages of that account"),
+                ("reason", "only messages given up for that reason"),
+            ],
+            ..get(
+                "/api/outbox",
+                "Lists messages that were given up, with the reason, oldest first; not what they say.",
+                FIGURES,
+                Json(schema::<outbox::GivenUpPage>),
+                outbox::list,
+            )
+        },
+        write(
+            Method::POST,
+            "/api/outbox/retry",
+            "Tries messages again that were given up and that their platform still takes; goes on with `next`.",
+            FIGURES,
+            Some(schema::<outbox::Retry>),
+            (200, schema::<outbox::Retried>),
+            outbox::retry,
         ),
         get(
             "/api/limits",

@@ -192,6 +192,7 @@ pub(crate) fn dry_run(call: &Call<'_>) -> Result<Response, Problem> {
         account_group: None,
         owner: None,
         last: None,
+        people_only: false,
     };
     let Some(placement) = ready.place(&facts, now) else {
         return Ok(Response::json(200, &DryRunView { decision: None, say: None }));

@@ -2,7 +2,7 @@
 //! replies and reads the platform's answers. Pure: no I/O, no clock, no randomness of its own.
 //!
 //! * [`kit`]: what an adapter is; `capabilities`: what a channel can carry; [`registry`]: the adapters by channel;
-//!   [`manifest`]: their capabilities, for readers;
+//!   [`manifest`]: their capabilities, for readers; [`keys`]: what makes a message the same message;
 //! * [`app`], [`miniprogram`], [`webchat`], [`wechat`], …: the adapters, one module a channel, each with its account, its
 //!   verifier, its parser and its renderer;
 //! * [`wx`]: what WeChat's own channels share; [`wx_crypto`]: signatures and the encrypted envelope of its whole family; `echo`:
@@ -13,6 +13,7 @@
 //!   signatures cover;
 //! * `bearer`, `client_message`, [`hs256`]: the tokens and the message of our own clients; [`grip`]: how a gateway that holds
 //!   their sockets speaks;
+//! * `cut`: a text that is too long, in parts; `caller`: who calls, as telephone systems write it;
 //! * [`xml`], [`json`]: bounded readers for what platforms send;
 //! * `requests`, `answers`: requests to the platforms' APIs, and what their answers say before any code;
 //! * `values`, `civil`: ids, numbers and times as platforms write them;
@@ -24,9 +25,11 @@ pub mod aliyun;
 mod answers;
 pub mod app;
 mod bearer;
+mod caller;
 mod capabilities;
 mod civil;
 mod client_message;
+mod cut;
 pub mod digest;
 pub mod doudian;
 pub mod douyin;
@@ -36,6 +39,7 @@ pub mod grip;
 pub mod hs256;
 pub mod jd;
 pub mod json;
+pub mod keys;
 pub mod kit;
 pub mod kuaishou;
 pub mod manifest;

@@ -36,6 +36,8 @@ pub enum Action {
     WithdrawConsent,
     /// For how long things are kept was changed.
     ChangeRetention,
+    /// Messages that were given up were made due again, many at once.
+    RetryDeliveries,
 }
 
 impl Action {
@@ -55,6 +57,7 @@ impl Action {
             Self::GiveConsent => "consent.given",
             Self::WithdrawConsent => "consent.withdrawn",
             Self::ChangeRetention => "retention.changed",
+            Self::RetryDeliveries => "deliveries.retried",
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::{converse, hold, passing};
 use serde::Serialize;
 use warmline_model::{ConversationId, ConversationState, CustomerId, ErasureId, EventBody, Timestamp};
 use warmline_store::erasures::{self, Erasure};
-use warmline_store::{conversations, customers, events, immediate, people, vault};
+use warmline_store::{conversations, customers, events, immediate, inbox, people, vault};
 
 /// Why somebody can be erased.
 pub const REASONS: [&str; 4] = ["request", "consent_withdrawn", "purpose_served", "unlawful"];
@@ -76,6 +76,8 @@ fn step(ctx: &Ctx<'_>, running: &Erasure) -> Result<bool, FlowError> {
         Some(from) => from,
         None => {
             let from = passing::turn_over(ctx)?;
+            // Nobody knows whose these are, so they may be this person's.
+            while inbox::empty_odd(ctx.db, running.asked_at, BATCH)? == usize::try_from(BATCH).unwrap_or(0) {}
             erasures::set_inbox_from(ctx.db, running.id, from)?;
             from
         }

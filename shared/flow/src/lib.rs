@@ -9,7 +9,7 @@
 //! * [`people`]: one person across channels; [`cases`]: their conversations on one matter;
 //! * [`ai`]: turns of AI seats, and handing over to people;
 //! * [`converse`]: what agents and supervisors do with a conversation;
-//! * [`deliver`]: out of the outbox to the platform;
+//! * [`deliver`]: out of the outbox to the platform; [`given_up`]: another try for what it did not take;
 //! * [`stream`]: replies for customers whose own client fetches them;
 //! * [`timeline`]: all that was said with a person, on every channel; [`summary`]: what of it a colleague must know, with
 //!   the [`context`] that is kept of it;
@@ -37,10 +37,12 @@ pub mod drain;
 pub mod erase;
 pub mod figures;
 pub mod floor;
+pub mod given_up;
 pub mod hold;
 pub mod ingest;
 pub mod keys;
 pub mod media;
+pub mod odd;
 mod orders;
 pub mod passing;
 pub mod people;

@@ -1,14 +1,14 @@
 //! Applying the router's decisions: a contact to a seat or into a queue, and a seat that becomes free its next contact, in the same
 //! transaction. So a queue never stands beside free capacity that could serve it.
 
-use crate::converse;
 use crate::ctx::{Ctx, FlowError};
 use crate::floor::{Kept, Stored};
 use crate::sealed;
+use crate::{consent, converse};
 use warmline_model::event::{RequeueReason, Work};
 use warmline_model::{AgentId, AgentState, Content, ConversationState, EventBody, GroupId, Lane, Origin, Timestamp, Units};
 use warmline_privacy::CustomerKey;
-use warmline_routing::group::{First, GroupSettings};
+use warmline_routing::group::{Elsewhere, First, GroupSettings};
 use warmline_routing::seat::{Amount, taken};
 use warmline_routing::{Cause, Contact, Decision, Facts, Outcome, Placement, Ready, decide, estimate::Pace, rank, rules};
 use warmline_store::agents::{self, Claim, Claimed};
@@ -35,8 +35,15 @@ pub fn first(
     kept: Option<&Kept>,
 ) -> Result<bool, FlowError> {
     let now = ctx.now();
-    let facts = facts(ctx, plan, conversation, content)?;
-    let Some(placement) = plan.place(&facts, now) else { return Ok(false) };
+    let mut facts = facts(ctx, plan, conversation, content)?;
+    let Some(mut placement) = plan.place(&facts, now) else { return Ok(false) };
+    // Somebody who wants nothing automatic is answered by people. Only where an AI seat would be asked is that looked up.
+    let overflows = plan.settings(&placement.group).overflow.is_some_and(|o| o.to == Elsewhere::Ai);
+    if (placement.first != First::People || overflows) && consent::refuses(ctx, conversation.person, &conversation.channel)?
+    {
+        facts.people_only = true;
+        placement.first = First::People;
+    }
     let greeting = plan.settings(&placement.group).greeting;
     let contact = Contact {
         id: conversation.id,
@@ -49,7 +56,7 @@ pub fn first(
     };
     let ai = apply(ctx, plan, conversation, Some(key), contact, kept)?;
     if !greeting.is_empty() {
-        converse::say(ctx, conversation, key, Origin::System, None, &Content::text(greeting))?;
+        tell(ctx, conversation, Some(key), greeting)?;
     }
     Ok(ai)
 }
@@ -78,6 +85,7 @@ pub fn facts(ctx: &Ctx<'_>, plan: &Ready, conversation: &Conversation, content: 
         account_group: account_group(ctx, conversation)?,
         owner,
         last: last.map(|(agent, closed_at)| rules::Last { agent, closed_at }),
+        people_only: false,
     })
 }
 
@@ -215,7 +223,11 @@ fn record(ctx: &Ctx<'_>, now: Timestamp, conversation: &Conversation, decision: 
     Ok(events::append(ctx.db, now, Some(conversation.id), &Recorded::RoutingDecided(decision))?)
 }
 
+/// Says something that no person wrote, unless the customer wants nothing of the kind.
 fn tell(ctx: &Ctx<'_>, conversation: &Conversation, key: Option<&CustomerKey>, text: String) -> Result<(), FlowError> {
+    if consent::refuses(ctx, conversation.person, &conversation.channel)? {
+        return Ok(());
+    }
     let content = Content::text(text);
     match key {
         Some(key) => converse::say(ctx, conversation, key, Origin::System, None, &content)?,

@@ -134,6 +134,7 @@ impl From<Refusal> for Problem {
             Refusal::SignatureWrong => (401, "signature_wrong"),
             Refusal::Stale => (401, "stale"),
             Refusal::Expired => (401, "token_expired"),
+            Refusal::ClaimsWrong(_) => (401, "claims_wrong"),
             Refusal::OriginDenied => (403, "origin_denied"),
             Refusal::WrongMode => (403, "wrong_mode"),
             Refusal::Undecryptable => (400, "undecryptable"),
@@ -153,6 +154,10 @@ impl From<Problem> for Response {
             Self { status: problem.status, headers: Vec::new(), content_type: "application/problem+json", body };
         if let Some(seconds) = problem.retry_after {
             response = response.with("retry-after", seconds.to_string());
+        }
+        if problem.status == 415 {
+            // RFC 9110, section 15.5.16: what would be taken.
+            response = response.with("accept-encoding", "identity");
         }
         if problem.status == 401 {
             response = response.with("www-authenticate", "Bearer");

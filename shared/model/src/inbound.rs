@@ -23,6 +23,9 @@ pub struct Sender {
     /// What else tells who it is, beside the two ids.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub identifiers: Vec<Identifier>,
+    /// Somebody is told of, who need not have written: where we do not know them, or have no conversation with them, none begins.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub only_known: bool,
 }
 
 /// One message or event from a customer.

@@ -3,12 +3,12 @@
 use crate::incoming::{self, IncomingRequest, ResponseOutparam, refuse, respond};
 use crate::world::World;
 use crate::{deliver, internal, media, outgoing, pull};
-use warmline_channels::{Adapter, Outbound, Refusal, Reply, Request as Webhook, Verified};
+use warmline_channels::{Adapter, Odd, Outbound, Refusal, Reply, Request as Webhook, Verified};
 use warmline_flow::deliver::{self as outbox, Attempt};
 use warmline_flow::ingest::{self, Ingested};
 use warmline_flow::{Ctx, FlowError};
 use warmline_http::{Problem, Request, Response};
-use warmline_model::{AccountId, Channel, Inbound, Timestamp};
+use warmline_model::{AccountId, Channel, Timestamp};
 use warmline_store::{conversations, customers, refusals};
 
 /// How long after its arrival a webhook can be answered with a reply: WeChat gives up after 5 s.
@@ -17,7 +17,7 @@ const LOOK_MS: u64 = 100;
 
 /// Serves a channel's component.
 pub async fn serve<A: Adapter>(adapter: &A, incoming: IncomingRequest, out: ResponseOutparam) {
-    match incoming::read(incoming).await {
+    match incoming::read_into(incoming, |kind| adapter.gather(kind)).await {
         Ok(request) => serve_request(adapter, &request, out).await,
         Err(problem) => respond(out, refuse(problem)).await,
     }
@@ -166,17 +166,35 @@ fn receive<'a, A: Adapter>(adapter: &A, place: &'a Place<A::Account>, request: &
         return Ok(Received::Answered(reply));
     }
     let verified = adapter.verify(&place.account, &webhook, now)?;
-    let messages: Vec<Inbound> = adapter.parse(&place.account, &verified)?.messages;
+    let parsed = adapter.receive(&place.account, &verified)?;
+    let odd = Unread::of(&parsed.odd);
     // Only a webhook of one sender can be answered to that sender.
-    let sender = match messages.as_slice() {
-        [one] => one.sender.open_id.clone(),
-        _ => String::new(),
-    };
+    let first = parsed.messages.first().map(|first| first.sender.open_id.as_str()).unwrap_or_default();
+    let sender = if parsed.messages.iter().all(|m| m.sender.open_id == first) { first.to_owned() } else { String::new() };
     let passive = adapter.wants_passive(&place.account) && !sender.is_empty();
     let answer_by = passive.then(|| now.plus_millis(ANSWER_MS));
     let hints = adapter.pull().map(|pull| pull.hinted(&place.account, &verified)).unwrap_or_default();
-    let rows = ingest::ingest(&ctx, &place.channel, &place.id, messages, answer_by, &hints)?;
+    let rows = ingest::ingest(&ctx, &place.channel, &place.id, parsed, answer_by, &hints)?;
+    odd.log(&place.channel, &place.id);
     Ok(Received::Stored { verified, sender, rows, ctx, answer_by, hinted: !hints.is_empty() })
+}
+
+/// What of a body or page could not be read: how many items, and why the first of them.
+pub(crate) struct Unread(Option<(usize, &'static str)>);
+
+impl Unread {
+    pub(crate) fn of(odd: &[Odd]) -> Self {
+        Self(odd.first().map(|first| (odd.len(), first.reason)))
+    }
+
+    /// Tells the log, once they are kept. The words are ours: nothing of an item is logged.
+    pub(crate) fn log(&self, channel: &Channel, account: &AccountId) {
+        if let Some((count, reason)) = self.0 {
+            eprintln!(
+                "{channel}/{account}: kept {count} item(s) sealed that cannot be read ({reason}); see intake_odd_items"
+            );
+        }
+    }
 }
 
 /// Waits for a reply that the webhook's own answer can carry. A platform that did not hear the first answer sends the webhook

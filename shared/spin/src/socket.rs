@@ -175,9 +175,8 @@ impl<'a, A: ClientAdapter> Frames<'a, A> {
         let verified =
             self.adapter.verify_frame(account, sender, text, self.ctx.now()).map_err(|e| (None, refusal(self.place, e)))?;
         let name = name(&verified);
-        let messages = self.adapter.parse(account, &verified).map_err(|e| (name.clone(), refusal(self.place, e)))?;
-        let rows =
-            ingest::ingest(&self.ctx, channel, id, messages.messages, None, &[]).map_err(|e| (name.clone(), e.into()))?;
+        let parsed = self.adapter.receive(account, &verified).map_err(|e| (name.clone(), refusal(self.place, e)))?;
+        let rows = ingest::ingest(&self.ctx, channel, id, parsed, None, &[]).map_err(|e| (name.clone(), e.into()))?;
         self.wake.extend(rows.iter().filter_map(|row| row.wake));
         Ok(name)
     }

@@ -2,9 +2,9 @@
 //! Losing the cache costs one call.
 
 use crate::kv::SpinKv;
-use crate::outgoing::{self, NoAnswer};
+use crate::outgoing::{self, Answer, NoAnswer};
 use serde::{Deserialize, Serialize};
-use warmline_channels::{Adapter, ApiRequest, ApiResponse, Call, Outcome, Token};
+use warmline_channels::{Adapter, ApiRequest, ApiResponse, Call, Outcome, Token, retry_after};
 use warmline_flow::Ctx;
 use warmline_flow::context::Kv as _;
 use warmline_model::{AccountId, Timestamp};
@@ -17,6 +17,31 @@ const LEASE_MS: i64 = 10_000;
 /// How long to wait for another instance that is fetching.
 const PATIENCE: u32 = 60;
 const LOOK_MS: u64 = 100;
+/// How long nobody asks again after the platform gave no token, where it does not say how long.
+const PAUSE_MS: i64 = 2_000;
+/// The longest such pause.
+const PAUSE_MAX_MS: i64 = 3_600_000;
+
+/// Why a call came to nothing.
+pub struct Failure {
+    /// What it means.
+    pub outcome: Outcome,
+    /// From when on the platform wants to be asked again, where it says so.
+    pub retry_at: Option<Timestamp>,
+}
+
+impl From<Outcome> for Failure {
+    fn from(outcome: Outcome) -> Self {
+        Self { outcome, retry_at: None }
+    }
+}
+
+impl Failure {
+    /// What an answer means.
+    pub fn of(outcome: Outcome, answer: &Answer, now: Timestamp) -> Self {
+        Self { outcome, retry_at: answer.retry_after.as_deref().and_then(|value| retry_after(value, now)) }
+    }
+}
 
 #[derive(Serialize, Deserialize)]
 struct Cached {
@@ -49,6 +74,19 @@ impl Cache<'_> {
             SpinKv.set(&self.key, &sealed);
         }
     }
+
+    /// Until when nobody asks, because the platform gave no token.
+    fn pause(&self) -> Option<Timestamp> {
+        let noted = SpinKv.get(&format!("{}/pause", self.key))?;
+        Some(Timestamp::from_millis(std::str::from_utf8(&noted).ok()?.parse().ok()?))
+    }
+
+    fn set_pause(&self, failure: &Failure, now: Timestamp) {
+        if let Outcome::Retry(_) = failure.outcome {
+            let until = failure.retry_at.map_or(now.plus_millis(PAUSE_MS), |at| at.min(now.plus_millis(PAUSE_MAX_MS)));
+            SpinKv.set(&format!("{}/pause", self.key), until.millis().to_string().as_bytes());
+        }
+    }
 }
 
 /// An access token of the account; `None` on platforms that have none. `refused` is one that the platform has just refused.
@@ -61,7 +99,7 @@ async fn get<A: Adapter>(
     id: &AccountId,
     account: &A::Account,
     refused: Option<&str>,
-) -> Result<Option<String>, Outcome> {
+) -> Result<Option<String>, Failure> {
     if request(ctx, adapter, account, false).is_none() {
         return Ok(None);
     }
@@ -74,24 +112,33 @@ async fn get<A: Adapter>(
         if let Some(c) = cached.as_ref().filter(|c| now.millis() < c.renew_at) {
             return Ok(Some(c.value.clone()));
         }
+        if cached.is_none() && cache.pause().is_some_and(|until| now < until) {
+            return Err(Outcome::Retry("token_unavailable").into());
+        }
         let claimed = leases::claim(ctx.db, &cache.key, &owner, now, now.plus_millis(LEASE_MS));
         match (claimed, cached) {
-            (Ok(true), _) => {
+            (Ok(true), cached) => {
                 let fetched = fetch(ctx, adapter, account, refused).await;
-                if let Ok(token) = &fetched {
-                    cache.put(token, ctx.now());
+                match &fetched {
+                    Ok(token) => cache.put(token, ctx.now()),
+                    Err(failure) => cache.set_pause(failure, ctx.now()),
                 }
                 // Where this fails, the lease ends by itself.
                 let _ = leases::release(ctx.db, &cache.key, &owner);
-                return fetched.map(|token| Some(token.value));
+                return match (fetched, cached) {
+                    (Ok(token), _) => Ok(Some(token.value)),
+                    // It is due for renewal, and good until it ends.
+                    (Err(Failure { outcome: Outcome::Retry(_), .. }), Some(c)) => Ok(Some(c.value)),
+                    (Err(failure), _) => Err(failure),
+                };
             }
             // Somebody else renews it; the old one is good until then.
             (_, Some(c)) => return Ok(Some(c.value)),
             (Ok(false), None) => outgoing::sleep(LOOK_MS).await,
-            (Err(_), None) => return Err(Outcome::Retry("store_busy")),
+            (Err(_), None) => return Err(Outcome::Retry("store_busy").into()),
         }
     }
-    Err(Outcome::Retry("token_busy"))
+    Err(Outcome::Retry("token_busy").into())
 }
 
 /// Makes a call that is signed with a token. One that the platform refuses is replaced and the call made again at once, one time.
@@ -103,17 +150,17 @@ pub async fn signed<A: Adapter, T>(
     adapter: &A,
     id: &AccountId,
     account: &A::Account,
-    call: impl AsyncFn(&Call<'_>) -> Result<T, Outcome>,
-) -> Result<T, Outcome> {
+    call: impl AsyncFn(&Call<'_>) -> Result<T, Failure>,
+) -> Result<T, Failure> {
     let mut refused: Option<String> = None;
     for _ in 0..2 {
         let token = get(ctx, adapter, id, account, refused.as_deref()).await?;
         match call(&Call { token: token.as_deref(), now: ctx.now(), nonce: &ctx.owner() }).await {
-            Err(Outcome::RefreshToken) if refused.is_none() => refused = token,
+            Err(Failure { outcome: Outcome::RefreshToken, .. }) if refused.is_none() => refused = token,
             result => return result,
         }
     }
-    Err(Outcome::RefreshToken)
+    Err(Outcome::RefreshToken.into())
 }
 
 /// Fetches a token. Platforms that hand out the same token until it ends are asked to replace it only when they refused it.
@@ -122,7 +169,7 @@ async fn fetch<A: Adapter>(
     adapter: &A,
     account: &A::Account,
     refused: Option<&str>,
-) -> Result<Token, Outcome> {
+) -> Result<Token, Failure> {
     let token = ask(ctx, adapter, account, false).await?;
     if Some(token.value.as_str()) == refused { ask(ctx, adapter, account, true).await } else { Ok(token) }
 }
@@ -131,11 +178,18 @@ fn request<A: Adapter>(ctx: &Ctx<'_>, adapter: &A, account: &A::Account, force: 
     adapter.token_request(account, force, &Call { token: None, now: ctx.now(), nonce: &ctx.owner() })
 }
 
-async fn ask<A: Adapter>(ctx: &Ctx<'_>, adapter: &A, account: &A::Account, force: bool) -> Result<Token, Outcome> {
+async fn ask<A: Adapter>(ctx: &Ctx<'_>, adapter: &A, account: &A::Account, force: bool) -> Result<Token, Failure> {
     let request = request(ctx, adapter, account, force).ok_or(Outcome::Permanent("no_token_api"))?;
     match outgoing::call(&request).await {
-        Ok(answer) => adapter.read_token(&ApiResponse { status: answer.status, body: &answer.body }),
-        // No message has left yet, so there is no doubt about one.
-        Err(NoAnswer::NotReached(reason) | NoAnswer::Unknown(reason)) => Err(Outcome::Retry(reason)),
+        Ok(answer) => {
+            let read = adapter.read_token(&ApiResponse { status: answer.status, body: &answer.body });
+            read.map_err(|outcome| Failure::of(without_doubt(outcome), &answer, ctx.now()))
+        }
+        Err(NoAnswer::NotReached(reason) | NoAnswer::Unknown(reason)) => Err(without_doubt(Outcome::Retry(reason)).into()),
     }
+}
+
+/// No message has left with a request for a token, so whatever came of it, there is no doubt about one.
+fn without_doubt(outcome: Outcome) -> Outcome {
+    if outcome.leaves_doubt() { Outcome::Retry("token_unavailable") } else { outcome }
 }

@@ -34,6 +34,8 @@ pub mod meta;
 pub mod migrate;
 #[cfg(feature = "native")]
 pub mod native;
+pub mod odd_items;
+pub mod outages;
 pub mod outbox;
 pub mod people;
 pub mod placing;

@@ -178,14 +178,19 @@ impl Server {
         self.dir.join("state-keys")
     }
 
-    /// Rows of its inbox that came by a channel: what any acknowledged or refused webhook left there.
+    /// Messages of its inbox that came by a channel.
     pub fn stored(&self, channel: &str) -> i64 {
-        self.count("SELECT count(*) FROM inbox WHERE channel = ?1", &[channel])
+        self.count("SELECT count(*) FROM inbox WHERE channel = ?1 AND shard >= 0", &[channel])
+    }
+
+    /// Items that came by an account of the channel and could not be read.
+    pub fn odd_of(&self, channel: &str, account: &str) -> i64 {
+        self.count("SELECT count(*) FROM inbox WHERE channel = ?1 AND account = ?2 AND shard < 0", &[channel, account])
     }
 
     /// Those that came by one account of the channel.
     pub fn stored_of(&self, channel: &str, account: &str) -> i64 {
-        self.count("SELECT count(*) FROM inbox WHERE channel = ?1 AND account = ?2", &[channel, account])
+        self.count("SELECT count(*) FROM inbox WHERE channel = ?1 AND account = ?2 AND shard >= 0", &[channel, account])
     }
 
     fn count(&self, sql: &str, values: &[&str]) -> i64 {

@@ -40,7 +40,7 @@ impl Adapter for Trapping {
 
     fn parse(&self, account: &Account, body: &Verified) -> Result<Parsed, Refusal> {
         let parsed = WeiboAdapter.parse(account, body)?;
-        let marked = |message: &Inbound| matches!(&message.content, Content::Text { text } if text.contains(MARKER));
+        let marked = |message: &Inbound| matches!(&message.content, Content::Text { text, .. } if text.contains(MARKER));
         assert!(!parsed.messages.iter().any(marked), "the word that is too much");
         Ok(parsed)
     }

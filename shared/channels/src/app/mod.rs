@@ -58,6 +58,10 @@ impl Adapter for AppAdapter {
         verify::verify(account, request, now)
     }
 
+    fn own_clients(&self) -> bool {
+        true
+    }
+
     fn parse(&self, _: &Account, body: &Verified) -> Result<Parsed, Refusal> {
         client_message::inbound(body).map(Into::into)
     }
@@ -67,7 +71,7 @@ impl Adapter for AppAdapter {
     }
 
     fn render(&self, _: &Account, reply: &Outbound<'_>, _: &Call<'_>) -> Result<Rendered, &'static str> {
-        CAPABILITIES.check(reply.content).map(|()| Rendered::Held)
+        client_message::check_reply(&CAPABILITIES, reply.content).map(|()| Rendered::Held)
     }
 
     /// Nothing is ever called, so there is no answer to read.

@@ -67,7 +67,7 @@ impl Adapter for DoudianAdapter {
     }
 
     fn parse(&self, account: &Account, body: &Verified) -> Result<Parsed, Refusal> {
-        parse::parse(account, body).map(Into::into)
+        parse::parse(account, body)
     }
 
     fn acknowledge(&self, _: &Account, _: &Verified) -> Reply {

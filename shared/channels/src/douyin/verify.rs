@@ -65,13 +65,13 @@ fn challenge(im: &Im, request: &Request<'_>) -> Result<Option<Reply>, Refusal> {
     if !is_post || request.body.len() > MAX_CHALLENGE {
         return Ok(None);
     }
-    let Ok(Value::Object(body)) = json::read(request.body, MAX_CHALLENGE) else { return Ok(None) };
+    let Ok(Value::Object(body)) = json::read_lenient(request.body, MAX_CHALLENGE) else { return Ok(None) };
     if filled(&body, "event") != Some("verify_webhook") {
         return Ok(None);
     }
     check_signature(im, request)?;
     let content = match body.get("content") {
-        Some(Value::String(text)) => json::read(text.as_bytes(), MAX_CHALLENGE)?,
+        Some(Value::String(text)) => json::read_lenient(text.as_bytes(), MAX_CHALLENGE)?,
         Some(content) => content.clone(),
         None => Value::Null,
     };

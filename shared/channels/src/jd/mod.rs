@@ -115,7 +115,6 @@ impl Pull for JdAdapter {
     }
 
     fn read(&self, _account: &Account, source: &str, answer: &ApiResponse<'_>) -> Result<Page, Outcome> {
-        let body = api::body(answer)?;
-        if source == SOURCE_ORDERS { parse::orders(&body) } else { parse::after_sales(&body) }
+        if source == SOURCE_ORDERS { parse::orders(answer) } else { parse::after_sales(answer) }
     }
 }

@@ -78,7 +78,7 @@ impl Adapter for PhoneAdapter {
 
     fn parse(&self, account: &Account, body: &Verified) -> Result<Parsed, Refusal> {
         match account.provider {
-            Provider::Contract { .. } => contract::parse(body).map(Into::into),
+            Provider::Contract { .. } => contract::parse(body),
             Provider::Huawei { .. } => huawei::parse(body).map(Into::into),
             Provider::Twilio { .. } => twilio::parse(body).map(Into::into),
         }

@@ -102,7 +102,7 @@ impl Pull for TaobaoAdapter {
     }
 
     fn read(&self, _account: &Account, _source: &str, answer: &ApiResponse<'_>) -> Result<Page, Outcome> {
-        parse::page(&api::body(answer)?)
+        parse::page(api::listed(answer)?)
     }
 
     fn confirm(&self, account: &Account, source: &str, receipts: &[String], call: &Call<'_>) -> Option<ApiRequest> {

@@ -86,7 +86,7 @@ impl Adapter for WechatAdapter {
     }
 
     fn parse(&self, _account: &Account, body: &Verified) -> Result<Parsed, Refusal> {
-        message::parse::<Dialect>(body.body()).map(Into::into)
+        message::with_context::<Dialect>(body.body()).map(Into::into)
     }
 
     /// The text `success`: the platform then neither retries nor shows the customer an error.

@@ -80,7 +80,7 @@ impl Adapter for XiaohongshuAdapter {
 
     fn parse(&self, account: &Account, body: &Verified) -> Result<Parsed, Refusal> {
         match account.kind() {
-            Kind::Shop => shop::parse(account, body).map(Into::into),
+            Kind::Shop => shop::parse(account, body),
             Kind::MiniProgram => miniprogram::parse(body).map(Into::into),
         }
     }

@@ -92,7 +92,7 @@ fn miniapp(vector: &Vector) -> Verdict {
     assert_eq!(Some(inbound.sender.open_id.as_str()), payload["FromUserName"].as_str());
     assert_eq!(inbound.at.secs().to_string(), payload["CreateTime"].to_string().trim_matches('"'));
     match &inbound.content {
-        Content::Text { text } => {
+        Content::Text { text, .. } => {
             assert_eq!((payload["MsgType"].as_str(), payload["Content"].as_str()), (Some("text"), Some(text.as_str())))
         }
         Content::Image { media } => {
@@ -147,7 +147,7 @@ fn event(vector: &Vector) -> Verdict {
     }
     let server_id = content["server_message_id"].as_str();
     match &inbound.content {
-        Content::Text { text } => {
+        Content::Text { text, .. } => {
             assert_eq!(payload["event"], "im_receive_msg");
             assert_eq!(Some(text.as_str()), content["text"].as_str(), "{id}: text");
             assert_eq!(Some(inbound.key.as_str()), server_id, "{id}: key");

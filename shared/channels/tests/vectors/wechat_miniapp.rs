@@ -63,7 +63,7 @@ fn parse(vector: &Vector) {
     assert_eq!(Some(&inbound.sender.open_id), field(body, "FromUserName").as_ref(), "{id}");
     assert_eq!(Some(inbound.at.secs().to_string()), field(body, "CreateTime"), "{id}");
     match &inbound.content {
-        Content::Text { text } => {
+        Content::Text { text, .. } => {
             assert_eq!((Some(text), Some(&inbound.key)), (field(body, "Content").as_ref(), field(body, "MsgId").as_ref()));
         }
         Content::Event { event, key, data } => {

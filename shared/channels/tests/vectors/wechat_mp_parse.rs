@@ -83,7 +83,7 @@ fn check_kind(id: &str, content: &Content, field: &dyn Fn(&str) -> Option<String
     };
     assert_eq!(content.kind(), expected, "{id}: kind");
     match content {
-        Content::Text { text } => assert_eq!(Some(text), field("Content").as_ref(), "{id}"),
+        Content::Text { text, .. } => assert_eq!(Some(text), field("Content").as_ref(), "{id}"),
         Content::Image { media } => assert_eq!((&media.id, &media.url), (&field("MediaId"), &field("PicUrl")), "{id}"),
         Content::Voice { media, transcript } => {
             assert_eq!((&media.id, &media.format, transcript), (&field("MediaId"), &field("Format"), &field("Recognition")));

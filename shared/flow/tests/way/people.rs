@@ -1,12 +1,12 @@
 //! One person across channels: what links, what only suggests, that undoing puts everything back, and that a reply goes to where the
 //! message came from.
 
-use crate::common::{World, place};
+use crate::common::{World, claim_on, place};
 use crate::{actor, all, count};
 use proptest::prelude::{ProptestConfig, Strategy, any, prop_oneof, proptest};
 use std::collections::{BTreeMap, BTreeSet};
 use warmline_flow::ingest::sender_lookup;
-use warmline_flow::{FlowError, converse, deliver, erase, people, sealed, summary, timeline};
+use warmline_flow::{FlowError, converse, erase, people, sealed, summary, timeline};
 use warmline_model::{Channel, Content, CustomerId, Identifier, IdentifierKind, MergeId, Sender, Timestamp};
 use warmline_store::{customers, immediate, people as stored};
 
@@ -117,7 +117,7 @@ fn a_reply_goes_to_where_the_message_came_from_whoever_is_merged_meanwhile() {
     };
     reply("给甲", 0);
     reply("给乙", 1);
-    let jobs = deliver::claim(&w.ctx(), &here, 9).unwrap();
+    let jobs = claim_on(&w, &here, 9);
     let mut sent: Vec<_> = jobs.iter().map(|j| (j.to.clone(), j.content.words().unwrap().to_owned())).collect();
     sent.sort();
     assert_eq!(sent, [("open-one".into(), "给甲".to_owned()), ("open-two".into(), "给乙".to_owned())]);

@@ -93,7 +93,10 @@ fn refusals() {
 #[test]
 fn what_members_write() {
     let inbound = one("text", &[("Content", "你好😀"), ("MsgId", "42"), ("AgentID", "1000002")]);
-    assert_eq!((inbound.key.as_str(), inbound.sender.open_id.as_str(), inbound.at.secs()), ("42", "zhangsan", 5));
+    assert_eq!(
+        (inbound.earlier_key.as_deref(), inbound.sender.open_id.as_str(), inbound.at.secs()),
+        (Some("42"), "zhangsan", 5)
+    );
     assert_eq!(inbound.content, Content::text("你好😀"));
     assert_eq!(inbound.reply_to, Some(json!({ "agent_id": 1_000_002 })));
     assert_eq!(one("image", &[("MediaId", "M"), ("MsgId", "1")]).content.kind(), "image");
@@ -118,7 +121,8 @@ fn a_hint_holds_no_message_but_names_a_source() {
     let (query, body) = sealed(&sign::hint("wwcorp", 5, "wk1"));
     let verified = verify(&query, &body, NOW).ok().unwrap();
     assert_eq!(WecomAdapter.parse(&account(), &verified), Ok(Parsed::default()));
-    assert_eq!(WecomAdapter.hinted(&account(), &verified), ["wk1"]);
+    let hint = crate::kit::Hint { source: "wk1".into(), token: Some("ENCSimulated".into()) };
+    assert_eq!(WecomAdapter.hinted(&account(), &verified), [hint]);
     assert!(WecomAdapter.polled(&account()).is_empty());
     let (query, body) = sealed(&sign::message("li", "wwcorp", 5, "text", &[("Content", "x"), ("MsgId", "1")]));
     assert!(WecomAdapter.hinted(&account(), &verify(&query, &body, NOW).ok().unwrap()).is_empty());
