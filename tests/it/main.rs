@@ -9,6 +9,7 @@ mod harness;
 mod accounts;
 mod api;
 mod app;
+mod attacks;
 mod audit;
 mod bad_api_input;
 mod bad_everywhere;

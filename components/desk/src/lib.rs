@@ -5,7 +5,7 @@
 use futures::SinkExt as _;
 use warmline_api::export::{self, Export};
 use warmline_api::handover::HandOvers;
-use warmline_api::{Contexts, dispatch, events, media};
+use warmline_api::{Contexts, dispatch, events, health, media};
 use warmline_http::Request;
 use warmline_http::message::SECURITY;
 use warmline_model::Channel;
@@ -26,6 +26,9 @@ async fn handle(request: IncomingRequest, out: ResponseOutparam) {
         Ok(request) => request,
         Err(problem) => return respond(out, refuse(problem).secured()).await,
     };
+    if let Some(alive) = health::alive(&request) {
+        return respond(out, alive.secured()).await;
+    }
     let world = match World::open() {
         Ok(world) => world,
         Err(problem) => return respond(out, refuse(problem).secured()).await,

@@ -7,8 +7,8 @@ use warmline_metrics::histogram::bucket;
 use warmline_metrics::{Cell, Figures, Gauges, OfAccount, fold};
 use warmline_model::{Event, Timestamp};
 use warmline_store::{
-    conversations, events, failures, followers, immediate, inbox, odd_items, outages, outbox, queues, refusals, rollups,
-    staffing,
+    conversations, damage, events, failures, followers, immediate, inbox, odd_items, outages, outbox, queues, refusals,
+    rollups, staffing,
 };
 
 const FOLLOWER: &str = "metrics";
@@ -73,7 +73,9 @@ pub fn read(ctx: &Ctx<'_>, hours: Option<i64>) -> Result<Figures, FlowError> {
         .into_iter()
         .map(|c| Cell { figure: c.figure, channel: c.channel, bucket: c.bucket, n: c.n, total: c.total })
         .collect();
-    let refused = refusals::totals(ctx.db)?.into_iter().map(|(channel, reason, n)| (format!("{channel}/{reason}"), n));
+    let (damaged, refused): (Vec<_>, Vec<_>) =
+        refusals::totals(ctx.db)?.into_iter().partition(|(channel, reason, _)| damage::is_damage(channel, reason));
+    let refused = refused.into_iter().map(|(channel, reason, n)| (format!("{channel}/{reason}"), n));
     let odd = odd_items::totals(ctx.db)?.into_iter().map(|(channel, reason, n)| (format!("{channel}/{reason}"), n));
     let (instant, waiting) = (ctx.now(), outbox::waiting(ctx.db)?);
     let secs = |since: Timestamp| instant.since(since).max(0) / 1000;
@@ -91,6 +93,7 @@ pub fn read(ctx: &Ctx<'_>, hours: Option<i64>) -> Result<Figures, FlowError> {
         inbox_waiting: inbox::waiting(ctx.db)?,
         tokens_refused: failures::count(ctx.db, failures::ALL, ctx.now())?,
         webhooks_refused: refused.collect(),
+        store_damaged: damaged.into_iter().map(|(_, _, n)| n).sum(),
         intake_odd_items: odd.collect(),
         events_behind: events::last(ctx.db)? - followers::position(ctx.db, FOLLOWER)?,
     };

@@ -97,7 +97,21 @@ impl From<StoreError> for Problem {
                     .later(60)
                     .logged(e)
             }
-            StoreError::Shape(_) | StoreError::Missing(_) | StoreError::Other(_) => Self::internal().logged(e),
+            StoreError::Lost => {
+                let detail = "the store's file was removed, replaced or cut; nothing was acknowledged: put the file back and \
+                              start the service again";
+                Self::new(503, "store_lost", detail).later(30).logged(e)
+            }
+            StoreError::Incomplete(_) => {
+                let detail = "a part of the store is missing, perhaps its keys; restore it and start the service again";
+                Self::new(503, "store_incomplete", detail).later(30).logged(e)
+            }
+            // Tables hold to their types: another one is another's bytes.
+            StoreError::Damaged(_) | StoreError::Shape(_) => {
+                let detail = "what is stored here cannot be read; the store must be restored from a back-up";
+                Self::new(500, "store_damaged", detail).logged(e)
+            }
+            StoreError::Missing(_) | StoreError::Other(_) => Self::internal().logged(e),
         }
     }
 }
@@ -195,6 +209,23 @@ mod tests {
         let response = Response::from(Problem::method(&["GET", "HEAD"]));
         assert_eq!(response.status, 405);
         assert!(response.headers.contains(&("allow", "GET, HEAD".to_owned())));
+    }
+
+    #[test]
+    fn l7_a_damaged_store_and_one_that_is_not_there_have_codes_of_their_own() {
+        for (message, status, code) in [
+            ("database disk image is malformed", 500, "store_damaged"),
+            ("file is not a database", 500, "store_damaged"),
+            ("the database file was removed, replaced or cut while it was open", 503, "store_lost"),
+            ("no such table: customer_keys", 503, "store_incomplete"),
+            ("database or disk is full", 503, "store_full"),
+        ] {
+            let problem = Problem::from(StoreError::from_message(message));
+            assert_eq!((problem.status, problem.code), (status, code), "{message}");
+            assert_eq!(problem.retry_after.is_some(), status == 503, "{message}");
+            assert!(problem.internal.is_some(), "{message} is logged");
+        }
+        assert_eq!(Problem::from(StoreError::Shape(3)).code, "store_damaged");
     }
 
     #[test]

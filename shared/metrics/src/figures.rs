@@ -59,6 +59,8 @@ pub struct Gauges {
     pub intake_odd_items: BTreeMap<String, i64>,
     /// Tokens refused in this minute, about.
     pub tokens_refused: i64,
+    /// Requests that met damaged pages in the store.
+    pub store_damaged: i64,
     /// Events that were not folded yet.
     pub events_behind: i64,
 }
@@ -216,6 +218,7 @@ impl Figures {
         let singles = [
             ("warmline_inbox_waiting", "accepted webhooks that the router has yet to handle", self.now.inbox_waiting),
             ("warmline_tokens_refused", "tokens refused in this minute, about", self.now.tokens_refused),
+            ("warmline_store_damaged", "requests that met damaged pages in the store", self.now.store_damaged),
             ("warmline_events_behind", "events that were not folded yet", self.now.events_behind),
         ];
         for (name, meaning, n) in singles {

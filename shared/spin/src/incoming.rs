@@ -1,12 +1,16 @@
 //! Requests in, responses out. Bodies are capped while they stream in, and large ones reduced to what is read of them; a
 //! response is written whole, so that no part of it waits for an acknowledgement of the other.
 
+use crate::db::SpinDb;
+use crate::world::SpinClock;
 use crate::{internal, outgoing};
 use futures::{Sink, SinkExt as _, StreamExt as _};
 use spin_sdk::http::{Fields, OutgoingResponse};
 pub use spin_sdk::http::{IncomingRequest, ResponseOutparam};
 use warmline_channels::{Gather, Whole};
 use warmline_http::{BODY_LIMIT, Problem, Request, Response};
+use warmline_model::Clock as _;
+use warmline_store::damage;
 
 /// How long a client may take to send its body, and how much longer for each MiB beyond the first that it may have.
 const BODY_MS: u64 = 10_000;
@@ -130,12 +134,21 @@ async fn answered(incoming: IncomingRequest, answer: impl AsyncFnOnce(&Request) 
     response.unwrap_or_else(refuse)
 }
 
-/// Logs a problem's inner reason, once, where it leaves the component, and turns it into a response.
+/// Logs a problem's inner reason, once, where it leaves the component, and turns it into a response. Damage in the store is
+/// counted here, and logged once a minute: it may be met by every request.
 pub fn refuse(problem: Problem) -> Response {
-    if let Some(reason) = &problem.internal {
+    let damaged = problem.code == "store_damaged";
+    if let Some(reason) = &problem.internal
+        && (!damaged || damage_is_new())
+    {
         eprintln!("{} {}: {reason}", problem.status, problem.code);
     }
     problem.into()
+}
+
+/// Counts damage; true where this minute's log does not tell of it yet, or nobody can know.
+fn damage_is_new() -> bool {
+    SpinDb::open().and_then(|db| damage::count(&db, SpinClock.now())).unwrap_or(true)
 }
 
 /// Starts a response whose body is written piece by piece; its caller writes to what it gets.

@@ -18,6 +18,7 @@ pub mod consents;
 pub mod consults;
 pub mod conversations;
 pub mod customers;
+pub mod damage;
 pub mod db;
 pub mod erasures;
 pub mod events;
