@@ -28,8 +28,7 @@ pub fn filled() -> Filled {
     let customer = |rest: &str| format!("/api/customers/{mine}{rest}");
     let conversation = |rest: &str| format!("/api/conversations/{talk}{rest}");
     let account = json!({
-        "channel": "webchat", "account": "more", "name": "网页", "settings": {},
-        "secrets": { "session_key": "5a".repeat(32) },
+        "channel": "webchat", "account": "more", "name": "网页", "settings": {}, "secrets": {},
     });
     w.admin(
         "POST",
@@ -117,6 +116,13 @@ pub fn filled() -> Filled {
             "/api/retention",
             "/api/retention".to_owned(),
             json!({ "hot_days": 30, "archive_days": 365, "parked_days": 30, "work_days": 400 }),
+        ),
+        (
+            "POST",
+            "/api/outbox/retry",
+            "/api/outbox/retry".to_owned(),
+            json!({ "channel": "app", "account": "shop", "reason": "rejected", "since": "2023-01-01T00:00:00Z",
+                "until": "2023-11-14T00:00:00Z", "limit": 5, "after": "7", "dry_run": true }),
         ),
         ("PUT", "/api/limits", "/api/limits".to_owned(), json!({ "requests_per_second": 50, "burst": 200 })),
         (
