@@ -3,6 +3,7 @@
 //! Before a body is read as its shape, it is looked through as a whole: its media type, its encoding, names that stand twice in an object
 //! (of which readers take one or the other), and characters that no text of ours has. So no handler needs to think of them.
 
+mod shaped;
 mod strict;
 
 use serde::de::DeserializeOwned;
@@ -61,7 +62,15 @@ fn media_type(request: &Request) -> Result<(), Problem> {
 /// As for [`checked`], and 422 where it has another shape.
 pub fn read<T: DeserializeOwned>(request: &Request) -> Result<T, Problem> {
     let (_, value) = checked(request)?;
-    serde_json::from_value(value).map_err(|e| {
+    shape(value)
+}
+
+/// Values that were looked through, as a known shape.
+///
+/// # Errors
+/// They have another shape.
+pub fn shape<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
+    T::deserialize(shaped::Shaped(value)).map_err(|e| {
         let text = e.to_string();
         let (field, detail) = explained(&text);
         Problem { field, ..Problem::new(422, "invalid_body", detail) }

@@ -88,6 +88,28 @@ const FIELDS: [&str; 37] = [
     "bad_identifier",
     "kind_of_a_platform",
 ];
+/// Of what is said to a customer: the state of the conversation, and what else its channel or account cannot carry.
+const REPLY: [(u16, &str); 19] = [
+    (409, "conversation_closed"),
+    (409, "not_yours"),
+    (409, "reply_window_closed"),
+    (409, "reply_quota_used"),
+    (422, "not_a_mail"),
+    (422, "media_id_missing"),
+    (422, "media_missing"),
+    (422, "media_url_missing"),
+    (422, "link_missing"),
+    (422, "link_too_long"),
+    (422, "link_not_web"),
+    (422, "location_impossible"),
+    (422, "order_missing"),
+    (422, "event_missing"),
+    (422, "card_not_supported"),
+    (422, "cover_missing"),
+    (422, "page_of_another_app"),
+    (422, "recipient_unknown"),
+    (422, "reply_context_missing"),
+];
 /// Paths below which something of a customer's is opened, who may be erased meanwhile.
 const SEALED: [&str; 4] = ["/api/conversations/{id}", "/api/customers/{id}", "/api/outbox", "/api/media"];
 
@@ -118,6 +140,9 @@ pub fn of(route: &Route) -> Refusals {
     if route.takes.is_some() {
         add(&BODY);
         add(&FIELDS.map(|code| (422, code)));
+    }
+    if route.replies {
+        add(&REPLY);
     }
     add(route.refuses);
     all

@@ -110,12 +110,24 @@ pub struct Route {
     pub served: Served,
     /// Statuses and codes with which it refuses, beside those that [`crate::refusals`] derives from the rest.
     pub refuses: &'static [(u16, &'static str)],
+    /// Whether it says something to a customer.
+    pub replies: bool,
 }
 
 impl Route {
     /// With statuses and codes of its own, beside those that are derived.
     fn refusing(self, refuses: &'static [(u16, &'static str)]) -> Self {
         Self { refuses, ..self }
+    }
+
+    /// With a body, and another status of success.
+    fn taking(self, takes: Option<SchemaOf>, status: u16) -> Self {
+        Self { takes, status, ..self }
+    }
+
+    /// Says something to a customer, which the conversation's channel and account must carry.
+    fn replying(self) -> Self {
+        Self { replies: true, ..self }
     }
 }
 
@@ -187,6 +199,7 @@ fn get(path: &'static str, summary: &'static str, access: Access, answer: Answer
         answer,
         served: Served::Here(handler),
         refuses: &[],
+        replies: false,
     }
 }
 
@@ -200,7 +213,7 @@ fn write(
     handler: Handler,
 ) -> Route {
     let answer = Answer::Json(answer);
-    Route { method, path, summary, query: &[], access, takes, status, answer, served: Served::Here(handler), refuses: &[] }
+    Route { method, ..get(path, summary, access, answer, handler) }.taking(takes, status)
 }
 
 /// All routes of the API.
@@ -385,12 +398,8 @@ fn general() -> Vec<Route> {
             (201, schema::<MessageView>),
             conversations::reply,
         )
-        .refusing(&[
-            (409, "conversation_closed"),
-            (409, "not_yours"),
-            (409, "reply_window_closed"),
-            (409, "reply_quota_used"),
-        ]),
+        .replying()
+        .refusing(&[(409, "nobody_else")]),
         write(
             Method::POST,
             "/api/conversations/{id}/accept",
@@ -436,7 +445,7 @@ fn general() -> Vec<Route> {
             (200, schema::<serde_json::Value>),
             conversations::retry,
         )
-        .refusing(&[(409, "not_dead"), (409, "archived")]),
+        .refusing(&[(409, "not_dead"), (409, "archived"), (409, "reply_window_closed")]),
         Route {
             query: &[
                 PAGE[0],
@@ -462,7 +471,8 @@ fn general() -> Vec<Route> {
             Some(schema::<outbox::Retry>),
             (200, schema::<outbox::Retried>),
             outbox::retry,
-        ),
+        )
+        .refusing(&[(422, "filter_needed"), (422, "bad_limit"), (422, "bad_cursor")]),
         get(
             "/api/limits",
             "Shows how many requests a token may send.",

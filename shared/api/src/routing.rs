@@ -96,9 +96,13 @@ pub struct DryRunView {
 
 /// Reads a plan; a fault is told with the line that it stands at.
 fn read(request: &Request) -> Result<Plan, Problem> {
-    let (text, _) = body::checked(request)?;
-    let plan: Plan = serde_json::from_str(text)
-        .map_err(|e| Problem::new(422, "invalid_body", format!("line {}, column {}: {}", e.line(), e.column(), said(&e))))?;
+    let (text, value) = body::checked(request)?;
+    // From the text, so that the line is told; from the values, which takes a list for no object.
+    let wrong = |e: serde_json::Error| {
+        Problem::new(422, "invalid_body", format!("line {}, column {}: {}", e.line(), e.column(), said(&e)))
+    };
+    serde_json::from_str::<Plan>(text).map_err(wrong)?;
+    let plan: Plan = body::shape(value)?;
     plan.check().map_err(|fault| {
         let line = locate::line_of(text, &fault.path);
         Problem::field(fault.code, fault.path, format!("line {line}: {}", fault.detail))

@@ -190,6 +190,7 @@ fn of_seats() -> Vec<Route> {
             Some(schema::<seats::TurnRequest>),
             (200, schema::<seats::TurnView>),
             seats::turn,
-        ).refusing(&[(409, "conversation_closed"), (409, "not_yours"), (409, "reply_window_closed"), (409, "reply_quota_used")]),
+        ).replying()
+        .refusing(&[(409, "customer_opted_out")]),
     ]
 }
