@@ -112,7 +112,6 @@ fn h1_bodies_that_do_not_come_hold_no_place_and_little_memory() {
 
 #[test]
 fn h1_what_needs_no_body_is_refused_before_it_comes() {
-    let shop = Shop::open();
     let server = shared();
     for (request, status) in [
         ("POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n", 404),
@@ -138,7 +137,6 @@ fn h1_what_needs_no_body_is_refused_before_it_comes() {
 
 #[test]
 fn l2_a_request_has_one_host() {
-    let shop = Shop::open();
     let server = shared();
     for (request, status) in [
         ("GET /healthz HTTP/1.1\r\nHost: x\r\nHost: x\r\n\r\n", 400),
