@@ -253,7 +253,7 @@ fn a_long_text_goes_in_parts_and_what_the_platform_would_refuse_is_refused_at_on
 fn h3_a_platform_that_refuses_breaks_off_or_limits_gets_every_reply_when_it_is_back() {
     let talk = talk();
     let customers = ["oBob", "oCarol", "oDora"];
-    customers.iter().for_each(|who| drop(talk.wechat.say(who, &format!("我是 {who}"))));
+    customers.iter().for_each(|who| talk.wechat.say(who, &format!("我是 {who}")));
     let ids: Vec<String> = customers.iter().map(|who| talk.shop.wait_text(&format!("我是 {who}")).0).collect();
     let platform = &talk.shop.platform;
     platform.script(Rule::send(Behaviour::Status(503)).times(2));
