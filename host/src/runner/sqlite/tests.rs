@@ -298,7 +298,8 @@ async fn m7_a_log_that_was_written_back_and_a_database_that_was_made_shorter_are
     assert_eq!(checkpoint(), 0);
     fixture.run("INSERT INTO t (a) VALUES ('after another program')").await.expect("inserts");
     fixture.run("DELETE FROM t WHERE length(a) > 1000").await.expect("deletes");
-    fixture.run("VACUUM").await.expect("runs");
+    // No guest may: it attaches a database.
+    other.execute_batch("VACUUM").expect("runs");
     fixture.run("PRAGMA wal_checkpoint(TRUNCATE)").await.expect("runs");
     for round in 0..50 {
         fixture.run(&format!("INSERT INTO t (a) VALUES ('again {round}')")).await.expect("inserts");
