@@ -99,7 +99,8 @@ fn may_part(before: &str, after: &str) -> bool {
     if left.is_whitespace() || right.is_whitespace() {
         return true;
     }
-    !(is_tight(left) && is_tight(right)) && !closes(right) && !opens(left)
+    let tight = is_tight(left) && is_tight(right);
+    !(tight || closes(right) || opens(left))
 }
 
 /// Whether a sentence or line ends before a grapheme.

@@ -257,7 +257,8 @@ fn automatic(headers: &Headers, form: bool) -> bool {
     };
     let submitted = headers.get("auto-submitted").is_some_and(|value| {
         let value = value.split([';', ' ', '(']).next().unwrap_or_default();
-        !value.eq_ignore_ascii_case("no") && !(form && value.eq_ignore_ascii_case("auto-generated"))
+        let by_form = form && value.eq_ignore_ascii_case("auto-generated");
+        !(by_form || value.eq_ignore_ascii_case("no"))
     });
     // Lists of people mark their mails as bulk, too.
     let bulk = is("precedence", &["bulk", "junk"]) && !headers.has("list-id") && !form;

@@ -195,7 +195,7 @@ fn items(body: &[u8], start: usize) -> Option<(Vec<&[u8]>, usize)> {
 
 /// The items of a list of objects in which one has lost a bracket or a quotation mark: each begins with the list or where a `,{`
 /// stands, and takes as many of those pieces as it needs to be whole.
-fn resume<'a>(body: &'a [u8], start: usize) -> Option<(Vec<&'a [u8]>, usize)> {
+fn resume(body: &[u8], start: usize) -> Option<(Vec<&[u8]>, usize)> {
     let end = close(body, start)?;
     let inside = body.get(..end)?;
     let mut pieces = vec![blank(inside, start)];
