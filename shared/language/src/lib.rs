@@ -1,12 +1,18 @@
-//! Language, as far as the first slice needs it: [`normalise`] makes spellings comparable, [`Checker`] finds the brand's
-//! sensitive words, [`said`] what a sentence does.
+//! Language, as far as the first slice needs it: [`Folded`] makes spellings comparable, [`Pattern`] finds one word,
+//! [`Checker`] the brand's sensitive words, [`said`] what a sentence does.
 
+mod fold;
 pub mod said;
+mod traditional;
+mod word;
+
+pub use fold::Folded;
+pub use word::Pattern;
 
 use aho_corasick::{AhoCorasick, BuildError, MatchKind};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use unicode_normalization::UnicodeNormalization as _;
+use std::ops::Range;
 
 /// A word that a supervisor wants to know of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -46,37 +52,60 @@ pub fn default_words() -> Vec<SensitiveWord> {
     WORDS.iter().map(|(w, c, s)| SensitiveWord { word: (*w).into(), category: (*c).into(), severity: *s }).collect()
 }
 
-/// Makes spellings comparable: compatibility forms become plain ones (NFKC: full-width digits and letters, ligatures), letters
-/// become lower case, and what is neither letter nor digit goes away, so that `赔 - 偿` is `赔偿`.
+/// Makes spellings comparable; see [`Folded`].
 pub fn normalise(text: &str) -> String {
-    text.nfkc().flat_map(char::to_lowercase).filter(|c| c.is_alphanumeric()).collect()
+    Folded::of(text).into_text()
+}
+
+/// A word found in a text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found<'w> {
+    /// The word.
+    pub word: &'w SensitiveWord,
+    /// Where it stands in the text as it was written, in bytes.
+    pub at: Range<usize>,
 }
 
 /// Finds sensitive words in one pass over a text, however many words there are.
 pub struct Checker {
     automaton: AhoCorasick,
-    words: Vec<SensitiveWord>,
+    words: Vec<(Pattern, SensitiveWord)>,
 }
 
 impl Checker {
-    /// Prepares the words. Words that are empty after normalisation are left out: they would be found everywhere.
+    /// Prepares the words. Words without a letter or digit are left out: they would be found everywhere.
     ///
     /// # Errors
     /// The list is too large to build an automaton for (gigabytes).
     pub fn new(words: Vec<SensitiveWord>) -> Result<Self, BuildError> {
-        let (patterns, words): (Vec<_>, Vec<_>) =
-            words.into_iter().map(|w| (normalise(&w.word), w)).filter(|(p, _)| !p.is_empty()).unzip();
-        let automaton = AhoCorasick::builder().match_kind(MatchKind::Standard).build(patterns)?;
+        let words: Vec<_> =
+            words.into_iter().map(|w| (Pattern::of(&w.word), w)).filter(|(pattern, _)| !pattern.is_empty()).collect();
+        let letters = words.iter().map(|(pattern, _)| pattern.text());
+        let automaton = AhoCorasick::builder().match_kind(MatchKind::Standard).build(letters)?;
         Ok(Self { automaton, words })
+    }
+
+    /// Every place where a word stands, in the order of the text.
+    pub fn find(&self, text: &str) -> Vec<Found<'_>> {
+        let mut found: Vec<_> = self.places(&Folded::of(text)).map(|(_, found)| found).collect();
+        found.sort_by_key(|f| (f.at.start, f.at.end));
+        found
     }
 
     /// The words found, each once, in the order of the list.
     pub fn check(&self, text: &str) -> Vec<&SensitiveWord> {
-        let text = normalise(text);
-        let mut found: Vec<usize> = self.automaton.find_overlapping_iter(&text).map(|m| m.pattern().as_usize()).collect();
+        let mut found: Vec<usize> = self.places(&Folded::of(text)).map(|(n, _)| n).collect();
         found.sort_unstable();
         found.dedup();
-        found.into_iter().filter_map(|i| self.words.get(i)).collect()
+        found.into_iter().filter_map(|n| self.words.get(n).map(|(_, word)| word)).collect()
+    }
+
+    fn places<'c>(&'c self, text: &Folded) -> impl Iterator<Item = (usize, Found<'c>)> {
+        self.automaton.find_overlapping_iter(text.text()).filter_map(move |found| {
+            let n = found.pattern().as_usize();
+            let (pattern, word) = self.words.get(n)?;
+            Some((n, Found { word, at: pattern.at(text, found.start())? }))
+        })
     }
 }
 
@@ -94,6 +123,22 @@ mod tests {
         assert_eq!(found("我要投诉你们，打１２３１５！"), ["投诉", "12315"]);
         assert_eq!(found("必须 赔 - 偿"), ["赔偿"]);
         assert!(found("什么时候发货").is_empty());
+    }
+
+    #[test]
+    fn w14_an_orders_number_is_no_hotline() {
+        assert!(found("我的订单号是2024123150088").is_empty());
+        assert!(found("电话13812315000，单号SF12315").is_empty());
+        assert_eq!(found("再不处理就打 1 2 3 1 5"), ["12315"]);
+    }
+
+    #[test]
+    fn w20_traditional_words_are_found_where_they_stand() {
+        assert_eq!(found("我要投訴，找律師，要求賠償"), ["赔偿", "投诉", "律师"]);
+        let checker = Checker::new(default_words()).unwrap();
+        let text = "我要投\u{200b}訴，找律師";
+        let at: Vec<_> = checker.find(text).into_iter().map(|f| (f.word.word.as_str(), text.get(f.at))).collect();
+        assert_eq!(at, [("投诉", Some("投\u{200b}訴")), ("律师", Some("律師"))]);
     }
 
     #[test]

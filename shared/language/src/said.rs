@@ -1,6 +1,7 @@
 //! What a sentence does: asks, promises, says that something is done, is angry. By words and marks, Chinese and English; for taking
 //! sentences out of a conversation, where a sentence too many costs little and an invented one is not possible.
 
+use crate::fold::spelt;
 use aho_corasick::{AhoCorasick, MatchKind};
 use std::sync::LazyLock;
 
@@ -149,8 +150,16 @@ fn automaton(words: &[&str]) -> Option<AhoCorasick> {
     AhoCorasick::builder().match_kind(MatchKind::LeftmostFirst).ascii_case_insensitive(true).build(words).ok()
 }
 
+/// Whether one of the words is in a sentence, however it is spelt. A number counts whole only.
 fn has(words: &Option<AhoCorasick>, sentence: &str) -> bool {
-    words.as_ref().is_some_and(|w| w.is_match(sentence))
+    let Some(words) = words else { return false };
+    let sentence = spelt(sentence);
+    let beside = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
+    words.find_iter(&sentence).any(|found| {
+        let (before, rest) = sentence.split_at(found.start());
+        let (word, after) = rest.split_at(found.len());
+        !word.bytes().all(|b| b.is_ascii_digit()) || !(beside(before.chars().next_back()) || beside(after.chars().next()))
+    })
 }
 
 /// The sentences of a text, as they stand in it, without the white space around them.
@@ -205,7 +214,7 @@ pub fn angry(sentence: &str) -> bool {
 }
 
 /// Words after which the number of an order stands.
-const ORDER: [&str; 2] = ["订单", "order"];
+const ORDER: [&str; 3] = ["订单", "訂單", "order"];
 /// How far after such a word, in characters.
 const NEAR: usize = 12;
 
@@ -252,9 +261,17 @@ mod tests {
     }
 
     #[test]
+    fn w14_w20_sentences_are_read_as_words_are() {
+        assert!(!angry("我的订单号是2024123150088") && angry("我打12315了") && angry("我打１２３１５了"));
+        assert!(angry("我要投訴") && angry("找律師") && asks("請問什麼時候發貨") && says_done("已經補發了"));
+        assert!(promises("馬上給您補發") && promises("We WILL call you"));
+    }
+
+    #[test]
     fn orders_are_numbers_after_a_word_for_them() {
         let all = |text| orders(text).collect::<Vec<_>>();
         assert_eq!(all("我的订单号是：2024-110088，还有订单T778899到哪了"), ["2024-110088", "T778899"]);
+        assert_eq!(all("訂單編號 20241100"), ["20241100"]);
         assert_eq!(all("Where is my order number AB12345?"), ["AB12345"]);
         assert_eq!(all("订单上的电话是13800001111"), Vec::<&str>::new());
         assert_eq!(all("订单还没到，请打13800001111或者20241100"), Vec::<&str>::new());

@@ -18,7 +18,7 @@ pub struct HandOver {
     pub anger: bool,
     /// Whether VIP customers always get a human.
     pub vip: bool,
-    /// Words that get a human (转人工, 投诉, …); compared in lower case.
+    /// Words that get a human (转人工, 投诉, …), found as a rule's words are.
     #[schemars(length(max = 500))]
     pub words: Vec<Word>,
 }

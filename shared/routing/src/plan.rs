@@ -6,7 +6,7 @@ use crate::group::{Elsewhere, First, Group, GroupSettings};
 use crate::hours::Hours;
 use crate::rules::{CustomerRule, Facts, OneOrMore, Placement, Rule};
 use crate::seat::{All, Amount, Cost, Levels, Prefer, PreferWhy};
-use crate::word::Word;
+use crate::word::{Searched, Word};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -295,18 +295,18 @@ impl Plan {
 
     /// The words of the plan, of its rules and of the groups' hand-over, in lower case.
     pub fn words(&self) -> BTreeSet<&str> {
-        self.each_word().collect()
+        self.each_word().map(Word::lower).collect()
     }
 
-    fn each_word(&self) -> impl Iterator<Item = &str> {
+    fn each_word(&self) -> impl Iterator<Item = &Word> {
         let handing_over = self.groups.iter().flat_map(|g| &g.settings.hand_over.words);
-        self.rules.iter().flat_map(|r| &r.contains).chain(handing_over).map(Word::lower)
+        self.rules.iter().flat_map(|r| &r.contains).chain(handing_over)
     }
 
-    /// The words of the plan that a text contains, in lower case and in order.
+    /// The words of the plan that a text contains, in lower case and in order. Spelling does not matter, and numbers match whole.
     pub fn terms(&self, text: &str) -> Vec<String> {
-        let text = text.to_lowercase();
-        let found: BTreeSet<&str> = self.each_word().filter(|w| text.contains(w)).collect();
+        let text = Searched::new(text);
+        let found: BTreeSet<&str> = self.each_word().filter(|w| w.is_in(&text)).map(Word::lower).collect();
         found.into_iter().map(str::to_owned).collect()
     }
 
@@ -474,6 +474,19 @@ mod tests {
 
     fn base_terms(plan: &Plan) -> Facts {
         Facts { terms: plan.terms("我的物流"), ..facts() }
+    }
+
+    #[test]
+    fn w14_w20_words_of_the_plan_are_found_however_they_are_spelt() {
+        let plan = plan(
+            r#"{"groups":[{"id":"g","name":"g","settings":{"hand_over":{"words":["投诉","12315","human agent"]}}}],
+            "rules":[{"contains":["物流","EMS","？"],"group":"g"}]}"#,
+        );
+        assert_eq!(plan.terms("我要投訴！查一下ＥＭＳ"), ["ems", "投诉"]);
+        assert_eq!(plan.terms("打１２３１５，找 Human-Agent？"), ["12315", "human agent", "？"]);
+        assert_eq!(plan.terms("订单2024123150088，电话13812315000，items"), Vec::<String>::new());
+        // A decision of an earlier release names the words in the same way.
+        assert!(plan.words().contains("ems") && plan.words().contains("human agent"));
     }
 
     #[test]

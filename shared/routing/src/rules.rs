@@ -64,7 +64,8 @@ pub struct Rule {
     /// The customer's language (BCP 47: `zh`, `en`), where it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub language: Option<OneOrMore<String>>,
-    /// Words, one of which must be in the first message; compared in lower case.
+    /// Words, one of which must be in the first message. Case, width and traditional characters do not matter; numbers and
+    /// English words match whole.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub contains: Vec<Word>,
     /// Tags, one of which the customer must have.

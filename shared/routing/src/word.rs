@@ -2,13 +2,28 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use warmline_language::{Folded, Pattern};
 
-/// A word as people wrote it into the plan. It is compared in lower case, which is made once.
+/// A word as people wrote it into the plan. A decision names it in lower case; a message is searched for its folded form
+/// ([`Pattern`]): width, case, traditional characters and signs do not matter, numbers and English words match whole.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 pub struct Word {
     written: String,
     lower: String,
+    pattern: Pattern,
+}
+
+/// A message to be searched for words.
+pub(crate) struct Searched<'t> {
+    text: &'t str,
+    folded: Folded,
+}
+
+impl<'t> Searched<'t> {
+    pub(crate) fn new(text: &'t str) -> Self {
+        Self { text, folded: Folded::of(text) }
+    }
 }
 
 impl Word {
@@ -17,9 +32,14 @@ impl Word {
         &self.written
     }
 
-    /// As it is compared.
+    /// As a decision names it.
     pub fn lower(&self) -> &str {
         &self.lower
+    }
+
+    /// Whether a message has it. What has no letter or digit (`？`) is looked for as it is written.
+    pub(crate) fn is_in(&self, message: &Searched<'_>) -> bool {
+        if self.pattern.is_empty() { message.text.contains(&self.written) } else { self.pattern.is_in(&message.folded) }
     }
 
     /// Whether it is among terms, which are in lower case already.
@@ -30,7 +50,7 @@ impl Word {
 
 impl From<String> for Word {
     fn from(written: String) -> Self {
-        Self { lower: written.to_lowercase(), written }
+        Self { lower: written.to_lowercase(), pattern: Pattern::of(&written), written }
     }
 }
 
