@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, ExitStatus};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 mod demo;
 mod guide;
@@ -30,8 +30,10 @@ enum Task {
     /// Build the components and the runner
     Build(Profile),
     /// Run all tests; needs no service beforehand
+    #[command(after_help = TEST_HELP)]
     Test(Rest),
-    /// Measure speed and memory; arguments go to `warmline bench` (see `cargo xtask bench --help`)
+    /// Measure speed and memory; arguments go to `warmline bench`
+    #[command(after_help = BENCH_HELP)]
     Bench(Rest),
     /// Write what comes from the code into docs/
     Docs,
@@ -80,12 +82,36 @@ struct Profile {
 }
 
 #[derive(Debug, Args)]
-#[command(disable_help_flag = true)]
 struct Rest {
     /// Passed on
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     rest: Vec<OsString>,
 }
+
+impl Rest {
+    /// Whether help is asked for behind other arguments. What stands behind `--` is for the program that is run.
+    fn wants_help(&self) -> bool {
+        self.rest.iter().take_while(|word| *word != "--").any(|word| word == "-h" || word == "--help")
+    }
+}
+
+/// What `cargo xtask test` does with its arguments.
+const TEST_HELP: &str = "\
+The arguments go to `cargo test --release`, after everything that tests need was built:
+  cargo xtask test                            all tests, then the conformance checks
+  cargo xtask test -p warmline-channels       the tests of one package
+  cargo xtask test webchat                    the tests whose name has that word, in all packages
+  cargo xtask test webchat -- --nocapture     what stands behind -- goes to the test programs; see `cargo test --help`
+A first run builds for some ten minutes on two cores (README.md); later runs build what changed.";
+
+/// What `cargo xtask bench` takes. The flags are those of `warmline bench`; this program does not link it.
+const BENCH_HELP: &str = "\
+The arguments go to `warmline bench`, after it was built:
+  cargo xtask bench                           all parts; takes an hour or more
+  cargo xtask bench ingest --quick            one part, a short run: a look, not a figure to quote
+Parts: ingest (webhook to acknowledgement), e2e (webhook to agent), push (a reply to a connected client), channels
+(each adapter, natively and in Wasm), million (with a million messages stored), all.
+`target/release/warmline bench --help` lists every flag once it was built (`cargo xtask build`).";
 
 #[derive(Debug, Args)]
 struct Conformance {
@@ -95,12 +121,35 @@ struct Conformance {
 }
 
 fn main() -> ExitCode {
-    match run(Cli::parse().task) {
+    let task = Cli::parse().task;
+    if let Some(name) = help_wanted(&task) {
+        return help(name);
+    }
+    match run(task) {
         Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// The subcommand whose help is asked for behind other arguments: nothing is built for that.
+fn help_wanted(task: &Task) -> Option<&'static str> {
+    match task {
+        Task::Test(rest) if rest.wants_help() => Some("test"),
+        Task::Bench(rest) if rest.wants_help() => Some("bench"),
+        _ => None,
+    }
+}
+
+/// Prints a subcommand's help.
+fn help(name: &str) -> ExitCode {
+    let mut command = Cli::command();
+    command.build();
+    match command.find_subcommand_mut(name).map(clap::Command::print_help) {
+        Some(Ok(())) => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
     }
 }
 
@@ -296,4 +345,32 @@ fn hand_over(command: &mut Command) -> Result<ExitCode> {
 #[cfg(not(unix))]
 fn hand_over(command: &mut Command) -> Result<ExitCode> {
     done(command.status())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(arguments: &[&str]) -> Option<&'static str> {
+        let words = ["cargo xtask"].iter().chain(arguments);
+        help_wanted(&Cli::try_parse_from(words).unwrap().task)
+    }
+
+    #[test]
+    fn newcomer_help_is_given_at_once_wherever_it_stands() {
+        for (arguments, name) in [
+            (&["test", "webchat", "--help"][..], Some("test")),
+            (&["bench", "ingest", "-h"], Some("bench")),
+            (&["test", "webchat", "--", "--help"], None),
+            (&["test", "webchat"], None),
+            (&["bench", "ingest", "--quick"], None),
+        ] {
+            assert_eq!(asked(arguments), name, "{arguments:?}");
+        }
+        for arguments in [["up"], ["demo"], ["build"], ["test"], ["bench"], ["docs"], ["guide"], ["conformance"]] {
+            let words = ["cargo xtask", arguments[0], "--help"];
+            let help = Cli::try_parse_from(words).unwrap_err();
+            assert_eq!(help.kind(), clap::error::ErrorKind::DisplayHelp, "{arguments:?}");
+        }
+    }
 }

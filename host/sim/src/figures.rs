@@ -4,6 +4,7 @@ use crate::customers::{Sending, Taken};
 use crate::histogram::Histogram;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use warmline_model::{ConversationId, Delivery, Event, EventBody, Origin};
 
 /// Counters, safe to share.
@@ -23,6 +24,7 @@ struct Inner {
     in_doubt: u64,
     retries: u64,
     last_failure: Option<String>,
+    not_granted: u64,
     alerts: u64,
     waiting: HashSet<ConversationId>,
     channels: BTreeMap<String, Flow>,
@@ -49,6 +51,13 @@ impl Inner {
 
 fn micros(ms: i64) -> u64 {
     u64::try_from(ms).unwrap_or(0).saturating_mul(1000)
+}
+
+/// A time as a clock shows it: minutes and seconds, and hours before them once there are any.
+fn clock(elapsed: Duration) -> String {
+    let seconds = elapsed.as_secs();
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes}:{seconds:02}") }
 }
 
 impl Figures {
@@ -117,6 +126,7 @@ impl Figures {
             EventBody::Delivery(Delivery::Dead { .. }) => inner.dead += 1,
             EventBody::Delivery(Delivery::Failed { reason, .. }) => {
                 inner.retries += 1;
+                inner.not_granted += u64::from(reason == "host_not_granted");
                 inner.last_failure = Some(reason.clone());
             }
             EventBody::Delivery(Delivery::InDoubt { .. }) => inner.in_doubt += 1,
@@ -131,12 +141,19 @@ impl Figures {
         (inner.errors, inner.last_error.clone())
     }
 
-    /// One line of figures.
-    pub fn line(&self) -> String {
+    /// Replies that could not leave because the server does not let its adapters reach the simulated platforms.
+    pub fn not_granted(&self) -> u64 {
+        self.lock().not_granted
+    }
+
+    /// One line of figures, after so long.
+    pub fn line(&self, elapsed: Duration) -> String {
         let inner = self.lock();
         let (handling, first) = (inner.handling.summary(), inner.first_response.summary());
+        let rate = inner.received as f64 / elapsed.as_secs_f64().max(1.0);
         let mut line = format!(
-            "in {} by {} channels | waiting {} | answered {} | handled in p50 {:.0} p99 {:.0} ms | first answer p50 {:.1} p99 {:.1} s | delivered {} | dead {}",
+            "{} | in {} ({rate:.1}/s) by {} channels | waiting {} | answered {} | handled in p50 {:.0} p99 {:.0} ms | first answer p50 {:.1} p99 {:.1} s | delivered {} | dead {}",
+            clock(elapsed),
             inner.received,
             inner.channels.values().filter(|flow| flow.received > 0).count(),
             inner.waiting.len(),
@@ -175,9 +192,9 @@ impl Figures {
         table
     }
 
-    /// The closing summary.
-    pub fn closing(&self) -> String {
-        let line = self.line();
+    /// The closing summary, after so long.
+    pub fn closing(&self, elapsed: Duration) -> String {
+        let line = self.line(elapsed);
         let inner = self.lock();
         let failure =
             inner.last_failure.as_ref().map(|why| format!("\nthe last failed delivery: {why}")).unwrap_or_default();
@@ -188,7 +205,6 @@ impl Figures {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     #[test]
     fn each_channel_has_a_line_of_its_own() {
@@ -202,6 +218,18 @@ mod tests {
         assert_eq!(lines, [["jd", "1", "1", "0", "0", "0"], ["sms", "2", "1", "0", "0", "0"]]);
         let (errors, last) = figures.errors();
         assert_eq!((errors, last.as_deref()), (1, Some("sms: a message was not acknowledged: status 503")));
-        assert!(figures.line().starts_with("in 0 by 0 channels"), "{}", figures.line());
+        let line = figures.line(Duration::from_secs(75));
+        assert!(line.starts_with("1:15 | in 0 (0.0/s) by 0 channels"), "{line}");
+    }
+
+    #[test]
+    fn newcomer_the_line_tells_time_and_rate() {
+        for (seconds, shown) in [(0, "0:00"), (59, "0:59"), (61, "1:01"), (3_600, "1:00:00"), (36_061, "10:01:01")] {
+            assert_eq!(clock(Duration::from_secs(seconds)), shown);
+        }
+        let figures = Figures::default();
+        figures.lock().received = 30;
+        assert!(figures.line(Duration::from_secs(10)).contains("in 30 (3.0/s)"));
+        assert!(figures.line(Duration::ZERO).contains("in 30 (30.0/s)"), "no division by nothing");
     }
 }

@@ -16,7 +16,7 @@ use crate::tail::Tail;
 use anyhow::{Context, Result};
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use seed::Memory;
 
@@ -77,16 +77,19 @@ pub async fn run_until(args: &DemoArgs, stop: impl Future<Output = ()>) -> Resul
         shares.len(),
         memory.ports.len(),
     );
+    println!("{EXPLAINED}");
+    let started = Instant::now();
     let limit = args.time.unwrap_or(Duration::from_secs(u64::from(u32::MAX)));
     tokio::select! {
         () = customers::come(world, shares, figures.clone(), args.rate, customers_seed) => {}
         () = team.work(&mut tail) => {}
-        () = live::show(live::To::Output, || figures.line()) => {}
+        () = live::show(live::To::Output, || figures.line(started.elapsed())) => {}
         () = tokio::time::sleep(limit) => {}
+        () = tell_of_grants(&figures) => {}
         () = stop => {}
     }
     live::end(live::To::Output);
-    println!("{}\n{}", figures.by_channel(), figures.closing());
+    println!("{}\n{}", figures.by_channel(), figures.closing(started.elapsed()));
     let (errors, last) = figures.errors();
     if let Some(last) = last {
         println!("{errors} errors, the last one: {last}");
@@ -98,6 +101,29 @@ pub async fn run_until(args: &DemoArgs, stop: impl Future<Output = ()>) -> Resul
         println!("the agents could not be signed out");
     }
     Ok(())
+}
+
+/// What stands in the line.
+const EXPLAINED: &str = "\
+the line: time | messages in (a second) | conversations in queues | answers of agents | from webhook to conversation | \
+from a customer's first words to an agent's answer | replies that a platform took | replies given up
+  alerts: sensitive words that quality found, such as 投诉 or 12315; the customers are made to use some, so there are a few
+  retries: replies tried again; in doubt: nobody knows whether the platform has them; gave up: customers who left unanswered";
+
+/// What to do where no reply reaches a simulated platform.
+const NOT_GRANTED: &str = "\
+no reply reaches the simulated platforms (host_not_granted): this server does not let its adapters call this machine. \
+Start it with `cargo xtask up` or `cargo xtask demo`, or with SPIN_VARIABLE_PLATFORM_PROXY='http://127.0.0.1:*' in its environment. \
+Messages still come in; app and web chat still hear their replies.";
+
+/// Says once that the platforms cannot be reached, where they cannot; never ends.
+async fn tell_of_grants(figures: &Figures) {
+    while figures.not_granted() == 0 {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    live::end(live::To::Output);
+    println!("{NOT_GRANTED}");
+    std::future::pending().await
 }
 
 /// Skips what happened while no demo ran.
