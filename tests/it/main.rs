@@ -6,10 +6,8 @@
 
 mod harness;
 
-mod accounts;
 mod api;
 mod app;
-mod attacks;
 mod audit;
 mod bad_api_input;
 mod bad_everywhere;
@@ -40,4 +38,3 @@ mod store_trouble;
 mod tick;
 mod webchat;
 mod wechat;
-mod words;

@@ -78,9 +78,7 @@ impl Entrance {
     /// # Errors
     /// No adapter serves them.
     pub fn webchat(account: &str) -> Result<Self> {
-        // Its visitors all come from here, as fast as they are asked to.
-        let settings = json!({ "origins": [], "new_sessions_per_minute": 1_000_000, "most_waiting": 1_000_000 });
-        let account = Account { id: account.to_owned(), settings, secrets: Vec::new() };
+        let account = Account { id: account.to_owned(), settings: json!({ "origins": [] }), secrets: Vec::new() };
         Self::new("webchat", Way::WebChat, account)
     }
 

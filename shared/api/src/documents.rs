@@ -72,10 +72,7 @@ pub(crate) fn set_words(call: &Call<'_>) -> Result<Response, Problem> {
         return Err(Problem::field("too_many_words", "words", "at most 10,000 words"));
     }
     for (i, word) in words.iter().enumerate() {
-        body::name(&format!("words[{i}].word"), &word.word, 64)?;
-        if !word.category.is_empty() {
-            body::name(&format!("words[{i}].category"), &word.category, 64)?;
-        }
+        body::length(&format!("words[{i}].word"), &word.word, 1, 64)?;
         if warmline_language::normalise(&word.word).is_empty() {
             let detail = "has neither a letter nor a digit and would never be found";
             return Err(Problem::field("bad_word", format!("words[{i}].word"), detail));

@@ -1,8 +1,7 @@
-//! Language, as far as the first slice needs it: [`Folded`] makes spellings comparable, [`Pattern`] finds one word, [`Checker`] the
-//! brand's sensitive words, [`said`] what a sentence does, [`optout`] that somebody wants no more messages.
+//! Language, as far as the first slice needs it: [`Folded`] makes spellings comparable, [`Pattern`] finds one word,
+//! [`Checker`] the brand's sensitive words, [`said`] what a sentence does.
 
 mod fold;
-pub mod optout;
 pub mod said;
 mod traditional;
 mod word;

@@ -25,10 +25,9 @@ use warmline_channels::grip::{self, Control, Event, close, events};
 use wasmtime_wasi_http::WasiBody;
 
 use super::super::app::{App, stopped};
-use super::super::bounds::Stream;
 use super::super::problem::{empty, full, problem};
 use super::super::serve::handle;
-use super::{Gateway, Line, QUEUE, now};
+use super::{Gateway, Line, MOST, QUEUE, now};
 
 /// The longest frame taken from a client.
 const FRAME: usize = 256 * 1024;
@@ -70,15 +69,11 @@ pub async fn open<B>(
     let (Some(accept), true, &Method::GET) = (accept, version, request.method()) else {
         return problem(StatusCode::BAD_REQUEST, "bad_handshake", "a WebSocket is asked for with GET, a key and version 13");
     };
-    if gateway.held.load(Ordering::Relaxed) >= app.limits.sockets {
+    if gateway.held.load(Ordering::Relaxed) >= MOST {
         return problem(StatusCode::SERVICE_UNAVAILABLE, "too_many_sockets", "too many WebSockets at once; try again");
     }
-    let counted = match app.streams.socket(app.streams.who(&request, peer)) {
-        Ok(counted) => counted,
-        Err(refused) => return *refused,
-    };
     let upgrade = hyper::upgrade::on(&mut request);
-    let socket = Socket::new(app, gateway, &request, peer, counted);
+    let socket = Socket::new(app, gateway, &request, peer);
     let answer = match socket.exchange(vec![Event::Open]).await {
         Ok(answer) => answer,
         Err(Some(refusal)) => return *refusal,
@@ -167,14 +162,13 @@ struct Socket {
     /// The component wants to hear no more.
     detached: bool,
     _held: Held,
-    _counted: Stream,
 }
 
-type Wire = WebSocketStream<TokioIo<Upgraded>>;
+type Stream = WebSocketStream<TokioIo<Upgraded>>;
 
 /// Hears the client out after a close frame. A connection that is closed over bytes nobody read is reset, and a reset takes from
 /// the client what it had not read yet: the close frame, which says why.
-async fn farewell(mut stream: Wire) {
+async fn farewell(mut stream: Stream) {
     // To the client's own close frame; or to an error, as in the middle of a frame that is too large.
     while let Some(Ok(_)) = stream.next().await {}
     let socket = stream.get_mut();
@@ -187,7 +181,7 @@ async fn farewell(mut stream: Wire) {
 struct End(Option<(u16, &'static str)>);
 
 impl Socket {
-    fn new<B>(app: &Arc<App>, gateway: &Arc<Gateway>, request: &Request<B>, peer: SocketAddr, counted: Stream) -> Self {
+    fn new<B>(app: &Arc<App>, gateway: &Arc<Gateway>, request: &Request<B>, peer: SocketAddr) -> Self {
         gateway.held.fetch_add(1, Ordering::Relaxed);
         let number = gateway.next.fetch_add(1, Ordering::Relaxed);
         let (sender, frames) = mpsc::channel(QUEUE);
@@ -216,7 +210,6 @@ impl Socket {
             rooms: BTreeSet::new(),
             detached: false,
             _held: Held(Arc::clone(gateway)),
-            _counted: counted,
         }
     }
 
@@ -232,7 +225,7 @@ impl Socket {
             .write_buffer_size(BUFFER)
             .max_message_size(Some(FRAME))
             .max_frame_size(Some(FRAME));
-        let mut stream = Wire::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
+        let mut stream = Stream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
         let End(told) = self.run(&mut stream, opened).await;
         for room in &self.rooms {
             self.address.gateway.unsubscribe(room, &self.line);
@@ -246,7 +239,7 @@ impl Socket {
     }
 
     /// Passes on until the end.
-    async fn run(&mut self, stream: &mut Wire, opened: Answer) -> End {
+    async fn run(&mut self, stream: &mut Stream, opened: Answer) -> End {
         if let Err(end) = self.apply(stream, opened).await {
             return end;
         }
@@ -312,7 +305,7 @@ impl Socket {
     }
 
     /// Does what an answer says.
-    async fn apply(&mut self, stream: &mut Wire, answer: Answer) -> Result<(), End> {
+    async fn apply(&mut self, stream: &mut Stream, answer: Answer) -> Result<(), End> {
         for (name, value) in &answer.headers {
             if let Some(meta) = name.as_str().strip_prefix("set-") {
                 self.set_meta(meta, Some(value.clone()));
@@ -390,7 +383,7 @@ fn is_ours(name: &HeaderName) -> bool {
         || name == "connection-id"
 }
 
-async fn send(stream: &mut Wire, message: Message) -> Result<(), End> {
+async fn send(stream: &mut Stream, message: Message) -> Result<(), End> {
     match tokio::time::timeout(SEND, stream.send(message)).await {
         Ok(Ok(())) => Ok(()),
         _ => Err(End(None)),

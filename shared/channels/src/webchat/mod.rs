@@ -26,11 +26,11 @@ pub use session::{SESSION_SECS, identify, start_session};
 
 use crate::client_message;
 use crate::kit::{
-    AccountError, Adapter, ApiResponse, Call, Capabilities, ClientAdapter, Outbound, Outcome, Parsed, Refusal, Rendered,
-    Reply, Request, Secrets, Session, Verified,
+    AccountError, Adapter, ApiResponse, Call, Capabilities, ClientAdapter, Outbound, Outcome, Refusal, Rendered, Reply,
+    Request, Secrets, Session, Verified,
 };
 use serde_json::Value;
-use warmline_model::{Sender, Timestamp};
+use warmline_model::{Inbound, Sender, Timestamp};
 
 const CAPABILITIES: Capabilities = client_message::capabilities("webchat", "网页客服", "Web chat");
 
@@ -49,14 +49,6 @@ impl Adapter for WebchatAdapter {
         Account::read(settings, secrets)
     }
 
-    fn proof(&self) -> &'static str {
-        "the visitor's session"
-    }
-
-    fn anonymous(&self) -> bool {
-        true
-    }
-
     fn wants_derived_secrets(&self) -> bool {
         true
     }
@@ -65,12 +57,8 @@ impl Adapter for WebchatAdapter {
         session::verify(account, request, now)
     }
 
-    fn own_clients(&self) -> bool {
-        true
-    }
-
-    fn parse(&self, _: &Account, body: &Verified) -> Result<Parsed, Refusal> {
-        client_message::inbound(body).map(Into::into)
+    fn parse(&self, _: &Account, body: &Verified) -> Result<Vec<Inbound>, Refusal> {
+        client_message::inbound(body).map(|message| vec![message])
     }
 
     fn acknowledge(&self, _: &Account, _: &Verified) -> Reply {
@@ -78,7 +66,7 @@ impl Adapter for WebchatAdapter {
     }
 
     fn render(&self, _: &Account, reply: &Outbound<'_>, _: &Call<'_>) -> Result<Rendered, &'static str> {
-        client_message::check_reply(&CAPABILITIES, reply.content).map(|()| Rendered::Held)
+        CAPABILITIES.check(reply.content).map(|()| Rendered::Held)
     }
 
     /// Nothing is ever called, so there is no answer to read.

@@ -91,7 +91,6 @@ fn facts(terms: &[&str]) -> Facts {
         account_group: None,
         owner: None,
         last: None,
-        people_only: false,
     }
 }
 

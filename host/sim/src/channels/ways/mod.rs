@@ -162,6 +162,3 @@ pub fn all() -> Vec<Way> {
 pub fn of(channel: &str) -> Vec<Way> {
     all().into_iter().filter(|way| way.channel == channel).collect()
 }
-
-#[cfg(test)]
-mod tests;
