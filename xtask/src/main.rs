@@ -102,7 +102,7 @@ The arguments go to `cargo test --release`, after everything that tests need was
   cargo xtask test -p warmline-channels       the tests of one package
   cargo xtask test webchat                    the tests whose name has that word, in all packages
   cargo xtask test webchat -- --nocapture     what stands behind -- goes to the test programs; see `cargo test --help`
-A first run builds for some ten minutes on two cores (README.md); later runs build what changed.";
+A first run builds for minutes (README.md says how many); later runs build what changed.";
 
 /// What `cargo xtask bench` takes. The flags are those of `warmline bench`; this program does not link it.
 const BENCH_HELP: &str = "\
