@@ -50,7 +50,7 @@ fn signed(body: &str) -> String {
 fn taken<A: ClientAdapter>(adapter: &A, account: &A::Account, sender: &Sender, frame: &[u8]) -> Option<Inbound> {
     let (taken, height) = peak(|| {
         let verified = adapter.verify_frame(account, sender, frame, Timestamp::from_secs(NOW)).ok()?;
-        adapter.parse(account, &verified).ok()?.pop()
+        adapter.parse(account, &verified).ok()?.messages.pop()
     });
     assert!(height <= limit(frame.len()), "{height} bytes for a frame of {}", frame.len());
     taken

@@ -97,8 +97,16 @@ fn what_does_not_exist() {
     shop.admin.post("/api/outbox/msg_1/retry", &json!({})).refused(404, "not_found");
     shop.admin.put("/api/accounts/wechat/nobody", &json!({ "name": "x" })).refused(404, "not_found");
     shop.admin.get("/api/nothing").refused(404, "not_found");
-    shop.admin.send("DELETE", "/api/conversations", &[], "").refused(405, "method_not_allowed");
-    shop.admin.send("GET", "/api/tick", &[], "").refused(405, "method_not_allowed");
+    let refused = shop.admin.send("DELETE", "/api/conversations", &[], "").refused(405, "method_not_allowed");
+    assert_eq!(refused.header("allow"), Some("GET, HEAD"));
+    let refused = shop.admin.send("GET", "/api/tick", &[], "").refused(405, "method_not_allowed");
+    assert_eq!(refused.header("allow"), Some("POST"));
+    for path in ["/metrics", "/api/metrics"] {
+        let refused = shop.admin.send("POST", path, &[], "").refused(405, "method_not_allowed");
+        assert_eq!(refused.header("allow"), Some("GET, HEAD"), "{path}");
+    }
+    let refused = shop.admin.send("POST", "/api/media/x.1", &[], "").refused(405, "method_not_allowed");
+    assert_eq!(refused.header("allow"), Some("GET, HEAD"));
     // An agent is not told that a conversation of others exists.
     let wechat = shop.wechat();
     wechat.say("oAlice", "在吗");
@@ -150,8 +158,14 @@ fn bodies() {
     let answer = agent.api.send("POST", &path, &[], deep);
     assert!(matches!(answer.status, 400 | 422), "{}", answer.text());
     let nul = agent.api.send("POST", &path, &[], r#"{"content":{"kind":"text","text":"a\u0000b"}}"#);
-    assert!(nul.status < 500, "{}", nul.text());
-    assert!(shop.platform.sent().iter().all(|sent| sent.text.as_deref() == Some("a\0b")));
+    nul.refused(422, "bad_character");
+    assert!(shop.platform.sent().is_empty());
+    agent
+        .api
+        .send("POST", &path, &[], r#"{"content":{"kind":"text","text":"a"},"content":{"kind":"text","text":"b"}}"#)
+        .refused(422, "duplicate_key");
+    agent.api.send("POST", &path, &[("content-type", "text/plain")], "{}").refused(415, "unsupported_media_type");
+    agent.api.send("POST", &path, &[("content-encoding", "gzip")], "{}").refused(415, "unsupported_media_type");
 }
 
 #[test]

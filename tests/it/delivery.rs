@@ -248,3 +248,99 @@ fn a_long_text_goes_in_parts_and_what_the_platform_would_refuse_is_refused_at_on
     until("another round", || (agent.api.post(&path, &sixth).status == 201).then_some(()));
     until("all delivered", || (shop.platform.texts_to("oAlice").len() == 6).then_some(()));
 }
+
+#[test]
+fn h3_a_platform_that_refuses_breaks_off_or_limits_gets_every_reply_when_it_is_back() {
+    let talk = talk();
+    let customers = ["oBob", "oCarol", "oDora"];
+    customers.iter().for_each(|who| talk.wechat.say(who, &format!("我是 {who}")));
+    let ids: Vec<String> = customers.iter().map(|who| talk.shop.wait_text(&format!("我是 {who}")).0).collect();
+    let platform = &talk.shop.platform;
+    platform.script(Rule::send(Behaviour::Status(503)).times(2));
+    platform.script(Rule::send(Behaviour::Status(500)).times(2));
+    platform.script(Rule::send(Behaviour::Later(429, 2)).once());
+    let messages: Vec<Value> = ids.iter().map(|id| talk.agent.reply(id, "在的")).collect();
+    for (id, message) in ids.iter().zip(&messages) {
+        talk.shop.wait_delivery(id, message, "sent");
+    }
+    for who in customers {
+        assert_eq!(platform.texts_to(who), ["在的"], "{who}");
+    }
+    assert_eq!(talk.shop.count("delivery.dead"), 0);
+}
+
+#[test]
+fn h3_retry_after_is_waited_for_and_a_reply_that_waits_says_until_when() {
+    let talk = talk();
+    talk.wait(&talk.reply("一"), "sent");
+    talk.shop.platform.script(Rule::send(Behaviour::Later(429, 8)).once());
+    let began = std::time::Instant::now();
+    let limited = talk.reply("二");
+    let failed = talk.wait(&limited, "failed");
+    assert_eq!(failed["delivery"]["reason"], "rate_limited");
+    assert!(failed["delivery"]["retry_at"].is_string(), "{failed}");
+    // Another customer's reply says so at once, and the platform is left alone.
+    talk.wechat.say("oBob", "我也在");
+    let (bob, _) = talk.shop.wait_text("我也在");
+    let waits = talk.agent.reply(&bob, "好");
+    assert_eq!(waits["delivery"]["state"], "pending");
+    assert_eq!(waits["delivery"]["reason"], "rate_limited", "{waits}");
+    assert!(waits["delivery"]["retry_at"].is_string(), "{waits}");
+    talk.shop.wait_delivery(&bob, &waits, "sent");
+    talk.wait(&limited, "sent");
+    assert!(began.elapsed() >= Duration::from_secs(8), "after {:?}", began.elapsed());
+}
+
+#[test]
+fn m1_what_the_platform_takes_and_answers_unreadably_leaves_three_times_and_is_perhaps_delivered() {
+    let talk = talk();
+    talk.shop.platform.script(Rule::send(Behaviour::Unreadable));
+    let dead = crate::harness::within(Duration::from_secs(60), "dead", {
+        let message = talk.reply("一");
+        let talk = &talk;
+        move || {
+            talk.shop.messages(&talk.id).into_iter().find(|m| m["id"] == message["id"] && m["delivery"]["state"] == "dead")
+        }
+    });
+    assert_eq!(dead["delivery"], json!({ "state": "dead", "reason": "perhaps_delivered" }));
+    assert_eq!(talk.texts(), ["一"; 3]);
+    talk.shop.platform.clear_script();
+    // Revived with all others, it stays; named, it goes.
+    let retry = |body: &Value| talk.shop.admin.post("/api/outbox/retry", body).expect(200).json();
+    let mine = json!({ "channel": "wechat", "account": talk.shop.name });
+    assert_eq!(retry(&mine)["retried"], 0);
+    let mut named = mine.clone();
+    named["reason"] = json!("perhaps_delivered");
+    assert_eq!(retry(&named)["retried"], 1);
+    talk.wait(&dead, "sent");
+    talk.shop.admin.post("/api/outbox/retry", &json!({})).refused(422, "filter_needed");
+    talk.agent.api.post("/api/outbox/retry", &mine).refused(403, "role_not_allowed");
+    talk.agent.api.get("/api/outbox").refused(403, "role_not_allowed");
+}
+
+#[test]
+fn m1_what_the_platform_answers_late_is_doubted_and_not_repeated_for_ever() {
+    let talk = talk();
+    talk.shop.platform.script(Rule::send(Behaviour::Late(Duration::from_secs(12))).once());
+    let message = talk.reply("一");
+    talk.wait(&message, "sent");
+    assert_eq!(talk.texts(), ["一"; 2]);
+    assert_eq!(talk.shop.count("delivery.in_doubt"), 1);
+}
+
+#[test]
+fn m6_an_account_whose_platform_hangs_holds_up_no_other() {
+    let (hanging, working) = (talk(), talk());
+    hanging.shop.platform.script(Rule::send(Behaviour::Delay(Duration::from_secs(20))));
+    for n in 0..3 {
+        hanging.wechat.say(&format!("oHung{n}"), &format!("挂 {n}"));
+        let (id, _) = hanging.shop.wait_text(&format!("挂 {n}"));
+        hanging.agent.reply(&id, "等");
+    }
+    until("the platform hangs", || (hanging.shop.platform.counts().send_calls > 0).then_some(()));
+    for n in 0..5 {
+        let began = std::time::Instant::now();
+        working.wait(&working.reply(&n.to_string()), "sent");
+        assert!(began.elapsed() < Duration::from_secs(5), "the {n}. reply took {:?}", began.elapsed());
+    }
+}

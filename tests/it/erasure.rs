@@ -145,7 +145,10 @@ fn an_erased_customer_cannot_be_read_from_a_copy_made_before() {
 
     shop.admin.delete(&format!("/api/customers/{one}")).refused(400, "reason_needed");
     agent.api.delete(&format!("/api/customers/{one}?reason=request")).refused(403, "role_not_allowed");
-    let asked = shop.admin.delete(&format!("/api/customers/{other}?reason=request")).expect(202).json();
+    // The two were merged by hand, so that it asks who is to go along.
+    let along = shop.admin.delete(&format!("/api/customers/{other}?reason=request")).refused(409, "merged_by_hand");
+    assert_eq!(along.json()["customers"], json!([one]));
+    let asked = shop.admin.delete(&format!("/api/customers/{other}?reason=request&include={one}")).expect(202).json();
     assert_eq!(asked["customer"], one);
     for id in [&one, &other] {
         for path in ["", "/timeline", "/summary", "/unmasked?reason=request"] {

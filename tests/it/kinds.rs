@@ -78,7 +78,7 @@ impl Entrances {
     fn post(&self, entrance: &Entrance, payload: &[u8], at: i64) -> Vec<String> {
         let Entrance { way, account, visitor, .. } = entrance;
         let webhook = (way.seal.unwrap())(payload, at);
-        let Ok(Taken::Messages(_, messages, reply)) = way.take(&webhook, at) else {
+        let Ok(Taken::Messages(_, parsed, reply)) = way.take(&webhook, at) else {
             panic!("{}: not taken: {}", way.name, String::from_utf8_lossy(payload))
         };
         let webhook = match visitor {
@@ -90,7 +90,7 @@ impl Entrances {
         };
         let answer: Answer = post_webhook(self.server.base(), way.channel, &account.id, &webhook);
         assert_eq!(answer.status, reply.status, "{}: {}", way.name, answer.text());
-        messages.into_iter().map(|message| message.key).collect()
+        parsed.messages.into_iter().map(|message| message.key).collect()
     }
 
     /// The messages of an entrance's account that came in.

@@ -6,8 +6,10 @@
 
 mod harness;
 
+mod accounts;
 mod api;
 mod app;
+mod attacks;
 mod audit;
 mod bad_api_input;
 mod bad_everywhere;
@@ -38,3 +40,4 @@ mod store_trouble;
 mod tick;
 mod webchat;
 mod wechat;
+mod words;

@@ -17,6 +17,7 @@ fn every_operation_answers_as_described() {
     admin.get("/api/accounts").expect(200);
     let settings = json!({ "app_id": wechat.app_id, "api_base": shop.platform.url(), "group": shop.name });
     admin.put(&format!("/api/accounts/wechat/{}", shop.name), &json!({ "name": "店", "settings": settings })).expect(200);
+    accounts(&shop);
     admin.get("/api/groups").expect(200);
     admin.get("/api/agents").expect(200);
     agent.view();
@@ -30,6 +31,9 @@ fn every_operation_answers_as_described() {
     agent.act(&id, "accept", &json!({})).expect(200);
     shop.platform.script(warmline_sim::platform::Rule::send(warmline_sim::platform::Behaviour::Error(45015)).once());
     let dead = shop.wait_delivery(&id, &agent.reply(&id, "在的"), "dead");
+    let given_up = admin.get(&format!("/api/outbox?state=dead&channel=wechat&account={}", shop.name)).expect(200).json();
+    assert_eq!((&given_up["items"][0]["id"], &given_up["count"]), (&dead["id"], &json!(1)));
+    admin.post("/api/outbox/retry", &json!({ "account": shop.name, "dry_run": true })).expect(200);
     admin.post(&format!("/api/outbox/{}/retry", dead["id"].as_str().unwrap()), &json!({})).expect(200);
     let customer = format!("/api/customers/{}", shown["customer"]["id"].as_str().unwrap());
     admin.get(&customer).expect(200);
@@ -52,6 +56,16 @@ fn every_operation_answers_as_described() {
     admin.post("/api/tick", &json!({})).expect(200);
     let missing: BTreeSet<String> = admin.spec().operations().difference(&admin.spec().exercised()).cloned().collect();
     assert!(missing.is_empty(), "described but not exercised: {missing:?}");
+}
+
+/// An account's health, and its end.
+fn accounts(shop: &Shop) {
+    shop.web(&[]);
+    let account = format!("/api/accounts/webchat/{}", shop.name);
+    shop.admin.get(&format!("{account}/health")).expect(200);
+    shop.admin.post(&format!("{account}/disable"), &json!({})).expect(200);
+    shop.admin.post(&format!("{account}/enable"), &json!({})).expect(200);
+    shop.admin.delete(&account).expect(200);
 }
 
 /// One person across channels, and who read what of them.
@@ -171,6 +185,8 @@ fn the_names_that_other_tools_are_written_against_are_there() {
         "POST /api/conversations/{id}/transfer",
         "POST /api/conversations/{id}/close",
         "POST /api/outbox/{id}/retry",
+        "POST /api/outbox/retry",
+        "GET /api/outbox",
         "POST /api/tick",
         "GET /api/events",
         "GET /metrics",

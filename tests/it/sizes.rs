@@ -2,9 +2,13 @@
 
 use crate::harness::workspace;
 
-/// Bytes that an adapter may have.
-const ADAPTER: u64 = 700_000;
-/// Those that need a whole library of legacy character sets (tables of 190 kB), and RSA or MIME beside it.
+/// Bytes that an adapter may have. Of these about 35,000 read what platforms send item by item, mend characters that were cut, and
+/// keep what nobody can read; know a repeat by its sender and words; and try replies until their window closes.
+const ADAPTER: u64 = 760_000;
+/// Bytes that one may have which needs a whole library of legacy character sets (tables of 190 kB), and RSA or MIME beside it.
+/// MIME is read by a reader of our own, with the names of all HTML entities (24 kB).
+const LARGE: u64 = 1_040_000;
+/// Those.
 const WITH_CHARACTER_SETS: [&str; 2] = ["channel_alipay.wasm", "channel_email.wasm"];
 
 #[test]
@@ -16,7 +20,7 @@ fn adapters_are_small() {
             continue;
         }
         let name = format!("{}.wasm", id.replace('-', "_"));
-        let most = if WITH_CHARACTER_SETS.contains(&name.as_str()) { 1_000_000 } else { ADAPTER };
+        let most = if WITH_CHARACTER_SETS.contains(&name.as_str()) { LARGE } else { ADAPTER };
         let size = std::fs::metadata(workspace().join("target/wasm32-wasip2/component").join(&name)).unwrap().len();
         assert!(size <= most, "{name} has {size} bytes, and may have {most}");
         seen += 1;

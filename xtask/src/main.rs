@@ -178,6 +178,10 @@ fn run(task: Task) -> Result<ExitCode> {
                 cargo().args(["run", "--quiet", "--package", "warmline-channels", "--example", "docs"]).status(),
                 "writing docs/",
             )?;
+            check(
+                cargo().args(["run", "--quiet", "--package", "warmline-api", "--example", "openapi"]).status(),
+                "writing shared/api/openapi.json",
+            )?;
             Ok(ExitCode::SUCCESS)
         }
         Task::Bench(Rest { rest }) => {
@@ -208,6 +212,7 @@ fn run(task: Task) -> Result<ExitCode> {
 }
 
 fn serve(up: Up) -> Result<ExitCode> {
+    ensure_free(up.port)?;
     build_components(up.profile, &[])?;
     build_host()?;
     let mut command = Command::new(binary()?);
@@ -229,6 +234,17 @@ fn serve(up: Up) -> Result<ExitCode> {
     }
     command.args(up.rest);
     if up.demo { demo::run(&mut command, &binary()?, &up.state) } else { hand_over(&mut command) }
+}
+
+/// Makes sure that nobody listens on the port, before anything is built for it.
+fn ensure_free(port: u16) -> Result<()> {
+    if port == 0 {
+        return Ok(());
+    }
+    let tried = std::net::TcpListener::bind(("127.0.0.1", port));
+    tried.map(drop).with_context(|| {
+        format!("cannot serve on port {port}: stop the program that uses it, or choose another port with --port")
+    })
 }
 
 /// Builds every component, in one cargo invocation, and the packages named besides.
@@ -372,5 +388,16 @@ mod tests {
             let help = Cli::try_parse_from(words).unwrap_err();
             assert_eq!(help.kind(), clap::error::ErrorKind::DisplayHelp, "{arguments:?}");
         }
+    }
+
+    #[test]
+    fn a_taken_port_is_found_before_anything_is_built() {
+        let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = taken.local_addr().expect("an address").port();
+        let error = format!("{:#}", ensure_free(port).expect_err("taken"));
+        assert!(error.contains(&port.to_string()) && error.contains("--port"), "{error}");
+        drop(taken);
+        ensure_free(port).expect("free again");
+        ensure_free(0).expect("any");
     }
 }

@@ -5,7 +5,7 @@
 use futures::SinkExt as _;
 use warmline_api::export::{self, Export};
 use warmline_api::handover::HandOvers;
-use warmline_api::{Contexts, dispatch, events, media};
+use warmline_api::{Contexts, dispatch, events, health, media};
 use warmline_http::Request;
 use warmline_http::message::SECURITY;
 use warmline_model::Channel;
@@ -26,12 +26,18 @@ async fn handle(request: IncomingRequest, out: ResponseOutparam) {
         Ok(request) => request,
         Err(problem) => return respond(out, refuse(problem).secured()).await,
     };
+    if let Some(alive) = health::alive(&request) {
+        return respond(out, alive.secured()).await;
+    }
     let world = match World::open() {
         Ok(world) => world,
         Err(problem) => return respond(out, refuse(problem).secured()).await,
     };
     let admin_token = variable("admin_token");
-    if request.path == "/api/events" && request.header("accept").is_some_and(|a| a.contains("text/event-stream")) {
+    if request.method.as_str() == "GET"
+        && request.path == "/api/events"
+        && request.header("accept").is_some_and(|a| a.contains("text/event-stream"))
+    {
         return match events::start(&world.ctx(), &admin_token, &request) {
             Ok((_, seq)) => follow(&world, &admin_token, &request, seq, out).await,
             Err(problem) => respond(out, refuse(problem).secured()).await,
@@ -100,8 +106,8 @@ async fn follow(world: &World, admin_token: &str, request: &Request, mut seq: i6
         // A token that was revoked meanwhile gets nothing more.
         let actor = match page.is_empty() {
             true => None,
-            false => match events::start(&ctx, admin_token, request) {
-                Ok((actor, _)) => Some(actor),
+            false => match events::goes_on(&ctx, admin_token, request) {
+                Ok(actor) => Some(actor),
                 Err(_) => return,
             },
         };

@@ -32,7 +32,7 @@ async fn answer(request: &Request) -> Result<Response, Problem> {
     let ctx = world.ctx();
     match (&request.method, request.path.as_str()) {
         (&Method::POST, "/fold") => fold(&ctx).map(|()| Response::empty(204)),
-        (&Method::GET, path @ ("/metrics" | "/api/metrics")) => {
+        (&Method::GET | &Method::HEAD, path @ ("/metrics" | "/api/metrics")) => {
             let roles = [Role::Supervisor, Role::Ops];
             auth::admit(&ctx, &variable("admin_token"), request, &roles, Scope::Figures)?;
             fold(&ctx)?;
@@ -44,6 +44,8 @@ async fn answer(request: &Request) -> Result<Response, Problem> {
             }
             Ok(Response::json(200, &figures))
         }
+        (_, "/fold") => Err(Problem::method(&["POST"])),
+        (_, "/metrics" | "/api/metrics") => Err(Problem::method(&["GET", "HEAD"])),
         _ => Err(Problem::new(404, "not_found", "metrics serves GET /metrics and GET /api/metrics")),
     }
 }

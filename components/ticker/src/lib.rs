@@ -27,7 +27,7 @@ async fn answer(request: &Request) -> Result<Response, Problem> {
             "/api/tick" if request.method == http::Method::POST => {
                 auth::admit(&ctx, &variable("admin_token"), request, &[Role::Ops], Scope::Configuration)?;
             }
-            "/api/tick" => return Err(Problem::new(405, "method_not_allowed", "this path takes POST")),
+            "/api/tick" => return Err(Problem::method(&["POST"])),
             _ => return Err(Problem::new(404, "not_found", "the ticker has no such path")),
         }
         let due = outbox::due_channels(ctx.db, ctx.now())?;

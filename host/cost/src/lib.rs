@@ -126,7 +126,7 @@ fn take<A: Adapter>(adapter: &A, account: &A::Account, arrived: &Arrived, now: T
         Arrived::Webhook { method, path, query, headers, body } => {
             let request = Request { method, rest: path, query, headers, body };
             let verified = adapter.verify(account, &request, now)?;
-            Ok(black_box(adapter.parse(account, &verified)?).len())
+            Ok(black_box(adapter.parse(account, &verified)?).messages.len())
         }
         Arrived::Page(body) => {
             let pull = adapter.pull().context("a channel that is not asked")?;

@@ -78,7 +78,9 @@ impl Entrance {
     /// # Errors
     /// No adapter serves them.
     pub fn webchat(account: &str) -> Result<Self> {
-        let account = Account { id: account.to_owned(), settings: json!({ "origins": [] }), secrets: Vec::new() };
+        // Its visitors all come from here, as fast as they are asked to.
+        let settings = json!({ "origins": [], "new_sessions_per_minute": 1_000_000, "most_waiting": 1_000_000 });
+        let account = Account { id: account.to_owned(), settings, secrets: Vec::new() };
         Self::new("webchat", Way::WebChat, account)
     }
 

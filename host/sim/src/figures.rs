@@ -232,4 +232,21 @@ mod tests {
         assert!(figures.line(Duration::from_secs(10)).contains("in 30 (3.0/s)"));
         assert!(figures.line(Duration::ZERO).contains("in 30 (30.0/s)"), "no division by nothing");
     }
+
+    #[test]
+    fn newcomer_replies_that_may_not_reach_the_platforms_are_counted() {
+        let figures = Figures::default();
+        for reason in ["host_not_granted", "timeout", "host_not_granted"] {
+            let failed = Delivery::Failed {
+                message: warmline_model::MessageId::from_bytes(&[1; 16]).unwrap(),
+                channel: warmline_model::Channel::new("wechat").unwrap(),
+                attempts: 1,
+                reason: reason.to_owned(),
+                retry_at: warmline_model::Timestamp::default(),
+            };
+            let body = EventBody::Delivery(failed);
+            figures.note_event(&Event { seq: 1, at: warmline_model::Timestamp::default(), v: 1, conversation: None, body });
+        }
+        assert_eq!(figures.not_granted(), 2);
+    }
 }

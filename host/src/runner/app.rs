@@ -9,7 +9,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use wasmtime::Engine;
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
+use super::bounds::{Streams, Who};
+use super::connections::Connections;
 use super::gateway::Gateway;
+use super::gather::Gatherer;
 use super::guest::Guest;
 use super::guest_kv::KeyValue;
 use super::hosts::AllowedHosts;
@@ -33,6 +36,12 @@ pub struct App {
     pub client: Client,
     /// Places for instances.
     pub slots: Slots,
+    /// What gathers request bodies before a place is taken.
+    pub bodies: Gatherer,
+    /// How many long answers each caller has open.
+    pub streams: Arc<Streams>,
+    /// The connections.
+    pub connections: Arc<Connections>,
     /// The bounds of each request.
     pub limits: Limits,
     /// What holds WebSockets, where the application has them.
@@ -56,6 +65,12 @@ pub struct Component {
     /// Its share of the places for requests from outside: three quarters. Streams that stay open for long (one component's)
     /// then cannot keep out what the others serve.
     pub share: Arc<Semaphore>,
+    /// How many of these may be held by long answers, so that its short ones always find a place.
+    pub streams: Arc<Semaphore>,
+    /// Whether places are kept for it that no other component gets.
+    pub reserved: bool,
+    /// The largest body that it takes from outside.
+    pub body: u64,
     /// Its id in the manifest.
     pub id: Arc<str>,
     /// Its code, linked and ready for instances.
@@ -79,8 +94,10 @@ pub struct Limits {
     pub instances: usize,
     /// Memory of one instance in bytes.
     pub memory: usize,
-    /// The largest body accepted from outside.
-    pub body: u64,
+    /// WebSockets held at once.
+    pub sockets: usize,
+    /// How long a client may take to send a request's head, and be silent between two requests.
+    pub head: Duration,
     /// Ticks of CPU time for one request.
     pub cpu_ticks: u64,
     /// How long a component may take to begin its answer, and to go on after it.
@@ -119,25 +136,56 @@ impl Ticker {
 }
 
 /// Places for instances. Requests from outside and chained calls have their own: a request that waits for its
-/// chained call must not hold the last place that the call needs.
+/// chained call must not hold the last place that the call needs. Of those for requests from outside some are kept for the
+/// components that people and probes ask, so that no crowd of webhooks keeps them out.
 pub struct Slots {
-    outside: Arc<Semaphore>,
+    outside: Lane,
+    reserved: Lane,
     chained: Arc<Semaphore>,
+    instances: u32,
+}
+
+/// Places of one kind, and how many requests wait for them.
+struct Lane {
+    places: Arc<Semaphore>,
+    count: u32,
     waiting: AtomicUsize,
     most_waiting: usize,
-    instances: u32,
+}
+
+impl Lane {
+    fn new(count: usize) -> Self {
+        Self {
+            places: Arc::new(Semaphore::new(count)),
+            count: u32::try_from(count).unwrap_or(u32::MAX),
+            waiting: AtomicUsize::new(0),
+            most_waiting: count.saturating_mul(4),
+        }
+    }
 }
 
 /// A place for one instance, free again when dropped.
 pub struct Place {
     _place: OwnedSemaphorePermit,
-    share: Option<OwnedSemaphorePermit>,
+    outside: Option<Outside>,
+    /// The room that its request's body takes in the instance, where the body is large.
+    pub large: Option<OwnedSemaphorePermit>,
+}
+
+struct Outside {
+    _share: OwnedSemaphorePermit,
+    who: Who,
 }
 
 impl Place {
     /// Whether it is for a chained call.
     pub fn is_chained(&self) -> bool {
-        self.share.is_none()
+        self.outside.is_none()
+    }
+
+    /// Who sent the request, where it came from outside.
+    pub fn who(&self) -> Option<Who> {
+        self.outside.as_ref().map(|outside| outside.who)
     }
 }
 
@@ -146,47 +194,72 @@ pub fn share_of(instances: usize) -> usize {
     (instances * 3 / 4).max(1)
 }
 
+/// How many places of its share a component may have for long answers.
+pub fn streams_of(share: usize) -> usize {
+    (share * 7 / 8).max(1)
+}
+
+/// How many places are kept for the components that come first.
+pub fn reserved_of(instances: usize) -> usize {
+    instances / 8
+}
+
 /// How long a request waits for a place.
 const WAIT: Duration = Duration::from_secs(1);
 
 impl Slots {
-    /// Places for `instances` requests and as many chained calls.
-    pub fn new(instances: usize) -> Self {
+    /// Places for `instances` requests, `reserved` of them for components that come first, and as many chained calls.
+    pub fn new(instances: usize, reserved: usize) -> Self {
         Self {
-            outside: Arc::new(Semaphore::new(instances)),
+            outside: Lane::new(instances - reserved.min(instances)),
+            reserved: Lane::new(reserved.min(instances)),
             chained: Arc::new(Semaphore::new(instances)),
-            waiting: AtomicUsize::new(0),
-            most_waiting: instances.saturating_mul(4),
             instances: u32::try_from(instances).unwrap_or(u32::MAX),
         }
     }
 
     /// A place for a request from outside; None when there is none in time, or too many wait already.
-    pub async fn outside(&self, component: &Component) -> Option<Place> {
+    pub async fn outside(&self, component: &Component, who: Who) -> Option<Place> {
+        let place = |place, share| Place { _place: place, outside: Some(Outside { _share: share, who }), large: None };
         if let Ok(share) = Arc::clone(&component.share).try_acquire_owned()
-            && let Ok(place) = Arc::clone(&self.outside).try_acquire_owned()
+            && let Some(found) = self.free(component)
         {
-            return Some(Place { _place: place, share: Some(share) });
+            return Some(place(found, share));
         }
-        if self.waiting.fetch_add(1, Ordering::Relaxed) >= self.most_waiting {
-            self.waiting.fetch_sub(1, Ordering::Relaxed);
+        let lane = if component.reserved { &self.reserved } else { &self.outside };
+        if lane.waiting.fetch_add(1, Ordering::Relaxed) >= lane.most_waiting {
+            lane.waiting.fetch_sub(1, Ordering::Relaxed);
             return None;
         }
-        let _waiting = Waiting(&self.waiting);
+        let _waiting = Waiting(&lane.waiting);
         let share = acquire(&component.share).await?;
-        Some(Place { _place: acquire(&self.outside).await?, share: Some(share) })
+        let found = match component.reserved {
+            true => tokio::select! {
+                found = acquire(&self.outside.places) => found,
+                found = acquire(&self.reserved.places) => found,
+            },
+            false => acquire(&self.outside.places).await,
+        };
+        Some(place(found?, share))
+    }
+
+    /// A place that nobody has to wait for.
+    fn free(&self, component: &Component) -> Option<OwnedSemaphorePermit> {
+        let free = |lane: &Lane| Arc::clone(&lane.places).try_acquire_owned().ok();
+        free(&self.outside).or_else(|| component.reserved.then(|| free(&self.reserved)).flatten())
     }
 
     /// Waits until every place is free: until no guest runs any more, also none that had answered already.
     pub async fn all_free(&self) {
-        for slots in [&self.outside, &self.chained] {
-            let _ = slots.acquire_many(self.instances).await;
+        let lanes = [&self.outside, &self.reserved].map(|lane| (&lane.places, lane.count));
+        for (places, count) in lanes.into_iter().chain([(&self.chained, self.instances)]) {
+            let _ = places.acquire_many(count).await;
         }
     }
 
     /// A place for a chained call.
     pub async fn chained(&self) -> Option<Place> {
-        Some(Place { _place: acquire(&self.chained).await?, share: None })
+        Some(Place { _place: acquire(&self.chained).await?, outside: None, large: None })
     }
 }
 

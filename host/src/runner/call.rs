@@ -3,6 +3,9 @@
 //! The guest runs inside the caller's task until it has answered, which for most requests is its whole life: no
 //! task is spawned and no thread is woken. When it wants to live on, after its answer or after its client has
 //! gone, it moves to a task of its own.
+//!
+//! A stream without an end is different. Its client going away ends the guest at once, since nobody hears it any more; and
+//! each is counted against its caller ([`super::bounds`]), as is a look-up that is long without an answer.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -11,7 +14,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::sync::oneshot;
@@ -19,6 +22,7 @@ use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
 use wasmtime_wasi_http::{Error, WasiBody, WasiHttpView as _};
 
 use super::app::{App, Component, Place, stopped};
+use super::bounds::Stream;
 use super::guest::{Guest, Vitals};
 use super::problem::{empty, full, problem};
 
@@ -43,15 +47,17 @@ impl Running {
         done
     }
 
-    /// Lets the guest go on until its end, or until `grace` after its answer was sent.
+    /// Lets the guest go on until its end, or until `grace` after its answer was sent; a message on `answered` ends it at once.
     fn live_on(mut self, answered: Option<oneshot::Receiver<()>>) {
         let grace = self.app.limits.answer;
         self.alone = true;
         tokio::spawn(async move {
             let overtime = async {
-                if let Some(answered) = answered {
-                    // The sender is never used, only dropped: with the answer's body.
-                    let _ = answered.await;
+                // Its sender is dropped with the answer's body.
+                if let Some(answered) = answered
+                    && answered.await.is_ok()
+                {
+                    return;
                 }
                 tokio::time::sleep(grace).await;
             };
@@ -85,32 +91,78 @@ pub async fn call(
 ) -> Response<WasiBody> {
     let vitals = Arc::new(Vitals::default());
     let (sender, mut receiver) = oneshot::channel();
+    let who = slot.who();
+    // Ended in its middle, a look-up leaves nothing half done.
+    let looks = matches!(*request.method(), Method::GET | Method::HEAD);
     let life = live(Arc::clone(app), Arc::clone(component), Arc::clone(&vitals), request, sender, slot);
     let mut running = Running { life: Some(Box::pin(life)), vitals, app: Arc::clone(app), alone: false };
-    let answer = poll_fn(|context| {
-        let _ = running.poll_life(context);
-        Pin::new(&mut receiver).poll(context)
-    });
-    match tokio::time::timeout(app.limits.answer, answer).await {
-        Ok(Ok(Ok(response))) if running.life.is_none() => response.map(whole),
-        Ok(Ok(Ok(response))) => {
+    let mut counted: Option<Stream> = None;
+    let mut answer = answered(&mut running, &mut receiver, LONG.min(app.limits.answer)).await;
+    if answer.is_none() {
+        if let Some(who) = who.filter(|_| looks) {
+            match app.streams.begin(component, who) {
+                Ok(stream) => counted = Some(stream),
+                Err(refused) => {
+                    running.life = None;
+                    return *refused;
+                }
+            }
+        }
+        answer = answered(&mut running, &mut receiver, app.limits.answer.saturating_sub(LONG)).await;
+    }
+    match answer {
+        Some(Ok(Ok(response))) if running.life.is_none() => response.map(whole),
+        Some(Ok(Ok(response))) => {
+            let endless = !response.headers().contains_key(header::CONTENT_LENGTH) && !response.body().is_end_stream();
+            if let (true, None, Some(who)) = (endless, &counted, who) {
+                match app.streams.begin(component, who) {
+                    Ok(stream) => counted = Some(stream),
+                    Err(refused) => {
+                        running.life = None;
+                        return *refused;
+                    }
+                }
+            }
             let (body_dropped, answered) = oneshot::channel();
             let stopping = stop_signal(app);
             running.live_on(Some(answered));
-            response.map(|inner| Streamed { inner, stopping, _dropped: body_dropped }.boxed_unsync())
+            let streamed = |inner| Streamed {
+                inner,
+                stopping,
+                ended: !endless,
+                dropped: Some(body_dropped),
+                _counted: counted.filter(|_| endless),
+            };
+            response.map(|inner| streamed(inner).boxed_unsync())
         }
-        Ok(Ok(Err(code))) => {
+        Some(Ok(Err(code))) => {
             tracing::warn!(component = &*component.id, "the component answered with an error: {code:?}");
             empty(StatusCode::INTERNAL_SERVER_ERROR)
         }
         // It ended without an answer; why was logged where it ended.
-        Ok(Err(_)) => empty(StatusCode::INTERNAL_SERVER_ERROR),
-        Err(_) => {
+        Some(Err(_)) => empty(StatusCode::INTERNAL_SERVER_ERROR),
+        None => {
             running.life = None;
             tracing::warn!(component = &*component.id, "no answer in {:?}", app.limits.answer);
             problem(StatusCode::GATEWAY_TIMEOUT, "component_timeout", "the component did not answer in time")
         }
     }
+}
+
+/// After how long a look-up without an answer counts as a stream: clients that poll may wait for half a minute.
+const LONG: Duration = Duration::from_secs(2);
+
+/// Runs the guest until it answers or ends without an answer; None when it does neither in time.
+async fn answered(
+    running: &mut Running,
+    receiver: &mut oneshot::Receiver<Answer>,
+    within: Duration,
+) -> Option<Result<Answer, oneshot::error::RecvError>> {
+    let answer = poll_fn(|context| {
+        let _ = running.poll_life(context);
+        Pin::new(&mut *receiver).poll(context)
+    });
+    tokio::time::timeout(within, answer).await.ok()
 }
 
 type Answer = Result<Response<WasiBody>, ErrorCode>;
@@ -177,7 +229,11 @@ fn stop_signal(app: &Arc<App>) -> StopSignal {
 struct Streamed {
     inner: WasiBody,
     stopping: StopSignal,
-    _dropped: oneshot::Sender<()>,
+    /// Whether all of it was taken. An answer that says how long it is counts as taken: its guest goes on without its client,
+    /// as it would on Spin.
+    ended: bool,
+    dropped: Option<oneshot::Sender<()>>,
+    _counted: Option<Stream>,
 }
 
 impl Body for Streamed {
@@ -185,10 +241,12 @@ impl Body for Streamed {
     type Error = Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        match Pin::new(&mut self.inner).poll_frame(context) {
+        let polled = match Pin::new(&mut self.inner).poll_frame(context) {
             Poll::Pending if self.stopping.as_mut().poll(context).is_ready() => Poll::Ready(None),
             other => other,
-        }
+        };
+        self.ended |= matches!(polled, Poll::Ready(None | Some(Err(_))));
+        polled
     }
 
     fn is_end_stream(&self) -> bool {
@@ -197,5 +255,17 @@ impl Body for Streamed {
 
     fn size_hint(&self) -> SizeHint {
         self.inner.size_hint()
+    }
+}
+
+impl Drop for Streamed {
+    fn drop(&mut self) {
+        if !self.ended
+            && !self.inner.is_end_stream()
+            && let Some(dropped) = self.dropped.take()
+        {
+            // The client has gone in the middle of a stream: nobody hears the guest any more.
+            let _ = dropped.send(());
+        }
     }
 }

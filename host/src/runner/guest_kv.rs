@@ -31,8 +31,8 @@ pub struct KeyValue(Arc<Database>);
 
 impl KeyValue {
     /// Opens (or creates) the stores' file. What it holds may be lost, so its commits do not wait for the disk.
-    pub async fn open(path: &Path) -> anyhow::Result<Self> {
-        let database = Database::open("key-value", path.to_path_buf(), Durability::Normal)?;
+    pub async fn open(path: &Path, min_free: u64) -> anyhow::Result<Self> {
+        let database = Database::open("key-value", path.to_path_buf(), Durability::Normal, min_free)?;
         let create = database.write(CREATE.to_owned(), Vec::new()).await;
         create.map_err(|error| anyhow::anyhow!("cannot use {}: {}", path.display(), error.message))?;
         Ok(Self(database))

@@ -7,18 +7,23 @@
 //! | [`engine`] | the Wasm engine, compiled code kept on disk |
 //! | [`app`] | everything the instances share, and the bounds they run in |
 //! | [`serve`] | the HTTP server |
+//! | [`connections`], [`gather`], [`bounds`] | what holds before a component is asked: connections, bodies, long answers of one caller |
 //! | [`call`] | one call of a component: a fresh instance and its life |
 //! | [`guest`], [`guest_sqlite`], [`guest_kv`], [`outbound`], [`logs`] | what an instance can do |
 //! | [`sqlite`] | databases: pooled connections, writers in order, shared commits |
 //! | [`gateway`] | WebSockets, by the protocols of Pushpin |
+//! | `private` | files and folders for their owner alone |
 //! | [`tick`] | the call once a second |
 //! | [`measure`] | what the benchmark needs of all this |
 
 pub mod app;
 pub mod bindings;
+pub mod bounds;
 pub mod call;
+pub mod connections;
 pub mod engine;
 pub mod gateway;
+pub mod gather;
 pub mod guest;
 pub mod guest_kv;
 pub mod guest_sqlite;
@@ -27,6 +32,7 @@ pub mod logs;
 pub mod manifest;
 pub mod measure;
 pub mod outbound;
+mod private;
 mod problem;
 pub mod routes;
 pub mod serve;

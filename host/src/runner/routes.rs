@@ -1,6 +1,6 @@
 //! Which component answers a path: an exact route before a wildcard, a longer wildcard before a shorter.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::manifest::{Manifest, Route};
 
@@ -70,6 +70,41 @@ impl Routes {
         all.sort_by(|a, b| a.route.cmp(&b.route));
         all
     }
+
+    /// The routes as somebody reads them at the start: without those by which components reach each other, and many of one
+    /// folder in one line.
+    pub fn summary(&self) -> Vec<String> {
+        let mut folders: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        let routes: Vec<_> = self.list().into_iter().filter(|target| !target.route.starts_with(INTERNAL)).collect();
+        for target in &routes {
+            if let Some((folder, name)) = folder(&target.route) {
+                folders.entry(folder).or_default().push(name);
+            }
+        }
+        let mut lines = Vec::new();
+        for target in routes {
+            match folder(&target.route).and_then(|(folder, _)| Some((folder, folders.get(folder)?))) {
+                Some((folder, names)) if names.len() >= MANY => {
+                    let line = format!("{folder}/<name>/...  name: {}", names.join(", "));
+                    if lines.last() != Some(&line) {
+                        lines.push(line);
+                    }
+                }
+                _ => lines.push(format!("{:<24} {}", target.route, target.component)),
+            }
+        }
+        lines
+    }
+}
+
+/// Below it components reach each other where they have no other way.
+const INTERNAL: &str = "/internal/";
+/// So many routes of one folder stand in one line.
+const MANY: usize = 3;
+
+/// A wildcard route's folder and its name in it; none for one that is in no folder.
+fn folder(route: &str) -> Option<(&str, &str)> {
+    route.strip_suffix("/...")?.rsplit_once('/').filter(|(folder, _)| !folder.is_empty())
 }
 
 #[cfg(test)]
@@ -97,6 +132,24 @@ mod tests {
         assert_eq!(found("/one/two/"), Some(("/one/two/...".into(), "/".into())));
         assert_eq!(found("/one/two/three/4"), Some(("/one/two/...".into(), "/three/4".into())));
         assert_eq!(found("/onely"), Some(("/...".into(), "/onely".into())));
+    }
+
+    #[test]
+    fn a_newcomer_reads_few_lines_and_none_of_what_components_use() {
+        let routes = routes(&[
+            "/channels/sms/...",
+            "/channels/app/...",
+            "/channels/web/...",
+            "/internal/sms/...",
+            "/internal/app/...",
+            "/internal/web/...",
+            "/api/...",
+            "/healthz",
+        ]);
+        let lines = routes.summary();
+        assert_eq!(lines.len(), 3, "{lines:?}");
+        assert!(lines[0].starts_with("/api/... ") && lines[2].starts_with("/healthz "), "{lines:?}");
+        assert_eq!(lines[1], "/channels/<name>/...  name: app, sms, web");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! `warmline up`: reads the manifest, opens the state, loads the components, serves, and stops cleanly.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -13,8 +13,11 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use wasmtime_wasi_http::WasiBody;
 
-use super::app::{App, Component, Limits, Slots, TICK, Ticker, share_of};
+use super::app::{App, Component, Limits, Slots, TICK, Ticker, reserved_of, share_of, streams_of};
+use super::bounds::Streams;
+use super::connections::{self, Connections};
 use super::gateway::{self, Starting};
+use super::gather::{Gatherer, Room};
 use super::guest_kv::KeyValue;
 use super::hosts::AllowedHosts;
 use super::logs::LogFormat;
@@ -24,13 +27,17 @@ use super::routes::Routes;
 use super::sqlite::{Database, Durability};
 use super::tick::Tick;
 use super::variables::Variables;
-use super::{engine, logs, problem, serve, tick};
+use super::{engine, logs, private, problem, serve, tick};
 
 /// How long guests may go on after the last answer when the runner stops.
 const AFTERLIFE: Duration = Duration::from_secs(5);
 
-/// The label of the database of keys.
+/// The label of the database of keys, and of the one that they open.
 const KEYS: &str = "keys";
+const STORE: &str = "default";
+
+/// The version of the schema since which keys have a database of their own.
+const KEYS_APART: i64 = 8;
 
 /// Serve a spin.toml in the embedded runner.
 #[derive(Debug, clap::Args)]
@@ -65,9 +72,48 @@ pub struct Up {
     /// Requests served at once; as many chained calls beside them
     #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u16).range(1..=2000))]
     pub max_instances: u16,
+    /// Components for which an eighth of these places is kept, so that no crowd of other requests keeps them out
+    #[arg(long, value_name = "COMPONENT,…", value_delimiter = ',', default_value = "desk,metrics")]
+    pub reserve: Vec<String>,
     /// The largest request body, in bytes
     #[arg(long, value_name = "BYTES", default_value_t = 1 << 20)]
     pub max_body: u64,
+    /// The largest request body of one component, in bytes (25 MiB of attachments are 36 MiB as they are posted)
+    #[arg(long, value_name = "COMPONENT=BYTES", value_parser = of_component, default_value = "channel-email=37748736")]
+    pub max_body_of: Vec<(String, u64)>,
+    /// Request bodies on their way at once; beyond, the oldest gives way
+    #[arg(long, value_name = "N", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_bodies: u32,
+    /// Memory for request bodies on their way, in MiB, and as much for large ones that instances read
+    #[arg(long, value_name = "MIB", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..))]
+    pub body_memory: u16,
+    /// Disk for request bodies above 256 KiB on their way, in MiB
+    #[arg(long, value_name = "MIB", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(1..))]
+    pub body_disk: u32,
+    /// Bytes a second at which a request body must come, after its first five seconds
+    #[arg(long, value_name = "BYTES", default_value_t = 16 << 10, value_parser = clap::value_parser!(u64).range(1..))]
+    pub body_rate: u64,
+    /// How long a client may take to send a request's head, and be silent between two requests, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..))]
+    pub head_timeout: u32,
+    /// Connections at once; beyond, the oldest idle one is closed (default: what the limit on open files allows)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_connections: Option<u32>,
+    /// Streams, and look-ups that take longer than two seconds, of one token at once; as many WebSockets beside them
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_streams_per_token: u32,
+    /// Those of one address at once
+    #[arg(long, value_name = "N", default_value_t = 96, value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_streams_per_address: u32,
+    /// The address of a reverse proxy: what it says in X-Forwarded-For is the client's address, as far as bounds go
+    #[arg(long, value_name = "IP")]
+    pub proxy: Vec<IpAddr>,
+    /// Free disk below which nothing is written, in MiB, but at most a twentieth of the disk
+    #[arg(long, value_name = "MIB", default_value_t = 32)]
+    pub min_free: u32,
+    /// Read the databases whole before serving, and do not serve where one is damaged
+    #[arg(long)]
+    pub check: bool,
     /// Memory of one instance, in MiB
     #[arg(long, value_name = "MIB", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=4095))]
     pub max_memory: u16,
@@ -104,14 +150,16 @@ impl Up {
 
     async fn serve(self) -> anyhow::Result<()> {
         let begun = Instant::now();
+        private::by_default();
         let manifest = Manifest::load(&self.manifest)?;
         let (stop, stopping) = watch::channel(false);
         let _lock = lock_state(&self.state)?;
-        let gateway = Starting::new(&manifest, |name| std::env::var(name).ok()).await?;
-        let (app, variables) = self.load(&manifest, stopping.clone(), gateway.as_ref()).await?;
+        // Before the components are compiled: nobody should wait for that to hear that the port is taken.
         let listener = TcpListener::bind(self.listen)
             .await
             .with_context(|| format!("cannot listen on {} (is it in use? choose another with --listen)", self.listen))?;
+        let gateway = Starting::new(&manifest, |name| std::env::var(name).ok()).await?;
+        let (app, variables) = self.load(&manifest, stopping.clone(), gateway.as_ref()).await?;
         let address = listener.local_addr()?;
         let _ = app.authority.set(address.to_string());
         stop_on_signal(stop);
@@ -145,8 +193,8 @@ impl Up {
             path.into()
         };
         let dir = self.keys.clone().unwrap_or_else(beside);
-        private_folder(&dir)
-            .with_context(|| format!("cannot create the folder of keys {} (choose another with --keys)", dir.display()))?;
+        private::folder(&dir)
+            .with_context(|| format!("cannot use the folder of keys {} (choose another with --keys)", dir.display()))?;
         let file = dir.join("keys.db");
         ensure!(
             !(fresh && file.exists()),
@@ -157,12 +205,88 @@ impl Up {
         Ok(file)
     }
 
+    /// Opens the databases. A store is opened together with its own keys, or not at all.
+    fn databases(&self, manifest: &Manifest, fresh: bool) -> anyhow::Result<BTreeMap<String, Arc<Database>>> {
+        let labels: BTreeSet<&String> =
+            manifest.component.values().flat_map(|component| &component.sqlite_databases).collect();
+        let mut databases: BTreeMap<String, Arc<Database>> = BTreeMap::new();
+        // In the order of the labels, so that the store is open before its keys.
+        for label in labels {
+            ensure!(is_label(label), "the database label {label:?} may have only letters, digits, - and _");
+            let path = match label.as_str() {
+                STORE => self.state.join("sqlite.db"),
+                KEYS => {
+                    let path = self.keys(fresh)?;
+                    if let (Some(store), false) = (databases.get(STORE), path.exists()) {
+                        has_no_keys_yet(store, &path)?;
+                    }
+                    path
+                }
+                _ => self.state.join(format!("sqlite-{label}.db")),
+            };
+            let database = Database::open(label, path, self.durability, self.min_free())?;
+            if self.check {
+                let found = tokio::task::block_in_place(|| database.check());
+                let found = found.unwrap_or_else(|error| Some(error.to_string()));
+                ensure!(
+                    found.is_none(),
+                    "the database {label:?} is damaged, restore it from a back-up: {}",
+                    found.unwrap_or_default()
+                );
+            }
+            databases.insert(label.clone(), database);
+        }
+        if let (Some(store), Some(keys)) = (databases.get(STORE), databases.get(KEYS)) {
+            pair(store, keys)?;
+        }
+        Ok(databases)
+    }
+
+    fn min_free(&self) -> u64 {
+        u64::from(self.min_free) << 20
+    }
+
+    /// How many connections there may be: as many as were asked for, or as the system allows.
+    fn connections(&self) -> usize {
+        let affordable = connections::affordable(connections::raise_descriptors());
+        match self.max_connections {
+            None => affordable,
+            Some(wanted) => {
+                let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
+                if wanted > affordable {
+                    tracing::warn!(affordable, "the limit on open files allows fewer connections than --max-connections");
+                }
+                wanted.min(affordable)
+            }
+        }
+    }
+
+    fn room(&self, connections: usize) -> Room {
+        Room {
+            most: usize::try_from(self.max_bodies).unwrap_or(usize::MAX).min((connections / 2).max(1)),
+            memory: usize::from(self.body_memory) << 20,
+            spool: u64::from(self.body_disk) << 20,
+            rate: self.body_rate,
+        }
+    }
+
+    /// The folder of bodies that are too long for memory. A file in it has a name for a moment only.
+    fn spool(&self) -> anyhow::Result<PathBuf> {
+        let dir = self.state.join("bodies");
+        private::folder(&dir).with_context(|| format!("cannot use {}", dir.display()))?;
+        for left in std::fs::read_dir(&dir)? {
+            std::fs::remove_file(left?.path())?;
+        }
+        Ok(dir)
+    }
+
     /// The bounds of each request.
     pub(super) fn limits(&self) -> Limits {
         Limits {
             instances: usize::from(self.max_instances),
             memory: usize::from(self.max_memory) << 20,
-            body: self.max_body,
+            sockets: gateway::MOST,
+            head: Duration::from_secs(self.head_timeout.into()),
             cpu_ticks: u64::from(self.max_cpu) * 1000 / TICK.as_millis() as u64,
             answer: Duration::from_secs(self.answer_timeout.into()),
             outbound: Duration::from_secs(self.outbound_timeout.into()),
@@ -179,31 +303,30 @@ impl Up {
         let fresh = !self.state.join("sqlite.db").exists();
         let variables =
             Variables::load(manifest, &self.state, fresh, |name| std::env::var(name).ok().or_else(|| gateway?.value(name)))?;
-        let limits = self.limits();
+        // What is quickly found wrong comes before the components, which may have to be compiled.
+        let databases = self.databases(manifest, fresh)?;
+        let key_value = KeyValue::open(&self.state.join("key-value.db"), self.min_free()).await?;
+        let connections = self.connections();
+        let mut limits = self.limits();
+        limits.sockets = limits.sockets.min(connections / 4 * 3);
         let engine = engine::engine(&limits)?;
         let components = tokio::task::block_in_place(|| self.load_components(manifest, &variables, &engine))?;
-        let labels: BTreeSet<&String> =
-            manifest.component.values().flat_map(|component| &component.sqlite_databases).collect();
-        let mut databases = BTreeMap::new();
-        for label in labels {
-            ensure!(is_label(label), "the database label {label:?} may have only letters, digits, - and _");
-            let path = match label.as_str() {
-                "default" => self.state.join("sqlite.db"),
-                KEYS => self.keys(fresh)?,
-                _ => self.state.join(format!("sqlite-{label}.db")),
-            };
-            databases.insert(label.clone(), Database::open(label, path, self.durability)?);
-        }
+        let first = components.values().any(|component| component.reserved);
+        let per_token = usize::try_from(self.max_streams_per_token).unwrap_or(usize::MAX);
+        let per_address = usize::try_from(self.max_streams_per_address).unwrap_or(usize::MAX);
         let app = App {
             ticker: Ticker::start(&engine).context("cannot start the clock's thread")?,
             engine,
             components,
             routes: Routes::new(manifest),
             databases,
-            key_value: KeyValue::open(&self.state.join("key-value.db")).await?,
+            key_value,
             client: Client::default(),
             gateway: gateway.map(|starting| Arc::clone(&starting.gateway)),
-            slots: Slots::new(limits.instances),
+            slots: Slots::new(limits.instances, if first { reserved_of(limits.instances) } else { 0 }),
+            bodies: Gatherer::new(self.room(connections), &self.spool()?),
+            streams: Arc::new(Streams::new(per_token, per_address, self.proxy.clone())),
+            connections: Connections::new(connections),
             limits,
             stopping,
             authority: OnceLock::new(),
@@ -267,6 +390,9 @@ impl Up {
         let values = component.variables.iter().map(|(name, text)| Ok((name.clone(), fill(text)?)));
         Ok(Component {
             share: Arc::new(Semaphore::new(share_of(self.max_instances.into()))),
+            streams: Arc::new(Semaphore::new(streams_of(share_of(self.max_instances.into())))),
+            reserved: self.reserve.iter().any(|first| first == id),
+            body: self.max_body_of.iter().find(|(of, _)| of == id).map_or(self.max_body, |(_, most)| *most),
             variables: values.collect::<anyhow::Result<_>>()?,
             allowed_hosts: AllowedHosts::parse(&hosts).with_context(|| format!("component {id:?}"))?,
             pre: engine::load(linker, id, &path, cache)?,
@@ -281,8 +407,8 @@ impl Up {
     fn greet(&self, manifest: &Manifest, app: &App, variables: &Variables, address: SocketAddr, took: Duration) {
         println!("listening on http://{address}");
         println!("  {} {}, ready after {} ms", manifest.application.name, manifest.application.version, took.as_millis());
-        for target in app.routes.list() {
-            println!("  http://{address}{:<24} {}", target.route, target.component);
+        for routes in app.routes.summary() {
+            println!("  http://{address}{routes}");
         }
         let durability = match self.durability {
             Durability::Full => "full: a commit survives a power cut",
@@ -303,19 +429,50 @@ fn is_label(label: &str) -> bool {
     !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }
 
-/// Creates a folder that nobody else may look into.
-fn private_folder(path: &Path) -> std::io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
+/// Reads `COMPONENT=NUMBER`.
+fn of_component(text: &str) -> Result<(String, u64), String> {
+    let (component, number) = text.split_once('=').ok_or("expected COMPONENT=BYTES, such as channel-email=37748736")?;
+    Ok((component.to_owned(), number.parse().map_err(|_| format!("{number:?} is not a number of bytes"))?))
+}
+
+/// Makes sure that a store whose keys are missing never had any.
+fn has_no_keys_yet(store: &Database, missing: &Path) -> anyhow::Result<()> {
+    let had = store.application_id()? != 0 || store.user_version()? >= KEYS_APART;
+    ensure!(
+        !had,
+        "{} is missing, and without it nothing personal in the store can be read: restore the newest back-up of the keys \
+         (or name their folder with --keys)",
+        missing.display()
+    );
+    Ok(())
+}
+
+/// Makes sure that the keys are those of the store. Both bear the same number, drawn when they first meet.
+fn pair(store: &Database, keys: &Database) -> anyhow::Result<()> {
+    match (store.application_id()?, keys.application_id()?) {
+        (ours, theirs) if ours != 0 && ours == theirs => Ok(()),
+        (0, 0) => {
+            let mut bytes = [0; 4];
+            getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("no random bytes from the system: {error}"))?;
+            let id = (i32::from_be_bytes(bytes) & i32::MAX) | 1;
+            // The keys first: a store that bears a number has keys that bear it.
+            keys.set_application_id(id)?;
+            Ok(store.set_application_id(id)?)
+        }
+        // One of them is a copy from before they had met, or the process ended between the two.
+        (0, theirs) => Ok(store.set_application_id(theirs)?),
+        (ours, 0) if !keys.is_empty()? => Ok(keys.set_application_id(ours)?),
+        _ => bail!(
+            "the keys in {} belong to another store: restore this store's own keys, or name their folder with --keys",
+            keys.path().display()
+        ),
+    }
 }
 
 /// Creates the state folder and makes sure that no other runner uses it: each assumes that it is the only writer.
 fn lock_state(state: &Path) -> anyhow::Result<std::fs::File> {
-    private_folder(state)
-        .with_context(|| format!("cannot create the state folder {} (choose another with --state)", state.display()))?;
+    private::folder(state)
+        .with_context(|| format!("cannot use the state folder {} (choose another with --state)", state.display()))?;
     let path = state.join("lock");
     let file = std::fs::OpenOptions::new()
         .create(true)

@@ -7,8 +7,11 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
+use warmline_channels::common::Common;
+use warmline_channels::names;
 use warmline_channels::registry::{self, Checked};
-use warmline_flow::accounts::{self, Account};
+use warmline_flow::accounts::{self, Account, InUse, Standing};
+use warmline_flow::tokens;
 use warmline_http::{Problem, Response};
 use warmline_model::{AccountId, Channel};
 
@@ -19,8 +22,8 @@ pub struct NewAccount {
     channel: Channel,
     account: AccountId,
     name: String,
-    /// What the channel's adapter needs to know; docs/CHANNELS.md lists it per channel. `group` (for every channel) names the
-    /// skill group for conversations that no rule places.
+    /// What the channel's adapter needs to know; docs/CHANNELS.md lists it per channel. For every channel: `group` names the skill
+    /// group for conversations that no rule places, `most_waiting` says how many conversations may wait.
     #[serde(default)]
     settings: Map<String, Value>,
     /// Write-only.
@@ -40,18 +43,25 @@ pub struct AccountChange {
     secrets: BTreeMap<String, String>,
 }
 
+fn unknown_group() -> Problem {
+    Problem::field("unknown_group", "settings.group", "names no skill group; create the group first")
+}
+
 fn check(call: &Call<'_>, account: &Account) -> Result<Checked, Problem> {
-    body::length("name", &account.name, 1, 100)?;
-    // `group` is the router's; the rest is the adapter's.
+    body::name("name", &account.name, 100)?;
+    // Some are the system's; the rest is the adapter's.
     let mut settings = account.settings.clone();
-    if let Some(group) = settings.as_object_mut().and_then(|s| s.remove("group")) {
-        let id = group.as_str().and_then(|g| warmline_model::GroupId::new(g).ok());
-        let known = match id {
-            Some(id) => warmline_store::groups::get(call.ctx.db, &id)?.is_some(),
-            None => false,
+    let common = Common::take(&mut settings).map_err(|e| match e.field.as_str() {
+        "group" => unknown_group(),
+        field => Problem::field("bad_account", field, e.to_string()),
+    })?;
+    if let Some(group) = common.group {
+        let known = match warmline_model::GroupId::new(group) {
+            Ok(id) => warmline_store::groups::get(call.ctx.db, &id)?.is_some(),
+            Err(_) => false,
         };
         if !known {
-            return Err(Problem::field("unknown_group", "settings.group", "names no skill group; create the group first"));
+            return Err(unknown_group());
         }
     }
     if let Some(extensions) = settings.get("extensions") {
@@ -68,7 +78,12 @@ fn check(call: &Call<'_>, account: &Account) -> Result<Checked, Problem> {
         }
     }
     match registry::check_account(account.channel.as_str(), &settings, &account.secrets) {
-        None => Err(Problem::field("unknown_channel", "channel", "no adapter serves this channel")),
+        None => {
+            let all: Vec<&str> = registry::all().iter().map(|c| c.channel).collect();
+            let detail =
+                format!("no adapter serves this channel; {}", names::instead(account.channel.as_str(), "channels", &all));
+            Err(Problem::field("unknown_channel", "channel", detail))
+        }
         Some(Err(e)) => Err(Problem::field("bad_account", e.field.clone(), e.to_string())),
         Some(Ok(checked)) => Ok(checked),
     }
@@ -84,6 +99,7 @@ pub(crate) fn create(call: &Call<'_>) -> Result<Response, Problem> {
         settings: Value::Object(new.settings),
         secrets: new.secrets,
         created_at: call.ctx.now(),
+        standing: Standing::default(),
     };
     let checked = check(call, &account)?;
     accounts::create(&call.ctx, &account, &checked.polled)?;
@@ -98,9 +114,7 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Response, Problem> {
 
 /// `PUT /api/accounts/{channel}/{account}`
 pub(crate) fn replace(call: &Call<'_>) -> Result<Response, Problem> {
-    let missing = || Problem::new(404, "not_found", "there is no such account");
-    let channel = Channel::new(call.param(0)).map_err(|_| missing())?;
-    let id = AccountId::new(call.param(1)).map_err(|_| missing())?;
+    let Named { channel, account: id } = named(call)?;
     let mut account = accounts::load(&call.ctx, &channel, &id)?.ok_or_else(missing)?;
     let change: AccountChange = body::read(call.request)?;
     account.name = change.name;
@@ -108,5 +122,62 @@ pub(crate) fn replace(call: &Call<'_>) -> Result<Response, Problem> {
     account.secrets.extend(change.secrets);
     let checked = check(call, &account)?;
     accounts::replace(&call.ctx, &account, &checked.polled)?;
+    // A token was given for the secrets before; another costs one call.
+    tokens::forget(call.contexts.kv, &channel, &id);
     Ok(Response::json(200, &AccountView::from(account)))
+}
+
+/// The account that a path names.
+pub(crate) struct Named {
+    pub(crate) channel: Channel,
+    pub(crate) account: AccountId,
+}
+
+pub(crate) fn missing() -> Problem {
+    Problem::new(404, "not_found", "there is no such account; `GET /api/accounts` lists those that are")
+}
+
+/// Reads the path; a malformed name is answered like an unknown one.
+pub(crate) fn named(call: &Call<'_>) -> Result<Named, Problem> {
+    let channel = Channel::new(call.param(0)).map_err(|_| missing())?;
+    let account = AccountId::new(call.param(1)).map_err(|_| missing())?;
+    Ok(Named { channel, account })
+}
+
+fn show(call: &Call<'_>, Named { channel, account }: &Named) -> Result<Response, Problem> {
+    let account = accounts::load(&call.ctx, channel, account)?.ok_or_else(missing)?;
+    Ok(Response::json(200, &AccountView::from(account)))
+}
+
+/// `POST /api/accounts/{channel}/{account}/disable`
+pub(crate) fn disable(call: &Call<'_>) -> Result<Response, Problem> {
+    let named = named(call)?;
+    accounts::disable(&call.ctx, &call.actor, &named.channel, &named.account)?;
+    show(call, &named)
+}
+
+/// `POST /api/accounts/{channel}/{account}/enable`
+pub(crate) fn enable(call: &Call<'_>) -> Result<Response, Problem> {
+    let named = named(call)?;
+    accounts::enable(&call.ctx, &call.actor, &named.channel, &named.account)?;
+    // What waited can leave now.
+    call.deliver(&named.channel);
+    show(call, &named)
+}
+
+/// `DELETE /api/accounts/{channel}/{account}`
+pub(crate) fn delete(call: &Call<'_>) -> Result<Response, Problem> {
+    let named = named(call)?;
+    let response = show(call, &named)?;
+    if let Some(InUse { conversations, messages }) =
+        accounts::delete(&call.ctx, &call.actor, &named.channel, &named.account)?
+    {
+        let detail = format!(
+            "{conversations} open conversations and {messages} messages on their way use this account; disable it, close \
+             them, then delete it"
+        );
+        return Err(Problem::new(409, "account_in_use", detail));
+    }
+    tokens::forget(call.contexts.kv, &named.channel, &named.account);
+    Ok(response)
 }

@@ -113,7 +113,7 @@ fn check(duties: &Duties, most: Units) -> Result<(), Problem> {
         return Err(Problem::field("bad_capacity", "capacity", format!("capacity is a number from 0 to {most}")));
     }
     for (skill, level) in &duties.can.skills {
-        body::length("skills", skill, 1, 64)?;
+        body::name("skills", skill, 64)?;
         if !(1..=100).contains(level) {
             return Err(Problem::field("bad_level", "skills", "a level is from 1 to 100"));
         }
@@ -133,7 +133,7 @@ fn check(duties: &Duties, most: Units) -> Result<(), Problem> {
 /// `POST /api/agents`
 pub(crate) fn create(call: &Call<'_>) -> Result<Response, Problem> {
     let new: AgentRequest = body::read(call.request)?;
-    body::length("name", &new.name, 1, 100)?;
+    body::name("name", &new.name, 100)?;
     let duties = Duties {
         groups: new.groups.map(GroupList::levels).unwrap_or_default(),
         capacity: new.capacity,
@@ -150,7 +150,7 @@ pub(crate) fn change(call: &Call<'_>) -> Result<Response, Problem> {
     let id: AgentId = call.id(0, "agent")?;
     let change: AgentChange = body::read(call.request)?;
     if let Some(name) = &change.name {
-        body::length("name", name, 1, 100)?;
+        body::name("name", name, 100)?;
     }
     let before = staff::duties(&call.ctx, id)?;
     let duties = Duties {

@@ -24,16 +24,20 @@ pub struct EntryView {
     /// In which role.
     pub role: String,
     /// `conversation.read`, `medium.read`, `timeline.read`, `summary.read`, `customer.unmasked`, `customer.exported`,
-    /// `customer.corrected`, `customer.erased`, `hold.placed`, `hold.lifted`, `consent.given`, `consent.withdrawn`,
-    /// `retention.changed`.
+    /// `customer.corrected`, `customer.merged`, `customer.unmerged`, `customer.identified`, `customer.tagged`, `customer.owned`,
+    /// `customer.erased`, `hold.placed`, `hold.lifted`, `consent.given`, `consent.withdrawn`,
+    /// `retention.changed`, `deliveries.retried`, `account.disabled`, `account.enabled`, `account.deleted`.
     pub action: String,
     /// The customer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub customer: Option<CustomerId>,
+    /// All customers who were one person then; absent where it was one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub customers: Vec<CustomerId>,
     /// The conversation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub conversation: Option<ConversationId>,
-    /// Why: the reason that was given, a hold's reason and reference, a consent's purpose.
+    /// Why: the reason that was given, a hold's reason and reference, a consent's purpose; the account, as `<channel>/<account>`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// The entry's hash, in hexadecimal.
@@ -79,6 +83,7 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Response, Problem> {
         role: e.role,
         action: e.action,
         customer: e.customer,
+        customers: e.customers,
         conversation: e.conversation,
         reason: e.reason,
         hash: hex(&hash),

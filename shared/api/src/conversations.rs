@@ -1,20 +1,19 @@
 //! Conversations and their messages.
 
-use crate::body;
 use crate::routes::Call;
 use crate::view::{self, ConversationDetail, ConversationView, Page};
+use crate::{body, carry};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::rc::Rc;
-use warmline_channels::registry;
 use warmline_flow::archive::Reader;
 use warmline_flow::audit::{self, Action, Of};
 use warmline_flow::broken::{self, Broken};
 use warmline_flow::converse::{self, Target};
-use warmline_flow::{deliver, people};
+use warmline_flow::{FlowError, deliver, people};
 use warmline_http::{Problem, Response, page};
 use warmline_model::{AgentId, Content, ConversationId, ConversationState, GroupId, MessageId};
-use warmline_store::{archive, conversations};
+use warmline_store::{archive, conversations, outbox};
 
 /// The longest text of any channel, in characters.
 const MAX_TEXT: usize = 4_000;
@@ -23,7 +22,11 @@ const MAX_TEXT: usize = 4_000;
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewMessage {
+    /// What it says. Of a text's fields only `text` is taken here.
     content: Content,
+    /// Also to everybody whom the customer's last mail went to; without it, to the customer alone.
+    #[serde(default)]
+    reply_all: bool,
 }
 
 /// Where a transfer goes: an agent or a group.
@@ -122,7 +125,7 @@ pub(crate) fn list_messages(call: &Call<'_>) -> Result<Response, Problem> {
 /// `POST /api/conversations/{id}/messages`
 pub(crate) fn reply(call: &Call<'_>) -> Result<Response, Problem> {
     let new: NewMessage = body::read(call.request)?;
-    if let Content::Text { text } = &new.content {
+    if let Content::Text { text, .. } = &new.content {
         if text.chars().count() > MAX_TEXT {
             return Err(Problem::new(413, "text_too_long", format!("a message takes at most {MAX_TEXT} characters")));
         }
@@ -130,17 +133,10 @@ pub(crate) fn reply(call: &Call<'_>) -> Result<Response, Problem> {
             return Err(Problem::field("empty_text", "content.text", "a message needs a text"));
         }
     }
+    body::own_words(&new.content)?;
     let conversation = converse::find(&call.ctx, &call.actor, id(call)?)?;
-    let (contents, window) = match registry::capabilities(conversation.channel.as_str()) {
-        Some(capabilities) => {
-            let contents = capabilities.parts(new.content).map_err(|code| {
-                let detail = format!("the channel {} cannot carry this: {code}", conversation.channel);
-                Problem::field(code, "content", detail)
-            })?;
-            (contents, capabilities.window)
-        }
-        None => (vec![new.content], None),
-    };
+    let content = if new.reply_all { converse::to_all(&call.ctx, &conversation, new.content)? } else { new.content };
+    let (contents, window) = carry::parts(call, &conversation, vec![content], "content")?;
     let messages = converse::reply(&call.ctx, &call.actor, conversation.id, &contents, window)?;
     call.deliver(&conversation.channel);
     let shown = view::messages(&call.ctx, conversation.customer, &messages)?;
@@ -180,6 +176,8 @@ pub(crate) fn close(call: &Call<'_>) -> Result<Response, Problem> {
 /// `POST /api/outbox/{id}/retry`
 pub(crate) fn retry(call: &Call<'_>) -> Result<Response, Problem> {
     let message: MessageId = call.id(0, "message")?;
+    let row = outbox::find(call.ctx.db, message)?.ok_or(FlowError::NotFound("outgoing message"))?;
+    converse::find(&call.ctx, &call.actor, row.1)?;
     let channel = deliver::retry(&call.ctx, message)?;
     call.deliver(&channel);
     Ok(Response::json(200, &serde_json::json!({ "id": message, "delivery": { "state": "pending" } })))

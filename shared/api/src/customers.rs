@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 use warmline_flow::audit::{self, Action, Of};
 use warmline_flow::broken::{self, Broken};
 use warmline_flow::context::{self, Contexts};
-use warmline_flow::sealed::{self, Keys};
+use warmline_flow::sealed::Keys;
 use warmline_flow::summary::{self, Summary};
 use warmline_flow::timeline::{self, Place};
-use warmline_flow::{Ctx, FlowError, people as flow};
+use warmline_flow::{Ctx, FlowError, people as flow, touch};
 use warmline_http::{Problem, Response, page};
 use warmline_model::{
     AccountId, AgentId, Channel, ConversationId, CustomerId, EventBody, Identifier, IdentifierKind, MergeId, MessageId,
@@ -122,7 +122,8 @@ pub struct Unmerge {
 pub struct NewIdentifier {
     kind: IdentifierKind,
     value: String,
-    /// Whether the customer proved it (called from it, answered a code); then it links by itself.
+    /// Whether the customer proved it (called from it, answered a code); then it links by itself. Only a supervisor's word counts:
+    /// what an agent adds suggests.
     #[serde(default)]
     verified: bool,
 }
@@ -233,9 +234,13 @@ pub(crate) fn person(call: &Call<'_>) -> Result<CustomerId, Problem> {
 }
 
 /// The same, where what they said elsewhere is the actor's business: a supervisor's, or of those who talk with them now.
-fn served(call: &Call<'_>) -> Result<CustomerId, Problem> {
-    let id = person(call)?;
-    if flow::served(&call.ctx, &call.actor, id)? { Ok(id) } else { Err(missing().into()) }
+pub(crate) fn served(call: &Call<'_>) -> Result<CustomerId, Problem> {
+    Ok(touch::served(&call.ctx, &call.actor, call.id(0, "customer")?)?)
+}
+
+/// The same, where the actor may see who they are, masked.
+pub(crate) fn seen(call: &Call<'_>) -> Result<CustomerId, Problem> {
+    Ok(touch::seen(&call.ctx, &call.actor, call.id(0, "customer")?)?)
 }
 
 /// `GET /api/customers/{id}/unmasked`
@@ -254,8 +259,12 @@ pub(crate) fn unmasked(call: &Call<'_>) -> Result<Response, Problem> {
 
 /// `GET /api/customers/{id}`
 pub(crate) fn get(call: &Call<'_>) -> Result<Response, Problem> {
+    shown(call, seen(call)?)
+}
+
+/// A person, to an actor who may see them.
+pub(crate) fn shown(call: &Call<'_>, id: CustomerId) -> Result<Response, Problem> {
     let ctx = &call.ctx;
-    let id = person(call)?;
     let customer = customers::get(ctx.db, id)?.ok_or(missing())?;
     let identities = customers::identities(ctx.db, id)?;
     let identifier = |i: flow::Opened| IdentifierView {
@@ -294,39 +303,35 @@ pub(crate) fn get(call: &Call<'_>) -> Result<Response, Problem> {
 /// `POST /api/customers/{id}/merge`
 pub(crate) fn merge(call: &Call<'_>) -> Result<Response, Problem> {
     let MergeWith { customer } = body::read(call.request)?;
-    let id = person(call)?;
-    if flow::merge(&call.ctx, id, customer, None, call.actor.agent)?.is_none() {
-        return Err(FlowError::conflict("same_person", "the two customers are one person already").into());
-    }
+    touch::join(&call.ctx, &call.actor, call.id(0, "customer")?, customer)?;
     get(call)
 }
 
 /// `POST /api/customers/{id}/unmerge`
 pub(crate) fn unmerge(call: &Call<'_>) -> Result<Response, Problem> {
     let Unmerge { merge } = body::read(call.request)?;
-    let id = person(call)?;
-    if !flow::merges(&call.ctx, id)?.iter().any(|m| m.id == merge) {
-        return Err(FlowError::NotFound("merge of this customer").into());
-    }
+    let id = served(call)?;
     // What is kept of the person was said with both.
     context::forget(&call.ctx, call.contexts, id)?;
-    flow::unmerge(&call.ctx, merge, call.actor.agent)?;
-    get(call)
+    touch::part(&call.ctx, &call.actor, id, merge)?;
+    if let Ok(id) = seen(call) {
+        return shown(call, id);
+    }
+    // The path names the side that an agent does not serve: the other one is theirs.
+    let parted = people::merge(call.ctx.db, merge)?.ok_or(FlowError::NotFound("merge"))?;
+    let theirs = |side| touch::seen(&call.ctx, &call.actor, side);
+    shown(call, theirs(parted.a).or_else(|_| theirs(parted.b))?)
 }
 
 /// `POST /api/customers/{id}/identifiers`
 pub(crate) fn add_identifier(call: &Call<'_>) -> Result<Response, Problem> {
     let new: NewIdentifier = body::read(call.request)?;
-    let ctx = &call.ctx;
-    let id: CustomerId = call.id(0, "customer")?;
     if matches!(new.kind, IdentifierKind::UnionId | IdentifierKind::Nick | IdentifierKind::Device) {
         let detail = "union ids and nicks come from their platform only, devices from the app";
         return Err(Problem::field("kind_of_a_platform", "kind", detail));
     }
     let known = known("", new.kind, new.value, new.verified)?;
-    person(call)?;
-    let key = sealed::customer_key(ctx, id)?;
-    flow::add(ctx, &ctx.keys.index(), id, &key, &known, flow::STAFF)?;
+    touch::identify(&call.ctx, &call.actor, call.id(0, "customer")?, known, new.verified)?;
     get(call)
 }
 
@@ -353,7 +358,7 @@ pub(crate) fn set_name(call: &Call<'_>) -> Result<Response, Problem> {
     let Name { name } = body::read(call.request)?;
     let name = name.map(|name| name.trim().to_owned());
     if let Some(name) = &name {
-        body::length("name", name, 1, 100)?;
+        body::name("name", name, 100)?;
     }
     let id = person(call)?;
     flow::set_name(&call.ctx, id, name.as_deref())?;
@@ -428,6 +433,7 @@ pub(crate) fn set_owner(call: &Call<'_>) -> Result<Response, Problem> {
         return Err(FlowError::invalid("agent", "there is no such agent").into());
     }
     flow::set_owner(&call.ctx, id, agent)?;
+    audit::append(&call.ctx, &call.actor, Action::Own, Of { customer: Some(id), ..Of::default() })?;
     get(call)
 }
 
@@ -440,10 +446,11 @@ pub(crate) fn set_tags(call: &Call<'_>) -> Result<Response, Problem> {
     }
     for tag in &mut tags {
         *tag = tag.trim().to_lowercase();
-        body::length("tags", tag, 1, 40)?;
+        body::name("tags", tag, 40)?;
     }
     tags.sort();
     tags.dedup();
     flow::set_tags(&call.ctx, id, &tags)?;
+    audit::append(&call.ctx, &call.actor, Action::Tag, Of { customer: Some(id), ..Of::default() })?;
     get(call)
 }

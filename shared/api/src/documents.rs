@@ -72,7 +72,10 @@ pub(crate) fn set_words(call: &Call<'_>) -> Result<Response, Problem> {
         return Err(Problem::field("too_many_words", "words", "at most 10,000 words"));
     }
     for (i, word) in words.iter().enumerate() {
-        body::length(&format!("words[{i}].word"), &word.word, 1, 64)?;
+        body::name(&format!("words[{i}].word"), &word.word, 64)?;
+        if !word.category.is_empty() {
+            body::name(&format!("words[{i}].category"), &word.category, 64)?;
+        }
         if warmline_language::normalise(&word.word).is_empty() {
             let detail = "has neither a letter nor a digit and would never be found";
             return Err(Problem::field("bad_word", format!("words[{i}].word"), detail));

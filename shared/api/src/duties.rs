@@ -10,7 +10,7 @@ use warmline_flow::consent::{self, Said};
 use warmline_flow::retention::{self, Settings};
 use warmline_flow::{hold, people};
 use warmline_http::{Problem, Response, page};
-use warmline_model::{AgentId, CustomerId, Timestamp};
+use warmline_model::{AgentId, CustomerId, MessageId, Role, Timestamp};
 use warmline_store::consents::Consent;
 use warmline_store::holds;
 
@@ -77,8 +77,12 @@ pub struct ConsentView {
     pub given: bool,
     /// A channel, or `staff`.
     pub source: String,
-    /// Who noted it; `null`: the administrator's token of the configuration.
+    /// Who noted it; `null`: the customer's own message, where `message` names it, else the administrator's token of the configuration.
     pub agent: Option<AgentId>,
+    /// The customer's own words (`stop`, `td`, `退订`, …), or the platform's event (`unsubscribe`, …).
+    pub wording: Option<String>,
+    /// The message that proves it.
+    pub message: Option<MessageId>,
     /// When it was noted.
     pub at: Timestamp,
 }
@@ -93,6 +97,8 @@ impl From<Consent> for ConsentView {
             given: c.given,
             source: c.source,
             agent: c.by,
+            wording: c.wording,
+            message: c.message,
             at: c.at,
         }
     }
@@ -155,10 +161,15 @@ pub(crate) fn note_consent(call: &Call<'_>) -> Result<Response, Problem> {
     if source != people::STAFF && registry::capabilities(source).is_none() {
         return Err(Problem::field("unknown_channel", "source", "source is a channel, or staff"));
     }
-    customers::person(call)?;
+    touch(call)?;
     let said = Said { purpose: &purpose, version: &version, given, source };
     consent::note(&call.ctx, &call.actor, call.id(0, "customer")?, &said)?;
     shown(call, 201)
+}
+
+/// Who may note what a person said: privacy officers, supervisors, and those who talk with the person now.
+fn touch(call: &Call<'_>) -> Result<CustomerId, Problem> {
+    if call.actor.role == Role::Privacy { customers::person(call) } else { customers::served(call) }
 }
 
 /// `GET /api/customers/{id}/consents`
@@ -169,7 +180,7 @@ pub(crate) fn consents(call: &Call<'_>) -> Result<Response, Problem> {
 fn shown(call: &Call<'_>, status: u16) -> Result<Response, Problem> {
     let limit = page::limit(call.request, page::DEFAULT_LIMIT, page::MAX_LIMIT)?;
     let before = page::after::<i64>(call.request)?.unwrap_or(i64::MAX);
-    let person = customers::person(call)?;
+    let person = customers::seen(call)?;
     let views = |records: Vec<Consent>| records.into_iter().map(ConsentView::from).collect::<Vec<_>>();
     let stands = views(consent::standing(&call.ctx, person)?);
     let records = views(consent::before(&call.ctx, person, before, limit + 1)?);

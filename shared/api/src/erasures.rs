@@ -5,7 +5,6 @@ use crate::routes::Call;
 use crate::view::Page;
 use schemars::JsonSchema;
 use serde::Serialize;
-use warmline_flow::audit::{self, Action, Of};
 use warmline_flow::{FlowError, context, erase};
 use warmline_http::{Problem, Response, page};
 use warmline_model::{AgentId, CustomerId, ErasureId, Timestamp};
@@ -62,10 +61,10 @@ pub(crate) fn erase(call: &Call<'_>) -> Result<Response, Problem> {
     let ctx = &call.ctx;
     let reason = body::reason(call.request, &erase::REASONS)?;
     let customer: CustomerId = call.id(0, "customer")?;
+    let read = |list: &str| list.split(',').map(|id| id.parse().ok()).collect::<Option<Vec<CustomerId>>>();
+    let include = page::typed(call.request, "include", read)?;
     context::forget(ctx, call.contexts, customer)?;
-    let erasure = erase::begin(ctx, customer, &call.actor, &reason)?;
-    let of = Of { customer: Some(erasure.person), reason: Some(&reason), ..Of::default() };
-    audit::append(ctx, &call.actor, Action::Erase, of)?;
+    let erasure = erase::begin(ctx, customer, &call.actor, &reason, &include.unwrap_or_default())?;
     Ok(Response::json(202, &view(call, erasure)))
 }
 

@@ -17,10 +17,19 @@ pub const MAX_LIMIT: i64 = 1_000;
 /// # Errors
 /// The token may not, or the position is none.
 pub fn start(ctx: &Ctx<'_>, admin_token: &str, request: &Request) -> Result<(Actor, i64), Problem> {
-    let roles = [Role::Supervisor, Role::Agent, Role::Ops];
-    let actor = auth::admit(ctx, admin_token, request, &roles, Scope::Figures)?;
+    let actor = auth::admit(ctx, admin_token, request, &ROLES, Scope::Figures)?;
     Ok((actor, position(request)?))
 }
+
+/// Whether a stream that began may go on, for whom. A stream counts once against its token's rate.
+///
+/// # Errors
+/// The token may not any more.
+pub fn goes_on(ctx: &Ctx<'_>, admin_token: &str, request: &Request) -> Result<Actor, Problem> {
+    auth::still(ctx, admin_token, request, &ROLES, Scope::Figures)
+}
+
+const ROLES: [Role; 3] = [Role::Supervisor, Role::Agent, Role::Ops];
 
 /// The position to go on from: `after`, or `Last-Event-ID` where a browser reconnects.
 ///

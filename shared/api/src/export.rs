@@ -12,7 +12,7 @@ use warmline_flow::sealed::Keys;
 use warmline_flow::timeline::{self, Place};
 use warmline_flow::{Ctx, FlowError, consent, people as flow};
 use warmline_http::{Problem, Request, auth};
-use warmline_model::{AccountId, Channel, ConversationId, CustomerId, IdentifierKind, Role, Scope, Timestamp};
+use warmline_model::{AccountId, Channel, ConversationId, CustomerId, IdentifierKind, MessageId, Role, Scope, Timestamp};
 use warmline_store::erasures::{self, Erasure};
 use warmline_store::{customers, people};
 use zip::write::{SimpleFileOptions, StreamWriter};
@@ -78,6 +78,10 @@ struct Consent {
     purpose: String,
     version: String,
     given: bool,
+    source: String,
+    /// The person's own words, where they said it in a message.
+    wording: Option<String>,
+    message: Option<MessageId>,
     at: Timestamp,
 }
 
@@ -136,7 +140,8 @@ pub struct Export {
 /// The token may not, there is no such customer, or it cannot be noted who reads.
 pub fn wanted(ctx: &Ctx<'_>, admin_token: &str, request: &Request) -> Result<Option<Export>, Problem> {
     let id = request.path.strip_prefix(PREFIX).and_then(|rest| rest.strip_suffix(SUFFIX));
-    let Some(id) = id.filter(|_| request.method == http::Method::GET) else { return Ok(None) };
+    let read = matches!(request.method, http::Method::GET | http::Method::HEAD);
+    let Some(id) = id.filter(|_| read) else { return Ok(None) };
     let actor = auth::admit(ctx, admin_token, request, &[Role::Privacy], Scope::Privacy)?;
     let missing = || FlowError::NotFound("customer");
     let named: CustomerId = id.parse().map_err(|_| missing())?;
@@ -252,6 +257,9 @@ fn customer(ctx: &Ctx<'_>, id: CustomerId) -> Result<Customer, FlowError> {
         purpose: c.purpose,
         version: c.version,
         given: c.given,
+        source: c.source,
+        wording: c.wording,
+        message: c.message,
         at: c.at,
     });
     Ok(Customer {

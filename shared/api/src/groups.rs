@@ -28,7 +28,7 @@ pub struct GroupView {
 /// `POST /api/groups`
 pub(crate) fn create(call: &Call<'_>) -> Result<Response, Problem> {
     let new: Group = body::read(call.request)?;
-    body::length("name", &new.name, 1, 100)?;
+    body::name("name", &new.name, 100)?;
     let ready = plan::current(&call.ctx)?;
     if ready.group(&new.id).is_some() {
         return Err(Problem::new(409, "group_exists", "there is a group of that id"));

@@ -8,7 +8,7 @@ use warmline_flow::audit::{self, Action, Of};
 use warmline_flow::context::Contexts;
 use warmline_flow::ctx::Actor;
 use warmline_flow::timeline::{self, Place};
-use warmline_flow::{Ctx, FlowError, calls, people};
+use warmline_flow::{Ctx, FlowError, calls, touch};
 use warmline_model::{AgentId, ConversationId, Event, EventBody, MessageId, Role, Timestamp};
 use warmline_store::conversations::{self, Conversation};
 use warmline_store::{consults, people as stored};
@@ -114,7 +114,7 @@ impl<'a> HandOvers<'a> {
 
     fn tell(&self, conversation: &Conversation, why: Why) -> Result<HandOver, FlowError> {
         let (ctx, customer) = (self.ctx, conversation.person);
-        if !people::served(ctx, &self.actor, customer)? {
+        if !touch::serves(ctx, &self.actor, customer)? {
             return Err(FlowError::NotFound("customer"));
         }
         let of = Of { customer: Some(customer), conversation: Some(conversation.id), reason: Some(why.code()) };

@@ -1,9 +1,10 @@
 //! Whether the process runs, and whether it can serve.
 
 use crate::routes::Call;
+use http::Method;
 use schemars::JsonSchema;
 use serde::Serialize;
-use warmline_http::{Problem, Response};
+use warmline_http::{Problem, Request, Response};
 use warmline_store::{meta, vault};
 
 /// A health answer.
@@ -15,12 +16,44 @@ pub struct Health {
 
 /// `GET /healthz`
 pub(crate) fn live(_: &Call<'_>) -> Result<Response, Problem> {
-    Ok(Response::json(200, &Health { status: "ok" }))
+    Ok(up())
 }
 
-/// `GET /readyz`: both stores are there and take writes. With another master key nothing is served at all.
+fn up() -> Response {
+    Response::json(200, &Health { status: "ok" })
+}
+
+/// The answer to `GET /healthz`, before the store is opened: it says that the process answers, whatever becomes of the store.
+pub fn alive(request: &Request) -> Option<Response> {
+    (matches!(request.method, Method::GET | Method::HEAD) && request.path == "/healthz").then(up)
+}
+
+/// `GET /readyz`: a commit works, on both stores and on the files that are there. With another master key nothing is served at
+/// all.
 pub(crate) fn ready(call: &Call<'_>) -> Result<Response, Problem> {
-    meta::touch(call.ctx.db)?;
-    vault::next(call.ctx.vault)?;
+    let mut value = [0; 16];
+    call.ctx.rng.fill(&mut value);
+    meta::touch(call.ctx.db, &value)?;
+    vault::touch(call.ctx.vault, call.ctx.now())?;
     Ok(Response::json(200, &Health { status: "ready" }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn m7_being_alive_asks_no_store() {
+        let request = |method: Method, path: &str| Request {
+            method,
+            path: path.to_owned(),
+            query: String::new(),
+            headers: http::HeaderMap::new(),
+            body: Vec::new(),
+        };
+        assert_eq!(alive(&request(Method::GET, "/healthz")).map(|answer| answer.status), Some(200));
+        assert_eq!(alive(&request(Method::HEAD, "/healthz")).map(|answer| answer.status), Some(200));
+        assert_eq!(alive(&request(Method::POST, "/healthz")), None);
+        assert_eq!(alive(&request(Method::GET, "/readyz")), None);
+    }
 }

@@ -4,10 +4,12 @@
 //! differ from what is served. The handlers are in one module per resource; each is a function from a [`Call`] to a response,
 //! and runs in a transaction where it writes.
 
+pub mod account_health;
 pub mod accounts;
 pub mod agents;
 pub mod audit;
 pub mod body;
+mod carry;
 pub mod cases;
 pub mod channels;
 pub mod conversations;
@@ -23,7 +25,9 @@ pub mod health;
 pub mod keys;
 pub mod media;
 pub mod openapi;
+pub mod outbox;
 pub mod queues;
+pub mod refusals;
 pub mod routes;
 pub mod routing;
 pub mod seats;

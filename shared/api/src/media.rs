@@ -25,14 +25,18 @@ pub struct Wanted {
 /// # Errors
 /// The token is wrong, or there is no such medium that its bearer may see.
 pub fn wanted(ctx: &Ctx<'_>, admin_token: &str, request: &Request) -> Result<Option<Wanted>, Problem> {
-    let Some(id) = request.path.strip_prefix(PATH).filter(|_| request.method == http::Method::GET) else { return Ok(None) };
+    let Some(id) =
+        request.path.strip_prefix(PATH).filter(|_| matches!(request.method, http::Method::GET | http::Method::HEAD))
+    else {
+        return Ok(None);
+    };
     let actor = auth::admit(ctx, admin_token, request, &[Role::Supervisor, Role::Agent], Scope::Conversations)?;
     let place = id.split_once('.').and_then(|(conversation, n)| Some((conversation.parse().ok()?, n.parse::<i64>().ok()?)));
     let (conversation, n): (ConversationId, i64) = place.ok_or(FlowError::NotFound("medium"))?;
-    let channel = converse::find(ctx, &actor, conversation)?.channel;
+    let found = converse::find(ctx, &actor, conversation)?;
     // Told here, where the answer still can be; the adapter reads the reference itself.
     media::find(ctx, conversation, n)?;
-    let of = Of { conversation: Some(conversation), ..Of::default() };
+    let of = Of { customer: Some(found.person), conversation: Some(conversation), ..Of::default() };
     audit::record(ctx, &actor, Action::ReadMedium, of)?;
-    Ok(Some(Wanted { channel, path: format!("/media?conversation={conversation}&n={n}") }))
+    Ok(Some(Wanted { channel: found.channel, path: format!("/media?conversation={conversation}&n={n}") }))
 }

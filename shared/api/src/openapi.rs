@@ -1,13 +1,41 @@
 //! The OpenAPI 3.1 description, generated from the table of routes and the types that the handlers read and write.
 
+use crate::refusals;
 use crate::routes::{Access, Answer, Call, routes, scope};
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
-use warmline_http::{Problem, Response};
+use warmline_http::{Problem, Request, Response};
+
+/// The description as it is served: `openapi.json` of this crate, which a test holds against [`document`].
+const PLAIN: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/openapi.json"));
+const GZIP: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/openapi.json.gz"));
+const TAG: &str = include_str!(concat!(env!("OUT_DIR"), "/openapi.tag"));
 
 /// `GET /api/openapi.json`
-pub(crate) fn serve(_: &Call<'_>) -> Result<Response, Problem> {
-    Ok(Response::json(200, &document()))
+pub(crate) fn serve(call: &Call<'_>) -> Result<Response, Problem> {
+    let known = call.request.header("if-none-match").is_some_and(|tags| {
+        tags.split(',').map(str::trim).any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == TAG)
+    });
+    let gzip = gzip_taken(call.request);
+    let body = if gzip { GZIP } else { PLAIN };
+    let (status, body) = if known { (304, Vec::new()) } else { (200, body.to_vec()) };
+    let response = Response { status, headers: Vec::new(), content_type: "application/json", body };
+    let response = response.with("etag", TAG).with("cache-control", "no-cache").with("vary", "accept-encoding");
+    Ok(if gzip && !known { response.with("content-encoding", "gzip") } else { response })
+}
+
+/// Whether the client takes gzip: it names it, and not with the weight 0.
+fn gzip_taken(request: &Request) -> bool {
+    request.header("accept-encoding").unwrap_or_default().split(',').any(|taken| {
+        let (coding, weight) = taken.split_once(';').unwrap_or((taken, ""));
+        let weight = weight.trim().strip_prefix("q=").and_then(|q| q.parse::<f32>().ok());
+        coding.trim().eq_ignore_ascii_case("gzip") && weight.is_none_or(|q| q > 0.0)
+    })
+}
+
+/// The description as `openapi.json` of this crate holds it.
+pub fn committed() -> String {
+    format!("{:#}\n", document())
 }
 
 /// The description.
@@ -38,16 +66,23 @@ pub fn document() -> Value {
             Answer::Json(schema) => json!({ "application/json": { "schema": schema(&mut generator) } }),
             Answer::Other(media) => json!({ media: { "schema": { "type": "string" } } }),
         };
+        let mut responses = Map::new();
+        responses.insert(route.status.to_string(), json!({ "description": "done", "content": media }));
+        if route.path == "/api/openapi.json" {
+            responses.insert("304".into(), json!({ "description": "what If-None-Match names is what would be sent" }));
+        }
+        for (status, codes) in refusals::of(&route) {
+            let refused = json!({
+                "description": refusals::described(status),
+                "x-codes": codes,
+                "content": { "application/problem+json": { "schema": problem } },
+            });
+            responses.insert(status.to_string(), refused);
+        }
         let mut operation = json!({
             "operationId": operation_id(route.method.as_str(), route.path),
             "summary": route.summary,
-            "responses": {
-                route.status.to_string(): { "description": "done", "content": media },
-                "default": {
-                    "description": "refused, with a stable `code` and a sentence that says what to do",
-                    "content": { "application/problem+json": { "schema": problem } },
-                },
-            },
+            "responses": responses,
         });
         if !parameters.is_empty() {
             operation["parameters"] = parameters.into();
@@ -106,6 +141,31 @@ mod tests {
         for reference in text.split("\"#/").skip(1).filter_map(|t| t.split('"').next()) {
             assert!(value.pointer(&format!("/{reference}")).is_some(), "{reference}");
         }
+    }
+
+    #[test]
+    fn m2_the_committed_description_is_the_present_one() {
+        let held: Value = serde_json::from_slice(PLAIN).unwrap();
+        assert!(held == document(), "run `cargo xtask docs`: shared/api/openapi.json is not what the routes say");
+    }
+
+    #[test]
+    fn l8_every_refusal_is_listed_with_its_codes() {
+        let described = document();
+        for operations in described["paths"].as_object().unwrap().values() {
+            for operation in operations.as_object().unwrap().values() {
+                let responses = operation["responses"].as_object().unwrap();
+                assert!(!responses.contains_key("default") && responses.contains_key("503"));
+                for (status, response) in responses.iter().filter(|(status, _)| status.as_str() >= "400") {
+                    assert!(!response["x-codes"].as_array().unwrap().is_empty(), "{status}");
+                    assert!(response["content"]["application/problem+json"]["schema"].is_object());
+                }
+            }
+        }
+        let of = |path: &str, method: &str| described["paths"][path][method]["responses"].clone();
+        assert!(of("/healthz", "get").get("401").is_none());
+        let merge = of("/api/customers/{id}/merge", "post");
+        assert!(merge["409"]["x-codes"].as_array().unwrap().contains(&json!("same_person")));
     }
 
     #[test]

@@ -3,8 +3,9 @@
 mod people;
 mod routing;
 
+use crate::account_health::{self, AccountHealth};
 use crate::view::{AccountView, AgentView, ConversationDetail, ConversationView, MessageView, Page};
-use crate::{accounts, agents, channels, conversations, documents, events, groups, health, openapi, tokens};
+use crate::{accounts, agents, channels, conversations, documents, events, groups, health, openapi, outbox, tokens};
 use http::Method;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use std::cell::RefCell;
@@ -107,6 +108,27 @@ pub struct Route {
     pub answer: Answer,
     /// Who serves it.
     pub served: Served,
+    /// Statuses and codes with which it refuses, beside those that [`crate::refusals`] derives from the rest.
+    pub refuses: &'static [(u16, &'static str)],
+    /// Whether it says something to a customer.
+    pub replies: bool,
+}
+
+impl Route {
+    /// With statuses and codes of its own, beside those that are derived.
+    fn refusing(self, refuses: &'static [(u16, &'static str)]) -> Self {
+        Self { refuses, ..self }
+    }
+
+    /// With a body, and another status of success.
+    fn taking(self, takes: Option<SchemaOf>, status: u16) -> Self {
+        Self { takes, status, ..self }
+    }
+
+    /// Says something to a customer, which the conversation's channel and account must carry.
+    fn replying(self) -> Self {
+        Self { replies: true, ..self }
+    }
 }
 
 const PAGE: [(&str, &str); 2] =
@@ -176,6 +198,8 @@ fn get(path: &'static str, summary: &'static str, access: Access, answer: Answer
         status: 200,
         answer,
         served: Served::Here(handler),
+        refuses: &[],
+        replies: false,
     }
 }
 
@@ -189,7 +213,7 @@ fn write(
     handler: Handler,
 ) -> Route {
     let answer = Answer::Json(answer);
-    Route { method, path, summary, query: &[], access, takes, status, answer, served: Served::Here(handler) }
+    Route { method, ..get(path, summary, access, answer, handler) }.taking(takes, status)
 }
 
 /// All routes of the API.
@@ -228,7 +252,8 @@ fn general() -> Vec<Route> {
             Some(schema::<accounts::NewAccount>),
             (201, schema::<AccountView>),
             accounts::create,
-        ),
+        )
+        .refusing(&[(409, "account_exists")]),
         get("/api/accounts", "Lists channel accounts.", SUPERVISOR, Json(schema::<Page<AccountView>>), accounts::list),
         write(
             Method::PUT,
@@ -239,6 +264,40 @@ fn general() -> Vec<Route> {
             (200, schema::<AccountView>),
             accounts::replace,
         ),
+        get(
+            "/api/accounts/{channel}/{account}/health",
+            "Shows how a channel account does: what came last, what was refused and what to check, whether replies can leave.",
+            SUPERVISOR,
+            Json(schema::<AccountHealth>),
+            account_health::get,
+        ),
+        write(
+            Method::POST,
+            "/api/accounts/{channel}/{account}/disable",
+            "Disables a channel account: webhooks are refused, sources are not asked, replies wait.",
+            ADMIN,
+            None,
+            (200, schema::<AccountView>),
+            accounts::disable,
+        ),
+        write(
+            Method::POST,
+            "/api/accounts/{channel}/{account}/enable",
+            "Enables a channel account; what waited leaves.",
+            ADMIN,
+            None,
+            (200, schema::<AccountView>),
+            accounts::enable,
+        ),
+        write(
+            Method::DELETE,
+            "/api/accounts/{channel}/{account}",
+            "Deletes a channel account with its secrets; refused while open conversations use it. Its conversations stay.",
+            ADMIN,
+            None,
+            (200, schema::<AccountView>),
+            accounts::delete,
+        ),
         write(
             Method::POST,
             "/api/groups",
@@ -247,7 +306,8 @@ fn general() -> Vec<Route> {
             Some(schema::<warmline_routing::Group>),
             (201, schema::<groups::GroupView>),
             groups::create,
-        ),
+        )
+        .refusing(&[(409, "group_exists"), (409, "plan_changed")]),
         get("/api/groups", "Lists skill groups.", STAFF, Json(schema::<Page<groups::GroupView>>), groups::list),
         write(
             Method::POST,
@@ -337,7 +397,9 @@ fn general() -> Vec<Route> {
             Some(schema::<conversations::NewMessage>),
             (201, schema::<MessageView>),
             conversations::reply,
-        ),
+        )
+        .replying()
+        .refusing(&[(409, "nobody_else")]),
         write(
             Method::POST,
             "/api/conversations/{id}/accept",
@@ -346,7 +408,8 @@ fn general() -> Vec<Route> {
             None,
             (200, schema::<ConversationView>),
             conversations::accept,
-        ),
+        )
+        .refusing(&[(409, "conversation_closed"), (409, "not_yours"), (409, "agent_full"), (409, "agent_offline")]),
         write(
             Method::POST,
             "/api/conversations/{id}/transfer",
@@ -355,7 +418,14 @@ fn general() -> Vec<Route> {
             Some(schema::<conversations::Transfer>),
             (200, schema::<ConversationView>),
             conversations::transfer,
-        ),
+        )
+        .refusing(&[
+            (409, "conversation_closed"),
+            (409, "not_yours"),
+            (409, "same_agent"),
+            (409, "agent_full"),
+            (409, "agent_offline"),
+        ]),
         write(
             Method::POST,
             "/api/conversations/{id}/close",
@@ -364,7 +434,8 @@ fn general() -> Vec<Route> {
             Some(schema::<conversations::Close>),
             (200, schema::<ConversationView>),
             conversations::close,
-        ),
+        )
+        .refusing(&[(409, "conversation_closed"), (409, "not_yours")]),
         write(
             Method::POST,
             "/api/outbox/{id}/retry",
@@ -373,7 +444,35 @@ fn general() -> Vec<Route> {
             None,
             (200, schema::<serde_json::Value>),
             conversations::retry,
-        ),
+        )
+        .refusing(&[(409, "not_dead"), (409, "archived"), (409, "reply_window_closed")]),
+        Route {
+            query: &[
+                PAGE[0],
+                PAGE[1],
+                ("state", "`dead`, also when left out"),
+                ("channel", "only messages of that channel"),
+                ("account", "only messages of that account"),
+                ("reason", "only messages given up for that reason"),
+            ],
+            ..get(
+                "/api/outbox",
+                "Lists messages that were given up, with the reason, oldest first; not what they say.",
+                FIGURES,
+                Json(schema::<outbox::GivenUpPage>),
+                outbox::list,
+            )
+        },
+        write(
+            Method::POST,
+            "/api/outbox/retry",
+            "Tries messages again that were given up and that their platform still takes; goes on with `next`.",
+            FIGURES,
+            Some(schema::<outbox::Retry>),
+            (200, schema::<outbox::Retried>),
+            outbox::retry,
+        )
+        .refusing(&[(422, "filter_needed"), (422, "bad_limit"), (422, "bad_cursor")]),
         get(
             "/api/limits",
             "Shows how many requests a token may send.",
@@ -426,7 +525,8 @@ fn general() -> Vec<Route> {
                 STAFF,
                 Other("*/*"),
                 health::live,
-            ),
+            )
+            .refusing(&[(422, "media_too_large"), (422, "kind_not_supported"), (502, "media_unavailable")]),
             "desk",
         ),
         Route {
@@ -484,6 +584,7 @@ pub fn dispatch(
 ) -> (Result<Response, Problem>, Wake) {
     let mut wake = Wake::new();
     let result = find(request).and_then(|(route, handler, params)| {
+        parameters(&route, request)?;
         let actor = match route.access {
             Access::Public => Actor { agent: None, role: Role::Ops },
             Access::Roles(roles) => {
@@ -505,21 +606,44 @@ pub fn dispatch(
     (result, wake)
 }
 
-fn find(request: &Request) -> Result<(Route, Handler, Vec<&str>), Problem> {
-    let mut allowed: Vec<String> = Vec::new();
-    for route in routes() {
-        let (Served::Here(handler) | Served::Loose(handler)) = route.served else { continue };
-        if let Some(params) = fit(route.path, &request.path) {
-            if route.method == request.method {
-                return Ok((route, handler, params));
-            }
-            allowed.push(route.method.to_string());
+/// The longest value of a parameter: a list of many ids fits.
+const PARAMETER: usize = 8_192;
+
+/// Refuses what readers of the query would take differently, or not at all: a parameter that stands twice, or one that is far too long.
+fn parameters(route: &Route, request: &Request) -> Result<(), Problem> {
+    for (name, _) in route.query {
+        let mut values = request.params(name);
+        let first = values.next();
+        let refused =
+            |detail: String| Err(Problem { field: Some((*name).to_owned()), ..Problem::new(400, "bad_parameter", detail) });
+        if values.next().is_some() {
+            return refused(format!("{name} stands twice in the query; say it once"));
         }
+        if first.is_some_and(|value| value.len() > PARAMETER) {
+            return refused(format!("{name} takes at most {PARAMETER} bytes"));
+        }
+    }
+    Ok(())
+}
+
+fn find(request: &Request) -> Result<(Route, Handler, Vec<&str>), Problem> {
+    // HEAD is GET whose body the host leaves out.
+    let method = if request.method == Method::HEAD { Method::GET } else { request.method.clone() };
+    let mut allowed: Vec<Method> = Vec::new();
+    for route in routes() {
+        let Some(params) = fit(route.path, &request.path) else { continue };
+        if let (Served::Here(handler) | Served::Loose(handler), true) = (route.served, route.method == method) {
+            return Ok((route, handler, params));
+        }
+        allowed.push(route.method);
     }
     if allowed.is_empty() {
         return Err(Problem::new(404, "not_found", "nothing is served at this path; see /api/openapi.json"));
     }
-    Err(Problem::new(405, "method_not_allowed", format!("this path takes {}", allowed.join(", "))))
+    if allowed.contains(&Method::GET) {
+        allowed.push(Method::HEAD);
+    }
+    Err(Problem::method(&allowed.iter().map(Method::as_str).collect::<Vec<_>>()))
 }
 
 #[cfg(test)]

@@ -96,13 +96,15 @@ pub struct DryRunView {
 
 /// Reads a plan; a fault is told with the line that it stands at.
 fn read(request: &Request) -> Result<Plan, Problem> {
-    let text = String::from_utf8_lossy(&request.body);
-    let plan: Plan = serde_json::from_str(&text).map_err(|e| {
-        let detail = format!("line {}, column {}: {}", e.line(), e.column(), said(&e));
-        if e.is_data() { Problem::new(422, "invalid_body", detail) } else { Problem::new(400, "malformed_json", detail) }
-    })?;
+    let (text, value) = body::checked(request)?;
+    // From the text, so that the line is told; from the values, which takes a list for no object.
+    let wrong = |e: serde_json::Error| {
+        Problem::new(422, "invalid_body", format!("line {}, column {}: {}", e.line(), e.column(), said(&e)))
+    };
+    serde_json::from_str::<Plan>(text).map_err(wrong)?;
+    let plan: Plan = body::shape(value)?;
     plan.check().map_err(|fault| {
-        let line = locate::line_of(&text, &fault.path);
+        let line = locate::line_of(text, &fault.path);
         Problem::field(fault.code, fault.path, format!("line {line}: {}", fault.detail))
     })?;
     Ok(plan)
@@ -192,6 +194,7 @@ pub(crate) fn dry_run(call: &Call<'_>) -> Result<Response, Problem> {
         account_group: None,
         owner: None,
         last: None,
+        people_only: false,
     };
     let Some(placement) = ready.place(&facts, now) else {
         return Ok(Response::json(200, &DryRunView { decision: None, say: None }));

@@ -1,12 +1,11 @@
 //! What is done with a conversation's seat: why it is where it is, where it stands in its queue, giving it to somebody, asking a
 //! colleague, and the turns of AI seats.
 
-use crate::body;
 use crate::routes::Call;
 use crate::view::{self, ConversationView, MessageView, Page};
+use crate::{body, carry};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use warmline_channels::registry;
 use warmline_flow::ai::{self, Answered};
 use warmline_flow::{converse, place};
 use warmline_http::{Problem, Response};
@@ -146,21 +145,9 @@ pub(crate) fn turn(call: &Call<'_>) -> Result<Response, Problem> {
     if messages.is_empty() && turn == Turn::default() {
         return Err(Problem::field("empty_turn", "messages", "say something, or say that no answer was found: failed"));
     }
+    messages.iter().try_for_each(body::own_words)?;
     let conversation = converse::find(&call.ctx, &call.actor, id(call)?)?;
-    let (mut contents, mut window) = (Vec::new(), None);
-    for content in messages {
-        match registry::capabilities(conversation.channel.as_str()) {
-            Some(capabilities) => {
-                window = capabilities.window;
-                let parts = capabilities.parts(content).map_err(|code| {
-                    let detail = format!("the channel {} cannot carry this: {code}", conversation.channel);
-                    Problem::field(code, "messages", detail)
-                })?;
-                contents.extend(parts);
-            }
-            None => contents.push(content),
-        }
-    }
+    let (contents, window) = carry::parts(call, &conversation, messages, "messages")?;
     let view = match ai::turn(&call.ctx, &call.actor, conversation.id, &turn, &contents, window)? {
         Answered::Said(stored) => {
             call.deliver(&conversation.channel);

@@ -1,10 +1,11 @@
 //! How stored things look from outside.
 
+use crate::account_health::AccountState;
 use crate::media;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use warmline_flow::{Ctx, FlowError, accounts, sealed};
 use warmline_model::{
     AccountId, AgentId, AgentState, CaseId, Channel, Content, ConversationId, ConversationState, CustomerId, DeliveryState,
@@ -15,6 +16,7 @@ use warmline_store::agents;
 use warmline_store::archive::Stage;
 use warmline_store::conversations::Conversation;
 use warmline_store::messages::Message;
+use warmline_store::outbox;
 
 /// A page of a list.
 #[derive(Serialize, JsonSchema)]
@@ -164,9 +166,12 @@ pub struct ConversationDetail {
 pub struct DeliveryView {
     /// State.
     pub state: DeliveryState,
-    /// Why, as a stable code.
+    /// Why, as a stable code: why it was given up, why the last try failed, or why the account's platform takes nothing now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// When it is tried next, where the last try failed or the account's platform takes nothing now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_at: Option<Timestamp>,
 }
 
 /// `in` from the customer, `out` to the customer.
@@ -214,7 +219,27 @@ pub fn messages(ctx: &Ctx<'_>, customer: CustomerId, stored: &[Message]) -> Resu
         return Ok(Vec::new());
     }
     let key = sealed::customer_key(ctx, customer)?;
-    Ok(stored.iter().map(|m| message(Some(&key), m)).collect())
+    let mut shown: Vec<MessageView> = stored.iter().map(|m| message(Some(&key), m)).collect();
+    waiting(ctx, stored, &mut shown)?;
+    Ok(shown)
+}
+
+/// Adds to messages that wait when they are tried next, and why they wait.
+fn waiting(ctx: &Ctx<'_>, stored: &[Message], shown: &mut [MessageView]) -> Result<(), FlowError> {
+    let on_the_way = |m: &&Message| matches!(m.delivery, Some(DeliveryState::Pending | DeliveryState::Failed));
+    let conversations: BTreeSet<ConversationId> = stored.iter().filter(on_the_way).map(|m| m.conversation).collect();
+    for conversation in conversations {
+        for row in outbox::standing(ctx.db, conversation)? {
+            let is_it = |m: &Message| m.conversation == conversation && m.n == row.n;
+            let Some(view) = stored.iter().position(is_it).and_then(|i| shown.get_mut(i)) else { continue };
+            let Some(delivery) = &mut view.delivery else { continue };
+            if row.outage.is_some() || matches!(delivery.state, DeliveryState::Failed) {
+                delivery.retry_at = Some(row.next_at);
+            }
+            delivery.reason = delivery.reason.take().or(row.outage);
+        }
+    }
+    Ok(())
 }
 
 /// Opens a message.
@@ -229,7 +254,7 @@ pub fn message(key: Option<&CustomerKey>, m: &Message) -> MessageView {
         media: content.as_ref().and_then(Content::media).map(|_| media::address(m.conversation, m.n)),
         content,
         at: m.at,
-        delivery: m.delivery.map(|state| DeliveryView { state, reason: m.reason.clone() }),
+        delivery: m.delivery.map(|state| DeliveryView { state, reason: m.reason.clone(), retry_at: None }),
     }
 }
 
@@ -310,11 +335,18 @@ pub struct AccountView {
     pub webhook: String,
     /// When it was made.
     pub created_at: Timestamp,
+    /// Whether it takes and sends messages.
+    pub state: AccountState,
+    /// Since when it is disabled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub disabled_at: Option<Timestamp>,
 }
 
 impl From<accounts::Account> for AccountView {
     fn from(a: accounts::Account) -> Self {
         Self {
+            state: AccountState::of(a.standing.disabled_at),
+            disabled_at: a.standing.disabled_at,
             webhook: format!("/channels/{}/{}", a.channel, a.account),
             channel: a.channel,
             account: a.account,

@@ -101,7 +101,7 @@ fn an_export_breaks_off_where_its_person_is_erased_meanwhile() {
         part.extend(export.next(&ctx).unwrap().unwrap());
     }
     let actor = Actor { agent: None, role: Role::Admin };
-    immediate(&db, || erase::begin(&ctx, customer, &actor, "request")).unwrap();
+    immediate(&db, || erase::begin(&ctx, customer, &actor, "request", &[])).unwrap();
     let refused = export.next(&ctx).unwrap_err();
     assert_eq!((refused.status, refused.code), (410, "erased"));
     assert!(zip::ZipArchive::new(std::io::Cursor::new(part)).is_err());

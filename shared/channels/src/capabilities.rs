@@ -1,8 +1,9 @@
 //! What a channel can carry: its manifest, and what that means for a message that is to be sent.
 
+use crate::cut::cut;
 use schemars::JsonSchema;
 use serde::Serialize;
-use warmline_model::Content;
+use warmline_model::{Content, Timestamp};
 
 /// What a channel can carry: its manifest. Served at `GET /api/channels`, enforced before a reply is stored, and the source of
 /// the tables in docs/CHANNELS.md.
@@ -55,6 +56,13 @@ pub struct Window {
     pub replies: Option<u32>,
 }
 
+impl Window {
+    /// When it closes, for a customer who wrote last at that instant.
+    pub fn closes_at(&self, spoke_at: Timestamp) -> Timestamp {
+        spoke_at.plus_millis(self.secs.saturating_mul(1000))
+    }
+}
+
 /// How a platform measures a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -63,7 +71,13 @@ pub enum TextUnit {
     Bytes,
     /// Unicode scalar values.
     Chars,
+    /// Units of text messages: septets of GSM 7-bit where all of a text is in that alphabet, else 16-bit units. A sign that may be
+    /// either counts as the dearer one, since one other character decides.
+    Sms,
 }
+
+/// Signs that take two septets (3GPP TS 23.038, the extension table).
+const EXTENDED: &str = "^{}\\[~]|€\u{c}";
 
 impl TextUnit {
     /// A text's length in this unit.
@@ -71,6 +85,7 @@ impl TextUnit {
         match self {
             Self::Bytes => text.len(),
             Self::Chars => text.chars().count(),
+            Self::Sms => text.chars().map(|c| if EXTENDED.contains(c) { 2 } else { c.len_utf16() }).sum(),
         }
     }
 }
@@ -79,7 +94,7 @@ impl TextUnit {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Overlong {
-    /// It is sent as several messages, cut at the end of a sentence or line where there is one.
+    /// It is sent as several messages, cut at the end of a sentence, line or word. Links stay whole.
     Split,
     /// It is refused, and the writer told.
     Refuse,
@@ -113,13 +128,19 @@ impl Capabilities {
     /// Checks that a message can be sent on this channel as it is.
     ///
     /// # Errors
-    /// A stable code: `kind_not_supported` or `text_too_long`.
+    /// A stable code: `kind_not_supported`, `text_too_long`, or what is missing or impossible in the content.
     pub fn check(&self, content: &Content) -> Result<(), &'static str> {
         if !self.kinds_out.contains(&content.kind()) {
             return Err("kind_not_supported");
         }
         match content {
-            Content::Text { text } if self.text_unit.of(text) > self.text_limit => Err("text_too_long"),
+            Content::Text { text, .. } if self.text_unit.of(text) > self.text_limit => Err("text_too_long"),
+            Content::Location { latitude, longitude, .. } if !(latitude.abs() <= 90.0 && longitude.abs() <= 180.0) => {
+                Err("location_impossible")
+            }
+            Content::Link { url, .. } if url.trim().is_empty() => Err("link_missing"),
+            Content::OrderCard { order_id, .. } if order_id.trim().is_empty() => Err("order_missing"),
+            Content::Event { event, .. } if event.is_empty() => Err("event_missing"),
             _ => Ok(()),
         }
     }
@@ -131,71 +152,10 @@ impl Capabilities {
     pub fn parts(&self, content: Content) -> Result<Vec<Content>, &'static str> {
         match (self.check(&content), content) {
             (Ok(()), content) => Ok(vec![content]),
-            (Err("text_too_long"), Content::Text { text }) if self.overlong == Overlong::Split => {
+            (Err("text_too_long"), Content::Text { text, .. }) if self.overlong == Overlong::Split => {
                 Ok(cut(&text, self.text_limit, self.text_unit).into_iter().map(Content::text).collect())
             }
             (Err(code), _) => Err(code),
-        }
-    }
-}
-
-/// Cuts a text into parts within the limit: after the last sentence or line that ends in a part's second half, else wherever a
-/// character ends.
-fn cut(text: &str, limit: usize, unit: TextUnit) -> Vec<&str> {
-    let (mut parts, mut rest) = (Vec::new(), text.trim());
-    while !rest.is_empty() {
-        let mut room = limit;
-        let fits = rest
-            .char_indices()
-            .find(|(_, c)| {
-                let cost = match unit {
-                    TextUnit::Bytes => c.len_utf8(),
-                    TextUnit::Chars => 1,
-                };
-                let full = cost > room;
-                room = room.saturating_sub(cost);
-                full
-            })
-            .map_or(rest.len(), |(at, _)| at);
-        if fits == 0 {
-            // Not even one character fits: a limit that no platform has.
-            break;
-        }
-        let ends = ['\n', '。', '！', '？', '；', '.', '!', '?', ';'];
-        let end = match rest[..fits].rfind(ends) {
-            Some(at) if fits < rest.len() && at >= fits / 2 => at + rest[at..].chars().next().map_or(1, char::len_utf8),
-            _ => fits,
-        };
-        let (part, after) = rest.split_at(end);
-        parts.push(part.trim());
-        rest = after.trim_start();
-    }
-    parts
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    #[test]
-    fn long_texts_are_cut_after_sentences() {
-        assert_eq!(cut("一二三。四五六。七", 6, TextUnit::Chars), ["一二三。", "四五六。七"]);
-        assert_eq!(cut("一二三四五六七", 3, TextUnit::Chars), ["一二三", "四五六", "七"]);
-        assert_eq!(cut("a\nb c d e f", 9, TextUnit::Bytes), ["a\nb c d e", "f"]);
-        assert_eq!(cut("😀😀", 5, TextUnit::Bytes), ["😀", "😀"]);
-    }
-
-    proptest! {
-        #[test]
-        fn parts_fit_and_lose_nothing_but_space(text in "[a-c。\n 😀]{0,60}", limit in 4usize..20, chars: bool) {
-            let unit = if chars { TextUnit::Chars } else { TextUnit::Bytes };
-            let parts = cut(&text, limit, unit);
-            for part in &parts {
-                prop_assert!(unit.of(part) <= limit, "{part:?}");
-            }
-            let bare = |text: &str| text.split_whitespace().collect::<String>();
-            prop_assert_eq!(bare(&parts.concat()), bare(&text));
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Dates as Chinese platforms write them: Beijing time (UTC+8, no summer time since 1991), and the dates of Weibo and of old
-//! C libraries (`Mon Jul 16 18:09:20 +0800 2012`). The calendar is the proleptic Gregorian one.
+//! Dates as Chinese platforms write them: Beijing time (UTC+8, no summer time since 1991), the dates of Weibo and of old
+//! C libraries (`Mon Jul 16 18:09:20 +0800 2012`), and those of mails. The calendar is the proleptic Gregorian one.
 
 use warmline_model::Timestamp;
 
@@ -42,6 +42,53 @@ pub(crate) fn read_ctime(text: &str) -> Option<Timestamp> {
     }
     let month = i64::try_from(MONTHS.iter().position(|m| *m == month)?).ok()? + 1;
     Some(Timestamp::from_secs(days(year, month, day)? * DAY + clock - zone))
+}
+
+/// Reads a mail's date (RFC 5322, 3.3 and 4.3): `Wed, 10 Aug 2016 18:10:13 -0700`, with zones by name and years of two digits.
+pub(crate) fn read_mail(text: &str) -> Option<Timestamp> {
+    let bare = text.split('(').next().unwrap_or_default();
+    let mut parts = bare.split([' ', '\t', ',', '\r', '\n']).filter(|part| !part.is_empty()).peekable();
+    if parts.peek()?.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        parts.next();
+    }
+    let (day, month, year) = (number(parts.next()?, 2)?, parts.next()?, parts.next()?);
+    let year = match (number(year, 4)?, year.len()) {
+        (year @ 0..=49, 2) => year + 2000,
+        (year, 2 | 3) => year + 1900,
+        (year, _) => year,
+    };
+    let month = MONTHS.iter().position(|m| month.get(..3).is_some_and(|month| m.eq_ignore_ascii_case(month)))?;
+    let clock = parts.next()?;
+    let clock = if clock.matches(':').count() == 1 { seconds(&format!("{clock}:00"))? } else { seconds(clock)? };
+    let zone = match parts.next().unwrap_or("GMT") {
+        zone if zone.starts_with(['+', '-']) => offset(zone)?,
+        "EDT" => -4 * 3600,
+        "EST" | "CDT" => -5 * 3600,
+        "CST" | "MDT" => -6 * 3600,
+        "MST" | "PDT" => -7 * 3600,
+        "PST" => -8 * 3600,
+        _ => 0,
+    };
+    Some(Timestamp::from_secs(days(year, i64::try_from(month).ok()? + 1, day)? * DAY + clock - zone))
+}
+
+/// Reads a date of HTTP, in the present form (`Sun, 06 Nov 1994 08:49:37 GMT`) and the two old ones (`Sunday, 06-Nov-94
+/// 08:49:37 GMT`, `Sun Nov  6 08:49:37 1994`). The weekday is not looked at.
+pub(crate) fn read_http_date(text: &str) -> Option<Timestamp> {
+    let parts: Vec<&str> = text.split_ascii_whitespace().collect();
+    let (day, month, year, clock) = match parts.as_slice() {
+        [_, day, month, year, clock, "GMT"] => (*day, *month, number(year, 4)?, *clock),
+        [_, month, day, clock, year] => (*day, *month, number(year, 4)?, *clock),
+        [_, date, clock, "GMT"] => {
+            let mut date = date.split('-');
+            let (day, month, year) = (date.next()?, date.next()?, number(date.next()?, 2)?);
+            // No date of HTTP is older than this form.
+            (day, month, if year < 70 { 2000 + year } else { 1900 + year }, *clock)
+        }
+        _ => return None,
+    };
+    let month = i64::try_from(MONTHS.iter().position(|m| *m == month)?).ok()? + 1;
+    Some(Timestamp::from_secs(days(year, month, number(day, 2)?)? * DAY + seconds(clock)?))
 }
 
 /// Writes what [`read_ctime`] reads, in Beijing time.
@@ -135,6 +182,25 @@ mod tests {
     }
 
     #[test]
+    fn dates_of_mails() {
+        for text in [
+            "Wed, 10 Aug 2016 18:10:13 -0700",
+            "10 Aug 2016 18:10:13 -0700 (PDT)",
+            "Thu, 11 Aug 16 01:10:13 GMT",
+            "Thu,11 August 2016 01:10:13 +0000",
+            "Wed, 10 Aug 2016 18:10:13 PDT",
+        ] {
+            assert_eq!(read_mail(text), Some(Timestamp::from_secs(1_470_877_813)), "{text}");
+        }
+        assert_eq!(read_mail("11 Aug 2016 01:10 +0000"), Some(Timestamp::from_secs(1_470_877_800)));
+        for text in
+            ["", "Wed", "Wed, 10 Aug", "40 Aug 2016 01:10:13 GMT", "10 Aug 4294967295 18:10:13 -0700", "10 Foo 2016 1:1:1"]
+        {
+            assert_eq!(read_mail(text), None, "{text}");
+        }
+    }
+
+    #[test]
     fn what_is_no_date() {
         for text in
             ["", "2016-01-01", "2016-13-01 00:00:00", "2023-02-29 00:00:00", "2016-01-01 24:00:00", "2016-1-1-1 0:0:0"]
@@ -162,7 +228,7 @@ mod tests {
 
         #[test]
         fn arbitrary_text_does_not_panic(text: String, at: i64) {
-            let _ = (read_beijing(&text), read_ctime(&text), beijing(Timestamp::from_millis(at)), ctime(Timestamp::from_millis(at)));
+            let _ = (read_beijing(&text), read_ctime(&text), read_mail(&text), beijing(Timestamp::from_millis(at)), ctime(Timestamp::from_millis(at)));
         }
     }
 }

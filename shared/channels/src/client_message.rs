@@ -2,12 +2,15 @@
 //! `{"id": …, "content": {…}}`, where `content` is the model's own JSON.
 //!
 //! `id` is the client's: it sends the same one again when it does not know whether a message arrived. Two customers may use
-//! the same ids, so the deduplication key covers the customer as well. A kind of content that this version does not know
+//! the same ids, and a page that is loaded anew may count anew: so the deduplication key covers the customer and what is said as well.
+//! A kind of content that this version does not know
 //! (a newer client's) is kept as [`Content::Unknown`].
 
 use crate::digest::opaque_key;
 use crate::json;
+use crate::keys;
 use crate::kit::{Capabilities, Carries, Overlong, Refusal, Reply, Request, TextUnit, Verified};
+use crate::wx::page::Page;
 use serde::Deserialize;
 use serde_json::Value;
 use warmline_model::{Content, Inbound, Media, Sender, Timestamp};
@@ -78,11 +81,18 @@ pub(crate) fn inbound(body: &Verified) -> Result<Inbound, Refusal> {
         return Err(Refusal::Malformed("id"));
     }
     let content = match (text, content) {
-        (Some(text), None) => checked(Content::Text { text })?,
+        (Some(text), None) => checked(Content::text(text))?,
         (None, Some(raw)) => read_content(raw)?,
         _ => return Err(Refusal::Malformed("either text or content")),
     };
-    Ok(Inbound { key: opaque_key("client", &[&sender.open_id, &id]), sender, at, content, reply_to: None })
+    Ok(Inbound {
+        earlier_key: Some(opaque_key("client", &[&sender.open_id, &id])),
+        key: keys::of_message("client", &[&sender.open_id, &id], &content),
+        sender,
+        at,
+        content,
+        reply_to: None,
+    })
 }
 
 /// The message's answer: it is stored.
@@ -105,8 +115,10 @@ fn read_content(raw: Value) -> Result<Content, Refusal> {
 /// Bounds that the types do not hold. Addresses must be http(s): an agent's browser will be asked to open them.
 fn checked(mut content: Content) -> Result<Content, Refusal> {
     match &mut content {
-        Content::Text { text } if text.trim().is_empty() => return Err(Refusal::Malformed("the text is empty")),
-        Content::Text { text } if text.contains('\0') => return Err(json::Error::Nul.into()),
+        // History that no check looks at is a mail's alone: a client of ours would hide words in it.
+        mail if mail.is_mail() => return Err(Refusal::Malformed("content")),
+        Content::Text { text, .. } if text.trim().is_empty() => return Err(Refusal::Malformed("the text is empty")),
+        Content::Text { text, .. } if text.contains('\0') => return Err(json::Error::Nul.into()),
         Content::Image { media } | Content::Voice { media, .. } | Content::Video { media } | Content::File { media } => {
             check_media(media)?;
         }
@@ -129,6 +141,19 @@ fn checked(mut content: Content) -> Result<Content, Refusal> {
         return Err(Refusal::TooLong);
     }
     Ok(content)
+}
+
+/// Whether a client can show a reply: a medium names its bytes, and an address is one that a browser may open.
+pub(crate) fn check_reply(capabilities: &Capabilities, content: &Content) -> Result<(), &'static str> {
+    capabilities.check(content)?;
+    match content {
+        Content::Link { url, .. } if !is_web(url) && Page::read(url).is_none() => Err("link_not_web"),
+        _ => match content.media() {
+            Some(Media { id: None, url: None, .. }) => Err("media_missing"),
+            Some(Media { url: Some(url), .. }) if !is_web(url) => Err("link_not_web"),
+            _ => Ok(()),
+        },
+    }
 }
 
 fn check_media(media: &Media) -> Result<(), Refusal> {
@@ -175,6 +200,8 @@ mod tests {
         let key = |who: &str, id: &str| from(who, json!({ "id": id, "text": "x" }).to_string().as_bytes()).unwrap().key;
         assert_eq!(key("m1", "1"), key("m1", "1"));
         assert_ne!(key("m1", "1"), key("m2", "1"));
+        let other = from("m1", json!({ "id": "1", "text": "y" }).to_string().as_bytes()).unwrap();
+        assert_ne!(other.key, key("m1", "1"), "the page counts anew");
         assert_ne!(key("m1", "21"), key("m12", "1"));
         assert!(!key("member", "client-id").contains("member"));
     }
@@ -203,6 +230,13 @@ mod tests {
         let location = json!({ "kind": "location", "latitude": 91, "longitude": 0 });
         assert_eq!(content(location), Some(Refusal::Malformed("latitude or longitude")));
         assert_eq!(content(json!({ "kind": "text" })), Some(Refusal::Malformed("content")));
+        for field in
+            [json!({ "quoted": "x" }), json!({ "cc": ["a@b"] }), json!({ "to": ["a@b"] }), json!({ "reply_to": "a@b" })]
+        {
+            let mut text = json!({ "kind": "text", "text": "x" });
+            text.as_object_mut().unwrap().extend(field.as_object().unwrap().clone());
+            assert_eq!(content(text), Some(Refusal::Malformed("content")), "w13: words hidden as history");
+        }
         assert_eq!(content(json!("text")), Some(Refusal::Malformed("content.kind")));
         assert_eq!(
             content(json!({ "kind": "link", "title": "好".repeat(4_001), "url": "https://x" })),

@@ -1,14 +1,16 @@
 //! JSON web tokens signed with HMAC-SHA256 (RFC 7515, 7519), and nothing else of that family.
 //!
 //! The header must say `HS256` and must not ask for extensions (`crit`): the key decides how a token is checked, never the
-//! token. The signature is checked before a claim is read. `exp` is required.
+//! token. The signature is checked before a claim is read. `exp` is required. The registered claims (RFC 7519, section 4.1) must
+//! have their types; which claim is wrong is told only to who knows the key.
 
 use crate::digest::{hmac_sha256, same};
 use crate::kit::Refusal;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use warmline_model::Timestamp;
 
 /// How far two clocks may be apart, for `exp` and `nbf`.
@@ -29,22 +31,23 @@ pub enum Error {
     #[error("the token's signature does not match")]
     Signature,
     /// A claim is missing or of the wrong type.
-    #[error("the token's claims are not those wanted here")]
-    Claims,
+    #[error("the token's claim `{0}` is missing or of the wrong type")]
+    Claims(&'static str),
     /// `exp` has passed.
     #[error("the token has expired")]
     Expired,
-    /// `nbf` has not come.
+    /// `nbf` has not come: it is ahead by so many seconds.
     #[error("the token is not valid yet")]
-    NotYet,
+    NotYet(i64),
 }
 
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
         match error {
             Error::Expired => Self::Expired,
-            Error::NotYet => Self::Stale,
-            Error::Malformed | Error::Algorithm | Error::Signature | Error::Claims => Self::SignatureWrong,
+            Error::NotYet(ahead) => Self::Stale(ahead),
+            Error::Claims(name) => Self::ClaimsWrong(name),
+            Error::Malformed | Error::Algorithm | Error::Signature => Self::SignatureWrong,
         }
     }
 }
@@ -56,19 +59,89 @@ struct Header {
     crit: Option<IgnoredAny>,
 }
 
-/// NumericDate may have a fraction (RFC 7519 §2).
-#[derive(Deserialize)]
-struct Times {
-    exp: f64,
-    #[serde(default)]
-    nbf: Option<f64>,
+/// The claims of a token that was signed with the key. What is `null` is not there.
+pub struct ClaimSet(Map<String, Value>);
+
+impl ClaimSet {
+    fn get(&self, name: &str) -> Option<&Value> {
+        self.0.get(name).filter(|value| !value.is_null())
+    }
+
+    fn optional<T>(&self, name: &'static str, read: impl Fn(&Value) -> Option<T>) -> Result<Option<T>, Error> {
+        self.get(name).map(|value| read(value).ok_or(Error::Claims(name))).transpose()
+    }
+
+    /// A text that must be there.
+    ///
+    /// # Errors
+    /// It is missing or no text.
+    pub fn needed_text(&self, name: &'static str) -> Result<String, Error> {
+        self.text(name)?.ok_or(Error::Claims(name))
+    }
+
+    /// A text.
+    ///
+    /// # Errors
+    /// It is there and no text.
+    pub fn text(&self, name: &'static str) -> Result<Option<String>, Error> {
+        self.optional(name, |value| value.as_str().map(str::to_owned))
+    }
+
+    /// Texts in a list.
+    ///
+    /// # Errors
+    /// It is there and no list of texts.
+    pub fn texts(&self, name: &'static str) -> Result<Option<Vec<String>>, Error> {
+        self.optional(name, |value| value.as_array()?.iter().map(|v| v.as_str().map(str::to_owned)).collect())
+    }
+
+    /// Yes or no; no where it is not there.
+    ///
+    /// # Errors
+    /// It is there and neither.
+    pub fn flag(&self, name: &'static str) -> Result<bool, Error> {
+        Ok(self.optional(name, Value::as_bool)?.unwrap_or(false))
+    }
+
+    /// A NumericDate, which may have a fraction (RFC 7519, section 2). Seconds since 1970 are exact in an f64 for the next 280
+    /// million years.
+    fn date(&self, name: &'static str) -> Result<Option<f64>, Error> {
+        self.optional(name, Value::as_f64)
+    }
+
+    /// The types of the registered claims that nobody here reads.
+    fn check_types(&self) -> Result<(), Error> {
+        for name in ["iss", "sub", "jti"] {
+            self.text(name)?;
+        }
+        self.date("iat")?;
+        if self.get("aud").is_some_and(|aud| !aud.is_string()) {
+            self.texts("aud")?;
+        }
+        Ok(())
+    }
+}
+
+/// What is read of a token's claims.
+pub trait Claims: Sized {
+    /// Reads them.
+    ///
+    /// # Errors
+    /// [`Error::Claims`] with the name of the first that is missing or of the wrong type.
+    fn read(claims: ClaimSet) -> Result<Self, Error>;
+}
+
+impl Claims for Value {
+    fn read(claims: ClaimSet) -> Result<Self, Error> {
+        Ok(Self::Object(claims.0))
+    }
 }
 
 /// Checks a token and reads its claims.
 ///
 /// # Errors
 /// The token is not good, or not now.
-pub fn verify<T: DeserializeOwned>(token: &str, key: &[u8], now: Timestamp) -> Result<T, Error> {
+pub fn verify<T: Claims>(token: &str, key: &[u8], now: Timestamp) -> Result<T, Error> {
     if token.len() > MAX_BYTES {
         return Err(Error::Malformed);
     }
@@ -83,16 +156,18 @@ pub fn verify<T: DeserializeOwned>(token: &str, key: &[u8], now: Timestamp) -> R
         return Err(Error::Signature);
     }
     let claims = decode(claims)?;
-    let times: Times = serde_json::from_slice(&claims).map_err(|_| Error::Claims)?;
-    // Seconds since 1970 are exact in an f64 for the next 280 million years.
+    let claims = ClaimSet(serde_json::from_slice(&claims).map_err(|_| Error::Malformed)?);
+    let exp = claims.date("exp")?.ok_or(Error::Claims("exp"))?;
     let (now, leeway) = (now.secs() as f64, LEEWAY_SECS as f64);
-    if now >= times.exp + leeway {
+    if now >= exp + leeway {
         return Err(Error::Expired);
     }
-    if times.nbf.is_some_and(|nbf| now + leeway < nbf) {
-        return Err(Error::NotYet);
+    if let Some(nbf) = claims.date("nbf")?.filter(|nbf| now + leeway < *nbf) {
+        // A float becomes the nearest whole number that there is.
+        return Err(Error::NotYet((nbf - now) as i64));
     }
-    serde_json::from_slice(&claims).map_err(|_| Error::Claims)
+    claims.check_types()?;
+    T::read(claims)
 }
 
 /// Signs claims. They must carry `exp` for [`verify`] to take them.
@@ -100,7 +175,7 @@ pub fn verify<T: DeserializeOwned>(token: &str, key: &[u8], now: Timestamp) -> R
 /// # Errors
 /// The claims cannot be written as JSON.
 pub fn sign(claims: &impl Serialize, key: &[u8]) -> Result<String, Error> {
-    let claims = serde_json::to_vec(claims).map_err(|_| Error::Claims)?;
+    let claims = serde_json::to_vec(claims).map_err(|_| Error::Malformed)?;
     let mut token = URL_SAFE_NO_PAD.encode(br#"{"alg":"HS256","typ":"JWT"}"#);
     token.push('.');
     URL_SAFE_NO_PAD.encode_string(claims, &mut token);
@@ -144,10 +219,42 @@ mod tests {
         assert_eq!(at(json!(now - LEEWAY_SECS + 1), Value::Null), None);
         assert_eq!(at(json!(now - LEEWAY_SECS), Value::Null), Some(Error::Expired));
         assert_eq!(at(json!(now + 60), json!(now + LEEWAY_SECS)), None);
-        assert_eq!(at(json!(now + 60), json!(now + LEEWAY_SECS + 1)), Some(Error::NotYet));
+        assert_eq!(at(json!(now + 60), json!(now + LEEWAY_SECS + 1)), Some(Error::NotYet(LEEWAY_SECS + 1)));
         assert_eq!(at(json!(now as f64 + 0.5), Value::Null), None);
-        assert_eq!(at(json!("soon"), Value::Null), Some(Error::Claims));
-        assert_eq!(at(Value::Null, Value::Null), Some(Error::Claims));
+        assert_eq!(at(json!("soon"), Value::Null), Some(Error::Claims("exp")));
+        assert_eq!(at(Value::Null, Value::Null), Some(Error::Claims("exp")));
+    }
+
+    #[test]
+    fn f5_the_claim_that_is_wrong_is_named() {
+        let refused = |more: Value| {
+            let mut claims = json!({ "sub": "m1", "exp": NOW.secs() + 60 });
+            claims.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            check(&sign(&claims, KEY).unwrap()).err()
+        };
+        for (claim, values) in [
+            ("sub", json!([7, true, ["m1"], {}])),
+            ("exp", json!(["1700000060", null, true])),
+            ("nbf", json!(["now"])),
+            ("iat", json!(["now", {}])),
+            ("iss", json!([7, ["shop"]])),
+            ("aud", json!([7, [7], { "a": "b" }])),
+            ("jti", json!([7])),
+        ] {
+            for value in values.as_array().unwrap() {
+                assert_eq!(refused(json!({ claim: value })), Some(Error::Claims(claim)), "{claim}: {value}");
+            }
+        }
+        for good in
+            [json!({ "aud": "app" }), json!({ "aud": ["app", "web"] }), json!({ "iss": "shop", "jti": "1", "iat": 1.5 })]
+        {
+            assert_eq!(refused(good), None);
+        }
+        assert_eq!(refused(json!({ "nbf": null, "aud": null })), None);
+        assert_eq!(Refusal::from(Error::Claims("sub")), Refusal::ClaimsWrong("sub"));
+        // Without the key nothing is told.
+        let token = sign(&json!({ "sub": 7 }), b"another").unwrap();
+        assert_eq!(check(&token), Err(Error::Signature));
     }
 
     #[test]

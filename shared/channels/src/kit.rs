@@ -4,6 +4,7 @@
 //! [`Adapter::parse`] takes nothing else. The other way, a reply is rendered into an [`ApiRequest`] and the platform's
 //! [`ApiResponse`] is read into an [`Outcome`]. No function here does I/O or asks for the time.
 
+pub use crate::answers::retry_after;
 pub use crate::capabilities::{Capabilities, Carries, Overlong, TextUnit, Window};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -94,12 +95,16 @@ pub enum Refusal {
     /// The signature or token does not match.
     #[error("the signature does not match")]
     SignatureWrong,
-    /// The signed time is outside the window: a replay, or a clock that is off.
+    /// The signed time is outside the window: a replay, or a clock that is off. It is ahead of ours by so many seconds; below zero it
+    /// is behind.
     #[error("the signed time is too far from now")]
-    Stale,
+    Stale(i64),
     /// The token was good once.
     #[error("the token has expired")]
     Expired,
+    /// A token is well signed, but a claim in it is missing or of the wrong type.
+    #[error("the token's claim `{0}` is missing or of the wrong type")]
+    ClaimsWrong(&'static str),
     /// The page's origin is not among the account's.
     #[error("this origin may not use the account")]
     OriginDenied,
@@ -121,6 +126,42 @@ pub enum Refusal {
     /// The adapter has nothing at that path or method.
     #[error("nothing is served at this path")]
     NotFound,
+}
+
+/// Codes of [`Refusal::Malformed`] that speak of the whole; the others are the field that is missing or wrong.
+const CODES: [(&str, &str); 16] = [
+    ("not the JSON that is wanted here", "not_json"),
+    ("a text holds U+0000", "not_json"),
+    ("JSON nested too deeply", "too_deep"),
+    ("too many JSON values", "too_many_values"),
+    ("the body is too long", "too_long"),
+    ("body too long", "too_long"),
+    ("too much JSON in texts", "too_long"),
+    ("not a JSON object", "not_an_object"),
+    ("an event is not an object", "not_an_object"),
+    ("not a JSON array", "not_a_list"),
+    ("XML that is not well-formed", "not_xml"),
+    ("not an <xml> element", "not_xml"),
+    ("XML with an unknown entity", "not_xml"),
+    ("XML with a document type", "document_type"),
+    ("XML nested too deeply", "too_deep"),
+    ("too many XML elements", "too_many_values"),
+];
+
+impl Refusal {
+    /// Why an item is odd, as a stable code: what is wrong with the whole of it, or the field that is missing or wrong.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Malformed(what) => match CODES.iter().find(|(words, _)| *words == what) {
+                Some((_, code)) => code,
+                None if what.contains(' ') => "malformed",
+                None => what,
+            },
+            Self::TooLong => "text_too_long",
+            Self::WrongRecipient => "wrong_recipient",
+            _ => "malformed",
+        }
+    }
 }
 
 /// An HTTP answer to the platform.
@@ -216,6 +257,18 @@ pub enum Outcome {
     Permanent(&'static str),
 }
 
+/// The reason of an answer that cannot be read.
+pub const UNREADABLE: &str = "answer_unreadable";
+/// The reason of an answer by a gateway that did not wait for the platform's.
+pub const GATEWAY_TIMEOUT: &str = "gateway_timeout";
+
+impl Outcome {
+    /// Whether the platform may have done what it was asked to: its answer does not say.
+    pub fn leaves_doubt(&self) -> bool {
+        matches!(self, Self::Retry(UNREADABLE | GATEWAY_TIMEOUT))
+    }
+}
+
 /// A fetched access token.
 #[derive(Clone)]
 pub struct Token {
@@ -233,14 +286,38 @@ pub struct AccountError {
     pub field: String,
     /// What is wrong and what would be right; never the value.
     pub problem: String,
+    /// Where it is a name that nobody knows: those that are known.
+    #[serde(skip)]
+    pub(crate) known: Option<KnownNames>,
+}
+
+/// The names that an account's settings and secrets may have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct KnownNames {
+    /// Whether a secret has the wrong name, or a setting.
+    pub(crate) secret: bool,
+    pub(crate) settings: Vec<&'static str>,
+    pub(crate) secrets: Vec<&'static str>,
 }
 
 impl AccountError {
     /// A new error.
     pub fn new(field: &str, problem: &str) -> Self {
-        Self { field: field.to_owned(), problem: problem.to_owned() }
+        Self { field: field.to_owned(), problem: problem.to_owned(), known: None }
     }
 }
+
+/// Codes of what an account needs for sending and has not got. They are found after the reply itself was looked at.
+pub const ACCOUNT_LACKS: [&str; 8] = [
+    "credentials_missing",
+    "token_missing",
+    "from_missing",
+    "template_missing",
+    "sign_name_missing",
+    "domain_missing",
+    "agent_id_missing",
+    "key_unusable",
+];
 
 /// One platform. Implementations are values without state: all they know comes from the account and the request.
 pub trait Adapter {
@@ -249,6 +326,11 @@ pub trait Adapter {
 
     /// What the channel can carry; names the channel.
     fn capabilities(&self) -> Capabilities;
+
+    /// For how many seconds a reply that the platform does not take is tried, where the channel has no [`Window`].
+    fn patience_secs(&self) -> i64 {
+        24 * 3600
+    }
 
     /// Parses and checks an account's settings and secrets.
     ///
@@ -259,6 +341,21 @@ pub trait Adapter {
     /// Whether the account needs the secrets that the system derives ([`crate::registry::derive_secrets`]).
     fn wants_derived_secrets(&self) -> bool {
         false
+    }
+
+    /// The settings and secrets that webhooks are proved with, as they stand in a sentence: for whoever looks for what is wrong.
+    fn proof(&self) -> &'static str {
+        "the account's secrets"
+    }
+
+    /// Whether anybody may write without proving who they are, so that strangers have to be bounded.
+    fn anonymous(&self) -> bool {
+        false
+    }
+
+    /// The settings and secrets without which no reply leaves by this account, though they are not required of it.
+    fn missing_for_sending(&self, _account: &Self::Account) -> Vec<&'static str> {
+        Vec::new()
     }
 
     /// Answers the platform's own check of the webhook's address, where it has one and the request is it.
@@ -280,11 +377,31 @@ pub trait Adapter {
     /// It does not, or cannot be decrypted.
     fn verify(&self, account: &Self::Account, request: &Request<'_>, now: Timestamp) -> Result<Verified, Refusal>;
 
-    /// Reads the messages in a verified body. Unknown kinds come out as [`Content::Unknown`].
+    /// Reads the messages in a verified body. The intake calls [`Adapter::receive`]. Unknown kinds come out as [`Content::Unknown`]; one item of several that cannot be
+    /// read comes out as [`Odd`] and costs the others nothing.
     ///
     /// # Errors
-    /// The body is not what the protocol says.
-    fn parse(&self, account: &Self::Account, body: &Verified) -> Result<Vec<Inbound>, Refusal>;
+    /// The body as a whole is not what the protocol says.
+    fn parse(&self, account: &Self::Account, body: &Verified) -> Result<Parsed, Refusal>;
+
+    /// Whether those who send are the brand's own clients, which mend what is refused. A platform never does.
+    fn own_clients(&self) -> bool {
+        false
+    }
+
+    /// [`Adapter::parse`] for the intake: what a platform has proved to be its own is not refused for how it reads, since its retry
+    /// would read the same and then it is lost. The whole body is an [`Odd`] item instead.
+    ///
+    /// # Errors
+    /// The body is for another recipient, or one of the brand's own clients sent something that is no message.
+    fn receive(&self, account: &Self::Account, body: &Verified) -> Result<Parsed, Refusal> {
+        match self.parse(account, body) {
+            Err(refusal @ (Refusal::Malformed(_) | Refusal::TooLong)) if !self.own_clients() => {
+                Ok(Parsed { messages: Vec::new(), odd: vec![Odd::new(refusal, body.body())] })
+            }
+            other => other,
+        }
+    }
 
     /// The platform's own form of "received".
     fn acknowledge(&self, account: &Self::Account, body: &Verified) -> Reply;
@@ -325,7 +442,41 @@ pub trait Adapter {
     /// A stable code of why this content cannot be sent on this channel.
     fn render(&self, account: &Self::Account, reply: &Outbound<'_>, call: &Call<'_>) -> Result<Rendered, &'static str>;
 
-    /// Reads the platform's answer to a rendered reply.
+    /// Whether [`Adapter::render`] will take a reply, whatever the moment: asked before a reply is stored, so that nobody is told
+    /// that something was accepted which the channel cannot carry. It renders the reply with a stand-in for the token, and drops it.
+    /// What the account lacks ([`ACCOUNT_LACKS`]) is no fault of the reply: it leaves once the account is mended.
+    ///
+    /// # Errors
+    /// The code with which it would be refused.
+    fn check(&self, account: &Self::Account, reply: &Outbound<'_>) -> Result<(), &'static str> {
+        let call = Call { token: Some("checked"), now: reply.at, nonce: &[0; 16] };
+        match self.render(account, reply, &call) {
+            Err(code) if ACCOUNT_LACKS.contains(&code) => Ok(()),
+            rendered => rendered.map(drop),
+        }
+    }
+
+    /// Renders what no person wrote (greetings, notices, a bot's answers): with the platform's mark for it, where it has one, so that
+    /// other machines do not answer.
+    ///
+    /// # Errors
+    /// As [`Adapter::render`].
+    fn render_automatic(
+        &self,
+        account: &Self::Account,
+        reply: &Outbound<'_>,
+        call: &Call<'_>,
+    ) -> Result<Rendered, &'static str> {
+        self.render(account, reply, call)
+    }
+
+    /// Takes in a webhook's body as it arrives.
+    fn gather(&self, _content_type: &str) -> Box<dyn Gather> {
+        Box::new(Whole(Vec::new()))
+    }
+
+    /// Reads the platform's answer to a rendered reply. One that cannot be read is `Retry` with the reason [`UNREADABLE`]:
+    /// the platform may have taken the reply, so that it is repeated a few times only.
     fn read_answer(&self, answer: &ApiResponse<'_>) -> Outcome;
 
     /// How messages are fetched, on platforms that keep them until they are asked.
@@ -342,6 +493,35 @@ pub trait Adapter {
     }
 }
 
+/// A body on its way in. What a channel does not read of a large one need not be kept; what is left reads the same.
+pub trait Gather {
+    /// The longest body that is taken, in bytes.
+    fn limit(&self) -> usize;
+
+    /// The next bytes.
+    fn push(&mut self, chunk: &[u8]);
+
+    /// All that was kept.
+    fn finish(self: Box<Self>) -> Vec<u8>;
+}
+
+/// A body that is kept whole.
+pub struct Whole(pub Vec<u8>);
+
+impl Gather for Whole {
+    fn limit(&self) -> usize {
+        crate::json::MAX_BYTES
+    }
+
+    fn push(&mut self, chunk: &[u8]) {
+        self.0.extend_from_slice(chunk);
+    }
+
+    fn finish(self: Box<Self>) -> Vec<u8> {
+        self.0
+    }
+}
+
 /// A platform that keeps messages until it is asked for them. What is fetched goes through the same inbox as webhooks do, in
 /// one transaction with the cursor, and only then is it confirmed: what is fetched twice is stored once.
 pub trait Pull {
@@ -354,7 +534,7 @@ pub trait Pull {
     }
 
     /// The sources of which a verified webhook says that they hold something new.
-    fn hinted(&self, _account: &Self::Account, _body: &Verified) -> Vec<String> {
+    fn hinted(&self, _account: &Self::Account, _body: &Verified) -> Vec<Hint> {
         Vec::new()
     }
 
@@ -369,6 +549,21 @@ pub trait Pull {
         cursor: Option<&str>,
         call: &Call<'_>,
     ) -> Result<ApiRequest, &'static str>;
+
+    /// The same request with the token that a fresh hint brought. Platforms without such tokens have no use for it.
+    ///
+    /// # Errors
+    /// As [`Pull::request`].
+    fn request_hinted(
+        &self,
+        account: &Self::Account,
+        source: &str,
+        cursor: Option<&str>,
+        _token: &str,
+        call: &Call<'_>,
+    ) -> Result<ApiRequest, &'static str> {
+        self.request(account, source, cursor, call)
+    }
 
     /// Reads a page.
     ///
@@ -388,11 +583,72 @@ pub trait Pull {
     }
 }
 
+/// An event before a message: which item of a menu it answers. The key is the item's.
+pub(crate) const MENU_ANSWER: &str = "menu_answer";
+/// An event before a message: what it is about (an article, the message that it quotes). The key is that one's id.
+pub(crate) const MESSAGE_CONTEXT: &str = "message_context";
+
+/// A webhook's word that a source holds something new.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hint {
+    /// The source.
+    pub source: String,
+    /// What the platform wants to hear when it is asked because of this hint ([`HINT_FRESH_MS`]).
+    pub token: Option<String>,
+}
+
+/// How long a hint's token is good for: WeCom's for ten minutes.
+pub const HINT_FRESH_MS: i64 = 600_000;
+
+/// What a verified body holds.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Parsed {
+    /// The messages in it.
+    pub messages: Vec<Inbound>,
+    /// Items that could not be read.
+    pub odd: Vec<Odd>,
+}
+
+impl From<Vec<Inbound>> for Parsed {
+    fn from(messages: Vec<Inbound>) -> Self {
+        Self { messages, odd: Vec::new() }
+    }
+}
+
+impl From<Inbound> for Parsed {
+    fn from(message: Inbound) -> Self {
+        vec![message].into()
+    }
+}
+
+/// An item of a batch or page that cannot be read as a message. It is kept as it came, sealed, and counted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Odd {
+    /// A stable code of what is wrong with it.
+    pub reason: &'static str,
+    /// Its bytes.
+    pub raw: Vec<u8>,
+}
+
+impl Odd {
+    pub(crate) fn new(refusal: Refusal, raw: &[u8]) -> Self {
+        Self { reason: refusal.reason(), raw: raw.to_vec() }
+    }
+}
+
+impl From<(Vec<Inbound>, Vec<Odd>)> for Parsed {
+    fn from((messages, odd): (Vec<Inbound>, Vec<Odd>)) -> Self {
+        Self { messages, odd }
+    }
+}
+
 /// What was fetched.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Page {
     /// The messages in it.
     pub messages: Vec<Inbound>,
+    /// Items that could not be read. The cursor moves past them all the same.
+    pub odd: Vec<Odd>,
     /// Where the next page begins, on platforms that have cursors.
     pub cursor: Option<String>,
     /// Whether there is a next page now.

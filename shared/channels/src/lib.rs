@@ -2,7 +2,7 @@
 //! replies and reads the platform's answers. Pure: no I/O, no clock, no randomness of its own.
 //!
 //! * [`kit`]: what an adapter is; `capabilities`: what a channel can carry; [`registry`]: the adapters by channel;
-//!   [`manifest`]: their capabilities, for readers;
+//!   [`manifest`]: their capabilities, for readers; [`keys`]: what makes a message the same message;
 //! * [`app`], [`miniprogram`], [`webchat`], [`wechat`], …: the adapters, one module a channel, each with its account, its
 //!   verifier, its parser and its renderer;
 //! * [`wx`]: what WeChat's own channels share; [`wx_crypto`]: signatures and the encrypted envelope of its whole family; `echo`:
@@ -13,20 +13,26 @@
 //!   signatures cover;
 //! * `bearer`, `client_message`, [`hs256`]: the tokens and the message of our own clients; [`grip`]: how a gateway that holds
 //!   their sockets speaks;
+//! * `cut`: a text that is too long, in parts; `caller`: who calls, as telephone systems write it;
 //! * [`xml`], [`json`]: bounded readers for what platforms send;
 //! * `requests`, `answers`: requests to the platforms' APIs, and what their answers say before any code;
 //! * `values`, `civil`: ids, numbers and times as platforms write them;
 //! * [`digest`]: keyed digests, comparison in constant time;
-//! * `settings`: the checks on an account's settings.
+//! * `settings`: the checks on an account's settings; [`common`]: those that every channel's accounts have; [`names`]: what to
+//!   write instead of a name that nobody knows; [`advice`]: what to check where webhooks are refused.
 
+pub mod advice;
 pub mod alipay;
 pub mod aliyun;
 mod answers;
 pub mod app;
 mod bearer;
+mod caller;
 mod capabilities;
 mod civil;
 mod client_message;
+pub mod common;
+mod cut;
 pub mod digest;
 pub mod doudian;
 pub mod douyin;
@@ -36,10 +42,12 @@ pub mod grip;
 pub mod hs256;
 pub mod jd;
 pub mod json;
+pub mod keys;
 pub mod kit;
 pub mod kuaishou;
 pub mod manifest;
 pub mod miniprogram;
+pub mod names;
 mod orders;
 pub mod phone;
 pub mod pinduoduo;

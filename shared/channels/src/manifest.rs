@@ -1,11 +1,14 @@
-//! The channels' capabilities as the table in docs/CHANNELS.md: made from the code, so that it says what is enforced.
+//! The channels' capabilities and what their keys are made of, as the tables in docs/CHANNELS.md: made from the code, so that they say
+//! what is enforced.
 
 use crate::kit::{Capabilities, Carries, Overlong, TextUnit, Window};
-use crate::registry;
+use crate::{keys, registry};
 use std::fmt::Write as _;
 
 const BEGIN: &str = "<!-- capabilities: made by `cargo xtask docs` -->\n";
 const END: &str = "<!-- end of capabilities -->\n";
+const BEGIN_KEYS: &str = "<!-- keys: made by `cargo xtask docs` -->\n";
+const END_KEYS: &str = "<!-- end of keys -->\n";
 
 /// The table, as Markdown.
 pub fn table() -> String {
@@ -49,6 +52,7 @@ fn text(c: &Capabilities) -> String {
     let unit = match c.text_unit {
         TextUnit::Bytes => "bytes",
         TextUnit::Chars => "characters",
+        TextUnit::Sms => "SMS units",
     };
     let overlong = match c.overlong {
         Overlong::Split => "longer is split",
@@ -68,11 +72,28 @@ fn window(window: Window) -> String {
     }
 }
 
-/// A document with its table made anew; `None` where it has no place for one.
+/// The table of what makes a message the same message, as Markdown.
+pub fn key_table() -> String {
+    let mut out = String::from("| channel | key of a message | key of an event or report | why |\n|---|---|---|---|\n");
+    let or_none = |text: &'static str| if text.is_empty() { "–" } else { text };
+    let mut all: Vec<_> = keys::ALL.iter().collect();
+    all.sort_by_key(|key| key.channel);
+    for key in all {
+        let _ = writeln!(out, "| `{}` | {} | {} | {} |", key.channel, or_none(key.message), or_none(key.event), key.why);
+    }
+    out
+}
+
+/// A document with its tables made anew; `None` where it has no place for one.
 pub fn renew(document: &str) -> Option<String> {
-    let (before, rest) = document.split_once(BEGIN)?;
-    let (_, after) = rest.split_once(END)?;
-    Some(format!("{before}{BEGIN}{}{END}{after}", table()))
+    let document = between(document, BEGIN, END, &table())?;
+    between(&document, BEGIN_KEYS, END_KEYS, &key_table())
+}
+
+fn between(document: &str, begin: &str, end: &str, table: &str) -> Option<String> {
+    let (before, rest) = document.split_once(begin)?;
+    let (_, after) = rest.split_once(end)?;
+    Some(format!("{before}{begin}{table}{end}{after}"))
 }
 
 #[cfg(test)]

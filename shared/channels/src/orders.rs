@@ -1,7 +1,6 @@
 //! What the marketplaces' order messages have in common: JSON fields that are numbers here and texts there, a buyer who may be
 //! named in several ways, and an event made of what is left.
 
-use crate::json;
 use crate::values::text;
 use serde_json::{Map, Value};
 use warmline_model::{Content, Sender};
@@ -27,30 +26,6 @@ pub(crate) fn about(buyer: Option<String>, order: Option<&str>, shop: Option<&st
     Sender { open_id, ..Sender::default() }
 }
 
-/// The value with U+0000 in its texts replaced by U+FFFD. One such text must not keep a whole page of messages from being
-/// stored; a page is not refused as a webhook is, since it would only come again.
-pub(crate) fn without_nul(mut value: Value) -> Value {
-    if json::holds_nul(&value) {
-        replace_nul(&mut value);
-    }
-    value
-}
-
-fn replace_nul(value: &mut Value) {
-    match value {
-        Value::String(text) => *text = text.replace('\0', "\u{FFFD}"),
-        Value::Array(items) => items.iter_mut().for_each(replace_nul),
-        Value::Object(map) => {
-            let old = std::mem::take(map);
-            map.extend(old.into_iter().map(|(name, mut value)| {
-                replace_nul(&mut value);
-                (name.replace('\0', "\u{FFFD}"), value)
-            }));
-        }
-        _ => {}
-    }
-}
-
 /// An event: the platform's name for it in lower case, the order's number, and all fields.
 pub(crate) fn happened(name: &str, order: Option<String>, fields: Map<String, Value>) -> Content {
     let data = if fields.is_empty() { Value::Null } else { Value::Object(fields) };
@@ -61,12 +36,6 @@ pub(crate) fn happened(name: &str, order: Option<String>, fields: Map<String, Va
 mod tests {
     use super::*;
     use serde_json::json;
-
-    #[test]
-    fn nul_is_replaced_everywhere() {
-        let value = without_nul(json!({ "a\0": ["x\0", { "b": "\0" }], "c": 1 }));
-        assert_eq!(value, json!({ "a\u{FFFD}": ["x\u{FFFD}", { "b": "\u{FFFD}" }], "c": 1 }));
-    }
 
     #[test]
     fn ids_and_senders() {

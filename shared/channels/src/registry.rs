@@ -7,7 +7,7 @@ use crate::doudian::DoudianAdapter;
 use crate::douyin::DouyinAdapter;
 use crate::email::EmailAdapter;
 use crate::jd::JdAdapter;
-use crate::kit::{AccountError, Adapter, Capabilities, Secrets};
+use crate::kit::{AccountError, Adapter, Call, Capabilities, Outbound, Secrets, Window};
 use crate::kuaishou::KuaishouAdapter;
 use crate::miniprogram::MiniprogramAdapter;
 use crate::phone::PhoneAdapter;
@@ -20,6 +20,7 @@ use crate::wecom::WecomAdapter;
 use crate::weibo::WeiboAdapter;
 use crate::xiaohongshu::XiaohongshuAdapter;
 use serde_json::Value;
+use warmline_model::Timestamp;
 
 /// The names of the secrets that the system derives by itself, for adapters that want them.
 pub const DERIVED_SECRETS: [&str; 2] = ["session_key", "session_audience"];
@@ -62,14 +63,96 @@ impl Visit for Check<'_> {
         if adapter.wants_derived_secrets() {
             derive_secrets(&mut secrets, &[0; 32], adapter.capabilities().channel, "check");
         }
-        let account = adapter.account(self.settings, &secrets)?;
+        let account = adapter.account(self.settings, &secrets).map_err(AccountError::explained)?;
         Ok(Checked { polled: adapter.pull().map(|pull| pull.polled(&account)).unwrap_or_default() })
     }
+}
+
+/// What an account's health is told from, beside what is stored of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inspected {
+    /// What webhooks are proved with ([`Adapter::proof`]).
+    pub proof: &'static str,
+    /// The settings and secrets without which no reply leaves; none on channels that take no replies.
+    pub missing_for_sending: Vec<&'static str>,
+    /// Whether anybody may write without proving who they are ([`Adapter::anonymous`]).
+    pub anonymous: bool,
+    /// Whether calls to the platform take an access token that is fetched.
+    pub wants_token: bool,
+    /// Why the stored settings and secrets are no account of the channel, where they are not.
+    pub unfit: Option<AccountError>,
+}
+
+struct Inspect<'a> {
+    settings: &'a Value,
+    secrets: &'a Secrets,
+    now: Timestamp,
+}
+
+impl Visit for Inspect<'_> {
+    type Output = Inspected;
+
+    fn visit<A: Adapter>(self, adapter: A) -> Inspected {
+        let mut secrets = self.secrets.clone();
+        if adapter.wants_derived_secrets() {
+            derive_secrets(&mut secrets, &[0; 32], adapter.capabilities().channel, "check");
+        }
+        let mut inspected = Inspected {
+            proof: adapter.proof(),
+            missing_for_sending: Vec::new(),
+            anonymous: adapter.anonymous(),
+            wants_token: false,
+            unfit: None,
+        };
+        match adapter.account(self.settings, &secrets) {
+            Ok(account) => {
+                let call = Call { token: None, now: self.now, nonce: &[0; 16] };
+                inspected.wants_token = adapter.token_request(&account, false, &call).is_some();
+                inspected.missing_for_sending = adapter.missing_for_sending(&account);
+            }
+            Err(unfit) => inspected.unfit = Some(unfit.explained()),
+        }
+        inspected
+    }
+}
+
+/// Looks at a stored account; `None` where no adapter serves the channel.
+pub fn inspect(channel: &str, settings: &Value, secrets: &Secrets, now: Timestamp) -> Option<Inspected> {
+    visit(channel, Inspect { settings, secrets, now })
 }
 
 /// Checks the settings and secrets of an account; `None` where no adapter serves the channel.
 pub fn check_account(channel: &str, settings: &Value, secrets: &Secrets) -> Option<Result<Checked, AccountError>> {
     visit(channel, Check { settings, secrets })
+}
+
+struct CheckReply<'a> {
+    settings: &'a Value,
+    secrets: &'a Secrets,
+    reply: &'a Outbound<'a>,
+}
+
+impl Visit for CheckReply<'_> {
+    type Output = Result<(), &'static str>;
+
+    fn visit<A: Adapter>(self, adapter: A) -> Self::Output {
+        let mut secrets = self.secrets.clone();
+        if adapter.wants_derived_secrets() {
+            derive_secrets(&mut secrets, &[0; 32], adapter.capabilities().channel, "check");
+        }
+        let account = adapter.account(self.settings, &secrets).map_err(|_| "account_missing")?;
+        adapter.check(&account, self.reply)
+    }
+}
+
+/// Whether an account's adapter can carry a reply ([`Adapter::check`]); `None` where no adapter serves the channel.
+pub fn check_reply(
+    channel: &str,
+    settings: &Value,
+    secrets: &Secrets,
+    reply: &Outbound<'_>,
+) -> Option<Result<(), &'static str>> {
+    visit(channel, CheckReply { settings, secrets, reply })
 }
 
 macro_rules! registry {
@@ -114,11 +197,54 @@ pub fn capabilities(channel: &str) -> Option<Capabilities> {
     all().into_iter().find(|c| c.channel == channel)
 }
 
+/// How long a reply is tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// The platform's window, where it has one.
+    pub window: Option<Window>,
+    /// For how long else, in seconds.
+    pub secs: i64,
+}
+
+impl Patience {
+    /// Of an adapter.
+    pub fn of(adapter: &impl Adapter) -> Self {
+        Self { window: adapter.capabilities().window, secs: adapter.patience_secs() }
+    }
+
+    /// From when on a reply is not sent any more: when the window closes for a customer who wrote last at `spoke_at`, or so
+    /// long after it was written.
+    pub fn ends_at(&self, written_at: Timestamp, spoke_at: Option<Timestamp>) -> Timestamp {
+        match self.window {
+            Some(window) => spoke_at.unwrap_or(written_at).plus_millis(window.secs.saturating_mul(1000)),
+            None => written_at.plus_millis(self.secs.saturating_mul(1000)),
+        }
+    }
+}
+
+struct AskPatience;
+
+impl Visit for AskPatience {
+    type Output = Patience;
+
+    fn visit<A: Adapter>(self, adapter: A) -> Patience {
+        Patience::of(&adapter)
+    }
+}
+
+/// How long replies of a channel are tried. A channel that no adapter serves is given a day: its messages wait for one.
+pub fn patience(channel: &str) -> Patience {
+    visit(channel, AskPatience).unwrap_or(Patience { window: None, secs: 24 * 3600 })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kit::{ACCOUNT_LACKS, ApiResponse, Call, Outcome};
+    use proptest::prelude::{Just, Strategy, prop_assert_eq, prop_oneof, proptest};
     use serde_json::json;
     use std::collections::BTreeSet;
+    use warmline_model::{Content, Media, Timestamp};
 
     #[test]
     fn derived_secrets_are_not_the_callers() {
@@ -130,6 +256,33 @@ mod tests {
     }
 
     #[test]
+    fn newcomer_an_account_says_what_it_lacks_to_send() {
+        let look = |channel: &str, settings: Value, secrets: &[&str]| {
+            let secrets = secrets.iter().map(|name| ((*name).to_owned(), "0123456789abcdef".to_owned())).collect();
+            inspect(channel, &settings, &secrets, Timestamp::from_secs(0)).unwrap()
+        };
+        let missing = |channel: &str, settings: Value, secrets: &[&str]| {
+            let inspected = look(channel, settings, secrets);
+            assert_eq!(inspected.unfit, None, "{channel}");
+            inspected.missing_for_sending
+        };
+        assert_eq!(missing("wechat", json!({}), &["token"]), ["app_id", "app_secret"]);
+        assert!(missing("wechat", json!({ "app_id": "wx1" }), &["token", "app_secret"]).is_empty());
+        assert_eq!(missing("miniprogram", json!({}), &["token"]), ["app_id", "app_secret"]);
+        assert_eq!(missing("douyin", json!({}), &["client_secret"]), ["client_key"]);
+        assert_eq!(missing("weibo", json!({}), &["app_secret"]), ["access_token"]);
+        let mail = json!({ "provider": "mailgun" });
+        assert_eq!(missing("email", mail, &["signing_key"]), ["api_key", "from", "domain"]);
+        let sms = json!({ "provider": "aliyun" });
+        assert_eq!(missing("sms", sms, &["address_token"]), ["access_key_id", "access_key_secret", "template_code"]);
+        assert!(missing("webchat", json!({}), &[]).is_empty());
+        assert!(look("wechat", json!({ "app_id": "wx1" }), &["token", "app_secret"]).wants_token);
+        assert!(!look("wechat", json!({}), &["token"]).wants_token);
+        let unfit = look("wechat", json!({ "modus": 1 }), &["token"]).unfit.map(|e| e.field);
+        assert_eq!(unfit.as_deref(), Some("modus"), "it was stored by a version that knew the setting");
+    }
+
+    #[test]
     fn every_channel_is_there_once_and_says_what_it_carries() {
         let all = all();
         assert_eq!(all.iter().map(|c| c.channel).collect::<BTreeSet<_>>().len(), all.len());
@@ -138,6 +291,225 @@ mod tests {
             assert!(!c.name_zh.is_empty() && !c.name_en.is_empty(), "{}", c.channel);
             assert!(!c.kinds_in.is_empty(), "{}", c.channel);
             assert_eq!(c.kinds_out.contains(&"text"), c.text_limit > 0, "{}", c.channel);
+        }
+    }
+
+    /// An account of each channel to which something can be sent, in each of its faces, and what its conversations say about replies.
+    fn faces() -> Vec<(&'static str, Value, Value, &'static str, Value)> {
+        let key = "0123456789abcdef";
+        let none = Value::Null;
+        vec![
+            ("app", none.clone(), json!({ "jwt_secret": key, "body_secret": key }), "m1", none.clone()),
+            ("webchat", json!({}), json!({}), "vis_1", none.clone()),
+            ("wechat", json!({ "app_id": "wx1" }), json!({ "token": key, "app_secret": "s" }), "o1", none.clone()),
+            ("wechat", json!({}), json!({ "token": key }), "o1", none.clone()),
+            ("miniprogram", json!({ "app_id": "wx1" }), json!({ "token": key, "app_secret": "s" }), "o1", none.clone()),
+            (
+                "wecom",
+                json!({ "corp_id": "ww1" }),
+                json!({ "token": key, "encoding_aes_key": "a".repeat(42) + "A", "secret": "s" }),
+                "li",
+                json!({ "agent_id": 7 }),
+            ),
+            (
+                "wecom",
+                json!({ "corp_id": "ww1" }),
+                json!({ "token": key, "encoding_aes_key": "a".repeat(42) + "A", "secret": "s" }),
+                "wm1",
+                json!({ "open_kfid": "wk1" }),
+            ),
+            (
+                "sms",
+                json!({ "provider": "aliyun", "access_key_id": "i", "template_code": "SMS_1", "sign_name": "店" }),
+                json!({ "address_token": key, "access_key_secret": "s" }),
+                "13800138000",
+                none.clone(),
+            ),
+            (
+                "sms",
+                json!({ "provider": "twilio", "account_sid": "AC1", "public_url": "https://x/channels/sms/a", "from": "MG1" }),
+                json!({ "auth_token": key }),
+                "+8613800138000",
+                none.clone(),
+            ),
+            (
+                "email",
+                json!({ "provider": "sendgrid", "from": "service@rice.example" }),
+                json!({ "address_token": key, "api_key": key }),
+                "w@x.example",
+                none.clone(),
+            ),
+            ("weibo", json!({}), json!({ "app_secret": key, "access_token": "t" }), "7", none),
+        ]
+    }
+
+    fn secrets(of: &Value) -> Secrets {
+        of.as_object().unwrap().iter().map(|(name, value)| (name.clone(), value.as_str().unwrap().to_owned())).collect()
+    }
+
+    struct Render<'a> {
+        settings: &'a Value,
+        secrets: &'a Secrets,
+        reply: &'a Outbound<'a>,
+    }
+
+    impl Visit for Render<'_> {
+        type Output = Result<(), &'static str>;
+
+        fn visit<A: Adapter>(self, adapter: A) -> Self::Output {
+            let mut secrets = self.secrets.clone();
+            if adapter.wants_derived_secrets() {
+                derive_secrets(&mut secrets, &[7; 32], adapter.capabilities().channel, "a");
+            }
+            let account = adapter.account(self.settings, &secrets).unwrap_or_else(|e| panic!("{e}"));
+            let call = Call { token: Some("T"), now: Timestamp::from_secs(1_800_000_000), nonce: &[9; 16] };
+            match adapter.render(&account, self.reply, &call) {
+                Err(code) if ACCOUNT_LACKS.contains(&code) => Ok(()),
+                rendered => rendered.map(drop),
+            }
+        }
+    }
+
+    fn asked(
+        channel: &str,
+        settings: &Value,
+        of: &Value,
+        to: &str,
+        reply_to: &Value,
+        content: &Content,
+    ) -> [Result<(), &'static str>; 2] {
+        let (secrets, at) = (secrets(of), Timestamp::from_secs(1_700_000_000));
+        let reply = Outbound { to, id: "msg_1", content, at, reply_to: Some(reply_to).filter(|to| !to.is_null()) };
+        let rendered = visit(channel, Render { settings, secrets: &secrets, reply: &reply }).unwrap();
+        [check_reply(channel, settings, &secrets, &reply).unwrap(), rendered]
+    }
+
+    fn contents() -> impl Strategy<Value = Content> {
+        let text = || proptest::option::of("[a-z好 ]{0,12}");
+        let media =
+            || (text(), text(), text()).prop_map(|(id, url, thumb_id)| Media { id, url, thumb_id, ..Media::default() });
+        let url = prop_oneof![
+            Just("https://x.example/a".to_owned()),
+            Just("miniprogram://wx1/p#M".to_owned()),
+            Just("miniprogram://wx2/p#M".to_owned()),
+            Just("miniprogram://wx1/p".to_owned()),
+            Just("javascript:alert(1)".to_owned()),
+            Just(String::new()),
+            (0usize..4_000).prop_map(|n| format!("https://x.example/{}", "a".repeat(n))),
+        ];
+        prop_oneof![
+            "[a-z好😀 ]{0,40}".prop_map(Content::text),
+            (0usize..5_000).prop_map(|n| Content::text("好".repeat(n))),
+            media().prop_map(|media| Content::Image { media }),
+            media().prop_map(|media| Content::Voice { media, transcript: None }),
+            media().prop_map(|media| Content::Video { media }),
+            media().prop_map(|media| Content::File { media }),
+            (-200.0f64..200.0, -400.0f64..400.0).prop_map(|(latitude, longitude)| Content::Location {
+                latitude,
+                longitude,
+                scale: None,
+                label: None
+            }),
+            ("[a-z]{0,9}", text(), url).prop_map(|(title, description, url)| Content::Link { title, description, url }),
+            "[0-9]{0,9}".prop_map(|order_id| Content::OrderCard { order_id, title: None, status: None }),
+            "[a-z]{0,9}".prop_map(|text| Content::Note { text }),
+            "[a-z]{0,9}".prop_map(|event| Content::Event { event, key: None, data: Value::Null }),
+            "[a-z]{0,9}".prop_map(|raw_kind| Content::Unknown { raw_kind, raw: Value::Null }),
+        ]
+    }
+
+    #[test]
+    fn f8_what_a_channel_cannot_carry_is_refused_when_it_is_sent() {
+        let link = |url: &str| Content::Link { title: "t".into(), description: None, url: url.into() };
+        let place = Content::Location { latitude: 31.2, longitude: 121.5, scale: None, label: None };
+        let nowhere = Content::Location { latitude: 131.2, longitude: 121.5, scale: None, label: None };
+        let bare = Content::Image { media: Media::default() };
+        let refused = |channel: &str, to: &str, content: &Content| {
+            let (channel, settings, of, to, reply_to) = faces().into_iter().find(|f| f.0 == channel && f.3 == to).unwrap();
+            asked(channel, &settings, &of, to, &reply_to, content)[0].err()
+        };
+        assert_eq!(refused("wecom", "li", &place), Some("kind_not_supported"));
+        assert_eq!(refused("wecom", "wm1", &place), None);
+        assert_eq!(refused("wecom", "wm1", &nowhere), Some("location_impossible"));
+        assert_eq!(refused("wecom", "li", &link("miniprogram://wx1/p#M")), Some("kind_not_supported"));
+        assert_eq!(refused("wecom", "wm1", &link("miniprogram://wx1/p")), Some("cover_missing"));
+        assert_eq!(refused("wecom", "li", &link(&format!("https://x/{}", "a".repeat(2048)))), Some("link_too_long"));
+        assert_eq!(refused("miniprogram", "o1", &link("miniprogram://wx2/p#M")), Some("page_of_another_app"));
+        assert_eq!(refused("miniprogram", "o1", &link("miniprogram://wx1/p#M")), None);
+        assert_eq!(refused("wechat", "o1", &link("miniprogram://wx1/p#M")), Some("card_not_supported"));
+        for (channel, to) in [("wecom", "li"), ("wecom", "wm1"), ("miniprogram", "o1"), ("wechat", "o1")] {
+            assert_eq!(refused(channel, to, &bare), Some("media_id_missing"), "{channel}");
+        }
+        assert_eq!(refused("webchat", "vis_1", &bare), Some("media_missing"));
+        assert_eq!(refused("webchat", "vis_1", &link("javascript:alert(1)")), Some("link_not_web"));
+        assert_eq!(refused("weibo", "7", &nowhere), Some("location_impossible"));
+        assert_eq!(refused("sms", "13800138000", &place), Some("kind_not_supported"));
+    }
+
+    proptest! {
+        #[test]
+        fn f8_what_was_let_through_is_never_refused_later(content in contents()) {
+            for (channel, settings, of, to, reply_to) in faces() {
+                let parts = capabilities(channel).unwrap().parts(content.clone()).unwrap_or_default();
+                for part in parts {
+                    let [checked, rendered] = asked(channel, &settings, &of, to, &reply_to, &part);
+                    prop_assert_eq!(checked, rendered, "{} {:?}", channel, part);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn h3_a_reply_is_tried_until_its_window_closes_or_for_a_day_and_a_mail_for_three() {
+        let (written, spoke) = (Timestamp::from_secs(1_000_000), Timestamp::from_secs(990_000));
+        let ends = |channel: &str| patience(channel).ends_at(written, Some(spoke)).secs();
+        assert_eq!(ends("wechat"), 990_000 + 48 * 3600);
+        assert_eq!(ends("douyin"), 990_000 + 24 * 3600);
+        assert_eq!(ends("sms"), 1_000_000 + 24 * 3600);
+        assert_eq!(ends("email"), 1_000_000 + 72 * 3600);
+        assert_eq!(patience("wechat").ends_at(written, None).secs(), 1_000_000 + 48 * 3600);
+        assert_eq!(ends("pigeon"), 1_000_000 + 24 * 3600);
+    }
+
+    struct Answers(Vec<(u16, &'static str)>);
+
+    impl Visit for Answers {
+        type Output = Vec<Outcome>;
+
+        fn visit<A: Adapter>(self, adapter: A) -> Vec<Outcome> {
+            let read = |(status, body): (u16, &str)| adapter.read_answer(&ApiResponse { status, body: body.as_bytes() });
+            self.0.into_iter().map(read).collect()
+        }
+    }
+
+    /// The channels whose replies go to a platform.
+    fn senders() -> Vec<&'static str> {
+        let held = ["app", "webchat"];
+        let sends = |c: &Capabilities| !c.kinds_out.is_empty() && !held.contains(&c.channel);
+        all().iter().filter(|c| sends(c)).map(|c| c.channel).collect()
+    }
+
+    #[test]
+    fn m1_an_answer_that_nobody_can_read_leaves_doubt_on_every_channel() {
+        for channel in senders() {
+            // 202 alone says that SendGrid took a mail.
+            for body in ["", "<html>", "{", "{\"errcode\"", "null", "[]", "{}", "\"ok\"", "\u{fffd}"] {
+                let read = visit(channel, Answers(vec![(200, body), (201, body), (504, body)])).unwrap();
+                assert!(read.iter().all(Outcome::leaves_doubt), "{channel} {body:?}: {read:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn h3_a_platform_that_is_down_or_busy_leaves_no_doubt_on_any_channel() {
+        for channel in senders() {
+            for body in ["", "<html>down</html>", "{}"] {
+                for status in [429, 500, 502, 503] {
+                    let read = visit(channel, Answers(vec![(status, body)])).unwrap();
+                    assert!(matches!(read[0], Outcome::Retry(_)), "{channel} {status}: {read:?}");
+                    assert!(!read[0].leaves_doubt(), "{channel} {status}: {read:?}");
+                }
+            }
         }
     }
 }

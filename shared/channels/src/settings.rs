@@ -1,8 +1,10 @@
-//! Reads an account's settings and secrets field by field. A name that the channel does not know is an error that names it:
-//! a misspelt `encoding_aes_key` must not leave an account in plain mode.
+//! Reads an account's settings and secrets field by field. A name that the channel does not know is an error that names it and those
+//! that it knows: a misspelt `encoding_aes_key` must not leave an account in plain mode.
 
-use crate::kit::{AccountError, Secrets};
+use crate::kit::{AccountError, KnownNames, Secrets};
+use crate::registry::DERIVED_SECRETS;
 use crate::values::is_id;
+use crate::{common, names};
 use serde_json::{Map, Value};
 use std::ops::RangeInclusive;
 
@@ -16,8 +18,8 @@ impl<'a> Fields<'a> {
     pub(crate) fn new(
         settings: &'a Value,
         secrets: &'a Secrets,
-        known_settings: &[&str],
-        known_secrets: &[&str],
+        known_settings: &[&'static str],
+        known_secrets: &[&'static str],
     ) -> Result<Self, AccountError> {
         let settings = match settings {
             Value::Null => None,
@@ -25,10 +27,10 @@ impl<'a> Fields<'a> {
             _ => return Err(AccountError::new("settings", "must be a JSON object")),
         };
         if let Some(name) = settings.and_then(|m| m.keys().find(|k| !known_settings.contains(&k.as_str()))) {
-            return Err(AccountError::new(name, "is not a setting of this channel"));
+            return Err(unknown(name, false, known_settings, known_secrets));
         }
         if let Some(name) = secrets.keys().find(|k| !known_secrets.contains(&k.as_str())) {
-            return Err(AccountError::new(name, "is not a secret of this channel"));
+            return Err(unknown(name, true, known_settings, known_secrets));
         }
         Ok(Self { settings, secrets })
     }
@@ -82,6 +84,36 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// Which names are right is said where somebody reads it ([`AccountError::explained`]): adapters need not carry that.
+#[cold]
+fn unknown(name: &str, secret: bool, settings: &[&'static str], secrets: &[&'static str]) -> AccountError {
+    let problem = if secret { "is not a secret of this channel" } else { "is not a setting of this channel" };
+    let known = KnownNames { secret, settings: settings.to_vec(), secrets: secrets.to_vec() };
+    AccountError { known: Some(known), ..AccountError::new(name, problem) }
+}
+
+impl AccountError {
+    /// With the names that are right, where it is about one that nobody knows.
+    #[must_use]
+    pub fn explained(mut self) -> Self {
+        let Some(KnownNames { secret, settings, secrets }) = self.known.take() else { return self };
+        let (other, elsewhere) = match secret {
+            true => (settings.contains(&self.field.as_str()), "is a setting: it belongs in `settings`"),
+            false => (secrets.contains(&self.field.as_str()), "is a secret: it belongs in `secrets`"),
+        };
+        if other {
+            elsewhere.clone_into(&mut self.problem);
+            return self;
+        }
+        let (kind, all): (_, Vec<&str>) = match secret {
+            true => ("secrets", secrets.into_iter().filter(|name| !DERIVED_SECRETS.contains(name)).collect()),
+            false => ("settings", settings.into_iter().chain(common::NAMES).collect()),
+        };
+        self.problem = format!("{}; {}", self.problem, names::instead(&self.field, kind, &all));
+        self
+    }
+}
+
 /// How old a signed request may be: `max_age_secs`, 10 s to one day, five minutes unless the account says otherwise. It is
 /// wide enough for a platform's own retries and a clock that is a little off, and narrow enough that a captured request is
 /// soon worthless; inside the window the message's own key makes a replay harmless.
@@ -124,6 +156,11 @@ pub(crate) fn name(fields: &Fields<'_>, name: &str, max: usize) -> Result<Option
     }
 }
 
+/// Of names and whether there is a value for each, those without.
+pub(crate) fn absent(names: &[(&'static str, bool)]) -> Vec<&'static str> {
+    names.iter().filter(|(_, there)| !there).map(|(name, _)| *name).collect()
+}
+
 /// A setting or secret that must be there.
 pub(crate) fn required<T>(value: Option<T>, name: &str) -> Result<T, AccountError> {
     value.ok_or_else(|| AccountError::new(name, "is required"))
@@ -133,6 +170,26 @@ pub(crate) fn required<T>(value: Option<T>, name: &str) -> Result<T, AccountErro
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn newcomer_a_wrong_name_is_refused_with_the_right_ones() {
+        let wrong = |settings: Value, secrets: &[&str]| {
+            let secrets = secrets.iter().map(|name| ((*name).to_owned(), "x".to_owned())).collect();
+            let known = (&["app_id", "mode"], &["token", "session_key"]);
+            Fields::new(&settings, &secrets, known.0, known.1).err().map(|e| e.explained().to_string()).unwrap_or_default()
+        };
+        assert_eq!(
+            wrong(json!({ "appid": "wx1" }), &[]),
+            "appid: is not a setting of this channel; did you mean `app_id`? The settings are `app_id`, `mode`, `group`, \
+             `most_waiting`, `new_sessions_per_minute`"
+        );
+        assert_eq!(
+            wrong(json!({}), &["tokn"]),
+            "tokn: is not a secret of this channel; did you mean `token`? The secrets are `token`"
+        );
+        assert_eq!(wrong(json!({ "token": "x" }), &[]), "token: is a secret: it belongs in `secrets`");
+        assert_eq!(wrong(json!({}), &["mode"]), "mode: is a setting: it belongs in `settings`");
+    }
 
     #[test]
     fn addresses() {

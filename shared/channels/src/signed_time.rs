@@ -24,7 +24,8 @@ fn number(text: &str) -> Result<i64, Refusal> {
 
 /// Refuses what was signed too long ago, or too far ahead.
 pub(crate) fn check(signed_at: Timestamp, now: Timestamp, max_age_secs: i64) -> Result<(), Refusal> {
-    if now.secs().abs_diff(signed_at.secs()) > max_age_secs.unsigned_abs() { Err(Refusal::Stale) } else { Ok(()) }
+    let ahead = signed_at.secs().saturating_sub(now.secs());
+    if ahead.unsigned_abs() > max_age_secs.unsigned_abs() { Err(Refusal::Stale(ahead)) } else { Ok(()) }
 }
 
 #[cfg(test)]
@@ -50,6 +51,8 @@ mod tests {
         {
             assert_eq!(check(Timestamp::from_secs(signed_at), now, 300).is_ok(), fresh, "{signed_at}");
         }
-        assert_eq!(check(Timestamp::from_secs(i64::MAX), now, 300), Err(Refusal::Stale));
+        assert_eq!(check(Timestamp::from_secs(1_699_999_699), now, 300), Err(Refusal::Stale(-301)), "behind");
+        let ahead = Timestamp::from_secs(i64::MAX).secs() - now.secs();
+        assert_eq!(check(Timestamp::from_secs(i64::MAX), now, 300), Err(Refusal::Stale(ahead)));
     }
 }

@@ -58,7 +58,7 @@ pub(crate) fn nested(value: Option<&Value>, name: &str) -> Result<Map<String, Va
     let read = match value {
         None | Some(Value::Null) => return Ok(Map::new()),
         Some(Value::String(text)) if text.is_empty() => return Ok(Map::new()),
-        Some(Value::String(text)) => match json::read(text.as_bytes(), MAX_NESTED) {
+        Some(Value::String(text)) => match json::read_lenient(text.as_bytes(), MAX_NESTED) {
             Ok(value) => value,
             Err(json::Error::Syntax) => Value::String(text.clone()),
             Err(error) => return Err(error.into()),
@@ -71,11 +71,30 @@ pub(crate) fn nested(value: Option<&Value>, name: &str) -> Result<Map<String, Va
     })
 }
 
-/// Checks that the texts of that name in a list of events are together within [`MAX_NESTED`].
-pub(crate) fn check_nested(items: &[Value], name: &str) -> Result<(), Refusal> {
-    let texts = items.iter().filter_map(|item| item.get(name)?.as_str());
-    if texts.map(str::len).sum::<usize>() > MAX_NESTED { Err(Refusal::Malformed("too much JSON in texts")) } else { Ok(()) }
+/// Which items of a list have texts of that name that are together within [`MAX_NESTED`]: all of them, but for the longest ones
+/// where it is too much.
+pub(crate) fn fitting<'v>(items: impl Iterator<Item = Option<&'v Value>>, name: &str) -> Vec<bool> {
+    let length = |item: Option<&Value>| item.and_then(|item| item.get(name)?.as_str()).map_or(0, str::len);
+    let lengths: Vec<usize> = items.map(length).collect();
+    let mut fits = vec![true; lengths.len()];
+    let mut sum: usize = lengths.iter().sum();
+    if sum <= MAX_NESTED {
+        return fits;
+    }
+    let mut longest: Vec<(&usize, &mut bool)> = lengths.iter().zip(&mut fits).collect();
+    longest.sort_by_key(|(length, _)| std::cmp::Reverse(**length));
+    for (length, fits) in longest {
+        if sum <= MAX_NESTED {
+            break;
+        }
+        sum -= length;
+        *fits = false;
+    }
+    fits
 }
+
+/// Why an item that does not [fit](fitting) is odd.
+pub(crate) const TOO_MUCH: Refusal = Refusal::Malformed("too much JSON in texts");
 
 /// A time in seconds or in milliseconds since 1970: what has more digits than the seconds of the year 5138 are milliseconds.
 pub(crate) fn instant(value: Option<&Value>) -> Option<Timestamp> {
@@ -115,9 +134,12 @@ mod tests {
         assert_eq!(nested(Some(&text(MAX_NESTED + 1)), "x"), Err(Refusal::Malformed("the body is too long")));
         let deep = Value::from("[".repeat(100));
         assert_eq!(nested(Some(&deep), "x"), Err(Refusal::Malformed("JSON nested too deeply")));
+        let fits = |items: &[Value]| fitting(items.iter().map(Some), "data");
         let items = |count: usize| vec![json!({ "data": text(1024) }); count];
-        assert_eq!(check_nested(&items(MAX_NESTED / 1024), "data"), Ok(()));
-        assert_eq!(check_nested(&items(MAX_NESTED / 1024 + 1), "data"), Err(Refusal::Malformed("too much JSON in texts")));
-        assert_eq!(check_nested(&[json!(1), json!({ "data": {} })], "data"), Ok(()));
+        assert!(fits(&items(MAX_NESTED / 1024)).into_iter().all(|fits| fits));
+        assert_eq!(fits(&items(MAX_NESTED / 1024 + 1)).into_iter().filter(|fits| !fits).count(), 1);
+        let long = json!({ "data": text(MAX_NESTED) });
+        assert_eq!(fits(&[json!({ "data": text(9) }), long, json!({ "data": text(9) })]), [true, false, true]);
+        assert_eq!(fits(&[json!(1), json!({ "data": {} })]), [true, true]);
     }
 }

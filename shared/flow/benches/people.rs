@@ -267,7 +267,7 @@ fn main() {
         });
         let admin = Actor { agent: None, role: Role::Admin };
         timed("erasing a customer of 10,000 messages, all steps", 1, |_| {
-            immediate(&db, || erase::begin(&ctx, both.1, &admin, "request")).unwrap();
+            immediate(&db, || erase::begin(&ctx, both.1, &admin, "request", &[both.0])).unwrap();
             assert_eq!(erase::go_on(&ctx).unwrap(), 1);
         });
     }

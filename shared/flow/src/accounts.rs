@@ -1,10 +1,25 @@
-//! Channel accounts: kept settings, sealed secrets.
+//! Channel accounts: kept settings, sealed secrets. One that is disabled takes nothing in and sends nothing out, and keeps what it has;
+//! one that is deleted is gone with its secrets, and what was said by it stays.
 
-use crate::ctx::{Ctx, FlowError};
+use crate::audit::{self, Action, Of};
+use crate::ctx::{Actor, Ctx, FlowError};
 use crate::sealed::{self, Secrets};
 use serde_json::Value;
 use warmline_model::{AccountId, Channel, Timestamp};
-use warmline_store::{accounts, pulls};
+use warmline_store::{accounts, inbox, outbox, pulls, waiting};
+
+/// How an account stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Since when it is disabled; none: it is not.
+    pub disabled_at: Option<Timestamp>,
+    /// When the platform was heard last, to the minute.
+    pub heard_at: Option<Timestamp>,
+    epoch: i64,
+}
+
+/// How exactly it is known when a platform was heard: one write a minute.
+const HEARD_MS: i64 = 60_000;
 
 /// An account with its secrets opened.
 pub struct Account {
@@ -20,6 +35,18 @@ pub struct Account {
     pub secrets: Secrets,
     /// When it was made.
     pub created_at: Timestamp,
+    /// How it stands.
+    pub standing: Standing,
+}
+
+impl Account {
+    /// The account as sessions of its customers name it: one that was made anew after it was deleted knows none of the old sessions.
+    pub fn session_name(&self) -> String {
+        match self.standing.epoch {
+            0 => self.account.to_string(),
+            epoch => format!("{}#{epoch}", self.account),
+        }
+    }
 }
 
 /// Finds an account and opens its secrets.
@@ -41,8 +68,9 @@ pub fn list(ctx: &Ctx<'_>) -> Result<Vec<Account>, FlowError> {
 fn open(ctx: &Ctx<'_>, stored: accounts::Account) -> Result<Account, FlowError> {
     let secrets = sealed::open_secrets(ctx, &stored.channel, &stored.account, &stored.secrets)?;
     let settings = serde_json::from_str(&stored.settings).map_err(|_| warmline_store::StoreError::Shape(3))?;
-    let accounts::Account { channel, account, name, created_at, .. } = stored;
-    Ok(Account { channel, account, name, settings, secrets, created_at })
+    let accounts::Account { channel, account, name, created_at, disabled_at, heard_at, epoch, .. } = stored;
+    let standing = Standing { disabled_at, heard_at, epoch };
+    Ok(Account { channel, account, name, settings, secrets, created_at, standing })
 }
 
 fn sealed(ctx: &Ctx<'_>, account: &Account) -> Result<accounts::Account, FlowError> {
@@ -53,6 +81,9 @@ fn sealed(ctx: &Ctx<'_>, account: &Account) -> Result<accounts::Account, FlowErr
         settings: account.settings.to_string(),
         secrets: sealed::seal_secrets(ctx, &account.channel, &account.account, &account.secrets)?,
         created_at: account.created_at,
+        disabled_at: account.standing.disabled_at,
+        heard_at: account.standing.heard_at,
+        epoch: account.standing.epoch,
     })
 }
 
@@ -78,4 +109,91 @@ pub fn replace(ctx: &Ctx<'_>, account: &Account, polled: &[String]) -> Result<()
         return Err(FlowError::NotFound("account"));
     }
     Ok(pulls::set_polled(ctx.db, &account.channel, &account.account, polled, now)?)
+}
+
+/// What is named in the audit log: `<channel>/<account>`.
+fn named(channel: &Channel, account: &AccountId) -> String {
+    format!("{channel}/{account}")
+}
+
+/// Disables an account: its webhooks are refused, its sources are not asked, replies wait. Runs in the caller's transaction.
+///
+/// # Errors
+/// There is none, or the store fails.
+pub fn disable(ctx: &Ctx<'_>, actor: &Actor, channel: &Channel, account: &AccountId) -> Result<(), FlowError> {
+    if !accounts::set_disabled(ctx.db, channel, account, true, ctx.now())? {
+        return Err(FlowError::NotFound("account"));
+    }
+    let reason = named(channel, account);
+    audit::append(ctx, actor, Action::DisableAccount, Of { reason: Some(&reason), ..Of::default() })
+}
+
+/// Enables an account: what waited is due at once. Runs in the caller's transaction.
+///
+/// # Errors
+/// There is none, or the store fails.
+pub fn enable(ctx: &Ctx<'_>, actor: &Actor, channel: &Channel, account: &AccountId) -> Result<(), FlowError> {
+    if !accounts::set_disabled(ctx.db, channel, account, false, ctx.now())? {
+        return Err(FlowError::NotFound("account"));
+    }
+    outbox::unpark(ctx.db, channel, account, ctx.now())?;
+    let reason = named(channel, account);
+    audit::append(ctx, actor, Action::EnableAccount, Of { reason: Some(&reason), ..Of::default() })
+}
+
+/// What still uses an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InUse {
+    /// Conversations that are not closed.
+    pub conversations: i64,
+    /// Messages that were taken and have not reached their conversation.
+    pub messages: i64,
+}
+
+/// Deletes an account with its secrets; where it is in use, says by what and changes nothing. Its conversations stay, and show its
+/// id. Call [`crate::tokens::forget`] after the transaction. Runs in the caller's transaction.
+///
+/// # Errors
+/// There is none, or the store fails.
+pub fn delete(ctx: &Ctx<'_>, actor: &Actor, channel: &Channel, account: &AccountId) -> Result<Option<InUse>, FlowError> {
+    accounts::get(ctx.db, channel, account)?.ok_or(FlowError::NotFound("account"))?;
+    let used = InUse {
+        conversations: waiting::open(ctx.db, channel, account)?,
+        messages: inbox::waiting_of(ctx.db, channel, account)?,
+    };
+    if used.conversations > 0 || used.messages > 0 {
+        return Ok(Some(used));
+    }
+    // What waited for the account is given up at its next try, with the reason.
+    outbox::unpark(ctx.db, channel, account, ctx.now())?;
+    accounts::delete(ctx.db, channel, account)?;
+    let reason = named(channel, account);
+    audit::append(ctx, actor, Action::DeleteAccount, Of { reason: Some(&reason), ..Of::default() })?;
+    Ok(None)
+}
+
+/// Notes that the platform was heard, at most once a minute.
+///
+/// # Errors
+/// The store fails. Nothing else depends on it.
+pub fn heard(ctx: &Ctx<'_>, channel: &Channel, account: &AccountId, before: Option<Timestamp>) -> Result<(), FlowError> {
+    let now = ctx.now();
+    if before.is_some_and(|before| now.since(before) < HEARD_MS) {
+        return Ok(());
+    }
+    Ok(accounts::heard(ctx.db, channel, account, now)?)
+}
+
+/// Refuses what would be sent by an account that is disabled.
+///
+/// # Errors
+/// It is, or the store fails.
+pub(crate) fn sends(ctx: &Ctx<'_>, channel: &Channel, account: &AccountId) -> Result<(), FlowError> {
+    if accounts::is_disabled(ctx.db, channel, account)? {
+        return Err(FlowError::conflict(
+            "account_disabled",
+            "the account of this conversation is disabled; replies can be sent again once an administrator enables it",
+        ));
+    }
+    Ok(())
 }

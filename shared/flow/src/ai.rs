@@ -2,7 +2,7 @@
 //! answers, in turns that say how sure they are, and that the group's policy hands over to people.
 
 use crate::ctx::{Actor, Ctx, FlowError};
-use crate::{converse, place, plan, sealed};
+use crate::{consent, converse, place, plan, sealed};
 use warmline_channels::Window;
 use warmline_model::{Content, ConversationId, EventBody, Origin};
 use warmline_routing::handover::{HandOverReason, Turn};
@@ -21,6 +21,9 @@ pub(crate) fn spoken_to(
     conversation: &Conversation,
     content: &Content,
 ) -> Result<(), FlowError> {
+    if consent::refuses(ctx, conversation.person, &conversation.channel)? {
+        return hand_over(ctx, plan, conversation, HandOverReason::Unavailable);
+    }
     let policy = conversation.group.as_ref().map(|g| plan.settings(g).hand_over).unwrap_or_default();
     let terms = content.words().map(|words| plan.terms(words)).unwrap_or_default();
     match policy.before(conversation.vip, &terms) {
@@ -52,6 +55,12 @@ pub fn turn(
     let conversation = converse::find(ctx, actor, id)?;
     if !conversation.ai || conversation.agent != actor.agent || !conversation.state.holds_capacity() {
         return Err(FlowError::conflict("not_yours", "the conversation is not in this AI seat's hands (any more)"));
+    }
+    if consent::refuses(ctx, conversation.person, &conversation.channel)? {
+        return Err(FlowError::conflict(
+            "customer_opted_out",
+            "the customer wants no automatic messages on this channel; only people may answer",
+        ));
     }
     let plan = plan::current(ctx)?;
     let policy = conversation.group.as_ref().map(|g| plan.settings(g).hand_over).unwrap_or_default();

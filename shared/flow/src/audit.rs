@@ -1,11 +1,11 @@
-//! Who read what of whom, and who changed what must or may be kept. Nothing personal is shown to anybody before the entry that says so is stored; where it cannot be stored,
-//! nothing is shown.
+//! Who read what of whom, and who changed what must or may be kept. Nothing personal is shown to anybody before the entry that says so is
+//! stored; where it cannot be stored, nothing is shown.
 
 use crate::ctx::{Actor, Ctx, FlowError};
 use warmline_model::{AuditEntry, ConversationId, CustomerId};
 use warmline_privacy::audit::{AUDIT_START, AuditFault, AuditHead};
 use warmline_store::audit::{self, Stored};
-use warmline_store::immediate;
+use warmline_store::{immediate, people};
 
 /// What was done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +24,16 @@ pub enum Action {
     Export,
     /// A customer's name or identifiers were corrected.
     Correct,
+    /// Two customers were said to be one person.
+    Merge,
+    /// A merge was undone.
+    Unmerge,
+    /// A member of staff added an identifier.
+    Identify,
+    /// A customer's tags were replaced.
+    Tag,
+    /// A customer was given an own agent, or none.
+    Own,
     /// A customer was erased.
     Erase,
     /// A legal hold was placed on a customer, or changed.
@@ -36,6 +46,14 @@ pub enum Action {
     WithdrawConsent,
     /// For how long things are kept was changed.
     ChangeRetention,
+    /// Messages that were given up were made due again, many at once.
+    RetryDeliveries,
+    /// A channel account was disabled.
+    DisableAccount,
+    /// A channel account was enabled.
+    EnableAccount,
+    /// A channel account was deleted.
+    DeleteAccount,
 }
 
 impl Action {
@@ -49,12 +67,21 @@ impl Action {
             Self::Unmask => "customer.unmasked",
             Self::Export => "customer.exported",
             Self::Correct => "customer.corrected",
+            Self::Merge => "customer.merged",
+            Self::Unmerge => "customer.unmerged",
+            Self::Identify => "customer.identified",
+            Self::Tag => "customer.tagged",
+            Self::Own => "customer.owned",
             Self::Erase => "customer.erased",
             Self::PlaceHold => "hold.placed",
             Self::LiftHold => "hold.lifted",
             Self::GiveConsent => "consent.given",
             Self::WithdrawConsent => "consent.withdrawn",
             Self::ChangeRetention => "retention.changed",
+            Self::RetryDeliveries => "deliveries.retried",
+            Self::DisableAccount => "account.disabled",
+            Self::EnableAccount => "account.enabled",
+            Self::DeleteAccount => "account.deleted",
         }
     }
 }
@@ -62,7 +89,7 @@ impl Action {
 /// What it was done to.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Of<'a> {
-    /// The customer.
+    /// Any customer of the person. The entry names all of them, so that whoever turns out to be somebody else again is not left out.
     pub customer: Option<CustomerId>,
     /// The conversation.
     pub conversation: Option<ConversationId>,
@@ -93,12 +120,20 @@ pub fn append(ctx: &Ctx<'_>, actor: &Actor, action: Action, of: Of<'_>) -> Resul
         role: actor.role.as_str().to_owned(),
         action: action.code().to_owned(),
         customer: of.customer,
+        customers: named(ctx, of.customer)?,
         conversation: of.conversation,
         reason: of.reason.map(str::to_owned),
     };
     let hash = chain.link(&before, &entry);
     audit::append(ctx.db, &entry, &hash)?;
     Ok(audit::set_head(ctx.db, &chain.note(&(entry.seq, hash)))?)
+}
+
+/// All customers who are one person with this one; none where it is alone, or was erased.
+fn named(ctx: &Ctx<'_>, customer: Option<CustomerId>) -> Result<Vec<CustomerId>, FlowError> {
+    let Some(person) = customer.map(|c| people::person(ctx.db, c)).transpose()?.flatten() else { return Ok(Vec::new()) };
+    let members: Vec<CustomerId> = people::members(ctx.db, person)?.into_iter().map(|m| m.id).collect();
+    Ok(if members.len() > 1 { members } else { Vec::new() })
 }
 
 fn unchecked(note: &[u8]) -> AuditHead {

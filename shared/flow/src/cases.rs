@@ -6,7 +6,7 @@
 
 use crate::converse::{self, holder_only};
 use crate::ctx::{Actor, Ctx, FlowError};
-use crate::people;
+use crate::touch;
 use warmline_model::case::{OrderKey, Part};
 use warmline_model::{CaseId, Channel, ConversationId, CustomerId, EventBody, Timestamp};
 use warmline_routing::Plan;
@@ -134,7 +134,7 @@ pub fn of(
         None => None,
     };
     for person in cases::persons(ctx.db, case)? {
-        if wanted.is_none_or(|wanted| wanted == person) && people::served(ctx, actor, person)? {
+        if wanted.is_none_or(|wanted| wanted == person) && touch::serves(ctx, actor, person)? {
             return Ok((person, cases::of(ctx.db, case, person)?));
         }
     }

@@ -1,12 +1,99 @@
 //! What customers agreed to. A record is never changed: withdrawing is another record, and the newest of a purpose stands, whichever of
 //! the person's customers said it.
+//!
+//! A customer who says STOP, 退订 and the like, or whose platform reports that they unsubscribed, withdraws the purpose
+//! `messages-<channel>`. The record is made in the transaction that stores the message, before anything is said. From then on nothing
+//! automatic leaves on that channel: no greeting, no waiting text, no AI seat's answer. Agents may answer what the customer writes.
 
 use crate::audit::{self, Action, Of};
 use crate::ctx::{Actor, Ctx, FlowError};
 use std::collections::BTreeMap;
-use warmline_model::CustomerId;
+use warmline_language::optout;
+use warmline_model::{Channel, Content, CustomerId, MessageId};
 use warmline_store::consents::{self, Consent};
 use warmline_store::people;
+
+/// The version of what is said in the words of carriers and platforms.
+const CARRIERS: &str = "carrier";
+
+/// What a customer's message says about messages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// Messages again, or no more of them.
+    pub given: bool,
+    /// The word of the list, or the platform's event.
+    pub wording: String,
+}
+
+/// The purpose under which messages of a channel are agreed to.
+pub fn messages_on(channel: &Channel) -> String {
+    format!("messages-{channel}")
+}
+
+/// What a message says about messages: by the platform's own event, or as a whole text on the channels where that counts.
+pub fn choice(channel: &Channel, content: &Content) -> Option<Choice> {
+    match content {
+        Content::Event { event, data, .. } => {
+            // Twilio's 21610: the carrier took nothing for this number, because its owner had said STOP.
+            let refused = data.get("ErrorCode").and_then(|code| code.as_str()) == Some("21610");
+            let given = match event.as_str() {
+                "opt_out" | "unsubscribe" | "unfollow" | "group_unsubscribe" | "unsubscribed" | "spamreport"
+                | "complained" => false,
+                "opt_in" | "subscribe" | "follow" | "group_resubscribe" => true,
+                _ if refused => false,
+                _ => return None,
+            };
+            Some(Choice { given, wording: event.clone() })
+        }
+        // On other channels 退订 may ask for the end of a delivery, and a person has to read it.
+        Content::Text { text, .. } => {
+            let said = match channel.as_str() {
+                "sms" => optout::text_message(text),
+                "email" => optout::mail(text),
+                _ => None,
+            };
+            said.map(|said| Choice { given: said.given, wording: said.wording.to_owned() })
+        }
+        _ => None,
+    }
+}
+
+/// Whether a person wants no automatic messages on a channel.
+///
+/// # Errors
+/// The store fails.
+pub fn refuses(ctx: &Ctx<'_>, person: CustomerId, channel: &Channel) -> Result<bool, FlowError> {
+    Ok(consents::of_person(ctx.db, person, &messages_on(channel))? == Some(false))
+}
+
+/// A customer and the message in which they chose.
+#[derive(Clone, Copy)]
+pub(crate) struct Chooser<'a> {
+    pub(crate) person: CustomerId,
+    pub(crate) customer: CustomerId,
+    pub(crate) channel: &'a Channel,
+    pub(crate) message: MessageId,
+}
+
+/// Notes a customer's choice where it changes what stands, in the transaction that stores the message.
+pub(crate) fn chosen(ctx: &Ctx<'_>, by: Chooser<'_>, choice: Choice) -> Result<(), FlowError> {
+    if refuses(ctx, by.person, by.channel)? != choice.given {
+        return Ok(());
+    }
+    let new = Consent {
+        seq: 0,
+        customer: by.customer,
+        purpose: messages_on(by.channel),
+        version: CARRIERS.to_owned(),
+        given: choice.given,
+        source: by.channel.to_string(),
+        by: None,
+        wording: Some(choice.wording),
+        message: Some(by.message),
+        at: ctx.now(),
+    };
+    Ok(consents::append(ctx.db, &new)?)
+}
 
 /// What was said.
 pub struct Said<'a> {
@@ -33,6 +120,8 @@ pub fn note(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, said: &Said<'_>)
         given: said.given,
         source: said.source.to_owned(),
         by: actor.agent,
+        wording: None,
+        message: None,
         at: ctx.now(),
     };
     consents::append(ctx.db, &new)?;

@@ -2,8 +2,8 @@
 //! with the idempotency record of the request.
 
 use crate::ctx::{Actor, Ctx, FlowError};
-use crate::{place, plan, sealed};
-use warmline_channels::Window;
+use crate::{accounts, deliver, place, plan, sealed};
+use warmline_channels::{Window, registry};
 use warmline_model::{
     AgentId, Content, ConversationId, ConversationState, DeliveryState, EventBody, GroupId, MessageId, Origin,
 };
@@ -12,6 +12,9 @@ use warmline_routing::Cause;
 use warmline_store::conversations::{self, Conversation};
 use warmline_store::messages::{self, Message};
 use warmline_store::{agents, consults, events, outbox};
+
+/// Messages that are looked through for the customer's last.
+const RECENT: i64 = 50;
 
 /// Finds a conversation that the actor may see: supervisors all, agents their own and those queued in their groups.
 ///
@@ -102,6 +105,7 @@ pub(crate) fn say(
         reason: None,
     };
     messages::insert(ctx.db, &message)?;
+    let patience = registry::patience(conversation.channel.as_str());
     outbox::enqueue(
         ctx.db,
         &outbox::NewRow {
@@ -113,6 +117,7 @@ pub(crate) fn say(
             account: &conversation.account,
             at: now,
             not_before: conversation.answer_until.map_or(now, |until| until.max(now)),
+            give_up_at: deliver::ends_at(ctx, conversation.id, patience, now)?,
         },
     )?;
     let human = origin == Origin::Agent;
@@ -183,11 +188,33 @@ pub fn reply(
     let conversation = find(ctx, actor, id)?;
     open_only(&conversation)?;
     holder_only(actor, &conversation)?;
+    accounts::sends(ctx, &conversation.channel, &conversation.account)?;
     if let Some(window) = window {
         in_window(ctx, id, window, contents.len())?;
     }
     let key = sealed::customer_key(ctx, conversation.customer)?;
     contents.iter().map(|content| say(ctx, &conversation, &key, Origin::Agent, actor.agent, content)).collect()
+}
+
+/// A text for everybody whom the customer's last mail went to. These are all: no other address can be named.
+///
+/// # Errors
+/// That mail went to nobody else, or what is said is no text.
+pub fn to_all(ctx: &Ctx<'_>, conversation: &Conversation, content: Content) -> Result<Content, FlowError> {
+    let key = sealed::customer_key(ctx, conversation.customer)?;
+    let recent = messages::before(ctx.db, conversation.id, i64::MAX, RECENT)?;
+    let said = recent.iter().filter(|m| m.origin == Origin::Customer).filter_map(|m| sealed::open_content(&key, m).ok());
+    let mail = said.into_iter().find(|content| matches!(content, Content::Text { .. }));
+    match (mail, content) {
+        (Some(Content::Text { to, cc, .. }), Content::Text { text, .. }) if !(to.is_empty() && cc.is_empty()) => {
+            let cc = to.into_iter().chain(cc).collect();
+            Ok(Content::Text { text, quoted: None, to: Vec::new(), cc, reply_to: None })
+        }
+        _ => Err(FlowError::conflict(
+            "nobody_else",
+            "the customer's last message went to nobody else, or this is no text; send it without reply_all",
+        )),
+    }
 }
 
 /// Whether the platform still takes so many replies: told before anything is stored, since it would refuse them later anyway.

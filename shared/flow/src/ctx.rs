@@ -1,6 +1,6 @@
 //! What every step is given, and how a step fails.
 
-use warmline_model::{AgentId, Clock, Rng, Role, Timestamp};
+use warmline_model::{AgentId, Clock, CustomerId, Rng, Role, Timestamp};
 use warmline_privacy::{Keyring, SealError};
 use warmline_store::{Db, StoreError};
 
@@ -72,6 +72,9 @@ pub enum FlowError {
         /// What to do about it.
         detail: &'static str,
     },
+    /// Merges made by hand would take these customers along: the caller has to name them.
+    #[error("the erasure would take along customers who were merged by hand")]
+    MergedByHand(Vec<CustomerId>),
     /// The request asks for something impossible.
     #[error("{field}: {problem}")]
     Invalid {

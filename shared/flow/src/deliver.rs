@@ -1,22 +1,46 @@
-//! Out of the outbox. A deliverer claims rows, sends each through the platform's API, and records what came of it. The sending
-//! stands between two transactions; a deliverer that dies in between leaves a lease that runs out, and the next one knows that
-//! the platform may have the message already.
+//! Out of the outbox. A deliverer claims rows of an account, sends each through the platform's API, and records what came of
+//! it. The sending stands between two transactions; a deliverer that dies in between leaves a lease that runs out, and the
+//! next one knows that the platform may have the message already.
+//!
+//! A message that the platform does not take is tried until its time is over: the platform's window for replies, or the
+//! channel's patience. Where the outcome of a try is unknown, few more follow, since each may reach the customer again. An
+//! account whose platform fails message after message is in an outage: its messages wait, and one at a time probes.
 
 use crate::ctx::{Ctx, FlowError};
 use crate::sealed;
+use serde_json::Value;
 use warmline_channels::Outcome;
-use warmline_model::{Channel, Content, ConversationId, Delivery, DeliveryState, MessageId, Origin, Timestamp};
+use warmline_channels::registry::{self, Patience};
+use warmline_model::{
+    AccountId, Channel, Content, ConversationId, Delivery, DeliveryState, IdentityId, MessageId, Origin, Timestamp,
+};
+use warmline_privacy::CustomerKey;
+use warmline_store::outages::{self, Failure, OPEN_AFTER};
 use warmline_store::outbox::{self, Claimed};
 use warmline_store::{conversations, customers, events, immediate, messages};
 
-/// Tries before a message is given up.
-pub const MAX_ATTEMPTS: i64 = 8;
-/// How long a claimed row is left alone: longer than any call to a platform may take.
+/// Tries of one message whose outcome may be unknown: after these it is given up, and the agent looks what the customer got.
+pub const MAX_DOUBTS: i64 = 3;
+/// Why a message was given up whose outcome is unknown, whatever ended it.
+pub const PERHAPS_DELIVERED: &str = "perhaps_delivered";
+/// Why a message was given up whose time is over.
+pub const TOO_LATE: &str = "too_late";
+/// How long a claimed row is left alone: longer than any try may take.
 pub const LEASE_MS: i64 = 20_000;
 /// First pause; it doubles with every try.
 const BACKOFF_MS: i64 = 1_000;
+/// Why something automatic was taken back.
+const OPTED_OUT: &str = "customer_opted_out";
+/// The longest pause among the first tries, which pass the first minutes of an outage.
+const BACKOFF_NEAR_MS: i64 = 60_000;
+/// Those tries.
+const NEAR: i64 = 10;
 /// The longest pause.
 pub(crate) const BACKOFF_MAX_MS: i64 = 300_000;
+/// The longest that an account waits because its platform said so. A platform that is wrong about it is found to be back.
+const HOLD_MAX_MS: i64 = 3_600_000;
+/// How long a row of the release before `give_up_at` is tried at the least.
+const UNTOLD_MS: i64 = 24 * 3_600_000;
 
 /// A message that a deliverer holds.
 pub struct Job {
@@ -33,34 +57,159 @@ pub struct Job {
     /// What the customer's newest message said about where replies go.
     pub reply_to: Option<serde_json::Value>,
     owner: [u8; 16],
+    health: Health,
+}
+
+/// How the account's platform did when a message was claimed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Health {
+    /// It took the last message.
+    Good,
+    /// It failed lately.
+    Failing,
+    /// It is in an outage, and this message probes it.
+    Probed,
 }
 
 /// Messages of a channel that may be on their way at the same moment. A platform that answers slowly then holds up its own
 /// channel, and not the instances that the others need.
 const IN_FLIGHT: i64 = 96;
+/// Those of one account.
+const IN_FLIGHT_ACCOUNT: i64 = 24;
+/// What an account may send that has nothing under way, however busy the channel is.
+const IN_FLIGHT_FIRST: i64 = 4;
+/// Messages whose time is over that one run gives up.
+const LATE: i64 = 64;
 
-/// Claims messages of a channel that are due, none where enough are on their way already. Those that cannot be opened are given up, so that they block nobody.
+/// The accounts of a channel that have messages to be sent now.
 ///
 /// # Errors
 /// The store fails.
-pub fn claim(ctx: &Ctx<'_>, channel: &Channel, limit: i64) -> Result<Vec<Job>, FlowError> {
-    let limit = limit.min(IN_FLIGHT - outbox::sending(ctx.db, channel)?);
+pub fn due(ctx: &Ctx<'_>, channel: &Channel) -> Result<Vec<AccountId>, FlowError> {
+    Ok(outbox::due_accounts(ctx.db, channel, ctx.now())?)
+}
+
+/// Claims messages of an account that are due: none where enough are on their way already, one where its platform is in an
+/// outage and may be probed. Those that cannot be opened or whose time is over are given up, so that they block nobody.
+///
+/// # Errors
+/// The store fails.
+pub fn claim(
+    ctx: &Ctx<'_>,
+    (channel, account): (&Channel, &AccountId),
+    patience: Patience,
+    limit: i64,
+) -> Result<Vec<Job>, FlowError> {
+    let load = outbox::load(ctx.db, channel, account)?;
+    let room = match load.account {
+        0 => IN_FLIGHT_FIRST.max(IN_FLIGHT - load.channel),
+        under_way => (IN_FLIGHT - load.channel).min(IN_FLIGHT_ACCOUNT - under_way),
+    };
+    let limit = limit.min(room).min(IN_FLIGHT_ACCOUNT);
     if limit <= 0 {
         return Ok(Vec::new());
     }
     let (owner, now) = (ctx.owner(), ctx.now());
-    let rows = outbox::claim(ctx.db, channel, &owner, now, now.plus_millis(LEASE_MS), limit)?;
-    let mut jobs = Vec::with_capacity(rows.len());
-    for row in rows {
+    let until = now.plus_millis(LEASE_MS);
+    let place = (channel, account);
+    let (health, rows) = match load.failures {
+        0 => (Health::Good, outbox::claim(ctx.db, place, &owner, now, until, limit)?),
+        OPEN_AFTER.. => (Health::Probed, claim_probe(ctx, place, &owner, now, until)?),
+        _ => (Health::Failing, outbox::claim(ctx.db, place, &owner, now, until, limit)?),
+    };
+    let (claimed, mut jobs) = (!rows.is_empty(), Vec::with_capacity(rows.len()));
+    for mut row in rows {
         if row.in_doubt {
             let body = Delivery::InDoubt { message: row.message, channel: row.channel.clone(), attempts: row.attempts - 1 };
             events::append(ctx.db, now, Some(row.conversation), &body)?;
         }
-        if let Some(job) = open_or_bury(ctx, row, owner)? {
+        if row.doubts >= MAX_DOUBTS {
+            immediate(ctx.db, || bury(ctx, &row, &owner, PERHAPS_DELIVERED))?;
+            continue;
+        }
+        if is_late(ctx, &mut row, patience)? {
+            immediate(ctx.db, || bury(ctx, &row, &owner, TOO_LATE))?;
+            continue;
+        }
+        if let Some(job) = open_or_bury(ctx, row, owner, health)? {
             jobs.push(job);
         }
     }
+    if health == Health::Probed && claimed && jobs.is_empty() {
+        // The probe was not sent, so the next message may probe at once.
+        outages::hold(ctx.db, channel, account, now, true)?;
+    }
     Ok(jobs)
+}
+
+fn claim_probe(
+    ctx: &Ctx<'_>,
+    (channel, account): (&Channel, &AccountId),
+    owner: &[u8; 16],
+    now: Timestamp,
+    until: Timestamp,
+) -> Result<Vec<Claimed>, FlowError> {
+    immediate(ctx.db, || {
+        if !outages::probe(ctx.db, channel, account, now, until)? {
+            return Ok(Vec::new());
+        }
+        let rows = outbox::claim(ctx.db, (channel, account), owner, now, until, 1)?;
+        if rows.is_empty() {
+            outages::hold(ctx.db, channel, account, now, true)?;
+        }
+        Ok(rows)
+    })
+}
+
+/// Gives up messages of a channel whose time is over, also where their account's platform is in an outage and nothing is
+/// claimed.
+///
+/// # Errors
+/// The store fails.
+pub fn give_up_late(ctx: &Ctx<'_>, channel: &Channel, patience: Patience) -> Result<(), FlowError> {
+    let (owner, now) = (ctx.owner(), ctx.now());
+    if !outbox::is_late(ctx.db, channel, now)? {
+        return Ok(());
+    }
+    for mut row in outbox::claim_late(ctx.db, channel, &owner, now, now.plus_millis(LEASE_MS), LATE)? {
+        if is_late(ctx, &mut row, patience)? {
+            immediate(ctx.db, || bury(ctx, &row, &owner, TOO_LATE))?;
+        } else {
+            outbox::later(ctx.db, row.seq, &owner, now, row.doubts, None)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether a message's time is over. A customer who wrote meanwhile opened the platform's window again.
+fn is_late(ctx: &Ctx<'_>, row: &mut Claimed, patience: Patience) -> Result<bool, FlowError> {
+    let now = ctx.now();
+    if now < row.give_up_at.unwrap_or_else(|| row.created_at.plus_millis(UNTOLD_MS)) {
+        return Ok(false);
+    }
+    if patience.window.is_none() {
+        return Ok(true);
+    }
+    let until = ends_at(ctx, row.conversation, patience, row.created_at)?;
+    if now < until {
+        outbox::extend(ctx.db, row.seq, until)?;
+        row.give_up_at = Some(until);
+    }
+    Ok(now >= until)
+}
+
+/// From when on a message is not sent any more.
+pub(crate) fn ends_at(
+    ctx: &Ctx<'_>,
+    conversation: ConversationId,
+    patience: Patience,
+    written_at: Timestamp,
+) -> Result<Timestamp, FlowError> {
+    let spoke_at = match patience.window {
+        Some(_) => messages::since_spoken(ctx.db, conversation)?.map(|(at, _)| at),
+        None => None,
+    };
+    Ok(patience.ends_at(written_at, spoke_at))
 }
 
 /// Claims the reply that answers the webhook in that inbox row, if one is ready.
@@ -70,7 +219,7 @@ pub fn claim(ctx: &Ctx<'_>, channel: &Channel, limit: i64) -> Result<Vec<Job>, F
 pub fn claim_answer(ctx: &Ctx<'_>, conversation: ConversationId, inbox: i64) -> Result<Option<Job>, FlowError> {
     let (owner, now) = (ctx.owner(), ctx.now());
     match outbox::claim_answer(ctx.db, conversation, &owner, now.plus_millis(LEASE_MS), inbox)? {
-        Some(row) => open_or_bury(ctx, row, owner),
+        Some(row) => open_or_bury(ctx, row, owner, Health::Good),
         None => Ok(None),
     }
 }
@@ -81,13 +230,13 @@ pub fn claim_answer(ctx: &Ctx<'_>, conversation: ConversationId, inbox: i64) -> 
 /// The store fails.
 pub fn repeat_answer(ctx: &Ctx<'_>, inbox: i64) -> Result<Option<Job>, FlowError> {
     match outbox::answer_of(ctx.db, inbox)? {
-        Some(row) => Ok(open(ctx, row, ctx.owner()).ok()),
+        Some(row) => Ok(open(ctx, row, ctx.owner(), Health::Good).ok()),
         None => Ok(None),
     }
 }
 
-fn open_or_bury(ctx: &Ctx<'_>, row: Claimed, owner: [u8; 16]) -> Result<Option<Job>, FlowError> {
-    match open(ctx, row.clone(), owner) {
+fn open_or_bury(ctx: &Ctx<'_>, row: Claimed, owner: [u8; 16], health: Health) -> Result<Option<Job>, FlowError> {
+    match open(ctx, row.clone(), owner, health) {
         Ok(job) => Ok(Some(job)),
         Err(FlowError::Store(e)) => Err(e.into()),
         Err(_) => {
@@ -97,16 +246,41 @@ fn open_or_bury(ctx: &Ctx<'_>, row: Claimed, owner: [u8; 16]) -> Result<Option<J
     }
 }
 
-fn open(ctx: &Ctx<'_>, row: Claimed, owner: [u8; 16]) -> Result<Job, FlowError> {
-    let (sender, customer) = customers::sender(ctx.db, row.identity)?.ok_or(FlowError::NotFound("identity"))?;
+/// Where the replies of a conversation go.
+pub struct Address {
+    /// The open id of the conversation's own identity.
+    pub to: String,
+    /// What the channel's adapter needs beside it.
+    pub reply_to: Option<Value>,
+}
+
+/// Where a conversation's replies go.
+///
+/// # Errors
+/// The store fails, or the customer was erased.
+pub fn address(ctx: &Ctx<'_>, conversation: ConversationId, identity: IdentityId) -> Result<Address, FlowError> {
+    open_address(ctx, conversation, identity).map(|(address, _)| address)
+}
+
+fn open_address(
+    ctx: &Ctx<'_>,
+    conversation: ConversationId,
+    identity: IdentityId,
+) -> Result<(Address, CustomerKey), FlowError> {
+    let (sender, customer) = customers::sender(ctx.db, identity)?.ok_or(FlowError::NotFound("identity"))?;
     let key = sealed::customer_key(ctx, customer)?;
-    let message = messages::get(ctx.db, row.conversation, row.n)?.ok_or(FlowError::NotFound("message"))?;
-    let to = sealed::open_sender(&key, row.identity, &sender)?.open_id;
-    let reply_to = conversations::reply_to(ctx.db, row.conversation)?
-        .map(|sealed| sealed::open_reply_to(&key, row.conversation, &sealed))
+    let to = sealed::open_sender(&key, identity, &sender)?.open_id;
+    let reply_to = conversations::reply_to(ctx.db, conversation)?
+        .map(|sealed| sealed::open_reply_to(&key, conversation, &sealed))
         .transpose()?;
+    Ok((Address { to, reply_to }, key))
+}
+
+fn open(ctx: &Ctx<'_>, row: Claimed, owner: [u8; 16], health: Health) -> Result<Job, FlowError> {
+    let (Address { to, reply_to }, key) = open_address(ctx, row.conversation, row.identity)?;
+    let message = messages::get(ctx.db, row.conversation, row.n)?.ok_or(FlowError::NotFound("message"))?;
     let content = sealed::open_content(&key, &message)?;
-    Ok(Job { to, from: message.origin, content, at: message.at, reply_to, row, owner })
+    Ok(Job { to, from: message.origin, content, at: message.at, reply_to, row, owner, health })
 }
 
 /// What a try came to.
@@ -114,10 +288,22 @@ fn open(ctx: &Ctx<'_>, row: Claimed, owner: [u8; 16]) -> Result<Job, FlowError> 
 pub enum Attempt {
     /// The platform answered.
     Answered(Outcome),
+    /// The platform did not take it, and said from when on it may be asked again.
+    NotBefore(&'static str, Timestamp),
     /// It was never reached.
     NotReached(&'static str),
     /// The connection broke, or time ran out, after the request had left: the platform may have the message.
     Unknown(&'static str),
+}
+
+/// Why a try came to nothing that may be repeated.
+#[derive(Clone, Copy)]
+struct Miss<'a> {
+    reason: &'a str,
+    /// The platform's own word on when to come again.
+    not_before: Option<Timestamp>,
+    /// Whether the platform may have the message.
+    doubt: bool,
 }
 
 /// Records what a try came to. Where the lease ran out meanwhile, somebody else has the row and nothing is changed.
@@ -125,12 +311,20 @@ pub enum Attempt {
 /// # Errors
 /// The store fails: the lease runs out, and the message is tried again.
 pub fn record(ctx: &Ctx<'_>, job: &Job, attempt: &Attempt) -> Result<(), FlowError> {
+    let miss = |reason| Miss { reason, not_before: None, doubt: false };
     immediate(ctx.db, || match attempt {
         Attempt::Answered(Outcome::Sent) => sent(ctx, job),
-        Attempt::Answered(Outcome::Permanent(reason)) => bury(ctx, &job.row, &job.owner, reason),
-        Attempt::Answered(Outcome::Retry(reason)) | Attempt::NotReached(reason) => again(ctx, job, reason, false),
-        Attempt::Answered(Outcome::RefreshToken) => again(ctx, job, "token_refused", false),
-        Attempt::Unknown(reason) => again(ctx, job, reason, true),
+        Attempt::Answered(Outcome::Permanent(reason)) => {
+            works(ctx, job)?;
+            bury(ctx, &job.row, &job.owner, reason)
+        }
+        Attempt::Answered(outcome @ Outcome::Retry(reason)) => {
+            again(ctx, job, Miss { doubt: outcome.leaves_doubt(), ..miss(reason) })
+        }
+        Attempt::Answered(Outcome::RefreshToken) => again(ctx, job, miss("token_refused")),
+        Attempt::NotBefore(reason, at) => again(ctx, job, Miss { not_before: Some(*at), ..miss(reason) }),
+        Attempt::NotReached(reason) => again(ctx, job, miss(reason)),
+        Attempt::Unknown(reason) => again(ctx, job, Miss { doubt: true, ..miss(reason) }),
     })
 }
 
@@ -139,8 +333,52 @@ pub fn record(ctx: &Ctx<'_>, job: &Job, attempt: &Attempt) -> Result<(), FlowErr
 /// # Errors
 /// The store fails.
 pub fn put_back(ctx: &Ctx<'_>, job: &Job) -> Result<(), FlowError> {
-    outbox::later(ctx.db, job.row.seq, &job.owner, ctx.now())?;
+    outbox::later(ctx.db, job.row.seq, &job.owner, ctx.now(), job.row.doubts, None)?;
     Ok(())
+}
+
+/// Ends the account's outage, where it was in one: its platform answers.
+fn works(ctx: &Ctx<'_>, job: &Job) -> Result<(), FlowError> {
+    if job.health != Health::Good {
+        outages::clear(ctx.db, &job.row.channel, &job.row.account)?;
+    }
+    Ok(())
+}
+
+/// Counts a failure of the account's platform, and sets when it is probed next.
+fn fails(ctx: &Ctx<'_>, job: &Job, miss: Miss<'_>) -> Result<(), FlowError> {
+    let (row, now, probe) = (&job.row, ctx.now(), job.health == Health::Probed);
+    // A platform that says when to come again speaks of the account.
+    let least = if miss.not_before.is_some() { OPEN_AFTER } else { 0 };
+    let failure = Failure { seq: row.seq, reason: miss.reason, probe, least };
+    let failures = outages::failed(ctx.db, &row.channel, &row.account, failure, now)?;
+    let probe_at = match miss.not_before {
+        Some(at) => at.min(now.plus_millis(HOLD_MAX_MS)),
+        None if failures >= OPEN_AFTER => {
+            let pause = doubled(failures - OPEN_AFTER + 1).min(BACKOFF_NEAR_MS);
+            now.plus_millis(jittered(ctx, pause))
+        }
+        None => return Ok(()),
+    };
+    Ok(outages::hold(ctx.db, &row.channel, &row.account, probe_at, probe)?)
+}
+
+/// Lets a claimed message wait, untried, until its account is enabled.
+///
+/// # Errors
+/// The store fails.
+pub fn park(ctx: &Ctx<'_>, job: &Job) -> Result<(), FlowError> {
+    let row = &job.row;
+    let parked = immediate(ctx.db, || {
+        let parked = outbox::park(ctx.db, row.seq, &job.owner)?;
+        if parked {
+            let reason = Some("account_disabled");
+            messages::set_delivery(ctx.db, row.conversation, row.n, DeliveryState::Pending, reason)?;
+        }
+        Ok::<_, FlowError>(parked)
+    })?;
+    // It was enabled meanwhile.
+    if parked { Ok(()) } else { put_back(ctx, job) }
 }
 
 fn sent(ctx: &Ctx<'_>, job: &Job) -> Result<(), FlowError> {
@@ -148,6 +386,7 @@ fn sent(ctx: &Ctx<'_>, job: &Job) -> Result<(), FlowError> {
     if !outbox::sent(ctx.db, row.seq, &job.owner)? {
         return Ok(());
     }
+    works(ctx, job)?;
     messages::set_delivery(ctx.db, row.conversation, row.n, DeliveryState::Sent, None)?;
     let body = Delivery::Sent {
         message: row.message,
@@ -158,18 +397,28 @@ fn sent(ctx: &Ctx<'_>, job: &Job) -> Result<(), FlowError> {
     Ok(events::append(ctx.db, now, Some(row.conversation), &body)?)
 }
 
-fn again(ctx: &Ctx<'_>, job: &Job, reason: &str, in_doubt: bool) -> Result<(), FlowError> {
-    let (row, now) = (&job.row, ctx.now());
-    if in_doubt {
+fn again(ctx: &Ctx<'_>, job: &Job, miss: Miss<'_>) -> Result<(), FlowError> {
+    let (row, now, reason) = (&job.row, ctx.now(), miss.reason);
+    let doubts = row.doubts + i64::from(miss.doubt);
+    let give_up_at = row.give_up_at.unwrap_or_else(|| row.created_at.plus_millis(UNTOLD_MS));
+    let pause = if miss.doubt { doubtful(reason, doubts) } else { spaced(row.attempts) };
+    // At the end of its time it is looked at again, and given up.
+    let retry_at = miss.not_before.unwrap_or_else(|| now.plus_millis(jittered(ctx, pause))).min(give_up_at.max(now));
+    let last = doubts >= MAX_DOUBTS;
+    let held = match last {
+        true => outbox::holds(ctx.db, row.seq, &job.owner)?,
+        false => outbox::later(ctx.db, row.seq, &job.owner, retry_at, doubts, Some(reason))?,
+    };
+    if !held {
+        return Ok(());
+    }
+    if miss.doubt {
         let body = Delivery::InDoubt { message: row.message, channel: row.channel.clone(), attempts: row.attempts };
         events::append(ctx.db, now, Some(row.conversation), &body)?;
     }
-    if row.attempts >= MAX_ATTEMPTS {
-        return bury(ctx, row, &job.owner, reason);
-    }
-    let retry_at = now.plus_millis(backoff(ctx, row.attempts));
-    if !outbox::later(ctx.db, row.seq, &job.owner, retry_at)? {
-        return Ok(());
+    fails(ctx, job, miss)?;
+    if last {
+        return bury(ctx, &Claimed { doubts, ..row.clone() }, &job.owner, PERHAPS_DELIVERED);
     }
     messages::set_delivery(ctx.db, row.conversation, row.n, DeliveryState::Failed, Some(reason))?;
     let body = Delivery::Failed {
@@ -188,17 +437,33 @@ pub(crate) fn doubled(attempts: i64) -> i64 {
     BACKOFF_MS.saturating_mul(1 << doublings).min(BACKOFF_MAX_MS)
 }
 
-/// Doubling pauses with a quarter of jitter either way, so that a platform that comes back is not met by everybody at once.
-fn backoff(ctx: &Ctx<'_>, attempts: i64) -> i64 {
-    let base = doubled(attempts);
-    let mut byte = [0u8; 1];
-    ctx.rng.fill(&mut byte);
-    base * 3 / 4 + base / 2 * i64::from(byte[0]) / 255
+/// The pause after so many tries of a message: a minute at the most while the outage is young, which finds its end soon.
+fn spaced(attempts: i64) -> i64 {
+    if attempts <= NEAR { doubled(attempts).min(BACKOFF_NEAR_MS) } else { BACKOFF_MAX_MS }
 }
 
+/// The pause after a try whose outcome is unknown. A gateway that did not wait for the platform may be all that there is of
+/// it during an outage, so the last try comes after some minutes.
+fn doubtful(reason: &str, doubts: i64) -> i64 {
+    match (reason, doubts) {
+        (warmline_channels::GATEWAY_TIMEOUT, ..=1) => 15_000,
+        (warmline_channels::GATEWAY_TIMEOUT, _) => BACKOFF_MAX_MS,
+        (_, ..=1) => 2_000,
+        _ => 15_000,
+    }
+}
+
+/// A quarter of jitter either way, so that a platform that comes back is not met by everybody at once.
+pub(crate) fn jittered(ctx: &Ctx<'_>, pause: i64) -> i64 {
+    let mut byte = [0u8; 1];
+    ctx.rng.fill(&mut byte);
+    pause * 3 / 4 + pause / 2 * i64::from(byte[0]) / 255
+}
+
+/// Gives a claimed message up. Where the outcome of a try is unknown, that is what the agent must know, whatever ended it.
 fn bury(ctx: &Ctx<'_>, row: &Claimed, owner: &[u8; 16], reason: &str) -> Result<(), FlowError> {
-    let now = ctx.now();
-    if !outbox::dead(ctx.db, row.seq, owner)? {
+    let (now, reason) = (ctx.now(), if row.doubts > 0 { PERHAPS_DELIVERED } else { reason });
+    if !outbox::dead(ctx.db, row, owner, reason, now)? {
         return Ok(());
     }
     messages::set_delivery(ctx.db, row.conversation, row.n, DeliveryState::Dead, Some(reason))?;
@@ -211,23 +476,46 @@ fn bury(ctx: &Ctx<'_>, row: &Claimed, owner: &[u8; 16], reason: &str) -> Result<
     Ok(events::append(ctx.db, now, Some(row.conversation), &body)?)
 }
 
-/// Makes a message that was given up due again. Runs in the caller's transaction.
+/// Takes back what was to be said to somebody automatically, where nobody has begun to send it. Runs in the caller's transaction.
+pub(crate) fn take_back(ctx: &Ctx<'_>, conversation: ConversationId) -> Result<(), FlowError> {
+    let now = ctx.now();
+    for taken in outbox::take_back(ctx.db, conversation, OPTED_OUT, now)? {
+        messages::set_delivery(ctx.db, conversation, taken.n, DeliveryState::Dead, Some(OPTED_OUT))?;
+        let (message, channel, attempts) = (taken.message, taken.channel, taken.attempts);
+        let body = Delivery::Dead { message, channel, attempts, reason: OPTED_OUT.to_owned() };
+        events::append(ctx.db, now, Some(conversation), &body)?;
+    }
+    Ok(())
+}
+
+/// Makes a message that was given up due again, as if it had never been tried. Runs in the caller's transaction.
 ///
 /// # Errors
-/// There is no such message, or it was not given up.
+/// There is no such message, it was not given up, or the platform takes no reply to it any more.
 pub fn retry(ctx: &Ctx<'_>, message: MessageId) -> Result<Channel, FlowError> {
     let now = ctx.now();
-    match outbox::revive(ctx.db, message, now)? {
-        Some((conversation, n, channel)) => {
-            if !messages::set_delivery(ctx.db, conversation, n, DeliveryState::Pending, None)? {
-                // No row, though it was sent: retention was there.
-                return Err(FlowError::conflict("archived", "the message is in the archive and is not sent any more"));
-            }
-            Ok(channel)
-        }
-        None if outbox::find(ctx.db, message)?.is_some() => {
-            Err(FlowError::conflict("not_dead", "only a message that was given up can be retried"))
-        }
-        None => Err(FlowError::NotFound("outgoing message")),
+    let Some((state, conversation, n, channel)) = outbox::find(ctx.db, message)? else {
+        return Err(FlowError::NotFound("outgoing message"));
+    };
+    if state != "dead" {
+        return Err(FlowError::conflict("not_dead", "only a message that was given up can be retried"));
     }
+    let archived = || FlowError::conflict("archived", "the message is in the archive and is not sent any more");
+    // There is no row where retention was there.
+    messages::get(ctx.db, conversation, n)?.ok_or_else(archived)?;
+    let until = ends_at(ctx, conversation, registry::patience(channel.as_str()), now)?;
+    if until <= now {
+        return Err(FlowError::conflict(
+            "reply_window_closed",
+            "the customer wrote too long ago for this platform; it takes replies again once they write",
+        ));
+    }
+    if revive(ctx, message, until)? { Ok(channel) } else { Err(archived()) }
+}
+
+/// Makes a message that was given up due, until then; false where there is none, or its message is in the archive. Runs in
+/// the caller's transaction.
+pub(crate) fn revive(ctx: &Ctx<'_>, message: MessageId, until: Timestamp) -> Result<bool, FlowError> {
+    let Some((conversation, n)) = outbox::revive(ctx.db, message, ctx.now(), until)? else { return Ok(false) };
+    Ok(messages::set_delivery(ctx.db, conversation, n, DeliveryState::Pending, None)?)
 }

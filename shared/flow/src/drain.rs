@@ -7,23 +7,24 @@
 use crate::ctx::{Ctx, FlowError};
 use crate::floor::Kept;
 use crate::ingest::{Payload, sender_lookup};
-use crate::{ai, calls, cases, orders, passing, people, place, plan, sealed};
+use crate::{ai, calls, cases, consent, deliver, orders, passing, people, place, plan, sealed};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::rc::Rc;
 use warmline_model::case::OrderKey;
 use warmline_model::{
-    CaseId, Content, ConversationId, ConversationState, CustomerId, EventBody, IdentityId, MessageId, Origin, Timestamp,
-    Units,
+    CaseId, Content, ConversationId, ConversationState, CustomerId, EventBody, IdentityId, Inbound, MessageId, Origin,
+    Timestamp, Units,
 };
 use warmline_privacy::{BlindIndex, CustomerKey, SealError, SealKey};
 use warmline_routing::{Ready, VIP};
+use warmline_store::archive::{self, Stage};
 use warmline_store::conversations::{self, Conversation};
 use warmline_store::customers::{self, Contact, NewIdentity};
 use warmline_store::inbox::{self, Pending};
 use warmline_store::messages::{self, Message};
-use warmline_store::{events, immediate, leases, vault};
+use warmline_store::{events, immediate, leases, outbox, vault};
 
 /// Rows a transaction: enough to make the commit cheap, few enough to keep other writers waiting for milliseconds only.
 const BATCH: i64 = 16;
@@ -66,16 +67,53 @@ impl<'a> Drainer<'a> {
     /// # Errors
     /// The store fails; what was committed stays, the rest is handled by a later run.
     pub fn step(&mut self) -> Result<Step, FlowError> {
+        match self.handle(BATCH) {
+            Err(e) if !matches!(e, FlowError::Store(_)) => match self.handle(1) {
+                // Something that it names cannot be: trying again does not mend it, and the others wait behind it.
+                Err(e) if !matches!(e, FlowError::Store(_)) => self.set_first_aside(),
+                other => other,
+            },
+            other => other,
+        }
+    }
+
+    /// Sets the oldest row aside, which cannot be handled.
+    fn set_first_aside(&mut self) -> Result<Step, FlowError> {
+        let ctx = self.ctx;
+        let step = immediate(ctx.db, || {
+            if !self.take_lease()? {
+                return Ok::<_, FlowError>(Step::Done);
+            }
+            let rows = inbox::pending(ctx.db, self.shard, 1)?;
+            rows.iter().try_for_each(|row| set_aside(ctx, row, "not_handled"))?;
+            Ok(Step::Handled { rows: i64::try_from(rows.len()).unwrap_or(0) })
+        })?;
+        self.holds = step != Step::Done;
+        Ok(step)
+    }
+
+    /// Takes or renews the lease; false where another drainer has it.
+    fn take_lease(&self) -> Result<bool, FlowError> {
+        let (ctx, owner, now) = (self.ctx, &self.owner, self.ctx.now());
+        let until = now.plus_millis(LEASE_MS);
+        Ok(if self.holds {
+            leases::renew(ctx.db, &self.lease, owner, now, until)?
+        } else {
+            leases::claim(ctx.db, &self.lease, owner, now, until)?
+        })
+    }
+
+    fn handle(&mut self, most: i64) -> Result<Step, FlowError> {
         loop {
             // Many are told of the same rows; a look without the write lock sends all but one of them home.
-            let rows = inbox::pending(self.ctx.db, self.shard, if self.holds { BATCH } else { 1 })?;
+            let rows = inbox::pending(self.ctx.db, self.shard, if self.holds { most } else { 1 })?;
             if rows.is_empty() {
                 return Ok(if self.holds { Step::Idle } else { Step::Done });
             }
             if self.holds {
                 self.tools.prepare(&rows)?;
             }
-            let step = self.batch(rows)?;
+            let step = self.batch(rows, most)?;
             self.holds = step != Step::Done;
             // A stranger came first, whose key is made once the shard is ours.
             if step != (Step::Handled { rows: 0 }) {
@@ -111,23 +149,16 @@ impl<'a> Drainer<'a> {
     }
 
     /// The oldest rows in one transaction. While the shard is ours nobody else handles any, so that those are they which were seen before it.
-    fn batch(&mut self, seen: Vec<Pending>) -> Result<Step, FlowError> {
-        let (ctx, owner) = (self.ctx, &self.owner);
+    fn batch(&mut self, seen: Vec<Pending>, most: i64) -> Result<Step, FlowError> {
+        let ctx = self.ctx;
         // A run can last for seconds; a plan put into force meanwhile counts from the next batch on.
         self.tools.checked.set(false);
         self.tools.seats.forget();
         immediate(ctx.db, || {
-            let now = ctx.now();
-            let until = now.plus_millis(LEASE_MS);
-            let held = if self.holds {
-                leases::renew(ctx.db, &self.lease, owner, now, until)?
-            } else {
-                leases::claim(ctx.db, &self.lease, owner, now, until)?
-            };
-            if !held {
+            if !self.take_lease()? {
                 return Ok(Step::Done);
             }
-            let rows = if self.holds { seen } else { inbox::pending(ctx.db, self.shard, BATCH)? };
+            let rows = if self.holds { seen } else { inbox::pending(ctx.db, self.shard, most)? };
             let mut handled = 0;
             for row in &rows {
                 if !self.tools.handle(row)? {
@@ -138,6 +169,13 @@ impl<'a> Drainer<'a> {
             Ok(Step::Handled { rows: handled })
         })
     }
+}
+
+/// Sets a row aside and tells the log.
+fn set_aside(ctx: &Ctx<'_>, row: &Pending, reason: &str) -> Result<(), FlowError> {
+    inbox::park(ctx.db, row.seq)?;
+    let body = EventBody::InboxParked { inbox: row.seq, channel: row.channel.clone(), reason: reason.to_owned() };
+    Ok(events::append(ctx.db, ctx.now(), None, &body)?)
 }
 
 /// A webhook's payload, opened, and by what its sender is found.
@@ -193,7 +231,10 @@ impl<'a> Tools<'a> {
                 Err(_) => continue,
                 Ok(read) => read,
             };
-            if !strangers.contains_key(&read.lookup) && customers::identity_by_lookup(ctx.db, &read.lookup)?.is_none() {
+            if !read.payload.inbound.sender.only_known
+                && !strangers.contains_key(&read.lookup)
+                && customers::identity_by_lookup(ctx.db, &read.lookup)?.is_none()
+            {
                 let customer = CustomerId::new(now, ctx.rng);
                 let (key, wrapped) = ctx.keys.new_customer_key(customer, ctx.rng)?;
                 new.push((customer, sealed::into_vault(wrapped)));
@@ -238,6 +279,9 @@ impl<'a> Tools<'a> {
     /// Handles a row; false where its sender's key has to be made first.
     fn handle(&self, row: &Pending) -> Result<bool, FlowError> {
         match self.open(row) {
+            Ok((read, known)) if read.payload.inbound.sender.only_known => {
+                self.told_of(row, read.payload, known).map(|()| true)
+            }
             Ok((read, Some(known))) => self.store(row, read.payload, known).map(|()| true),
             Ok((read, None)) => match self.strangers.borrow_mut().remove(&read.lookup) {
                 Some(made) => {
@@ -247,15 +291,99 @@ impl<'a> Tools<'a> {
                 None => Ok(false),
             },
             Err(FlowError::Store(e)) => Err(e.into()),
-            Err(_) => {
-                // Tampered with, or sealed under another master key: it must neither be lost nor stop the others.
-                inbox::park(self.ctx.db, row.seq)?;
-                let reason = "payload_unreadable".to_owned();
-                let body = EventBody::InboxParked { inbox: row.seq, channel: row.channel.clone(), reason };
-                events::append(self.ctx.db, self.ctx.now(), None, &body)?;
-                Ok(true)
-            }
+            // Tampered with, or sealed under another master key: it must neither be lost nor stop the others.
+            Err(_) => set_aside(self.ctx, row, "payload_unreadable").map(|()| true),
         }
+    }
+
+    /// What somebody else tells of a person (a mail server, an automaton) stands with the conversation of the message that
+    /// it names, or else with the one that we have or last had with them. It makes no customer, begins no conversation and
+    /// moves none; where there is none, it is set aside.
+    fn told_of(&self, row: &Pending, payload: Payload, known: Option<Known>) -> Result<(), FlowError> {
+        let ctx = self.ctx;
+        if let Some(conversation) = self.named(row, &payload.inbound.content)? {
+            let key = match sealed::customer_key(ctx, conversation.customer) {
+                Err(FlowError::Store(e)) => return Err(e.into()),
+                // Erased meanwhile.
+                Err(_) => return set_aside(self.ctx, row, "of_nobody_known"),
+                Ok(key) => key,
+            };
+            self.append(row, &conversation, &key, &payload.inbound, false, None)?;
+            return Ok(inbox::done(ctx.db, row.seq)?);
+        }
+        let Some((contact, key)) = known else { return set_aside(self.ctx, row, "of_nobody_known") };
+        let conversation = match contact.conversation {
+            Some(open) => Some(open),
+            None => {
+                let last = conversations::latest(ctx.db, contact.identity)?;
+                last.map(|last| conversations::get(ctx.db, last)).transpose()?.flatten()
+            }
+        };
+        let Some(conversation) = conversation else { return set_aside(self.ctx, row, "of_no_conversation") };
+        if archive::stage(ctx.db, conversation.id)? != Stage::Rows {
+            return set_aside(self.ctx, row, "of_no_conversation");
+        }
+        self.append(row, &conversation, &key, &payload.inbound, false, None)?;
+        Ok(inbox::done(ctx.db, row.seq)?)
+    }
+
+    /// The conversation of the message of ours whose id an event names, where both came by the same account.
+    fn named(&self, row: &Pending, content: &Content) -> Result<Option<Conversation>, FlowError> {
+        let Content::Event { key: Some(key), .. } = content else { return Ok(None) };
+        let Some(message) = key.split('@').next().and_then(|id| id.parse::<MessageId>().ok()) else { return Ok(None) };
+        let Some((_, conversation, ..)) = outbox::find(self.ctx.db, message)? else { return Ok(None) };
+        let conversation = conversations::get(self.ctx.db, conversation)?;
+        let own = conversation.filter(|c| c.channel == row.channel && c.account == row.account);
+        Ok(match own {
+            Some(own) if archive::stage(self.ctx.db, own.id)? == Stage::Rows => Some(own),
+            _ => None,
+        })
+    }
+
+    /// Stores a message of a conversation: its id and its number. `spoke`: it wants an answer.
+    fn append(
+        &self,
+        row: &Pending,
+        conversation: &Conversation,
+        key: &CustomerKey,
+        inbound: &Inbound,
+        spoke: bool,
+        answer_by: Option<Timestamp>,
+    ) -> Result<(MessageId, i64), FlowError> {
+        let (ctx, now) = (self.ctx, self.ctx.now());
+        let n = conversations::inbound(
+            ctx.db,
+            conversation.id,
+            next_state(conversation, spoke),
+            now,
+            spoke.then_some(row.received_at),
+            answer_by,
+            inbound.reply_to.as_ref().map(|to| sealed::seal_reply_to(ctx, key, conversation.id, to)).transpose()?,
+        )?;
+        let id = MessageId::new(now, ctx.rng);
+        messages::insert(
+            ctx.db,
+            &Message {
+                conversation: conversation.id,
+                n,
+                id,
+                origin: Origin::Customer,
+                agent: None,
+                content: sealed::seal_content(ctx, key, conversation.id, id, &inbound.content)?,
+                at: row.received_at,
+                delivery: None,
+                reason: None,
+            },
+        )?;
+        let body = EventBody::MessageReceived {
+            message: id,
+            n,
+            channel: row.channel.clone(),
+            kind: inbound.content.kind().to_owned(),
+            received_at: row.received_at,
+        };
+        events::append(ctx.db, now, Some(conversation.id), &body)?;
+        Ok((id, n))
     }
 
     fn open(&self, row: &Pending) -> Result<(Read, Option<Known>), FlowError> {
@@ -281,52 +409,35 @@ impl<'a> Tools<'a> {
         if !named.is_empty() {
             cases::named(ctx, &*self.plan()?, &conversation, &named)?;
         }
-        let spoke = !matches!(inbound.content, Content::Event { .. });
-        let n = conversations::inbound(
-            ctx.db,
-            conversation.id,
-            next_state(&conversation, spoke),
-            now,
-            spoke.then_some(row.received_at),
-            answer_by.map(Timestamp::from_millis),
-            inbound.reply_to.as_ref().map(|to| sealed::seal_reply_to(ctx, &key, conversation.id, to)).transpose()?,
-        )?;
-        let id = MessageId::new(now, ctx.rng);
-        messages::insert(
-            ctx.db,
-            &Message {
-                conversation: conversation.id,
-                n,
-                id,
-                origin: Origin::Customer,
-                agent: None,
-                content: sealed::seal_content(ctx, &key, conversation.id, id, &inbound.content)?,
-                at: row.received_at,
-                delivery: None,
-                reason: None,
-            },
-        )?;
-        let body = EventBody::MessageReceived {
-            message: id,
-            n,
-            channel: row.channel.clone(),
-            kind: inbound.content.kind().to_owned(),
-            received_at: row.received_at,
+        let choice = match consent::choice(&row.channel, &inbound.content) {
+            // Somebody who never left does not come back: START is then a word like any other.
+            Some(choice) if choice.given && !consent::refuses(ctx, contact.person, &row.channel)? => None,
+            choice => choice,
         };
-        events::append(ctx.db, now, Some(conversation.id), &body)?;
+        // Somebody who only wants no more messages asks nobody for anything.
+        let spoke = choice.is_none() && !matches!(inbound.content, Content::Event { .. });
+        let answer_by = answer_by.map(Timestamp::from_millis);
+        let (message, n) = self.append(row, &conversation, &key, &inbound, spoke, answer_by)?;
+        let content = inbound.content;
+        if let Some(choice) = choice {
+            let Contact { person, customer, .. } = contact;
+            if !choice.given {
+                deliver::take_back(ctx, conversation.id)?;
+            }
+            consent::chosen(ctx, consent::Chooser { person, customer, channel: &row.channel, message }, choice)?;
+        }
         // What only happened (followed, scanned) is kept, but seeks nobody's attention; a call that rings does.
         if spoke && conversation.state == ConversationState::Open {
-            let conversation =
-                Conversation { messages: n, answer_until: answer_by.map(Timestamp::from_millis), ..conversation };
-            let ai = place::first(ctx, &*self.plan()?, &conversation, &key, &inbound.content, Some(&self.seats))?;
+            let conversation = Conversation { messages: n, answer_until: answer_by, ..conversation };
+            let ai = place::first(ctx, &*self.plan()?, &conversation, &key, &content, Some(&self.seats))?;
             self.ai.set(self.ai.get() || ai);
         } else if spoke && conversation.ai && conversation.state.holds_capacity() {
-            ai::spoken_to(ctx, &*self.plan()?, &conversation, &inbound.content)?;
+            ai::spoken_to(ctx, &*self.plan()?, &conversation, &content)?;
             self.seats.forget();
             self.ai.set(true);
         } else if !spoke && calls::on(&row.channel) {
             let conversation = Conversation { messages: n, ..conversation };
-            calls::heard(ctx, &*self.plan()?, &conversation, &key, &inbound.content)?;
+            calls::heard(ctx, &*self.plan()?, &conversation, &key, &content)?;
             self.seats.forget();
         }
         Ok(inbox::done(ctx.db, row.seq)?)

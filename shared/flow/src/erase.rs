@@ -2,12 +2,14 @@
 //! destroyed, what was sealed under them is deleted, and what passed through is made unreadable. Only when all of it is done is there
 //! a receipt. Conversations and events stay as rows of ids, times and codes, from which figures are made.
 
+use crate::audit::{self, Action, Of};
 use crate::ctx::{Actor, Ctx, FlowError};
 use crate::{converse, hold, passing};
 use serde::Serialize;
+use std::collections::BTreeSet;
 use warmline_model::{ConversationId, ConversationState, CustomerId, ErasureId, EventBody, Timestamp};
 use warmline_store::erasures::{self, Erasure};
-use warmline_store::{conversations, customers, events, immediate, people, vault};
+use warmline_store::{conversations, customers, events, immediate, inbox, people, vault};
 
 /// Why somebody can be erased.
 pub const REASONS: [&str; 4] = ["request", "consent_withdrawn", "purpose_served", "unlawful"];
@@ -19,16 +21,50 @@ const BATCH: i64 = 500;
 /// How long a tick deletes messages of one person.
 const BUDGET_MS: i64 = 1_000;
 
-/// Begins to erase a person, whom any of their customers names. Whoever was erased before stays so: the erasure of then is returned.
+/// The customers whom nothing but merges made by hand makes one person with a customer.
 ///
 /// # Errors
-/// There is no such customer, a legal hold keeps them (`legal_hold`), or the store fails.
-pub fn begin(ctx: &Ctx<'_>, customer: CustomerId, actor: &Actor, reason: &str) -> Result<Erasure, FlowError> {
+/// The store fails.
+pub fn by_hand(ctx: &Ctx<'_>, customer: CustomerId) -> Result<Vec<CustomerId>, FlowError> {
+    let Some(person) = people::person(ctx.db, customer)? else { return Ok(Vec::new()) };
+    let (mut proved, mut open) = (BTreeSet::from([customer]), vec![customer]);
+    while let Some(next) = open.pop() {
+        for merge in people::merges(ctx.db, next)?.into_iter().filter(|m| m.undone_at.is_none()) {
+            if !people::is_by_hand(ctx.db, &merge)? {
+                open.extend([merge.a, merge.b].into_iter().filter(|side| proved.insert(*side)));
+            }
+        }
+    }
+    let members = people::members(ctx.db, person)?.into_iter().map(|m| m.id);
+    Ok(members.filter(|id| !proved.contains(id)).collect())
+}
+
+/// Begins to erase a person, whom any of their customers names. Whoever was erased before stays so: the erasure of then is returned.
+/// `include` names the customers who go along though nothing but a merge made by hand says that they are the same person: an erasure
+/// cannot be undone, and a merge can be a mistake.
+///
+/// # Errors
+/// There is no such customer, a legal hold keeps them (`legal_hold`), customers merged by hand are not named, or the store fails.
+pub fn begin(
+    ctx: &Ctx<'_>,
+    customer: CustomerId,
+    actor: &Actor,
+    reason: &str,
+    include: &[CustomerId],
+) -> Result<Erasure, FlowError> {
+    let of = Of { customer: Some(customer), reason: Some(reason), ..Of::default() };
     if let Some(before) = erasures::of(ctx.db, customer)? {
+        audit::append(ctx, actor, Action::Erase, of)?;
         return Ok(before);
     }
     let person = people::person(ctx.db, customer)?.ok_or(FlowError::NotFound("customer"))?;
     hold::check(ctx, person)?;
+    let along = by_hand(ctx, customer)?;
+    if along.iter().any(|id| !include.contains(id)) {
+        return Err(FlowError::MergedByHand(along));
+    }
+    // While the person still has customers whom the entry can name.
+    audit::append(ctx, actor, Action::Erase, of)?;
     let now = ctx.now();
     let new = Erasure {
         id: ErasureId::new(now, ctx.rng),
@@ -76,6 +112,8 @@ fn step(ctx: &Ctx<'_>, running: &Erasure) -> Result<bool, FlowError> {
         Some(from) => from,
         None => {
             let from = passing::turn_over(ctx)?;
+            // Nobody knows whose these are, so they may be this person's.
+            while inbox::empty_odd(ctx.db, running.asked_at, BATCH)? == usize::try_from(BATCH).unwrap_or(0) {}
             erasures::set_inbox_from(ctx.db, running.id, from)?;
             from
         }

@@ -4,10 +4,11 @@ use crate::ctx::{Ctx, FlowError};
 use crate::staffing::work_of;
 use std::collections::BTreeMap;
 use warmline_metrics::histogram::bucket;
-use warmline_metrics::{Cell, Figures, Gauges, fold};
-use warmline_model::Event;
+use warmline_metrics::{Cell, Figures, Gauges, OfAccount, fold};
+use warmline_model::{Event, Timestamp};
 use warmline_store::{
-    conversations, events, failures, followers, immediate, inbox, outbox, queues, refusals, rollups, staffing,
+    conversations, damage, events, failures, followers, immediate, inbox, odd_items, outages, outbox, queues, refusals,
+    rollups, staffing,
 };
 
 const FOLLOWER: &str = "metrics";
@@ -72,14 +73,28 @@ pub fn read(ctx: &Ctx<'_>, hours: Option<i64>) -> Result<Figures, FlowError> {
         .into_iter()
         .map(|c| Cell { figure: c.figure, channel: c.channel, bucket: c.bucket, n: c.n, total: c.total })
         .collect();
-    let refused = refusals::totals(ctx.db)?.into_iter().map(|(channel, reason, n)| (format!("{channel}/{reason}"), n));
+    let (damaged, refused): (Vec<_>, Vec<_>) =
+        refusals::totals(ctx.db)?.into_iter().partition(|(channel, reason, _)| damage::is_damage(channel, reason));
+    let refused = refused.into_iter().map(|(channel, reason, n)| (format!("{channel}/{reason}"), n));
+    let odd = odd_items::totals(ctx.db)?.into_iter().map(|(channel, reason, n)| (format!("{channel}/{reason}"), n));
+    let (instant, waiting) = (ctx.now(), outbox::waiting(ctx.db)?);
+    let secs = |since: Timestamp| instant.since(since).max(0) / 1000;
+    let given_up = outbox::given_up(ctx.db)?.into_iter();
+    let outages = outages::down(ctx.db)?.into_iter();
     let now = Gauges {
         queue_length: queues::list(ctx.db)?.into_iter().map(|q| (q.group.to_string(), q.waiting)).collect(),
         conversations: conversations::open_by_state(ctx.db)?.into_iter().collect(),
-        outbox_waiting: outbox::waiting(ctx.db)?.into_iter().collect(),
+        outbox_oldest_secs: waiting.iter().map(|(channel, _, since)| (channel.clone(), secs(*since))).collect(),
+        outbox_waiting: waiting.into_iter().map(|(channel, n, _)| (channel, n)).collect(),
+        given_up: given_up.map(|(channel, account, reason, count)| OfAccount { channel, account, reason, count }).collect(),
+        outage_secs: outages
+            .map(|o| OfAccount { count: secs(o.since), channel: o.channel, account: o.account, reason: o.reason })
+            .collect(),
         inbox_waiting: inbox::waiting(ctx.db)?,
         tokens_refused: failures::count(ctx.db, failures::ALL, ctx.now())?,
         webhooks_refused: refused.collect(),
+        store_damaged: damaged.into_iter().map(|(_, _, n)| n).sum(),
+        intake_odd_items: odd.collect(),
         events_behind: events::last(ctx.db)? - followers::position(ctx.db, FOLLOWER)?,
     };
     Ok(Figures::new(&cells, now))

@@ -1,12 +1,22 @@
 //! A verified webhook into the inbox: the last step before the platform is told that its message was received.
+//!
+//! Messages and what could not be read ([`crate::odd`]) are one transaction.
 
 use crate::ctx::{Ctx, FlowError};
+use crate::odd;
 use crate::passing::{self, Passing};
 use serde::{Deserialize, Serialize};
+use warmline_channels::Parsed;
+use warmline_channels::kit::{HINT_FRESH_MS, Hint};
 use warmline_model::{AccountId, Channel, Inbound, Timestamp};
 use warmline_privacy::{BlindIndex, SealError, SealKey};
 use warmline_store::inbox::{self, NewRow, SHARDS, Stored};
-use warmline_store::{StoreError, immediate, pulls};
+use warmline_store::pulls::{self, HintToken};
+use warmline_store::{StoreError, immediate};
+
+/// For how long after an upgrade a repeat is looked for under the key that the release before made: as long as platforms repeat what they
+/// were not told was received.
+const EARLIER_MS: i64 = 24 * 3600 * 1000;
 
 /// What the inbox holds, sealed.
 #[derive(Serialize, Deserialize)]
@@ -33,7 +43,8 @@ pub fn sender_lookup(index: &BlindIndex, channel: &Channel, account: &AccountId,
     index.of("identity", &[channel.as_str(), account.as_str(), open_id])
 }
 
-/// Stores the messages of one webhook, all or none, each once, and which sources it says hold something new.
+/// Stores the messages of one webhook and what of it could not be read, all or none, each once, and which sources it says hold
+/// something new.
 ///
 /// # Errors
 /// The store fails: then nothing may be acknowledged.
@@ -41,21 +52,26 @@ pub fn ingest(
     ctx: &Ctx<'_>,
     channel: &Channel,
     account: &AccountId,
-    messages: Vec<Inbound>,
+    parsed: impl Into<Parsed>,
     answer_by: Option<Timestamp>,
-    hints: &[String],
+    hints: &[Hint],
 ) -> Result<Vec<Ingested>, FlowError> {
-    let now = ctx.now();
+    let (now, Parsed { messages, odd }) = (ctx.now(), parsed.into());
     let rows = prepare(ctx, channel, account, messages, answer_by)?;
+    let odd = odd::prepare(ctx, channel, account, odd)?;
     let store = |row: &Prepared| row.store(ctx, channel, account, now);
-    let hint = |source: &String| pulls::hint(ctx.db, channel, account, source, now);
+    let hint = |hint: &Hint| {
+        let token = hint.token.as_deref().map(|token| HintToken { token, until: now.plus_millis(HINT_FRESH_MS) });
+        pulls::hint(ctx.db, channel, account, &hint.source, token, now)
+    };
     // One message is one statement, which is a transaction by itself; so is one hint.
-    match (rows.as_slice(), hints) {
-        ([], []) => Ok(Vec::new()),
-        ([one], []) => Ok(vec![store(one)?]),
-        ([], [one]) => Ok(hint(one).map(|()| Vec::new())?),
-        (rows, hints) => immediate(ctx.db, || {
+    match (rows.as_slice(), odd.as_slice(), hints) {
+        ([], [], []) => Ok(Vec::new()),
+        ([one], [], []) => Ok(vec![store(one)?]),
+        ([], [], [one]) => Ok(hint(one).map(|()| Vec::new())?),
+        (rows, odd, hints) => immediate(ctx.db, || {
             hints.iter().try_for_each(hint)?;
+            odd.iter().try_for_each(|item| item.store(ctx, channel, account, now))?;
             rows.iter().map(store).collect()
         }),
     }
@@ -79,6 +95,7 @@ pub(crate) fn prepare(
 /// A message as the inbox takes it.
 pub(crate) struct Prepared {
     dedup: [u8; 16],
+    earlier: Option<[u8; 16]>,
     shard: i64,
     payload: Vec<u8>,
     sealed_by: i64,
@@ -91,15 +108,16 @@ impl Prepared {
         (sealed_by, key): &(i64, SealKey),
         channel: &Channel,
         account: &AccountId,
-        inbound: Inbound,
+        mut inbound: Inbound,
         answer_by: Option<Timestamp>,
     ) -> Result<Self, FlowError> {
-        let dedup = index.of("message", &[channel.as_str(), account.as_str(), &inbound.key]);
+        let of = |key: &str| index.of("message", &[channel.as_str(), account.as_str(), key]);
+        let (dedup, earlier) = (of(&inbound.key), inbound.earlier_key.take().map(|key| of(&key)));
         let sender = sender_lookup(index, channel, account, &inbound.sender.open_id);
         let payload = Payload { inbound, answer_by: answer_by.map(Timestamp::millis) };
         let plain = serde_json::to_vec(&payload).map_err(|_| SealError::Format)?;
         let shard = i64::from(sender[0]) % SHARDS;
-        Ok(Self { dedup, shard, payload: key.seal(&dedup, &plain, ctx.rng)?, sealed_by: *sealed_by })
+        Ok(Self { dedup, earlier, shard, payload: key.seal(&dedup, &plain, ctx.rng)?, sealed_by: *sealed_by })
     }
 
     pub(crate) fn store(
@@ -109,11 +127,13 @@ impl Prepared {
         account: &AccountId,
         now: Timestamp,
     ) -> Result<Ingested, FlowError> {
-        let Self { dedup, shard, payload, sealed_by } = self;
-        let row = NewRow { dedup, shard: *shard, channel, account, payload, sealed_by: *sealed_by, received_at: now };
+        let Self { dedup, earlier, shard, payload, sealed_by } = self;
+        let earlier = earlier.as_ref().map(|dedup| (dedup, now.plus_millis(-EARLIER_MS)));
+        let (shard, sealed_by) = (*shard, *sealed_by);
+        let row = NewRow { dedup, shard, channel, account, payload, sealed_by, received_at: now, earlier };
         Ok(match inbox::insert(ctx.db, &row)? {
             Stored::New { seq, drained_until } => {
-                Ingested { seq, duplicate: false, wake: (drained_until <= now).then_some(*shard) }
+                Ingested { seq, duplicate: false, wake: (drained_until <= now).then_some(shard) }
             }
             Stored::Duplicate { seq } => Ingested { seq, duplicate: true, wake: None },
             // Once a day, or when somebody is erased, for a moment: the platform tries again.

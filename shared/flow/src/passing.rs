@@ -110,7 +110,8 @@ pub(crate) fn gone(ctx: &Ctx<'_>, before: i64) -> Result<bool, FlowError> {
     Ok(true)
 }
 
-/// Seals anew what was set aside and can be opened. What is from nobody whom we know any more is emptied.
+/// Seals anew what was set aside and can be opened. Rows whose sender no longer exists lose their payload; items that could not be
+/// read name no sender, and stay.
 fn reseal(ctx: &Ctx<'_>, before: i64) -> Result<(), FlowError> {
     let (sealed_by, key) = newest(ctx, Passing::Inbox)?;
     let index = ctx.keys.index();

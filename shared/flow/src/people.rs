@@ -8,18 +8,15 @@
 //! those whom it joined.
 
 use crate::broken::{self, Broken, Value};
-use crate::ctx::{Actor, Ctx, FlowError};
+use crate::ctx::{Ctx, FlowError};
 use crate::sealed;
 use std::collections::{BTreeMap, BTreeSet};
 use warmline_identity::Known;
 use warmline_model::{AgentId, Channel, CustomerId, EventBody, IdentifierKind, IdentityId, MergeId, Sender};
 use warmline_privacy::{BlindIndex, CustomerKey, SealError};
 use warmline_store::customers::{self, Contact};
-use warmline_store::people::{self, Identifier, Merge};
+use warmline_store::people::{self, HOLDERS, Identifier, Merge};
 use warmline_store::{StoreError, events};
-
-/// Customers who are looked at for one identifier, the oldest.
-const HOLDERS: i64 = 50;
 
 /// Who told an identifier that no channel did.
 pub const STAFF: &str = "staff";
@@ -60,7 +57,7 @@ pub fn learn(
     }
     let mut merged = false;
     for known in warmline_identity::of(channel, sender) {
-        merged |= add(ctx, index, contact.customer, key, &known, channel.as_str())?;
+        merged |= add(ctx, index, contact.customer, key, &known, channel.as_str(), None)?;
     }
     people::set_known(ctx.db, contact.identity, &told)?;
     if merged {
@@ -79,7 +76,7 @@ fn told(index: &BlindIndex, sender: &Sender) -> [u8; 16] {
     index.of("told", &parts)
 }
 
-/// Adds an identifier to a customer: whether it linked the customer to others.
+/// Adds an identifier to a customer, told by a channel or by a member of staff: whether it linked the customer to others.
 ///
 /// # Errors
 /// The store fails.
@@ -90,6 +87,7 @@ pub fn add(
     key: &CustomerKey,
     known: &Known,
     source: &str,
+    by: Option<AgentId>,
 ) -> Result<bool, FlowError> {
     let lookup = lookup(index, known);
     let new = Identifier {
@@ -110,7 +108,7 @@ pub fn add(
     let person = people::person(ctx.db, customer)?;
     let holders = people::holders(ctx.db, &lookup, HOLDERS)?;
     let Some(other) = holders.iter().find(|h| h.strong && Some(h.person) != person) else { return Ok(false) };
-    Ok(merge(ctx, customer, other.customer, Some((known.kind, lookup)), None)?.is_some())
+    Ok(merge(ctx, customer, other.customer, Some((known.kind, lookup)), by)?.is_some())
 }
 
 /// Joins two customers into one person; `None` where they are one already.
@@ -158,18 +156,6 @@ pub fn unmerge(ctx: &Ctx<'_>, id: MergeId, by: Option<AgentId>) -> Result<(), Fl
     let [one, other] = [merge.a, merge.b].map(|side| regroup(ctx, side));
     let (one, other) = (one?, other?);
     Ok(events::append(ctx.db, now, None, &EventBody::CustomerUnmerged { merge: id, one, other, agent: by })?)
-}
-
-/// Whether what a person said elsewhere is an actor's business: a supervisor's, or of those who talk with them now.
-///
-/// # Errors
-/// The store fails.
-pub fn served(ctx: &Ctx<'_>, actor: &Actor, person: CustomerId) -> Result<bool, FlowError> {
-    match actor.agent {
-        _ if actor.supervises() => Ok(true),
-        Some(agent) => Ok(people::served_by(ctx.db, person, agent)?),
-        None => Ok(false),
-    }
 }
 
 /// Works out anew who is one person with a customer, and who stands for it.

@@ -1,28 +1,29 @@
 //! Applying the router's decisions: a contact to a seat or into a queue, and a seat that becomes free its next contact, in the same
 //! transaction. So a queue never stands beside free capacity that could serve it.
 
-use crate::converse;
 use crate::ctx::{Ctx, FlowError};
 use crate::floor::{Kept, Stored};
 use crate::sealed;
+use crate::{consent, converse};
+use warmline_channels::common::Common;
 use warmline_model::event::{RequeueReason, Work};
 use warmline_model::{AgentId, AgentState, Content, ConversationState, EventBody, GroupId, Lane, Origin, Timestamp, Units};
 use warmline_privacy::CustomerKey;
-use warmline_routing::group::{First, GroupSettings};
+use warmline_routing::group::{Elsewhere, First, GroupSettings};
 use warmline_routing::seat::{Amount, taken};
 use warmline_routing::{Cause, Contact, Decision, Facts, Outcome, Placement, Ready, decide, estimate::Pace, rank, rules};
 use warmline_store::agents::{self, Claim, Claimed};
 use warmline_store::conversations::{self, Conversation};
 use warmline_store::placing::{self, Assigned, Queued};
-use warmline_store::{StoreError, accounts, customers, events, queues};
+use warmline_store::{StoreError, accounts, customers, events, queues, waiting};
 
 /// How long an AI seat has for an answer.
 pub(crate) const AI_ANSWER_MS: i64 = 30_000;
 /// Contacts ahead that are counted one by one for an estimate; beyond, the queue's length is taken.
 const COUNTED: i64 = 500;
 
-/// Places a conversation after the customer's first words; true when an AI seat has it now. Where no group exists yet it stays open
-/// and is placed by the tick.
+/// Places a conversation after the customer's first words; true when an AI seat has it now. Where no group exists yet, or so many of its
+/// account's conversations wait that it may not join them, it stays open and is placed by the tick.
 ///
 /// # Errors
 /// The store fails.
@@ -35,8 +36,15 @@ pub fn first(
     kept: Option<&Kept>,
 ) -> Result<bool, FlowError> {
     let now = ctx.now();
-    let facts = facts(ctx, plan, conversation, content)?;
-    let Some(placement) = plan.place(&facts, now) else { return Ok(false) };
+    let mut facts = facts(ctx, plan, conversation, content)?;
+    let Some(mut placement) = plan.place(&facts, now) else { return Ok(false) };
+    // Somebody who wants nothing automatic is answered by people. Only where an AI seat would be asked is that looked up.
+    let overflows = plan.settings(&placement.group).overflow.is_some_and(|o| o.to == Elsewhere::Ai);
+    if (placement.first != First::People || overflows) && consent::refuses(ctx, conversation.person, &conversation.channel)?
+    {
+        facts.people_only = true;
+        placement.first = First::People;
+    }
     let greeting = plan.settings(&placement.group).greeting;
     let contact = Contact {
         id: conversation.id,
@@ -47,9 +55,9 @@ pub fn first(
         entered: now,
         except: None,
     };
-    let ai = apply(ctx, plan, conversation, Some(key), contact, kept)?;
+    let Some(ai) = apply(ctx, plan, conversation, Some(key), contact, kept)? else { return Ok(false) };
     if !greeting.is_empty() {
-        converse::say(ctx, conversation, key, Origin::System, None, &Content::text(greeting))?;
+        tell(ctx, conversation, Some(key), greeting)?;
     }
     Ok(ai)
 }
@@ -60,7 +68,9 @@ pub fn first(
 /// The store fails.
 pub fn facts(ctx: &Ctx<'_>, plan: &Ready, conversation: &Conversation, content: &Content) -> Result<Facts, FlowError> {
     let customer = customers::get(ctx.db, conversation.customer)?;
-    let (tags, owner) = customer.map(|c| (c.tags, c.owner)).unwrap_or_default();
+    let (mut tags, owner) = customer.map(|c| (c.tags, c.owner)).unwrap_or_default();
+    // A decision is kept with what it saw, in the clear and for good: tags that play no part in it stay out.
+    tags.retain(|tag| plan.knows_tag(tag));
     let last = placing::last_agent(ctx.db, conversation.person)?;
     let status = match content {
         Content::OrderCard { status, .. } => status.clone(),
@@ -78,14 +88,28 @@ pub fn facts(ctx: &Ctx<'_>, plan: &Ready, conversation: &Conversation, content: 
         account_group: account_group(ctx, conversation)?,
         owner,
         last: last.map(|(agent, closed_at)| rules::Last { agent, closed_at }),
+        people_only: false,
     })
+}
+
+/// What an account says of its conversations; none where there is no account.
+fn common(ctx: &Ctx<'_>, conversation: &Conversation) -> Result<Option<Common>, FlowError> {
+    let Some(account) = accounts::get(ctx.db, &conversation.channel, &conversation.account)? else { return Ok(None) };
+    let mut settings: serde_json::Value = serde_json::from_str(&account.settings).unwrap_or_default();
+    Ok(Some(Common::take(&mut settings).unwrap_or_default()))
 }
 
 /// The group that an account names for what no rule places.
 fn account_group(ctx: &Ctx<'_>, conversation: &Conversation) -> Result<Option<GroupId>, FlowError> {
-    let Some(account) = accounts::get(ctx.db, &conversation.channel, &conversation.account)? else { return Ok(None) };
-    let settings: serde_json::Value = serde_json::from_str(&account.settings).unwrap_or_default();
-    Ok(settings.get("group").and_then(|g| g.as_str()).and_then(|g| GroupId::new(g).ok()))
+    Ok(common(ctx, conversation)?.and_then(|common| common.group).and_then(|group| GroupId::new(group).ok()))
+}
+
+/// Whether so many of the account's conversations stand in queues that no other may join them: whoever floods an account holds up that
+/// account, and not the others that the same people serve.
+fn is_full(ctx: &Ctx<'_>, conversation: &Conversation) -> Result<bool, FlowError> {
+    let Some(common) = common(ctx, conversation)? else { return Ok(false) };
+    let most = common.most_waiting();
+    Ok(waiting::queued(ctx.db, &conversation.channel, &conversation.account, most)? >= most)
 }
 
 /// What a conversation asks of a seat.
@@ -138,7 +162,7 @@ pub fn again(
     apply(ctx, plan, conversation, None, contact, None).map(drop)
 }
 
-/// Makes the decision and does what it says; true when an AI seat has the conversation now.
+/// Makes the decision and does what it says; true when an AI seat has the conversation now, none where it may not even wait.
 fn apply(
     ctx: &Ctx<'_>,
     plan: &Ready,
@@ -146,7 +170,7 @@ fn apply(
     key: Option<&CustomerKey>,
     contact: Contact<'_>,
     kept: Option<&Kept>,
-) -> Result<bool, FlowError> {
+) -> Result<Option<bool>, FlowError> {
     let now = ctx.now();
     let floor = Stored { db: ctx.db, plan, kept };
     let (cause, entered, placement) = (contact.cause, contact.entered, contact.placement.clone());
@@ -157,7 +181,10 @@ fn apply(
         && stays(group)
     {
         placing::stays(ctx.db, conversation.id)?;
-        return Ok(false);
+        return Ok(Some(false));
+    }
+    if cause == Cause::Arrival && matches!(decision.outcome, Outcome::Queued { .. }) && is_full(ctx, conversation)? {
+        return Ok(None);
     }
     record(ctx, now, conversation, &decision)?;
     let lane = Lane {
@@ -199,7 +226,7 @@ fn apply(
     if let Some(text) = say {
         tell(ctx, conversation, key, text)?;
     }
-    Ok(ai)
+    Ok(Some(ai))
 }
 
 /// [`EventBody::RoutingDecided`] as it is written: hundreds of verdicts, straight into text.
@@ -215,7 +242,11 @@ fn record(ctx: &Ctx<'_>, now: Timestamp, conversation: &Conversation, decision: 
     Ok(events::append(ctx.db, now, Some(conversation.id), &Recorded::RoutingDecided(decision))?)
 }
 
+/// Says something that no person wrote, unless the customer wants nothing of the kind.
 fn tell(ctx: &Ctx<'_>, conversation: &Conversation, key: Option<&CustomerKey>, text: String) -> Result<(), FlowError> {
+    if consent::refuses(ctx, conversation.person, &conversation.channel)? {
+        return Ok(());
+    }
     let content = Content::text(text);
     match key {
         Some(key) => converse::say(ctx, conversation, key, Origin::System, None, &content)?,

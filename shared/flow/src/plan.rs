@@ -3,7 +3,7 @@
 use crate::ctx::{Ctx, FlowError};
 use warmline_model::{AgentId, EventBody};
 use warmline_routing::{Plan, Ready};
-use warmline_store::{StoreError, events, groups, plans};
+use warmline_store::{StoreError, config, events, groups, plans, tokens};
 
 /// The plan in force; the empty one, version 0, before the first.
 ///
@@ -62,8 +62,22 @@ pub fn put(ctx: &Ctx<'_>, author: Option<AgentId>, plan: &Plan, base: Option<i64
     for group in &plan.groups {
         groups::insert(ctx.db, &group.id, now)?;
     }
+    keep_presence(ctx, plan)?;
     let document = serde_json::to_value(plan).map_err(|_| StoreError::Shape(0))?;
     let version = plans::insert(ctx.db, &document.to_string(), author, now)?;
     events::append(ctx.db, now, None, &EventBody::RoutingPlan { version, plan: document })?;
     Ok(version)
+}
+
+/// Keeps the seconds of the plan's heartbeat where requests find them: the plan itself is too much to read with each. The tick calls it
+/// too, for plans that were put into force before there was such a document.
+///
+/// # Errors
+/// The store fails.
+pub fn keep_presence(ctx: &Ctx<'_>, plan: &Plan) -> Result<(), FlowError> {
+    let secs = plan.presence.heartbeat_secs.to_string();
+    if config::get(ctx.db, tokens::HEARTBEAT)?.is_none_or(|(kept, _)| kept != secs) {
+        config::put(ctx.db, tokens::HEARTBEAT, &secs, ctx.now())?;
+    }
+    Ok(())
 }

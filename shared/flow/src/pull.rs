@@ -2,8 +2,9 @@
 //! cursor; what is fetched twice (a crash, a lease that ran out) is stored once, since the inbox knows its key.
 
 use crate::ctx::{Ctx, FlowError};
-use crate::deliver::{BACKOFF_MAX_MS, doubled};
+use crate::deliver::{BACKOFF_MAX_MS, doubled, jittered};
 use crate::ingest::{self, Ingested};
+use crate::odd;
 use warmline_channels::{Outcome, Page};
 use warmline_model::{Channel, Timestamp};
 use warmline_store::immediate;
@@ -13,6 +14,8 @@ use warmline_store::pulls::{self, Claimed, End};
 const LEASE_MS: i64 = 20_000;
 /// How often a source is asked that is asked again and again.
 const POLL_MS: i64 = 5_000;
+/// The longest that a source waits because its platform said so.
+const HOLD_MAX_MS: i64 = 3_600_000;
 
 /// A source that a fetcher holds.
 pub struct Turn {
@@ -32,7 +35,7 @@ pub fn claim(ctx: &Ctx<'_>, channel: &Channel, limit: i64) -> Result<Vec<Turn>, 
     Ok(claimed.into_iter().map(|claimed| Turn { claimed, channel: channel.clone(), owner }).collect())
 }
 
-/// Keeps a page: its messages and its cursor, or nothing. `None` where the lease ran out meanwhile: somebody else has the
+/// Keeps a page: its messages, what of it could not be read, and its cursor, or nothing. `None` where the lease ran out meanwhile: somebody else has the
 /// source, and this fetcher is to stop.
 ///
 /// # Errors
@@ -40,11 +43,13 @@ pub fn claim(ctx: &Ctx<'_>, channel: &Channel, limit: i64) -> Result<Vec<Turn>, 
 pub fn keep(ctx: &Ctx<'_>, turn: &mut Turn, page: &Page) -> Result<Option<Vec<Ingested>>, FlowError> {
     let (channel, account, now) = (&turn.channel, &turn.claimed.account, ctx.now());
     let rows = ingest::prepare(ctx, channel, account, page.messages.clone(), None)?;
+    let odd = odd::prepare(ctx, channel, account, page.odd.clone())?;
     let (cursor, until) = (page.cursor.as_deref(), now.plus_millis(LEASE_MS));
     let kept = immediate(ctx.db, || {
         if !pulls::advance(ctx.db, channel, &turn.claimed, &turn.owner, cursor, until)? {
             return Ok(None);
         }
+        odd.iter().try_for_each(|item| item.store(ctx, channel, account, now))?;
         rows.iter().map(|row| row.store(ctx, channel, account, now)).collect::<Result<_, FlowError>>().map(Some)
     })?;
     if kept.is_some() && page.cursor.is_some() {
@@ -63,11 +68,12 @@ pub fn done(ctx: &Ctx<'_>, turn: &Turn) -> Result<(), FlowError> {
     end(ctx, turn, End { due_at, attempts: 0, problem: None }, now)
 }
 
-/// Gives a source up that could not be asked, until it is worth another try.
+/// Gives a source up that could not be asked, until it is worth another try: not before the platform's own word, where it
+/// gave one.
 ///
 /// # Errors
 /// The store fails: the lease runs out.
-pub fn failed(ctx: &Ctx<'_>, turn: &Turn, outcome: &Outcome) -> Result<(), FlowError> {
+pub fn failed(ctx: &Ctx<'_>, turn: &Turn, outcome: &Outcome, not_before: Option<Timestamp>) -> Result<(), FlowError> {
     let (now, attempts) = (ctx.now(), turn.claimed.attempts + 1);
     let (pause, problem) = match outcome {
         // Waiting does not mend it; whoever does should not wait for ever.
@@ -76,7 +82,8 @@ pub fn failed(ctx: &Ctx<'_>, turn: &Turn, outcome: &Outcome) -> Result<(), FlowE
         Outcome::RefreshToken => (doubled(attempts), "token_refused"),
         Outcome::Sent => (doubled(attempts), "answer_unreadable"),
     };
-    end(ctx, turn, End { due_at: Some(now.plus_millis(pause)), attempts, problem: Some(problem) }, now)
+    let due_at = now.plus_millis(jittered(ctx, pause)).max(not_before.unwrap_or(now).min(now.plus_millis(HOLD_MAX_MS)));
+    end(ctx, turn, End { due_at: Some(due_at), attempts, problem: Some(problem) }, now)
 }
 
 fn end(ctx: &Ctx<'_>, turn: &Turn, end: End, now: Timestamp) -> Result<(), FlowError> {

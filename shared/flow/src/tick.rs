@@ -22,7 +22,7 @@ pub struct Ticked {
     pub accept_timeouts: i64,
     /// Conversations closed after their after-contact work.
     pub wrap_ups_ended: i64,
-    /// Conversations placed that had waited for a group to exist.
+    /// Conversations placed that had waited for a group to exist, or for room in the queues.
     pub placed: i64,
     /// Agents who gave no sign of life and are offline now.
     pub lost_agents: i64,
@@ -106,7 +106,9 @@ fn recheck(
 
 /// Agents without a sign of life, and what they did not come back for.
 fn lost(ctx: &Ctx<'_>, now: Timestamp, done: &mut Ticked) -> Result<(), FlowError> {
-    let secs = plan::current(ctx)?.presence.heartbeat_secs;
+    let plan = plan::current(ctx)?;
+    plan::keep_presence(ctx, &plan)?;
+    let secs = plan.presence.heartbeat_secs;
     if secs > 0 {
         let since = now.plus_millis(secs.saturating_mul(-1000));
         for agent in agents::unseen(ctx.db, since, BATCH)? {
@@ -125,14 +127,18 @@ fn overflow(ctx: &Ctx<'_>, conversation: &Conversation) -> Result<(), FlowError>
     place::again(ctx, &plan::current(ctx)?, conversation, group, Cause::WaitedTooLong)
 }
 
-/// Conversations in which a customer spoke before the first group existed.
+/// Conversations in which a customer spoke before the first group existed, or when so many of the account's waited that no other might
+/// join them.
 fn place_left_open(ctx: &Ctx<'_>) -> Result<i64, FlowError> {
     if plan::current(ctx)?.groups.is_empty() {
         return Ok(0);
     }
     let mut placed = 0;
     for due in placing::unplaced(ctx.db, BATCH)? {
-        placed += recheck(ctx, &due, |c| c.state == ConversationState::Open, |c| place_now(ctx, c))?;
+        let is_open = |c: &Conversation| c.state == ConversationState::Open;
+        if recheck(ctx, &due, is_open, |c| place_now(ctx, c))? > 0 {
+            placed += i64::from(!conversations::get(ctx.db, due.id)?.is_some_and(|c| is_open(&c)));
+        }
     }
     Ok(placed)
 }

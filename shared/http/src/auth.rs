@@ -16,8 +16,15 @@ use warmline_privacy::token_hash;
 use warmline_store::tokens::{self, Found};
 use warmline_store::{StoreError, agents, failures};
 
-/// Milliseconds for which an agent who gave a sign of life need not be noted again.
+/// Milliseconds for which an agent who gave a sign of life need not be noted again, at the most.
 const SEEN_MS: i64 = 10_000;
+
+/// The same, where the plan takes agents for lost after so many seconds: a quarter of them, so that a noted sign is never so old that one
+/// who sends them in time is lost.
+fn seen_ms(heartbeat_secs: Option<i64>) -> i64 {
+    heartbeat_secs.filter(|secs| *secs > 0).map_or(SEEN_MS, |secs| (secs.saturating_mul(1_000) / 4).min(SEEN_MS))
+}
+
 /// Failures in a minute with tokens whose hashes begin alike.
 const MOST_ALIKE: i64 = 64;
 /// Failures in a minute of all.
@@ -29,6 +36,25 @@ const MOST: i64 = 1_024;
 /// # Errors
 /// No token or one that is not known (401), one that was tried too often or sent too much (429), or one that may not do this (403).
 pub fn admit(ctx: &Ctx<'_>, admin_token: &str, request: &Request, roles: &[Role], scope: Scope) -> Result<Actor, Problem> {
+    who(ctx, admin_token, request, roles, scope, true)
+}
+
+/// The same for a request that goes on and was counted when it began: a stream looks again whether its token still may.
+///
+/// # Errors
+/// As for [`admit`], but for the rate.
+pub fn still(ctx: &Ctx<'_>, admin_token: &str, request: &Request, roles: &[Role], scope: Scope) -> Result<Actor, Problem> {
+    who(ctx, admin_token, request, roles, scope, false)
+}
+
+fn who(
+    ctx: &Ctx<'_>,
+    admin_token: &str,
+    request: &Request,
+    roles: &[Role],
+    scope: Scope,
+    counts: bool,
+) -> Result<Actor, Problem> {
     let token = request.bearer().ok_or_else(|| {
         Problem::new(401, "token_missing", "send the token of an agent or the administrator as `Authorization: Bearer …`")
     })?;
@@ -46,10 +72,12 @@ pub fn admit(ctx: &Ctx<'_>, admin_token: &str, request: &Request, roles: &[Role]
             return Err(refused(ctx, &hash, "token_unknown", "the token is not known or was revoked; ask for a new one"));
         }
     };
-    keep_pace(ctx, &hash, &found)?;
+    if counts {
+        keep_pace(ctx, &hash, &found)?;
+    }
     // The sign of life is written when it is news, not with every request.
     let now = ctx.now();
-    if found.at_work && now.since(found.seen_at) > SEEN_MS {
+    if found.at_work && now.since(found.seen_at) > seen_ms(found.heartbeat_secs) {
         agents::touch(ctx.db, found.agent, now)?;
     }
     if found.role != Role::Admin && !roles.contains(&found.role) {

@@ -24,8 +24,9 @@ pub fn once(
     let Some(key) = request.headers.get("idempotency-key") else {
         return immediate(ctx.db, effect);
     };
-    let key = key.to_str().ok().filter(|k| (1..=255).contains(&k.len())).ok_or_else(|| {
-        Problem::new(400, "bad_idempotency_key", "Idempotency-Key takes 1 to 255 visible ASCII characters")
+    let once = request.headers.get_all("idempotency-key").iter().count() == 1;
+    let key = key.to_str().ok().filter(|k| once && (1..=255).contains(&k.len())).ok_or_else(|| {
+        Problem::new(400, "bad_idempotency_key", "Idempotency-Key takes 1 to 255 visible ASCII characters, once")
     })?;
     let actor = actor.agent.map_or_else(Vec::new, |a| a.as_bytes().to_vec());
     let digest = digest(request);

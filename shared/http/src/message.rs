@@ -1,5 +1,6 @@
 //! A request and a response as plain values, so that handlers test natively.
 
+use crate::problem::Problem;
 use serde::Serialize;
 
 /// A request whose body was read whole and within the limit.
@@ -25,7 +26,26 @@ impl Request {
 
     /// The first query parameter of that name, decoded.
     pub fn param(&self, name: &str) -> Option<String> {
-        form_urlencoded::parse(self.query.as_bytes()).find(|(k, _)| k == name).map(|(_, v)| v.into_owned())
+        self.params(name).next()
+    }
+
+    /// All query parameters of that name, decoded.
+    pub fn params(&self, name: &str) -> impl Iterator<Item = String> {
+        form_urlencoded::parse(self.query.as_bytes()).filter(move |(k, _)| k == name).map(|(_, v)| v.into_owned())
+    }
+
+    /// Refuses a body that is compressed or otherwise encoded: its bytes are what signatures cover and parsers read.
+    ///
+    /// # Errors
+    /// `Content-Encoding` names another coding than `identity`.
+    pub fn plain_body(headers: &http::HeaderMap) -> Result<(), Problem> {
+        let plain = |coding: &str| matches!(coding.trim(), "") || coding.trim().eq_ignore_ascii_case("identity");
+        let all = headers.get_all(http::header::CONTENT_ENCODING);
+        if all.iter().all(|value| value.to_str().is_ok_and(|codings| codings.split(',').all(plain))) {
+            return Ok(());
+        }
+        let detail = "the body is encoded; send it as it is, without Content-Encoding (turn compression of requests off)";
+        Err(Problem::new(415, "body_encoded", detail))
     }
 
     /// The token of `Authorization: Bearer …`.
@@ -86,5 +106,33 @@ impl Response {
     pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn f9_an_encoded_body_is_refused_with_what_to_do() {
+        let asked = |codings: &[&'static str]| {
+            let mut headers = http::HeaderMap::new();
+            for coding in codings {
+                headers.append(http::header::CONTENT_ENCODING, http::HeaderValue::from_static(coding));
+            }
+            Request::plain_body(&headers)
+        };
+        for plain in [&[][..], &[""], &["identity"], &["Identity, identity"]] {
+            assert!(asked(plain).is_ok(), "{plain:?}");
+        }
+        for encoded in
+            [&["gzip"][..], &["GZIP"], &["deflate"], &["br"], &["x-gzip"], &["identity", "gzip"], &["identity, zstd"]]
+        {
+            let problem = asked(encoded).unwrap_err();
+            assert_eq!((problem.status, problem.code), (415, "body_encoded"), "{encoded:?}");
+            let response = Response::from(problem);
+            assert!(response.headers.contains(&("accept-encoding", "identity".to_owned())));
+            assert!(String::from_utf8(response.body).unwrap().contains("without Content-Encoding"));
+        }
     }
 }

@@ -37,12 +37,12 @@ pub fn after<T: FromStr>(request: &Request) -> Result<Option<T>, Problem> {
     }
 }
 
-/// A parameter that must be of a type where it is present.
+/// A parameter that must be of a type where it is present. One that is there and empty asks for nothing that exists.
 ///
 /// # Errors
 /// It is not.
 pub fn typed<T>(request: &Request, name: &'static str, parse: impl FnOnce(&str) -> Option<T>) -> Result<Option<T>, Problem> {
-    match request.param(name).filter(|t| !t.is_empty()) {
+    match request.param(name) {
         None => Ok(None),
         Some(text) => parse(&text).map(Some).ok_or_else(|| Problem {
             field: Some(name.into()),

@@ -5,6 +5,7 @@ use crate::message::Response;
 use serde::Serialize;
 use warmline_channels::Refusal;
 use warmline_flow::FlowError;
+use warmline_model::CustomerId;
 use warmline_privacy::SealError;
 use warmline_store::StoreError;
 
@@ -25,6 +26,12 @@ pub struct Problem {
     /// The field it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
+    /// The customers it is about.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub customers: Vec<CustomerId>,
+    /// The methods that the path takes, where it is about the method.
+    #[serde(skip)]
+    pub allow: Option<String>,
     /// Seconds after which trying again makes sense.
     #[serde(skip)]
     pub retry_after: Option<u32>,
@@ -43,6 +50,8 @@ impl Problem {
             code,
             detail: detail.into(),
             field: None,
+            customers: Vec::new(),
+            allow: None,
             retry_after: None,
             internal: None,
         }
@@ -51,6 +60,13 @@ impl Problem {
     /// A field that cannot be taken: 422.
     pub fn field(code: &'static str, field: impl Into<String>, problem: impl Into<String>) -> Self {
         Self { field: Some(field.into()), ..Self::new(422, code, problem) }
+    }
+
+    /// A method that the path does not take: 405, with those that it takes.
+    pub fn method(allowed: &[&str]) -> Self {
+        let allow = allowed.join(", ");
+        let detail = format!("this path takes {allow}");
+        Self { allow: Some(allow), ..Self::new(405, "method_not_allowed", detail) }
     }
 
     /// Something of ours failed: 500.
@@ -81,7 +97,21 @@ impl From<StoreError> for Problem {
                     .later(60)
                     .logged(e)
             }
-            StoreError::Shape(_) | StoreError::Missing(_) | StoreError::Other(_) => Self::internal().logged(e),
+            StoreError::Lost => {
+                let detail = "the store's file was removed, replaced or cut; nothing was acknowledged: put the file back and \
+                              start the service again";
+                Self::new(503, "store_lost", detail).later(30).logged(e)
+            }
+            StoreError::Incomplete(_) => {
+                let detail = "a part of the store is missing, perhaps its keys; restore it and start the service again";
+                Self::new(503, "store_incomplete", detail).later(30).logged(e)
+            }
+            // Tables hold to their types: another one is another's bytes.
+            StoreError::Damaged(_) | StoreError::Shape(_) => {
+                let detail = "what is stored here cannot be read; the store must be restored from a back-up";
+                Self::new(500, "store_damaged", detail).logged(e)
+            }
+            StoreError::Missing(_) | StoreError::Other(_) => Self::internal().logged(e),
         }
     }
 }
@@ -105,6 +135,11 @@ impl From<FlowError> for Problem {
             }
             FlowError::Forbidden(detail) => Self::new(403, "forbidden", detail),
             FlowError::Conflict { code, detail } => Self::new(409, code, detail),
+            FlowError::MergedByHand(customers) => {
+                let detail = "the erasure would take along these customers, who were merged by hand; undo the merges, or name all \
+                              of them in `include`, separated by commas";
+                Self { customers, field: Some("include".into()), ..Self::new(409, "merged_by_hand", detail) }
+            }
             FlowError::Invalid { code: code @ "bad_cursor", field, problem } => {
                 Self { field: Some(field), ..Self::new(400, code, problem) }
             }
@@ -118,8 +153,9 @@ impl From<Refusal> for Problem {
         let (status, code) = match refusal {
             Refusal::SignatureMissing => (401, "signature_missing"),
             Refusal::SignatureWrong => (401, "signature_wrong"),
-            Refusal::Stale => (401, "stale"),
+            Refusal::Stale(_) => (401, "stale"),
             Refusal::Expired => (401, "token_expired"),
+            Refusal::ClaimsWrong(_) => (401, "claims_wrong"),
             Refusal::OriginDenied => (403, "origin_denied"),
             Refusal::WrongMode => (403, "wrong_mode"),
             Refusal::Undecryptable => (400, "undecryptable"),
@@ -140,6 +176,15 @@ impl From<Problem> for Response {
         if let Some(seconds) = problem.retry_after {
             response = response.with("retry-after", seconds.to_string());
         }
+        if let Some(allow) = problem.allow {
+            response = response.with("allow", allow);
+        }
+        // RFC 9110, section 15.5.16: what would be taken.
+        match problem.code {
+            "body_encoded" => response = response.with("accept-encoding", "identity"),
+            "unsupported_media_type" => response = response.with("accept", "application/json"),
+            _ => {}
+        }
         if problem.status == 401 {
             response = response.with("www-authenticate", "Bearer");
         }
@@ -157,6 +202,30 @@ mod tests {
         assert_eq!((problem.status, problem.code), (500, "internal"));
         let response = Response::from(problem);
         assert!(!String::from_utf8(response.body).unwrap().contains("secret_column"));
+    }
+
+    #[test]
+    fn l2_a_refused_method_names_those_that_are_taken() {
+        let response = Response::from(Problem::method(&["GET", "HEAD"]));
+        assert_eq!(response.status, 405);
+        assert!(response.headers.contains(&("allow", "GET, HEAD".to_owned())));
+    }
+
+    #[test]
+    fn l7_a_damaged_store_and_one_that_is_not_there_have_codes_of_their_own() {
+        for (message, status, code) in [
+            ("database disk image is malformed", 500, "store_damaged"),
+            ("file is not a database", 500, "store_damaged"),
+            ("the database file was removed, replaced or cut while it was open", 503, "store_lost"),
+            ("no such table: customer_keys", 503, "store_incomplete"),
+            ("database or disk is full", 503, "store_full"),
+        ] {
+            let problem = Problem::from(StoreError::from_message(message));
+            assert_eq!((problem.status, problem.code), (status, code), "{message}");
+            assert_eq!(problem.retry_after.is_some(), status == 503, "{message}");
+            assert!(problem.internal.is_some(), "{message} is logged");
+        }
+        assert_eq!(Problem::from(StoreError::Shape(3)).code, "store_damaged");
     }
 
     #[test]

@@ -90,8 +90,16 @@ pub fn of(channel: &Channel, sender: &Sender) -> Vec<Known> {
 /// E.164, whichever of its written forms it comes in; what has no country code is taken as it is dialled in China.
 fn phone(text: &str) -> Option<String> {
     let number = PHONE_NUMBER_UTIL.parse(text, Some(Region::CN)).ok()?;
-    let valid = PHONE_NUMBER_UTIL.is_valid_number(&number);
-    valid.then(|| number.format_as(PhoneNumberFormat::E164).to_string())
+    if !PHONE_NUMBER_UTIL.is_valid_number(&number) {
+        return None;
+    }
+    let plain = number.format_as(PhoneNumberFormat::E164).to_string();
+    // E.164 has no place for an extension, without which all who sit behind one number would be one person.
+    let whole = number.format_as(PhoneNumberFormat::RFC3966).to_string();
+    Some(match whole.split_once(";ext=") {
+        Some((_, extension)) => format!("{plain};ext={extension}"),
+        None => plain,
+    })
 }
 
 /// In lower case. (The part before the @ may tell cases apart by RFC 5321, section 2.3.11; no provider of note does.)
@@ -165,6 +173,17 @@ mod tests {
         {
             assert_eq!(one(IdentifierKind::Phone, wrong, true), Err(NotOne::Phone), "{wrong}");
         }
+    }
+
+    #[test]
+    fn w21_an_extension_is_a_part_of_the_number() {
+        for written in
+            ["+862168888888;ext=8001", "tel:+86-21-6888-8888;ext=8001", "021-68888888 ext. 8001", "02168888888;ext=8001"]
+        {
+            assert_eq!(one(IdentifierKind::Phone, written, true).unwrap().value, "+862168888888;ext=8001", "{written}");
+        }
+        let house = one(IdentifierKind::Phone, "021-68888888", true).unwrap();
+        assert_ne!(one(IdentifierKind::Phone, "02168888888;ext=8001", true).unwrap().value, house.value);
     }
 
     #[test]

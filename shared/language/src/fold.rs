@@ -1,5 +1,5 @@
-//! Texts in the form in which they are compared. Every spelling of a word folds to the same letters; each folded letter
-//! knows where it stood in the text, and what stood before it.
+//! Texts in the form in which they are compared. Every spelling of a word folds to the same letters; each folded letter knows where
+//! it stood in the text, and what stood before it.
 
 use crate::traditional::simplified;
 use std::ops::Range;
@@ -47,9 +47,8 @@ pub(crate) struct Letter {
     to: usize,
 }
 
-/// A text, folded: compatibility forms become plain ones (NFKC: full-width digits and letters, ligatures), letters become
-/// lower case, traditional characters simplified ones, and what is neither letter nor digit goes away, so that `賠 - 償` is
-/// `赔偿`.
+/// A text, folded: compatibility forms become plain ones (NFKC: full-width digits and letters, ligatures), letters become lower case,
+/// traditional characters simplified ones, and what is neither letter nor digit goes away, so that `賠 - 償` is `赔偿`.
 #[derive(Clone, Debug)]
 pub struct Folded {
     text: String,

@@ -1,7 +1,8 @@
-//! Language, as far as the first slice needs it: [`Folded`] makes spellings comparable, [`Pattern`] finds one word,
-//! [`Checker`] the brand's sensitive words, [`said`] what a sentence does.
+//! Language, as far as the first slice needs it: [`Folded`] makes spellings comparable, [`Pattern`] finds one word, [`Checker`] the
+//! brand's sensitive words, [`said`] what a sentence does, [`optout`] that somebody wants no more messages.
 
 mod fold;
+pub mod optout;
 pub mod said;
 mod traditional;
 mod word;

@@ -1,8 +1,8 @@
 //! Traditional characters as their simplified ones, for comparing only: `投訴` is found by `投诉`.
 //!
-//! The table is OpenCC's `TSCharacters` (Apache-2.0) with its variants of Hong Kong and Taiwan, cut to the characters of the
-//! first plane. A traditional character that has several simplified ones takes the first. That is good enough to compare
-//! texts, because both sides are folded alike; it is no translation to be shown.
+//! The table is OpenCC's `TSCharacters` (Apache-2.0) with its variants of Hong Kong and Taiwan, cut to the characters of the first
+//! plane. A traditional character that has several simplified ones takes the first. That is good enough to compare texts, because
+//! both sides are folded alike; it is no translation to be shown.
 
 /// Pairs of a traditional and a simplified character, sorted by the traditional one. Every character takes three bytes.
 const SOURCE: &[u8] = include_bytes!("traditional.txt");

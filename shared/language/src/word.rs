@@ -1,8 +1,8 @@
 //! One word to be found in folded texts.
 //!
-//! A Chinese word is found wherever its characters follow one another, whatever signs stand between them. A number and a
-//! word of a script that is written with blanks match whole: not inside a longer number, and not inside a longer word. So
-//! `12315` is in `打12315投诉`, and not in an order's number.
+//! A Chinese word is found wherever its characters follow one another, whatever signs stand between them. A number and a word of a
+//! script that is written with blanks match whole: not inside a longer number, and not inside a longer word. So `12315` is in
+//! `打12315投诉`, and not in an order's number.
 //!
 //! | text | `12315` | why |
 //! |---|---|---|

@@ -23,6 +23,19 @@ pub struct Cell {
     pub total: i64,
 }
 
+/// A number of one account and reason.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct OfAccount {
+    /// Channel.
+    pub channel: String,
+    /// Account.
+    pub account: String,
+    /// The reason, as a stable code.
+    pub reason: String,
+    /// How many, or how long in seconds.
+    pub count: i64,
+}
+
 /// What is true now, beside what was counted.
 #[derive(Clone, Debug, Default, Serialize, JsonSchema)]
 pub struct Gauges {
@@ -32,12 +45,22 @@ pub struct Gauges {
     pub conversations: BTreeMap<String, i64>,
     /// Messages that wait to be sent, by channel.
     pub outbox_waiting: BTreeMap<String, i64>,
+    /// How old the oldest of them is, by channel, in seconds.
+    pub outbox_oldest_secs: BTreeMap<String, i64>,
+    /// Messages to customers that were given up since counting began.
+    pub given_up: Vec<OfAccount>,
+    /// For how many seconds the platforms of accounts have been failing that are in an outage now.
+    pub outage_secs: Vec<OfAccount>,
     /// Accepted webhooks that the router has yet to handle.
     pub inbox_waiting: i64,
     /// Refused webhooks, by channel and reason (`wechat/signature_wrong`).
     pub webhooks_refused: BTreeMap<String, i64>,
+    /// Items of webhooks and pages that could not be read and are kept sealed, by channel and reason (`sms/phone_number`).
+    pub intake_odd_items: BTreeMap<String, i64>,
     /// Tokens refused in this minute, about.
     pub tokens_refused: i64,
+    /// Requests that met damaged pages in the store.
+    pub store_damaged: i64,
     /// Events that were not folded yet.
     pub events_behind: i64,
 }
@@ -155,6 +178,12 @@ impl Figures {
             ("warmline_queue_length", "conversations waiting", "group", &self.now.queue_length),
             ("warmline_conversations", "open conversations", "state", &self.now.conversations),
             ("warmline_outbox_waiting", "messages that wait to be sent", "channel", &self.now.outbox_waiting),
+            (
+                "warmline_outbox_oldest_seconds",
+                "age of the oldest message that waits to be sent",
+                "channel",
+                &self.now.outbox_oldest_secs,
+            ),
             ("warmline_webhooks_refused", "webhooks refused", "reason", &self.now.webhooks_refused),
         ];
         for (name, meaning, label, map) in maps {
@@ -163,9 +192,33 @@ impl Figures {
                 line(&mut out, name, &[(label, Some(of))], *n);
             }
         }
+        let name = "warmline_intake_odd_items";
+        head(&mut out, name, "gauge", "items that could not be read, kept sealed");
+        for (of, n) in &self.now.intake_odd_items {
+            let (channel, reason) = of.split_once('/').unwrap_or((of, ""));
+            line(&mut out, name, &[("channel", Some(channel)), ("reason", Some(reason))], *n);
+        }
+        let of_accounts = [
+            ("warmline_given_up", "_total", "counter", "messages to customers that were given up", &self.now.given_up),
+            (
+                "warmline_outage_seconds",
+                "",
+                "gauge",
+                "how long the platform of an account in an outage has been failing",
+                &self.now.outage_secs,
+            ),
+        ];
+        for (name, suffix, kind, meaning, list) in of_accounts {
+            head(&mut out, name, kind, meaning);
+            for OfAccount { channel, account, reason, count } in list {
+                let labels = [("channel", channel), ("account", account), ("reason", reason)];
+                line(&mut out, &format!("{name}{suffix}"), &labels.map(|(k, v)| (k, Some(v.as_str()))), *count);
+            }
+        }
         let singles = [
             ("warmline_inbox_waiting", "accepted webhooks that the router has yet to handle", self.now.inbox_waiting),
             ("warmline_tokens_refused", "tokens refused in this minute, about", self.now.tokens_refused),
+            ("warmline_store_damaged", "requests that met damaged pages in the store", self.now.store_damaged),
             ("warmline_events_behind", "events that were not folded yet", self.now.events_behind),
         ];
         for (name, meaning, n) in singles {
@@ -219,13 +272,31 @@ mod tests {
             cell("frt.human.v1", "wechat", 9, 1, 9),
             cell("from.the.future.v9", "", 0, 1, 0),
         ];
-        let figures = Figures::new(&cells, Gauges::default());
+        let of = |reason: &str, count| OfAccount {
+            channel: "wechat".into(),
+            account: "gh_1".into(),
+            reason: reason.into(),
+            count,
+        };
+        let now = Gauges {
+            intake_odd_items: [("sms/phone_number".to_owned(), 2)].into(),
+            given_up: vec![of("too_late", 2)],
+            outage_secs: vec![of("timeout", 190)],
+            outbox_oldest_secs: [("wechat".to_owned(), 191)].into(),
+            ..Gauges::default()
+        };
+        let figures = Figures::new(&cells, now);
         assert_eq!(figures.counts.len(), 1);
         assert_eq!((figures.durations[0].count, figures.durations[0].mean, figures.durations[0].p50), (2, 7.0, 5));
         let text = figures.open_metrics();
         assert!(text.contains("warmline_messages_in_v1_total{channel=\"wechat\"} 3\n"));
         assert!(text.contains("warmline_frt_human_v1_milliseconds_sum{channel=\"wechat\"} 14\n"));
         assert!(text.contains("warmline_frt_human_v1_milliseconds{channel=\"wechat\",quantile=\"0.99\"} 9\n"));
+        assert!(text.contains("warmline_intake_odd_items{channel=\"sms\",reason=\"phone_number\"} 2\n"));
+        let of = "channel=\"wechat\",account=\"gh_1\"";
+        assert!(text.contains(&format!("warmline_given_up_total{{{of},reason=\"too_late\"}} 2\n")), "{text}");
+        assert!(text.contains(&format!("warmline_outage_seconds{{{of},reason=\"timeout\"}} 190\n")), "{text}");
+        assert!(text.contains("warmline_outbox_oldest_seconds{channel=\"wechat\"} 191\n"), "{text}");
         assert!(text.ends_with("# EOF\n"));
     }
 }

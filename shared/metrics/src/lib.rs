@@ -6,5 +6,5 @@ pub mod figures;
 pub mod fold;
 pub mod histogram;
 
-pub use figures::{Cell, Figures, Gauges};
+pub use figures::{Cell, Figures, Gauges, OfAccount};
 pub use fold::{Sample, fold};

@@ -18,6 +18,8 @@ pub struct AuditEntry {
     pub action: String,
     /// Of whom.
     pub customer: Option<CustomerId>,
+    /// All customers who were that person then; empty where it was one.
+    pub customers: Vec<CustomerId>,
     /// Of which conversation.
     pub conversation: Option<ConversationId>,
     /// Why, as a stable code, where it has to be said.

@@ -37,6 +37,19 @@ pub enum Content {
     Text {
         /// The text, as the customer or agent wrote it.
         text: String,
+        /// What stood in the thread before, and mails forwarded with it: for reading, not the writer's own words. No rule or check
+        /// looks at it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        quoted: Option<String>,
+        /// Others whom a mail was addressed to.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        to: Vec<String>,
+        /// Whom a mail was copied to.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        cc: Vec<String>,
+        /// Where replies to a mail go, where that is not the address that it came from. Its sender wrote it, and nothing proves it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reply_to: Option<String>,
     },
     /// A picture.
     Image {
@@ -126,6 +139,12 @@ pub enum Content {
 struct Fields {
     kind: String,
     text: Option<String>,
+    quoted: Option<String>,
+    #[serde(default)]
+    to: Vec<String>,
+    #[serde(default)]
+    cc: Vec<String>,
+    reply_to: Option<String>,
     media: Option<Media>,
     transcript: Option<String>,
     latitude: Option<f64>,
@@ -156,7 +175,10 @@ impl<'de> Deserialize<'de> for Content {
         let f = Fields::deserialize(deserializer)?;
         let media = |media| needed(media, "media");
         Ok(match f.kind.as_str() {
-            "text" => Self::Text { text: needed(f.text, "text")? },
+            "text" => {
+                let text = needed(f.text, "text")?;
+                Self::Text { text, quoted: f.quoted, to: f.to, cc: f.cc, reply_to: f.reply_to }
+            }
             "image" => Self::Image { media: media(f.media)? },
             "voice" => Self::Voice { media: media(f.media)?, transcript: f.transcript },
             "video" => Self::Video { media: media(f.media)? },
@@ -186,7 +208,13 @@ impl Content {
 
     /// Plain text content.
     pub fn text(text: impl Into<String>) -> Self {
-        Self::Text { text: text.into() }
+        Self::Text { text: text.into(), quoted: None, to: Vec::new(), cc: Vec::new(), reply_to: None }
+    }
+
+    /// Whether it is text with more than its words: what only a mail has, and only its adapter may say.
+    pub fn is_mail(&self) -> bool {
+        let Self::Text { quoted, to, cc, reply_to, .. } = self else { return false };
+        quoted.is_some() || !to.is_empty() || !cc.is_empty() || reply_to.is_some()
     }
 
     /// The value of `kind` in JSON.
@@ -217,7 +245,7 @@ impl Content {
     /// The words in it that a person wrote or spoke, for rules and checks.
     pub fn words(&self) -> Option<&str> {
         match self {
-            Self::Text { text } | Self::Note { text } => Some(text),
+            Self::Text { text, .. } | Self::Note { text } => Some(text),
             Self::Voice { transcript, .. } => transcript.as_deref(),
             Self::Link { title, .. } => Some(title),
             _ => None,
@@ -296,6 +324,15 @@ mod tests {
             assert_eq!(serde_json::from_value::<Content>(json).unwrap(), content);
         }
     }
+
+    #[test]
+    fn w13_the_history_of_a_mail_is_none_of_its_words() {
+        let json = serde_json::json!({ "kind": "text", "text": "好的", "quoted": "投诉", "cc": ["a@b"], "reply_to": "c@d" });
+        let mail: Content = serde_json::from_value(json.clone()).unwrap();
+        assert_eq!((mail.words(), mail.is_mail(), Content::text("好的").is_mail()), (Some("好的"), true, false));
+        assert_eq!(serde_json::to_value(mail).unwrap(), json);
+    }
+
     #[test]
     fn nothing_that_a_kind_needs_may_be_missing() {
         for kind in Content::KINDS {

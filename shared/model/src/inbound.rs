@@ -23,6 +23,9 @@ pub struct Sender {
     /// What else tells who it is, beside the two ids.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub identifiers: Vec<Identifier>,
+    /// Somebody is told of, who need not have written: where we do not know them, or have no conversation with them, none begins.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub only_known: bool,
 }
 
 /// One message or event from a customer.
@@ -30,6 +33,10 @@ pub struct Sender {
 pub struct Inbound {
     /// The platform's own key of this message: the same for each retry, different for each message of the account.
     pub key: String,
+    /// The key that the release before this one made of the same message, where it was another: the intake looks for it too, so
+    /// that a repeat of what was delivered before an upgrade is stored once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub earlier_key: Option<String>,
     /// Who sent it.
     pub sender: Sender,
     /// When the platform says it was sent.

@@ -55,7 +55,8 @@ impl AuditChain {
     /// The hash of an entry after the one with the hash `before`.
     pub fn link(&self, before: &AuditHash, entry: &AuditEntry) -> AuditHash {
         let (seq, at) = (entry.seq.to_be_bytes(), entry.at.millis().to_be_bytes());
-        self.mac(&[
+        let customers: Vec<u8> = entry.customers.iter().flat_map(|c| *c.as_bytes()).collect();
+        let mut parts: Vec<&[u8]> = vec![
             b"entry",
             before,
             &seq,
@@ -66,7 +67,12 @@ impl AuditChain {
             entry.customer.as_ref().map_or(&[][..], |c| c.as_bytes()),
             entry.conversation.as_ref().map_or(&[][..], |c| c.as_bytes()),
             entry.reason.as_deref().unwrap_or_default().as_bytes(),
-        ])
+        ];
+        // An entry about one customer hashes as it did before entries could name several.
+        if !customers.is_empty() {
+            parts.push(&customers);
+        }
+        self.mac(&parts)
     }
 
     /// Checks that an entry follows the one before, and says where the chain stands after it.
@@ -117,6 +123,7 @@ mod tests {
             role: "agent".into(),
             action: "conversation.read".into(),
             customer: CustomerId::from_bytes(&[what; 16]).ok(),
+            customers: Vec::new(),
             conversation: None,
             reason: None,
         }
@@ -149,7 +156,7 @@ mod tests {
             whats in proptest::collection::vec(any::<u8>(), 2..20),
             at in any::<proptest::sample::Index>(),
             to in any::<proptest::sample::Index>(),
-            kind in 0u8..6,
+            kind in 0u8..7,
         ) {
             let (whole, note) = log(&whats);
             prop_assert_eq!(check(&whole, &note), Ok(()));
@@ -174,6 +181,10 @@ mod tests {
                 }
                 4 => {
                     touched.truncate(i);
+                    i
+                }
+                5 => {
+                    touched[i].0.customers = CustomerId::from_bytes(&[7; 16]).into_iter().collect();
                     i
                 }
                 _ => {

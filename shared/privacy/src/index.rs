@@ -19,12 +19,21 @@ impl BlindIndex {
     /// The index of a value made of parts, for one field: HMAC-SHA-256 cut to 128 bits. Parts are length-prefixed, so that
     /// ("ab", "c") and ("a", "bc") differ.
     pub fn of(&self, field: &str, parts: &[&str]) -> [u8; 16] {
+        self.of_parts(field, parts.iter().map(|part| part.as_bytes()))
+    }
+
+    /// The same of parts that need not be text.
+    pub fn of_bytes(&self, field: &str, parts: &[&[u8]]) -> [u8; 16] {
+        self.of_parts(field, parts.iter().copied())
+    }
+
+    fn of_parts<'p>(&self, field: &'p str, parts: impl Iterator<Item = &'p [u8]>) -> [u8; 16] {
         let mut out = [0u8; 16];
         // HMAC takes keys of every length.
         if let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.0) {
-            for part in std::iter::once(&field).chain(parts) {
+            for part in std::iter::once(field.as_bytes()).chain(parts) {
                 mac.update(&(part.len() as u64).to_be_bytes());
-                mac.update(part.as_bytes());
+                mac.update(part);
             }
             out.copy_from_slice(&mac.finalize().into_bytes()[..16]);
         }
@@ -54,6 +63,7 @@ mod tests {
         assert_eq!(index.of("f", &["ab", "c"]), index.of("f", &["ab", "c"]));
         assert_ne!(index.of("f", &["ab", "c"]), index.of("f", &["a", "bc"]));
         assert_ne!(index.of("f", &["x"]), index.of("g", &["x"]));
+        assert_eq!(index.of("f", &["ab", "c"]), index.of_bytes("f", &[b"ab", b"c"]));
         assert_ne!(index.of("f", &["x"]), BlindIndex::new([4; 32]).of("f", &["x"]));
     }
 }

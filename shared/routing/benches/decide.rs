@@ -151,6 +151,7 @@ fn facts(hall: &Hall, n: u32) -> Facts {
         account_group: None,
         owner: None,
         last: Some(Last { agent: last.id, closed_at: NOW.plus_millis(-90_000_000) }),
+        people_only: false,
     }
 }
 

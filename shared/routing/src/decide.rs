@@ -331,6 +331,7 @@ impl<F: Floor> Search<'_, F> {
                         (group, why) = (next.clone(), "overflow".into());
                         continue;
                     }
+                    Elsewhere::Ai if self.contact.facts.as_ref().is_some_and(|f| f.people_only) => {}
                     Elsewhere::Ai => {
                         if let Found::Seat(agent, how, units) = self.look(&group, &settings, "overflow", true)? {
                             return Ok(self.assigned(group, agent, "overflow", how, units));

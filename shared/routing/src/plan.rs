@@ -4,7 +4,7 @@
 use crate::case::Cases;
 use crate::group::{Elsewhere, First, Group, GroupSettings};
 use crate::hours::Hours;
-use crate::rules::{CustomerRule, Facts, OneOrMore, Placement, Rule};
+use crate::rules::{CustomerRule, Facts, OneOrMore, Placement, Rule, VIP};
 use crate::seat::{All, Amount, Cost, Levels, Prefer, PreferWhy};
 use crate::word::{Searched, Word};
 use schemars::JsonSchema;
@@ -13,11 +13,14 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use warmline_model::{Channel, GroupId, Timestamp, Units};
 
+/// The least seconds without a sign of life that are told from a slow network and from the tick, which looks once a second.
+pub const LEAST_HEARTBEAT: i64 = 5;
+
 /// What it takes to stay at work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Presence {
-    /// Seconds without a sign of life after which an agent is offline; 0: never. Every request of the agent is a sign.
+    /// Seconds without a sign of life after which an agent is offline, 5 to 86400; 0: never. Every request of the agent is a sign.
     #[schemars(range(min = 0, max = 86_400))]
     pub heartbeat_secs: i64,
     /// Seconds for which a lost agent's accepted conversations are kept before they go back to the queue.
@@ -124,9 +127,12 @@ impl Plan {
         if !(-840..=840).contains(&self.zone_minutes) {
             return Err(fault("bad_setting", "zone_minutes", "a zone is at most 14 hours from UTC"));
         }
-        let day = 0..=86_400;
-        if !day.contains(&self.presence.heartbeat_secs) || !day.contains(&self.presence.keep_secs) {
-            return Err(fault("bad_setting", "presence", "seconds are from 0 to 86400"));
+        if !matches!(self.presence.heartbeat_secs, 0 | LEAST_HEARTBEAT..=86_400) {
+            let detail = format!("seconds are from {LEAST_HEARTBEAT} to 86400, or 0 for never");
+            return Err(fault("bad_setting", "presence.heartbeat_secs", detail));
+        }
+        if !(0..=86_400).contains(&self.presence.keep_secs) {
+            return Err(fault("bad_setting", "presence.keep_secs", "seconds are from 0 to 86400"));
         }
         for (channel, cost) in &self.costs {
             if matches!(cost.units, Amount::Units(u) if u <= Units::ZERO || u > Units::whole(1_000)) {
@@ -165,8 +171,8 @@ impl Plan {
             if !seen.insert(&group.id) {
                 return Err(fault("group_twice", at("id"), "there is a group of that id already"));
             }
-            if !(1..=100).contains(&group.name.chars().count()) {
-                return Err(fault("bad_setting", at("name"), "a name has 1 to 100 characters"));
+            if !(1..=100).contains(&group.name.chars().count()) || group.name.chars().any(char::is_control) {
+                return Err(fault("bad_setting", at("name"), "a name has 1 to 100 characters, on one line"));
             }
             group.settings.check().map_err(|field| {
                 let detail = "the value is outside of its range; see the API description";
@@ -310,6 +316,12 @@ impl Plan {
         found.into_iter().map(str::to_owned).collect()
     }
 
+    /// Whether a tag plays a part: `vip`, or one that a rule names.
+    pub fn knows_tag(&self, tag: &str) -> bool {
+        let named = self.rules.iter().map(|r| &r.tags).chain(self.customers.iter().map(|c| &c.tags));
+        tag == VIP || named.flatten().any(|known| known == tag)
+    }
+
     /// Levels 1 and 2: the group, what the contact needs, and who is asked first. `None` while the plan has no group.
     pub fn place(&self, facts: &Facts, now: Timestamp) -> Option<Placement> {
         let vip = facts.vip();
@@ -336,7 +348,7 @@ impl Plan {
             dedicated: vip || standing().any(|c| c.dedicated),
             // Where nothing was said (a call rings), an AI seat has nothing to answer.
             first: match rule.and_then(|r| r.first) {
-                _ if facts.kind == "event" => First::People,
+                _ if facts.kind == "event" || facts.people_only => First::People,
                 first => first.unwrap_or(group.settings.first),
             },
             prefer: prefer(facts, &group.settings, now),
@@ -440,6 +452,7 @@ mod tests {
             account_group: None,
             owner: None,
             last: None,
+            people_only: false,
         }
     }
 
@@ -487,6 +500,13 @@ mod tests {
         assert_eq!(plan.terms("订单2024123150088，电话13812315000，items"), Vec::<String>::new());
         // A decision of an earlier release names the words in the same way.
         assert!(plan.words().contains("ems") && plan.words().contains("human agent"));
+    }
+
+    #[test]
+    fn w15_who_wants_nothing_automatic_begins_with_people() {
+        let plan = plan(r#"{"groups":[{"id":"g","name":"g","settings":{"first":"ai"}}]}"#);
+        let first = |people_only| plan.place(&Facts { people_only, ..facts() }, NOW).unwrap().first;
+        assert_eq!((first(false), first(true)), (First::Ai, First::People));
     }
 
     #[test]

@@ -153,6 +153,9 @@ pub struct Facts {
     /// The customer's last agent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<Last>,
+    /// Whether the customer wants nothing automatic on the channel: no AI seat is asked.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub people_only: bool,
 }
 
 /// The tag that makes a customer a VIP.

@@ -3,13 +3,16 @@
 use crate::incoming::{self, IncomingRequest, ResponseOutparam, refuse, respond};
 use crate::world::World;
 use crate::{deliver, internal, media, outgoing, pull};
-use warmline_channels::{Adapter, Outbound, Refusal, Reply, Request as Webhook, Verified};
+use http::Method;
+use warmline_channels::common::Common;
+use warmline_channels::{Adapter, Odd, Outbound, Refusal, Reply, Request as Webhook, Verified};
 use warmline_flow::deliver::{self as outbox, Attempt};
 use warmline_flow::ingest::{self, Ingested};
-use warmline_flow::{Ctx, FlowError};
+use warmline_flow::strangers::{self, Full};
+use warmline_flow::{Ctx, FlowError, accounts, refused};
 use warmline_http::{Problem, Request, Response};
-use warmline_model::{AccountId, Channel, Inbound, Timestamp};
-use warmline_store::{conversations, customers, refusals};
+use warmline_model::{AccountId, Channel, Timestamp};
+use warmline_store::{conversations, customers};
 
 /// How long after its arrival a webhook can be answered with a reply: WeChat gives up after 5 s.
 const ANSWER_MS: i64 = 4_500;
@@ -17,7 +20,7 @@ const LOOK_MS: u64 = 100;
 
 /// Serves a channel's component.
 pub async fn serve<A: Adapter>(adapter: &A, incoming: IncomingRequest, out: ResponseOutparam) {
-    match incoming::read(incoming).await {
+    match incoming::read_into(incoming, |kind| adapter.gather(kind)).await {
         Ok(request) => serve_request(adapter, &request, out).await,
         Err(problem) => respond(out, refuse(problem)).await,
     }
@@ -51,23 +54,41 @@ pub(crate) struct Place<T> {
     pub(crate) channel: Channel,
     pub(crate) id: AccountId,
     pub(crate) account: T,
+    /// The account's settings that are not the adapter's.
+    pub(crate) common: Common,
+    /// When the platform was heard last.
+    heard_at: Option<Timestamp>,
+    /// What the channel's webhooks are proved with.
+    proof: &'static str,
     /// The path below the account.
     pub(crate) rest: String,
 }
 
 impl<T> Place<T> {
     pub(crate) fn open<A: Adapter<Account = T>>(adapter: &A, request: &Request) -> Result<Self, Problem> {
-        let unknown = || Problem::new(404, "unknown_account", "no account of that name is connected on this channel");
         let mut parts = request.path.splitn(5, '/').skip(2);
-        let channel = parts.next().and_then(|c| Channel::new(c).ok()).ok_or_else(unknown)?;
-        let id = parts.next().and_then(|a| AccountId::new(a).ok()).ok_or_else(unknown)?;
+        let named = parts.next();
+        let id = parts.next().and_then(|a| AccountId::new(a).ok());
         let rest = parts.next().map(|r| format!("/{r}")).unwrap_or_default();
-        if channel.as_str() != adapter.capabilities().channel {
-            return Err(unknown());
-        }
+        let channel = Channel::new(adapter.capabilities().channel).map_err(|_| Problem::internal())?;
         let world = World::open_ready()?;
-        let account = deliver::open(&world.ctx(), adapter, &channel, &id)?.ok_or_else(unknown)?;
-        Ok(Self { world, channel, id, account, rest })
+        let proof = adapter.proof();
+        let tell = |id: Option<&AccountId>, known, problem: Problem| {
+            let (status, reason, ahead_secs) = (problem.status, problem.code, None);
+            let told = refused::Webhook { channel: &channel, account: id, known, status, reason, ahead_secs, proof };
+            note(&world.ctx(), &told);
+            problem
+        };
+        let Some(id) = id.filter(|_| named == Some(channel.as_str())) else { return Err(tell(None, false, unknown())) };
+        let Some(looked) = deliver::look(&world.ctx(), adapter, &channel, &id)? else {
+            return Err(tell(Some(&id), false, unknown()));
+        };
+        if looked.standing.disabled_at.is_some() {
+            return Err(tell(Some(&id), true, disabled()));
+        }
+        let Some(account) = looked.account else { return Err(tell(Some(&id), true, unfit())) };
+        let (common, heard_at) = (looked.common, looked.standing.heard_at);
+        Ok(Self { world, channel, id, account, common, heard_at, proof, rest })
     }
 
     pub(crate) fn webhook<'a>(&'a self, request: &'a Request) -> Webhook<'a> {
@@ -79,6 +100,22 @@ impl<T> Place<T> {
             body: &request.body,
         }
     }
+}
+
+fn unknown() -> Problem {
+    let detail = "no account of that name is connected on this channel; compare the address with the accounts that are \
+                  (`GET /api/accounts`)";
+    Problem::new(404, "unknown_account", detail)
+}
+
+fn disabled() -> Problem {
+    Problem::new(403, "account_disabled", "this account is disabled; it takes nothing until an administrator enables it")
+}
+
+fn unfit() -> Problem {
+    let detail = "the account's stored settings or secrets do not fit this version; store them anew \
+                  (`PUT /api/accounts/{channel}/{account}` says which)";
+    Problem::new(503, "account_unfit", detail)
 }
 
 fn from_reply(reply: Reply, extra: Vec<(&'static str, String)>) -> Response {
@@ -107,12 +144,19 @@ pub(crate) async fn webhook<A: Adapter>(
     out: ResponseOutparam,
     extra: Vec<(&'static str, String)>,
 ) {
+    if is_a_visit(request, &place.rest) {
+        return respond(out, address(adapter, place, request)).await;
+    }
     match receive(adapter, place, request) {
-        Ok(Received::Answered(reply)) => respond(out, from_reply(reply, extra)).await,
+        Ok(Received::Answered(reply)) => {
+            respond(out, from_reply(reply, extra)).await;
+            heard(place);
+        }
         Ok(Received::Stored { verified, sender, rows, ctx, answer_by, hinted }) => {
             let wake: Vec<i64> = rows.iter().filter_map(|r| r.wake).collect();
             let Some(until) = answer_by else {
                 respond(out, from_reply(adapter.acknowledge(&place.account, &verified), extra)).await;
+                heard(place);
                 outgoing::all(wake.into_iter().map(internal::drain).collect()).await;
                 if hinted && let Err(problem) = pull::run(&place.world, adapter).await {
                     refuse(problem);
@@ -126,24 +170,94 @@ pub(crate) async fn webhook<A: Adapter>(
                 Ok(None) | Err(_) => adapter.acknowledge(&place.account, &verified),
             };
             respond(out, from_reply(reply, extra)).await;
+            heard(place);
         }
         Err(Failure::Refused(reason)) => {
-            respond(out, Response { headers: extra, ..refusal(place, reason).into() }).await;
+            let mut response = Response::from(refusal(place, reason));
+            response.headers.extend(extra);
+            respond(out, response).await;
+        }
+        Err(Failure::Full(full)) => {
+            let mut response = Response::from(too_many(place, full));
+            response.headers.extend(extra);
+            respond(out, response).await;
         }
         Err(Failure::Ours(problem)) => respond(out, refuse(*problem)).await,
     }
 }
 
+/// Whether somebody only looks at the address: a browser, or a person with a command line. A platform signs, in the query or the headers.
+fn is_a_visit(request: &Request, rest: &str) -> bool {
+    matches!(request.method, Method::GET | Method::HEAD) && matches!(rest, "" | "/") && request.query.is_empty()
+}
+
+/// What this address is, for somebody who looks at it. That is no refusal, and is not counted.
+fn address<A: Adapter>(adapter: &A, place: &Place<A::Account>, request: &Request) -> Response {
+    let (channel, id) = (&place.channel, &place.id);
+    let name = adapter.capabilities().name_zh;
+    let detail = format!(
+        "this is the webhook of account `{id}` on {channel} ({name}), which the platform calls. Enter \
+         https://<public address>/channels/{channel}/{id} in the platform's console, with the same values as in {}; \
+         /api/accounts/{channel}/{id}/health shows what came and what was refused",
+        place.proof
+    );
+    let answer = match request.header("accept").is_some_and(|accept| accept.contains("text/html")) {
+        true => Response::text(405, "text/plain; charset=utf-8", detail + "\n"),
+        false => Problem::new(405, "webhook_address", detail).into(),
+    };
+    answer.with("allow", "POST")
+}
+
+/// Notes that the platform was heard: after the answer, once a minute. A store that cannot is no reason for anything.
+fn heard<T>(place: &Place<T>) {
+    let _ = accounts::heard(&place.world.ctx(), &place.channel, &place.id, place.heard_at);
+}
+
 /// Counts a refusal. That stands before the answer, so that who reads the figures after it finds the refusal there; a store that
 /// cannot count is no reason to answer anything else.
 pub(crate) fn refusal<T>(place: &Place<T>, reason: Refusal) -> Problem {
-    let (ctx, problem) = (place.world.ctx(), Problem::from(reason));
-    let _ = refusals::count(ctx.db, place.channel.as_str(), place.id.as_str(), problem.code, ctx.now());
+    let ahead_secs = match reason {
+        Refusal::Stale(ahead) => Some(ahead),
+        _ => None,
+    };
+    note_known(place, Problem::from(reason), ahead_secs)
+}
+
+/// Counts a stranger for whom there is no room.
+pub(crate) fn too_many<T>(place: &Place<T>, full: Full) -> Problem {
+    let detail = match full {
+        Full::Sessions(_) => "too many visitors began a chat in this minute; begin one after the time in Retry-After",
+        Full::Waiting => "too many visitors wait for somebody; write again after the time in Retry-After",
+    };
+    note_known(place, Problem { retry_after: Some(full.retry_after()), ..Problem::new(429, full.code(), detail) }, None)
+}
+
+fn note_known<T>(place: &Place<T>, problem: Problem, ahead_secs: Option<i64>) -> Problem {
+    note(
+        &place.world.ctx(),
+        &refused::Webhook {
+            channel: &place.channel,
+            account: Some(&place.id),
+            known: true,
+            status: problem.status,
+            reason: problem.code,
+            ahead_secs,
+            proof: place.proof,
+        },
+    );
     problem
+}
+
+/// Counts a refused webhook and tells the log, where it has not been told in this minute.
+fn note(ctx: &Ctx<'_>, webhook: &refused::Webhook<'_>) {
+    if let Ok(Some(line)) = refused::note(ctx, webhook) {
+        eprintln!("{line}");
+    }
 }
 
 enum Failure {
     Refused(Refusal),
+    Full(Full),
     Ours(Box<Problem>),
 }
 
@@ -166,17 +280,40 @@ fn receive<'a, A: Adapter>(adapter: &A, place: &'a Place<A::Account>, request: &
         return Ok(Received::Answered(reply));
     }
     let verified = adapter.verify(&place.account, &webhook, now)?;
-    let messages: Vec<Inbound> = adapter.parse(&place.account, &verified)?;
+    let parsed = adapter.receive(&place.account, &verified)?;
+    let odd = Unread::of(&parsed.odd);
     // Only a webhook of one sender can be answered to that sender.
-    let sender = match messages.as_slice() {
-        [one] => one.sender.open_id.clone(),
-        _ => String::new(),
-    };
+    let first = parsed.messages.first().map(|first| first.sender.open_id.as_str()).unwrap_or_default();
+    let sender = if parsed.messages.iter().all(|m| m.sender.open_id == first) { first.to_owned() } else { String::new() };
+    if adapter.anonymous()
+        && let Some(full) = strangers::write(&ctx, &place.channel, &place.id, &place.common, &sender)?
+    {
+        return Err(Failure::Full(full));
+    }
     let passive = adapter.wants_passive(&place.account) && !sender.is_empty();
     let answer_by = passive.then(|| now.plus_millis(ANSWER_MS));
     let hints = adapter.pull().map(|pull| pull.hinted(&place.account, &verified)).unwrap_or_default();
-    let rows = ingest::ingest(&ctx, &place.channel, &place.id, messages, answer_by, &hints)?;
+    let rows = ingest::ingest(&ctx, &place.channel, &place.id, parsed, answer_by, &hints)?;
+    odd.log(&place.channel, &place.id);
     Ok(Received::Stored { verified, sender, rows, ctx, answer_by, hinted: !hints.is_empty() })
+}
+
+/// What of a body or page could not be read: how many items, and why the first of them.
+pub(crate) struct Unread(Option<(usize, &'static str)>);
+
+impl Unread {
+    pub(crate) fn of(odd: &[Odd]) -> Self {
+        Self(odd.first().map(|first| (odd.len(), first.reason)))
+    }
+
+    /// Tells the log, once they are kept. The words are ours: nothing of an item is logged.
+    pub(crate) fn log(&self, channel: &Channel, account: &AccountId) {
+        if let Some((count, reason)) = self.0 {
+            eprintln!(
+                "{channel}/{account}: kept {count} item(s) sealed that cannot be read ({reason}); see intake_odd_items"
+            );
+        }
+    }
 }
 
 /// Waits for a reply that the webhook's own answer can carry. A platform that did not hear the first answer sends the webhook

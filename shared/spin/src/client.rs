@@ -11,12 +11,13 @@
 //!
 //! Where a gateway passes a stream on, it holds that too: the component answers with what there is and is gone.
 
-use crate::adapter::{Place, serve_request, webhook};
+use crate::adapter::{Place, refusal, serve_request, too_many, webhook};
 use crate::gateway::{self, Gateway};
 use crate::incoming::{self, IncomingRequest, ResponseOutparam, refuse, respond};
 use crate::{outgoing, socket};
 use http::Method;
 use warmline_channels::ClientAdapter;
+use warmline_flow::strangers;
 use warmline_flow::stream::{self, Cursor, Replies};
 use warmline_http::{Problem, Request, Response, page};
 
@@ -90,7 +91,11 @@ fn preflight() -> Response {
 
 fn session<A: ClientAdapter>(adapter: &A, place: &Place<A::Account>, request: &Request) -> Result<Response, Problem> {
     let ctx = place.world.ctx();
-    let session = adapter.start_session(&place.account, &place.webhook(request), &ctx.owner(), ctx.now())?;
+    let session = adapter.start_session(&place.account, &place.webhook(request), &ctx.owner(), ctx.now());
+    let session = session.map_err(|e| refusal(place, e))?;
+    if let Some(full) = strangers::begin(&ctx, &place.channel, &place.id, &place.common)? {
+        return Err(too_many(place, full));
+    }
     Ok(Response::json(201, &serde_json::json!({ "token": session.token, "visitor": session.visitor })))
 }
 

@@ -2,20 +2,27 @@
 
 use crate::gateway::Gateway;
 use crate::outgoing::{self, NoAnswer};
-use crate::{tokens, world::World};
-use std::collections::BTreeMap;
-use warmline_channels::{Adapter, ApiResponse, Outbound, Outcome, Rendered, registry};
+use crate::tokens::{self, Failure};
+use crate::world::World;
+use std::cell::Cell;
+use warmline_channels::common::Common;
+use warmline_channels::registry::{self, Patience};
+use warmline_channels::{Adapter, ApiResponse, Outbound, Outcome, Rendered};
+use warmline_flow::accounts::Standing;
 use warmline_flow::deliver::{self, Attempt, Job};
 use warmline_flow::{Ctx, accounts};
 use warmline_http::Problem;
-use warmline_model::{AccountId, Channel};
+use warmline_model::{AccountId, Channel, Origin, Timestamp};
 
 /// Messages sent side by side.
 const BATCH: i64 = 16;
 /// How long one run takes at the most; what is left is for the next.
 const RUN_MS: i64 = 10_000;
+/// How long one try may take with all its calls: less than the lease of its row, so that nobody else tries meanwhile.
+const TRY_MS: u64 = 17_000;
 
-/// Sends what is due. Several runs side by side share the work: a row is claimed by one of them.
+/// Sends what is due, each account by itself: one whose platform hangs holds up no other. Several runs side by side share
+/// the work: a row is claimed by one of them.
 ///
 /// # Errors
 /// The store fails.
@@ -23,22 +30,62 @@ pub async fn run<A: Adapter>(world: &World, adapter: &A) -> Result<(), Problem> 
     let ctx = world.ctx();
     let channel = Channel::new(adapter.capabilities().channel).map_err(|_| Problem::internal())?;
     let deadline = ctx.now().plus_millis(RUN_MS);
-    let mut accounts = BTreeMap::new();
+    deliver::give_up_late(&ctx, &channel, Patience::of(adapter))?;
+    let due = deliver::due(&ctx, &channel)?;
+    let runs = due.iter().map(|id| of_account(&ctx, adapter, &channel, id, deadline));
+    outgoing::all(runs.collect()).await.into_iter().collect()
+}
+
+async fn of_account<A: Adapter>(
+    ctx: &Ctx<'_>,
+    adapter: &A,
+    channel: &Channel,
+    id: &AccountId,
+    deadline: Timestamp,
+) -> Result<(), Problem> {
+    // Before anything is claimed: a row whose deliverer went away counts as perhaps sent.
+    let account = look(ctx, adapter, channel, id)?;
     while ctx.now() < deadline {
-        let jobs = deliver::claim(&ctx, &channel, BATCH)?;
+        let jobs = deliver::claim(ctx, (channel, id), Patience::of(adapter), BATCH)?;
         if jobs.is_empty() {
             break;
         }
-        for job in &jobs {
-            let id = &job.row.account;
-            if !accounts.contains_key(id) {
-                accounts.insert(id.clone(), open(&ctx, adapter, &channel, id)?);
-            }
-        }
-        let tasks = jobs.iter().map(|job| one(&ctx, adapter, accounts.get(&job.row.account).and_then(Option::as_ref), job));
-        outgoing::all(tasks.collect()).await.into_iter().collect::<Result<Vec<()>, _>>()?;
+        let tasks = jobs.iter().map(|job| one(ctx, adapter, account.as_ref(), job));
+        outgoing::all(tasks.collect()).await.into_iter().collect::<Result<(), _>>()?;
     }
     Ok(())
+}
+
+/// A stored account, as the shell needs it.
+pub(crate) struct Looked<T> {
+    /// What the adapter made of it; none where its settings or secrets no longer fit.
+    pub(crate) account: Option<T>,
+    /// The settings that are not the adapter's.
+    pub(crate) common: Common,
+    /// Whether it is disabled, and when the platform was heard.
+    pub(crate) standing: Standing,
+}
+
+/// Looks an account up; `None` where there is none.
+///
+/// # Errors
+/// The store fails, or the secrets do not open.
+pub(crate) fn look<A: Adapter>(
+    ctx: &Ctx<'_>,
+    adapter: &A,
+    channel: &Channel,
+    id: &AccountId,
+) -> Result<Option<Looked<A::Account>>, Problem> {
+    let Some(mut account) = accounts::load(ctx, channel, id)? else { return Ok(None) };
+    if adapter.wants_derived_secrets() {
+        let key = ctx.keys.signing("session");
+        let name = account.session_name();
+        registry::derive_secrets(&mut account.secrets, &key, channel.as_str(), &name);
+    }
+    // What a version before took and this one does not is as if it were not there.
+    let common = Common::take(&mut account.settings).unwrap_or_default();
+    let made = adapter.account(&account.settings, &account.secrets).ok();
+    Ok(Some(Looked { account: made, common, standing: account.standing }))
 }
 
 /// Opens an account for the adapter; `None` where it is gone or no longer fits.
@@ -51,34 +98,42 @@ pub fn open<A: Adapter>(
     channel: &Channel,
     id: &AccountId,
 ) -> Result<Option<A::Account>, Problem> {
-    let Some(mut account) = accounts::load(ctx, channel, id)? else { return Ok(None) };
-    if adapter.wants_derived_secrets() {
-        let key = ctx.keys.signing("session");
-        registry::derive_secrets(&mut account.secrets, &key, channel.as_str(), id.as_str());
-    }
-    // `group` is the router's.
-    if let Some(settings) = account.settings.as_object_mut() {
-        settings.remove("group");
-    }
-    Ok(adapter.account(&account.settings, &account.secrets).ok())
+    Ok(look(ctx, adapter, channel, id)?.and_then(|looked| looked.account))
 }
 
-async fn one<A: Adapter>(ctx: &Ctx<'_>, adapter: &A, account: Option<&A::Account>, job: &Job) -> Result<(), Problem> {
-    let attempt = match account {
-        Some(account) => send(ctx, adapter, account, job).await,
+async fn one<A: Adapter>(
+    ctx: &Ctx<'_>,
+    adapter: &A,
+    account: Option<&Looked<A::Account>>,
+    job: &Job,
+) -> Result<(), Problem> {
+    if account.is_some_and(|account| account.standing.disabled_at.is_some()) {
+        return Ok(deliver::park(ctx, job)?);
+    }
+    let left = Cell::new(false);
+    let attempt = match account.and_then(|account| account.account.as_ref()) {
+        Some(account) => {
+            let sent = outgoing::within(TRY_MS, send(ctx, adapter, account, job, &left)).await;
+            sent.unwrap_or(if left.get() { Attempt::Unknown("timeout") } else { Attempt::NotReached("timeout") })
+        }
         None => Attempt::Answered(Outcome::Permanent("account_missing")),
     };
     Ok(deliver::record(ctx, job, &attempt)?)
 }
 
-async fn send<A: Adapter>(ctx: &Ctx<'_>, adapter: &A, account: &A::Account, job: &Job) -> Attempt {
+/// Sends a message. `left` says afterwards, also where this is cut short, whether a request with it may have left.
+async fn send<A: Adapter>(ctx: &Ctx<'_>, adapter: &A, account: &A::Account, job: &Job, left: &Cell<bool>) -> Attempt {
     if let Err(code) = adapter.capabilities().check(&job.content) {
         return Attempt::Answered(Outcome::Permanent(code));
     }
     let id = job.row.message.to_string();
     let outbound = Outbound { to: &job.to, id: &id, content: &job.content, at: job.at, reply_to: job.reply_to.as_ref() };
     let sent = tokens::signed(ctx, adapter, &job.row.account, account, async |call| {
-        let request = match adapter.render(account, &outbound, call) {
+        let rendered = match job.from {
+            Origin::Agent => adapter.render(account, &outbound, call),
+            _ => adapter.render_automatic(account, &outbound, call),
+        };
+        let request = match rendered {
             Ok(Rendered::Call(request)) => request,
             Ok(Rendered::Held) => {
                 if let Some(gateway) = Gateway::configured() {
@@ -86,16 +141,34 @@ async fn send<A: Adapter>(ctx: &Ctx<'_>, adapter: &A, account: &A::Account, job:
                 }
                 return Ok(Attempt::Answered(Outcome::Sent));
             }
-            Err(code) => return Err(Outcome::Permanent(code)),
+            Err(code) => return Err(Outcome::Permanent(code).into()),
         };
+        // Each try of a message whose outcome is unknown may reach the customer again, so none is spent on a platform that
+        // is away.
+        if job.row.doubts > 0 && !outgoing::is_there(&request).await {
+            return Ok(Attempt::NotReached("platform_unreachable"));
+        }
+        left.set(true);
         match outgoing::call(&request).await {
-            Ok(answer) => match adapter.read_answer(&ApiResponse { status: answer.status, body: &answer.body }) {
-                Outcome::RefreshToken => Err(Outcome::RefreshToken),
-                outcome => Ok(Attempt::Answered(outcome)),
-            },
-            Err(NoAnswer::NotReached(reason)) => Ok(Attempt::NotReached(reason)),
+            Ok(answer) => {
+                let outcome = adapter.read_answer(&ApiResponse { status: answer.status, body: &answer.body });
+                let refused = !matches!(outcome, Outcome::Sent) && !outcome.leaves_doubt();
+                left.set(!refused);
+                match outcome {
+                    Outcome::Retry(_) if refused => Err(Failure::of(outcome, &answer, ctx.now())),
+                    Outcome::RefreshToken => Err(outcome.into()),
+                    outcome => Ok(Attempt::Answered(outcome)),
+                }
+            }
+            Err(NoAnswer::NotReached(reason)) => {
+                left.set(false);
+                Ok(Attempt::NotReached(reason))
+            }
             Err(NoAnswer::Unknown(reason)) => Ok(Attempt::Unknown(reason)),
         }
     });
-    sent.await.unwrap_or_else(Attempt::Answered)
+    sent.await.unwrap_or_else(|failure| match (failure.outcome, failure.retry_at) {
+        (Outcome::Retry(reason), Some(at)) => Attempt::NotBefore(reason, at),
+        (outcome, _) => Attempt::Answered(outcome),
+    })
 }

@@ -1,22 +1,36 @@
-//! Requests in, responses out. Bodies are capped while they stream in; a response is written whole, so that no part of it waits
-//! for an acknowledgement of the other.
+//! Requests in, responses out. Bodies are capped while they stream in, and large ones reduced to what is read of them; a
+//! response is written whole, so that no part of it waits for an acknowledgement of the other.
 
+use crate::db::SpinDb;
+use crate::world::SpinClock;
 use crate::{internal, outgoing};
 use futures::{Sink, SinkExt as _, StreamExt as _};
 use spin_sdk::http::{Fields, OutgoingResponse};
 pub use spin_sdk::http::{IncomingRequest, ResponseOutparam};
+use warmline_channels::{Gather, Whole};
 use warmline_http::{BODY_LIMIT, Problem, Request, Response};
+use warmline_model::Clock as _;
+use warmline_store::damage;
 
-/// How long a client may take to send its body.
+/// How long a client may take to send its body, and how much longer for each MiB beyond the first that it may have.
 const BODY_MS: u64 = 10_000;
+const MIB_MS: u64 = 2_000;
 
 /// Reads a request. Paths below `/internal/<component>` (the public way for calls between components, where the platform has
-/// no private one) need the internal token and lose that prefix; all other paths that do not begin with the component's public
-/// route can only come from another component.
+/// no private one) need the internal token and lose that prefix; all other paths that do not begin with the component's
+/// public route can only come from another component.
 ///
 /// # Errors
 /// The body is too large or breaks off, or the internal token is missing.
 pub async fn read(incoming: IncomingRequest) -> Result<Request, Problem> {
+    read_into(incoming, |_| Box::new(Whole(Vec::new()))).await
+}
+
+/// The same for a channel that takes other bodies: `gather` is made of the body's media type.
+pub(crate) async fn read_into(
+    incoming: IncomingRequest,
+    gather: impl FnOnce(&str) -> Box<dyn Gather>,
+) -> Result<Request, Problem> {
     let mut headers = http::HeaderMap::new();
     for (name, value) in incoming.headers().entries() {
         if let (Ok(name), Ok(value)) = (http::HeaderName::try_from(name), http::HeaderValue::from_bytes(&value)) {
@@ -31,35 +45,41 @@ pub async fn read(incoming: IncomingRequest) -> Result<Request, Problem> {
         // Over WASI the host comes apart from the headers.
         headers.entry(http::header::HOST).or_insert(host);
     }
+    Request::plain_body(&headers)?;
     let declared = headers.get(http::header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
-    if declared.is_some_and(|n| n > BODY_LIMIT) {
-        return Err(too_large());
+    let kind = headers.get(http::header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    let gather = gather(kind);
+    let limit = gather.limit();
+    if declared.is_some_and(|n| n > limit) {
+        return Err(too_large(limit));
     }
     let body = if declared == Some(0) || (method == http::Method::GET && declared.is_none()) {
         Vec::new()
     } else {
-        outgoing::within(BODY_MS, body(incoming))
+        let beyond = u64::try_from(limit.saturating_sub(BODY_LIMIT) >> 20).unwrap_or_default();
+        outgoing::within(BODY_MS + MIB_MS * beyond, body(incoming, gather))
             .await
             .unwrap_or_else(|| Err(Problem::new(408, "body_timeout", "the body did not arrive in time")))?
     };
     internal::admit(Request { method, path, query, headers, body })
 }
 
-fn too_large() -> Problem {
-    Problem::new(413, "body_too_large", format!("a body takes at most {BODY_LIMIT} bytes"))
+fn too_large(limit: usize) -> Problem {
+    Problem::new(413, "body_too_large", format!("a body takes at most {limit} bytes"))
 }
 
-async fn body(incoming: IncomingRequest) -> Result<Vec<u8>, Problem> {
-    let mut body = Vec::new();
+async fn body(incoming: IncomingRequest, mut gather: Box<dyn Gather>) -> Result<Vec<u8>, Problem> {
+    let (limit, mut came) = (gather.limit(), 0usize);
     let mut stream = std::pin::pin!(incoming.into_body_stream());
     while let Some(chunk) = stream.next().await {
         let chunk = chunk.map_err(|_| Problem::new(400, "body_broken", "the body broke off"))?;
-        if body.len() + chunk.len() > BODY_LIMIT {
-            return Err(too_large());
+        came = came.saturating_add(chunk.len());
+        if came > limit {
+            return Err(too_large(limit));
         }
-        body.extend_from_slice(&chunk);
+        gather.push(&chunk);
     }
-    Ok(body)
+    Ok(gather.finish())
 }
 
 fn head(status: u16, headers: &[(String, Vec<u8>)]) -> OutgoingResponse {
@@ -76,9 +96,11 @@ pub async fn respond(out: ResponseOutparam, response: Response) {
     let mut headers = vec![
         ("content-type".to_owned(), response.content_type.as_bytes().to_vec()),
         ("content-length".to_owned(), response.body.len().to_string().into_bytes()),
-        ("cache-control".to_owned(), b"no-store".to_vec()),
         ("x-content-type-options".to_owned(), b"nosniff".to_vec()),
     ];
+    if !response.headers.iter().any(|(name, _)| *name == "cache-control") {
+        headers.push(("cache-control".to_owned(), b"no-store".to_vec()));
+    }
     headers.extend(response.headers.into_iter().map(|(name, value)| (name.to_owned(), value.into_bytes())));
     // The client may be gone; there is nobody left to tell.
     let _ = out.set_with_body(head(response.status, &headers), response.body).await;
@@ -112,12 +134,21 @@ async fn answered(incoming: IncomingRequest, answer: impl AsyncFnOnce(&Request) 
     response.unwrap_or_else(refuse)
 }
 
-/// Logs a problem's inner reason, once, where it leaves the component, and turns it into a response.
+/// Logs a problem's inner reason, once, where it leaves the component, and turns it into a response. Damage in the store is
+/// counted here, and logged once a minute: it may be met by every request.
 pub fn refuse(problem: Problem) -> Response {
-    if let Some(reason) = &problem.internal {
+    let damaged = problem.code == "store_damaged";
+    if let Some(reason) = &problem.internal
+        && (!damaged || damage_is_new())
+    {
         eprintln!("{} {}: {reason}", problem.status, problem.code);
     }
     problem.into()
+}
+
+/// Counts damage; true where this minute's log does not tell of it yet, or nobody can know.
+fn damage_is_new() -> bool {
+    SpinDb::open().and_then(|db| damage::count(&db, SpinClock.now())).unwrap_or(true)
 }
 
 /// Starts a response whose body is written piece by piece; its caller writes to what it gets.

@@ -3,8 +3,9 @@
 
 use crate::incoming::{self, ResponseOutparam, refuse, respond};
 use crate::outgoing::{self, NoAnswer, Opened};
+use crate::tokens::{self, Failure};
 use crate::world::World;
-use crate::{deliver, internal, tokens};
+use crate::{deliver, internal};
 use futures::{SinkExt as _, Stream, StreamExt as _};
 use std::pin::{Pin, pin};
 use warmline_channels::{Adapter, ApiResponse, Outcome};
@@ -66,14 +67,14 @@ async fn fetch<A: Adapter>(adapter: &A, request: &Request) -> Result<Medium, Pro
         };
         match refusal(adapter, opened).await {
             Ok(Ok(medium)) => Ok(Ok(medium)),
-            Ok(Err(Outcome::RefreshToken)) => Err(Outcome::RefreshToken),
+            Ok(Err(Outcome::RefreshToken)) => Err(Outcome::RefreshToken.into()),
             Ok(Err(_)) => Ok(Err(unavailable(NOT_GIVEN))),
             Err(problem) => Ok(Err(problem)),
         }
     });
     match fetched.await {
         Ok(medium) => medium,
-        Err(Outcome::RefreshToken) => Err(unavailable(NOT_GIVEN)),
+        Err(Failure { outcome: Outcome::RefreshToken, .. }) => Err(unavailable(NOT_GIVEN)),
         Err(_) => Err(unavailable("the platform gives no access token now")),
     }
 }

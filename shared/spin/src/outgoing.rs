@@ -1,6 +1,6 @@
 //! Calls to the outside, each with a deadline, and answers read only up to a limit.
 
-use futures::future::{Either, join_all, poll_fn, select};
+use futures::future::{Either, poll_fn, select};
 use futures::{Stream, StreamExt as _};
 use spin_executor::CancelOnDropToken;
 use spin_sdk::http::{ErrorCode, IncomingResponse, Method, SendError};
@@ -12,7 +12,11 @@ use wasi::clocks::monotonic_clock;
 
 /// How long a platform may take.
 pub const DEADLINE_MS: u64 = 8_000;
+/// How long a platform may take to show that it is there.
+const KNOCK_MS: u64 = 3_000;
 const ANSWER_LIMIT: usize = 256 * 1024;
+/// A page of messages may be longer: one that is not read comes again, and holds up what is behind it.
+const PAGE_LIMIT: usize = 1024 * 1024;
 
 /// Completes after a while.
 pub async fn sleep(ms: u64) {
@@ -45,6 +49,8 @@ pub struct Answer {
     pub status: u16,
     /// Body.
     pub body: Vec<u8>,
+    /// The header `Retry-After`.
+    pub retry_after: Option<String>,
 }
 
 /// Why there is no answer.
@@ -64,8 +70,28 @@ pub async fn call(request: &ApiRequest) -> Result<Answer, NoAnswer> {
     call_within(DEADLINE_MS, request).await
 }
 
+/// Whether somebody answers at the address of a request, or at least takes connections: asked by a request that cannot be
+/// taken for a message.
+pub(crate) async fn is_there(request: &ApiRequest) -> bool {
+    let address = request.url.split_once('?').map_or(request.url.as_str(), |(address, _)| address);
+    // The scheme, nothing, and the host.
+    let origin: Vec<&str> = address.splitn(4, '/').take(3).collect();
+    let url = origin.join("/") + "/";
+    let knock = ApiRequest { method: http::Method::GET, url, headers: Vec::new(), body: Vec::new() };
+    // Who is slow is there.
+    within(KNOCK_MS, send(&knock)).await.is_none_or(|answer| answer.is_ok())
+}
+
 pub(crate) async fn call_within(ms: u64, request: &ApiRequest) -> Result<Answer, NoAnswer> {
-    within(ms, exchange(request)).await.unwrap_or(Err(NoAnswer::Unknown("timeout")))
+    within(ms, exchange(request, ANSWER_LIMIT)).await.unwrap_or(Err(NoAnswer::Unknown("timeout")))
+}
+
+/// The same for a page of messages.
+///
+/// # Errors
+/// See [`NoAnswer`].
+pub async fn page(request: &ApiRequest) -> Result<Answer, NoAnswer> {
+    within(DEADLINE_MS, exchange(request, PAGE_LIMIT)).await.unwrap_or(Err(NoAnswer::Unknown("timeout")))
 }
 
 /// An answer whose body is still on its way.
@@ -82,9 +108,18 @@ impl Opened {
         String::from_utf8(value).ok()
     }
 
-    /// The body, chunk by chunk.
+    /// The body, chunk by chunk, each within the deadline.
     pub fn body(self) -> impl Stream<Item = Result<Vec<u8>, NoAnswer>> {
-        self.response.take_body_stream().map(|chunk| chunk.map_err(|_| NoAnswer::Unknown("answer_broke_off")))
+        let chunks = Box::pin(self.response.take_body_stream());
+        futures::stream::unfold(Some(chunks), |chunks| async move {
+            let mut chunks = chunks?;
+            match within(DEADLINE_MS, chunks.next()).await {
+                Some(Some(Ok(chunk))) => Some((Ok(chunk), Some(chunks))),
+                Some(Some(Err(_))) => Some((Err(NoAnswer::Unknown("answer_broke_off")), None)),
+                Some(None) => None,
+                None => Some((Err(NoAnswer::Unknown("timeout")), None)),
+            }
+        })
     }
 }
 
@@ -96,18 +131,18 @@ pub async fn open(request: &ApiRequest) -> Result<Opened, NoAnswer> {
     within(DEADLINE_MS, send(request)).await.unwrap_or(Err(NoAnswer::Unknown("timeout")))
 }
 
-async fn exchange(request: &ApiRequest) -> Result<Answer, NoAnswer> {
+async fn exchange(request: &ApiRequest, limit: usize) -> Result<Answer, NoAnswer> {
     let opened = send(request).await?;
-    let (status, mut body) = (opened.status, Vec::new());
+    let (status, retry_after, mut body) = (opened.status, opened.header("retry-after"), Vec::new());
     let mut stream = pin!(opened.body());
     while let Some(chunk) = stream.next().await {
         let chunk = chunk?;
-        if body.len() + chunk.len() > ANSWER_LIMIT {
+        if body.len() + chunk.len() > limit {
             return Err(NoAnswer::Unknown("answer_too_large"));
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(Answer { status, body })
+    Ok(Answer { status, body, retry_after })
 }
 
 async fn send(request: &ApiRequest) -> Result<Opened, NoAnswer> {
@@ -147,7 +182,20 @@ fn failure(error: &SendError) -> NoAnswer {
     }
 }
 
-/// Runs futures side by side until all are done.
+/// Runs futures side by side until all are done. The executor polls everything whenever anything is ready, and there are some
+/// tens of them at the most, so that this needs no more than a loop, which is a fraction of the weight of a set of futures.
 pub async fn all<T>(futures: Vec<impl Future<Output = T>>) -> Vec<T> {
-    join_all(futures).await
+    let mut running: Vec<_> = futures.into_iter().map(|future| (Box::pin(future), None)).collect();
+    poll_fn(|context| {
+        let mut pending = false;
+        for (future, done) in running.iter_mut().filter(|(_, done)| done.is_none()) {
+            match future.as_mut().poll(context) {
+                Poll::Ready(value) => *done = Some(value),
+                Poll::Pending => pending = true,
+            }
+        }
+        if pending { Poll::Pending } else { Poll::Ready(()) }
+    })
+    .await;
+    running.into_iter().filter_map(|(_, done)| done).collect()
 }

@@ -1,14 +1,16 @@
 //! Messages that are fetched: asks a channel's sources that are due, keeps what they hold, wakes the router.
 
-use crate::outgoing::{self, Answer, NoAnswer};
+use crate::adapter::Unread;
+use crate::outgoing::{self, NoAnswer};
+use crate::tokens::{self, Failure};
 use crate::world::World;
-use crate::{deliver, internal, tokens};
+use crate::{deliver, internal};
 use std::collections::BTreeSet;
 use warmline_channels::{Adapter, ApiResponse, Outcome, Page, Pull};
 use warmline_flow::Ctx;
 use warmline_flow::pull::{self, Turn};
 use warmline_http::Problem;
-use warmline_model::Channel;
+use warmline_model::{Channel, Timestamp};
 
 /// Sources that one run claims.
 const BATCH: i64 = 8;
@@ -25,33 +27,54 @@ pub async fn run<A: Adapter>(world: &World, adapter: &A) -> Result<(), Problem> 
     let channel = Channel::new(adapter.capabilities().channel).map_err(|_| Problem::internal())?;
     let deadline = ctx.now().plus_millis(RUN_MS);
     let turns = pull::claim(&ctx, &channel, BATCH)?;
+    // Each source by itself: one whose platform hangs holds up no other.
+    let runs = turns.into_iter().map(|turn| of_source(&ctx, adapter, puller, &channel, turn, deadline));
+    let mut failed = None;
     let mut wake = BTreeSet::new();
-    for mut turn in turns {
-        let Some(account) = deliver::open(&ctx, adapter, &channel, &turn.claimed.account)? else {
-            pull::failed(&ctx, &turn, &Outcome::Permanent("account_missing"))?;
-            continue;
-        };
-        let asker = Asker { ctx: &ctx, adapter, puller, account: &account };
-        loop {
-            let page = match asker.ask(&turn).await {
-                Ok(page) => page,
-                Err(outcome) => {
-                    pull::failed(&ctx, &turn, &outcome)?;
-                    break;
-                }
-            };
-            let Some(rows) = pull::keep(&ctx, &mut turn, &page)? else { break };
-            wake.extend(rows.iter().filter_map(|row| row.wake));
-            // What is not confirmed comes again and is known.
-            asker.confirm(&turn, &page).await;
-            if !page.more || ctx.now() >= deadline {
-                pull::done(&ctx, &turn)?;
-                break;
-            }
+    for ran in outgoing::all(runs.collect()).await {
+        match ran {
+            Ok(shards) => wake.extend(shards),
+            Err(problem) => failed = Some(problem),
         }
     }
     outgoing::all(wake.into_iter().map(internal::drain).collect()).await;
-    Ok(())
+    failed.map_or(Ok(()), Err)
+}
+
+/// Asks a source, page by page: the shards of the inbox that have something new.
+async fn of_source<A: Adapter>(
+    ctx: &Ctx<'_>,
+    adapter: &A,
+    puller: &dyn Pull<Account = A::Account>,
+    channel: &Channel,
+    mut turn: Turn,
+    deadline: Timestamp,
+) -> Result<BTreeSet<i64>, Problem> {
+    let mut wake = BTreeSet::new();
+    let Some(account) = deliver::open(ctx, adapter, channel, &turn.claimed.account)? else {
+        pull::failed(ctx, &turn, &Outcome::Permanent("account_missing"), None)?;
+        return Ok(wake);
+    };
+    let asker = Asker { ctx, adapter, puller, account: &account };
+    loop {
+        let page = match asker.ask(&turn).await {
+            Ok(page) => page,
+            Err(failure) => {
+                pull::failed(ctx, &turn, &failure.outcome, failure.retry_at)?;
+                break;
+            }
+        };
+        let Some(rows) = pull::keep(ctx, &mut turn, &page)? else { break };
+        wake.extend(rows.iter().filter_map(|row| row.wake));
+        Unread::of(&page.odd).log(channel, &turn.claimed.account);
+        // What is not confirmed comes again and is known.
+        asker.confirm(&turn, &page).await;
+        if !page.more || ctx.now() >= deadline {
+            pull::done(ctx, &turn)?;
+            break;
+        }
+    }
+    Ok(wake)
 }
 
 struct Asker<'a, A: Adapter> {
@@ -63,15 +86,21 @@ struct Asker<'a, A: Adapter> {
 
 impl<A: Adapter> Asker<'_, A> {
     /// One page.
-    async fn ask(&self, turn: &Turn) -> Result<Page, Outcome> {
+    async fn ask(&self, turn: &Turn) -> Result<Page, Failure> {
         let at = &turn.claimed;
         let page = tokens::signed(self.ctx, self.adapter, &at.account, self.account, async |call| {
-            let request = self.puller.request(self.account, &at.source, at.cursor.as_deref(), call);
-            match outgoing::call(&request.map_err(Outcome::Permanent)?).await {
-                Ok(Answer { status, body }) => {
-                    self.puller.read(self.account, &at.source, &ApiResponse { status, body: &body })
+            let cursor = at.cursor.as_deref();
+            let request = match &at.token {
+                Some(token) => self.puller.request_hinted(self.account, &at.source, cursor, token, call),
+                None => self.puller.request(self.account, &at.source, cursor, call),
+            };
+            match outgoing::page(&request.map_err(Outcome::Permanent)?).await {
+                Ok(answer) => {
+                    let page = ApiResponse { status: answer.status, body: &answer.body };
+                    let read = self.puller.read(self.account, &at.source, &page);
+                    read.map_err(|outcome| Failure::of(outcome, &answer, self.ctx.now()))
                 }
-                Err(NoAnswer::NotReached(reason) | NoAnswer::Unknown(reason)) => Err(Outcome::Retry(reason)),
+                Err(NoAnswer::NotReached(reason) | NoAnswer::Unknown(reason)) => Err(Outcome::Retry(reason).into()),
             }
         });
         page.await

@@ -10,7 +10,7 @@
 //! A client syncs when its socket opens, and only then is subscribed for sure: so no reply falls between two connections. One that
 //! comes both ways has the same cursor.
 
-use crate::adapter::{Place, refusal};
+use crate::adapter::{Place, refusal, too_many};
 use crate::gateway::{self, Gateway};
 use crate::incoming::{ResponseOutparam, refuse, respond};
 use crate::{internal, outgoing};
@@ -20,7 +20,7 @@ use warmline_channels::grip::{self, Control, Event, close, events};
 use warmline_channels::{ClientAdapter, Verified};
 use warmline_flow::sealed::{self, Socket};
 use warmline_flow::stream::{self, Cursor};
-use warmline_flow::{Ctx, ingest};
+use warmline_flow::{Ctx, ingest, strangers};
 use warmline_http::{Problem, Request, Response};
 use warmline_model::Sender;
 
@@ -175,8 +175,14 @@ impl<'a, A: ClientAdapter> Frames<'a, A> {
         let verified =
             self.adapter.verify_frame(account, sender, text, self.ctx.now()).map_err(|e| (None, refusal(self.place, e)))?;
         let name = name(&verified);
-        let messages = self.adapter.parse(account, &verified).map_err(|e| (name.clone(), refusal(self.place, e)))?;
-        let rows = ingest::ingest(&self.ctx, channel, id, messages, None, &[]).map_err(|e| (name.clone(), e.into()))?;
+        if self.adapter.anonymous()
+            && let Some(full) = strangers::write(&self.ctx, channel, id, &self.place.common, &sender.open_id)
+                .map_err(|e| (name.clone(), e.into()))?
+        {
+            return Err((name, too_many(self.place, full)));
+        }
+        let parsed = self.adapter.receive(account, &verified).map_err(|e| (name.clone(), refusal(self.place, e)))?;
+        let rows = ingest::ingest(&self.ctx, channel, id, parsed, None, &[]).map_err(|e| (name.clone(), e.into()))?;
         self.wake.extend(rows.iter().filter_map(|row| row.wake));
         Ok(name)
     }

@@ -2,13 +2,11 @@
 //! Losing the cache costs one call.
 
 use crate::kv::SpinKv;
-use crate::outgoing::{self, NoAnswer};
-use serde::{Deserialize, Serialize};
-use warmline_channels::{Adapter, ApiRequest, ApiResponse, Call, Outcome, Token};
+use crate::outgoing::{self, Answer, NoAnswer};
+use warmline_channels::{Adapter, ApiRequest, ApiResponse, Call, Outcome, Token, retry_after};
 use warmline_flow::Ctx;
-use warmline_flow::context::Kv as _;
+use warmline_flow::tokens::{Kept, Place};
 use warmline_model::{AccountId, Timestamp};
-use warmline_privacy::Purpose;
 use warmline_store::leases;
 
 /// Renew this long before the end.
@@ -17,37 +15,48 @@ const LEASE_MS: i64 = 10_000;
 /// How long to wait for another instance that is fetching.
 const PATIENCE: u32 = 60;
 const LOOK_MS: u64 = 100;
+/// How long nobody asks again after the platform gave no token, where it does not say how long.
+const PAUSE_MS: i64 = 2_000;
+/// The longest such pause.
+const PAUSE_MAX_MS: i64 = 3_600_000;
 
-#[derive(Serialize, Deserialize)]
-struct Cached {
-    value: String,
-    renew_at: i64,
-    ends_at: i64,
+/// Why a call came to nothing.
+pub struct Failure {
+    /// What it means.
+    pub outcome: Outcome,
+    /// From when on the platform wants to be asked again, where it says so.
+    pub retry_at: Option<Timestamp>,
 }
 
-struct Cache<'a> {
-    ctx: &'a Ctx<'a>,
-    key: String,
-}
-
-impl Cache<'_> {
-    fn get(&self) -> Option<Cached> {
-        let sealed = SpinKv.get(&self.key)?;
-        let plain = self.ctx.keys.purpose(Purpose::PlatformTokens).open(self.key.as_bytes(), &sealed).ok()?;
-        serde_json::from_slice(&plain).ok()
+impl From<Outcome> for Failure {
+    fn from(outcome: Outcome) -> Self {
+        Self { outcome, retry_at: None }
     }
+}
 
-    fn put(&self, token: &Token, now: Timestamp) {
-        let ends_at = now.plus_millis(token.expires_in.saturating_mul(1000)).millis();
-        let early = EARLY_MS.min(token.expires_in.saturating_mul(500));
-        let cached = Cached { value: token.value.clone(), renew_at: ends_at - early, ends_at };
-        // A token that cannot be cached is fetched again; nothing else is lost.
-        if let Ok(plain) = serde_json::to_vec(&cached)
-            && let Ok(sealed) =
-                self.ctx.keys.purpose(Purpose::PlatformTokens).seal(self.key.as_bytes(), &plain, self.ctx.rng)
-        {
-            SpinKv.set(&self.key, &sealed);
+impl Failure {
+    /// What an answer means.
+    pub fn of(outcome: Outcome, answer: &Answer, now: Timestamp) -> Self {
+        Self { outcome, retry_at: answer.retry_after.as_deref().and_then(|value| retry_after(value, now)) }
+    }
+}
+
+fn kept(token: &Token, now: Timestamp) -> Kept {
+    let ends_at = now.plus_millis(token.expires_in.saturating_mul(1000)).millis();
+    let early = EARLY_MS.min(token.expires_in.saturating_mul(500));
+    Kept { value: token.value.clone(), renew_at: ends_at - early, ends_at }
+}
+
+/// Why there is no token, as a code, and until when nobody asks again.
+fn refusal(failure: &Failure, now: Timestamp) -> (&'static str, Option<Timestamp>) {
+    match failure.outcome {
+        Outcome::Retry(reason) => {
+            let until = failure.retry_at.map_or(now.plus_millis(PAUSE_MS), |at| at.min(now.plus_millis(PAUSE_MAX_MS)));
+            (reason, Some(until))
         }
+        Outcome::Permanent(reason) => (reason, None),
+        Outcome::RefreshToken => ("token_refused", None),
+        Outcome::Sent => ("answer_unreadable", None),
     }
 }
 
@@ -61,37 +70,50 @@ async fn get<A: Adapter>(
     id: &AccountId,
     account: &A::Account,
     refused: Option<&str>,
-) -> Result<Option<String>, Outcome> {
+) -> Result<Option<String>, Failure> {
     if request(ctx, adapter, account, false).is_none() {
         return Ok(None);
     }
-    let key = format!("token/{}/{id}", adapter.capabilities().channel);
-    let cache = Cache { ctx, key };
+    let place = Place::of(&SpinKv, adapter.capabilities().channel, id);
     let owner = ctx.owner();
     for _ in 0..PATIENCE {
         let now = ctx.now();
-        let cached = cache.get().filter(|c| Some(c.value.as_str()) != refused && now.millis() < c.ends_at);
+        let cached = place.get(ctx).filter(|c| Some(c.value.as_str()) != refused && now.millis() < c.ends_at);
         if let Some(c) = cached.as_ref().filter(|c| now.millis() < c.renew_at) {
             return Ok(Some(c.value.clone()));
         }
-        let claimed = leases::claim(ctx.db, &cache.key, &owner, now, now.plus_millis(LEASE_MS));
+        if cached.is_none() && place.problem().is_some_and(|problem| problem.until.is_some_and(|until| now.millis() < until))
+        {
+            return Err(Outcome::Retry("token_unavailable").into());
+        }
+        let claimed = leases::claim(ctx.db, place.key(), &owner, now, now.plus_millis(LEASE_MS));
         match (claimed, cached) {
-            (Ok(true), _) => {
+            (Ok(true), cached) => {
                 let fetched = fetch(ctx, adapter, account, refused).await;
-                if let Ok(token) = &fetched {
-                    cache.put(token, ctx.now());
+                match &fetched {
+                    // A token that cannot be kept is fetched again; nothing else is lost.
+                    Ok(token) => place.put(ctx, &kept(token, ctx.now())),
+                    Err(failure) => {
+                        let (reason, until) = refusal(failure, ctx.now());
+                        place.failed(reason, ctx.now(), until);
+                    }
                 }
                 // Where this fails, the lease ends by itself.
-                let _ = leases::release(ctx.db, &cache.key, &owner);
-                return fetched.map(|token| Some(token.value));
+                let _ = leases::release(ctx.db, place.key(), &owner);
+                return match (fetched, cached) {
+                    (Ok(token), _) => Ok(Some(token.value)),
+                    // It is due for renewal, and good until it ends.
+                    (Err(Failure { outcome: Outcome::Retry(_), .. }), Some(c)) => Ok(Some(c.value)),
+                    (Err(failure), _) => Err(failure),
+                };
             }
             // Somebody else renews it; the old one is good until then.
             (_, Some(c)) => return Ok(Some(c.value)),
             (Ok(false), None) => outgoing::sleep(LOOK_MS).await,
-            (Err(_), None) => return Err(Outcome::Retry("store_busy")),
+            (Err(_), None) => return Err(Outcome::Retry("store_busy").into()),
         }
     }
-    Err(Outcome::Retry("token_busy"))
+    Err(Outcome::Retry("token_busy").into())
 }
 
 /// Makes a call that is signed with a token. One that the platform refuses is replaced and the call made again at once, one time.
@@ -103,17 +125,17 @@ pub async fn signed<A: Adapter, T>(
     adapter: &A,
     id: &AccountId,
     account: &A::Account,
-    call: impl AsyncFn(&Call<'_>) -> Result<T, Outcome>,
-) -> Result<T, Outcome> {
+    call: impl AsyncFn(&Call<'_>) -> Result<T, Failure>,
+) -> Result<T, Failure> {
     let mut refused: Option<String> = None;
     for _ in 0..2 {
         let token = get(ctx, adapter, id, account, refused.as_deref()).await?;
         match call(&Call { token: token.as_deref(), now: ctx.now(), nonce: &ctx.owner() }).await {
-            Err(Outcome::RefreshToken) if refused.is_none() => refused = token,
+            Err(Failure { outcome: Outcome::RefreshToken, .. }) if refused.is_none() => refused = token,
             result => return result,
         }
     }
-    Err(Outcome::RefreshToken)
+    Err(Outcome::RefreshToken.into())
 }
 
 /// Fetches a token. Platforms that hand out the same token until it ends are asked to replace it only when they refused it.
@@ -122,7 +144,7 @@ async fn fetch<A: Adapter>(
     adapter: &A,
     account: &A::Account,
     refused: Option<&str>,
-) -> Result<Token, Outcome> {
+) -> Result<Token, Failure> {
     let token = ask(ctx, adapter, account, false).await?;
     if Some(token.value.as_str()) == refused { ask(ctx, adapter, account, true).await } else { Ok(token) }
 }
@@ -131,11 +153,18 @@ fn request<A: Adapter>(ctx: &Ctx<'_>, adapter: &A, account: &A::Account, force: 
     adapter.token_request(account, force, &Call { token: None, now: ctx.now(), nonce: &ctx.owner() })
 }
 
-async fn ask<A: Adapter>(ctx: &Ctx<'_>, adapter: &A, account: &A::Account, force: bool) -> Result<Token, Outcome> {
+async fn ask<A: Adapter>(ctx: &Ctx<'_>, adapter: &A, account: &A::Account, force: bool) -> Result<Token, Failure> {
     let request = request(ctx, adapter, account, force).ok_or(Outcome::Permanent("no_token_api"))?;
     match outgoing::call(&request).await {
-        Ok(answer) => adapter.read_token(&ApiResponse { status: answer.status, body: &answer.body }),
-        // No message has left yet, so there is no doubt about one.
-        Err(NoAnswer::NotReached(reason) | NoAnswer::Unknown(reason)) => Err(Outcome::Retry(reason)),
+        Ok(answer) => {
+            let read = adapter.read_token(&ApiResponse { status: answer.status, body: &answer.body });
+            read.map_err(|outcome| Failure::of(without_doubt(outcome), &answer, ctx.now()))
+        }
+        Err(NoAnswer::NotReached(reason) | NoAnswer::Unknown(reason)) => Err(without_doubt(Outcome::Retry(reason)).into()),
     }
+}
+
+/// No message has left with a request for a token, so whatever came of it, there is no doubt about one.
+fn without_doubt(outcome: Outcome) -> Outcome {
+    if outcome.leaves_doubt() { Outcome::Retry("token_unavailable") } else { outcome }
 }

@@ -17,6 +17,12 @@ pub struct Account {
     pub secrets: Vec<u8>,
     /// When it was made.
     pub created_at: Timestamp,
+    /// Since when it is disabled; none: it is not.
+    pub disabled_at: Option<Timestamp>,
+    /// When the platform was heard last, to the minute.
+    pub heard_at: Option<Timestamp>,
+    /// What tells it from a deleted one of the same id; 0: made before there was such a number.
+    pub epoch: i64,
 }
 
 fn read(row: &Row) -> Result<Account, StoreError> {
@@ -27,16 +33,31 @@ fn read(row: &Row) -> Result<Account, StoreError> {
         settings: row.text(3)?.to_owned(),
         secrets: row.blob(4)?.to_vec(),
         created_at: row.time(5)?,
+        disabled_at: row.opt_time(6)?,
+        heard_at: row.opt_time(7)?,
+        epoch: row.int(8)?,
     })
 }
 
-const GET: &str = "SELECT channel, account, name, settings, secrets, created_at FROM accounts \
+const GET: &str = "SELECT channel, account, name, settings, secrets, created_at, disabled_at, heard_at, epoch FROM accounts \
                    WHERE channel = ?1 AND account = ?2";
-const LIST: &str = "SELECT channel, account, name, settings, secrets, created_at FROM accounts ORDER BY channel, account";
-const INSERT: &str = "INSERT INTO accounts (channel, account, name, settings, secrets, created_at, updated_at) \
-                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6) ON CONFLICT DO NOTHING RETURNING 1";
+const LIST: &str = "SELECT channel, account, name, settings, secrets, created_at, disabled_at, heard_at, epoch FROM accounts \
+                    ORDER BY channel, account";
+const INSERT: &str = "INSERT INTO accounts (channel, account, name, settings, secrets, created_at, updated_at, epoch) \
+                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?6) ON CONFLICT DO NOTHING RETURNING 1";
 const UPDATE: &str = "UPDATE accounts SET name = ?3, settings = ?4, secrets = ?5, updated_at = ?6 \
                       WHERE channel = ?1 AND account = ?2 RETURNING 1";
+const DISABLE: &str =
+    "UPDATE accounts SET disabled_at = coalesce(disabled_at, ?3) WHERE channel = ?1 AND account = ?2 RETURNING 1";
+const ENABLE: &str = "UPDATE accounts SET disabled_at = NULL WHERE channel = ?1 AND account = ?2 RETURNING 1";
+const IS_DISABLED: &str = "SELECT 1 FROM accounts WHERE channel = ?1 AND account = ?2 AND disabled_at IS NOT NULL";
+const HEARD: &str = "UPDATE accounts SET heard_at = ?3 WHERE channel = ?1 AND account = ?2 AND coalesce(heard_at, 0) < ?3";
+const DELETE: &str = "DELETE FROM accounts WHERE channel = ?1 AND account = ?2 RETURNING 1";
+const DELETE_PULLS: &str = "DELETE FROM pulls WHERE channel = ?1 AND account = ?2";
+const DELETE_REFUSALS: &str = "DELETE FROM refusals WHERE channel = ?1 AND account = ?2";
+const DELETE_ODD: &str = "DELETE FROM odd_items WHERE channel = ?1 AND account = ?2";
+const DELETE_OUTAGE: &str = "DELETE FROM outages WHERE channel = ?1 AND account = ?2";
+const DELETE_STARTS: &str = "DELETE FROM session_starts WHERE channel = ?1 AND account = ?2";
 
 /// Finds an account.
 ///
@@ -79,4 +100,53 @@ pub fn insert(db: &dyn Db, account: &Account) -> Result<bool, StoreError> {
 /// See [`StoreError`].
 pub fn update(db: &dyn Db, account: &Account, now: Timestamp) -> Result<bool, StoreError> {
     Ok(db.first(UPDATE, &params(account, now))?.is_some())
+}
+
+/// Disables an account, or enables it; false when there is none. One that is disabled keeps the instant of the first time.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn set_disabled(
+    db: &dyn Db,
+    channel: &Channel,
+    account: &AccountId,
+    disabled: bool,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let (channel, account) = (channel.as_str(), account.as_str());
+    let found = match disabled {
+        true => db.first(DISABLE, &[channel.into(), account.into(), now.into()])?,
+        false => db.first(ENABLE, &[channel.into(), account.into()])?,
+    };
+    Ok(found.is_some())
+}
+
+/// Whether an account is there and disabled.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn is_disabled(db: &dyn Db, channel: &Channel, account: &AccountId) -> Result<bool, StoreError> {
+    Ok(db.first(IS_DISABLED, &[channel.as_str().into(), account.as_str().into()])?.is_some())
+}
+
+/// Notes that the platform was heard.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn heard(db: &dyn Db, channel: &Channel, account: &AccountId, now: Timestamp) -> Result<(), StoreError> {
+    db.execute(HEARD, &[channel.as_str().into(), account.as_str().into(), now.into()])?;
+    Ok(())
+}
+
+/// Deletes an account with its secrets, its sources and what was counted of it; false when there is none. Runs in the caller's
+/// transaction.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn delete(db: &dyn Db, channel: &Channel, account: &AccountId) -> Result<bool, StoreError> {
+    let key = [channel.as_str().into(), account.as_str().into()];
+    for sql in [DELETE_PULLS, DELETE_REFUSALS, DELETE_STARTS, DELETE_ODD, DELETE_OUTAGE] {
+        db.execute(sql, &key)?;
+    }
+    Ok(db.first(DELETE, &key)?.is_some())
 }

@@ -11,9 +11,9 @@ pub struct Stored {
     pub hash: Vec<u8>,
 }
 
-const APPEND: &str = "INSERT INTO audit (seq, at, actor, role, action, customer_id, conversation_id, reason, hash) \
-                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
-const AFTER: &str = "SELECT seq, at, actor, role, action, customer_id, conversation_id, reason, hash FROM audit \
+const APPEND: &str = "INSERT INTO audit (seq, at, actor, role, action, customer_id, conversation_id, reason, hash, customers) \
+                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+const AFTER: &str = "SELECT seq, at, actor, role, action, customer_id, conversation_id, reason, hash, customers FROM audit \
                      WHERE seq > ?1 ORDER BY seq LIMIT ?2";
 const HASH: &str = "SELECT hash FROM audit WHERE seq = ?1";
 const HEAD: &str = "SELECT value FROM meta WHERE name = 'audit_head'";
@@ -35,9 +35,18 @@ pub fn append(db: &dyn Db, entry: &AuditEntry, hash: &[u8; 32]) -> Result<(), St
         entry.conversation.map(|c| c.as_bytes().to_vec()).into(),
         entry.reason.as_deref().into(),
         hash.into(),
+        (!entry.customers.is_empty())
+            .then(|| entry.customers.iter().flat_map(|c| *c.as_bytes()).collect::<Vec<u8>>())
+            .into(),
     ];
     db.execute(APPEND, &params)?;
     Ok(())
+}
+
+/// Ids of customers, one after the other.
+fn customers(r: &Row, i: usize) -> Result<Vec<CustomerId>, StoreError> {
+    let ids = r.opt_blob(i)?.unwrap_or_default().chunks(16);
+    ids.map(|id| r.made(i, CustomerId::from_bytes(id))).collect()
 }
 
 /// Entries after a number, in order.
@@ -53,6 +62,7 @@ pub fn after(db: &dyn Db, seq: i64, limit: i64) -> Result<Vec<Stored>, StoreErro
             role: r.text(3)?.to_owned(),
             action: r.text(4)?.to_owned(),
             customer: r.opt_blob(5)?.map(|b| r.made(5, CustomerId::from_bytes(b))).transpose()?,
+            customers: customers(r, 9)?,
             conversation: r.opt_blob(6)?.map(|b| r.made(6, ConversationId::from_bytes(b))).transpose()?,
             reason: r.opt_text(7)?.map(str::to_owned),
         };

@@ -1,7 +1,7 @@
 //! What customers agreed to and withdrew: append-only, which the database enforces.
 
 use crate::db::{Db, Row, StoreError};
-use warmline_model::{AgentId, CustomerId, Timestamp};
+use warmline_model::{AgentId, CustomerId, MessageId, Timestamp};
 
 /// A record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,22 +18,29 @@ pub struct Consent {
     pub given: bool,
     /// Where it was said: a channel, or `staff`.
     pub source: String,
-    /// Who noted it; none: the administrator's token of the configuration.
+    /// Who noted it; none: the customer's own message, or the administrator's token of the configuration.
     pub by: Option<AgentId>,
+    /// The customer's own words, as the list of such words has them.
+    pub wording: Option<String>,
+    /// The message that proves it.
+    pub message: Option<MessageId>,
     /// When it was noted.
     pub at: Timestamp,
 }
 
-const APPEND: &str = "INSERT INTO consents (customer_id, purpose, version, given, source, agent_id, at) \
-                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-const NEWEST: &str = "SELECT seq, customer_id, purpose, version, given, source, agent_id, at \
+const APPEND: &str = "INSERT INTO consents (customer_id, purpose, version, given, source, agent_id, at, wording, message_id) \
+                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+const NEWEST: &str = "SELECT seq, customer_id, purpose, version, given, source, agent_id, at, wording, message_id \
                       FROM consents INDEXED BY consents_by_purpose \
                       WHERE customer_id = ?1 AND purpose = ?2 ORDER BY seq DESC LIMIT 1";
 // With max(), SQLite takes the other columns from the row that has it.
-const STANDING: &str = "SELECT max(seq), customer_id, purpose, version, given, source, agent_id, at \
+const OF_PERSON: &str = "SELECT max(c.seq), c.given \
+                         FROM customers m CROSS JOIN consents c INDEXED BY consents_by_purpose ON c.customer_id = m.id \
+                         WHERE m.person = ?1 AND m.erasure IS NULL AND c.purpose = ?2";
+const STANDING: &str = "SELECT max(seq), customer_id, purpose, version, given, source, agent_id, at, wording, message_id \
                         FROM consents INDEXED BY consents_by_purpose \
                         WHERE customer_id = ?1 GROUP BY purpose";
-const BEFORE: &str = "SELECT seq, customer_id, purpose, version, given, source, agent_id, at \
+const BEFORE: &str = "SELECT seq, customer_id, purpose, version, given, source, agent_id, at, wording, message_id \
                       FROM consents INDEXED BY consents_by_customer \
                       WHERE customer_id = ?1 AND seq < ?2 ORDER BY seq DESC LIMIT ?3";
 
@@ -47,6 +54,8 @@ fn read(r: &Row) -> Result<Consent, StoreError> {
         source: r.text(5)?.to_owned(),
         by: r.opt_blob(6)?.map(|b| r.made(6, AgentId::from_bytes(b))).transpose()?,
         at: r.time(7)?,
+        wording: r.opt_text(8)?.map(str::to_owned),
+        message: r.opt_blob(9)?.map(|b| r.made(9, MessageId::from_bytes(b))).transpose()?,
     })
 }
 
@@ -63,6 +72,8 @@ pub fn append(db: &dyn Db, c: &Consent) -> Result<(), StoreError> {
         c.source.as_str().into(),
         c.by.map(|a| a.as_bytes().to_vec()).into(),
         c.at.into(),
+        c.wording.as_deref().into(),
+        c.message.map(|m| m.as_bytes().to_vec()).into(),
     ];
     db.execute(APPEND, &params)?;
     Ok(())
@@ -74,6 +85,15 @@ pub fn append(db: &dyn Db, c: &Consent) -> Result<(), StoreError> {
 /// See [`StoreError`].
 pub fn newest(db: &dyn Db, customer: CustomerId, purpose: &str) -> Result<Option<Consent>, StoreError> {
     db.first(NEWEST, &[customer.as_bytes().into(), purpose.into()])?.as_ref().map(read).transpose()
+}
+
+/// What the newest record of a purpose says, of any of a person's customers; none where nobody said anything.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn of_person(db: &dyn Db, person: CustomerId, purpose: &str) -> Result<Option<bool>, StoreError> {
+    let Some(row) = db.first(OF_PERSON, &[person.as_bytes().into(), purpose.into()])? else { return Ok(None) };
+    Ok(row.opt_int(1)?.map(|given| given != 0))
 }
 
 /// A customer's newest record of each purpose.

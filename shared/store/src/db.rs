@@ -83,6 +83,15 @@ pub enum StoreError {
     /// No room left. Nothing is lost; nothing new is taken.
     #[error("the store is full")]
     Full,
+    /// The file was removed, replaced or cut while it was open: what is written now would not be found again.
+    #[error("the store's file is not the one that was opened")]
+    Lost,
+    /// The file holds something else than what was written into it.
+    #[error("the store is damaged: {0}")]
+    Damaged(String),
+    /// A table that the schema has is not there, as where the keys of the store are missing.
+    #[error("the store is incomplete: {0}")]
+    Incomplete(String),
     /// The database was migrated by a newer version of the program.
     #[error("the store has schema version {found}, newer than the {known} that this program knows")]
     Newer {
@@ -106,10 +115,17 @@ impl StoreError {
     /// From the database's message.
     pub fn from_message(message: &str) -> Self {
         let lower = message.to_ascii_lowercase();
-        if lower.contains("is locked") || lower.contains("busy") {
+        let says = |parts: &[&str]| parts.iter().any(|part| lower.contains(part));
+        if says(&["is locked", "busy"]) {
             Self::Busy
-        } else if lower.contains("is full") || lower.contains("disk i/o") {
+        } else if says(&["is full", "disk i/o"]) {
             Self::Full
+        } else if says(&["removed, replaced or cut", "readonly database", "unable to open database"]) {
+            Self::Lost
+        } else if says(&["malformed", "not a database", "not utf-8"]) {
+            Self::Damaged(message.to_owned())
+        } else if says(&["no such table"]) {
+            Self::Incomplete(message.to_owned())
         } else {
             Self::Other(message.to_owned())
         }
@@ -264,5 +280,36 @@ pub fn immediate<T, E: From<StoreError>>(db: &dyn Db, work: impl FnOnce() -> Res
             let _ = db.execute("ROLLBACK", &[]);
             Err(e)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_database_says_is_told_apart() {
+        let of = StoreError::from_message;
+        assert_eq!(of("database is locked"), StoreError::Busy);
+        for full in ["database or disk is full", "disk I/O error"] {
+            assert_eq!(of(full), StoreError::Full);
+        }
+        for lost in [
+            "the database file was removed, replaced or cut while it was open",
+            "attempt to write a readonly database",
+            "unable to open database file",
+        ] {
+            assert_eq!(of(lost), StoreError::Lost);
+        }
+        for damaged in [
+            "database disk image is malformed",
+            "malformed database schema (messages)",
+            "file is not a database",
+            "column \"name\" holds TEXT that is not UTF-8; store it as a BLOB",
+        ] {
+            assert!(matches!(of(damaged), StoreError::Damaged(_)), "{damaged}");
+        }
+        assert!(matches!(of("no such table: customer_keys"), StoreError::Incomplete(_)));
+        assert!(matches!(of("no such column: x"), StoreError::Other(_)));
     }
 }

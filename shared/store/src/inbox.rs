@@ -30,6 +30,35 @@ pub struct NewRow<'a> {
     pub sealed_by: i64,
     /// When the webhook came.
     pub received_at: Timestamp,
+    /// What the release before this one made of the same message as its `dedup`, and since when a row with that is the same message.
+    pub earlier: Option<(&'a [u8; 16], Timestamp)>,
+}
+
+/// A row for an item that could not be read: it is set aside at once.
+pub struct NewOdd<'a> {
+    /// Keyed hash of channel, account and the item's bytes.
+    pub dedup: &'a [u8; 16],
+    /// The channel.
+    pub channel: &'a Channel,
+    /// The account.
+    pub account: &'a AccountId,
+    /// The sealed item.
+    pub payload: &'a [u8],
+    /// The generation of the key that seals it.
+    pub sealed_by: i64,
+    /// When it came.
+    pub received_at: Timestamp,
+}
+
+/// What became of such a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoredOdd {
+    /// It is new.
+    New,
+    /// The platform sent it before.
+    Known,
+    /// The key that seals it is to be destroyed: seal it under a newer one.
+    Stale,
 }
 
 /// What became of a row.
@@ -52,12 +81,22 @@ pub enum Stored {
 
 // The lease is read under the same write lock as the insert. A drainer lets go of its lease only in a statement that sees no
 // pending row, so either it still sees this row or this statement sees that it is gone: no wake-up is lost.
-// Under the same lock it is seen whether the key may still be used.
+// Under the same lock it is seen whether the key may still be used, and whether the release before this one has stored the message.
+// One sender's messages are in one shard, so a row of another shard is another sender's.
 const INSERT: &str = "INSERT INTO inbox (dedup, shard, channel, account, payload, received_at, sealed_by) \
                       SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?8 \
                       WHERE ?8 >= coalesce((SELECT seq FROM followers WHERE name = 'inbox keys'), 0) \
+                      AND NOT EXISTS (SELECT 1 FROM inbox WHERE dedup = ?9 AND shard = ?2 AND received_at >= ?10) \
                       ON CONFLICT (dedup) DO NOTHING \
                       RETURNING seq, coalesce((SELECT until FROM leases WHERE name = ?7), 0)";
+// In no shard: nobody knows whose it is, and nobody is to handle it.
+const INSERT_ODD: &str = "INSERT INTO inbox (dedup, shard, channel, account, state, payload, received_at, sealed_by) \
+                          SELECT ?1, -1, ?2, ?3, 2, ?4, ?5, ?6 \
+                          WHERE ?6 >= coalesce((SELECT seq FROM followers WHERE name = 'inbox keys'), 0) \
+                          ON CONFLICT (dedup) DO NOTHING RETURNING 1";
+const EMPTY_ODD: &str = "UPDATE inbox SET state = 1, payload = NULL WHERE seq IN \
+                         (SELECT seq FROM inbox INDEXED BY inbox_parked WHERE state = 2 AND received_at <= ?1 AND shard = -1 LIMIT ?2) \
+                         RETURNING 1";
 const LEAST: &str = "INSERT INTO followers (name, seq) VALUES ('inbox keys', ?1) \
                      ON CONFLICT (name) DO UPDATE SET seq = max(seq, excluded.seq)";
 const WAITS_ON: &str = "SELECT 1 FROM inbox INDEXED BY inbox_pending WHERE state = 0 AND sealed_by < ?1 LIMIT 1";
@@ -66,6 +105,7 @@ const PARKED: &str = "SELECT seq, channel, account, dedup, payload, received_at,
 const RESEAL: &str = "UPDATE inbox SET payload = ?2, sealed_by = ?3 WHERE seq = ?1 AND state = 2";
 const DROP: &str = "UPDATE inbox SET state = 1, payload = NULL WHERE seq = ?1 AND state = 2";
 const BY_DEDUP: &str = "SELECT seq FROM inbox WHERE dedup = ?1";
+const BY_EARLIER: &str = "SELECT seq FROM inbox WHERE dedup = ?1 AND shard = ?2 AND received_at >= ?3";
 const PENDING: &str = "SELECT seq, channel, account, dedup, payload, received_at, sealed_by FROM inbox \
                        WHERE shard = ?1 AND state = 0 ORDER BY seq LIMIT ?2";
 const DONE: &str = "UPDATE inbox SET state = 1, payload = NULL WHERE seq = ?1 AND state = 0 RETURNING 1";
@@ -76,6 +116,8 @@ const WAITING: &str = "SELECT DISTINCT shard FROM inbox WHERE state = 0";
 const LET_GO: &str = "UPDATE leases SET until = 0 WHERE name = ?1 AND owner = ?2 \
                       AND NOT EXISTS (SELECT 1 FROM inbox WHERE shard = ?3 AND state = 0) RETURNING 1";
 const COUNT: &str = "SELECT count(*) FROM inbox WHERE state = 0";
+const COUNT_OF: &str =
+    "SELECT count(*) FROM inbox INDEXED BY inbox_pending WHERE state = 0 AND channel = ?1 AND account = ?2";
 
 /// Adds a row, or finds that it is there.
 ///
@@ -91,11 +133,47 @@ pub fn insert(db: &dyn Db, row: &NewRow<'_>) -> Result<Stored, StoreError> {
         row.received_at.into(),
         lease_name(row.shard).into(),
         row.sealed_by.into(),
+        row.earlier.map(|(dedup, _)| dedup.as_slice()).into(),
+        row.earlier.map(|(_, since)| since).into(),
     ];
-    Ok(match db.first(INSERT, &params)? {
-        Some(found) => Stored::New { seq: found.int(0)?, drained_until: found.time(1)? },
-        None => find(db, row.dedup)?.map_or(Stored::Stale, |seq| Stored::Duplicate { seq }),
-    })
+    if let Some(found) = db.first(INSERT, &params)? {
+        return Ok(Stored::New { seq: found.int(0)?, drained_until: found.time(1)? });
+    }
+    let known = match (find(db, row.dedup)?, row.earlier) {
+        (None, Some((dedup, since))) => {
+            let found = db.first(BY_EARLIER, &[dedup.into(), row.shard.into(), since.into()])?;
+            found.map(|r| r.int(0)).transpose()?
+        }
+        (known, _) => known,
+    };
+    Ok(known.map_or(Stored::Stale, |seq| Stored::Duplicate { seq }))
+}
+
+/// Adds an item that could not be read, or finds that it is there.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn insert_odd(db: &dyn Db, row: &NewOdd<'_>) -> Result<StoredOdd, StoreError> {
+    let params = [
+        row.dedup.into(),
+        row.channel.as_str().into(),
+        row.account.as_str().into(),
+        row.payload.into(),
+        row.received_at.into(),
+        row.sealed_by.into(),
+    ];
+    if db.first(INSERT_ODD, &params)?.is_some() {
+        return Ok(StoredOdd::New);
+    }
+    Ok(if find(db, row.dedup)?.is_some() { StoredOdd::Known } else { StoredOdd::Stale })
+}
+
+/// Takes the payload of items that could not be read and came until an instant: of how many. That they came stays known.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn empty_odd(db: &dyn Db, until: Timestamp, limit: i64) -> Result<usize, StoreError> {
+    Ok(db.execute(EMPTY_ODD, &[until.into(), limit.into()])?.len())
 }
 
 /// From now on no row is added whose key is of an earlier generation.
@@ -231,4 +309,12 @@ pub fn let_go(db: &dyn Db, shard: i64, owner: &[u8; 16]) -> Result<bool, StoreEr
 /// See [`StoreError`].
 pub fn waiting(db: &dyn Db) -> Result<i64, StoreError> {
     db.first(COUNT, &[])?.ok_or(StoreError::Missing("inbox"))?.int(0)
+}
+
+/// How many rows of an account wait.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn waiting_of(db: &dyn Db, channel: &Channel, account: &AccountId) -> Result<i64, StoreError> {
+    db.first(COUNT_OF, &[channel.as_str().into(), account.as_str().into()])?.ok_or(StoreError::Missing("inbox"))?.int(0)
 }

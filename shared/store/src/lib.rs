@@ -18,6 +18,7 @@ pub mod consents;
 pub mod consults;
 pub mod conversations;
 pub mod customers;
+pub mod damage;
 pub mod db;
 pub mod erasures;
 pub mod events;
@@ -33,6 +34,8 @@ pub mod meta;
 pub mod migrate;
 #[cfg(feature = "native")]
 pub mod native;
+pub mod odd_items;
+pub mod outages;
 pub mod outbox;
 pub mod people;
 pub mod placing;
@@ -41,9 +44,11 @@ pub mod pulls;
 pub mod queues;
 pub mod refusals;
 pub mod rollups;
+pub mod sessions;
 pub mod staffing;
 pub mod tokens;
 pub mod vault;
+pub mod waiting;
 
 pub use db::{Db, Row, StoreError, Value, immediate};
 pub use migrate::migrate;

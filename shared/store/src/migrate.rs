@@ -20,7 +20,7 @@ macro_rules! file {
 }
 
 /// The files. To add one: number it, add it here, never change one that has run anywhere.
-const MIGRATIONS: [&str; 12] = [
+const MIGRATIONS: [&str; 17] = [
     file!("../migrations/0001_foundation.sql"),
     file!("../migrations/0002_channels.sql"),
     file!("../migrations/0003_routing.sql"),
@@ -33,6 +33,11 @@ const MIGRATIONS: [&str; 12] = [
     file!("../migrations/0010_duties.sql"),
     file!("../migrations/0011_findings.sql"),
     file!("../migrations/0012_held.sql"),
+    file!("../migrations/0013_intake.sql"),
+    file!("../migrations/0014_optout.sql"),
+    file!("../migrations/0015_delivery.sql"),
+    file!("../migrations/0016_accounts.sql"),
+    file!("../migrations/0017_people.sql"),
 ];
 
 /// How long a text is without its lines of comment and the spaces that lines begin with; with `out`, also that text.
@@ -76,6 +81,11 @@ const VERSIONS: [&str; MIGRATIONS.len()] = [
     "PRAGMA user_version = 10",
     "PRAGMA user_version = 11",
     "PRAGMA user_version = 12",
+    "PRAGMA user_version = 13",
+    "PRAGMA user_version = 14",
+    "PRAGMA user_version = 15",
+    "PRAGMA user_version = 16",
+    "PRAGMA user_version = 17",
 ];
 const WAL: &str = "PRAGMA journal_mode = WAL";
 

@@ -46,12 +46,13 @@ pub struct Merge {
 
 const LEARN: &str = "INSERT INTO identifiers (lookup, customer_id, kind, platform, value, strong, source, at) \
                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) \
-                     ON CONFLICT (lookup, customer_id) DO UPDATE SET strong = 1, source = excluded.source, at = excluded.at \
-                     WHERE excluded.strong = 1 AND strong = 0 RETURNING 1";
+                     ON CONFLICT (lookup, customer_id) DO UPDATE \
+                     SET strong = excluded.strong, source = excluded.source, at = excluded.at \
+                     WHERE strong = 0 AND (excluded.strong = 1 OR (source = 'staff' AND excluded.source <> 'staff')) RETURNING 1";
 const FORGET: &str = "DELETE FROM identifiers WHERE lookup = ?1 AND customer_id = ?2 RETURNING 1";
 const OF: &str = "SELECT lookup, customer_id, kind, platform, value, strong, source, at FROM identifiers \
                   WHERE customer_id = ?1 ORDER BY kind, lookup";
-const HOLDERS: &str = "SELECT i.customer_id, i.strong, c.person FROM identifiers i JOIN customers c ON c.id = i.customer_id \
+const HOLDING: &str = "SELECT i.customer_id, i.strong, c.person, i.source FROM identifiers i JOIN customers c ON c.id = i.customer_id \
                        WHERE i.lookup = ?1 ORDER BY i.customer_id LIMIT ?2";
 const KNOWN: &str = "UPDATE identities SET known = ?2 WHERE id = ?1 RETURNING 1";
 const DISTRUST: &str = "INSERT INTO distrusted (lookup, at) VALUES (?1, ?2) ON CONFLICT DO NOTHING RETURNING 1";
@@ -64,6 +65,11 @@ const TALKS: &str = "SELECT 1 FROM conversations v INDEXED BY conversations_held
                      WHERE v.agent_id = ?1 AND v.closed_at IS NULL AND c.person = ?2 LIMIT 1";
 const ASKED: &str = "SELECT 1 FROM consults s JOIN conversations v ON v.id = s.conversation_id \
                      JOIN customers c ON c.id = v.customer_id WHERE s.agent_id = ?1 AND c.person = ?2 LIMIT 1";
+const MET: &str = "SELECT 1 FROM customers c CROSS JOIN conversations v INDEXED BY conversations_by_customer \
+                   ON v.customer_id = c.id WHERE c.person = ?1 AND c.erasure IS NULL AND (v.agent_id = ?2 \
+                   OR (v.state = 'queued' AND EXISTS (SELECT 1 FROM agent_groups g WHERE g.group_id = v.group_id AND g.agent_id = ?2))) \
+                   LIMIT 1";
+const TYPED: &str = "SELECT 1 FROM identifiers WHERE lookup = ?1 AND customer_id IN (?2, ?3) AND source = 'staff' LIMIT 1";
 const ELSEWHERE: &str = "SELECT o.id FROM conversations v INDEXED BY conversations_held CROSS JOIN customers c ON c.id = v.customer_id \
                          CROSS JOIN customers m ON m.person = c.person CROSS JOIN identities i ON i.customer_id = m.id \
                          CROSS JOIN conversations o INDEXED BY conversations_open ON o.identity_id = i.id AND o.state <> 'closed' \
@@ -140,16 +146,28 @@ pub struct Holder {
     pub strong: bool,
     /// The person.
     pub person: CustomerId,
+    /// Who told it.
+    pub source: String,
 }
+
+/// Customers who are looked at for one identifier, the oldest.
+pub const HOLDERS: i64 = 50;
 
 /// The customers with an identifier, oldest first.
 ///
 /// # Errors
 /// See [`StoreError`].
 pub fn holders(db: &dyn Db, of: &[u8; 16], limit: i64) -> Result<Vec<Holder>, StoreError> {
-    db.execute(HOLDERS, &[of.into(), limit.into()])?
+    db.execute(HOLDING, &[of.into(), limit.into()])?
         .iter()
-        .map(|r| Ok(Holder { customer: customer(r, 0)?, strong: r.flag(1)?, person: customer(r, 2)? }))
+        .map(|r| {
+            Ok(Holder {
+                customer: customer(r, 0)?,
+                strong: r.flag(1)?,
+                person: customer(r, 2)?,
+                source: r.text(3)?.to_owned(),
+            })
+        })
         .collect()
 }
 
@@ -233,6 +251,27 @@ pub fn set_summary(db: &dyn Db, person: CustomerId, tags: &[String], owner: Opti
 pub fn served_by(db: &dyn Db, person: CustomerId, agent: AgentId) -> Result<bool, StoreError> {
     let params = [agent.as_bytes().into(), person.as_bytes().into()];
     Ok(db.first(TALKS, &params)?.is_some() || db.first(ASKED, &params)?.is_some())
+}
+
+/// Whether an agent holds or held one of a person's conversations, or one waits in a queue of the agent's groups.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn met_by(db: &dyn Db, person: CustomerId, agent: AgentId) -> Result<bool, StoreError> {
+    Ok(db.first(MET, &[person.as_bytes().into(), agent.as_bytes().into()])?.is_some())
+}
+
+/// Whether a merge rests on nothing but what staff said: on their word alone, or on an identifier that they typed.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn is_by_hand(db: &dyn Db, m: &Merge) -> Result<bool, StoreError> {
+    if m.kind.is_none() {
+        return Ok(true);
+    }
+    // Without its evidence a side was erased, and nobody is taken along.
+    let Some(evidence) = &m.evidence else { return Ok(false) };
+    Ok(db.first(TYPED, &[evidence.into(), m.a.as_bytes().into(), m.b.as_bytes().into()])?.is_some())
 }
 
 /// The open conversations, not in the agent's hands, that the persons with whom an agent talks now have on other channels.

@@ -14,6 +14,8 @@ pub struct Claimed {
     pub polled: bool,
     /// Where the last page ended.
     pub cursor: Option<String>,
+    /// What the newest hint lets its bearer ask with, while that is fresh.
+    pub token: Option<String>,
     /// Hints that had come when it was claimed.
     pub hints: i64,
     /// Failures in a row before this turn.
@@ -35,18 +37,28 @@ const POLL: &str = "INSERT INTO pulls (channel, account, source, polled, due_at)
                     ON CONFLICT (channel, account, source) DO UPDATE SET polled = 1, due_at = coalesce(due_at, ?4)";
 const UNPOLL: &str =
     "UPDATE pulls SET polled = 0, due_at = NULL WHERE channel = ?1 AND account = ?2 AND lease_owner IS NULL";
-const HINT: &str = "INSERT INTO pulls (channel, account, source, polled, hints, due_at) VALUES (?1, ?2, ?3, 0, 1, ?4) \
+const HINT: &str = "INSERT INTO pulls (channel, account, source, polled, hints, due_at, token, token_until) \
+                    VALUES (?1, ?2, ?3, 0, 1, ?4, ?5, ?6) \
                     ON CONFLICT (channel, account, source) DO UPDATE SET hints = hints + 1, \
+                    token = coalesce(?5, token), token_until = iif(?5 IS NULL, token_until, ?6), \
                     due_at = CASE WHEN lease_owner IS NULL THEN ?4 ELSE due_at END";
+// Sources of accounts that are disabled stay as they are: enabling them goes on where they were.
 const CLAIM: &str = "UPDATE pulls SET lease_owner = ?2, due_at = ?3 WHERE (channel, account, source) IN ( \
-                       SELECT channel, account, source FROM pulls WHERE channel = ?1 AND due_at <= ?4 ORDER BY due_at LIMIT ?5) \
-                     RETURNING account, source, polled, cursor, hints, attempts";
+                       SELECT channel, account, source FROM pulls p WHERE p.channel = ?1 AND p.due_at <= ?4 \
+                       AND NOT EXISTS (SELECT 1 FROM accounts a WHERE a.channel = p.channel AND a.account = p.account \
+                                       AND a.disabled_at IS NOT NULL) ORDER BY p.due_at LIMIT ?5) \
+                     RETURNING account, source, polled, cursor, hints, attempts, iif(token_until > ?4, token, NULL)";
 const ADVANCE: &str = "UPDATE pulls SET cursor = coalesce(?5, cursor), due_at = ?6 \
                        WHERE channel = ?1 AND account = ?2 AND source = ?3 AND lease_owner = ?4 RETURNING 1";
-const END: &str = "UPDATE pulls SET lease_owner = NULL, attempts = ?7, problem = ?8, \
+// A token serves the turn that it was brought for, and that turn's repeats unless it was itself what was refused.
+const END: &str = "UPDATE pulls SET lease_owner = NULL, attempts = ?7, problem = ?8, asked_at = ?9, \
+                   token = CASE WHEN hints > ?5 OR (?8 IS NOT NULL AND ?8 <> 'hint_refused') THEN token END, \
                    due_at = CASE WHEN hints > ?5 AND ?8 IS NULL THEN ?9 ELSE ?6 END \
                    WHERE channel = ?1 AND account = ?2 AND source = ?3 AND lease_owner = ?4";
-const DUE: &str = "SELECT DISTINCT channel FROM pulls WHERE due_at <= ?1";
+const DUE: &str = "SELECT DISTINCT channel FROM pulls p WHERE p.due_at <= ?1 AND NOT EXISTS (SELECT 1 FROM accounts a \
+                   WHERE a.channel = p.channel AND a.account = p.account AND a.disabled_at IS NOT NULL)";
+const OF_ACCOUNT: &str = "SELECT source, polled, cursor, due_at, asked_at, attempts, problem FROM pulls \
+                          WHERE channel = ?1 AND account = ?2 ORDER BY source";
 const PROBLEMS: &str =
     "SELECT source, problem FROM pulls WHERE channel = ?1 AND account = ?2 AND problem IS NOT NULL ORDER BY source";
 
@@ -68,12 +80,30 @@ pub fn set_polled(
     Ok(())
 }
 
+/// What a hint lets its bearer ask with, and until when.
+#[derive(Clone, Copy)]
+pub struct HintToken<'a> {
+    /// The platform's token. It says nothing of any customer, and is good only together with the account's own access token.
+    pub token: &'a str,
+    /// Until when it is good.
+    pub until: Timestamp,
+}
+
 /// Notes that a source has something new.
 ///
 /// # Errors
 /// See [`StoreError`].
-pub fn hint(db: &dyn Db, channel: &Channel, account: &AccountId, source: &str, now: Timestamp) -> Result<(), StoreError> {
-    db.execute(HINT, &[channel.as_str().into(), account.as_str().into(), source.into(), now.into()])?;
+pub fn hint(
+    db: &dyn Db,
+    channel: &Channel,
+    account: &AccountId,
+    source: &str,
+    token: Option<HintToken<'_>>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let (token, until) = (token.map(|t| t.token), token.map(|t| t.until));
+    let params = [channel.as_str().into(), account.as_str().into(), source.into(), now.into(), token.into(), until.into()];
+    db.execute(HINT, &params)?;
     Ok(())
 }
 
@@ -99,6 +129,7 @@ pub fn claim(
                 cursor: r.opt_text(3)?.map(str::to_owned),
                 hints: r.int(4)?,
                 attempts: r.int(5)?,
+                token: r.opt_text(6)?.map(str::to_owned),
             })
         })
         .collect()
@@ -166,4 +197,93 @@ pub fn due_channels(db: &dyn Db, now: Timestamp) -> Result<Vec<String>, StoreErr
 pub fn problems(db: &dyn Db, channel: &Channel, account: &AccountId) -> Result<Vec<(String, String)>, StoreError> {
     let rows = db.execute(PROBLEMS, &[channel.as_str().into(), account.as_str().into()])?;
     rows.iter().map(|r| Ok((r.text(0)?.to_owned(), r.text(1)?.to_owned()))).collect()
+}
+
+/// Where a source stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// Its name.
+    pub source: String,
+    /// Whether it is asked again and again, or only when a webhook says that it holds something.
+    pub polled: bool,
+    /// Where the last page ended.
+    pub cursor: Option<String>,
+    /// When it is asked next; none: when a webhook says so.
+    pub due_at: Option<Timestamp>,
+    /// When it was asked last.
+    pub asked_at: Option<Timestamp>,
+    /// Failures in a row.
+    pub attempts: i64,
+    /// Why it could not be asked the last time, as a code.
+    pub problem: Option<String>,
+}
+
+/// An account's sources.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn of_account(db: &dyn Db, channel: &Channel, account: &AccountId) -> Result<Vec<Source>, StoreError> {
+    let rows = db.execute(OF_ACCOUNT, &[channel.as_str().into(), account.as_str().into()])?;
+    rows.iter()
+        .map(|r| {
+            Ok(Source {
+                source: r.text(0)?.to_owned(),
+                polled: r.flag(1)?,
+                cursor: r.opt_text(2)?.map(str::to_owned),
+                due_at: r.opt_time(3)?,
+                asked_at: r.opt_time(4)?,
+                attempts: r.int(5)?,
+                problem: r.opt_text(6)?.map(str::to_owned),
+            })
+        })
+        .collect()
+}
+
+#[cfg(all(test, feature = "native"))]
+mod tests {
+    use super::*;
+    use crate::migrate;
+    use crate::native::NativeDb;
+
+    #[test]
+    fn f2_a_hints_token_serves_while_it_is_fresh() {
+        let db = NativeDb::memory().unwrap();
+        migrate(&db).unwrap();
+        let (channel, account) = (Channel::new("wecom").unwrap(), AccountId::new("main").unwrap());
+        let at = Timestamp::from_millis;
+        let hinted = |token: Option<&str>, now| {
+            let token = token.map(|token| HintToken { token, until: at(now + 600_000) });
+            hint(&db, &channel, &account, "wk1", token, at(now)).unwrap();
+        };
+        let owner = [1; 16];
+        let claimed = |now| claim(&db, &channel, &owner, at(now), at(now + 20_000), 8).unwrap().remove(0);
+        let ended = |turn: &Claimed, problem: Option<&'static str>, due: Option<i64>, now| {
+            let with = End { due_at: due.map(at), attempts: 0, problem };
+            end(&db, &channel, turn, &owner, with, at(now)).unwrap();
+        };
+        hinted(Some("T1"), 0);
+        let turn = claimed(1);
+        assert_eq!(turn.token.as_deref(), Some("T1"));
+        // The platform was away: the same token serves the next try.
+        ended(&turn, Some("platform_unavailable"), Some(10), 5);
+        let turn = claimed(10);
+        assert_eq!(turn.token.as_deref(), Some("T1"));
+        // It was the token that was refused: the next try goes without.
+        ended(&turn, Some("hint_refused"), Some(20), 15);
+        let turn = claimed(20);
+        assert_eq!(turn.token, None);
+        ended(&turn, None, None, 25);
+        // A hint that comes during a turn brings a token for the next; what was used is gone.
+        hinted(Some("T2"), 30);
+        let turn = claimed(31);
+        hinted(Some("T3"), 32);
+        ended(&turn, None, None, 33);
+        let turn = claimed(34);
+        assert_eq!(turn.token.as_deref(), Some("T3"));
+        ended(&turn, None, Some(40), 35);
+        assert_eq!(claimed(40).token, None);
+        // After ten minutes it is worth nothing.
+        hinted(Some("T4"), 100_000);
+        assert_eq!(claimed(800_000).token, None);
+    }
 }

@@ -1,26 +1,100 @@
-//! Counts of refused webhooks. Nothing of a refused webhook is stored, only that there was one.
+//! Refused webhooks, counted by account, reason and hour. Nothing of a refused webhook is stored but that there was one, and by how much
+//! its clock was off. The rows of a minute are a fixed number, whoever sends what.
 
 use crate::db::{Db, StoreError};
 use warmline_model::Timestamp;
 
-const COUNT: &str = "INSERT INTO refusals (channel, account, reason, hour, n) VALUES (?1, ?2, ?3, ?4, 1) \
-                     ON CONFLICT (channel, account, reason, hour) DO UPDATE SET n = n + 1";
-const TOTALS: &str = "SELECT channel, reason, sum(n) FROM refusals GROUP BY channel, reason ORDER BY channel, reason";
+/// The name under which accounts are counted that nobody connected: their names are a stranger's to choose.
+pub const UNKNOWN: &str = "";
 
-/// Counts one refusal.
+const COUNT: &str = "INSERT INTO refusals (channel, account, reason, hour, n, last_at, ahead_secs, minute, in_minute) \
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?5) \
+                     ON CONFLICT (channel, account, reason, hour) DO UPDATE SET n = n + ?5, last_at = ?6, ahead_secs = ?7, \
+                     earlier = CASE WHEN minute = ?8 THEN earlier ELSE in_minute END, \
+                     in_minute = CASE WHEN minute = ?8 THEN in_minute ELSE 0 END + ?5, minute = ?8 RETURNING in_minute, earlier";
+const IN_MINUTE: &str = "SELECT in_minute FROM refusals \
+                         WHERE channel = ?1 AND account = ?2 AND reason = ?3 AND hour = ?4 AND minute = ?5";
+const TOTALS: &str = "SELECT channel, reason, sum(n) FROM refusals WHERE account <> '' \
+                      GROUP BY channel, reason ORDER BY channel, reason";
+// With max() the other columns are those of its row.
+const OF_ACCOUNT: &str = "SELECT reason, sum(n), max(coalesce(last_at, hour * 3600000)), ahead_secs FROM refusals \
+                          WHERE channel = ?1 AND account = ?2 GROUP BY reason ORDER BY 3 DESC";
+
+/// What is refused.
+#[derive(Clone, Copy, Debug)]
+pub struct Refused<'a> {
+    /// The channel.
+    pub channel: &'a str,
+    /// The account, or [`UNKNOWN`].
+    pub account: &'a str,
+    /// Why, as a stable code.
+    pub reason: &'a str,
+    /// By how many seconds the signed time is ahead of ours, where that is why.
+    pub ahead_secs: Option<i64>,
+}
+
+/// Where a refusal stands among its like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counted {
+    /// How many there were in this minute, with this one.
+    pub in_minute: i64,
+    /// How many there were in the minute with one before it, of the same hour.
+    pub earlier: i64,
+}
+
+/// Counts `n` refusals.
 ///
 /// # Errors
 /// See [`StoreError`].
-pub fn count(db: &dyn Db, channel: &str, account: &str, reason: &str, now: Timestamp) -> Result<(), StoreError> {
-    let hour = now.secs().div_euclid(3600);
-    db.execute(COUNT, &[channel.into(), account.into(), reason.into(), hour.into()])?;
-    Ok(())
+pub fn count(db: &dyn Db, refused: &Refused<'_>, n: i64, now: Timestamp) -> Result<Counted, StoreError> {
+    let Refused { channel, account, reason, ahead_secs } = *refused;
+    let (hour, minute) = (now.secs().div_euclid(3600), now.secs().div_euclid(60));
+    let params =
+        [channel.into(), account.into(), reason.into(), hour.into(), n.into(), now.into(), ahead_secs.into(), minute.into()];
+    let row = db.first(COUNT, &params)?.ok_or(StoreError::Missing("refusal"))?;
+    Ok(Counted { in_minute: row.int(0)?, earlier: row.int(1)? })
 }
 
-/// All refusals: channel, reason, count.
+/// How many there were in this minute.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn in_minute(db: &dyn Db, refused: &Refused<'_>, now: Timestamp) -> Result<i64, StoreError> {
+    let Refused { channel, account, reason, .. } = *refused;
+    let (hour, minute) = (now.secs().div_euclid(3600), now.secs().div_euclid(60));
+    let params = [channel.into(), account.into(), reason.into(), hour.into(), minute.into()];
+    db.first(IN_MINUTE, &params)?.map_or(Ok(0), |row| row.int(0))
+}
+
+/// All refusals by connected accounts: channel, reason, count.
 ///
 /// # Errors
 /// See [`StoreError`].
 pub fn totals(db: &dyn Db) -> Result<Vec<(String, String, i64)>, StoreError> {
     db.execute(TOTALS, &[])?.iter().map(|r| Ok((r.text(0)?.to_owned(), r.text(1)?.to_owned(), r.int(2)?))).collect()
+}
+
+/// Refusals of one account for one reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reason {
+    /// Why, as a stable code.
+    pub reason: String,
+    /// How many there were.
+    pub count: i64,
+    /// The last one.
+    pub last_at: Timestamp,
+    /// By how many seconds its clock was ahead of ours, where that was why.
+    pub ahead_secs: Option<i64>,
+}
+
+/// An account's refusals by reason, the latest first.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn of_account(db: &dyn Db, channel: &str, account: &str) -> Result<Vec<Reason>, StoreError> {
+    let rows = db.execute(OF_ACCOUNT, &[channel.into(), account.into()])?;
+    let reason = |r: &crate::db::Row| {
+        Ok(Reason { reason: r.text(0)?.to_owned(), count: r.int(1)?, last_at: r.time(2)?, ahead_secs: r.opt_int(3)? })
+    };
+    rows.iter().map(reason).collect()
 }

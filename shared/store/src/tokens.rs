@@ -6,7 +6,8 @@ use warmline_model::{AgentId, Role, Scope, Timestamp, TokenId};
 const INSERT: &str = "INSERT INTO tokens (hash, agent_id, role, created_at, id, expires_at, scopes) \
                       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 const FIND: &str = "SELECT t.agent_id, t.role, a.seen_at, a.state <> 'offline', t.expires_at, t.scopes, t.paced_to, a.ai, \
-                    (SELECT value FROM config WHERE name = 'limits') FROM tokens t \
+                    (SELECT value FROM config WHERE name = 'limits'), \
+                    (SELECT CAST(value AS INTEGER) FROM config WHERE name = 'heartbeat') FROM tokens t \
                     JOIN agents a ON a.id = t.agent_id WHERE t.hash = ?1 AND t.revoked_at IS NULL";
 const OF: &str =
     "SELECT id, created_at, expires_at, scopes FROM tokens WHERE agent_id = ?1 AND revoked_at IS NULL ORDER BY created_at";
@@ -14,6 +15,9 @@ const REVOKE: &str = "UPDATE tokens SET revoked_at = ?3 WHERE agent_id = ?1 AND 
 const PACE: &str = "UPDATE tokens SET paced_to = max(paced_to, ?2) + ?3 WHERE hash = ?1";
 const END_BY: &str = "UPDATE tokens SET expires_at = ?2 WHERE agent_id = ?1 AND revoked_at IS NULL \
                       AND (expires_at IS NULL OR expires_at > ?2)";
+
+/// The document with the seconds without a sign of life after which an agent is offline.
+pub const HEARTBEAT: &str = "heartbeat";
 
 /// A token, without its secret.
 pub struct Token {
@@ -70,6 +74,8 @@ pub struct Found {
     pub ai: bool,
     /// The document with the limits of rates, where there is one.
     pub limits: Option<String>,
+    /// Seconds without a sign of life after which the agent is offline, where they are kept; 0: never.
+    pub heartbeat_secs: Option<i64>,
 }
 
 /// Whose token it is and what it allows; none where it was revoked.
@@ -88,6 +94,7 @@ pub fn find(db: &dyn Db, hash: &[u8; 32]) -> Result<Option<Found>, StoreError> {
         paced_to: row.time(6)?,
         ai: row.flag(7)?,
         limits: row.opt_text(8)?.map(str::to_owned),
+        heartbeat_secs: row.opt_int(9)?,
     }))
 }
 

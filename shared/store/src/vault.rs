@@ -7,7 +7,7 @@
 //!
 //! Nothing here is written inside a transaction of the other database, so that both may be one where a platform has only one.
 
-use crate::db::{Db, Row, StoreError, Value};
+use crate::db::{Db, Row, StoreError, Value, immediate};
 use warmline_model::{CustomerId, Timestamp};
 
 const TABLES: [&str; 3] = [
@@ -35,6 +35,8 @@ const NEXT: &str = "INSERT INTO passing_keys (generation, purpose, master, wrapp
                     VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING RETURNING 1";
 const LAST: &str = "SELECT coalesce(max(generation), 0) FROM passing_keys";
 const DESTROY_GENERATION: &str = "DELETE FROM passing_keys WHERE generation = ?1";
+/// A generation that is never there after a transaction.
+const TRIAL: i64 = -1;
 const REWRAP_GENERATION: &str =
     "UPDATE passing_keys SET master = ?3, wrapped = ?4 WHERE generation = ?1 AND master = ?2 RETURNING 1";
 
@@ -59,6 +61,19 @@ pub fn prepare(vault: &dyn Db) -> Result<(), StoreError> {
     // A hint, as in the other database.
     let _ = vault.execute(WAL, &[]);
     TABLES.iter().try_for_each(|table| vault.execute(table, &[]).map(drop))
+}
+
+/// Writes something and takes it away again in the same transaction, to learn whether keys can be written.
+///
+/// # Errors
+/// They cannot.
+pub fn touch(vault: &dyn Db, now: Timestamp) -> Result<(), StoreError> {
+    immediate(vault, || {
+        let params = [TRIAL.into(), "trial".into(), Value::Blob(Vec::new()), Value::Blob(Vec::new()), now.into()];
+        vault.execute(NEXT, &params)?;
+        vault.execute(DESTROY_GENERATION, &[TRIAL.into()])?;
+        Ok(())
+    })
 }
 
 /// Adds a customer's key.

@@ -13,10 +13,11 @@ use std::time::Duration;
 /// Starts the server and waits for its own standard input: `stop` asks it to end in order and keeps its files; an end of input
 /// ends it and removes them.
 const GUARDIAN: &str = r#"
-dir=$1 blocks=$2; shift 2
+dir=$1 blocks=$2 files=$3; shift 3
 {
-  sh -c 'echo $$ >"$0/pid"; if [ "$1" != 0 ]; then trap "" XFSZ; ulimit -f "$1"; fi; shift; exec "$@"' \
-    "$dir" "$blocks" "$@" </dev/null >>"$dir/out.log" 2>>"$dir/err.log"
+  sh -c 'echo $$ >"$0/pid"; if [ "$1" != 0 ]; then trap "" XFSZ; ulimit -f "$1"; fi
+    if [ "$2" != 0 ]; then ulimit -n "$2"; fi; shift 2; exec "$@"' \
+    "$dir" "$blocks" "$files" "$@" </dev/null >>"$dir/out.log" 2>>"$dir/err.log"
   echo $? >"$dir/exit"
 } &
 read -r word
@@ -65,6 +66,8 @@ pub struct Options {
     pub environment: Vec<(String, String)>,
     /// The largest file that it can write, in units of 512 bytes; 0: no limit.
     pub blocks: u64,
+    /// How many files it can have open; 0: what this process can.
+    pub files: u64,
 }
 
 /// A running server.
@@ -104,6 +107,7 @@ impl Server {
             .args(["-c", GUARDIAN, "sh"])
             .arg(&dir)
             .arg(options.blocks.to_string())
+            .arg(options.files.to_string())
             .arg(program)
             .args(["up", "--listen", &options.listen.map_or("127.0.0.1:0".into(), |address| address.to_string())])
             .args(["--durability", "normal", "--ready", "/readyz", "--manifest"])
@@ -174,14 +178,19 @@ impl Server {
         self.dir.join("state-keys")
     }
 
-    /// Rows of its inbox that came by a channel: what any acknowledged or refused webhook left there.
+    /// Messages of its inbox that came by a channel.
     pub fn stored(&self, channel: &str) -> i64 {
-        self.count("SELECT count(*) FROM inbox WHERE channel = ?1", &[channel])
+        self.count("SELECT count(*) FROM inbox WHERE channel = ?1 AND shard >= 0", &[channel])
+    }
+
+    /// Items that came by an account of the channel and could not be read.
+    pub fn odd_of(&self, channel: &str, account: &str) -> i64 {
+        self.count("SELECT count(*) FROM inbox WHERE channel = ?1 AND account = ?2 AND shard < 0", &[channel, account])
     }
 
     /// Those that came by one account of the channel.
     pub fn stored_of(&self, channel: &str, account: &str) -> i64 {
-        self.count("SELECT count(*) FROM inbox WHERE channel = ?1 AND account = ?2", &[channel, account])
+        self.count("SELECT count(*) FROM inbox WHERE channel = ?1 AND account = ?2 AND shard >= 0", &[channel, account])
     }
 
     fn count(&self, sql: &str, values: &[&str]) -> i64 {
@@ -199,6 +208,23 @@ impl Server {
     /// Its resident memory, in MiB.
     pub fn resident_mib(&self) -> f64 {
         warmline_sim::server::resident_mib(self.file("pid").trim().parse().unwrap()).unwrap()
+    }
+
+    /// Tries to start another one on the same state; what it says as it ends. It must end with 1, and soon.
+    pub fn refuses_another(&self, arguments: &[&str]) -> String {
+        let mut command = Command::new(program());
+        command.args(["up", "--listen", "127.0.0.1:0", "--manifest"]).arg(workspace().join("spin.toml"));
+        command.arg("--state").arg(self.state()).args(arguments).stdin(Stdio::null());
+        let ended = command.output().unwrap();
+        assert_eq!(ended.status.code(), Some(1), "{ended:?}");
+        String::from_utf8_lossy(&ended.stderr).into_owned()
+    }
+
+    /// Starts it again with the same state after it was stopped.
+    pub fn restart_stopped(mut self) -> Self {
+        let name = self.dir.file_name().unwrap().to_str().unwrap().rsplit_once('-').unwrap().0.to_owned();
+        self.stopped = false;
+        Self::with(&name, &Options::default())
     }
 
     /// Asks it to end in order and waits until it has. Its files stay as long as this value does.

@@ -6,7 +6,7 @@
 use serde_json::Value;
 use warmline_channels::weibo::WeiboAdapter;
 use warmline_channels::{
-    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Outbound, Outcome, Refusal, Rendered, Reply,
+    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Outbound, Outcome, Parsed, Refusal, Rendered, Reply,
     Request, Secrets, Verified,
 };
 use warmline_model::{Content, Inbound, Media, Timestamp};
@@ -38,11 +38,11 @@ impl Adapter for Trapping {
         WeiboAdapter.verify(account, request, now)
     }
 
-    fn parse(&self, account: &Account, body: &Verified) -> Result<Vec<Inbound>, Refusal> {
-        let messages = WeiboAdapter.parse(account, body)?;
-        let marked = |message: &Inbound| matches!(&message.content, Content::Text { text } if text.contains(MARKER));
-        assert!(!messages.iter().any(marked), "the word that is too much");
-        Ok(messages)
+    fn parse(&self, account: &Account, body: &Verified) -> Result<Parsed, Refusal> {
+        let parsed = WeiboAdapter.parse(account, body)?;
+        let marked = |message: &Inbound| matches!(&message.content, Content::Text { text, .. } if text.contains(MARKER));
+        assert!(!parsed.messages.iter().any(marked), "the word that is too much");
+        Ok(parsed)
     }
 
     fn acknowledge(&self, account: &Account, body: &Verified) -> Reply {

@@ -119,6 +119,7 @@ pub fn facts(channel: &Channel, intent: &str) -> Option<Facts> {
         account_group: None,
         owner: None,
         last: None,
+        people_only: false,
     })
 }
 

@@ -4,7 +4,7 @@
 use super::Bench;
 use super::bed::seed;
 use crate::agents::Staff;
-use crate::client::Api;
+use crate::client::{Api, ApiError};
 use crate::histogram::{Histogram, Summary};
 use crate::server::Server;
 use anyhow::{Context, Result, ensure};
@@ -59,7 +59,15 @@ async fn measure(bench: &Bench<'_>, server: &Server, clients: usize) -> Result<P
     let team = seed(&api, "http://127.0.0.1:9", conversations, 500, false).await?;
     let account =
         json!({ "channel": "webchat", "account": ACCOUNT, "name": "官网", "settings": { "origins": ["*"] }, "secrets": {} });
-    api.post("/api/accounts", &account).await.context("the web chat's account")?;
+    // All clients come at once, from one machine. A server from before there was a bound refuses the setting.
+    let mut unbounded = account.clone();
+    unbounded["settings"]["new_sessions_per_minute"] = json!(1_000_000);
+    unbounded["settings"]["most_waiting"] = json!(1_000_000);
+    match api.post("/api/accounts", &unbounded).await {
+        Err(ApiError::Refused { status: 422, .. }) => api.post("/api/accounts", &account).await,
+        answer => answer,
+    }
+    .context("the web chat's account")?;
     let heard = Heard::default();
     for number in 0..clients {
         let client = connect(&api, server, number).await.with_context(|| format!("client {number}"))?;

@@ -151,7 +151,7 @@ mod tests {
             let messages = driver.messages(&arrival).unwrap();
             assert_eq!((&messages[0].content, messages[0].at), (&Content::text(text), NOW));
             assert_eq!(messages[0].sender.open_id, Alipay.open_id(7));
-            assert_eq!(messages[0].key, format!("1603084644{number:08}"));
+            assert_eq!(messages[0].earlier_key.clone().unwrap(), format!("1603084644{number:08}"));
             let forged = Request { body: [&arrival.body[..], b"&x=1"].concat(), ..arrival };
             assert_eq!(driver.messages(&forged), Err(Refusal::SignatureWrong));
         }

@@ -103,7 +103,7 @@ impl<'a, A: Adapter> Driver<'a, A> {
             let greeted = self.adapter.handshake(&self.account, request, NOW)?;
             assert_eq!(greeted, None, "{}: taken for a handshake", self.platform.channel());
             let verified = self.adapter.verify(&self.account, request, NOW)?;
-            let messages = self.adapter.parse(&self.account, &verified)?;
+            let messages = self.adapter.parse(&self.account, &verified)?.messages;
             let reply = self.adapter.acknowledge(&self.account, &verified);
             Ok(Taken { verified, messages, reply })
         })

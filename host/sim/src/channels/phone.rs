@@ -89,7 +89,7 @@ mod tests {
         assert_eq!(driver.messages(&unsigned), Err(Refusal::SignatureMissing));
         let changed = Request { body: b"{}".to_vec(), ..driver.pushed(&act(1, "x")) };
         assert_eq!(driver.messages(&changed), Err(Refusal::SignatureWrong));
-        assert_eq!(driver.messages(&sealed(b"{}", NOW.secs() - 301)), Err(Refusal::Stale));
+        assert_eq!(driver.messages(&sealed(b"{}", NOW.secs() - 301)), Err(Refusal::Stale(-301)));
         assert_eq!(Phone.endpoint(&Request::default()), None);
     }
 }

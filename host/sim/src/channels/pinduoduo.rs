@@ -107,7 +107,7 @@ mod tests {
         let arrival = driver.pushed(&act(42, "一件商品"));
         let messages = driver.messages(&arrival).unwrap();
         let [message] = messages.as_slice() else { panic!("one message") };
-        assert_eq!((message.key.as_str(), message.at), ("42", NOW));
+        assert_eq!((message.earlier_key.as_deref(), message.at), (Some("42"), NOW));
         assert_eq!(message.sender.open_id, Pinduoduo.open_id(7));
         let Content::Event { event, key, data } = &message.content else { panic!("an event") };
         assert_eq!((event.as_str(), key.clone()), ("pdd_trade_tradeconfirmed", Some(order(7))));

@@ -136,7 +136,7 @@ mod tests {
         let page = driver.fetch("default", None, &kept, None).unwrap();
         let [message] = page.messages.as_slice() else { panic!("one message") };
         assert_eq!((message.sender.open_id.as_str(), message.at), ("买家7", NOW));
-        assert_eq!(message.key, (FIRST + 42).to_string());
+        assert_eq!(message.earlier_key, Some((FIRST + 42).to_string()));
         let Content::Event { event, key, data } = &message.content else { panic!("an event") };
         assert_eq!((event.as_str(), key.as_deref()), ("taobao_trade_tradebuyerpay", Some("519847211000042")));
         assert_eq!(data["title"], "一件商品");

@@ -101,7 +101,7 @@ mod tests {
             let webhook = driver.pushed(&act(number, "在吗？😀"));
             assert_eq!(webhook.query.contains("encrypt_type=aes"), number == 45);
             let messages = driver.messages(&webhook).unwrap();
-            assert_eq!((messages[0].key.clone(), messages[0].at), (number.to_string(), NOW));
+            assert_eq!((messages[0].earlier_key.clone(), messages[0].at), (Some(number.to_string()), NOW));
             assert_eq!(messages[0].sender.open_id, platform.open_id(7));
         }
         let message =

@@ -180,7 +180,9 @@ mod tests {
             let Arrival::Kept { item, hint } = Wecom.arrival(&act(number * 8, "在吗？")) else { panic!("pushed") };
             let taken = driver.taken(&hint.unwrap()).unwrap_or_else(|e| panic!("{e}"));
             assert!(taken.messages.is_empty());
-            assert_eq!(WecomAdapter.hinted(&driver.account, &taken.verified), [OPEN_KFID]);
+            let sources: Vec<_> =
+                WecomAdapter.hinted(&driver.account, &taken.verified).into_iter().map(|hint| hint.source).collect();
+            assert_eq!(sources, [OPEN_KFID]);
             assert!(Wecom.acknowledged(taken.reply.status, &taken.reply.body) && !Wecom.acknowledged(403, b""));
             kept.push((number + 10, item));
         }

@@ -34,7 +34,9 @@ impl ServerArgs {
             None => state::admin_token(&self.state)?,
         };
         let api = Api::new(&self.url, &token);
-        api.wait_ready(PATIENCE).await.with_context(|| format!("no server is ready at {}", self.url))?;
+        api.wait_ready(PATIENCE).await.with_context(|| {
+            format!("no server is ready at {}: start one with `cargo xtask up`, or give its address by --url", self.url)
+        })?;
         Ok(api)
     }
 }

@@ -96,7 +96,7 @@ impl Message {
     /// The text of a text message.
     pub fn text(&self) -> Option<&str> {
         match &self.content {
-            Some(Content::Text { text }) => Some(text),
+            Some(Content::Text { text, .. }) => Some(text),
             _ => None,
         }
     }

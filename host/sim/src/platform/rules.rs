@@ -18,6 +18,12 @@ pub enum Behaviour {
     Error(i64),
     /// Answers this status with an empty body.
     Status(u16),
+    /// Answers this status, and in `Retry-After` so many seconds.
+    Later(u16, u32),
+    /// Takes the message, then answers 200 with a page that is no JSON.
+    Unreadable,
+    /// Takes the message, and answers so much later.
+    Late(Duration),
     /// Waits, then goes on as the next rule or nature says.
     Delay(Duration),
     /// Closes the connection before reading the request's body.

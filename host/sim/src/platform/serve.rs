@@ -23,6 +23,18 @@ fn answer(status: u16, body: &Value) -> Answer {
     response
 }
 
+fn later(status: u16, secs: u32) -> Answer {
+    let mut response = answer(status, &Value::Null);
+    response.headers_mut().insert(http::header::RETRY_AFTER, http::HeaderValue::from(secs));
+    response
+}
+
+fn page() -> Answer {
+    let mut response = Response::new(Full::new(Bytes::from_static(b"<html>ok</html>")));
+    response.headers_mut().insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("text/html"));
+    response
+}
+
 fn error(code: i64) -> Answer {
     let message = match code {
         0 => "ok",
@@ -96,7 +108,13 @@ pub(super) async fn handle(request: Request<Incoming>, shared: Shared) -> Result
     }
     match endpoint {
         Endpoint::Token => token(&shared, &body, behaviour),
-        Endpoint::Send => send(&shared, body, &access_token, behaviour),
+        Endpoint::Send => {
+            let answer = send(&shared, body, &access_token, behaviour);
+            if let Some(Behaviour::Late(time)) = behaviour {
+                tokio::time::sleep(time).await;
+            }
+            answer
+        }
     }
 }
 
@@ -104,8 +122,10 @@ fn token(shared: &Shared, body: &Value, behaviour: Option<Behaviour>) -> Result<
     match behaviour {
         Some(Behaviour::Error(code)) => return Ok(error(code)),
         Some(Behaviour::Status(status)) => return Ok(answer(status, &Value::Null)),
+        Some(Behaviour::Later(status, secs)) => return Ok(later(status, secs)),
+        Some(Behaviour::Unreadable) => return Ok(page()),
         Some(Behaviour::DropBefore | Behaviour::DropAfter) => return Err(Dropped),
-        Some(Behaviour::Delay(_)) | None => {}
+        Some(Behaviour::Delay(_) | Behaviour::Late(_)) | None => {}
     }
     let field = |name: &str| body.get(name).and_then(Value::as_str).unwrap_or_default();
     let force = body.get("force_refresh").and_then(Value::as_bool).unwrap_or(false);
@@ -124,11 +144,12 @@ fn send(shared: &Shared, body: Value, access_token: &str, behaviour: Option<Beha
     match behaviour {
         Some(Behaviour::Error(code)) => return refuse(error(code)),
         Some(Behaviour::Status(status)) => return refuse(answer(status, &Value::Null)),
+        Some(Behaviour::Later(status, secs)) => return refuse(later(status, secs)),
         Some(Behaviour::DropBefore) => {
             record.counts.dropped_before += 1;
             return Err(Dropped);
         }
-        Some(Behaviour::DropAfter | Behaviour::Delay(_)) | None => {}
+        Some(Behaviour::DropAfter | Behaviour::Unreadable | Behaviour::Late(_) | Behaviour::Delay(_)) | None => {}
     }
     if !record.token_is_valid(access_token) {
         record.counts.refused += 1;
@@ -145,5 +166,5 @@ fn send(shared: &Shared, body: Value, access_token: &str, behaviour: Option<Beha
         record.counts.dropped_after += 1;
         return Err(Dropped);
     }
-    Ok(error(0))
+    Ok(if behaviour == Some(Behaviour::Unreadable) { page() } else { error(0) })
 }

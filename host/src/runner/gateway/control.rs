@@ -51,6 +51,9 @@ async fn answer(gateway: &Gateway, request: Request<Incoming>) -> Response<Full<
     };
     let mut response = Response::new(Full::new(Bytes::from_static(text.as_bytes())));
     *response.status_mut() = status;
+    if status == StatusCode::METHOD_NOT_ALLOWED {
+        response.headers_mut().insert(header::ALLOW, http::HeaderValue::from_static("POST"));
+    }
     response
 }
 

@@ -36,8 +36,8 @@ const KEY: &str = "grip_key";
 const CONTROL_URL: &str = "grip_control_url";
 /// Frames that may wait for a client that reads slowly.
 const QUEUE: usize = 256;
-/// Connections held at once.
-const MOST: usize = 20_000;
+/// WebSockets held at once where there are connections enough.
+pub const MOST: usize = 20_000;
 
 /// Time in the components' terms.
 fn now() -> Timestamp {

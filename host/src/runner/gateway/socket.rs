@@ -25,9 +25,10 @@ use warmline_channels::grip::{self, Control, Event, close, events};
 use wasmtime_wasi_http::WasiBody;
 
 use super::super::app::{App, stopped};
+use super::super::bounds::Stream;
 use super::super::problem::{empty, full, problem};
 use super::super::serve::handle;
-use super::{Gateway, Line, MOST, QUEUE, now};
+use super::{Gateway, Line, QUEUE, now};
 
 /// The longest frame taken from a client.
 const FRAME: usize = 256 * 1024;
@@ -69,11 +70,15 @@ pub async fn open<B>(
     let (Some(accept), true, &Method::GET) = (accept, version, request.method()) else {
         return problem(StatusCode::BAD_REQUEST, "bad_handshake", "a WebSocket is asked for with GET, a key and version 13");
     };
-    if gateway.held.load(Ordering::Relaxed) >= MOST {
+    if gateway.held.load(Ordering::Relaxed) >= app.limits.sockets {
         return problem(StatusCode::SERVICE_UNAVAILABLE, "too_many_sockets", "too many WebSockets at once; try again");
     }
+    let counted = match app.streams.socket(app.streams.who(&request, peer)) {
+        Ok(counted) => counted,
+        Err(refused) => return *refused,
+    };
     let upgrade = hyper::upgrade::on(&mut request);
-    let socket = Socket::new(app, gateway, &request, peer);
+    let socket = Socket::new(app, gateway, &request, peer, counted);
     let answer = match socket.exchange(vec![Event::Open]).await {
         Ok(answer) => answer,
         Err(Some(refusal)) => return *refusal,
@@ -162,13 +167,14 @@ struct Socket {
     /// The component wants to hear no more.
     detached: bool,
     _held: Held,
+    _counted: Stream,
 }
 
-type Stream = WebSocketStream<TokioIo<Upgraded>>;
+type Wire = WebSocketStream<TokioIo<Upgraded>>;
 
 /// Hears the client out after a close frame. A connection that is closed over bytes nobody read is reset, and a reset takes from
 /// the client what it had not read yet: the close frame, which says why.
-async fn farewell(mut stream: Stream) {
+async fn farewell(mut stream: Wire) {
     // To the client's own close frame; or to an error, as in the middle of a frame that is too large.
     while let Some(Ok(_)) = stream.next().await {}
     let socket = stream.get_mut();
@@ -181,7 +187,7 @@ async fn farewell(mut stream: Stream) {
 struct End(Option<(u16, &'static str)>);
 
 impl Socket {
-    fn new<B>(app: &Arc<App>, gateway: &Arc<Gateway>, request: &Request<B>, peer: SocketAddr) -> Self {
+    fn new<B>(app: &Arc<App>, gateway: &Arc<Gateway>, request: &Request<B>, peer: SocketAddr, counted: Stream) -> Self {
         gateway.held.fetch_add(1, Ordering::Relaxed);
         let number = gateway.next.fetch_add(1, Ordering::Relaxed);
         let (sender, frames) = mpsc::channel(QUEUE);
@@ -210,6 +216,7 @@ impl Socket {
             rooms: BTreeSet::new(),
             detached: false,
             _held: Held(Arc::clone(gateway)),
+            _counted: counted,
         }
     }
 
@@ -225,7 +232,7 @@ impl Socket {
             .write_buffer_size(BUFFER)
             .max_message_size(Some(FRAME))
             .max_frame_size(Some(FRAME));
-        let mut stream = Stream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
+        let mut stream = Wire::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
         let End(told) = self.run(&mut stream, opened).await;
         for room in &self.rooms {
             self.address.gateway.unsubscribe(room, &self.line);
@@ -239,7 +246,7 @@ impl Socket {
     }
 
     /// Passes on until the end.
-    async fn run(&mut self, stream: &mut Stream, opened: Answer) -> End {
+    async fn run(&mut self, stream: &mut Wire, opened: Answer) -> End {
         if let Err(end) = self.apply(stream, opened).await {
             return end;
         }
@@ -305,7 +312,7 @@ impl Socket {
     }
 
     /// Does what an answer says.
-    async fn apply(&mut self, stream: &mut Stream, answer: Answer) -> Result<(), End> {
+    async fn apply(&mut self, stream: &mut Wire, answer: Answer) -> Result<(), End> {
         for (name, value) in &answer.headers {
             if let Some(meta) = name.as_str().strip_prefix("set-") {
                 self.set_meta(meta, Some(value.clone()));
@@ -383,7 +390,7 @@ fn is_ours(name: &HeaderName) -> bool {
         || name == "connection-id"
 }
 
-async fn send(stream: &mut Stream, message: Message) -> Result<(), End> {
+async fn send(stream: &mut Wire, message: Message) -> Result<(), End> {
     match tokio::time::timeout(SEND, stream.send(message)).await {
         Ok(Ok(())) => Ok(()),
         _ => Err(End(None)),

@@ -10,15 +10,20 @@ use super::{Connection, Database, READER_CACHE_KIB, lock};
 const CHECKPOINT_PAGES: i32 = 2_000;
 const RESTART_PAGES: i32 = 12_000;
 const PAUSE: Duration = Duration::from_millis(200);
+/// Rounds of the housekeeping in a second, and in a minute.
+const LOOK_ROUNDS: u32 = 5;
+const MINUTE_ROUNDS: u32 = 300;
 
 /// Runs until the database is gone.
 pub async fn keep_house(database: Weak<Database>) {
     let mut connection = None;
     let mut after_last = 0;
+    let mut watched = Watched::default();
     loop {
         tokio::time::sleep(PAUSE).await;
         let Some(database) = database.upgrade() else { return };
         database.expire_holder();
+        watched.look(&database);
         let pages = database.wal_pages.load(Ordering::Relaxed);
         // The log starts again from zero once a checkpoint has caught up with it.
         if pages < after_last {
@@ -34,6 +39,41 @@ pub async fn keep_house(database: Weak<Database>) {
                 after_last = if restarted { 0 } else { pages };
             }
             Err(error) => tracing::warn!(database = database.label(), %error, "checkpoint failed"),
+        }
+    }
+}
+
+/// What the housekeeping saw of the file, and when it last told of damage.
+#[derive(Default)]
+struct Watched {
+    rounds: u32,
+    trouble: Option<&'static str>,
+    damaged: u64,
+    told: Option<u32>,
+}
+
+impl Watched {
+    /// Looks once a second, tells of each change, and of damage once a minute.
+    fn look(&mut self, database: &Database) {
+        self.rounds = self.rounds.wrapping_add(1);
+        if !self.rounds.is_multiple_of(LOOK_ROUNDS) {
+            return;
+        }
+        database.watch.look(database.min_free);
+        let (trouble, label) = (database.watch.trouble(), database.label());
+        if trouble != self.trouble {
+            match trouble {
+                Some(trouble) => tracing::error!(database = label, "nothing is written: {trouble}"),
+                None => tracing::info!(database = label, "the database takes writes again"),
+            }
+            self.trouble = trouble;
+        }
+        self.damaged += database.watch.damaged();
+        let due = self.told.is_none_or(|round| self.rounds.wrapping_sub(round) >= MINUTE_ROUNDS);
+        if self.damaged > 0 && due {
+            let count = std::mem::take(&mut self.damaged);
+            tracing::error!(database = label, count, "statements met damaged pages: restore the database from a back-up");
+            self.told = Some(self.rounds);
         }
     }
 }
@@ -89,6 +129,7 @@ impl Database {
         let Ok(mut turn) = self.wait_for_writer(false).await else { return };
         let writer = &mut turn.writer;
         lock(&self.idle).clear();
+        *lock(&self.anchor) = None;
         let result =
             tokio::task::block_in_place(|| writer.connection(self).and_then(|connection| run(connection, "TRUNCATE")));
         if let Err(error) = result {

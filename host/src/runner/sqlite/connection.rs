@@ -72,11 +72,11 @@ impl From<rusqlite::Error> for StatementError {
 }
 
 impl Connection {
-    /// Opens the file at `path`. `wal_pages` is told the length of the write-ahead log after each commit.
+    /// Opens the file at `path`, which is there. `wal_pages` is told the length of the write-ahead log after each commit.
     pub fn open(path: &Path, durability: Durability, cache_kib: u32, wal_pages: &Arc<AtomicI32>) -> rusqlite::Result<Self> {
         let mut inner = rusqlite::Connection::open_with_flags(
             path,
-            OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+            OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
         )?;
         inner.busy_timeout(Duration::from_millis(5000))?;
         inner.pragma_update(None, "journal_mode", "WAL")?;

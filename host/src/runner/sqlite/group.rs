@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::oneshot;
 
-use super::{Connection, Database, Durability, StatementError, WRITER_WAIT, Writer, lock};
+use super::{Connection, Database, Durability, StatementError, WRITER_WAIT, Watch, Writer, lock};
 use crate::runner::bindings::sqlite::{QueryResult, Value};
 
 /// The most statements that share a commit.
@@ -45,11 +45,12 @@ impl Database {
         }
         let mut answer = std::pin::pin!(answer);
         let lost = |_| Err(StatementError::new("the commit was given up"));
-        match tokio::time::timeout(WRITER_WAIT, &mut answer).await {
+        let outcome = match tokio::time::timeout(WRITER_WAIT, &mut answer).await {
             Ok(outcome) => outcome.unwrap_or_else(lost),
             Err(_) if !taken.swap(true, Ordering::AcqRel) => Err(StatementError::locked()),
             Err(_) => answer.await.unwrap_or_else(lost),
-        }
+        };
+        outcome.map_err(|error| self.watch.explain(error, &self.wal_pages))
     }
 
     /// Leads in the caller's own task where nobody writes and no disk is waited for: no task is spawned and no thread woken.
@@ -71,9 +72,12 @@ impl Database {
 
     /// Runs a batch on the writing connection and answers its jobs.
     fn commit(&self, writer: &mut Writer, batch: Vec<Job>) {
-        match writer.connection(self) {
-            Ok(connection) => run_batch(connection, batch),
-            Err(error) => fail(batch, &error.into()),
+        match writer.connection(self).map_err(StatementError::from) {
+            Ok(connection) => match self.watch.admit(connection, &self.wal_pages) {
+                Ok(()) => run_batch(connection, &self.watch, batch),
+                Err(error) => fail(batch, &error),
+            },
+            Err(error) => fail(batch, &error),
         }
         // A connection that could not end its transaction is of no use to the next writer.
         if writer.connection.as_ref().is_some_and(|connection| !connection.roll_back()) {
@@ -119,10 +123,10 @@ fn fail(jobs: Vec<Job>, error: &StatementError) {
     }
 }
 
-fn run_batch(connection: &Connection, batch: Vec<Job>) {
+fn run_batch(connection: &Connection, watch: &Watch, batch: Vec<Job>) {
     let mut batch: Vec<Job> = batch.into_iter().filter(|job| !job.taken.swap(true, Ordering::AcqRel)).collect();
     if batch.len() < 2 {
-        return run_singly(connection, batch);
+        return run_singly(connection, watch, batch);
     }
     if let Err(error) = connection.run("BEGIN IMMEDIATE", &[]) {
         return fail(batch, &error);
@@ -136,26 +140,27 @@ fn run_batch(connection: &Connection, batch: Vec<Job>) {
             if let Some(outcome) = outcomes.pop() {
                 let _ = culprit.reply.send(outcome);
             }
-            return run_singly(connection, batch);
+            return run_singly(connection, watch, batch);
         }
     }
     match connection.run("COMMIT", &[]) {
         Ok(_) => {
+            let lost = watch.confirm().err();
             for (job, outcome) in batch.into_iter().zip(outcomes) {
-                let _ = job.reply.send(outcome);
+                let _ = job.reply.send(lost.clone().map_or(outcome, Err));
             }
         }
         // Such as a deferred foreign key of one of them: found only at the commit.
         Err(_) => {
             connection.roll_back();
-            run_singly(connection, batch);
+            run_singly(connection, watch, batch);
         }
     }
 }
 
-fn run_singly(connection: &Connection, jobs: Vec<Job>) {
+fn run_singly(connection: &Connection, watch: &Watch, jobs: Vec<Job>) {
     for job in jobs {
-        let outcome = connection.run(&job.sql, &job.parameters);
+        let outcome = connection.run(&job.sql, &job.parameters).and_then(|result| watch.confirm().map(|()| result));
         if !connection.is_idle() {
             connection.roll_back();
         }

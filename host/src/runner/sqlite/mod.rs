@@ -7,27 +7,32 @@
 //!   writes go through it, its page cache stays valid;
 //! - statements outside a transaction share commits (`group`), since with full durability the commit is the price.
 //!
-//! `session` holds what one guest connection is in the middle of, `checkpoint` keeps the write-ahead log short.
+//! `session` holds what one guest connection is in the middle of, `checkpoint` keeps the write-ahead log short, `watch` sees
+//! to it that nothing is acknowledged that no later start would find.
 
 mod checkpoint;
 mod connection;
 mod group;
 mod session;
 mod statement;
+mod watch;
 
 use std::collections::VecDeque;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicI32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use tokio::sync::OwnedMutexGuard;
+
+use super::private;
 
 pub use connection::{Durability, StatementError};
 pub use session::Session;
 
 use connection::Connection;
+use watch::Watch;
 
 /// How long a writer waits for its turn, as long as Spin's busy handler tries.
 pub const WRITER_WAIT: Duration = Duration::from_secs(5);
@@ -54,6 +59,12 @@ pub struct Database {
     holder: Mutex<Weak<Mutex<session::State>>>,
     /// Length of the write-ahead log in pages after the latest commit.
     wal_pages: Arc<AtomicI32>,
+    /// Whether the file is still there.
+    watch: Watch,
+    /// Free bytes on the disk below which nothing is written.
+    min_free: u64,
+    /// Never used: while one connection is open, SQLite does not take the log away and make another.
+    anchor: Mutex<Option<Connection>>,
 }
 
 /// The place of the writing connection; empty until the next writer opens it.
@@ -63,11 +74,23 @@ pub struct Writer {
 }
 
 impl Database {
-    /// Opens (or creates) the file and starts its housekeeping, which ends with the database.
-    pub fn open(label: &str, path: PathBuf, durability: Durability) -> anyhow::Result<Arc<Self>> {
+    /// Opens (or creates) the file and starts its housekeeping, which ends with the database. Nobody but the owner may read it.
+    /// Below `min_free` free bytes on its disk nothing is written.
+    ///
+    /// # Errors
+    /// The file cannot be used, or another process has it.
+    pub fn open(label: &str, path: PathBuf, durability: Durability, min_free: u64) -> anyhow::Result<Arc<Self>> {
+        let failed = || format!("cannot open the database {}", path.display());
+        let file = private::file(&path).with_context(failed)?;
+        ensure!(
+            Watch::lock_alone(&file).with_context(failed)?,
+            "another process has the database {} open: stop it, or choose another folder with --state and --keys",
+            path.display()
+        );
         let database = Arc::new(Self {
             label: label.to_owned(),
-            path,
+            watch: Watch::new(&path, file).with_context(failed)?,
+            path: path.clone(),
             durability,
             idle: Mutex::default(),
             writer: Arc::default(),
@@ -75,13 +98,55 @@ impl Database {
             queue: Mutex::new(group::Queue { jobs: VecDeque::new(), led: false }),
             holder: Mutex::default(),
             wal_pages: Arc::default(),
+            min_free,
+            anchor: Mutex::default(),
         });
-        let first = database
-            .connect(READER_CACHE_KIB)
-            .with_context(|| format!("cannot open the database {}", database.path.display()))?;
+        let first = database.connect(READER_CACHE_KIB).with_context(failed)?;
         lock(&database.idle).push(first);
+        *lock(&database.anchor) = Some(database.connect(64).with_context(failed)?);
         tokio::spawn(checkpoint::keep_house(Arc::downgrade(&database)));
         Ok(database)
+    }
+
+    /// A number in the file that SQLite keeps for the program that made it; 0 where nobody set it.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn application_id(&self) -> rusqlite::Result<i32> {
+        self.take_connection()?.raw().query_row("PRAGMA application_id", [], |row| row.get(0))
+    }
+
+    /// Sets that number.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn set_application_id(&self, id: i32) -> rusqlite::Result<()> {
+        self.take_connection()?.raw().pragma_update(None, "application_id", id)
+    }
+
+    /// The version of the schema, as the program that migrates it counts.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn user_version(&self) -> rusqlite::Result<i64> {
+        self.take_connection()?.raw().query_row("PRAGMA user_version", [], |row| row.get(0))
+    }
+
+    /// Whether there is no table in it.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn is_empty(&self) -> rusqlite::Result<bool> {
+        self.take_connection()?.raw().query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| row.get(0))
+    }
+
+    /// What SQLite finds wrong with the file; it reads all of it.
+    ///
+    /// # Errors
+    /// The file cannot be read at all.
+    pub fn check(&self) -> rusqlite::Result<Option<String>> {
+        let found: String = self.take_connection()?.raw().query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+        Ok((found != "ok").then_some(found))
     }
 
     /// The label under which the manifest grants it.
@@ -89,8 +154,15 @@ impl Database {
         &self.label
     }
 
+    /// Where the file is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     fn connect(&self, cache_kib: u32) -> rusqlite::Result<Connection> {
-        Connection::open(&self.path, self.durability, cache_kib, &self.wal_pages)
+        let connection = Connection::open(&self.path, self.durability, cache_kib, &self.wal_pages)?;
+        self.watch.same()?;
+        Ok(connection)
     }
 
     fn take_connection(&self) -> rusqlite::Result<Connection> {

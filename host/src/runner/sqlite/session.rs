@@ -5,10 +5,11 @@
 //! from BEGIN IMMEDIATE to COMMIT. A guest that changes its connection (TEMP tables, settings) works on its own from
 //! then on, which is closed after it.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use super::statement::{Kind, classify};
+use super::statement::{Kind, classify, is_checkpoint};
 use super::{Connection, Database, StatementError, Turn, lock};
 use crate::runner::bindings::sqlite::{QueryResult, Value};
 
@@ -31,6 +32,8 @@ pub struct State {
     /// Whether `own` carries something that the next guest must not see.
     dirty: bool,
     transaction: Transaction,
+    /// Whether the right to write has just been given, and nothing was run with it yet.
+    entered: bool,
     begun: Instant,
     last_used: Instant,
 }
@@ -67,6 +70,7 @@ impl Session {
             own: None,
             dirty: false,
             transaction: Transaction::None,
+            entered: false,
             begun: now,
             last_used: now,
         };
@@ -82,7 +86,8 @@ impl Session {
     /// Runs the first statement of `sql`.
     pub async fn execute(&self, sql: String, parameters: Vec<Value>) -> Outcome {
         let kind = classify(&sql);
-        let place = match self.place(&kind, &sql)? {
+        let explain = |error| self.database.watch.explain(error, &self.database.wal_pages);
+        let place = match self.place(&kind, &sql).map_err(explain)? {
             Ok(place) => place,
             Err(needs) => {
                 let turn = self.database.wait_for_writer(self.background).await?;
@@ -130,6 +135,7 @@ impl Session {
         let mut state = lock(&self.state);
         state.begun = Instant::now();
         state.last_used = state.begun;
+        state.entered = true;
         state.transaction = match needs {
             Place::Shared => Transaction::Shared(turn),
             Place::Own | Place::Group => Transaction::Own { _turn: turn },
@@ -149,6 +155,39 @@ impl State {
     }
 
     fn run(&mut self, place: &Place, kind: &Kind, sql: &str, parameters: &[Value]) -> Outcome {
+        let outcome = self.run_watched(place, kind, sql, parameters);
+        outcome.map_err(|error| self.database.watch.explain(error, &self.database.wal_pages))
+    }
+
+    /// Runs a statement. A transaction begins only on a file that is there, and was committed only into one.
+    fn run_watched(&mut self, place: &Place, kind: &Kind, sql: &str, parameters: &[Value]) -> Outcome {
+        let writes = matches!(self.transaction, Transaction::Shared(_) | Transaction::Own { .. });
+        if std::mem::take(&mut self.entered)
+            && let Err(error) = self.admit()
+        {
+            self.leave();
+            self.give_back_idle();
+            return Err(error);
+        }
+        let outcome = self.run_here(place, kind, sql, parameters);
+        let ended = writes && matches!(self.transaction, Transaction::None);
+        match outcome {
+            Ok(result) if ended => self.database.watch.confirm().map(|()| result),
+            outcome => outcome,
+        }
+    }
+
+    /// Whether the file takes a transaction.
+    fn admit(&mut self) -> Result<(), StatementError> {
+        let database = Arc::clone(&self.database);
+        let connection = match &mut self.transaction {
+            Transaction::Shared(turn) => turn.writer.connection(&database)?,
+            _ => self.own()?,
+        };
+        database.watch.admit(connection, &database.wal_pages)
+    }
+
+    fn run_here(&mut self, place: &Place, kind: &Kind, sql: &str, parameters: &[Value]) -> Outcome {
         let dirties = matches!(kind, Kind::Dirties);
         let database = Arc::clone(&self.database);
         let (outcome, idle) = match (place, &mut self.transaction) {
@@ -177,10 +216,18 @@ impl State {
             (Transaction::None, true) | (_, false) => {}
             (_, true) => self.leave(),
         }
+        self.give_back_idle();
+        if matches!(kind, Kind::Alone) && is_checkpoint(sql) {
+            // The log may be empty now; the next commit tells how long it is.
+            database.wal_pages.store(0, Ordering::Relaxed);
+        }
+        outcome
+    }
+
+    fn give_back_idle(&mut self) {
         if matches!(self.transaction, Transaction::None) {
             self.give_back();
         }
-        outcome
     }
 
     /// Gives up the right to write; whatever is still open is rolled back.

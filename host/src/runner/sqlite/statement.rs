@@ -116,6 +116,11 @@ pub fn is_blank(sql: &str) -> bool {
     skip_blank(sql).is_empty()
 }
 
+/// Whether a statement writes the log back into the file.
+pub fn is_checkpoint(sql: &str) -> bool {
+    sql.to_ascii_lowercase().contains("wal_checkpoint")
+}
+
 /// Whether nothing can follow the first statement, so that the text may be prepared, and cached, as it is.
 pub fn is_single(sql: &str) -> bool {
     match sql.find(';') {

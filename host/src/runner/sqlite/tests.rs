@@ -10,13 +10,13 @@ use crate::runner::bindings::sqlite::Value;
 
 struct Fixture {
     database: Arc<Database>,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
 }
 
 async fn fixture(durability: Durability) -> Fixture {
     let dir = tempfile::tempdir().expect("temp");
-    let database = Database::open("test", dir.path().join("test.db"), durability).expect("opens");
-    let fixture = Fixture { database, _dir: dir };
+    let database = Database::open("test", dir.path().join("test.db"), durability, 0).expect("opens");
+    let fixture = Fixture { database, dir };
     fixture.run("CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT UNIQUE)").await.expect("creates");
     fixture.run("CREATE TABLE u (t INTEGER REFERENCES t (id) DEFERRABLE INITIALLY DEFERRED)").await.expect("creates");
     fixture
@@ -215,4 +215,152 @@ async fn a_deferred_transaction_can_become_a_writing_one() {
     run(&session, "COMMIT").await.expect("commits");
     assert_eq!(fixture.number("SELECT count(*) FROM t").await, 1);
     fixture.run("INSERT INTO t (a) VALUES ('y')").await.expect("the lock is free again");
+}
+
+const GONE: &str = "the database file was removed, replaced or cut while it was open";
+
+impl Fixture {
+    fn file(&self, name: &str) -> std::path::PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// Every way to write is refused, and says why; reading goes on.
+    async fn refuses(&self, what: &str) {
+        let insert = self.run("INSERT INTO t (a) VALUES ('lost')").await.expect_err(what);
+        assert_eq!(insert.message, GONE, "{what}");
+        let session = self.session();
+        let begin = run(&session, "BEGIN IMMEDIATE").await.expect_err(what);
+        assert_eq!(begin.message, GONE, "{what}");
+        let mut tasks = JoinSet::new();
+        for number in 0..20 {
+            let session = self.session();
+            tasks.spawn(async move { run(&session, &format!("INSERT INTO t (a) VALUES ('{number}')")).await });
+        }
+        while let Some(outcome) = tasks.join_next().await {
+            assert_eq!(outcome.expect("no panic").expect_err(what).message, GONE, "{what}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn m7_nothing_is_acknowledged_into_a_file_that_was_removed_or_replaced() {
+    for durability in [Durability::Full, Durability::Normal] {
+        for name in ["test.db", "test.db-wal"] {
+            let fixture = fixture(durability).await;
+            fixture.run("INSERT INTO t (a) VALUES ('kept')").await.expect("inserts");
+            let aside = fixture.file("aside");
+            std::fs::rename(fixture.file(name), &aside).expect("moves");
+            fixture.refuses(name).await;
+            std::fs::write(fixture.file(name), "another").expect("writes");
+            fixture.refuses(name).await;
+            std::fs::rename(&aside, fixture.file(name)).expect("moves back");
+            fixture.run("INSERT INTO t (a) VALUES ('back')").await.expect("the file is there again");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn m7_a_transaction_that_was_open_when_the_file_went_is_not_acknowledged() {
+    let fixture = fixture(Durability::Normal).await;
+    let session = fixture.session();
+    run(&session, "BEGIN IMMEDIATE").await.expect("begins");
+    run(&session, "INSERT INTO t (a) VALUES ('lost')").await.expect("inserts");
+    std::fs::remove_file(fixture.file("test.db")).expect("removes");
+    assert_eq!(run(&session, "COMMIT").await.expect_err("gone").message, GONE);
+    drop(session);
+    fixture.refuses("removed").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn m7_nothing_is_acknowledged_into_a_file_that_was_cut() {
+    for (name, length) in [("test.db", 0), ("test.db", 8_192), ("test.db-wal", 0), ("test.db-wal", 5_000)] {
+        let fixture = fixture(Durability::Normal).await;
+        fixture.run("PRAGMA wal_checkpoint(TRUNCATE)").await.expect("writes back");
+        fixture.run("INSERT INTO t (a) VALUES ('kept')").await.expect("inserts");
+        fixture.run("INSERT INTO t (a) VALUES ('kept too')").await.expect("inserts");
+        let file = std::fs::OpenOptions::new().write(true).open(fixture.file(name)).expect("opens");
+        assert!(file.metadata().expect("is there").len() > length);
+        file.set_len(length).expect("cuts");
+        fixture.refuses(name).await;
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        fixture.refuses(name).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn m7_a_log_that_was_written_back_and_a_database_that_was_made_shorter_are_no_trouble() {
+    let fixture = fixture(Durability::Normal).await;
+    for round in 0..50 {
+        fixture.run(&format!("INSERT INTO t (a) VALUES ('{round}' || hex(zeroblob(4000)))")).await.expect("inserts");
+    }
+    let other = rusqlite::Connection::open(fixture.file("test.db")).expect("opens");
+    let checkpoint = || other.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i32>(0)).expect("runs");
+    assert_eq!(checkpoint(), 0);
+    fixture.run("INSERT INTO t (a) VALUES ('after another program')").await.expect("inserts");
+    fixture.run("DELETE FROM t WHERE length(a) > 1000").await.expect("deletes");
+    // No guest may: it attaches a database.
+    other.execute_batch("VACUUM").expect("runs");
+    fixture.run("PRAGMA wal_checkpoint(TRUNCATE)").await.expect("runs");
+    for round in 0..50 {
+        fixture.run(&format!("INSERT INTO t (a) VALUES ('again {round}')")).await.expect("inserts");
+    }
+    assert_eq!(fixture.number("SELECT count(*) FROM t").await, 51);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn m7_a_disk_with_too_little_room_takes_no_writes_until_it_has_some() {
+    let fixture = fixture(Durability::Normal).await;
+    fixture.database.watch.look(u64::MAX);
+    let reserve = rustix::fs::statvfs(fixture.dir.path()).expect("a disk");
+    // More than all of the disk cannot be asked for: a twentieth of it is the most.
+    if reserve.f_bavail > reserve.f_blocks / 20 {
+        fixture.run("INSERT INTO t (a) VALUES ('room')").await.expect("a twentieth is free");
+    }
+    for sql in ["INSERT INTO t (a) VALUES ('full')", "BEGIN IMMEDIATE"] {
+        // The housekeeping finds room again, once a second.
+        fixture.database.watch.set_full(true);
+        let error = fixture.run(sql).await.expect_err("full");
+        assert_eq!(error.message, "database or disk is full");
+    }
+    assert!(fixture.run("SELECT count(*) FROM t").await.is_ok());
+    fixture.database.watch.look(0);
+    fixture.run("INSERT INTO t (a) VALUES ('room again')").await.expect("by itself");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn l6_a_database_is_one_process_alone_whatever_becomes_of_other_files() {
+    let fixture = fixture(Durability::Normal).await;
+    let again = Database::open("test", fixture.file("test.db"), Durability::Normal, 0);
+    let error = format!("{:#}", again.err().expect("refused"));
+    assert!(error.contains("another process") && error.contains("--state"), "{error}");
+    // Programs that only use SQLite's locks, such as a back-up, are let in.
+    let other = rusqlite::Connection::open(fixture.file("test.db")).expect("opens");
+    assert_eq!(other.query_row("SELECT count(*) FROM t", [], |row| row.get::<_, i64>(0)).expect("reads"), 0);
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn l4_a_database_and_what_lies_beside_it_are_their_owners_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let fixture = fixture(Durability::Normal).await;
+    for name in ["test.db", "test.db-wal", "test.db-shm"] {
+        let mode = std::fs::metadata(fixture.file(name)).expect("is there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn l7_damaged_pages_are_counted() {
+    let fixture = fixture(Durability::Normal).await;
+    for round in 0..200 {
+        fixture.run(&format!("INSERT INTO t (a) VALUES ('{round}' || hex(zeroblob(1000)))")).await.expect("inserts");
+    }
+    fixture.run("PRAGMA wal_checkpoint(TRUNCATE)").await.expect("runs");
+    assert_eq!(fixture.database.check().expect("reads"), None);
+    let file = std::fs::OpenOptions::new().write(true).open(fixture.file("test.db")).expect("opens");
+    std::os::unix::fs::FileExt::write_all_at(&file, &[0xff; 200 * 1024], 16 * 1024).expect("garbles");
+    let error = fixture.run("SELECT max(length(a)) FROM t NOT INDEXED").await.expect_err("damaged");
+    assert!(error.message.contains("malformed"), "{}", error.message);
+    assert!(fixture.database.watch.damaged() > 0);
+    assert!(fixture.database.check().expect("reads").is_some());
 }

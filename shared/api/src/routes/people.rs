@@ -73,7 +73,13 @@ pub(super) fn routes() -> Vec<Route> {
             )
         },
         Route {
-            query: &[("reason", "why: `request`, `consent_withdrawn`, `purpose_served`, `unlawful`; it is kept")],
+            query: &[
+                ("reason", "why: `request`, `consent_withdrawn`, `purpose_served`, `unlawful`; it is kept"),
+                (
+                    "include",
+                    "customers merged by hand who are to go along, separated by commas: `customers` of the answer `merged_by_hand`",
+                ),
+            ],
             ..write(
                 Method::DELETE,
                 "/api/customers/{id}",
@@ -82,7 +88,7 @@ pub(super) fn routes() -> Vec<Route> {
                 None,
                 (202, schema::<erasures::ErasureView>),
                 erasures::erase,
-            )
+            ).refusing(&[(409, "legal_hold"), (409, "merged_by_hand")])
         },
         Route {
             served: Served::By("desk"),
@@ -122,7 +128,7 @@ pub(super) fn routes() -> Vec<Route> {
                 None,
                 (200, schema::<keys::RotatedView>),
                 keys::rotate,
-            )
+            ).refusing(&[(409, "master_key_missing")])
         },
         changes(
             Method::PUT,
@@ -161,7 +167,7 @@ pub(super) fn routes() -> Vec<Route> {
             Some(schema::<cases::SetCase>),
             (200, schema::<ConversationView>),
             cases::set,
-        ),
+        ).refusing(&[(409, "not_yours"), (409, "other_person")]),
         changes(
             Method::POST,
             "/api/customers/{id}/identifiers",
@@ -177,7 +183,7 @@ pub(super) fn routes() -> Vec<Route> {
             STAFF,
             schema::<customers::MergeWith>,
             customers::merge,
-        ),
+        ).refusing(&[(409, "same_person")]),
         changes(
             Method::POST,
             "/api/customers/{id}/unmerge",
@@ -185,7 +191,7 @@ pub(super) fn routes() -> Vec<Route> {
             STAFF,
             schema::<customers::Unmerge>,
             customers::unmerge,
-        ),
+        ).refusing(&[(409, "already_undone")]),
         changes(
             Method::PUT,
             "/api/customers/{id}/tags",

@@ -32,7 +32,7 @@ fn of_the_plan() -> Vec<Route> {
                 Some(schema::<warmline_routing::Plan>),
                 (200, schema::<routing::PlanView>),
                 routing::put,
-            )
+            ).refusing(&[(409, "plan_changed")])
         },
         Route {
             query: &PAGE,
@@ -59,7 +59,7 @@ fn of_the_plan() -> Vec<Route> {
             None,
             (200, schema::<routing::PlanView>),
             routing::restore,
-        ),
+        ).refusing(&[(409, "plan_changed")]),
         get("/api/routing/rules", "Shows the plan's rules.", SUPERVISOR, Json(schema::<routing::RulesView>), routing::rules),
         write(
             Method::PUT,
@@ -69,7 +69,7 @@ fn of_the_plan() -> Vec<Route> {
             Some(schema::<routing::NewRules>),
             (200, schema::<routing::RulesView>),
             routing::set_rules,
-        ),
+        ).refusing(&[(409, "plan_changed")]),
         write(
             Method::POST,
             "/api/routing/dry-run",
@@ -95,6 +95,7 @@ fn of_the_plan() -> Vec<Route> {
                 Json(schema::<warmline_flow::staffing::Staffing>),
                 queues::staffing,
             )
+            .refusing(&[(422, "invalid_field")])
         },
     ]
 }
@@ -120,7 +121,7 @@ fn of_seats() -> Vec<Route> {
                 None,
                 (200, schema::<AgentView>),
                 agents::remove,
-            )
+            ).refusing(&[(409, "agent_has_conversations")])
         },
         write(
             Method::POST,
@@ -144,7 +145,7 @@ fn of_seats() -> Vec<Route> {
             STAFF,
             Json(schema::<warmline_flow::place::Standing>),
             seats::queue,
-        ),
+        ).refusing(&[(409, "not_queued")]),
         write(
             Method::POST,
             "/api/conversations/{id}/assign",
@@ -153,7 +154,7 @@ fn of_seats() -> Vec<Route> {
             Some(schema::<seats::Assign>),
             (200, schema::<ConversationView>),
             seats::assign,
-        ),
+        ).refusing(&[(409, "conversation_closed"), (409, "not_yours"), (409, "same_agent"), (409, "agent_full"), (409, "agent_offline")]),
         write(
             Method::POST,
             "/api/conversations/{id}/consult",
@@ -162,7 +163,7 @@ fn of_seats() -> Vec<Route> {
             Some(schema::<seats::Consult>),
             (200, schema::<ConversationView>),
             seats::consult,
-        ),
+        ).refusing(&[(409, "conversation_closed"), (409, "not_yours"), (409, "same_agent")]),
         write(
             Method::DELETE,
             "/api/conversations/{id}/consult/{agent}",
@@ -171,7 +172,7 @@ fn of_seats() -> Vec<Route> {
             None,
             (200, schema::<serde_json::Value>),
             seats::end_consult,
-        ),
+        ).refusing(&[(409, "not_yours")]),
         write(
             Method::POST,
             "/api/conversations/{id}/notes",
@@ -180,7 +181,7 @@ fn of_seats() -> Vec<Route> {
             Some(schema::<seats::Note>),
             (201, schema::<MessageView>),
             seats::note,
-        ),
+        ).refusing(&[(409, "conversation_closed"), (409, "not_yours")]),
         write(
             Method::POST,
             "/api/conversations/{id}/turn",
@@ -189,6 +190,7 @@ fn of_seats() -> Vec<Route> {
             Some(schema::<seats::TurnRequest>),
             (200, schema::<seats::TurnView>),
             seats::turn,
-        ),
+        ).replying()
+        .refusing(&[(409, "customer_opted_out")]),
     ]
 }

@@ -11,6 +11,7 @@ use crate::kit::{ApiRequest, ApiResponse, Outbound, Outcome, Rendered};
 use crate::requests::{get, post_utf8_form};
 use crate::sorted_sign::form;
 use crate::values::text;
+use crate::wx::page::Page;
 use serde_json::{Value, json};
 use warmline_model::{Content, Media, Timestamp};
 
@@ -33,20 +34,25 @@ fn call(account: &Account, method: &str, content: &Value, now: Timestamp) -> Res
     Ok(params)
 }
 
-pub(super) fn render(account: &Account, reply: &Outbound<'_>, now: Timestamp) -> Result<Rendered, &'static str> {
+/// A reply in the platform's words.
+pub(super) fn content(reply: &Outbound<'_>) -> Result<Value, &'static str> {
     CAPABILITIES.check(reply.content)?;
     // `chat`: the message stands in the talk with the account, not on its page.
-    let content = match reply.content {
-        Content::Text { text } => {
+    Ok(match reply.content {
+        Content::Text { text, .. } => {
             json!({ "to_user_id": reply.to, "msg_type": "text", "text": { "content": text }, "chat": "1" })
         }
+        Content::Link { url, .. } if Page::read(url).is_some() => return Err("card_not_supported"),
         Content::Link { title, description, url } => {
             let article = json!({ "title": title, "desc": description.as_deref().unwrap_or(title), "url": url });
             json!({ "to_user_id": reply.to, "msg_type": "image-text", "articles": [article], "chat": "1" })
         }
         _ => return Err("kind_not_supported"),
-    };
-    let params = call(account, "alipay.open.public.message.custom.send", &content, now)?;
+    })
+}
+
+pub(super) fn render(account: &Account, reply: &Outbound<'_>, now: Timestamp) -> Result<Rendered, &'static str> {
+    let params = call(account, "alipay.open.public.message.custom.send", &content(reply)?, now)?;
     // The charset stands in the address too, since the gateway reads the form with it.
     Ok(Rendered::Call(post_utf8_form(format!("{}/gateway.do?charset=utf-8", account.api_base), form(&params))))
 }

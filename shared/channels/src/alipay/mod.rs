@@ -38,11 +38,11 @@ pub use form::signed_text;
 pub use rsa2::{PrivateKey, PublicKey};
 
 use crate::kit::{
-    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Overlong, Refusal,
-    Rendered, Reply, Request, Secrets, TextUnit, Verified, Window,
+    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Overlong, Parsed,
+    Refusal, Rendered, Reply, Request, Secrets, TextUnit, Verified, Window,
 };
 use serde_json::Value;
-use warmline_model::{Inbound, Media, Timestamp};
+use warmline_model::{Media, Timestamp};
 
 /// What a life account can carry. A message's description may have 2,000 bytes.
 const CAPABILITIES: Capabilities = Capabilities {
@@ -75,6 +75,10 @@ impl Adapter for AlipayAdapter {
         Account::read(settings, secrets)
     }
 
+    fn proof(&self) -> &'static str {
+        "the setting `alipay_public_key` (the platform's key, not the application's) and the secret `app_private_key`"
+    }
+
     fn handshake(&self, account: &Account, request: &Request<'_>, now: Timestamp) -> Result<Option<Reply>, Refusal> {
         verify::handshake(account, request, now)
     }
@@ -83,12 +87,17 @@ impl Adapter for AlipayAdapter {
         verify::verify(account, request, now)
     }
 
-    fn parse(&self, account: &Account, body: &Verified) -> Result<Vec<Inbound>, Refusal> {
-        parse::parse(account, body.body()).map(|message| vec![message])
+    fn parse(&self, account: &Account, body: &Verified) -> Result<Parsed, Refusal> {
+        parse::parse(account, body.body()).map(Into::into)
     }
 
     fn acknowledge(&self, account: &Account, body: &Verified) -> Reply {
         verify::acknowledge(account, body)
+    }
+
+    /// All but the signature, which costs milliseconds and fails for no reply that the account's key was checked for.
+    fn check(&self, _account: &Account, reply: &Outbound<'_>) -> Result<(), &'static str> {
+        api::content(reply).map(drop)
     }
 
     fn render(&self, account: &Account, reply: &Outbound<'_>, call: &Call<'_>) -> Result<Rendered, &'static str> {

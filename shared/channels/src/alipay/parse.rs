@@ -3,9 +3,10 @@
 use super::account::Account;
 use crate::digest::opaque_key;
 use crate::json;
+use crate::keys;
 use crate::kit::Refusal;
 use crate::values::is_id;
-use crate::xml::{Document, Element};
+use crate::xml::{Document, Element, readable};
 use serde_json::{Map, Value};
 use warmline_model::{Content, Inbound, Media, Sender, Timestamp};
 
@@ -17,7 +18,8 @@ const COMMON: &[&str] =
 const MAX_ID: usize = 128;
 
 pub(super) fn parse(account: &Account, body: &[u8]) -> Result<Inbound, Refusal> {
-    let document = Document::read(body)?;
+    let body = readable(body);
+    let document = Document::read(&body)?;
     if document.text("AppId").map(str::trim) != Some(&account.app_id) {
         return Err(Refusal::WrongRecipient);
     }
@@ -28,15 +30,17 @@ pub(super) fn parse(account: &Account, body: &[u8]) -> Result<Inbound, Refusal> 
     let created = document.text("CreateTime").ok_or(Refusal::Malformed("CreateTime"))?.trim();
     let millis = created.parse::<i64>().ok().filter(|ms| *ms >= 0).ok_or(Refusal::Malformed("CreateTime"))?;
     let content = content(&document, &kind)?;
-    let key = match (&content, id(&document, "MsgId")) {
-        (Content::Event { event, key, .. }, _) => {
-            opaque_key("event", &[&user, created, event, key.as_deref().unwrap_or_default()])
+    let (key, earlier_key) = match (&content, id(&document, "MsgId")) {
+        (Content::Event { event, key, data }, _) => {
+            let key = key.as_deref().unwrap_or_default();
+            let earlier = opaque_key("event", &[&user, created, event, key]);
+            (opaque_key("event", &[&user, created, event, key, &data.to_string()]), Some(earlier))
         }
-        (_, Some(id)) => id,
-        (_, None) => opaque_key("message", &[&user, created, &Value::Object(fields(&document, &[])).to_string()]),
+        (_, Some(id)) => (keys::of_message("message", &[&user, created, &id], &content), Some(id)),
+        (_, None) => (opaque_key("message", &[&user, created, &Value::Object(fields(&document, &[])).to_string()]), None),
     };
     let sender = Sender { open_id: user, name: name(&document), ..Sender::default() };
-    Ok(Inbound { key, sender, at: Timestamp::from_millis(millis), content, reply_to: None })
+    Ok(Inbound { earlier_key, key, sender, at: Timestamp::from_millis(millis), content, reply_to: None })
 }
 
 fn filled(document: &Document<'_>, name: &str) -> Option<String> {
@@ -49,7 +53,7 @@ fn id(document: &Document<'_>, name: &str) -> Option<String> {
 
 /// The user's (masked) name, from a JSON text.
 fn name(document: &Document<'_>) -> Option<String> {
-    let info = json::read(document.text("UserInfo")?.trim().as_bytes(), json::MAX_BYTES).ok()?;
+    let info = json::read_lenient(document.text("UserInfo")?.trim().as_bytes(), json::MAX_BYTES).ok()?;
     let name = info.get("user_name")?.as_str()?.trim();
     (!name.is_empty() && name.chars().count() <= MAX_ID && !name.chars().any(char::is_control)).then(|| name.to_owned())
 }
@@ -88,7 +92,7 @@ fn event(document: &Document<'_>) -> Result<Content, Refusal> {
     let event = filled(document, "EventType").ok_or(Refusal::Malformed("EventType"))?.to_lowercase();
     let key = filled(document, "ActionParam");
     let mut data = fields(document, COMMON);
-    let scene = key.as_deref().and_then(|key| json::read(key.as_bytes(), json::MAX_BYTES).ok());
+    let scene = key.as_deref().and_then(|key| json::read_lenient(key.as_bytes(), json::MAX_BYTES).ok());
     let scene = scene.as_ref().and_then(|param| param.get("scene")).and_then(|scene| scene.get("sceneId"));
     if let Some(scene) = scene {
         data.insert("scene".to_owned(), scene.clone());
@@ -112,7 +116,7 @@ mod tests {
     #[test]
     fn messages() {
         let inbound = read(&sign::text("2021", "2088102", 1_457_426_646_396, "160308464406000001", " 你好😀 ")).unwrap();
-        assert_eq!((inbound.key.as_str(), inbound.at.millis()), ("160308464406000001", 1_457_426_646_396));
+        assert_eq!((inbound.earlier_key.as_deref(), inbound.at.millis()), (Some("160308464406000001"), 1_457_426_646_396));
         assert_eq!((inbound.sender.open_id.as_str(), inbound.sender.name.as_deref()), ("2088102", Some("*小虎")));
         assert_eq!(inbound.content, Content::text(" 你好😀 "));
         let flat = sign::message("2021", "2088", 1, "text", &[("Text", "hi"), ("MsgId", "m2")]);

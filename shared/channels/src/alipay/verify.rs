@@ -4,7 +4,7 @@ use super::account::Account;
 use super::form::Form;
 use super::sign::CHECK;
 use crate::kit::{Refusal, Reply, Request, Verified};
-use crate::xml::{Document, MAX_BYTES, Writer};
+use crate::xml::{Document, MAX_BYTES, Writer, readable};
 use encoding_rs::UTF_8;
 use warmline_model::Timestamp;
 
@@ -30,10 +30,11 @@ pub(super) fn verify(account: &Account, request: &Request<'_>, now: Timestamp) -
     }
     let content = form.bytes("biz_content").ok_or(Refusal::Malformed("biz_content"))?;
     let charset = form.charset()?;
-    let content = charset.decode_without_bom_handling_and_without_replacement(content);
-    let content = content.ok_or(Refusal::Malformed("biz_content is not in its charset"))?.into_owned();
+    // A character that is not of the charset, or a cut one, becomes U+FFFD; the signature was over the bytes.
+    let content = charset.decode_without_bom_handling(content).0;
+    let content = readable(content.as_bytes()).into_owned();
     fresh(account, &content, now)?;
-    let mut verified = Verified::new(content.into_bytes());
+    let mut verified = Verified::new(content);
     if charset == UTF_8 {
         verified = verified.with(UTF8, "1");
     }
@@ -41,8 +42,8 @@ pub(super) fn verify(account: &Account, request: &Request<'_>, now: Timestamp) -
 }
 
 /// The signed time is the message's own.
-fn fresh(account: &Account, content: &str, now: Timestamp) -> Result<(), Refusal> {
-    let document = Document::read(content.as_bytes())?;
+fn fresh(account: &Account, content: &[u8], now: Timestamp) -> Result<(), Refusal> {
+    let document = Document::read(content)?;
     if !document.root().name().eq_ignore_ascii_case("xml") {
         return Err(Refusal::Malformed("not an <XML> element"));
     }
@@ -53,7 +54,7 @@ fn fresh(account: &Account, content: &str, now: Timestamp) -> Result<(), Refusal
     let created = document.text("CreateTime").and_then(|time| time.trim().parse::<i64>().ok());
     let created = created.ok_or(Refusal::Malformed("CreateTime"))?;
     if now.millis().abs_diff(created) > account.max_age_secs.unsigned_abs().saturating_mul(1000) {
-        return Err(Refusal::Stale);
+        return Err(Refusal::Stale(created.saturating_sub(now.millis()) / 1000));
     }
     Ok(())
 }
@@ -182,8 +183,8 @@ mod tests {
         assert_eq!(world.refused(&vec![b'a'; MAX_BYTES + 1]), Some(Refusal::Malformed("body too long")));
         let signed = |content: &str| sign::webhook(&world.platform, sign::MESSAGE, "utf-8", content);
         let at = |millis| sign::text("2021", "2088", millis, "1", "x");
-        assert_eq!(world.refused(&signed(&at(NOW.millis() - 301_000))), Some(Refusal::Stale));
-        assert_eq!(world.refused(&signed(&at(NOW.millis() + 301_000))), Some(Refusal::Stale));
+        assert_eq!(world.refused(&signed(&at(NOW.millis() - 301_000))), Some(Refusal::Stale(-301)));
+        assert_eq!(world.refused(&signed(&at(NOW.millis() + 301_000))), Some(Refusal::Stale(301)));
         let other = sign::text("2022", "2088", NOW.millis(), "1", "x");
         assert_eq!(world.refused(&signed(&other)), Some(Refusal::WrongRecipient));
         assert_eq!(world.refused(&signed("<XML/>")), Some(Refusal::Malformed("CreateTime")));

@@ -31,11 +31,11 @@ pub use verify::identify;
 
 use crate::client_message;
 use crate::kit::{
-    AccountError, Adapter, ApiResponse, Call, Capabilities, ClientAdapter, Outbound, Outcome, Refusal, Rendered, Reply,
-    Request, Secrets, Verified,
+    AccountError, Adapter, ApiResponse, Call, Capabilities, ClientAdapter, Outbound, Outcome, Parsed, Refusal, Rendered,
+    Reply, Request, Secrets, Verified,
 };
 use serde_json::Value;
-use warmline_model::{Inbound, Sender, Timestamp};
+use warmline_model::{Sender, Timestamp};
 
 const CAPABILITIES: Capabilities = client_message::capabilities("app", "自有应用", "The brand's app");
 
@@ -54,12 +54,20 @@ impl Adapter for AppAdapter {
         Account::read(settings, secrets)
     }
 
+    fn proof(&self) -> &'static str {
+        "the secrets `jwt_secret` (the member's token) and `body_secret` (the message)"
+    }
+
     fn verify(&self, account: &Account, request: &Request<'_>, now: Timestamp) -> Result<Verified, Refusal> {
         verify::verify(account, request, now)
     }
 
-    fn parse(&self, _: &Account, body: &Verified) -> Result<Vec<Inbound>, Refusal> {
-        client_message::inbound(body).map(|message| vec![message])
+    fn own_clients(&self) -> bool {
+        true
+    }
+
+    fn parse(&self, _: &Account, body: &Verified) -> Result<Parsed, Refusal> {
+        client_message::inbound(body).map(Into::into)
     }
 
     fn acknowledge(&self, _: &Account, _: &Verified) -> Reply {
@@ -67,7 +75,7 @@ impl Adapter for AppAdapter {
     }
 
     fn render(&self, _: &Account, reply: &Outbound<'_>, _: &Call<'_>) -> Result<Rendered, &'static str> {
-        CAPABILITIES.check(reply.content).map(|()| Rendered::Held)
+        client_message::check_reply(&CAPABILITIES, reply.content).map(|()| Rendered::Held)
     }
 
     /// Nothing is ever called, so there is no answer to read.

@@ -12,25 +12,32 @@ const MAX_NAME: usize = 128;
 const MAX_TAG: usize = 64;
 const MAX_TAGS: usize = 32;
 
-#[derive(Deserialize)]
 struct Claims {
     sub: String,
-    #[serde(default)]
     name: Option<String>,
-    #[serde(default)]
     tags: Option<Vec<String>>,
-    // The names that OpenID Connect gives them (Core 1.0, section 5.1).
-    #[serde(default)]
     phone_number: Option<String>,
-    #[serde(default)]
     phone_number_verified: bool,
-    #[serde(default)]
     email: Option<String>,
-    #[serde(default)]
     email_verified: bool,
     /// The device, where the app tells it.
-    #[serde(default)]
     device_id: Option<String>,
+}
+
+impl hs256::Claims for Claims {
+    /// The names are those that OpenID Connect gives them (Core 1.0, section 5.1).
+    fn read(claims: hs256::ClaimSet) -> Result<Self, hs256::Error> {
+        Ok(Self {
+            sub: claims.needed_text("sub")?,
+            name: claims.text("name")?,
+            tags: claims.texts("tags")?,
+            phone_number: claims.text("phone_number")?,
+            phone_number_verified: claims.flag("phone_number_verified")?,
+            email: claims.text("email")?,
+            email_verified: claims.flag("email_verified")?,
+            device_id: claims.text("device_id")?,
+        })
+    }
 }
 
 /// Who asks, by the token alone (header, or `access_token` in the query): for reading replies.
@@ -163,11 +170,11 @@ mod tests {
         let good = sign::body(BODY, NOW.secs(), body.as_bytes());
         let check = |frame: String, now| verify_frame(&account(), &sender, frame.as_bytes(), now);
         let verified = check(frame(body, &good), NOW).ok().unwrap();
-        let inbound = super::super::AppAdapter.parse(&account(), &verified).unwrap().remove(0);
+        let inbound = super::super::AppAdapter.parse(&account(), &verified).unwrap().messages.remove(0);
         assert_eq!((inbound.sender.open_id.as_str(), inbound.content), ("m1", Content::text("hi")));
         let other = body.replace("hi", "ho");
         assert_eq!(check(frame(&other, &good), NOW).err(), Some(Refusal::SignatureWrong));
-        assert_eq!(check(frame(body, &good), NOW.plus_millis(3_600_000)).err(), Some(Refusal::Stale));
+        assert_eq!(check(frame(body, &good), NOW.plus_millis(3_600_000)).err(), Some(Refusal::Stale(-3600)));
         assert!(matches!(check(body.to_owned(), NOW).err(), Some(Refusal::Malformed(_))), "not signed at all");
     }
 
@@ -175,7 +182,7 @@ mod tests {
     fn a_signed_message_is_read() {
         let body = br#"{"id":"c1","text":"hi"}"#;
         let verified = post(&signed(body), body, NOW.plus_millis(20_000)).ok().unwrap();
-        let inbound = super::super::AppAdapter.parse(&account(), &verified).unwrap().remove(0);
+        let inbound = super::super::AppAdapter.parse(&account(), &verified).unwrap().messages.remove(0);
         assert_eq!((inbound.content, inbound.at), (Content::text("hi"), NOW));
         assert_eq!((inbound.sender.open_id.as_str(), inbound.sender.name.as_deref()), ("m1", Some("王小姐")));
         assert_eq!(inbound.sender.tags, ["vip"]);
@@ -210,7 +217,7 @@ mod tests {
         let token = sign::jwt(JWT, "m1", None, &[], late.secs() + 60);
         let mut headers = good.clone();
         headers.insert("authorization", format!("Bearer {token}").parse().unwrap());
-        assert_eq!(post(&headers, body, late).err(), Some(Refusal::Stale));
+        assert_eq!(post(&headers, body, late).err(), Some(Refusal::Stale(-301)));
         assert_eq!(post(&good, &vec![b' '; 10 << 20], NOW).err(), Some(Refusal::Malformed("body too long")));
         let get = Request { method: &Method::GET, rest: "/messages", query: "", headers: &good, body };
         assert_eq!(verify(&account(), &get, NOW).err(), Some(Refusal::NotFound));
@@ -237,13 +244,35 @@ mod tests {
         };
         let exp = NOW.secs() + 60;
         assert_eq!(refused(json!({ "sub": "m", "exp": exp })), None);
-        assert_eq!(refused(json!({ "exp": exp })), Some(Refusal::SignatureWrong));
-        assert_eq!(refused(json!({ "sub": "m" })), Some(Refusal::SignatureWrong));
+        assert_eq!(refused(json!({ "exp": exp })), Some(Refusal::ClaimsWrong("sub")));
+        assert_eq!(refused(json!({ "sub": "m" })), Some(Refusal::ClaimsWrong("exp")));
         assert_eq!(refused(json!({ "sub": "", "exp": exp })), Some(Refusal::Malformed("sub")));
         assert_eq!(refused(json!({ "sub": "m".repeat(129), "exp": exp })), Some(Refusal::Malformed("sub")));
         assert_eq!(refused(json!({ "sub": "a\0", "exp": exp })), Some(Refusal::Malformed("sub")));
         assert_eq!(refused(json!({ "sub": "m", "exp": exp, "tags": vec!["t"; 33] })), Some(Refusal::Malformed("tags")));
         assert_eq!(refused(json!({ "sub": "m", "exp": exp, "name": "n".repeat(129) })), Some(Refusal::Malformed("name")));
+    }
+
+    #[test]
+    fn f5_a_well_signed_token_with_wrong_claims_says_which() {
+        let refused = |claims: Value| sender(&account(), &hs256::sign(&claims, JWT.as_bytes()).unwrap(), NOW).err();
+        let exp = NOW.secs() + 60;
+        for (name, claims) in [
+            ("sub", json!({ "sub": 10086, "exp": exp })),
+            ("sub", json!({ "exp": exp })),
+            ("exp", json!({ "sub": "m1" })),
+            ("exp", json!({ "sub": "m1", "exp": "soon" })),
+            ("aud", json!({ "sub": "m1", "exp": exp, "aud": 7 })),
+            ("iss", json!({ "sub": "m1", "exp": exp, "iss": ["shop"] })),
+            ("tags", json!({ "sub": "m1", "exp": exp, "tags": "vip" })),
+            ("name", json!({ "sub": "m1", "exp": exp, "name": 7 })),
+            ("phone_number", json!({ "sub": "m1", "exp": exp, "phone_number": 13_812_345_678_u64 })),
+            ("email_verified", json!({ "sub": "m1", "exp": exp, "email_verified": "true" })),
+        ] {
+            assert_eq!(refused(claims.clone()), Some(Refusal::ClaimsWrong(name)), "{claims}");
+            let forged = hs256::sign(&claims, b"another secret").unwrap();
+            assert_eq!(sender(&account(), &forged, NOW).err(), Some(Refusal::SignatureWrong));
+        }
     }
 
     proptest! {

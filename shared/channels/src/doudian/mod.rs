@@ -30,11 +30,11 @@ mod verify;
 pub use account::Account;
 
 use crate::kit::{
-    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Refusal, Rendered,
-    Reply, Request, Secrets, Token, Verified,
+    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Parsed, Refusal,
+    Rendered, Reply, Request, Secrets, Token, Verified,
 };
 use serde_json::{Value, json};
-use warmline_model::{Inbound, Timestamp};
+use warmline_model::Timestamp;
 
 const CAPABILITIES: Capabilities =
     Capabilities::inbound_only("doudian", "抖店", "Doudian (Douyin shop)", Carries::Orders, &["event"]);
@@ -62,11 +62,15 @@ impl Adapter for DoudianAdapter {
         Account::read(settings, secrets)
     }
 
+    fn proof(&self) -> &'static str {
+        "the setting `app_key` and the secret `app_secret`"
+    }
+
     fn verify(&self, account: &Account, request: &Request<'_>, now: Timestamp) -> Result<Verified, Refusal> {
         verify::verify(account, request, now)
     }
 
-    fn parse(&self, account: &Account, body: &Verified) -> Result<Vec<Inbound>, Refusal> {
+    fn parse(&self, account: &Account, body: &Verified) -> Result<Parsed, Refusal> {
         parse::parse(account, body)
     }
 

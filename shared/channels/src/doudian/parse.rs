@@ -7,8 +7,8 @@
 use super::account::Account;
 use crate::digest::opaque_key;
 use crate::json;
-use crate::kit::{Refusal, Verified};
-use crate::values::{check_nested, id, instant, nested, whole};
+use crate::kit::{Parsed, Refusal, Verified};
+use crate::values::{TOO_MUCH, fitting, id, instant, nested, whole};
 use serde_json::{Map, Value};
 use warmline_model::{Content, Inbound, Sender, Timestamp};
 
@@ -57,18 +57,19 @@ const TIMES: &[&str] = &[
     "create_time",
 ];
 
-pub(super) fn parse(account: &Account, body: &Verified) -> Result<Vec<Inbound>, Refusal> {
-    let Value::Array(items) = json::read(body.body(), json::MAX_BYTES)? else {
+pub(super) fn parse(account: &Account, body: &Verified) -> Result<Parsed, Refusal> {
+    let list = json::list(body.body(), json::MAX_BYTES, &[])?;
+    if !list.is_there() {
         return Err(Refusal::Malformed("not a JSON array"));
-    };
-    let came = body.time();
-    check_nested(&items, "data")?;
-    let mut messages = Vec::with_capacity(items.len());
-    for item in &items {
-        let Value::Object(item) = item else { return Err(Refusal::Malformed("an event is not an object")) };
-        messages.extend(event(account, item, came)?);
     }
-    Ok(messages)
+    let came = body.time();
+    let fits = fitting(list.values(), "data");
+    let read = list.read(|number, item| match item {
+        _ if fits.get(number) == Some(&false) => Err(TOO_MUCH),
+        Value::Object(item) => event(account, &item, came),
+        _ => Err(Refusal::Malformed("an event is not an object")),
+    });
+    Ok(read.into())
 }
 
 fn event(account: &Account, item: &Map<String, Value>, came: Timestamp) -> Result<Option<Inbound>, Refusal> {
@@ -89,14 +90,22 @@ fn event(account: &Account, item: &Map<String, Value>, came: Timestamp) -> Resul
     let at = TIMES.iter().find_map(|name| instant(data.get(*name))).unwrap_or(came);
     let name = TAGS.iter().find(|(known, _)| *known == tag).map(|(_, name)| (*name).to_owned());
     let event = name.unwrap_or_else(|| format!("doudian_tag_{tag}"));
-    let key = message_id.unwrap_or_else(|| {
-        let whole = Value::Object(data.clone()).to_string();
-        opaque_key("event", &[&event, &whole])
-    });
+    let whole = Value::Object(data.clone()).to_string();
+    let key = match &message_id {
+        Some(id) => opaque_key("event", &[&event, id, &whole]),
+        None => opaque_key("event", &[&event, &whole]),
+    };
     let open_id = order.clone().unwrap_or_else(|| PLATFORM.to_owned());
     let of = order.or_else(|| id(data.get("aftersale_id"))).or_else(|| id(data.get("product_id")));
     let content = Content::Event { event, key: of, data: Value::Object(data) };
-    Ok(Some(Inbound { key, sender: Sender { open_id, ..Sender::default() }, at, content, reply_to: None }))
+    Ok(Some(Inbound {
+        earlier_key: message_id,
+        key,
+        sender: Sender { open_id, ..Sender::default() },
+        at,
+        content,
+        reply_to: None,
+    }))
 }
 
 #[cfg(test)]
@@ -111,8 +120,12 @@ mod tests {
         Account::read(&json!({ "app_key": "1", "shop_id": shop }), &secrets).ok().unwrap()
     }
 
-    fn read(shop: Option<&str>, body: &str) -> Result<Vec<Inbound>, Refusal> {
+    fn parsed(shop: Option<&str>, body: &str) -> Result<Parsed, Refusal> {
         parse(&account(shop), &Verified::new(body.as_bytes().to_vec()).with_time(Timestamp::from_secs(5)))
+    }
+
+    fn read(shop: Option<&str>, body: &str) -> Result<Vec<Inbound>, Refusal> {
+        parsed(shop, body).map(|parsed| parsed.messages)
     }
 
     fn push(events: &[Value]) -> String {
@@ -127,7 +140,7 @@ mod tests {
         let refund = Value::String(refund.to_string());
         let messages = read(None, &push(&[sign::event(110, "m1", &paid), sign::event(200, "m2", &refund)])).unwrap();
         let [first, second] = &messages[..] else { panic!("{messages:?}") };
-        assert_eq!((first.key.as_str(), first.at), ("m1", Timestamp::from_secs(1_618_990_587)));
+        assert_eq!((first.earlier_key.as_deref(), first.at), (Some("m1"), Timestamp::from_secs(1_618_990_587)));
         assert_eq!(first.sender.open_id, "4705288465508532862");
         let content =
             Content::Event { event: "doudian_trade_tradepaid".into(), key: Some("4705288465508532862".into()), data: paid };
@@ -150,22 +163,40 @@ mod tests {
         let one = |item: Value| read(None, &push(&[item])).unwrap().remove(0);
         let unknown = one(json!({ "tag": 999, "msgId": "m", "data": { "p_id": "5", "x": 1 } }));
         assert!(matches!(unknown.content, Content::Event { event, .. } if event == "doudian_tag_999"));
-        assert_eq!((unknown.key.as_str(), unknown.at.millis()), ("m", 5000));
+        assert_eq!((unknown.earlier_key.as_deref(), unknown.at.millis()), (Some("m"), 5000));
         let product = one(json!({ "tag": 400, "data": { "product_id": 7 } }));
         assert_eq!(product.sender.open_id, PLATFORM);
         assert!(product.key.starts_with("event-"));
         assert!(matches!(product.content, Content::Event { key: Some(of), .. } if of == "7"));
         assert_eq!(read(None, "{}"), Err(Refusal::Malformed("not a JSON array")));
-        assert_eq!(read(None, "[1]"), Err(Refusal::Malformed("an event is not an object")));
-        assert_eq!(read(None, "[{}]"), Err(Refusal::Malformed("tag")));
-        assert_eq!(
-            read(None, r#"[{"tag":1,"data":"{\"a\":\"\\u0000\"}"}]"#),
-            Err(Refusal::Malformed("a text holds U+0000"))
-        );
-        assert_eq!(
-            read(None, r#"[{"tag":1,"data":"\ud800"}]"#),
-            Err(Refusal::Malformed("not the JSON that is wanted here"))
-        );
+    }
+
+    #[test]
+    fn w0_an_event_that_cannot_be_read_costs_the_others_nothing() {
+        let good = sign::event(110, "m1", &json!({ "p_id": 1 })).to_string();
+        let long = json!({ "tag": 1, "msg_id": "x", "data": format!("[{}]", " ".repeat(300_000)) }).to_string();
+        for (bad, reason) in [
+            ("1", "not_an_object"),
+            ("{}", "tag"),
+            (r#"{"tag":"x"}"#, "tag"),
+            (r#"{"tag":1e999}"#, "not_json"),
+            (&long, "too_long"),
+        ] {
+            let found = parsed(None, &format!("[{good},{bad},{good}]")).unwrap();
+            assert_eq!((found.messages.len(), found.odd.len()), (2, 1), "{bad:.40}");
+            assert_eq!((found.odd[0].reason, &found.odd[0].raw[..]), (reason, bad.as_bytes()), "{bad:.40}");
+        }
+        for mended in [r#"[{"tag":1,"data":"{\"a\":\"\\u0000\"}"}]"#, r#"[{"tag":1,"data":"{\"a\":\"\\ud800\"}"}]"#] {
+            let Content::Event { data, .. } = read(None, mended).unwrap().remove(0).content else { panic!() };
+            assert_eq!(data, json!({ "a": "\u{FFFD}" }));
+        }
+    }
+
+    #[test]
+    fn w1_one_msg_id_of_two_orders_is_two_events() {
+        let key = |order: i64| read(None, &push(&[sign::event(110, "m", &json!({ "p_id": order }))])).unwrap().remove(0).key;
+        assert_eq!(key(1), key(1));
+        assert_ne!(key(1), key(2));
     }
 
     proptest! {

@@ -1,7 +1,7 @@
 //! The settings and secrets of a 抖音 account.
 
 use crate::kit::{AccountError, Secrets};
-use crate::settings::{Fields, api_base, max_age_secs, name, required};
+use crate::settings::{Fields, absent, api_base, max_age_secs, name, required};
 use crate::wx::settings::aes_key;
 use crate::wx_crypto::AesKey;
 use serde_json::Value;
@@ -88,6 +88,14 @@ impl Account {
             max_age_secs: max_age_secs(&fields)?,
         };
         Ok(Self { api_base: api_base(&fields, "https://developer.toutiao.com")?, face: Face::Miniapp(miniapp) })
+    }
+
+    /// What sending needs and the account lacks.
+    pub(super) fn missing_for_sending(&self) -> Vec<&'static str> {
+        match &self.face {
+            Face::Im(im) => absent(&[("client_key", im.client_key.is_some())]),
+            Face::Miniapp(app) => absent(&[("app_secret", app.app_secret.is_some())]),
+        }
     }
 
     /// Which protocol the account speaks.

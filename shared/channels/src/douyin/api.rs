@@ -59,7 +59,7 @@ pub(super) fn render(account: &Account, reply: &Outbound<'_>, token: Option<&str
         }
         Face::Miniapp(_) => {
             let body = match reply.content {
-                Content::Text { text } => json!({ "open_id": reply.to, "msg_type": "text", "content": text }),
+                Content::Text { text, .. } => json!({ "open_id": reply.to, "msg_type": "text", "content": text }),
                 Content::Image { media } => {
                     let url = media.url.as_deref().filter(|url| !url.is_empty()).ok_or("media_url_missing")?;
                     json!({ "open_id": reply.to, "msg_type": "image", "pic_url": url })
@@ -75,7 +75,7 @@ pub(super) fn render(account: &Account, reply: &Outbound<'_>, token: Option<&str
 fn private_message(content: &Content) -> Result<Value, &'static str> {
     let id = |media: &Media| media.id.clone().filter(|id| !id.is_empty()).ok_or("media_id_missing");
     Ok(match content {
-        Content::Text { text } => json!({ "msg_type": 1, "text": { "text": text } }),
+        Content::Text { text, .. } => json!({ "msg_type": 1, "text": { "text": text } }),
         Content::Image { media } => json!({ "msg_type": 2, "image": { "media_id": id(media)? } }),
         Content::Video { media } => json!({ "msg_type": 3, "video": { "item_id": id(media)? } }),
         _ => return Err("kind_not_supported"),

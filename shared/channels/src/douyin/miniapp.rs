@@ -6,9 +6,10 @@
 
 use crate::digest::opaque_key;
 use crate::json;
+use crate::keys;
 use crate::kit::{Refusal, Verified};
 use crate::values::{filled, id, instant};
-use crate::xml::{Document, MAX_BYTES};
+use crate::xml::{Document, MAX_BYTES, readable};
 use serde_json::{Map, Value};
 use warmline_model::{Content, Inbound, Media, Sender};
 
@@ -25,7 +26,8 @@ pub(super) fn fields(body: &[u8]) -> Result<Map<String, Value>, Refusal> {
     if body.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'{') {
         return json::read_object(body, MAX_BYTES);
     }
-    let document = Document::read(body)?;
+    let body = readable(body);
+    let document = Document::read(&body)?;
     if document.root().name() != "xml" {
         return Err(Refusal::Malformed("not an <xml> element"));
     }
@@ -56,20 +58,18 @@ pub(super) fn parse(body: &Verified) -> Result<Vec<Inbound>, Refusal> {
         (None, _) => return Err(Refusal::Malformed("CreateTime")),
     };
     let said = match &content {
-        Content::Text { text } => text.clone(),
+        Content::Text { text, .. } => text.clone(),
         Content::Image { media } => media.url.clone().unwrap_or_default(),
         _ => Value::Object(fields.clone()).to_string(),
     };
-    let key = match id(fields.get("MsgId")) {
-        Some(id) => id,
-        None => {
-            let time = fields.get("CreateTime").map(Value::to_string).unwrap_or_default();
-            opaque_key("message", &[&open_id, &time, kind, &said])
-        }
+    let time = fields.get("CreateTime").map(Value::to_string).unwrap_or_default();
+    let (key, earlier_key) = match id(fields.get("MsgId")) {
+        Some(id) => (keys::of_message("message", &[&open_id, &time, &id], &content), Some(id)),
+        None => (opaque_key("message", &[&open_id, &time, kind, &said]), None),
     };
     let open_id = if open_id == "ByteDanceMicroApp" { PLATFORM.to_owned() } else { open_id };
     let sender = Sender { open_id, ..Sender::default() };
-    Ok(vec![Inbound { key, sender, at, content, reply_to: None }])
+    Ok(vec![Inbound { earlier_key, key, sender, at, content, reply_to: None }])
 }
 
 fn event(fields: &Map<String, Value>) -> Content {
@@ -107,7 +107,7 @@ mod tests {
         let image = message(json!({ "MsgType": "image", "PicUrl": "https://p.byteimg.com/1", "MsgId": 7 })).unwrap();
         let url = Some("https://p.byteimg.com/1".to_owned());
         assert_eq!(image.content, Content::Image { media: Media { url, ..Media::default() } });
-        assert_eq!(image.key, "7");
+        assert_eq!(image.earlier_key.as_deref(), Some("7"));
         let xml = "<xml><FromUserName>u1</FromUserName><CreateTime>1577364225</CreateTime>\
                    <MsgType><![CDATA[text]]></MsgType><Content><![CDATA[在吗]]></Content></xml>";
         assert_eq!(read(xml.as_bytes()).unwrap().content, text.content);
@@ -137,7 +137,8 @@ mod tests {
             Err(Refusal::Malformed("CreateTime"))
         );
         assert_eq!(message(json!({ "MsgType": "text", "FromUserName": "" })), Err(Refusal::Malformed("FromUserName")));
-        assert_eq!(message(json!({ "MsgType": "text", "Content": "a\0" })), Err(Refusal::Malformed("a text holds U+0000")));
+        let nul = message(json!({ "MsgType": "text", "Content": "a\0" })).unwrap();
+        assert_eq!(nul.content, Content::text("a\u{FFFD}"));
         assert!(read(b"<html/>").is_err());
         assert!(read(br#"{"MsgType":"text","Content":"\ud800"}"#).is_err());
     }

@@ -44,11 +44,11 @@ mod verify;
 pub use account::{Account, Kind};
 
 use crate::kit::{
-    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Overlong, Refusal,
-    Rendered, Reply, Request, Secrets, TextUnit, Token, Verified, Window,
+    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Overlong, Parsed,
+    Refusal, Rendered, Reply, Request, Secrets, TextUnit, Token, Verified, Window,
 };
 use serde_json::{Value, json};
-use warmline_model::{Inbound, Media, Timestamp};
+use warmline_model::{Media, Timestamp};
 
 /// What private messages can carry. The customer service of mini apps has the wider window of 48 h and one reply less (5), no
 /// video, and pictures by address instead of id.
@@ -82,6 +82,14 @@ impl Adapter for DouyinAdapter {
         Account::read(settings, secrets)
     }
 
+    fn proof(&self) -> &'static str {
+        "the secret `client_secret` or `webhook_secret` (for a mini app `token` and `encoding_aes_key`)"
+    }
+
+    fn missing_for_sending(&self, account: &Account) -> Vec<&'static str> {
+        account.missing_for_sending()
+    }
+
     fn handshake(&self, account: &Account, request: &Request<'_>, now: Timestamp) -> Result<Option<Reply>, Refusal> {
         verify::handshake(account, request, now)
     }
@@ -90,10 +98,10 @@ impl Adapter for DouyinAdapter {
         verify::verify(account, request, now)
     }
 
-    fn parse(&self, account: &Account, body: &Verified) -> Result<Vec<Inbound>, Refusal> {
+    fn parse(&self, account: &Account, body: &Verified) -> Result<Parsed, Refusal> {
         match account.kind() {
-            Kind::Im => im::parse(account, body),
-            Kind::Miniapp => miniapp::parse(body),
+            Kind::Im => im::parse(account, body).map(Into::into),
+            Kind::Miniapp => miniapp::parse(body).map(Into::into),
         }
     }
 

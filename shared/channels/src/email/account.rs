@@ -2,7 +2,7 @@
 
 use crate::kit::{AccountError, Secrets};
 use crate::secret_address;
-use crate::settings::{Fields, api_base, max_age_secs, name};
+use crate::settings::{Fields, absent, api_base, max_age_secs, name};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use p256::ecdsa::VerifyingKey;
@@ -17,6 +17,8 @@ pub struct Account {
     pub(super) from: Option<String>,
     pub(super) from_name: Option<String>,
     pub(super) max_age_secs: i64,
+    /// Addresses of forms and lists, and domains after `@`, whose mails are by whom their `Reply-To` names.
+    pub(super) identity_from: Vec<String>,
 }
 
 /// Whose protocol the account speaks.
@@ -25,8 +27,9 @@ pub(super) enum Provider {
     Mailgun { signing_key: String, domain: Option<String> },
 }
 
-const SENDGRID: &[&str] = &["provider", "from", "from_name", "api_base", "event_public_key", "max_age_secs"];
-const MAILGUN: &[&str] = &["provider", "from", "from_name", "api_base", "domain", "max_age_secs"];
+const SENDGRID: &[&str] =
+    &["provider", "from", "from_name", "api_base", "event_public_key", "max_age_secs", "identity_from"];
+const MAILGUN: &[&str] = &["provider", "from", "from_name", "api_base", "domain", "max_age_secs", "identity_from"];
 
 impl Account {
     pub(super) fn read(settings: &Value, secrets: &Secrets) -> Result<Self, AccountError> {
@@ -40,7 +43,7 @@ impl Account {
                         AccountError::new("event_public_key", "must be the verification key that the platform shows")
                     })?)),
                 };
-                Self::common(&fields, "https://api.sendgrid.com", Provider::Sendgrid { address_token, event_key })
+                Self::common(settings, &fields, "https://api.sendgrid.com", Provider::Sendgrid { address_token, event_key })
             }
             Some("mailgun") => {
                 let fields = Fields::new(settings, secrets, MAILGUN, &["signing_key", "api_key"])?;
@@ -50,13 +53,22 @@ impl Account {
                 {
                     return Err(AccountError::new("domain", "must be a domain's name"));
                 }
-                Self::common(&fields, "https://api.mailgun.net", Provider::Mailgun { signing_key, domain })
+                Self::common(settings, &fields, "https://api.mailgun.net", Provider::Mailgun { signing_key, domain })
             }
             _ => Err(AccountError::new("provider", "must be sendgrid or mailgun")),
         }
     }
 
-    fn common(fields: &Fields<'_>, default: &str, provider: Provider) -> Result<Self, AccountError> {
+    /// What sending needs and the account lacks.
+    pub(super) fn missing_for_sending(&self) -> Vec<&'static str> {
+        let domain = match &self.provider {
+            Provider::Mailgun { domain, .. } => domain.is_some(),
+            Provider::Sendgrid { .. } => true,
+        };
+        absent(&[("api_key", self.api_key.is_some()), ("from", self.from.is_some()), ("domain", domain)])
+    }
+
+    fn common(settings: &Value, fields: &Fields<'_>, default: &str, provider: Provider) -> Result<Self, AccountError> {
         let from = name(fields, "from", 254)?;
         if from.as_deref().is_some_and(|from| !is_address(from)) {
             return Err(AccountError::new("from", "must be a mail address without a name"));
@@ -74,8 +86,30 @@ impl Account {
             from,
             from_name,
             max_age_secs: max_age_secs(fields)?,
+            identity_from: identity_from(settings)?,
         })
     }
+
+    /// Whether the brand says that mails from this address are written by whom their `Reply-To` names.
+    pub(super) fn is_form(&self, address: &str) -> bool {
+        let domain = address.rfind('@').and_then(|at| address.get(at..));
+        self.identity_from.iter().any(|form| form == address || Some(form.as_str()) == domain)
+    }
+}
+
+fn identity_from(settings: &Value) -> Result<Vec<String>, AccountError> {
+    let wrong = || AccountError::new("identity_from", "must be a list of up to 50 mail addresses, or of domains after an @");
+    let list = match settings.get("identity_from") {
+        None | Some(Value::Null) => return Ok(Vec::new()),
+        Some(Value::Array(list)) if list.len() <= 50 => list,
+        Some(_) => return Err(wrong()),
+    };
+    let read = |item: &Value| {
+        let text = item.as_str()?.trim().to_lowercase();
+        let whole = if text.starts_with('@') { format!("x{text}") } else { text.clone() };
+        is_address(&whole).then_some(text)
+    };
+    list.iter().map(|item| read(item).ok_or_else(wrong)).collect()
 }
 
 /// A public key as the event webhook's settings show it: base64 of its DER.
@@ -117,6 +151,11 @@ mod tests {
         assert_eq!(with("from_name", "暖线客服"), None);
         assert_eq!(with("from_name", "a\r\nBcc: x").as_deref(), Some("from_name"));
         assert_eq!(with("domain", "rice.example").as_deref(), Some("domain"));
+        let forms = |list: Value| wrong(json!({ "provider": "sendgrid", "identity_from": list }), &[token]);
+        assert_eq!(forms(json!(["no-reply@shop.example", "@forms.example"])), None);
+        for bad in [json!("a@b"), json!(["a"]), json!([1]), json!(["@"]), json!(vec!["a@b"; 51])] {
+            assert_eq!(forms(bad).as_deref(), Some("identity_from"));
+        }
     }
 
     #[test]

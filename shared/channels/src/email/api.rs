@@ -1,7 +1,8 @@
 //! The way out: SendGrid's `v3/mail/send`, Mailgun's `v3/<domain>/messages`, and what their answers mean.
 
 use super::account::{Account, Provider, is_address};
-use super::mime::ids;
+use super::header::ids;
+use super::who::written_to;
 use crate::answers;
 use crate::kit::{ApiRequest, ApiResponse, Outbound, Outcome};
 use crate::requests::{authorized, basic, get, post_form};
@@ -38,60 +39,88 @@ impl Thread {
     }
 }
 
-pub(super) fn render(account: &Account, reply: &Outbound<'_>) -> Result<ApiRequest, &'static str> {
-    let Content::Text { text } = reply.content else { return Err("kind_not_supported") };
+/// A mail on its way out.
+struct Letter<'a> {
+    id: &'a str,
+    from: &'a str,
+    to: &'a str,
+    cc: Vec<&'a str>,
+    text: &'a str,
+    /// Other headers.
+    headers: Vec<(&'static str, String)>,
+    subject: String,
+}
+
+/// A reply. `automatic`: no person wrote it, and it says so (RFC 3834), so that no machine answers it.
+pub(super) fn render(account: &Account, reply: &Outbound<'_>, automatic: bool) -> Result<ApiRequest, &'static str> {
+    let Content::Text { text, cc, .. } = reply.content else { return Err("kind_not_supported") };
     let api_key = account.api_key.as_deref().ok_or("credentials_missing")?;
     let from = account.from.as_deref().ok_or("from_missing")?;
-    if !is_address(reply.to) {
+    let said = |name: &str| reply.reply_to.and_then(|to| to.get(name)).and_then(Value::as_str);
+    // The customer's own address, or the one that their last mail names for replies.
+    let to = said("reply").filter(|to| is_address(to)).unwrap_or_else(|| written_to(reply.to));
+    if !is_address(to) {
         return Err("recipient_unknown");
     }
-    let thread = Thread::of(reply.reply_to);
+    let mut copies: Vec<&str> = Vec::new();
+    for other in cc.iter().map(String::as_str).filter(|other| is_address(other)) {
+        // The brand's own addresses would bring the mail back.
+        if other != to && other != from && Some(other) != said("to") && !copies.contains(&other) {
+            copies.push(other);
+        }
+    }
+    let Thread { subject, in_reply_to, references } = Thread::of(reply.reply_to);
+    let threaded = [("In-Reply-To", in_reply_to), ("References", references)];
+    let mut headers: Vec<_> = threaded.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
+    // By it a bounce finds the message, whoever it was for; and what is sent twice is one mail to the customer's program.
+    let domain = from.rsplit('@').next().unwrap_or_default();
+    headers.extend(ids(&format!("<{}@{domain}>", reply.id)).pop().map(|id| ("Message-ID", format!("<{id}>"))));
+    if automatic {
+        headers.push(("Auto-Submitted", "auto-replied".to_owned()));
+        // What Exchange goes by.
+        headers.push(("X-Auto-Response-Suppress", "All".to_owned()));
+    }
+    let letter = Letter { id: reply.id, from, to, cc: copies, text, headers, subject };
     match &account.provider {
-        Provider::Sendgrid { .. } => Ok(sendgrid(account, api_key, from, reply, text, &thread)),
+        Provider::Sendgrid { .. } => Ok(sendgrid(account, api_key, &letter)),
         Provider::Mailgun { domain, .. } => {
-            let domain = domain.as_deref().ok_or("domain_missing")?;
-            Ok(mailgun(account, api_key, domain, from, reply, text, &thread))
+            Ok(mailgun(account, api_key, domain.as_deref().ok_or("domain_missing")?, &letter))
         }
     }
 }
 
-fn sendgrid(account: &Account, api_key: &str, from: &str, reply: &Outbound<'_>, text: &str, thread: &Thread) -> ApiRequest {
+fn sendgrid(account: &Account, api_key: &str, letter: &Letter<'_>) -> ApiRequest {
     let mut body = json!({
-        "personalizations": [{ "to": [{ "email": reply.to }], "custom_args": { "message": reply.id } }],
-        "from": { "email": from },
-        "subject": thread.subject,
-        "content": [{ "type": "text/plain", "value": text }],
+        "personalizations": [{ "to": [{ "email": letter.to }], "custom_args": { "message": letter.id } }],
+        "from": { "email": letter.from },
+        "subject": letter.subject,
+        "content": [{ "type": "text/plain", "value": letter.text }],
     });
+    if !letter.cc.is_empty() {
+        body["personalizations"][0]["cc"] = letter.cc.iter().map(|other| json!({ "email": other })).collect();
+    }
     if let Some(name) = &account.from_name {
         body["from"]["name"] = Value::from(name.as_str());
     }
-    for (name, value) in [("In-Reply-To", &thread.in_reply_to), ("References", &thread.references)] {
-        if let Some(value) = value {
-            body["headers"][name] = Value::from(value.as_str());
-        }
+    for (name, value) in &letter.headers {
+        body["headers"][name] = Value::from(value.as_str());
     }
     let headers = vec![("content-type", "application/json".to_owned()), ("authorization", format!("Bearer {api_key}"))];
     let url = format!("{}/v3/mail/send", account.api_base);
     ApiRequest { method: http::Method::POST, url, headers, body: body.to_string().into_bytes() }
 }
 
-fn mailgun(
-    account: &Account,
-    api_key: &str,
-    domain: &str,
-    from: &str,
-    reply: &Outbound<'_>,
-    text: &str,
-    thread: &Thread,
-) -> ApiRequest {
-    let from = account.from_name.as_ref().map_or_else(|| from.to_owned(), |name| format!("\"{name}\" <{from}>"));
+fn mailgun(account: &Account, api_key: &str, domain: &str, letter: &Letter<'_>) -> ApiRequest {
+    let Letter { id, from, to, cc, text, headers, subject } = letter;
+    let from = account.from_name.as_ref().map_or_else(|| (*from).to_owned(), |name| format!("\"{name}\" <{from}>"));
     let mut form = form_urlencoded::Serializer::new(String::new());
-    form.append_pair("from", &from).append_pair("to", reply.to);
-    form.append_pair("subject", &thread.subject).append_pair("text", text).append_pair("v:message", reply.id);
-    for (name, value) in [("h:In-Reply-To", &thread.in_reply_to), ("h:References", &thread.references)] {
-        if let Some(value) = value {
-            form.append_pair(name, value);
-        }
+    form.append_pair("from", &from).append_pair("to", to);
+    if !cc.is_empty() {
+        form.append_pair("cc", &cc.join(", "));
+    }
+    form.append_pair("subject", subject).append_pair("text", text).append_pair("v:message", id);
+    for (name, value) in headers {
+        form.append_pair(&format!("h:{name}"), value);
     }
     let url = format!("{}/v3/{domain}/messages", account.api_base);
     authorized(post_form(url, form.finish()), basic("api", api_key))
@@ -176,7 +205,7 @@ mod tests {
     fn send(settings: Value, to: &str, reply_to: Option<&Value>) -> Result<ApiRequest, &'static str> {
         let content = Content::text("好的，马上处理 &");
         let reply = Outbound { to, id: "m1", content: &content, at: Timestamp::from_secs(0), reply_to };
-        render(&account(settings), &reply)
+        render(&account(settings), &reply, false)
     }
 
     fn thread() -> Value {
@@ -195,11 +224,12 @@ mod tests {
             "from": { "email": "service@rice.example", "name": "暖线" },
             "subject": "Re: 退货",
             "content": [{ "type": "text/plain", "value": "好的，马上处理 &" }],
-            "headers": { "In-Reply-To": "<3@x>", "References": "<1@x> <3@x>" },
+            "headers": { "In-Reply-To": "<3@x>", "References": "<1@x> <3@x>", "Message-ID": "<m1@rice.example>" },
         });
         assert_eq!(body, expected);
         let bare: Value = serde_json::from_slice(&send(settings, "w@x", None).ok().unwrap().body).unwrap();
-        assert_eq!((&bare["subject"], bare.get("headers")), (&json!("Re:"), None));
+        let own = json!({ "Message-ID": "<m1@rice.example>" });
+        assert_eq!((&bare["subject"], bare.get("headers")), (&json!("Re:"), Some(&own)));
     }
 
     #[test]
@@ -216,6 +246,57 @@ mod tests {
         assert_eq!((get("from"), get("to")), (Some("\"暖线\" <s@rice.example>"), Some("w@x")));
         assert_eq!((get("subject"), get("text")), (Some("RE: 退货Bcc: x@y"), Some("好的，马上处理 &")));
         assert_eq!((get("h:In-Reply-To"), get("h:References")), (Some("<3@x>"), Some("<1@x> <3@x>")));
+    }
+
+    #[test]
+    fn w7_a_reply_goes_where_the_customer_says() {
+        let settings = json!({ "provider": "sendgrid", "from": "service@rice.example" });
+        let to = |open_id: &str, reply_to: Option<&Value>| {
+            let call = send(settings.clone(), open_id, reply_to).ok().unwrap();
+            let body: Value = serde_json::from_slice(&call.body).unwrap();
+            body["personalizations"][0]["to"].clone()
+        };
+        let mut named = thread();
+        named["reply"] = json!("home@x");
+        assert_eq!(to("w@x", Some(&named)), json!([{ "email": "home@x" }]));
+        assert_eq!(to("w@x (via no-reply@shop.example)", Some(&thread())), json!([{ "email": "w@x" }]));
+        named["reply"] = json!("a@b, c@d");
+        assert_eq!(to("w@x", Some(&named)), json!([{ "email": "w@x" }]), "only one address");
+    }
+
+    #[test]
+    fn w8_what_no_person_wrote_says_so_and_what_an_agent_wrote_does_not() {
+        for settings in [
+            json!({ "provider": "sendgrid", "from": "s@rice.example" }),
+            json!({ "provider": "mailgun", "from": "s@rice.example", "domain": "mg.rice.example" }),
+        ] {
+            let content = Content::text("您好");
+            let reply = Outbound { to: "w@x", id: "m", content: &content, at: Timestamp::from_secs(0), reply_to: None };
+            let sent = |automatic| {
+                String::from_utf8(render(&account(settings.clone()), &reply, automatic).ok().unwrap().body).unwrap()
+            };
+            assert!(sent(true).contains("Auto-Submitted") && sent(true).contains("auto-replied"));
+            assert!(!sent(false).contains("Auto-Submitted"));
+        }
+    }
+
+    #[test]
+    fn w18_copies_go_to_all_but_ourselves() {
+        let content = Content::Text {
+            text: "好".into(),
+            quoted: None,
+            to: Vec::new(),
+            cc: ["a@x", "s@rice.example", "service@rice.example", "w@x", "a@x", "no address"].map(str::to_owned).into(),
+            reply_to: None,
+        };
+        let to = json!({ "to": "service@rice.example" });
+        let reply = Outbound { to: "w@x", id: "m", content: &content, at: Timestamp::from_secs(0), reply_to: Some(&to) };
+        let settings = json!({ "provider": "sendgrid", "from": "s@rice.example" });
+        let body: Value = serde_json::from_slice(&render(&account(settings), &reply, false).ok().unwrap().body).unwrap();
+        assert_eq!(body["personalizations"][0]["cc"], json!([{ "email": "a@x" }]));
+        let settings = json!({ "provider": "mailgun", "from": "s@rice.example", "domain": "mg.rice.example" });
+        let call = render(&account(settings), &reply, false).ok().unwrap();
+        assert!(form_urlencoded::parse(&call.body).any(|(k, v)| k == "cc" && v == "a@x"));
     }
 
     #[test]

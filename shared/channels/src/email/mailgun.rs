@@ -1,35 +1,46 @@
 //! Mailgun: mails as a route forwards or stores them, and the reports of its webhooks.
 
-use super::account::is_address;
+use super::account::{Account, is_address};
 use super::form::Form;
+use super::header::{Headers, address};
 use super::mail::{Mail, report};
-use super::mime::{Headers, MAX_FILES, address};
+use super::mime::{MAX_FILES, Raw};
+use super::sendgrid::posted;
 use super::verify::{CONTENT_TYPE, REPORTS};
 use crate::digest::opaque_key;
 use crate::json;
-use crate::kit::{Refusal, Verified};
+use crate::kit::{Parsed, Refusal, Verified};
 use serde_json::Value;
 use warmline_model::{Inbound, Media, Timestamp};
 
-pub(super) fn parse(body: &Verified) -> Result<Vec<Inbound>, Refusal> {
+pub(super) fn parse(account: &Account, body: &Verified) -> Result<Parsed, Refusal> {
     if body.context(REPORTS).is_some() {
-        return reports(body);
+        return reports(body).map(Into::into);
     }
     let form = Form::read(body.context(CONTENT_TYPE).unwrap_or_default(), body.body())?;
     let text = |name: &str| form.text(name).filter(|text| !text.trim().is_empty());
-    let pairs = form.raw("message-headers").and_then(|raw| json::read(raw, json::MAX_BYTES).ok());
-    let headers = Headers::of_pairs(&pairs.unwrap_or_default());
+    let mail = match form.raw("body-mime").map(Raw::read) {
+        Some(raw) => Mail::from(raw),
+        None => {
+            let pairs = form.raw("message-headers").and_then(|raw| json::read_lenient(raw, json::MAX_BYTES).ok());
+            let headers = Headers::of_pairs(&pairs.unwrap_or_default());
+            let mail = Mail { headers, text: text("body-plain"), html: text("body-html"), ..posted(&form) };
+            match stored(&form) {
+                Some(files) => Mail { files, ..mail },
+                None => mail,
+            }
+        }
+    };
     let from = text("from").as_deref().and_then(address).or_else(|| text("sender").as_deref().and_then(address));
     let to = text("recipient").as_deref().and_then(address).map(|(address, _)| address);
-    let subject = text("subject").or_else(|| headers.get("subject").map(str::to_owned));
-    let files = stored(&form).unwrap_or_else(|| posted(&form));
-    let mail = Mail { headers, from, to, subject, text: text("body-plain"), html: text("body-html"), files };
-    mail.messages(body.time())
+    let subject = text("subject").or_else(|| mail.headers.get("subject").map(str::to_owned));
+    let envelope = form.text("sender");
+    Ok(Mail { from, envelope, to, subject, ..mail }.messages(account, body.body(), body.time()))
 }
 
 /// Attachments that Mailgun keeps for a while (`store()`): it tells their addresses.
-fn stored(form: &Form) -> Option<Vec<Media>> {
-    let Value::Array(items) = json::read(form.raw("attachments")?, json::MAX_BYTES).ok()? else { return None };
+fn stored(form: &Form<'_>) -> Option<Vec<Media>> {
+    let Value::Array(items) = json::read_lenient(form.raw("attachments")?, json::MAX_BYTES).ok()? else { return None };
     let text = |item: &Value, name: &str| item[name].as_str().filter(|t| !t.is_empty()).map(str::to_owned);
     let media = items.iter().take(MAX_FILES).map(|item| Media {
         url: text(item, "url"),
@@ -41,35 +52,27 @@ fn stored(form: &Form) -> Option<Vec<Media>> {
     Some(media.collect())
 }
 
-/// Attachments that came along.
-fn posted(form: &Form) -> Vec<Media> {
-    let media = form.files().take(MAX_FILES).map(|part| Media {
-        name: part.file.clone().filter(|name| !name.is_empty() && !name.contains('\0')),
-        size: u64::try_from(part.body.len()).ok(),
-        format: Some(part.kind.clone()),
-        ..Media::default()
-    });
-    media.collect()
-}
-
 fn reports(body: &Verified) -> Result<Vec<Inbound>, Refusal> {
-    let mut whole = json::read(body.body(), json::MAX_BYTES)?;
+    let mut whole = json::read_lenient(body.body(), json::MAX_BYTES)?;
     let Some(Value::Object(mut fields)) = whole.get_mut("event-data").map(Value::take) else {
         return Err(Refusal::Malformed("event-data"));
     };
     let text = |name: &str| fields.get(name).and_then(Value::as_str).filter(|t| !t.is_empty());
-    let address = text("recipient").map(str::to_lowercase).filter(|a| is_address(a));
+    let address = match text("recipient").map(str::to_lowercase) {
+        Some(address) if !is_address(&address) => return Err(Refusal::Malformed("recipient")),
+        address => address,
+    };
     let event = text("event").filter(|e| e.len() <= 64).unwrap_or("unknown").to_owned();
-    let key = match text("id").filter(|id| id.len() <= 128) {
-        Some(id) => id.to_owned(),
-        None => opaque_key("event", &[&Value::Object(fields.clone()).to_string()]),
+    let (key, earlier_key) = match text("id").filter(|id| id.len() <= 128) {
+        Some(id) => (opaque_key("event", &[address.as_deref().unwrap_or_default(), &event, id]), Some(id.to_owned())),
+        None => (opaque_key("event", &[&Value::Object(fields.clone()).to_string()]), None),
     };
     let id = fields.get("message").and_then(|m| m["headers"]["message-id"].as_str()).map(str::to_owned);
     let at = fields.get("timestamp").and_then(millis).unwrap_or(body.time());
     // A report without an address is about nobody: it is acknowledged, since asking again would not bring one.
     let Some(address) = address else { return Ok(Vec::new()) };
     fields.remove("recipient");
-    Ok(vec![report(key, &address, at, &event, id, Value::Object(fields))])
+    Ok(vec![Inbound { earlier_key, ..report(key, &address, at, &event, id, Value::Object(fields)) }])
 }
 
 /// Seconds with a fraction, such as `1521243339.873676`.
@@ -85,8 +88,9 @@ fn millis(value: &Value) -> Option<Timestamp> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sign;
+    use super::super::{EmailAdapter, sign};
     use super::*;
+    use crate::kit::Adapter;
     use proptest::prelude::*;
     use serde_json::json;
     use warmline_model::Content;
@@ -94,8 +98,18 @@ mod tests {
     const FORM: &str = "application/x-www-form-urlencoded";
 
     fn read(fields: &[(&str, &str)]) -> Result<Vec<Inbound>, Refusal> {
+        whole(fields).map(|parsed| parsed.messages)
+    }
+
+    fn whole(fields: &[(&str, &str)]) -> Result<Parsed, Refusal> {
         let body = sign::mailgun_form("k", "1", "t", fields);
-        parse(&Verified::new(body.into_bytes()).with(CONTENT_TYPE, FORM).with_time(Timestamp::from_secs(1_700_000_000)))
+        let verified = Verified::new(body.into_bytes()).with(CONTENT_TYPE, FORM);
+        parse(&account(), &verified.with_time(Timestamp::from_secs(1_700_000_000)))
+    }
+
+    fn account() -> Account {
+        let secrets = [("signing_key".into(), "0123456789abcdef".into())].into();
+        EmailAdapter.account(&json!({ "provider": "mailgun" }), &secrets).ok().unwrap()
     }
 
     #[test]
@@ -114,7 +128,7 @@ mod tests {
             ("attachments", &attachments),
         ])
         .unwrap();
-        assert_eq!((found[0].key.as_str(), &found[0].content), ("1@x", &Content::text("我要退货")));
+        assert_eq!((found[0].earlier_key.as_deref(), &found[0].content), (Some("1@x"), &Content::text("我要退货")));
         assert_eq!((found[0].sender.open_id.as_str(), found[0].sender.name.as_deref()), ("w@x", Some("王")));
         let expected = json!({ "message_id": "1@x", "references": ["0@x", "1@x"], "subject": "Re: 退货", "to": "service@rice.example" });
         assert_eq!(found[0].reply_to, Some(expected));
@@ -122,13 +136,18 @@ mod tests {
         assert_eq!((media.url.as_deref(), media.size), (Some(url), Some(9)));
         let html = read(&[("sender", "a@b"), ("body-html", "<p>你好</p>")]).unwrap();
         assert_eq!(html[0].content, Content::text("你好"));
-        assert_eq!(read(&[("body-plain", "x")]), Err(Refusal::Malformed("from")));
+        let nobody = whole(&[("body-plain", "x")]).unwrap();
+        assert_eq!((nobody.messages.len(), nobody.odd[0].reason), (0, "sender_missing"));
+        let raw =
+            read(&[("recipient", "s@r"), ("body-mime", "From: a@b\r\nContent-Type: text/plain; charset=cp936\r\n\r\nx")])
+                .unwrap();
+        assert_eq!((&raw[0].content, raw[0].sender.open_id.as_str()), (&Content::text("x"), "a@b"));
     }
 
     #[test]
     fn posted_files() {
         let (kind, body) = sign::multipart(&[("from", b"a@b"), ("body-plain", b"x")], &[("attachment-1", "a.pdf", b"%PDF")]);
-        let found = parse(&Verified::new(body).with(CONTENT_TYPE, kind)).unwrap();
+        let found = parse(&account(), &Verified::new(body).with(CONTENT_TYPE, kind)).unwrap().messages;
         let Content::File { media } = &found[1].content else { panic!() };
         assert_eq!((media.name.as_deref(), media.size), (Some("a.pdf"), Some(4)));
     }
@@ -136,7 +155,9 @@ mod tests {
     #[test]
     fn event_reports() {
         let whole = |body: Value| {
-            parse(&Verified::new(body.to_string().into_bytes()).with_time(Timestamp::from_secs(7)).with(REPORTS, "1"))
+            let verified =
+                Verified::new(body.to_string().into_bytes()).with_time(Timestamp::from_secs(7)).with(REPORTS, "1");
+            parse(&account(), &verified).map(|parsed| parsed.messages)
         };
         let read = |event: Value| whole(sign::mailgun_report("k", "1", "t", event));
         let found = read(json!({
@@ -144,7 +165,7 @@ mod tests {
             "message": { "headers": { "message-id": "1@x" } },
         }))
         .unwrap();
-        assert_eq!((found[0].key.as_str(), found[0].at.millis()), ("e1", 1_521_472_262_908));
+        assert_eq!((found[0].earlier_key.as_deref(), found[0].at.millis()), (Some("e1"), 1_521_472_262_908));
         let Content::Event { event, key, data } = &found[0].content else { panic!() };
         assert_eq!((event.as_str(), key.as_deref(), &data["severity"]), ("failed", Some("1@x"), &json!("permanent")));
         assert_eq!(found[0].sender.open_id, "w@x");
@@ -159,8 +180,8 @@ mod tests {
     proptest! {
         #[test]
         fn arbitrary_bodies_do_not_panic(bytes: Vec<u8>, text in ".*", n: f64) {
-            let _ = parse(&Verified::new(bytes.clone()).with(REPORTS, "1"));
-            let _ = parse(&Verified::new(bytes).with(CONTENT_TYPE, FORM));
+            let _ = parse(&account(), &Verified::new(bytes.clone()).with(REPORTS, "1"));
+            let _ = parse(&account(), &Verified::new(bytes).with(CONTENT_TYPE, FORM));
             let _ = read(&[("from", &text), ("body-plain", &text), ("message-headers", &text), ("attachments", &text)]);
             let _ = millis(&json!(n));
         }

@@ -1,4 +1,5 @@
-//! Mail (邮件): what customers write to an address of the brand's, and replies in the same thread, through SendGrid or Mailgun.
+//! Mail (邮件): what customers write to an address of the brand's, and replies in the same thread, through SendGrid or
+//! Mailgun.
 //!
 //! | setting | meaning | default |
 //! |---|---|---|
@@ -8,6 +9,7 @@
 //! | `api_base` | where the API is | `https://api.sendgrid.com`, `https://api.mailgun.net` |
 //! | `event_public_key` | sendgrid: the verification key of the event webhook, base64; without it reports are refused | – |
 //! | `domain` | mailgun: the sending domain; needed to send | – |
+//! | `identity_from` | addresses of forms and lists, or domains after `@`, whose mails are by whom their `Reply-To` names | none |
 //! | `max_age_secs` | how far a signed time may be from now | 300 |
 //!
 //! | secret | meaning |
@@ -16,39 +18,51 @@
 //! | `signing_key` | mailgun, required: the HTTP webhook signing key |
 //! | `api_key` | needed to send |
 //!
-//! SendGrid (documents "Setting Up The Inbound Parse Webhook", "Event Webhook Security Features", "Mail Send") posts a mail as
-//! multipart/form-data, parsed or raw, and does not sign it: the address carries a secret. Its reports are signed by ECDSA. Mailgun
-//! (documents "Receiving, forwarding and storing messages", "Securing webhooks", "Messages") posts a form or, for reports, JSON, and
-//! signs a time and a random token, not the body. Neither proves who wrote a mail: the sender is whoever its `From` names.
+//! SendGrid (documents "Setting Up The Inbound Parse Webhook", "Event Webhook Security Features", "Mail Send") posts a mail
+//! as multipart/form-data, parsed or raw, and does not sign it: the address carries a secret. Its reports are signed by
+//! ECDSA. Mailgun (documents "Receiving, forwarding and storing messages", "Securing webhooks", "Messages") posts a form or,
+//! for reports, JSON, and signs a time and a random token, not the body. Neither proves who wrote a mail: the sender is
+//! whoever its `From` names.
 //!
-//! The key is the mail's Message-Id, with `#subject` or `#n` behind it for the subject and the attachments. Text is preferred to
-//! HTML, which is reduced to text. A new thread's subject comes before its text as an event; what a reply needs to join the thread
-//! is kept in `reply_to`. Attachments are named, not kept. What an automaton answers (`Auto-Submitted`, RFC 3834) is an event, so
-//! that two machines do not write to each other for ever.
+//! The key is a digest of the mail's Message-Id, its sender and all that it says, with `#subject` or `#n` behind it for the
+//! subject and the attachments. Text is preferred to HTML, which is reduced to text. What stood in the thread before is kept
+//! apart from what the customer wrote. A new thread's subject comes before its text as an event; what a reply needs to join
+//! the thread is kept in `reply_to`. Attachments are named and measured, not kept. What a machine wrote (RFC 3834, bounces)
+//! is an event of somebody whom we know already, so that two machines do not write to each other for ever.
 //!
-//! * `account`, `verify`; `form`: the posted parts; `mime`: raw mails and headers; `html`: HTML to text; `mail`: a mail as messages;
-//!   `sendgrid`, `mailgun`: the two providers' fields and reports; `api`: the way out; [`sign`]: webhooks as they make them.
+//! * `account`, `verify`; `thin`: a large mail as it comes in; `form`: the posted parts; `mime`: raw mails;
+//! * `header`, `words`, `charset`: their fields and encodings; `html`, `entities`: HTML to text;
+//! * `quote`: the history apart; `who`: who wrote it; `report`: what mail servers report; `mail`: a mail as messages;
+//! * `sendgrid`, `mailgun`: the two providers' fields and reports; `api`: the way out; [`sign`]: webhooks as they make them.
 
 mod account;
 mod api;
+mod charset;
+mod entities;
 mod form;
+mod header;
 mod html;
 mod mail;
 mod mailgun;
 mod mime;
+mod quote;
+mod report;
 mod sendgrid;
 pub mod sign;
+mod thin;
 mod verify;
+mod who;
+mod words;
 
 pub use account::Account;
 
 use crate::kit::{
-    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Overlong, Refusal,
-    Rendered, Reply, Request, Secrets, TextUnit, Verified,
+    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Gather, Outbound, Outcome, Overlong,
+    Parsed, Refusal, Rendered, Reply, Request, Secrets, TextUnit, Verified,
 };
 use account::Provider;
 use serde_json::Value;
-use warmline_model::{Inbound, Media, Timestamp};
+use warmline_model::{Media, Timestamp};
 
 /// What mail carries. The providers take 20 to 30 MB; the limit on text is ours, and longer than anybody writes in a reply.
 const CAPABILITIES: Capabilities = Capabilities {
@@ -77,18 +91,31 @@ impl Adapter for EmailAdapter {
         CAPABILITIES
     }
 
+    /// A mail may come days later than it was written.
+    fn patience_secs(&self) -> i64 {
+        3 * 24 * 3600
+    }
+
     fn account(&self, settings: &Value, secrets: &Secrets) -> Result<Account, AccountError> {
         Account::read(settings, secrets)
+    }
+
+    fn proof(&self) -> &'static str {
+        "the secret `address_token` (part of the address) and the setting `event_public_key`, or for Mailgun the secret `signing_key`"
+    }
+
+    fn missing_for_sending(&self, account: &Account) -> Vec<&'static str> {
+        account.missing_for_sending()
     }
 
     fn verify(&self, account: &Account, request: &Request<'_>, now: Timestamp) -> Result<Verified, Refusal> {
         verify::verify(account, request, now)
     }
 
-    fn parse(&self, account: &Account, body: &Verified) -> Result<Vec<Inbound>, Refusal> {
+    fn parse(&self, account: &Account, body: &Verified) -> Result<Parsed, Refusal> {
         match account.provider {
-            Provider::Sendgrid { .. } => sendgrid::parse(body),
-            Provider::Mailgun { .. } => mailgun::parse(body),
+            Provider::Sendgrid { .. } => sendgrid::parse(account, body),
+            Provider::Mailgun { .. } => mailgun::parse(account, body),
         }
     }
 
@@ -99,7 +126,16 @@ impl Adapter for EmailAdapter {
 
     fn render(&self, account: &Account, reply: &Outbound<'_>, _: &Call<'_>) -> Result<Rendered, &'static str> {
         CAPABILITIES.check(reply.content)?;
-        api::render(account, reply).map(Rendered::Call)
+        api::render(account, reply, false).map(Rendered::Call)
+    }
+
+    fn render_automatic(&self, account: &Account, reply: &Outbound<'_>, _: &Call<'_>) -> Result<Rendered, &'static str> {
+        CAPABILITIES.check(reply.content)?;
+        api::render(account, reply, true).map(Rendered::Call)
+    }
+
+    fn gather(&self, content_type: &str) -> Box<dyn Gather> {
+        Box::new(thin::Thin::new(content_type))
     }
 
     fn read_answer(&self, answer: &ApiResponse<'_>) -> Outcome {

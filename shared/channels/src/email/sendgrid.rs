@@ -1,17 +1,20 @@
 //! SendGrid: mails as the Inbound Parse webhook posts them, parsed or raw, and the event webhook's reports.
 
-use super::account::is_address;
-use super::form::{Form, decode};
+use super::account::{Account, is_address};
+use super::charset::decode;
+use super::form::{Form, Part};
+use super::header::{Headers, address};
 use super::mail::{Mail, report};
-use super::mime::{Headers, MAX_FILES, Raw, address};
+use super::mime::{MAX_FILES, Raw};
+use super::report::Report;
 use super::verify::{CONTENT_TYPE, REPORTS};
 use crate::digest::opaque_key;
 use crate::json;
-use crate::kit::{Refusal, Verified};
+use crate::kit::{Parsed, Refusal, Verified};
 use serde_json::Value;
 use warmline_model::{Inbound, Media, Timestamp};
 
-pub(super) fn parse(body: &Verified) -> Result<Vec<Inbound>, Refusal> {
+pub(super) fn parse(account: &Account, body: &Verified) -> Result<Parsed, Refusal> {
     if body.context(REPORTS).is_some() {
         return reports(body);
     }
@@ -21,67 +24,99 @@ pub(super) fn parse(body: &Verified) -> Result<Vec<Inbound>, Refusal> {
         let charset = charsets.get(name).map_or("utf-8", String::as_str);
         form.raw(name).map(|raw| decode(raw, charset)).filter(|text| !text.trim().is_empty())
     };
-    let raw = form.raw("email").map(Raw::read).transpose()?;
-    let (mail, files) = match raw {
-        Some(raw) => (Mail { headers: raw.headers, text: raw.text, html: raw.html, ..Mail::default() }, raw.files),
+    let mail = match form.raw("email").map(Raw::read) {
+        Some(raw) => Mail::from(raw),
         None => {
             let headers = form.raw("headers").map(Headers::read).unwrap_or_default();
-            (Mail { headers, text: text("text"), html: text("html"), ..Mail::default() }, files(&form))
+            Mail { headers, text: text("text"), html: text("html"), ..posted(&form) }
         }
     };
-    let envelope = form.raw("envelope").and_then(|raw| json::read(raw, 64 * 1024).ok()).unwrap_or_default();
-    let from = text("from").as_deref().and_then(address);
-    let from = from.or_else(|| mail.headers.get("from").and_then(address));
-    let from = from.or_else(|| envelope["from"].as_str().and_then(address));
+    let envelope = form.raw("envelope").and_then(|raw| json::read_lenient(raw, 64 * 1024).ok()).unwrap_or_default();
+    let from = text("from").as_deref().and_then(address).or_else(|| envelope["from"].as_str().and_then(address));
     let to = envelope["to"][0].as_str().and_then(address).or_else(|| text("to").as_deref().and_then(address));
     let subject = text("subject").or_else(|| mail.headers.get("subject").map(str::to_owned));
-    Mail { from, to: to.map(|(address, _)| address), subject, files, ..mail }.messages(body.time())
+    let envelope = envelope["from"].as_str().map(str::to_owned);
+    let mail = Mail { from, envelope, to: to.map(|(address, _)| address), subject, ..mail };
+    Ok(mail.messages(account, body.body(), body.time()))
 }
 
-fn files(form: &Form) -> Vec<Media> {
-    let media = form.files().take(MAX_FILES).map(|part| Media {
-        name: part.file.clone().filter(|name| !name.is_empty() && !name.contains('\0')),
-        size: u64::try_from(part.body.len()).ok(),
-        format: Some(part.kind.clone()),
-        ..Media::default()
-    });
-    media.collect()
-}
-
-fn reports(body: &Verified) -> Result<Vec<Inbound>, Refusal> {
-    let Value::Array(items) = json::read(body.body(), json::MAX_BYTES)? else {
-        return Err(Refusal::Malformed("not a JSON array"));
-    };
-    let mut found = Vec::new();
-    for mut item in items {
-        let address = item["email"].as_str().map(str::to_lowercase).filter(|a| is_address(a));
-        let address = address.ok_or(Refusal::Malformed("email"))?;
-        let event = item["event"].as_str().filter(|e| (1..=64).contains(&e.len())).unwrap_or("unknown").to_owned();
-        let at = item["timestamp"].as_i64().map_or(body.time(), Timestamp::from_secs);
-        let key = match item["sg_event_id"].as_str().filter(|id| (1..=128).contains(&id.len())) {
-            Some(id) => id.to_owned(),
-            None => opaque_key("event", &[&item.to_string()]),
+/// The files that were posted with a mail that the provider took apart: attachments by name and size, and what a mail server
+/// reports.
+pub(super) fn posted(form: &Form<'_>) -> Mail {
+    let mut mail = Mail::default();
+    for Part { kind, file, body, size, .. } in form.files() {
+        let report = match kind.as_str() {
+            "message/delivery-status" | "message/disposition-notification" | "message/feedback-report" => {
+                Report::read(kind, body)
+            }
+            "text/rfc822-headers" => Report::of_original(&Headers::read(body)),
+            _ => {
+                if mail.files.len() < MAX_FILES {
+                    let name = file.clone().map(|name| name.replace('\0', "")).filter(|name| !name.is_empty());
+                    mail.files.push(Media { name, size: Some(*size), format: Some(kind.clone()), ..Media::default() });
+                }
+                continue;
+            }
         };
-        let id = item["sg_message_id"].as_str().map(str::to_owned);
-        if let Value::Object(fields) = &mut item {
-            fields.remove("email");
-        }
-        found.push(report(key, &address, at, &event, id, item));
+        mail.report = Some(match mail.report.take() {
+            Some(other) => other.with(report),
+            None => report,
+        });
     }
-    Ok(found)
+    mail
+}
+
+fn reports(body: &Verified) -> Result<Parsed, Refusal> {
+    let list = json::list(body.body(), json::MAX_BYTES, &[])?;
+    if !list.is_there() {
+        return Err(Refusal::Malformed("not a JSON array"));
+    }
+    Ok(list.read(|_, item| one(item, body.time()).map(Some)).into())
+}
+
+fn one(mut item: Value, came_at: Timestamp) -> Result<Inbound, Refusal> {
+    let address = item["email"].as_str().map(str::to_lowercase).filter(|a| is_address(a));
+    let address = address.ok_or(Refusal::Malformed("email"))?;
+    let event = item["event"].as_str().filter(|e| (1..=64).contains(&e.len())).unwrap_or("unknown").to_owned();
+    let at = item["timestamp"].as_i64().map_or(came_at, Timestamp::from_secs);
+    let (key, earlier_key) = match item["sg_event_id"].as_str().filter(|id| (1..=128).contains(&id.len())) {
+        Some(id) => (opaque_key("event", &[&address, &event, id]), Some(id.to_owned())),
+        None => (opaque_key("event", &[&item.to_string()]), None),
+    };
+    let id = item["sg_message_id"].as_str().map(str::to_owned);
+    if let Value::Object(fields) = &mut item {
+        fields.remove("email");
+    }
+    Ok(Inbound { earlier_key, ..report(key, &address, at, &event, id, item) })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::sign;
+    use super::super::{EmailAdapter, sign};
     use super::*;
+    use crate::kit::Adapter;
     use proptest::prelude::*;
     use serde_json::json;
     use warmline_model::Content;
 
-    fn read(fields: &[(&str, &[u8])], files: &[(&str, &str, &[u8])]) -> Result<Vec<Inbound>, Refusal> {
+    fn account() -> Account {
+        let secrets = [("address_token".into(), "0123456789abcdef".into())].into();
+        EmailAdapter.account(&json!({ "provider": "sendgrid" }), &secrets).ok().unwrap()
+    }
+
+    fn whole(fields: &[(&str, &[u8])], files: &[(&str, &str, &[u8])]) -> Result<Parsed, Refusal> {
         let (kind, body) = sign::multipart(fields, files);
-        parse(&Verified::new(body).with(CONTENT_TYPE, kind).with_time(Timestamp::from_secs(1_700_000_000)))
+        let verified = Verified::new(body).with(CONTENT_TYPE, kind).with_time(Timestamp::from_secs(1_700_000_000));
+        parse(&account(), &verified)
+    }
+
+    fn reported(body: &str) -> Result<Parsed, Refusal> {
+        let body = Verified::new(body.as_bytes().to_vec()).with_time(Timestamp::from_secs(7));
+        parse(&account(), &body.with(REPORTS, "1"))
+    }
+
+    fn read(fields: &[(&str, &[u8])], files: &[(&str, &str, &[u8])]) -> Result<Vec<Inbound>, Refusal> {
+        whole(fields, files).map(|parsed| parsed.messages)
     }
 
     #[test]
@@ -103,7 +138,7 @@ mod tests {
                 &[],
             )
             .unwrap();
-            assert_eq!((&found[0].content, found[0].key.as_str()), (&Content::text(text), "1@x"), "{label}");
+            assert_eq!((&found[0].content, found[0].earlier_key.as_deref()), (&Content::text(text), Some("1@x")), "{label}");
             assert_eq!((found[0].sender.open_id.as_str(), found[0].sender.name.as_deref()), ("w@x", Some("王")));
             let to = found[0].reply_to.as_ref().unwrap();
             assert_eq!((&to["to"], &to["subject"]), (&json!("service@rice.example"), &json!("Re: 退")));
@@ -121,7 +156,8 @@ mod tests {
         let Content::File { media } = &found[1].content else { panic!() };
         assert_eq!((media.name.as_deref(), media.size), (Some("退货.jpg"), Some(3)));
         assert_eq!((media.id.as_ref(), media.url.as_ref()), (None, None));
-        assert_eq!(read(&[("text", b"x")], &[]), Err(Refusal::Malformed("from")));
+        let nobody = whole(&[("text", b"x")], &[]).unwrap();
+        assert_eq!((nobody.messages.len(), nobody.odd[0].reason), (0, "sender_missing"));
     }
 
     #[test]
@@ -133,33 +169,55 @@ mod tests {
 
     #[test]
     fn event_reports() {
-        let read = |body: Value| {
-            let body = Verified::new(body.to_string().into_bytes()).with_time(Timestamp::from_secs(7));
-            parse(&body.with(REPORTS, "1"))
-        };
+        let read = |body: Value| reported(&body.to_string()).map(|parsed| parsed.messages);
         let found = read(json!([
             { "email": "W@x", "event": "Bounce", "timestamp": 1_600_112_492, "sg_event_id": "e1", "sg_message_id": "m1", "reason": "550" },
             { "email": "w@x" },
         ]))
         .unwrap();
         assert_eq!(
-            (found[0].key.as_str(), found[0].sender.open_id.as_str(), found[0].at.secs()),
-            ("e1", "w@x", 1_600_112_492)
+            (found[0].earlier_key.as_deref(), found[0].sender.open_id.as_str(), found[0].at.secs()),
+            (Some("e1"), "w@x", 1_600_112_492)
         );
         let Content::Event { event, key, data } = &found[0].content else { panic!() };
         assert_eq!((event.as_str(), key.as_deref(), &data["reason"]), ("bounce", Some("m1"), &json!("550")));
         assert_eq!(data.get("email"), None);
         assert!(found[1].key.starts_with("event-"));
         assert_eq!(read(json!({})), Err(Refusal::Malformed("not a JSON array")));
-        assert_eq!(read(json!([{ "event": "open" }])), Err(Refusal::Malformed("email")));
-        assert_eq!(read(json!([1])), Err(Refusal::Malformed("email")));
+    }
+
+    #[test]
+    fn f1_a_report_that_cannot_be_read_costs_the_others_nothing() {
+        let good = |id: &str| format!(r#"{{"email":"w@x.cn","event":"delivered","timestamp":9,"sg_event_id":"{id}"}}"#);
+        for (bad, reason) in [
+            (r#"{"email":"not-an-address","event":"dropped","timestamp":9,"sg_event_id":"e2"}"#, "email"),
+            (r#"{"event":"open"}"#, "email"),
+            ("1", "email"),
+            (r#"{"email":"w@x.cn","event":}"#, "not_json"),
+        ] {
+            let found = reported(&format!("[{},{bad},{}]", good("e1"), good("e3"))).unwrap();
+            let ids: Vec<_> = found.messages.iter().filter_map(|m| m.earlier_key.as_deref()).collect();
+            assert_eq!(ids, ["e1", "e3"], "{bad}");
+            assert_eq!((found.odd.len(), found.odd[0].reason, &found.odd[0].raw[..]), (1, reason, bad.as_bytes()), "{bad}");
+        }
+        let half = reported(r#"[{"email":"w@x.cn","event":"bounce","reason":"550 \ud83d"}]"#).unwrap();
+        assert!(matches!(&half.messages[0].content, Content::Event { data, .. } if data["reason"] == "550 \u{FFFD}"));
+    }
+
+    #[test]
+    fn a_thousand_reports_are_one_batch() {
+        let report = |n: usize| {
+            format!(r#"{{"email":"w@x.cn","event":"open","timestamp":{n},"sg_event_id":"{n}","a":1,"b":2,"c":3}}"#)
+        };
+        let batch = (0..1_000).map(report).collect::<Vec<_>>().join(",");
+        assert_eq!(reported(&format!("[{batch}]")).unwrap().messages.len(), 1_000);
     }
 
     proptest! {
         #[test]
         fn arbitrary_bodies_do_not_panic(bytes: Vec<u8>, text in ".*", charset in "[a-z0-9-]{0,12}") {
-            let _ = parse(&Verified::new(bytes.clone()).with(REPORTS, "1"));
-            let _ = parse(&Verified::new(bytes.clone()).with(CONTENT_TYPE, "multipart/form-data; boundary=x"));
+            let _ = parse(&account(), &Verified::new(bytes.clone()).with(REPORTS, "1"));
+            let _ = parse(&account(), &Verified::new(bytes.clone()).with(CONTENT_TYPE, "multipart/form-data; boundary=x"));
             let charsets = json!({ "text": charset, "from": charset }).to_string();
             let fields: [(&str, &[u8]); 5] = [("from", &bytes), ("text", &bytes), ("envelope", &bytes), ("headers", text.as_bytes()), ("charsets", charsets.as_bytes())];
             let _ = read(&fields, &[]);

@@ -2,8 +2,9 @@
 
 use super::account::{Account, Provider};
 use super::form::Form;
+use super::thin::Thin;
 use crate::digest::{hmac_sha256, same};
-use crate::kit::{Refusal, Request, Verified};
+use crate::kit::{Gather as _, Refusal, Request, Verified};
 use crate::{json, secret_address, signed_time};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -24,10 +25,10 @@ pub(super) fn verify(account: &Account, request: &Request<'_>, now: Timestamp) -
     if request.method != http::Method::POST {
         return Err(Refusal::NotFound);
     }
-    if request.body.len() > json::MAX_BYTES {
+    let kind = request.header("content-type").unwrap_or_default();
+    if request.body.len() > Thin::new(kind).limit() {
         return Err(Refusal::Malformed("body too long"));
     }
-    let kind = request.header("content-type").unwrap_or_default();
     let is_json = kind.trim_start().to_ascii_lowercase().starts_with("application/json");
     let reports = match &account.provider {
         Provider::Sendgrid { address_token, event_key } => match request.header(EVENT_SIGNATURE) {
@@ -84,7 +85,7 @@ struct Signed {
 impl Signed {
     /// In a report the three stand under `signature`.
     fn of_report(body: &[u8]) -> Result<Self, Refusal> {
-        let body = json::read(body, json::MAX_BYTES)?;
+        let body = json::read_lenient(body, json::MAX_BYTES)?;
         let field = |name: &str| match &body["signature"][name] {
             Value::String(text) => Ok(text.clone()),
             Value::Number(number) => Ok(number.to_string()),
@@ -168,7 +169,7 @@ mod tests {
         assert_eq!(send(&sendgrid(), &good, b"[]", NOW), None);
         assert_eq!(send(&sendgrid(), &good, b"[ ]", NOW), Some(Refusal::SignatureWrong));
         assert_eq!(send(&sendgrid(), "AAAA", b"[]", NOW), Some(Refusal::SignatureWrong));
-        assert_eq!(send(&sendgrid(), &good, b"[]", NOW.plus_millis(301_000)), Some(Refusal::Stale));
+        assert_eq!(send(&sendgrid(), &good, b"[]", NOW.plus_millis(301_000)), Some(Refusal::Stale(-301)));
         let other = sign::sendgrid_reports(&[8; 32], TS, b"[]").unwrap();
         assert_eq!(send(&sendgrid(), &other, b"[]", NOW), Some(Refusal::SignatureWrong));
         let keyless = account(json!({ "provider": "sendgrid" }), "address_token");
@@ -183,8 +184,8 @@ mod tests {
         let body = sign::mailgun_form(TOKEN, TS, "t0", &[("sender", "a@b")]);
         let send = |body: &str, now| ask(&mailgun(), "", &[form], body.as_bytes(), now).err();
         assert_eq!(send(&body, NOW), None);
-        assert_eq!(send(&body, NOW.plus_millis(301_000)), Some(Refusal::Stale));
-        assert_eq!(send(&body, NOW.plus_millis(-301_000)), Some(Refusal::Stale));
+        assert_eq!(send(&body, NOW.plus_millis(301_000)), Some(Refusal::Stale(-301)));
+        assert_eq!(send(&body, NOW.plus_millis(-301_000)), Some(Refusal::Stale(301)));
         assert_eq!(send(&body.replace("token=t0", "token=t1"), NOW), Some(Refusal::SignatureWrong));
         assert_eq!(send("sender=a", NOW), Some(Refusal::SignatureMissing));
         assert_eq!(send(&sign::mailgun_form(TOKEN, "soon", "t", &[]), NOW), Some(Refusal::Malformed("timestamp")));

@@ -6,7 +6,8 @@ use crate::hs256;
 use crate::kit::Refusal;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use serde_json::Value;
 use warmline_model::Timestamp;
 use zeroize::Zeroizing;
 
@@ -15,9 +16,8 @@ const GOOD_FOR: i64 = 120;
 /// Shorter keys can be guessed.
 const LEAST: usize = 16;
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize)]
 struct Claims {
-    #[serde(default)]
     iss: String,
     exp: i64,
 }
@@ -47,7 +47,7 @@ impl Key {
     /// # Errors
     /// It is of another key, or no longer good.
     pub fn check(&self, signature: &str, now: Timestamp) -> Result<(), Refusal> {
-        let _: Claims = hs256::verify(signature, &self.0, now)?;
+        let _: Value = hs256::verify(signature, &self.0, now)?;
         Ok(())
     }
 }

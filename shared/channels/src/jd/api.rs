@@ -7,7 +7,7 @@ use crate::kit::{ApiRequest, ApiResponse, Outcome};
 use crate::requests::post_utf8_form;
 use crate::sorted_sign::form;
 use crate::values::text;
-use crate::{civil, json, orders};
+use crate::{civil, json};
 use serde_json::{Map, Value, json};
 use warmline_model::Timestamp;
 
@@ -77,14 +77,22 @@ pub(super) fn after_sales(account: &Account, cursor: Option<&str>, now: Timestam
     Ok(call(account, "jingdong.asc.query.list", now, &own))
 }
 
-/// The answer's one object, or what its refusal means.
-pub(super) fn body(answer: &ApiResponse<'_>) -> Result<Map<String, Value>, Outcome> {
-    // An order with many items has more values than the bounded reader takes of a stranger; this is the platform's answer to
-    // our own question, and its length is capped.
-    let read = match answer.body.len() {
-        0..=json::MAX_BYTES => serde_json::from_slice(answer.body).map(orders::without_nul).ok(),
-        _ => None,
-    };
+/// The most values of an answer. An order with many items has more than the bounded reader takes of a stranger; this is the
+/// platform's answer to our own question, and its length is capped.
+const MAX_VALUES: usize = 256 * 1024;
+
+/// The answer's one object without its list, and the list; or what the platform's refusal means.
+pub(super) fn listed<'a>(
+    answer: &ApiResponse<'a>,
+    path: &'static [&'static str],
+) -> Result<(Map<String, Value>, json::List<'a>), Outcome> {
+    let mut list = json::list_of(answer.body, json::MAX_BYTES, path, MAX_VALUES).ok();
+    let read = list.as_mut().map(|list| list.outer.take());
+    let inner = inner(answer, read)?;
+    Ok((inner, list.ok_or(Outcome::Retry("answer_unreadable"))?))
+}
+
+fn inner(answer: &ApiResponse<'_>, read: Option<Value>) -> Result<Map<String, Value>, Outcome> {
     if let Some(Value::Object(map)) = &read
         && let Some(Value::Object(error)) = map.get("error_response")
     {
@@ -114,7 +122,8 @@ fn meaning(error: &Map<String, Value>) -> Outcome {
 }
 
 pub(super) fn read_answer(answer: &ApiResponse<'_>) -> Outcome {
-    body(answer).map_or_else(|outcome| outcome, |_| Outcome::Sent)
+    let read = json::read_lenient(answer.body, json::MAX_BYTES).ok();
+    inner(answer, read).map_or_else(|outcome| outcome, |_| Outcome::Sent)
 }
 
 #[cfg(test)]

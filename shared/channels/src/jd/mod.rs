@@ -35,11 +35,11 @@ pub use account::Account;
 pub use api::{AFTER_SALES, ORDERS};
 
 use crate::kit::{
-    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Page, Pull, Refusal,
-    Rendered, Reply, Request, Secrets, Verified,
+    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Page, Parsed, Pull,
+    Refusal, Rendered, Reply, Request, Secrets, Verified,
 };
 use serde_json::Value;
-use warmline_model::{Inbound, Timestamp};
+use warmline_model::Timestamp;
 
 const CAPABILITIES: Capabilities = Capabilities::inbound_only("jd", "京东", "JD", Carries::Orders, &["event", "unknown"]);
 
@@ -58,12 +58,16 @@ impl Adapter for JdAdapter {
         Account::read(settings, secrets)
     }
 
+    fn proof(&self) -> &'static str {
+        "the setting `app_key` and the secrets `app_secret` and `access_token`"
+    }
+
     /// There are no webhooks: the API is asked.
     fn verify(&self, _: &Account, _: &Request<'_>, _: Timestamp) -> Result<Verified, Refusal> {
         Err(Refusal::NotFound)
     }
 
-    fn parse(&self, _: &Account, _: &Verified) -> Result<Vec<Inbound>, Refusal> {
+    fn parse(&self, _: &Account, _: &Verified) -> Result<Parsed, Refusal> {
         Err(Refusal::NotFound)
     }
 
@@ -115,7 +119,6 @@ impl Pull for JdAdapter {
     }
 
     fn read(&self, _account: &Account, source: &str, answer: &ApiResponse<'_>) -> Result<Page, Outcome> {
-        let body = api::body(answer)?;
-        if source == SOURCE_ORDERS { parse::orders(&body) } else { parse::after_sales(&body) }
+        if source == SOURCE_ORDERS { parse::orders(answer) } else { parse::after_sales(answer) }
     }
 }

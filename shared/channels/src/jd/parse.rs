@@ -1,27 +1,35 @@
 //! Reads pages of orders and of after-sale services.
 
-use super::api::ORDERS;
+use super::api::{self, ORDERS};
 use crate::civil;
 use crate::digest::opaque_key;
-use crate::kit::{Outcome, Page};
+use crate::json;
+use crate::kit::{ApiResponse, Outcome, Page, Refusal};
 use crate::orders::{about, happened, id};
 use crate::values::text;
 use serde_json::{Map, Value};
 use warmline_model::{Content, Inbound, Sender, Timestamp};
 
 const UNREADABLE: Outcome = Outcome::Retry("answer_unreadable");
+const NO_ROW: Refusal = Refusal::Malformed("not a JSON object");
 
-/// The list under `outer.inner`; empty where the platform leaves it out.
-fn rows<'a>(body: &'a Map<String, Value>, outer: &str, inner: &str) -> Result<&'a [Value], Outcome> {
-    let Some(Value::Object(result)) = body.get(outer) else { return Err(UNREADABLE) };
+/// Where the lists stand.
+const ORDER_LIST: &[&str; 3] = &[json::ANY, "searchorderinfo_result", "orderInfoList"];
+const SERVICE_LIST: &[&str; 3] = &[json::ANY, "pageResult", "data"];
+
+/// The list at the path; empty where the platform leaves it out.
+fn rows<'a>(answer: &ApiResponse<'a>, path: &'static [&'static str; 3]) -> Result<json::List<'a>, Outcome> {
+    let [_, outer, inner] = path;
+    let (body, list) = api::listed(answer, path)?;
+    let Some(Value::Object(result)) = body.get(*outer) else { return Err(UNREADABLE) };
     if let Some(Value::Object(verdict)) = result.get("apiResult")
         && matches!(verdict.get("success"), Some(Value::Bool(false)))
     {
         return Err(Outcome::Permanent("platform_refused"));
     }
-    match result.get(inner) {
-        None | Some(Value::Null) => Ok(&[]),
-        Some(Value::Array(rows)) => Ok(rows),
+    match result.get(*inner) {
+        None | Some(Value::Null) => Ok(list),
+        Some(_) if list.is_there() => Ok(list),
         Some(_) => Err(UNREADABLE),
     }
 }
@@ -43,28 +51,29 @@ fn sender(row: &Map<String, Value>, pins: &[&str], order: Option<&str>) -> Sende
     Sender { union_id: xid, ..sender }
 }
 
-pub(super) fn orders(body: &Map<String, Value>) -> Result<Page, Outcome> {
-    let rows = rows(body, "searchorderinfo_result", "orderInfoList")?;
-    let mut page = Page::default();
+pub(super) fn orders(answer: &ApiResponse<'_>) -> Result<Page, Outcome> {
+    let rows = rows(answer, ORDER_LIST)?;
+    let count = rows.len();
     let (mut oldest, mut newest) = (i64::MAX, None::<i64>);
-    for row in rows {
-        let Value::Object(row) = row else { return Err(UNREADABLE) };
+    let (messages, odd) = rows.read(|_, row| {
+        let Value::Object(row) = &row else { return Err(NO_ROW) };
         let (Some(order), Some(at)) = (id(row, &["orderId"]), moment(row, &["modified", "orderStartTime"])) else {
-            page.messages.push(unknown("order", row));
-            continue;
+            return Ok(Some(unknown("order", row)));
         };
         oldest = oldest.min(at.secs());
         newest = newest.max(Some(at.secs()));
         let state = text(row, "orderState").unwrap_or_else(|| "order".to_owned());
-        page.messages.push(Inbound {
+        Ok(Some(Inbound {
+            earlier_key: None,
             key: format!("order-{order}-{state}-{}", at.secs()),
             sender: sender(row, &["pin"], Some(&order)),
             at,
             content: happened(&state, Some(order), row.clone()),
             reply_to: None,
-        });
-    }
-    page.more = rows.len() >= ORDERS && newest.is_some();
+        }))
+    });
+    let mut page = Page { messages, odd, ..Page::default() };
+    page.more = count >= ORDERS && newest.is_some();
     page.cursor = newest.map(|newest| {
         // A full page from within the overlap would come again and again: step over it.
         let stuck = page.more && newest - oldest <= 1;
@@ -73,30 +82,27 @@ pub(super) fn orders(body: &Map<String, Value>) -> Result<Page, Outcome> {
     Ok(page)
 }
 
-pub(super) fn after_sales(body: &Map<String, Value>) -> Result<Page, Outcome> {
-    let rows = rows(body, "pageResult", "data")?;
-    let mut page = Page::default();
+pub(super) fn after_sales(answer: &ApiResponse<'_>) -> Result<Page, Outcome> {
     let mut newest = None::<i64>;
-    for row in rows {
-        let Value::Object(row) = row else { return Err(UNREADABLE) };
+    let (messages, odd) = rows(answer, SERVICE_LIST)?.read(|_, row| {
+        let Value::Object(row) = &row else { return Err(NO_ROW) };
         let changed = &["updateDate", "updateTime", "processTime", "approveTime", "applyTime"];
         let (Some(service), Some(at)) = (id(row, &["serviceId"]), moment(row, changed)) else {
-            page.messages.push(unknown("after_sale", row));
-            continue;
+            return Ok(Some(unknown("after_sale", row)));
         };
         newest = newest.max(Some(at.secs()));
         let status = text(row, "serviceStatus").unwrap_or_default();
         let order = id(row, &["orderId"]);
-        page.messages.push(Inbound {
+        Ok(Some(Inbound {
+            earlier_key: None,
             key: format!("service-{service}-{status}-{}", at.secs()),
             sender: sender(row, &["customerPin"], order.as_deref()),
             at,
             content: happened("after_sale", order, without_address(row)),
             reply_to: None,
-        });
-    }
-    page.cursor = newest.map(|newest| newest.to_string());
-    Ok(page)
+        }))
+    });
+    Ok(Page { messages, odd, cursor: newest.map(|newest| newest.to_string()), ..Page::default() })
 }
 
 /// The platform gives more of a service's customer than anybody asked for.
@@ -109,6 +115,7 @@ fn without_address(row: &Map<String, Value>) -> Map<String, Value> {
 fn unknown(kind: &str, row: &Map<String, Value>) -> Inbound {
     let raw = Value::Object(row.clone());
     Inbound {
+        earlier_key: None,
         key: opaque_key(kind, &[&raw.to_string()]),
         sender: sender(row, &["pin", "customerPin"], id(row, &["orderId"]).as_deref()),
         at: Timestamp::from_secs(0),
@@ -189,10 +196,32 @@ mod tests {
         assert!(page.messages.iter().all(|m| matches!(m.content, Content::Unknown { .. })));
         assert_ne!(page.messages[0].key, page.messages[1].key);
         assert_eq!(page.messages[0].sender.open_id, "order:5");
-        assert_eq!(read("orders", &list(&[json!(1)])), Err(UNREADABLE));
+        assert_eq!(read("orders", &services(&[])), Err(UNREADABLE));
+        let wrong = json!({ "jingdong_pop_order_search_responce": { "searchorderinfo_result": { "orderInfoList": 1 } } });
+        assert_eq!(read("orders", wrong.to_string().as_bytes()), Err(UNREADABLE));
         assert_eq!(read("orders", &services(&[])), Err(UNREADABLE));
         let refused = json!({ "jingdong_pop_order_search_responce": { "code": "0", "searchorderinfo_result": { "apiResult": { "success": false } } } });
         assert_eq!(read("orders", refused.to_string().as_bytes()), Err(Outcome::Permanent("platform_refused")));
+    }
+
+    #[test]
+    fn w0_a_row_that_cannot_be_read_costs_the_others_nothing() {
+        let deep = "[".repeat(60) + &"]".repeat(60);
+        for (bad, reason) in
+            [("1", "not_an_object"), (r#"{"orderId":"7","orderPayment":1e999}"#, "not_json"), (&deep, "too_deep")]
+        {
+            let body =
+                String::from_utf8(list(&[order(3, "2016-01-01 12:00:00"), json!("BAD"), order(4, "2016-01-01 12:00:30")]));
+            let page = read("orders", body.unwrap().replace("\"BAD\"", bad).as_bytes()).unwrap();
+            assert_eq!((page.messages.len(), page.cursor.as_deref()), (2, Some("1451620830")), "{bad}");
+            assert_eq!((page.odd.len(), page.odd[0].reason, &page.odd[0].raw[..]), (1, reason, bad.as_bytes()), "{bad}");
+            let body =
+                String::from_utf8(services(&[json!("BAD"), json!({ "serviceId": 1, "applyTime": 1_451_620_800_000i64 })]));
+            let page = read("after_sales", body.unwrap().replace("\"BAD\"", bad).as_bytes()).unwrap();
+            assert_eq!((page.messages.len(), page.odd.len()), (1, 1), "{bad}");
+        }
+        let many = json!({ "orderId": 5, "modified": "2016-01-01 12:00:00", "itemInfoList": vec![json!({ "a": 1, "b": 2 }); 9_000] });
+        assert_eq!(read("orders", &list(&[many])).unwrap().messages.len(), 1, "an order of many items");
     }
 
     proptest! {

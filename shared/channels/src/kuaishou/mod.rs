@@ -34,11 +34,11 @@ mod verify;
 pub use account::Account;
 
 use crate::kit::{
-    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Refusal, Rendered,
-    Reply, Request, Secrets, Token, Verified,
+    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Parsed, Refusal,
+    Rendered, Reply, Request, Secrets, Token, Verified,
 };
 use serde_json::{Map, Value, json};
-use warmline_model::{Inbound, Timestamp};
+use warmline_model::Timestamp;
 
 const CAPABILITIES: Capabilities = Capabilities::inbound_only("kuaishou", "快手", "Kuaishou", Carries::Orders, &["event"]);
 
@@ -65,12 +65,16 @@ impl Adapter for KuaishouAdapter {
         Account::read(settings, secrets)
     }
 
+    fn proof(&self) -> &'static str {
+        "the secret `app_secret`"
+    }
+
     fn verify(&self, account: &Account, request: &Request<'_>, now: Timestamp) -> Result<Verified, Refusal> {
         verify::verify(account, request, now)
     }
 
-    fn parse(&self, account: &Account, body: &Verified) -> Result<Vec<Inbound>, Refusal> {
-        parse::parse(account, body).map(|event| vec![event])
+    fn parse(&self, account: &Account, body: &Verified) -> Result<Parsed, Refusal> {
+        parse::parse(account, body).map(Into::into)
     }
 
     fn acknowledge(&self, _: &Account, body: &Verified) -> Reply {

@@ -37,14 +37,18 @@ pub(super) fn parse(account: &Account, body: &Verified) -> Result<Inbound, Refus
     let data = nested(fields.get("data"), "data")?;
     let order = id(data.get("out_order_no")).or_else(|| id(data.get("ks_order_no")));
     let open_id = id(data.get("open_id")).or_else(|| order.clone()).unwrap_or_else(|| PLATFORM.to_owned());
-    let key = id_of(&fields).unwrap_or_else(|| {
-        let time = fields.get("timestamp").map(Value::to_string).unwrap_or_default();
-        opaque_key("event", &[&event, &time, &Value::Object(data.clone()).to_string()])
-    });
+    let (earlier_key, whole) = (id_of(&fields), Value::Object(data.clone()).to_string());
+    let key = match &earlier_key {
+        Some(id) => opaque_key("event", &[&event, id, &whole]),
+        None => {
+            let time = fields.get("timestamp").map(Value::to_string).unwrap_or_default();
+            opaque_key("event", &[&event, &time, &whole])
+        }
+    };
     let at = instant(fields.get("timestamp")).unwrap_or(body.time());
     let data = if data.is_empty() { Value::Null } else { Value::Object(data) };
     let sender = Sender { open_id, ..Sender::default() };
-    Ok(Inbound { key, sender, at, content: Content::Event { event, key: order, data }, reply_to: None })
+    Ok(Inbound { earlier_key, key, sender, at, content: Content::Event { event, key: order, data }, reply_to: None })
 }
 
 #[cfg(test)]
@@ -66,7 +70,7 @@ mod tests {
     fn an_authorisation() {
         let data = json!({ "open_id": "f198e20b0c24ac9014bf5724d9d5c043", "scope": ["user_info"], "is_new": true });
         let event = read(Some("KS123123"), &sign::event("KS123123", "AUTHORIZE", "ChFv", 1_622_518_497_536, &data)).unwrap();
-        assert_eq!((event.key.as_str(), event.at), ("ChFv", Timestamp::from_millis(1_622_518_497_536)));
+        assert_eq!((event.earlier_key.as_deref(), event.at), (Some("ChFv"), Timestamp::from_millis(1_622_518_497_536)));
         assert_eq!(event.sender.open_id, "f198e20b0c24ac9014bf5724d9d5c043");
         assert_eq!(event.content, Content::Event { event: "authorize".into(), key: None, data });
         let body = Verified::new(sign::event("KS", "X", "m", 1, &Value::Null).into_bytes());
@@ -84,7 +88,10 @@ mod tests {
     #[test]
     fn other_events_and_what_must_be_there() {
         let live = read(None, r#"{"event":"LIVE_INTERACTION_DATA","taskId":7,"data":"{\"room_code\":\"r\"}"}"#).unwrap();
-        assert_eq!((live.key.as_str(), live.sender.open_id.as_str(), live.at.millis()), ("7", PLATFORM, 5000));
+        assert_eq!(
+            (live.earlier_key.as_deref(), live.sender.open_id.as_str(), live.at.millis()),
+            (Some("7"), PLATFORM, 5000)
+        );
         assert!(matches!(live.content, Content::Event { data, .. } if data["room_code"] == "r"));
         let bare = read(None, r#"{"event":"TEST"}"#).unwrap();
         assert!(bare.key.starts_with("event-"));
@@ -92,8 +99,10 @@ mod tests {
         assert_eq!(read(Some("ks2"), r#"{"app_id":"ks1","event":"TEST"}"#), Err(Refusal::WrongRecipient));
         assert_eq!(read(None, "{}"), Err(Refusal::Malformed("event")));
         assert_eq!(read(None, "[]"), Err(Refusal::Malformed("not a JSON object")));
-        assert_eq!(read(None, r#"{"event":"a\u0000"}"#), Err(Refusal::Malformed("a text holds U+0000")));
-        assert_eq!(read(None, r#"{"event":"\ud800"}"#), Err(Refusal::Malformed("not the JSON that is wanted here")));
+        for odd in [r#"{"event":"a\u0000"}"#, r#"{"event":"a\ud800"}"#] {
+            let event = read(None, odd).unwrap().content;
+            assert!(matches!(event, Content::Event { event, .. } if event == "a\u{FFFD}"), "{odd}");
+        }
     }
 
     proptest! {

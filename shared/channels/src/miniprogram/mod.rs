@@ -35,12 +35,12 @@ pub use account::Account;
 pub use outgoing::Outgoing;
 
 use crate::kit::{
-    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Overlong, Refusal,
-    Rendered, Reply, Request, Secrets, TextUnit, Token, Verified, Window,
+    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Overlong, Parsed,
+    Refusal, Rendered, Reply, Request, Secrets, TextUnit, Token, Verified, Window,
 };
 use crate::wx;
 use serde_json::Value;
-use warmline_model::{Inbound, Media, Timestamp};
+use warmline_model::{Media, Timestamp};
 
 /// What a mini program's customer service can carry. The API refuses longer texts with 45002.
 const CAPABILITIES: Capabilities = Capabilities {
@@ -73,6 +73,14 @@ impl Adapter for MiniprogramAdapter {
         Account::read(settings, secrets)
     }
 
+    fn proof(&self) -> &'static str {
+        "the secrets `token` and, in safe mode, `encoding_aes_key`"
+    }
+
+    fn missing_for_sending(&self, account: &Account) -> Vec<&'static str> {
+        account.app.missing_for_sending()
+    }
+
     fn handshake(&self, account: &Account, request: &Request<'_>, now: Timestamp) -> Result<Option<Reply>, Refusal> {
         account.app.gate.handshake(request, now)
     }
@@ -81,8 +89,8 @@ impl Adapter for MiniprogramAdapter {
         account.app.gate.verify(request, now)
     }
 
-    fn parse(&self, _account: &Account, body: &Verified) -> Result<Vec<Inbound>, Refusal> {
-        parse::parse(body.body()).map(|message| vec![message])
+    fn parse(&self, _account: &Account, body: &Verified) -> Result<Parsed, Refusal> {
+        parse::parse(body.body()).map(Into::into)
     }
 
     /// The text `success`: the platform then neither retries nor shows the customer an error.

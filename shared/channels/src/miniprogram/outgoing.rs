@@ -40,7 +40,7 @@ impl<'a> Outgoing<'a> {
     /// A stable code: the platform cannot carry it.
     pub fn from_content(content: &'a Content, app_id: Option<&str>, picture: Option<&'a str>) -> Result<Self, &'static str> {
         Ok(match content {
-            Content::Text { text } => Self::Text(text),
+            Content::Text { text, .. } => Self::Text(text),
             Content::Image { media } => {
                 Self::Image(media.id.as_deref().filter(|id| !id.is_empty()).ok_or("media_id_missing")?)
             }

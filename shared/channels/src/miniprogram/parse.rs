@@ -10,13 +10,12 @@ use warmline_model::{Content, Inbound};
 
 struct Miniprogram;
 
-pub(super) fn parse(body: &[u8]) -> Result<Inbound, Refusal> {
-    message::parse::<Miniprogram>(body)
+pub(super) fn parse(body: &[u8]) -> Result<Vec<Inbound>, Refusal> {
+    message::with_context::<Miniprogram>(body)
 }
 
 impl Dialect for Miniprogram {
-    /// Reports on orders and parcels come for several of one customer in one second.
-    const WHOLE_EVENTS: bool = true;
+    const WHOLE_EVENTS_BEFORE: bool = true;
 
     fn content(fields: &Payload<'_>, kind: &str) -> Option<Result<Content, Refusal>> {
         (kind == "miniprogrampage").then(|| card(fields))

@@ -1,7 +1,9 @@
 //! Our own contract: segments of speech and events of a call.
 
+use crate::caller::{self, Caller};
+use crate::digest::opaque_key;
 use crate::json;
-use crate::kit::{Refusal, Verified};
+use crate::kit::{Parsed, Refusal, Verified};
 use crate::values::is_id;
 use serde_json::{Map, Value};
 use warmline_model::{Content, Identifier, IdentifierKind, Inbound, Sender, Timestamp};
@@ -14,25 +16,28 @@ const MAX_ITEMS: usize = 256;
 /// An agent's segment, as an event.
 pub(super) const AGENT_SAID: &str = "agent_said";
 
-pub(super) fn parse(body: &Verified) -> Result<Vec<Inbound>, Refusal> {
-    let items = match json::read(body.body(), json::MAX_BYTES)? {
-        Value::Array(items) if items.len() <= MAX_ITEMS => items,
-        Value::Array(_) => return Err(Refusal::Malformed("too many segments")),
-        item => vec![item],
-    };
-    let read = items.into_iter().map(|item| match item {
+pub(super) fn parse(body: &Verified) -> Result<Parsed, Refusal> {
+    let list = json::list(body.body(), json::MAX_BYTES, &[])?;
+    let object = |item| match item {
         Value::Object(item) => read(item, body.time()),
         _ => Err(Refusal::Malformed("not a JSON object")),
-    });
-    // A partial segment is nothing yet.
-    read.filter_map(Result::transpose).collect()
+    };
+    if !list.is_there() {
+        return Ok(object(list.outer)?.map(Parsed::from).unwrap_or_default());
+    }
+    if list.len() > MAX_ITEMS {
+        return Err(Refusal::Malformed("too many segments"));
+    }
+    Ok(list.read(|_, item| object(item)).into())
 }
 
 /// One object; none for a partial segment.
 pub(super) fn read(mut item: Map<String, Value>, at: Timestamp) -> Result<Option<Inbound>, Refusal> {
     let call = id(item.remove("call_id").as_ref(), "call_id")?;
     let seq = id(item.remove("seq").as_ref(), "seq")?;
-    let caller = item.remove("caller").and_then(|c| c.as_str().and_then(number));
+    let caller = item.remove("caller").and_then(|c| c.as_str().map(caller::read)).unwrap_or_default();
+    // What is said tells messages apart, not who is named as the caller.
+    let key = opaque_key("call", &[&call, &seq, &Value::Object(item.clone()).to_string()]);
     let content = if let Some(event) = item.remove("event") {
         let event = event.as_str().filter(|e| !e.is_empty() && e.len() <= 64).ok_or(Refusal::Malformed("event"))?;
         let data = if item.is_empty() { Value::Null } else { Value::Object(item) };
@@ -45,7 +50,14 @@ pub(super) fn read(mut item: Map<String, Value>, at: Timestamp) -> Result<Option
     } else {
         Content::Unknown { raw_kind: "call".to_owned(), raw: Value::Object(item) }
     };
-    Ok(Some(Inbound { key: format!("{call}-{seq}"), sender: sender(call, caller), at, content, reply_to: None }))
+    Ok(Some(Inbound {
+        earlier_key: Some(format!("{call}-{seq}")),
+        key,
+        sender: sender(call, caller),
+        at,
+        content,
+        reply_to: None,
+    }))
 }
 
 fn segment(item: Map<String, Value>) -> Result<Content, Refusal> {
@@ -61,17 +73,15 @@ fn segment(item: Map<String, Value>) -> Result<Content, Refusal> {
 }
 
 /// Who is on a call. The call is the address; the number is the person's, across calls.
-pub(super) fn sender(call: String, number: Option<String>) -> Sender {
+pub(super) fn sender(call: String, caller: Caller) -> Sender {
     // The network says whose number it is, as far as it can be known at all.
-    let identifiers =
-        number.iter().map(|n| Identifier { kind: IdentifierKind::Phone, value: n.clone(), verified: true }).collect();
-    Sender { open_id: call, name: number, identifiers, ..Sender::default() }
-}
-
-/// A telephone number, or whatever a telephone system takes for one.
-pub(super) fn number(text: &str) -> Option<String> {
-    let text = text.trim();
-    is_id(text, 64).then(|| text.to_owned())
+    let phone = |value| Identifier { kind: IdentifierKind::Phone, value, verified: true };
+    Sender {
+        open_id: call,
+        name: caller.name,
+        identifiers: caller.number.map(phone).into_iter().collect(),
+        ..Sender::default()
+    }
 }
 
 /// An id as text; numbers as they are written.
@@ -91,8 +101,12 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::json;
 
+    fn parsed(body: &str) -> Result<Parsed, Refusal> {
+        parse(&Verified::new(body.as_bytes().to_vec()).with_time(Timestamp::from_secs(7)))
+    }
+
     fn all(body: &Value) -> Result<Vec<Inbound>, Refusal> {
-        parse(&Verified::new(body.to_string().into_bytes()).with_time(Timestamp::from_secs(7)))
+        parsed(&body.to_string()).map(|parsed| parsed.messages)
     }
 
     #[test]
@@ -108,7 +122,7 @@ mod tests {
             hangup,
         ]);
         let found = all(&body).unwrap();
-        let keys: Vec<_> = found.iter().map(|i| i.key.as_str()).collect();
+        let keys: Vec<_> = found.iter().filter_map(|i| i.earlier_key.as_deref()).collect();
         assert_eq!(keys, ["c1-1", "c1-2", "c1-4", "c1-5", "c1-6"], "the partial segment is dropped");
         assert!(found.iter().all(|i| i.sender.open_id == "c1" && i.at.secs() == 7));
         assert_eq!(found[0].sender.name.as_deref(), Some("+86138"));
@@ -121,10 +135,22 @@ mod tests {
     }
 
     #[test]
+    fn w21_the_caller_is_the_number_in_a_sip_address() {
+        let who = |caller: &str| all(&sign::event("c1", 1, "ring", caller)).unwrap().remove(0).sender;
+        let sip = who("sip:13800138000@10.0.0.1:5060");
+        assert_eq!((sip.name.as_deref(), sip.identifiers[0].value.as_str()), (Some("13800138000"), "13800138000"));
+        assert_eq!(sip.open_id, "c1");
+        let named = who("\"王小姐\" <sip:13800138000@10.0.0.1>;tag=1");
+        assert_eq!((named.name.as_deref(), named.identifiers.len()), (Some("王小姐"), 1));
+        let nobody = who("sip:anonymous@anonymous.invalid");
+        assert_eq!((nobody.name, nobody.identifiers), (None, Vec::new()));
+    }
+
+    #[test]
     fn one_object_and_what_is_not_known() {
         assert_eq!(all(&sign::segment("c1", 1, "customer", "x", false)), Ok(Vec::new()));
         let odd = all(&json!({ "call_id": 7, "seq": "a", "pitch": 3 })).unwrap();
-        assert_eq!((odd[0].key.as_str(), odd[0].content.kind()), ("7-a", "unknown"));
+        assert_eq!((odd[0].earlier_key.as_deref(), odd[0].content.kind()), (Some("7-a"), "unknown"));
     }
 
     #[test]
@@ -138,9 +164,35 @@ mod tests {
         assert_eq!(refused(json!({ "call_id": "c", "seq": 1, "text": "x" })), Some(Refusal::Malformed("final")));
         assert_eq!(refused(sign::segment("c", 1, "dog", "x", true)), Some(Refusal::Malformed("speaker")));
         assert_eq!(refused(sign::segment("c", 1, "customer", &"好".repeat(8_001), true)), Some(Refusal::TooLong));
-        assert_eq!(refused(sign::segment("c", 1, "customer", "a\0", true)), Some(Refusal::Malformed("a text holds U+0000")));
+        let nul = all(&sign::segment("c", 1, "customer", "a\0", true)).unwrap();
+        assert_eq!(nul[0].content, Content::text("a\u{FFFD}"));
         let many = vec![sign::event("c", 1, "ring", "1"); 257];
         assert_eq!(refused(Value::Array(many)), Some(Refusal::Malformed("too many segments")));
+    }
+
+    #[test]
+    fn w0_a_segment_that_cannot_be_read_costs_the_others_nothing() {
+        let good = sign::segment("c", 1, "customer", "我要退货", true).to_string();
+        for (bad, reason) in [
+            ("1", "not_an_object"),
+            (r#"{"seq":1}"#, "call_id"),
+            (r#"{"call_id":"c","seq":2,"text":"x","final":true,"speaker":"dog"}"#, "speaker"),
+            (r#"{"call_id":"c","seq":2,"text":,"final":true}"#, "not_json"),
+        ] {
+            let found = parsed(&format!("[{bad},{good}]")).unwrap();
+            assert_eq!((found.messages.len(), found.odd.len()), (1, 1), "{bad}");
+            assert_eq!((found.odd[0].reason, &found.odd[0].raw[..]), (reason, bad.as_bytes()), "{bad}");
+        }
+        let half = r#"{"call_id":"c","seq":2,"text":"x\ud83d","final":true,"speaker":"customer"}"#;
+        assert_eq!(parsed(half).unwrap().messages[0].content, Content::text("x\u{FFFD}"));
+    }
+
+    #[test]
+    fn w1_a_number_that_comes_again_with_other_words_is_another_segment() {
+        let key = |call: &str, text: &str| all(&sign::segment(call, 1, "customer", text, true)).unwrap().remove(0).key;
+        assert_eq!(key("c", "a"), key("c", "a"));
+        assert_ne!(key("c", "a"), key("c", "b"));
+        assert_ne!(key("c", "a"), key("d", "a"));
     }
 
     proptest! {

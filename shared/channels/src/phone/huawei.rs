@@ -6,6 +6,7 @@
 //! only; transcripts with words in them are better sent by our own contract's signature.
 
 use super::contract;
+use crate::caller;
 use crate::digest::{opaque_key, same};
 use crate::json;
 use crate::kit::{Refusal, Verified};
@@ -68,7 +69,7 @@ pub(super) fn parse(body: &Verified) -> Result<Vec<Inbound>, Refusal> {
     }
     let call = contract::id(fields.remove("callSerialNo").as_ref(), "callSerialNo")?;
     // AICC calls the customer: the number called is the customer's.
-    let number = fields.remove("called").and_then(|n| n.as_str().and_then(contract::number));
+    let customer = fields.remove("called").and_then(|n| n.as_str().map(caller::read)).unwrap_or_default();
     let named = fields.get("eventType").or(fields.get("event")).and_then(Value::as_str).filter(|e| e.len() <= 64);
     let released = fields.contains_key("releaseTime") || fields.contains_key("releaseReason");
     let event = match named {
@@ -79,17 +80,26 @@ pub(super) fn parse(body: &Verified) -> Result<Vec<Inbound>, Refusal> {
             let key = opaque_key("call", &[&call, &raw.to_string()]);
             let content = Content::Unknown { raw_kind: "callback".to_owned(), raw };
             return Ok(vec![Inbound {
+                earlier_key: None,
                 key,
-                sender: contract::sender(call, number),
+                sender: contract::sender(call, customer),
                 at: body.time(),
                 content,
                 reply_to: None,
             }]);
         }
     };
-    let key = format!("{call}-{event}");
-    let content = Content::Event { event, key: Some(call.clone()), data: Value::Object(fields) };
-    Ok(vec![Inbound { key, sender: contract::sender(call, number), at: body.time(), content, reply_to: None }])
+    let data = Value::Object(fields);
+    let (key, earlier) = (opaque_key("call", &[&call, &event, &data.to_string()]), format!("{call}-{event}"));
+    let content = Content::Event { event, key: Some(call.clone()), data };
+    Ok(vec![Inbound {
+        earlier_key: Some(earlier),
+        key,
+        sender: contract::sender(call, customer),
+        at: body.time(),
+        content,
+        reply_to: None,
+    }])
 }
 
 #[cfg(test)]
@@ -120,7 +130,7 @@ mod tests {
     fn signature_and_time() {
         let good = sign::huawei("secret", NOW.millis(), "n", json!({ "callSerialNo": "1" }));
         assert_eq!(ask(&good, NOW), Ok(NOW));
-        assert_eq!(ask(&good, NOW.plus_millis(301_000)), Err(Refusal::Stale));
+        assert_eq!(ask(&good, NOW.plus_millis(301_000)), Err(Refusal::Stale(-301)));
         let seconds = sign::huawei("secret", NOW.secs(), "n", json!({ "callSerialNo": "1" }));
         assert_eq!(ask(&seconds, NOW), Ok(NOW));
         let mut other = good.clone();
@@ -147,7 +157,10 @@ mod tests {
             "releaseTime": "2022/02/17,13:10:06:836", "releaseReason": "0", "recordfile": "Y:/1/0/1.wav",
         }))
         .unwrap();
-        assert_eq!((found[0].key.as_str(), found[0].sender.open_id.as_str()), ("1645074606-1-release", "1645074606-1"));
+        assert_eq!(
+            (found[0].earlier_key.as_deref(), found[0].sender.open_id.as_str()),
+            (Some("1645074606-1-release"), "1645074606-1")
+        );
         assert_eq!(found[0].sender.name.as_deref(), Some("18612345678"));
         let Content::Event { event, data, .. } = &found[0].content else { panic!() };
         assert_eq!((event.as_str(), &data["recordfile"]), ("release", &json!("Y:/1/0/1.wav")));
@@ -157,12 +170,12 @@ mod tests {
     #[test]
     fn segments_and_what_is_not_known() {
         let found = read(sign::segment("c1", 4, "customer", "我要退货", true)).unwrap();
-        assert_eq!((&found[0].content, found[0].key.as_str()), (&Content::text("我要退货"), "c1-4"));
+        assert_eq!((&found[0].content, found[0].earlier_key.as_deref()), (&Content::text("我要退货"), Some("c1-4")));
         assert_eq!(read(sign::segment("c1", 4, "customer", "我要", false)), Ok(Vec::new()));
         let odd = read(json!({ "callSerialNo": "1", "mood": "good" })).unwrap();
         assert_eq!(odd[0].content.kind(), "unknown");
         let named = read(json!({ "callSerialNo": "1", "eventType": "Alerting" })).unwrap();
-        assert_eq!(named[0].key, "1-alerting");
+        assert_eq!(named[0].earlier_key.as_deref(), Some("1-alerting"));
         assert_eq!(read(json!({ "called": "1" })), Err(Refusal::Malformed("callSerialNo")));
     }
 

@@ -44,12 +44,12 @@ mod verify;
 pub use account::Account;
 
 use crate::kit::{
-    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Refusal, Rendered,
-    Reply, Request, Secrets, Verified,
+    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Parsed, Refusal,
+    Rendered, Reply, Request, Secrets, Verified,
 };
 use account::Provider;
 use serde_json::{Value, json};
-use warmline_model::{Inbound, Media, Timestamp};
+use warmline_model::{Media, Timestamp};
 
 /// What calls carry: words come in, nothing goes out. Recordings of calls grow to some ten megabytes.
 const CAPABILITIES: Capabilities = Capabilities {
@@ -72,15 +72,19 @@ impl Adapter for PhoneAdapter {
         Account::read(settings, secrets)
     }
 
+    fn proof(&self) -> &'static str {
+        "the secret `signing_secret` (for Huawei `app_secret`, for Twilio `auth_token` and the setting `public_url`)"
+    }
+
     fn verify(&self, account: &Account, request: &Request<'_>, now: Timestamp) -> Result<Verified, Refusal> {
         verify::verify(account, request, now)
     }
 
-    fn parse(&self, account: &Account, body: &Verified) -> Result<Vec<Inbound>, Refusal> {
+    fn parse(&self, account: &Account, body: &Verified) -> Result<Parsed, Refusal> {
         match account.provider {
             Provider::Contract { .. } => contract::parse(body),
-            Provider::Huawei { .. } => huawei::parse(body),
-            Provider::Twilio { .. } => twilio::parse(body),
+            Provider::Huawei { .. } => huawei::parse(body).map(Into::into),
+            Provider::Twilio { .. } => twilio::parse(body).map(Into::into),
         }
     }
 

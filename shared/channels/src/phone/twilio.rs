@@ -1,6 +1,7 @@
 //! Twilio's callbacks about a call: its status, its recordings, its real-time transcription.
 
-use super::contract::{AGENT_SAID, number, sender};
+use super::contract::{AGENT_SAID, sender};
+use crate::caller;
 use crate::digest::opaque_key;
 use crate::json;
 use crate::kit::{Refusal, Verified};
@@ -21,12 +22,22 @@ pub(super) fn parse(body: &Verified) -> Result<Vec<Inbound>, Refusal> {
         Some(direction) if direction.starts_with("outbound") => params.get("To"),
         _ => params.get("From"),
     };
-    let Some((key, content)) = read(&params, leg)? else { return Ok(Vec::new()) };
-    let sender = sender(call.to_owned(), customer.and_then(number));
-    Ok(vec![Inbound { key, sender, at: body.time(), content, reply_to: None }])
+    let Some((earlier, content)) = read(&params, leg)? else { return Ok(Vec::new()) };
+    // A leg can be in one state twice; where the platform numbers its reports, the number tells.
+    let key = opaque_key("call", &[call, &earlier, params.get("SequenceNumber").unwrap_or_default(), words(&content)]);
+    let sender = sender(call.to_owned(), customer.map(caller::read).unwrap_or_default());
+    Ok(vec![Inbound { earlier_key: Some(earlier), key, sender, at: body.time(), content, reply_to: None }])
 }
 
-/// The key and the content; none for a partial segment.
+/// What is said, by whomever.
+fn words(content: &Content) -> &str {
+    match content {
+        Content::Event { data, .. } => data["text"].as_str().unwrap_or_default(),
+        other => other.words().unwrap_or_default(),
+    }
+}
+
+/// What the call's own ids tell it by, and the content; none for a partial segment.
 fn read(params: &Params, leg: &str) -> Result<Option<(String, Content)>, Refusal> {
     let event = |event: &str, key: &str| Content::Event {
         event: event.to_lowercase(),
@@ -43,7 +54,7 @@ fn read(params: &Params, leg: &str) -> Result<Option<(String, Content)>, Refusal
             return Ok(None);
         }
         let data = params.get("TranscriptionData").ok_or(Refusal::Malformed("TranscriptionData"))?;
-        let data = json::read(data.as_bytes(), json::MAX_BYTES)?;
+        let data = json::read_lenient(data.as_bytes(), json::MAX_BYTES)?;
         let text = data["transcript"].as_str().ok_or(Refusal::Malformed("TranscriptionData"))?;
         // What Twilio hears on the leg is the customer; what it plays to the leg is the agent.
         let content = match params.get("Track") {
@@ -98,7 +109,7 @@ mod tests {
             ("From", "+86138"),
             ("To", "+1"),
         ]);
-        assert_eq!((ring.key.as_str(), ring.sender.open_id.as_str()), ("CA1-ringing", "CA1"));
+        assert_eq!((ring.earlier_key.as_deref(), ring.sender.open_id.as_str()), (Some("CA1-ringing"), "CA1"));
         assert_eq!((ring.sender.name.as_deref(), ring.at.secs()), (Some("+86138"), 7));
         assert!(matches!(&ring.content, Content::Event { event, .. } if event == "ringing"));
         let out = one(&[
@@ -110,7 +121,25 @@ mod tests {
         ]);
         assert_eq!(out.sender.name.as_deref(), Some("+86138"));
         let leg = one(&[("CallSid", "CA2"), ("ParentCallSid", "CA1"), ("CallStatus", "completed"), ("To", "+1")]);
-        assert_eq!((leg.key.as_str(), leg.sender.open_id.as_str(), leg.sender.name.clone()), ("CA2-completed", "CA1", None));
+        assert_eq!(
+            (leg.earlier_key.as_deref(), leg.sender.open_id.as_str(), leg.sender.name.clone()),
+            (Some("CA2-completed"), "CA1", None)
+        );
+    }
+
+    #[test]
+    fn w21_callers_who_withhold_their_number_are_nobody() {
+        let from = |from: &str| {
+            one(&[("CallSid", "CA1"), ("CallStatus", "ringing"), ("Direction", "inbound"), ("From", from), ("To", "+1")])
+                .sender
+        };
+        for withheld in ["+266696687", "+86282452253", "anonymous", "Restricted"] {
+            let sender = from(withheld);
+            assert_eq!((sender.name, sender.identifiers), (None, Vec::new()), "{withheld}");
+        }
+        let sip = from("sip:+8613800138000@shop.sip.example;transport=udp");
+        assert_eq!(sip.identifiers[0].value, "+8613800138000");
+        assert_eq!((from("client:alice").name.as_deref(), from("client:alice").identifiers.len()), (Some("alice"), 0));
     }
 
     #[test]
@@ -128,7 +157,10 @@ mod tests {
             .unwrap()
         };
         let said = &segment("inbound_track", "true", "2")[0];
-        assert_eq!((&said.content, said.key.as_str()), (&Content::text("我要退货"), "GT1-transcription-content-2"));
+        assert_eq!(
+            (&said.content, said.earlier_key.as_deref()),
+            (&Content::text("我要退货"), Some("GT1-transcription-content-2"))
+        );
         let agent = &segment("outbound_track", "true", "3")[0];
         assert!(
             matches!(&agent.content, Content::Event { event, data, .. } if event == AGENT_SAID && data["text"] == "我要退货")
@@ -144,7 +176,7 @@ mod tests {
         let url = "https://api.twilio.com/2010-04-01/Accounts/AC1/Recordings/RE1";
         let recorded =
             one(&[("CallSid", "CA1"), ("RecordingSid", "RE1"), ("RecordingStatus", "completed"), ("RecordingUrl", url)]);
-        assert_eq!(recorded.key, "RE1-completed");
+        assert_eq!(recorded.earlier_key.as_deref(), Some("RE1-completed"));
         assert!(matches!(&recorded.content, Content::Event { event, data, .. }
             if event == "recording-completed" && data["RecordingUrl"] == url));
         let said = one(&[("CallSid", "CA1"), ("CallStatus", "in-progress"), ("SpeechResult", "退货")]);

@@ -74,8 +74,8 @@ mod tests {
         let body = br#"{"call_id":"c1"}"#;
         let good = sign::contract(SECRET, NOW.secs(), body);
         assert_eq!(by_contract(&good, body, NOW), None);
-        assert_eq!(by_contract(&good, body, NOW.plus_millis(301_000)), Some(Refusal::Stale));
-        assert_eq!(by_contract(&good, body, NOW.plus_millis(-301_000)), Some(Refusal::Stale));
+        assert_eq!(by_contract(&good, body, NOW.plus_millis(301_000)), Some(Refusal::Stale(-301)));
+        assert_eq!(by_contract(&good, body, NOW.plus_millis(-301_000)), Some(Refusal::Stale(301)));
         assert_eq!(by_contract(&good, b"{}", NOW), Some(Refusal::SignatureWrong));
         assert_eq!(by_contract("", body, NOW), Some(Refusal::SignatureWrong));
         assert_eq!(ask(&contract(), &[], body, NOW).err(), Some(Refusal::SignatureMissing));

@@ -38,12 +38,12 @@ pub mod sign;
 pub use account::Account;
 
 use crate::kit::{
-    AccountError, Adapter, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Refusal, Rendered, Reply, Request,
-    Secrets, Verified,
+    AccountError, Adapter, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Parsed, Refusal, Rendered, Reply,
+    Request, Secrets, Verified,
 };
 use crate::{json, timed_signature};
 use serde_json::{Value, json};
-use warmline_model::{Inbound, Timestamp};
+use warmline_model::Timestamp;
 
 const CAPABILITIES: Capabilities =
     Capabilities::inbound_only("pinduoduo", "拼多多", "Pinduoduo", Carries::Orders, &["event", "unknown"]);
@@ -63,6 +63,10 @@ impl Adapter for PinduoduoAdapter {
         Account::read(settings, secrets)
     }
 
+    fn proof(&self) -> &'static str {
+        "the secret `bridge_secret`"
+    }
+
     /// Proves that the post comes from the account's bridge.
     fn verify(&self, account: &Account, request: &Request<'_>, now: Timestamp) -> Result<Verified, Refusal> {
         if request.method != http::Method::POST || !request.at_root() {
@@ -75,8 +79,8 @@ impl Adapter for PinduoduoAdapter {
         Ok(Verified::new(request.body.to_vec()))
     }
 
-    fn parse(&self, account: &Account, body: &Verified) -> Result<Vec<Inbound>, Refusal> {
-        parse::frame(account, body.body())
+    fn parse(&self, account: &Account, body: &Verified) -> Result<Parsed, Refusal> {
+        parse::frame(account, body.body()).map(Into::into)
     }
 
     /// Tells the bridge that the frame is kept: it may acknowledge it.
@@ -126,7 +130,7 @@ mod tests {
         let other = sign::headers("another-secret-01234", NOW.secs(), body);
         assert_eq!(post(Method::POST, "", &other, body), Err(Refusal::SignatureWrong));
         let old = sign::headers(SECRET, NOW.secs() - 301, body);
-        assert_eq!(post(Method::POST, "", &old, body), Err(Refusal::Stale));
+        assert_eq!(post(Method::POST, "", &old, body), Err(Refusal::Stale(-301)));
         let long = vec![b' '; json::MAX_BYTES + 1];
         assert_eq!(post(Method::POST, "", &good, &long), Err(Refusal::Malformed("body too long")));
     }

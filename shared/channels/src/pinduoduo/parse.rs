@@ -1,6 +1,7 @@
 //! Reads a PMC frame.
 
 use super::account::Account;
+use crate::digest::opaque_key;
 use crate::json;
 use crate::kit::Refusal;
 use crate::orders::{about, happened, id};
@@ -13,7 +14,7 @@ pub(super) fn frame(account: &Account, body: &[u8]) -> Result<Vec<Inbound>, Refu
     if text(&frame, "commandType").as_deref() != Some("Common") {
         return Ok(Vec::new());
     }
-    let key = id(&frame, &["id"]).ok_or(Refusal::Malformed("id"))?;
+    let frame_id = id(&frame, &["id"]).ok_or(Refusal::Malformed("id"))?;
     let at = ["time", "sendTime"].iter().find_map(|name| frame.get(*name)?.as_i64()).filter(|ms| *ms >= 0);
     let at = Timestamp::from_millis(at.ok_or(Refusal::Malformed("time"))?);
     let Some(Value::Object(message)) = frame.get("message") else { return Err(Refusal::Malformed("message")) };
@@ -24,13 +25,17 @@ pub(super) fn frame(account: &Account, body: &[u8]) -> Result<Vec<Inbound>, Refu
     let kind = id(message, &["type"]).ok_or(Refusal::Malformed("type"))?;
     let fields = match message.get("content") {
         Some(Value::Object(fields)) => Some(fields.clone()),
-        Some(Value::String(content)) => match json::read(content.as_bytes(), json::MAX_BYTES) {
+        Some(Value::String(content)) => match json::read_lenient(content.as_bytes(), json::MAX_BYTES) {
             Ok(Value::Object(fields)) => Some(fields),
             _ => None,
         },
         _ => None,
     };
+    // The time of sending is another in each repeat.
+    let said = message.get("content").map(Value::to_string).unwrap_or_default();
+    let key = opaque_key("pmc", &[&frame_id, mall.as_deref().unwrap_or_default(), &kind, &said]);
     let inbound = |order: Option<&str>, content| Inbound {
+        earlier_key: Some(frame_id),
         key,
         sender: about(None, order, mall.as_deref()),
         at,
@@ -76,7 +81,7 @@ mod tests {
         let messages =
             read(&sign::frame(9_007_199_254_740_993, AT, "pdd_refund_RefundCreated", 171_504_183, &content)).unwrap();
         let [message] = messages.as_slice() else { panic!() };
-        assert_eq!((message.key.as_str(), message.at), ("9007199254740993", AT));
+        assert_eq!((message.earlier_key.as_deref(), message.at), (Some("9007199254740993"), AT));
         assert_eq!(message.sender.open_id, "order:210707-339507978993455");
         let Content::Event { event, key, data } = &message.content else { panic!() };
         assert_eq!((event.as_str(), key.as_deref()), ("pdd_refund_refundcreated", Some("210707-339507978993455")));
@@ -103,7 +108,15 @@ mod tests {
         assert!(matches!(&unknown[0].content, Content::Unknown { raw_kind, .. } if raw_kind == "pdd_goods_GoodsUpdate"));
         assert!(matches!(read("{"), Err(Refusal::Malformed(_))));
         assert_eq!(read("[]"), Err(Refusal::Malformed("not a JSON object")));
-        assert!(matches!(read(r#"{"a":"\u0000"}"#), Err(Refusal::Malformed(_))));
+        assert_eq!(read(r#"{"a":"\u0000\ud800"}"#), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn w1_a_repeat_has_the_same_key_and_another_order_another() {
+        let frame = |tid: &str| sign::frame(1, AT, "t", 171_504_183, &json!({ "tid": tid }));
+        let key = |frame: &str| read(frame).unwrap().remove(0).key;
+        assert_eq!(key(&frame("1").replace("sendTime\":1", "sendTime\":2")), key(&frame("1")));
+        assert_ne!(key(&frame("1")), key(&frame("2")));
     }
 
     proptest! {

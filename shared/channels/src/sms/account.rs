@@ -1,7 +1,7 @@
 //! The settings and secrets of an account, by provider.
 
 use crate::kit::{AccountError, Secrets};
-use crate::settings::{Fields, address, api_base, name, required};
+use crate::settings::{Fields, absent, address, api_base, name, required};
 use crate::{secret_address, twilio};
 use serde_json::Value;
 
@@ -59,6 +59,18 @@ impl Account {
                 Ok(Self { api_base, provider: Provider::Twilio(twilio_account(&fields)?) })
             }
             _ => Err(AccountError::new("provider", "must be aliyun or twilio")),
+        }
+    }
+
+    /// What sending needs and the account lacks. Twilio's replies leave from the number that was written to.
+    pub(super) fn missing_for_sending(&self) -> Vec<&'static str> {
+        match &self.provider {
+            Provider::Aliyun(account) => absent(&[
+                ("access_key_id", account.key.is_some()),
+                ("access_key_secret", account.key.is_some()),
+                ("template_code", account.template_code.is_some()),
+            ]),
+            Provider::Twilio(_) => Vec::new(),
         }
     }
 }

@@ -4,7 +4,7 @@ use super::account::{Aliyun, SignBy};
 use crate::aliyun::{Acs3, canonical, content_hash, rpc};
 use crate::digest::opaque_key;
 use crate::json;
-use crate::kit::{ApiRequest, Call, Outbound, Refusal, Verified};
+use crate::kit::{ApiRequest, Call, Outbound, Parsed, Refusal, Verified};
 use crate::requests::post_form;
 use crate::values::text;
 use serde_json::{Value, json};
@@ -13,14 +13,13 @@ use warmline_model::{Content, Inbound, Timestamp};
 /// The version of the SMS API.
 const VERSION: &str = "2017-05-25";
 
-/// A push holds messages, reports, or both. One that names no number could be nobody's, so the whole push is refused.
-pub(super) fn parse(body: &Verified) -> Result<Vec<Inbound>, Refusal> {
-    let items = match json::read(body.body(), json::MAX_BYTES)? {
-        Value::Array(items) => items,
-        item @ Value::Object(_) => vec![item],
-        _ => return Err(Refusal::Malformed("not a JSON array")),
-    };
-    items.into_iter().map(|item| read(item, body.time())).collect()
+/// A push holds messages, reports, or both. One that names no number could be nobody's: it is odd.
+pub(super) fn parse(body: &Verified) -> Result<Parsed, Refusal> {
+    let list = json::list(body.body(), json::MAX_BYTES, &[])?.or_one();
+    if !list.is_there() {
+        return Err(Refusal::Malformed("not a JSON array"));
+    }
+    Ok(list.read(|_, item| read(item, body.time()).map(Some)).into())
 }
 
 fn read(item: Value, came_at: Timestamp) -> Result<Inbound, Refusal> {
@@ -31,24 +30,29 @@ fn read(item: Value, came_at: Timestamp) -> Result<Inbound, Refusal> {
     let sent = own("send_time");
     // A report is dated by itself, not by the message that it is about.
     let at = time(&own("report_time")).or_else(|| time(&sent)).unwrap_or(came_at);
-    let (key, content, reply_to) = if item.contains_key("success") {
+    let (key, earlier_key, content, reply_to) = if item.contains_key("success") {
         let biz_id = own("biz_id");
-        let key = opaque_key("report", &[&biz_id, &phone, &own("err_code")]);
+        let (code, outcome) = (own("err_code"), item.get("success").map(Value::to_string).unwrap_or_default());
+        let key = opaque_key("report", &[&biz_id, &phone, &code, &outcome, &own("report_time")]);
+        let earlier = opaque_key("report", &[&biz_id, &phone, &code]);
         item.remove("phone_number");
         let id = Some(biz_id).filter(|id| !id.is_empty());
-        (key, Content::Event { event: "smsreport".to_owned(), key: id, data: Value::Object(item) }, None)
+        (key, Some(earlier), Content::Event { event: "smsreport".to_owned(), key: id, data: Value::Object(item) }, None)
     } else if let Some(Value::String(content)) = item.get("content") {
-        let key = match own("sequence_id") {
-            id if !id.is_empty() && id.len() <= 64 && id.bytes().all(|b| b.is_ascii_alphanumeric()) => id,
-            _ => opaque_key("uplink", &[&phone, &sent, content]),
+        let (key, earlier) = match own("sequence_id") {
+            id if !id.is_empty() && id.len() <= 64 && id.bytes().all(|b| b.is_ascii_alphanumeric()) => {
+                (opaque_key("uplink", &[&phone, &id, &sent, content]), Some(id))
+            }
+            _ => (opaque_key("uplink", &[&phone, &sent, content]), None),
         };
         let reply_to = json!({ "dest_code": text(&item, "dest_code"), "sign_name": text(&item, "sign_name") });
-        (key, Content::text(content.as_str()), Some(reply_to))
+        (key, earlier, Content::text(content.as_str()), Some(reply_to))
     } else {
         let raw = Value::Object(item);
-        (opaque_key("push", &[&phone, &raw.to_string()]), Content::Unknown { raw_kind: "push".to_owned(), raw }, None)
+        let key = opaque_key("push", &[&phone, &raw.to_string()]);
+        (key, None, Content::Unknown { raw_kind: "push".to_owned(), raw }, None)
     };
-    Ok(Inbound { key, sender: super::sender(phone), at, content, reply_to })
+    Ok(Inbound { earlier_key, key, sender: super::sender(phone), at, content, reply_to })
 }
 
 fn is_phone(text: &str) -> bool {
@@ -78,7 +82,7 @@ pub(super) fn render(
     reply: &Outbound<'_>,
     call: &Call<'_>,
 ) -> Result<ApiRequest, &'static str> {
-    let Content::Text { text } = reply.content else { return Err("kind_not_supported") };
+    let Content::Text { text, .. } = reply.content else { return Err("kind_not_supported") };
     let (key_id, secret) = account.key.as_ref().ok_or("credentials_missing")?;
     let template = account.template_code.as_deref().ok_or("template_missing")?;
     let named = |name: &str| reply.reply_to.and_then(|to| to.get(name)).and_then(Value::as_str).filter(|t| !t.is_empty());
@@ -152,8 +156,12 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn parsed(body: &str) -> Result<Parsed, Refusal> {
+        parse(&Verified::new(body.as_bytes().to_vec()).with_time(Timestamp::from_millis(7)))
+    }
+
     fn read_all(body: &Value) -> Result<Vec<Inbound>, Refusal> {
-        parse(&Verified::new(body.to_string().into_bytes()).with_time(Timestamp::from_millis(7)))
+        parsed(&body.to_string()).map(|parsed| parsed.messages)
     }
 
     #[test]
@@ -162,7 +170,7 @@ mod tests {
             "phone_number": "18600000000", "send_time": "20170901080001", "content": "TD",
         }]);
         let messages = read_all(&body).unwrap();
-        assert_eq!((messages[0].key.as_str(), messages[0].sender.open_id.as_str()), ("42", "18612345678"));
+        assert_eq!((messages[0].earlier_key.as_deref(), messages[0].sender.open_id.as_str()), (Some("42"), "18612345678"));
         assert_eq!(messages[0].content, Content::text(" 你好😀 "));
         assert_eq!(messages[0].at, Timestamp::from_secs(1_504_224_001));
         assert_eq!(messages[0].reply_to, Some(json!({ "dest_code": "1234", "sign_name": "暖线" })));
@@ -191,11 +199,48 @@ mod tests {
     fn refusals() {
         assert_eq!(read_all(&json!([])), Ok(Vec::new()));
         assert_eq!(read_all(&json!("x")), Err(Refusal::Malformed("not a JSON array")));
-        assert_eq!(read_all(&json!([1])), Err(Refusal::Malformed("not a JSON object")));
-        assert_eq!(read_all(&json!([{ "content": "x" }])), Err(Refusal::Malformed("phone_number")));
-        assert_eq!(read_all(&json!([{ "phone_number": "a@b", "content": "x" }])), Err(Refusal::Malformed("phone_number")));
         let nul = json!([{ "phone_number": "18612345678", "content": "a\0" }]);
-        assert_eq!(read_all(&nul), Err(Refusal::Malformed("a text holds U+0000")));
+        assert_eq!(read_all(&nul).unwrap()[0].content, Content::text("a\u{FFFD}"));
+    }
+
+    #[test]
+    fn w5_half_a_surrogate_is_replaced_and_both_are_stored() {
+        let push = r#"[{"phone_number":"13800000001","content":"A"},{"phone_number":"13800000002","content":"B\ud83d"}]"#;
+        let found = parsed(push).unwrap();
+        let said: Vec<_> = found.messages.iter().map(|m| (m.sender.open_id.as_str(), m.content.words().unwrap())).collect();
+        assert_eq!(said, [("13800000001", "A"), ("13800000002", "B\u{FFFD}")]);
+        assert_eq!(found.odd, []);
+    }
+
+    #[test]
+    fn f4_one_without_a_number_costs_the_other_nothing() {
+        let good = r#"{"phone_number":"13800000001","content":"A"}"#;
+        for (bad, reason) in [
+            (r#"{"content":"B"}"#, "phone_number"),
+            (r#"{"phone_number":"a@b","content":"x"}"#, "phone_number"),
+            ("1", "not_an_object"),
+            (r#"{"phone_number":"13800000002","content":NaN}"#, "not_json"),
+        ] {
+            for push in [format!("[{good},{bad}]"), format!("[{bad}, {good}]")] {
+                let found = parsed(&push).unwrap();
+                assert_eq!((found.messages.len(), found.messages[0].content.words()), (1, Some("A")), "{push}");
+                assert_eq!(
+                    (found.odd.len(), found.odd[0].reason, &found.odd[0].raw[..]),
+                    (1, reason, bad.as_bytes()),
+                    "{push}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn w1_one_sequence_id_of_two_numbers_is_two_messages() {
+        let key = |phone: &str, text: &str| {
+            read_all(&json!([sign::aliyun_text(42, phone, "2017-09-01 08:00:01", "1234", text)])).unwrap().remove(0).key
+        };
+        assert_eq!(key("18612345678", "a"), key("18612345678", "a"));
+        assert_ne!(key("18612345678", "a"), key("18612345679", "a"));
+        assert_ne!(key("18612345678", "a"), key("18612345678", "b"));
     }
 
     fn rendered(more: Value, reply_to: Option<&Value>) -> Result<ApiRequest, &'static str> {

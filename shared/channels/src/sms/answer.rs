@@ -16,7 +16,7 @@ struct Answer {
 
 pub(super) fn read(answer: &ApiResponse<'_>) -> Outcome {
     if answer.status >= 500 {
-        return Outcome::Retry("platform_unavailable");
+        return answers::check_status(answer.status).err().unwrap_or(Outcome::Retry("platform_unavailable"));
     }
     let read: Option<Answer> = serde_json::from_slice(answer.body).ok();
     let by_body = read.and_then(|read| match read {

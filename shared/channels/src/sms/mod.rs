@@ -36,29 +36,33 @@ mod verify;
 
 pub use account::Account;
 
+use crate::caller;
 use crate::kit::{
-    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Overlong, Refusal,
-    Rendered, Reply, Request, Secrets, TextUnit, Verified,
+    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Overlong, Parsed,
+    Refusal, Rendered, Reply, Request, Secrets, TextUnit, Verified,
 };
 use account::Provider;
 use serde_json::{Value, json};
-use warmline_model::{Identifier, IdentifierKind, Inbound, Media, Sender, Timestamp};
+use warmline_model::{Identifier, IdentifierKind, Media, Sender, Timestamp};
 
 /// Who has a number: the network says whose it is, as far as it can be known at all.
 fn sender(number: String) -> Sender {
-    let identifier = Identifier { kind: IdentifierKind::Phone, value: number.clone(), verified: true };
-    Sender { open_id: number, identifiers: vec![identifier], ..Sender::default() }
+    // Behind Twilio other networks write, too: `whatsapp:+86…` is that person's number, `messenger:…` is none.
+    let network = number.split_once(':').is_none_or(|(network, _)| matches!(network, "whatsapp" | "rcs" | "sms" | "tel"));
+    let value = caller::number(&number).filter(|_| network);
+    let phone = |value| Identifier { kind: IdentifierKind::Phone, value, verified: true };
+    Sender { open_id: number, identifiers: value.map(phone).into_iter().collect(), ..Sender::default() }
 }
 
-/// What text messages can carry, whoever carries them: Aliyun's long messages end at 500 characters (Twilio's at 1,600), and
-/// Twilio's media at 5 MB.
+/// What text messages can carry, whoever carries them: Aliyun's long messages end at 500 characters (Twilio's at 1,600), of which an
+/// emoji is two or more, and Twilio's media at 5 MB.
 const CAPABILITIES: Capabilities = Capabilities {
     channel: "sms",
     name_zh: "短信",
     name_en: "Text messages",
     carries: Carries::Chat,
     text_limit: 500,
-    text_unit: TextUnit::Chars,
+    text_unit: TextUnit::Sms,
     overlong: Overlong::Split,
     kinds_in: &["text", "image", "voice", "video", "file", "location", "event", "unknown"],
     kinds_out: &["text"],
@@ -82,14 +86,22 @@ impl Adapter for SmsAdapter {
         Account::read(settings, secrets)
     }
 
+    fn proof(&self) -> &'static str {
+        "the secret `address_token` (part of the address), or for Twilio the secret `auth_token` and the setting `public_url`"
+    }
+
+    fn missing_for_sending(&self, account: &Account) -> Vec<&'static str> {
+        account.missing_for_sending()
+    }
+
     fn verify(&self, account: &Account, request: &Request<'_>, now: Timestamp) -> Result<Verified, Refusal> {
         verify::verify(account, request, now)
     }
 
-    fn parse(&self, account: &Account, body: &Verified) -> Result<Vec<Inbound>, Refusal> {
+    fn parse(&self, account: &Account, body: &Verified) -> Result<Parsed, Refusal> {
         match account.provider {
             Provider::Aliyun(_) => aliyun::parse(body),
-            Provider::Twilio(_) => twilio::parse(body),
+            Provider::Twilio(_) => twilio::parse(body).map(Into::into),
         }
     }
 

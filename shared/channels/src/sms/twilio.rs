@@ -1,10 +1,12 @@
 //! Twilio: messages with their media and delivery reports in, `Messages.json` out.
 
 use super::account::Twilio;
-use crate::kit::{ApiRequest, Outbound, Refusal, Verified};
+use crate::digest::opaque_key;
+use crate::keys;
+use crate::kit::{ApiRequest, MENU_ANSWER, MESSAGE_CONTEXT, Outbound, Refusal, Verified};
 use crate::requests::{authorized, post_form};
 use crate::twilio::{Params, authorization};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use warmline_model::{Content, Inbound, Media, Sender};
 
 /// The most media in one message.
@@ -17,7 +19,8 @@ const COMMON: &[&str] = &["From", "To", "MessageSid", "SmsSid", "SmsMessageSid",
 pub(super) fn parse(body: &Verified) -> Result<Vec<Inbound>, Refusal> {
     let params = Params::read(body)?;
     let sid = params.id("MessageSid")?.to_owned();
-    let inbound = |key: String, open_id: &str, content, reply_to| Inbound {
+    let inbound = |(key, earlier): (String, String), open_id: &str, content, reply_to| Inbound {
+        earlier_key: Some(earlier),
         key,
         sender: Sender { name: name(&params), ..super::sender(open_id.to_owned()) },
         at: body.time(),
@@ -28,10 +31,18 @@ pub(super) fn parse(body: &Verified) -> Result<Vec<Inbound>, Refusal> {
     if let Some(status) = params.get("MessageStatus").filter(|status| *status != "received") {
         let event = status.to_lowercase();
         let content = Content::Event { event, key: Some(sid.clone()), data: params.without(COMMON) };
-        return Ok(vec![inbound(format!("{sid}-{status}"), params.id("To")?, content, None)]);
+        let to = params.id("To")?;
+        let key = opaque_key("report", &[&sid, to, status, params.get("ErrorCode").unwrap_or_default()]);
+        return Ok(vec![inbound((key, format!("{sid}-{status}")), to, content, None)]);
     }
     let from = params.id("From")?;
     let reply_to = params.get("To").map(|to| json!({ "from": to }));
+    // The carrier has acted on a word already, and answered it.
+    if let Some(event) = params.get("OptOutType").and_then(opted) {
+        let content = Content::Event { event: event.to_owned(), key: Some(sid.clone()), data: params.without(COMMON) };
+        let key = keys::of_message("message", &[from, &sid], &content);
+        return Ok(vec![inbound((key, sid), from, content, reply_to)]);
+    }
     let mut contents = Vec::new();
     if let Some(text) = params.get("Body") {
         contents.push(Content::text(text));
@@ -56,8 +67,50 @@ pub(super) fn parse(body: &Verified) -> Result<Vec<Inbound>, Refusal> {
             Content::Unknown { raw_kind, raw: params.without(COMMON) }
         });
     }
-    let key = |n: usize| if n == 0 { sid.clone() } else { format!("{sid}-{n}") };
-    Ok(contents.into_iter().enumerate().map(|(n, content)| inbound(key(n), from, content, reply_to.clone())).collect())
+    let keys = |n: usize, content: &Content| {
+        let earlier = if n == 0 { sid.clone() } else { format!("{sid}-{n}") };
+        (keys::of_message("message", &[from, &earlier], content), earlier)
+    };
+    let before = context(&params).map(|content| {
+        let earlier = format!("{sid}-context");
+        inbound((keys::of_message("message", &[from, &earlier], &content), earlier), from, content, None)
+    });
+    let numbered = contents.into_iter().enumerate();
+    let said = numbered.map(|(n, content)| inbound(keys(n, &content), from, content, reply_to.clone()));
+    Ok(before.into_iter().chain(said).collect())
+}
+
+/// Which button or list item a message answers, which message it quotes, that the carrier took it for a call for help: all that is
+/// not in its words.
+fn context(params: &Params) -> Option<Content> {
+    const FIELDS: [&str; 9] = [
+        "ButtonPayload",
+        "ButtonText",
+        "ListId",
+        "ListTitle",
+        "OriginalRepliedMessageSid",
+        "OriginalRepliedMessageSender",
+        "OptOutType",
+        "ReferralSourceId",
+        "ReferralSourceUrl",
+    ];
+    let data: Map<String, Value> =
+        FIELDS.iter().filter_map(|name| Some(((*name).to_owned(), Value::from(params.get(name)?)))).collect();
+    let first = |names: &[&str]| names.iter().find_map(|name| params.get(name)).map(str::to_owned);
+    let (event, key) = match first(&["ButtonPayload", "ListId"]) {
+        Some(item) => (MENU_ANSWER, Some(item)),
+        None => (MESSAGE_CONTEXT, first(&["OriginalRepliedMessageSid", "ReferralSourceId"])),
+    };
+    (!data.is_empty()).then(|| Content::Event { event: event.to_owned(), key, data: Value::Object(data) })
+}
+
+/// What a carrier's `OptOutType` says, in the words of [`Content::Event`]. After HELP people are still to answer.
+fn opted(kind: &str) -> Option<&'static str> {
+    match kind {
+        "STOP" => Some("opt_out"),
+        "START" => Some("opt_in"),
+        _ => None,
+    }
 }
 
 /// The sender's name, on the networks behind Twilio that tell it.
@@ -78,7 +131,7 @@ fn medium(url: &str, kind: &str) -> Content {
 }
 
 pub(super) fn render(account: &Twilio, api_base: &str, reply: &Outbound<'_>) -> Result<ApiRequest, &'static str> {
-    let Content::Text { text } = reply.content else { return Err("kind_not_supported") };
+    let Content::Text { text, .. } = reply.content else { return Err("kind_not_supported") };
     let written_to = reply.reply_to.and_then(|to| to.get("from")).and_then(Value::as_str);
     let from = account.from.as_deref().or(written_to).ok_or("from_missing")?;
     let sender = if from.starts_with("MG") { "MessagingServiceSid" } else { "From" };
@@ -105,7 +158,7 @@ mod tests {
         let found =
             read(&[("MessageSid", "SM1"), ("From", "+8613800000000"), ("To", "+1555"), ("Body", " 你好&=\n")]).unwrap();
         assert_eq!(found.len(), 1);
-        assert_eq!((found[0].key.as_str(), found[0].sender.open_id.as_str()), ("SM1", "+8613800000000"));
+        assert_eq!((found[0].earlier_key.as_deref(), found[0].sender.open_id.as_str()), (Some("SM1"), "+8613800000000"));
         assert_eq!((&found[0].content, found[0].at.secs()), (&Content::text(" 你好&=\n"), 7));
         assert_eq!(found[0].reply_to, Some(json!({ "from": "+1555" })));
         let empty = read(&[("MessageSid", "SM1"), ("From", "+1"), ("Body", "")]).unwrap();
@@ -133,7 +186,7 @@ mod tests {
         .unwrap();
         let kinds: Vec<_> = found.iter().map(|i| i.content.kind()).collect();
         assert_eq!(kinds, ["text", "image", "voice", "video", "file"]);
-        let keys: Vec<_> = found.iter().map(|i| i.key.as_str()).collect();
+        let keys: Vec<_> = found.iter().filter_map(|i| i.earlier_key.as_deref()).collect();
         assert_eq!(keys, ["MM1", "MM1-1", "MM1-2", "MM1-3", "MM1-4"]);
         assert_eq!(found[0].sender.name.as_deref(), Some("王小姐"));
         let Content::Image { media } = &found[1].content else { panic!() };
@@ -146,6 +199,45 @@ mod tests {
     }
 
     #[test]
+    fn w15_a_word_that_the_carrier_acted_on_is_an_event() {
+        let said = |kind: &str, body: &str| {
+            let fields =
+                [("MessageSid", "SM1"), ("From", "+8613800000000"), ("To", "+1555"), ("Body", body), ("OptOutType", kind)];
+            read(&fields).unwrap().remove(0)
+        };
+        let stop = said("STOP", "stop");
+        let data = json!({ "Body": "stop", "OptOutType": "STOP" });
+        assert_eq!(stop.content, Content::Event { event: "opt_out".into(), key: Some("SM1".into()), data });
+        assert_eq!((stop.earlier_key.as_deref(), stop.sender.open_id.as_str()), (Some("SM1"), "+8613800000000"));
+        assert_eq!(stop.reply_to, Some(json!({ "from": "+1555" })));
+        assert!(matches!(said("START", "YES").content, Content::Event { event, .. } if event == "opt_in"));
+        let help = read(&[("MessageSid", "SM1"), ("From", "+1"), ("Body", "help"), ("OptOutType", "HELP")]).unwrap();
+        assert_eq!(help[1].content, Content::text("help"));
+        assert!(matches!(&help[0].content, Content::Event { data, .. } if data["OptOutType"] == "HELP"));
+    }
+
+    #[test]
+    fn f9_what_a_message_answers_is_kept() {
+        let found = read(&[
+            ("MessageSid", "SM1"),
+            ("From", "whatsapp:+1"),
+            ("Body", "满意"),
+            ("ButtonPayload", "yes-1"),
+            ("ButtonText", "满意"),
+            ("OriginalRepliedMessageSid", "SM0"),
+        ])
+        .unwrap();
+        let data = json!({ "ButtonPayload": "yes-1", "ButtonText": "满意", "OriginalRepliedMessageSid": "SM0" });
+        assert_eq!(found[0].content, Content::Event { event: "menu_answer".into(), key: Some("yes-1".into()), data });
+        assert_eq!((found[1].earlier_key.as_deref(), found.len()), (Some("SM1"), 2));
+        assert_ne!(found[0].key, found[1].key);
+        let quoted =
+            read(&[("MessageSid", "SM1"), ("From", "+1"), ("Body", "这个"), ("OriginalRepliedMessageSid", "SM0")]).unwrap();
+        assert!(matches!(&quoted[0].content, Content::Event { event, key, .. }
+            if event == "message_context" && key.as_deref() == Some("SM0")));
+    }
+
+    #[test]
     fn reports() {
         let found = read(&[
             ("MessageSid", "SM1"),
@@ -155,9 +247,20 @@ mod tests {
             ("ErrorCode", "30003"),
         ])
         .unwrap();
-        assert_eq!((found[0].key.as_str(), found[0].sender.open_id.as_str()), ("SM1-undelivered", "+86138"));
+        assert_eq!((found[0].earlier_key.as_deref(), found[0].sender.open_id.as_str()), (Some("SM1-undelivered"), "+86138"));
         let data = json!({ "MessageStatus": "undelivered", "ErrorCode": "30003" });
         assert_eq!(found[0].content, Content::Event { event: "undelivered".into(), key: Some("SM1".into()), data });
+    }
+
+    #[test]
+    fn w1_one_id_of_two_numbers_or_with_other_words_is_two_messages() {
+        let key =
+            |from: &str, text: &str| read(&[("MessageSid", "SM1"), ("From", from), ("Body", text)]).unwrap().remove(0).key;
+        assert_eq!(key("+1", "a"), key("+1", "a"));
+        assert_ne!(key("+1", "a"), key("+2", "a"));
+        assert_ne!(key("+1", "a"), key("+1", "b"));
+        let nul = read(&[("MessageSid", "SM1"), ("From", "+1"), ("Body", "a\0")]).unwrap();
+        assert_eq!(nul[0].content, Content::text("a\u{FFFD}"));
     }
 
     #[test]

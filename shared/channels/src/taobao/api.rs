@@ -3,12 +3,12 @@
 use super::account::{Account, DEFAULT_GROUP};
 use super::sign;
 use crate::answers;
+use crate::civil;
 use crate::json;
 use crate::kit::{ApiRequest, ApiResponse, Outcome};
 use crate::requests::post_utf8_form;
 use crate::sorted_sign::form;
 use crate::values::text;
-use crate::{civil, orders};
 use serde_json::{Map, Value};
 use warmline_model::Timestamp;
 
@@ -46,9 +46,18 @@ pub(super) fn confirm(account: &Account, source: &str, ids: &[String], now: Time
     call(account, "taobao.tmc.messages.confirm", now, &own)
 }
 
-/// The answer's one object, or what its refusal means.
-pub(super) fn body(answer: &ApiResponse<'_>) -> Result<Map<String, Value>, Outcome> {
-    let read = json::read_as(answer.body, json::MAX_BYTES).map(orders::without_nul);
+/// Where the messages stand in an answer.
+const MESSAGES: &[&str] = &[json::ANY, "messages", "tmc_message"];
+
+/// The answer's one object without its messages, and these; or what the platform's refusal means.
+pub(super) fn listed<'a>(answer: &ApiResponse<'a>) -> Result<(Map<String, Value>, json::List<'a>), Outcome> {
+    let mut list = json::list(answer.body, json::MAX_BYTES, MESSAGES);
+    let read = list.as_mut().map(|list| list.outer.take()).map_err(|error| *error);
+    let inner = inner(answer, read)?;
+    Ok((inner, list.map_err(|_| Outcome::Retry("answer_unreadable"))?))
+}
+
+fn inner(answer: &ApiResponse<'_>, read: Result<Value, json::Error>) -> Result<Map<String, Value>, Outcome> {
     if let Ok(Value::Object(map)) = &read
         && let Some(Value::Object(error)) = map.get("error_response")
     {
@@ -78,7 +87,7 @@ fn meaning(error: &Map<String, Value>) -> Outcome {
 }
 
 pub(super) fn read_answer(answer: &ApiResponse<'_>) -> Outcome {
-    body(answer).map_or_else(|outcome| outcome, |_| Outcome::Sent)
+    inner(answer, json::read_lenient(answer.body, json::MAX_BYTES)).map_or_else(|outcome| outcome, |_| Outcome::Sent)
 }
 
 #[cfg(test)]

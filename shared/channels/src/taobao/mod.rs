@@ -34,11 +34,11 @@ pub mod sign;
 pub use account::{Account, SignMethod};
 
 use crate::kit::{
-    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Page, Pull, Refusal,
-    Rendered, Reply, Request, Secrets, Verified,
+    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Page, Parsed, Pull,
+    Refusal, Rendered, Reply, Request, Secrets, Verified,
 };
 use serde_json::Value;
-use warmline_model::{Inbound, Timestamp};
+use warmline_model::Timestamp;
 
 const CAPABILITIES: Capabilities =
     Capabilities::inbound_only("taobao", "淘宝/天猫", "Taobao and Tmall", Carries::Orders, &["event", "unknown"]);
@@ -58,12 +58,16 @@ impl Adapter for TaobaoAdapter {
         Account::read(settings, secrets)
     }
 
+    fn proof(&self) -> &'static str {
+        "the setting `app_key` and the secret `app_secret`"
+    }
+
     /// There are no webhooks: TMC is asked.
     fn verify(&self, _: &Account, _: &Request<'_>, _: Timestamp) -> Result<Verified, Refusal> {
         Err(Refusal::NotFound)
     }
 
-    fn parse(&self, _: &Account, _: &Verified) -> Result<Vec<Inbound>, Refusal> {
+    fn parse(&self, _: &Account, _: &Verified) -> Result<Parsed, Refusal> {
         Err(Refusal::NotFound)
     }
 
@@ -102,7 +106,7 @@ impl Pull for TaobaoAdapter {
     }
 
     fn read(&self, _account: &Account, _source: &str, answer: &ApiResponse<'_>) -> Result<Page, Outcome> {
-        parse::page(&api::body(answer)?)
+        parse::page(api::listed(answer)?)
     }
 
     fn confirm(&self, account: &Account, source: &str, receipts: &[String], call: &Call<'_>) -> Option<ApiRequest> {

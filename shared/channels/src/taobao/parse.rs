@@ -1,43 +1,47 @@
 //! Reads a page of TMC messages.
 
 use super::api::QUANTITY;
-use crate::kit::{Outcome, Page};
+use crate::digest::opaque_key;
+use crate::json::List;
+use crate::kit::{Outcome, Page, Refusal};
 use crate::orders::{about, happened, id};
 use crate::values::text;
 use crate::{civil, json};
 use serde_json::{Map, Value};
 use warmline_model::{Content, Identifier, IdentifierKind, Inbound, Sender, Timestamp};
 
-/// The inside of `tmc_messages_consume_response`. A message that holds something odd is kept as unknown: one that could not be
-/// stored could not be confirmed, and would stand before all others for ever.
-pub(super) fn page(response: &Map<String, Value>) -> Result<Page, Outcome> {
-    let items = match response.get("messages") {
+/// The inside of `tmc_messages_consume_response`, and its messages. A message that holds something odd is kept as unknown: one that
+/// could not be stored could not be confirmed, and would stand before all others for ever. One whose id cannot be read cannot be
+/// confirmed: it is odd, and what comes of it again is known.
+pub(super) fn page((response, list): (Map<String, Value>, List<'_>)) -> Result<Page, Outcome> {
+    match response.get("messages") {
         None | Some(Value::Null) => return Ok(Page::default()),
-        Some(Value::Object(messages)) => match messages.get("tmc_message") {
-            None => return Ok(Page::default()),
-            Some(Value::Array(items)) => items,
-            Some(_) => return Err(Outcome::Retry("answer_unreadable")),
-        },
+        Some(Value::Object(messages)) if !messages.contains_key("tmc_message") => return Ok(Page::default()),
+        Some(Value::Object(_)) if list.is_there() => {}
         Some(_) => return Err(Outcome::Retry("answer_unreadable")),
-    };
-    let mut page = Page { more: items.len() >= QUANTITY, ..Page::default() };
-    for item in items {
-        let Value::Object(item) = item else { return Err(Outcome::Retry("answer_unreadable")) };
-        let receipt = id(item, &["id"]).ok_or(Outcome::Retry("answer_unreadable"))?;
-        page.messages.push(message(&receipt, item));
-        page.receipts.push(receipt);
     }
+    let mut page = Page { more: list.len() >= QUANTITY, ..Page::default() };
+    (page.messages, page.odd) = list.read(|_, item| {
+        let Value::Object(item) = &item else { return Err(Refusal::Malformed("not a JSON object")) };
+        let receipt = id(item, &["id"]).ok_or(Refusal::Malformed("id"))?;
+        let message = message(&receipt, item);
+        page.receipts.push(receipt);
+        Ok(Some(message))
+    });
     Ok(page)
 }
 
-fn message(key: &str, item: &Map<String, Value>) -> Inbound {
+fn message(id_of: &str, item: &Map<String, Value>) -> Inbound {
     let at = text(item, "pub_time").and_then(|time| civil::read_beijing(&time)).unwrap_or(Timestamp::from_secs(0));
     let topic = id(item, &["topic"]);
-    let fields = match text(item, "content").map(|content| json::read(content.as_bytes(), json::MAX_BYTES)) {
-        Some(Ok(Value::Object(fields))) => Some(fields),
+    let said = text(item, "content").unwrap_or_default();
+    let fields = match json::read_lenient(said.as_bytes(), json::MAX_BYTES) {
+        Ok(Value::Object(fields)) => Some(fields),
         _ => None,
     };
     let shop = id(item, &["user_id", "user_nick"]);
+    let of = |part: &Option<String>| part.clone().unwrap_or_default();
+    let key = opaque_key("tmc", &[id_of, &of(&shop), &of(&topic), &said]);
     let (sender, content) = match (topic, fields) {
         (Some(topic), Some(mut fields)) => {
             let order = id(&fields, &["tid", "biz_order_id"]);
@@ -54,7 +58,7 @@ fn message(key: &str, item: &Map<String, Value>) -> Inbound {
             (about(None, None, shop.as_deref()), Content::Unknown { raw_kind, raw: Value::Object(item.clone()) })
         }
     };
-    Inbound { key: key.to_owned(), sender, at, content, reply_to: None }
+    Inbound { earlier_key: Some(id_of.to_owned()), key, sender, at, content, reply_to: None }
 }
 
 #[cfg(test)]
@@ -89,7 +93,7 @@ mod tests {
         let trade = json!({ "buyer_nick": "但愿我天真", "payment": "15.70", "oid": 519_847_211_351_083u64,
             "tid": 519_847_211_351_083u64, "type": "guarantee_trade", "status": "WAIT_SELLER_SEND_GOODS" });
         let inbound = one("taobao_trade_TradeBuyerPay", &trade);
-        assert_eq!((inbound.key.as_str(), inbound.at), ("1172200053212681005", AT));
+        assert_eq!((inbound.earlier_key.as_deref(), inbound.at), (Some("1172200053212681005"), AT));
         assert_eq!(inbound.sender.open_id, "但愿我天真");
         let Content::Event { event, key, data } = inbound.content else { panic!() };
         assert_eq!((event.as_str(), key.as_deref()), ("taobao_trade_tradebuyerpay", Some("519847211351083")));
@@ -127,11 +131,37 @@ mod tests {
     fn empty_and_broken_pages() {
         assert_eq!(read(br#"{"tmc_messages_consume_response":{"request_id":"x"}}"#), Ok(Page::default()));
         assert_eq!(read(br#"{"tmc_messages_consume_response":{"messages":{}}}"#), Ok(Page::default()));
-        assert_eq!(read(&answer(&[json!({})])), Err(Outcome::Retry("answer_unreadable")));
-        assert_eq!(read(&answer(&[json!(1)])), Err(Outcome::Retry("answer_unreadable")));
+        assert_eq!(
+            read(br#"{"tmc_messages_consume_response":{"messages":{"tmc_message":1}}}"#),
+            Err(Outcome::Retry("answer_unreadable"))
+        );
         assert_eq!(read(b"{"), Err(Outcome::Retry("answer_unreadable")));
         let error = br#"{"error_response":{"code":25,"msg":"Invalid signature"}}"#;
         assert_eq!(read(error), Err(Outcome::Permanent("credentials_refused")));
+    }
+
+    #[test]
+    fn w0_a_message_that_cannot_be_read_costs_the_others_nothing() {
+        let good = |id| sign::message(id, "taobao_trade_TradeCreate", AT, &json!({ "tid": id }));
+        for (bad, reason) in [("1", "not_an_object"), ("{}", "id"), (r#"{"id":7,"content":nil}"#, "not_json")] {
+            let body = String::from_utf8(answer(&[good(1), json!("BAD"), good(3)])).unwrap().replace("\"BAD\"", bad);
+            let page = read(body.as_bytes()).unwrap();
+            assert_eq!((page.messages.len(), &page.receipts[..]), (2, &["1".to_owned(), "3".to_owned()][..]), "{bad}");
+            assert_eq!((page.odd.len(), page.odd[0].reason, &page.odd[0].raw[..]), (1, reason, bad.as_bytes()), "{bad}");
+        }
+        let half = answer(&[json!({ "id": 5, "topic": "t", "content": r#"{"buyer_nick":"小明\ud83d"}"# })]);
+        assert_eq!(read(&half).unwrap().messages[0].sender.open_id, "小明\u{FFFD}");
+    }
+
+    #[test]
+    fn w1_one_id_in_two_shops_is_two_messages() {
+        let key = |shop: i64, tid: i64| {
+            let item = json!({ "id": 5, "topic": "t", "user_id": shop, "content": json!({ "tid": tid }).to_string() });
+            read(&answer(&[item])).unwrap().messages.remove(0).key
+        };
+        assert_eq!(key(1, 1), key(1, 1));
+        assert_ne!(key(1, 1), key(2, 1));
+        assert_ne!(key(1, 1), key(1, 2));
     }
 
     proptest! {

@@ -26,11 +26,11 @@ pub use session::{SESSION_SECS, identify, start_session};
 
 use crate::client_message;
 use crate::kit::{
-    AccountError, Adapter, ApiResponse, Call, Capabilities, ClientAdapter, Outbound, Outcome, Refusal, Rendered, Reply,
-    Request, Secrets, Session, Verified,
+    AccountError, Adapter, ApiResponse, Call, Capabilities, ClientAdapter, Outbound, Outcome, Parsed, Refusal, Rendered,
+    Reply, Request, Secrets, Session, Verified,
 };
 use serde_json::Value;
-use warmline_model::{Inbound, Sender, Timestamp};
+use warmline_model::{Sender, Timestamp};
 
 const CAPABILITIES: Capabilities = client_message::capabilities("webchat", "网页客服", "Web chat");
 
@@ -49,6 +49,14 @@ impl Adapter for WebchatAdapter {
         Account::read(settings, secrets)
     }
 
+    fn proof(&self) -> &'static str {
+        "the visitor's session"
+    }
+
+    fn anonymous(&self) -> bool {
+        true
+    }
+
     fn wants_derived_secrets(&self) -> bool {
         true
     }
@@ -57,8 +65,12 @@ impl Adapter for WebchatAdapter {
         session::verify(account, request, now)
     }
 
-    fn parse(&self, _: &Account, body: &Verified) -> Result<Vec<Inbound>, Refusal> {
-        client_message::inbound(body).map(|message| vec![message])
+    fn own_clients(&self) -> bool {
+        true
+    }
+
+    fn parse(&self, _: &Account, body: &Verified) -> Result<Parsed, Refusal> {
+        client_message::inbound(body).map(Into::into)
     }
 
     fn acknowledge(&self, _: &Account, _: &Verified) -> Reply {
@@ -66,7 +78,7 @@ impl Adapter for WebchatAdapter {
     }
 
     fn render(&self, _: &Account, reply: &Outbound<'_>, _: &Call<'_>) -> Result<Rendered, &'static str> {
-        CAPABILITIES.check(reply.content).map(|()| Rendered::Held)
+        client_message::check_reply(&CAPABILITIES, reply.content).map(|()| Rendered::Held)
     }
 
     /// Nothing is ever called, so there is no answer to read.

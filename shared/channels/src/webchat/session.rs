@@ -5,18 +5,30 @@ use super::origin::check_origin;
 use crate::client_message;
 use crate::kit::{Refusal, Request, Verified};
 use crate::{bearer, digest, hs256};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use warmline_model::{Sender, Timestamp};
 
 /// How long a session lasts: a visitor who comes back within 30 days finds the conversation again.
 pub const SESSION_SECS: i64 = 30 * 24 * 3600;
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize)]
 struct Claims {
     sub: String,
     aud: String,
     iat: i64,
     exp: i64,
+}
+
+/// Whose session a token is, and for which account.
+struct Session {
+    visitor: String,
+    audience: String,
+}
+
+impl hs256::Claims for Session {
+    fn read(claims: hs256::ClaimSet) -> Result<Self, hs256::Error> {
+        Ok(Self { visitor: claims.needed_text("sub")?, audience: claims.needed_text("aud")? })
+    }
 }
 
 /// Opens a session for a new visitor: the token, and the visitor's id (`vis_` and 32 hexadecimal digits). `visitor` is fresh
@@ -49,11 +61,11 @@ pub(super) fn verify(account: &Account, request: &Request<'_>, now: Timestamp) -
 }
 
 fn sender(account: &Account, token: &str, now: Timestamp) -> Result<Sender, Refusal> {
-    let claims: Claims = hs256::verify(token, &account.session_key, now)?;
-    if !digest::same(claims.aud.as_bytes(), account.audience.as_bytes()) {
+    let session: Session = hs256::verify(token, &account.session_key, now)?;
+    if !digest::same(session.audience.as_bytes(), account.audience.as_bytes()) {
         return Err(Refusal::SignatureWrong);
     }
-    Ok(Sender { open_id: claims.sub, ..Sender::default() })
+    Ok(Sender { open_id: session.visitor, ..Sender::default() })
 }
 
 #[cfg(test)]
@@ -84,7 +96,7 @@ mod tests {
         assert_eq!(visitor, "vis_07070707070707070707070707070707");
         let body = br#"{"id":"1","text":"hi"}"#;
         let verified = post(&account, &token, Some("https://shop.example"), body, NOW).ok().unwrap();
-        let inbound = WebchatAdapter.parse(&account, &verified).unwrap().remove(0);
+        let inbound = WebchatAdapter.parse(&account, &verified).unwrap().messages.remove(0);
         assert_eq!((inbound.sender.open_id, inbound.content, inbound.at), (visitor.clone(), Content::text("hi"), NOW));
         let query = format!("access_token={token}");
         let request =

@@ -34,12 +34,12 @@ pub use account::{Account, Mode, ReplyBy};
 pub use outgoing::{Article, Outgoing};
 
 use crate::kit::{
-    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Overlong, Refusal,
-    Rendered, Reply, Request, Secrets, TextUnit, Token, Verified, Window,
+    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Overlong, Parsed,
+    Refusal, Rendered, Reply, Request, Secrets, TextUnit, Token, Verified, Window,
 };
 use crate::wx::{self, message};
 use serde_json::Value;
-use warmline_model::{Inbound, Media, Timestamp};
+use warmline_model::{Media, Timestamp};
 
 /// What an official account can carry. The API refuses longer texts with 45002.
 const CAPABILITIES: Capabilities = Capabilities {
@@ -77,6 +77,14 @@ impl Adapter for WechatAdapter {
         Account::read(settings, secrets)
     }
 
+    fn proof(&self) -> &'static str {
+        "the secrets `token` and, in safe mode, `encoding_aes_key`"
+    }
+
+    fn missing_for_sending(&self, account: &Account) -> Vec<&'static str> {
+        account.app.missing_for_sending()
+    }
+
     fn handshake(&self, account: &Account, request: &Request<'_>, now: Timestamp) -> Result<Option<Reply>, Refusal> {
         account.app.gate.handshake(request, now)
     }
@@ -85,8 +93,8 @@ impl Adapter for WechatAdapter {
         account.app.gate.verify(request, now)
     }
 
-    fn parse(&self, _account: &Account, body: &Verified) -> Result<Vec<Inbound>, Refusal> {
-        message::parse::<Dialect>(body.body()).map(|message| vec![message])
+    fn parse(&self, _account: &Account, body: &Verified) -> Result<Parsed, Refusal> {
+        message::with_context::<Dialect>(body.body()).map(Into::into)
     }
 
     /// The text `success`: the platform then neither retries nor shows the customer an error.

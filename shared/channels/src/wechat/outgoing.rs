@@ -1,6 +1,7 @@
 //! A reply in the platform's words: one set of kinds, two notations. The customer-service API takes JSON; the answer to a
 //! webhook (passive reply) is XML.
 
+use crate::wx::page::Page;
 use crate::xml::Writer;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::json;
@@ -51,7 +52,7 @@ impl<'a> Outgoing<'a> {
     pub fn from_content(content: &'a Content) -> Result<Self, &'static str> {
         let media_id = |id: &'a Option<String>| id.as_deref().filter(|id| !id.is_empty()).ok_or("media_id_missing");
         Ok(match content {
-            Content::Text { text } => Self::Text(text),
+            Content::Text { text, .. } => Self::Text(text),
             Content::Image { media } => Self::Image(media_id(&media.id)?),
             Content::Voice { media, .. } => Self::Voice(media_id(&media.id)?),
             Content::Video { media } => Self::Video {
@@ -60,6 +61,8 @@ impl<'a> Outgoing<'a> {
                 title: media.name.as_deref(),
                 description: None,
             },
+            // A card would need the app's id and a cover, which an article has no place for.
+            Content::Link { url, .. } if Page::read(url).is_some() => return Err("card_not_supported"),
             Content::Link { title, description, url } => {
                 Self::News(vec![Article { title, description: description.as_deref(), url, picture: None }])
             }

@@ -11,7 +11,7 @@ use crate::kit::{Outbound, Reply, Verified};
 use crate::wx::gate::ENCRYPTED;
 use crate::wx::payload::Payload;
 use crate::wx_crypto::{encrypt, sorted_sha1};
-use crate::xml::Writer;
+use crate::xml::{Writer, readable};
 use sha2::{Digest, Sha256};
 use warmline_model::Timestamp;
 
@@ -24,7 +24,8 @@ pub(super) fn passive(
 ) -> Option<Reply> {
     CAPABILITIES.check(reply.content).ok()?;
     let message = Outgoing::from_content(reply.content).ok()?;
-    let webhook = Payload::read(body.body()).ok().filter(Payload::is_xml)?;
+    let body_text = readable(body.body());
+    let webhook = Payload::read(&body_text).ok().filter(Payload::is_xml)?;
     let (customer, us) = (webhook.filled("FromUserName")?, webhook.filled("ToUserName")?);
     if customer.trim() != reply.to {
         return None;

@@ -40,8 +40,8 @@ pub(super) fn render(account: &Account, reply: &Outbound<'_>, call: &Call<'_>) -
     let (path, body) = match reply_to["open_kfid"].as_str() {
         Some(kf) => customer(reply, reply_to, to, kf, &message, call)?,
         None => {
-            let agent = reply_to["agent_id"].as_i64().or(account.agent_id).ok_or("agent_id_missing")?;
             let (kind, content) = message.to_member()?;
+            let agent = reply_to["agent_id"].as_i64().or(account.agent_id).ok_or("agent_id_missing")?;
             let mut body = json!({ "touser": to, "msgtype": kind, "agentid": agent });
             body[kind] = content;
             ("/cgi-bin/message/send", body)
@@ -77,7 +77,8 @@ fn customer(
         None => ("/cgi-bin/kf/send_msg", json!({ "touser": to, "open_kfid": kf, "msgtype": kind })),
     };
     body[kind] = content;
-    let id = reply.id.replace('-', "");
+    // Our ids are a prefix and a UUID: the UUID alone fits, and is the same for each try.
+    let id = reply.id.rsplit('_').next().unwrap_or_default().replace('-', "");
     if (1..=MAX_MSGID).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
         body["msgid"] = json!(id);
     }
@@ -92,6 +93,17 @@ struct SendAnswer {
     invaliduser: Option<String>,
     #[serde(default)]
     unlicenseduser: Option<String>,
+    #[serde(default)]
+    errmsg: Option<String>,
+}
+
+/// Whether the platform refuses a message because it has one with this `msgid`. The document says that it does and not by which
+/// code, so its words have to tell.
+fn is_repeat(words: Option<&str>) -> bool {
+    let words = words.unwrap_or_default().to_lowercase();
+    words.contains("msgid")
+        && ["exist", "duplicat", "repeat"].iter().any(|said| words.contains(said))
+        && !words.contains("not exist")
 }
 
 pub(super) fn read_token(answer: &ApiResponse<'_>) -> Result<Token, Outcome> {
@@ -113,6 +125,8 @@ pub(super) fn read_answer(answer: &ApiResponse<'_>) -> Outcome {
     match read.errcode {
         0 if named(read.invaliduser) || named(read.unlicenseduser) => Outcome::Permanent("recipient_unknown"),
         0 => Outcome::Sent,
+        // An earlier try of which no answer was heard.
+        _ if is_repeat(read.errmsg.as_deref()) => Outcome::Sent,
         code => failure(code),
     }
 }
@@ -124,6 +138,8 @@ pub(super) fn failure(code: i64) -> Outcome {
     match code {
         40014 | 41001 | 42001 => Outcome::RefreshToken,
         -1 | 6000 => Outcome::Retry("platform_busy"),
+        // The token of a callback, which is good for ten minutes: the next try goes without.
+        95007 => Outcome::Retry("hint_refused"),
         45009 | 45033 => Outcome::Retry("rate_limited"),
         95002 => Outcome::Permanent("reply_window_closed"),
         95001 => Outcome::Permanent("reply_quota_used"),

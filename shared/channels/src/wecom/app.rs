@@ -1,9 +1,10 @@
 //! What an application's callback pushes: members' messages and events as [`crate::wx::message`] reads them, with the `AgentID`
 //! that a reply goes back through.
 
-use crate::kit::Refusal;
+use crate::kit::{Hint, Refusal};
 use crate::wx::message::{self, Dialect, id};
 use crate::wx::payload::Payload;
+use crate::xml::readable;
 use serde_json::json;
 use warmline_model::Inbound;
 
@@ -13,8 +14,7 @@ const MAX_KFID: usize = 64;
 struct Wecom;
 
 impl Dialect for Wecom {
-    /// Address books, calendars and contacts report on several things in one second, and all of it as `sys`.
-    const WHOLE_EVENTS: bool = true;
+    const WHOLE_EVENTS_BEFORE: bool = true;
 
     /// Reports come from `sys`; one about a customer belongs to that customer.
     fn sender(fields: &Payload<'_>) -> Option<String> {
@@ -25,7 +25,8 @@ impl Dialect for Wecom {
 
 /// The messages in a webhook: one, or none where it only says that 微信客服 has something.
 pub(super) fn parse(body: &[u8]) -> Result<Vec<Inbound>, Refusal> {
-    let fields = Payload::read(body)?;
+    let body = readable(body);
+    let fields = Payload::read(&body)?;
     if is_hint(&fields) {
         return if source(&fields).is_some() { Ok(Vec::new()) } else { Err(Refusal::Malformed("OpenKfId")) };
     }
@@ -36,9 +37,11 @@ pub(super) fn parse(body: &[u8]) -> Result<Vec<Inbound>, Refusal> {
 }
 
 /// The 微信客服 account of which a webhook says that it has something.
-pub(super) fn hinted(body: &[u8]) -> Option<String> {
-    let fields = Payload::read(body).ok()?;
-    if is_hint(&fields) { source(&fields) } else { None }
+pub(super) fn hinted(body: &[u8]) -> Option<Hint> {
+    let body = readable(body);
+    let fields = Payload::read(&body).ok()?;
+    let source = source(&fields).filter(|_| is_hint(&fields))?;
+    Some(Hint { source, token: id(&fields, "Token") })
 }
 
 fn is_hint(fields: &Payload<'_>) -> bool {

@@ -6,11 +6,10 @@ use super::kf;
 use super::{WecomAdapter, api, app};
 use crate::answers;
 use crate::json;
-use crate::kit::{ApiRequest, ApiResponse, Call, Outcome, Page, Pull, Verified};
-use crate::orders;
+use crate::kit::{ApiRequest, ApiResponse, Call, Hint, Outcome, Page, Pull, Verified};
 use crate::requests::post_json;
 use crate::wx::api::url;
-use serde_json::{Value, json};
+use serde_json::json;
 use warmline_model::Timestamp;
 
 /// Entries of one page. The platform gives up to 1,000, of which the answer would be longer than is read.
@@ -29,10 +28,28 @@ fn limit(nonce: &[u8; 16]) -> u32 {
 /// The longest cursor kept; the platform's have up to 64 bytes.
 const MAX_CURSOR: usize = 256;
 
+/// Without the callback's token the platform lets itself be asked much less often.
+fn request(
+    account: &Account,
+    source: &str,
+    cursor: Option<&str>,
+    token: Option<&str>,
+    call: &Call<'_>,
+) -> Result<ApiRequest, &'static str> {
+    let mut body = json!({ "limit": limit(call.nonce), "voice_format": 0, "open_kfid": source });
+    for (name, value) in [("cursor", cursor), ("token", token)] {
+        if let Some(value) = value {
+            body[name] = json!(value);
+        }
+    }
+    let url = url(&account.api_base, "/cgi-bin/kf/sync_msg", api::token(account, call)?);
+    Ok(post_json(url, body.to_string()))
+}
+
 impl Pull for WecomAdapter {
     type Account = Account;
 
-    fn hinted(&self, _account: &Account, body: &Verified) -> Vec<String> {
+    fn hinted(&self, _account: &Account, body: &Verified) -> Vec<Hint> {
         app::hinted(body.body()).into_iter().collect()
     }
 
@@ -43,34 +60,40 @@ impl Pull for WecomAdapter {
         cursor: Option<&str>,
         call: &Call<'_>,
     ) -> Result<ApiRequest, &'static str> {
-        let mut body = json!({ "limit": limit(call.nonce), "voice_format": 0, "open_kfid": source });
-        if let Some(cursor) = cursor {
-            body["cursor"] = json!(cursor);
-        }
-        let url = url(&account.api_base, "/cgi-bin/kf/sync_msg", api::token(account, call)?);
-        Ok(post_json(url, body.to_string()))
+        request(account, source, cursor, None, call)
+    }
+
+    fn request_hinted(
+        &self,
+        account: &Account,
+        source: &str,
+        cursor: Option<&str>,
+        token: &str,
+        call: &Call<'_>,
+    ) -> Result<ApiRequest, &'static str> {
+        request(account, source, cursor, Some(token), call)
     }
 
     fn read(&self, _account: &Account, source: &str, answer: &ApiResponse<'_>) -> Result<Page, Outcome> {
         answers::check_status(answer.status)?;
-        let unreadable = |_| Outcome::Retry("answer_unreadable");
-        let page: Value = json::read_as(answer.body, json::MAX_BYTES).map(orders::without_nul).map_err(unreadable)?;
+        let list = json::list(answer.body, json::MAX_BYTES, &["msg_list"]);
+        let list = list.map_err(|_| Outcome::Retry("answer_unreadable"))?;
+        let page = &list.outer;
         match page["errcode"].as_i64() {
             Some(0) => {}
             Some(code) => return Err(api::failure(code)),
             None => return Err(Outcome::Retry("answer_unreadable")),
         }
-        let mut at = Timestamp::from_secs(0);
-        let mut messages = Vec::new();
-        for entry in page["msg_list"].as_array().into_iter().flatten() {
-            if let Some(inbound) = kf::read(entry, source, at) {
-                at = inbound.at;
-                messages.push(inbound);
-            }
-        }
         let cursor = page["next_cursor"].as_str().filter(|c| !c.is_empty() && c.len() <= MAX_CURSOR).map(str::to_owned);
         // Without a cursor the next page would be this one again.
         let more = page["has_more"].as_i64() == Some(1) && cursor.is_some();
-        Ok(Page { messages, cursor, more, receipts: Vec::new() })
+        let mut at = Timestamp::from_secs(0);
+        let (entries, odd) = list.read(|_, entry| {
+            let Some(inbound) = kf::read(&entry, source, at)? else { return Ok(None) };
+            at = inbound.at;
+            Ok(Some([kf::menu_answer(&entry, &inbound), Some(inbound)]))
+        });
+        let messages = entries.into_iter().flatten().flatten().collect();
+        Ok(Page { messages, odd, cursor, more, receipts: Vec::new() })
     }
 }

@@ -1,12 +1,14 @@
 //! One entry of 微信客服's `msg_list`.
 //!
 //! `origin` says who speaks: 3 the customer, 4 the system (events), 5 the platform's own servicer. What servicers write and
-//! what concerns only them is not a customer's and is left out. On events the ids are inside `event`. The key is `msgid`.
+//! what concerns only them is not a customer's and is left out. On events the ids are inside `event`. The key is made of the customer,
+//! `msgid`, the time and the words; not of media ids, which may be others when a page is fetched again.
 //!
-//! An entry never fails: what is not as documented survives as [`Content::Unknown`], since one odd entry must not keep a page
-//! from being read.
+//! What of a customer is not as documented survives as [`Content::Unknown`]. An entry is odd only where nothing says whose it is, or
+//! what it is.
 
 use crate::digest::opaque_key;
+use crate::kit::{MENU_ANSWER, Refusal};
 use crate::values::is_id;
 use crate::wx::page::Page;
 use serde_json::{Map, Value, json};
@@ -19,29 +21,52 @@ const MAX_ID: usize = 128;
 const WELCOME_SECS: i64 = 20;
 
 /// Reads an entry of an account; `before` is the time of the entry before it, for those that have none.
-pub(super) fn read(entry: &Value, source: &str, before: Timestamp) -> Option<Inbound> {
-    if entry["origin"].as_i64() == Some(SERVICER) {
-        return None;
+///
+/// # Errors
+/// Nothing says what it is, or whose.
+pub(super) fn read(entry: &Value, source: &str, before: Timestamp) -> Result<Option<Inbound>, Refusal> {
+    if !entry.is_object() {
+        return Err(Refusal::Malformed("not a JSON object"));
     }
-    let kind = text(entry, "msgtype")?;
+    if entry["origin"].as_i64() == Some(SERVICER) {
+        return Ok(None);
+    }
+    let kind = text(entry, "msgtype").ok_or(Refusal::Malformed("msgtype"))?;
     let event = (kind == "event").then(|| &entry["event"]);
     let named = |name| event.and_then(|e| id(e, name)).or_else(|| id(entry, name));
-    let open_id = named("external_userid")?;
+    let Some(open_id) = named("external_userid") else {
+        // What happens to a servicer alone concerns no customer.
+        return if event.is_some() { Ok(None) } else { Err(Refusal::Malformed("external_userid")) };
+    };
     let at = entry["send_time"].as_i64().filter(|at| (0..=i64::from(u32::MAX)).contains(at));
     let at = at.map_or(before, Timestamp::from_secs);
-    let key = id(entry, "msgid").unwrap_or_else(|| opaque_key("entry", &[source, &entry.to_string()]));
     let content = match event {
         Some(event) => read_event(event),
         None => content(kind, &entry[kind]),
     };
     let content = content.unwrap_or_else(|| Content::Unknown { raw_kind: kind.to_owned(), raw: entry.clone() });
+    let (key, earlier_key) = match id(entry, "msgid") {
+        Some(id) => {
+            let words = content.words().unwrap_or_default();
+            let what = event.and_then(|event| text(event, "event_type")).unwrap_or(kind);
+            (opaque_key("kf", &[&open_id, &id, what, &entry["send_time"].to_string(), words]), Some(id))
+        }
+        None => (opaque_key("entry", &[source, &entry.to_string()]), None),
+    };
     let mut reply_to = json!({ "open_kfid": named("open_kfid").unwrap_or_else(|| source.to_owned()) });
     if let Some(code) = event.and_then(|event| text(event, "welcome_code")) {
         reply_to["welcome_code"] = json!(code);
         reply_to["welcome_until"] = json!(at.secs().saturating_add(WELCOME_SECS));
     }
     let sender = Sender { open_id, ..Sender::default() };
-    Some(Inbound { key, sender, at, content, reply_to: Some(reply_to) })
+    Ok(Some(Inbound { earlier_key, key, sender, at, content, reply_to: Some(reply_to) }))
+}
+
+/// Which item of a menu a text answers, as an event before it.
+pub(super) fn menu_answer(entry: &Value, text: &Inbound) -> Option<Inbound> {
+    let item = id(&entry["text"], "menu_id").filter(|_| matches!(text.content, Content::Text { .. }))?;
+    let content = Content::Event { event: MENU_ANSWER.to_owned(), key: Some(item), data: Value::Null };
+    Some(Inbound { key: format!("{}#context", text.key), content, ..text.clone() })
 }
 
 /// A text that is there and not empty.

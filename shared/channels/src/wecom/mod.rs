@@ -40,11 +40,11 @@ pub use account::Account;
 pub use outgoing::Outgoing;
 
 use crate::kit::{
-    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Overlong, Pull, Refusal,
-    Rendered, Reply, Request, Secrets, TextUnit, Token, Verified,
+    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Overlong, Parsed, Pull,
+    Refusal, Rendered, Reply, Request, Secrets, TextUnit, Token, Verified,
 };
 use serde_json::Value;
-use warmline_model::{Inbound, Media, Timestamp};
+use warmline_model::{Media, Timestamp};
 
 /// What WeCom can carry. The window is 微信客服's alone (5 messages within 48 h of the customer's), members of the company may
 /// always be written to: so the manifest has none, and the platform's own refusal (95001) says it.
@@ -78,6 +78,14 @@ impl Adapter for WecomAdapter {
         Account::read(settings, secrets)
     }
 
+    fn proof(&self) -> &'static str {
+        "the secrets `token` and `encoding_aes_key`"
+    }
+
+    fn missing_for_sending(&self, account: &Account) -> Vec<&'static str> {
+        if account.secret.is_some() { Vec::new() } else { vec!["secret"] }
+    }
+
     fn handshake(&self, account: &Account, request: &Request<'_>, now: Timestamp) -> Result<Option<Reply>, Refusal> {
         verify::handshake(account, request, now)
     }
@@ -86,8 +94,8 @@ impl Adapter for WecomAdapter {
         verify::verify(account, request, now)
     }
 
-    fn parse(&self, _account: &Account, body: &Verified) -> Result<Vec<Inbound>, Refusal> {
-        app::parse(body.body())
+    fn parse(&self, _account: &Account, body: &Verified) -> Result<Parsed, Refusal> {
+        app::parse(body.body()).map(Into::into)
     }
 
     /// An empty 200: received, and nothing is said in this answer.

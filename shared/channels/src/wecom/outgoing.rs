@@ -4,6 +4,9 @@ use crate::wx::page::Page;
 use serde_json::{Value, json};
 use warmline_model::Content;
 
+/// The longest address of a link, in bytes.
+const MAX_URL: usize = 2048;
+
 /// What can be sent.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outgoing<'a> {
@@ -50,7 +53,7 @@ impl<'a> Outgoing<'a> {
     pub fn from_content(content: &'a Content) -> Result<Self, &'static str> {
         let media_id = |id: &'a Option<String>| id.as_deref().filter(|id| !id.is_empty()).ok_or("media_id_missing");
         Ok(match content {
-            Content::Text { text } => Self::Text(text),
+            Content::Text { text, .. } => Self::Text(text),
             Content::Image { media } => Self::Media("image", media_id(&media.id)?),
             Content::Voice { media, .. } => Self::Media("voice", media_id(&media.id)?),
             Content::Video { media } => Self::Media("video", media_id(&media.id)?),
@@ -72,6 +75,7 @@ impl<'a> Outgoing<'a> {
         Ok(match self {
             Self::Text(text) => ("text", json!({ "content": text })),
             Self::Media(kind, id) => (kind, json!({ "media_id": id })),
+            Self::Link { url, .. } if url.len() > MAX_URL => return Err("link_too_long"),
             Self::Link { title, description, url } => {
                 ("news", json!({ "articles": [{ "title": title, "description": description, "url": url }] }))
             }

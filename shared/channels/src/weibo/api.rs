@@ -14,7 +14,7 @@ use warmline_model::{Content, Media};
 fn words(content: &Content) -> Result<(&'static str, String), &'static str> {
     CAPABILITIES.check(content)?;
     match content {
-        Content::Text { text } => Ok(("text", json!({ "text": text }).to_string())),
+        Content::Text { text, .. } => Ok(("text", json!({ "text": text }).to_string())),
         Content::Location { latitude, longitude, .. } => {
             let data = json!({ "longitude": longitude.to_string(), "latitude": latitude.to_string() });
             Ok(("position", data.to_string()))
@@ -44,7 +44,7 @@ pub(super) fn render(account: &Account, reply: &Outbound<'_>) -> Result<Rendered
 /// A reply as the webhook's answer: to the sender of this very webhook and to nobody else.
 pub(super) fn passive(body: &Verified, reply: &Outbound<'_>) -> Option<Reply> {
     let (kind, data) = words(reply.content).ok()?;
-    let webhook = json::read(body.body(), json::MAX_BYTES).ok()?;
+    let webhook = json::read_lenient(body.body(), json::MAX_BYTES).ok()?;
     let (customer, us) = (webhook.get("sender_id")?, webhook.get("receiver_id")?);
     let same = match customer {
         Value::String(id) => id == reply.to,

@@ -35,11 +35,11 @@ mod verify;
 pub use account::Account;
 
 use crate::kit::{
-    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Overlong, Refusal,
-    Rendered, Reply, Request, Secrets, TextUnit, Verified, Window,
+    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Overlong, Parsed,
+    Refusal, Rendered, Reply, Request, Secrets, TextUnit, Verified, Window,
 };
 use serde_json::Value;
-use warmline_model::{Inbound, Media, Timestamp};
+use warmline_model::{Media, Timestamp};
 
 /// What the fans service can carry: text "under 300 Chinese characters", 48 h, no number of replies.
 const CAPABILITIES: Capabilities = Capabilities {
@@ -72,6 +72,14 @@ impl Adapter for WeiboAdapter {
         Account::read(settings, secrets)
     }
 
+    fn proof(&self) -> &'static str {
+        "the secret `app_secret`"
+    }
+
+    fn missing_for_sending(&self, account: &Account) -> Vec<&'static str> {
+        if account.access_token.is_some() { Vec::new() } else { vec!["access_token"] }
+    }
+
     fn handshake(&self, account: &Account, request: &Request<'_>, now: Timestamp) -> Result<Option<Reply>, Refusal> {
         verify::handshake(account, request, now)
     }
@@ -80,8 +88,8 @@ impl Adapter for WeiboAdapter {
         verify::verify(account, request, now)
     }
 
-    fn parse(&self, account: &Account, body: &Verified) -> Result<Vec<Inbound>, Refusal> {
-        parse::parse(account, body.body()).map(|message| vec![message])
+    fn parse(&self, account: &Account, body: &Verified) -> Result<Parsed, Refusal> {
+        parse::parse(account, body.body()).map(Into::into)
     }
 
     /// An empty body: the platform then does not try again.

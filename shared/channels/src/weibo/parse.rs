@@ -25,7 +25,7 @@ pub(super) fn parse(account: &Account, body: &[u8]) -> Result<Inbound, Refusal> 
     // The samples have an object, the tables beside them call it a text.
     let data = match message.get("data") {
         Some(Value::Object(data)) => data.clone(),
-        Some(Value::String(data)) => match json::read(data.as_bytes(), json::MAX_BYTES) {
+        Some(Value::String(data)) => match json::read_lenient(data.as_bytes(), json::MAX_BYTES) {
             Ok(Value::Object(data)) => data,
             _ => Map::new(),
         },
@@ -34,7 +34,14 @@ pub(super) fn parse(account: &Account, body: &[u8]) -> Result<Inbound, Refusal> 
     let said = text(&message, "text").unwrap_or_default();
     let key = opaque_key("weibo", &[&sender, &created, &kind, &said, &Value::Object(data.clone()).to_string()]);
     let content = content(&kind, said, data, message)?;
-    Ok(Inbound { key, sender: Sender { open_id: sender, ..Sender::default() }, at, content, reply_to: None })
+    Ok(Inbound {
+        earlier_key: None,
+        key,
+        sender: Sender { open_id: sender, ..Sender::default() },
+        at,
+        content,
+        reply_to: None,
+    })
 }
 
 fn id(fields: &Map<String, Value>, name: &str) -> Option<String> {
@@ -49,7 +56,7 @@ fn content(kind: &str, said: String, data: Map<String, Value>, raw: Map<String, 
         id.map(|id| Media { id: Some(id), ..Media::default() })
     };
     Ok(match kind {
-        "text" => Content::Text { text: said },
+        "text" => Content::text(said),
         "image" => Content::Image { media: media()? },
         "voice" => Content::Voice { media: media()?, transcript: None },
         "position" => Content::Location {

@@ -75,8 +75,8 @@ mod tests {
         assert_eq!(ask(Method::POST, "/x", &good, b"{}"), Err(Refusal::NotFound));
         assert_eq!(ask(Method::POST, "", "", b"{}"), Err(Refusal::SignatureMissing));
         assert_eq!(ask(Method::POST, "", &good.replace("nonce=n", "nonce=m"), b"{}"), Err(Refusal::SignatureWrong));
-        assert_eq!(ask(Method::POST, "", &sign::query(SECRET, "1700000301", "n"), b"{}"), Err(Refusal::Stale));
-        assert_eq!(ask(Method::POST, "", &sign::query(SECRET, "1699999699", "n"), b"{}"), Err(Refusal::Stale));
+        assert_eq!(ask(Method::POST, "", &sign::query(SECRET, "1700000301", "n"), b"{}"), Err(Refusal::Stale(301)));
+        assert_eq!(ask(Method::POST, "", &sign::query(SECRET, "1699999699", "n"), b"{}"), Err(Refusal::Stale(-301)));
         assert_eq!(ask(Method::POST, "", &sign::query(SECRET, "x", "n"), b"{}"), Err(Refusal::Malformed("timestamp")));
         assert_eq!(ask(Method::POST, "", &good, &vec![b' '; MAX_BYTES + 1]), Err(Refusal::Malformed("body too long")));
     }

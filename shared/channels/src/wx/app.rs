@@ -4,7 +4,7 @@ use super::api::{self, API_BASE};
 use super::gate::Gate;
 use crate::kit::{AccountError, ApiRequest};
 use crate::requests::post_json;
-use crate::settings::{Fields, api_base};
+use crate::settings::{Fields, absent, api_base};
 use warmline_model::Media;
 
 /// The settings and secrets that both have. It holds secrets, so it has no `Debug`.
@@ -31,6 +31,11 @@ impl App {
     /// The app id and secret, where both are there.
     fn credentials(&self) -> Option<(&str, &str)> {
         Some((self.gate.app_id.as_deref()?, self.app_secret.as_deref()?))
+    }
+
+    /// What is not there of the two.
+    pub(crate) fn missing_for_sending(&self) -> Vec<&'static str> {
+        absent(&[("app_id", self.gate.app_id.is_some()), ("app_secret", self.app_secret.is_some())])
     }
 
     pub(crate) fn token_request(&self, force: bool) -> Option<ApiRequest> {

@@ -139,7 +139,7 @@ mod tests {
         assert_eq!(ask(Method::GET, "a=1", b"", |r| account.handshake(r, NOW)), Ok(None));
         assert_eq!(ask(Method::POST, &good, b"", |r| account.handshake(r, NOW)), Ok(None));
         let late = NOW.plus_millis(301_000);
-        assert_eq!(ask(Method::GET, &good, b"", |r| account.handshake(r, late)), Err(Refusal::Stale));
+        assert_eq!(ask(Method::GET, &good, b"", |r| account.handshake(r, late)), Err(Refusal::Stale(-301)));
     }
 
     #[test]
@@ -148,8 +148,8 @@ mod tests {
         let query = sign::plain_query("test", TS, "n");
         assert_eq!(post(&account, &query, b"<xml/>", NOW).unwrap(), b"<xml/>");
         assert_eq!(post(&account, &query, b"", NOW.plus_millis(300_000)), Ok(Vec::new()));
-        assert_eq!(post(&account, &query, b"", NOW.plus_millis(301_000)), Err(Refusal::Stale));
-        assert_eq!(post(&account, &query, b"", NOW.plus_millis(-301_000)), Err(Refusal::Stale));
+        assert_eq!(post(&account, &query, b"", NOW.plus_millis(301_000)), Err(Refusal::Stale(-301)));
+        assert_eq!(post(&account, &query, b"", NOW.plus_millis(-301_000)), Err(Refusal::Stale(301)));
         assert_eq!(post(&account, "", b"", NOW), Err(Refusal::SignatureMissing));
         assert_eq!(post(&account, &sign::plain_query("tesT", TS, "n"), b"", NOW), Err(Refusal::SignatureWrong));
         assert_eq!(
@@ -170,7 +170,7 @@ mod tests {
         let account = account("safe");
         let (query, body) = safe("wxapp");
         assert_eq!(post(&account, &query, body.as_bytes(), NOW).unwrap(), b"<xml>secret</xml>");
-        assert_eq!(post(&account, &query, body.as_bytes(), NOW.plus_millis(400_000)), Err(Refusal::Stale));
+        assert_eq!(post(&account, &query, body.as_bytes(), NOW.plus_millis(400_000)), Err(Refusal::Stale(-400)));
         let unsigned = query.replace("msg_signature=", "x=");
         assert_eq!(post(&account, &unsigned, body.as_bytes(), NOW), Err(Refusal::SignatureMissing));
         let other = body.replacen("CDATA[", "CDATA[A", 1);

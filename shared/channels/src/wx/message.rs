@@ -1,14 +1,16 @@
 //! Reads a customer's message or event: what official accounts, mini programs and WeCom have in common. A [`Dialect`] adds
 //! what one of them has alone.
 //!
-//! The key that tells a retry from a new message is `MsgId`; events have none, so theirs is made of sender, time and event (and
-//! `MsgID` where the event reports on a sent message, of which one second can see several; see [`Dialect::WHOLE_EVENTS`]).
-//! Event keys are digests: an open id is personal data and a key is not sealed.
+//! The key that tells a retry from a new message is made of sender, time, `MsgId` and what is said: the platform has given one `MsgId`
+//! to two senders. Events have no id, and one second can see several of a kind (cards, reports, address books): theirs holds all that
+//! the event says. Keys are digests: an open id is personal data and a key is not sealed.
 
 use super::payload::Payload;
 use crate::digest::opaque_key;
-use crate::kit::Refusal;
+use crate::keys;
+use crate::kit::{MENU_ANSWER, MESSAGE_CONTEXT, Refusal};
 use crate::values::is_id;
+use crate::xml;
 use serde_json::Value;
 use warmline_model::{Content, Inbound, Media, Sender, Timestamp};
 
@@ -20,9 +22,8 @@ const MAX_ID: usize = 128;
 
 /// What one platform has alone.
 pub(crate) trait Dialect {
-    /// Whether two events of one second are the same only where every field is. Official accounts' customers cause an event
-    /// of a kind once a second; logistics and address books report on several things at once.
-    const WHOLE_EVENTS: bool = false;
+    /// Whether the release before this one made the key of an event of all that it says, too.
+    const WHOLE_EVENTS_BEFORE: bool = false;
 
     /// Who it comes from.
     fn sender(fields: &Payload<'_>) -> Option<String> {
@@ -40,9 +41,35 @@ pub(crate) trait Dialect {
     }
 }
 
+/// Reads a message with what stands around it: an answer to a menu names the item that was tapped, and a question about an article
+/// the article. That comes before the words, as an event of its own, since the words alone do not tell it.
+pub(crate) fn with_context<D: Dialect>(body: &[u8]) -> Result<Vec<Inbound>, Refusal> {
+    let body = xml::readable(body);
+    let fields = Payload::read(&body)?;
+    let inbound = read::<D>(&fields)?;
+    let about = match &inbound.content {
+        Content::Event { .. } | Content::Unknown { .. } => None,
+        _ => context(&fields),
+    };
+    let context = about.map(|content| Inbound { key: format!("{}#context", inbound.key), content, ..inbound.clone() });
+    Ok(context.into_iter().chain([inbound]).collect())
+}
+
+/// The menu item (群发菜单消息's `bizmsgmenuid`) or the article (`MsgDataId`, `Idx`) that a message answers.
+fn context(fields: &Payload<'_>) -> Option<Content> {
+    let filled = |name| fields.filled(name).map(|text| text.trim().to_owned()).filter(|text| is_id(text, MAX_ID));
+    if let Some(item) = filled("bizmsgmenuid") {
+        return Some(Content::Event { event: MENU_ANSWER.to_owned(), key: Some(item), data: Value::Null });
+    }
+    let article = filled("MsgDataId")?;
+    let data = filled("Idx").map_or(Value::Null, |index| serde_json::json!({ "Idx": index }));
+    Some(Content::Event { event: MESSAGE_CONTEXT.to_owned(), key: Some(article), data })
+}
+
 /// Reads a message or event.
+#[cfg(test)]
 pub(crate) fn parse<D: Dialect>(body: &[u8]) -> Result<Inbound, Refusal> {
-    read::<D>(&Payload::read(body)?)
+    read::<D>(&Payload::read(&xml::readable(body))?)
 }
 
 pub(crate) fn read<D: Dialect>(fields: &Payload<'_>) -> Result<Inbound, Refusal> {
@@ -55,21 +82,23 @@ pub(crate) fn read<D: Dialect>(fields: &Payload<'_>) -> Result<Inbound, Refusal>
         Some(content) => content?,
         None => content::<D>(fields, kind.trim())?,
     };
-    let key = match (&content, message_id(fields)) {
-        (Content::Event { event, key, data }, _) if D::WHOLE_EVENTS => {
+    let (key, earlier_key) = match (&content, message_id(fields)) {
+        (Content::Event { event, key, data }, report) => {
             let (key, data) = (key.as_deref().unwrap_or_default(), data.to_string());
-            opaque_key("event", &[&open_id, created, event, key, &data])
+            let earlier = || opaque_key("event", &[&open_id, created, event, report.as_deref().unwrap_or_default()]);
+            let whole = opaque_key("event", &[&open_id, created, event, key, &data]);
+            (whole, (!D::WHOLE_EVENTS_BEFORE).then(earlier))
         }
-        (Content::Event { event, .. }, report) => {
-            opaque_key("event", &[&open_id, created, event, report.as_deref().unwrap_or_default()])
-        }
-        (_, Some(id)) => id,
+        (_, Some(id)) => (keys::of_message("message", &[&open_id, created, &id], &content), Some(id)),
         // The platform promises an id for the kinds that it documents; of another kind nothing may get lost.
-        (Content::Unknown { raw_kind, .. }, None) => opaque_key("other", &[&open_id, created, raw_kind]),
+        (Content::Unknown { raw_kind, .. }, None) => {
+            let earlier = opaque_key("other", &[&open_id, created, raw_kind]);
+            (keys::of_message("other", &[&open_id, created], &content), Some(earlier))
+        }
         (_, None) => return Err(Refusal::Malformed("MsgId")),
     };
     let sender = Sender { open_id, ..Sender::default() };
-    Ok(Inbound { key, sender, at: Timestamp::from_secs(i64::from(at)), content, reply_to: None })
+    Ok(Inbound { earlier_key, key, sender, at: Timestamp::from_secs(i64::from(at)), content, reply_to: None })
 }
 
 /// `MsgId`, or `MsgID` as some of the platform's own samples spell it.
@@ -87,7 +116,8 @@ pub(crate) fn id(fields: &Payload<'_>, name: &str) -> Option<String> {
 fn content<D: Dialect>(fields: &Payload<'_>, kind: &str) -> Result<Content, Refusal> {
     let owned = |name| fields.filled(name).map(|text| text.into_owned());
     Ok(match kind {
-        "text" => Content::Text { text: fields.text("Content").ok_or(Refusal::Malformed("Content"))?.into_owned() },
+        // A sticker that the platform cannot pass on comes as a text without one.
+        "text" => Content::text(fields.text("Content").unwrap_or_default()),
         "image" => {
             let media = Media { id: owned("MediaId"), url: owned("PicUrl"), ..Media::default() };
             if media.id.is_none() && media.url.is_none() {
@@ -167,13 +197,13 @@ mod tests {
     fn text_keeps_every_character() {
         let inbound = parse(sign::text("oUser", "gh", 5, 42, " 你好😀]]>&amp;\n ").as_bytes()).unwrap();
         assert_eq!(inbound.content, Content::text(" 你好😀]]>&amp;\n "));
-        assert_eq!((inbound.key.as_str(), inbound.sender.open_id.as_str(), inbound.at.millis()), ("42", "oUser", 5_000));
+        assert_eq!((inbound.earlier_key.as_deref(), inbound.at.millis()), (Some("42"), 5_000));
+        assert_eq!(inbound.sender.open_id, "oUser");
     }
 
     #[test]
     fn required_fields_are_named() {
         assert_eq!(parse(b"<xml/>"), Err(Refusal::Malformed("FromUserName")));
-        assert_eq!(with("text", &[("MsgId", "1")]), Err(Refusal::Malformed("Content")));
         assert_eq!(with("text", &[("Content", "x")]), Err(Refusal::Malformed("MsgId")));
         assert_eq!(with("text", &[("Content", "x"), ("MsgId", "")]), Err(Refusal::Malformed("MsgId")));
         assert_eq!(with("image", &[("MsgId", "1")]), Err(Refusal::Malformed("MediaId")));
@@ -202,6 +232,46 @@ mod tests {
     }
 
     #[test]
+    fn w1_one_msg_id_of_two_senders_is_two_messages() {
+        let text = |from: &str, time, id, text: &str| parse(sign::text(from, "gh", time, id, text).as_bytes()).unwrap();
+        let first = text("oA", 5, 42, "在吗");
+        assert_eq!(text("oA", 5, 42, "在吗"), first, "a retry");
+        for other in
+            [text("oB", 5, 42, "在吗"), text("oA", 6, 42, "在吗"), text("oA", 5, 43, "在吗"), text("oA", 5, 42, "在么")]
+        {
+            assert_ne!(other.key, first.key);
+        }
+        assert!(!first.key.contains("oA"));
+        let picture = |id| with("image", &[("MsgId", "1"), ("MediaId", id), ("PicUrl", "http://p")]).unwrap().key;
+        assert_ne!(picture("m1"), picture("m2"));
+    }
+
+    #[test]
+    fn w2_events_of_one_second_are_told_by_all_that_they_say() {
+        let card = |code| with("event", &[("Event", "user_get_card"), ("CardId", "c"), ("UserCardCode", code)]).unwrap();
+        assert_eq!(card("1"), card("1"), "a retry");
+        assert_ne!(card("1").key, card("2").key);
+        assert_eq!(card("1").earlier_key, card("2").earlier_key, "the release before held them for one");
+        let menu = |key| with("event", &[("Event", "CLICK"), ("EventKey", key)]).unwrap().key;
+        assert_ne!(menu("a"), menu("b"));
+        let place = |latitude| with("event", &[("Event", "LOCATION"), ("Latitude", latitude)]).unwrap().key;
+        assert_ne!(place("23.1"), place("23.2"));
+    }
+
+    #[test]
+    fn w0_half_a_surrogate_or_a_cut_character_is_replaced() {
+        let body = sign::text("oUser", "gh", 5, 42, "谢谢X");
+        let with = |odd: &[u8]| {
+            let (before, after) = body.split_once('X').unwrap();
+            parse(&[before.as_bytes(), odd, after.as_bytes()].concat()).unwrap().content
+        };
+        assert_eq!(with(b"\xf0\x9f\x98"), Content::text("谢谢\u{FFFD}"));
+        assert_eq!(with(b"\0"), Content::text("谢谢\u{FFFD}"));
+        let json = br#"{"FromUserName":"o","CreateTime":7,"MsgType":"text","Content":"\ud83d","MsgId":1}"#;
+        assert_eq!(parse(json).unwrap().content, Content::text("\u{FFFD}"));
+    }
+
+    #[test]
     fn scenes_and_data() {
         let inbound = with("event", &[("Event", "subscribe"), ("EventKey", "qrscene_7"), ("Ticket", "T")]).unwrap();
         let data = json!({ "Ticket": "T", "scene": "7" });
@@ -211,17 +281,45 @@ mod tests {
     }
 
     #[test]
+    fn f9_a_text_without_content_is_an_empty_one() {
+        for fields in [&[("MsgId", "1")][..], &[("MsgId", "1"), ("Content", "")]] {
+            let inbound = with("text", fields).unwrap();
+            assert_eq!((inbound.content, inbound.earlier_key.as_deref()), (Content::text(""), Some("1")));
+        }
+    }
+
+    #[test]
+    fn f9_what_a_message_answers_is_kept() {
+        let all = |fields: &[(&str, &str)]| {
+            super::with_context::<Plain>(sign::message("oUser", "gh", 5, "text", fields).as_bytes()).unwrap()
+        };
+        let found = all(&[("MsgId", "42"), ("Content", "满意"), ("bizmsgmenuid", "101")]);
+        let answer = Content::Event { event: "menu_answer".into(), key: Some("101".into()), data: Value::Null };
+        assert_eq!((&found[0].content, found[0].key.clone()), (&answer, format!("{}#context", found[1].key)));
+        assert_eq!(
+            (&found[1].content, found[1].earlier_key.as_deref(), found.len()),
+            (&Content::text("满意"), Some("42"), 2)
+        );
+        assert_eq!(found[0].sender, found[1].sender);
+        let found = all(&[("MsgId", "42"), ("Content", "多少钱"), ("MsgDataId", "2247483653"), ("Idx", "2")]);
+        let article =
+            Content::Event { event: "message_context".into(), key: Some("2247483653".into()), data: json!({ "Idx": "2" }) };
+        assert_eq!((&found[0].content, &found[1].content), (&article, &Content::text("多少钱")));
+        assert_eq!(all(&[("MsgId", "42"), ("Content", "x")]).len(), 1);
+    }
+
+    #[test]
     fn unknown_kinds_survive_raw() {
         let inbound = with("sticker", &[("MsgId", "9"), ("Face", "😀")]).unwrap();
         let Content::Unknown { raw_kind, raw } = inbound.content else { panic!() };
-        assert_eq!((inbound.key.as_str(), raw_kind.as_str(), &raw["Face"]), ("9", "sticker", &json!("😀")));
+        assert_eq!((inbound.earlier_key.as_deref(), raw_kind.as_str(), &raw["Face"]), (Some("9"), "sticker", &json!("😀")));
         assert!(with("sticker", &[]).unwrap().key.starts_with("other-"));
     }
 
     #[test]
     fn json_bodies() {
         let body = json!({ "FromUserName": "o", "ToUserName": "gh", "CreateTime": 7, "MsgType": "text", "Content": "x", "MsgId": u64::MAX });
-        assert_eq!(parse(body.to_string().as_bytes()).unwrap().key, u64::MAX.to_string());
+        assert_eq!(parse(body.to_string().as_bytes()).unwrap().earlier_key, Some(u64::MAX.to_string()));
         assert!(matches!(parse(br#"{"FromUserName":"\ud800"}"#), Err(Refusal::Malformed(_))));
         assert!(matches!(parse(b"{"), Err(Refusal::Malformed(_))));
     }

@@ -4,6 +4,7 @@
 use super::shop::PLATFORM;
 use crate::digest::opaque_key;
 use crate::json;
+use crate::keys;
 use crate::kit::{Refusal, Verified};
 use crate::values::{MAX_ID, filled, id, instant};
 use serde_json::{Map, Value};
@@ -38,8 +39,18 @@ pub(super) fn parse(body: &Verified) -> Result<Inbound, Refusal> {
         (None, None) => Content::Unknown { raw_kind: "push".to_owned(), raw: whole.clone() },
     };
     let open_id = person.or(order).unwrap_or_else(|| PLATFORM.to_owned());
-    let key = first(&fields, MESSAGE).unwrap_or_else(|| opaque_key("push", &[&open_id, &whole.to_string()]));
-    Ok(Inbound { key, sender: Sender { open_id, ..Sender::default() }, at, content, reply_to: None })
+    let (key, earlier_key) = match first(&fields, MESSAGE) {
+        // Beside an id, what else is said may hold the time of delivery.
+        Some(id) => match &content {
+            Content::Text { .. } => (keys::of_message("message", &[&open_id, &id], &content), Some(id)),
+            Content::Event { event, key, .. } => {
+                (opaque_key("event", &[&open_id, &id, event, key.as_deref().unwrap_or_default()]), Some(id))
+            }
+            other => (opaque_key("message", &[&open_id, &id, kind.unwrap_or(other.kind())]), Some(id)),
+        },
+        None => (opaque_key("push", &[&open_id, &whole.to_string()]), None),
+    };
+    Ok(Inbound { earlier_key, key, sender: Sender { open_id, ..Sender::default() }, at, content, reply_to: None })
 }
 
 #[cfg(test)]
@@ -58,7 +69,10 @@ mod tests {
         let text =
             json!({ "FromUserName": "u1", "CreateTime": 1_700_000_000, "MsgType": "text", "Content": "在吗", "MsgId": 7 });
         let text = read(&text.to_string()).unwrap();
-        assert_eq!((text.key.as_str(), text.sender.open_id.as_str(), text.at.secs()), ("7", "u1", 1_700_000_000));
+        assert_eq!(
+            (text.earlier_key.as_deref(), text.sender.open_id.as_str(), text.at.secs()),
+            (Some("7"), "u1", 1_700_000_000)
+        );
         assert_eq!(text.content, Content::text("在吗"));
         let order = read(&json!({ "msg_type": "ORDER_PAID", "open_id": "u1", "order_id": "P1" }).to_string()).unwrap();
         assert!(order.key.starts_with("push-") && order.at.millis() == 5000);
@@ -70,8 +84,10 @@ mod tests {
         assert!(matches!(image.content, Content::Unknown { raw_kind, raw } if raw_kind == "image" && raw["PicUrl"] == "x"));
         assert!(matches!(read("{}").unwrap().content, Content::Unknown { raw_kind, .. } if raw_kind == "push"));
         assert_eq!(read("[]"), Err(Refusal::Malformed("not a JSON object")));
-        assert_eq!(read(r#"{"a":"\u0000"}"#), Err(Refusal::Malformed("a text holds U+0000")));
-        assert_eq!(read(r#"{"a":"\ud800"}"#), Err(Refusal::Malformed("not the JSON that is wanted here")));
+        for odd in [r#"{"a":"\u0000"}"#, r#"{"a":"\ud800"}"#] {
+            let content = read(odd).unwrap().content;
+            assert!(matches!(content, Content::Unknown { raw, .. } if raw["a"] == "\u{FFFD}"), "{odd}");
+        }
     }
 
     proptest! {

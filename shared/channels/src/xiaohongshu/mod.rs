@@ -38,11 +38,11 @@ mod verify;
 pub use account::{Account, Kind};
 
 use crate::kit::{
-    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Refusal, Rendered,
-    Reply, Request, Secrets, Token, Verified,
+    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Parsed, Refusal,
+    Rendered, Reply, Request, Secrets, Token, Verified,
 };
 use serde_json::{Map, Value, json};
-use warmline_model::{Inbound, Timestamp};
+use warmline_model::Timestamp;
 
 const CAPABILITIES: Capabilities =
     Capabilities::inbound_only("xiaohongshu", "小红书", "Xiaohongshu (RED)", Carries::Orders, &["text", "event", "unknown"]);
@@ -70,6 +70,10 @@ impl Adapter for XiaohongshuAdapter {
         Account::read(settings, secrets)
     }
 
+    fn proof(&self) -> &'static str {
+        "the secret `app_secret` and the setting `push_path` (for a mini program `token` and `encoding_aes_key`)"
+    }
+
     fn handshake(&self, account: &Account, request: &Request<'_>, now: Timestamp) -> Result<Option<Reply>, Refusal> {
         verify::handshake(account, request, now)
     }
@@ -78,10 +82,10 @@ impl Adapter for XiaohongshuAdapter {
         verify::verify(account, request, now)
     }
 
-    fn parse(&self, account: &Account, body: &Verified) -> Result<Vec<Inbound>, Refusal> {
+    fn parse(&self, account: &Account, body: &Verified) -> Result<Parsed, Refusal> {
         match account.kind() {
             Kind::Shop => shop::parse(account, body),
-            Kind::MiniProgram => miniprogram::parse(body).map(|event| vec![event]),
+            Kind::MiniProgram => miniprogram::parse(body).map(Into::into),
         }
     }
 

@@ -5,8 +5,8 @@
 use super::account::{Account, Face};
 use crate::digest::opaque_key;
 use crate::json;
-use crate::kit::{Refusal, Verified};
-use crate::values::{MAX_ID, check_nested, filled, id, instant, nested};
+use crate::kit::{Parsed, Refusal, Verified};
+use crate::values::{MAX_ID, TOO_MUCH, filled, fitting, id, instant, nested};
 use serde_json::{Map, Value};
 use warmline_model::{Content, Inbound, Sender, Timestamp};
 
@@ -16,19 +16,18 @@ pub(super) const PLATFORM: &str = "platform";
 /// Where an event says when it happened; the first that is there counts.
 const TIMES: &[&str] = &["updateTime", "eventTime", "subscribeTime", "createTime"];
 
-pub(super) fn parse(account: &Account, body: &Verified) -> Result<Vec<Inbound>, Refusal> {
-    let items = match json::read(body.body(), json::MAX_BYTES)? {
-        Value::Array(items) => items,
-        one @ Value::Object(_) => vec![one],
-        _ => return Err(Refusal::Malformed("not a JSON array")),
-    };
-    check_nested(&items, "data")?;
-    let mut messages = Vec::with_capacity(items.len());
-    for item in &items {
-        let Value::Object(item) = item else { return Err(Refusal::Malformed("an event is not an object")) };
-        messages.extend(event(account, item, body.time())?);
+pub(super) fn parse(account: &Account, body: &Verified) -> Result<Parsed, Refusal> {
+    let list = json::list(body.body(), json::MAX_BYTES, &[])?.or_one();
+    if !list.is_there() {
+        return Err(Refusal::Malformed("not a JSON array"));
     }
-    Ok(messages)
+    let fits = fitting(list.values(), "data");
+    let read = list.read(|number, item| match item {
+        _ if fits.get(number) == Some(&false) => Err(TOO_MUCH),
+        Value::Object(item) => event(account, &item, body.time()),
+        _ => Err(Refusal::Malformed("an event is not an object")),
+    });
+    Ok(read.into())
 }
 
 fn event(account: &Account, item: &Map<String, Value>, came: Timestamp) -> Result<Option<Inbound>, Refusal> {
@@ -48,7 +47,14 @@ fn event(account: &Account, item: &Map<String, Value>, came: Timestamp) -> Resul
         order.or_else(|| id(data.get("returnsId"))).or_else(|| id(data.get("itemId"))).or_else(|| id(data.get("skuId")));
     let data = if data.is_empty() { Value::Null } else { Value::Object(data) };
     let content = Content::Event { event: tag.to_lowercase(), key: of, data };
-    Ok(Some(Inbound { key, sender: Sender { open_id, ..Sender::default() }, at, content, reply_to: None }))
+    Ok(Some(Inbound {
+        earlier_key: None,
+        key,
+        sender: Sender { open_id, ..Sender::default() },
+        at,
+        content,
+        reply_to: None,
+    }))
 }
 
 #[cfg(test)]
@@ -59,6 +65,10 @@ mod tests {
     use serde_json::json;
 
     fn read(seller: Option<&str>, body: &str) -> Result<Vec<Inbound>, Refusal> {
+        parsed(seller, body).map(|parsed| parsed.messages)
+    }
+
+    fn parsed(seller: Option<&str>, body: &str) -> Result<Parsed, Refusal> {
         let secrets = [("app_secret".to_owned(), "s".to_owned())].into();
         let settings = json!({ "app_id": "a", "push_path": "/x", "seller_id": seller });
         let account = Account::read(&settings, &secrets).ok().unwrap();
@@ -98,13 +108,24 @@ mod tests {
         assert_eq!(read(Some("s1"), &of("s1")).unwrap().len(), 1);
         assert_eq!(read(Some("s1"), &of("s2")), Ok(Vec::new()));
         assert_eq!(read(None, r#"{"msgTag":"msg_x","data":{"orderId":"P"}}"#).unwrap().len(), 1);
-        assert_eq!(read(None, "[{}]"), Err(Refusal::Malformed("msgTag")));
-        assert_eq!(read(None, "[1]"), Err(Refusal::Malformed("an event is not an object")));
         assert_eq!(read(None, "1"), Err(Refusal::Malformed("not a JSON array")));
-        assert_eq!(read(None, r#"[{"msgTag":"x","data":"\u0000"}]"#), Err(Refusal::Malformed("a text holds U+0000")));
-        assert_eq!(read(None, r#"[{"msgTag":"\ud800"}]"#), Err(Refusal::Malformed("not the JSON that is wanted here")));
         let odd = read(None, r#"[{"msgTag":"x","data":"not json"}]"#).unwrap().remove(0);
         assert!(matches!(odd.content, Content::Event { data, .. } if data == json!({ "data": "not json" })));
+    }
+
+    #[test]
+    fn w0_an_event_that_cannot_be_read_costs_the_others_nothing() {
+        let good = sign::event("msg_x", "s1", &json!({ "orderId": "P" })).to_string();
+        for (bad, reason) in
+            [("1", "not_an_object"), ("{}", "msgTag"), (r#"{"msgTag":7}"#, "msgTag"), (r#"{"msgTag":nil}"#, "not_json")]
+        {
+            let found = parsed(None, &format!("[{good},{bad}]")).unwrap();
+            assert_eq!((found.messages.len(), found.odd.len()), (1, 1), "{bad}");
+            assert_eq!((found.odd[0].reason, &found.odd[0].raw[..]), (reason, bad.as_bytes()), "{bad}");
+        }
+        let found = read(None, r#"[{"msgTag":"x","data":"{\"a\":\"\\ud83d\"}"},{"msgTag":"x","data":"\u0000"}]"#).unwrap();
+        assert!(matches!(&found[0].content, Content::Event { data, .. } if data["a"] == "\u{FFFD}"));
+        assert!(matches!(&found[1].content, Content::Event { data, .. } if data["data"] == "\u{FFFD}"));
     }
 
     proptest! {

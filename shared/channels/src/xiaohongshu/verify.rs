@@ -58,7 +58,7 @@ fn check_push(
     let signed_at = instant(Some(&Value::from(timestamp))).ok_or(Refusal::Malformed("timestamp"))?;
     let apart = now.since(signed_at).unsigned_abs();
     if apart > account.max_age_secs.saturating_mul(1000).unsigned_abs() {
-        return Err(Refusal::Stale);
+        return Err(Refusal::Stale(signed_at.since(now) / 1000));
     }
     Ok(())
 }
@@ -132,7 +132,7 @@ mod tests {
         let millis = sign::push_sign(PATH, &[], "key1", "1700000000500", "s3cret");
         assert!(with(&millis, "key1", "1700000000500", "").is_ok());
         let old = sign::push_sign(PATH, &[], "key1", "1699999000", "s3cret");
-        assert_eq!(with(&old, "key1", "1699999000", "").err(), Some(Refusal::Stale));
+        assert_eq!(with(&old, "key1", "1699999000", "").err(), Some(Refusal::Stale(-1000)));
         let odd = sign::push_sign(PATH, &[], "key1", "soon", "s3cret");
         assert_eq!(with(&odd, "key1", "soon", "").err(), Some(Refusal::Malformed("timestamp")));
         let get = ask(Method::GET, &[], "", b"", |r| verify(&shop(), r, NOW));
@@ -146,7 +146,7 @@ mod tests {
         let good = sign::echo_query("tok", TS, "n", "584");
         assert_eq!(get(&mini(), &good).unwrap().unwrap().body, b"584");
         assert_eq!(get(&mini(), &good.replace("nonce=n", "nonce=m")), Err(Refusal::SignatureWrong));
-        assert_eq!(get(&mini(), &sign::echo_query("tok", "1600000000", "n", "1")), Err(Refusal::Stale));
+        assert_eq!(get(&mini(), &sign::echo_query("tok", "1600000000", "n", "1")), Err(Refusal::Stale(-100_000_000)));
         assert_eq!(get(&shop(), &good), Ok(None));
     }
 
@@ -164,7 +164,7 @@ mod tests {
         let (query, body) = make("xhs2", TS);
         assert_eq!(sealed(&query, body.as_bytes()).err(), Some(Refusal::WrongRecipient));
         let (query, body) = make("xhs1", "1600000000");
-        assert_eq!(sealed(&query, body.as_bytes()).err(), Some(Refusal::Stale));
+        assert_eq!(sealed(&query, body.as_bytes()).err(), Some(Refusal::Stale(-100_000_000)));
         let (query, body) = sign::sealed("tok", "bm90IGFuIGVudmVsb3Bl", TS, "n");
         assert_eq!(sealed(&query, body.as_bytes()).err(), Some(Refusal::Undecryptable));
     }

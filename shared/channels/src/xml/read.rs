@@ -7,6 +7,9 @@
 //!
 //! White space around a CDATA section or between elements is layout and is dropped (`<A> <![CDATA[x]]> </A>` is `x`); inside
 //! a CDATA section it is the customer's and is kept.
+//!
+//! What platforms send goes through [`readable`] first: U+0000, other control characters and bytes that are no UTF-8 become U+FFFD, as
+//! do references to no character.
 
 use crate::kit::Refusal;
 use quick_xml::Reader;
@@ -78,6 +81,20 @@ struct Node<'a> {
     text: Cow<'a, str>,
     /// A CDATA section was seen, so white space outside of it is layout.
     cdata: bool,
+}
+
+/// The body with U+FFFD for what XML cannot hold: bytes that are no UTF-8, and control characters but tabs and line ends.
+pub fn readable(body: &[u8]) -> Cow<'_, [u8]> {
+    let odd = |byte: &u8| is_odd(char::from(*byte));
+    if !body.iter().any(odd) && std::str::from_utf8(body).is_ok() {
+        return Cow::Borrowed(body);
+    }
+    let text = String::from_utf8_lossy(body);
+    Cow::Owned(text.replace(is_odd, "\u{FFFD}").into_bytes())
+}
+
+const fn is_odd(c: char) -> bool {
+    matches!(c, '\0'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}')
 }
 
 impl<'a> Document<'a> {
@@ -231,8 +248,9 @@ impl<'a> Builder<'a> {
     fn reference(&mut self, reference: &BytesRef<'a>) -> Result<(), Error> {
         let node = self.current()?;
         match reference.resolve_char_ref() {
-            Ok(Some('\0')) | Err(_) => return Err(Error::Entity),
-            Ok(Some(c)) => node.text.to_mut().push(c),
+            Ok(Some(c)) if !is_odd(c) => node.text.to_mut().push(c),
+            // Half of a surrogate pair, or what XML cannot hold.
+            Ok(Some(_)) | Err(_) => node.text.to_mut().push('\u{FFFD}'),
             Ok(None) => {
                 let name = reference.borrow().into_inner();
                 append(&mut node.text, Cow::Borrowed(resolve_xml_entity(&name).ok_or(Error::Entity)?));
@@ -292,14 +310,27 @@ mod tests {
         assert_eq!(error(lol), Some(Error::DocumentType));
         assert_eq!(error("<!DOCTYPE x SYSTEM \"file:///etc/passwd\"><xml/>"), Some(Error::DocumentType));
         assert_eq!(error("<xml>&lol;</xml>"), Some(Error::Entity));
-        assert_eq!(error("<xml>&#0;</xml>"), Some(Error::Entity));
-        assert_eq!(error("<xml>&#xD800;</xml>"), Some(Error::Entity));
         assert_eq!(error(&"<a>".repeat(100_000)), Some(Error::TooDeep));
         assert_eq!(error(&format!("<xml>{}</xml>", "<a/>".repeat(100_000))), Some(Error::TooMany));
         assert_eq!(error(&" ".repeat(10 * 1024 * 1024)), Some(Error::TooLong));
         assert_eq!(error("<xml>\0</xml>"), Some(Error::Nul));
         assert_eq!(Document::read(b"<xml>\xff</xml>").err(), Some(Error::Encoding));
         assert_eq!(Document::read(b"<xml>\xed\xa0\x80</xml>").err(), Some(Error::Encoding)); // a surrogate in UTF-8
+    }
+
+    #[test]
+    fn w0_what_cannot_be_read_of_a_text_is_replaced_and_the_rest_stays() {
+        let text = |inside: &[u8]| {
+            let body = [b"<xml><A><![CDATA[", inside, b"]]></A><B>&#0;&#xD83D;&#1;x&#10;</B></xml>"].concat();
+            let body = readable(&body);
+            let document = Document::read(&body).unwrap();
+            assert_eq!(document.text("B"), Some("\u{FFFD}\u{FFFD}\u{FFFD}x\n"));
+            document.text("A").unwrap().to_owned()
+        };
+        assert_eq!(text("谢谢\0\u{1}\t\r\n".as_bytes()), "谢谢\u{FFFD}\u{FFFD}\t\r\n");
+        assert_eq!(text(b"a\xffb\xe4\xbd"), "a\u{FFFD}b\u{FFFD}");
+        assert_eq!(text(b"\xed\xa0\x80"), "\u{FFFD}\u{FFFD}\u{FFFD}");
+        assert!(matches!(readable("<xml>好</xml>".as_bytes()), Cow::Borrowed(_)));
     }
 
     #[test]

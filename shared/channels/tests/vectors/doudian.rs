@@ -22,7 +22,7 @@ pub(crate) fn check(vector: &Vector) -> Verdict {
     let request = Request { method: &Method::POST, rest: "", query: "", headers: &headers, body: body.as_bytes() };
     assert_eq!(DoudianAdapter.handshake(&account, &request, now), Ok(None));
     let verified = DoudianAdapter.verify(&account, &request, now).ok().unwrap();
-    let messages = DoudianAdapter.parse(&account, &verified).unwrap();
+    let messages = DoudianAdapter.parse(&account, &verified).unwrap().messages;
     assert_eq!(DoudianAdapter.acknowledge(&account, &verified).body, br#"{"code":0,"msg":"success"}"#);
     let [inbound] = &messages[..] else { panic!("{id}: {messages:?}") };
 

@@ -49,7 +49,7 @@ fn envelope(vector: &Vector) -> Verdict {
     let plain = std::str::from_utf8(verified.body()).unwrap();
     let expected = meaning(vector.expected()["semantic_equal"].as_str().unwrap());
     assert_eq!(meaning(plain), expected, "{}", vector.id());
-    let inbound = DouyinAdapter.parse(&account, &verified).unwrap().remove(0);
+    let inbound = DouyinAdapter.parse(&account, &verified).unwrap().messages.remove(0);
     if expected["MsgType"] == "Ticket" {
         // A credential of service providers: that it came is kept, it is not.
         assert_eq!(inbound.sender.open_id, "platform");
@@ -87,12 +87,12 @@ fn miniapp(vector: &Vector) -> Verdict {
     let encrypted = encrypt(&key, &[3; 32], vector.input("body").as_bytes(), "tt1");
     let body = sign::sealed("QDG6eK", &encrypted, "1409659813", "n");
     let verified = post(&account, &HeaderMap::new(), body.as_bytes());
-    let inbound = DouyinAdapter.parse(&account, &verified).unwrap().remove(0);
+    let inbound = DouyinAdapter.parse(&account, &verified).unwrap().messages.remove(0);
     let payload = meaning(vector.input("body"));
     assert_eq!(Some(inbound.sender.open_id.as_str()), payload["FromUserName"].as_str());
     assert_eq!(inbound.at.secs().to_string(), payload["CreateTime"].to_string().trim_matches('"'));
     match &inbound.content {
-        Content::Text { text } => {
+        Content::Text { text, .. } => {
             assert_eq!((payload["MsgType"].as_str(), payload["Content"].as_str()), (Some("text"), Some(text.as_str())))
         }
         Content::Image { media } => {
@@ -117,7 +117,7 @@ fn receive(body: &str) -> Result<Vec<Inbound>, Vec<u8>> {
     if let Some(reply) = DouyinAdapter.handshake(&account, &request, NOW).unwrap() {
         return Err(reply.body);
     }
-    Ok(DouyinAdapter.parse(&account, &post(&account, &headers, body.as_bytes())).unwrap())
+    Ok(DouyinAdapter.parse(&account, &post(&account, &headers, body.as_bytes())).unwrap().messages)
 }
 
 fn event(vector: &Vector) -> Verdict {
@@ -147,7 +147,7 @@ fn event(vector: &Vector) -> Verdict {
     }
     let server_id = content["server_message_id"].as_str();
     match &inbound.content {
-        Content::Text { text } => {
+        Content::Text { text, .. } => {
             assert_eq!(payload["event"], "im_receive_msg");
             assert_eq!(Some(text.as_str()), content["text"].as_str(), "{id}: text");
             assert_eq!(Some(inbound.key.as_str()), server_id, "{id}: key");

@@ -40,7 +40,7 @@ fn receive(body: &str) -> Inbound {
     let request =
         Request { method: &Method::POST, rest: "", query: &query, headers: &HeaderMap::new(), body: body.as_bytes() };
     let verified = MiniprogramAdapter.verify(&account, &request, Timestamp::from_secs(1_700_000_000)).ok().unwrap();
-    MiniprogramAdapter.parse(&account, &verified).unwrap().remove(0)
+    MiniprogramAdapter.parse(&account, &verified).unwrap().messages.remove(0)
 }
 
 /// The first field of that name, by plain search; absent where empty.
@@ -63,7 +63,7 @@ fn parse(vector: &Vector) {
     assert_eq!(Some(&inbound.sender.open_id), field(body, "FromUserName").as_ref(), "{id}");
     assert_eq!(Some(inbound.at.secs().to_string()), field(body, "CreateTime"), "{id}");
     match &inbound.content {
-        Content::Text { text } => {
+        Content::Text { text, .. } => {
             assert_eq!((Some(text), Some(&inbound.key)), (field(body, "Content").as_ref(), field(body, "MsgId").as_ref()));
         }
         Content::Event { event, key, data } => {

@@ -26,7 +26,7 @@ pub(crate) fn check(vector: &Vector) -> Verdict {
     let body = vector.input("body");
     let field = |name: &str| payload_field(body, name);
     let (account, verified) = receive(body);
-    let inbound = WechatAdapter.parse(&account, &verified).unwrap_or_else(|e| panic!("{id}: {e}")).remove(0);
+    let inbound = WechatAdapter.parse(&account, &verified).unwrap_or_else(|e| panic!("{id}: {e}")).messages.remove(0);
 
     let from = field("FromUserName").unwrap();
     assert_eq!(inbound.sender.open_id, from, "{id}: sender");
@@ -83,7 +83,7 @@ fn check_kind(id: &str, content: &Content, field: &dyn Fn(&str) -> Option<String
     };
     assert_eq!(content.kind(), expected, "{id}: kind");
     match content {
-        Content::Text { text } => assert_eq!(Some(text), field("Content").as_ref(), "{id}"),
+        Content::Text { text, .. } => assert_eq!(Some(text), field("Content").as_ref(), "{id}"),
         Content::Image { media } => assert_eq!((&media.id, &media.url), (&field("MediaId"), &field("PicUrl")), "{id}"),
         Content::Voice { media, transcript } => {
             assert_eq!((&media.id, &media.format, transcript), (&field("MediaId"), &field("Format"), &field("Recognition")));
@@ -119,7 +119,7 @@ fn check_key(id: &str, inbound: &Inbound, body: &str, field: &dyn Fn(&str) -> Op
     }
     let key = |body: &str| {
         let (account, verified) = receive(body);
-        WechatAdapter.parse(&account, &verified).unwrap().remove(0).key
+        WechatAdapter.parse(&account, &verified).unwrap().messages.remove(0).key
     };
     assert_eq!(key(body), inbound.key, "{id}: key of a retry");
     let time = field("CreateTime").unwrap();

@@ -84,7 +84,7 @@ fn envelope(vector: &Vector) {
     let made = format!("<xml><Encrypt><![CDATA[{}]]></Encrypt></xml>", vector.input("encrypt"));
     let body = vector.inputs()["body"].as_str().unwrap_or(&made);
     let verified = ask(Method::POST, &query(vector, &[]), body, |r| WecomAdapter.verify(&account, r, now)).ok().unwrap();
-    let inbound = WecomAdapter.parse(&account, &verified).unwrap().remove(0);
+    let inbound = WecomAdapter.parse(&account, &verified).unwrap().messages.remove(0);
     let fields = &vector.expected()["fields"];
     let expected = |name: &str, ours: &str| assert!(fields[name].is_null() || fields[name] == ours, "{name}: {ours}");
     expected("Content", inbound.content.words().unwrap());
@@ -125,9 +125,10 @@ fn field(body: &str, name: &str) -> Option<String> {
 fn parse(vector: &Vector) {
     let (id, body) = (vector.id(), vector.input("body"));
     let (account, verified) = receive(body);
-    let mut messages = WecomAdapter.parse(&account, &verified).unwrap_or_else(|e| panic!("{id}: {e}"));
+    let mut messages = WecomAdapter.parse(&account, &verified).unwrap_or_else(|e| panic!("{id}: {e}")).messages;
     if let Some(source) = field(body, "OpenKfId") {
-        assert_eq!((messages.len(), WecomAdapter.hinted(&account, &verified)), (0, vec![source]), "{id}");
+        let hinted: Vec<_> = WecomAdapter.hinted(&account, &verified).into_iter().map(|hint| hint.source).collect();
+        assert_eq!((messages.len(), hinted), (0, vec![source]), "{id}");
         return;
     }
     let inbound = messages.remove(0);
@@ -152,7 +153,7 @@ fn parse(vector: &Vector) {
 fn event_key(id: &str, body: &str, inbound: &Inbound) {
     let key = |body: &str| {
         let (account, verified) = receive(body);
-        WecomAdapter.parse(&account, &verified).unwrap().remove(0).key
+        WecomAdapter.parse(&account, &verified).unwrap().messages.remove(0).key
     };
     assert_eq!(key(body), inbound.key, "{id}: key of a retry");
     assert_ne!(key(&body.replacen(&field(body, "CreateTime").unwrap(), "1", 1)), inbound.key, "{id}: another second");
@@ -163,7 +164,7 @@ fn event_key(id: &str, body: &str, inbound: &Inbound) {
 fn content(id: &str, body: &str, content: &Content) {
     let field = |name| field(body, name);
     match content {
-        Content::Text { text } => assert_eq!(Some(text), field("Content").as_ref(), "{id}"),
+        Content::Text { text, .. } => assert_eq!(Some(text), field("Content").as_ref(), "{id}"),
         Content::Image { media } => assert_eq!((&media.id, &media.url), (&field("MediaId"), &field("PicUrl")), "{id}"),
         Content::Voice { media, .. } => {
             assert_eq!((&media.id, &media.format), (&field("MediaId"), &field("Format")), "{id}")

@@ -17,7 +17,7 @@ pub(crate) fn check(vector: &Vector) -> Verdict {
     let request = Request { method: &method, rest: "", query: &query, headers: &headers, body: body.as_bytes() };
     let now = Timestamp::from_secs(1_342_433_360);
     let verified = WeiboAdapter.verify(&account, &request, now).unwrap();
-    let messages = WeiboAdapter.parse(&account, &verified).unwrap();
+    let messages = WeiboAdapter.parse(&account, &verified).unwrap().messages;
     let [message] = messages.as_slice() else { panic!("{}: one message", vector.id()) };
     let sent: Value = serde_json::from_str(body).unwrap();
     assert_eq!(message.sender.open_id, sent["sender_id"].to_string());
@@ -34,7 +34,7 @@ pub(crate) fn check(vector: &Vector) -> Verdict {
     assert_eq!(message.content, expected);
     // The platform has no message ids: the key is made of the message, the same for each retry.
     assert!(message.key.starts_with("weibo-") && !message.key.contains(&message.sender.open_id));
-    let again = WeiboAdapter.parse(&account, &verified).unwrap();
+    let again = WeiboAdapter.parse(&account, &verified).unwrap().messages;
     assert_eq!(again[0].key, message.key);
     Verdict::Passed
 }

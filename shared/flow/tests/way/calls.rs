@@ -31,6 +31,7 @@ fn extension(w: &World, number: &str, agent: AgentId) {
         settings: json!({ "extensions": { number: agent } }),
         secrets: [].into(),
         created_at: Timestamp::default(),
+        standing: accounts::Standing::default(),
     };
     immediate(&w.db, || accounts::create(&w.ctx(), &account, &[])).unwrap();
 }

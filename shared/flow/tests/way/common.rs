@@ -1,7 +1,9 @@
 //! A world for native tests: rusqlite in memory or in a file, a clock that is set by hand, randomness from a counter.
 
 use std::cell::Cell;
+use warmline_channels::registry;
 use warmline_flow::Ctx;
+use warmline_flow::deliver::{self, Job};
 use warmline_flow::drain::{Drainer, Step};
 use warmline_flow::staff::Duties;
 use warmline_model::{
@@ -39,22 +41,25 @@ impl Rng for CountedRng {
 pub struct Planned(pub NativeDb);
 
 /// Tables of tens of rows, which may be read whole.
-const SMALL: [&str; 8] = ["groups", "accounts", "leases", "rollups", "refusals", "config", "plans", "queues"];
-/// Partial indexes that hold only what waits now, or who is at work.
-const WAITING: [&str; 9] = [
+const SMALL: [&str; 11] =
+    ["groups", "accounts", "leases", "rollups", "refusals", "odd_items", "config", "plans", "queues", "outages", "given_up"];
+/// Partial indexes that hold only what waits now, who is at work, or what was given up and is counted for operations.
+const WAITING: [&str; 10] = [
     "inbox_pending",
     "customers_unmoved",
     "erasures_running",
     "conversations_queue",
     "conversations_order",
-    "outbox_due",
+    "outbox_account",
+    "outbox_dead",
     "conversations_unplaced",
     "conversations_ai",
     "agents_seen",
 ];
 
-/// What is no table: a row without one, a list that was passed, the lanes of a queue, what an inner look-up found.
-const CONSTANT: [&str; 5] = ["CONSTANT ROW", "json_each", "SCAN lanes", "SCAN l", "(subquery"];
+/// What is no table: a row without one, a list that was passed, the lanes of a queue, the accounts found one after the
+/// other, what an inner look-up found.
+const CONSTANT: [&str; 6] = ["CONSTANT ROW", "json_each", "SCAN lanes", "SCAN l", "SCAN places", "(subquery"];
 
 impl Db for Planned {
     fn execute(&self, sql: &'static str, params: &[Value]) -> Result<Vec<Row>, StoreError> {
@@ -152,7 +157,7 @@ impl World {
     }
 
     pub fn arrives_from(&self, channel: &Channel, sender: Sender, key: &str, content: Content) {
-        let inbound = Inbound { key: key.into(), sender, at: self.clock.now(), content, reply_to: None };
+        let inbound = Inbound { earlier_key: None, key: key.into(), sender, at: self.clock.now(), content, reply_to: None };
         warmline_flow::ingest::ingest(&self.ctx(), channel, &place().1, vec![inbound], None, &[]).unwrap();
     }
 
@@ -179,4 +184,14 @@ pub fn edit(w: &World, change: impl FnOnce(&mut Plan)) {
 
 pub fn place() -> (Channel, AccountId) {
     (Channel::new("wechat").unwrap(), AccountId::new("gh_rice").unwrap())
+}
+
+/// Claims messages that are due on an account.
+pub fn claim(w: &World, limit: i64) -> Vec<Job> {
+    claim_on(w, &place().0, limit)
+}
+
+pub fn claim_on(w: &World, channel: &Channel, limit: i64) -> Vec<Job> {
+    let patience = registry::patience(channel.as_str());
+    deliver::claim(&w.ctx(), (channel, &place().1), patience, limit).unwrap()
 }

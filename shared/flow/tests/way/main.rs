@@ -2,18 +2,23 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod accounts;
 mod calls;
 mod cases;
 mod common;
 mod context;
 mod duties;
+mod intake;
+mod mail;
+mod optout;
+mod outage;
 mod people;
 mod privacy;
 mod retention;
 mod seats;
 mod staffing;
 
-use common::{World, place};
+use common::{World, claim, place};
 use proptest::prelude::{ProptestConfig, any, proptest};
 use std::collections::BTreeMap;
 use warmline_channels::Outcome;
@@ -108,12 +113,12 @@ fn a_message_is_stored_once_and_answered_to_its_sender() {
     assert_eq!((c.state, c.round_started_at), (ConversationState::WaitingOnCustomer, None));
     // In order, one at a time, each to the sender.
     for said in ["您好", "今天"] {
-        let jobs = deliver::claim(&w.ctx(), &place().0, 16).unwrap();
+        let jobs = claim(&w, 16);
         assert_eq!(jobs.len(), 1);
         assert_eq!((jobs[0].to.as_str(), &jobs[0].content), ("oUser1", &Content::text(said)));
         deliver::record(&w.ctx(), &jobs[0], &Attempt::Answered(Outcome::Sent)).unwrap();
     }
-    assert!(deliver::claim(&w.ctx(), &place().0, 16).unwrap().is_empty());
+    assert!(claim(&w, 16).is_empty());
     check(&w);
 }
 
@@ -281,13 +286,13 @@ fn a_transfer_moves_the_unit_and_the_note_stays_in_the_house() {
     assert_eq!(messages::list(&w.db, id, 0, 10).unwrap().len(), 2);
     let (channel, account) = place();
     assert!(stream::replies(&w.ctx(), &channel, &account, "a", None, 10).unwrap().items.is_empty());
-    assert!(deliver::claim(&w.ctx(), &channel, 10).unwrap().is_empty());
+    assert!(claim(&w, 10).is_empty());
     assert!(matches!(converse::find(&w.ctx(), &actor(one), id), Err(FlowError::NotFound(_))));
     check(&w);
 }
 
 #[test]
-fn failures_back_off_and_end_as_dead_letters_that_can_be_revived() {
+fn failures_back_off_and_end_as_dead_letters_when_their_time_is_over() {
     let w = World::new();
     let group = w.group("g", "{}");
     let agent = w.agent(&group, 1, false);
@@ -295,7 +300,7 @@ fn failures_back_off_and_end_as_dead_letters_that_can_be_revived() {
     let sent =
         immediate(&w.db, || converse::reply(&w.ctx(), &actor(agent), only(&w).id, &[Content::text("在")], None)).unwrap();
     let mut pauses = Vec::new();
-    for _ in 0..deliver::MAX_ATTEMPTS {
+    for _ in 0..7 {
         let from = w.ctx().now();
         while deliver_one(&w, &Attempt::Answered(Outcome::Retry("platform_busy"))) == 0 {
             w.pass(100);
@@ -303,17 +308,21 @@ fn failures_back_off_and_end_as_dead_letters_that_can_be_revived() {
         pauses.push(w.ctx().now().since(from));
     }
     assert!(pauses.windows(2).skip(1).all(|p| p[1] > p[0]), "{pauses:?}");
-    w.pass(3_600_000);
+    // WeChat takes replies for 48 hours.
+    w.pass(48 * 3_600_000);
     assert_eq!(deliver_one(&w, &Attempt::Answered(Outcome::Sent)), 0);
     assert_eq!((count(&w, "delivery.dead"), count(&w, "delivery.failed")), (1, 7));
-    immediate(&w.db, || deliver::retry(&w.ctx(), sent[0].id)).unwrap();
+    let again = || immediate(&w.db, || deliver::retry(&w.ctx(), sent[0].id));
+    assert!(matches!(again(), Err(FlowError::Conflict { code: "reply_window_closed", .. })));
+    // The customer writes, and the window is open again.
+    w.says("a", "2", "还在吗");
+    again().unwrap();
     assert_eq!(deliver_one(&w, &Attempt::Answered(Outcome::Sent)), 1);
-    let again = immediate(&w.db, || deliver::retry(&w.ctx(), sent[0].id));
-    assert!(matches!(again, Err(FlowError::Conflict { code: "not_dead", .. })));
+    assert!(matches!(again(), Err(FlowError::Conflict { code: "not_dead", .. })));
 }
 
 fn deliver_one(w: &World, attempt: &Attempt) -> usize {
-    let jobs = deliver::claim(&w.ctx(), &place().0, 1).unwrap();
+    let jobs = claim(w, 1);
     for job in &jobs {
         deliver::record(&w.ctx(), job, attempt).unwrap();
     }
@@ -327,10 +336,10 @@ fn a_deliverer_that_died_leaves_a_counted_doubt_and_its_late_word_changes_nothin
     let agent = w.agent(&group, 1, false);
     w.says("a", "1", "在吗");
     immediate(&w.db, || converse::reply(&w.ctx(), &actor(agent), only(&w).id, &[Content::text("在")], None)).unwrap();
-    let dead = deliver::claim(&w.ctx(), &place().0, 1).unwrap().remove(0);
-    assert!(deliver::claim(&w.ctx(), &place().0, 1).unwrap().is_empty());
+    let dead = claim(&w, 1).remove(0);
+    assert!(claim(&w, 1).is_empty());
     w.pass(deliver::LEASE_MS);
-    let next = deliver::claim(&w.ctx(), &place().0, 1).unwrap().remove(0);
+    let next = claim(&w, 1).remove(0);
     assert!(next.row.in_doubt);
     assert_eq!(count(&w, "delivery.in_doubt"), 1);
     deliver::record(&w.ctx(), &dead, &Attempt::Answered(Outcome::Permanent("late"))).unwrap();

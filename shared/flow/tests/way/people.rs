@@ -1,12 +1,12 @@
 //! One person across channels: what links, what only suggests, that undoing puts everything back, and that a reply goes to where the
 //! message came from.
 
-use crate::common::{World, place};
+use crate::common::{World, claim_on, place};
 use crate::{actor, all, count};
 use proptest::prelude::{ProptestConfig, Strategy, any, prop_oneof, proptest};
 use std::collections::{BTreeMap, BTreeSet};
 use warmline_flow::ingest::sender_lookup;
-use warmline_flow::{FlowError, converse, deliver, erase, people, sealed, summary, timeline};
+use warmline_flow::{FlowError, converse, erase, people, sealed, summary, timeline};
 use warmline_model::{Channel, Content, CustomerId, Identifier, IdentifierKind, MergeId, Sender, Timestamp};
 use warmline_store::{customers, immediate, people as stored};
 
@@ -117,7 +117,7 @@ fn a_reply_goes_to_where_the_message_came_from_whoever_is_merged_meanwhile() {
     };
     reply("给甲", 0);
     reply("给乙", 1);
-    let jobs = deliver::claim(&w.ctx(), &here, 9).unwrap();
+    let jobs = claim_on(&w, &here, 9);
     let mut sent: Vec<_> = jobs.iter().map(|j| (j.to.clone(), j.content.words().unwrap().to_owned())).collect();
     sent.sort();
     assert_eq!(sent, [("open-one".into(), "给甲".to_owned()), ("open-two".into(), "给乙".to_owned())]);
@@ -270,7 +270,14 @@ proptest! {
                     let same = connected(&every, &w)[&customers[&who]];
                     let gone: Vec<_> = customers.iter().filter(|(_, c)| person(&w, **c) == same).map(|(w, c)| (*w, *c)).collect();
                     let actor = warmline_flow::ctx::Actor { agent: None, role: warmline_model::Role::Admin };
-                    immediate(&w.db, || erase::begin(&w.ctx(), customers[&who], &actor, "request")).unwrap();
+                    let also = erase::by_hand(&w.ctx(), customers[&who]).unwrap();
+                    let begin = |also: &[CustomerId]| {
+                        immediate(&w.db, || erase::begin(&w.ctx(), customers[&who], &actor, "request", also))
+                    };
+                    if !also.is_empty() {
+                        assert_eq!(begin(&[]).unwrap_err(), FlowError::MergedByHand(also.clone()));
+                    }
+                    begin(&also).unwrap();
                     assert_eq!(erase::go_on(&w.ctx()).unwrap(), 1);
                     for (who, customer) in gone {
                         assert_eq!(stored::person(&w.db, customer).unwrap(), None);

@@ -1,11 +1,11 @@
 //! Erasing a person, and putting another master key in the place of the one in force.
 
-use crate::common::{MASTER, World, place};
+use crate::common::{MASTER, World, claim, place};
 use crate::{actor, all, count};
 use warmline_flow::ctx::Actor;
 use warmline_flow::ingest::sender_lookup;
 use warmline_flow::passing::{self, Passing};
-use warmline_flow::{FlowError, converse, deliver, erase, hold, keys, people, sealed, tick, timeline};
+use warmline_flow::{FlowError, converse, erase, hold, keys, people, sealed, tick, timeline};
 use warmline_model::{Content, ConversationState, CustomerId, IdentifierKind, Role, Timestamp};
 use warmline_privacy::{Keyring, Masters, SealError};
 use warmline_store::{Db, customers, erasures, immediate, inbox, messages, meta, people as stored, vault};
@@ -26,7 +26,8 @@ fn says(w: &World, who: &str, text: &str) -> CustomerId {
 }
 
 fn begin(w: &World, who: CustomerId) -> erasures::Erasure {
-    immediate(&w.db, || erase::begin(&w.ctx(), who, &ADMIN, "request")).unwrap()
+    let also = erase::by_hand(&w.ctx(), who).unwrap();
+    immediate(&w.db, || erase::begin(&w.ctx(), who, &ADMIN, "request", &also)).unwrap()
 }
 
 #[test]
@@ -42,7 +43,7 @@ fn an_erased_person_is_gone_with_all_of_their_identities_and_nobody_else_is() {
     )
     .unwrap();
     let key = sealed::customer_key(&w.ctx(), other).unwrap();
-    people::add(&w.ctx(), &w.keys.index(), other, &key, &known, people::STAFF).unwrap();
+    people::add(&w.ctx(), &w.keys.index(), other, &key, &known, people::STAFF, None).unwrap();
     let talk = all(&w).into_iter().find(|c| c.agent == Some(agent)).unwrap();
     assert_eq!(talk.customer, one);
     immediate(&w.db, || converse::reply(&w.ctx(), &actor(agent), talk.id, &[Content::text("您好")], None)).unwrap();
@@ -74,7 +75,7 @@ fn an_erased_person_is_gone_with_all_of_their_identities_and_nobody_else_is() {
     assert!(now.clone().all(|c| messages::list(&w.db, c.id, 0, 9).unwrap().is_empty()));
     assert!(sealed::open_content(&sealed::customer_key(&w.ctx(), stranger).unwrap(), &before).is_err());
     // A reply that was on its way is given up, and blocks nobody.
-    assert!(deliver::claim(&w.ctx(), &place().0, 9).unwrap().is_empty());
+    assert!(claim(&w, 9).is_empty());
     assert_eq!(count(&w, "delivery.dead"), 1);
     // The number proves nothing and is found nowhere; whoever writes again is somebody new.
     let again = says(&w, "a", "我又来了");
@@ -140,6 +141,7 @@ fn nothing_new_comes_under_a_key_that_goes() {
         payload: b"x",
         sealed_by: old,
         received_at: Timestamp::default(),
+        earlier: None,
     };
     assert!(matches!(inbox::insert(&w.db, &row).unwrap(), inbox::Stored::Stale));
     assert_eq!(inbox::waiting(&w.db).unwrap(), 0);
@@ -259,7 +261,7 @@ fn an_archived_customer_goes_with_the_archive_and_a_held_one_stays() {
     w.pass(31 * 86_400_000);
     assert_eq!(tick::tick(&w.ctx()).unwrap().archived, 1);
     immediate(&w.db, || hold::place(&w.ctx(), &ADMIN, one, "court", None)).unwrap();
-    let refused = immediate(&w.db, || erase::begin(&w.ctx(), one, &ADMIN, "request"));
+    let refused = immediate(&w.db, || erase::begin(&w.ctx(), one, &ADMIN, "request", &[]));
     assert!(matches!(refused, Err(FlowError::Conflict { code: "legal_hold", .. })));
     assert!(customers::get(&w.db, one).unwrap().is_some());
     immediate(&w.db, || hold::lift(&w.ctx(), &ADMIN, one)).unwrap();
@@ -267,4 +269,22 @@ fn an_archived_customer_goes_with_the_archive_and_a_held_one_stays() {
     assert_eq!(erase::go_on(&w.ctx()).unwrap(), 1);
     assert_eq!(erasures::get(&w.db, erasure.id).unwrap().unwrap().messages, 1);
     assert!(w.db.execute("SELECT 1 FROM packs WHERE conversation_id = ?1", &[talk.as_bytes().into()]).unwrap().is_empty());
+}
+
+#[test]
+fn l5_a_tag_that_the_plan_does_not_name_stays_out_of_the_log() {
+    let w = World::new();
+    w.group("g", "{}");
+    crate::common::edit(&w, |plan| {
+        plan.customers = serde_json::from_str(r#"[{"tags":["risk"],"priority_minutes":60}]"#).unwrap();
+    });
+    w.says_tagged("open-1", "1", "在吗", &["vip", "risk", "王家的二女儿"]);
+    let log: Vec<String> = warmline_store::events::after(&w.db, 0, 1_000)
+        .unwrap()
+        .iter()
+        .map(|event| serde_json::to_string(event).unwrap())
+        .collect();
+    let decided: Vec<_> = log.iter().filter(|event| event.contains("routing.decided")).collect();
+    assert!(decided[0].contains(r#""tags":["vip","risk"]"#), "{decided:?}");
+    assert!(!log.concat().contains("二女儿"));
 }

@@ -91,6 +91,7 @@ fn facts(terms: &[&str]) -> Facts {
         account_group: None,
         owner: None,
         last: None,
+        people_only: false,
     }
 }
 

@@ -142,6 +142,7 @@ impl Driver {
             account_group: None,
             owner: None,
             last: None,
+            people_only: false,
         };
         let placement = self.plan.place(&facts, self.now).unwrap();
         let (cause, entered) = (Cause::Arrival, self.now);

@@ -3,16 +3,16 @@
 use super::super::Request;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde_json::Value;
-use warmline_channels::{Adapter, ApiResponse, Call, Page, Refusal, Reply, Secrets};
-use warmline_model::{Inbound, Timestamp};
+use warmline_channels::{Adapter, ApiResponse, Call, Page, Parsed, Refusal, Reply, Secrets};
+use warmline_model::Timestamp;
 
 /// What a webhook came to.
 #[derive(Debug, PartialEq)]
 pub enum Taken {
     /// It was the platform's check of the address.
     Greeted(Reply),
-    /// The verified body, its messages, and the acknowledgement.
-    Messages(Vec<u8>, Vec<Inbound>, Reply),
+    /// The verified body, its messages and what of it could not be read, and the acknowledgement.
+    Messages(Vec<u8>, Parsed, Reply),
 }
 
 /// A webhook as the server hands it to an adapter.
@@ -76,12 +76,12 @@ where
             return Ok(Taken::Greeted(reply));
         }
         let verified = self.adapter.verify(&self.account, &webhook, now)?;
-        let messages = self.adapter.parse(&self.account, &verified)?;
+        let parsed = self.adapter.receive(&self.account, &verified)?;
         if let Some(pull) = self.adapter.pull() {
             pull.hinted(&self.account, &verified);
         }
         let reply = self.adapter.acknowledge(&self.account, &verified);
-        Ok(Taken::Messages(verified.body().to_vec(), messages, reply))
+        Ok(Taken::Messages(verified.body().to_vec(), parsed, reply))
     }
 
     fn answered(&self, status: u16, body: &[u8]) -> Option<Page> {

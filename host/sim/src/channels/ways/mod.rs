@@ -162,3 +162,6 @@ pub fn all() -> Vec<Way> {
 pub fn of(channel: &str) -> Vec<Way> {
     all().into_iter().filter(|way| way.channel == channel).collect()
 }
+
+#[cfg(test)]
+mod tests;

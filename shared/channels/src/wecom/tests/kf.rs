@@ -14,7 +14,7 @@ fn entry(kind: &str, body: Value) -> Inbound {
     let mut entry =
         json!({ "msgid": "m1", "open_kfid": "wk1", "external_userid": "wmA", "send_time": 9, "origin": 3, "msgtype": kind });
     entry[kind] = body;
-    entries(json!([entry])).remove(0)
+    entries(json!([entry])).pop().unwrap()
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn pages() {
 #[test]
 fn what_customers_write() {
     let inbound = entry("text", json!({ "content": "在吗😀", "menu_id": "101" }));
-    assert_eq!((inbound.key.as_str(), inbound.sender.open_id.as_str(), inbound.at.secs()), ("m1", "wmA", 9));
+    assert_eq!((inbound.earlier_key.as_deref(), inbound.sender.open_id.as_str(), inbound.at.secs()), (Some("m1"), "wmA", 9));
     assert_eq!((&inbound.content, &inbound.reply_to), (&Content::text("在吗😀"), &Some(json!({ "open_kfid": "wk1" }))));
     let media = json!({ "media_id": "M" });
     for kind in ["image", "voice", "video", "file"] {
@@ -84,7 +84,7 @@ fn events_and_what_is_not_a_customers() {
     let event = |event: Value| json!({ "msgid": "e1", "send_time": 9, "origin": 4, "msgtype": "event", "event": event });
     let enter = json!({ "event_type": "enter_session", "open_kfid": "wk2", "external_userid": "wmA", "scene": "123", "welcome_code": "W" });
     let inbound = entries(json!([event(enter)])).remove(0);
-    assert_eq!((inbound.key.as_str(), inbound.sender.open_id.as_str()), ("e1", "wmA"));
+    assert_eq!((inbound.earlier_key.as_deref(), inbound.sender.open_id.as_str()), (Some("e1"), "wmA"));
     let data = json!({ "open_kfid": "wk2", "scene": "123" });
     assert_eq!(inbound.content, Content::Event { event: "enter_session".into(), key: Some("123".into()), data });
     assert_eq!(inbound.reply_to, Some(json!({ "open_kfid": "wk2", "welcome_code": "W", "welcome_until": 29 })));
@@ -115,6 +115,80 @@ proptest! {
     fn odd_entries_do_not_keep_a_page_from_being_read(kind in ".{0,12}", text in ".{0,12}", number: f64) {
         let odd = json!({ "msgtype": kind, "external_userid": text, "send_time": number, &*kind: { "content": number, "latitude": number } });
         let good = json!({ "msgid": "m", "external_userid": "wmA", "origin": 3, "send_time": 1, "msgtype": "text", "text": { "content": "x" } });
-        prop_assert!(entries(json!([odd, good])).iter().any(|m| m.key == "m"));
+        prop_assert!(entries(json!([odd, good])).iter().any(|m| m.earlier_key.as_deref() == Some("m")));
     }
+}
+
+fn text_of(customer: &str, id: &str, text: &str) -> String {
+    format!(
+        r#"{{"msgid":"{id}","open_kfid":"wk1","external_userid":"{customer}","send_time":9,"origin":3,"msgtype":"text","text":{{"content":"{text}"}}}}"#
+    )
+}
+
+fn read_raw(list: &[&str]) -> crate::Page {
+    let list = list.join(",");
+    let body = format!(r#"{{"errcode":0,"errmsg":"ok","next_cursor":"c9","has_more":1,"msg_list":[{list}]}}"#);
+    WecomAdapter.read(&account(), "wk1", &ApiResponse { status: 200, body: body.as_bytes() }).unwrap()
+}
+
+#[test]
+fn w0_a_half_surrogate_costs_no_other_customer_their_message() {
+    let texts = [("wmA", "1", "在吗"), ("wmB", "2", r"谢谢\ud83d"), ("wmC", "3", "好的"), ("wmD", "4", "再见")];
+    let list = texts.map(|(who, id, text)| text_of(who, id, text));
+    let page = read_raw(&list.each_ref().map(String::as_str));
+    let said: Vec<_> = page.messages.iter().map(|m| (m.sender.open_id.as_str(), m.content.words().unwrap())).collect();
+    assert_eq!(said, [("wmA", "在吗"), ("wmB", "谢谢\u{FFFD}"), ("wmC", "好的"), ("wmD", "再见")]);
+    assert_eq!((page.odd.len(), page.cursor.as_deref(), page.more), (0, Some("c9"), true));
+}
+
+#[test]
+fn w0_an_entry_that_cannot_be_read_is_odd_and_the_cursor_moves() {
+    let (first, last) = (text_of("wmA", "1", "在吗"), text_of("wmC", "3", "好的"));
+    let deep = "[".repeat(60) + &"]".repeat(60);
+    for (bad, reason) in [
+        ("null", "not_an_object"),
+        (r#"{"msgid":"2"}"#, "msgtype"),
+        (r#"{"msgid":"2","msgtype":"text","origin":3}"#, "external_userid"),
+        (r#"{"msgid":"2","send_time":1e999}"#, "not_json"),
+        (deep.as_str(), "too_deep"),
+    ] {
+        let page = read_raw(&[&first, bad, &last]);
+        let who: Vec<_> = page.messages.iter().map(|m| m.sender.open_id.as_str()).collect();
+        assert_eq!((who, page.cursor.as_deref()), (vec!["wmA", "wmC"], Some("c9")), "{bad}");
+        assert_eq!(page.odd, [crate::Odd { reason, raw: bad.as_bytes().to_vec() }], "{bad}");
+    }
+}
+
+#[test]
+fn w1_one_msgid_of_two_customers_is_two_messages() {
+    let key = |who: &str, id: &str, text: &str| read_raw(&[&text_of(who, id, text)]).messages.remove(0).key;
+    assert_eq!(key("wmA", "1", "x"), key("wmA", "1", "x"));
+    assert_ne!(key("wmA", "1", "x"), key("wmB", "1", "x"));
+    assert_ne!(key("wmA", "1", "x"), key("wmA", "1", "y"));
+    assert_ne!(key("wmA", "1", "x"), key("wmA", "2", "x"));
+}
+
+#[test]
+fn f2_the_callbacks_token_is_passed_on() {
+    let body = |request: ApiRequest| serde_json::from_slice::<Value>(&request.body).unwrap();
+    let hinted = WecomAdapter.request_hinted(&account(), "wk1", Some("c7"), "ENCToken", &call(Some("T"))).ok().unwrap();
+    let hinted = body(hinted);
+    assert_eq!(
+        (&hinted["token"], &hinted["cursor"], &hinted["open_kfid"]),
+        (&json!("ENCToken"), &json!("c7"), &json!("wk1"))
+    );
+    let polled = body(WecomAdapter.request(&account(), "wk1", Some("c7"), &call(Some("T"))).ok().unwrap());
+    assert_eq!(polled.get("token"), None);
+    let refused = ApiResponse { status: 200, body: br#"{"errcode":95007,"errmsg":"invalid msg token"}"# };
+    assert_eq!(WecomAdapter.read(&account(), "wk1", &refused), Err(Outcome::Retry("hint_refused")));
+}
+
+#[test]
+fn f9_the_menu_item_that_a_text_answers_is_kept() {
+    let said = json!({ "msgid": "m1", "external_userid": "wmA", "origin": 3, "send_time": 1, "msgtype": "text",
+        "text": { "content": "满意", "menu_id": "101" } });
+    let found = entries(json!([said]));
+    let answer = Content::Event { event: "menu_answer".into(), key: Some("101".into()), data: Value::Null };
+    assert_eq!((&found[0].content, found[0].key.clone()), (&answer, format!("{}#context", found[1].key)));
+    assert_eq!((&found[1].content, found[1].earlier_key.as_deref(), found.len()), (&Content::text("满意"), Some("m1"), 2));
 }

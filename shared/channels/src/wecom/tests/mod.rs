@@ -5,7 +5,7 @@ use crate::wx_crypto::AesKey;
 use http::{HeaderMap, Method};
 use proptest::prelude::*;
 use serde_json::json;
-use warmline_model::Content;
+use warmline_model::{Content, Inbound};
 
 mod kf;
 mod replies;
@@ -45,7 +45,7 @@ fn receive(message: &str) -> Result<Vec<Inbound>, Refusal> {
     let (query, body) = sealed(message);
     let verified = verify(&query, &body, NOW)?;
     assert_eq!(WecomAdapter.acknowledge(&account(), &verified), Reply::text(""));
-    WecomAdapter.parse(&account(), &verified)
+    WecomAdapter.parse(&account(), &verified).map(|parsed| parsed.messages)
 }
 
 fn one(kind: &str, fields: &[(&str, &str)]) -> Inbound {
@@ -60,7 +60,7 @@ fn call<'c>(token: Option<&'c str>) -> Call<'c> {
 fn handshake_gives_the_decrypted_text_back() {
     let query = sign::handshake("test", &key(), "wwcorp", TS, "n", &[9; 16], "1616140317555161061");
     assert_eq!(shake(&query, NOW), Ok(Some(Reply::text("1616140317555161061"))));
-    assert_eq!(shake(&query, NOW.plus_millis(301_000)), Err(Refusal::Stale));
+    assert_eq!(shake(&query, NOW.plus_millis(301_000)), Err(Refusal::Stale(-301)));
     assert_eq!(shake(&query.replace("nonce=n", "nonce=m"), NOW), Err(Refusal::SignatureWrong));
     assert_eq!(shake(&query.replace("msg_signature", "signature"), NOW), Err(Refusal::SignatureMissing));
     assert_eq!(shake("msg_signature=1", NOW), Ok(None));
@@ -74,7 +74,7 @@ fn handshake_gives_the_decrypted_text_back() {
 fn refusals() {
     let (query, body) = sealed("<xml/>");
     assert!(verify(&query, &body, NOW).is_ok());
-    assert_eq!(verify(&query, &body, NOW.plus_millis(-301_000)).err(), Some(Refusal::Stale));
+    assert_eq!(verify(&query, &body, NOW.plus_millis(-301_000)).err(), Some(Refusal::Stale(301)));
     assert_eq!(verify("", &body, NOW).err(), Some(Refusal::SignatureMissing));
     let other = body.replace("<Encrypt><![CDATA[", "<Encrypt><![CDATA[A");
     assert_eq!(verify(&query, &other, NOW).err(), Some(Refusal::SignatureWrong));
@@ -93,7 +93,10 @@ fn refusals() {
 #[test]
 fn what_members_write() {
     let inbound = one("text", &[("Content", "你好😀"), ("MsgId", "42"), ("AgentID", "1000002")]);
-    assert_eq!((inbound.key.as_str(), inbound.sender.open_id.as_str(), inbound.at.secs()), ("42", "zhangsan", 5));
+    assert_eq!(
+        (inbound.earlier_key.as_deref(), inbound.sender.open_id.as_str(), inbound.at.secs()),
+        (Some("42"), "zhangsan", 5)
+    );
     assert_eq!(inbound.content, Content::text("你好😀"));
     assert_eq!(inbound.reply_to, Some(json!({ "agent_id": 1_000_002 })));
     assert_eq!(one("image", &[("MediaId", "M"), ("MsgId", "1")]).content.kind(), "image");
@@ -117,8 +120,9 @@ fn reports_belong_to_the_customer_they_are_about() {
 fn a_hint_holds_no_message_but_names_a_source() {
     let (query, body) = sealed(&sign::hint("wwcorp", 5, "wk1"));
     let verified = verify(&query, &body, NOW).ok().unwrap();
-    assert_eq!(WecomAdapter.parse(&account(), &verified), Ok(Vec::new()));
-    assert_eq!(WecomAdapter.hinted(&account(), &verified), ["wk1"]);
+    assert_eq!(WecomAdapter.parse(&account(), &verified), Ok(Parsed::default()));
+    let hint = crate::kit::Hint { source: "wk1".into(), token: Some("ENCSimulated".into()) };
+    assert_eq!(WecomAdapter.hinted(&account(), &verified), [hint]);
     assert!(WecomAdapter.polled(&account()).is_empty());
     let (query, body) = sealed(&sign::message("li", "wwcorp", 5, "text", &[("Content", "x"), ("MsgId", "1")]));
     assert!(WecomAdapter.hinted(&account(), &verify(&query, &body, NOW).ok().unwrap()).is_empty());

@@ -102,6 +102,10 @@ fn tokens() {
 fn answers() {
     let sent = |status, body: &str| WecomAdapter.read_answer(&ApiResponse { status, body: body.as_bytes() });
     assert_eq!(sent(200, r#"{"errcode":0,"errmsg":"ok","msgid":"x"}"#), Outcome::Sent);
+    // F3: a repeat of what the platform has is no failure.
+    assert_eq!(sent(200, r#"{"errcode":95999,"errmsg":"msgid exist, hint: [1]"}"#), Outcome::Sent);
+    assert_eq!(sent(200, r#"{"errcode":95999,"errmsg":"Duplicate msgid"}"#), Outcome::Sent);
+    assert_eq!(sent(200, r#"{"errcode":40058,"errmsg":"msgid exceed max length"}"#), Outcome::Permanent("platform_refused"));
     assert_eq!(sent(200, r#"{"errcode":0,"invaliduser":""}"#), Outcome::Sent);
     assert_eq!(sent(200, r#"{"errcode":0,"invaliduser":"zhangsan"}"#), Outcome::Permanent("recipient_unknown"));
     for (code, outcome) in [
@@ -123,4 +127,21 @@ fn answers() {
     assert_eq!(sent(500, ""), Outcome::Retry("platform_unavailable"));
     assert_eq!(sent(429, ""), Outcome::Retry("rate_limited"));
     assert_eq!(sent(403, ""), Outcome::Permanent("http_refused"));
+}
+
+#[test]
+fn f3_every_reply_to_a_customer_has_a_stable_msgid_that_fits() {
+    let (content, kf) = (Content::text("您好"), json!({ "open_kfid": "wk1" }));
+    let msgid = |id: &str| {
+        let reply = Outbound { to: "wmA", id, content: &content, at: NOW, reply_to: Some(&kf) };
+        let Ok(Rendered::Call(call)) = WecomAdapter.render(&account(), &reply, &call(Some("T"))) else { panic!() };
+        serde_json::from_slice::<Value>(&call.body).unwrap()["msgid"].as_str().map(str::to_owned)
+    };
+    // As the outbox names a message.
+    let id = warmline_model::MessageId::from_bytes(&[0xab; 16]).unwrap().to_string();
+    assert_eq!(id.len(), 36);
+    assert_eq!(msgid(&id).as_deref(), Some("ab".repeat(16).as_str()));
+    assert_eq!(msgid(&id), msgid(&id));
+    let other = warmline_model::MessageId::from_bytes(&[0xac; 16]).unwrap().to_string();
+    assert_ne!(msgid(&id), msgid(&other));
 }

@@ -1,5 +1,13 @@
-//! A bounded reader for JSON that strangers send: its size, depth and number of values are capped before anything is built,
+//! Bounded readers for JSON that strangers send: its size, depth and number of values are capped before anything is built,
 //! so that a hostile body costs one pass over its bytes and no memory.
+//!
+//! Our own clients' JSON is read strictly ([`read`], [`read_as`]). What platforms send is read leniently ([`read_lenient`]): a
+//! platform cuts a customer's words in the middle of a character and never mends it. Its lists are read item by item (`list`).
+
+mod list;
+mod mend;
+
+pub(crate) use list::{ANY, List, list, list_of};
 
 use crate::kit::Refusal;
 use serde::de::DeserializeOwned;
@@ -53,9 +61,28 @@ pub fn read(body: &[u8], max_bytes: usize) -> Result<Value, Error> {
     if holds_nul(&value) { Err(Error::Nul) } else { Ok(value) }
 }
 
-/// Reads a body that must be an object.
+/// Reads what a platform sent within the bounds. Characters that cannot be read become U+FFFD: halves of surrogate pairs, bytes that
+/// are no UTF-8, bare control characters, U+0000.
+///
+/// # Errors
+/// The body breaks a bound or is not JSON even so.
+pub fn read_lenient(body: &[u8], max_bytes: usize) -> Result<Value, Error> {
+    if body.len() > max_bytes {
+        return Err(Error::TooLong);
+    }
+    measure(body, MAX_VALUES)?;
+    parse_lenient(body)
+}
+
+fn parse_lenient(body: &[u8]) -> Result<Value, Error> {
+    // Mostly there is nothing to mend.
+    let read = serde_json::from_slice(body).or_else(|_| serde_json::from_slice(&mend::mend(body)));
+    read.map(without_nul).map_err(|_| Error::Syntax)
+}
+
+/// Reads what a platform sent and must be an object.
 pub(crate) fn read_object(body: &[u8], max_bytes: usize) -> Result<Map<String, Value>, Refusal> {
-    match read(body, max_bytes)? {
+    match read_lenient(body, max_bytes)? {
         Value::Object(map) => Ok(map),
         _ => Err(Refusal::Malformed("not a JSON object")),
     }
@@ -69,8 +96,31 @@ pub fn read_as<T: DeserializeOwned>(body: &[u8], max_bytes: usize) -> Result<T, 
     if body.len() > max_bytes {
         return Err(Error::TooLong);
     }
-    measure(body)?;
+    measure(body, MAX_VALUES)?;
     serde_json::from_slice(body).map_err(|_| Error::Syntax)
+}
+
+/// The value with U+0000 in its texts and names replaced by U+FFFD.
+fn without_nul(mut value: Value) -> Value {
+    if holds_nul(&value) {
+        replace_nul(&mut value);
+    }
+    value
+}
+
+fn replace_nul(value: &mut Value) {
+    match value {
+        Value::String(text) => *text = text.replace('\0', "\u{FFFD}"),
+        Value::Array(items) => items.iter_mut().for_each(replace_nul),
+        Value::Object(map) => {
+            let old = std::mem::take(map);
+            map.extend(old.into_iter().map(|(name, mut value)| {
+                replace_nul(&mut value);
+                (name.replace('\0', "\u{FFFD}"), value)
+            }));
+        }
+        _ => {}
+    }
 }
 
 /// Whether any text or key in it holds U+0000.
@@ -84,7 +134,7 @@ pub fn holds_nul(value: &Value) -> bool {
 }
 
 /// Counts brackets and separators outside of texts. Correct for JSON, harmless for anything else: the parser decides that.
-fn measure(body: &[u8]) -> Result<(), Error> {
+fn measure(body: &[u8], max_values: usize) -> Result<(), Error> {
     let (mut depth, mut values, mut in_text, mut escaped) = (0usize, 1usize, false, false);
     for &byte in body {
         if in_text {
@@ -109,7 +159,7 @@ fn measure(body: &[u8]) -> Result<(), Error> {
         if depth > MAX_DEPTH {
             return Err(Error::TooDeep);
         }
-        if values > MAX_VALUES {
+        if values > max_values {
             return Err(Error::TooMany);
         }
     }
@@ -119,6 +169,7 @@ fn measure(body: &[u8]) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     fn read_text(text: &str) -> Result<Value, Error> {
         read(text.as_bytes(), MAX_BYTES)
@@ -132,6 +183,23 @@ mod tests {
         assert!(read_text(&format!("{}{}", "[".repeat(MAX_DEPTH), "]".repeat(MAX_DEPTH))).is_ok());
         // Brackets and commas inside a text count for nothing.
         assert!(read_text(&format!("{{\"text\":\"{}\"}}", "[{,:\\\"".repeat(10_000))).is_ok());
+    }
+
+    #[test]
+    fn nul_is_replaced_everywhere() {
+        let value = without_nul(json!({ "a\0": ["x\0", { "b": "\0" }], "c": 1 }));
+        assert_eq!(value, json!({ "a\u{FFFD}": ["x\u{FFFD}", { "b": "\u{FFFD}" }], "c": 1 }));
+        assert_eq!(read_lenient(br#"{"a":"\u0000"}"#, MAX_BYTES), Ok(json!({ "a": "\u{FFFD}" })));
+    }
+
+    #[test]
+    fn the_lenient_reader_has_the_same_bounds() {
+        let lenient = |text: &str| read_lenient(text.as_bytes(), MAX_BYTES);
+        assert_eq!(read_lenient(&vec![b' '; 10 * 1024 * 1024], MAX_BYTES), Err(Error::TooLong));
+        assert_eq!(lenient(&"[".repeat(500_000)), Err(Error::TooDeep));
+        assert_eq!(lenient(&format!("[{}0]", "0,".repeat(500_000))), Err(Error::TooMany));
+        assert_eq!(lenient("{"), Err(Error::Syntax));
+        assert_eq!(lenient("1e999"), Err(Error::Syntax));
     }
 
     #[test]

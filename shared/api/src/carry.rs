@@ -1,0 +1,43 @@
+//! Whether a channel can carry what somebody wants to say: told before anything is stored.
+
+use crate::routes::Call;
+use warmline_channels::{Outbound, Window, registry};
+use warmline_flow::{accounts, deliver};
+use warmline_http::Problem;
+use warmline_model::Content;
+use warmline_store::conversations::Conversation;
+
+/// Contents as a conversation's channel carries them, long texts in parts, with the window in which it takes them.
+///
+/// # Errors
+/// The channel, the account or the conversation cannot carry one of them; `field` names where it stands in the request.
+pub(crate) fn parts(
+    call: &Call<'_>,
+    conversation: &Conversation,
+    contents: Vec<Content>,
+    field: &str,
+) -> Result<(Vec<Content>, Option<Window>), Problem> {
+    let channel = conversation.channel.as_str();
+    let Some(capabilities) = registry::capabilities(channel) else { return Ok((contents, None)) };
+    let refused = |code: &'static str| {
+        Problem::field(code, field, format!("the channel {channel} cannot carry this in this conversation: {code}"))
+    };
+    let mut parts = Vec::with_capacity(contents.len());
+    for content in contents {
+        parts.extend(capabilities.parts(content).map_err(refused)?);
+    }
+    // Without its account nothing leaves, which the delivery says; one may yet be connected.
+    let Some(mut account) = accounts::load(&call.ctx, &conversation.channel, &conversation.account)? else {
+        return Ok((parts, capabilities.window));
+    };
+    if let Some(settings) = account.settings.as_object_mut() {
+        settings.remove("group");
+    }
+    let address = deliver::address(&call.ctx, conversation.id, conversation.identity)?;
+    for content in &parts {
+        let (to, reply_to) = (address.to.as_str(), address.reply_to.as_ref());
+        let reply = Outbound { to, id: "", content, at: call.ctx.now(), reply_to };
+        registry::check_reply(channel, &account.settings, &account.secrets, &reply).unwrap_or(Ok(())).map_err(refused)?;
+    }
+    Ok((parts, capabilities.window))
+}

@@ -1,0 +1,422 @@
+//! Lists that platforms send: batches, pages, pushes. They are read item by item, so that an item that breaks a bound, or the rules
+//! of JSON, costs the others nothing.
+
+use super::{Error, measure, parse_lenient};
+use crate::kit::{Odd, Refusal};
+use serde_json::Value;
+
+/// The most items of a list.
+const MAX_ITEMS: usize = 4_096;
+/// The most values of an item.
+const MAX_VALUES: usize = super::MAX_VALUES;
+/// How many pieces are put together to find an item again behind one that has lost its end.
+const TRIES: usize = 8;
+/// How many brackets are tried for the one that closes such a list.
+const CLOSES: usize = 32;
+
+/// In a path: any name.
+pub(crate) const ANY: &str = "*";
+
+/// A body that holds a list, taken apart.
+pub(crate) struct List<'a> {
+    body: &'a [u8],
+    path: &'static [&'static str],
+    /// What stands around the list, which itself is empty in it.
+    pub(crate) outer: Value,
+    items: Option<Vec<Result<Value, Error>>>,
+}
+
+/// Reads the list that stands in a body under the names of `path`.
+///
+/// # Errors
+/// The body breaks a bound, or what stands around the list is not JSON.
+pub(crate) fn list<'a>(body: &'a [u8], max_bytes: usize, path: &'static [&'static str]) -> Result<List<'a>, Error> {
+    list_of(body, max_bytes, path, MAX_VALUES)
+}
+
+/// The same for items of up to so many values.
+pub(crate) fn list_of<'a>(
+    body: &'a [u8],
+    max_bytes: usize,
+    path: &'static [&'static str],
+    max_values: usize,
+) -> Result<List<'a>, Error> {
+    if body.len() > max_bytes {
+        return Err(Error::TooLong);
+    }
+    let read = |part: &[u8]| measure(part, max_values).and_then(|()| parse_lenient(part));
+    let (outer, items) = match read(body) {
+        Ok(mut outer) => {
+            let items = take(&mut outer, path).map(|items| items.into_iter().map(Ok).collect());
+            (outer, items)
+        }
+        Err(error) => {
+            let (outer, items) = split(body, path).ok_or(error)?;
+            if items.len() > MAX_ITEMS {
+                return Err(Error::TooMany);
+            }
+            (read(&outer).map_err(|_| error)?, Some(items.into_iter().map(read).collect()))
+        }
+    };
+    if items.as_ref().is_some_and(|items: &Vec<_>| items.len() > MAX_ITEMS) {
+        return Err(Error::TooMany);
+    }
+    Ok(List { body, path, outer, items })
+}
+
+impl List<'_> {
+    /// Whether there is a list.
+    pub(crate) fn is_there(&self) -> bool {
+        self.items.is_some()
+    }
+
+    /// How many items are in it.
+    pub(crate) fn len(&self) -> usize {
+        self.items.as_ref().map_or(0, Vec::len)
+    }
+
+    /// A body that is an object and no list, as the only item of one.
+    pub(crate) fn or_one(mut self) -> Self {
+        if self.items.is_none() && self.outer.is_object() {
+            self.items = Some(vec![Ok(self.outer.take())]);
+        }
+        self
+    }
+
+    /// The items that were read, each under its number; none for what broke the rules.
+    pub(crate) fn values(&self) -> impl Iterator<Item = Option<&Value>> {
+        self.items.iter().flatten().map(|item| item.as_ref().ok())
+    }
+
+    /// Reads each item; what cannot be read is odd, what is nothing to us is left out.
+    pub(crate) fn read<T>(self, mut read: impl FnMut(usize, Value) -> Result<Option<T>, Refusal>) -> (Vec<T>, Vec<Odd>) {
+        let items = self.items.unwrap_or_default();
+        let count = items.len();
+        let (mut good, mut failed) = (Vec::with_capacity(count), Vec::new());
+        for (number, item) in items.into_iter().enumerate() {
+            match item.map_err(Refusal::from).and_then(|item| read(number, item)) {
+                Ok(Some(item)) => good.push(item),
+                Ok(None) => {}
+                Err(refusal) => failed.push((number, refusal)),
+            }
+        }
+        if failed.is_empty() {
+            return (good, Vec::new());
+        }
+        // Their bytes are looked up only now, since there are mostly none.
+        let raw = split(self.body, self.path).map(|(_, raw)| raw).filter(|raw| raw.len() == count).unwrap_or_default();
+        let odd = |(number, refusal): (usize, Refusal)| Odd::new(refusal, raw.get(number).copied().unwrap_or(self.body));
+        (good, failed.into_iter().map(odd).collect())
+    }
+}
+
+/// Takes the list out of a value.
+fn take(value: &mut Value, path: &[&str]) -> Option<Vec<Value>> {
+    let Some((name, rest)) = path.split_first() else {
+        return value.as_array_mut().map(std::mem::take);
+    };
+    let members = value.as_object_mut()?;
+    if *name == ANY {
+        return members.values_mut().find_map(|member| take(member, rest));
+    }
+    take(members.get_mut(*name)?, rest)
+}
+
+/// What stands around the list, with an empty one in its place, and the bytes of its items; none where the list is not there or
+/// does not end.
+fn split<'a>(body: &'a [u8], path: &[&str]) -> Option<(Vec<u8>, Vec<&'a [u8]>)> {
+    let start = find(body, blank(body, 0), path)?;
+    let (items, end) = match items(body, start) {
+        Some(found) if !found.0.iter().any(|item| is_several(item)) => found,
+        // What reads more of them is right.
+        found => {
+            let read = |(items, _): &(Vec<&[u8]>, usize)| items.iter().filter(|item| parse_lenient(item).is_ok()).count();
+            found.into_iter().chain(resume(body, start)).max_by_key(read)?
+        }
+    };
+    let outer = [body.get(..start)?, body.get(end..)?].concat();
+    Some((outer, items))
+}
+
+/// Whether it may be several items that one quotation mark too few or too many has joined.
+fn is_several(item: &[u8]) -> bool {
+    let begins = |at: usize| item.get(blank(item, at + 1)) == Some(&b'{');
+    let holds = item.iter().enumerate().any(|(at, byte)| *byte == b',' && begins(at));
+    holds && parse_lenient(item).is_err()
+}
+
+/// Where the list begins, behind its bracket.
+fn find(body: &[u8], at: usize, path: &[&str]) -> Option<usize> {
+    let Some((name, rest)) = path.split_first() else {
+        return (body.get(at) == Some(&b'[')).then_some(at + 1);
+    };
+    if body.get(at) != Some(&b'{') {
+        return None;
+    }
+    let mut at = blank(body, at + 1);
+    while body.get(at) == Some(&b'"') {
+        let end = text(body, at)?;
+        let key = body.get(at + 1..end - 1)?;
+        let colon = blank(body, end);
+        if body.get(colon) != Some(&b':') {
+            return None;
+        }
+        let value = blank(body, colon + 1);
+        if (*name == ANY || key == name.as_bytes())
+            && let Some(found) = find(body, value, rest)
+        {
+            return Some(found);
+        }
+        at = blank(body, skip(body, value)?);
+        if body.get(at) == Some(&b',') {
+            at = blank(body, at + 1);
+        }
+    }
+    None
+}
+
+/// The items of a list whose brackets and quotation marks are in order, and where its bracket closes.
+fn items(body: &[u8], start: usize) -> Option<(Vec<&[u8]>, usize)> {
+    let (mut items, mut at) = (Vec::new(), blank(body, start));
+    if body.get(at) == Some(&b']') {
+        return Some((items, at));
+    }
+    loop {
+        let end = skip(body, at)?;
+        items.push(body.get(at..end)?.trim_ascii());
+        at = blank(body, end);
+        match body.get(at) {
+            Some(b',') => at = blank(body, at + 1),
+            Some(b']') => return Some((items, at)),
+            _ => return None,
+        }
+    }
+}
+
+/// The items of a list of objects in which one has lost a bracket or a quotation mark: each begins with the list or where a `,{`
+/// stands, and takes as many of those pieces as it needs to be whole.
+fn resume(body: &[u8], start: usize) -> Option<(Vec<&[u8]>, usize)> {
+    let end = close(body, start)?;
+    let inside = body.get(..end)?;
+    let mut pieces = vec![blank(inside, start)];
+    for (at, _) in inside.iter().enumerate().skip(start).filter(|(_, byte)| **byte == b',') {
+        let next = blank(inside, at + 1);
+        if inside.get(next) == Some(&b'{') {
+            pieces.push(next);
+        }
+    }
+    // Where a piece ends: before the comma of the next, or with the list.
+    let until = |next: usize| match pieces.get(next) {
+        Some(next) => inside.get(..*next).and_then(|before| before.iter().rposition(|b| *b == b',')).unwrap_or(end),
+        None => end,
+    };
+    let (mut items, mut piece) = (Vec::new(), 0);
+    while let Some(&begin) = pieces.get(piece) {
+        // Two broken ends can make brackets match by chance: several pieces are one item only where they are JSON together.
+        let one = |item: &[u8], next: usize| is_whole(item) && (next == piece + 1 || parse_lenient(item).is_ok());
+        let whole =
+            |next: &usize| *next <= pieces.len() && inside.get(begin..until(*next)).is_some_and(|item| one(item, *next));
+        if let Some(next) = (piece + 1..=piece + TRIES).find(whole) {
+            items.push(inside.get(begin..until(next))?.trim_ascii());
+            piece = next;
+            continue;
+        }
+        // Perhaps a good one, before one whose own bracket is lost.
+        let (mut from, to) = (begin, until(piece + 1));
+        if let Some(first) =
+            skip(inside, from).filter(|first| inside.get(blank(inside, *first)) == Some(&b',') && *first < to)
+        {
+            items.push(inside.get(from..first)?.trim_ascii());
+            from = blank(inside, blank(inside, first) + 1);
+        }
+        items.push(inside.get(from..to)?.trim_ascii());
+        piece += 1;
+    }
+    Some((items, end))
+}
+
+/// The bracket that closes the list, when the brackets inside it cannot be trusted: the last that leaves everything around the list in
+/// order, rather one behind an object than another.
+fn close(body: &[u8], start: usize) -> Option<usize> {
+    let behind_object = |at: &usize| body.get(..*at).is_some_and(|before| before.trim_ascii_end().ends_with(b"}"));
+    let around = |at: &usize| match (body.get(..start), body.get(*at..)) {
+        (Some(before), Some(after)) => is_whole(&[before, after].concat()),
+        _ => false,
+    };
+    let brackets = || (start..body.len()).rev().filter(|at| body.get(*at) == Some(&b']')).take(CLOSES);
+    brackets().filter(behind_object).find(around).or_else(|| brackets().find(around))
+}
+
+/// Whether it is one value whose brackets match, and nothing else.
+fn is_whole(part: &[u8]) -> bool {
+    skip(part, blank(part, 0)).is_some_and(|end| blank(part, end) == part.len())
+}
+
+/// The first byte from there on that is not blank.
+fn blank(body: &[u8], at: usize) -> usize {
+    let blanks = body.iter().skip(at).take_while(|b| b.is_ascii_whitespace() || **b == 0).count();
+    // The mark of UTF-8 at the beginning is one too.
+    match at == 0 && body.starts_with("\u{FEFF}".as_bytes()) {
+        true => 3 + body.iter().skip(3).take_while(|b| b.is_ascii_whitespace()).count(),
+        false => at + blanks,
+    }
+}
+
+/// The end of the text that begins there.
+fn text(body: &[u8], at: usize) -> Option<usize> {
+    let mut at = at + 1;
+    loop {
+        match body.get(at)? {
+            b'\\' => at += 2,
+            b'"' => return Some(at + 1),
+            _ => at += 1,
+        }
+    }
+}
+
+/// The end of the value that begins there; none where it does not end, or its brackets do not match.
+fn skip(body: &[u8], at: usize) -> Option<usize> {
+    let (mut at, mut open) = (at, Vec::new());
+    loop {
+        match body.get(at) {
+            Some(b'"') => at = text(body, at)?,
+            Some(bracket @ (b'[' | b'{')) => {
+                open.push(bracket + 2);
+                at += 1;
+            }
+            Some(bracket @ (b']' | b'}')) => match open.pop() {
+                Some(opened) if opened == *bracket => at += 1,
+                // The end of what this value stands in.
+                None => return Some(at),
+                Some(_) => return None,
+            },
+            Some(b',') if open.is_empty() => return Some(at),
+            Some(_) => at += 1,
+            None => return open.is_empty().then_some(at),
+        }
+        if open.is_empty() && matches!(body.get(at - 1), Some(b'"' | b']' | b'}')) {
+            return Some(at);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::MAX_BYTES;
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    const PATH: &[&str] = &[ANY, "list"];
+
+    fn read(body: &[u8], path: &'static [&'static str]) -> Option<(Value, Vec<i64>, Vec<Odd>)> {
+        let list = list(body, MAX_BYTES, path).ok().filter(List::is_there)?;
+        let outer = list.outer.clone();
+        let (good, odd) = list.read(|_, item| item["n"].as_i64().map(Some).ok_or(Refusal::Malformed("n")));
+        Some((outer, good, odd))
+    }
+
+    fn reasons(odd: &[Odd]) -> Vec<&'static str> {
+        odd.iter().map(|odd| odd.reason).collect()
+    }
+
+    #[test]
+    fn w0_an_item_that_cannot_be_read_costs_the_others_nothing() {
+        let deep = "[".repeat(40) + &"]".repeat(40);
+        let many = format!("[{}0]", "0,".repeat(10_000));
+        for (bad, reason) in [
+            (r#"{"n":"x"}"#, "n"),
+            ("7", "n"),
+            ("null", "n"),
+            (r#"{"n":1e999}"#, "not_json"),
+            (r#"{"n":NaN}"#, "not_json"),
+            (r#"{"n":2,}"#, "not_json"),
+            (deep.as_str(), "too_deep"),
+            (many.as_str(), "too_many_values"),
+        ] {
+            let body = format!(r#"{{"r":{{"list":[{{"n":1}}, {bad} ,{{"n":3}}],"next":"c"}},"ok":0}}"#);
+            let (outer, good, odd) = read(body.as_bytes(), PATH).unwrap_or_else(|| panic!("{bad:.60}"));
+            assert_eq!((good, reasons(&odd)), (vec![1, 3], vec![reason]), "{bad:.60}");
+            assert_eq!(
+                (&odd[0].raw, outer),
+                (&bad.as_bytes().to_vec(), json!({ "r": { "list": [], "next": "c" }, "ok": 0 }))
+            );
+        }
+    }
+
+    #[test]
+    fn an_item_that_lost_a_bracket_or_a_quotation_mark_costs_the_others_nothing() {
+        for bad in [
+            r#"{"n":2,"t":"a"b"}"#,
+            r#"{"n":2,"t":"a}"#,
+            r#"{"n":2,"t":{"a":1}"#,
+            r#"{"n":2}}"#,
+            r#"{"n":[2}"#,
+            r#"{"n":{2]}}"#,
+        ] {
+            let body = format!(r#"[{{"n":1,"l":[{{"a":1}},{{"a":2}}]}},{bad}, {{"n":3,"l":[{{"a":1}},{{}}]}},{{"n":4}}]"#);
+            let (_, good, odd) = read(body.as_bytes(), &[]).unwrap_or_else(|| panic!("{bad}"));
+            assert_eq!((good, odd.len()), (vec![1, 3, 4], 1), "{bad}");
+            assert_eq!(odd[0].raw, bad.as_bytes(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_broken_item_does_not_swallow_the_next_although_their_marks_match() {
+        let body = br#"[{"t":"\"?\"","n":1},{"t":"\"?\"","n":2u":"x"},{"t":"\"?\"","n":3}]"#;
+        let (_, good, odd) = read(body, &[]).unwrap();
+        assert_eq!((good, reasons(&odd)), (vec![1, 3], vec!["not_json"]));
+    }
+
+    #[test]
+    fn lists_that_are_none_or_do_not_end() {
+        for body in ["{}", "[]", r#"{"r":{"list":{}}}"#, r#"{"r":[]}"#, "1", "\"x\""] {
+            assert_eq!(read(body.as_bytes(), PATH), None, "{body}");
+        }
+        assert_eq!(read(b"{\"r\":{\"list\":[]}}", PATH).map(|(_, good, odd)| (good, odd)), Some((Vec::new(), Vec::new())));
+        assert_eq!(read(br#"[{"n":1},{"n":2"#, &[]), None);
+        assert_eq!(list(br#"[{"n":1},"#, MAX_BYTES, &[]).err(), Some(Error::Syntax));
+        assert_eq!(list(&vec![b' '; 32], 16, &[]).err(), Some(Error::TooLong));
+        let many = format!("[{}1]", "1,".repeat(MAX_ITEMS));
+        assert_eq!(list(many.as_bytes(), MAX_BYTES, &[]).err(), Some(Error::TooMany));
+        let (_, good, _) = read(b"\xef\xbb\xbf [{\"n\":1},{\"n\":1e999}]", &[]).unwrap();
+        assert_eq!(good, [1]);
+        let one = list(br#"{"n":5}"#, MAX_BYTES, &[]).unwrap().or_one();
+        assert_eq!(one.read(|_, item| Ok(item["n"].as_i64())).0, [5]);
+    }
+
+    #[test]
+    fn a_batch_has_more_values_than_one_item_may() {
+        let item = json!({ "n": 1, "a": [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0] });
+        let body = Value::from(vec![item; 1_500]).to_string();
+        let (_, good, odd) = read(body.as_bytes(), &[]).unwrap();
+        assert_eq!((good.len(), odd.len()), (1_500, 0));
+    }
+
+    proptest! {
+        #[test]
+        fn any_change_of_one_item_leaves_the_others(number in 0usize..5, at: usize, to in prop::collection::vec(any::<u8>(), 0..4)) {
+            let mut items: Vec<Vec<u8>> =
+                (0..5).map(|n| format!(r#"{{"n":{n},"t":"谢谢 {n}","o":{{"a":[1]}}}}"#).into_bytes()).collect();
+            let item = &mut items[number];
+            let at = at % item.len();
+            item.splice(at..=at, to);
+            let body = [b"[", &items.join(&b","[..])[..], b"]"].concat();
+            let found = read(&body, &[]);
+            prop_assert!(found.is_some(), "{}", String::from_utf8_lossy(&body));
+            let (_, good, _) = found.unwrap();
+            for other in (0..5i64).filter(|other| usize::try_from(*other) != Ok(number)) {
+                prop_assert!(good.contains(&other), "{other} of {}", String::from_utf8_lossy(&body));
+            }
+        }
+
+        #[test]
+        fn arbitrary_bytes_do_not_panic(bytes: Vec<u8>, soup in "[\"\\\\{}\\[\\],: an0]{0,60}") {
+            for body in [&bytes[..], soup.as_bytes()] {
+                for path in [PATH, &[], &["a"]] {
+                    let _ = (split(body, path), read(body, path));
+                }
+            }
+        }
+    }
+}

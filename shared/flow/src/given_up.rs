@@ -1,0 +1,79 @@
+//! Messages that were given up: which, and how many of them are worth another try.
+
+use crate::audit::{self, Action, Of};
+use crate::ctx::{Actor, Ctx, FlowError};
+use crate::deliver;
+use std::collections::{BTreeMap, BTreeSet};
+use warmline_channels::registry::{self, Patience};
+use warmline_model::Channel;
+use warmline_store::outbox::{self, Dead, Filter};
+
+/// The most messages that a count goes through.
+pub const COUNTED: i64 = 10_000;
+
+/// What came of looking at messages that were given up.
+#[derive(Clone, Debug, Default)]
+pub struct Revived {
+    /// Messages that are tried again, or would be.
+    pub revived: i64,
+    /// Messages that stay: the platform takes no reply to them any more, or they are in the archive.
+    pub too_late: i64,
+    /// The position up to which messages were looked at; `None` at the end.
+    pub next: Option<i64>,
+    /// The channels of those that are tried again.
+    pub channels: BTreeSet<Channel>,
+}
+
+/// Lists messages that were given up, in the order in which they were written.
+///
+/// # Errors
+/// The store fails.
+pub fn list(ctx: &Ctx<'_>, filter: &Filter<'_>, after: i64, limit: i64) -> Result<Vec<Dead>, FlowError> {
+    Ok(outbox::list_dead(ctx.db, filter, after, limit)?)
+}
+
+/// How many there are, up to [`COUNTED`].
+///
+/// # Errors
+/// The store fails.
+pub fn count(ctx: &Ctx<'_>, filter: &Filter<'_>) -> Result<i64, FlowError> {
+    Ok(outbox::count_dead(ctx.db, filter, COUNTED)?)
+}
+
+/// Makes the next messages due again that a filter means and that are still worth it. Those that the customer has perhaps
+/// are left alone unless the filter names that reason. Runs in the caller's transaction; `dry` changes nothing.
+///
+/// # Errors
+/// The store fails.
+pub fn revive(
+    ctx: &Ctx<'_>,
+    actor: &Actor,
+    filter: &Filter<'_>,
+    (after, limit): (i64, i64),
+    dry: bool,
+) -> Result<Revived, FlowError> {
+    let named = filter.reason == Some(deliver::PERHAPS_DELIVERED);
+    let filter = Filter { but: (!named).then_some(deliver::PERHAPS_DELIVERED), ..filter.clone() };
+    let found = outbox::list_dead(ctx.db, &filter, after, limit.saturating_add(1))?;
+    let mut done = Revived::default();
+    let mut patience: BTreeMap<Channel, Patience> = BTreeMap::new();
+    let looked_at = usize::try_from(limit).unwrap_or(0);
+    for dead in found.iter().take(looked_at) {
+        let channel = dead.channel.clone();
+        let patience = *patience.entry(channel).or_insert_with_key(|channel| registry::patience(channel.as_str()));
+        let until = deliver::ends_at(ctx, dead.conversation, patience, dead.created_at)?;
+        if until > ctx.now() && (dry || deliver::revive(ctx, dead.message, until)?) {
+            done.revived += 1;
+            done.channels.insert(dead.channel.clone());
+        } else {
+            done.too_late += 1;
+        }
+    }
+    if found.len() > looked_at {
+        done.next = found.get(looked_at.saturating_sub(1)).map(|dead| dead.seq);
+    }
+    if !dry && done.revived > 0 {
+        audit::append(ctx, actor, Action::RetryDeliveries, Of { reason: filter.reason, ..Of::default() })?;
+    }
+    Ok(done)
+}

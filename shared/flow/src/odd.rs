@@ -1,0 +1,102 @@
+//! What a platform sent and nobody can read: kept as it came, sealed, set aside in the inbox, and counted. So it is not lost, and the
+//! platform is told that it was received: its retry would read the same.
+//!
+//! It lies under the inbox's keys as what the router set aside does, for as many days (`parked_days`). Nobody knows whose it is:
+//! an erasure of anybody empties all that came before it.
+
+use crate::ctx::{Ctx, FlowError};
+use crate::passing::{self, Passing};
+use warmline_channels::Odd;
+use warmline_model::{AccountId, Channel, Timestamp};
+use warmline_store::inbox::{self, NewOdd, StoredOdd};
+use warmline_store::{StoreError, odd_items};
+
+/// The most bytes kept of an item; a mark says how many there were.
+const MAX_RAW: usize = 64 * 1024;
+/// The most items of one body or page that are kept one by one; the rest of them are kept as one.
+const MAX_ITEMS: usize = 256;
+
+/// An item, sealed for the inbox.
+pub(crate) struct Prepared {
+    dedup: [u8; 16],
+    reason: &'static str,
+    payload: Vec<u8>,
+    sealed_by: i64,
+}
+
+/// Seals items: all that needs no transaction.
+pub(crate) fn prepare(
+    ctx: &Ctx<'_>,
+    channel: &Channel,
+    account: &AccountId,
+    mut items: Vec<Odd>,
+) -> Result<Vec<Prepared>, FlowError> {
+    if items.is_empty() {
+        return Ok(Vec::new());
+    }
+    if items.len() > MAX_ITEMS {
+        let rest = items.split_off(MAX_ITEMS - 1);
+        let raw = rest.into_iter().map(|odd| odd.raw).collect::<Vec<_>>().join(&b'\n');
+        items.push(Odd { reason: "too_many_odd_items", raw });
+    }
+    let (index, (sealed_by, key)) = (ctx.keys.index(), passing::newest(ctx, Passing::Inbox)?);
+    let seal = |Odd { reason, raw }: Odd| {
+        // The same item again is known by this.
+        let dedup = index.of_bytes("odd", &[channel.as_str().as_bytes(), account.as_str().as_bytes(), &raw]);
+        let payload = key.seal(&dedup, &written(reason, raw), ctx.rng)?;
+        Ok(Prepared { dedup, reason, payload, sealed_by })
+    };
+    items.into_iter().map(seal).collect()
+}
+
+impl Prepared {
+    /// Keeps and counts the item, unless it came before.
+    pub(crate) fn store(
+        &self,
+        ctx: &Ctx<'_>,
+        channel: &Channel,
+        account: &AccountId,
+        now: Timestamp,
+    ) -> Result<(), FlowError> {
+        let Self { dedup, reason, payload, sealed_by } = self;
+        let row = NewOdd { dedup, channel, account, payload, sealed_by: *sealed_by, received_at: now };
+        match inbox::insert_odd(ctx.db, &row)? {
+            StoredOdd::New => Ok(odd_items::count(ctx.db, channel, account, reason, now)?),
+            StoredOdd::Known => Ok(()),
+            StoredOdd::Stale => Err(StoreError::Busy.into()),
+        }
+    }
+}
+
+/// An item as it is sealed: `odd`, the reason and the bytes, with a NUL between them. It is no JSON, so nobody takes it for a message.
+fn written(reason: &str, mut raw: Vec<u8>) -> Vec<u8> {
+    let length = raw.len();
+    raw.truncate(MAX_RAW);
+    let mut out = [b"odd\0", reason.as_bytes(), b"\0", &raw].concat();
+    if length > MAX_RAW {
+        out.extend_from_slice(format!("… [{MAX_RAW} of {length} bytes]").as_bytes());
+    }
+    out
+}
+
+/// The reason and the bytes of an item that was unsealed; none where it is no such item.
+pub fn read(plain: &[u8]) -> Option<(&str, &[u8])> {
+    let rest = plain.strip_prefix(b"odd\0")?;
+    let end = rest.iter().position(|b| *b == 0)?;
+    Some((std::str::from_utf8(rest.get(..end)?).ok()?, rest.get(end + 1..)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_too_long_is_cut_with_a_mark() {
+        assert_eq!(read(&written("not_json", b"\0{".to_vec())), Some(("not_json", &b"\0{"[..])));
+        let long = written("too_long", vec![b'a'; MAX_RAW + 1]);
+        let (reason, raw) = read(&long).unwrap();
+        assert_eq!(reason, "too_long");
+        assert!(raw.ends_with("a… [65536 of 65537 bytes]".as_bytes()));
+        assert_eq!(read(b"{\"inbound\":{}}"), None);
+    }
+}

@@ -1,0 +1,78 @@
+//! Bounds on those who may write without proving who they are: how many begin a session in a minute, and how many of them may wait for
+//! somebody. Whoever has an open conversation is never refused by them.
+
+use crate::ctx::{Ctx, FlowError};
+use crate::ingest::sender_lookup;
+use warmline_channels::common::Common;
+use warmline_model::{AccountId, Channel, ConversationState};
+use warmline_store::{conversations, customers, sessions, waiting};
+
+/// Why a stranger is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Full {
+    /// Too many sessions were begun in this minute; so many seconds are left of it.
+    Sessions(u32),
+    /// Too many strangers wait for somebody.
+    Waiting,
+}
+
+impl Full {
+    /// The stable code.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Sessions(_) => "too_many_sessions",
+            Self::Waiting => "too_many_waiting",
+        }
+    }
+
+    /// After how many seconds trying again makes sense.
+    pub const fn retry_after(self) -> u32 {
+        match self {
+            Self::Sessions(seconds) => seconds,
+            Self::Waiting => 30,
+        }
+    }
+}
+
+/// Counts a session that a stranger begins; the answer is why it may not begin, where it may not.
+///
+/// # Errors
+/// The store fails.
+pub fn begin(ctx: &Ctx<'_>, channel: &Channel, account: &AccountId, settings: &Common) -> Result<Option<Full>, FlowError> {
+    let (now, most) = (ctx.now(), settings.new_sessions_per_minute());
+    let full = || Full::Sessions(u32::try_from(60 - now.secs().rem_euclid(60)).unwrap_or(60));
+    // A look without the write lock sends a crowd home.
+    if sessions::begun(ctx.db, channel, account, now)? >= most {
+        return Ok(Some(full()));
+    }
+    if are_many(ctx, channel, account, settings)? {
+        return Ok(Some(Full::Waiting));
+    }
+    Ok((sessions::begin(ctx.db, channel, account, now)? > most).then(full))
+}
+
+/// Why a message may not come in, where it may not: it would open one more conversation of a stranger's than may wait.
+///
+/// # Errors
+/// The store fails.
+pub fn write(
+    ctx: &Ctx<'_>,
+    channel: &Channel,
+    account: &AccountId,
+    settings: &Common,
+    open_id: &str,
+) -> Result<Option<Full>, FlowError> {
+    if !are_many(ctx, channel, account, settings)? {
+        return Ok(None);
+    }
+    let lookup = sender_lookup(&ctx.keys.index(), channel, account, open_id);
+    let Some(identity) = customers::identity_by_lookup(ctx.db, &lookup)? else { return Ok(Some(Full::Waiting)) };
+    let Some(latest) = conversations::latest(ctx.db, identity)? else { return Ok(Some(Full::Waiting)) };
+    let open = conversations::get(ctx.db, latest)?.is_some_and(|c| c.state != ConversationState::Closed);
+    Ok((!open).then_some(Full::Waiting))
+}
+
+fn are_many(ctx: &Ctx<'_>, channel: &Channel, account: &AccountId, settings: &Common) -> Result<bool, FlowError> {
+    let most = settings.most_strangers_waiting();
+    Ok(waiting::waiting(ctx.db, channel, account, most)? >= most)
+}

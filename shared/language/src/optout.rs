@@ -1,0 +1,158 @@
+//! A text that as a whole says: no more messages, or: messages again.
+//!
+//! The words are those that carriers prescribe (Twilio's and CTIA's English ones; in China 回T、TD、N、R、退订). They count only where they
+//! are the whole text; case, width, traditional characters, blanks and punctuation do not matter.
+
+use crate::normalise;
+
+/// What a text says about messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// Messages again, or no more of them.
+    pub given: bool,
+    /// The word of the list, in its folded form.
+    pub wording: &'static str,
+}
+
+/// The longest text that is looked at, in bytes: every word of the lists is far shorter, however it is spelt.
+const MAX: usize = 200;
+
+/// Words that mean nothing else in any message.
+const STOP: [&str; 11] =
+    ["stop", "unsubscribe", "optout", "退订", "td退订", "退订td", "我要退订", "回复退订", "取消订阅", "退订短信", "拒收"];
+/// Words that mean it in text messages, where carriers tell people to send them.
+const STOP_BY_TEXT_MESSAGE: [&str; 18] = [
+    "stopall",
+    "cancel",
+    "end",
+    "quit",
+    "revoke",
+    "arret",
+    "td",
+    "t",
+    "n",
+    "r",
+    "t退订",
+    "退订t",
+    "n退订",
+    "r退订",
+    "回td退订",
+    "回t退订",
+    "回复td",
+    "拒收短信",
+];
+const START: [&str; 8] = ["start", "unstop", "resubscribe", "subscribe", "optin", "恢复订阅", "重新订阅", "恢复接收"];
+
+/// Reads a whole text message; none where it says anything else.
+pub fn text_message(text: &str) -> Option<Choice> {
+    find(text, &[(&STOP, false), (&STOP_BY_TEXT_MESSAGE, false), (&START, true)])
+}
+
+/// Reads a whole mail, which has fewer such words: `cancel` may be about an order.
+pub fn mail(text: &str) -> Option<Choice> {
+    find(text, &[(&STOP, false), (&START, true)])
+}
+
+fn find(text: &str, lists: &[(&'static [&'static str], bool)]) -> Option<Choice> {
+    if text.len() > MAX {
+        return None;
+    }
+    let text = normalise(text);
+    lists
+        .iter()
+        .find_map(|(words, given)| words.iter().find(|word| **word == text).map(|wording| Choice { given: *given, wording }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::{prop_assert, proptest};
+
+    fn given(text: &str) -> Option<bool> {
+        text_message(text).map(|choice| choice.given)
+    }
+
+    #[test]
+    fn w15_words_of_carriers_count_as_the_whole_text() {
+        for text in [
+            "STOP",
+            "stop",
+            " Stop. ",
+            "STOP ALL",
+            "Stopall",
+            "unsubscribe",
+            "CANCEL",
+            "END",
+            "Quit!",
+            "OPT-OUT",
+            "opt out",
+            "TD",
+            "td",
+            "ＴＤ",
+            "T",
+            "Ｔ",
+            "n",
+            "N。",
+            "R",
+            "退订",
+            "退訂",
+            "「退订」",
+            "TD退订",
+            "回复TD",
+            "取消订阅",
+            "取消訂閱",
+            "T\u{200b}D",
+        ] {
+            assert_eq!(given(text), Some(false), "{text}");
+        }
+        for text in ["START", "unstop", "恢复订阅", "重新訂閱"] {
+            assert_eq!(given(text), Some(true), "{text}");
+        }
+        for text in [
+            "",
+            "?",
+            "please stop by",
+            "STOP sending me rice",
+            "怎么退订会员",
+            "退订的钱什么时候到",
+            "TDK",
+            "cancel my order",
+            "N1",
+            "the end",
+            "no",
+            "可以退订吗",
+            "R&D",
+        ] {
+            assert_eq!(given(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn w15_a_mail_has_fewer_such_words() {
+        let given = |text: &str| mail(text).map(|choice| choice.given);
+        assert_eq!(
+            ["Unsubscribe", "退訂", "STOP", "cancel", "N", "end"].map(given),
+            [Some(false), Some(false), Some(false), None, None, None]
+        );
+    }
+
+    #[test]
+    fn every_word_of_the_lists_is_folded() {
+        for word in STOP.iter().chain(&STOP_BY_TEXT_MESSAGE).chain(&START) {
+            assert_eq!(normalise(word), *word);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn signs_around_a_word_change_nothing(before in "[ \\-。.!！\u{200b}]{0,8}", after in "[ 。.!！\n]{0,8}") {
+            let text = format!("{before}退訂{after}");
+            prop_assert!(given(&text) == Some(false));
+        }
+
+        #[test]
+        fn other_words_beside_it_do(more in "[一-龥]{3,20}") {
+            prop_assert!(given(&(more + "TD")).is_none());
+        }
+    }
+}

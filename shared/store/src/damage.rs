@@ -1,0 +1,43 @@
+//! How often damaged pages were met: counted for the figures, and told of once a minute.
+
+use crate::db::{Db, StoreError};
+use crate::refusals::{self, Refused};
+use warmline_model::Timestamp;
+
+/// Where the count stands: no channel has this name.
+const STORE: &str = "store";
+const REASON: &str = "store_damaged";
+
+/// Counts one; true for the first of its minute.
+///
+/// # Errors
+/// See [`StoreError`]; pages that the count needs may be among the damaged ones.
+pub fn count(db: &dyn Db, now: Timestamp) -> Result<bool, StoreError> {
+    let damage = Refused { channel: STORE, account: STORE, reason: REASON, ahead_secs: None };
+    Ok(refusals::count(db, &damage, 1, now)?.in_minute == 1)
+}
+
+/// Whether a count of refusals is one of damage: a channel and a reason, as [`refusals::totals`] gives them.
+pub fn is_damage(channel: &str, reason: &str) -> bool {
+    (channel, reason) == (STORE, REASON)
+}
+
+#[cfg(all(test, feature = "native"))]
+mod tests {
+    use super::*;
+    use crate::migrate;
+    use crate::native::NativeDb;
+
+    #[test]
+    fn l7_damage_is_counted_and_told_of_once_a_minute() {
+        let db = NativeDb::memory().unwrap();
+        migrate(&db).unwrap();
+        let at = |secs| count(&db, Timestamp::from_secs(secs)).unwrap();
+        assert_eq!([at(60), at(61), at(119), at(120), at(121)], [true, false, false, true, false]);
+        let totals = refusals::totals(&db).unwrap();
+        assert_eq!(totals.len(), 1);
+        let (channel, reason, n) = &totals[0];
+        assert!(is_damage(channel, reason) && *n == 5);
+        assert!(!is_damage("wechat", reason));
+    }
+}
