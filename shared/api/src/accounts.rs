@@ -102,7 +102,7 @@ pub(crate) fn create(call: &Call<'_>) -> Result<Response, Problem> {
         standing: Standing::default(),
     };
     let checked = check(call, &account)?;
-    accounts::create(&call.ctx, &account, &checked.polled)?;
+    accounts::create(&call.ctx, &call.actor, &account, &checked.polled)?;
     Ok(Response::json(201, &AccountView::from(account)))
 }
 
@@ -121,7 +121,7 @@ pub(crate) fn replace(call: &Call<'_>) -> Result<Response, Problem> {
     account.settings = Value::Object(change.settings);
     account.secrets.extend(change.secrets);
     let checked = check(call, &account)?;
-    accounts::replace(&call.ctx, &account, &checked.polled)?;
+    accounts::replace(&call.ctx, &call.actor, &account, &checked.polled)?;
     // A token was given for the secrets before; another costs one call.
     tokens::forget(call.contexts.kv, &channel, &id);
     Ok(Response::json(200, &AccountView::from(account)))

@@ -26,7 +26,8 @@ pub struct EntryView {
     /// `conversation.read`, `medium.read`, `timeline.read`, `summary.read`, `customer.unmasked`, `customer.exported`,
     /// `customer.corrected`, `customer.merged`, `customer.unmerged`, `customer.identified`, `customer.tagged`, `customer.owned`,
     /// `customer.erased`, `hold.placed`, `hold.lifted`, `consent.given`, `consent.withdrawn`,
-    /// `retention.changed`, `deliveries.retried`, `account.disabled`, `account.enabled`, `account.deleted`.
+    /// `retention.changed`, `deliveries.retried`, `account.created`, `account.changed`, `account.disabled`, `account.enabled`,
+    /// `account.deleted`.
     pub action: String,
     /// The customer.
     #[serde(skip_serializing_if = "Option::is_none")]

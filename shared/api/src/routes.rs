@@ -445,7 +445,12 @@ fn general() -> Vec<Route> {
             (200, schema::<serde_json::Value>),
             conversations::retry,
         )
-        .refusing(&[(409, "not_dead"), (409, "archived"), (409, "reply_window_closed")]),
+        .refusing(&[
+            (409, "not_dead"),
+            (409, "archived"),
+            (409, "reply_window_closed"),
+            (409, "customer_opted_out"),
+        ]),
         Route {
             query: &[
                 PAGE[0],

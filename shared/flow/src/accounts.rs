@@ -92,28 +92,30 @@ fn sealed(ctx: &Ctx<'_>, account: &Account) -> Result<accounts::Account, FlowErr
 ///
 /// # Errors
 /// It exists, or the store fails.
-pub fn create(ctx: &Ctx<'_>, account: &Account, polled: &[String]) -> Result<(), FlowError> {
-    if accounts::insert(ctx.db, &sealed(ctx, account)?)? {
-        return Ok(pulls::set_polled(ctx.db, &account.channel, &account.account, polled, ctx.now())?);
+pub fn create(ctx: &Ctx<'_>, actor: &Actor, account: &Account, polled: &[String]) -> Result<(), FlowError> {
+    if !accounts::insert(ctx.db, &sealed(ctx, account)?)? {
+        return Err(FlowError::conflict("account_exists", "the channel has an account of that id; change it with PUT"));
     }
-    Err(FlowError::conflict("account_exists", "the channel has an account of that id; change it with PUT"))
+    pulls::set_polled(ctx.db, &account.channel, &account.account, polled, ctx.now())?;
+    note(ctx, actor, Action::CreateAccount, (&account.channel, &account.account))
 }
 
 /// Replaces an account's name, settings, secrets and sources. Runs in the caller's transaction.
 ///
 /// # Errors
 /// There is none, or the store fails.
-pub fn replace(ctx: &Ctx<'_>, account: &Account, polled: &[String]) -> Result<(), FlowError> {
+pub fn replace(ctx: &Ctx<'_>, actor: &Actor, account: &Account, polled: &[String]) -> Result<(), FlowError> {
     let now = ctx.now();
     if !accounts::update(ctx.db, &sealed(ctx, account)?, now)? {
         return Err(FlowError::NotFound("account"));
     }
-    Ok(pulls::set_polled(ctx.db, &account.channel, &account.account, polled, now)?)
+    pulls::set_polled(ctx.db, &account.channel, &account.account, polled, now)?;
+    note(ctx, actor, Action::ChangeAccount, (&account.channel, &account.account))
 }
 
-/// What is named in the audit log: `<channel>/<account>`.
-fn named(channel: &Channel, account: &AccountId) -> String {
-    format!("{channel}/{account}")
+/// Writes to the audit log what was done with an account; `<channel>/<account>` stands as the reason.
+fn note(ctx: &Ctx<'_>, actor: &Actor, action: Action, (channel, account): (&Channel, &AccountId)) -> Result<(), FlowError> {
+    audit::append(ctx, actor, action, Of { reason: Some(&format!("{channel}/{account}")), ..Of::default() })
 }
 
 /// Disables an account: its webhooks are refused, its sources are not asked, replies wait. Runs in the caller's transaction.
@@ -124,8 +126,7 @@ pub fn disable(ctx: &Ctx<'_>, actor: &Actor, channel: &Channel, account: &Accoun
     if !accounts::set_disabled(ctx.db, channel, account, true, ctx.now())? {
         return Err(FlowError::NotFound("account"));
     }
-    let reason = named(channel, account);
-    audit::append(ctx, actor, Action::DisableAccount, Of { reason: Some(&reason), ..Of::default() })
+    note(ctx, actor, Action::DisableAccount, (channel, account))
 }
 
 /// Enables an account: what waited is due at once. Runs in the caller's transaction.
@@ -137,8 +138,7 @@ pub fn enable(ctx: &Ctx<'_>, actor: &Actor, channel: &Channel, account: &Account
         return Err(FlowError::NotFound("account"));
     }
     outbox::unpark(ctx.db, channel, account, ctx.now())?;
-    let reason = named(channel, account);
-    audit::append(ctx, actor, Action::EnableAccount, Of { reason: Some(&reason), ..Of::default() })
+    note(ctx, actor, Action::EnableAccount, (channel, account))
 }
 
 /// What still uses an account.
@@ -167,8 +167,7 @@ pub fn delete(ctx: &Ctx<'_>, actor: &Actor, channel: &Channel, account: &Account
     // What waited for the account is given up at its next try, with the reason.
     outbox::unpark(ctx.db, channel, account, ctx.now())?;
     accounts::delete(ctx.db, channel, account)?;
-    let reason = named(channel, account);
-    audit::append(ctx, actor, Action::DeleteAccount, Of { reason: Some(&reason), ..Of::default() })?;
+    note(ctx, actor, Action::DeleteAccount, (channel, account))?;
     Ok(None)
 }
 

@@ -48,6 +48,10 @@ pub enum Action {
     ChangeRetention,
     /// Messages that were given up were made due again, many at once.
     RetryDeliveries,
+    /// A channel account was added.
+    CreateAccount,
+    /// A channel account's name, settings or secrets were replaced.
+    ChangeAccount,
     /// A channel account was disabled.
     DisableAccount,
     /// A channel account was enabled.
@@ -79,6 +83,8 @@ impl Action {
             Self::WithdrawConsent => "consent.withdrawn",
             Self::ChangeRetention => "retention.changed",
             Self::RetryDeliveries => "deliveries.retried",
+            Self::CreateAccount => "account.created",
+            Self::ChangeAccount => "account.changed",
             Self::DisableAccount => "account.disabled",
             Self::EnableAccount => "account.enabled",
             Self::DeleteAccount => "account.deleted",

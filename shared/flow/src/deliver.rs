@@ -7,7 +7,7 @@
 //! account whose platform fails message after message is in an outage: its messages wait, and one at a time probes.
 
 use crate::ctx::{Ctx, FlowError};
-use crate::sealed;
+use crate::{consent, sealed};
 use serde_json::Value;
 use warmline_channels::Outcome;
 use warmline_channels::registry::{self, Patience};
@@ -90,7 +90,8 @@ pub fn due(ctx: &Ctx<'_>, channel: &Channel) -> Result<Vec<AccountId>, FlowError
 }
 
 /// Claims messages of an account that are due: none where enough are on their way already, one where its platform is in an
-/// outage and may be probed. Those that cannot be opened or whose time is over are given up, so that they block nobody.
+/// outage and may be probed. Those that cannot be opened, whose time is over or that must not be said any more are given up,
+/// so that they block nobody.
 ///
 /// # Errors
 /// The store fails.
@@ -237,6 +238,11 @@ pub fn repeat_answer(ctx: &Ctx<'_>, inbox: i64) -> Result<Option<Job>, FlowError
 
 fn open_or_bury(ctx: &Ctx<'_>, row: Claimed, owner: [u8; 16], health: Health) -> Result<Option<Job>, FlowError> {
     match open(ctx, row.clone(), owner, health) {
+        // A try that failed, or a crash during one, brings back what could not be taken back when they opted out.
+        Ok(job) if unwanted(ctx, job.row.conversation, job.from)? => {
+            immediate(ctx.db, || bury(ctx, &job.row, &owner, OPTED_OUT))?;
+            Ok(None)
+        }
         Ok(job) => Ok(Some(job)),
         Err(FlowError::Store(e)) => Err(e.into()),
         Err(_) => {
@@ -488,10 +494,22 @@ pub(crate) fn take_back(ctx: &Ctx<'_>, conversation: ConversationId) -> Result<(
     Ok(())
 }
 
+/// Whether what somebody wrote in a conversation is automatic and its customer wants no such messages there.
+pub(crate) fn unwanted(ctx: &Ctx<'_>, conversation: ConversationId, from: Origin) -> Result<bool, FlowError> {
+    if !matches!(from, Origin::System | Origin::Bot) {
+        return Ok(false);
+    }
+    match conversations::get(ctx.db, conversation)? {
+        Some(conversation) => consent::refuses(ctx, conversation.person, &conversation.channel),
+        None => Ok(false),
+    }
+}
+
 /// Makes a message that was given up due again, as if it had never been tried. Runs in the caller's transaction.
 ///
 /// # Errors
-/// There is no such message, it was not given up, or the platform takes no reply to it any more.
+/// There is no such message, it was not given up, the platform takes no reply to it any more, or it is automatic and the
+/// customer wants no such messages.
 pub fn retry(ctx: &Ctx<'_>, message: MessageId) -> Result<Channel, FlowError> {
     let now = ctx.now();
     let Some((state, conversation, n, channel)) = outbox::find(ctx.db, message)? else {
@@ -502,7 +520,10 @@ pub fn retry(ctx: &Ctx<'_>, message: MessageId) -> Result<Channel, FlowError> {
     }
     let archived = || FlowError::conflict("archived", "the message is in the archive and is not sent any more");
     // There is no row where retention was there.
-    messages::get(ctx.db, conversation, n)?.ok_or_else(archived)?;
+    let message = messages::get(ctx.db, conversation, n)?.ok_or_else(archived)?;
+    if unwanted(ctx, conversation, message.origin)? {
+        return Err(FlowError::conflict(OPTED_OUT, "the customer wants no automatic messages on this channel"));
+    }
     let until = ends_at(ctx, conversation, registry::patience(channel.as_str()), now)?;
     if until <= now {
         return Err(FlowError::conflict(

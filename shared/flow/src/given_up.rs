@@ -6,6 +6,7 @@ use crate::deliver;
 use std::collections::{BTreeMap, BTreeSet};
 use warmline_channels::registry::{self, Patience};
 use warmline_model::Channel;
+use warmline_store::messages;
 use warmline_store::outbox::{self, Dead, Filter};
 
 /// The most messages that a count goes through.
@@ -16,7 +17,8 @@ pub const COUNTED: i64 = 10_000;
 pub struct Revived {
     /// Messages that are tried again, or would be.
     pub revived: i64,
-    /// Messages that stay: the platform takes no reply to them any more, or they are in the archive.
+    /// Messages that stay: the platform takes no reply to them any more, they are in the archive, or they are automatic and
+    /// their customer wants no such messages.
     pub too_late: i64,
     /// The position up to which messages were looked at; `None` at the end.
     pub next: Option<i64>,
@@ -62,7 +64,11 @@ pub fn revive(
         let channel = dead.channel.clone();
         let patience = *patience.entry(channel).or_insert_with_key(|channel| registry::patience(channel.as_str()));
         let until = deliver::ends_at(ctx, dead.conversation, patience, dead.created_at)?;
-        if until > ctx.now() && (dry || deliver::revive(ctx, dead.message, until)?) {
+        let wanted = match messages::get(ctx.db, dead.conversation, dead.n)? {
+            Some(message) => !deliver::unwanted(ctx, dead.conversation, message.origin)?,
+            None => false,
+        };
+        if wanted && until > ctx.now() && (dry || deliver::revive(ctx, dead.message, until)?) {
             done.revived += 1;
             done.channels.insert(dead.channel.clone());
         } else {

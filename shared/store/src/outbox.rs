@@ -90,6 +90,8 @@ pub struct Dead {
     pub message: MessageId,
     /// Its conversation.
     pub conversation: ConversationId,
+    /// Its number in it.
+    pub n: i64,
     /// The channel.
     pub channel: Channel,
     /// The account.
@@ -184,7 +186,7 @@ const REVIVE: &str = "UPDATE outbox SET state = 'pending', attempts = 0, next_at
                                     WHERE m.conversation_id = outbox.conversation_id AND m.n = outbox.n) \
                       RETURNING conversation_id, n";
 const FIND: &str = "SELECT state, conversation_id, n, channel FROM outbox WHERE message_id = ?1";
-const LIST_DEAD: &str = "SELECT seq, message_id, conversation_id, channel, account, reason, attempts, created_at, dead_at \
+const LIST_DEAD: &str = "SELECT seq, message_id, conversation_id, n, channel, account, reason, attempts, created_at, dead_at \
                          FROM outbox INDEXED BY outbox_dead WHERE state = 'dead' AND seq > ?1 \
                            AND (?2 IS NULL OR channel = ?2) AND (?3 IS NULL OR account = ?3) \
                            AND (?4 IS NULL OR reason = ?4) AND (?5 IS NULL OR reason <> ?5) \
@@ -488,13 +490,14 @@ pub fn list_dead(db: &dyn Db, filter: &Filter<'_>, after: i64, limit: i64) -> Re
                 seq: r.int(0)?,
                 message: r.made(1, MessageId::from_bytes(r.blob(1)?))?,
                 conversation: r.made(2, ConversationId::from_bytes(r.blob(2)?))?,
-                channel: r.made(3, Channel::new(r.text(3)?))?,
-                account: r.made(4, AccountId::new(r.text(4)?))?,
+                n: r.int(3)?,
+                channel: r.made(4, Channel::new(r.text(4)?))?,
+                account: r.made(5, AccountId::new(r.text(5)?))?,
                 // Both are missing where the release before this column gave the row up after the migration.
-                reason: r.opt_text(5)?.unwrap_or("unknown").to_owned(),
-                attempts: r.int(6)?,
-                created_at: r.time(7)?,
-                dead_at: r.opt_time(8)?.unwrap_or(r.time(7)?),
+                reason: r.opt_text(6)?.unwrap_or("unknown").to_owned(),
+                attempts: r.int(7)?,
+                created_at: r.time(8)?,
+                dead_at: r.opt_time(9)?.unwrap_or(r.time(8)?),
             })
         })
         .collect()

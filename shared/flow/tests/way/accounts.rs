@@ -33,7 +33,7 @@ fn connect_as(w: &World, channel: &Channel, account: &AccountId, settings: Value
         standing: Standing::default(),
     };
     let polled: Vec<String> = polled.iter().map(|source| (*source).to_owned()).collect();
-    immediate(&w.db, || accounts::create(&w.ctx(), &account, &polled)).unwrap();
+    immediate(&w.db, || accounts::create(&w.ctx(), &ADMIN, &account, &polled)).unwrap();
 }
 
 fn loaded(w: &World) -> Option<Account> {
@@ -51,6 +51,10 @@ fn enable(w: &World) {
 fn audited(w: &World) -> Vec<(String, String)> {
     let entries = audit::after(&w.db, 0, 100).unwrap();
     entries.into_iter().map(|e| (e.entry.action, e.entry.reason.unwrap_or_default())).collect()
+}
+
+fn done(action: &str) -> (String, String) {
+    (action.to_owned(), "wechat/gh_rice".to_owned())
 }
 
 fn number(w: &World, sql: &'static str) -> i64 {
@@ -147,8 +151,7 @@ fn newcomer_a_disabled_account_holds_replies_and_sources_and_enabling_it_lets_th
     deliver::record(&w.ctx(), &jobs[0], &Attempt::Answered(Outcome::Sent)).unwrap();
     assert_eq!(pull::claim(&w.ctx(), &place().0, 8).unwrap().len(), 1);
     reply().unwrap();
-    let named = "wechat/gh_rice".to_owned();
-    assert_eq!(audited(&w), [("account.disabled".to_owned(), named.clone()), ("account.enabled".to_owned(), named)]);
+    assert_eq!(audited(&w), ["account.created", "account.disabled", "account.enabled"].map(done));
     check(&w);
 }
 
@@ -184,7 +187,7 @@ fn newcomer_an_account_in_use_is_not_deleted_and_a_new_one_of_its_name_starts_cl
     // What was said stays, under the account's id.
     let kept = only(&w);
     assert_eq!((kept.account.clone(), kept.messages, kept.state), (account.clone(), 2, ConversationState::Closed));
-    assert_eq!(audited(&w), [("account.deleted".to_owned(), "wechat/gh_rice".to_owned())]);
+    assert_eq!(audited(&w), ["account.created", "account.deleted"].map(done));
     // The account of the same name knows nothing of the one before.
     w.pass(1_000);
     connect(&w, json!({}), &["orders"]);

@@ -4,8 +4,9 @@ use crate::common::{World, edit, place};
 use crate::people::{PHONE, channel, sender};
 use crate::{all, check, count, only, replayed};
 use serde_json::{Value, json};
+use warmline_flow::ctx::Actor;
 use warmline_flow::{accounts, tick};
-use warmline_model::{AgentId, AgentState, Content, ConversationState, Timestamp};
+use warmline_model::{AgentId, AgentState, Content, ConversationState, Role, Timestamp};
 use warmline_store::immediate;
 
 /// A telephone system tells something of a call.
@@ -33,7 +34,7 @@ fn extension(w: &World, number: &str, agent: AgentId) {
         created_at: Timestamp::default(),
         standing: accounts::Standing::default(),
     };
-    immediate(&w.db, || accounts::create(&w.ctx(), &account, &[])).unwrap();
+    immediate(&w.db, || accounts::create(&w.ctx(), &Actor { agent: None, role: Role::Admin }, &account, &[])).unwrap();
 }
 
 #[test]

@@ -5,13 +5,16 @@ use crate::people::{PHONE, channel, merge, person, says, sender};
 use crate::{actor, all, check, count, only, replayed};
 use proptest::prelude::{ProptestConfig, any, proptest};
 use serde_json::{Value, json};
+use warmline_flow::ctx::Actor;
+use warmline_flow::deliver::{self, Attempt};
 use warmline_flow::staff::Duties;
-use warmline_flow::{FlowError, ai, consent, converse};
-use warmline_model::{AgentId, Content, ConversationState, CustomerId, Units};
+use warmline_flow::{FlowError, ai, consent, converse, given_up};
+use warmline_model::{AgentId, Content, ConversationState, CustomerId, Role, Units};
 use warmline_routing::group::First;
 use warmline_routing::handover::Turn;
 use warmline_store::agents::Can;
 use warmline_store::consents::Consent;
+use warmline_store::outbox::{self, Filter};
 use warmline_store::{immediate, messages};
 
 const TALKATIVE: &str = r#"{"greeting":"您好，这里是暖线","waiting_text":"前面还有{position}位"}"#;
@@ -101,6 +104,36 @@ fn w15_what_was_about_to_leave_is_taken_back() {
     assert_eq!(count(&w, "delivery.dead"), 1);
     // The agent who has the talk in hand keeps it.
     assert_eq!(only(&w).agent, Some(agent));
+    check(&w);
+}
+
+#[test]
+fn w15_what_was_on_its_way_when_they_left_is_not_tried_again() {
+    let w = World::new();
+    w.group("g", TALKATIVE);
+    texts(&w, "+8613800000001", "在吗");
+    let sms = channel("sms");
+    // One try is under way when they leave, and fails; the other messages are taken back.
+    let under_way = claim_on(&w, &sms, 1).remove(0);
+    texts(&w, "+8613800000001", "TD");
+    deliver::record(&w.ctx(), &under_way, &Attempt::NotReached("platform_unreachable")).unwrap();
+    w.pass(600_000);
+    assert!(claim_on(&w, &sms, 16).is_empty());
+    let found = outbox::list_dead(&w.db, &Filter::default(), 0, 10).unwrap();
+    assert_eq!(found.len(), said(&w));
+    assert!(found.iter().all(|dead| dead.reason == "customer_opted_out"));
+    // Nobody brings them back by hand, by name or by filter, while it stands.
+    let supervisor = Actor { agent: None, role: Role::Supervisor };
+    let again =
+        |dry| immediate(&w.db, || given_up::revive(&w.ctx(), &supervisor, &Filter::default(), (0, 100), dry)).unwrap();
+    let retried = immediate(&w.db, || deliver::retry(&w.ctx(), found[0].message));
+    assert!(matches!(retried, Err(FlowError::Conflict { code: "customer_opted_out", .. })));
+    for dry in [true, false] {
+        let done = again(dry);
+        assert_eq!((done.revived, done.too_late), (0, i64::try_from(found.len()).unwrap()));
+    }
+    texts(&w, "+8613800000001", "START");
+    assert_eq!(again(true).too_late, 0);
     check(&w);
 }
 
