@@ -40,6 +40,11 @@ mod weibo;
 #[path = "vectors/xiaohongshu.rs"]
 mod xiaohongshu;
 
+/// The platform's own id of what came. It was the key of the release before, for which repeats are looked up.
+pub(crate) fn told_id(inbound: &warmline_model::Inbound) -> &str {
+    inbound.earlier_key.as_deref().unwrap_or(&inbound.key)
+}
+
 /// A vector that does not apply, and why.
 pub(crate) enum Verdict {
     Passed,

@@ -38,7 +38,7 @@ pub fn choice(channel: &Channel, content: &Content) -> Option<Choice> {
             let refused = data.get("ErrorCode").and_then(|code| code.as_str()) == Some("21610");
             let given = match event.as_str() {
                 "opt_out" | "unsubscribe" | "unfollow" | "group_unsubscribe" | "unsubscribed" | "spamreport"
-                | "complained" => false,
+                | "complained" | "complaint" => false,
                 "opt_in" | "subscribe" | "follow" | "group_resubscribe" => true,
                 _ if refused => false,
                 _ => return None,

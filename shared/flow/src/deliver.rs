@@ -15,9 +15,10 @@ use warmline_model::{
     AccountId, Channel, Content, ConversationId, Delivery, DeliveryState, IdentityId, MessageId, Origin, Timestamp,
 };
 use warmline_privacy::CustomerKey;
+use warmline_store::conversations::{self, Conversation};
 use warmline_store::outages::{self, Failure, OPEN_AFTER};
 use warmline_store::outbox::{self, Claimed};
-use warmline_store::{conversations, customers, events, immediate, messages};
+use warmline_store::{customers, events, immediate, messages};
 
 /// Tries of one message whose outcome may be unknown: after these it is given up, and the agent looks what the customer got.
 pub const MAX_DOUBTS: i64 = 3;
@@ -29,6 +30,8 @@ pub const TOO_LATE: &str = "too_late";
 pub const LEASE_MS: i64 = 20_000;
 /// First pause; it doubles with every try.
 const BACKOFF_MS: i64 = 1_000;
+/// What a platform answers for a customer who told it that they want no messages (Twilio's 21610, WeChat's 48002).
+const RECIPIENT_REFUSES: &str = "recipient_refuses";
 /// Why something automatic was taken back.
 const OPTED_OUT: &str = "customer_opted_out";
 /// The longest pause among the first tries, which pass the first minutes of an outage.
@@ -322,7 +325,12 @@ pub fn record(ctx: &Ctx<'_>, job: &Job, attempt: &Attempt) -> Result<(), FlowErr
         Attempt::Answered(Outcome::Sent) => sent(ctx, job),
         Attempt::Answered(Outcome::Permanent(reason)) => {
             works(ctx, job)?;
-            bury(ctx, &job.row, &job.owner, reason)
+            bury(ctx, &job.row, &job.owner, reason)?;
+            // The platform says for the customer that they want no more messages.
+            match conversations::get(ctx.db, job.row.conversation)?.filter(|_| *reason == RECIPIENT_REFUSES) {
+                Some(conversation) => withdraw(ctx, &conversation, job.row.message, RECIPIENT_REFUSES.to_owned()),
+                None => Ok(()),
+            }
         }
         Attempt::Answered(outcome @ Outcome::Retry(reason)) => {
             again(ctx, job, Miss { doubt: outcome.leaves_doubt(), ..miss(reason) })
@@ -480,6 +488,20 @@ fn bury(ctx: &Ctx<'_>, row: &Claimed, owner: &[u8; 16], reason: &str) -> Result<
         reason: reason.to_owned(),
     };
     Ok(events::append(ctx.db, now, Some(row.conversation), &body)?)
+}
+
+/// Notes that a customer wants no more messages on their conversation's channel, as the message shows. Runs in the caller's
+/// transaction.
+pub(crate) fn withdraw(
+    ctx: &Ctx<'_>,
+    conversation: &Conversation,
+    message: MessageId,
+    wording: String,
+) -> Result<(), FlowError> {
+    take_back(ctx, conversation.id)?;
+    let Conversation { person, customer, channel, .. } = conversation;
+    let by = consent::Chooser { person: *person, customer: *customer, channel, message };
+    consent::chosen(ctx, by, consent::Choice { given: false, wording })
 }
 
 /// Takes back what was to be said to somebody automatically, where nobody has begun to send it. Runs in the caller's transaction.

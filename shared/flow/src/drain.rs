@@ -308,7 +308,7 @@ impl<'a> Tools<'a> {
                 Err(_) => return set_aside(self.ctx, row, "of_nobody_known"),
                 Ok(key) => key,
             };
-            self.append(row, &conversation, &key, &payload.inbound, false, None)?;
+            self.append_told(row, &conversation, &key, &payload.inbound)?;
             return Ok(inbox::done(ctx.db, row.seq)?);
         }
         let Some((contact, key)) = known else { return set_aside(self.ctx, row, "of_nobody_known") };
@@ -323,8 +323,24 @@ impl<'a> Tools<'a> {
         if archive::stage(ctx.db, conversation.id)? != Stage::Rows {
             return set_aside(self.ctx, row, "of_no_conversation");
         }
-        self.append(row, &conversation, &key, &payload.inbound, false, None)?;
+        self.append_told(row, &conversation, &key, &payload.inbound)?;
         Ok(inbox::done(ctx.db, row.seq)?)
+    }
+
+    /// Stores what somebody else tells of a person. A complaint withdraws consent; nothing that others tell gives it.
+    fn append_told(
+        &self,
+        row: &Pending,
+        conversation: &Conversation,
+        key: &CustomerKey,
+        inbound: &Inbound,
+    ) -> Result<(), FlowError> {
+        let (message, _) = self.append(row, conversation, key, inbound, false, None)?;
+        let told = matches!(inbound.content, Content::Event { .. });
+        match consent::choice(&row.channel, &inbound.content).filter(|choice| told && !choice.given) {
+            Some(choice) => deliver::withdraw(self.ctx, conversation, message, choice.wording),
+            None => Ok(()),
+        }
     }
 
     /// The conversation of the message of ours whose id an event names, where both came by the same account.

@@ -293,16 +293,23 @@ pub fn set_name(ctx: &Ctx<'_>, person: CustomerId, name: Option<&str>) -> Result
     Ok(())
 }
 
-/// Takes an identifier away from a person; false where it has none such. Merges that it proved stay until they are undone.
+/// Takes an identifier away from a person; false where it has none such. Where staff typed it, only that goes: a customer of the same
+/// person who has it from a channel may be its true owner. Merges that it proved stay until they are undone.
 ///
 /// # Errors
 /// The store fails.
 pub fn forget(ctx: &Ctx<'_>, index: &BlindIndex, person: CustomerId, known: &Known) -> Result<bool, FlowError> {
-    let (lookup, mut found) = (lookup(index, known), false);
-    for member in people::members(ctx.db, person)? {
-        found |= people::forget(ctx.db, &lookup, member.id)?;
+    let (lookup, members) = (lookup(index, known), people::members(ctx.db, person)?);
+    for forget in [people::forget_typed, people::forget] {
+        let mut found = false;
+        for member in &members {
+            found |= forget(ctx.db, &lookup, member.id)?;
+        }
+        if found {
+            return Ok(true);
+        }
     }
-    Ok(found)
+    Ok(false)
 }
 
 /// The names of a person, each once. One that does not open hides no other. Not within a transaction.

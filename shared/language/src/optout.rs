@@ -21,31 +21,33 @@ const MAX: usize = 200;
 const STOP: [&str; 11] =
     ["stop", "unsubscribe", "optout", "退订", "td退订", "退订td", "我要退订", "回复退订", "取消订阅", "退订短信", "拒收"];
 /// Words that mean it in text messages, where carriers tell people to send them.
-const STOP_BY_TEXT_MESSAGE: [&str; 18] = [
-    "stopall",
-    "cancel",
-    "end",
-    "quit",
-    "revoke",
-    "arret",
-    "td",
-    "t",
-    "n",
-    "r",
-    "t退订",
-    "退订t",
-    "n退订",
-    "r退订",
-    "回td退订",
-    "回t退订",
-    "回复td",
-    "拒收短信",
-];
+const STOP_BY_TEXT_MESSAGE: [&str; 7] = ["stopall", "cancel", "end", "quit", "revoke", "arret", "拒收短信"];
+/// What the last line of a Chinese text message tells people to send (拒收请回复R、回T退订、退订回TD): some send the whole line.
+const STOP_OF_FOOTERS: [&str; 6] = ["t", "td", "n", "r", "退订", "拒收"];
 const START: [&str; 8] = ["start", "unstop", "resubscribe", "subscribe", "optin", "恢复订阅", "重新订阅", "恢复接收"];
 
 /// Reads a whole text message; none where it says anything else.
 pub fn text_message(text: &str) -> Option<Choice> {
-    find(text, &[(&STOP, false), (&STOP_BY_TEXT_MESSAGE, false), (&START, true)])
+    find(text, &[(&STOP, false), (&STOP_BY_TEXT_MESSAGE, false), (&START, true)]).or_else(|| footer(text))
+}
+
+/// Reads the word of a footer, or the whole footer: `[退订|拒收][请][回复|回]<word>[退订|拒收]`.
+fn footer(text: &str) -> Option<Choice> {
+    if text.len() > MAX {
+        return None;
+    }
+    fn without<'a>(text: &'a str, parts: &[&str], strip: fn(&'a str, &str) -> Option<&'a str>) -> [Option<&'a str>; 2] {
+        [Some(text), parts.iter().find_map(|part| strip(text, part))]
+    }
+    const ENDS: [&str; 2] = ["退订", "拒收"];
+    let text = normalise(text);
+    let starts = without(&text, &ENDS, |text, part| text.strip_prefix(part));
+    let asked = |text| without(text, &["请"], |text, part| text.strip_prefix(part));
+    let told = |text| without(text, &["回复", "回"], |text, part| text.strip_prefix(part));
+    let ends = |text| without(text, &ENDS, |text, part| text.strip_suffix(part));
+    let cores = starts.into_iter().flatten().flat_map(asked).flatten().flat_map(told).flatten().flat_map(ends).flatten();
+    let known = |core: &str| STOP_OF_FOOTERS.into_iter().find(|word| *word == core);
+    cores.filter_map(known).next().map(|wording| Choice { given: false, wording })
 }
 
 /// Reads a whole mail, which has fewer such words: `cancel` may be about an order.
@@ -99,6 +101,16 @@ mod tests {
             "「退订」",
             "TD退订",
             "回复TD",
+            "回T",
+            "回N",
+            "回复R",
+            "退订回T",
+            "退订回TD",
+            "退订请回复TD",
+            "拒收请回复R",
+            "拒收回R",
+            "回N退订",
+            "拒收回复TD退订",
             "取消订阅",
             "取消訂閱",
             "T\u{200b}D",
@@ -122,6 +134,13 @@ mod tests {
             "no",
             "可以退订吗",
             "R&D",
+            "回",
+            "请回复",
+            "回复",
+            "请退",
+            "回电",
+            "回头退订",
+            "退货回T恤",
         ] {
             assert_eq!(given(text), None, "{text}");
         }
@@ -138,7 +157,7 @@ mod tests {
 
     #[test]
     fn every_word_of_the_lists_is_folded() {
-        for word in STOP.iter().chain(&STOP_BY_TEXT_MESSAGE).chain(&START) {
+        for word in STOP.iter().chain(&STOP_BY_TEXT_MESSAGE).chain(&STOP_OF_FOOTERS).chain(&START) {
             assert_eq!(normalise(word), *word);
         }
     }

@@ -50,6 +50,7 @@ const LEARN: &str = "INSERT INTO identifiers (lookup, customer_id, kind, platfor
                      SET strong = excluded.strong, source = excluded.source, at = excluded.at \
                      WHERE strong = 0 AND (excluded.strong = 1 OR (source = 'staff' AND excluded.source <> 'staff')) RETURNING 1";
 const FORGET: &str = "DELETE FROM identifiers WHERE lookup = ?1 AND customer_id = ?2 RETURNING 1";
+const FORGET_TYPED: &str = "DELETE FROM identifiers WHERE lookup = ?1 AND customer_id = ?2 AND source = 'staff' RETURNING 1";
 const OF: &str = "SELECT lookup, customer_id, kind, platform, value, strong, source, at FROM identifiers \
                   WHERE customer_id = ?1 ORDER BY kind, lookup";
 const HOLDING: &str = "SELECT i.customer_id, i.strong, c.person, i.source FROM identifiers i JOIN customers c ON c.id = i.customer_id \
@@ -69,7 +70,8 @@ const MET: &str = "SELECT 1 FROM customers c CROSS JOIN conversations v INDEXED 
                    ON v.customer_id = c.id WHERE c.person = ?1 AND c.erasure IS NULL AND (v.agent_id = ?2 \
                    OR (v.state = 'queued' AND EXISTS (SELECT 1 FROM agent_groups g WHERE g.group_id = v.group_id AND g.agent_id = ?2))) \
                    LIMIT 1";
-const TYPED: &str = "SELECT 1 FROM identifiers WHERE lookup = ?1 AND customer_id IN (?2, ?3) AND source = 'staff' LIMIT 1";
+const PROVED: &str = "SELECT 1 FROM identifiers a JOIN identifiers b ON b.lookup = a.lookup AND b.customer_id = ?3 \
+                      WHERE a.lookup = ?1 AND a.customer_id = ?2 AND a.source <> 'staff' AND b.source <> 'staff'";
 const ELSEWHERE: &str = "SELECT o.id FROM conversations v INDEXED BY conversations_held CROSS JOIN customers c ON c.id = v.customer_id \
                          CROSS JOIN customers m ON m.person = c.person CROSS JOIN identities i ON i.customer_id = m.id \
                          CROSS JOIN conversations o INDEXED BY conversations_open ON o.identity_id = i.id AND o.state <> 'closed' \
@@ -116,6 +118,14 @@ pub fn learn(db: &dyn Db, new: &Identifier) -> Result<bool, StoreError> {
 /// See [`StoreError`].
 pub fn forget(db: &dyn Db, of: &[u8; 16], customer: CustomerId) -> Result<bool, StoreError> {
     Ok(db.first(FORGET, &[of.into(), customer.as_bytes().into()])?.is_some())
+}
+
+/// Takes an identifier that staff typed away from a customer; false where it has none such.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn forget_typed(db: &dyn Db, of: &[u8; 16], customer: CustomerId) -> Result<bool, StoreError> {
+    Ok(db.first(FORGET_TYPED, &[of.into(), customer.as_bytes().into()])?.is_some())
 }
 
 /// The identifiers of a customer.
@@ -261,7 +271,8 @@ pub fn met_by(db: &dyn Db, person: CustomerId, agent: AgentId) -> Result<bool, S
     Ok(db.first(MET, &[person.as_bytes().into(), agent.as_bytes().into()])?.is_some())
 }
 
-/// Whether a merge rests on nothing but what staff said: on their word alone, or on an identifier that they typed.
+/// Whether a merge rests on nothing but what staff said: on their word alone, or on an identifier that they typed, also where it
+/// was taken away since.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -271,7 +282,7 @@ pub fn is_by_hand(db: &dyn Db, m: &Merge) -> Result<bool, StoreError> {
     }
     // Without its evidence a side was erased, and nobody is taken along.
     let Some(evidence) = &m.evidence else { return Ok(false) };
-    Ok(db.first(TYPED, &[evidence.into(), m.a.as_bytes().into(), m.b.as_bytes().into()])?.is_some())
+    Ok(db.first(PROVED, &[evidence.into(), m.a.as_bytes().into(), m.b.as_bytes().into()])?.is_none())
 }
 
 /// The open conversations, not in the agent's hands, that the persons with whom an agent talks now have on other channels.

@@ -198,6 +198,26 @@ fn h2_a_link_by_what_a_supervisor_typed_is_one_by_hand() {
     h.w.admin("DELETE", &customer(h.mine, "?reason=request"), &NONE).refused(409, "merged_by_hand");
 }
 
+/// The wrong number goes, the merge and its true owner's number stay, and an erasure asks.
+#[test]
+fn h2_a_typed_identifier_that_is_taken_away_leaves_its_owner_theirs_and_the_link_by_hand() {
+    let h = house();
+    let number = json!({ "kind": "phone", "value": NUMBER, "verified": true });
+    h.w.call(&h.boss.token, "POST", &customer(h.mine, "/identifiers"), &number).expect(200);
+    let taken = json!({ "kind": "phone", "value": NUMBER });
+    h.w.call(&h.boss.token, "POST", &customer(h.mine, "/identifiers/remove"), &taken).expect(200);
+    let asked = h.w.admin("DELETE", &customer(h.mine, "?reason=request"), &NONE).refused(409, "merged_by_hand");
+    assert_eq!(asked["customers"], json!([h.theirs]));
+    let merge = h.w.admin("GET", &customer(h.mine, ""), &NONE).expect(200)["merges"][0]["id"].clone();
+    h.w.call(&h.boss.token, "POST", &customer(h.mine, "/unmerge"), &json!({ "merge": merge })).expect(200);
+    let kinds = |id| {
+        let shown = h.w.admin("GET", &customer(id, ""), &NONE).expect(200);
+        let found = shown["identifiers"].as_array().unwrap().iter();
+        found.map(|i| i["kind"].as_str().unwrap().to_owned()).collect::<BTreeSet<_>>()
+    };
+    assert!(!kinds(h.mine).contains("phone") && kinds(h.theirs).contains("phone"));
+}
+
 /// Every call about somebody whom an agent does not serve is refused, and tells nothing of them.
 #[test]
 fn h2_no_route_tells_an_agent_of_somebody_whom_they_do_not_serve() {

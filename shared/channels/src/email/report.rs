@@ -50,9 +50,13 @@ impl Report {
                 }
             }
         }
-        let action = report.said.get("action").and_then(Value::as_str).unwrap_or_default().to_lowercase();
+        let said = |name: &str| report.said.get(name).and_then(Value::as_str).unwrap_or_default().to_lowercase();
+        let (action, feedback) = (said("action"), said("feedback"));
         report.event = Some(match (kind, action.as_str()) {
             ("message/disposition-notification", _) => "read_receipt",
+            // Who took a mail out of the junk folder does not complain, nor does a server that checks signatures (RFC 6591).
+            ("message/feedback-report", _) if feedback == "not-spam" => "not_spam",
+            ("message/feedback-report", _) if feedback == "auth-failure" => "auth_failure",
             ("message/feedback-report", _) => "complaint",
             (_, "delayed") => "deferred",
             (_, "delivered" | "relayed" | "expanded") => "delivered",
@@ -106,6 +110,8 @@ mod tests {
         assert_eq!(event("message/delivery-status", "X: y\n\nAction: Delayed\n"), Some("deferred"));
         assert_eq!(event("message/disposition-notification", "Disposition: manual; displayed\n"), Some("read_receipt"));
         assert_eq!(event("message/feedback-report", "Feedback-Type: abuse\n"), Some("complaint"));
+        assert_eq!(event("message/feedback-report", "Feedback-Type: not-spam\n"), Some("not_spam"));
+        assert_eq!(event("message/feedback-report", "Feedback-Type: auth-failure\n"), Some("auth_failure"));
     }
 
     proptest! {

@@ -29,7 +29,7 @@ pub(crate) fn check(vector: &Vector) -> Verdict {
     let data = &item["data"];
     let order = data["p_id"].to_string().trim_matches('"').to_owned();
     assert_eq!(inbound.sender.open_id, order, "{id}: sender");
-    assert_eq!(Some(inbound.key.as_str()), item["msgId"].as_str(), "{id}: key");
+    assert_eq!(Some(crate::told_id(inbound)), item["msgId"].as_str(), "{id}: key");
     let Content::Event { event, key, data: kept } = &inbound.content else { panic!("{id}: {:?}", inbound.content) };
     assert_eq!((key.as_ref(), kept), (Some(&order), data), "{id}: order and fields");
     // The samples are named as the platform names its messages (Refund-Return-RefundReturnApplyAgreedEvent); one bears no tag of

@@ -54,7 +54,7 @@ fn mailgun(vector: &Vector) -> Verdict {
             let Content::Event { event, .. } = &found[0].content else { panic!("{}", vector.id()) };
             assert_eq!((found.len(), event.as_str()), (1, report["event"].as_str().unwrap()));
             assert_eq!(
-                (found[0].key.as_str(), found[0].sender.open_id.as_str()),
+                (crate::told_id(&found[0]), found[0].sender.open_id.as_str()),
                 (report["id"].as_str().unwrap(), recipient)
             );
         }
@@ -80,7 +80,7 @@ fn ecdsa(vector: &Vector) -> Verdict {
         return Verdict::Passed;
     }
     let found = result.unwrap();
-    assert_eq!(found[0].key, "ZHJvcC0xMDk5NDkxOS1MUnpYbF9OSFN0T0doUTRrb2ZTbV9BLTA");
+    assert_eq!(crate::told_id(&found[0]), "ZHJvcC0xMDk5NDkxOS1MUnpYbF9OSFN0T0doUTRrb2ZTbV9BLTA");
     assert_eq!((found[0].sender.open_id.as_str(), found[0].at.secs()), ("hello@world.com", 1_600_112_492));
     assert!(matches!(&found[0].content, Content::Event { event, .. } if event == "dropped"));
     assert_eq!(ask(&account, "", &headers, b"[]", now), Err(Refusal::SignatureWrong));

@@ -114,7 +114,7 @@ fn check_kind(id: &str, content: &Content, field: &dyn Fn(&str) -> Option<String
 /// Messages: `MsgId`. Events: the same for a retry, another for another second, and no open id in it.
 fn check_key(id: &str, inbound: &Inbound, body: &str, field: &dyn Fn(&str) -> Option<String>) {
     if !matches!(inbound.content, Content::Event { .. }) {
-        assert_eq!(Some(&inbound.key), field("MsgId").or(field("MsgID")).as_ref(), "{id}: key");
+        assert_eq!(Some(crate::told_id(inbound)), field("MsgId").or(field("MsgID")).as_deref(), "{id}: key");
         return;
     }
     let key = |body: &str| {
@@ -152,8 +152,8 @@ fn facts(inbound: &Inbound, target: String) -> Vec<(String, String)> {
         ("fromuser".into(), inbound.sender.open_id.clone()),
         ("time".into(), inbound.at.secs().to_string()),
         ("createtime".into(), inbound.at.secs().to_string()),
-        ("messageid".into(), inbound.key.clone()),
-        ("msgid".into(), inbound.key.clone()),
+        ("messageid".into(), crate::told_id(inbound).to_owned()),
+        ("msgid".into(), crate::told_id(inbound).to_owned()),
     ];
     let mut add = |name: &str, value: String| facts.push((name.to_owned(), value));
     match &inbound.content {

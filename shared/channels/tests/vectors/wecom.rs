@@ -91,7 +91,7 @@ fn envelope(vector: &Vector) {
     expected("FromUserName", &inbound.sender.open_id);
     expected("CreateTime", &inbound.at.secs().to_string());
     expected("MsgType", inbound.content.kind());
-    expected("MsgId", &inbound.key);
+    expected("MsgId", crate::told_id(&inbound));
     expected("AgentID", &inbound.reply_to.unwrap()["agent_id"].to_string());
 }
 
@@ -144,7 +144,7 @@ fn parse(vector: &Vector) {
     if kind == "event" {
         event_key(id, body, &inbound);
     } else {
-        assert_eq!(Some(&inbound.key), field(body, "MsgId").as_ref(), "{id}: key");
+        assert_eq!(Some(crate::told_id(&inbound)), field(body, "MsgId").as_deref(), "{id}: key");
     }
     content(id, body, &inbound.content);
     asserts(vector, &from, &inbound);
@@ -236,7 +236,7 @@ fn facts(from: &str, inbound: &Inbound) -> BTreeMap<String, Vec<String>> {
     let mut add = |name: &str, value: String| facts.entry(name.to_owned()).or_default().push(value);
     add("fromusername", from.to_owned());
     add("createtime", inbound.at.secs().to_string());
-    add("msgid", inbound.key.clone());
+    add("msgid", crate::told_id(inbound).to_owned());
     for name in ["msgtype", "type"] {
         add(name, inbound.content.kind().to_owned());
     }

@@ -5,11 +5,12 @@ use crate::people::{PHONE, channel, merge, person, says, sender};
 use crate::{actor, all, check, count, only, replayed};
 use proptest::prelude::{ProptestConfig, any, proptest};
 use serde_json::{Value, json};
+use warmline_channels::Outcome;
 use warmline_flow::ctx::Actor;
 use warmline_flow::deliver::{self, Attempt};
 use warmline_flow::staff::Duties;
 use warmline_flow::{FlowError, ai, consent, converse, given_up};
-use warmline_model::{AgentId, Content, ConversationState, CustomerId, Role, Units};
+use warmline_model::{AgentId, Content, ConversationState, CustomerId, Role, Sender, Units};
 use warmline_routing::group::First;
 use warmline_routing::handover::Turn;
 use warmline_store::agents::Can;
@@ -168,6 +169,43 @@ fn w15_what_platforms_report_counts_as_a_word() {
     told(&w, "wechat", "new", "subscribe", Value::Null);
     assert!(stands(&w, all(&w).last().unwrap().customer).is_empty());
     assert_eq!(said(&w), 0);
+}
+
+#[test]
+fn w15_what_others_tell_of_a_person_counts_only_as_a_withdrawal() {
+    let w = World::new();
+    w.group("g", "{}");
+    says(&w, "email", sender("w@x", &[]), "你好");
+    let reports = |event: &str| {
+        w.pass(1);
+        let sender = Sender { open_id: "w@x".into(), only_known: true, ..Sender::default() };
+        let content = Content::Event { event: event.into(), key: None, data: Value::Null };
+        w.arrives_from(&channel("email"), sender, &format!("report-{event}"), content);
+        w.drain();
+    };
+    let customer = only(&w).customer;
+    for (event, refused) in [("bounce", false), ("not_spam", false), ("complaint", true), ("subscribe", true)] {
+        reports(event);
+        assert_eq!(refuses(&w, customer, "email"), refused, "{event}");
+    }
+    let found = stands(&w, customer);
+    assert_eq!((found.len(), found[0].wording.as_deref()), (1, Some("complaint")));
+}
+
+#[test]
+fn w15_a_platform_that_refuses_for_the_customer_withdraws_for_them() {
+    let w = World::new();
+    w.group("g", TALKATIVE);
+    let customer = texts(&w, "+8613800000001", "在吗");
+    let sms = channel("sms");
+    let job = claim_on(&w, &sms, 1).remove(0);
+    let (message, refused) = (job.row.message, Outcome::Permanent("recipient_refuses"));
+    deliver::record(&w.ctx(), &job, &Attempt::Answered(refused)).unwrap();
+    assert!(refuses(&w, customer, "sms"));
+    let found = stands(&w, customer);
+    assert_eq!((found[0].wording.as_deref(), found[0].message), (Some("recipient_refuses"), Some(message)));
+    assert!(claim_on(&w, &sms, 16).is_empty());
+    check(&w);
 }
 
 #[test]
