@@ -127,6 +127,14 @@ fn cursors_limits_and_parameters() {
         }
     }
     admin.get("/api/events?after=-1").refused(400, "bad_cursor");
+    for path in ["/api/events?after=1&after=900", "/api/metrics?hours=1&hours=900", "/api/agents?limit=1&limit=2"] {
+        admin.get(path).refused(400, "bad_parameter");
+        let stream = admin.send("GET", path, &[("accept", "text/event-stream")], "");
+        stream.refused(400, "bad_parameter");
+    }
+    for after in ["-5", "+5", "x"] {
+        admin.post("/api/outbox/retry", &json!({ "channel": "sms", "after": after })).refused(422, "bad_cursor");
+    }
     admin.get("/api/conversations?state=asleep").refused(400, "bad_parameter");
     admin.get("/api/conversations?agent=me").refused(400, "bad_parameter");
     admin.get("/api/metrics?hours=0").refused(400, "bad_parameter");
@@ -159,13 +167,21 @@ fn bodies() {
     assert!(matches!(answer.status, 400 | 422), "{}", answer.text());
     let nul = agent.api.send("POST", &path, &[], r#"{"content":{"kind":"text","text":"a\u0000b"}}"#);
     nul.refused(422, "bad_character");
+    for content in [
+        json!({ "kind": "text", "text": "好的", "reply_all": true }),
+        json!({ "kind": "text", "text": "好的", "url": "https://rice.example" }),
+        json!({ "kind": "image", "media": { "id": "m", "caption": "x" } }),
+    ] {
+        let refused = agent.api.post(&path, &json!({ "content": content })).refused(422, "invalid_body").json();
+        assert!(refused["detail"].as_str().unwrap().contains("is not a field here"), "{refused}");
+    }
     assert!(shop.platform.sent().is_empty());
     agent
         .api
         .send("POST", &path, &[], r#"{"content":{"kind":"text","text":"a"},"content":{"kind":"text","text":"b"}}"#)
         .refused(422, "duplicate_key");
     agent.api.send("POST", &path, &[("content-type", "text/plain")], "{}").refused(415, "unsupported_media_type");
-    agent.api.send("POST", &path, &[("content-encoding", "gzip")], "{}").refused(415, "unsupported_media_type");
+    agent.api.send("POST", &path, &[("content-encoding", "gzip")], "{}").refused(415, "body_encoded");
 }
 
 #[test]

@@ -24,7 +24,7 @@ use wasmtime_wasi_http::{Error, WasiBody, WasiHttpView as _};
 use super::app::{App, Component, Place, stopped};
 use super::bounds::Stream;
 use super::guest::{Guest, Vitals};
-use super::problem::{empty, full, problem};
+use super::problem::{full, problem};
 
 /// A guest's future. Dropped before its end, it goes on in a task of its own.
 struct Running {
@@ -137,16 +137,20 @@ pub async fn call(
         }
         Some(Ok(Err(code))) => {
             tracing::warn!(component = &*component.id, "the component answered with an error: {code:?}");
-            empty(StatusCode::INTERNAL_SERVER_ERROR)
+            failed()
         }
         // It ended without an answer; why was logged where it ended.
-        Some(Err(_)) => empty(StatusCode::INTERNAL_SERVER_ERROR),
+        Some(Err(_)) => failed(),
         None => {
             running.life = None;
             tracing::warn!(component = &*component.id, "no answer in {:?}", app.limits.answer);
             problem(StatusCode::GATEWAY_TIMEOUT, "component_timeout", "the component did not answer in time")
         }
     }
+}
+
+fn failed() -> Response<WasiBody> {
+    problem(StatusCode::INTERNAL_SERVER_ERROR, "internal", "something failed inside; the log has the reason")
 }
 
 /// After how long a look-up without an answer counts as a stream: clients that poll may wait for half a minute.

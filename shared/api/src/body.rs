@@ -3,6 +3,7 @@
 //! Before a body is read as its shape, it is looked through as a whole: its media type, its encoding, names that stand twice in an object
 //! (of which readers take one or the other), and characters that no text of ours has. So no handler needs to think of them.
 
+pub mod content;
 mod shaped;
 mod strict;
 
@@ -79,7 +80,7 @@ pub fn shape<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
 
 /// What a reader's error says, without the body's own words: of a field that nobody knows its name and the right ones; of a value that is
 /// none of a list, the list.
-fn explained(text: &str) -> (Option<String>, String) {
+pub fn explained(text: &str) -> (Option<String>, String) {
     if let Some(name) = text.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`')) {
         return (Some(name.to_owned()), text.to_owned());
     }

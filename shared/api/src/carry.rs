@@ -27,12 +27,9 @@ pub(crate) fn parts(
         parts.extend(capabilities.parts(content).map_err(refused)?);
     }
     // Without its account nothing leaves, which the delivery says; one may yet be connected.
-    let Some(mut account) = accounts::load(&call.ctx, &conversation.channel, &conversation.account)? else {
+    let Some(account) = accounts::load(&call.ctx, &conversation.channel, &conversation.account)? else {
         return Ok((parts, capabilities.window));
     };
-    if let Some(settings) = account.settings.as_object_mut() {
-        settings.remove("group");
-    }
     let address = deliver::address(&call.ctx, conversation.id, conversation.identity)?;
     for content in &parts {
         let (to, reply_to) = (address.to.as_str(), address.reply_to.as_ref());

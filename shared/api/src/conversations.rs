@@ -23,6 +23,7 @@ const MAX_TEXT: usize = 4_000;
 #[serde(deny_unknown_fields)]
 pub struct NewMessage {
     /// What it says. Of a text's fields only `text` is taken here.
+    #[serde(deserialize_with = "body::content::one")]
     content: Content,
     /// Also to everybody whom the customer's last mail went to; without it, to the customer alone.
     #[serde(default)]

@@ -39,7 +39,7 @@ fn position(request: &Request) -> Result<i64, Problem> {
     let wrong = || Problem::new(400, "bad_cursor", "after takes the `seq` of an event");
     let text = match request.header("last-event-id") {
         Some(text) => Some(text.to_owned()),
-        None => request.param("after"),
+        None => page::param(request, "after")?,
     };
     match text.filter(|t| !t.is_empty()) {
         None => Ok(0),

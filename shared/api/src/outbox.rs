@@ -155,7 +155,9 @@ pub(crate) fn retry(call: &Call<'_>) -> Result<Response, Problem> {
         return Err(Problem::field("bad_limit", "limit", format!("limit is a number from 1 to {MAX_LIMIT}")));
     }
     let wrong = || Problem::field("bad_cursor", "after", "after takes `next` of an answer of this call");
-    let after: i64 = asked.after.as_deref().unwrap_or("0").parse().map_err(|_| wrong())?;
+    let after = asked.after.as_deref().unwrap_or("0");
+    let digits = after.bytes().all(|b| b.is_ascii_digit());
+    let after: i64 = after.parse().ok().filter(|_| digits).ok_or_else(wrong)?;
     let done = given_up::revive(&call.ctx, &call.actor, &filter, (after, limit), asked.dry_run)?;
     if !asked.dry_run {
         done.channels.iter().for_each(|channel| call.deliver(channel));

@@ -9,19 +9,24 @@ use std::collections::{BTreeMap, BTreeSet};
 pub type Refusals = BTreeMap<u16, BTreeSet<&'static str>>;
 
 /// Of every request: it is read before anything else is known of it, and the store may fail.
-const ALWAYS: [(u16, &str); 12] = [
+const ALWAYS: [(u16, &str); 17] = [
     (400, "body_broken"),
     (408, "body_timeout"),
     (413, "body_too_large"),
     (415, "body_encoded"),
     (500, "internal"),
     (500, "unreadable"),
+    (500, "store_damaged"),
     (503, "store_busy"),
     (503, "store_full"),
     (503, "store_not_ready"),
     (503, "store_newer"),
+    (503, "store_lost"),
+    (503, "store_incomplete"),
     (503, "no_master_key"),
     (503, "wrong_master_key"),
+    (503, "too_many_requests"),
+    (504, "component_timeout"),
 ];
 /// Where a token is needed.
 const TOKEN: [(u16, &str); 9] = [
@@ -89,7 +94,8 @@ const FIELDS: [&str; 37] = [
     "kind_of_a_platform",
 ];
 /// Of what is said to a customer: the state of the conversation, and what else its channel or account cannot carry.
-const REPLY: [(u16, &str); 19] = [
+const REPLY: [(u16, &str); 20] = [
+    (409, "account_disabled"),
     (409, "conversation_closed"),
     (409, "not_yours"),
     (409, "reply_window_closed"),
@@ -164,7 +170,8 @@ pub fn described(status: u16) -> &'static str {
         429 => "too many requests; go on after the time in Retry-After",
         500 => "something failed inside; the log has the reason",
         502 => "the platform does not give what was asked for",
-        503 => "the store takes nothing now; nothing was changed",
+        503 => "the store or the server takes nothing now; nothing was changed",
+        504 => "the answer did not come in time; what was asked for may have been done",
         _ => "refused",
     }
 }

@@ -13,7 +13,7 @@ use std::str::FromStr;
 use warmline_flow::Ctx;
 use warmline_flow::context::Contexts;
 use warmline_flow::ctx::Actor;
-use warmline_http::{Problem, Request, Response, auth, idempotency};
+use warmline_http::{Problem, Request, Response, auth, idempotency, page};
 use warmline_metrics::Figures;
 use warmline_model::{Channel, Role, Scope};
 use warmline_store::immediate;
@@ -297,7 +297,8 @@ fn general() -> Vec<Route> {
             None,
             (200, schema::<AccountView>),
             accounts::delete,
-        ),
+        )
+        .refusing(&[(409, "account_in_use")]),
         write(
             Method::POST,
             "/api/groups",
@@ -611,24 +612,9 @@ pub fn dispatch(
     (result, wake)
 }
 
-/// The longest value of a parameter: a list of many ids fits.
-const PARAMETER: usize = 8_192;
-
-/// Refuses what readers of the query would take differently, or not at all: a parameter that stands twice, or one that is far too long.
+/// Refuses parameters that readers of the query would take differently, or not at all.
 fn parameters(route: &Route, request: &Request) -> Result<(), Problem> {
-    for (name, _) in route.query {
-        let mut values = request.params(name);
-        let first = values.next();
-        let refused =
-            |detail: String| Err(Problem { field: Some((*name).to_owned()), ..Problem::new(400, "bad_parameter", detail) });
-        if values.next().is_some() {
-            return refused(format!("{name} stands twice in the query; say it once"));
-        }
-        if first.is_some_and(|value| value.len() > PARAMETER) {
-            return refused(format!("{name} takes at most {PARAMETER} bytes"));
-        }
-    }
-    Ok(())
+    route.query.iter().try_for_each(|(name, _)| page::param(request, name).map(drop))
 }
 
 fn find(request: &Request) -> Result<(Route, Handler, Vec<&str>), Problem> {

@@ -99,7 +99,9 @@ fn read(request: &Request) -> Result<Plan, Problem> {
     let (text, value) = body::checked(request)?;
     // From the text, so that the line is told; from the values, which takes a list for no object.
     let wrong = |e: serde_json::Error| {
-        Problem::new(422, "invalid_body", format!("line {}, column {}: {}", e.line(), e.column(), said(&e)))
+        let (field, detail) = body::explained(&said(&e));
+        let detail = format!("line {}, column {}: {detail}", e.line(), e.column());
+        Problem { field, ..Problem::new(422, "invalid_body", detail) }
     };
     serde_json::from_str::<Plan>(text).map_err(wrong)?;
     let plan: Plan = body::shape(value)?;

@@ -60,6 +60,7 @@ pub struct TurnRequest {
     /// What it says to the customer; nothing, where it found no answer.
     #[serde(default)]
     #[schemars(length(max = 10))]
+    #[serde(deserialize_with = "body::content::many")]
     messages: Vec<Content>,
     /// How it went.
     #[serde(default)]

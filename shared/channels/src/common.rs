@@ -49,6 +49,15 @@ impl Common {
         })
     }
 
+    /// The others: those that an adapter reads.
+    pub fn without(settings: &Value) -> Value {
+        let mut own = settings.clone();
+        if let Some(map) = own.as_object_mut() {
+            NAMES.iter().for_each(|name| drop(map.remove(*name)));
+        }
+        own
+    }
+
     /// Conversations of the account that stand in queues at the most.
     pub fn most_waiting(&self) -> i64 {
         self.most_waiting.unwrap_or(MOST_WAITING)

@@ -3,6 +3,7 @@
 
 use crate::alipay::AlipayAdapter;
 use crate::app::AppAdapter;
+use crate::common::Common;
 use crate::doudian::DoudianAdapter;
 use crate::douyin::DouyinAdapter;
 use crate::email::EmailAdapter;
@@ -63,7 +64,7 @@ impl Visit for Check<'_> {
         if adapter.wants_derived_secrets() {
             derive_secrets(&mut secrets, &[0; 32], adapter.capabilities().channel, "check");
         }
-        let account = adapter.account(self.settings, &secrets).map_err(AccountError::explained)?;
+        let account = adapter.account(&Common::without(self.settings), &secrets).map_err(AccountError::explained)?;
         Ok(Checked { polled: adapter.pull().map(|pull| pull.polled(&account)).unwrap_or_default() })
     }
 }
@@ -104,7 +105,7 @@ impl Visit for Inspect<'_> {
             wants_token: false,
             unfit: None,
         };
-        match adapter.account(self.settings, &secrets) {
+        match adapter.account(&Common::without(self.settings), &secrets) {
             Ok(account) => {
                 let call = Call { token: None, now: self.now, nonce: &[0; 16] };
                 inspected.wants_token = adapter.token_request(&account, false, &call).is_some();
@@ -140,7 +141,7 @@ impl Visit for CheckReply<'_> {
         if adapter.wants_derived_secrets() {
             derive_secrets(&mut secrets, &[0; 32], adapter.capabilities().channel, "check");
         }
-        let account = adapter.account(self.settings, &secrets).map_err(|_| "account_missing")?;
+        let account = adapter.account(&Common::without(self.settings), &secrets).map_err(|_| "account_missing")?;
         adapter.check(&account, self.reply)
     }
 }
@@ -240,6 +241,7 @@ pub fn patience(channel: &str) -> Patience {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::common::NAMES;
     use crate::kit::{ACCOUNT_LACKS, ApiResponse, Call, Outcome};
     use proptest::prelude::{Just, Strategy, prop_assert_eq, prop_oneof, proptest};
     use serde_json::json;
@@ -280,6 +282,18 @@ mod tests {
         assert!(!look("wechat", json!({}), &["token"]).wants_token);
         let unfit = look("wechat", json!({ "modus": 1 }), &["token"]).unfit.map(|e| e.field);
         assert_eq!(unfit.as_deref(), Some("modus"), "it was stored by a version that knew the setting");
+    }
+
+    #[test]
+    fn settings_of_every_channel_are_no_adapters() {
+        let settings = json!({ "group": "g", "most_waiting": 5, "new_sessions_per_minute": 1 });
+        assert!(NAMES.iter().all(|name| settings.get(name).is_some()));
+        let secrets = [("token".to_owned(), "test".to_owned())].into();
+        assert_eq!(check_account("wechat", &settings, &secrets), Some(Ok(Checked::default())));
+        assert_eq!(inspect("wechat", &settings, &secrets, Timestamp::from_secs(0)).unwrap().unfit, None);
+        let content = Content::text("在的");
+        let reply = Outbound { to: "oAlice", id: "", content: &content, at: Timestamp::from_secs(0), reply_to: None };
+        assert_eq!(check_reply("wechat", &settings, &secrets, &reply), Some(Ok(())));
     }
 
     #[test]
@@ -361,7 +375,7 @@ mod tests {
             if adapter.wants_derived_secrets() {
                 derive_secrets(&mut secrets, &[7; 32], adapter.capabilities().channel, "a");
             }
-            let account = adapter.account(self.settings, &secrets).unwrap_or_else(|e| panic!("{e}"));
+            let account = adapter.account(&Common::without(self.settings), &secrets).unwrap_or_else(|e| panic!("{e}"));
             let call = Call { token: Some("T"), now: Timestamp::from_secs(1_800_000_000), nonce: &[9; 16] };
             match adapter.render(&account, self.reply, &call) {
                 Err(code) if ACCOUNT_LACKS.contains(&code) => Ok(()),

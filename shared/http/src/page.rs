@@ -9,12 +9,32 @@ pub const DEFAULT_LIMIT: i64 = 50;
 /// The most items on a page.
 pub const MAX_LIMIT: i64 = 200;
 
+/// The longest value of a parameter: a list of many ids fits.
+const LONGEST: usize = 8_192;
+
+/// A parameter of the query.
+///
+/// # Errors
+/// It stands twice, of which readers take one or the other, or is far too long.
+pub fn param(request: &Request, name: &str) -> Result<Option<String>, Problem> {
+    let mut values = request.params(name);
+    let first = values.next();
+    let refused = |detail: String| Err(Problem { field: Some(name.into()), ..Problem::new(400, "bad_parameter", detail) });
+    if values.next().is_some() {
+        return refused(format!("{name} stands twice in the query; say it once"));
+    }
+    if first.as_ref().is_some_and(|value| value.len() > LONGEST) {
+        return refused(format!("{name} takes at most {LONGEST} bytes"));
+    }
+    Ok(first)
+}
+
 /// The `limit` parameter, at most `max`.
 ///
 /// # Errors
-/// It is not a number from 1 to `max`.
+/// It is not a number from 1 to `max`, or it stands twice.
 pub fn limit(request: &Request, default: i64, max: i64) -> Result<i64, Problem> {
-    match request.param("limit") {
+    match param(request, "limit")? {
         None => Ok(default),
         Some(text) => text.parse().ok().filter(|n| (1..=max).contains(n)).ok_or_else(|| Problem {
             field: Some("limit".into()),
@@ -26,9 +46,9 @@ pub fn limit(request: &Request, default: i64, max: i64) -> Result<i64, Problem> 
 /// The `after` parameter.
 ///
 /// # Errors
-/// It is not a cursor that this list gave out.
+/// It is not a cursor that this list gave out, or it stands twice.
 pub fn after<T: FromStr>(request: &Request) -> Result<Option<T>, Problem> {
-    match request.param("after").filter(|t| !t.is_empty()) {
+    match param(request, "after")?.filter(|t| !t.is_empty()) {
         None => Ok(None),
         Some(text) => text.parse().map(Some).map_err(|_| Problem {
             field: Some("after".into()),
@@ -42,7 +62,7 @@ pub fn after<T: FromStr>(request: &Request) -> Result<Option<T>, Problem> {
 /// # Errors
 /// It is not.
 pub fn typed<T>(request: &Request, name: &'static str, parse: impl FnOnce(&str) -> Option<T>) -> Result<Option<T>, Problem> {
-    match request.param(name) {
+    match param(request, name)? {
         None => Ok(None),
         Some(text) => parse(&text).map(Some).ok_or_else(|| Problem {
             field: Some(name.into()),

@@ -21,7 +21,7 @@ const MAX: usize = 200;
 const STOP: [&str; 11] =
     ["stop", "unsubscribe", "optout", "退订", "td退订", "退订td", "我要退订", "回复退订", "取消订阅", "退订短信", "拒收"];
 /// Words that mean it in text messages, where carriers tell people to send them.
-const STOP_BY_TEXT_MESSAGE: [&str; 7] = ["stopall", "cancel", "end", "quit", "revoke", "arret", "拒收短信"];
+const STOP_BY_TEXT_MESSAGE: [&str; 8] = ["stopall", "cancel", "end", "quit", "revoke", "arret", "arrêt", "拒收短信"];
 /// What the last line of a Chinese text message tells people to send (拒收请回复R、回T退订、退订回TD): some send the whole line.
 const STOP_OF_FOOTERS: [&str; 6] = ["t", "td", "n", "r", "退订", "拒收"];
 const START: [&str; 8] = ["start", "unstop", "resubscribe", "subscribe", "optin", "恢复订阅", "重新订阅", "恢复接收"];
@@ -86,6 +86,8 @@ mod tests {
             "CANCEL",
             "END",
             "Quit!",
+            "ARRÊT",
+            "ARRE\u{302}T",
             "OPT-OUT",
             "opt out",
             "TD",

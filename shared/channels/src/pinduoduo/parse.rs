@@ -11,8 +11,12 @@ use warmline_model::{Content, Inbound, Timestamp};
 
 pub(super) fn frame(account: &Account, body: &[u8]) -> Result<Vec<Inbound>, Refusal> {
     let frame = json::read_object(body, json::MAX_BYTES)?;
-    if text(&frame, "commandType").as_deref() != Some("Common") {
-        return Ok(Vec::new());
+    match text(&frame, "commandType").as_deref() {
+        Some("Common") => {}
+        // The bridge shows that it lives.
+        Some(_) => return Ok(Vec::new()),
+        None if frame.is_empty() => return Ok(Vec::new()),
+        None => return Err(Refusal::Malformed("commandType")),
     }
     let frame_id = id(&frame, &["id"]).ok_or(Refusal::Malformed("id"))?;
     let at = ["time", "sendTime"].iter().find_map(|name| frame.get(*name)?.as_i64()).filter(|ms| *ms >= 0);
