@@ -127,11 +127,12 @@ fn take(value: &mut Value, path: &[&str]) -> Option<Vec<Value>> {
 fn split<'a>(body: &'a [u8], path: &[&str]) -> Option<(Vec<u8>, Vec<&'a [u8]>)> {
     let start = find(body, blank(body, 0), path)?;
     let (items, end) = match items(body, start) {
-        Some(found) if !found.0.iter().any(|item| is_several(item)) => found,
+        Some(found) if is_around(body, start, found.1) && !found.0.iter().any(|item| is_several(item)) => found,
         // What reads more of them is right.
         found => {
             let read = |(items, _): &(Vec<&[u8]>, usize)| items.iter().filter(|item| parse_lenient(item).is_ok()).count();
-            found.into_iter().chain(resume(body, start)).max_by_key(read)?
+            let around = |found: &(Vec<&[u8]>, usize)| is_around(body, start, found.1);
+            found.into_iter().filter(around).chain(resume(body, start)).max_by_key(read)?
         }
     };
     let outer = [body.get(..start)?, body.get(end..)?].concat();
@@ -239,12 +240,17 @@ fn resume(body: &[u8], start: usize) -> Option<(Vec<&[u8]>, usize)> {
 /// order, rather one behind an object than another.
 fn close(body: &[u8], start: usize) -> Option<usize> {
     let behind_object = |at: &usize| body.get(..*at).is_some_and(|before| before.trim_ascii_end().ends_with(b"}"));
-    let around = |at: &usize| match (body.get(..start), body.get(*at..)) {
-        (Some(before), Some(after)) => is_whole(&[before, after].concat()),
-        _ => false,
-    };
+    let around = |at: &usize| is_around(body, start, *at);
     let brackets = || (start..body.len()).rev().filter(|at| body.get(*at) == Some(&b']')).take(CLOSES);
     brackets().filter(behind_object).find(around).or_else(|| brackets().find(around))
+}
+
+/// Whether what stands around a list that ends there is in order.
+fn is_around(body: &[u8], start: usize, end: usize) -> bool {
+    match (body.get(..start), body.get(end..)) {
+        (Some(before), Some(after)) => is_whole(&[before, after].concat()),
+        _ => false,
+    }
 }
 
 /// Whether it is one value whose brackets match, and nothing else.
@@ -353,6 +359,8 @@ mod tests {
             r#"{"n":2}}"#,
             r#"{"n":[2}"#,
             r#"{"n":{2]}}"#,
+            // Its end reads as the list's.
+            r#"{"n":2,"l":"a":1}]}"#,
         ] {
             let body = format!(r#"[{{"n":1,"l":[{{"a":1}},{{"a":2}}]}},{bad}, {{"n":3,"l":[{{"a":1}},{{}}]}},{{"n":4}}]"#);
             let (_, good, odd) = read(body.as_bytes(), &[]).unwrap_or_else(|| panic!("{bad}"));
