@@ -25,6 +25,7 @@ mod grants;
 mod guard;
 mod isolation;
 mod kinds;
+mod mail;
 mod openapi;
 mod people;
 mod privacy;

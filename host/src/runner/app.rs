@@ -9,6 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use wasmtime::Engine;
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
+use super::answers::Answers;
 use super::bounds::{Streams, Who};
 use super::connections::Connections;
 use super::gateway::Gateway;
@@ -19,6 +20,7 @@ use super::hosts::AllowedHosts;
 use super::outbound::Client;
 use super::routes::Routes;
 use super::sqlite::Database;
+use super::told::Told;
 
 /// Everything the instances share.
 pub struct App {
@@ -40,6 +42,10 @@ pub struct App {
     pub bodies: Gatherer,
     /// How many long answers each caller has open.
     pub streams: Arc<Streams>,
+    /// The room of large answers that are on their way.
+    pub answers: Answers,
+    /// What the log was told of requests that no component saw.
+    pub told: Told,
     /// The connections.
     pub connections: Arc<Connections>,
     /// The bounds of each request.

@@ -70,6 +70,7 @@ pub struct Who {
 pub struct Streams {
     per_token: usize,
     per_address: usize,
+    sockets_per_address: usize,
     proxies: Vec<IpAddr>,
     /// Keyed anew in each run, so that nobody can make two callers count as one.
     hasher: RandomState,
@@ -81,6 +82,7 @@ enum Key {
     Token(u64),
     Address(u64),
     Socket(u64),
+    Sockets(u64),
 }
 
 /// A long answer that is counted, until it is dropped.
@@ -99,7 +101,21 @@ impl Drop for Stream {
 impl Streams {
     /// Bounds for one token and one address. `proxies` are the addresses of which the client's own stands in `X-Forwarded-For`.
     pub fn new(per_token: usize, per_address: usize, proxies: Vec<IpAddr>) -> Self {
-        Self { per_token, per_address, proxies, hasher: RandomState::new(), open: Mutex::default() }
+        Self {
+            per_token,
+            per_address,
+            sockets_per_address: usize::MAX,
+            proxies,
+            hasher: RandomState::new(),
+            open: Mutex::default(),
+        }
+    }
+
+    /// Where so many WebSockets may be open in all, one address may have a quarter of them: many people can share it (a
+    /// telephone network, an office), and still it cannot keep out all others.
+    #[must_use]
+    pub fn with_sockets(self, most: usize) -> Self {
+        Self { sockets_per_address: (most / 4).max(1), ..self }
     }
 
     /// Who sent a request: by the token that it presents, in the header or in the address, and by where it came from.
@@ -138,13 +154,13 @@ impl Streams {
         }
     }
 
-    /// Counts a WebSocket of a token. Those of one address are not counted together: they hold no instance.
+    /// Counts a WebSocket of a token and of an address.
     ///
     /// # Errors
     /// The answer for the client.
     pub fn socket(self: &Arc<Self>, who: Who) -> Result<Stream, Box<http::Response<WasiBody>>> {
-        let keys = [who.token.map(Key::Socket), None];
-        match self.count(keys, [self.per_token, usize::MAX]) {
+        let keys = [who.token.map(Key::Socket), Some(Key::Sockets(who.address))];
+        match self.count(keys, [self.per_token, self.sockets_per_address]) {
             Ok(()) => Ok(Stream { of: Arc::clone(self), keys, _share: None }),
             Err(whose) => Err(too_many(whose)),
         }
@@ -182,7 +198,7 @@ impl Streams {
 fn too_many(whose: Key) -> Box<http::Response<WasiBody>> {
     let detail = match whose {
         Key::Token(_) | Key::Socket(_) => "too many streams are open with this token; close one first",
-        Key::Address(_) => "too many streams are open from this address; close one first",
+        Key::Address(_) | Key::Sockets(_) => "too many streams are open from this address; close one first",
     };
     Box::new(problem(StatusCode::TOO_MANY_REQUESTS, "too_many_streams", detail))
 }

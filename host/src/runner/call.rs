@@ -4,8 +4,8 @@
 //! task is spawned and no thread is woken. When it wants to live on, after its answer or after its client has
 //! gone, it moves to a task of its own.
 //!
-//! A stream without an end is different. Its client going away ends the guest at once, since nobody hears it any more; and
-//! each is counted against its caller ([`super::bounds`]), as is a look-up that is long without an answer.
+//! A stream without an end and a look-up are different. Their client going away ends the guest at once, since nobody hears it any
+//! more and it leaves nothing half done; and each stream is counted against its caller ([`super::bounds`]), as is a look-up that is long without an answer.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -21,18 +21,21 @@ use tokio::sync::oneshot;
 use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
 use wasmtime_wasi_http::{Error, WasiBody, WasiHttpView as _};
 
+use super::answers::Whole;
 use super::app::{App, Component, Place, stopped};
 use super::bounds::Stream;
 use super::guest::{Guest, Vitals};
 use super::problem::{full, problem};
 
-/// A guest's future. Dropped before its end, it goes on in a task of its own.
+/// A guest's future. Dropped before its end, it goes on in a task of its own, unless it only looks something up.
 struct Running {
     life: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     vitals: Arc<Vitals>,
     app: Arc<App>,
     /// Whether it has a task of its own already; dropped there, it ends.
     alone: bool,
+    /// Whether somebody outside only looks something up: it ends when they go away.
+    looks: bool,
 }
 
 impl Running {
@@ -74,10 +77,11 @@ impl Drop for Running {
     fn drop(&mut self) {
         if let Some(life) = self.life.take()
             && !self.alone
+            && !self.looks
             && tokio::runtime::Handle::try_current().is_ok()
         {
             let (vitals, app) = (Arc::clone(&self.vitals), Arc::clone(&self.app));
-            Self { life: Some(life), vitals, app, alone: true }.live_on(None);
+            Self { life: Some(life), vitals, app, alone: true, looks: false }.live_on(None);
         }
     }
 }
@@ -95,7 +99,8 @@ pub async fn call(
     // Ended in its middle, a look-up leaves nothing half done.
     let looks = matches!(*request.method(), Method::GET | Method::HEAD);
     let life = live(Arc::clone(app), Arc::clone(component), Arc::clone(&vitals), request, sender, slot);
-    let mut running = Running { life: Some(Box::pin(life)), vitals, app: Arc::clone(app), alone: false };
+    let looks = looks && who.is_some();
+    let mut running = Running { life: Some(Box::pin(life)), vitals, app: Arc::clone(app), alone: false, looks };
     let mut counted: Option<Stream> = None;
     let mut answer = answered(&mut running, &mut receiver, LONG.min(app.limits.answer)).await;
     if answer.is_none() {
@@ -111,7 +116,11 @@ pub async fn call(
         answer = answered(&mut running, &mut receiver, app.limits.answer.saturating_sub(LONG)).await;
     }
     match answer {
-        Some(Ok(Ok(response))) if running.life.is_none() => response.map(whole),
+        Some(Ok(Ok(response))) if running.life.is_none() => {
+            let mut response = response.map(whole);
+            response.extensions_mut().insert(Whole);
+            response
+        }
         Some(Ok(Ok(response))) => {
             let endless = !response.headers().contains_key(header::CONTENT_LENGTH) && !response.body().is_end_stream();
             if let (true, None, Some(who)) = (endless, &counted, who) {

@@ -121,6 +121,11 @@ impl Connection {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
+    /// What is told when the connection has to make room.
+    pub fn end(&self) -> &Arc<Notify> {
+        &self.end
+    }
+
     /// Waits until the connection has to make room.
     pub async fn ended(&self) {
         self.end.notified().await;

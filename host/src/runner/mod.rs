@@ -7,7 +7,7 @@
 //! | [`engine`] | the Wasm engine, compiled code kept on disk |
 //! | [`app`] | everything the instances share, and the bounds they run in |
 //! | [`serve`] | the HTTP server |
-//! | [`connections`], [`gather`], [`bounds`] | what holds before a component is asked: connections, bodies, long answers of one caller |
+//! | [`connections`], [`gather`], [`answers`], [`bounds`] | what bounds clients: connections, bodies, answers that nobody reads, long answers of one caller |
 //! | [`call`] | one call of a component: a fresh instance and its life |
 //! | [`guest`], [`guest_sqlite`], [`guest_kv`], [`outbound`], [`logs`] | what an instance can do |
 //! | [`sqlite`] | databases: pooled connections, writers in order, shared commits |
@@ -16,6 +16,7 @@
 //! | [`tick`] | the call once a second |
 //! | [`measure`] | what the benchmark needs of all this |
 
+pub mod answers;
 pub mod app;
 pub mod bindings;
 pub mod bounds;
@@ -38,5 +39,6 @@ pub mod routes;
 pub mod serve;
 pub mod sqlite;
 pub mod tick;
+pub mod told;
 pub mod up;
 pub mod variables;

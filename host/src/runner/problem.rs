@@ -10,6 +10,13 @@ pub fn full(bytes: impl Into<Bytes>) -> WasiBody {
     Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
 }
 
+/// An answer with nothing in it.
+pub fn empty(status: StatusCode) -> Response<WasiBody> {
+    let mut response = Response::new(full(Bytes::new()));
+    *response.status_mut() = status;
+    response
+}
+
 /// A problem of the runner's, in the form that the components use: `code` is stable, `detail` says what to do.
 pub fn problem(status: StatusCode, code: &str, detail: &str) -> Response<WasiBody> {
     let title = status.canonical_reason().unwrap_or("error");

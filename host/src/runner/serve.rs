@@ -86,13 +86,14 @@ async fn hold(app: Arc<App>, stream: Watched, connection: Arc<Connection>, peer:
     builder.timer(TokioTimer::new()).header_read_timeout(app.limits.head).max_header_size(32 << 10).max_buf_size(64 << 10);
     let (service_app, served) = (Arc::clone(&app), Arc::clone(&connection));
     let service = service_fn(move |request: Request<Incoming>| {
-        let (app, busy) = (Arc::clone(&service_app), served.busy());
+        let (app, busy, connection) = (Arc::clone(&service_app), served.busy(), Arc::clone(&served));
         async move {
             let response = match &app.gateway {
                 _ if misaddressed(&request) => refuse(problem(StatusCode::BAD_REQUEST, "bad_request", ONE_HOST), request),
                 Some(gateway) if gateway::wanted(&request) => gateway::open(&app, gateway, request, peer).await,
                 _ => handle(&app, request, peer).await,
             };
+            let response = app.answers.hold(response, &connection).await;
             Ok::<_, Infallible>(response.map(|inner| Answering { inner, busy }))
         }
     });
@@ -157,7 +158,9 @@ where
     B: Body<Data = Bytes> + Send + Unpin + 'static,
 {
     let path = request.uri().path().to_owned();
+    let told = |reason: &'static str| app.told.refused(&path, reason);
     let Some(found) = app.routes.find(&path) else {
+        told("not_found");
         return refuse(problem(StatusCode::NOT_FOUND, "not_found", "no route leads here"), request);
     };
     // Only routed components are loaded, so this always finds one.
@@ -168,6 +171,7 @@ where
     *component = Some(&target.id);
     let who = app.streams.who(&request, peer);
     if content_length(&request).is_some_and(|length| length > target.body) {
+        told("body_too_large");
         return refuse(too_large(target), request);
     }
     if complete_uri(app, &mut request).is_err() {
@@ -179,11 +183,17 @@ where
     } else {
         let gathered = match app.bodies.gather(&mut body, target.body).await {
             Ok(gathered) => gathered,
-            Err(why) => return refuse(ungathered(why, target), Request::from_parts(head, body)),
+            Err(why) => {
+                told(code(&why));
+                return refuse(ungathered(why, target), Request::from_parts(head, body));
+            }
         };
         match app.bodies.admit(gathered.length).await {
             Ok(large) => (gathered.body, large),
-            Err(why) => return ungathered(why, target),
+            Err(why) => {
+                told(code(&why));
+                return ungathered(why, target);
+            }
         }
     };
     let Some(mut place) = app.slots.outside(target, who).await else {
@@ -235,6 +245,17 @@ fn busy() -> Response<WasiBody> {
 fn too_large(component: &Component) -> Response<WasiBody> {
     let detail = format!("a body takes at most {} bytes here", component.body);
     problem(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", &detail)
+}
+
+/// Why a body was not gathered, in a word.
+const fn code(why: &Refused) -> &'static str {
+    match why {
+        Refused::TooLarge => "body_too_large",
+        Refused::TooSlow => "body_timeout",
+        Refused::Broken => "body_broken",
+        Refused::NoRoom => "too_many_requests",
+        Refused::Disk => "store_full",
+    }
 }
 
 /// Why a body was not gathered, as its sender is told.

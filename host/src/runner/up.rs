@@ -13,6 +13,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use wasmtime_wasi_http::WasiBody;
 
+use super::answers::Answers;
 use super::app::{App, Component, Limits, Slots, TICK, Ticker, reserved_of, share_of, streams_of};
 use super::bounds::Streams;
 use super::connections::{self, Connections};
@@ -26,6 +27,7 @@ use super::outbound::Client;
 use super::routes::Routes;
 use super::sqlite::{Database, Durability};
 use super::tick::Tick;
+use super::told::Told;
 use super::variables::Variables;
 use super::{engine, logs, private, problem, serve, tick};
 
@@ -325,7 +327,9 @@ impl Up {
             gateway: gateway.map(|starting| Arc::clone(&starting.gateway)),
             slots: Slots::new(limits.instances, if first { reserved_of(limits.instances) } else { 0 }),
             bodies: Gatherer::new(self.room(connections), &self.spool()?),
-            streams: Arc::new(Streams::new(per_token, per_address, self.proxy.clone())),
+            streams: Arc::new(Streams::new(per_token, per_address, self.proxy.clone()).with_sockets(limits.sockets)),
+            answers: Answers::default(),
+            told: Told::default(),
             connections: Connections::new(connections),
             limits,
             stopping,

@@ -173,7 +173,7 @@ pub(crate) fn delete(call: &Call<'_>) -> Result<Response, Problem> {
         accounts::delete(&call.ctx, &call.actor, &named.channel, &named.account)?
     {
         let detail = format!(
-            "{conversations} open conversations and {messages} messages on their way use this account; disable it, close \
+            "{conversations} open conversations and {messages} messages that are not placed yet use this account; disable it, close \
              them, then delete it"
         );
         return Err(Problem::new(409, "account_in_use", detail));

@@ -36,6 +36,7 @@ fn text(code: &str) -> &'static str {
         "unknown_account" => "compare the address in the platform's console with `GET /api/accounts`",
         "account_disabled" => "enable the account, or take its address out of the platform's console",
         "account_unfit" => "stored settings do not fit this version: the account's health says which",
+        "body_encoded" => "the caller or a proxy compresses bodies: turn that off",
         "too_many_sessions" => "raise `new_sessions_per_minute` if they are customers",
         "too_many_waiting" => "put agents on the account's group, or raise `most_waiting`",
         _ => "docs/CHANNELS.md says what the channel's webhooks look like",
@@ -46,7 +47,8 @@ fn text(code: &str) -> &'static str {
 mod tests {
     use super::*;
 
-    const CODES: [&str; 16] = [
+    const CODES: [&str; 17] = [
+        "body_encoded",
         "signature_missing",
         "signature_wrong",
         "stale",

@@ -2,7 +2,7 @@
 //! refusals with 200 and a code in the body; where they use other statuses, the adapter looks at the body first.
 
 use crate::civil;
-use crate::kit::{ApiResponse, GATEWAY_TIMEOUT, Outcome, Token, UNREADABLE};
+use crate::kit::{ApiResponse, GATEWAY_TIMEOUT, Outcome, PLATFORM_UNAVAILABLE, Token, UNREADABLE};
 use crate::values::whole;
 use serde_json::Value;
 use warmline_model::Timestamp;
@@ -17,7 +17,7 @@ pub(crate) fn check_status(status: u16) -> Result<(), Outcome> {
         408 | 429 => Err(Outcome::Retry("rate_limited")),
         400..=499 => Err(Outcome::Permanent("http_refused")),
         504 => Err(Outcome::Retry(GATEWAY_TIMEOUT)),
-        _ => Err(Outcome::Retry("platform_unavailable")),
+        _ => Err(Outcome::Retry(PLATFORM_UNAVAILABLE)),
     }
 }
 

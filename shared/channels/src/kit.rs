@@ -261,6 +261,8 @@ pub enum Outcome {
 pub const UNREADABLE: &str = "answer_unreadable";
 /// The reason of an answer by a gateway that did not wait for the platform's.
 pub const GATEWAY_TIMEOUT: &str = "gateway_timeout";
+/// The platform answers that something failed on its side.
+pub const PLATFORM_UNAVAILABLE: &str = "platform_unavailable";
 
 impl Outcome {
     /// Whether the platform may have done what it was asked to: its answer does not say.

@@ -9,8 +9,8 @@
 use crate::ctx::{Ctx, FlowError};
 use crate::{consent, sealed};
 use serde_json::Value;
-use warmline_channels::Outcome;
 use warmline_channels::registry::{self, Patience};
+use warmline_channels::{GATEWAY_TIMEOUT, Outcome, PLATFORM_UNAVAILABLE};
 use warmline_model::{
     AccountId, Channel, Content, ConversationId, Delivery, DeliveryState, IdentityId, MessageId, Origin, Timestamp,
 };
@@ -24,6 +24,8 @@ use warmline_store::{customers, events, immediate, messages};
 pub const MAX_DOUBTS: i64 = 3;
 /// Why a message was given up whose outcome is unknown, whatever ended it.
 pub const PERHAPS_DELIVERED: &str = "perhaps_delivered";
+/// The platform took the connection and answered nothing.
+const TIMEOUT: &str = "timeout";
 /// Why a message was given up whose time is over.
 pub const TOO_LATE: &str = "too_late";
 /// How long a claimed row is left alone: longer than any try may take.
@@ -40,7 +42,7 @@ const BACKOFF_NEAR_MS: i64 = 60_000;
 const NEAR: i64 = 10;
 /// The longest pause.
 pub(crate) const BACKOFF_MAX_MS: i64 = 300_000;
-/// The longest that an account waits because its platform said so. A platform that is wrong about it is found to be back.
+/// The longest that an account or a message waits because its platform said so. A platform that is wrong about it is found to be back.
 const HOLD_MAX_MS: i64 = 3_600_000;
 /// How long a row of the release before `give_up_at` is tried at the least.
 const UNTOLD_MS: i64 = 24 * 3_600_000;
@@ -104,7 +106,7 @@ pub fn claim(
     patience: Patience,
     limit: i64,
 ) -> Result<Vec<Job>, FlowError> {
-    let load = outbox::load(ctx.db, channel, account)?;
+    let load = outbox::load(ctx.db, channel, account, ctx.now())?;
     let room = match load.account {
         0 => IN_FLIGHT_FIRST.max(IN_FLIGHT - load.channel),
         under_way => (IN_FLIGHT - load.channel).min(IN_FLIGHT_ACCOUNT - under_way),
@@ -121,27 +123,42 @@ pub fn claim(
         OPEN_AFTER.. => (Health::Probed, claim_probe(ctx, place, &owner, now, until)?),
         _ => (Health::Failing, outbox::claim(ctx.db, place, &owner, now, until, limit)?),
     };
-    let (claimed, mut jobs) = (!rows.is_empty(), Vec::with_capacity(rows.len()));
-    for mut row in rows {
-        if row.in_doubt {
-            let body = Delivery::InDoubt { message: row.message, channel: row.channel.clone(), attempts: row.attempts - 1 };
-            events::append(ctx.db, now, Some(row.conversation), &body)?;
-        }
-        if row.doubts >= MAX_DOUBTS {
-            immediate(ctx.db, || bury(ctx, &row, &owner, PERHAPS_DELIVERED))?;
-            continue;
-        }
-        if is_late(ctx, &mut row, patience)? {
-            immediate(ctx.db, || bury(ctx, &row, &owner, TOO_LATE))?;
-            continue;
-        }
-        if let Some(job) = open_or_bury(ctx, row, owner, health)? {
-            jobs.push(job);
-        }
-    }
+    let claimed = !rows.is_empty();
+    let jobs = opened(ctx, &rows, &owner, patience, health).inspect_err(|_| {
+        // Nobody has begun to send them. Where the store takes this no more either, their leases run out.
+        rows.iter().for_each(|row| drop(outbox::later(ctx.db, row.seq, &owner, now, row.doubts, None)));
+    })?;
     if health == Health::Probed && claimed && jobs.is_empty() {
         // The probe was not sent, so the next message may probe at once.
         outages::hold(ctx.db, channel, account, now, true)?;
+    }
+    Ok(jobs)
+}
+
+/// Of rows that were claimed, those that are to be sent. The others are given up.
+fn opened(
+    ctx: &Ctx<'_>,
+    rows: &[Claimed],
+    owner: &[u8; 16],
+    patience: Patience,
+    health: Health,
+) -> Result<Vec<Job>, FlowError> {
+    let mut jobs = Vec::with_capacity(rows.len());
+    for row in rows {
+        let mut row = row.clone();
+        if row.in_doubt {
+            let body = Delivery::InDoubt { message: row.message, channel: row.channel.clone(), attempts: row.attempts - 1 };
+            events::append(ctx.db, ctx.now(), Some(row.conversation), &body)?;
+        }
+        if row.doubts >= MAX_DOUBTS {
+            immediate(ctx.db, || bury(ctx, &row, owner, PERHAPS_DELIVERED))?;
+            continue;
+        }
+        if is_late(ctx, &mut row, patience)? {
+            immediate(ctx.db, || bury(ctx, &row, owner, TOO_LATE))?;
+            continue;
+        }
+        jobs.extend(open_or_bury(ctx, row, *owner, health)?);
     }
     Ok(jobs)
 }
@@ -315,7 +332,7 @@ struct Miss<'a> {
     doubt: bool,
 }
 
-/// Records what a try came to. Where the lease ran out meanwhile, somebody else has the row and nothing is changed.
+/// Records what a try came to. Where the lease ran out meanwhile, somebody else has the row, and only a success is recorded.
 ///
 /// # Errors
 /// The store fails: the lease runs out, and the message is tried again.
@@ -333,7 +350,9 @@ pub fn record(ctx: &Ctx<'_>, job: &Job, attempt: &Attempt) -> Result<(), FlowErr
             }
         }
         Attempt::Answered(outcome @ Outcome::Retry(reason)) => {
-            again(ctx, job, Miss { doubt: outcome.leaves_doubt(), ..miss(reason) })
+            // A platform that takes everything else and fails at this message again may take it each time.
+            let alone = *reason == PLATFORM_UNAVAILABLE && job.row.attempts > 1 && job.health == Health::Good;
+            again(ctx, job, Miss { doubt: alone || outcome.leaves_doubt(), ..miss(reason) })
         }
         Attempt::Answered(Outcome::RefreshToken) => again(ctx, job, miss("token_refused")),
         Attempt::NotBefore(reason, at) => again(ctx, job, Miss { not_before: Some(*at), ..miss(reason) }),
@@ -397,7 +416,7 @@ pub fn park(ctx: &Ctx<'_>, job: &Job) -> Result<(), FlowError> {
 
 fn sent(ctx: &Ctx<'_>, job: &Job) -> Result<(), FlowError> {
     let (row, now) = (&job.row, ctx.now());
-    if !outbox::sent(ctx.db, row.seq, &job.owner)? {
+    if !outbox::sent(ctx.db, row.seq)? {
         return Ok(());
     }
     works(ctx, job)?;
@@ -417,7 +436,8 @@ fn again(ctx: &Ctx<'_>, job: &Job, miss: Miss<'_>) -> Result<(), FlowError> {
     let give_up_at = row.give_up_at.unwrap_or_else(|| row.created_at.plus_millis(UNTOLD_MS));
     let pause = if miss.doubt { doubtful(reason, doubts) } else { spaced(row.attempts) };
     // At the end of its time it is looked at again, and given up.
-    let retry_at = miss.not_before.unwrap_or_else(|| now.plus_millis(jittered(ctx, pause))).min(give_up_at.max(now));
+    let not_before = miss.not_before.map(|at| at.min(now.plus_millis(HOLD_MAX_MS)));
+    let retry_at = not_before.unwrap_or_else(|| now.plus_millis(jittered(ctx, pause))).min(give_up_at.max(now));
     let last = doubts >= MAX_DOUBTS;
     let held = match last {
         true => outbox::holds(ctx.db, row.seq, &job.owner)?,
@@ -456,12 +476,12 @@ fn spaced(attempts: i64) -> i64 {
     if attempts <= NEAR { doubled(attempts).min(BACKOFF_NEAR_MS) } else { BACKOFF_MAX_MS }
 }
 
-/// The pause after a try whose outcome is unknown. A gateway that did not wait for the platform may be all that there is of
-/// it during an outage, so the last try comes after some minutes.
+/// The pause after a try whose outcome is unknown. A gateway that did not wait for the platform, or a platform that takes
+/// connections and answers nothing, may be all that there is of it during an outage: the last try comes after some minutes.
 fn doubtful(reason: &str, doubts: i64) -> i64 {
     match (reason, doubts) {
-        (warmline_channels::GATEWAY_TIMEOUT, ..=1) => 15_000,
-        (warmline_channels::GATEWAY_TIMEOUT, _) => BACKOFF_MAX_MS,
+        (GATEWAY_TIMEOUT | PLATFORM_UNAVAILABLE | TIMEOUT, ..=1) => 15_000,
+        (GATEWAY_TIMEOUT | PLATFORM_UNAVAILABLE | TIMEOUT, _) => BACKOFF_MAX_MS,
         (_, ..=1) => 2_000,
         _ => 15_000,
     }

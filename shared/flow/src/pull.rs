@@ -65,7 +65,16 @@ pub fn keep(ctx: &Ctx<'_>, turn: &mut Turn, page: &Page) -> Result<Option<Vec<In
 pub fn done(ctx: &Ctx<'_>, turn: &Turn) -> Result<(), FlowError> {
     let now = ctx.now();
     let due_at = turn.claimed.polled.then(|| now.plus_millis(POLL_MS));
-    end(ctx, turn, End { due_at, attempts: 0, problem: None }, now)
+    end(ctx, turn, End { due_at, attempts: 0, problem: None, more: false }, now)
+}
+
+/// Gives a source up before its last page: this fetcher's time is over. It is due at once.
+///
+/// # Errors
+/// The store fails: the lease runs out.
+pub fn pause(ctx: &Ctx<'_>, turn: &Turn) -> Result<(), FlowError> {
+    let now = ctx.now();
+    end(ctx, turn, End { due_at: Some(now), attempts: 0, problem: None, more: true }, now)
 }
 
 /// Gives a source up that could not be asked, until it is worth another try: not before the platform's own word, where it
@@ -83,7 +92,7 @@ pub fn failed(ctx: &Ctx<'_>, turn: &Turn, outcome: &Outcome, not_before: Option<
         Outcome::Sent => (doubled(attempts), "answer_unreadable"),
     };
     let due_at = now.plus_millis(jittered(ctx, pause)).max(not_before.unwrap_or(now).min(now.plus_millis(HOLD_MAX_MS)));
-    end(ctx, turn, End { due_at: Some(due_at), attempts, problem: Some(problem) }, now)
+    end(ctx, turn, End { due_at: Some(due_at), attempts, problem: Some(problem), more: false }, now)
 }
 
 fn end(ctx: &Ctx<'_>, turn: &Turn, end: End, now: Timestamp) -> Result<(), FlowError> {

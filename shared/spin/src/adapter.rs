@@ -1,6 +1,6 @@
 //! The shell of a channel's component: webhook in, acknowledgement out, nudge; and `/deliver`.
 
-use crate::incoming::{self, IncomingRequest, ResponseOutparam, refuse, respond};
+use crate::incoming::{self, IncomingRequest, ResponseOutparam, Unread, refuse, respond};
 use crate::world::World;
 use crate::{deliver, internal, media, outgoing, pull};
 use http::Method;
@@ -22,8 +22,24 @@ const LOOK_MS: u64 = 100;
 pub async fn serve<A: Adapter>(adapter: &A, incoming: IncomingRequest, out: ResponseOutparam) {
     match incoming::read_into(incoming, |kind| adapter.gather(kind)).await {
         Ok(request) => serve_request(adapter, &request, out).await,
-        Err(problem) => respond(out, refuse(problem)).await,
+        Err(unread) => respond(out, refuse(not_read(adapter, unread))).await,
     }
+}
+
+/// Tells of a webhook that was refused before it was read.
+pub(crate) fn not_read<A: Adapter>(adapter: &A, Unread { path, problem }: Unread) -> Problem {
+    let mut parts = path.splitn(5, '/').skip(1);
+    let (Some("channels"), Some(named), Some(id)) = (parts.next(), parts.next(), parts.next()) else { return problem };
+    let (Ok(channel), Ok(id)) = (Channel::new(named), AccountId::new(id)) else { return problem };
+    if let Ok(world) = World::open_ready()
+        && let Ok(looked) = deliver::look(&world.ctx(), adapter, &channel, &id)
+    {
+        let (status, reason, proof) = (problem.status, problem.code, adapter.proof());
+        let (account, known) = (Some(&id), looked.is_some());
+        let told = refused::Webhook { channel: &channel, account, known, status, reason, ahead_secs: None, proof };
+        note(&world.ctx(), &told);
+    }
+    problem
 }
 
 pub(crate) async fn serve_request<A: Adapter>(adapter: &A, request: &Request, out: ResponseOutparam) {
@@ -281,7 +297,7 @@ fn receive<'a, A: Adapter>(adapter: &A, place: &'a Place<A::Account>, request: &
     }
     let verified = adapter.verify(&place.account, &webhook, now)?;
     let parsed = adapter.receive(&place.account, &verified)?;
-    let odd = Unread::of(&parsed.odd);
+    let odd = OddItems::of(&parsed.odd);
     // Only a webhook of one sender can be answered to that sender.
     let first = parsed.messages.first().map(|first| first.sender.open_id.as_str()).unwrap_or_default();
     let sender = if parsed.messages.iter().all(|m| m.sender.open_id == first) { first.to_owned() } else { String::new() };
@@ -299,9 +315,9 @@ fn receive<'a, A: Adapter>(adapter: &A, place: &'a Place<A::Account>, request: &
 }
 
 /// What of a body or page could not be read: how many items, and why the first of them.
-pub(crate) struct Unread(Option<(usize, &'static str)>);
+pub(crate) struct OddItems(Option<(usize, &'static str)>);
 
-impl Unread {
+impl OddItems {
     pub(crate) fn of(odd: &[Odd]) -> Self {
         Self(odd.first().map(|first| (odd.len(), first.reason)))
     }

@@ -11,7 +11,7 @@
 //!
 //! Where a gateway passes a stream on, it holds that too: the component answers with what there is and is gone.
 
-use crate::adapter::{Place, refusal, serve_request, too_many, webhook};
+use crate::adapter::{Place, not_read, refusal, serve_request, too_many, webhook};
 use crate::gateway::{self, Gateway};
 use crate::incoming::{self, IncomingRequest, ResponseOutparam, refuse, respond};
 use crate::{outgoing, socket};
@@ -39,9 +39,9 @@ const NOWHERE: &str = "0";
 
 /// Serves the component.
 pub async fn serve<A: ClientAdapter>(adapter: &A, incoming: IncomingRequest, out: ResponseOutparam) {
-    let request = match incoming::read(incoming).await {
+    let request = match incoming::read_whole(incoming).await {
         Ok(request) => request,
-        Err(problem) => return respond(out, refuse(problem)).await,
+        Err(unread) => return respond(out, refuse(not_read(adapter, unread))).await,
     };
     if let "/deliver" | "/pull" | "/media" = request.path.as_str() {
         return serve_request(adapter, &request, out).await;
@@ -105,7 +105,8 @@ fn from<A: ClientAdapter>(
     place: &Place<A::Account>,
     request: &Request,
 ) -> Result<(String, Option<Cursor>), Problem> {
-    let sender = adapter.identify(&place.account, &place.webhook(request), place.world.ctx().now())?;
+    let sender = adapter.identify(&place.account, &place.webhook(request), place.world.ctx().now());
+    let sender = sender.map_err(|e| refusal(place, e))?;
     let cursor = match request.header("last-event-id").filter(|id| !id.is_empty()) {
         Some(id) => Some(id.parse()?),
         None => page::after(request)?,

@@ -21,16 +21,27 @@ const MIB_MS: u64 = 2_000;
 /// public route can only come from another component.
 ///
 /// # Errors
-/// The body is too large or breaks off, or the internal token is missing.
+/// The body is too large, encoded or breaks off, or the internal token is missing.
 pub async fn read(incoming: IncomingRequest) -> Result<Request, Problem> {
+    read_whole(incoming).await.map_err(|unread| unread.problem)
+}
+
+/// The same for somebody who tells of what was not read.
+pub(crate) async fn read_whole(incoming: IncomingRequest) -> Result<Request, Unread> {
     read_into(incoming, |_| Box::new(Whole(Vec::new()))).await
+}
+
+/// A request that was not read, and where it was for.
+pub(crate) struct Unread {
+    pub(crate) path: String,
+    pub(crate) problem: Problem,
 }
 
 /// The same for a channel that takes other bodies: `gather` is made of the body's media type.
 pub(crate) async fn read_into(
     incoming: IncomingRequest,
     gather: impl FnOnce(&str) -> Box<dyn Gather>,
-) -> Result<Request, Problem> {
+) -> Result<Request, Unread> {
     let mut headers = http::HeaderMap::new();
     for (name, value) in incoming.headers().entries() {
         if let (Ok(name), Ok(value)) = (http::HeaderName::try_from(name), http::HeaderValue::from_bytes(&value)) {
@@ -45,13 +56,14 @@ pub(crate) async fn read_into(
         // Over WASI the host comes apart from the headers.
         headers.entry(http::header::HOST).or_insert(host);
     }
-    Request::plain_body(&headers)?;
+    let unread = |problem| Unread { path: path.clone(), problem };
+    Request::plain_body(&headers).map_err(unread)?;
     let declared = headers.get(http::header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
     let kind = headers.get(http::header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let gather = gather(kind);
     let limit = gather.limit();
     if declared.is_some_and(|n| n > limit) {
-        return Err(too_large(limit));
+        return Err(unread(too_large(limit)));
     }
     let body = if declared == Some(0) || (method == http::Method::GET && declared.is_none()) {
         Vec::new()
@@ -59,9 +71,10 @@ pub(crate) async fn read_into(
         let beyond = u64::try_from(limit.saturating_sub(BODY_LIMIT) >> 20).unwrap_or_default();
         outgoing::within(BODY_MS + MIB_MS * beyond, body(incoming, gather))
             .await
-            .unwrap_or_else(|| Err(Problem::new(408, "body_timeout", "the body did not arrive in time")))?
+            .unwrap_or_else(|| Err(Problem::new(408, "body_timeout", "the body did not arrive in time")))
+            .map_err(unread)?
     };
-    internal::admit(Request { method, path, query, headers, body })
+    internal::admit(Request { method, path: path.clone(), query, headers, body }).map_err(unread)
 }
 
 fn too_large(limit: usize) -> Problem {

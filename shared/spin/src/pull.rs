@@ -1,6 +1,6 @@
 //! Messages that are fetched: asks a channel's sources that are due, keeps what they hold, wakes the router.
 
-use crate::adapter::Unread;
+use crate::adapter::OddItems;
 use crate::outgoing::{self, NoAnswer};
 use crate::tokens::{self, Failure};
 use crate::world::World;
@@ -66,11 +66,15 @@ async fn of_source<A: Adapter>(
         };
         let Some(rows) = pull::keep(ctx, &mut turn, &page)? else { break };
         wake.extend(rows.iter().filter_map(|row| row.wake));
-        Unread::of(&page.odd).log(channel, &turn.claimed.account);
+        OddItems::of(&page.odd).log(channel, &turn.claimed.account);
         // What is not confirmed comes again and is known.
         asker.confirm(&turn, &page).await;
-        if !page.more || ctx.now() >= deadline {
+        if !page.more {
             pull::done(ctx, &turn)?;
+            break;
+        }
+        if ctx.now() >= deadline {
+            pull::pause(ctx, &turn)?;
             break;
         }
     }

@@ -153,7 +153,9 @@ const CLAIM_ANSWER: &str = "UPDATE outbox SET in_doubt = 0, state = 'sending', a
                                       in_doubt, created_at, give_up_at, doubts";
 const ANSWER_OF: &str = "SELECT seq, message_id, conversation_id, n, identity_id, channel, account, attempts, in_doubt, \
                          created_at, give_up_at, doubts FROM outbox WHERE answers = ?1";
-const SENT: &str = "UPDATE outbox SET state = 'sent', lease_owner = NULL WHERE seq = ?1 AND state = 'sending' AND lease_owner = ?2 RETURNING 1";
+// Whoever holds the row now: what the platform has taken must not be sent again.
+const SENT: &str =
+    "UPDATE outbox SET state = 'sent', lease_owner = NULL WHERE seq = ?1 AND state IN ('pending', 'sending') RETURNING 1";
 const LATER: &str = "UPDATE outbox SET state = 'pending', lease_owner = NULL, next_at = ?3, doubts = ?4, \
                      reason = coalesce(?5, reason) \
                      WHERE seq = ?1 AND state = 'sending' AND lease_owner = ?2 RETURNING 1";
@@ -203,10 +205,11 @@ const STANDING: &str = "SELECT o.n, max(o.next_at, coalesce(x.probe_at, 0)), x.r
                         WHERE o.conversation_id = ?1 AND o.state IN ('pending', 'sending') AND o.lease_owner IS NULL";
 const WAITING: &str = "SELECT channel, count(*), min(created_at) FROM outbox INDEXED BY outbox_account \
                        WHERE state IN ('pending', 'sending') GROUP BY channel";
+// A row whose lease ran out is on nobody's way: it can be claimed, and takes nobody's room.
 const LOAD: &str = "SELECT (SELECT count(*) FROM outbox INDEXED BY outbox_sending \
-                            WHERE channel = ?1 AND state = 'sending'), \
+                            WHERE channel = ?1 AND state = 'sending' AND next_at > ?3), \
                            (SELECT count(*) FROM outbox INDEXED BY outbox_sending WHERE channel = ?1 AND state = 'sending' \
-                                                                                   AND account = ?2), \
+                                                                                   AND account = ?2 AND next_at > ?3), \
                            coalesce((SELECT failures FROM outages WHERE channel = ?1 AND account = ?2), 0)";
 // From account to account by the index, however many messages each has.
 const DUE_ACCOUNTS: &str = "WITH RECURSIVE places (account) AS ( \
@@ -327,12 +330,12 @@ pub fn answer_of(db: &dyn Db, inbox: i64) -> Result<Option<Claimed>, StoreError>
     db.first(ANSWER_OF, &[inbox.into()])?.as_ref().map(read).transpose()
 }
 
-/// Marks a claimed row as sent; false when the lease was lost.
+/// Marks a row as sent, also where its lease ran out meanwhile; false where it has been sent or given up.
 ///
 /// # Errors
 /// See [`StoreError`].
-pub fn sent(db: &dyn Db, seq: i64, owner: &[u8; 16]) -> Result<bool, StoreError> {
-    Ok(db.first(SENT, &[seq.into(), owner.into()])?.is_some())
+pub fn sent(db: &dyn Db, seq: i64) -> Result<bool, StoreError> {
+    Ok(db.first(SENT, &[seq.into()])?.is_some())
 }
 
 /// Puts a claimed row back for later; false when the lease was lost. Without a reason the last one stays.
@@ -559,8 +562,10 @@ pub fn waiting(db: &dyn Db) -> Result<Vec<(String, i64, Timestamp)>, StoreError>
 ///
 /// # Errors
 /// See [`StoreError`].
-pub fn load(db: &dyn Db, channel: &Channel, account: &AccountId) -> Result<Load, StoreError> {
-    let r = db.first(LOAD, &[channel.as_str().into(), account.as_str().into()])?.ok_or(StoreError::Missing("outbox"))?;
+pub fn load(db: &dyn Db, channel: &Channel, account: &AccountId, now: Timestamp) -> Result<Load, StoreError> {
+    let r = db
+        .first(LOAD, &[channel.as_str().into(), account.as_str().into(), now.into()])?
+        .ok_or(StoreError::Missing("outbox"))?;
     Ok(Load { channel: r.int(0)?, account: r.int(1)?, failures: r.int(2)? })
 }
 

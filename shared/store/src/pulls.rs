@@ -31,6 +31,8 @@ pub struct End {
     pub attempts: i64,
     /// Why it failed, as a code.
     pub problem: Option<&'static str>,
+    /// Whether there was more to be read: what the source was asked with stays good.
+    pub more: bool,
 }
 
 const POLL: &str = "INSERT INTO pulls (channel, account, source, polled, due_at) VALUES (?1, ?2, ?3, 1, ?4) \
@@ -52,7 +54,7 @@ const ADVANCE: &str = "UPDATE pulls SET cursor = coalesce(?5, cursor), due_at = 
                        WHERE channel = ?1 AND account = ?2 AND source = ?3 AND lease_owner = ?4 RETURNING 1";
 // A token serves the turn that it was brought for, and that turn's repeats unless it was itself what was refused.
 const END: &str = "UPDATE pulls SET lease_owner = NULL, attempts = ?7, problem = ?8, asked_at = ?9, \
-                   token = CASE WHEN hints > ?5 OR (?8 IS NOT NULL AND ?8 <> 'hint_refused') THEN token END, \
+                   token = CASE WHEN hints > ?5 OR ?10 OR (?8 IS NOT NULL AND ?8 <> 'hint_refused') THEN token END, \
                    due_at = CASE WHEN hints > ?5 AND ?8 IS NULL THEN ?9 ELSE ?6 END \
                    WHERE channel = ?1 AND account = ?2 AND source = ?3 AND lease_owner = ?4";
 const DUE: &str = "SELECT DISTINCT channel FROM pulls p WHERE p.due_at <= ?1 AND NOT EXISTS (SELECT 1 FROM accounts a \
@@ -177,6 +179,7 @@ pub fn end(
             end.attempts.into(),
             end.problem.into(),
             now.into(),
+            i64::from(end.more).into(),
         ],
     )?;
     Ok(())

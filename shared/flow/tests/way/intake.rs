@@ -140,6 +140,30 @@ fn w0_a_page_with_an_odd_item_moves_the_cursor_in_the_same_transaction() {
 }
 
 #[test]
+fn w0_a_backlog_that_takes_longer_than_one_run_goes_on_without_another_hint() {
+    let w = World::new();
+    let (channel, account) = place();
+    let token = pulls::HintToken { token: "t", until: w.ctx().now().plus_millis(600_000) };
+    pulls::hint(&w.db, &channel, &account, "wk1", Some(token), w.ctx().now()).unwrap();
+    for n in 0..5 {
+        let mut turn = pull::claim(&w.ctx(), &channel, 8).unwrap().remove(0);
+        assert_eq!(turn.claimed.token.as_deref(), Some("t"), "run {n}");
+        let page = Page {
+            messages: vec![message(&w, "a", &n.to_string(), None)],
+            cursor: Some(format!("c{n}")),
+            more: true,
+            ..Page::default()
+        };
+        pull::keep(&w.ctx(), &mut turn, &page).unwrap();
+        pull::pause(&w.ctx(), &turn).unwrap();
+        assert_eq!(pulls::due_channels(&w.db, w.ctx().now()).unwrap(), [channel.as_str()]);
+    }
+    let turn = pull::claim(&w.ctx(), &channel, 8).unwrap().remove(0);
+    pull::done(&w.ctx(), &turn).unwrap();
+    assert!(pulls::due_channels(&w.db, w.ctx().now().plus_millis(3_600_000)).unwrap().is_empty());
+}
+
+#[test]
 fn a_repeat_of_what_was_delivered_before_an_upgrade_is_stored_once() {
     let w = World::new();
     // The release before knew the message by the platform's id alone.
