@@ -150,7 +150,7 @@ fn event(vector: &Vector) -> Verdict {
         Content::Text { text, .. } => {
             assert_eq!(payload["event"], "im_receive_msg");
             assert_eq!(Some(text.as_str()), content["text"].as_str(), "{id}: text");
-            assert_eq!(Some(crate::told_id(inbound)), server_id, "{id}: key");
+            assert_eq!(Some(crate::told_id(&inbound)), server_id, "{id}: key");
             let reply_to = inbound.reply_to.as_ref().unwrap();
             assert_eq!(reply_to["conversation_id"], content["conversation_short_id"], "{id}");
             assert_eq!((&reply_to["msg_id"], &reply_to["open_id"]), (&content["server_message_id"], &payload["to_user_id"]));
