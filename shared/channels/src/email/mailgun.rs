@@ -24,7 +24,8 @@ pub(super) fn parse(account: &Account, body: &Verified) -> Result<Parsed, Refusa
         None => {
             let pairs = form.raw("message-headers").and_then(|raw| json::read_lenient(raw, json::MAX_BYTES).ok());
             let headers = Headers::of_pairs(&pairs.unwrap_or_default());
-            let mail = Mail { headers, text: text("body-plain"), html: text("body-html"), ..posted(&form) };
+            let (plain, html) = (text("body-plain"), text("body-html"));
+            let mail = Mail { headers, text: plain, html, cut: form.is_cut("body-html"), ..posted(&form) };
             match stored(&form) {
                 Some(files) => Mail { files, ..mail },
                 None => mail,
@@ -67,12 +68,16 @@ fn reports(body: &Verified) -> Result<Vec<Inbound>, Refusal> {
         Some(id) => (opaque_key("event", &[address.as_deref().unwrap_or_default(), &event, id]), Some(id.to_owned())),
         None => (opaque_key("event", &[&Value::Object(fields.clone()).to_string()]), None),
     };
-    let id = fields.get("message").and_then(|m| m["headers"]["message-id"].as_str()).map(str::to_owned);
+    let id = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
+    // What was sent with the mail as `v:message` comes back, too.
+    let ours = id(fields.get("user-variables").map(|own| &own["message"]));
+    let theirs = id(fields.get("message").map(|message| &message["headers"]["message-id"]));
     let at = fields.get("timestamp").and_then(millis).unwrap_or(body.time());
     // A report without an address is about nobody: it is acknowledged, since asking again would not bring one.
     let Some(address) = address else { return Ok(Vec::new()) };
     fields.remove("recipient");
-    Ok(vec![Inbound { earlier_key, ..report(key, &address, at, &event, id, Value::Object(fields)) }])
+    let ids = (ours.as_deref(), theirs.as_deref());
+    Ok(vec![Inbound { earlier_key, ..report(key, &address, at, &event, ids, fields) }])
 }
 
 /// Seconds with a fraction, such as `1521243339.873676`.

@@ -1,7 +1,7 @@
 //! SendGrid: mails as the Inbound Parse webhook posts them, parsed or raw, and the event webhook's reports.
 
 use super::account::{Account, is_address};
-use super::charset::decode;
+use super::charset::{decode, decode_html};
 use super::form::{Form, Part};
 use super::header::{Headers, address};
 use super::mail::{Mail, report};
@@ -28,7 +28,9 @@ pub(super) fn parse(account: &Account, body: &Verified) -> Result<Parsed, Refusa
         Some(raw) => Mail::from(raw),
         None => {
             let headers = form.raw("headers").map(Headers::read).unwrap_or_default();
-            Mail { headers, text: text("text"), html: text("html"), ..posted(&form) }
+            let charset = charsets.get("html").map_or("", String::as_str);
+            let html = form.raw("html").map(|raw| decode_html(raw, charset)).filter(|html| !html.trim().is_empty());
+            Mail { headers, text: text("text"), html, cut: form.is_cut("html"), ..posted(&form) }
         }
     };
     let envelope = form.raw("envelope").and_then(|raw| json::read_lenient(raw, 64 * 1024).ok()).unwrap_or_default();
@@ -45,23 +47,17 @@ pub(super) fn parse(account: &Account, body: &Verified) -> Result<Parsed, Refusa
 pub(super) fn posted(form: &Form<'_>) -> Mail {
     let mut mail = Mail::default();
     for Part { kind, file, body, size, .. } in form.files() {
-        let report = match kind.as_str() {
-            "message/delivery-status" | "message/disposition-notification" | "message/feedback-report" => {
-                Report::read(kind, body)
-            }
-            "text/rfc822-headers" => Report::of_original(&Headers::read(body)),
-            _ => {
-                if mail.files.len() < MAX_FILES {
-                    let name = file.clone().map(|name| name.replace('\0', "")).filter(|name| !name.is_empty());
-                    mail.files.push(Media { name, size: Some(*size), format: Some(kind.clone()), ..Media::default() });
-                }
-                continue;
-            }
+        let name = file.clone().map(|name| name.replace('\0', "")).filter(|name| !name.is_empty());
+        let media = Media { name, size: Some(*size), format: Some(kind.clone()), ..Media::default() };
+        let report = Report::of_part(kind, body);
+        let files = if report.is_some() { &mut mail.reported } else { &mut mail.files };
+        if files.len() < MAX_FILES {
+            files.push(media);
+        }
+        mail.report = match (mail.report.take(), report) {
+            (Some(one), Some(two)) => Some(one.with(two)),
+            (one, two) => one.or(two),
         };
-        mail.report = Some(match mail.report.take() {
-            Some(other) => other.with(report),
-            None => report,
-        });
     }
     mail
 }
@@ -83,11 +79,13 @@ fn one(mut item: Value, came_at: Timestamp) -> Result<Inbound, Refusal> {
         Some(id) => (opaque_key("event", &[&address, &event, id]), Some(id.to_owned())),
         None => (opaque_key("event", &[&item.to_string()]), None),
     };
-    let id = item["sg_message_id"].as_str().map(str::to_owned);
-    if let Value::Object(fields) = &mut item {
-        fields.remove("email");
-    }
-    Ok(Inbound { earlier_key, ..report(key, &address, at, &event, id, item) })
+    let Value::Object(mut fields) = std::mem::take(&mut item) else { return Err(Refusal::Malformed("email")) };
+    fields.remove("email");
+    let id = |name: &str| fields.get(name).and_then(Value::as_str).map(str::to_owned);
+    // What was sent with the mail comes back among its fields.
+    let (ours, theirs) = (id("message"), id("sg_message_id"));
+    let ids = (ours.as_deref(), theirs.as_deref());
+    Ok(Inbound { earlier_key, ..report(key, &address, at, &event, ids, fields) })
 }
 
 #[cfg(test)]
