@@ -500,7 +500,7 @@ pub(crate) fn withdraw(
 ) -> Result<(), FlowError> {
     take_back(ctx, conversation.id)?;
     let Conversation { person, customer, channel, .. } = conversation;
-    let by = consent::Chooser { person: *person, customer: *customer, channel, message };
+    let by = consent::Chooser { person: *person, customer: *customer, channel, message: Some(message) };
     consent::chosen(ctx, by, consent::Choice { given: false, wording })
 }
 
@@ -553,7 +553,7 @@ pub fn retry(ctx: &Ctx<'_>, message: MessageId) -> Result<Channel, FlowError> {
             "the customer wrote too long ago for this platform; it takes replies again once they write",
         ));
     }
-    if revive(ctx, message, until)? { Ok(channel) } else { Err(archived()) }
+    if revive(ctx, message.id, until)? { Ok(channel) } else { Err(archived()) }
 }
 
 /// Makes a message that was given up due, until then; false where there is none, or its message is in the archive. Runs in

@@ -178,6 +178,20 @@ mod tests {
         for other in [json!(0), json!([]), json!({}), json!({ "event-data": 1 })] {
             assert_eq!(whole(other), Err(Refusal::Malformed("event-data")));
         }
+        let ours = "msg_018f00000000700080000000000000ab";
+        for (variables, key) in [
+            (json!({ "message": ours }), ours),
+            (json!({ "message": "spring" }), "1@x"),
+            (json!({}), "1@x"),
+            (json!([]), "1@x"),
+        ] {
+            let report = json!({ "event": "failed", "id": "e1", "recipient": "boss@y", "user-variables": variables,
+                "message": { "headers": { "message-id": "1@x" } } });
+            let one = read(report).unwrap().remove(0);
+            let Content::Event { key: found, data, .. } = one.content else { panic!() };
+            assert_eq!((found.as_deref(), &data["recipient"]), (Some(key), &json!("boss@y")));
+            assert!(one.sender.only_known, "w8");
+        }
         let bare = read(json!({ "recipient": "a@b" })).unwrap();
         assert_eq!((bare[0].at.millis(), bare[0].key.starts_with("event-")), (7000, true));
     }

@@ -185,6 +185,55 @@ mod tests {
     }
 
     #[test]
+    fn w8_a_report_makes_no_customer_and_names_our_message() {
+        let ours = "msg_018f00000000700080000000000000ab";
+        let of = |who: &str, message: Value| {
+            let report =
+                json!([{ "email": who, "event": "bounce", "sg_event_id": "e", "sg_message_id": "s1", "message": message }]);
+            let one = reported(&report.to_string()).unwrap().messages.remove(0);
+            assert!(one.sender.only_known);
+            let Content::Event { key, data, .. } = one.content else { panic!() };
+            assert_eq!(data["recipient"], one.sender.open_id.as_str());
+            (one.sender.open_id, key.unwrap())
+        };
+        // Whoever got a copy, the customer of a form, whom the account's newsletter went to.
+        assert_eq!(of("boss@y", json!(ours)), ("boss@y".to_owned(), ours.to_owned()));
+        assert_eq!(of("w@x", json!(ours)), ("w@x".to_owned(), ours.to_owned()));
+        for other in [Value::Null, json!("spring"), json!(7), json!("msg_018F"), json!({})] {
+            assert_eq!(of("reader@z", other), ("reader@z".to_owned(), "s1".to_owned()));
+        }
+    }
+
+    #[test]
+    fn w8_a_report_among_the_files_of_a_parsed_mail() {
+        let status = b"X: y\r\n\r\nFinal-Recipient: rfc822; w@x\r\nAction: failed\r\n";
+        let posted = |kind: &str, from: &str| {
+            let headers = format!("Content-Type: {kind}; boundary=b\r\nFrom: {from}\r\n");
+            let fields: [(&str, &[u8]); 3] =
+                [("headers", headers.as_bytes()), ("text", "被退回了，我要投诉".as_bytes()), ("from", from.as_bytes())];
+            let (form, body) = sign::multipart(&fields, &[("attachment1", "details.txt", status)]);
+            let body = String::from_utf8(body).unwrap().replace("application/octet-stream", "message/delivery-status");
+            parse(&account(), &Verified::new(body.into_bytes()).with(CONTENT_TYPE, form)).unwrap().messages
+        };
+        let found = posted("multipart/mixed", "w@x");
+        assert_eq!((found.len(), found[0].content.words()), (2, Some("被退回了，我要投诉")));
+        assert!(matches!(&found[1].content, Content::File { media } if media.name.as_deref() == Some("details.txt")));
+        for found in [posted("multipart/report", "a@mx"), posted("multipart/mixed", "mailer-daemon@mx")] {
+            let [Inbound { content: Content::Event { event, .. }, sender, .. }] = &found[..] else { panic!("{found:?}") };
+            assert_eq!((event.as_str(), sender.open_id.as_str()), ("bounce", "w@x"));
+        }
+    }
+
+    #[test]
+    fn w10_a_wrong_charset_of_a_field_and_a_documents_own() {
+        let fields: [(&str, &[u8]); 3] =
+            [("from", b"a@b"), ("text", "我要投诉".as_bytes()), ("charsets", br#"{"text":"gb2312","html":"iso-8859-1"}"#)];
+        assert_eq!(read(&fields, &[]).unwrap()[0].content, Content::text("我要投诉"));
+        let html = b"<meta charset=big5><p>\xa7\x41\xa6\x6e</p>";
+        assert_eq!(read(&[("from", b"a@b"), ("html", html)], &[]).unwrap()[0].content, Content::text("你好"));
+    }
+
+    #[test]
     fn f1_a_report_that_cannot_be_read_costs_the_others_nothing() {
         let good = |id: &str| format!(r#"{{"email":"w@x.cn","event":"delivered","timestamp":9,"sg_event_id":"{id}"}}"#);
         for (bad, reason) in [
