@@ -66,13 +66,13 @@ pub fn refuses(ctx: &Ctx<'_>, person: CustomerId, channel: &Channel) -> Result<b
     Ok(consents::of_person(ctx.db, person, &messages_on(channel))? == Some(false))
 }
 
-/// A customer and the message in which they chose.
+/// A customer and the message in which they chose, where one is at hand.
 #[derive(Clone, Copy)]
 pub(crate) struct Chooser<'a> {
     pub(crate) person: CustomerId,
     pub(crate) customer: CustomerId,
     pub(crate) channel: &'a Channel,
-    pub(crate) message: MessageId,
+    pub(crate) message: Option<MessageId>,
 }
 
 /// Notes a customer's choice where it changes what stands, in the transaction that stores the message.
@@ -89,7 +89,7 @@ pub(crate) fn chosen(ctx: &Ctx<'_>, by: Chooser<'_>, choice: Choice) -> Result<(
         source: by.channel.to_string(),
         by: None,
         wording: Some(choice.wording),
-        message: Some(by.message),
+        message: by.message,
         at: ctx.now(),
     };
     Ok(consents::append(ctx.db, &new)?)

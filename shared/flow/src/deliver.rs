@@ -520,7 +520,7 @@ pub(crate) fn withdraw(
 ) -> Result<(), FlowError> {
     take_back(ctx, conversation.id)?;
     let Conversation { person, customer, channel, .. } = conversation;
-    let by = consent::Chooser { person: *person, customer: *customer, channel, message };
+    let by = consent::Chooser { person: *person, customer: *customer, channel, message: Some(message) };
     consent::chosen(ctx, by, consent::Choice { given: false, wording })
 }
 

@@ -14,8 +14,8 @@ use std::collections::hash_map::Entry;
 use std::rc::Rc;
 use warmline_model::case::OrderKey;
 use warmline_model::{
-    CaseId, Content, ConversationId, ConversationState, CustomerId, EventBody, IdentityId, Inbound, MessageId, Origin,
-    Timestamp, Units,
+    CaseId, Channel, Content, ConversationId, ConversationState, CustomerId, EventBody, IdentityId, Inbound, MessageId,
+    Origin, Timestamp, Units,
 };
 use warmline_privacy::{BlindIndex, CustomerKey, SealError, SealKey};
 use warmline_routing::{Ready, VIP};
@@ -296,64 +296,94 @@ impl<'a> Tools<'a> {
         }
     }
 
-    /// What somebody else tells of a person (a mail server, an automaton) stands with the conversation of the message that
-    /// it names, or else with the one that we have or last had with them. It makes no customer, begins no conversation and
+    /// What somebody else tells of a person (a mail server, an automaton, a provider) stands with the conversation of the message
+    /// that it names, or else with the one that we have or last had with them. It makes no customer, begins no conversation and
     /// moves none; where there is none, it is set aside.
     fn told_of(&self, row: &Pending, payload: Payload, known: Option<Known>) -> Result<(), FlowError> {
-        let ctx = self.ctx;
-        if let Some(conversation) = self.named(row, &payload.inbound.content)? {
+        let (ctx, inbound) = (self.ctx, payload.inbound);
+        let choice = told_choice(&row.channel, &inbound.content);
+        if let Some((conversation, n)) = self.named(row, &inbound.content)? {
             let key = match sealed::customer_key(ctx, conversation.customer) {
                 Err(FlowError::Store(e)) => return Err(e.into()),
                 // Erased meanwhile.
                 Err(_) => return set_aside(self.ctx, row, "of_nobody_known"),
                 Ok(key) => key,
             };
-            self.append_told(row, &conversation, &key, &payload.inbound)?;
+            let copy = self.is_copy(&conversation, n, &key, &inbound.sender.open_id)?;
+            let (message, _) = self.append(row, &conversation, &key, &inbound, false, None)?;
+            match (choice, known) {
+                // Whoever got a copy chooses for themselves.
+                (Some(choice), Some((contact, _))) if copy => self.chosen_by(row, &contact, choice)?,
+                (Some(choice), _) if !copy => self.chosen_in(&conversation, message, choice)?,
+                _ => {}
+            }
             return Ok(inbox::done(ctx.db, row.seq)?);
         }
-        let Some((contact, key)) = known else { return set_aside(self.ctx, row, "of_nobody_known") };
-        let conversation = match contact.conversation {
-            Some(open) => Some(open),
+        let Some((contact, key)) = known else { return set_aside(ctx, row, "of_nobody_known") };
+        let conversation = match &contact.conversation {
+            Some(open) => Some(open.clone()),
             None => {
                 let last = conversations::latest(ctx.db, contact.identity)?;
                 last.map(|last| conversations::get(ctx.db, last)).transpose()?.flatten()
             }
         };
-        let Some(conversation) = conversation else { return set_aside(self.ctx, row, "of_no_conversation") };
-        if archive::stage(ctx.db, conversation.id)? != Stage::Rows {
-            return set_aside(self.ctx, row, "of_no_conversation");
+        let at_hand = match conversation {
+            Some(conversation) if archive::stage(ctx.db, conversation.id)? == Stage::Rows => conversation,
+            _ => {
+                if let Some(choice) = choice {
+                    self.chosen_by(row, &contact, choice)?;
+                }
+                return set_aside(ctx, row, "of_no_conversation");
+            }
+        };
+        let (message, _) = self.append(row, &at_hand, &key, &inbound, false, None)?;
+        if let Some(choice) = choice {
+            self.chosen_in(&at_hand, message, choice)?;
         }
-        self.append_told(row, &conversation, &key, &payload.inbound)?;
         Ok(inbox::done(ctx.db, row.seq)?)
     }
 
-    /// Stores what somebody else tells of a person. A complaint withdraws consent; nothing that others tell gives it.
-    fn append_told(
-        &self,
-        row: &Pending,
-        conversation: &Conversation,
-        key: &CustomerKey,
-        inbound: &Inbound,
-    ) -> Result<(), FlowError> {
-        let (message, _) = self.append(row, conversation, key, inbound, false, None)?;
-        let told = matches!(inbound.content, Content::Event { .. });
-        match consent::choice(&row.channel, &inbound.content).filter(|choice| told && !choice.given) {
-            Some(choice) => deliver::withdraw(self.ctx, conversation, message, choice.wording),
-            None => Ok(()),
+    /// What others tell of a choice of the conversation's customer.
+    fn chosen_in(&self, conversation: &Conversation, message: MessageId, choice: consent::Choice) -> Result<(), FlowError> {
+        if !choice.given {
+            return deliver::withdraw(self.ctx, conversation, message, choice.wording);
         }
+        let Conversation { person, customer, channel, .. } = conversation;
+        let by = consent::Chooser { person: *person, customer: *customer, channel, message: Some(message) };
+        consent::chosen(self.ctx, by, choice)
     }
 
-    /// The conversation of the message of ours whose id an event names, where both came by the same account.
-    fn named(&self, row: &Pending, content: &Content) -> Result<Option<Conversation>, FlowError> {
+    /// The same of somebody where no message of theirs shows it.
+    fn chosen_by(&self, row: &Pending, contact: &Contact, choice: consent::Choice) -> Result<(), FlowError> {
+        if let Some(conversation) = contact.conversation.as_ref().filter(|_| !choice.given) {
+            deliver::take_back(self.ctx, conversation.id)?;
+        }
+        let Contact { person, customer, .. } = *contact;
+        let by = consent::Chooser { person, customer, channel: &row.channel, message: None };
+        consent::chosen(self.ctx, by, choice)
+    }
+
+    /// The conversation of the message of ours whose id an event names, and its number, where both came by the same account.
+    fn named(&self, row: &Pending, content: &Content) -> Result<Option<(Conversation, i64)>, FlowError> {
         let Content::Event { key: Some(key), .. } = content else { return Ok(None) };
         let Some(message) = key.split('@').next().and_then(|id| id.parse::<MessageId>().ok()) else { return Ok(None) };
-        let Some((_, conversation, ..)) = outbox::find(self.ctx.db, message)? else { return Ok(None) };
+        let Some((_, conversation, n, _)) = outbox::find(self.ctx.db, message)? else { return Ok(None) };
         let conversation = conversations::get(self.ctx.db, conversation)?;
         let own = conversation.filter(|c| c.channel == row.channel && c.account == row.account);
         Ok(match own {
-            Some(own) if archive::stage(self.ctx.db, own.id)? == Stage::Rows => Some(own),
+            Some(own) if archive::stage(self.ctx.db, own.id)? == Stage::Rows => Some((own, n)),
             _ => None,
         })
+    }
+
+    /// Whether a message of ours went to an address as a copy: what is told of that one is not told of the customer.
+    fn is_copy(&self, conversation: &Conversation, n: i64, key: &CustomerKey, address: &str) -> Result<bool, FlowError> {
+        let Some(message) = messages::get(self.ctx.db, conversation.id, n)? else { return Ok(false) };
+        match sealed::open_content(key, &message) {
+            Ok(Content::Text { cc, .. }) => Ok(cc.iter().any(|copy| copy.eq_ignore_ascii_case(address))),
+            Err(FlowError::Store(e)) => Err(e.into()),
+            _ => Ok(false),
+        }
     }
 
     /// Stores a message of a conversation: its id and its number. `spoke`: it wants an answer.
@@ -440,7 +470,11 @@ impl<'a> Tools<'a> {
             if !choice.given {
                 deliver::take_back(ctx, conversation.id)?;
             }
-            consent::chosen(ctx, consent::Chooser { person, customer, channel: &row.channel, message }, choice)?;
+            consent::chosen(
+                ctx,
+                consent::Chooser { person, customer, channel: &row.channel, message: Some(message) },
+                choice,
+            )?;
         }
         // What only happened (followed, scanned) is kept, but seeks nobody's attention; a call that rings does.
         if spoke && conversation.state == ConversationState::Open {
@@ -543,6 +577,13 @@ impl<'a> Tools<'a> {
         }
         Ok(conversation)
     }
+}
+
+/// A choice that somebody else tells of. A complaint withdraws consent; what gives it back is only what a provider signs: that
+/// they subscribed again.
+fn told_choice(channel: &Channel, content: &Content) -> Option<consent::Choice> {
+    let choice = consent::choice(channel, content).filter(|_| matches!(content, Content::Event { .. }))?;
+    (!choice.given || choice.wording == "group_resubscribe").then_some(choice)
 }
 
 /// The customer's turn is over: an agent who holds the conversation owes a reply again, also out of after-contact work.

@@ -1,6 +1,9 @@
 //! Character sets as mails name them.
 
-use encoding_rs::{BIG5, EUC_JP, EUC_KR, Encoding, GB18030, SHIFT_JIS, UTF_8};
+use super::words::Base64;
+use encoding_rs::{
+    BIG5, EUC_JP, EUC_KR, Encoding, GB18030, ISO_2022_JP, SHIFT_JIS, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252,
+};
 
 /// Names that the WHATWG's list lacks, without their punctuation, in lower case.
 const ALIASES: &[(&str, &Encoding)] = &[
@@ -48,30 +51,113 @@ const ALIASES: &[(&str, &Encoding)] = &[
     ("utf8bom", UTF_8),
 ];
 
+/// How much of a document is looked at for the charset that it names.
+const DOCUMENTS_HEAD: usize = 4 * 1024;
+/// From so many bytes on a text may have been cut inside a character.
+const CUT: usize = 4 * 1024;
+
 /// Text in a charset by its name. A name that says nothing (`us-ascii`, `8bit`), a wrong one, or none: see [`guess`]. What
 /// cannot be read shows as U+FFFD, and U+0000 is left out, since a store or a screen would end there.
 pub(super) fn decode(raw: &[u8], name: &str) -> String {
-    let name = name.trim_matches(|c: char| c.is_whitespace() || matches!(c, '"' | '\'')).to_ascii_lowercase();
-    let bare: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
-    if matches!(bare.as_str(), "hz" | "hzgb2312") {
-        return clean(&GB18030.decode_without_bom_handling(&hz(raw)).0);
+    let name = first_word(name);
+    let bare = bare(name);
+    match bare.as_str() {
+        "hz" | "hzgb2312" if !is_utf8(raw) => return clean(&GB18030.decode_without_bom_handling(&hz(raw)).0),
+        "iso2022cn" | "iso2022cnext" => return clean(&GB18030.decode_without_bom_handling(&shifted(raw)).0),
+        "iso2022kr" => return clean(&EUC_KR.decode_without_bom_handling(&shifted(raw)).0),
+        "utf7" | "unicode11utf7" | "csunicode11utf7" if raw.is_ascii() => return clean(&utf7(raw)),
+        _ => {}
     }
+    let Some(encoding) = known(name, &bare).filter(|encoding| *encoding != UTF_8 && !says_nothing(&bare)) else {
+        return guess(raw);
+    };
+    // Many a program says that its UTF-8 is what it was once, and Latin letters are a program's default.
+    let by_its_name = [UTF_16BE, UTF_16LE, ISO_2022_JP].contains(&encoding);
+    if !by_its_name && (is_utf8(raw) || encoding == WINDOWS_1252 && !raw.is_ascii() && std::str::from_utf8(raw).is_ok()) {
+        return guess(raw);
+    }
+    if encoding == WINDOWS_1252 && is_chinese(raw) {
+        return clean(&GB18030.decode_without_bom_handling(raw).0);
+    }
+    let (text, _, broken) = encoding.decode(raw);
+    match std::str::from_utf8(raw) {
+        Ok(utf8) if broken => clean(utf8),
+        _ => clean(&text),
+    }
+}
+
+/// The same for an HTML document, which may name its charset itself. What the mail says of it counts before that.
+pub(super) fn decode_html(raw: &[u8], name: &str) -> String {
+    let bare = bare(first_word(name));
+    if !(bare.is_empty() || says_nothing(&bare)) {
+        return decode(raw, name);
+    }
+    let named = document_charset(raw).unwrap_or_default();
+    // What can be read so far is in no charset of wide characters.
+    if named.starts_with("utf-16") || named.starts_with("utf-32") { guess(raw) } else { decode(raw, &named) }
+}
+
+/// `<meta charset=gbk>`, `<meta content="text/html; charset=gbk">`, `<?xml encoding="gbk"?>`
+fn document_charset(raw: &[u8]) -> Option<String> {
+    let head: String = raw.iter().take(DOCUMENTS_HEAD).map(|b| char::from(b.to_ascii_lowercase())).collect();
+    head.split('<').find_map(|tag| {
+        let tag = tag.split('>').next().unwrap_or_default();
+        let mark = if tag.starts_with("meta") { "charset" } else { tag.strip_prefix("?xml").map(|_| "encoding")? };
+        let (_, after) = tag.split_once(mark)?;
+        let value = after.trim_start().strip_prefix('=')?.trim_start().trim_start_matches(['"', '\'']);
+        let end = value.find(|c: char| !(c.is_ascii_alphanumeric() || "-_:.+".contains(c))).unwrap_or(value.len());
+        value.get(..end).filter(|name| !name.is_empty()).map(str::to_owned)
+    })
+}
+
+fn first_word(name: &str) -> &str {
+    let name = name.trim_matches(|c: char| c.is_whitespace() || matches!(c, '"' | '\''));
+    name.split(|c: char| c.is_whitespace() || matches!(c, ';' | ',' | '"')).next().unwrap_or_default()
+}
+
+fn bare(name: &str) -> String {
+    name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
+}
+
+fn known(name: &str, bare: &str) -> Option<&'static Encoding> {
     let windows = ["cp", "ms", "win", "windows"].iter().find_map(|prefix| bare.strip_prefix(prefix));
     let windows = windows.filter(|page| page.len() == 4 && page.starts_with("125")).map(|page| format!("windows-{page}"));
     let latin = bare.strip_prefix("latin").map(|n| format!("latin{n}"));
-    let labels = [Some(name.as_str()), Some(bare.as_str()), windows.as_deref(), latin.as_deref()];
+    let labels = [Some(name), Some(bare), windows.as_deref(), latin.as_deref()];
     let known = labels.into_iter().flatten().find_map(|label| Encoding::for_label_no_replacement(label.as_bytes()));
-    let known = known.or_else(|| ALIASES.iter().find(|(alias, _)| *alias == bare).map(|(_, encoding)| *encoding));
-    match known {
-        Some(encoding) if encoding != UTF_8 && !says_nothing(&bare) => {
-            let (text, _, broken) = encoding.decode(raw);
-            match std::str::from_utf8(raw) {
-                Ok(utf8) if broken => clean(utf8),
-                _ => clean(&text),
-            }
+    known.or_else(|| ALIASES.iter().find(|(alias, _)| *alias == bare).map(|(_, encoding)| *encoding))
+}
+
+/// Whether a text can be nothing but UTF-8: it holds characters of three bytes or more, which no everyday text in another
+/// charset makes from its beginning to its end. The everyday characters of GB 2312 and Big5 make none at all.
+fn is_utf8(raw: &[u8]) -> bool {
+    let valid = match std::str::from_utf8(raw) {
+        Ok(_) => raw,
+        Err(e) if e.error_len().is_none() && raw.len() > CUT => raw.get(..e.valid_up_to()).unwrap_or_default(),
+        Err(_) => return false,
+    };
+    valid.iter().any(|b| *b >= 0xe0)
+}
+
+/// Whether what claims to be Latin letters is Chinese in GB 2312: nothing but pairs of its rows, several of them, and most of
+/// them everyday characters. Letters with accents seldom stand in pairs.
+fn is_chinese(raw: &[u8]) -> bool {
+    let (mut pairs, mut everyday, mut rest) = (0usize, 0usize, raw);
+    while let Some((&high, after)) = rest.split_first() {
+        rest = after;
+        if high.is_ascii() {
+            continue;
         }
-        _ => guess(raw),
+        let Some((0xa1..=0xfe, after)) = after.split_first() else { return false };
+        rest = after;
+        match high {
+            0xa1 | 0xa3 | 0xb0..=0xd7 => everyday += 1,
+            0xa2 | 0xa4..=0xa9 | 0xd8..=0xf7 => {}
+            _ => return false,
+        }
+        pairs += 1;
     }
+    pairs >= 2 && everyday * 5 >= pairs * 4
 }
 
 /// Names of seven bits, which say nothing of bytes beyond them.
@@ -119,6 +205,63 @@ fn hz(raw: &[u8]) -> Vec<u8> {
         };
         out.extend(taken);
         rest = rest.get(length..).unwrap_or_default();
+    }
+    out
+}
+
+/// ISO-2022-CN and ISO-2022-KR (RFC 1922, 1557) with the eighth bits of what stands between shift-out and shift-in. Of the
+/// Chinese sets this is GB 2312; for a character of another one stands a byte that is none.
+fn shifted(raw: &[u8]) -> Vec<u8> {
+    let (mut out, mut wide, mut other, mut rest) = (Vec::with_capacity(raw.len()), false, false, raw);
+    while let Some((&byte, after)) = rest.split_first() {
+        rest = after;
+        match (byte, after) {
+            // Which set follows: `ESC $ ) A`; and one character of a third set: `ESC N`.
+            (0x1b, [b'$', b')', set, after @ ..]) => {
+                other = !matches!(set, b'A' | b'C' | b'E');
+                rest = after;
+            }
+            (0x1b, [b'$', _, _, after @ ..]) => rest = after,
+            (0x1b, [b'N' | b'O', _, _, after @ ..]) => {
+                out.push(0xff);
+                rest = after;
+            }
+            (0x0e, _) => wide = true,
+            (0x0f, _) => wide = false,
+            (b'\n', _) => {
+                wide = false;
+                out.push(byte);
+            }
+            (0x21..=0x7e, [_, after @ ..]) if wide && other => {
+                out.push(0xff);
+                rest = after;
+            }
+            (0x21..=0x7e, _) if wide => out.push(byte | 0x80),
+            _ => out.push(byte),
+        }
+    }
+    out
+}
+
+/// UTF-7 (RFC 2152): between `+` and `-` stands UTF-16 in base64.
+fn utf7(raw: &[u8]) -> String {
+    let (mut out, mut rest) = (String::with_capacity(raw.len()), raw);
+    while let Some((&byte, after)) = rest.split_first() {
+        rest = after;
+        if byte != b'+' {
+            out.push(char::from(byte));
+            continue;
+        }
+        let end = after.iter().position(|b| !(b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/'))).unwrap_or(after.len());
+        let (inside, after) = after.split_at(end);
+        if inside.is_empty() {
+            out.push('+');
+        } else {
+            let mut bytes = Vec::new();
+            Base64::default().add(inside, &mut bytes);
+            out.push_str(&UTF_16BE.decode_without_bom_handling(bytes.get(..bytes.len() & !1).unwrap_or_default()).0);
+        }
+        rest = after.strip_prefix(b"-").unwrap_or(after);
     }
     out
 }
@@ -172,7 +315,72 @@ mod tests {
         assert_eq!(decode(b"a\0b", "gbk"), "ab");
     }
 
+    #[test]
+    fn w10_what_is_utf8_is_read_so_whatever_it_is_called() {
+        for name in
+            ["gb2312", "gbk", "big5", "iso-8859-1", "windows-1252", "latin1", "shift_jis", "euc-kr", "koi8-r", "hz-gb-2312"]
+        {
+            for text in ["投诉", "我", "退款。", "<p>订单 20240012 破损</p>", "안녕", "😀"] {
+                assert_eq!(decode(text.as_bytes(), name), text, "{name}");
+            }
+        }
+        for name in ["iso-8859-1", "Windows-1252"] {
+            for text in ["退款", "我要投诉到12315！", "<p>您好，包裹破了。</p>"] {
+                assert_eq!(decode(&GB18030.encode(text).0, name), text, "{name}");
+            }
+            // What is Latin stays Latin.
+            for text in ["café", "Größe", "CRÉÉE À PARIS", "naïve façade", "ÄÖÜ äöü ß", "£5 – “x”", "Ñandú ¿qué?", "ÀÉ"]
+            {
+                assert_eq!(decode(&WINDOWS_1252.encode(text).0, name), text, "{name}");
+            }
+            assert_eq!(decode("café".as_bytes(), name), "café");
+        }
+        assert_eq!(decode(&[0x4f, 0x60, 0xe4, 0xb8, 0x80, 0x41], "utf-16be").chars().next(), Some('你'));
+        let long = "谢谢".repeat(1_000);
+        assert!(decode(&long.as_bytes()[..5_999], "gb2312").starts_with("谢谢"));
+    }
+
+    #[test]
+    fn w10_charsets_of_seven_bits() {
+        assert_eq!(decode(b"\x1b$)A\x0eDc:C\x0f hi\r\n\x1b$)A\x0e;6\x0f", "ISO-2022-CN"), "你好 hi\r\n欢");
+        assert_eq!(decode(b"\x1b$)Ga\x0eGs\x0fb", "iso-2022-cn"), "a\u{fffd}b");
+        assert_eq!(decode(b"\x1b$)C\x0e>H3g\x0f ok", "iso-2022-kr"), "안녕 ok");
+        assert_eq!(decode(b"Hi +T2BZfQ-! 1 +- 2 +bUuL1Q", "utf-7"), "Hi 你好! 1 + 2 测试");
+        assert_eq!(decode(b"+2D3eAA-x", "UTF-7"), "😀x");
+        assert_eq!(decode("投诉".as_bytes(), "utf-7"), "投诉", "a wrong name");
+    }
+
+    /// The everyday characters of a charset, by its bytes.
+    fn everyday(encoding: &'static Encoding, leads: std::ops::RangeInclusive<u8>) -> impl Strategy<Value = String> {
+        let character = (leads, 0xa1u8..=0xfe).prop_map(move |(lead, trail)| encoding.decode(&[lead, trail]).0.into_owned());
+        let character = character.prop_filter("not there", |c| !c.contains('\u{fffd}') && c.chars().count() == 1);
+        prop::collection::vec(prop_oneof![8 => character, 1 => "[a-z0-9 ]"], 1..40).prop_map(|all| all.concat())
+    }
+
     proptest! {
+        #[test]
+        fn w10_everyday_chinese_is_read_by_its_name(gb in everyday(GB18030, 0xb0..=0xd7), big5 in everyday(BIG5, 0xa4..=0xc6)) {
+            for name in ["gb2312", "gbk", "gb18030", "cp936"] {
+                prop_assert_eq!(&decode(&GB18030.encode(&gb).0, name), &gb);
+            }
+            // Where Big5 has a character twice, it is told by what it reads as.
+            prop_assert_eq!(&decode(&BIG5.encode(&big5).0, "big5"), &big5);
+        }
+
+        #[test]
+        fn w10_utf8_is_read_so_under_every_name(text in "[a-z0-9 <>]{0,9}[一-龥]{1,40}[a-z，。]{0,9}", at in 0usize..6) {
+            let name = ["gb2312", "big5", "iso-8859-1", "windows-1252", "gb18030", "shift_jis"][at];
+            prop_assert_eq!(decode(text.as_bytes(), name), text);
+        }
+
+        #[test]
+        fn w10_chinese_called_latin_is_chinese(text in everyday(GB18030, 0xb0..=0xd7)) {
+            let wide = text.chars().filter(|c| !c.is_ascii()).count();
+            let raw = GB18030.encode(&text).0;
+            prop_assume!(wide > 1 && std::str::from_utf8(&raw).is_err());
+            prop_assert_eq!(decode(&raw, "iso-8859-1"), text);
+        }
+
         #[test]
         fn w10_what_was_written_in_a_charset_is_read_in_it(text in "[一-龥，。a-z ]{0,40}", wide in 0usize..3) {
             let (name, encoding) = [("cp936", GB18030), ("x-unknown", UTF_8), ("utf8", UTF_8)][wide];

@@ -5,7 +5,7 @@
 
 use super::charset::decode;
 use super::header::{Headers, Parameters};
-use super::mime::{SIZE, split};
+use super::mime::{Encoding, SIZE, encoding, split};
 use super::words::{base64, quoted_printable};
 use crate::json;
 use crate::kit::Refusal;
@@ -62,6 +62,11 @@ impl<'a> Form<'a> {
         self.0.iter().find(|p| p.name == name && p.file.is_none()).map(|p| &*p.body)
     }
 
+    /// Whether not all of a field came.
+    pub(super) fn is_cut(&self, name: &str) -> bool {
+        self.0.iter().any(|p| p.name == name && p.file.is_none() && p.size > size(&p.body))
+    }
+
     /// A field as text, in UTF-8.
     pub(super) fn text(&self, name: &str) -> Option<String> {
         self.raw(name).map(|raw| decode(raw, "utf-8"))
@@ -82,10 +87,10 @@ impl<'a> Part<'a> {
     fn read(raw: &'a [u8]) -> Option<Self> {
         let (headers, body) = Headers::read_with_rest(raw);
         let disposition = Parameters::read(headers.raw("content-disposition")?);
-        let body = match headers.get("content-transfer-encoding").map(str::to_ascii_lowercase).as_deref() {
-            Some("base64") => Cow::Owned(base64(body)),
-            Some("quoted-printable") => Cow::Owned(quoted_printable(body)),
-            _ => Cow::Borrowed(body),
+        let body = match encoding(&headers) {
+            Encoding::Base64 => Cow::Owned(base64(body)),
+            Encoding::Quoted => Cow::Owned(quoted_printable(body)),
+            Encoding::None => Cow::Borrowed(body),
         };
         let size = headers.get(SIZE).and_then(|size| size.parse().ok()).unwrap_or_else(|| size(&body));
         let (name, file) = (disposition.text("name")?, disposition.text("filename"));

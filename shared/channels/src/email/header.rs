@@ -248,19 +248,19 @@ pub(super) struct Parameters {
 
 impl Parameters {
     pub(super) fn read(text: &str) -> Self {
-        let (value, mut rest) = text.split_once(';').unwrap_or((text, ""));
-        let value = value.split('(').next().unwrap_or_default();
+        let (value, mut rest) = token(text);
+        let divides = |c: char| c.is_whitespace() || matches!(c, ';' | ',');
         let mut params = Vec::new();
         while params.len() < 64 {
-            rest = rest.trim_start_matches(|c: char| c.is_whitespace() || c == ';');
+            rest = rest.trim_start_matches(divides);
             let Some((name, after)) = rest.split_once('=') else { break };
             let (value, after) = parameter(after.trim_start());
-            // A name that holds a semicolon is a word without a value before the next name.
-            let name = name.rsplit(';').next().unwrap_or_default();
-            params.push((name.trim().to_ascii_lowercase(), value));
+            // What stands before a mark or a blank is a word without a value before the next name.
+            let name = name.trim_end().rsplit(divides).next().unwrap_or_default();
+            params.push((name.to_ascii_lowercase(), value));
             rest = after;
         }
-        Self { value: value.trim().to_ascii_lowercase(), params }
+        Self { value, params }
     }
 
     /// A parameter's value as it stands.
@@ -290,6 +290,15 @@ impl Parameters {
     }
 }
 
+/// The first word of a field's value, in lower case, and what follows it. Programs put a comment behind it, or a parameter
+/// behind a blank or a comma instead of a semicolon.
+pub(super) fn token(text: &str) -> (String, &str) {
+    let text = text.trim_start();
+    let end = text.find(|c: char| c.is_whitespace() || matches!(c, ';' | ',' | '(')).unwrap_or(text.len());
+    let (value, rest) = text.split_at(end);
+    (value.trim_matches(['"', '\'']).to_ascii_lowercase(), rest)
+}
+
 /// A value in a charset, or its continuation: only the first part names the charset and the language.
 fn extended<'a>(value: &'a str, charset: &mut &'a str, first: bool, out: &mut Vec<u8>) {
     let mut pieces = value.splitn(3, '\'');
@@ -302,12 +311,23 @@ fn extended<'a>(value: &'a str, charset: &mut &'a str, first: bool, out: &mut Ve
     }
 }
 
+/// Where the next parameter begins inside a value that no semicolon ends. A file's name may hold blanks, and an equals sign.
+fn next_parameter(value: &str) -> Option<usize> {
+    const NAMES: [&str; 6] = ["charset", "name", "boundary", "format", "filename", "type"];
+    let blanks = value.char_indices().filter(|(_, c)| c.is_whitespace()).map(|(at, _)| at);
+    let begins = |at: &usize| {
+        let (name, _) = value.get(*at..).unwrap_or_default().trim_start().split_once('=').unwrap_or_default();
+        NAMES.iter().any(|known| known.eq_ignore_ascii_case(name.trim_end_matches('*')))
+    };
+    blanks.take(64).find(begins)
+}
+
 /// A parameter's value, quoted or not, and what follows.
 fn parameter(text: &str) -> (String, &str) {
     let Some(inside) = text.strip_prefix('"') else {
         let end = text.find(';').unwrap_or(text.len());
-        let (value, after) = text.split_at(end);
-        return (value.trim().to_owned(), after);
+        let (value, after) = text.split_at(next_parameter(&text[..end]).unwrap_or(end));
+        return (value.trim().trim_end_matches(',').to_owned(), after);
     };
     let (mut value, mut chars) = (String::new(), inside.char_indices());
     while let Some((at, c)) = chars.next() {
@@ -411,6 +431,26 @@ mod tests {
         assert_eq!(Parameters::read("Text/HTML (x); charset=\"GBK\"").value, "text/html");
         assert_eq!(Parameters::read("text/html; charset=\"GBK\"").plain("charset"), Some("GBK"));
         assert_eq!(Parameters::read("").value, "");
+    }
+
+    #[test]
+    fn w6_a_parameter_stands_behind_a_blank_or_a_comma_too() {
+        for text in [
+            "text/html charset=gbk",
+            "text/html, charset=gbk",
+            "Text/HTML (x) charset=\"gbk\"",
+            "text/html,charset = gbk",
+            "text/html; charset=gbk format=flowed",
+            "text/html; charset=gbk, format=flowed",
+            "text/html word; charset=gbk",
+            "\"text/html\"; charset=gbk",
+            "text/html;; charset=gbk;",
+        ] {
+            let found = Parameters::read(text);
+            assert_eq!((found.value.as_str(), found.plain("charset")), ("text/html", Some("gbk")), "{text}");
+        }
+        let found = Parameters::read("attachment filename=two words, a=b.pdf");
+        assert_eq!((found.value.as_str(), found.plain("filename")), ("attachment", Some("two words, a=b.pdf")));
     }
 
     #[test]

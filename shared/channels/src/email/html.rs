@@ -6,8 +6,8 @@ use super::entities::entity;
 /// Elements after (and before) which a line ends.
 const LINES: &[&str] =
     &["br", "p", "div", "tr", "li", "ul", "ol", "table", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "hr", "pre"];
-/// Elements whose content is no text.
-const SILENT: &[&str] = &["script", "style", "head", "title", "template"];
+/// Elements whose content is no text. A `head` is none: browsers end it, too, where its end is missing.
+const SILENT: &[&str] = &["script", "style", "title", "template"];
 
 /// The most of a document that is looked at, in bytes: several times the longest text kept.
 const MAX_HTML: usize = 1024 * 1024;
@@ -16,8 +16,13 @@ const MAX_LINK: usize = 2_048;
 /// The deepest list and quotation that is told apart.
 const MAX_DEPTH: usize = 32;
 
-/// The text of a document.
-pub(super) fn to_text(html: &str) -> String {
+/// The text of a document. `cut`: whether it is known not to be all of it, which a mark at its end says.
+pub(super) fn to_text(html: &str, cut: bool) -> String {
+    let text = read(html);
+    if cut || html.len() > MAX_HTML { text + "…" } else { text }
+}
+
+fn read(html: &str) -> String {
     let mut out = Text::default();
     let mut quotes = true;
     let mut comments = true;
@@ -51,13 +56,20 @@ pub(super) fn to_text(html: &str) -> String {
         let name: String = tag
             .trim_start_matches('/')
             .chars()
-            .take_while(char::is_ascii_alphanumeric)
+            // `<title-bar>` is no title.
+            .take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | ':'))
             .take(16)
             .map(|c| c.to_ascii_lowercase())
             .collect();
         let closes = tag.starts_with('/');
         if SILENT.contains(&name.as_str()) && !closes {
-            rest = after_close(rest, &name);
+            // As XHTML has it, `<title/>` is closed already.
+            if !tag
+                .strip_suffix('/')
+                .is_some_and(|tag| tag.len() == name.len() || tag.ends_with([' ', '\n', '\t', '"', '\'']))
+            {
+                rest = after_close(rest, &name);
+            }
             continue;
         }
         out.element(&name, tag, closes);
@@ -129,16 +141,22 @@ fn decoded(value: &str) -> String {
     out + rest
 }
 
-/// What follows `</name>`; nothing where it is missing.
+/// What follows `</name>`. Where it is missing nobody sees the rest of a program; a title ends then with the next tag.
 fn after_close<'a>(text: &'a str, name: &str) -> &'a str {
     let mut rest = text;
     while let Some(at) = rest.find("</") {
         rest = &rest[at + 2..];
-        if rest.get(..name.len()).is_some_and(|n| n.eq_ignore_ascii_case(name)) {
+        let closes = rest.get(..name.len()).is_some_and(|n| n.eq_ignore_ascii_case(name));
+        // `</header>` closes no head.
+        if closes && rest[name.len()..].starts_with(|c: char| c.is_ascii_whitespace() || matches!(c, '/' | '>')) {
             return rest.find('>').map_or("", |end| &rest[end + 1..]);
         }
     }
-    ""
+    match name {
+        "title" => text.find('<').map_or("", |at| &text[at..]),
+        "template" => text,
+        _ => "",
+    }
 }
 
 /// A link that is open: its address, and where its text begins.
@@ -286,6 +304,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn to_text(html: &str) -> String {
+        super::to_text(html, false)
+    }
+
     #[test]
     fn what_a_reader_sees() {
         assert_eq!(to_text("<html><body><strong>Hello Twilio SendGrid!</body></html>\n"), "Hello Twilio SendGrid!");
@@ -341,6 +363,33 @@ mod tests {
         assert_eq!(to_text(word), "·你好");
         assert_eq!(to_text("x<!-- unclosed <b>你好</b>"), "x你好");
         assert_eq!(to_text("a&shy;b\u{200b}c"), "abc");
+    }
+
+    #[test]
+    fn w12_a_missing_end_tag_costs_no_text() {
+        let words = "<p>我要投诉，请退款</p></body></html>";
+        for head in [
+            "<html><head><meta charset=\"utf-8\"><body>",
+            "<html><head><title>x</title><body>",
+            "<html><head><title>x<body>",
+            "<html><head><title/></head><body>",
+            "<html><head><script src=\"x\" /><style/></head><body>",
+            "<html><head><style>p{a:1}</styles></style ><body><header></header>",
+            "<html><head><style>p{}</style\n><body>",
+            "<title-bar><style-x>",
+            "<template>",
+        ] {
+            assert_eq!(to_text(&format!("{head}{words}")), "我要投诉，请退款", "{head}");
+        }
+        assert_eq!(to_text("<style>a</styles>b</style>c"), "c");
+        assert_eq!(to_text("<script src=http://a/>b</script>c"), "c");
+    }
+
+    #[test]
+    fn w19_a_document_that_is_cut_says_so() {
+        let long = "<b>好</b>".repeat(MAX_HTML / 8);
+        assert!(to_text(&long).ends_with("好…"));
+        assert_eq!((to_text("好"), super::to_text("好<img src=\"x", true)), ("好".to_owned(), "好…".to_owned()));
     }
 
     #[test]

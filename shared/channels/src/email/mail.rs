@@ -5,12 +5,12 @@ use super::header::{Address, Headers, earlier_ids};
 use super::html::to_text;
 use super::mime::{MAX_FILES, Raw};
 use super::quote::{Split, split};
-use super::report::Report;
+use super::report::{Report, Told, told};
 use super::who::{other_address, who};
 use crate::digest::opaque_key;
 use crate::kit::{Odd, Parsed};
 use serde_json::{Map, Value, json};
-use warmline_model::{Content, Identifier, IdentifierKind, Inbound, Media, Sender, Timestamp};
+use warmline_model::{Content, Identifier, IdentifierKind, Inbound, Media, MessageId, Sender, Timestamp};
 
 /// The longest text kept, in characters: beyond it are logs and quoted threads.
 const MAX_TEXT: usize = 50_000;
@@ -45,6 +45,39 @@ const REPLIES: &[&str] = &[
     "转发：",
 ];
 
+/// How mail programs mark an answer that nobody wrote, in lower case; a colon follows.
+const AUTOMATIC: &[&str] = &[
+    "自动回复",
+    "自动答复",
+    "自动应答",
+    "自動回覆",
+    "自動回復",
+    "自動答覆",
+    "自動返信",
+    "自動応答",
+    "不在通知",
+    "外出自动回复",
+    "automatic reply",
+    "auto reply",
+    "auto-reply",
+    "autoreply",
+    "auto response",
+    "autoresponse",
+    "out of office",
+    "out-of-office",
+    "out of office autoreply",
+    "out of office reply",
+    "automatische antwort",
+    "abwesenheitsnotiz",
+    "réponse automatique",
+    "respuesta automática",
+    "resposta automática",
+    "risposta automatica",
+    "자동 회신",
+    "자동회신",
+    "자동응답",
+];
+
 /// A mail as a provider tells it.
 #[derive(Default)]
 pub(super) struct Mail {
@@ -62,12 +95,16 @@ pub(super) struct Mail {
     /// Mails inside it, as text.
     pub(super) forwarded: Vec<String>,
     pub(super) report: Option<Report>,
+    /// The parts that hold the report, as files.
+    pub(super) reported: Vec<Media>,
+    /// Whether not all of the HTML came.
+    pub(super) cut: bool,
 }
 
 impl From<Raw> for Mail {
     fn from(raw: Raw) -> Self {
-        let Raw { headers, text, files, forwarded, report } = raw;
-        Self { headers, text, files, forwarded, report, ..Self::default() }
+        let Raw { headers, text, files, forwarded, report, reported } = raw;
+        Self { headers, text, files, forwarded, report, reported, ..Self::default() }
     }
 }
 
@@ -88,10 +125,15 @@ impl Mail {
         let odd = |reason| Parsed { messages: Vec::new(), odd: vec![Odd { reason, raw: raw.to_vec() }] };
         let subject = one_line(&self.subject.take().unwrap_or_default());
         let written = |text: Option<String>| text.map(|text| tidy(&text)).filter(|text| !text.is_empty());
-        let text =
-            written(self.text.take()).or_else(|| written(self.html.take().map(|html| to_text(&html)))).unwrap_or_default();
+        let html = self.html.take();
+        let text = written(self.text.take()).or_else(|| written(html.map(|html| to_text(&html, self.cut))));
+        let text = text.unwrap_or_default();
         let from = self.headers.addresses("from").into_iter().next().or_else(|| self.from.take());
         let writer = self.writer(account, from.as_ref(), &subject);
+        if !matches!(writer, Writer::Server(_)) {
+            // A report that somebody passes on is a file of theirs.
+            self.files.append(&mut self.reported);
+        }
         let address = from.as_ref().map(|(address, _)| address.clone()).unwrap_or_default();
         let keys = Keys::new(&self, &address, &subject, &text);
         match writer {
@@ -99,6 +141,7 @@ impl Mail {
                 let Some(about) = self.about(&address, account, &text) else { return odd("bounce_of_nobody") };
                 let mut data = self.report.as_ref().map(|report| report.said.clone()).unwrap_or_default();
                 self.notice(&mut data, &subject, &text);
+                data.insert("recipient".to_owned(), about.as_str().into());
                 let original = self.report.and_then(|report| report.original);
                 keys.event(about, event, original, data, came_at).into()
             }
@@ -197,9 +240,6 @@ impl Mail {
     /// Whether a person wrote it (RFC 3834, 3464 and what programs do beside them).
     fn writer(&self, account: &Account, from: Option<&Address>, subject: &str) -> Writer {
         let headers = &self.headers;
-        if let Some(event) = self.report.as_ref().and_then(|report| report.event) {
-            return Writer::Server(event);
-        }
         let address = from.map(|(address, _)| address.as_str()).unwrap_or_default();
         let local = address.split('@').next().unwrap_or_default();
         let server = matches!(local, "mailer-daemon" | "maildaemon" | "mail-daemon");
@@ -218,10 +258,17 @@ impl Mail {
             "退回",
             "无法投递",
         ];
-        let returned = returned.iter().any(|words| says.contains(words));
-        let report = headers.content_type().value == "multipart/report" || headers.has("x-failed-recipients");
+        // 退回 in the subject of an answer that a machine gave is the customer's parcel.
+        let returned = !answers_by_itself(subject) && returned.iter().any(|words| says.contains(words));
+        let kind = headers.content_type().value;
+        let report = kind == "multipart/report" || headers.has("x-failed-recipients");
         let form = account.is_form(address);
-        let automatic = automatic(headers, form);
+        let automatic = automatic(headers, subject, form);
+        // Anybody can pass on a report as a part of their mail; a report's mail says itself what it is, or comes from a machine.
+        let is_report = report || matches!(told(&kind), Some(Told::Report(_))) || null || server || local == "postmaster";
+        if let Some(event) = self.report.as_ref().and_then(|report| report.event).filter(|_| is_report || automatic) {
+            return Writer::Server(event);
+        }
         if server || report && (null || automatic || local == "postmaster") || headers.has("x-failed-recipients") {
             return Writer::Server("bounce");
         }
@@ -251,7 +298,7 @@ impl Mail {
 
 /// Whether an automaton wrote it: such mails are not to be answered. A form that the brand names may say of itself that it
 /// generates mails; its words are a customer's all the same.
-fn automatic(headers: &Headers, form: bool) -> bool {
+fn automatic(headers: &Headers, subject: &str, form: bool) -> bool {
     let is = |name: &str, values: &[&str]| {
         headers.get(name).is_some_and(|v| values.iter().any(|value| v.eq_ignore_ascii_case(value)))
     };
@@ -262,12 +309,24 @@ fn automatic(headers: &Headers, form: bool) -> bool {
     });
     // Lists of people mark their mails as bulk, too.
     let bulk = is("precedence", &["bulk", "junk"]) && !headers.has("list-id") && !form;
+    // Programs before RFC 3834 have names of their own for it.
+    let says = |name: &str| headers.has(name) && !is(name, &["no", "false", "0"]);
+    let named = ["x-autoreply", "x-auto-reply", "x-autoresponse", "x-autorespond", "x-auto-reply-from"];
+    // A subject alone says little: a new mail with it is by a person who writes about one.
+    let answers = headers.has("in-reply-to") || headers.has("references");
     submitted
         || bulk
-        || is("x-autoreply", &["yes", "true", "1"])
         || is("precedence", &["auto_reply", "auto-reply"])
-        || headers.has("x-autorespond")
-        || headers.has("x-auto-reply-from")
+        || named.iter().any(|name| says(name))
+        || says("x-autogenerated") && !form
+        || answers && answers_by_itself(subject)
+}
+
+/// Whether a subject begins as programs begin those of answers that nobody wrote.
+fn answers_by_itself(subject: &str) -> bool {
+    let lower = subject.trim_start().to_lowercase();
+    let mut rests = AUTOMATIC.iter().filter_map(|mark| lower.strip_prefix(mark));
+    rests.any(|rest| rest.trim_start().starts_with([':', '：']))
 }
 
 fn is_reply(subject: &str) -> bool {
@@ -312,10 +371,22 @@ impl Keys {
     }
 }
 
-/// A report on a mail that was sent, as an event of whom it was sent to.
-pub(super) fn report(key: String, address: &str, at: Timestamp, event: &str, id: Option<String>, data: Value) -> Inbound {
-    let content = Content::Event { event: event.to_lowercase(), key: id, data };
-    let sender = Sender { open_id: address.to_owned(), ..Sender::default() };
+/// A provider's report on a mail that was sent, as an event of whom it was sent to. `ours`: the message's id as we gave it to
+/// the provider with the mail, which names the conversation whoever the mail went to; `theirs`: the provider's, for mails that
+/// are not ours. A provider reports on every mail of its account, so that a report makes nobody a customer.
+pub(super) fn report(
+    key: String,
+    address: &str,
+    at: Timestamp,
+    event: &str,
+    (ours, theirs): (Option<&str>, Option<&str>),
+    mut data: Map<String, Value>,
+) -> Inbound {
+    let ours = ours.filter(|id| id.parse::<MessageId>().is_ok());
+    // Copies and readers at other addresses have their reports in the same conversation.
+    data.insert("recipient".to_owned(), address.into());
+    let content = Content::Event { event: event.to_lowercase(), key: ours.or(theirs).map(str::to_owned), data: data.into() };
+    let sender = Sender { open_id: address.to_owned(), only_known: true, ..Sender::default() };
     Inbound { earlier_key: None, key, sender, at, content, reply_to: None }
 }
 
@@ -536,6 +607,67 @@ mod tests {
             mail("From: no-reply@shop.example\r\nReply-To: w@x\r\nAuto-Submitted: auto-generated", "表单", "我要退货");
         let found = read(form);
         assert_eq!((words(&found).as_str(), found[1].sender.open_id.as_str()), ("我要退货", "w@x"));
+    }
+
+    #[test]
+    fn w8_a_report_that_somebody_passes_on_is_a_file_of_theirs() {
+        let parts = "--b\r\n\r\n我给你们的邮件被退回了，我要投诉\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\nX: y\r\n\r\n\
+                     Final-Recipient: rfc822; service@rice.example\r\nAction: failed\r\n\r\n--b\r\nContent-Type: message/rfc822\r\n\r\n\
+                     Subject: s\r\n\r\n原来的\r\n--b--\r\n";
+        let of = |from: &str, head: &str, kind: &str| {
+            let mail = format!("From: {from}\r\n{head}Content-Type: multipart/{kind}; boundary=b\r\n\r\n{parts}");
+            read(raw(mail.as_bytes()))
+        };
+        let found = of("w@x", "", "mixed");
+        assert_eq!(words(&found), "我给你们的邮件被退回了，我要投诉");
+        assert!(matches!(&found[0].content, Content::Text { quoted: Some(quoted), .. } if quoted.contains("原来的")));
+        let Content::File { media } = &found[1].content else { panic!("{found:?}") };
+        assert_eq!((media.format.as_deref(), found.len()), (Some("message/delivery-status"), 2));
+        assert!(!found[0].sender.only_known);
+        // The same from a mail server, or as the mail's own kind.
+        let about = parts.replace("service@rice.example", "w@x");
+        for (from, head, kind) in [
+            ("w@y", "", "report; report-type=delivery-status"),
+            ("Mailer-Daemon@mx", "", "mixed"),
+            ("postmaster@mx", "", "mixed"),
+            ("bounce@mx", "Return-Path: <>\r\n", "mixed"),
+            ("bounce@mx", "Auto-Submitted: auto-replied\r\n", "mixed"),
+        ] {
+            let mail = format!("From: {from}\r\n{head}Content-Type: multipart/{kind}; boundary=b\r\n\r\n{about}");
+            let found = read(raw(mail.as_bytes()));
+            assert_eq!((event(&found).0, &event(&found).1["recipient"]), ("bounce", &json!("w@x")), "{from} {head}");
+        }
+        let alone = "From: a@mx\r\nContent-Type: message/delivery-status\r\n\r\nX: y\r\n\r\nFinal-Recipient: rfc822; w@x\r\nAction: failed\r\n";
+        assert_eq!(event(&read(raw(alone.as_bytes()))).0, "bounce");
+    }
+
+    #[test]
+    fn w8_an_answer_that_nobody_wrote_is_told_by_its_subject_where_it_answers() {
+        let of = |headers: &str, subject: &str| read(mail(headers, subject, "我不在"));
+        for subject in [
+            "自动回复: Re: 退货",
+            "自动回复：退回的米",
+            "自动答复：x",
+            "Automatic reply: x",
+            "Out of Office: x",
+            "Out of Office AutoReply: x",
+            "自動回覆: x",
+        ] {
+            for thread in ["In-Reply-To: <1@r>", "References: <1@r>"] {
+                assert_eq!(event(&of(thread, subject)).0, "auto_reply", "{subject}");
+            }
+            assert_eq!(words(&of("X: 1", subject)), "我不在", "{subject}");
+        }
+        for subject in ["自动回复不好用", "Re: 自动回复: x", "Out of office chairs: broken", "回复：自动回复：x"]
+        {
+            assert_eq!(words(&of("In-Reply-To: <1@r>", subject)), "我不在", "{subject}");
+        }
+        for name in ["X-Autoreply", "X-Auto-Reply", "X-Autoresponse", "X-Autogenerated", "X-Autorespond"] {
+            assert_eq!(event(&of(&format!("{name}: Reply"), "x")).0, "auto_reply", "{name}");
+            assert_eq!(words(&of(&format!("{name}: no"), "x")), "我不在", "{name}");
+        }
+        // People's programs send it, too.
+        assert_eq!(words(&of("X-Auto-Response-Suppress: All", "x")), "我不在");
     }
 
     #[test]

@@ -24,7 +24,8 @@ pub(super) fn parse(account: &Account, body: &Verified) -> Result<Parsed, Refusa
         None => {
             let pairs = form.raw("message-headers").and_then(|raw| json::read_lenient(raw, json::MAX_BYTES).ok());
             let headers = Headers::of_pairs(&pairs.unwrap_or_default());
-            let mail = Mail { headers, text: text("body-plain"), html: text("body-html"), ..posted(&form) };
+            let (plain, html) = (text("body-plain"), text("body-html"));
+            let mail = Mail { headers, text: plain, html, cut: form.is_cut("body-html"), ..posted(&form) };
             match stored(&form) {
                 Some(files) => Mail { files, ..mail },
                 None => mail,
@@ -67,12 +68,16 @@ fn reports(body: &Verified) -> Result<Vec<Inbound>, Refusal> {
         Some(id) => (opaque_key("event", &[address.as_deref().unwrap_or_default(), &event, id]), Some(id.to_owned())),
         None => (opaque_key("event", &[&Value::Object(fields.clone()).to_string()]), None),
     };
-    let id = fields.get("message").and_then(|m| m["headers"]["message-id"].as_str()).map(str::to_owned);
+    let id = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
+    // What was sent with the mail as `v:message` comes back, too.
+    let ours = id(fields.get("user-variables").map(|own| &own["message"]));
+    let theirs = id(fields.get("message").map(|message| &message["headers"]["message-id"]));
     let at = fields.get("timestamp").and_then(millis).unwrap_or(body.time());
     // A report without an address is about nobody: it is acknowledged, since asking again would not bring one.
     let Some(address) = address else { return Ok(Vec::new()) };
     fields.remove("recipient");
-    Ok(vec![Inbound { earlier_key, ..report(key, &address, at, &event, id, Value::Object(fields)) }])
+    let ids = (ours.as_deref(), theirs.as_deref());
+    Ok(vec![Inbound { earlier_key, ..report(key, &address, at, &event, ids, fields) }])
 }
 
 /// Seconds with a fraction, such as `1521243339.873676`.
@@ -172,6 +177,20 @@ mod tests {
         assert_eq!(read(json!({ "event": "accepted" })), Ok(Vec::new()));
         for other in [json!(0), json!([]), json!({}), json!({ "event-data": 1 })] {
             assert_eq!(whole(other), Err(Refusal::Malformed("event-data")));
+        }
+        let ours = "msg_018f00000000700080000000000000ab";
+        for (variables, key) in [
+            (json!({ "message": ours }), ours),
+            (json!({ "message": "spring" }), "1@x"),
+            (json!({}), "1@x"),
+            (json!([]), "1@x"),
+        ] {
+            let report = json!({ "event": "failed", "id": "e1", "recipient": "boss@y", "user-variables": variables,
+                "message": { "headers": { "message-id": "1@x" } } });
+            let one = read(report).unwrap().remove(0);
+            let Content::Event { key: found, data, .. } = one.content else { panic!() };
+            assert_eq!((found.as_deref(), &data["recipient"]), (Some(key), &json!("boss@y")));
+            assert!(one.sender.only_known, "w8");
         }
         let bare = read(json!({ "recipient": "a@b" })).unwrap();
         assert_eq!((bare[0].at.millis(), bare[0].key.starts_with("event-")), (7000, true));

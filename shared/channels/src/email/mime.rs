@@ -4,10 +4,10 @@
 //! Parts are found by their boundary's lines alone, and read where they stand: a body is never copied before it is decoded,
 //! and an attachment is only measured.
 
-use super::charset::decode;
-use super::header::{Headers, Parameters};
+use super::charset::{decode, decode_html};
+use super::header::{Headers, Parameters, token};
 use super::html::to_text;
-use super::report::Report;
+use super::report::{Report, told};
 use super::words::{base64, quoted_printable};
 use std::borrow::Cow;
 use warmline_model::Media;
@@ -31,6 +31,8 @@ pub(super) struct Raw {
     /// Mails inside this one, as text: they are not the customer's words.
     pub(super) forwarded: Vec<String>,
     pub(super) report: Option<Report>,
+    /// The parts that hold the report, as files: what they are where the mail is no report.
+    pub(super) reported: Vec<Media>,
 }
 
 impl Raw {
@@ -42,9 +44,50 @@ impl Raw {
         };
         let (headers, body) = Headers::read_with_rest(mail);
         let mut parts = MAX_PARTS;
-        let Found { text, files, forwarded, report, .. } = part(&headers, body, 0, &mut parts);
-        Self { text: (!text.trim().is_empty()).then_some(text), files, forwarded, report, headers }
+        let Found { text, files, forwarded, report, reported, .. } = part(&headers, body, 0, &mut parts);
+        Self { text: (!text.trim().is_empty()).then_some(text), files, forwarded, report, reported, headers }
     }
+}
+
+/// How a part is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reading {
+    /// As text; whether nothing better can be said of it.
+    Words {
+        plain: bool,
+    },
+    Html,
+    /// A mail inside the mail.
+    Mail,
+    /// What became of another mail, or its fields.
+    Report,
+    File,
+}
+
+impl Reading {
+    /// By a part's own header fields, and nothing else in them.
+    pub(super) fn of(headers: &Headers) -> Self {
+        let kind = headers.content_type();
+        let disposition = Parameters::read(headers.raw("content-disposition").unwrap_or_default());
+        let attached = disposition.value == "attachment" || name(&disposition, &kind).is_some();
+        match kind.value.as_str() {
+            kind if told(kind).is_some() => Self::Report,
+            "message/rfc822" | "message/global" => Self::Mail,
+            _ if attached => Self::File,
+            "" | "text/plain" | "text" => Self::Words { plain: true },
+            // A multipart without its boundaries is read as the text that it is.
+            kind if kind.starts_with("multipart/") => Self::Words { plain: true },
+            "text/calendar" | "text/vcard" | "text/x-vcard" | "text/directory" | "text/x-amp-html" => Self::File,
+            "text/html" | "text/watch-html" | "application/xhtml+xml" => Self::Html,
+            // Text of a kind that nobody knows is text (RFC 2046, 4.1.4).
+            kind if kind.starts_with("text/") => Self::Words { plain: false },
+            _ => Self::File,
+        }
+    }
+}
+
+fn name(disposition: &Parameters, kind: &Parameters) -> Option<String> {
+    disposition.text("filename").or_else(|| kind.text("name")).filter(|name| !name.trim().is_empty())
 }
 
 /// What a part holds.
@@ -56,6 +99,7 @@ struct Found {
     files: Vec<Media>,
     forwarded: Vec<String>,
     report: Option<Report>,
+    reported: Vec<Media>,
 }
 
 impl Found {
@@ -63,6 +107,8 @@ impl Found {
     fn beside(&mut self, other: &mut Self) {
         self.files.append(&mut other.files);
         self.files.truncate(MAX_FILES);
+        self.reported.append(&mut other.reported);
+        self.reported.truncate(MAX_FILES);
         self.forwarded.append(&mut other.forwarded);
         self.report = match (self.report.take(), other.report.take()) {
             (Some(one), Some(two)) => Some(one.with(two)),
@@ -80,33 +126,33 @@ fn part(headers: &Headers, body: &[u8], depth: usize, budget: &mut usize) -> Fou
     {
         return multipart(subtype, &parts, depth, budget);
     }
-    let disposition = Parameters::read(headers.raw("content-disposition").unwrap_or_default());
-    let name = disposition.text("filename").or_else(|| kind.text("name")).filter(|name| !name.trim().is_empty());
-    let attached = disposition.value == "attachment" || name.is_some();
-    match kind.value.as_str() {
-        "message/delivery-status" | "message/disposition-notification" | "message/feedback-report" => {
-            Found { report: Some(Report::read(&kind.value, &content(headers, body))), ..Found::default() }
+    match Reading::of(headers) {
+        Reading::Report => {
+            let report = Report::of_part(&kind.value, &content(headers, body));
+            Found { report, reported: vec![file(headers, &kind, body)], ..Found::default() }
         }
-        "text/rfc822-headers" => {
-            let original = Headers::read(&content(headers, body));
-            Found { report: Some(Report::of_original(&original)), ..Found::default() }
+        Reading::Mail if depth < MAX_DEPTH => forwarded(headers, body, depth, budget),
+        Reading::Words { plain } => {
+            let (words, cut) = words(headers, &kind, body, decode);
+            Found { text: if cut { words + "…" } else { words }, plain, ..Found::default() }
         }
-        "message/rfc822" | "message/global" if depth < MAX_DEPTH => forwarded(headers, body, depth, budget),
-        // A multipart without its boundaries is read as the text that it is.
-        text if !attached
-            && (text.is_empty() || text == "text/plain" || text == "text" || text.starts_with("multipart/")) =>
-        {
-            Found { text: words(headers, &kind, body), plain: true, ..Found::default() }
+        Reading::Html => {
+            let (html, cut) = words(headers, &kind, body, decode_html);
+            Found { text: to_text(&html, cut), ..Found::default() }
         }
-        "text/html" | "application/xhtml+xml" if !attached => {
-            Found { text: to_text(&words(headers, &kind, body)), ..Found::default() }
-        }
-        other => {
-            let size = headers.get(SIZE).and_then(|size| size.parse().ok()).unwrap_or_else(|| size(headers, body));
-            let format = Some(other.chars().take(128).collect());
-            Found { files: vec![Media { name, size: Some(size), format, ..Media::default() }], ..Found::default() }
-        }
+        Reading::Mail | Reading::File => Found { files: vec![file(headers, &kind, body)], ..Found::default() },
     }
+}
+
+fn file(headers: &Headers, kind: &Parameters, body: &[u8]) -> Media {
+    let disposition = Parameters::read(headers.raw("content-disposition").unwrap_or_default());
+    let size = headers.get(SIZE).and_then(|size| size.parse().ok()).unwrap_or_else(|| {
+        let mut measure = Measure::new(encoding(headers));
+        measure.add(body);
+        measure.size()
+    });
+    let format = Some(kind.value.chars().take(128).collect());
+    Media { name: name(&disposition, kind), size: Some(size), format, ..Media::default() }
 }
 
 fn multipart(subtype: &str, parts: &[&[u8]], depth: usize, budget: &mut usize) -> Found {
@@ -140,7 +186,7 @@ fn multipart(subtype: &str, parts: &[&[u8]], depth: usize, budget: &mut usize) -
     whole.plain = texts.iter().all(|found| found.plain);
     whole.text = texts.into_iter().map(|found| std::mem::take(&mut found.text)).collect::<Vec<_>>().join("\n");
     // What a report brings back of the mail is no forwarded mail.
-    if whole.report.as_ref().is_some_and(|report| report.event.is_some()) {
+    if subtype == "report" && whole.report.as_ref().is_some_and(|report| report.event.is_some()) {
         whole.forwarded.clear();
     }
     whole
@@ -170,38 +216,79 @@ fn content<'a>(headers: &Headers, body: &'a [u8]) -> Cow<'a, [u8]> {
     }
 }
 
-fn words(headers: &Headers, kind: &Parameters, body: &[u8]) -> String {
+/// A part's text, and whether it is cut.
+fn words(headers: &Headers, kind: &Parameters, body: &[u8], read: fn(&[u8], &str) -> String) -> (String, bool) {
+    let whole = body.len() <= 2 * MAX_TEXT && !headers.has(SIZE);
     let content = content(headers, body.get(..2 * MAX_TEXT).unwrap_or(body));
-    decode(content.get(..MAX_TEXT).unwrap_or(&content), &kind.text("charset").unwrap_or_default())
+    let text = read(content.get(..MAX_TEXT).unwrap_or(&content), &kind.text("charset").unwrap_or_default());
+    (text, !whole || content.len() > MAX_TEXT)
 }
 
-enum Encoding {
+/// How a part's content is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Encoding {
+    #[default]
     None,
     Base64,
     Quoted,
 }
 
-fn encoding(headers: &Headers) -> Encoding {
-    match headers.get("content-transfer-encoding").map(str::to_ascii_lowercase).as_deref() {
-        Some("base64") => Encoding::Base64,
-        Some("quoted-printable") => Encoding::Quoted,
+pub(super) fn encoding(headers: &Headers) -> Encoding {
+    match token(headers.get("content-transfer-encoding").unwrap_or_default()).0.as_str() {
+        "base64" => Encoding::Base64,
+        "quoted-printable" => Encoding::Quoted,
         _ => Encoding::None,
     }
 }
 
 /// How many bytes an attachment has, without decoding it.
-fn size(headers: &Headers, body: &[u8]) -> u64 {
-    let length = match encoding(headers) {
-        Encoding::Base64 => {
-            body.iter().filter(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'-' | b'_')).count() * 3 / 4
+#[derive(Default)]
+pub(super) struct Measure {
+    encoding: Encoding,
+    bytes: usize,
+    letters: usize,
+    escapes: usize,
+    /// The last two bytes.
+    last: [u8; 2],
+}
+
+impl Measure {
+    pub(super) fn new(encoding: Encoding) -> Self {
+        Self { encoding, ..Self::default() }
+    }
+
+    pub(super) fn add(&mut self, bytes: &[u8]) {
+        let letter = |b: &&u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'-' | b'_');
+        self.bytes += bytes.len();
+        match self.encoding {
+            Encoding::Base64 => self.letters += bytes.iter().filter(letter).count(),
+            Encoding::Quoted => self.escapes += bytes.iter().filter(|b| **b == b'=').count(),
+            Encoding::None => {}
         }
-        Encoding::Quoted => {
-            let escapes = body.iter().filter(|b| **b == b'=').count();
-            body.len().saturating_sub(2 * escapes)
+        match *bytes {
+            [] => {}
+            [one] => self.last = [self.last[1], one],
+            [.., one, two] => self.last = [one, two],
         }
-        Encoding::None => body.len(),
-    };
-    u64::try_from(length).unwrap_or(u64::MAX)
+    }
+
+    /// Leaves out the line's end before a boundary, which is the boundary's.
+    pub(super) fn without_line_end(&mut self) {
+        self.bytes = self.bytes.saturating_sub(match self.last {
+            [b'\r', b'\n'] => 2,
+            [_, b'\n'] => 1,
+            _ => 0,
+        });
+    }
+
+    pub(super) fn size(&self) -> u64 {
+        let size = match self.encoding {
+            Encoding::Base64 => self.letters * 3 / 4,
+            Encoding::Quoted => self.bytes.saturating_sub(2 * self.escapes),
+            Encoding::None => self.bytes,
+        };
+        u64::try_from(size).unwrap_or(u64::MAX)
+    }
 }
 
 /// The parts between a boundary's lines; none where the boundary does not stand in the body. A part that is not closed ends
@@ -268,6 +355,82 @@ mod tests {
         let text = |body: &[u8]| Raw::read(&[b"From: a@b\r\n\r\n", body].concat()).text;
         assert_eq!(text("你好".as_bytes()).as_deref(), Some("你好"));
         assert_eq!(text(b"\xc4\xe3\xba\xc3").as_deref(), Some("你好"));
+    }
+
+    #[test]
+    fn w6_a_type_is_read_however_it_is_written() {
+        let text = |head: &str, body: &[u8]| {
+            let raw = Raw::read(&[b"From: a@b\r\n", head.as_bytes(), b"\r\n\r\n", body].concat());
+            (raw.text.unwrap_or_default(), raw.files.len())
+        };
+        for kind in
+            ["text/html charset=gbk", "text/html, charset=gbk", "TEXT/HTML (x); charset=gbk", "text/watch-html; charset=gbk"]
+        {
+            assert_eq!(text(&format!("Content-Type: {kind}"), b"<b>\xc4\xe3\xba\xc3</b>"), ("你好".into(), 0), "{kind}");
+        }
+        for kind in [
+            "text/plain charset=gbk",
+            "text/enriched; charset=gbk",
+            "text/markdown; charset=gbk",
+            "text/richtext,charset=gbk",
+        ] {
+            assert_eq!(text(&format!("Content-Type: {kind}"), b"\xc4\xe3\xba\xc3"), ("你好".into(), 0), "{kind}");
+        }
+        for kind in ["text/calendar", "text/vcard", "text/x-amp-html", "text/markdown; name=a.md", "application/pdf"] {
+            assert_eq!(text(&format!("Content-Type: {kind}"), b"x"), (String::new(), 1), "{kind}");
+        }
+        for encoding in ["base64", "base64;", "Base64 (x)", "\"base64\""] {
+            assert_eq!(
+                text(&format!("Content-Transfer-Encoding: {encoding}"), b"5L2g5aW9"),
+                ("你好".into(), 0),
+                "{encoding}"
+            );
+        }
+        for encoding in ["quoted-printable (x)", "Quoted-Printable;", "quoted-printable, x"] {
+            assert_eq!(
+                text(&format!("Content-Transfer-Encoding: {encoding}"), b"=E4=BD=A0"),
+                ("你".into(), 0),
+                "{encoding}"
+            );
+        }
+        // Text is better than what only looks like it.
+        assert_eq!(
+            mixed("alternative", &[PLAIN, "Content-Type: text/enriched\r\n\r\n<bold>x</bold>"]).text.as_deref(),
+            Some("你好")
+        );
+        assert_eq!(
+            mixed("alternative", &["Content-Type: text/enriched\r\n\r\n<bold>x</bold>", HTML]).text.as_deref(),
+            Some("您好")
+        );
+    }
+
+    #[test]
+    fn w10_a_documents_own_charset_counts_where_the_mail_names_none() {
+        let text = |kind: &str, head: &str| {
+            let head = format!("From: a@b\r\nContent-Type: text/html{kind}\r\n\r\n{head}");
+            Raw::read(&[head.as_bytes(), b"<p>\xa7\x41\xa6\x6e</p>"].concat()).text.unwrap()
+        };
+        for head in [
+            "<meta charset=big5>",
+            "<META CharSet=\"Big5\">",
+            "<html><head>\r\n<meta http-equiv='Content-Type' content='text/html; charset=big5'>",
+            "<?xml version=\"1.0\" encoding=\"big5\"?>",
+        ] {
+            assert_eq!(text("", head), "你好", "{head}");
+            assert_eq!(text("; charset=us-ascii", head), "你好", "{head}");
+        }
+        assert_eq!(text("; charset=big5", "<meta charset=gbk>"), "你好", "the mail knows better");
+    }
+
+    #[test]
+    fn w19_what_is_cut_ends_with_a_mark() {
+        let long = "好".repeat(MAX_TEXT / 2);
+        for kind in ["plain", "html"] {
+            let found = Raw::read(format!("Content-Type: text/{kind}; charset=utf-8\r\n\r\n{long}").as_bytes());
+            assert!(found.text.is_some_and(|text| text.ends_with('…')), "{kind}");
+            let found = Raw::read(format!("Content-Type: text/{kind}\r\n{SIZE}: 9\r\n\r\n你好").as_bytes());
+            assert_eq!(found.text.as_deref(), Some("你好…"), "{kind}");
+        }
     }
 
     fn mixed(subtype: &str, parts: &[&str]) -> Raw {

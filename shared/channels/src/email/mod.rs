@@ -30,7 +30,7 @@
 //! the thread is kept in `reply_to`. Attachments are named and measured, not kept. What a machine wrote (RFC 3834, bounces)
 //! is an event of somebody whom we know already, so that two machines do not write to each other for ever.
 //!
-//! * `account`, `verify`; `thin`: a large mail as it comes in; `form`: the posted parts; `mime`: raw mails;
+//! * `account`, `verify`; `thin`, `squeeze`: a large mail as it comes in; `form`: the posted parts; `mime`: raw mails;
 //! * `header`, `words`, `charset`: their fields and encodings; `html`, `entities`: HTML to text;
 //! * `quote`: the history apart; `who`: who wrote it; `report`: what mail servers report; `mail`: a mail as messages;
 //! * `sendgrid`, `mailgun`: the two providers' fields and reports; `api`: the way out; [`sign`]: webhooks as they make them.
@@ -49,6 +49,7 @@ mod quote;
 mod report;
 mod sendgrid;
 pub mod sign;
+mod squeeze;
 mod thin;
 mod verify;
 mod who;

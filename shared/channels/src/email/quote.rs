@@ -80,11 +80,16 @@ const FURTHER: &[&str] = &[
     "enviado",
     "para",
     "asunto",
+    "assunto",
+    "oggetto",
     "보낸날짜",
     "받는사람",
     "제목",
     "回复",
 ];
+/// Those of them that name the subject, which every such block has.
+const TITLE: &[&str] =
+    &["subject", "主题", "主題", "主旨", "件名", "betreff", "objet", "asunto", "assunto", "oggetto", "제목"];
 /// How a line ends that says who wrote what follows.
 const WROTE: &[&str] = &[
     "wrote:",
@@ -118,13 +123,14 @@ pub(super) fn split(text: &str, reply: bool) -> Split {
     let mut history = vec![false; lines.len()];
     let mut at = 0;
     while at < lines.len() {
-        let Some(length) = introduction(&lines[at..]) else {
+        let Some(length) = introduction(&lines[at..], reply) else {
             at += 1;
             continue;
         };
         let after = at + length;
         let next = lines[after..].iter().position(|line| !line.trim().is_empty()).map(|blank| after + blank);
-        let marked_next = next.is_some_and(|next| marked(lines[next]));
+        // Behind an introduction a mark is a mark, whatever stands behind it.
+        let marked_next = next.is_some_and(|next| quotes(lines[next]));
         let end = if marked_next { marked_until(&lines, after) } else { lines.len() };
         history[at..end].fill(true);
         at = end;
@@ -154,11 +160,17 @@ fn marked(line: &str) -> bool {
         || line.strip_prefix('>').is_some_and(|rest| rest.starts_with(char::is_alphabetic))
 }
 
+/// A line that begins as marked ones do. Some programs put no blank behind the mark, so that one directly behind a marked line
+/// is marked, too.
+fn quotes(line: &str) -> bool {
+    line.trim_start().starts_with('>')
+}
+
 /// Where the marked lines end that begin here, blank ones between them included.
 fn marked_until(lines: &[&str], from: usize) -> usize {
     let mut end = from;
     for (at, line) in lines.iter().enumerate().skip(from) {
-        if marked(line) {
+        if marked(line) || quotes(line) && (end == from || end == at) {
             end = at + 1;
         } else if !line.trim().is_empty() {
             break;
@@ -170,7 +182,8 @@ fn marked_until(lines: &[&str], from: usize) -> usize {
 /// In a reply, marked lines are history wherever they stand, with the sentence before them that says whose they are.
 fn mark_rest(lines: &[&str], history: &mut [bool]) {
     for at in 0..lines.len() {
-        if history[at] || !marked(lines[at]) {
+        let follows = at > 0 && history[at - 1] && quotes(lines[at - 1]) && quotes(lines[at]);
+        if history[at] || !(marked(lines[at]) || follows) {
             continue;
         }
         history[at] = true;
@@ -191,7 +204,7 @@ fn dated(text: &str) -> bool {
 }
 
 /// How many lines say that the history follows; none where these do not.
-fn introduction(lines: &[&str]) -> Option<usize> {
+fn introduction(lines: &[&str], reply: bool) -> Option<usize> {
     let first = lines.first()?.trim();
     if first.is_empty() {
         return None;
@@ -203,13 +216,13 @@ fn introduction(lines: &[&str]) -> Option<usize> {
     if ruled(first) {
         return Some(1);
     }
-    if block(lines) {
+    if block(lines, reply) {
         return Some(1);
     }
     // A line of underscores or hyphens above such a block belongs to it.
     let rule = first.len() >= 5 && first.chars().all(|c| matches!(c, '_' | '-' | '—' | '─' | '='));
     if rule && let Some(next) = lines.iter().skip(1).take(3).position(|line| !line.trim().is_empty()) {
-        return block(&lines[next + 1..]).then_some(next + 2);
+        return block(&lines[next + 1..], true).then_some(next + 2);
     }
     sentence(lines)
 }
@@ -236,23 +249,30 @@ fn label(line: &str) -> Option<String> {
     Some(line[..end].chars().filter(|c| !c.is_whitespace() && *c != '*').flat_map(char::to_lowercase).collect())
 }
 
-/// Whether a block begins here that names sender, time and subject of an earlier mail.
-fn block(lines: &[&str]) -> bool {
+/// Whether a block begins here that names sender, time and subject of an earlier mail. `certain`: whether the mail answers
+/// another, or a rule stands above; else an address has to stand in it, since customers write `寄件人：` of parcels, too.
+fn block(lines: &[&str], certain: bool) -> bool {
     let begins = lines.first().and_then(|line| label(line)).is_some_and(|label| FROM.contains(&label.as_str()));
     if !begins {
         return false;
     }
-    let mut found = 0;
+    let (mut found, mut titled) = (0, false);
+    let mut addressed = certain || lines.first().is_some_and(|line| line.contains('@'));
     for line in lines.iter().skip(1).take(BLOCK) {
-        match label(line) {
-            Some(label) if FURTHER.contains(&label.as_str()) => found += 1,
+        let label = label(line).filter(|label| FURTHER.contains(&label.as_str()));
+        addressed |= line.contains('@') && !titled;
+        match label {
+            Some(label) => {
+                found += 1;
+                titled |= TITLE.contains(&label.as_str());
+            }
             // An address list can be broken; a block is not broken by a blank line, but between its labels in some programs.
             _ if found == 0 && line.trim().is_empty() => {}
             _ if line.contains('@') || line.trim().is_empty() => {}
             _ => break,
         }
     }
-    found >= 2
+    found >= 2 && titled && addressed
 }
 
 /// `On Mon, 1 Jan 2024 at 10:00, A <a@b> wrote:`, perhaps broken into several lines.
@@ -352,9 +372,44 @@ mod tests {
             "请看：\n> 引用一句",
             "On Monday I wrote: please refund",
             "a -> b",
+            "寄件人：王小姐\n收件人：李先生\n时间：11月29日\n包裹破了，我要投诉到12315",
+            "From: Shanghai\nTo: Beijing\nDate: 3 May\n\nI want a refund",
+            "寄件人：王小姐\n收件人：李先生\n主题：破损\n包裹破了，我要投诉到12315",
+            "寄件人：王小姐\n收件人：w@x\n时间：11月29日\n包裹破了",
+            "From: Shanghai\nTo: Beijing\nSubject: parcel\n\nMy mail is w@x",
         ] {
             assert_eq!(split(text, false), Split { new: text.to_owned(), quoted: None }, "{text}");
         }
+        // In a reply, too, only a block that names a subject.
+        for text in [
+            "寄件人：王小姐\n收件人：李先生\n时间：11月29日\n包裹破了",
+            "From: Shanghai\nTo: Beijing\nDate: 3 May\n\nrefund",
+            ">100元的都不行",
+        ] {
+            assert_eq!(split(text, true), Split { new: text.to_owned(), quoted: None }, "{text}");
+        }
+    }
+
+    #[test]
+    fn w13_a_mark_without_a_blank_marks_too_inside_of_a_quotation() {
+        let marked =
+            ">您好，\n>1. 我们会赔偿您的损失\n>2. 您还要投诉到12315吗？\n>“\n>《\n>（一）\n>【二】\n>-\n>¥100\n>_<\n>";
+        for introduction in
+            ["At 2024-11-29 10:00:00, \"暖线\" <s@r> wrote:\n", "在 2024-11-29 10:00:00，暖线 <s@r> 写道：\n\n"]
+        {
+            for reply in [true, false] {
+                let found = split(&format!("好的\n\n{introduction}{marked}\n\n我要退款"), reply);
+                assert_eq!(found.new, "好的\n\n\n我要退款");
+                assert!(found.quoted.is_some_and(|quoted| quoted.ends_with(marked)));
+                // The first line may begin so.
+                let found = split(&format!("{introduction}>【暖线】\n>1. 赔偿\n不要"), reply);
+                assert_eq!(found.new, "不要");
+            }
+        }
+        // Without an introduction the first line has to be plainly marked.
+        assert_eq!(split(&format!("好的\n{marked}\n不要"), true).new, "好的\n不要");
+        assert_eq!(split("> 多少钱？\n100\n>100元的都不行", true).new, "100\n>100元的都不行");
+        assert_eq!(split("> 多少钱？\n\n>100元的都不行", true).new, ">100元的都不行");
     }
 
     #[test]
@@ -364,6 +419,14 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn w13_no_marked_line_behind_an_introduction_is_the_customers(
+            lines in prop::collection::vec(">[^\n\r]{0,12}", 1..9), new in "[一-龥]{1,9}", reply: bool
+        ) {
+            let text = format!("{new}\n\nOn Fri, 29 Nov 2024, Service <s@r> wrote:\n{}", lines.join("\n"));
+            prop_assert_eq!(split(&text, reply).new, new);
+        }
+
         #[test]
         fn w13_every_line_is_on_one_side(text in "(> |>|在 2024年1月1日，a <a@b> 写道：|-----Original Message-----|From: a|Sent: b|To: c|\
             Subject: d|[一-龥]{1,4}|[a-z ]{1,8}|\n|\n\n|_____|  ){0,40}", reply: bool) {

@@ -7,6 +7,32 @@ use serde_json::{Map, Value};
 /// The longest value kept of a report.
 const MAX_VALUE: usize = 500;
 
+/// The most groups of a report that are looked at.
+const MAX_GROUPS: usize = 256;
+const RECEIPT: &str = "message/disposition-notification";
+const COMPLAINT: &str = "message/feedback-report";
+
+/// What a part of a mail tells of a mail that was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Told {
+    /// What became of it, and of which kind the report is.
+    Report(&'static str),
+    /// Its fields.
+    Original,
+}
+
+/// By the part's media type.
+pub(super) fn told(kind: &str) -> Option<Told> {
+    match kind {
+        // The second ones are for addresses beyond ASCII (RFC 6533).
+        "message/delivery-status" | "message/global-delivery-status" => Some(Told::Report("message/delivery-status")),
+        RECEIPT | "message/global-disposition-notification" => Some(Told::Report(RECEIPT)),
+        COMPLAINT => Some(Told::Report(COMPLAINT)),
+        "text/rfc822-headers" | "message/global-headers" => Some(Told::Original),
+        _ => None,
+    }
+}
+
 /// What a report says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Report {
@@ -21,48 +47,88 @@ pub(super) struct Report {
 }
 
 impl Report {
-    /// From the part that is for programs: groups of fields.
-    pub(super) fn read(kind: &str, body: &[u8]) -> Self {
-        let (mut rest, mut report) = (body, Self::default());
-        for _ in 0..32 {
+    /// From a part of a mail by its media type: what is for programs, or the fields of the mail that came back. None where it
+    /// is neither.
+    pub(super) fn of_part(kind: &str, body: &[u8]) -> Option<Self> {
+        match told(kind)? {
+            Told::Original => Some(Self::of_original(&Headers::read(body))),
+            Told::Report(kind) => Some(Self::read(kind, body)),
+        }
+    }
+
+    /// From the part that is for programs: groups of fields. The first is about the mail, each of the others about one whom it
+    /// was for; of these the worst is told, since a server may have taken a mail for one and refused it for another.
+    fn read(kind: &str, body: &[u8]) -> Self {
+        let (mut rest, mut report, mut worst) = (body, Self::default(), 0);
+        for _ in 0..MAX_GROUPS {
             if rest.is_empty() {
                 break;
             }
             let (fields, after) = Headers::read_with_rest(rest);
             rest = after;
-            // `rfc822; a@b`
-            let typed =
-                |name: &str| fields.get(name).map(|value| value.split_once(';').map_or(value, |(_, value)| value).trim());
-            let recipient =
-                ["final-recipient", "original-recipient", "original-rcpt-to"].iter().find_map(|name| typed(name));
-            report.recipient = report.recipient.or_else(|| recipient.and_then(address).map(|(address, _)| address));
-            let id = fields.ids("original-message-id").into_iter().next();
-            report.original = report.original.or(id);
-            for (name, field) in [
-                ("action", "action"),
-                ("status", "status"),
-                ("diagnostic", "diagnostic-code"),
-                ("disposition", "disposition"),
-                ("feedback", "feedback-type"),
-            ] {
-                if let Some(value) = fields.get(field).filter(|_| !report.said.contains_key(name)) {
-                    report.said.insert(name.to_owned(), value.chars().take(MAX_VALUE).collect::<String>().into());
+            let group = Self::group(&fields);
+            let severity = group.severity();
+            if severity > worst {
+                worst = severity;
+                report = Self { original: report.original.or(group.original), ..group };
+            } else {
+                report.recipient = report.recipient.or(group.recipient.filter(|_| severity == 0));
+                report.original = report.original.or(group.original);
+                for (name, value) in group.said.into_iter().filter(|_| worst == 0) {
+                    report.said.entry(name).or_insert(value);
                 }
             }
         }
-        let said = |name: &str| report.said.get(name).and_then(Value::as_str).unwrap_or_default().to_lowercase();
-        let (action, feedback) = (said("action"), said("feedback"));
+        let (action, feedback) = (report.word("action"), report.word("feedback"));
         report.event = Some(match (kind, action.as_str()) {
-            ("message/disposition-notification", _) => "read_receipt",
+            (RECEIPT, _) => "read_receipt",
             // Who took a mail out of the junk folder does not complain, nor does a server that checks signatures (RFC 6591).
-            ("message/feedback-report", _) if feedback == "not-spam" => "not_spam",
-            ("message/feedback-report", _) if feedback == "auth-failure" => "auth_failure",
-            ("message/feedback-report", _) => "complaint",
+            (COMPLAINT, _) if feedback == "not-spam" => "not_spam",
+            (COMPLAINT, _) if feedback == "auth-failure" => "auth_failure",
+            (COMPLAINT, _) => "complaint",
             (_, "delayed") => "deferred",
             (_, "delivered" | "relayed" | "expanded") => "delivered",
             _ => "bounce",
         });
         report
+    }
+
+    fn group(fields: &Headers) -> Self {
+        // `rfc822; a@b`
+        let typed =
+            |name: &str| fields.get(name).map(|value| value.split_once(';').map_or(value, |(_, value)| value).trim());
+        let recipient = ["final-recipient", "original-recipient", "original-rcpt-to"].iter().find_map(|name| typed(name));
+        let names = [
+            ("action", "action"),
+            ("status", "status"),
+            ("diagnostic", "diagnostic-code"),
+            ("disposition", "disposition"),
+            ("feedback", "feedback-type"),
+        ];
+        let said = names.into_iter().filter_map(|(name, field)| {
+            let value: String = fields.get(field)?.chars().take(MAX_VALUE).collect();
+            Some((name.to_owned(), value.into()))
+        });
+        Self {
+            event: None,
+            recipient: recipient.and_then(address).map(|(address, _)| address),
+            original: fields.ids("original-message-id").into_iter().next(),
+            said: said.collect(),
+        }
+    }
+
+    fn word(&self, name: &str) -> String {
+        self.said.get(name).and_then(Value::as_str).unwrap_or_default().to_lowercase()
+    }
+
+    /// How bad it is what a group says of a delivery; 0 where it says nothing of one.
+    fn severity(&self) -> u8 {
+        match (self.word("action").as_str(), self.word("status").as_bytes().first()) {
+            ("failed", _) | ("", Some(b'5')) => 3,
+            ("delayed", _) | ("", Some(b'4')) => 2,
+            ("", None) => 0,
+            _ => 1,
+        }
     }
 
     /// From the mail that came back, or its fields.
@@ -71,8 +137,11 @@ impl Report {
         Self { recipient, original: original.message_id(), ..Self::default() }
     }
 
-    /// With what another part of the same report says, where this one does not.
+    /// With what another part of the same report says, where this one does not. Of two reports the worse is told.
     pub(super) fn with(self, other: Self) -> Self {
+        if self.event.is_some() && other.event.is_some() && other.severity() > self.severity() {
+            return other.with(self);
+        }
         Self {
             event: self.event.or(other.event),
             // The part for programs knows better than the mail's own fields.
@@ -114,7 +183,45 @@ mod tests {
         assert_eq!(event("message/feedback-report", "Feedback-Type: auth-failure\n"), Some("auth_failure"));
     }
 
+    #[test]
+    fn w8_of_several_recipients_the_worst_is_told() {
+        let group = |who: &str, action: &str, status: &str| {
+            format!("Final-Recipient: rfc822; {who}@x.example\r\nAction: {action}\r\nStatus: {status}\r\n\r\n")
+        };
+        let head = "Reporting-MTA: dns; mx.example\r\nOriginal-Message-ID: <m@r>\r\n\r\n".to_owned();
+        let of = |groups: &[String]| {
+            let report = Report::read("message/delivery-status", (head.clone() + &groups.concat()).as_bytes());
+            assert_eq!(report.original.as_deref(), Some("m@r"));
+            let said = |name: &str| report.said[name].as_str().unwrap().to_owned();
+            (report.event.unwrap(), report.recipient.clone().unwrap(), said("action"), said("status"))
+        };
+        let told = |event, who: &str, action: &str, status: &str| {
+            (event, format!("{who}@x.example"), action.to_owned(), status.to_owned())
+        };
+        let [relayed, delayed, failed] =
+            [group("a", "relayed", "2.0.0"), group("b", "delayed", "4.4.1"), group("c", "failed", "5.1.1")];
+        let all = [relayed.clone(), delayed.clone(), failed.clone(), group("d", "failed", "5.2.2")];
+        assert_eq!(of(&all), told("bounce", "c", "failed", "5.1.1"));
+        assert_eq!(of(&[failed, relayed.clone()]), told("bounce", "c", "failed", "5.1.1"));
+        assert_eq!(of(&[relayed.clone(), delayed]), told("deferred", "b", "delayed", "4.4.1"));
+        assert_eq!(of(&[relayed.clone(), relayed]), told("delivered", "a", "relayed", "2.0.0"));
+        let [one, two] =
+            ["relayed", "failed"].map(|action| Report::read("message/delivery-status", group("a", action, "x").as_bytes()));
+        assert_eq!(one.with(two).event, Some("bounce"), "in two parts");
+    }
+
     proptest! {
+        #[test]
+        fn w8_a_failure_is_never_hidden_by_what_stands_around_it(
+            before in prop::collection::vec("(delivered|relayed|delayed|expanded)", 0..40), after in prop::collection::vec("(delivered|delayed)", 0..4)
+        ) {
+            let group = |(n, action): (usize, &str)| format!("Final-Recipient: rfc822; w{n}@x\nAction: {action}\n\n");
+            let actions = before.iter().map(String::as_str).chain(["Failed"]).chain(after.iter().map(String::as_str));
+            let body: String = actions.enumerate().map(group).collect();
+            let report = Report::read("message/delivery-status", format!("X: y\n\n{body}").as_bytes());
+            prop_assert_eq!((report.event, report.recipient), (Some("bounce"), Some(format!("w{}@x", before.len()))));
+        }
+
         #[test]
         fn any_bytes_are_a_report(bytes: Vec<u8>) {
             let _ = Report::read("message/delivery-status", &bytes);

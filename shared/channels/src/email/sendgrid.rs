@@ -1,7 +1,7 @@
 //! SendGrid: mails as the Inbound Parse webhook posts them, parsed or raw, and the event webhook's reports.
 
 use super::account::{Account, is_address};
-use super::charset::decode;
+use super::charset::{decode, decode_html};
 use super::form::{Form, Part};
 use super::header::{Headers, address};
 use super::mail::{Mail, report};
@@ -28,7 +28,9 @@ pub(super) fn parse(account: &Account, body: &Verified) -> Result<Parsed, Refusa
         Some(raw) => Mail::from(raw),
         None => {
             let headers = form.raw("headers").map(Headers::read).unwrap_or_default();
-            Mail { headers, text: text("text"), html: text("html"), ..posted(&form) }
+            let charset = charsets.get("html").map_or("", String::as_str);
+            let html = form.raw("html").map(|raw| decode_html(raw, charset)).filter(|html| !html.trim().is_empty());
+            Mail { headers, text: text("text"), html, cut: form.is_cut("html"), ..posted(&form) }
         }
     };
     let envelope = form.raw("envelope").and_then(|raw| json::read_lenient(raw, 64 * 1024).ok()).unwrap_or_default();
@@ -45,23 +47,17 @@ pub(super) fn parse(account: &Account, body: &Verified) -> Result<Parsed, Refusa
 pub(super) fn posted(form: &Form<'_>) -> Mail {
     let mut mail = Mail::default();
     for Part { kind, file, body, size, .. } in form.files() {
-        let report = match kind.as_str() {
-            "message/delivery-status" | "message/disposition-notification" | "message/feedback-report" => {
-                Report::read(kind, body)
-            }
-            "text/rfc822-headers" => Report::of_original(&Headers::read(body)),
-            _ => {
-                if mail.files.len() < MAX_FILES {
-                    let name = file.clone().map(|name| name.replace('\0', "")).filter(|name| !name.is_empty());
-                    mail.files.push(Media { name, size: Some(*size), format: Some(kind.clone()), ..Media::default() });
-                }
-                continue;
-            }
+        let name = file.clone().map(|name| name.replace('\0', "")).filter(|name| !name.is_empty());
+        let media = Media { name, size: Some(*size), format: Some(kind.clone()), ..Media::default() };
+        let report = Report::of_part(kind, body);
+        let files = if report.is_some() { &mut mail.reported } else { &mut mail.files };
+        if files.len() < MAX_FILES {
+            files.push(media);
+        }
+        mail.report = match (mail.report.take(), report) {
+            (Some(one), Some(two)) => Some(one.with(two)),
+            (one, two) => one.or(two),
         };
-        mail.report = Some(match mail.report.take() {
-            Some(other) => other.with(report),
-            None => report,
-        });
     }
     mail
 }
@@ -83,11 +79,13 @@ fn one(mut item: Value, came_at: Timestamp) -> Result<Inbound, Refusal> {
         Some(id) => (opaque_key("event", &[&address, &event, id]), Some(id.to_owned())),
         None => (opaque_key("event", &[&item.to_string()]), None),
     };
-    let id = item["sg_message_id"].as_str().map(str::to_owned);
-    if let Value::Object(fields) = &mut item {
-        fields.remove("email");
-    }
-    Ok(Inbound { earlier_key, ..report(key, &address, at, &event, id, item) })
+    let Value::Object(mut fields) = std::mem::take(&mut item) else { return Err(Refusal::Malformed("email")) };
+    fields.remove("email");
+    let id = |name: &str| fields.get(name).and_then(Value::as_str).map(str::to_owned);
+    // What was sent with the mail comes back among its fields.
+    let (ours, theirs) = (id("message"), id("sg_message_id"));
+    let ids = (ours.as_deref(), theirs.as_deref());
+    Ok(Inbound { earlier_key, ..report(key, &address, at, &event, ids, fields) })
 }
 
 #[cfg(test)]
@@ -184,6 +182,55 @@ mod tests {
         assert_eq!(data.get("email"), None);
         assert!(found[1].key.starts_with("event-"));
         assert_eq!(read(json!({})), Err(Refusal::Malformed("not a JSON array")));
+    }
+
+    #[test]
+    fn w8_a_report_makes_no_customer_and_names_our_message() {
+        let ours = "msg_018f00000000700080000000000000ab";
+        let of = |who: &str, message: Value| {
+            let report =
+                json!([{ "email": who, "event": "bounce", "sg_event_id": "e", "sg_message_id": "s1", "message": message }]);
+            let one = reported(&report.to_string()).unwrap().messages.remove(0);
+            assert!(one.sender.only_known);
+            let Content::Event { key, data, .. } = one.content else { panic!() };
+            assert_eq!(data["recipient"], one.sender.open_id.as_str());
+            (one.sender.open_id, key.unwrap())
+        };
+        // Whoever got a copy, the customer of a form, whom the account's newsletter went to.
+        assert_eq!(of("boss@y", json!(ours)), ("boss@y".to_owned(), ours.to_owned()));
+        assert_eq!(of("w@x", json!(ours)), ("w@x".to_owned(), ours.to_owned()));
+        for other in [Value::Null, json!("spring"), json!(7), json!("msg_018F"), json!({})] {
+            assert_eq!(of("reader@z", other), ("reader@z".to_owned(), "s1".to_owned()));
+        }
+    }
+
+    #[test]
+    fn w8_a_report_among_the_files_of_a_parsed_mail() {
+        let status = b"X: y\r\n\r\nFinal-Recipient: rfc822; w@x\r\nAction: failed\r\n";
+        let posted = |kind: &str, from: &str| {
+            let headers = format!("Content-Type: {kind}; boundary=b\r\nFrom: {from}\r\n");
+            let fields: [(&str, &[u8]); 3] =
+                [("headers", headers.as_bytes()), ("text", "被退回了，我要投诉".as_bytes()), ("from", from.as_bytes())];
+            let (form, body) = sign::multipart(&fields, &[("attachment1", "details.txt", status)]);
+            let body = String::from_utf8(body).unwrap().replace("application/octet-stream", "message/delivery-status");
+            parse(&account(), &Verified::new(body.into_bytes()).with(CONTENT_TYPE, form)).unwrap().messages
+        };
+        let found = posted("multipart/mixed", "w@x");
+        assert_eq!((found.len(), found[0].content.words()), (2, Some("被退回了，我要投诉")));
+        assert!(matches!(&found[1].content, Content::File { media } if media.name.as_deref() == Some("details.txt")));
+        for found in [posted("multipart/report", "a@mx"), posted("multipart/mixed", "mailer-daemon@mx")] {
+            let [Inbound { content: Content::Event { event, .. }, sender, .. }] = &found[..] else { panic!("{found:?}") };
+            assert_eq!((event.as_str(), sender.open_id.as_str()), ("bounce", "w@x"));
+        }
+    }
+
+    #[test]
+    fn w10_a_wrong_charset_of_a_field_and_a_documents_own() {
+        let fields: [(&str, &[u8]); 3] =
+            [("from", b"a@b"), ("text", "我要投诉".as_bytes()), ("charsets", br#"{"text":"gb2312","html":"iso-8859-1"}"#)];
+        assert_eq!(read(&fields, &[]).unwrap()[0].content, Content::text("我要投诉"));
+        let html = b"<meta charset=big5><p>\xa7\x41\xa6\x6e</p>";
+        assert_eq!(read(&[("from", b"a@b"), ("html", html)], &[]).unwrap()[0].content, Content::text("你好"));
     }
 
     #[test]

@@ -3,10 +3,12 @@
 //! A mail may have 25 MiB and more, nearly all of it pictures and documents that are not kept. They are left out while the
 //! body arrives, so that a mail costs about as much memory as its words. What is left is the same form, in which a part that
 //! was left out, or cut, says how large it was ([`SIZE`]). Nothing is understood here that the readers would understand
-//! otherwise: lines that could begin a part are taken for one, and then more is kept than is needed.
+//! otherwise: a part's own fields say what it is, as they do to the readers. Lines that could begin a part are taken for one, and
+//! then more is kept than is needed. Pictures inside of a document are left out, too ([`Squeeze`]).
 
-use super::header::Parameters;
-use super::mime::SIZE;
+use super::header::{Headers, Parameters};
+use super::mime::{Measure, Reading, SIZE, encoding};
+use super::squeeze::Squeeze;
 use crate::json;
 use crate::kit::Gather;
 
@@ -23,6 +25,8 @@ const MOST: usize = 8 << 20;
 /// The longest line that can be a boundary, and the most bytes of a part's header fields that are looked at.
 const LINE: usize = 512;
 const HEAD: usize = 16 << 10;
+/// The most heads that are understood; the readers look at fewer parts.
+const HEADS: usize = 4_096;
 
 /// A body on its way in.
 pub(super) enum Thin {
@@ -66,28 +70,58 @@ impl Gather for Thin {
     fn finish(self: Box<Self>) -> Vec<u8> {
         match *self {
             Self::Multipart(form) => form.finish(),
-            Self::Urlencoded(form) => form.out,
+            Self::Urlencoded(form) => form.finish(),
             Self::Whole { out } => out,
         }
     }
 }
 
 /// An urlencoded form: each field up to what is read of it.
-#[derive(Default)]
 pub(super) struct Urlencoded {
     out: Vec<u8>,
     field: usize,
+    squeeze: Squeeze,
+}
+
+impl Default for Urlencoded {
+    fn default() -> Self {
+        Self { out: Vec::new(), field: 0, squeeze: Squeeze::percent() }
+    }
 }
 
 impl Urlencoded {
     fn push(&mut self, chunk: &[u8]) {
-        for &byte in chunk {
-            self.field = if byte == b'&' { 0 } else { self.field + 1 };
+        for piece in chunk.split_inclusive(|b| *b == b'&') {
+            let (value, ends) = piece.strip_suffix(b"&").map_or((piece, false), |value| (value, true));
+            let mut kept = Vec::with_capacity(value.len());
+            self.squeeze.push(value, &mut kept);
+            if ends {
+                self.squeeze.end(&mut kept);
+            }
+            self.keep(&kept);
+            if ends {
+                self.field = 0;
+                self.keep(b"&");
+                self.field = 0;
+            }
+        }
+    }
+
+    fn keep(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.field += 1;
             // A character takes up to three times its bytes.
             if self.field <= room(self.out.len(), 2 * TEXT) {
                 self.out.push(byte);
             }
         }
+    }
+
+    fn finish(mut self) -> Vec<u8> {
+        let mut kept = Vec::new();
+        self.squeeze.end(&mut kept);
+        self.keep(&kept);
+        self.out
     }
 }
 
@@ -118,8 +152,9 @@ pub(super) struct Multipart {
     /// Whether the line is known to be content: it is too long for anything else.
     long: bool,
     place: Place,
-    /// The present part's header fields, as text in lower case.
+    /// The present part's header fields, and how many parts there were.
     head: Vec<u8>,
+    heads: usize,
     /// Whether the form's part is a whole mail, in which parts are sought in their turn.
     mail: bool,
     /// Whether the present head is one of the form's own parts.
@@ -134,10 +169,11 @@ struct Part {
     at: usize,
     most: usize,
     kept: usize,
-    /// Bytes that came, and those of them that base64 counts.
-    came: usize,
-    letters: usize,
-    base64: bool,
+    /// Whether more came than was kept.
+    cut: bool,
+    measure: Measure,
+    /// Where it is a document.
+    squeeze: Option<Squeeze>,
 }
 
 impl Multipart {
@@ -149,6 +185,7 @@ impl Multipart {
             long: false,
             place: Place::Content,
             head: Vec::new(),
+            heads: 0,
             mail: false,
             outer: false,
             part: Part { most: BEGINNING, ..Part::default() },
@@ -210,28 +247,18 @@ impl Multipart {
     /// A head is complete: what becomes of its content.
     fn begin(&mut self) {
         self.place = Place::Content;
-        let head = String::from_utf8_lossy(&self.head).to_ascii_lowercase();
-        let field = |name: &str| {
-            let line = head.split('\n').find_map(|line| line.strip_prefix(name))?;
-            Some(line.split(';').next().unwrap_or_default().trim().to_owned())
-        };
-        let kind = field("content-type:").unwrap_or_default();
-        let named = head.contains("name=\"") || head.contains("name=") || head.contains("name*");
-        let report = [
-            "message/delivery-status",
-            "message/disposition-notification",
-            "message/feedback-report",
-            "text/rfc822-headers",
-        ];
-        let most = if report.contains(&kind.as_str()) {
-            REPORT
-        } else if self.outer {
-            let disposition = head.replace(['\r', '\n', ' ', '\t'], "");
-            let file = disposition.contains(";filename=") || disposition.contains(";filename*");
-            self.mail = !file
-                && ["name=\"email\"", "name=email", "name=\"body-mime\"", "name=body-mime"]
-                    .iter()
-                    .any(|name| disposition.split(';').any(|part| part.starts_with(name)));
+        self.heads += 1;
+        if self.heads > HEADS && !self.outer {
+            self.part = Part { at: self.out.len(), most: TEXT, ..Part::default() };
+            return;
+        }
+        let headers = Headers::read(&self.head);
+        let reading = Reading::of(&headers);
+        let encoding = encoding(&headers);
+        let (most, document) = if self.outer {
+            let disposition = Parameters::read(headers.raw("content-disposition").unwrap_or_default());
+            let (name, file) = (disposition.text("name").unwrap_or_default(), disposition.text("filename").is_some());
+            self.mail = !file && matches!(name.as_str(), "email" | "body-mime");
             // A whole mail begins with its own head.
             if self.mail {
                 self.place = Place::Head;
@@ -239,15 +266,23 @@ impl Multipart {
                 self.outer = false;
                 return;
             }
-            if file { 0 } else { TEXT }
+            match reading {
+                Reading::Report => (REPORT, false),
+                _ if file => (0, false),
+                _ => (TEXT, matches!(name.as_str(), "html" | "body-html" | "stripped-html")),
+            }
         } else {
-            let read = kind.is_empty() || kind.starts_with("multipart/") || kind.starts_with("message/");
-            let words = kind.starts_with("text") && !named && !head.contains("attachment");
-            if read || words { TEXT } else { 0 }
+            match reading {
+                Reading::Report => (REPORT, false),
+                // What is not known for certain is kept.
+                _ if self.head.len() >= HEAD || headers.content_type().value.starts_with("multipart/") => (TEXT, false),
+                Reading::File => (0, false),
+                Reading::Words { .. } | Reading::Mail => (TEXT, false),
+                Reading::Html => (TEXT, true),
+            }
         };
-        let encoding = field("content-transfer-encoding:");
-        let base64 = encoding.is_some_and(|encoding| encoding == "base64");
-        self.part = Part { at: self.out.len(), most, base64, ..Part::default() };
+        let squeeze = document.then(|| Squeeze::new(encoding));
+        self.part = Part { at: self.out.len(), most, measure: Measure::new(encoding), squeeze, ..Part::default() };
     }
 
     /// Bytes that divide nothing.
@@ -258,12 +293,25 @@ impl Multipart {
             }
             return self.keep(bytes, MOST);
         }
-        self.part.came += bytes.len();
-        self.part.letters += bytes.iter().filter(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/')).count();
+        self.part.measure.add(bytes);
+        match self.part.squeeze.take() {
+            Some(mut squeeze) => {
+                let mut kept = Vec::with_capacity(bytes.len());
+                squeeze.push(bytes, &mut kept);
+                self.keep_content(&kept);
+                self.part.squeeze = Some(squeeze);
+            }
+            None => self.keep_content(bytes),
+        }
+    }
+
+    fn keep_content(&mut self, bytes: &[u8]) {
         let most = if self.part.most == 0 { 0 } else { room(self.out.len(), self.part.most) };
         let before = self.out.len();
         self.keep(bytes, most.saturating_sub(self.part.kept));
-        self.part.kept += self.out.len() - before;
+        let kept = self.out.len() - before;
+        self.part.kept += kept;
+        self.part.cut |= kept < bytes.len();
     }
 
     fn keep(&mut self, bytes: &[u8], most: usize) {
@@ -273,11 +321,15 @@ impl Multipart {
 
     /// A part is over: where not all of it was kept, it says how large it was.
     fn end(&mut self) {
-        let Part { at, kept, came, letters, base64, .. } = std::mem::take(&mut self.part);
-        if kept < came && self.out.len() < MOST {
-            // The line's end before the boundary is the boundary's.
-            let size = if base64 { letters * 3 / 4 } else { came.saturating_sub(2) };
-            let field = format!("{SIZE}: {size}\r\n");
+        if let Some(mut squeeze) = self.part.squeeze.take() {
+            let mut kept = Vec::new();
+            squeeze.end(&mut kept);
+            self.keep_content(&kept);
+        }
+        let Part { at, cut, mut measure, .. } = std::mem::take(&mut self.part);
+        if cut && self.out.len() < MOST {
+            measure.without_line_end();
+            let field = format!("{SIZE}: {}\r\n", measure.size());
             self.out.splice(at..at, field.into_bytes());
             if !self.out.ends_with(b"\n") {
                 self.out.extend_from_slice(b"\r\n");
@@ -354,7 +406,86 @@ mod tests {
         assert!(thin.len() <= MOST && thin.ends_with(b"&timestamp=1&token=t0"));
     }
 
+    /// What is read of a mail, whole and thinned.
+    fn both_ways(mail: &[u8], chunk: usize) -> [Raw; 2] {
+        let (kind, body) = sign::multipart(&[("email", mail)], &[]);
+        let thin = thinned(&kind, &body, chunk);
+        [Raw::read(mail), Raw::read(Form::read(&kind, &thin).ok().unwrap().raw("email").unwrap())]
+    }
+
+    #[test]
+    fn w19_words_in_other_fields_make_no_attachment() {
+        for head in [
+            "Subject: Re: attachment broken",
+            "Subject: filename=\"x\"; name=y",
+            "List-Unsubscribe: <https://l.example/?name=w>",
+            "X-Content-Disposition: attachment",
+            "Content-Type: text/plain; charset=utf-8\r\nSubject: attachment; filename=a",
+            "Content-Disposition: inline\r\nX: attachment; name=\"a\"",
+            "Content-Type:\r\n text/plain;\r\n charset=utf-8\r\nX: attachment",
+        ] {
+            let [whole, thin] = both_ways(format!("From: a@b\r\n{head}\r\n\r\n我要投诉").as_bytes(), 40);
+            assert_eq!((thin.text.as_deref(), whole.text.as_deref()), (Some("我要投诉"), Some("我要投诉")), "{head}");
+            assert_eq!((thin.files.len(), whole.files.len()), (0, 0), "{head}");
+        }
+    }
+
+    #[test]
+    fn w19_a_picture_inside_a_document_costs_it_no_words() {
+        use ::base64::Engine;
+        let photo = "/9j/4AAQ".repeat(3 << 17);
+        let html = format!("<p>看照片</p><img src=\"data:image/jpeg;base64,{photo}\"><p>我要投诉到12315</p>");
+        let lines = |text: &str| text.as_bytes().chunks(76).map(String::from_utf8_lossy).collect::<Vec<_>>().join("\r\n");
+        let quoted = html.replace('=', "=3D");
+        for (encoding, body) in [
+            ("8bit", html.clone()),
+            ("quoted-printable", quoted),
+            ("base64;", lines(&::base64::engine::general_purpose::STANDARD.encode(&html))),
+        ] {
+            let mail = format!(
+                "From: a@b\r\nContent-Type: text/html; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n{body}\r\n"
+            );
+            assert!(mail.len() > 3 << 20);
+            let thin = &both_ways(mail.as_bytes(), 65_536)[1];
+            assert_eq!(thin.text.as_deref(), Some("看照片\n\n我要投诉到12315"), "{encoding}");
+        }
+        let (kind, body) = sign::multipart(&[("html", html.as_bytes())], &[]);
+        assert!(thinned(&kind, &body, 65_536).len() < 1_024);
+        let body = sign::mailgun_form("k", "1", "t0", &[("body-html", &html), ("body-plain", "x")]);
+        let thin = thinned("application/x-www-form-urlencoded", body.as_bytes(), 65_536);
+        let form = Form::read("application/x-www-form-urlencoded", &thin).ok().unwrap();
+        assert!(thin.len() < 1_024 && form.text("body-html").is_some_and(|html| html.ends_with("我要投诉到12315</p>")));
+        assert_eq!((form.text("body-plain").as_deref(), form.text("token").as_deref()), (Some("x"), Some("t0")));
+    }
+
     proptest! {
+        // The readers agree, whatever stands in a head.
+        #[test]
+        fn w19_a_thinned_mail_reads_as_the_mail(
+            fields in prop::collection::vec((
+                "(Subject|X-A|List-Unsubscribe|Content-Type|Content-Disposition|Content-Transfer-Encoding|content-type)",
+                "(attachment|inline|text/plain|text/html|text/enriched|image/png|message/rfc822|message/delivery-status|multipart/mixed|base64|\
+                  quoted-printable|8bit|;|,| |\r\n |\r\n\t|name=a|filename=\"b.txt\"|filename\\*=utf-8''c|charset=gbk|name|[a-z]{1,5}|退货){0,7}",
+            ), 0..6),
+            inner in prop::collection::vec(("(Content-Type|Content-Disposition|X|Content-Transfer-Encoding): \
+                (text/plain|text/html|text/plain attachment|attachment; filename=a|application/pdf|text/calendar|base64|quoted-printable \\(x\\)|base64;)",
+                "(QUJD|=E4=BD=A0|<p>|我要投诉|[a-z ]{1,9}|\r\n|\n){0,9}"), 0..4),
+            chunk in 1usize..200,
+        ) {
+            let head: String = fields.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+            let parts: String = inner.iter().map(|(head, body)| format!("--b1\r\n{head}\r\n\r\n{body}\r\n")).collect();
+            for mail in [
+                format!("From: a@b\r\n{head}\r\n我要投诉\r\n5L2g\r\n"),
+                format!("From: a@b\r\nContent-Type: multipart/mixed; boundary=b1\r\n{head}\r\n{parts}--b1--\r\n"),
+            ] {
+                let [whole, thin] = both_ways(mail.as_bytes(), chunk);
+                prop_assert_eq!(&whole.text, &thin.text);
+                prop_assert_eq!(&whole.files, &thin.files);
+                prop_assert_eq!((&whole.forwarded, &whole.report), (&thin.forwarded, &thin.report));
+                prop_assert_eq!((&whole.reported, whole.headers.get("subject")), (&thin.reported, thin.headers.get("subject")));
+            }
+        }
+
         // What is small comes through as it is, however it was cut on its way.
         #[test]
         fn w19_a_small_mail_is_not_changed(soup in "(--warmline-9f3b6d2c7a|--|\r\n|\n|[a-z:;= ]{1,9}|Content-Type: text/plain\r\n\r\n){0,60}", chunk in 1usize..40) {

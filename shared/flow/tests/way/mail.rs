@@ -3,7 +3,7 @@
 use crate::common::World;
 use crate::people::channel;
 use crate::{actor, all, check, count, only};
-use warmline_flow::{FlowError, converse, quality, sealed, summary};
+use warmline_flow::{FlowError, consent, converse, quality, sealed, summary};
 use warmline_model::{Content, ConversationState, Origin, Sender, Timestamp};
 use warmline_store::{immediate, messages};
 
@@ -91,6 +91,64 @@ fn w8_a_bounce_finds_the_mail_by_its_id_whoever_it_was_for() {
     assert_eq!((only(&w).messages, count(&w, "inbox.parked")), (3, 0));
     told("b2", "another@rice.example".into());
     assert_eq!((only(&w).messages, count(&w, "inbox.parked")), (3, 1));
+}
+
+/// A provider reports on a mail to an address, by our own id or by one of its own.
+fn reported(w: &World, event: &str, who: &str, key: &str) {
+    w.pass(1);
+    let sender = Sender { open_id: who.into(), only_known: true, ..Sender::default() };
+    let data = serde_json::json!({ "recipient": who });
+    let content = Content::Event { event: event.into(), key: Some(key.into()), data };
+    w.arrives_from(&channel("email"), sender, &format!("{event}-{who}-{key}"), content);
+    w.drain();
+}
+
+#[test]
+fn w8_a_providers_report_stands_with_the_mail_that_it_is_about_and_makes_no_customer() {
+    let w = World::new();
+    let group = w.group("g", r#"{"greeting": "您好"}"#);
+    let agent = w.agent(&group, 3, false);
+    let customer = "w@x (via no-reply@shop.example)";
+    writes(&w, customer, "m1", mail("你好", None, &[], &["boss@y"]));
+    let id = only(&w).id;
+    let all_of_them = converse::to_all(&w.ctx(), &only(&w), Content::text("好的")).unwrap();
+    let sent = immediate(&w.db, || converse::reply(&w.ctx(), &actor(agent), id, &[all_of_them], None)).unwrap();
+    let (before, ours) = (only(&w).messages, sent[0].id.to_string());
+    // Whoever got a copy, the customer of a form, and the same at another address.
+    for (n, who) in ["boss@y", "w@x", "home@x"].into_iter().enumerate() {
+        reported(&w, "delivered", who, &ours);
+        assert_eq!(only(&w).messages, before + i64::try_from(n).unwrap() + 1, "{who}");
+    }
+    assert!(matches!(said(&w).last(), Some((_, Content::Event { data, .. })) if data["recipient"] == "home@x"));
+    // A newsletter through the same account.
+    reported(&w, "open", "reader@z", "sg-1");
+    reported(&w, "unsubscribe", "reader@z", "msg_00000000000000000000000000000000");
+    assert_eq!((all(&w).len(), only(&w).messages, count(&w, "inbox.parked")), (1, before + 3, 2));
+    check(&w);
+}
+
+#[test]
+fn w8_a_complaint_about_a_copy_is_not_the_customers() {
+    let w = World::new();
+    let group = w.group("g", "{}");
+    let agent = w.agent(&group, 3, false);
+    writes(&w, "boss@y", "m0", Content::text("你好"));
+    let boss = only(&w).person;
+    writes(&w, "w@x", "m1", mail("你好", None, &[], &["boss@y", "other@y"]));
+    let conversation = all(&w).into_iter().find(|c| c.person != boss).unwrap();
+    let all_of_them = converse::to_all(&w.ctx(), &conversation, Content::text("好的")).unwrap();
+    let reply = || converse::reply(&w.ctx(), &actor(agent), conversation.id, &[all_of_them.clone()], None);
+    let ours = immediate(&w.db, reply).unwrap()[0].id.to_string();
+    let refuses = |person| consent::refuses(&w.ctx(), person, &channel("email")).unwrap();
+    reported(&w, "spamreport", "Other@y", &ours);
+    assert_eq!((refuses(conversation.person), refuses(boss)), (false, false));
+    reported(&w, "spamreport", "boss@y", &ours);
+    assert_eq!((refuses(conversation.person), refuses(boss)), (false, true));
+    reported(&w, "spamreport", "w@x", &ours);
+    assert_eq!((refuses(conversation.person), refuses(boss)), (true, true));
+    reported(&w, "group_resubscribe", "w@x", "sg-2");
+    assert_eq!((refuses(conversation.person), refuses(boss)), (false, true));
+    check(&w);
 }
 
 #[test]

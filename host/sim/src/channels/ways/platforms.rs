@@ -249,7 +249,9 @@ fn redbook_sealed(message: &[u8], at: i64) -> Request {
 }
 
 fn mail_reports(at: i64) -> Vec<Vec<u8>> {
-    let report = |event: &str| json!({ "email": "a@mail.example", "event": event, "timestamp": at, "sg_message_id": "m1" });
+    // About a customer who has written: see `told`.
+    let customer = Email.open_id(7);
+    let report = |event: &str| json!({ "email": customer, "event": event, "timestamp": at, "sg_message_id": "m1" });
     texts(&[json!([report("delivered"), report("bounce")]), json!([report("open")])])
 }
 
