@@ -569,7 +569,7 @@ pub trait Pull {
     ///
     /// # Errors
     /// There is none: what to do, as for a reply (`Sent` is never meant).
-    fn read(&self, account: &Self::Account, source: &str, answer: &ApiResponse<'_>) -> Result<Page, Outcome>;
+    fn read(&self, account: &Self::Account, asked: &Asked<'_>, answer: &ApiResponse<'_>) -> Result<Page, Outcome>;
 
     /// The request that tells the platform which messages were stored, where it wants to know.
     fn confirm(
@@ -587,6 +587,17 @@ pub trait Pull {
 pub(crate) const MENU_ANSWER: &str = "menu_answer";
 /// An event before a message: what it is about (an article, the message that it quotes). The key is that one's id.
 pub(crate) const MESSAGE_CONTEXT: &str = "message_context";
+
+/// What a page was asked for with: what [`Pull::request`] was told.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// The source.
+    pub source: &'a str,
+    /// The last page's cursor.
+    pub cursor: Option<&'a str>,
+    /// The moment.
+    pub now: Timestamp,
+}
 
 /// A webhook's word that a source holds something new.
 #[derive(Clone, Debug, PartialEq, Eq)]

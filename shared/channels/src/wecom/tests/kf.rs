@@ -2,8 +2,10 @@
 
 use super::*;
 
+pub(super) const ASKED: crate::Asked<'static> = crate::Asked { source: "wk1", cursor: None, now: NOW };
+
 fn page(status: u16, body: &Value) -> Result<crate::Page, Outcome> {
-    WecomAdapter.read(&account(), "wk1", &ApiResponse { status, body: body.to_string().as_bytes() })
+    WecomAdapter.read(&account(), &ASKED, &ApiResponse { status, body: body.to_string().as_bytes() })
 }
 
 fn entries(list: Value) -> Vec<Inbound> {
@@ -128,7 +130,7 @@ fn text_of(customer: &str, id: &str, text: &str) -> String {
 fn read_raw(list: &[&str]) -> crate::Page {
     let list = list.join(",");
     let body = format!(r#"{{"errcode":0,"errmsg":"ok","next_cursor":"c9","has_more":1,"msg_list":[{list}]}}"#);
-    WecomAdapter.read(&account(), "wk1", &ApiResponse { status: 200, body: body.as_bytes() }).unwrap()
+    WecomAdapter.read(&account(), &ASKED, &ApiResponse { status: 200, body: body.as_bytes() }).unwrap()
 }
 
 #[test]
@@ -180,7 +182,7 @@ fn f2_the_callbacks_token_is_passed_on() {
     let polled = body(WecomAdapter.request(&account(), "wk1", Some("c7"), &call(Some("T"))).ok().unwrap());
     assert_eq!(polled.get("token"), None);
     let refused = ApiResponse { status: 200, body: br#"{"errcode":95007,"errmsg":"invalid msg token"}"# };
-    assert_eq!(WecomAdapter.read(&account(), "wk1", &refused), Err(Outcome::Retry("hint_refused")));
+    assert_eq!(WecomAdapter.read(&account(), &ASKED, &refused), Err(Outcome::Retry("hint_refused")));
 }
 
 #[test]
