@@ -123,6 +123,9 @@ pub enum Refusal {
     /// The text is longer than the channel takes.
     #[error("the text is longer than this channel takes")]
     TooLong,
+    /// The body holds more items than are taken at once. It is refused, since in fewer pieces all of them can come.
+    #[error("the list has more than 4,096 items: send fewer at once")]
+    TooMany,
     /// The adapter has nothing at that path or method.
     #[error("nothing is served at this path")]
     NotFound,
@@ -158,6 +161,7 @@ impl Refusal {
                 None => what,
             },
             Self::TooLong => "text_too_long",
+            Self::TooMany => "too_many_items",
             Self::WrongRecipient => "wrong_recipient",
             _ => "malformed",
         }

@@ -10,8 +10,6 @@ use warmline_model::{Content, Identifier, IdentifierKind, Inbound, Sender, Times
 
 /// The longest segment, in characters: some minutes of speech.
 const MAX_TEXT: usize = 8_000;
-/// The most objects in one body.
-const MAX_ITEMS: usize = 256;
 
 /// An agent's segment, as an event.
 pub(super) const AGENT_SAID: &str = "agent_said";
@@ -24,9 +22,6 @@ pub(super) fn parse(body: &Verified) -> Result<Parsed, Refusal> {
     };
     if !list.is_there() {
         return Ok(object(list.outer)?.map(Parsed::from).unwrap_or_default());
-    }
-    if list.len() > MAX_ITEMS {
-        return Err(Refusal::Malformed("too many segments"));
     }
     Ok(list.read(|_, item| object(item)).into())
 }
@@ -166,8 +161,14 @@ mod tests {
         assert_eq!(refused(sign::segment("c", 1, "customer", &"好".repeat(8_001), true)), Some(Refusal::TooLong));
         let nul = all(&sign::segment("c", 1, "customer", "a\0", true)).unwrap();
         assert_eq!(nul[0].content, Content::text("a\u{FFFD}"));
-        let many = vec![sign::event("c", 1, "ring", "1"); 257];
-        assert_eq!(refused(Value::Array(many)), Some(Refusal::Malformed("too many segments")));
+    }
+
+    #[test]
+    fn f4_a_large_batch_comes_whole_and_one_that_is_too_large_is_refused() {
+        let many = |count: u64| Value::from_iter((0..count).map(|n| sign::segment("c", n, "customer", "我要退货", true)));
+        let keys: std::collections::BTreeSet<_> = all(&many(4_096)).unwrap().into_iter().map(|found| found.key).collect();
+        assert_eq!((all(&many(257)).unwrap().len(), keys.len()), (257, 4_096));
+        assert_eq!(all(&many(4_097)), Err(Refusal::TooMany));
     }
 
     #[test]
