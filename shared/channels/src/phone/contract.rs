@@ -30,9 +30,13 @@ pub(super) fn parse(body: &Verified) -> Result<Parsed, Refusal> {
 pub(super) fn read(mut item: Map<String, Value>, at: Timestamp) -> Result<Option<Inbound>, Refusal> {
     let call = id(item.remove("call_id").as_ref(), "call_id")?;
     let seq = id(item.remove("seq").as_ref(), "seq")?;
-    let caller = item.remove("caller").and_then(|c| c.as_str().map(caller::read)).unwrap_or_default();
+    let caller = caller::read_value(item.remove("caller").as_ref());
     // What is said tells messages apart, not who is named as the caller.
     let key = opaque_key("call", &[&call, &seq, &Value::Object(item.clone()).to_string()]);
+    // An extension is a name, whichever way it is written.
+    if let Some(agent @ Value::Number(_)) = item.get_mut("agent") {
+        *agent = Value::String(agent.to_string());
+    }
     let content = if let Some(event) = item.remove("event") {
         let event = event.as_str().filter(|e| !e.is_empty() && e.len() <= 64).ok_or(Refusal::Malformed("event"))?;
         let data = if item.is_empty() { Value::Null } else { Value::Object(item) };
@@ -137,6 +141,11 @@ mod tests {
         assert_eq!(sip.open_id, "c1");
         let named = who("\"王小姐\" <sip:13800138000@10.0.0.1>;tag=1");
         assert_eq!((named.name.as_deref(), named.identifiers.len()), (Some("王小姐"), 1));
+        let mut ring = sign::event("c1", 1, "ring", "");
+        (ring["caller"], ring["agent"]) = (json!(13_800_138_000_u64), json!(8001));
+        let ring = all(&ring).unwrap().remove(0);
+        assert_eq!(ring.sender.identifiers[0].value, "13800138000");
+        assert!(matches!(ring.content, Content::Event { data, .. } if data["agent"] == "8001"));
         let nobody = who("sip:anonymous@anonymous.invalid");
         assert_eq!((nobody.name, nobody.identifiers), (None, Vec::new()));
     }
