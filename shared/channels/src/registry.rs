@@ -242,7 +242,7 @@ pub fn patience(channel: &str) -> Patience {
 mod tests {
     use super::*;
     use crate::common::NAMES;
-    use crate::kit::{ACCOUNT_LACKS, ApiResponse, Call, Outcome};
+    use crate::kit::{ACCOUNT_LACKS, ApiResponse, Call, Outcome, Parsed, Verified};
     use proptest::prelude::{Just, Strategy, prop_assert_eq, prop_oneof, proptest};
     use serde_json::json;
     use std::collections::BTreeSet;
@@ -286,6 +286,80 @@ mod tests {
 
     #[test]
     fn settings_of_every_channel_are_no_adapters() {
+    /// A message of each chat channel, in each of its forms, that is a text by its kind and has no words.
+    fn wordless() -> Vec<(&'static str, Value, Value, String)> {
+        let key = "0123456789abcdef";
+        let aes = "a".repeat(42) + "A";
+        let (none, token) = (json!({}), json!({ "token": key }));
+        let xml = |fields: &str| {
+            format!("<xml><FromUserName>o1</FromUserName><CreateTime>5</CreateTime><MsgType>text</MsgType>{fields}</xml>")
+        };
+        let mut all = Vec::new();
+        for content in ["", "<Content></Content>"] {
+            all.push(("wechat", none.clone(), token.clone(), xml(&format!("<MsgId>1</MsgId>{content}"))));
+            let wecom = (json!({ "corp_id": "ww1" }), json!({ "token": key, "encoding_aes_key": aes }));
+            all.push(("wecom", wecom.0, wecom.1, xml(&format!("<MsgId>1</MsgId>{content}"))));
+        }
+        for empty in [json!({}), json!({ "Content": null }), json!({ "Content": "" })] {
+            let with = |more: Value| {
+                let mut all = json!({ "FromUserName": "o1", "CreateTime": 1_700_000_000, "MsgType": "text", "MsgId": 1 });
+                for fields in [&empty, &more] {
+                    all.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+                }
+                all.to_string()
+            };
+            all.push(("miniprogram", none.clone(), token.clone(), with(json!({}))));
+            let douyin = json!({ "kind": "miniapp", "app_id": "tt1" });
+            all.push(("douyin", douyin, json!({ "token": key, "encoding_aes_key": aes }), with(json!({}))));
+            let red = json!({ "kind": "miniprogram", "app_id": "a" });
+            all.push(("xiaohongshu", red, json!({ "token": key, "encoding_aes_key": aes }), with(json!({}))));
+        }
+        for text in ["", r#","text":null"#, r#","text":"""#] {
+            let content = format!(r#"{{"message_type":"text","server_message_id":"@m"{text}}}"#);
+            let body = format!(r#"{{"event":"im_receive_msg","from_user_id":"u","content":{content}}}"#);
+            all.push(("douyin", none.clone(), json!({ "client_secret": key }), body));
+            let body = format!(
+                r#"{{"sender_id":7,"receiver_id":9,"type":"text","created_at":"Mon Jul 16 18:09:20 +0800 2012"{text}}}"#
+            );
+            all.push(("weibo", none.clone(), json!({ "app_secret": key }), body));
+        }
+        for content in ["", r#","content":null"#, r#","content":"""#] {
+            let body = format!(r#"[{{"phone_number":"13800138000","dest_code":"77","sequence_id":1{content}}}]"#);
+            all.push(("sms", json!({ "provider": "aliyun" }), json!({ "address_token": key }), body));
+        }
+        let twilio =
+            json!({ "provider": "twilio", "account_sid": "AC1", "public_url": "https://x/channels/sms/a", "from": "MG1" });
+        for body in ["MessageSid=SM1&From=%2B1", "MessageSid=SM1&From=%2B1&Body="] {
+            all.push(("sms", twilio.clone(), json!({ "auth_token": key }), body.to_owned()));
+        }
+        all
+    }
+
+    struct Read<'a> {
+        settings: &'a Value,
+        secrets: &'a Secrets,
+        body: &'a str,
+    }
+
+    impl Visit for Read<'_> {
+        type Output = Parsed;
+
+        fn visit<A: Adapter>(self, adapter: A) -> Parsed {
+            let account = adapter.account(self.settings, self.secrets).unwrap_or_else(|e| panic!("{e}"));
+            let body = Verified::new(self.body.as_bytes().to_vec()).with_time(Timestamp::from_secs(1_700_000_000));
+            adapter.receive(&account, &body).unwrap_or_else(|e| panic!("{e}: {}", self.body))
+        }
+    }
+
+    #[test]
+    fn f9_a_text_without_words_is_an_empty_one_on_every_channel() {
+        for (channel, settings, of, body) in wordless() {
+            let read = visit(channel, Read { settings: &settings, secrets: &secrets(&of), body: &body }).unwrap();
+            let said: Vec<_> = read.messages.iter().map(|message| &message.content).collect();
+            assert_eq!((said, read.odd.len()), (vec![&Content::text("")], 0), "{channel} {body}");
+        }
+    }
+
         let settings = json!({ "group": "g", "most_waiting": 5, "new_sessions_per_minute": 1 });
         assert!(NAMES.iter().all(|name| settings.get(name).is_some()));
         let secrets = [("token".to_owned(), "test".to_owned())].into();

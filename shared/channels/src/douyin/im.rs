@@ -15,7 +15,7 @@ use crate::digest::opaque_key;
 use crate::json;
 use crate::keys;
 use crate::kit::{Refusal, Verified};
-use crate::values::{MAX_ID, filled, id, instant, nested};
+use crate::values::{MAX_ID, filled, id, instant, nested, text, words};
 use serde_json::{Map, Value, json};
 use warmline_model::{Content, Inbound, Media, Sender};
 
@@ -81,16 +81,16 @@ fn message(body: &Verified, event: Event) -> Result<Inbound, Refusal> {
 /// them in its own app, so the reference is the message's id.
 fn said(content: &Map<String, Value>, message_id: &str) -> Result<Content, Refusal> {
     let kind = filled(content, "message_type").ok_or(Refusal::Malformed("message_type"))?;
-    let media = |id: Option<&str>| Media {
-        id: Some(id.unwrap_or(message_id).to_owned()),
+    let media = |id: Option<String>| Media {
+        id: Some(id.filter(|id| !id.is_empty()).unwrap_or_else(|| message_id.to_owned())),
         url: filled(content, "resource_url").map(str::to_owned),
         format: filled(content, "resource_type").map(str::to_owned),
         ..Media::default()
     };
     Ok(match kind {
-        "text" => Content::text(content.get("text").and_then(Value::as_str).ok_or(Refusal::Malformed("text"))?),
+        "text" => Content::text(words(content.get("text")).ok_or(Refusal::Malformed("text"))?),
         "image" | "user_local_image" | "emoji" => Content::Image { media: media(None) },
-        "video" | "user_local_video" => Content::Video { media: media(filled(content, "item_id")) },
+        "video" | "user_local_video" => Content::Video { media: media(text(content, "item_id")) },
         // 留资卡片: the customer filled in the card with name, telephone, town.
         "retain_consult_card" => {
             let key = id(content.get("card_id"));
@@ -205,7 +205,7 @@ mod tests {
     #[test]
     fn what_a_message_must_have() {
         assert_eq!(received(json!({})), Err(Refusal::Malformed("message_type")));
-        assert_eq!(received(json!({ "message_type": "text" })), Err(Refusal::Malformed("text")));
+        assert_eq!(received(json!({ "message_type": "text", "text": ["x"] })), Err(Refusal::Malformed("text")));
         assert_eq!(received(json!({ "server_message_id": "" })), Err(Refusal::Malformed("server_message_id")));
         let nul = received(json!({ "message_type": "text", "text": "\0" })).unwrap().remove(0);
         assert_eq!(nul.content, Content::text("\u{FFFD}"));

@@ -6,7 +6,7 @@ use crate::digest::opaque_key;
 use crate::json;
 use crate::keys;
 use crate::kit::{Refusal, Verified};
-use crate::values::{MAX_ID, filled, id, instant};
+use crate::values::{MAX_ID, filled, id, instant, words};
 use serde_json::{Map, Value};
 use warmline_model::{Content, Inbound, Sender};
 
@@ -29,9 +29,7 @@ pub(super) fn parse(body: &Verified) -> Result<Inbound, Refusal> {
     let event = first(&fields, EVENT);
     let whole = Value::Object(fields.clone());
     let content = match (kind, event) {
-        (Some("text"), _) if fields.get("Content").is_some_and(Value::is_string) => {
-            Content::text(fields.get("Content").and_then(Value::as_str).unwrap_or_default())
-        }
+        (Some("text"), _) if let Some(text) = words(fields.get("Content")) => Content::text(text),
         (None | Some("event"), Some(event)) => {
             Content::Event { event: event.to_lowercase(), key: order.clone(), data: whole.clone() }
         }
