@@ -19,6 +19,9 @@ use crate::values::{MAX_ID, filled, id, instant, nested, text, words};
 use serde_json::{Map, Value, json};
 use warmline_model::{Content, Inbound, Media, Sender};
 
+/// Addresses are signed anew with each retry, and names are the customer's.
+const MOVING: &[&str] = &["resource_url", "user_infos"];
+
 /// In [`Inbound::reply_to`]: the conversation, the message that a reply answers, and the operator's own open id.
 pub(super) const CONVERSATION: &str = "conversation_id";
 pub(super) const MESSAGE: &str = "msg_id";
@@ -106,8 +109,9 @@ fn happened(body: &Verified, event: Event, echo: bool) -> Inbound {
     let (one, other) = (from.as_deref().unwrap_or(""), to.as_deref().unwrap_or(""));
     let (key, earlier_key) = match message_id.as_deref().or(body.context(MSG_ID)) {
         Some(id) => {
-            let time = content.get("create_time").map(Value::to_string).unwrap_or_default();
-            let key = opaque_key("event", &[&name, id, one, other, &time, filled(&content, "text").unwrap_or_default()]);
+            let data = Value::Object(content.clone());
+            let said = Content::Event { event: name.clone(), key: None, data };
+            let key = keys::of_moving("event", &[id, one, other], &said, MOVING);
             (key, Some(opaque_key("event", &[&name, id])))
         }
         None => (opaque_key("event", &[&name, one, other, &Value::Object(content.clone()).to_string()]), None),
@@ -239,6 +243,19 @@ mod tests {
         assert_eq!(nothing.content, Content::Event { event: "dial_phone".into(), key: None, data: Value::Null });
         let odd = one(r#"{"event":"x","from_user_id":"u","content":"not json"}"#);
         assert!(matches!(odd.content, Content::Event { data, .. } if data == json!({ "content": "not json" })));
+    }
+
+    #[test]
+    fn w1_what_happened_is_told_by_all_that_is_said_of_it() {
+        let key = |more: Value| {
+            let mut content = json!({ "server_message_id": "@e", "create_time": 1_681_303_286_088_i64 });
+            content.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            one(&sign::event("im_enter_direct_msg", "ck", "u1", "s1", &content, true)).key
+        };
+        let signed = |address: &str| json!({ "resource_url": address, "user_infos": [{ "nick_name": address }] });
+        assert_eq!(key(signed("https://p/1?sign=a")), key(signed("https://p/1?sign=b")), "a retry");
+        assert_ne!(key(json!({ "scene_type": 4 })), key(json!({ "scene_type": 5 })));
+        assert_ne!(key(json!({ "text": "a" })), key(json!({ "text": "b" })));
     }
 
     #[test]
