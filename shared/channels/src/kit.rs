@@ -312,7 +312,7 @@ impl AccountError {
 }
 
 /// Codes of what an account needs for sending and has not got. They are found after the reply itself was looked at.
-pub const ACCOUNT_LACKS: [&str; 8] = [
+pub const ACCOUNT_LACKS: [&str; 9] = [
     "credentials_missing",
     "token_missing",
     "from_missing",
@@ -320,6 +320,7 @@ pub const ACCOUNT_LACKS: [&str; 8] = [
     "sign_name_missing",
     "domain_missing",
     "agent_id_missing",
+    "link_picture_missing",
     "key_unusable",
 ];
 
@@ -357,7 +358,8 @@ pub trait Adapter {
         false
     }
 
-    /// The settings and secrets without which no reply leaves by this account, though they are not required of it.
+    /// The settings and secrets without which no reply, or not every kind of reply, leaves by this account, though they are not required
+    /// of it.
     fn missing_for_sending(&self, _account: &Self::Account) -> Vec<&'static str> {
         Vec::new()
     }

@@ -270,7 +270,9 @@ mod tests {
         };
         assert_eq!(missing("wechat", json!({}), &["token"]), ["app_id", "app_secret"]);
         assert!(missing("wechat", json!({ "app_id": "wx1" }), &["token", "app_secret"]).is_empty());
-        assert_eq!(missing("miniprogram", json!({}), &["token"]), ["app_id", "app_secret"]);
+        assert_eq!(missing("miniprogram", json!({}), &["token"]), ["app_id", "app_secret", "link_picture"]);
+        let pictured = json!({ "app_id": "wx1", "link_picture": "https://p/1.png" });
+        assert!(missing("miniprogram", pictured, &["token", "app_secret"]).is_empty());
         assert_eq!(missing("douyin", json!({}), &["client_secret"]), ["client_key"]);
         assert_eq!(missing("weibo", json!({}), &["app_secret"]), ["access_token"]);
         let mail = json!({ "provider": "mailgun" });
@@ -525,6 +527,19 @@ mod tests {
         assert_eq!(refused("miniprogram", "o1", &link("miniprogram://wx2/p#M")), Some("page_of_another_app"));
         assert_eq!(refused("miniprogram", "o1", &link("miniprogram://wx1/p#M")), None);
         assert_eq!(refused("wechat", "o1", &link("miniprogram://wx1/p#M")), Some("card_not_supported"));
+        let film = |thumb_id: Option<&str>| {
+            let thumb_id = thumb_id.map(str::to_owned);
+            Content::Video { media: Media { id: Some("m".into()), thumb_id, ..Media::default() } }
+        };
+        assert_eq!(refused("wechat", "o1", &film(None)), Some("thumb_missing"));
+        assert_eq!(refused("wechat", "o1", &film(Some(""))), Some("thumb_missing"));
+        assert_eq!(refused("wechat", "o1", &film(Some("t"))), None);
+        let (settings, of) = (json!({ "app_id": "wx1", "reply": "passive" }), json!({ "token": "test", "app_secret": "s" }));
+        let passive = asked("wechat", &settings, &of, "o1", &Value::Null, &film(None));
+        assert_eq!(passive, [Ok(()), Err("thumb_missing")], "the webhook's answer needs none");
+        // What the account lacks is mended there: the delivery names it, and the reply is not refused.
+        let (_, settings, of, to, reply_to) = faces().into_iter().find(|f| f.0 == "miniprogram").unwrap();
+        assert_eq!(asked("miniprogram", &settings, &of, to, &reply_to, &link("https://x.example"))[0], Ok(()));
         for (channel, to) in [("wecom", "li"), ("wecom", "wm1"), ("miniprogram", "o1"), ("wechat", "o1")] {
             assert_eq!(refused(channel, to, &bare), Some("media_id_missing"), "{channel}");
         }
