@@ -102,8 +102,8 @@ pub enum Refusal {
     /// The token was good once.
     #[error("the token has expired")]
     Expired,
-    /// A token is well signed, but a claim in it is missing or of the wrong type.
-    #[error("the token's claim `{0}` is missing or of the wrong type")]
+    /// A token is well signed, but a claim in it is missing, of the wrong type or out of bounds.
+    #[error("the token's claim `{0}` is missing, or not as it must be")]
     ClaimsWrong(&'static str),
     /// The page's origin is not among the account's.
     #[error("this origin may not use the account")]
