@@ -11,7 +11,7 @@ use serde_json::Value;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 use warmline_channels::registry::{self, Visit};
-use warmline_channels::{Adapter, ApiResponse, Request, Secrets};
+use warmline_channels::{Adapter, ApiResponse, Asked, Request, Secrets};
 use warmline_model::Timestamp;
 
 /// Something to measure.
@@ -131,7 +131,8 @@ fn take<A: Adapter>(adapter: &A, account: &A::Account, arrived: &Arrived, now: T
         Arrived::Page(body) => {
             let pull = adapter.pull().context("a channel that is not asked")?;
             let source = pull.polled(account).into_iter().next().unwrap_or_default();
-            match pull.read(account, &source, &ApiResponse { status: 200, body }) {
+            let asked = Asked { source: &source, cursor: None, now };
+            match pull.read(account, &asked, &ApiResponse { status: 200, body }) {
                 Ok(page) => Ok(black_box(page).messages.len()),
                 Err(_) => bail!("a page that is none"),
             }

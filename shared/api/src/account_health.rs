@@ -146,7 +146,7 @@ pub struct AccountHealth {
     pub refused: Vec<RefusedView>,
     /// Where the stored settings and secrets do not fit this version: what is wrong.
     pub unfit: Option<UnfitView>,
-    /// Settings and secrets without which no reply leaves; empty where nothing is missing or the channel takes no replies.
+    /// Settings and secrets without which no reply, or not every kind of reply, leaves; empty where nothing is missing or the channel takes no replies.
     pub missing_for_sending: Vec<String>,
     /// The platform's access token.
     pub token: TokenHealth,

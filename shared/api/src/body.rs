@@ -45,9 +45,9 @@ fn media_type(request: &Request) -> Result<(), Problem> {
     let said = said.unwrap_or_default();
     let (kind, charset) = said.split_once(';').unwrap_or((&said, ""));
     let kind = kind.trim();
-    if !matches!(kind, "" | "application/json" | "text/json")
-        && !(kind.starts_with("application/") && kind.ends_with("+json"))
-    {
+    let is_json = matches!(kind, "" | "application/json" | "text/json")
+        || (kind.starts_with("application/") && kind.ends_with("+json"));
+    if !is_json {
         return unsupported("send JSON, as `Content-Type: application/json`");
     }
     let charset = charset.trim().strip_prefix("charset=").map(|c| c.trim_matches('"'));

@@ -94,7 +94,7 @@ const FIELDS: [&str; 37] = [
     "kind_of_a_platform",
 ];
 /// Of what is said to a customer: the state of the conversation, and what else its channel or account cannot carry.
-const REPLY: [(u16, &str); 20] = [
+const REPLY: [(u16, &str); 21] = [
     (409, "account_disabled"),
     (409, "conversation_closed"),
     (409, "not_yours"),
@@ -104,6 +104,7 @@ const REPLY: [(u16, &str); 20] = [
     (422, "media_id_missing"),
     (422, "media_missing"),
     (422, "media_url_missing"),
+    (422, "thumb_missing"),
     (422, "link_missing"),
     (422, "link_too_long"),
     (422, "link_not_web"),

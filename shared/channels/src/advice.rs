@@ -32,6 +32,7 @@ fn text(code: &str) -> &'static str {
         "malformed" => "the body is not this channel's: check who calls, and the format in the platform's console",
         "origin_denied" => "add the page's origin to `origins`",
         "text_too_long" => "the client must cut or refuse texts as long as this",
+        "too_many_items" => "whoever calls must send fewer items at once",
         "not_found" => "the address is `/channels/<channel>/<account>`, with nothing behind it",
         "unknown_account" => "compare the address in the platform's console with `GET /api/accounts`",
         "account_disabled" => "enable the account, or take its address out of the platform's console",
@@ -47,7 +48,7 @@ fn text(code: &str) -> &'static str {
 mod tests {
     use super::*;
 
-    const CODES: [&str; 17] = [
+    const CODES: [&str; 18] = [
         "body_encoded",
         "signature_missing",
         "signature_wrong",
@@ -60,6 +61,7 @@ mod tests {
         "malformed",
         "origin_denied",
         "text_too_long",
+        "too_many_items",
         "not_found",
         "unknown_account",
         "account_disabled",

@@ -11,6 +11,8 @@
 //! | `anonymous`, `Unavailable`, `sip:anonymous@anonymous.invalid`, `+266696687` | none |
 //! | `client:alice`, `sip:alice@shop.example` | none; the name is `alice` |
 
+use serde_json::Value;
+
 /// The longest text looked at.
 const MAX: usize = 512;
 const MAX_NAME: usize = 64;
@@ -62,6 +64,16 @@ pub(crate) fn read(text: &str) -> Caller {
         }
     }
     first
+}
+
+/// Reads a caller whose number may be a number of JSON, too.
+pub(crate) fn read_value(value: Option<&Value>) -> Caller {
+    match value {
+        Some(Value::String(text)) => read(text),
+        // With a fraction or an exponent it is none that was dialled.
+        Some(Value::Number(number)) if number.is_u64() => read(&number.to_string()),
+        _ => Caller::default(),
+    }
 }
 
 /// The number alone.
@@ -253,6 +265,18 @@ mod tests {
         }
         assert_eq!(number(&"1".repeat(21)), None);
         assert_eq!(number(&format!("sip:{}@x", "1".repeat(600))), None);
+    }
+
+    #[test]
+    fn w21_a_number_of_json_is_one_too() {
+        let number = |value: Value| read_value(Some(&value)).number;
+        assert_eq!(number(Value::from(13_800_138_000_u64)).as_deref(), Some("13800138000"));
+        assert_eq!(number(Value::from("138-0013-8000")).as_deref(), Some("13800138000"));
+        for odd in [Value::Null, Value::from(1.5), Value::from(-13_800_138_000_i64), Value::from(true), Value::from(vec![1])]
+        {
+            assert_eq!(read_value(Some(&odd)), Caller::default(), "{odd}");
+        }
+        assert_eq!(read_value(None), Caller::default());
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! is signed anew are never in a key.
 
 use crate::digest::opaque_key;
+use serde_json::Value;
 use std::borrow::Cow;
 use warmline_model::Content;
 
@@ -45,7 +46,7 @@ pub const ALL: &[Key] = &[
     Key {
         channel: "douyin",
         message: "sender, `server_message_id` or (mini apps) `MsgId`, what is said; mini apps without an id: sender, time, all that is said",
-        event: "name, both persons, `server_message_id` or `Msg-Id`, time, text; without an id all of the content",
+        event: "name, both persons, `server_message_id` or `Msg-Id`, all of the content but addresses and names; without an id all of the content",
         why: "addresses of pictures are signed anew, so a picture is told by its id; the header `Msg-Id` is not signed",
     },
     Key {
@@ -110,8 +111,8 @@ pub const ALL: &[Key] = &[
     },
     Key {
         channel: "wecom",
-        message: "members: as for `wechat`; 微信客服: customer, `msgid`, `send_time`, kind, words",
-        event: "members: sender, `CreateTime`, event, all fields; 微信客服: customer, `msgid`, event",
+        message: "members: as for `wechat`; 微信客服: customer, `msgid`, `send_time`, kind, what is said; of media no more than the kind",
+        event: "members: sender, `CreateTime`, event, all fields; 微信客服: customer, `msgid`, `send_time`, event, all fields",
         why: "the system reports as `sys`, several times in one second; media ids may differ when a page is fetched again",
     },
     Key {
@@ -122,9 +123,9 @@ pub const ALL: &[Key] = &[
     },
     Key {
         channel: "xiaohongshu",
-        message: "sender, `MsgId`, kind, words; without an id all fields",
+        message: "sender, `MsgId`, what is said, of unknown kinds all fields but times; without an id all fields",
         event: "`msgTag`, shop, all data (shops); as messages (mini programs)",
-        why: "shops' events have no id; their data hold the time of the change",
+        why: "shops' events have no id; their data hold the time of the change; beside an id a time may be that of delivery",
     },
 ];
 
@@ -135,6 +136,33 @@ pub(crate) fn of_message(prefix: &str, ids: &[&str], content: &Content) -> Strin
     parts.extend_from_slice(ids);
     parts.extend([content.kind(), &said]);
     opaque_key(prefix, &parts)
+}
+
+/// The same for what holds media ids or times that may be others when the platform gives it again: members of those names do not count.
+pub(crate) fn of_moving(prefix: &str, ids: &[&str], content: &Content, moving: &[&str]) -> String {
+    let steady = |value: &Value| steady(value.clone(), moving);
+    match content {
+        Content::Event { event, key, data } => {
+            of_message(prefix, ids, &Content::Event { event: event.clone(), key: key.clone(), data: steady(data) })
+        }
+        Content::Unknown { raw_kind, raw } => {
+            of_message(prefix, ids, &Content::Unknown { raw_kind: raw_kind.clone(), raw: steady(raw) })
+        }
+        other => of_message(prefix, ids, other),
+    }
+}
+
+/// A value without the members of those names.
+fn steady(mut value: Value, moving: &[&str]) -> Value {
+    match &mut value {
+        Value::Object(members) => {
+            members.retain(|name, _| !moving.contains(&name.as_str()));
+            members.values_mut().for_each(|member| *member = steady(member.take(), moving));
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| *item = steady(item.take(), moving)),
+        _ => {}
+    }
+    value
 }
 
 /// What of a content makes it another message. A medium is told by its id, since its address may be signed anew; what the platform
@@ -153,6 +181,7 @@ fn said(content: &Content) -> Cow<'_, str> {
 mod tests {
     use super::*;
     use crate::registry;
+    use serde_json::json;
     use warmline_model::Media;
 
     #[test]
@@ -162,6 +191,18 @@ mod tests {
         let mut keys: Vec<_> = ALL.iter().map(|key| key.channel).collect();
         keys.sort_unstable();
         assert_eq!(keys, channels);
+    }
+
+    #[test]
+    fn w1_what_moves_does_not_tell_messages_apart() {
+        let raw = |media: &str, words: &str| json!({ "item": [{ "media_id": media, "words": words }], "media_id": media });
+        let key = |content: Content| of_moving("k", &["a", "1"], &content, &["media_id"]);
+        let unknown = |media, words| key(Content::Unknown { raw_kind: "x".into(), raw: raw(media, words) });
+        let event = |media, words| key(Content::Event { event: "x".into(), key: None, data: raw(media, words) });
+        assert_eq!((unknown("1", "a"), event("1", "a")), (unknown("2", "a"), event("2", "a")));
+        assert_ne!(unknown("1", "a"), unknown("1", "b"));
+        assert_ne!(event("1", "a"), event("1", "b"));
+        assert_ne!(unknown("1", "a"), event("1", "a"));
     }
 
     #[test]

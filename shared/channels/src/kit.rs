@@ -102,8 +102,8 @@ pub enum Refusal {
     /// The token was good once.
     #[error("the token has expired")]
     Expired,
-    /// A token is well signed, but a claim in it is missing or of the wrong type.
-    #[error("the token's claim `{0}` is missing or of the wrong type")]
+    /// A token is well signed, but a claim in it is missing, of the wrong type or out of bounds.
+    #[error("the token's claim `{0}` is missing, or not as it must be")]
     ClaimsWrong(&'static str),
     /// The page's origin is not among the account's.
     #[error("this origin may not use the account")]
@@ -123,6 +123,9 @@ pub enum Refusal {
     /// The text is longer than the channel takes.
     #[error("the text is longer than this channel takes")]
     TooLong,
+    /// The body holds more items than are taken at once. It is refused, since in fewer pieces all of them can come.
+    #[error("the list has more than 4,096 items: send fewer at once")]
+    TooMany,
     /// The adapter has nothing at that path or method.
     #[error("nothing is served at this path")]
     NotFound,
@@ -158,6 +161,7 @@ impl Refusal {
                 None => what,
             },
             Self::TooLong => "text_too_long",
+            Self::TooMany => "too_many_items",
             Self::WrongRecipient => "wrong_recipient",
             _ => "malformed",
         }
@@ -310,7 +314,7 @@ impl AccountError {
 }
 
 /// Codes of what an account needs for sending and has not got. They are found after the reply itself was looked at.
-pub const ACCOUNT_LACKS: [&str; 8] = [
+pub const ACCOUNT_LACKS: [&str; 9] = [
     "credentials_missing",
     "token_missing",
     "from_missing",
@@ -318,6 +322,7 @@ pub const ACCOUNT_LACKS: [&str; 8] = [
     "sign_name_missing",
     "domain_missing",
     "agent_id_missing",
+    "link_picture_missing",
     "key_unusable",
 ];
 
@@ -355,7 +360,8 @@ pub trait Adapter {
         false
     }
 
-    /// The settings and secrets without which no reply leaves by this account, though they are not required of it.
+    /// The settings and secrets without which no reply, or not every kind of reply, leaves by this account, though they are not required
+    /// of it.
     fn missing_for_sending(&self, _account: &Self::Account) -> Vec<&'static str> {
         Vec::new()
     }
@@ -571,7 +577,7 @@ pub trait Pull {
     ///
     /// # Errors
     /// There is none: what to do, as for a reply (`Sent` is never meant).
-    fn read(&self, account: &Self::Account, source: &str, answer: &ApiResponse<'_>) -> Result<Page, Outcome>;
+    fn read(&self, account: &Self::Account, asked: &Asked<'_>, answer: &ApiResponse<'_>) -> Result<Page, Outcome>;
 
     /// The request that tells the platform which messages were stored, where it wants to know.
     fn confirm(
@@ -589,6 +595,17 @@ pub trait Pull {
 pub(crate) const MENU_ANSWER: &str = "menu_answer";
 /// An event before a message: what it is about (an article, the message that it quotes). The key is that one's id.
 pub(crate) const MESSAGE_CONTEXT: &str = "message_context";
+
+/// What a page was asked for with: what [`Pull::request`] was told.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// The source.
+    pub source: &'a str,
+    /// The last page's cursor.
+    pub cursor: Option<&'a str>,
+    /// The moment.
+    pub now: Timestamp,
+}
 
 /// A webhook's word that a source holds something new.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -242,7 +242,7 @@ pub fn patience(channel: &str) -> Patience {
 mod tests {
     use super::*;
     use crate::common::NAMES;
-    use crate::kit::{ACCOUNT_LACKS, ApiResponse, Call, Outcome};
+    use crate::kit::{ACCOUNT_LACKS, ApiResponse, Call, Outcome, Parsed, Verified};
     use proptest::prelude::{Just, Strategy, prop_assert_eq, prop_oneof, proptest};
     use serde_json::json;
     use std::collections::BTreeSet;
@@ -270,7 +270,9 @@ mod tests {
         };
         assert_eq!(missing("wechat", json!({}), &["token"]), ["app_id", "app_secret"]);
         assert!(missing("wechat", json!({ "app_id": "wx1" }), &["token", "app_secret"]).is_empty());
-        assert_eq!(missing("miniprogram", json!({}), &["token"]), ["app_id", "app_secret"]);
+        assert_eq!(missing("miniprogram", json!({}), &["token"]), ["app_id", "app_secret", "link_picture"]);
+        let pictured = json!({ "app_id": "wx1", "link_picture": "https://p/1.png" });
+        assert!(missing("miniprogram", pictured, &["token", "app_secret"]).is_empty());
         assert_eq!(missing("douyin", json!({}), &["client_secret"]), ["client_key"]);
         assert_eq!(missing("weibo", json!({}), &["app_secret"]), ["access_token"]);
         let mail = json!({ "provider": "mailgun" });
@@ -286,6 +288,80 @@ mod tests {
 
     #[test]
     fn settings_of_every_channel_are_no_adapters() {
+    /// A message of each chat channel, in each of its forms, that is a text by its kind and has no words.
+    fn wordless() -> Vec<(&'static str, Value, Value, String)> {
+        let key = "0123456789abcdef";
+        let aes = "a".repeat(42) + "A";
+        let (none, token) = (json!({}), json!({ "token": key }));
+        let xml = |fields: &str| {
+            format!("<xml><FromUserName>o1</FromUserName><CreateTime>5</CreateTime><MsgType>text</MsgType>{fields}</xml>")
+        };
+        let mut all = Vec::new();
+        for content in ["", "<Content></Content>"] {
+            all.push(("wechat", none.clone(), token.clone(), xml(&format!("<MsgId>1</MsgId>{content}"))));
+            let wecom = (json!({ "corp_id": "ww1" }), json!({ "token": key, "encoding_aes_key": aes }));
+            all.push(("wecom", wecom.0, wecom.1, xml(&format!("<MsgId>1</MsgId>{content}"))));
+        }
+        for empty in [json!({}), json!({ "Content": null }), json!({ "Content": "" })] {
+            let with = |more: Value| {
+                let mut all = json!({ "FromUserName": "o1", "CreateTime": 1_700_000_000, "MsgType": "text", "MsgId": 1 });
+                for fields in [&empty, &more] {
+                    all.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+                }
+                all.to_string()
+            };
+            all.push(("miniprogram", none.clone(), token.clone(), with(json!({}))));
+            let douyin = json!({ "kind": "miniapp", "app_id": "tt1" });
+            all.push(("douyin", douyin, json!({ "token": key, "encoding_aes_key": aes }), with(json!({}))));
+            let red = json!({ "kind": "miniprogram", "app_id": "a" });
+            all.push(("xiaohongshu", red, json!({ "token": key, "encoding_aes_key": aes }), with(json!({}))));
+        }
+        for text in ["", r#","text":null"#, r#","text":"""#] {
+            let content = format!(r#"{{"message_type":"text","server_message_id":"@m"{text}}}"#);
+            let body = format!(r#"{{"event":"im_receive_msg","from_user_id":"u","content":{content}}}"#);
+            all.push(("douyin", none.clone(), json!({ "client_secret": key }), body));
+            let body = format!(
+                r#"{{"sender_id":7,"receiver_id":9,"type":"text","created_at":"Mon Jul 16 18:09:20 +0800 2012"{text}}}"#
+            );
+            all.push(("weibo", none.clone(), json!({ "app_secret": key }), body));
+        }
+        for content in ["", r#","content":null"#, r#","content":"""#] {
+            let body = format!(r#"[{{"phone_number":"13800138000","dest_code":"77","sequence_id":1{content}}}]"#);
+            all.push(("sms", json!({ "provider": "aliyun" }), json!({ "address_token": key }), body));
+        }
+        let twilio =
+            json!({ "provider": "twilio", "account_sid": "AC1", "public_url": "https://x/channels/sms/a", "from": "MG1" });
+        for body in ["MessageSid=SM1&From=%2B1", "MessageSid=SM1&From=%2B1&Body="] {
+            all.push(("sms", twilio.clone(), json!({ "auth_token": key }), body.to_owned()));
+        }
+        all
+    }
+
+    struct Read<'a> {
+        settings: &'a Value,
+        secrets: &'a Secrets,
+        body: &'a str,
+    }
+
+    impl Visit for Read<'_> {
+        type Output = Parsed;
+
+        fn visit<A: Adapter>(self, adapter: A) -> Parsed {
+            let account = adapter.account(self.settings, self.secrets).unwrap_or_else(|e| panic!("{e}"));
+            let body = Verified::new(self.body.as_bytes().to_vec()).with_time(Timestamp::from_secs(1_700_000_000));
+            adapter.receive(&account, &body).unwrap_or_else(|e| panic!("{e}: {}", self.body))
+        }
+    }
+
+    #[test]
+    fn f9_a_text_without_words_is_an_empty_one_on_every_channel() {
+        for (channel, settings, of, body) in wordless() {
+            let read = visit(channel, Read { settings: &settings, secrets: &secrets(&of), body: &body }).unwrap();
+            let said: Vec<_> = read.messages.iter().map(|message| &message.content).collect();
+            assert_eq!((said, read.odd.len()), (vec![&Content::text("")], 0), "{channel} {body}");
+        }
+    }
+
         let settings = json!({ "group": "g", "most_waiting": 5, "new_sessions_per_minute": 1 });
         assert!(NAMES.iter().all(|name| settings.get(name).is_some()));
         let secrets = [("token".to_owned(), "test".to_owned())].into();
@@ -451,6 +527,19 @@ mod tests {
         assert_eq!(refused("miniprogram", "o1", &link("miniprogram://wx2/p#M")), Some("page_of_another_app"));
         assert_eq!(refused("miniprogram", "o1", &link("miniprogram://wx1/p#M")), None);
         assert_eq!(refused("wechat", "o1", &link("miniprogram://wx1/p#M")), Some("card_not_supported"));
+        let film = |thumb_id: Option<&str>| {
+            let thumb_id = thumb_id.map(str::to_owned);
+            Content::Video { media: Media { id: Some("m".into()), thumb_id, ..Media::default() } }
+        };
+        assert_eq!(refused("wechat", "o1", &film(None)), Some("thumb_missing"));
+        assert_eq!(refused("wechat", "o1", &film(Some(""))), Some("thumb_missing"));
+        assert_eq!(refused("wechat", "o1", &film(Some("t"))), None);
+        let (settings, of) = (json!({ "app_id": "wx1", "reply": "passive" }), json!({ "token": "test", "app_secret": "s" }));
+        let passive = asked("wechat", &settings, &of, "o1", &Value::Null, &film(None));
+        assert_eq!(passive, [Ok(()), Err("thumb_missing")], "the webhook's answer needs none");
+        // What the account lacks is mended there: the delivery names it, and the reply is not refused.
+        let (_, settings, of, to, reply_to) = faces().into_iter().find(|f| f.0 == "miniprogram").unwrap();
+        assert_eq!(asked("miniprogram", &settings, &of, to, &reply_to, &link("https://x.example"))[0], Ok(()));
         for (channel, to) in [("wecom", "li"), ("wecom", "wm1"), ("miniprogram", "o1"), ("wechat", "o1")] {
             assert_eq!(refused(channel, to, &bare), Some("media_id_missing"), "{channel}");
         }

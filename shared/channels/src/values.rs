@@ -48,6 +48,24 @@ pub(crate) fn id(value: Option<&Value>) -> Option<String> {
     }
 }
 
+/// A name that a brand gave to something, such as an item of a menu: whatever its script, cut to `max` characters, without blanks around it
+/// and control characters in it; none where nothing is left.
+pub(crate) fn given_name(text: &str, max: usize) -> Option<String> {
+    let name: String = text.chars().filter(|c| !c.is_control()).collect();
+    let name: String = name.trim().chars().take(max).collect();
+    (!name.is_empty()).then_some(name)
+}
+
+/// The words of a text message: none said where the platform leaves them out. What is there and no text is another kind of message.
+pub(crate) fn words(value: Option<&Value>) -> Option<String> {
+    match value {
+        None | Some(Value::Null) => Some(String::new()),
+        Some(Value::String(text)) => Some(text.clone()),
+        Some(Value::Number(number)) => Some(number.to_string()),
+        Some(_) => None,
+    }
+}
+
 /// A text that is not empty.
 pub(crate) fn filled<'a>(map: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
     map.get(name)?.as_str().filter(|text| !text.is_empty())
@@ -125,6 +143,17 @@ mod tests {
         assert_eq!(instant(Some(&json!("1681303285997"))), Some(Timestamp::from_millis(1_681_303_285_997)));
         assert_eq!(instant(Some(&json!(0))), None);
         assert_eq!(instant(Some(&json!(i64::MAX))), None);
+    }
+
+    #[test]
+    fn f9_names_that_a_brand_gave_and_words_that_nobody_said() {
+        assert_eq!(given_name(" 转人工\n", 128).as_deref(), Some("转人工"));
+        assert_eq!(given_name("a\u{0}\u{7f}b c", 128).as_deref(), Some("ab c"));
+        assert_eq!(given_name(&"满".repeat(200), 128), Some("满".repeat(128)));
+        assert_eq!((given_name("", 128), given_name(" \u{1} ", 128)), (None, None));
+        assert_eq!((words(None).as_deref(), words(Some(&Value::Null)).as_deref()), (Some(""), Some("")));
+        assert_eq!((words(Some(&json!(" 7 "))).as_deref(), words(Some(&json!(7))).as_deref()), (Some(" 7 "), Some("7")));
+        assert_eq!((words(Some(&json!({}))), words(Some(&json!(["x"])))), (None, None));
     }
 
     #[test]

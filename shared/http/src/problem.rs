@@ -162,6 +162,7 @@ impl From<Refusal> for Problem {
             Refusal::WrongRecipient => (400, "wrong_recipient"),
             Refusal::Malformed(_) => (400, "malformed"),
             Refusal::TooLong => (413, "text_too_long"),
+            Refusal::TooMany => (413, "too_many_items"),
             Refusal::NotFound => (404, "not_found"),
         };
         Self::new(status, code, refusal.to_string())

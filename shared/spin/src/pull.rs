@@ -6,7 +6,7 @@ use crate::tokens::{self, Failure};
 use crate::world::World;
 use crate::{deliver, internal};
 use std::collections::BTreeSet;
-use warmline_channels::{Adapter, ApiResponse, Outcome, Page, Pull};
+use warmline_channels::{Adapter, ApiResponse, Asked, Outcome, Page, Pull};
 use warmline_flow::Ctx;
 use warmline_flow::pull::{self, Turn};
 use warmline_http::Problem;
@@ -101,7 +101,8 @@ impl<A: Adapter> Asker<'_, A> {
             match outgoing::page(&request.map_err(Outcome::Permanent)?).await {
                 Ok(answer) => {
                     let page = ApiResponse { status: answer.status, body: &answer.body };
-                    let read = self.puller.read(self.account, &at.source, &page);
+                    let asked = Asked { source: &at.source, cursor, now: call.now };
+                    let read = self.puller.read(self.account, &asked, &page);
                     read.map_err(|outcome| Failure::of(outcome, &answer, self.ctx.now()))
                 }
                 Err(NoAnswer::NotReached(reason) | NoAnswer::Unknown(reason)) => Err(Outcome::Retry(reason).into()),

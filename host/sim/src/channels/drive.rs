@@ -5,7 +5,7 @@ use super::{Act, Answer, Arrival, Endpoint, Request, Sent, Simulated, Trouble};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde_json::Value;
 use warmline_channels::{
-    Adapter, ApiRequest, ApiResponse, Call, Outbound, Outcome, Page, Pull, Refusal, Rendered, Reply, Token, Verified,
+    Adapter, ApiRequest, ApiResponse, Asked, Call, Outbound, Outcome, Page, Pull, Refusal, Rendered, Reply, Token, Verified,
 };
 use warmline_model::{Content, Inbound, Media, Timestamp};
 
@@ -266,7 +266,11 @@ impl<'a, A: Adapter> Driver<'a, A> {
 
     /// What the adapter makes of a page.
     pub(super) fn page(&self, source: &str, answer: &Answer) -> Result<Page, Outcome> {
-        self.puller().read(&self.account, source, &response(answer))
+        self.page_after(source, None, answer)
+    }
+
+    fn page_after(&self, source: &str, cursor: Option<&str>, answer: &Answer) -> Result<Page, Outcome> {
+        self.puller().read(&self.account, &Asked { source, cursor, now: NOW }, &response(answer))
     }
 
     /// Fetches a page of what the platform keeps.
@@ -285,7 +289,7 @@ impl<'a, A: Adapter> Driver<'a, A> {
             }
             Err(trouble) => self.platform.refuse(Endpoint::Pull, trouble),
         };
-        self.page(source, &answer)
+        self.page_after(source, cursor, &answer)
     }
 
     /// Confirms a page, as the platform receives it.

@@ -52,14 +52,14 @@ pub(super) fn pages(orders: &[Value]) -> Vec<Vec<u8>> {
     vec![page.body, Jd.refuse(Endpoint::Pull, Trouble::TokenRefused).body]
 }
 
-/// A page: what changed in the time that is asked for; orders from the oldest, services from the newest. And how many changed in
-/// all.
+/// A page by its number of what changed in the time that is asked for; orders from the oldest, services from the newest. And how many
+/// changed in all.
 fn page<'a>(call: &Request, kept: &'a [(u64, Value)]) -> (Vec<&'a (u64, Value)>, usize) {
     let (own, services) = (asked(call), asks_for_services(call));
     let text = |name: &str| own[name].as_str().unwrap_or_default();
-    let (changed, begin, end, size) = match services {
-        true => ("updateDate", "updateTimeBegin", "updateTimeEnd", "pageSize"),
-        false => ("modified", "start_date", "end_date", "page_size"),
+    let (changed, begin, end, number, size) = match services {
+        true => ("updateDate", "updateTimeBegin", "updateTimeEnd", "pageNumber", "pageSize"),
+        false => ("modified", "start_date", "end_date", "page", "page_size"),
     };
     let within = |item: &Value| item[changed].as_str().is_some_and(|at| (text(begin)..=text(end)).contains(&at));
     let mut items: Vec<_> = kept.iter().filter(|(_, item)| within(item)).collect();
@@ -68,8 +68,9 @@ fn page<'a>(call: &Request, kept: &'a [(u64, Value)]) -> (Vec<&'a (u64, Value)>,
         items.reverse();
     }
     let total = items.len();
-    items.truncate(text(size).parse().unwrap_or(10));
-    (items, total)
+    let (number, size): (usize, usize) = (text(number).parse().unwrap_or(1), text(size).parse().unwrap_or(10));
+    let page = items.into_iter().skip(number.saturating_sub(1).saturating_mul(size)).take(size).collect();
+    (page, total)
 }
 
 impl Simulated for Jd {
@@ -168,24 +169,45 @@ mod tests {
         assert_eq!((event.as_str(), key.as_deref()), ("wait_seller_stock_out", Some("300000000042")));
         assert_eq!(data["itemInfoList"][0]["skuName"], "一件商品");
 
-        // More orders than a page holds, several a second: each of them comes, whatever comes twice.
-        kept.extend((0..90).map(|n| (n + 2, keep(100 + n, first + i64::try_from(n / 15).unwrap()))));
-        let (mut cursor, mut seen) = (page.cursor, std::collections::BTreeSet::new());
-        for _ in 0..20 {
-            let page = driver.fetch("orders", cursor.as_deref(), &kept, None).unwrap();
-            seen.extend(page.messages.iter().map(|message| message.key.clone()));
-            cursor = page.cursor.or(cursor);
-            if !page.more {
-                break;
-            }
-        }
-        assert!(seen.len() == 91, "{}", seen.len());
+        // More orders than a page holds, many of them in one second: each of them comes, whatever comes twice.
+        kept.extend((0..150).map(|n| (n + 2, keep(100 + n, first + i64::try_from(n / 90).unwrap()))));
+        assert_eq!(everything(&driver, "orders", page.cursor, &kept), (151, Some((first + 1).to_string())));
 
         assert_eq!(driver.fetch("after_sales", None, &kept, None), Ok(Page::default()));
         let call = driver.asked("orders", None, None);
         let forged = Request { body: [&call.body[..], b"&x=1"].concat(), ..call };
         assert_eq!(Jd.check(Endpoint::Pull, &forged, ""), Err(Trouble::SignatureRefused));
         driver.refuses_chat();
+    }
+
+    /// Asks until there is no more: how many changes came, and where the cursor stands.
+    fn everything(
+        driver: &Driver<'_, JdAdapter>,
+        source: &str,
+        mut cursor: Option<String>,
+        kept: &[(u64, Value)],
+    ) -> (usize, Option<String>) {
+        let mut seen = std::collections::BTreeSet::new();
+        for _ in 0..20 {
+            let page = driver.fetch(source, cursor.as_deref(), kept, None).unwrap();
+            seen.extend(page.messages.into_iter().map(|message| message.key));
+            cursor = page.cursor.or(cursor);
+            if !page.more {
+                return (seen.len(), cursor);
+            }
+        }
+        panic!("no end");
+    }
+
+    #[test]
+    fn l1_an_hour_of_after_sales_comes_whole() {
+        let driver = Driver::new(&JdAdapter, &Jd);
+        let begun = NOW.secs() - 3_600;
+        let keep =
+            |n: u64| driver.kept(&Act { customer: 5, at: begun + i64::try_from(n * 19).unwrap(), ..act(n, "一件商品") });
+        let kept: Vec<_> = (0..180).map(|n| (n, keep(n))).collect();
+        let newest = Some((begun + 179 * 19).to_string());
+        assert_eq!(everything(&driver, "after_sales", Some(begun.to_string()), &kept), (180, newest));
     }
 
     #[test]

@@ -81,15 +81,15 @@ fn sender(account: &Account, token: &str, now: Timestamp) -> Result<Sender, Refu
     let claims: Claims = hs256::verify(token, account.jwt_secret.as_bytes(), now)?;
     let printable = |text: &str| !text.chars().any(char::is_control);
     if claims.sub.is_empty() || claims.sub.len() > MAX_ID || !printable(&claims.sub) {
-        return Err(Refusal::Malformed("sub"));
+        return Err(Refusal::ClaimsWrong("sub"));
     }
     let name = claims.name.filter(|name| !name.trim().is_empty());
     if name.as_ref().is_some_and(|name| name.chars().count() > MAX_NAME || !printable(name)) {
-        return Err(Refusal::Malformed("name"));
+        return Err(Refusal::ClaimsWrong("name"));
     }
     let mut tags = claims.tags.unwrap_or_default();
     if tags.len() > MAX_TAGS || tags.iter().any(|tag| tag.is_empty() || tag.chars().count() > MAX_TAG || !printable(tag)) {
-        return Err(Refusal::Malformed("tags"));
+        return Err(Refusal::ClaimsWrong("tags"));
     }
     for tag in &mut tags {
         *tag = tag.to_lowercase();
@@ -246,11 +246,11 @@ mod tests {
         assert_eq!(refused(json!({ "sub": "m", "exp": exp })), None);
         assert_eq!(refused(json!({ "exp": exp })), Some(Refusal::ClaimsWrong("sub")));
         assert_eq!(refused(json!({ "sub": "m" })), Some(Refusal::ClaimsWrong("exp")));
-        assert_eq!(refused(json!({ "sub": "", "exp": exp })), Some(Refusal::Malformed("sub")));
-        assert_eq!(refused(json!({ "sub": "m".repeat(129), "exp": exp })), Some(Refusal::Malformed("sub")));
-        assert_eq!(refused(json!({ "sub": "a\0", "exp": exp })), Some(Refusal::Malformed("sub")));
-        assert_eq!(refused(json!({ "sub": "m", "exp": exp, "tags": vec!["t"; 33] })), Some(Refusal::Malformed("tags")));
-        assert_eq!(refused(json!({ "sub": "m", "exp": exp, "name": "n".repeat(129) })), Some(Refusal::Malformed("name")));
+        assert_eq!(refused(json!({ "sub": "", "exp": exp })), Some(Refusal::ClaimsWrong("sub")));
+        assert_eq!(refused(json!({ "sub": "m".repeat(129), "exp": exp })), Some(Refusal::ClaimsWrong("sub")));
+        assert_eq!(refused(json!({ "sub": "a\0", "exp": exp })), Some(Refusal::ClaimsWrong("sub")));
+        assert_eq!(refused(json!({ "sub": "m", "exp": exp, "tags": vec!["t"; 33] })), Some(Refusal::ClaimsWrong("tags")));
+        assert_eq!(refused(json!({ "sub": "m", "exp": exp, "name": "n".repeat(129) })), Some(Refusal::ClaimsWrong("name")));
     }
 
     #[test]
@@ -268,6 +268,11 @@ mod tests {
             ("name", json!({ "sub": "m1", "exp": exp, "name": 7 })),
             ("phone_number", json!({ "sub": "m1", "exp": exp, "phone_number": 13_812_345_678_u64 })),
             ("email_verified", json!({ "sub": "m1", "exp": exp, "email_verified": "true" })),
+            ("sub", json!({ "sub": "", "exp": exp })),
+            ("sub", json!({ "sub": "m".repeat(129), "exp": exp })),
+            ("name", json!({ "sub": "m1", "exp": exp, "name": "王".repeat(129) })),
+            ("tags", json!({ "sub": "m1", "exp": exp, "tags": [""] })),
+            ("tags", json!({ "sub": "m1", "exp": exp, "tags": vec!["t"; 33] })),
         ] {
             assert_eq!(refused(claims.clone()), Some(Refusal::ClaimsWrong(name)), "{claims}");
             let forged = hs256::sign(&claims, b"another secret").unwrap();

@@ -15,9 +15,12 @@ use crate::digest::opaque_key;
 use crate::json;
 use crate::keys;
 use crate::kit::{Refusal, Verified};
-use crate::values::{MAX_ID, filled, id, instant, nested};
+use crate::values::{MAX_ID, filled, id, instant, nested, text, words};
 use serde_json::{Map, Value, json};
 use warmline_model::{Content, Inbound, Media, Sender};
+
+/// Addresses are signed anew with each retry, and names are the customer's.
+const MOVING: &[&str] = &["resource_url", "user_infos"];
 
 /// In [`Inbound::reply_to`]: the conversation, the message that a reply answers, and the operator's own open id.
 pub(super) const CONVERSATION: &str = "conversation_id";
@@ -81,16 +84,16 @@ fn message(body: &Verified, event: Event) -> Result<Inbound, Refusal> {
 /// them in its own app, so the reference is the message's id.
 fn said(content: &Map<String, Value>, message_id: &str) -> Result<Content, Refusal> {
     let kind = filled(content, "message_type").ok_or(Refusal::Malformed("message_type"))?;
-    let media = |id: Option<&str>| Media {
-        id: Some(id.unwrap_or(message_id).to_owned()),
+    let media = |id: Option<String>| Media {
+        id: Some(id.filter(|id| !id.is_empty()).unwrap_or_else(|| message_id.to_owned())),
         url: filled(content, "resource_url").map(str::to_owned),
         format: filled(content, "resource_type").map(str::to_owned),
         ..Media::default()
     };
     Ok(match kind {
-        "text" => Content::text(content.get("text").and_then(Value::as_str).ok_or(Refusal::Malformed("text"))?),
+        "text" => Content::text(words(content.get("text")).ok_or(Refusal::Malformed("text"))?),
         "image" | "user_local_image" | "emoji" => Content::Image { media: media(None) },
-        "video" | "user_local_video" => Content::Video { media: media(filled(content, "item_id")) },
+        "video" | "user_local_video" => Content::Video { media: media(text(content, "item_id")) },
         // 留资卡片: the customer filled in the card with name, telephone, town.
         "retain_consult_card" => {
             let key = id(content.get("card_id"));
@@ -106,8 +109,9 @@ fn happened(body: &Verified, event: Event, echo: bool) -> Inbound {
     let (one, other) = (from.as_deref().unwrap_or(""), to.as_deref().unwrap_or(""));
     let (key, earlier_key) = match message_id.as_deref().or(body.context(MSG_ID)) {
         Some(id) => {
-            let time = content.get("create_time").map(Value::to_string).unwrap_or_default();
-            let key = opaque_key("event", &[&name, id, one, other, &time, filled(&content, "text").unwrap_or_default()]);
+            let data = Value::Object(content.clone());
+            let said = Content::Event { event: name.clone(), key: None, data };
+            let key = keys::of_moving("event", &[id, one, other], &said, MOVING);
             (key, Some(opaque_key("event", &[&name, id])))
         }
         None => (opaque_key("event", &[&name, one, other, &Value::Object(content.clone()).to_string()]), None),
@@ -205,7 +209,7 @@ mod tests {
     #[test]
     fn what_a_message_must_have() {
         assert_eq!(received(json!({})), Err(Refusal::Malformed("message_type")));
-        assert_eq!(received(json!({ "message_type": "text" })), Err(Refusal::Malformed("text")));
+        assert_eq!(received(json!({ "message_type": "text", "text": ["x"] })), Err(Refusal::Malformed("text")));
         assert_eq!(received(json!({ "server_message_id": "" })), Err(Refusal::Malformed("server_message_id")));
         let nul = received(json!({ "message_type": "text", "text": "\0" })).unwrap().remove(0);
         assert_eq!(nul.content, Content::text("\u{FFFD}"));
@@ -239,6 +243,19 @@ mod tests {
         assert_eq!(nothing.content, Content::Event { event: "dial_phone".into(), key: None, data: Value::Null });
         let odd = one(r#"{"event":"x","from_user_id":"u","content":"not json"}"#);
         assert!(matches!(odd.content, Content::Event { data, .. } if data == json!({ "content": "not json" })));
+    }
+
+    #[test]
+    fn w1_what_happened_is_told_by_all_that_is_said_of_it() {
+        let key = |more: Value| {
+            let mut content = json!({ "server_message_id": "@e", "create_time": 1_681_303_286_088_i64 });
+            content.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            one(&sign::event("im_enter_direct_msg", "ck", "u1", "s1", &content, true)).key
+        };
+        let signed = |address: &str| json!({ "resource_url": address, "user_infos": [{ "nick_name": address }] });
+        assert_eq!(key(signed("https://p/1?sign=a")), key(signed("https://p/1?sign=b")), "a retry");
+        assert_ne!(key(json!({ "scene_type": 4 })), key(json!({ "scene_type": 5 })));
+        assert_ne!(key(json!({ "text": "a" })), key(json!({ "text": "b" })));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::digest::opaque_key;
 use crate::json;
 use crate::keys;
 use crate::kit::{Refusal, Verified};
-use crate::values::{filled, id, instant};
+use crate::values::{filled, id, instant, words};
 use crate::xml::{Document, MAX_BYTES, readable};
 use serde_json::{Map, Value};
 use warmline_model::{Content, Inbound, Media, Sender};
@@ -43,7 +43,7 @@ pub(super) fn parse(body: &Verified) -> Result<Vec<Inbound>, Refusal> {
     let open_id = id(fields.get("FromUserName")).ok_or(Refusal::Malformed("FromUserName"))?;
     let created = instant(fields.get("CreateTime"));
     let content = match kind {
-        "text" => Content::text(fields.get("Content").and_then(Value::as_str).ok_or(Refusal::Malformed("Content"))?),
+        "text" => Content::text(words(fields.get("Content")).ok_or(Refusal::Malformed("Content"))?),
         "image" => {
             let url = Some(filled(&fields, "PicUrl").ok_or(Refusal::Malformed("PicUrl"))?.to_owned());
             Content::Image { media: Media { url, ..Media::default() } }
@@ -130,7 +130,7 @@ mod tests {
     #[test]
     fn what_is_missing_is_named() {
         assert_eq!(message(json!({})), Err(Refusal::Malformed("MsgType")));
-        assert_eq!(message(json!({ "MsgType": "text" })), Err(Refusal::Malformed("Content")));
+        assert_eq!(message(json!({ "MsgType": "text", "Content": {} })), Err(Refusal::Malformed("Content")));
         assert_eq!(message(json!({ "MsgType": "image" })), Err(Refusal::Malformed("PicUrl")));
         assert_eq!(
             message(json!({ "MsgType": "text", "Content": "a", "CreateTime": "x" })),

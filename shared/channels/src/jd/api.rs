@@ -2,6 +2,7 @@
 
 use super::account::Account;
 use super::sign;
+use super::window::Window;
 use crate::answers;
 use crate::kit::{ApiRequest, ApiResponse, Outcome};
 use crate::requests::post_utf8_form;
@@ -25,13 +26,9 @@ const FIELDS: &str = "orderId,venderId,orderState,orderStateRemark,orderType,ord
 const STATES: &str = "WAIT_SELLER_STOCK_OUT,WAIT_GOODS_RECEIVE_CONFIRM,WAIT_SELLER_DELIVERY,PAUSE,FINISHED_L,\
                       TRADE_CANCELED,LOCKED,POP_ORDER_PAUSE";
 
-const DAY: i64 = 86_400;
-/// Changes younger than this are left for the next time: one that is written late would otherwise be passed over.
-const SETTLE: i64 = 5;
-/// How far back the first question goes, and how far back any goes: the platform takes windows of up to a month.
-const FIRST: i64 = DAY;
-const LONGEST: i64 = 28 * DAY;
-/// How far an after-sale window reaches behind the newest change that was seen.
+/// How far a window of orders reaches behind the newest change that was seen: more may change in the same second.
+const SECOND: i64 = 1;
+/// How far an after-sale window does: some services are dated by when they were asked for.
 const OVERLAP: i64 = 1_800;
 
 fn call(account: &Account, method: &str, now: Timestamp, own: &Value) -> ApiRequest {
@@ -49,30 +46,31 @@ fn call(account: &Account, method: &str, now: Timestamp, own: &Value) -> ApiRequ
     post_utf8_form(format!("{}/routerjson", account.api_base), form(&params))
 }
 
-/// The window that a cursor (seconds since 1970) begins, `behind` seconds earlier.
-fn window(cursor: Option<&str>, behind: i64, now: Timestamp) -> (String, String) {
-    let end = now.secs().saturating_sub(SETTLE);
-    let start = cursor.and_then(|cursor| cursor.parse::<i64>().ok()).map_or(end - FIRST, |at| at.saturating_sub(behind));
-    let start = start.clamp(end - LONGEST, end);
-    (civil::beijing(Timestamp::from_secs(start)), civil::beijing(Timestamp::from_secs(end)))
+/// The window of orders that a cursor begins.
+pub(super) fn orders_window(cursor: Option<&str>, now: Timestamp) -> Window {
+    Window::at(cursor, SECOND, now)
+}
+
+/// The window of after-sale services.
+pub(super) fn after_sales_window(cursor: Option<&str>, now: Timestamp) -> Window {
+    Window::at(cursor, OVERLAP, now)
 }
 
 pub(super) fn orders(account: &Account, cursor: Option<&str>, now: Timestamp) -> ApiRequest {
-    // One second of overlap: a page may have ended in the middle of a second.
-    let (start, end) = window(cursor, 1, now);
+    let window = orders_window(cursor, now);
     let own = json!({
-        "start_date": start, "end_date": end, "order_state": STATES, "optional_fields": FIELDS, "source_id": "JOS",
-        "page": "1", "page_size": ORDERS.to_string(), "sortType": 0, "dateType": 0,
+        "start_date": window.start(), "end_date": window.end(), "order_state": STATES, "optional_fields": FIELDS,
+        "source_id": "JOS", "page": window.page(), "page_size": ORDERS.to_string(), "sortType": 0, "dateType": 0,
     });
     call(account, "jingdong.pop.order.search", now, &own)
 }
 
 pub(super) fn after_sales(account: &Account, cursor: Option<&str>, now: Timestamp) -> Result<ApiRequest, &'static str> {
     let (shop, operator) = account.after_sales.as_ref().ok_or("operator_missing")?;
-    let (start, end) = window(cursor, OVERLAP, now);
+    let window = after_sales_window(cursor, now);
     let own = json!({
-        "buId": shop, "operatePin": operator, "operateNick": operator, "updateTimeBegin": start, "updateTimeEnd": end,
-        "pageNumber": "1", "pageSize": AFTER_SALES.to_string(),
+        "buId": shop, "operatePin": operator, "operateNick": operator, "updateTimeBegin": window.start(),
+        "updateTimeEnd": window.end(), "pageNumber": window.page(), "pageSize": AFTER_SALES.to_string(),
     });
     Ok(call(account, "jingdong.asc.query.list", now, &own))
 }
@@ -159,10 +157,20 @@ mod tests {
         assert_eq!(next["start_date"], "2021-05-07 09:19:59");
         let old = own(&orders(&account(), Some("0"), NOW));
         assert_eq!(old["start_date"], "2021-04-09 09:20:34");
+        let ahead = own(&orders(&account(), Some("1620350500"), NOW));
+        assert_eq!(
+            (&ahead["start_date"], &ahead["end_date"]),
+            (&json!("2021-05-07 09:20:33"), &json!("2021-05-07 09:20:34"))
+        );
         let future = own(&orders(&account(), Some("9999999999"), NOW));
-        assert_eq!(future["start_date"], future["end_date"]);
+        assert_eq!(future["start_date"], first["start_date"]);
         let services = own(&after_sales(&account(), Some("1620350400"), NOW).ok().unwrap());
         assert_eq!((&services["updateTimeBegin"], &services["buId"]), (&json!("2021-05-07 08:50:00"), &json!("9")));
+        assert_eq!((&next["page"], &services["pageNumber"]), (&json!("1"), &json!("1")));
+        let page = own(&orders(&account(), Some("1620350400:1620350410:3"), NOW));
+        assert_eq!((&page["start_date"], &page["end_date"]), (&json!("2021-05-07 09:19:59"), &json!("2021-05-07 09:20:10")));
+        let services = own(&after_sales(&account(), Some("1620350400:1620350410:2:1620350401:60"), NOW).ok().unwrap());
+        assert_eq!((&page["page"], &services["pageNumber"]), (&json!("3"), &json!("2")));
     }
 
     #[test]

@@ -17,10 +17,10 @@
 //! * a call is a form with `method`, `app_key`, `access_token`, `timestamp` (Beijing time), `v=2.0`, `360buy_param_json` and
 //!   `sign` = MD5 over secret, all the others sorted, secret. `format` and `sign_method` are not signed and not sent;
 //! * `pop.order.search` by time of change (`dateType` 0, oldest first) gives up to 100 orders of a window of at most a month;
-//!   the platform asks that one moves through time rather than through pages. The next page begins with the newest change
-//!   that was seen; the last five seconds are left to settle;
+//!   the next window begins with the newest change that was seen; the last five seconds are left to settle;
 //! * `asc.query.list` gives after-sale services by time of change, in no documented order: a window reaches half an hour
-//!   behind the newest change that was seen, and holds at most [`AFTER_SALES`] of them;
+//!   behind the newest change that was seen;
+//! * what a window holds beyond a page ([`ORDERS`], [`AFTER_SALES`]) is asked for page by page (`window`);
 //! * an answer is `{"<method with _>_responce": {…}}` (the platform's spelling) or `error_response`.
 //!
 //! What is sent again is told by order number, state and time of change. The buyer is `open_id_buyer` (an id of the
@@ -30,13 +30,14 @@ mod account;
 mod api;
 mod parse;
 pub mod sign;
+mod window;
 
 pub use account::Account;
 pub use api::{AFTER_SALES, ORDERS};
 
 use crate::kit::{
-    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Page, Parsed, Pull,
-    Refusal, Rendered, Reply, Request, Secrets, Verified,
+    AccountError, Adapter, ApiRequest, ApiResponse, Asked, Call, Capabilities, Carries, Outbound, Outcome, Page, Parsed,
+    Pull, Refusal, Rendered, Reply, Request, Secrets, Verified,
 };
 use serde_json::Value;
 use warmline_model::Timestamp;
@@ -118,7 +119,10 @@ impl Pull for JdAdapter {
         }
     }
 
-    fn read(&self, _account: &Account, source: &str, answer: &ApiResponse<'_>) -> Result<Page, Outcome> {
-        if source == SOURCE_ORDERS { parse::orders(answer) } else { parse::after_sales(answer) }
+    fn read(&self, _account: &Account, asked: &Asked<'_>, answer: &ApiResponse<'_>) -> Result<Page, Outcome> {
+        match asked.source {
+            SOURCE_ORDERS => parse::orders(answer, api::orders_window(asked.cursor, asked.now)),
+            _ => parse::after_sales(answer, api::after_sales_window(asked.cursor, asked.now)),
+        }
     }
 }

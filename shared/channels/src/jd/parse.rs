@@ -1,24 +1,31 @@
 //! Reads pages of orders and of after-sale services.
 
-use super::api::{self, ORDERS};
+use super::api::{self, AFTER_SALES, ORDERS};
+use super::window::{Seen, Window};
 use crate::civil;
 use crate::digest::opaque_key;
 use crate::json;
 use crate::kit::{ApiResponse, Outcome, Page, Refusal};
 use crate::orders::{about, happened, id};
-use crate::values::text;
+use crate::values::{text, whole};
 use serde_json::{Map, Value};
 use warmline_model::{Content, Inbound, Sender, Timestamp};
 
 const UNREADABLE: Outcome = Outcome::Retry("answer_unreadable");
 const NO_ROW: Refusal = Refusal::Malformed("not a JSON object");
 
-/// Where the lists stand.
+/// Where the lists stand, and beside each how many rows there are on all pages.
 const ORDER_LIST: &[&str; 3] = &[json::ANY, "searchorderinfo_result", "orderInfoList"];
+const ORDER_TOTAL: &str = "orderTotal";
 const SERVICE_LIST: &[&str; 3] = &[json::ANY, "pageResult", "data"];
+const SERVICE_TOTAL: &str = "totalCount";
 
-/// The list at the path; empty where the platform leaves it out.
-fn rows<'a>(answer: &ApiResponse<'a>, path: &'static [&'static str; 3]) -> Result<json::List<'a>, Outcome> {
+/// The list at the path, empty where the platform leaves it out; and the number of rows on all pages.
+fn rows<'a>(
+    answer: &ApiResponse<'a>,
+    path: &'static [&'static str; 3],
+    total: &str,
+) -> Result<(json::List<'a>, Option<i64>), Outcome> {
     let [_, outer, inner] = path;
     let (body, list) = api::listed(answer, path)?;
     let Some(Value::Object(result)) = body.get(*outer) else { return Err(UNREADABLE) };
@@ -27,9 +34,10 @@ fn rows<'a>(answer: &ApiResponse<'a>, path: &'static [&'static str; 3]) -> Resul
     {
         return Err(Outcome::Permanent("platform_refused"));
     }
+    let total = whole(result.get(total));
     match result.get(*inner) {
-        None | Some(Value::Null) => Ok(list),
-        Some(_) if list.is_there() => Ok(list),
+        None | Some(Value::Null) => Ok((list, total)),
+        Some(_) if list.is_there() => Ok((list, total)),
         Some(_) => Err(UNREADABLE),
     }
 }
@@ -51,17 +59,15 @@ fn sender(row: &Map<String, Value>, pins: &[&str], order: Option<&str>) -> Sende
     Sender { union_id: xid, ..sender }
 }
 
-pub(super) fn orders(answer: &ApiResponse<'_>) -> Result<Page, Outcome> {
-    let rows = rows(answer, ORDER_LIST)?;
-    let count = rows.len();
-    let (mut oldest, mut newest) = (i64::MAX, None::<i64>);
+pub(super) fn orders(answer: &ApiResponse<'_>, window: Window) -> Result<Page, Outcome> {
+    let (rows, total) = rows(answer, ORDER_LIST, ORDER_TOTAL)?;
+    let mut seen = Seen::new(rows.len(), ORDERS, total);
     let (messages, odd) = rows.read(|_, row| {
         let Value::Object(row) = &row else { return Err(NO_ROW) };
         let (Some(order), Some(at)) = (id(row, &["orderId"]), moment(row, &["modified", "orderStartTime"])) else {
             return Ok(Some(unknown("order", row)));
         };
-        oldest = oldest.min(at.secs());
-        newest = newest.max(Some(at.secs()));
+        seen.note(&window, at);
         let state = text(row, "orderState").unwrap_or_else(|| "order".to_owned());
         Ok(Some(Inbound {
             earlier_key: None,
@@ -72,25 +78,20 @@ pub(super) fn orders(answer: &ApiResponse<'_>) -> Result<Page, Outcome> {
             reply_to: None,
         }))
     });
-    let mut page = Page { messages, odd, ..Page::default() };
-    page.more = count >= ORDERS && newest.is_some();
-    page.cursor = newest.map(|newest| {
-        // A full page from within the overlap would come again and again: step over it.
-        let stuck = page.more && newest - oldest <= 1;
-        (if stuck { newest + 2 } else { newest }).to_string()
-    });
-    Ok(page)
+    let (cursor, more) = window.after(&seen);
+    Ok(Page { messages, odd, cursor, more, ..Page::default() })
 }
 
-pub(super) fn after_sales(answer: &ApiResponse<'_>) -> Result<Page, Outcome> {
-    let mut newest = None::<i64>;
-    let (messages, odd) = rows(answer, SERVICE_LIST)?.read(|_, row| {
+pub(super) fn after_sales(answer: &ApiResponse<'_>, window: Window) -> Result<Page, Outcome> {
+    let (rows, total) = rows(answer, SERVICE_LIST, SERVICE_TOTAL)?;
+    let mut seen = Seen::new(rows.len(), AFTER_SALES, total);
+    let (messages, odd) = rows.read(|_, row| {
         let Value::Object(row) = &row else { return Err(NO_ROW) };
         let changed = &["updateDate", "updateTime", "processTime", "approveTime", "applyTime"];
         let (Some(service), Some(at)) = (id(row, &["serviceId"]), moment(row, changed)) else {
             return Ok(Some(unknown("after_sale", row)));
         };
-        newest = newest.max(Some(at.secs()));
+        seen.note(&window, at);
         let status = text(row, "serviceStatus").unwrap_or_default();
         let order = id(row, &["orderId"]);
         Ok(Some(Inbound {
@@ -102,7 +103,8 @@ pub(super) fn after_sales(answer: &ApiResponse<'_>) -> Result<Page, Outcome> {
             reply_to: None,
         }))
     });
-    Ok(Page { messages, odd, cursor: newest.map(|newest| newest.to_string()), ..Page::default() })
+    let (cursor, more) = window.after(&seen);
+    Ok(Page { messages, odd, cursor, more, ..Page::default() })
 }
 
 /// The platform gives more of a service's customer than anybody asked for.
@@ -128,15 +130,27 @@ fn unknown(kind: &str, row: &Map<String, Value>) -> Inbound {
 mod tests {
     use super::super::JdAdapter;
     use super::*;
-    use crate::kit::{Adapter, ApiResponse, Pull};
+    use crate::kit::{Adapter, ApiResponse, Asked, Call, Pull};
+    use crate::sorted_sign::read_form;
     use proptest::prelude::*;
     use serde_json::json;
+    use std::collections::BTreeSet;
 
-    fn read(source: &str, body: &[u8]) -> Result<Page, Outcome> {
+    /// A minute after 2016-01-01 12:00:00 in Beijing.
+    const NOW: Timestamp = Timestamp::from_secs(1_451_620_860);
+
+    fn account() -> super::super::Account {
         let secrets = [("app_secret", "yourappSecret"), ("access_token", "t")];
         let secrets = secrets.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        let account = JdAdapter.account(&json!({ "app_key": "k" }), &secrets).ok().unwrap();
-        Pull::read(&JdAdapter, &account, source, &ApiResponse { status: 200, body })
+        JdAdapter.account(&json!({ "app_key": "k", "vender_id": "9", "operator": "pin" }), &secrets).ok().unwrap()
+    }
+
+    fn read_after(source: &str, cursor: Option<&str>, now: Timestamp, body: &[u8]) -> Result<Page, Outcome> {
+        Pull::read(&JdAdapter, &account(), &Asked { source, cursor, now }, &ApiResponse { status: 200, body })
+    }
+
+    fn read(source: &str, body: &[u8]) -> Result<Page, Outcome> {
+        read_after(source, None, NOW, body)
     }
 
     fn list(rows: &[Value]) -> Vec<u8> {
@@ -169,12 +183,92 @@ mod tests {
         assert_eq!(data["orderPayment"], "12.30");
     }
 
+    /// The platform: the rows that changed within the window that is asked for, and of those the page.
+    fn given(source: &str, cursor: Option<&str>, now: Timestamp, kept: &[(i64, Value)]) -> Vec<u8> {
+        let call = Call { token: None, now, nonce: &[0; 16] };
+        let form = read_form(&JdAdapter.request(&account(), source, cursor, &call).ok().unwrap().body);
+        let own = form.iter().find(|(name, _)| name == "360buy_param_json").map(|(_, value)| value.as_str());
+        let own: Value = serde_json::from_str(own.unwrap()).unwrap();
+        let text = |name: &str| own[name].as_str().unwrap();
+        let (begin, end, page, size) = match source {
+            "orders" => ("start_date", "end_date", "page", "page_size"),
+            _ => ("updateTimeBegin", "updateTimeEnd", "pageNumber", "pageSize"),
+        };
+        let secs = |name: &str| civil::read_beijing(text(name)).unwrap().secs();
+        let within: Vec<Value> =
+            kept.iter().filter(|(at, _)| (secs(begin)..=secs(end)).contains(at)).map(|(_, row)| row.clone()).collect();
+        let (page, size): (usize, usize) = (text(page).parse().unwrap(), text(size).parse().unwrap());
+        let rows: Vec<_> = within.iter().skip((page - 1) * size).take(size).cloned().collect();
+        if source == "orders" { list(&rows) } else { services(&rows) }
+    }
+
+    /// Asks a source until there is no more: the keys of all that came, and where the cursor stands.
+    fn all(source: &str, cursor: Option<&str>, now: Timestamp, kept: &[(i64, Value)]) -> (BTreeSet<String>, Option<String>) {
+        let (mut keys, mut cursor) = (BTreeSet::new(), cursor.map(str::to_owned));
+        for _ in 0..50 {
+            let page = read_after(source, cursor.as_deref(), now, &given(source, cursor.as_deref(), now, kept)).unwrap();
+            keys.extend(page.messages.into_iter().map(|message| message.key));
+            cursor = page.cursor.or(cursor);
+            if !page.more {
+                return (keys, cursor);
+            }
+        }
+        panic!("{source} has no end");
+    }
+
+    /// A row of a source that changed then, and the key of what becomes of it; without a time where that is odd.
+    fn changed(source: &str, number: u64, at: Option<Value>) -> Value {
+        let mut row = match source {
+            "orders" => json!({ "orderId": number.to_string(), "orderState": "FINISHED_L" }),
+            _ => json!({ "serviceId": number, "serviceStatus": 10_001 }),
+        };
+        if let Some(at) = at {
+            row[if source == "orders" { "modified" } else { "updateDate" }] = at;
+        }
+        row
+    }
+
     #[test]
     fn a_page_never_stands_still() {
         let full: Vec<_> = (0..40).map(|n| order(n, "2016-01-01 12:00:00")).collect();
         let page = read("orders", &list(&full)).unwrap();
-        assert_eq!((page.cursor.as_deref(), page.more), (Some("1451620802"), true));
+        assert_eq!((page.cursor.as_deref(), page.more), (Some("1451534456:1451620855:2:1451620800:40"), true));
         assert_eq!(read("orders", &list(&[])).unwrap(), Page::default());
+    }
+
+    #[test]
+    fn l1_all_changes_of_one_second_come() {
+        for source in ["orders", "after_sales"] {
+            for order in [false, true] {
+                let at = 1_451_620_800;
+                let mut kept: Vec<_> = (0..180i64)
+                    .map(|n| (at + n / 150, changed(source, n.unsigned_abs(), Some(json!((at + n / 150) * 1000)))))
+                    .collect();
+                if order {
+                    kept.reverse();
+                }
+                for cursor in [None, Some("1451620800"), Some("1451617200")] {
+                    let (keys, cursor) = all(source, cursor, NOW, &kept);
+                    assert_eq!((keys.len(), cursor.as_deref()), (180, Some("1451620801")), "{source}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn l1_a_time_ahead_and_rows_without_one_hold_nothing_up() {
+        for source in ["orders", "after_sales"] {
+            for odd in [Some(json!(99_999_999_999_999i64)), Some(json!("2099-01-01 00:00:00")), Some(json!("soon")), None] {
+                let (first, second) = (NOW.secs() - 60, NOW.secs() + 60);
+                let mut kept: Vec<_> = (0..120).map(|n| (first, changed(source, n, odd.clone()))).collect();
+                let (keys, cursor) = all(source, Some("1451617200"), NOW, &kept);
+                assert_eq!((keys.len(), cursor.as_deref()), (120, Some("1451620855")), "{source} {odd:?}");
+                kept.push((second, changed(source, 500, Some(json!(second * 1000)))));
+                let (keys, later) = all(source, cursor.as_deref(), NOW.plus_millis(120_000), &kept);
+                assert_eq!(later, Some(second.to_string()), "{source} {odd:?}");
+                assert!(keys.iter().any(|key| key.contains("-500-")), "{source} {odd:?}");
+            }
+        }
     }
 
     #[test]
@@ -225,6 +319,45 @@ mod tests {
     }
 
     proptest! {
+        /// Whatever changes, in whatever order the platform lists it: all of it comes, and the cursor only moves on.
+        #[test]
+        fn l1_every_change_comes(
+            orders: bool,
+            begun in prop::option::of(0i64..7_200),
+            changes in prop::collection::vec((0i64..40, 1usize..70, 0u8..8, any::<u16>()), 0..5),
+        ) {
+            let source = if orders { "orders" } else { "after_sales" };
+            let start = NOW.secs() - 3_600;
+            let (mut kept, mut expected) = (Vec::new(), BTreeSet::new());
+            for (minute, burst, odd, place) in changes {
+                let at = start + minute * 90;
+                for _ in 0..burst {
+                    let number = 1_000 + u64::try_from(kept.len()).unwrap();
+                    let time = match odd {
+                        0 => None,
+                        1 => Some(json!("soon")),
+                        2 => Some(json!("2099-01-01 00:00:00")),
+                        3 => Some(json!(civil::beijing(Timestamp::from_secs(at)))),
+                        _ => Some(json!(at * 1000)),
+                    };
+                    let kind = if orders { format!("order-{number}-FINISHED_L") } else { format!("service-{number}-10001") };
+                    if odd >= 3 {
+                        expected.insert(format!("{kind}-{at}"));
+                    }
+                    let place = usize::from(place) % (kept.len() + 1);
+                    kept.insert(place, (at, changed(source, number, time)));
+                }
+            }
+            let cursor = begun.map(|begun| (start - begun).to_string());
+            let (keys, cursor) = all(source, cursor.as_deref(), NOW.plus_millis(60_000), &kept);
+            prop_assert!(expected.is_subset(&keys), "{:?}", expected.difference(&keys).collect::<Vec<_>>());
+            let stands = cursor.as_deref().map(|cursor| cursor.parse::<i64>().unwrap());
+            prop_assert!(stands.is_none_or(|at| begun.is_none_or(|begun| at >= start - begun) && at <= NOW.secs() + 55));
+            let later = NOW.plus_millis(600_000);
+            let (_, next) = all(source, cursor.as_deref(), later, &kept);
+            prop_assert!(next.map(|next| next.parse::<i64>().unwrap()) >= stands);
+        }
+
         #[test]
         fn arbitrary_answers_do_not_panic(bytes: Vec<u8>, at in 0usize..600, to: u8, time: i64) {
             let _ = (read("orders", &bytes), read("after_sales", &bytes));

@@ -53,13 +53,13 @@ pub(crate) fn list_of<'a>(
         Err(error) => {
             let (outer, items) = split(body, path).ok_or(error)?;
             if items.len() > MAX_ITEMS {
-                return Err(Error::TooMany);
+                return Err(Error::TooManyItems);
             }
             (read(&outer).map_err(|_| error)?, Some(items.into_iter().map(read).collect()))
         }
     };
     if items.as_ref().is_some_and(|items: &Vec<_>| items.len() > MAX_ITEMS) {
-        return Err(Error::TooMany);
+        return Err(Error::TooManyItems);
     }
     Ok(List { body, path, outer, items })
 }
@@ -386,7 +386,9 @@ mod tests {
         assert_eq!(list(br#"[{"n":1},"#, MAX_BYTES, &[]).err(), Some(Error::Syntax));
         assert_eq!(list(&vec![b' '; 32], 16, &[]).err(), Some(Error::TooLong));
         let many = format!("[{}1]", "1,".repeat(MAX_ITEMS));
-        assert_eq!(list(many.as_bytes(), MAX_BYTES, &[]).err(), Some(Error::TooMany));
+        assert_eq!(list(many.as_bytes(), MAX_BYTES, &[]).err(), Some(Error::TooManyItems));
+        let many = format!("[{}1e999]", "1,".repeat(MAX_ITEMS));
+        assert_eq!(list(many.as_bytes(), MAX_BYTES, &[]).err(), Some(Error::TooManyItems));
         let (_, good, _) = read(b"\xef\xbb\xbf [{\"n\":1},{\"n\":1e999}]", &[]).unwrap();
         assert_eq!(good, [1]);
         let one = list(br#"{"n":5}"#, MAX_BYTES, &[]).unwrap().or_one();

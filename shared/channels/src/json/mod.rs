@@ -32,6 +32,9 @@ pub enum Error {
     /// More than [`MAX_VALUES`] values.
     #[error("the JSON has too many values")]
     TooMany,
+    /// A list of more items than are taken at once.
+    #[error("the list has too many items")]
+    TooManyItems,
     /// Not JSON, not UTF-8, a lone surrogate, a number that fits nowhere, or not the wanted shape.
     #[error("not the JSON that is wanted here")]
     Syntax,
@@ -46,6 +49,7 @@ impl From<Error> for Refusal {
             Error::TooLong => "the body is too long",
             Error::TooDeep => "JSON nested too deeply",
             Error::TooMany => "too many JSON values",
+            Error::TooManyItems => return Self::TooMany,
             Error::Syntax => "not the JSON that is wanted here",
             Error::Nul => "a text holds U+0000",
         })

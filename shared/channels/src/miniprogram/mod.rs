@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `app_id` | the mini program's app id; required for `safe` and `both`, and to send | – |
 //! | `mode` | `plain`, `safe` (encrypted only) or `both` | `safe` where there is an `encoding_aes_key`, else `plain` |
-//! | `link_picture` | address of the picture that a link is shown with; the platform wants one | none |
+//! | `link_picture` | address of the picture that a link is shown with; the platform wants one, so without it no link is sent | none |
 //! | `api_base` | where the API is | `https://api.weixin.qq.com` |
 //! | `max_age_secs` | how far the signed timestamp may be from now | 300 |
 //!
@@ -78,7 +78,7 @@ impl Adapter for MiniprogramAdapter {
     }
 
     fn missing_for_sending(&self, account: &Account) -> Vec<&'static str> {
-        account.app.missing_for_sending()
+        account.missing_for_sending()
     }
 
     fn handshake(&self, account: &Account, request: &Request<'_>, now: Timestamp) -> Result<Option<Reply>, Refusal> {

@@ -53,7 +53,7 @@ impl<'a> Outgoing<'a> {
                     title,
                     description: description.as_deref().unwrap_or_default(),
                     url,
-                    picture: picture.unwrap_or_default(),
+                    picture: picture.ok_or("link_picture_missing")?,
                 },
             },
             _ => return Err("kind_not_supported"),

@@ -137,8 +137,16 @@ fn replies() {
     assert_eq!(body(&image(Some("M"))).unwrap()["image"], json!({ "media_id": "M" }));
     assert_eq!(body(&image(None)), Err("media_id_missing"));
     let link = |url: &str| Content::Link { title: "t".into(), description: Some("d".into()), url: url.into() };
-    let expected = json!({ "title": "t", "description": "d", "url": "https://x", "thumb_url": "" });
-    assert_eq!(body(&link("https://x")).unwrap()["link"], expected);
+    assert_eq!(body(&link("https://x")), Err("link_picture_missing"));
+    let secrets = [("token", "test"), ("app_secret", "s3")].map(|(k, v)| (k.to_owned(), v.to_owned())).into();
+    let settings = json!({ "app_id": "wxapp", "link_picture": "https://p/1.png" });
+    let pictured = Account::read(&settings, &secrets).ok().unwrap();
+    let content = link("https://x");
+    let reply = Outbound { to: "oUser", id: "msg_1", content: &content, at: NOW, reply_to: None };
+    let call = Call { token: Some("T"), now: NOW, nonce: &[0; 16] };
+    let Ok(Rendered::Call(call)) = MiniprogramAdapter.render(&pictured, &reply, &call) else { panic!("not rendered") };
+    let expected = json!({ "title": "t", "description": "d", "url": "https://x", "thumb_url": "https://p/1.png" });
+    assert_eq!(serde_json::from_slice::<Value>(&call.body).unwrap()["link"], expected);
     assert_eq!(body(&link("miniprogram://wxother/p#M")), Err("page_of_another_app"));
     assert_eq!(body(&link("miniprogram://wxapp/p")), Err("cover_missing"));
     assert_eq!(body(&Content::text("好".repeat(683))), Err("text_too_long"));

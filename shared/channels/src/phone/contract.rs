@@ -10,8 +10,6 @@ use warmline_model::{Content, Identifier, IdentifierKind, Inbound, Sender, Times
 
 /// The longest segment, in characters: some minutes of speech.
 const MAX_TEXT: usize = 8_000;
-/// The most objects in one body.
-const MAX_ITEMS: usize = 256;
 
 /// An agent's segment, as an event.
 pub(super) const AGENT_SAID: &str = "agent_said";
@@ -25,9 +23,6 @@ pub(super) fn parse(body: &Verified) -> Result<Parsed, Refusal> {
     if !list.is_there() {
         return Ok(object(list.outer)?.map(Parsed::from).unwrap_or_default());
     }
-    if list.len() > MAX_ITEMS {
-        return Err(Refusal::Malformed("too many segments"));
-    }
     Ok(list.read(|_, item| object(item)).into())
 }
 
@@ -35,9 +30,13 @@ pub(super) fn parse(body: &Verified) -> Result<Parsed, Refusal> {
 pub(super) fn read(mut item: Map<String, Value>, at: Timestamp) -> Result<Option<Inbound>, Refusal> {
     let call = id(item.remove("call_id").as_ref(), "call_id")?;
     let seq = id(item.remove("seq").as_ref(), "seq")?;
-    let caller = item.remove("caller").and_then(|c| c.as_str().map(caller::read)).unwrap_or_default();
+    let caller = caller::read_value(item.remove("caller").as_ref());
     // What is said tells messages apart, not who is named as the caller.
     let key = opaque_key("call", &[&call, &seq, &Value::Object(item.clone()).to_string()]);
+    // An extension is a name, whichever way it is written.
+    if let Some(agent @ Value::Number(_)) = item.get_mut("agent") {
+        *agent = Value::String(agent.to_string());
+    }
     let content = if let Some(event) = item.remove("event") {
         let event = event.as_str().filter(|e| !e.is_empty() && e.len() <= 64).ok_or(Refusal::Malformed("event"))?;
         let data = if item.is_empty() { Value::Null } else { Value::Object(item) };
@@ -142,6 +141,11 @@ mod tests {
         assert_eq!(sip.open_id, "c1");
         let named = who("\"王小姐\" <sip:13800138000@10.0.0.1>;tag=1");
         assert_eq!((named.name.as_deref(), named.identifiers.len()), (Some("王小姐"), 1));
+        let mut ring = sign::event("c1", 1, "ring", "");
+        (ring["caller"], ring["agent"]) = (json!(13_800_138_000_u64), json!(8001));
+        let ring = all(&ring).unwrap().remove(0);
+        assert_eq!(ring.sender.identifiers[0].value, "13800138000");
+        assert!(matches!(ring.content, Content::Event { data, .. } if data["agent"] == "8001"));
         let nobody = who("sip:anonymous@anonymous.invalid");
         assert_eq!((nobody.name, nobody.identifiers), (None, Vec::new()));
     }
@@ -166,8 +170,14 @@ mod tests {
         assert_eq!(refused(sign::segment("c", 1, "customer", &"好".repeat(8_001), true)), Some(Refusal::TooLong));
         let nul = all(&sign::segment("c", 1, "customer", "a\0", true)).unwrap();
         assert_eq!(nul[0].content, Content::text("a\u{FFFD}"));
-        let many = vec![sign::event("c", 1, "ring", "1"); 257];
-        assert_eq!(refused(Value::Array(many)), Some(Refusal::Malformed("too many segments")));
+    }
+
+    #[test]
+    fn f4_a_large_batch_comes_whole_and_one_that_is_too_large_is_refused() {
+        let many = |count: u64| Value::from_iter((0..count).map(|n| sign::segment("c", n, "customer", "我要退货", true)));
+        let keys: std::collections::BTreeSet<_> = all(&many(4_096)).unwrap().into_iter().map(|found| found.key).collect();
+        assert_eq!((all(&many(257)).unwrap().len(), keys.len()), (257, 4_096));
+        assert_eq!(all(&many(4_097)), Err(Refusal::TooMany));
     }
 
     #[test]

@@ -69,7 +69,7 @@ pub(super) fn parse(body: &Verified) -> Result<Vec<Inbound>, Refusal> {
     }
     let call = contract::id(fields.remove("callSerialNo").as_ref(), "callSerialNo")?;
     // AICC calls the customer: the number called is the customer's.
-    let customer = fields.remove("called").and_then(|n| n.as_str().map(caller::read)).unwrap_or_default();
+    let customer = caller::read_value(fields.remove("called").as_ref());
     let named = fields.get("eventType").or(fields.get("event")).and_then(Value::as_str).filter(|e| e.len() <= 64);
     let released = fields.contains_key("releaseTime") || fields.contains_key("releaseReason");
     let event = match named {
@@ -176,6 +176,8 @@ mod tests {
         assert_eq!(odd[0].content.kind(), "unknown");
         let named = read(json!({ "callSerialNo": "1", "eventType": "Alerting" })).unwrap();
         assert_eq!(named[0].earlier_key.as_deref(), Some("1-alerting"));
+        let called = read(json!({ "callSerialNo": "1", "called": 18_612_345_678_u64, "releaseReason": 0 })).unwrap();
+        assert_eq!(called[0].sender.identifiers[0].value, "18612345678");
         assert_eq!(read(json!({ "called": "1" })), Err(Refusal::Malformed("callSerialNo")));
     }
 

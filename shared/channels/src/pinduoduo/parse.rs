@@ -5,7 +5,7 @@ use crate::digest::opaque_key;
 use crate::json;
 use crate::kit::Refusal;
 use crate::orders::{about, happened, id};
-use crate::values::text;
+use crate::values::{text, whole};
 use serde_json::{Map, Value};
 use warmline_model::{Content, Inbound, Timestamp};
 
@@ -19,7 +19,7 @@ pub(super) fn frame(account: &Account, body: &[u8]) -> Result<Vec<Inbound>, Refu
         None => return Err(Refusal::Malformed("commandType")),
     }
     let frame_id = id(&frame, &["id"]).ok_or(Refusal::Malformed("id"))?;
-    let at = ["time", "sendTime"].iter().find_map(|name| frame.get(*name)?.as_i64()).filter(|ms| *ms >= 0);
+    let at = ["time", "sendTime"].iter().find_map(|name| whole(frame.get(*name))).filter(|ms| *ms >= 0);
     let at = Timestamp::from_millis(at.ok_or(Refusal::Malformed("time"))?);
     let Some(Value::Object(message)) = frame.get("message") else { return Err(Refusal::Malformed("message")) };
     let mall = id(message, &["mallID", "mall_id"]);
@@ -112,7 +112,9 @@ mod tests {
         assert!(matches!(&unknown[0].content, Content::Unknown { raw_kind, .. } if raw_kind == "pdd_goods_GoodsUpdate"));
         assert!(matches!(read("{"), Err(Refusal::Malformed(_))));
         assert_eq!(read("[]"), Err(Refusal::Malformed("not a JSON object")));
-        assert_eq!(read(r#"{"a":"\u0000\ud800"}"#), Ok(Vec::new()));
+        assert_eq!(read("{}"), Ok(Vec::new()));
+        assert_eq!(read(r#"{"a":"\u0000\ud800"}"#), Err(Refusal::Malformed("commandType")));
+        assert_eq!(read(&good.replace(&AT.millis().to_string(), &format!("\"{}\"", AT.millis()))).unwrap()[0].at, AT);
     }
 
     #[test]

@@ -6,8 +6,8 @@ use crate::digest::opaque_key;
 use crate::json;
 use crate::kit::{ApiRequest, Call, Outbound, Parsed, Refusal, Verified};
 use crate::requests::post_form;
-use crate::values::text;
-use serde_json::{Value, json};
+use crate::values::{text, words};
+use serde_json::{Map, Value, json};
 use warmline_model::{Content, Inbound, Timestamp};
 
 /// The version of the SMS API.
@@ -38,21 +38,27 @@ fn read(item: Value, came_at: Timestamp) -> Result<Inbound, Refusal> {
         item.remove("phone_number");
         let id = Some(biz_id).filter(|id| !id.is_empty());
         (key, Some(earlier), Content::Event { event: "smsreport".to_owned(), key: id, data: Value::Object(item) }, None)
-    } else if let Some(Value::String(content)) = item.get("content") {
+    } else if let Some(content) = said(&item) {
         let (key, earlier) = match own("sequence_id") {
             id if !id.is_empty() && id.len() <= 64 && id.bytes().all(|b| b.is_ascii_alphanumeric()) => {
-                (opaque_key("uplink", &[&phone, &id, &sent, content]), Some(id))
+                (opaque_key("uplink", &[&phone, &id, &sent, &content]), Some(id))
             }
-            _ => (opaque_key("uplink", &[&phone, &sent, content]), None),
+            _ => (opaque_key("uplink", &[&phone, &sent, &content]), None),
         };
         let reply_to = json!({ "dest_code": text(&item, "dest_code"), "sign_name": text(&item, "sign_name") });
-        (key, earlier, Content::text(content.as_str()), Some(reply_to))
+        (key, earlier, Content::text(content), Some(reply_to))
     } else {
         let raw = Value::Object(item);
         let key = opaque_key("push", &[&phone, &raw.to_string()]);
         (key, None, Content::Unknown { raw_kind: "push".to_owned(), raw }, None)
     };
     Ok(Inbound { earlier_key, key, sender: super::sender(phone), at, content, reply_to })
+}
+
+/// What a customer wrote, perhaps nothing. That it is an uplink is told by `content`, and without one by the number that it was sent to.
+fn said(item: &Map<String, Value>) -> Option<String> {
+    let uplink = ["content", "dest_code"].into_iter().any(|name| item.contains_key(name));
+    words(item.get("content")).filter(|_| uplink)
 }
 
 fn is_phone(text: &str) -> bool {

@@ -54,7 +54,7 @@ pub(super) fn parse(body: &Verified) -> Result<Vec<Inbound>, Refusal> {
         contents.push(Content::Location { latitude, longitude, scale: None, label });
     }
     for n in 0..MAX_MEDIA {
-        let Some(url) = params.get(&format!("MediaUrl{n}")) else { break };
+        let Some(url) = params.get(&format!("MediaUrl{n}")) else { continue };
         contents.push(medium(url, params.get(&format!("MediaContentType{n}")).unwrap_or_default()));
     }
     if contents.is_empty() {
@@ -196,6 +196,19 @@ mod tests {
         assert!(matches!(&place.unwrap()[0].content, Content::Location { label: Some(l), .. } if l == "店"));
         let odd = read(&[("MessageSid", "S"), ("From", "f"), ("MessageType", "sticker"), ("X", "1")]).unwrap();
         assert!(matches!(&odd[0].content, Content::Unknown { raw_kind, raw } if raw_kind == "sticker" && raw["X"] == "1"));
+    }
+
+    #[test]
+    fn f4_a_medium_without_an_address_costs_the_next_nothing() {
+        let url = "https://api.twilio.com/2010-04-01/Accounts/AC1/Messages/MM1/Media/ME1";
+        for first in [&[("MediaUrl0", "")][..], &[]] {
+            let mut fields = vec![("MessageSid", "MM1"), ("From", "+1"), ("Body", ""), ("NumMedia", "2")];
+            fields.extend_from_slice(first);
+            fields.extend([("MediaUrl1", url), ("MediaContentType1", "image/jpeg")]);
+            let found = read(&fields).unwrap();
+            assert_eq!(found.len(), 1);
+            assert!(matches!(&found[0].content, Content::Image { media } if media.url.as_deref() == Some(url)));
+        }
     }
 
     #[test]

@@ -34,8 +34,8 @@ pub mod sign;
 pub use account::{Account, SignMethod};
 
 use crate::kit::{
-    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Page, Parsed, Pull,
-    Refusal, Rendered, Reply, Request, Secrets, Verified,
+    AccountError, Adapter, ApiRequest, ApiResponse, Asked, Call, Capabilities, Carries, Outbound, Outcome, Page, Parsed,
+    Pull, Refusal, Rendered, Reply, Request, Secrets, Verified,
 };
 use serde_json::Value;
 use warmline_model::Timestamp;
@@ -105,7 +105,7 @@ impl Pull for TaobaoAdapter {
         Ok(api::consume(account, source, call.now))
     }
 
-    fn read(&self, _account: &Account, _source: &str, answer: &ApiResponse<'_>) -> Result<Page, Outcome> {
+    fn read(&self, _account: &Account, _asked: &Asked<'_>, answer: &ApiResponse<'_>) -> Result<Page, Outcome> {
         parse::page(api::listed(answer)?)
     }
 

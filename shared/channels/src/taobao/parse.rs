@@ -65,7 +65,7 @@ fn message(id_of: &str, item: &Map<String, Value>) -> Inbound {
 mod tests {
     use super::super::{TaobaoAdapter, sign};
     use super::*;
-    use crate::kit::{Adapter, ApiResponse, Pull, Secrets};
+    use crate::kit::{Adapter, ApiResponse, Asked, Pull, Secrets};
     use proptest::prelude::*;
     use serde_json::json;
 
@@ -74,7 +74,8 @@ mod tests {
     fn read(body: &[u8]) -> Result<Page, Outcome> {
         let secrets: Secrets = [("app_secret".to_owned(), "helloworld".to_owned())].into();
         let account = TaobaoAdapter.account(&json!({ "app_key": "1" }), &secrets).ok().unwrap();
-        Pull::read(&TaobaoAdapter, &account, "default", &ApiResponse { status: 200, body })
+        let asked = Asked { source: "default", cursor: None, now: AT };
+        Pull::read(&TaobaoAdapter, &account, &asked, &ApiResponse { status: 200, body })
     }
 
     fn answer(items: &[Value]) -> Vec<u8> {

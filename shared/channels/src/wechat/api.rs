@@ -5,9 +5,15 @@ use super::account::Account;
 use super::outgoing::Outgoing;
 use crate::kit::{Outbound, Rendered};
 
+/// The API wants a preview of each film; the answer to a webhook has no place for one.
+pub(super) const THUMB_MISSING: &str = "thumb_missing";
+
 pub(super) fn render(account: &Account, reply: &Outbound<'_>, token: Option<&str>) -> Result<Rendered, &'static str> {
     CAPABILITIES.check(reply.content)?;
     let message = Outgoing::from_content(reply.content)?;
+    if matches!(message, Outgoing::Video { thumb_media_id: None, .. }) {
+        return Err(THUMB_MISSING);
+    }
     Ok(Rendered::Call(account.app.send(message.to_json(reply.to), token)?))
 }
 

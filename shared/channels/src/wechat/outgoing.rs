@@ -57,7 +57,7 @@ impl<'a> Outgoing<'a> {
             Content::Voice { media, .. } => Self::Voice(media_id(&media.id)?),
             Content::Video { media } => Self::Video {
                 media_id: media_id(&media.id)?,
-                thumb_media_id: media.thumb_id.as_deref(),
+                thumb_media_id: media.thumb_id.as_deref().filter(|id| !id.is_empty()),
                 title: media.name.as_deref(),
                 description: None,
             },

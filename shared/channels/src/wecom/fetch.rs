@@ -6,7 +6,7 @@ use super::kf;
 use super::{WecomAdapter, api, app};
 use crate::answers;
 use crate::json;
-use crate::kit::{ApiRequest, ApiResponse, Call, Hint, Outcome, Page, Pull, Verified};
+use crate::kit::{ApiRequest, ApiResponse, Asked, Call, Hint, Outcome, Page, Pull, Verified};
 use crate::requests::post_json;
 use crate::wx::api::url;
 use serde_json::json;
@@ -74,7 +74,7 @@ impl Pull for WecomAdapter {
         request(account, source, cursor, Some(token), call)
     }
 
-    fn read(&self, _account: &Account, source: &str, answer: &ApiResponse<'_>) -> Result<Page, Outcome> {
+    fn read(&self, _account: &Account, asked: &Asked<'_>, answer: &ApiResponse<'_>) -> Result<Page, Outcome> {
         answers::check_status(answer.status)?;
         let list = json::list(answer.body, json::MAX_BYTES, &["msg_list"]);
         let list = list.map_err(|_| Outcome::Retry("answer_unreadable"))?;
@@ -89,7 +89,7 @@ impl Pull for WecomAdapter {
         let more = page["has_more"].as_i64() == Some(1) && cursor.is_some();
         let mut at = Timestamp::from_secs(0);
         let (entries, odd) = list.read(|_, entry| {
-            let Some(inbound) = kf::read(&entry, source, at)? else { return Ok(None) };
+            let Some(inbound) = kf::read(&entry, asked.source, at)? else { return Ok(None) };
             at = inbound.at;
             Ok(Some([kf::menu_answer(&entry, &inbound), Some(inbound)]))
         });

@@ -2,19 +2,22 @@
 //!
 //! `origin` says who speaks: 3 the customer, 4 the system (events), 5 the platform's own servicer. What servicers write and
 //! what concerns only them is not a customer's and is left out. On events the ids are inside `event`. The key is made of the customer,
-//! `msgid`, the time and the words; not of media ids, which may be others when a page is fetched again.
+//! `msgid`, the time and what is said; not of media ids, which may be others when a page is fetched again.
 //!
 //! What of a customer is not as documented survives as [`Content::Unknown`]. An entry is odd only where nothing says whose it is, or
 //! what it is.
 
 use crate::digest::opaque_key;
+use crate::keys;
 use crate::kit::{MENU_ANSWER, Refusal};
-use crate::values::is_id;
+use crate::values::{given_name, is_id, whole, words};
 use crate::wx::page::Page;
 use serde_json::{Map, Value, json};
 use warmline_model::{Content, Inbound, Media, Sender, Timestamp};
 
 const SERVICER: i64 = 5;
+/// Fields that may be others when a page is fetched again.
+const MOVING: &[&str] = &["media_id", "thumb_media_id"];
 /// The longest id taken; the platform's have about 40 characters.
 const MAX_ID: usize = 128;
 /// How long a welcome code is good, by the document.
@@ -28,17 +31,17 @@ pub(super) fn read(entry: &Value, source: &str, before: Timestamp) -> Result<Opt
     if !entry.is_object() {
         return Err(Refusal::Malformed("not a JSON object"));
     }
-    if entry["origin"].as_i64() == Some(SERVICER) {
+    if whole(entry.get("origin")) == Some(SERVICER) {
         return Ok(None);
     }
-    let kind = text(entry, "msgtype").ok_or(Refusal::Malformed("msgtype"))?;
+    let kind = entry["msgtype"].as_str().filter(|kind| !kind.is_empty()).ok_or(Refusal::Malformed("msgtype"))?;
     let event = (kind == "event").then(|| &entry["event"]);
     let named = |name| event.and_then(|e| id(e, name)).or_else(|| id(entry, name));
     let Some(open_id) = named("external_userid") else {
         // What happens to a servicer alone concerns no customer.
         return if event.is_some() { Ok(None) } else { Err(Refusal::Malformed("external_userid")) };
     };
-    let at = entry["send_time"].as_i64().filter(|at| (0..=i64::from(u32::MAX)).contains(at));
+    let at = whole(entry.get("send_time")).filter(|at| (0..=i64::from(u32::MAX)).contains(at));
     let at = at.map_or(before, Timestamp::from_secs);
     let content = match event {
         Some(event) => read_event(event),
@@ -47,9 +50,8 @@ pub(super) fn read(entry: &Value, source: &str, before: Timestamp) -> Result<Opt
     let content = content.unwrap_or_else(|| Content::Unknown { raw_kind: kind.to_owned(), raw: entry.clone() });
     let (key, earlier_key) = match id(entry, "msgid") {
         Some(id) => {
-            let words = content.words().unwrap_or_default();
-            let what = event.and_then(|event| text(event, "event_type")).unwrap_or(kind);
-            (opaque_key("kf", &[&open_id, &id, what, &entry["send_time"].to_string(), words]), Some(id))
+            let time = entry["send_time"].to_string();
+            (keys::of_moving("kf", &[&open_id, &id, kind, &time], &told(&content), MOVING), Some(id))
         }
         None => (opaque_key("entry", &[source, &entry.to_string()]), None),
     };
@@ -62,37 +64,52 @@ pub(super) fn read(entry: &Value, source: &str, before: Timestamp) -> Result<Opt
     Ok(Some(Inbound { earlier_key, key, sender, at, content, reply_to: Some(reply_to) }))
 }
 
+/// What of a content is in its key: a medium has no id there, and a card no cover.
+fn told(content: &Content) -> Content {
+    let mut content = content.clone();
+    match &mut content {
+        Content::Image { media } | Content::Voice { media, .. } | Content::Video { media } | Content::File { media } => {
+            *media = Media::default();
+        }
+        Content::Link { url, .. } => {
+            if let Some(page) = Page::read(url) {
+                *url = Page { cover: "", ..page }.to_string();
+            }
+        }
+        _ => {}
+    }
+    content
+}
+
 /// Which item of a menu a text answers, as an event before it.
-pub(super) fn menu_answer(entry: &Value, text: &Inbound) -> Option<Inbound> {
-    let item = id(&entry["text"], "menu_id").filter(|_| matches!(text.content, Content::Text { .. }))?;
+pub(super) fn menu_answer(entry: &Value, said: &Inbound) -> Option<Inbound> {
+    let item = text(&entry["text"], "menu_id").and_then(|item| given_name(&item, MAX_ID));
+    let item = item.filter(|_| matches!(said.content, Content::Text { .. }))?;
     let content = Content::Event { event: MENU_ANSWER.to_owned(), key: Some(item), data: Value::Null };
-    Some(Inbound { key: format!("{}#context", text.key), content, ..text.clone() })
+    Some(Inbound { key: format!("{}#context", said.key), content, ..said.clone() })
 }
 
-/// A text that is there and not empty.
-fn text<'v>(value: &'v Value, name: &str) -> Option<&'v str> {
-    value[name].as_str().filter(|text| !text.is_empty())
-}
-
-fn owned(value: &Value, name: &str) -> Option<String> {
-    text(value, name).map(str::to_owned)
+/// A text that is there and not empty; numbers as they are written.
+fn text(value: &Value, name: &str) -> Option<String> {
+    words(value.get(name)).filter(|text| !text.is_empty())
 }
 
 fn id(value: &Value, name: &str) -> Option<String> {
-    text(value, name).filter(|id| is_id(id, MAX_ID)).map(str::to_owned)
+    text(value, name).filter(|id| is_id(id, MAX_ID))
 }
 
 fn content(kind: &str, body: &Value) -> Option<Content> {
-    let media = || Some(Media { id: Some(owned(body, "media_id")?), ..Media::default() });
+    let media = || Some(Media { id: Some(text(body, "media_id")?), ..Media::default() });
     Some(match kind {
-        "text" => Content::text(body["content"].as_str()?),
+        "text" if body.is_object() => Content::text(words(body.get("content"))?),
+        "text" => Content::text(words(Some(body))?),
         "image" => Content::Image { media: media()? },
         // `voice_format` 0 was asked for.
         "voice" => Content::Voice { media: Media { format: Some("amr".into()), ..media()? }, transcript: None },
         "video" => Content::Video { media: media()? },
         "file" => Content::File { media: media()? },
         "location" => {
-            let degrees = |name: &str, limit: f64| body[name].as_f64().filter(|v| v.abs() <= limit);
+            let degrees = |name: &str, limit: f64| text(body, name)?.trim().parse::<f64>().ok().filter(|v| v.abs() <= limit);
             let label = [text(body, "name"), text(body, "address")].into_iter().flatten().collect::<Vec<_>>().join(" ");
             Content::Location {
                 latitude: degrees("latitude", 90.0)?,
@@ -102,9 +119,9 @@ fn content(kind: &str, body: &Value) -> Option<Content> {
             }
         }
         "link" => Content::Link {
-            title: owned(body, "title").unwrap_or_default(),
-            description: owned(body, "desc"),
-            url: owned(body, "url")?,
+            title: text(body, "title").unwrap_or_default(),
+            description: text(body, "desc"),
+            url: text(body, "url")?,
         },
         "miniprogram" => {
             let (app_id, path) = (text(body, "appid")?, text(body, "pagepath")?);
@@ -112,13 +129,13 @@ fn content(kind: &str, body: &Value) -> Option<Content> {
             if app_id.contains('/') || cover.contains('#') {
                 return None;
             }
-            let url = Page { app_id, path, cover }.to_string();
-            Content::Link { title: owned(body, "title").unwrap_or_default(), description: None, url }
+            let url = Page { app_id: &app_id, path: &path, cover: &cover }.to_string();
+            Content::Link { title: text(body, "title").unwrap_or_default(), description: None, url }
         }
         "channels_shop_order" => Content::OrderCard {
-            order_id: owned(body, "order_id")?,
-            title: owned(body, "product_titles"),
-            status: owned(body, "state"),
+            order_id: text(body, "order_id")?,
+            title: text(body, "product_titles"),
+            status: text(body, "state"),
         },
         _ => return None,
     })
@@ -128,7 +145,7 @@ fn content(kind: &str, body: &Value) -> Option<Content> {
 /// message that it is about.
 fn read_event(event: &Value) -> Option<Content> {
     let name = text(event, "event_type")?.to_lowercase();
-    let key = ["scene", "fail_msgid", "recall_msgid"].into_iter().find_map(|key| owned(event, key));
+    let key = ["scene", "fail_msgid", "recall_msgid"].into_iter().find_map(|key| text(event, key));
     let mut data: Map<String, Value> = event.as_object()?.clone();
     data.retain(|name, _| !matches!(name.as_str(), "event_type" | "external_userid" | "welcome_code"));
     let data = if data.is_empty() { Value::Null } else { Value::Object(data) };

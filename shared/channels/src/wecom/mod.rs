@@ -19,9 +19,6 @@
 //! An application pushes its messages. 微信客服 pushes only that there is something (`kf_msg_or_event`): its messages are fetched
 //! ([`crate::Pull`]), one source for each of its accounts (`open_kfid`), from the cursor that was stored with the last page.
 //!
-//! The callback's own `Token`, which would free `sync_msg` of its strict rate limit, cannot reach the fetcher: between two
-//! calls only the cursor is kept.
-//!
 //! * `account`: the settings; `verify`: handshake, signature, decryption;
 //! * `app`: what an application pushes; `kf`: what 微信客服 keeps; `fetch`: how it is fetched;
 //! * `outgoing`: replies in the platform's words; `api`: calls and what their answers mean;

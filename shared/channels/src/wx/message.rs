@@ -9,7 +9,7 @@ use super::payload::Payload;
 use crate::digest::opaque_key;
 use crate::keys;
 use crate::kit::{MENU_ANSWER, MESSAGE_CONTEXT, Refusal};
-use crate::values::is_id;
+use crate::values::{given_name, is_id};
 use crate::xml;
 use serde_json::Value;
 use warmline_model::{Content, Inbound, Media, Sender, Timestamp};
@@ -57,7 +57,7 @@ pub(crate) fn with_context<D: Dialect>(body: &[u8]) -> Result<Vec<Inbound>, Refu
 
 /// The menu item (群发菜单消息's `bizmsgmenuid`) or the article (`MsgDataId`, `Idx`) that a message answers.
 fn context(fields: &Payload<'_>) -> Option<Content> {
-    let filled = |name| fields.filled(name).map(|text| text.trim().to_owned()).filter(|text| is_id(text, MAX_ID));
+    let filled = |name| fields.text(name).and_then(|text| given_name(&text, MAX_ID));
     if let Some(item) = filled("bizmsgmenuid") {
         return Some(Content::Event { event: MENU_ANSWER.to_owned(), key: Some(item), data: Value::Null });
     }
@@ -301,6 +301,13 @@ mod tests {
             (&Content::text("满意"), Some("42"), 2)
         );
         assert_eq!(found[0].sender, found[1].sender);
+        for (given, item) in
+            [("满意", "满意"), (" 转人工\n", "转人工"), ("not ok", "not ok"), (&"满".repeat(200), &"满".repeat(128))]
+        {
+            let found = all(&[("MsgId", "42"), ("Content", "x"), ("bizmsgmenuid", given)]);
+            assert!(matches!(&found[0].content, Content::Event { key: Some(key), .. } if key == item), "{given}");
+        }
+        assert_eq!(all(&[("MsgId", "42"), ("Content", "x"), ("bizmsgmenuid", " ")]).len(), 1);
         let found = all(&[("MsgId", "42"), ("Content", "多少钱"), ("MsgDataId", "2247483653"), ("Idx", "2")]);
         let article =
             Content::Event { event: "message_context".into(), key: Some("2247483653".into()), data: json!({ "Idx": "2" }) };

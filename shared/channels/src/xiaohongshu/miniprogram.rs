@@ -6,7 +6,7 @@ use crate::digest::opaque_key;
 use crate::json;
 use crate::keys;
 use crate::kit::{Refusal, Verified};
-use crate::values::{MAX_ID, filled, id, instant};
+use crate::values::{MAX_ID, filled, id, instant, words};
 use serde_json::{Map, Value};
 use warmline_model::{Content, Inbound, Sender};
 
@@ -29,9 +29,7 @@ pub(super) fn parse(body: &Verified) -> Result<Inbound, Refusal> {
     let event = first(&fields, EVENT);
     let whole = Value::Object(fields.clone());
     let content = match (kind, event) {
-        (Some("text"), _) if fields.get("Content").is_some_and(Value::is_string) => {
-            Content::text(fields.get("Content").and_then(Value::as_str).unwrap_or_default())
-        }
+        (Some("text"), _) if let Some(text) = words(fields.get("Content")) => Content::text(text),
         (None | Some("event"), Some(event)) => {
             Content::Event { event: event.to_lowercase(), key: order.clone(), data: whole.clone() }
         }
@@ -40,14 +38,8 @@ pub(super) fn parse(body: &Verified) -> Result<Inbound, Refusal> {
     };
     let open_id = person.or(order).unwrap_or_else(|| PLATFORM.to_owned());
     let (key, earlier_key) = match first(&fields, MESSAGE) {
-        // Beside an id, what else is said may hold the time of delivery.
-        Some(id) => match &content {
-            Content::Text { .. } => (keys::of_message("message", &[&open_id, &id], &content), Some(id)),
-            Content::Event { event, key, .. } => {
-                (opaque_key("event", &[&open_id, &id, event, key.as_deref().unwrap_or_default()]), Some(id))
-            }
-            other => (opaque_key("message", &[&open_id, &id, kind.unwrap_or(other.kind())]), Some(id)),
-        },
+        // Beside an id, a time may be that of delivery.
+        Some(id) => (keys::of_moving("message", &[&open_id, &id], &content, TIME), Some(id)),
         None => (opaque_key("push", &[&open_id, &whole.to_string()]), None),
     };
     Ok(Inbound { earlier_key, key, sender: Sender { open_id, ..Sender::default() }, at, content, reply_to: None })
@@ -87,6 +79,31 @@ mod tests {
         for odd in [r#"{"a":"\u0000"}"#, r#"{"a":"\ud800"}"#] {
             let content = read(odd).unwrap().content;
             assert!(matches!(content, Content::Unknown { raw, .. } if raw["a"] == "\u{FFFD}"), "{odd}");
+        }
+    }
+
+    #[test]
+    fn w1_one_id_of_several_pushes_tells_them_by_what_they_say() {
+        let key = |more: Value| {
+            let mut push = json!({ "FromUserName": "u1", "MsgId": 7 });
+            push.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            read(&push.to_string()).unwrap().key
+        };
+        for (one, other) in [
+            (json!({ "MsgType": "image", "PicUrl": "a" }), json!({ "MsgType": "image", "PicUrl": "b" })),
+            (
+                json!({ "MsgType": "event", "Event": "paid", "amount": 1 }),
+                json!({ "MsgType": "event", "Event": "paid", "amount": 2 }),
+            ),
+            (json!({ "MsgType": "text", "Content": "a" }), json!({ "MsgType": "text", "Content": "b" })),
+        ] {
+            assert_ne!(key(one.clone()), key(other), "{one}");
+            let again = |time: i64| {
+                let mut push = one.clone();
+                push["CreateTime"] = json!(time);
+                key(push)
+            };
+            assert_eq!(again(1_700_000_000), again(1_700_000_009), "{one}, delivered again");
         }
     }
 

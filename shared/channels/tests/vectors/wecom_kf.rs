@@ -4,7 +4,7 @@ use super::{KEY, NOW, account};
 use crate::Vector;
 use serde_json::{Value, json};
 use warmline_channels::wecom::{Account, WecomAdapter};
-use warmline_channels::{Adapter, ApiResponse, Call, Outbound, Outcome, Pull, Rendered};
+use warmline_channels::{Adapter, ApiResponse, Asked, Call, Outbound, Outcome, Pull, Rendered};
 use warmline_model::{Content, Media};
 
 fn rendered(content: &Content, reply_to: &Value) -> Value {
@@ -46,7 +46,8 @@ pub(super) fn check(vector: &Vector) {
 
 fn page(account: &Account, body: &str, sample: &Value) {
     let source = "wkAJ2GCAAASSm4_FhToWMFea0xAFfd3Q";
-    let page = WecomAdapter.read(account, source, &ApiResponse { status: 200, body: body.as_bytes() }).unwrap();
+    let asked = Asked { source, cursor: None, now: NOW };
+    let page = WecomAdapter.read(account, &asked, &ApiResponse { status: 200, body: body.as_bytes() }).unwrap();
     assert_eq!((page.cursor.as_deref(), page.more), (sample["next_cursor"].as_str(), true));
     let list = sample["msg_list"].as_array().unwrap();
     // The entries that show a kind's fields have no sender in the sample: given the first one's, they are read as well.
@@ -66,7 +67,7 @@ fn page(account: &Account, body: &str, sample: &Value) {
         })
         .collect();
     let body = json!({ "errcode": 0, "msg_list": named }).to_string();
-    let page = WecomAdapter.read(account, source, &ApiResponse { status: 200, body: body.as_bytes() }).unwrap();
+    let page = WecomAdapter.read(account, &asked, &ApiResponse { status: 200, body: body.as_bytes() }).unwrap();
     let kinds: Vec<&str> = page.messages.iter().map(|m| m.content.kind()).collect();
     assert_eq!(kinds, ["unknown", "event", "event", "unknown", "order_card", "unknown", "unknown"]);
     let order = Content::OrderCard {

@@ -3,7 +3,7 @@
 use super::super::Request;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde_json::Value;
-use warmline_channels::{Adapter, ApiResponse, Call, Page, Parsed, Refusal, Reply, Secrets};
+use warmline_channels::{Adapter, ApiResponse, Asked, Call, Page, Parsed, Refusal, Reply, Secrets};
 use warmline_model::Timestamp;
 
 /// What a webhook came to.
@@ -93,6 +93,6 @@ where
         }
         let pull = self.adapter.pull()?;
         let source = pull.polled(&self.account).into_iter().next().unwrap_or_else(|| "source".to_owned());
-        pull.read(&self.account, &source, &answer).ok()
+        pull.read(&self.account, &Asked { source: &source, cursor: None, now: call.now }, &answer).ok()
     }
 }

@@ -2,8 +2,10 @@
 
 use super::*;
 
+pub(super) const ASKED: crate::Asked<'static> = crate::Asked { source: "wk1", cursor: None, now: NOW };
+
 fn page(status: u16, body: &Value) -> Result<crate::Page, Outcome> {
-    WecomAdapter.read(&account(), "wk1", &ApiResponse { status, body: body.to_string().as_bytes() })
+    WecomAdapter.read(&account(), &ASKED, &ApiResponse { status, body: body.to_string().as_bytes() })
 }
 
 fn entries(list: Value) -> Vec<Inbound> {
@@ -128,7 +130,7 @@ fn text_of(customer: &str, id: &str, text: &str) -> String {
 fn read_raw(list: &[&str]) -> crate::Page {
     let list = list.join(",");
     let body = format!(r#"{{"errcode":0,"errmsg":"ok","next_cursor":"c9","has_more":1,"msg_list":[{list}]}}"#);
-    WecomAdapter.read(&account(), "wk1", &ApiResponse { status: 200, body: body.as_bytes() }).unwrap()
+    WecomAdapter.read(&account(), &ASKED, &ApiResponse { status: 200, body: body.as_bytes() }).unwrap()
 }
 
 #[test]
@@ -169,6 +171,63 @@ fn w1_one_msgid_of_two_customers_is_two_messages() {
 }
 
 #[test]
+fn f9_a_text_without_words_is_an_empty_one() {
+    for body in [json!({}), json!({ "content": null }), json!({ "content": "" }), Value::Null] {
+        assert_eq!(entry("text", body.clone()).content, Content::text(""), "{body}");
+    }
+    assert_eq!(entry("text", json!({ "content": ["x"] })).content.kind(), "unknown");
+}
+
+#[test]
+fn w1_what_a_message_is_about_tells_it_from_another_of_its_msgid() {
+    let key = |kind: &str, body: &Value| entry(kind, body.clone()).key;
+    for (kind, one, other) in [
+        ("location", json!({ "latitude": 23.1, "longitude": 113.2 }), json!({ "latitude": 23.2, "longitude": 113.2 })),
+        ("link", json!({ "title": "t", "url": "https://x/1" }), json!({ "title": "t", "url": "https://x/2" })),
+        ("channels_shop_order", json!({ "order_id": "A1" }), json!({ "order_id": "A2" })),
+        ("channels_shop_order", json!({ "order_id": 1 }), json!({ "order_id": 2 })),
+        ("business_card", json!({ "userid": "a" }), json!({ "userid": "b" })),
+        ("miniprogram", json!({ "appid": "wx1", "pagepath": "a" }), json!({ "appid": "wx1", "pagepath": "b" })),
+        (
+            "event",
+            json!({ "event_type": "enter_session", "scene": "a" }),
+            json!({ "event_type": "enter_session", "scene": "b" }),
+        ),
+        (
+            "event",
+            json!({ "event_type": "msg_send_fail", "fail_msgid": "a" }),
+            json!({ "event_type": "msg_send_fail", "fail_msgid": "b" }),
+        ),
+        (
+            "event",
+            json!({ "event_type": "msg_send_fail", "fail_type": 1 }),
+            json!({ "event_type": "msg_send_fail", "fail_type": 2 }),
+        ),
+    ] {
+        assert_eq!(key(kind, &one), key(kind, &one), "{one}, fetched again");
+        assert_ne!(key(kind, &one), key(kind, &other), "{one}");
+    }
+    // What the platform may write anew when a page is fetched again.
+    for (kind, one, again) in [
+        ("image", json!({ "media_id": "M1" }), json!({ "media_id": "M2" })),
+        ("file", json!({ "media_id": "M1" }), json!({ "media_id": "M2" })),
+        ("hologram", json!({ "x": [{ "media_id": "M1" }] }), json!({ "x": [{ "media_id": "M2" }] })),
+        (
+            "miniprogram",
+            json!({ "appid": "wx1", "pagepath": "a", "thumb_media_id": "M1" }),
+            json!({ "appid": "wx1", "pagepath": "a", "thumb_media_id": "M2" }),
+        ),
+        (
+            "event",
+            json!({ "event_type": "enter_session", "welcome_code": "1" }),
+            json!({ "event_type": "enter_session", "welcome_code": "2" }),
+        ),
+    ] {
+        assert_eq!(key(kind, &one), key(kind, &again), "{one}");
+    }
+}
+
+#[test]
 fn f2_the_callbacks_token_is_passed_on() {
     let body = |request: ApiRequest| serde_json::from_slice::<Value>(&request.body).unwrap();
     let hinted = WecomAdapter.request_hinted(&account(), "wk1", Some("c7"), "ENCToken", &call(Some("T"))).ok().unwrap();
@@ -180,7 +239,7 @@ fn f2_the_callbacks_token_is_passed_on() {
     let polled = body(WecomAdapter.request(&account(), "wk1", Some("c7"), &call(Some("T"))).ok().unwrap());
     assert_eq!(polled.get("token"), None);
     let refused = ApiResponse { status: 200, body: br#"{"errcode":95007,"errmsg":"invalid msg token"}"# };
-    assert_eq!(WecomAdapter.read(&account(), "wk1", &refused), Err(Outcome::Retry("hint_refused")));
+    assert_eq!(WecomAdapter.read(&account(), &ASKED, &refused), Err(Outcome::Retry("hint_refused")));
 }
 
 #[test]
@@ -191,4 +250,16 @@ fn f9_the_menu_item_that_a_text_answers_is_kept() {
     let answer = Content::Event { event: "menu_answer".into(), key: Some("101".into()), data: Value::Null };
     assert_eq!((&found[0].content, found[0].key.clone()), (&answer, format!("{}#context", found[1].key)));
     assert_eq!((&found[1].content, found[1].earlier_key.as_deref(), found.len()), (&Content::text("满意"), Some("m1"), 2));
+    let item = |id: Value| {
+        let said = json!({ "msgid": "m1", "external_userid": "wmA", "origin": 3, "send_time": 1, "msgtype": "text",
+            "text": { "content": "x", "menu_id": id } });
+        match entries(json!([said])).remove(0).content {
+            Content::Event { key, .. } => key,
+            _ => None,
+        }
+    };
+    assert_eq!(item(json!(" 转人工\n")).as_deref(), Some("转人工"));
+    assert_eq!(item(json!(101)).as_deref(), Some("101"));
+    assert_eq!(item(json!("满".repeat(200))), Some("满".repeat(128)));
+    assert_eq!(item(json!(" ")), None);
 }

@@ -135,7 +135,7 @@ proptest! {
         let _ = app::parse(&bytes);
         let _ = app::hinted(text.as_bytes());
         let answer = ApiResponse { status, body: &bytes };
-        let _ = WecomAdapter.read(&account(), "wk1", &answer);
+        let _ = WecomAdapter.read(&account(), &kf::ASKED, &answer);
         let _ = WecomAdapter.read_token(&answer);
         WecomAdapter.read_answer(&answer);
     }
