@@ -270,9 +270,7 @@ mod tests {
         };
         assert_eq!(missing("wechat", json!({}), &["token"]), ["app_id", "app_secret"]);
         assert!(missing("wechat", json!({ "app_id": "wx1" }), &["token", "app_secret"]).is_empty());
-        assert_eq!(missing("miniprogram", json!({}), &["token"]), ["app_id", "app_secret", "link_picture"]);
-        let pictured = json!({ "app_id": "wx1", "link_picture": "https://p/1.png" });
-        assert!(missing("miniprogram", pictured, &["token", "app_secret"]).is_empty());
+        assert_eq!(missing("miniprogram", json!({}), &["token"]), ["app_id", "app_secret"]);
         assert_eq!(missing("douyin", json!({}), &["client_secret"]), ["client_key"]);
         assert_eq!(missing("weibo", json!({}), &["app_secret"]), ["access_token"]);
         let mail = json!({ "provider": "mailgun" });
@@ -288,6 +286,16 @@ mod tests {
 
     #[test]
     fn settings_of_every_channel_are_no_adapters() {
+        let settings = json!({ "group": "g", "most_waiting": 5, "new_sessions_per_minute": 1 });
+        assert!(NAMES.iter().all(|name| settings.get(name).is_some()));
+        let secrets = [("token".to_owned(), "test".to_owned())].into();
+        assert_eq!(check_account("wechat", &settings, &secrets), Some(Ok(Checked::default())));
+        assert_eq!(inspect("wechat", &settings, &secrets, Timestamp::from_secs(0)).unwrap().unfit, None);
+        let content = Content::text("在的");
+        let reply = Outbound { to: "oAlice", id: "", content: &content, at: Timestamp::from_secs(0), reply_to: None };
+        assert_eq!(check_reply("wechat", &settings, &secrets, &reply), Some(Ok(())));
+    }
+
     /// A message of each chat channel, in each of its forms, that is a text by its kind and has no words.
     fn wordless() -> Vec<(&'static str, Value, Value, String)> {
         let key = "0123456789abcdef";
@@ -360,16 +368,6 @@ mod tests {
             let said: Vec<_> = read.messages.iter().map(|message| &message.content).collect();
             assert_eq!((said, read.odd.len()), (vec![&Content::text("")], 0), "{channel} {body}");
         }
-    }
-
-        let settings = json!({ "group": "g", "most_waiting": 5, "new_sessions_per_minute": 1 });
-        assert!(NAMES.iter().all(|name| settings.get(name).is_some()));
-        let secrets = [("token".to_owned(), "test".to_owned())].into();
-        assert_eq!(check_account("wechat", &settings, &secrets), Some(Ok(Checked::default())));
-        assert_eq!(inspect("wechat", &settings, &secrets, Timestamp::from_secs(0)).unwrap().unfit, None);
-        let content = Content::text("在的");
-        let reply = Outbound { to: "oAlice", id: "", content: &content, at: Timestamp::from_secs(0), reply_to: None };
-        assert_eq!(check_reply("wechat", &settings, &secrets, &reply), Some(Ok(())));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::outgoing::Outgoing;
 use crate::kit::{AccountError, Secrets};
-use crate::settings::{Fields, absent};
+use crate::settings::Fields;
 use crate::wx::app::App;
 use serde_json::Value;
 use warmline_model::Content;
@@ -27,13 +27,6 @@ impl Account {
             Some(_) => return Err(AccountError::new("link_picture", "must be an http or https URL")),
         };
         Ok(Self { app, link_picture })
-    }
-
-    /// What is not there of what replies need; the picture is for links alone.
-    pub(super) fn missing_for_sending(&self) -> Vec<&'static str> {
-        let mut missing = self.app.missing_for_sending();
-        missing.extend(absent(&[("link_picture", self.link_picture.is_some())]));
-        missing
     }
 
     /// A reply's content in the platform's words.

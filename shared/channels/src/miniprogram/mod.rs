@@ -78,7 +78,7 @@ impl Adapter for MiniprogramAdapter {
     }
 
     fn missing_for_sending(&self, account: &Account) -> Vec<&'static str> {
-        account.missing_for_sending()
+        account.app.missing_for_sending()
     }
 
     fn handshake(&self, account: &Account, request: &Request<'_>, now: Timestamp) -> Result<Option<Reply>, Refusal> {
