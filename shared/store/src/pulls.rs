@@ -261,7 +261,7 @@ mod tests {
         let owner = [1; 16];
         let claimed = |now| claim(&db, &channel, &owner, at(now), at(now + 20_000), 8).unwrap().remove(0);
         let ended = |turn: &Claimed, problem: Option<&'static str>, due: Option<i64>, now| {
-            let with = End { due_at: due.map(at), attempts: 0, problem };
+            let with = End { due_at: due.map(at), attempts: 0, problem, more: false };
             end(&db, &channel, turn, &owner, with, at(now)).unwrap();
         };
         hinted(Some("T1"), 0);

@@ -370,6 +370,17 @@ mod tests {
     }
 
     #[test]
+    fn a_bracket_that_closes_the_list_too_early_costs_the_others_nothing() {
+        for number in 0..3 {
+            let mut items = [1, 2, 3].map(|n| format!(r#"{{"n":{n},"l":[{{"a":1}}]}}"#));
+            items[number].replace_range(..1, "]");
+            let rest: Vec<i64> = [1, 2, 3].into_iter().filter(|n| usize::try_from(*n) != Ok(number + 1)).collect();
+            let (_, good, odd) = read(format!("[{}]", items.join(",")).as_bytes(), &[]).unwrap();
+            assert_eq!((good, odd.len()), (rest, 1), "{number}");
+        }
+    }
+
+    #[test]
     fn a_broken_item_does_not_swallow_the_next_although_their_marks_match() {
         let body = br#"[{"t":"\"?\"","n":1},{"t":"\"?\"","n":2u":"x"},{"t":"\"?\"","n":3}]"#;
         let (_, good, odd) = read(body, &[]).unwrap();
@@ -384,7 +395,7 @@ mod tests {
         assert_eq!(read(b"{\"r\":{\"list\":[]}}", PATH).map(|(_, good, odd)| (good, odd)), Some((Vec::new(), Vec::new())));
         assert_eq!(read(br#"[{"n":1},{"n":2"#, &[]), None);
         assert_eq!(list(br#"[{"n":1},"#, MAX_BYTES, &[]).err(), Some(Error::Syntax));
-        assert_eq!(list(&vec![b' '; 32], 16, &[]).err(), Some(Error::TooLong));
+        assert_eq!(list(&[b' '; 32], 16, &[]).err(), Some(Error::TooLong));
         let many = format!("[{}1]", "1,".repeat(MAX_ITEMS));
         assert_eq!(list(many.as_bytes(), MAX_BYTES, &[]).err(), Some(Error::TooManyItems));
         let many = format!("[{}1e999]", "1,".repeat(MAX_ITEMS));
