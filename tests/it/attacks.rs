@@ -237,17 +237,17 @@ fn m7_ready_means_that_a_commit_would_be_found_again() {
         ready().refused(503, "store_lost");
         alive();
         if name != "keys.db" {
-            wechat.plain(&wechat.text("oLost", 1, "丢了吗")).refused(503, "store_lost");
+            wechat.plain(wechat.text("oLost", 1, "丢了吗")).refused(503, "store_lost");
         }
         std::fs::rename(&aside, &file).unwrap();
         ready().expect(200);
     }
-    assert_eq!(wechat.plain(&wechat.text("oLost", 1, "丢了吗")).expect(200).text(), "success");
+    assert_eq!(wechat.plain(wechat.text("oLost", 1, "丢了吗")).expect(200).text(), "success");
     shop.wait_text("丢了吗");
     std::fs::OpenOptions::new().write(true).open(server.state().join("sqlite.db")).unwrap().set_len(0).unwrap();
     ready().refused(503, "store_lost");
     alive();
-    wechat.plain(&wechat.text("oLost", 2, "再来")).refused(503, "store_lost");
+    wechat.plain(wechat.text("oLost", 2, "再来")).refused(503, "store_lost");
 }
 
 #[test]

@@ -230,7 +230,7 @@ fn app_webhooks() {
         tally.row(token, &answer, 401, &answer.code());
     }
     let nobody = app_sign::jwt(&app.jwt_secret, "", None, &[], now() + 60);
-    tally.row("a token of nobody", &post(app.headers(&nobody, body.as_bytes())), 400, "malformed");
+    tally.row("a token of nobody", &post(app.headers(&nobody, body.as_bytes())), 401, "claims_wrong");
     for (what, body) in malformed_json() {
         tally.row(what, &app.post(&jwt, body), 400, "malformed");
     }
