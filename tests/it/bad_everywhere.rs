@@ -122,7 +122,7 @@ fn silent(line: &Line) -> bool {
 
 /// Remembers a refusal of a known account that is to be counted.
 fn counted(line: &Line, answer: &Answer) {
-    let uncounted = ["unknown_account", "body_too_large", "store_busy"];
+    let uncounted = ["unknown_account", "store_busy"];
     if !uncounted.contains(&answer.code().as_str()) {
         let key = format!("{}/{}", line.carries.channel, answer.code());
         *TALLY.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default() += 1;
@@ -229,7 +229,11 @@ fn nobody_known(line: &Line) {
 
 fn too_large(line: &Line) {
     let large = Request { method: "POST".into(), body: vec![b' '; 10 << 20], ..Request::default() };
-    line.post(&large).refused(413, "body_too_large");
+    let answer = line.post(&large).refused(413, "body_too_large");
+    // A mail may be that large, so its component is asked; elsewhere the runner refuses, and knows no accounts.
+    if line.carries.channel == "email" {
+        counted(line, &answer);
+    }
 }
 
 fn malformed(line: &Line) {
@@ -247,9 +251,10 @@ fn malformed(line: &Line) {
             assert!(line.stand.platform().acknowledged(answer.status, &answer.body));
             continue;
         }
-        if answer.code() == "too_many_items" {
+        if answer.status == 413 && answer.code() == "too_many_items" {
             // In fewer pieces all of them can come.
-            assert_eq!((what, answer.status, kept), ("many values", 413, 0), "{}", line.name);
+            assert_eq!((what, kept), ("many values", 0), "{}", line.name);
+            counted(line, &answer);
         } else if proved {
             assert_eq!((answer.status, kept), (200, 1), "{}: {what}: {}", line.name, answer.text());
         } else {

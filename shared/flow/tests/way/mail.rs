@@ -174,7 +174,9 @@ fn w18_a_reply_to_all_goes_to_those_of_that_mail_and_to_nobody_else() {
     let conversation = only(&w);
     let all = converse::to_all(&w.ctx(), &conversation, Content::text("好的")).unwrap();
     assert_eq!(all, mail("好的", None, &[], &["b@y", "c@y"]));
-    let sent = immediate(&w.db, || converse::reply(&w.ctx(), &actor(agent), conversation.id, std::slice::from_ref(&all), None)).unwrap();
+    let sent =
+        immediate(&w.db, || converse::reply(&w.ctx(), &actor(agent), conversation.id, std::slice::from_ref(&all), None))
+            .unwrap();
     let key = sealed::customer_key(&w.ctx(), conversation.customer).unwrap();
     assert_eq!(sealed::open_content(&key, &sent[0]).unwrap(), all);
     // A mail to the brand alone has nobody else.
