@@ -137,7 +137,7 @@ fn w8_a_complaint_about_a_copy_is_not_the_customers() {
     writes(&w, "w@x", "m1", mail("你好", None, &[], &["boss@y", "other@y"]));
     let conversation = all(&w).into_iter().find(|c| c.person != boss).unwrap();
     let all_of_them = converse::to_all(&w.ctx(), &conversation, Content::text("好的")).unwrap();
-    let reply = || converse::reply(&w.ctx(), &actor(agent), conversation.id, &[all_of_them.clone()], None);
+    let reply = || converse::reply(&w.ctx(), &actor(agent), conversation.id, std::slice::from_ref(&all_of_them), None);
     let ours = immediate(&w.db, reply).unwrap()[0].id.to_string();
     let refuses = |person| consent::refuses(&w.ctx(), person, &channel("email")).unwrap();
     reported(&w, "spamreport", "Other@y", &ours);
