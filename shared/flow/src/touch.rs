@@ -72,15 +72,25 @@ fn suggested(ctx: &Ctx<'_>, one: CustomerId, other: CustomerId) -> Result<bool, 
     Ok(false)
 }
 
+/// Whether an actor may join a person with another: who is only asked for advice may not, since what they read by a merge would outlive
+/// the advice.
+fn holds(ctx: &Ctx<'_>, actor: &Actor, person: CustomerId) -> Result<bool, FlowError> {
+    match actor.agent {
+        _ if actor.supervises() => Ok(true),
+        Some(agent) => Ok(people::held_by(ctx.db, person, agent)?),
+        None => Ok(false),
+    }
+}
+
 /// A member of staff says that two customers are one person.
 ///
 /// # Errors
-/// There is no such customer, or an agent serves neither, or one and nothing suggests the other (all told the same way); they are one
+/// There is no such customer, or an agent talks with neither, or with one and nothing suggests the other (all told the same way); they are one
 /// person already (`same_person`); or the store fails.
 pub fn join(ctx: &Ctx<'_>, actor: &Actor, a: CustomerId, b: CustomerId) -> Result<MergeId, FlowError> {
     let (one, other) = (person(ctx, a)?, person(ctx, b)?);
-    let (serves_one, serves_other) = (serves(ctx, actor, one)?, serves(ctx, actor, other)?);
-    let may = (serves_one && serves_other) || ((serves_one || serves_other) && suggested(ctx, one, other)?);
+    let (holds_one, holds_other) = (holds(ctx, actor, one)?, holds(ctx, actor, other)?);
+    let may = (holds_one && holds_other) || ((holds_one || holds_other) && suggested(ctx, one, other)?);
     if !may {
         return Err(MISSING);
     }

@@ -263,6 +263,14 @@ pub fn served_by(db: &dyn Db, person: CustomerId, agent: AgentId) -> Result<bool
     Ok(db.first(TALKS, &params)?.is_some() || db.first(ASKED, &params)?.is_some())
 }
 
+/// Whether an agent talks with a person now.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn held_by(db: &dyn Db, person: CustomerId, agent: AgentId) -> Result<bool, StoreError> {
+    Ok(db.first(TALKS, &[agent.as_bytes().into(), person.as_bytes().into()])?.is_some())
+}
+
 /// Whether an agent holds or held one of a person's conversations, or one waits in a queue of the agent's groups.
 ///
 /// # Errors

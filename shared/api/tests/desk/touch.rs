@@ -156,6 +156,18 @@ fn h2_reads_of_a_person_are_logged_under_every_customer_of_the_person() {
     assert_eq!((&last["customer"], last.get("customers")), (&json!(alone), None));
 }
 
+/// Advice ends, and a merge would not.
+#[test]
+fn h2_an_agent_who_is_only_asked_for_advice_merges_nobody() {
+    let h = house();
+    let talk = h.w.talk_of(h.theirs);
+    let asked = json!({ "agent": h.me.id });
+    h.w.call(&h.other.token, "POST", &format!("/api/conversations/{talk}/consult"), &asked).expect(200);
+    assert!(h.reads(&h.me, h.theirs));
+    h.merge(&h.me, h.mine, h.theirs).refused(404, "not_found");
+    h.merge(&h.me, h.theirs, h.mine).refused(404, "not_found");
+}
+
 #[test]
 fn h2_an_erasure_that_takes_customers_merged_by_hand_asks_again() {
     let h = house();
