@@ -389,19 +389,24 @@ impl Rules {
         !self.w.db.execute(sql, &params).unwrap().is_empty()
     }
 
-    /// Whether the agent holds an open conversation of the person, or is asked about one.
-    fn serves(&self, n: usize) -> bool {
+    /// Whether the agent holds an open conversation of the person.
+    fn holds(&self, n: usize) -> bool {
         const HOLDS: &str = "SELECT 1 FROM conversations WHERE customer_id = ?1 AND agent_id = ?2 AND state <> 'closed'";
+        self.person(n).iter().any(|c| self.sql(HOLDS, self.ids[*c]))
+    }
+
+    /// Whether the agent does, or is asked about one.
+    fn serves(&self, n: usize) -> bool {
         const ASKED: &str = "SELECT 1 FROM conversations v JOIN consults s ON s.conversation_id = v.id \
                              WHERE v.customer_id = ?1 AND s.agent_id = ?2";
-        self.person(n).iter().any(|c| self.sql(HOLDS, self.ids[*c]) || self.sql(ASKED, self.ids[*c]))
+        self.holds(n) || self.person(n).iter().any(|c| self.sql(ASKED, self.ids[*c]))
     }
 
     fn may_merge(&self, a: usize, b: usize) -> bool {
         let (one, other) = (self.person(a), self.person(b));
         let alike = |x: &BTreeSet<usize>, y: &BTreeSet<usize>| x.contains(&ALIKE[0]) && y.contains(&ALIKE[1]);
         let suggested = alike(&one, &other) || alike(&other, &one);
-        match (self.serves(a), self.serves(b)) {
+        match (self.holds(a), self.holds(b)) {
             (true, true) => true,
             (false, false) => false,
             _ => suggested,
