@@ -14,7 +14,7 @@ use wasmtime_wasi_http::WasiBody;
 
 use super::bounds::{Entry, Oldest};
 use super::connections::Connection;
-use super::problem::{full, problem};
+use super::problem::{failed, full, problem};
 
 /// Answers up to this size are bounded by the number of connections.
 const SMALL: u64 = 64 << 10;
@@ -68,12 +68,10 @@ impl Answers {
                 let held = Held { bytes: body.to_bytes(), _room: room, _unread: entry };
                 Response::from_parts(head, full(Bytes::from_owner(held)))
             }
-            _ => problem(StatusCode::INTERNAL_SERVER_ERROR, "internal", "something failed inside; the log has the reason"),
+            _ => failed(),
         }
     }
-}
 
-impl Answers {
     /// Room for so many KiB; none where closing what waits the longest brings none.
     async fn room(&self, wanted: u32) -> Option<OwnedSemaphorePermit> {
         if let Ok(room) = Arc::clone(&self.room).try_acquire_many_owned(wanted) {

@@ -44,7 +44,7 @@ pub struct App {
     pub streams: Arc<Streams>,
     /// The room of large answers that are on their way.
     pub answers: Answers,
-    /// What the log was told of requests that no component saw.
+    /// The log lines of requests that no component saw.
     pub told: Told,
     /// The connections.
     pub connections: Arc<Connections>,

@@ -5,7 +5,8 @@
 //! gone, it moves to a task of its own.
 //!
 //! A stream without an end and a look-up are different. Their client going away ends the guest at once, since nobody hears it any
-//! more and it leaves nothing half done; and each stream is counted against its caller ([`super::bounds`]), as is a look-up that is long without an answer.
+//! more and it leaves nothing half done. Each stream is counted against its caller ([`super::bounds`]), as is a look-up that is
+//! long without an answer.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -25,7 +26,7 @@ use super::answers::Whole;
 use super::app::{App, Component, Place, stopped};
 use super::bounds::Stream;
 use super::guest::{Guest, Vitals};
-use super::problem::{full, problem};
+use super::problem::{failed, full, problem};
 
 /// A guest's future. Dropped before its end, it goes on in a task of its own, unless it only looks something up.
 struct Running {
@@ -97,9 +98,8 @@ pub async fn call(
     let (sender, mut receiver) = oneshot::channel();
     let who = slot.who();
     // Ended in its middle, a look-up leaves nothing half done.
-    let looks = matches!(*request.method(), Method::GET | Method::HEAD);
+    let looks = who.is_some() && matches!(*request.method(), Method::GET | Method::HEAD);
     let life = live(Arc::clone(app), Arc::clone(component), Arc::clone(&vitals), request, sender, slot);
-    let looks = looks && who.is_some();
     let mut running = Running { life: Some(Box::pin(life)), vitals, app: Arc::clone(app), alone: false, looks };
     let mut counted: Option<Stream> = None;
     let mut answer = answered(&mut running, &mut receiver, LONG.min(app.limits.answer)).await;
@@ -156,10 +156,6 @@ pub async fn call(
             problem(StatusCode::GATEWAY_TIMEOUT, "component_timeout", "the component did not answer in time")
         }
     }
-}
-
-fn failed() -> Response<WasiBody> {
-    problem(StatusCode::INTERNAL_SERVER_ERROR, "internal", "something failed inside; the log has the reason")
 }
 
 /// After how long a look-up without an answer counts as a stream: clients that poll may wait for half a minute.

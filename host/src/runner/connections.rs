@@ -121,7 +121,7 @@ impl Connection {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
-    /// What is told when the connection has to make room.
+    /// The signal that the connection has to make room.
     pub fn end(&self) -> &Arc<Notify> {
         &self.end
     }

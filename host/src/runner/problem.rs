@@ -17,6 +17,11 @@ pub fn empty(status: StatusCode) -> Response<WasiBody> {
     response
 }
 
+/// The answer where something failed inside.
+pub fn failed() -> Response<WasiBody> {
+    problem(StatusCode::INTERNAL_SERVER_ERROR, "internal", "something failed inside; the log has the reason")
+}
+
 /// A problem of the runner's, in the form that the components use: `code` is stable, `detail` says what to do.
 pub fn problem(status: StatusCode, code: &str, detail: &str) -> Response<WasiBody> {
     let title = status.canonical_reason().unwrap_or("error");

@@ -260,16 +260,15 @@ const fn code(why: &Refused) -> &'static str {
 
 /// Why a body was not gathered, as its sender is told.
 fn ungathered(why: Refused, component: &Component) -> Response<WasiBody> {
+    let code = code(&why);
     match why {
         Refused::TooLarge => too_large(component),
-        Refused::TooSlow => {
-            problem(StatusCode::REQUEST_TIMEOUT, "body_timeout", "the body did not arrive in time; send it faster")
-        }
-        Refused::Broken => problem(StatusCode::BAD_REQUEST, "body_broken", "the body broke off"),
+        Refused::TooSlow => problem(StatusCode::REQUEST_TIMEOUT, code, "the body did not arrive in time; send it faster"),
+        Refused::Broken => problem(StatusCode::BAD_REQUEST, code, "the body broke off"),
         Refused::NoRoom => busy(),
         Refused::Disk => {
             let detail = "the disk takes no large bodies now; nothing was changed, try again later";
-            problem(StatusCode::SERVICE_UNAVAILABLE, "store_full", detail)
+            problem(StatusCode::SERVICE_UNAVAILABLE, code, detail)
         }
     }
 }

@@ -8,7 +8,7 @@ use std::time::Instant;
 /// Addresses and reasons that are told of in one minute.
 const MOST: usize = 64;
 
-/// What was told in this minute.
+/// The lines of this minute.
 pub struct Told {
     since: Instant,
     lines: Mutex<(u64, HashSet<(String, &'static str)>)>,

@@ -326,7 +326,7 @@ pub enum Attempt {
 #[derive(Clone, Copy)]
 struct Miss<'a> {
     reason: &'a str,
-    /// The platform's own word on when to come again.
+    /// The platform's own word on when to come again, an hour from now at the most.
     not_before: Option<Timestamp>,
     /// Whether the platform may have the message.
     doubt: bool,
@@ -343,11 +343,14 @@ pub fn record(ctx: &Ctx<'_>, job: &Job, attempt: &Attempt) -> Result<(), FlowErr
         Attempt::Answered(Outcome::Permanent(reason)) => {
             works(ctx, job)?;
             bury(ctx, &job.row, &job.owner, reason)?;
-            // The platform says for the customer that they want no more messages.
-            match conversations::get(ctx.db, job.row.conversation)?.filter(|_| *reason == RECIPIENT_REFUSES) {
-                Some(conversation) => withdraw(ctx, &conversation, job.row.message, RECIPIENT_REFUSES.to_owned()),
-                None => Ok(()),
+            if *reason == RECIPIENT_REFUSES
+                && let Some(conversation) = conversations::get(ctx.db, job.row.conversation)?
+            {
+                // The platform says for the customer that they want no more messages.
+                let choice = consent::Choice { given: false, wording: RECIPIENT_REFUSES.to_owned() };
+                choose(ctx, &conversation, job.row.message, choice)?;
             }
+            Ok(())
         }
         Attempt::Answered(outcome @ Outcome::Retry(reason)) => {
             // A platform that takes everything else and fails at this message again may take it each time.
@@ -355,7 +358,10 @@ pub fn record(ctx: &Ctx<'_>, job: &Job, attempt: &Attempt) -> Result<(), FlowErr
             again(ctx, job, Miss { doubt: alone || outcome.leaves_doubt(), ..miss(reason) })
         }
         Attempt::Answered(Outcome::RefreshToken) => again(ctx, job, miss("token_refused")),
-        Attempt::NotBefore(reason, at) => again(ctx, job, Miss { not_before: Some(*at), ..miss(reason) }),
+        Attempt::NotBefore(reason, at) => {
+            let at = (*at).min(ctx.now().plus_millis(HOLD_MAX_MS));
+            again(ctx, job, Miss { not_before: Some(at), ..miss(reason) })
+        }
         Attempt::NotReached(reason) => again(ctx, job, miss(reason)),
         Attempt::Unknown(reason) => again(ctx, job, Miss { doubt: true, ..miss(reason) }),
     })
@@ -386,7 +392,7 @@ fn fails(ctx: &Ctx<'_>, job: &Job, miss: Miss<'_>) -> Result<(), FlowError> {
     let failure = Failure { seq: row.seq, reason: miss.reason, probe, least };
     let failures = outages::failed(ctx.db, &row.channel, &row.account, failure, now)?;
     let probe_at = match miss.not_before {
-        Some(at) => at.min(now.plus_millis(HOLD_MAX_MS)),
+        Some(at) => at,
         None if failures >= OPEN_AFTER => {
             let pause = doubled(failures - OPEN_AFTER + 1).min(BACKOFF_NEAR_MS);
             now.plus_millis(jittered(ctx, pause))
@@ -436,8 +442,7 @@ fn again(ctx: &Ctx<'_>, job: &Job, miss: Miss<'_>) -> Result<(), FlowError> {
     let give_up_at = row.give_up_at.unwrap_or_else(|| row.created_at.plus_millis(UNTOLD_MS));
     let pause = if miss.doubt { doubtful(reason, doubts) } else { spaced(row.attempts) };
     // At the end of its time it is looked at again, and given up.
-    let not_before = miss.not_before.map(|at| at.min(now.plus_millis(HOLD_MAX_MS)));
-    let retry_at = not_before.unwrap_or_else(|| now.plus_millis(jittered(ctx, pause))).min(give_up_at.max(now));
+    let retry_at = miss.not_before.unwrap_or_else(|| now.plus_millis(jittered(ctx, pause))).min(give_up_at.max(now));
     let last = doubts >= MAX_DOUBTS;
     let held = match last {
         true => outbox::holds(ctx.db, row.seq, &job.owner)?,
@@ -510,18 +515,20 @@ fn bury(ctx: &Ctx<'_>, row: &Claimed, owner: &[u8; 16], reason: &str) -> Result<
     Ok(events::append(ctx.db, now, Some(row.conversation), &body)?)
 }
 
-/// Notes that a customer wants no more messages on their conversation's channel, as the message shows. Runs in the caller's
-/// transaction.
-pub(crate) fn withdraw(
+/// Notes what a conversation's customer chose on its channel, as the message shows, and takes back what they want no more. Runs
+/// in the caller's transaction.
+pub(crate) fn choose(
     ctx: &Ctx<'_>,
     conversation: &Conversation,
     message: MessageId,
-    wording: String,
+    choice: consent::Choice,
 ) -> Result<(), FlowError> {
-    take_back(ctx, conversation.id)?;
+    if !choice.given {
+        take_back(ctx, conversation.id)?;
+    }
     let Conversation { person, customer, channel, .. } = conversation;
     let by = consent::Chooser { person: *person, customer: *customer, channel, message: Some(message) };
-    consent::chosen(ctx, by, consent::Choice { given: false, wording })
+    consent::chosen(ctx, by, choice)
 }
 
 /// Takes back what was to be said to somebody automatically, where nobody has begun to send it. Runs in the caller's transaction.

@@ -309,13 +309,14 @@ impl<'a> Tools<'a> {
                 Err(_) => return set_aside(self.ctx, row, "of_nobody_known"),
                 Ok(key) => key,
             };
-            let copy = self.is_copy(&conversation, n, &key, &inbound.sender.open_id)?;
             let (message, _) = self.append(row, &conversation, &key, &inbound, false, None)?;
-            match (choice, known) {
-                // Whoever got a copy chooses for themselves.
-                (Some(choice), Some((contact, _))) if copy => self.chosen_by(row, &contact, choice)?,
-                (Some(choice), _) if !copy => self.chosen_in(&conversation, message, choice)?,
-                _ => {}
+            if let Some(choice) = choice {
+                match (self.is_copy(&conversation, n, &key, &inbound.sender.open_id)?, known) {
+                    (false, _) => deliver::choose(ctx, &conversation, message, choice)?,
+                    // A person who got a copy chooses for themselves.
+                    (true, Some((contact, _))) => self.chosen_by(row, &contact, choice)?,
+                    (true, None) => {}
+                }
             }
             return Ok(inbox::done(ctx.db, row.seq)?);
         }
@@ -338,22 +339,12 @@ impl<'a> Tools<'a> {
         };
         let (message, _) = self.append(row, &at_hand, &key, &inbound, false, None)?;
         if let Some(choice) = choice {
-            self.chosen_in(&at_hand, message, choice)?;
+            deliver::choose(ctx, &at_hand, message, choice)?;
         }
         Ok(inbox::done(ctx.db, row.seq)?)
     }
 
-    /// What others tell of a choice of the conversation's customer.
-    fn chosen_in(&self, conversation: &Conversation, message: MessageId, choice: consent::Choice) -> Result<(), FlowError> {
-        if !choice.given {
-            return deliver::withdraw(self.ctx, conversation, message, choice.wording);
-        }
-        let Conversation { person, customer, channel, .. } = conversation;
-        let by = consent::Chooser { person: *person, customer: *customer, channel, message: Some(message) };
-        consent::chosen(self.ctx, by, choice)
-    }
-
-    /// The same of somebody where no message of theirs shows it.
+    /// Notes a choice of somebody where no message of theirs shows it.
     fn chosen_by(&self, row: &Pending, contact: &Contact, choice: consent::Choice) -> Result<(), FlowError> {
         if let Some(conversation) = contact.conversation.as_ref().filter(|_| !choice.given) {
             deliver::take_back(self.ctx, conversation.id)?;

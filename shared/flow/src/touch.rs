@@ -8,8 +8,9 @@ use crate::audit::{self, Action, Of};
 use crate::ctx::{Actor, Ctx, FlowError};
 use crate::{people as flow, sealed};
 use warmline_identity::Known;
-use warmline_model::{CustomerId, MergeId, Role};
+use warmline_model::{AgentId, CustomerId, MergeId, Role};
 use warmline_store::people::{self, HOLDERS};
+use warmline_store::{Db, StoreError};
 
 const MISSING: FlowError = FlowError::NotFound("customer");
 
@@ -22,9 +23,19 @@ fn person(ctx: &Ctx<'_>, customer: CustomerId) -> Result<CustomerId, FlowError> 
 /// # Errors
 /// The store fails.
 pub fn serves(ctx: &Ctx<'_>, actor: &Actor, person: CustomerId) -> Result<bool, FlowError> {
+    may(ctx, actor, person, people::served_by)
+}
+
+/// Whether an actor supervises, or is an agent of whom that is true.
+fn may(
+    ctx: &Ctx<'_>,
+    actor: &Actor,
+    person: CustomerId,
+    is: impl FnOnce(&dyn Db, CustomerId, AgentId) -> Result<bool, StoreError>,
+) -> Result<bool, FlowError> {
     match actor.agent {
         _ if actor.supervises() => Ok(true),
-        Some(agent) => Ok(people::served_by(ctx.db, person, agent)?),
+        Some(agent) => Ok(is(ctx.db, person, agent)?),
         None => Ok(false),
     }
 }
@@ -72,14 +83,9 @@ fn suggested(ctx: &Ctx<'_>, one: CustomerId, other: CustomerId) -> Result<bool, 
     Ok(false)
 }
 
-/// Whether an actor may join a person with another: who is only asked for advice may not, since what they read by a merge would outlive
-/// the advice.
+/// Whether an actor may join a person with another. An agent who is only asked for advice may not: a merge would outlive the advice.
 fn holds(ctx: &Ctx<'_>, actor: &Actor, person: CustomerId) -> Result<bool, FlowError> {
-    match actor.agent {
-        _ if actor.supervises() => Ok(true),
-        Some(agent) => Ok(people::held_by(ctx.db, person, agent)?),
-        None => Ok(false),
-    }
+    may(ctx, actor, person, people::held_by)
 }
 
 /// A member of staff says that two customers are one person.

@@ -259,8 +259,7 @@ pub fn set_summary(db: &dyn Db, person: CustomerId, tags: &[String], owner: Opti
 /// # Errors
 /// See [`StoreError`].
 pub fn served_by(db: &dyn Db, person: CustomerId, agent: AgentId) -> Result<bool, StoreError> {
-    let params = [agent.as_bytes().into(), person.as_bytes().into()];
-    Ok(db.first(TALKS, &params)?.is_some() || db.first(ASKED, &params)?.is_some())
+    Ok(held_by(db, person, agent)? || db.first(ASKED, &[agent.as_bytes().into(), person.as_bytes().into()])?.is_some())
 }
 
 /// Whether an agent talks with a person now.
