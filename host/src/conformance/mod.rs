@@ -109,8 +109,8 @@ async fn all(probe: &Probe, own: bool, table: &mut Table) {
         table.check(name, check).await;
     }
     run!(table, probe,
-        "a trap is an empty 500" => trap,
-        "an unknown component traps the caller" => unknown_component,
+        "a trap is a 500 that tells nothing" => trap,
+        "an unknown component is a 500 for the caller" => unknown_component,
         "private routes are not reachable" => private_from_outside,
         "the request as the component sees it" => request_as_seen,
         "a request's body" => body,
@@ -127,6 +127,7 @@ async fn all(probe: &Probe, own: bool, table: &mut Table) {
     if own {
         run!(table, probe,
             "text that is not UTF-8 harms only its guest" => not_utf8,
+            "a look-up ends with its client" => look_up_ends,
             "key-value entries are bounded" => key_value_bounds,
             "functions that shared commits make wrong" => functions_denied,
             "a body that is too large is a 413" => large_body,

@@ -1,5 +1,6 @@
 //! Lists that platforms send: batches, pages, pushes. They are read item by item, so that an item that breaks a bound, or the rules
-//! of JSON, costs the others nothing.
+//! of JSON, costs the others nothing. A body that should be a list and is cut at its end, has something behind it, holds another
+//! list, or has an object on each line, is read for the items that are whole.
 
 use super::{Error, measure, parse_lenient};
 use crate::kit::{Odd, Refusal};
@@ -47,8 +48,13 @@ pub(crate) fn list_of<'a>(
     let read = |part: &[u8]| measure(part, max_values).and_then(|()| parse_lenient(part));
     let (outer, items) = match read(body) {
         Ok(mut outer) => {
-            let items = take(&mut outer, path).map(|items| items.into_iter().map(Ok).collect());
-            (outer, items)
+            let mut items = take(&mut outer, path);
+            if path.is_empty()
+                && let Some([Value::Array(inner)]) = items.as_deref_mut()
+            {
+                items = Some(std::mem::take(inner));
+            }
+            (outer, items.map(|items| items.into_iter().map(Ok).collect()))
         }
         Err(error) => {
             let (outer, items) = split(body, path).ok_or(error)?;
@@ -123,20 +129,32 @@ fn take(value: &mut Value, path: &[&str]) -> Option<Vec<Value>> {
 }
 
 /// What stands around the list, with an empty one in its place, and the bytes of its items; none where the list is not there or
-/// does not end.
+/// does not end. A body that is a list itself need not be in order.
 fn split<'a>(body: &'a [u8], path: &[&str]) -> Option<(Vec<u8>, Vec<&'a [u8]>)> {
+    let loose = || path.is_empty().then(|| loose(body)).flatten();
+    match within(body, path) {
+        Some(found) if readable(&found.1) == found.1.len() => Some(found),
+        found => loose().into_iter().chain(found).max_by_key(|(_, items)| readable(items)),
+    }
+}
+
+/// The same for a list that is in order around its items.
+fn within<'a>(body: &'a [u8], path: &[&str]) -> Option<(Vec<u8>, Vec<&'a [u8]>)> {
     let start = find(body, blank(body, 0), path)?;
     let (items, end) = match items(body, start) {
         Some(found) if is_around(body, start, found.1) && !found.0.iter().any(|item| is_several(item)) => found,
         // What reads more of them is right.
         found => {
-            let read = |(items, _): &(Vec<&[u8]>, usize)| items.iter().filter(|item| parse_lenient(item).is_ok()).count();
             let around = |found: &(Vec<&[u8]>, usize)| is_around(body, start, found.1);
-            found.into_iter().filter(around).chain(resume(body, start)).max_by_key(read)?
+            found.into_iter().filter(around).chain(resume(body, start)).max_by_key(|(items, _)| readable(items))?
         }
     };
     let outer = [body.get(..start)?, body.get(end..)?].concat();
     Some((outer, items))
+}
+
+fn readable(items: &[&[u8]]) -> usize {
+    items.iter().filter(|item| parse_lenient(item).is_ok()).count()
 }
 
 /// Whether it may be several items that one quotation mark too few or too many has joined.
@@ -195,45 +213,78 @@ fn items(body: &[u8], start: usize) -> Option<(Vec<&[u8]>, usize)> {
 }
 
 /// The items of a list of objects in which one has lost a bracket or a quotation mark: each begins with the list or where a `,{`
-/// stands, and takes as many of those pieces as it needs to be whole.
+/// stands.
 fn resume(body: &[u8], start: usize) -> Option<(Vec<&[u8]>, usize)> {
     let end = close(body, start)?;
     let inside = body.get(..end)?;
-    let mut pieces = vec![blank(inside, start)];
-    for (at, _) in inside.iter().enumerate().skip(start).filter(|(_, byte)| **byte == b',') {
-        let next = blank(inside, at + 1);
-        if inside.get(next) == Some(&b'{') {
-            pieces.push(next);
-        }
-    }
-    // Where a piece ends: before the comma of the next, or with the list.
-    let until = |next: usize| match pieces.get(next) {
-        Some(next) => inside.get(..*next).and_then(|before| before.iter().rposition(|b| *b == b',')).unwrap_or(end),
-        None => end,
+    let behind_comma = |at: &usize| inside.get(..*at).is_some_and(|before| before.trim_ascii_end().ends_with(b","));
+    let begins = objects(inside, start).filter(behind_comma);
+    Some((together(inside, std::iter::once(blank(inside, start)).chain(begins).collect(), b","), end))
+}
+
+/// The objects of a body that should be a list of them and is not in order around them: each begins at the beginning or behind
+/// another's end. None where not one can be read.
+fn loose(body: &[u8]) -> Option<(Vec<u8>, Vec<&[u8]>)> {
+    let behind_another = |at: &usize| {
+        let before = body.get(..*at).unwrap_or_default();
+        let before = trim_end(before, b"[");
+        matches!(before.last(), None | Some(b',' | b'}' | b']'))
+    };
+    let first = trim_start(body.get(blank(body, 0)..)?, b"[");
+    let start = body.len() - first.len();
+    let begins = objects(body, start + 1).filter(behind_another);
+    let items = together(body, std::iter::once(start).chain(begins).collect(), b",[]");
+    (readable(&items) > 0).then(|| (b"[]".to_vec(), items))
+}
+
+/// Where objects begin, from there on.
+fn objects(body: &[u8], start: usize) -> impl Iterator<Item = usize> {
+    body.iter().enumerate().skip(start).filter(|(_, byte)| **byte == b'{').map(|(at, _)| at)
+}
+
+/// Items put together from pieces that begin there: each takes as many pieces as it needs to be whole. Blanks and the bytes of
+/// `between` stand between them.
+fn together<'a>(inside: &'a [u8], pieces: Vec<usize>, between: &[u8]) -> Vec<&'a [u8]> {
+    let item = |from: usize, next: usize| {
+        let to = pieces.get(next).copied().unwrap_or(inside.len());
+        trim_end(inside.get(from..to).unwrap_or_default(), between)
     };
     let (mut items, mut piece) = (Vec::new(), 0);
     while let Some(&begin) = pieces.get(piece) {
         // Two broken ends can make brackets match by chance: several pieces are one item only where they are JSON together.
-        let one = |item: &[u8], next: usize| is_whole(item) && (next == piece + 1 || parse_lenient(item).is_ok());
-        let whole =
-            |next: &usize| *next <= pieces.len() && inside.get(begin..until(*next)).is_some_and(|item| one(item, *next));
+        let whole = |next: &usize| {
+            let item = item(begin, *next);
+            *next <= pieces.len() && is_whole(item) && (*next == piece + 1 || parse_lenient(item).is_ok())
+        };
         if let Some(next) = (piece + 1..=piece + TRIES).find(whole) {
-            items.push(inside.get(begin..until(next))?.trim_ascii());
+            items.push(item(begin, next));
             piece = next;
             continue;
         }
-        // Perhaps a good one, before one whose own bracket is lost.
-        let (mut from, to) = (begin, until(piece + 1));
-        if let Some(first) =
-            skip(inside, from).filter(|first| inside.get(blank(inside, *first)) == Some(&b',') && *first < to)
-        {
-            items.push(inside.get(from..first)?.trim_ascii());
-            from = blank(inside, blank(inside, first) + 1);
-        }
-        items.push(inside.get(from..to)?.trim_ascii());
         piece += 1;
+        let part = item(begin, piece);
+        // Perhaps a good one, before one whose own bracket is lost.
+        let first = skip(part, 0).filter(|first| part.get(*first).is_some_and(|b| is_blank(*b) || between.contains(b)));
+        let (good, rest) = part.split_at(first.unwrap_or_default());
+        items.extend([good, trim_start(rest, between)].into_iter().filter(|part| !part.is_empty()));
     }
-    Some((items, end))
+    items
+}
+
+fn is_blank(byte: u8) -> bool {
+    byte.is_ascii_whitespace() || byte == 0
+}
+
+/// Without blanks and these at its beginning.
+fn trim_start<'a>(part: &'a [u8], these: &[u8]) -> &'a [u8] {
+    let count = part.iter().take_while(|byte| is_blank(**byte) || these.contains(byte)).count();
+    part.get(count..).unwrap_or_default()
+}
+
+/// Without blanks and these at its end.
+fn trim_end<'a>(part: &'a [u8], these: &[u8]) -> &'a [u8] {
+    let count = part.iter().rev().take_while(|byte| is_blank(**byte) || these.contains(byte)).count();
+    part.get(..part.len() - count).unwrap_or_default()
 }
 
 /// The bracket that closes the list, when the brackets inside it cannot be trusted: the last that leaves everything around the list in
@@ -260,7 +311,7 @@ fn is_whole(part: &[u8]) -> bool {
 
 /// The first byte from there on that is not blank.
 fn blank(body: &[u8], at: usize) -> usize {
-    let blanks = body.iter().skip(at).take_while(|b| b.is_ascii_whitespace() || **b == 0).count();
+    let blanks = body.iter().skip(at).take_while(|b| is_blank(**b)).count();
     // The mark of UTF-8 at the beginning is one too.
     match at == 0 && body.starts_with("\u{FEFF}".as_bytes()) {
         true => 3 + body.iter().skip(3).take_while(|b| b.is_ascii_whitespace()).count(),
@@ -393,8 +444,9 @@ mod tests {
             assert_eq!(read(body.as_bytes(), PATH), None, "{body}");
         }
         assert_eq!(read(b"{\"r\":{\"list\":[]}}", PATH).map(|(_, good, odd)| (good, odd)), Some((Vec::new(), Vec::new())));
-        assert_eq!(read(br#"[{"n":1},{"n":2"#, &[]), None);
-        assert_eq!(list(br#"[{"n":1},"#, MAX_BYTES, &[]).err(), Some(Error::Syntax));
+        // Pages are asked for again; a push is not.
+        assert_eq!(read(br#"{"r":{"list":[{"n":1},{"n":2"#, PATH), None);
+        assert_eq!(list(br#"[{"n":"#, MAX_BYTES, &[]).err(), Some(Error::Syntax));
         assert_eq!(list(&[b' '; 32], 16, &[]).err(), Some(Error::TooLong));
         let many = format!("[{}1]", "1,".repeat(MAX_ITEMS));
         assert_eq!(list(many.as_bytes(), MAX_BYTES, &[]).err(), Some(Error::TooManyItems));
@@ -404,6 +456,33 @@ mod tests {
         assert_eq!(good, [1]);
         let one = list(br#"{"n":5}"#, MAX_BYTES, &[]).unwrap().or_one();
         assert_eq!(one.read(|_, item| Ok(item["n"].as_i64())).0, [5]);
+    }
+
+    #[test]
+    fn what_should_be_a_list_is_read_for_the_items_that_are_whole() {
+        for (body, numbers, raw) in [
+            (r#"[{"n":1},{"n":2},{"pho"#, vec![1, 2], vec![r#"{"pho"#]),
+            (r#"[{"n":1,"l":[{"a":1},{"a":2}]},{"n":2,"l":[{"a":1},{"a"#, vec![1], vec![r#"{"n":2,"l":[{"a":1}"#, r#"{"a"#]),
+            (r#"[{"n":1},{"n":2},"#, vec![1, 2], vec![]),
+            (r#"[{"n":1},{"n":2}"#, vec![1, 2], vec![]),
+            (r#"[{"n":1},{"n":2}] xx"#, vec![1, 2], vec!["xx"]),
+            (r#"[{"n":1},{"n":2}]]"#, vec![1, 2], vec![]),
+            (r#"[{"n":1}][{"n":2}]"#, vec![1, 2], vec![]),
+            (r#"[[{"n":1},{"n":2}]]"#, vec![1, 2], vec![]),
+            (r#"{"n":1},{"n":2}"#, vec![1, 2], vec![]),
+            ("{\"n\":1}\n{\"n\":2,\"l\":[{\"a\":1},{}]}\r\n", vec![1, 2], vec![]),
+            (
+                "{\"n\":1}\n{\"n\":2,\"t\":\"a\"b\"}\n{\"n\":3}\n{\"n\":4",
+                vec![1, 3],
+                vec![r#"{"n":2,"t":"a"b"}"#, r#"{"n":4"#],
+            ),
+            (r#"[{"n":1},{"n":"x"},{"n":3}"#, vec![1, 3], vec![r#"{"n":"x"}"#]),
+        ] {
+            let (outer, good, odd) = read(body.as_bytes(), &[]).unwrap_or_else(|| panic!("{body}"));
+            let kept: Vec<_> = odd.iter().map(|odd| String::from_utf8_lossy(&odd.raw)).collect();
+            assert_eq!((outer, good), (json!([]), numbers), "{body}");
+            assert_eq!(kept, raw, "{body}");
+        }
     }
 
     #[test]
@@ -429,6 +508,27 @@ mod tests {
             for other in (0..5i64).filter(|other| usize::try_from(*other) != Ok(number)) {
                 prop_assert!(good.contains(&other), "{other} of {}", String::from_utf8_lossy(&body));
             }
+        }
+
+        #[test]
+        fn a_cut_costs_no_item_before_it(count in 1usize..6, cut: usize, lines: bool) {
+            let items: Vec<String> =
+                (0..count).map(|n| format!(r#"{{"n":{n},"t":"谢谢 [{n}","o":{{"a":[1],"l":[{{}},{{"b":1}}]}}}}"#)).collect();
+            let body = match lines {
+                true => items.join("\n"),
+                false => format!("[{}]", items.join(",")),
+            };
+            let cut = cut % body.len();
+            let mut end = usize::from(!lines);
+            let whole = items.iter().take_while(|item| {
+                let fits = end + item.len() <= cut;
+                end += item.len() + 1;
+                fits
+            });
+            let expected: Vec<i64> = (0..).take(whole.count()).collect();
+            let read = |list: List<'_>| list.or_one().read(|_, item| Ok(item["n"].as_i64())).0;
+            let found = list(&body.as_bytes()[..cut], MAX_BYTES, &[]).map(read).unwrap_or_default();
+            prop_assert!(found.starts_with(&expected), "{expected:?}, not {found:?} of {}", &body.as_bytes()[..cut].escape_ascii());
         }
 
         #[test]
