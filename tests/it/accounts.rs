@@ -231,10 +231,17 @@ fn newcomer_a_webhooks_address_in_a_browser_says_what_it_is() {
     assert!(page.text().contains(&address) && page.text().contains("`token`"), "{}", page.text());
     assert!(!page.text().contains(&wechat.token));
     let problem = send("GET", &wechat.url, &[], "").refused(405, "webhook_address").json();
-    assert!(problem["detail"].as_str().unwrap().contains("platform's console"), "{problem}");
+    assert!(problem["detail"].as_str().unwrap().contains("messages are posted to it"), "{problem}");
     let unknown = send("GET", &wechat.url.replace(&shop.name, "nobody"), &[], "").refused(404, "unknown_account").json();
     assert!(unknown["detail"].as_str().unwrap().contains("GET /api/accounts"), "{unknown}");
     assert_eq!(health(&shop, "wechat")["refused"], json!([]), "a visit is no refusal");
+    // One whose secret is in its address says where, and is not told the address by a visit.
+    shop.connect("sms", json!({ "provider": "aliyun" }), &json!({ "address_token": "0123456789abcdef" }));
+    for rest in ["", "/0123456789abcdef", "?token=0123456789abcdef", "/wrong"] {
+        let page = send("GET", &format!("{}{rest}", wechat.url.replace("/wechat/", "/sms/")), &[], "");
+        let problem = page.refused(405, "webhook_address").json();
+        assert!(problem["detail"].as_str().unwrap().contains("/<address_token>"), "{rest}: {problem}");
+    }
     // The platform's own check of the address is answered as ever.
     let echo = format!("{}?{}&echostr=42", wechat.url, wechat.query());
     assert_eq!(send("GET", &echo, &[], "").expect(200).text(), "42");

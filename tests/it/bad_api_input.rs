@@ -73,6 +73,8 @@ fn what_each_role_may_not_do() {
     }
     let other = format!("/api/agents/{}/state", supervisor.id);
     agent.api.put(&other, &json!({ "state": "available" })).refused(403, "not_yours");
+    agent.api.get(&format!("/api/agents/{}", supervisor.id)).refused(403, "not_yours");
+    agent.api.get(&format!("/api/agents/{}", agent.id)).expect(200);
     agent.api.get(&format!("/api/conversations?agent={}", supervisor.id)).refused(403, "not_yours");
 }
 
@@ -135,7 +137,12 @@ fn cursors_limits_and_parameters() {
     for after in ["-5", "+5", "x"] {
         admin.post("/api/outbox/retry", &json!({ "channel": "sms", "after": after })).refused(422, "bad_cursor");
     }
-    admin.get("/api/conversations?state=asleep").refused(400, "bad_parameter");
+    let refused = admin.get("/api/conversations?state=asleep").refused(400, "bad_parameter").json();
+    assert!(refused["detail"].as_str().unwrap().contains("waiting_on_customer"), "{refused}");
+    let refused = admin.get("/api/conversations?stat=queued").refused(400, "unknown_parameter").json();
+    assert!(refused["detail"].as_str().unwrap().contains("did you mean `state`?"), "{refused}");
+    admin.get("/api/groups?limit=5").refused(400, "unknown_parameter");
+    admin.get("/healthz?t=1").expect(200);
     admin.get("/api/conversations?agent=me").refused(400, "bad_parameter");
     admin.get("/api/metrics?hours=0").refused(400, "bad_parameter");
 }

@@ -38,9 +38,9 @@ pub struct AccountChange {
     name: String,
     #[serde(default)]
     settings: Map<String, Value>,
-    /// Secrets to replace; those not named keep their values.
+    /// Secrets to replace, or to remove with `null`; those not named keep their values.
     #[serde(default)]
-    secrets: BTreeMap<String, String>,
+    secrets: BTreeMap<String, Option<String>>,
 }
 
 fn unknown_group() -> Problem {
@@ -119,7 +119,12 @@ pub(crate) fn replace(call: &Call<'_>) -> Result<Response, Problem> {
     let change: AccountChange = body::read(call.request)?;
     account.name = change.name;
     account.settings = Value::Object(change.settings);
-    account.secrets.extend(change.secrets);
+    for (name, secret) in change.secrets {
+        match secret {
+            Some(secret) => account.secrets.insert(name, secret),
+            None => account.secrets.remove(&name),
+        };
+    }
     let checked = check(call, &account)?;
     accounts::replace(&call.ctx, &call.actor, &account, &checked.polled)?;
     // A token was given for the secrets before; another costs one call.

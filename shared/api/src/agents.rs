@@ -184,7 +184,11 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Response, Problem> {
 
 /// `GET /api/agents/{id}`
 pub(crate) fn get(call: &Call<'_>) -> Result<Response, Problem> {
-    Ok(Response::json(200, &found(call, call.id(0, "agent")?)?))
+    let id: AgentId = call.id(0, "agent")?;
+    if !call.actor.supervises() && call.actor.agent != Some(id) {
+        return Err(Problem::new(403, "not_yours", "agents see their own record; supervisors that of others"));
+    }
+    Ok(Response::json(200, &found(call, id)?))
 }
 
 /// `PUT /api/agents/{id}/state`

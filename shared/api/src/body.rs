@@ -71,10 +71,11 @@ pub fn read<T: DeserializeOwned>(request: &Request) -> Result<T, Problem> {
 /// # Errors
 /// They have another shape.
 pub fn shape<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
-    T::deserialize(shaped::Shaped(value)).map_err(|e| {
-        let text = e.to_string();
-        let (field, detail) = explained(&text);
-        Problem { field, ..Problem::new(422, "invalid_body", detail) }
+    serde_path_to_error::deserialize(shaped::Shaped(value)).map_err(|e| {
+        let (field, detail) = explained(&e.inner().to_string());
+        // Without a name in the reader's words it is where the reader stood.
+        let at = || Some(e.path().to_string()).filter(|path| path != "." && path.len() <= 200);
+        Problem { field: field.or_else(at), ..Problem::new(422, "invalid_body", detail) }
     })
 }
 
@@ -221,6 +222,16 @@ mod tests {
         assert_eq!(detail, "a field has a value of the wrong type or form");
         let sly = json!({ "groups": [{ "id": "a", "first": "x`, expected `y" }] });
         assert_eq!(misread(&sly).1, "a field has a value of the wrong type or form; it takes `people` or `ai`");
+    }
+
+    #[test]
+    fn newcomer_a_value_of_the_wrong_type_is_told_by_its_path() {
+        let at = |body: Value| shape::<Plan>(body).unwrap_err().field;
+        assert_eq!(at(json!({ "groups": [{ "id": "a" }, { "id": 7 }] })).as_deref(), Some("groups[1].id"));
+        assert_eq!(at(json!({ "groups": [{ "id": "a", "accept_secs": "60" }] })).as_deref(), Some("groups[0].accept_secs"));
+        assert_eq!(at(json!({ "groups": 7 })).as_deref(), Some("groups"));
+        assert_eq!(at(json!({ "groups": [{}] })).as_deref(), Some("id"));
+        assert_eq!(at(json!([])), None);
     }
 
     fn request(headers: &[(&'static str, &'static str)], body: &[u8]) -> Request {

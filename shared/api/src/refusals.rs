@@ -29,7 +29,8 @@ const ALWAYS: [(u16, &str); 17] = [
     (504, "component_timeout"),
 ];
 /// Where a token is needed.
-const TOKEN: [(u16, &str); 9] = [
+const TOKEN: [(u16, &str); 10] = [
+    (400, "unknown_parameter"),
     (401, "token_missing"),
     (401, "token_unknown"),
     (401, "token_expired"),

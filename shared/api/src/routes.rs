@@ -10,6 +10,7 @@ use http::Method;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use std::cell::RefCell;
 use std::str::FromStr;
+use warmline_channels::names;
 use warmline_flow::Ctx;
 use warmline_flow::context::Contexts;
 use warmline_flow::ctx::Actor;
@@ -258,7 +259,7 @@ fn general() -> Vec<Route> {
         write(
             Method::PUT,
             "/api/accounts/{channel}/{account}",
-            "Changes a channel account. Secrets that are not named keep their values.",
+            "Changes a channel account: name and settings as a whole. Secrets that are not named keep their values; `null` removes one.",
             ADMIN,
             Some(schema::<accounts::AccountChange>),
             (200, schema::<AccountView>),
@@ -362,7 +363,10 @@ fn general() -> Vec<Route> {
             query: &[
                 PAGE[0],
                 PAGE[1],
-                ("state", "only conversations in that state"),
+                (
+                    "state",
+                    "only conversations in that state: open, queued, assigned, waiting_on_customer, wrap_up or closed",
+                ),
                 ("agent", "only conversations of that agent; agents see their own"),
             ],
             ..get(
@@ -600,6 +604,7 @@ pub fn dispatch(
             }
         };
         let call = Call { ctx: *ctx, contexts, actor, request, params, wake: RefCell::default() };
+        let told = |problem| told(&route, problem);
         let response = match route.method {
             _ if matches!(route.served, Served::Loose(_)) => handler(&call),
             Method::POST => idempotency::once(ctx, &actor, request, || handler(&call)),
@@ -607,14 +612,42 @@ pub fn dispatch(
             _ => handler(&call),
         };
         wake = call.wake.into_inner();
-        response
+        response.map_err(told)
     });
     (result, wake)
 }
 
-/// Refuses parameters that readers of the query would take differently, or not at all.
+/// Refuses parameters that readers of the query would take differently, or not at all: a filter with a slip in its name would filter
+/// nothing. What needs no token is asked by machines, some of which add one against caches.
 fn parameters(route: &Route, request: &Request) -> Result<(), Problem> {
-    route.query.iter().try_for_each(|(name, _)| page::param(request, name).map(drop))
+    let known: Vec<&str> = route.query.iter().map(|(name, _)| *name).collect();
+    for name in request.param_names() {
+        if known.contains(&&*name) {
+            page::param(request, &name)?;
+        } else if matches!(route.access, Access::Roles(_)) {
+            let detail = match known[..] {
+                [] => "this takes no parameters in the query".to_owned(),
+                _ => format!(
+                    "the query has a parameter that is not taken here; {}",
+                    names::instead(&name, "parameters", &known)
+                ),
+            };
+            let field = Some(name).filter(|name| name.len() <= 64);
+            return Err(Problem { field, ..Problem::new(400, "unknown_parameter", detail) });
+        }
+    }
+    Ok(())
+}
+
+/// What a parameter is for, behind the refusal of its value.
+fn told(route: &Route, problem: Problem) -> Problem {
+    let meaning = route.query.iter().find(|(name, _)| problem.field.as_deref() == Some(name)).map(|(_, meaning)| meaning);
+    match meaning {
+        Some(meaning) if problem.code == "bad_parameter" => {
+            Problem { detail: format!("{}: {meaning}", problem.detail), ..problem }
+        }
+        _ => problem,
+    }
 }
 
 fn find(request: &Request) -> Result<(Route, Handler, Vec<&str>), Problem> {

@@ -7,7 +7,7 @@ pub fn advice(code: &str, ahead_secs: Option<i64>, proof: &str) -> String {
     let text = text(code);
     match (code, ahead_secs) {
         ("signature_missing" | "signature_wrong" | "undecryptable", _) => {
-            format!("compare {proof} with the platform's console; {text}")
+            format!("compare {proof} with what the caller has (a platform shows it in its console); {text}")
         }
         ("stale", Some(secs)) => {
             let way = if secs < 0 { "behind" } else { "ahead of" };
@@ -19,7 +19,9 @@ pub fn advice(code: &str, ahead_secs: Option<i64>, proof: &str) -> String {
 
 fn text(code: &str) -> &'static str {
     match code {
-        "signature_missing" => "the call is not signed: it may not be the platform's, or a proxy drops query or headers",
+        "signature_missing" => {
+            "nothing in the call proves its sender: it may be a stranger's, or a proxy drops query or headers"
+        }
         "signature_wrong" => "no proxy may change body, query or address",
         "undecryptable" => "the key does not fit",
         "stale" => "check both clocks, or `max_age_secs`; an old request sent again looks the same",
@@ -29,13 +31,17 @@ fn text(code: &str) -> &'static str {
             "it is for another app, company or shop: check the account's app id (corp id, mall id, seller id)"
         }
         "wrong_mode" => "the platform sends another mode (plain, safe) than the account takes: check `mode` and its key",
-        "malformed" => "the body is not this channel's: check who calls, and the format in the platform's console",
+        "malformed" => {
+            "the body is not this channel's: check who calls, and the format (docs/CHANNELS.md; a platform may have a choice in its console)"
+        }
         "origin_denied" => "add the page's origin to `origins`",
         "text_too_long" => "the client must cut or refuse texts as long as this",
         "too_many_items" => "whoever calls must send fewer items at once",
-        "not_found" => "the address is `/channels/<channel>/<account>`, with nothing behind it",
-        "unknown_account" => "compare the address in the platform's console with `GET /api/accounts`",
-        "account_disabled" => "enable the account, or take its address out of the platform's console",
+        "not_found" => {
+            "the address is `/channels/<channel>/<account>`, with nothing behind it but the secret `address_token` of channels that have one"
+        }
+        "unknown_account" => "compare the address that is called with `GET /api/accounts`",
+        "account_disabled" => "enable the account, or take its address out where it is called from",
         "account_unfit" => "stored settings do not fit this version: the account's health says which",
         "body_encoded" => "the caller or a proxy compresses bodies: turn that off",
         "too_many_sessions" => "raise `new_sessions_per_minute` if they are customers",

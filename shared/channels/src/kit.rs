@@ -355,6 +355,11 @@ pub trait Adapter {
         "the account's secrets"
     }
 
+    /// Whether the account's webhooks are proved by the secret `address_token` in their address.
+    fn has_secret_address(&self, _account: &Self::Account) -> bool {
+        false
+    }
+
     /// Whether anybody may write without proving who they are, so that strangers have to be bounded.
     fn anonymous(&self) -> bool {
         false

@@ -29,6 +29,11 @@ impl Request {
         self.params(name).next()
     }
 
+    /// The names of the query's parameters, decoded.
+    pub fn param_names(&self) -> impl Iterator<Item = String> {
+        form_urlencoded::parse(self.query.as_bytes()).map(|(name, _)| name.into_owned())
+    }
+
     /// All query parameters of that name, decoded.
     pub fn params(&self, name: &str) -> impl Iterator<Item = String> {
         form_urlencoded::parse(self.query.as_bytes()).filter(move |(k, _)| k == name).map(|(_, v)| v.into_owned())

@@ -18,7 +18,7 @@ pub struct SlugError {
 }
 
 macro_rules! slug {
-    ($(#[$doc:meta])* $name:ident, $max:literal, $allowed:literal, $ok:expr) => {
+    ($(#[$doc:meta])* $name:ident, $max:literal, $allowed:literal, $pattern:literal, $ok:expr) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
         #[serde(try_from = "String")]
@@ -81,7 +81,7 @@ macro_rules! slug {
                 stringify!($name).into()
             }
             fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-                schemars::json_schema!({ "type": "string", "minLength": 1, "maxLength": $max })
+                schemars::json_schema!({ "type": "string", "minLength": 1, "maxLength": $max, "pattern": $pattern })
             }
         }
     };
@@ -89,17 +89,17 @@ macro_rules! slug {
 
 slug!(
     /// A touchpoint, by the id of its adapter: `wechat`, `app`, `webchat`, … The adapter's component is `channel-<id>`.
-    Channel, 32, "a-z, 0-9 and -",
+    Channel, 32, "a-z, 0-9 and -", "^[a-z0-9-]+$",
     |b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'
 );
 slug!(
     /// One of the brand's accounts on a channel (an official account, a shop, a site). Part of the webhook's path.
-    AccountId, 64, "A-Z, a-z, 0-9, _, -, . and @",
+    AccountId, 64, "A-Z, a-z, 0-9, _, -, . and @", "^[A-Za-z0-9_.@-]+$",
     |b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'@')
 );
 slug!(
     /// A skill group (技能组), such as `presale`.
-    GroupId, 64, "A-Z, a-z, 0-9, _ and -",
+    GroupId, 64, "A-Z, a-z, 0-9, _ and -", "^[A-Za-z0-9_-]+$",
     |b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-')
 );
 

@@ -160,7 +160,7 @@ pub(crate) async fn webhook<A: Adapter>(
     out: ResponseOutparam,
     extra: Vec<(&'static str, String)>,
 ) {
-    if is_a_visit(request, &place.rest) {
+    if is_a_visit(request, &place.rest, adapter.has_secret_address(&place.account)) {
         return respond(out, address(adapter, place, request)).await;
     }
     match receive(adapter, place, request) {
@@ -202,18 +202,21 @@ pub(crate) async fn webhook<A: Adapter>(
     }
 }
 
-/// Whether somebody only looks at the address: a browser, or a person with a command line. A platform signs, in the query or the headers.
-fn is_a_visit(request: &Request, rest: &str) -> bool {
-    matches!(request.method, Method::GET | Method::HEAD) && matches!(rest, "" | "/") && request.query.is_empty()
+/// Whether somebody only looks at the address: a browser, or a person with a command line. A platform signs, in the query or the
+/// headers, or posts to an address that is a secret.
+fn is_a_visit(request: &Request, rest: &str, secret_address: bool) -> bool {
+    let looks = matches!(request.method, Method::GET | Method::HEAD);
+    looks && (secret_address || (matches!(rest, "" | "/") && request.query.is_empty()))
 }
 
 /// What this address is, for somebody who looks at it. That is no refusal, and is not counted.
 fn address<A: Adapter>(adapter: &A, place: &Place<A::Account>, request: &Request) -> Response {
     let (channel, id) = (&place.channel, &place.id);
     let name = adapter.capabilities().name_zh;
+    let secret = if adapter.has_secret_address(&place.account) { "/<address_token>" } else { "" };
     let detail = format!(
-        "this is the webhook of account `{id}` on {channel} ({name}), which the platform calls. Enter \
-         https://<public address>/channels/{channel}/{id} in the platform's console, with the same values as in {}; \
+        "this is the webhook of account `{id}` on {channel} ({name}): messages are posted to it. Whoever sends them has to know the \
+         address https://<public address>/channels/{channel}/{id}{secret}, and the same values as in {}; \
          /api/accounts/{channel}/{id}/health shows what came and what was refused",
         place.proof
     );

@@ -105,6 +105,10 @@ impl Adapter for EmailAdapter {
         "the secret `address_token` (part of the address) and the setting `event_public_key`, or for Mailgun the secret `signing_key`"
     }
 
+    fn has_secret_address(&self, account: &Account) -> bool {
+        matches!(account.provider, account::Provider::Sendgrid { .. })
+    }
+
     fn missing_for_sending(&self, account: &Account) -> Vec<&'static str> {
         account.missing_for_sending()
     }

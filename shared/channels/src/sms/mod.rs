@@ -90,6 +90,10 @@ impl Adapter for SmsAdapter {
         "the secret `address_token` (part of the address), or for Twilio the secret `auth_token` and the setting `public_url`"
     }
 
+    fn has_secret_address(&self, account: &Account) -> bool {
+        matches!(account.provider, account::Provider::Aliyun(_))
+    }
+
     fn missing_for_sending(&self, account: &Account) -> Vec<&'static str> {
         account.missing_for_sending()
     }
