@@ -17,7 +17,7 @@ use warmline_flow::{Ctx, FlowError, passing, sealed, timeline};
 use warmline_model::{Clock, CustomerId, Rng, Timestamp};
 use warmline_privacy::{Keyring, Masters, SealError};
 use warmline_store::native::NativeDb;
-use warmline_store::{meta, people, vault};
+use warmline_store::{NoKv, meta, people, vault};
 
 /// The files of an export, their hashes held against the manifest.
 fn files(zip: &[u8]) -> BTreeMap<String, Value> {
@@ -75,7 +75,8 @@ impl Thief {
 
     /// What a customer said, as far as it can be read.
     fn reads(&self, customer: &str) -> Result<Vec<String>, FlowError> {
-        let ctx = Ctx { db: &self.db, vault: &self.vault, clock: &Still, rng: &Still, keys: &self.keys };
+        let ctx =
+            Ctx { db: &self.db, vault: &self.vault, kv: &NoKv, contexts: 0, clock: &Still, rng: &Still, keys: &self.keys };
         let id: CustomerId = customer.parse().unwrap();
         let person = people::person(&self.db, id)?.expect("the copy has the customer");
         let entries = timeline::page(&ctx, person, Timestamp::default(), None, 100)?;
@@ -90,7 +91,8 @@ impl Thief {
 
     /// Which keys of what passes through can be had.
     fn passing(&self, upto: i64) -> usize {
-        let ctx = Ctx { db: &self.db, vault: &self.vault, clock: &Still, rng: &Still, keys: &self.keys };
+        let ctx =
+            Ctx { db: &self.db, vault: &self.vault, kv: &NoKv, contexts: 0, clock: &Still, rng: &Still, keys: &self.keys };
         (1..=upto).filter(|n| passing::by_number(&ctx, *n).is_ok()).count()
     }
 }

@@ -5,12 +5,11 @@
 use futures::SinkExt as _;
 use warmline_api::export::{self, Export};
 use warmline_api::handover::HandOvers;
-use warmline_api::{Contexts, dispatch, events, health, media};
+use warmline_api::{dispatch, events, health, media};
 use warmline_http::Request;
 use warmline_http::message::SECURITY;
 use warmline_model::Channel;
 use warmline_spin::incoming::{self, read, refuse, respond};
-use warmline_spin::kv::SpinKv;
 use warmline_spin::media::relay;
 use warmline_spin::world::variable;
 use warmline_spin::{IncomingRequest, ResponseOutparam, World, internal, outgoing};
@@ -57,7 +56,7 @@ async fn handle(request: IncomingRequest, out: ResponseOutparam) {
         }
         Err(problem) => return respond(out, refuse(problem).secured()).await,
     }
-    let (result, wake) = dispatch(&world.ctx(), contexts(), &admin_token, &request);
+    let (result, wake) = dispatch(&world.ctx(), &admin_token, &request);
     respond(out, result.unwrap_or_else(refuse).secured()).await;
     // After the answer: what the adapters are told now, the tick would find a second later.
     drop(world);
@@ -86,11 +85,6 @@ async fn pass(world: &World, mut export: Export, out: ResponseOutparam) {
     }
 }
 
-/// What is kept of customers beside the store.
-fn contexts() -> Contexts<'static> {
-    Contexts { kv: &SpinKv, entries: variable("context_entries").parse().unwrap_or(0) }
-}
-
 async fn follow(world: &World, admin_token: &str, request: &Request, mut seq: i64, out: ResponseOutparam) {
     let ctx = world.ctx();
     let mut stream = incoming::events(out, SECURITY.map(|(name, value)| (name, value.to_owned())).into());
@@ -111,7 +105,7 @@ async fn follow(world: &World, admin_token: &str, request: &Request, mut seq: i6
                 Err(_) => return,
             },
         };
-        let hand_overs = actor.and_then(|actor| HandOvers::among(&ctx, contexts(), actor, &page));
+        let hand_overs = actor.and_then(|actor| HandOvers::among(&ctx, actor, &page));
         for event in &page {
             // Before its event: who is cut off in between gets both again.
             if let Some(data) = hand_overs.as_ref().and_then(|h| h.of(event))

@@ -226,7 +226,7 @@ fn token(call: &Call<'_>, channel: &Channel, id: &AccountId, wanted: bool) -> To
     if !wanted {
         return TokenHealth { wanted, expires_at: None, problem: None };
     }
-    let place = Place::of(call.contexts.kv, channel.as_str(), id);
+    let place = Place::of(&call.ctx, channel.as_str(), id);
     let now = call.ctx.now().millis();
     let kept = place.get(&call.ctx).filter(|kept| kept.ends_at > now);
     let problem = place.problem().map(|p| TokenProblem { reason: p.reason, at: Timestamp::from_millis(p.at) });

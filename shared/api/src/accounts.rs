@@ -11,7 +11,6 @@ use warmline_channels::common::Common;
 use warmline_channels::names;
 use warmline_channels::registry::{self, Checked};
 use warmline_flow::accounts::{self, Account, InUse, Standing};
-use warmline_flow::tokens;
 use warmline_http::{Problem, Response};
 use warmline_model::{AccountId, Channel};
 
@@ -127,8 +126,6 @@ pub(crate) fn replace(call: &Call<'_>) -> Result<Response, Problem> {
     }
     let checked = check(call, &account)?;
     accounts::replace(&call.ctx, &call.actor, &account, &checked.polled)?;
-    // A token was given for the secrets before; another costs one call.
-    tokens::forget(call.contexts.kv, &channel, &id);
     Ok(Response::json(200, &AccountView::from(account)))
 }
 
@@ -183,6 +180,5 @@ pub(crate) fn delete(call: &Call<'_>) -> Result<Response, Problem> {
         );
         return Err(Problem::new(409, "account_in_use", detail));
     }
-    tokens::forget(call.contexts.kv, &named.channel, &named.account);
     Ok(response)
 }

@@ -7,7 +7,6 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use std::rc::Rc;
 use warmline_flow::archive::Reader;
-use warmline_flow::audit::{self, Action, Of};
 use warmline_flow::broken::{self, Broken};
 use warmline_flow::converse::{self, Target};
 use warmline_flow::{FlowError, deliver, people};
@@ -84,20 +83,13 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Response, Problem> {
 
 /// `GET /api/conversations/{id}`
 pub(crate) fn get(call: &Call<'_>) -> Result<Response, Problem> {
-    let conversation = converse::find(&call.ctx, &call.actor, id(call)?)?;
-    read(call, &conversation)?;
+    let conversation = converse::read(&call.ctx, &call.actor, id(call)?)?;
     let page = messages_page(call, &conversation, 0, page::MAX_LIMIT)?;
     let name = people::name(&call.ctx, conversation.identity)?.map(|name| warmline_identity::masked_name(&name));
     let kept = archive::stage(call.ctx.db, conversation.id)?.into();
     let mut conversation = ConversationView::from(conversation);
     conversation.customer.name = name;
     Ok(Response::json(200, &ConversationDetail { conversation, kept, messages: page.items, next: page.next }))
-}
-
-/// Notes that the messages are read, before they are.
-fn read(call: &Call<'_>, conversation: &conversations::Conversation) -> Result<(), Problem> {
-    let of = Of { customer: Some(conversation.person), conversation: Some(conversation.id), ..Of::default() };
-    Ok(audit::record(&call.ctx, &call.actor, Action::ReadConversation, of)?)
 }
 
 fn messages_page(
@@ -118,8 +110,7 @@ fn messages_page(
 pub(crate) fn list_messages(call: &Call<'_>) -> Result<Response, Problem> {
     let limit = page::limit(call.request, page::DEFAULT_LIMIT, page::MAX_LIMIT)?;
     let after: Option<u32> = page::after(call.request)?;
-    let conversation = converse::find(&call.ctx, &call.actor, id(call)?)?;
-    read(call, &conversation)?;
+    let conversation = converse::read(&call.ctx, &call.actor, id(call)?)?;
     Ok(Response::json(200, &messages_page(call, &conversation, after.map_or(0, i64::from), limit)?))
 }
 

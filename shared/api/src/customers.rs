@@ -6,19 +6,19 @@ use crate::routes::Call;
 use crate::view::{self, MessageView, Page};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use warmline_flow::audit::{self, Action, Of};
+use warmline_flow::audit::Of;
 use warmline_flow::broken::{self, Broken};
-use warmline_flow::context::{self, Contexts};
 use warmline_flow::sealed::Keys;
-use warmline_flow::summary::{self, Summary};
-use warmline_flow::timeline::{self, Place};
-use warmline_flow::{Ctx, FlowError, people as flow, touch};
+use warmline_flow::summary::Summary;
+use warmline_flow::timeline::Place;
+use warmline_flow::touch::{self, Summed};
+use warmline_flow::{Ctx, FlowError, people as flow};
 use warmline_http::{Problem, Response, page};
 use warmline_model::{
     AccountId, AgentId, Channel, ConversationId, CustomerId, EventBody, Identifier, IdentifierKind, MergeId, MessageId,
-    Role, Timestamp,
+    Timestamp,
 };
-use warmline_store::{StoreError, agents, customers, events, holds, people};
+use warmline_store::{StoreError, customers, events, holds, people};
 
 /// A customer's tags.
 #[derive(Deserialize, JsonSchema)]
@@ -247,13 +247,9 @@ pub(crate) fn seen(call: &Call<'_>) -> Result<CustomerId, Problem> {
 pub(crate) fn unmasked(call: &Call<'_>) -> Result<Response, Problem> {
     let ctx = &call.ctx;
     let reason = body::reason(call.request, &REASONS)?;
-    // A privacy officer talks with nobody, and answers for what is kept of everybody.
-    let id = if call.actor.role == Role::Privacy { person(call)? } else { served(call)? };
-    let of = Of { customer: Some(id), reason: Some(&reason), ..Of::default() };
-    audit::record(ctx, &call.actor, Action::Unmask, of)?;
-    let names = flow::names(ctx, id)?;
+    let touch::Unmasked { names, identifiers } = touch::unmask(ctx, &call.actor, call.id(0, "customer")?, &reason)?;
     let plain = |i: flow::Opened| PlainIdentifier { kind: i.stored.kind, value: i.value };
-    let identifiers = flow::identifiers(ctx, id)?.into_iter().map(plain).collect();
+    let identifiers = identifiers.into_iter().map(plain).collect();
     Ok(Response::json(200, &Unmasked { names, identifiers }))
 }
 
@@ -311,8 +307,6 @@ pub(crate) fn merge(call: &Call<'_>) -> Result<Response, Problem> {
 pub(crate) fn unmerge(call: &Call<'_>) -> Result<Response, Problem> {
     let Unmerge { merge } = body::read(call.request)?;
     let id = served(call)?;
-    // What is kept of the person was said with both.
-    context::forget(&call.ctx, call.contexts, id)?;
     touch::part(&call.ctx, &call.actor, id, merge)?;
     if let Ok(id) = seen(call) {
         return shown(call, id);
@@ -338,13 +332,8 @@ pub(crate) fn add_identifier(call: &Call<'_>) -> Result<Response, Problem> {
 /// `POST /api/customers/{id}/identifiers/remove`
 pub(crate) fn remove_identifier(call: &Call<'_>) -> Result<Response, Problem> {
     let OldIdentifier { kind, value, channel } = body::read(call.request)?;
-    let ctx = &call.ctx;
-    let id = person(call)?;
     let known = known(channel.as_ref().map(Channel::as_str).unwrap_or_default(), kind, value, false)?;
-    if !flow::forget(ctx, &ctx.keys.index(), id, &known)? {
-        return Err(FlowError::NotFound("identifier of this customer").into());
-    }
-    audit::append(ctx, &call.actor, Action::Correct, Of { customer: Some(id), ..Of::default() })?;
+    touch::forget_identifier(&call.ctx, &call.actor, call.id(0, "customer")?, &known)?;
     get(call)
 }
 
@@ -360,9 +349,7 @@ pub(crate) fn set_name(call: &Call<'_>) -> Result<Response, Problem> {
     if let Some(name) = &name {
         body::name("name", name, 100)?;
     }
-    let id = person(call)?;
-    flow::set_name(&call.ctx, id, name.as_deref())?;
-    audit::append(&call.ctx, &call.actor, Action::Correct, Of { customer: Some(id), ..Of::default() })?;
+    touch::rename(&call.ctx, &call.actor, call.id(0, "customer")?, name.as_deref())?;
     get(call)
 }
 /// How far back one looks where nothing is said of it, in days.
@@ -377,23 +364,17 @@ fn since(call: &Call<'_>) -> Result<Timestamp, Problem> {
 
 /// `GET /api/customers/{id}/summary`
 pub(crate) fn summary(call: &Call<'_>) -> Result<Response, Problem> {
-    let ctx = &call.ctx;
     let since = since(call)?;
-    let id = served(call)?;
-    audit::record(ctx, &call.actor, Action::ReadSummary, Of { customer: Some(id), ..Of::default() })?;
-    Ok(Response::json(200, &summed(ctx, call.contexts, id, since)?))
+    let of = Of { customer: Some(call.id(0, "customer")?), ..Of::default() };
+    Ok(Response::json(200, &SummaryView::from(touch::summary(&call.ctx, &call.actor, of, since)?)))
 }
 
-/// What somebody must know who takes a customer over. That it is read was noted before.
-pub(crate) fn summed(
-    ctx: &Ctx<'_>,
-    contexts: Contexts<'_>,
-    id: CustomerId,
-    since: Timestamp,
-) -> Result<SummaryView, FlowError> {
-    let tags = customers::get(ctx.db, id)?.ok_or(missing())?.tags;
-    let names = flow::names(ctx, id)?.iter().map(|name| warmline_identity::masked_name(name)).collect();
-    Ok(SummaryView { customer: id, names, tags, summary: summary::of(ctx, Some(contexts), id, since)? })
+impl From<Summed> for SummaryView {
+    fn from(summed: Summed) -> Self {
+        let Summed { person, names, tags, summary } = summed;
+        let names = names.iter().map(|name| warmline_identity::masked_name(name)).collect();
+        Self { customer: person, names, tags, summary }
+    }
 }
 
 /// `GET /api/customers/{id}/timeline`
@@ -402,9 +383,8 @@ pub(crate) fn timeline(call: &Call<'_>) -> Result<Response, Problem> {
     let limit = page::limit(call.request, page::DEFAULT_LIMIT, page::MAX_LIMIT)?;
     let since = since(call)?;
     let before = page::after::<Place>(call.request)?;
-    let id = served(call)?;
-    audit::record(ctx, &call.actor, Action::ReadTimeline, Of { customer: Some(id), ..Of::default() })?;
-    let entries = timeline::page(ctx, id, since, before, usize::try_from(limit + 1).unwrap_or(0))?;
+    let customer = call.id(0, "customer")?;
+    let entries = touch::timeline(ctx, &call.actor, customer, since, before, usize::try_from(limit + 1).unwrap_or(0))?;
     let mut keys = Keys::default();
     let mut items = Vec::with_capacity(entries.len());
     let mut altered = Vec::new();
@@ -427,13 +407,7 @@ pub(crate) fn timeline(call: &Call<'_>) -> Result<Response, Problem> {
 pub(crate) fn set_owner(call: &Call<'_>) -> Result<Response, Problem> {
     let id: CustomerId = call.id(0, "customer")?;
     let Owner { agent } = body::read(call.request)?;
-    if let Some(agent) = agent
-        && agents::get(call.ctx.db, agent)?.is_none_or(|a| a.removed_at.is_some())
-    {
-        return Err(FlowError::invalid("agent", "there is no such agent").into());
-    }
-    flow::set_owner(&call.ctx, id, agent)?;
-    audit::append(&call.ctx, &call.actor, Action::Own, Of { customer: Some(id), ..Of::default() })?;
+    touch::own(&call.ctx, &call.actor, id, agent)?;
     get(call)
 }
 
@@ -450,7 +424,6 @@ pub(crate) fn set_tags(call: &Call<'_>) -> Result<Response, Problem> {
     }
     tags.sort();
     tags.dedup();
-    flow::set_tags(&call.ctx, id, &tags)?;
-    audit::append(&call.ctx, &call.actor, Action::Tag, Of { customer: Some(id), ..Of::default() })?;
+    touch::tag(&call.ctx, &call.actor, id, &tags)?;
     get(call)
 }

@@ -5,7 +5,7 @@ use crate::routes::Call;
 use crate::view::Page;
 use schemars::JsonSchema;
 use serde::Serialize;
-use warmline_flow::{FlowError, context, erase};
+use warmline_flow::{FlowError, erase};
 use warmline_http::{Problem, Response, page};
 use warmline_model::{AgentId, CustomerId, ErasureId, Timestamp};
 use warmline_store::erasures::{self, Erasure};
@@ -63,7 +63,6 @@ pub(crate) fn erase(call: &Call<'_>) -> Result<Response, Problem> {
     let customer: CustomerId = call.id(0, "customer")?;
     let read = |list: &str| list.split(',').map(|id| id.parse().ok()).collect::<Option<Vec<CustomerId>>>();
     let include = page::typed(call.request, "include", read)?;
-    context::forget(ctx, call.contexts, customer)?;
     let erasure = erase::begin(ctx, customer, &call.actor, &reason, &include.unwrap_or_default())?;
     Ok(Response::json(202, &view(call, erasure)))
 }

@@ -7,14 +7,13 @@ use sha2::{Digest, Sha256};
 use std::cell::RefCell;
 use std::io::{self, Write};
 use std::rc::Rc;
-use warmline_flow::audit::{self, Action, Of};
 use warmline_flow::sealed::Keys;
 use warmline_flow::timeline::{self, Place};
-use warmline_flow::{Ctx, FlowError, consent, people as flow};
+use warmline_flow::{Ctx, FlowError, consent, people as flow, touch};
 use warmline_http::{Problem, Request, auth};
 use warmline_model::{AccountId, Channel, ConversationId, CustomerId, IdentifierKind, MessageId, Role, Scope, Timestamp};
+use warmline_store::customers;
 use warmline_store::erasures::{self, Erasure};
-use warmline_store::{customers, people};
 use zip::write::{SimpleFileOptions, StreamWriter};
 use zip::{CompressionMethod, ZipWriter};
 
@@ -143,13 +142,9 @@ pub fn wanted(ctx: &Ctx<'_>, admin_token: &str, request: &Request) -> Result<Opt
     let read = matches!(request.method, http::Method::GET | http::Method::HEAD);
     let Some(id) = id.filter(|_| read) else { return Ok(None) };
     let actor = auth::admit(ctx, admin_token, request, &[Role::Privacy], Scope::Privacy)?;
-    let missing = || FlowError::NotFound("customer");
-    let named: CustomerId = id.parse().map_err(|_| missing())?;
-    let (customer, next) = match erasures::of(ctx.db, named)? {
-        Some(erasure) => (erasure.person, Next::Receipt(Box::new(erasure))),
-        None => (people::person(ctx.db, named)?.ok_or_else(missing)?, Next::Customer),
-    };
-    audit::record(ctx, &actor, Action::Export, Of { customer: Some(customer), ..Of::default() })?;
+    let named = id.parse().map_err(|_| FlowError::NotFound("customer"))?;
+    let (customer, erasure) = touch::export(ctx, &actor, named)?;
+    let next = erasure.map_or(Next::Customer, |erasure| Next::Receipt(Box::new(erasure)));
     let pending = Pending::default();
     Ok(Some(Export {
         customer,

@@ -1,11 +1,10 @@
 //! What an agent is told, unasked, when a customer comes to them: the summary, on the stream that the desk follows. Nothing of it is in the
 //! event log; it is worked out when it is sent, and noted as read by that agent before.
 
-use crate::customers::{self, DAY_MS, DAYS, SummaryView};
+use crate::customers::{DAY_MS, DAYS, SummaryView};
 use schemars::JsonSchema;
 use serde::Serialize;
-use warmline_flow::audit::{self, Action, Of};
-use warmline_flow::context::Contexts;
+use warmline_flow::audit::Of;
 use warmline_flow::ctx::Actor;
 use warmline_flow::timeline::{self, Place};
 use warmline_flow::{Ctx, FlowError, calls, touch};
@@ -56,7 +55,6 @@ pub struct HandOver {
 /// The hand-overs to one agent in a page of the event log.
 pub struct HandOvers<'a> {
     ctx: &'a Ctx<'a>,
-    contexts: Contexts<'a>,
     actor: Actor,
     agent: AgentId,
     /// Conversations of the agent's customers on other channels, not in the agent's hands.
@@ -65,11 +63,11 @@ pub struct HandOvers<'a> {
 
 impl<'a> HandOvers<'a> {
     /// Those among the events of a page; `None` for whom nothing is ever handed over to.
-    pub fn among(ctx: &'a Ctx<'a>, contexts: Contexts<'a>, actor: Actor, page: &[Event]) -> Option<Self> {
+    pub fn among(ctx: &'a Ctx<'a>, actor: Actor, page: &[Event]) -> Option<Self> {
         let agent = actor.agent.filter(|_| matches!(actor.role, Role::Agent | Role::Supervisor))?;
         let spoken = page.iter().any(|e| matches!(e.body, EventBody::MessageReceived { .. }));
         let elsewhere = if spoken { stored::elsewhere(ctx.db, agent).unwrap_or_default() } else { Vec::new() };
-        Some(Self { ctx, contexts, actor, agent, elsewhere })
+        Some(Self { ctx, actor, agent, elsewhere })
     }
 
     /// The hand-over that an event is to the agent, as JSON. What cannot be read now or noted as read is not told: the event itself still
@@ -114,13 +112,9 @@ impl<'a> HandOvers<'a> {
 
     fn tell(&self, conversation: &Conversation, why: Why) -> Result<HandOver, FlowError> {
         let (ctx, customer) = (self.ctx, conversation.person);
-        if !touch::serves(ctx, &self.actor, customer)? {
-            return Err(FlowError::NotFound("customer"));
-        }
         let of = Of { customer: Some(customer), conversation: Some(conversation.id), reason: Some(why.code()) };
-        audit::record(ctx, &self.actor, Action::ReadSummary, of)?;
-        let summary = customers::summed(ctx, self.contexts, customer, ctx.now().plus_millis(-DAYS * DAY_MS))?;
-        Ok(HandOver { conversation: conversation.id, reason: why, summary })
+        let summed = touch::summary(ctx, &self.actor, of, ctx.now().plus_millis(-DAYS * DAY_MS))?;
+        Ok(HandOver { conversation: conversation.id, reason: why, summary: summed.into() })
     }
 }
 

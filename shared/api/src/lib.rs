@@ -35,4 +35,3 @@ pub mod tokens;
 pub mod view;
 
 pub use routes::{Call, Wake, dispatch};
-pub use warmline_flow::context::Contexts;

@@ -1,7 +1,6 @@
 //! Media of messages. The bytes stay with the platform; the component streams them from the channel's adapter.
 
-use warmline_flow::audit::{self, Action, Of};
-use warmline_flow::{Ctx, FlowError, converse, media};
+use warmline_flow::{Ctx, FlowError, media};
 use warmline_http::{Problem, Request, auth};
 use warmline_model::{Channel, ConversationId, Role, Scope};
 
@@ -33,10 +32,7 @@ pub fn wanted(ctx: &Ctx<'_>, admin_token: &str, request: &Request) -> Result<Opt
     let actor = auth::admit(ctx, admin_token, request, &[Role::Supervisor, Role::Agent], Scope::Conversations)?;
     let place = id.split_once('.').and_then(|(conversation, n)| Some((conversation.parse().ok()?, n.parse::<i64>().ok()?)));
     let (conversation, n): (ConversationId, i64) = place.ok_or(FlowError::NotFound("medium"))?;
-    let found = converse::find(ctx, &actor, conversation)?;
     // Told here, where the answer still can be; the adapter reads the reference itself.
-    media::find(ctx, conversation, n)?;
-    let of = Of { customer: Some(found.person), conversation: Some(conversation), ..Of::default() };
-    audit::record(ctx, &actor, Action::ReadMedium, of)?;
+    let found = media::read(ctx, &actor, conversation, n)?;
     Ok(Some(Wanted { channel: found.channel, path: format!("/media?conversation={conversation}&n={n}") }))
 }

@@ -12,7 +12,6 @@ use std::cell::RefCell;
 use std::str::FromStr;
 use warmline_channels::names;
 use warmline_flow::Ctx;
-use warmline_flow::context::Contexts;
 use warmline_flow::ctx::Actor;
 use warmline_http::{Problem, Request, Response, auth, idempotency, page};
 use warmline_metrics::Figures;
@@ -26,8 +25,6 @@ pub type Wake = Vec<Channel>;
 pub struct Call<'a> {
     /// The world.
     pub ctx: Ctx<'a>,
-    /// What is kept of customers beside the store.
-    pub contexts: Contexts<'a>,
     /// Who asks.
     pub actor: Actor,
     /// The request.
@@ -586,12 +583,7 @@ fn fit<'p>(pattern: &str, path: &'p str) -> Option<Vec<&'p str>> {
 }
 
 /// Answers a request, and says whom to wake after the answer was sent.
-pub fn dispatch(
-    ctx: &Ctx<'_>,
-    contexts: Contexts<'_>,
-    admin_token: &str,
-    request: &Request,
-) -> (Result<Response, Problem>, Wake) {
+pub fn dispatch(ctx: &Ctx<'_>, admin_token: &str, request: &Request) -> (Result<Response, Problem>, Wake) {
     let mut wake = Wake::new();
     let result = find(request).and_then(|(route, handler, params)| {
         parameters(&route, request)?;
@@ -603,7 +595,7 @@ pub fn dispatch(
                 auth::admit(ctx, admin_token, request, roles, scope)?
             }
         };
-        let call = Call { ctx: *ctx, contexts, actor, request, params, wake: RefCell::default() };
+        let call = Call { ctx: *ctx, actor, request, params, wake: RefCell::default() };
         let told = |problem| told(&route, problem);
         let response = match route.method {
             _ if matches!(route.served, Served::Loose(_)) => handler(&call),

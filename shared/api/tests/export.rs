@@ -14,7 +14,7 @@ use warmline_privacy::{Keyring, Masters};
 use warmline_store::customers::{self, NewIdentity};
 use warmline_store::messages::{self, Message};
 use warmline_store::native::NativeDb;
-use warmline_store::{erasures, immediate, migrate, vault};
+use warmline_store::{NoKv, erasures, immediate, migrate, vault};
 
 const CONVERSATION: &str = "INSERT INTO conversations (id, identity_id, customer_id, channel, account, state, vip, opened_at, \
     last_message_at, closed_at, messages, case_id) VALUES (?1, ?2, ?3, 'app', 'a', 'closed', 0, 0, 0, 0, ?4, ?1)";
@@ -76,7 +76,7 @@ fn an_export_breaks_off_where_its_person_is_erased_meanwhile() {
     vault::prepare(&keys_db).unwrap();
     let masters = Masters::from_base64("AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=", "").unwrap();
     let keys = Keyring::create(masters, None, &fixed).unwrap();
-    let ctx = Ctx { db: &db, vault: &keys_db, clock: &fixed, rng: &fixed, keys: &keys };
+    let ctx = Ctx { db: &db, vault: &keys_db, kv: &NoKv, contexts: 0, clock: &fixed, rng: &fixed, keys: &keys };
     let customer = customer(&ctx);
     let mut request = Request {
         method: http::Method::GET,

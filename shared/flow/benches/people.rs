@@ -7,19 +7,17 @@
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on fails")]
 #![expect(clippy::disallowed_methods, reason = "measures real time")]
 
-use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::cell::Cell;
 use std::hint::black_box;
 use std::path::Path;
 use std::time::{Duration, Instant};
-use warmline_flow::context::{Contexts, Kv};
 use warmline_flow::ctx::Actor;
 use warmline_flow::{Ctx, archive, erase, people, sealed, summary, timeline};
 use warmline_model::{Clock, Content, ConversationId, CustomerId, MessageId, Origin, Rng, Role, Timestamp};
 use warmline_privacy::{Keyring, Masters};
 use warmline_store::messages::{self, Message};
-use warmline_store::native::NativeDb;
-use warmline_store::{Db, StoreError, conversations, customers, immediate, migrate, vault};
+use warmline_store::native::{MemoryKv, NativeDb};
+use warmline_store::{Db, NoKv, StoreError, conversations, customers, immediate, migrate, vault};
 
 const SIZES: [i64; 3] = [10_000, 1_000_000, 10_000_000];
 const ROUNDS: i64 = 2_000;
@@ -130,37 +128,19 @@ fn talk(ctx: &Ctx<'_>, messages: i64) -> CustomerId {
     customer
 }
 
-/// What is kept, in memory.
-#[derive(Default)]
-struct Kept(RefCell<HashMap<String, Vec<u8>>>);
-
-impl Kv for Kept {
-    fn get(&self, key: &str) -> Option<Vec<u8>> {
-        self.0.borrow().get(key).cloned()
-    }
-
-    fn set(&self, key: &str, value: &[u8]) {
-        self.0.borrow_mut().insert(key.to_owned(), value.to_vec());
-    }
-
-    fn delete(&self, key: &str) {
-        self.0.borrow_mut().remove(key);
-    }
-}
-
 /// A summary with and without a context.
 fn summaries(ctx: &Ctx<'_>) {
     let since = Timestamp::from_millis(NOW - 30 * 86_400_000);
     for messages in [20, 400] {
         println!("a summary of {messages} messages:");
-        let (customer, kv) = (immediate(ctx.db, || Ok::<_, StoreError>(talk(ctx, messages))).unwrap(), Kept::default());
-        let of = |contexts| summary::of(ctx, contexts, customer, since).unwrap();
-        timed("without a context", 500, |_| of(None));
+        let (customer, kv) = (immediate(ctx.db, || Ok::<_, StoreError>(talk(ctx, messages))).unwrap(), MemoryKv::default());
+        let of = |contexts| summary::of(&Ctx { kv: &kv, contexts, ..*ctx }, customer, since).unwrap();
+        timed("without a context", 500, |_| of(0));
         timed("nothing is kept yet, and it is kept", 500, |_| {
             kv.0.borrow_mut().clear();
-            of(Some(Contexts { kv: &kv, entries: 512 }))
+            of(512)
         });
-        timed("with a context that is up to date", 500, |_| of(Some(Contexts { kv: &kv, entries: 512 })));
+        timed("with a context that is up to date", 500, |_| of(512));
         println!("  the context has {} bytes", kv.0.borrow().values().map(Vec::len).sum::<usize>());
     }
 }
@@ -196,7 +176,7 @@ fn main() {
     let content = Content::text("我的订单到现在还没有发货，请帮我查一下是什么原因，谢谢！".repeat(2));
     let memory = NativeDb::memory().unwrap();
     vault::prepare(&memory).unwrap();
-    let ctx = Ctx { db: &memory, vault: &memory, clock: &Still, rng: &rng, keys: &keys };
+    let ctx = Ctx { db: &memory, vault: &memory, kv: &NoKv, contexts: 0, clock: &Still, rng: &rng, keys: &keys };
     timed("sealed", 20_000, |_| sealed::seal_content(&ctx, &key, conversation, id, &content).unwrap());
     let stored = sealed::seal_content(&ctx, &key, conversation, id, &content).unwrap();
     let message = warmline_store::messages::Message {
@@ -221,7 +201,7 @@ fn main() {
         let start = Instant::now();
         let (db, long) = fill(&dir.path().join("bench.db"), messages);
         println!("{messages} messages, written in {:.0} s:", start.elapsed().as_secs_f64());
-        let ctx = Ctx { db: &db, vault: &memory, clock: &Still, rng: &rng, keys: &keys };
+        let ctx = Ctx { db: &db, vault: &memory, kv: &NoKv, contexts: 0, clock: &Still, rng: &rng, keys: &keys };
         let persons = messages / EACH;
         let since = Timestamp::from_millis(NOW - 30 * 86_400_000);
         let person = |n: i64| customer(2 + 2 * (n.wrapping_mul(7_919) % persons));

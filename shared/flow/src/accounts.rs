@@ -4,6 +4,7 @@
 use crate::audit::{self, Action, Of};
 use crate::ctx::{Actor, Ctx, FlowError};
 use crate::sealed::{self, Secrets};
+use crate::tokens;
 use serde_json::Value;
 use warmline_model::{AccountId, Channel, Timestamp};
 use warmline_store::{accounts, inbox, outbox, pulls, waiting};
@@ -110,6 +111,7 @@ pub fn replace(ctx: &Ctx<'_>, actor: &Actor, account: &Account, polled: &[String
         return Err(FlowError::NotFound("account"));
     }
     pulls::set_polled(ctx.db, &account.channel, &account.account, polled, now)?;
+    tokens::forget(ctx, &account.channel, &account.account);
     note(ctx, actor, Action::ChangeAccount, (&account.channel, &account.account))
 }
 
@@ -167,6 +169,7 @@ pub fn delete(ctx: &Ctx<'_>, actor: &Actor, channel: &Channel, account: &Account
     // What waited for the account is given up at its next try, with the reason.
     outbox::unpark(ctx.db, channel, account, ctx.now())?;
     accounts::delete(ctx.db, channel, account)?;
+    tokens::forget(ctx, channel, account);
     note(ctx, actor, Action::DeleteAccount, (channel, account))?;
     Ok(None)
 }

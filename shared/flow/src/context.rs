@@ -13,25 +13,6 @@ use warmline_store::people;
 /// How long a context is kept that nobody changes.
 const KEPT_MS: i64 = 30 * 86_400_000;
 
-/// A key-value store, which may lose everything at any time.
-pub trait Kv {
-    /// A value, where there is one.
-    fn get(&self, key: &str) -> Option<Vec<u8>>;
-    /// Keeps a value, if it can.
-    fn set(&self, key: &str, value: &[u8]);
-    /// Drops a value.
-    fn delete(&self, key: &str);
-}
-
-/// Where contexts are kept. There are so many places and no more, whatever comes; persons who share one take turns.
-#[derive(Clone, Copy)]
-pub struct Contexts<'a> {
-    /// The store.
-    pub kv: &'a dyn Kv,
-    /// The most entries; 0: none are kept.
-    pub entries: u64,
-}
-
 /// What was folded so far.
 #[derive(Default, Serialize, Deserialize)]
 pub(crate) struct Context {
@@ -79,68 +60,67 @@ fn split(value: &[u8]) -> Option<(i64, &[u8])> {
     Some((i64::from_be_bytes(*until), sealed))
 }
 
-impl Contexts<'_> {
-    fn key(self, drawn: u64) -> Option<String> {
-        drawn.checked_rem(self.entries).map(|place| format!("context/{place}"))
-    }
+/// There are so many places and no more, whatever comes; persons who share one take turns.
+fn key(ctx: &Ctx<'_>, drawn: u64) -> Option<String> {
+    drawn.checked_rem(ctx.contexts).map(|place| format!("context/{place}"))
+}
 
-    fn key_of(self, person: CustomerId) -> Option<String> {
-        // The last bytes of an id are random.
-        let random = person.as_bytes().last_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
-        self.key(random)
-    }
+fn key_of(ctx: &Ctx<'_>, person: CustomerId) -> Option<String> {
+    // The last bytes of an id are random.
+    let random = person.as_bytes().last_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
+    key(ctx, random)
+}
 
-    /// A value that is kept and has not ended.
-    fn get(self, ctx: &Ctx<'_>, key: &str) -> Option<Vec<u8>> {
-        let value = self.kv.get(key)?;
-        if split(&value).is_some_and(|(until, _)| until > ctx.now().millis()) {
-            return Some(value);
-        }
-        self.kv.delete(key);
-        None
+/// A value that is kept and has not ended.
+fn get(ctx: &Ctx<'_>, key: &str) -> Option<Vec<u8>> {
+    let value = ctx.kv.get(key)?;
+    if split(&value).is_some_and(|(until, _)| until > ctx.now().millis()) {
+        return Some(value);
     }
+    ctx.kv.delete(key);
+    None
+}
 
-    /// The person's context, where it is kept and can be gone on with.
-    pub(crate) fn load(self, ctx: &Ctx<'_>, person: CustomerId, since: Timestamp) -> Result<Option<Context>, FlowError> {
-        let Some(value) = self.key_of(person).and_then(|key| self.get(ctx, &key)) else { return Ok(None) };
-        let Some((until, sealed)) = split(&value) else { return Ok(None) };
-        let Ok(key) = sealed::customer_key(ctx, person) else { return Ok(None) };
-        let plain = key.open(&aad(person, until), sealed).ok();
-        let context = plain.and_then(|plain| serde_json::from_slice::<Context>(&plain).ok());
-        let members: BTreeSet<CustomerId> = people::members(ctx.db, person)?.into_iter().map(|m| m.id).collect();
-        Ok(context.filter(|context| context.serves(since, &members)))
+/// The person's context, where it is kept and can be gone on with.
+pub(crate) fn load(ctx: &Ctx<'_>, person: CustomerId, since: Timestamp) -> Result<Option<Context>, FlowError> {
+    let Some(value) = key_of(ctx, person).and_then(|key| get(ctx, &key)) else { return Ok(None) };
+    let Some((until, sealed)) = split(&value) else { return Ok(None) };
+    let Ok(key) = sealed::customer_key(ctx, person) else { return Ok(None) };
+    let plain = key.open(&aad(person, until), sealed).ok();
+    let context = plain.and_then(|plain| serde_json::from_slice::<Context>(&plain).ok());
+    let members: BTreeSet<CustomerId> = people::members(ctx.db, person)?.into_iter().map(|m| m.id).collect();
+    Ok(context.filter(|context| context.serves(since, &members)))
+}
+
+/// Keeps it, and drops another one that has ended.
+pub(crate) fn save(ctx: &Ctx<'_>, person: CustomerId, context: &Context) {
+    let until = ctx.now().plus_millis(KEPT_MS).millis();
+    let Some(place) = key_of(ctx, person) else { return };
+    if let Ok(key) = sealed::customer_key(ctx, person)
+        && let Ok(plain) = serde_json::to_vec(context)
+        && let Ok(sealed) = key.seal(&aad(person, until), &plain, ctx.rng)
+    {
+        ctx.kv.set(&place, &[&until.to_be_bytes(), sealed.as_slice()].concat());
     }
-
-    /// Keeps it, and drops another one that has ended.
-    pub(crate) fn save(self, ctx: &Ctx<'_>, person: CustomerId, context: &Context) {
-        let until = ctx.now().plus_millis(KEPT_MS).millis();
-        let Some(place) = self.key_of(person) else { return };
-        if let Ok(key) = sealed::customer_key(ctx, person)
-            && let Ok(plain) = serde_json::to_vec(context)
-            && let Ok(sealed) = key.seal(&aad(person, until), &plain, ctx.rng)
-        {
-            self.kv.set(&place, &[&until.to_be_bytes(), sealed.as_slice()].concat());
-        }
-        let mut drawn = [0; 8];
-        ctx.rng.fill(&mut drawn);
-        if let Some(other) = self.key(u64::from_be_bytes(drawn)) {
-            self.get(ctx, &other);
-        }
+    let mut drawn = [0; 8];
+    ctx.rng.fill(&mut drawn);
+    if let Some(other) = key(ctx, u64::from_be_bytes(drawn)) {
+        get(ctx, &other);
     }
 }
 
-/// Drops what is kept of a customer: of the person that it is one of, and of each of that person's customers. Whoever erases a customer,
-/// or undoes a merge, calls it.
+/// Drops the contexts of the customer's person and of all customers merged with it. The steps that erase a person or undo a merge call it
+/// before they change who belongs together.
 ///
 /// # Errors
 /// The store fails.
-pub fn forget(ctx: &Ctx<'_>, contexts: Contexts<'_>, customer: CustomerId) -> Result<(), FlowError> {
+pub(crate) fn forget(ctx: &Ctx<'_>, customer: CustomerId) -> Result<(), FlowError> {
     let mut all = vec![customer];
     if let Some(person) = people::person(ctx.db, customer)? {
         all.extend(people::members(ctx.db, person)?.into_iter().map(|m| m.id));
     }
-    for key in all.into_iter().filter_map(|id| contexts.key_of(id)) {
-        contexts.kv.delete(&key);
+    for key in all.into_iter().filter_map(|id| key_of(ctx, id)) {
+        ctx.kv.delete(&key);
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! What agents and supervisors do with a conversation. The caller runs each function in one immediate transaction, together
 //! with the idempotency record of the request.
 
+use crate::audit::{self, Action, Of};
 use crate::ctx::{Actor, Ctx, FlowError};
 use crate::{accounts, deliver, place, plan, sealed};
 use warmline_channels::{Window, registry};
@@ -35,6 +36,17 @@ pub fn find(ctx: &Ctx<'_>, actor: &Actor, id: ConversationId) -> Result<Conversa
         _ if consults::is_asked(ctx.db, id, me)? => Ok(conversation),
         _ => Err(missing),
     }
+}
+
+/// The same, to read what was said in it: that is noted before.
+///
+/// # Errors
+/// As for [`find`].
+pub fn read(ctx: &Ctx<'_>, actor: &Actor, id: ConversationId) -> Result<Conversation, FlowError> {
+    let conversation = find(ctx, actor, id)?;
+    let of = Of { customer: Some(conversation.person), conversation: Some(id), ..Of::default() };
+    audit::record(ctx, actor, Action::ReadConversation, of)?;
+    Ok(conversation)
 }
 
 fn open_only(conversation: &Conversation) -> Result<(), FlowError> {

@@ -2,7 +2,7 @@
 
 use warmline_model::{AgentId, Clock, CustomerId, Rng, Role, Timestamp};
 use warmline_privacy::{Keyring, SealError};
-use warmline_store::{Db, StoreError};
+use warmline_store::{Db, Kv, StoreError};
 
 /// The world, as a step sees it.
 #[derive(Clone, Copy)]
@@ -11,6 +11,10 @@ pub struct Ctx<'a> {
     pub db: &'a dyn Db,
     /// The store of keys. Never written inside a transaction of the other: on some platforms both are one.
     pub vault: &'a dyn Db,
+    /// What may be lost.
+    pub kv: &'a dyn Kv,
+    /// The most session contexts in it ([`crate::context`]); 0: none are kept. The same for every component that writes or drops one.
+    pub contexts: u64,
     /// The time.
     pub clock: &'a dyn Clock,
     /// Randomness.

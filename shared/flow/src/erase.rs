@@ -4,7 +4,7 @@
 
 use crate::audit::{self, Action, Of};
 use crate::ctx::{Actor, Ctx, FlowError};
-use crate::{converse, hold, passing};
+use crate::{context, converse, hold, passing};
 use serde::Serialize;
 use std::collections::BTreeSet;
 use warmline_model::{ConversationId, ConversationState, CustomerId, ErasureId, EventBody, Timestamp};
@@ -64,6 +64,7 @@ pub fn begin(
         return Err(FlowError::MergedByHand(along));
     }
     // While the person still has customers whom the entry can name.
+    context::forget(ctx, customer)?;
     audit::append(ctx, actor, Action::Erase, of)?;
     let now = ctx.now();
     let new = Erasure {

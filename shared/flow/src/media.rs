@@ -1,7 +1,8 @@
 //! Media: a message keeps a reference, the platform keeps the bytes.
 
-use crate::ctx::{Ctx, FlowError};
-use crate::sealed;
+use crate::audit::{self, Action, Of};
+use crate::ctx::{Actor, Ctx, FlowError};
+use crate::{converse, sealed};
 use warmline_model::{AccountId, Channel, ConversationId, Media};
 use warmline_store::{conversations, messages};
 
@@ -13,6 +14,18 @@ pub struct Kept {
     pub account: AccountId,
     /// The reference.
     pub media: Media,
+}
+
+/// The medium of a message in a conversation that the actor may see; that it is read is noted.
+///
+/// # Errors
+/// There is no such message, it has no medium, or it is not the actor's to see.
+pub fn read(ctx: &Ctx<'_>, actor: &Actor, id: ConversationId, n: i64) -> Result<Kept, FlowError> {
+    let conversation = converse::find(ctx, actor, id)?;
+    let kept = find(ctx, id, n)?;
+    let of = Of { customer: Some(conversation.person), conversation: Some(id), ..Of::default() };
+    audit::record(ctx, actor, Action::ReadMedium, of)?;
+    Ok(kept)
 }
 
 /// The medium of a message.

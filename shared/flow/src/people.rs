@@ -9,7 +9,7 @@
 
 use crate::broken::{self, Broken, Value};
 use crate::ctx::{Ctx, FlowError};
-use crate::sealed;
+use crate::{context, sealed};
 use std::collections::{BTreeMap, BTreeSet};
 use warmline_identity::Known;
 use warmline_model::{AgentId, Channel, CustomerId, EventBody, IdentifierKind, IdentityId, MergeId, Sender};
@@ -150,6 +150,8 @@ pub fn unmerge(ctx: &Ctx<'_>, id: MergeId, by: Option<AgentId>) -> Result<(), Fl
     if !people::undo_merge(ctx.db, id, by, now)? {
         return Err(FlowError::conflict("already_undone", "the merge was undone before; read the customer again"));
     }
+    // A context holds what was said with both.
+    context::forget(ctx, merge.a)?;
     if let Some(evidence) = merge.evidence {
         people::distrust(ctx.db, &evidence, now)?;
     }
@@ -204,7 +206,7 @@ pub fn add_tags(ctx: &Ctx<'_>, customer: CustomerId, new: &[String]) -> Result<(
 ///
 /// # Errors
 /// There is no such customer, or the store fails.
-pub fn set_tags(ctx: &Ctx<'_>, customer: CustomerId, tags: &[String]) -> Result<(), FlowError> {
+pub(crate) fn set_tags(ctx: &Ctx<'_>, customer: CustomerId, tags: &[String]) -> Result<(), FlowError> {
     let person = people::person(ctx.db, customer)?.ok_or(FlowError::NotFound("customer"))?;
     for member in people::members(ctx.db, person)? {
         let kept: Vec<String> = member.tags.into_iter().filter(|t| tags.contains(t)).collect();
@@ -217,7 +219,7 @@ pub fn set_tags(ctx: &Ctx<'_>, customer: CustomerId, tags: &[String]) -> Result<
 ///
 /// # Errors
 /// There is no such customer, or the store fails.
-pub fn set_owner(ctx: &Ctx<'_>, customer: CustomerId, owner: Option<AgentId>) -> Result<(), FlowError> {
+pub(crate) fn set_owner(ctx: &Ctx<'_>, customer: CustomerId, owner: Option<AgentId>) -> Result<(), FlowError> {
     let person = people::person(ctx.db, customer)?.ok_or(FlowError::NotFound("customer"))?;
     for member in people::members(ctx.db, person)? {
         customers::set_owner(ctx.db, member.id, owner.filter(|_| member.id == person))?;
@@ -285,7 +287,7 @@ pub fn name(ctx: &Ctx<'_>, identity: IdentityId) -> Result<Option<String>, FlowE
 ///
 /// # Errors
 /// There is no such customer, or the store fails.
-pub fn set_name(ctx: &Ctx<'_>, person: CustomerId, name: Option<&str>) -> Result<(), FlowError> {
+pub(crate) fn set_name(ctx: &Ctx<'_>, person: CustomerId, name: Option<&str>) -> Result<(), FlowError> {
     for member in people::members(ctx.db, person)? {
         let seal = |name| sealed::seal_corrected(ctx, &sealed::customer_key(ctx, member.id)?, member.id, name);
         customers::set_name(ctx.db, member.id, name.map(seal).transpose()?.as_deref())?;
@@ -298,7 +300,7 @@ pub fn set_name(ctx: &Ctx<'_>, person: CustomerId, name: Option<&str>) -> Result
 ///
 /// # Errors
 /// The store fails.
-pub fn forget(ctx: &Ctx<'_>, index: &BlindIndex, person: CustomerId, known: &Known) -> Result<bool, FlowError> {
+pub(crate) fn forget(ctx: &Ctx<'_>, index: &BlindIndex, person: CustomerId, known: &Known) -> Result<bool, FlowError> {
     let (lookup, members) = (lookup(index, known), people::members(ctx.db, person)?);
     for forget in [people::forget_typed, people::forget] {
         let mut found = false;

@@ -2,7 +2,7 @@
 //! is a sentence of a message and names it; nothing is put into other words.
 
 use crate::broken::{self, Broken};
-use crate::context::{Context, Contexts};
+use crate::context::{self, Context};
 use crate::ctx::{Ctx, FlowError};
 use crate::orders;
 use crate::sealed::{self, Keys};
@@ -103,20 +103,13 @@ pub struct Summary {
     pub agent: Option<AgentId>,
 }
 
-/// Sums up what was said with a person since an instant; with `contexts`, only what came since the last time is read.
+/// Sums up what was said with a person since an instant; where contexts are kept, only what came since the last time is read. Nothing is
+/// noted: see [`crate::touch::summary`].
 ///
 /// # Errors
 /// The store fails.
-pub fn of(
-    ctx: &Ctx<'_>,
-    contexts: Option<Contexts<'_>>,
-    person: CustomerId,
-    since: Timestamp,
-) -> Result<Summary, FlowError> {
-    let kept = match contexts {
-        Some(contexts) => contexts.load(ctx, person, since)?,
-        None => None,
-    };
+pub fn of(ctx: &Ctx<'_>, person: CustomerId, since: Timestamp) -> Result<Summary, FlowError> {
+    let kept = context::load(ctx, person, since)?;
     let known = kept.is_some();
     let mut context = kept.unwrap_or(Context { since, digests: Vec::new() });
     let newer = timeline::newer(ctx, person, context.since.min(since), &context.covered(), LOOKED_AT + 1)?;
@@ -132,9 +125,7 @@ pub fn of(
         }
         broken::tell(ctx, &altered)?;
         context.add(digests);
-        if let Some(contexts) = contexts {
-            contexts.save(ctx, person, &context);
-        }
+        context::save(ctx, person, &context);
     }
     let within = context.digests.iter().filter(|d| d.place().at() >= since);
     let mut told = Told::default();

@@ -1,10 +1,10 @@
 //! What is kept of platforms' access tokens in the key-value store: the token, sealed, and why none was given. Losing it costs one call.
 
-use crate::context::Kv;
 use crate::ctx::Ctx;
 use serde::{Deserialize, Serialize};
 use warmline_model::{AccountId, Channel, Timestamp};
 use warmline_privacy::Purpose;
+use warmline_store::Kv;
 
 /// A token as it is kept.
 #[derive(Clone, Serialize, Deserialize)]
@@ -37,8 +37,8 @@ pub struct Place<'a> {
 
 impl<'a> Place<'a> {
     /// The account's place.
-    pub fn of(kv: &'a dyn Kv, channel: &str, account: &AccountId) -> Self {
-        Self { kv, key: format!("token/{channel}/{account}") }
+    pub fn of(ctx: &Ctx<'a>, channel: &str, account: &AccountId) -> Self {
+        Self { kv: ctx.kv, key: format!("token/{channel}/{account}") }
     }
 
     /// Its name, which also names the lease of whoever fetches one.
@@ -87,7 +87,7 @@ impl<'a> Place<'a> {
     }
 }
 
-/// Drops what is kept of an account's token. Call this after a change of its secrets was committed.
-pub fn forget(kv: &dyn Kv, channel: &Channel, account: &AccountId) {
-    Place::of(kv, channel.as_str(), account).forget();
+/// Drops an account's token: it was given for secrets that change now.
+pub(crate) fn forget(ctx: &Ctx<'_>, channel: &Channel, account: &AccountId) {
+    Place::of(ctx, channel.as_str(), account).forget();
 }

@@ -1,4 +1,5 @@
-//! Who may touch a person: read what they said, join them with another, part them, say who they are.
+//! Who may touch a person: read what they said, join them with another, part them, say who they are. Each step here notes in the audit log
+//! what it did, so that no caller can leave the note out. What is read is noted before it is read.
 //!
 //! Supervisors may do all of it. An agent works with the persons whom they **serve**: those with whom they hold an open conversation, or
 //! about whom a colleague asks them. Nothing that an agent may do makes them serve somebody; only routing, a colleague or a supervisor
@@ -6,11 +7,14 @@
 
 use crate::audit::{self, Action, Of};
 use crate::ctx::{Actor, Ctx, FlowError};
+use crate::summary::{self, Summary};
+use crate::timeline::{self, Entry, Place};
 use crate::{people as flow, sealed};
 use warmline_identity::Known;
-use warmline_model::{AgentId, CustomerId, MergeId, Role};
+use warmline_model::{AgentId, CustomerId, MergeId, Role, Timestamp};
+use warmline_store::erasures::{self, Erasure};
 use warmline_store::people::{self, HOLDERS};
-use warmline_store::{Db, StoreError};
+use warmline_store::{Db, StoreError, agents, customers};
 
 const MISSING: FlowError = FlowError::NotFound("customer");
 
@@ -102,7 +106,7 @@ pub fn join(ctx: &Ctx<'_>, actor: &Actor, a: CustomerId, b: CustomerId) -> Resul
     }
     let merged = flow::merge(ctx, a, b, None, actor.agent)?;
     let merge = merged.ok_or(FlowError::conflict("same_person", "the two customers are one person already"))?;
-    audit::append(ctx, actor, Action::Merge, Of { customer: Some(a), ..Of::default() })?;
+    append(ctx, actor, Action::Merge, a)?;
     Ok(merge)
 }
 
@@ -116,7 +120,7 @@ pub fn part(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, merge: MergeId) 
         return Err(FlowError::NotFound("merge of this customer"));
     }
     // Before it is undone: the entry names both sides.
-    audit::append(ctx, actor, Action::Unmerge, Of { customer: Some(customer), ..Of::default() })?;
+    append(ctx, actor, Action::Unmerge, customer)?;
     flow::unmerge(ctx, merge, actor.agent)
 }
 
@@ -129,5 +133,126 @@ pub fn identify(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, known: Known
     let key = sealed::customer_key(ctx, customer)?;
     let known = Known { strong: known.strong && verified && actor.supervises(), ..known };
     flow::add(ctx, &ctx.keys.index(), customer, &key, &known, flow::STAFF, actor.agent)?;
-    audit::append(ctx, actor, Action::Identify, Of { customer: Some(customer), ..Of::default() })
+    append(ctx, actor, Action::Identify, customer)
+}
+
+/// A member of staff takes an identifier away from a person (PIPL article 46). Where staff typed it, only that goes.
+///
+/// # Errors
+/// There is no such customer, or they have no such identifier; or the store fails.
+pub fn forget_identifier(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, known: &Known) -> Result<(), FlowError> {
+    let person = person(ctx, customer)?;
+    if !flow::forget(ctx, &ctx.keys.index(), person, known)? {
+        return Err(FlowError::NotFound("identifier of this customer"));
+    }
+    append(ctx, actor, Action::Correct, person)
+}
+
+/// A member of staff corrects a person's name (PIPL article 46), on all channels; `None` goes back to what the channels tell.
+///
+/// # Errors
+/// There is no such customer, or the store fails.
+pub fn rename(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, name: Option<&str>) -> Result<(), FlowError> {
+    let person = person(ctx, customer)?;
+    flow::set_name(ctx, person, name)?;
+    append(ctx, actor, Action::Correct, person)
+}
+
+/// A member of staff gives a person an own agent, or none.
+///
+/// # Errors
+/// There is no such customer or agent, or the store fails.
+pub fn own(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, agent: Option<AgentId>) -> Result<(), FlowError> {
+    if let Some(agent) = agent
+        && agents::get(ctx.db, agent)?.is_none_or(|a| a.removed_at.is_some())
+    {
+        return Err(FlowError::invalid("agent", "there is no such agent"));
+    }
+    flow::set_owner(ctx, customer, agent)?;
+    append(ctx, actor, Action::Own, customer)
+}
+
+/// A member of staff replaces a person's tags.
+///
+/// # Errors
+/// There is no such customer, or the store fails.
+pub fn tag(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, tags: &[String]) -> Result<(), FlowError> {
+    flow::set_tags(ctx, customer, tags)?;
+    append(ctx, actor, Action::Tag, customer)
+}
+
+fn append(ctx: &Ctx<'_>, actor: &Actor, action: Action, customer: CustomerId) -> Result<(), FlowError> {
+    audit::append(ctx, actor, action, Of { customer: Some(customer), ..Of::default() })
+}
+
+/// A page of a served person's timeline: at most `limit` messages stored before a place and not before an instant.
+///
+/// # Errors
+/// As for [`served`].
+pub fn timeline(
+    ctx: &Ctx<'_>,
+    actor: &Actor,
+    customer: CustomerId,
+    since: Timestamp,
+    before: Option<Place>,
+    limit: usize,
+) -> Result<Vec<Entry>, FlowError> {
+    let person = served(ctx, actor, customer)?;
+    audit::record(ctx, actor, Action::ReadTimeline, Of { customer: Some(person), ..Of::default() })?;
+    timeline::page(ctx, person, since, before, limit)
+}
+
+/// A person, and what was said with them.
+pub struct Summed {
+    /// The customer that stands for the person.
+    pub person: CustomerId,
+    /// Their names, each once.
+    pub names: Vec<String>,
+    /// Their tags.
+    pub tags: Vec<String>,
+    /// What was said.
+    pub summary: Summary,
+}
+
+/// What an agent must know who takes a served person over; `of` names the customer, and for which conversation and why where there is one.
+///
+/// # Errors
+/// As for [`served`].
+pub fn summary(ctx: &Ctx<'_>, actor: &Actor, of: Of<'_>, since: Timestamp) -> Result<Summed, FlowError> {
+    let person = served(ctx, actor, of.customer.ok_or(MISSING)?)?;
+    audit::record(ctx, actor, Action::ReadSummary, Of { customer: Some(person), ..of })?;
+    let tags = customers::get(ctx.db, person)?.ok_or(MISSING)?.tags;
+    Ok(Summed { person, names: flow::names(ctx, person)?, tags, summary: summary::of(ctx, person, since)? })
+}
+
+/// Who a person is, in the clear.
+pub struct Unmasked {
+    /// Their names, each once.
+    pub names: Vec<String>,
+    /// Their identifiers.
+    pub identifiers: Vec<flow::Opened>,
+}
+
+/// Shows who a person is without a mask. A privacy officer talks with nobody, and answers for what is kept of everybody; others see whom
+/// they serve.
+///
+/// # Errors
+/// As for [`served`].
+pub fn unmask(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, reason: &str) -> Result<Unmasked, FlowError> {
+    let person = if actor.role == Role::Privacy { person(ctx, customer)? } else { served(ctx, actor, customer)? };
+    audit::record(ctx, actor, Action::Unmask, Of { customer: Some(person), reason: Some(reason), ..Of::default() })?;
+    Ok(Unmasked { names: flow::names(ctx, person)?, identifiers: flow::identifiers(ctx, person)? })
+}
+
+/// Begins to export all that is known of a person: the customer that stands for them, or their erasure where they were erased.
+///
+/// # Errors
+/// There is no such customer, or the store fails.
+pub fn export(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId) -> Result<(CustomerId, Option<Erasure>), FlowError> {
+    let found = match erasures::of(ctx.db, customer)? {
+        Some(erasure) => (erasure.person, Some(erasure)),
+        None => (person(ctx, customer)?, None),
+    };
+    audit::record(ctx, actor, Action::Export, Of { customer: Some(found.0), ..Of::default() })?;
+    Ok(found)
 }

@@ -12,7 +12,7 @@ use warmline_http::{Request, auth};
 use warmline_model::{Clock, Rng, Role, Scope, Timestamp};
 use warmline_privacy::{Keyring, Masters};
 use warmline_store::native::NativeDb;
-use warmline_store::{config, migrate};
+use warmline_store::{NoKv, config, migrate};
 
 const ROUNDS: usize = 50_000;
 
@@ -43,7 +43,7 @@ fn main() {
     let (clock, rng) = (Seconds(Cell::new(1_800_000_000)), Mixed(Cell::new(1)));
     let masters = Masters::from_base64("AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=", "").unwrap();
     let keys = Keyring::create(masters, None, &rng).unwrap();
-    let ctx = Ctx { db: &db, vault: &db, clock: &clock, rng: &rng, keys: &keys };
+    let ctx = Ctx { db: &db, vault: &db, kv: &NoKv, contexts: 0, clock: &clock, rng: &rng, keys: &keys };
     let new = NewAgent { name: "小米", role: Role::Agent, ai: false, can: Duties::default() };
     let (_, token) = staff::create(&ctx, &new).unwrap();
     let mut request = Request {

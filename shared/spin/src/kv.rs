@@ -1,7 +1,7 @@
 //! The key-value store: what may be lost.
 
 use spin_sdk::key_value::Store;
-use warmline_flow::context::Kv;
+use warmline_store::Kv;
 
 /// The default key-value store. Where it is not granted or fails, nothing is kept.
 pub struct SpinKv;

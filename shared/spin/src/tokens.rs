@@ -1,7 +1,6 @@
 //! Platform access tokens: cached sealed in the key-value store, renewed before they end, fetched by one instance at a time.
 //! Losing the cache costs one call.
 
-use crate::kv::SpinKv;
 use crate::outgoing::{self, Answer, NoAnswer};
 use warmline_channels::{Adapter, ApiRequest, ApiResponse, Call, Outcome, Token, retry_after};
 use warmline_flow::Ctx;
@@ -74,7 +73,7 @@ async fn get<A: Adapter>(
     if request(ctx, adapter, account, false).is_none() {
         return Ok(None);
     }
-    let place = Place::of(&SpinKv, adapter.capabilities().channel, id);
+    let place = Place::of(ctx, adapter.capabilities().channel, id);
     let owner = ctx.owner();
     for _ in 0..PATIENCE {
         let now = ctx.now();

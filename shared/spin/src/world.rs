@@ -1,6 +1,7 @@
 //! Store, keys, clock and randomness of one request.
 
 use crate::db::{SpinDb, Vault};
+use crate::kv::SpinKv;
 use spin_sdk::variables;
 use warmline_flow::{Ctx, keys};
 use warmline_http::Problem;
@@ -42,6 +43,7 @@ pub struct World {
     keys: Keyring,
     clock: SpinClock,
     rng: SpinRng,
+    contexts: u64,
 }
 
 /// Where a version without root keys noted which master key the store belongs to.
@@ -53,13 +55,14 @@ impl World {
     /// # Errors
     /// The store cannot be opened or migrated, a master key is missing or malformed, or the store belongs to another.
     pub fn open() -> Result<Self, Problem> {
-        Self::with(|db, vault| {
+        let opened = Self::with(|db, vault| {
             if !is_current(db)? {
                 vault::prepare(vault)?;
                 migrate(db)?;
             }
             Ok(())
-        })
+        })?;
+        Ok(Self { contexts: variable("context_entries").parse().unwrap_or(0), ..opened })
     }
 
     /// The same, for adapters: they do not carry the migrations, and take nothing before somebody else has run them. Platforms send again.
@@ -88,7 +91,7 @@ impl World {
             Some(stored) => Keyring::open(masters, &stored).map_err(no_keys)?,
             None => Self::first(&db, masters, &rng)?,
         };
-        Ok(Self { db, vault, keys: opened, clock: SpinClock, rng })
+        Ok(Self { db, vault, keys: opened, clock: SpinClock, rng, contexts: 0 })
     }
 
     /// The keys of a store that has none. Of several who come first, one stores its root key; the others get it with their next request.
@@ -104,7 +107,8 @@ impl World {
 
     /// The world as the steps of the flow take it.
     pub fn ctx(&self) -> Ctx<'_> {
-        Ctx { db: &self.db, vault: &self.vault, clock: &self.clock, rng: &self.rng, keys: &self.keys }
+        let Self { db, vault, keys, clock, rng, contexts } = self;
+        Ctx { db, vault, kv: &SpinKv, contexts: *contexts, clock, rng, keys }
     }
 
     /// The keys.

@@ -1,6 +1,7 @@
 //! Where state is kept: SQLite behind one small trait.
 //!
 //! * [`db`]: the [`Db`] trait ("one statement, parameters, rows"), values, rows, the transaction helper;
+//! * [`kv`]: the [`Kv`] trait, for what may be lost;
 //! * [`migrate`]: numbered SQL files, applied at first use;
 //! * one module per aggregate: named SQL, one statement each, next to the function that runs it.
 //!
@@ -28,6 +29,7 @@ pub mod groups;
 pub mod holds;
 pub mod idempotency;
 pub mod inbox;
+pub mod kv;
 pub mod leases;
 pub mod messages;
 pub mod meta;
@@ -51,4 +53,5 @@ pub mod vault;
 pub mod waiting;
 
 pub use db::{Db, Row, StoreError, Value, immediate};
+pub use kv::{Kv, NoKv};
 pub use migrate::migrate;

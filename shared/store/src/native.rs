@@ -1,8 +1,11 @@
 //! The store on rusqlite, for native tests and tools. Same settings as Spin: foreign keys on, 5 s busy time-out.
 
 use crate::db::{Db, Row, StoreError, Value};
+use crate::kv::Kv;
 use rusqlite::types::{Value as Sql, ValueRef};
 use rusqlite::{Connection, params_from_iter};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -31,6 +34,24 @@ impl NativeDb {
         connection.pragma_update(None, "foreign_keys", true).map_err(error)?;
         connection.set_prepared_statement_cache_capacity(256);
         Ok(Self(connection))
+    }
+}
+
+/// A key-value store in memory.
+#[derive(Default)]
+pub struct MemoryKv(pub RefCell<BTreeMap<String, Vec<u8>>>);
+
+impl Kv for MemoryKv {
+    fn get(&self, key: &str) -> Option<Vec<u8>> {
+        self.0.borrow().get(key).cloned()
+    }
+
+    fn set(&self, key: &str, value: &[u8]) {
+        self.0.borrow_mut().insert(key.to_owned(), value.to_vec());
+    }
+
+    fn delete(&self, key: &str) {
+        self.0.borrow_mut().remove(key);
     }
 }
 

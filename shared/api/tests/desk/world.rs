@@ -1,11 +1,9 @@
 //! A house for tests: stores in memory, a clock that is set by hand, randomness from a counter, two groups with their people.
 
 use serde_json::{Value, json};
-use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
-use warmline_api::{Contexts, dispatch};
+use std::cell::Cell;
+use warmline_api::dispatch;
 use warmline_flow::Ctx;
-use warmline_flow::context::Kv;
 use warmline_flow::drain::{Drainer, Step};
 use warmline_flow::ingest::{ingest, sender_lookup};
 use warmline_http::{Request, Response};
@@ -13,7 +11,7 @@ use warmline_model::{
     AccountId, Channel, Clock, Content, CustomerId, Identifier, IdentifierKind, Inbound, Rng, Sender, Timestamp,
 };
 use warmline_privacy::{Keyring, Masters};
-use warmline_store::native::NativeDb;
+use warmline_store::native::{MemoryKv, NativeDb};
 use warmline_store::{customers, inbox, migrate, vault};
 
 pub const ADMIN: &str = "the-administrator";
@@ -50,23 +48,6 @@ impl Rng for Counted {
         for chunk in out.chunks_mut(8) {
             chunk.copy_from_slice(&self.next().to_le_bytes()[..chunk.len()]);
         }
-    }
-}
-
-#[derive(Default)]
-struct Memory(RefCell<BTreeMap<String, Vec<u8>>>);
-
-impl Kv for Memory {
-    fn get(&self, key: &str) -> Option<Vec<u8>> {
-        self.0.borrow().get(key).cloned()
-    }
-
-    fn set(&self, key: &str, value: &[u8]) {
-        self.0.borrow_mut().insert(key.to_owned(), value.to_vec());
-    }
-
-    fn delete(&self, key: &str) {
-        self.0.borrow_mut().remove(key);
     }
 }
 
@@ -116,7 +97,7 @@ pub struct World {
     clock: SetClock,
     pub rng: Counted,
     keys: Keyring,
-    kv: Memory,
+    kv: MemoryKv,
 }
 
 impl World {
@@ -128,7 +109,7 @@ impl World {
         let masters = Masters::from_base64(MASTER, "").unwrap();
         let keys = Keyring::create(masters, None, &Counted(Cell::new(7))).unwrap();
         let (clock, rng) = (SetClock(Cell::new(1_700_000_000_000)), Counted(Cell::new(1)));
-        let w = Self { db, vault: keys_db, clock, rng, keys, kv: Memory::default() };
+        let w = Self { db, vault: keys_db, clock, rng, keys, kv: MemoryKv::default() };
         for id in ["near", "far"] {
             w.admin("POST", "/api/groups", &json!({ "id": id, "name": id })).expect(201);
         }
@@ -138,7 +119,8 @@ impl World {
     }
 
     pub fn ctx(&self) -> Ctx<'_> {
-        Ctx { db: &self.db, vault: &self.vault, clock: &self.clock, rng: &self.rng, keys: &self.keys }
+        let Self { db, vault, kv, clock, rng, keys } = self;
+        Ctx { db, vault, kv, contexts: 4, clock, rng, keys }
     }
 
     pub fn pass(&self, ms: i64) {
@@ -148,8 +130,7 @@ impl World {
     /// A request as it is, in a second of its own.
     pub fn send(&self, request: &Request) -> Answer {
         self.pass(1_000);
-        let contexts = Contexts { kv: &self.kv, entries: 4 };
-        let (result, _) = dispatch(&self.ctx(), contexts, ADMIN, request);
+        let (result, _) = dispatch(&self.ctx(), ADMIN, request);
         let response = result.unwrap_or_else(Response::from);
         Answer { status: response.status, response }
     }

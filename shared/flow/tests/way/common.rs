@@ -11,7 +11,7 @@ use warmline_model::{
 };
 use warmline_privacy::{Keyring, Masters};
 use warmline_routing::{Group, Plan};
-use warmline_store::native::NativeDb;
+use warmline_store::native::{MemoryKv, NativeDb};
 use warmline_store::{Db, Row, StoreError, Value, agents, immediate, migrate};
 
 pub struct SetClock(Cell<i64>);
@@ -86,6 +86,7 @@ pub struct World {
     pub rng: CountedRng,
     pub vault: NativeDb,
     pub keys: Keyring,
+    pub kv: MemoryKv,
 }
 
 impl World {
@@ -96,11 +97,13 @@ impl World {
         warmline_store::vault::prepare(&vault).unwrap();
         let masters = Masters::from_base64(MASTER, "").unwrap();
         let keys = Keyring::create(masters, None, &CountedRng(Cell::new(7))).unwrap();
-        Self { db, vault, clock: SetClock(Cell::new(1_700_000_000_000)), rng, keys }
+        let clock = SetClock(Cell::new(1_700_000_000_000));
+        Self { db, vault, clock, rng, keys, kv: MemoryKv::default() }
     }
 
     pub fn ctx(&self) -> Ctx<'_> {
-        Ctx { db: &self.db, vault: &self.vault, clock: &self.clock, rng: &self.rng, keys: &self.keys }
+        let Self { db, vault, kv, clock, rng, keys } = self;
+        Ctx { db, vault, kv, contexts: 0, clock, rng, keys }
     }
 
     pub fn pass(&self, ms: i64) {

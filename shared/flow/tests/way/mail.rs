@@ -41,7 +41,7 @@ fn w13_history_raises_no_alert_and_is_in_no_summary() {
     writes(&w, "w@x", "m1", mail("好的，谢谢。", Some(AGENTS_WORDS), &[], &[]));
     while quality::inspect(&w.ctx()).unwrap() {}
     assert_eq!(count(&w, "quality.alert"), 0);
-    let told = summary::of(&w.ctx(), None, only(&w).person, Timestamp::default()).unwrap();
+    let told = summary::of(&w.ctx(), only(&w).person, Timestamp::default()).unwrap();
     assert_eq!((told.asked.len(), told.angry.len(), told.angry_now), (0, 0, false));
     assert!(said(&w).iter().any(|(_, c)| matches!(c, Content::Text { quoted: Some(q), .. } if q == AGENTS_WORDS)));
     // The same words, said by the customer.

@@ -2,11 +2,12 @@
 //! message came from.
 
 use crate::common::{World, claim_on, place};
+use crate::privacy::ADMIN;
 use crate::{actor, all, count};
 use proptest::prelude::{ProptestConfig, Strategy, any, prop_oneof, proptest};
 use std::collections::{BTreeMap, BTreeSet};
 use warmline_flow::ingest::sender_lookup;
-use warmline_flow::{FlowError, converse, erase, people, sealed, summary, timeline};
+use warmline_flow::{FlowError, converse, erase, people, sealed, summary, timeline, touch};
 use warmline_model::{Channel, Content, CustomerId, Identifier, IdentifierKind, MergeId, Sender, Timestamp};
 use warmline_store::{customers, immediate, people as stored};
 
@@ -134,7 +135,7 @@ fn tags_and_the_own_agent_are_the_persons_and_part_with_it() {
     let agent = w.agent(&group, 9, false);
     let one = says(&w, "app", Sender { tags: vec!["vip".into()], ..sender("a", &[]) }, "你好");
     let other = says(&w, "web", Sender { tags: vec!["new".into()], ..sender("b", &[]) }, "你好");
-    immediate(&w.db, || people::set_owner(&w.ctx(), other, Some(agent))).unwrap();
+    immediate(&w.db, || touch::own(&w.ctx(), &ADMIN, other, Some(agent))).unwrap();
     let id = merge(&w, other, one).unwrap();
     let of = |c| customers::get(&w.db, c).unwrap().map(|c| (c.person, c.tags, c.owner)).unwrap();
     let both = (one, vec!["vip".to_owned(), "new".to_owned()], Some(agent));
@@ -143,7 +144,7 @@ fn tags_and_the_own_agent_are_the_persons_and_part_with_it() {
     assert_eq!(of(one), (one, vec!["vip".to_owned()], None));
     assert_eq!(of(other), (other, vec!["new".to_owned()], Some(agent)));
     merge(&w, one, other).unwrap();
-    immediate(&w.db, || people::set_tags(&w.ctx(), other, &["new".into(), "risk".into()])).unwrap();
+    immediate(&w.db, || touch::tag(&w.ctx(), &ADMIN, other, &["new".into(), "risk".into()])).unwrap();
     assert_eq!(of(other).1, ["new", "risk"]);
 }
 
@@ -167,7 +168,7 @@ fn a_summary_says_what_was_asked_promised_and_is_open() {
     w.drain();
     let call = says(&w, "phone", sender("call-1", &[(PHONE, "+8613812345678", true)]), "喂，我的米呢");
     let texts = |lines: &[summary::Line]| lines.iter().map(|l| l.text.clone()).collect::<Vec<_>>();
-    let of = |c| summary::of(&w.ctx(), None, person(&w, c), Timestamp::default()).unwrap();
+    let of = |c| summary::of(&w.ctx(), person(&w, c), Timestamp::default()).unwrap();
     let told = of(call);
     assert_eq!(texts(&told.promised), ["我们马上给您补发一袋"]);
     let asked = ["喂，我的米呢", "你们太差了，我要投诉！", "什么时候到？", "米里有虫子，能退货吗？"];
@@ -327,7 +328,7 @@ proptest! {
         }
         assert_eq!(paged, places);
         // What is summed up stands, letter for letter, in the message that is named.
-        let told = summary::of(&w.ctx(), None, first.unwrap(), Timestamp::default()).unwrap();
+        let told = summary::of(&w.ctx(), first.unwrap(), Timestamp::default()).unwrap();
         for line in told.asked.iter().chain(&told.promised).chain(&told.open).chain(&told.angry) {
             let entry = whole.iter().find(|e| e.message.id == line.message).unwrap();
             let key = sealed::customer_key(&w.ctx(), entry.conversation.customer).unwrap();

@@ -2,16 +2,17 @@
 
 use crate::common::{MASTER, World, claim, place};
 use crate::{actor, all, count};
+use warmline_flow::audit::Of;
 use warmline_flow::ctx::Actor;
 use warmline_flow::ingest::sender_lookup;
 use warmline_flow::passing::{self, Passing};
-use warmline_flow::{FlowError, converse, erase, hold, keys, people, sealed, tick, timeline};
-use warmline_model::{Content, ConversationState, CustomerId, IdentifierKind, Role, Timestamp};
+use warmline_flow::{FlowError, converse, erase, hold, keys, people, sealed, tick, timeline, touch};
+use warmline_model::{Content, ConversationState, CustomerId, Identifier, IdentifierKind, Role, Timestamp};
 use warmline_privacy::{Keyring, Masters, SealError};
-use warmline_store::{Db, customers, erasures, immediate, inbox, messages, meta, people as stored, vault};
+use warmline_store::{Db, audit, customers, erasures, immediate, inbox, messages, meta, people as stored, vault};
 
 const OTHER: &str = "AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI=";
-const ADMIN: Actor = Actor { agent: None, role: Role::Admin };
+pub const ADMIN: Actor = Actor { agent: None, role: Role::Admin };
 
 fn customer(w: &World, who: &str) -> Option<CustomerId> {
     let (channel, account) = place();
@@ -241,7 +242,7 @@ fn a_corrected_name_stands_before_what_channels_tell() {
     let w = World::new();
     let one = says(&w, "a", "我叫王小明");
     let identity = customers::identities(&w.db, one).unwrap()[0].0;
-    let set = |name: Option<&str>| immediate(&w.db, || people::set_name(&w.ctx(), one, name)).unwrap();
+    let set = |name: Option<&str>| immediate(&w.db, || touch::rename(&w.ctx(), &ADMIN, one, name)).unwrap();
     let told = people::names(&w.ctx(), one).unwrap();
     set(Some("王晓明"));
     assert_eq!(people::names(&w.ctx(), one).unwrap(), ["王晓明"]);
@@ -287,4 +288,44 @@ fn l5_a_tag_that_the_plan_does_not_name_stays_out_of_the_log() {
     let decided: Vec<_> = log.iter().filter(|event| event.contains("routing.decided")).collect();
     assert!(decided[0].contains(r#""tags":["vip","risk"]"#), "{decided:?}");
     assert!(!log.concat().contains("二女儿"));
+}
+
+#[test]
+fn a_step_that_touches_a_person_notes_it_whoever_takes_it() {
+    let w = World::new();
+    let (one, other) = (says(&w, "a", "我叫王小明"), says(&w, "b", "你好"));
+    let talk = all(&w)[0].id;
+    let ctx = w.ctx();
+    let merge = immediate(&w.db, || touch::join(&ctx, &ADMIN, one, other)).unwrap();
+    immediate(&w.db, || touch::part(&ctx, &ADMIN, one, merge)).unwrap();
+    let phone = Identifier { kind: IdentifierKind::Phone, value: "13800000001".into(), verified: true };
+    let known = warmline_identity::normalise("", &phone).unwrap();
+    immediate(&w.db, || touch::identify(&ctx, &ADMIN, one, known.clone(), true)).unwrap();
+    immediate(&w.db, || touch::forget_identifier(&ctx, &ADMIN, one, &known)).unwrap();
+    immediate(&w.db, || touch::rename(&ctx, &ADMIN, one, Some("王晓明"))).unwrap();
+    immediate(&w.db, || touch::own(&ctx, &ADMIN, one, None)).unwrap();
+    immediate(&w.db, || touch::tag(&ctx, &ADMIN, one, &["vip".into()])).unwrap();
+    touch::timeline(&ctx, &ADMIN, one, Timestamp::default(), None, 9).unwrap();
+    touch::summary(&ctx, &ADMIN, Of { customer: Some(one), ..Of::default() }, Timestamp::default()).unwrap();
+    touch::unmask(&ctx, &ADMIN, one, "delivery").unwrap();
+    touch::export(&ctx, &ADMIN, one).unwrap();
+    converse::read(&ctx, &ADMIN, talk).unwrap();
+    immediate(&w.db, || erase::begin(&ctx, one, &ADMIN, "request", &[])).unwrap();
+    let noted: Vec<String> = audit::after(&w.db, 0, 99).unwrap().into_iter().map(|stored| stored.entry.action).collect();
+    let expected = [
+        "customer.merged",
+        "customer.unmerged",
+        "customer.identified",
+        "customer.corrected",
+        "customer.corrected",
+        "customer.owned",
+        "customer.tagged",
+        "timeline.read",
+        "summary.read",
+        "customer.unmasked",
+        "customer.exported",
+        "conversation.read",
+        "customer.erased",
+    ];
+    assert_eq!(noted, expected);
 }
