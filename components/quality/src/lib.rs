@@ -2,8 +2,8 @@
 
 #![expect(unsafe_code, reason = "the entry point that Spin's macro writes")]
 
+use warmline_endpoint::{Problem, Request, Response};
 use warmline_flow::quality;
-use warmline_http::{Problem, Request, Response};
 use warmline_spin::incoming::serve;
 use warmline_spin::{IncomingRequest, ResponseOutparam, World};
 

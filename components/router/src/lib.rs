@@ -7,9 +7,9 @@
 
 #![expect(unsafe_code, reason = "the entry point that Spin's macro writes")]
 
+use warmline_endpoint::{Problem, Request, Response, page};
 use warmline_flow::drain::{Drainer, Step};
 use warmline_flow::{Ctx, tick};
-use warmline_http::{Problem, Request, Response, page};
 use warmline_model::Timestamp;
 use warmline_spin::incoming::serve;
 use warmline_spin::outgoing::{all, sleep};

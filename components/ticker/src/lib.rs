@@ -4,13 +4,13 @@
 
 #![expect(unsafe_code, reason = "the entry point that Spin's macro writes")]
 
-use warmline_http::{Problem, Request, Response, auth};
-use warmline_model::{Role, Scope};
+use warmline_api::tick::{ROUTES, calls};
+use warmline_endpoint::route::{Reply, dispatch};
+use warmline_endpoint::{Problem, Request, Response};
 use warmline_spin::incoming::serve_api;
 use warmline_spin::outgoing::all;
 use warmline_spin::world::variable;
 use warmline_spin::{IncomingRequest, ResponseOutparam, World, internal};
-use warmline_store::{outbox, pulls};
 
 #[spin_sdk::http_component]
 async fn handle(request: IncomingRequest, out: ResponseOutparam) {
@@ -18,26 +18,21 @@ async fn handle(request: IncomingRequest, out: ResponseOutparam) {
 }
 
 async fn answer(request: &Request) -> Result<Response, Problem> {
-    let mut calls = vec![("router".to_owned(), "/tick"), ("quality".into(), "/inspect"), ("metrics".into(), "/fold")];
-    {
-        let world = World::open()?;
-        let ctx = world.ctx();
-        match request.path.as_str() {
-            "/tick" => {}
-            "/api/tick" if request.method == http::Method::POST => {
-                auth::admit(&ctx, &variable("admin_token"), request, &[Role::Ops], Scope::Configuration)?;
-            }
-            "/api/tick" => return Err(Problem::method(&["POST"])),
-            _ => return Err(Problem::new(404, "not_found", "the ticker has no such path")),
-        }
-        let due = outbox::due_channels(ctx.db, ctx.now())?;
-        calls.extend(due.into_iter().map(|channel| (format!("channel-{channel}"), "/deliver")));
-        let due = pulls::due_channels(ctx.db, ctx.now())?;
-        calls.extend(due.into_iter().map(|channel| (format!("channel-{channel}"), "/pull")));
-        // The connection is closed before the others are called.
-    }
-    let answered = all(calls.iter().map(|(component, path)| internal::call(component, path)).collect()).await;
+    let world = World::open()?;
+    let due = match request.path.as_str() {
+        "/tick" => Reply::Calls(calls(&world.ctx())?),
+        _ => dispatch(&world.ctx(), &variable("admin_token"), request, "ticker", ROUTES).0?,
+    };
+    // The connection is closed before the others are called.
+    drop(world);
+    let due = match due {
+        Reply::Calls(due) => due,
+        Reply::Whole(response) => return Ok(response),
+        // No route of the ticker answers with another.
+        _ => return Err(Problem::internal()),
+    };
+    let answered = all(due.iter().map(|(component, path)| internal::call(component, path)).collect()).await;
     let woken: serde_json::Map<String, serde_json::Value> =
-        calls.iter().zip(answered).map(|((component, _), a)| (component.clone(), a.is_some().into())).collect();
+        due.iter().zip(answered).map(|((component, _), a)| (component.clone(), a.is_some().into())).collect();
     Ok(Response::json(200, &serde_json::json!({ "woken": woken })))
 }

@@ -1,17 +1,17 @@
 //! How a channel account does: what came last, what was refused and what to check, whether replies can leave.
 
 use crate::accounts::{Named, named};
-use crate::routes::Call;
 use schemars::JsonSchema;
 use serde::Serialize;
 use warmline_channels::AccountError;
 use warmline_channels::advice::advice;
 use warmline_channels::common::Common;
 use warmline_channels::registry::{self, Inspected};
+use warmline_endpoint::route::{Access, Answer, Call, Route, SUPERVISOR, schema};
+use warmline_endpoint::{Problem, Response};
 use warmline_flow::accounts as stored;
 use warmline_flow::tokens::Place;
-use warmline_http::{Problem, Response};
-use warmline_model::{AccountId, Channel, Timestamp};
+use warmline_model::{AccountId, Channel, Scope, Timestamp};
 use warmline_store::{odd_items, outbox, pulls, refusals, waiting};
 
 /// Whether an account takes and sends messages.
@@ -237,3 +237,12 @@ fn source(s: pulls::Source) -> SourceView {
     let pulls::Source { source, polled, cursor, due_at, asked_at, attempts, problem } = s;
     SourceView { source, polled, cursor, asked_at, due_at, attempts, problem }
 }
+
+/// What is served here.
+pub const ROUTES: &[Route] = &[Route::get(
+    "/api/accounts/{channel}/{account}/health",
+    "Shows how a channel account does: what came last, what was refused and what to check, whether replies can leave.",
+    Access::Token(SUPERVISOR, Scope::Configuration),
+    Answer::Json(schema::<AccountHealth>),
+    get,
+)];

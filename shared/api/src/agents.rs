@@ -1,14 +1,14 @@
 //! Staff.
 
 use crate::body;
-use crate::routes::Call;
 use crate::view::{self, AgentView, Page};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use warmline_endpoint::route::{ADMIN, Access, Answer, Call, PAGE, Route, STAFF, SUPERVISOR, Verb, schema};
+use warmline_endpoint::{Problem, Response, page};
 use warmline_flow::staff::{self, Duties, NewAgent};
-use warmline_http::{Problem, Response, page};
-use warmline_model::{AgentId, AgentState, Channel, GroupId, Role, Units};
+use warmline_model::{AgentId, AgentState, Channel, GroupId, Role, Scope, Units};
 use warmline_store::agents::{self, Can};
 
 const MAX_CAPACITY: Units = Units::whole(1_000);
@@ -213,3 +213,68 @@ pub(crate) fn heartbeat(call: &Call<'_>) -> Result<Response, Problem> {
     }
     get(call)
 }
+
+/// What is served here.
+pub const ROUTES: &[Route] = &[
+    Route::change(
+        Verb::Post,
+        "/api/agents",
+        "Adds a member of staff. The answer shows the token this once.",
+        Access::Token(ADMIN, Scope::Configuration),
+        schema::<CreatedAgent>,
+        create,
+    )
+    .taking(schema::<AgentRequest>)
+    .status(201),
+    Route::get(
+        "/api/agents",
+        "Lists staff.",
+        Access::Token(SUPERVISOR, Scope::Configuration),
+        Answer::Json(schema::<Page<AgentView>>),
+        list,
+    )
+    .query(PAGE),
+    Route::get(
+        "/api/agents/{id}",
+        "Shows a member of staff.",
+        Access::Token(STAFF, Scope::Configuration),
+        Answer::Json(schema::<AgentView>),
+        get,
+    ).agents("their own"),
+    Route::change(
+        Verb::Put,
+        "/api/agents/{id}/state",
+        "Sets presence. Becoming available takes from the queues what fits; going offline gives back what was not accepted.",
+        Access::Token(STAFF, Scope::Conversations),
+        schema::<AgentView>,
+        set_state,
+    )
+    .taking(schema::<StateChange>).agents("their own"),
+    Route::change(
+        Verb::Put,
+        "/api/agents/{id}",
+        "Changes what an agent can do. What is left out stays.",
+        Access::Token(ADMIN, Scope::Configuration),
+        schema::<AgentView>,
+        change,
+    )
+    .taking(schema::<AgentChange>),
+    Route::change(
+        Verb::Delete,
+        "/api/agents/{id}",
+        "Removes an agent and revokes the token. Refused while the agent has conversations in hand.",
+        Access::Token(ADMIN, Scope::Configuration),
+        schema::<AgentView>,
+        remove,
+    )
+    .query(&[("requeue", "true: what the agent has in hand goes back to the queues")])
+    .refusing(&[(409, "agent_has_conversations")]),
+    Route::change(
+        Verb::Post,
+        "/api/agents/{id}/heartbeat",
+        "A sign of life. Every request with the agent's token is one.",
+        Access::Token(STAFF, Scope::Conversations),
+        schema::<AgentView>,
+        heartbeat,
+    ).agents("their own"),
+];

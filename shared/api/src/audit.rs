@@ -1,12 +1,12 @@
 //! The audit log.
 
-use crate::routes::Call;
 use crate::view::Page;
 use schemars::JsonSchema;
 use serde::Serialize;
+use warmline_endpoint::route::{Access, Answer, Call, PAGE, PRIVACY, Route, schema};
+use warmline_endpoint::{Problem, Response, page};
 use warmline_flow::audit;
-use warmline_http::{Problem, Response, page};
-use warmline_model::{AgentId, ConversationId, CustomerId, Timestamp};
+use warmline_model::{AgentId, ConversationId, CustomerId, Scope, Timestamp};
 use warmline_store::audit as stored;
 
 /// Entries that one call checks.
@@ -106,3 +106,23 @@ pub(crate) fn check(call: &Call<'_>) -> Result<Response, Problem> {
     };
     Ok(Response::json(200, &view))
 }
+
+/// What is served here.
+pub const ROUTES: &[Route] = &[
+    Route::get(
+        "/api/audit",
+        "Lists who read what of whom, oldest first.",
+        Access::Token(PRIVACY, Scope::Privacy),
+        Answer::Json(schema::<Page<EntryView>>),
+        list,
+    )
+    .query(PAGE),
+    Route::get(
+        "/api/audit/check",
+        "Checks the next 5,000 entries of that log: whether each is as it was written, and none is missing.",
+        Access::Token(PRIVACY, Scope::Privacy),
+        Answer::Json(schema::<CheckView>),
+        check,
+    )
+    .query(&[("after", "the entry up to which it was checked before; 0 when left out")]),
+];

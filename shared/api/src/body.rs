@@ -10,7 +10,7 @@ mod strict;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use warmline_channels::names;
-use warmline_http::{Problem, Request};
+use warmline_endpoint::{Problem, Request};
 use warmline_model::Content;
 
 /// A body's text and its values, looked through.

@@ -1,9 +1,9 @@
 //! Whether a channel can carry what somebody wants to say: told before anything is stored.
 
-use crate::routes::Call;
 use warmline_channels::{Outbound, Window, registry};
+use warmline_endpoint::Problem;
+use warmline_endpoint::route::Call;
 use warmline_flow::{accounts, deliver};
-use warmline_http::Problem;
 use warmline_model::Content;
 use warmline_store::conversations::Conversation;
 

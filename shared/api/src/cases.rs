@@ -1,13 +1,13 @@
 //! Cases: one person's conversations on one matter.
 
 use crate::body;
-use crate::routes::Call;
 use crate::view::ConversationView;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use warmline_endpoint::route::{Access, Answer, Call, Route, STAFF, Verb, schema};
+use warmline_endpoint::{Problem, Response, page};
 use warmline_flow::cases;
-use warmline_http::{Problem, Response, page};
-use warmline_model::{CaseId, ConversationId, CustomerId};
+use warmline_model::{CaseId, ConversationId, CustomerId, Scope};
 
 /// Which case a conversation is.
 #[derive(Deserialize, JsonSchema)]
@@ -43,3 +43,28 @@ pub(crate) fn set(call: &Call<'_>) -> Result<Response, Problem> {
     let id: ConversationId = call.id(0, "conversation")?;
     Ok(Response::json(200, &ConversationView::from(cases::set(&call.ctx, &call.actor, id, case)?)))
 }
+
+/// What is served here.
+pub const ROUTES: &[Route] = &[
+    Route::get(
+        "/api/cases/{id}",
+        "Shows a case: one person's conversations on one matter; for supervisors and those who talk with them now.",
+        Access::Token(STAFF, Scope::Conversations),
+        Answer::Json(schema::<CaseView>),
+        get,
+    )
+    .query(&[(
+        "customer",
+        "with whom, where a merge that was undone left it with two; when left out, the first whom one may see",
+    )]).agents("of those whom they serve"),
+    Route::change(
+        Verb::Post,
+        "/api/conversations/{id}/case",
+        "Says which case a conversation is: one of the same customer's, or with `null` one of its own.",
+        Access::Token(STAFF, Scope::Conversations),
+        schema::<ConversationView>,
+        set,
+    )
+    .taking(schema::<SetCase>)
+    .refusing(&[(409, "not_yours"), (409, "other_person")]).agents("those that they hold or held"),
+];

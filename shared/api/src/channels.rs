@@ -1,11 +1,21 @@
 //! The channels and what they can carry.
 
-use crate::routes::Call;
 use crate::view::Page;
 use warmline_channels::registry;
-use warmline_http::{Problem, Response};
+use warmline_endpoint::route::{ANYONE, Access, Answer, Call, Route, schema};
+use warmline_endpoint::{Problem, Response};
+use warmline_model::Scope;
 
 /// `GET /api/channels`
 pub(crate) fn list(_: &Call<'_>) -> Result<Response, Problem> {
     Ok(Response::json(200, &Page { items: registry::all(), next: None }))
 }
+
+/// What is served here.
+pub const ROUTES: &[Route] = &[Route::get(
+    "/api/channels",
+    "Lists the channels and what each can carry: kinds, lengths, windows for replies.",
+    Access::Token(ANYONE, Scope::Configuration),
+    Answer::Json(schema::<Page<warmline_channels::Capabilities>>),
+    list,
+)];

@@ -1,17 +1,17 @@
 //! Conversations and their messages.
 
-use crate::routes::Call;
-use crate::view::{self, ConversationDetail, ConversationView, Page};
+use crate::view::{self, ConversationDetail, ConversationView, MessageView, Page};
 use crate::{body, carry};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::rc::Rc;
+use warmline_endpoint::route::{AFTER, Access, Answer, Call, LIMIT, PAGE, Route, STAFF, Verb, schema};
+use warmline_endpoint::{Problem, Response, page};
 use warmline_flow::archive::Reader;
 use warmline_flow::broken::{self, Broken};
 use warmline_flow::converse::{self, Target};
 use warmline_flow::{FlowError, deliver, people};
-use warmline_http::{Problem, Response, page};
-use warmline_model::{AgentId, Content, ConversationId, ConversationState, GroupId, MessageId};
+use warmline_model::{AgentId, Content, ConversationId, ConversationState, GroupId, MessageId, Scope};
 use warmline_store::{archive, conversations, outbox};
 
 /// The longest text of any channel, in characters.
@@ -174,3 +174,91 @@ pub(crate) fn retry(call: &Call<'_>) -> Result<Response, Problem> {
     call.deliver(&channel);
     Ok(Response::json(200, &serde_json::json!({ "id": message, "delivery": { "state": "pending" } })))
 }
+
+/// What is served here.
+pub const ROUTES: &[Route] = &[
+    Route::get(
+        "/api/conversations",
+        "Lists conversations, oldest first.",
+        Access::Token(STAFF, Scope::Conversations),
+        Answer::Json(schema::<Page<ConversationView>>),
+        list,
+    )
+    .query(&[
+        LIMIT,
+        AFTER,
+        ("state", "only conversations in that state: open, queued, assigned, waiting_on_customer, wrap_up or closed"),
+        ("agent", "only conversations of that agent; agents see their own"),
+    ]).agents("their own"),
+    Route::get(
+        "/api/conversations/{id}",
+        "Shows a conversation with its messages.",
+        Access::Token(STAFF, Scope::Conversations),
+        Answer::Json(schema::<ConversationDetail>),
+        get,
+    ).agents("those that they may read"),
+    Route::get(
+        "/api/conversations/{id}/messages",
+        "Lists the messages of a conversation in order.",
+        Access::Token(STAFF, Scope::Conversations),
+        Answer::Json(schema::<Page<MessageView>>),
+        list_messages,
+    )
+    .query(PAGE).agents("those that they may read"),
+    Route::change(
+        Verb::Post,
+        "/api/conversations/{id}/messages",
+        "Sends a message to the customer, on the channel and to the identity of the conversation.",
+        Access::Token(STAFF, Scope::Conversations),
+        schema::<MessageView>,
+        reply,
+    )
+    .taking(schema::<NewMessage>)
+    .status(201)
+    .replying()
+    .refusing(&[(409, "nobody_else")]).agents("their own"),
+    Route::change(
+        Verb::Post,
+        "/api/conversations/{id}/accept",
+        "Accepts an assigned conversation, or takes one from the queue of one of the agent's groups.",
+        Access::Token(STAFF, Scope::Conversations),
+        schema::<ConversationView>,
+        accept,
+    )
+    .refusing(&[(409, "conversation_closed"), (409, "not_yours"), (409, "agent_full"), (409, "agent_offline")]).agents("their own, and those queued in their groups"),
+    Route::change(
+        Verb::Post,
+        "/api/conversations/{id}/transfer",
+        "Hands a conversation to an agent or a group.",
+        Access::Token(STAFF, Scope::Conversations),
+        schema::<ConversationView>,
+        transfer,
+    )
+    .taking(schema::<Transfer>)
+    .refusing(&[
+        (409, "conversation_closed"),
+        (409, "not_yours"),
+        (409, "same_agent"),
+        (409, "agent_full"),
+        (409, "agent_offline"),
+    ]).agents("their own"),
+    Route::change(
+        Verb::Post,
+        "/api/conversations/{id}/close",
+        "Ends the talk: after-contact work where the group has it (close again to end that), then closed.",
+        Access::Token(STAFF, Scope::Conversations),
+        schema::<ConversationView>,
+        close,
+    )
+    .taking(schema::<Close>)
+    .refusing(&[(409, "conversation_closed"), (409, "not_yours")]).agents("their own"),
+    Route::change(
+        Verb::Post,
+        "/api/outbox/{id}/retry",
+        "Tries a message again that was given up. The id is the message's.",
+        Access::Token(STAFF, Scope::Conversations),
+        schema::<serde_json::Value>,
+        retry,
+    )
+    .refusing(&[(409, "not_dead"), (409, "archived"), (409, "reply_window_closed"), (409, "customer_opted_out")]).agents("of conversations that they may read"),
+];

@@ -1,13 +1,14 @@
 //! Documents that operations people edit: the sensitive words, the limits of tokens.
 
 use crate::body;
-use crate::routes::Call;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use warmline_endpoint::pace::{self, Limits};
+use warmline_endpoint::route::{ADMIN, Access, Answer, Call, Route, SUPERVISOR, Verb, schema};
+use warmline_endpoint::{Problem, Response};
 use warmline_flow::quality;
-use warmline_http::pace::{self, Limits};
-use warmline_http::{Problem, Response};
 use warmline_language::SensitiveWord;
+use warmline_model::Scope;
 use warmline_store::config;
 
 /// The sensitive words.
@@ -88,3 +89,39 @@ pub(crate) fn set_words(call: &Call<'_>) -> Result<Response, Problem> {
     let version = config::put(call.ctx.db, quality::WORDS, &text, call.ctx.now())?;
     Ok(Response::json(200, &WordsView { words, version }))
 }
+
+/// What is served here.
+pub const ROUTES: &[Route] = &[
+    Route::get(
+        "/api/limits",
+        "Shows how many requests a token may send.",
+        Access::Token(ADMIN, Scope::Configuration),
+        Answer::Json(schema::<LimitsView>),
+        limits,
+    ),
+    Route::change(
+        Verb::Put,
+        "/api/limits",
+        "Changes how many requests a token may send.",
+        Access::Token(ADMIN, Scope::Configuration),
+        schema::<LimitsView>,
+        set_limits,
+    )
+    .taking(schema::<warmline_endpoint::pace::Limits>),
+    Route::get(
+        "/api/quality/words",
+        "Shows the sensitive words.",
+        Access::Token(SUPERVISOR, Scope::Configuration),
+        Answer::Json(schema::<WordsView>),
+        words,
+    ),
+    Route::change(
+        Verb::Put,
+        "/api/quality/words",
+        "Replaces the sensitive words; they apply to the next inspected message.",
+        Access::Token(SUPERVISOR, Scope::Configuration),
+        schema::<WordsView>,
+        set_words,
+    )
+    .taking(schema::<NewWords>),
+];

@@ -1,16 +1,16 @@
 //! What the law asks of whoever keeps personal data: legal holds, records of consent, and how long things are kept.
 
-use crate::routes::Call;
 use crate::view::Page;
 use crate::{body, customers};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use warmline_channels::registry;
+use warmline_endpoint::route::{Access, Answer, Call, PAGE, PRIVACY, Route, STAFF_AND_PRIVACY, Verb, schema};
+use warmline_endpoint::{Problem, Response, page};
 use warmline_flow::consent::{self, Said};
 use warmline_flow::retention::{self, Settings};
 use warmline_flow::{hold, people};
-use warmline_http::{Problem, Response, page};
-use warmline_model::{AgentId, CustomerId, MessageId, Role, Timestamp};
+use warmline_model::{AgentId, CustomerId, MessageId, Role, Scope, Timestamp};
 use warmline_store::consents::Consent;
 use warmline_store::holds;
 
@@ -187,3 +187,58 @@ fn shown(call: &Call<'_>, status: u16) -> Result<Response, Problem> {
     let records = Page::cut(records, limit, |c| c.seq.to_string());
     Ok(Response::json(status, &Consents { stands, records }))
 }
+
+/// What is served here.
+pub const ROUTES: &[Route] = &[
+    Route::get(
+        "/api/retention",
+        "Shows for how many days things are kept.",
+        Access::Token(PRIVACY, Scope::Privacy),
+        Answer::Json(schema::<RetentionView>),
+        retention,
+    ),
+    Route::change(
+        Verb::Put,
+        "/api/retention",
+        "Changes for how many days things are kept; the tick does what became due.",
+        Access::Token(PRIVACY, Scope::Privacy),
+        schema::<RetentionView>,
+        set_retention,
+    )
+    .taking(schema::<warmline_flow::retention::Settings>),
+    Route::change(
+        Verb::Put,
+        "/api/customers/{id}/hold",
+        "Places a legal hold: nothing that is stored of the customer is removed, nor of whoever is one person with them.",
+        Access::Token(PRIVACY, Scope::Privacy),
+        schema::<customers::CustomerView>,
+        place_hold,
+    )
+    .taking(schema::<NewHold>),
+    Route::change(
+        Verb::Delete,
+        "/api/customers/{id}/hold",
+        "Lifts the legal hold.",
+        Access::Token(PRIVACY, Scope::Privacy),
+        schema::<customers::CustomerView>,
+        lift_hold,
+    ),
+    Route::change(
+        Verb::Post,
+        "/api/customers/{id}/consents",
+        "Notes that a customer agreed to a purpose, or withdrew.",
+        Access::Token(STAFF_AND_PRIVACY, Scope::Privacy),
+        schema::<Consents>,
+        note_consent,
+    )
+    .taking(schema::<NewConsent>)
+    .status(201).agents("those whom they serve"),
+    Route::get(
+        "/api/customers/{id}/consents",
+        "Shows what a customer agreed to and withdrew, newest first, and what stands now.",
+        Access::Token(STAFF_AND_PRIVACY, Scope::Privacy),
+        Answer::Json(schema::<Consents>),
+        consents,
+    )
+    .query(PAGE).agents("those whom they may see"),
+];

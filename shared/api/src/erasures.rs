@@ -1,13 +1,13 @@
 //! Erasing customers, and the receipts of it.
 
 use crate::body;
-use crate::routes::Call;
 use crate::view::Page;
 use schemars::JsonSchema;
 use serde::Serialize;
+use warmline_endpoint::route::{Access, Answer, Call, PAGE, PRIVACY, Route, Verb, schema};
+use warmline_endpoint::{Problem, Response, page};
 use warmline_flow::{FlowError, erase};
-use warmline_http::{Problem, Response, page};
-use warmline_model::{AgentId, CustomerId, ErasureId, Timestamp};
+use warmline_model::{AgentId, CustomerId, ErasureId, Scope, Timestamp};
 use warmline_store::erasures::{self, Erasure};
 
 /// A receipt that anybody can check: `openssl dgst -sha256 -verify KEY -signature SIGNATURE TEXT`.
@@ -80,3 +80,16 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Response, Problem> {
     let items = found.into_iter().map(|erasure| view(call, erasure)).collect();
     Ok(Response::json(200, &Page::cut(items, limit, |erasure| erasure.id.to_string())))
 }
+
+/// What is served here.
+pub const ROUTES: &[Route] = &[
+    Route::change(Verb::Delete, "/api/customers/{id}", "Erases a customer with all of the person's identities: from now on nobody finds or reads them; their keys are destroyed and what they sealed is deleted within seconds, and then there is a receipt.", Access::Token(PRIVACY, Scope::Privacy), schema::<ErasureView>, erase).status(202).query(&[
+                ("reason", "why: `request`, `consent_withdrawn`, `purpose_served`, `unlawful`; it is kept"),
+                (
+                    "include",
+                    "customers merged by hand who are to go along, separated by commas: `customers` of the answer `merged_by_hand`",
+                ),
+            ]).refusing(&[(409, "legal_hold"), (409, "merged_by_hand")]),
+    Route::get("/api/erasures", "Lists erasures, oldest first.", Access::Token(PRIVACY, Scope::Privacy), Answer::Json(schema::<Page<ErasureView>>), list).query(PAGE),
+    Route::get("/api/erasures/{id}", "Shows an erasure.", Access::Token(PRIVACY, Scope::Privacy), Answer::Json(schema::<ErasureView>), get),
+];

@@ -1,35 +1,17 @@
-//! The event log: a page of it as NDJSON. The endless form (server-sent events) is made of the same pages by the component.
+//! The event log: a page of it as NDJSON, or all that comes as server-sent events, made of the same pages.
 
-use crate::routes::Call;
+use crate::handover::HandOvers;
+use warmline_endpoint::auth::{self, Admission};
+use warmline_endpoint::route::{ANYONE, Access, Answer, Call, Piece, Pieces, Reply, Route, Verb};
+use warmline_endpoint::{Problem, Request, Response, page, sse};
 use warmline_flow::Ctx;
-use warmline_flow::ctx::Actor;
-use warmline_http::{Problem, Request, Response, auth, page};
-use warmline_model::{Event, Role, Scope};
-use warmline_store::{Db, events};
+use warmline_model::{Event, Scope, Timestamp};
+use warmline_store::events;
 
 /// Events on a page when no number is asked for.
-pub const DEFAULT_LIMIT: i64 = 200;
+const DEFAULT_LIMIT: i64 = 200;
 /// The most events on a page.
-pub const MAX_LIMIT: i64 = 1_000;
-
-/// Who follows the log, and from where.
-///
-/// # Errors
-/// The token may not, or the position is none.
-pub fn start(ctx: &Ctx<'_>, admin_token: &str, request: &Request) -> Result<(Actor, i64), Problem> {
-    let actor = auth::admit(ctx, admin_token, request, &ROLES, Scope::Figures)?;
-    Ok((actor, position(request)?))
-}
-
-/// Whether a stream that began may go on, for whom. A stream counts once against its token's rate.
-///
-/// # Errors
-/// The token may not any more.
-pub fn goes_on(ctx: &Ctx<'_>, admin_token: &str, request: &Request) -> Result<Actor, Problem> {
-    auth::still(ctx, admin_token, request, &ROLES, Scope::Figures)
-}
-
-const ROLES: [Role; 3] = [Role::Supervisor, Role::Agent, Role::Ops];
+const MAX_LIMIT: i64 = 1_000;
 
 /// The position to go on from: `after`, or `Last-Event-ID` where a browser reconnects.
 ///
@@ -47,21 +29,97 @@ fn position(request: &Request) -> Result<i64, Problem> {
     }
 }
 
-/// The events after a position.
-///
-/// # Errors
-/// The store fails.
-pub fn after(db: &dyn Db, seq: i64, limit: i64) -> Result<Vec<Event>, Problem> {
-    Ok(events::after(db, seq, limit)?)
-}
-
-/// `GET /api/events`
-pub(crate) fn list(call: &Call<'_>) -> Result<Response, Problem> {
+/// `GET /api/events`: a page, or with `Accept: text/event-stream` a stream.
+fn list(call: &Call<'_>) -> Result<Reply, Problem> {
+    let follows = call.request.header("accept").is_some_and(|accept| accept.contains("text/event-stream"));
+    if follows && call.request.method == http::Method::GET {
+        return Ok(Reply::Pieces(Box::new(Follow::new(call, position(call.request)?))));
+    }
     let limit = page::limit(call.request, DEFAULT_LIMIT, MAX_LIMIT)?;
     let mut body = String::new();
-    for event in after(call.ctx.db, position(call.request)?, limit)? {
+    for event in events::after(call.ctx.db, position(call.request)?, limit)? {
         body.push_str(&serde_json::to_string(&event).map_err(|_| Problem::internal())?);
         body.push('\n');
     }
-    Ok(Response::text(200, "application/x-ndjson", body))
+    Ok(Response::text(200, "application/x-ndjson", body).into())
 }
+
+/// How long a stream lasts before the client is to connect again: below the platforms' limit of 30 s a request.
+const STREAM_MS: i64 = 25_000;
+/// How often it looks for new events.
+const LOOK_MS: u64 = 200;
+/// How long it may be silent.
+const ALIVE_MS: i64 = 10_000;
+
+/// A stream of the log, with the hand-overs to its reader in it.
+struct Follow {
+    admission: Admission,
+    seq: i64,
+    until: Timestamp,
+    /// When something was sent last; never yet.
+    sent_at: Option<Timestamp>,
+    /// Whether it has read all that there was.
+    idle: bool,
+}
+
+impl Follow {
+    fn new(call: &Call<'_>, seq: i64) -> Self {
+        let until = call.ctx.now().plus_millis(STREAM_MS);
+        Self { admission: call.admission.clone(), seq, until, sent_at: None, idle: false }
+    }
+
+    /// The events of a page as they are sent; `None` where the reader may not read on.
+    fn page(&mut self, ctx: &Ctx<'_>, page: &[Event]) -> Option<String> {
+        // A token that was revoked meanwhile gets nothing more.
+        let actor = auth::still(ctx, &self.admission).ok()?;
+        let hand_overs = HandOvers::among(ctx, actor, page);
+        let mut text = String::new();
+        for event in page {
+            // Before its event: a client that is cut off in between gets both again.
+            if let Some(data) = hand_overs.as_ref().and_then(|h| h.of(event)) {
+                text.push_str(&sse::event_of("handover", &data));
+            }
+            text.push_str(&sse::event(Some(&event.seq.to_string()), &serde_json::to_string(event).ok()?));
+            self.seq = event.seq;
+        }
+        Some(text)
+    }
+}
+
+impl Pieces for Follow {
+    fn headers(&self) -> Vec<(&'static str, &'static str)> {
+        sse::HEADERS.to_vec()
+    }
+
+    fn next(&mut self, ctx: &Ctx<'_>) -> Result<Piece, Problem> {
+        let now = ctx.now();
+        if now >= self.until {
+            return Ok(Piece::End);
+        }
+        let Some(sent_at) = self.sent_at else {
+            self.sent_at = Some(now);
+            return Ok(Piece::Bytes(sse::comment("connected").into_bytes()));
+        };
+        if std::mem::take(&mut self.idle) {
+            return Ok(Piece::Wait(LOOK_MS));
+        }
+        // A store that is busy for a moment is looked at again.
+        let page = events::after(ctx.db, self.seq, DEFAULT_LIMIT).unwrap_or_default();
+        let text = match page.is_empty() {
+            false => self.page(ctx, &page),
+            true if now.since(sent_at) > ALIVE_MS => Some(sse::comment("alive")),
+            true => return Ok(Piece::Wait(LOOK_MS)),
+        };
+        self.idle = page.len() < usize::try_from(DEFAULT_LIMIT).unwrap_or(usize::MAX);
+        self.sent_at = Some(now);
+        Ok(text.map_or(Piece::End, |text| Piece::Bytes(text.into_bytes())))
+    }
+}
+
+/// What is served here.
+pub const ROUTES: &[Route] = &[
+    Route::open(Verb::Get, "/api/events", "Reads the event log: one JSON object a line; with `Accept: text/event-stream` the same as server-sent events that go on.", Access::Token(ANYONE, Scope::Figures), Answer::Other("application/x-ndjson"), list).query(&[
+                ("after", "the `seq` of the last event seen; 0 when left out"),
+                ("limit", "events on a page, 1 to 1000; 200 when left out"),
+            ]),
+];

@@ -7,18 +7,17 @@ use sha2::{Digest, Sha256};
 use std::cell::RefCell;
 use std::io::{self, Write};
 use std::rc::Rc;
+use warmline_endpoint::Problem;
+use warmline_endpoint::route::{Access, Answer, Call, PRIVACY, Piece, Pieces, Reply, Route, Verb};
 use warmline_flow::sealed::Keys;
 use warmline_flow::timeline::{self, Place};
 use warmline_flow::{Ctx, FlowError, consent, people as flow, touch};
-use warmline_http::{Problem, Request, auth};
-use warmline_model::{AccountId, Channel, ConversationId, CustomerId, IdentifierKind, MessageId, Role, Scope, Timestamp};
+use warmline_model::{AccountId, Channel, ConversationId, CustomerId, IdentifierKind, MessageId, Scope, Timestamp};
 use warmline_store::customers;
 use warmline_store::erasures::{self, Erasure};
 use zip::write::{SimpleFileOptions, StreamWriter};
 use zip::{CompressionMethod, ZipWriter};
 
-const PREFIX: &str = "/api/customers/";
-const SUFFIX: &str = "/export";
 /// Messages in one file.
 const MESSAGES: usize = 500;
 
@@ -123,7 +122,7 @@ enum Next {
 }
 
 /// An export on its way.
-pub struct Export {
+struct Export {
     customer: CustomerId,
     pending: Pending,
     zip: ZipWriter<StreamWriter<Pending>>,
@@ -133,37 +132,28 @@ pub struct Export {
     next: Option<Next>,
 }
 
-/// The export that `GET /api/customers/{id}/export` asks for; `None` where the request is another.
-///
-/// # Errors
-/// The token may not, there is no such customer, or it cannot be noted who reads.
-pub fn wanted(ctx: &Ctx<'_>, admin_token: &str, request: &Request) -> Result<Option<Export>, Problem> {
-    let id = request.path.strip_prefix(PREFIX).and_then(|rest| rest.strip_suffix(SUFFIX));
-    let read = matches!(request.method, http::Method::GET | http::Method::HEAD);
-    let Some(id) = id.filter(|_| read) else { return Ok(None) };
-    let actor = auth::admit(ctx, admin_token, request, &[Role::Privacy], Scope::Privacy)?;
-    let named = id.parse().map_err(|_| FlowError::NotFound("customer"))?;
-    let (customer, erasure) = touch::export(ctx, &actor, named)?;
+/// `GET /api/customers/{id}/export`
+fn begin(call: &Call<'_>) -> Result<Reply, Problem> {
+    let (customer, erasure) = touch::export(&call.ctx, &call.actor, call.id(0, "customer")?)?;
     let next = erasure.map_or(Next::Customer, |erasure| Next::Receipt(Box::new(erasure)));
     let pending = Pending::default();
-    Ok(Some(Export {
-        customer,
-        zip: ZipWriter::new_stream(pending.clone()),
-        pending,
-        keys: Keys::default(),
-        files: Vec::new(),
-        erased_at: None,
-        next: Some(next),
-    }))
+    let zip = ZipWriter::new_stream(pending.clone());
+    let (keys, files) = (Keys::default(), Vec::new());
+    Ok(Reply::Pieces(Box::new(Export { customer, zip, pending, keys, files, erased_at: None, next: Some(next) })))
 }
 
-impl Export {
-    /// The next piece; `None` after the last.
-    ///
-    /// # Errors
-    /// The store fails, or the person is erased meanwhile: the export breaks off and does not open.
-    pub fn next(&mut self, ctx: &Ctx<'_>) -> Result<Option<Vec<u8>>, Problem> {
-        let Some(next) = self.next.take() else { return Ok(None) };
+impl Pieces for Export {
+    fn headers(&self) -> Vec<(&'static str, &'static str)> {
+        vec![
+            ("content-type", "application/zip"),
+            ("content-disposition", "attachment; filename=export.zip"),
+            ("cache-control", "no-store"),
+        ]
+    }
+
+    /// Where the person is erased meanwhile the export breaks off and does not open.
+    fn next(&mut self, ctx: &Ctx<'_>) -> Result<Piece, Problem> {
+        let Some(next) = self.next.take() else { return Ok(Piece::End) };
         self.next = match next {
             Next::Customer => {
                 let customer = customer(ctx, self.customer)?;
@@ -185,9 +175,11 @@ impl Export {
                 None
             }
         };
-        Ok(Some(self.pending.0.take()))
+        Ok(Piece::Bytes(self.pending.0.take()))
     }
+}
 
+impl Export {
     /// A file of messages, newest first; `None` where none are left.
     fn messages(&mut self, ctx: &Ctx<'_>, before: Option<Place>) -> Result<Option<Next>, Problem> {
         if erasures::of(ctx.db, self.customer)?.is_some() {
@@ -267,3 +259,13 @@ fn customer(ctx: &Ctx<'_>, id: CustomerId) -> Result<Customer, FlowError> {
         consents: consents.collect(),
     })
 }
+
+/// What is served here.
+pub const ROUTES: &[Route] = &[Route::open(
+    Verb::Get,
+    "/api/customers/{id}/export",
+    "Exports all that is known of a customer: a ZIP of JSON files. Of one who was erased, the receipt.",
+    Access::Token(PRIVACY, Scope::Privacy),
+    Answer::Other("application/zip"),
+    begin,
+)];

@@ -1,14 +1,14 @@
 //! Skill groups: a view of the plan, and adding one to it.
 
 use crate::body;
-use crate::routes::Call;
 use crate::view::Page;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use warmline_endpoint::route::{Access, Answer, Call, Route, STAFF, SUPERVISOR, Verb, schema};
+use warmline_endpoint::{Problem, Response};
 use warmline_flow::plan;
-use warmline_http::{Problem, Response};
-use warmline_model::{GroupId, Timestamp};
+use warmline_model::{GroupId, Scope, Timestamp};
 use warmline_routing::{Group, GroupSettings, Plan};
 use warmline_store::groups;
 
@@ -60,3 +60,25 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Response, Problem> {
     };
     Ok(Response::json(200, &Page { items: ready.groups.iter().map(view).collect(), next: None }))
 }
+
+/// What is served here.
+pub const ROUTES: &[Route] = &[
+    Route::change(
+        Verb::Post,
+        "/api/groups",
+        "Adds a skill group.",
+        Access::Token(SUPERVISOR, Scope::Configuration),
+        schema::<GroupView>,
+        create,
+    )
+    .taking(schema::<warmline_routing::Group>)
+    .status(201)
+    .refusing(&[(409, "group_exists"), (409, "plan_changed")]),
+    Route::get(
+        "/api/groups",
+        "Lists skill groups.",
+        Access::Token(STAFF, Scope::Configuration),
+        Answer::Json(schema::<Page<GroupView>>),
+        list,
+    ),
+];

@@ -1,10 +1,10 @@
 //! Whether the process runs, and whether it can serve.
 
-use crate::routes::Call;
 use http::Method;
 use schemars::JsonSchema;
 use serde::Serialize;
-use warmline_http::{Problem, Request, Response};
+use warmline_endpoint::route::{Access, Answer, Call, Route, schema};
+use warmline_endpoint::{Problem, Request, Response};
 use warmline_store::{meta, vault};
 
 /// A health answer.
@@ -37,6 +37,18 @@ pub(crate) fn ready(call: &Call<'_>) -> Result<Response, Problem> {
     vault::touch(call.ctx.vault, call.ctx.now())?;
     Ok(Response::json(200, &Health { status: "ready" }))
 }
+
+/// What is served here.
+pub const ROUTES: &[Route] = &[
+    Route::get("/healthz", "Whether the process runs.", Access::Public, Answer::Json(schema::<Health>), live),
+    Route::get(
+        "/readyz",
+        "Whether requests can be served: the store is migrated and takes writes, the master key fits.",
+        Access::Public,
+        Answer::Json(schema::<Health>),
+        ready,
+    ),
+];
 
 #[cfg(test)]
 mod tests {

@@ -1,11 +1,12 @@
 //! Which master keys wrap what, and putting another in the place of the one in force.
 
-use crate::routes::Call;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use warmline_endpoint::route::{ADMIN, Access, Answer, Call, Route, Verb, schema};
+use warmline_endpoint::{Problem, Response};
 use warmline_flow::keys;
-use warmline_http::{Problem, Response};
+use warmline_model::Scope;
 
 /// Customers' keys that one call wraps anew.
 const AT_ONCE: i64 = 1_000;
@@ -45,3 +46,24 @@ pub(crate) fn rotate(call: &Call<'_>) -> Result<Response, Problem> {
     let keys::Rotated { rewrapped, more } = keys::rotate(&call.ctx, AT_ONCE)?;
     Ok(Response::json(200, &RotatedView { rewrapped, more }))
 }
+
+/// What is served here.
+pub const ROUTES: &[Route] = &[
+    Route::get(
+        "/api/keys",
+        "Shows which master keys wrap how many customers' keys, and the public key of receipts.",
+        Access::Token(ADMIN, Scope::Configuration),
+        Answer::Json(schema::<KeysView>),
+        get,
+    ),
+    Route::change(
+        Verb::Post,
+        "/api/keys/rotate",
+        "Wraps up to 1,000 keys anew by the master key in force; repeat while there are more. Content is not touched.",
+        Access::Token(ADMIN, Scope::Configuration),
+        schema::<RotatedView>,
+        rotate,
+    )
+    .loose()
+    .refusing(&[(409, "master_key_missing")]),
+];

@@ -1,10 +1,11 @@
 //! The OpenAPI 3.1 description, generated from the table of routes and the types that the handlers read and write.
 
-use crate::refusals;
-use crate::routes::{Access, Answer, Call, routes, scope};
+use crate::{refusals, routes};
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
-use warmline_http::{Problem, Request, Response};
+use warmline_endpoint::route::{Access, Answer, Call, Route, Verb, schema};
+use warmline_endpoint::{Problem, Request, Response};
+use warmline_model::Role;
 
 /// The description as it is served: `openapi.json` of this crate, which a test holds against [`document`].
 const PLAIN: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/openapi.json"));
@@ -38,6 +39,36 @@ pub fn committed() -> String {
     format!("{:#}\n", document())
 }
 
+const BEGIN: &str = "<!-- calls: made by `cargo xtask docs` -->\n";
+const END: &str = "<!-- end of calls -->";
+
+/// docs/API.md with the present table of calls; `None` where the marks are missing between which it stands.
+pub fn renew(page: &str) -> Option<String> {
+    let (before, rest) = page.split_once(BEGIN)?;
+    let (_, after) = rest.split_once(END)?;
+    Some(format!("{before}{BEGIN}{}{END}{after}", table()))
+}
+
+/// The calls, and who may make them beside the administrator.
+fn table() -> String {
+    let mut table = "| call | what it does | roles beside admin | scope |\n|---|---|---|---|\n".to_owned();
+    for route in routes() {
+        let (roles, scope) = match route.access {
+            Access::Public => ("no token needed".to_owned(), ""),
+            Access::Token(roles, scope) => {
+                let role = |role: &Role| match route.agents {
+                    limits if *role == Role::Agent && !limits.is_empty() => format!("agent ({limits})"),
+                    _ => role.as_str().to_owned(),
+                };
+                (roles.iter().map(role).collect::<Vec<_>>().join(", "), scope.as_str())
+            }
+        };
+        let (verb, path, summary) = (route.verb.as_str(), route.path, route.summary);
+        table += &format!("| `{verb} {path}` | {summary} | {roles} | {scope} |\n");
+    }
+    table
+}
+
 /// The description.
 pub fn document() -> Value {
     let mut generator = SchemaSettings::draft2020_12()
@@ -56,7 +87,7 @@ pub fn document() -> Value {
                 |(n, meaning)| json!({ "name": n, "in": "query", "description": meaning, "schema": { "type": "string" } }),
             ))
             .collect();
-        if route.method == http::Method::POST {
+        if route.verb == Verb::Post {
             parameters.push(json!({
                 "name": "Idempotency-Key", "in": "header", "schema": { "type": "string", "maxLength": 255 },
                 "description": "the same key, the same answer, one effect; kept for a day",
@@ -71,7 +102,7 @@ pub fn document() -> Value {
         if route.path == "/api/openapi.json" {
             responses.insert("304".into(), json!({ "description": "what If-None-Match names is what would be sent" }));
         }
-        for (status, codes) in refusals::of(&route) {
+        for (status, codes) in refusals::of(route) {
             let refused = json!({
                 "description": refusals::described(status),
                 "x-codes": codes,
@@ -80,7 +111,7 @@ pub fn document() -> Value {
             responses.insert(status.to_string(), refused);
         }
         let mut operation = json!({
-            "operationId": operation_id(route.method.as_str(), route.path),
+            "operationId": operation_id(route.verb.as_str(), route.path),
             "summary": route.summary,
             "responses": responses,
         });
@@ -92,15 +123,14 @@ pub fn document() -> Value {
         }
         match route.access {
             Access::Public => operation["security"] = json!([]),
-            Access::Roles(roles) => {
+            Access::Token(roles, scope) => {
                 let mut names: Vec<&str> = vec!["admin"];
                 names.extend(roles.iter().map(|r| r.as_str()));
-                let scope = scope(&route).map(|scope| format!(" Scope: {}.", scope.as_str())).unwrap_or_default();
-                operation["description"] = format!("Roles: {}.{scope}", names.join(", ")).into();
+                operation["description"] = format!("Roles: {}. Scope: {}.", names.join(", "), scope.as_str()).into();
             }
         }
         let path = paths.entry(route.path).or_insert_with(|| json!({}));
-        path[route.method.as_str().to_ascii_lowercase()] = operation;
+        path[route.verb.as_str().to_ascii_lowercase()] = operation;
     }
     json!({
         "openapi": "3.1.0",
@@ -126,6 +156,15 @@ fn operation_id(method: &str, path: &str) -> String {
     std::iter::once(method.to_ascii_lowercase()).chain(words.map(str::to_owned)).collect::<Vec<_>>().join("_")
 }
 
+/// What is served here.
+pub const ROUTES: &[Route] = &[Route::get(
+    "/api/openapi.json",
+    "This description.",
+    Access::Public,
+    Answer::Json(schema::<serde_json::Value>),
+    serve,
+)];
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -135,7 +174,7 @@ mod tests {
         let text = document().to_string();
         let spec = oas3::from_json(&text).unwrap();
         assert_eq!(spec.openapi, "3.1.0");
-        assert_eq!(spec.operations().count(), routes().len());
+        assert_eq!(spec.operations().count(), routes().count());
         // Every reference leads somewhere.
         let value = document();
         for reference in text.split("\"#/").skip(1).filter_map(|t| t.split('"').next()) {
@@ -147,6 +186,13 @@ mod tests {
     fn m2_the_committed_description_is_the_present_one() {
         let held: Value = serde_json::from_slice(PLAIN).unwrap();
         assert!(held == document(), "run `cargo xtask docs`: shared/api/openapi.json is not what the routes say");
+    }
+
+    #[test]
+    fn the_page_has_the_present_table_of_calls() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/API.md");
+        let page = std::fs::read_to_string(path).unwrap();
+        assert_eq!(renew(&page).as_deref(), Some(page.as_str()), "run `cargo xtask docs`");
     }
 
     #[test]
@@ -170,7 +216,7 @@ mod tests {
 
     #[test]
     fn operation_ids_are_unique() {
-        let mut ids: Vec<_> = routes().iter().map(|r| operation_id(r.method.as_str(), r.path)).collect();
+        let mut ids: Vec<_> = routes().map(|r| operation_id(r.verb.as_str(), r.path)).collect();
         let n = ids.len();
         ids.sort();
         ids.dedup();

@@ -1,13 +1,13 @@
 //! Messages that were given up: which, and another try for many of them at once.
 
 use crate::body;
-use crate::routes::Call;
 use crate::view::Page;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use warmline_endpoint::route::{AFTER, Access, Answer, Call, FIGURES, LIMIT, Route, Verb, schema};
+use warmline_endpoint::{Problem, Response, page};
 use warmline_flow::given_up;
-use warmline_http::{Problem, Response, page};
-use warmline_model::{AccountId, Channel, ConversationId, MessageId, Timestamp};
+use warmline_model::{AccountId, Channel, ConversationId, MessageId, Scope, Timestamp};
 use warmline_store::outbox::{Dead, Filter};
 
 /// Messages that one call makes due again, when no number is asked for.
@@ -166,3 +166,32 @@ pub(crate) fn retry(call: &Call<'_>) -> Result<Response, Problem> {
     let view = Retried { retried: done.revived, too_late: done.too_late, dry_run: asked.dry_run, next };
     Ok(Response::json(200, &view))
 }
+
+/// What is served here.
+pub const ROUTES: &[Route] = &[
+    Route::get(
+        "/api/outbox",
+        "Lists messages that were given up, with the reason, oldest first; not what they say.",
+        Access::Token(FIGURES, Scope::Conversations),
+        Answer::Json(schema::<GivenUpPage>),
+        list,
+    )
+    .query(&[
+        LIMIT,
+        AFTER,
+        ("state", "`dead`, also when left out"),
+        ("channel", "only messages of that channel"),
+        ("account", "only messages of that account"),
+        ("reason", "only messages given up for that reason"),
+    ]),
+    Route::change(
+        Verb::Post,
+        "/api/outbox/retry",
+        "Tries messages again that were given up and that their platform still takes; goes on with `next`.",
+        Access::Token(FIGURES, Scope::Conversations),
+        schema::<Retried>,
+        retry,
+    )
+    .taking(schema::<Retry>)
+    .refusing(&[(422, "filter_needed"), (422, "bad_limit"), (422, "bad_cursor")]),
+];

@@ -1,9 +1,8 @@
 //! With which statuses and codes a route refuses: derived from what it takes, from whom, and how; with what it names of its own beside.
 //! The description lists them, and tests hold every answer against that list.
 
-use crate::routes::{Access, Route};
-use http::Method;
 use std::collections::{BTreeMap, BTreeSet};
+use warmline_endpoint::route::{Access, Route, Verb};
 
 /// Statuses, each with its codes.
 pub type Refusals = BTreeMap<u16, BTreeSet<&'static str>>;
@@ -130,7 +129,7 @@ pub fn of(route: &Route) -> Refusals {
         }
     };
     add(&ALWAYS);
-    if matches!(route.access, Access::Roles(_)) {
+    if matches!(route.access, Access::Token(..)) {
         add(&TOKEN);
     }
     if route.path.contains('{') {
@@ -142,7 +141,7 @@ pub fn of(route: &Route) -> Refusals {
     if !route.query.is_empty() {
         add(&QUERY);
     }
-    if route.method == Method::POST {
+    if route.verb == Verb::Post {
         add(&POST);
     }
     if route.takes.is_some() {

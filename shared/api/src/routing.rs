@@ -1,13 +1,13 @@
 //! The routing plan, its versions, and what it would decide.
 
 use crate::body;
-use crate::routes::Call;
 use crate::view::Page;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use warmline_endpoint::route::{Access, Answer, Call, PAGE, Route, SUPERVISOR, Verb, schema};
+use warmline_endpoint::{Problem, Request, Response, page};
 use warmline_flow::{floor, plan};
-use warmline_http::{Problem, Request, Response, page};
-use warmline_model::{AccountId, AgentId, Channel, ConversationId, Timestamp};
+use warmline_model::{AccountId, AgentId, Channel, ConversationId, Scope, Timestamp};
 use warmline_routing::{Cause, Contact, Decision, Facts, Plan, Ready, Rule, decide, locate};
 use warmline_store::plans;
 
@@ -215,3 +215,75 @@ pub(crate) fn dry_run(call: &Call<'_>) -> Result<Response, Problem> {
     let say = decision.say.clone();
     Ok(Response::json(200, &DryRunView { decision: Some(decision), say }))
 }
+
+/// What is served here.
+pub const ROUTES: &[Route] = &[
+    Route::get(
+        "/api/routing/plan",
+        "Shows the routing plan in force: groups, rules, costs, hours.",
+        Access::Token(SUPERVISOR, Scope::Configuration),
+        Answer::Json(schema::<PlanView>),
+        get,
+    ),
+    Route::change(
+        Verb::Put,
+        "/api/routing/plan",
+        "Puts a plan into force, from the next decision on. A fault is told with its line.",
+        Access::Token(SUPERVISOR, Scope::Configuration),
+        schema::<PlanView>,
+        put,
+    )
+    .taking(schema::<warmline_routing::Plan>)
+    .query(&[("base", "the version that was changed; where another came meanwhile, the answer is 409")])
+    .refusing(&[(409, "plan_changed")]),
+    Route::get(
+        "/api/routing/plans",
+        "Lists the plan's versions, newest first.",
+        Access::Token(SUPERVISOR, Scope::Configuration),
+        Answer::Json(schema::<Page<VersionView>>),
+        versions,
+    )
+    .query(PAGE),
+    Route::get(
+        "/api/routing/plans/{version}",
+        "Shows a version of the plan.",
+        Access::Token(SUPERVISOR, Scope::Configuration),
+        Answer::Json(schema::<PlanView>),
+        version,
+    ),
+    Route::change(
+        Verb::Post,
+        "/api/routing/plans/{version}/restore",
+        "Puts an earlier version into force again, as a new one.",
+        Access::Token(SUPERVISOR, Scope::Configuration),
+        schema::<PlanView>,
+        restore,
+    )
+    .refusing(&[(409, "plan_changed")]),
+    Route::get(
+        "/api/routing/rules",
+        "Shows the plan's rules.",
+        Access::Token(SUPERVISOR, Scope::Configuration),
+        Answer::Json(schema::<RulesView>),
+        rules,
+    ),
+    Route::change(
+        Verb::Put,
+        "/api/routing/rules",
+        "Replaces the plan's rules; they apply to the next conversation.",
+        Access::Token(SUPERVISOR, Scope::Configuration),
+        schema::<RulesView>,
+        set_rules,
+    )
+    .taking(schema::<NewRules>)
+    .refusing(&[(409, "plan_changed")]),
+    Route::change(
+        Verb::Post,
+        "/api/routing/dry-run",
+        "Says what would be decided for a contact now, by the plan in force or another one; nothing is changed.",
+        Access::Token(SUPERVISOR, Scope::Configuration),
+        schema::<DryRunView>,
+        dry_run,
+    )
+    .taking(schema::<DryRun>),
+];

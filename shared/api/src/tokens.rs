@@ -1,12 +1,12 @@
 //! Bearer tokens of staff.
 
 use crate::body;
-use crate::routes::Call;
 use crate::view::Page;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use warmline_endpoint::route::{ADMIN, Access, Answer, Call, Route, Verb, schema};
+use warmline_endpoint::{Problem, Response};
 use warmline_flow::{FlowError, staff};
-use warmline_http::{Problem, Response};
 use warmline_model::{AgentId, Scope, Timestamp, TokenId};
 use warmline_store::{agents, tokens};
 
@@ -92,3 +92,32 @@ pub(crate) fn revoke(call: &Call<'_>) -> Result<Response, Problem> {
     }
     list(call)
 }
+
+/// What is served here.
+pub const ROUTES: &[Route] = &[
+    Route::change(
+        Verb::Post,
+        "/api/agents/{id}/tokens",
+        "Makes another token for a member of staff. The answer shows it this once.",
+        Access::Token(ADMIN, Scope::Configuration),
+        schema::<CreatedToken>,
+        create,
+    )
+    .taking(schema::<NewToken>)
+    .status(201),
+    Route::get(
+        "/api/agents/{id}/tokens",
+        "Lists a member of staff's tokens, without their secrets.",
+        Access::Token(ADMIN, Scope::Configuration),
+        Answer::Json(schema::<Page<TokenView>>),
+        list,
+    ),
+    Route::change(
+        Verb::Delete,
+        "/api/agents/{id}/tokens/{token}",
+        "Revokes a token: the next request with it is refused.",
+        Access::Token(ADMIN, Scope::Configuration),
+        schema::<Page<TokenView>>,
+        revoke,
+    ),
+];

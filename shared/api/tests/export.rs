@@ -2,10 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use warmline_api::export;
+use warmline_api::dispatch;
+use warmline_endpoint::Request;
+use warmline_endpoint::route::{Piece, Pieces, Reply};
 use warmline_flow::ctx::Actor;
 use warmline_flow::{Ctx, erase, sealed};
-use warmline_http::Request;
 use warmline_model::{
     AccountId, Channel, Clock, Content, ConversationId, CustomerId, IdentityId, MessageId, Origin, Rng, Role, Sender,
     Timestamp,
@@ -86,10 +87,17 @@ fn an_export_breaks_off_where_its_person_is_erased_meanwhile() {
         body: Vec::new(),
     };
     request.headers.insert("authorization", "Bearer t".parse().unwrap());
-    let begin = || export::wanted(&ctx, "t", &request).unwrap().unwrap();
+    let begin = || match dispatch(&ctx, "t", &request).0 {
+        Ok(Reply::Pieces(pieces)) => pieces,
+        _ => panic!("no export"),
+    };
+    let next = |export: &mut Box<dyn Pieces>| match export.next(&ctx)? {
+        Piece::Bytes(bytes) => Ok(Some(bytes)),
+        _ => Ok::<_, warmline_endpoint::Problem>(None),
+    };
 
     let (mut whole, mut export) = (Vec::new(), begin());
-    while let Some(piece) = export.next(&ctx).unwrap() {
+    while let Some(piece) = next(&mut export).unwrap() {
         whole.extend(piece);
     }
     let files = zip::ZipArchive::new(std::io::Cursor::new(whole)).unwrap();
@@ -98,11 +106,11 @@ fn an_export_breaks_off_where_its_person_is_erased_meanwhile() {
 
     let (mut part, mut export) = (Vec::new(), begin());
     for _ in 0..2 {
-        part.extend(export.next(&ctx).unwrap().unwrap());
+        part.extend(next(&mut export).unwrap().unwrap());
     }
     let actor = Actor { agent: None, role: Role::Admin };
     immediate(&db, || erase::begin(&ctx, customer, &actor, "request", &[])).unwrap();
-    let refused = export.next(&ctx).unwrap_err();
+    let refused = next(&mut export).unwrap_err();
     assert_eq!((refused.status, refused.code), (410, "erased"));
     assert!(zip::ZipArchive::new(std::io::Cursor::new(part)).is_err());
     // All that was said goes, however much it is.

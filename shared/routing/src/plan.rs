@@ -37,6 +37,7 @@ impl Default for Presence {
 /// What the router does with what staffing recommends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "StaffingUse")]
 pub enum Staffing {
     /// Nothing: it is shown to people.
     #[default]

@@ -6,11 +6,11 @@ use crate::{deliver, internal, media, outgoing, pull};
 use http::Method;
 use warmline_channels::common::Common;
 use warmline_channels::{Adapter, Odd, Outbound, Refusal, Reply, Request as Webhook, Verified};
+use warmline_endpoint::{Problem, Request, Response};
 use warmline_flow::deliver::{self as outbox, Attempt};
 use warmline_flow::ingest::{self, Ingested};
 use warmline_flow::strangers::{self, Full};
 use warmline_flow::{Ctx, FlowError, accounts, refused};
-use warmline_http::{Problem, Request, Response};
 use warmline_model::{AccountId, Channel, Timestamp};
 use warmline_store::{conversations, customers};
 

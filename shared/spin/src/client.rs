@@ -17,9 +17,9 @@ use crate::incoming::{self, IncomingRequest, ResponseOutparam, refuse, respond};
 use crate::{outgoing, socket};
 use http::Method;
 use warmline_channels::ClientAdapter;
+use warmline_endpoint::{Problem, Request, Response, page, sse};
 use warmline_flow::strangers;
 use warmline_flow::stream::{self, Cursor, Replies};
-use warmline_http::{Problem, Request, Response, page};
 
 /// Replies on a page.
 const PAGE: i64 = 50;
@@ -151,7 +151,7 @@ fn hold<T>(place: &Place<T>, request: &Request, open_id: &str, cursor: Option<Cu
     }
     for message in &replies.items {
         let data = serde_json::to_string(message).map_err(|_| Problem::internal())?;
-        body.push_str(&incoming::event(Some(&message.cursor.to_string()), &data));
+        body.push_str(&sse::event(Some(&message.cursor.to_string()), &data));
     }
     let next = replies.next.map(|cursor| cursor.to_string());
     // The gateway looks again without the client's headers. A token that was verified needs no escapes in an address.

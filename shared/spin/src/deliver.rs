@@ -8,10 +8,10 @@ use std::cell::Cell;
 use warmline_channels::common::Common;
 use warmline_channels::registry::{self, Patience};
 use warmline_channels::{Adapter, ApiResponse, Outbound, Outcome, Rendered};
+use warmline_endpoint::Problem;
 use warmline_flow::accounts::Standing;
 use warmline_flow::deliver::{self, Attempt, Job};
 use warmline_flow::{Ctx, accounts};
-use warmline_http::Problem;
 use warmline_model::{AccountId, Channel, Origin, Timestamp};
 
 /// Messages sent side by side.

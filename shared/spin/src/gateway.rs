@@ -1,14 +1,14 @@
 //! The gateway that holds the customers' open connections, where there is one: Pushpin, Fastly Fanout, or whatever else speaks
 //! GRIP. Two variables say so: `grip_key`, the key that it shares with us, and `grip_control_url`, where it takes publications.
 
+use crate::outgoing;
 use crate::world::variable;
-use crate::{incoming, outgoing};
 use warmline_channels::grip::{Formats, Item, Key, Publish, Written};
 use warmline_channels::{ApiRequest, Refusal};
+use warmline_endpoint::{Request, sse};
 use warmline_flow::Ctx;
 use warmline_flow::deliver::Job;
 use warmline_flow::stream::{self, Streamed};
-use warmline_http::Request;
 use warmline_model::Timestamp;
 
 /// How long the gateway may take to accept a publication.
@@ -65,7 +65,7 @@ impl Gateway {
         let written = |content| Some(Written { content });
         let formats = Formats {
             ws_message: written(frame(&reply).ok()?),
-            http_stream: written(incoming::event(Some(&cursor), &serde_json::to_string(&reply).ok()?)),
+            http_stream: written(sse::event(Some(&cursor), &serde_json::to_string(&reply).ok()?)),
         };
         let channel = subscription(ctx, &job.row.channel, &job.row.account, &job.to);
         let item = Item { channel, id: Some(cursor), prev_id: Some(before), no_seq: true, formats };

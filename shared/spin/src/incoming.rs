@@ -2,13 +2,15 @@
 //! response is written whole, so that no part of it waits for an acknowledgement of the other.
 
 use crate::db::SpinDb;
-use crate::world::SpinClock;
+use crate::world::{SpinClock, World};
 use crate::{internal, outgoing};
 use futures::{Sink, SinkExt as _, StreamExt as _};
 use spin_sdk::http::{Fields, OutgoingResponse};
 pub use spin_sdk::http::{IncomingRequest, ResponseOutparam};
 use warmline_channels::{Gather, Whole};
-use warmline_http::{BODY_LIMIT, Problem, Request, Response};
+use warmline_endpoint::message::SECURITY;
+use warmline_endpoint::route::{Piece, Pieces};
+use warmline_endpoint::{BODY_LIMIT, Problem, Request, Response, sse};
 use warmline_model::Clock as _;
 use warmline_store::damage;
 
@@ -165,7 +167,7 @@ fn damage_is_new() -> bool {
 }
 
 /// Starts a response whose body is written piece by piece; its caller writes to what it gets.
-pub fn open(
+pub(crate) fn open(
     out: ResponseOutparam,
     status: u16,
     headers: Vec<(&'static str, String)>,
@@ -177,45 +179,47 @@ pub fn open(
     body
 }
 
+/// Sends an answer piece by piece, as it is made. One that cannot be finished breaks off, so that nobody takes it for whole.
+pub async fn pass(world: &World, mut pieces: Box<dyn Pieces>, out: ResponseOutparam) {
+    let headers = pieces.headers().into_iter().chain(SECURITY).map(|(name, value)| (name, value.to_owned()));
+    let mut body = std::pin::pin!(open(out, 200, headers.collect()));
+    loop {
+        match pieces.next(&world.ctx()) {
+            Ok(Piece::Bytes(bytes)) => match body.send(bytes).await {
+                Ok(()) => {}
+                Err(_) => return,
+            },
+            Ok(Piece::Wait(ms)) => outgoing::sleep(ms).await,
+            Ok(Piece::End) => return,
+            Err(problem) => {
+                refuse(problem);
+                return;
+            }
+        }
+    }
+}
+
 /// A stream of server-sent events.
-pub struct Events<S>(std::pin::Pin<Box<S>>);
+pub(crate) struct Events<S>(std::pin::Pin<Box<S>>);
 
 /// Starts a stream of server-sent events with extra headers.
-pub fn events(
+pub(crate) fn events(
     out: ResponseOutparam,
     extra: Vec<(&'static str, String)>,
 ) -> Events<impl Sink<Vec<u8>, Error = impl std::fmt::Debug>> {
-    let mut headers: Vec<_> = [
-        ("content-type", "text/event-stream"),
-        ("cache-control", "no-store"),
-        ("x-accel-buffering", "no"),
-        ("x-content-type-options", "nosniff"),
-    ]
-    .map(|(name, value)| (name, value.to_owned()))
-    .into();
+    let mut headers: Vec<_> = sse::HEADERS.map(|(name, value)| (name, value.to_owned())).into();
     headers.extend(extra);
     Events(Box::pin(open(out, 200, headers)))
-}
-
-/// One server-sent event.
-pub(crate) fn event(id: Option<&str>, data: &str) -> String {
-    let id = id.map(|id| format!("id: {id}\n")).unwrap_or_default();
-    format!("{id}data: {data}\n\n")
 }
 
 impl<S: Sink<Vec<u8>, Error = E>, E> Events<S> {
     /// Sends one event; false when the client is gone.
     pub async fn send(&mut self, id: Option<&str>, data: &str) -> bool {
-        self.0.send(event(id, data).into_bytes()).await.is_ok()
-    }
-
-    /// Sends an event of a kind of its own, without an id.
-    pub async fn send_as(&mut self, kind: &str, data: &str) -> bool {
-        self.0.send(format!("event: {kind}\n{}", event(None, data)).into_bytes()).await.is_ok()
+        self.0.send(sse::event(id, data).into_bytes()).await.is_ok()
     }
 
     /// Sends a comment, which keeps connections open and notices clients that are gone.
     pub async fn comment(&mut self, text: &str) -> bool {
-        self.0.send(format!(": {text}\n\n").into_bytes()).await.is_ok()
+        self.0.send(sse::comment(text).into_bytes()).await.is_ok()
     }
 }

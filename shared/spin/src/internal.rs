@@ -9,7 +9,7 @@ use crate::outgoing::{self, Answer};
 use crate::world::{masters, variable};
 use subtle::ConstantTimeEq as _;
 use warmline_channels::ApiRequest;
-use warmline_http::{Problem, Request};
+use warmline_endpoint::{Problem, Request};
 use warmline_model::Channel;
 
 /// How long a component may take to answer a nudge.

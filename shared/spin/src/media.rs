@@ -9,8 +9,8 @@ use crate::{deliver, internal};
 use futures::{SinkExt as _, Stream, StreamExt as _};
 use std::pin::{Pin, pin};
 use warmline_channels::{Adapter, ApiResponse, Outcome};
+use warmline_endpoint::{Problem, Request, page};
 use warmline_flow::media;
-use warmline_http::{Problem, Request, page};
 use warmline_model::{Channel, ConversationId};
 
 /// A platform that refuses a medium says so in a text no longer than this.

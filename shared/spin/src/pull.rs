@@ -7,9 +7,9 @@ use crate::world::World;
 use crate::{deliver, internal};
 use std::collections::BTreeSet;
 use warmline_channels::{Adapter, ApiResponse, Asked, Outcome, Page, Pull};
+use warmline_endpoint::Problem;
 use warmline_flow::Ctx;
 use warmline_flow::pull::{self, Turn};
-use warmline_http::Problem;
 use warmline_model::{Channel, Timestamp};
 
 /// Sources that one run claims.

@@ -18,10 +18,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use warmline_channels::grip::{self, Control, Event, close, events};
 use warmline_channels::{ClientAdapter, Verified};
+use warmline_endpoint::{Problem, Request, Response};
 use warmline_flow::sealed::{self, Socket};
 use warmline_flow::stream::{self, Cursor};
 use warmline_flow::{Ctx, ingest, strangers};
-use warmline_http::{Problem, Request, Response};
 use warmline_model::Sender;
 
 /// How long a session is good before the client's own token is looked at again.

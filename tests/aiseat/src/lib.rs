@@ -3,9 +3,9 @@
 
 #![expect(unsafe_code, reason = "the entry point that Spin's macro writes")]
 
+use warmline_endpoint::{Problem, Request, Response};
 use warmline_flow::ctx::Actor;
 use warmline_flow::{Ctx, FlowError, ai, sealed};
-use warmline_http::{Problem, Request, Response};
 use warmline_model::{Channel, Content, Origin, Role, Timestamp};
 use warmline_routing::handover::Turn;
 use warmline_spin::incoming::serve;

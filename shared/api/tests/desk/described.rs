@@ -9,7 +9,8 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use warmline_api::openapi::document;
-use warmline_api::routes::{Served, routes};
+use warmline_api::routes;
+use warmline_endpoint::route::Handler;
 
 struct Described {
     whole: Value,
@@ -254,7 +255,7 @@ fn l8_every_answer_is_as_described_whatever_is_sent() {
         let maker = Maker { rng: &rng, whole: &described.whole, ids: &house.ids };
         let agent = &house.w.hire("agent", "near", 1);
         for route in routes() {
-            if matches!(route.served, Served::By(_)) {
+            if route.component != "desk" || matches!(route.handler, Handler::Open(_)) {
                 continue;
             }
             let path: Vec<String> = route
@@ -267,10 +268,10 @@ fn l8_every_answer_is_as_described_whatever_is_sent() {
                 .collect();
             let path = path.join("/");
             let target = format!("{path}?{}", maker.query(route.query));
-            let operation = &described.whole["paths"][route.path][route.method.as_str().to_ascii_lowercase()];
+            let operation = &described.whole["paths"][route.path][route.verb.as_str().to_ascii_lowercase()];
             let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
             let listed =
-                house.calls.iter().find(|(method, pattern, ..)| *method == route.method.as_str() && *pattern == route.path);
+                house.calls.iter().find(|(method, pattern, ..)| *method == route.verb.as_str() && *pattern == route.path);
             let mut body = match listed {
                 Some((.., body)) if rng.below(4) == 0 => body.to_string().into_bytes(),
                 _ if schema.is_object() => maker.value(schema, 0).to_string().into_bytes(),
@@ -280,7 +281,7 @@ fn l8_every_answer_is_as_described_whatever_is_sent() {
                 body = spoiled(&rng, body);
             }
             let token = [ADMIN, ADMIN, ADMIN, ADMIN, agent.token.as_str(), "nobody", ""][rng.below(7)];
-            let mut request = request(token, route.method.as_str(), &target, body);
+            let mut request = request(token, route.verb.as_str(), &target, body);
             if rng.below(15) == 0 {
                 let kinds = [
                     "text/plain",
@@ -300,7 +301,7 @@ fn l8_every_answer_is_as_described_whatever_is_sent() {
                 }
             }
             let answer = house.w.send(&request);
-            described.check(route.method.as_str(), route.path, &target, &answer);
+            described.check(route.verb.as_str(), route.path, &target, &answer);
             sent += 1;
             taken += u32::from(answer.status < 300);
         }
@@ -313,10 +314,10 @@ fn l8_every_answer_is_as_described_whatever_is_sent() {
 fn l2_a_method_that_a_path_does_not_take_is_refused_with_those_that_it_takes() {
     let house = filled();
     let mut seen = BTreeSet::new();
-    for route in routes().into_iter().filter(|route| seen.insert(route.path)) {
+    for route in routes().filter(|route| seen.insert(route.path)) {
         let path: Vec<&str> = route.path.split('/').map(|part| if part.starts_with('{') { "x" } else { part }).collect();
         let taken: BTreeSet<String> =
-            routes().iter().filter(|r| r.path == route.path).map(|r| r.method.to_string()).collect();
+            routes().filter(|r| r.path == route.path).map(|r| r.verb.as_str().to_owned()).collect();
         for method in ["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "PROPFIND"] {
             if taken.contains(method) {
                 continue;

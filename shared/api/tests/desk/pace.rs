@@ -2,27 +2,83 @@
 
 use crate::world::{ADMIN, World, request};
 use serde_json::{Value, json};
-use warmline_api::events;
+use warmline_api::{dispatch, routes};
+use warmline_endpoint::auth::{self, Admission};
+use warmline_endpoint::route::{Piece, Pieces, Reply};
+use warmline_endpoint::{Problem, Request};
 use warmline_flow::tick::tick;
+
+fn begin(w: &World, request: &Request) -> Result<Box<dyn Pieces>, Problem> {
+    match dispatch(&w.ctx(), ADMIN, request).0? {
+        Reply::Pieces(pieces) => Ok(pieces),
+        _ => panic!("no stream"),
+    }
+}
+
+/// What a stream sends until it waits or ends.
+fn sent(w: &World, stream: &mut dyn Pieces) -> (String, Piece) {
+    let mut text = String::new();
+    loop {
+        match stream.next(&w.ctx()).unwrap() {
+            Piece::Bytes(bytes) => text.push_str(&String::from_utf8(bytes).unwrap()),
+            other => return (text, other),
+        }
+    }
+}
 
 #[test]
 fn l3_a_stream_counts_once_against_its_tokens_rate() {
     let w = World::open();
     let agent = w.hire("agent", "near", 1);
     w.admin("PUT", "/api/limits", &json!({ "requests_per_second": 1, "burst": 50 })).expect(200);
-    let stream = request(&agent.token, "GET", "/api/events", Vec::new());
-    events::start(&w.ctx(), ADMIN, &stream).unwrap();
+    let mut request = request(&agent.token, "GET", "/api/events", Vec::new());
+    request.headers.insert("accept", "text/event-stream".parse().unwrap());
+    begin(&w, &request).unwrap();
+    let access = routes().find(|route| route.path == "/api/events").unwrap().access;
+    let admission = Admission::of(&request, ADMIN, access);
     // It looks again with every page of the log, and no time passes.
     for _ in 0..5_000 {
-        events::goes_on(&w.ctx(), ADMIN, &stream).unwrap();
+        auth::still(&w.ctx(), &admission).unwrap();
     }
     w.call(&agent.token, "GET", &format!("/api/agents/{}", agent.id), &Value::Null).expect(200);
     // Requests do count, so that the test would see a stream that does.
-    let counted = (0..5_000).find_map(|_| events::start(&w.ctx(), ADMIN, &stream).err());
+    let counted = (0..5_000).find_map(|_| begin(&w, &request).err());
     assert_eq!(counted.unwrap().code, "rate_limited");
+}
+
+#[test]
+fn a_stream_tells_what_comes_until_its_time_or_its_token_ends() {
+    let w = World::open();
+    let agent = w.hire("agent", "near", 1);
+    let mut request = request(&agent.token, "GET", "/api/events", Vec::new());
+    request.headers.insert("accept", "text/event-stream".parse().unwrap());
+    let mut stream = begin(&w, &request).unwrap();
+    assert!(stream.headers().contains(&("content-type", "text/event-stream")));
+    let (text, wait) = sent(&w, &mut *stream);
+    assert!(text.starts_with(": connected\n\nid: 1\n"), "{text}");
+    assert!(matches!(wait, Piece::Wait(1..=1_000)));
+    assert_eq!(sent(&w, &mut *stream), (String::new(), Piece::Wait(200)));
+    // The hand-over stands before its event.
+    w.says("app", "mine", &[], "你好");
+    let (text, _) = sent(&w, &mut *stream);
+    let (hand_over, assigned) = (text.find("event: handover").unwrap(), text.find("conversation.assigned").unwrap());
+    assert!(hand_over < assigned, "{text}");
+    let last = text.rsplit_once("id: ").unwrap().1.lines().next().unwrap().to_owned();
+    // Where it was cut off, another goes on.
+    request.headers.insert("last-event-id", last.parse().unwrap());
+    let mut next = begin(&w, &request).unwrap();
+    assert_eq!(sent(&w, &mut *next).0, ": connected\n\n");
+    // Silence is broken now and then, and it ends by itself.
+    w.pass(11_000);
+    assert_eq!(sent(&w, &mut *next).0, ": alive\n\n");
+    w.pass(25_000);
+    assert_eq!(sent(&w, &mut *next), (String::new(), Piece::End));
     // A token that was revoked gets nothing more.
-    w.admin("DELETE", &format!("/api/agents/{}", agent.id), &Value::Null).expect(200);
-    assert_eq!(events::goes_on(&w.ctx(), ADMIN, &stream).unwrap_err().status, 401);
+    let mut stream = begin(&w, &request).unwrap();
+    sent(&w, &mut *stream);
+    w.admin("DELETE", &format!("/api/agents/{}?requeue=true", agent.id), &Value::Null).expect(200);
+    assert_eq!(sent(&w, &mut *stream), (String::new(), Piece::End));
+    assert_eq!(begin(&w, &request).err().unwrap().status, 401);
 }
 
 #[test]

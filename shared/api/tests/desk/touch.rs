@@ -4,7 +4,7 @@ use crate::world::{Staff, World};
 use proptest::prelude::{ProptestConfig, Strategy, any, prop_oneof, proptest};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use warmline_api::routes::routes;
+use warmline_api::routes;
 use warmline_model::{CustomerId, IdentifierKind};
 
 const MAIL: IdentifierKind = IdentifierKind::Email;
@@ -271,10 +271,10 @@ fn h2_no_route_tells_an_agent_of_somebody_whom_they_do_not_serve() {
         }
         let path = route.path.replace(kind, &id).replace("{agent}", &h.me.id);
         let query = if route.path.ends_with("/unmasked") { "?reason=callback" } else { "" };
-        let answer = h.w.call(&h.me.token, route.method.as_str(), &format!("{path}{query}"), &body(route.path));
-        assert!(matches!(answer.status, 403 | 404), "{} {path}: {}", route.method, answer.text());
+        let answer = h.w.call(&h.me.token, route.verb.as_str(), &format!("{path}{query}"), &body(route.path));
+        assert!(matches!(answer.status, 403 | 404), "{} {path}: {}", route.verb.as_str(), answer.text());
         for secret in [SECRET, "4711", "wang@"] {
-            assert!(!answer.text().contains(secret), "{} {path}", route.method);
+            assert!(!answer.text().contains(secret), "{} {path}", route.verb.as_str());
         }
         tried += 1;
     }

@@ -3,10 +3,11 @@
 use serde_json::{Value, json};
 use std::cell::Cell;
 use warmline_api::dispatch;
+use warmline_endpoint::route::{Piece, Pieces, Reply};
+use warmline_endpoint::{Request, Response};
 use warmline_flow::Ctx;
 use warmline_flow::drain::{Drainer, Step};
 use warmline_flow::ingest::{ingest, sender_lookup};
-use warmline_http::{Request, Response};
 use warmline_model::{
     AccountId, Channel, Clock, Content, CustomerId, Identifier, IdentifierKind, Inbound, Rng, Sender, Timestamp,
 };
@@ -127,11 +128,35 @@ impl World {
         self.clock.0.set(self.clock.0.get() + ms);
     }
 
+    /// An answer in pieces, to its end; one that breaks off is no answer.
+    fn whole(&self, mut pieces: Box<dyn Pieces>) -> Response {
+        let mut response = Response::empty(200);
+        for (name, value) in pieces.headers() {
+            match name {
+                "content-type" => response.content_type = value,
+                _ => response.headers.push((name, value.to_owned())),
+            }
+        }
+        loop {
+            match pieces.next(&self.ctx()) {
+                Ok(Piece::Bytes(bytes)) => response.body.extend(bytes),
+                Ok(Piece::Wait(ms)) => self.pass(i64::try_from(ms).unwrap()),
+                Ok(Piece::End) => return response,
+                Err(problem) => return problem.into(),
+            }
+        }
+    }
+
     /// A request as it is, in a second of its own.
     pub fn send(&self, request: &Request) -> Answer {
         self.pass(1_000);
-        let (result, _) = dispatch(&self.ctx(), ADMIN, request);
-        let response = result.unwrap_or_else(Response::from);
+        let response = match dispatch(&self.ctx(), ADMIN, request).0 {
+            Ok(Reply::Whole(response)) => response,
+            Ok(Reply::Pieces(pieces)) => self.whole(pieces),
+            // Its bytes would come from the platform, and what it calls from other components.
+            Ok(Reply::Relay { .. } | Reply::Calls(_)) => Response::empty(200),
+            Err(problem) => Response::from(problem),
+        };
         Answer { status: response.status, response }
     }
 

@@ -8,10 +8,11 @@
 use crate::message::Request;
 use crate::pace::{self, Limits};
 use crate::problem::Problem;
+use crate::route::Access;
 use subtle::ConstantTimeEq as _;
 use warmline_flow::Ctx;
 use warmline_flow::ctx::Actor;
-use warmline_model::{Role, Scope};
+use warmline_model::Role;
 use warmline_privacy::token_hash;
 use warmline_store::tokens::{self, Found};
 use warmline_store::{StoreError, agents, failures};
@@ -30,37 +31,49 @@ const MOST_ALIKE: i64 = 64;
 /// Failures in a minute of all.
 const MOST: i64 = 1_024;
 
-/// Who sends the request: the administrator of the configuration, or the owner of a stored token; where the role and the token's scopes
-/// allow it and its rate is kept. The administrator's role may everything.
+/// What a request brings to be admitted to a route. An answer that goes on keeps it, and asks again.
+#[derive(Clone)]
+pub struct Admission {
+    access: Access,
+    admin_token: String,
+    token: Option<String>,
+}
+
+impl Admission {
+    /// Of a request, for a route that these may use.
+    pub fn of(request: &Request, admin_token: &str, access: Access) -> Self {
+        Self { access, admin_token: admin_token.to_owned(), token: request.bearer().map(str::to_owned) }
+    }
+}
+
+/// Who sends the request: the administrator of the configuration, or the owner of a stored token; where the route's roles and the token's
+/// scopes allow it and its rate is kept. Administrators may do everything.
 ///
 /// # Errors
 /// No token or one that is not known (401), one that was tried too often or sent too much (429), or one that may not do this (403).
-pub fn admit(ctx: &Ctx<'_>, admin_token: &str, request: &Request, roles: &[Role], scope: Scope) -> Result<Actor, Problem> {
-    who(ctx, admin_token, request, roles, scope, true)
+pub fn admit(ctx: &Ctx<'_>, admission: &Admission) -> Result<Actor, Problem> {
+    who(ctx, admission, true)
 }
 
 /// The same for a request that goes on and was counted when it began: a stream looks again whether its token still may.
 ///
 /// # Errors
 /// As for [`admit`], but for the rate.
-pub fn still(ctx: &Ctx<'_>, admin_token: &str, request: &Request, roles: &[Role], scope: Scope) -> Result<Actor, Problem> {
-    who(ctx, admin_token, request, roles, scope, false)
+pub fn still(ctx: &Ctx<'_>, admission: &Admission) -> Result<Actor, Problem> {
+    who(ctx, admission, false)
 }
 
-fn who(
-    ctx: &Ctx<'_>,
-    admin_token: &str,
-    request: &Request,
-    roles: &[Role],
-    scope: Scope,
-    counts: bool,
-) -> Result<Actor, Problem> {
-    let token = request.bearer().ok_or_else(|| {
+fn who(ctx: &Ctx<'_>, admission: &Admission, counts: bool) -> Result<Actor, Problem> {
+    let Access::Token(roles, scope) = admission.access else {
+        // What everybody may see looks at nobody's conversations or customers: operations may not, either.
+        return Ok(Actor { agent: None, role: Role::Ops });
+    };
+    let token = admission.token.as_deref().ok_or_else(|| {
         Problem::new(401, "token_missing", "send the token of an agent or the administrator as `Authorization: Bearer …`")
     })?;
     let hash = token_hash(token);
     // Hashes are compared, so the time taken tells nothing of the token.
-    if !admin_token.is_empty() && bool::from(hash.ct_eq(&token_hash(admin_token))) {
+    if !admission.admin_token.is_empty() && bool::from(hash.ct_eq(&token_hash(&admission.admin_token))) {
         return Ok(Actor { agent: None, role: Role::Admin });
     }
     let found = match tokens::find(ctx.db, &hash)? {

@@ -1,19 +1,22 @@
-//! What it costs a request to be admitted, with and without a rate for its token: `cargo bench -p warmline-http`.
+//! What it costs a request to be admitted, with and without a rate for its token: `cargo bench -p warmline-endpoint`.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on fails")]
 #![expect(clippy::disallowed_methods, reason = "measures real time")]
 
 use std::cell::Cell;
 use std::time::Instant;
+use warmline_endpoint::Request;
+use warmline_endpoint::auth::{self, Admission};
+use warmline_endpoint::pace::{self, Limits};
+use warmline_endpoint::route::Access;
 use warmline_flow::Ctx;
 use warmline_flow::staff::{self, Duties, NewAgent};
-use warmline_http::pace::{self, Limits};
-use warmline_http::{Request, auth};
 use warmline_model::{Clock, Rng, Role, Scope, Timestamp};
 use warmline_privacy::{Keyring, Masters};
 use warmline_store::native::NativeDb;
 use warmline_store::{NoKv, config, migrate};
 
+const AGENTS: Access = Access::Token(&[Role::Agent], Scope::Conversations);
 const ROUNDS: usize = 50_000;
 
 /// A clock on which a second passes between two requests: nobody has to wait.
@@ -58,7 +61,7 @@ fn main() {
         for _ in 0..ROUNDS {
             clock.0.set(clock.0.get() + 1);
             let start = Instant::now();
-            assert_eq!(auth::admit(&ctx, "admin", request, &[Role::Agent], Scope::Conversations).is_ok(), ok);
+            assert_eq!(auth::admit(&ctx, &Admission::of(request, "admin", AGENTS)).is_ok(), ok);
             took.push(start.elapsed().as_secs_f64() * 1e6);
         }
         took.sort_by(f64::total_cmp);

@@ -1,0 +1,60 @@
+//! Figures, served by the metrics component.
+
+use warmline_endpoint::route::{Access, Answer, Call, FIGURES, Route, schema};
+use warmline_endpoint::{Problem, Response, page};
+use warmline_flow::{Ctx, figures};
+use warmline_metrics::Figures;
+use warmline_model::Scope;
+
+/// How long one call folds.
+const BUDGET_MS: i64 = 3_000;
+
+/// Folds what is new, for a while.
+///
+/// # Errors
+/// The store fails.
+pub fn fold(ctx: &Ctx<'_>) -> Result<(), Problem> {
+    let deadline = ctx.now().plus_millis(BUDGET_MS);
+    while figures::advance(ctx)? && ctx.now() < deadline {}
+    Ok(())
+}
+
+/// The figures, after what is new was folded.
+fn read(call: &Call<'_>) -> Result<Figures, Problem> {
+    fold(&call.ctx)?;
+    let hours = page::typed(call.request, "hours", |t| t.parse().ok().filter(|n| *n > 0))?;
+    Ok(figures::read(&call.ctx, hours)?)
+}
+
+/// `GET /api/metrics`
+fn figures_of(call: &Call<'_>) -> Result<Response, Problem> {
+    Ok(Response::json(200, &read(call)?))
+}
+
+/// `GET /metrics`
+fn open_metrics(call: &Call<'_>) -> Result<Response, Problem> {
+    Ok(Response::text(200, OPEN_METRICS, read(call)?.open_metrics()))
+}
+
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// What is served here.
+pub const ROUTES: &[Route] = &[
+    Route::get(
+        "/api/metrics",
+        "Figures.",
+        Access::Token(FIGURES, Scope::Figures),
+        Answer::Json(schema::<Figures>),
+        figures_of,
+    )
+    .query(&[("hours", "only the last hours; all when left out")])
+    .by("metrics"),
+    Route::get(
+        "/metrics",
+        "Figures as OpenMetrics text.",
+        Access::Token(FIGURES, Scope::Figures),
+        Answer::Other(OPEN_METRICS),
+        open_metrics,
+    )
+    .by("metrics"),
+];

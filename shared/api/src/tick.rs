@@ -1,0 +1,36 @@
+//! The tick, served by the ticker component.
+
+use warmline_endpoint::Problem;
+use warmline_endpoint::route::{Access, Answer, Call, OPS, Reply, Route, Verb, schema};
+use warmline_flow::Ctx;
+use warmline_model::Scope;
+use warmline_store::{StoreError, outbox, pulls};
+
+/// The components that have something to do, each with the path at which it does that.
+///
+/// # Errors
+/// The store fails.
+pub fn calls(ctx: &Ctx<'_>) -> Result<Vec<(String, &'static str)>, StoreError> {
+    let mut calls = vec![("router".to_owned(), "/tick"), ("quality".into(), "/inspect"), ("metrics".into(), "/fold")];
+    let channels = outbox::due_channels(ctx.db, ctx.now())?;
+    calls.extend(channels.into_iter().map(|channel| (format!("channel-{channel}"), "/deliver")));
+    let channels = pulls::due_channels(ctx.db, ctx.now())?;
+    calls.extend(channels.into_iter().map(|channel| (format!("channel-{channel}"), "/pull")));
+    Ok(calls)
+}
+
+/// `POST /api/tick`
+fn due(call: &Call<'_>) -> Result<Reply, Problem> {
+    Ok(Reply::Calls(calls(&call.ctx)?))
+}
+
+/// What is served here.
+pub const ROUTES: &[Route] = &[Route::open(
+    Verb::Post,
+    "/api/tick",
+    "Does what is due: drains what nudges missed, time-outs, retries. Idempotent; call it every second or so.",
+    Access::Token(OPS, Scope::Configuration),
+    Answer::Json(schema::<serde_json::Value>),
+    due,
+)
+.by("ticker")];
