@@ -294,7 +294,7 @@ pub enum EventBody {
         from: AgentState,
         /// After.
         to: AgentState,
-        /// Why, where it was not the agent's own doing (`accept_timeout`), or the agent's own words.
+        /// Why, as a code: `accept_timeout`, or one that the agent gave.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
     },
