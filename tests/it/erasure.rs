@@ -13,7 +13,8 @@ use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::Path;
 use std::process::Command;
-use warmline_flow::{Ctx, FlowError, passing, sealed, timeline};
+use warmline_flow::timeline;
+use warmline_kernel::{Ctx, StepError, passing, sealed};
 use warmline_model::{Clock, CustomerId, Rng, Timestamp};
 use warmline_privacy::{Keyring, Masters, SealError};
 use warmline_store::native::NativeDb;
@@ -74,7 +75,7 @@ impl Thief {
     }
 
     /// What a customer said, as far as it can be read.
-    fn reads(&self, customer: &str) -> Result<Vec<String>, FlowError> {
+    fn reads(&self, customer: &str) -> Result<Vec<String>, StepError> {
         let ctx =
             Ctx { db: &self.db, vault: &self.vault, kv: &NoKv, contexts: 0, clock: &Still, rng: &Still, keys: &self.keys };
         let id: CustomerId = customer.parse().unwrap();
@@ -84,7 +85,7 @@ impl Thief {
             let key = sealed::customer_key(&ctx, id)?;
             Ok(sealed::open_content(&key, &entry.message)?.words().unwrap_or_default().to_owned())
         });
-        let said: Vec<Result<String, FlowError>> = said.collect();
+        let said: Vec<Result<String, StepError>> = said.collect();
         assert!(!said.is_empty(), "the copy has the rows");
         said.into_iter().collect()
     }
@@ -183,7 +184,7 @@ fn an_erased_customer_cannot_be_read_from_a_copy_made_before() {
     // The copy of then, the master key, and the keys of now.
     let after = Thief::new(&copies.join("state"), &server.keys().join("keys.db"));
     for id in [&one, &other] {
-        assert_eq!(after.reads(id), Err(FlowError::Seal(SealError::Erased)));
+        assert_eq!(after.reads(id), Err(StepError::Seal(SealError::Erased)));
     }
     assert_eq!(after.reads(&stays).unwrap(), ["我要留下"], "the others are still there after a restore");
     assert_eq!(after.passing(passed), 0, "nor what passed through");

@@ -25,6 +25,7 @@ mod grants;
 mod guard;
 mod isolation;
 mod kinds;
+mod levels;
 mod mail;
 mod openapi;
 mod people;

@@ -9,7 +9,8 @@
 
 use warmline_endpoint::{Problem, Request, Response, page};
 use warmline_flow::drain::{Drainer, Step};
-use warmline_flow::{Ctx, tick};
+use warmline_flow::tick;
+use warmline_kernel::Ctx;
 use warmline_model::Timestamp;
 use warmline_spin::incoming::serve;
 use warmline_spin::outgoing::{all, sleep};

@@ -9,10 +9,10 @@ use warmline_channels::common::Common;
 use warmline_channels::registry::{self, Inspected};
 use warmline_endpoint::route::{Access, Answer, Call, Route, SUPERVISOR, schema};
 use warmline_endpoint::{Problem, Response};
-use warmline_flow::accounts as stored;
-use warmline_flow::tokens::Place;
 use warmline_model::{AccountId, Channel, Scope, Timestamp};
 use warmline_store::{odd_items, outbox, pulls, refusals, waiting};
+use warmline_transport::accounts as stored;
+use warmline_transport::tokens::Place;
 
 /// Whether an account takes and sends messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]

@@ -11,8 +11,8 @@ use warmline_channels::names;
 use warmline_channels::registry::{self, Checked};
 use warmline_endpoint::route::{ADMIN, Access, Answer, Call, Route, SUPERVISOR, Verb, schema};
 use warmline_endpoint::{Problem, Response};
-use warmline_flow::accounts::{self, Account, InUse, Standing};
 use warmline_model::{AccountId, Channel, Scope};
+use warmline_transport::accounts::{self, Account, InUse, Standing};
 
 /// A new account.
 #[derive(Deserialize, JsonSchema)]

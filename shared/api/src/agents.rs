@@ -105,7 +105,7 @@ pub struct StateChange {
 
 fn found(call: &Call<'_>, id: AgentId) -> Result<AgentView, Problem> {
     let stored = agents::get(call.ctx.db, id)?.filter(|a| a.removed_at.is_none());
-    Ok(view::agent(&call.ctx, stored.ok_or(warmline_flow::FlowError::NotFound("agent"))?)?)
+    Ok(view::agent(&call.ctx, stored.ok_or(warmline_kernel::StepError::NotFound("agent"))?)?)
 }
 
 fn check(duties: &Duties, most: Units) -> Result<(), Problem> {
@@ -240,7 +240,8 @@ pub const ROUTES: &[Route] = &[
         Access::Token(STAFF, Scope::Configuration),
         Answer::Json(schema::<AgentView>),
         get,
-    ).agents("their own"),
+    )
+    .agents("their own"),
     Route::change(
         Verb::Put,
         "/api/agents/{id}/state",
@@ -249,7 +250,8 @@ pub const ROUTES: &[Route] = &[
         schema::<AgentView>,
         set_state,
     )
-    .taking(schema::<StateChange>).agents("their own"),
+    .taking(schema::<StateChange>)
+    .agents("their own"),
     Route::change(
         Verb::Put,
         "/api/agents/{id}",
@@ -276,5 +278,6 @@ pub const ROUTES: &[Route] = &[
         Access::Token(STAFF, Scope::Conversations),
         schema::<AgentView>,
         heartbeat,
-    ).agents("their own"),
+    )
+    .agents("their own"),
 ];

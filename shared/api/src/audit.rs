@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use warmline_endpoint::route::{Access, Answer, Call, PAGE, PRIVACY, Route, schema};
 use warmline_endpoint::{Problem, Response, page};
-use warmline_flow::audit;
+use warmline_kernel::audit;
 use warmline_model::{AgentId, ConversationId, CustomerId, Scope, Timestamp};
 use warmline_store::audit as stored;
 

@@ -3,9 +3,9 @@
 use warmline_channels::{Outbound, Window, registry};
 use warmline_endpoint::Problem;
 use warmline_endpoint::route::Call;
-use warmline_flow::{accounts, deliver};
 use warmline_model::Content;
 use warmline_store::conversations::Conversation;
+use warmline_transport::{accounts, deliver};
 
 /// Contents as a conversation's channel carries them, long texts in parts, with the window in which it takes them.
 ///

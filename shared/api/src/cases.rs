@@ -56,7 +56,8 @@ pub const ROUTES: &[Route] = &[
     .query(&[(
         "customer",
         "with whom, where a merge that was undone left it with two; when left out, the first whom one may see",
-    )]).agents("of those whom they serve"),
+    )])
+    .agents("of those whom they serve"),
     Route::change(
         Verb::Post,
         "/api/conversations/{id}/case",
@@ -66,5 +67,6 @@ pub const ROUTES: &[Route] = &[
         set,
     )
     .taking(schema::<SetCase>)
-    .refusing(&[(409, "not_yours"), (409, "other_person")]).agents("those that they hold or held"),
+    .refusing(&[(409, "not_yours"), (409, "other_person")])
+    .agents("those that they hold or held"),
 ];

@@ -7,12 +7,14 @@ use serde::Deserialize;
 use std::rc::Rc;
 use warmline_endpoint::route::{AFTER, Access, Answer, Call, LIMIT, PAGE, Route, STAFF, Verb, schema};
 use warmline_endpoint::{Problem, Response, page};
-use warmline_flow::archive::Reader;
-use warmline_flow::broken::{self, Broken};
 use warmline_flow::converse::{self, Target};
-use warmline_flow::{FlowError, deliver, people};
+use warmline_flow::people;
+use warmline_kernel::StepError;
+use warmline_kernel::archive::Reader;
+use warmline_kernel::broken::{self, Broken};
 use warmline_model::{AgentId, Content, ConversationId, ConversationState, GroupId, MessageId, Scope};
 use warmline_store::{archive, conversations, outbox};
+use warmline_transport::deliver;
 
 /// The longest text of any channel, in characters.
 const MAX_TEXT: usize = 4_000;
@@ -168,7 +170,7 @@ pub(crate) fn close(call: &Call<'_>) -> Result<Response, Problem> {
 /// `POST /api/outbox/{id}/retry`
 pub(crate) fn retry(call: &Call<'_>) -> Result<Response, Problem> {
     let message: MessageId = call.id(0, "message")?;
-    let row = outbox::find(call.ctx.db, message)?.ok_or(FlowError::NotFound("outgoing message"))?;
+    let row = outbox::find(call.ctx.db, message)?.ok_or(StepError::NotFound("outgoing message"))?;
     converse::find(&call.ctx, &call.actor, row.1)?;
     let channel = deliver::retry(&call.ctx, message)?;
     call.deliver(&channel);
@@ -189,14 +191,16 @@ pub const ROUTES: &[Route] = &[
         AFTER,
         ("state", "only conversations in that state: open, queued, assigned, waiting_on_customer, wrap_up or closed"),
         ("agent", "only conversations of that agent; agents see their own"),
-    ]).agents("their own"),
+    ])
+    .agents("their own"),
     Route::get(
         "/api/conversations/{id}",
         "Shows a conversation with its messages.",
         Access::Token(STAFF, Scope::Conversations),
         Answer::Json(schema::<ConversationDetail>),
         get,
-    ).agents("those that they may read"),
+    )
+    .agents("those that they may read"),
     Route::get(
         "/api/conversations/{id}/messages",
         "Lists the messages of a conversation in order.",
@@ -204,7 +208,8 @@ pub const ROUTES: &[Route] = &[
         Answer::Json(schema::<Page<MessageView>>),
         list_messages,
     )
-    .query(PAGE).agents("those that they may read"),
+    .query(PAGE)
+    .agents("those that they may read"),
     Route::change(
         Verb::Post,
         "/api/conversations/{id}/messages",
@@ -216,7 +221,8 @@ pub const ROUTES: &[Route] = &[
     .taking(schema::<NewMessage>)
     .status(201)
     .replying()
-    .refusing(&[(409, "nobody_else")]).agents("their own"),
+    .refusing(&[(409, "nobody_else")])
+    .agents("their own"),
     Route::change(
         Verb::Post,
         "/api/conversations/{id}/accept",
@@ -225,7 +231,8 @@ pub const ROUTES: &[Route] = &[
         schema::<ConversationView>,
         accept,
     )
-    .refusing(&[(409, "conversation_closed"), (409, "not_yours"), (409, "agent_full"), (409, "agent_offline")]).agents("their own, and those queued in their groups"),
+    .refusing(&[(409, "conversation_closed"), (409, "not_yours"), (409, "agent_full"), (409, "agent_offline")])
+    .agents("their own, and those queued in their groups"),
     Route::change(
         Verb::Post,
         "/api/conversations/{id}/transfer",
@@ -241,7 +248,8 @@ pub const ROUTES: &[Route] = &[
         (409, "same_agent"),
         (409, "agent_full"),
         (409, "agent_offline"),
-    ]).agents("their own"),
+    ])
+    .agents("their own"),
     Route::change(
         Verb::Post,
         "/api/conversations/{id}/close",
@@ -251,7 +259,8 @@ pub const ROUTES: &[Route] = &[
         close,
     )
     .taking(schema::<Close>)
-    .refusing(&[(409, "conversation_closed"), (409, "not_yours")]).agents("their own"),
+    .refusing(&[(409, "conversation_closed"), (409, "not_yours")])
+    .agents("their own"),
     Route::change(
         Verb::Post,
         "/api/outbox/{id}/retry",
@@ -260,5 +269,6 @@ pub const ROUTES: &[Route] = &[
         schema::<serde_json::Value>,
         retry,
     )
-    .refusing(&[(409, "not_dead"), (409, "archived"), (409, "reply_window_closed"), (409, "customer_opted_out")]).agents("of conversations that they may read"),
+    .refusing(&[(409, "not_dead"), (409, "archived"), (409, "reply_window_closed"), (409, "customer_opted_out")])
+    .agents("of conversations that they may read"),
 ];

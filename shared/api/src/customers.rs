@@ -9,13 +9,14 @@ use warmline_endpoint::route::{
     AFTER, Access, Answer, Call, LIMIT, Route, STAFF, STAFF_AND_PRIVACY, SUPERVISOR, Verb, schema,
 };
 use warmline_endpoint::{Problem, Response, page};
-use warmline_flow::audit::Of;
-use warmline_flow::broken::{self, Broken};
-use warmline_flow::sealed::Keys;
+use warmline_flow::people as flow;
 use warmline_flow::summary::Summary;
 use warmline_flow::timeline::Place;
 use warmline_flow::touch::{self, Summed};
-use warmline_flow::{Ctx, FlowError, people as flow};
+use warmline_kernel::audit::Of;
+use warmline_kernel::broken::{self, Broken};
+use warmline_kernel::sealed::Keys;
+use warmline_kernel::{Ctx, StepError};
 use warmline_model::{
     AccountId, AgentId, Channel, ConversationId, CustomerId, EventBody, Identifier, IdentifierKind, MergeId, MessageId,
     Scope, Timestamp,
@@ -226,8 +227,8 @@ pub struct Owner {
     agent: Option<AgentId>,
 }
 
-fn missing() -> FlowError {
-    FlowError::NotFound("customer")
+fn missing() -> StepError {
+    StepError::NotFound("customer")
 }
 
 /// The person that the path names, by any of its customers.
@@ -314,7 +315,7 @@ pub(crate) fn unmerge(call: &Call<'_>) -> Result<Response, Problem> {
         return shown(call, id);
     }
     // The path names the side that an agent does not serve: the other one is theirs.
-    let parted = people::merge(call.ctx.db, merge)?.ok_or(FlowError::NotFound("merge"))?;
+    let parted = people::merge(call.ctx.db, merge)?.ok_or(StepError::NotFound("merge"))?;
     let theirs = |side| touch::seen(&call.ctx, &call.actor, side);
     shown(call, theirs(parted.a).or_else(|_| theirs(parted.b))?)
 }

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use warmline_channels::registry;
 use warmline_endpoint::route::{Access, Answer, Call, PAGE, PRIVACY, Route, STAFF_AND_PRIVACY, Verb, schema};
 use warmline_endpoint::{Problem, Response, page};
-use warmline_flow::consent::{self, Said};
 use warmline_flow::retention::{self, Settings};
 use warmline_flow::{hold, people};
+use warmline_kernel::consent::{self, Said};
 use warmline_model::{AgentId, CustomerId, MessageId, Role, Scope, Timestamp};
 use warmline_store::consents::Consent;
 use warmline_store::holds;
@@ -232,7 +232,8 @@ pub const ROUTES: &[Route] = &[
         note_consent,
     )
     .taking(schema::<NewConsent>)
-    .status(201).agents("those whom they serve"),
+    .status(201)
+    .agents("those whom they serve"),
     Route::get(
         "/api/customers/{id}/consents",
         "Shows what a customer agreed to and withdrew, newest first, and what stands now.",
@@ -240,5 +241,6 @@ pub const ROUTES: &[Route] = &[
         Answer::Json(schema::<Consents>),
         consents,
     )
-    .query(PAGE).agents("those whom they may see"),
+    .query(PAGE)
+    .agents("those whom they may see"),
 ];

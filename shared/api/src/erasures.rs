@@ -6,7 +6,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use warmline_endpoint::route::{Access, Answer, Call, PAGE, PRIVACY, Route, Verb, schema};
 use warmline_endpoint::{Problem, Response, page};
-use warmline_flow::{FlowError, erase};
+use warmline_flow::erase;
+use warmline_kernel::StepError;
 use warmline_model::{AgentId, CustomerId, ErasureId, Scope, Timestamp};
 use warmline_store::erasures::{self, Erasure};
 
@@ -69,7 +70,7 @@ pub(crate) fn erase(call: &Call<'_>) -> Result<Response, Problem> {
 
 /// `GET /api/erasures/{id}`
 pub(crate) fn get(call: &Call<'_>) -> Result<Response, Problem> {
-    let found = erasures::get(call.ctx.db, call.id(0, "erasure")?)?.ok_or(FlowError::NotFound("erasure"))?;
+    let found = erasures::get(call.ctx.db, call.id(0, "erasure")?)?.ok_or(StepError::NotFound("erasure"))?;
     Ok(Response::json(200, &view(call, found)))
 }
 

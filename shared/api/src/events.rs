@@ -4,7 +4,7 @@ use crate::handover::HandOvers;
 use warmline_endpoint::auth::{self, Admission};
 use warmline_endpoint::route::{ANYONE, Access, Answer, Call, Piece, Pieces, Reply, Route, Verb};
 use warmline_endpoint::{Problem, Request, Response, page, sse};
-use warmline_flow::Ctx;
+use warmline_kernel::Ctx;
 use warmline_model::{Event, Scope, Timestamp};
 use warmline_store::events;
 

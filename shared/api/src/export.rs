@@ -9,9 +9,10 @@ use std::io::{self, Write};
 use std::rc::Rc;
 use warmline_endpoint::Problem;
 use warmline_endpoint::route::{Access, Answer, Call, PRIVACY, Piece, Pieces, Reply, Route, Verb};
-use warmline_flow::sealed::Keys;
 use warmline_flow::timeline::{self, Place};
-use warmline_flow::{Ctx, FlowError, consent, people as flow, touch};
+use warmline_flow::{people as flow, touch};
+use warmline_kernel::sealed::Keys;
+use warmline_kernel::{Ctx, StepError, consent};
 use warmline_model::{AccountId, Channel, ConversationId, CustomerId, IdentifierKind, MessageId, Scope, Timestamp};
 use warmline_store::customers;
 use warmline_store::erasures::{self, Erasure};
@@ -228,8 +229,8 @@ impl Export {
     }
 }
 
-fn customer(ctx: &Ctx<'_>, id: CustomerId) -> Result<Customer, FlowError> {
-    let stored = customers::get(ctx.db, id)?.ok_or(FlowError::NotFound("customer"))?;
+fn customer(ctx: &Ctx<'_>, id: CustomerId) -> Result<Customer, StepError> {
+    let stored = customers::get(ctx.db, id)?.ok_or(StepError::NotFound("customer"))?;
     let mut identities = Vec::new();
     for (identity, channel, account) in customers::identities(ctx.db, id)? {
         identities.push(Identity { channel, account, sender: flow::sender(ctx, identity).ok() });

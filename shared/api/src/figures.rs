@@ -2,7 +2,8 @@
 
 use warmline_endpoint::route::{Access, Answer, Call, FIGURES, Route, schema};
 use warmline_endpoint::{Problem, Response, page};
-use warmline_flow::{Ctx, figures};
+use warmline_flow::figures;
+use warmline_kernel::Ctx;
 use warmline_metrics::Figures;
 use warmline_model::Scope;
 
@@ -10,9 +11,6 @@ use warmline_model::Scope;
 const BUDGET_MS: i64 = 3_000;
 
 /// Folds what is new, for a while.
-///
-/// # Errors
-/// The store fails.
 pub fn fold(ctx: &Ctx<'_>) -> Result<(), Problem> {
     let deadline = ctx.now().plus_millis(BUDGET_MS);
     while figures::advance(ctx)? && ctx.now() < deadline {}

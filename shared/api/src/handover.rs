@@ -4,10 +4,11 @@
 use crate::customers::{DAY_MS, DAYS, SummaryView};
 use schemars::JsonSchema;
 use serde::Serialize;
-use warmline_flow::audit::Of;
-use warmline_flow::ctx::Actor;
 use warmline_flow::timeline::{self, Place};
-use warmline_flow::{Ctx, FlowError, calls, touch};
+use warmline_flow::{calls, touch};
+use warmline_kernel::audit::Of;
+use warmline_kernel::ctx::Actor;
+use warmline_kernel::{Ctx, StepError};
 use warmline_model::{AgentId, ConversationId, Event, EventBody, MessageId, Role, Timestamp};
 use warmline_store::conversations::{self, Conversation};
 use warmline_store::{consults, people as stored};
@@ -79,7 +80,7 @@ impl<'a> HandOvers<'a> {
     }
 
     /// Whose hands a conversation is in is looked up anew: an event may be an old one.
-    fn due(&self, event: &Event) -> Result<Option<(Conversation, Why)>, FlowError> {
+    fn due(&self, event: &Event) -> Result<Option<(Conversation, Why)>, StepError> {
         let Some(id) = event.conversation else { return Ok(None) };
         let get = || conversations::get(self.ctx.db, id);
         Ok(match &event.body {
@@ -104,13 +105,13 @@ impl<'a> HandOvers<'a> {
     }
 
     /// Whether the person's last message before this one was in another conversation.
-    fn came_over(&self, conversation: &Conversation, n: i64, message: MessageId) -> Result<bool, FlowError> {
+    fn came_over(&self, conversation: &Conversation, n: i64, message: MessageId) -> Result<bool, StepError> {
         let before = Some(Place::of(conversation.id, n, message));
         let last = timeline::page(self.ctx, conversation.person, Timestamp::default(), before, 1)?;
         Ok(last.first().is_some_and(|entry| entry.conversation.id != conversation.id))
     }
 
-    fn tell(&self, conversation: &Conversation, why: Why) -> Result<HandOver, FlowError> {
+    fn tell(&self, conversation: &Conversation, why: Why) -> Result<HandOver, StepError> {
         let (ctx, customer) = (self.ctx, conversation.person);
         let of = Of { customer: Some(customer), conversation: Some(conversation.id), reason: Some(why.code()) };
         let summed = touch::summary(ctx, &self.actor, of, ctx.now().plus_millis(-DAYS * DAY_MS))?;

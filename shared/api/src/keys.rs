@@ -5,7 +5,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use warmline_endpoint::route::{ADMIN, Access, Answer, Call, Route, Verb, schema};
 use warmline_endpoint::{Problem, Response};
-use warmline_flow::keys;
+use warmline_kernel::keys;
 use warmline_model::Scope;
 
 /// Customers' keys that one call wraps anew.

@@ -38,7 +38,7 @@ pub mod view;
 use warmline_endpoint::Request;
 pub use warmline_endpoint::route::Call;
 use warmline_endpoint::route::{self, Reply, Route, Wake};
-use warmline_flow::Ctx;
+use warmline_kernel::Ctx;
 
 /// All routes, resource by resource.
 pub const ROUTES: &[&[Route]] = &[

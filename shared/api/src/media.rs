@@ -2,7 +2,8 @@
 
 use warmline_endpoint::Problem;
 use warmline_endpoint::route::{Access, Answer, Call, Reply, Route, STAFF, Verb};
-use warmline_flow::{FlowError, media};
+use warmline_flow::converse;
+use warmline_kernel::StepError;
 use warmline_model::{ConversationId, Scope};
 
 /// The address of a message's medium.
@@ -14,9 +15,9 @@ pub fn address(conversation: ConversationId, n: i64) -> String {
 fn fetch(call: &Call<'_>) -> Result<Reply, Problem> {
     let place = call.param(0).split_once('.');
     let place = place.and_then(|(conversation, n)| Some((conversation.parse().ok()?, n.parse::<i64>().ok()?)));
-    let (conversation, n): (ConversationId, i64) = place.ok_or(FlowError::NotFound("medium"))?;
+    let (conversation, n): (ConversationId, i64) = place.ok_or(StepError::NotFound("medium"))?;
     // Told here, where the answer still can be; the adapter reads the reference itself.
-    let found = media::read(&call.ctx, &call.actor, conversation, n)?;
+    let found = converse::medium(&call.ctx, &call.actor, conversation, n)?;
     Ok(Reply::Relay { channel: found.channel, path: format!("/media?conversation={conversation}&n={n}") })
 }
 
@@ -29,4 +30,5 @@ pub const ROUTES: &[Route] = &[Route::open(
     Answer::Other("*/*"),
     fetch,
 )
-.refusing(&[(422, "media_too_large"), (422, "kind_not_supported"), (502, "media_unavailable")]).agents("of conversations that they may read")];
+.refusing(&[(422, "media_too_large"), (422, "kind_not_supported"), (502, "media_unavailable")])
+.agents("of conversations that they may read")];

@@ -2,14 +2,11 @@
 
 use warmline_endpoint::Problem;
 use warmline_endpoint::route::{Access, Answer, Call, OPS, Reply, Route, Verb, schema};
-use warmline_flow::Ctx;
+use warmline_kernel::Ctx;
 use warmline_model::Scope;
 use warmline_store::{StoreError, outbox, pulls};
 
 /// The components that have something to do, each with the path at which it does that.
-///
-/// # Errors
-/// The store fails.
 pub fn calls(ctx: &Ctx<'_>) -> Result<Vec<(String, &'static str)>, StoreError> {
     let mut calls = vec![("router".to_owned(), "/tick"), ("quality".into(), "/inspect"), ("metrics".into(), "/fold")];
     let channels = outbox::due_channels(ctx.db, ctx.now())?;

@@ -6,7 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use warmline_endpoint::route::{ADMIN, Access, Answer, Call, Route, Verb, schema};
 use warmline_endpoint::{Problem, Response};
-use warmline_flow::{FlowError, staff};
+use warmline_flow::staff;
+use warmline_kernel::StepError;
 use warmline_model::{AgentId, Scope, Timestamp, TokenId};
 use warmline_store::{agents, tokens};
 
@@ -60,7 +61,7 @@ impl From<tokens::Token> for TokenView {
 fn agent(call: &Call<'_>) -> Result<agents::Agent, Problem> {
     let id: AgentId = call.id(0, "agent")?;
     let found = agents::get(call.ctx.db, id)?.filter(|a| a.removed_at.is_none());
-    Ok(found.ok_or(FlowError::NotFound("agent"))?)
+    Ok(found.ok_or(StepError::NotFound("agent"))?)
 }
 
 /// `POST /api/agents/{id}/tokens`
@@ -88,7 +89,7 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Response, Problem> {
 pub(crate) fn revoke(call: &Call<'_>) -> Result<Response, Problem> {
     let (agent, token) = (agent(call)?.id, call.id(1, "token")?);
     if !tokens::revoke(call.ctx.db, agent, token, call.ctx.now())? {
-        return Err(FlowError::NotFound("token").into());
+        return Err(StepError::NotFound("token").into());
     }
     list(call)
 }

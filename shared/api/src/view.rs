@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
-use warmline_flow::{Ctx, FlowError, accounts, sealed};
+use warmline_kernel::{Ctx, StepError, sealed};
 use warmline_model::{
     AccountId, AgentId, AgentState, CaseId, Channel, Content, ConversationId, ConversationState, CustomerId, DeliveryState,
     GroupId, MessageId, Origin, Role, Timestamp, Units,
@@ -17,6 +17,7 @@ use warmline_store::archive::Stage;
 use warmline_store::conversations::Conversation;
 use warmline_store::messages::Message;
 use warmline_store::outbox;
+use warmline_transport::accounts;
 
 /// A page of a list.
 #[derive(Serialize, JsonSchema)]
@@ -215,7 +216,7 @@ pub struct MessageView {
 ///
 /// # Errors
 /// The store fails, or the customer's key does not open.
-pub fn messages(ctx: &Ctx<'_>, customer: CustomerId, stored: &[Message]) -> Result<Vec<MessageView>, FlowError> {
+pub fn messages(ctx: &Ctx<'_>, customer: CustomerId, stored: &[Message]) -> Result<Vec<MessageView>, StepError> {
     if stored.is_empty() {
         return Ok(Vec::new());
     }
@@ -226,7 +227,7 @@ pub fn messages(ctx: &Ctx<'_>, customer: CustomerId, stored: &[Message]) -> Resu
 }
 
 /// Adds to messages that wait when they are tried next, and why they wait.
-fn waiting(ctx: &Ctx<'_>, stored: &[Message], shown: &mut [MessageView]) -> Result<(), FlowError> {
+fn waiting(ctx: &Ctx<'_>, stored: &[Message], shown: &mut [MessageView]) -> Result<(), StepError> {
     let on_the_way = |m: &&Message| matches!(m.delivery, Some(DeliveryState::Pending | DeliveryState::Failed));
     let conversations: BTreeSet<ConversationId> = stored.iter().filter(on_the_way).map(|m| m.conversation).collect();
     for conversation in conversations {
@@ -298,7 +299,7 @@ pub struct AgentView {
 ///
 /// # Errors
 /// The store fails, or the name does not open.
-pub fn agent(ctx: &Ctx<'_>, stored: agents::Agent) -> Result<AgentView, FlowError> {
+pub fn agent(ctx: &Ctx<'_>, stored: agents::Agent) -> Result<AgentView, StepError> {
     let groups = agents::groups_of(ctx.db, stored.id)?;
     Ok(AgentView {
         id: stored.id,

@@ -5,8 +5,9 @@
 use warmline_api::dispatch;
 use warmline_endpoint::Request;
 use warmline_endpoint::route::{Piece, Pieces, Reply};
-use warmline_flow::ctx::Actor;
-use warmline_flow::{Ctx, erase, sealed};
+use warmline_flow::erase;
+use warmline_kernel::ctx::Actor;
+use warmline_kernel::{Ctx, sealed};
 use warmline_model::{
     AccountId, Channel, Clock, Content, ConversationId, CustomerId, IdentityId, MessageId, Origin, Rng, Role, Sender,
     Timestamp,

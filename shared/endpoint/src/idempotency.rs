@@ -4,10 +4,10 @@
 use crate::message::{Request, Response};
 use crate::problem::Problem;
 use sha2::{Digest, Sha256};
-use warmline_flow::Ctx;
-use warmline_flow::FlowError;
-use warmline_flow::ctx::Actor;
-use warmline_flow::passing::{self, Passing};
+use warmline_kernel::Ctx;
+use warmline_kernel::StepError;
+use warmline_kernel::ctx::Actor;
+use warmline_kernel::passing::{self, Passing};
 use warmline_store::idempotency::{self, Kept};
 use warmline_store::immediate;
 
@@ -56,10 +56,10 @@ pub fn once(
 fn open(ctx: &Ctx<'_>, aad: &[u8], kept: &[u8]) -> Result<Vec<u8>, Problem> {
     let opened = kept.split_first_chunk().map(|(generation, sealed)| {
         let key = passing::by_number(ctx, i64::from_be_bytes(*generation))?;
-        Ok::<_, FlowError>(key.open(aad, sealed)?)
+        Ok::<_, StepError>(key.open(aad, sealed)?)
     });
     match opened {
-        Some(Err(FlowError::Store(e))) => Err(e.into()),
+        Some(Err(StepError::Store(e))) => Err(e.into()),
         Some(Ok(body)) => Ok(body),
         // Somebody was erased meanwhile, and with them the answers that may tell of them.
         _ => {

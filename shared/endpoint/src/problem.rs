@@ -4,7 +4,7 @@
 use crate::message::Response;
 use serde::Serialize;
 use warmline_channels::Refusal;
-use warmline_flow::FlowError;
+use warmline_kernel::StepError;
 use warmline_model::CustomerId;
 use warmline_privacy::SealError;
 use warmline_store::StoreError;
@@ -125,25 +125,25 @@ impl From<SealError> for Problem {
     }
 }
 
-impl From<FlowError> for Problem {
-    fn from(e: FlowError) -> Self {
+impl From<StepError> for Problem {
+    fn from(e: StepError) -> Self {
         match e {
-            FlowError::Store(e) => e.into(),
-            FlowError::Seal(e) => e.into(),
-            FlowError::NotFound(what) => {
+            StepError::Store(e) => e.into(),
+            StepError::Seal(e) => e.into(),
+            StepError::NotFound(what) => {
                 Self::new(404, "not_found", format!("there is no such {what}, or you may not see it"))
             }
-            FlowError::Forbidden(detail) => Self::new(403, "forbidden", detail),
-            FlowError::Conflict { code, detail } => Self::new(409, code, detail),
-            FlowError::MergedByHand(customers) => {
+            StepError::Forbidden(detail) => Self::new(403, "forbidden", detail),
+            StepError::Conflict { code, detail } => Self::new(409, code, detail),
+            StepError::MergedByHand(customers) => {
                 let detail = "the erasure would take along these customers, who were merged by hand; undo the merges, or name all \
                               of them in `include`, separated by commas";
                 Self { customers, field: Some("include".into()), ..Self::new(409, "merged_by_hand", detail) }
             }
-            FlowError::Invalid { code: code @ "bad_cursor", field, problem } => {
+            StepError::Invalid { code: code @ "bad_cursor", field, problem } => {
                 Self { field: Some(field), ..Self::new(400, code, problem) }
             }
-            FlowError::Invalid { code, field, problem } => Self::field(code, field, problem),
+            StepError::Invalid { code, field, problem } => Self::field(code, field, problem),
         }
     }
 }

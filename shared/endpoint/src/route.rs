@@ -12,8 +12,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use std::cell::RefCell;
 use std::str::FromStr;
 use warmline_channels::names;
-use warmline_flow::ctx::Actor;
-use warmline_flow::{Ctx, FlowError};
+use warmline_kernel::ctx::Actor;
+use warmline_kernel::{Ctx, StepError};
 use warmline_model::{Channel, Role, Scope};
 use warmline_store::immediate;
 
@@ -80,7 +80,7 @@ impl Call<'_> {
     /// # Errors
     /// It is malformed.
     pub fn id<T: FromStr>(&self, i: usize, what: &'static str) -> Result<T, Problem> {
-        self.param(i).parse().map_err(|_| FlowError::NotFound(what).into())
+        self.param(i).parse().map_err(|_| StepError::NotFound(what).into())
     }
 
     /// Asks for the channel's adapter to be told of a new outbox row.

@@ -1,9 +1,10 @@
 //! Turns of AI seats. An AI seat is an agent like any other: it has a token, a presence and a capacity. What differs is how it
 //! answers, in turns that say how sure they are, and that the group's policy hands over to people.
 
-use crate::ctx::{Actor, Ctx, FlowError};
-use crate::{consent, converse, place, plan, sealed};
+use crate::{converse, place, plan};
 use warmline_channels::Window;
+use warmline_kernel::ctx::{Actor, Ctx, StepError};
+use warmline_kernel::{consent, sealed};
 use warmline_model::{Content, ConversationId, EventBody, Origin};
 use warmline_routing::handover::{HandOverReason, Turn};
 use warmline_routing::{Cause, Ready};
@@ -12,15 +13,12 @@ use warmline_store::messages::Message;
 use warmline_store::{StoreError, events, placing};
 
 /// The customer has spoken to an AI seat: it is to answer, unless the words ask for people at once.
-///
-/// # Errors
-/// The store fails.
 pub(crate) fn spoken_to(
     ctx: &Ctx<'_>,
     plan: &Ready,
     conversation: &Conversation,
     content: &Content,
-) -> Result<(), FlowError> {
+) -> Result<(), StepError> {
     if consent::refuses(ctx, conversation.person, &conversation.channel)? {
         return hand_over(ctx, plan, conversation, HandOverReason::Unavailable);
     }
@@ -51,13 +49,13 @@ pub fn turn(
     turn: &Turn,
     contents: &[Content],
     window: Option<Window>,
-) -> Result<Answered, FlowError> {
+) -> Result<Answered, StepError> {
     let conversation = converse::find(ctx, actor, id)?;
     if !conversation.ai || conversation.agent != actor.agent || !conversation.state.holds_capacity() {
-        return Err(FlowError::conflict("not_yours", "the conversation is not in this AI seat's hands (any more)"));
+        return Err(StepError::conflict("not_yours", "the conversation is not in this AI seat's hands (any more)"));
     }
     if consent::refuses(ctx, conversation.person, &conversation.channel)? {
-        return Err(FlowError::conflict(
+        return Err(StepError::conflict(
             "customer_opted_out",
             "the customer wants no automatic messages on this channel; only people may answer",
         ));
@@ -80,14 +78,11 @@ pub fn turn(
 }
 
 /// An AI seat had its time to answer, and did not.
-///
-/// # Errors
-/// The store fails.
-pub(crate) fn timed_out(ctx: &Ctx<'_>, conversation: &Conversation) -> Result<(), FlowError> {
+pub(crate) fn timed_out(ctx: &Ctx<'_>, conversation: &Conversation) -> Result<(), StepError> {
     hand_over(ctx, &plan::current(ctx)?, conversation, HandOverReason::Unavailable)
 }
 
-fn hand_over(ctx: &Ctx<'_>, plan: &Ready, conversation: &Conversation, reason: HandOverReason) -> Result<(), FlowError> {
+fn hand_over(ctx: &Ctx<'_>, plan: &Ready, conversation: &Conversation, reason: HandOverReason) -> Result<(), StepError> {
     // The row may have changed in this transaction: the customer's words come first.
     let conversation = &conversations::get(ctx.db, conversation.id)?.ok_or(StoreError::Missing("conversation"))?;
     let from = conversation.agent.ok_or(StoreError::Missing("AI seat of a conversation"))?;

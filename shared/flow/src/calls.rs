@@ -1,10 +1,10 @@
 //! Calls that ring: the conversation gets its seat before anybody answers, so that who will answer sees who calls. A call that nobody
 //! answers takes nobody's seat: it ends when the caller hangs up, or by itself where the telephone system does not say so.
 
-use crate::ctx::{Ctx, FlowError};
 use crate::orders::carries;
 use crate::{converse, place};
 use warmline_channels::kit::Carries;
+use warmline_kernel::ctx::{Ctx, StepError};
 use warmline_model::{AgentId, Channel, Content, ConversationState, EventBody};
 use warmline_privacy::CustomerKey;
 use warmline_routing::{Cause, Ready};
@@ -40,16 +40,13 @@ pub fn on(channel: &Channel) -> bool {
 }
 
 /// Takes in what is told of a call, after it was stored.
-///
-/// # Errors
-/// The store fails.
 pub(crate) fn heard(
     ctx: &Ctx<'_>,
     plan: &Ready,
     conversation: &Conversation,
     key: &CustomerKey,
     content: &Content,
-) -> Result<(), FlowError> {
+) -> Result<(), StepError> {
     let Content::Event { event, data, .. } = content else { return Ok(()) };
     let Some(told) = told(event).filter(|_| on(&conversation.channel)) else { return Ok(()) };
     let nobody_yet = conversation.accepted_at.is_none() && conversation.first_inbound_at.is_none();
@@ -71,15 +68,12 @@ pub(crate) fn heard(
 }
 
 /// Nobody answered, and nobody will.
-///
-/// # Errors
-/// The store fails.
-pub(crate) fn given_up(ctx: &Ctx<'_>, conversation: &Conversation) -> Result<(), FlowError> {
+pub(crate) fn given_up(ctx: &Ctx<'_>, conversation: &Conversation) -> Result<(), StepError> {
     converse::finish(ctx, conversation, Some(GIVEN_UP))
 }
 
 /// The agent whom the telephone system names: by our id, or by what the account's `extensions` say is theirs.
-fn named(ctx: &Ctx<'_>, conversation: &Conversation, name: Option<&str>) -> Result<Option<AgentId>, FlowError> {
+fn named(ctx: &Ctx<'_>, conversation: &Conversation, name: Option<&str>) -> Result<Option<AgentId>, StepError> {
     let Some(name) = name else { return Ok(None) };
     if let Ok(agent) = name.parse() {
         return Ok(Some(agent));
@@ -98,7 +92,7 @@ fn seat(
     key: &CustomerKey,
     content: &Content,
     named: Option<AgentId>,
-) -> Result<(), FlowError> {
+) -> Result<(), StepError> {
     let from = conversation.agent.filter(|_| conversation.state.holds_capacity());
     if let Some(agent) = named.filter(|agent| from != Some(*agent)) {
         let group = match &conversation.group {
@@ -131,16 +125,16 @@ fn seat(
 }
 
 /// Whether an agent could take it; what is wrong with the agent is no fault of the call's.
-fn taken(given: Result<(), FlowError>) -> Result<bool, FlowError> {
+fn taken(given: Result<(), StepError>) -> Result<bool, StepError> {
     match given {
         Ok(()) => Ok(true),
-        Err(FlowError::Conflict { .. } | FlowError::Invalid { .. }) => Ok(false),
+        Err(StepError::Conflict { .. } | StepError::Invalid { .. }) => Ok(false),
         Err(error) => Err(error),
     }
 }
 
 /// Somebody answered: whoever has the call's seat.
-fn answered(ctx: &Ctx<'_>, conversation: &Conversation) -> Result<(), FlowError> {
+fn answered(ctx: &Ctx<'_>, conversation: &Conversation) -> Result<(), StepError> {
     let now = ctx.now();
     placing::rings(ctx.db, conversation.id, None)?;
     let conversation = conversations::get(ctx.db, conversation.id)?.ok_or(StoreError::Missing("conversation"))?;

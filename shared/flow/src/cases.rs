@@ -5,8 +5,8 @@
 //! person now. So a merge joins nothing but what it shows, and undoing it shows nobody what was said with somebody else.
 
 use crate::converse::{self, holder_only};
-use crate::ctx::{Actor, Ctx, FlowError};
 use crate::touch;
+use warmline_kernel::ctx::{Actor, Ctx, StepError};
 use warmline_model::case::{OrderKey, Part};
 use warmline_model::{CaseId, Channel, ConversationId, CustomerId, EventBody, Timestamp};
 use warmline_routing::Plan;
@@ -20,9 +20,6 @@ const OPEN_MS: i64 = 30 * 86_400_000;
 const ORDERS: usize = 16;
 
 /// The case that a person's next conversation goes on with.
-///
-/// # Errors
-/// The store fails.
 pub(crate) fn continued(
     ctx: &Ctx<'_>,
     plan: &Plan,
@@ -30,12 +27,12 @@ pub(crate) fn continued(
     channel: &Channel,
     orders: &[OrderKey],
     at: Timestamp,
-) -> Result<Option<CaseId>, FlowError> {
+) -> Result<Option<CaseId>, StepError> {
     Ok(plan.cases.continued(channel, orders, at, &parts(ctx, plan, person, at)?))
 }
 
 /// The conversations of the cases that a person had something to say of within the window.
-fn parts(ctx: &Ctx<'_>, plan: &Plan, person: CustomerId, at: Timestamp) -> Result<Vec<Part>, FlowError> {
+fn parts(ctx: &Ctx<'_>, plan: &Plan, person: CustomerId, at: Timestamp) -> Result<Vec<Part>, StepError> {
     let since = at.plus_millis(-plan.cases.window_ms());
     let mut found = cases::recent(ctx.db, person, ConversationId::last_of(since.plus_millis(-OPEN_MS)), since)?;
     found.sort_unstable();
@@ -48,10 +45,7 @@ fn parts(ctx: &Ctx<'_>, plan: &Plan, person: CustomerId, at: Timestamp) -> Resul
 }
 
 /// A message of a conversation names orders. The first ones can say that it is another case than it seemed.
-///
-/// # Errors
-/// The store fails.
-pub(crate) fn named(ctx: &Ctx<'_>, plan: &Plan, conversation: &Conversation, orders: &[OrderKey]) -> Result<(), FlowError> {
+pub(crate) fn named(ctx: &Ctx<'_>, plan: &Plan, conversation: &Conversation, orders: &[OrderKey]) -> Result<(), StepError> {
     let (mut known, fixed) = cases::orders_of(ctx.db, conversation.id)?;
     let first = known.is_empty();
     let new: Vec<OrderKey> = orders.iter().filter(|o| !known.contains(*o)).copied().collect();
@@ -81,7 +75,7 @@ fn put(
     into: Option<CaseId>,
     fixed: bool,
     agent: Option<warmline_model::AgentId>,
-) -> Result<(), FlowError> {
+) -> Result<(), StepError> {
     let (now, from) = (ctx.now(), conversation.case);
     let case = into.unwrap_or_else(|| CaseId::new(now, ctx.rng));
     cases::put(ctx.db, conversation.id, case, fixed)?;
@@ -97,15 +91,15 @@ fn put(
 ///
 /// # Errors
 /// There is no such conversation or case, the case is another person's, the conversation is not the actor's, or the store fails.
-pub fn set(ctx: &Ctx<'_>, actor: &Actor, id: ConversationId, case: Option<CaseId>) -> Result<Conversation, FlowError> {
+pub fn set(ctx: &Ctx<'_>, actor: &Actor, id: ConversationId, case: Option<CaseId>) -> Result<Conversation, StepError> {
     let conversation = converse::find(ctx, actor, id)?;
     holder_only(actor, &conversation)?;
     let own = case.unwrap_or(conversation.case);
     let others = cases::parts(ctx.db, own, conversation.person)?;
     let into = match case {
         Some(case) if others.is_empty() => {
-            cases::persons(ctx.db, case)?.first().ok_or(FlowError::NotFound("case"))?;
-            return Err(FlowError::conflict(
+            cases::persons(ctx.db, case)?.first().ok_or(StepError::NotFound("case"))?;
+            return Err(StepError::conflict(
                 "other_person",
                 "the case is another person's; where both are one person, merge the customers first",
             ));
@@ -115,7 +109,7 @@ pub fn set(ctx: &Ctx<'_>, actor: &Actor, id: ConversationId, case: Option<CaseId
         _ => case,
     };
     put(ctx, &conversation, into, true, actor.agent)?;
-    conversations::get(ctx.db, id)?.ok_or(FlowError::NotFound("conversation"))
+    conversations::get(ctx.db, id)?.ok_or(StepError::NotFound("conversation"))
 }
 
 /// The conversations of a case with one person, oldest first. Where a merge that was undone left it with several persons, it is the
@@ -128,9 +122,9 @@ pub fn of(
     actor: &Actor,
     case: CaseId,
     customer: Option<CustomerId>,
-) -> Result<(CustomerId, Vec<Conversation>), FlowError> {
+) -> Result<(CustomerId, Vec<Conversation>), StepError> {
     let wanted = match customer {
-        Some(customer) => Some(warmline_store::people::person(ctx.db, customer)?.ok_or(FlowError::NotFound("customer"))?),
+        Some(customer) => Some(warmline_store::people::person(ctx.db, customer)?.ok_or(StepError::NotFound("customer"))?),
         None => None,
     };
     for person in cases::persons(ctx.db, case)? {
@@ -138,5 +132,5 @@ pub fn of(
             return Ok((person, cases::of(ctx.db, case, person)?));
         }
     }
-    Err(FlowError::NotFound("case"))
+    Err(StepError::NotFound("case"))
 }

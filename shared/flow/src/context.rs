@@ -2,11 +2,11 @@
 //! opening and reading the same messages again. Losing it costs speed and never truth: it says up to which message it goes, what came
 //! later is read from the store, and without it everything is.
 
-use crate::ctx::{Ctx, FlowError};
-use crate::sealed;
 use crate::summary::{Digest, LOOKED_AT};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use warmline_kernel::ctx::{Ctx, StepError};
+use warmline_kernel::sealed;
 use warmline_model::{ConversationId, CustomerId, Timestamp};
 use warmline_store::people;
 
@@ -82,7 +82,7 @@ fn get(ctx: &Ctx<'_>, key: &str) -> Option<Vec<u8>> {
 }
 
 /// The person's context, where it is kept and can be gone on with.
-pub(crate) fn load(ctx: &Ctx<'_>, person: CustomerId, since: Timestamp) -> Result<Option<Context>, FlowError> {
+pub(crate) fn load(ctx: &Ctx<'_>, person: CustomerId, since: Timestamp) -> Result<Option<Context>, StepError> {
     let Some(value) = key_of(ctx, person).and_then(|key| get(ctx, &key)) else { return Ok(None) };
     let Some((until, sealed)) = split(&value) else { return Ok(None) };
     let Ok(key) = sealed::customer_key(ctx, person) else { return Ok(None) };
@@ -111,10 +111,7 @@ pub(crate) fn save(ctx: &Ctx<'_>, person: CustomerId, context: &Context) {
 
 /// Drops the contexts of the customer's person and of all customers merged with it. The steps that erase a person or undo a merge call it
 /// before they change who belongs together.
-///
-/// # Errors
-/// The store fails.
-pub(crate) fn forget(ctx: &Ctx<'_>, customer: CustomerId) -> Result<(), FlowError> {
+pub(crate) fn forget(ctx: &Ctx<'_>, customer: CustomerId) -> Result<(), StepError> {
     let mut all = vec![customer];
     if let Some(person) = people::person(ctx.db, customer)? {
         all.extend(people::members(ctx.db, person)?.into_iter().map(|m| m.id));

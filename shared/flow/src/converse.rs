@@ -1,10 +1,11 @@
 //! What agents and supervisors do with a conversation. The caller runs each function in one immediate transaction, together
 //! with the idempotency record of the request.
 
-use crate::audit::{self, Action, Of};
-use crate::ctx::{Actor, Ctx, FlowError};
-use crate::{accounts, deliver, place, plan, sealed};
+use crate::{place, plan};
 use warmline_channels::{Window, registry};
+use warmline_kernel::audit::{self, Action, Of};
+use warmline_kernel::ctx::{Actor, Ctx, StepError};
+use warmline_kernel::sealed;
 use warmline_model::{
     AgentId, Content, ConversationId, ConversationState, DeliveryState, EventBody, GroupId, MessageId, Origin,
 };
@@ -13,6 +14,7 @@ use warmline_routing::Cause;
 use warmline_store::conversations::{self, Conversation};
 use warmline_store::messages::{self, Message};
 use warmline_store::{agents, consults, events, outbox};
+use warmline_transport::{accounts, deliver, media};
 
 /// Messages that are looked through for the customer's last.
 const RECENT: i64 = 50;
@@ -21,8 +23,8 @@ const RECENT: i64 = 50;
 ///
 /// # Errors
 /// There is none, or it is not the actor's to see (told the same way, so that ids cannot be tried out).
-pub fn find(ctx: &Ctx<'_>, actor: &Actor, id: ConversationId) -> Result<Conversation, FlowError> {
-    let missing = FlowError::NotFound("conversation");
+pub fn find(ctx: &Ctx<'_>, actor: &Actor, id: ConversationId) -> Result<Conversation, StepError> {
+    let missing = StepError::NotFound("conversation");
     let conversation = conversations::get(ctx.db, id)?.ok_or(missing.clone())?;
     if actor.supervises() {
         return Ok(conversation);
@@ -42,16 +44,28 @@ pub fn find(ctx: &Ctx<'_>, actor: &Actor, id: ConversationId) -> Result<Conversa
 ///
 /// # Errors
 /// As for [`find`].
-pub fn read(ctx: &Ctx<'_>, actor: &Actor, id: ConversationId) -> Result<Conversation, FlowError> {
+pub fn read(ctx: &Ctx<'_>, actor: &Actor, id: ConversationId) -> Result<Conversation, StepError> {
     let conversation = find(ctx, actor, id)?;
     let of = Of { customer: Some(conversation.person), conversation: Some(id), ..Of::default() };
     audit::record(ctx, actor, Action::ReadConversation, of)?;
     Ok(conversation)
 }
 
-fn open_only(conversation: &Conversation) -> Result<(), FlowError> {
+/// The medium of a message in a conversation that the actor may see; that it is read is noted.
+///
+/// # Errors
+/// As for [`find`], and where there is no such message or it has no medium.
+pub fn medium(ctx: &Ctx<'_>, actor: &Actor, id: ConversationId, n: i64) -> Result<media::Kept, StepError> {
+    let conversation = find(ctx, actor, id)?;
+    let kept = media::find(ctx, id, n)?;
+    let of = Of { customer: Some(conversation.person), conversation: Some(id), ..Of::default() };
+    audit::record(ctx, actor, Action::ReadMedium, of)?;
+    Ok(kept)
+}
+
+fn open_only(conversation: &Conversation) -> Result<(), StepError> {
     if conversation.state == ConversationState::Closed {
-        return Err(FlowError::conflict(
+        return Err(StepError::conflict(
             "conversation_closed",
             "the conversation is closed; the customer's next message opens a new one",
         ));
@@ -59,29 +73,29 @@ fn open_only(conversation: &Conversation) -> Result<(), FlowError> {
     Ok(())
 }
 
-pub(crate) fn holder_only(actor: &Actor, conversation: &Conversation) -> Result<(), FlowError> {
+pub(crate) fn holder_only(actor: &Actor, conversation: &Conversation) -> Result<(), StepError> {
     if actor.supervises() || (actor.agent.is_some() && conversation.agent == actor.agent) {
         return Ok(());
     }
-    Err(FlowError::conflict("not_yours", "the conversation is in nobody's or another agent's hands; accept it first"))
+    Err(StepError::conflict("not_yours", "the conversation is in nobody's or another agent's hands; accept it first"))
 }
 
-fn reload(ctx: &Ctx<'_>, id: ConversationId) -> Result<Conversation, FlowError> {
-    conversations::get(ctx.db, id)?.ok_or(FlowError::NotFound("conversation"))
+fn reload(ctx: &Ctx<'_>, id: ConversationId) -> Result<Conversation, StepError> {
+    conversations::get(ctx.db, id)?.ok_or(StepError::NotFound("conversation"))
 }
 
 /// The agent takes the conversation that was assigned, or the one seen in the queue.
 ///
 /// # Errors
 /// It is closed, another agent's, or the agent has no capacity left.
-pub fn accept(ctx: &Ctx<'_>, actor: &Actor, id: ConversationId) -> Result<Conversation, FlowError> {
+pub fn accept(ctx: &Ctx<'_>, actor: &Actor, id: ConversationId) -> Result<Conversation, StepError> {
     let conversation = find(ctx, actor, id)?;
     open_only(&conversation)?;
-    let me = actor.agent.ok_or(FlowError::Forbidden("only an agent can accept a conversation"))?;
+    let me = actor.agent.ok_or(StepError::Forbidden("only an agent can accept a conversation"))?;
     match (&conversation.group, conversation.state) {
         (Some(group), ConversationState::Queued) => place::to_agent(ctx, &conversation, group, me, "taken from the queue")?,
         _ if conversation.agent == Some(me) => {}
-        _ => return Err(FlowError::conflict("not_yours", "the conversation is in another agent's hands")),
+        _ => return Err(StepError::conflict("not_yours", "the conversation is in another agent's hands")),
     }
     let now = ctx.now();
     if conversations::accept(ctx.db, id, now)? {
@@ -101,7 +115,7 @@ pub(crate) fn say(
     origin: Origin,
     agent: Option<AgentId>,
     content: &Content,
-) -> Result<Message, FlowError> {
+) -> Result<Message, StepError> {
     let now = ctx.now();
     let n = conversations::outbound(ctx.db, conversation.id, now)?;
     let id = MessageId::new(now, ctx.rng);
@@ -165,7 +179,7 @@ pub(crate) fn say(
 }
 
 /// Stores a note for colleagues. Without an outbox row and a delivery state it cannot leave the house.
-fn note(ctx: &Ctx<'_>, conversation: &Conversation, agent: Option<AgentId>, text: &str) -> Result<Message, FlowError> {
+fn note(ctx: &Ctx<'_>, conversation: &Conversation, agent: Option<AgentId>, text: &str) -> Result<Message, StepError> {
     let now = ctx.now();
     let key = sealed::customer_key(ctx, conversation.customer)?;
     let n = conversations::outbound(ctx.db, conversation.id, now)?;
@@ -196,7 +210,7 @@ pub fn reply(
     id: ConversationId,
     contents: &[Content],
     window: Option<Window>,
-) -> Result<Vec<Message>, FlowError> {
+) -> Result<Vec<Message>, StepError> {
     let conversation = find(ctx, actor, id)?;
     open_only(&conversation)?;
     holder_only(actor, &conversation)?;
@@ -212,7 +226,7 @@ pub fn reply(
 ///
 /// # Errors
 /// That mail went to nobody else, or what is said is no text.
-pub fn to_all(ctx: &Ctx<'_>, conversation: &Conversation, content: Content) -> Result<Content, FlowError> {
+pub fn to_all(ctx: &Ctx<'_>, conversation: &Conversation, content: Content) -> Result<Content, StepError> {
     let key = sealed::customer_key(ctx, conversation.customer)?;
     let recent = messages::before(ctx.db, conversation.id, i64::MAX, RECENT)?;
     let said = recent.iter().filter(|m| m.origin == Origin::Customer).filter_map(|m| sealed::open_content(&key, m).ok());
@@ -222,7 +236,7 @@ pub fn to_all(ctx: &Ctx<'_>, conversation: &Conversation, content: Content) -> R
             let cc = to.into_iter().chain(cc).collect();
             Ok(Content::Text { text, quoted: None, to: Vec::new(), cc, reply_to: None })
         }
-        _ => Err(FlowError::conflict(
+        _ => Err(StepError::conflict(
             "nobody_else",
             "the customer's last message went to nobody else, or this is no text; send it without reply_all",
         )),
@@ -230,17 +244,17 @@ pub fn to_all(ctx: &Ctx<'_>, conversation: &Conversation, content: Content) -> R
 }
 
 /// Whether the platform still takes so many replies: told before anything is stored, since it would refuse them later anyway.
-pub(crate) fn in_window(ctx: &Ctx<'_>, id: ConversationId, window: Window, replies: usize) -> Result<(), FlowError> {
+pub(crate) fn in_window(ctx: &Ctx<'_>, id: ConversationId, window: Window, replies: usize) -> Result<(), StepError> {
     let Some((spoke_at, since)) = messages::since_spoken(ctx.db, id)? else { return Ok(()) };
     if ctx.now().since(spoke_at) > window.secs.saturating_mul(1000) {
-        return Err(FlowError::conflict(
+        return Err(StepError::conflict(
             "reply_window_closed",
             "the customer wrote too long ago for this platform; it takes replies again once they write",
         ));
     }
     let replies = since.saturating_add(i64::try_from(replies).unwrap_or(i64::MAX));
     if window.replies.is_some_and(|most| replies > i64::from(most)) {
-        return Err(FlowError::conflict(
+        return Err(StepError::conflict(
             "reply_quota_used",
             "the platform takes no more replies to the customer's last message; it does again once they write",
         ));
@@ -267,7 +281,7 @@ pub fn transfer(
     id: ConversationId,
     to: &Target,
     text: Option<&str>,
-) -> Result<Conversation, FlowError> {
+) -> Result<Conversation, StepError> {
     let conversation = find(ctx, actor, id)?;
     open_only(&conversation)?;
     holder_only(actor, &conversation)?;
@@ -278,7 +292,7 @@ pub fn transfer(
 ///
 /// # Errors
 /// It is closed; the agent does not exist, has it already, is offline, or has no capacity left.
-pub fn assign(ctx: &Ctx<'_>, actor: &Actor, id: ConversationId, agent: AgentId) -> Result<Conversation, FlowError> {
+pub fn assign(ctx: &Ctx<'_>, actor: &Actor, id: ConversationId, agent: AgentId) -> Result<Conversation, StepError> {
     let conversation = find(ctx, actor, id)?;
     open_only(&conversation)?;
     hand_on(ctx, actor, &conversation, &Target::Agent(agent), None, "assigned by a supervisor")
@@ -291,29 +305,29 @@ fn hand_on(
     to: &Target,
     text: Option<&str>,
     why: &str,
-) -> Result<Conversation, FlowError> {
+) -> Result<Conversation, StepError> {
     let plan = plan::current(ctx)?;
     let from = conversation.agent.filter(|_| conversation.state.holds_capacity());
     let (to_agent, group) = match to {
         Target::Agent(agent) => {
             if from == Some(*agent) {
-                return Err(FlowError::conflict("same_agent", "the conversation is in that agent's hands already"));
+                return Err(StepError::conflict("same_agent", "the conversation is in that agent's hands already"));
             }
             agents::get(ctx.db, *agent)?
                 .filter(|a| a.removed_at.is_none())
-                .ok_or(FlowError::invalid("to.agent", "there is no such agent"))?;
+                .ok_or(StepError::invalid("to.agent", "there is no such agent"))?;
             let group = match &conversation.group {
                 Some(group) => group.clone(),
                 None => agents::groups_of(ctx.db, *agent)?
                     .into_iter()
                     .next()
                     .map(|m| m.group)
-                    .ok_or(FlowError::invalid("to.agent", "the agent serves no group"))?,
+                    .ok_or(StepError::invalid("to.agent", "the agent serves no group"))?,
             };
             (Some(*agent), group)
         }
         Target::Group(group) => {
-            plan.group(group).ok_or(FlowError::invalid("to.group", "there is no such group"))?;
+            plan.group(group).ok_or(StepError::invalid("to.group", "there is no such group"))?;
             (None, group.clone())
         }
     };
@@ -346,16 +360,16 @@ pub fn consult(
     id: ConversationId,
     agent: AgentId,
     text: Option<&str>,
-) -> Result<Conversation, FlowError> {
+) -> Result<Conversation, StepError> {
     let conversation = find(ctx, actor, id)?;
     open_only(&conversation)?;
     holder_only(actor, &conversation)?;
     if conversation.agent == Some(agent) {
-        return Err(FlowError::conflict("same_agent", "the conversation is in that agent's hands already"));
+        return Err(StepError::conflict("same_agent", "the conversation is in that agent's hands already"));
     }
     agents::get(ctx.db, agent)?
         .filter(|a| a.removed_at.is_none())
-        .ok_or(FlowError::invalid("agent", "there is no such agent"))?;
+        .ok_or(StepError::invalid("agent", "there is no such agent"))?;
     if consults::add(ctx.db, id, agent, actor.agent, ctx.now())? {
         let body = EventBody::ConversationConsulted { agent, by: actor.agent };
         events::append(ctx.db, ctx.now(), Some(id), &body)?;
@@ -370,13 +384,13 @@ pub fn consult(
 ///
 /// # Errors
 /// The colleague was not asked, or it is not the actor's to end.
-pub fn end_consult(ctx: &Ctx<'_>, actor: &Actor, id: ConversationId, agent: AgentId) -> Result<(), FlowError> {
+pub fn end_consult(ctx: &Ctx<'_>, actor: &Actor, id: ConversationId, agent: AgentId) -> Result<(), StepError> {
     let conversation = find(ctx, actor, id)?;
     if actor.agent != Some(agent) {
         holder_only(actor, &conversation)?;
     }
     if !consults::end(ctx.db, id, agent)? {
-        return Err(FlowError::NotFound("consultation"));
+        return Err(StepError::NotFound("consultation"));
     }
     Ok(())
 }
@@ -385,7 +399,7 @@ pub fn end_consult(ctx: &Ctx<'_>, actor: &Actor, id: ConversationId, agent: Agen
 ///
 /// # Errors
 /// It is closed, or the actor neither holds it, nor supervises, nor was asked about it.
-pub fn leave_note(ctx: &Ctx<'_>, actor: &Actor, id: ConversationId, text: &str) -> Result<Message, FlowError> {
+pub fn leave_note(ctx: &Ctx<'_>, actor: &Actor, id: ConversationId, text: &str) -> Result<Message, StepError> {
     let conversation = find(ctx, actor, id)?;
     open_only(&conversation)?;
     let asked = match actor.agent {
@@ -407,7 +421,7 @@ pub fn close(
     actor: &Actor,
     id: ConversationId,
     disposition: Option<&str>,
-) -> Result<Conversation, FlowError> {
+) -> Result<Conversation, StepError> {
     let conversation = find(ctx, actor, id)?;
     open_only(&conversation)?;
     holder_only(actor, &conversation)?;
@@ -432,10 +446,7 @@ pub fn close(
 }
 
 /// Closes an open conversation and gives its capacity to the next in line.
-///
-/// # Errors
-/// The store fails.
-pub(crate) fn finish(ctx: &Ctx<'_>, conversation: &Conversation, disposition: Option<&str>) -> Result<(), FlowError> {
+pub(crate) fn finish(ctx: &Ctx<'_>, conversation: &Conversation, disposition: Option<&str>) -> Result<(), StepError> {
     let now = ctx.now();
     let handle_ms = conversation.handle_ms + place::held_ms(conversation, now);
     conversations::close(ctx.db, conversation.id, now, disposition, handle_ms)?;

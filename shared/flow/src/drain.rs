@@ -4,14 +4,15 @@
 //! taking or renewing the lease, so a drainer that lost its lease can write nothing. A batch shares one commit because the commit is
 //! what costs; a row that cannot be handled is set aside before anything is written for it, and the others go on.
 
-use crate::ctx::{Ctx, FlowError};
 use crate::floor::Kept;
-use crate::ingest::{Payload, sender_lookup};
-use crate::{ai, calls, cases, consent, deliver, orders, passing, people, place, plan, sealed};
+use crate::{ai, calls, cases, orders, people, place, plan};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::rc::Rc;
+use warmline_kernel::ctx::{Ctx, StepError};
+use warmline_kernel::payload::{Payload, sender_lookup};
+use warmline_kernel::{consent, passing, sealed};
 use warmline_model::case::OrderKey;
 use warmline_model::{
     CaseId, Channel, Content, ConversationId, ConversationState, CustomerId, EventBody, IdentityId, Inbound, MessageId,
@@ -25,6 +26,7 @@ use warmline_store::customers::{self, Contact, NewIdentity};
 use warmline_store::inbox::{self, Pending};
 use warmline_store::messages::{self, Message};
 use warmline_store::{events, immediate, leases, outbox, vault};
+use warmline_transport::deliver;
 
 /// Rows a transaction: enough to make the commit cheap, few enough to keep other writers waiting for milliseconds only.
 const BATCH: i64 = 16;
@@ -66,11 +68,11 @@ impl<'a> Drainer<'a> {
     ///
     /// # Errors
     /// The store fails; what was committed stays, the rest is handled by a later run.
-    pub fn step(&mut self) -> Result<Step, FlowError> {
+    pub fn step(&mut self) -> Result<Step, StepError> {
         match self.handle(BATCH) {
-            Err(e) if !matches!(e, FlowError::Store(_)) => match self.handle(1) {
+            Err(e) if !matches!(e, StepError::Store(_)) => match self.handle(1) {
                 // Something that it names cannot be: trying again does not mend it, and the others wait behind it.
-                Err(e) if !matches!(e, FlowError::Store(_)) => self.set_first_aside(),
+                Err(e) if !matches!(e, StepError::Store(_)) => self.set_first_aside(),
                 other => other,
             },
             other => other,
@@ -78,11 +80,11 @@ impl<'a> Drainer<'a> {
     }
 
     /// Sets the oldest row aside, which cannot be handled.
-    fn set_first_aside(&mut self) -> Result<Step, FlowError> {
+    fn set_first_aside(&mut self) -> Result<Step, StepError> {
         let ctx = self.ctx;
         let step = immediate(ctx.db, || {
             if !self.take_lease()? {
-                return Ok::<_, FlowError>(Step::Done);
+                return Ok::<_, StepError>(Step::Done);
             }
             let rows = inbox::pending(ctx.db, self.shard, 1)?;
             rows.iter().try_for_each(|row| set_aside(ctx, row, "not_handled"))?;
@@ -93,7 +95,7 @@ impl<'a> Drainer<'a> {
     }
 
     /// Takes or renews the lease; false where another drainer has it.
-    fn take_lease(&self) -> Result<bool, FlowError> {
+    fn take_lease(&self) -> Result<bool, StepError> {
         let (ctx, owner, now) = (self.ctx, &self.owner, self.ctx.now());
         let until = now.plus_millis(LEASE_MS);
         Ok(if self.holds {
@@ -103,7 +105,7 @@ impl<'a> Drainer<'a> {
         })
     }
 
-    fn handle(&mut self, most: i64) -> Result<Step, FlowError> {
+    fn handle(&mut self, most: i64) -> Result<Step, StepError> {
         loop {
             // Many are told of the same rows; a look without the write lock sends all but one of them home.
             let rows = inbox::pending(self.ctx.db, self.shard, if self.holds { most } else { 1 })?;
@@ -123,20 +125,14 @@ impl<'a> Drainer<'a> {
     }
 
     /// Gives the shard up if nothing waits; false when something came meanwhile.
-    ///
-    /// # Errors
-    /// The store fails.
-    pub fn let_go(&mut self) -> Result<bool, FlowError> {
+    pub fn let_go(&mut self) -> Result<bool, StepError> {
         let gone = inbox::let_go(self.ctx.db, self.shard, &self.owner)?;
         self.holds &= !gone;
         Ok(gone)
     }
 
     /// Gives the shard up although rows may wait.
-    ///
-    /// # Errors
-    /// The store fails.
-    pub fn stop(&mut self) -> Result<(), FlowError> {
+    pub fn stop(&mut self) -> Result<(), StepError> {
         if std::mem::take(&mut self.holds) {
             leases::release(self.ctx.db, &self.lease, &self.owner)?;
         }
@@ -149,7 +145,7 @@ impl<'a> Drainer<'a> {
     }
 
     /// The oldest rows in one transaction. While the shard is ours nobody else handles any, so that those are they which were seen before it.
-    fn batch(&mut self, seen: Vec<Pending>, most: i64) -> Result<Step, FlowError> {
+    fn batch(&mut self, seen: Vec<Pending>, most: i64) -> Result<Step, StepError> {
         let ctx = self.ctx;
         // A run can last for seconds; a plan put into force meanwhile counts from the next batch on.
         self.tools.checked.set(false);
@@ -172,7 +168,7 @@ impl<'a> Drainer<'a> {
 }
 
 /// Sets a row aside and tells the log.
-fn set_aside(ctx: &Ctx<'_>, row: &Pending, reason: &str) -> Result<(), FlowError> {
+fn set_aside(ctx: &Ctx<'_>, row: &Pending, reason: &str) -> Result<(), StepError> {
     inbox::park(ctx.db, row.seq)?;
     let body = EventBody::InboxParked { inbox: row.seq, channel: row.channel.clone(), reason: reason.to_owned() };
     Ok(events::append(ctx.db, ctx.now(), None, &body)?)
@@ -222,12 +218,12 @@ impl<'a> Tools<'a> {
     }
 
     /// Opens rows, and makes keys for strangers, before the transaction: keys are another database's.
-    fn prepare(&self, rows: &[Pending]) -> Result<(), FlowError> {
+    fn prepare(&self, rows: &[Pending]) -> Result<(), StepError> {
         let (ctx, now) = (self.ctx, self.ctx.now());
         let (mut strangers, mut new) = (self.strangers.borrow_mut(), Vec::new());
         for row in rows {
             let read = match self.read(row) {
-                Err(FlowError::Store(e)) => return Err(e.into()),
+                Err(StepError::Store(e)) => return Err(e.into()),
                 Err(_) => continue,
                 Ok(read) => read,
             };
@@ -251,7 +247,7 @@ impl<'a> Tools<'a> {
         }
     }
 
-    fn read(&self, row: &Pending) -> Result<Read, FlowError> {
+    fn read(&self, row: &Pending) -> Result<Read, StepError> {
         let mut keys = self.inbox_keys.borrow_mut();
         let key = match keys.entry(row.sealed_by) {
             Entry::Occupied(known) => known.into_mut(),
@@ -263,7 +259,7 @@ impl<'a> Tools<'a> {
         Ok(Read { payload, lookup })
     }
 
-    fn plan(&self) -> Result<Rc<Ready>, FlowError> {
+    fn plan(&self) -> Result<Rc<Ready>, StepError> {
         let at_hand = self.plan.borrow().clone();
         match at_hand {
             Some(plan) if self.checked.replace(true) => Ok(plan),
@@ -277,7 +273,7 @@ impl<'a> Tools<'a> {
     }
 
     /// Handles a row; false where its sender's key has to be made first.
-    fn handle(&self, row: &Pending) -> Result<bool, FlowError> {
+    fn handle(&self, row: &Pending) -> Result<bool, StepError> {
         match self.open(row) {
             Ok((read, known)) if read.payload.inbound.sender.only_known => {
                 self.told_of(row, read.payload, known).map(|()| true)
@@ -290,7 +286,7 @@ impl<'a> Tools<'a> {
                 }
                 None => Ok(false),
             },
-            Err(FlowError::Store(e)) => Err(e.into()),
+            Err(StepError::Store(e)) => Err(e.into()),
             // Tampered with, or sealed under another master key: it must neither be lost nor stop the others.
             Err(_) => set_aside(self.ctx, row, "payload_unreadable").map(|()| true),
         }
@@ -299,12 +295,12 @@ impl<'a> Tools<'a> {
     /// What somebody else tells of a person (a mail server, an automaton, a provider) stands with the conversation of the message
     /// that it names, or else with the one that we have or last had with them. It makes no customer, begins no conversation and
     /// moves none; where there is none, it is set aside.
-    fn told_of(&self, row: &Pending, payload: Payload, known: Option<Known>) -> Result<(), FlowError> {
+    fn told_of(&self, row: &Pending, payload: Payload, known: Option<Known>) -> Result<(), StepError> {
         let (ctx, inbound) = (self.ctx, payload.inbound);
         let choice = told_choice(&row.channel, &inbound.content);
         if let Some((conversation, n)) = self.named(row, &inbound.content)? {
             let key = match sealed::customer_key(ctx, conversation.customer) {
-                Err(FlowError::Store(e)) => return Err(e.into()),
+                Err(StepError::Store(e)) => return Err(e.into()),
                 // Erased meanwhile.
                 Err(_) => return set_aside(self.ctx, row, "of_nobody_known"),
                 Ok(key) => key,
@@ -345,7 +341,7 @@ impl<'a> Tools<'a> {
     }
 
     /// Notes a choice of somebody where no message of theirs shows it.
-    fn chosen_by(&self, row: &Pending, contact: &Contact, choice: consent::Choice) -> Result<(), FlowError> {
+    fn chosen_by(&self, row: &Pending, contact: &Contact, choice: consent::Choice) -> Result<(), StepError> {
         if let Some(conversation) = contact.conversation.as_ref().filter(|_| !choice.given) {
             deliver::take_back(self.ctx, conversation.id)?;
         }
@@ -355,7 +351,7 @@ impl<'a> Tools<'a> {
     }
 
     /// The conversation of the message of ours whose id an event names, and its number, where both came by the same account.
-    fn named(&self, row: &Pending, content: &Content) -> Result<Option<(Conversation, i64)>, FlowError> {
+    fn named(&self, row: &Pending, content: &Content) -> Result<Option<(Conversation, i64)>, StepError> {
         let Content::Event { key: Some(key), .. } = content else { return Ok(None) };
         let Some(message) = key.split('@').next().and_then(|id| id.parse::<MessageId>().ok()) else { return Ok(None) };
         let Some((_, conversation, n, _)) = outbox::find(self.ctx.db, message)? else { return Ok(None) };
@@ -368,11 +364,11 @@ impl<'a> Tools<'a> {
     }
 
     /// Whether a message of ours went to an address as a copy: what is told of that one is not told of the customer.
-    fn is_copy(&self, conversation: &Conversation, n: i64, key: &CustomerKey, address: &str) -> Result<bool, FlowError> {
+    fn is_copy(&self, conversation: &Conversation, n: i64, key: &CustomerKey, address: &str) -> Result<bool, StepError> {
         let Some(message) = messages::get(self.ctx.db, conversation.id, n)? else { return Ok(false) };
         match sealed::open_content(key, &message) {
             Ok(Content::Text { cc, .. }) => Ok(cc.iter().any(|copy| copy.eq_ignore_ascii_case(address))),
-            Err(FlowError::Store(e)) => Err(e.into()),
+            Err(StepError::Store(e)) => Err(e.into()),
             _ => Ok(false),
         }
     }
@@ -386,7 +382,7 @@ impl<'a> Tools<'a> {
         inbound: &Inbound,
         spoke: bool,
         answer_by: Option<Timestamp>,
-    ) -> Result<(MessageId, i64), FlowError> {
+    ) -> Result<(MessageId, i64), StepError> {
         let (ctx, now) = (self.ctx, self.ctx.now());
         let n = conversations::inbound(
             ctx.db,
@@ -423,16 +419,16 @@ impl<'a> Tools<'a> {
         Ok((id, n))
     }
 
-    fn open(&self, row: &Pending) -> Result<(Read, Option<Known>), FlowError> {
+    fn open(&self, row: &Pending) -> Result<(Read, Option<Known>), StepError> {
         let read = self.read.borrow_mut().remove(&row.seq);
         let read = read.map_or_else(|| self.read(row), Ok)?;
         let contact = customers::contact(self.ctx.db, &read.lookup)?;
-        let with_key = |contact: Contact| Ok::<_, FlowError>((sealed::customer_key(self.ctx, contact.customer)?, contact));
+        let with_key = |contact: Contact| Ok::<_, StepError>((sealed::customer_key(self.ctx, contact.customer)?, contact));
         let known = contact.map(with_key).transpose()?.map(|(key, contact)| (contact, key));
         Ok((read, known))
     }
 
-    fn store(&self, row: &Pending, payload: Payload, (mut contact, key): Known) -> Result<(), FlowError> {
+    fn store(&self, row: &Pending, payload: Payload, (mut contact, key): Known) -> Result<(), StepError> {
         let (ctx, now) = (self.ctx, self.ctx.now());
         let Payload { inbound, answer_by } = payload;
         people::learn(ctx, &self.index, &mut contact, &key, &row.channel, &inbound.sender)?;
@@ -484,7 +480,7 @@ impl<'a> Tools<'a> {
         Ok(inbox::done(ctx.db, row.seq)?)
     }
 
-    fn new_contact(&self, row: &Pending, read: &Read, made: (CustomerId, CustomerKey)) -> Result<Known, FlowError> {
+    fn new_contact(&self, row: &Pending, read: &Read, made: (CustomerId, CustomerKey)) -> Result<Known, StepError> {
         let (ctx, now, (customer, key)) = (self.ctx, self.ctx.now(), made);
         let sender = &read.payload.inbound.sender;
         let identity = IdentityId::new(now, ctx.rng);
@@ -505,7 +501,7 @@ impl<'a> Tools<'a> {
     }
 
     /// Tags come from parties that the channel trusts; they are added, and taken away only by staff.
-    fn learn_tags(&self, contact: &mut Contact, tags: &[String]) -> Result<(), FlowError> {
+    fn learn_tags(&self, contact: &mut Contact, tags: &[String]) -> Result<(), StepError> {
         let new: Vec<String> = tags.iter().filter(|t| !contact.tags.contains(t)).cloned().collect();
         if !new.is_empty() {
             contact.tags.extend_from_slice(&new);
@@ -521,7 +517,7 @@ impl<'a> Tools<'a> {
         vip: bool,
         orders: &[OrderKey],
         now: Timestamp,
-    ) -> Result<Conversation, FlowError> {
+    ) -> Result<Conversation, StepError> {
         let continued = cases::continued(self.ctx, &*self.plan()?, contact.person, &row.channel, orders, now)?;
         let conversation = Conversation {
             id: ConversationId::new(now, self.ctx.rng),

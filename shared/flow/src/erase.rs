@@ -2,11 +2,12 @@
 //! destroyed, what was sealed under them is deleted, and what passed through is made unreadable. Only when all of it is done is there
 //! a receipt. Conversations and events stay as rows of ids, times and codes, from which figures are made.
 
-use crate::audit::{self, Action, Of};
-use crate::ctx::{Actor, Ctx, FlowError};
-use crate::{context, converse, hold, passing};
+use crate::{context, converse, hold};
 use serde::Serialize;
 use std::collections::BTreeSet;
+use warmline_kernel::audit::{self, Action, Of};
+use warmline_kernel::ctx::{Actor, Ctx, StepError};
+use warmline_kernel::passing;
 use warmline_model::{ConversationId, ConversationState, CustomerId, ErasureId, EventBody, Timestamp};
 use warmline_store::erasures::{self, Erasure};
 use warmline_store::{conversations, customers, events, immediate, inbox, people, vault};
@@ -22,10 +23,7 @@ const BATCH: i64 = 500;
 const BUDGET_MS: i64 = 1_000;
 
 /// The customers whom nothing but merges made by hand makes one person with a customer.
-///
-/// # Errors
-/// The store fails.
-pub fn by_hand(ctx: &Ctx<'_>, customer: CustomerId) -> Result<Vec<CustomerId>, FlowError> {
+pub fn by_hand(ctx: &Ctx<'_>, customer: CustomerId) -> Result<Vec<CustomerId>, StepError> {
     let Some(person) = people::person(ctx.db, customer)? else { return Ok(Vec::new()) };
     let (mut proved, mut open) = (BTreeSet::from([customer]), vec![customer]);
     while let Some(next) = open.pop() {
@@ -51,17 +49,17 @@ pub fn begin(
     actor: &Actor,
     reason: &str,
     include: &[CustomerId],
-) -> Result<Erasure, FlowError> {
+) -> Result<Erasure, StepError> {
     let of = Of { customer: Some(customer), reason: Some(reason), ..Of::default() };
     if let Some(before) = erasures::of(ctx.db, customer)? {
         audit::append(ctx, actor, Action::Erase, of)?;
         return Ok(before);
     }
-    let person = people::person(ctx.db, customer)?.ok_or(FlowError::NotFound("customer"))?;
+    let person = people::person(ctx.db, customer)?.ok_or(StepError::NotFound("customer"))?;
     hold::check(ctx, person)?;
     let along = by_hand(ctx, customer)?;
     if along.iter().any(|id| !include.contains(id)) {
-        return Err(FlowError::MergedByHand(along));
+        return Err(StepError::MergedByHand(along));
     }
     // While the person still has customers whom the entry can name.
     context::forget(ctx, customer)?;
@@ -96,7 +94,7 @@ pub fn begin(
 ///
 /// # Errors
 /// The store fails; what was done stays, the next tick does the rest.
-pub fn go_on(ctx: &Ctx<'_>) -> Result<i64, FlowError> {
+pub fn go_on(ctx: &Ctx<'_>) -> Result<i64, StepError> {
     let mut done = 0;
     for running in erasures::running(ctx.db, AT_ONCE)? {
         done += i64::from(step(ctx, &running)?);
@@ -104,7 +102,7 @@ pub fn go_on(ctx: &Ctx<'_>) -> Result<i64, FlowError> {
     Ok(done)
 }
 
-fn step(ctx: &Ctx<'_>, running: &Erasure) -> Result<bool, FlowError> {
+fn step(ctx: &Ctx<'_>, running: &Erasure) -> Result<bool, StepError> {
     let customers = erasures::customers(ctx.db, running.id)?;
     for customer in &customers {
         vault::destroy(ctx.vault, *customer)?;
@@ -152,9 +150,9 @@ struct Receipt<'a> {
 const STATEMENT: &str = "The keys under which these customers' names, identifiers and messages were sealed are destroyed, and what was \
                          sealed under them is deleted. Copies of the store made before cannot be read without those keys.";
 
-fn complete(ctx: &Ctx<'_>, id: ErasureId, customers: Vec<CustomerId>) -> Result<bool, FlowError> {
+fn complete(ctx: &Ctx<'_>, id: ErasureId, customers: Vec<CustomerId>) -> Result<bool, StepError> {
     let now = ctx.now();
-    let erased = erasures::get(ctx.db, id)?.ok_or(FlowError::NotFound("erasure"))?;
+    let erased = erasures::get(ctx.db, id)?.ok_or(StepError::NotFound("erasure"))?;
     let receipt = Receipt {
         receipt: "warmline erasure 1",
         erasure: id,

@@ -1,8 +1,8 @@
 //! Metrics: folds the event log into rollups and groups' work, and reads figures out of them.
 
-use crate::ctx::{Ctx, FlowError};
 use crate::staffing::work_of;
 use std::collections::BTreeMap;
+use warmline_kernel::ctx::{Ctx, StepError};
 use warmline_metrics::histogram::bucket;
 use warmline_metrics::{Cell, Figures, Gauges, OfAccount, fold};
 use warmline_model::{Event, Timestamp};
@@ -40,17 +40,14 @@ pub fn roll_up(batch: &[Event]) -> Vec<rollups::Cell> {
 }
 
 /// Folds the next events; true when more wait. Cells, groups' work and position are one transaction: each event counts once.
-///
-/// # Errors
-/// The store fails.
-pub fn advance(ctx: &Ctx<'_>) -> Result<bool, FlowError> {
+pub fn advance(ctx: &Ctx<'_>) -> Result<bool, StepError> {
     let from = followers::position(ctx.db, FOLLOWER)?;
     let batch = events::after(ctx.db, from, BATCH)?;
     let Some(last) = batch.last().map(|e| e.seq) else { return Ok(false) };
     let (cells, work) = (roll_up(&batch), work_of(&batch));
     immediate(ctx.db, || {
         if followers::position(ctx.db, FOLLOWER)? != from {
-            return Ok::<_, FlowError>(());
+            return Ok::<_, StepError>(());
         }
         for cell in &cells {
             rollups::add(ctx.db, cell)?;
@@ -64,10 +61,7 @@ pub fn advance(ctx: &Ctx<'_>) -> Result<bool, FlowError> {
 }
 
 /// The figures of the last hours (all when `None`), and the present.
-///
-/// # Errors
-/// The store fails.
-pub fn read(ctx: &Ctx<'_>, hours: Option<i64>) -> Result<Figures, FlowError> {
+pub fn read(ctx: &Ctx<'_>, hours: Option<i64>) -> Result<Figures, StepError> {
     let since = hours.map_or(i64::MIN, |h| ctx.now().secs().div_euclid(3600).saturating_sub(h));
     let cells: Vec<Cell> = rollups::since(ctx.db, since)?
         .into_iter()

@@ -33,9 +33,6 @@ impl Kept {
     }
 
     /// Reads one agent's seats again.
-    ///
-    /// # Errors
-    /// The store fails.
     pub(crate) fn renew(&self, floor: &Stored<'_>, agent: AgentId) -> Result<(), StoreError> {
         for (group, seats) in self.0.borrow_mut().iter_mut() {
             if let Some(seat) = Rc::make_mut(seats).iter_mut().find(|s| s.id == agent)
@@ -97,9 +94,6 @@ impl Stored<'_> {
     }
 
     /// One agent as a seat, with the weights of its groups.
-    ///
-    /// # Errors
-    /// The store fails.
     pub fn seat_of(&self, agent: AgentId) -> Result<Option<Weighed>, StoreError> {
         let Some(a) = agents::get(self.db, agent)? else { return Ok(None) };
         let groups = agents::groups_of(self.db, agent)?;

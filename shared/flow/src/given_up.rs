@@ -1,13 +1,13 @@
 //! Messages that were given up: which, and how many of them are worth another try.
 
-use crate::audit::{self, Action, Of};
-use crate::ctx::{Actor, Ctx, FlowError};
-use crate::deliver;
 use std::collections::{BTreeMap, BTreeSet};
 use warmline_channels::registry::{self, Patience};
+use warmline_kernel::audit::{self, Action, Of};
+use warmline_kernel::ctx::{Actor, Ctx, StepError};
 use warmline_model::Channel;
 use warmline_store::messages;
 use warmline_store::outbox::{self, Dead, Filter};
+use warmline_transport::deliver;
 
 /// The most messages that a count goes through.
 pub const COUNTED: i64 = 10_000;
@@ -27,33 +27,24 @@ pub struct Revived {
 }
 
 /// Lists messages that were given up, in the order in which they were written.
-///
-/// # Errors
-/// The store fails.
-pub fn list(ctx: &Ctx<'_>, filter: &Filter<'_>, after: i64, limit: i64) -> Result<Vec<Dead>, FlowError> {
+pub fn list(ctx: &Ctx<'_>, filter: &Filter<'_>, after: i64, limit: i64) -> Result<Vec<Dead>, StepError> {
     Ok(outbox::list_dead(ctx.db, filter, after, limit)?)
 }
 
 /// How many there are, up to [`COUNTED`].
-///
-/// # Errors
-/// The store fails.
-pub fn count(ctx: &Ctx<'_>, filter: &Filter<'_>) -> Result<i64, FlowError> {
+pub fn count(ctx: &Ctx<'_>, filter: &Filter<'_>) -> Result<i64, StepError> {
     Ok(outbox::count_dead(ctx.db, filter, COUNTED)?)
 }
 
 /// Makes the next messages due again that a filter means and that are still worth it. Those that the customer has perhaps
 /// are left alone unless the filter names that reason. Runs in the caller's transaction; `dry` changes nothing.
-///
-/// # Errors
-/// The store fails.
 pub fn revive(
     ctx: &Ctx<'_>,
     actor: &Actor,
     filter: &Filter<'_>,
     (after, limit): (i64, i64),
     dry: bool,
-) -> Result<Revived, FlowError> {
+) -> Result<Revived, StepError> {
     let named = filter.reason == Some(deliver::PERHAPS_DELIVERED);
     let filter = Filter { but: (!named).then_some(deliver::PERHAPS_DELIVERED), ..filter.clone() };
     let found = outbox::list_dead(ctx.db, &filter, after, limit.saturating_add(1))?;

@@ -3,8 +3,8 @@
 //! A hold covers a person. It is written to each of the person's customers, so that undoing a merge frees nobody who was held, and it is
 //! looked for among all of them, so that whoever is merged with somebody held is held as well.
 
-use crate::audit::{self, Action, Of};
-use crate::ctx::{Actor, Ctx, FlowError};
+use warmline_kernel::audit::{self, Action, Of};
+use warmline_kernel::ctx::{Actor, Ctx, StepError};
 use warmline_model::CustomerId;
 use warmline_store::holds::{self, Hold};
 use warmline_store::people;
@@ -21,11 +21,11 @@ pub const REASONS: [(&str, &str); 4] = [
 ///
 /// # Errors
 /// The conflict `legal_hold`, which names the reason; or the store fails.
-pub fn check(ctx: &Ctx<'_>, person: CustomerId) -> Result<(), FlowError> {
+pub fn check(ctx: &Ctx<'_>, person: CustomerId) -> Result<(), StepError> {
     let Some(hold) = holds::of_person(ctx.db, person)? else { return Ok(()) };
     let known = REASONS.iter().find(|(code, _)| *code == hold.reason);
     let detail = known.map_or("a legal hold keeps what is stored of this customer", |(_, detail)| detail);
-    Err(FlowError::conflict("legal_hold", detail))
+    Err(StepError::conflict("legal_hold", detail))
 }
 
 /// Places a hold on a person, or changes it. Saying again what stands changes nothing and is not logged again.
@@ -38,10 +38,10 @@ pub fn place(
     person: CustomerId,
     reason: &str,
     reference: Option<&str>,
-) -> Result<(), FlowError> {
+) -> Result<(), StepError> {
     if !REASONS.iter().any(|(code, _)| *code == reason) {
         let codes = REASONS.map(|(code, _)| code).join(", ");
-        return Err(FlowError::invalid("reason", format!("a hold has one of these reasons: {codes}")));
+        return Err(StepError::invalid("reason", format!("a hold has one of these reasons: {codes}")));
     }
     let hold = Hold { reason: reason.into(), reference: reference.map(str::to_owned), by: actor.agent, at: ctx.now() };
     let stands = holds::of_person(ctx.db, person)?
@@ -59,10 +59,7 @@ pub fn place(
 }
 
 /// Lifts the hold of a person; nothing happens where there is none.
-///
-/// # Errors
-/// The store fails.
-pub fn lift(ctx: &Ctx<'_>, actor: &Actor, person: CustomerId) -> Result<(), FlowError> {
+pub fn lift(ctx: &Ctx<'_>, actor: &Actor, person: CustomerId) -> Result<(), StepError> {
     let Some(hold) = holds::of_person(ctx.db, person)? else { return Ok(()) };
     for member in people::members(ctx.db, person)? {
         holds::lift(ctx.db, member.id)?;

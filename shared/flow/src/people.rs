@@ -7,11 +7,12 @@
 //! Merges never close a ring: two customers who are one person already are not joined again. Undoing a merge therefore always parts
 //! those whom it joined.
 
-use crate::broken::{self, Broken, Value};
-use crate::ctx::{Ctx, FlowError};
-use crate::{context, sealed};
+use crate::context;
 use std::collections::{BTreeMap, BTreeSet};
 use warmline_identity::Known;
+use warmline_kernel::broken::{self, Broken, Value};
+use warmline_kernel::ctx::{Ctx, StepError};
+use warmline_kernel::sealed;
 use warmline_model::{AgentId, Channel, CustomerId, EventBody, IdentifierKind, IdentityId, MergeId, Sender};
 use warmline_privacy::{BlindIndex, CustomerKey, SealError};
 use warmline_store::customers::{self, Contact};
@@ -37,9 +38,6 @@ fn value_aad(lookup: &[u8; 16], customer: CustomerId) -> [u8; 32] {
 
 /// Takes in what a sender tells of who it is, and links the customer to those whom it proves to be the same person. Most messages
 /// tell what is known, which costs one hash.
-///
-/// # Errors
-/// The store fails.
 pub fn learn(
     ctx: &Ctx<'_>,
     index: &BlindIndex,
@@ -47,7 +45,7 @@ pub fn learn(
     key: &CustomerKey,
     channel: &Channel,
     sender: &Sender,
-) -> Result<(), FlowError> {
+) -> Result<(), StepError> {
     if sender.union_id.is_none() && sender.identifiers.is_empty() {
         return Ok(());
     }
@@ -77,9 +75,6 @@ fn told(index: &BlindIndex, sender: &Sender) -> [u8; 16] {
 }
 
 /// Adds an identifier to a customer, told by a channel or by a member of staff: whether it linked the customer to others.
-///
-/// # Errors
-/// The store fails.
 pub fn add(
     ctx: &Ctx<'_>,
     index: &BlindIndex,
@@ -88,7 +83,7 @@ pub fn add(
     known: &Known,
     source: &str,
     by: Option<AgentId>,
-) -> Result<bool, FlowError> {
+) -> Result<bool, StepError> {
     let lookup = lookup(index, known);
     let new = Identifier {
         lookup,
@@ -121,8 +116,8 @@ pub fn merge(
     b: CustomerId,
     proof: Option<Proof>,
     by: Option<AgentId>,
-) -> Result<Option<MergeId>, FlowError> {
-    let person = |id| people::person(ctx.db, id)?.ok_or(FlowError::NotFound("customer"));
+) -> Result<Option<MergeId>, StepError> {
+    let person = |id| people::person(ctx.db, id)?.ok_or(StepError::NotFound("customer"));
     let (one, other) = (person(a)?, person(b)?);
     if one == other {
         return Ok(None);
@@ -144,11 +139,11 @@ pub fn merge(
 ///
 /// # Errors
 /// There is no such merge, it is undone already, or the store fails.
-pub fn unmerge(ctx: &Ctx<'_>, id: MergeId, by: Option<AgentId>) -> Result<(), FlowError> {
-    let merge = people::merge(ctx.db, id)?.ok_or(FlowError::NotFound("merge"))?;
+pub fn unmerge(ctx: &Ctx<'_>, id: MergeId, by: Option<AgentId>) -> Result<(), StepError> {
+    let merge = people::merge(ctx.db, id)?.ok_or(StepError::NotFound("merge"))?;
     let now = ctx.now();
     if !people::undo_merge(ctx.db, id, by, now)? {
-        return Err(FlowError::conflict("already_undone", "the merge was undone before; read the customer again"));
+        return Err(StepError::conflict("already_undone", "the merge was undone before; read the customer again"));
     }
     // A context holds what was said with both.
     context::forget(ctx, merge.a)?;
@@ -161,7 +156,7 @@ pub fn unmerge(ctx: &Ctx<'_>, id: MergeId, by: Option<AgentId>) -> Result<(), Fl
 }
 
 /// Works out anew who is one person with a customer, and who stands for it.
-fn regroup(ctx: &Ctx<'_>, customer: CustomerId) -> Result<CustomerId, FlowError> {
+fn regroup(ctx: &Ctx<'_>, customer: CustomerId) -> Result<CustomerId, StepError> {
     let mut found = BTreeSet::from([customer]);
     let mut open = vec![customer];
     while let Some(next) = open.pop() {
@@ -178,7 +173,7 @@ fn regroup(ctx: &Ctx<'_>, customer: CustomerId) -> Result<CustomerId, FlowError>
 }
 
 /// Tags and own agent of all of a person's customers, kept with the one who stands for it: messages read them there.
-fn summarise(ctx: &Ctx<'_>, person: CustomerId) -> Result<(), FlowError> {
+fn summarise(ctx: &Ctx<'_>, person: CustomerId) -> Result<(), StepError> {
     let members = people::members(ctx.db, person)?;
     let mut tags: Vec<String> = Vec::new();
     for tag in members.iter().flat_map(|m| &m.tags) {
@@ -194,8 +189,8 @@ fn summarise(ctx: &Ctx<'_>, person: CustomerId) -> Result<(), FlowError> {
 ///
 /// # Errors
 /// There is no such customer, or the store fails.
-pub fn add_tags(ctx: &Ctx<'_>, customer: CustomerId, new: &[String]) -> Result<(), FlowError> {
-    let stored = customers::get(ctx.db, customer)?.ok_or(FlowError::NotFound("customer"))?;
+pub fn add_tags(ctx: &Ctx<'_>, customer: CustomerId, new: &[String]) -> Result<(), StepError> {
+    let stored = customers::get(ctx.db, customer)?.ok_or(StepError::NotFound("customer"))?;
     let mut tags = stored.own_tags;
     tags.extend(new.iter().filter(|t| !tags.contains(t)).cloned().collect::<Vec<_>>());
     customers::set_tags(ctx.db, customer, &tags)?;
@@ -206,8 +201,8 @@ pub fn add_tags(ctx: &Ctx<'_>, customer: CustomerId, new: &[String]) -> Result<(
 ///
 /// # Errors
 /// There is no such customer, or the store fails.
-pub(crate) fn set_tags(ctx: &Ctx<'_>, customer: CustomerId, tags: &[String]) -> Result<(), FlowError> {
-    let person = people::person(ctx.db, customer)?.ok_or(FlowError::NotFound("customer"))?;
+pub(crate) fn set_tags(ctx: &Ctx<'_>, customer: CustomerId, tags: &[String]) -> Result<(), StepError> {
+    let person = people::person(ctx.db, customer)?.ok_or(StepError::NotFound("customer"))?;
     for member in people::members(ctx.db, person)? {
         let kept: Vec<String> = member.tags.into_iter().filter(|t| tags.contains(t)).collect();
         customers::set_tags(ctx.db, member.id, if member.id == person { tags } else { &kept })?;
@@ -219,8 +214,8 @@ pub(crate) fn set_tags(ctx: &Ctx<'_>, customer: CustomerId, tags: &[String]) -> 
 ///
 /// # Errors
 /// There is no such customer, or the store fails.
-pub(crate) fn set_owner(ctx: &Ctx<'_>, customer: CustomerId, owner: Option<AgentId>) -> Result<(), FlowError> {
-    let person = people::person(ctx.db, customer)?.ok_or(FlowError::NotFound("customer"))?;
+pub(crate) fn set_owner(ctx: &Ctx<'_>, customer: CustomerId, owner: Option<AgentId>) -> Result<(), StepError> {
+    let person = people::person(ctx.db, customer)?.ok_or(StepError::NotFound("customer"))?;
     for member in people::members(ctx.db, person)? {
         customers::set_owner(ctx.db, member.id, owner.filter(|_| member.id == person))?;
     }
@@ -236,10 +231,7 @@ pub struct Opened {
 }
 
 /// The identifiers of a person, those of the oldest customer first.
-///
-/// # Errors
-/// The store fails.
-pub fn identifiers(ctx: &Ctx<'_>, person: CustomerId) -> Result<Vec<Opened>, FlowError> {
+pub fn identifiers(ctx: &Ctx<'_>, person: CustomerId) -> Result<Vec<Opened>, StepError> {
     let mut all = Vec::new();
     for member in people::members(ctx.db, person)? {
         let key = sealed::customer_key(ctx, member.id);
@@ -256,8 +248,8 @@ pub fn identifiers(ctx: &Ctx<'_>, person: CustomerId) -> Result<Vec<Opened>, Flo
 ///
 /// # Errors
 /// There is no such identity, it does not open, or the store fails.
-pub fn sender(ctx: &Ctx<'_>, identity: IdentityId) -> Result<Sender, FlowError> {
-    let (sealed_sender, customer) = customers::sender(ctx.db, identity)?.ok_or(FlowError::NotFound("identity"))?;
+pub fn sender(ctx: &Ctx<'_>, identity: IdentityId) -> Result<Sender, StepError> {
+    let (sealed_sender, customer) = customers::sender(ctx.db, identity)?.ok_or(StepError::NotFound("identity"))?;
     sealed::open_sender(&sealed::customer_key(ctx, customer)?, identity, &sealed_sender)
 }
 
@@ -266,10 +258,10 @@ pub fn sender(ctx: &Ctx<'_>, identity: IdentityId) -> Result<Sender, FlowError> 
 ///
 /// # Errors
 /// The store fails, or the customer's key does not open.
-pub fn name(ctx: &Ctx<'_>, identity: IdentityId) -> Result<Option<String>, FlowError> {
+pub fn name(ctx: &Ctx<'_>, identity: IdentityId) -> Result<Option<String>, StepError> {
     let Some((sealed_sender, customer)) = customers::sender(ctx.db, identity)? else { return Ok(None) };
     let key = match sealed::customer_key(ctx, customer) {
-        Err(FlowError::Seal(SealError::Erased)) => return Ok(None),
+        Err(StepError::Seal(SealError::Erased)) => return Ok(None),
         key => key?,
     };
     let opened = match customers::get(ctx.db, customer)?.and_then(|c| c.name) {
@@ -287,7 +279,7 @@ pub fn name(ctx: &Ctx<'_>, identity: IdentityId) -> Result<Option<String>, FlowE
 ///
 /// # Errors
 /// There is no such customer, or the store fails.
-pub(crate) fn set_name(ctx: &Ctx<'_>, person: CustomerId, name: Option<&str>) -> Result<(), FlowError> {
+pub(crate) fn set_name(ctx: &Ctx<'_>, person: CustomerId, name: Option<&str>) -> Result<(), StepError> {
     for member in people::members(ctx.db, person)? {
         let seal = |name| sealed::seal_corrected(ctx, &sealed::customer_key(ctx, member.id)?, member.id, name);
         customers::set_name(ctx.db, member.id, name.map(seal).transpose()?.as_deref())?;
@@ -297,10 +289,7 @@ pub(crate) fn set_name(ctx: &Ctx<'_>, person: CustomerId, name: Option<&str>) ->
 
 /// Takes an identifier away from a person; false where it has none such. Where staff typed it, only that goes: a customer of the same
 /// person who has it from a channel may be its true owner. Merges that it proved stay until they are undone.
-///
-/// # Errors
-/// The store fails.
-pub(crate) fn forget(ctx: &Ctx<'_>, index: &BlindIndex, person: CustomerId, known: &Known) -> Result<bool, FlowError> {
+pub(crate) fn forget(ctx: &Ctx<'_>, index: &BlindIndex, person: CustomerId, known: &Known) -> Result<bool, StepError> {
     let (lookup, members) = (lookup(index, known), people::members(ctx.db, person)?);
     for forget in [people::forget_typed, people::forget] {
         let mut found = false;
@@ -315,15 +304,12 @@ pub(crate) fn forget(ctx: &Ctx<'_>, index: &BlindIndex, person: CustomerId, know
 }
 
 /// The names of a person, each once. One that does not open hides no other. Not within a transaction.
-///
-/// # Errors
-/// The store fails.
-pub fn names(ctx: &Ctx<'_>, person: CustomerId) -> Result<Vec<String>, FlowError> {
+pub fn names(ctx: &Ctx<'_>, person: CustomerId) -> Result<Vec<String>, StepError> {
     let mut names = Vec::new();
     for (identity, ..) in customers::identities(ctx.db, person)? {
         match name(ctx, identity) {
             Ok(name) => names.extend(name.filter(|name| !names.contains(name))),
-            Err(FlowError::Store(error)) => return Err(error.into()),
+            Err(StepError::Store(error)) => return Err(error.into()),
             Err(_) => {}
         }
     }
@@ -331,10 +317,7 @@ pub fn names(ctx: &Ctx<'_>, person: CustomerId) -> Result<Vec<String>, FlowError
 }
 
 /// The merges that a person is made of, or was, by time.
-///
-/// # Errors
-/// The store fails.
-pub fn merges(ctx: &Ctx<'_>, person: CustomerId) -> Result<Vec<Merge>, FlowError> {
+pub fn merges(ctx: &Ctx<'_>, person: CustomerId) -> Result<Vec<Merge>, StepError> {
     let mut all = BTreeMap::new();
     for member in people::members(ctx.db, person)? {
         all.extend(people::merges(ctx.db, member.id)?.into_iter().map(|m| (m.id, m)));
@@ -343,10 +326,7 @@ pub fn merges(ctx: &Ctx<'_>, person: CustomerId) -> Result<Vec<Merge>, FlowError
 }
 
 /// Persons who have an identifier of this one, which does not prove that they are the same: each with the kinds.
-///
-/// # Errors
-/// The store fails.
-pub fn suggestions(ctx: &Ctx<'_>, person: CustomerId) -> Result<BTreeMap<CustomerId, BTreeSet<IdentifierKind>>, FlowError> {
+pub fn suggestions(ctx: &Ctx<'_>, person: CustomerId) -> Result<BTreeMap<CustomerId, BTreeSet<IdentifierKind>>, StepError> {
     let mut found: BTreeMap<CustomerId, BTreeSet<IdentifierKind>> = BTreeMap::new();
     for member in people::members(ctx.db, person)? {
         for identifier in people::identifiers(ctx.db, member.id)? {

@@ -1,11 +1,12 @@
 //! Applying the router's decisions: a contact to a seat or into a queue, and a seat that becomes free its next contact, in the same
 //! transaction. So a queue never stands beside free capacity that could serve it.
 
-use crate::ctx::{Ctx, FlowError};
+use crate::converse;
 use crate::floor::{Kept, Stored};
-use crate::sealed;
-use crate::{consent, converse};
 use warmline_channels::common::Common;
+use warmline_kernel::consent;
+use warmline_kernel::ctx::{Ctx, StepError};
+use warmline_kernel::sealed;
 use warmline_model::event::{RequeueReason, Work};
 use warmline_model::{AgentId, AgentState, Content, ConversationState, EventBody, GroupId, Lane, Origin, Timestamp, Units};
 use warmline_privacy::CustomerKey;
@@ -24,9 +25,6 @@ const COUNTED: i64 = 500;
 
 /// Places a conversation after the customer's first words; true when an AI seat has it now. Where no group exists yet, or so many of its
 /// account's conversations wait that it may not join them, it stays open and is placed by the tick.
-///
-/// # Errors
-/// The store fails.
 pub fn first(
     ctx: &Ctx<'_>,
     plan: &Ready,
@@ -34,7 +32,7 @@ pub fn first(
     key: &CustomerKey,
     content: &Content,
     kept: Option<&Kept>,
-) -> Result<bool, FlowError> {
+) -> Result<bool, StepError> {
     let now = ctx.now();
     let mut facts = facts(ctx, plan, conversation, content)?;
     let Some(mut placement) = plan.place(&facts, now) else { return Ok(false) };
@@ -63,10 +61,7 @@ pub fn first(
 }
 
 /// What the rules look at.
-///
-/// # Errors
-/// The store fails.
-pub fn facts(ctx: &Ctx<'_>, plan: &Ready, conversation: &Conversation, content: &Content) -> Result<Facts, FlowError> {
+pub fn facts(ctx: &Ctx<'_>, plan: &Ready, conversation: &Conversation, content: &Content) -> Result<Facts, StepError> {
     let customer = customers::get(ctx.db, conversation.customer)?;
     let (mut tags, owner) = customer.map(|c| (c.tags, c.owner)).unwrap_or_default();
     // A decision is kept with what it saw, in the clear and for good: tags that play no part in it stay out.
@@ -93,20 +88,20 @@ pub fn facts(ctx: &Ctx<'_>, plan: &Ready, conversation: &Conversation, content: 
 }
 
 /// What an account says of its conversations; none where there is no account.
-fn common(ctx: &Ctx<'_>, conversation: &Conversation) -> Result<Option<Common>, FlowError> {
+fn common(ctx: &Ctx<'_>, conversation: &Conversation) -> Result<Option<Common>, StepError> {
     let Some(account) = accounts::get(ctx.db, &conversation.channel, &conversation.account)? else { return Ok(None) };
     let mut settings: serde_json::Value = serde_json::from_str(&account.settings).unwrap_or_default();
     Ok(Some(Common::take(&mut settings).unwrap_or_default()))
 }
 
 /// The group that an account names for what no rule places.
-fn account_group(ctx: &Ctx<'_>, conversation: &Conversation) -> Result<Option<GroupId>, FlowError> {
+fn account_group(ctx: &Ctx<'_>, conversation: &Conversation) -> Result<Option<GroupId>, StepError> {
     Ok(common(ctx, conversation)?.and_then(|common| common.group).and_then(|group| GroupId::new(group).ok()))
 }
 
 /// Whether so many of the account's conversations stand in queues that no other may join them: whoever floods an account holds up that
 /// account, and not the others that the same people serve.
-fn is_full(ctx: &Ctx<'_>, conversation: &Conversation) -> Result<bool, FlowError> {
+fn is_full(ctx: &Ctx<'_>, conversation: &Conversation) -> Result<bool, StepError> {
     let Some(common) = common(ctx, conversation)? else { return Ok(false) };
     let most = common.most_waiting();
     Ok(waiting::queued(ctx.db, &conversation.channel, &conversation.account, most)? >= most)
@@ -123,16 +118,13 @@ fn lane(conversation: &Conversation) -> Lane {
 }
 
 /// Seeks a seat once more for a conversation that was placed before, in a group.
-///
-/// # Errors
-/// The store fails.
 pub fn again(
     ctx: &Ctx<'_>,
     plan: &Ready,
     conversation: &Conversation,
     group: &GroupId,
     cause: Cause,
-) -> Result<(), FlowError> {
+) -> Result<(), StepError> {
     let lane = lane(conversation);
     let (now, queued) = (ctx.now(), conversation.queued_at);
     let (why, entered, except) = match cause {
@@ -170,7 +162,7 @@ fn apply(
     key: Option<&CustomerKey>,
     contact: Contact<'_>,
     kept: Option<&Kept>,
-) -> Result<Option<bool>, FlowError> {
+) -> Result<Option<bool>, StepError> {
     let now = ctx.now();
     let floor = Stored { db: ctx.db, plan, kept };
     let (cause, entered, placement) = (contact.cause, contact.entered, contact.placement.clone());
@@ -238,12 +230,12 @@ enum Recorded<'a> {
 }
 
 /// The event's time is that of the decision: with it the decision can be made again.
-fn record(ctx: &Ctx<'_>, now: Timestamp, conversation: &Conversation, decision: &Decision) -> Result<(), FlowError> {
+fn record(ctx: &Ctx<'_>, now: Timestamp, conversation: &Conversation, decision: &Decision) -> Result<(), StepError> {
     Ok(events::append(ctx.db, now, Some(conversation.id), &Recorded::RoutingDecided(decision))?)
 }
 
 /// Says something that no person wrote, unless the customer wants nothing of the kind.
-fn tell(ctx: &Ctx<'_>, conversation: &Conversation, key: Option<&CustomerKey>, text: String) -> Result<(), FlowError> {
+fn tell(ctx: &Ctx<'_>, conversation: &Conversation, key: Option<&CustomerKey>, text: String) -> Result<(), StepError> {
     if consent::refuses(ctx, conversation.person, &conversation.channel)? {
         return Ok(());
     }
@@ -270,15 +262,12 @@ pub struct Standing {
 }
 
 /// Where a place in a group's queue stands.
-///
-/// # Errors
-/// The store fails.
 pub fn standing(
     ctx: &Ctx<'_>,
     group: &GroupId,
     rank: i64,
     id: warmline_model::ConversationId,
-) -> Result<Standing, FlowError> {
+) -> Result<Standing, StepError> {
     let queue = queues::get(ctx.db, group)?;
     let counted = queues::ahead(ctx.db, group, rank, id, COUNTED)?;
     let or_more = counted == COUNTED;
@@ -306,7 +295,7 @@ struct Into<'a> {
     left_message: bool,
 }
 
-fn queue(ctx: &Ctx<'_>, plan: &Ready, conversation: &Conversation, into: &Into<'_>) -> Result<Standing, FlowError> {
+fn queue(ctx: &Ctx<'_>, plan: &Ready, conversation: &Conversation, into: &Into<'_>) -> Result<Standing, StepError> {
     let now = ctx.now();
     let standing = standing(ctx, into.group, into.rank, conversation.id)?;
     let estimate_ms = standing.estimate_ms.filter(|_| !into.left_message);
@@ -360,7 +349,7 @@ fn claim(
     conversation: &Conversation,
     (agent, units): (AgentId, Units),
     by_person: bool,
-) -> Result<Option<Claimed>, FlowError> {
+) -> Result<Option<Claimed>, StepError> {
     let cost = plan.cost(&conversation.channel);
     let only_beside = matches!(cost.units, Amount::All(_)).then_some(cost.interrupts.as_slice());
     let claim = Claim { agent, at, units, channel: &conversation.channel, only_beside, by_person };
@@ -385,7 +374,7 @@ fn give(
     conversation: &Conversation,
     claimed: &Claimed,
     given: &Given<'_>,
-) -> Result<bool, FlowError> {
+) -> Result<bool, StepError> {
     let now = given.at;
     let waited_ms = now.since(given.entered).max(0);
     if conversation.state == ConversationState::Queued
@@ -428,7 +417,7 @@ fn give(
 }
 
 /// The queue's pace after one more left it, and what its estimate was off by.
-fn left_queue(ctx: &Ctx<'_>, group: &GroupId, conversation: &Conversation, waited_ms: i64) -> Result<(), FlowError> {
+fn left_queue(ctx: &Ctx<'_>, group: &GroupId, conversation: &Conversation, waited_ms: i64) -> Result<(), StepError> {
     let Some(queue) = queues::get(ctx.db, group)? else { return Ok(()) };
     let busy = queue.left_at.zip(conversation.queued_at).is_some_and(|(left, entered)| entered <= left);
     let pace = Pace { last: queue.left_at, gap_ms: queue.gap_ms }.left(ctx.now(), busy);
@@ -446,16 +435,16 @@ pub fn to_agent(
     group: &GroupId,
     agent: AgentId,
     why: &str,
-) -> Result<(), FlowError> {
+) -> Result<(), StepError> {
     let plan = crate::plan::current(ctx)?;
     let found = agents::get(ctx.db, agent)?.filter(|a| a.removed_at.is_none());
-    let target = found.ok_or_else(|| FlowError::invalid("agent", "there is no such agent"))?;
+    let target = found.ok_or_else(|| StepError::invalid("agent", "there is no such agent"))?;
     if target.state == AgentState::Offline {
-        return Err(FlowError::conflict("agent_offline", "the agent is not at work; choose another agent or a group"));
+        return Err(StepError::conflict("agent_offline", "the agent is not at work; choose another agent or a group"));
     }
     let units = taken(&plan.cost(&conversation.channel), target.capacity, target.load);
     let now = ctx.now();
-    let claimed = claim(ctx, &plan, now, conversation, (agent, units), true)?.ok_or(FlowError::conflict(
+    let claimed = claim(ctx, &plan, now, conversation, (agent, units), true)?.ok_or(StepError::conflict(
         "agent_full",
         "the agent has no capacity left for this conversation; choose another agent or a group",
     ))?;
@@ -472,7 +461,7 @@ pub fn to_agent(
 ///
 /// # Errors
 /// Nothing was claimed, or the store fails.
-pub fn release(ctx: &Ctx<'_>, conversation: &Conversation, agent: AgentId) -> Result<(), FlowError> {
+pub fn release(ctx: &Ctx<'_>, conversation: &Conversation, agent: AgentId) -> Result<(), StepError> {
     let now = ctx.now();
     let load = agents::release(ctx.db, agent, conversation.units, &conversation.channel, now)?;
     let group = conversation.group.clone().filter(|_| conversation.accepted_at.is_some() && !conversation.ai);
@@ -485,16 +474,13 @@ pub fn release(ctx: &Ctx<'_>, conversation: &Conversation, agent: AgentId) -> Re
 ///
 /// # Errors
 /// Nothing was claimed, or the store fails.
-pub fn take_back(ctx: &Ctx<'_>, conversation: &Conversation, agent: AgentId) -> Result<(), FlowError> {
+pub fn take_back(ctx: &Ctx<'_>, conversation: &Conversation, agent: AgentId) -> Result<(), StepError> {
     placing::detach(ctx.db, conversation.id)?;
     release(ctx, conversation, agent)
 }
 
 /// Fills an agent's free capacity from the queues of the agent's groups.
-///
-/// # Errors
-/// The store fails.
-pub fn fill(ctx: &Ctx<'_>, plan: &Ready, agent: AgentId) -> Result<i64, FlowError> {
+pub fn fill(ctx: &Ctx<'_>, plan: &Ready, agent: AgentId) -> Result<i64, StepError> {
     let floor = Stored { db: ctx.db, plan, kept: None };
     let mut given = 0;
     while let Some((seat, weights)) = floor.seat_of(agent)? {
@@ -528,9 +514,6 @@ pub fn rank_of(conversation: &Conversation) -> Option<i64> {
 }
 
 /// A group's settings in the plan in force.
-///
-/// # Errors
-/// The store fails.
-pub fn settings_of(ctx: &Ctx<'_>, group: &GroupId) -> Result<GroupSettings, FlowError> {
+pub fn settings_of(ctx: &Ctx<'_>, group: &GroupId) -> Result<GroupSettings, StepError> {
     Ok(crate::plan::current(ctx)?.settings(group))
 }

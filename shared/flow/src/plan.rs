@@ -1,6 +1,6 @@
 //! The routing plan in force, and putting another one into force.
 
-use crate::ctx::{Ctx, FlowError};
+use warmline_kernel::ctx::{Ctx, StepError};
 use warmline_model::{AgentId, EventBody};
 use warmline_routing::{Plan, Ready};
 use warmline_store::{StoreError, config, events, groups, plans, tokens};
@@ -9,7 +9,7 @@ use warmline_store::{StoreError, config, events, groups, plans, tokens};
 ///
 /// # Errors
 /// The store fails or holds a plan that cannot be read.
-pub fn current(ctx: &Ctx<'_>) -> Result<Ready, FlowError> {
+pub fn current(ctx: &Ctx<'_>) -> Result<Ready, StepError> {
     let Some((document, version)) = plans::latest(ctx.db)? else { return Ok(Ready::new(Plan::default(), 0)) };
     Ok(Ready::new(read(&document)?, version))
 }
@@ -18,7 +18,7 @@ pub fn current(ctx: &Ctx<'_>) -> Result<Ready, FlowError> {
 ///
 /// # Errors
 /// The store fails or holds a plan that cannot be read.
-pub fn newer(ctx: &Ctx<'_>, at_hand: Option<&Ready>) -> Result<Option<Ready>, FlowError> {
+pub fn newer(ctx: &Ctx<'_>, at_hand: Option<&Ready>) -> Result<Option<Ready>, StepError> {
     let version = plans::version(ctx.db)?;
     if at_hand.is_some_and(|plan| plan.version() == version) {
         return Ok(None);
@@ -30,11 +30,11 @@ pub fn newer(ctx: &Ctx<'_>, at_hand: Option<&Ready>) -> Result<Option<Ready>, Fl
 ///
 /// # Errors
 /// There is none, or the store fails.
-pub fn of_version(ctx: &Ctx<'_>, version: i64) -> Result<Plan, FlowError> {
-    read(&plans::get(ctx.db, version)?.ok_or(FlowError::NotFound("version of the plan"))?)
+pub fn of_version(ctx: &Ctx<'_>, version: i64) -> Result<Plan, StepError> {
+    read(&plans::get(ctx.db, version)?.ok_or(StepError::NotFound("version of the plan"))?)
 }
 
-fn read(document: &str) -> Result<Plan, FlowError> {
+fn read(document: &str) -> Result<Plan, StepError> {
     Ok(serde_json::from_str(document).map_err(|_| StoreError::Shape(0))?)
 }
 
@@ -43,11 +43,11 @@ fn read(document: &str) -> Result<Plan, FlowError> {
 ///
 /// # Errors
 /// The plan has a fault, another came meanwhile, or it leaves out a group that agents serve or contacts wait for.
-pub fn put(ctx: &Ctx<'_>, author: Option<AgentId>, plan: &Plan, base: Option<i64>) -> Result<i64, FlowError> {
-    plan.check().map_err(|f| FlowError::Invalid { code: f.code, field: f.path, problem: f.detail })?;
+pub fn put(ctx: &Ctx<'_>, author: Option<AgentId>, plan: &Plan, base: Option<i64>) -> Result<i64, StepError> {
+    plan.check().map_err(|f| StepError::Invalid { code: f.code, field: f.path, problem: f.detail })?;
     let before = plans::version(ctx.db)?;
     if base.is_some_and(|base| base != before) {
-        return Err(FlowError::conflict(
+        return Err(StepError::conflict(
             "plan_changed",
             "the plan was changed meanwhile; read it again and repeat the change",
         ));
@@ -55,7 +55,7 @@ pub fn put(ctx: &Ctx<'_>, author: Option<AgentId>, plan: &Plan, base: Option<i64
     for (id, _) in groups::list(ctx.db)? {
         if plan.group(&id).is_none() && groups::in_use(ctx.db, &id)? {
             let problem = format!("leaves out {id}, which agents serve or contacts wait for; move them first");
-            return Err(FlowError::Invalid { code: "group_in_use", field: "groups".into(), problem });
+            return Err(StepError::Invalid { code: "group_in_use", field: "groups".into(), problem });
         }
     }
     let now = ctx.now();
@@ -71,10 +71,7 @@ pub fn put(ctx: &Ctx<'_>, author: Option<AgentId>, plan: &Plan, base: Option<i64
 
 /// Keeps the seconds of the plan's heartbeat where requests find them: the plan itself is too much to read with each. The tick calls it
 /// too, for plans that were put into force before there was such a document.
-///
-/// # Errors
-/// The store fails.
-pub fn keep_presence(ctx: &Ctx<'_>, plan: &Plan) -> Result<(), FlowError> {
+pub fn keep_presence(ctx: &Ctx<'_>, plan: &Plan) -> Result<(), StepError> {
     let secs = plan.presence.heartbeat_secs.to_string();
     if config::get(ctx.db, tokens::HEARTBEAT)?.is_none_or(|(kept, _)| kept != secs) {
         config::put(ctx.db, tokens::HEARTBEAT, &secs, ctx.now())?;

@@ -1,8 +1,8 @@
 //! Quality inspection: reads every message of every conversation from the event log and raises an alert where it holds
 //! sensitive words.
 
-use crate::ctx::{Ctx, FlowError};
-use crate::sealed;
+use warmline_kernel::ctx::{Ctx, StepError};
+use warmline_kernel::sealed;
 use warmline_language::{Checker, SensitiveWord, default_words};
 use warmline_model::{ConversationId, EventBody, MessageId, Origin};
 use warmline_store::{StoreError, config, events, followers, immediate, messages};
@@ -16,7 +16,7 @@ const BATCH: i64 = 256;
 ///
 /// # Errors
 /// The store fails or holds a list that cannot be read.
-pub fn words(ctx: &Ctx<'_>) -> Result<Vec<SensitiveWord>, FlowError> {
+pub fn words(ctx: &Ctx<'_>) -> Result<Vec<SensitiveWord>, StepError> {
     match config::get(ctx.db, WORDS)? {
         Some((text, _)) => Ok(serde_json::from_str(&text).map_err(|_| StoreError::Shape(0))?),
         None => Ok(default_words()),
@@ -25,10 +25,7 @@ pub fn words(ctx: &Ctx<'_>) -> Result<Vec<SensitiveWord>, FlowError> {
 
 /// Inspects the next events; true when more wait. Alerts and the follower's position are one transaction, so overlapping runs
 /// raise each alert once.
-///
-/// # Errors
-/// The store fails.
-pub fn inspect(ctx: &Ctx<'_>) -> Result<bool, FlowError> {
+pub fn inspect(ctx: &Ctx<'_>) -> Result<bool, StepError> {
     let from = followers::position(ctx.db, FOLLOWER)?;
     let next = events::messages_after(ctx.db, from, BATCH)?;
     let Some(last) = next.last else { return Ok(false) };
@@ -47,7 +44,7 @@ pub fn inspect(ctx: &Ctx<'_>) -> Result<bool, FlowError> {
     }
     immediate(ctx.db, || {
         if followers::position(ctx.db, FOLLOWER)? != from {
-            return Ok::<_, FlowError>(());
+            return Ok::<_, StepError>(());
         }
         for (conversation, body) in &alerts {
             events::append(ctx.db, ctx.now(), Some(*conversation), body)?;
@@ -64,10 +61,10 @@ fn look(
     message: MessageId,
     n: i64,
     from: Origin,
-) -> Result<Option<EventBody>, FlowError> {
+) -> Result<Option<EventBody>, StepError> {
     let text = match open(ctx, conversation, n) {
         Ok(text) => text,
-        Err(FlowError::Store(e)) => return Err(e.into()),
+        Err(StepError::Store(e)) => return Err(e.into()),
         // Erased or altered: nothing to inspect, and no reason to stop.
         Err(_) => return Ok(None),
     };
@@ -78,9 +75,9 @@ fn look(
     Ok(Some(EventBody::QualityAlert { message, from, words, severity }))
 }
 
-fn open(ctx: &Ctx<'_>, conversation: ConversationId, n: i64) -> Result<Option<String>, FlowError> {
+fn open(ctx: &Ctx<'_>, conversation: ConversationId, n: i64) -> Result<Option<String>, StepError> {
     let found = messages::with_customer(ctx.db, conversation, n)?;
-    let (message, customer) = found.ok_or(FlowError::NotFound("message"))?;
+    let (message, customer) = found.ok_or(StepError::NotFound("message"))?;
     let key = sealed::customer_key(ctx, customer)?;
     Ok(sealed::open_content(&key, &message)?.words().map(str::to_owned))
 }

@@ -4,11 +4,12 @@
 //! The audit log is not pruned: it is a chain, and must not have an end that can be cut off. Events are not pruned: the figures are
 //! reckoned from them.
 
-use crate::audit::{self, Action, Of};
-use crate::ctx::{Actor, Ctx, FlowError};
-use crate::{archive, hold, sealed};
+use crate::hold;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use warmline_kernel::audit::{self, Action, Of};
+use warmline_kernel::ctx::{Actor, Ctx, StepError};
+use warmline_kernel::{archive, sealed};
 use warmline_model::Timestamp;
 use warmline_privacy::CustomerKey;
 use warmline_routing::staffing::work::quarter;
@@ -55,7 +56,7 @@ impl Settings {
     ///
     /// # Errors
     /// The field that is not.
-    fn check(&self) -> Result<(), FlowError> {
+    fn check(&self) -> Result<(), StepError> {
         let all = [
             ("hot_days", self.hot_days, 1),
             ("archive_days", self.archive_days, 0),
@@ -63,17 +64,14 @@ impl Settings {
             ("work_days", self.work_days, 30),
         ];
         match all.into_iter().find(|(_, days, least)| !(*least..=3650).contains(days)) {
-            Some((field, _, least)) => Err(FlowError::invalid(field, format!("is a number of days from {least} to 3650"))),
+            Some((field, _, least)) => Err(StepError::invalid(field, format!("is a number of days from {least} to 3650"))),
             None => Ok(()),
         }
     }
 }
 
 /// The settings in force and their version; 0 before the first change.
-///
-/// # Errors
-/// The store fails.
-pub fn settings(ctx: &Ctx<'_>) -> Result<(Settings, i64), FlowError> {
+pub fn settings(ctx: &Ctx<'_>) -> Result<(Settings, i64), StepError> {
     let Some((text, version)) = config::get(ctx.db, SETTINGS)? else { return Ok((Settings::default(), 0)) };
     Ok((serde_json::from_str(&text).map_err(|_| StoreError::Shape(0))?, version))
 }
@@ -82,7 +80,7 @@ pub fn settings(ctx: &Ctx<'_>) -> Result<(Settings, i64), FlowError> {
 ///
 /// # Errors
 /// A number is out of its bounds, or the store fails.
-pub fn change(ctx: &Ctx<'_>, actor: &Actor, settings: &Settings) -> Result<i64, FlowError> {
+pub fn change(ctx: &Ctx<'_>, actor: &Actor, settings: &Settings) -> Result<i64, StepError> {
     settings.check()?;
     let text = serde_json::to_string(settings).map_err(|_| StoreError::Shape(0))?;
     audit::append(ctx, actor, Action::ChangeRetention, Of::default())?;
@@ -93,7 +91,7 @@ pub fn change(ctx: &Ctx<'_>, actor: &Actor, settings: &Settings) -> Result<i64, 
 ///
 /// # Errors
 /// The store fails; what was committed stays, and nothing is half done.
-pub fn step(ctx: &Ctx<'_>) -> Result<(i64, i64), FlowError> {
+pub fn step(ctx: &Ctx<'_>) -> Result<(i64, i64), StepError> {
     let (settings, _) = settings(ctx)?;
     let now = ctx.now();
     let before = |days: i64| now.plus_millis(-days * DAY_MS);
@@ -114,7 +112,7 @@ pub fn step(ctx: &Ctx<'_>) -> Result<(i64, i64), FlowError> {
 }
 
 /// Takes due conversations of a stage further, until one pack's messages were moved.
-fn age(ctx: &Ctx<'_>, settings: &Settings, stage: Stage, until: Timestamp) -> Result<(i64, i64), FlowError> {
+fn age(ctx: &Ctx<'_>, settings: &Settings, stage: Stage, until: Timestamp) -> Result<(i64, i64), StepError> {
     let (mut archived, mut removed) = (0, 0);
     for conversation in stored::due(ctx.db, stage, until, BATCH)? {
         let Some(key) = free(ctx, &conversation)? else {
@@ -136,22 +134,22 @@ fn age(ctx: &Ctx<'_>, settings: &Settings, stage: Stage, until: Timestamp) -> Re
 
 /// The key of a conversation whose messages may be touched: none where they are held or on their way, or where the key does not open,
 /// which may be a passing trouble.
-fn free(ctx: &Ctx<'_>, conversation: &Conversation) -> Result<Option<CustomerKey>, FlowError> {
+fn free(ctx: &Ctx<'_>, conversation: &Conversation) -> Result<Option<CustomerKey>, StepError> {
     match hold::check(ctx, conversation.person) {
-        Err(FlowError::Conflict { .. }) => return Ok(None),
+        Err(StepError::Conflict { .. }) => return Ok(None),
         other => other?,
     }
     if outbox::is_open(ctx.db, conversation.id)? {
         return Ok(None);
     }
     match sealed::customer_key(ctx, conversation.customer) {
-        Err(FlowError::Store(error)) => Err(error.into()),
+        Err(StepError::Store(error)) => Err(error.into()),
         key => Ok(key.ok()),
     }
 }
 
 /// Packs a conversation's next messages, so many at most: how many it were.
-fn pack(ctx: &Ctx<'_>, key: &CustomerKey, conversation: &Conversation, most: i64) -> Result<i64, FlowError> {
+fn pack(ctx: &Ctx<'_>, key: &CustomerKey, conversation: &Conversation, most: i64) -> Result<i64, StepError> {
     let rows = archive::next_rows(ctx, conversation.id, most)?;
     let Some(last) = rows.last().map(|m| m.n) else {
         stored::advance(ctx.db, conversation.id, Stage::Packs)?;
@@ -166,7 +164,7 @@ fn pack(ctx: &Ctx<'_>, key: &CustomerKey, conversation: &Conversation, most: i64
 }
 
 /// Removes some of a conversation's messages: whether none is left.
-fn remove(ctx: &Ctx<'_>, conversation: &Conversation) -> Result<bool, FlowError> {
+fn remove(ctx: &Ctx<'_>, conversation: &Conversation) -> Result<bool, StepError> {
     if stored::remove(ctx.db, conversation.id, REMOVED)? == usize::try_from(REMOVED).unwrap_or(0) {
         return Ok(false);
     }

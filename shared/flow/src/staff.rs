@@ -1,8 +1,9 @@
 //! Agents: adding, changing and removing them, and their presence.
 
-use crate::ctx::{Ctx, FlowError};
-use crate::{place, plan, sealed};
+use crate::{place, plan};
 use std::collections::BTreeMap;
+use warmline_kernel::ctx::{Ctx, StepError};
+use warmline_kernel::sealed;
 use warmline_model::{
     AgentId, AgentState, ConversationState, EventBody, GroupId, Profile, Role, Scope, Timestamp, TokenId, Units,
 };
@@ -42,7 +43,7 @@ pub struct Duties {
 ///
 /// # Errors
 /// A group does not exist, or the store fails.
-pub fn create(ctx: &Ctx<'_>, new: &NewAgent<'_>) -> Result<(AgentId, String), FlowError> {
+pub fn create(ctx: &Ctx<'_>, new: &NewAgent<'_>) -> Result<(AgentId, String), StepError> {
     check_groups(ctx, &new.can.groups)?;
     let now = ctx.now();
     let id = AgentId::new(now, ctx.rng);
@@ -85,10 +86,7 @@ pub struct NewToken {
 }
 
 /// Makes a token: what is known of it, and the secret, which is shown once.
-///
-/// # Errors
-/// The store fails.
-pub fn new_token(ctx: &Ctx<'_>, agent: AgentId, role: Role, new: &NewToken) -> Result<(Token, String), FlowError> {
+pub fn new_token(ctx: &Ctx<'_>, agent: AgentId, role: Role, new: &NewToken) -> Result<(Token, String), StepError> {
     let now = ctx.now();
     if new.replaces {
         tokens::end_by(ctx.db, agent, now.plus_millis(GRACE_MS))?;
@@ -104,15 +102,15 @@ pub fn new_token(ctx: &Ctx<'_>, agent: AgentId, role: Role, new: &NewToken) -> R
     Ok((about, token))
 }
 
-fn check_groups(ctx: &Ctx<'_>, wanted: &BTreeMap<GroupId, u8>) -> Result<(), FlowError> {
+fn check_groups(ctx: &Ctx<'_>, wanted: &BTreeMap<GroupId, u8>) -> Result<(), StepError> {
     for group in wanted.keys() {
-        groups::get(ctx.db, group)?.ok_or_else(|| FlowError::invalid("groups", format!("there is no group {group}")))?;
+        groups::get(ctx.db, group)?.ok_or_else(|| StepError::invalid("groups", format!("there is no group {group}")))?;
     }
     Ok(())
 }
 
 /// Tells the log what an agent can do.
-fn tell(ctx: &Ctx<'_>, agent: &Agent, groups: &BTreeMap<GroupId, u8>) -> Result<(), FlowError> {
+fn tell(ctx: &Ctx<'_>, agent: &Agent, groups: &BTreeMap<GroupId, u8>) -> Result<(), StepError> {
     let profile = Profile {
         agent: agent.id,
         ai: agent.ai,
@@ -130,7 +128,7 @@ fn tell(ctx: &Ctx<'_>, agent: &Agent, groups: &BTreeMap<GroupId, u8>) -> Result<
 ///
 /// # Errors
 /// There is no such agent or group, or the store fails.
-pub fn change(ctx: &Ctx<'_>, id: AgentId, name: Option<&str>, duties: &Duties) -> Result<(), FlowError> {
+pub fn change(ctx: &Ctx<'_>, id: AgentId, name: Option<&str>, duties: &Duties) -> Result<(), StepError> {
     check_groups(ctx, &duties.groups)?;
     let mut agent = at_work(ctx, id)?;
     if let Some(name) = name {
@@ -147,25 +145,25 @@ pub fn change(ctx: &Ctx<'_>, id: AgentId, name: Option<&str>, duties: &Duties) -
 ///
 /// # Errors
 /// There is no such agent, or the store fails.
-pub fn duties(ctx: &Ctx<'_>, id: AgentId) -> Result<Duties, FlowError> {
+pub fn duties(ctx: &Ctx<'_>, id: AgentId) -> Result<Duties, StepError> {
     let agent = at_work(ctx, id)?;
     let groups = agents::groups_of(ctx.db, id)?.into_iter().map(|m| (m.group, m.level)).collect();
     Ok(Duties { groups, capacity: agent.capacity, vip: agent.vip, can: agent.can })
 }
 
-fn at_work(ctx: &Ctx<'_>, id: AgentId) -> Result<Agent, FlowError> {
-    agents::get(ctx.db, id)?.filter(|a| a.removed_at.is_none()).ok_or(FlowError::NotFound("agent"))
+fn at_work(ctx: &Ctx<'_>, id: AgentId) -> Result<Agent, StepError> {
+    agents::get(ctx.db, id)?.filter(|a| a.removed_at.is_none()).ok_or(StepError::NotFound("agent"))
 }
 
 /// Removes an agent. `requeue` says that what the agent has in hand goes back to the queues.
 ///
 /// # Errors
 /// There is no such agent; the agent has conversations in hand and `requeue` is not said; or the store fails.
-pub fn remove(ctx: &Ctx<'_>, id: AgentId, requeue: bool) -> Result<(), FlowError> {
+pub fn remove(ctx: &Ctx<'_>, id: AgentId, requeue: bool) -> Result<(), StepError> {
     let agent = at_work(ctx, id)?;
     let held = in_hand(ctx, id)?;
     if !held.is_empty() && !requeue {
-        return Err(FlowError::conflict(
+        return Err(StepError::conflict(
             "agent_has_conversations",
             "the agent has conversations in hand; transfer them first, or repeat with ?requeue=true",
         ));
@@ -179,7 +177,7 @@ pub fn remove(ctx: &Ctx<'_>, id: AgentId, requeue: bool) -> Result<(), FlowError
     Ok(events::append(ctx.db, ctx.now(), None, &EventBody::AgentRemoved { agent: id })?)
 }
 
-fn in_hand(ctx: &Ctx<'_>, id: AgentId) -> Result<Vec<Conversation>, FlowError> {
+fn in_hand(ctx: &Ctx<'_>, id: AgentId) -> Result<Vec<Conversation>, StepError> {
     let mut held = Vec::new();
     for state in ConversationState::ALL.into_iter().filter(|s| s.holds_capacity()) {
         held.extend(conversations::list(ctx.db, None, i64::MAX, Some(state), Some(id))?);
@@ -192,7 +190,7 @@ fn in_hand(ctx: &Ctx<'_>, id: AgentId) -> Result<Vec<Conversation>, FlowError> {
 ///
 /// # Errors
 /// There is no such agent, or the store fails.
-pub fn set_state(ctx: &Ctx<'_>, id: AgentId, state: AgentState, reason: Option<&str>) -> Result<Agent, FlowError> {
+pub fn set_state(ctx: &Ctx<'_>, id: AgentId, state: AgentState, reason: Option<&str>) -> Result<Agent, StepError> {
     let before = at_work(ctx, id)?;
     change_state(ctx, &before, state, reason)?;
     let plan = plan::current(ctx)?;
@@ -211,7 +209,7 @@ fn unaccepted(conversation: &Conversation) -> bool {
     conversation.state == ConversationState::Assigned && conversation.accepted_at.is_none()
 }
 
-fn change_state(ctx: &Ctx<'_>, before: &Agent, to: AgentState, reason: Option<&str>) -> Result<(), FlowError> {
+fn change_state(ctx: &Ctx<'_>, before: &Agent, to: AgentState, reason: Option<&str>) -> Result<(), StepError> {
     let now = ctx.now();
     agents::set_state(ctx.db, before.id, to, reason, now)?;
     if before.state != to {
@@ -223,10 +221,7 @@ fn change_state(ctx: &Ctx<'_>, before: &Agent, to: AgentState, reason: Option<&s
 
 /// An assigned conversation was not accepted in time: back to the queue, and the agent to 小休, so that the next one does not
 /// wait in vain too.
-///
-/// # Errors
-/// The store fails.
-pub(crate) fn accept_timed_out(ctx: &Ctx<'_>, conversation: &Conversation) -> Result<(), FlowError> {
+pub(crate) fn accept_timed_out(ctx: &Ctx<'_>, conversation: &Conversation) -> Result<(), StepError> {
     let Some(agent) = conversation.agent else { return Ok(()) };
     if let Some(before) = agents::get(ctx.db, agent)?.filter(|a| a.state == AgentState::Available) {
         change_state(ctx, &before, AgentState::Break, Some("accept_timeout"))?;
@@ -236,10 +231,7 @@ pub(crate) fn accept_timed_out(ctx: &Ctx<'_>, conversation: &Conversation) -> Re
 
 /// An agent gave no sign of life: offline. What waits for an answer goes back to the head of its queue; the rest is kept for a while,
 /// in case the agent comes back.
-///
-/// # Errors
-/// The store fails.
-pub(crate) fn lose(ctx: &Ctx<'_>, id: AgentId, since: Timestamp) -> Result<bool, FlowError> {
+pub(crate) fn lose(ctx: &Ctx<'_>, id: AgentId, since: Timestamp) -> Result<bool, StepError> {
     let Some(agent) = agents::get(ctx.db, id)?.filter(|a| a.state != AgentState::Offline) else { return Ok(false) };
     if agents::seen(ctx.db, id)?.is_none_or(|seen| seen >= since) {
         return Ok(false);
@@ -254,10 +246,7 @@ pub(crate) fn lose(ctx: &Ctx<'_>, id: AgentId, since: Timestamp) -> Result<bool,
 }
 
 /// A lost agent did not come back in time for a conversation.
-///
-/// # Errors
-/// The store fails.
-pub(crate) fn give_up(ctx: &Ctx<'_>, conversation: &Conversation) -> Result<(), FlowError> {
+pub(crate) fn give_up(ctx: &Ctx<'_>, conversation: &Conversation) -> Result<(), StepError> {
     let Some(agent) = conversation.agent else { return Ok(()) };
     put_back(ctx, &plan::current(ctx)?, conversation, agent, Cause::AgentLost)
 }
@@ -268,7 +257,7 @@ fn put_back(
     conversation: &Conversation,
     agent: AgentId,
     cause: Cause,
-) -> Result<(), FlowError> {
+) -> Result<(), StepError> {
     let group =
         conversation.group.clone().ok_or(warmline_store::StoreError::Missing("group of an assigned conversation"))?;
     place::take_back(ctx, conversation, agent)?;

@@ -1,11 +1,11 @@
 //! Staffing: what will come to each group, how many slots that takes, and which seats should serve which group first. In auto mode
 //! the tick moves them.
 
-use crate::ctx::{Ctx, FlowError};
 use crate::plan;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
+use warmline_kernel::ctx::{Ctx, StepError};
 use warmline_model::{AgentId, Event, EventBody, GroupId, Timestamp};
 use warmline_routing::plan::Staffing as Mode;
 use warmline_routing::staffing::moves::{HOME_MINUTES, settled};
@@ -80,10 +80,7 @@ pub fn work_of(batch: &[Event]) -> Vec<(GroupId, staffing::Work)> {
 }
 
 /// Reckons it, so many quarters of an hour ahead (at least one, [`MOST_QUARTERS`] at most).
-///
-/// # Errors
-/// The store fails.
-pub fn read(ctx: &Ctx<'_>, ahead: u16) -> Result<Staffing, FlowError> {
+pub fn read(ctx: &Ctx<'_>, ahead: u16) -> Result<Staffing, StepError> {
     let (ready, now) = (plan::current(ctx)?, ctx.now());
     let mut groups = Vec::with_capacity(ready.groups.len());
     for group in &ready.groups {
@@ -100,7 +97,7 @@ pub fn read(ctx: &Ctx<'_>, ahead: u16) -> Result<Staffing, FlowError> {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "contacts are far below 2^53")]
-fn of_group(ctx: &Ctx<'_>, group: &Group, now: Timestamp, ahead: u16) -> Result<GroupStaffing, FlowError> {
+fn of_group(ctx: &Ctx<'_>, group: &Group, now: Timestamp, ahead: u16) -> Result<GroupStaffing, StepError> {
     let present = quarter(now);
     let past = staffing::since(ctx.db, &group.id, present - (forecast::DAYS + 1) * forecast::DAY)?;
     let mut sums = Sums::default();
@@ -132,7 +129,7 @@ fn of_group(ctx: &Ctx<'_>, group: &Group, now: Timestamp, ahead: u16) -> Result<
 
 /// People at work, with the plan's groups that they serve.
 #[expect(clippy::cast_precision_loss, reason = "hundredths of a few units")]
-fn members(ctx: &Ctx<'_>, plan: &Plan, now: Timestamp) -> Result<Vec<Member>, FlowError> {
+fn members(ctx: &Ctx<'_>, plan: &Plan, now: Timestamp) -> Result<Vec<Member>, StepError> {
     let known: BTreeSet<&GroupId> = plan.groups.iter().map(|g| &g.id).collect();
     let mut found: Vec<Member> = Vec::new();
     for post in staffing::at_work(ctx.db)?.into_iter().filter(|p| known.contains(&p.group)) {
@@ -156,10 +153,7 @@ fn members(ctx: &Ctx<'_>, plan: &Plan, now: Timestamp) -> Result<Vec<Member>, Fl
 }
 
 /// In auto mode, moves seats, once a minute whoever ticks; in the other, takes back what was moved. How many were.
-///
-/// # Errors
-/// The store fails.
-pub fn shift(ctx: &Ctx<'_>) -> Result<i64, FlowError> {
+pub fn shift(ctx: &Ctx<'_>) -> Result<i64, StepError> {
     let now = ctx.now();
     // The lease is never given up: its end is the next time to look.
     if !leases::claim(ctx.db, LEASE, &ctx.owner(), now, now.plus_millis(EVERY_MS))? {
@@ -177,7 +171,7 @@ pub fn shift(ctx: &Ctx<'_>) -> Result<i64, FlowError> {
 }
 
 /// Gives an agent a home, or takes it; false where the agent does not serve it any more.
-fn settle(ctx: &Ctx<'_>, agent: AgentId, home: Option<&GroupId>) -> Result<bool, FlowError> {
+fn settle(ctx: &Ctx<'_>, agent: AgentId, home: Option<&GroupId>) -> Result<bool, StepError> {
     let groups = agents::groups_of(ctx.db, agent)?;
     if home.is_some_and(|home| groups.iter().all(|m| m.group != *home)) || !staffing::mark(ctx.db, agent, ctx.now())? {
         return Ok(false);

@@ -1,15 +1,15 @@
 //! What a colleague must know who takes a customer over: who it is, what was asked, promised and is open, the orders, the mood. Every line
 //! is a sentence of a message and names it; nothing is put into other words.
 
-use crate::broken::{self, Broken};
 use crate::context::{self, Context};
-use crate::ctx::{Ctx, FlowError};
 use crate::orders;
-use crate::sealed::{self, Keys};
 use crate::timeline::{self, Entry, Place};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
+use warmline_kernel::broken::{self, Broken};
+use warmline_kernel::ctx::{Ctx, StepError};
+use warmline_kernel::sealed::{self, Keys};
 use warmline_language::said;
 use warmline_model::{AgentId, Channel, Content, ConversationId, CustomerId, MessageId, Origin, Timestamp};
 
@@ -105,10 +105,7 @@ pub struct Summary {
 
 /// Sums up what was said with a person since an instant; where contexts are kept, only what came since the last time is read. Nothing is
 /// noted: see [`crate::touch::summary`].
-///
-/// # Errors
-/// The store fails.
-pub fn of(ctx: &Ctx<'_>, person: CustomerId, since: Timestamp) -> Result<Summary, FlowError> {
+pub fn of(ctx: &Ctx<'_>, person: CustomerId, since: Timestamp) -> Result<Summary, StepError> {
     let kept = context::load(ctx, person, since)?;
     let known = kept.is_some();
     let mut context = kept.unwrap_or(Context { since, digests: Vec::new() });

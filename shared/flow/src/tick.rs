@@ -1,8 +1,9 @@
 //! What happens because time passes. Every step is idempotent and looks again inside its transaction, so overlapping ticks do
 //! no harm; every step is bounded, and the next tick goes on.
 
-use crate::ctx::{Ctx, FlowError};
-use crate::{ai, calls, converse, erase, passing, place, plan, retention, sealed, staff, staffing};
+use crate::{ai, calls, converse, erase, place, plan, retention, staff, staffing};
+use warmline_kernel::ctx::{Ctx, StepError};
+use warmline_kernel::{passing, sealed};
 use warmline_model::{ConversationState, Timestamp};
 use warmline_routing::Cause;
 use warmline_store::conversations::{self, Conversation};
@@ -48,7 +49,7 @@ pub struct Ticked {
 ///
 /// # Errors
 /// The store fails; what was committed stays, the next tick does the rest.
-pub fn tick(ctx: &Ctx<'_>) -> Result<Ticked, FlowError> {
+pub fn tick(ctx: &Ctx<'_>) -> Result<Ticked, StepError> {
     let mut done = Ticked::default();
     let now = ctx.now();
     // Before those that nobody accepted: a call that is gone is nobody's fault.
@@ -96,8 +97,8 @@ fn recheck(
     ctx: &Ctx<'_>,
     due: &Conversation,
     still: impl Fn(&Conversation) -> bool,
-    act: impl Fn(&Conversation) -> Result<(), FlowError>,
-) -> Result<i64, FlowError> {
+    act: impl Fn(&Conversation) -> Result<(), StepError>,
+) -> Result<i64, StepError> {
     immediate(ctx.db, || match conversations::get(ctx.db, due.id)? {
         Some(c) if still(&c) => act(&c).map(|()| 1),
         _ => Ok(0),
@@ -105,7 +106,7 @@ fn recheck(
 }
 
 /// Agents without a sign of life, and what they did not come back for.
-fn lost(ctx: &Ctx<'_>, now: Timestamp, done: &mut Ticked) -> Result<(), FlowError> {
+fn lost(ctx: &Ctx<'_>, now: Timestamp, done: &mut Ticked) -> Result<(), StepError> {
     let plan = plan::current(ctx)?;
     plan::keep_presence(ctx, &plan)?;
     let secs = plan.presence.heartbeat_secs;
@@ -122,14 +123,14 @@ fn lost(ctx: &Ctx<'_>, now: Timestamp, done: &mut Ticked) -> Result<(), FlowErro
     Ok(())
 }
 
-fn overflow(ctx: &Ctx<'_>, conversation: &Conversation) -> Result<(), FlowError> {
+fn overflow(ctx: &Ctx<'_>, conversation: &Conversation) -> Result<(), StepError> {
     let Some(group) = &conversation.group else { return Ok(()) };
     place::again(ctx, &plan::current(ctx)?, conversation, group, Cause::WaitedTooLong)
 }
 
 /// Conversations in which a customer spoke before the first group existed, or when so many of the account's waited that no other might
 /// join them.
-fn place_left_open(ctx: &Ctx<'_>) -> Result<i64, FlowError> {
+fn place_left_open(ctx: &Ctx<'_>) -> Result<i64, StepError> {
     if plan::current(ctx)?.groups.is_empty() {
         return Ok(0);
     }
@@ -144,7 +145,7 @@ fn place_left_open(ctx: &Ctx<'_>) -> Result<i64, FlowError> {
 }
 
 /// Conversations in which nobody ever spoke (followed, scanned, and no more).
-fn close_idle(ctx: &Ctx<'_>, now: Timestamp) -> Result<(), FlowError> {
+fn close_idle(ctx: &Ctx<'_>, now: Timestamp) -> Result<(), StepError> {
     for due in conversations::list(ctx.db, None, BATCH, Some(ConversationState::Open), None)? {
         let idle = |c: &Conversation| {
             c.state == ConversationState::Open && c.round_started_at.is_none() && now.since(c.last_message_at) > IDLE_OPEN_MS
@@ -156,7 +157,7 @@ fn close_idle(ctx: &Ctx<'_>, now: Timestamp) -> Result<(), FlowError> {
     Ok(())
 }
 
-fn place_now(ctx: &Ctx<'_>, conversation: &Conversation) -> Result<(), FlowError> {
+fn place_now(ctx: &Ctx<'_>, conversation: &Conversation) -> Result<(), StepError> {
     let key = sealed::customer_key(ctx, conversation.customer)?;
     let plan = plan::current(ctx)?;
     // The rules look at the customer's newest words.

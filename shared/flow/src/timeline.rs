@@ -4,10 +4,10 @@
 //! the newest, and each of them from its last message. A page merges as many such rows as the person has customers, and reads of each
 //! no more than it shows; how much was ever written does not matter.
 
-use crate::archive::Reader;
-use crate::ctx::{Ctx, FlowError};
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::str::FromStr;
+use warmline_kernel::archive::Reader;
+use warmline_kernel::ctx::{Ctx, StepError};
 use warmline_model::{ConversationId, CustomerId, MessageId, Timestamp};
 use warmline_store::conversations::{self, Conversation};
 use warmline_store::messages::Message;
@@ -99,7 +99,7 @@ impl<'a> Line<'a> {
         Self { ctx, customer, before, known, step, conversation: None, read: VecDeque::new(), next: 0 }
     }
 
-    fn next(&mut self) -> Result<Option<Entry>, FlowError> {
+    fn next(&mut self) -> Result<Option<Entry>, StepError> {
         loop {
             if let Some(conversation) = &mut self.conversation {
                 if self.read.is_empty() && self.next > 1 {
@@ -131,7 +131,7 @@ impl<'a> Line<'a> {
     }
 
     /// The number after that of the last message that comes before the place. Looked for by halves: a conversation can be long.
-    fn first_before(&self, reader: &mut Reader<'a>) -> Result<i64, FlowError> {
+    fn first_before(&self, reader: &mut Reader<'a>) -> Result<i64, StepError> {
         let conversation = reader.conversation().clone();
         let (mut least, mut most) = (1, conversation.messages + 1);
         let Some(before) = self.before else { return Ok(most) };
@@ -147,31 +147,25 @@ impl<'a> Line<'a> {
 }
 
 /// A page of a person's timeline: at most `limit` messages stored before a place and not before an instant.
-///
-/// # Errors
-/// The store fails.
 pub fn page(
     ctx: &Ctx<'_>,
     person: CustomerId,
     since: Timestamp,
     before: Option<Place>,
     limit: usize,
-) -> Result<Vec<Entry>, FlowError> {
+) -> Result<Vec<Entry>, StepError> {
     let step = i64::try_from(limit).unwrap_or(i64::MAX);
     merged(ctx, person, since, limit, |customer| Line::new(ctx, customer, before, None, step))
 }
 
 /// The newest messages that come after what is known of each customer: its conversation, and the number in it.
-///
-/// # Errors
-/// The store fails.
 pub fn newer(
     ctx: &Ctx<'_>,
     person: CustomerId,
     since: Timestamp,
     known: &BTreeMap<CustomerId, (ConversationId, i64)>,
     limit: usize,
-) -> Result<Vec<Entry>, FlowError> {
+) -> Result<Vec<Entry>, StepError> {
     let most = i64::try_from(limit).unwrap_or(i64::MAX);
     merged(ctx, person, since, limit, |customer| {
         let known = known.get(&customer).copied();
@@ -185,7 +179,7 @@ fn merged<'a>(
     since: Timestamp,
     limit: usize,
     line: impl Fn(CustomerId) -> Line<'a>,
-) -> Result<Vec<Entry>, FlowError> {
+) -> Result<Vec<Entry>, StepError> {
     let (mut lines, mut heap) = (Vec::new(), BinaryHeap::new());
     for member in people::members(ctx.db, person)? {
         let mut line = line(member.id);

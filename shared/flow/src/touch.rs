@@ -5,28 +5,26 @@
 //! about whom a colleague asks them. Nothing that an agent may do makes them serve somebody; only routing, a colleague or a supervisor
 //! does. A merge shows an agent what both sides said, so it takes both, or one and a suggestion that no member of staff made.
 
-use crate::audit::{self, Action, Of};
-use crate::ctx::{Actor, Ctx, FlowError};
+use crate::people as flow;
 use crate::summary::{self, Summary};
 use crate::timeline::{self, Entry, Place};
-use crate::{people as flow, sealed};
 use warmline_identity::Known;
+use warmline_kernel::audit::{self, Action, Of};
+use warmline_kernel::ctx::{Actor, Ctx, StepError};
+use warmline_kernel::sealed;
 use warmline_model::{AgentId, CustomerId, MergeId, Role, Timestamp};
 use warmline_store::erasures::{self, Erasure};
 use warmline_store::people::{self, HOLDERS};
 use warmline_store::{Db, StoreError, agents, customers};
 
-const MISSING: FlowError = FlowError::NotFound("customer");
+const MISSING: StepError = StepError::NotFound("customer");
 
-fn person(ctx: &Ctx<'_>, customer: CustomerId) -> Result<CustomerId, FlowError> {
+fn person(ctx: &Ctx<'_>, customer: CustomerId) -> Result<CustomerId, StepError> {
     people::person(ctx.db, customer)?.ok_or(MISSING)
 }
 
 /// Whether what a person said is an actor's business: a supervisor's, or of those who talk with them now.
-///
-/// # Errors
-/// The store fails.
-pub fn serves(ctx: &Ctx<'_>, actor: &Actor, person: CustomerId) -> Result<bool, FlowError> {
+pub fn serves(ctx: &Ctx<'_>, actor: &Actor, person: CustomerId) -> Result<bool, StepError> {
     may(ctx, actor, person, people::served_by)
 }
 
@@ -36,7 +34,7 @@ fn may(
     actor: &Actor,
     person: CustomerId,
     is: impl FnOnce(&dyn Db, CustomerId, AgentId) -> Result<bool, StoreError>,
-) -> Result<bool, FlowError> {
+) -> Result<bool, StepError> {
     match actor.agent {
         _ if actor.supervises() => Ok(true),
         Some(agent) => Ok(is(ctx.db, person, agent)?),
@@ -48,7 +46,7 @@ fn may(
 ///
 /// # Errors
 /// There is no such customer or the actor does not serve them, which is told the same way; or the store fails.
-pub fn served(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId) -> Result<CustomerId, FlowError> {
+pub fn served(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId) -> Result<CustomerId, StepError> {
     let person = person(ctx, customer)?;
     if serves(ctx, actor, person)? { Ok(person) } else { Err(MISSING) }
 }
@@ -58,7 +56,7 @@ pub fn served(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId) -> Result<Cust
 ///
 /// # Errors
 /// As for [`served`].
-pub fn seen(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId) -> Result<CustomerId, FlowError> {
+pub fn seen(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId) -> Result<CustomerId, StepError> {
     let person = person(ctx, customer)?;
     if actor.role == Role::Privacy || serves(ctx, actor, person)? {
         return Ok(person);
@@ -71,7 +69,7 @@ pub fn seen(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId) -> Result<Custom
 
 /// Whether two persons share an identifier that is a ground for an agent's merge: each side has it from a channel or with proof, and no
 /// merge by it was undone. What staff typed without proof is none, or an agent could type a stranger's number and read the stranger.
-fn suggested(ctx: &Ctx<'_>, one: CustomerId, other: CustomerId) -> Result<bool, FlowError> {
+fn suggested(ctx: &Ctx<'_>, one: CustomerId, other: CustomerId) -> Result<bool, StepError> {
     let told = |strong: bool, source: &str| strong || source != flow::STAFF;
     for member in people::members(ctx.db, one)? {
         for identifier in people::identifiers(ctx.db, member.id)? {
@@ -88,7 +86,7 @@ fn suggested(ctx: &Ctx<'_>, one: CustomerId, other: CustomerId) -> Result<bool, 
 }
 
 /// Whether an actor may join a person with another. An agent who is only asked for advice may not: a merge would outlive the advice.
-fn holds(ctx: &Ctx<'_>, actor: &Actor, person: CustomerId) -> Result<bool, FlowError> {
+fn holds(ctx: &Ctx<'_>, actor: &Actor, person: CustomerId) -> Result<bool, StepError> {
     may(ctx, actor, person, people::held_by)
 }
 
@@ -97,7 +95,7 @@ fn holds(ctx: &Ctx<'_>, actor: &Actor, person: CustomerId) -> Result<bool, FlowE
 /// # Errors
 /// There is no such customer, or an agent talks with neither, or with one and nothing suggests the other (all told the same way); they are one
 /// person already (`same_person`); or the store fails.
-pub fn join(ctx: &Ctx<'_>, actor: &Actor, a: CustomerId, b: CustomerId) -> Result<MergeId, FlowError> {
+pub fn join(ctx: &Ctx<'_>, actor: &Actor, a: CustomerId, b: CustomerId) -> Result<MergeId, StepError> {
     let (one, other) = (person(ctx, a)?, person(ctx, b)?);
     let (holds_one, holds_other) = (holds(ctx, actor, one)?, holds(ctx, actor, other)?);
     let may = (holds_one && holds_other) || ((holds_one || holds_other) && suggested(ctx, one, other)?);
@@ -105,7 +103,7 @@ pub fn join(ctx: &Ctx<'_>, actor: &Actor, a: CustomerId, b: CustomerId) -> Resul
         return Err(MISSING);
     }
     let merged = flow::merge(ctx, a, b, None, actor.agent)?;
-    let merge = merged.ok_or(FlowError::conflict("same_person", "the two customers are one person already"))?;
+    let merge = merged.ok_or(StepError::conflict("same_person", "the two customers are one person already"))?;
     append(ctx, actor, Action::Merge, a)?;
     Ok(merge)
 }
@@ -114,10 +112,10 @@ pub fn join(ctx: &Ctx<'_>, actor: &Actor, a: CustomerId, b: CustomerId) -> Resul
 ///
 /// # Errors
 /// There is no such customer or merge, or the actor does not serve the person; it is undone already; or the store fails.
-pub fn part(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, merge: MergeId) -> Result<(), FlowError> {
+pub fn part(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, merge: MergeId) -> Result<(), StepError> {
     let person = served(ctx, actor, customer)?;
     if !flow::merges(ctx, person)?.iter().any(|m| m.id == merge) {
-        return Err(FlowError::NotFound("merge of this customer"));
+        return Err(StepError::NotFound("merge of this customer"));
     }
     // Before it is undone: the entry names both sides.
     append(ctx, actor, Action::Unmerge, customer)?;
@@ -128,7 +126,7 @@ pub fn part(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, merge: MergeId) 
 ///
 /// # Errors
 /// There is no such customer, or the actor does not serve them; or the store fails.
-pub fn identify(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, known: Known, verified: bool) -> Result<(), FlowError> {
+pub fn identify(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, known: Known, verified: bool) -> Result<(), StepError> {
     served(ctx, actor, customer)?;
     let key = sealed::customer_key(ctx, customer)?;
     let known = Known { strong: known.strong && verified && actor.supervises(), ..known };
@@ -140,10 +138,10 @@ pub fn identify(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, known: Known
 ///
 /// # Errors
 /// There is no such customer, or they have no such identifier; or the store fails.
-pub fn forget_identifier(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, known: &Known) -> Result<(), FlowError> {
+pub fn forget_identifier(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, known: &Known) -> Result<(), StepError> {
     let person = person(ctx, customer)?;
     if !flow::forget(ctx, &ctx.keys.index(), person, known)? {
-        return Err(FlowError::NotFound("identifier of this customer"));
+        return Err(StepError::NotFound("identifier of this customer"));
     }
     append(ctx, actor, Action::Correct, person)
 }
@@ -152,7 +150,7 @@ pub fn forget_identifier(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, kno
 ///
 /// # Errors
 /// There is no such customer, or the store fails.
-pub fn rename(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, name: Option<&str>) -> Result<(), FlowError> {
+pub fn rename(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, name: Option<&str>) -> Result<(), StepError> {
     let person = person(ctx, customer)?;
     flow::set_name(ctx, person, name)?;
     append(ctx, actor, Action::Correct, person)
@@ -162,11 +160,11 @@ pub fn rename(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, name: Option<&
 ///
 /// # Errors
 /// There is no such customer or agent, or the store fails.
-pub fn own(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, agent: Option<AgentId>) -> Result<(), FlowError> {
+pub fn own(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, agent: Option<AgentId>) -> Result<(), StepError> {
     if let Some(agent) = agent
         && agents::get(ctx.db, agent)?.is_none_or(|a| a.removed_at.is_some())
     {
-        return Err(FlowError::invalid("agent", "there is no such agent"));
+        return Err(StepError::invalid("agent", "there is no such agent"));
     }
     flow::set_owner(ctx, customer, agent)?;
     append(ctx, actor, Action::Own, customer)
@@ -176,12 +174,12 @@ pub fn own(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, agent: Option<Age
 ///
 /// # Errors
 /// There is no such customer, or the store fails.
-pub fn tag(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, tags: &[String]) -> Result<(), FlowError> {
+pub fn tag(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, tags: &[String]) -> Result<(), StepError> {
     flow::set_tags(ctx, customer, tags)?;
     append(ctx, actor, Action::Tag, customer)
 }
 
-fn append(ctx: &Ctx<'_>, actor: &Actor, action: Action, customer: CustomerId) -> Result<(), FlowError> {
+fn append(ctx: &Ctx<'_>, actor: &Actor, action: Action, customer: CustomerId) -> Result<(), StepError> {
     audit::append(ctx, actor, action, Of { customer: Some(customer), ..Of::default() })
 }
 
@@ -196,7 +194,7 @@ pub fn timeline(
     since: Timestamp,
     before: Option<Place>,
     limit: usize,
-) -> Result<Vec<Entry>, FlowError> {
+) -> Result<Vec<Entry>, StepError> {
     let person = served(ctx, actor, customer)?;
     audit::record(ctx, actor, Action::ReadTimeline, Of { customer: Some(person), ..Of::default() })?;
     timeline::page(ctx, person, since, before, limit)
@@ -218,7 +216,7 @@ pub struct Summed {
 ///
 /// # Errors
 /// As for [`served`].
-pub fn summary(ctx: &Ctx<'_>, actor: &Actor, of: Of<'_>, since: Timestamp) -> Result<Summed, FlowError> {
+pub fn summary(ctx: &Ctx<'_>, actor: &Actor, of: Of<'_>, since: Timestamp) -> Result<Summed, StepError> {
     let person = served(ctx, actor, of.customer.ok_or(MISSING)?)?;
     audit::record(ctx, actor, Action::ReadSummary, Of { customer: Some(person), ..of })?;
     let tags = customers::get(ctx.db, person)?.ok_or(MISSING)?.tags;
@@ -238,7 +236,7 @@ pub struct Unmasked {
 ///
 /// # Errors
 /// As for [`served`].
-pub fn unmask(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, reason: &str) -> Result<Unmasked, FlowError> {
+pub fn unmask(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, reason: &str) -> Result<Unmasked, StepError> {
     let person = if actor.role == Role::Privacy { person(ctx, customer)? } else { served(ctx, actor, customer)? };
     audit::record(ctx, actor, Action::Unmask, Of { customer: Some(person), reason: Some(reason), ..Of::default() })?;
     Ok(Unmasked { names: flow::names(ctx, person)?, identifiers: flow::identifiers(ctx, person)? })
@@ -248,7 +246,7 @@ pub fn unmask(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, reason: &str) 
 ///
 /// # Errors
 /// There is no such customer, or the store fails.
-pub fn export(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId) -> Result<(CustomerId, Option<Erasure>), FlowError> {
+pub fn export(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId) -> Result<(CustomerId, Option<Erasure>), StepError> {
     let found = match erasures::of(ctx.db, customer)? {
         Some(erasure) => (erasure.person, Some(erasure)),
         None => (person(ctx, customer)?, None),

@@ -7,12 +7,13 @@ use http::Method;
 use warmline_channels::common::Common;
 use warmline_channels::{Adapter, Odd, Outbound, Refusal, Reply, Request as Webhook, Verified};
 use warmline_endpoint::{Problem, Request, Response};
-use warmline_flow::deliver::{self as outbox, Attempt};
-use warmline_flow::ingest::{self, Ingested};
-use warmline_flow::strangers::{self, Full};
-use warmline_flow::{Ctx, FlowError, accounts, refused};
+use warmline_kernel::{Ctx, StepError};
 use warmline_model::{AccountId, Channel, Timestamp};
 use warmline_store::{conversations, customers};
+use warmline_transport::deliver::{self as outbox, Attempt};
+use warmline_transport::ingest::{self, Ingested};
+use warmline_transport::strangers::{self, Full};
+use warmline_transport::{accounts, refused};
 
 /// How long after its arrival a webhook can be answered with a reply: WeChat gives up after 5 s.
 const ANSWER_MS: i64 = 4_500;
@@ -286,8 +287,8 @@ impl From<Refusal> for Failure {
     }
 }
 
-impl From<FlowError> for Failure {
-    fn from(e: FlowError) -> Self {
+impl From<StepError> for Failure {
+    fn from(e: StepError) -> Self {
         Self::Ours(Box::new(e.into()))
     }
 }
@@ -345,7 +346,7 @@ async fn passive<A: Adapter>(
     sender: &str,
     rows: &[Ingested],
     until: Timestamp,
-) -> Result<Option<Reply>, FlowError> {
+) -> Result<Option<Reply>, StepError> {
     let Some(row) = rows.first() else { return Ok(None) };
     let render = |job: &outbox::Job| {
         let mut nonce = [0; 16];
@@ -359,7 +360,7 @@ async fn passive<A: Adapter>(
     {
         return Ok(render(&job));
     }
-    let lookup = ingest::sender_lookup(&ctx.keys.index(), &place.channel, &place.id, sender);
+    let lookup = warmline_kernel::payload::sender_lookup(&ctx.keys.index(), &place.channel, &place.id, sender);
     loop {
         if let Some(identity) = customers::identity_by_lookup(ctx.db, &lookup)?
             && let Some(conversation) = conversations::latest(ctx.db, identity)?

@@ -18,8 +18,8 @@ use crate::{outgoing, socket};
 use http::Method;
 use warmline_channels::ClientAdapter;
 use warmline_endpoint::{Problem, Request, Response, page, sse};
-use warmline_flow::strangers;
-use warmline_flow::stream::{self, Cursor, Replies};
+use warmline_transport::strangers;
+use warmline_transport::stream::{self, Cursor, Replies};
 
 /// Replies on a page.
 const PAGE: i64 = 50;

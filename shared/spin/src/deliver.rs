@@ -9,10 +9,11 @@ use warmline_channels::common::Common;
 use warmline_channels::registry::{self, Patience};
 use warmline_channels::{Adapter, ApiResponse, Outbound, Outcome, Rendered};
 use warmline_endpoint::Problem;
-use warmline_flow::accounts::Standing;
-use warmline_flow::deliver::{self, Attempt, Job};
-use warmline_flow::{Ctx, accounts};
+use warmline_kernel::Ctx;
 use warmline_model::{AccountId, Channel, Origin, Timestamp};
+use warmline_transport::accounts;
+use warmline_transport::accounts::Standing;
+use warmline_transport::deliver::{self, Attempt, Job};
 
 /// Messages sent side by side.
 const BATCH: i64 = 16;
@@ -23,9 +24,6 @@ const TRY_MS: u64 = 17_000;
 
 /// Sends what is due, each account by itself: one whose platform hangs holds up no other. Several runs side by side share
 /// the work: a row is claimed by one of them.
-///
-/// # Errors
-/// The store fails.
 pub async fn run<A: Adapter>(world: &World, adapter: &A) -> Result<(), Problem> {
     let ctx = world.ctx();
     let channel = Channel::new(adapter.capabilities().channel).map_err(|_| Problem::internal())?;

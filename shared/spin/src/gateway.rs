@@ -6,10 +6,10 @@ use crate::world::variable;
 use warmline_channels::grip::{Formats, Item, Key, Publish, Written};
 use warmline_channels::{ApiRequest, Refusal};
 use warmline_endpoint::{Request, sse};
-use warmline_flow::Ctx;
-use warmline_flow::deliver::Job;
-use warmline_flow::stream::{self, Streamed};
+use warmline_kernel::Ctx;
 use warmline_model::Timestamp;
+use warmline_transport::deliver::Job;
+use warmline_transport::stream::{self, Streamed};
 
 /// How long the gateway may take to accept a publication.
 const DEADLINE_MS: u64 = 3_000;

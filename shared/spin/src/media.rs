@@ -10,8 +10,8 @@ use futures::{SinkExt as _, Stream, StreamExt as _};
 use std::pin::{Pin, pin};
 use warmline_channels::{Adapter, ApiResponse, Outcome};
 use warmline_endpoint::{Problem, Request, page};
-use warmline_flow::media;
 use warmline_model::{Channel, ConversationId};
+use warmline_transport::media;
 
 /// A platform that refuses a medium says so in a text no longer than this.
 const REFUSAL_LIMIT: usize = 4_096;

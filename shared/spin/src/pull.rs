@@ -8,9 +8,9 @@ use crate::{deliver, internal};
 use std::collections::BTreeSet;
 use warmline_channels::{Adapter, ApiResponse, Asked, Outcome, Page, Pull};
 use warmline_endpoint::Problem;
-use warmline_flow::Ctx;
-use warmline_flow::pull::{self, Turn};
+use warmline_kernel::Ctx;
 use warmline_model::{Channel, Timestamp};
+use warmline_transport::pull::{self, Turn};
 
 /// Sources that one run claims.
 const BATCH: i64 = 8;
@@ -18,9 +18,6 @@ const BATCH: i64 = 8;
 const RUN_MS: i64 = 10_000;
 
 /// Asks what is due. Several runs side by side share the work: a source is claimed by one of them.
-///
-/// # Errors
-/// The store fails.
 pub async fn run<A: Adapter>(world: &World, adapter: &A) -> Result<(), Problem> {
     let Some(puller) = adapter.pull() else { return Ok(()) };
     let ctx = world.ctx();

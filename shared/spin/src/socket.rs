@@ -19,10 +19,11 @@ use serde_json::{Value, json};
 use warmline_channels::grip::{self, Control, Event, close, events};
 use warmline_channels::{ClientAdapter, Verified};
 use warmline_endpoint::{Problem, Request, Response};
-use warmline_flow::sealed::{self, Socket};
-use warmline_flow::stream::{self, Cursor};
-use warmline_flow::{Ctx, ingest, strangers};
+use warmline_kernel::Ctx;
+use warmline_kernel::sealed::{self, Socket};
 use warmline_model::Sender;
+use warmline_transport::stream::{self, Cursor};
+use warmline_transport::{ingest, strangers};
 
 /// How long a session is good before the client's own token is looked at again.
 const SESSION_MS: i64 = 3_600_000;

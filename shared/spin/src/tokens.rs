@@ -3,10 +3,10 @@
 
 use crate::outgoing::{self, Answer, NoAnswer};
 use warmline_channels::{Adapter, ApiRequest, ApiResponse, Call, Outcome, Token, retry_after};
-use warmline_flow::Ctx;
-use warmline_flow::tokens::{Kept, Place};
+use warmline_kernel::Ctx;
 use warmline_model::{AccountId, Timestamp};
 use warmline_store::leases;
+use warmline_transport::tokens::{Kept, Place};
 
 /// Renew this long before the end.
 const EARLY_MS: i64 = 300_000;

@@ -4,7 +4,7 @@ use crate::db::{SpinDb, Vault};
 use crate::kv::SpinKv;
 use spin_sdk::variables;
 use warmline_endpoint::Problem;
-use warmline_flow::{Ctx, keys};
+use warmline_kernel::{Ctx, keys};
 use warmline_model::{Clock, Rng, Timestamp};
 use warmline_privacy::{KeyError, KeyId, Keyring, Masters};
 use warmline_store::migrate::is_current;

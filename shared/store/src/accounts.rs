@@ -60,17 +60,11 @@ const DELETE_OUTAGE: &str = "DELETE FROM outages WHERE channel = ?1 AND account 
 const DELETE_STARTS: &str = "DELETE FROM session_starts WHERE channel = ?1 AND account = ?2";
 
 /// Finds an account.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn get(db: &dyn Db, channel: &Channel, account: &AccountId) -> Result<Option<Account>, StoreError> {
     db.first(GET, &[channel.as_str().into(), account.as_str().into()])?.as_ref().map(read).transpose()
 }
 
 /// All accounts. A brand has tens of them.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn list(db: &dyn Db) -> Result<Vec<Account>, StoreError> {
     db.execute(LIST, &[])?.iter().map(read).collect()
 }
@@ -87,25 +81,16 @@ fn params(a: &Account, now: Timestamp) -> [crate::db::Value; 6] {
 }
 
 /// Adds an account; false when it exists.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn insert(db: &dyn Db, account: &Account) -> Result<bool, StoreError> {
     Ok(db.first(INSERT, &params(account, account.created_at))?.is_some())
 }
 
 /// Replaces an account's name, settings and secrets; false when there is none.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn update(db: &dyn Db, account: &Account, now: Timestamp) -> Result<bool, StoreError> {
     Ok(db.first(UPDATE, &params(account, now))?.is_some())
 }
 
 /// Disables an account, or enables it; false when there is none. One that is disabled keeps the instant of the first time.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn set_disabled(
     db: &dyn Db,
     channel: &Channel,
@@ -122,17 +107,11 @@ pub fn set_disabled(
 }
 
 /// Whether an account is there and disabled.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn is_disabled(db: &dyn Db, channel: &Channel, account: &AccountId) -> Result<bool, StoreError> {
     Ok(db.first(IS_DISABLED, &[channel.as_str().into(), account.as_str().into()])?.is_some())
 }
 
 /// Notes that the platform was heard.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn heard(db: &dyn Db, channel: &Channel, account: &AccountId, now: Timestamp) -> Result<(), StoreError> {
     db.execute(HEARD, &[channel.as_str().into(), account.as_str().into(), now.into()])?;
     Ok(())
@@ -140,9 +119,6 @@ pub fn heard(db: &dyn Db, channel: &Channel, account: &AccountId, now: Timestamp
 
 /// Deletes an account with its secrets, its sources and what was counted of it; false when there is none. Runs in the caller's
 /// transaction.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn delete(db: &dyn Db, channel: &Channel, account: &AccountId) -> Result<bool, StoreError> {
     let key = [channel.as_str().into(), account.as_str().into()];
     for sql in [DELETE_PULLS, DELETE_REFUSALS, DELETE_STARTS, DELETE_ODD, DELETE_OUTAGE] {

@@ -166,9 +166,6 @@ const RELEASE: &str = "UPDATE agents SET load = load - ?2, freed_at = ?3, \
                        WHERE id = ?1 AND load >= ?2 AND json_extract(held, '$.\"' || ?4 || '\"') > 0 RETURNING load";
 
 /// Adds an agent, offline, with its groups.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn insert(db: &dyn Db, agent: &Agent, groups: &BTreeMap<GroupId, u8>) -> Result<(), StoreError> {
     db.execute(
         INSERT,
@@ -224,34 +221,22 @@ pub fn remove(db: &dyn Db, id: AgentId, now: Timestamp) -> Result<(), StoreError
 }
 
 /// Sets the minutes that staffing gives an agent for a group; false when the agent does not serve it.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn weigh(db: &dyn Db, id: AgentId, group: &GroupId, minutes: i64) -> Result<bool, StoreError> {
     Ok(db.first(WEIGH, &[id.as_bytes().into(), group.as_str().into(), minutes.into()])?.is_some())
 }
 
 /// Finds an agent.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn get(db: &dyn Db, id: AgentId) -> Result<Option<Agent>, StoreError> {
     db.first(GET, &[id.as_bytes().into()])?.as_ref().map(read).transpose()
 }
 
 /// Agents after an id, in the order in which they were added.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn list(db: &dyn Db, after: Option<AgentId>, limit: i64) -> Result<Vec<Agent>, StoreError> {
     let after = after.map_or_else(Vec::new, |id| id.as_bytes().to_vec());
     db.execute(LIST, &[after.into(), limit.into()])?.iter().map(read).collect()
 }
 
 /// The groups an agent serves, by id.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn groups_of(db: &dyn Db, id: AgentId) -> Result<Vec<Membership>, StoreError> {
     db.execute(GROUPS, &[id.as_bytes().into()])?
         .iter()
@@ -264,9 +249,6 @@ fn level(row: &Row, i: usize) -> Result<u8, StoreError> {
 }
 
 /// Whether an agent serves a group.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn serves(db: &dyn Db, id: AgentId, group: &GroupId) -> Result<bool, StoreError> {
     Ok(db.first(MEMBER, &[id.as_bytes().into(), group.as_str().into()])?.is_some())
 }
@@ -302,17 +284,11 @@ pub struct Seat {
 }
 
 /// The agents of a group, whatever their state, by id.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn seats(db: &dyn Db, group: &GroupId) -> Result<Vec<Seat>, StoreError> {
     db.execute(SEATS, &[group.as_str().into()])?.iter().map(read_seat).collect()
 }
 
 /// One agent of a group.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn seat(db: &dyn Db, group: &GroupId, agent: AgentId) -> Result<Option<Seat>, StoreError> {
     db.first(SEAT, &[group.as_str().into(), agent.as_bytes().into()])?.as_ref().map(read_seat).transpose()
 }
@@ -336,26 +312,17 @@ fn read_seat(r: &Row) -> Result<Seat, StoreError> {
 }
 
 /// Notes a sign of life.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn touch(db: &dyn Db, id: AgentId, now: Timestamp) -> Result<(), StoreError> {
     db.execute(TOUCH, &[id.as_bytes().into(), now.into()])?;
     Ok(())
 }
 
 /// When the last sign of life was.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn seen(db: &dyn Db, id: AgentId) -> Result<Option<Timestamp>, StoreError> {
     db.first(SEEN, &[id.as_bytes().into()])?.map(|r| r.time(0)).transpose()
 }
 
 /// Agents at work who gave no sign of life since an instant.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn unseen(db: &dyn Db, since: Timestamp, limit: i64) -> Result<Vec<AgentId>, StoreError> {
     db.execute(UNSEEN, &[since.into(), limit.into()])?.iter().map(|r| r.made(0, AgentId::from_bytes(r.blob(0)?))).collect()
 }
@@ -401,9 +368,6 @@ pub struct Claimed {
 }
 
 /// Claims capacity; `None` when it does not fit, or the agent is not there for it.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn claim(db: &dyn Db, claim: &Claim<'_>) -> Result<Option<Claimed>, StoreError> {
     let beside = claim.only_beside.map(|channels| serde_json::json!(channels).to_string());
     let params: [Value; 6] = [

@@ -52,9 +52,6 @@ const REMOVE: &str = "DELETE FROM packs WHERE conversation_id = ?1 AND last IN \
                       (SELECT last FROM packs WHERE conversation_id = ?1 ORDER BY last LIMIT ?2) RETURNING 1";
 
 /// Closed conversations of a stage whose last message is from an instant or before, the oldest first.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn due(db: &dyn Db, stage: Stage, until: Timestamp, limit: i64) -> Result<Vec<Conversation>, StoreError> {
     db.execute(DUE, &[stage.number().into(), until.into(), limit.into()])?.iter().map(conversations::read).collect()
 }
@@ -87,9 +84,6 @@ pub fn count_from(db: &dyn Db, id: ConversationId, from: Timestamp) -> Result<()
 }
 
 /// Adds a pack.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn insert(db: &dyn Db, id: ConversationId, pack: &Pack) -> Result<(), StoreError> {
     let params = [id.as_bytes().into(), pack.last.into(), pack.first.into(), pack.content.as_slice().into()];
     db.execute(INSERT, &params)?;
@@ -97,18 +91,12 @@ pub fn insert(db: &dyn Db, id: ConversationId, pack: &Pack) -> Result<(), StoreE
 }
 
 /// The pack with a message, or the next one after it.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn holding(db: &dyn Db, id: ConversationId, n: i64) -> Result<Option<Pack>, StoreError> {
     let Some(r) = db.first(HOLDING, &[id.as_bytes().into(), n.into()])? else { return Ok(None) };
     Ok(Some(Pack { first: r.int(0)?, last: r.int(1)?, content: r.blob(2)?.to_vec() }))
 }
 
 /// Removes a conversation's oldest packs; how many there were.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn remove(db: &dyn Db, id: ConversationId, limit: i64) -> Result<usize, StoreError> {
     Ok(db.execute(REMOVE, &[id.as_bytes().into(), limit.into()])?.len())
 }

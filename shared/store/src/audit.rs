@@ -21,9 +21,6 @@ const SET_HEAD: &str =
     "INSERT INTO meta (name, value) VALUES ('audit_head', ?1) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
 
 /// Appends an entry.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn append(db: &dyn Db, entry: &AuditEntry, hash: &[u8; 32]) -> Result<(), StoreError> {
     let params = [
         entry.seq.into(),
@@ -50,9 +47,6 @@ fn customers(r: &Row, i: usize) -> Result<Vec<CustomerId>, StoreError> {
 }
 
 /// Entries after a number, in order.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn after(db: &dyn Db, seq: i64, limit: i64) -> Result<Vec<Stored>, StoreError> {
     let read = |r: &Row| {
         let entry = AuditEntry {
@@ -72,25 +66,16 @@ pub fn after(db: &dyn Db, seq: i64, limit: i64) -> Result<Vec<Stored>, StoreErro
 }
 
 /// The hash of an entry.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn hash(db: &dyn Db, seq: i64) -> Result<Option<Vec<u8>>, StoreError> {
     db.first(HASH, &[seq.into()])?.map(|r| r.blob(0).map(<[u8]>::to_vec)).transpose()
 }
 
 /// The note of the newest entry; none before the first.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn head(db: &dyn Db) -> Result<Option<Vec<u8>>, StoreError> {
     db.first(HEAD, &[])?.map(|r| r.blob(0).map(<[u8]>::to_vec)).transpose()
 }
 
 /// Replaces it.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn set_head(db: &dyn Db, note: &[u8]) -> Result<(), StoreError> {
     db.execute(SET_HEAD, &[note.into()])?;
     Ok(())

@@ -37,18 +37,12 @@ fn orders(row: &Row, i: usize) -> Result<Vec<OrderKey>, StoreError> {
 }
 
 /// The cases of a person's conversations that were opened after one id and had a message since an instant; some more than once.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn recent(db: &dyn Db, person: CustomerId, after: ConversationId, since: Timestamp) -> Result<Vec<CaseId>, StoreError> {
     let params = [person.as_bytes().into(), id_param(after), since.into(), MOST.into()];
     db.execute(RECENT, &params)?.iter().map(|r| case(r, 0)).collect()
 }
 
 /// The conversations of a case with a person, the newest first, as far as they say what it is about.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn parts(db: &dyn Db, id: CaseId, person: CustomerId) -> Result<Vec<Part>, StoreError> {
     let part = |r: &Row| {
         Ok(Part {
@@ -63,17 +57,11 @@ pub fn parts(db: &dyn Db, id: CaseId, person: CustomerId) -> Result<Vec<Part>, S
 }
 
 /// The conversations of a case with a person, oldest first.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn of(db: &dyn Db, id: CaseId, person: CustomerId) -> Result<Vec<Conversation>, StoreError> {
     db.execute(OF, &[id.as_bytes().into(), person.as_bytes().into(), MOST.into()])?.iter().map(read).collect()
 }
 
 /// With whom the conversations of a case are, each once, who wrote first first: several only where a merge was undone.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn persons(db: &dyn Db, id: CaseId) -> Result<Vec<CustomerId>, StoreError> {
     let mut persons = Vec::new();
     for row in db.execute(PERSONS, &[id.as_bytes().into(), MOST.into()])? {

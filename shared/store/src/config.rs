@@ -8,17 +8,11 @@ const PUT: &str = "INSERT INTO config (name, value, version, updated_at) VALUES 
                    ON CONFLICT (name) DO UPDATE SET value = ?2, version = version + 1, updated_at = ?3 RETURNING version";
 
 /// A document (JSON) and its version.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn get(db: &dyn Db, name: &str) -> Result<Option<(String, i64)>, StoreError> {
     db.first(GET, &[name.into()])?.map(|r| Ok((r.text(0)?.to_owned(), r.int(1)?))).transpose()
 }
 
 /// Stores a document; returns its new version.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn put(db: &dyn Db, name: &str, value: &str, now: Timestamp) -> Result<i64, StoreError> {
     db.first(PUT, &[name.into(), value.into(), now.into()])?.ok_or(StoreError::Missing("config"))?.int(0)
 }

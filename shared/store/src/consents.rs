@@ -60,9 +60,6 @@ fn read(r: &Row) -> Result<Consent, StoreError> {
 }
 
 /// Appends a record; its `seq` is given here.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn append(db: &dyn Db, c: &Consent) -> Result<(), StoreError> {
     let params = [
         c.customer.as_bytes().into(),
@@ -80,34 +77,22 @@ pub fn append(db: &dyn Db, c: &Consent) -> Result<(), StoreError> {
 }
 
 /// A customer's newest record of a purpose.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn newest(db: &dyn Db, customer: CustomerId, purpose: &str) -> Result<Option<Consent>, StoreError> {
     db.first(NEWEST, &[customer.as_bytes().into(), purpose.into()])?.as_ref().map(read).transpose()
 }
 
 /// What the newest record of a purpose says, of any of a person's customers; none where nobody said anything.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn of_person(db: &dyn Db, person: CustomerId, purpose: &str) -> Result<Option<bool>, StoreError> {
     let Some(row) = db.first(OF_PERSON, &[person.as_bytes().into(), purpose.into()])? else { return Ok(None) };
     Ok(row.opt_int(1)?.map(|given| given != 0))
 }
 
 /// A customer's newest record of each purpose.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn standing(db: &dyn Db, customer: CustomerId) -> Result<Vec<Consent>, StoreError> {
     db.execute(STANDING, &[customer.as_bytes().into()])?.iter().map(read).collect()
 }
 
 /// A customer's records before a position, the newest first.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn before(db: &dyn Db, customer: CustomerId, seq: i64, limit: i64) -> Result<Vec<Consent>, StoreError> {
     db.execute(BEFORE, &[customer.as_bytes().into(), seq.into(), limit.into()])?.iter().map(read).collect()
 }

@@ -11,9 +11,6 @@ const IS: &str = "SELECT 1 FROM consults WHERE conversation_id = ?1 AND agent_id
 const OF: &str = "SELECT conversation_id FROM consults WHERE agent_id = ?1 ORDER BY at, conversation_id LIMIT ?2";
 
 /// Asks an agent; false when the agent was asked before.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn add(
     db: &dyn Db,
     conversation: ConversationId,
@@ -27,34 +24,22 @@ pub fn add(
 }
 
 /// Ends it for an agent; false when the agent was not asked.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn end(db: &dyn Db, conversation: ConversationId, agent: AgentId) -> Result<bool, StoreError> {
     Ok(db.first(END, &[conversation.as_bytes().into(), agent.as_bytes().into()])?.is_some())
 }
 
 /// Ends it for all.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn end_all(db: &dyn Db, conversation: ConversationId) -> Result<(), StoreError> {
     db.execute(END_ALL, &[conversation.as_bytes().into()])?;
     Ok(())
 }
 
 /// Whether an agent is asked about a conversation.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn is_asked(db: &dyn Db, conversation: ConversationId, agent: AgentId) -> Result<bool, StoreError> {
     Ok(db.first(IS, &[conversation.as_bytes().into(), agent.as_bytes().into()])?.is_some())
 }
 
 /// The conversations that an agent is asked about, oldest first.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn of(db: &dyn Db, agent: AgentId, limit: i64) -> Result<Vec<ConversationId>, StoreError> {
     db.execute(OF, &[agent.as_bytes().into(), limit.into()])?
         .iter()

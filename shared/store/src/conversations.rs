@@ -235,9 +235,6 @@ pub(crate) fn hit(row: Option<Row>) -> Result<(), StoreError> {
 }
 
 /// Opens a conversation in which these orders were named.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn open(db: &dyn Db, c: &Conversation, orders: &[OrderKey]) -> Result<(), StoreError> {
     let params = [
         id_param(c.id),
@@ -255,17 +252,11 @@ pub fn open(db: &dyn Db, c: &Conversation, orders: &[OrderKey]) -> Result<(), St
 }
 
 /// Finds a conversation.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn get(db: &dyn Db, id: ConversationId) -> Result<Option<Conversation>, StoreError> {
     db.first(GET, &[id_param(id)])?.as_ref().map(read).transpose()
 }
 
 /// The last conversation of a customer before an id.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn last_of_customer(
     db: &dyn Db,
     customer: CustomerId,
@@ -276,9 +267,6 @@ pub fn last_of_customer(
 }
 
 /// Conversations after an id, oldest first, filtered by state and agent where given.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn list(
     db: &dyn Db,
     after: Option<ConversationId>,
@@ -300,9 +288,6 @@ pub fn list(
 
 /// Counts a message of the customer; returns its number. `spoke` is set where it starts or continues a round that wants an
 /// answer; `reply_to`, sealed, replaces what an earlier message said.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn inbound(
     db: &dyn Db,
     id: ConversationId,
@@ -317,9 +302,6 @@ pub fn inbound(
 }
 
 /// What the customer's newest message said about where replies go, sealed.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn reply_to(db: &dyn Db, id: ConversationId) -> Result<Option<Vec<u8>>, StoreError> {
     match db.first(REPLY_TO, &[id_param(id)])? {
         Some(row) => Ok(row.opt_blob(0)?.map(<[u8]>::to_vec)),
@@ -328,25 +310,16 @@ pub fn reply_to(db: &dyn Db, id: ConversationId) -> Result<Option<Vec<u8>>, Stor
 }
 
 /// Counts a message to the customer; returns its number.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn outbound(db: &dyn Db, id: ConversationId, now: Timestamp) -> Result<i64, StoreError> {
     db.first(OUTBOUND, &[id_param(id), now.into()])?.ok_or(StoreError::Missing("conversation"))?.int(0)
 }
 
 /// A human has answered: the round is over, and answering is accepting.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn answered(db: &dyn Db, id: ConversationId, now: Timestamp, state: ConversationState) -> Result<(), StoreError> {
     hit(db.first(ANSWERED, &[id_param(id), now.into(), state.as_str().into()])?)
 }
 
 /// Notes the agent's acceptance; false when it was accepted before.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn accept(db: &dyn Db, id: ConversationId, now: Timestamp) -> Result<bool, StoreError> {
     Ok(db.first(ACCEPT, &[id_param(id), now.into()])?.is_some())
 }
@@ -374,33 +347,21 @@ pub fn close(
 }
 
 /// How many open conversations are in each state.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn open_by_state(db: &dyn Db) -> Result<Vec<(String, i64)>, StoreError> {
     db.execute(STATES, &[])?.iter().map(|r| Ok((r.text(0)?.to_owned(), r.int(1)?))).collect()
 }
 
 /// Assigned conversations whose agent should have accepted by now.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn not_accepted(db: &dyn Db, now: Timestamp, limit: i64) -> Result<Vec<Conversation>, StoreError> {
     db.execute(NOT_ACCEPTED, &[now.into(), limit.into()])?.iter().map(read).collect()
 }
 
 /// Conversations whose after-contact work should be over by now.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn wrap_over(db: &dyn Db, now: Timestamp, limit: i64) -> Result<Vec<Conversation>, StoreError> {
     db.execute(WRAP_OVER, &[now.into(), limit.into()])?.iter().map(read).collect()
 }
 
 /// The conversations of an identity from one on, oldest first.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn of_identity(db: &dyn Db, identity: IdentityId, from: ConversationId) -> Result<Vec<ConversationId>, StoreError> {
     db.execute(OF_IDENTITY, &[identity.as_bytes().into(), id_param(from)])?
         .iter()
@@ -409,9 +370,6 @@ pub fn of_identity(db: &dyn Db, identity: IdentityId, from: ConversationId) -> R
 }
 
 /// The newest conversation of an identity.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn latest(db: &dyn Db, identity: IdentityId) -> Result<Option<ConversationId>, StoreError> {
     db.first(LATEST, &[identity.as_bytes().into()])?.map(|r| r.made(0, ConversationId::from_bytes(r.blob(0)?))).transpose()
 }

@@ -57,9 +57,6 @@ const IDENTITIES: &str = "SELECT i.id, i.channel, i.account FROM customers c JOI
                           WHERE c.person = ?1 ORDER BY c.id";
 
 /// Finds a sender by blind index.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn contact(db: &dyn Db, lookup: &[u8; 16]) -> Result<Option<Contact>, StoreError> {
     let Some(row) = db.first(CONTACT, &[lookup.into()])? else { return Ok(None) };
     let base = conversations::COLUMNS;
@@ -75,17 +72,11 @@ pub fn contact(db: &dyn Db, lookup: &[u8; 16]) -> Result<Option<Contact>, StoreE
 }
 
 /// Finds an identity's id by blind index.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn identity_by_lookup(db: &dyn Db, lookup: &[u8; 16]) -> Result<Option<IdentityId>, StoreError> {
     db.first(BY_LOOKUP, &[lookup.into()])?.map(|r| r.made(0, IdentityId::from_bytes(r.blob(0)?))).transpose()
 }
 
 /// Adds a customer.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn insert(db: &dyn Db, id: CustomerId, tags: &[String], now: Timestamp) -> Result<(), StoreError> {
     let tags = serde_json::json!(tags).to_string();
     db.execute(INSERT_CUSTOMER, &[id.as_bytes().into(), tags.into(), now.into()])?;
@@ -109,9 +100,6 @@ pub struct NewIdentity<'a> {
 }
 
 /// Adds an identity.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn insert_identity(db: &dyn Db, new: &NewIdentity<'_>, now: Timestamp) -> Result<(), StoreError> {
     db.execute(
         INSERT_IDENTITY,
@@ -145,9 +133,6 @@ pub struct Customer {
 }
 
 /// Finds a customer; none where it was erased.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn get(db: &dyn Db, id: CustomerId) -> Result<Option<Customer>, StoreError> {
     let Some(row) = db.first(GET, &[id.as_bytes().into()])? else { return Ok(None) };
     Ok(Some(Customer {
@@ -161,17 +146,11 @@ pub fn get(db: &dyn Db, id: CustomerId) -> Result<Option<Customer>, StoreError> 
 }
 
 /// A customer's wrapped key that has not moved into the vault yet.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn unmoved_key(db: &dyn Db, id: CustomerId) -> Result<Option<Vec<u8>>, StoreError> {
     db.first(UNMOVED_KEY, &[id.as_bytes().into()])?.map(|r| r.blob(0).map(<[u8]>::to_vec)).transpose()
 }
 
 /// Wrapped keys that have not moved into the vault yet.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn unmoved(db: &dyn Db, limit: i64) -> Result<Vec<(CustomerId, Vec<u8>)>, StoreError> {
     db.execute(UNMOVED, &[limit.into()])?
         .iter()
@@ -180,52 +159,34 @@ pub fn unmoved(db: &dyn Db, limit: i64) -> Result<Vec<(CustomerId, Vec<u8>)>, St
 }
 
 /// Empties a wrapped key that is in the vault now.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn moved(db: &dyn Db, id: CustomerId) -> Result<(), StoreError> {
     db.execute(MOVED, &[id.as_bytes().into()])?;
     Ok(())
 }
 
 /// Replaces what staff corrected the name to; false when there is no such customer.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn set_name(db: &dyn Db, id: CustomerId, name: Option<&[u8]>) -> Result<bool, StoreError> {
     Ok(db.first(SET_NAME, &[id.as_bytes().into(), name.into()])?.is_some())
 }
 
 /// An identity's sealed sender, and whose identity it is.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn sender(db: &dyn Db, id: IdentityId) -> Result<Option<(Vec<u8>, CustomerId)>, StoreError> {
     let Some(row) = db.first(SENDER, &[id.as_bytes().into()])? else { return Ok(None) };
     Ok(Some((row.blob(0)?.to_vec(), row.made(1, CustomerId::from_bytes(row.blob(1)?))?)))
 }
 
 /// Replaces a customer's own tags; false when there is no such customer.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn set_tags(db: &dyn Db, id: CustomerId, tags: &[String]) -> Result<bool, StoreError> {
     Ok(db.first(SET_TAGS, &[id.as_bytes().into(), serde_json::json!(tags).to_string().into()])?.is_some())
 }
 
 /// Gives a customer an own agent, or none; false when there is no such customer.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn set_owner(db: &dyn Db, id: CustomerId, owner: Option<AgentId>) -> Result<bool, StoreError> {
     let owner = owner.map(|a| a.as_bytes().to_vec());
     Ok(db.first(SET_OWNER, &[id.as_bytes().into(), owner.into()])?.is_some())
 }
 
 /// Where a person is known: identity, channel, account.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn identities(db: &dyn Db, person: CustomerId) -> Result<Vec<(IdentityId, Channel, AccountId)>, StoreError> {
     db.execute(IDENTITIES, &[person.as_bytes().into()])?
         .iter()

@@ -246,15 +246,9 @@ impl Row {
 /// A database connection: one statement at a time.
 pub trait Db {
     /// Runs one statement and returns its rows. Only named constants are run, never text that was put together.
-    ///
-    /// # Errors
-    /// See [`StoreError`].
     fn execute(&self, sql: &'static str, params: &[Value]) -> Result<Vec<Row>, StoreError>;
 
     /// Runs a statement and returns its first row.
-    ///
-    /// # Errors
-    /// See [`StoreError`].
     fn first(&self, sql: &'static str, params: &[Value]) -> Result<Option<Row>, StoreError> {
         Ok(self.execute(sql, params)?.into_iter().next())
     }

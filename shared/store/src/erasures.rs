@@ -70,9 +70,6 @@ fn erasure(r: &Row) -> Result<Erasure, StoreError> {
 }
 
 /// Notes that an erasure began.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn insert(db: &dyn Db, new: &Erasure) -> Result<(), StoreError> {
     let params = [
         new.id.as_bytes().into(),
@@ -86,43 +83,28 @@ pub fn insert(db: &dyn Db, new: &Erasure) -> Result<(), StoreError> {
 }
 
 /// One erasure.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn get(db: &dyn Db, id: ErasureId) -> Result<Option<Erasure>, StoreError> {
     db.first(GET, &[id.as_bytes().into()])?.as_ref().map(erasure).transpose()
 }
 
 /// Erasures after one, oldest first.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn list(db: &dyn Db, after: Option<ErasureId>, limit: i64) -> Result<Vec<Erasure>, StoreError> {
     let after = after.map_or_else(Vec::new, |id| id.as_bytes().to_vec());
     db.execute(LIST, &[after.into(), limit.into()])?.iter().map(erasure).collect()
 }
 
 /// Erasures with something left to do.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn running(db: &dyn Db, limit: i64) -> Result<Vec<Erasure>, StoreError> {
     db.execute(RUNNING, &[limit.into()])?.iter().map(erasure).collect()
 }
 
 /// The erasure in which a customer was erased.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn of(db: &dyn Db, id: CustomerId) -> Result<Option<Erasure>, StoreError> {
     let Some(row) = db.first(OF, &[id.as_bytes().into()])? else { return Ok(None) };
     get(db, row.made(0, ErasureId::from_bytes(row.blob(0)?))?)
 }
 
 /// The customers whom an erasure erased.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn customers(db: &dyn Db, id: ErasureId) -> Result<Vec<CustomerId>, StoreError> {
     db.execute(CUSTOMERS, &[id.as_bytes().into()])?.iter().map(|r| r.made(0, CustomerId::from_bytes(r.blob(0)?))).collect()
 }
@@ -146,9 +128,6 @@ pub fn unname(db: &dyn Db, customer: CustomerId, erasure: ErasureId) -> Result<(
 }
 
 /// Deletes messages of a customer, at most so many of those that are not in the archive: how many there were of these.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn messages(db: &dyn Db, id: ErasureId, customer: CustomerId, limit: i64) -> Result<i64, StoreError> {
     let deleted = db.execute(MESSAGES, &[customer.as_bytes().into(), limit.into()])?.len();
     let deleted = i64::try_from(deleted).unwrap_or(limit);
@@ -159,18 +138,12 @@ pub fn messages(db: &dyn Db, id: ErasureId, customer: CustomerId, limit: i64) ->
 }
 
 /// Notes from which generation of inbox keys on nothing of the person is readable.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn set_inbox_from(db: &dyn Db, id: ErasureId, from: i64) -> Result<(), StoreError> {
     db.execute(INBOX_FROM, &[id.as_bytes().into(), from.into()])?;
     Ok(())
 }
 
 /// Keeps the receipt; false when it is kept already.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn done(db: &dyn Db, id: ErasureId, at: Timestamp, receipt: &str) -> Result<bool, StoreError> {
     Ok(db.first(DONE, &[id.as_bytes().into(), at.into(), receipt.into()])?.is_some())
 }

@@ -16,9 +16,6 @@ const MESSAGES: &str = "SELECT seq, at, v, type, conversation_id, iif(type IN ('
 const LAST: &str = "SELECT coalesce(max(seq), 0) FROM events";
 
 /// Appends an event: an [`EventBody`] or a part of it.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn append<B: Serialize>(
     db: &dyn Db,
     at: Timestamp,
@@ -46,9 +43,6 @@ fn read(row: &Row) -> Result<Event, StoreError> {
 }
 
 /// Events after a position, in order.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn after(db: &dyn Db, seq: i64, limit: i64) -> Result<Vec<Event>, StoreError> {
     db.execute(AFTER, &[seq.into(), limit.into()])?.iter().map(read).collect()
 }
@@ -64,9 +58,6 @@ pub struct Followed {
 }
 
 /// The messages among the next events.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn messages_after(db: &dyn Db, seq: i64, limit: i64) -> Result<Followed, StoreError> {
     let rows = db.execute(MESSAGES, &[seq.into(), limit.into()])?;
     let mut messages = Vec::new();
@@ -83,25 +74,16 @@ pub fn messages_after(db: &dyn Db, seq: i64, limit: i64) -> Result<Followed, Sto
 }
 
 /// The newest decisions on a conversation, newest first.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn decisions(db: &dyn Db, conversation: ConversationId, limit: i64) -> Result<Vec<Event>, StoreError> {
     db.execute(DECISIONS, &[conversation.as_bytes().into(), limit.into()])?.iter().map(read).collect()
 }
 
 /// What quality found in a message.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn findings(db: &dyn Db, message: MessageId) -> Result<Vec<Event>, StoreError> {
     db.execute(FINDINGS, &[message.to_string().into()])?.iter().map(read).collect()
 }
 
 /// The position of the newest event; 0 when there is none.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn last(db: &dyn Db) -> Result<i64, StoreError> {
     db.first(LAST, &[])?.ok_or(StoreError::Missing("events"))?.int(0)
 }

@@ -15,18 +15,12 @@ fn minute(now: Timestamp) -> i64 {
 }
 
 /// Adds to the present minute of a row and of all.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn add(db: &dyn Db, slot: i64, n: i64, now: Timestamp) -> Result<(), StoreError> {
     db.execute(ADD, &[slot.into(), minute(now).into(), n.into()])?;
     Ok(())
 }
 
 /// A row's present minute.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn count(db: &dyn Db, slot: i64, now: Timestamp) -> Result<i64, StoreError> {
     db.first(COUNT, &[slot.into(), minute(now).into()])?.map_or(Ok(0), |r| r.int(0))
 }

@@ -7,17 +7,11 @@ const GET: &str = "SELECT seq FROM followers WHERE name = ?1";
 const SET: &str = "INSERT INTO followers (name, seq) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET seq = ?2";
 
 /// The last position that the follower has handled; 0 at first.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn position(db: &dyn Db, name: &str) -> Result<i64, StoreError> {
     db.first(GET, &[name.into()])?.map_or(Ok(0), |r| r.int(0))
 }
 
 /// Moves the follower.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn advance(db: &dyn Db, name: &str, seq: i64) -> Result<(), StoreError> {
     db.execute(SET, &[name.into(), seq.into()])?;
     Ok(())

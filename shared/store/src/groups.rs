@@ -11,34 +11,22 @@ const IN_USE: &str = "SELECT EXISTS (SELECT 1 FROM agent_groups WHERE group_id =
                       OR EXISTS (SELECT 1 FROM queues WHERE group_id = ?1 AND waiting > 0)";
 
 /// Notes that there is a group.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn insert(db: &dyn Db, id: &GroupId, now: Timestamp) -> Result<(), StoreError> {
     db.execute(INSERT, &[id.as_str().into(), now.into()])?;
     Ok(())
 }
 
 /// When a group was made; `None` when there is none.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn get(db: &dyn Db, id: &GroupId) -> Result<Option<Timestamp>, StoreError> {
     db.first(GET, &[id.as_str().into()])?.map(|r| r.time(0)).transpose()
 }
 
 /// All groups, oldest first, with when they were made. A brand has tens of them.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn list(db: &dyn Db) -> Result<Vec<(GroupId, Timestamp)>, StoreError> {
     db.execute(LIST, &[])?.iter().map(|r| Ok((r.made(0, GroupId::new(r.text(0)?))?, r.time(1)?))).collect()
 }
 
 /// Whether agents serve a group or contacts wait in its queue.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn in_use(db: &dyn Db, id: &GroupId) -> Result<bool, StoreError> {
     db.first(IN_USE, &[id.as_str().into()])?.ok_or(StoreError::Missing("group"))?.flag(0)
 }

@@ -23,9 +23,6 @@ const OF_PERSON: &str = "SELECT h.reason, h.reference, h.placed_by, h.at FROM cu
                          WHERE c.person = ?1 ORDER BY c.id LIMIT 1";
 
 /// Places a hold on a customer, or replaces the one that is there.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn place(db: &dyn Db, customer: CustomerId, hold: &Hold) -> Result<(), StoreError> {
     let params = [
         customer.as_bytes().into(),
@@ -39,17 +36,11 @@ pub fn place(db: &dyn Db, customer: CustomerId, hold: &Hold) -> Result<(), Store
 }
 
 /// Lifts a customer's hold; false where there is none.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn lift(db: &dyn Db, customer: CustomerId) -> Result<bool, StoreError> {
     Ok(db.first(LIFT, &[customer.as_bytes().into()])?.is_some())
 }
 
 /// The hold that covers a person: that of the oldest of its customers who have one.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn of_person(db: &dyn Db, person: CustomerId) -> Result<Option<Hold>, StoreError> {
     let Some(r) = db.first(OF_PERSON, &[person.as_bytes().into()])? else { return Ok(None) };
     Ok(Some(Hold {

@@ -21,18 +21,12 @@ const PRUNE: &str = "DELETE FROM idempotency WHERE (actor, key) IN \
                      (SELECT actor, key FROM idempotency WHERE created_at < ?1 ORDER BY created_at LIMIT ?2)";
 
 /// Finds a kept answer.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn get(db: &dyn Db, actor: &[u8], key: &str) -> Result<Option<Kept>, StoreError> {
     let Some(row) = db.first(GET, &[actor.into(), key.into()])? else { return Ok(None) };
     Ok(Some(Kept { request: row.blob(0)?.to_vec(), status: row.int(1)?, response: row.blob(2)?.to_vec() }))
 }
 
 /// Keeps an answer.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn put(db: &dyn Db, actor: &[u8], key: &str, kept: &Kept, now: Timestamp) -> Result<(), StoreError> {
     let params = [
         actor.into(),
@@ -47,9 +41,6 @@ pub fn put(db: &dyn Db, actor: &[u8], key: &str, kept: &Kept, now: Timestamp) ->
 }
 
 /// Forgets answers older than an instant, at most `limit` of them.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn prune(db: &dyn Db, before: Timestamp, limit: i64) -> Result<(), StoreError> {
     db.execute(PRUNE, &[before.into(), limit.into()])?;
     Ok(())

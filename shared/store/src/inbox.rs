@@ -120,9 +120,6 @@ const COUNT_OF: &str =
     "SELECT count(*) FROM inbox INDEXED BY inbox_pending WHERE state = 0 AND channel = ?1 AND account = ?2";
 
 /// Adds a row, or finds that it is there.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn insert(db: &dyn Db, row: &NewRow<'_>) -> Result<Stored, StoreError> {
     let params = [
         row.dedup.into(),
@@ -150,9 +147,6 @@ pub fn insert(db: &dyn Db, row: &NewRow<'_>) -> Result<Stored, StoreError> {
 }
 
 /// Adds an item that could not be read, or finds that it is there.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn insert_odd(db: &dyn Db, row: &NewOdd<'_>) -> Result<StoredOdd, StoreError> {
     let params = [
         row.dedup.into(),
@@ -169,51 +163,33 @@ pub fn insert_odd(db: &dyn Db, row: &NewOdd<'_>) -> Result<StoredOdd, StoreError
 }
 
 /// Takes the payload of items that could not be read and came until an instant: of how many. That they came stays known.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn empty_odd(db: &dyn Db, until: Timestamp, limit: i64) -> Result<usize, StoreError> {
     Ok(db.execute(EMPTY_ODD, &[until.into(), limit.into()])?.len())
 }
 
 /// From now on no row is added whose key is of an earlier generation.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn retire(db: &dyn Db, before: i64) -> Result<(), StoreError> {
     db.execute(LEAST, &[before.into()])?;
     Ok(())
 }
 
 /// Whether a row waits whose key is of an earlier generation.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn waits_on(db: &dyn Db, before: i64) -> Result<bool, StoreError> {
     Ok(db.first(WAITS_ON, &[before.into()])?.is_some())
 }
 
 /// Rows set aside whose key is of an earlier generation, after a position.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn parked(db: &dyn Db, before: i64, after: i64, limit: i64) -> Result<Vec<Pending>, StoreError> {
     db.execute(PARKED, &[before.into(), after.into(), limit.into()])?.iter().map(row).collect()
 }
 
 /// Puts a row that was set aside under another key.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn reseal(db: &dyn Db, seq: i64, payload: &[u8], sealed_by: i64) -> Result<(), StoreError> {
     db.execute(RESEAL, &[seq.into(), payload.into(), sealed_by.into()])?;
     Ok(())
 }
 
 /// Empties a row that was set aside.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn drop_parked(db: &dyn Db, seq: i64) -> Result<(), StoreError> {
     db.execute(DROP, &[seq.into()])?;
     Ok(())
@@ -243,9 +219,6 @@ pub struct Pending {
 }
 
 /// The oldest rows of a shard that wait.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn pending(db: &dyn Db, shard: i64, limit: i64) -> Result<Vec<Pending>, StoreError> {
     db.execute(PENDING, &[shard.into(), limit.into()])?.iter().map(row).collect()
 }
@@ -279,42 +252,27 @@ pub fn park(db: &dyn Db, seq: i64) -> Result<(), StoreError> {
 }
 
 /// Takes the payload of rows that were set aside until an instant. That they came stays known.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn empty_parked(db: &dyn Db, until: Timestamp, limit: i64) -> Result<(), StoreError> {
     db.execute(EMPTY_PARKED, &[until.into(), limit.into()])?;
     Ok(())
 }
 
 /// The shards with waiting rows.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn waiting_shards(db: &dyn Db) -> Result<Vec<i64>, StoreError> {
     db.execute(WAITING, &[])?.iter().map(|r| r.int(0)).collect()
 }
 
 /// Gives a shard's lease up if nothing waits in it; false when something does.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn let_go(db: &dyn Db, shard: i64, owner: &[u8; 16]) -> Result<bool, StoreError> {
     Ok(db.first(LET_GO, &[lease_name(shard).into(), owner.into(), shard.into()])?.is_some())
 }
 
 /// How many rows wait.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn waiting(db: &dyn Db) -> Result<i64, StoreError> {
     db.first(COUNT, &[])?.ok_or(StoreError::Missing("inbox"))?.int(0)
 }
 
 /// How many rows of an account wait.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn waiting_of(db: &dyn Db, channel: &Channel, account: &AccountId) -> Result<i64, StoreError> {
     db.first(COUNT_OF, &[channel.as_str().into(), account.as_str().into()])?.ok_or(StoreError::Missing("inbox"))?.int(0)
 }

@@ -9,25 +9,16 @@ const RENEW: &str = "UPDATE leases SET until = ?3 WHERE name = ?1 AND owner = ?2
 const RELEASE: &str = "UPDATE leases SET until = 0 WHERE name = ?1 AND owner = ?2";
 
 /// Takes a lease that nobody holds; false when somebody does.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn claim(db: &dyn Db, name: &str, owner: &[u8; 16], now: Timestamp, until: Timestamp) -> Result<bool, StoreError> {
     Ok(db.first(CLAIM, &[name.into(), owner.into(), until.into(), now.into()])?.is_some())
 }
 
 /// Prolongs a lease; false when it ran out. Inside the transaction of the work it is the proof that nobody else does it.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn renew(db: &dyn Db, name: &str, owner: &[u8; 16], now: Timestamp, until: Timestamp) -> Result<bool, StoreError> {
     Ok(db.first(RENEW, &[name.into(), owner.into(), until.into(), now.into()])?.is_some())
 }
 
 /// Gives a lease up.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn release(db: &dyn Db, name: &str, owner: &[u8; 16]) -> Result<(), StoreError> {
     db.execute(RELEASE, &[name.into(), owner.into()])?;
     Ok(())

@@ -6,7 +6,7 @@
 //! * one module per aggregate: named SQL, one statement each, next to the function that runs it.
 //!
 //! Look-ups return `Result<Option<T>>`. Writes that must hit a row check that they did. Sealing and opening is the caller's
-//! business: this crate sees bytes. Adapters: `native` here (feature `native`, rusqlite), spin-sdk in `shared/spin`.
+//! business: this crate sees bytes. What fails fails with a [`StoreError`]; a function says more only where there is more. Adapters: `native` here (feature `native`, rusqlite), spin-sdk in `shared/spin`.
 
 pub mod accounts;
 pub mod agents;

@@ -63,9 +63,6 @@ fn read(r: &Row) -> Result<Message, StoreError> {
 }
 
 /// Adds a message.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn insert(db: &dyn Db, m: &Message) -> Result<(), StoreError> {
     let params = [
         m.conversation.as_bytes().into(),
@@ -82,60 +79,39 @@ pub fn insert(db: &dyn Db, m: &Message) -> Result<(), StoreError> {
 }
 
 /// Messages of a conversation after a number.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn list(db: &dyn Db, id: ConversationId, after: i64, limit: i64) -> Result<Vec<Message>, StoreError> {
     db.execute(LIST, &[id.as_bytes().into(), after.into(), limit.into()])?.iter().map(read).collect()
 }
 
 /// Messages of a conversation before a number, the last first.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn before(db: &dyn Db, id: ConversationId, n: i64, limit: i64) -> Result<Vec<Message>, StoreError> {
     db.execute(BEFORE, &[id.as_bytes().into(), n.into(), limit.into()])?.iter().map(read).collect()
 }
 
 /// When the customer last wrote in a conversation, and how many messages went to them since (those that were given up do not
 /// count); `None` where the customer never wrote.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn since_spoken(db: &dyn Db, id: ConversationId) -> Result<Option<(Timestamp, i64)>, StoreError> {
     db.first(SINCE_SPOKEN, &[id.as_bytes().into()])?.map(|r| Ok((r.time(0)?, r.int(1)?))).transpose()
 }
 
 /// One message.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn get(db: &dyn Db, id: ConversationId, n: i64) -> Result<Option<Message>, StoreError> {
     db.first(GET, &[id.as_bytes().into(), n.into()])?.as_ref().map(read).transpose()
 }
 
 /// A message, and the customer under whose key it is.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn with_customer(db: &dyn Db, id: ConversationId, n: i64) -> Result<Option<(Message, CustomerId)>, StoreError> {
     let Some(row) = db.first(WITH_CUSTOMER, &[id.as_bytes().into(), n.into()])? else { return Ok(None) };
     Ok(Some((read(&row)?, row.made(9, CustomerId::from_bytes(row.blob(9)?))?)))
 }
 
 /// Removes a conversation's messages up to a number.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn remove(db: &dyn Db, id: ConversationId, to: i64) -> Result<(), StoreError> {
     db.execute(REMOVE, &[id.as_bytes().into(), to.into()])?;
     Ok(())
 }
 
 /// Notes where a message stands on its way to the customer; false where there is no such row (any more).
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn set_delivery(
     db: &dyn Db,
     id: ConversationId,
@@ -147,17 +123,11 @@ pub fn set_delivery(
 }
 
 /// What the brand said to the customer in a conversation after a number; notes among colleagues are not part of it.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn to_customer(db: &dyn Db, id: ConversationId, after: i64, limit: i64) -> Result<Vec<Message>, StoreError> {
     db.execute(TO_CUSTOMER, &[id.as_bytes().into(), after.into(), limit.into()])?.iter().map(read).collect()
 }
 
 /// The number of what the brand said to the customer before a message; 0 where it said nothing before.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn to_customer_before(db: &dyn Db, id: ConversationId, n: i64) -> Result<i64, StoreError> {
     db.first(TO_CUSTOMER_BEFORE, &[id.as_bytes().into(), n.into()])?.map_or(Ok(0), |r| r.int(0))
 }

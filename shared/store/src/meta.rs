@@ -10,26 +10,17 @@ const REPLACE: &str =
 const TOUCHED: &str = "touched";
 
 /// A fact.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn get(db: &dyn Db, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
     db.first(GET, &[name.into()])?.map(|row| row.blob(0).map(<[u8]>::to_vec)).transpose()
 }
 
 /// Replaces a fact.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn put(db: &dyn Db, name: &str, value: &[u8]) -> Result<(), StoreError> {
     db.execute(REPLACE, &[name.into(), value.into()])?;
     Ok(())
 }
 
 /// Stores a fact if it is not known yet, and returns the one that is.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn get_or_put(db: &dyn Db, name: &str, value: &[u8]) -> Result<Vec<u8>, StoreError> {
     db.execute(PUT, &[name.into(), value.into()])?;
     get(db, name)?.ok_or(StoreError::Missing("meta"))

@@ -20,26 +20,17 @@ const TOTALS: &str = "SELECT channel, reason, sum(n) FROM odd_items GROUP BY cha
 const OF_ACCOUNT: &str = "SELECT n, last_at, reason FROM odd_items WHERE channel = ?1 AND account = ?2";
 
 /// Counts one item. Runs in the transaction that keeps it.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn count(db: &dyn Db, channel: &Channel, account: &AccountId, reason: &str, now: Timestamp) -> Result<(), StoreError> {
     db.execute(COUNT, &[channel.as_str().into(), account.as_str().into(), reason.into(), now.into()])?;
     Ok(())
 }
 
 /// All items: channel, reason, count.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn totals(db: &dyn Db) -> Result<Vec<(String, String, i64)>, StoreError> {
     db.execute(TOTALS, &[])?.iter().map(|r| Ok((r.text(0)?.to_owned(), r.text(1)?.to_owned(), r.int(2)?))).collect()
 }
 
 /// What of an account could not be read; none where all could.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn of_account(db: &dyn Db, channel: &Channel, account: &AccountId) -> Result<Option<OddItems>, StoreError> {
     let mut all: Option<OddItems> = None;
     for row in db.execute(OF_ACCOUNT, &[channel.as_str().into(), account.as_str().into()])? {

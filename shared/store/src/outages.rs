@@ -50,9 +50,6 @@ const DOWN: &str =
     "SELECT channel, account, reason, since, probe_at FROM outages WHERE failures >= ?1 ORDER BY channel, account";
 
 /// Notes that a message failed: how many did so in a row.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn failed(
     db: &dyn Db,
     channel: &Channel,
@@ -75,9 +72,6 @@ pub fn failed(
 
 /// Sets when the account's platform may be probed next. Only a probe may bring that forward: the messages that were under way when
 /// an outage began know less of it.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn hold(
     db: &dyn Db,
     channel: &Channel,
@@ -90,9 +84,6 @@ pub fn hold(
 }
 
 /// Takes the right to probe the account's platform until `until`; false where it is not time yet, or somebody else probes.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn probe(
     db: &dyn Db,
     channel: &Channel,
@@ -105,18 +96,12 @@ pub fn probe(
 }
 
 /// Notes that the account's platform works.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn clear(db: &dyn Db, channel: &Channel, account: &AccountId) -> Result<(), StoreError> {
     db.execute(CLEAR, &[channel.as_str().into(), account.as_str().into()])?;
     Ok(())
 }
 
 /// The accounts in an outage.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn down(db: &dyn Db) -> Result<Vec<Outage>, StoreError> {
     let rows = db.execute(DOWN, &[OPEN_AFTER.into()])?;
     rows.iter()

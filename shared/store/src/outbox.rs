@@ -247,9 +247,6 @@ fn read(r: &Row) -> Result<Claimed, StoreError> {
 }
 
 /// Hands a message over.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn enqueue(db: &dyn Db, row: &NewRow<'_>) -> Result<(), StoreError> {
     let params = [
         row.message.as_bytes().into(),
@@ -267,9 +264,6 @@ pub fn enqueue(db: &dyn Db, row: &NewRow<'_>) -> Result<(), StoreError> {
 }
 
 /// Claims rows of an account that are due, at most one a conversation, in the order in which they became due.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn claim(
     db: &dyn Db,
     (channel, account): (&Channel, &AccountId),
@@ -284,17 +278,11 @@ pub fn claim(
 }
 
 /// Whether a waiting row of a channel has outlived its time. Asked before [`claim_late`], since reading waits for no writer.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn is_late(db: &dyn Db, channel: &Channel, now: Timestamp) -> Result<bool, StoreError> {
     Ok(db.first(IS_LATE, &[channel.as_str().into(), now.into()])?.is_some())
 }
 
 /// Claims waiting rows of a channel whose time is over, whether or not they are due. It is no try.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn claim_late(
     db: &dyn Db,
     channel: &Channel,
@@ -308,9 +296,6 @@ pub fn claim_late(
 }
 
 /// Claims the next reply of a conversation as the answer to the webhook in that inbox row, if one is ready and was never tried.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn claim_answer(
     db: &dyn Db,
     conversation: ConversationId,
@@ -323,25 +308,16 @@ pub fn claim_answer(
 }
 
 /// The reply that was given as the answer to a webhook.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn answer_of(db: &dyn Db, inbox: i64) -> Result<Option<Claimed>, StoreError> {
     db.first(ANSWER_OF, &[inbox.into()])?.as_ref().map(read).transpose()
 }
 
 /// Marks a row as sent, also where its lease ran out meanwhile; false where it has been sent or given up.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn sent(db: &dyn Db, seq: i64) -> Result<bool, StoreError> {
     Ok(db.first(SENT, &[seq.into()])?.is_some())
 }
 
 /// Puts a claimed row back for later; false when the lease was lost. Without a reason the last one stays.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn later(
     db: &dyn Db,
     seq: i64,
@@ -357,26 +333,17 @@ pub fn later(
 const PARKED: Timestamp = Timestamp::from_millis(253_402_300_799_000);
 
 /// Lets a claimed row wait until its account is enabled, untried; false when the account is not disabled, or the lease was lost.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn park(db: &dyn Db, seq: i64, owner: &[u8; 16]) -> Result<bool, StoreError> {
     Ok(db.first(PARK, &[seq.into(), owner.into(), PARKED.into()])?.is_some())
 }
 
 /// Makes due what waited for an account to be enabled.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn unpark(db: &dyn Db, channel: &Channel, account: &AccountId, now: Timestamp) -> Result<(), StoreError> {
     db.execute(UNPARK, &[channel.as_str().into(), account.as_str().into(), now.into(), PARKED.into()])?;
     Ok(())
 }
 
 /// How many messages of an account wait, and how many were given up.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn of_account(db: &dyn Db, channel: &Channel, account: &AccountId) -> Result<(i64, i64), StoreError> {
     let key = [channel.as_str().into(), account.as_str().into()];
     let count = |sql| db.first(sql, &key)?.ok_or(StoreError::Missing("outbox"))?.int(0);
@@ -384,9 +351,6 @@ pub fn of_account(db: &dyn Db, channel: &Channel, account: &AccountId) -> Result
 }
 
 /// Whether a claimed row is still the claimer's.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn holds(db: &dyn Db, seq: i64, owner: &[u8; 16]) -> Result<bool, StoreError> {
     Ok(db.first(HOLDS, &[seq.into(), owner.into()])?.is_some())
 }
@@ -404,9 +368,6 @@ pub struct TakenBack {
 }
 
 /// Takes back what the system and AI seats wrote in a conversation and nobody has begun to send.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn take_back(
     db: &dyn Db,
     conversation: ConversationId,
@@ -425,9 +386,6 @@ pub fn take_back(
 }
 
 /// Gives a claimed row up and counts it; false when the lease was lost. Runs in the caller's transaction.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn dead(db: &dyn Db, row: &Claimed, owner: &[u8; 16], reason: &str, now: Timestamp) -> Result<bool, StoreError> {
     if db.first(DEAD, &[row.seq.into(), owner.into(), reason.into(), now.into()])?.is_none() {
         return Ok(false);
@@ -437,18 +395,12 @@ pub fn dead(db: &dyn Db, row: &Claimed, owner: &[u8; 16], reason: &str, now: Tim
 }
 
 /// Sets from when on a row is not sent any more.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn extend(db: &dyn Db, seq: i64, give_up_at: Timestamp) -> Result<(), StoreError> {
     db.execute(EXTEND, &[seq.into(), give_up_at.into()])?;
     Ok(())
 }
 
 /// Where a message stands in the outbox: state, conversation, number, channel.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn find(db: &dyn Db, message: MessageId) -> Result<Option<(String, ConversationId, i64, Channel)>, StoreError> {
     let Some(r) = db.first(FIND, &[message.as_bytes().into()])? else { return Ok(None) };
     let conversation = r.made(1, ConversationId::from_bytes(r.blob(1)?))?;
@@ -456,9 +408,6 @@ pub fn find(db: &dyn Db, message: MessageId) -> Result<Option<(String, Conversat
 }
 
 /// Makes a dead row pending again, as if it had never been tried; `None` when it is not dead, or its message is not at hand.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn revive(
     db: &dyn Db,
     message: MessageId,
@@ -472,9 +421,6 @@ pub fn revive(
 }
 
 /// Messages that were given up, after a position, in the order in which they were written.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn list_dead(db: &dyn Db, filter: &Filter<'_>, after: i64, limit: i64) -> Result<Vec<Dead>, StoreError> {
     let params = [
         after.into(),
@@ -507,9 +453,6 @@ pub fn list_dead(db: &dyn Db, filter: &Filter<'_>, after: i64, limit: i64) -> Re
 }
 
 /// How many messages that were given up a filter means, `most` at most.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn count_dead(db: &dyn Db, filter: &Filter<'_>, most: i64) -> Result<i64, StoreError> {
     let params = [
         filter.channel.into(),
@@ -523,26 +466,17 @@ pub fn count_dead(db: &dyn Db, filter: &Filter<'_>, most: i64) -> Result<i64, St
 }
 
 /// How many messages were given up since counting began: channel, account, reason, count.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn given_up(db: &dyn Db) -> Result<Vec<(String, String, String, i64)>, StoreError> {
     let rows = db.execute(GIVEN_UP, &[])?;
     rows.iter().map(|r| Ok((r.text(0)?.to_owned(), r.text(1)?.to_owned(), r.text(2)?.to_owned(), r.int(3)?))).collect()
 }
 
 /// Whether a message of a conversation is on its way.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn is_open(db: &dyn Db, conversation: ConversationId) -> Result<bool, StoreError> {
     Ok(db.first(OPEN, &[conversation.as_bytes().into()])?.is_some())
 }
 
 /// The messages of a conversation that wait for their next try.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn standing(db: &dyn Db, conversation: ConversationId) -> Result<Vec<Standing>, StoreError> {
     let rows = db.execute(STANDING, &[conversation.as_bytes().into(), outages::OPEN_AFTER.into()])?;
     rows.iter()
@@ -551,17 +485,11 @@ pub fn standing(db: &dyn Db, conversation: ConversationId) -> Result<Vec<Standin
 }
 
 /// How many messages wait, by channel, and when the oldest of them was written.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn waiting(db: &dyn Db) -> Result<Vec<(String, i64, Timestamp)>, StoreError> {
     db.execute(WAITING, &[])?.iter().map(|r| Ok((r.text(0)?.to_owned(), r.int(1)?, r.time(2)?))).collect()
 }
 
 /// How much of a channel and of one of its accounts is under way.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn load(db: &dyn Db, channel: &Channel, account: &AccountId, now: Timestamp) -> Result<Load, StoreError> {
     let r = db
         .first(LOAD, &[channel.as_str().into(), account.as_str().into(), now.into()])?
@@ -570,18 +498,12 @@ pub fn load(db: &dyn Db, channel: &Channel, account: &AccountId, now: Timestamp)
 }
 
 /// The accounts of a channel with messages that are due, but for those whose platform is down and need not be probed yet.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn due_accounts(db: &dyn Db, channel: &Channel, now: Timestamp) -> Result<Vec<AccountId>, StoreError> {
     let rows = db.execute(DUE_ACCOUNTS, &[channel.as_str().into(), now.into(), outages::OPEN_AFTER.into()])?;
     rows.iter().map(|r| r.made(0, AccountId::new(r.text(0)?))).collect()
 }
 
 /// The channels with such accounts.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn due_channels(db: &dyn Db, now: Timestamp) -> Result<Vec<Channel>, StoreError> {
     let mut due = Vec::new();
     for row in db.execute(CHANNELS, &[])? {

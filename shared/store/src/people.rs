@@ -95,9 +95,6 @@ fn lookup(bytes: &[u8], i: usize) -> Result<[u8; 16], StoreError> {
 }
 
 /// Notes an identifier of a customer. True when it is new, or is proof now and was not before.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn learn(db: &dyn Db, new: &Identifier) -> Result<bool, StoreError> {
     let params = [
         (&new.lookup).into(),
@@ -113,25 +110,16 @@ pub fn learn(db: &dyn Db, new: &Identifier) -> Result<bool, StoreError> {
 }
 
 /// Takes an identifier away from a customer; false where it has none such.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn forget(db: &dyn Db, of: &[u8; 16], customer: CustomerId) -> Result<bool, StoreError> {
     Ok(db.first(FORGET, &[of.into(), customer.as_bytes().into()])?.is_some())
 }
 
 /// Takes an identifier that staff typed away from a customer; false where it has none such.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn forget_typed(db: &dyn Db, of: &[u8; 16], customer: CustomerId) -> Result<bool, StoreError> {
     Ok(db.first(FORGET_TYPED, &[of.into(), customer.as_bytes().into()])?.is_some())
 }
 
 /// The identifiers of a customer.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn identifiers(db: &dyn Db, id: CustomerId) -> Result<Vec<Identifier>, StoreError> {
     let read = |r: &Row| {
         Ok(Identifier {
@@ -164,9 +152,6 @@ pub struct Holder {
 pub const HOLDERS: i64 = 50;
 
 /// The customers with an identifier, oldest first.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn holders(db: &dyn Db, of: &[u8; 16], limit: i64) -> Result<Vec<Holder>, StoreError> {
     db.execute(HOLDING, &[of.into(), limit.into()])?
         .iter()
@@ -190,26 +175,17 @@ pub fn set_known(db: &dyn Db, identity: warmline_model::IdentityId, digest: &[u8
 }
 
 /// From now on nobody is linked by this identifier.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn distrust(db: &dyn Db, of: &[u8; 16], now: Timestamp) -> Result<(), StoreError> {
     db.first(DISTRUST, &[of.into(), now.into()])?;
     Ok(())
 }
 
 /// Whether nobody is linked by this identifier any more.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn is_distrusted(db: &dyn Db, of: &[u8; 16]) -> Result<bool, StoreError> {
     Ok(db.first(IS_DISTRUSTED, &[of.into()])?.is_some())
 }
 
 /// The person that a customer is: the oldest customer of that person. None where it was erased.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn person(db: &dyn Db, id: CustomerId) -> Result<Option<CustomerId>, StoreError> {
     db.first(PERSON, &[id.as_bytes().into()])?.map(|r| customer(&r, 0)).transpose()
 }
@@ -225,9 +201,6 @@ pub struct Member {
 }
 
 /// The customers of a person, oldest first.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn members(db: &dyn Db, person: CustomerId) -> Result<Vec<Member>, StoreError> {
     db.execute(MEMBERS, &[person.as_bytes().into()])?
         .iter()
@@ -255,34 +228,22 @@ pub fn set_summary(db: &dyn Db, person: CustomerId, tags: &[String], owner: Opti
 }
 
 /// Whether an agent talks with a person now, or is asked about a conversation with them.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn served_by(db: &dyn Db, person: CustomerId, agent: AgentId) -> Result<bool, StoreError> {
     Ok(held_by(db, person, agent)? || db.first(ASKED, &[agent.as_bytes().into(), person.as_bytes().into()])?.is_some())
 }
 
 /// Whether an agent talks with a person now.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn held_by(db: &dyn Db, person: CustomerId, agent: AgentId) -> Result<bool, StoreError> {
     Ok(db.first(TALKS, &[agent.as_bytes().into(), person.as_bytes().into()])?.is_some())
 }
 
 /// Whether an agent holds or held one of a person's conversations, or one waits in a queue of the agent's groups.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn met_by(db: &dyn Db, person: CustomerId, agent: AgentId) -> Result<bool, StoreError> {
     Ok(db.first(MET, &[person.as_bytes().into(), agent.as_bytes().into()])?.is_some())
 }
 
 /// Whether a merge rests on nothing but what staff said: on their word alone, or on an identifier that they typed, also where it
 /// was taken away since.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn is_by_hand(db: &dyn Db, m: &Merge) -> Result<bool, StoreError> {
     if m.kind.is_none() {
         return Ok(true);
@@ -293,18 +254,12 @@ pub fn is_by_hand(db: &dyn Db, m: &Merge) -> Result<bool, StoreError> {
 }
 
 /// The open conversations, not in the agent's hands, that the persons with whom an agent talks now have on other channels.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn elsewhere(db: &dyn Db, agent: AgentId) -> Result<Vec<ConversationId>, StoreError> {
     let found = db.execute(ELSEWHERE, &[agent.as_bytes().into()])?;
     found.iter().map(|r| r.made(0, ConversationId::from_bytes(r.blob(0)?))).collect()
 }
 
 /// Logs a merge.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn insert_merge(db: &dyn Db, m: &Merge) -> Result<(), StoreError> {
     let params = [
         m.id.as_bytes().into(),
@@ -320,9 +275,6 @@ pub fn insert_merge(db: &dyn Db, m: &Merge) -> Result<(), StoreError> {
 }
 
 /// Undoes a merge; false when it is undone already.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn undo_merge(db: &dyn Db, id: MergeId, by: Option<AgentId>, now: Timestamp) -> Result<bool, StoreError> {
     let by = by.map(|a| a.as_bytes().to_vec());
     Ok(db.first(UNDO, &[id.as_bytes().into(), by.into(), now.into()])?.is_some())
@@ -342,17 +294,11 @@ fn merge_row(r: &Row) -> Result<Merge, StoreError> {
 }
 
 /// One merge.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn merge(db: &dyn Db, id: MergeId) -> Result<Option<Merge>, StoreError> {
     db.first(MERGE_GET, &[id.as_bytes().into()])?.as_ref().map(merge_row).transpose()
 }
 
 /// The merges that a customer was part of, undone ones too: those in which it is named first, then the others.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn merges(db: &dyn Db, id: CustomerId) -> Result<Vec<Merge>, StoreError> {
     let id = id.as_bytes();
     let (first, second) = (db.execute(MERGES_A, &[id.into()])?, db.execute(MERGES_B, &[id.into()])?);

@@ -143,9 +143,6 @@ pub fn assign(db: &dyn Db, id: ConversationId, a: &Assigned<'_>) -> Result<(), S
 }
 
 /// Open conversations in which a customer spoke and which no group has: there was none when they came.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn unplaced(db: &dyn Db, limit: i64) -> Result<Vec<Conversation>, StoreError> {
     db.execute(UNPLACED, &[limit.into()])?.iter().map(read).collect()
 }
@@ -159,18 +156,12 @@ pub fn detach(db: &dyn Db, id: ConversationId) -> Result<(), StoreError> {
 }
 
 /// The human agent who last had a person, and when that conversation was closed.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn last_agent(db: &dyn Db, person: CustomerId) -> Result<Option<(AgentId, Timestamp)>, StoreError> {
     let Some(row) = db.first(LAST, &[person.as_bytes().into()])? else { return Ok(None) };
     Ok(Some((row.made(0, AgentId::from_bytes(row.blob(0)?))?, row.time(1)?)))
 }
 
 /// Contacts that have waited too long in their queue.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn overdue(db: &dyn Db, now: Timestamp, limit: i64) -> Result<Vec<Conversation>, StoreError> {
     db.execute(OVERDUE, &[now.into(), limit.into()])?.iter().map(read).collect()
 }
@@ -184,51 +175,33 @@ pub fn stays(db: &dyn Db, id: ConversationId) -> Result<(), StoreError> {
 }
 
 /// An agent is lost: what the agent has in hand is kept until an instant.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn keep_until(db: &dyn Db, agent: AgentId, until: Timestamp) -> Result<(), StoreError> {
     db.execute(LOSE, &[agent.as_bytes().into(), until.into()])?;
     Ok(())
 }
 
 /// An agent is back.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn keep(db: &dyn Db, agent: AgentId) -> Result<(), StoreError> {
     db.execute(FOUND, &[agent.as_bytes().into()])?;
     Ok(())
 }
 
 /// Conversations of lost agents who did not come back in time.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn lost(db: &dyn Db, now: Timestamp, limit: i64) -> Result<Vec<Conversation>, StoreError> {
     db.execute(LOST, &[now.into(), limit.into()])?.iter().map(read).collect()
 }
 
 /// The customer has spoken to an AI seat, which has until an instant to answer.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn ai_turn(db: &dyn Db, id: ConversationId, due: Timestamp) -> Result<(), StoreError> {
     hit(db.first(AI_TURN, &[id_param(id), due.into()])?)
 }
 
 /// An AI seat has answered; `failed` turns in a row found no answer.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn ai_answered(db: &dyn Db, id: ConversationId, failed: i64) -> Result<(), StoreError> {
     hit(db.first(AI_ANSWERED, &[id_param(id), failed.into()])?)
 }
 
 /// Conversations in which an AI seat's answer is due by an instant.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn ai_waiting(db: &dyn Db, by: Timestamp, limit: i64) -> Result<Vec<Conversation>, StoreError> {
     db.execute(AI_WAITING, &[by.into(), limit.into()])?.iter().map(read).collect()
 }
@@ -242,9 +215,6 @@ pub fn rings(db: &dyn Db, id: ConversationId, until: Option<Timestamp>) -> Resul
 }
 
 /// Calls that rang until now, and of which no more was heard.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn ringing(db: &dyn Db, now: Timestamp, limit: i64) -> Result<Vec<Conversation>, StoreError> {
     db.execute(RINGING, &[now.into(), limit.into()])?.iter().map(read).collect()
 }

@@ -11,25 +11,16 @@ const INSERT: &str = "INSERT INTO plans (version, document, author, at) \
                       VALUES ((SELECT coalesce(max(version), 0) + 1 FROM plans), ?1, ?2, ?3) RETURNING version";
 
 /// The version in force; 0 before the first.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn version(db: &dyn Db) -> Result<i64, StoreError> {
     db.first(VERSION, &[])?.ok_or(StoreError::Missing("plan"))?.int(0)
 }
 
 /// The document in force (JSON), with its version.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn latest(db: &dyn Db) -> Result<Option<(String, i64)>, StoreError> {
     db.first(LATEST, &[])?.map(|r| Ok((r.text(0)?.to_owned(), r.int(1)?))).transpose()
 }
 
 /// The document of a version.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn get(db: &dyn Db, version: i64) -> Result<Option<String>, StoreError> {
     db.first(GET, &[version.into()])?.map(|r| Ok(r.text(0)?.to_owned())).transpose()
 }
@@ -45,9 +36,6 @@ pub struct Listed {
 }
 
 /// Versions below one, newest first.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn list(db: &dyn Db, below: i64, limit: i64) -> Result<Vec<Listed>, StoreError> {
     db.execute(LIST, &[below.into(), limit.into()])?
         .iter()
@@ -59,9 +47,6 @@ pub fn list(db: &dyn Db, below: i64, limit: i64) -> Result<Vec<Listed>, StoreErr
 }
 
 /// Adds a version; returns its number.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn insert(db: &dyn Db, document: &str, author: Option<AgentId>, now: Timestamp) -> Result<i64, StoreError> {
     let author = author.map(|a| a.as_bytes().to_vec());
     db.first(INSERT, &[document.into(), author.into(), now.into()])?.ok_or(StoreError::Missing("plan"))?.int(0)

@@ -65,9 +65,6 @@ const PROBLEMS: &str =
     "SELECT source, problem FROM pulls WHERE channel = ?1 AND account = ?2 AND problem IS NOT NULL ORDER BY source";
 
 /// Sets the sources of an account that are asked again and again. Runs in the caller's transaction.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn set_polled(
     db: &dyn Db,
     channel: &Channel,
@@ -92,9 +89,6 @@ pub struct HintToken<'a> {
 }
 
 /// Notes that a source has something new.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn hint(
     db: &dyn Db,
     channel: &Channel,
@@ -110,9 +104,6 @@ pub fn hint(
 }
 
 /// Claims sources of a channel that are due, until `until`.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn claim(
     db: &dyn Db,
     channel: &Channel,
@@ -139,9 +130,6 @@ pub fn claim(
 
 /// Moves a claimed source's cursor on and prolongs its lease; false when the lease ran out and somebody else has it. In the
 /// transaction that stores the page it is the proof that nobody else stores it.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn advance(
     db: &dyn Db,
     channel: &Channel,
@@ -156,9 +144,6 @@ pub fn advance(
 }
 
 /// Gives a claimed source up.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn end(
     db: &dyn Db,
     channel: &Channel,
@@ -186,17 +171,11 @@ pub fn end(
 }
 
 /// Channels with a source that is due.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn due_channels(db: &dyn Db, now: Timestamp) -> Result<Vec<String>, StoreError> {
     db.execute(DUE, &[now.into()])?.iter().map(|r| Ok(r.text(0)?.to_owned())).collect()
 }
 
 /// The sources of an account that could not be asked the last time, and why.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn problems(db: &dyn Db, channel: &Channel, account: &AccountId) -> Result<Vec<(String, String)>, StoreError> {
     let rows = db.execute(PROBLEMS, &[channel.as_str().into(), account.as_str().into()])?;
     rows.iter().map(|r| Ok((r.text(0)?.to_owned(), r.text(1)?.to_owned()))).collect()
@@ -222,9 +201,6 @@ pub struct Source {
 }
 
 /// An account's sources.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn of_account(db: &dyn Db, channel: &Channel, account: &AccountId) -> Result<Vec<Source>, StoreError> {
     let rows = db.execute(OF_ACCOUNT, &[channel.as_str().into(), account.as_str().into()])?;
     rows.iter()

@@ -42,9 +42,6 @@ pub struct Head {
 }
 
 /// The first contact of each lane of a group's queue, by the lane's text.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn heads(db: &dyn Db, group: &GroupId) -> Result<Vec<Head>, StoreError> {
     let read = |r: &Row| {
         Ok(Head {
@@ -60,9 +57,6 @@ pub fn heads(db: &dyn Db, group: &GroupId) -> Result<Vec<Head>, StoreError> {
 }
 
 /// How many stand before a place in a group's queue, counted up to `most`.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn ahead(db: &dyn Db, group: &GroupId, rank: i64, id: ConversationId, most: i64) -> Result<i64, StoreError> {
     let params = [group.as_str().into(), rank.into(), id.as_bytes().into(), most.into()];
     db.first(AHEAD, &params)?.ok_or(StoreError::Missing("queue"))?.int(0)
@@ -97,33 +91,21 @@ fn read(r: &Row) -> Result<Queue, StoreError> {
 }
 
 /// A group's queue; `None` where nobody has ever waited.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn get(db: &dyn Db, group: &GroupId) -> Result<Option<Queue>, StoreError> {
     db.first(GET, &[group.as_str().into()])?.as_ref().map(read).transpose()
 }
 
 /// All queues in which somebody has ever waited.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn list(db: &dyn Db) -> Result<Vec<Queue>, StoreError> {
     db.execute(LIST, &[])?.iter().map(read).collect()
 }
 
 /// When the first in line entered.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn oldest(db: &dyn Db, group: &GroupId) -> Result<Option<Timestamp>, StoreError> {
     db.first(OLDEST, &[group.as_str().into()])?.ok_or(StoreError::Missing("queue"))?.opt_time(0)
 }
 
 /// Notes that a contact left the queue for a seat: the pace after it, and what its estimate was off by where it had one.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn left(
     db: &dyn Db,
     group: &GroupId,
@@ -137,9 +119,6 @@ pub fn left(
 }
 
 /// Available agents with capacity left in whose groups somebody waits.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn free_beside(db: &dyn Db, limit: i64) -> Result<Vec<AgentId>, StoreError> {
     db.execute(FREE, &[limit.into()])?.iter().map(|r| r.made(0, AgentId::from_bytes(r.blob(0)?))).collect()
 }

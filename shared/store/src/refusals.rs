@@ -43,9 +43,6 @@ pub struct Counted {
 }
 
 /// Counts `n` refusals.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn count(db: &dyn Db, refused: &Refused<'_>, n: i64, now: Timestamp) -> Result<Counted, StoreError> {
     let Refused { channel, account, reason, ahead_secs } = *refused;
     let (hour, minute) = (now.secs().div_euclid(3600), now.secs().div_euclid(60));
@@ -56,9 +53,6 @@ pub fn count(db: &dyn Db, refused: &Refused<'_>, n: i64, now: Timestamp) -> Resu
 }
 
 /// How many there were in this minute.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn in_minute(db: &dyn Db, refused: &Refused<'_>, now: Timestamp) -> Result<i64, StoreError> {
     let Refused { channel, account, reason, .. } = *refused;
     let (hour, minute) = (now.secs().div_euclid(3600), now.secs().div_euclid(60));
@@ -67,9 +61,6 @@ pub fn in_minute(db: &dyn Db, refused: &Refused<'_>, now: Timestamp) -> Result<i
 }
 
 /// All refusals by connected accounts: channel, reason, count.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn totals(db: &dyn Db) -> Result<Vec<(String, String, i64)>, StoreError> {
     db.execute(TOTALS, &[])?.iter().map(|r| Ok((r.text(0)?.to_owned(), r.text(1)?.to_owned(), r.int(2)?))).collect()
 }
@@ -88,9 +79,6 @@ pub struct Reason {
 }
 
 /// An account's refusals by reason, the latest first.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn of_account(db: &dyn Db, channel: &str, account: &str) -> Result<Vec<Reason>, StoreError> {
     let rows = db.execute(OF_ACCOUNT, &[channel.into(), account.into()])?;
     let reason = |r: &crate::db::Row| {

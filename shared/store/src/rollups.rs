@@ -25,9 +25,6 @@ const SINCE: &str = "SELECT figure, channel, bucket, sum(n), sum(total) FROM rol
                      GROUP BY figure, channel, bucket ORDER BY figure, channel, bucket";
 
 /// Adds to a cell.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn add(db: &dyn Db, cell: &Cell) -> Result<(), StoreError> {
     let params = [
         cell.figure.as_str().into(),
@@ -42,9 +39,6 @@ pub fn add(db: &dyn Db, cell: &Cell) -> Result<(), StoreError> {
 }
 
 /// All cells from an hour on, with the hours added up.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn since(db: &dyn Db, hour: i64) -> Result<Vec<Cell>, StoreError> {
     db.execute(SINCE, &[hour.into()])?
         .iter()

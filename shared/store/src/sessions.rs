@@ -13,17 +13,11 @@ fn key(channel: &Channel, account: &AccountId, now: Timestamp) -> [crate::db::Va
 }
 
 /// Counts one more, and says how many there are with it.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn begin(db: &dyn Db, channel: &Channel, account: &AccountId, now: Timestamp) -> Result<i64, StoreError> {
     db.first(BEGIN, &key(channel, account, now))?.ok_or(StoreError::Missing("session"))?.int(0)
 }
 
 /// How many there are.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn begun(db: &dyn Db, channel: &Channel, account: &AccountId, now: Timestamp) -> Result<i64, StoreError> {
     db.first(BEGUN, &key(channel, account, now))?.map_or(Ok(0), |row| row.int(0))
 }

@@ -29,9 +29,6 @@ pub struct Work {
 }
 
 /// Adds to a group's quarter.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn add(db: &dyn Db, group: &GroupId, work: &Work) -> Result<(), StoreError> {
     let Work { quarter, came, handled, unit_ms } = *work;
     db.execute(ADD, &[group.as_str().into(), quarter.into(), came.into(), handled.into(), unit_ms.into()])?;
@@ -39,18 +36,12 @@ pub fn add(db: &dyn Db, group: &GroupId, work: &Work) -> Result<(), StoreError> 
 }
 
 /// Removes what was before a quarter.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn forget(db: &dyn Db, before: i64) -> Result<(), StoreError> {
     db.execute(FORGET, &[before.into()])?;
     Ok(())
 }
 
 /// A group's quarters from one on.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn since(db: &dyn Db, group: &GroupId, quarter: i64) -> Result<Vec<Work>, StoreError> {
     db.execute(SINCE, &[group.as_str().into(), quarter.into()])?
         .iter()
@@ -74,9 +65,6 @@ pub struct Post {
 }
 
 /// People at work (not in a break, not for dedicated customers alone), by agent and group.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn at_work(db: &dyn Db) -> Result<Vec<Post>, StoreError> {
     let read = |r: &Row| {
         Ok(Post {
@@ -93,17 +81,11 @@ pub fn at_work(db: &dyn Db) -> Result<Vec<Post>, StoreError> {
 }
 
 /// Agents whom staffing moved and did not take back, at work or not.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn moved(db: &dyn Db, limit: i64) -> Result<Vec<AgentId>, StoreError> {
     db.execute(MOVED, &[limit.into()])?.iter().map(|r| r.made(0, AgentId::from_bytes(r.blob(0)?))).collect()
 }
 
 /// Notes when an agent was moved; false when there is no such agent any more.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn mark(db: &dyn Db, agent: AgentId, now: Timestamp) -> Result<bool, StoreError> {
     Ok(db.first(MARK, &[agent.as_bytes().into(), now.into()])?.is_some())
 }

@@ -37,9 +37,6 @@ fn scopes(r: &Row, i: usize) -> Result<Option<Vec<Scope>>, StoreError> {
 }
 
 /// Adds a token.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn insert(db: &dyn Db, hash: &[u8; 32], agent: AgentId, role: Role, token: &Token) -> Result<(), StoreError> {
     let params = [
         hash.into(),
@@ -79,9 +76,6 @@ pub struct Found {
 }
 
 /// Whose token it is and what it allows; none where it was revoked.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn find(db: &dyn Db, hash: &[u8; 32]) -> Result<Option<Found>, StoreError> {
     let Some(row) = db.first(FIND, &[hash.into()])? else { return Ok(None) };
     Ok(Some(Found {
@@ -99,9 +93,6 @@ pub fn find(db: &dyn Db, hash: &[u8; 32]) -> Result<Option<Found>, StoreError> {
 }
 
 /// The tokens of a member of staff that were not revoked, oldest first.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn of(db: &dyn Db, agent: AgentId) -> Result<Vec<Token>, StoreError> {
     let read = |r: &Row| {
         Ok(Token {
@@ -115,26 +106,17 @@ pub fn of(db: &dyn Db, agent: AgentId) -> Result<Vec<Token>, StoreError> {
 }
 
 /// Uses up some milliseconds of a token's rate, from now or from where it was used up to.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn pace(db: &dyn Db, hash: &[u8; 32], now: Timestamp, ms: i64) -> Result<(), StoreError> {
     db.execute(PACE, &[hash.into(), now.into(), ms.into()])?;
     Ok(())
 }
 
 /// Revokes a token; false when the member of staff has no such token.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn revoke(db: &dyn Db, agent: AgentId, id: TokenId, now: Timestamp) -> Result<bool, StoreError> {
     Ok(db.first(REVOKE, &[agent.as_bytes().into(), id.as_bytes().into(), now.into()])?.is_some())
 }
 
 /// All tokens of a member of staff end at an instant, or sooner where they would.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn end_by(db: &dyn Db, agent: AgentId, at: Timestamp) -> Result<(), StoreError> {
     db.execute(END_BY, &[agent.as_bytes().into(), at.into()])?;
     Ok(())

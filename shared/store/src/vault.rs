@@ -54,9 +54,6 @@ fn stored(row: &Row, i: usize) -> Result<Stored, StoreError> {
 }
 
 /// Makes the tables where there are none.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn prepare(vault: &dyn Db) -> Result<(), StoreError> {
     // A hint, as in the other database.
     let _ = vault.execute(WAL, &[]);
@@ -77,26 +74,17 @@ pub fn touch(vault: &dyn Db, now: Timestamp) -> Result<(), StoreError> {
 }
 
 /// Adds a customer's key.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn insert(vault: &dyn Db, id: CustomerId, key: &Stored) -> Result<(), StoreError> {
     vault.execute(INSERT, &[id.as_bytes().into(), key.master.as_slice().into(), key.wrapped.as_slice().into()])?;
     Ok(())
 }
 
 /// A customer's key; none where it was destroyed.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn get(vault: &dyn Db, id: CustomerId) -> Result<Option<Stored>, StoreError> {
     vault.first(GET, &[id.as_bytes().into()])?.map(|r| stored(&r, 0)).transpose()
 }
 
 /// Destroys a customer's key. Its bytes are overwritten in the file, not only let go of.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn destroy(vault: &dyn Db, id: CustomerId) -> Result<(), StoreError> {
     shred(vault);
     vault.execute(DESTROY, &[id.as_bytes().into()])?;
@@ -104,9 +92,6 @@ pub fn destroy(vault: &dyn Db, id: CustomerId) -> Result<(), StoreError> {
 }
 
 /// Writes back what the write-ahead log holds, so that no destroyed key is left in it; false when somebody was reading: try again.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn settle(vault: &dyn Db) -> Result<bool, StoreError> {
     match vault.first(CHECKPOINT, &[]) {
         Ok(row) => row.map_or(Ok(true), |row| Ok(row.int(0)? == 0)),
@@ -122,9 +107,6 @@ fn shred(vault: &dyn Db) {
 }
 
 /// Keys of customers that another master key wraps.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn of_other_masters(vault: &dyn Db, master: &[u8], limit: i64) -> Result<Vec<(CustomerId, Stored)>, StoreError> {
     let mut rows = vault.execute(BEFORE, &[master.into(), limit.into()])?;
     if rows.is_empty() {
@@ -134,18 +116,12 @@ pub fn of_other_masters(vault: &dyn Db, master: &[u8], limit: i64) -> Result<Vec
 }
 
 /// Puts a customer's key in its place as another master key wraps it; false when it is not as it was.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn rewrap(vault: &dyn Db, id: CustomerId, old: &Stored, new: &Stored) -> Result<bool, StoreError> {
     let of = |b: &[u8]| -> Value { b.into() };
     Ok(vault.first(REWRAP, &[of(id.as_bytes()), of(&old.master), of(&new.master), of(&new.wrapped)])?.is_some())
 }
 
 /// How many customers' keys each master key wraps. Reads the whole index.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn by_master(vault: &dyn Db) -> Result<Vec<(Vec<u8>, i64)>, StoreError> {
     vault.execute(COUNT, &[])?.iter().map(|r| Ok((r.blob(0)?.to_vec(), r.int(1)?))).collect()
 }
@@ -167,41 +143,26 @@ fn generation(r: &Row) -> Result<Generation, StoreError> {
 }
 
 /// All generations, oldest first.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn generations(vault: &dyn Db) -> Result<Vec<Generation>, StoreError> {
     vault.execute(PASSING, &[])?.iter().map(generation).collect()
 }
 
 /// The newest generation for a purpose.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn newest(vault: &dyn Db, purpose: &str) -> Result<Option<Generation>, StoreError> {
     vault.first(NEWEST, &[purpose.into()])?.as_ref().map(generation).transpose()
 }
 
 /// One generation; none where it was destroyed.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn by_number(vault: &dyn Db, n: i64) -> Result<Option<Generation>, StoreError> {
     vault.first(GENERATION, &[n.into()])?.as_ref().map(generation).transpose()
 }
 
 /// The number of the next generation.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn next(vault: &dyn Db) -> Result<i64, StoreError> {
     Ok(vault.first(LAST, &[])?.ok_or(StoreError::Missing("generation"))?.int(0)? + 1)
 }
 
 /// Adds a generation; false when somebody else has added that number.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn add(vault: &dyn Db, new: &Generation) -> Result<bool, StoreError> {
     let Generation { n, purpose, key, made_at } = new;
     let params = [
@@ -215,9 +176,6 @@ pub fn add(vault: &dyn Db, new: &Generation) -> Result<bool, StoreError> {
 }
 
 /// Destroys a generation, as [`destroy`] does a customer's key.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn destroy_generation(vault: &dyn Db, n: i64) -> Result<(), StoreError> {
     shred(vault);
     vault.execute(DESTROY_GENERATION, &[n.into()])?;
@@ -225,9 +183,6 @@ pub fn destroy_generation(vault: &dyn Db, n: i64) -> Result<(), StoreError> {
 }
 
 /// As [`rewrap`], for a generation.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn rewrap_generation(vault: &dyn Db, n: i64, old: &Stored, new: &Stored) -> Result<bool, StoreError> {
     let params = [n.into(), old.master.as_slice().into(), new.master.as_slice().into(), new.wrapped.as_slice().into()];
     Ok(vault.first(REWRAP_GENERATION, &params)?.is_some())

@@ -17,25 +17,16 @@ fn count(db: &dyn Db, sql: &'static str, params: &[Value]) -> Result<i64, StoreE
 }
 
 /// Conversations of an account that stand in queues, counted up to `most`.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn queued(db: &dyn Db, channel: &Channel, account: &AccountId, most: i64) -> Result<i64, StoreError> {
     count(db, QUEUED, &[channel.as_str().into(), account.as_str().into(), most.into()])
 }
 
 /// Those in which a customer spoke and nobody has them yet, in a queue or before it, counted up to `most`.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn waiting(db: &dyn Db, channel: &Channel, account: &AccountId, most: i64) -> Result<i64, StoreError> {
     count(db, WAITING, &[channel.as_str().into(), account.as_str().into(), most.into()])
 }
 
 /// All open conversations of an account.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn open(db: &dyn Db, channel: &Channel, account: &AccountId) -> Result<i64, StoreError> {
     count(db, OPEN, &[channel.as_str().into(), account.as_str().into()])
 }

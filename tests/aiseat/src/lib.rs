@@ -4,8 +4,9 @@
 #![expect(unsafe_code, reason = "the entry point that Spin's macro writes")]
 
 use warmline_endpoint::{Problem, Request, Response};
-use warmline_flow::ctx::Actor;
-use warmline_flow::{Ctx, FlowError, ai, sealed};
+use warmline_flow::ai;
+use warmline_kernel::ctx::Actor;
+use warmline_kernel::{Ctx, StepError, sealed};
 use warmline_model::{Channel, Content, Origin, Role, Timestamp};
 use warmline_routing::handover::Turn;
 use warmline_spin::incoming::serve;
@@ -29,7 +30,7 @@ async fn answer(_: &Request) -> Result<Response, Problem> {
             let actor = Actor { agent: conversation.agent, role: Role::Agent };
             // Who was handed over meanwhile is no longer this seat's.
             match immediate(ctx.db, || ai::turn(&ctx, &actor, conversation.id, &turn, &said, None)) {
-                Ok(_) | Err(FlowError::Conflict { .. } | FlowError::NotFound(_)) => {}
+                Ok(_) | Err(StepError::Conflict { .. } | StepError::NotFound(_)) => {}
                 Err(error) => return Err(error.into()),
             }
             channels.push(conversation.channel);
@@ -41,7 +42,7 @@ async fn answer(_: &Request) -> Result<Response, Problem> {
 }
 
 /// What is said to the customer's newest words; no turn where the script has none for them, as a bot that hangs.
-fn script(ctx: &Ctx<'_>, conversation: &Conversation) -> Result<(Option<Turn>, Vec<Content>), FlowError> {
+fn script(ctx: &Ctx<'_>, conversation: &Conversation) -> Result<(Option<Turn>, Vec<Content>), StepError> {
     let key = sealed::customer_key(ctx, conversation.customer)?;
     let stored = messages::list(ctx.db, conversation.id, 0, 1_000)?;
     let Some(last) = stored.iter().rev().find(|m| m.origin == Origin::Customer) else { return Ok((None, Vec::new())) };

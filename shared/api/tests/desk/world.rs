@@ -5,15 +5,16 @@ use std::cell::Cell;
 use warmline_api::dispatch;
 use warmline_endpoint::route::{Piece, Pieces, Reply};
 use warmline_endpoint::{Request, Response};
-use warmline_flow::Ctx;
 use warmline_flow::drain::{Drainer, Step};
-use warmline_flow::ingest::{ingest, sender_lookup};
+use warmline_kernel::Ctx;
+use warmline_kernel::payload::sender_lookup;
 use warmline_model::{
     AccountId, Channel, Clock, Content, CustomerId, Identifier, IdentifierKind, Inbound, Rng, Sender, Timestamp,
 };
 use warmline_privacy::{Keyring, Masters};
 use warmline_store::native::{MemoryKv, NativeDb};
 use warmline_store::{customers, inbox, migrate, vault};
+use warmline_transport::ingest::ingest;
 
 pub const ADMIN: &str = "the-administrator";
 const MASTER: &str = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";

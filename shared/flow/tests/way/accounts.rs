@@ -5,14 +5,16 @@ use crate::{actor, all, check, count, only};
 use serde_json::{Value, json};
 use warmline_channels::common::Common;
 use warmline_channels::{Outcome, Page};
-use warmline_flow::accounts::{self, Account, Standing};
-use warmline_flow::ctx::Actor;
-use warmline_flow::deliver::{self, Attempt};
-use warmline_flow::refused::{self, Webhook};
-use warmline_flow::strangers::{self, Full};
-use warmline_flow::{FlowError, converse, pull, tick};
+use warmline_flow::{converse, tick};
+use warmline_kernel::StepError;
+use warmline_kernel::ctx::Actor;
 use warmline_model::{AccountId, Channel, Content, ConversationState, DeliveryState, Role, Sender};
 use warmline_store::{Db as _, audit, immediate, messages, refusals};
+use warmline_transport::accounts::{self, Account, Standing};
+use warmline_transport::deliver::{self, Attempt};
+use warmline_transport::pull;
+use warmline_transport::refused::{self, Webhook};
+use warmline_transport::strangers::{self, Full};
 
 const ADMIN: Actor = Actor { agent: None, role: Role::Admin };
 
@@ -132,7 +134,7 @@ fn newcomer_a_disabled_account_holds_replies_and_sources_and_enabling_it_lets_th
     reply().unwrap();
     disable(&w);
     // The agent is told, with a code.
-    assert!(matches!(reply(), Err(FlowError::Conflict { code: "account_disabled", .. })));
+    assert!(matches!(reply(), Err(StepError::Conflict { code: "account_disabled", .. })));
     // What was on its way waits, untried.
     let jobs = claim(&w, 16);
     deliver::park(&w.ctx(), &jobs[0]).unwrap();
@@ -179,10 +181,10 @@ fn newcomer_an_account_in_use_is_not_deleted_and_a_new_one_of_its_name_starts_cl
     assert!(before.standing.heard_at.is_some());
     assert_eq!(delete().unwrap(), None);
     assert!(loaded(&w).is_none());
-    assert!(matches!(delete(), Err(FlowError::NotFound("account"))));
+    assert!(matches!(delete(), Err(StepError::NotFound("account"))));
     assert!(matches!(
         immediate(&w.db, || accounts::disable(&w.ctx(), &ADMIN, &channel, &account)),
-        Err(FlowError::NotFound("account"))
+        Err(StepError::NotFound("account"))
     ));
     // What was said stays, under the account's id.
     let kept = only(&w);

@@ -4,10 +4,11 @@ use crate::common::{World, edit, place};
 use crate::people::{PHONE, channel, sender};
 use crate::{all, check, count, only, replayed};
 use serde_json::{Value, json};
-use warmline_flow::ctx::Actor;
-use warmline_flow::{accounts, tick};
+use warmline_flow::tick;
+use warmline_kernel::ctx::Actor;
 use warmline_model::{AgentId, AgentState, Content, ConversationState, Role, Timestamp};
 use warmline_store::immediate;
+use warmline_transport::accounts;
 
 /// A telephone system tells something of a call.
 fn tells(w: &World, call: &str, event: &str, data: Value) {

@@ -5,8 +5,9 @@ use crate::people::{PHONE, channel, merge, person, says, sender, unmerge};
 use crate::{actor, all, count};
 use proptest::prelude::{ProptestConfig, Strategy, prop_oneof, proptest};
 use std::collections::BTreeSet;
-use warmline_flow::ctx::Actor;
-use warmline_flow::{FlowError, cases, converse};
+use warmline_flow::{cases, converse};
+use warmline_kernel::StepError;
+use warmline_kernel::ctx::Actor;
 use warmline_model::{CaseId, Content, CustomerId, MergeId, Role, Sender};
 use warmline_routing::Plan;
 use warmline_store::conversations::Conversation;
@@ -27,7 +28,7 @@ fn of(w: &World, n: usize) -> CaseId {
     all(w)[n].case
 }
 
-fn set(w: &World, who: &Actor, n: usize, case: Option<CaseId>) -> Result<Conversation, FlowError> {
+fn set(w: &World, who: &Actor, n: usize, case: Option<CaseId>) -> Result<Conversation, StepError> {
     let id = all(w)[n].id;
     immediate(&w.db, || cases::set(&w.ctx(), who, id, case))
 }
@@ -55,7 +56,7 @@ fn the_app_and_then_the_telephone_are_one_case_within_the_window() {
     let mut plan = Plan::clone(&warmline_flow::plan::current(&w.ctx()).unwrap());
     plan.cases.window_hours = -1;
     let wrong = immediate(&w.db, || warmline_flow::plan::put(&w.ctx(), None, &plan, None)).unwrap_err();
-    assert!(matches!(wrong, FlowError::Invalid { code: "bad_cases", field, .. } if field == "cases.window_hours"));
+    assert!(matches!(wrong, StepError::Invalid { code: "bad_cases", field, .. } if field == "cases.window_hours"));
     edit(&w, |plan| plan.cases.window_hours = 0);
     says(&w, "phone", caller("c4"), "喂");
     assert_ne!(of(&w, 3), of(&w, 4));
@@ -120,13 +121,13 @@ fn staff_split_and_join_and_what_they_said_stays() {
     // The case of somebody else is not joined, and one that is nobody's is not found.
     says(&w, "app", sender("m2", &[]), "你好");
     let (other, nobody) = (of(&w, 2), CaseId::last_of(w.ctx().now()));
-    assert!(matches!(set(&w, &agent, 1, Some(other)), Err(FlowError::Conflict { code: "other_person", .. })));
-    assert!(matches!(set(&w, &agent, 1, Some(nobody)), Err(FlowError::NotFound("case"))));
+    assert!(matches!(set(&w, &agent, 1, Some(other)), Err(StepError::Conflict { code: "other_person", .. })));
+    assert!(matches!(set(&w, &agent, 1, Some(nobody)), Err(StepError::NotFound("case"))));
     let colleague = actor(w.agent(&group, 9, false));
     assert!(set(&w, &colleague, 1, None).is_err());
     // Who serves nobody of a case does not see it.
     assert_eq!(cases::of(&w.ctx(), &agent, first, None).unwrap().1.len(), 2);
-    assert!(matches!(cases::of(&w.ctx(), &colleague, first, None), Err(FlowError::NotFound("case"))));
+    assert!(matches!(cases::of(&w.ctx(), &colleague, first, None), Err(StepError::NotFound("case"))));
 }
 
 #[test]

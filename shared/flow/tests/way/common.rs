@@ -2,10 +2,9 @@
 
 use std::cell::Cell;
 use warmline_channels::registry;
-use warmline_flow::Ctx;
-use warmline_flow::deliver::{self, Job};
 use warmline_flow::drain::{Drainer, Step};
 use warmline_flow::staff::Duties;
+use warmline_kernel::Ctx;
 use warmline_model::{
     AccountId, AgentId, AgentState, Channel, Clock, Content, GroupId, Inbound, Rng, Role, Sender, Timestamp, Units,
 };
@@ -13,6 +12,7 @@ use warmline_privacy::{Keyring, Masters};
 use warmline_routing::{Group, Plan};
 use warmline_store::native::{MemoryKv, NativeDb};
 use warmline_store::{Db, Row, StoreError, Value, agents, immediate, migrate};
+use warmline_transport::deliver::{self, Job};
 
 pub struct SetClock(Cell<i64>);
 
@@ -161,7 +161,7 @@ impl World {
 
     pub fn arrives_from(&self, channel: &Channel, sender: Sender, key: &str, content: Content) {
         let inbound = Inbound { earlier_key: None, key: key.into(), sender, at: self.clock.now(), content, reply_to: None };
-        warmline_flow::ingest::ingest(&self.ctx(), channel, &place().1, vec![inbound], None, &[]).unwrap();
+        warmline_transport::ingest::ingest(&self.ctx(), channel, &place().1, vec![inbound], None, &[]).unwrap();
     }
 
     pub fn drain(&self) -> i64 {

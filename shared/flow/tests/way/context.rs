@@ -6,8 +6,9 @@ use crate::privacy::ADMIN;
 use crate::{actor, all};
 use proptest::prelude::{ProptestConfig, Strategy, any, prop_oneof, proptest};
 use std::collections::BTreeMap;
-use warmline_flow::ctx::Actor;
-use warmline_flow::{Ctx, converse, erase, people, summary};
+use warmline_flow::{converse, erase, people, summary};
+use warmline_kernel::Ctx;
+use warmline_kernel::ctx::Actor;
 use warmline_model::{AgentId, Content, CustomerId, MergeId, Role, Timestamp};
 use warmline_store::{Kv, immediate};
 

@@ -2,10 +2,11 @@
 
 use crate::common::World;
 use crate::people::{merge, person, says, sender, unmerge};
-use warmline_flow::broken::{self, Broken, Value};
-use warmline_flow::consent::{self, Said};
-use warmline_flow::ctx::Actor;
-use warmline_flow::{FlowError, hold};
+use warmline_flow::hold;
+use warmline_kernel::StepError;
+use warmline_kernel::broken::{self, Broken, Value};
+use warmline_kernel::consent::{self, Said};
+use warmline_kernel::ctx::Actor;
 use warmline_model::{CustomerId, MessageId, Role};
 use warmline_store::{Db as _, audit, immediate};
 
@@ -15,7 +16,7 @@ fn actions(w: &World) -> Vec<(String, Option<String>)> {
     audit::after(&w.db, 0, 1_000).unwrap().into_iter().map(|e| (e.entry.action, e.entry.reason)).collect()
 }
 
-pub fn hold(w: &World, of: CustomerId, reason: &str) -> Result<(), FlowError> {
+pub fn hold(w: &World, of: CustomerId, reason: &str) -> Result<(), StepError> {
     immediate(&w.db, || hold::place(&w.ctx(), &OFFICER, person(w, of), reason, Some("case-7")))
 }
 
@@ -27,7 +28,7 @@ pub fn lift(w: &World, of: CustomerId) {
 fn held(w: &World, of: CustomerId) -> Option<&'static str> {
     match hold::check(&w.ctx(), person(w, of)) {
         Ok(()) => None,
-        Err(FlowError::Conflict { code: "legal_hold", detail }) => detail.split(['(', ')']).nth(1),
+        Err(StepError::Conflict { code: "legal_hold", detail }) => detail.split(['(', ')']).nth(1),
         Err(other) => panic!("{other}"),
     }
 }
@@ -36,7 +37,7 @@ fn held(w: &World, of: CustomerId) -> Option<&'static str> {
 fn a_hold_covers_whoever_is_one_person_with_the_held() {
     let w = World::new();
     let [one, other, third] = ["a", "b", "c"].map(|who| says(&w, "app", sender(who, &[]), "你好"));
-    assert!(matches!(hold(&w, one, "because"), Err(FlowError::Invalid { .. })));
+    assert!(matches!(hold(&w, one, "because"), Err(StepError::Invalid { .. })));
     hold(&w, other, "court").unwrap();
     assert_eq!([one, other, third].map(|c| held(&w, c)), [None, Some("court"), None]);
     let first = merge(&w, one, other).unwrap();

@@ -3,15 +3,17 @@
 use crate::common::{World, place};
 use crate::{all, count};
 use warmline_channels::{Odd, Page, Parsed};
-use warmline_flow::ctx::Actor;
-use warmline_flow::ingest::{self, Ingested, sender_lookup};
-use warmline_flow::passing;
-use warmline_flow::{erase, figures, odd, pull, retention, tick};
+use warmline_flow::{erase, figures, retention, tick};
+use warmline_kernel::ctx::Actor;
+use warmline_kernel::passing;
+use warmline_kernel::payload::sender_lookup;
 use warmline_model::{
     AccountId, Channel, Content, CustomerId, Identifier, IdentifierKind, Inbound, Role, Sender, Timestamp,
 };
 use warmline_store::inbox::{self, SHARDS};
 use warmline_store::{Db as _, customers, immediate, odd_items, pulls};
+use warmline_transport::ingest::{self, Ingested};
+use warmline_transport::{odd, pull};
 
 const HOUR: i64 = 3_600_000;
 

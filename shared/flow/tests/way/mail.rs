@@ -3,7 +3,8 @@
 use crate::common::World;
 use crate::people::channel;
 use crate::{actor, all, check, count, only};
-use warmline_flow::{FlowError, consent, converse, quality, sealed, summary};
+use warmline_flow::{converse, quality, summary};
+use warmline_kernel::{StepError, consent, sealed};
 use warmline_model::{Content, ConversationState, Origin, Sender, Timestamp};
 use warmline_store::{immediate, messages};
 
@@ -182,5 +183,5 @@ fn w18_a_reply_to_all_goes_to_those_of_that_mail_and_to_nobody_else() {
     // A mail to the brand alone has nobody else.
     writes(&w, "w@x", "m4", mail("谢谢", None, &[], &[]));
     let refused = converse::to_all(&w.ctx(), &only(&w), Content::text("好的"));
-    assert!(matches!(refused, Err(FlowError::Conflict { code: "nobody_else", .. })));
+    assert!(matches!(refused, Err(StepError::Conflict { code: "nobody_else", .. })));
 }

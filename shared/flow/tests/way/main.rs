@@ -23,15 +23,17 @@ use proptest::prelude::{ProptestConfig, any, proptest};
 use std::collections::BTreeMap;
 use warmline_channels::Outcome;
 use warmline_flow::converse::{self, Target};
-use warmline_flow::ctx::Actor;
-use warmline_flow::deliver::{self, Attempt};
-use warmline_flow::{FlowError, figures, quality, staff, stream, tick};
+use warmline_flow::{figures, quality, staff, tick};
+use warmline_kernel::StepError;
+use warmline_kernel::ctx::Actor;
 use warmline_model::event::to_columns;
 use warmline_model::{
     AgentId, AgentState, Channel, Content, ConversationId, ConversationState, Event, EventBody, Role, Units,
 };
 use warmline_store::conversations::{self, Conversation};
 use warmline_store::{Db as _, agents, events, immediate, messages, rollups};
+use warmline_transport::deliver::{self, Attempt};
+use warmline_transport::stream;
 
 fn all(w: &World) -> Vec<Conversation> {
     conversations::list(&w.db, None, 10_000, None, None).unwrap()
@@ -267,8 +269,8 @@ fn a_failed_transfer_changes_nothing() {
     let id = only(&w).id;
     let before = log(&w).len();
     let to = |target| immediate(&w.db, || converse::transfer(&w.ctx(), &actor(one), id, &target, Some("看看")));
-    assert!(matches!(to(Target::Agent(other)), Err(FlowError::Conflict { code: "agent_full", .. })));
-    assert!(matches!(to(Target::Agent(one)), Err(FlowError::Conflict { code: "same_agent", .. })));
+    assert!(matches!(to(Target::Agent(other)), Err(StepError::Conflict { code: "agent_full", .. })));
+    assert!(matches!(to(Target::Agent(one)), Err(StepError::Conflict { code: "same_agent", .. })));
     assert_eq!((log(&w).len(), only(&w).agent, only(&w).messages), (before, Some(one), 1));
     check(&w);
 }
@@ -287,7 +289,7 @@ fn a_transfer_moves_the_unit_and_the_note_stays_in_the_house() {
     let (channel, account) = place();
     assert!(stream::replies(&w.ctx(), &channel, &account, "a", None, 10).unwrap().items.is_empty());
     assert!(claim(&w, 10).is_empty());
-    assert!(matches!(converse::find(&w.ctx(), &actor(one), id), Err(FlowError::NotFound(_))));
+    assert!(matches!(converse::find(&w.ctx(), &actor(one), id), Err(StepError::NotFound(_))));
     check(&w);
 }
 
@@ -313,12 +315,12 @@ fn failures_back_off_and_end_as_dead_letters_when_their_time_is_over() {
     assert_eq!(deliver_one(&w, &Attempt::Answered(Outcome::Sent)), 0);
     assert_eq!((count(&w, "delivery.dead"), count(&w, "delivery.failed")), (1, 7));
     let again = || immediate(&w.db, || deliver::retry(&w.ctx(), sent[0].id));
-    assert!(matches!(again(), Err(FlowError::Conflict { code: "reply_window_closed", .. })));
+    assert!(matches!(again(), Err(StepError::Conflict { code: "reply_window_closed", .. })));
     // The customer writes, and the window is open again.
     w.says("a", "2", "还在吗");
     again().unwrap();
     assert_eq!(deliver_one(&w, &Attempt::Answered(Outcome::Sent)), 1);
-    assert!(matches!(again(), Err(FlowError::Conflict { code: "not_dead", .. })));
+    assert!(matches!(again(), Err(StepError::Conflict { code: "not_dead", .. })));
 }
 
 fn deliver_one(w: &World, attempt: &Attempt) -> usize {

@@ -6,10 +6,10 @@ use crate::{actor, all, check, count, only, replayed};
 use proptest::prelude::{ProptestConfig, any, proptest};
 use serde_json::{Value, json};
 use warmline_channels::Outcome;
-use warmline_flow::ctx::Actor;
-use warmline_flow::deliver::{self, Attempt};
 use warmline_flow::staff::Duties;
-use warmline_flow::{FlowError, ai, consent, converse, given_up};
+use warmline_flow::{ai, converse, given_up};
+use warmline_kernel::ctx::Actor;
+use warmline_kernel::{StepError, consent};
 use warmline_model::{AgentId, Content, ConversationState, CustomerId, Role, Sender, Units};
 use warmline_routing::group::First;
 use warmline_routing::handover::Turn;
@@ -17,6 +17,7 @@ use warmline_store::agents::Can;
 use warmline_store::consents::Consent;
 use warmline_store::outbox::{self, Filter};
 use warmline_store::{immediate, messages};
+use warmline_transport::deliver::{self, Attempt};
 
 const TALKATIVE: &str = r#"{"greeting":"您好，这里是暖线","waiting_text":"前面还有{position}位"}"#;
 
@@ -128,7 +129,7 @@ fn w15_what_was_on_its_way_when_they_left_is_not_tried_again() {
     let again =
         |dry| immediate(&w.db, || given_up::revive(&w.ctx(), &supervisor, &Filter::default(), (0, 100), dry)).unwrap();
     let retried = immediate(&w.db, || deliver::retry(&w.ctx(), found[0].message));
-    assert!(matches!(retried, Err(FlowError::Conflict { code: "customer_opted_out", .. })));
+    assert!(matches!(retried, Err(StepError::Conflict { code: "customer_opted_out", .. })));
     for dry in [true, false] {
         let done = again(dry);
         assert_eq!((done.revived, done.too_late), (0, i64::try_from(found.len()).unwrap()));
@@ -238,7 +239,7 @@ fn w15_no_ai_seat_answers_somebody_who_left() {
     texts(&w, "+8613800000001", "TD");
     let answer =
         || immediate(&w.db, || ai::turn(&w.ctx(), &actor(robot), only(&w).id, &turn(), &[Content::text("在")], None));
-    assert!(matches!(answer(), Err(FlowError::Conflict { code: "customer_opted_out", .. })));
+    assert!(matches!(answer(), Err(StepError::Conflict { code: "customer_opted_out", .. })));
     texts(&w, "+8613800000001", "我的米呢");
     assert_eq!(only(&w).agent, Some(human));
     texts(&w, "+8613800000002", "TD");

@@ -7,15 +7,16 @@ use proptest::prelude::{ProptestConfig, any, prop_assert, prop_assert_eq, propte
 use std::collections::{BTreeMap, BTreeSet};
 use warmline_channels::Outcome;
 use warmline_channels::registry;
-use warmline_flow::ctx::Actor;
-use warmline_flow::deliver::{self, Attempt, Job, MAX_DOUBTS};
-use warmline_flow::{converse, figures, given_up, ingest};
+use warmline_flow::{converse, figures, given_up};
+use warmline_kernel::ctx::Actor;
 use warmline_model::{
     AccountId, AgentId, Channel, Content, ConversationId, Delivery, DeliveryState, EventBody, Inbound, MessageId, Role,
     Sender,
 };
 use warmline_store::outbox::{self, Filter};
 use warmline_store::{Db as _, audit, immediate, messages, outages};
+use warmline_transport::deliver::{self, Attempt, Job, MAX_DOUBTS};
+use warmline_transport::ingest;
 
 const SECOND: i64 = 1_000;
 const MINUTE: i64 = 60 * SECOND;

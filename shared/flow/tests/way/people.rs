@@ -6,8 +6,9 @@ use crate::privacy::ADMIN;
 use crate::{actor, all, count};
 use proptest::prelude::{ProptestConfig, Strategy, any, prop_oneof, proptest};
 use std::collections::{BTreeMap, BTreeSet};
-use warmline_flow::ingest::sender_lookup;
-use warmline_flow::{FlowError, converse, erase, people, sealed, summary, timeline, touch};
+use warmline_flow::{converse, erase, people, summary, timeline, touch};
+use warmline_kernel::payload::sender_lookup;
+use warmline_kernel::{StepError, sealed};
 use warmline_model::{Channel, Content, CustomerId, Identifier, IdentifierKind, MergeId, Sender, Timestamp};
 use warmline_store::{customers, immediate, people as stored};
 
@@ -43,7 +44,7 @@ pub fn merge(w: &World, a: CustomerId, b: CustomerId) -> Option<MergeId> {
     immediate(&w.db, || people::merge(&w.ctx(), a, b, None, None)).unwrap()
 }
 
-pub fn unmerge(w: &World, id: MergeId) -> Result<(), FlowError> {
+pub fn unmerge(w: &World, id: MergeId) -> Result<(), StepError> {
     immediate(&w.db, || people::unmerge(&w.ctx(), id, None))
 }
 
@@ -91,7 +92,7 @@ fn what_people_parted_stays_parted() {
     let id = people::merges(&w.ctx(), wife).unwrap()[0].id;
     unmerge(&w, id).unwrap();
     assert_eq!((person(&w, wife), person(&w, husband)), (wife, husband));
-    assert!(matches!(unmerge(&w, id), Err(FlowError::Conflict { code: "already_undone", .. })));
+    assert!(matches!(unmerge(&w, id), Err(StepError::Conflict { code: "already_undone", .. })));
     // Neither the next message nor a third who has the number joins anybody again.
     says(&w, "app", sender("husband", &[shared, (IdentifierKind::Nick, "老王", false)]), "在吗");
     let child = says(&w, "phone", sender("call-9", &[shared]), "喂");
@@ -270,13 +271,13 @@ proptest! {
                 Step::Goes(who) => {
                     let same = connected(&every, &w)[&customers[&who]];
                     let gone: Vec<_> = customers.iter().filter(|(_, c)| person(&w, **c) == same).map(|(w, c)| (*w, *c)).collect();
-                    let actor = warmline_flow::ctx::Actor { agent: None, role: warmline_model::Role::Admin };
+                    let actor = warmline_kernel::ctx::Actor { agent: None, role: warmline_model::Role::Admin };
                     let also = erase::by_hand(&w.ctx(), customers[&who]).unwrap();
                     let begin = |also: &[CustomerId]| {
                         immediate(&w.db, || erase::begin(&w.ctx(), customers[&who], &actor, "request", also))
                     };
                     if !also.is_empty() {
-                        assert_eq!(begin(&[]).unwrap_err(), FlowError::MergedByHand(also.clone()));
+                        assert_eq!(begin(&[]).unwrap_err(), StepError::MergedByHand(also.clone()));
                     }
                     begin(&also).unwrap();
                     assert_eq!(erase::go_on(&w.ctx()).unwrap(), 1);
@@ -311,7 +312,7 @@ proptest! {
             let customer = says(&w, "app", sender(&format!("u{who}"), &told), &format!("第{i}句。能退吗？马上退！"));
             first.get_or_insert(customer);
             if let Some(c) = all(&w).into_iter().find(|c| *closes && c.closed_at.is_none()) {
-                let supervisor = warmline_flow::ctx::Actor { agent: Some(agent), role: warmline_model::Role::Supervisor };
+                let supervisor = warmline_kernel::ctx::Actor { agent: Some(agent), role: warmline_model::Role::Supervisor };
                 let _ = immediate(&w.db, || converse::close(&w.ctx(), &supervisor, c.id, None));
             }
         }

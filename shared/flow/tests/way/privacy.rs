@@ -2,11 +2,12 @@
 
 use crate::common::{MASTER, World, claim, place};
 use crate::{actor, all, count};
-use warmline_flow::audit::Of;
-use warmline_flow::ctx::Actor;
-use warmline_flow::ingest::sender_lookup;
-use warmline_flow::passing::{self, Passing};
-use warmline_flow::{FlowError, converse, erase, hold, keys, people, sealed, tick, timeline, touch};
+use warmline_flow::{converse, erase, hold, people, tick, timeline, touch};
+use warmline_kernel::audit::Of;
+use warmline_kernel::ctx::Actor;
+use warmline_kernel::passing::{self, Passing};
+use warmline_kernel::payload::sender_lookup;
+use warmline_kernel::{StepError, keys, sealed};
 use warmline_model::{Content, ConversationState, CustomerId, Identifier, IdentifierKind, Role, Timestamp};
 use warmline_privacy::{Keyring, Masters, SealError};
 use warmline_store::{Db, audit, customers, erasures, immediate, inbox, messages, meta, people as stored, vault};
@@ -71,7 +72,7 @@ fn an_erased_person_is_gone_with_all_of_their_identities_and_nobody_else_is() {
     assert_eq!(count(&w, "customer.erased"), 1);
     for gone in [one, other] {
         assert!(vault::get(&w.vault, gone).unwrap().is_none());
-        assert!(matches!(sealed::customer_key(&w.ctx(), gone), Err(FlowError::Seal(SealError::Erased))));
+        assert!(matches!(sealed::customer_key(&w.ctx(), gone), Err(StepError::Seal(SealError::Erased))));
     }
     assert!(now.clone().all(|c| messages::list(&w.db, c.id, 0, 9).unwrap().is_empty()));
     assert!(sealed::open_content(&sealed::customer_key(&w.ctx(), stranger).unwrap(), &before).is_err());
@@ -212,7 +213,7 @@ fn another_master_key_takes_over_step_by_step_under_traffic() {
     w.vault
         .execute("UPDATE customer_keys SET master = x'0102030405060708' WHERE customer_id = ?1", &[late.as_bytes().into()])
         .unwrap();
-    assert!(matches!(keys::rotate(&w.ctx(), 3), Err(FlowError::Conflict { code: "master_key_missing", .. })));
+    assert!(matches!(keys::rotate(&w.ctx(), 3), Err(StepError::Conflict { code: "master_key_missing", .. })));
 }
 
 #[test]
@@ -263,7 +264,7 @@ fn an_archived_customer_goes_with_the_archive_and_a_held_one_stays() {
     assert_eq!(tick::tick(&w.ctx()).unwrap().archived, 1);
     immediate(&w.db, || hold::place(&w.ctx(), &ADMIN, one, "court", None)).unwrap();
     let refused = immediate(&w.db, || erase::begin(&w.ctx(), one, &ADMIN, "request", &[]));
-    assert!(matches!(refused, Err(FlowError::Conflict { code: "legal_hold", .. })));
+    assert!(matches!(refused, Err(StepError::Conflict { code: "legal_hold", .. })));
     assert!(customers::get(&w.db, one).unwrap().is_some());
     immediate(&w.db, || hold::lift(&w.ctx(), &ADMIN, one)).unwrap();
     let erasure = begin(&w, one);

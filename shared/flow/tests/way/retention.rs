@@ -8,18 +8,19 @@ use proptest::prelude::{ProptestConfig, any, proptest};
 use std::cell::Cell;
 use std::rc::Rc;
 use warmline_channels::Outcome;
-use warmline_flow::archive::Reader;
-use warmline_flow::ctx::Actor;
-use warmline_flow::deliver::{self, Attempt};
 use warmline_flow::retention::{self, Settings};
 use warmline_flow::timeline::{self, Place};
-use warmline_flow::{Ctx, FlowError, converse, sealed, tick};
+use warmline_flow::{converse, tick};
+use warmline_kernel::archive::Reader;
+use warmline_kernel::ctx::Actor;
+use warmline_kernel::{Ctx, StepError, sealed};
 use warmline_model::{AgentId, Content, CustomerId, Delivery, EventBody, GroupId, MessageId, Origin, Role, Timestamp};
 use warmline_store::archive::{self, Stage};
 use warmline_store::conversations::Conversation;
 use warmline_store::messages::{self, Message};
 use warmline_store::staffing::{self, Work};
 use warmline_store::{Db, Row, StoreError, Value, conversations, immediate};
+use warmline_transport::deliver::{self, Attempt};
 
 const DAY: i64 = 86_400_000;
 
@@ -263,7 +264,7 @@ fn what_is_on_its_way_stays_and_what_was_archived_is_not_sent_again() {
     age(&w);
     assert_eq!(stages(&w), [Stage::Packs]);
     let again = immediate(&w.db, || deliver::retry(&w.ctx(), sent[0].id));
-    assert!(matches!(again, Err(FlowError::Conflict { code: "archived", .. })));
+    assert!(matches!(again, Err(StepError::Conflict { code: "archived", .. })));
 }
 
 #[test]
@@ -271,7 +272,7 @@ fn without_an_archive_messages_go_and_other_things_have_their_days() {
     let w = World::new();
     let bad = Settings { hot_days: 0, ..Settings::default() };
     assert!(
-        matches!(retention::change(&w.ctx(), &officer(), &bad), Err(FlowError::Invalid { ref field, .. }) if field == "hot_days")
+        matches!(retention::change(&w.ctx(), &officer(), &bad), Err(StepError::Invalid { ref field, .. }) if field == "hot_days")
     );
     set(&w, &Settings { hot_days: 3, archive_days: 0, parked_days: 7, work_days: 30 });
     let talk = long(&w, 1_500);

@@ -4,7 +4,8 @@ use crate::common::{World, edit, place};
 use crate::{actor, all, close, count, log, only};
 use warmline_flow::converse::{self, Target};
 use warmline_flow::staff::{self, Duties};
-use warmline_flow::{FlowError, ai, plan, tick};
+use warmline_flow::{ai, plan, tick};
+use warmline_kernel::StepError;
 use warmline_model::{AgentId, AgentState, Channel, Content, ConversationState, EventBody, GroupId, Timestamp, Units};
 use warmline_routing::handover::Turn;
 use warmline_routing::{Plan, Rule};
@@ -189,7 +190,7 @@ fn units_and_limits_by_channel() {
     // Capacity cannot be claimed beside a call, whoever asks.
     let third = all(&w)[6].id;
     let taken = immediate(&w.db, || converse::accept(&w.ctx(), &actor(agent), third));
-    assert!(matches!(taken, Err(FlowError::Conflict { code: "agent_full", .. })));
+    assert!(matches!(taken, Err(StepError::Conflict { code: "agent_full", .. })));
     close(&w, agent, all(&w)[2].id);
     assert_eq!((load(), holders(&w)[6]), (Units::from_hundredths(150), None), "half a unit is no chat");
     close(&w, agent, all(&w)[5].id);
@@ -217,7 +218,7 @@ fn an_ai_seat_that_does_not_answer_gives_way() {
     assert_eq!(tick(&w).ai_timeouts, 0);
     w.pass(1_000);
     assert_eq!((tick(&w).ai_timeouts, only(&w).agent), (1, Some(human)));
-    assert!(matches!(turn(Turn::default()), Err(FlowError::NotFound(_))));
+    assert!(matches!(turn(Turn::default()), Err(StepError::NotFound(_))));
     // With nobody free the conversation waits for people; it does not go back to the AI seat.
     close(&w, human, only(&w).id);
     crate::check(&w);
@@ -282,12 +283,12 @@ fn the_plan_is_put_into_force_as_a_whole_or_not_at_all() {
     let version = plan::current(&w.ctx()).unwrap().version();
     let put = |plan: &Plan, base| immediate(&w.db, || plan::put(&w.ctx(), None, plan, base));
     let now = Plan::clone(&plan::current(&w.ctx()).unwrap());
-    assert!(matches!(put(&now, Some(version - 1)), Err(FlowError::Conflict { code: "plan_changed", .. })));
+    assert!(matches!(put(&now, Some(version - 1)), Err(StepError::Conflict { code: "plan_changed", .. })));
     let without = Plan { groups: Vec::new(), ..now.clone() };
-    assert!(matches!(put(&without, None), Err(FlowError::Invalid { code: "group_in_use", .. })));
+    assert!(matches!(put(&without, None), Err(StepError::Invalid { code: "group_in_use", .. })));
     let mut bad = now.clone();
     bad.rules.push(serde_json::from_str(r#"{"group":"nowhere"}"#).unwrap());
-    assert!(matches!(put(&bad, None), Err(FlowError::Invalid { code: "unknown_group", .. })));
+    assert!(matches!(put(&bad, None), Err(StepError::Invalid { code: "unknown_group", .. })));
     assert_eq!(plan::current(&w.ctx()).unwrap().version(), version);
     assert_eq!(put(&now, Some(version)).unwrap(), version + 1);
     // A transfer to a group that the plan does not know.
@@ -295,7 +296,7 @@ fn the_plan_is_put_into_force_as_a_whole_or_not_at_all() {
     let holder = only(&w).agent.unwrap();
     let nowhere = Target::Group(GroupId::new("nowhere").unwrap());
     let moved = immediate(&w.db, || converse::transfer(&w.ctx(), &actor(holder), only(&w).id, &nowhere, None));
-    assert!(matches!(moved, Err(FlowError::Invalid { .. })));
+    assert!(matches!(moved, Err(StepError::Invalid { .. })));
 }
 
 /// What an earlier version left behind: groups with settings, rules in a document, capacity in conversations, a queue.
@@ -336,7 +337,7 @@ fn an_earlier_state_is_taken_over() {
     }
     warmline_store::migrate(&db).unwrap();
     let w = World::new();
-    let ctx = warmline_flow::Ctx { db: &db, ..w.ctx() };
+    let ctx = warmline_kernel::Ctx { db: &db, ..w.ctx() };
     let plan = plan::current(&ctx).unwrap();
     plan.check().unwrap();
     let group = GroupId::new("g").unwrap();

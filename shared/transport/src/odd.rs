@@ -4,9 +4,9 @@
 //! It lies under the inbox's keys as what the router set aside does, for as many days (`parked_days`). Nobody knows whose it is:
 //! an erasure of anybody empties all that came before it.
 
-use crate::ctx::{Ctx, FlowError};
-use crate::passing::{self, Passing};
 use warmline_channels::Odd;
+use warmline_kernel::ctx::{Ctx, StepError};
+use warmline_kernel::passing::{self, Passing};
 use warmline_model::{AccountId, Channel, Timestamp};
 use warmline_store::inbox::{self, NewOdd, StoredOdd};
 use warmline_store::{StoreError, odd_items};
@@ -30,7 +30,7 @@ pub(crate) fn prepare(
     channel: &Channel,
     account: &AccountId,
     mut items: Vec<Odd>,
-) -> Result<Vec<Prepared>, FlowError> {
+) -> Result<Vec<Prepared>, StepError> {
     if items.is_empty() {
         return Ok(Vec::new());
     }
@@ -57,7 +57,7 @@ impl Prepared {
         channel: &Channel,
         account: &AccountId,
         now: Timestamp,
-    ) -> Result<(), FlowError> {
+    ) -> Result<(), StepError> {
         let Self { dedup, reason, payload, sealed_by } = self;
         let row = NewOdd { dedup, channel, account, payload, sealed_by: *sealed_by, received_at: now };
         match inbox::insert_odd(ctx.db, &row)? {

@@ -1,7 +1,7 @@
 //! Who read what of whom, and who changed what must or may be kept. Nothing personal is shown to anybody before the entry that says so is
 //! stored; where it cannot be stored, nothing is shown.
 
-use crate::ctx::{Actor, Ctx, FlowError};
+use crate::ctx::{Actor, Ctx, StepError};
 use warmline_model::{AuditEntry, ConversationId, CustomerId};
 use warmline_privacy::audit::{AUDIT_START, AuditFault, AuditHead};
 use warmline_store::audit::{self, Stored};
@@ -107,15 +107,12 @@ pub struct Of<'a> {
 ///
 /// # Errors
 /// The store fails: then what it is about must not be shown.
-pub fn record(ctx: &Ctx<'_>, actor: &Actor, action: Action, of: Of<'_>) -> Result<(), FlowError> {
+pub fn record(ctx: &Ctx<'_>, actor: &Actor, action: Action, of: Of<'_>) -> Result<(), StepError> {
     immediate(ctx.db, || append(ctx, actor, action, of))
 }
 
 /// Stores an entry, in the transaction under way.
-///
-/// # Errors
-/// The store fails.
-pub fn append(ctx: &Ctx<'_>, actor: &Actor, action: Action, of: Of<'_>) -> Result<(), FlowError> {
+pub fn append(ctx: &Ctx<'_>, actor: &Actor, action: Action, of: Of<'_>) -> Result<(), StepError> {
     let chain = ctx.keys.audit();
     // A note that was altered is not mended: the chain goes on from it and the check finds where.
     let (seq, before) = audit::head(ctx.db)?.map_or((0, AUDIT_START), |note| unchecked(&note));
@@ -136,7 +133,7 @@ pub fn append(ctx: &Ctx<'_>, actor: &Actor, action: Action, of: Of<'_>) -> Resul
 }
 
 /// All customers who are one person with this one; none where it is alone, or was erased.
-fn named(ctx: &Ctx<'_>, customer: Option<CustomerId>) -> Result<Vec<CustomerId>, FlowError> {
+fn named(ctx: &Ctx<'_>, customer: Option<CustomerId>) -> Result<Vec<CustomerId>, StepError> {
     let Some(person) = customer.map(|c| people::person(ctx.db, c)).transpose()?.flatten() else { return Ok(Vec::new()) };
     let members: Vec<CustomerId> = people::members(ctx.db, person)?.into_iter().map(|m| m.id).collect();
     Ok(if members.len() > 1 { members } else { Vec::new() })
@@ -160,10 +157,7 @@ pub struct Checked {
 }
 
 /// Checks so many entries after a number, up to which the chain was checked before.
-///
-/// # Errors
-/// The store fails.
-pub fn check(ctx: &Ctx<'_>, after: i64, limit: i64) -> Result<Checked, FlowError> {
+pub fn check(ctx: &Ctx<'_>, after: i64, limit: i64) -> Result<Checked, StepError> {
     let chain = ctx.keys.audit();
     let mut checked = Checked { entries: 0, last: (0, AUDIT_START), end: false, fault: None };
     if after > 0 {

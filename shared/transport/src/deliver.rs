@@ -6,11 +6,11 @@
 //! channel's patience. Where the outcome of a try is unknown, few more follow, since each may reach the customer again. An
 //! account whose platform fails message after message is in an outage: its messages wait, and one at a time probes.
 
-use crate::ctx::{Ctx, FlowError};
-use crate::{consent, sealed};
 use serde_json::Value;
 use warmline_channels::registry::{self, Patience};
 use warmline_channels::{GATEWAY_TIMEOUT, Outcome, PLATFORM_UNAVAILABLE};
+use warmline_kernel::ctx::{Ctx, StepError};
+use warmline_kernel::{consent, sealed};
 use warmline_model::{
     AccountId, Channel, Content, ConversationId, Delivery, DeliveryState, IdentityId, MessageId, Origin, Timestamp,
 };
@@ -41,7 +41,7 @@ const BACKOFF_NEAR_MS: i64 = 60_000;
 /// Those tries.
 const NEAR: i64 = 10;
 /// The longest pause.
-pub(crate) const BACKOFF_MAX_MS: i64 = 300_000;
+pub const BACKOFF_MAX_MS: i64 = 300_000;
 /// The longest that an account or a message waits because its platform said so. A platform that is wrong about it is found to be back.
 const HOLD_MAX_MS: i64 = 3_600_000;
 /// How long a row of the release before `give_up_at` is tried at the least.
@@ -87,25 +87,19 @@ const IN_FLIGHT_FIRST: i64 = 4;
 const LATE: i64 = 64;
 
 /// The accounts of a channel that have messages to be sent now.
-///
-/// # Errors
-/// The store fails.
-pub fn due(ctx: &Ctx<'_>, channel: &Channel) -> Result<Vec<AccountId>, FlowError> {
+pub fn due(ctx: &Ctx<'_>, channel: &Channel) -> Result<Vec<AccountId>, StepError> {
     Ok(outbox::due_accounts(ctx.db, channel, ctx.now())?)
 }
 
 /// Claims messages of an account that are due: none where enough are on their way already, one where its platform is in an
 /// outage and may be probed. Those that cannot be opened, whose time is over or that must not be said any more are given up,
 /// so that they block nobody.
-///
-/// # Errors
-/// The store fails.
 pub fn claim(
     ctx: &Ctx<'_>,
     (channel, account): (&Channel, &AccountId),
     patience: Patience,
     limit: i64,
-) -> Result<Vec<Job>, FlowError> {
+) -> Result<Vec<Job>, StepError> {
     let load = outbox::load(ctx.db, channel, account, ctx.now())?;
     let room = match load.account {
         0 => IN_FLIGHT_FIRST.max(IN_FLIGHT - load.channel),
@@ -142,7 +136,7 @@ fn opened(
     owner: &[u8; 16],
     patience: Patience,
     health: Health,
-) -> Result<Vec<Job>, FlowError> {
+) -> Result<Vec<Job>, StepError> {
     let mut jobs = Vec::with_capacity(rows.len());
     for row in rows {
         let mut row = row.clone();
@@ -169,7 +163,7 @@ fn claim_probe(
     owner: &[u8; 16],
     now: Timestamp,
     until: Timestamp,
-) -> Result<Vec<Claimed>, FlowError> {
+) -> Result<Vec<Claimed>, StepError> {
     immediate(ctx.db, || {
         if !outages::probe(ctx.db, channel, account, now, until)? {
             return Ok(Vec::new());
@@ -184,10 +178,7 @@ fn claim_probe(
 
 /// Gives up messages of a channel whose time is over, also where their account's platform is in an outage and nothing is
 /// claimed.
-///
-/// # Errors
-/// The store fails.
-pub fn give_up_late(ctx: &Ctx<'_>, channel: &Channel, patience: Patience) -> Result<(), FlowError> {
+pub fn give_up_late(ctx: &Ctx<'_>, channel: &Channel, patience: Patience) -> Result<(), StepError> {
     let (owner, now) = (ctx.owner(), ctx.now());
     if !outbox::is_late(ctx.db, channel, now)? {
         return Ok(());
@@ -203,7 +194,7 @@ pub fn give_up_late(ctx: &Ctx<'_>, channel: &Channel, patience: Patience) -> Res
 }
 
 /// Whether a message's time is over. A customer who wrote meanwhile opened the platform's window again.
-fn is_late(ctx: &Ctx<'_>, row: &mut Claimed, patience: Patience) -> Result<bool, FlowError> {
+fn is_late(ctx: &Ctx<'_>, row: &mut Claimed, patience: Patience) -> Result<bool, StepError> {
     let now = ctx.now();
     if now < row.give_up_at.unwrap_or_else(|| row.created_at.plus_millis(UNTOLD_MS)) {
         return Ok(false);
@@ -220,12 +211,12 @@ fn is_late(ctx: &Ctx<'_>, row: &mut Claimed, patience: Patience) -> Result<bool,
 }
 
 /// From when on a message is not sent any more.
-pub(crate) fn ends_at(
+pub fn ends_at(
     ctx: &Ctx<'_>,
     conversation: ConversationId,
     patience: Patience,
     written_at: Timestamp,
-) -> Result<Timestamp, FlowError> {
+) -> Result<Timestamp, StepError> {
     let spoke_at = match patience.window {
         Some(_) => messages::since_spoken(ctx.db, conversation)?.map(|(at, _)| at),
         None => None,
@@ -234,10 +225,7 @@ pub(crate) fn ends_at(
 }
 
 /// Claims the reply that answers the webhook in that inbox row, if one is ready.
-///
-/// # Errors
-/// The store fails.
-pub fn claim_answer(ctx: &Ctx<'_>, conversation: ConversationId, inbox: i64) -> Result<Option<Job>, FlowError> {
+pub fn claim_answer(ctx: &Ctx<'_>, conversation: ConversationId, inbox: i64) -> Result<Option<Job>, StepError> {
     let (owner, now) = (ctx.owner(), ctx.now());
     match outbox::claim_answer(ctx.db, conversation, &owner, now.plus_millis(LEASE_MS), inbox)? {
         Some(row) => open_or_bury(ctx, row, owner, Health::Good),
@@ -246,17 +234,14 @@ pub fn claim_answer(ctx: &Ctx<'_>, conversation: ConversationId, inbox: i64) -> 
 }
 
 /// The reply that was given to that webhook before: the platform retries when it did not hear the first answer.
-///
-/// # Errors
-/// The store fails.
-pub fn repeat_answer(ctx: &Ctx<'_>, inbox: i64) -> Result<Option<Job>, FlowError> {
+pub fn repeat_answer(ctx: &Ctx<'_>, inbox: i64) -> Result<Option<Job>, StepError> {
     match outbox::answer_of(ctx.db, inbox)? {
         Some(row) => Ok(open(ctx, row, ctx.owner(), Health::Good).ok()),
         None => Ok(None),
     }
 }
 
-fn open_or_bury(ctx: &Ctx<'_>, row: Claimed, owner: [u8; 16], health: Health) -> Result<Option<Job>, FlowError> {
+fn open_or_bury(ctx: &Ctx<'_>, row: Claimed, owner: [u8; 16], health: Health) -> Result<Option<Job>, StepError> {
     match open(ctx, row.clone(), owner, health) {
         // A try that failed, or a crash during one, brings back what could not be taken back when they opted out.
         Ok(job) if unwanted(ctx, job.row.conversation, job.from)? => {
@@ -264,7 +249,7 @@ fn open_or_bury(ctx: &Ctx<'_>, row: Claimed, owner: [u8; 16], health: Health) ->
             Ok(None)
         }
         Ok(job) => Ok(Some(job)),
-        Err(FlowError::Store(e)) => Err(e.into()),
+        Err(StepError::Store(e)) => Err(e.into()),
         Err(_) => {
             immediate(ctx.db, || bury(ctx, &row, &owner, "content_unreadable"))?;
             Ok(None)
@@ -284,7 +269,7 @@ pub struct Address {
 ///
 /// # Errors
 /// The store fails, or the customer was erased.
-pub fn address(ctx: &Ctx<'_>, conversation: ConversationId, identity: IdentityId) -> Result<Address, FlowError> {
+pub fn address(ctx: &Ctx<'_>, conversation: ConversationId, identity: IdentityId) -> Result<Address, StepError> {
     open_address(ctx, conversation, identity).map(|(address, _)| address)
 }
 
@@ -292,8 +277,8 @@ fn open_address(
     ctx: &Ctx<'_>,
     conversation: ConversationId,
     identity: IdentityId,
-) -> Result<(Address, CustomerKey), FlowError> {
-    let (sender, customer) = customers::sender(ctx.db, identity)?.ok_or(FlowError::NotFound("identity"))?;
+) -> Result<(Address, CustomerKey), StepError> {
+    let (sender, customer) = customers::sender(ctx.db, identity)?.ok_or(StepError::NotFound("identity"))?;
     let key = sealed::customer_key(ctx, customer)?;
     let to = sealed::open_sender(&key, identity, &sender)?.open_id;
     let reply_to = conversations::reply_to(ctx.db, conversation)?
@@ -302,9 +287,9 @@ fn open_address(
     Ok((Address { to, reply_to }, key))
 }
 
-fn open(ctx: &Ctx<'_>, row: Claimed, owner: [u8; 16], health: Health) -> Result<Job, FlowError> {
+fn open(ctx: &Ctx<'_>, row: Claimed, owner: [u8; 16], health: Health) -> Result<Job, StepError> {
     let (Address { to, reply_to }, key) = open_address(ctx, row.conversation, row.identity)?;
-    let message = messages::get(ctx.db, row.conversation, row.n)?.ok_or(FlowError::NotFound("message"))?;
+    let message = messages::get(ctx.db, row.conversation, row.n)?.ok_or(StepError::NotFound("message"))?;
     let content = sealed::open_content(&key, &message)?;
     Ok(Job { to, from: message.origin, content, at: message.at, reply_to, row, owner, health })
 }
@@ -336,7 +321,7 @@ struct Miss<'a> {
 ///
 /// # Errors
 /// The store fails: the lease runs out, and the message is tried again.
-pub fn record(ctx: &Ctx<'_>, job: &Job, attempt: &Attempt) -> Result<(), FlowError> {
+pub fn record(ctx: &Ctx<'_>, job: &Job, attempt: &Attempt) -> Result<(), StepError> {
     let miss = |reason| Miss { reason, not_before: None, doubt: false };
     immediate(ctx.db, || match attempt {
         Attempt::Answered(Outcome::Sent) => sent(ctx, job),
@@ -368,16 +353,13 @@ pub fn record(ctx: &Ctx<'_>, job: &Job, attempt: &Attempt) -> Result<(), FlowErr
 }
 
 /// Puts a claimed message back at once, untried.
-///
-/// # Errors
-/// The store fails.
-pub fn put_back(ctx: &Ctx<'_>, job: &Job) -> Result<(), FlowError> {
+pub fn put_back(ctx: &Ctx<'_>, job: &Job) -> Result<(), StepError> {
     outbox::later(ctx.db, job.row.seq, &job.owner, ctx.now(), job.row.doubts, None)?;
     Ok(())
 }
 
 /// Ends the account's outage, where it was in one: its platform answers.
-fn works(ctx: &Ctx<'_>, job: &Job) -> Result<(), FlowError> {
+fn works(ctx: &Ctx<'_>, job: &Job) -> Result<(), StepError> {
     if job.health != Health::Good {
         outages::clear(ctx.db, &job.row.channel, &job.row.account)?;
     }
@@ -385,7 +367,7 @@ fn works(ctx: &Ctx<'_>, job: &Job) -> Result<(), FlowError> {
 }
 
 /// Counts a failure of the account's platform, and sets when it is probed next.
-fn fails(ctx: &Ctx<'_>, job: &Job, miss: Miss<'_>) -> Result<(), FlowError> {
+fn fails(ctx: &Ctx<'_>, job: &Job, miss: Miss<'_>) -> Result<(), StepError> {
     let (row, now, probe) = (&job.row, ctx.now(), job.health == Health::Probed);
     // A platform that says when to come again speaks of the account.
     let least = if miss.not_before.is_some() { OPEN_AFTER } else { 0 };
@@ -403,10 +385,7 @@ fn fails(ctx: &Ctx<'_>, job: &Job, miss: Miss<'_>) -> Result<(), FlowError> {
 }
 
 /// Lets a claimed message wait, untried, until its account is enabled.
-///
-/// # Errors
-/// The store fails.
-pub fn park(ctx: &Ctx<'_>, job: &Job) -> Result<(), FlowError> {
+pub fn park(ctx: &Ctx<'_>, job: &Job) -> Result<(), StepError> {
     let row = &job.row;
     let parked = immediate(ctx.db, || {
         let parked = outbox::park(ctx.db, row.seq, &job.owner)?;
@@ -414,13 +393,13 @@ pub fn park(ctx: &Ctx<'_>, job: &Job) -> Result<(), FlowError> {
             let reason = Some("account_disabled");
             messages::set_delivery(ctx.db, row.conversation, row.n, DeliveryState::Pending, reason)?;
         }
-        Ok::<_, FlowError>(parked)
+        Ok::<_, StepError>(parked)
     })?;
     // It was enabled meanwhile.
     if parked { Ok(()) } else { put_back(ctx, job) }
 }
 
-fn sent(ctx: &Ctx<'_>, job: &Job) -> Result<(), FlowError> {
+fn sent(ctx: &Ctx<'_>, job: &Job) -> Result<(), StepError> {
     let (row, now) = (&job.row, ctx.now());
     if !outbox::sent(ctx.db, row.seq)? {
         return Ok(());
@@ -436,7 +415,7 @@ fn sent(ctx: &Ctx<'_>, job: &Job) -> Result<(), FlowError> {
     Ok(events::append(ctx.db, now, Some(row.conversation), &body)?)
 }
 
-fn again(ctx: &Ctx<'_>, job: &Job, miss: Miss<'_>) -> Result<(), FlowError> {
+fn again(ctx: &Ctx<'_>, job: &Job, miss: Miss<'_>) -> Result<(), StepError> {
     let (row, now, reason) = (&job.row, ctx.now(), miss.reason);
     let doubts = row.doubts + i64::from(miss.doubt);
     let give_up_at = row.give_up_at.unwrap_or_else(|| row.created_at.plus_millis(UNTOLD_MS));
@@ -471,7 +450,7 @@ fn again(ctx: &Ctx<'_>, job: &Job, miss: Miss<'_>) -> Result<(), FlowError> {
 }
 
 /// The pause after so many failures in a row, in milliseconds: it doubles with each, up to a limit.
-pub(crate) fn doubled(attempts: i64) -> i64 {
+pub fn doubled(attempts: i64) -> i64 {
     let doublings = u32::try_from(attempts.clamp(1, 16) - 1).unwrap_or(0);
     BACKOFF_MS.saturating_mul(1 << doublings).min(BACKOFF_MAX_MS)
 }
@@ -493,14 +472,14 @@ fn doubtful(reason: &str, doubts: i64) -> i64 {
 }
 
 /// A quarter of jitter either way, so that a platform that comes back is not met by everybody at once.
-pub(crate) fn jittered(ctx: &Ctx<'_>, pause: i64) -> i64 {
+pub fn jittered(ctx: &Ctx<'_>, pause: i64) -> i64 {
     let mut byte = [0u8; 1];
     ctx.rng.fill(&mut byte);
     pause * 3 / 4 + pause / 2 * i64::from(byte[0]) / 255
 }
 
 /// Gives a claimed message up. Where the outcome of a try is unknown, that is what the agent must know, whatever ended it.
-fn bury(ctx: &Ctx<'_>, row: &Claimed, owner: &[u8; 16], reason: &str) -> Result<(), FlowError> {
+fn bury(ctx: &Ctx<'_>, row: &Claimed, owner: &[u8; 16], reason: &str) -> Result<(), StepError> {
     let (now, reason) = (ctx.now(), if row.doubts > 0 { PERHAPS_DELIVERED } else { reason });
     if !outbox::dead(ctx.db, row, owner, reason, now)? {
         return Ok(());
@@ -517,12 +496,12 @@ fn bury(ctx: &Ctx<'_>, row: &Claimed, owner: &[u8; 16], reason: &str) -> Result<
 
 /// Notes what a conversation's customer chose on its channel, as the message shows, and takes back what they want no more. Runs
 /// in the caller's transaction.
-pub(crate) fn choose(
+pub fn choose(
     ctx: &Ctx<'_>,
     conversation: &Conversation,
     message: MessageId,
     choice: consent::Choice,
-) -> Result<(), FlowError> {
+) -> Result<(), StepError> {
     if !choice.given {
         take_back(ctx, conversation.id)?;
     }
@@ -532,7 +511,7 @@ pub(crate) fn choose(
 }
 
 /// Takes back what was to be said to somebody automatically, where nobody has begun to send it. Runs in the caller's transaction.
-pub(crate) fn take_back(ctx: &Ctx<'_>, conversation: ConversationId) -> Result<(), FlowError> {
+pub fn take_back(ctx: &Ctx<'_>, conversation: ConversationId) -> Result<(), StepError> {
     let now = ctx.now();
     for taken in outbox::take_back(ctx.db, conversation, OPTED_OUT, now)? {
         messages::set_delivery(ctx.db, conversation, taken.n, DeliveryState::Dead, Some(OPTED_OUT))?;
@@ -544,7 +523,7 @@ pub(crate) fn take_back(ctx: &Ctx<'_>, conversation: ConversationId) -> Result<(
 }
 
 /// Whether what somebody wrote in a conversation is automatic and its customer wants no such messages there.
-pub(crate) fn unwanted(ctx: &Ctx<'_>, conversation: ConversationId, from: Origin) -> Result<bool, FlowError> {
+pub fn unwanted(ctx: &Ctx<'_>, conversation: ConversationId, from: Origin) -> Result<bool, StepError> {
     if !matches!(from, Origin::System | Origin::Bot) {
         return Ok(false);
     }
@@ -559,23 +538,23 @@ pub(crate) fn unwanted(ctx: &Ctx<'_>, conversation: ConversationId, from: Origin
 /// # Errors
 /// There is no such message, it was not given up, the platform takes no reply to it any more, or it is automatic and the
 /// customer wants no such messages.
-pub fn retry(ctx: &Ctx<'_>, message: MessageId) -> Result<Channel, FlowError> {
+pub fn retry(ctx: &Ctx<'_>, message: MessageId) -> Result<Channel, StepError> {
     let now = ctx.now();
     let Some((state, conversation, n, channel)) = outbox::find(ctx.db, message)? else {
-        return Err(FlowError::NotFound("outgoing message"));
+        return Err(StepError::NotFound("outgoing message"));
     };
     if state != "dead" {
-        return Err(FlowError::conflict("not_dead", "only a message that was given up can be retried"));
+        return Err(StepError::conflict("not_dead", "only a message that was given up can be retried"));
     }
-    let archived = || FlowError::conflict("archived", "the message is in the archive and is not sent any more");
+    let archived = || StepError::conflict("archived", "the message is in the archive and is not sent any more");
     // There is no row where retention was there.
     let message = messages::get(ctx.db, conversation, n)?.ok_or_else(archived)?;
     if unwanted(ctx, conversation, message.origin)? {
-        return Err(FlowError::conflict(OPTED_OUT, "the customer wants no automatic messages on this channel"));
+        return Err(StepError::conflict(OPTED_OUT, "the customer wants no automatic messages on this channel"));
     }
     let until = ends_at(ctx, conversation, registry::patience(channel.as_str()), now)?;
     if until <= now {
-        return Err(FlowError::conflict(
+        return Err(StepError::conflict(
             "reply_window_closed",
             "the customer wrote too long ago for this platform; it takes replies again once they write",
         ));
@@ -585,7 +564,7 @@ pub fn retry(ctx: &Ctx<'_>, message: MessageId) -> Result<Channel, FlowError> {
 
 /// Makes a message that was given up due, until then; false where there is none, or its message is in the archive. Runs in
 /// the caller's transaction.
-pub(crate) fn revive(ctx: &Ctx<'_>, message: MessageId, until: Timestamp) -> Result<bool, FlowError> {
+pub fn revive(ctx: &Ctx<'_>, message: MessageId, until: Timestamp) -> Result<bool, StepError> {
     let Some((conversation, n)) = outbox::revive(ctx.db, message, ctx.now(), until)? else { return Ok(false) };
     Ok(messages::set_delivery(ctx.db, conversation, n, DeliveryState::Pending, None)?)
 }

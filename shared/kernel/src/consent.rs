@@ -6,7 +6,7 @@
 //! automatic leaves on that channel: no greeting, no waiting text, no AI seat's answer. Agents may answer what the customer writes.
 
 use crate::audit::{self, Action, Of};
-use crate::ctx::{Actor, Ctx, FlowError};
+use crate::ctx::{Actor, Ctx, StepError};
 use std::collections::BTreeMap;
 use warmline_language::optout;
 use warmline_model::{Channel, Content, CustomerId, MessageId};
@@ -59,24 +59,25 @@ pub fn choice(channel: &Channel, content: &Content) -> Option<Choice> {
 }
 
 /// Whether a person wants no automatic messages on a channel.
-///
-/// # Errors
-/// The store fails.
-pub fn refuses(ctx: &Ctx<'_>, person: CustomerId, channel: &Channel) -> Result<bool, FlowError> {
+pub fn refuses(ctx: &Ctx<'_>, person: CustomerId, channel: &Channel) -> Result<bool, StepError> {
     Ok(consents::of_person(ctx.db, person, &messages_on(channel))? == Some(false))
 }
 
 /// A customer and the message in which they chose, where one is at hand.
 #[derive(Clone, Copy)]
-pub(crate) struct Chooser<'a> {
-    pub(crate) person: CustomerId,
-    pub(crate) customer: CustomerId,
-    pub(crate) channel: &'a Channel,
-    pub(crate) message: Option<MessageId>,
+pub struct Chooser<'a> {
+    /// The person.
+    pub person: CustomerId,
+    /// Which of the person's customers.
+    pub customer: CustomerId,
+    /// Where.
+    pub channel: &'a Channel,
+    /// In which message, where it was one.
+    pub message: Option<MessageId>,
 }
 
 /// Notes a customer's choice where it changes what stands, in the transaction that stores the message.
-pub(crate) fn chosen(ctx: &Ctx<'_>, by: Chooser<'_>, choice: Choice) -> Result<(), FlowError> {
+pub fn chosen(ctx: &Ctx<'_>, by: Chooser<'_>, choice: Choice) -> Result<(), StepError> {
     if refuses(ctx, by.person, by.channel)? != choice.given {
         return Ok(());
     }
@@ -111,7 +112,7 @@ pub struct Said<'a> {
 ///
 /// # Errors
 /// There is no such customer, or the store fails.
-pub fn note(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, said: &Said<'_>) -> Result<(), FlowError> {
+pub fn note(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, said: &Said<'_>) -> Result<(), StepError> {
     let new = Consent {
         seq: 0,
         customer,
@@ -130,10 +131,7 @@ pub fn note(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, said: &Said<'_>)
 }
 
 /// Whether a person agreed to a purpose: the newest record decides, and without one they did not.
-///
-/// # Errors
-/// The store fails.
-pub fn allows(ctx: &Ctx<'_>, person: CustomerId, purpose: &str) -> Result<bool, FlowError> {
+pub fn allows(ctx: &Ctx<'_>, person: CustomerId, purpose: &str) -> Result<bool, StepError> {
     let mut newest: Option<Consent> = None;
     for member in people::members(ctx.db, person)? {
         newest = newest.into_iter().chain(consents::newest(ctx.db, member.id, purpose)?).max_by_key(|c| c.seq);
@@ -142,10 +140,7 @@ pub fn allows(ctx: &Ctx<'_>, person: CustomerId, purpose: &str) -> Result<bool, 
 }
 
 /// What stands of each purpose that a person ever said something about.
-///
-/// # Errors
-/// The store fails.
-pub fn standing(ctx: &Ctx<'_>, person: CustomerId) -> Result<Vec<Consent>, FlowError> {
+pub fn standing(ctx: &Ctx<'_>, person: CustomerId) -> Result<Vec<Consent>, StepError> {
     let mut newest: BTreeMap<String, Consent> = BTreeMap::new();
     for member in people::members(ctx.db, person)? {
         for record in consents::standing(ctx.db, member.id)? {
@@ -158,10 +153,7 @@ pub fn standing(ctx: &Ctx<'_>, person: CustomerId) -> Result<Vec<Consent>, FlowE
 }
 
 /// A person's records before a position, the newest first.
-///
-/// # Errors
-/// The store fails.
-pub fn before(ctx: &Ctx<'_>, person: CustomerId, seq: i64, limit: i64) -> Result<Vec<Consent>, FlowError> {
+pub fn before(ctx: &Ctx<'_>, person: CustomerId, seq: i64, limit: i64) -> Result<Vec<Consent>, StepError> {
     let mut all = Vec::new();
     for member in people::members(ctx.db, person)? {
         all.extend(consents::before(ctx.db, member.id, seq, limit)?);

@@ -1,6 +1,6 @@
 //! Putting another master key in the place of the one in force: keys are wrapped anew, content is not touched.
 
-use crate::ctx::{Ctx, FlowError};
+use crate::ctx::{Ctx, StepError};
 use crate::passing;
 use crate::sealed::{from_vault, into_vault};
 use warmline_privacy::{KeyId, SealError};
@@ -23,7 +23,7 @@ pub struct Rotated {
 ///
 /// # Errors
 /// A key is wrapped by a master key that is not at hand, or the store fails.
-pub fn rotate(ctx: &Ctx<'_>, limit: i64) -> Result<Rotated, FlowError> {
+pub fn rotate(ctx: &Ctx<'_>, limit: i64) -> Result<Rotated, StepError> {
     let mut done = Rotated::default();
     // An earlier version's keys do not say which master key wraps them: they move first.
     if passing::move_keys(ctx, limit)? > 0 {
@@ -40,7 +40,7 @@ pub fn rotate(ctx: &Ctx<'_>, limit: i64) -> Result<Rotated, FlowError> {
     let found = vault::of_other_masters(ctx.vault, ctx.keys.master().as_bytes(), limit)?;
     done.more = !found.is_empty();
     let new = found.into_iter().map(|(id, old)| Ok((id, rewrap(ctx, id.as_bytes(), &old)?, old)));
-    let new = new.collect::<Result<Vec<_>, FlowError>>()?;
+    let new = new.collect::<Result<Vec<_>, StepError>>()?;
     immediate(ctx.vault, || {
         for (id, new, old) in &new {
             done.rewrapped += usize::from(vault::rewrap(ctx.vault, *id, old, new)?);
@@ -50,10 +50,10 @@ pub fn rotate(ctx: &Ctx<'_>, limit: i64) -> Result<Rotated, FlowError> {
     Ok(done)
 }
 
-fn rewrap(ctx: &Ctx<'_>, name: &[u8], old: &vault::Stored) -> Result<vault::Stored, FlowError> {
+fn rewrap(ctx: &Ctx<'_>, name: &[u8], old: &vault::Stored) -> Result<vault::Stored, StepError> {
     match ctx.keys.rewrap(name, &from_vault(old)?, ctx.rng) {
         Ok(new) => Ok(into_vault(new)),
-        Err(SealError::Master) => Err(FlowError::conflict(
+        Err(SealError::Master) => Err(StepError::conflict(
             "master_key_missing",
             "some keys are wrapped by a master key that is neither master_key nor master_key_previous; GET /api/keys names it",
         )),
@@ -62,10 +62,7 @@ fn rewrap(ctx: &Ctx<'_>, name: &[u8], old: &vault::Stored) -> Result<vault::Stor
 }
 
 /// How many customers' keys each master key wraps.
-///
-/// # Errors
-/// The store fails.
-pub fn by_master(ctx: &Ctx<'_>) -> Result<Vec<(KeyId, i64)>, FlowError> {
+pub fn by_master(ctx: &Ctx<'_>) -> Result<Vec<(KeyId, i64)>, StepError> {
     let known = |(id, n): (Vec<u8>, i64)| Ok((KeyId::from_bytes(&id).ok_or(StoreError::Shape(0))?, n));
     vault::by_master(ctx.vault)?.into_iter().map(known).collect()
 }

@@ -13,7 +13,7 @@ pub struct Ctx<'a> {
     pub vault: &'a dyn Db,
     /// What may be lost.
     pub kv: &'a dyn Kv,
-    /// The most session contexts in it ([`crate::context`]); 0: none are kept. The same for every component that writes or drops one.
+    /// The most session contexts in it ; 0: none are kept. The same for every component that writes or drops one.
     pub contexts: u64,
     /// The time.
     pub clock: &'a dyn Clock,
@@ -55,7 +55,7 @@ impl Actor {
 
 /// Why a step was not taken. `code` texts are stable: programs compare them.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum FlowError {
+pub enum StepError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -91,7 +91,7 @@ pub enum FlowError {
     },
 }
 
-impl FlowError {
+impl StepError {
     /// A conflict with the present state.
     pub fn conflict(code: &'static str, detail: &'static str) -> Self {
         Self::Conflict { code, detail }

@@ -1,11 +1,11 @@
 //! Channel accounts: kept settings, sealed secrets. One that is disabled takes nothing in and sends nothing out, and keeps what it has;
 //! one that is deleted is gone with its secrets, and what was said by it stays.
 
-use crate::audit::{self, Action, Of};
-use crate::ctx::{Actor, Ctx, FlowError};
-use crate::sealed::{self, Secrets};
 use crate::tokens;
 use serde_json::Value;
+use warmline_kernel::audit::{self, Action, Of};
+use warmline_kernel::ctx::{Actor, Ctx, StepError};
+use warmline_kernel::sealed::{self, Secrets};
 use warmline_model::{AccountId, Channel, Timestamp};
 use warmline_store::{accounts, inbox, outbox, pulls, waiting};
 
@@ -54,7 +54,7 @@ impl Account {
 ///
 /// # Errors
 /// The store fails, or the secrets do not open.
-pub fn load(ctx: &Ctx<'_>, channel: &Channel, account: &AccountId) -> Result<Option<Account>, FlowError> {
+pub fn load(ctx: &Ctx<'_>, channel: &Channel, account: &AccountId) -> Result<Option<Account>, StepError> {
     accounts::get(ctx.db, channel, account)?.map(|stored| open(ctx, stored)).transpose()
 }
 
@@ -62,11 +62,11 @@ pub fn load(ctx: &Ctx<'_>, channel: &Channel, account: &AccountId) -> Result<Opt
 ///
 /// # Errors
 /// The store fails, or the secrets do not open.
-pub fn list(ctx: &Ctx<'_>) -> Result<Vec<Account>, FlowError> {
+pub fn list(ctx: &Ctx<'_>) -> Result<Vec<Account>, StepError> {
     accounts::list(ctx.db)?.into_iter().map(|stored| open(ctx, stored)).collect()
 }
 
-fn open(ctx: &Ctx<'_>, stored: accounts::Account) -> Result<Account, FlowError> {
+fn open(ctx: &Ctx<'_>, stored: accounts::Account) -> Result<Account, StepError> {
     let secrets = sealed::open_secrets(ctx, &stored.channel, &stored.account, &stored.secrets)?;
     let settings = serde_json::from_str(&stored.settings).map_err(|_| warmline_store::StoreError::Shape(3))?;
     let accounts::Account { channel, account, name, created_at, disabled_at, heard_at, epoch, .. } = stored;
@@ -74,7 +74,7 @@ fn open(ctx: &Ctx<'_>, stored: accounts::Account) -> Result<Account, FlowError> 
     Ok(Account { channel, account, name, settings, secrets, created_at, standing })
 }
 
-fn sealed(ctx: &Ctx<'_>, account: &Account) -> Result<accounts::Account, FlowError> {
+fn sealed(ctx: &Ctx<'_>, account: &Account) -> Result<accounts::Account, StepError> {
     Ok(accounts::Account {
         channel: account.channel.clone(),
         account: account.account.clone(),
@@ -93,9 +93,9 @@ fn sealed(ctx: &Ctx<'_>, account: &Account) -> Result<accounts::Account, FlowErr
 ///
 /// # Errors
 /// It exists, or the store fails.
-pub fn create(ctx: &Ctx<'_>, actor: &Actor, account: &Account, polled: &[String]) -> Result<(), FlowError> {
+pub fn create(ctx: &Ctx<'_>, actor: &Actor, account: &Account, polled: &[String]) -> Result<(), StepError> {
     if !accounts::insert(ctx.db, &sealed(ctx, account)?)? {
-        return Err(FlowError::conflict("account_exists", "the channel has an account of that id; change it with PUT"));
+        return Err(StepError::conflict("account_exists", "the channel has an account of that id; change it with PUT"));
     }
     pulls::set_polled(ctx.db, &account.channel, &account.account, polled, ctx.now())?;
     note(ctx, actor, Action::CreateAccount, (&account.channel, &account.account))
@@ -105,10 +105,10 @@ pub fn create(ctx: &Ctx<'_>, actor: &Actor, account: &Account, polled: &[String]
 ///
 /// # Errors
 /// There is none, or the store fails.
-pub fn replace(ctx: &Ctx<'_>, actor: &Actor, account: &Account, polled: &[String]) -> Result<(), FlowError> {
+pub fn replace(ctx: &Ctx<'_>, actor: &Actor, account: &Account, polled: &[String]) -> Result<(), StepError> {
     let now = ctx.now();
     if !accounts::update(ctx.db, &sealed(ctx, account)?, now)? {
-        return Err(FlowError::NotFound("account"));
+        return Err(StepError::NotFound("account"));
     }
     pulls::set_polled(ctx.db, &account.channel, &account.account, polled, now)?;
     tokens::forget(ctx, &account.channel, &account.account);
@@ -116,7 +116,7 @@ pub fn replace(ctx: &Ctx<'_>, actor: &Actor, account: &Account, polled: &[String
 }
 
 /// Writes to the audit log what was done with an account; `<channel>/<account>` stands as the reason.
-fn note(ctx: &Ctx<'_>, actor: &Actor, action: Action, (channel, account): (&Channel, &AccountId)) -> Result<(), FlowError> {
+fn note(ctx: &Ctx<'_>, actor: &Actor, action: Action, (channel, account): (&Channel, &AccountId)) -> Result<(), StepError> {
     audit::append(ctx, actor, action, Of { reason: Some(&format!("{channel}/{account}")), ..Of::default() })
 }
 
@@ -124,9 +124,9 @@ fn note(ctx: &Ctx<'_>, actor: &Actor, action: Action, (channel, account): (&Chan
 ///
 /// # Errors
 /// There is none, or the store fails.
-pub fn disable(ctx: &Ctx<'_>, actor: &Actor, channel: &Channel, account: &AccountId) -> Result<(), FlowError> {
+pub fn disable(ctx: &Ctx<'_>, actor: &Actor, channel: &Channel, account: &AccountId) -> Result<(), StepError> {
     if !accounts::set_disabled(ctx.db, channel, account, true, ctx.now())? {
-        return Err(FlowError::NotFound("account"));
+        return Err(StepError::NotFound("account"));
     }
     note(ctx, actor, Action::DisableAccount, (channel, account))
 }
@@ -135,9 +135,9 @@ pub fn disable(ctx: &Ctx<'_>, actor: &Actor, channel: &Channel, account: &Accoun
 ///
 /// # Errors
 /// There is none, or the store fails.
-pub fn enable(ctx: &Ctx<'_>, actor: &Actor, channel: &Channel, account: &AccountId) -> Result<(), FlowError> {
+pub fn enable(ctx: &Ctx<'_>, actor: &Actor, channel: &Channel, account: &AccountId) -> Result<(), StepError> {
     if !accounts::set_disabled(ctx.db, channel, account, false, ctx.now())? {
-        return Err(FlowError::NotFound("account"));
+        return Err(StepError::NotFound("account"));
     }
     outbox::unpark(ctx.db, channel, account, ctx.now())?;
     note(ctx, actor, Action::EnableAccount, (channel, account))
@@ -157,8 +157,8 @@ pub struct InUse {
 ///
 /// # Errors
 /// There is none, or the store fails.
-pub fn delete(ctx: &Ctx<'_>, actor: &Actor, channel: &Channel, account: &AccountId) -> Result<Option<InUse>, FlowError> {
-    accounts::get(ctx.db, channel, account)?.ok_or(FlowError::NotFound("account"))?;
+pub fn delete(ctx: &Ctx<'_>, actor: &Actor, channel: &Channel, account: &AccountId) -> Result<Option<InUse>, StepError> {
+    accounts::get(ctx.db, channel, account)?.ok_or(StepError::NotFound("account"))?;
     let used = InUse {
         conversations: waiting::open(ctx.db, channel, account)?,
         messages: inbox::waiting_of(ctx.db, channel, account)?,
@@ -178,7 +178,7 @@ pub fn delete(ctx: &Ctx<'_>, actor: &Actor, channel: &Channel, account: &Account
 ///
 /// # Errors
 /// The store fails. Nothing else depends on it.
-pub fn heard(ctx: &Ctx<'_>, channel: &Channel, account: &AccountId, before: Option<Timestamp>) -> Result<(), FlowError> {
+pub fn heard(ctx: &Ctx<'_>, channel: &Channel, account: &AccountId, before: Option<Timestamp>) -> Result<(), StepError> {
     let now = ctx.now();
     if before.is_some_and(|before| now.since(before) < HEARD_MS) {
         return Ok(());
@@ -190,9 +190,9 @@ pub fn heard(ctx: &Ctx<'_>, channel: &Channel, account: &AccountId, before: Opti
 ///
 /// # Errors
 /// It is, or the store fails.
-pub(crate) fn sends(ctx: &Ctx<'_>, channel: &Channel, account: &AccountId) -> Result<(), FlowError> {
+pub fn sends(ctx: &Ctx<'_>, channel: &Channel, account: &AccountId) -> Result<(), StepError> {
     if accounts::is_disabled(ctx.db, channel, account)? {
-        return Err(FlowError::conflict(
+        return Err(StepError::conflict(
             "account_disabled",
             "the account of this conversation is disabled; replies can be sent again once an administrator enables it",
         ));

@@ -5,7 +5,7 @@
 //! pack that is made meanwhile makes no gap and shows nothing twice.
 
 use crate::broken::{self, Broken, Value};
-use crate::ctx::{Ctx, FlowError};
+use crate::ctx::{Ctx, StepError};
 use crate::sealed;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -59,7 +59,7 @@ impl Packed {
     }
 
     /// As it was in its row: contents are sealed again, each by itself, so that who reads messages need not know where they were.
-    fn message(&self, ctx: &Ctx<'_>, key: &CustomerKey, conversation: ConversationId) -> Result<Message, FlowError> {
+    fn message(&self, ctx: &Ctx<'_>, key: &CustomerKey, conversation: ConversationId) -> Result<Message, StepError> {
         let content = match (&self.content, &self.sealed) {
             (Some(content), _) => sealed::seal_content(ctx, key, conversation, self.id, content)?,
             (None, sealed) => STANDARD.decode(sealed.as_deref().unwrap_or_default()).map_err(|_| SealError::Format)?,
@@ -88,10 +88,7 @@ fn aad(conversation: ConversationId, first: i64, last: i64) -> [u8; 36] {
 }
 
 /// The first messages of a conversation that are in rows: as many as one pack takes.
-///
-/// # Errors
-/// The store fails.
-pub fn next_rows(ctx: &Ctx<'_>, conversation: ConversationId, most: i64) -> Result<Vec<Message>, FlowError> {
+pub fn next_rows(ctx: &Ctx<'_>, conversation: ConversationId, most: i64) -> Result<Vec<Message>, StepError> {
     let (mut rows, mut bytes): (Vec<Message>, usize) = (Vec::new(), 0);
     let most = usize::try_from(most.min(PACK_MESSAGES)).unwrap_or(0);
     while rows.len() < most && bytes < PACK_BYTES {
@@ -107,10 +104,7 @@ pub fn next_rows(ctx: &Ctx<'_>, conversation: ConversationId, most: i64) -> Resu
 }
 
 /// Moves messages from rows into a pack, in the caller's transaction.
-///
-/// # Errors
-/// The store fails.
-pub fn pack(ctx: &Ctx<'_>, key: &CustomerKey, conversation: ConversationId, rows: Vec<Message>) -> Result<(), FlowError> {
+pub fn pack(ctx: &Ctx<'_>, key: &CustomerKey, conversation: ConversationId, rows: Vec<Message>) -> Result<(), StepError> {
     let (Some(first), Some(last)) = (rows.first().map(|m| m.n), rows.last().map(|m| m.n)) else { return Ok(()) };
     let packed: Vec<Packed> = rows.into_iter().map(|m| Packed::new(key, m)).collect();
     let text = serde_json::to_vec(&packed).map_err(|_| SealError::Format)?;
@@ -146,10 +140,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The message with that number; none where it is gone.
-    ///
-    /// # Errors
-    /// The store fails.
-    pub fn get(&mut self, n: i64) -> Result<Option<Message>, FlowError> {
+    pub fn get(&mut self, n: i64) -> Result<Option<Message>, StepError> {
         if let Some(message) = messages::get(self.ctx.db, self.conversation.id, n)? {
             return Ok(Some(message));
         }
@@ -158,10 +149,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Messages after a number, in order.
-    ///
-    /// # Errors
-    /// The store fails.
-    pub fn after(&mut self, n: i64, limit: i64) -> Result<Vec<Message>, FlowError> {
+    pub fn after(&mut self, n: i64, limit: i64) -> Result<Vec<Message>, StepError> {
         let mut rows = messages::list(self.ctx.db, self.conversation.id, n, limit)?;
         let rows_from = rows.first().map_or(self.conversation.messages + 1, |m| m.n);
         let (mut found, mut from) = (Vec::new(), n + 1);
@@ -179,10 +167,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Messages before a number, the last first.
-    ///
-    /// # Errors
-    /// The store fails.
-    pub fn before(&mut self, n: i64, limit: i64) -> Result<Vec<Message>, FlowError> {
+    pub fn before(&mut self, n: i64, limit: i64) -> Result<Vec<Message>, StepError> {
         let mut found = messages::before(self.ctx.db, self.conversation.id, n, limit)?;
         let mut next = found.last().map_or(n, |m| m.n);
         while next > 1 && count(&found) < limit {
@@ -195,7 +180,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The messages from one to another that are in the opened pack.
-    fn packed(&self, from: i64, to: i64) -> Result<Vec<Message>, FlowError> {
+    fn packed(&self, from: i64, to: i64) -> Result<Vec<Message>, StepError> {
         let (Some(opened), Some(key)) = (&self.opened, &self.key) else { return Ok(Vec::new()) };
         let wanted = opened.messages.iter().filter(|m| (from..=to).contains(&m.n));
         wanted.map(|m| m.message(self.ctx, key, self.conversation.id)).collect()
@@ -203,7 +188,7 @@ impl<'a> Reader<'a> {
 
     /// Opens the pack with a message, or the next one: the numbers of its first and last. In the place of one that does not open is one
     /// without messages, so that it hides no other.
-    fn open(&mut self, n: i64) -> Result<Option<(i64, i64)>, FlowError> {
+    fn open(&mut self, n: i64) -> Result<Option<(i64, i64)>, StepError> {
         if let Some(Opened { first, last, .. }) = self.opened
             && (first..=last).contains(&n)
         {

@@ -1,7 +1,7 @@
 //! Sealed values of customers that do not open although the customer's key does: somebody altered them, or the disk did. Whoever reads
 //! goes on without them; the log is told of each once.
 
-use crate::ctx::{Ctx, FlowError};
+use crate::ctx::{Ctx, StepError};
 use warmline_model::{ConversationId, CustomerId, EventBody, IdentityId, MessageId};
 use warmline_store::messages::Message;
 use warmline_store::{broken, events, immediate};
@@ -58,10 +58,7 @@ impl Broken {
 }
 
 /// Tells the log of values that it was not told of. Not within a transaction: it makes its own, and only where something is new.
-///
-/// # Errors
-/// The store fails.
-pub fn tell(ctx: &Ctx<'_>, found: &[Broken]) -> Result<(), FlowError> {
+pub fn tell(ctx: &Ctx<'_>, found: &[Broken]) -> Result<(), StepError> {
     let mut new = Vec::new();
     for value in found {
         if new.len() < TOLD && !broken::is_known(ctx.db, &value.row())? {

@@ -1,6 +1,6 @@
 //! What is sealed under which key, and what it is bound to. A sealed value moved to another row does not open.
 
-use crate::ctx::{Ctx, FlowError};
+use crate::ctx::{Ctx, StepError};
 use std::collections::{BTreeMap, HashMap};
 use warmline_model::{
     AccountId, AgentId, Channel, Content, ConversationId, CustomerId, IdentityId, MessageId, Sender, Timestamp,
@@ -8,11 +8,11 @@ use warmline_model::{
 use warmline_privacy::{CustomerKey, KeyId, Purpose, SealError, Wrapped};
 use warmline_store::{customers, messages, vault};
 
-fn json<T: serde::Serialize>(value: &T) -> Result<Vec<u8>, FlowError> {
+fn json<T: serde::Serialize>(value: &T) -> Result<Vec<u8>, StepError> {
     serde_json::to_vec(value).map_err(|_| SealError::Format.into())
 }
 
-fn unjson<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, FlowError> {
+fn unjson<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, StepError> {
     serde_json::from_slice(bytes).map_err(|_| SealError::Format.into())
 }
 
@@ -24,24 +24,18 @@ fn message_aad(conversation: ConversationId, id: MessageId) -> [u8; 32] {
 }
 
 /// Seals a message's content under its customer's key, bound to conversation and message.
-///
-/// # Errors
-/// See [`SealError`].
 pub fn seal_content(
     ctx: &Ctx<'_>,
     key: &CustomerKey,
     conversation: ConversationId,
     id: MessageId,
     content: &Content,
-) -> Result<Vec<u8>, FlowError> {
+) -> Result<Vec<u8>, StepError> {
     Ok(key.seal(&message_aad(conversation, id), &json(content)?, ctx.rng)?)
 }
 
 /// Opens a message's content.
-///
-/// # Errors
-/// See [`SealError`].
-pub fn open_content(key: &CustomerKey, message: &messages::Message) -> Result<Content, FlowError> {
+pub fn open_content(key: &CustomerKey, message: &messages::Message) -> Result<Content, StepError> {
     unjson(&key.open(&message_aad(message.conversation, message.id), &message.content)?)
 }
 
@@ -77,10 +71,7 @@ struct Session {
 }
 
 /// Seals who is at the other end of a WebSocket, for its gateway to keep.
-///
-/// # Errors
-/// See [`SealError`].
-pub fn seal_session(ctx: &Ctx<'_>, socket: Socket<'_>, sender: &Sender, until: Timestamp) -> Result<Vec<u8>, FlowError> {
+pub fn seal_session(ctx: &Ctx<'_>, socket: Socket<'_>, sender: &Sender, until: Timestamp) -> Result<Vec<u8>, StepError> {
     let session = json(&Session { sender: sender.clone(), until: until.millis() })?;
     Ok(ctx.keys.purpose(Purpose::Sockets).seal(socket.aad().as_bytes(), &session, ctx.rng)?)
 }
@@ -93,43 +84,31 @@ pub fn open_session(ctx: &Ctx<'_>, socket: Socket<'_>, sealed: &[u8]) -> Option<
 }
 
 /// Seals what a message said about where replies go, bound to its conversation.
-///
-/// # Errors
-/// See [`SealError`].
 pub fn seal_reply_to(
     ctx: &Ctx<'_>,
     key: &CustomerKey,
     conversation: ConversationId,
     value: &serde_json::Value,
-) -> Result<Vec<u8>, FlowError> {
+) -> Result<Vec<u8>, StepError> {
     Ok(key.seal(&reply_aad(conversation), &json(value)?, ctx.rng)?)
 }
 
 /// Opens it.
-///
-/// # Errors
-/// See [`SealError`].
 pub fn open_reply_to(
     key: &CustomerKey,
     conversation: ConversationId,
     sealed: &[u8],
-) -> Result<serde_json::Value, FlowError> {
+) -> Result<serde_json::Value, StepError> {
     unjson(&key.open(&reply_aad(conversation), sealed)?)
 }
 
 /// Seals a sender's names under the customer's key, bound to the identity.
-///
-/// # Errors
-/// See [`SealError`].
-pub fn seal_sender(ctx: &Ctx<'_>, key: &CustomerKey, identity: IdentityId, sender: &Sender) -> Result<Vec<u8>, FlowError> {
+pub fn seal_sender(ctx: &Ctx<'_>, key: &CustomerKey, identity: IdentityId, sender: &Sender) -> Result<Vec<u8>, StepError> {
     Ok(key.seal(identity.as_bytes(), &json(sender)?, ctx.rng)?)
 }
 
 /// Opens a sender's names.
-///
-/// # Errors
-/// See [`SealError`].
-pub fn open_sender(key: &CustomerKey, identity: IdentityId, sealed: &[u8]) -> Result<Sender, FlowError> {
+pub fn open_sender(key: &CustomerKey, identity: IdentityId, sealed: &[u8]) -> Result<Sender, StepError> {
     unjson(&key.open(identity.as_bytes(), sealed)?)
 }
 
@@ -139,13 +118,13 @@ pub fn into_vault(wrapped: Wrapped) -> vault::Stored {
 }
 
 /// And back.
-pub(crate) fn from_vault(stored: &vault::Stored) -> Result<Wrapped, SealError> {
+pub fn from_vault(stored: &vault::Stored) -> Result<Wrapped, SealError> {
     let master = KeyId::from_bytes(&stored.master).ok_or(SealError::Format)?;
     Ok(Wrapped { master, sealed: stored.wrapped.clone() })
 }
 
 /// A key that an earlier version kept beside the customer: the master key of then wraps the root key still, or again.
-pub(crate) fn unmoved(ctx: &Ctx<'_>, sealed: Vec<u8>) -> Wrapped {
+pub fn unmoved(ctx: &Ctx<'_>, sealed: Vec<u8>) -> Wrapped {
     Wrapped { master: ctx.keys.root_master(), sealed }
 }
 
@@ -153,7 +132,7 @@ pub(crate) fn unmoved(ctx: &Ctx<'_>, sealed: Vec<u8>) -> Wrapped {
 ///
 /// # Errors
 /// [`SealError::Erased`] where it was destroyed; it does not open; or the store fails.
-pub fn customer_key(ctx: &Ctx<'_>, id: CustomerId) -> Result<CustomerKey, FlowError> {
+pub fn customer_key(ctx: &Ctx<'_>, id: CustomerId) -> Result<CustomerKey, StepError> {
     let wrapped = match vault::get(ctx.vault, id)? {
         Some(stored) => from_vault(&stored)?,
         None => unmoved(ctx, customers::unmoved_key(ctx.db, id)?.ok_or(SealError::Erased)?),
@@ -162,18 +141,12 @@ pub fn customer_key(ctx: &Ctx<'_>, id: CustomerId) -> Result<CustomerKey, FlowEr
 }
 
 /// Seals what staff corrected a customer's name to.
-///
-/// # Errors
-/// See [`SealError`].
-pub fn seal_corrected(ctx: &Ctx<'_>, key: &CustomerKey, id: CustomerId, name: &str) -> Result<Vec<u8>, FlowError> {
+pub fn seal_corrected(ctx: &Ctx<'_>, key: &CustomerKey, id: CustomerId, name: &str) -> Result<Vec<u8>, StepError> {
     Ok(key.seal(&corrected_aad(id), name.as_bytes(), ctx.rng)?)
 }
 
 /// Opens it.
-///
-/// # Errors
-/// See [`SealError`].
-pub fn open_corrected(key: &CustomerKey, id: CustomerId, sealed: &[u8]) -> Result<String, FlowError> {
+pub fn open_corrected(key: &CustomerKey, id: CustomerId, sealed: &[u8]) -> Result<String, StepError> {
     String::from_utf8(key.open(&corrected_aad(id), sealed)?).map_err(|_| SealError::Format.into())
 }
 
@@ -203,35 +176,23 @@ fn account_aad(channel: &Channel, account: &AccountId) -> String {
 }
 
 /// Seals an account's secrets.
-///
-/// # Errors
-/// See [`SealError`].
-pub fn seal_secrets(ctx: &Ctx<'_>, channel: &Channel, account: &AccountId, secrets: &Secrets) -> Result<Vec<u8>, FlowError> {
+pub fn seal_secrets(ctx: &Ctx<'_>, channel: &Channel, account: &AccountId, secrets: &Secrets) -> Result<Vec<u8>, StepError> {
     let key = ctx.keys.purpose(Purpose::Accounts);
     Ok(key.seal(account_aad(channel, account).as_bytes(), &json(secrets)?, ctx.rng)?)
 }
 
 /// Opens an account's secrets.
-///
-/// # Errors
-/// See [`SealError`].
-pub fn open_secrets(ctx: &Ctx<'_>, channel: &Channel, account: &AccountId, sealed: &[u8]) -> Result<Secrets, FlowError> {
+pub fn open_secrets(ctx: &Ctx<'_>, channel: &Channel, account: &AccountId, sealed: &[u8]) -> Result<Secrets, StepError> {
     unjson(&ctx.keys.purpose(Purpose::Accounts).open(account_aad(channel, account).as_bytes(), sealed)?)
 }
 
 /// Seals a staff member's name.
-///
-/// # Errors
-/// See [`SealError`].
-pub fn seal_name(ctx: &Ctx<'_>, agent: AgentId, name: &str) -> Result<Vec<u8>, FlowError> {
+pub fn seal_name(ctx: &Ctx<'_>, agent: AgentId, name: &str) -> Result<Vec<u8>, StepError> {
     Ok(ctx.keys.purpose(Purpose::Staff).seal(agent.as_bytes(), name.as_bytes(), ctx.rng)?)
 }
 
 /// Opens a staff member's name.
-///
-/// # Errors
-/// See [`SealError`].
-pub fn open_name(ctx: &Ctx<'_>, agent: AgentId, sealed: &[u8]) -> Result<String, FlowError> {
+pub fn open_name(ctx: &Ctx<'_>, agent: AgentId, sealed: &[u8]) -> Result<String, StepError> {
     let plain = ctx.keys.purpose(Purpose::Staff).open(agent.as_bytes(), sealed)?;
     String::from_utf8(plain).map_err(|_| SealError::Format.into())
 }

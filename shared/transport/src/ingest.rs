@@ -2,12 +2,12 @@
 //!
 //! Messages and what could not be read ([`crate::odd`]) are one transaction.
 
-use crate::ctx::{Ctx, FlowError};
 use crate::odd;
-use crate::passing::{self, Passing};
-use serde::{Deserialize, Serialize};
 use warmline_channels::Parsed;
 use warmline_channels::kit::{HINT_FRESH_MS, Hint};
+use warmline_kernel::ctx::{Ctx, StepError};
+use warmline_kernel::passing::{self, Passing};
+use warmline_kernel::payload::{Payload, sender_lookup};
 use warmline_model::{AccountId, Channel, Inbound, Timestamp};
 use warmline_privacy::{BlindIndex, SealError, SealKey};
 use warmline_store::inbox::{self, NewRow, SHARDS, Stored};
@@ -18,15 +18,6 @@ use warmline_store::{StoreError, immediate};
 /// were not told was received.
 const EARLIER_MS: i64 = 24 * 3600 * 1000;
 
-/// What the inbox holds, sealed.
-#[derive(Serialize, Deserialize)]
-pub(crate) struct Payload {
-    pub(crate) inbound: Inbound,
-    /// Until when the webhook's own answer can still carry a reply.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) answer_by: Option<i64>,
-}
-
 /// What became of one message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ingested {
@@ -36,11 +27,6 @@ pub struct Ingested {
     pub duplicate: bool,
     /// The shard that has to be drained; `None` when nobody needs to be woken.
     pub wake: Option<i64>,
-}
-
-/// The blind index by which a sender is found.
-pub fn sender_lookup(index: &BlindIndex, channel: &Channel, account: &AccountId, open_id: &str) -> [u8; 16] {
-    index.of("identity", &[channel.as_str(), account.as_str(), open_id])
 }
 
 /// Stores the messages of one webhook and what of it could not be read, all or none, each once, and which sources it says hold
@@ -55,7 +41,7 @@ pub fn ingest(
     parsed: impl Into<Parsed>,
     answer_by: Option<Timestamp>,
     hints: &[Hint],
-) -> Result<Vec<Ingested>, FlowError> {
+) -> Result<Vec<Ingested>, StepError> {
     let (now, Parsed { messages, odd }) = (ctx.now(), parsed.into());
     let rows = prepare(ctx, channel, account, messages, answer_by)?;
     let odd = odd::prepare(ctx, channel, account, odd)?;
@@ -84,7 +70,7 @@ pub(crate) fn prepare(
     account: &AccountId,
     messages: Vec<Inbound>,
     answer_by: Option<Timestamp>,
-) -> Result<Vec<Prepared>, FlowError> {
+) -> Result<Vec<Prepared>, StepError> {
     if messages.is_empty() {
         return Ok(Vec::new());
     }
@@ -110,7 +96,7 @@ impl Prepared {
         account: &AccountId,
         mut inbound: Inbound,
         answer_by: Option<Timestamp>,
-    ) -> Result<Self, FlowError> {
+    ) -> Result<Self, StepError> {
         let of = |key: &str| index.of("message", &[channel.as_str(), account.as_str(), key]);
         let (dedup, earlier) = (of(&inbound.key), inbound.earlier_key.take().map(|key| of(&key)));
         let sender = sender_lookup(index, channel, account, &inbound.sender.open_id);
@@ -126,7 +112,7 @@ impl Prepared {
         channel: &Channel,
         account: &AccountId,
         now: Timestamp,
-    ) -> Result<Ingested, FlowError> {
+    ) -> Result<Ingested, StepError> {
         let Self { dedup, earlier, shard, payload, sealed_by } = self;
         let earlier = earlier.as_ref().map(|dedup| (dedup, now.plus_millis(-EARLIER_MS)));
         let (shard, sealed_by) = (*shard, *sealed_by);

@@ -1,11 +1,11 @@
 //! Messages that are fetched. A fetcher claims a source, asks page by page, and keeps each page in one transaction with the
 //! cursor; what is fetched twice (a crash, a lease that ran out) is stored once, since the inbox knows its key.
 
-use crate::ctx::{Ctx, FlowError};
 use crate::deliver::{BACKOFF_MAX_MS, doubled, jittered};
 use crate::ingest::{self, Ingested};
 use crate::odd;
 use warmline_channels::{Outcome, Page};
+use warmline_kernel::ctx::{Ctx, StepError};
 use warmline_model::{Channel, Timestamp};
 use warmline_store::immediate;
 use warmline_store::pulls::{self, Claimed, End};
@@ -26,10 +26,7 @@ pub struct Turn {
 }
 
 /// Claims sources of a channel that are due.
-///
-/// # Errors
-/// The store fails.
-pub fn claim(ctx: &Ctx<'_>, channel: &Channel, limit: i64) -> Result<Vec<Turn>, FlowError> {
+pub fn claim(ctx: &Ctx<'_>, channel: &Channel, limit: i64) -> Result<Vec<Turn>, StepError> {
     let (owner, now) = (ctx.owner(), ctx.now());
     let claimed = pulls::claim(ctx.db, channel, &owner, now, now.plus_millis(LEASE_MS), limit)?;
     Ok(claimed.into_iter().map(|claimed| Turn { claimed, channel: channel.clone(), owner }).collect())
@@ -40,7 +37,7 @@ pub fn claim(ctx: &Ctx<'_>, channel: &Channel, limit: i64) -> Result<Vec<Turn>, 
 ///
 /// # Errors
 /// The store fails: the page is fetched again.
-pub fn keep(ctx: &Ctx<'_>, turn: &mut Turn, page: &Page) -> Result<Option<Vec<Ingested>>, FlowError> {
+pub fn keep(ctx: &Ctx<'_>, turn: &mut Turn, page: &Page) -> Result<Option<Vec<Ingested>>, StepError> {
     let (channel, account, now) = (&turn.channel, &turn.claimed.account, ctx.now());
     let rows = ingest::prepare(ctx, channel, account, page.messages.clone(), None)?;
     let odd = odd::prepare(ctx, channel, account, page.odd.clone())?;
@@ -50,7 +47,7 @@ pub fn keep(ctx: &Ctx<'_>, turn: &mut Turn, page: &Page) -> Result<Option<Vec<In
             return Ok(None);
         }
         odd.iter().try_for_each(|item| item.store(ctx, channel, account, now))?;
-        rows.iter().map(|row| row.store(ctx, channel, account, now)).collect::<Result<_, FlowError>>().map(Some)
+        rows.iter().map(|row| row.store(ctx, channel, account, now)).collect::<Result<_, StepError>>().map(Some)
     })?;
     if kept.is_some() && page.cursor.is_some() {
         turn.claimed.cursor.clone_from(&page.cursor);
@@ -62,7 +59,7 @@ pub fn keep(ctx: &Ctx<'_>, turn: &mut Turn, page: &Page) -> Result<Option<Vec<In
 ///
 /// # Errors
 /// The store fails: the lease runs out.
-pub fn done(ctx: &Ctx<'_>, turn: &Turn) -> Result<(), FlowError> {
+pub fn done(ctx: &Ctx<'_>, turn: &Turn) -> Result<(), StepError> {
     let now = ctx.now();
     let due_at = turn.claimed.polled.then(|| now.plus_millis(POLL_MS));
     end(ctx, turn, End { due_at, attempts: 0, problem: None, more: false }, now)
@@ -72,7 +69,7 @@ pub fn done(ctx: &Ctx<'_>, turn: &Turn) -> Result<(), FlowError> {
 ///
 /// # Errors
 /// The store fails: the lease runs out.
-pub fn pause(ctx: &Ctx<'_>, turn: &Turn) -> Result<(), FlowError> {
+pub fn pause(ctx: &Ctx<'_>, turn: &Turn) -> Result<(), StepError> {
     let now = ctx.now();
     end(ctx, turn, End { due_at: Some(now), attempts: 0, problem: None, more: true }, now)
 }
@@ -82,7 +79,7 @@ pub fn pause(ctx: &Ctx<'_>, turn: &Turn) -> Result<(), FlowError> {
 ///
 /// # Errors
 /// The store fails: the lease runs out.
-pub fn failed(ctx: &Ctx<'_>, turn: &Turn, outcome: &Outcome, not_before: Option<Timestamp>) -> Result<(), FlowError> {
+pub fn failed(ctx: &Ctx<'_>, turn: &Turn, outcome: &Outcome, not_before: Option<Timestamp>) -> Result<(), StepError> {
     let (now, attempts) = (ctx.now(), turn.claimed.attempts + 1);
     let (pause, problem) = match outcome {
         // Waiting does not mend it; whoever does should not wait for ever.
@@ -95,6 +92,6 @@ pub fn failed(ctx: &Ctx<'_>, turn: &Turn, outcome: &Outcome, not_before: Option<
     end(ctx, turn, End { due_at: Some(due_at), attempts, problem: Some(problem), more: false }, now)
 }
 
-fn end(ctx: &Ctx<'_>, turn: &Turn, end: End, now: Timestamp) -> Result<(), FlowError> {
+fn end(ctx: &Ctx<'_>, turn: &Turn, end: End, now: Timestamp) -> Result<(), StepError> {
     Ok(pulls::end(ctx.db, &turn.channel, &turn.claimed, &turn.owner, end, now)?)
 }

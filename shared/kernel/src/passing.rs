@@ -2,8 +2,8 @@
 //! that what is left of such things in a backup, or in the free pages of a file, can be made unreadable without touching it: new things
 //! get the newest key, and an older one is destroyed once nothing needs it.
 
-use crate::ctx::{Ctx, FlowError};
-use crate::ingest::{Payload, sender_lookup};
+use crate::ctx::{Ctx, StepError};
+use crate::payload::{Payload, sender_lookup};
 use crate::sealed::{from_vault, into_vault};
 use warmline_privacy::{Purpose, SealError, SealKey};
 use warmline_store::vault::{self, Generation};
@@ -35,7 +35,7 @@ impl Passing {
 }
 
 /// What a generation's key is called.
-pub(crate) fn name(n: i64, purpose: &str) -> Vec<u8> {
+pub fn name(n: i64, purpose: &str) -> Vec<u8> {
     [purpose.as_bytes(), &n.to_be_bytes()].concat()
 }
 
@@ -43,11 +43,11 @@ pub(crate) fn name(n: i64, purpose: &str) -> Vec<u8> {
 ///
 /// # Errors
 /// The store fails, or the key does not open.
-pub fn newest(ctx: &Ctx<'_>, of: Passing) -> Result<(i64, SealKey), FlowError> {
+pub fn newest(ctx: &Ctx<'_>, of: Passing) -> Result<(i64, SealKey), StepError> {
     loop {
         // One that does not open, as of another store that had this vault before, is left to what it sealed.
         match vault::newest(ctx.vault, of.as_str())?.map(|found| Ok((found.n, open(ctx, &found)?))) {
-            Some(Err(FlowError::Seal(_))) | None => renew(ctx, of)?,
+            Some(Err(StepError::Seal(_))) | None => renew(ctx, of)?,
             Some(found) => return found,
         }
     }
@@ -57,19 +57,19 @@ pub fn newest(ctx: &Ctx<'_>, of: Passing) -> Result<(i64, SealKey), FlowError> {
 ///
 /// # Errors
 /// It was destroyed or does not open, or the store fails.
-pub fn by_number(ctx: &Ctx<'_>, n: i64) -> Result<SealKey, FlowError> {
+pub fn by_number(ctx: &Ctx<'_>, n: i64) -> Result<SealKey, StepError> {
     if n == 0 {
         return Ok(ctx.keys.purpose(Purpose::Inbox));
     }
     open(ctx, &vault::by_number(ctx.vault, n)?.ok_or(SealError::Erased)?)
 }
 
-fn open(ctx: &Ctx<'_>, found: &Generation) -> Result<SealKey, FlowError> {
+fn open(ctx: &Ctx<'_>, found: &Generation) -> Result<SealKey, StepError> {
     Ok(ctx.keys.key(&name(found.n, &found.purpose), &from_vault(&found.key)?)?)
 }
 
 /// Begins a new generation: from now on things are sealed under its key. Whoever comes second leaves it to the first.
-fn renew(ctx: &Ctx<'_>, of: Passing) -> Result<(), FlowError> {
+fn renew(ctx: &Ctx<'_>, of: Passing) -> Result<(), StepError> {
     let n = vault::next(ctx.vault)?;
     let purpose = of.as_str().to_owned();
     let (_, wrapped) = ctx.keys.new_key(&name(n, &purpose), ctx.rng)?;
@@ -79,10 +79,7 @@ fn renew(ctx: &Ctx<'_>, of: Passing) -> Result<(), FlowError> {
 
 /// Begins a new generation of both, and destroys the keys of the answers that were kept: a retry of a call is told then that it was done,
 /// and no more. Returns the generation of inbox keys from which on nothing old is readable; see [`gone`].
-///
-/// # Errors
-/// The store fails.
-pub(crate) fn turn_over(ctx: &Ctx<'_>) -> Result<i64, FlowError> {
+pub fn turn_over(ctx: &Ctx<'_>) -> Result<i64, StepError> {
     renew(ctx, Passing::Inbox)?;
     renew(ctx, Passing::Answers)?;
     let all = vault::generations(ctx.vault)?;
@@ -94,10 +91,7 @@ pub(crate) fn turn_over(ctx: &Ctx<'_>) -> Result<i64, FlowError> {
 }
 
 /// Lets go of the inbox keys before a generation, as soon as nothing waits that they seal: true when they are destroyed.
-///
-/// # Errors
-/// The store fails.
-pub(crate) fn gone(ctx: &Ctx<'_>, before: i64) -> Result<bool, FlowError> {
+pub fn gone(ctx: &Ctx<'_>, before: i64) -> Result<bool, StepError> {
     // First nothing new may come under them; then what waits has to be handled; then what was set aside moves on.
     inbox::retire(ctx.db, before)?;
     if inbox::waits_on(ctx.db, before)? {
@@ -112,7 +106,7 @@ pub(crate) fn gone(ctx: &Ctx<'_>, before: i64) -> Result<bool, FlowError> {
 
 /// Seals anew what was set aside and can be opened. Rows whose sender no longer exists lose their payload; items that could not be
 /// read name no sender, and stay.
-fn reseal(ctx: &Ctx<'_>, before: i64) -> Result<(), FlowError> {
+fn reseal(ctx: &Ctx<'_>, before: i64) -> Result<(), StepError> {
     let (sealed_by, key) = newest(ctx, Passing::Inbox)?;
     let index = ctx.keys.index();
     let mut after = 0;
@@ -140,10 +134,7 @@ fn reseal(ctx: &Ctx<'_>, before: i64) -> Result<(), FlowError> {
 }
 
 /// A new generation a day, and the end of those that nothing needs.
-///
-/// # Errors
-/// The store fails.
-pub(crate) fn tick(ctx: &Ctx<'_>) -> Result<(), FlowError> {
+pub fn tick(ctx: &Ctx<'_>) -> Result<(), StepError> {
     let all = vault::generations(ctx.vault)?;
     let now = ctx.now();
     for of in [Passing::Inbox, Passing::Answers] {
@@ -165,10 +156,7 @@ pub(crate) fn tick(ctx: &Ctx<'_>) -> Result<(), FlowError> {
 }
 
 /// Moves wrapped keys of customers out of the database in which an earlier version kept them: how many.
-///
-/// # Errors
-/// The store fails.
-pub(crate) fn move_keys(ctx: &Ctx<'_>, limit: i64) -> Result<usize, FlowError> {
+pub fn move_keys(ctx: &Ctx<'_>, limit: i64) -> Result<usize, StepError> {
     let unmoved = customers::unmoved(ctx.db, limit)?;
     let moved = unmoved.len();
     for (customer, sealed) in unmoved {

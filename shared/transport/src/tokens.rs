@@ -1,7 +1,7 @@
 //! What is kept of platforms' access tokens in the key-value store: the token, sealed, and why none was given. Losing it costs one call.
 
-use crate::ctx::Ctx;
 use serde::{Deserialize, Serialize};
+use warmline_kernel::ctx::Ctx;
 use warmline_model::{AccountId, Channel, Timestamp};
 use warmline_privacy::Purpose;
 use warmline_store::Kv;
@@ -88,6 +88,6 @@ impl<'a> Place<'a> {
 }
 
 /// Drops an account's token: it was given for secrets that change now.
-pub(crate) fn forget(ctx: &Ctx<'_>, channel: &Channel, account: &AccountId) {
+pub fn forget(ctx: &Ctx<'_>, channel: &Channel, account: &AccountId) {
     Place::of(ctx, channel.as_str(), account).forget();
 }

@@ -1,9 +1,9 @@
 //! Bounds on those who may write without proving who they are: how many begin a session in a minute, and how many of them may wait for
 //! somebody. Whoever has an open conversation is never refused by them.
 
-use crate::ctx::{Ctx, FlowError};
-use crate::ingest::sender_lookup;
 use warmline_channels::common::Common;
+use warmline_kernel::ctx::{Ctx, StepError};
+use warmline_kernel::payload::sender_lookup;
 use warmline_model::{AccountId, Channel, ConversationState};
 use warmline_store::{conversations, customers, sessions, waiting};
 
@@ -35,10 +35,7 @@ impl Full {
 }
 
 /// Counts a session that a stranger begins; the answer is why it may not begin, where it may not.
-///
-/// # Errors
-/// The store fails.
-pub fn begin(ctx: &Ctx<'_>, channel: &Channel, account: &AccountId, settings: &Common) -> Result<Option<Full>, FlowError> {
+pub fn begin(ctx: &Ctx<'_>, channel: &Channel, account: &AccountId, settings: &Common) -> Result<Option<Full>, StepError> {
     let (now, most) = (ctx.now(), settings.new_sessions_per_minute());
     let full = || Full::Sessions(u32::try_from(60 - now.secs().rem_euclid(60)).unwrap_or(60));
     // A look without the write lock sends a crowd home.
@@ -52,16 +49,13 @@ pub fn begin(ctx: &Ctx<'_>, channel: &Channel, account: &AccountId, settings: &C
 }
 
 /// Why a message may not come in, where it may not: it would open one more conversation of a stranger's than may wait.
-///
-/// # Errors
-/// The store fails.
 pub fn write(
     ctx: &Ctx<'_>,
     channel: &Channel,
     account: &AccountId,
     settings: &Common,
     open_id: &str,
-) -> Result<Option<Full>, FlowError> {
+) -> Result<Option<Full>, StepError> {
     if !are_many(ctx, channel, account, settings)? {
         return Ok(None);
     }
@@ -72,7 +66,7 @@ pub fn write(
     Ok((!open).then_some(Full::Waiting))
 }
 
-fn are_many(ctx: &Ctx<'_>, channel: &Channel, account: &AccountId, settings: &Common) -> Result<bool, FlowError> {
+fn are_many(ctx: &Ctx<'_>, channel: &Channel, account: &AccountId, settings: &Common) -> Result<bool, StepError> {
     let most = settings.most_strangers_waiting();
     Ok(waiting::waiting(ctx.db, channel, account, most)? >= most)
 }

@@ -1,10 +1,10 @@
 //! Replies for customers whose own client fetches or streams them (app, web chat).
 
-use crate::ctx::{Ctx, FlowError};
 use crate::deliver::Job;
-use crate::ingest::sender_lookup;
-use crate::sealed;
 use serde::Serialize;
+use warmline_kernel::ctx::{Ctx, StepError};
+use warmline_kernel::payload::sender_lookup;
+use warmline_kernel::sealed;
 use warmline_model::{AccountId, Channel, Content, ConversationId, MessageId, Origin, Timestamp};
 use warmline_store::{conversations, customers, messages};
 
@@ -22,9 +22,9 @@ impl std::fmt::Display for Cursor {
 }
 
 impl std::str::FromStr for Cursor {
-    type Err = FlowError;
-    fn from_str(s: &str) -> Result<Self, FlowError> {
-        let bad = || FlowError::Invalid {
+    type Err = StepError;
+    fn from_str(s: &str) -> Result<Self, StepError> {
+        let bad = || StepError::Invalid {
             code: "bad_cursor",
             field: "after".into(),
             problem: "not a cursor that this stream gave out".into(),
@@ -74,10 +74,7 @@ pub fn subscription(ctx: &Ctx<'_>, channel: &Channel, account: &AccountId, open_
 }
 
 /// The place before a reply, as a client has it that saw all that came before it in its conversation.
-///
-/// # Errors
-/// The store fails.
-pub fn before(ctx: &Ctx<'_>, reply: Cursor) -> Result<Cursor, FlowError> {
+pub fn before(ctx: &Ctx<'_>, reply: Cursor) -> Result<Cursor, StepError> {
     let n = messages::to_customer_before(ctx.db, reply.conversation, reply.n)?;
     Ok(Cursor { conversation: reply.conversation, n })
 }
@@ -104,7 +101,7 @@ pub fn replies(
     open_id: &str,
     after: Option<Cursor>,
     limit: i64,
-) -> Result<Replies, FlowError> {
+) -> Result<Replies, StepError> {
     let lookup = sender_lookup(&ctx.keys.index(), channel, account, open_id);
     let nothing = Replies { next: after, ..Replies::default() };
     let Some(identity) = customers::identity_by_lookup(ctx.db, &lookup)? else { return Ok(nothing) };
@@ -127,7 +124,7 @@ pub fn replies(
     let Some(last) = found.last() else { return Ok(Replies { next: Some(from), ..nothing }) };
     let next = Some(Cursor { conversation: last.conversation, n: last.n });
     let more = i64::try_from(found.len()).is_ok_and(|found| found >= limit);
-    let (_, customer) = customers::sender(ctx.db, identity)?.ok_or(FlowError::NotFound("identity"))?;
+    let (_, customer) = customers::sender(ctx.db, identity)?.ok_or(StepError::NotFound("identity"))?;
     let key = sealed::customer_key(ctx, customer)?;
     let items = found.iter().map(|m| {
         Ok(Streamed {
@@ -138,5 +135,5 @@ pub fn replies(
             at: m.at,
         })
     });
-    Ok(Replies { items: items.collect::<Result<_, FlowError>>()?, next, more })
+    Ok(Replies { items: items.collect::<Result<_, StepError>>()?, next, more })
 }

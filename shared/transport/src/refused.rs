@@ -1,9 +1,9 @@
 //! Webhooks that are refused: counted, and told in the log so that whoever connects an account can see what to change. The log gets a
 //! fixed number of lines a minute, whoever sends what, and nothing of the request in them but an account's name and a clock's error.
 
-use crate::ctx::Ctx;
 use std::fmt::Write as _;
 use warmline_channels::advice::advice;
+use warmline_kernel::ctx::Ctx;
 use warmline_model::{AccountId, Channel};
 use warmline_store::StoreError;
 use warmline_store::refusals::{self, Counted, Refused, UNKNOWN};

@@ -1,0 +1,79 @@
+//! Who may import whom. The levels of the crates of `shared/` stand in Cargo.toml (`workspace.metadata.levels`).
+
+use crate::harness::workspace;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
+
+/// Each package of the workspace, with those of the workspace that it links.
+struct Packages {
+    metadata: Value,
+    links: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Packages {
+    fn read() -> Self {
+        let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+        let arguments = ["metadata", "--format-version", "1", "--no-deps", "--offline"];
+        let out = Command::new(cargo).args(arguments).current_dir(workspace()).output().unwrap();
+        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+        let metadata: Value = serde_json::from_slice(&out.stdout).unwrap();
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let links = metadata["packages"].as_array().unwrap().iter().map(|package| {
+            let linked = package["dependencies"].as_array().unwrap().iter().filter(|d| d["kind"].is_null());
+            (text(&package["name"]), linked.map(|d| text(&d["name"])).collect())
+        });
+        Self { links: links.collect(), metadata }
+    }
+
+    /// All that a package links, directly or not.
+    fn all(&self, name: &str) -> BTreeSet<String> {
+        let (mut all, mut open) = (BTreeSet::new(), vec![name.to_owned()]);
+        while let Some(next) = open.pop() {
+            let new = self.links.get(&next).into_iter().flatten().filter(|linked| all.insert((*linked).clone()));
+            open.extend(new.cloned().collect::<Vec<_>>());
+        }
+        all
+    }
+}
+
+#[test]
+fn a_crate_imports_only_crates_of_lower_levels() {
+    let packages = Packages::read();
+    let levels: BTreeMap<String, u64> = packages.metadata["metadata"]["levels"]
+        .as_object()
+        .unwrap()
+        .iter()
+        .map(|(name, level)| (format!("warmline-{name}"), level.as_u64().unwrap()))
+        .collect();
+    let shared = std::fs::read_dir(workspace().join("shared")).unwrap();
+    let folders: BTreeSet<String> =
+        shared.map(|f| format!("warmline-{}", f.unwrap().file_name().to_string_lossy())).collect();
+    assert_eq!(levels.keys().cloned().collect::<BTreeSet<_>>(), folders, "each crate of shared/ has a level");
+    for (name, level) in &levels {
+        for linked in packages.links[name].iter().filter(|linked| packages.links.contains_key(*linked)) {
+            let below = levels.get(linked).unwrap_or_else(|| panic!("{name} links {linked}, which is not in shared/"));
+            assert!(below < level, "{name} (level {level}) links {linked} (level {below})");
+        }
+    }
+}
+
+#[test]
+fn an_adapter_links_nothing_of_the_desk() {
+    let packages = Packages::read();
+    let adapters = packages.links.keys().filter(|name| name.starts_with("channel-")).inspect(|adapter| {
+        let linked = packages.all(adapter);
+        for other in ["flow", "api", "routing", "identity", "metrics"] {
+            assert!(!linked.contains(&format!("warmline-{other}")), "{adapter} links {other}");
+        }
+    });
+    assert!(adapters.count() >= 17);
+}
+
+#[test]
+fn only_one_crate_knows_the_host() {
+    let packages = Packages::read();
+    for (name, links) in packages.links.iter().filter(|(name, _)| name.starts_with("warmline-")) {
+        assert!(name == "warmline-spin" || !links.contains("spin-sdk"), "{name} links spin-sdk");
+    }
+}
