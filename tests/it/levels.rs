@@ -77,3 +77,21 @@ fn only_one_crate_knows_the_host() {
         assert!(name == "warmline-spin" || !links.contains("spin-sdk"), "{name} links spin-sdk");
     }
 }
+
+#[test]
+fn a_capability_without_its_server_is_its_model_alone() {
+    let packages = Packages::read();
+    let mut seen = 0;
+    for package in packages.metadata["packages"].as_array().unwrap() {
+        if package["features"].get("server").is_none() {
+            continue;
+        }
+        let always = package["dependencies"].as_array().unwrap().iter();
+        let always = always.filter(|d| d["kind"].is_null() && d["optional"] == false).map(|d| d["name"].as_str().unwrap());
+        for linked in always.filter(|linked| linked.starts_with("warmline-")) {
+            assert_eq!(linked, "warmline-model", "{} links {linked} for the browser, too", package["name"]);
+        }
+        seen += 1;
+    }
+    assert!(seen >= 1);
+}

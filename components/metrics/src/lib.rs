@@ -1,14 +1,15 @@
 //! Metrics: folds the event log into rollups and serves figures.
 //!
-//! * `GET /metrics`, `GET /api/metrics`: the routes of `shared/api`'s `figures`; both fold what is new first;
+//! * `GET /metrics`, `GET /api/metrics`: the routes of the crate `warmline-metrics`; both fold what is new first;
 //! * `POST /fold` (private): called by the ticker, so that a reading is never far behind.
 
 #![expect(unsafe_code, reason = "the entry point that Spin's macro writes")]
 
 use http::Method;
-use warmline_api::figures::{ROUTES, fold};
 use warmline_endpoint::route::{Reply, dispatch};
 use warmline_endpoint::{Problem, Request, Response};
+use warmline_metrics::api::ROUTES;
+use warmline_metrics::steps::catch_up;
 use warmline_spin::incoming::serve_api;
 use warmline_spin::world::variable;
 use warmline_spin::{IncomingRequest, ResponseOutparam, World};
@@ -21,7 +22,10 @@ async fn handle(request: IncomingRequest, out: ResponseOutparam) {
 async fn answer(request: &Request) -> Result<Response, Problem> {
     let world = World::open_ready()?;
     match (&request.method, request.path.as_str()) {
-        (&Method::POST, "/fold") => fold(&world.ctx()).map(|()| Response::empty(204)),
+        (&Method::POST, "/fold") => {
+            catch_up(&world.ctx())?;
+            Ok(Response::empty(204))
+        }
         (_, "/fold") => Err(Problem::method(&["POST"])),
         _ => match dispatch(&world.ctx(), &variable("admin_token"), request, "metrics", ROUTES).0? {
             Reply::Whole(response) => Ok(response),

@@ -19,7 +19,6 @@ pub mod duties;
 pub mod erasures;
 pub mod events;
 pub mod export;
-pub mod figures;
 pub mod groups;
 pub mod handover;
 pub mod health;
@@ -55,11 +54,11 @@ pub const ROUTES: &[&[Route]] = &[
     erasures::ROUTES,
     events::ROUTES,
     export::ROUTES,
-    figures::ROUTES,
     groups::ROUTES,
     health::ROUTES,
     keys::ROUTES,
     media::ROUTES,
+    warmline_metrics::api::ROUTES,
     openapi::ROUTES,
     outbox::ROUTES,
     queues::ROUTES,

@@ -9,7 +9,7 @@
 //! * [`converse`]: what agents and supervisors do with a conversation; [`given_up`]: another try for what a platform did not take;
 //! * [`timeline`]: all that was said with a person, on every channel; [`summary`]: what of it a colleague must know, with
 //!   the [`context`] that is kept of it;
-//! * [`quality`], [`figures`]: followers of the event log;
+//! * [`quality`]: a follower of the event log;
 //! * [`staffing`]: what will come, who is needed, and seats that move;
 //! * [`tick`]: what happens because time passes; [`retention`]: how long what is stored is kept; [`erase`] and [`hold`]: what the law
 //!   asks; [`staff`].
@@ -23,7 +23,6 @@ pub mod context;
 pub mod converse;
 pub mod drain;
 pub mod erase;
-pub mod figures;
 pub mod floor;
 pub mod given_up;
 pub mod hold;

@@ -1,27 +1,13 @@
 //! Figures read out of rollups: as JSON for people's tools and as OpenMetrics for scrapers. Both come from the same cells, so
 //! they cannot disagree.
 
+use crate::cell::Cell;
 use crate::fold::{COUNTS, DURATIONS};
 use crate::histogram::quantile;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-
-/// One rollup cell, hours added up.
-#[derive(Clone, Debug)]
-pub struct Cell {
-    /// Formula id.
-    pub figure: String,
-    /// Channel, or empty.
-    pub channel: String,
-    /// Histogram bucket.
-    pub bucket: i64,
-    /// Count.
-    pub n: i64,
-    /// Sum of milliseconds.
-    pub total: i64,
-}
 
 /// A number of one account and reason.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -261,6 +247,7 @@ mod tests {
     fn both_forms_show_the_same_numbers() {
         let cell = |figure: &str, channel: &str, bucket, n, total| Cell {
             figure: figure.into(),
+            hour: 0,
             channel: channel.into(),
             bucket,
             n,

@@ -1,10 +1,21 @@
-//! From events to figures. [`fold`] says what one event counts for; [`histogram`] keeps durations in buckets; [`figures`] reads
-//! rollups out as JSON and as OpenMetrics. Everything is computed from the event's own time, so folding the log anew gives the
-//! same figures to the digit.
+//! From events to figures. [`fold`] says what one event counts for; [`cell`] adds that up by hour; [`histogram`] keeps durations in buckets;
+//! [`figures`] reads cells out as JSON and as OpenMetrics. Everything is computed from the event's own time, so folding the log anew gives
+//! the same figures to the digit.
+//!
+//! That much is pure, and all that there is without the feature `server`. With it: [`store`] keeps the cells, [`steps`] follow the event log
+//! and read figures, [`api`] has the routes.
 
+#[cfg(feature = "server")]
+pub mod api;
+pub mod cell;
 pub mod figures;
 pub mod fold;
 pub mod histogram;
+#[cfg(feature = "server")]
+pub mod steps;
+#[cfg(feature = "server")]
+pub mod store;
 
-pub use figures::{Cell, Figures, Gauges, OfAccount};
+pub use cell::Cell;
+pub use figures::{Figures, Gauges, OfAccount};
 pub use fold::{Sample, fold};

@@ -45,7 +45,6 @@ pub mod plans;
 pub mod pulls;
 pub mod queues;
 pub mod refusals;
-pub mod rollups;
 pub mod sessions;
 pub mod staffing;
 pub mod tokens;

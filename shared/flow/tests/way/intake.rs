@@ -3,10 +3,11 @@
 use crate::common::{World, place};
 use crate::{all, count};
 use warmline_channels::{Odd, Page, Parsed};
-use warmline_flow::{erase, figures, retention, tick};
+use warmline_flow::{erase, retention, tick};
 use warmline_kernel::ctx::Actor;
 use warmline_kernel::passing;
 use warmline_kernel::payload::sender_lookup;
+use warmline_metrics::steps as figures;
 use warmline_model::{
     AccountId, Channel, Content, CustomerId, Identifier, IdentifierKind, Inbound, Role, Sender, Timestamp,
 };

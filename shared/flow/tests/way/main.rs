@@ -23,15 +23,16 @@ use proptest::prelude::{ProptestConfig, any, proptest};
 use std::collections::BTreeMap;
 use warmline_channels::Outcome;
 use warmline_flow::converse::{self, Target};
-use warmline_flow::{figures, quality, staff, tick};
+use warmline_flow::{quality, staff, tick};
 use warmline_kernel::StepError;
 use warmline_kernel::ctx::Actor;
+use warmline_metrics::steps as figures;
 use warmline_model::event::to_columns;
 use warmline_model::{
     AgentId, AgentState, Channel, Content, ConversationId, ConversationState, Event, EventBody, Role, Units,
 };
 use warmline_store::conversations::{self, Conversation};
-use warmline_store::{Db as _, agents, events, immediate, messages, rollups};
+use warmline_store::{Db as _, agents, events, immediate, messages};
 use warmline_transport::deliver::{self, Attempt};
 use warmline_transport::stream;
 
@@ -367,14 +368,17 @@ fn figures_folded_in_any_steps_are_those_of_the_whole_log() {
     while quality::inspect(&w.ctx()).unwrap() {}
     assert_eq!(count(&w, "quality.alert"), 5);
     while figures::advance(&w.ctx()).unwrap() {}
-    let whole = figures::roll_up(&log(&w));
+    let whole = warmline_metrics::cell::roll_up(&log(&w));
     let mut summed: BTreeMap<_, (i64, i64)> = BTreeMap::new();
     for c in &whole {
         let cell = summed.entry((c.figure.clone(), c.channel.clone(), c.bucket)).or_default();
         *cell = (cell.0 + c.n, cell.1 + c.total);
     }
-    let stored: BTreeMap<_, _> =
-        rollups::since(&w.db, 0).unwrap().into_iter().map(|c| ((c.figure, c.channel, c.bucket), (c.n, c.total))).collect();
+    let stored: BTreeMap<_, _> = warmline_metrics::store::since(&w.db, 0)
+        .unwrap()
+        .into_iter()
+        .map(|c| ((c.figure, c.channel, c.bucket), (c.n, c.total)))
+        .collect();
     assert_eq!(stored, summed);
     let text = figures::read(&w.ctx(), None).unwrap().open_metrics();
     assert!(text.contains("warmline_frt_human_v1_milliseconds_count{channel=\"wechat\"} 5\n"), "{text}");

@@ -7,8 +7,9 @@ use proptest::prelude::{ProptestConfig, any, prop_assert, prop_assert_eq, propte
 use std::collections::{BTreeMap, BTreeSet};
 use warmline_channels::Outcome;
 use warmline_channels::registry;
-use warmline_flow::{converse, figures, given_up};
+use warmline_flow::{converse, given_up};
 use warmline_kernel::ctx::Actor;
+use warmline_metrics::steps as figures;
 use warmline_model::{
     AccountId, AgentId, Channel, Content, ConversationId, Delivery, DeliveryState, EventBody, Inbound, MessageId, Role,
     Sender,

@@ -3,7 +3,8 @@
 use crate::common::{World, edit};
 use crate::{all, close, count, log, replayed};
 use warmline_flow::staff::Duties;
-use warmline_flow::{figures, staffing, tick};
+use warmline_flow::{staffing, tick};
+use warmline_metrics::steps as figures;
 use warmline_model::{AgentId, EventBody, GroupId, Units};
 use warmline_routing::plan::Staffing as Mode;
 use warmline_store::agents::{self, Can};

@@ -1,23 +1,7 @@
-//! Rollups folded from the event log: per figure, hour, channel and histogram bucket a count and a total.
+//! The cells in the store.
 
-use crate::db::{Db, StoreError};
-
-/// One cell.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cell {
-    /// The figure's formula id.
-    pub figure: String,
-    /// Hours since 1970-01-01T00:00Z, of the event's own time.
-    pub hour: i64,
-    /// The channel; empty where the figure has none.
-    pub channel: String,
-    /// Histogram bucket; 0 for plain counts.
-    pub bucket: i64,
-    /// Events.
-    pub n: i64,
-    /// Sum of the measured values.
-    pub total: i64,
-}
+use crate::cell::Cell;
+use warmline_store::{Db, StoreError};
 
 const ADD: &str = "INSERT INTO rollups (figure, hour, channel, bucket, n, total) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
                    ON CONFLICT (figure, hour, channel, bucket) DO UPDATE SET n = n + ?5, total = total + ?6";

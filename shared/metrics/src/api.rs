@@ -1,27 +1,16 @@
-//! Figures, served by the metrics component.
+//! The routes of figures, served by the metrics component.
 
+use crate::figures::Figures;
+use crate::steps;
 use warmline_endpoint::route::{Access, Answer, Call, FIGURES, Route, schema};
 use warmline_endpoint::{Problem, Response, page};
-use warmline_flow::figures;
-use warmline_kernel::Ctx;
-use warmline_metrics::Figures;
 use warmline_model::Scope;
-
-/// How long one call folds.
-const BUDGET_MS: i64 = 3_000;
-
-/// Folds what is new, for a while.
-pub fn fold(ctx: &Ctx<'_>) -> Result<(), Problem> {
-    let deadline = ctx.now().plus_millis(BUDGET_MS);
-    while figures::advance(ctx)? && ctx.now() < deadline {}
-    Ok(())
-}
 
 /// The figures, after what is new was folded.
 fn read(call: &Call<'_>) -> Result<Figures, Problem> {
-    fold(&call.ctx)?;
+    steps::catch_up(&call.ctx)?;
     let hours = page::typed(call.request, "hours", |t| t.parse().ok().filter(|n| *n > 0))?;
-    Ok(figures::read(&call.ctx, hours)?)
+    Ok(steps::read(&call.ctx, hours)?)
 }
 
 /// `GET /api/metrics`

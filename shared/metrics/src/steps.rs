@@ -1,43 +1,18 @@
-//! Metrics: folds the event log into rollups and groups' work, and reads figures out of them.
+//! Folds the event log into cells and groups' work, and reads figures out of them.
 
-use crate::staffing::work_of;
-use std::collections::BTreeMap;
+use crate::cell::roll_up;
+use crate::figures::{Figures, Gauges, OfAccount};
+use crate::store;
+use warmline_flow::staffing::work_of;
 use warmline_kernel::ctx::{Ctx, StepError};
-use warmline_metrics::histogram::bucket;
-use warmline_metrics::{Cell, Figures, Gauges, OfAccount, fold};
-use warmline_model::{Event, Timestamp};
+use warmline_model::Timestamp;
 use warmline_store::{
     conversations, damage, events, failures, followers, immediate, inbox, odd_items, outages, outbox, queues, refusals,
-    rollups, staffing,
+    staffing,
 };
 
 const FOLLOWER: &str = "metrics";
 const BATCH: i64 = 512;
-
-/// Adds events up by figure, hour of the event's own time, channel and bucket. Pure: the same events give the same cells.
-pub fn roll_up(batch: &[Event]) -> Vec<rollups::Cell> {
-    let mut cells: BTreeMap<(&'static str, i64, String, i64), (i64, i64)> = BTreeMap::new();
-    for event in batch {
-        let hour = event.at.secs().div_euclid(3600);
-        for sample in fold(&event.body) {
-            let key = (sample.figure, hour, sample.channel, sample.millis.map_or(0, bucket));
-            let cell = cells.entry(key).or_default();
-            cell.0 += 1;
-            cell.1 += sample.millis.unwrap_or(0);
-        }
-    }
-    cells
-        .into_iter()
-        .map(|((figure, hour, channel, bucket), (n, total))| rollups::Cell {
-            figure: figure.to_owned(),
-            hour,
-            channel,
-            bucket,
-            n,
-            total,
-        })
-        .collect()
-}
 
 /// Folds the next events; true when more wait. Cells, groups' work and position are one transaction: each event counts once.
 pub fn advance(ctx: &Ctx<'_>) -> Result<bool, StepError> {
@@ -50,7 +25,7 @@ pub fn advance(ctx: &Ctx<'_>) -> Result<bool, StepError> {
             return Ok::<_, StepError>(());
         }
         for cell in &cells {
-            rollups::add(ctx.db, cell)?;
+            store::add(ctx.db, cell)?;
         }
         for (group, quarter) in &work {
             staffing::add(ctx.db, group, quarter)?;
@@ -60,13 +35,20 @@ pub fn advance(ctx: &Ctx<'_>) -> Result<bool, StepError> {
     Ok(batch.len() == usize::try_from(BATCH).unwrap_or(usize::MAX))
 }
 
+/// How long one call folds.
+const BUDGET_MS: i64 = 3_000;
+
+/// Folds what is new, for a while.
+pub fn catch_up(ctx: &Ctx<'_>) -> Result<(), StepError> {
+    let deadline = ctx.now().plus_millis(BUDGET_MS);
+    while advance(ctx)? && ctx.now() < deadline {}
+    Ok(())
+}
+
 /// The figures of the last hours (all when `None`), and the present.
 pub fn read(ctx: &Ctx<'_>, hours: Option<i64>) -> Result<Figures, StepError> {
     let since = hours.map_or(i64::MIN, |h| ctx.now().secs().div_euclid(3600).saturating_sub(h));
-    let cells: Vec<Cell> = rollups::since(ctx.db, since)?
-        .into_iter()
-        .map(|c| Cell { figure: c.figure, channel: c.channel, bucket: c.bucket, n: c.n, total: c.total })
-        .collect();
+    let cells = store::since(ctx.db, since)?;
     let (damaged, refused): (Vec<_>, Vec<_>) =
         refusals::totals(ctx.db)?.into_iter().partition(|(channel, reason, _)| damage::is_damage(channel, reason));
     let refused = refused.into_iter().map(|(channel, reason, n)| (format!("{channel}/{reason}"), n));

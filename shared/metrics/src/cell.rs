@@ -1,0 +1,48 @@
+//! What events add up to: per figure, hour, channel and histogram bucket a count and a total.
+
+use crate::fold::fold;
+use crate::histogram::bucket;
+use std::collections::BTreeMap;
+use warmline_model::Event;
+
+/// One cell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cell {
+    /// The figure's formula id.
+    pub figure: String,
+    /// Hours since 1970-01-01T00:00Z, of the event's own time.
+    pub hour: i64,
+    /// The channel; empty where the figure has none.
+    pub channel: String,
+    /// Histogram bucket; 0 for plain counts.
+    pub bucket: i64,
+    /// Events.
+    pub n: i64,
+    /// Sum of the measured values.
+    pub total: i64,
+}
+
+/// Adds events up by figure, hour of the event's own time, channel and bucket. Pure: the same events give the same cells.
+pub fn roll_up(batch: &[Event]) -> Vec<Cell> {
+    let mut cells: BTreeMap<(&'static str, i64, String, i64), (i64, i64)> = BTreeMap::new();
+    for event in batch {
+        let hour = event.at.secs().div_euclid(3600);
+        for sample in fold(&event.body) {
+            let key = (sample.figure, hour, sample.channel, sample.millis.map_or(0, bucket));
+            let cell = cells.entry(key).or_default();
+            cell.0 += 1;
+            cell.1 += sample.millis.unwrap_or(0);
+        }
+    }
+    cells
+        .into_iter()
+        .map(|((figure, hour, channel, bucket), (n, total))| Cell {
+            figure: figure.to_owned(),
+            hour,
+            channel,
+            bucket,
+            n,
+            total,
+        })
+        .collect()
+}
