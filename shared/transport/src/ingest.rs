@@ -14,8 +14,8 @@ use warmline_store::inbox::{self, NewRow, SHARDS, Stored};
 use warmline_store::pulls::{self, HintToken};
 use warmline_store::{StoreError, immediate};
 
-/// How long after an upgrade a repeat is also looked up under the deduplication key of the previous release: as long as platforms
-/// repeat what was not acknowledged.
+/// How long after an upgrade a repeat is also looked up under the deduplication key of the previous release: as long as
+/// platforms repeat what was not acknowledged.
 const EARLIER_MS: i64 = 24 * 3600 * 1000;
 
 /// The result for one message.
