@@ -1,4 +1,4 @@
-//! Metrics: folds the event log into rollups and groups' work, and reads figures out of them.
+//! Metrics: folds the event log into rollups and groups' work, and reads figures from them.
 
 use crate::staffing::work_of;
 use std::collections::BTreeMap;
@@ -14,7 +14,8 @@ use warmline_store::{
 const FOLLOWER: &str = "metrics";
 const BATCH: i64 = 512;
 
-/// Adds events up by figure, hour of the event's own time, channel and bucket. Pure: the same events give the same cells.
+/// Adds events up by figure, hour of the event's own time, channel and bucket. This is pure: the same events give the same
+/// cells.
 pub fn roll_up(batch: &[Event]) -> Vec<rollups::Cell> {
     let mut cells: BTreeMap<(&'static str, i64, String, i64), (i64, i64)> = BTreeMap::new();
     for event in batch {
@@ -39,7 +40,8 @@ pub fn roll_up(batch: &[Event]) -> Vec<rollups::Cell> {
         .collect()
 }
 
-/// Folds the next events; true when more wait. Cells, groups' work and position are one transaction: each event counts once.
+/// Folds the next events; true if more wait. Cells, groups' work and the position are written in one transaction, so each
+/// event counts once.
 pub fn advance(ctx: &Ctx<'_>) -> Result<bool, StepError> {
     let from = followers::position(ctx.db, FOLLOWER)?;
     let batch = events::after(ctx.db, from, BATCH)?;
@@ -60,7 +62,7 @@ pub fn advance(ctx: &Ctx<'_>) -> Result<bool, StepError> {
     Ok(batch.len() == usize::try_from(BATCH).unwrap_or(usize::MAX))
 }
 
-/// The figures of the last hours (all when `None`), and the present.
+/// The figures of the last hours (of all hours if `None`), and the present gauges.
 pub fn read(ctx: &Ctx<'_>, hours: Option<i64>) -> Result<Figures, StepError> {
     let since = hours.map_or(i64::MIN, |h| ctx.now().secs().div_euclid(3600).saturating_sub(h));
     let cells: Vec<Cell> = rollups::since(ctx.db, since)?
