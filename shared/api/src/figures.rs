@@ -7,17 +7,17 @@ use warmline_kernel::Ctx;
 use warmline_metrics::Figures;
 use warmline_model::Scope;
 
-/// How long one call folds.
+/// How long one call folds events.
 const BUDGET_MS: i64 = 3_000;
 
-/// Folds what is new, for a while.
+/// Folds new events, for a limited time.
 pub fn fold(ctx: &Ctx<'_>) -> Result<(), Problem> {
     let deadline = ctx.now().plus_millis(BUDGET_MS);
     while figures::advance(ctx)? && ctx.now() < deadline {}
     Ok(())
 }
 
-/// The figures, after what is new was folded.
+/// The figures, after new events were folded.
 fn read(call: &Call<'_>) -> Result<Figures, Problem> {
     fold(&call.ctx)?;
     let hours = page::typed(call.request, "hours", |t| t.parse().ok().filter(|n| *n > 0))?;
@@ -36,7 +36,7 @@ fn open_metrics(call: &Call<'_>) -> Result<Response, Problem> {
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// What is served here.
+/// The routes of this resource.
 pub const ROUTES: &[Route] = &[
     Route::get(
         "/api/metrics",
