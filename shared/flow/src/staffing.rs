@@ -127,7 +127,7 @@ fn of_group(ctx: &Ctx<'_>, group: &Group, now: Timestamp, ahead: u16) -> Result<
     })
 }
 
-/// The agents at work, with the groups of the plan that they serve.
+/// The human agents at work, with the groups of the plan that they serve.
 #[expect(clippy::cast_precision_loss, reason = "hundredths of a few units")]
 fn members(ctx: &Ctx<'_>, plan: &Plan, now: Timestamp) -> Result<Vec<Member>, StepError> {
     let known: BTreeSet<&GroupId> = plan.groups.iter().map(|g| &g.id).collect();

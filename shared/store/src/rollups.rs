@@ -1,4 +1,4 @@
-//! Rollups folded from the event log: per figure, hour, channel and histogram bucket a count and a total.
+//! Rollups folded from the event log: a count and a total for each figure, hour, channel and histogram bucket.
 
 use crate::db::{Db, StoreError};
 
@@ -9,7 +9,7 @@ pub struct Cell {
     pub figure: String,
     /// Hours since 1970-01-01T00:00Z, of the event's own time.
     pub hour: i64,
-    /// The channel; empty where the figure has none.
+    /// The channel; empty if the figure has none.
     pub channel: String,
     /// Histogram bucket; 0 for plain counts.
     pub bucket: i64,
