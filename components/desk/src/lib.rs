@@ -28,15 +28,15 @@ async fn handle(request: IncomingRequest, out: ResponseOutparam) {
         Ok(Reply::Whole(response)) => respond(out, response.secured()).await,
         Ok(Reply::Pieces(pieces)) => return pass(&world, pieces, out).await,
         Ok(Reply::Relay { channel, path }) => {
-            // The connection is given back before the platform is waited for.
+            // The connection is closed before the component waits for the platform.
             drop(world);
             return relay(&channel, &path, out).await;
         }
-        // No route of the desk answers with these.
+        // No route of the desk answers with calls.
         Ok(Reply::Calls(_)) => respond(out, refuse(warmline_endpoint::Problem::internal()).secured()).await,
         Err(problem) => respond(out, refuse(problem).secured()).await,
     }
-    // After the answer: what the adapters are told now, the tick would find a second later.
+    // The adapters are woken after the answer. Without this, the tick would find the rows a second later.
     drop(world);
     outgoing::all(wake.iter().map(|channel: &Channel| internal::deliver(channel)).collect()).await;
 }

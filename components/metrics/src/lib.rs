@@ -1,7 +1,7 @@
 //! Metrics: folds the event log into rollups and serves figures.
 //!
-//! * `GET /metrics`, `GET /api/metrics`: the routes of the crate `warmline-metrics`; both fold what is new first;
-//! * `POST /fold` (private): called by the ticker, so that a reading is never far behind.
+//! * `GET /metrics`, `GET /api/metrics`: the routes of the crate `warmline-metrics`; both fold new events first;
+//! * `POST /fold` (private): called by the ticker, so that folding never lags far behind.
 
 #![expect(unsafe_code, reason = "the entry point that Spin's macro writes")]
 
@@ -29,7 +29,7 @@ async fn answer(request: &Request) -> Result<Response, Problem> {
         (_, "/fold") => Err(Problem::method(&["POST"])),
         _ => match dispatch(&world.ctx(), &variable("admin_token"), request, "metrics", ROUTES).0? {
             Reply::Whole(response) => Ok(response),
-            // No route of metrics answers with another.
+            // No route of metrics gives any other answer.
             _ => Err(Problem::internal()),
         },
     }

@@ -1,9 +1,9 @@
 //! The router: drains the inbox into conversations and finds their agents. Private; called by adapters and by the ticker.
 //!
-//! * `POST /drain?shard=N`: one shard; answers `more` when time ran out before the shard was empty;
-//! * `POST /tick`: time-outs, and every shard that waits.
+//! * `POST /drain?shard=N`: one shard; answers `more` if time ran out before the shard was empty;
+//! * `POST /tick`: time-outs, and every shard with waiting rows.
 //!
-//! Where AI seats have something to answer, the component `bot` is told; which conversations those are it asks itself.
+//! If AI seats have something to answer, the component `bot` is told. It asks the API which conversations these are.
 
 #![expect(unsafe_code, reason = "the entry point that Spin's macro writes")]
 
@@ -18,12 +18,12 @@ use warmline_spin::{IncomingRequest, ResponseOutparam, World, internal};
 use warmline_store::inbox::{SHARDS, waiting_shards};
 use warmline_store::placing;
 
-/// How long one call drains: short enough for any platform's limit on a request.
+/// How long one call drains: less than any platform's limit on a request.
 const BUDGET_MS: i64 = 5_000;
-/// Pause between batches. Under load it makes batches of what would be a transaction a message; a message that finds the shard at
-/// rest is handled at once.
+/// The pause between batches. Under load it gathers messages into batches, which would otherwise be a transaction each. A
+/// message that finds the shard idle is handled at once.
 const LOOK_MS: u64 = 3;
-/// Looks at an empty shard before it is given up: while it is held, webhooks need not wake anybody.
+/// How often an empty shard is read before it is released. While it is held, webhooks need not wake anybody.
 const LINGER: u32 = 10;
 
 #[spin_sdk::http_component]
@@ -43,7 +43,7 @@ async fn answer(request: &Request) -> Result<Response, Problem> {
         }
         "/tick" => {
             tick::tick(&ctx)?;
-            // Whoever was not told, or did not hear it, hears it now.
+            // Reaches AI seats that were not told, or missed it.
             if !placing::ai_waiting(ctx.db, Timestamp::from_millis(i64::MAX), 1)?.is_empty() {
                 tell_ai_seats().await;
             }
@@ -60,7 +60,7 @@ async fn tell_ai_seats() {
     internal::call("bot", "/turns").await;
 }
 
-/// Handles a shard's rows until none waits; true when time ran out before.
+/// Handles a shard's rows until none waits; true if time ran out before.
 async fn drain(ctx: &Ctx<'_>, shard: i64, deadline: Timestamp) -> Result<bool, Problem> {
     let mut drainer = Drainer::new(ctx, shard);
     let mut idle = 0;

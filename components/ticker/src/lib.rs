@@ -1,6 +1,6 @@
-//! The ticker: wakes whoever has something due. Called every second or so: by the embedded runner (`/tick`, private), elsewhere
-//! by cron or a Kubernetes CronJob (`POST /api/tick` with the token of operations). It decides nothing itself, and what it
-//! calls is safe to call at any time, so overlapping ticks do no harm.
+//! The ticker: wakes each component that has something due. It is called every second or so: by the embedded runner
+//! (`/tick`, private), elsewhere by cron or a Kubernetes CronJob (`POST /api/tick` with the operations token). It decides
+//! nothing itself, and its calls are safe at any time, so overlapping ticks do no harm.
 
 #![expect(unsafe_code, reason = "the entry point that Spin's macro writes")]
 
@@ -23,12 +23,12 @@ async fn answer(request: &Request) -> Result<Response, Problem> {
         "/tick" => Reply::Calls(calls(&world.ctx())?),
         _ => dispatch(&world.ctx(), &variable("admin_token"), request, "ticker", ROUTES).0?,
     };
-    // The connection is closed before the others are called.
+    // The connection is closed before the other components are called.
     drop(world);
     let due = match due {
         Reply::Calls(due) => due,
         Reply::Whole(response) => return Ok(response),
-        // No route of the ticker answers with another.
+        // No route of the ticker gives any other answer.
         _ => return Err(Problem::internal()),
     };
     let answered = all(due.iter().map(|(component, path)| internal::call(component, path)).collect()).await;

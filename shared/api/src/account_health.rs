@@ -1,4 +1,4 @@
-//! How a channel account does: what came last, what was refused and what to check, whether replies can leave.
+//! The health of a channel account: what came last, what was refused and what to check, and whether replies can leave.
 
 use crate::accounts::{Named, named};
 use schemars::JsonSchema;
@@ -25,7 +25,7 @@ pub enum AccountState {
 }
 
 impl AccountState {
-    /// The state of an account that was disabled then, or was not.
+    /// The state of an account with that `disabled_at`.
     pub fn of(disabled_at: Option<Timestamp>) -> Self {
         if disabled_at.is_some() { Self::Disabled } else { Self::Enabled }
     }
@@ -160,7 +160,7 @@ pub struct AccountHealth {
     pub conversations: ConversationsHealth,
 }
 
-/// Conversations that are counted at the most.
+/// The highest number of conversations that is counted.
 const COUNTED: i64 = 1_000_000;
 
 /// `GET /api/accounts/{channel}/{account}/health`
@@ -238,7 +238,7 @@ fn source(s: pulls::Source) -> SourceView {
     SourceView { source, polled, cursor, asked_at, due_at, attempts, problem }
 }
 
-/// What is served here.
+/// The routes of this resource.
 pub const ROUTES: &[Route] = &[Route::get(
     "/api/accounts/{channel}/{account}/health",
     "Shows how a channel account does: what came last, what was refused and what to check, whether replies can leave.",

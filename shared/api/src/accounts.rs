@@ -48,7 +48,7 @@ fn unknown_group() -> Problem {
 
 fn check(call: &Call<'_>, account: &Account) -> Result<Checked, Problem> {
     body::name("name", &account.name, 100)?;
-    // Some are the system's; the rest is the adapter's.
+    // Some settings belong to Warmline; the rest are the adapter's.
     let mut settings = account.settings.clone();
     let common = Common::take(&mut settings).map_err(|e| match e.field.as_str() {
         "group" => unknown_group(),
@@ -129,7 +129,7 @@ pub(crate) fn replace(call: &Call<'_>) -> Result<Response, Problem> {
     Ok(Response::json(200, &AccountView::from(account)))
 }
 
-/// The account that a path names.
+/// The account named in the path.
 pub(crate) struct Named {
     pub(crate) channel: Channel,
     pub(crate) account: AccountId,
@@ -139,7 +139,7 @@ pub(crate) fn missing() -> Problem {
     Problem::new(404, "not_found", "there is no such account; `GET /api/accounts` lists those that are")
 }
 
-/// Reads the path; a malformed name is answered like an unknown one.
+/// Reads the path. A malformed name is answered like an unknown one (404).
 pub(crate) fn named(call: &Call<'_>) -> Result<Named, Problem> {
     let channel = Channel::new(call.param(0)).map_err(|_| missing())?;
     let account = AccountId::new(call.param(1)).map_err(|_| missing())?;
@@ -162,7 +162,7 @@ pub(crate) fn disable(call: &Call<'_>) -> Result<Response, Problem> {
 pub(crate) fn enable(call: &Call<'_>) -> Result<Response, Problem> {
     let named = named(call)?;
     accounts::enable(&call.ctx, &call.actor, &named.channel, &named.account)?;
-    // What waited can leave now.
+    // Waiting replies can leave now.
     call.deliver(&named.channel);
     show(call, &named)
 }
@@ -183,7 +183,7 @@ pub(crate) fn delete(call: &Call<'_>) -> Result<Response, Problem> {
     Ok(response)
 }
 
-/// What is served here.
+/// The routes of this resource.
 pub const ROUTES: &[Route] = &[
     Route::change(Verb::Post, "/api/accounts", "Connects a channel account.", Access::Token(ADMIN, Scope::Configuration), schema::<AccountView>, create).taking(schema::<NewAccount>).status(201).refusing(&[(409, "account_exists")]),
     Route::get("/api/accounts", "Lists channel accounts.", Access::Token(SUPERVISOR, Scope::Configuration), Answer::Json(schema::<Page<AccountView>>), list),

@@ -12,7 +12,7 @@ use warmline_model::{AgentId, AgentState, Channel, GroupId, Role, Scope, Units};
 use warmline_store::agents::{self, Can};
 
 const MAX_CAPACITY: Units = Units::whole(1_000);
-/// An AI seat answers thousands at once.
+/// An AI seat answers thousands of customers at once.
 const MAX_AI_CAPACITY: Units = Units::whole(1_000_000);
 
 /// Groups: their ids, or each with the agent's level in it.
@@ -214,7 +214,7 @@ pub(crate) fn heartbeat(call: &Call<'_>) -> Result<Response, Problem> {
     get(call)
 }
 
-/// What is served here.
+/// The routes of this resource.
 pub const ROUTES: &[Route] = &[
     Route::change(
         Verb::Post,

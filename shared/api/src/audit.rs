@@ -9,7 +9,7 @@ use warmline_kernel::audit;
 use warmline_model::{AgentId, ConversationId, CustomerId, Scope, Timestamp};
 use warmline_store::audit as stored;
 
-/// Entries that one call checks.
+/// The most entries that one call checks.
 const CHECKED: i64 = 5_000;
 
 /// Who read what of whom.
@@ -107,7 +107,7 @@ pub(crate) fn check(call: &Call<'_>) -> Result<Response, Problem> {
     Ok(Response::json(200, &view))
 }
 
-/// What is served here.
+/// The routes of this resource.
 pub const ROUTES: &[Route] = &[
     Route::get(
         "/api/audit",

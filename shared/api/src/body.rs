@@ -1,7 +1,7 @@
 //! Reading request bodies: the one place where the text of a body becomes values.
 //!
-//! Before a body is read as its shape, it is looked through as a whole: its media type, its encoding, names that stand twice in an object
-//! (of which readers take one or the other), and characters that no text of ours has. So no handler needs to think of them.
+//! Before a body is read as a type, it is checked as a whole: its media type, its encoding, names that occur twice in an
+//! object (readers disagree about which one counts), and control characters. Handlers therefore need not think of these.
 
 pub mod content;
 mod shaped;
@@ -13,11 +13,11 @@ use warmline_channels::names;
 use warmline_endpoint::{Problem, Request};
 use warmline_model::Content;
 
-/// A body's text and its values, looked through.
+/// A body's text and its values, checked as above.
 ///
 /// # Errors
-/// 415 where it says that it is no JSON or is compressed; 400 where it is not JSON; 422 `duplicate_key` and `bad_character`, with the
-/// path. The texts repeat nothing of the body but names of fields.
+/// 415 if the body claims not to be JSON or is encoded; 400 if it is not JSON; 422 `duplicate_key` and `bad_character`, with
+/// the path. The texts repeat nothing from the body but names of fields.
 pub fn checked(request: &Request) -> Result<(&str, Value), Problem> {
     Request::plain_body(&request.headers)?;
     media_type(request)?;
@@ -38,7 +38,7 @@ pub fn checked(request: &Request) -> Result<(&str, Value), Problem> {
     }
 }
 
-/// Refuses what says that it is something else than JSON. A body without a type is taken as JSON.
+/// Refuses a body with a media type other than JSON. A body without a type is taken as JSON.
 fn media_type(request: &Request) -> Result<(), Problem> {
     let unsupported = |detail| Err(Problem::new(415, "unsupported_media_type", detail));
     let said = request.headers.get("content-type").map(|value| value.to_str().unwrap_or("?").trim().to_ascii_lowercase());
@@ -57,35 +57,35 @@ fn media_type(request: &Request) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Reads a JSON body of a known shape.
+/// Reads a JSON body as a type.
 ///
 /// # Errors
-/// As for [`checked`], and 422 where it has another shape.
+/// As for [`checked`], and 422 if it does not fit the type.
 pub fn read<T: DeserializeOwned>(request: &Request) -> Result<T, Problem> {
     let (_, value) = checked(request)?;
     shape(value)
 }
 
-/// Values that were looked through, as a known shape.
+/// Reads checked values as a type.
 ///
 /// # Errors
-/// They have another shape.
+/// They do not fit the type.
 pub fn shape<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
     serde_path_to_error::deserialize(shaped::Shaped(value)).map_err(|e| {
         let (field, detail) = explained(&e.inner().to_string());
-        // Without a name in the reader's words it is where the reader stood.
+        // If the error names no field, the field is where the reader stopped.
         let at = || Some(e.path().to_string()).filter(|path| path != "." && path.len() <= 200);
         Problem { field: field.or_else(at), ..Problem::new(422, "invalid_body", detail) }
     })
 }
 
-/// What a reader's error says, without the body's own words: of a field that nobody knows its name and the right ones; of a value that is
-/// none of a list, the list.
+/// Explains a reader's error without repeating the body's own words. For an unknown field, it gives the field's name and the
+/// known ones. For a value outside a list, it gives the list.
 pub fn explained(text: &str) -> (Option<String>, String) {
     if let Some(name) = text.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`')) {
         return (Some(name.to_owned()), text.to_owned());
     }
-    // The body's word comes first and could be anything; what follows the last of these words is ours.
+    // The word from the body comes first and can be anything. The text after the last occurrence of this marker is ours.
     let parts = |kind: &str| text.strip_prefix(kind)?.rsplit_once("`, expected ");
     if let Some((wrong, right)) = parts("unknown field `") {
         let right: Vec<&str> = right.split('`').skip(1).step_by(2).collect();
@@ -100,7 +100,7 @@ pub fn explained(text: &str) -> (Option<String>, String) {
     (None, detail)
 }
 
-/// Checks a word that stands in events: a short code, never a sentence that could name somebody.
+/// Checks a word that is stored in events: a short code, never a sentence that could name somebody.
 ///
 /// # Errors
 /// It is not a code.
@@ -124,7 +124,7 @@ pub fn length(field: &str, text: &str, min: usize, max: usize) -> Result<(), Pro
     Err(Problem::field("bad_length", field, format!("{field} takes {min} to {max} characters")))
 }
 
-/// Checks a name: so many characters, on one line.
+/// Checks a name: at most `max` characters on one line.
 ///
 /// # Errors
 /// It is empty, too long, or holds a control character.
@@ -139,10 +139,10 @@ pub fn name(field: &str, text: &str, max: usize) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Refuses what only a mail that came in can say of itself: copies go to whom `reply_all` says and to nobody else.
+/// Refuses fields that only a received mail can have. Copies go to the addresses that `reply_all` allows, and to no others.
 ///
 /// # Errors
-/// It names addresses or history.
+/// It has addresses or quoted history.
 pub(crate) fn own_words(content: &Content) -> Result<(), Problem> {
     if content.is_mail() {
         let detail = "a new text takes no quoted, to, cc or reply_to; set reply_all to answer everybody whom a mail went to";
@@ -151,7 +151,7 @@ pub(crate) fn own_words(content: &Content) -> Result<(), Problem> {
     Ok(())
 }
 
-/// The `reason` parameter: one of those that are taken, since it is kept.
+/// The `reason` parameter. Only known reasons are accepted, since the reason is stored.
 pub(crate) fn reason(request: &Request, taken: &[&str]) -> Result<String, Problem> {
     let reason = request.param("reason").unwrap_or_default();
     if taken.contains(&reason.as_str()) {
@@ -253,7 +253,7 @@ mod tests {
         let at = |body: &str| refused(&[], body.as_bytes());
         assert_eq!(at(r#"{"a":1,"a":1}"#), (422, "duplicate_key", "a".into()));
         assert_eq!(at(r#"{"a":[{"b":0},{"b":{"c":1,"d":2,"c":3}}]}"#), (422, "duplicate_key", "a[1].b.c".into()));
-        // The same name, written otherwise.
+        // The same name, written differently.
         assert_eq!(at(r#"{"name":1,"n\u0061me":2}"#), (422, "duplicate_key", "name".into()));
         assert!(checked(&request(&[], br#"{"a":{"x":1},"b":{"x":1}}"#)).is_ok());
     }

@@ -1,4 +1,4 @@
-//! Whether a channel can carry what somebody wants to say: told before anything is stored.
+//! Whether a channel can carry a message: checked before anything is stored.
 
 use warmline_channels::{Outbound, Window, registry};
 use warmline_endpoint::Problem;
@@ -7,10 +7,11 @@ use warmline_model::Content;
 use warmline_store::conversations::Conversation;
 use warmline_transport::{accounts, deliver};
 
-/// Contents as a conversation's channel carries them, long texts in parts, with the window in which it takes them.
+/// Contents as the conversation's channel carries them, with long texts in parts, and the window in which the channel
+/// accepts them.
 ///
 /// # Errors
-/// The channel, the account or the conversation cannot carry one of them; `field` names where it stands in the request.
+/// The channel, the account or the conversation cannot carry one of them; `field` is its place in the request.
 pub(crate) fn parts(
     call: &Call<'_>,
     conversation: &Conversation,
@@ -26,7 +27,7 @@ pub(crate) fn parts(
     for content in contents {
         parts.extend(capabilities.parts(content).map_err(refused)?);
     }
-    // Without its account nothing leaves, which the delivery says; one may yet be connected.
+    // Without the account nothing can be sent, and the delivery says so. The account may still be connected.
     let Some(account) = accounts::load(&call.ctx, &conversation.channel, &conversation.account)? else {
         return Ok((parts, capabilities.window));
     };

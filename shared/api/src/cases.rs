@@ -44,7 +44,7 @@ pub(crate) fn set(call: &Call<'_>) -> Result<Response, Problem> {
     Ok(Response::json(200, &ConversationView::from(cases::set(&call.ctx, &call.actor, id, case)?)))
 }
 
-/// What is served here.
+/// The routes of this resource.
 pub const ROUTES: &[Route] = &[
     Route::get(
         "/api/cases/{id}",

@@ -1,4 +1,4 @@
-//! The channels and what they can carry.
+//! The channels and their capabilities.
 
 use crate::view::Page;
 use warmline_channels::registry;
@@ -11,7 +11,7 @@ pub(crate) fn list(_: &Call<'_>) -> Result<Response, Problem> {
     Ok(Response::json(200, &Page { items: registry::all(), next: None }))
 }
 
-/// What is served here.
+/// The routes of this resource.
 pub const ROUTES: &[Route] = &[Route::get(
     "/api/channels",
     "Lists the channels and what each can carry: kinds, lengths, windows for replies.",

@@ -72,7 +72,7 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Response, Problem> {
     let state = page::typed(call.request, "state", ConversationState::parse)?;
     let mut agent = page::typed(call.request, "agent", |t| t.parse::<AgentId>().ok())?;
     if !call.actor.supervises() {
-        // Agents see their own, whatever they ask for.
+        // Agents can list only their own.
         if agent.is_some() && agent != call.actor.agent {
             return Err(Problem::new(403, "not_yours", "agents list their own conversations; leave `agent` out"));
         }
@@ -177,7 +177,7 @@ pub(crate) fn retry(call: &Call<'_>) -> Result<Response, Problem> {
     Ok(Response::json(200, &serde_json::json!({ "id": message, "delivery": { "state": "pending" } })))
 }
 
-/// What is served here.
+/// The routes of this resource.
 pub const ROUTES: &[Route] = &[
     Route::get(
         "/api/conversations",

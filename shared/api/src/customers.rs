@@ -149,7 +149,7 @@ pub struct Name {
     name: Option<String>,
 }
 
-/// Why somebody needs to see what is masked.
+/// Why somebody needs to see masked data.
 const REASONS: [&str; 5] = ["delivery", "callback", "verification", "complaint", "request"];
 
 /// An identifier without a mask.
@@ -231,17 +231,17 @@ fn missing() -> StepError {
     StepError::NotFound("customer")
 }
 
-/// The person that the path names, by any of its customers.
+/// The person that the path names by any of their customers.
 pub(crate) fn person(call: &Call<'_>) -> Result<CustomerId, Problem> {
     Ok(people::person(call.ctx.db, call.id(0, "customer")?)?.ok_or(missing())?)
 }
 
-/// The same, where what they said elsewhere is the actor's business: a supervisor's, or of those who talk with them now.
+/// The same, if the actor serves the person: supervisors, and agents who talk with them now.
 pub(crate) fn served(call: &Call<'_>) -> Result<CustomerId, Problem> {
     Ok(touch::served(&call.ctx, &call.actor, call.id(0, "customer")?)?)
 }
 
-/// The same, where the actor may see who they are, masked.
+/// The same, if the actor may see who they are, masked.
 pub(crate) fn seen(call: &Call<'_>) -> Result<CustomerId, Problem> {
     Ok(touch::seen(&call.ctx, &call.actor, call.id(0, "customer")?)?)
 }
@@ -261,7 +261,7 @@ pub(crate) fn get(call: &Call<'_>) -> Result<Response, Problem> {
     shown(call, seen(call)?)
 }
 
-/// A person, to an actor who may see them.
+/// Shows a person to an actor who may see them.
 pub(crate) fn shown(call: &Call<'_>, id: CustomerId) -> Result<Response, Problem> {
     let ctx = &call.ctx;
     let customer = customers::get(ctx.db, id)?.ok_or(missing())?;
@@ -314,7 +314,7 @@ pub(crate) fn unmerge(call: &Call<'_>) -> Result<Response, Problem> {
     if let Ok(id) = seen(call) {
         return shown(call, id);
     }
-    // The path names the side that an agent does not serve: the other one is theirs.
+    // The path names the side that the agent does not serve, so the other side is theirs.
     let parted = people::merge(call.ctx.db, merge)?.ok_or(StepError::NotFound("merge"))?;
     let theirs = |side| touch::seen(&call.ctx, &call.actor, side);
     shown(call, theirs(parted.a).or_else(|_| theirs(parted.b))?)
@@ -355,11 +355,11 @@ pub(crate) fn set_name(call: &Call<'_>) -> Result<Response, Problem> {
     touch::rename(&call.ctx, &call.actor, call.id(0, "customer")?, name.as_deref())?;
     get(call)
 }
-/// How far back one looks where nothing is said of it, in days.
+/// How many days a look back covers if the request does not say.
 pub(crate) const DAYS: i64 = 30;
 pub(crate) const DAY_MS: i64 = 86_400_000;
 
-/// How far back the `days` parameter says.
+/// The beginning of the time span that the `days` parameter asks for.
 fn since(call: &Call<'_>) -> Result<Timestamp, Problem> {
     let days = page::typed(call.request, "days", |t| t.parse::<i64>().ok().filter(|d| (1..=3650).contains(d)))?;
     Ok(call.ctx.now().plus_millis(-days.unwrap_or(DAYS) * DAY_MS))
@@ -431,7 +431,7 @@ pub(crate) fn set_tags(call: &Call<'_>) -> Result<Response, Problem> {
     get(call)
 }
 
-/// What is served here.
+/// The routes of this resource.
 pub const ROUTES: &[Route] = &[
     Route::get("/api/customers/{id}", "Shows a customer: one person, on all channels. Any customer of the person names it.", Access::Token(STAFF_AND_PRIVACY, Scope::Customers), Answer::Json(schema::<CustomerView>), get).agents("those whom they may see"),
     Route::get("/api/customers/{id}/timeline", "Lists what was said with a customer on all channels, newest first; for supervisors and those who talk with them now.", Access::Token(STAFF, Scope::Customers), Answer::Json(schema::<Page<TimelineEntry>>), timeline).query(&[LIMIT, AFTER, ("days", "how far back, 1 to 3650; 30 when left out")]).agents("those whom they serve"),

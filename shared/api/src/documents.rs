@@ -1,4 +1,4 @@
-//! Documents that operations people edit: the sensitive words, the limits of tokens.
+//! Documents that operations staff edit: the sensitive words, and the limits of tokens.
 
 use crate::body;
 use schemars::JsonSchema;
@@ -90,7 +90,7 @@ pub(crate) fn set_words(call: &Call<'_>) -> Result<Response, Problem> {
     Ok(Response::json(200, &WordsView { words, version }))
 }
 
-/// What is served here.
+/// The routes of this resource.
 pub const ROUTES: &[Route] = &[
     Route::get(
         "/api/limits",

@@ -1,4 +1,4 @@
-//! What the law asks of whoever keeps personal data: legal holds, records of consent, and how long things are kept.
+//! The legal duties of a keeper of personal data: legal holds, records of consent, and retention.
 
 use crate::view::Page;
 use crate::{body, customers};
@@ -167,7 +167,7 @@ pub(crate) fn note_consent(call: &Call<'_>) -> Result<Response, Problem> {
     shown(call, 201)
 }
 
-/// Who may note what a person said: privacy officers, supervisors, and those who talk with the person now.
+/// The person, if the actor may note their consent: privacy officers, supervisors, and agents who talk with the person now.
 fn touch(call: &Call<'_>) -> Result<CustomerId, Problem> {
     if call.actor.role == Role::Privacy { customers::person(call) } else { customers::served(call) }
 }
@@ -188,7 +188,7 @@ fn shown(call: &Call<'_>, status: u16) -> Result<Response, Problem> {
     Ok(Response::json(status, &Consents { stands, records }))
 }
 
-/// What is served here.
+/// The routes of this resource.
 pub const ROUTES: &[Route] = &[
     Route::get(
         "/api/retention",

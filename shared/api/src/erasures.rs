@@ -1,4 +1,4 @@
-//! Erasing customers, and the receipts of it.
+//! Erasing customers, and the receipts for it.
 
 use crate::body;
 use crate::view::Page;
@@ -82,7 +82,7 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Response, Problem> {
     Ok(Response::json(200, &Page::cut(items, limit, |erasure| erasure.id.to_string())))
 }
 
-/// What is served here.
+/// The routes of this resource.
 pub const ROUTES: &[Route] = &[
     Route::change(Verb::Delete, "/api/customers/{id}", "Erases a customer with all of the person's identities: from now on nobody finds or reads them; their keys are destroyed and what they sealed is deleted within seconds, and then there is a receipt.", Access::Token(PRIVACY, Scope::Privacy), schema::<ErasureView>, erase).status(202).query(&[
                 ("reason", "why: `request`, `consent_withdrawn`, `purpose_served`, `unlawful`; it is kept"),

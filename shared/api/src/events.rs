@@ -1,4 +1,4 @@
-//! The event log: a page of it as NDJSON, or all that comes as server-sent events, made of the same pages.
+//! The event log: a page of it as NDJSON, or all new events as server-sent events. Both are made from the same pages.
 
 use crate::handover::HandOvers;
 use warmline_endpoint::auth::{self, Admission};
@@ -8,12 +8,12 @@ use warmline_kernel::Ctx;
 use warmline_model::{Event, Scope, Timestamp};
 use warmline_store::events;
 
-/// Events on a page when no number is asked for.
+/// Events on a page if the request does not say.
 const DEFAULT_LIMIT: i64 = 200;
 /// The most events on a page.
 const MAX_LIMIT: i64 = 1_000;
 
-/// The position to go on from: `after`, or `Last-Event-ID` where a browser reconnects.
+/// The position to go on from: `after`, or `Last-Event-ID` if a browser reconnects.
 ///
 /// # Errors
 /// It is not a position.
@@ -29,7 +29,7 @@ fn position(request: &Request) -> Result<i64, Problem> {
     }
 }
 
-/// `GET /api/events`: a page, or with `Accept: text/event-stream` a stream.
+/// `GET /api/events`: a page; with `Accept: text/event-stream`, a stream.
 fn list(call: &Call<'_>) -> Result<Reply, Problem> {
     let follows = call.request.header("accept").is_some_and(|accept| accept.contains("text/event-stream"));
     if follows && call.request.method == http::Method::GET {
@@ -44,21 +44,21 @@ fn list(call: &Call<'_>) -> Result<Reply, Problem> {
     Ok(Response::text(200, "application/x-ndjson", body).into())
 }
 
-/// How long a stream lasts before the client is to connect again: below the platforms' limit of 30 s a request.
+/// How long a stream lasts before the client has to connect again: less than the platforms' limit of 30 s for a request.
 const STREAM_MS: i64 = 25_000;
-/// How often it looks for new events.
+/// How often the stream looks for new events.
 const LOOK_MS: u64 = 200;
-/// How long it may be silent.
+/// How long the stream may be silent.
 const ALIVE_MS: i64 = 10_000;
 
-/// A stream of the log, with the hand-overs to its reader in it.
+/// A stream of the log, including the hand-overs to its reader.
 struct Follow {
     admission: Admission,
     seq: i64,
     until: Timestamp,
-    /// When something was sent last; never yet.
+    /// When something was last sent; `None` at first.
     sent_at: Option<Timestamp>,
-    /// Whether it has read all that there was.
+    /// Whether it has read all events there were.
     idle: bool,
 }
 
@@ -68,14 +68,14 @@ impl Follow {
         Self { admission: call.admission.clone(), seq, until, sent_at: None, idle: false }
     }
 
-    /// The events of a page as they are sent; `None` where the reader may not read on.
+    /// The events of a page, as sent; `None` if the reader may no longer read.
     fn page(&mut self, ctx: &Ctx<'_>, page: &[Event]) -> Option<String> {
         // A token that was revoked meanwhile gets nothing more.
         let actor = auth::still(ctx, &self.admission).ok()?;
         let hand_overs = HandOvers::among(ctx, actor, page);
         let mut text = String::new();
         for event in page {
-            // Before its event: a client that is cut off in between gets both again.
+            // The hand-over comes before its event, so that a client that is cut off in between gets both again.
             if let Some(data) = hand_overs.as_ref().and_then(|h| h.of(event)) {
                 text.push_str(&sse::event_of("handover", &data));
             }
@@ -103,7 +103,7 @@ impl Pieces for Follow {
         if std::mem::take(&mut self.idle) {
             return Ok(Piece::Wait(LOOK_MS));
         }
-        // A store that is busy for a moment is looked at again.
+        // If the store is busy for a moment, it is read again later.
         let page = events::after(ctx.db, self.seq, DEFAULT_LIMIT).unwrap_or_default();
         let text = match page.is_empty() {
             false => self.page(ctx, &page),
@@ -116,7 +116,7 @@ impl Pieces for Follow {
     }
 }
 
-/// What is served here.
+/// The routes of this resource.
 pub const ROUTES: &[Route] = &[
     Route::open(Verb::Get, "/api/events", "Reads the event log: one JSON object a line; with `Accept: text/event-stream` the same as server-sent events that go on.", Access::Token(ANYONE, Scope::Figures), Answer::Other("application/x-ndjson"), list).query(&[
                 ("after", "the `seq` of the last event seen; 0 when left out"),

@@ -1,5 +1,5 @@
-//! What is known of a person, for the person (PIPL article 45): a ZIP of JSON files, written piece by piece, so that its size does not
-//! matter. `manifest.json`, the last file, names the others with their hashes.
+//! A person's data, for the person (PIPL article 45): a ZIP of JSON files, written piece by piece, so that its size does not
+//! matter. The last file, `manifest.json`, names the others with their hashes.
 
 use crate::view::{self, MessageView};
 use serde::Serialize;
@@ -19,25 +19,25 @@ use warmline_store::erasures::{self, Erasure};
 use zip::write::{SimpleFileOptions, StreamWriter};
 use zip::{CompressionMethod, ZipWriter};
 
-/// Messages in one file.
+/// The most messages in one file.
 const MESSAGES: usize = 500;
 
 /// A file of the export.
 #[derive(Serialize)]
 struct File {
     name: String,
-    /// Things in it.
+    /// How many things it contains.
     items: usize,
-    /// Of its bytes, in hexadecimal.
+    /// The hash of its bytes, in hexadecimal.
     sha256: String,
 }
 
 #[derive(Serialize)]
 struct Manifest<'a> {
-    /// The form of the export.
+    /// The format of the export.
     export: &'static str,
     customer: CustomerId,
-    /// Since when nothing is known of the person any more.
+    /// When the person was erased, if they were.
     #[serde(skip_serializing_if = "Option::is_none")]
     erased_at: Option<Timestamp>,
     made_at: Timestamp,
@@ -48,7 +48,7 @@ struct Manifest<'a> {
 struct Identity {
     channel: Channel,
     account: AccountId,
-    /// The person's id there, and what else the channel tells.
+    /// The person's id there, and what else the channel says about them.
     sender: Option<warmline_model::Sender>,
 }
 
@@ -68,7 +68,7 @@ struct Customer {
     tags: Vec<String>,
     identities: Vec<Identity>,
     identifiers: Vec<Identifier>,
-    /// What the person agreed to and what not, as it stands.
+    /// What the person agrees to now, and what they do not.
     consents: Vec<Consent>,
 }
 
@@ -78,7 +78,7 @@ struct Consent {
     version: String,
     given: bool,
     source: String,
-    /// The person's own words, where they said it in a message.
+    /// The person's own words, if they chose in a message.
     wording: Option<String>,
     message: Option<MessageId>,
     at: Timestamp,
@@ -100,7 +100,7 @@ struct Receipt<'a> {
     public_key: String,
 }
 
-/// What was written and not sent yet.
+/// Bytes that were written and not sent yet.
 #[derive(Clone, Default)]
 struct Pending(Rc<RefCell<Vec<u8>>>);
 
@@ -122,7 +122,7 @@ enum Next {
     Manifest,
 }
 
-/// An export on its way.
+/// An export under way.
 struct Export {
     customer: CustomerId,
     pending: Pending,
@@ -152,7 +152,7 @@ impl Pieces for Export {
         ]
     }
 
-    /// Where the person is erased meanwhile the export breaks off and does not open.
+    /// If the person is erased meanwhile, the export breaks off and does not open.
     fn next(&mut self, ctx: &Ctx<'_>) -> Result<Piece, Problem> {
         let Some(next) = self.next.take() else { return Ok(Piece::End) };
         self.next = match next {
@@ -181,7 +181,7 @@ impl Pieces for Export {
 }
 
 impl Export {
-    /// A file of messages, newest first; `None` where none are left.
+    /// Writes a file of messages, newest first; `None` if none are left.
     fn messages(&mut self, ctx: &Ctx<'_>, before: Option<Place>) -> Result<Option<Next>, Problem> {
         if erasures::of(ctx.db, self.customer)?.is_some() {
             return Err(warmline_privacy::SealError::Erased.into());
@@ -261,7 +261,7 @@ fn customer(ctx: &Ctx<'_>, id: CustomerId) -> Result<Customer, StepError> {
     })
 }
 
-/// What is served here.
+/// The routes of this resource.
 pub const ROUTES: &[Route] = &[Route::open(
     Verb::Get,
     "/api/customers/{id}/export",

@@ -1,4 +1,4 @@
-//! Skill groups: a view of the plan, and adding one to it.
+//! Skill groups: a view of the plan, and adding a group to it.
 
 use crate::body;
 use crate::view::Page;
@@ -61,7 +61,7 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Response, Problem> {
     Ok(Response::json(200, &Page { items: ready.groups.iter().map(view).collect(), next: None }))
 }
 
-/// What is served here.
+/// The routes of this resource.
 pub const ROUTES: &[Route] = &[
     Route::change(
         Verb::Post,

@@ -1,5 +1,5 @@
-//! What an agent is told, unasked, when a customer comes to them: the summary, on the stream that the desk follows. Nothing of it is in the
-//! event log; it is worked out when it is sent, and noted as read by that agent before.
+//! The summary that an agent is sent unasked when a customer comes to them, on the event stream that the desk follows. It is
+//! not in the event log: it is computed when it is sent, after an audit entry says that the agent reads it.
 
 use crate::customers::{DAY_MS, DAYS, SummaryView};
 use schemars::JsonSchema;
@@ -58,12 +58,12 @@ pub struct HandOvers<'a> {
     ctx: &'a Ctx<'a>,
     actor: Actor,
     agent: AgentId,
-    /// Conversations of the agent's customers on other channels, not in the agent's hands.
+    /// Conversations on other channels with the agent's customers that the agent does not hold.
     elsewhere: Vec<ConversationId>,
 }
 
 impl<'a> HandOvers<'a> {
-    /// Those among the events of a page; `None` for whom nothing is ever handed over to.
+    /// The hand-overs among the events of a page; `None` if the actor never gets any.
     pub fn among(ctx: &'a Ctx<'a>, actor: Actor, page: &[Event]) -> Option<Self> {
         let agent = actor.agent.filter(|_| matches!(actor.role, Role::Agent | Role::Supervisor))?;
         let spoken = page.iter().any(|e| matches!(e.body, EventBody::MessageReceived { .. }));
@@ -71,15 +71,15 @@ impl<'a> HandOvers<'a> {
         Some(Self { ctx, actor, agent, elsewhere })
     }
 
-    /// The hand-over that an event is to the agent, as JSON. What cannot be read now or noted as read is not told: the event itself still
-    /// says that there is something to ask for.
+    /// The hand-over that an event means for the agent, as JSON. If it cannot be read now, or the audit entry cannot be
+    /// stored, it is left out: the event itself still tells the agent that there is something to ask for.
     pub fn of(&self, event: &Event) -> Option<String> {
         let (conversation, why) = self.due(event).ok()??;
         let told = self.tell(&conversation, why).ok()?;
         serde_json::to_string(&told).ok()
     }
 
-    /// Whose hands a conversation is in is looked up anew: an event may be an old one.
+    /// Who holds the conversation is looked up anew, because an event may be an old one.
     fn due(&self, event: &Event) -> Result<Option<(Conversation, Why)>, StepError> {
         let Some(id) = event.conversation else { return Ok(None) };
         let get = || conversations::get(self.ctx.db, id);
@@ -119,7 +119,7 @@ impl<'a> HandOvers<'a> {
     }
 }
 
-/// Why it was given, by what led to it.
+/// The reason for a hand-over, from the assignment's `why`.
 fn reason(why: &str, conversation: &Conversation) -> Why {
     if why.starts_with("transfer") || why.starts_with("hand-over") {
         Why::Transferred

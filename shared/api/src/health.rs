@@ -1,4 +1,4 @@
-//! Whether the process runs, and whether it can serve.
+//! Whether the process runs, and whether it can serve requests.
 
 use http::Method;
 use schemars::JsonSchema;
@@ -23,13 +23,14 @@ fn up() -> Response {
     Response::json(200, &Health { status: "ok" })
 }
 
-/// The answer to `GET /healthz`, before the store is opened: it says that the process answers, whatever becomes of the store.
+/// The answer to `GET /healthz`, given before the store is opened: it says that the process answers, whatever the state of
+/// the store.
 pub fn alive(request: &Request) -> Option<Response> {
     (matches!(request.method, Method::GET | Method::HEAD) && request.path == "/healthz").then(up)
 }
 
-/// `GET /readyz`: a commit works, on both stores and on the files that are there. With another master key nothing is served at
-/// all.
+/// `GET /readyz`: a commit works on both stores, and on the files that are there. With another master key no request gets
+/// this far.
 pub(crate) fn ready(call: &Call<'_>) -> Result<Response, Problem> {
     let mut value = [0; 16];
     call.ctx.rng.fill(&mut value);
@@ -38,7 +39,7 @@ pub(crate) fn ready(call: &Call<'_>) -> Result<Response, Problem> {
     Ok(Response::json(200, &Health { status: "ready" }))
 }
 
-/// What is served here.
+/// The routes of this resource.
 pub const ROUTES: &[Route] = &[
     Route::get("/healthz", "Whether the process runs.", Access::Public, Answer::Json(schema::<Health>), live),
     Route::get(

@@ -1,4 +1,4 @@
-//! Which master keys wrap what, and putting another in the place of the one in force.
+//! The master keys and how many keys each wraps, and the rotation of the master key.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -8,7 +8,7 @@ use warmline_endpoint::{Problem, Response};
 use warmline_kernel::keys;
 use warmline_model::Scope;
 
-/// Customers' keys that one call wraps anew.
+/// The most customers' keys that one call wraps anew.
 const AT_ONCE: i64 = 1_000;
 
 /// The keys. Master keys are named by the eight bytes, in hexadecimal, that tell them apart.
@@ -47,7 +47,7 @@ pub(crate) fn rotate(call: &Call<'_>) -> Result<Response, Problem> {
     Ok(Response::json(200, &RotatedView { rewrapped, more }))
 }
 
-/// What is served here.
+/// The routes of this resource.
 pub const ROUTES: &[Route] = &[
     Route::get(
         "/api/keys",

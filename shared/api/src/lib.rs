@@ -1,8 +1,8 @@
 //! The REST API for agents, supervisors and operations.
 //!
-//! Each resource has its routes beside its handlers; [`ROUTES`] is all of them. Requests are dispatched from it and [`openapi`] is generated
-//! from it, so the description cannot differ from what is served. A handler is a function from a [`Call`] to a response, and runs in a
-//! transaction where it writes.
+//! Each resource keeps its routes next to its handlers, and [`ROUTES`] lists all of them. Requests are dispatched from this
+//! list and [`openapi`] is generated from it, so the description cannot differ from what is served. A handler is a function
+//! from a [`Call`] to a response. It runs in a transaction if it writes.
 
 pub mod account_health;
 pub mod accounts;
@@ -73,7 +73,7 @@ pub fn routes() -> impl Iterator<Item = &'static Route> {
     ROUTES.iter().copied().flatten()
 }
 
-/// Answers a request to the desk, and says whom to wake after the answer was sent.
+/// Answers a request to the desk, and returns the channels to wake after the answer was sent.
 pub fn dispatch(ctx: &Ctx<'_>, admin_token: &str, request: &Request) -> (Result<Reply, warmline_endpoint::Problem>, Wake) {
     route::dispatch(ctx, admin_token, request, "desk", routes())
 }
@@ -112,7 +112,7 @@ mod tests {
     fn what_needs_no_token_is_known() {
         let public: Vec<_> = routes().filter(|r| r.access == Access::Public).map(|r| r.path).collect();
         assert_eq!(public, ["/healthz", "/readyz", "/api/openapi.json"]);
-        // Operations have no business with what customers say.
+        // Operations have no access to what customers say.
         let ops = |r: &&Route| matches!(r.access, Access::Token(roles, Scope::Customers | Scope::Privacy) if roles.contains(&Role::Ops));
         assert_eq!(routes().filter(ops).count(), 0);
     }

@@ -6,7 +6,7 @@ use warmline_flow::converse;
 use warmline_kernel::StepError;
 use warmline_model::{ConversationId, Scope};
 
-/// The address of a message's medium.
+/// The path of a message's medium.
 pub fn address(conversation: ConversationId, n: i64) -> String {
     format!("/api/media/{conversation}.{n}")
 }
@@ -16,12 +16,12 @@ fn fetch(call: &Call<'_>) -> Result<Reply, Problem> {
     let place = call.param(0).split_once('.');
     let place = place.and_then(|(conversation, n)| Some((conversation.parse().ok()?, n.parse::<i64>().ok()?)));
     let (conversation, n): (ConversationId, i64) = place.ok_or(StepError::NotFound("medium"))?;
-    // Told here, where the answer still can be; the adapter reads the reference itself.
+    // The audit entry and refusals come here, while the answer is still open; the adapter reads the reference itself.
     let found = converse::medium(&call.ctx, &call.actor, conversation, n)?;
     Ok(Reply::Relay { channel: found.channel, path: format!("/media?conversation={conversation}&n={n}") })
 }
 
-/// What is served here.
+/// The routes of this resource.
 pub const ROUTES: &[Route] = &[Route::open(
     Verb::Get,
     "/api/media/{id}",

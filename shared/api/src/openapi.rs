@@ -7,7 +7,7 @@ use warmline_endpoint::route::{Access, Answer, Call, Route, Verb, schema};
 use warmline_endpoint::{Problem, Request, Response};
 use warmline_model::Role;
 
-/// The description as it is served: `openapi.json` of this crate, which a test holds against [`document`].
+/// The description as served: this crate's `openapi.json`, which a test compares with [`document`].
 const PLAIN: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/openapi.json"));
 const GZIP: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/openapi.json.gz"));
 const TAG: &str = include_str!(concat!(env!("OUT_DIR"), "/openapi.tag"));
@@ -25,7 +25,7 @@ pub(crate) fn serve(call: &Call<'_>) -> Result<Response, Problem> {
     Ok(if gzip && !known { response.with("content-encoding", "gzip") } else { response })
 }
 
-/// Whether the client takes gzip: it names it, and not with the weight 0.
+/// Whether the client accepts gzip: it names gzip, with a weight other than 0.
 fn gzip_taken(request: &Request) -> bool {
     request.header("accept-encoding").unwrap_or_default().split(',').any(|taken| {
         let (coding, weight) = taken.split_once(';').unwrap_or((taken, ""));
@@ -34,7 +34,7 @@ fn gzip_taken(request: &Request) -> bool {
     })
 }
 
-/// The description as `openapi.json` of this crate holds it.
+/// The description in the form of this crate's `openapi.json`.
 pub fn committed() -> String {
     format!("{:#}\n", document())
 }
@@ -42,14 +42,14 @@ pub fn committed() -> String {
 const BEGIN: &str = "<!-- calls: made by `cargo xtask docs` -->\n";
 const END: &str = "<!-- end of calls -->";
 
-/// docs/API.md with the present table of calls; `None` where the marks are missing between which it stands.
+/// docs/API.md with the present table of calls; `None` if the marks around the table are missing.
 pub fn renew(page: &str) -> Option<String> {
     let (before, rest) = page.split_once(BEGIN)?;
     let (_, after) = rest.split_once(END)?;
     Some(format!("{before}{BEGIN}{}{END}{after}", table()))
 }
 
-/// The calls, and who may make them beside the administrator.
+/// The calls, and the roles that may make them besides the administrator.
 fn table() -> String {
     let mut table = "| call | what it does | roles beside admin | scope |\n|---|---|---|---|\n".to_owned();
     for route in routes() {
@@ -156,7 +156,7 @@ fn operation_id(method: &str, path: &str) -> String {
     std::iter::once(method.to_ascii_lowercase()).chain(words.map(str::to_owned)).collect::<Vec<_>>().join("_")
 }
 
-/// What is served here.
+/// The routes of this resource.
 pub const ROUTES: &[Route] = &[Route::get(
     "/api/openapi.json",
     "This description.",
@@ -175,7 +175,7 @@ mod tests {
         let spec = oas3::from_json(&text).unwrap();
         assert_eq!(spec.openapi, "3.1.0");
         assert_eq!(spec.operations().count(), routes().count());
-        // Every reference leads somewhere.
+        // Every reference has a target.
         let value = document();
         for reference in text.split("\"#/").skip(1).filter_map(|t| t.split('"').next()) {
             assert!(value.pointer(&format!("/{reference}")).is_some(), "{reference}");

@@ -1,4 +1,4 @@
-//! Messages that were given up: which, and another try for many of them at once.
+//! Messages that were given up: a list of them, and another try for many at once.
 
 use crate::body;
 use crate::view::Page;
@@ -10,9 +10,9 @@ use warmline_flow::given_up;
 use warmline_model::{AccountId, Channel, ConversationId, MessageId, Scope, Timestamp};
 use warmline_store::outbox::{Dead, Filter};
 
-/// Messages that one call makes due again, when no number is asked for.
+/// Messages that one call makes due again if the request does not say.
 const DEFAULT_LIMIT: i64 = 100;
-/// The most of them.
+/// The most messages that one call makes due again.
 const MAX_LIMIT: i64 = 500;
 
 /// A message that was given up. What it says is in its conversation.
@@ -167,7 +167,7 @@ pub(crate) fn retry(call: &Call<'_>) -> Result<Response, Problem> {
     Ok(Response::json(200, &view))
 }
 
-/// What is served here.
+/// The routes of this resource.
 pub const ROUTES: &[Route] = &[
     Route::get(
         "/api/outbox",

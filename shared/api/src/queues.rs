@@ -1,4 +1,4 @@
-//! Queues: how long, how old, how fast; and who is needed for what will come.
+//! Queues: their length, age and pace; and staffing: who is needed for the expected contacts.
 
 use crate::view::Page;
 use schemars::JsonSchema;
@@ -74,7 +74,7 @@ pub(crate) fn staffing(call: &Call<'_>) -> Result<Response, Problem> {
     Ok(Response::json(200, &staffing::read(&call.ctx, quarters)?))
 }
 
-/// What is served here.
+/// The routes of this resource.
 pub const ROUTES: &[Route] = &[
     Route::get("/api/queues", "Lists the groups' queues: length, age, pace, estimated wait and how far estimates were off.", Access::Token(STAFF, Scope::Conversations), Answer::Json(schema::<Page<QueueView>>), list),
     Route::get("/api/staffing", "Says what will come to each group, how many slots that takes and work for it, and who should serve which group first.", Access::Token(SUPERVISOR, Scope::Figures), Answer::Json(schema::<warmline_flow::staffing::Staffing>), staffing).query(&[("quarters", "quarters of an hour to look ahead, 1 to 96; 4 when left out")]).refusing(&[(422, "invalid_field")]),

@@ -1,5 +1,5 @@
-//! With which statuses and codes a route refuses: derived from what it takes, from whom, and how; with what it names of its own beside.
-//! The description lists them, and tests hold every answer against that list.
+//! The statuses and codes with which a route refuses. They are derived from the route's body, access and handler, plus the
+//! codes that its row names. The description lists them, and tests check every answer against that list.
 
 use std::collections::{BTreeMap, BTreeSet};
 use warmline_endpoint::route::{Access, Route, Verb};
@@ -7,7 +7,7 @@ use warmline_endpoint::route::{Access, Route, Verb};
 /// Statuses, each with its codes.
 pub type Refusals = BTreeMap<u16, BTreeSet<&'static str>>;
 
-/// Of every request: it is read before anything else is known of it, and the store may fail.
+/// Refusals of every request: it is read before anything else is known about it, and the store may fail.
 const ALWAYS: [(u16, &str); 17] = [
     (400, "body_broken"),
     (408, "body_timeout"),
@@ -27,7 +27,7 @@ const ALWAYS: [(u16, &str); 17] = [
     (503, "too_many_requests"),
     (504, "component_timeout"),
 ];
-/// Where a token is needed.
+/// Refusals of routes that need a token.
 const TOKEN: [(u16, &str); 10] = [
     (400, "unknown_parameter"),
     (401, "token_missing"),
@@ -40,11 +40,11 @@ const TOKEN: [(u16, &str); 10] = [
     (429, "rate_limited"),
     (429, "too_many_failures"),
 ];
-/// Where the query has parameters.
+/// Refusals of routes with query parameters.
 const QUERY: [(u16, &str); 4] = [(400, "bad_parameter"), (400, "bad_limit"), (400, "bad_cursor"), (400, "reason_needed")];
-/// Of every POST.
+/// Refusals of every POST.
 const POST: [(u16, &str); 3] = [(400, "bad_idempotency_key"), (409, "answer_gone"), (422, "idempotency_key_reused")];
-/// Where there is a body.
+/// Refusals of routes with a body.
 const BODY: [(u16, &str); 6] = [
     (400, "malformed_json"),
     (413, "text_too_long"),
@@ -53,7 +53,7 @@ const BODY: [(u16, &str); 6] = [
     (422, "duplicate_key"),
     (422, "bad_character"),
 ];
-/// What can be wrong with a field of a body.
+/// Codes for a field of a body.
 const FIELDS: [&str; 37] = [
     "invalid_field",
     "bad_length",
@@ -93,7 +93,8 @@ const FIELDS: [&str; 37] = [
     "bad_identifier",
     "kind_of_a_platform",
 ];
-/// Of what is said to a customer: the state of the conversation, and what else its channel or account cannot carry.
+/// Refusals of routes that send something to a customer: the state of the conversation, and anything that its channel or
+/// account cannot carry.
 const REPLY: [(u16, &str); 21] = [
     (409, "account_disabled"),
     (409, "conversation_closed"),
@@ -117,10 +118,10 @@ const REPLY: [(u16, &str); 21] = [
     (422, "recipient_unknown"),
     (422, "reply_context_missing"),
 ];
-/// Paths below which something of a customer's is opened, who may be erased meanwhile.
+/// Paths below which a customer's sealed data is opened. The customer may be erased meanwhile.
 const SEALED: [&str; 4] = ["/api/conversations/{id}", "/api/customers/{id}", "/api/outbox", "/api/media"];
 
-/// With what a route refuses.
+/// The refusals of a route.
 pub fn of(route: &Route) -> Refusals {
     let mut all = Refusals::new();
     let mut add = |refusals: &[(u16, &'static str)]| {
@@ -155,7 +156,7 @@ pub fn of(route: &Route) -> Refusals {
     all
 }
 
-/// What a status says.
+/// What a status means.
 pub fn described(status: u16) -> &'static str {
     match status {
         400 => "the request cannot be read",

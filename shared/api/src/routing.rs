@@ -1,4 +1,4 @@
-//! The routing plan, its versions, and what it would decide.
+//! The routing plan, its versions, and dry runs of its decisions.
 
 use crate::body;
 use crate::view::Page;
@@ -94,10 +94,11 @@ pub struct DryRunView {
     pub say: Option<String>,
 }
 
-/// Reads a plan; a fault is told with the line that it stands at.
+/// Reads a plan. A fault is reported with its line.
 fn read(request: &Request) -> Result<Plan, Problem> {
     let (text, value) = body::checked(request)?;
-    // From the text, so that the line is told; from the values, which takes a list for no object.
+    // Reading from the text gives the line of a fault. Reading from the values also refuses a list in the place of an
+    // object.
     let wrong = |e: serde_json::Error| {
         let (field, detail) = body::explained(&said(&e));
         let detail = format!("line {}, column {}: {detail}", e.line(), e.column());
@@ -112,7 +113,7 @@ fn read(request: &Request) -> Result<Plan, Problem> {
     Ok(plan)
 }
 
-/// What serde says, without the place, which is told before it.
+/// The message of a serde error, without the position, which is reported before it.
 fn said(e: &serde_json::Error) -> String {
     let text = e.to_string();
     text.rsplit_once(" at line ").map_or(text.clone(), |(what, _)| what.to_owned())
@@ -216,7 +217,7 @@ pub(crate) fn dry_run(call: &Call<'_>) -> Result<Response, Problem> {
     Ok(Response::json(200, &DryRunView { decision: Some(decision), say }))
 }
 
-/// What is served here.
+/// The routes of this resource.
 pub const ROUTES: &[Route] = &[
     Route::get(
         "/api/routing/plan",

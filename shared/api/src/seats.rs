@@ -1,4 +1,4 @@
-//! What is done with a conversation's seat: why it is where it is, where it stands in its queue, giving it to somebody, asking a
+//! Actions on a conversation's seat: explaining where it is and why, its place in the queue, assigning it, consulting a
 //! colleague, and the turns of AI seats.
 
 use crate::view::{self, ConversationView, MessageView, Page};
@@ -15,7 +15,7 @@ use warmline_routing::handover::{HandOverReason, Turn};
 use warmline_store::events;
 
 const MAX_NOTE: usize = 4_000;
-/// Decisions shown.
+/// The most decisions shown.
 const SHOWN: i64 = 50;
 
 /// One decision on a conversation.
@@ -159,7 +159,7 @@ pub(crate) fn turn(call: &Call<'_>) -> Result<Response, Problem> {
     Ok(Response::json(200, &view))
 }
 
-/// What is served here.
+/// The routes of this resource.
 pub const ROUTES: &[Route] = &[
     Route::get("/api/conversations/{id}/routing", "Explains where a conversation is: its decisions, newest first, each with every seat and why it was refused or ranked.", Access::Token(STAFF, Scope::Conversations), Answer::Json(schema::<Page<DecisionView>>), routing).agents("those that they may read"),
     Route::get("/api/conversations/{id}/queue", "Says where a conversation stands in its queue and how long it will wait.", Access::Token(STAFF, Scope::Conversations), Answer::Json(schema::<warmline_flow::place::Standing>), queue).refusing(&[(409, "not_queued")]).agents("those that they may read"),

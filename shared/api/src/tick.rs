@@ -6,7 +6,7 @@ use warmline_kernel::Ctx;
 use warmline_model::Scope;
 use warmline_store::{StoreError, outbox, pulls};
 
-/// The components that have something to do, each with the path at which it does that.
+/// The components that have something to do, each with the path to call.
 pub fn calls(ctx: &Ctx<'_>) -> Result<Vec<(String, &'static str)>, StoreError> {
     let mut calls = vec![("router".to_owned(), "/tick"), ("quality".into(), "/inspect"), ("metrics".into(), "/fold")];
     let channels = outbox::due_channels(ctx.db, ctx.now())?;
@@ -21,7 +21,7 @@ fn due(call: &Call<'_>) -> Result<Reply, Problem> {
     Ok(Reply::Calls(calls(&call.ctx)?))
 }
 
-/// What is served here.
+/// The routes of this resource.
 pub const ROUTES: &[Route] = &[Route::open(
     Verb::Post,
     "/api/tick",

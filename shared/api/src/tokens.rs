@@ -57,7 +57,7 @@ impl From<tokens::Token> for TokenView {
     }
 }
 
-/// The member of staff that the path names.
+/// The member of staff named in the path.
 fn agent(call: &Call<'_>) -> Result<agents::Agent, Problem> {
     let id: AgentId = call.id(0, "agent")?;
     let found = agents::get(call.ctx.db, id)?.filter(|a| a.removed_at.is_none());
@@ -94,7 +94,7 @@ pub(crate) fn revoke(call: &Call<'_>) -> Result<Response, Problem> {
     list(call)
 }
 
-/// What is served here.
+/// The routes of this resource.
 pub const ROUTES: &[Route] = &[
     Route::change(
         Verb::Post,

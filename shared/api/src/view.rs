@@ -1,4 +1,4 @@
-//! How stored things look from outside.
+//! Stored values as the API shows them.
 
 use crate::account_health::AccountState;
 use crate::media;
@@ -31,7 +31,7 @@ pub struct Page<T> {
 }
 
 impl<T> Page<T> {
-    /// A page out of one item more than fits: the extra one says that there is a next page.
+    /// Makes a page from a list with one item more than fits: the extra item shows that there is a next page.
     pub fn cut(mut items: Vec<T>, limit: i64, cursor: impl FnOnce(&T) -> String) -> Self {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let more = items.len() > limit;
@@ -212,7 +212,8 @@ pub struct MessageView {
     pub delivery: Option<DeliveryView>,
 }
 
-/// Opens messages of one customer. One that does not open (altered, erased) shows no content and hides no other.
+/// Opens messages of one customer. A message that does not open (altered, erased) is shown without content and hides no
+/// other.
 ///
 /// # Errors
 /// The store fails, or the customer's key does not open.
@@ -226,7 +227,7 @@ pub fn messages(ctx: &Ctx<'_>, customer: CustomerId, stored: &[Message]) -> Resu
     Ok(shown)
 }
 
-/// Adds to messages that wait when they are tried next, and why they wait.
+/// Adds the time of the next try, and the reason for waiting, to messages that wait for delivery.
 fn waiting(ctx: &Ctx<'_>, stored: &[Message], shown: &mut [MessageView]) -> Result<(), StepError> {
     let on_the_way = |m: &&Message| matches!(m.delivery, Some(DeliveryState::Pending | DeliveryState::Failed));
     let conversations: BTreeSet<ConversationId> = stored.iter().filter(on_the_way).map(|m| m.conversation).collect();

@@ -1,9 +1,10 @@
-//! From a bearer token to who asks.
+//! From a bearer token to the actor who asks.
 //!
-//! Tokens are 256 random bits, so nobody finds one by trying; what trying costs is ours. Where a request comes from stands in a header that
-//! its sender writes, so failures are counted by what cannot be chosen freely: by the hash of the token that was presented (one that is
-//! tried again and again), and all together. Where they are many, whoever presents a token that is not known is answered 429 and
-//! nothing more is written. A token that is known is looked up first and passes, whatever others do: nobody can lock another out.
+//! Tokens are 256 random bits, so nobody finds one by guessing; but each guess costs us work. The sender of a request can
+//! write any address into its headers. Failures are therefore counted by something that cannot be chosen freely: by the hash
+//! of the presented token (which catches a token that is tried again and again), and all together. When there are many
+//! failures, an unknown token is answered 429 and nothing more is written. A known token is looked up first and passes
+//! whatever others do, so nobody can lock somebody else out.
 
 use crate::message::Request;
 use crate::pace::{self, Limits};
@@ -17,21 +18,21 @@ use warmline_privacy::token_hash;
 use warmline_store::tokens::{self, Found};
 use warmline_store::{StoreError, agents, failures};
 
-/// Milliseconds for which an agent who gave a sign of life need not be noted again, at the most.
+/// The longest that an agent's sign of life may go without being noted again, in milliseconds.
 const SEEN_MS: i64 = 10_000;
 
-/// The same, where the plan takes agents for lost after so many seconds: a quarter of them, so that a noted sign is never so old that one
-/// who sends them in time is lost.
+/// The same if the plan takes agents for lost after `heartbeat_secs`: a quarter of that, at most [`SEEN_MS`]. The noted sign
+/// is then never so old that an agent who sends them in time is lost.
 fn seen_ms(heartbeat_secs: Option<i64>) -> i64 {
     heartbeat_secs.filter(|secs| *secs > 0).map_or(SEEN_MS, |secs| (secs.saturating_mul(1_000) / 4).min(SEEN_MS))
 }
 
-/// Failures in a minute with tokens whose hashes begin alike.
+/// The most failures in a minute with tokens whose hashes begin with the same byte.
 const MOST_ALIKE: i64 = 64;
-/// Failures in a minute of all.
+/// The most failures in a minute altogether.
 const MOST: i64 = 1_024;
 
-/// What a request brings to be admitted to a route. An answer that goes on keeps it, and asks again.
+/// What is needed to admit a request to a route. An answer that goes on (a stream) keeps it, and asks again.
 #[derive(Clone)]
 pub struct Admission {
     access: Access,
@@ -40,39 +41,41 @@ pub struct Admission {
 }
 
 impl Admission {
-    /// Of a request, for a route that these may use.
+    /// The admission of a request to a route with that access.
     pub fn of(request: &Request, admin_token: &str, access: Access) -> Self {
         Self { access, admin_token: admin_token.to_owned(), token: request.bearer().map(str::to_owned) }
     }
 }
 
-/// Who sends the request: the administrator of the configuration, or the owner of a stored token; where the route's roles and the token's
-/// scopes allow it and its rate is kept. Administrators may do everything.
+/// Finds out who sends the request: the administrator of the configuration, or the owner of a stored token. The route's
+/// roles and the token's scopes must allow the request, and the token must keep its rate. Administrators may do everything.
 ///
 /// # Errors
-/// No token or one that is not known (401), one that was tried too often or sent too much (429), or one that may not do this (403).
+/// No token or an unknown one (401); a token that failed too often or sends too much (429); a token that may not do this
+/// (403).
 pub fn admit(ctx: &Ctx<'_>, admission: &Admission) -> Result<Actor, Problem> {
     who(ctx, admission, true)
 }
 
-/// The same for a request that goes on and was counted when it began: a stream looks again whether its token still may.
+/// The same for an answer that goes on and was counted when it began: a stream checks again whether its token is still
+/// admitted.
 ///
 /// # Errors
-/// As for [`admit`], but for the rate.
+/// As for [`admit`], except for the rate.
 pub fn still(ctx: &Ctx<'_>, admission: &Admission) -> Result<Actor, Problem> {
     who(ctx, admission, false)
 }
 
 fn who(ctx: &Ctx<'_>, admission: &Admission, counts: bool) -> Result<Actor, Problem> {
     let Access::Token(roles, scope) = admission.access else {
-        // What everybody may see looks at nobody's conversations or customers: operations may not, either.
+        // A public route shows no conversations and no customers. Neither does the operations role, so it fits.
         return Ok(Actor { agent: None, role: Role::Ops });
     };
     let token = admission.token.as_deref().ok_or_else(|| {
         Problem::new(401, "token_missing", "send the token of an agent or the administrator as `Authorization: Bearer …`")
     })?;
     let hash = token_hash(token);
-    // Hashes are compared, so the time taken tells nothing of the token.
+    // Hashes are compared, so the time taken reveals nothing about the token.
     if !admission.admin_token.is_empty() && bool::from(hash.ct_eq(&token_hash(&admission.admin_token))) {
         return Ok(Actor { agent: None, role: Role::Admin });
     }
@@ -88,7 +91,7 @@ fn who(ctx: &Ctx<'_>, admission: &Admission, counts: bool) -> Result<Actor, Prob
     if counts {
         keep_pace(ctx, &hash, &found)?;
     }
-    // The sign of life is written when it is news, not with every request.
+    // The sign of life is written only if the noted one is old, not with every request.
     let now = ctx.now();
     if found.at_work && now.since(found.seen_at) > seen_ms(found.heartbeat_secs) {
         agents::touch(ctx.db, found.agent, now)?;
@@ -103,7 +106,8 @@ fn who(ctx: &Ctx<'_>, admission: &Admission, counts: bool) -> Result<Actor, Prob
     Ok(Actor { agent: Some(found.agent), role: found.role })
 }
 
-/// Counts a request towards its token's rate. AI seats are programs of the house that answer thousands at once, and have none.
+/// Counts a request towards its token's rate. AI seats are the brand's own programs, which answer thousands of customers at
+/// once; they have no rate.
 fn keep_pace(ctx: &Ctx<'_>, hash: &[u8; 32], found: &Found) -> Result<(), Problem> {
     let limits = match &found.limits {
         Some(text) => serde_json::from_str(text).map_err(|_| Problem::from(StoreError::Shape(8)))?,
@@ -122,7 +126,7 @@ fn keep_pace(ctx: &Ctx<'_>, hash: &[u8; 32], found: &Found) -> Result<(), Proble
     Ok(())
 }
 
-/// The answer to a token that is not good, counted in steps as requests are.
+/// The answer to a refused token. One failure in [`pace::STEP`] is written, as with requests.
 fn refused(ctx: &Ctx<'_>, hash: &[u8; 32], code: &'static str, detail: &'static str) -> Problem {
     let (now, [first, ..]) = (ctx.now(), *hash);
     let slots = [(i64::from(first), MOST_ALIKE), (failures::ALL, MOST)];
@@ -137,7 +141,7 @@ fn refused(ctx: &Ctx<'_>, hash: &[u8; 32], code: &'static str, detail: &'static 
         }
         Ok(false)
     };
-    // The count is for whoever watches; where it fails, the token is no better.
+    // The count only protects against floods. If it fails, the token is refused all the same.
     if count().unwrap_or(false) {
         let seconds = u32::try_from(60 - now.secs().rem_euclid(60)).unwrap_or(60);
         let detail =

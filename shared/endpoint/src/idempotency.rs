@@ -1,5 +1,5 @@
-//! `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header): a retried POST gets the first answer, and its effect happens
-//! once. Effect and answer are one transaction.
+//! `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header): a retried POST gets the first answer, and its effect
+//! happens once. Effect and answer are stored in one transaction.
 
 use crate::message::{Request, Response};
 use crate::problem::Problem;
@@ -11,10 +11,12 @@ use warmline_kernel::passing::{self, Passing};
 use warmline_store::idempotency::{self, Kept};
 use warmline_store::immediate;
 
-/// Runs `effect` in one immediate transaction. With a key, its answer is kept; a repetition of the request gets it back.
+/// Runs `effect` in one immediate transaction. If the request has a key, the answer is kept, and a repeated request gets it
+/// back.
 ///
 /// # Errors
-/// The key is malformed, was used for another request, or `effect` fails (then nothing is kept, and a retry tries again).
+/// The key is malformed or was used for another request, or `effect` fails. In the last case nothing is kept, and a retry
+/// tries again.
 pub fn once(
     ctx: &Ctx<'_>,
     actor: &Actor,
@@ -52,7 +54,7 @@ pub fn once(
     })
 }
 
-/// Opens a kept answer: the generation of its key stands before it.
+/// Opens a kept answer. Its first eight bytes are the generation of its key.
 fn open(ctx: &Ctx<'_>, aad: &[u8], kept: &[u8]) -> Result<Vec<u8>, Problem> {
     let opened = kept.split_first_chunk().map(|(generation, sealed)| {
         let key = passing::by_number(ctx, i64::from_be_bytes(*generation))?;
@@ -61,7 +63,7 @@ fn open(ctx: &Ctx<'_>, aad: &[u8], kept: &[u8]) -> Result<Vec<u8>, Problem> {
     match opened {
         Some(Err(StepError::Store(e))) => Err(e.into()),
         Some(Ok(body)) => Ok(body),
-        // Somebody was erased meanwhile, and with them the answers that may tell of them.
+        // Somebody was erased meanwhile. The kept answers went too, since they may contain that person's data.
         _ => {
             let detail = "this request was done before; its answer is not kept any more: read what it changed";
             Err(Problem::new(409, "answer_gone", detail))
@@ -73,12 +75,13 @@ fn parts(request: &Request) -> [&[u8]; 4] {
     [request.method.as_str().as_bytes(), request.path.as_bytes(), request.query.as_bytes(), &request.body]
 }
 
-/// By which a repetition is known. It is keyed: of a short body, such as a phone number, a plain hash could be found by trying.
+/// The digest that recognises a repeated request. It is keyed, because a plain hash of a short body, such as a phone number,
+/// could be found by trial.
 fn digest(ctx: &Ctx<'_>, request: &Request) -> Vec<u8> {
     ctx.keys.index().of_bytes("idempotency", &parts(request)).to_vec()
 }
 
-/// As the release before kept it, whose rows live for a day.
+/// The digest as the previous release stored it. Such rows live for a day.
 fn plain_digest(request: &Request) -> Vec<u8> {
     let mut hash = Sha256::new();
     for part in parts(request) {

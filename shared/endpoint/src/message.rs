@@ -1,16 +1,16 @@
-//! A request and a response as plain values, so that handlers test natively.
+//! A request and a response as plain values, so that handlers can be tested natively.
 
 use crate::problem::Problem;
 use serde::Serialize;
 
-/// A request whose body was read whole and within the limit.
+/// A request. Its body was read whole and is within the limit.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// Method.
     pub method: http::Method,
-    /// Path, as it came.
+    /// Path, as received.
     pub path: String,
-    /// Query, without `?`, as it came.
+    /// Query, without `?`, as received.
     pub query: String,
     /// Headers.
     pub headers: http::HeaderMap,
@@ -19,7 +19,7 @@ pub struct Request {
 }
 
 impl Request {
-    /// A header as text; absent where it is not visible ASCII.
+    /// A header as text; `None` if it is missing or not visible ASCII.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
@@ -39,10 +39,10 @@ impl Request {
         form_urlencoded::parse(self.query.as_bytes()).filter(move |(k, _)| k == name).map(|(_, v)| v.into_owned())
     }
 
-    /// Refuses a body that is compressed or otherwise encoded: its bytes are what signatures cover and parsers read.
+    /// Refuses a compressed or otherwise encoded body: signatures cover the plain bytes, and parsers read them.
     ///
     /// # Errors
-    /// `Content-Encoding` names another coding than `identity`.
+    /// `Content-Encoding` names a coding other than `identity`.
     pub fn plain_body(headers: &http::HeaderMap) -> Result<(), Problem> {
         let plain = |coding: &str| matches!(coding.trim(), "") || coding.trim().eq_ignore_ascii_case("identity");
         let all = headers.get_all(http::header::CONTENT_ENCODING);
@@ -60,7 +60,7 @@ impl Request {
     }
 }
 
-/// What browsers are told of every answer of the API.
+/// Headers for browsers on every answer of the API.
 pub const SECURITY: [(&str, &str); 3] = [
     ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
     ("referrer-policy", "no-referrer"),
@@ -72,7 +72,7 @@ pub const SECURITY: [(&str, &str); 3] = [
 pub struct Response {
     /// Status.
     pub status: u16,
-    /// Headers beside `content-type`.
+    /// Headers besides `content-type`.
     pub headers: Vec<(&'static str, String)>,
     /// Media type.
     pub content_type: &'static str,
@@ -85,7 +85,7 @@ impl Response {
     pub fn json(status: u16, body: &impl Serialize) -> Self {
         match serde_json::to_vec(body) {
             Ok(body) => Self { status, headers: Vec::new(), content_type: "application/json", body },
-            // Only a map with keys that are no text, or a failing Serialize, which our types do not have.
+            // Only a map whose keys are not text, or a `Serialize` that fails, comes here. Our types have neither.
             Err(_) => crate::Problem::internal().into(),
         }
     }
@@ -100,8 +100,8 @@ impl Response {
         Self::text(status, "text/plain; charset=utf-8", "")
     }
 
-    /// With the headers of an answer of the API: nothing in it is a page, and no page frames it or hears of its address. That it is
-    /// not stored and that its type is no guess all our answers say.
+    /// Adds the headers of an API answer: it is not a page, no page may frame it, and its address is sent to nobody.
+    /// `Cache-Control: no-store` and `nosniff` are set on every response elsewhere.
     pub fn secured(mut self) -> Self {
         self.headers.extend(SECURITY.map(|(name, value)| (name, value.to_owned())));
         self

@@ -1,16 +1,17 @@
 //! How many requests a token may send.
 //!
-//! A write for each request would cost more than most requests do. So one request in [`STEP`], by chance, is written down and counts for
-//! all of them, and the others read only what is read of a token anyway. Over time that is exact; of a burst of n requests the count is off by
-//! `√(n · (STEP − 1))` (one standard deviation: 37 of 200), and requests that are under way at the same moment do not see each other.
+//! A write for each request would cost more than most requests do. One request in [`STEP`], chosen at random, is therefore
+//! written and counts for all of them. The other requests read only what is read about a token anyway. Over time this is
+//! exact. For a burst of n requests the count is off by `√(n · (STEP − 1))` (one standard deviation: 37 of 200), and
+//! requests under way at the same moment do not see each other.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use warmline_model::{Rng, Timestamp};
 
-/// The document in the configuration.
+/// The name of the document in the configuration.
 pub const SETTINGS: &str = "limits";
-/// One request in so many is written down. A divisor of 256.
+/// One request in so many is written. A divisor of 256.
 pub const STEP: i64 = 8;
 
 /// What a token may send.
@@ -37,7 +38,8 @@ impl Limits {
         (0..=1_000).contains(&self.requests_per_second) && (50..=100_000).contains(&self.burst)
     }
 
-    /// Seconds that a token has to wait whose requests used up its rate to an instant; none where it need not.
+    /// The seconds that a token has to wait; `None` if it need not. `paced_to` is the instant up to which its requests have
+    /// used its rate.
     pub fn wait(&self, paced_to: Timestamp, now: Timestamp) -> Option<u32> {
         if self.requests_per_second == 0 {
             return None;
@@ -46,13 +48,13 @@ impl Limits {
         (over > 0).then(|| u32::try_from((over + 999) / 1000).unwrap_or(u32::MAX))
     }
 
-    /// Milliseconds of the rate that [`STEP`] requests use up.
+    /// The milliseconds of the rate that [`STEP`] requests use.
     pub fn step_ms(&self) -> i64 {
         STEP * 1000 / self.requests_per_second.max(1)
     }
 }
 
-/// Whether this is the one in [`STEP`] that is written down.
+/// Whether this request is the one in [`STEP`] that is written.
 pub fn counts(rng: &dyn Rng) -> bool {
     let mut byte = [0];
     rng.fill(&mut byte);
@@ -73,7 +75,7 @@ mod tests {
         }
     }
 
-    /// Requests let through when one comes every so many milliseconds, for so many seconds.
+    /// Requests let through if one comes every `every_ms` milliseconds for `seconds` seconds.
     fn let_through(limits: Limits, every_ms: usize, seconds: i64) -> i64 {
         let (rng, mut paced_to, mut passed) = (Mixed(std::cell::Cell::new(7)), 0i64, 0);
         for ms in (0..seconds * 1000).step_by(every_ms) {
@@ -91,7 +93,7 @@ mod tests {
     #[test]
     fn over_time_the_rate_is_kept_and_who_keeps_it_is_never_refused() {
         let limits = Limits::default();
-        // 500 a second for two minutes: the burst, and 50 a second.
+        // 500 a second for two minutes: the burst passes, and then 50 a second.
         let passed = let_through(limits, 2, 120);
         assert!((5_700..6_700).contains(&passed), "{passed}");
         assert_eq!(let_through(limits, 40, 120), 3_000);

@@ -15,7 +15,7 @@ const LONGEST: usize = 8_192;
 /// A parameter of the query.
 ///
 /// # Errors
-/// It stands twice, of which readers take one or the other, or is far too long.
+/// It is given twice, so that readers would disagree about its value, or it is far too long.
 pub fn param(request: &Request, name: &str) -> Result<Option<String>, Problem> {
     let mut values = request.params(name);
     let first = values.next();
@@ -32,7 +32,7 @@ pub fn param(request: &Request, name: &str) -> Result<Option<String>, Problem> {
 /// The `limit` parameter, at most `max`.
 ///
 /// # Errors
-/// It is not a number from 1 to `max`, or it stands twice.
+/// It is not a number from 1 to `max`, or it is given twice.
 pub fn limit(request: &Request, default: i64, max: i64) -> Result<i64, Problem> {
     match param(request, "limit")? {
         None => Ok(default),
@@ -46,7 +46,7 @@ pub fn limit(request: &Request, default: i64, max: i64) -> Result<i64, Problem> 
 /// The `after` parameter.
 ///
 /// # Errors
-/// It is not a cursor that this list gave out, or it stands twice.
+/// It is not a cursor that this list gave out, or it is given twice.
 pub fn after<T: FromStr>(request: &Request) -> Result<Option<T>, Problem> {
     match param(request, "after")?.filter(|t| !t.is_empty()) {
         None => Ok(None),
@@ -57,10 +57,10 @@ pub fn after<T: FromStr>(request: &Request) -> Result<Option<T>, Problem> {
     }
 }
 
-/// A parameter that must be of a type where it is present. One that is there and empty asks for nothing that exists.
+/// A parameter of a type: `None` if it is not given. An empty value is not valid unless `parse` takes it.
 ///
 /// # Errors
-/// It is not.
+/// The value is not valid.
 pub fn typed<T>(request: &Request, name: &'static str, parse: impl FnOnce(&str) -> Option<T>) -> Result<Option<T>, Problem> {
     match param(request, name)? {
         None => Ok(None),

@@ -1,5 +1,5 @@
-//! The one mapping from errors to HTTP: RFC 9457 problem+json with a stable `code` and a sentence that tells the caller what to
-//! do. Nothing internal stands in it: no statement, no path, no secret, nothing of a body.
+//! The one mapping from errors to HTTP: RFC 9457 problem+json with a stable `code` and a sentence that tells the caller what
+//! to do. It reveals nothing internal: no statement, no path, no secret, no part of a body.
 
 use crate::message::Response;
 use serde::Serialize;
@@ -57,19 +57,19 @@ impl Problem {
         }
     }
 
-    /// A field that cannot be taken: 422.
+    /// A field with a value that is not accepted: 422.
     pub fn field(code: &'static str, field: impl Into<String>, problem: impl Into<String>) -> Self {
         Self { field: Some(field.into()), ..Self::new(422, code, problem) }
     }
 
-    /// A method that the path does not take: 405, with those that it takes.
+    /// A method that the path does not accept: 405, with the accepted methods.
     pub fn method(allowed: &[&str]) -> Self {
         let allow = allowed.join(", ");
         let detail = format!("this path takes {allow}");
         Self { allow: Some(allow), ..Self::new(405, "method_not_allowed", detail) }
     }
 
-    /// Something of ours failed: 500.
+    /// An internal failure: 500.
     pub fn internal() -> Self {
         Self::new(500, "internal", "something failed inside; the log has the reason")
     }
@@ -106,7 +106,7 @@ impl From<StoreError> for Problem {
                 let detail = "a part of the store is missing, perhaps its keys; restore it and start the service again";
                 Self::new(503, "store_incomplete", detail).later(30).logged(e)
             }
-            // Tables hold to their types: another one is another's bytes.
+            // The tables are strict about types, so a value of another type means damaged bytes.
             StoreError::Damaged(_) | StoreError::Shape(_) => {
                 let detail = "what is stored here cannot be read; the store must be restored from a back-up";
                 Self::new(500, "store_damaged", detail).logged(e)
@@ -180,7 +180,7 @@ impl From<Problem> for Response {
         if let Some(allow) = problem.allow {
             response = response.with("allow", allow);
         }
-        // RFC 9110, section 15.5.16: what would be taken.
+        // RFC 9110, section 15.5.16: say what would be accepted.
         match problem.code {
             "body_encoded" => response = response.with("accept-encoding", "identity"),
             "unsupported_media_type" => response = response.with("accept", "application/json"),

@@ -1,8 +1,8 @@
-//! Routes: what is served where, to whom, and by which function. Nothing of a route is derived from its path: who may use it, within which
-//! scope of a token, stands in its row.
+//! Routes: what is served where, to whom, and by which function. Nothing about a route is derived from its path. Its row
+//! states the roles and the token scope that may use it.
 //!
-//! A resource has its rows beside its handlers, in a `const ROUTES`. Requests are dispatched from the rows and the description is made of
-//! them.
+//! Each resource keeps its rows next to its handlers, in a `const ROUTES`. Requests are dispatched from these rows, and the
+//! OpenAPI description is made from them.
 
 use crate::auth::{self, Admission};
 use crate::message::{Request, Response};
@@ -17,13 +17,13 @@ use warmline_kernel::{Ctx, StepError};
 use warmline_model::{Channel, Role, Scope};
 use warmline_store::immediate;
 
-/// Adapters that have something to deliver; to be told after the answer was sent.
+/// Channels whose adapters have something to deliver, to be told after the answer was sent.
 pub type Wake = Vec<Channel>;
 
 /// Parameters of the query: name and meaning.
 pub type Query = &'static [(&'static str, &'static str)];
 
-/// A schema, of a type.
+/// A function that returns the schema of a type.
 pub type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
 
 /// The schema of a type.
@@ -38,7 +38,7 @@ pub const AFTER: (&str, &str) = ("after", "`next` of the page before");
 /// The parameters of a list that comes in pages.
 pub const PAGE: Query = &[LIMIT, AFTER];
 
-/// The administrator alone.
+/// Only the administrator.
 pub const ADMIN: &[Role] = &[];
 /// Supervisors.
 pub const SUPERVISOR: &[Role] = &[Role::Supervisor];
@@ -57,25 +57,25 @@ pub const STAFF_AND_PRIVACY: &[Role] = &[Role::Supervisor, Role::Agent, Role::Pr
 
 /// One request on its way to its handler.
 pub struct Call<'a> {
-    /// The world.
+    /// The step context.
     pub ctx: Ctx<'a>,
-    /// Who asks. Nobody where the route is public.
+    /// Who asks. Public routes have no agent here.
     pub actor: Actor,
     /// The request.
     pub request: &'a Request,
-    /// How the actor was admitted, for an answer that goes on.
+    /// How the actor was admitted, for an answer that goes on (a stream).
     pub admission: Admission,
     params: Vec<&'a str>,
     wake: RefCell<Wake>,
 }
 
 impl Call<'_> {
-    /// A part of the path; empty beyond the last.
+    /// A named part of the path; empty beyond the last.
     pub fn param(&self, i: usize) -> &str {
         self.params.get(i).copied().unwrap_or_default()
     }
 
-    /// A part of the path as an id. A malformed id is answered like an unknown one.
+    /// A named part of the path, as an id. A malformed id is answered like an unknown one (404).
     ///
     /// # Errors
     /// It is malformed.
@@ -83,7 +83,7 @@ impl Call<'_> {
         self.param(i).parse().map_err(|_| StepError::NotFound(what).into())
     }
 
-    /// Asks for the channel's adapter to be told of a new outbox row.
+    /// Wakes the channel's adapter after the answer, because the outbox has a new row.
     pub fn deliver(&self, channel: &Channel) {
         self.wake.borrow_mut().push(channel.clone());
     }
@@ -94,16 +94,16 @@ impl Call<'_> {
 pub enum Access {
     /// Everybody, without a token.
     Public,
-    /// These roles, and always the administrator, with a token whose scopes include this one.
+    /// These roles, and always administrators, with a token whose scopes include this one.
     Token(&'static [Role], Scope),
 }
 
-/// A method that routes take. HEAD is GET whose body the host leaves out.
+/// A method of a route. HEAD is treated as GET, and the host leaves out the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verb {
     /// GET.
     Get,
-    /// POST, once for an `Idempotency-Key`.
+    /// POST, which takes effect once per `Idempotency-Key`.
     Post,
     /// PUT.
     Put,
@@ -112,7 +112,7 @@ pub enum Verb {
 }
 
 impl Verb {
-    /// As it stands in a request.
+    /// The method as requests spell it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Get => "GET",
@@ -123,26 +123,26 @@ impl Verb {
     }
 }
 
-/// A handler whose answer is whole.
+/// A handler that returns a complete answer.
 pub type Whole = fn(&Call<'_>) -> Result<Response, Problem>;
-/// A handler whose answer may go on.
+/// A handler whose answer may also be produced while it is sent, or come from other components (see [`Reply`]).
 pub type Open = fn(&Call<'_>) -> Result<Reply, Problem>;
 
 /// How a route is served.
 #[derive(Clone, Copy)]
 pub enum Handler {
-    /// By this function; what changes something in one transaction.
+    /// By this function. If the route changes something, it runs in one transaction.
     Whole(Whole),
     /// By this function, which makes its own transactions.
     Loose(Whole),
-    /// By this function, whose answer may go on.
+    /// By this function, which returns any [`Reply`].
     Open(Open),
 }
 
 /// What a route answers with.
 #[derive(Clone, Copy)]
 pub enum Answer {
-    /// JSON of that shape.
+    /// JSON with that schema.
     Json(SchemaOf),
     /// Another media type.
     Other(&'static str),
@@ -161,7 +161,7 @@ pub struct Route {
     pub query: Query,
     /// Who may use it.
     pub access: Access,
-    /// The body that it takes.
+    /// The schema of its body, if it takes one.
     pub takes: Option<SchemaOf>,
     /// Status of success.
     pub status: u16,
@@ -171,11 +171,11 @@ pub struct Route {
     pub handler: Handler,
     /// The component that serves it.
     pub component: &'static str,
-    /// Statuses and codes with which it refuses, beside those that follow from the rest.
+    /// Statuses and codes of its refusals, besides those that follow from the other fields.
     pub refuses: &'static [(u16, &'static str)],
-    /// Whether it says something to a customer.
+    /// Whether it sends something to a customer.
     pub replies: bool,
-    /// What of it agents may use, as it stands in brackets; empty: all.
+    /// The part of it that agents may use, in the words shown in brackets; empty: all of it.
     pub agents: &'static str,
 }
 
@@ -186,7 +186,7 @@ impl Route {
         Self { handler: Handler::Whole(handler), ..Self::open(Verb::Get, path, summary, access, answer, none) }
     }
 
-    /// A route whose answer may go on.
+    /// A route whose handler returns any [`Reply`].
     pub const fn open(
         verb: Verb,
         path: &'static str,
@@ -224,42 +224,42 @@ impl Route {
         Self { verb, ..Self::get(path, summary, access, Answer::Json(answer), handler) }
     }
 
-    /// With these parameters in the query.
+    /// Adds these query parameters.
     pub const fn query(self, query: Query) -> Self {
         Self { query, ..self }
     }
 
-    /// With a body of that shape.
+    /// Adds a body with that schema.
     pub const fn taking(self, takes: SchemaOf) -> Self {
         Self { takes: Some(takes), ..self }
     }
 
-    /// With another status of success.
+    /// Sets another status of success.
     pub const fn status(self, status: u16) -> Self {
         Self { status, ..self }
     }
 
-    /// With statuses and codes of its own, beside those that follow from the rest.
+    /// Adds statuses and codes of its own, besides those that follow from the other fields.
     pub const fn refusing(self, refuses: &'static [(u16, &'static str)]) -> Self {
         Self { refuses, ..self }
     }
 
-    /// Says something to a customer, which the conversation's channel and account must carry.
+    /// Marks it as sending something to a customer. The conversation's channel and account must carry that.
     pub const fn replying(self) -> Self {
         Self { replies: true, ..self }
     }
 
-    /// Agents may use only that of it: the handler sees to it.
+    /// Limits agents to that part of it. The handler enforces this.
     pub const fn agents(self, agents: &'static str) -> Self {
         Self { agents, ..self }
     }
 
-    /// Served by another component than the desk.
+    /// Sets the component that serves it, if it is not the desk.
     pub const fn by(self, component: &'static str) -> Self {
         Self { component, ..self }
     }
 
-    /// Its handler makes its own transactions.
+    /// Lets its handler make its own transactions.
     pub const fn loose(self) -> Self {
         match self.handler {
             Handler::Whole(handler) => Self { handler: Handler::Loose(handler), ..self },
@@ -270,13 +270,13 @@ impl Route {
 
 /// An answer.
 pub enum Reply {
-    /// A whole one.
+    /// A complete one.
     Whole(Response),
-    /// One that is made while it is sent.
+    /// One that is produced while it is sent.
     Pieces(Box<dyn Pieces>),
-    /// Calls of other components at private paths, each a component and a path; the answer says which of them answered.
+    /// Calls of other components at private paths, as pairs of component and path. The answer says which of them answered.
     Calls(Vec<(String, &'static str)>),
-    /// What a channel's adapter answers at a private path.
+    /// The answer of a channel's adapter at a private path.
     Relay {
         /// The channel.
         channel: Channel,
@@ -291,18 +291,19 @@ impl From<Response> for Reply {
     }
 }
 
-/// The next part of an answer that is made while it is sent.
+/// The next part of an answer that is produced while it is sent.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Piece {
     /// Bytes.
     Bytes(Vec<u8>),
     /// Nothing now; ask again after so many milliseconds.
     Wait(u64),
-    /// Nothing more.
+    /// The answer is complete.
     End,
 }
 
-/// An answer that is made while it is sent, with status 200. One that cannot be finished breaks off, so that nobody takes it for whole.
+/// An answer that is produced while it is sent, with status 200. If it cannot be finished, it breaks off, so that nobody
+/// takes it for complete.
 pub trait Pieces {
     /// Its headers.
     fn headers(&self) -> Vec<(&'static str, &'static str)>;
@@ -310,11 +311,11 @@ pub trait Pieces {
     /// The next part.
     ///
     /// # Errors
-    /// It cannot go on.
+    /// The answer cannot go on.
     fn next(&mut self, ctx: &Ctx<'_>) -> Result<Piece, Problem>;
 }
 
-/// The parts of `path` that stand where the pattern has names; `None` where the path does not fit.
+/// The parts of `path` at the pattern's names; `None` if the path does not fit.
 fn fit<'p>(pattern: &str, path: &'p str) -> Option<Vec<&'p str>> {
     let (mut names, mut rest) = (Vec::new(), path.split('/'));
     for part in pattern.split('/') {
@@ -331,8 +332,8 @@ fn fit<'p>(pattern: &str, path: &'p str) -> Option<Vec<&'p str>> {
     rest.next().is_none().then_some(names)
 }
 
-/// Answers a request to a component from its routes, and says whom to wake after the answer was sent. `routes` may hold those of other
-/// components: to these the component says which methods their paths take.
+/// Answers a request to a component from its routes, and returns the channels to wake after the answer was sent. `routes`
+/// may include other components' routes: for their paths, the component answers which methods they accept.
 pub fn dispatch<'r>(
     ctx: &Ctx<'_>,
     admin_token: &str,
@@ -360,8 +361,9 @@ pub fn dispatch<'r>(
     (result, wake)
 }
 
-/// Refuses parameters that readers of the query would take differently, or not at all: a filter with a slip in its name would filter
-/// nothing. Public routes are asked by machines, some of which add a parameter against caches.
+/// Refuses a query parameter that is unknown, or that readers would take differently: a filter with a typing error in its
+/// name would filter nothing. Public routes accept unknown parameters, because some of the machines that call them add one
+/// against caches.
 fn parameters(route: &Route, request: &Request) -> Result<(), Problem> {
     let known: Vec<&str> = route.query.iter().map(|(name, _)| *name).collect();
     for name in request.param_names() {
@@ -384,7 +386,7 @@ fn parameters(route: &Route, request: &Request) -> Result<(), Problem> {
     Ok(())
 }
 
-/// What a parameter is for, behind the refusal of its value.
+/// Appends the parameter's meaning to the refusal of its value.
 fn told(route: &Route, problem: Problem) -> Problem {
     let meaning = route.query.iter().find(|(name, _)| problem.field.as_deref() == Some(name)).map(|(_, meaning)| meaning);
     match meaning {

@@ -1,4 +1,4 @@
-//! Server-sent events, as the HTML standard writes them.
+//! Server-sent events, in the format of the HTML standard.
 
 /// The headers of a stream.
 pub const HEADERS: [(&str, &str); 4] = [
@@ -14,12 +14,12 @@ pub fn event(id: Option<&str>, data: &str) -> String {
     format!("{id}data: {data}\n\n")
 }
 
-/// An event of a kind of its own, without an id.
+/// An event with a type of its own, without an id.
 pub fn event_of(kind: &str, data: &str) -> String {
     format!("event: {kind}\n{}", event(None, data))
 }
 
-/// A comment, which keeps connections open and notices clients that are gone.
+/// A comment. It keeps the connection open, and a failed write reveals a client that is gone.
 pub fn comment(text: &str) -> String {
     format!(": {text}\n\n")
 }

@@ -1,5 +1,5 @@
-//! Turns of AI seats. An AI seat is an agent like any other: it has a token, a presence and a capacity. What differs is how it
-//! answers, in turns that say how sure they are, and that the group's policy hands over to people.
+//! Turns of AI seats. An AI seat is an agent like any other: it has a token, a presence and a capacity. Only its answers
+//! differ: it answers in turns that state how sure it is, and the group's policy hands them over to people.
 
 use crate::{converse, place, plan};
 use warmline_channels::Window;
@@ -12,7 +12,7 @@ use warmline_store::conversations::{self, Conversation};
 use warmline_store::messages::Message;
 use warmline_store::{StoreError, events, placing};
 
-/// The customer has spoken to an AI seat: it is to answer, unless the words ask for people at once.
+/// Reacts to a customer's message to an AI seat. The seat has to answer, unless the policy hands over to people at once.
 pub(crate) fn spoken_to(
     ctx: &Ctx<'_>,
     plan: &Ready,
@@ -30,7 +30,7 @@ pub(crate) fn spoken_to(
     }
 }
 
-/// What an AI seat's turn came to.
+/// The outcome of an AI seat's turn.
 pub enum Answered {
     /// Its messages go to the customer.
     Said(Vec<Message>),
@@ -38,10 +38,11 @@ pub enum Answered {
     HandedOver(HandOverReason),
 }
 
-/// An AI seat answers.
+/// Takes an AI seat's answer.
 ///
 /// # Errors
-/// The conversation is closed or not this seat's (any more), or the platform takes no reply now.
+/// The conversation is closed or not (or no longer) this seat's, the customer wants no automatic messages, or the platform
+/// accepts no reply now.
 pub fn turn(
     ctx: &Ctx<'_>,
     actor: &Actor,
@@ -77,13 +78,13 @@ pub fn turn(
     Ok(Answered::Said(said))
 }
 
-/// An AI seat had its time to answer, and did not.
+/// Hands over a conversation whose AI seat did not answer in time.
 pub(crate) fn timed_out(ctx: &Ctx<'_>, conversation: &Conversation) -> Result<(), StepError> {
     hand_over(ctx, &plan::current(ctx)?, conversation, HandOverReason::Unavailable)
 }
 
 fn hand_over(ctx: &Ctx<'_>, plan: &Ready, conversation: &Conversation, reason: HandOverReason) -> Result<(), StepError> {
-    // The row may have changed in this transaction: the customer's words come first.
+    // The row may have changed in this transaction, when the customer's message was stored.
     let conversation = &conversations::get(ctx.db, conversation.id)?.ok_or(StoreError::Missing("conversation"))?;
     let from = conversation.agent.ok_or(StoreError::Missing("AI seat of a conversation"))?;
     let group = conversation.group.clone().ok_or(StoreError::Missing("group of an assigned conversation"))?;

@@ -1,5 +1,6 @@
-//! Calls that ring: the conversation gets its seat before anybody answers, so that who will answer sees who calls. A call that nobody
-//! answers takes nobody's seat: it ends when the caller hangs up, or by itself where the telephone system does not say so.
+//! Calls that ring. The conversation gets its seat before anybody answers, so that the agent sees who calls. A call that
+//! nobody answers does not keep the seat: it ends when the caller hangs up, or after a time if the telephone system does not
+//! report that.
 
 use crate::orders::carries;
 use crate::{converse, place};
@@ -11,12 +12,12 @@ use warmline_routing::{Cause, Ready};
 use warmline_store::conversations::{self, Conversation};
 use warmline_store::{StoreError, accounts, events, placing};
 
-/// How long a call counts as ringing of which no more is heard.
+/// How long a call may ring without a further event before it is given up.
 const RINGS_MS: i64 = 180_000;
-/// How a call ended that nobody answered.
+/// The disposition of a call that nobody answered.
 const GIVEN_UP: &str = "given_up";
 
-/// What a telephone system tells of a call.
+/// A telephone system's report of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Told {
     Rings,
@@ -24,7 +25,7 @@ enum Told {
     Over,
 }
 
-/// The words of our contract, of Huawei AICC and of Twilio.
+/// The words are those of our contract, of Huawei AICC and of Twilio.
 fn told(event: &str) -> Option<Told> {
     match event {
         "ring" | "ringing" => Some(Told::Rings),
@@ -39,7 +40,7 @@ pub fn on(channel: &Channel) -> bool {
     carries(channel, Carries::Calls)
 }
 
-/// Takes in what is told of a call, after it was stored.
+/// Takes in a report of a call, after the report was stored.
 pub(crate) fn heard(
     ctx: &Ctx<'_>,
     plan: &Ready,
@@ -61,18 +62,18 @@ pub(crate) fn heard(
             }
             if told == Told::Answered { answered(ctx, conversation) } else { Ok(()) }
         }
-        // Where nobody was sought for it, there is nothing to give back.
+        // If no seat was sought for it, there is nothing to give back.
         Told::Over if nobody_yet && conversation.state != ConversationState::Open => given_up(ctx, conversation),
         Told::Over => Ok(()),
     }
 }
 
-/// Nobody answered, and nobody will.
+/// Closes a call that nobody answered and nobody will answer.
 pub(crate) fn given_up(ctx: &Ctx<'_>, conversation: &Conversation) -> Result<(), StepError> {
     converse::finish(ctx, conversation, Some(GIVEN_UP))
 }
 
-/// The agent whom the telephone system names: by our id, or by what the account's `extensions` say is theirs.
+/// The agent whom the telephone system names, by our id or by a name listed in the account's `extensions`.
 fn named(ctx: &Ctx<'_>, conversation: &Conversation, name: Option<&str>) -> Result<Option<AgentId>, StepError> {
     let Some(name) = name else { return Ok(None) };
     if let Ok(agent) = name.parse() {
@@ -84,7 +85,8 @@ fn named(ctx: &Ctx<'_>, conversation: &Conversation, name: Option<&str>) -> Resu
     Ok(extension.and_then(|agent| agent.parse().ok()))
 }
 
-/// Gives the call to whom the telephone system names, where they can take it, or else to whom the router finds.
+/// Gives the call to the agent named by the telephone system, if they can take it, and otherwise to the agent whom the
+/// router finds.
 fn seat(
     ctx: &Ctx<'_>,
     plan: &Ready,
@@ -124,7 +126,7 @@ fn seat(
     Ok(())
 }
 
-/// Whether an agent could take it; what is wrong with the agent is no fault of the call's.
+/// Whether the agent could take it. A refusal on the agent's side must not fail the call's step.
 fn taken(given: Result<(), StepError>) -> Result<bool, StepError> {
     match given {
         Ok(()) => Ok(true),
@@ -133,7 +135,7 @@ fn taken(given: Result<(), StepError>) -> Result<bool, StepError> {
     }
 }
 
-/// Somebody answered: whoever has the call's seat.
+/// Notes that the call was answered, by the agent whose seat it has.
 fn answered(ctx: &Ctx<'_>, conversation: &Conversation) -> Result<(), StepError> {
     let now = ctx.now();
     placing::rings(ctx.db, conversation.id, None)?;

@@ -1,8 +1,9 @@
-//! Cases: a person's conversations on one matter. Which case a conversation goes on with is decided by the plan's rules when it is opened,
-//! and once more when it first names an order; staff can say otherwise, which then stays.
+//! Cases: a person's conversations on one matter. The plan's rules decide which case a conversation continues when it is
+//! opened, and again when it first names an order. Staff can decide otherwise; their decision then stays.
 //!
-//! A case is a mark on conversations, and is always read within one person: the conversations of that case with customers who are that
-//! person now. So a merge joins nothing but what it shows, and undoing it shows nobody what was said with somebody else.
+//! A case is a mark on conversations. It is always read within one person: it means the conversations with that mark of
+//! customers who are that person now. A merge therefore joins only what it shows anyway, and after it is undone nobody sees
+//! what was said with somebody else.
 
 use crate::converse::{self, holder_only};
 use crate::touch;
@@ -14,12 +15,12 @@ use warmline_store::cases;
 use warmline_store::conversations::{self, Conversation};
 use warmline_store::events;
 
-/// A conversation that was opened longer than this before the window, and still has messages in it, is not looked for.
+/// Conversations opened longer than this before the window are not searched, even if they have messages in it.
 const OPEN_MS: i64 = 30 * 86_400_000;
-/// The most orders that are kept of a conversation.
+/// The most orders kept for a conversation.
 const ORDERS: usize = 16;
 
-/// The case that a person's next conversation goes on with.
+/// The case that a person's next conversation continues.
 pub(crate) fn continued(
     ctx: &Ctx<'_>,
     plan: &Plan,
@@ -31,7 +32,7 @@ pub(crate) fn continued(
     Ok(plan.cases.continued(channel, orders, at, &parts(ctx, plan, person, at)?))
 }
 
-/// The conversations of the cases that a person had something to say of within the window.
+/// The conversations of the cases that the person wrote about within the window.
 fn parts(ctx: &Ctx<'_>, plan: &Plan, person: CustomerId, at: Timestamp) -> Result<Vec<Part>, StepError> {
     let since = at.plus_millis(-plan.cases.window_ms());
     let mut found = cases::recent(ctx.db, person, ConversationId::last_of(since.plus_millis(-OPEN_MS)), since)?;
@@ -44,7 +45,7 @@ fn parts(ctx: &Ctx<'_>, plan: &Plan, person: CustomerId, at: Timestamp) -> Resul
     Ok(parts)
 }
 
-/// A message of a conversation names orders. The first ones can say that it is another case than it seemed.
+/// Takes in the orders that a message names. The first ones can move the conversation to another case.
 pub(crate) fn named(ctx: &Ctx<'_>, plan: &Plan, conversation: &Conversation, orders: &[OrderKey]) -> Result<(), StepError> {
     let (mut known, fixed) = cases::orders_of(ctx.db, conversation.id)?;
     let first = known.is_empty();
@@ -68,7 +69,7 @@ pub(crate) fn named(ctx: &Ctx<'_>, plan: &Plan, conversation: &Conversation, ord
     }
 }
 
-/// Puts a conversation into a case, or into a new one.
+/// Puts a conversation into a case, or into a new one if `into` is `None`.
 fn put(
     ctx: &Ctx<'_>,
     conversation: &Conversation,
@@ -87,10 +88,11 @@ fn put(
     Ok(events::append(ctx.db, now, Some(conversation.id), &body)?)
 }
 
-/// Staff say which case a conversation is: one of the same person's, or one of its own.
+/// Staff set a conversation's case: one of the same person's cases, or one of its own.
 ///
 /// # Errors
-/// There is no such conversation or case, the case is another person's, the conversation is not the actor's, or the store fails.
+/// There is no such conversation or case, the case belongs to another person, the conversation is not the actor's, or the
+/// store fails.
 pub fn set(ctx: &Ctx<'_>, actor: &Actor, id: ConversationId, case: Option<CaseId>) -> Result<Conversation, StepError> {
     let conversation = converse::find(ctx, actor, id)?;
     holder_only(actor, &conversation)?;
@@ -104,7 +106,7 @@ pub fn set(ctx: &Ctx<'_>, actor: &Actor, id: ConversationId, case: Option<CaseId
                 "the case is another person's; where both are one person, merge the customers first",
             ));
         }
-        // What is a case of its own already stays the one that it is.
+        // A conversation that is alone in its case keeps that case.
         None if others.len() == 1 => Some(own),
         _ => case,
     };
@@ -112,11 +114,11 @@ pub fn set(ctx: &Ctx<'_>, actor: &Actor, id: ConversationId, case: Option<CaseId
     conversations::get(ctx.db, id)?.ok_or(StepError::NotFound("conversation"))
 }
 
-/// The conversations of a case with one person, oldest first. Where a merge that was undone left it with several persons, it is the
-/// `customer`'s, or, without one, that of the first whom the actor may see.
+/// A case's conversations with one person, oldest first. An undone merge can leave a case with several persons. The answer
+/// is then the `customer`'s person or, without `customer`, the first person whom the actor may see.
 ///
 /// # Errors
-/// There is no such case, or none of somebody whom the actor may see; or the store fails.
+/// There is no such case, the actor may see none of its persons, or the store fails.
 pub fn of(
     ctx: &Ctx<'_>,
     actor: &Actor,

@@ -1,6 +1,6 @@
-//! Session context: what a summary needs of a person's timeline, message by message as it was taken in, kept in the key-value store. It saves
-//! opening and reading the same messages again. Losing it costs speed and never truth: it says up to which message it goes, what came
-//! later is read from the store, and without it everything is.
+//! Session context: what a summary needs from a person's timeline, one digest for each message, in the key-value store. It
+//! saves opening and reading the same messages again. Losing it costs time and never changes a result: it says up to which
+//! message it reaches, later messages are read from the store, and without it all messages are.
 
 use crate::summary::{Digest, LOOKED_AT};
 use serde::{Deserialize, Serialize};
@@ -10,25 +10,26 @@ use warmline_kernel::sealed;
 use warmline_model::{ConversationId, CustomerId, Timestamp};
 use warmline_store::people;
 
-/// How long a context is kept that nobody changes.
+/// How long an unchanged context is kept.
 const KEPT_MS: i64 = 30 * 86_400_000;
 
-/// What was folded so far.
+/// The digests so far.
 #[derive(Default, Serialize, Deserialize)]
 pub(crate) struct Context {
-    /// It is whole from here on, unless it is full.
+    /// The context is complete from this instant on, unless it is full.
     pub(crate) since: Timestamp,
-    /// The newest messages, newest first; with one more than a summary looks at it is full.
+    /// The newest messages, newest first. It is full when it has one more than a summary looks at.
     pub(crate) digests: Vec<Digest>,
 }
 
 impl Context {
-    /// Whether it can be gone on with: it reaches back as far as is asked for, and all in it was said with those who are this person now.
+    /// Whether the context can be continued: it reaches back as far as is asked for, and all its messages belong to
+    /// customers who are this person now.
     fn serves(&self, since: Timestamp, members: &BTreeSet<CustomerId>) -> bool {
         (self.since <= since || self.digests.len() > LOOKED_AT) && self.digests.iter().all(|d| members.contains(&d.customer))
     }
 
-    /// The newest message of each customer that is in it.
+    /// The newest message of each customer in the context.
     pub(crate) fn covered(&self) -> BTreeMap<CustomerId, (ConversationId, i64)> {
         let mut covered = BTreeMap::new();
         for digest in &self.digests {
@@ -38,7 +39,7 @@ impl Context {
         covered
     }
 
-    /// Puts newer messages in front.
+    /// Adds newer messages.
     pub(crate) fn add(&mut self, newer: Vec<Digest>) {
         self.digests.extend(newer);
         self.digests.sort_by_key(|d| std::cmp::Reverse(d.place()));
@@ -54,13 +55,13 @@ fn aad(person: CustomerId, until: i64) -> [u8; 31] {
     aad
 }
 
-/// A value is the instant of its end, which anybody may read, and the sealed context.
+/// A value is the instant of its end, in the clear, followed by the sealed context.
 fn split(value: &[u8]) -> Option<(i64, &[u8])> {
     let (until, sealed) = value.split_first_chunk()?;
     Some((i64::from_be_bytes(*until), sealed))
 }
 
-/// There are so many places and no more, whatever comes; persons who share one take turns.
+/// The number of keys is fixed, however many persons there are. Persons with the same key take turns.
 fn key(ctx: &Ctx<'_>, drawn: u64) -> Option<String> {
     drawn.checked_rem(ctx.contexts).map(|place| format!("context/{place}"))
 }
@@ -71,7 +72,7 @@ fn key_of(ctx: &Ctx<'_>, person: CustomerId) -> Option<String> {
     key(ctx, random)
 }
 
-/// A value that is kept and has not ended.
+/// A stored value that has not ended. One that has ended is deleted.
 fn get(ctx: &Ctx<'_>, key: &str) -> Option<Vec<u8>> {
     let value = ctx.kv.get(key)?;
     if split(&value).is_some_and(|(until, _)| until > ctx.now().millis()) {
@@ -81,7 +82,7 @@ fn get(ctx: &Ctx<'_>, key: &str) -> Option<Vec<u8>> {
     None
 }
 
-/// The person's context, where it is kept and can be gone on with.
+/// The person's context, if one is stored and can be continued.
 pub(crate) fn load(ctx: &Ctx<'_>, person: CustomerId, since: Timestamp) -> Result<Option<Context>, StepError> {
     let Some(value) = key_of(ctx, person).and_then(|key| get(ctx, &key)) else { return Ok(None) };
     let Some((until, sealed)) = split(&value) else { return Ok(None) };
@@ -92,7 +93,7 @@ pub(crate) fn load(ctx: &Ctx<'_>, person: CustomerId, since: Timestamp) -> Resul
     Ok(context.filter(|context| context.serves(since, &members)))
 }
 
-/// Keeps it, and drops another one that has ended.
+/// Stores the context. Also deletes another one, chosen at random, if that has ended.
 pub(crate) fn save(ctx: &Ctx<'_>, person: CustomerId, context: &Context) {
     let until = ctx.now().plus_millis(KEPT_MS).millis();
     let Some(place) = key_of(ctx, person) else { return };
@@ -109,8 +110,8 @@ pub(crate) fn save(ctx: &Ctx<'_>, person: CustomerId, context: &Context) {
     }
 }
 
-/// Drops the contexts of the customer's person and of all customers merged with it. The steps that erase a person or undo a merge call it
-/// before they change who belongs together.
+/// Drops the contexts of the customer's person and of all customers merged with it. Call this before erasing a person or
+/// undoing a merge, while the store still knows who belongs together.
 pub(crate) fn forget(ctx: &Ctx<'_>, customer: CustomerId) -> Result<(), StepError> {
     let mut all = vec![customer];
     if let Some(person) = people::person(ctx.db, customer)? {

@@ -1,5 +1,5 @@
 //! What agents and supervisors do with a conversation. The caller runs each function in one immediate transaction, together
-//! with the idempotency record of the request.
+//! with the idempotency record of the request. [`read`] and [`medium`] are exceptions: they make their own.
 
 use crate::{place, plan};
 use warmline_channels::{Window, registry};
@@ -16,13 +16,15 @@ use warmline_store::messages::{self, Message};
 use warmline_store::{agents, consults, events, outbox};
 use warmline_transport::{accounts, deliver, media};
 
-/// Messages that are looked through for the customer's last.
+/// How many messages are searched for the customer's last one.
 const RECENT: i64 = 50;
 
-/// Finds a conversation that the actor may see: supervisors all, agents their own and those queued in their groups.
+/// Finds a conversation that the actor may see: supervisors see all; agents see their own, those queued in their groups, and
+/// those that a colleague has asked them about.
 ///
 /// # Errors
-/// There is none, or it is not the actor's to see (told the same way, so that ids cannot be tried out).
+/// There is no such conversation, or the actor may not see it. Both get the same answer, so that nobody can find ids by
+/// trial.
 pub fn find(ctx: &Ctx<'_>, actor: &Actor, id: ConversationId) -> Result<Conversation, StepError> {
     let missing = StepError::NotFound("conversation");
     let conversation = conversations::get(ctx.db, id)?.ok_or(missing.clone())?;
@@ -40,7 +42,7 @@ pub fn find(ctx: &Ctx<'_>, actor: &Actor, id: ConversationId) -> Result<Conversa
     }
 }
 
-/// The same, to read what was said in it: that is noted before.
+/// Like [`find`], for reading the messages: the audit entry is stored first.
 ///
 /// # Errors
 /// As for [`find`].
@@ -51,10 +53,10 @@ pub fn read(ctx: &Ctx<'_>, actor: &Actor, id: ConversationId) -> Result<Conversa
     Ok(conversation)
 }
 
-/// The medium of a message in a conversation that the actor may see; that it is read is noted.
+/// The medium of a message in a conversation that the actor may see. The audit entry is stored first.
 ///
 /// # Errors
-/// As for [`find`], and where there is no such message or it has no medium.
+/// As for [`find`]; also if there is no such message, or it has no medium.
 pub fn medium(ctx: &Ctx<'_>, actor: &Actor, id: ConversationId, n: i64) -> Result<media::Kept, StepError> {
     let conversation = find(ctx, actor, id)?;
     let kept = media::find(ctx, id, n)?;
@@ -84,10 +86,10 @@ fn reload(ctx: &Ctx<'_>, id: ConversationId) -> Result<Conversation, StepError> 
     conversations::get(ctx.db, id)?.ok_or(StepError::NotFound("conversation"))
 }
 
-/// The agent takes the conversation that was assigned, or the one seen in the queue.
+/// The agent accepts the conversation that was assigned to them, or takes one from the queue.
 ///
 /// # Errors
-/// It is closed, another agent's, or the agent has no capacity left.
+/// The conversation is closed or another agent's, or the agent has no capacity left.
 pub fn accept(ctx: &Ctx<'_>, actor: &Actor, id: ConversationId) -> Result<Conversation, StepError> {
     let conversation = find(ctx, actor, id)?;
     open_only(&conversation)?;
@@ -106,8 +108,8 @@ pub fn accept(ctx: &Ctx<'_>, actor: &Actor, id: ConversationId) -> Result<Conver
     reload(ctx, id)
 }
 
-/// Stores a message to the customer and hands it to the outbox. It goes to the identity of its own conversation: there is no
-/// way to name another.
+/// Stores a message to the customer and hands it to the outbox. It goes to the identity of its own conversation; no other
+/// recipient can be named.
 pub(crate) fn say(
     ctx: &Ctx<'_>,
     conversation: &Conversation,
@@ -170,7 +172,7 @@ pub(crate) fn say(
         };
         conversations::answered(ctx.db, conversation.id, now, state)?;
         if let (Some(me), Some(since), None) = (agent, conversation.assigned_at, conversation.accepted_at) {
-            // Answering is accepting.
+            // A reply accepts the conversation.
             let body = EventBody::ConversationAccepted { agent: me, waited_ms: now.since(since).max(0) };
             events::append(ctx.db, now, Some(conversation.id), &body)?;
         }
@@ -178,7 +180,7 @@ pub(crate) fn say(
     Ok(message)
 }
 
-/// Stores a note for colleagues. Without an outbox row and a delivery state it cannot leave the house.
+/// Stores a note for colleagues. It has no outbox row and no delivery state, so it cannot reach the customer.
 fn note(ctx: &Ctx<'_>, conversation: &Conversation, agent: Option<AgentId>, text: &str) -> Result<Message, StepError> {
     let now = ctx.now();
     let key = sealed::customer_key(ctx, conversation.customer)?;
@@ -200,10 +202,10 @@ fn note(ctx: &Ctx<'_>, conversation: &Conversation, agent: Option<AgentId>, text
     Ok(message)
 }
 
-/// The agent replies: with one message, or with several where the text was cut for the channel.
+/// The agent replies: with one message, or with several if the text was cut for the channel.
 ///
 /// # Errors
-/// The conversation is closed or not the actor's, or the platform takes no reply now.
+/// The conversation is closed or not the actor's, its account is disabled, or the platform accepts no reply now.
 pub fn reply(
     ctx: &Ctx<'_>,
     actor: &Actor,
@@ -222,10 +224,10 @@ pub fn reply(
     contents.iter().map(|content| say(ctx, &conversation, &key, Origin::Agent, actor.agent, content)).collect()
 }
 
-/// A text for everybody whom the customer's last mail went to. These are all: no other address can be named.
+/// Addresses a text to everybody who received the customer's last mail. No other address can be named.
 ///
 /// # Errors
-/// That mail went to nobody else, or what is said is no text.
+/// That mail went to nobody else, or the content is not a text.
 pub fn to_all(ctx: &Ctx<'_>, conversation: &Conversation, content: Content) -> Result<Content, StepError> {
     let key = sealed::customer_key(ctx, conversation.customer)?;
     let recent = messages::before(ctx.db, conversation.id, i64::MAX, RECENT)?;
@@ -243,7 +245,8 @@ pub fn to_all(ctx: &Ctx<'_>, conversation: &Conversation, content: Content) -> R
     }
 }
 
-/// Whether the platform still takes so many replies: told before anything is stored, since it would refuse them later anyway.
+/// Whether the platform still accepts that many replies. This is checked before anything is stored, since the platform would
+/// refuse them later.
 pub(crate) fn in_window(ctx: &Ctx<'_>, id: ConversationId, window: Window, replies: usize) -> Result<(), StepError> {
     let Some((spoke_at, since)) = messages::since_spoken(ctx.db, id)? else { return Ok(()) };
     if ctx.now().since(spoke_at) > window.secs.saturating_mul(1000) {
@@ -262,19 +265,20 @@ pub(crate) fn in_window(ctx: &Ctx<'_>, id: ConversationId, window: Window, repli
     Ok(())
 }
 
-/// Where a transfer goes.
+/// The target of a transfer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
     /// To one agent.
     Agent(AgentId),
-    /// To whoever is next in a group.
+    /// To the next free agent of a group.
     Group(GroupId),
 }
 
 /// Hands the conversation to another agent or group.
 ///
 /// # Errors
-/// It is closed or not the actor's; the target does not exist, is the present agent, is offline, or has no capacity left.
+/// The conversation is closed or not the actor's. Or the target does not exist, is the present agent, is offline, or has no
+/// capacity left.
 pub fn transfer(
     ctx: &Ctx<'_>,
     actor: &Actor,
@@ -288,10 +292,10 @@ pub fn transfer(
     hand_on(ctx, actor, &conversation, to, text, "transfer")
 }
 
-/// A supervisor gives a conversation to an agent, or takes it: out of a queue or out of another agent's hands.
+/// A supervisor gives a conversation to an agent: from a queue or from another agent.
 ///
 /// # Errors
-/// It is closed; the agent does not exist, has it already, is offline, or has no capacity left.
+/// The conversation is closed. Or the agent does not exist, has it already, is offline, or has no capacity left.
 pub fn assign(ctx: &Ctx<'_>, actor: &Actor, id: ConversationId, agent: AgentId) -> Result<Conversation, StepError> {
     let conversation = find(ctx, actor, id)?;
     open_only(&conversation)?;
@@ -336,7 +340,7 @@ fn hand_on(
     if let Some(text) = text {
         note(ctx, conversation, actor.agent, text)?;
     }
-    // Where the target cannot take it, the error undoes the transaction, and with it this.
+    // If the target cannot take it, the error rolls the transaction back, and this with it.
     if let Some(agent) = from {
         place::take_back(ctx, conversation, agent)?;
     }
@@ -350,10 +354,10 @@ fn hand_on(
     reload(ctx, conversation.id)
 }
 
-/// Asks a colleague about a conversation, which stays where it is: the colleague can read it and write notes.
+/// Asks a colleague about a conversation. It stays with its agent; the colleague can read it and write notes.
 ///
 /// # Errors
-/// It is closed or not the actor's; the colleague does not exist or is the one who asks.
+/// The conversation is closed or not the actor's. Or the colleague does not exist, or holds the conversation already.
 pub fn consult(
     ctx: &Ctx<'_>,
     actor: &Actor,
@@ -380,10 +384,10 @@ pub fn consult(
     reload(ctx, id)
 }
 
-/// The colleague has been asked; the actor ends it for the colleague, or for themselves.
+/// Ends a colleague's consultation. The conversation's agent, a supervisor or the colleague can do this.
 ///
 /// # Errors
-/// The colleague was not asked, or it is not the actor's to end.
+/// The colleague was not asked, or the actor may not end it.
 pub fn end_consult(ctx: &Ctx<'_>, actor: &Actor, id: ConversationId, agent: AgentId) -> Result<(), StepError> {
     let conversation = find(ctx, actor, id)?;
     if actor.agent != Some(agent) {
@@ -398,7 +402,7 @@ pub fn end_consult(ctx: &Ctx<'_>, actor: &Actor, id: ConversationId, agent: Agen
 /// Leaves a note for colleagues.
 ///
 /// # Errors
-/// It is closed, or the actor neither holds it, nor supervises, nor was asked about it.
+/// The conversation is closed, or the actor neither holds it, nor supervises, nor was asked about it.
 pub fn leave_note(ctx: &Ctx<'_>, actor: &Actor, id: ConversationId, text: &str) -> Result<Message, StepError> {
     let conversation = find(ctx, actor, id)?;
     open_only(&conversation)?;
@@ -412,10 +416,10 @@ pub fn leave_note(ctx: &Ctx<'_>, actor: &Actor, id: ConversationId, text: &str) 
     note(ctx, &conversation, actor.agent, text)
 }
 
-/// Ends the talk: after-contact work where the group has it, then closed.
+/// Ends the talk. The conversation goes into wrap-up if the group has it, and is closed otherwise.
 ///
 /// # Errors
-/// It is closed already or not the actor's.
+/// The conversation is closed already or not the actor's.
 pub fn close(
     ctx: &Ctx<'_>,
     actor: &Actor,
@@ -445,7 +449,7 @@ pub fn close(
     reload(ctx, id)
 }
 
-/// Closes an open conversation and gives its capacity to the next in line.
+/// Closes an open conversation and gives its capacity to the next contact in line.
 pub(crate) fn finish(ctx: &Ctx<'_>, conversation: &Conversation, disposition: Option<&str>) -> Result<(), StepError> {
     let now = ctx.now();
     let handle_ms = conversation.handle_ms + place::held_ms(conversation, now);

@@ -1,8 +1,9 @@
 //! From the inbox into conversations: the router's work.
 //!
-//! One drainer at a time holds a shard. It takes the oldest rows in batches; each batch is one transaction that begins by
-//! taking or renewing the lease, so a drainer that lost its lease can write nothing. A batch shares one commit because the commit is
-//! what costs; a row that cannot be handled is set aside before anything is written for it, and the others go on.
+//! One drainer at a time holds a shard. It takes the oldest rows in batches. Each batch is one transaction that begins by
+//! taking or renewing the lease, so a drainer that lost its lease can write nothing. Rows share a transaction because the
+//! commit is the expensive part. A row that cannot be handled is set aside before anything is written for it, and the other
+//! rows go on.
 
 use crate::floor::Kept;
 use crate::{ai, calls, cases, orders, people, place, plan};
@@ -28,17 +29,17 @@ use warmline_store::messages::{self, Message};
 use warmline_store::{events, immediate, leases, outbox, vault};
 use warmline_transport::deliver;
 
-/// Rows a transaction: enough to make the commit cheap, few enough to keep other writers waiting for milliseconds only.
+/// Rows in a transaction: enough to make the commit cheap, few enough to keep other writers waiting for milliseconds only.
 const BATCH: i64 = 16;
 /// How long a lease lasts without renewal: a drainer that died blocks its shard no longer than this.
 const LEASE_MS: i64 = 5_000;
 
-/// What a step came to.
+/// The outcome of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Another drainer is at work, or nothing waited to begin with.
+    /// Another drainer is at work, or nothing waited at the beginning.
     Done,
-    /// Nothing waits now. The shard is still held: who arrives now need not wake anybody.
+    /// Nothing waits now. The shard is still held, so new messages need not wake anybody.
     Idle,
     /// A batch was handled.
     Handled {
@@ -47,7 +48,7 @@ pub enum Step {
     },
 }
 
-/// One run over a shard. Dropping it early leaves a lease that ends by itself; [`Drainer::stop`] gives it up at once.
+/// One run over a shard. If it is dropped early, its lease ends by itself; [`Drainer::stop`] releases it at once.
 pub struct Drainer<'a> {
     ctx: &'a Ctx<'a>,
     shard: i64,
@@ -67,11 +68,12 @@ impl<'a> Drainer<'a> {
     /// Handles the next batch.
     ///
     /// # Errors
-    /// The store fails; what was committed stays, the rest is handled by a later run.
+    /// The store fails. Committed batches stay, and a later run handles the rest.
     pub fn step(&mut self) -> Result<Step, StepError> {
         match self.handle(BATCH) {
             Err(e) if !matches!(e, StepError::Store(_)) => match self.handle(1) {
-                // Something that it names cannot be: trying again does not mend it, and the others wait behind it.
+                // Some value that the row names is impossible. Another try would fail too, and the other rows wait behind
+                // it.
                 Err(e) if !matches!(e, StepError::Store(_)) => self.set_first_aside(),
                 other => other,
             },
@@ -79,7 +81,7 @@ impl<'a> Drainer<'a> {
         }
     }
 
-    /// Sets the oldest row aside, which cannot be handled.
+    /// Sets the oldest row aside, because it cannot be handled.
     fn set_first_aside(&mut self) -> Result<Step, StepError> {
         let ctx = self.ctx;
         let step = immediate(ctx.db, || {
@@ -94,7 +96,7 @@ impl<'a> Drainer<'a> {
         Ok(step)
     }
 
-    /// Takes or renews the lease; false where another drainer has it.
+    /// Takes or renews the lease; false if another drainer has it.
     fn take_lease(&self) -> Result<bool, StepError> {
         let (ctx, owner, now) = (self.ctx, &self.owner, self.ctx.now());
         let until = now.plus_millis(LEASE_MS);
@@ -107,7 +109,7 @@ impl<'a> Drainer<'a> {
 
     fn handle(&mut self, most: i64) -> Result<Step, StepError> {
         loop {
-            // Many are told of the same rows; a look without the write lock sends all but one of them home.
+            // Many drainers are woken for the same rows. A read without the write lock turns away all but one of them.
             let rows = inbox::pending(self.ctx.db, self.shard, if self.holds { most } else { 1 })?;
             if rows.is_empty() {
                 return Ok(if self.holds { Step::Idle } else { Step::Done });
@@ -117,21 +119,21 @@ impl<'a> Drainer<'a> {
             }
             let step = self.batch(rows, most)?;
             self.holds = step != Step::Done;
-            // A stranger came first, whose key is made once the shard is ours.
+            // The first row is from an unknown sender. Its key is made in the next round, now that the shard is held.
             if step != (Step::Handled { rows: 0 }) {
                 return Ok(step);
             }
         }
     }
 
-    /// Gives the shard up if nothing waits; false when something came meanwhile.
+    /// Releases the shard if nothing waits; false if something has come meanwhile.
     pub fn let_go(&mut self) -> Result<bool, StepError> {
         let gone = inbox::let_go(self.ctx.db, self.shard, &self.owner)?;
         self.holds &= !gone;
         Ok(gone)
     }
 
-    /// Gives the shard up although rows may wait.
+    /// Releases the shard although rows may wait.
     pub fn stop(&mut self) -> Result<(), StepError> {
         if std::mem::take(&mut self.holds) {
             leases::release(self.ctx.db, &self.lease, &self.owner)?;
@@ -139,15 +141,16 @@ impl<'a> Drainer<'a> {
         Ok(())
     }
 
-    /// Whether an AI seat has got something to answer since this was asked last.
+    /// Whether an AI seat has got something to answer since the last call.
     pub fn ai_waits(&self) -> bool {
         self.tools.ai.take()
     }
 
-    /// The oldest rows in one transaction. While the shard is ours nobody else handles any, so that those are they which were seen before it.
+    /// Handles one batch in one transaction. While this drainer holds the shard's lease nobody else takes rows, so the rows
+    /// read before the transaction are still the oldest.
     fn batch(&mut self, seen: Vec<Pending>, most: i64) -> Result<Step, StepError> {
         let ctx = self.ctx;
-        // A run can last for seconds; a plan put into force meanwhile counts from the next batch on.
+        // A run can last for seconds. A plan put into force meanwhile counts from the next batch on.
         self.tools.checked.set(false);
         self.tools.seats.forget();
         immediate(ctx.db, || {
@@ -167,39 +170,39 @@ impl<'a> Drainer<'a> {
     }
 }
 
-/// Sets a row aside and tells the log.
+/// Sets a row aside and reports it in the event log.
 fn set_aside(ctx: &Ctx<'_>, row: &Pending, reason: &str) -> Result<(), StepError> {
     inbox::park(ctx.db, row.seq)?;
     let body = EventBody::InboxParked { inbox: row.seq, channel: row.channel.clone(), reason: reason.to_owned() };
     Ok(events::append(ctx.db, ctx.now(), None, &body)?)
 }
 
-/// A webhook's payload, opened, and by what its sender is found.
+/// An opened webhook payload, and the blind index of its sender.
 struct Read {
     payload: Payload,
     lookup: [u8; 16],
 }
 
-/// Keys, and the rules as they are in this batch.
+/// Keys, and the rules that apply to this batch.
 struct Tools<'a> {
     ctx: &'a Ctx<'a>,
     index: BlindIndex,
     /// Keys of the inbox by generation.
     inbox_keys: RefCell<HashMap<i64, SealKey>>,
-    /// What was opened before its transaction, by position.
+    /// Rows opened before their transaction, by position.
     read: RefCell<HashMap<i64, Read>>,
-    /// Keys made for senders whom nobody knew, by what they are found by.
+    /// Keys made for unknown senders, by the senders' blind index.
     strangers: RefCell<HashMap<[u8; 16], (CustomerId, CustomerKey)>>,
     plan: RefCell<Option<Rc<Ready>>>,
-    /// Whether the plan is known to be the newest in this batch.
+    /// Whether the plan was checked in this batch to be the newest.
     checked: Cell<bool>,
-    /// Seats as the decisions of this batch have seen them.
+    /// Cache of the seats that the decisions of this batch have read.
     seats: Kept,
     /// Whether an AI seat has something to answer.
     ai: Cell<bool>,
 }
 
-/// Who sent a row, and the key: from here on nothing but the store can fail.
+/// A row's sender and the sender's key. From here on nothing but the store can fail.
 type Known = (Contact, CustomerKey);
 
 impl<'a> Tools<'a> {
@@ -217,7 +220,7 @@ impl<'a> Tools<'a> {
         }
     }
 
-    /// Opens rows, and makes keys for strangers, before the transaction: keys are another database's.
+    /// Opens rows, and makes keys for unknown senders, before the transaction: the vault is another database.
     fn prepare(&self, rows: &[Pending]) -> Result<(), StepError> {
         let (ctx, now) = (self.ctx, self.ctx.now());
         let (mut strangers, mut new) = (self.strangers.borrow_mut(), Vec::new());
@@ -272,7 +275,7 @@ impl<'a> Tools<'a> {
         }
     }
 
-    /// Handles a row; false where its sender's key has to be made first.
+    /// Handles a row; false if its sender's key has to be made first.
     fn handle(&self, row: &Pending) -> Result<bool, StepError> {
         match self.open(row) {
             Ok((read, known)) if read.payload.inbound.sender.only_known => {
@@ -287,21 +290,22 @@ impl<'a> Tools<'a> {
                 None => Ok(false),
             },
             Err(StepError::Store(e)) => Err(e.into()),
-            // Tampered with, or sealed under another master key: it must neither be lost nor stop the others.
+            // The row was tampered with, or is sealed under another master key. It must neither be lost nor stop the others.
             Err(_) => set_aside(self.ctx, row, "payload_unreadable").map(|()| true),
         }
     }
 
-    /// What somebody else tells of a person (a mail server, an automaton, a provider) stands with the conversation of the message
-    /// that it names, or else with the one that we have or last had with them. It makes no customer, begins no conversation and
-    /// moves none; where there is none, it is set aside.
+    /// Takes in what somebody else reports about a person (a mail server, an automaton, a provider). The report goes to the
+    /// conversation of the message that it names, or else to the open or last conversation with the person. It makes no
+    /// customer, begins no conversation and changes no conversation's state. If there is no such conversation, the row is
+    /// set aside.
     fn told_of(&self, row: &Pending, payload: Payload, known: Option<Known>) -> Result<(), StepError> {
         let (ctx, inbound) = (self.ctx, payload.inbound);
         let choice = told_choice(&row.channel, &inbound.content);
         if let Some((conversation, n)) = self.named(row, &inbound.content)? {
             let key = match sealed::customer_key(ctx, conversation.customer) {
                 Err(StepError::Store(e)) => return Err(e.into()),
-                // Erased meanwhile.
+                // The customer was erased meanwhile.
                 Err(_) => return set_aside(self.ctx, row, "of_nobody_known"),
                 Ok(key) => key,
             };
@@ -309,7 +313,7 @@ impl<'a> Tools<'a> {
             if let Some(choice) = choice {
                 match (self.is_copy(&conversation, n, &key, &inbound.sender.open_id)?, known) {
                     (false, _) => deliver::choose(ctx, &conversation, message, choice)?,
-                    // A person who got a copy chooses for themselves.
+                    // The report is about a person who got a copy. They choose for themselves.
                     (true, Some((contact, _))) => self.chosen_by(row, &contact, choice)?,
                     (true, None) => {}
                 }
@@ -340,7 +344,7 @@ impl<'a> Tools<'a> {
         Ok(inbox::done(ctx.db, row.seq)?)
     }
 
-    /// Notes a choice of somebody where no message of theirs shows it.
+    /// Notes a person's choice that is not shown by a message in their conversation.
     fn chosen_by(&self, row: &Pending, contact: &Contact, choice: consent::Choice) -> Result<(), StepError> {
         if let Some(conversation) = contact.conversation.as_ref().filter(|_| !choice.given) {
             deliver::take_back(self.ctx, conversation.id)?;
@@ -350,7 +354,7 @@ impl<'a> Tools<'a> {
         consent::chosen(self.ctx, by, choice)
     }
 
-    /// The conversation of the message of ours whose id an event names, and its number, where both came by the same account.
+    /// The conversation and number of our message whose id an event names, if both came by the same account.
     fn named(&self, row: &Pending, content: &Content) -> Result<Option<(Conversation, i64)>, StepError> {
         let Content::Event { key: Some(key), .. } = content else { return Ok(None) };
         let Some(message) = key.split('@').next().and_then(|id| id.parse::<MessageId>().ok()) else { return Ok(None) };
@@ -363,7 +367,7 @@ impl<'a> Tools<'a> {
         })
     }
 
-    /// Whether a message of ours went to an address as a copy: what is told of that one is not told of the customer.
+    /// Whether our message went to an address as a copy. A report about that address is then not about the customer.
     fn is_copy(&self, conversation: &Conversation, n: i64, key: &CustomerKey, address: &str) -> Result<bool, StepError> {
         let Some(message) = messages::get(self.ctx.db, conversation.id, n)? else { return Ok(false) };
         match sealed::open_content(key, &message) {
@@ -373,7 +377,7 @@ impl<'a> Tools<'a> {
         }
     }
 
-    /// Stores a message of a conversation: its id and its number. `spoke`: it wants an answer.
+    /// Stores a message in a conversation, and returns its id and its number. `spoke`: it wants an answer.
     fn append(
         &self,
         row: &Pending,
@@ -443,11 +447,11 @@ impl<'a> Tools<'a> {
             cases::named(ctx, &*self.plan()?, &conversation, &named)?;
         }
         let choice = match consent::choice(&row.channel, &inbound.content) {
-            // Somebody who never left does not come back: START is then a word like any other.
+            // Only somebody who opted out can opt in again. For others START is a word like any other.
             Some(choice) if choice.given && !consent::refuses(ctx, contact.person, &row.channel)? => None,
             choice => choice,
         };
-        // Somebody who only wants no more messages asks nobody for anything.
+        // A message that only opts out asks nobody for anything.
         let spoke = choice.is_none() && !matches!(inbound.content, Content::Event { .. });
         let answer_by = answer_by.map(Timestamp::from_millis);
         let (message, n) = self.append(row, &conversation, &key, &inbound, spoke, answer_by)?;
@@ -463,7 +467,7 @@ impl<'a> Tools<'a> {
                 choice,
             )?;
         }
-        // What only happened (followed, scanned) is kept, but seeks nobody's attention; a call that rings does.
+        // Events (followed, scanned) are kept and ask for nobody's attention; a ringing call does.
         if spoke && conversation.state == ConversationState::Open {
             let conversation = Conversation { messages: n, answer_until: answer_by, ..conversation };
             let ai = place::first(ctx, &*self.plan()?, &conversation, &key, &content, Some(&self.seats))?;
@@ -500,7 +504,7 @@ impl<'a> Tools<'a> {
         Ok((Contact { identity, customer, person, tags, owner, known, conversation }, key))
     }
 
-    /// Tags come from parties that the channel trusts; they are added, and taken away only by staff.
+    /// Adds the tags that come with a message. The channel trusts their source. Only staff remove tags.
     fn learn_tags(&self, contact: &mut Contact, tags: &[String]) -> Result<(), StepError> {
         let new: Vec<String> = tags.iter().filter(|t| !contact.tags.contains(t)).cloned().collect();
         if !new.is_empty() {
@@ -566,14 +570,14 @@ impl<'a> Tools<'a> {
     }
 }
 
-/// A choice that somebody else tells of. A complaint withdraws consent; what gives it back is only what a provider signs: that
-/// they subscribed again.
+/// The choice in a report by somebody else. A complaint withdraws consent. Only one report gives it back: a provider's
+/// signed event that the person subscribed again.
 fn told_choice(channel: &Channel, content: &Content) -> Option<consent::Choice> {
     let choice = consent::choice(channel, content).filter(|_| matches!(content, Content::Event { .. }))?;
     (!choice.given || choice.wording == "group_resubscribe").then_some(choice)
 }
 
-/// The customer's turn is over: an agent who holds the conversation owes a reply again, also out of after-contact work.
+/// The state after a customer's message. An agent who holds the conversation owes a reply again, also from wrap-up.
 fn next_state(conversation: &Conversation, spoke: bool) -> ConversationState {
     match conversation.state {
         ConversationState::WaitingOnCustomer | ConversationState::WrapUp if spoke => ConversationState::Assigned,

@@ -1,6 +1,7 @@
-//! Erasing a person (PIPL article 47). At once nobody finds or reads them any more; then, in steps that the tick takes, their keys are
-//! destroyed, what was sealed under them is deleted, and what passed through is made unreadable. Only when all of it is done is there
-//! a receipt. Conversations and events stay as rows of ids, times and codes, from which figures are made.
+//! Erasing a person (PIPL article 47). From the first step on, nobody can find or read them. In later steps, which the tick
+//! takes, their keys are destroyed, the data sealed under these keys is deleted, and transient copies become unreadable.
+//! There is a receipt only when all of this is done. Conversations and events stay as rows of ids, times and codes, from
+//! which figures are made.
 
 use crate::{context, converse, hold};
 use serde::Serialize;
@@ -12,17 +13,17 @@ use warmline_model::{ConversationId, ConversationState, CustomerId, ErasureId, E
 use warmline_store::erasures::{self, Erasure};
 use warmline_store::{conversations, customers, events, immediate, inbox, people, vault};
 
-/// Why somebody can be erased.
+/// The reasons for which somebody can be erased.
 pub const REASONS: [&str; 4] = ["request", "consent_withdrawn", "purpose_served", "unlawful"];
 
-/// Erasures that a tick goes on with.
+/// The most erasures that one tick works on.
 const AT_ONCE: i64 = 8;
-/// Messages that are deleted in one transaction: few enough to keep other writers waiting for milliseconds only.
+/// Messages deleted in one transaction: few enough to keep other writers waiting for milliseconds only.
 const BATCH: i64 = 500;
-/// How long a tick deletes messages of one person.
+/// How long one tick deletes messages of one person.
 const BUDGET_MS: i64 = 1_000;
 
-/// The customers whom nothing but merges made by hand makes one person with a customer.
+/// The customers whom only merges made by hand join with this customer.
 pub fn by_hand(ctx: &Ctx<'_>, customer: CustomerId) -> Result<Vec<CustomerId>, StepError> {
     let Some(person) = people::person(ctx.db, customer)? else { return Ok(Vec::new()) };
     let (mut proved, mut open) = (BTreeSet::from([customer]), vec![customer]);
@@ -37,12 +38,13 @@ pub fn by_hand(ctx: &Ctx<'_>, customer: CustomerId) -> Result<Vec<CustomerId>, S
     Ok(members.filter(|id| !proved.contains(id)).collect())
 }
 
-/// Begins to erase a person, whom any of their customers names. Whoever was erased before stays so: the erasure of then is returned.
-/// `include` names the customers who go along though nothing but a merge made by hand says that they are the same person: an erasure
-/// cannot be undone, and a merge can be a mistake.
+/// Begins to erase a person, named by any of their customers. If the person was erased before, that erasure is returned.
+/// `include` names the customers who are joined only by merges made by hand and are to be erased too. They must be named
+/// because an erasure cannot be undone, and a merge can be a mistake.
 ///
 /// # Errors
-/// There is no such customer, a legal hold keeps them (`legal_hold`), customers merged by hand are not named, or the store fails.
+/// There is no such customer, a legal hold covers them (`legal_hold`), customers merged by hand are not named, or the store
+/// fails.
 pub fn begin(
     ctx: &Ctx<'_>,
     customer: CustomerId,
@@ -61,7 +63,7 @@ pub fn begin(
     if along.iter().any(|id| !include.contains(id)) {
         return Err(StepError::MergedByHand(along));
     }
-    // While the person still has customers whom the entry can name.
+    // This must happen while the person still has customers that the entry can name.
     context::forget(ctx, customer)?;
     audit::append(ctx, actor, Action::Erase, of)?;
     let now = ctx.now();
@@ -78,7 +80,7 @@ pub fn begin(
     };
     erasures::insert(ctx.db, &new)?;
     for member in people::members(ctx.db, person)? {
-        // One conversation of a customer is open at a time.
+        // A customer has at most one open conversation.
         let newest = ConversationId::last_of(Timestamp::from_millis(i64::MAX));
         if let Some(last) = conversations::last_of_customer(ctx.db, member.id, newest)?
             && last.state != ConversationState::Closed
@@ -90,10 +92,10 @@ pub fn begin(
     Ok(new)
 }
 
-/// Goes on with what has begun: how many erasures were completed.
+/// Continues the erasures that have begun. Returns how many were completed.
 ///
 /// # Errors
-/// The store fails; what was done stays, the next tick does the rest.
+/// The store fails. Committed steps stay, and the next tick does the rest.
 pub fn go_on(ctx: &Ctx<'_>) -> Result<i64, StepError> {
     let mut done = 0;
     for running in erasures::running(ctx.db, AT_ONCE)? {
@@ -111,7 +113,7 @@ fn step(ctx: &Ctx<'_>, running: &Erasure) -> Result<bool, StepError> {
         Some(from) => from,
         None => {
             let from = passing::turn_over(ctx)?;
-            // Nobody knows whose these are, so they may be this person's.
+            // Nobody knows who sent these, so they may be this person's.
             while inbox::empty_odd(ctx.db, running.asked_at, BATCH)? == usize::try_from(BATCH).unwrap_or(0) {}
             erasures::set_inbox_from(ctx.db, running.id, from)?;
             from
@@ -131,16 +133,16 @@ fn step(ctx: &Ctx<'_>, running: &Erasure) -> Result<bool, StepError> {
     immediate(ctx.db, || complete(ctx, running.id, customers))
 }
 
-/// What was erased, for whoever asked and for whoever checks.
+/// The receipt: what was erased, for the person who asked and for an auditor.
 #[derive(Serialize)]
 struct Receipt<'a> {
-    /// The form of this text.
+    /// The format of this text.
     receipt: &'static str,
     erasure: ErasureId,
     reason: &'a str,
     asked_at: Timestamp,
     done_at: Timestamp,
-    /// The customers that were this person: their keys are destroyed.
+    /// The customers that were this person. Their keys are destroyed.
     customers: Vec<CustomerId>,
     identities: usize,
     messages: i64,

@@ -1,4 +1,4 @@
-//! Seats and queues as the router's decisions see them: the store, read within the transaction that applies the decision.
+//! Seats and queues as the router's decisions see them: the store, read in the transaction that applies the decision.
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -11,23 +11,24 @@ use warmline_store::{Db, StoreError, agents, queues};
 /// An agent as a seat, with the weights of its groups.
 pub type Weighed = (Seat, BTreeMap<GroupId, i64>);
 
-/// The store as a floor.
+/// The store, as the floor of a decision.
 pub struct Stored<'a> {
     /// The store.
     pub db: &'a dyn Db,
-    /// The plan: what the seats' levels refer to.
+    /// The plan. The seats' levels refer to it.
     pub plan: &'a Ready,
-    /// Seats that were read before in the same transaction.
+    /// Seats read before in the same transaction.
     pub kept: Option<&'a Kept>,
 }
 
-/// The seats that decisions of one transaction have seen. Nobody else writes meanwhile: what changes a seat is in the same transaction,
-/// and either says whose ([`Kept::renew`]) or ends it ([`Kept::forget`]). A hall of hundreds is so read once for many contacts.
+/// Cache of the seats read in this transaction, in which nobody else can change them. Call [`Kept::renew`] after changing
+/// one agent's seat, and [`Kept::forget`] after changing several. A group of hundreds of agents is then read once for a
+/// whole batch of contacts.
 #[derive(Default)]
 pub struct Kept(RefCell<BTreeMap<GroupId, Rc<Vec<Seat>>>>);
 
 impl Kept {
-    /// All are read again: another transaction begins, or seats have changed.
+    /// Empties the cache: a new transaction begins, or seats have changed.
     pub fn forget(&self) {
         self.0.borrow_mut().clear();
     }

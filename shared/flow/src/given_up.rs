@@ -1,4 +1,4 @@
-//! Messages that were given up: which, and how many of them are worth another try.
+//! Messages that were given up: which they are, and how many are worth another try.
 
 use std::collections::{BTreeMap, BTreeSet};
 use warmline_channels::registry::{self, Patience};
@@ -9,20 +9,20 @@ use warmline_store::messages;
 use warmline_store::outbox::{self, Dead, Filter};
 use warmline_transport::deliver;
 
-/// The most messages that a count goes through.
+/// The highest number that a count reaches.
 pub const COUNTED: i64 = 10_000;
 
-/// What came of looking at messages that were given up.
+/// The result of [`revive`].
 #[derive(Clone, Debug, Default)]
 pub struct Revived {
-    /// Messages that are tried again, or would be.
+    /// Messages that are tried again; with `dry`, messages that would be.
     pub revived: i64,
-    /// Messages that stay: the platform takes no reply to them any more, they are in the archive, or they are automatic and
-    /// their customer wants no such messages.
+    /// Messages left as they are: the platform no longer accepts a reply to them, they are in the archive, or they are
+    /// automatic and their customer wants no such messages.
     pub too_late: i64,
-    /// The position up to which messages were looked at; `None` at the end.
+    /// The position of the last message looked at; `None` if there is no more.
     pub next: Option<i64>,
-    /// The channels of those that are tried again.
+    /// The channels of the messages that are tried again.
     pub channels: BTreeSet<Channel>,
 }
 
@@ -31,13 +31,13 @@ pub fn list(ctx: &Ctx<'_>, filter: &Filter<'_>, after: i64, limit: i64) -> Resul
     Ok(outbox::list_dead(ctx.db, filter, after, limit)?)
 }
 
-/// How many there are, up to [`COUNTED`].
+/// The number of such messages, up to [`COUNTED`].
 pub fn count(ctx: &Ctx<'_>, filter: &Filter<'_>) -> Result<i64, StepError> {
     Ok(outbox::count_dead(ctx.db, filter, COUNTED)?)
 }
 
-/// Makes the next messages due again that a filter means and that are still worth it. Those that the customer has perhaps
-/// are left alone unless the filter names that reason. Runs in the caller's transaction; `dry` changes nothing.
+/// Makes the next messages due again that match a filter and are still worth a try. Messages that the customer may already
+/// have are left alone, unless the filter names that reason. Runs in the caller's transaction; `dry` changes nothing.
 pub fn revive(
     ctx: &Ctx<'_>,
     actor: &Actor,

@@ -1,7 +1,7 @@
-//! Legal holds: what is stored of a person stays as long as a dispute, an investigation, a regulator or a court needs it.
+//! Legal holds: a person's stored data stays as long as a dispute, an investigation, a regulator or a court needs it.
 //!
-//! A hold covers a person. It is written to each of the person's customers, so that undoing a merge frees nobody who was held, and it is
-//! looked for among all of them, so that whoever is merged with somebody held is held as well.
+//! A hold covers a person. It is written to each of the person's customers, so that a customer stays held after a merge is
+//! undone. It is looked up among all of them, so that a customer who is merged with a held one is held too.
 
 use warmline_kernel::audit::{self, Action, Of};
 use warmline_kernel::ctx::{Actor, Ctx, StepError};
@@ -9,7 +9,7 @@ use warmline_model::CustomerId;
 use warmline_store::holds::{self, Hold};
 use warmline_store::people;
 
-/// Why something is held, as a stable code, and what whoever would remove it is told.
+/// The reasons of holds, as stable codes, each with the text for a caller who tries to remove held data.
 pub const REASONS: [(&str, &str); 4] = [
     ("dispute", "a legal hold (dispute) keeps what is stored of this customer; it has to be lifted first"),
     ("investigation", "a legal hold (investigation) keeps what is stored of this customer; it has to be lifted first"),
@@ -17,7 +17,7 @@ pub const REASONS: [(&str, &str); 4] = [
     ("court", "a legal hold (court) keeps what is stored of this customer; it has to be lifted first"),
 ];
 
-/// Fails where a hold covers a person: what is stored of them must not be removed.
+/// Fails if a hold covers a person, whose data must then not be removed.
 ///
 /// # Errors
 /// The conflict `legal_hold`, which names the reason; or the store fails.
@@ -28,7 +28,7 @@ pub fn check(ctx: &Ctx<'_>, person: CustomerId) -> Result<(), StepError> {
     Err(StepError::conflict("legal_hold", detail))
 }
 
-/// Places a hold on a person, or changes it. Saying again what stands changes nothing and is not logged again.
+/// Places a hold on a person, or changes it. Repeating the present hold changes nothing and is not logged again.
 ///
 /// # Errors
 /// The reason is none of [`REASONS`], or the store fails.
@@ -46,7 +46,7 @@ pub fn place(
     let hold = Hold { reason: reason.into(), reference: reference.map(str::to_owned), by: actor.agent, at: ctx.now() };
     let stands = holds::of_person(ctx.db, person)?
         .is_some_and(|h| (h.reason, h.reference) == (hold.reason.clone(), hold.reference.clone()));
-    // Also where it stands: who was merged since gets it, too.
+    // The hold is written even if it stands already: customers merged since then get it too.
     for member in people::members(ctx.db, person)? {
         holds::place(ctx.db, member.id, &hold)?;
     }
@@ -58,7 +58,7 @@ pub fn place(
     audit::append(ctx, actor, Action::PlaceHold, of)
 }
 
-/// Lifts the hold of a person; nothing happens where there is none.
+/// Lifts a person's hold; does nothing if there is none.
 pub fn lift(ctx: &Ctx<'_>, actor: &Actor, person: CustomerId) -> Result<(), StepError> {
     let Some(hold) = holds::of_person(ctx.db, person)? else { return Ok(()) };
     for member in people::members(ctx.db, person)? {

@@ -1,20 +1,22 @@
-//! Customers, conversations, and what follows from them, step by step. Each step is one short transaction over the store; none does network
-//! I/O, asks for the time, or draws randomness by itself ([`warmline_kernel::Ctx`] carries all three), so that every step runs in native tests.
-//! Messages come in and go out in the crate `transport`.
+//! Customers, conversations, and all that happens to them, step by step. Each step is one short transaction over the store.
+//! No step does network I/O, and each gets the time and randomness from [`warmline_kernel::Ctx`], so every step runs in
+//! native tests. Messages come in and go out in the crate `warmline-transport`.
 //!
-//! * [`drain`]: from the inbox into its conversation (the router's work), with [`place`] finding the agent by the [`plan`] in force
+//! * [`drain`]: from the inbox into its conversation (the router's work); [`place`] finds the agent by the [`plan`] in force
 //!   and the [`floor`] of seats and queues, also for [`calls`] that ring;
-//! * [`people`]: one person across channels; [`touch`]: who may read, join and part them; [`cases`]: their conversations on one matter;
-//! * [`ai`]: turns of AI seats, and handing over to people;
-//! * [`converse`]: what agents and supervisors do with a conversation; [`given_up`]: another try for what a platform did not take;
-//! * [`timeline`]: all that was said with a person, on every channel; [`summary`]: what of it a colleague must know, with
-//!   the [`context`] that is kept of it;
+//! * [`people`]: one person across channels; [`touch`]: who may read, join and part persons; [`cases`]: a person's
+//!   conversations on one matter;
+//! * [`ai`]: turns of AI seats, and the hand-over to people;
+//! * [`converse`]: what agents and supervisors do with a conversation; [`given_up`]: another try for messages that a
+//!   platform did not accept;
+//! * [`timeline`]: all that was said with a person, on every channel; [`summary`]: what a colleague must know about it, with
+//!   its cache [`context`];
 //! * [`quality`]: a follower of the event log;
-//! * [`staffing`]: what will come, who is needed, and seats that move;
-//! * [`tick`]: what happens because time passes; [`retention`]: how long what is stored is kept; [`erase`] and [`hold`]: what the law
-//!   asks; [`staff`].
+//! * [`staffing`]: the expected contacts, the agents they need, and seats that move;
+//! * [`tick`]: what happens because time passes; [`retention`]: how long data is kept; [`erase`] and [`hold`]: what the law
+//!   requires; [`staff`]: agents and their presence.
 //!
-//! Every step can fail because the store fails or a value does not open; its documentation says what else can.
+//! Every step fails if the store fails or a value does not open. Its documentation names only other errors.
 
 pub mod ai;
 pub mod calls;

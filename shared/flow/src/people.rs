@@ -1,11 +1,12 @@
-//! One person across channels: what identifiers prove, merges, and undoing them.
+//! One person across channels: what identifiers prove, merging customers, and undoing merges.
 //!
-//! A customer is one person as one identity met us: its messages are sealed under its key, and replies go to its identity. A merge joins two
-//! customers and changes nothing of either; who is one person is what the merges connect that were not undone. So a merge costs the
-//! same whatever was written before, cannot send a reply elsewhere, and leaves nothing behind when it is undone.
+//! Each channel identity gets its own customer record. The customer's messages are sealed under the customer's own key, and
+//! replies go to that identity. A merge links two customer records and changes neither. A person is the set of customers
+//! that the merges connect, except those that were undone. A merge therefore costs the same whatever was written before,
+//! cannot send a reply elsewhere, and leaves nothing behind when it is undone.
 //!
-//! Merges never close a ring: two customers who are one person already are not joined again. Undoing a merge therefore always parts
-//! those whom it joined.
+//! Merges never form a ring: two customers who are one person already are not joined again. Undoing a merge therefore always
+//! parts the customers that it joined.
 
 use crate::context;
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,10 +20,10 @@ use warmline_store::customers::{self, Contact};
 use warmline_store::people::{self, HOLDERS, Identifier, Merge};
 use warmline_store::{StoreError, events};
 
-/// Who told an identifier that no channel did.
+/// The source of an identifier that staff added.
 pub const STAFF: &str = "staff";
 
-/// What proves that two customers are one person.
+/// The identifier that proves that two customers are one person.
 pub type Proof = (IdentifierKind, [u8; 16]);
 
 fn lookup(index: &BlindIndex, known: &Known) -> [u8; 16] {
@@ -36,8 +37,8 @@ fn value_aad(lookup: &[u8; 16], customer: CustomerId) -> [u8; 32] {
     aad
 }
 
-/// Takes in what a sender tells of who it is, and links the customer to those whom it proves to be the same person. Most messages
-/// tell what is known, which costs one hash.
+/// Takes in the identifiers that a sender brings, and joins the customer with others whom they prove to be the same person.
+/// Most messages bring nothing new, and then this costs one hash.
 pub fn learn(
     ctx: &Ctx<'_>,
     index: &BlindIndex,
@@ -65,7 +66,7 @@ pub fn learn(
     Ok(())
 }
 
-/// A digest of all that a sender tells of who it is.
+/// A digest of all identifiers that a sender brings.
 fn told(index: &BlindIndex, sender: &Sender) -> [u8; 16] {
     let mut parts = vec![sender.union_id.as_deref().unwrap_or_default()];
     for i in &sender.identifiers {
@@ -74,7 +75,7 @@ fn told(index: &BlindIndex, sender: &Sender) -> [u8; 16] {
     index.of("told", &parts)
 }
 
-/// Adds an identifier to a customer, told by a channel or by a member of staff: whether it linked the customer to others.
+/// Adds an identifier to a customer, from a channel or from staff. Returns whether it joined the customer with others.
 pub fn add(
     ctx: &Ctx<'_>,
     index: &BlindIndex,
@@ -95,18 +96,18 @@ pub fn add(
         source: source.to_owned(),
         at: ctx.now(),
     };
-    // Nothing new, no proof, or no proof any more.
+    // It is not new, it proves nothing, or it proves nothing any more.
     if !people::learn(ctx.db, &new)? || !known.strong || people::is_distrusted(ctx.db, &lookup)? {
         return Ok(false);
     }
-    // Those who have it are one person already, so that the first whom it proves anything of is enough.
+    // All holders with proof are one person already, so the first one of another person is enough.
     let person = people::person(ctx.db, customer)?;
     let holders = people::holders(ctx.db, &lookup, HOLDERS)?;
     let Some(other) = holders.iter().find(|h| h.strong && Some(h.person) != person) else { return Ok(false) };
     Ok(merge(ctx, customer, other.customer, Some((known.kind, lookup)), by)?.is_some())
 }
 
-/// Joins two customers into one person; `None` where they are one already.
+/// Joins two customers into one person; `None` if they are one already.
 ///
 /// # Errors
 /// There is no such customer, or the store fails.
@@ -134,18 +135,18 @@ pub fn merge(
     Ok(Some(id))
 }
 
-/// Undoes a merge: both sides are again who they were without it. What proved it proves nothing any more, here or elsewhere, so that
-/// the next message does not undo the undoing.
+/// Undoes a merge: both sides are again the persons they were without it. Its proof is distrusted from now on, here and
+/// elsewhere, so that the next message does not merge them again.
 ///
 /// # Errors
-/// There is no such merge, it is undone already, or the store fails.
+/// There is no such merge, it is already undone, or the store fails.
 pub fn unmerge(ctx: &Ctx<'_>, id: MergeId, by: Option<AgentId>) -> Result<(), StepError> {
     let merge = people::merge(ctx.db, id)?.ok_or(StepError::NotFound("merge"))?;
     let now = ctx.now();
     if !people::undo_merge(ctx.db, id, by, now)? {
         return Err(StepError::conflict("already_undone", "the merge was undone before; read the customer again"));
     }
-    // A context holds what was said with both.
+    // A context holds messages of both sides.
     context::forget(ctx, merge.a)?;
     if let Some(evidence) = merge.evidence {
         people::distrust(ctx.db, &evidence, now)?;
@@ -155,7 +156,7 @@ pub fn unmerge(ctx: &Ctx<'_>, id: MergeId, by: Option<AgentId>) -> Result<(), St
     Ok(events::append(ctx.db, now, None, &EventBody::CustomerUnmerged { merge: id, one, other, agent: by })?)
 }
 
-/// Works out anew who is one person with a customer, and who stands for it.
+/// Works out anew which customers are one person with this one, and which customer stands for the person.
 fn regroup(ctx: &Ctx<'_>, customer: CustomerId) -> Result<CustomerId, StepError> {
     let mut found = BTreeSet::from([customer]);
     let mut open = vec![customer];
@@ -172,7 +173,8 @@ fn regroup(ctx: &Ctx<'_>, customer: CustomerId) -> Result<CustomerId, StepError>
     Ok(person)
 }
 
-/// Tags and own agent of all of a person's customers, kept with the one who stands for it: messages read them there.
+/// Stores the tags and own agent of all the person's customers with the customer that stands for the person. Messages read
+/// them there.
 fn summarise(ctx: &Ctx<'_>, person: CustomerId) -> Result<(), StepError> {
     let members = people::members(ctx.db, person)?;
     let mut tags: Vec<String> = Vec::new();
@@ -197,7 +199,8 @@ pub fn add_tags(ctx: &Ctx<'_>, customer: CustomerId, new: &[String]) -> Result<(
     summarise(ctx, stored.person)
 }
 
-/// Replaces a person's tags: the one who stands for it has them all, the others keep theirs as far as they are among them.
+/// Replaces a person's tags. The customer that stands for the person gets them all; the others keep those of their own that
+/// are among them.
 ///
 /// # Errors
 /// There is no such customer, or the store fails.
@@ -210,7 +213,7 @@ pub(crate) fn set_tags(ctx: &Ctx<'_>, customer: CustomerId, tags: &[String]) -> 
     summarise(ctx, person)
 }
 
-/// Gives a person an own agent, or none.
+/// Gives a person an agent of their own, or none.
 ///
 /// # Errors
 /// There is no such customer, or the store fails.
@@ -222,11 +225,11 @@ pub(crate) fn set_owner(ctx: &Ctx<'_>, customer: CustomerId, owner: Option<Agent
     summarise(ctx, person)
 }
 
-/// An identifier of a person, opened.
+/// An opened identifier of a person.
 pub struct Opened {
-    /// As stored.
+    /// The stored row.
     pub stored: Identifier,
-    /// Its value; none where it does not open.
+    /// The value; `None` if it does not open.
     pub value: Option<String>,
 }
 
@@ -244,7 +247,7 @@ pub fn identifiers(ctx: &Ctx<'_>, person: CustomerId) -> Result<Vec<Opened>, Ste
     Ok(all)
 }
 
-/// What an identity's channel tells of who it is.
+/// What an identity's channel says about its sender.
 ///
 /// # Errors
 /// There is no such identity, it does not open, or the store fails.
@@ -253,8 +256,8 @@ pub fn sender(ctx: &Ctx<'_>, identity: IdentityId) -> Result<Sender, StepError> 
     sealed::open_sender(&sealed::customer_key(ctx, customer)?, identity, &sealed_sender)
 }
 
-/// The name of an identity: what staff corrected it to, or what its channel tells. None also where the customer was erased, and
-/// where it was altered, which is told. Not within a transaction.
+/// The name of an identity: the one that staff corrected it to, or the channel's. `None` also if the customer was erased, or
+/// if the name was altered, which is reported to the log. Not for use within a transaction.
 ///
 /// # Errors
 /// The store fails, or the customer's key does not open.
@@ -275,7 +278,7 @@ pub fn name(ctx: &Ctx<'_>, identity: IdentityId) -> Result<Option<String>, StepE
     Ok(None)
 }
 
-/// Corrects the name of a person (PIPL article 46), on all channels; `None` goes back to what the channels tell.
+/// Corrects the name of a person (PIPL article 46) on all channels; `None` goes back to the channels' names.
 ///
 /// # Errors
 /// There is no such customer, or the store fails.
@@ -287,8 +290,9 @@ pub(crate) fn set_name(ctx: &Ctx<'_>, person: CustomerId, name: Option<&str>) ->
     Ok(())
 }
 
-/// Takes an identifier away from a person; false where it has none such. Where staff typed it, only that goes: a customer of the same
-/// person who has it from a channel may be its true owner. Merges that it proved stay until they are undone.
+/// Removes an identifier from a person; false if the person does not have it. If staff typed it, only the typed one is
+/// removed: a customer of the same person who has it from a channel may be its true owner. Merges that it proved stay until
+/// they are undone.
 pub(crate) fn forget(ctx: &Ctx<'_>, index: &BlindIndex, person: CustomerId, known: &Known) -> Result<bool, StepError> {
     let (lookup, members) = (lookup(index, known), people::members(ctx.db, person)?);
     for forget in [people::forget_typed, people::forget] {
@@ -303,7 +307,7 @@ pub(crate) fn forget(ctx: &Ctx<'_>, index: &BlindIndex, person: CustomerId, know
     Ok(false)
 }
 
-/// The names of a person, each once. One that does not open hides no other. Not within a transaction.
+/// The names of a person, each once. A name that does not open hides no other. Not for use within a transaction.
 pub fn names(ctx: &Ctx<'_>, person: CustomerId) -> Result<Vec<String>, StepError> {
     let mut names = Vec::new();
     for (identity, ..) in customers::identities(ctx.db, person)? {
@@ -316,7 +320,7 @@ pub fn names(ctx: &Ctx<'_>, person: CustomerId) -> Result<Vec<String>, StepError
     Ok(names)
 }
 
-/// The merges that a person is made of, or was, by time.
+/// The merges of a person, present and undone, by time.
 pub fn merges(ctx: &Ctx<'_>, person: CustomerId) -> Result<Vec<Merge>, StepError> {
     let mut all = BTreeMap::new();
     for member in people::members(ctx.db, person)? {
@@ -325,7 +329,8 @@ pub fn merges(ctx: &Ctx<'_>, person: CustomerId) -> Result<Vec<Merge>, StepError
     Ok(all.into_values().collect())
 }
 
-/// Persons who have an identifier of this one, which does not prove that they are the same: each with the kinds.
+/// Other persons who share an identifier with this one that does not prove them to be the same, each with the kinds of
+/// identifier.
 pub fn suggestions(ctx: &Ctx<'_>, person: CustomerId) -> Result<BTreeMap<CustomerId, BTreeSet<IdentifierKind>>, StepError> {
     let mut found: BTreeMap<CustomerId, BTreeSet<IdentifierKind>> = BTreeMap::new();
     for member in people::members(ctx.db, person)? {

@@ -1,5 +1,5 @@
-//! Applying the router's decisions: a contact to a seat or into a queue, and a seat that becomes free its next contact, in the same
-//! transaction. So a queue never stands beside free capacity that could serve it.
+//! Applies the router's decisions: a contact goes to a seat or into a queue, and a seat that becomes free gets its next
+//! contact in the same transaction. A queue therefore never waits while a free agent could serve it.
 
 use crate::converse;
 use crate::floor::{Kept, Stored};
@@ -18,13 +18,13 @@ use warmline_store::conversations::{self, Conversation};
 use warmline_store::placing::{self, Assigned, Queued};
 use warmline_store::{StoreError, accounts, customers, events, queues, waiting};
 
-/// How long an AI seat has for an answer.
+/// How long an AI seat has to answer.
 pub(crate) const AI_ANSWER_MS: i64 = 30_000;
-/// Contacts ahead that are counted one by one for an estimate; beyond, the queue's length is taken.
+/// The most contacts ahead that an estimate counts one by one. Beyond that, the queue's length is taken.
 const COUNTED: i64 = 500;
 
-/// Places a conversation after the customer's first words; true when an AI seat has it now. Where no group exists yet, or so many of its
-/// account's conversations wait that it may not join them, it stays open and is placed by the tick.
+/// Places a conversation after the customer's first words; true if an AI seat has it now. If no group exists yet, or if too
+/// many conversations of its account wait already, it stays open and the tick places it later.
 pub fn first(
     ctx: &Ctx<'_>,
     plan: &Ready,
@@ -36,7 +36,7 @@ pub fn first(
     let now = ctx.now();
     let mut facts = facts(ctx, plan, conversation, content)?;
     let Some(mut placement) = plan.place(&facts, now) else { return Ok(false) };
-    // Somebody who wants nothing automatic is answered by people. Only where an AI seat would be asked is that looked up.
+    // A customer who wants nothing automatic is answered by people. This is looked up only if an AI seat might be asked.
     let overflows = plan.settings(&placement.group).overflow.is_some_and(|o| o.to == Elsewhere::Ai);
     if (placement.first != First::People || overflows) && consent::refuses(ctx, conversation.person, &conversation.channel)?
     {
@@ -60,11 +60,12 @@ pub fn first(
     Ok(ai)
 }
 
-/// What the rules look at.
+/// The facts that the rules look at.
 pub fn facts(ctx: &Ctx<'_>, plan: &Ready, conversation: &Conversation, content: &Content) -> Result<Facts, StepError> {
     let customer = customers::get(ctx.db, conversation.customer)?;
     let (mut tags, owner) = customer.map(|c| (c.tags, c.owner)).unwrap_or_default();
-    // A decision is kept with what it saw, in the clear and for good: tags that play no part in it stay out.
+    // A decision is stored in the clear and for good, with its facts. Tags that the plan does not use are therefore left
+    // out.
     tags.retain(|tag| plan.knows_tag(tag));
     let last = placing::last_agent(ctx.db, conversation.person)?;
     let status = match content {
@@ -87,20 +88,20 @@ pub fn facts(ctx: &Ctx<'_>, plan: &Ready, conversation: &Conversation, content: 
     })
 }
 
-/// What an account says of its conversations; none where there is no account.
+/// An account's settings about its conversations; `None` if there is no account.
 fn common(ctx: &Ctx<'_>, conversation: &Conversation) -> Result<Option<Common>, StepError> {
     let Some(account) = accounts::get(ctx.db, &conversation.channel, &conversation.account)? else { return Ok(None) };
     let mut settings: serde_json::Value = serde_json::from_str(&account.settings).unwrap_or_default();
     Ok(Some(Common::take(&mut settings).unwrap_or_default()))
 }
 
-/// The group that an account names for what no rule places.
+/// The group that an account names for conversations that no rule places.
 fn account_group(ctx: &Ctx<'_>, conversation: &Conversation) -> Result<Option<GroupId>, StepError> {
     Ok(common(ctx, conversation)?.and_then(|common| common.group).and_then(|group| GroupId::new(group).ok()))
 }
 
-/// Whether so many of the account's conversations stand in queues that no other may join them: whoever floods an account holds up that
-/// account, and not the others that the same people serve.
+/// Whether so many of the account's conversations are queued that no further one may join them. A flood then holds up only
+/// its own account, and not the others that the same agents serve.
 fn is_full(ctx: &Ctx<'_>, conversation: &Conversation) -> Result<bool, StepError> {
     let Some(common) = common(ctx, conversation)? else { return Ok(false) };
     let most = common.most_waiting();
@@ -117,7 +118,7 @@ fn lane(conversation: &Conversation) -> Lane {
     })
 }
 
-/// Seeks a seat once more for a conversation that was placed before, in a group.
+/// Seeks a seat in a group for a conversation that was placed before.
 pub fn again(
     ctx: &Ctx<'_>,
     plan: &Ready,
@@ -128,7 +129,7 @@ pub fn again(
     let lane = lane(conversation);
     let (now, queued) = (ctx.now(), conversation.queued_at);
     let (why, entered, except) = match cause {
-        // Back in the queue, the time already waited still counts: the place is that of the first entry.
+        // Back in the queue, the time already waited still counts: its place is that of the first entry.
         Cause::AcceptTimeout | Cause::AgentOffline | Cause::AgentLost => {
             let first = queued.or(conversation.first_inbound_at).unwrap_or(conversation.opened_at);
             (conversation.why.clone().unwrap_or_default(), first, conversation.agent)
@@ -138,7 +139,7 @@ pub fn again(
         Cause::HandOver(_) => ("hand-over".to_owned(), now, conversation.agent),
         Cause::Arrival | Cause::SeatFree => (String::new(), now, None),
     };
-    // The reason of a placement stays what it was; who was found for it then says nothing now.
+    // Keep the rule that chose the group; drop the part that named the earlier agent.
     let why = why.split(", ").next().unwrap_or_default().to_owned();
     let placement = Placement {
         group: group.clone(),
@@ -154,7 +155,7 @@ pub fn again(
     apply(ctx, plan, conversation, None, contact, None).map(drop)
 }
 
-/// Makes the decision and does what it says; true when an AI seat has the conversation now, none where it may not even wait.
+/// Makes the decision and carries it out. True if an AI seat has the conversation now; `None` if it may not even wait.
 fn apply(
     ctx: &Ctx<'_>,
     plan: &Ready,
@@ -167,7 +168,7 @@ fn apply(
     let floor = Stored { db: ctx.db, plan, kept };
     let (cause, entered, placement) = (contact.cause, contact.entered, contact.placement.clone());
     let decision = decide::arrive(plan, &floor, contact, now)?;
-    // A contact that waited too long and stays where it stands has nothing new to be told of.
+    // A contact that waited too long and stays in its queue gets no new message.
     let stays = |group: &GroupId| cause == Cause::WaitedTooLong && conversation.group.as_ref() == Some(group);
     if let Outcome::Queued { group, left_message: false, .. } = &decision.outcome
         && stays(group)
@@ -221,7 +222,7 @@ fn apply(
     Ok(Some(ai))
 }
 
-/// [`EventBody::RoutingDecided`] as it is written: hundreds of verdicts, straight into text.
+/// [`EventBody::RoutingDecided`], serialised straight into text, because it holds hundreds of verdicts.
 #[derive(serde::Serialize)]
 #[serde(tag = "type", content = "data")]
 enum Recorded<'a> {
@@ -229,12 +230,12 @@ enum Recorded<'a> {
     RoutingDecided(&'a Decision),
 }
 
-/// The event's time is that of the decision: with it the decision can be made again.
+/// The event's time is that of the decision, so that the decision can be made again.
 fn record(ctx: &Ctx<'_>, now: Timestamp, conversation: &Conversation, decision: &Decision) -> Result<(), StepError> {
     Ok(events::append(ctx.db, now, Some(conversation.id), &Recorded::RoutingDecided(decision))?)
 }
 
-/// Says something that no person wrote, unless the customer wants nothing of the kind.
+/// Sends an automatic message, unless the customer wants none.
 fn tell(ctx: &Ctx<'_>, conversation: &Conversation, key: Option<&CustomerKey>, text: String) -> Result<(), StepError> {
     if consent::refuses(ctx, conversation.person, &conversation.channel)? {
         return Ok(());
@@ -261,7 +262,7 @@ pub struct Standing {
     pub estimate_ms: Option<i64>,
 }
 
-/// Where a place in a group's queue stands.
+/// The standing of a rank in a group's queue.
 pub fn standing(
     ctx: &Ctx<'_>,
     group: &GroupId,
@@ -334,7 +335,7 @@ fn queue(ctx: &Ctx<'_>, plan: &Ready, conversation: &Conversation, into: &Into<'
     Ok(standing)
 }
 
-/// Milliseconds that the present agent has held a conversation.
+/// The milliseconds for which the present agent has held a conversation.
 pub(crate) fn held_ms(conversation: &Conversation, now: Timestamp) -> i64 {
     match (conversation.state.holds_capacity(), conversation.assigned_at) {
         (true, Some(since)) => now.since(since).max(0),
@@ -367,7 +368,7 @@ struct Given<'a> {
     entered: Timestamp,
 }
 
-/// True when it is an AI seat.
+/// True if the agent is an AI seat.
 fn give(
     ctx: &Ctx<'_>,
     plan: &Ready,
@@ -416,7 +417,7 @@ fn give(
     Ok(ai)
 }
 
-/// The queue's pace after one more left it, and what its estimate was off by.
+/// Updates the queue's pace after a contact left it, and notes the error of its estimate.
 fn left_queue(ctx: &Ctx<'_>, group: &GroupId, conversation: &Conversation, waited_ms: i64) -> Result<(), StepError> {
     let Some(queue) = queues::get(ctx.db, group)? else { return Ok(()) };
     let busy = queue.left_at.zip(conversation.queued_at).is_some_and(|(left, entered)| entered <= left);
@@ -425,10 +426,10 @@ fn left_queue(ctx: &Ctx<'_>, group: &GroupId, conversation: &Conversation, waite
     Ok(queues::left(ctx.db, group, ctx.now(), pace.gap_ms, error_ms)?)
 }
 
-/// Gives a conversation to one agent by a person's decision.
+/// Gives a conversation to one agent, by a person's decision.
 ///
 /// # Errors
-/// The agent is offline or has no capacity left for it, or the store fails.
+/// There is no such agent, the agent is offline or has no capacity left for it, or the store fails.
 pub fn to_agent(
     ctx: &Ctx<'_>,
     conversation: &Conversation,
@@ -457,10 +458,10 @@ pub fn to_agent(
     give(ctx, &plan, conversation, &claimed, &given).map(drop)
 }
 
-/// Gives back what a conversation took of an agent's capacity.
+/// Gives back the capacity that a conversation took from an agent.
 ///
 /// # Errors
-/// Nothing was claimed, or the store fails.
+/// No capacity was claimed, or the store fails.
 pub fn release(ctx: &Ctx<'_>, conversation: &Conversation, agent: AgentId) -> Result<(), StepError> {
     let now = ctx.now();
     let load = agents::release(ctx.db, agent, conversation.units, &conversation.channel, now)?;
@@ -470,21 +471,21 @@ pub fn release(ctx: &Ctx<'_>, conversation: &Conversation, agent: AgentId) -> Re
     Ok(events::append(ctx.db, now, Some(conversation.id), &body)?)
 }
 
-/// Takes a conversation out of its agent's hands, before it is placed again in the same transaction.
+/// Takes a conversation from its agent, before it is placed again in the same transaction.
 ///
 /// # Errors
-/// Nothing was claimed, or the store fails.
+/// No capacity was claimed, or the store fails.
 pub fn take_back(ctx: &Ctx<'_>, conversation: &Conversation, agent: AgentId) -> Result<(), StepError> {
     placing::detach(ctx.db, conversation.id)?;
     release(ctx, conversation, agent)
 }
 
-/// Fills an agent's free capacity from the queues of the agent's groups.
+/// Fills an agent's free capacity from the queues of the agent's groups. Returns how many contacts the agent got.
 pub fn fill(ctx: &Ctx<'_>, plan: &Ready, agent: AgentId) -> Result<i64, StepError> {
     let floor = Stored { db: ctx.db, plan, kept: None };
     let mut given = 0;
     while let Some((seat, weights)) = floor.seat_of(agent)? {
-        // AI seats begin conversations; they take nobody out of a queue for people.
+        // AI seats get new conversations only; they take none from a queue for people.
         if seat.ai || seat.state != AgentState::Available || seat.load >= seat.capacity {
             break;
         }
@@ -507,7 +508,7 @@ pub fn fill(ctx: &Ctx<'_>, plan: &Ready, agent: AgentId) -> Result<i64, StepErro
     Ok(given)
 }
 
-/// The place of a conversation that waits.
+/// The rank of a queued conversation; `None` if it is not queued.
 pub fn rank_of(conversation: &Conversation) -> Option<i64> {
     let entered = conversation.queued_at.filter(|_| conversation.state == ConversationState::Queued)?;
     Some(rank(entered, lane(conversation).priority_minutes))

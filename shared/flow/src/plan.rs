@@ -1,11 +1,11 @@
-//! The routing plan in force, and putting another one into force.
+//! The routing plan in force, and putting a new one into force.
 
 use warmline_kernel::ctx::{Ctx, StepError};
 use warmline_model::{AgentId, EventBody};
 use warmline_routing::{Plan, Ready};
 use warmline_store::{StoreError, config, events, groups, plans, tokens};
 
-/// The plan in force; the empty one, version 0, before the first.
+/// The plan in force; the empty plan, version 0, before the first one.
 ///
 /// # Errors
 /// The store fails or holds a plan that cannot be read.
@@ -14,7 +14,7 @@ pub fn current(ctx: &Ctx<'_>) -> Result<Ready, StepError> {
     Ok(Ready::new(read(&document)?, version))
 }
 
-/// The plan in force, where it is not the one at hand.
+/// The plan in force, if `at_hand` is of another version.
 ///
 /// # Errors
 /// The store fails or holds a plan that cannot be read.
@@ -26,10 +26,10 @@ pub fn newer(ctx: &Ctx<'_>, at_hand: Option<&Ready>) -> Result<Option<Ready>, St
     current(ctx).map(Some)
 }
 
-/// The plan of a version.
+/// The plan with a version number.
 ///
 /// # Errors
-/// There is none, or the store fails.
+/// There is no such version, or the store fails.
 pub fn of_version(ctx: &Ctx<'_>, version: i64) -> Result<Plan, StepError> {
     read(&plans::get(ctx.db, version)?.ok_or(StepError::NotFound("version of the plan"))?)
 }
@@ -38,11 +38,12 @@ fn read(document: &str) -> Result<Plan, StepError> {
     Ok(serde_json::from_str(document).map_err(|_| StoreError::Shape(0))?)
 }
 
-/// Puts a plan into force, from the next decision on; returns its version. `base` is the version that the author had before them:
-/// where another came meanwhile, nothing is overwritten.
+/// Puts a plan into force, from the next decision on. Returns its version. `base` is the version that the author edited: if
+/// another version has come since, nothing is overwritten.
 ///
 /// # Errors
-/// The plan has a fault, another came meanwhile, or it leaves out a group that agents serve or contacts wait for.
+/// The plan has a fault, another version has come since `base`, or the plan leaves out a group that agents serve or contacts
+/// wait for.
 pub fn put(ctx: &Ctx<'_>, author: Option<AgentId>, plan: &Plan, base: Option<i64>) -> Result<i64, StepError> {
     plan.check().map_err(|f| StepError::Invalid { code: f.code, field: f.path, problem: f.detail })?;
     let before = plans::version(ctx.db)?;
@@ -69,8 +70,8 @@ pub fn put(ctx: &Ctx<'_>, author: Option<AgentId>, plan: &Plan, base: Option<i64
     Ok(version)
 }
 
-/// Keeps the seconds of the plan's heartbeat where requests find them: the plan itself is too much to read with each. The tick calls it
-/// too, for plans that were put into force before there was such a document.
+/// Stores the plan's heartbeat seconds where every request can read them cheaply; the plan itself is too large for that. The
+/// tick calls this too, for plans that came into force before this document existed.
 pub fn keep_presence(ctx: &Ctx<'_>, plan: &Plan) -> Result<(), StepError> {
     let secs = plan.presence.heartbeat_secs.to_string();
     if config::get(ctx.db, tokens::HEARTBEAT)?.is_none_or(|(kept, _)| kept != secs) {

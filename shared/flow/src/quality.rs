@@ -1,5 +1,5 @@
-//! Quality inspection: reads every message of every conversation from the event log and raises an alert where it holds
-//! sensitive words.
+//! Quality inspection: follows the event log, reads every message, and raises an alert if a message contains sensitive
+//! words.
 
 use warmline_kernel::ctx::{Ctx, StepError};
 use warmline_kernel::sealed;
@@ -7,7 +7,7 @@ use warmline_language::{Checker, SensitiveWord, default_words};
 use warmline_model::{ConversationId, EventBody, MessageId, Origin};
 use warmline_store::{StoreError, config, events, followers, immediate, messages};
 
-/// The document that holds the words.
+/// The name of the document with the words.
 pub const WORDS: &str = "sensitive_words";
 const FOLLOWER: &str = "quality";
 const BATCH: i64 = 256;
@@ -23,14 +23,14 @@ pub fn words(ctx: &Ctx<'_>) -> Result<Vec<SensitiveWord>, StepError> {
     }
 }
 
-/// Inspects the next events; true when more wait. Alerts and the follower's position are one transaction, so overlapping runs
-/// raise each alert once.
+/// Inspects the next events; true if more wait. Alerts and the follower's position are written in one transaction, so
+/// overlapping runs raise each alert once.
 pub fn inspect(ctx: &Ctx<'_>) -> Result<bool, StepError> {
     let from = followers::position(ctx.db, FOLLOWER)?;
     let next = events::messages_after(ctx.db, from, BATCH)?;
     let Some(last) = next.last else { return Ok(false) };
     let checker = Checker::new(words(ctx)?).map_err(|e| StoreError::Other(e.to_string()))?;
-    // Opening and searching happen before the transaction: it should hold the write lock for the writes alone.
+    // Messages are opened and searched before the transaction, which then holds the write lock only for the writes.
     let mut alerts = Vec::new();
     for event in &next.messages {
         let (id, n, from) = match &event.body {
@@ -65,7 +65,7 @@ fn look(
     let text = match open(ctx, conversation, n) {
         Ok(text) => text,
         Err(StepError::Store(e)) => return Err(e.into()),
-        // Erased or altered: nothing to inspect, and no reason to stop.
+        // Erased or altered: there is nothing to inspect, and the run goes on.
         Err(_) => return Ok(None),
     };
     let Some(text) = text else { return Ok(None) };

@@ -1,8 +1,8 @@
-//! How long what is stored is kept. Messages of a closed conversation stay in rows for a while, then in the archive, then they go; the
-//! conversation and its events stay, which hold ids and figures. A legal hold keeps everything.
+//! How long stored data is kept. Messages of a closed conversation stay in rows for a while, then in the archive, and then
+//! are removed. The conversation and its events, which hold ids and figures, stay. A legal hold keeps everything.
 //!
-//! The audit log is not pruned: it is a chain, and must not have an end that can be cut off. Events are not pruned: the figures are
-//! reckoned from them.
+//! The audit log is not pruned: it is a chain, and must not have an end that can be cut off. Events are not pruned: the
+//! figures are computed from them.
 
 use crate::hold;
 use schemars::JsonSchema;
@@ -17,13 +17,13 @@ use warmline_store::archive::{self as stored, Stage};
 use warmline_store::conversations::Conversation;
 use warmline_store::{StoreError, config, immediate, inbox, messages, outbox, staffing};
 
-/// The settings' document.
+/// The name of the settings' document.
 const SETTINGS: &str = "retention";
 /// Conversations in a transaction.
 const BATCH: i64 = 32;
-/// Packs of one conversation that are removed in a transaction.
+/// Packs of one conversation that are removed in one transaction.
 const REMOVED: i64 = 16;
-/// Rows of the inbox in a transaction.
+/// Inbox rows that are emptied in one transaction.
 const PARKED: i64 = 256;
 const DAY_MS: i64 = 86_400_000;
 
@@ -52,10 +52,10 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Whether every number is within its bounds.
+    /// Checks that every number is within its bounds.
     ///
     /// # Errors
-    /// The field that is not.
+    /// The field that is out of its bounds.
     fn check(&self) -> Result<(), StepError> {
         let all = [
             ("hot_days", self.hot_days, 1),
@@ -76,7 +76,7 @@ pub fn settings(ctx: &Ctx<'_>) -> Result<(Settings, i64), StepError> {
     Ok((serde_json::from_str(&text).map_err(|_| StoreError::Shape(0))?, version))
 }
 
-/// Replaces the settings; their new version.
+/// Replaces the settings and returns their new version.
 ///
 /// # Errors
 /// A number is out of its bounds, or the store fails.
@@ -87,10 +87,11 @@ pub fn change(ctx: &Ctx<'_>, actor: &Actor, settings: &Settings) -> Result<i64, 
     Ok(config::put(ctx.db, SETTINGS, &text, ctx.now())?)
 }
 
-/// Does a bounded part of what is due: messages archived, and conversations whose messages were removed.
+/// Does a bounded part of what is due. Returns how many messages were archived, and how many conversations lost their
+/// messages.
 ///
 /// # Errors
-/// The store fails; what was committed stays, and nothing is half done.
+/// The store fails. Committed parts stay, and nothing is half done.
 pub fn step(ctx: &Ctx<'_>) -> Result<(i64, i64), StepError> {
     let (settings, _) = settings(ctx)?;
     let now = ctx.now();
@@ -99,7 +100,7 @@ pub fn step(ctx: &Ctx<'_>) -> Result<(i64, i64), StepError> {
     for (stage, until) in
         [(Stage::Rows, before(settings.hot_days)), (Stage::Packs, before(settings.hot_days + settings.archive_days))]
     {
-        // A look without the write lock: mostly nothing is due.
+        // A read without the write lock: mostly nothing is due.
         if stored::due(ctx.db, stage, until, 1)?.is_empty() {
             continue;
         }
@@ -111,12 +112,12 @@ pub fn step(ctx: &Ctx<'_>) -> Result<(i64, i64), StepError> {
     Ok(done)
 }
 
-/// Takes due conversations of a stage further, until one pack's messages were moved.
+/// Moves due conversations of a stage on, until one pack's messages were moved.
 fn age(ctx: &Ctx<'_>, settings: &Settings, stage: Stage, until: Timestamp) -> Result<(i64, i64), StepError> {
     let (mut archived, mut removed) = (0, 0);
     for conversation in stored::due(ctx.db, stage, until, BATCH)? {
         let Some(key) = free(ctx, &conversation)? else {
-            // Looked at again in a day.
+            // It is looked at again in a day.
             stored::count_from(ctx.db, conversation.id, until.plus_millis(DAY_MS))?;
             continue;
         };
@@ -132,8 +133,8 @@ fn age(ctx: &Ctx<'_>, settings: &Settings, stage: Stage, until: Timestamp) -> Re
     Ok((archived, removed))
 }
 
-/// The key of a conversation whose messages may be touched: none where they are held or on their way, or where the key does not open,
-/// which may be a passing trouble.
+/// The key of a conversation whose messages may be moved. `None` if they are held, if one is waiting for delivery, or if the
+/// key does not open, which may be temporary.
 fn free(ctx: &Ctx<'_>, conversation: &Conversation) -> Result<Option<CustomerKey>, StepError> {
     match hold::check(ctx, conversation.person) {
         Err(StepError::Conflict { .. }) => return Ok(None),
@@ -148,7 +149,7 @@ fn free(ctx: &Ctx<'_>, conversation: &Conversation) -> Result<Option<CustomerKey
     }
 }
 
-/// Packs a conversation's next messages, so many at most: how many it were.
+/// Packs at most `most` of a conversation's next messages, and returns how many.
 fn pack(ctx: &Ctx<'_>, key: &CustomerKey, conversation: &Conversation, most: i64) -> Result<i64, StepError> {
     let rows = archive::next_rows(ctx, conversation.id, most)?;
     let Some(last) = rows.last().map(|m| m.n) else {
@@ -163,7 +164,7 @@ fn pack(ctx: &Ctx<'_>, key: &CustomerKey, conversation: &Conversation, most: i64
     Ok(packed)
 }
 
-/// Removes some of a conversation's messages: whether none is left.
+/// Removes some of a conversation's messages. Returns whether none is left.
 fn remove(ctx: &Ctx<'_>, conversation: &Conversation) -> Result<bool, StepError> {
     if stored::remove(ctx.db, conversation.id, REMOVED)? == usize::try_from(REMOVED).unwrap_or(0) {
         return Ok(false);

@@ -14,7 +14,7 @@ use warmline_store::conversations::{self, Conversation};
 use warmline_store::tokens::{self, Token};
 use warmline_store::{events, groups, placing};
 
-/// A member of staff to be added.
+/// A member of staff to add.
 pub struct NewAgent<'a> {
     /// Name.
     pub name: &'a str,
@@ -22,11 +22,11 @@ pub struct NewAgent<'a> {
     pub role: Role,
     /// Whether it is an AI seat.
     pub ai: bool,
-    /// What the agent can do.
+    /// The agent's duties.
     pub can: Duties,
 }
 
-/// What an agent does.
+/// An agent's duties.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Duties {
     /// Groups, with the level in each.
@@ -39,7 +39,7 @@ pub struct Duties {
     pub can: Can,
 }
 
-/// Adds a member of staff and returns the token, which is shown this once.
+/// Adds a member of staff and returns the token, which is shown only this once.
 ///
 /// # Errors
 /// A group does not exist, or the store fails.
@@ -71,21 +71,21 @@ pub fn create(ctx: &Ctx<'_>, new: &NewAgent<'_>) -> Result<(AgentId, String), St
     Ok((id, token))
 }
 
-/// How long tokens still work that another replaces.
+/// How long replaced tokens still work.
 const GRACE_MS: i64 = 600_000;
 
-/// A token to be made.
+/// A token to make.
 #[derive(Clone, Debug, Default)]
 pub struct NewToken {
-    /// After how many days it ends; never where it is left out.
+    /// The number of days after which it ends; `None`: never.
     pub days: Option<i64>,
-    /// Whether the tokens so far end soon.
+    /// Whether the agent's earlier tokens end soon.
     pub replaces: bool,
-    /// What it is narrowed to; all that its role may where it is left out.
+    /// The scopes that it is narrowed to; `None`: all that its role may do.
     pub scopes: Option<Vec<Scope>>,
 }
 
-/// Makes a token: what is known of it, and the secret, which is shown once.
+/// Makes a token. Returns its description, and the secret, which is shown once.
 pub fn new_token(ctx: &Ctx<'_>, agent: AgentId, role: Role, new: &NewToken) -> Result<(Token, String), StepError> {
     let now = ctx.now();
     if new.replaces {
@@ -109,7 +109,7 @@ fn check_groups(ctx: &Ctx<'_>, wanted: &BTreeMap<GroupId, u8>) -> Result<(), Ste
     Ok(())
 }
 
-/// Tells the log what an agent can do.
+/// Reports an agent's profile in the event log.
 fn tell(ctx: &Ctx<'_>, agent: &Agent, groups: &BTreeMap<GroupId, u8>) -> Result<(), StepError> {
     let profile = Profile {
         agent: agent.id,
@@ -123,8 +123,8 @@ fn tell(ctx: &Ctx<'_>, agent: &Agent, groups: &BTreeMap<GroupId, u8>) -> Result<
     Ok(events::append(ctx.db, ctx.now(), None, &EventBody::AgentProfile(profile))?)
 }
 
-/// Changes an agent's name or duties. Less capacity than is in use takes effect as conversations end: nothing is taken away, and
-/// nothing new comes meanwhile.
+/// Changes an agent's name or duties. If the new capacity is below the present load, no conversation is taken away, and none
+/// is added until the load has fallen.
 ///
 /// # Errors
 /// There is no such agent or group, or the store fails.
@@ -141,7 +141,7 @@ pub fn change(ctx: &Ctx<'_>, id: AgentId, name: Option<&str>, duties: &Duties) -
     Ok(())
 }
 
-/// An agent's duties as they are.
+/// An agent's present duties.
 ///
 /// # Errors
 /// There is no such agent, or the store fails.
@@ -155,10 +155,10 @@ fn at_work(ctx: &Ctx<'_>, id: AgentId) -> Result<Agent, StepError> {
     agents::get(ctx.db, id)?.filter(|a| a.removed_at.is_none()).ok_or(StepError::NotFound("agent"))
 }
 
-/// Removes an agent. `requeue` says that what the agent has in hand goes back to the queues.
+/// Removes an agent. With `requeue`, the agent's conversations go back to the queues.
 ///
 /// # Errors
-/// There is no such agent; the agent has conversations in hand and `requeue` is not said; or the store fails.
+/// There is no such agent; the agent holds conversations and `requeue` is false; or the store fails.
 pub fn remove(ctx: &Ctx<'_>, id: AgentId, requeue: bool) -> Result<(), StepError> {
     let agent = at_work(ctx, id)?;
     let held = in_hand(ctx, id)?;
@@ -185,8 +185,8 @@ fn in_hand(ctx: &Ctx<'_>, id: AgentId) -> Result<Vec<Conversation>, StepError> {
     Ok(held)
 }
 
-/// Sets an agent's presence. Available: the queues fill what is free. Offline: what was not accepted yet goes back to its
-/// queue at its old place; what was accepted stays with the agent.
+/// Sets an agent's presence. An available agent's free capacity is filled from the queues. When an agent goes offline,
+/// conversations that they have not accepted go back to their queues at their old places. Accepted ones stay with the agent.
 ///
 /// # Errors
 /// There is no such agent, or the store fails.
@@ -219,8 +219,8 @@ fn change_state(ctx: &Ctx<'_>, before: &Agent, to: AgentState, reason: Option<&s
     Ok(())
 }
 
-/// An assigned conversation was not accepted in time: back to the queue, and the agent to 小休, so that the next one does not
-/// wait in vain too.
+/// An assigned conversation was not accepted in time. It goes back to the queue, and the agent's presence becomes `break`
+/// (小休), so that the next conversation does not wait in vain too.
 pub(crate) fn accept_timed_out(ctx: &Ctx<'_>, conversation: &Conversation) -> Result<(), StepError> {
     let Some(agent) = conversation.agent else { return Ok(()) };
     if let Some(before) = agents::get(ctx.db, agent)?.filter(|a| a.state == AgentState::Available) {
@@ -229,8 +229,8 @@ pub(crate) fn accept_timed_out(ctx: &Ctx<'_>, conversation: &Conversation) -> Re
     put_back(ctx, &plan::current(ctx)?, conversation, agent, Cause::AcceptTimeout)
 }
 
-/// An agent gave no sign of life: offline. What waits for an answer goes back to the head of its queue; the rest is kept for a while,
-/// in case the agent comes back.
+/// An agent gave no sign of life and becomes offline. Conversations that wait for an answer go back to the head of their
+/// queues. The others are kept for a while, in case the agent comes back.
 pub(crate) fn lose(ctx: &Ctx<'_>, id: AgentId, since: Timestamp) -> Result<bool, StepError> {
     let Some(agent) = agents::get(ctx.db, id)?.filter(|a| a.state != AgentState::Offline) else { return Ok(false) };
     if agents::seen(ctx.db, id)?.is_none_or(|seen| seen >= since) {
@@ -245,7 +245,7 @@ pub(crate) fn lose(ctx: &Ctx<'_>, id: AgentId, since: Timestamp) -> Result<bool,
     Ok(true)
 }
 
-/// A lost agent did not come back in time for a conversation.
+/// Puts back a conversation for which a lost agent did not return in time.
 pub(crate) fn give_up(ctx: &Ctx<'_>, conversation: &Conversation) -> Result<(), StepError> {
     let Some(agent) = conversation.agent else { return Ok(()) };
     put_back(ctx, &plan::current(ctx)?, conversation, agent, Cause::AgentLost)

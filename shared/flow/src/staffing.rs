@@ -1,5 +1,5 @@
-//! Staffing: what will come to each group, how many slots that takes, and which seats should serve which group first. In auto mode
-//! the tick moves them.
+//! Staffing: the contacts expected in each group, the slots they need, and the seats that should serve each group first. In
+//! auto mode the tick moves these seats.
 
 use crate::plan;
 use schemars::JsonSchema;
@@ -14,7 +14,7 @@ use warmline_routing::staffing::{Cover, Member, Move, cover, forecast, moves, sl
 use warmline_routing::{Group, Plan};
 use warmline_store::{agents, events, immediate, leases, queues, staffing};
 
-/// The longest that can be looked ahead, in quarters of an hour: a day.
+/// The longest forecast, in quarters of an hour: a day.
 pub const MOST_QUARTERS: u16 = 96;
 const LEASE: &str = "staffing";
 /// How often seats are moved.
@@ -65,7 +65,7 @@ pub struct Quarter {
     pub slots: f64,
 }
 
-/// Adds up what events say of groups' work.
+/// Adds up the groups' work in a batch of events.
 pub fn work_of(batch: &[Event]) -> Vec<(GroupId, staffing::Work)> {
     let mut sums: BTreeMap<(GroupId, i64), Sums> = BTreeMap::new();
     for event in batch {
@@ -79,7 +79,7 @@ pub fn work_of(batch: &[Event]) -> Vec<(GroupId, staffing::Work)> {
     rows.collect()
 }
 
-/// Reckons it, so many quarters of an hour ahead (at least one, [`MOST_QUARTERS`] at most).
+/// Computes the staffing for `ahead` quarters of an hour, clamped to 1 to [`MOST_QUARTERS`].
 pub fn read(ctx: &Ctx<'_>, ahead: u16) -> Result<Staffing, StepError> {
     let (ready, now) = (plan::current(ctx)?, ctx.now());
     let mut groups = Vec::with_capacity(ready.groups.len());
@@ -127,7 +127,7 @@ fn of_group(ctx: &Ctx<'_>, group: &Group, now: Timestamp, ahead: u16) -> Result<
     })
 }
 
-/// People at work, with the plan's groups that they serve.
+/// The human agents at work, with the groups of the plan that they serve.
 #[expect(clippy::cast_precision_loss, reason = "hundredths of a few units")]
 fn members(ctx: &Ctx<'_>, plan: &Plan, now: Timestamp) -> Result<Vec<Member>, StepError> {
     let known: BTreeSet<&GroupId> = plan.groups.iter().map(|g| &g.id).collect();
@@ -152,10 +152,11 @@ fn members(ctx: &Ctx<'_>, plan: &Plan, now: Timestamp) -> Result<Vec<Member>, St
     Ok(found)
 }
 
-/// In auto mode, moves seats, once a minute whoever ticks; in the other, takes back what was moved. How many were.
+/// In auto mode, moves seats, once a minute however often it is called. In recommend mode, takes moved seats back. Returns
+/// how many seats it moved.
 pub fn shift(ctx: &Ctx<'_>) -> Result<i64, StepError> {
     let now = ctx.now();
-    // The lease is never given up: its end is the next time to look.
+    // The lease is never released: its end is the time of the next move.
     if !leases::claim(ctx.db, LEASE, &ctx.owner(), now, now.plus_millis(EVERY_MS))? {
         return Ok(0);
     }
@@ -170,7 +171,7 @@ pub fn shift(ctx: &Ctx<'_>) -> Result<i64, StepError> {
     Ok(moved)
 }
 
-/// Gives an agent a home, or takes it; false where the agent does not serve it any more.
+/// Gives an agent a home group, or takes it away; false if the agent no longer serves that group.
 fn settle(ctx: &Ctx<'_>, agent: AgentId, home: Option<&GroupId>) -> Result<bool, StepError> {
     let groups = agents::groups_of(ctx.db, agent)?;
     if home.is_some_and(|home| groups.iter().all(|m| m.group != *home)) || !staffing::mark(ctx.db, agent, ctx.now())? {

@@ -1,5 +1,5 @@
-//! What a colleague must know who takes a customer over: who it is, what was asked, promised and is open, the orders, the mood. Every line
-//! is a sentence of a message and names it; nothing is put into other words.
+//! What a colleague who takes over a customer must know: who the customer is, what was asked, promised and is still open,
+//! the orders, and the mood. Every line is a sentence from a message and names that message; nothing is paraphrased.
 
 use crate::context::{self, Context};
 use crate::orders;
@@ -13,11 +13,11 @@ use warmline_kernel::sealed::{self, Keys};
 use warmline_language::said;
 use warmline_model::{AgentId, Channel, Content, ConversationId, CustomerId, MessageId, Origin, Timestamp};
 
-/// Messages that are looked at, the newest.
+/// The most messages looked at, the newest ones.
 pub(crate) const LOOKED_AT: usize = 400;
-/// Lines of a kind that are shown, the newest.
+/// The most lines of a kind that are shown, the newest ones.
 const SHOWN: usize = 8;
-/// Sentences of the customer's that are lately said.
+/// How many of the customer's sentences count as recent.
 const LATELY: usize = 5;
 
 /// A sentence of a message.
@@ -103,8 +103,8 @@ pub struct Summary {
     pub agent: Option<AgentId>,
 }
 
-/// Sums up what was said with a person since an instant; where contexts are kept, only what came since the last time is read. Nothing is
-/// noted: see [`crate::touch::summary`].
+/// Sums up what was said with a person since an instant. If a context is stored, only messages newer than it are read. The
+/// caller notes the access: see [`crate::touch::summary`].
 pub fn of(ctx: &Ctx<'_>, person: CustomerId, since: Timestamp) -> Result<Summary, StepError> {
     let kept = context::load(ctx, person, since)?;
     let known = kept.is_some();
@@ -113,7 +113,7 @@ pub fn of(ctx: &Ctx<'_>, person: CustomerId, since: Timestamp) -> Result<Summary
     if !(known && newer.is_empty()) {
         let (mut keys, mut altered, mut digests) = (Keys::default(), Vec::new(), Vec::with_capacity(newer.len()));
         for entry in &newer {
-            // What does not open says nothing, and hides nothing else.
+            // A message that does not open adds nothing and hides no other.
             let opened = keys.of(ctx, entry.conversation.customer).map(|key| sealed::open_content(key, &entry.message));
             if let Some(Err(_)) = opened {
                 altered.push(Broken::message(entry.conversation.customer, &entry.message));
@@ -140,7 +140,7 @@ enum Does {
     Angers,
 }
 
-/// A message, as far as a summary tells of it.
+/// The part of a message that a summary needs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Digest {
     pub(crate) customer: CustomerId,
@@ -148,17 +148,17 @@ pub(crate) struct Digest {
     pub(crate) n: i64,
     message: MessageId,
     at: Timestamp,
-    /// None where it does not open.
+    /// `None` if the message does not open.
     channel: Option<Channel>,
     origin: Origin,
     agent: Option<AgentId>,
-    /// The order that it tells of, and what.
+    /// The order that it reports, and the report.
     order: Option<(String, String)>,
     /// The orders that it names.
     slots: Vec<String>,
-    /// The sentences that do something, the last first: which from the end, what, and the sentence.
+    /// The sentences that ask, promise or anger, the last first: each with its number counted from the end.
     said: Vec<(usize, Does, String)>,
-    /// How many sentences it has; none where it has no words.
+    /// The number of its sentences; `None` if it has no words.
     sentences: Option<usize>,
     done: bool,
 }
@@ -183,7 +183,7 @@ impl Digest {
         };
         let Some(content) = content else { return digest };
         digest.order = orders::told(channel, content).map(|(order, status)| (order.to_owned(), status.to_owned()));
-        // Greetings and the like say nothing, nor do colleagues to each other.
+        // Greetings and the like say nothing, and neither do notes between colleagues.
         let silent = message.origin == Origin::System || matches!(content, Content::Note { .. });
         if !silent {
             digest.slots = orders::named(channel, content).map(str::to_owned).collect();
@@ -211,17 +211,17 @@ impl Digest {
     }
 }
 
-/// The messages as they are gone through, from the last one back.
+/// The state while messages are gone through, from the last one back.
 #[derive(Default)]
 struct Told {
     summary: Summary,
     /// Conversations in which somebody answered later.
     answered: BTreeSet<ConversationId>,
-    /// Conversations in which somebody said later that it is done.
+    /// Conversations in which somebody said later that the matter is done.
     done: BTreeSet<ConversationId>,
-    /// Sentences of the customer's so far.
+    /// The number of the customer's sentences so far.
     lately: usize,
-    /// Angry ones among the last few, and among as many before.
+    /// Angry sentences among the last [`LATELY`], and among as many before them.
     tempers: [usize; 2],
 }
 

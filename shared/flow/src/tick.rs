@@ -1,5 +1,5 @@
-//! What happens because time passes. Every step is idempotent and looks again inside its transaction, so overlapping ticks do
-//! no harm; every step is bounded, and the next tick goes on.
+//! What happens because time passes. Every step is idempotent and checks again inside its transaction, so overlapping ticks
+//! do no harm. Every step is bounded, and the next tick continues it.
 
 use crate::{ai, calls, converse, erase, place, plan, retention, staff, staffing};
 use warmline_kernel::ctx::{Ctx, StepError};
@@ -9,15 +9,15 @@ use warmline_routing::Cause;
 use warmline_store::conversations::{self, Conversation};
 use warmline_store::{agents, idempotency, immediate, messages, placing, queues};
 
-/// Conversations a tick.
+/// The most conversations of a kind in one tick.
 const BATCH: i64 = 64;
-/// How long a conversation in which nobody spoke stays open.
+/// How long a conversation in which nobody has spoken stays open.
 const IDLE_OPEN_MS: i64 = 24 * 3600 * 1000;
 
 /// What a tick did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Ticked {
-    /// Calls that rang and of which no more was heard.
+    /// Calls that rang without a further event.
     pub rang_out: i64,
     /// Conversations taken back because nobody accepted them.
     pub accept_timeouts: i64,
@@ -29,7 +29,7 @@ pub struct Ticked {
     pub lost_agents: i64,
     /// Conversations taken back from lost agents who did not return in time.
     pub taken_back: i64,
-    /// Contacts that waited too long and were sought a place elsewhere.
+    /// Contacts that waited too long and for which another place was sought.
     pub overflowed: i64,
     /// Contacts given to free seats that could not take them before: a ring opened, or business hours began.
     pub matched: i64,
@@ -48,11 +48,11 @@ pub struct Ticked {
 /// Does what is due.
 ///
 /// # Errors
-/// The store fails; what was committed stays, the next tick does the rest.
+/// The store fails. Committed steps stay, and the next tick does the rest.
 pub fn tick(ctx: &Ctx<'_>) -> Result<Ticked, StepError> {
     let mut done = Ticked::default();
     let now = ctx.now();
-    // Before those that nobody accepted: a call that is gone is nobody's fault.
+    // Abandoned calls first: otherwise their agents would be charged with an accept time-out.
     for due in placing::ringing(ctx.db, now, BATCH)? {
         let still = |c: &Conversation| {
             c.first_inbound_at.is_none() && c.accepted_at.is_none() && c.state != ConversationState::Closed
@@ -79,7 +79,7 @@ pub fn tick(ctx: &Ctx<'_>) -> Result<Ticked, StepError> {
         done.ai_timeouts += recheck(ctx, &due, still, |c| ai::timed_out(ctx, c))?;
     }
     done.moved = staffing::shift(ctx)?;
-    // After all that may have put somebody into a queue or changed who serves it.
+    // After every step that may have queued a contact or changed who serves it.
     for agent in queues::free_beside(ctx.db, BATCH)? {
         done.matched += immediate(ctx.db, || place::fill(ctx, &plan::current(ctx)?, agent))?;
     }
@@ -105,7 +105,7 @@ fn recheck(
     })
 }
 
-/// Agents without a sign of life, and what they did not come back for.
+/// Handles agents without a sign of life, and the conversations for which they did not come back.
 fn lost(ctx: &Ctx<'_>, now: Timestamp, done: &mut Ticked) -> Result<(), StepError> {
     let plan = plan::current(ctx)?;
     plan::keep_presence(ctx, &plan)?;
@@ -128,8 +128,8 @@ fn overflow(ctx: &Ctx<'_>, conversation: &Conversation) -> Result<(), StepError>
     place::again(ctx, &plan::current(ctx)?, conversation, group, Cause::WaitedTooLong)
 }
 
-/// Conversations in which a customer spoke before the first group existed, or when so many of the account's waited that no other might
-/// join them.
+/// Places open conversations whose customer spoke before the first group existed, or when too many conversations of the
+/// account waited.
 fn place_left_open(ctx: &Ctx<'_>) -> Result<i64, StepError> {
     if plan::current(ctx)?.groups.is_empty() {
         return Ok(0);
@@ -144,7 +144,7 @@ fn place_left_open(ctx: &Ctx<'_>) -> Result<i64, StepError> {
     Ok(placed)
 }
 
-/// Conversations in which nobody ever spoke (followed, scanned, and no more).
+/// Closes conversations in which nobody has ever spoken (followed or scanned, and no more).
 fn close_idle(ctx: &Ctx<'_>, now: Timestamp) -> Result<(), StepError> {
     for due in conversations::list(ctx.db, None, BATCH, Some(ConversationState::Open), None)? {
         let idle = |c: &Conversation| {

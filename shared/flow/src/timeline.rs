@@ -1,8 +1,8 @@
 //! All that was said with a person, on every channel, newest first.
 //!
-//! Of one customer only one conversation is open at a time, so each customer's messages are in order already: its conversations from
-//! the newest, and each of them from its last message. A page merges as many such rows as the person has customers, and reads of each
-//! no more than it shows; how much was ever written does not matter.
+//! A customer has at most one open conversation, so each customer's messages are in order already: by conversation from the
+//! newest, and in each from its last message. A page merges one such sequence for each of the person's customers, and reads
+//! no more of each than it shows. The number of messages ever written does not matter.
 
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::str::FromStr;
@@ -13,7 +13,7 @@ use warmline_store::conversations::{self, Conversation};
 use warmline_store::messages::Message;
 use warmline_store::people;
 
-/// Messages that are read at a time where few are new.
+/// Messages read at a time if few are new.
 const FEW: i64 = 16;
 
 /// A place in a timeline: when a message was stored, and where.
@@ -72,19 +72,19 @@ impl Entry {
     }
 }
 
-/// One customer's messages, newest first, read as far as they are needed.
+/// One customer's messages, newest first, read only as far as needed.
 struct Line<'a> {
     ctx: &'a Ctx<'a>,
     customer: CustomerId,
-    /// Nothing at or after this place.
+    /// Only messages before this place.
     before: Option<Place>,
-    /// Nothing at or before this message.
+    /// Only messages after this one.
     known: Option<(ConversationId, i64)>,
-    /// How many are read at a time.
+    /// How many messages are read at a time.
     step: i64,
     conversation: Option<Reader<'a>>,
     read: VecDeque<Message>,
-    /// The next message of the conversation to be read is the one before this number.
+    /// The next message to read is the one before this number.
     next: i64,
 }
 
@@ -130,7 +130,8 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// The number after that of the last message that comes before the place. Looked for by halves: a conversation can be long.
+    /// One more than the number of the last message before the place. Found by bisection, because a conversation can be
+    /// long.
     fn first_before(&self, reader: &mut Reader<'a>) -> Result<i64, StepError> {
         let conversation = reader.conversation().clone();
         let (mut least, mut most) = (1, conversation.messages + 1);
@@ -158,7 +159,7 @@ pub fn page(
     merged(ctx, person, since, limit, |customer| Line::new(ctx, customer, before, None, step))
 }
 
-/// The newest messages that come after what is known of each customer: its conversation, and the number in it.
+/// The newest messages after a known message of each customer, given as its conversation and its number.
 pub fn newer(
     ctx: &Ctx<'_>,
     person: CustomerId,

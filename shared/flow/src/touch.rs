@@ -1,9 +1,10 @@
-//! Who may touch a person: read what they said, join them with another, part them, say who they are. Each step here notes in the audit log
-//! what it did, so that no caller can leave the note out. What is read is noted before it is read.
+//! Who may touch a person: read their messages, join them with another person, part them, and say who they are. Each step
+//! here writes its own audit entry, so that no caller can leave it out. The entry for a read is stored before the read.
 //!
-//! Supervisors may do all of it. An agent works with the persons whom they **serve**: those with whom they hold an open conversation, or
-//! about whom a colleague asks them. Nothing that an agent may do makes them serve somebody; only routing, a colleague or a supervisor
-//! does. A merge shows an agent what both sides said, so it takes both, or one and a suggestion that no member of staff made.
+//! Supervisors may do all of this. An agent works with the persons whom they **serve**: those with whom they hold an open
+//! conversation, and those about whom a colleague has asked them. An agent cannot make themselves serve somebody: only
+//! routing, a colleague or a supervisor can. A merge shows an agent what both sides said. It therefore takes both sides, or
+//! one side and a suggestion that no member of staff made.
 
 use crate::people as flow;
 use crate::summary::{self, Summary};
@@ -23,12 +24,12 @@ fn person(ctx: &Ctx<'_>, customer: CustomerId) -> Result<CustomerId, StepError> 
     people::person(ctx.db, customer)?.ok_or(MISSING)
 }
 
-/// Whether what a person said is an actor's business: a supervisor's, or of those who talk with them now.
+/// Whether the actor may read what a person said: supervisors, and agents who serve the person.
 pub fn serves(ctx: &Ctx<'_>, actor: &Actor, person: CustomerId) -> Result<bool, StepError> {
     may(ctx, actor, person, people::served_by)
 }
 
-/// Whether an actor supervises, or is an agent of whom that is true.
+/// Whether the actor supervises, or is an agent for whom `is` holds.
 fn may(
     ctx: &Ctx<'_>,
     actor: &Actor,
@@ -42,17 +43,17 @@ fn may(
     }
 }
 
-/// The person whom a customer is, where the actor serves them.
+/// The customer's person, if the actor serves them.
 ///
 /// # Errors
-/// There is no such customer or the actor does not serve them, which is told the same way; or the store fails.
+/// There is no such customer, or the actor does not serve them (both get the same answer); or the store fails.
 pub fn served(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId) -> Result<CustomerId, StepError> {
     let person = person(ctx, customer)?;
     if serves(ctx, actor, person)? { Ok(person) } else { Err(MISSING) }
 }
 
-/// The person whom a customer is, where the actor may see who they are, masked: supervisors and privacy officers everybody; agents
-/// those whom they serve and those of whom they may read a conversation.
+/// The customer's person, if the actor may see who they are, masked. Supervisors and privacy officers see everybody. Agents
+/// see the persons whom they serve and those of whom they may read a conversation.
 ///
 /// # Errors
 /// As for [`served`].
@@ -67,8 +68,9 @@ pub fn seen(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId) -> Result<Custom
     }
 }
 
-/// Whether two persons share an identifier that is a ground for an agent's merge: each side has it from a channel or with proof, and no
-/// merge by it was undone. What staff typed without proof is none, or an agent could type a stranger's number and read the stranger.
+/// Whether two persons share an identifier that allows an agent's merge. Each side must have it from a channel or with
+/// proof, and no merge by it may have been undone. An identifier that staff typed without proof does not count: otherwise an
+/// agent could type a stranger's number and read the stranger's messages.
 fn suggested(ctx: &Ctx<'_>, one: CustomerId, other: CustomerId) -> Result<bool, StepError> {
     let told = |strong: bool, source: &str| strong || source != flow::STAFF;
     for member in people::members(ctx.db, one)? {
@@ -85,16 +87,17 @@ fn suggested(ctx: &Ctx<'_>, one: CustomerId, other: CustomerId) -> Result<bool, 
     Ok(false)
 }
 
-/// Whether an actor may join a person with another. An agent who is only asked for advice may not: a merge would outlive the advice.
+/// Whether the actor may join a person with another. An agent who is only consulted may not: a merge would outlive the
+/// consultation.
 fn holds(ctx: &Ctx<'_>, actor: &Actor, person: CustomerId) -> Result<bool, StepError> {
     may(ctx, actor, person, people::held_by)
 }
 
-/// A member of staff says that two customers are one person.
+/// A member of staff states that two customers are one person.
 ///
 /// # Errors
-/// There is no such customer, or an agent talks with neither, or with one and nothing suggests the other (all told the same way); they are one
-/// person already (`same_person`); or the store fails.
+/// There is no such customer; or an agent talks with neither, or with one and nothing suggests the other. All of these get
+/// the same answer. Or they are one person already (`same_person`), or the store fails.
 pub fn join(ctx: &Ctx<'_>, actor: &Actor, a: CustomerId, b: CustomerId) -> Result<MergeId, StepError> {
     let (one, other) = (person(ctx, a)?, person(ctx, b)?);
     let (holds_one, holds_other) = (holds(ctx, actor, one)?, holds(ctx, actor, other)?);
@@ -117,12 +120,13 @@ pub fn part(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, merge: MergeId) 
     if !flow::merges(ctx, person)?.iter().any(|m| m.id == merge) {
         return Err(StepError::NotFound("merge of this customer"));
     }
-    // Before it is undone: the entry names both sides.
+    // The entry comes first, while it still names both sides.
     append(ctx, actor, Action::Unmerge, customer)?;
     flow::unmerge(ctx, merge, actor.agent)
 }
 
-/// A member of staff adds an identifier. It is proof only where a supervisor says that the customer proved it: an agent's word suggests.
+/// A member of staff adds an identifier. It counts as proof only if a supervisor states that the customer proved it; from an
+/// agent it is a suggestion.
 ///
 /// # Errors
 /// There is no such customer, or the actor does not serve them; or the store fails.
@@ -134,7 +138,8 @@ pub fn identify(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, known: Known
     append(ctx, actor, Action::Identify, customer)
 }
 
-/// A member of staff takes an identifier away from a person (PIPL article 46). Where staff typed it, only that goes.
+/// A member of staff removes an identifier from a person (PIPL article 46). If staff typed it, only the typed one is
+/// removed.
 ///
 /// # Errors
 /// There is no such customer, or they have no such identifier; or the store fails.
@@ -146,7 +151,7 @@ pub fn forget_identifier(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, kno
     append(ctx, actor, Action::Correct, person)
 }
 
-/// A member of staff corrects a person's name (PIPL article 46), on all channels; `None` goes back to what the channels tell.
+/// A member of staff corrects a person's name (PIPL article 46) on all channels; `None` goes back to the channels' names.
 ///
 /// # Errors
 /// There is no such customer, or the store fails.
@@ -156,7 +161,7 @@ pub fn rename(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, name: Option<&
     append(ctx, actor, Action::Correct, person)
 }
 
-/// A member of staff gives a person an own agent, or none.
+/// A member of staff gives a person an agent of their own, or none.
 ///
 /// # Errors
 /// There is no such customer or agent, or the store fails.
@@ -200,7 +205,7 @@ pub fn timeline(
     timeline::page(ctx, person, since, before, limit)
 }
 
-/// A person, and what was said with them.
+/// A person, and a summary of what was said with them.
 pub struct Summed {
     /// The customer that stands for the person.
     pub person: CustomerId,
@@ -208,11 +213,12 @@ pub struct Summed {
     pub names: Vec<String>,
     /// Their tags.
     pub tags: Vec<String>,
-    /// What was said.
+    /// The summary.
     pub summary: Summary,
 }
 
-/// What an agent must know who takes a served person over; `of` names the customer, and for which conversation and why where there is one.
+/// What an agent who takes over a served person must know. `of` names the customer and, if there is one, the conversation
+/// and the reason.
 ///
 /// # Errors
 /// As for [`served`].
@@ -223,7 +229,7 @@ pub fn summary(ctx: &Ctx<'_>, actor: &Actor, of: Of<'_>, since: Timestamp) -> Re
     Ok(Summed { person, names: flow::names(ctx, person)?, tags, summary: summary::of(ctx, person, since)? })
 }
 
-/// Who a person is, in the clear.
+/// A person's names and identifiers, unmasked.
 pub struct Unmasked {
     /// Their names, each once.
     pub names: Vec<String>,
@@ -231,8 +237,8 @@ pub struct Unmasked {
     pub identifiers: Vec<flow::Opened>,
 }
 
-/// Shows who a person is without a mask. A privacy officer talks with nobody, and answers for what is kept of everybody; others see whom
-/// they serve.
+/// Shows a person's names and identifiers without a mask. A privacy officer sees everybody's, because they answer for all
+/// stored data and talk with nobody. Others see the persons whom they serve.
 ///
 /// # Errors
 /// As for [`served`].
@@ -242,7 +248,8 @@ pub fn unmask(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, reason: &str) 
     Ok(Unmasked { names: flow::names(ctx, person)?, identifiers: flow::identifiers(ctx, person)? })
 }
 
-/// Begins to export all that is known of a person: the customer that stands for them, or their erasure where they were erased.
+/// Begins the export of a person's data. Returns the customer that stands for the person, and the erasure if they were
+/// erased.
 ///
 /// # Errors
 /// There is no such customer, or the store fails.

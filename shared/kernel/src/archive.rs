@@ -1,8 +1,9 @@
-//! Messages of conversations that were closed long ago, packed: many in one blob, compressed, sealed under the customer's key and bound
-//! to their conversation and numbers.
+//! Archived messages of conversations that were closed long ago. A pack holds many messages in one blob. It is compressed,
+//! sealed under the customer's key, and bound to its conversation and to its message numbers.
 //!
-//! Packs are made from the first message on. Whoever reads looks at the rows first and takes from packs what is missing before them, so a
-//! pack that is made meanwhile makes no gap and shows nothing twice.
+//! Packs are made in order, beginning with a conversation's first message. A reader looks at the rows first and takes what
+//! is missing before them from packs. A pack that is made between the two reads therefore neither leaves a gap nor shows a
+//! message twice.
 
 use crate::broken::{self, Broken, Value};
 use crate::ctx::{Ctx, StepError};
@@ -19,15 +20,15 @@ use warmline_store::archive::{self, Pack};
 use warmline_store::conversations::Conversation;
 use warmline_store::messages::{self, Message};
 
-/// Messages in a pack, at most.
+/// The most messages in a pack.
 pub const PACK_MESSAGES: i64 = 1_000;
 /// Bytes of sealed contents after which a pack takes no more messages.
 pub const PACK_BYTES: usize = 256 * 1024;
-/// Rows that are read at a time.
+/// Rows read at a time.
 const READ: i64 = 100;
-/// What a pack can have grown to: [`PACK_BYTES`], the last rows read, and what stands around each content.
+/// The most bytes of an unpacked pack: [`PACK_BYTES`], the last batch of rows, and the JSON around each content.
 const OPENED_LIMIT: usize = 64 * 1024 * 1024;
-/// Higher levels cost more time than they save of text this short.
+/// For texts this short, higher levels cost more time than they save space.
 const LEVEL: u8 = 6;
 
 /// A message in a pack.
@@ -45,7 +46,7 @@ struct Packed {
     reason: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     content: Option<Content>,
-    /// In the place of a content that does not open: its bytes as they were.
+    /// The bytes of a content that does not open, unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     sealed: Option<String>,
 }
@@ -58,7 +59,8 @@ impl Packed {
         Self { n, id, from, agent, at, delivery, reason, content, sealed }
     }
 
-    /// As it was in its row: contents are sealed again, each by itself, so that who reads messages need not know where they were.
+    /// The message as its row held it. Each content is sealed again by itself, so that callers need not know whether it was
+    /// archived.
     fn message(&self, ctx: &Ctx<'_>, key: &CustomerKey, conversation: ConversationId) -> Result<Message, StepError> {
         let content = match (&self.content, &self.sealed) {
             (Some(content), _) => sealed::seal_content(ctx, key, conversation, self.id, content)?,
@@ -87,7 +89,7 @@ fn aad(conversation: ConversationId, first: i64, last: i64) -> [u8; 36] {
     aad
 }
 
-/// The first messages of a conversation that are in rows: as many as one pack takes.
+/// The first messages of a conversation that are still rows: as many as one pack takes, and at most `most`.
 pub fn next_rows(ctx: &Ctx<'_>, conversation: ConversationId, most: i64) -> Result<Vec<Message>, StepError> {
     let (mut rows, mut bytes): (Vec<Message>, usize) = (Vec::new(), 0);
     let most = usize::try_from(most.min(PACK_MESSAGES)).unwrap_or(0);
@@ -103,7 +105,7 @@ pub fn next_rows(ctx: &Ctx<'_>, conversation: ConversationId, most: i64) -> Resu
     Ok(rows)
 }
 
-/// Moves messages from rows into a pack, in the caller's transaction.
+/// Moves messages from rows into a pack. Runs in the caller's transaction.
 pub fn pack(ctx: &Ctx<'_>, key: &CustomerKey, conversation: ConversationId, rows: Vec<Message>) -> Result<(), StepError> {
     let (Some(first), Some(last)) = (rows.first().map(|m| m.n), rows.last().map(|m| m.n)) else { return Ok(()) };
     let packed: Vec<Packed> = rows.into_iter().map(|m| Packed::new(key, m)).collect();
@@ -120,7 +122,9 @@ struct Opened {
     messages: Vec<Packed>,
 }
 
-/// Reads the messages of a conversation, wherever they are; not within a transaction, since it tells of packs that were altered. Keeps the pack that it opened last: who reads one message reads its neighbours.
+/// Reads the messages of a conversation from rows and packs. Not for use within a transaction: it reports altered packs,
+/// which takes a transaction of its own. It keeps the pack that it opened last, because callers usually read neighbouring
+/// messages.
 pub struct Reader<'a> {
     ctx: &'a Ctx<'a>,
     conversation: Rc<Conversation>,
@@ -139,7 +143,7 @@ impl<'a> Reader<'a> {
         &self.conversation
     }
 
-    /// The message with that number; none where it is gone.
+    /// The message with that number; `None` if it is gone.
     pub fn get(&mut self, n: i64) -> Result<Option<Message>, StepError> {
         if let Some(message) = messages::get(self.ctx.db, self.conversation.id, n)? {
             return Ok(Some(message));
@@ -155,7 +159,7 @@ impl<'a> Reader<'a> {
         let (mut found, mut from) = (Vec::new(), n + 1);
         while from < rows_from && count(&found) < limit {
             let Some((first, last)) = self.open(from)? else { break };
-            // What came before the first pack is gone.
+            // Messages before the first pack are gone.
             from = from.max(first);
             let to = last.min(from + limit - count(&found) - 1).min(rows_from - 1);
             found.extend(self.packed(from, to)?);
@@ -166,7 +170,7 @@ impl<'a> Reader<'a> {
         Ok(found)
     }
 
-    /// Messages before a number, the last first.
+    /// Messages before a number, the newest first.
     pub fn before(&mut self, n: i64, limit: i64) -> Result<Vec<Message>, StepError> {
         let mut found = messages::before(self.ctx.db, self.conversation.id, n, limit)?;
         let mut next = found.last().map_or(n, |m| m.n);
@@ -179,15 +183,15 @@ impl<'a> Reader<'a> {
         Ok(found)
     }
 
-    /// The messages from one to another that are in the opened pack.
+    /// The messages with numbers `from` to `to` that are in the opened pack.
     fn packed(&self, from: i64, to: i64) -> Result<Vec<Message>, StepError> {
         let (Some(opened), Some(key)) = (&self.opened, &self.key) else { return Ok(Vec::new()) };
         let wanted = opened.messages.iter().filter(|m| (from..=to).contains(&m.n));
         wanted.map(|m| m.message(self.ctx, key, self.conversation.id)).collect()
     }
 
-    /// Opens the pack with a message, or the next one: the numbers of its first and last. In the place of one that does not open is one
-    /// without messages, so that it hides no other.
+    /// Opens the pack that holds message `n`, or the next pack, and returns the numbers of its first and last message. A
+    /// pack that does not open counts as empty, so that it hides no other pack.
     fn open(&mut self, n: i64) -> Result<Option<(i64, i64)>, StepError> {
         if let Some(Opened { first, last, .. }) = self.opened
             && (first..=last).contains(&n)

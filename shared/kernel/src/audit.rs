@@ -1,5 +1,5 @@
-//! Who read what of whom, and who changed what must or may be kept. Nothing personal is shown to anybody before the entry that says so is
-//! stored; where it cannot be stored, nothing is shown.
+//! The audit log: who read which personal data, and who changed something that must be accounted for. An entry is stored
+//! before the data is shown. If it cannot be stored, nothing is shown.
 
 use crate::ctx::{Actor, Ctx, StepError};
 use warmline_model::{AuditEntry, ConversationId, CustomerId};
@@ -38,15 +38,15 @@ pub enum Action {
     Erase,
     /// A legal hold was placed on a customer, or changed.
     PlaceHold,
-    /// A legal hold was lifted.
+    /// A customer was given an agent of their own, or none.
     LiftHold,
     /// A customer's consent was noted.
     GiveConsent,
     /// The end of a customer's consent was noted.
     WithdrawConsent,
-    /// For how long things are kept was changed.
+    /// The retention periods were changed.
     ChangeRetention,
-    /// Messages that were given up were made due again, many at once.
+    /// Many messages that were given up were made due again at once.
     RetryDeliveries,
     /// A channel account was added.
     CreateAccount,
@@ -95,7 +95,8 @@ impl Action {
 /// What it was done to.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Of<'a> {
-    /// Any customer of the person. The entry names all of them, so that whoever turns out to be somebody else again is not left out.
+    /// Any customer of the person. The entry names all of the person's customers, so that after a merge is undone it is
+    /// still found under each of them.
     pub customer: Option<CustomerId>,
     /// The conversation.
     pub conversation: Option<ConversationId>,
@@ -103,18 +104,18 @@ pub struct Of<'a> {
     pub reason: Option<&'a str>,
 }
 
-/// Stores an entry, in a transaction of its own.
+/// Stores an entry in a transaction of its own.
 ///
 /// # Errors
-/// The store fails: then what it is about must not be shown.
+/// The store fails. The data that the entry is about must then not be shown.
 pub fn record(ctx: &Ctx<'_>, actor: &Actor, action: Action, of: Of<'_>) -> Result<(), StepError> {
     immediate(ctx.db, || append(ctx, actor, action, of))
 }
 
-/// Stores an entry, in the transaction under way.
+/// Stores an entry in the caller's transaction.
 pub fn append(ctx: &Ctx<'_>, actor: &Actor, action: Action, of: Of<'_>) -> Result<(), StepError> {
     let chain = ctx.keys.audit();
-    // A note that was altered is not mended: the chain goes on from it and the check finds where.
+    // An altered note is not repaired: the chain goes on from it, and the check finds where it was altered.
     let (seq, before) = audit::head(ctx.db)?.map_or((0, AUDIT_START), |note| unchecked(&note));
     let entry = AuditEntry {
         seq: seq + 1,
@@ -132,7 +133,7 @@ pub fn append(ctx: &Ctx<'_>, actor: &Actor, action: Action, of: Of<'_>) -> Resul
     Ok(audit::set_head(ctx.db, &chain.note(&(entry.seq, hash)))?)
 }
 
-/// All customers who are one person with this one; none where it is alone, or was erased.
+/// All customers merged with this one, itself included; empty if there is no other, or if it was erased.
 fn named(ctx: &Ctx<'_>, customer: Option<CustomerId>) -> Result<Vec<CustomerId>, StepError> {
     let Some(person) = customer.map(|c| people::person(ctx.db, c)).transpose()?.flatten() else { return Ok(Vec::new()) };
     let members: Vec<CustomerId> = people::members(ctx.db, person)?.into_iter().map(|m| m.id).collect();
@@ -146,17 +147,17 @@ fn unchecked(note: &[u8]) -> AuditHead {
 
 /// A part of the log, checked.
 pub struct Checked {
-    /// Entries that follow each other.
+    /// Entries checked and found to follow each other.
     pub entries: i64,
-    /// The last of them: number and hash.
+    /// The number and the hash of the last of them.
     pub last: AuditHead,
-    /// Whether it is the end of the log.
+    /// Whether the end of the log was reached.
     pub end: bool,
-    /// The first entry that is wrong, and what is.
+    /// The number of the first faulty entry, and its fault.
     pub fault: Option<(i64, AuditFault)>,
 }
 
-/// Checks so many entries after a number, up to which the chain was checked before.
+/// Checks at most `limit` entries after the entry `after`. The chain must have been checked up to `after` before.
 pub fn check(ctx: &Ctx<'_>, after: i64, limit: i64) -> Result<Checked, StepError> {
     let chain = ctx.keys.audit();
     let mut checked = Checked { entries: 0, last: (0, AUDIT_START), end: false, fault: None };

@@ -1,12 +1,12 @@
-//! Sealed values of customers that do not open although the customer's key does: somebody altered them, or the disk did. Whoever reads
-//! goes on without them; the log is told of each once.
+//! Sealed values that do not open although the customer's key does: somebody altered them, or the disk did. Readers go on
+//! without them. The event log gets one event for each.
 
 use crate::ctx::{Ctx, StepError};
 use warmline_model::{ConversationId, CustomerId, EventBody, IdentityId, MessageId};
 use warmline_store::messages::Message;
 use warmline_store::{broken, events, immediate};
 
-/// Values that one read tells of; the next one tells of the rest.
+/// The most values that one read reports; the next read reports the rest.
 const TOLD: usize = 16;
 
 /// A value that does not open.
@@ -15,17 +15,17 @@ pub struct Broken {
     pub customer: CustomerId,
     /// The conversation.
     pub conversation: Option<ConversationId>,
-    /// What it is.
+    /// The value.
     pub what: Value,
 }
 
-/// What does not open.
+/// The kind of a value that does not open.
 pub enum Value {
     /// The content of a message.
     Message(MessageId),
     /// The names of an identity.
     Name(IdentityId),
-    /// Archived messages of the conversation, up to a number.
+    /// Archived messages of the conversation; the number is that of the pack's last message.
     Pack(i64),
 }
 
@@ -35,7 +35,7 @@ impl Broken {
         Self { customer, conversation: Some(message.conversation), what: Value::Message(message.id) }
     }
 
-    /// What the value is known by among those that were told of.
+    /// The value's key in the table of reported values.
     fn row(&self) -> Vec<u8> {
         match &self.what {
             Value::Message(id) => id.as_bytes().to_vec(),
@@ -57,7 +57,8 @@ impl Broken {
     }
 }
 
-/// Tells the log of values that it was not told of. Not within a transaction: it makes its own, and only where something is new.
+/// Reports to the event log the values that were not reported before. Not for use within a transaction: it makes its own,
+/// and only if something is new.
 pub fn tell(ctx: &Ctx<'_>, found: &[Broken]) -> Result<(), StepError> {
     let mut new = Vec::new();
     for value in found {

@@ -1,9 +1,10 @@
-//! What customers agreed to. A record is never changed: withdrawing is another record, and the newest of a purpose stands, whichever of
-//! the person's customers said it.
+//! What customers agreed to. A record is never changed; a withdrawal is another record. The newest record of a purpose
+//! counts, whichever of the person's customers made it.
 //!
-//! A customer who says STOP, 退订 and the like, or whose platform reports that they unsubscribed, withdraws the purpose
-//! `messages-<channel>`. The record is made in the transaction that stores the message, before anything is said. From then on nothing
-//! automatic leaves on that channel: no greeting, no waiting text, no AI seat's answer. Agents may answer what the customer writes.
+//! A customer withdraws the purpose `messages-<channel>` by saying STOP, 退订 or the like. A platform's report that they
+//! unsubscribed does the same. The record is made in the transaction that stores the message, before anything is said. From
+//! then on nothing automatic leaves on that channel: no greeting, no waiting text, no AI seat's answer. Agents may still
+//! answer the customer's messages.
 
 use crate::audit::{self, Action, Of};
 use crate::ctx::{Actor, Ctx, StepError};
@@ -13,28 +14,29 @@ use warmline_model::{Channel, Content, CustomerId, MessageId};
 use warmline_store::consents::{self, Consent};
 use warmline_store::people;
 
-/// The version of what is said in the words of carriers and platforms.
+/// The version noted for a choice made with a carrier's word or by a platform's event.
 const CARRIERS: &str = "carrier";
 
-/// What a customer's message says about messages.
+/// A customer's choice about automatic messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Choice {
-    /// Messages again, or no more of them.
+    /// True: they want messages again. False: they want no more.
     pub given: bool,
-    /// The word of the list, or the platform's event.
+    /// The word from the list, or the platform's event.
     pub wording: String,
 }
 
-/// The purpose under which messages of a channel are agreed to.
+/// The purpose that stands for messages on a channel.
 pub fn messages_on(channel: &Channel) -> String {
     format!("messages-{channel}")
 }
 
-/// What a message says about messages: by the platform's own event, or as a whole text on the channels where that counts.
+/// The choice that a message makes: by the platform's own event, or by its whole text on the channels where such words
+/// count.
 pub fn choice(channel: &Channel, content: &Content) -> Option<Choice> {
     match content {
         Content::Event { event, data, .. } => {
-            // Twilio's 21610: the carrier took nothing for this number, because its owner had said STOP.
+            // Twilio's 21610: the carrier did not deliver to this number, because its owner had said STOP.
             let refused = data.get("ErrorCode").and_then(|code| code.as_str()) == Some("21610");
             let given = match event.as_str() {
                 "opt_out" | "unsubscribe" | "unfollow" | "group_unsubscribe" | "unsubscribed" | "spamreport"
@@ -45,7 +47,7 @@ pub fn choice(channel: &Channel, content: &Content) -> Option<Choice> {
             };
             Some(Choice { given, wording: event.clone() })
         }
-        // On other channels 退订 may ask for the end of a delivery, and a person has to read it.
+        // On other channels 退订 may mean cancelling a delivery, so a person has to read it.
         Content::Text { text, .. } => {
             let said = match channel.as_str() {
                 "sms" => optout::text_message(text),
@@ -58,25 +60,25 @@ pub fn choice(channel: &Channel, content: &Content) -> Option<Choice> {
     }
 }
 
-/// Whether a person wants no automatic messages on a channel.
+/// Whether a person has withdrawn from automatic messages on a channel.
 pub fn refuses(ctx: &Ctx<'_>, person: CustomerId, channel: &Channel) -> Result<bool, StepError> {
     Ok(consents::of_person(ctx.db, person, &messages_on(channel))? == Some(false))
 }
 
-/// A customer and the message in which they chose, where one is at hand.
+/// Who made a choice, and in which message.
 #[derive(Clone, Copy)]
 pub struct Chooser<'a> {
     /// The person.
     pub person: CustomerId,
-    /// Which of the person's customers.
+    /// The person's customer who made it.
     pub customer: CustomerId,
-    /// Where.
+    /// The channel.
     pub channel: &'a Channel,
-    /// In which message, where it was one.
+    /// The message, if the choice was made in one.
     pub message: Option<MessageId>,
 }
 
-/// Notes a customer's choice where it changes what stands, in the transaction that stores the message.
+/// Notes a customer's choice if it changes what applies now. Runs in the transaction that stores the message.
 pub fn chosen(ctx: &Ctx<'_>, by: Chooser<'_>, choice: Choice) -> Result<(), StepError> {
     if refuses(ctx, by.person, by.channel)? != choice.given {
         return Ok(());
@@ -96,19 +98,19 @@ pub fn chosen(ctx: &Ctx<'_>, by: Chooser<'_>, choice: Choice) -> Result<(), Step
     Ok(consents::append(ctx.db, &new)?)
 }
 
-/// What was said.
+/// A statement about consent.
 pub struct Said<'a> {
-    /// What for, as a code of the brand's list.
+    /// The purpose, as a code of the brand's list.
     pub purpose: &'a str,
     /// The version of the text agreed to.
     pub version: &'a str,
-    /// Given, or withdrawn.
+    /// Whether consent was given; otherwise it was withdrawn.
     pub given: bool,
-    /// Where: a channel, or `staff`.
+    /// Where it was made: a channel, or `staff`.
     pub source: &'a str,
 }
 
-/// Appends a record of what a customer said.
+/// Appends a record of a customer's statement.
 ///
 /// # Errors
 /// There is no such customer, or the store fails.
@@ -130,7 +132,7 @@ pub fn note(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, said: &Said<'_>)
     audit::append(ctx, actor, action, Of { customer: Some(customer), reason: Some(said.purpose), ..Of::default() })
 }
 
-/// Whether a person agreed to a purpose: the newest record decides, and without one they did not.
+/// Whether a person agreed to a purpose. The newest record decides; without a record they did not.
 pub fn allows(ctx: &Ctx<'_>, person: CustomerId, purpose: &str) -> Result<bool, StepError> {
     let mut newest: Option<Consent> = None;
     for member in people::members(ctx.db, person)? {
@@ -139,7 +141,7 @@ pub fn allows(ctx: &Ctx<'_>, person: CustomerId, purpose: &str) -> Result<bool, 
     Ok(newest.is_some_and(|c| c.given))
 }
 
-/// What stands of each purpose that a person ever said something about.
+/// The newest record of each purpose that the person has a record of.
 pub fn standing(ctx: &Ctx<'_>, person: CustomerId) -> Result<Vec<Consent>, StepError> {
     let mut newest: BTreeMap<String, Consent> = BTreeMap::new();
     for member in people::members(ctx.db, person)? {
@@ -152,7 +154,7 @@ pub fn standing(ctx: &Ctx<'_>, person: CustomerId) -> Result<Vec<Consent>, StepE
     Ok(newest.into_values().collect())
 }
 
-/// A person's records before a position, the newest first.
+/// A person's records before a position, newest first.
 pub fn before(ctx: &Ctx<'_>, person: CustomerId, seq: i64, limit: i64) -> Result<Vec<Consent>, StepError> {
     let mut all = Vec::new();
     for member in people::members(ctx.db, person)? {

@@ -1,19 +1,20 @@
-//! What every step is given, and how a step fails.
+//! What every step receives, and how a step can fail.
 
 use warmline_model::{AgentId, Clock, CustomerId, Rng, Role, Timestamp};
 use warmline_privacy::{Keyring, SealError};
 use warmline_store::{Db, Kv, StoreError};
 
-/// The world, as a step sees it.
+/// The world as a step sees it.
 #[derive(Clone, Copy)]
 pub struct Ctx<'a> {
     /// The store.
     pub db: &'a dyn Db,
-    /// The store of keys. Never written inside a transaction of the other: on some platforms both are one.
+    /// The vault. Never write to it inside a transaction of the store: on some platforms both are one database.
     pub vault: &'a dyn Db,
-    /// What may be lost.
+    /// The key-value store. Its content may be lost at any time.
     pub kv: &'a dyn Kv,
-    /// The most session contexts in it ; 0: none are kept. The same for every component that writes or drops one.
+    /// The most session contexts that the key-value store keeps; 0 keeps none. The same for every component that writes or
+    /// drops one.
     pub contexts: u64,
     /// The time.
     pub clock: &'a dyn Clock,
@@ -29,7 +30,7 @@ impl Ctx<'_> {
         self.clock.now()
     }
 
-    /// A name that nobody else has, for the owner of a lease.
+    /// A random name that nobody else has, for the owner of a lease.
     pub fn owner(&self) -> [u8; 16] {
         let mut owner = [0; 16];
         self.rng.fill(&mut owner);
@@ -40,20 +41,20 @@ impl Ctx<'_> {
 /// Who asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Actor {
-    /// The member of staff; `None` for the administrator's token from the configuration.
+    /// The member of staff; `None` for the administrator's token of the configuration.
     pub agent: Option<AgentId>,
-    /// What they may do.
+    /// The role, which says what they may do.
     pub role: Role,
 }
 
 impl Actor {
-    /// Whether the actor may act on conversations of others.
+    /// Whether the actor may act on other agents' conversations.
     pub fn supervises(&self) -> bool {
         matches!(self.role, Role::Admin | Role::Supervisor)
     }
 }
 
-/// Why a step was not taken. `code` texts are stable: programs compare them.
+/// Why a step was not taken. Programs compare the `code` texts, so these are stable.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StepError {
     /// The store failed.
@@ -62,13 +63,13 @@ pub enum StepError {
     /// A stored value does not open.
     #[error(transparent)]
     Seal(#[from] SealError),
-    /// What the request names does not exist (or the actor may not see it).
+    /// The request names something that does not exist, or that the actor may not see.
     #[error("there is no such {0}")]
     NotFound(&'static str),
     /// The actor may not do this.
     #[error("{0}")]
     Forbidden(&'static str),
-    /// It cannot be done in the present state.
+    /// The present state does not allow it.
     #[error("{detail}")]
     Conflict {
         /// Stable code.
@@ -76,7 +77,7 @@ pub enum StepError {
         /// What to do about it.
         detail: &'static str,
     },
-    /// Merges made by hand would take these customers along: the caller has to name them.
+    /// Merges made by hand would extend the erasure to these customers, so the caller has to name them.
     #[error("the erasure would take along customers who were merged by hand")]
     MergedByHand(Vec<CustomerId>),
     /// The request asks for something impossible.
@@ -97,7 +98,7 @@ impl StepError {
         Self::Conflict { code, detail }
     }
 
-    /// A field that cannot be taken.
+    /// A field with a value that is not accepted.
     pub fn invalid(field: impl Into<String>, problem: impl Into<String>) -> Self {
         Self::Invalid { code: "invalid_field", field: field.into(), problem: problem.into() }
     }

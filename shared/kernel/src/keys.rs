@@ -1,4 +1,4 @@
-//! Putting another master key in the place of the one in force: keys are wrapped anew, content is not touched.
+//! Rotation of the master key: keys are wrapped anew, sealed content is not touched.
 
 use crate::ctx::{Ctx, StepError};
 use crate::passing;
@@ -9,23 +9,24 @@ use warmline_store::{StoreError, immediate, meta, vault};
 /// Where the wrapped root key is kept.
 pub const ROOT: &str = "root_key";
 
-/// What one call did.
+/// The result of one call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Rotated {
-    /// Keys that are wrapped by the master key in force now, and were not.
+    /// Keys that this call wrapped anew with the master key in force.
     pub rewrapped: usize,
-    /// Whether there may be more.
+    /// Whether more may be left to do.
     pub more: bool,
 }
 
-/// Wraps keys anew that another master key wraps, at most `limit` customers' keys. Safe to stop, to repeat and to run twice at once: each key is
-/// replaced only as it was read. Not inside a transaction.
+/// Wraps keys anew that another master key wraps; at most `limit` of the customers' keys in a call. It is safe to stop it,
+/// to repeat it and to run it twice at once, because a key is replaced only if it is still the one that was read. Not for
+/// use inside a transaction.
 ///
 /// # Errors
-/// A key is wrapped by a master key that is not at hand, or the store fails.
+/// A key is wrapped by a master key that is not configured, or the store fails.
 pub fn rotate(ctx: &Ctx<'_>, limit: i64) -> Result<Rotated, StepError> {
     let mut done = Rotated::default();
-    // An earlier version's keys do not say which master key wraps them: they move first.
+    // Keys of an earlier version do not say which master key wraps them, so they move to the vault first.
     if passing::move_keys(ctx, limit)? > 0 {
         return Ok(Rotated { more: true, ..done });
     }

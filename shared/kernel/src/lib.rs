@@ -1,13 +1,14 @@
-//! What every step needs: the world as a step sees it, sealing, the keys of what passes through, the audit log, and what stands in the
-//! store below all capabilities.
+//! What every step needs: its context, sealing, transient keys, the audit log, and the parts of the store that all
+//! capabilities share.
 //!
 //! * [`ctx`]: store, keys, clock and randomness; how a step fails;
-//! * [`sealed`]: what is sealed under which key, bound to what; [`keys`]: exchanging the master key; [`passing`]: keys of what passes
-//!   through, with the [`payload`] of inbox rows;
-//! * [`audit`]: who read what of whom; [`consent`]: what customers agreed to, which is asked before anything is said;
-//! * [`archive`]: packed messages; [`broken`]: what was altered.
+//! * [`sealed`]: what is sealed under which key, and bound to what; [`keys`]: rotation of the master key; [`passing`]:
+//!   transient keys, with the [`payload`] of inbox rows;
+//! * [`audit`]: who read which personal data; [`consent`]: what customers agreed to, checked before anything automatic is
+//!   said;
+//! * [`archive`]: packed messages; [`broken`]: values that were altered.
 //!
-//! Every step can fail because the store fails or a value does not open; its documentation says what else can.
+//! Every step fails if the store fails or a value does not open. Its documentation names only other errors.
 
 pub mod archive;
 pub mod audit;

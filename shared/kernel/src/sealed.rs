@@ -1,4 +1,4 @@
-//! What is sealed under which key, and what it is bound to. A sealed value moved to another row does not open.
+//! Which key seals what, and what each sealed value is bound to. A sealed value that is moved to another row does not open.
 
 use crate::ctx::{Ctx, StepError};
 use std::collections::{BTreeMap, HashMap};
@@ -46,7 +46,7 @@ fn reply_aad(conversation: ConversationId) -> [u8; 24] {
     aad
 }
 
-/// A WebSocket, as its session is bound to it: the account, and the connection's id at its gateway.
+/// A WebSocket as its session is bound to it: the account, and the connection's id at its gateway.
 #[derive(Clone, Copy)]
 pub struct Socket<'a> {
     /// The channel.
@@ -59,7 +59,7 @@ pub struct Socket<'a> {
 
 impl Socket<'_> {
     fn aad(&self) -> String {
-        // None of the first two holds a slash.
+        // Neither of the first two contains a slash.
         format!("{}/{}/{}", self.channel, self.account, self.connection)
     }
 }
@@ -70,20 +70,20 @@ struct Session {
     until: i64,
 }
 
-/// Seals who is at the other end of a WebSocket, for its gateway to keep.
+/// Seals the sender at the other end of a WebSocket, for the gateway to keep.
 pub fn seal_session(ctx: &Ctx<'_>, socket: Socket<'_>, sender: &Sender, until: Timestamp) -> Result<Vec<u8>, StepError> {
     let session = json(&Session { sender: sender.clone(), until: until.millis() })?;
     Ok(ctx.keys.purpose(Purpose::Sockets).seal(socket.aad().as_bytes(), &session, ctx.rng)?)
 }
 
-/// Opens it, as long as it is good.
+/// Opens a session, unless its time is over.
 pub fn open_session(ctx: &Ctx<'_>, socket: Socket<'_>, sealed: &[u8]) -> Option<Sender> {
     let plain = ctx.keys.purpose(Purpose::Sockets).open(socket.aad().as_bytes(), sealed).ok()?;
     let session: Session = unjson(&plain).ok()?;
     (ctx.now().millis() < session.until).then_some(session.sender)
 }
 
-/// Seals what a message said about where replies go, bound to its conversation.
+/// Seals where a message said that replies go, bound to its conversation.
 pub fn seal_reply_to(
     ctx: &Ctx<'_>,
     key: &CustomerKey,
@@ -112,18 +112,18 @@ pub fn open_sender(key: &CustomerKey, identity: IdentityId, sealed: &[u8]) -> Re
     unjson(&key.open(identity.as_bytes(), sealed)?)
 }
 
-/// A wrapped key as the vault keeps it.
+/// A wrapped key, as the vault keeps it.
 pub fn into_vault(wrapped: Wrapped) -> vault::Stored {
     vault::Stored { master: wrapped.master.as_bytes().to_vec(), wrapped: wrapped.sealed }
 }
 
-/// And back.
+/// The reverse of [`into_vault`].
 pub fn from_vault(stored: &vault::Stored) -> Result<Wrapped, SealError> {
     let master = KeyId::from_bytes(&stored.master).ok_or(SealError::Format)?;
     Ok(Wrapped { master, sealed: stored.wrapped.clone() })
 }
 
-/// A key that an earlier version kept beside the customer: the master key of then wraps the root key still, or again.
+/// A key that an earlier version kept with the customer. The master key that wraps the root key wraps it too.
 pub fn unmoved(ctx: &Ctx<'_>, sealed: Vec<u8>) -> Wrapped {
     Wrapped { master: ctx.keys.root_master(), sealed }
 }
@@ -131,7 +131,7 @@ pub fn unmoved(ctx: &Ctx<'_>, sealed: Vec<u8>) -> Wrapped {
 /// A customer's data key.
 ///
 /// # Errors
-/// [`SealError::Erased`] where it was destroyed; it does not open; or the store fails.
+/// [`SealError::Erased`] if the key was destroyed. Otherwise the key does not open, or the store fails.
 pub fn customer_key(ctx: &Ctx<'_>, id: CustomerId) -> Result<CustomerKey, StepError> {
     let wrapped = match vault::get(ctx.vault, id)? {
         Some(stored) => from_vault(&stored)?,
@@ -140,7 +140,7 @@ pub fn customer_key(ctx: &Ctx<'_>, id: CustomerId) -> Result<CustomerKey, StepEr
     Ok(ctx.keys.key(id.as_bytes(), &wrapped)?)
 }
 
-/// Seals what staff corrected a customer's name to.
+/// Seals the name that staff corrected a customer's name to.
 pub fn seal_corrected(ctx: &Ctx<'_>, key: &CustomerKey, id: CustomerId, name: &str) -> Result<Vec<u8>, StepError> {
     Ok(key.seal(&corrected_aad(id), name.as_bytes(), ctx.rng)?)
 }
@@ -157,12 +157,12 @@ fn corrected_aad(id: CustomerId) -> [u8; 20] {
     aad
 }
 
-/// Data keys of several customers, each opened once.
+/// The data keys of several customers, each opened once.
 #[derive(Default)]
 pub struct Keys(HashMap<CustomerId, Option<CustomerKey>>);
 
 impl Keys {
-    /// A customer's; none where it does not open.
+    /// A customer's key; `None` if it does not open.
     pub fn of(&mut self, ctx: &Ctx<'_>, id: CustomerId) -> Option<&CustomerKey> {
         self.0.entry(id).or_insert_with(|| customer_key(ctx, id).ok()).as_ref()
     }

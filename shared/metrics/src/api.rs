@@ -6,7 +6,7 @@ use warmline_endpoint::route::{Access, Answer, Call, FIGURES, Route, schema};
 use warmline_endpoint::{Problem, Response, page};
 use warmline_model::Scope;
 
-/// The figures, after what is new was folded.
+/// The figures, after new events were folded.
 fn read(call: &Call<'_>) -> Result<Figures, Problem> {
     steps::catch_up(&call.ctx)?;
     let hours = page::typed(call.request, "hours", |t| t.parse().ok().filter(|n| *n > 0))?;
@@ -25,7 +25,7 @@ fn open_metrics(call: &Call<'_>) -> Result<Response, Problem> {
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// What is served here.
+/// The routes of this resource.
 pub const ROUTES: &[Route] = &[
     Route::get(
         "/api/metrics",

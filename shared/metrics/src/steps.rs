@@ -14,7 +14,8 @@ use warmline_store::{
 const FOLLOWER: &str = "metrics";
 const BATCH: i64 = 512;
 
-/// Folds the next events; true when more wait. Cells, groups' work and position are one transaction: each event counts once.
+/// Folds the next events; true if more wait. Cells, groups' work and the position are written in one transaction, so each
+/// event counts once.
 pub fn advance(ctx: &Ctx<'_>) -> Result<bool, StepError> {
     let from = followers::position(ctx.db, FOLLOWER)?;
     let batch = events::after(ctx.db, from, BATCH)?;
@@ -38,14 +39,14 @@ pub fn advance(ctx: &Ctx<'_>) -> Result<bool, StepError> {
 /// How long one call folds.
 const BUDGET_MS: i64 = 3_000;
 
-/// Folds what is new, for a while.
+/// Folds new events, for a limited time.
 pub fn catch_up(ctx: &Ctx<'_>) -> Result<(), StepError> {
     let deadline = ctx.now().plus_millis(BUDGET_MS);
     while advance(ctx)? && ctx.now() < deadline {}
     Ok(())
 }
 
-/// The figures of the last hours (all when `None`), and the present.
+/// The figures of the last hours (of all hours if `None`), and the present gauges.
 pub fn read(ctx: &Ctx<'_>, hours: Option<i64>) -> Result<Figures, StepError> {
     let since = hours.map_or(i64::MIN, |h| ctx.now().secs().div_euclid(3600).saturating_sub(h));
     let cells = store::since(ctx.db, since)?;

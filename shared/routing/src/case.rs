@@ -1,4 +1,4 @@
-//! Whether a conversation goes on with a case that was there before: writing in the app and then calling is one matter.
+//! Whether a conversation continues an earlier case: for example, writing in the app and then calling is one matter.
 
 use crate::rules::OneOrMore;
 use schemars::JsonSchema;
@@ -35,10 +35,10 @@ impl Default for Cases {
     }
 }
 
-/// The most pairs.
+/// The most pairs of channels.
 const MAX_PAIRS: usize = 200;
 
-/// A case, as its conversations make it.
+/// A case, summed up from its conversations.
 struct Sum<'a> {
     last: Timestamp,
     channel: &'a Channel,
@@ -49,7 +49,7 @@ impl Cases {
     /// Checks the rules.
     ///
     /// # Errors
-    /// The path below `cases`, and what is wrong there.
+    /// The path below `cases`, and the fault there.
     pub(crate) fn check(&self) -> Result<(), (String, &'static str)> {
         if !(0..=8_760).contains(&self.window_hours) {
             return Err(("window_hours".into(), "a window is from 0 to 8760 hours, a year"));
@@ -64,13 +64,14 @@ impl Cases {
         }
     }
 
-    /// How long after its last message a case goes on, in milliseconds.
+    /// For how long after its last message a case can be continued, in milliseconds.
     pub const fn window_ms(&self) -> i64 {
         self.window_hours.saturating_mul(3_600_000)
     }
 
-    /// The case that a conversation goes on with, among those that `parts` make: of those within the window, on channels that go
-    /// together, and not about other orders, first one that is about the same order, then the one with the newest message.
+    /// The case that a conversation continues, among the cases of `parts`. A case must be within the window, on channels
+    /// that go together, and not about other orders. A case about the same order comes first; then the one with the newest
+    /// message.
     pub fn continued(&self, channel: &Channel, orders: &[OrderKey], at: Timestamp, parts: &[Part]) -> Option<CaseId> {
         if self.window_hours == 0 {
             return None;

@@ -1,43 +1,43 @@
-//! Level 3: which seat. Who is preferred by name comes first, then dedicated seats for dedicated customers, then those whom
-//! staffing moved to the group, then the group's strategy; a hash settles what is left, so that the same inputs always give the
-//! same agent and ties fall evenly.
+//! Level 3: the seat. An agent preferred by name comes first. Then come dedicated seats for dedicated customers, then seats
+//! that staffing moved to the group, then the group's strategy. A hash decides what is left, so that the same inputs always
+//! give the same agent and ties fall evenly.
 
 use crate::group::Strategy;
 use crate::seat::{Ask, Prefer, PreferWhy, Refusal, Seat};
 use std::cmp::Reverse;
 use warmline_model::{AgentId, Units};
 
-/// What became of a seat in a decision.
+/// The result for a seat in a decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It could take the contact; its place among those who could, from 1, where that was worked out.
+    /// It could take the contact. The number is its place among such seats, from 1, if that was worked out.
     Free(Option<u16>),
-    /// It could not.
+    /// It could not take the contact.
     Refused(Refusal),
 }
 
-/// The seat chosen.
+/// The chosen seat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Choice {
     /// The agent.
     pub agent: AgentId,
-    /// Where it stands among the seats.
+    /// Its index in the list of seats.
     pub at: usize,
-    /// Why, in a word that the decision is stored with.
+    /// The reason, in the word that the decision is stored with.
     pub why: &'static str,
 }
 
-/// What is ordered, smallest first: [`merit`], and between equals a hash and the agent.
+/// The sort key, smallest first: [`merit`], then, between equals, a hash and the agent.
 type Key = (Merit, u64, AgentId);
 
-/// Preferred by name, dedicated, weight, and four numbers of the strategy.
+/// Preferred by name, dedicated, weight, and four numbers from the strategy.
 type Merit = (bool, bool, Reverse<i64>, (u64, u64, u64, u64));
 
-/// Places worked out where more seats than this are free; the others are free without a place.
+/// The number of places worked out if more seats than this are free; the other seats are free without a place.
 const PLACES: usize = 16;
 
-/// Chooses among the seats of a group. `seed` makes ties fall differently for different conversations. The verdicts are in the
-/// order of the seats.
+/// Chooses among the seats of a group. `seed` makes ties fall differently for different conversations. The verdicts are in
+/// the order of the seats.
 pub fn choose(
     seats: &[Seat],
     ask: &Ask<'_>,
@@ -82,7 +82,7 @@ fn merit(seat: &Seat, ask: &Ask<'_>, strategy: Strategy, prefer: Option<Prefer>)
     let ratio = seat.ratio();
     let last = instant(seat.last_assigned_at.millis());
     let by = match strategy {
-        // No load is a ratio of 0: idle seats come first by themselves.
+        // No load is a ratio of 0, so idle seats come first.
         Strategy::LeastLoaded | Strategy::StickyFirst => (ratio, last, 0, 0),
         Strategy::MostIdle => (idle, last.max(instant(seat.freed_at.millis())), 0, 0),
         Strategy::RoundRobin => (last, 0, 0, 0),
@@ -117,7 +117,7 @@ fn instant(ms: i64) -> u64 {
     ms.max(0).unsigned_abs()
 }
 
-/// Levels above what is required; without requirements, the level in the group.
+/// The levels above the required ones; without requirements, the level in the group.
 fn surplus(seat: &Seat, ask: &Ask<'_>) -> u64 {
     if ask.needs.is_empty() {
         return seat.level.into();
@@ -126,7 +126,7 @@ fn surplus(seat: &Seat, ask: &Ask<'_>) -> u64 {
     ask.needs.iter().map(|(skill, least)| u64::from(level(*skill).saturating_sub(*least))).sum()
 }
 
-/// Spreads bits (the finaliser of Steele, Lea and Flood's SplitMix64, on both halves): it only has to be even and the same
+/// Spreads bits (the finaliser of Steele, Lea and Flood's SplitMix64, on both halves). It only has to be even, and the same
 /// everywhere.
 fn mix(value: u128) -> u64 {
     let round = |mut z: u64| {
@@ -166,7 +166,7 @@ pub(crate) mod tests {
         .into()
     }
 
-    /// A seat that is otherwise.
+    /// A copy of a seat with changes.
     pub(crate) fn but(seat: &Seat, change: impl FnOnce(&mut SeatFacts)) -> Seat {
         let mut facts = SeatFacts::clone(seat);
         change(&mut facts);
@@ -255,7 +255,7 @@ pub(crate) mod tests {
         let capped = but(&free, |s| s.hands = Hands::new([(chat.clone(), 1)], [(chat.clone(), 1)]));
         assert_eq!(reason(&capped, &plain), Refusal::ChannelFull);
         assert_eq!(ask(&mail, &ONE).check(&capped), Ok(()));
-        // A call takes all that is left beside mail, and nothing beside a chat.
+        // A call takes all that is left, can be added to mail, and cannot be added to a chat.
         assert_eq!(reason(&capped, &ask(&phone, &call)), Refusal::NotInterrupted);
         let reading = but(&free, |s| s.hands = Hands::new([(mail.clone(), 1)], []));
         assert_eq!(ask(&phone, &call).check(&reading), Ok(()));

@@ -1,6 +1,6 @@
-//! The decision, from a placed contact to a seat or a place in a queue, and from a free seat to its next contact. Pure: the plan and
-//! what a [`Floor`] tells are all that decides. Each decision says what it saw and why it fell so; it is kept with the
-//! conversation, and made again from the log it comes out the same.
+//! The decision: from a placed contact to a seat or a place in a queue, and from a free seat to its next contact. It is
+//! pure: only the plan and the answers of a [`Floor`] decide. Each decision records what it saw and why it fell so. It is
+//! stored with the conversation, and comes out the same when it is made again from the log.
 
 use crate::choose::{Verdict, choose};
 use crate::group::{Elsewhere, First, GroupSettings};
@@ -22,27 +22,27 @@ mod tests;
 
 use seen::Seen;
 
-/// What is known of seats and queues at the moment of a decision.
+/// The seats and queues at the moment of a decision.
 pub trait Floor {
-    /// How looking fails.
+    /// The error of a look-up.
     type Error;
 
     /// The seats of a group, by agent.
     ///
     /// # Errors
-    /// It cannot be looked up.
+    /// The look-up fails.
     fn seats(&self, group: &GroupId) -> Result<Rc<Vec<Seat>>, Self::Error>;
 
     /// The first contact of each lane of a group's queue, by the lane's text.
     ///
     /// # Errors
-    /// It cannot be looked up.
+    /// The look-up fails.
     fn heads(&self, group: &GroupId) -> Result<Cow<'_, [Head]>, Self::Error>;
 
     /// How many contacts wait in a group's queue.
     ///
     /// # Errors
-    /// It cannot be looked up.
+    /// The look-up fails.
     fn waiting(&self, group: &GroupId) -> Result<i64, Self::Error>;
 }
 
@@ -75,15 +75,15 @@ pub struct Contact<'a> {
     pub id: ConversationId,
     /// The channel.
     pub channel: &'a Channel,
-    /// What made the decision necessary.
+    /// The cause of the decision.
     pub cause: Cause,
-    /// What the rules looked at, where they were asked.
+    /// The facts that the rules looked at, if they were asked.
     pub facts: Option<Facts>,
-    /// What levels 1 and 2 came to.
+    /// The result of levels 1 and 2.
     pub placement: Placement,
-    /// When it first entered a queue; now, where it did not.
+    /// When it first entered a queue; the present if it did not.
     pub entered: Timestamp,
-    /// Whom not to ask.
+    /// An agent who must not be asked.
     pub except: Option<AgentId>,
 }
 
@@ -237,7 +237,7 @@ impl Step {
 /// Finds a seat or a place in a queue for a contact.
 ///
 /// # Errors
-/// Only those of the floor.
+/// Only the errors of the floor.
 pub fn arrive<F: Floor>(plan: &Ready, floor: &F, contact: Contact<'_>, now: Timestamp) -> Result<Decision, F::Error> {
     let mut search =
         Search { plan, floor, now, contact: &contact, seen: Seen::new(plan, now), steps: Vec::new(), say: None };
@@ -268,10 +268,10 @@ struct Search<'a, F> {
     say: Option<String>,
 }
 
-/// What one group has for the contact.
+/// What one group offers the contact.
 enum Found {
     Seat(AgentId, &'static str, Units),
-    /// The seat's next is somebody else.
+    /// The seat is free, but its next contact is another one.
     Behind(AgentId),
     Nobody,
 }
@@ -282,7 +282,7 @@ impl<F: Floor> Search<'_, F> {
         self.seen.contact(self.contact);
         let (mut group, mut why) = (placement.group.clone(), placement.why.clone());
         let mut ai = placement.first == First::Ai && self.not_for_people(&self.plan.lent_settings(&group));
-        // A checked plan leads from group to group without a loop; the bound holds for a plan that was not.
+        // A checked plan leads from group to group without a loop; the bound protects against an unchecked one.
         for _ in 0..=self.plan.groups.len() {
             let settings = self.plan.lent_settings(&group);
             let mut left_message = false;
@@ -364,7 +364,7 @@ impl<F: Floor> Search<'_, F> {
         let cost = self.plan.cost(contact.channel);
         let lowered = settings.lowered(self.now.since(contact.entered));
         let needs = if ai { Vec::new() } else { self.plan.needs(&placement.skills, lowered) };
-        // Whoever waits already comes first: with a seat that fits them, or with the one that is kept for them.
+        // Earlier contacts come first: with a seat that fits them, or with a seat reserved for them.
         let mine = (rank(contact.entered, placement.priority_minutes), contact.id);
         let heads = if ai { Cow::default() } else { floor.heads(group)? };
         let earlier: Vec<&Head> =
@@ -408,11 +408,11 @@ impl<F: Floor> Search<'_, F> {
     }
 }
 
-/// The next contact of a seat with capacity left, over the queues of all its groups; `None` when there is none that it can take.
-/// `weights` are the seat's groups, each with the minutes that staffing gave it.
+/// The next contact of a seat with free capacity, over the queues of all its groups; `None` if it can take none. `weights`
+/// are the seat's groups, each with the minutes that staffing gave the seat.
 ///
 /// # Errors
-/// Only those of the floor.
+/// Only the errors of the floor.
 pub fn next<F: Floor>(
     plan: &Ready,
     floor: &F,
@@ -435,7 +435,7 @@ pub fn next<F: Floor>(
         let weight = weights.get(&head.group).copied().unwrap_or(0);
         (head.rank.saturating_sub(weight.saturating_mul(60_000)), head.conversation)
     };
-    // Kept for somebody who came earlier and needs more than this seat has left?
+    // Is the seat reserved for an earlier contact that needs more than the seat has left?
     for (&larger, verdict) in heads.iter().zip(&verdicts) {
         let too_large = matches!(verdict, HeadVerdict::Refused(Refusal::Full | Refusal::NotInterrupted));
         if too_large && place(larger) < place(head) {

@@ -1,17 +1,17 @@
-//! What digests are made of: numbers, and texts and lists with their length, as words of eight bytes in little-endian order. Nothing that
-//! could fall otherwise has the same words.
+//! The input of digests: numbers, and texts and lists with their lengths, as words of eight bytes in little-endian order.
+//! Inputs that could lead to different decisions have different words.
 
 use crate::seat::SeatFacts;
 use smallvec::SmallVec;
 use warmline_model::AgentState;
 use xxhash_rust::xxh3::xxh3_128;
 
-/// Words in the order in which they were said. Those of nearly every seat need no memory of their own.
+/// Words in order. Those of nearly every seat fit without an allocation.
 #[derive(Default)]
 pub(crate) struct Words(SmallVec<[[u8; 8]; 32]>);
 
 impl Words {
-    /// With space for so many words.
+    /// With space for `words` words.
     pub(crate) fn with_capacity(space: usize) -> Self {
         Self(SmallVec::with_capacity(space))
     }
@@ -27,7 +27,7 @@ impl Words {
         self.words([n.cast_unsigned()]);
     }
 
-    /// Bytes whose number is known from elsewhere.
+    /// Bytes whose number is known from the context.
     #[inline]
     pub(crate) fn bytes(&mut self, bytes: &[u8]) {
         let (whole, rest) = bytes.as_chunks();
@@ -39,7 +39,7 @@ impl Words {
         }
     }
 
-    /// A short text is one word; before a longer one stands a word that no short one has.
+    /// A short text is one word. A longer text begins with a word that no short text has.
     pub(crate) fn text(&mut self, text: &str) {
         match short(text) {
             Some(word) => self.words([word]),
@@ -59,7 +59,7 @@ impl Words {
     }
 }
 
-/// The digest of a seat. Of somebody who is not available no more is looked at than that.
+/// The digest of a seat. For an unavailable agent it covers only the id and the presence.
 pub(crate) fn seat(seat: &SeatFacts) -> u128 {
     let mut seen = Words::default();
     seen.bytes(seat.id.as_bytes());
@@ -92,8 +92,8 @@ fn short(text: &str) -> Option<u64> {
     (text.len() < 8).then(|| (text.len() as u64) << 56 | packed(text.as_bytes()))
 }
 
-/// Up to seven bytes as a number that is another for other bytes of the same length. Channels' names are short: a few loads cost less
-/// than a call that copies them.
+/// Up to seven bytes as a number that differs for different bytes of the same length. Names of channels are short, so a few
+/// loads cost less than a call that copies them.
 #[inline]
 fn packed(bytes: &[u8]) -> u64 {
     match (bytes.first_chunk(), bytes.last_chunk(), bytes) {

@@ -1,4 +1,4 @@
-//! How long a contact will wait: those ahead of it, times the pace at which the queue has been served of late.
+//! The estimated wait of a contact: the number of contacts ahead of it, times the recent pace of the queue.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -15,12 +15,12 @@ pub struct Pace {
     pub gap_ms: Option<i64>,
 }
 
-/// Weight of the newest gap: a change of pace is followed within about ten contacts.
+/// The weight of the newest gap. The estimate follows a change of pace within about ten contacts.
 const NEWEST: f64 = 0.15;
 
 impl Pace {
-    /// The pace after a contact left the queue for a seat. While nobody waited there was no pace to be seen: `busy` says whether the
-    /// queue was not empty since the last one left.
+    /// The pace after a contact left the queue for a seat. While nobody waited, no pace could be measured: `busy` says
+    /// whether the queue has been non-empty since the last contact left.
     #[must_use]
     pub fn left(self, at: Timestamp, busy: bool) -> Self {
         let gap = self.last.filter(|_| busy).map(|last| at.since(last).max(0));
@@ -33,8 +33,8 @@ impl Pace {
         Self { last: Some(at), gap_ms }
     }
 
-    /// Milliseconds that a contact with so many ahead of it will wait from `now` on; `None` while the pace is unknown. A gap that is
-    /// already longer than the mean counts as it is.
+    /// The milliseconds that a contact with `ahead` contacts before it will wait from `now` on; `None` while the pace is
+    /// unknown. If the present gap is already longer than the mean, it counts in full.
     pub fn estimate(self, ahead: i64, now: Timestamp) -> Option<i64> {
         let gap = self.gap_ms?;
         let running = self.last.map_or(0, |last| now.since(last)).max(0);

@@ -1,4 +1,4 @@
-//! What a skill group decides about its conversations.
+//! The settings of a skill group.
 
 use crate::handover::HandOver;
 use crate::staffing::Target;
@@ -104,16 +104,17 @@ pub struct ServiceLevel {
 }
 
 impl Default for ServiceLevel {
-    /// 80 in 20, as the field has it (METRICS: service level).
+    /// 80 % within 20 s, the field's usual target (METRICS: service level).
     fn default() -> Self {
         Self { share: 0.8, within_secs: 20 }
     }
 }
 
 impl ServiceLevel {
-    /// As a target of staffing. All of them within any time would take people without end: 0.9999 is the most.
+    /// The target for staffing. Its share is at most 0.9999, because answering every contact in time would take an unlimited
+    /// number of agents.
     pub fn target(&self) -> Target {
-        // A day in seconds is exact.
+        // A day in seconds is exact as an `f64`.
         Target::Answered { share: self.share.clamp(0.0, 0.9999), within_secs: self.within_secs as f64 }
     }
 }
@@ -239,7 +240,7 @@ impl GroupSettings {
         }
     }
 
-    /// By how many levels requirements are lower after so long in the queue, in milliseconds.
+    /// By how many levels the requirements are lowered after so many milliseconds in the queue.
     pub fn lowered(&self, waited_ms: i64) -> u8 {
         self.rings.iter().rev().find(|r| waited_ms >= r.after_secs.saturating_mul(1000)).map_or(0, |r| r.lower)
     }

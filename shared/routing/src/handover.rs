@@ -85,7 +85,8 @@ impl HandOver {
         Ok(())
     }
 
-    /// Before an AI seat is asked: whether this message gets a human at once. `terms` are the plan's words found in it.
+    /// Whether this message goes to a human at once, checked before an AI seat is asked. `terms` are the plan's words found
+    /// in it.
     pub fn before(&self, vip: bool, terms: &[String]) -> Option<HandOverReason> {
         if self.vip && vip {
             return Some(HandOverReason::Vip);
@@ -93,8 +94,8 @@ impl HandOver {
         self.words.iter().any(|w| w.among(terms)).then_some(HandOverReason::Word)
     }
 
-    /// After an AI seat's turn: whether a human takes over. `failed` counts the turns in a row without an answer, this one
-    /// included.
+    /// Whether a human takes over after an AI seat's turn. `failed` counts the turns in a row without an answer, including
+    /// this one.
     pub fn after(&self, turn: &Turn, failed: i64) -> Option<HandOverReason> {
         if turn.asked {
             Some(HandOverReason::Asked)

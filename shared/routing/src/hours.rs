@@ -122,7 +122,7 @@ impl Hours {
     /// Checks the spans.
     ///
     /// # Errors
-    /// Where the first fault is (`week[1]`, `dates[0].date`), and what it is.
+    /// The place of the first fault (`week[1]`, `dates[0].date`), and the fault.
     pub fn check(&self) -> Result<(), (String, &'static str)> {
         const EMPTY: &str = "a span ends after it begins; one that goes over midnight is written as two";
         const OVERLAP: &str = "overlaps an earlier span of the same day";
@@ -160,7 +160,7 @@ impl Hours {
         Ok(())
     }
 
-    /// Whether an instant is within business hours. `zone_minutes` is what the brand's zone is ahead of UTC (China: 480).
+    /// Whether an instant is within business hours. `zone_minutes` is the zone's offset from UTC (China: 480).
     pub fn open(&self, at: Timestamp, zone_minutes: i64) -> bool {
         let shifted = at.plus_millis(zone_minutes.saturating_mul(60_000));
         let Some(local) = DateTime::from_timestamp_millis(shifted.millis()) else { return false };
@@ -173,7 +173,7 @@ impl Hours {
         self.week.iter().any(|s| s.days.contains(&day) && (s.from..s.to).contains(&minute))
     }
 
-    /// The first minute from `at` on that is within business hours, looked for over three weeks.
+    /// The first minute from `at` on that is within business hours. It looks three weeks ahead.
     pub fn next_open(&self, at: Timestamp, zone_minutes: i64) -> Option<Timestamp> {
         if self.open(at, zone_minutes) {
             return Some(at);

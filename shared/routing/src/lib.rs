@@ -1,11 +1,13 @@
-//! Three-level routing as pure functions: what goes in is all that decides.
+//! Three-level routing as pure functions: only the inputs decide.
 //!
-//! 1. and 2. [`Plan::place`]: the skill group, what the contact needs there and how urgent it is, by the [`rules`] and the customer's
-//!    standing;
-//! 3. [`decide`]: the seat ([`choose()`]) or the place in the [`queue`]; and for a seat that becomes free, its next contact.
+//! 1. and 2. [`Plan::place`]: the skill group, the contact's needs there and its urgency, from the [`rules`] and the
+//!   customer's standing;
+//! 3. [`decide`]: the seat ([`choose()`]) or the place in the [`queue`]; and, for a seat that becomes free, its next
+//!   contact.
 //!
-//! [`case`] says which conversations are one matter. [`plan`] is the document that operations people edit, with [`group`]s, [`rules`] and [`hours`]; [`seat`] is the
-//! capacity model; [`staffing`] the mathematics of how many are needed; [`handover`] says when an AI seat gives way to people; [`estimate`] how long a contact will wait.
+//! [`plan`] is the document that operations staff edit, with [`group`]s, [`rules`] and [`hours`]. [`case`] says which
+//! conversations are one matter. [`seat`] is the capacity model, and [`staffing`] the mathematics of how many seats are
+//! needed. [`handover`] says when an AI seat gives way to people, and [`estimate`] how long a contact will wait.
 
 pub mod case;
 pub mod choose;
@@ -33,7 +35,7 @@ pub use queue::{Head, rank};
 pub use rules::{Facts, Placement, Rule, VIP};
 pub use seat::{Hand, Hands, Levels, Seat, SeatFacts};
 
-/// What need not be written.
+/// Whether a value is the default, so that it need not be written.
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }

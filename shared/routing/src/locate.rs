@@ -1,9 +1,9 @@
-//! Where in a plan's text a fault stands.
+//! The line of a fault in a plan's text.
 
 use serde::de::IgnoredAny;
 
-/// The line, from 1, at which the value at a path (`rules[3].group`) begins in a JSON text; that of its nearest parent where the
-/// value is not there.
+/// The line, from 1, at which the value at a path (`rules[3].group`) begins in a JSON text. If the value is missing, the
+/// line of its nearest parent.
 pub fn line_of(text: &str, path: &str) -> usize {
     let mut at = skip_space(text, 0);
     for step in path.split(['.', '[']).map(|s| s.trim_end_matches(']')).filter(|s| !s.is_empty()) {

@@ -1,5 +1,5 @@
-//! Seats and queues in memory: the floor on which the simulator plays a day and on which a log is replayed. The router's floor is the
-//! store; the decisions are the same functions.
+//! Seats and queues in memory: the floor on which the simulator plays a day and on which a log is replayed. The router's
+//! floor is the store. The decision functions are the same.
 
 use crate::decide::Floor;
 use crate::plan::Ready;
@@ -33,12 +33,12 @@ struct Waiting {
     entered: Timestamp,
 }
 
-/// A contact in hand.
+/// A contact that an agent holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InHand {
     /// The agent.
     pub agent: AgentId,
-    /// What it takes of the agent's capacity.
+    /// The units that it takes of the agent's capacity.
     pub units: Units,
     /// The channel.
     pub channel: Channel,
@@ -49,14 +49,14 @@ pub struct InHand {
 pub struct Memory {
     agents: BTreeMap<AgentId, Agent>,
     members: BTreeMap<GroupId, BTreeSet<AgentId>>,
-    /// By the lane's text, as the store has them.
+    /// By the lane's text, as in the store.
     lanes: BTreeMap<GroupId, BTreeMap<String, BTreeSet<(i64, ConversationId)>>>,
     waiting: HashMap<ConversationId, Waiting>,
     in_hand: HashMap<ConversationId, InHand>,
 }
 
 impl Memory {
-    /// Adds an agent, offline, or changes one.
+    /// Adds an agent, offline, or changes an agent.
     pub fn set_profile(&mut self, plan: &Ready, profile: Profile) {
         self.remove(profile.agent, false);
         for group in profile.groups.keys() {
@@ -80,7 +80,7 @@ impl Memory {
         self.agents.insert(agent.profile.agent, agent);
     }
 
-    /// Takes an agent away.
+    /// Removes an agent.
     pub fn remove_agent(&mut self, agent: AgentId) {
         self.remove(agent, true);
     }
@@ -94,33 +94,33 @@ impl Memory {
         }
     }
 
-    /// Another plan asks for other skills: works the levels out again.
+    /// Works the levels out again, because another plan asks for other skills.
     pub fn replan(&mut self, plan: &Ready) {
         for agent in self.agents.values_mut() {
             agent.levels = plan.levels(&agent.profile.skills);
         }
     }
 
-    /// Sets presence.
+    /// Sets an agent's presence.
     pub fn set_state(&mut self, agent: AgentId, state: AgentState) {
         if let Some(agent) = self.agents.get_mut(&agent) {
             agent.state = state;
         }
     }
 
-    /// Presence; `None` for an agent who is not known.
+    /// An agent's presence; `None` if the agent is unknown.
     pub fn state(&self, agent: AgentId) -> Option<AgentState> {
         self.agents.get(&agent).map(|a| a.state)
     }
 
-    /// Sets the minutes that staffing gives an agent for the contacts of a group.
+    /// Sets the minutes that staffing gives an agent for a group's contacts.
     pub fn set_weight(&mut self, agent: AgentId, group: GroupId, minutes: i64) {
         if let Some(agent) = self.agents.get_mut(&agent) {
             agent.weights.insert(group, minutes);
         }
     }
 
-    /// Puts a contact into a queue; it leaves the one it was in.
+    /// Puts a contact into a queue, and takes it out of its earlier queue.
     pub fn queue(&mut self, id: ConversationId, group: GroupId, lane: Lane, rank: i64, entered: Timestamp) {
         self.leave(id);
         self.lanes.entry(group.clone()).or_default().entry(lane.key()).or_default().insert((rank, id));
@@ -140,12 +140,12 @@ impl Memory {
         }
     }
 
-    /// When a contact that waits entered its queue.
+    /// When a waiting contact entered its queue.
     pub fn entered(&self, id: ConversationId) -> Option<Timestamp> {
         self.waiting.get(&id).map(|w| w.entered)
     }
 
-    /// Gives a contact to an agent: it leaves its queue and takes capacity.
+    /// Gives a contact to an agent. It leaves its queue and takes capacity.
     pub fn assign(&mut self, id: ConversationId, agent: AgentId, channel: Channel, units: Units, now: Timestamp) {
         self.leave(id);
         if let Some(a) = self.agents.get_mut(&agent) {
@@ -156,7 +156,7 @@ impl Memory {
         self.in_hand.insert(id, InHand { agent, units, channel });
     }
 
-    /// Gives back the capacity that a contact takes; who had it.
+    /// Gives back the capacity that a contact took. Returns the agent and the units.
     pub fn release(&mut self, id: ConversationId, now: Timestamp) -> Option<InHand> {
         let held = self.in_hand.remove(&id)?;
         if let Some(a) = self.agents.get_mut(&held.agent) {
@@ -172,7 +172,7 @@ impl Memory {
         Some(held)
     }
 
-    /// Who has a contact in hand.
+    /// The agent who holds a contact.
     pub fn holder(&self, id: ConversationId) -> Option<&InHand> {
         self.in_hand.get(&id)
     }
@@ -182,18 +182,18 @@ impl Memory {
         self.agents.values().map(|a| (a.profile.agent, a.load, a.profile.capacity))
     }
 
-    /// Contacts in all queues.
+    /// The number of contacts in all queues.
     pub fn in_queues(&self) -> usize {
         self.waiting.len()
     }
 
-    /// Agents with capacity left who are available.
+    /// Available human agents with free capacity.
     pub fn free(&self) -> Vec<AgentId> {
         let free = |a: &&Agent| a.state == AgentState::Available && a.load < a.profile.capacity && !a.profile.ai;
         self.agents.values().filter(free).map(|a| a.profile.agent).collect()
     }
 
-    /// An agent as a seat, with the weights of its groups: what [`crate::decide::next`] takes.
+    /// An agent as a seat, with the weights of its groups: the arguments of [`crate::decide::next`].
     pub fn seat(&self, agent: AgentId) -> Option<(Seat, BTreeMap<GroupId, i64>)> {
         let agent = self.agents.get(&agent)?;
         let weight = |g: &GroupId| agent.weights.get(g).copied().unwrap_or(0);

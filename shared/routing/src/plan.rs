@@ -1,5 +1,5 @@
-//! The routing plan (路由方案): groups, rules, costs and hours in one document that operations people edit. It is checked as a whole,
-//! has a version, and is applied from the next decision on.
+//! The routing plan (路由方案): groups, rules, costs and hours in one document that operations staff edit. It is checked as a
+//! whole, has a version, and applies from the next decision on.
 
 use crate::case::Cases;
 use crate::group::{Elsewhere, First, Group, GroupSettings};
@@ -13,7 +13,8 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use warmline_model::{Channel, GroupId, Timestamp, Units};
 
-/// The least seconds without a sign of life that are told from a slow network and from the tick, which looks once a second.
+/// The shortest time without a sign of life, in seconds, that can be told from a slow network, and from the tick, which
+/// looks once a second.
 pub const LEAST_HEARTBEAT: i64 = 5;
 
 /// What it takes to stay at work.
@@ -100,12 +101,12 @@ impl Default for Plan {
     }
 }
 
-/// What is wrong with a plan.
+/// A fault in a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     /// Stable code.
     pub code: &'static str,
-    /// Where: `rules[3].group`.
+    /// The place: `rules[3].group`.
     pub path: String,
     /// What is wrong and what to do.
     pub detail: String,
@@ -266,7 +267,7 @@ impl Plan {
         self.groups.iter().find(|g| g.id == *id)
     }
 
-    /// A group's settings; the defaults for a group that is not in the plan any more.
+    /// A group's settings; the defaults if the group is no longer in the plan.
     pub fn settings(&self, id: &GroupId) -> GroupSettings {
         self.lent_settings(id).into_owned()
     }
@@ -275,7 +276,7 @@ impl Plan {
         self.group(id).map_or_else(|| Cow::Owned(GroupSettings::default()), |g| Cow::Borrowed(&g.settings))
     }
 
-    /// What a contact of a channel costs.
+    /// The cost of a channel's contact.
     pub fn cost(&self, channel: &Channel) -> Cost {
         if let Some(cost) = self.costs.get(channel) {
             return cost.clone();
@@ -291,7 +292,7 @@ impl Plan {
         self.rules.iter().flat_map(|r| r.skills.keys().map(String::as_str)).collect()
     }
 
-    /// Whether a group's business hours are on.
+    /// Whether a group is open at an instant.
     pub fn open(&self, settings: &GroupSettings, at: Timestamp) -> bool {
         settings.hours.as_deref().is_none_or(|name| self.on(name, at))
     }
@@ -300,7 +301,7 @@ impl Plan {
         self.hours.get(name).is_some_and(|h| h.open(at, self.zone_minutes))
     }
 
-    /// The words of the plan, of its rules and of the groups' hand-over, in lower case.
+    /// The words of the plan, from its rules and from the groups' hand-over policies, in lower case.
     pub fn words(&self) -> BTreeSet<&str> {
         self.each_word().map(Word::lower).collect()
     }
@@ -310,20 +311,21 @@ impl Plan {
         self.rules.iter().flat_map(|r| &r.contains).chain(handing_over)
     }
 
-    /// The words of the plan that a text contains, in lower case and in order. Spelling does not matter, and numbers match whole.
+    /// The words of the plan that a text contains, in lower case and in order. Spelling variants match, and numbers match
+    /// only as a whole.
     pub fn terms(&self, text: &str) -> Vec<String> {
         let text = Searched::new(text);
         let found: BTreeSet<&str> = self.each_word().filter(|w| w.is_in(&text)).map(Word::lower).collect();
         found.into_iter().map(str::to_owned).collect()
     }
 
-    /// Whether a tag plays a part: `vip`, or one that a rule names.
+    /// Whether a tag can influence a decision: `vip`, or one that a rule names.
     pub fn knows_tag(&self, tag: &str) -> bool {
         let named = self.rules.iter().map(|r| &r.tags).chain(self.customers.iter().map(|c| &c.tags));
         tag == VIP || named.flatten().any(|known| known == tag)
     }
 
-    /// Levels 1 and 2: the group, what the contact needs, and who is asked first. `None` while the plan has no group.
+    /// Levels 1 and 2: the group, the contact's needs, and the agent who is asked first. `None` while the plan has no group.
     pub fn place(&self, facts: &Facts, now: Timestamp) -> Option<Placement> {
         let vip = facts.vip();
         let rule = self.rules.iter().enumerate().find(|(_, r)| r.fits(facts, vip, |name| self.on(name, now)));
@@ -347,7 +349,7 @@ impl Plan {
             skills: rule.map(|r| r.skills.clone()).unwrap_or_default(),
             priority_minutes,
             dedicated: vip || standing().any(|c| c.dedicated),
-            // Where nothing was said (a call rings), an AI seat has nothing to answer.
+            // When nothing was said (a call rings), an AI seat has nothing to answer.
             first: match rule.and_then(|r| r.first) {
                 _ if facts.kind == "event" || facts.people_only => First::People,
                 first => first.unwrap_or(group.settings.first),
@@ -357,7 +359,7 @@ impl Plan {
     }
 }
 
-/// A plan that is in force: its version, and what is worked out once for many decisions.
+/// A plan in force: its version, and values computed once for many decisions.
 #[derive(Clone, Debug)]
 pub struct Ready {
     plan: Plan,
@@ -385,7 +387,7 @@ impl Ready {
         self.version
     }
 
-    /// An agent's levels of the skills that the plan asks for, in the plan's order.
+    /// An agent's levels in the plan's skills, in the plan's order.
     pub fn levels(&self, skills: &BTreeMap<String, u8>) -> Levels {
         if skills.is_empty() {
             return Levels::new();
@@ -393,8 +395,8 @@ impl Ready {
         self.skills.iter().map(|s| skills.get(s).copied().unwrap_or(0)).collect()
     }
 
-    /// Required skills by their place in the plan's order, lowered by so many levels. A skill that the plan asks for no more is
-    /// required of nobody.
+    /// The required skills, by their index in the plan's order, lowered by `lowered` levels. A skill that the plan no longer
+    /// asks for is not required.
     pub fn needs(&self, skills: &BTreeMap<String, u8>, lowered: u8) -> Vec<(u16, u8)> {
         let place = |skill: &String| self.skills.binary_search(skill).ok().and_then(|i| u16::try_from(i).ok());
         let rest = |level: u8| level.checked_sub(lowered).filter(|l| *l > 0);
@@ -402,7 +404,7 @@ impl Ready {
     }
 }
 
-/// Level 2: who is asked before all others.
+/// Level 2: the agent who is asked before all others.
 fn prefer(facts: &Facts, settings: &GroupSettings, now: Timestamp) -> Option<Prefer> {
     if let Some(agent) = facts.owner {
         return Some(Prefer { agent, why: PreferWhy::Owner });
@@ -499,7 +501,7 @@ mod tests {
         assert_eq!(plan.terms("我要投訴！查一下ＥＭＳ"), ["ems", "投诉"]);
         assert_eq!(plan.terms("打１２３１５，找 Human-Agent？"), ["12315", "human agent", "？"]);
         assert_eq!(plan.terms("订单2024123150088，电话13812315000，items"), Vec::<String>::new());
-        // A decision of an earlier release names the words in the same way.
+        // A decision of an earlier release spells the words in the same way.
         assert!(plan.words().contains("ems") && plan.words().contains("human agent"));
     }
 

@@ -1,18 +1,18 @@
-//! A group's queue. Its order is one number: score = minutes waited + head start in minutes. Everybody's waiting time grows alike,
-//! so the order of two contacts never changes, and the score needs no upkeep: the place is the instant of entry less the head
-//! start, the smallest first.
+//! A group's queue. Its order is one number: score = minutes waited + head start in minutes. The waiting time of all
+//! contacts grows alike, so the order of two contacts never changes and the score needs no upkeep. The stored rank is the
+//! instant of entry less the head start, and the smallest comes first.
 //!
-//! Contacts that ask for the same (skills, head start, channel, dedicated agents) stand in one lane. Within a lane the order is that
-//! of entry, so only the first of each lane can be the next for any seat, and a decision looks at as many contacts as there are
-//! lanes, however long the queue is.
+//! Contacts with the same needs (skills, head start, channel, dedicated agents) stand in one lane. Within a lane the order
+//! is that of entry, so only the first contact of each lane can be the next for a seat. A decision therefore looks at as
+//! many contacts as there are lanes, however long the queue is.
 
 use crate::plan::Ready;
 use crate::seat::{Amount, Ask, Cost, Refusal, Seat};
 use std::collections::BTreeMap;
 use warmline_model::{AgentId, AgentState, ConversationId, GroupId, Lane, Timestamp, Units};
 
-/// Place in a queue: the instant of entry less the head start, in milliseconds; the smallest is served first. Nobody waits longer
-/// than the difference of head starts behind one who came later.
+/// The place in a queue: the instant of entry less the head start, in milliseconds. The smallest is served first. A contact
+/// waits behind a later one for no longer than the difference of their head starts.
 pub fn rank(entered: Timestamp, priority_minutes: i64) -> i64 {
     entered.millis().saturating_sub(priority_minutes.saturating_mul(60_000))
 }
@@ -32,10 +32,10 @@ pub struct Head {
     pub entered: Timestamp,
 }
 
-/// What became of a lane's head when a seat looked for its next contact.
+/// The result for a lane's head when a seat looks for its next contact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HeadVerdict {
-    /// The seat could take it; its place with the seat's weight counted in, in milliseconds.
+    /// The seat could take it. The number is its rank with the seat's weight counted in, in milliseconds.
     Free(i64),
     /// The seat could not.
     Refused(Refusal),
@@ -43,15 +43,15 @@ pub enum HeadVerdict {
     Closed,
 }
 
-/// Whether a seat can take a lane's head now: the requirements are as low as its time in the queue makes them.
+/// Whether a seat can take a lane's head now. The requirements are lowered according to the head's time in the queue.
 ///
 /// # Errors
-/// Why not.
+/// The reason why it cannot.
 pub fn check(plan: &Ready, seat: &Seat, head: &Head, now: Timestamp) -> Result<(), Refusal> {
     Wants::of(plan, head, now).ask(head, seat.ai).check(seat)
 }
 
-/// What a lane's head asks of a seat now.
+/// The needs of a lane's head now.
 struct Wants {
     cost: Cost,
     needs: Vec<(u16, u8)>,
@@ -76,14 +76,15 @@ impl Wants {
     }
 }
 
-/// The seats that are kept for lanes' heads which need more capacity than anybody has left (a call, while all are in chats): for each
-/// the one with the lowest load, then the smallest id. It gets nothing that came later until it can take the head, so that small
-/// contacts cannot pass a large one for ever. None for a head that a seat can take now, or never could.
+/// The seats reserved for lanes' heads that need more capacity than any seat has left (a call, while all agents are in
+/// chats). For each such head it is the seat with the lowest load, then the smallest id. A reserved seat gets no later
+/// contact until it can take the head, so that small contacts cannot pass a large one for ever. A head that a seat can take
+/// now, or that no seat could ever take, gets no reserved seat.
 ///
-/// The seats are gone through once for all heads, and only as long as there is a head that no seat so far can take.
+/// The seats are scanned once for all heads, and only while some head has no seat that can take it.
 pub fn reserve(plan: &Ready, seats: &[Seat], heads: &[&Head], now: Timestamp) -> Vec<AgentId> {
     let wants: Vec<(Wants, &Head)> = heads.iter().map(|head| (Wants::of(plan, head, now), *head)).collect();
-    // Heads that differ in channel or head start only ask for the same people.
+    // Heads that differ only in channel or head start ask for the same agents.
     let mut open: Vec<Vec<Seeking<'_>>> = Vec::new();
     for (want, head) in &wants {
         let ask = want.ask(head, false);
@@ -95,12 +96,12 @@ pub fn reserve(plan: &Ready, seats: &[Seat], heads: &[&Head], now: Timestamp) ->
             None => open.push(vec![(ask, None)]),
         }
     }
-    // For an AI seat or one that takes nothing now, the capacity is never what keeps it.
+    // For an AI seat, or a seat that takes nothing now, capacity is never the obstacle.
     for seat in seats.iter().filter(|s| s.state == AgentState::Available && !s.ai) {
         if open.is_empty() {
             break;
         }
-        // Most seats suit nobody who has waited for long: that is seen without touching what is kept of the heads.
+        // Most seats suit no head that still waits. That is seen without touching what is stored about the heads.
         let suits = |same: &Vec<Seeking<'_>>| same.first().is_some_and(|(ask, _)| ask.serves(seat));
         if !open.iter().any(suits) {
             continue;
@@ -124,7 +125,7 @@ pub fn reserve(plan: &Ready, seats: &[Seat], heads: &[&Head], now: Timestamp) ->
     open.into_iter().flatten().filter_map(|(_, best)| best.map(|(_, id)| id)).collect()
 }
 
-/// What a head asks, and the seat with the lowest load so far that may be kept for it.
+/// A head's needs, and the least loaded seat so far that may be reserved for it.
 type Seeking<'a> = (Ask<'a>, Option<(u64, AgentId)>);
 
 fn large_enough(seat: &Seat, cost: &Cost) -> bool {
@@ -134,8 +135,8 @@ fn large_enough(seat: &Seat, cost: &Cost) -> bool {
     }
 }
 
-/// Which of the lanes' heads a seat takes next: the smallest place, with the weight that staffing gave the seat for the head's group
-/// (in minutes) counted in; equal places by conversation. `weights` are those of the seat.
+/// The head that a seat takes next: the one with the smallest rank, counting in the minutes that staffing gave the seat for
+/// the head's group. Equal ranks are ordered by conversation. `weights` are the seat's.
 pub fn next(
     plan: &Ready,
     seat: &Seat,
@@ -249,12 +250,12 @@ mod tests {
             let (seat, weights) = hall.seat(agent(n)).unwrap();
             decide::next(&plan, hall, &seat, &weights, now).unwrap().map(|(c, _)| c)
         };
-        // The less loaded one is kept for the call, the other goes on with chats.
+        // The less loaded seat is reserved for the call; the other goes on with chats.
         assert_eq!(next(&hall, 1), None);
         hall.release(id(2), now);
         assert_eq!(hall.heads(&group).unwrap().len(), 2);
         assert_eq!(next(&hall, 2), Some(id(11)));
-        // A chat that arrives does not get the seat that is kept.
+        // An arriving chat does not get the reserved seat.
         hall.leave(id(11));
         hall.assign(id(11), agent(2), app.clone(), Units::ONE, now);
         let placement = crate::Placement {
@@ -292,8 +293,8 @@ mod tests {
     }
 
     proptest! {
-        /// With the head starts p and q of two contacts, the one who came later by more than q - p minutes is never served first:
-        /// nobody waits longer than the difference of head starts behind a later one.
+        /// With the head starts p and q of two contacts, the one that came later by more than q - p minutes is never served
+        /// first. A contact thus waits behind a later one for no longer than the difference of head starts.
         #[test]
         fn nobody_starves(early in 0i64..1_000_000, gap in 0i64..10_000_000, p in 0i64..10_080, q in 0i64..10_080) {
             let first = rank(Timestamp::from_millis(early), p);
@@ -301,7 +302,7 @@ mod tests {
             prop_assert!((later < first) == (gap < (q - p) * 60_000));
         }
 
-        /// Serving head after head of the lanes is serving the whole queue in the order of its score.
+        /// Serving the lanes' heads one after the other serves the whole queue in the order of its score.
         #[test]
         fn lanes_do_not_change_the_order(raw in proptest::collection::vec((0i64..300_000, 0usize..4), 1..40)) {
             let plan = plan();

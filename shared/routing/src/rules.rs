@@ -1,4 +1,4 @@
-//! Levels 1 and 2: which skill group a contact belongs to, what it needs there, and what the customer's standing changes.
+//! Levels 1 and 2: a contact's skill group, its needs there, and the effect of the customer's standing.
 
 use crate::group::First;
 use crate::seat::Prefer;
@@ -190,7 +190,7 @@ pub struct Placement {
 }
 
 impl Rule {
-    /// Whether the rule fits. `open` says whether business hours of a name are on.
+    /// Whether the rule fits. `open` says whether named business hours are on.
     pub(crate) fn fits(&self, facts: &Facts, vip: bool, open: impl Fn(&str) -> bool) -> bool {
         fits(self.channel.as_ref(), Some(&facts.channel))
             && fits(self.account.as_ref(), Some(&facts.account))

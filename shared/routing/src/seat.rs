@@ -1,4 +1,4 @@
-//! Seats (坐席): people and AI, as a decision sees them.
+//! Seats (坐席): human agents and AI seats, as decisions see them.
 
 use crate::digest;
 use schemars::JsonSchema;
@@ -42,7 +42,7 @@ impl Cost {
     }
 }
 
-/// What is known of a seat, for one group.
+/// A seat's facts, for one group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SeatFacts {
     /// The agent.
@@ -61,25 +61,26 @@ pub struct SeatFacts {
     pub last_assigned_at: Timestamp,
     /// When the last contact ended; 0: none yet.
     pub freed_at: Timestamp,
-    /// Levels of the skills that the plan asks for, in its order; shorter than the list where the rest is 0.
+    /// Levels in the plan's skills, in the plan's order. Missing entries at the end are 0.
     pub levels: Levels,
-    /// Level in the group itself; 1 unless somebody said otherwise.
+    /// The level in the group itself; 1 by default.
     pub level: u8,
     /// How many groups the seat serves.
     pub groups: u16,
-    /// Contacts in hand and their limits, by channel.
+    /// The contacts that it holds and their limits, by channel.
     pub hands: Hands,
-    /// Minutes by which the group's contacts come earlier (or, negative, later) for this seat: where staffing moves it.
+    /// By how many minutes the group's contacts come earlier (or, if negative, later) for this seat. Staffing sets this to
+    /// move a seat.
     pub weight: i64,
 }
 
-/// A seat of the contact's group at one moment. What is known of it does not change any more, so what follows from it alone is worked
-/// out once, however many decisions look at it.
+/// A seat of the contact's group at one moment. Its facts do not change any more, so values that follow from them alone are
+/// computed once, however many decisions look at the seat.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seat {
     facts: SeatFacts,
     ratio: u64,
-    /// Whether it has the most contacts that it may have of some channel.
+    /// Whether it is at its limit for some channel.
     at_limit: bool,
     digest: u128,
 }
@@ -100,13 +101,14 @@ impl std::ops::Deref for Seat {
 }
 
 impl Seat {
-    /// Load over capacity, as a whole number that orders as the fraction does: exact to one part in 2^32, and a load is never 0 by
-    /// rounding.
+    /// Load over capacity, as a whole number with the same order as the fraction. It is exact to one part in 2^32, and a
+    /// load never rounds to 0.
     pub const fn ratio(&self) -> u64 {
         self.ratio
     }
 
-    /// XXH3 (128 bits) of all that a decision looks at: of somebody who is not available that is who it is and the presence.
+    /// XXH3 (128 bits) of everything that a decision looks at. For an unavailable agent that is only the id and the
+    /// presence.
     pub const fn digest(&self) -> u128 {
         self.digest
     }
@@ -117,17 +119,17 @@ fn ratio(load: Units, capacity: Units) -> u64 {
     u64::try_from((u128::from(load) << 32).div_ceil(u128::from(capacity))).unwrap_or(u64::MAX)
 }
 
-/// Levels of skills. Those of most plans lie in the seat itself.
+/// Levels of skills. For most plans they fit into the seat itself.
 pub type Levels = SmallVec<[u8; 16]>;
 
-/// The contacts of one channel that a seat has in hand.
+/// The contacts of one channel that a seat holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hand {
     /// The channel.
     pub channel: Channel,
-    /// How many it has.
+    /// How many it holds.
     pub held: u32,
-    /// How many it may have at once; [`Hand::ANY`] where there is no limit.
+    /// How many it may hold at once; [`Hand::ANY`] means no limit.
     pub most: u32,
 }
 
@@ -140,12 +142,12 @@ impl Hand {
     }
 }
 
-/// By channel, each once: what a seat has in hand or what limits it.
+/// For each channel, at most once: what a seat holds and its limit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hands(Vec<Hand>);
 
 impl Hands {
-    /// From what is in hand and the limits, each by channel.
+    /// From the numbers held and the limits, both by channel.
     pub fn new(held: impl IntoIterator<Item = (Channel, i64)>, caps: impl IntoIterator<Item = (Channel, i64)>) -> Self {
         let count = |n: i64| u32::try_from(n.max(0)).unwrap_or(Hand::ANY);
         let mut hands = Vec::<Hand>::new();
@@ -240,22 +242,22 @@ impl Refusal {
     ];
 }
 
-/// What a contact asks of a seat.
+/// A contact's demands on a seat.
 #[derive(Clone, Debug)]
 pub struct Ask<'a> {
     /// The channel.
     pub channel: &'a Channel,
     /// What it costs.
     pub cost: &'a Cost,
-    /// Required skills: their place in the plan's list, and the least level.
+    /// Required skills: the index in the plan's list, and the lowest level.
     pub needs: &'a [(u16, u8)],
     /// Whether dedicated seats serve it.
     pub dedicated: bool,
-    /// Whether an AI seat is sought.
+    /// Whether an AI seat is sought; otherwise a human agent.
     pub ai: bool,
-    /// Whom not to ask.
+    /// An agent who must not be asked.
     pub except: Option<AgentId>,
-    /// Seats that are kept for others.
+    /// Seats reserved for others.
     pub reserved: &'a [AgentId],
 }
 
@@ -263,7 +265,7 @@ impl Ask<'_> {
     /// Whether a seat can take the contact now.
     ///
     /// # Errors
-    /// Why it cannot: the first reason, from presence to capacity.
+    /// The first reason why it cannot, in the order from presence to capacity.
     #[inline]
     pub fn check(&self, seat: &Seat) -> Result<(), Refusal> {
         self.suits(seat)?;
@@ -274,10 +276,10 @@ impl Ask<'_> {
         Ok(())
     }
 
-    /// Whether it is there and may and can serve the contact, whatever its capacity.
+    /// Whether it is available, and may and can serve the contact, whatever its capacity.
     ///
     /// # Errors
-    /// Why not.
+    /// The reason why it does not suit.
     #[inline]
     pub fn suits(&self, seat: &Seat) -> Result<(), Refusal> {
         if seat.state != AgentState::Available {
@@ -303,7 +305,7 @@ impl Ask<'_> {
         Ok(())
     }
 
-    /// Whether it has the skills.
+    /// Whether it has the required skills.
     #[inline]
     fn can(&self, seat: &Seat) -> bool {
         let levels = seat.levels.as_slice();
@@ -311,16 +313,16 @@ impl Ask<'_> {
         self.needs.iter().all(|(skill, least)| level(*skill) >= *least)
     }
 
-    /// Whether somebody who is available may and can serve the contact: [`Ask::suits`] without the reason.
+    /// Whether an available agent may and can serve the contact: [`Ask::suits`] without the reason.
     #[inline]
     pub(crate) fn serves(&self, seat: &Seat) -> bool {
         (self.dedicated || !seat.dedicated) && self.can(seat)
     }
 
-    /// Whether the capacity allows it.
+    /// Whether its capacity allows the contact.
     ///
     /// # Errors
-    /// Why not.
+    /// The reason why it does not.
     #[inline]
     pub fn fits(&self, seat: &Seat) -> Result<(), Refusal> {
         if seat.at_limit && seat.hands.iter().any(|h| h.at_limit() && h.channel == *self.channel) {
@@ -337,7 +339,7 @@ impl Ask<'_> {
     }
 }
 
-/// What a contact takes from a seat that can take it.
+/// The units that a contact takes from a seat that can take it.
 pub fn taken(cost: &Cost, capacity: Units, load: Units) -> Units {
     match cost.units {
         Amount::Units(units) => units,

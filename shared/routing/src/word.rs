@@ -1,11 +1,12 @@
-//! Words that a plan has customers' messages searched for.
+//! The words of a plan for which customers' messages are searched.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use warmline_language::{Folded, Pattern};
 
-/// A word as people wrote it into the plan. A decision names it in lower case; a message is searched for its folded form
-/// ([`Pattern`]): width, case, traditional characters and signs do not matter, numbers and English words match whole.
+/// A word as written in the plan. A decision names it in lower case. A message is searched for its folded form
+/// ([`Pattern`]): width, case, traditional characters and punctuation do not matter, and numbers and English words match
+/// only as a whole.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 pub struct Word {
@@ -14,7 +15,7 @@ pub struct Word {
     pattern: Pattern,
 }
 
-/// A message to be searched for words.
+/// A message, prepared for searching.
 pub(crate) struct Searched<'t> {
     text: &'t str,
     folded: Folded,
@@ -27,22 +28,22 @@ impl<'t> Searched<'t> {
 }
 
 impl Word {
-    /// As it was written.
+    /// The word as written.
     pub fn as_str(&self) -> &str {
         &self.written
     }
 
-    /// As a decision names it.
+    /// The word as decisions name it.
     pub fn lower(&self) -> &str {
         &self.lower
     }
 
-    /// Whether a message has it. What has no letter or digit (`？`) is looked for as it is written.
+    /// Whether a message contains it. A word without letters and digits (`？`) is searched for as written.
     pub(crate) fn is_in(&self, message: &Searched<'_>) -> bool {
         if self.pattern.is_empty() { message.text.contains(&self.written) } else { self.pattern.is_in(&message.folded) }
     }
 
-    /// Whether it is among terms, which are in lower case already.
+    /// Whether it is among terms, which are in lower case.
     pub(crate) fn among(&self, terms: &[String]) -> bool {
         terms.contains(&self.lower)
     }

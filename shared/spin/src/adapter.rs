@@ -1,4 +1,5 @@
-//! The shell of a channel's component: webhook in, acknowledgement out, nudge; and `/deliver`.
+//! The shell of a channel's component: it receives a webhook, acknowledges it and wakes the router; it also serves
+//! `/deliver`.
 
 use crate::incoming::{self, IncomingRequest, ResponseOutparam, Unread, refuse, respond};
 use crate::world::World;
@@ -27,7 +28,7 @@ pub async fn serve<A: Adapter>(adapter: &A, incoming: IncomingRequest, out: Resp
     }
 }
 
-/// Tells of a webhook that was refused before it was read.
+/// Counts and logs a webhook that was refused before it was read.
 pub(crate) fn not_read<A: Adapter>(adapter: &A, Unread { path, problem }: Unread) -> Problem {
     let mut parts = path.splitn(5, '/').skip(1);
     let (Some("channels"), Some(named), Some(id)) = (parts.next(), parts.next(), parts.next()) else { return problem };
@@ -45,7 +46,7 @@ pub(crate) fn not_read<A: Adapter>(adapter: &A, Unread { path, problem }: Unread
 
 pub(crate) async fn serve_request<A: Adapter>(adapter: &A, request: &Request, out: ResponseOutparam) {
     if let "/deliver" | "/pull" = request.path.as_str() {
-        // A hint needs no outcome: whoever gave it should not wait for the platform.
+        // A hint needs no result: its sender should not wait for the platform.
         respond(out, Response::empty(202)).await;
         if let Err(problem) = match World::open_ready() {
             Ok(world) if request.path == "/deliver" => deliver::run(&world, adapter).await,
@@ -65,17 +66,17 @@ pub(crate) async fn serve_request<A: Adapter>(adapter: &A, request: &Request, ou
     }
 }
 
-/// Where a request below `/channels/<channel>/<account>` arrived.
+/// The account for which a request below `/channels/<channel>/<account>` arrived.
 pub(crate) struct Place<T> {
     pub(crate) world: World,
     pub(crate) channel: Channel,
     pub(crate) id: AccountId,
     pub(crate) account: T,
-    /// The account's settings that are not the adapter's.
+    /// The account's settings that all channels share.
     pub(crate) common: Common,
-    /// When the platform was heard last.
+    /// When the platform was last heard from.
     heard_at: Option<Timestamp>,
-    /// What the channel's webhooks are proved with.
+    /// What the channel's webhooks are verified with.
     proof: &'static str,
     /// The path below the account.
     pub(crate) rest: String,
@@ -139,7 +140,7 @@ fn from_reply(reply: Reply, extra: Vec<(&'static str, String)>) -> Response {
     Response { status: reply.status, headers: extra, content_type: reply.content_type, body: reply.body }
 }
 
-/// What a webhook came to.
+/// The result of a webhook.
 enum Received<'a> {
     Answered(Reply),
     Stored {
@@ -148,12 +149,12 @@ enum Received<'a> {
         rows: Vec<Ingested>,
         ctx: Ctx<'a>,
         answer_by: Option<Timestamp>,
-        /// The platform said that there is something to fetch.
+        /// Whether the platform said that there is something to fetch.
         hinted: bool,
     },
 }
 
-/// Receives a webhook: verify, parse, commit; only then acknowledge; then nudge the router.
+/// Receives a webhook: it verifies, parses and commits, only then acknowledges, and then wakes the router.
 pub(crate) async fn webhook<A: Adapter>(
     adapter: &A,
     place: &Place<A::Account>,
@@ -183,7 +184,8 @@ pub(crate) async fn webhook<A: Adapter>(
             outgoing::all(wake.into_iter().map(internal::drain).collect()).await;
             let reply = match passive(adapter, place, &ctx, &verified, &sender, &rows, until).await {
                 Ok(Some(reply)) => reply,
-                // What is not ready in time goes through the API; the message itself is committed, so it is acknowledged.
+                // A reply that is not ready in time goes through the API. The message itself is committed, so it is
+                // acknowledged.
                 Ok(None) | Err(_) => adapter.acknowledge(&place.account, &verified),
             };
             respond(out, from_reply(reply, extra)).await;
@@ -203,14 +205,14 @@ pub(crate) async fn webhook<A: Adapter>(
     }
 }
 
-/// Whether somebody only looks at the address: a browser, or a person with a command line. A platform signs, in the query or the
+/// Whether somebody only visits the address: with a browser or on a command line. A platform signs, in the query or the
 /// headers, or posts to an address that is a secret.
 fn is_a_visit(request: &Request, rest: &str, secret_address: bool) -> bool {
     let looks = matches!(request.method, Method::GET | Method::HEAD);
     looks && (secret_address || (matches!(rest, "" | "/") && request.query.is_empty()))
 }
 
-/// What this address is, for somebody who looks at it. That is no refusal, and is not counted.
+/// Explains this address to a visitor. That is not a refusal and is not counted.
 fn address<A: Adapter>(adapter: &A, place: &Place<A::Account>, request: &Request) -> Response {
     let (channel, id) = (&place.channel, &place.id);
     let name = adapter.capabilities().name_zh;
@@ -228,13 +230,13 @@ fn address<A: Adapter>(adapter: &A, place: &Place<A::Account>, request: &Request
     answer.with("allow", "POST")
 }
 
-/// Notes that the platform was heard: after the answer, once a minute. A store that cannot is no reason for anything.
+/// Notes that the platform was heard from: after the answer, once a minute. A store that fails here changes nothing else.
 fn heard<T>(place: &Place<T>) {
     let _ = accounts::heard(&place.world.ctx(), &place.channel, &place.id, place.heard_at);
 }
 
-/// Counts a refusal. That stands before the answer, so that who reads the figures after it finds the refusal there; a store that
-/// cannot count is no reason to answer anything else.
+/// Counts the refusal before answering, so that a client that then reads the metrics sees it. A failing store does not
+/// change the answer.
 pub(crate) fn refusal<T>(place: &Place<T>, reason: Refusal) -> Problem {
     let ahead_secs = match reason {
         Refusal::Stale(ahead) => Some(ahead),
@@ -268,7 +270,7 @@ fn note_known<T>(place: &Place<T>, problem: Problem, ahead_secs: Option<i64>) ->
     problem
 }
 
-/// Counts a refused webhook and tells the log, where it has not been told in this minute.
+/// Counts a refused webhook, and logs it unless this minute has its lines already.
 fn note(ctx: &Ctx<'_>, webhook: &refused::Webhook<'_>) {
     if let Ok(Some(line)) = refused::note(ctx, webhook) {
         eprintln!("{line}");
@@ -302,7 +304,7 @@ fn receive<'a, A: Adapter>(adapter: &A, place: &'a Place<A::Account>, request: &
     let verified = adapter.verify(&place.account, &webhook, now)?;
     let parsed = adapter.receive(&place.account, &verified)?;
     let odd = OddItems::of(&parsed.odd);
-    // Only a webhook of one sender can be answered to that sender.
+    // A webhook can be answered with a reply only if all its messages are from one sender.
     let first = parsed.messages.first().map(|first| first.sender.open_id.as_str()).unwrap_or_default();
     let sender = if parsed.messages.iter().all(|m| m.sender.open_id == first) { first.to_owned() } else { String::new() };
     if adapter.anonymous()
@@ -318,7 +320,7 @@ fn receive<'a, A: Adapter>(adapter: &A, place: &'a Place<A::Account>, request: &
     Ok(Received::Stored { verified, sender, rows, ctx, answer_by, hinted: !hints.is_empty() })
 }
 
-/// What of a body or page could not be read: how many items, and why the first of them.
+/// The unreadable items of a body or page: their number, and the reason of the first.
 pub(crate) struct OddItems(Option<(usize, &'static str)>);
 
 impl OddItems {
@@ -326,7 +328,7 @@ impl OddItems {
         Self(odd.first().map(|first| (odd.len(), first.reason)))
     }
 
-    /// Tells the log, once they are kept. The words are ours: nothing of an item is logged.
+    /// Logs them, once they are stored. The text is ours: nothing from an item is logged.
     pub(crate) fn log(&self, channel: &Channel, account: &AccountId) {
         if let Some((count, reason)) = self.0 {
             eprintln!(
@@ -336,8 +338,8 @@ impl OddItems {
     }
 }
 
-/// Waits for a reply that the webhook's own answer can carry. A platform that did not hear the first answer sends the webhook
-/// again and gets the same reply.
+/// Waits for a reply that the webhook's own answer can carry. A platform that did not receive the first answer sends the
+/// webhook again and gets the same reply.
 async fn passive<A: Adapter>(
     adapter: &A,
     place: &Place<A::Account>,

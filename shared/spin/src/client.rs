@@ -1,5 +1,5 @@
-//! The shell of a channel whose customers use a client of the brand's own (app, web page): beside the webhook, a session where
-//! the channel has one, a stream of replies, and the same by long polling.
+//! The shell of a channel whose customers use a client of the brand's own (app, web page). Besides the webhook, it serves a
+//! session if the channel has one, a stream of replies, and the same by long polling.
 //!
 //! | below the account | |
 //! |---|---|
@@ -9,7 +9,7 @@
 //! | `GET /events` | the same as server-sent events; `Last-Event-ID` continues |
 //! | `/ws` | a WebSocket, where a gateway holds them ([`crate::socket`]) |
 //!
-//! Where a gateway passes a stream on, it holds that too: the component answers with what there is and is gone.
+//! If a gateway passes a stream on, it holds that too: the component answers with the replies there are and ends.
 
 use crate::adapter::{Place, not_read, refusal, serve_request, too_many, webhook};
 use crate::gateway::{self, Gateway};
@@ -21,20 +21,20 @@ use warmline_endpoint::{Problem, Request, Response, page, sse};
 use warmline_transport::strangers;
 use warmline_transport::stream::{self, Cursor, Replies};
 
-/// Replies on a page.
+/// The most replies on a page.
 const PAGE: i64 = 50;
-/// How often a waiting client's replies are looked for.
+/// How often replies for a waiting client are looked for.
 const LOOK_MS: u64 = 250;
 /// The longest poll, in seconds.
 const MAX_WAIT: i64 = 25;
-/// How long a stream lasts before the client is to connect again: below the platforms' limit of 30 s a request.
+/// How long a stream lasts before the client has to connect again: less than the platforms' limit of 30 s for a request.
 const STREAM_MS: i64 = 25_000;
-/// How often a silent stream says that it is alive.
+/// How often a silent stream sends a sign of life.
 const ALIVE_MS: i64 = 10_000;
 
-/// After how long a gateway that holds a stream looks for what it may have missed.
+/// The time after which a gateway that holds a stream asks for replies that it may have missed.
 const LOOK_AGAIN_SECS: i64 = 25;
-/// The place in the stream of a customer who has none: it is before all others.
+/// The place in the stream of a customer who has none. It is before all others.
 const NOWHERE: &str = "0";
 
 /// Serves the component.
@@ -99,7 +99,7 @@ fn session<A: ClientAdapter>(adapter: &A, place: &Place<A::Account>, request: &R
     Ok(Response::json(201, &serde_json::json!({ "token": session.token, "visitor": session.visitor })))
 }
 
-/// Whose replies are asked for, and after which.
+/// The sender whose replies are asked for, and the cursor after which they are.
 fn from<A: ClientAdapter>(
     adapter: &A,
     place: &Place<A::Account>,
@@ -137,9 +137,9 @@ fn through_gateway<T>(place: &Place<T>, request: &Request) -> bool {
     Gateway::configured().is_some_and(|gateway| gateway.check(request, place.world.ctx().now()).is_ok())
 }
 
-/// What there is after the place, and how the gateway goes on: with what is published under the customer's name, and after a while
-/// with another look. The place stands with the hold, and each publication says which one it comes after, so that the gateway
-/// looks again at once where it missed one, and knows where to look from.
+/// Answers with the replies after the place, and tells the gateway how to go on: with publications under the customer's
+/// name, and after a while with another request. The place is sent with the hold, and each publication says after which
+/// place it comes. If the gateway missed one, it therefore asks again at once, from the right place.
 fn hold<T>(place: &Place<T>, request: &Request, open_id: &str, cursor: Option<Cursor>) -> Result<Response, Problem> {
     let ctx = place.world.ctx();
     let channel = gateway::subscription(&ctx, &place.channel, &place.id, open_id);
@@ -154,7 +154,7 @@ fn hold<T>(place: &Place<T>, request: &Request, open_id: &str, cursor: Option<Cu
         body.push_str(&sse::event(Some(&message.cursor.to_string()), &data));
     }
     let next = replies.next.map(|cursor| cursor.to_string());
-    // The gateway looks again without the client's headers. A token that was verified needs no escapes in an address.
+    // The gateway asks again without the client's headers. A verified token needs no escaping in a URL.
     let token = request.bearer().map(str::to_owned).or_else(|| request.param("access_token")).unwrap_or_default();
     let after = next.as_ref().map(|next| format!("&after={next}")).unwrap_or_default();
     let link = format!("<{}?access_token={token}{after}>; rel=next", request.path);
@@ -184,7 +184,7 @@ async fn follow<T>(
         return;
     }
     while ctx.now() < until {
-        // A store that is busy for a moment is looked at again; a client that waits in vain reconnects.
+        // If the store is busy for a moment, it is read again later; a client that waits in vain reconnects.
         for message in replies(place, open_id, cursor).unwrap_or_default().items {
             let Ok(data) = serde_json::to_string(&message) else { return };
             if !events.send(Some(&message.cursor.to_string()), &data).await {

@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 use spin_sdk::sqlite::{Connection, Error, Value as Sql};
 use warmline_store::{Db, Row, StoreError, Value};
 
-/// The label of the database of keys.
+/// The label of the vault.
 const KEYS: &str = "keys";
 
 /// One connection, for one request.
@@ -15,13 +15,13 @@ impl SpinDb {
     /// Opens the default database.
     ///
     /// # Errors
-    /// It is not granted, or cannot be opened.
+    /// Access is not granted, or the database cannot be opened.
     pub fn open() -> Result<Self, StoreError> {
         Connection::open_default().map(Self).map_err(error)
     }
 }
 
-/// The database of keys, opened when it is first asked: not every request needs a key.
+/// The vault. It is opened at its first use, because not every request needs a key.
 #[derive(Default)]
 pub struct Vault(OnceCell<SpinDb>);
 

@@ -1,4 +1,4 @@
-//! The way out: sends what the outbox holds for a channel.
+//! Sends a channel's messages from the outbox.
 
 use crate::gateway::Gateway;
 use crate::outgoing::{self, NoAnswer};
@@ -15,15 +15,16 @@ use warmline_transport::accounts;
 use warmline_transport::accounts::Standing;
 use warmline_transport::deliver::{self, Attempt, Job};
 
-/// Messages sent side by side.
+/// Messages sent at the same time.
 const BATCH: i64 = 16;
-/// How long one run takes at the most; what is left is for the next.
+/// The longest that one run takes; the rest is left to the next run.
 const RUN_MS: i64 = 10_000;
-/// How long one try may take with all its calls: less than the lease of its row, so that nobody else tries meanwhile.
+/// The longest that one try may take with all its calls: less than the lease of its row, so that nobody else tries
+/// meanwhile.
 const TRY_MS: u64 = 17_000;
 
-/// Sends what is due, each account by itself: one whose platform hangs holds up no other. Several runs side by side share
-/// the work: a row is claimed by one of them.
+/// Sends due messages. Each account is handled by itself, so an account whose platform hangs delays no other. Concurrent
+/// runs share the work: each row is claimed by one of them.
 pub async fn run<A: Adapter>(world: &World, adapter: &A) -> Result<(), Problem> {
     let ctx = world.ctx();
     let channel = Channel::new(adapter.capabilities().channel).map_err(|_| Problem::internal())?;
@@ -41,7 +42,7 @@ async fn of_account<A: Adapter>(
     id: &AccountId,
     deadline: Timestamp,
 ) -> Result<(), Problem> {
-    // Before anything is claimed: a row whose deliverer went away counts as perhaps sent.
+    // This comes before anything is claimed: a row whose deliverer went away counts as perhaps sent.
     let account = look(ctx, adapter, channel, id)?;
     while ctx.now() < deadline {
         let jobs = deliver::claim(ctx, (channel, id), Patience::of(adapter), BATCH)?;
@@ -54,17 +55,17 @@ async fn of_account<A: Adapter>(
     Ok(())
 }
 
-/// A stored account, as the shell needs it.
+/// A stored account, in the form the shell needs.
 pub(crate) struct Looked<T> {
-    /// What the adapter made of it; none where its settings or secrets no longer fit.
+    /// The adapter's form of it; `None` if its settings or secrets no longer fit.
     pub(crate) account: Option<T>,
-    /// The settings that are not the adapter's.
+    /// The settings that all channels share.
     pub(crate) common: Common,
-    /// Whether it is disabled, and when the platform was heard.
+    /// Whether it is disabled, and when the platform was last heard from.
     pub(crate) standing: Standing,
 }
 
-/// Looks an account up; `None` where there is none.
+/// Looks an account up; `None` if it does not exist.
 ///
 /// # Errors
 /// The store fails, or the secrets do not open.
@@ -80,13 +81,13 @@ pub(crate) fn look<A: Adapter>(
         let name = account.session_name();
         registry::derive_secrets(&mut account.secrets, &key, channel.as_str(), &name);
     }
-    // What a version before took and this one does not is as if it were not there.
+    // Settings that an earlier version accepted and this one does not are ignored.
     let common = Common::take(&mut account.settings).unwrap_or_default();
     let made = adapter.account(&account.settings, &account.secrets).ok();
     Ok(Some(Looked { account: made, common, standing: account.standing }))
 }
 
-/// Opens an account for the adapter; `None` where it is gone or no longer fits.
+/// Opens an account for the adapter; `None` if it does not exist or no longer fits.
 ///
 /// # Errors
 /// The store fails, or the secrets do not open.
@@ -119,7 +120,8 @@ async fn one<A: Adapter>(
     Ok(deliver::record(ctx, job, &attempt)?)
 }
 
-/// Sends a message. `left` says afterwards, also where this is cut short, whether a request with it may have left.
+/// Sends a message. `left` tells afterwards whether a request with the message may have left, even if this future is
+/// dropped.
 async fn send<A: Adapter>(ctx: &Ctx<'_>, adapter: &A, account: &A::Account, job: &Job, left: &Cell<bool>) -> Attempt {
     if let Err(code) = adapter.capabilities().check(&job.content) {
         return Attempt::Answered(Outcome::Permanent(code));
@@ -141,8 +143,7 @@ async fn send<A: Adapter>(ctx: &Ctx<'_>, adapter: &A, account: &A::Account, job:
             }
             Err(code) => return Err(Outcome::Permanent(code).into()),
         };
-        // Each try of a message whose outcome is unknown may reach the customer again, so none is spent on a platform that
-        // is away.
+        // Each try of a message in doubt may reach the customer again, so no try is spent on a platform that is away.
         if job.row.doubts > 0 && !outgoing::is_there(&request).await {
             return Ok(Attempt::NotReached("platform_unreachable"));
         }

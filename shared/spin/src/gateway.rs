@@ -1,5 +1,6 @@
-//! The gateway that holds the customers' open connections, where there is one: Pushpin, Fastly Fanout, or whatever else speaks
-//! GRIP. Two variables say so: `grip_key`, the key that it shares with us, and `grip_control_url`, where it takes publications.
+//! The gateway that holds the customers' open connections, if there is one: Pushpin, Fastly Fanout, or another that speaks
+//! GRIP. Two variables configure it: `grip_key`, the key that it shares with us, and `grip_control_url`, the address of its
+//! publication endpoint.
 
 use crate::outgoing;
 use crate::world::variable;
@@ -13,7 +14,7 @@ use warmline_transport::stream::{self, Streamed};
 
 /// How long the gateway may take to accept a publication.
 const DEADLINE_MS: u64 = 3_000;
-/// Who we are in what we sign.
+/// Our name in the tokens that we sign.
 const ISSUER: &str = "warmline";
 
 /// The gateway.
@@ -22,21 +23,21 @@ pub(crate) struct Gateway {
 }
 
 impl Gateway {
-    /// The gateway, where one is set up.
+    /// The gateway, if one is configured.
     pub(crate) fn configured() -> Option<Self> {
         Key::parse(&variable("grip_key")).map(|key| Self { key })
     }
 
-    /// Checks that a request comes from it.
+    /// Checks that a request comes from the gateway.
     pub(crate) fn check(&self, request: &Request, now: Timestamp) -> Result<(), Refusal> {
         let signature = request.header("grip-sig").ok_or(Refusal::SignatureMissing)?;
         self.key.check(signature, now)
     }
 
-    /// Sends a reply to the connections of its customer. It is only quicker so: who was not connected, or whose gateway did not
-    /// hear it, fetches the reply after the last one that was seen.
+    /// Sends a reply to its customer's connections. This only makes it faster: a customer who was not connected, or whose
+    /// gateway missed it, fetches the reply from their last cursor.
     pub(crate) async fn publish(&self, ctx: &Ctx<'_>, job: &Job) {
-        // Without the publication a stream hears of the reply when the gateway looks for what it missed.
+        // Without this publication, a stream gets the reply when the gateway asks for missed ones.
         let Some(body) = self.publication(ctx, job) else { return };
         let request = ApiRequest {
             method: http::Method::POST,
@@ -47,7 +48,7 @@ impl Gateway {
             ],
             body,
         };
-        // Twice, since a pooled connection may have been closed by the other side.
+        // It is sent up to twice, because the other side may have closed a pooled connection.
         for _ in 0..2 {
             match outgoing::call_within(DEADLINE_MS, &request).await {
                 Ok(answer) if answer.status < 300 => return,
@@ -73,7 +74,7 @@ impl Gateway {
     }
 }
 
-/// Under which name a customer's connections hear replies.
+/// The name under which a customer's connections receive replies.
 pub(crate) fn subscription(
     ctx: &Ctx<'_>,
     channel: &warmline_model::Channel,
@@ -83,7 +84,7 @@ pub(crate) fn subscription(
     hex::encode(stream::subscription(ctx, channel, account, open_id))
 }
 
-/// A reply as a frame of a WebSocket.
+/// A reply as a WebSocket frame.
 pub(crate) fn frame(reply: &Streamed) -> serde_json::Result<String> {
     #[derive(serde::Serialize)]
     struct Frame<'a> {

@@ -1,5 +1,5 @@
-//! Requests in, responses out. Bodies are capped while they stream in, and large ones reduced to what is read of them; a
-//! response is written whole, so that no part of it waits for an acknowledgement of the other.
+//! Requests in, responses out. Bodies are capped while they stream in, and a large one is reduced to the parts that are
+//! read. A response is written as a whole, so that no part of it waits for the acknowledgement of another.
 
 use crate::db::SpinDb;
 use crate::world::{SpinClock, World};
@@ -14,32 +14,32 @@ use warmline_endpoint::{BODY_LIMIT, Problem, Request, Response, sse};
 use warmline_model::Clock as _;
 use warmline_store::damage;
 
-/// How long a client may take to send its body, and how much longer for each MiB beyond the first that it may have.
+/// How long a client may take to send its body; [`MIB_MS`] is added for each MiB beyond the first that the limit allows.
 const BODY_MS: u64 = 10_000;
 const MIB_MS: u64 = 2_000;
 
-/// Reads a request. Paths below `/internal/<component>` (the public way for calls between components, where the platform has
-/// no private one) need the internal token and lose that prefix; all other paths that do not begin with the component's
-/// public route can only come from another component.
+/// Reads a request. Paths below `/internal/<component>` are the public way for calls between components, for platforms
+/// without a private one. They need the internal token, and lose that prefix. All other paths that do not begin with the
+/// component's public route can come only from another component.
 ///
 /// # Errors
-/// The body is too large, encoded or breaks off, or the internal token is missing.
+/// The body is too large, encoded or incomplete, or the internal token is missing.
 pub async fn read(incoming: IncomingRequest) -> Result<Request, Problem> {
     read_whole(incoming).await.map_err(|unread| unread.problem)
 }
 
-/// The same for somebody who tells of what was not read.
+/// Like [`read`], for callers that report requests that were not read.
 pub(crate) async fn read_whole(incoming: IncomingRequest) -> Result<Request, Unread> {
     read_into(incoming, |_| Box::new(Whole(Vec::new()))).await
 }
 
-/// A request that was not read, and where it was for.
+/// A request that was not read, and its path.
 pub(crate) struct Unread {
     pub(crate) path: String,
     pub(crate) problem: Problem,
 }
 
-/// The same for a channel that takes other bodies: `gather` is made of the body's media type.
+/// Like [`read_whole`], for a channel that accepts other bodies: `gather` gets the body's media type.
 pub(crate) async fn read_into(
     incoming: IncomingRequest,
     gather: impl FnOnce(&str) -> Box<dyn Gather>,
@@ -55,7 +55,7 @@ pub(crate) async fn read_into(
     let (path, query) = (path.to_owned(), query.to_owned());
     let method = http::Method::from_bytes(incoming.method().to_string().as_bytes()).unwrap_or_default();
     if let Some(host) = incoming.authority().and_then(|a| http::HeaderValue::try_from(a).ok()) {
-        // Over WASI the host comes apart from the headers.
+        // Over WASI the host is separate from the headers.
         headers.entry(http::header::HOST).or_insert(host);
     }
     let unread = |problem| Unread { path: path.clone(), problem };
@@ -98,7 +98,7 @@ async fn body(incoming: IncomingRequest, mut gather: Box<dyn Gather>) -> Result<
 }
 
 fn head(status: u16, headers: &[(String, Vec<u8>)]) -> OutgoingResponse {
-    // Names and values are ours and valid; were one not, the answer would go out without headers.
+    // Names and values are ours and valid. If one were not, the answer would go out without headers.
     let fields = Fields::from_list(headers).unwrap_or_else(|_| Fields::new());
     let response = OutgoingResponse::new(fields);
     // The host knows all statuses that we use.
@@ -106,7 +106,7 @@ fn head(status: u16, headers: &[(String, Vec<u8>)]) -> OutgoingResponse {
     response
 }
 
-/// Sends a response. What the component does afterwards, the client does not wait for.
+/// Sends a response. The client does not wait for anything that the component does afterwards.
 pub async fn respond(out: ResponseOutparam, response: Response) {
     let mut headers = vec![
         ("content-type".to_owned(), response.content_type.as_bytes().to_vec()),
@@ -117,11 +117,11 @@ pub async fn respond(out: ResponseOutparam, response: Response) {
         headers.push(("cache-control".to_owned(), b"no-store".to_vec()));
     }
     headers.extend(response.headers.into_iter().map(|(name, value)| (name.to_owned(), value.into_bytes())));
-    // The client may be gone; there is nobody left to tell.
+    // The client may be gone; then there is nobody to answer.
     let _ = out.set_with_body(head(response.status, &headers), response.body).await;
 }
 
-/// Serves a component whose answers are whole: reads the request, answers it, sends the answer or the refusal.
+/// Serves a component with complete answers: reads the request, answers it, and sends the answer or the refusal.
 pub async fn serve(
     incoming: IncomingRequest,
     out: ResponseOutparam,
@@ -131,7 +131,7 @@ pub async fn serve(
     respond(out, response).await;
 }
 
-/// The same for the API, whose answers tell browsers more.
+/// Like [`serve`], for the API, whose answers carry more headers for browsers.
 pub async fn serve_api(
     incoming: IncomingRequest,
     out: ResponseOutparam,
@@ -149,8 +149,8 @@ async fn answered(incoming: IncomingRequest, answer: impl AsyncFnOnce(&Request) 
     response.unwrap_or_else(refuse)
 }
 
-/// Logs a problem's inner reason, once, where it leaves the component, and turns it into a response. Damage in the store is
-/// counted here, and logged once a minute: it may be met by every request.
+/// Logs a problem's internal reason, once, where it leaves the component, and turns it into a response. Damage in the store
+/// is counted here and logged once a minute, because every request may run into it.
 pub fn refuse(problem: Problem) -> Response {
     let damaged = problem.code == "store_damaged";
     if let Some(reason) = &problem.internal
@@ -161,12 +161,12 @@ pub fn refuse(problem: Problem) -> Response {
     problem.into()
 }
 
-/// Counts damage; true where this minute's log does not tell of it yet, or nobody can know.
+/// Counts damage. True if this minute's log does not mention it yet, or if that cannot be known.
 fn damage_is_new() -> bool {
     SpinDb::open().and_then(|db| damage::count(&db, SpinClock.now())).unwrap_or(true)
 }
 
-/// Starts a response whose body is written piece by piece; its caller writes to what it gets.
+/// Starts a response whose body is written piece by piece. The caller writes to the returned sink.
 pub(crate) fn open(
     out: ResponseOutparam,
     status: u16,
@@ -179,7 +179,8 @@ pub(crate) fn open(
     body
 }
 
-/// Sends an answer piece by piece, as it is made. One that cannot be finished breaks off, so that nobody takes it for whole.
+/// Sends an answer piece by piece, as it is produced. If it cannot be finished, it breaks off, so that nobody takes it for
+/// complete.
 pub async fn pass(world: &World, mut pieces: Box<dyn Pieces>, out: ResponseOutparam) {
     let headers = pieces.headers().into_iter().chain(SECURITY).map(|(name, value)| (name, value.to_owned()));
     let mut body = std::pin::pin!(open(out, 200, headers.collect()));
@@ -213,12 +214,12 @@ pub(crate) fn events(
 }
 
 impl<S: Sink<Vec<u8>, Error = E>, E> Events<S> {
-    /// Sends one event; false when the client is gone.
+    /// Sends one event; false if the client is gone.
     pub async fn send(&mut self, id: Option<&str>, data: &str) -> bool {
         self.0.send(sse::event(id, data).into_bytes()).await.is_ok()
     }
 
-    /// Sends a comment, which keeps connections open and notices clients that are gone.
+    /// Sends a comment. It keeps the connection open and reveals a client that is gone.
     pub async fn comment(&mut self, text: &str) -> bool {
         self.0.send(sse::comment(text).into_bytes()).await.is_ok()
     }

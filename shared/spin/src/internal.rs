@@ -1,9 +1,9 @@
-//! Calls from component to component. They are hints: whoever does not hear one is found by the tick.
+//! Calls from component to component. They are hints: if one is lost, the tick finds the work.
 //!
-//! By default they go by service chaining (`http://<component>.spin.internal`), in process and unreachable from outside. Where
-//! the platform has none (Fermyon Cloud), the variable `internal_calls` = `public` sends them to
-//! `<public_url>/internal/<component>/…` with a token derived from the master key in force; otherwise nobody answers on those paths.
-//! With any other value no component reaches another, and the tick's answer says so.
+//! By default they use service chaining (`http://<component>.spin.internal`), in process and unreachable from outside. On a
+//! platform without it (Fermyon Cloud), the variable `internal_calls` = `public` sends them to
+//! `<public_url>/internal/<component>/…` with a token derived from the master key in force. With `chain` these paths answer
+//! 404. Any other value disables internal calls; the tick then reports every component as not woken.
 
 use crate::outgoing::{self, Answer};
 use crate::world::{masters, variable};
@@ -19,13 +19,13 @@ fn token() -> Result<String, Problem> {
     Ok(hex::encode(masters()?.signing("internal")))
 }
 
-/// Calls a component; `None` when it did not answer with success.
+/// Calls a component; `None` if it did not answer with success.
 pub async fn call(component: &str, path_and_query: &str) -> Option<Answer> {
     let request = request(component, path_and_query)?;
     outgoing::call_within(DEADLINE_MS, &request).await.ok().filter(|answer| answer.status < 300)
 }
 
-/// The request that calls a component; `None` where the platform lets no component call another.
+/// The request that calls a component; `None` if internal calls are disabled.
 pub(crate) fn request(component: &str, path_and_query: &str) -> Option<ApiRequest> {
     let (url, headers) = match variable("internal_calls").as_str() {
         "chain" => (format!("http://{component}.spin.internal{path_and_query}"), Vec::new()),
@@ -39,7 +39,7 @@ pub(crate) fn request(component: &str, path_and_query: &str) -> Option<ApiReques
     Some(ApiRequest { method: http::Method::POST, url, headers, body: Vec::new() })
 }
 
-/// Tells the router that a shard of the inbox has rows, and again while it says that there are more.
+/// Tells the router that a shard of the inbox has rows, and repeats the call while the router answers that there are more.
 pub async fn drain(shard: i64) {
     for _ in 0..8 {
         match call("router", &format!("/drain?shard={shard}")).await {
@@ -54,7 +54,8 @@ pub async fn deliver(channel: &Channel) {
     call(&format!("channel-{channel}"), "/deliver").await;
 }
 
-/// Lets a request through: strips `/internal/<component>` where that is the way and the token is right.
+/// Admits a request: checks the token of a path below `/internal/<component>` and strips that prefix. Other paths pass
+/// unchanged.
 pub(crate) fn admit(mut request: Request) -> Result<Request, Problem> {
     let Some(rest) = request.path.strip_prefix("/internal/") else { return Ok(request) };
     if variable("internal_calls") != "public" {

@@ -1,9 +1,9 @@
-//! The key-value store: what may be lost.
+//! The key-value store. Its content may be lost at any time.
 
 use spin_sdk::key_value::Store;
 use warmline_store::Kv;
 
-/// The default key-value store. Where it is not granted or fails, nothing is kept.
+/// The default key-value store. If it is not granted, or fails, nothing is stored.
 pub struct SpinKv;
 
 impl Kv for SpinKv {

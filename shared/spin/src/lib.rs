@@ -1,13 +1,13 @@
 //! Warmline on Spin: the only crate that touches spin-sdk.
 //!
 //! * [`world`]: store, keys, clock and randomness of one request;
-//! * [`db`]: the store's `Db` on Spin's SQLite; [`kv`]: what may be lost;
+//! * [`db`]: the store's `Db` on Spin's SQLite; [`kv`]: the key-value store, whose content may be lost;
 //! * [`incoming`]: requests in, responses out, streams; [`outgoing`]: calls to platforms, with a deadline;
 //! * [`internal`]: calls from component to component;
-//! * [`adapter`]: the shell that turns a channel's [`warmline_channels::Adapter`] into a component, with [`deliver`] and
-//!   [`tokens`] for the way out, [`pull`] for platforms that are asked, [`media`] for
-//!   bytes that they keep, and [`client`] for channels whose customers use a client of the brand's own;
-//! * `socket`, `gateway`: the WebSockets of those clients, and what holds them.
+//! * [`adapter`]: the shell that turns a channel's [`warmline_channels::Adapter`] into a component; [`deliver`] and
+//!   [`tokens`] for replies, [`pull`] for platforms that are polled, [`media`] for bytes that platforms keep, and [`client`]
+//!   for channels whose customers use a client of the brand's own;
+//! * `socket`, `gateway`: the WebSockets of those clients, and the gateway that holds them.
 
 pub mod adapter;
 pub mod client;

@@ -1,5 +1,5 @@
-//! Media on their way from the platform to who looks at them: through the adapter, which knows how to ask, and the desk, which
-//! knows who may. Nothing is stored; both pass the bytes on as they come.
+//! Media on their way from the platform to a reader: through the adapter, which knows how to ask for them, and the desk,
+//! which knows who may read them. Nothing is stored; both pass the bytes on as they come.
 
 use crate::incoming::{self, ResponseOutparam, refuse, respond};
 use crate::outgoing::{self, NoAnswer, Opened};
@@ -13,17 +13,17 @@ use warmline_endpoint::{Problem, Request, page};
 use warmline_model::{Channel, ConversationId};
 use warmline_transport::media;
 
-/// A platform that refuses a medium says so in a text no longer than this.
+/// The longest text in which a platform refuses a medium, in bytes.
 const REFUSAL_LIMIT: usize = 4_096;
 
 const NOT_GIVEN: &str = "the platform does not give the medium out; it may have been kept for too long";
 
 type Body = Pin<Box<dyn Stream<Item = Result<Vec<u8>, NoAnswer>>>>;
 
-/// A medium on its way.
+/// A medium being fetched.
 struct Medium {
     status: u16,
-    /// What its sender says that it is, in lower case.
+    /// The media type that its sender gave, in lower case.
     said: String,
     length: Option<u64>,
     body: Body,
@@ -83,7 +83,7 @@ fn unavailable(detail: &'static str) -> Problem {
     Problem::new(502, "media_unavailable", detail)
 }
 
-/// An answer that holds bytes, or what the platform says instead: by its status, or in a short JSON text.
+/// An answer with the bytes, or the platform's refusal: in its status, or in a short JSON text.
 async fn refusal<A: Adapter>(adapter: &A, opened: Opened) -> Result<Result<Medium, Outcome>, Problem> {
     let status = opened.status;
     let medium = Medium::from(opened);
@@ -122,7 +122,8 @@ pub async fn relay(channel: &Channel, path: &str, out: ResponseOutparam) {
     }
 }
 
-/// Kinds that a browser may show; everything else is for saving, so that no page of a customer's making runs in the desk.
+/// The media type for the reader. Browsers may show the harmless types; all others are for saving, so that no page made by a
+/// customer runs in the desk.
 fn kind(said: String) -> String {
     let harmless = ["image/png", "image/jpeg", "image/gif", "image/webp", "audio/", "video/", "application/problem+json"];
     match harmless.iter().any(|kind| said.starts_with(kind)) {
@@ -148,7 +149,7 @@ async fn pass(medium: Medium, out: ResponseOutparam, limit: Option<u64>) {
     ];
     headers.extend(length.map(|n| ("content-length", n.to_string())));
     let (mut writer, mut passed) = (pin!(incoming::open(out, status, headers)), 0u64);
-    // A body that breaks off or grows beyond the limit ends here, which its reader sees by the missing end.
+    // A body that breaks off or grows beyond the limit ends here. Its reader notices the missing end.
     while let Some(Ok(chunk)) = body.next().await {
         passed = passed.saturating_add(chunk.len() as u64);
         if limit.is_some_and(|limit| passed > limit) || writer.send(chunk).await.is_err() {

@@ -1,4 +1,4 @@
-//! Calls to the outside, each with a deadline, and answers read only up to a limit.
+//! Calls to the outside. Each has a deadline, and answers are read only up to a limit.
 
 use futures::future::{Either, poll_fn, select};
 use futures::{Stream, StreamExt as _};
@@ -10,19 +10,19 @@ use std::task::Poll;
 use warmline_channels::ApiRequest;
 use wasi::clocks::monotonic_clock;
 
-/// How long a platform may take.
+/// How long a platform may take to answer.
 pub const DEADLINE_MS: u64 = 8_000;
-/// How long a platform may take to show that it is there.
+/// How long a platform may take to show that it is reachable.
 const KNOCK_MS: u64 = 3_000;
 const ANSWER_LIMIT: usize = 256 * 1024;
-/// A page of messages may be longer: one that is not read comes again, and holds up what is behind it.
+/// A page of messages may be longer: if it cannot be read it comes again, and blocks the pages behind it.
 const PAGE_LIMIT: usize = 1024 * 1024;
 
 /// Completes after a while.
 pub async fn sleep(ms: u64) {
     let until = monotonic_clock::now().saturating_add(ms.saturating_mul(1_000_000));
-    // The executor polls everything whenever anything is ready. Each poll before the time registers anew, and dropping the old
-    // registration (here, or with the whole future) takes it back.
+    // The executor polls every future whenever one is ready. Each poll before the time registers a new timer. Dropping the
+    // old registration (here, or with the whole future) cancels it.
     let mut registered: Option<CancelOnDropToken> = None;
     poll_fn(move |context| {
         if monotonic_clock::now() >= until {
@@ -35,7 +35,7 @@ pub async fn sleep(ms: u64) {
     .await;
 }
 
-/// The future's value, or `None` when it takes longer.
+/// The future's value; `None` if it takes longer than `ms` milliseconds.
 pub async fn within<T>(ms: u64, future: impl Future<Output = T>) -> Option<T> {
     match select(pin!(future), pin!(sleep(ms))).await {
         Either::Left((value, _)) => Some(value),
@@ -56,9 +56,9 @@ pub struct Answer {
 /// Why there is no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoAnswer {
-    /// The request never reached anybody: trying again is safe.
+    /// The request never reached the platform: trying again is safe.
     NotReached(&'static str),
-    /// It may have arrived.
+    /// The request may have arrived.
     Unknown(&'static str),
 }
 
@@ -70,15 +70,15 @@ pub async fn call(request: &ApiRequest) -> Result<Answer, NoAnswer> {
     call_within(DEADLINE_MS, request).await
 }
 
-/// Whether somebody answers at the address of a request, or at least takes connections: asked by a request that cannot be
-/// taken for a message.
+/// Whether anybody answers at the address of a request, or at least accepts connections. It asks with a request that cannot
+/// be taken for a message.
 pub(crate) async fn is_there(request: &ApiRequest) -> bool {
     let address = request.url.split_once('?').map_or(request.url.as_str(), |(address, _)| address);
-    // The scheme, nothing, and the host.
+    // The scheme, an empty part, and the host.
     let origin: Vec<&str> = address.splitn(4, '/').take(3).collect();
     let url = origin.join("/") + "/";
     let knock = ApiRequest { method: http::Method::GET, url, headers: Vec::new(), body: Vec::new() };
-    // Who is slow is there.
+    // A slow platform is there.
     within(KNOCK_MS, send(&knock)).await.is_none_or(|answer| answer.is_ok())
 }
 
@@ -86,7 +86,7 @@ pub(crate) async fn call_within(ms: u64, request: &ApiRequest) -> Result<Answer,
     within(ms, exchange(request, ANSWER_LIMIT)).await.unwrap_or(Err(NoAnswer::Unknown("timeout")))
 }
 
-/// The same for a page of messages.
+/// Like [`call`], for a page of messages, which may be longer.
 ///
 /// # Errors
 /// See [`NoAnswer`].
@@ -94,7 +94,7 @@ pub async fn page(request: &ApiRequest) -> Result<Answer, NoAnswer> {
     within(DEADLINE_MS, exchange(request, PAGE_LIMIT)).await.unwrap_or(Err(NoAnswer::Unknown("timeout")))
 }
 
-/// An answer whose body is still on its way.
+/// An answer whose body is still being received.
 pub struct Opened {
     /// Status.
     pub status: u16,
@@ -102,7 +102,7 @@ pub struct Opened {
 }
 
 impl Opened {
-    /// A header, where it is there and is text.
+    /// A header, if it is present and is text.
     pub fn header(&self, name: &str) -> Option<String> {
         let value = self.response.headers().get(name).into_iter().next()?;
         String::from_utf8(value).ok()
@@ -123,7 +123,7 @@ impl Opened {
     }
 }
 
-/// Sends a request and returns with the head of the answer, within the deadline.
+/// Sends a request and returns the head of the answer, within the deadline.
 ///
 /// # Errors
 /// See [`NoAnswer`].
@@ -182,8 +182,8 @@ fn failure(error: &SendError) -> NoAnswer {
     }
 }
 
-/// Runs futures side by side until all are done. The executor polls everything whenever anything is ready, and there are some
-/// tens of them at the most, so that this needs no more than a loop, which is a fraction of the weight of a set of futures.
+/// Runs futures concurrently until all are done. The executor polls every future whenever one is ready, and there are at
+/// most some tens of them. A loop is therefore enough, and compiles to much less code than a set of futures.
 pub async fn all<T>(futures: Vec<impl Future<Output = T>>) -> Vec<T> {
     let mut running: Vec<_> = futures.into_iter().map(|future| (Box::pin(future), None)).collect();
     poll_fn(|context| {

@@ -1,4 +1,4 @@
-//! Messages that are fetched: asks a channel's sources that are due, keeps what they hold, wakes the router.
+//! Fetches messages: asks a channel's due sources, stores what they hold, and wakes the router.
 
 use crate::adapter::OddItems;
 use crate::outgoing::{self, NoAnswer};
@@ -12,19 +12,19 @@ use warmline_kernel::Ctx;
 use warmline_model::{Channel, Timestamp};
 use warmline_transport::pull::{self, Turn};
 
-/// Sources that one run claims.
+/// The most sources that one run claims.
 const BATCH: i64 = 8;
-/// How long one run takes at the most; what is left is for the next.
+/// The longest that one run takes; the rest is left to the next run.
 const RUN_MS: i64 = 10_000;
 
-/// Asks what is due. Several runs side by side share the work: a source is claimed by one of them.
+/// Asks the due sources. Concurrent runs share the work: each source is claimed by one of them.
 pub async fn run<A: Adapter>(world: &World, adapter: &A) -> Result<(), Problem> {
     let Some(puller) = adapter.pull() else { return Ok(()) };
     let ctx = world.ctx();
     let channel = Channel::new(adapter.capabilities().channel).map_err(|_| Problem::internal())?;
     let deadline = ctx.now().plus_millis(RUN_MS);
     let turns = pull::claim(&ctx, &channel, BATCH)?;
-    // Each source by itself: one whose platform hangs holds up no other.
+    // Each source is handled by itself, so a source whose platform hangs delays no other.
     let runs = turns.into_iter().map(|turn| of_source(&ctx, adapter, puller, &channel, turn, deadline));
     let mut failed = None;
     let mut wake = BTreeSet::new();
@@ -38,7 +38,7 @@ pub async fn run<A: Adapter>(world: &World, adapter: &A) -> Result<(), Problem> 
     failed.map_or(Ok(()), Err)
 }
 
-/// Asks a source, page by page: the shards of the inbox that have something new.
+/// Asks a source, page by page. Returns the inbox shards that have something new.
 async fn of_source<A: Adapter>(
     ctx: &Ctx<'_>,
     adapter: &A,
@@ -64,7 +64,7 @@ async fn of_source<A: Adapter>(
         let Some(rows) = pull::keep(ctx, &mut turn, &page)? else { break };
         wake.extend(rows.iter().filter_map(|row| row.wake));
         OddItems::of(&page.odd).log(channel, &turn.claimed.account);
-        // What is not confirmed comes again and is known.
+        // An unconfirmed page comes again, and its messages are recognised.
         asker.confirm(&turn, &page).await;
         if !page.more {
             pull::done(ctx, &turn)?;
@@ -86,7 +86,7 @@ struct Asker<'a, A: Adapter> {
 }
 
 impl<A: Adapter> Asker<'_, A> {
-    /// One page.
+    /// Asks for one page.
     async fn ask(&self, turn: &Turn) -> Result<Page, Failure> {
         let at = &turn.claimed;
         let page = tokens::signed(self.ctx, self.adapter, &at.account, self.account, async |call| {

@@ -1,5 +1,5 @@
-//! WebSockets of the brand's own clients, below the account at `/ws`. A [gateway](crate::gateway) holds them and posts what
-//! happens on each as `application/websocket-events`; the session, sealed, comes back with every request in `Meta-Session`.
+//! WebSockets of the brand's own clients, below the account at `/ws`. A [gateway](crate::gateway) holds them and posts the
+//! events of each as `application/websocket-events`. The sealed session comes back with every request in `Meta-Session`.
 //!
 //! | the client sends | and gets |
 //! |---|---|
@@ -7,8 +7,8 @@
 //! | `{"type": "sync", "after"?}` | the replies after that cursor, then `{"type": "synced", "cursor", "more"}` |
 //! | | `{"type": "reply", "message"}` for each reply, whenever it is written |
 //!
-//! A client syncs when its socket opens, and only then is subscribed for sure: so no reply falls between two connections. One that
-//! comes both ways has the same cursor.
+//! A client syncs after its socket has opened. By then it is certainly subscribed, so no reply is lost between two
+//! connections. A reply that arrives both by sync and by itself has the same cursor both times.
 
 use crate::adapter::{Place, refusal, too_many};
 use crate::gateway::{self, Gateway};
@@ -25,19 +25,19 @@ use warmline_model::Sender;
 use warmline_transport::stream::{self, Cursor};
 use warmline_transport::{ingest, strangers};
 
-/// How long a session is good before the client's own token is looked at again.
+/// How long a session is valid before the client's own token is checked again.
 const SESSION_MS: i64 = 3_600_000;
 /// Replies read at a time.
 const PAGE: i64 = 50;
-/// An answer ends when it has become so long; what is left is for the next sync.
+/// An answer ends when it exceeds this many bytes; the rest is left to the next sync.
 const ANSWER: usize = 64 * 1024;
 
-/// Whether a request tells of a WebSocket.
+/// Whether a request carries the events of a WebSocket.
 pub(crate) fn is_socket(request: &Request) -> bool {
     request.header("content-type").is_some_and(|kind| kind.split(';').next() == Some(grip::MEDIA_TYPE))
 }
 
-/// Answers one.
+/// Answers such a request.
 pub(crate) async fn serve<A: ClientAdapter>(
     adapter: &A,
     place: &Place<A::Account>,
@@ -67,18 +67,18 @@ struct Frames<'a, A: ClientAdapter> {
     adapter: &'a A,
     place: &'a Place<A::Account>,
     ctx: Ctx<'a>,
-    /// Who is at the other end; none where that is no longer proved.
+    /// The sender at the other end; `None` if that is no longer proved.
     sender: Option<Sender>,
-    /// The session, where it is new.
+    /// The session, if it is new.
     session: Option<String>,
     answers: Vec<Event>,
-    /// Bytes in them.
+    /// The number of bytes in them.
     length: usize,
     wake: Vec<i64>,
 }
 
 impl<'a, A: ClientAdapter> Frames<'a, A> {
-    /// Checks that the gateway speaks, and for whom.
+    /// Checks that the request comes from the gateway, and finds its sender.
     fn open(adapter: &'a A, place: &'a Place<A::Account>, request: &Request) -> Result<Self, Problem> {
         let ctx = place.world.ctx();
         let gateway = Gateway::configured().ok_or_else(|| {
@@ -163,14 +163,14 @@ impl<'a, A: ClientAdapter> Frames<'a, A> {
         };
         let answer = answered.unwrap_or_else(|(id, problem)| {
             let told = json!({ "type": "refused", "id": id, "problem": problem });
-            // Its inner reason goes to the log.
+            // The problem's internal reason goes to the log.
             let _ = refuse(problem);
             told
         });
         self.say(&answer.to_string());
     }
 
-    /// Takes a message in; the answer is its id in the client.
+    /// Takes a message in. Returns the client's own id of it.
     fn message(&mut self, sender: &Sender, text: &[u8]) -> Result<Option<String>, (Option<String>, Problem)> {
         let Place { account, channel, id, .. } = self.place;
         let verified =
@@ -188,7 +188,7 @@ impl<'a, A: ClientAdapter> Frames<'a, A> {
         Ok(name)
     }
 
-    /// Sends the replies after a place.
+    /// Sends the replies after a cursor.
     fn sync(&mut self, sender: &Sender, after: Option<&str>) -> Result<Value, Problem> {
         let mut cursor = after.map(str::parse::<Cursor>).transpose()?;
         loop {

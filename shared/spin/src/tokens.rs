@@ -1,5 +1,5 @@
-//! Platform access tokens: cached sealed in the key-value store, renewed before they end, fetched by one instance at a time.
-//! Losing the cache costs one call.
+//! Platform access tokens: stored sealed in the key-value store, renewed before they expire, and fetched by one instance at
+//! a time. Losing a stored token costs one call.
 
 use crate::outgoing::{self, Answer, NoAnswer};
 use warmline_channels::{Adapter, ApiRequest, ApiResponse, Call, Outcome, Token, retry_after};
@@ -8,22 +8,22 @@ use warmline_model::{AccountId, Timestamp};
 use warmline_store::leases;
 use warmline_transport::tokens::{Kept, Place};
 
-/// Renew this long before the end.
+/// How long before its end a token is renewed.
 const EARLY_MS: i64 = 300_000;
 const LEASE_MS: i64 = 10_000;
-/// How long to wait for another instance that is fetching.
+/// How many times to look for a token that another instance is fetching, [`LOOK_MS`] apart.
 const PATIENCE: u32 = 60;
 const LOOK_MS: u64 = 100;
-/// How long nobody asks again after the platform gave no token, where it does not say how long.
+/// How long nobody asks again after the platform gave no token, if the platform does not say.
 const PAUSE_MS: i64 = 2_000;
 /// The longest such pause.
 const PAUSE_MAX_MS: i64 = 3_600_000;
 
-/// Why a call came to nothing.
+/// Why a call failed.
 pub struct Failure {
-    /// What it means.
+    /// The outcome.
     pub outcome: Outcome,
-    /// From when on the platform wants to be asked again, where it says so.
+    /// When the platform wants to be asked again, if it says so.
     pub retry_at: Option<Timestamp>,
 }
 
@@ -34,7 +34,7 @@ impl From<Outcome> for Failure {
 }
 
 impl Failure {
-    /// What an answer means.
+    /// The failure that an answer means.
     pub fn of(outcome: Outcome, answer: &Answer, now: Timestamp) -> Self {
         Self { outcome, retry_at: answer.retry_after.as_deref().and_then(|value| retry_after(value, now)) }
     }
@@ -59,10 +59,11 @@ fn refusal(failure: &Failure, now: Timestamp) -> (&'static str, Option<Timestamp
     }
 }
 
-/// An access token of the account; `None` on platforms that have none. `refused` is one that the platform has just refused.
+/// An access token of the account; `None` on platforms without tokens. `refused` is a token that the platform has just
+/// refused.
 ///
 /// # Errors
-/// The platform gives none: try later, or never.
+/// The platform gives no token, for now or for good.
 async fn get<A: Adapter>(
     ctx: &Ctx<'_>,
     adapter: &A,
@@ -90,23 +91,23 @@ async fn get<A: Adapter>(
             (Ok(true), cached) => {
                 let fetched = fetch(ctx, adapter, account, refused).await;
                 match &fetched {
-                    // A token that cannot be kept is fetched again; nothing else is lost.
+                    // If the token cannot be stored, it is fetched again; nothing else is lost.
                     Ok(token) => place.put(ctx, &kept(token, ctx.now())),
                     Err(failure) => {
                         let (reason, until) = refusal(failure, ctx.now());
                         place.failed(reason, ctx.now(), until);
                     }
                 }
-                // Where this fails, the lease ends by itself.
+                // If this fails, the lease ends by itself.
                 let _ = leases::release(ctx.db, place.key(), &owner);
                 return match (fetched, cached) {
                     (Ok(token), _) => Ok(Some(token.value)),
-                    // It is due for renewal, and good until it ends.
+                    // The old token is due for renewal, and valid until it ends.
                     (Err(Failure { outcome: Outcome::Retry(_), .. }), Some(c)) => Ok(Some(c.value)),
                     (Err(failure), _) => Err(failure),
                 };
             }
-            // Somebody else renews it; the old one is good until then.
+            // Another instance renews it; the old token is valid until then.
             (_, Some(c)) => return Ok(Some(c.value)),
             (Ok(false), None) => outgoing::sleep(LOOK_MS).await,
             (Err(_), None) => return Err(Outcome::Retry("store_busy").into()),
@@ -115,10 +116,11 @@ async fn get<A: Adapter>(
     Err(Outcome::Retry("token_busy").into())
 }
 
-/// Makes a call that is signed with a token. One that the platform refuses is replaced and the call made again at once, one time.
+/// Makes a call that is signed with a token. If the platform refuses the token, it is replaced, and the call is made once
+/// more.
 ///
 /// # Errors
-/// What the call says, or that there is no token.
+/// The call's own failure, or that there is no token.
 pub async fn signed<A: Adapter, T>(
     ctx: &Ctx<'_>,
     adapter: &A,
@@ -137,7 +139,8 @@ pub async fn signed<A: Adapter, T>(
     Err(Outcome::RefreshToken.into())
 }
 
-/// Fetches a token. Platforms that hand out the same token until it ends are asked to replace it only when they refused it.
+/// Fetches a token. Some platforms return the same token until it ends. These are asked for a new one only if they have
+/// refused it.
 async fn fetch<A: Adapter>(
     ctx: &Ctx<'_>,
     adapter: &A,
@@ -163,7 +166,7 @@ async fn ask<A: Adapter>(ctx: &Ctx<'_>, adapter: &A, account: &A::Account, force
     }
 }
 
-/// No message has left with a request for a token, so whatever came of it, there is no doubt about one.
+/// A request for a token carries no message, so its outcome leaves no doubt about one.
 fn without_doubt(outcome: Outcome) -> Outcome {
     if outcome.leaves_doubt() { Outcome::Retry("token_unavailable") } else { outcome }
 }

@@ -31,12 +31,12 @@ impl Rng for SpinRng {
     }
 }
 
-/// A variable's value; empty where it is not set.
+/// A variable's value; empty if it is not set.
 pub fn variable(name: &str) -> String {
     variables::get(name).unwrap_or_default()
 }
 
-/// What a request works with.
+/// What a request works with: the store, the vault, the keys, the clock and randomness.
 pub struct World {
     db: SpinDb,
     vault: Vault,
@@ -46,14 +46,15 @@ pub struct World {
     contexts: u64,
 }
 
-/// Where a version without root keys noted which master key the store belongs to.
+/// Where a version without root keys noted the master key to which the store belongs.
 const BELONGS: &str = "master_key_fingerprint";
 
 impl World {
-    /// Opens the store, migrates it where it is not, and opens the keys.
+    /// Opens the store, migrates it if it is not current, and opens the keys.
     ///
     /// # Errors
-    /// The store cannot be opened or migrated, a master key is missing or malformed, or the store belongs to another.
+    /// The store cannot be opened or migrated, a master key is missing or malformed, or the store belongs to another master
+    /// key.
     pub fn open() -> Result<Self, Problem> {
         let opened = Self::with(|db, vault| {
             if !is_current(db)? {
@@ -65,10 +66,11 @@ impl World {
         Ok(Self { contexts: variable("context_entries").parse().unwrap_or(0), ..opened })
     }
 
-    /// The same, for adapters: they do not carry the migrations, and take nothing before somebody else has run them. Platforms send again.
+    /// Like [`World::open`], for adapters. They do not contain the migrations, and accept nothing before another component
+    /// has run them. Platforms send again.
     ///
     /// # Errors
-    /// As [`World::open`], and the store is not migrated.
+    /// As for [`World::open`]; also if the store is not migrated.
     pub fn open_ready() -> Result<Self, Problem> {
         Self::with(|db, _| match is_current(db)? {
             true => Ok(()),
@@ -94,7 +96,8 @@ impl World {
         Ok(Self { db, vault, keys: opened, clock: SpinClock, rng, contexts: 0 })
     }
 
-    /// The keys of a store that has none. Of several who come first, one stores its root key; the others get it with their next request.
+    /// Makes the keys of a store that has none. If several requests come first, one stores its root key, and the others use
+    /// it from their next request on.
     fn first(db: &SpinDb, masters: Masters, rng: &SpinRng) -> Result<Keyring, Problem> {
         let belongs = meta::get(db, BELONGS)?.and_then(|id| KeyId::from_bytes(&id));
         let keys = Keyring::create(masters, belongs, rng).map_err(no_keys)?;
@@ -105,7 +108,7 @@ impl World {
         }
     }
 
-    /// The world as the steps of the flow take it.
+    /// The context for the steps of the flow.
     pub fn ctx(&self) -> Ctx<'_> {
         let Self { db, vault, keys, clock, rng, contexts } = self;
         Ctx { db, vault, kv: &SpinKv, contexts: *contexts, clock, rng, keys }
@@ -120,7 +123,7 @@ impl World {
 /// The master keys of the configuration.
 ///
 /// # Errors
-/// One is missing or malformed.
+/// A key is missing or malformed.
 pub fn masters() -> Result<Masters, Problem> {
     Masters::from_base64(&variable("master_key"), &variable("master_key_previous")).map_err(no_keys)
 }

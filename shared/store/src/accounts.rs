@@ -7,7 +7,7 @@ use warmline_model::{AccountId, Channel, Timestamp};
 pub struct Account {
     /// The channel.
     pub channel: Channel,
-    /// The account's id on it.
+    /// The account's id on the channel.
     pub account: AccountId,
     /// The brand's name for it.
     pub name: String,
@@ -17,11 +17,11 @@ pub struct Account {
     pub secrets: Vec<u8>,
     /// When it was made.
     pub created_at: Timestamp,
-    /// Since when it is disabled; none: it is not.
+    /// When it was disabled; `None` if it is enabled.
     pub disabled_at: Option<Timestamp>,
-    /// When the platform was heard last, to the minute.
+    /// When the platform was last heard from, to the minute.
     pub heard_at: Option<Timestamp>,
-    /// What tells it from a deleted one of the same id; 0: made before there was such a number.
+    /// Tells it from a deleted account with the same id; 0: made before there was such a number.
     pub epoch: i64,
 }
 
@@ -80,17 +80,18 @@ fn params(a: &Account, now: Timestamp) -> [crate::db::Value; 6] {
     ]
 }
 
-/// Adds an account; false when it exists.
+/// Adds an account; false if it exists.
 pub fn insert(db: &dyn Db, account: &Account) -> Result<bool, StoreError> {
     Ok(db.first(INSERT, &params(account, account.created_at))?.is_some())
 }
 
-/// Replaces an account's name, settings and secrets; false when there is none.
+/// Replaces an account's name, settings and secrets; false if it does not exist.
 pub fn update(db: &dyn Db, account: &Account, now: Timestamp) -> Result<bool, StoreError> {
     Ok(db.first(UPDATE, &params(account, now))?.is_some())
 }
 
-/// Disables an account, or enables it; false when there is none. One that is disabled keeps the instant of the first time.
+/// Disables or enables an account; false if it does not exist. A disabled account keeps the instant at which it was first
+/// disabled.
 pub fn set_disabled(
     db: &dyn Db,
     channel: &Channel,
@@ -106,18 +107,18 @@ pub fn set_disabled(
     Ok(found.is_some())
 }
 
-/// Whether an account is there and disabled.
+/// Whether an account exists and is disabled.
 pub fn is_disabled(db: &dyn Db, channel: &Channel, account: &AccountId) -> Result<bool, StoreError> {
     Ok(db.first(IS_DISABLED, &[channel.as_str().into(), account.as_str().into()])?.is_some())
 }
 
-/// Notes that the platform was heard.
+/// Notes that the platform was heard from.
 pub fn heard(db: &dyn Db, channel: &Channel, account: &AccountId, now: Timestamp) -> Result<(), StoreError> {
     db.execute(HEARD, &[channel.as_str().into(), account.as_str().into(), now.into()])?;
     Ok(())
 }
 
-/// Deletes an account with its secrets, its sources and what was counted of it; false when there is none. Runs in the caller's
+/// Deletes an account with its secrets, its sources and its counters; false if it does not exist. Runs in the caller's
 /// transaction.
 pub fn delete(db: &dyn Db, channel: &Channel, account: &AccountId) -> Result<bool, StoreError> {
     let key = [channel.as_str().into(), account.as_str().into()];

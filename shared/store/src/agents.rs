@@ -1,4 +1,4 @@
-//! Staff, their presence and their capacity. The claim of a unit of capacity and the check that it is free are one statement.
+//! Staff, their presence and their capacity. A claim of capacity and the check that it is free are one statement.
 
 use crate::db::{Db, Row, StoreError, Value};
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ pub struct Agent {
     pub role: Role,
     /// Presence.
     pub state: AgentState,
-    /// Why the agent is in that state, where a reason was given.
+    /// The reason of the present state, if one was given.
     pub state_reason: Option<String>,
     /// Since when.
     pub state_since: Timestamp,
@@ -26,9 +26,9 @@ pub struct Agent {
     pub capacity: Units,
     /// Capacity in use.
     pub load: Units,
-    /// When the last one was assigned; 0 when none was.
+    /// When the last contact was assigned; 0 if none was.
     pub last_assigned_at: Timestamp,
-    /// When the last one ended; 0 when none did.
+    /// When the last contact ended; 0 if none did.
     pub freed_at: Timestamp,
     /// Skills and limits.
     pub can: Can,
@@ -36,11 +36,11 @@ pub struct Agent {
     pub created_at: Timestamp,
     /// When the agent was removed.
     pub removed_at: Option<Timestamp>,
-    /// Contacts in hand, by channel.
+    /// The contacts that the agent holds, by channel.
     pub held: Held,
 }
 
-/// What an agent can do beside serving groups.
+/// What an agent can do, besides serving groups.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Can {
     /// Skills and levels.
@@ -64,7 +64,7 @@ impl Can {
     }
 }
 
-/// How many contacts somebody has in hand, by channel.
+/// How many contacts an agent holds, by channel.
 pub type Held = BTreeMap<Channel, i64>;
 
 fn held(row: &Row, i: usize) -> Result<Held, StoreError> {
@@ -149,8 +149,8 @@ const TOUCH: &str = "UPDATE agents SET seen_at = ?2 WHERE id = ?1 AND seen_at < 
 const SEEN: &str = "SELECT seen_at FROM agents WHERE id = ?1";
 const UNSEEN: &str = "SELECT id FROM agents INDEXED BY agents_seen \
                       WHERE seen_at < ?1 AND state <> 'offline' AND ai = 0 ORDER BY seen_at LIMIT ?2";
-// The claim and the check that it fits are this one statement: presence, units, the channel's limit, and (for a contact that takes
-// all that is left) that nothing is under way which it may not interrupt.
+// The claim and the check that it fits are this one statement. It checks presence, units and the channel's limit. For a
+// contact that takes all that is left, it also checks that the agent holds nothing that the contact may not interrupt.
 const CLAIM: &str = "UPDATE agents SET load = load + ?3, last_assigned_at = ?2, \
                      held = json_set(held, '$.\"' || ?5 || '\"', coalesce(json_extract(held, '$.\"' || ?5 || '\"'), 0) + 1) \
                      WHERE id = ?1 AND (state = 'available' OR (?4 AND state <> 'offline')) \
@@ -160,7 +160,7 @@ const CLAIM: &str = "UPDATE agents SET load = load + ?3, last_assigned_at = ?2, 
                      AND (?6 IS NULL OR NOT EXISTS (SELECT 1 FROM json_each(held) \
                        WHERE key NOT IN (SELECT value FROM json_each(?6)))) \
                      RETURNING load, capacity";
-// What is none left is not told of.
+// A channel with no contact left is removed from `held`.
 const RELEASE: &str = "UPDATE agents SET load = load - ?2, freed_at = ?3, \
                        held = json_patch(held, json_object(?4, nullif(json_extract(held, '$.\"' || ?4 || '\"') - 1, 0))) \
                        WHERE id = ?1 AND load >= ?2 AND json_extract(held, '$.\"' || ?4 || '\"') > 0 RETURNING load";
@@ -191,7 +191,7 @@ fn join(db: &dyn Db, id: AgentId, groups: &BTreeMap<GroupId, u8>) -> Result<(), 
     Ok(())
 }
 
-/// Changes what an agent can do, and leaves the groups that are not named.
+/// Changes an agent's duties. The agent leaves the groups that are not named.
 ///
 /// # Errors
 /// There is no such agent, or see [`StoreError`].
@@ -209,7 +209,7 @@ pub fn update(db: &dyn Db, agent: &Agent, groups: &BTreeMap<GroupId, u8>) -> Res
     join(db, agent.id, groups)
 }
 
-/// Removes an agent: offline, in no group, without a token. The row stays, for the history.
+/// Removes an agent: offline, in no group, without a token. The row stays for the history.
 ///
 /// # Errors
 /// There is no such agent, or see [`StoreError`].
@@ -220,7 +220,7 @@ pub fn remove(db: &dyn Db, id: AgentId, now: Timestamp) -> Result<(), StoreError
     Ok(())
 }
 
-/// Sets the minutes that staffing gives an agent for a group; false when the agent does not serve it.
+/// Sets the minutes that staffing gives an agent for a group; false if the agent does not serve it.
 pub fn weigh(db: &dyn Db, id: AgentId, group: &GroupId, minutes: i64) -> Result<bool, StoreError> {
     Ok(db.first(WEIGH, &[id.as_bytes().into(), group.as_str().into(), minutes.into()])?.is_some())
 }
@@ -236,7 +236,7 @@ pub fn list(db: &dyn Db, after: Option<AgentId>, limit: i64) -> Result<Vec<Agent
     db.execute(LIST, &[after.into(), limit.into()])?.iter().map(read).collect()
 }
 
-/// The groups an agent serves, by id.
+/// The groups that an agent serves, by id.
 pub fn groups_of(db: &dyn Db, id: AgentId) -> Result<Vec<Membership>, StoreError> {
     db.execute(GROUPS, &[id.as_bytes().into()])?
         .iter()
@@ -253,7 +253,7 @@ pub fn serves(db: &dyn Db, id: AgentId, group: &GroupId) -> Result<bool, StoreEr
     Ok(db.first(MEMBER, &[id.as_bytes().into(), group.as_str().into()])?.is_some())
 }
 
-/// An agent of a group, as a decision sees one.
+/// An agent of a group, as decisions see it.
 pub struct Seat {
     /// Id.
     pub id: AgentId,
@@ -275,15 +275,15 @@ pub struct Seat {
     pub can: Can,
     /// Level in the group.
     pub level: u8,
-    /// Minutes that staffing gave for the group.
+    /// The minutes that staffing gave the agent for the group.
     pub weight: i64,
     /// How many groups the agent serves.
     pub groups: i64,
-    /// Contacts in hand, by channel.
+    /// The contacts that the agent holds, by channel.
     pub held: Held,
 }
 
-/// The agents of a group, whatever their state, by id.
+/// The agents of a group, in any state, by id.
 pub fn seats(db: &dyn Db, group: &GroupId) -> Result<Vec<Seat>, StoreError> {
     db.execute(SEATS, &[group.as_str().into()])?.iter().map(read_seat).collect()
 }
@@ -322,7 +322,7 @@ pub fn seen(db: &dyn Db, id: AgentId) -> Result<Option<Timestamp>, StoreError> {
     db.first(SEEN, &[id.as_bytes().into()])?.map(|r| r.time(0)).transpose()
 }
 
-/// Agents at work who gave no sign of life since an instant.
+/// Agents at work without a sign of life since an instant.
 pub fn unseen(db: &dyn Db, since: Timestamp, limit: i64) -> Result<Vec<AgentId>, StoreError> {
     db.execute(UNSEEN, &[since.into(), limit.into()])?.iter().map(|r| r.made(0, AgentId::from_bytes(r.blob(0)?))).collect()
 }
@@ -343,19 +343,19 @@ pub fn set_state(
         .ok_or(StoreError::Missing("agent"))
 }
 
-/// What is claimed of an agent's capacity.
+/// A claim on an agent's capacity.
 pub struct Claim<'a> {
     /// The agent.
     pub agent: AgentId,
     /// When.
     pub at: Timestamp,
-    /// How much.
+    /// How many units.
     pub units: Units,
-    /// For which channel.
+    /// The channel of the contact.
     pub channel: &'a Channel,
-    /// Set where nothing else may be under way but contacts of these channels.
+    /// If set, the agent may hold only contacts of these channels besides.
     pub only_beside: Option<&'a [Channel]>,
-    /// Whether a person decided: then the agent need not be available, but must be at work.
+    /// Whether a person decided. The agent then has to be at work, but not available.
     pub by_person: bool,
 }
 
@@ -367,7 +367,7 @@ pub struct Claimed {
     pub capacity: Units,
 }
 
-/// Claims capacity; `None` when it does not fit, or the agent is not there for it.
+/// Claims capacity; `None` if it does not fit, or if the agent may not get contacts now.
 pub fn claim(db: &dyn Db, claim: &Claim<'_>) -> Result<Option<Claimed>, StoreError> {
     let beside = claim.only_beside.map(|channels| serde_json::json!(channels).to_string());
     let params: [Value; 6] = [
@@ -382,10 +382,10 @@ pub fn claim(db: &dyn Db, claim: &Claim<'_>) -> Result<Option<Claimed>, StoreErr
     Ok(Some(Claimed { load: Units::from_hundredths(row.int(0)?), capacity: Units::from_hundredths(row.int(1)?) }))
 }
 
-/// Gives back the capacity that a contact of a channel took; returns the load left.
+/// Gives back the capacity that a contact of a channel took. Returns the remaining load.
 ///
 /// # Errors
-/// The agent has not so much claimed, or see [`StoreError`].
+/// The agent does not have that much claimed, or see [`StoreError`].
 pub fn release(db: &dyn Db, id: AgentId, units: Units, channel: &Channel, now: Timestamp) -> Result<Units, StoreError> {
     let params = [id.as_bytes().into(), units.hundredths().into(), now.into(), channel.as_str().into()];
     let row = db.first(RELEASE, &params)?.ok_or(StoreError::Missing("claimed capacity"))?;

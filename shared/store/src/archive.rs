@@ -1,5 +1,5 @@
-//! Where the messages of closed conversations are: in rows, in packs, or gone. Packs hold the first messages of a conversation; what
-//! is not packed yet is in rows.
+//! Where the messages of closed conversations are: in rows, in packs, or gone. Packs hold the first messages of a
+//! conversation; messages that are not packed yet are in rows.
 
 use crate::conversations::{self, Conversation, columns};
 use crate::db::{Db, StoreError};
@@ -26,7 +26,7 @@ impl Stage {
     }
 }
 
-/// Messages that were packed.
+/// Packed messages.
 pub struct Pack {
     /// The number of its first message.
     pub first: i64,
@@ -51,7 +51,7 @@ const HOLDING: &str =
 const REMOVE: &str = "DELETE FROM packs WHERE conversation_id = ?1 AND last IN \
                       (SELECT last FROM packs WHERE conversation_id = ?1 ORDER BY last LIMIT ?2) RETURNING 1";
 
-/// Closed conversations of a stage whose last message is from an instant or before, the oldest first.
+/// Closed conversations of a stage whose last message is not after `until`, oldest first.
 pub fn due(db: &dyn Db, stage: Stage, until: Timestamp, limit: i64) -> Result<Vec<Conversation>, StoreError> {
     db.execute(DUE, &[stage.number().into(), until.into(), limit.into()])?.iter().map(conversations::read).collect()
 }
@@ -65,7 +65,7 @@ pub fn stage(db: &dyn Db, id: ConversationId) -> Result<Stage, StoreError> {
     [Stage::Rows, Stage::Packs, Stage::Gone].into_iter().find(|s| s.number() == number).ok_or(StoreError::Shape(0))
 }
 
-/// Says where a conversation's messages are now. Replies to it are over, and so is where they would go.
+/// Sets where a conversation's messages are. The address for replies is removed, since nobody replies any more.
 ///
 /// # Errors
 /// There is no such conversation, or see [`StoreError`].
@@ -74,7 +74,7 @@ pub fn advance(db: &dyn Db, id: ConversationId, to: Stage) -> Result<(), StoreEr
     db.first(MOVE, &params)?.map(|_| ()).ok_or(StoreError::Missing("conversation"))
 }
 
-/// Lets a conversation count as if its last message were from an instant.
+/// Postpones a conversation: it counts as if its last message were from that instant.
 ///
 /// # Errors
 /// There is no such conversation, or see [`StoreError`].
@@ -90,13 +90,13 @@ pub fn insert(db: &dyn Db, id: ConversationId, pack: &Pack) -> Result<(), StoreE
     Ok(())
 }
 
-/// The pack with a message, or the next one after it.
+/// The pack that holds a message, or the next pack after it.
 pub fn holding(db: &dyn Db, id: ConversationId, n: i64) -> Result<Option<Pack>, StoreError> {
     let Some(r) = db.first(HOLDING, &[id.as_bytes().into(), n.into()])? else { return Ok(None) };
     Ok(Some(Pack { first: r.int(0)?, last: r.int(1)?, content: r.blob(2)?.to_vec() }))
 }
 
-/// Removes a conversation's oldest packs; how many there were.
+/// Removes a conversation's oldest packs, at most `limit`. Returns how many it removed.
 pub fn remove(db: &dyn Db, id: ConversationId, limit: i64) -> Result<usize, StoreError> {
     Ok(db.execute(REMOVE, &[id.as_bytes().into(), limit.into()])?.len())
 }

@@ -40,7 +40,7 @@ pub fn append(db: &dyn Db, entry: &AuditEntry, hash: &[u8; 32]) -> Result<(), St
     Ok(())
 }
 
-/// Ids of customers, one after the other.
+/// Customer ids, one after the other.
 fn customers(r: &Row, i: usize) -> Result<Vec<CustomerId>, StoreError> {
     let ids = r.opt_blob(i)?.unwrap_or_default().chunks(16);
     ids.map(|id| r.made(i, CustomerId::from_bytes(id))).collect()
@@ -70,12 +70,12 @@ pub fn hash(db: &dyn Db, seq: i64) -> Result<Option<Vec<u8>>, StoreError> {
     db.first(HASH, &[seq.into()])?.map(|r| r.blob(0).map(<[u8]>::to_vec)).transpose()
 }
 
-/// The note of the newest entry; none before the first.
+/// The note about the newest entry; `None` before the first.
 pub fn head(db: &dyn Db) -> Result<Option<Vec<u8>>, StoreError> {
     db.first(HEAD, &[])?.map(|r| r.blob(0).map(<[u8]>::to_vec)).transpose()
 }
 
-/// Replaces it.
+/// Replaces the note about the newest entry.
 pub fn set_head(db: &dyn Db, note: &[u8]) -> Result<(), StoreError> {
     db.execute(SET_HEAD, &[note.into()])?;
     Ok(())

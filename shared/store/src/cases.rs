@@ -5,7 +5,7 @@ use crate::db::{Db, Row, StoreError};
 use warmline_model::case::{OrderKey, Part};
 use warmline_model::{CaseId, Channel, ConversationId, CustomerId, Timestamp};
 
-// Of the newest customers first; a conversation that was opened long before its last message is still found.
+// Newest customers first. A conversation that was opened long before its last message is still found.
 const RECENT: &str = "SELECT v.case_id FROM customers m CROSS JOIN conversations v INDEXED BY conversations_by_customer \
                       ON v.customer_id = m.id AND v.id > ?2 WHERE m.person = ?1 AND v.last_message_at >= ?3 \
                       ORDER BY m.id DESC LIMIT ?4";
@@ -24,7 +24,7 @@ const ORDERS: &str = "SELECT orders, case_fixed FROM conversations WHERE id = ?1
 const NAME: &str = "UPDATE conversations SET orders = ?2 WHERE id = ?1 RETURNING 1";
 const PUT: &str = "UPDATE conversations SET case_id = ?2, case_fixed = ?3 WHERE id = ?1 RETURNING 1";
 
-/// The most conversations of a case that are looked at or shown.
+/// The most conversations of a case that are read or shown.
 pub const MOST: i64 = 200;
 
 fn case(row: &Row, i: usize) -> Result<CaseId, StoreError> {
@@ -36,13 +36,14 @@ fn orders(row: &Row, i: usize) -> Result<Vec<OrderKey>, StoreError> {
     if rest.is_empty() { Ok(keys.to_vec()) } else { Err(StoreError::Shape(i)) }
 }
 
-/// The cases of a person's conversations that were opened after one id and had a message since an instant; some more than once.
+/// The cases of a person's conversations that were opened after one id and had a message since an instant. A case can occur
+/// more than once.
 pub fn recent(db: &dyn Db, person: CustomerId, after: ConversationId, since: Timestamp) -> Result<Vec<CaseId>, StoreError> {
     let params = [person.as_bytes().into(), id_param(after), since.into(), MOST.into()];
     db.execute(RECENT, &params)?.iter().map(|r| case(r, 0)).collect()
 }
 
-/// The conversations of a case with a person, the newest first, as far as they say what it is about.
+/// The conversations of a case with a person, newest first, with the columns that say what the case is about.
 pub fn parts(db: &dyn Db, id: CaseId, person: CustomerId) -> Result<Vec<Part>, StoreError> {
     let part = |r: &Row| {
         Ok(Part {
@@ -61,7 +62,7 @@ pub fn of(db: &dyn Db, id: CaseId, person: CustomerId) -> Result<Vec<Conversatio
     db.execute(OF, &[id.as_bytes().into(), person.as_bytes().into(), MOST.into()])?.iter().map(read).collect()
 }
 
-/// With whom the conversations of a case are, each once, who wrote first first: several only where a merge was undone.
+/// The persons of a case, each once, in the order of their first conversation. There are several only if a merge was undone.
 pub fn persons(db: &dyn Db, id: CaseId) -> Result<Vec<CustomerId>, StoreError> {
     let mut persons = Vec::new();
     for row in db.execute(PERSONS, &[id.as_bytes().into(), MOST.into()])? {
@@ -73,7 +74,7 @@ pub fn persons(db: &dyn Db, id: CaseId) -> Result<Vec<CustomerId>, StoreError> {
     Ok(persons)
 }
 
-/// The orders named in a conversation, and whether staff said which case it is.
+/// The orders named in a conversation, and whether staff set its case.
 ///
 /// # Errors
 /// There is no such conversation, or see [`StoreError`].
@@ -90,7 +91,7 @@ pub fn set_orders(db: &dyn Db, id: ConversationId, orders: &[OrderKey]) -> Resul
     hit(db.first(NAME, &[id_param(id), orders.concat().into()])?)
 }
 
-/// Puts a conversation into a case; `fixed`: staff said so.
+/// Puts a conversation into a case; `fixed` marks a decision of staff.
 ///
 /// # Errors
 /// There is no such conversation, or see [`StoreError`].

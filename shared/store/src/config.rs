@@ -1,4 +1,5 @@
-//! Documents that operations people edit: routing rules, sensitive words. Each has a version that rises with every change.
+//! Documents that staff edit or the system keeps: sensitive words, limits, retention. Each has a version that rises with
+//! every change.
 
 use crate::db::{Db, StoreError};
 use warmline_model::Timestamp;
@@ -12,7 +13,7 @@ pub fn get(db: &dyn Db, name: &str) -> Result<Option<(String, i64)>, StoreError>
     db.first(GET, &[name.into()])?.map(|r| Ok((r.text(0)?.to_owned(), r.int(1)?))).transpose()
 }
 
-/// Stores a document; returns its new version.
+/// Stores a document. Returns its new version.
 pub fn put(db: &dyn Db, name: &str, value: &str, now: Timestamp) -> Result<i64, StoreError> {
     db.first(PUT, &[name.into(), value.into(), now.into()])?.ok_or(StoreError::Missing("config"))?.int(0)
 }

@@ -1,4 +1,4 @@
-//! What customers agreed to and withdrew: append-only, which the database enforces.
+//! Consent and its withdrawal by customers: append-only, which the database enforces.
 
 use crate::db::{Db, Row, StoreError};
 use warmline_model::{AgentId, CustomerId, MessageId, Timestamp};
@@ -6,21 +6,21 @@ use warmline_model::{AgentId, CustomerId, MessageId, Timestamp};
 /// A record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Consent {
-    /// Position among all records: a later one is greater.
+    /// Position among all records; later ones are greater.
     pub seq: i64,
-    /// The customer who said it.
+    /// The customer who made it.
     pub customer: CustomerId,
-    /// What for, as a code of the brand's list.
+    /// The purpose, as a code of the brand's list.
     pub purpose: String,
     /// The version of the text agreed to.
     pub version: String,
-    /// Given, or withdrawn.
+    /// Whether consent was given; otherwise it was withdrawn.
     pub given: bool,
-    /// Where it was said: a channel, or `staff`.
+    /// Where it was made: a channel, or `staff`.
     pub source: String,
-    /// Who noted it; none: the customer's own message, or the administrator's token of the configuration.
+    /// Who noted it; `None`: the customer's own message, or the administrator's token of the configuration.
     pub by: Option<AgentId>,
-    /// The customer's own words, as the list of such words has them.
+    /// The customer's own words, in the spelling of the list of such words.
     pub wording: Option<String>,
     /// The message that proves it.
     pub message: Option<MessageId>,
@@ -33,7 +33,7 @@ const APPEND: &str = "INSERT INTO consents (customer_id, purpose, version, given
 const NEWEST: &str = "SELECT seq, customer_id, purpose, version, given, source, agent_id, at, wording, message_id \
                       FROM consents INDEXED BY consents_by_purpose \
                       WHERE customer_id = ?1 AND purpose = ?2 ORDER BY seq DESC LIMIT 1";
-// With max(), SQLite takes the other columns from the row that has it.
+// With max(), SQLite takes the other columns from the same row.
 const OF_PERSON: &str = "SELECT max(c.seq), c.given \
                          FROM customers m CROSS JOIN consents c INDEXED BY consents_by_purpose ON c.customer_id = m.id \
                          WHERE m.person = ?1 AND m.erasure IS NULL AND c.purpose = ?2";
@@ -59,7 +59,7 @@ fn read(r: &Row) -> Result<Consent, StoreError> {
     })
 }
 
-/// Appends a record; its `seq` is given here.
+/// Appends a record. Its `seq` is assigned here.
 pub fn append(db: &dyn Db, c: &Consent) -> Result<(), StoreError> {
     let params = [
         c.customer.as_bytes().into(),
@@ -81,7 +81,7 @@ pub fn newest(db: &dyn Db, customer: CustomerId, purpose: &str) -> Result<Option
     db.first(NEWEST, &[customer.as_bytes().into(), purpose.into()])?.as_ref().map(read).transpose()
 }
 
-/// What the newest record of a purpose says, of any of a person's customers; none where nobody said anything.
+/// What the newest record of a purpose says, among all the person's customers; `None` if there is no record.
 pub fn of_person(db: &dyn Db, person: CustomerId, purpose: &str) -> Result<Option<bool>, StoreError> {
     let Some(row) = db.first(OF_PERSON, &[person.as_bytes().into(), purpose.into()])? else { return Ok(None) };
     Ok(row.opt_int(1)?.map(|given| given != 0))
@@ -92,7 +92,7 @@ pub fn standing(db: &dyn Db, customer: CustomerId) -> Result<Vec<Consent>, Store
     db.execute(STANDING, &[customer.as_bytes().into()])?.iter().map(read).collect()
 }
 
-/// A customer's records before a position, the newest first.
+/// A customer's records before a position, newest first.
 pub fn before(db: &dyn Db, customer: CustomerId, seq: i64, limit: i64) -> Result<Vec<Consent>, StoreError> {
     db.execute(BEFORE, &[customer.as_bytes().into(), seq.into(), limit.into()])?.iter().map(read).collect()
 }

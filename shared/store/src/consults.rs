@@ -1,4 +1,4 @@
-//! Colleagues who were asked about a conversation that stays where it is.
+//! Colleagues who were asked about a conversation. It stays with its agent.
 
 use crate::db::{Db, StoreError};
 use warmline_model::{AgentId, ConversationId, Timestamp};
@@ -10,7 +10,7 @@ const END_ALL: &str = "DELETE FROM consults WHERE conversation_id = ?1";
 const IS: &str = "SELECT 1 FROM consults WHERE conversation_id = ?1 AND agent_id = ?2";
 const OF: &str = "SELECT conversation_id FROM consults WHERE agent_id = ?1 ORDER BY at, conversation_id LIMIT ?2";
 
-/// Asks an agent; false when the agent was asked before.
+/// Asks an agent; false if the agent was asked before.
 pub fn add(
     db: &dyn Db,
     conversation: ConversationId,
@@ -23,23 +23,23 @@ pub fn add(
     Ok(db.first(ADD, &params)?.is_some())
 }
 
-/// Ends it for an agent; false when the agent was not asked.
+/// Ends an agent's consultation; false if the agent was not asked.
 pub fn end(db: &dyn Db, conversation: ConversationId, agent: AgentId) -> Result<bool, StoreError> {
     Ok(db.first(END, &[conversation.as_bytes().into(), agent.as_bytes().into()])?.is_some())
 }
 
-/// Ends it for all.
+/// Ends all consultations about a conversation.
 pub fn end_all(db: &dyn Db, conversation: ConversationId) -> Result<(), StoreError> {
     db.execute(END_ALL, &[conversation.as_bytes().into()])?;
     Ok(())
 }
 
-/// Whether an agent is asked about a conversation.
+/// Whether an agent was asked about a conversation.
 pub fn is_asked(db: &dyn Db, conversation: ConversationId, agent: AgentId) -> Result<bool, StoreError> {
     Ok(db.first(IS, &[conversation.as_bytes().into(), agent.as_bytes().into()])?.is_some())
 }
 
-/// The conversations that an agent is asked about, oldest first.
+/// The conversations that an agent was asked about, oldest first.
 pub fn of(db: &dyn Db, agent: AgentId, limit: i64) -> Result<Vec<ConversationId>, StoreError> {
     db.execute(OF, &[agent.as_bytes().into(), limit.into()])?
         .iter()

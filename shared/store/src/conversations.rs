@@ -1,4 +1,4 @@
-//! Conversations. The state column, the agent and the claimed capacity change together, in one transaction of the caller.
+//! Conversations. State, agent and claimed capacity change together, in one transaction of the caller.
 
 use crate::db::{Db, Row, StoreError, Value};
 use warmline_model::case::OrderKey;
@@ -12,9 +12,9 @@ use warmline_model::{
 pub struct Conversation {
     /// Id.
     pub id: ConversationId,
-    /// The identity it is held with; every reply goes to it.
+    /// The identity that it is held with. Every reply goes to it.
     pub identity: IdentityId,
-    /// The customer, under whose key its messages are sealed.
+    /// The customer. Its messages are sealed under the customer's key.
     pub customer: CustomerId,
     /// The channel.
     pub channel: Channel,
@@ -34,7 +34,7 @@ pub struct Conversation {
     pub last_message_at: Timestamp,
     /// When it entered its present or last queue.
     pub queued_at: Option<Timestamp>,
-    /// When the present agent was given it.
+    /// When it was given to the present agent.
     pub assigned_at: Option<Timestamp>,
     /// When the present agent accepted it.
     pub accepted_at: Option<Timestamp>,
@@ -48,31 +48,31 @@ pub struct Conversation {
     pub closed_at: Option<Timestamp>,
     /// How it ended.
     pub disposition: Option<String>,
-    /// Milliseconds that earlier agents held it.
+    /// For how many milliseconds earlier agents held it.
     pub handle_ms: i64,
     /// Number of messages.
     pub messages: i64,
     /// Why it is where it is: the rule and the choice.
     pub why: Option<String>,
-    /// Until when a webhook's own answer can still carry a reply; the platform's API is not used before.
+    /// Until when a webhook's own answer can still carry a reply. The platform's API is not used before.
     pub answer_until: Option<Timestamp>,
-    /// The lane that it stands or stood in: what it asks of a seat (`warmline_model::Lane`, as text).
+    /// The lane that it stands or stood in: what it needs from a seat (`warmline_model::Lane`, as text).
     pub lane: Option<String>,
-    /// What it takes of its agent's capacity.
+    /// The units that it takes of its agent's capacity.
     pub units: Units,
-    /// What it was told that it would wait, in milliseconds.
+    /// The estimate of its wait that was noted, in milliseconds.
     pub estimate_ms: Option<i64>,
-    /// Whether the seat that has or had it is an AI seat.
+    /// Whether its present or last seat is an AI seat.
     pub ai: bool,
-    /// Turns in a row in which an AI seat found no answer.
+    /// How many turns in a row an AI seat found no answer.
     pub ai_failed: i64,
-    /// The person that the customer is one of; merges change it.
+    /// The customer's person; merges change it.
     pub person: CustomerId,
     /// The case that it belongs to.
     pub case: CaseId,
 }
 
-/// Columns read by [`read`], with the table's alias.
+/// The columns that [`read`] reads, with the table's alias.
 macro_rules! columns {
     ($t:literal) => {
         concat!(
@@ -141,7 +141,7 @@ macro_rules! columns {
 }
 pub(crate) use columns;
 
-/// How many columns [`columns!`] names.
+/// The number of columns in [`columns!`].
 pub(crate) const COLUMNS: usize = 30;
 
 pub(crate) fn read(r: &Row) -> Result<Conversation, StoreError> {
@@ -234,7 +234,7 @@ pub(crate) fn hit(row: Option<Row>) -> Result<(), StoreError> {
     row.map(|_| ()).ok_or(StoreError::Missing("open conversation"))
 }
 
-/// Opens a conversation in which these orders were named.
+/// Opens a conversation in which those orders were named.
 pub fn open(db: &dyn Db, c: &Conversation, orders: &[OrderKey]) -> Result<(), StoreError> {
     let params = [
         id_param(c.id),
@@ -266,7 +266,7 @@ pub fn last_of_customer(
     db.first(LAST_OF_CUSTOMER, &params)?.as_ref().map(read).transpose()
 }
 
-/// Conversations after an id, oldest first, filtered by state and agent where given.
+/// Conversations after an id, oldest first; only those of a state and an agent, if given.
 pub fn list(
     db: &dyn Db,
     after: Option<ConversationId>,
@@ -286,8 +286,8 @@ pub fn list(
     db.execute(sql, &params)?.iter().map(read).collect()
 }
 
-/// Counts a message of the customer; returns its number. `spoke` is set where it starts or continues a round that wants an
-/// answer; `reply_to`, sealed, replaces what an earlier message said.
+/// Counts a message of the customer. Returns its number. `spoke` is set if the message starts or continues a round that
+/// wants an answer. `reply_to`, sealed, replaces the address from an earlier message.
 pub fn inbound(
     db: &dyn Db,
     id: ConversationId,
@@ -301,7 +301,7 @@ pub fn inbound(
     db.first(INBOUND, &params)?.ok_or(StoreError::Missing("conversation"))?.int(0)
 }
 
-/// What the customer's newest message said about where replies go, sealed.
+/// Where the customer's newest message said that replies go, sealed.
 pub fn reply_to(db: &dyn Db, id: ConversationId) -> Result<Option<Vec<u8>>, StoreError> {
     match db.first(REPLY_TO, &[id_param(id)])? {
         Some(row) => Ok(row.opt_blob(0)?.map(<[u8]>::to_vec)),
@@ -309,22 +309,22 @@ pub fn reply_to(db: &dyn Db, id: ConversationId) -> Result<Option<Vec<u8>>, Stor
     }
 }
 
-/// Counts a message to the customer; returns its number.
+/// Counts a message to the customer. Returns its number.
 pub fn outbound(db: &dyn Db, id: ConversationId, now: Timestamp) -> Result<i64, StoreError> {
     db.first(OUTBOUND, &[id_param(id), now.into()])?.ok_or(StoreError::Missing("conversation"))?.int(0)
 }
 
-/// A human has answered: the round is over, and answering is accepting.
+/// Notes that a human has answered: the round is over, and the conversation is accepted.
 pub fn answered(db: &dyn Db, id: ConversationId, now: Timestamp, state: ConversationState) -> Result<(), StoreError> {
     hit(db.first(ANSWERED, &[id_param(id), now.into(), state.as_str().into()])?)
 }
 
-/// Notes the agent's acceptance; false when it was accepted before.
+/// Notes the agent's acceptance; false if it was accepted before.
 pub fn accept(db: &dyn Db, id: ConversationId, now: Timestamp) -> Result<bool, StoreError> {
     Ok(db.first(ACCEPT, &[id_param(id), now.into()])?.is_some())
 }
 
-/// Starts the after-contact work.
+/// Starts the wrap-up.
 ///
 /// # Errors
 /// It is closed, or see [`StoreError`].
@@ -346,7 +346,7 @@ pub fn close(
     hit(db.first(CLOSE, &[id_param(id), now.into(), disposition.into(), handle_ms.into()])?)
 }
 
-/// How many open conversations are in each state.
+/// The number of open conversations in each state.
 pub fn open_by_state(db: &dyn Db) -> Result<Vec<(String, i64)>, StoreError> {
     db.execute(STATES, &[])?.iter().map(|r| Ok((r.text(0)?.to_owned(), r.int(1)?))).collect()
 }
@@ -356,7 +356,7 @@ pub fn not_accepted(db: &dyn Db, now: Timestamp, limit: i64) -> Result<Vec<Conve
     db.execute(NOT_ACCEPTED, &[now.into(), limit.into()])?.iter().map(read).collect()
 }
 
-/// Conversations whose after-contact work should be over by now.
+/// Conversations whose wrap-up should be over by now.
 pub fn wrap_over(db: &dyn Db, now: Timestamp, limit: i64) -> Result<Vec<Conversation>, StoreError> {
     db.execute(WRAP_OVER, &[now.into(), limit.into()])?.iter().map(read).collect()
 }

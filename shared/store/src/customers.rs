@@ -1,5 +1,5 @@
-//! Customers and their identities. An identity is found by a blind index of channel, account and open id. A customer is one of a
-//! person's: see [`crate::people`].
+//! Customers and their identities. An identity is found by a blind index of channel, account and open id. Merges join
+//! several customers to one person: see [`crate::people`].
 
 use crate::conversations::{self, Conversation};
 use crate::db::{Db, Row, StoreError};
@@ -11,13 +11,13 @@ pub struct Contact {
     pub identity: IdentityId,
     /// The customer.
     pub customer: CustomerId,
-    /// The person that the customer is one of.
+    /// The customer's person.
     pub person: CustomerId,
     /// The person's tags.
     pub tags: Vec<String>,
     /// The person's own agent.
     pub owner: Option<AgentId>,
-    /// Digest of what the identity told last of who it is.
+    /// A digest of the identifiers that the identity last brought.
     pub known: Option<Vec<u8>>,
     /// The open conversation.
     pub conversation: Option<Conversation>,
@@ -31,7 +31,7 @@ fn owner(row: &Row, i: usize) -> Result<Option<AgentId>, StoreError> {
     row.opt_blob(i)?.map(|b| row.made(i, AgentId::from_bytes(b))).transpose()
 }
 
-// The LEFT JOIN finds at most one row, by the unique index on open conversations.
+// The LEFT JOIN finds at most one row, because of the unique index on open conversations.
 const CONTACT: &str = concat!(
     "SELECT ",
     conversations::columns!("v"),
@@ -89,7 +89,7 @@ pub struct NewIdentity<'a> {
     pub id: IdentityId,
     /// Blind index of channel, account and open id.
     pub lookup: &'a [u8; 16],
-    /// Whose it is.
+    /// The customer whose identity it is.
     pub customer: CustomerId,
     /// The channel.
     pub channel: &'a Channel,
@@ -118,21 +118,21 @@ pub fn insert_identity(db: &dyn Db, new: &NewIdentity<'_>, now: Timestamp) -> Re
 
 /// A customer as stored.
 pub struct Customer {
-    /// The person that it is one of.
+    /// The customer's person.
     pub person: CustomerId,
     /// The person's tags.
     pub tags: Vec<String>,
-    /// Its own tags among them.
+    /// Its own tags, which are among them.
     pub own_tags: Vec<String>,
     /// Since when.
     pub created_at: Timestamp,
     /// The person's own agent.
     pub owner: Option<AgentId>,
-    /// What staff corrected the name to, sealed.
+    /// The name that staff corrected it to, sealed.
     pub name: Option<Vec<u8>>,
 }
 
-/// Finds a customer; none where it was erased.
+/// Finds a customer; `None` if it was erased.
 pub fn get(db: &dyn Db, id: CustomerId) -> Result<Option<Customer>, StoreError> {
     let Some(row) = db.first(GET, &[id.as_bytes().into()])? else { return Ok(None) };
     Ok(Some(Customer {
@@ -164,29 +164,29 @@ pub fn moved(db: &dyn Db, id: CustomerId) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Replaces what staff corrected the name to; false when there is no such customer.
+/// Replaces the corrected name; false if there is no such customer.
 pub fn set_name(db: &dyn Db, id: CustomerId, name: Option<&[u8]>) -> Result<bool, StoreError> {
     Ok(db.first(SET_NAME, &[id.as_bytes().into(), name.into()])?.is_some())
 }
 
-/// An identity's sealed sender, and whose identity it is.
+/// An identity's sealed sender, and its customer.
 pub fn sender(db: &dyn Db, id: IdentityId) -> Result<Option<(Vec<u8>, CustomerId)>, StoreError> {
     let Some(row) = db.first(SENDER, &[id.as_bytes().into()])? else { return Ok(None) };
     Ok(Some((row.blob(0)?.to_vec(), row.made(1, CustomerId::from_bytes(row.blob(1)?))?)))
 }
 
-/// Replaces a customer's own tags; false when there is no such customer.
+/// Replaces a customer's own tags; false if there is no such customer.
 pub fn set_tags(db: &dyn Db, id: CustomerId, tags: &[String]) -> Result<bool, StoreError> {
     Ok(db.first(SET_TAGS, &[id.as_bytes().into(), serde_json::json!(tags).to_string().into()])?.is_some())
 }
 
-/// Gives a customer an own agent, or none; false when there is no such customer.
+/// Gives a customer an agent of its own, or none; false if there is no such customer.
 pub fn set_owner(db: &dyn Db, id: CustomerId, owner: Option<AgentId>) -> Result<bool, StoreError> {
     let owner = owner.map(|a| a.as_bytes().to_vec());
     Ok(db.first(SET_OWNER, &[id.as_bytes().into(), owner.into()])?.is_some())
 }
 
-/// Where a person is known: identity, channel, account.
+/// A person's identities, with channel and account.
 pub fn identities(db: &dyn Db, person: CustomerId) -> Result<Vec<(IdentityId, Channel, AccountId)>, StoreError> {
     db.execute(IDENTITIES, &[person.as_bytes().into()])?
         .iter()

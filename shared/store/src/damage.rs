@@ -1,23 +1,24 @@
-//! How often damaged pages were met: counted for the figures, and told of once a minute.
+//! The number of times that damaged pages were met: counted for the metrics, and logged once a minute.
 
 use crate::db::{Db, StoreError};
 use crate::refusals::{self, Refused};
 use warmline_model::Timestamp;
 
-/// Where the count stands: no channel has this name.
+/// The channel and account under which the count is stored. No channel has this name.
 const STORE: &str = "store";
 const REASON: &str = "store_damaged";
 
-/// Counts one; true for the first of its minute.
+/// Counts one case; true for the first in its minute.
 ///
 /// # Errors
-/// See [`StoreError`]; pages that the count needs may be among the damaged ones.
+/// See [`StoreError`]; pages that the count needs may be damaged themselves.
 pub fn count(db: &dyn Db, now: Timestamp) -> Result<bool, StoreError> {
     let damage = Refused { channel: STORE, account: STORE, reason: REASON, ahead_secs: None };
     Ok(refusals::count(db, &damage, 1, now)?.in_minute == 1)
 }
 
-/// Whether a count of refusals is one of damage: a channel and a reason, as [`refusals::totals`] gives them.
+/// Whether a count of refusals is in fact the count of damage. The arguments are a channel and a reason from
+/// [`refusals::totals`].
 pub fn is_damage(channel: &str, reason: &str) -> bool {
     (channel, reason) == (STORE, REASON)
 }

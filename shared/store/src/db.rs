@@ -1,4 +1,4 @@
-//! The border to the database.
+//! The interface to the database.
 
 use std::fmt;
 use warmline_model::Timestamp;
@@ -17,7 +17,7 @@ pub enum Value {
 }
 
 impl fmt::Debug for Value {
-    /// Shows kinds and sizes only: values can be personal.
+    /// Shows types and sizes only, because values can be personal.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Null => f.write_str("Null"),
@@ -74,22 +74,22 @@ impl<T: Into<Value>> From<Option<T>> for Value {
     }
 }
 
-/// What went wrong below.
+/// A failure of the store.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
-    /// Another writer holds the database longer than we wait. Trying again helps.
+    /// Another writer has held the database for longer than we wait. Another try helps.
     #[error("the store is locked")]
     Busy,
-    /// No room left. Nothing is lost; nothing new is taken.
+    /// No space is left. Nothing is lost, and nothing new is accepted.
     #[error("the store is full")]
     Full,
-    /// The file was removed, replaced or cut while it was open: what is written now would not be found again.
+    /// The file was removed, replaced or cut while it was open. Data written now would not be found again.
     #[error("the store's file is not the one that was opened")]
     Lost,
-    /// The file holds something else than what was written into it.
+    /// The file does not contain what was written into it.
     #[error("the store is damaged: {0}")]
     Damaged(String),
-    /// A table that the schema has is not there, as where the keys of the store are missing.
+    /// A table of the schema is missing, for example because the vault is missing.
     #[error("the store is incomplete: {0}")]
     Incomplete(String),
     /// The database was migrated by a newer version of the program.
@@ -100,19 +100,19 @@ pub enum StoreError {
         /// Known to the program.
         known: i64,
     },
-    /// A row does not have the shape that its statement promises.
+    /// A row does not have the types that its statement promises.
     #[error("unexpected data in column {0}")]
     Shape(usize),
-    /// A write that had to hit a row hit none.
+    /// A write that had to change a row found none.
     #[error("a row that must be there is not: {0}")]
     Missing(&'static str),
-    /// Anything else, in the database's words (they name tables and columns, never values).
+    /// Any other failure, in the database's words. These name tables and columns, never values.
     #[error("the store failed: {0}")]
     Other(String),
 }
 
 impl StoreError {
-    /// From the database's message.
+    /// The error for a message of the database.
     pub fn from_message(message: &str) -> Self {
         let lower = message.to_ascii_lowercase();
         let says = |parts: &[&str]| parts.iter().any(|part| lower.contains(part));
@@ -234,10 +234,10 @@ impl Row {
         }
     }
 
-    /// Something that is made from a text or bytes, where making it can fail.
+    /// A value made from a text or bytes, if that can fail.
     ///
     /// # Errors
-    /// It fails.
+    /// Making it failed.
     pub fn made<T, E>(&self, i: usize, made: Result<T, E>) -> Result<T, StoreError> {
         made.map_err(|_| StoreError::Shape(i))
     }
@@ -245,7 +245,7 @@ impl Row {
 
 /// A database connection: one statement at a time.
 pub trait Db {
-    /// Runs one statement and returns its rows. Only named constants are run, never text that was put together.
+    /// Runs one statement and returns its rows. Only constant statements are run, never text that was put together.
     fn execute(&self, sql: &'static str, params: &[Value]) -> Result<Vec<Row>, StoreError>;
 
     /// Runs a statement and returns its first row.
@@ -254,11 +254,11 @@ pub trait Db {
     }
 }
 
-/// Runs `work` in one immediate transaction: all of it is committed, or nothing. Immediate, because a deferred one can fail on
-/// its first write after having read. No network call belongs inside.
+/// Runs `work` in one immediate transaction: all of it is committed, or nothing. It is immediate because a deferred
+/// transaction can fail at its first write after a read. Network calls do not belong inside.
 ///
 /// # Errors
-/// What `work` or the database returns; the transaction is rolled back then.
+/// The error of `work` or of the database. The transaction is then rolled back.
 pub fn immediate<T, E: From<StoreError>>(db: &dyn Db, work: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
     db.execute("BEGIN IMMEDIATE", &[])?;
     match work() {
@@ -270,7 +270,7 @@ pub fn immediate<T, E: From<StoreError>>(db: &dyn Db, work: impl FnOnce() -> Res
             }
         },
         Err(e) => {
-            // A failed roll-back leaves a dead transaction, which ends with the connection.
+            // If the roll-back fails, the dead transaction ends with the connection.
             let _ = db.execute("ROLLBACK", &[]);
             Err(e)
         }

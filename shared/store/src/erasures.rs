@@ -1,4 +1,4 @@
-//! Customers who were erased: who asked, what is left to do, and the receipt.
+//! Erased customers: who asked, what is left to do, and the receipt.
 
 use crate::db::{Db, Row, StoreError};
 use warmline_model::{AgentId, CustomerId, ErasureId, Timestamp};
@@ -16,13 +16,13 @@ pub struct Erasure {
     pub reason: String,
     /// When.
     pub asked_at: Timestamp,
-    /// The first generation of inbox keys that holds nothing of the person; none while that has not begun.
+    /// The first generation of inbox keys that seals nothing of the person; `None` before that step.
     pub inbox_from: Option<i64>,
     /// Messages deleted so far.
     pub messages: i64,
-    /// When nothing was left to do.
+    /// When everything was done.
     pub done_at: Option<Timestamp>,
-    /// The receipt, as it is signed.
+    /// The receipt, in the signed form.
     pub receipt: Option<String>,
 }
 
@@ -39,14 +39,14 @@ const OF: &str = "SELECT erasure FROM customers WHERE id = ?1 AND erasure IS NOT
 const CUSTOMERS: &str = "SELECT id FROM customers WHERE erasure = ?1 ORDER BY id";
 const ERASE: &str = "UPDATE customers SET erasure = ?2, tags = '[]', owner = NULL, person_tags = '[]', person_owner = NULL, \
                      name = NULL, wrapped_key = x'' WHERE id = ?1 AND erasure IS NULL RETURNING 1";
-// An id of our own is as unique as a look-up, and nobody is found by it.
+// The identity's own id is as unique as a look-up, and nobody is found by it.
 const IDENTITIES: &str = "UPDATE identities SET lookup = id, sender = x'', known = NULL WHERE customer_id = ?1";
 const IDENTIFIERS: &str = "DELETE FROM identifiers WHERE customer_id = ?1 RETURNING lookup";
 const DISTRUSTED: &str = "DELETE FROM distrusted WHERE lookup = ?1 \
                           AND NOT EXISTS (SELECT 1 FROM identifiers i WHERE i.lookup = ?1)";
 const EVIDENCE_A: &str = "UPDATE merges SET evidence = NULL WHERE a = ?1";
 const EVIDENCE_B: &str = "UPDATE merges SET evidence = NULL WHERE b = ?1";
-// 2: its messages are gone.
+// 2 means that its messages are gone.
 const CONVERSATIONS: &str = "UPDATE conversations SET reply_to = NULL, orders = x'', archived = 2 WHERE customer_id = ?1";
 const PACKS: &str = "DELETE FROM packs WHERE conversation_id IN (SELECT id FROM conversations WHERE customer_id = ?1) \
                      RETURNING last - first + 1";
@@ -98,19 +98,19 @@ pub fn running(db: &dyn Db, limit: i64) -> Result<Vec<Erasure>, StoreError> {
     db.execute(RUNNING, &[limit.into()])?.iter().map(erasure).collect()
 }
 
-/// The erasure in which a customer was erased.
+/// The erasure that erased a customer.
 pub fn of(db: &dyn Db, id: CustomerId) -> Result<Option<Erasure>, StoreError> {
     let Some(row) = db.first(OF, &[id.as_bytes().into()])? else { return Ok(None) };
     get(db, row.made(0, ErasureId::from_bytes(row.blob(0)?))?)
 }
 
-/// The customers whom an erasure erased.
+/// The customers that an erasure erased.
 pub fn customers(db: &dyn Db, id: ErasureId) -> Result<Vec<CustomerId>, StoreError> {
     db.execute(CUSTOMERS, &[id.as_bytes().into()])?.iter().map(|r| r.made(0, CustomerId::from_bytes(r.blob(0)?))).collect()
 }
 
-/// Takes away all by which a customer could be found or told from others, all but messages. What was written under its key stays until
-/// [`messages`] deletes it.
+/// Removes everything by which a customer could be found or told from others. Messages sealed under its key stay until
+/// [`messages`] deletes them.
 ///
 /// # Errors
 /// There is no such customer, or see [`StoreError`].
@@ -127,7 +127,8 @@ pub fn unname(db: &dyn Db, customer: CustomerId, erasure: ErasureId) -> Result<(
     Ok(())
 }
 
-/// Deletes messages of a customer, at most so many of those that are not in the archive: how many there were of these.
+/// Deletes messages of a customer: all archived ones, and at most `limit` of the others. Returns how many of the others it
+/// deleted.
 pub fn messages(db: &dyn Db, id: ErasureId, customer: CustomerId, limit: i64) -> Result<i64, StoreError> {
     let deleted = db.execute(MESSAGES, &[customer.as_bytes().into(), limit.into()])?.len();
     let deleted = i64::try_from(deleted).unwrap_or(limit);
@@ -137,13 +138,13 @@ pub fn messages(db: &dyn Db, id: ErasureId, customer: CustomerId, limit: i64) ->
     Ok(deleted)
 }
 
-/// Notes from which generation of inbox keys on nothing of the person is readable.
+/// Sets the generation of inbox keys from which on nothing of the person is readable.
 pub fn set_inbox_from(db: &dyn Db, id: ErasureId, from: i64) -> Result<(), StoreError> {
     db.execute(INBOX_FROM, &[id.as_bytes().into(), from.into()])?;
     Ok(())
 }
 
-/// Keeps the receipt; false when it is kept already.
+/// Stores the receipt; false if one is stored already.
 pub fn done(db: &dyn Db, id: ErasureId, at: Timestamp, receipt: &str) -> Result<bool, StoreError> {
     Ok(db.first(DONE, &[id.as_bytes().into(), at.into(), receipt.into()])?.is_some())
 }

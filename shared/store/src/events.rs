@@ -1,4 +1,5 @@
-//! The event log. SQLite lets one writer in at a time, so positions are given in commit order and no reader ever misses one.
+//! The event log. SQLite admits one writer at a time, so positions are assigned in commit order and no reader ever misses
+//! one.
 
 use crate::db::{Db, Row, StoreError};
 use serde::Serialize;
@@ -47,17 +48,17 @@ pub fn after(db: &dyn Db, seq: i64, limit: i64) -> Result<Vec<Event>, StoreError
     db.execute(AFTER, &[seq.into(), limit.into()])?.iter().map(read).collect()
 }
 
-/// What follows a position: of events that tell of a message what they tell, of the others nothing but that they are there.
+/// The events after a position: those about messages in full, and only the position of the others.
 pub struct Followed {
-    /// The position after it; none where nothing follows.
+    /// The position of the last of them; `None` if there are none.
     pub last: Option<i64>,
     /// Whether there may be more.
     pub more: bool,
-    /// Events that tell of a message, in order.
+    /// The events about messages, in order.
     pub messages: Vec<Event>,
 }
 
-/// The messages among the next events.
+/// The events about messages among the next `limit` events.
 pub fn messages_after(db: &dyn Db, seq: i64, limit: i64) -> Result<Followed, StoreError> {
     let rows = db.execute(MESSAGES, &[seq.into(), limit.into()])?;
     let mut messages = Vec::new();
@@ -78,12 +79,12 @@ pub fn decisions(db: &dyn Db, conversation: ConversationId, limit: i64) -> Resul
     db.execute(DECISIONS, &[conversation.as_bytes().into(), limit.into()])?.iter().map(read).collect()
 }
 
-/// What quality found in a message.
+/// The quality alerts about a message.
 pub fn findings(db: &dyn Db, message: MessageId) -> Result<Vec<Event>, StoreError> {
     db.execute(FINDINGS, &[message.to_string().into()])?.iter().map(read).collect()
 }
 
-/// The position of the newest event; 0 when there is none.
+/// The position of the newest event; 0 if there is none.
 pub fn last(db: &dyn Db) -> Result<i64, StoreError> {
     db.first(LAST, &[])?.ok_or(StoreError::Missing("events"))?.int(0)
 }

@@ -1,9 +1,9 @@
-//! How many tokens were refused in the present minute. A fixed number of rows: whoever tries tokens makes none.
+//! Counts refused tokens in the present minute. Uses a fixed set of rows, so guessing tokens cannot grow the table.
 
 use crate::db::{Db, StoreError};
 use warmline_model::Timestamp;
 
-/// The row that counts all.
+/// The slot that counts all failures.
 pub const ALL: i64 = -1;
 
 const ADD: &str = "INSERT INTO failures (slot, minute, n) VALUES (?1, ?2, ?3), (-1, ?2, ?3) ON CONFLICT (slot) DO UPDATE \
@@ -14,13 +14,13 @@ fn minute(now: Timestamp) -> i64 {
     now.secs().div_euclid(60)
 }
 
-/// Adds to the present minute of a row and of all.
+/// Adds to the present minute's count of a slot and of all.
 pub fn add(db: &dyn Db, slot: i64, n: i64, now: Timestamp) -> Result<(), StoreError> {
     db.execute(ADD, &[slot.into(), minute(now).into(), n.into()])?;
     Ok(())
 }
 
-/// A row's present minute.
+/// The present minute's count of a slot.
 pub fn count(db: &dyn Db, slot: i64, now: Timestamp) -> Result<i64, StoreError> {
     db.first(COUNT, &[slot.into(), minute(now).into()])?.map_or(Ok(0), |r| r.int(0))
 }

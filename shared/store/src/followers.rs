@@ -1,5 +1,5 @@
-//! How far each follower of the event log (quality, metrics) has read. A follower moves its position in the same transaction
-//! as the effect of what it read, so that every event counts exactly once.
+//! How far each follower of the event log (quality, metrics) has read. A follower moves its position in the transaction of
+//! the effect, so that every event counts exactly once.
 
 use crate::db::{Db, StoreError};
 
@@ -11,7 +11,7 @@ pub fn position(db: &dyn Db, name: &str) -> Result<i64, StoreError> {
     db.first(GET, &[name.into()])?.map_or(Ok(0), |r| r.int(0))
 }
 
-/// Moves the follower.
+/// Moves the follower's position.
 pub fn advance(db: &dyn Db, name: &str, seq: i64) -> Result<(), StoreError> {
     db.execute(SET, &[name.into(), seq.into()])?;
     Ok(())

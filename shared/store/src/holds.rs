@@ -1,4 +1,4 @@
-//! Legal holds. A row names a customer; who is held is a person: everybody whom merges connect with that customer.
+//! Legal holds. A row names a customer, but covers the whole person: all customers that merges connect with that one.
 
 use crate::db::{Db, StoreError};
 use warmline_model::{AgentId, CustomerId, Timestamp};
@@ -8,9 +8,9 @@ use warmline_model::{AgentId, CustomerId, Timestamp};
 pub struct Hold {
     /// Why, as a stable code.
     pub reason: String,
-    /// What it is filed under elsewhere.
+    /// The reference under which it is filed elsewhere.
     pub reference: Option<String>,
-    /// The member of staff; none: the administrator's token of the configuration.
+    /// The member of staff; `None`: the administrator's token of the configuration.
     pub by: Option<AgentId>,
     /// Since when.
     pub at: Timestamp,
@@ -22,7 +22,7 @@ const LIFT: &str = "DELETE FROM holds WHERE customer_id = ?1 RETURNING 1";
 const OF_PERSON: &str = "SELECT h.reason, h.reference, h.placed_by, h.at FROM customers c JOIN holds h ON h.customer_id = c.id \
                          WHERE c.person = ?1 ORDER BY c.id LIMIT 1";
 
-/// Places a hold on a customer, or replaces the one that is there.
+/// Places a hold on a customer, or replaces the present one.
 pub fn place(db: &dyn Db, customer: CustomerId, hold: &Hold) -> Result<(), StoreError> {
     let params = [
         customer.as_bytes().into(),
@@ -35,12 +35,12 @@ pub fn place(db: &dyn Db, customer: CustomerId, hold: &Hold) -> Result<(), Store
     Ok(())
 }
 
-/// Lifts a customer's hold; false where there is none.
+/// Lifts a customer's hold; false if there is none.
 pub fn lift(db: &dyn Db, customer: CustomerId) -> Result<bool, StoreError> {
     Ok(db.first(LIFT, &[customer.as_bytes().into()])?.is_some())
 }
 
-/// The hold that covers a person: that of the oldest of its customers who have one.
+/// The hold that covers a person: that of the oldest customer with one.
 pub fn of_person(db: &dyn Db, person: CustomerId) -> Result<Option<Hold>, StoreError> {
     let Some(r) = db.first(OF_PERSON, &[person.as_bytes().into()])? else { return Ok(None) };
     Ok(Some(Hold {

@@ -1,12 +1,12 @@
-//! Answers kept for retries: the same Idempotency-Key gets the same answer, and the effect happens once. The row is written in
-//! the transaction of the effect.
+//! Answers kept for retries: a repeated `Idempotency-Key` gets the same answer, and the effect happens once. The row is
+//! written in the transaction of the effect.
 
 use crate::db::{Db, StoreError};
 use warmline_model::Timestamp;
 
 /// A kept answer.
 pub struct Kept {
-    /// Hash of the request that it answered: the same key with another request is an error of the caller.
+    /// The hash of the answered request. The same key with another request is an error of the caller.
     pub request: Vec<u8>,
     /// Status.
     pub status: i64,
@@ -40,7 +40,7 @@ pub fn put(db: &dyn Db, actor: &[u8], key: &str, kept: &Kept, now: Timestamp) ->
     Ok(())
 }
 
-/// Forgets answers older than an instant, at most `limit` of them.
+/// Removes answers older than an instant, at most `limit` of them.
 pub fn prune(db: &dyn Db, before: Timestamp, limit: i64) -> Result<(), StoreError> {
     db.execute(PRUNE, &[before.into(), limit.into()])?;
     Ok(())

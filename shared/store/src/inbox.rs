@@ -1,12 +1,12 @@
-//! The inbox: what a channel acknowledged and the router has yet to handle.
+//! The inbox: messages that a channel has acknowledged and the router has yet to handle.
 //!
-//! Rows are sharded by sender: one drainer at a time works on a shard (a lease), so the messages of one sender are handled in
-//! the order in which they were committed, and different shards side by side.
+//! Rows are sharded by sender. One drainer at a time works on a shard, under a lease. The messages of one sender are thus
+//! handled in the order in which they were committed, and shards are handled concurrently.
 
 use crate::db::{Db, Row, StoreError};
 use warmline_model::{AccountId, Channel, Timestamp};
 
-/// Number of shards. More drainers than this never run at once; SQLite lets one of them write at a time.
+/// The number of shards. No more drainers than this run at once, and SQLite lets one of them write at a time.
 pub const SHARDS: i64 = 4;
 
 /// The name of a shard's lease.
@@ -14,11 +14,11 @@ pub fn lease_name(shard: i64) -> String {
     format!("inbox/{shard}")
 }
 
-/// A row to be added.
+/// A row to add.
 pub struct NewRow<'a> {
-    /// Keyed hash of channel, account and the platform's message key: what makes a retry harmless.
+    /// Keyed hash of channel, account and the platform's message key. It makes a retry harmless.
     pub dedup: &'a [u8; 16],
-    /// Shard, from the sender.
+    /// The shard, derived from the sender.
     pub shard: i64,
     /// The channel.
     pub channel: &'a Channel,
@@ -30,11 +30,12 @@ pub struct NewRow<'a> {
     pub sealed_by: i64,
     /// When the webhook came.
     pub received_at: Timestamp,
-    /// What the release before this one made of the same message as its `dedup`, and since when a row with that is the same message.
+    /// The `dedup` that the previous release made from the same message, and the instant since which a row with it is the
+    /// same message.
     pub earlier: Option<(&'a [u8; 16], Timestamp)>,
 }
 
-/// A row for an item that could not be read: it is set aside at once.
+/// A row for an item that could not be read. It is set aside at once.
 pub struct NewOdd<'a> {
     /// Keyed hash of channel, account and the item's bytes.
     pub dedup: &'a [u8; 16],
@@ -50,24 +51,24 @@ pub struct NewOdd<'a> {
     pub received_at: Timestamp,
 }
 
-/// What became of such a row.
+/// The result of storing such a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StoredOdd {
     /// It is new.
     New,
     /// The platform sent it before.
     Known,
-    /// The key that seals it is to be destroyed: seal it under a newer one.
+    /// The key that seals it is about to be destroyed: seal it under a newer one.
     Stale,
 }
 
-/// What became of a row.
+/// The result of storing a row.
 pub enum Stored {
     /// It is new.
     New {
         /// Its position.
         seq: i64,
-        /// Until when a drainer holds the shard; the past when none does, and then somebody has to wake one.
+        /// Until when a drainer holds the shard. If that is past, nobody does, and the caller has to wake one.
         drained_until: Timestamp,
     },
     /// The platform sent it before.
@@ -75,21 +76,21 @@ pub enum Stored {
         /// Its position.
         seq: i64,
     },
-    /// The key that seals it is to be destroyed: seal it under a newer one.
+    /// The key that seals it is about to be destroyed: seal it under a newer one.
     Stale,
 }
 
-// The lease is read under the same write lock as the insert. A drainer lets go of its lease only in a statement that sees no
-// pending row, so either it still sees this row or this statement sees that it is gone: no wake-up is lost.
-// Under the same lock it is seen whether the key may still be used, and whether the release before this one has stored the message.
-// One sender's messages are in one shard, so a row of another shard is another sender's.
+// The lease is read under the same write lock as the insert. A drainer releases its lease only in a statement that sees no
+// pending row. Either the drainer still sees this row, or this statement sees that the lease is free: no wake-up is lost.
+// The same lock covers two more checks: whether the key may still be used, and whether the previous release stored this
+// message. One sender's messages are in one shard, so a row of another shard is another sender's.
 const INSERT: &str = "INSERT INTO inbox (dedup, shard, channel, account, payload, received_at, sealed_by) \
                       SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?8 \
                       WHERE ?8 >= coalesce((SELECT seq FROM followers WHERE name = 'inbox keys'), 0) \
                       AND NOT EXISTS (SELECT 1 FROM inbox WHERE dedup = ?9 AND shard = ?2 AND received_at >= ?10) \
                       ON CONFLICT (dedup) DO NOTHING \
                       RETURNING seq, coalesce((SELECT until FROM leases WHERE name = ?7), 0)";
-// In no shard: nobody knows whose it is, and nobody is to handle it.
+// It is in no shard: its sender is unknown, and no drainer must handle it.
 const INSERT_ODD: &str = "INSERT INTO inbox (dedup, shard, channel, account, state, payload, received_at, sealed_by) \
                           SELECT ?1, -1, ?2, ?3, 2, ?4, ?5, ?6 \
                           WHERE ?6 >= coalesce((SELECT seq FROM followers WHERE name = 'inbox keys'), 0) \
@@ -119,7 +120,7 @@ const COUNT: &str = "SELECT count(*) FROM inbox WHERE state = 0";
 const COUNT_OF: &str =
     "SELECT count(*) FROM inbox INDEXED BY inbox_pending WHERE state = 0 AND channel = ?1 AND account = ?2";
 
-/// Adds a row, or finds that it is there.
+/// Adds a row, or finds the one stored before.
 pub fn insert(db: &dyn Db, row: &NewRow<'_>) -> Result<Stored, StoreError> {
     let params = [
         row.dedup.into(),
@@ -146,7 +147,7 @@ pub fn insert(db: &dyn Db, row: &NewRow<'_>) -> Result<Stored, StoreError> {
     Ok(known.map_or(Stored::Stale, |seq| Stored::Duplicate { seq }))
 }
 
-/// Adds an item that could not be read, or finds that it is there.
+/// Adds an item that could not be read, or finds the one stored before.
 pub fn insert_odd(db: &dyn Db, row: &NewOdd<'_>) -> Result<StoredOdd, StoreError> {
     let params = [
         row.dedup.into(),
@@ -162,28 +163,29 @@ pub fn insert_odd(db: &dyn Db, row: &NewOdd<'_>) -> Result<StoredOdd, StoreError
     Ok(if find(db, row.dedup)?.is_some() { StoredOdd::Known } else { StoredOdd::Stale })
 }
 
-/// Takes the payload of items that could not be read and came until an instant: of how many. That they came stays known.
+/// Removes the payloads of unreadable items received up to an instant. Returns how many. Their rows stay, so that repeats
+/// are recognised.
 pub fn empty_odd(db: &dyn Db, until: Timestamp, limit: i64) -> Result<usize, StoreError> {
     Ok(db.execute(EMPTY_ODD, &[until.into(), limit.into()])?.len())
 }
 
-/// From now on no row is added whose key is of an earlier generation.
+/// From now on, refuses rows whose key is of an earlier generation.
 pub fn retire(db: &dyn Db, before: i64) -> Result<(), StoreError> {
     db.execute(LEAST, &[before.into()])?;
     Ok(())
 }
 
-/// Whether a row waits whose key is of an earlier generation.
+/// Whether a row is waiting whose key is of an earlier generation.
 pub fn waits_on(db: &dyn Db, before: i64) -> Result<bool, StoreError> {
     Ok(db.first(WAITS_ON, &[before.into()])?.is_some())
 }
 
-/// Rows set aside whose key is of an earlier generation, after a position.
+/// Rows set aside after a position whose key is of an earlier generation.
 pub fn parked(db: &dyn Db, before: i64, after: i64, limit: i64) -> Result<Vec<Pending>, StoreError> {
     db.execute(PARKED, &[before.into(), after.into(), limit.into()])?.iter().map(row).collect()
 }
 
-/// Puts a row that was set aside under another key.
+/// Replaces the payload of a row that was set aside by one sealed under another key.
 pub fn reseal(db: &dyn Db, seq: i64, payload: &[u8], sealed_by: i64) -> Result<(), StoreError> {
     db.execute(RESEAL, &[seq.into(), payload.into(), sealed_by.into()])?;
     Ok(())
@@ -200,7 +202,7 @@ fn find(db: &dyn Db, dedup: &[u8; 16]) -> Result<Option<i64>, StoreError> {
     db.first(BY_DEDUP, &[dedup.into()])?.map(|r| r.int(0)).transpose()
 }
 
-/// A row to be handled.
+/// A row to handle.
 pub struct Pending {
     /// Position.
     pub seq: i64,
@@ -208,7 +210,7 @@ pub struct Pending {
     pub channel: Channel,
     /// The account.
     pub account: AccountId,
-    /// What the payload is bound to.
+    /// The value that the payload is bound to.
     pub dedup: Vec<u8>,
     /// The sealed message.
     pub payload: Vec<u8>,
@@ -218,7 +220,7 @@ pub struct Pending {
     pub received_at: Timestamp,
 }
 
-/// The oldest rows of a shard that wait.
+/// The oldest waiting rows of a shard.
 pub fn pending(db: &dyn Db, shard: i64, limit: i64) -> Result<Vec<Pending>, StoreError> {
     db.execute(PENDING, &[shard.into(), limit.into()])?.iter().map(row).collect()
 }
@@ -243,7 +245,7 @@ pub fn done(db: &dyn Db, seq: i64) -> Result<(), StoreError> {
     db.first(DONE, &[seq.into()])?.map(|_| ()).ok_or(StoreError::Missing("inbox row"))
 }
 
-/// Sets a row aside that cannot be handled; it keeps its sealed payload.
+/// Sets aside a row that cannot be handled; it keeps its sealed payload.
 ///
 /// # Errors
 /// It was handled before, or see [`StoreError`].
@@ -251,7 +253,8 @@ pub fn park(db: &dyn Db, seq: i64) -> Result<(), StoreError> {
     db.first(PARK, &[seq.into()])?.map(|_| ()).ok_or(StoreError::Missing("inbox row"))
 }
 
-/// Takes the payload of rows that were set aside until an instant. That they came stays known.
+/// Removes the payloads of rows that were set aside, received up to an instant. The rows stay, so that repeats are
+/// recognised.
 pub fn empty_parked(db: &dyn Db, until: Timestamp, limit: i64) -> Result<(), StoreError> {
     db.execute(EMPTY_PARKED, &[until.into(), limit.into()])?;
     Ok(())
@@ -262,17 +265,17 @@ pub fn waiting_shards(db: &dyn Db) -> Result<Vec<i64>, StoreError> {
     db.execute(WAITING, &[])?.iter().map(|r| r.int(0)).collect()
 }
 
-/// Gives a shard's lease up if nothing waits in it; false when something does.
+/// Releases a shard's lease if nothing waits in it; false if something does.
 pub fn let_go(db: &dyn Db, shard: i64, owner: &[u8; 16]) -> Result<bool, StoreError> {
     Ok(db.first(LET_GO, &[lease_name(shard).into(), owner.into(), shard.into()])?.is_some())
 }
 
-/// How many rows wait.
+/// The number of waiting rows.
 pub fn waiting(db: &dyn Db) -> Result<i64, StoreError> {
     db.first(COUNT, &[])?.ok_or(StoreError::Missing("inbox"))?.int(0)
 }
 
-/// How many rows of an account wait.
+/// The number of an account's waiting rows.
 pub fn waiting_of(db: &dyn Db, channel: &Channel, account: &AccountId) -> Result<i64, StoreError> {
     db.first(COUNT_OF, &[channel.as_str().into(), account.as_str().into()])?.ok_or(StoreError::Missing("inbox"))?.int(0)
 }

@@ -1,16 +1,16 @@
-//! The key-value store, for what may be lost.
+//! The key-value store, for data that may be lost.
 
 /// A key-value store, which may lose everything at any time.
 pub trait Kv {
-    /// A value, where there is one.
+    /// A value, if there is one.
     fn get(&self, key: &str) -> Option<Vec<u8>>;
-    /// Keeps a value, if it can.
+    /// Stores a value if it can.
     fn set(&self, key: &str, value: &[u8]);
-    /// Drops a value.
+    /// Deletes a value.
     fn delete(&self, key: &str);
 }
 
-/// Keeps nothing.
+/// A store that keeps nothing.
 pub struct NoKv;
 
 impl Kv for NoKv {

@@ -1,4 +1,4 @@
-//! Leases: who may do a thing that only one may do at a time. A lease ends by itself, so a crash blocks nobody for long.
+//! Leases: the right to do something alone for a while. A lease ends by itself, so a crash blocks nobody for long.
 
 use crate::db::{Db, StoreError};
 use warmline_model::Timestamp;
@@ -8,17 +8,18 @@ const CLAIM: &str = "INSERT INTO leases (name, owner, until) VALUES (?1, ?2, ?3)
 const RENEW: &str = "UPDATE leases SET until = ?3 WHERE name = ?1 AND owner = ?2 AND until > ?4 RETURNING 1";
 const RELEASE: &str = "UPDATE leases SET until = 0 WHERE name = ?1 AND owner = ?2";
 
-/// Takes a lease that nobody holds; false when somebody does.
+/// Takes a lease that nobody holds; false if somebody does.
 pub fn claim(db: &dyn Db, name: &str, owner: &[u8; 16], now: Timestamp, until: Timestamp) -> Result<bool, StoreError> {
     Ok(db.first(CLAIM, &[name.into(), owner.into(), until.into(), now.into()])?.is_some())
 }
 
-/// Prolongs a lease; false when it ran out. Inside the transaction of the work it is the proof that nobody else does it.
+/// Prolongs a lease; false if it has run out. Inside the transaction of the work, it proves that nobody else does the same
+/// work.
 pub fn renew(db: &dyn Db, name: &str, owner: &[u8; 16], now: Timestamp, until: Timestamp) -> Result<bool, StoreError> {
     Ok(db.first(RENEW, &[name.into(), owner.into(), until.into(), now.into()])?.is_some())
 }
 
-/// Gives a lease up.
+/// Releases a lease.
 pub fn release(db: &dyn Db, name: &str, owner: &[u8; 16]) -> Result<(), StoreError> {
     db.execute(RELEASE, &[name.into(), owner.into()])?;
     Ok(())

@@ -1,12 +1,13 @@
-//! Where state is kept: SQLite behind one small trait.
+//! The store: SQLite behind one small trait.
 //!
 //! * [`db`]: the [`Db`] trait ("one statement, parameters, rows"), values, rows, the transaction helper;
-//! * [`kv`]: the [`Kv`] trait, for what may be lost;
+//! * [`kv`]: the [`Kv`] trait, for data that may be lost;
 //! * [`migrate`]: numbered SQL files, applied at first use;
 //! * one module per aggregate: named SQL, one statement each, next to the function that runs it.
 //!
-//! Look-ups return `Result<Option<T>>`. Writes that must hit a row check that they did. Sealing and opening is the caller's
-//! business: this crate sees bytes. What fails fails with a [`StoreError`]; a function says more only where there is more. Adapters: `native` here (feature `native`, rusqlite), spin-sdk in `shared/spin`.
+//! Look-ups return `Result<Option<T>>`. Writes that must change a row check that they did. Callers seal and open values:
+//! this crate sees only bytes. All functions fail with a [`StoreError`]; a function's documentation names only other errors.
+//! Adapters: `native` here (feature `native`, rusqlite), spin-sdk in `shared/spin`.
 
 pub mod accounts;
 pub mod agents;

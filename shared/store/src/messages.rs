@@ -13,15 +13,15 @@ pub struct Message {
     pub id: MessageId,
     /// Who speaks.
     pub origin: Origin,
-    /// The agent, where one wrote it.
+    /// The agent, if one wrote it.
     pub agent: Option<AgentId>,
     /// Content, sealed under the customer's key and bound to conversation and id.
     pub content: Vec<u8>,
-    /// When the customer sent it by the platform's clock, or when the agent sent it.
+    /// When the webhook with it was received, or when it was written to the customer.
     pub at: Timestamp,
-    /// Where it stands on its way to the customer; `None` for the customer's own.
+    /// The state of its delivery; `None` for the customer's own and for notes.
     pub delivery: Option<DeliveryState>,
-    /// Why it stands there, as a stable code.
+    /// The reason of that state, as a stable code.
     pub reason: Option<String>,
 }
 
@@ -83,13 +83,13 @@ pub fn list(db: &dyn Db, id: ConversationId, after: i64, limit: i64) -> Result<V
     db.execute(LIST, &[id.as_bytes().into(), after.into(), limit.into()])?.iter().map(read).collect()
 }
 
-/// Messages of a conversation before a number, the last first.
+/// Messages of a conversation before a number, newest first.
 pub fn before(db: &dyn Db, id: ConversationId, n: i64, limit: i64) -> Result<Vec<Message>, StoreError> {
     db.execute(BEFORE, &[id.as_bytes().into(), n.into(), limit.into()])?.iter().map(read).collect()
 }
 
-/// When the customer last wrote in a conversation, and how many messages went to them since (those that were given up do not
-/// count); `None` where the customer never wrote.
+/// When the customer last wrote in a conversation, and how many messages were sent to them since (not counting those given
+/// up). `None` if the customer never wrote.
 pub fn since_spoken(db: &dyn Db, id: ConversationId) -> Result<Option<(Timestamp, i64)>, StoreError> {
     db.first(SINCE_SPOKEN, &[id.as_bytes().into()])?.map(|r| Ok((r.time(0)?, r.int(1)?))).transpose()
 }
@@ -99,7 +99,7 @@ pub fn get(db: &dyn Db, id: ConversationId, n: i64) -> Result<Option<Message>, S
     db.first(GET, &[id.as_bytes().into(), n.into()])?.as_ref().map(read).transpose()
 }
 
-/// A message, and the customer under whose key it is.
+/// A message, and the customer whose key seals it.
 pub fn with_customer(db: &dyn Db, id: ConversationId, n: i64) -> Result<Option<(Message, CustomerId)>, StoreError> {
     let Some(row) = db.first(WITH_CUSTOMER, &[id.as_bytes().into(), n.into()])? else { return Ok(None) };
     Ok(Some((read(&row)?, row.made(9, CustomerId::from_bytes(row.blob(9)?))?)))
@@ -111,7 +111,7 @@ pub fn remove(db: &dyn Db, id: ConversationId, to: i64) -> Result<(), StoreError
     Ok(())
 }
 
-/// Notes where a message stands on its way to the customer; false where there is no such row (any more).
+/// Sets the state of a message's delivery; false if there is no such row (any more).
 pub fn set_delivery(
     db: &dyn Db,
     id: ConversationId,
@@ -122,12 +122,12 @@ pub fn set_delivery(
     Ok(db.first(SET_DELIVERY, &[id.as_bytes().into(), n.into(), delivery.as_str().into(), reason.into()])?.is_some())
 }
 
-/// What the brand said to the customer in a conversation after a number; notes among colleagues are not part of it.
+/// The messages to the customer in a conversation after a number, without notes between colleagues.
 pub fn to_customer(db: &dyn Db, id: ConversationId, after: i64, limit: i64) -> Result<Vec<Message>, StoreError> {
     db.execute(TO_CUSTOMER, &[id.as_bytes().into(), after.into(), limit.into()])?.iter().map(read).collect()
 }
 
-/// The number of what the brand said to the customer before a message; 0 where it said nothing before.
+/// The number of the last message to the customer before a message; 0 if there is none.
 pub fn to_customer_before(db: &dyn Db, id: ConversationId, n: i64) -> Result<i64, StoreError> {
     db.first(TO_CUSTOMER_BEFORE, &[id.as_bytes().into(), n.into()])?.map_or(Ok(0), |r| r.int(0))
 }

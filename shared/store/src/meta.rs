@@ -6,7 +6,7 @@ const GET: &str = "SELECT value FROM meta WHERE name = ?1";
 const PUT: &str = "INSERT INTO meta (name, value) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
 const REPLACE: &str =
     "INSERT INTO meta (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
-/// Where [`touch`] writes.
+/// The name under which [`touch`] writes.
 const TOUCHED: &str = "touched";
 
 /// A fact.
@@ -20,17 +20,17 @@ pub fn put(db: &dyn Db, name: &str, value: &[u8]) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Stores a fact if it is not known yet, and returns the one that is.
+/// Stores a fact if none of that name is known yet, and returns the known one.
 pub fn get_or_put(db: &dyn Db, name: &str, value: &[u8]) -> Result<Vec<u8>, StoreError> {
     db.execute(PUT, &[name.into(), value.into()])?;
     get(db, name)?.ok_or(StoreError::Missing("meta"))
 }
 
-/// Writes something, to learn whether the store takes writes. It is another value each time: of one that stands there already
-/// SQLite writes nothing.
+/// Writes something, to learn whether the store accepts writes. Callers pass a new value each time, because SQLite does not
+/// write a value that is stored already.
 ///
 /// # Errors
-/// It does not.
+/// The store does not accept writes.
 pub fn touch(db: &dyn Db, value: &[u8; 16]) -> Result<(), StoreError> {
     put(db, TOUCHED, value)
 }

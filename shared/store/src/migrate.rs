@@ -1,8 +1,8 @@
-//! Numbered SQL files, applied once, in order, each in one transaction with the version it brings.
+//! Numbered SQL files. Each is applied once, in order, in one transaction with its version number.
 
 use crate::db::{Db, StoreError, immediate};
 
-/// A file's text without its lines of comment and its indentation: each component that migrates carries them all, and their weight
+/// A file's text without comment lines and indentation. Each component that migrates contains all files, and their size
 /// costs each request.
 macro_rules! file {
     ($path:literal) => {{
@@ -19,7 +19,7 @@ macro_rules! file {
     }};
 }
 
-/// The files. To add one: number it, add it here, never change one that has run anywhere.
+/// The files. To add one, number it and add it here. Never change a file that has been applied anywhere.
 const MIGRATIONS: [&str; 17] = [
     file!("../migrations/0001_foundation.sql"),
     file!("../migrations/0002_channels.sql"),
@@ -40,7 +40,8 @@ const MIGRATIONS: [&str; 17] = [
     file!("../migrations/0017_people.sql"),
 ];
 
-/// How long a text is without its lines of comment and the spaces that lines begin with; with `out`, also that text.
+/// The length of a text without comment lines and without the spaces at the beginning of lines. If `out` is given, also
+/// writes that text to it.
 #[expect(clippy::indexing_slicing, reason = "worked out when it is compiled, where an index out of range is an error")]
 const fn plain(text: &[u8], mut out: Option<&mut [u8]>) -> usize {
     let (mut from, mut to, mut begins, mut comment) = (0, 0, true, false);
@@ -64,7 +65,7 @@ const fn plain(text: &[u8], mut out: Option<&mut [u8]>) -> usize {
     to
 }
 
-/// The schema version after all files.
+/// The schema version when all files are applied.
 pub const LATEST: i64 = MIGRATIONS.len() as i64;
 
 const VERSION: &str = "PRAGMA user_version";
@@ -93,7 +94,8 @@ fn version(db: &dyn Db) -> Result<i64, StoreError> {
     db.first(VERSION, &[])?.ok_or(StoreError::Missing("user_version"))?.int(0)
 }
 
-/// Whether the schema is the newest. For adapters, which do not carry the migrations: whoever is up all the time (the ticker) runs them.
+/// Whether the schema is current. For adapters, which do not contain the migrations: the ticker, which always runs, applies
+/// them.
 ///
 /// # Errors
 /// The database is newer than the program, or fails.
@@ -104,8 +106,8 @@ pub fn is_current(db: &dyn Db) -> Result<bool, StoreError> {
     }
 }
 
-/// Brings the database to the newest schema. Cheap when it is there already: one pragma is read. Safe when many instances
-/// start at once: the first takes the write lock, the others find the work done. True when this call did the work.
+/// Brings the database to the newest schema. If it is there already, this reads one pragma. It is safe if many instances
+/// start at once: the first takes the write lock, and the others find the work done. True if this call did the work.
 ///
 /// # Errors
 /// The database is newer than the program, or fails.
@@ -113,8 +115,8 @@ pub fn migrate(db: &dyn Db) -> Result<bool, StoreError> {
     if is_current(db)? {
         return Ok(false);
     }
-    // A hint: it lasts in the file, cannot be set in a transaction, and where it is refused (another start holds the
-    // lock, or the database is not a file) the default journal is slower but as safe.
+    // This setting is a hint. It lasts in the file and cannot be set in a transaction. If it is refused (another start holds
+    // the lock, or the database is not a file), the default journal is slower but as safe.
     let _ = db.execute(WAL, &[]);
     immediate(db, || {
         let done = usize::try_from(version(db)?).unwrap_or(0);
@@ -123,7 +125,7 @@ pub fn migrate(db: &dyn Db) -> Result<bool, StoreError> {
     })
 }
 
-/// Applies the files after the first `done`, up to the number `to`.
+/// Applies the files after the first `done`, up to number `to`.
 fn apply(db: &dyn Db, done: usize, to: usize) -> Result<(), StoreError> {
     for (sql, bump) in MIGRATIONS.iter().zip(VERSIONS).take(to).skip(done) {
         for statement in statements(sql) {

@@ -1,16 +1,16 @@
-//! Counts of items that could not be read. The items lie sealed in the inbox ([`crate::inbox::insert_odd`]).
+//! Counts of items that could not be read. The items themselves are sealed in the inbox ([`crate::inbox::insert_odd`]).
 
 use crate::db::{Db, StoreError};
 use warmline_model::{AccountId, Channel, Timestamp};
 
-/// What an account's intake could not read.
+/// An account's unreadable items.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OddItems {
     /// How many items.
     pub count: i64,
-    /// When the last of them came.
+    /// When the last of them was received.
     pub last_at: Timestamp,
-    /// What was wrong with it, as a code.
+    /// What was wrong with the last one, as a code.
     pub last_reason: String,
 }
 
@@ -19,7 +19,7 @@ const COUNT: &str = "INSERT INTO odd_items (channel, account, reason, n, last_at
 const TOTALS: &str = "SELECT channel, reason, sum(n) FROM odd_items GROUP BY channel, reason ORDER BY channel, reason";
 const OF_ACCOUNT: &str = "SELECT n, last_at, reason FROM odd_items WHERE channel = ?1 AND account = ?2";
 
-/// Counts one item. Runs in the transaction that keeps it.
+/// Counts one item. Runs in the transaction that stores it.
 pub fn count(db: &dyn Db, channel: &Channel, account: &AccountId, reason: &str, now: Timestamp) -> Result<(), StoreError> {
     db.execute(COUNT, &[channel.as_str().into(), account.as_str().into(), reason.into(), now.into()])?;
     Ok(())
@@ -30,7 +30,7 @@ pub fn totals(db: &dyn Db) -> Result<Vec<(String, String, i64)>, StoreError> {
     db.execute(TOTALS, &[])?.iter().map(|r| Ok((r.text(0)?.to_owned(), r.text(1)?.to_owned(), r.int(2)?))).collect()
 }
 
-/// What of an account could not be read; none where all could.
+/// The unreadable items of an account; `None` if there are none.
 pub fn of_account(db: &dyn Db, channel: &Channel, account: &AccountId) -> Result<Option<OddItems>, StoreError> {
     let mut all: Option<OddItems> = None;
     for row in db.execute(OF_ACCOUNT, &[channel.as_str().into(), account.as_str().into()])? {

@@ -1,10 +1,10 @@
-//! Accounts whose platform fails. After [`OPEN_AFTER`] messages in a row failed, the account's messages wait, and one of
-//! them at a time probes whether the platform is back.
+//! Accounts whose platform fails. After [`OPEN_AFTER`] messages in a row have failed, the account's messages wait, and one
+//! of them at a time probes whether the platform is back.
 
 use crate::db::{Db, StoreError};
 use warmline_model::{AccountId, Channel, Timestamp};
 
-/// So many failures in a row are an outage.
+/// This many failures in a row are an outage.
 pub const OPEN_AFTER: i64 = 3;
 
 /// An account in an outage.
@@ -22,7 +22,7 @@ pub struct Outage {
     pub probe_at: Timestamp,
 }
 
-/// A message that the platform did not take.
+/// A failed try of a message.
 #[derive(Clone, Copy, Debug)]
 pub struct Failure<'a> {
     /// The message's position in the outbox.
@@ -31,12 +31,12 @@ pub struct Failure<'a> {
     pub reason: &'a str,
     /// Whether it was sent as the probe of an outage.
     pub probe: bool,
-    /// Failures in a row that this one is at the least.
+    /// The least number of failures in a row that this one counts as.
     pub least: i64,
 }
 
-// One message that fails again and again is that message's trouble; an outage needs several. The messages that were under
-// way when an outage began say nothing new, and only a probe counts on.
+// If one message fails again and again, the message may be the problem; an outage takes several messages. Messages that were
+// under way when an outage began prove nothing new, so during an outage only probes count.
 const FAILED: &str = "INSERT INTO outages (channel, account, reason, failures, last, since, probe_at) \
                       VALUES (?1, ?2, ?3, max(1, ?6), ?4, ?7, ?7) \
                       ON CONFLICT (channel, account) DO UPDATE SET reason = ?3, last = ?4, failures = max(?6, failures + \
@@ -49,7 +49,7 @@ const CLEAR: &str = "DELETE FROM outages WHERE channel = ?1 AND account = ?2";
 const DOWN: &str =
     "SELECT channel, account, reason, since, probe_at FROM outages WHERE failures >= ?1 ORDER BY channel, account";
 
-/// Notes that a message failed: how many did so in a row.
+/// Notes that a message failed. Returns how many have failed in a row.
 pub fn failed(
     db: &dyn Db,
     channel: &Channel,
@@ -70,8 +70,8 @@ pub fn failed(
     db.first(FAILED, &params)?.ok_or(StoreError::Missing("outage"))?.int(0)
 }
 
-/// Sets when the account's platform may be probed next. Only a probe may bring that forward: the messages that were under way when
-/// an outage began know less of it.
+/// Sets when the account's platform may be probed next. Only a probe may move this forward: messages that were under way
+/// when the outage began know less.
 pub fn hold(
     db: &dyn Db,
     channel: &Channel,
@@ -83,7 +83,7 @@ pub fn hold(
     Ok(())
 }
 
-/// Takes the right to probe the account's platform until `until`; false where it is not time yet, or somebody else probes.
+/// Takes the right to probe the account's platform until `until`; false if it is too early, or if somebody else probes.
 pub fn probe(
     db: &dyn Db,
     channel: &Channel,
@@ -95,7 +95,7 @@ pub fn probe(
     Ok(db.first(PROBE, &params)?.is_some())
 }
 
-/// Notes that the account's platform works.
+/// Notes that the account's platform works, which ends an outage.
 pub fn clear(db: &dyn Db, channel: &Channel, account: &AccountId) -> Result<(), StoreError> {
     db.execute(CLEAR, &[channel.as_str().into(), account.as_str().into()])?;
     Ok(())

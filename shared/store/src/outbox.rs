@@ -1,14 +1,15 @@
 //! The outbox: messages on their way to customers.
 //!
-//! A row is `pending`, then `sending` while a deliverer holds its lease, then `sent` or `dead`. `next_at` is when a pending row
-//! may be tried, and when a sending row's lease ends. Only the oldest open row of a conversation can be claimed, which keeps
-//! replies in order. Rows are claimed by account, so that no account waits for another one's platform.
+//! A row is `pending`, then `sending` while a deliverer holds its lease, then `sent` or `dead`. `next_at` is the time at
+//! which a pending row may be tried, or at which a sending row's lease ends. Only the oldest open row of a conversation can
+//! be claimed, which keeps replies in order. Rows are claimed by account, so that no account waits for another one's
+//! platform.
 
 use crate::db::{Db, Row, StoreError};
 use crate::outages;
 use warmline_model::{AccountId, Channel, ConversationId, IdentityId, MessageId, Timestamp};
 
-/// A message to be handed over.
+/// A message to add to the outbox.
 pub struct NewRow<'a> {
     /// The message.
     pub message: MessageId,
@@ -16,7 +17,7 @@ pub struct NewRow<'a> {
     pub conversation: ConversationId,
     /// Its number there.
     pub n: i64,
-    /// Whom it goes to: the identity of the conversation.
+    /// The recipient: the identity of the conversation.
     pub identity: IdentityId,
     /// The channel.
     pub channel: &'a Channel,
@@ -24,9 +25,9 @@ pub struct NewRow<'a> {
     pub account: &'a AccountId,
     /// When it was written.
     pub at: Timestamp,
-    /// When the platform's API may be used.
+    /// The earliest time at which the platform's API may be used.
     pub not_before: Timestamp,
-    /// From when on it is not sent any more.
+    /// From when on it is no longer sent.
     pub give_up_at: Timestamp,
 }
 
@@ -41,43 +42,43 @@ pub struct Claimed {
     pub conversation: ConversationId,
     /// Its number there.
     pub n: i64,
-    /// Whom it goes to.
+    /// The recipient.
     pub identity: IdentityId,
     /// The channel.
     pub channel: Channel,
     /// The account.
     pub account: AccountId,
-    /// Tries made, this one included.
+    /// Tries made, including this one.
     pub attempts: i64,
-    /// The last try was cut off: the platform may have the message.
+    /// Whether the last try was cut off: the platform may have the message.
     pub in_doubt: bool,
-    /// When it was handed over.
+    /// When it was added to the outbox.
     pub created_at: Timestamp,
-    /// From when on it is not sent any more; `None` in rows of the release before this column.
+    /// From when on it is no longer sent; `None` in rows from the release before this column.
     pub give_up_at: Option<Timestamp>,
-    /// Tries so far whose outcome is unknown.
+    /// Tries so far with an unknown outcome.
     pub doubts: i64,
 }
 
-/// How much of a channel is under way.
+/// The number of messages under way.
 #[derive(Clone, Copy, Debug)]
 pub struct Load {
-    /// Messages of the channel that are being sent.
+    /// Messages of the channel that are being sent now.
     pub channel: i64,
-    /// Those of the account.
+    /// Messages of the account that are being sent now.
     pub account: i64,
-    /// Failures of the account in a row; 0 where its platform works.
+    /// The account's failures in a row; 0 if its platform works.
     pub failures: i64,
 }
 
-/// A message that waits, and why.
+/// A waiting message, and the reason for waiting.
 #[derive(Clone, Debug)]
 pub struct Standing {
     /// Its number in the conversation.
     pub n: i64,
     /// When it is tried next.
     pub next_at: Timestamp,
-    /// Why the account's platform takes nothing at present, where that is so.
+    /// The reason of the account's outage, if it is in one.
     pub outage: Option<String>,
 }
 
@@ -90,7 +91,7 @@ pub struct Dead {
     pub message: MessageId,
     /// Its conversation.
     pub conversation: ConversationId,
-    /// Its number in it.
+    /// Its number in the conversation.
     pub n: i64,
     /// The channel.
     pub channel: Channel,
@@ -100,13 +101,13 @@ pub struct Dead {
     pub reason: String,
     /// Tries made.
     pub attempts: i64,
-    /// When it was handed over.
+    /// When it was added to the outbox.
     pub created_at: Timestamp,
     /// When it was given up.
     pub dead_at: Timestamp,
 }
 
-/// Which of the messages that were given up are meant.
+/// Selects among messages that were given up.
 #[derive(Clone, Debug, Default)]
 pub struct Filter<'a> {
     /// Only of this channel.
@@ -127,7 +128,8 @@ const ENQUEUE: &str = "INSERT INTO outbox \
                        (message_id, conversation_id, n, identity_id, channel, account, state, next_at, created_at, \
                         give_up_at) \
                        VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'pending', ?8, ?7, ?9)";
-// `in_doubt` and `doubts` read the state from before this claim: a row whose lease ran out while it was being sent.
+// `in_doubt` and `doubts` read the state before this claim: `sending` means that the lease ran out while the row was being
+// sent.
 const CLAIM: &str = "UPDATE outbox SET in_doubt = (state = 'sending'), doubts = doubts + (state = 'sending'), \
                      state = 'sending', attempts = attempts + 1, lease_owner = ?3, next_at = ?4 WHERE seq IN ( \
                        SELECT o.seq FROM outbox o INDEXED BY outbox_account \
@@ -153,13 +155,13 @@ const CLAIM_ANSWER: &str = "UPDATE outbox SET in_doubt = 0, state = 'sending', a
                                       in_doubt, created_at, give_up_at, doubts";
 const ANSWER_OF: &str = "SELECT seq, message_id, conversation_id, n, identity_id, channel, account, attempts, in_doubt, \
                          created_at, give_up_at, doubts FROM outbox WHERE answers = ?1";
-// Whoever holds the row now: what the platform has taken must not be sent again.
+// This applies whoever holds the row now: a message that the platform has accepted must not be sent again.
 const SENT: &str =
     "UPDATE outbox SET state = 'sent', lease_owner = NULL WHERE seq = ?1 AND state IN ('pending', 'sending') RETURNING 1";
 const LATER: &str = "UPDATE outbox SET state = 'pending', lease_owner = NULL, next_at = ?3, doubts = ?4, \
                      reason = coalesce(?5, reason) \
                      WHERE seq = ?1 AND state = 'sending' AND lease_owner = ?2 RETURNING 1";
-// A row that is parked is due at the end of time. Where the account was enabled meanwhile, it is not parked.
+// A parked row is due at the end of time. If the account was enabled meanwhile, the row is not parked.
 const PARK: &str = "UPDATE outbox SET state = 'pending', lease_owner = NULL, attempts = attempts - 1, next_at = ?3 \
                     WHERE seq = ?1 AND state = 'sending' AND lease_owner = ?2 AND EXISTS (SELECT 1 FROM accounts a \
                     WHERE a.channel = outbox.channel AND a.account = outbox.account AND a.disabled_at IS NOT NULL) RETURNING 1";
@@ -205,13 +207,13 @@ const STANDING: &str = "SELECT o.n, max(o.next_at, coalesce(x.probe_at, 0)), x.r
                         WHERE o.conversation_id = ?1 AND o.state IN ('pending', 'sending') AND o.lease_owner IS NULL";
 const WAITING: &str = "SELECT channel, count(*), min(created_at) FROM outbox INDEXED BY outbox_account \
                        WHERE state IN ('pending', 'sending') GROUP BY channel";
-// A row whose lease ran out is on nobody's way: it can be claimed, and takes nobody's room.
+// A row whose lease ran out is not under way: it can be claimed, and does not count against the limit.
 const LOAD: &str = "SELECT (SELECT count(*) FROM outbox INDEXED BY outbox_sending \
                             WHERE channel = ?1 AND state = 'sending' AND next_at > ?3), \
                            (SELECT count(*) FROM outbox INDEXED BY outbox_sending WHERE channel = ?1 AND state = 'sending' \
                                                                                    AND account = ?2 AND next_at > ?3), \
                            coalesce((SELECT failures FROM outages WHERE channel = ?1 AND account = ?2), 0)";
-// From account to account by the index, however many messages each has.
+// Steps from account to account through the index, however many messages each has.
 const DUE_ACCOUNTS: &str = "WITH RECURSIVE places (account) AS ( \
                               SELECT min(account) FROM outbox WHERE channel = ?1 AND state IN ('pending', 'sending') \
                               UNION ALL SELECT (SELECT min(o.account) FROM outbox o WHERE o.channel = ?1 \
@@ -246,7 +248,7 @@ fn read(r: &Row) -> Result<Claimed, StoreError> {
     })
 }
 
-/// Hands a message over.
+/// Adds a message to the outbox.
 pub fn enqueue(db: &dyn Db, row: &NewRow<'_>) -> Result<(), StoreError> {
     let params = [
         row.message.as_bytes().into(),
@@ -263,7 +265,7 @@ pub fn enqueue(db: &dyn Db, row: &NewRow<'_>) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Claims rows of an account that are due, at most one a conversation, in the order in which they became due.
+/// Claims due rows of an account, at most one in each conversation, in the order in which they became due.
 pub fn claim(
     db: &dyn Db,
     (channel, account): (&Channel, &AccountId),
@@ -277,12 +279,12 @@ pub fn claim(
     db.execute(CLAIM, &params)?.iter().map(read).collect()
 }
 
-/// Whether a waiting row of a channel has outlived its time. Asked before [`claim_late`], since reading waits for no writer.
+/// Whether a waiting row of a channel is overdue. Ask this before [`claim_late`], since a read does not wait for writers.
 pub fn is_late(db: &dyn Db, channel: &Channel, now: Timestamp) -> Result<bool, StoreError> {
     Ok(db.first(IS_LATE, &[channel.as_str().into(), now.into()])?.is_some())
 }
 
-/// Claims waiting rows of a channel whose time is over, whether or not they are due. It is no try.
+/// Claims overdue rows of a channel, whether or not they are due. This does not count as a try.
 pub fn claim_late(
     db: &dyn Db,
     channel: &Channel,
@@ -295,7 +297,8 @@ pub fn claim_late(
     db.execute(CLAIM_LATE, &params)?.iter().map(read).collect()
 }
 
-/// Claims the next reply of a conversation as the answer to the webhook in that inbox row, if one is ready and was never tried.
+/// Claims the next reply of a conversation as the answer to the webhook of that inbox row, if one is ready and has never
+/// been tried.
 pub fn claim_answer(
     db: &dyn Db,
     conversation: ConversationId,
@@ -312,12 +315,12 @@ pub fn answer_of(db: &dyn Db, inbox: i64) -> Result<Option<Claimed>, StoreError>
     db.first(ANSWER_OF, &[inbox.into()])?.as_ref().map(read).transpose()
 }
 
-/// Marks a row as sent, also where its lease ran out meanwhile; false where it has been sent or given up.
+/// Marks a row as sent, even if its lease has run out; false if it was already sent or given up.
 pub fn sent(db: &dyn Db, seq: i64) -> Result<bool, StoreError> {
     Ok(db.first(SENT, &[seq.into()])?.is_some())
 }
 
-/// Puts a claimed row back for later; false when the lease was lost. Without a reason the last one stays.
+/// Puts a claimed row back for later; false if the lease was lost. Without a new reason the last one stays.
 pub fn later(
     db: &dyn Db,
     seq: i64,
@@ -329,33 +332,34 @@ pub fn later(
     Ok(db.first(LATER, &[seq.into(), owner.into(), next_at.into(), doubts.into(), reason.into()])?.is_some())
 }
 
-/// The end of time: when a message is due that waits for its account to be enabled.
+/// The end of time: when a parked message is due.
 const PARKED: Timestamp = Timestamp::from_millis(253_402_300_799_000);
 
-/// Lets a claimed row wait until its account is enabled, untried; false when the account is not disabled, or the lease was lost.
+/// Parks a claimed row, untried, until its account is enabled; false if the account is not disabled, or if the lease was
+/// lost.
 pub fn park(db: &dyn Db, seq: i64, owner: &[u8; 16]) -> Result<bool, StoreError> {
     Ok(db.first(PARK, &[seq.into(), owner.into(), PARKED.into()])?.is_some())
 }
 
-/// Makes due what waited for an account to be enabled.
+/// Makes an account's parked rows due.
 pub fn unpark(db: &dyn Db, channel: &Channel, account: &AccountId, now: Timestamp) -> Result<(), StoreError> {
     db.execute(UNPARK, &[channel.as_str().into(), account.as_str().into(), now.into(), PARKED.into()])?;
     Ok(())
 }
 
-/// How many messages of an account wait, and how many were given up.
+/// How many messages of an account are waiting, and how many were given up.
 pub fn of_account(db: &dyn Db, channel: &Channel, account: &AccountId) -> Result<(i64, i64), StoreError> {
     let key = [channel.as_str().into(), account.as_str().into()];
     let count = |sql| db.first(sql, &key)?.ok_or(StoreError::Missing("outbox"))?.int(0);
     Ok((count(WAITING_OF)?, count(GIVEN_UP_OF)?))
 }
 
-/// Whether a claimed row is still the claimer's.
+/// Whether a claimed row still belongs to its claimer.
 pub fn holds(db: &dyn Db, seq: i64, owner: &[u8; 16]) -> Result<bool, StoreError> {
     Ok(db.first(HOLDS, &[seq.into(), owner.into()])?.is_some())
 }
 
-/// A message that was taken back before it left.
+/// A message that was taken back before it was sent.
 pub struct TakenBack {
     /// The message.
     pub message: MessageId,
@@ -367,7 +371,7 @@ pub struct TakenBack {
     pub attempts: i64,
 }
 
-/// Takes back what the system and AI seats wrote in a conversation and nobody has begun to send.
+/// Takes back the messages of the system and of AI seats in a conversation that nobody has begun to send.
 pub fn take_back(
     db: &dyn Db,
     conversation: ConversationId,
@@ -385,7 +389,7 @@ pub fn take_back(
     db.execute(TAKE_BACK, &[conversation.as_bytes().into(), reason.into(), now.into()])?.iter().map(read).collect()
 }
 
-/// Gives a claimed row up and counts it; false when the lease was lost. Runs in the caller's transaction.
+/// Gives up a claimed row and counts it; false if the lease was lost. Runs in the caller's transaction.
 pub fn dead(db: &dyn Db, row: &Claimed, owner: &[u8; 16], reason: &str, now: Timestamp) -> Result<bool, StoreError> {
     if db.first(DEAD, &[row.seq.into(), owner.into(), reason.into(), now.into()])?.is_none() {
         return Ok(false);
@@ -394,20 +398,21 @@ pub fn dead(db: &dyn Db, row: &Claimed, owner: &[u8; 16], reason: &str, now: Tim
     Ok(true)
 }
 
-/// Sets from when on a row is not sent any more.
+/// Sets from when on a row is no longer sent.
 pub fn extend(db: &dyn Db, seq: i64, give_up_at: Timestamp) -> Result<(), StoreError> {
     db.execute(EXTEND, &[seq.into(), give_up_at.into()])?;
     Ok(())
 }
 
-/// Where a message stands in the outbox: state, conversation, number, channel.
+/// A message's row in the outbox: state, conversation, number, channel.
 pub fn find(db: &dyn Db, message: MessageId) -> Result<Option<(String, ConversationId, i64, Channel)>, StoreError> {
     let Some(r) = db.first(FIND, &[message.as_bytes().into()])? else { return Ok(None) };
     let conversation = r.made(1, ConversationId::from_bytes(r.blob(1)?))?;
     Ok(Some((r.text(0)?.to_owned(), conversation, r.int(2)?, r.made(3, Channel::new(r.text(3)?))?)))
 }
 
-/// Makes a dead row pending again, as if it had never been tried; `None` when it is not dead, or its message is not at hand.
+/// Makes a dead row pending again, as if it had never been tried; `None` if it is not dead, or if its message is no longer
+/// in a row.
 pub fn revive(
     db: &dyn Db,
     message: MessageId,
@@ -442,7 +447,7 @@ pub fn list_dead(db: &dyn Db, filter: &Filter<'_>, after: i64, limit: i64) -> Re
                 n: r.int(3)?,
                 channel: r.made(4, Channel::new(r.text(4)?))?,
                 account: r.made(5, AccountId::new(r.text(5)?))?,
-                // Both are missing where the release before this column gave the row up after the migration.
+                // Both are missing if the release before this column gave the row up after the migration.
                 reason: r.opt_text(6)?.unwrap_or("unknown").to_owned(),
                 attempts: r.int(7)?,
                 created_at: r.time(8)?,
@@ -452,7 +457,7 @@ pub fn list_dead(db: &dyn Db, filter: &Filter<'_>, after: i64, limit: i64) -> Re
         .collect()
 }
 
-/// How many messages that were given up a filter means, `most` at most.
+/// The number of messages that were given up and match a filter, at most `most`.
 pub fn count_dead(db: &dyn Db, filter: &Filter<'_>, most: i64) -> Result<i64, StoreError> {
     let params = [
         filter.channel.into(),
@@ -465,13 +470,13 @@ pub fn count_dead(db: &dyn Db, filter: &Filter<'_>, most: i64) -> Result<i64, St
     db.first(COUNT_LISTED, &params)?.ok_or(StoreError::Missing("outbox"))?.int(0)
 }
 
-/// How many messages were given up since counting began: channel, account, reason, count.
+/// The number of messages given up since counting began: channel, account, reason, count.
 pub fn given_up(db: &dyn Db) -> Result<Vec<(String, String, String, i64)>, StoreError> {
     let rows = db.execute(GIVEN_UP, &[])?;
     rows.iter().map(|r| Ok((r.text(0)?.to_owned(), r.text(1)?.to_owned(), r.text(2)?.to_owned(), r.int(3)?))).collect()
 }
 
-/// Whether a message of a conversation is on its way.
+/// Whether a message of a conversation is still in delivery.
 pub fn is_open(db: &dyn Db, conversation: ConversationId) -> Result<bool, StoreError> {
     Ok(db.first(OPEN, &[conversation.as_bytes().into()])?.is_some())
 }
@@ -484,12 +489,12 @@ pub fn standing(db: &dyn Db, conversation: ConversationId) -> Result<Vec<Standin
         .collect()
 }
 
-/// How many messages wait, by channel, and when the oldest of them was written.
+/// The number of waiting messages by channel, and when the oldest of them was written.
 pub fn waiting(db: &dyn Db) -> Result<Vec<(String, i64, Timestamp)>, StoreError> {
     db.execute(WAITING, &[])?.iter().map(|r| Ok((r.text(0)?.to_owned(), r.int(1)?, r.time(2)?))).collect()
 }
 
-/// How much of a channel and of one of its accounts is under way.
+/// The number of messages under way in a channel and in one of its accounts.
 pub fn load(db: &dyn Db, channel: &Channel, account: &AccountId, now: Timestamp) -> Result<Load, StoreError> {
     let r = db
         .first(LOAD, &[channel.as_str().into(), account.as_str().into(), now.into()])?
@@ -497,7 +502,7 @@ pub fn load(db: &dyn Db, channel: &Channel, account: &AccountId, now: Timestamp)
     Ok(Load { channel: r.int(0)?, account: r.int(1)?, failures: r.int(2)? })
 }
 
-/// The accounts of a channel with messages that are due, but for those whose platform is down and need not be probed yet.
+/// The accounts of a channel with due messages, except those whose platform is down and need not be probed yet.
 pub fn due_accounts(db: &dyn Db, channel: &Channel, now: Timestamp) -> Result<Vec<AccountId>, StoreError> {
     let rows = db.execute(DUE_ACCOUNTS, &[channel.as_str().into(), now.into(), outages::OPEN_AFTER.into()])?;
     rows.iter().map(|r| r.made(0, AccountId::new(r.text(0)?))).collect()

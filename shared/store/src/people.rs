@@ -1,4 +1,4 @@
-//! Who is one person: identifiers, merges, and the customers that merges connect.
+//! Which customers are one person: identifiers, merges, and the customers that merges connect.
 
 use crate::db::{Db, Row, StoreError};
 use warmline_model::{AgentId, ConversationId, CustomerId, IdentifierKind, MergeId, Timestamp};
@@ -11,13 +11,13 @@ pub struct Identifier {
     pub customer: CustomerId,
     /// The kind.
     pub kind: IdentifierKind,
-    /// Whose ids they are; empty where that says nothing.
+    /// The platform that issues the value; empty if the value does not depend on one.
     pub platform: String,
     /// The value, sealed under the customer's key.
     pub value: Vec<u8>,
-    /// Whether it is proof.
+    /// Whether it is proof of identity.
     pub strong: bool,
-    /// Who told it: a channel's name, or `staff`.
+    /// Its source: a channel's name, or `staff`.
     pub source: String,
     /// Since when it is known.
     pub at: Timestamp,
@@ -32,7 +32,7 @@ pub struct Merge {
     pub a: CustomerId,
     /// The other.
     pub b: CustomerId,
-    /// The kind of identifier that both have; none: a member of staff said so.
+    /// The kind of identifier that both have; `None`: a member of staff said so.
     pub kind: Option<IdentifierKind>,
     /// The identifier's blind index.
     pub evidence: Option<[u8; 16]>,
@@ -94,7 +94,7 @@ fn lookup(bytes: &[u8], i: usize) -> Result<[u8; 16], StoreError> {
     bytes.try_into().map_err(|_| StoreError::Shape(i))
 }
 
-/// Notes an identifier of a customer. True when it is new, or is proof now and was not before.
+/// Notes an identifier of a customer. True if it is new, or if it is proof now and was not before.
 pub fn learn(db: &dyn Db, new: &Identifier) -> Result<bool, StoreError> {
     let params = [
         (&new.lookup).into(),
@@ -109,12 +109,12 @@ pub fn learn(db: &dyn Db, new: &Identifier) -> Result<bool, StoreError> {
     Ok(db.first(LEARN, &params)?.is_some())
 }
 
-/// Takes an identifier away from a customer; false where it has none such.
+/// Removes an identifier from a customer; false if the customer does not have it.
 pub fn forget(db: &dyn Db, of: &[u8; 16], customer: CustomerId) -> Result<bool, StoreError> {
     Ok(db.first(FORGET, &[of.into(), customer.as_bytes().into()])?.is_some())
 }
 
-/// Takes an identifier that staff typed away from a customer; false where it has none such.
+/// Removes an identifier that staff typed from a customer; false if the customer does not have it.
 pub fn forget_typed(db: &dyn Db, of: &[u8; 16], customer: CustomerId) -> Result<bool, StoreError> {
     Ok(db.first(FORGET_TYPED, &[of.into(), customer.as_bytes().into()])?.is_some())
 }
@@ -140,15 +140,15 @@ pub fn identifiers(db: &dyn Db, id: CustomerId) -> Result<Vec<Identifier>, Store
 pub struct Holder {
     /// The customer.
     pub customer: CustomerId,
-    /// Whether it is proof there.
+    /// Whether it is proof for that customer.
     pub strong: bool,
     /// The person.
     pub person: CustomerId,
-    /// Who told it.
+    /// Its source.
     pub source: String,
 }
 
-/// Customers who are looked at for one identifier, the oldest.
+/// The most customers looked at for one identifier, the oldest ones.
 pub const HOLDERS: i64 = 50;
 
 /// The customers with an identifier, oldest first.
@@ -166,7 +166,7 @@ pub fn holders(db: &dyn Db, of: &[u8; 16], limit: i64) -> Result<Vec<Holder>, St
         .collect()
 }
 
-/// Notes the digest of what an identity told last.
+/// Stores the digest of the identifiers that an identity last brought.
 ///
 /// # Errors
 /// There is no such identity, or see [`StoreError`].
@@ -174,18 +174,18 @@ pub fn set_known(db: &dyn Db, identity: warmline_model::IdentityId, digest: &[u8
     db.first(KNOWN, &[identity.as_bytes().into(), digest.into()])?.map(|_| ()).ok_or(StoreError::Missing("identity"))
 }
 
-/// From now on nobody is linked by this identifier.
+/// From now on this identifier joins nobody.
 pub fn distrust(db: &dyn Db, of: &[u8; 16], now: Timestamp) -> Result<(), StoreError> {
     db.first(DISTRUST, &[of.into(), now.into()])?;
     Ok(())
 }
 
-/// Whether nobody is linked by this identifier any more.
+/// Whether this identifier joins nobody any more.
 pub fn is_distrusted(db: &dyn Db, of: &[u8; 16]) -> Result<bool, StoreError> {
     Ok(db.first(IS_DISTRUSTED, &[of.into()])?.is_some())
 }
 
-/// The person that a customer is: the oldest customer of that person. None where it was erased.
+/// A customer's person, named by its oldest customer. `None` if the customer was erased.
 pub fn person(db: &dyn Db, id: CustomerId) -> Result<Option<CustomerId>, StoreError> {
     db.first(PERSON, &[id.as_bytes().into()])?.map(|r| customer(&r, 0)).transpose()
 }
@@ -208,7 +208,7 @@ pub fn members(db: &dyn Db, person: CustomerId) -> Result<Vec<Member>, StoreErro
         .collect()
 }
 
-/// Makes a customer one of a person's.
+/// Makes a customer one of a person's customers.
 ///
 /// # Errors
 /// There is no such customer, or see [`StoreError`].
@@ -216,7 +216,7 @@ pub fn set_person(db: &dyn Db, id: CustomerId, person: CustomerId) -> Result<(),
     db.first(BELONGS, &[id.as_bytes().into(), person.as_bytes().into()])?.map(|_| ()).ok_or(StoreError::Missing("customer"))
 }
 
-/// Keeps the tags and the own agent of all of a person's customers with the one who stands for it.
+/// Stores the tags and the own agent of all the person's customers with the customer that stands for the person.
 ///
 /// # Errors
 /// There is no such customer, or see [`StoreError`].
@@ -227,7 +227,7 @@ pub fn set_summary(db: &dyn Db, person: CustomerId, tags: &[String], owner: Opti
         .ok_or(StoreError::Missing("customer"))
 }
 
-/// Whether an agent talks with a person now, or is asked about a conversation with them.
+/// Whether an agent talks with a person now, or was asked about a conversation with them.
 pub fn served_by(db: &dyn Db, person: CustomerId, agent: AgentId) -> Result<bool, StoreError> {
     Ok(held_by(db, person, agent)? || db.first(ASKED, &[agent.as_bytes().into(), person.as_bytes().into()])?.is_some())
 }
@@ -237,23 +237,22 @@ pub fn held_by(db: &dyn Db, person: CustomerId, agent: AgentId) -> Result<bool, 
     Ok(db.first(TALKS, &[agent.as_bytes().into(), person.as_bytes().into()])?.is_some())
 }
 
-/// Whether an agent holds or held one of a person's conversations, or one waits in a queue of the agent's groups.
+/// Whether an agent holds or held one of a person's conversations, or one of them waits in a queue of the agent's groups.
 pub fn met_by(db: &dyn Db, person: CustomerId, agent: AgentId) -> Result<bool, StoreError> {
     Ok(db.first(MET, &[person.as_bytes().into(), agent.as_bytes().into()])?.is_some())
 }
 
-/// Whether a merge rests on nothing but what staff said: on their word alone, or on an identifier that they typed, also where it
-/// was taken away since.
+/// Whether a merge rests only on staff: on their word, or on an identifier that they typed, even if that was removed since.
 pub fn is_by_hand(db: &dyn Db, m: &Merge) -> Result<bool, StoreError> {
     if m.kind.is_none() {
         return Ok(true);
     }
-    // Without its evidence a side was erased, and nobody is taken along.
+    // If the evidence is missing, a side was erased; then the merge brings nobody along.
     let Some(evidence) = &m.evidence else { return Ok(false) };
     Ok(db.first(PROVED, &[evidence.into(), m.a.as_bytes().into(), m.b.as_bytes().into()])?.is_none())
 }
 
-/// The open conversations, not in the agent's hands, that the persons with whom an agent talks now have on other channels.
+/// The open conversations on other channels of persons with whom an agent talks now, without those that the agent holds.
 pub fn elsewhere(db: &dyn Db, agent: AgentId) -> Result<Vec<ConversationId>, StoreError> {
     let found = db.execute(ELSEWHERE, &[agent.as_bytes().into()])?;
     found.iter().map(|r| r.made(0, ConversationId::from_bytes(r.blob(0)?))).collect()
@@ -274,7 +273,7 @@ pub fn insert_merge(db: &dyn Db, m: &Merge) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Undoes a merge; false when it is undone already.
+/// Undoes a merge; false if it is already undone.
 pub fn undo_merge(db: &dyn Db, id: MergeId, by: Option<AgentId>, now: Timestamp) -> Result<bool, StoreError> {
     let by = by.map(|a| a.as_bytes().to_vec());
     Ok(db.first(UNDO, &[id.as_bytes().into(), by.into(), now.into()])?.is_some())
@@ -298,7 +297,7 @@ pub fn merge(db: &dyn Db, id: MergeId) -> Result<Option<Merge>, StoreError> {
     db.first(MERGE_GET, &[id.as_bytes().into()])?.as_ref().map(merge_row).transpose()
 }
 
-/// The merges that a customer was part of, undone ones too: those in which it is named first, then the others.
+/// The merges of a customer, including undone ones: first those that name it first, then the others.
 pub fn merges(db: &dyn Db, id: CustomerId) -> Result<Vec<Merge>, StoreError> {
     let id = id.as_bytes();
     let (first, second) = (db.execute(MERGES_A, &[id.into()])?, db.execute(MERGES_B, &[id.into()])?);

@@ -1,4 +1,4 @@
-//! Where a conversation stands: in a queue or with a seat, and what becomes due there.
+//! Where a conversation stands, in a queue or with a seat, and the deadlines there.
 
 use crate::conversations::{Conversation, columns, hit, id_param, read};
 use crate::db::{Db, StoreError};
@@ -56,20 +56,20 @@ const UNPLACED: &str = concat!(
 pub struct Queued<'a> {
     /// The group.
     pub group: &'a GroupId,
-    /// Place in the queue: the instant of entry in milliseconds less the head start. The smallest is served first, so ageing
-    /// needs no work and nobody starves.
+    /// The place in the queue: the instant of entry in milliseconds less the head start. The smallest rank is served first.
+    /// Ageing thus takes no work, and nobody starves.
     pub rank: i64,
     /// When it entered.
     pub queued_at: Timestamp,
-    /// Milliseconds that agents have held it so far.
+    /// For how many milliseconds agents have held it so far.
     pub handle_ms: i64,
-    /// Which rule chose the group.
+    /// The rule that chose the group.
     pub why: &'a str,
     /// The lane's text.
     pub lane: &'a str,
     /// When it has waited too long.
     pub overflow_at: Option<Timestamp>,
-    /// What it is told that it will wait, in milliseconds.
+    /// The estimate of its wait, in milliseconds.
     pub estimate_ms: Option<i64>,
     /// Whether the customer left a message.
     pub left_message: bool,
@@ -95,7 +95,7 @@ pub fn queue(db: &dyn Db, id: ConversationId, q: &Queued<'_>) -> Result<(), Stor
     hit(db.first(QUEUE, &params)?)
 }
 
-/// How a conversation is given to an agent.
+/// An assignment of a conversation to an agent.
 pub struct Assigned<'a> {
     /// The group it is served for.
     pub group: &'a GroupId,
@@ -103,17 +103,17 @@ pub struct Assigned<'a> {
     pub agent: AgentId,
     /// When.
     pub at: Timestamp,
-    /// Until when the agent must accept; `None` when accepted already.
+    /// Until when the agent must accept; `None` if it counts as accepted.
     pub accept_by: Option<Timestamp>,
-    /// Milliseconds that earlier agents held it.
+    /// For how many milliseconds earlier agents held it.
     pub handle_ms: i64,
     /// Why this agent.
     pub why: &'a str,
-    /// The lane's text: what it asks of a seat, should it need another.
+    /// The lane's text: what it needs from a seat, should it need another.
     pub lane: &'a str,
-    /// What it takes of the agent's capacity.
+    /// The units that it takes of the agent's capacity.
     pub units: Units,
-    /// For an AI seat: until when it must have answered.
+    /// For an AI seat, the deadline of its answer.
     pub ai_due: Option<Timestamp>,
     /// Whether it is an AI seat.
     pub ai: bool,
@@ -142,12 +142,13 @@ pub fn assign(db: &dyn Db, id: ConversationId, a: &Assigned<'_>) -> Result<(), S
     hit(db.first(ASSIGN, &params)?)
 }
 
-/// Open conversations in which a customer spoke and which no group has: there was none when they came.
+/// Open conversations in which a customer spoke and which no group has: no group existed, or too many of the account's
+/// conversations waited.
 pub fn unplaced(db: &dyn Db, limit: i64) -> Result<Vec<Conversation>, StoreError> {
     db.execute(UNPLACED, &[limit.into()])?.iter().map(read).collect()
 }
 
-/// Takes a conversation from its agent; it has to be placed again in the same transaction.
+/// Takes a conversation from its agent. It has to be placed again in the same transaction.
 ///
 /// # Errors
 /// It is closed, or see [`StoreError`].
@@ -155,7 +156,7 @@ pub fn detach(db: &dyn Db, id: ConversationId) -> Result<(), StoreError> {
     hit(db.first(DETACH, &[id_param(id)])?)
 }
 
-/// The human agent who last had a person, and when that conversation was closed.
+/// The last human agent of a person, and when that conversation was closed.
 pub fn last_agent(db: &dyn Db, person: CustomerId) -> Result<Option<(AgentId, Timestamp)>, StoreError> {
     let Some(row) = db.first(LAST, &[person.as_bytes().into()])? else { return Ok(None) };
     Ok(Some((row.made(0, AgentId::from_bytes(row.blob(0)?))?, row.time(1)?)))
@@ -166,7 +167,7 @@ pub fn overdue(db: &dyn Db, now: Timestamp, limit: i64) -> Result<Vec<Conversati
     db.execute(OVERDUE, &[now.into(), limit.into()])?.iter().map(read).collect()
 }
 
-/// A contact that has waited too long stays where it is: nobody else takes it.
+/// Leaves a contact that has waited too long in its queue, because no other place was found.
 ///
 /// # Errors
 /// It is not queued, or see [`StoreError`].
@@ -174,13 +175,13 @@ pub fn stays(db: &dyn Db, id: ConversationId) -> Result<(), StoreError> {
     hit(db.first(STAYS, &[id_param(id)])?)
 }
 
-/// An agent is lost: what the agent has in hand is kept until an instant.
+/// Keeps a lost agent's conversations for the agent until an instant.
 pub fn keep_until(db: &dyn Db, agent: AgentId, until: Timestamp) -> Result<(), StoreError> {
     db.execute(LOSE, &[agent.as_bytes().into(), until.into()])?;
     Ok(())
 }
 
-/// An agent is back.
+/// Ends that, because the agent is back.
 pub fn keep(db: &dyn Db, agent: AgentId) -> Result<(), StoreError> {
     db.execute(FOUND, &[agent.as_bytes().into()])?;
     Ok(())
@@ -191,12 +192,12 @@ pub fn lost(db: &dyn Db, now: Timestamp, limit: i64) -> Result<Vec<Conversation>
     db.execute(LOST, &[now.into(), limit.into()])?.iter().map(read).collect()
 }
 
-/// The customer has spoken to an AI seat, which has until an instant to answer.
+/// Notes that the customer has spoken to an AI seat, which must answer by `due`.
 pub fn ai_turn(db: &dyn Db, id: ConversationId, due: Timestamp) -> Result<(), StoreError> {
     hit(db.first(AI_TURN, &[id_param(id), due.into()])?)
 }
 
-/// An AI seat has answered; `failed` turns in a row found no answer.
+/// Notes that an AI seat has answered, and that it has found no answer in `failed` turns in a row.
 pub fn ai_answered(db: &dyn Db, id: ConversationId, failed: i64) -> Result<(), StoreError> {
     hit(db.first(AI_ANSWERED, &[id_param(id), failed.into()])?)
 }
@@ -206,7 +207,7 @@ pub fn ai_waiting(db: &dyn Db, by: Timestamp, limit: i64) -> Result<Vec<Conversa
     db.execute(AI_WAITING, &[by.into(), limit.into()])?.iter().map(read).collect()
 }
 
-/// Notes until when a call counts as ringing; none: it rings no more.
+/// Sets until when a call counts as ringing; `None`: it no longer rings.
 ///
 /// # Errors
 /// There is no such conversation, or see [`StoreError`].
@@ -214,7 +215,7 @@ pub fn rings(db: &dyn Db, id: ConversationId, until: Option<Timestamp>) -> Resul
     hit(db.first(RINGS, &[id_param(id), until.into()])?)
 }
 
-/// Calls that rang until now, and of which no more was heard.
+/// Calls that have rung long enough without a further event.
 pub fn ringing(db: &dyn Db, now: Timestamp, limit: i64) -> Result<Vec<Conversation>, StoreError> {
     db.execute(RINGING, &[now.into(), limit.into()])?.iter().map(read).collect()
 }

@@ -1,4 +1,4 @@
-//! The routing plan, in versions. Versions are only added: to go back is to add an earlier document again.
+//! The routing plan, in versions. Versions are only added; going back means adding an earlier document again.
 
 use crate::db::{Db, StoreError};
 use warmline_model::{AgentId, Timestamp};
@@ -46,7 +46,7 @@ pub fn list(db: &dyn Db, below: i64, limit: i64) -> Result<Vec<Listed>, StoreErr
         .collect()
 }
 
-/// Adds a version; returns its number.
+/// Adds a version. Returns its number.
 pub fn insert(db: &dyn Db, document: &str, author: Option<AgentId>, now: Timestamp) -> Result<i64, StoreError> {
     let author = author.map(|a| a.as_bytes().to_vec());
     db.first(INSERT, &[document.into(), author.into(), now.into()])?.ok_or(StoreError::Missing("plan"))?.int(0)

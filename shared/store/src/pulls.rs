@@ -1,37 +1,37 @@
-//! Sources of messages that are fetched: when each is to be asked next, by whom, and from where on.
+//! Sources of messages that Warmline fetches: when each is due, who asks it, and from which cursor.
 
 use crate::db::{Db, StoreError};
 use warmline_model::{AccountId, Channel, Timestamp};
 
-/// A source that somebody has claimed.
+/// A claimed source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claimed {
     /// The account.
     pub account: AccountId,
     /// The source's name.
     pub source: String,
-    /// Whether it is asked again and again.
+    /// Whether it is polled.
     pub polled: bool,
     /// Where the last page ended.
     pub cursor: Option<String>,
-    /// What the newest hint lets its bearer ask with, while that is fresh.
+    /// The token of the newest hint, while it is valid.
     pub token: Option<String>,
-    /// Hints that had come when it was claimed.
+    /// The number of hints at the time of the claim.
     pub hints: i64,
     /// Failures in a row before this turn.
     pub attempts: i64,
 }
 
-/// How a turn ended.
+/// The end of a turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct End {
-    /// When the source is to be asked next; `None` waits for a hint.
+    /// When the source is asked next; `None` waits for a hint.
     pub due_at: Option<Timestamp>,
     /// Failures in a row.
     pub attempts: i64,
     /// Why it failed, as a code.
     pub problem: Option<&'static str>,
-    /// Whether there was more to be read: what the source was asked with stays good.
+    /// Whether there was more to read. The hint's token then stays valid for the rest.
     pub more: bool,
 }
 
@@ -44,7 +44,7 @@ const HINT: &str = "INSERT INTO pulls (channel, account, source, polled, hints, 
                     ON CONFLICT (channel, account, source) DO UPDATE SET hints = hints + 1, \
                     token = coalesce(?5, token), token_until = iif(?5 IS NULL, token_until, ?6), \
                     due_at = CASE WHEN lease_owner IS NULL THEN ?4 ELSE due_at END";
-// Sources of accounts that are disabled stay as they are: enabling them goes on where they were.
+// Sources of disabled accounts stay as they are; when the account is enabled, they continue from there.
 const CLAIM: &str = "UPDATE pulls SET lease_owner = ?2, due_at = ?3 WHERE (channel, account, source) IN ( \
                        SELECT channel, account, source FROM pulls p WHERE p.channel = ?1 AND p.due_at <= ?4 \
                        AND NOT EXISTS (SELECT 1 FROM accounts a WHERE a.channel = p.channel AND a.account = p.account \
@@ -52,7 +52,7 @@ const CLAIM: &str = "UPDATE pulls SET lease_owner = ?2, due_at = ?3 WHERE (chann
                      RETURNING account, source, polled, cursor, hints, attempts, iif(token_until > ?4, token, NULL)";
 const ADVANCE: &str = "UPDATE pulls SET cursor = coalesce(?5, cursor), due_at = ?6 \
                        WHERE channel = ?1 AND account = ?2 AND source = ?3 AND lease_owner = ?4 RETURNING 1";
-// A token serves the turn that it was brought for, and that turn's repeats unless it was itself what was refused.
+// A token serves the turn for which its hint came, and that turn's repeats, unless the token itself was refused.
 const END: &str = "UPDATE pulls SET lease_owner = NULL, attempts = ?7, problem = ?8, asked_at = ?9, \
                    token = CASE WHEN hints > ?5 OR ?10 OR (?8 IS NOT NULL AND ?8 <> 'hint_refused') THEN token END, \
                    due_at = CASE WHEN hints > ?5 AND ?8 IS NULL THEN ?9 ELSE ?6 END \
@@ -64,7 +64,7 @@ const OF_ACCOUNT: &str = "SELECT source, polled, cursor, due_at, asked_at, attem
 const PROBLEMS: &str =
     "SELECT source, problem FROM pulls WHERE channel = ?1 AND account = ?2 AND problem IS NOT NULL ORDER BY source";
 
-/// Sets the sources of an account that are asked again and again. Runs in the caller's transaction.
+/// Sets the polled sources of an account. Runs in the caller's transaction.
 pub fn set_polled(
     db: &dyn Db,
     channel: &Channel,
@@ -79,12 +79,12 @@ pub fn set_polled(
     Ok(())
 }
 
-/// What a hint lets its bearer ask with, and until when.
+/// A token from a hint, and when it ends.
 #[derive(Clone, Copy)]
 pub struct HintToken<'a> {
-    /// The platform's token. It says nothing of any customer, and is good only together with the account's own access token.
+    /// The platform's token. It reveals no customer, and works only together with the account's own access token.
     pub token: &'a str,
-    /// Until when it is good.
+    /// When it ends.
     pub until: Timestamp,
 }
 
@@ -103,7 +103,7 @@ pub fn hint(
     Ok(())
 }
 
-/// Claims sources of a channel that are due, until `until`.
+/// Claims due sources of a channel until `until`.
 pub fn claim(
     db: &dyn Db,
     channel: &Channel,
@@ -128,8 +128,8 @@ pub fn claim(
         .collect()
 }
 
-/// Moves a claimed source's cursor on and prolongs its lease; false when the lease ran out and somebody else has it. In the
-/// transaction that stores the page it is the proof that nobody else stores it.
+/// Moves a claimed source's cursor and prolongs its lease; false if the lease has run out and somebody else has it. In the
+/// transaction that stores the page, it proves that nobody else stores the page.
 pub fn advance(
     db: &dyn Db,
     channel: &Channel,
@@ -143,7 +143,7 @@ pub fn advance(
     Ok(db.first(ADVANCE, &[channel, account, source, owner, cursor.into(), until.into()])?.is_some())
 }
 
-/// Gives a claimed source up.
+/// Releases a claimed source.
 pub fn end(
     db: &dyn Db,
     channel: &Channel,
@@ -175,22 +175,22 @@ pub fn due_channels(db: &dyn Db, now: Timestamp) -> Result<Vec<String>, StoreErr
     db.execute(DUE, &[now.into()])?.iter().map(|r| Ok(r.text(0)?.to_owned())).collect()
 }
 
-/// The sources of an account that could not be asked the last time, and why.
+/// The sources of an account whose last request failed, and why.
 pub fn problems(db: &dyn Db, channel: &Channel, account: &AccountId) -> Result<Vec<(String, String)>, StoreError> {
     let rows = db.execute(PROBLEMS, &[channel.as_str().into(), account.as_str().into()])?;
     rows.iter().map(|r| Ok((r.text(0)?.to_owned(), r.text(1)?.to_owned()))).collect()
 }
 
-/// Where a source stands.
+/// The state of a source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
     /// Its name.
     pub source: String,
-    /// Whether it is asked again and again, or only when a webhook says that it holds something.
+    /// Whether it is polled; otherwise it is asked only when a webhook says that it holds something.
     pub polled: bool,
     /// Where the last page ended.
     pub cursor: Option<String>,
-    /// When it is asked next; none: when a webhook says so.
+    /// When it is asked next; `None`: when a webhook says so.
     pub due_at: Option<Timestamp>,
     /// When it was asked last.
     pub asked_at: Option<Timestamp>,
@@ -243,16 +243,16 @@ mod tests {
         hinted(Some("T1"), 0);
         let turn = claimed(1);
         assert_eq!(turn.token.as_deref(), Some("T1"));
-        // The platform was away: the same token serves the next try.
+        // The platform was away, so the same token serves the next try.
         ended(&turn, Some("platform_unavailable"), Some(10), 5);
         let turn = claimed(10);
         assert_eq!(turn.token.as_deref(), Some("T1"));
-        // It was the token that was refused: the next try goes without.
+        // The token itself was refused, so the next try goes without.
         ended(&turn, Some("hint_refused"), Some(20), 15);
         let turn = claimed(20);
         assert_eq!(turn.token, None);
         ended(&turn, None, None, 25);
-        // A hint that comes during a turn brings a token for the next; what was used is gone.
+        // A hint that comes during a turn brings a token for the next turn. The used token is gone.
         hinted(Some("T2"), 30);
         let turn = claimed(31);
         hinted(Some("T3"), 32);
@@ -261,7 +261,7 @@ mod tests {
         assert_eq!(turn.token.as_deref(), Some("T3"));
         ended(&turn, None, Some(40), 35);
         assert_eq!(claimed(40).token, None);
-        // After ten minutes it is worth nothing.
+        // After ten minutes the token is no longer valid.
         hinted(Some("T4"), 100_000);
         assert_eq!(claimed(800_000).token, None);
     }

@@ -1,10 +1,10 @@
-//! Queues: how long they are, who is first, and the pace at which they are served. The lengths are kept by triggers on
-//! conversations, so that nobody has to count and no path can forget.
+//! Queues: their length, their first contacts, and the pace at which they are served. Triggers on conversations keep the
+//! lengths, so that nobody has to count and no code path can forget to.
 
 use crate::db::{Db, Row, StoreError};
 use warmline_model::{AgentId, ConversationId, GroupId, Timestamp};
 
-// A skip through the index from lane to lane: as many steps as there are lanes, however many contacts wait.
+// Skips through the index from lane to lane: as many steps as there are lanes, however many contacts wait.
 const HEADS: &str = "WITH RECURSIVE lanes (lane) AS ( \
                        SELECT min(lane) FROM conversations INDEXED BY conversations_queue \
                          WHERE group_id = ?1 AND state = 'queued' \
@@ -56,26 +56,26 @@ pub fn heads(db: &dyn Db, group: &GroupId) -> Result<Vec<Head>, StoreError> {
     Ok(heads)
 }
 
-/// How many stand before a place in a group's queue, counted up to `most`.
+/// How many contacts stand before a place in a group's queue, counted up to `most`.
 pub fn ahead(db: &dyn Db, group: &GroupId, rank: i64, id: ConversationId, most: i64) -> Result<i64, StoreError> {
     let params = [group.as_str().into(), rank.into(), id.as_bytes().into(), most.into()];
     db.first(AHEAD, &params)?.ok_or(StoreError::Missing("queue"))?.int(0)
 }
 
-/// A queue as it is kept.
+/// A stored queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Queue {
     /// The group.
     pub group: GroupId,
     /// How many wait.
     pub waiting: i64,
-    /// When the last one left it for a seat.
+    /// When the last contact left it for a seat.
     pub left_at: Option<Timestamp>,
-    /// The smoothed time between two that leave, in milliseconds.
+    /// The smoothed time between two contacts that leave for a seat, in milliseconds.
     pub gap_ms: Option<i64>,
     /// Contacts that were told an estimate and have been assigned since.
     pub estimates: i64,
-    /// The sum of what those estimates were off by, in milliseconds.
+    /// The sum of the errors of those estimates, in milliseconds.
     pub error_ms: i64,
 }
 
@@ -90,7 +90,7 @@ fn read(r: &Row) -> Result<Queue, StoreError> {
     })
 }
 
-/// A group's queue; `None` where nobody has ever waited.
+/// A group's queue; `None` if nobody has ever waited.
 pub fn get(db: &dyn Db, group: &GroupId) -> Result<Option<Queue>, StoreError> {
     db.first(GET, &[group.as_str().into()])?.as_ref().map(read).transpose()
 }
@@ -105,7 +105,7 @@ pub fn oldest(db: &dyn Db, group: &GroupId) -> Result<Option<Timestamp>, StoreEr
     db.first(OLDEST, &[group.as_str().into()])?.ok_or(StoreError::Missing("queue"))?.opt_time(0)
 }
 
-/// Notes that a contact left the queue for a seat: the pace after it, and what its estimate was off by where it had one.
+/// Notes that a contact left the queue for a seat: the new pace, and the error of its estimate if it had one.
 pub fn left(
     db: &dyn Db,
     group: &GroupId,
@@ -118,7 +118,7 @@ pub fn left(
     Ok(())
 }
 
-/// Available agents with capacity left in whose groups somebody waits.
+/// Available human agents with free capacity in whose groups somebody waits.
 pub fn free_beside(db: &dyn Db, limit: i64) -> Result<Vec<AgentId>, StoreError> {
     db.execute(FREE, &[limit.into()])?.iter().map(|r| r.made(0, AgentId::from_bytes(r.blob(0)?))).collect()
 }

@@ -1,10 +1,10 @@
-//! Refused webhooks, counted by account, reason and hour. Nothing of a refused webhook is stored but that there was one, and by how much
-//! its clock was off. The rows of a minute are a fixed number, whoever sends what.
+//! Refused webhooks, counted by account, reason and hour. Nothing from a refused webhook is stored except that there was
+//! one, and its clock error. The number of rows in a minute is bounded, whatever is sent.
 
 use crate::db::{Db, StoreError};
 use warmline_model::Timestamp;
 
-/// The name under which accounts are counted that nobody connected: their names are a stranger's to choose.
+/// The name under which accounts that are not connected are counted, because strangers can choose those names.
 pub const UNKNOWN: &str = "";
 
 const COUNT: &str = "INSERT INTO refusals (channel, account, reason, hour, n, last_at, ahead_secs, minute, in_minute) \
@@ -16,11 +16,11 @@ const IN_MINUTE: &str = "SELECT in_minute FROM refusals \
                          WHERE channel = ?1 AND account = ?2 AND reason = ?3 AND hour = ?4 AND minute = ?5";
 const TOTALS: &str = "SELECT channel, reason, sum(n) FROM refusals WHERE account <> '' \
                       GROUP BY channel, reason ORDER BY channel, reason";
-// With max() the other columns are those of its row.
+// With max(), the other columns come from the same row.
 const OF_ACCOUNT: &str = "SELECT reason, sum(n), max(coalesce(last_at, hour * 3600000)), ahead_secs FROM refusals \
                           WHERE channel = ?1 AND account = ?2 GROUP BY reason ORDER BY 3 DESC";
 
-/// What is refused.
+/// A refusal to count.
 #[derive(Clone, Copy, Debug)]
 pub struct Refused<'a> {
     /// The channel.
@@ -29,16 +29,16 @@ pub struct Refused<'a> {
     pub account: &'a str,
     /// Why, as a stable code.
     pub reason: &'a str,
-    /// By how many seconds the signed time is ahead of ours, where that is why.
+    /// By how many seconds the signed time is ahead of ours, if that is the reason.
     pub ahead_secs: Option<i64>,
 }
 
-/// Where a refusal stands among its like.
+/// The counts of a kind of refusal after one was added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Counted {
-    /// How many there were in this minute, with this one.
+    /// The count of this minute, including this one.
     pub in_minute: i64,
-    /// How many there were in the minute with one before it, of the same hour.
+    /// The count of the last earlier minute with such refusals, in the same hour.
     pub earlier: i64,
 }
 
@@ -52,7 +52,7 @@ pub fn count(db: &dyn Db, refused: &Refused<'_>, n: i64, now: Timestamp) -> Resu
     Ok(Counted { in_minute: row.int(0)?, earlier: row.int(1)? })
 }
 
-/// How many there were in this minute.
+/// The count of this minute.
 pub fn in_minute(db: &dyn Db, refused: &Refused<'_>, now: Timestamp) -> Result<i64, StoreError> {
     let Refused { channel, account, reason, .. } = *refused;
     let (hour, minute) = (now.secs().div_euclid(3600), now.secs().div_euclid(60));
@@ -74,7 +74,7 @@ pub struct Reason {
     pub count: i64,
     /// The last one.
     pub last_at: Timestamp,
-    /// By how many seconds its clock was ahead of ours, where that was why.
+    /// By how many seconds its clock was ahead of ours, if that was the reason.
     pub ahead_secs: Option<i64>,
 }
 

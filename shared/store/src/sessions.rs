@@ -1,4 +1,4 @@
-//! How many sessions strangers began in the present minute, by account. One row an account, whoever comes.
+//! The number of sessions that strangers began in the present minute, by account. One row for each account bounds the table.
 
 use crate::db::{Db, StoreError};
 use warmline_model::{AccountId, Channel, Timestamp};
@@ -12,12 +12,12 @@ fn key(channel: &Channel, account: &AccountId, now: Timestamp) -> [crate::db::Va
     [channel.as_str().into(), account.as_str().into(), now.secs().div_euclid(60).into()]
 }
 
-/// Counts one more, and says how many there are with it.
+/// Counts one more session. Returns the new count.
 pub fn begin(db: &dyn Db, channel: &Channel, account: &AccountId, now: Timestamp) -> Result<i64, StoreError> {
     db.first(BEGIN, &key(channel, account, now))?.ok_or(StoreError::Missing("session"))?.int(0)
 }
 
-/// How many there are.
+/// The present count.
 pub fn begun(db: &dyn Db, channel: &Channel, account: &AccountId, now: Timestamp) -> Result<i64, StoreError> {
     db.first(BEGUN, &key(channel, account, now))?.map_or(Ok(0), |row| row.int(0))
 }

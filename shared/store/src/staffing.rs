@@ -1,4 +1,4 @@
-//! What staffing reckons with: contacts and work by group and quarter of an hour, and seats with the groups that they serve first.
+//! The data of staffing: contacts and work by group and quarter of an hour, and seats with the groups that they serve first.
 
 use crate::db::{Db, Row, StoreError};
 use warmline_model::{AgentId, GroupId, Timestamp, Units};
@@ -22,9 +22,9 @@ pub struct Work {
     pub quarter: i64,
     /// Contacts that came.
     pub came: i64,
-    /// Contacts that people gave back.
+    /// Contacts that human agents finished.
     pub handled: i64,
-    /// Capacity times milliseconds that these took.
+    /// The work that these took, in units of capacity times milliseconds.
     pub unit_ms: i64,
 }
 
@@ -35,13 +35,13 @@ pub fn add(db: &dyn Db, group: &GroupId, work: &Work) -> Result<(), StoreError> 
     Ok(())
 }
 
-/// Removes what was before a quarter.
+/// Removes the work before a quarter.
 pub fn forget(db: &dyn Db, before: i64) -> Result<(), StoreError> {
     db.execute(FORGET, &[before.into()])?;
     Ok(())
 }
 
-/// A group's quarters from one on.
+/// A group's work since a quarter.
 pub fn since(db: &dyn Db, group: &GroupId, quarter: i64) -> Result<Vec<Work>, StoreError> {
     db.execute(SINCE, &[group.as_str().into(), quarter.into()])?
         .iter()
@@ -49,7 +49,7 @@ pub fn since(db: &dyn Db, group: &GroupId, quarter: i64) -> Result<Vec<Work>, St
         .collect()
 }
 
-/// A person at work, in one of the groups that the person serves.
+/// A human agent at work, in one of the groups that the agent serves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Post {
     /// The agent.
@@ -64,7 +64,7 @@ pub struct Post {
     pub weight: i64,
 }
 
-/// People at work (not in a break, not for dedicated customers alone), by agent and group.
+/// Human agents at work (not in a break, and not only for dedicated customers), by agent and group.
 pub fn at_work(db: &dyn Db) -> Result<Vec<Post>, StoreError> {
     let read = |r: &Row| {
         Ok(Post {
@@ -80,12 +80,12 @@ pub fn at_work(db: &dyn Db) -> Result<Vec<Post>, StoreError> {
     Ok(posts)
 }
 
-/// Agents whom staffing moved and did not take back, at work or not.
+/// Agents whom staffing moved and has not taken back, at work or not.
 pub fn moved(db: &dyn Db, limit: i64) -> Result<Vec<AgentId>, StoreError> {
     db.execute(MOVED, &[limit.into()])?.iter().map(|r| r.made(0, AgentId::from_bytes(r.blob(0)?))).collect()
 }
 
-/// Notes when an agent was moved; false when there is no such agent any more.
+/// Notes when an agent was moved; false if the agent no longer exists.
 pub fn mark(db: &dyn Db, agent: AgentId, now: Timestamp) -> Result<bool, StoreError> {
     Ok(db.first(MARK, &[agent.as_bytes().into(), now.into()])?.is_some())
 }

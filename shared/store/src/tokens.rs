@@ -1,4 +1,4 @@
-//! Bearer tokens of staff: only their hashes.
+//! Bearer tokens of staff. Only their hashes are stored.
 
 use crate::db::{Db, Row, StoreError};
 use warmline_model::{AgentId, Role, Scope, Timestamp, TokenId};
@@ -16,7 +16,7 @@ const PACE: &str = "UPDATE tokens SET paced_to = max(paced_to, ?2) + ?3 WHERE ha
 const END_BY: &str = "UPDATE tokens SET expires_at = ?2 WHERE agent_id = ?1 AND revoked_at IS NULL \
                       AND (expires_at IS NULL OR expires_at > ?2)";
 
-/// The document with the seconds without a sign of life after which an agent is offline.
+/// The name of the document with the seconds without a sign of life after which an agent is lost.
 pub const HEARTBEAT: &str = "heartbeat";
 
 /// A token, without its secret.
@@ -27,7 +27,7 @@ pub struct Token {
     pub created_at: Timestamp,
     /// When it ends by itself.
     pub expires_at: Option<Timestamp>,
-    /// What it is narrowed to; none: nothing.
+    /// The scopes that it is narrowed to; `None`: it is not narrowed.
     pub scopes: Option<Vec<Scope>>,
 }
 
@@ -51,11 +51,11 @@ pub fn insert(db: &dyn Db, hash: &[u8; 32], agent: AgentId, role: Role, token: &
     Ok(())
 }
 
-/// Whose token it is.
+/// A token's owner and limits.
 pub struct Found {
     /// The member of staff.
     pub agent: AgentId,
-    /// What the token allows.
+    /// The role that the token has.
     pub role: Role,
     /// The last sign of life.
     pub seen_at: Timestamp,
@@ -63,19 +63,19 @@ pub struct Found {
     pub at_work: bool,
     /// When the token ends.
     pub expires_at: Option<Timestamp>,
-    /// What it is narrowed to; none: nothing.
+    /// The scopes that it is narrowed to; `None`: it is not narrowed.
     pub scopes: Option<Vec<Scope>>,
-    /// Up to when its requests used up its rate.
+    /// The instant up to which its requests have used its rate.
     pub paced_to: Timestamp,
-    /// Whether it is an AI seat's.
+    /// Whether it belongs to an AI seat.
     pub ai: bool,
-    /// The document with the limits of rates, where there is one.
+    /// The document with the rate limits, if there is one.
     pub limits: Option<String>,
-    /// Seconds without a sign of life after which the agent is offline, where they are kept; 0: never.
+    /// The seconds without a sign of life after which the agent is lost, if stored; 0: never.
     pub heartbeat_secs: Option<i64>,
 }
 
-/// Whose token it is and what it allows; none where it was revoked.
+/// A token's owner and limits; `None` if it is unknown or was revoked.
 pub fn find(db: &dyn Db, hash: &[u8; 32]) -> Result<Option<Found>, StoreError> {
     let Some(row) = db.first(FIND, &[hash.into()])? else { return Ok(None) };
     Ok(Some(Found {
@@ -105,18 +105,18 @@ pub fn of(db: &dyn Db, agent: AgentId) -> Result<Vec<Token>, StoreError> {
     db.execute(OF, &[agent.as_bytes().into()])?.iter().map(read).collect()
 }
 
-/// Uses up some milliseconds of a token's rate, from now or from where it was used up to.
+/// Uses `ms` milliseconds of a token's rate, from now or from the instant up to which it is used.
 pub fn pace(db: &dyn Db, hash: &[u8; 32], now: Timestamp, ms: i64) -> Result<(), StoreError> {
     db.execute(PACE, &[hash.into(), now.into(), ms.into()])?;
     Ok(())
 }
 
-/// Revokes a token; false when the member of staff has no such token.
+/// Revokes a token; false if the member of staff has no such token.
 pub fn revoke(db: &dyn Db, agent: AgentId, id: TokenId, now: Timestamp) -> Result<bool, StoreError> {
     Ok(db.first(REVOKE, &[agent.as_bytes().into(), id.as_bytes().into(), now.into()])?.is_some())
 }
 
-/// All tokens of a member of staff end at an instant, or sooner where they would.
+/// Ends all tokens of a member of staff at an instant, unless they end sooner.
 pub fn end_by(db: &dyn Db, agent: AgentId, at: Timestamp) -> Result<(), StoreError> {
     db.execute(END_BY, &[agent.as_bytes().into(), at.into()])?;
     Ok(())

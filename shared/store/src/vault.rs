@@ -1,11 +1,12 @@
-//! Keys, in a database of their own: a backup of the other one opens nothing by itself, and what is destroyed here is gone from all
-//! backups of the other. Every key lies wrapped by a master key.
+//! The vault: keys in a database of their own. A backup of the main store alone opens nothing, and a key destroyed here is
+//! gone for all backups of the main store. Every key is wrapped by a master key.
 //!
 //! * One key per customer.
-//! * Keys of what only passes through (webhook payloads, answers kept for retries), in generations: new things get the newest, and an older
-//!   one is destroyed once nothing needs it.
+//! * Transient keys (for webhook payloads, and answers kept for retries), in generations: new data gets the newest key, and
+//!   an older key is destroyed once nothing needs it.
 //!
-//! Nothing here is written inside a transaction of the other database, so that both may be one where a platform has only one.
+//! Nothing is written here inside a transaction of the main store, so that on a platform with only one database both can be
+//! that one.
 
 use crate::db::{Db, Row, StoreError, Value, immediate};
 use warmline_model::{CustomerId, Timestamp};
@@ -35,15 +36,15 @@ const NEXT: &str = "INSERT INTO passing_keys (generation, purpose, master, wrapp
                     VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING RETURNING 1";
 const LAST: &str = "SELECT coalesce(max(generation), 0) FROM passing_keys";
 const DESTROY_GENERATION: &str = "DELETE FROM passing_keys WHERE generation = ?1";
-/// A generation that is never there after a transaction.
+/// The number of a generation that exists only inside a transaction.
 const TRIAL: i64 = -1;
 const REWRAP_GENERATION: &str =
     "UPDATE passing_keys SET master = ?3, wrapped = ?4 WHERE generation = ?1 AND master = ?2 RETURNING 1";
 
-/// A key as it lies here.
+/// A stored key.
 #[derive(Clone)]
 pub struct Stored {
-    /// The eight bytes that name the master key that wraps it.
+    /// The eight bytes that name its master key.
     pub master: Vec<u8>,
     /// The wrapped key.
     pub wrapped: Vec<u8>,
@@ -53,17 +54,17 @@ fn stored(row: &Row, i: usize) -> Result<Stored, StoreError> {
     Ok(Stored { master: row.blob(i)?.to_vec(), wrapped: row.blob(i + 1)?.to_vec() })
 }
 
-/// Makes the tables where there are none.
+/// Creates the tables if they are missing.
 pub fn prepare(vault: &dyn Db) -> Result<(), StoreError> {
-    // A hint, as in the other database.
+    // A hint, as in the main store.
     let _ = vault.execute(WAL, &[]);
     TABLES.iter().try_for_each(|table| vault.execute(table, &[]).map(drop))
 }
 
-/// Writes something and takes it away again in the same transaction, to learn whether keys can be written.
+/// Writes something and removes it in the same transaction, to learn whether keys can be written.
 ///
 /// # Errors
-/// They cannot.
+/// Keys cannot be written.
 pub fn touch(vault: &dyn Db, now: Timestamp) -> Result<(), StoreError> {
     immediate(vault, || {
         let params = [TRIAL.into(), "trial".into(), Value::Blob(Vec::new()), Value::Blob(Vec::new()), now.into()];
@@ -79,34 +80,34 @@ pub fn insert(vault: &dyn Db, id: CustomerId, key: &Stored) -> Result<(), StoreE
     Ok(())
 }
 
-/// A customer's key; none where it was destroyed.
+/// A customer's key; `None` if it was destroyed.
 pub fn get(vault: &dyn Db, id: CustomerId) -> Result<Option<Stored>, StoreError> {
     vault.first(GET, &[id.as_bytes().into()])?.map(|r| stored(&r, 0)).transpose()
 }
 
-/// Destroys a customer's key. Its bytes are overwritten in the file, not only let go of.
+/// Destroys a customer's key. Its bytes are overwritten in the file, not only freed.
 pub fn destroy(vault: &dyn Db, id: CustomerId) -> Result<(), StoreError> {
     shred(vault);
     vault.execute(DESTROY, &[id.as_bytes().into()])?;
     Ok(())
 }
 
-/// Writes back what the write-ahead log holds, so that no destroyed key is left in it; false when somebody was reading: try again.
+/// Writes the write-ahead log back, so that no destroyed key is left in it; false if somebody was reading: try again.
 pub fn settle(vault: &dyn Db) -> Result<bool, StoreError> {
     match vault.first(CHECKPOINT, &[]) {
         Ok(row) => row.map_or(Ok(true), |row| Ok(row.int(0)? == 0)),
-        // A server that keeps its own log, as libSQL's, takes no such statement.
+        // A server that keeps its own log, such as libSQL's, does not know this statement.
         Err(StoreError::Other(_)) => Ok(true),
         Err(e) => Err(e),
     }
 }
 
-/// From now on this connection overwrites what it deletes. A hint: see [`settle`].
+/// Makes this connection overwrite what it deletes. A hint: see [`settle`].
 fn shred(vault: &dyn Db) {
     let _ = vault.execute(SHRED, &[]);
 }
 
-/// Keys of customers that another master key wraps.
+/// Customers' keys that another master key wraps.
 pub fn of_other_masters(vault: &dyn Db, master: &[u8], limit: i64) -> Result<Vec<(CustomerId, Stored)>, StoreError> {
     let mut rows = vault.execute(BEFORE, &[master.into(), limit.into()])?;
     if rows.is_empty() {
@@ -115,7 +116,7 @@ pub fn of_other_masters(vault: &dyn Db, master: &[u8], limit: i64) -> Result<Vec
     rows.iter().map(|r| Ok((r.made(0, CustomerId::from_bytes(r.blob(0)?))?, stored(r, 1)?))).collect()
 }
 
-/// Puts a customer's key in its place as another master key wraps it; false when it is not as it was.
+/// Replaces a customer's key by the same key under another master key; false if the stored key has changed.
 pub fn rewrap(vault: &dyn Db, id: CustomerId, old: &Stored, new: &Stored) -> Result<bool, StoreError> {
     let of = |b: &[u8]| -> Value { b.into() };
     Ok(vault.first(REWRAP, &[of(id.as_bytes()), of(&old.master), of(&new.master), of(&new.wrapped)])?.is_some())
@@ -126,11 +127,11 @@ pub fn by_master(vault: &dyn Db) -> Result<Vec<(Vec<u8>, i64)>, StoreError> {
     vault.execute(COUNT, &[])?.iter().map(|r| Ok((r.blob(0)?.to_vec(), r.int(1)?))).collect()
 }
 
-/// The key of one generation of what passes through.
+/// One generation of transient keys.
 pub struct Generation {
-    /// Number: the greater the newer.
+    /// The number; newer ones are greater.
     pub n: i64,
-    /// For what.
+    /// The purpose.
     pub purpose: String,
     /// The key.
     pub key: Stored,
@@ -152,7 +153,7 @@ pub fn newest(vault: &dyn Db, purpose: &str) -> Result<Option<Generation>, Store
     vault.first(NEWEST, &[purpose.into()])?.as_ref().map(generation).transpose()
 }
 
-/// One generation; none where it was destroyed.
+/// One generation; `None` if it was destroyed.
 pub fn by_number(vault: &dyn Db, n: i64) -> Result<Option<Generation>, StoreError> {
     vault.first(GENERATION, &[n.into()])?.as_ref().map(generation).transpose()
 }
@@ -162,7 +163,7 @@ pub fn next(vault: &dyn Db) -> Result<i64, StoreError> {
     Ok(vault.first(LAST, &[])?.ok_or(StoreError::Missing("generation"))?.int(0)? + 1)
 }
 
-/// Adds a generation; false when somebody else has added that number.
+/// Adds a generation; false if somebody else has added that number.
 pub fn add(vault: &dyn Db, new: &Generation) -> Result<bool, StoreError> {
     let Generation { n, purpose, key, made_at } = new;
     let params = [
@@ -175,14 +176,14 @@ pub fn add(vault: &dyn Db, new: &Generation) -> Result<bool, StoreError> {
     Ok(vault.first(NEXT, &params)?.is_some())
 }
 
-/// Destroys a generation, as [`destroy`] does a customer's key.
+/// Destroys a generation's key, as [`destroy`] does a customer's.
 pub fn destroy_generation(vault: &dyn Db, n: i64) -> Result<(), StoreError> {
     shred(vault);
     vault.execute(DESTROY_GENERATION, &[n.into()])?;
     Ok(())
 }
 
-/// As [`rewrap`], for a generation.
+/// Like [`rewrap`], for a generation.
 pub fn rewrap_generation(vault: &dyn Db, n: i64, old: &Stored, new: &Stored) -> Result<bool, StoreError> {
     let params = [n.into(), old.master.as_slice().into(), new.master.as_slice().into(), new.wrapped.as_slice().into()];
     Ok(vault.first(REWRAP_GENERATION, &params)?.is_some())

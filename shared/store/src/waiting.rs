@@ -1,4 +1,4 @@
-//! How many conversations of one account wait for somebody: counted only as far as a bound goes, by an index of those that wait.
+//! The number of an account's waiting conversations, counted only up to a bound, by an index of waiting ones.
 
 use crate::db::{Db, StoreError, Value};
 use warmline_model::{AccountId, Channel};
@@ -16,12 +16,13 @@ fn count(db: &dyn Db, sql: &'static str, params: &[Value]) -> Result<i64, StoreE
     db.first(sql, params)?.ok_or(StoreError::Missing("conversations"))?.int(0)
 }
 
-/// Conversations of an account that stand in queues, counted up to `most`.
+/// Conversations of an account in queues, counted up to `most`.
 pub fn queued(db: &dyn Db, channel: &Channel, account: &AccountId, most: i64) -> Result<i64, StoreError> {
     count(db, QUEUED, &[channel.as_str().into(), account.as_str().into(), most.into()])
 }
 
-/// Those in which a customer spoke and nobody has them yet, in a queue or before it, counted up to `most`.
+/// Conversations of an account in which a customer spoke and that no agent has, in a queue or before it, counted up to
+/// `most`.
 pub fn waiting(db: &dyn Db, channel: &Channel, account: &AccountId, most: i64) -> Result<i64, StoreError> {
     count(db, WAITING, &[channel.as_str().into(), account.as_str().into(), most.into()])
 }

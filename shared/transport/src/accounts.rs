@@ -1,5 +1,5 @@
-//! Channel accounts: kept settings, sealed secrets. One that is disabled takes nothing in and sends nothing out, and keeps what it has;
-//! one that is deleted is gone with its secrets, and what was said by it stays.
+//! Channel accounts: settings and sealed secrets. A disabled account takes nothing in, sends nothing out and keeps what it
+//! has. A deleted account is gone with its secrets, and its conversations stay.
 
 use crate::tokens;
 use serde_json::Value;
@@ -9,17 +9,17 @@ use warmline_kernel::sealed::{self, Secrets};
 use warmline_model::{AccountId, Channel, Timestamp};
 use warmline_store::{accounts, inbox, outbox, pulls, waiting};
 
-/// How an account stands.
+/// The state of an account.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Standing {
-    /// Since when it is disabled; none: it is not.
+    /// When it was disabled; `None` if it is enabled.
     pub disabled_at: Option<Timestamp>,
-    /// When the platform was heard last, to the minute.
+    /// When the platform was last heard from, to the minute.
     pub heard_at: Option<Timestamp>,
     epoch: i64,
 }
 
-/// How exactly it is known when a platform was heard: one write a minute.
+/// The precision of `heard_at`: it is written at most once a minute.
 const HEARD_MS: i64 = 60_000;
 
 /// An account with its secrets opened.
@@ -36,12 +36,13 @@ pub struct Account {
     pub secrets: Secrets,
     /// When it was made.
     pub created_at: Timestamp,
-    /// How it stands.
+    /// Its state.
     pub standing: Standing,
 }
 
 impl Account {
-    /// The account as sessions of its customers name it: one that was made anew after it was deleted knows none of the old sessions.
+    /// The account's name in its customers' sessions. An account that was deleted and made anew gets another name, so the
+    /// old sessions do not hold for it.
     pub fn session_name(&self) -> String {
         match self.standing.epoch {
             0 => self.account.to_string(),
@@ -88,11 +89,11 @@ fn sealed(ctx: &Ctx<'_>, account: &Account) -> Result<accounts::Account, StepErr
     })
 }
 
-/// Adds an account whose settings were checked, with the sources that are to be asked for its messages. Runs in the caller's
+/// Adds an account, with the sources to poll for its messages. The caller has checked the settings. Runs in the caller's
 /// transaction.
 ///
 /// # Errors
-/// It exists, or the store fails.
+/// The account exists, or the store fails.
 pub fn create(ctx: &Ctx<'_>, actor: &Actor, account: &Account, polled: &[String]) -> Result<(), StepError> {
     if !accounts::insert(ctx.db, &sealed(ctx, account)?)? {
         return Err(StepError::conflict("account_exists", "the channel has an account of that id; change it with PUT"));
@@ -104,7 +105,7 @@ pub fn create(ctx: &Ctx<'_>, actor: &Actor, account: &Account, polled: &[String]
 /// Replaces an account's name, settings, secrets and sources. Runs in the caller's transaction.
 ///
 /// # Errors
-/// There is none, or the store fails.
+/// There is no such account, or the store fails.
 pub fn replace(ctx: &Ctx<'_>, actor: &Actor, account: &Account, polled: &[String]) -> Result<(), StepError> {
     let now = ctx.now();
     if !accounts::update(ctx.db, &sealed(ctx, account)?, now)? {
@@ -115,7 +116,7 @@ pub fn replace(ctx: &Ctx<'_>, actor: &Actor, account: &Account, polled: &[String
     note(ctx, actor, Action::ChangeAccount, (&account.channel, &account.account))
 }
 
-/// Writes to the audit log what was done with an account; `<channel>/<account>` stands as the reason.
+/// Writes an entry about an account to the audit log; its reason is `<channel>/<account>`.
 fn note(ctx: &Ctx<'_>, actor: &Actor, action: Action, (channel, account): (&Channel, &AccountId)) -> Result<(), StepError> {
     audit::append(ctx, actor, action, Of { reason: Some(&format!("{channel}/{account}")), ..Of::default() })
 }
@@ -123,7 +124,7 @@ fn note(ctx: &Ctx<'_>, actor: &Actor, action: Action, (channel, account): (&Chan
 /// Disables an account: its webhooks are refused, its sources are not asked, replies wait. Runs in the caller's transaction.
 ///
 /// # Errors
-/// There is none, or the store fails.
+/// There is no such account, or the store fails.
 pub fn disable(ctx: &Ctx<'_>, actor: &Actor, channel: &Channel, account: &AccountId) -> Result<(), StepError> {
     if !accounts::set_disabled(ctx.db, channel, account, true, ctx.now())? {
         return Err(StepError::NotFound("account"));
@@ -131,10 +132,10 @@ pub fn disable(ctx: &Ctx<'_>, actor: &Actor, channel: &Channel, account: &Accoun
     note(ctx, actor, Action::DisableAccount, (channel, account))
 }
 
-/// Enables an account: what waited is due at once. Runs in the caller's transaction.
+/// Enables an account: waiting replies are due at once. Runs in the caller's transaction.
 ///
 /// # Errors
-/// There is none, or the store fails.
+/// There is no such account, or the store fails.
 pub fn enable(ctx: &Ctx<'_>, actor: &Actor, channel: &Channel, account: &AccountId) -> Result<(), StepError> {
     if !accounts::set_disabled(ctx.db, channel, account, false, ctx.now())? {
         return Err(StepError::NotFound("account"));
@@ -148,15 +149,15 @@ pub fn enable(ctx: &Ctx<'_>, actor: &Actor, channel: &Channel, account: &Account
 pub struct InUse {
     /// Conversations that are not closed.
     pub conversations: i64,
-    /// Messages that were taken and have not reached their conversation.
+    /// Messages that were received and have not reached their conversation.
     pub messages: i64,
 }
 
-/// Deletes an account with its secrets; where it is in use, says by what and changes nothing. Its conversations stay, and show its
-/// id. Call [`crate::tokens::forget`] after the transaction. Runs in the caller's transaction.
+/// Deletes an account with its secrets. If it is in use, returns what uses it and changes nothing. Its conversations stay
+/// and show its id. Call [`crate::tokens::forget`] after the transaction. Runs in the caller's transaction.
 ///
 /// # Errors
-/// There is none, or the store fails.
+/// There is no such account, or the store fails.
 pub fn delete(ctx: &Ctx<'_>, actor: &Actor, channel: &Channel, account: &AccountId) -> Result<Option<InUse>, StepError> {
     accounts::get(ctx.db, channel, account)?.ok_or(StepError::NotFound("account"))?;
     let used = InUse {
@@ -166,7 +167,7 @@ pub fn delete(ctx: &Ctx<'_>, actor: &Actor, channel: &Channel, account: &Account
     if used.conversations > 0 || used.messages > 0 {
         return Ok(Some(used));
     }
-    // What waited for the account is given up at its next try, with the reason.
+    // Replies that waited for the account are given up at their next try, with the reason.
     outbox::unpark(ctx.db, channel, account, ctx.now())?;
     accounts::delete(ctx.db, channel, account)?;
     tokens::forget(ctx, channel, account);
@@ -174,10 +175,10 @@ pub fn delete(ctx: &Ctx<'_>, actor: &Actor, channel: &Channel, account: &Account
     Ok(None)
 }
 
-/// Notes that the platform was heard, at most once a minute.
+/// Notes that the platform was heard from, at most once a minute.
 ///
 /// # Errors
-/// The store fails. Nothing else depends on it.
+/// The store fails. Callers can ignore it.
 pub fn heard(ctx: &Ctx<'_>, channel: &Channel, account: &AccountId, before: Option<Timestamp>) -> Result<(), StepError> {
     let now = ctx.now();
     if before.is_some_and(|before| now.since(before) < HEARD_MS) {
@@ -186,10 +187,10 @@ pub fn heard(ctx: &Ctx<'_>, channel: &Channel, account: &AccountId, before: Opti
     Ok(accounts::heard(ctx.db, channel, account, now)?)
 }
 
-/// Refuses what would be sent by an account that is disabled.
+/// Refuses to send from a disabled account.
 ///
 /// # Errors
-/// It is, or the store fails.
+/// The account is disabled, or the store fails.
 pub fn sends(ctx: &Ctx<'_>, channel: &Channel, account: &AccountId) -> Result<(), StepError> {
     if accounts::is_disabled(ctx.db, channel, account)? {
         return Err(StepError::conflict(

@@ -1,10 +1,10 @@
-//! Out of the outbox. A deliverer claims rows of an account, sends each through the platform's API, and records what came of
-//! it. The sending stands between two transactions; a deliverer that dies in between leaves a lease that runs out, and the
-//! next one knows that the platform may have the message already.
+//! From the outbox to the platform. A deliverer claims rows of an account, sends each through the platform's API, and
+//! records the outcome. No transaction is open while it sends. If a deliverer dies meanwhile, its lease runs out, and the
+//! next deliverer knows that the platform may already have the message.
 //!
-//! A message that the platform does not take is tried until its time is over: the platform's window for replies, or the
-//! channel's patience. Where the outcome of a try is unknown, few more follow, since each may reach the customer again. An
-//! account whose platform fails message after message is in an outage: its messages wait, and one at a time probes.
+//! A message that the platform does not accept is tried until its time is over: the platform's window for replies, or the
+//! channel's patience. If the outcome of a try is unknown, only a few tries follow, since each may reach the customer again.
+//! An account whose platform fails several messages in a row is in an outage: its messages wait, and one at a time probes.
 
 use serde_json::Value;
 use warmline_channels::registry::{self, Patience};
@@ -20,31 +20,33 @@ use warmline_store::outages::{self, Failure, OPEN_AFTER};
 use warmline_store::outbox::{self, Claimed};
 use warmline_store::{customers, events, immediate, messages};
 
-/// Tries of one message whose outcome may be unknown: after these it is given up, and the agent looks what the customer got.
+/// The most tries of a message that may end with an unknown outcome. After these it is given up, and the agent checks what
+/// the customer received.
 pub const MAX_DOUBTS: i64 = 3;
-/// Why a message was given up whose outcome is unknown, whatever ended it.
+/// The reason for giving up a message after a try with an unknown outcome, whatever else ended it.
 pub const PERHAPS_DELIVERED: &str = "perhaps_delivered";
-/// The platform took the connection and answered nothing.
+/// The platform accepted the connection and did not answer.
 const TIMEOUT: &str = "timeout";
-/// Why a message was given up whose time is over.
+/// The reason for giving up a message whose time is over.
 pub const TOO_LATE: &str = "too_late";
-/// How long a claimed row is left alone: longer than any try may take.
+/// How long a claimed row is left alone: longer than any try can take.
 pub const LEASE_MS: i64 = 20_000;
-/// First pause; it doubles with every try.
+/// The first pause; it doubles with every try.
 const BACKOFF_MS: i64 = 1_000;
-/// What a platform answers for a customer who told it that they want no messages (Twilio's 21610, WeChat's 48002).
+/// A platform's answer for a customer who has told the platform that they want no messages (Twilio's 21610, WeChat's 48002).
 const RECIPIENT_REFUSES: &str = "recipient_refuses";
-/// Why something automatic was taken back.
+/// The reason for taking back an automatic message.
 const OPTED_OUT: &str = "customer_opted_out";
-/// The longest pause among the first tries, which pass the first minutes of an outage.
+/// The longest pause among the first [`NEAR`] tries, which cover the first minutes of an outage.
 const BACKOFF_NEAR_MS: i64 = 60_000;
-/// Those tries.
+/// How many tries these are.
 const NEAR: i64 = 10;
 /// The longest pause.
 pub const BACKOFF_MAX_MS: i64 = 300_000;
-/// The longest that an account or a message waits because its platform said so. A platform that is wrong about it is found to be back.
+/// The longest that an account or a message waits because its platform said so. If the platform named too long a time, it is
+/// found to be back within the hour.
 const HOLD_MAX_MS: i64 = 3_600_000;
-/// How long a row of the release before `give_up_at` is tried at the least.
+/// The least time for which a row of the release before `give_up_at` is tried.
 const UNTOLD_MS: i64 = 24 * 3_600_000;
 
 /// A message that a deliverer holds.
@@ -59,41 +61,41 @@ pub struct Job {
     pub content: Content,
     /// When it was written.
     pub at: Timestamp,
-    /// What the customer's newest message said about where replies go.
+    /// Where the customer's newest message said that replies go.
     pub reply_to: Option<serde_json::Value>,
     owner: [u8; 16],
     health: Health,
 }
 
-/// How the account's platform did when a message was claimed.
+/// The state of the account's platform when a message was claimed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Health {
-    /// It took the last message.
+    /// It accepted the last message.
     Good,
-    /// It failed lately.
+    /// It failed recently.
     Failing,
     /// It is in an outage, and this message probes it.
     Probed,
 }
 
-/// Messages of a channel that may be on their way at the same moment. A platform that answers slowly then holds up its own
-/// channel, and not the instances that the others need.
+/// The most messages of a channel under way at once. A platform that answers slowly then delays only its own channel, and
+/// does not use up the instances that other channels need.
 const IN_FLIGHT: i64 = 96;
-/// Those of one account.
+/// The most of one account.
 const IN_FLIGHT_ACCOUNT: i64 = 24;
-/// What an account may send that has nothing under way, however busy the channel is.
+/// What an account with nothing under way can always send, however busy the channel is.
 const IN_FLIGHT_FIRST: i64 = 4;
-/// Messages whose time is over that one run gives up.
+/// The most overdue messages that one run gives up.
 const LATE: i64 = 64;
 
-/// The accounts of a channel that have messages to be sent now.
+/// The accounts of a channel that have messages due.
 pub fn due(ctx: &Ctx<'_>, channel: &Channel) -> Result<Vec<AccountId>, StepError> {
     Ok(outbox::due_accounts(ctx.db, channel, ctx.now())?)
 }
 
-/// Claims messages of an account that are due: none where enough are on their way already, one where its platform is in an
-/// outage and may be probed. Those that cannot be opened, whose time is over or that must not be said any more are given up,
-/// so that they block nobody.
+/// Claims due messages of an account: none if enough are under way already, and at most one if its platform is in an outage.
+/// Gives up messages that cannot be opened, whose time is over or that may not be sent any more, so that they do not block
+/// others.
 pub fn claim(
     ctx: &Ctx<'_>,
     (channel, account): (&Channel, &AccountId),
@@ -119,7 +121,7 @@ pub fn claim(
     };
     let claimed = !rows.is_empty();
     let jobs = opened(ctx, &rows, &owner, patience, health).inspect_err(|_| {
-        // Nobody has begun to send them. Where the store takes this no more either, their leases run out.
+        // Nobody has begun to send them. If the store does not accept this either, their leases run out.
         rows.iter().for_each(|row| drop(outbox::later(ctx.db, row.seq, &owner, now, row.doubts, None)));
     })?;
     if health == Health::Probed && claimed && jobs.is_empty() {
@@ -129,7 +131,7 @@ pub fn claim(
     Ok(jobs)
 }
 
-/// Of rows that were claimed, those that are to be sent. The others are given up.
+/// Opens claimed rows and returns those to send. The others are given up.
 fn opened(
     ctx: &Ctx<'_>,
     rows: &[Claimed],
@@ -176,8 +178,7 @@ fn claim_probe(
     })
 }
 
-/// Gives up messages of a channel whose time is over, also where their account's platform is in an outage and nothing is
-/// claimed.
+/// Gives up a channel's overdue messages. This reaches accounts in an outage too, whose rows are not claimed.
 pub fn give_up_late(ctx: &Ctx<'_>, channel: &Channel, patience: Patience) -> Result<(), StepError> {
     let (owner, now) = (ctx.owner(), ctx.now());
     if !outbox::is_late(ctx.db, channel, now)? {
@@ -193,7 +194,7 @@ pub fn give_up_late(ctx: &Ctx<'_>, channel: &Channel, patience: Patience) -> Res
     Ok(())
 }
 
-/// Whether a message's time is over. A customer who wrote meanwhile opened the platform's window again.
+/// Whether a message's time is over. A customer who has written since has opened the platform's window again.
 fn is_late(ctx: &Ctx<'_>, row: &mut Claimed, patience: Patience) -> Result<bool, StepError> {
     let now = ctx.now();
     if now < row.give_up_at.unwrap_or_else(|| row.created_at.plus_millis(UNTOLD_MS)) {
@@ -210,7 +211,7 @@ fn is_late(ctx: &Ctx<'_>, row: &mut Claimed, patience: Patience) -> Result<bool,
     Ok(now >= until)
 }
 
-/// From when on a message is not sent any more.
+/// From when on a message is no longer sent.
 pub fn ends_at(
     ctx: &Ctx<'_>,
     conversation: ConversationId,
@@ -224,7 +225,7 @@ pub fn ends_at(
     Ok(patience.ends_at(written_at, spoke_at))
 }
 
-/// Claims the reply that answers the webhook in that inbox row, if one is ready.
+/// Claims the reply that answers the webhook of an inbox row, if one is ready.
 pub fn claim_answer(ctx: &Ctx<'_>, conversation: ConversationId, inbox: i64) -> Result<Option<Job>, StepError> {
     let (owner, now) = (ctx.owner(), ctx.now());
     match outbox::claim_answer(ctx.db, conversation, &owner, now.plus_millis(LEASE_MS), inbox)? {
@@ -233,7 +234,7 @@ pub fn claim_answer(ctx: &Ctx<'_>, conversation: ConversationId, inbox: i64) -> 
     }
 }
 
-/// The reply that was given to that webhook before: the platform retries when it did not hear the first answer.
+/// The reply that was already given to that webhook. A platform that did not receive the first answer retries.
 pub fn repeat_answer(ctx: &Ctx<'_>, inbox: i64) -> Result<Option<Job>, StepError> {
     match outbox::answer_of(ctx.db, inbox)? {
         Some(row) => Ok(open(ctx, row, ctx.owner(), Health::Good).ok()),
@@ -243,7 +244,8 @@ pub fn repeat_answer(ctx: &Ctx<'_>, inbox: i64) -> Result<Option<Job>, StepError
 
 fn open_or_bury(ctx: &Ctx<'_>, row: Claimed, owner: [u8; 16], health: Health) -> Result<Option<Job>, StepError> {
     match open(ctx, row.clone(), owner, health) {
-        // A try that failed, or a crash during one, brings back what could not be taken back when they opted out.
+        // A reply under way could not be taken back when the customer opted out. It returns here if its try failed or
+        // crashed.
         Ok(job) if unwanted(ctx, job.row.conversation, job.from)? => {
             immediate(ctx.db, || bury(ctx, &job.row, &owner, OPTED_OUT))?;
             Ok(None)
@@ -261,14 +263,14 @@ fn open_or_bury(ctx: &Ctx<'_>, row: Claimed, owner: [u8; 16], health: Health) ->
 pub struct Address {
     /// The open id of the conversation's own identity.
     pub to: String,
-    /// What the channel's adapter needs beside it.
+    /// What the channel's adapter needs besides the open id.
     pub reply_to: Option<Value>,
 }
 
 /// Where a conversation's replies go.
 ///
 /// # Errors
-/// The store fails, or the customer was erased.
+/// The store fails, the identity does not exist, or the customer was erased.
 pub fn address(ctx: &Ctx<'_>, conversation: ConversationId, identity: IdentityId) -> Result<Address, StepError> {
     open_address(ctx, conversation, identity).map(|(address, _)| address)
 }
@@ -294,33 +296,34 @@ fn open(ctx: &Ctx<'_>, row: Claimed, owner: [u8; 16], health: Health) -> Result<
     Ok(Job { to, from: message.origin, content, at: message.at, reply_to, row, owner, health })
 }
 
-/// What a try came to.
+/// The outcome of a try.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Attempt {
     /// The platform answered.
     Answered(Outcome),
-    /// The platform did not take it, and said from when on it may be asked again.
+    /// The platform did not accept it, and said when it may be asked again.
     NotBefore(&'static str, Timestamp),
-    /// It was never reached.
+    /// The platform was never reached.
     NotReached(&'static str),
-    /// The connection broke, or time ran out, after the request had left: the platform may have the message.
+    /// The connection broke, or time ran out, after the request had been sent: the platform may have the message.
     Unknown(&'static str),
 }
 
-/// Why a try came to nothing that may be repeated.
+/// Why a try failed that may be repeated.
 #[derive(Clone, Copy)]
 struct Miss<'a> {
     reason: &'a str,
-    /// The platform's own word on when to come again, an hour from now at the most.
+    /// When the platform said to come again, capped at an hour from now.
     not_before: Option<Timestamp>,
     /// Whether the platform may have the message.
     doubt: bool,
 }
 
-/// Records what a try came to. Where the lease ran out meanwhile, somebody else has the row, and only a success is recorded.
+/// Records the outcome of a try. If the lease has run out, another deliverer may hold the row, and only a success is
+/// recorded.
 ///
 /// # Errors
-/// The store fails: the lease runs out, and the message is tried again.
+/// The store fails. The lease then runs out, and the message is tried again.
 pub fn record(ctx: &Ctx<'_>, job: &Job, attempt: &Attempt) -> Result<(), StepError> {
     let miss = |reason| Miss { reason, not_before: None, doubt: false };
     immediate(ctx.db, || match attempt {
@@ -331,14 +334,14 @@ pub fn record(ctx: &Ctx<'_>, job: &Job, attempt: &Attempt) -> Result<(), StepErr
             if *reason == RECIPIENT_REFUSES
                 && let Some(conversation) = conversations::get(ctx.db, job.row.conversation)?
             {
-                // The platform says for the customer that they want no more messages.
+                // The platform reports that the customer wants no more messages.
                 let choice = consent::Choice { given: false, wording: RECIPIENT_REFUSES.to_owned() };
                 choose(ctx, &conversation, job.row.message, choice)?;
             }
             Ok(())
         }
         Attempt::Answered(outcome @ Outcome::Retry(reason)) => {
-            // A platform that takes everything else and fails at this message again may take it each time.
+            // If the platform accepts everything else and fails this message again, it may in fact deliver it each time.
             let alone = *reason == PLATFORM_UNAVAILABLE && job.row.attempts > 1 && job.health == Health::Good;
             again(ctx, job, Miss { doubt: alone || outcome.leaves_doubt(), ..miss(reason) })
         }
@@ -358,7 +361,7 @@ pub fn put_back(ctx: &Ctx<'_>, job: &Job) -> Result<(), StepError> {
     Ok(())
 }
 
-/// Ends the account's outage, where it was in one: its platform answers.
+/// Ends the account's outage, if it was in one: its platform answers.
 fn works(ctx: &Ctx<'_>, job: &Job) -> Result<(), StepError> {
     if job.health != Health::Good {
         outages::clear(ctx.db, &job.row.channel, &job.row.account)?;
@@ -369,7 +372,7 @@ fn works(ctx: &Ctx<'_>, job: &Job) -> Result<(), StepError> {
 /// Counts a failure of the account's platform, and sets when it is probed next.
 fn fails(ctx: &Ctx<'_>, job: &Job, miss: Miss<'_>) -> Result<(), StepError> {
     let (row, now, probe) = (&job.row, ctx.now(), job.health == Health::Probed);
-    // A platform that says when to come again speaks of the account.
+    // A platform that says when to come again means the whole account.
     let least = if miss.not_before.is_some() { OPEN_AFTER } else { 0 };
     let failure = Failure { seq: row.seq, reason: miss.reason, probe, least };
     let failures = outages::failed(ctx.db, &row.channel, &row.account, failure, now)?;
@@ -384,7 +387,7 @@ fn fails(ctx: &Ctx<'_>, job: &Job, miss: Miss<'_>) -> Result<(), StepError> {
     Ok(outages::hold(ctx.db, &row.channel, &row.account, probe_at, probe)?)
 }
 
-/// Lets a claimed message wait, untried, until its account is enabled.
+/// Parks a claimed message, untried, until its account is enabled.
 pub fn park(ctx: &Ctx<'_>, job: &Job) -> Result<(), StepError> {
     let row = &job.row;
     let parked = immediate(ctx.db, || {
@@ -395,7 +398,7 @@ pub fn park(ctx: &Ctx<'_>, job: &Job) -> Result<(), StepError> {
         }
         Ok::<_, StepError>(parked)
     })?;
-    // It was enabled meanwhile.
+    // The account was enabled meanwhile.
     if parked { Ok(()) } else { put_back(ctx, job) }
 }
 
@@ -420,7 +423,7 @@ fn again(ctx: &Ctx<'_>, job: &Job, miss: Miss<'_>) -> Result<(), StepError> {
     let doubts = row.doubts + i64::from(miss.doubt);
     let give_up_at = row.give_up_at.unwrap_or_else(|| row.created_at.plus_millis(UNTOLD_MS));
     let pause = if miss.doubt { doubtful(reason, doubts) } else { spaced(row.attempts) };
-    // At the end of its time it is looked at again, and given up.
+    // At the end of its time it is due once more, and given up then.
     let retry_at = miss.not_before.unwrap_or_else(|| now.plus_millis(jittered(ctx, pause))).min(give_up_at.max(now));
     let last = doubts >= MAX_DOUBTS;
     let held = match last {
@@ -449,19 +452,21 @@ fn again(ctx: &Ctx<'_>, job: &Job, miss: Miss<'_>) -> Result<(), StepError> {
     Ok(events::append(ctx.db, now, Some(row.conversation), &body)?)
 }
 
-/// The pause after so many failures in a row, in milliseconds: it doubles with each, up to a limit.
+/// The pause in milliseconds after so many failures in a row. It doubles with each, up to a limit.
 pub fn doubled(attempts: i64) -> i64 {
     let doublings = u32::try_from(attempts.clamp(1, 16) - 1).unwrap_or(0);
     BACKOFF_MS.saturating_mul(1 << doublings).min(BACKOFF_MAX_MS)
 }
 
-/// The pause after so many tries of a message: a minute at the most while the outage is young, which finds its end soon.
+/// The pause after so many tries of a message. It stays at a minute at most early in an outage, so that the end of a short
+/// one is noticed soon.
 fn spaced(attempts: i64) -> i64 {
     if attempts <= NEAR { doubled(attempts).min(BACKOFF_NEAR_MS) } else { BACKOFF_MAX_MS }
 }
 
-/// The pause after a try whose outcome is unknown. A gateway that did not wait for the platform, or a platform that takes
-/// connections and answers nothing, may be all that there is of it during an outage: the last try comes after some minutes.
+/// The pause after a try with an unknown outcome. During an outage, a gateway that gives up on the platform, or a platform
+/// that accepts connections and does not answer, may be all that is reached. The last try therefore comes after some
+/// minutes.
 fn doubtful(reason: &str, doubts: i64) -> i64 {
     match (reason, doubts) {
         (GATEWAY_TIMEOUT | PLATFORM_UNAVAILABLE | TIMEOUT, ..=1) => 15_000,
@@ -471,14 +476,15 @@ fn doubtful(reason: &str, doubts: i64) -> i64 {
     }
 }
 
-/// A quarter of jitter either way, so that a platform that comes back is not met by everybody at once.
+/// Adds jitter of a quarter either way, so that not everybody meets a recovered platform at the same moment.
 pub fn jittered(ctx: &Ctx<'_>, pause: i64) -> i64 {
     let mut byte = [0u8; 1];
     ctx.rng.fill(&mut byte);
     pause * 3 / 4 + pause / 2 * i64::from(byte[0]) / 255
 }
 
-/// Gives a claimed message up. Where the outcome of a try is unknown, that is what the agent must know, whatever ended it.
+/// Gives up a claimed message. If the outcome of a try is unknown, that is the reason recorded, since the agent must know
+/// it.
 fn bury(ctx: &Ctx<'_>, row: &Claimed, owner: &[u8; 16], reason: &str) -> Result<(), StepError> {
     let (now, reason) = (ctx.now(), if row.doubts > 0 { PERHAPS_DELIVERED } else { reason });
     if !outbox::dead(ctx.db, row, owner, reason, now)? {
@@ -494,8 +500,8 @@ fn bury(ctx: &Ctx<'_>, row: &Claimed, owner: &[u8; 16], reason: &str) -> Result<
     Ok(events::append(ctx.db, now, Some(row.conversation), &body)?)
 }
 
-/// Notes what a conversation's customer chose on its channel, as the message shows, and takes back what they want no more. Runs
-/// in the caller's transaction.
+/// Notes a customer's choice about automatic messages on the conversation's channel, with the message that shows it. Takes
+/// back the messages that the customer no longer wants. Runs in the caller's transaction.
 pub fn choose(
     ctx: &Ctx<'_>,
     conversation: &Conversation,
@@ -510,7 +516,7 @@ pub fn choose(
     consent::chosen(ctx, by, choice)
 }
 
-/// Takes back what was to be said to somebody automatically, where nobody has begun to send it. Runs in the caller's transaction.
+/// Takes back the automatic messages of a conversation that nobody has begun to send. Runs in the caller's transaction.
 pub fn take_back(ctx: &Ctx<'_>, conversation: ConversationId) -> Result<(), StepError> {
     let now = ctx.now();
     for taken in outbox::take_back(ctx.db, conversation, OPTED_OUT, now)? {
@@ -522,7 +528,7 @@ pub fn take_back(ctx: &Ctx<'_>, conversation: ConversationId) -> Result<(), Step
     Ok(())
 }
 
-/// Whether what somebody wrote in a conversation is automatic and its customer wants no such messages there.
+/// Whether a message is automatic (from the system or an AI seat) and the customer wants no such messages on that channel.
 pub fn unwanted(ctx: &Ctx<'_>, conversation: ConversationId, from: Origin) -> Result<bool, StepError> {
     if !matches!(from, Origin::System | Origin::Bot) {
         return Ok(false);
@@ -533,11 +539,11 @@ pub fn unwanted(ctx: &Ctx<'_>, conversation: ConversationId, from: Origin) -> Re
     }
 }
 
-/// Makes a message that was given up due again, as if it had never been tried. Runs in the caller's transaction.
+/// Makes a message due again that was given up, as if it had never been tried. Runs in the caller's transaction.
 ///
 /// # Errors
-/// There is no such message, it was not given up, the platform takes no reply to it any more, or it is automatic and the
-/// customer wants no such messages.
+/// There is no such message, it was not given up, it is in the archive, the platform no longer accepts a reply to the
+/// customer, or the message is automatic and the customer wants no such messages.
 pub fn retry(ctx: &Ctx<'_>, message: MessageId) -> Result<Channel, StepError> {
     let now = ctx.now();
     let Some((state, conversation, n, channel)) = outbox::find(ctx.db, message)? else {
@@ -547,7 +553,7 @@ pub fn retry(ctx: &Ctx<'_>, message: MessageId) -> Result<Channel, StepError> {
         return Err(StepError::conflict("not_dead", "only a message that was given up can be retried"));
     }
     let archived = || StepError::conflict("archived", "the message is in the archive and is not sent any more");
-    // There is no row where retention was there.
+    // Retention has removed the row.
     let message = messages::get(ctx.db, conversation, n)?.ok_or_else(archived)?;
     if unwanted(ctx, conversation, message.origin)? {
         return Err(StepError::conflict(OPTED_OUT, "the customer wants no automatic messages on this channel"));
@@ -562,8 +568,8 @@ pub fn retry(ctx: &Ctx<'_>, message: MessageId) -> Result<Channel, StepError> {
     if revive(ctx, message.id, until)? { Ok(channel) } else { Err(archived()) }
 }
 
-/// Makes a message that was given up due, until then; false where there is none, or its message is in the archive. Runs in
-/// the caller's transaction.
+/// Makes a message that was given up due again, until a given time. False if there is no such message, or if it is in the
+/// archive. Runs in the caller's transaction.
 pub fn revive(ctx: &Ctx<'_>, message: MessageId, until: Timestamp) -> Result<bool, StepError> {
     let Some((conversation, n)) = outbox::revive(ctx.db, message, ctx.now(), until)? else { return Ok(false) };
     Ok(messages::set_delivery(ctx.db, conversation, n, DeliveryState::Pending, None)?)

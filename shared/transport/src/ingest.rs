@@ -1,6 +1,6 @@
-//! A verified webhook into the inbox: the last step before the platform is told that its message was received.
+//! From a verified webhook into the inbox: the last step before the platform is told that its message was received.
 //!
-//! Messages and what could not be read ([`crate::odd`]) are one transaction.
+//! Messages and unreadable items ([`crate::odd`]) are stored in one transaction.
 
 use crate::odd;
 use warmline_channels::Parsed;
@@ -14,26 +14,26 @@ use warmline_store::inbox::{self, NewRow, SHARDS, Stored};
 use warmline_store::pulls::{self, HintToken};
 use warmline_store::{StoreError, immediate};
 
-/// For how long after an upgrade a repeat is looked for under the key that the release before made: as long as platforms repeat what they
-/// were not told was received.
+/// How long after an upgrade a repeat is also looked up under the deduplication key of the previous release: as long as
+/// platforms repeat what was not acknowledged.
 const EARLIER_MS: i64 = 24 * 3600 * 1000;
 
-/// What became of one message.
+/// The result for one message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ingested {
     /// The inbox row.
     pub seq: i64,
-    /// The platform had sent it before.
+    /// Whether the platform had sent it before.
     pub duplicate: bool,
-    /// The shard that has to be drained; `None` when nobody needs to be woken.
+    /// The shard to drain; `None` if nobody has to be woken.
     pub wake: Option<i64>,
 }
 
-/// Stores the messages of one webhook and what of it could not be read, all or none, each once, and which sources it says hold
-/// something new.
+/// Stores a webhook's messages, each once, its unreadable items, and its hints about which sources hold something new.
+/// Stores all of these or none.
 ///
 /// # Errors
-/// The store fails: then nothing may be acknowledged.
+/// The store fails. Nothing may be acknowledged then.
 pub fn ingest(
     ctx: &Ctx<'_>,
     channel: &Channel,
@@ -50,7 +50,7 @@ pub fn ingest(
         let token = hint.token.as_deref().map(|token| HintToken { token, until: now.plus_millis(HINT_FRESH_MS) });
         pulls::hint(ctx.db, channel, account, &hint.source, token, now)
     };
-    // One message is one statement, which is a transaction by itself; so is one hint.
+    // One message is one statement, which is its own transaction. So is one hint.
     match (rows.as_slice(), odd.as_slice(), hints) {
         ([], [], []) => Ok(Vec::new()),
         ([one], [], []) => Ok(vec![store(one)?]),
@@ -63,7 +63,7 @@ pub fn ingest(
     }
 }
 
-/// Seals messages for the inbox: all that needs no transaction.
+/// Seals messages for the inbox. This part needs no transaction.
 pub(crate) fn prepare(
     ctx: &Ctx<'_>,
     channel: &Channel,
@@ -122,7 +122,7 @@ impl Prepared {
                 Ingested { seq, duplicate: false, wake: (drained_until <= now).then_some(shard) }
             }
             Stored::Duplicate { seq } => Ingested { seq, duplicate: true, wake: None },
-            // Once a day, or when somebody is erased, for a moment: the platform tries again.
+            // This lasts a moment, once a day or when somebody is erased. The platform tries again.
             Stored::Stale => return Err(StoreError::Busy.into()),
         })
     }

@@ -1,12 +1,13 @@
-//! How messages come in and go out: all that adapters link, and nothing of the desk.
+//! How messages come in and go out. Adapters link only this part of Warmline, and nothing of the desk.
 //!
-//! * [`ingest`]: a verified webhook into the inbox; [`odd`]: what of it could not be read; [`pull`]: the same for platforms that keep
-//!   messages until they are asked;
-//! * [`deliver`]: out of the outbox to the platform; [`stream`]: replies for customers whose own client fetches them;
-//! * [`media`]: whose bytes stay with the platform;
-//! * [`accounts`] with their [`tokens`], [`refused`] (webhooks) and [`strangers`] (bounds on those who prove nothing).
+//! * [`ingest`]: from a verified webhook into the inbox; [`odd`]: items that cannot be read; [`pull`]: intake from platforms
+//!   that keep messages until they are asked;
+//! * [`deliver`]: from the outbox to the platform; [`stream`]: replies for customers whose own client fetches them;
+//! * [`media`]: references to media, whose bytes stay with the platform;
+//! * [`accounts`] with their [`tokens`], [`refused`] (webhooks) and [`strangers`] (limits on senders who have proved
+//!   nothing).
 //!
-//! Every step can fail because the store fails or a value does not open; its documentation says what else can.
+//! Every step fails if the store fails or a value does not open. Its documentation names only other errors.
 
 pub mod accounts;
 pub mod deliver;

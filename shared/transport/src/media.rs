@@ -1,11 +1,11 @@
-//! Media: a message keeps a reference, the platform keeps the bytes.
+//! Media: a message keeps the reference, and the platform keeps the bytes.
 
 use warmline_kernel::ctx::{Ctx, StepError};
 use warmline_kernel::sealed;
 use warmline_model::{AccountId, Channel, ConversationId, Media};
 use warmline_store::{conversations, messages};
 
-/// A medium and where it came from.
+/// A medium and its origin.
 pub struct Kept {
     /// The channel.
     pub channel: Channel,
@@ -18,7 +18,7 @@ pub struct Kept {
 /// The medium of a message.
 ///
 /// # Errors
-/// There is no such message, or it has none.
+/// There is no such message, or it has no medium.
 pub fn find(ctx: &Ctx<'_>, conversation: ConversationId, n: i64) -> Result<Kept, StepError> {
     let missing = StepError::NotFound("medium");
     let conversation = conversations::get(ctx.db, conversation)?.ok_or(missing.clone())?;

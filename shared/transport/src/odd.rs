@@ -1,8 +1,8 @@
-//! What a platform sent and nobody can read: kept as it came, sealed, set aside in the inbox, and counted. So it is not lost, and the
-//! platform is told that it was received: its retry would read the same.
+//! Items from a platform that nobody can read. Each is kept as it came, sealed, set aside in the inbox, and counted. It is
+//! thus not lost, and the platform is told that it was received: a retry would be read no better.
 //!
-//! It lies under the inbox's keys as what the router set aside does, for as many days (`parked_days`). Nobody knows whose it is:
-//! an erasure of anybody empties all that came before it.
+//! An item is sealed under the inbox's keys and kept for as many days as rows that the router set aside (`parked_days`). Its
+//! sender is unknown, so the erasure of anybody empties all items that came before it.
 
 use warmline_channels::Odd;
 use warmline_kernel::ctx::{Ctx, StepError};
@@ -11,9 +11,9 @@ use warmline_model::{AccountId, Channel, Timestamp};
 use warmline_store::inbox::{self, NewOdd, StoredOdd};
 use warmline_store::{StoreError, odd_items};
 
-/// The most bytes kept of an item; a mark says how many there were.
+/// The most bytes kept of an item; a mark at the end gives the full length.
 const MAX_RAW: usize = 64 * 1024;
-/// The most items of one body or page that are kept one by one; the rest of them are kept as one.
+/// The most items of one body or page that are kept one by one; the rest are kept as one item.
 const MAX_ITEMS: usize = 256;
 
 /// An item, sealed for the inbox.
@@ -24,7 +24,7 @@ pub(crate) struct Prepared {
     sealed_by: i64,
 }
 
-/// Seals items: all that needs no transaction.
+/// Seals items. This part needs no transaction.
 pub(crate) fn prepare(
     ctx: &Ctx<'_>,
     channel: &Channel,
@@ -41,7 +41,7 @@ pub(crate) fn prepare(
     }
     let (index, (sealed_by, key)) = (ctx.keys.index(), passing::newest(ctx, Passing::Inbox)?);
     let seal = |Odd { reason, raw }: Odd| {
-        // The same item again is known by this.
+        // A repeat of the item is recognised by this.
         let dedup = index.of_bytes("odd", &[channel.as_str().as_bytes(), account.as_str().as_bytes(), &raw]);
         let payload = key.seal(&dedup, &written(reason, raw), ctx.rng)?;
         Ok(Prepared { dedup, reason, payload, sealed_by })
@@ -68,7 +68,8 @@ impl Prepared {
     }
 }
 
-/// An item as it is sealed: `odd`, the reason and the bytes, with a NUL between them. It is no JSON, so nobody takes it for a message.
+/// An item as it is sealed: `odd`, the reason and the bytes, with a NUL between them. It is not JSON, so nobody takes it for
+/// a message.
 fn written(reason: &str, mut raw: Vec<u8>) -> Vec<u8> {
     let length = raw.len();
     raw.truncate(MAX_RAW);
@@ -79,7 +80,7 @@ fn written(reason: &str, mut raw: Vec<u8>) -> Vec<u8> {
     out
 }
 
-/// The reason and the bytes of an item that was unsealed; none where it is no such item.
+/// The reason and the bytes of an unsealed item; `None` if it is not such an item.
 pub fn read(plain: &[u8]) -> Option<(&str, &[u8])> {
     let rest = plain.strip_prefix(b"odd\0")?;
     let end = rest.iter().position(|b| *b == 0)?;

@@ -1,5 +1,6 @@
-//! Messages that are fetched. A fetcher claims a source, asks page by page, and keeps each page in one transaction with the
-//! cursor; what is fetched twice (a crash, a lease that ran out) is stored once, since the inbox knows its key.
+//! Messages that Warmline fetches. A fetcher claims a source, asks for page after page, and keeps each page and its cursor
+//! in one transaction. A message that is fetched twice (after a crash, or when a lease ran out) is stored once, since the
+//! inbox knows its key.
 
 use crate::deliver::{BACKOFF_MAX_MS, doubled, jittered};
 use crate::ingest::{self, Ingested};
@@ -10,9 +11,9 @@ use warmline_model::{Channel, Timestamp};
 use warmline_store::immediate;
 use warmline_store::pulls::{self, Claimed, End};
 
-/// How long a claim lasts without a page: longer than any call to a platform may take.
+/// How long a claim lasts without a page: longer than any call to a platform can take.
 const LEASE_MS: i64 = 20_000;
-/// How often a source is asked that is asked again and again.
+/// How often a polled source is asked.
 const POLL_MS: i64 = 5_000;
 /// The longest that a source waits because its platform said so.
 const HOLD_MAX_MS: i64 = 3_600_000;
@@ -32,11 +33,11 @@ pub fn claim(ctx: &Ctx<'_>, channel: &Channel, limit: i64) -> Result<Vec<Turn>, 
     Ok(claimed.into_iter().map(|claimed| Turn { claimed, channel: channel.clone(), owner }).collect())
 }
 
-/// Keeps a page: its messages, what of it could not be read, and its cursor, or nothing. `None` where the lease ran out meanwhile: somebody else has the
-/// source, and this fetcher is to stop.
+/// Keeps a page: its messages, its unreadable items and its cursor, all or none. `None` if the lease has run out: another
+/// fetcher has the source, and this one must stop.
 ///
 /// # Errors
-/// The store fails: the page is fetched again.
+/// The store fails. The page is fetched again.
 pub fn keep(ctx: &Ctx<'_>, turn: &mut Turn, page: &Page) -> Result<Option<Vec<Ingested>>, StepError> {
     let (channel, account, now) = (&turn.channel, &turn.claimed.account, ctx.now());
     let rows = ingest::prepare(ctx, channel, account, page.messages.clone(), None)?;
@@ -55,34 +56,34 @@ pub fn keep(ctx: &Ctx<'_>, turn: &mut Turn, page: &Page) -> Result<Option<Vec<In
     Ok(kept)
 }
 
-/// Gives a source up after its last page.
+/// Releases a source after its last page.
 ///
 /// # Errors
-/// The store fails: the lease runs out.
+/// The store fails. The lease then runs out.
 pub fn done(ctx: &Ctx<'_>, turn: &Turn) -> Result<(), StepError> {
     let now = ctx.now();
     let due_at = turn.claimed.polled.then(|| now.plus_millis(POLL_MS));
     end(ctx, turn, End { due_at, attempts: 0, problem: None, more: false }, now)
 }
 
-/// Gives a source up before its last page: this fetcher's time is over. It is due at once.
+/// Releases a source before its last page, because this fetcher's time is over. The source is due at once.
 ///
 /// # Errors
-/// The store fails: the lease runs out.
+/// The store fails. The lease then runs out.
 pub fn pause(ctx: &Ctx<'_>, turn: &Turn) -> Result<(), StepError> {
     let now = ctx.now();
     end(ctx, turn, End { due_at: Some(now), attempts: 0, problem: None, more: true }, now)
 }
 
-/// Gives a source up that could not be asked, until it is worth another try: not before the platform's own word, where it
-/// gave one.
+/// Releases a source that could not be asked, until another try makes sense. If the platform said when to come again, the
+/// source waits until then.
 ///
 /// # Errors
-/// The store fails: the lease runs out.
+/// The store fails. The lease then runs out.
 pub fn failed(ctx: &Ctx<'_>, turn: &Turn, outcome: &Outcome, not_before: Option<Timestamp>) -> Result<(), StepError> {
     let (now, attempts) = (ctx.now(), turn.claimed.attempts + 1);
     let (pause, problem) = match outcome {
-        // Waiting does not mend it; whoever does should not wait for ever.
+        // Waiting does not solve it. Once somebody does, the source should not wait long.
         Outcome::Permanent(reason) => (BACKOFF_MAX_MS, *reason),
         Outcome::Retry(reason) => (doubled(attempts), *reason),
         Outcome::RefreshToken => (doubled(attempts), "token_refused"),

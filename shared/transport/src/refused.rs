@@ -1,5 +1,6 @@
-//! Webhooks that are refused: counted, and told in the log so that whoever connects an account can see what to change. The log gets a
-//! fixed number of lines a minute, whoever sends what, and nothing of the request in them but an account's name and a clock's error.
+//! Refused webhooks: they are counted, and logged so that the administrator who connects an account sees what to change. The
+//! log gets a bounded number of lines a minute, whatever is sent. The lines hold nothing from the request but an account's
+//! name and a clock error.
 
 use std::fmt::Write as _;
 use warmline_channels::advice::advice;
@@ -8,38 +9,39 @@ use warmline_model::{AccountId, Channel};
 use warmline_store::StoreError;
 use warmline_store::refusals::{self, Counted, Refused, UNKNOWN};
 
-/// Lines a minute for an account's refusals of one reason.
+/// Lines a minute for one account's refusals for one reason.
 const LINES: i64 = 1;
-/// Lines a minute for all accounts of a channel that nobody connected.
+/// Lines a minute for all accounts of a channel that are not connected.
 const LINES_UNKNOWN: i64 = 5;
-/// From so many in a minute on, one in [`STEP`] is written down and counts for all: a flood costs reads, and few writes.
+/// From this many refusals in a minute on, one in [`STEP`] is written and counts for all. A flood then costs reads and few
+/// writes.
 const CROWD: i64 = 256;
-/// One refusal of a crowd in so many is written down. A divisor of 256.
+/// During a flood, one refusal in so many is written. A divisor of 256.
 const STEP: i64 = 16;
 
-/// A webhook that is refused.
+/// A refused webhook.
 #[derive(Clone, Copy, Debug)]
 pub struct Webhook<'a> {
     /// The channel.
     pub channel: &'a Channel,
-    /// The account whose name the address has; none where that cannot be an account's name.
+    /// The account named in the address; `None` if the text cannot be an account's name.
     pub account: Option<&'a AccountId>,
     /// Whether there is such an account.
     pub known: bool,
-    /// The status that it is answered with.
+    /// The status of the answer.
     pub status: u16,
     /// Why, as a stable code.
     pub reason: &'static str,
-    /// By how many seconds the signed time is ahead of ours, where that is why.
+    /// By how many seconds the signed time is ahead of ours, if that is the reason.
     pub ahead_secs: Option<i64>,
-    /// What the channel's webhooks are proved with.
+    /// What the channel's webhooks are verified with.
     pub proof: &'static str,
 }
 
-/// Counts it; the answer is the line for the log, where there is to be one.
+/// Counts a refusal. Returns the line for the log, if there should be one.
 ///
 /// # Errors
-/// The store fails. Nothing else than the refusal is to be answered for that.
+/// The store fails. The answer to the webhook must still be the refusal.
 pub fn note(ctx: &Ctx<'_>, webhook: &Webhook<'_>) -> Result<Option<String>, StoreError> {
     let name = webhook.account.map_or(UNKNOWN, AccountId::as_str);
     let (account, most) = if webhook.known { (name, LINES) } else { (UNKNOWN, LINES_UNKNOWN) };
@@ -65,7 +67,7 @@ fn line(webhook: &Webhook<'_>, name: &str, counted: Counted, most: i64) -> Strin
     let mut line = format!("refused {channel}/{name}: {status} {reason}: {}", advice(reason, *ahead_secs, proof));
     let unsaid = counted.earlier - most;
     if counted.in_minute == 1 && unsaid > 0 {
-        // Writing to a text does not fail.
+        // Writing to a `String` does not fail.
         let _ = write!(line, " ({unsaid} more like it in an earlier minute)");
     }
     line

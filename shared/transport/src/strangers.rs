@@ -1,5 +1,5 @@
-//! Bounds on those who may write without proving who they are: how many begin a session in a minute, and how many of them may wait for
-//! somebody. Whoever has an open conversation is never refused by them.
+//! Limits on senders who need not prove who they are: how many may begin a session in a minute, and how many may wait for an
+//! agent. A sender with an open conversation is never refused.
 
 use warmline_channels::common::Common;
 use warmline_kernel::ctx::{Ctx, StepError};
@@ -10,9 +10,9 @@ use warmline_store::{conversations, customers, sessions, waiting};
 /// Why a stranger is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Full {
-    /// Too many sessions were begun in this minute; so many seconds are left of it.
+    /// Too many sessions were begun in this minute; the number is the seconds left of it.
     Sessions(u32),
-    /// Too many strangers wait for somebody.
+    /// Too many strangers wait for an agent.
     Waiting,
 }
 
@@ -25,7 +25,7 @@ impl Full {
         }
     }
 
-    /// After how many seconds trying again makes sense.
+    /// The number of seconds after which trying again makes sense.
     pub const fn retry_after(self) -> u32 {
         match self {
             Self::Sessions(seconds) => seconds,
@@ -34,11 +34,11 @@ impl Full {
     }
 }
 
-/// Counts a session that a stranger begins; the answer is why it may not begin, where it may not.
+/// Counts a session that a stranger begins. Returns why it may not begin, or `None`.
 pub fn begin(ctx: &Ctx<'_>, channel: &Channel, account: &AccountId, settings: &Common) -> Result<Option<Full>, StepError> {
     let (now, most) = (ctx.now(), settings.new_sessions_per_minute());
     let full = || Full::Sessions(u32::try_from(60 - now.secs().rem_euclid(60)).unwrap_or(60));
-    // A look without the write lock sends a crowd home.
+    // A read without the write lock turns a crowd away.
     if sessions::begun(ctx.db, channel, account, now)? >= most {
         return Ok(Some(full()));
     }
@@ -48,7 +48,8 @@ pub fn begin(ctx: &Ctx<'_>, channel: &Channel, account: &AccountId, settings: &C
     Ok((sessions::begin(ctx.db, channel, account, now)? > most).then(full))
 }
 
-/// Why a message may not come in, where it may not: it would open one more conversation of a stranger's than may wait.
+/// Why a message may not come in, or `None`. A message is refused if it would open another conversation while too many
+/// strangers wait.
 pub fn write(
     ctx: &Ctx<'_>,
     channel: &Channel,

@@ -8,7 +8,7 @@ use warmline_kernel::sealed;
 use warmline_model::{AccountId, Channel, Content, ConversationId, MessageId, Origin, Timestamp};
 use warmline_store::{conversations, customers, messages};
 
-/// A place in an identity's stream: after that message of that conversation. Its text form is an opaque cursor.
+/// A place in an identity's stream: after that message of that conversation. Its text is an opaque cursor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cursor {
     conversation: ConversationId,
@@ -34,12 +34,12 @@ impl std::str::FromStr for Cursor {
     }
 }
 
-/// One message as the customer's client gets it. It names no agent.
+/// One message as the customer's client receives it. It names no agent.
 #[derive(Serialize)]
 pub struct Streamed {
     /// The message.
     pub id: MessageId,
-    /// The place after it.
+    /// The place after this message.
     #[serde(serialize_with = "as_text")]
     pub cursor: Cursor,
     /// Who speaks.
@@ -55,7 +55,7 @@ fn as_text<S: serde::Serializer>(cursor: &Cursor, s: S) -> Result<S::Ok, S::Erro
 }
 
 impl From<&Job> for Streamed {
-    /// A reply that is on its way.
+    /// A reply under way.
     fn from(job: &Job) -> Self {
         Self {
             id: job.row.message,
@@ -67,13 +67,13 @@ impl From<&Job> for Streamed {
     }
 }
 
-/// Under which name a gateway sends a sender's replies to the connections of that sender. It names nobody, and nobody can guess
-/// another's.
+/// The name under which a gateway sends a sender's replies to that sender's connections. It identifies nobody, and nobody
+/// can guess another sender's.
 pub fn subscription(ctx: &Ctx<'_>, channel: &Channel, account: &AccountId, open_id: &str) -> [u8; 16] {
     ctx.keys.index().of("subscription", &[channel.as_str(), account.as_str(), open_id])
 }
 
-/// The place before a reply, as a client has it that saw all that came before it in its conversation.
+/// The place before a reply, as held by a client that has seen everything before it in the conversation.
 pub fn before(ctx: &Ctx<'_>, reply: Cursor) -> Result<Cursor, StepError> {
     let n = messages::to_customer_before(ctx.db, reply.conversation, reply.n)?;
     Ok(Cursor { conversation: reply.conversation, n })
@@ -82,15 +82,15 @@ pub fn before(ctx: &Ctx<'_>, reply: Cursor) -> Result<Cursor, StepError> {
 /// A part of a sender's stream.
 #[derive(Default)]
 pub struct Replies {
-    /// What was said, in order.
+    /// The messages, in order.
     pub items: Vec<Streamed>,
-    /// The place after it; none before the first conversation.
+    /// The place after them; `None` before the first conversation.
     pub next: Option<Cursor>,
-    /// Whether there is more at once: as many were found as were asked for.
+    /// Whether more can be read at once: as many were found as were asked for.
     pub more: bool,
 }
 
-/// What the brand said to a sender after a place; without one, from the beginning of the newest conversation.
+/// What the brand said to a sender after a place. Without a place, it starts at the beginning of the newest conversation.
 ///
 /// # Errors
 /// The store fails, or a message does not open.

@@ -1,4 +1,5 @@
-//! What is kept of platforms' access tokens in the key-value store: the token, sealed, and why none was given. Losing it costs one call.
+//! Platforms' access tokens in the key-value store: each token, sealed, and why none was given. Losing an entry costs one
+//! call.
 
 use serde::{Deserialize, Serialize};
 use warmline_kernel::ctx::Ctx;
@@ -6,14 +7,14 @@ use warmline_model::{AccountId, Channel, Timestamp};
 use warmline_privacy::Purpose;
 use warmline_store::Kv;
 
-/// A token as it is kept.
+/// A token, as stored.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Kept {
     /// The token.
     pub value: String,
-    /// When another one is to be fetched, in milliseconds since 1970.
+    /// When to fetch another one, in milliseconds since 1970.
     pub renew_at: i64,
-    /// When it ends.
+    /// When it expires, in milliseconds since 1970.
     pub ends_at: i64,
 }
 
@@ -22,14 +23,14 @@ pub struct Kept {
 pub struct Problem {
     /// A stable code.
     pub reason: String,
-    /// When it was asked.
+    /// When the platform was asked, in milliseconds since 1970.
     pub at: i64,
-    /// Until when nobody asks again.
+    /// Until when nobody asks again, in milliseconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<i64>,
 }
 
-/// Where the token of an account is kept.
+/// The place of an account's token.
 pub struct Place<'a> {
     kv: &'a dyn Kv,
     key: String,
@@ -41,7 +42,7 @@ impl<'a> Place<'a> {
         Self { kv: ctx.kv, key: format!("token/{channel}/{account}") }
     }
 
-    /// Its name, which also names the lease of whoever fetches one.
+    /// The key. It also names the lease of the component that fetches a token.
     pub fn key(&self) -> &str {
         &self.key
     }
@@ -50,14 +51,14 @@ impl<'a> Place<'a> {
         format!("{}/problem", self.key)
     }
 
-    /// The token that is kept.
+    /// The stored token.
     pub fn get(&self, ctx: &Ctx<'_>) -> Option<Kept> {
         let sealed = self.kv.get(&self.key)?;
         let plain = ctx.keys.purpose(Purpose::PlatformTokens).open(self.key.as_bytes(), &sealed).ok()?;
         serde_json::from_slice(&plain).ok()
     }
 
-    /// Keeps a token, if it can.
+    /// Stores a token. If that fails, the next reader fetches one.
     pub fn put(&self, ctx: &Ctx<'_>, token: &Kept) {
         if let Ok(plain) = serde_json::to_vec(token)
             && let Ok(sealed) = ctx.keys.purpose(Purpose::PlatformTokens).seal(self.key.as_bytes(), &plain, ctx.rng)
@@ -67,7 +68,7 @@ impl<'a> Place<'a> {
         self.kv.delete(&self.problem_key());
     }
 
-    /// Notes that the platform gave none, and until when nobody asks again.
+    /// Notes that the platform gave no token, and until when nobody asks again.
     pub fn failed(&self, reason: &str, now: Timestamp, until: Option<Timestamp>) {
         let problem = Problem { reason: reason.to_owned(), at: now.millis(), until: until.map(Timestamp::millis) };
         if let Ok(text) = serde_json::to_vec(&problem) {
@@ -75,19 +76,19 @@ impl<'a> Place<'a> {
         }
     }
 
-    /// Why none was given the last time; nothing where one was.
+    /// Why the platform gave no token the last time; `None` if it gave one.
     pub fn problem(&self) -> Option<Problem> {
         serde_json::from_slice(&self.kv.get(&self.problem_key())?).ok()
     }
 
-    /// Drops all that is kept of the account.
+    /// Drops everything stored for the account.
     pub fn forget(&self) {
         self.kv.delete(&self.key);
         self.kv.delete(&self.problem_key());
     }
 }
 
-/// Drops an account's token: it was given for secrets that change now.
+/// Drops an account's token. Call it when the account's secrets change, since the token was issued for the old ones.
 pub fn forget(ctx: &Ctx<'_>, channel: &Channel, account: &AccountId) {
     Place::of(ctx, channel.as_str(), account).forget();
 }

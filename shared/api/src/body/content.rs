@@ -1,5 +1,5 @@
-//! What staff and AI seats say, read strictly. What is stored is read leniently, since it may be of another version; what is asked for now
-//! must not lose a field in silence.
+//! Contents from staff and AI seats, read strictly. Stored contents are read leniently, since another version may have
+//! written them. In a request, no field may be lost silently.
 
 use serde::de::{Deserialize as _, Deserializer, Error};
 use serde_json::{Map, Value};
@@ -7,7 +7,7 @@ use warmline_model::Content;
 
 const MEDIA: &[&str] = &["id", "url", "thumb_id", "format", "name", "size"];
 
-/// The fields of a kind, beside `kind` itself.
+/// The fields of a kind, besides `kind` itself.
 fn fields(kind: &str) -> &'static [&'static str] {
     match kind {
         "text" => &["text", "quoted", "to", "cc", "reply_to"],
@@ -46,7 +46,7 @@ pub fn one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Content, D::Err
     read(Value::deserialize(deserializer)?)
 }
 
-/// Several.
+/// Several contents.
 pub fn many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Content>, D::Error> {
     Vec::<Value>::deserialize(deserializer)?.into_iter().map(read).collect()
 }

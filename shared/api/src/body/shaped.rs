@@ -1,12 +1,12 @@
-//! Values as shapes. Beside what serde's own reader of values refuses, an object is nothing but an object: that reader would take a list of
-//! the fields' values for it, which no description says.
+//! Reads values as types, more strictly than serde's own reader of values. That reader would also take a list of field
+//! values for an object, which no description mentions; this one accepts only objects.
 
 use serde::de::value::{MapAccessDeserializer, MapDeserializer, SeqDeserializer};
 use serde::de::{Deserializer, Error as _, IntoDeserializer, Unexpected, Visitor};
 use serde::forward_to_deserialize_any;
 use serde_json::{Error, Value};
 
-/// A value that is read as a shape.
+/// A value to be read as a type.
 pub(super) struct Shaped(pub(super) Value);
 
 impl Shaped {

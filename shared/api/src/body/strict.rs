@@ -1,18 +1,19 @@
-//! JSON as values, with what a reader of known shapes does not see: names that stand twice in an object, and control characters.
+//! Reads JSON as values and finds what typed readers do not see: names that occur twice in an object, and control
+//! characters.
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 use std::fmt;
 
-/// The longest name that is repeated in a path.
+/// The longest name that is repeated in a path, in characters.
 const SHOWN: usize = 40;
 
-/// What is wrong with a text that is JSON, and where.
+/// A fault of a text that is valid JSON, with its path.
 #[derive(Debug)]
 pub(super) enum Fault {
-    /// A name stands twice in its object.
+    /// A name occurs twice in its object.
     Twice(String),
-    /// A text holds a control character.
+    /// A text contains a control character.
     Character(String),
 }
 

@@ -1,4 +1,5 @@
-//! The digest of all that a decision saw, in the order in which it saw it. It is taken as it comes: nobody has to keep it.
+//! The digest of everything that a decision saw, in the order in which it saw it. It is computed on the way, so that nothing
+//! has to be kept for it.
 
 use super::Contact;
 use crate::digest::Words;
@@ -13,11 +14,11 @@ pub(super) struct Seen {
     words: Words,
 }
 
-/// Space for what is gathered before it is taken in, in words: a small piece of memory, of which every allocator has one at hand.
+/// Space for words that are gathered before they are hashed: a small block, which every allocator has at hand.
 const SPACE: usize = 125;
-/// What is left of it, in words, when it is taken in: most heads of lanes need less.
+/// The space left, in words, at which the gathered words are hashed. Most heads of lanes need less.
 const SPARE: usize = 60;
-/// Seats whose digests are taken in at once.
+/// Seats whose digests are hashed at once.
 const BLOCK: usize = 64;
 
 impl Seen {
@@ -46,7 +47,7 @@ impl Seen {
         if let Some(agent) = contact.except {
             words.bytes(agent.as_bytes());
         }
-        // They stand in the decision itself; what is said in JSON is the same text for the same values.
+        // They are stored in the decision itself; their JSON is the same text for the same values.
         let told = [
             serde_json::to_string(&contact.cause),
             serde_json::to_string(&contact.facts),
@@ -58,7 +59,7 @@ impl Seen {
         self.take_in();
     }
 
-    /// Each seat knows its digest: it was worked out when the seat was read.
+    /// Each seat carries its digest, computed when the seat was read.
     pub(super) fn seats(&mut self, seats: &[Seat]) {
         self.words.words([seats.len() as u64]);
         self.take_in();

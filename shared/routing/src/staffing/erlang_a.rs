@@ -1,5 +1,6 @@
-//! Erlang-A (M/M/N+M): as Erlang-C, but each customer's patience is exponential with mean 1/θ, and who has waited that long
-//! leaves. There is a steady state at any load, so overload has figures too; with θ → 0 and A < N they are Erlang-C's.
+//! Erlang-A (M/M/N+M): like Erlang-C, but each customer's patience is exponential with mean 1/θ, and a customer who has
+//! waited that long leaves. There is a steady state at any load, so overload has figures too. With θ → 0 and A < N they are
+//! Erlang-C's.
 //!
 //! Birth rate λ, death rate min(n, N)μ + (n − N)⁺θ (C. Palm, 1946; O. Garnett, A. Mandelbaum and M. Reiman, 2002). With
 //! ε = 1/B_{N−1} (Erlang-B), J = ∫₀^∞ e^{h(u)} du and J₁ = ∫₀^∞ e^{h(u)}(1 − e^{−θu})/θ du, h(u) = λ(1 − e^{−θu})/θ − Nμu:
@@ -29,7 +30,7 @@ pub struct ServiceLevel {
 }
 
 impl ServiceLevel {
-    /// Where nobody gives up, the three are one.
+    /// If nobody gives up, the three shares are equal.
     pub(super) fn same(share: f64) -> Self {
         Self { answered: share, answered_of_patient: share, left_queue: share }
     }
@@ -72,7 +73,7 @@ impl ErlangA {
         Self::with(load, seats, Blocking::start(load.erlangs()).advance(seats.saturating_sub(1)))
     }
 
-    /// The same with the recursion done up to one seat fewer, for searches.
+    /// Like [`ErlangA::new`], with the recursion done up to one seat fewer, for searches.
     pub(super) fn with(load: &Load, seats: u32, blocking: Blocking) -> Result<Self, StaffingError> {
         let patience = load.patience_secs().ok_or(StaffingError::NoPatience)?;
         let (erlangs, n) = (load.erlangs(), f64::from(seats));
@@ -117,7 +118,7 @@ impl ErlangA {
     }
 }
 
-/// Rounding may leave a share a digit outside of its range.
+/// Rounding may leave a share slightly outside its range.
 fn share(x: f64) -> f64 {
     x.clamp(0.0, 1.0)
 }
@@ -210,7 +211,7 @@ mod tests {
 
     #[test]
     fn overload_serves_what_the_seats_can() {
-        // A fluid: the seats never rest, the rest gives up, and all wait ln(A/N)/θ, the served at least.
+        // A fluid limit: the seats are never idle, the excess gives up, and all wait ln(A/N)/θ, the served ones at least.
         for patience in [60.0, 3600.0, 1e12] {
             let queue = ErlangA::new(&load(100_000.0, patience), 50_000).unwrap();
             near(queue.abandoned, 0.5, 1e-9);

@@ -1,9 +1,9 @@
 //! Erlang-C (M/M/N): Poisson arrivals, exponential handle times, N seats, and customers who wait for ever.
 //!
-//! With A = λ·AHT, by the recursion of Erlang-B (B₀ = 1, B_k = A·B_{k-1} / (k + A·B_{k-1})), every step of which adds and divides
-//! positive numbers only and so loses no digits:
+//! With A = λ·AHT, by the recursion of Erlang-B (B₀ = 1, B_k = A·B_{k-1} / (k + A·B_{k-1})). Each step only adds and divides
+//! positive numbers, so no digits are lost:
 //!
-//! * P_w = B_N / (1 − (A/N)(1 − B_N)), the share that has to wait;
+//! * P_w = B_N / (1 − (A/N)(1 − B_N)), the share of customers who have to wait;
 //! * SL(t) = 1 − P_w·e^{−(N−A)t/AHT};
 //! * ASA = P_w·AHT / (N − A), the mean wait over everybody (average speed of answer);
 //! * occupancy = A/N.
@@ -12,7 +12,7 @@
 
 use super::load::{self, Load, StaffingError};
 
-/// Erlang-B at one number of seats, which can be carried to a larger one.
+/// Erlang-B at one number of seats. It can be advanced to a larger number.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Blocking {
     erlangs: f64,
@@ -27,7 +27,7 @@ impl Blocking {
         Self { erlangs, seats: 0, share: 1.0 }
     }
 
-    /// The same work with `seats` seats; not fewer than now.
+    /// The same load at `seats` seats; not fewer than now.
     pub(super) fn advance(mut self, seats: u32) -> Self {
         while self.seats < seats {
             self.seats += 1;
@@ -61,7 +61,7 @@ impl ErlangC {
         Self::with(load, seats, Blocking::start(load.erlangs()).advance(seats))
     }
 
-    /// The same with the recursion already done, for searches.
+    /// Like [`ErlangC::new`], with the recursion already done, for searches.
     pub(super) fn with(load: &Load, seats: u32, blocking: Blocking) -> Result<Self, StaffingError> {
         let (erlangs, n) = (load.erlangs(), f64::from(seats));
         if erlangs <= 0.0 {

@@ -1,25 +1,25 @@
-//! What will come, a quarter of an hour at a time, from what came.
+//! A forecast of contacts by quarter of an hour, from past contacts.
 //!
-//! The shape is that of the same time of day on the days before, where the same day of the week counts three times and each week
-//! counts for less than the one after it. The level is that of the last hour against what the shape said of it, and its influence
-//! fades: a live show that began is expected to go on for a while, not all day.
+//! The shape comes from the same time of day on earlier days. The same day of the week counts three times, and each week
+//! counts for less than the one after it. The level compares the last hour with what the shape said of it. Its influence
+//! fades: a live show that has begun is expected to go on for a while, not all day.
 
 use std::collections::BTreeMap;
 
 /// Quarters of an hour in a day.
 pub const DAY: i64 = 96;
-/// Days that are looked back.
+/// The number of days looked back.
 pub const DAYS: i64 = 28;
-/// Complete quarters that tell the present level.
+/// The number of complete quarters that give the present level.
 const RECENT: i64 = 4;
-/// Contacts added to both sides of the level's ratio, so that few contacts do not make a great one.
+/// Contacts added to both sides of the level's ratio, so that a few contacts do not make a large ratio.
 const STEADY: f64 = 4.0;
-/// What is left of the level's influence after each quarter.
+/// The part of the level's influence that remains after each quarter.
 const FADES: f64 = 0.9;
 
-/// Contacts expected in the quarter `now` (quarters of an hour since 1970) and those after it, `ahead` in all. `came` holds the
-/// contacts of each quarter; one that is not named had none, but for those before the first, of which nothing is known. The quarter
-/// `now` and what comes after it are not looked at: they are not over.
+/// The contacts expected in the quarter `now` (quarters of an hour since 1970) and the following ones, `ahead` in all.
+/// `came` holds the contacts of each quarter. A missing quarter had none, except quarters before the first, which are
+/// unknown. The quarter `now` and later ones are not used: they are not over.
 pub fn forecast(came: &BTreeMap<i64, i64>, now: i64, ahead: u16) -> Vec<f64> {
     let past = Past { came, now, first: came.keys().next().copied().unwrap_or(now) };
     let level = past.level();
@@ -48,17 +48,17 @@ impl Past<'_> {
         self.came.get(&quarter).copied().unwrap_or(0).max(0) as f64
     }
 
-    /// With a quarter of each neighbour: an hour's peak does not come on the minute.
+    /// A quarter smoothed with its neighbours, because an hour's peak does not come on the minute.
     fn smooth(&self, quarter: i64) -> f64 {
         (self.came(quarter - 1) + 2.0 * self.came(quarter) + self.came(quarter + 1)) / 4.0
     }
 
-    /// What the days before say of a quarter; none where no day before is known.
+    /// What earlier days say about a quarter; `None` if no earlier day is known.
     fn shape(&self, quarter: i64) -> Option<f64> {
         let (mut sum, mut weights) = (0.0, 0.0);
         for (day, week) in (1..=DAYS).map(|day| (day, (day - 1) / 7)) {
             let then = quarter - DAY * day;
-            // Its neighbours are to be known too.
+            // Its neighbours must be known too.
             if then <= self.first || then + 1 >= self.now {
                 continue;
             }
@@ -76,7 +76,7 @@ impl Past<'_> {
         known.zip([1.0, 0.5, 0.25, 0.125])
     }
 
-    /// The present level, 1 where it is that of the days before.
+    /// The present level; 1 if it equals that of earlier days.
     fn level(&self) -> f64 {
         let (mut came, mut expected) = (STEADY, STEADY);
         for (quarter, weight) in self.last() {

@@ -8,7 +8,7 @@ use std::fmt;
 /// The most seats, and the most erlangs, that the formulas are meant for (and tested with).
 pub const MAX_SEATS: u32 = 100_000;
 
-/// Why there is no figure.
+/// Why a figure cannot be given.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum StaffingError {
     /// An input is not a number, is infinite, or is outside its range.
@@ -27,7 +27,7 @@ pub enum StaffingError {
         /// The seats.
         seats: u32,
     },
-    /// The model of impatient customers was asked about a load that has no patience.
+    /// The model with impatient customers got a load without patience.
     NoPatience,
     /// Not even [`MAX_SEATS`] seats reach the target.
     Unreachable,
@@ -92,7 +92,7 @@ impl TryFrom<RawLoad> for Load {
 }
 
 impl Load {
-    /// Checks and takes the three figures: contacts an hour, mean handle time in seconds, mean patience in seconds.
+    /// Checks the three figures: contacts an hour, mean handle time in seconds, mean patience in seconds.
     ///
     /// # Errors
     /// A figure is NaN, infinite or out of range: 0 to 10⁹ contacts an hour, handle time from 1 ms to 10⁷ s, patience from 1 ms
@@ -128,7 +128,7 @@ impl Load {
     }
 }
 
-/// `seats`, when they are at most [`MAX_SEATS`].
+/// `seats`, if it is at most [`MAX_SEATS`].
 pub(super) fn seats(seats: u32) -> Result<u32, StaffingError> {
     if seats <= MAX_SEATS {
         return Ok(seats);

@@ -1,11 +1,11 @@
 //! How many seats a group needs. Pure: the load and the target are parameters, and the same ones give the same figures.
 //!
-//! * [`load`]: what comes in: contacts an hour, handle time, patience, checked once;
+//! * [`load`]: the load: contacts an hour, handle time, patience, checked once;
 //! * [`erlang_c`]: the queue whose customers wait for ever (M/M/N);
 //! * [`erlang_a`]: the queue whose customers give up (M/M/N+M);
-//! * [`required`]: the fewest slots that reach a target, and the people that these slots take;
-//! * [`work`](mod@work): what the event log says of a group's work;
-//! * [`forecast`](mod@forecast): what will come, from what came;
+//! * [`required`]: the fewest slots that reach a target, and the agents that these slots take;
+//! * [`work`](mod@work): a group's work, from the event log;
+//! * [`forecast`](mod@forecast): the expected contacts, from past ones;
 //! * [`moves`](mod@moves): which seats serve which group first, so that no queue runs away.
 //!
 //! Both models assume one contact a seat at a time. An agent who chats with five customers at once is five slots, and the

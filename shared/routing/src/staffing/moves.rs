@@ -1,10 +1,10 @@
-//! Which seats serve which group first, so that none runs away while another has people to spare.
+//! Which seats serve which group first, so that no queue runs away while another group has agents to spare.
 //!
-//! A seat of several groups works for each of them in the proportion of their needs, unless it was moved: then it works for its
-//! home first. A group is *short* while what works for it is less than what it needs. A move gives the shortest group a seat of those
-//! that it has in common with others, and is made only where nobody gets as short by it as the group was helped to be: so each move
-//! makes the worst place better, none can be undone by the next, and they come to an end. A seat is given back when its group has
-//! clearly enough without it, and not before it has stayed for a while ([`Member::settled`]).
+//! A seat of several groups works for each of them in proportion to their needs. A seat that was moved works for its home
+//! first. A group is *short* while less works for it than it needs. A move gives the shortest group a seat that it shares
+//! with other groups. It is made only if no group becomes as short by it as the helped group still was. Each move thus makes
+//! the worst place better, none can be undone by the next, and the moves come to an end. A seat is given back when its group
+//! clearly has enough without it, and not before it has stayed for a while ([`Member::settled`]).
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -13,9 +13,9 @@ use warmline_model::{AgentId, GroupId, Timestamp};
 
 /// Minutes by which a home's contacts come earlier for the seats that were moved there.
 pub const HOME_MINUTES: i64 = 10;
-/// A seat that was moved stays for so many minutes.
+/// The minutes for which a moved seat stays.
 const STAY_MINUTES: i64 = 10;
-/// What a group has of its need, without the seat, before one is given back.
+/// The share of its need that a group must have without a seat before the seat is given back.
 const ENOUGH: f64 = 1.15;
 
 /// A seat at work.
@@ -27,13 +27,13 @@ pub struct Member {
     pub capacity: f64,
     /// The groups that it serves.
     pub groups: BTreeSet<GroupId>,
-    /// The group that it was moved to.
+    /// The group to which it was moved.
     pub home: Option<GroupId>,
     /// Whether it may be moved again.
     pub settled: bool,
 }
 
-/// Whether a seat that was moved may be moved again; also where the clock stepped back behind the move.
+/// Whether a moved seat may be moved again. Also true if the clock was set back to before the move.
 pub fn settled(moved_at: Timestamp, now: Timestamp) -> bool {
     now < moved_at || now.since(moved_at) >= STAY_MINUTES * 60_000
 }
@@ -64,7 +64,7 @@ impl Cover {
     }
 }
 
-/// Every group's cover, with the seats as they are.
+/// Every group's cover, with the seats as they are now.
 pub fn cover(needs: &BTreeMap<GroupId, f64>, members: &[Member]) -> BTreeMap<GroupId, Cover> {
     let mut covers: BTreeMap<GroupId, Cover> =
         needs.iter().map(|(g, need)| (g.clone(), Cover { need: *need, works: 0.0 })).collect();
@@ -78,7 +78,7 @@ pub fn cover(needs: &BTreeMap<GroupId, f64>, members: &[Member]) -> BTreeMap<Gro
     covers
 }
 
-/// What a seat works for a group.
+/// How much a seat works for a group.
 fn share(needs: &BTreeMap<GroupId, f64>, member: &Member, home: Option<&GroupId>, group: &GroupId) -> f64 {
     if let Some(home) = home {
         return if home == group { member.capacity } else { 0.0 };
@@ -120,7 +120,7 @@ fn shortest(covers: &BTreeMap<GroupId, Cover>, helpless: &BTreeSet<GroupId>) -> 
     short.min_by(|(_, a), (_, b)| a.ratio(0.0).total_cmp(&b.ratio(0.0))).map(|(g, _)| g.clone())
 }
 
-/// The seat that helps a group and is missed the least elsewhere.
+/// The seat that helps a group and is missed least elsewhere.
 fn helper(
     needs: &BTreeMap<GroupId, f64>,
     covers: &BTreeMap<GroupId, Cover>,

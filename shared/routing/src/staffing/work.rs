@@ -1,10 +1,10 @@
-//! What an event of the log says of a group's work. Pure and without memory: the same log gives the same sums.
+//! The effect of an event in the log on a group's work. It is pure and has no memory: the same log gives the same sums.
 
 use super::forecast;
 use serde_json::Value;
 use warmline_model::{EventBody, GroupId, Timestamp};
 
-/// What a contact takes, in seconds of one slot, where none was handled in the days that are looked back.
+/// The seconds of one slot that a contact is assumed to take if none was handled in the days looked back.
 const USUAL_SECS: f64 = 300.0;
 /// Milliseconds of a quarter of an hour.
 pub const QUARTER_MS: i64 = 24 * 3_600_000 / forecast::DAY;
@@ -14,14 +14,14 @@ pub const fn quarter(at: Timestamp) -> i64 {
     at.millis().div_euclid(QUARTER_MS)
 }
 
-/// What is added to a group's sums.
+/// An addition to a group's sums.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sums {
-    /// Contacts that came to its people.
+    /// Contacts that came to its human agents.
     pub came: i64,
-    /// Contacts that people had in hand and gave back.
+    /// Contacts that human agents held and gave back.
     pub handled: i64,
-    /// The capacity that they took, times the milliseconds for which they took it: 60 000 is one unit for a minute.
+    /// The capacity that these took, times the milliseconds for which they took it: 60 000 is one unit for a minute.
     pub unit_ms: i64,
 }
 
@@ -33,21 +33,21 @@ impl Sums {
         self.unit_ms += more.unit_ms;
     }
 
-    /// Seconds of one unit that a contact takes on average; none where none was handled.
+    /// The seconds of one unit that a contact takes on average; `None` if none was handled.
     #[expect(clippy::cast_precision_loss, reason = "a mean of milliseconds")]
     pub fn unit_secs(&self) -> Option<f64> {
         (self.handled > 0 && self.unit_ms > 0).then(|| self.unit_ms as f64 / self.handled as f64 / 1_000.0)
     }
 
-    /// The same, with what is assumed where none was handled, and within what a load may have.
+    /// The same, with the assumed time if none was handled, and within the limits of a [`Load`](super::load::Load).
     pub fn slot_secs(&self) -> f64 {
         self.unit_secs().unwrap_or(USUAL_SECS).clamp(0.001, 1e7)
     }
 }
 
-/// What an event counts for. A contact comes to a group when the router first places it there, when somebody transfers it there, or
-/// when an AI seat hands it over; what an AI seat takes is nobody's work until then. A contact that overflows into another group
-/// still counts where it came: that is where people were missing.
+/// The effect of an event. A contact comes to a group when the router first places it there, when somebody transfers it
+/// there, or when an AI seat hands it over. While an AI seat has it, it is no human agent's work. A contact that overflows
+/// into another group still counts where it came, because that is where agents were missing.
 pub fn work(event: &EventBody) -> Option<(GroupId, Sums)> {
     match event {
         EventBody::RoutingDecided(decision) => {
@@ -59,7 +59,7 @@ pub fn work(event: &EventBody) -> Option<(GroupId, Sums)> {
             let group = GroupId::new(placed.get("group")?.as_str()?).ok().filter(|_| !message)?;
             Some((group, Sums { came: 1, ..Sums::default() }))
         }
-        // The decision before it counted it.
+        // The decision before this event has counted it.
         EventBody::ConversationAssigned { group, ai: true, .. } => {
             Some((group.clone(), Sums { came: -1, ..Sums::default() }))
         }
