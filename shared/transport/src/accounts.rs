@@ -154,7 +154,7 @@ pub struct InUse {
 }
 
 /// Deletes an account with its secrets. If it is in use, returns what uses it and changes nothing. Its conversations stay
-/// and show its id. Call [`crate::tokens::forget`] after the transaction. Runs in the caller's transaction.
+/// and show its id. Runs in the caller's transaction.
 ///
 /// # Errors
 /// There is no such account, or the store fails.

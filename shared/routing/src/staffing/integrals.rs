@@ -9,7 +9,7 @@
 //!
 //! Time is in handle times (μ = 1).
 
-/// Where the exponent has dropped by this much, nothing is left: e⁻⁴⁰ is below the digits of an f64.
+/// When the exponent has dropped by this much, nothing is left: e⁻⁴⁰ is below the digits of an f64.
 const DROP: f64 = 40.0;
 /// Panels an interval.
 const PANELS: f64 = 8.0;
@@ -43,11 +43,11 @@ fn bend(s: f64) -> f64 {
 /// Integrals of e^{h(u)−h(peak)} over a stretch of offered waits.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Sums {
-    /// Of the density itself.
+    /// The integral of the density itself.
     pub(super) all: f64,
-    /// Of the density times e^{−θu}: those whose patience lasts.
+    /// The integral of the density times e^{−θu}: customers whose patience lasts.
     pub(super) served: f64,
-    /// Of the density times (1 − e^{−θu})/θ: the mean time spent waiting, whether served or not.
+    /// The integral of the density times (1 − e^{−θu})/θ: the mean time spent waiting, whether served or not.
     pub(super) waited: f64,
 }
 
@@ -67,7 +67,7 @@ pub(super) struct Offered {
     slope: f64,
     /// min(A, N).
     base: f64,
-    /// Where the peak is.
+    /// The position of the peak.
     peak: f64,
     /// From here, relative to the peak …
     from: f64,
@@ -101,7 +101,7 @@ impl Offered {
         self.slope * v + self.base / self.theta * bend(self.theta * v)
     }
 
-    /// e^{h(0)−h(peak)}: what an idle seat weighs beside these integrals.
+    /// e^{h(0)−h(peak)}: the weight of an idle seat relative to these integrals.
     pub(super) fn floor(&self) -> f64 {
         (-self.drop(-self.peak)).exp()
     }

@@ -49,12 +49,12 @@ pub struct Move {
     pub to: Option<GroupId>,
 }
 
-/// What works for a group, in units, beside what it needs.
+/// The units that work for a group, and the units that it needs.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Cover {
-    /// What it needs.
+    /// The need.
     pub need: f64,
-    /// What works for it.
+    /// The units that work for it.
     pub works: f64,
 }
 

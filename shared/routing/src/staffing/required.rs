@@ -73,7 +73,7 @@ impl Target {
         })
     }
 
-    /// The seconds that it speaks of; 20 where it speaks of none.
+    /// The seconds of the target; 20 if it has none.
     pub fn within_secs(&self) -> f64 {
         match *self {
             Self::Answered { within_secs, .. } => within_secs,
@@ -103,7 +103,7 @@ impl Outlook {
     /// The figures of `load` at `seats` seats, the service level within `secs` seconds.
     ///
     /// # Errors
-    /// [`StaffingError::Unstable`] where nobody gives up and the seats are too few; more seats than [`MAX_SEATS`].
+    /// [`StaffingError::Unstable`] if nobody gives up and the seats are too few; more seats than [`MAX_SEATS`].
     pub fn new(load: &Load, seats: u32, secs: f64) -> Result<Self, StaffingError> {
         super::load::seats(seats)?;
         Self::with(load, seats, secs, Blocking::start(load.erlangs()))
@@ -132,7 +132,7 @@ pub fn required(load: &Load, target: &Target) -> Result<u32, StaffingError> {
     if load.per_hour() <= 0.0 {
         return Ok(0);
     }
-    // Fails for certain: no seats, or no more than the work where nobody gives up. A is at most MAX_SEATS.
+    // This number fails for certain: no seats or, if nobody gives up, no more seats than the work. A is at most MAX_SEATS.
     let mut fails = if load.patience_secs().is_some() { 0 } else { load.erlangs().floor() as u32 };
     let mut blocking = Blocking::start(load.erlangs()).advance(fails);
     let mut step = 1;
@@ -158,8 +158,8 @@ pub fn required(load: &Load, target: &Target) -> Result<u32, StaffingError> {
     Ok(meets)
 }
 
-/// Slots that so many contacts in a quarter of an hour take who wait for ever; beyond what the formula is meant for, the bare work.
-/// `slot_secs`: how long one contact takes one slot.
+/// The slots that `a_quarter` patient customers in a quarter of an hour take. Beyond the range of the formula, it is the bare
+/// work. `slot_secs`: how long one contact takes one slot.
 pub fn slots(a_quarter: f64, slot_secs: f64, target: &Target) -> f64 {
     let per_hour = 4.0 * a_quarter;
     let erlangs = per_hour * slot_secs / 3_600.0;
@@ -204,7 +204,7 @@ impl Concurrency {
         Load::new(load.per_hour(), load.handle_secs() * factor, load.patience_secs())
     }
 
-    /// The people that so many slots take, rounded up; a concurrency of 0 counts as 1.
+    /// The agents that so many slots take, rounded up; a concurrency of 0 counts as 1.
     pub fn people(&self, slots: u32) -> u32 {
         slots.div_ceil(self.per_person.max(1))
     }
