@@ -463,8 +463,9 @@ fn pair(store: &Database, keys: &Database) -> anyhow::Result<()> {
             keys.set_application_id(id)?;
             Ok(store.set_application_id(id)?)
         }
-        // One of them is a copy from before they had met, or the process ended between the two.
-        (0, theirs) => Ok(store.set_application_id(theirs)?),
+        // One of them is a copy from before they had met, or the process ended between the two. An empty store beside keys that
+        // are in use is neither: its file was emptied.
+        (0, theirs) if !store.is_empty()? || keys.is_empty()? => Ok(store.set_application_id(theirs)?),
         (ours, 0) if !keys.is_empty()? => Ok(keys.set_application_id(ours)?),
         _ => bail!(
             "the keys in {} belong to another store: restore this store's own keys, or name their folder with --keys",

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use warmline_endpoint::route::{Access, Answer, Call, Route, schema};
 use warmline_endpoint::{Problem, Request, Response};
-use warmline_store::{meta, vault};
+use warmline_store::{StoreError, damage, meta, vault};
 
 /// A health answer.
 #[derive(Serialize, JsonSchema)]
@@ -32,11 +32,19 @@ pub fn alive(request: &Request) -> Option<Response> {
 /// `GET /readyz`: a commit works on both stores, and on the files that are there. With another master key no request gets
 /// this far.
 pub(crate) fn ready(call: &Call<'_>) -> Result<Response, Problem> {
-    let mut value = [0; 16];
-    call.ctx.rng.fill(&mut value);
-    meta::touch(call.ctx.db, &value)?;
-    vault::touch(call.ctx.vault, call.ctx.now())?;
-    Ok(Response::json(200, &Health { status: "ready" }))
+    let (ctx, mut value) = (&call.ctx, [0; 16]);
+    ctx.rng.fill(&mut value);
+    let ready = meta::touch(ctx.db, &value)
+        .and_then(|()| vault::touch(ctx.vault, ctx.now()))
+        .and_then(|()| damage::is_fresh(ctx.db, ctx.now()));
+    match ready {
+        Ok(false) => Ok(Response::json(200, &Health { status: "ready" })),
+        Ok(true) | Err(StoreError::Damaged(_)) => {
+            let detail = "requests met damaged pages in the store: stop, and restore a back-up (`warmline up --check` says whether it is whole)";
+            Err(Problem::new(503, "store_damaged", detail))
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// The routes of this resource.
@@ -44,11 +52,13 @@ pub const ROUTES: &[Route] = &[
     Route::get("/healthz", "Whether the process runs.", Access::Public, Answer::Json(schema::<Health>), live),
     Route::get(
         "/readyz",
-        "Whether requests can be served: the store is migrated and takes writes, the master key fits.",
+        "Whether requests can be served: the store is migrated and takes writes, the master key fits, and no request met damaged \
+         pages in the last minute.",
         Access::Public,
         Answer::Json(schema::<Health>),
         ready,
-    ),
+    )
+    .refusing(&[(503, "store_damaged")]),
 ];
 
 #[cfg(test)]

@@ -17,6 +17,20 @@ pub fn count(db: &dyn Db, now: Timestamp) -> Result<bool, StoreError> {
     Ok(refusals::count(db, &damage, 1, now)?.in_minute == 1)
 }
 
+/// Whether a case was counted in this minute or the one before.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn is_fresh(db: &dyn Db, now: Timestamp) -> Result<bool, StoreError> {
+    let damage = Refused { channel: STORE, account: STORE, reason: REASON, ahead_secs: None };
+    for minute in [now, now.plus_millis(-60_000)] {
+        if refusals::in_minute(db, &damage, minute)? > 0 {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// Whether a count of refusals is in fact the count of damage. The arguments are a channel and a reason from
 /// [`refusals::totals`].
 pub fn is_damage(channel: &str, reason: &str) -> bool {
@@ -35,6 +49,8 @@ mod tests {
         migrate(&db).unwrap();
         let at = |secs| count(&db, Timestamp::from_secs(secs)).unwrap();
         assert_eq!([at(60), at(61), at(119), at(120), at(121)], [true, false, false, true, false]);
+        let fresh = |secs| is_fresh(&db, Timestamp::from_secs(secs)).unwrap();
+        assert_eq!([fresh(0), fresh(121), fresh(179), fresh(239), fresh(240)], [false, true, true, true, false]);
         let totals = refusals::totals(&db).unwrap();
         assert_eq!(totals.len(), 1);
         let (channel, reason, n) = &totals[0];

@@ -131,10 +131,11 @@ fn take(value: &mut Value, path: &[&str]) -> Option<Vec<Value>> {
 /// What stands around the list, with an empty one in its place, and the bytes of its items; none where the list is not there or
 /// does not end. A body that is a list itself need not be in order.
 fn split<'a>(body: &'a [u8], path: &[&str]) -> Option<(Vec<u8>, Vec<&'a [u8]>)> {
-    let loose = || path.is_empty().then(|| loose(body)).flatten();
+    let loose = |junk: bool| path.is_empty().then(|| loose(body, junk)).flatten();
     match within(body, path) {
         Some(found) if readable(&found.1) == found.1.len() => Some(found),
-        found => loose().into_iter().chain(found).max_by_key(|(_, items)| readable(items)),
+        Some(found) => loose(false).into_iter().chain([found]).max_by_key(|(_, items)| readable(items)),
+        None => loose(true),
     }
 }
 
@@ -222,18 +223,26 @@ fn resume(body: &[u8], start: usize) -> Option<(Vec<&[u8]>, usize)> {
     Some((together(inside, std::iter::once(blank(inside, start)).chain(begins).collect(), b","), end))
 }
 
-/// The objects of a body that should be a list of them and is not in order around them: each begins at the beginning or behind
-/// another's end. None where not one can be read.
-fn loose(body: &[u8]) -> Option<(Vec<u8>, Vec<&[u8]>)> {
-    let behind_another = |at: &usize| {
-        let before = body.get(..*at).unwrap_or_default();
-        let before = trim_end(before, b"[");
+/// The objects of a body that should be a list of them and is not in order around them: each begins behind another's end or, where that
+/// reads more, with a line. `junk` may stand before the first. None where not one can be read.
+fn loose(body: &[u8], junk: bool) -> Option<(Vec<u8>, Vec<&[u8]>)> {
+    let behind_another = |at: usize| {
+        let before = trim_end(body.get(..at).unwrap_or_default(), b"[");
         matches!(before.last(), None | Some(b',' | b'}' | b']'))
     };
-    let first = trim_start(body.get(blank(body, 0)..)?, b"[");
-    let start = body.len() - first.len();
-    let begins = objects(body, start + 1).filter(behind_another);
-    let items = together(body, std::iter::once(start).chain(begins).collect(), b",[]");
+    let on_a_line = |at: usize| {
+        let blanks = body.get(..at).unwrap_or_default().iter().rev().take_while(|byte| is_blank(**byte) || **byte == b'[');
+        blanks.copied().any(|byte| byte == b'\n') || behind_another(at)
+    };
+    let start = body.len() - trim_start(body.get(blank(body, 0)..)?, b"[").len();
+    let first = if junk { objects(body, start).next()? } else { start };
+    let read = |begins: &dyn Fn(usize) -> bool| {
+        let begins = objects(body, first + 1).filter(|at| begins(*at));
+        let items = together(body, std::iter::once(first).chain(begins).collect(), b",[]");
+        let before = trim_end(body.get(start..first).unwrap_or_default(), b",[]");
+        [before].into_iter().filter(|before| !before.is_empty()).chain(items).collect::<Vec<_>>()
+    };
+    let items = [read(&on_a_line), read(&behind_another)].into_iter().max_by_key(|items| readable(items))?;
     (readable(&items) > 0).then(|| (b"[]".to_vec(), items))
 }
 
@@ -271,8 +280,9 @@ fn together<'a>(inside: &'a [u8], pieces: Vec<usize>, between: &[u8]) -> Vec<&'a
     items
 }
 
+/// Also what separates records in JSON text sequences (RFC 7464).
 fn is_blank(byte: u8) -> bool {
-    byte.is_ascii_whitespace() || byte == 0
+    byte.is_ascii_whitespace() || matches!(byte, 0 | 0x1e)
 }
 
 /// Without blanks and these at its beginning.
@@ -477,6 +487,15 @@ mod tests {
                 vec![r#"{"n":2,"t":"a"b"}"#, r#"{"n":4"#],
             ),
             (r#"[{"n":1},{"n":"x"},{"n":3}"#, vec![1, 3], vec![r#"{"n":"x"}"#]),
+            ("{\"n\":1}\njunk here\n{\"n\":2}\n{\"n\":3}", vec![1, 2, 3], vec!["junk here"]),
+            ("{\"n\":1}\n{\"broken\": \n{\"n\":2}\n{\"n\":3}", vec![1, 2, 3], vec!["{\"broken\":"]),
+            (r#"xx[{"n":1},{"n":2},{"n":3}]"#, vec![1, 2, 3], vec!["xx"]),
+            ("\u{1e}{\"n\":1}\n\u{1e}{\"n\":2}\n", vec![1, 2], vec![]),
+            (
+                "[\n  {\n    \"n\": 1,\n    \"o\": {\n      \"a\": 1\n    }\n  },\n  {\n    \"n\": 2",
+                vec![1],
+                vec!["{\n    \"n\": 2"],
+            ),
         ] {
             let (outer, good, odd) = read(body.as_bytes(), &[]).unwrap_or_else(|| panic!("{body}"));
             let kept: Vec<_> = odd.iter().map(|odd| String::from_utf8_lossy(&odd.raw)).collect();
