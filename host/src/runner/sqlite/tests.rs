@@ -328,6 +328,20 @@ async fn m7_a_disk_with_too_little_room_takes_no_writes_until_it_has_some() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn m7_a_database_that_was_emptied_is_not_taken_for_a_new_one() {
+    let dir = tempfile::tempdir().expect("temp");
+    let (path, log) = (dir.path().join("test.db"), dir.path().join("test.db-wal"));
+    std::fs::write(&path, "").expect("writes");
+    std::fs::write(&log, "what was committed").expect("writes");
+    let refused = Database::open("test", path.clone(), Durability::Full, 0).err().expect("is refused").to_string();
+    assert!(refused.contains("restore the newest back-up"), "{refused}");
+    assert_eq!(std::fs::read(&log).expect("reads"), b"what was committed");
+    // Without a log it is a new one, which somebody made beforehand.
+    std::fs::remove_file(&log).expect("removes");
+    Database::open("test", path, Durability::Full, 0).expect("opens");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn l6_a_database_is_one_process_alone_whatever_becomes_of_other_files() {
     let fixture = fixture(Durability::Normal).await;
     let again = Database::open("test", fixture.file("test.db"), Durability::Normal, 0);
