@@ -1,9 +1,9 @@
 //! Three-level routing as pure functions: only the inputs decide.
 //!
 //! 1. and 2. [`Plan::place`]: the skill group, the contact's needs there and its urgency, from the [`rules`] and the
-//!   customer's standing;
+//!    customer's standing;
 //! 3. [`decide`]: the seat ([`choose()`]) or the place in the [`queue`]; and, for a seat that becomes free, its next
-//!   contact.
+//!    contact.
 //!
 //! [`plan`] is the document that operations staff edit, with [`group`]s, [`rules`] and [`hours`]. [`case`] says which
 //! conversations are one matter. [`seat`] is the capacity model, and [`staffing`] the mathematics of how many seats are
