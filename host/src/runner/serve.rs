@@ -29,8 +29,10 @@ use super::problem::{full, problem};
 
 /// How long requests in flight may take once the runner is stopping.
 const DRAIN: Duration = Duration::from_secs(10);
-/// How much of a body that was refused is still read, so that the client sees the answer, and for how long.
-const DISCARDED: usize = 32 << 20;
+/// How much of a body that was refused is still read, so that the client sees the answer, and for how long. No channel takes
+/// bodies longer than half of this, so a client whose body is somewhat too long is told so even if it reads nothing before it
+/// has sent everything.
+const DISCARDED: usize = 64 << 20;
 const DISCARDING: Duration = Duration::from_secs(5);
 /// How many refused bodies are still read at once.
 static LINGERING: Semaphore = Semaphore::const_new(64);
