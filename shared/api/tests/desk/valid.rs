@@ -2,9 +2,11 @@
 
 use crate::world::{World, request};
 use serde_json::{Map, Value, json};
+use sha2::{Digest as _, Sha256};
 use warmline_api::openapi::document;
 use warmline_endpoint::Request;
 use warmline_model::IdentifierKind;
+use warmline_store::Db as _;
 
 /// A house with something of each kind in it, and a body for each call that the house takes as it is.
 pub struct Filled {
@@ -328,4 +330,30 @@ fn l1_an_idempotency_key_stands_once() {
     twice.headers.append("idempotency-key", "a".parse().unwrap());
     twice.headers.append("idempotency-key", "b".parse().unwrap());
     filled.w.send(&twice).refused(400, "bad_idempotency_key");
+}
+
+#[test]
+fn a_repeat_is_known_by_a_keyed_hash_and_for_a_day_by_that_of_the_release_before() {
+    let filled = filled();
+    let post = |body: &Value| {
+        let mut post: Request = request(crate::world::ADMIN, "POST", "/api/groups", body.to_string().into_bytes());
+        post.headers.append("idempotency-key", "once".parse().unwrap());
+        post
+    };
+    let body = json!({ "id": "k", "name": "k" });
+    filled.w.send(&post(&body)).expect(201);
+    let mut plain = Sha256::new();
+    for part in [&b"POST"[..], b"/api/groups", b"", body.to_string().as_bytes()] {
+        plain.update((part.len() as u64).to_be_bytes());
+        plain.update(part);
+    }
+    let plain = plain.finalize().to_vec();
+    let kept = filled.w.db.execute("SELECT request FROM idempotency WHERE key = 'once'", &[]).unwrap();
+    assert_ne!(kept[0].blob(0).unwrap(), plain, "whoever has a copy of the store cannot try bodies against it");
+    // As the release before would have kept it.
+    filled.w.db.execute("UPDATE idempotency SET request = ?1 WHERE key = 'once'", &[plain.into()]).unwrap();
+    let again = filled.w.send(&post(&body));
+    assert_eq!(again.header("idempotency-replayed"), Some("true"));
+    again.expect(201);
+    filled.w.send(&post(&json!({ "id": "k", "name": "other" }))).refused(422, "idempotency_key_reused");
 }
