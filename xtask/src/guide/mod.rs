@@ -154,5 +154,18 @@ fn write(dir: &Path, tree: &Tree) -> Result<()> {
     for path in gone.collect::<Vec<PathBuf>>() {
         std::fs::remove_file(path)?;
     }
+    remove_empty_folders(dir)
+}
+
+/// Removes the folders below that hold no file: the workspace would take what is left of a crate for one.
+fn remove_empty_folders(dir: &Path) -> Result<()> {
+    for entry in std::fs::read_dir(dir)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            remove_empty_folders(&entry.path())?;
+            // One that holds something stays.
+            let _ = std::fs::remove_dir(entry.path());
+        }
+    }
     Ok(())
 }
