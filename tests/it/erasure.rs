@@ -17,8 +17,8 @@ use warmline_flow::timeline;
 use warmline_kernel::{Ctx, StepError, passing, sealed};
 use warmline_model::{Clock, CustomerId, Rng, Timestamp};
 use warmline_privacy::{Keyring, Masters, SealError};
-use warmline_store::native::NativeDb;
-use warmline_store::{NoKv, meta, people, vault};
+use warmline_store::native::{NativeDb, NoKv};
+use warmline_store::{meta, people, vault};
 
 /// The files of an export, their hashes held against the manifest.
 fn files(zip: &[u8]) -> BTreeMap<String, Value> {

@@ -1,4 +1,4 @@
-//! Who may import whom. The levels of the crates of `shared/` stand in Cargo.toml (`workspace.metadata.levels`).
+//! The crates import only those of lower levels. The levels of the crates of `shared/` stand in Cargo.toml (`workspace.metadata.levels`).
 
 use crate::harness::workspace;
 use serde_json::Value;

@@ -25,11 +25,9 @@ async fn answer(request: &Request) -> Result<Response, Problem> {
     };
     // The connection is closed before the other components are called.
     drop(world);
-    let due = match due {
-        Reply::Calls(due) => due,
-        Reply::Whole(response) => return Ok(response),
+    let Reply::Calls(due) = due else {
         // No route of the ticker gives any other answer.
-        _ => return Err(Problem::internal()),
+        return Err(Problem::internal());
     };
     let answered = all(due.iter().map(|(component, path)| internal::call(component, path)).collect()).await;
     let woken: serde_json::Map<String, serde_json::Value> =

@@ -241,7 +241,8 @@ fn source(s: pulls::Source) -> SourceView {
 /// The routes of this resource.
 pub const ROUTES: &[Route] = &[Route::get(
     "/api/accounts/{channel}/{account}/health",
-    "Shows how a channel account does: what came last, what was refused and what to check, whether replies can leave.",
+    "Shows how a channel account does: what came last, what was refused and what to check, whether \
+         replies can leave.",
     Access::Token(SUPERVISOR, Scope::Configuration),
     Answer::Json(schema::<AccountHealth>),
     get,

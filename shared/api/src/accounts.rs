@@ -185,10 +185,58 @@ pub(crate) fn delete(call: &Call<'_>) -> Result<Response, Problem> {
 
 /// The routes of this resource.
 pub const ROUTES: &[Route] = &[
-    Route::change(Verb::Post, "/api/accounts", "Connects a channel account.", Access::Token(ADMIN, Scope::Configuration), schema::<AccountView>, create).taking(schema::<NewAccount>).status(201).refusing(&[(409, "account_exists")]),
-    Route::get("/api/accounts", "Lists channel accounts.", Access::Token(SUPERVISOR, Scope::Configuration), Answer::Json(schema::<Page<AccountView>>), list),
-    Route::change(Verb::Put, "/api/accounts/{channel}/{account}", "Changes a channel account: name and settings as a whole. Secrets that are not named keep their values; `null` removes one.", Access::Token(ADMIN, Scope::Configuration), schema::<AccountView>, replace).taking(schema::<AccountChange>),
-    Route::change(Verb::Post, "/api/accounts/{channel}/{account}/disable", "Disables a channel account: webhooks are refused, sources are not asked, replies wait.", Access::Token(ADMIN, Scope::Configuration), schema::<AccountView>, disable),
-    Route::change(Verb::Post, "/api/accounts/{channel}/{account}/enable", "Enables a channel account; what waited leaves.", Access::Token(ADMIN, Scope::Configuration), schema::<AccountView>, enable),
-    Route::change(Verb::Delete, "/api/accounts/{channel}/{account}", "Deletes a channel account with its secrets; refused while open conversations use it. Its conversations stay.", Access::Token(ADMIN, Scope::Configuration), schema::<AccountView>, delete).refusing(&[(409, "account_in_use")]),
+    Route::change(
+        Verb::Post,
+        "/api/accounts",
+        "Connects a channel account.",
+        Access::Token(ADMIN, Scope::Configuration),
+        schema::<AccountView>,
+        create,
+    )
+    .taking(schema::<NewAccount>)
+    .status(201)
+    .refusing(&[(409, "account_exists")]),
+    Route::get(
+        "/api/accounts",
+        "Lists channel accounts.",
+        Access::Token(SUPERVISOR, Scope::Configuration),
+        Answer::Json(schema::<Page<AccountView>>),
+        list,
+    ),
+    Route::change(
+        Verb::Put,
+        "/api/accounts/{channel}/{account}",
+        "Changes a channel account: name and settings as a whole. Secrets that are not named keep their \
+         values; `null` removes one.",
+        Access::Token(ADMIN, Scope::Configuration),
+        schema::<AccountView>,
+        replace,
+    )
+    .taking(schema::<AccountChange>),
+    Route::change(
+        Verb::Post,
+        "/api/accounts/{channel}/{account}/disable",
+        "Disables a channel account: webhooks are refused, sources are not asked, replies wait.",
+        Access::Token(ADMIN, Scope::Configuration),
+        schema::<AccountView>,
+        disable,
+    ),
+    Route::change(
+        Verb::Post,
+        "/api/accounts/{channel}/{account}/enable",
+        "Enables a channel account; what waited leaves.",
+        Access::Token(ADMIN, Scope::Configuration),
+        schema::<AccountView>,
+        enable,
+    ),
+    Route::change(
+        Verb::Delete,
+        "/api/accounts/{channel}/{account}",
+        "Deletes a channel account with its secrets; refused while open conversations use it. Its \
+         conversations stay.",
+        Access::Token(ADMIN, Scope::Configuration),
+        schema::<AccountView>,
+        delete,
+    )
+    .refusing(&[(409, "account_in_use")]),
 ];

@@ -245,7 +245,8 @@ pub const ROUTES: &[Route] = &[
     Route::change(
         Verb::Put,
         "/api/agents/{id}/state",
-        "Sets presence. Becoming available takes from the queues what fits; going offline gives back what was not accepted.",
+        "Sets presence. Becoming available takes from the queues what fits; going offline gives back what \
+         was not accepted.",
         Access::Token(STAFF, Scope::Conversations),
         schema::<AgentView>,
         set_state,

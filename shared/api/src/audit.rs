@@ -119,7 +119,8 @@ pub const ROUTES: &[Route] = &[
     .query(PAGE),
     Route::get(
         "/api/audit/check",
-        "Checks the next 5,000 entries of that log: whether each is as it was written, and none is missing.",
+        "Checks the next 5,000 entries of that log: whether each is as it was written, and none is \
+         missing.",
         Access::Token(PRIVACY, Scope::Privacy),
         Answer::Json(schema::<CheckView>),
         check,

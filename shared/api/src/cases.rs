@@ -48,14 +48,16 @@ pub(crate) fn set(call: &Call<'_>) -> Result<Response, Problem> {
 pub const ROUTES: &[Route] = &[
     Route::get(
         "/api/cases/{id}",
-        "Shows a case: one person's conversations on one matter; for supervisors and those who talk with them now.",
+        "Shows a case: one person's conversations on one matter; for supervisors and those who talk with \
+         them now.",
         Access::Token(STAFF, Scope::Conversations),
         Answer::Json(schema::<CaseView>),
         get,
     )
     .query(&[(
         "customer",
-        "with whom, where a merge that was undone left it with two; when left out, the first whom one may see",
+        "with whom, where a merge that was undone left it with two; when left out, the first whom one may \
+         see",
     )])
     .agents("of those whom they serve"),
     Route::change(

@@ -433,18 +433,112 @@ pub(crate) fn set_tags(call: &Call<'_>) -> Result<Response, Problem> {
 
 /// The routes of this resource.
 pub const ROUTES: &[Route] = &[
-    Route::get("/api/customers/{id}", "Shows a customer: one person, on all channels. Any customer of the person names it.", Access::Token(STAFF_AND_PRIVACY, Scope::Customers), Answer::Json(schema::<CustomerView>), get).agents("those whom they may see"),
-    Route::get("/api/customers/{id}/timeline", "Lists what was said with a customer on all channels, newest first; for supervisors and those who talk with them now.", Access::Token(STAFF, Scope::Customers), Answer::Json(schema::<Page<TimelineEntry>>), timeline).query(&[LIMIT, AFTER, ("days", "how far back, 1 to 3650; 30 when left out")]).agents("those whom they serve"),
-    Route::get("/api/customers/{id}/summary", "Sums up for whoever takes a customer over what was asked, promised and is open, the orders and the mood: sentences of messages, which each line names.", Access::Token(STAFF, Scope::Customers), Answer::Json(schema::<SummaryView>), summary).query(&[("days", "how far back, 1 to 3650; 30 when left out")]).agents("those whom they serve"),
-    Route::get("/api/customers/{id}/unmasked", "Shows a customer's names and identifiers without a mask; for supervisors and those who talk with them now.", Access::Token(STAFF_AND_PRIVACY, Scope::Privacy), Answer::Json(schema::<Unmasked>), unmasked).query(&[(
-                "reason",
-                "why it is needed: `delivery`, `callback`, `verification`, `complaint`, `request`; it is kept",
-            )]).agents("those whom they serve"),
-    Route::change(Verb::Put, "/api/customers/{id}/name", "Corrects a customer's name, on all channels.", Access::Token(SUPERVISOR, Scope::Customers), schema::<CustomerView>, set_name).taking(schema::<Name>),
-    Route::change(Verb::Post, "/api/customers/{id}/identifiers/remove", "Takes a wrong identifier away from a customer. Merges that it proved stay until they are undone.", Access::Token(SUPERVISOR, Scope::Customers), schema::<CustomerView>, remove_identifier).taking(schema::<OldIdentifier>),
-    Route::change(Verb::Post, "/api/customers/{id}/identifiers", "Adds an identifier to a customer. One that is verified links the customer to whoever else has it.", Access::Token(STAFF, Scope::Customers), schema::<CustomerView>, add_identifier).taking(schema::<NewIdentifier>).agents("those whom they serve"),
-    Route::change(Verb::Post, "/api/customers/{id}/merge", "Says that two customers are one person. Replies still go to where each message came from.", Access::Token(STAFF, Scope::Customers), schema::<CustomerView>, merge).taking(schema::<MergeWith>).refusing(&[(409, "same_person")]).agents("those whom they serve"),
-    Route::change(Verb::Post, "/api/customers/{id}/unmerge", "Undoes a merge: both sides are again who they were without it. Its identifier links nobody any more.", Access::Token(STAFF, Scope::Customers), schema::<CustomerView>, unmerge).taking(schema::<Unmerge>).refusing(&[(409, "already_undone")]).agents("those whom they serve"),
-    Route::change(Verb::Put, "/api/customers/{id}/tags", "Replaces a customer's tags.", Access::Token(SUPERVISOR, Scope::Customers), schema::<CustomerView>, set_tags).taking(schema::<Tags>),
-    Route::change(Verb::Put, "/api/customers/{id}/owner", "Gives a customer an own agent, who is asked before all others.", Access::Token(SUPERVISOR, Scope::Customers), schema::<CustomerView>, set_owner).taking(schema::<Owner>),
+    Route::get(
+        "/api/customers/{id}",
+        "Shows a customer: one person, on all channels. Any customer of the person names it.",
+        Access::Token(STAFF_AND_PRIVACY, Scope::Customers),
+        Answer::Json(schema::<CustomerView>),
+        get,
+    )
+    .agents("those whom they may see"),
+    Route::get(
+        "/api/customers/{id}/timeline",
+        "Lists what was said with a customer on all channels, newest first; for supervisors and those who \
+         talk with them now.",
+        Access::Token(STAFF, Scope::Customers),
+        Answer::Json(schema::<Page<TimelineEntry>>),
+        timeline,
+    )
+    .query(&[LIMIT, AFTER, ("days", "how far back, 1 to 3650; 30 when left out")])
+    .agents("those whom they serve"),
+    Route::get(
+        "/api/customers/{id}/summary",
+        "Sums up for whoever takes a customer over what was asked, promised and is open, the orders and \
+         the mood: sentences of messages, which each line names.",
+        Access::Token(STAFF, Scope::Customers),
+        Answer::Json(schema::<SummaryView>),
+        summary,
+    )
+    .query(&[("days", "how far back, 1 to 3650; 30 when left out")])
+    .agents("those whom they serve"),
+    Route::get(
+        "/api/customers/{id}/unmasked",
+        "Shows a customer's names and identifiers without a mask; for supervisors and those who talk with \
+         them now.",
+        Access::Token(STAFF_AND_PRIVACY, Scope::Privacy),
+        Answer::Json(schema::<Unmasked>),
+        unmasked,
+    )
+    .query(&[("reason", "why it is needed: `delivery`, `callback`, `verification`, `complaint`, `request`; it is kept")])
+    .agents("those whom they serve"),
+    Route::change(
+        Verb::Put,
+        "/api/customers/{id}/name",
+        "Corrects a customer's name, on all channels.",
+        Access::Token(SUPERVISOR, Scope::Customers),
+        schema::<CustomerView>,
+        set_name,
+    )
+    .taking(schema::<Name>),
+    Route::change(
+        Verb::Post,
+        "/api/customers/{id}/identifiers/remove",
+        "Takes a wrong identifier away from a customer. Merges that it proved stay until they are undone.",
+        Access::Token(SUPERVISOR, Scope::Customers),
+        schema::<CustomerView>,
+        remove_identifier,
+    )
+    .taking(schema::<OldIdentifier>),
+    Route::change(
+        Verb::Post,
+        "/api/customers/{id}/identifiers",
+        "Adds an identifier to a customer. One that is verified links the customer to whoever else has \
+         it.",
+        Access::Token(STAFF, Scope::Customers),
+        schema::<CustomerView>,
+        add_identifier,
+    )
+    .taking(schema::<NewIdentifier>)
+    .agents("those whom they serve"),
+    Route::change(
+        Verb::Post,
+        "/api/customers/{id}/merge",
+        "Says that two customers are one person. Replies still go to where each message came from.",
+        Access::Token(STAFF, Scope::Customers),
+        schema::<CustomerView>,
+        merge,
+    )
+    .taking(schema::<MergeWith>)
+    .refusing(&[(409, "same_person")])
+    .agents("those whom they serve"),
+    Route::change(
+        Verb::Post,
+        "/api/customers/{id}/unmerge",
+        "Undoes a merge: both sides are again who they were without it. Its identifier links nobody any \
+         more.",
+        Access::Token(STAFF, Scope::Customers),
+        schema::<CustomerView>,
+        unmerge,
+    )
+    .taking(schema::<Unmerge>)
+    .refusing(&[(409, "already_undone")])
+    .agents("those whom they serve"),
+    Route::change(
+        Verb::Put,
+        "/api/customers/{id}/tags",
+        "Replaces a customer's tags.",
+        Access::Token(SUPERVISOR, Scope::Customers),
+        schema::<CustomerView>,
+        set_tags,
+    )
+    .taking(schema::<Tags>),
+    Route::change(
+        Verb::Put,
+        "/api/customers/{id}/owner",
+        "Gives a customer an own agent, who is asked before all others.",
+        Access::Token(SUPERVISOR, Scope::Customers),
+        schema::<CustomerView>,
+        set_owner,
+    )
+    .taking(schema::<Owner>),
 ];

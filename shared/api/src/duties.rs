@@ -209,7 +209,8 @@ pub const ROUTES: &[Route] = &[
     Route::change(
         Verb::Put,
         "/api/customers/{id}/hold",
-        "Places a legal hold: nothing that is stored of the customer is removed, nor of whoever is one person with them.",
+        "Places a legal hold: nothing that is stored of the customer is removed, nor of whoever is one \
+         person with them.",
         Access::Token(PRIVACY, Scope::Privacy),
         schema::<customers::CustomerView>,
         place_hold,

@@ -84,13 +84,39 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Response, Problem> {
 
 /// The routes of this resource.
 pub const ROUTES: &[Route] = &[
-    Route::change(Verb::Delete, "/api/customers/{id}", "Erases a customer with all of the person's identities: from now on nobody finds or reads them; their keys are destroyed and what they sealed is deleted within seconds, and then there is a receipt.", Access::Token(PRIVACY, Scope::Privacy), schema::<ErasureView>, erase).status(202).query(&[
-                ("reason", "why: `request`, `consent_withdrawn`, `purpose_served`, `unlawful`; it is kept"),
-                (
-                    "include",
-                    "customers merged by hand who are to go along, separated by commas: `customers` of the answer `merged_by_hand`",
-                ),
-            ]).refusing(&[(409, "legal_hold"), (409, "merged_by_hand")]),
-    Route::get("/api/erasures", "Lists erasures, oldest first.", Access::Token(PRIVACY, Scope::Privacy), Answer::Json(schema::<Page<ErasureView>>), list).query(PAGE),
-    Route::get("/api/erasures/{id}", "Shows an erasure.", Access::Token(PRIVACY, Scope::Privacy), Answer::Json(schema::<ErasureView>), get),
+    Route::change(
+        Verb::Delete,
+        "/api/customers/{id}",
+        "Erases a customer with all of the person's identities: from now on nobody finds or reads them; \
+         their keys are destroyed and what they sealed is deleted within seconds, and then there is a \
+         receipt.",
+        Access::Token(PRIVACY, Scope::Privacy),
+        schema::<ErasureView>,
+        erase,
+    )
+    .status(202)
+    .query(&[
+        ("reason", "why: `request`, `consent_withdrawn`, `purpose_served`, `unlawful`; it is kept"),
+        (
+            "include",
+            "customers merged by hand who are to go along, separated by commas: `customers` of the answer \
+         `merged_by_hand`",
+        ),
+    ])
+    .refusing(&[(409, "legal_hold"), (409, "merged_by_hand")]),
+    Route::get(
+        "/api/erasures",
+        "Lists erasures, oldest first.",
+        Access::Token(PRIVACY, Scope::Privacy),
+        Answer::Json(schema::<Page<ErasureView>>),
+        list,
+    )
+    .query(PAGE),
+    Route::get(
+        "/api/erasures/{id}",
+        "Shows an erasure.",
+        Access::Token(PRIVACY, Scope::Privacy),
+        Answer::Json(schema::<ErasureView>),
+        get,
+    ),
 ];

@@ -117,9 +117,16 @@ impl Pieces for Follow {
 }
 
 /// The routes of this resource.
-pub const ROUTES: &[Route] = &[
-    Route::open(Verb::Get, "/api/events", "Reads the event log: one JSON object a line; with `Accept: text/event-stream` the same as server-sent events that go on.", Access::Token(ANYONE, Scope::Figures), Answer::Other("application/x-ndjson"), list).query(&[
-                ("after", "the `seq` of the last event seen; 0 when left out"),
-                ("limit", "events on a page, 1 to 1000; 200 when left out"),
-            ]),
-];
+pub const ROUTES: &[Route] = &[Route::open(
+    Verb::Get,
+    "/api/events",
+    "Reads the event log: one JSON object a line; with `Accept: text/event-stream` the same as \
+         server-sent events that go on.",
+    Access::Token(ANYONE, Scope::Figures),
+    Answer::Other("application/x-ndjson"),
+    list,
+)
+.query(&[
+    ("after", "the `seq` of the last event seen; 0 when left out"),
+    ("limit", "events on a page, 1 to 1000; 200 when left out"),
+])];

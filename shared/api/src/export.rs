@@ -265,7 +265,8 @@ fn customer(ctx: &Ctx<'_>, id: CustomerId) -> Result<Customer, StepError> {
 pub const ROUTES: &[Route] = &[Route::open(
     Verb::Get,
     "/api/customers/{id}/export",
-    "Exports all that is known of a customer: a ZIP of JSON files. Of one who was erased, the receipt.",
+    "Exports all that is known of a customer: a ZIP of JSON files. Of one who was erased, the \
+         receipt.",
     Access::Token(PRIVACY, Scope::Privacy),
     Answer::Other("application/zip"),
     begin,

@@ -79,7 +79,7 @@ impl<'a> HandOvers<'a> {
         serde_json::to_string(&told).ok()
     }
 
-    /// Who holds the conversation is looked up anew, because an event may be an old one.
+    /// The holder of the conversation is looked up anew, because an event may be an old one.
     fn due(&self, event: &Event) -> Result<Option<(Conversation, Why)>, StepError> {
         let Some(id) = event.conversation else { return Ok(None) };
         let get = || conversations::get(self.ctx.db, id);

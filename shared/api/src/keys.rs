@@ -59,7 +59,8 @@ pub const ROUTES: &[Route] = &[
     Route::change(
         Verb::Post,
         "/api/keys/rotate",
-        "Wraps up to 1,000 keys anew by the master key in force; repeat while there are more. Content is not touched.",
+        "Wraps up to 1,000 keys anew by the master key in force; repeat while there are more. Content is \
+         not touched.",
         Access::Token(ADMIN, Scope::Configuration),
         schema::<RotatedView>,
         rotate,

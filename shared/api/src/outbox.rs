@@ -187,7 +187,8 @@ pub const ROUTES: &[Route] = &[
     Route::change(
         Verb::Post,
         "/api/outbox/retry",
-        "Tries messages again that were given up and that their platform still takes; goes on with `next`.",
+        "Tries messages again that were given up and that their platform still takes; goes on with \
+         `next`.",
         Access::Token(FIGURES, Scope::Conversations),
         schema::<Retried>,
         retry,

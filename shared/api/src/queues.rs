@@ -76,6 +76,21 @@ pub(crate) fn staffing(call: &Call<'_>) -> Result<Response, Problem> {
 
 /// The routes of this resource.
 pub const ROUTES: &[Route] = &[
-    Route::get("/api/queues", "Lists the groups' queues: length, age, pace, estimated wait and how far estimates were off.", Access::Token(STAFF, Scope::Conversations), Answer::Json(schema::<Page<QueueView>>), list),
-    Route::get("/api/staffing", "Says what will come to each group, how many slots that takes and work for it, and who should serve which group first.", Access::Token(SUPERVISOR, Scope::Figures), Answer::Json(schema::<warmline_flow::staffing::Staffing>), staffing).query(&[("quarters", "quarters of an hour to look ahead, 1 to 96; 4 when left out")]).refusing(&[(422, "invalid_field")]),
+    Route::get(
+        "/api/queues",
+        "Lists the groups' queues: length, age, pace, estimated wait and how far estimates were off.",
+        Access::Token(STAFF, Scope::Conversations),
+        Answer::Json(schema::<Page<QueueView>>),
+        list,
+    ),
+    Route::get(
+        "/api/staffing",
+        "Says what will come to each group, how many slots that takes and work for it, and who should \
+         serve which group first.",
+        Access::Token(SUPERVISOR, Scope::Figures),
+        Answer::Json(schema::<warmline_flow::staffing::Staffing>),
+        staffing,
+    )
+    .query(&[("quarters", "quarters of an hour to look ahead, 1 to 96; 4 when left out")])
+    .refusing(&[(422, "invalid_field")]),
 ];

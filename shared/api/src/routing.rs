@@ -281,7 +281,8 @@ pub const ROUTES: &[Route] = &[
     Route::change(
         Verb::Post,
         "/api/routing/dry-run",
-        "Says what would be decided for a contact now, by the plan in force or another one; nothing is changed.",
+        "Says what would be decided for a contact now, by the plan in force or another one; nothing is \
+         changed.",
         Access::Token(SUPERVISOR, Scope::Configuration),
         schema::<DryRunView>,
         dry_run,

@@ -161,11 +161,85 @@ pub(crate) fn turn(call: &Call<'_>) -> Result<Response, Problem> {
 
 /// The routes of this resource.
 pub const ROUTES: &[Route] = &[
-    Route::get("/api/conversations/{id}/routing", "Explains where a conversation is: its decisions, newest first, each with every seat and why it was refused or ranked.", Access::Token(STAFF, Scope::Conversations), Answer::Json(schema::<Page<DecisionView>>), routing).agents("those that they may read"),
-    Route::get("/api/conversations/{id}/queue", "Says where a conversation stands in its queue and how long it will wait.", Access::Token(STAFF, Scope::Conversations), Answer::Json(schema::<warmline_flow::place::Standing>), queue).refusing(&[(409, "not_queued")]).agents("those that they may read"),
-    Route::change(Verb::Post, "/api/conversations/{id}/assign", "Gives a conversation to an agent: out of a queue or out of another agent's hands.", Access::Token(SUPERVISOR, Scope::Conversations), schema::<ConversationView>, assign).taking(schema::<Assign>).refusing(&[(409, "conversation_closed"), (409, "not_yours"), (409, "same_agent"), (409, "agent_full"), (409, "agent_offline")]),
-    Route::change(Verb::Post, "/api/conversations/{id}/consult", "Asks a colleague about a conversation, which stays where it is: the colleague reads it and writes notes.", Access::Token(STAFF, Scope::Conversations), schema::<ConversationView>, consult).taking(schema::<Consult>).refusing(&[(409, "conversation_closed"), (409, "not_yours"), (409, "same_agent")]).agents("their own"),
-    Route::change(Verb::Delete, "/api/conversations/{id}/consult/{agent}", "Ends a consultation.", Access::Token(STAFF, Scope::Conversations), schema::<serde_json::Value>, end_consult).refusing(&[(409, "not_yours")]).agents("their own"),
-    Route::change(Verb::Post, "/api/conversations/{id}/notes", "Leaves a note for colleagues; the customer never sees it.", Access::Token(STAFF, Scope::Conversations), schema::<MessageView>, note).taking(schema::<Note>).status(201).refusing(&[(409, "conversation_closed"), (409, "not_yours")]).agents("their own"),
-    Route::change(Verb::Post, "/api/conversations/{id}/turn", "An AI seat answers, and says how sure it is; by the group's policy its messages go to the customer or people take over.", Access::Token(STAFF, Scope::Conversations), schema::<TurnView>, turn).taking(schema::<TurnRequest>).replying().refusing(&[(409, "customer_opted_out")]).agents("AI seats"),
+    Route::get(
+        "/api/conversations/{id}/routing",
+        "Explains where a conversation is: its decisions, newest first, each with every seat and why it \
+         was refused or ranked.",
+        Access::Token(STAFF, Scope::Conversations),
+        Answer::Json(schema::<Page<DecisionView>>),
+        routing,
+    )
+    .agents("those that they may read"),
+    Route::get(
+        "/api/conversations/{id}/queue",
+        "Says where a conversation stands in its queue and how long it will wait.",
+        Access::Token(STAFF, Scope::Conversations),
+        Answer::Json(schema::<warmline_flow::place::Standing>),
+        queue,
+    )
+    .refusing(&[(409, "not_queued")])
+    .agents("those that they may read"),
+    Route::change(
+        Verb::Post,
+        "/api/conversations/{id}/assign",
+        "Gives a conversation to an agent: out of a queue or out of another agent's hands.",
+        Access::Token(SUPERVISOR, Scope::Conversations),
+        schema::<ConversationView>,
+        assign,
+    )
+    .taking(schema::<Assign>)
+    .refusing(&[
+        (409, "conversation_closed"),
+        (409, "not_yours"),
+        (409, "same_agent"),
+        (409, "agent_full"),
+        (409, "agent_offline"),
+    ]),
+    Route::change(
+        Verb::Post,
+        "/api/conversations/{id}/consult",
+        "Asks a colleague about a conversation, which stays where it is: the colleague reads it and \
+         writes notes.",
+        Access::Token(STAFF, Scope::Conversations),
+        schema::<ConversationView>,
+        consult,
+    )
+    .taking(schema::<Consult>)
+    .refusing(&[(409, "conversation_closed"), (409, "not_yours"), (409, "same_agent")])
+    .agents("their own"),
+    Route::change(
+        Verb::Delete,
+        "/api/conversations/{id}/consult/{agent}",
+        "Ends a consultation.",
+        Access::Token(STAFF, Scope::Conversations),
+        schema::<serde_json::Value>,
+        end_consult,
+    )
+    .refusing(&[(409, "not_yours")])
+    .agents("their own"),
+    Route::change(
+        Verb::Post,
+        "/api/conversations/{id}/notes",
+        "Leaves a note for colleagues; the customer never sees it.",
+        Access::Token(STAFF, Scope::Conversations),
+        schema::<MessageView>,
+        note,
+    )
+    .taking(schema::<Note>)
+    .status(201)
+    .refusing(&[(409, "conversation_closed"), (409, "not_yours")])
+    .agents("their own"),
+    Route::change(
+        Verb::Post,
+        "/api/conversations/{id}/turn",
+        "An AI seat answers, and says how sure it is; by the group's policy its messages go to the \
+         customer or people take over.",
+        Access::Token(STAFF, Scope::Conversations),
+        schema::<TurnView>,
+        turn,
+    )
+    .taking(schema::<TurnRequest>)
+    .replying()
+    .refusing(&[(409, "customer_opted_out")])
+    .agents("AI seats"),
 ];

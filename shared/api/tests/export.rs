@@ -15,8 +15,8 @@ use warmline_model::{
 use warmline_privacy::{Keyring, Masters};
 use warmline_store::customers::{self, NewIdentity};
 use warmline_store::messages::{self, Message};
-use warmline_store::native::NativeDb;
-use warmline_store::{NoKv, erasures, immediate, migrate, vault};
+use warmline_store::native::{NativeDb, NoKv};
+use warmline_store::{erasures, immediate, migrate, vault};
 
 const CONVERSATION: &str = "INSERT INTO conversations (id, identity_id, customer_id, channel, account, state, vip, opened_at, \
     last_message_at, closed_at, messages, case_id) VALUES (?1, ?2, ?3, 'app', 'a', 'closed', 0, 0, 0, 0, ?4, ?1)";

@@ -13,8 +13,8 @@ use warmline_flow::staff::{self, Duties, NewAgent};
 use warmline_kernel::Ctx;
 use warmline_model::{Clock, Rng, Role, Scope, Timestamp};
 use warmline_privacy::{Keyring, Masters};
-use warmline_store::native::NativeDb;
-use warmline_store::{NoKv, config, migrate};
+use warmline_store::native::{NativeDb, NoKv};
+use warmline_store::{config, migrate};
 
 const AGENTS: Access = Access::Token(&[Role::Agent], Scope::Conversations);
 const ROUNDS: usize = 50_000;

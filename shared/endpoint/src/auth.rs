@@ -32,7 +32,7 @@ const MOST_ALIKE: i64 = 64;
 /// The most failures in a minute altogether.
 const MOST: i64 = 1_024;
 
-/// What is needed to admit a request to a route. An answer that goes on (a stream) keeps it, and asks again.
+/// The claim of a request to a route: the token and the route's access. An answer that goes on (a stream) keeps it, and asks again.
 #[derive(Clone)]
 pub struct Admission {
     access: Access,

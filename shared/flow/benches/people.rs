@@ -17,8 +17,8 @@ use warmline_kernel::{Ctx, archive, sealed};
 use warmline_model::{Clock, Content, ConversationId, CustomerId, MessageId, Origin, Rng, Role, Timestamp};
 use warmline_privacy::{Keyring, Masters};
 use warmline_store::messages::{self, Message};
-use warmline_store::native::{MemoryKv, NativeDb};
-use warmline_store::{Db, NoKv, StoreError, conversations, customers, immediate, migrate, vault};
+use warmline_store::native::{MemoryKv, NativeDb, NoKv};
+use warmline_store::{Db, StoreError, conversations, customers, immediate, migrate, vault};
 
 const SIZES: [i64; 3] = [10_000, 1_000_000, 10_000_000];
 const ROUNDS: i64 = 2_000;

@@ -48,8 +48,7 @@ pub fn find(ctx: &Ctx<'_>, actor: &Actor, id: ConversationId) -> Result<Conversa
 /// As for [`find`].
 pub fn read(ctx: &Ctx<'_>, actor: &Actor, id: ConversationId) -> Result<Conversation, StepError> {
     let conversation = find(ctx, actor, id)?;
-    let of = Of { customer: Some(conversation.person), conversation: Some(id), ..Of::default() };
-    audit::record(ctx, actor, Action::ReadConversation, of)?;
+    noted(ctx, actor, Action::ReadConversation, &conversation)?;
     Ok(conversation)
 }
 
@@ -60,9 +59,14 @@ pub fn read(ctx: &Ctx<'_>, actor: &Actor, id: ConversationId) -> Result<Conversa
 pub fn medium(ctx: &Ctx<'_>, actor: &Actor, id: ConversationId, n: i64) -> Result<media::Kept, StepError> {
     let conversation = find(ctx, actor, id)?;
     let kept = media::find(ctx, id, n)?;
-    let of = Of { customer: Some(conversation.person), conversation: Some(id), ..Of::default() };
-    audit::record(ctx, actor, Action::ReadMedium, of)?;
+    noted(ctx, actor, Action::ReadMedium, &conversation)?;
     Ok(kept)
+}
+
+/// Notes in the audit log that something said in a conversation is read.
+fn noted(ctx: &Ctx<'_>, actor: &Actor, action: Action, conversation: &Conversation) -> Result<(), StepError> {
+    let of = Of { customer: Some(conversation.person), conversation: Some(conversation.id), ..Of::default() };
+    audit::record(ctx, actor, action, of)
 }
 
 fn open_only(conversation: &Conversation) -> Result<(), StepError> {

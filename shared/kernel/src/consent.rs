@@ -65,7 +65,7 @@ pub fn refuses(ctx: &Ctx<'_>, person: CustomerId, channel: &Channel) -> Result<b
     Ok(consents::of_person(ctx.db, person, &messages_on(channel))? == Some(false))
 }
 
-/// Who made a choice, and in which message.
+/// The customer who made a choice, and the message that says it.
 #[derive(Clone, Copy)]
 pub struct Chooser<'a> {
     /// The person.

@@ -9,16 +9,3 @@ pub trait Kv {
     /// Deletes a value.
     fn delete(&self, key: &str);
 }
-
-/// A store that keeps nothing.
-pub struct NoKv;
-
-impl Kv for NoKv {
-    fn get(&self, _: &str) -> Option<Vec<u8>> {
-        None
-    }
-
-    fn set(&self, _: &str, _: &[u8]) {}
-
-    fn delete(&self, _: &str) {}
-}

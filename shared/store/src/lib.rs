@@ -53,5 +53,5 @@ pub mod vault;
 pub mod waiting;
 
 pub use db::{Db, Row, StoreError, Value, immediate};
-pub use kv::{Kv, NoKv};
+pub use kv::Kv;
 pub use migrate::migrate;

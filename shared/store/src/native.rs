@@ -55,6 +55,19 @@ impl Kv for MemoryKv {
     }
 }
 
+/// A store that keeps nothing.
+pub struct NoKv;
+
+impl Kv for NoKv {
+    fn get(&self, _: &str) -> Option<Vec<u8>> {
+        None
+    }
+
+    fn set(&self, _: &str, _: &[u8]) {}
+
+    fn delete(&self, _: &str) {}
+}
+
 fn error(e: rusqlite::Error) -> StoreError {
     StoreError::from_message(&e.to_string())
 }

@@ -10,7 +10,7 @@ pub struct OddItems {
     pub count: i64,
     /// When the last of them was received.
     pub last_at: Timestamp,
-    /// What was wrong with the last one, as a code.
+    /// The fault of the last item, as a code.
     pub last_reason: String,
 }
 

@@ -81,7 +81,7 @@ impl Database {
     /// The file cannot be used, or another process has it.
     pub fn open(label: &str, path: PathBuf, durability: Durability, min_free: u64) -> anyhow::Result<Arc<Self>> {
         let failed = || format!("cannot open the database {}", path.display());
-        has_not_been_emptied(&path)?;
+        watch::refuse_emptied(&path)?;
         let file = private::file(&path).with_context(failed)?;
         ensure!(
             Watch::lock_alone(&file).with_context(failed)?,
@@ -219,20 +219,6 @@ impl Writer {
 /// Locks a mutex; a panic elsewhere while it was held left nothing half done behind these.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Refuses a database that was cut to nothing. SQLite takes such a file for a new one, and removes the log with all that it holds.
-fn has_not_been_emptied(path: &Path) -> anyhow::Result<()> {
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    let length = |path: &Path| std::fs::metadata(path).map_or(0, |file| file.len());
-    ensure!(
-        !path.exists() || length(path) > 0 || length(Path::new(&log)) == 0,
-        "the database {} is empty, but its log {} is not: somebody cut the database; keep both files, and restore the newest back-up",
-        path.display(),
-        Path::new(&log).display()
-    );
-    Ok(())
 }
 
 #[cfg(test)]

@@ -61,6 +61,26 @@ fn lost() -> StatementError {
     StatementError::new(LOST)
 }
 
+/// Where SQLite keeps the log of a database.
+fn log_of(path: &Path) -> PathBuf {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    log.into()
+}
+
+/// Refuses a database that was cut to nothing. SQLite takes such a file for a new one, and removes the log with all that it holds.
+pub fn refuse_emptied(path: &Path) -> anyhow::Result<()> {
+    let log = log_of(path);
+    let length = |path: &Path| std::fs::metadata(path).map_or(0, |file| file.len());
+    anyhow::ensure!(
+        !path.exists() || length(path) > 0 || length(&log) == 0,
+        "the database {} is empty, but its log {} is not: somebody cut the database; keep both files, and restore the newest back-up",
+        path.display(),
+        log.display()
+    );
+    Ok(())
+}
+
 /// The least length of a log with so many pages.
 fn written(pages: &AtomicI32) -> u64 {
     match u64::try_from(pages.load(Ordering::Relaxed)).unwrap_or(0) {
@@ -73,11 +93,9 @@ impl Watch {
     /// Watches over `file`, which was opened at `path`.
     pub fn new(path: &Path, file: File) -> std::io::Result<Self> {
         let metadata = file.metadata()?;
-        let mut log_path = path.to_path_buf().into_os_string();
-        log_path.push("-wal");
         Ok(Self {
             path: path.to_path_buf(),
-            log_path: log_path.into(),
+            log_path: log_of(path),
             identity: identity(&metadata),
             length: AtomicU64::new(metadata.len()),
             file,
