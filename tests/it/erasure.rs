@@ -13,12 +13,13 @@ use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::Path;
 use std::process::Command;
-use warmline_flow::timeline;
+use warmline_customers::store::people;
+use warmline_customers::timeline;
 use warmline_kernel::{Ctx, StepError, passing, sealed};
 use warmline_model::{Clock, CustomerId, Rng, Timestamp};
 use warmline_privacy::{Keyring, Masters, SealError};
 use warmline_store::native::{NativeDb, NoKv};
-use warmline_store::{meta, people, vault};
+use warmline_store::{meta, vault};
 
 /// The files of an export, their hashes held against the manifest.
 fn files(zip: &[u8]) -> BTreeMap<String, Value> {
@@ -76,8 +77,16 @@ impl Thief {
 
     /// What a customer said, as far as it can be read.
     fn reads(&self, customer: &str) -> Result<Vec<String>, StepError> {
-        let ctx =
-            Ctx { db: &self.db, vault: &self.vault, kv: &NoKv, contexts: 0, clock: &Still, rng: &Still, keys: &self.keys };
+        let ctx = Ctx {
+            db: &self.db,
+            vault: &self.vault,
+            kv: &NoKv,
+            contexts: 0,
+            clock: &Still,
+            rng: &Still,
+            keys: &self.keys,
+            installed: warmline_app::WHOLE,
+        };
         let id: CustomerId = customer.parse().unwrap();
         let person = people::person(&self.db, id)?.expect("the copy has the customer");
         let entries = timeline::page(&ctx, person, Timestamp::default(), None, 100)?;
@@ -92,8 +101,16 @@ impl Thief {
 
     /// Which keys of what passes through can be had.
     fn passing(&self, upto: i64) -> usize {
-        let ctx =
-            Ctx { db: &self.db, vault: &self.vault, kv: &NoKv, contexts: 0, clock: &Still, rng: &Still, keys: &self.keys };
+        let ctx = Ctx {
+            db: &self.db,
+            vault: &self.vault,
+            kv: &NoKv,
+            contexts: 0,
+            clock: &Still,
+            rng: &Still,
+            keys: &self.keys,
+            installed: warmline_app::WHOLE,
+        };
         (1..=upto).filter(|n| passing::by_number(&ctx, *n).is_ok()).count()
     }
 }

@@ -2,7 +2,7 @@
 
 #![expect(unsafe_code, reason = "the entry point that Spin's macro writes")]
 
-use warmline_api::{dispatch, health};
+use warmline_app::{MIGRATIONS, WITH_PERSONAL_DATA, dispatch, health};
 use warmline_endpoint::route::Reply;
 use warmline_model::Channel;
 use warmline_spin::incoming::{pass, read, refuse, respond};
@@ -19,7 +19,7 @@ async fn handle(request: IncomingRequest, out: ResponseOutparam) {
     if let Some(alive) = health::alive(&request) {
         return respond(out, alive.secured()).await;
     }
-    let world = match World::open() {
+    let world = match World::open(&MIGRATIONS, WITH_PERSONAL_DATA) {
         Ok(world) => world,
         Err(problem) => return respond(out, refuse(problem).secured()).await,
     };

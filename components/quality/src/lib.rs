@@ -3,7 +3,7 @@
 #![expect(unsafe_code, reason = "the entry point that Spin's macro writes")]
 
 use warmline_endpoint::{Problem, Request, Response};
-use warmline_flow::quality;
+use warmline_quality::steps;
 use warmline_spin::incoming::serve;
 use warmline_spin::{IncomingRequest, ResponseOutparam, World};
 
@@ -22,6 +22,6 @@ async fn answer(request: &Request) -> Result<Response, Problem> {
     let world = World::open_ready()?;
     let ctx = world.ctx();
     let deadline = ctx.now().plus_millis(BUDGET_MS);
-    while quality::inspect(&ctx)? && ctx.now() < deadline {}
+    while steps::inspect(&ctx)? && ctx.now() < deadline {}
     Ok(Response::empty(204))
 }

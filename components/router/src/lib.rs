@@ -7,16 +7,16 @@
 
 #![expect(unsafe_code, reason = "the entry point that Spin's macro writes")]
 
+use warmline_app::{MIGRATIONS, WITH_PERSONAL_DATA, tick};
+use warmline_conversations::drain::{Drainer, Step};
+use warmline_conversations::store::placing;
 use warmline_endpoint::{Problem, Request, Response, page};
-use warmline_flow::drain::{Drainer, Step};
-use warmline_flow::tick;
 use warmline_kernel::Ctx;
 use warmline_model::Timestamp;
 use warmline_spin::incoming::serve;
 use warmline_spin::outgoing::{all, sleep};
 use warmline_spin::{IncomingRequest, ResponseOutparam, World, internal};
 use warmline_store::inbox::{SHARDS, waiting_shards};
-use warmline_store::placing;
 
 /// How long one call drains: less than any platform's limit on a request.
 const BUDGET_MS: i64 = 5_000;
@@ -32,7 +32,7 @@ async fn handle(request: IncomingRequest, out: ResponseOutparam) {
 }
 
 async fn answer(request: &Request) -> Result<Response, Problem> {
-    let world = World::open()?;
+    let world = World::open(&MIGRATIONS, WITH_PERSONAL_DATA)?;
     let ctx = world.ctx();
     let deadline = ctx.now().plus_millis(BUDGET_MS);
     let more = match request.path.as_str() {
@@ -49,7 +49,8 @@ async fn answer(request: &Request) -> Result<Response, Problem> {
             }
             let shards = waiting_shards(ctx.db)?;
             let drained = all(shards.into_iter().map(|shard| drain(&ctx, shard, deadline)).collect()).await;
-            drained.into_iter().collect::<Result<Vec<_>, _>>()?.contains(&true)
+            let more = drained.into_iter().collect::<Result<Vec<_>, _>>()?.contains(&true);
+            tick::follow(&ctx, deadline)? || more
         }
         _ => return Err(Problem::new(404, "not_found", "the router has no such path")),
     };

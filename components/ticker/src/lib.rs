@@ -4,9 +4,11 @@
 
 #![expect(unsafe_code, reason = "the entry point that Spin's macro writes")]
 
-use warmline_api::tick::{ROUTES, calls};
+use warmline_app::MIGRATIONS;
+use warmline_app::wake::{ROUTES, calls};
 use warmline_endpoint::route::{Reply, dispatch};
 use warmline_endpoint::{Problem, Request, Response};
+use warmline_kernel::installed::Installed;
 use warmline_spin::incoming::serve_api;
 use warmline_spin::outgoing::all;
 use warmline_spin::world::variable;
@@ -18,7 +20,7 @@ async fn handle(request: IncomingRequest, out: ResponseOutparam) {
 }
 
 async fn answer(request: &Request) -> Result<Response, Problem> {
-    let world = World::open()?;
+    let world = World::open(&MIGRATIONS, Installed::default())?;
     let due = match request.path.as_str() {
         "/tick" => Reply::Calls(calls(&world.ctx())?),
         _ => dispatch(&world.ctx(), &variable("admin_token"), request, "ticker", ROUTES).0?,

@@ -4,10 +4,13 @@
 //! * [`problem`]: the one mapping from errors to RFC 9457 problem+json;
 //! * [`auth`]: from bearer tokens to actors; [`pace`]: how many requests a token may send;
 //! * [`route`]: what is served where, to whom and by which function, and the dispatch; [`sse`]: server-sent events;
-//! * [`page`]: limits and cursors;
+//! * [`page`]: limits, cursors, and lists that come in pages; [`body`]: from the text of a body to values;
+//! * [`capability`]: what a capability consists of;
 //! * [`idempotency`]: a repeated `Idempotency-Key` gets the same answer and one effect.
 
 pub mod auth;
+pub mod body;
+pub mod capability;
 pub mod idempotency;
 pub mod message;
 pub mod pace;

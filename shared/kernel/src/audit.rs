@@ -5,7 +5,7 @@ use crate::ctx::{Actor, Ctx, StepError};
 use warmline_model::{AuditEntry, ConversationId, CustomerId};
 use warmline_privacy::audit::{AUDIT_START, AuditFault, AuditHead};
 use warmline_store::audit::{self, Stored};
-use warmline_store::{immediate, people};
+use warmline_store::{customers, immediate};
 
 /// What was done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,8 +135,8 @@ pub fn append(ctx: &Ctx<'_>, actor: &Actor, action: Action, of: Of<'_>) -> Resul
 
 /// All customers merged with this one, itself included; empty if there is no other, or if it was erased.
 fn named(ctx: &Ctx<'_>, customer: Option<CustomerId>) -> Result<Vec<CustomerId>, StepError> {
-    let Some(person) = customer.map(|c| people::person(ctx.db, c)).transpose()?.flatten() else { return Ok(Vec::new()) };
-    let members: Vec<CustomerId> = people::members(ctx.db, person)?.into_iter().map(|m| m.id).collect();
+    let Some(person) = customer.map(|c| customers::person(ctx.db, c)).transpose()?.flatten() else { return Ok(Vec::new()) };
+    let members: Vec<CustomerId> = customers::members(ctx.db, person)?.into_iter().map(|m| m.id).collect();
     Ok(if members.len() > 1 { members } else { Vec::new() })
 }
 

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use warmline_language::optout;
 use warmline_model::{Channel, Content, CustomerId, MessageId};
 use warmline_store::consents::{self, Consent};
-use warmline_store::people;
+use warmline_store::customers;
 
 /// The version noted for a choice made with a carrier's word or by a platform's event.
 const CARRIERS: &str = "carrier";
@@ -135,7 +135,7 @@ pub fn note(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, said: &Said<'_>)
 /// Whether a person agreed to a purpose. The newest record decides; without a record they did not.
 pub fn allows(ctx: &Ctx<'_>, person: CustomerId, purpose: &str) -> Result<bool, StepError> {
     let mut newest: Option<Consent> = None;
-    for member in people::members(ctx.db, person)? {
+    for member in customers::members(ctx.db, person)? {
         newest = newest.into_iter().chain(consents::newest(ctx.db, member.id, purpose)?).max_by_key(|c| c.seq);
     }
     Ok(newest.is_some_and(|c| c.given))
@@ -144,7 +144,7 @@ pub fn allows(ctx: &Ctx<'_>, person: CustomerId, purpose: &str) -> Result<bool, 
 /// The newest record of each purpose that the person has a record of.
 pub fn standing(ctx: &Ctx<'_>, person: CustomerId) -> Result<Vec<Consent>, StepError> {
     let mut newest: BTreeMap<String, Consent> = BTreeMap::new();
-    for member in people::members(ctx.db, person)? {
+    for member in customers::members(ctx.db, person)? {
         for record in consents::standing(ctx.db, member.id)? {
             if newest.get(&record.purpose).is_none_or(|other| other.seq < record.seq) {
                 newest.insert(record.purpose.clone(), record);
@@ -157,7 +157,7 @@ pub fn standing(ctx: &Ctx<'_>, person: CustomerId) -> Result<Vec<Consent>, StepE
 /// A person's records before a position, newest first.
 pub fn before(ctx: &Ctx<'_>, person: CustomerId, seq: i64, limit: i64) -> Result<Vec<Consent>, StepError> {
     let mut all = Vec::new();
-    for member in people::members(ctx.db, person)? {
+    for member in customers::members(ctx.db, person)? {
         all.extend(consents::before(ctx.db, member.id, seq, limit)?);
     }
     all.sort_unstable_by_key(|c| std::cmp::Reverse(c.seq));

@@ -1,10 +1,11 @@
 //! What every step receives, and how a step can fail.
 
+use crate::installed::Installed;
 use warmline_model::{AgentId, Clock, CustomerId, Rng, Role, Timestamp};
 use warmline_privacy::{Keyring, SealError};
 use warmline_store::{Db, Kv, StoreError};
 
-/// The world as a step sees it.
+/// What every step needs: databases, clock, randomness, keys.
 #[derive(Clone, Copy)]
 pub struct Ctx<'a> {
     /// The store.
@@ -22,6 +23,8 @@ pub struct Ctx<'a> {
     pub rng: &'a dyn Rng,
     /// Keys.
     pub keys: &'a Keyring,
+    /// What the installed capabilities give to each other.
+    pub installed: Installed,
 }
 
 impl Ctx<'_> {

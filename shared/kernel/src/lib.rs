@@ -6,6 +6,8 @@
 //!   transient keys, with the [`payload`] of inbox rows;
 //! * [`audit`]: who read which personal data; [`consent`]: what customers agreed to, checked before anything automatic is
 //!   said;
+//! * [`personal`]: what each capability does with personal data when the law asks for it; [`installed`]: what the installed
+//!   capabilities give to each other;
 //! * [`archive`]: packed messages; [`broken`]: values that were altered.
 //!
 //! Every step fails if the store fails or a value does not open. Its documentation names only other errors.
@@ -15,9 +17,11 @@ pub mod audit;
 pub mod broken;
 pub mod consent;
 pub mod ctx;
+pub mod installed;
 pub mod keys;
 pub mod passing;
 pub mod payload;
+pub mod personal;
 pub mod sealed;
 
 pub use ctx::{Ctx, StepError};

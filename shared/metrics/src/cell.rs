@@ -1,9 +1,9 @@
 //! What events add up to: per figure, hour, channel and histogram bucket a count and a total.
 
-use crate::fold::fold;
+use crate::fold::{Sample, fold};
 use crate::histogram::bucket;
 use std::collections::BTreeMap;
-use warmline_model::Event;
+use warmline_model::{Event, Figure};
 
 /// One cell.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,12 +22,15 @@ pub struct Cell {
     pub total: i64,
 }
 
-/// Adds events up by figure, hour of the event's own time, channel and bucket. Pure: the same events give the same cells.
-pub fn roll_up(batch: &[Event]) -> Vec<Cell> {
+/// Adds events up by figure, those of `figures` included, hour of the event's own time, channel and bucket. Pure: the same events give the same cells.
+pub fn roll_up<'f>(batch: &[Event], figures: impl Iterator<Item = &'f Figure> + Clone) -> Vec<Cell> {
     let mut cells: BTreeMap<(&'static str, i64, String, i64), (i64, i64)> = BTreeMap::new();
     for event in batch {
         let hour = event.at.secs().div_euclid(3600);
-        for sample in fold(&event.body) {
+        let counted = figures
+            .clone()
+            .filter_map(|figure| Some(Sample { figure: figure.id, channel: (figure.counts)(event)?, millis: None }));
+        for sample in fold(&event.body).into_iter().chain(counted) {
             let key = (sample.figure, hour, sample.channel, sample.millis.map_or(0, bucket));
             let cell = cells.entry(key).or_default();
             cell.0 += 1;

@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use warmline_model::figure::{Figure, Gauge};
 
 /// A number of one account and reason.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -49,6 +50,8 @@ pub struct Gauges {
     pub store_damaged: i64,
     /// Events that were not folded yet.
     pub events_behind: i64,
+    /// What is true of each capability now.
+    pub more: Vec<Gauge>,
 }
 
 /// A duration's figures, in milliseconds. Quantiles are read from buckets and are at most 12.5% too high.
@@ -98,6 +101,9 @@ pub struct Figures {
     pub counts: Vec<Count>,
     /// The present.
     pub now: Gauges,
+    /// Formula ids of counts, with what they count.
+    #[serde(skip)]
+    meanings: Vec<(&'static str, &'static str)>,
 }
 
 fn channel(name: &str) -> Option<String> {
@@ -106,7 +112,9 @@ fn channel(name: &str) -> Option<String> {
 
 impl Figures {
     /// Reads figures out of cells.
-    pub fn new(cells: &[Cell], now: Gauges) -> Self {
+    pub fn new<'f>(cells: &[Cell], now: Gauges, figures: impl Iterator<Item = &'f Figure> + Clone) -> Self {
+        let meanings: Vec<(&'static str, &'static str)> =
+            COUNTS.into_iter().chain(figures.map(|figure| (figure.id, figure.meaning))).collect();
         let mut durations = Vec::new();
         let mut counts = Vec::new();
         // Grouped by figure and channel; buckets rise within a group.
@@ -131,17 +139,17 @@ impl Figures {
                     p90: at(0.9),
                     p99: at(0.99),
                 });
-            } else if let Some((_, meaning)) = COUNTS.iter().find(|(id, _)| *id == figure) {
+            } else if let Some((_, meaning)) = meanings.iter().find(|(id, _)| *id == figure) {
                 counts.push(Count { formula: figure.to_owned(), meaning, channel: channel(of), count });
             }
         }
-        Self { durations, counts, now }
+        Self { durations, counts, now, meanings }
     }
 
     /// The OpenMetrics text form (openmetrics.io, version 1.0.0).
     pub fn open_metrics(&self) -> String {
         let mut out = String::new();
-        for (id, meaning) in COUNTS {
+        for (id, meaning) in self.meanings.iter().copied() {
             let name = name(id);
             head(&mut out, &name, "counter", meaning);
             for c in self.counts.iter().filter(|c| c.formula == id) {
@@ -211,6 +219,10 @@ impl Figures {
             head(&mut out, name, "gauge", meaning);
             line(&mut out, name, &[], n);
         }
+        for Gauge { name, meaning, value } in &self.now.more {
+            head(&mut out, name, "gauge", meaning);
+            line(&mut out, name, &[], *value);
+        }
         out.push_str("# EOF\n");
         out
     }
@@ -272,7 +284,7 @@ mod tests {
             outbox_oldest_secs: [("wechat".to_owned(), 191)].into(),
             ..Gauges::default()
         };
-        let figures = Figures::new(&cells, now);
+        let figures = Figures::new(&cells, now, [].iter());
         assert_eq!(figures.counts.len(), 1);
         assert_eq!((figures.durations[0].count, figures.durations[0].mean, figures.durations[0].p50), (2, 7.0, 5));
         let text = figures.open_metrics();

@@ -23,7 +23,7 @@ pub const DURATIONS: [(&str, &str); 5] = [
 ];
 
 /// Formula ids of plain counts, with what they count.
-pub const COUNTS: [(&str, &str); 15] = [
+pub const COUNTS: [(&str, &str); 14] = [
     ("conversations.opened.v1", "conversations opened"),
     ("conversations.assigned.v1", "assignments to an agent"),
     ("conversations.ai.v1", "assignments to an AI seat"),
@@ -36,7 +36,6 @@ pub const COUNTS: [(&str, &str); 15] = [
     ("delivery.failed.v1", "tries that failed and were repeated"),
     ("delivery.in_doubt.v1", "tries whose outcome is unknown"),
     ("delivery.dead.v1", "messages given up"),
-    ("quality.alerts.v1", "messages with sensitive words"),
     ("inbox.parked.v1", "webhooks set aside"),
     ("seal.broken.v1", "sealed values found altered"),
 ];
@@ -80,11 +79,12 @@ pub fn fold(event: &EventBody) -> Vec<Sample> {
         EventBody::Delivery(Delivery::InDoubt { channel, .. }) => count("delivery.in_doubt.v1", channel.as_str()),
         EventBody::Delivery(Delivery::Dead { channel, .. }) => count("delivery.dead.v1", channel.as_str()),
         EventBody::ConversationClosed { .. } => count("conversations.closed.v1", ""),
-        EventBody::QualityAlert { .. } => count("quality.alerts.v1", ""),
         EventBody::InboxParked { channel, .. } => count("inbox.parked.v1", channel.as_str()),
         EventBody::SealBroken { .. } => count("seal.broken.v1", ""),
         EventBody::ConversationHandedOver { .. } => count("conversations.handed_over.v1", ""),
-        EventBody::CustomerMerged { .. }
+        // What a capability counts in its own events, it declares itself: see `warmline_model::Figure`.
+        EventBody::QualityAlert { .. }
+        | EventBody::CustomerMerged { .. }
         | EventBody::CustomerErased { .. }
         | EventBody::CustomerUnmerged { .. }
         | EventBody::CaseLinked { .. }

@@ -19,3 +19,24 @@ pub mod store;
 pub use cell::Cell;
 pub use figures::{Figures, Gauges, OfAccount};
 pub use fold::{Sample, fold};
+
+#[cfg(feature = "server")]
+use warmline_endpoint::capability::{Capability, Follower};
+use warmline_kernel::installed::no_gauges;
+use warmline_kernel::personal::Personal;
+use warmline_store::migrate::Migrations;
+#[cfg(feature = "server")]
+#[cfg(feature = "server")]
+
+/// Metrics. Its tables are among the core's, and hold numbers only.
+#[cfg(feature = "server")]
+pub const METRICS: Capability = Capability {
+    name: "metrics",
+    migrations: Migrations::none("metrics"),
+    routes: &[api::ROUTES],
+    follower: Some(Follower { component: "metrics", path: "/fold", step: steps::advance }),
+    due: &[],
+    personal: Personal::None,
+    figures: &[],
+    gauges: no_gauges,
+};

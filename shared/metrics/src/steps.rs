@@ -3,12 +3,13 @@
 use crate::cell::roll_up;
 use crate::figures::{Figures, Gauges, OfAccount};
 use crate::store;
-use warmline_flow::staffing::work_of;
+use warmline_conversations::staffing::work_of;
+use warmline_conversations::store::{queues, staffing};
 use warmline_kernel::ctx::{Ctx, StepError};
 use warmline_model::Timestamp;
+use warmline_model::figure::Gauge;
 use warmline_store::{
-    conversations, damage, events, failures, followers, immediate, inbox, odd_items, outages, outbox, queues, refusals,
-    staffing,
+    conversations, damage, events, failures, followers, immediate, inbox, odd_items, outages, outbox, refusals,
 };
 
 const FOLLOWER: &str = "metrics";
@@ -20,7 +21,7 @@ pub fn advance(ctx: &Ctx<'_>) -> Result<bool, StepError> {
     let from = followers::position(ctx.db, FOLLOWER)?;
     let batch = events::after(ctx.db, from, BATCH)?;
     let Some(last) = batch.last().map(|e| e.seq) else { return Ok(false) };
-    let (cells, work) = (roll_up(&batch), work_of(&batch));
+    let (cells, work) = (roll_up(&batch, ctx.installed.figures.iter().copied().flatten()), work_of(&batch));
     immediate(ctx.db, || {
         if followers::position(ctx.db, FOLLOWER)? != from {
             return Ok::<_, StepError>(());
@@ -73,6 +74,13 @@ pub fn read(ctx: &Ctx<'_>, hours: Option<i64>) -> Result<Figures, StepError> {
         store_damaged: damaged.into_iter().map(|(_, _, n)| n).sum(),
         intake_odd_items: odd.collect(),
         events_behind: events::last(ctx.db)? - followers::position(ctx.db, FOLLOWER)?,
+        more: more(ctx)?,
     };
-    Ok(Figures::new(&cells, now))
+    Ok(Figures::new(&cells, now, ctx.installed.figures.iter().copied().flatten()))
+}
+
+/// What is true of each capability now.
+fn more(ctx: &Ctx<'_>) -> Result<Vec<Gauge>, StepError> {
+    let all: Result<Vec<_>, _> = ctx.installed.gauges.iter().map(|read| read(ctx)).collect();
+    Ok(all?.into_iter().flatten().collect())
 }

@@ -9,7 +9,7 @@
 //! * [`units`], [`seat`]: capacity, what an agent can do, what a queue is made of;
 //! * [`scope`]: the parts of the API that a token can be narrowed to;
 //! * [`audit`]: an entry of the log of who read what of whom;
-//! * [`event`]: the append-only log that quality and metrics are folded from.
+//! * [`event`]: the append-only log that quality and metrics are folded from; [`figure`]: what a capability counts in it.
 //!
 //! Pure data: no I/O, no clock and no randomness of its own.
 
@@ -20,6 +20,7 @@ pub mod channel;
 pub mod content;
 pub mod conversation;
 pub mod event;
+pub mod figure;
 pub mod identifier;
 pub mod ids;
 pub mod inbound;
@@ -34,6 +35,7 @@ pub use channel::{AccountId, Channel, GroupId, SlugError};
 pub use content::{Content, Media, Origin};
 pub use conversation::{ConversationState, DeliveryState};
 pub use event::{Delivery, Event, EventBody};
+pub use figure::Figure;
 pub use identifier::{Identifier, IdentifierKind};
 pub use ids::{AgentId, CaseId, ConversationId, CustomerId, ErasureId, IdError, IdentityId, MergeId, MessageId, TokenId};
 pub use inbound::{Inbound, Sender};

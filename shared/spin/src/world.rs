@@ -4,11 +4,12 @@ use crate::db::{SpinDb, Vault};
 use crate::kv::SpinKv;
 use spin_sdk::variables;
 use warmline_endpoint::Problem;
+use warmline_kernel::installed::Installed;
 use warmline_kernel::{Ctx, keys};
 use warmline_model::{Clock, Rng, Timestamp};
 use warmline_privacy::{KeyError, KeyId, Keyring, Masters};
-use warmline_store::migrate::is_current;
-use warmline_store::{StoreError, meta, migrate, vault};
+use warmline_store::migrate::{Migrations, are_current, is_current, migrate_all};
+use warmline_store::{StoreError, meta, vault};
 
 /// The wall clock.
 pub struct SpinClock;
@@ -44,26 +45,34 @@ pub struct World {
     clock: SpinClock,
     rng: SpinRng,
     contexts: u64,
+    installed: Installed,
 }
 
 /// Where a version without root keys noted the master key to which the store belongs.
 const BELONGS: &str = "master_key_fingerprint";
 
 impl World {
-    /// Opens the store, migrates it if it is not current, and opens the keys.
+    /// Opens the store, migrates it if it is not current, and opens the keys. Steps get what the capabilities give to each
+    /// other.
     ///
     /// # Errors
     /// The store cannot be opened or migrated, a master key is missing or malformed, or the store belongs to another master
     /// key.
-    pub fn open() -> Result<Self, Problem> {
+    pub fn open(migrations: &[Migrations], installed: Installed) -> Result<Self, Problem> {
         let opened = Self::with(|db, vault| {
-            if !is_current(db)? {
+            if !are_current(db, migrations)? {
                 vault::prepare(vault)?;
-                migrate(db)?;
+                migrate_all(db, migrations)?;
             }
             Ok(())
         })?;
-        Ok(Self { contexts: variable("context_entries").parse().unwrap_or(0), ..opened })
+        Ok(Self { contexts: variable("context_entries").parse().unwrap_or(0), ..opened }.knowing(installed))
+    }
+
+    /// Gives steps what the capabilities give to each other.
+    #[must_use]
+    pub fn knowing(self, installed: Installed) -> Self {
+        Self { installed, ..self }
     }
 
     /// Like [`World::open`], for adapters. They do not contain the migrations, and accept nothing before another component
@@ -93,7 +102,7 @@ impl World {
             Some(stored) => Keyring::open(masters, &stored).map_err(no_keys)?,
             None => Self::first(&db, masters, &rng)?,
         };
-        Ok(Self { db, vault, keys: opened, clock: SpinClock, rng, contexts: 0 })
+        Ok(Self { db, vault, keys: opened, clock: SpinClock, rng, contexts: 0, installed: Installed::default() })
     }
 
     /// Makes the keys of a store that has none. If several requests come first, one stores its root key, and the others use
@@ -110,8 +119,8 @@ impl World {
 
     /// The context for the steps of the flow.
     pub fn ctx(&self) -> Ctx<'_> {
-        let Self { db, vault, keys, clock, rng, contexts } = self;
-        Ctx { db, vault, kv: &SpinKv, contexts: *contexts, clock, rng, keys }
+        let Self { db, vault, keys, clock, rng, contexts, installed } = self;
+        Ctx { db, vault, kv: &SpinKv, contexts: *contexts, clock, rng, keys, installed: *installed }
     }
 
     /// The keys.

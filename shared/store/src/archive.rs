@@ -38,9 +38,9 @@ pub struct Pack {
 
 const DUE: &str = concat!(
     "SELECT ",
-    columns!("c"),
-    " FROM conversations c INDEXED BY conversations_aging WHERE c.state = 'closed' AND c.archived < 2 AND c.archived = ?1 \
-     AND coalesce(c.aged_from, c.last_message_at) <= ?2 ORDER BY coalesce(c.aged_from, c.last_message_at) LIMIT ?3"
+    columns!(),
+    " FROM conversations v INDEXED BY conversations_aging WHERE v.state = 'closed' AND v.archived < 2 AND v.archived = ?1 \
+     AND coalesce(v.aged_from, v.last_message_at) <= ?2 ORDER BY coalesce(v.aged_from, v.last_message_at) LIMIT ?3"
 );
 const STAGE: &str = "SELECT archived FROM conversations WHERE id = ?1";
 const MOVE: &str = "UPDATE conversations SET archived = ?2, aged_from = NULL, reply_to = NULL WHERE id = ?1 RETURNING 1";

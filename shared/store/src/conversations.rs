@@ -72,79 +72,27 @@ pub struct Conversation {
     pub case: CaseId,
 }
 
-/// The columns that [`read`] reads, with the table's alias.
-macro_rules! columns {
-    ($t:literal) => {
-        concat!(
-            $t,
-            ".id, ",
-            $t,
-            ".identity_id, ",
-            $t,
-            ".customer_id, ",
-            $t,
-            ".channel, ",
-            $t,
-            ".account, ",
-            $t,
-            ".state, ",
-            $t,
-            ".group_id, ",
-            $t,
-            ".agent_id, ",
-            $t,
-            ".vip, ",
-            $t,
-            ".opened_at, ",
-            $t,
-            ".last_message_at, ",
-            $t,
-            ".queued_at, ",
-            $t,
-            ".assigned_at, ",
-            $t,
-            ".accepted_at, ",
-            $t,
-            ".round_started_at, ",
-            $t,
-            ".first_inbound_at, ",
-            $t,
-            ".first_response_at, ",
-            $t,
-            ".closed_at, ",
-            $t,
-            ".disposition, ",
-            $t,
-            ".handle_ms, ",
-            $t,
-            ".messages, ",
-            $t,
-            ".why, ",
-            $t,
-            ".answer_until, ",
-            $t,
-            ".lane, ",
-            $t,
-            ".units, ",
-            $t,
-            ".estimate_ms, ",
-            $t,
-            ".ai, ",
-            $t,
-            ".ai_failed, (SELECT person FROM customers WHERE id = ",
-            $t,
-            ".customer_id), ",
-            $t,
-            ".case_id"
-        )
+/// The columns that [`read`] reads, of the table `conversations` under the name `v`.
+#[macro_export]
+macro_rules! conversation_columns {
+    () => {
+        "v.id, v.identity_id, v.customer_id, v.channel, v.account, v.state, v.group_id, v.agent_id, v.vip, \
+         v.opened_at, v.last_message_at, v.queued_at, v.assigned_at, v.accepted_at, v.round_started_at, \
+         v.first_inbound_at, v.first_response_at, v.closed_at, v.disposition, v.handle_ms, v.messages, v.why, \
+         v.answer_until, v.lane, v.units, v.estimate_ms, v.ai, v.ai_failed, \
+         (SELECT person FROM customers WHERE id = v.customer_id), v.case_id"
     };
 }
-pub(crate) use columns;
+pub use conversation_columns as columns;
 
 /// The number of columns in [`columns!`].
-pub(crate) const COLUMNS: usize = 30;
+pub const COLUMNS: usize = 30;
 
-pub(crate) fn read(r: &Row) -> Result<Conversation, StoreError> {
+/// Reads [`columns!`].
+///
+/// # Errors
+/// A column does not hold what it should.
+pub fn read(r: &Row) -> Result<Conversation, StoreError> {
     Ok(Conversation {
         id: r.made(0, ConversationId::from_bytes(r.blob(0)?))?,
         identity: r.made(1, IdentityId::from_bytes(r.blob(1)?))?,
@@ -182,21 +130,21 @@ pub(crate) fn read(r: &Row) -> Result<Conversation, StoreError> {
 const OPEN: &str = "INSERT INTO conversations \
                     (id, identity_id, customer_id, channel, account, state, vip, opened_at, last_message_at, case_id, orders) \
                     VALUES (?1, ?2, ?3, ?4, ?5, 'open', ?6, ?7, ?7, ?8, ?9)";
-const GET: &str = concat!("SELECT ", columns!("c"), " FROM conversations c WHERE c.id = ?1");
+const GET: &str = concat!("SELECT ", columns!(), " FROM conversations v WHERE v.id = ?1");
 const LAST_OF_CUSTOMER: &str = concat!(
     "SELECT ",
-    columns!("c"),
-    " FROM conversations c WHERE c.customer_id = ?1 AND c.id < ?2 ORDER BY c.id DESC LIMIT 1"
+    columns!(),
+    " FROM conversations v WHERE v.customer_id = ?1 AND v.id < ?2 ORDER BY v.id DESC LIMIT 1"
 );
-const LIST: &str = concat!("SELECT ", columns!("c"), " FROM conversations c WHERE c.id > ?1 ORDER BY c.id LIMIT ?2");
+const LIST: &str = concat!("SELECT ", columns!(), " FROM conversations v WHERE v.id > ?1 ORDER BY v.id LIMIT ?2");
 const LIST_STATE: &str =
-    concat!("SELECT ", columns!("c"), " FROM conversations c WHERE c.id > ?1 AND c.state = ?3 ORDER BY c.id LIMIT ?2");
+    concat!("SELECT ", columns!(), " FROM conversations v WHERE v.id > ?1 AND v.state = ?3 ORDER BY v.id LIMIT ?2");
 const LIST_AGENT: &str =
-    concat!("SELECT ", columns!("c"), " FROM conversations c WHERE c.id > ?1 AND c.agent_id = ?3 ORDER BY c.id LIMIT ?2");
+    concat!("SELECT ", columns!(), " FROM conversations v WHERE v.id > ?1 AND v.agent_id = ?3 ORDER BY v.id LIMIT ?2");
 const LIST_BOTH: &str = concat!(
     "SELECT ",
-    columns!("c"),
-    " FROM conversations c WHERE c.id > ?1 AND c.agent_id = ?3 AND c.state = ?4 ORDER BY c.id LIMIT ?2"
+    columns!(),
+    " FROM conversations v WHERE v.id > ?1 AND v.agent_id = ?3 AND v.state = ?4 ORDER BY v.id LIMIT ?2"
 );
 const INBOUND: &str = "UPDATE conversations SET messages = messages + 1, last_message_at = ?2, state = ?3, \
                        first_inbound_at = coalesce(first_inbound_at, ?4), \
@@ -218,19 +166,21 @@ const CLOSE: &str = "UPDATE conversations SET state = 'closed', closed_at = ?2, 
                      overflow_at = NULL, lost_at = NULL, ai_due = NULL, rings_until = NULL \
                      WHERE id = ?1 AND state <> 'closed' RETURNING 1";
 const NOT_ACCEPTED: &str =
-    concat!("SELECT ", columns!("c"), " FROM conversations c WHERE c.accept_by <= ?1 ORDER BY c.accept_by LIMIT ?2");
+    concat!("SELECT ", columns!(), " FROM conversations v WHERE v.accept_by <= ?1 ORDER BY v.accept_by LIMIT ?2");
 const WRAP_OVER: &str =
-    concat!("SELECT ", columns!("c"), " FROM conversations c WHERE c.wrap_until <= ?1 ORDER BY c.wrap_until LIMIT ?2");
+    concat!("SELECT ", columns!(), " FROM conversations v WHERE v.wrap_until <= ?1 ORDER BY v.wrap_until LIMIT ?2");
 const OF_IDENTITY: &str = "SELECT id FROM conversations WHERE identity_id = ?1 AND id >= ?2 ORDER BY id";
 const LATEST: &str = "SELECT id FROM conversations WHERE identity_id = ?1 ORDER BY id DESC LIMIT 1";
 const STATES: &str = "SELECT state, count(*) FROM conversations \
                       WHERE state IN ('open', 'queued', 'assigned', 'waiting_on_customer', 'wrap_up') GROUP BY state";
 
-pub(crate) fn id_param(id: ConversationId) -> Value {
+/// An id as a parameter.
+pub fn id_param(id: ConversationId) -> Value {
     id.as_bytes().into()
 }
 
-pub(crate) fn hit(row: Option<Row>) -> Result<(), StoreError> {
+/// Fails unless a statement that must change a row returned one.
+pub fn hit(row: Option<Row>) -> Result<(), StoreError> {
     row.map(|_| ()).ok_or(StoreError::Missing("open conversation"))
 }
 

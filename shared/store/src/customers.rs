@@ -1,5 +1,5 @@
 //! Customers and their identities. An identity is found by a blind index of channel, account and open id. Merges join
-//! several customers to one person: see [`crate::people`].
+//! several customers to one person: see `warmline-customers`.
 
 use crate::conversations::{self, Conversation};
 use crate::db::{Db, Row, StoreError};
@@ -34,7 +34,7 @@ fn owner(row: &Row, i: usize) -> Result<Option<AgentId>, StoreError> {
 // The LEFT JOIN finds at most one row, because of the unique index on open conversations.
 const CONTACT: &str = concat!(
     "SELECT ",
-    conversations::columns!("v"),
+    conversations::columns!(),
     ", i.id, i.customer_id, p.person_tags, p.person_owner, p.id, i.known \
      FROM identities i JOIN customers c ON c.id = i.customer_id JOIN customers p ON p.id = c.person \
      LEFT JOIN conversations v ON v.identity_id = i.id AND v.state <> 'closed' WHERE i.lookup = ?1"
@@ -197,5 +197,31 @@ pub fn identities(db: &dyn Db, person: CustomerId) -> Result<Vec<(IdentityId, Ch
                 r.made(2, AccountId::new(r.text(2)?))?,
             ))
         })
+        .collect()
+}
+
+const PERSON: &str = "SELECT person FROM customers WHERE id = ?1 AND erasure IS NULL";
+const MEMBERS: &str = "SELECT id, tags, owner FROM customers WHERE person = ?1 AND erasure IS NULL ORDER BY id";
+
+/// A customer's person, named by its oldest customer. `None` if the customer was erased.
+pub fn person(db: &dyn Db, id: CustomerId) -> Result<Option<CustomerId>, StoreError> {
+    db.first(PERSON, &[id.as_bytes().into()])?.map(|r| r.made(0, CustomerId::from_bytes(r.blob(0)?))).transpose()
+}
+
+/// One of a person's customers.
+pub struct Member {
+    /// The customer.
+    pub id: CustomerId,
+    /// Its own tags.
+    pub tags: Vec<String>,
+    /// Its own agent.
+    pub owner: Option<AgentId>,
+}
+
+/// The customers of a person, oldest first.
+pub fn members(db: &dyn Db, person: CustomerId) -> Result<Vec<Member>, StoreError> {
+    db.execute(MEMBERS, &[person.as_bytes().into()])?
+        .iter()
+        .map(|r| Ok(Member { id: r.made(0, CustomerId::from_bytes(r.blob(0)?))?, tags: tags(r, 1)?, owner: owner(r, 2)? }))
         .collect()
 }

@@ -1,15 +1,20 @@
-//! Numbered SQL files. Each is applied once, in order, in one transaction with its version number.
+//! Numbered SQL files. Each is applied once, in order, in one transaction with its number. The store's own files are the
+//! *core*. Each capability has files of its own, numbered from 1, so that two capabilities never wait for each other.
+//!
+//! Files only add ("expand"): the release before goes on working on a store that this one migrated. A file that takes
+//! something away ("contract") comes a release later, and raises [`NEEDS`].
 
 use crate::db::{Db, StoreError, immediate};
 
-/// A file's text without comment lines and indentation. Each component that migrates contains all files, and their size
-/// costs each request.
-macro_rules! file {
+/// The text of a SQL file without comment lines and indentation, as a constant. Each component that migrates contains all
+/// files, and their size costs each request.
+#[macro_export]
+macro_rules! migration {
     ($path:literal) => {{
         const TEXT: &[u8] = include_bytes!($path);
-        const PLAIN: [u8; plain(TEXT, None)] = {
-            let mut out = [0; plain(TEXT, None)];
-            plain(TEXT, Some(&mut out));
+        const PLAIN: [u8; $crate::migrate::plain(TEXT, None)] = {
+            let mut out = [0; $crate::migrate::plain(TEXT, None)];
+            $crate::migrate::plain(TEXT, Some(&mut out));
             out
         };
         match std::str::from_utf8(&PLAIN) {
@@ -19,31 +24,77 @@ macro_rules! file {
     }};
 }
 
-/// The files. To add one, number it and add it here. Never change a file that has been applied anywhere.
-const MIGRATIONS: [&str; 17] = [
-    file!("../migrations/0001_foundation.sql"),
-    file!("../migrations/0002_channels.sql"),
-    file!("../migrations/0003_routing.sql"),
-    file!("../migrations/0004_staffing.sql"),
-    file!("../migrations/0005_people.sql"),
-    file!("../migrations/0006_audit.sql"),
-    file!("../migrations/0007_tokens.sql"),
-    file!("../migrations/0008_privacy.sql"),
-    file!("../migrations/0009_cases.sql"),
-    file!("../migrations/0010_duties.sql"),
-    file!("../migrations/0011_findings.sql"),
-    file!("../migrations/0012_held.sql"),
-    file!("../migrations/0013_intake.sql"),
-    file!("../migrations/0014_optout.sql"),
-    file!("../migrations/0015_delivery.sql"),
-    file!("../migrations/0016_accounts.sql"),
-    file!("../migrations/0017_people.sql"),
-];
+/// The tables of a capability, or the core's.
+#[derive(Clone, Copy, Debug)]
+pub struct Migrations {
+    /// The capability.
+    pub of: &'static str,
+    /// Its files, each made with [`migration!`](crate::migration). To add one, append it. Never change a file that has been
+    /// applied anywhere.
+    pub files: &'static [&'static str],
+}
+
+impl Migrations {
+    /// A capability without tables of its own.
+    pub const fn none(of: &'static str) -> Self {
+        Self { of, files: &[] }
+    }
+
+    /// The version when all files are applied.
+    #[expect(clippy::cast_possible_wrap, reason = "there are not that many files")]
+    pub const fn latest(&self) -> i64 {
+        self.files.len() as i64
+    }
+}
+
+/// The core's files.
+pub const CORE: Migrations = Migrations {
+    of: "core",
+    files: &[
+        migration!("../migrations/0001_foundation.sql"),
+        migration!("../migrations/0002_channels.sql"),
+        migration!("../migrations/0003_routing.sql"),
+        migration!("../migrations/0004_staffing.sql"),
+        migration!("../migrations/0005_people.sql"),
+        migration!("../migrations/0006_audit.sql"),
+        migration!("../migrations/0007_tokens.sql"),
+        migration!("../migrations/0008_privacy.sql"),
+        migration!("../migrations/0009_cases.sql"),
+        migration!("../migrations/0010_duties.sql"),
+        migration!("../migrations/0011_findings.sql"),
+        migration!("../migrations/0012_held.sql"),
+        migration!("../migrations/0013_intake.sql"),
+        migration!("../migrations/0014_optout.sql"),
+        migration!("../migrations/0015_delivery.sql"),
+        migration!("../migrations/0016_accounts.sql"),
+        migration!("../migrations/0017_people.sql"),
+    ],
+};
+
+/// The core's version when all files are applied.
+pub const LATEST: i64 = CORE.latest();
+
+/// The oldest core version that a program must know to work on this store. Raised by a file that takes something away.
+const NEEDS: i64 = 12;
+
+/// The number of the last core file of the release before, which refuses a higher one. Later versions are in a table.
+const SET_USER_VERSION: &str = "PRAGMA user_version = 12";
+
+const VERSION: &str = "PRAGMA user_version";
+const WAL: &str = "PRAGMA journal_mode = WAL";
+const TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_versions (of TEXT NOT NULL PRIMARY KEY, version INTEGER NOT NULL) \
+                     STRICT, WITHOUT ROWID";
+const READ: &str = "SELECT of, version FROM schema_versions";
+const WRITE: &str = "INSERT INTO schema_versions (of, version) VALUES (?1, ?2) \
+                     ON CONFLICT (of) DO UPDATE SET version = max(version, ?2)";
+/// The row that says which core version a program must know.
+const NEEDED: &str = "needs";
 
 /// The length of a text without comment lines and without the spaces at the beginning of lines. If `out` is given, also
 /// writes that text to it.
 #[expect(clippy::indexing_slicing, reason = "worked out when it is compiled, where an index out of range is an error")]
-const fn plain(text: &[u8], mut out: Option<&mut [u8]>) -> usize {
+#[doc(hidden)]
+pub const fn plain(text: &[u8], mut out: Option<&mut [u8]>) -> usize {
     let (mut from, mut to, mut begins, mut comment) = (0, 0, true, false);
     while from < text.len() {
         if begins && text[from] == b' ' {
@@ -65,74 +116,106 @@ const fn plain(text: &[u8], mut out: Option<&mut [u8]>) -> usize {
     to
 }
 
-/// The schema version when all files are applied.
-pub const LATEST: i64 = MIGRATIONS.len() as i64;
+/// What is applied.
+struct Applied(Vec<(String, i64)>);
 
-const VERSION: &str = "PRAGMA user_version";
-const VERSIONS: [&str; MIGRATIONS.len()] = [
-    "PRAGMA user_version = 1",
-    "PRAGMA user_version = 2",
-    "PRAGMA user_version = 3",
-    "PRAGMA user_version = 4",
-    "PRAGMA user_version = 5",
-    "PRAGMA user_version = 6",
-    "PRAGMA user_version = 7",
-    "PRAGMA user_version = 8",
-    "PRAGMA user_version = 9",
-    "PRAGMA user_version = 10",
-    "PRAGMA user_version = 11",
-    "PRAGMA user_version = 12",
-    "PRAGMA user_version = 13",
-    "PRAGMA user_version = 14",
-    "PRAGMA user_version = 15",
-    "PRAGMA user_version = 16",
-    "PRAGMA user_version = 17",
-];
-const WAL: &str = "PRAGMA journal_mode = WAL";
+impl Applied {
+    /// Reads the versions. An older store has no table of them, and its core's version in `user_version`.
+    ///
+    /// # Errors
+    /// The database needs a newer program, or fails.
+    fn read(db: &dyn Db) -> Result<Self, StoreError> {
+        let rows = match db.execute(READ, &[]) {
+            Ok(rows) => rows,
+            // There is no such table, unless the next statement fails, too.
+            Err(StoreError::Incomplete(_) | StoreError::Other(_)) => Vec::new(),
+            Err(error) => return Err(error),
+        };
+        let mut found =
+            Self(rows.iter().map(|r| Ok((r.text(0)?.to_owned(), r.int(1)?))).collect::<Result<_, StoreError>>()?);
+        if found.of(CORE.of).is_none() {
+            let version = db.first(VERSION, &[])?.ok_or(StoreError::Missing("user_version"))?.int(0)?;
+            found.0 = vec![(CORE.of.to_owned(), version), (NEEDED.to_owned(), version)];
+        }
+        match found.of(NEEDED) {
+            Some(needs) if needs > LATEST => Err(StoreError::Newer { found: needs, known: LATEST }),
+            _ => Ok(found),
+        }
+    }
 
-fn version(db: &dyn Db) -> Result<i64, StoreError> {
-    db.first(VERSION, &[])?.ok_or(StoreError::Missing("user_version"))?.int(0)
-}
+    fn of(&self, capability: &str) -> Option<i64> {
+        self.0.iter().find(|(of, _)| of == capability).map(|(_, version)| *version)
+    }
 
-/// Whether the schema is current. For adapters, which do not contain the migrations: the ticker, which always runs, applies
-/// them.
-///
-/// # Errors
-/// The database is newer than the program, or fails.
-pub fn is_current(db: &dyn Db) -> Result<bool, StoreError> {
-    match version(db)? {
-        found if found > LATEST => Err(StoreError::Newer { found, known: LATEST }),
-        found => Ok(found == LATEST),
+    /// Whether all files of a capability are applied.
+    fn has(&self, migrations: &Migrations) -> bool {
+        migrations.files.is_empty() || self.of(migrations.of).is_some_and(|version| version >= migrations.latest())
     }
 }
 
-/// Brings the database to the newest schema. If it is there already, this reads one pragma. It is safe if many instances
-/// start at once: the first takes the write lock, and the others find the work done. True if this call did the work.
+/// Whether the core is current. For adapters, which do not contain the migrations: the ticker, which always runs, applies
+/// them.
 ///
 /// # Errors
-/// The database is newer than the program, or fails.
+/// The database needs a newer program, or fails.
+pub fn is_current(db: &dyn Db) -> Result<bool, StoreError> {
+    Ok(Applied::read(db)?.has(&CORE))
+}
+
+/// Whether the core and these capabilities are current.
+///
+/// # Errors
+/// The database needs a newer program, or fails.
+pub fn are_current(db: &dyn Db, capabilities: &[Migrations]) -> Result<bool, StoreError> {
+    let applied = Applied::read(db)?;
+    Ok(std::iter::once(&CORE).chain(capabilities).all(|m| applied.has(m)))
+}
+
+/// Brings the core to its newest schema. See [`migrate_all`].
+///
+/// # Errors
+/// As for [`migrate_all`].
 pub fn migrate(db: &dyn Db) -> Result<bool, StoreError> {
-    if is_current(db)? {
+    migrate_all(db, &[])
+}
+
+/// Brings the core and these capabilities to their newest schema. If they are there already, this reads one small table. It
+/// is safe if many instances start at once: the first takes the write lock, and the others find the work done. True if this
+/// call did the work.
+///
+/// # Errors
+/// The database needs a newer program, or fails.
+pub fn migrate_all(db: &dyn Db, capabilities: &[Migrations]) -> Result<bool, StoreError> {
+    if are_current(db, capabilities)? {
         return Ok(false);
     }
     // This setting is a hint. It lasts in the file and cannot be set in a transaction. If it is refused (another start holds
     // the lock, or the database is not a file), the default journal is slower but as safe.
     let _ = db.execute(WAL, &[]);
     immediate(db, || {
-        let done = usize::try_from(version(db)?).unwrap_or(0);
-        apply(db, done, MIGRATIONS.len())?;
-        Ok(done < MIGRATIONS.len())
+        if are_current(db, capabilities)? {
+            return Ok(false);
+        }
+        let applied = Applied::read(db)?;
+        db.execute(TABLE, &[])?;
+        for migrations in std::iter::once(&CORE).chain(capabilities) {
+            let done = applied.of(migrations.of).and_then(|version| usize::try_from(version).ok()).unwrap_or(0);
+            apply(db, migrations, done)?;
+        }
+        db.execute(WRITE, &[NEEDED.into(), NEEDS.into()])?;
+        db.execute(SET_USER_VERSION, &[])?;
+        Ok(true)
     })
 }
 
-/// Applies the files after the first `done`, up to number `to`.
-fn apply(db: &dyn Db, done: usize, to: usize) -> Result<(), StoreError> {
-    for (sql, bump) in MIGRATIONS.iter().zip(VERSIONS).take(to).skip(done) {
+/// Applies the files after the first `done`.
+fn apply(db: &dyn Db, migrations: &Migrations, done: usize) -> Result<(), StoreError> {
+    for sql in migrations.files.iter().skip(done) {
         for statement in statements(sql) {
             db.execute(statement, &[])?;
         }
-        db.execute(bump, &[])?;
     }
+    db.execute(WRITE, &[migrations.of.into(), migrations.latest().into()])?;
     Ok(())
 }
 
@@ -148,6 +231,15 @@ mod tests {
     use crate::native::NativeDb;
     use warmline_model::{AgentId, CustomerId};
 
+    /// What a release with so many core files left, which kept their number in `user_version`.
+    fn until(db: &NativeDb, files: usize) {
+        for statement in CORE.files.iter().take(files).copied().flat_map(statements) {
+            db.execute(statement, &[]).unwrap();
+        }
+        let bump: &'static str = Box::leak(format!("PRAGMA user_version = {files}").into_boxed_str());
+        db.execute(bump, &[]).unwrap();
+    }
+
     #[test]
     fn sixteen_starts_at_once_migrate_once() {
         let dir = tempfile::tempdir().unwrap();
@@ -159,14 +251,14 @@ mod tests {
         });
         let db = NativeDb::open(&path).unwrap();
         migrate(&db).unwrap();
-        assert_eq!(version(&db).unwrap(), LATEST);
+        assert_eq!(Applied::read(&db).unwrap().of("core"), Some(LATEST));
         assert!(db.execute("SELECT seq FROM events", &[]).unwrap().is_empty());
     }
 
     #[test]
     fn who_is_stored_already_is_a_person_and_keeps_tags_and_token() {
         let db = NativeDb::memory().unwrap();
-        apply(&db, 0, 4).unwrap();
+        until(&db, 4);
         let (customer, agent) = (CustomerId::from_bytes(&[1; 16]).unwrap(), AgentId::from_bytes(&[2; 16]).unwrap());
         let of = |id: &[u8; 16]| -> Value { id.into() };
         let add = "INSERT INTO customers (id, wrapped_key, tags, created_at, owner) VALUES (?1, x'00', '[\"vip\"]', 5, ?2)";
@@ -182,7 +274,7 @@ mod tests {
         assert!(migrate(&db).unwrap());
         let found = crate::customers::get(&db, customer).unwrap().unwrap();
         assert_eq!((found.person, found.owner, found.tags), (customer, Some(agent), vec!["vip".to_owned()]));
-        assert_eq!(crate::people::members(&db, customer).unwrap().len(), 1);
+        assert_eq!(crate::customers::members(&db, customer).unwrap().len(), 1);
         assert_eq!(crate::tokens::find(&db, &[0; 32]).unwrap().map(|t| (t.agent, t.expires_at)), Some((agent, None)));
         assert_eq!(crate::tokens::of(&db, agent).unwrap().len(), 1);
     }
@@ -191,8 +283,40 @@ mod tests {
     fn a_newer_database_is_refused() {
         let db = NativeDb::memory().unwrap();
         migrate(&db).unwrap();
-        db.execute("PRAGMA user_version = 99", &[]).unwrap();
+        db.execute("UPDATE schema_versions SET version = 99 WHERE of = 'needs'", &[]).unwrap();
         assert_eq!(migrate(&db), Err(StoreError::Newer { found: 99, known: LATEST }));
+        assert_eq!(is_current(&db), Err(StoreError::Newer { found: 99, known: LATEST }));
+        let other = NativeDb::memory().unwrap();
+        other.execute("PRAGMA user_version = 99", &[]).unwrap();
+        assert_eq!(migrate(&other), Err(StoreError::Newer { found: 99, known: LATEST }));
+    }
+
+    #[test]
+    fn every_earlier_store_opens_and_the_release_before_finds_the_number_that_it_knows() {
+        for done in 0..=CORE.files.len() {
+            let db = NativeDb::memory().unwrap();
+            until(&db, done);
+            assert_eq!(is_current(&db), Ok(done == CORE.files.len()));
+            migrate(&db).unwrap();
+            assert_eq!((is_current(&db), Applied::read(&db).unwrap().of("core")), (Ok(true), Some(LATEST)), "{done}");
+            assert!(!migrate(&db).unwrap(), "{done}");
+            if done < CORE.files.len() {
+                let known = db.first(VERSION, &[]).unwrap().unwrap().int(0).unwrap();
+                assert_eq!(known, 12);
+            }
+        }
+    }
+
+    #[test]
+    fn a_capabilitys_files_are_applied_once_each_and_beside_the_cores() {
+        const ONE: Migrations = Migrations { of: "tickets", files: &["CREATE TABLE t (a INTEGER) STRICT;\n"] };
+        const TWO: Migrations = Migrations { of: "tickets", files: &[ONE.files[0], "ALTER TABLE t ADD COLUMN b TEXT;\n"] };
+        let db = NativeDb::memory().unwrap();
+        assert!(migrate_all(&db, &[ONE]).unwrap() && !migrate_all(&db, &[ONE]).unwrap());
+        assert!(migrate_all(&db, &[TWO, Migrations::none("profiles")]).unwrap());
+        assert!(db.execute("SELECT a, b FROM t", &[]).unwrap().is_empty());
+        // The release before goes on, and does not take the newer version back.
+        assert!(!migrate_all(&db, &[ONE]).unwrap() && !migrate_all(&db, &[TWO]).unwrap() && is_current(&db).unwrap());
     }
 
     #[test]

@@ -3,8 +3,9 @@
 
 #![expect(unsafe_code, reason = "the entry point that Spin's macro writes")]
 
+use warmline_conversations::ai;
+use warmline_conversations::store::placing;
 use warmline_endpoint::{Problem, Request, Response};
-use warmline_flow::ai;
 use warmline_kernel::ctx::Actor;
 use warmline_kernel::{Ctx, StepError, sealed};
 use warmline_model::{Channel, Content, Origin, Role, Timestamp};
@@ -12,7 +13,7 @@ use warmline_routing::handover::Turn;
 use warmline_spin::incoming::serve;
 use warmline_spin::{IncomingRequest, ResponseOutparam, World, internal, outgoing};
 use warmline_store::conversations::Conversation;
-use warmline_store::{immediate, messages, placing};
+use warmline_store::{immediate, messages};
 
 #[spin_sdk::http_component]
 async fn handle(request: IncomingRequest, out: ResponseOutparam) {
@@ -20,7 +21,7 @@ async fn handle(request: IncomingRequest, out: ResponseOutparam) {
 }
 
 async fn answer(_: &Request) -> Result<Response, Problem> {
-    let world = World::open()?;
+    let world = World::open(&[], warmline_kernel::installed::Installed::default())?;
     let mut channels: Vec<Channel> = Vec::new();
     {
         let ctx = world.ctx();

@@ -1,0 +1,138 @@
+//! The list of capabilities, and what is made from it. No other list names a capability: to add one, add it here.
+//!
+//! * [`CAPABILITIES`], and one table for each part of them: a component that reads one table does not link what is only in the
+//!   others;
+//! * [`dispatch`]: requests to the desk; [`openapi`]: their description, with the [`refusals`] of each, which cannot differ from
+//!   what is served;
+//! * [`tick`]: what is due; [`wake`]: which components have something to do;
+//! * [`system`]: what belongs to no capability.
+
+pub mod events;
+pub mod health;
+pub mod limits;
+pub mod openapi;
+pub mod refusals;
+pub mod retention;
+pub mod system;
+pub mod tick;
+pub mod wake;
+
+use system::SYSTEM;
+use warmline_accounts::ACCOUNTS;
+use warmline_compliance::COMPLIANCE;
+use warmline_conversations::CONVERSATIONS;
+use warmline_customers::CUSTOMERS;
+use warmline_endpoint::capability::{Capability, Due};
+use warmline_endpoint::route::{self, Reply, Route, Wake};
+use warmline_endpoint::{Problem, Request};
+use warmline_kernel::Ctx;
+use warmline_kernel::installed::{Gauges, Installed};
+use warmline_kernel::personal::Personal;
+use warmline_metrics::METRICS;
+use warmline_model::Figure;
+use warmline_quality::QUALITY;
+use warmline_store::migrate::Migrations;
+
+/// All capabilities, those that others build on first. Their due steps run in this order.
+pub const CAPABILITIES: &[&Capability] = &[&CUSTOMERS, &CONVERSATIONS, &ACCOUNTS, &SYSTEM, &COMPLIANCE, &METRICS, &QUALITY];
+
+/// A table of one field of all capabilities. The compiler copies the field and nothing else.
+macro_rules! table {
+    ($(#[$doc:meta])* $name:ident: $of:ty = $field:ident, $none:expr) => {
+        $(#[$doc])*
+        pub static $name: [$of; CAPABILITIES.len()] = {
+            const NONE: $of = $none;
+            let mut all = [NONE; CAPABILITIES.len()];
+            let mut i = 0;
+            while i < all.len() {
+                all[i] = CAPABILITIES[i].$field;
+                i += 1;
+            }
+            all
+        };
+    };
+}
+
+table!(
+    /// Their routes, resource by resource.
+    ROUTES: &[&[Route]] = routes, &[]
+);
+table!(
+    /// Their tables.
+    MIGRATIONS: Migrations = migrations, Migrations::none("")
+);
+table!(
+    /// What is due in each.
+    DUE: &[Due] = due, &[]
+);
+table!(
+    /// What each does with personal data.
+    PERSONAL: Personal = personal, Personal::None
+);
+table!(
+    /// What each counts from its own events.
+    FIGURES: &[Figure] = figures, &[]
+);
+table!(
+    /// What is true of each now.
+    GAUGES: Gauges = gauges, warmline_kernel::installed::no_gauges
+);
+
+/// What components need that erase, export or let data age.
+pub const WITH_PERSONAL_DATA: Installed = Installed { personal: &PERSONAL, figures: &[], gauges: &[] };
+/// What the metrics need.
+pub const WITH_FIGURES: Installed = Installed { personal: &[], figures: &FIGURES, gauges: &GAUGES };
+/// All of it.
+pub const WHOLE: Installed = Installed { personal: &PERSONAL, figures: &FIGURES, gauges: &GAUGES };
+
+/// All routes.
+pub fn routes() -> impl Iterator<Item = &'static Route> {
+    ROUTES.iter().copied().flatten().copied().flatten()
+}
+
+/// Answers a request to the desk, and returns the channels to wake after the answer was sent.
+pub fn dispatch(ctx: &Ctx<'_>, admin_token: &str, request: &Request) -> (Result<Reply, Problem>, Wake) {
+    route::dispatch(ctx, admin_token, request, "desk", routes())
+}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use warmline_endpoint::route::Access;
+    use warmline_model::{Role, Scope};
+
+    #[test]
+    fn no_two_routes_are_the_same() {
+        let mut all: Vec<_> = routes().map(|r| (r.verb.as_str(), r.path)).collect();
+        let n = all.len();
+        all.sort_unstable();
+        all.dedup();
+        assert_eq!(all.len(), n);
+    }
+
+    #[test]
+    fn personal_data_in_the_clear_takes_the_scope_privacy() {
+        let within = |path: &str| match routes().find(|r| r.path == path).unwrap().access {
+            Access::Token(_, scope) => scope,
+            Access::Public => panic!("{path}"),
+        };
+        assert_eq!(within("/api/customers/{id}/timeline"), Scope::Customers);
+        for path in ["/hold", "/export", "/unmasked", "/consents"] {
+            assert_eq!(within(&format!("/api/customers/{{id}}{path}")), Scope::Privacy, "{path}");
+        }
+        // An agent's own presence is part of the work with conversations.
+        assert_eq!(within("/api/agents/{id}/state"), Scope::Conversations);
+        assert_eq!(within("/api/agents/{id}"), Scope::Configuration);
+    }
+
+    #[test]
+    fn what_needs_no_token_is_known() {
+        let public: Vec<_> = routes().filter(|r| r.access == Access::Public).map(|r| r.path).collect();
+        assert_eq!(public, ["/healthz", "/readyz", "/api/openapi.json"]);
+        // Operations have no access to what customers say.
+        for route in routes() {
+            if let Access::Token(roles, Scope::Customers | Scope::Privacy) = route.access {
+                assert!(!roles.contains(&Role::Ops), "{}", route.path);
+            }
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! What belongs to no capability: whether the process is healthy, the event log, limits of tokens, and the upkeep of what all
+//! capabilities share.
+
+use crate::{events, health, limits, openapi, retention, wake};
+use warmline_endpoint::capability::{Capability, Due};
+use warmline_kernel::installed::no_gauges;
+use warmline_kernel::personal::{Counts, Personal};
+use warmline_kernel::{Ctx, StepError, passing};
+use warmline_store::idempotency;
+use warmline_store::migrate::Migrations;
+
+/// The system itself.
+pub const SYSTEM: Capability = Capability {
+    name: "system",
+    migrations: Migrations::none("system"),
+    routes: &[events::ROUTES, health::ROUTES, limits::ROUTES, openapi::ROUTES, retention::ROUTES, wake::ROUTES],
+    follower: None,
+    due: &[Due { name: "answers", step: answers }, Due { name: "keys", step: keys }],
+    // Answers that are kept for repeated calls are sealed under transient keys, which an erasure destroys.
+    personal: Personal::None,
+    figures: &[],
+    gauges: no_gauges,
+};
+
+/// The most rows of a kind in one tick.
+const ANSWERS: i64 = 256;
+const KEYS: i64 = 64;
+
+/// Removes answers that were kept long enough for repeated calls.
+fn answers(ctx: &Ctx<'_>) -> Result<Counts, StepError> {
+    idempotency::prune(ctx.db, ctx.now().plus_millis(-passing::KEEP_ANSWERS_MS), ANSWERS)?;
+    Ok(Counts::new())
+}
+
+/// Moves keys that an earlier version kept beside the data, and renews transient keys.
+fn keys(ctx: &Ctx<'_>) -> Result<Counts, StepError> {
+    passing::move_keys(ctx, KEYS)?;
+    passing::tick(ctx)?;
+    Ok(Counts::new())
+}

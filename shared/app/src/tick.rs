@@ -1,0 +1,79 @@
+//! What happens because time passes: the due steps of every capability, and the followers that have no component of their own.
+
+use crate::{CAPABILITIES, DUE};
+use std::collections::BTreeMap;
+use std::ops::Index;
+use warmline_kernel::{Ctx, StepError};
+
+/// The component that runs the tick, and the followers that name it.
+const ROUTER: &str = "router";
+
+/// What a tick did: counts by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ticked(BTreeMap<&'static str, i64>);
+
+impl Index<&str> for Ticked {
+    type Output = i64;
+
+    fn index(&self, name: &str) -> &i64 {
+        self.0.get(name).unwrap_or(&0)
+    }
+}
+
+/// Does what is due, in the order of [`CAPABILITIES`].
+///
+/// # Errors
+/// The store fails. Committed steps stay, and the next tick does the rest.
+pub fn tick(ctx: &Ctx<'_>) -> Result<Ticked, StepError> {
+    let mut done = Ticked::default();
+    for due in DUE.iter().copied().flatten() {
+        for (name, count) in (due.step)(ctx)? {
+            *done.0.entry(name).or_default() += count;
+        }
+    }
+    Ok(done)
+}
+
+type Follow = fn(&Ctx<'_>) -> Result<bool, StepError>;
+
+/// The followers that the router runs. Those of other components are left out here, so that the router does not link them.
+static FOLLOWERS: [Option<Follow>; CAPABILITIES.len()] = {
+    let mut all: [Option<Follow>; CAPABILITIES.len()] = [None; CAPABILITIES.len()];
+    let mut i = 0;
+    while i < all.len() {
+        if let Some(follower) = CAPABILITIES[i].follower
+            && same(follower.component, ROUTER)
+        {
+            all[i] = Some(follower.step);
+        }
+        i += 1;
+    }
+    all
+};
+
+/// Lets the router's followers handle new events, until an instant at the latest. True if more wait.
+///
+/// # Errors
+/// The store fails. Committed steps stay.
+pub fn follow(ctx: &Ctx<'_>, until: warmline_model::Timestamp) -> Result<bool, StepError> {
+    let mut more = false;
+    for step in FOLLOWERS.iter().copied().flatten() {
+        while step(ctx)? {
+            if ctx.now() >= until {
+                more = true;
+                break;
+            }
+        }
+    }
+    Ok(more)
+}
+
+/// Whether two names are the same, for use in constants.
+pub(crate) const fn same(a: &str, b: &str) -> bool {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    let mut i = 0;
+    while i < a.len() && i < b.len() && a[i] == b[i] {
+        i += 1;
+    }
+    i == a.len() && i == b.len()
+}

@@ -1,0 +1,52 @@
+//! Which components have something to do, served by the ticker component.
+
+use crate::CAPABILITIES;
+use crate::tick::same;
+use warmline_endpoint::Problem;
+use warmline_endpoint::route::{Access, Answer, Call, OPS, Reply, Route, Verb, schema};
+use warmline_kernel::Ctx;
+use warmline_model::Scope;
+use warmline_store::{StoreError, outbox, pulls};
+
+/// The components of followers, each with the path to call; empty for the router's, and for capabilities without a follower.
+static FOLLOWERS: [(&str, &str); CAPABILITIES.len()] = {
+    let mut all = [("", ""); CAPABILITIES.len()];
+    let mut i = 0;
+    while i < all.len() {
+        if let Some(follower) = CAPABILITIES[i].follower
+            && !same(follower.component, "router")
+        {
+            all[i] = (follower.component, follower.path);
+        }
+        i += 1;
+    }
+    all
+};
+
+/// The components that have something to do, each with the path to call.
+pub fn calls(ctx: &Ctx<'_>) -> Result<Vec<(String, &'static str)>, StoreError> {
+    let mut calls = vec![("router".to_owned(), "/tick")];
+    let followers = FOLLOWERS.iter().filter(|(component, _)| !component.is_empty());
+    calls.extend(followers.map(|(component, path)| ((*component).to_owned(), *path)));
+    let channels = outbox::due_channels(ctx.db, ctx.now())?;
+    calls.extend(channels.into_iter().map(|channel| (format!("channel-{channel}"), "/deliver")));
+    let channels = pulls::due_channels(ctx.db, ctx.now())?;
+    calls.extend(channels.into_iter().map(|channel| (format!("channel-{channel}"), "/pull")));
+    Ok(calls)
+}
+
+/// `POST /api/tick`
+fn due(call: &Call<'_>) -> Result<Reply, Problem> {
+    Ok(Reply::Calls(calls(&call.ctx)?))
+}
+
+/// The routes of this resource.
+pub const ROUTES: &[Route] = &[Route::open(
+    Verb::Post,
+    "/api/tick",
+    "Does what is due: drains what nudges missed, time-outs, retries. Idempotent; call it every second or so.",
+    Access::Token(OPS, Scope::Configuration),
+    Answer::Json(schema::<serde_json::Value>),
+    due,
+)
+.by("ticker")];

@@ -1,0 +1,179 @@
+//! What is kept of a customer beside the store: with it, without it, and with an old one, a summary is the same.
+
+use crate::common::World;
+use crate::people::{PHONE, channel, merge, person, says, sender, unmerge};
+use crate::privacy::ADMIN;
+use crate::{actor, all};
+use proptest::prelude::{ProptestConfig, Strategy, any, prop_oneof, proptest};
+use std::collections::BTreeMap;
+use warmline_compliance::erase;
+use warmline_conversations::converse;
+use warmline_customers::{people, summary};
+use warmline_kernel::Ctx;
+use warmline_kernel::ctx::Actor;
+use warmline_model::{AgentId, Content, CustomerId, MergeId, Role, Timestamp};
+use warmline_store::{Kv, immediate};
+
+const DAY: i64 = 86_400_000;
+const WORDS: [&str; 6] = ["什么时候到？", "我要投诉！太差了", "好的。谢谢", "订单A2024110呢？能退吗？", "我很失望", "你好"];
+const REPLIES: [&str; 4] = ["马上给您补发", "已经补发了", "您好", "稍后联系您。请问订单号是多少？"];
+
+/// With at most so many contexts.
+fn of(w: &World, contexts: u64, customer: CustomerId, days: i64) -> summary::Summary {
+    let since = Timestamp::from_millis(w.ctx().now().millis() - days * DAY);
+    summary::of(&Ctx { contexts, ..w.ctx() }, person(w, customer), since).unwrap()
+}
+
+fn reply(w: &World, agent: AgentId, n: usize, text: &str) {
+    w.pass(1);
+    let supervisor = Actor { agent: Some(agent), role: Role::Supervisor };
+    let talks: Vec<_> = all(w).into_iter().filter(|c| c.closed_at.is_none()).collect();
+    if let Some(talk) = talks.get(n % talks.len().max(1)) {
+        immediate(&w.db, || converse::reply(&w.ctx(), &supervisor, talk.id, &[Content::text(text)], None)).unwrap();
+    }
+}
+
+#[test]
+fn what_is_kept_is_used_sealed_bounded_and_ends() {
+    let w = World::new();
+    let group = w.group("g", "{}");
+    let agent = w.agent(&group, 9, false);
+    let customer = says(&w, "app", sender("m1", &[]), "米里有虫子，怎么办？");
+    reply(&w, agent, 0, "马上给您补发");
+    let told = of(&w, 4, customer, 30);
+    assert_eq!((told.asked.len(), told.promised.len(), told.agent), (1, 1, Some(agent)));
+    // It is what is read next time: what is altered in the store meanwhile is not seen, what is new is.
+    let sql = "UPDATE messages SET content = x''";
+    warmline_store::Db::execute(&w.db.0, sql, &[]).unwrap();
+    assert_eq!(of(&w, 4, customer, 30), told);
+    assert!(of(&w, 0, customer, 30).asked.is_empty());
+    says(&w, "app", sender("m1", &[]), "人呢？！！");
+    let told = of(&w, 4, customer, 30);
+    assert_eq!((told.asked.len(), told.messages, told.angry_now, told.trend), (2, 3, true, summary::Trend::Rising));
+    // Nothing in it is in the clear, it opens for nobody else, and there are no more than the setting says.
+    let kept = w.kv.0.borrow().values().next().unwrap().clone();
+    assert!(!kept.windows(6).any(|x| x == "虫子".as_bytes()));
+    for n in 0..20 {
+        let other = says(&w, "app", sender(&format!("o{n}"), &[]), "你好");
+        let before = w.kv.0.borrow().clone();
+        for key in before.keys() {
+            w.kv.set(key, &kept);
+        }
+        assert!(of(&w, 4, other, 30).asked.is_empty());
+    }
+    assert!(w.kv.0.borrow().len() <= 4);
+    // It ends.
+    w.kv.0.borrow_mut().clear();
+    of(&w, 4, customer, 30);
+    w.pass(31 * DAY);
+    for _ in 0..100 {
+        let other = says(&w, "app", sender("o1", &[]), "你好");
+        of(&w, 4, other, 30);
+    }
+    assert!(w.kv.0.borrow().len() <= 1);
+}
+
+#[test]
+fn an_erasure_and_an_undone_merge_leave_no_context() {
+    let w = World::new();
+    let (one, other) = (says(&w, "app", sender("m1", &[]), "你好"), says(&w, "web", sender("m2", &[]), "在吗"));
+    let merged = merge(&w, one, other).unwrap();
+    let ctx = Ctx { contexts: 4, ..w.ctx() };
+    of(&w, 4, one, 30);
+    assert_eq!(w.kv.0.borrow().len(), 1);
+    immediate(&w.db, || people::unmerge(&ctx, merged, None)).unwrap();
+    assert!(w.kv.0.borrow().is_empty());
+    of(&w, 4, one, 30);
+    immediate(&w.db, || erase::begin(&ctx, one, &ADMIN, "request", &[])).unwrap();
+    assert!(w.kv.0.borrow().is_empty());
+}
+
+#[test]
+fn beyond_what_is_looked_at_it_is_the_same_too() {
+    let w = World::new();
+    let mut customer = None;
+    for n in 0..430 {
+        customer = Some(says(&w, "app", sender("m1", &[]), &format!("第{n}句，能退吗？")));
+        if n % 50 == 0 || n > 396 && n < 410 {
+            assert_eq!(of(&w, 4, customer.unwrap(), 30), of(&w, 0, customer.unwrap(), 30));
+        }
+    }
+    let told = of(&w, 4, customer.unwrap(), 30);
+    assert_eq!((told.messages, told.more), (400, true));
+    assert_eq!(told, of(&w, 0, customer.unwrap(), 30));
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Says(usize, usize),
+    Tells(usize, bool),
+    Replies(usize, usize),
+    Closes,
+    Joins(usize, usize),
+    Undoes(usize),
+    Passes(i64),
+    Loses,
+    GoesBack,
+    Keeps,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        6 => (0usize..4, 0usize..WORDS.len()).prop_map(|(who, what)| Step::Says(who, what)),
+        1 => (0usize..4, any::<bool>()).prop_map(|(who, card)| Step::Tells(who, card)),
+        4 => (0usize..9, 0usize..REPLIES.len()).prop_map(|(n, what)| Step::Replies(n, what)),
+        1 => proptest::strategy::Just(Step::Closes),
+        1 => (0usize..4, 0usize..4).prop_map(|(a, b)| Step::Joins(a, b)),
+        1 => (0usize..9).prop_map(Step::Undoes),
+        1 => (1i64..20).prop_map(Step::Passes),
+        1 => proptest::strategy::Just(Step::Loses),
+        1 => proptest::strategy::Just(Step::GoesBack),
+        1 => proptest::strategy::Just(Step::Keeps),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn with_a_context_without_and_with_an_old_one_a_summary_is_the_same(
+        steps in proptest::collection::vec((step(), 0usize..4, prop_oneof![1i64..4, 30i64..31, 60i64..61]), 1..50),
+    ) {
+        let w = World::new();
+        let group = w.group("g", "{}");
+        let agent = w.agent(&group, 99, false);
+        let who = |n: usize| sender(&format!("u{n}"), &[(PHONE, &format!("1380000000{}", n / 2), n < 2)]);
+        let on = |n: usize| ["app", "taobao"][n % 2];
+        let customers: Vec<CustomerId> = (0..4).map(|n| says(&w, on(n), who(n), "你好")).collect();
+        let (mut made, mut before): (Vec<MergeId>, _) = (Vec::new(), BTreeMap::new());
+        for (step, asked, days) in steps {
+            w.pass(1);
+            match step {
+                Step::Says(n, what) => drop(says(&w, on(n), who(n), WORDS[what])),
+                Step::Tells(n, card) => {
+                    let content = match card {
+                        true => Content::OrderCard { order_id: format!("T{n}"), title: None, status: Some("sent".into()) },
+                        false => Content::Event { event: "refund".into(), key: Some("E7".into()), data: serde_json::Value::Null },
+                    };
+                    w.arrives_from(&channel(on(n)), who(n), &format!("k{}", w.ctx().now().millis()), content);
+                    w.drain();
+                }
+                Step::Replies(n, what) => reply(&w, agent, n, REPLIES[what]),
+                Step::Closes => {
+                    if let Some(c) = all(&w).into_iter().find(|c| c.closed_at.is_none() && c.agent == Some(agent)) {
+                        immediate(&w.db, || converse::close(&w.ctx(), &actor(agent), c.id, None)).unwrap();
+                    }
+                }
+                Step::Joins(a, b) => made.extend(merge(&w, customers[a], customers[b])),
+                Step::Undoes(n) if !made.is_empty() => unmerge(&w, made.remove(n % made.len())).unwrap(),
+                Step::Undoes(_) => {}
+                Step::Passes(days) => w.pass(days * DAY),
+                Step::Loses => w.kv.0.borrow_mut().clear(),
+                Step::GoesBack => *w.kv.0.borrow_mut() = before.clone(),
+                Step::Keeps => before = w.kv.0.borrow().clone(),
+            }
+            let asked = customers[asked];
+            assert_eq!(of(&w, 4, asked, days), of(&w, 0, asked, days));
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! For how many days data is kept. Each capability says what it keeps for a number of days only, and removes what is older:
+//! see [`warmline_kernel::personal::Retain`]. A legal hold keeps everything that it covers.
+//!
+//! The audit log is not pruned: it is a chain, and must not have an end that can be cut off. Events are not pruned: the
+//! figures are computed from them.
+
+use std::collections::BTreeMap;
+use warmline_kernel::audit::{self, Action, Of};
+use warmline_kernel::ctx::{Actor, Ctx, StepError};
+use warmline_kernel::installed::hooks;
+use warmline_kernel::personal::{Counts, Days, Keeping, MOST_DAYS};
+use warmline_store::{StoreError, config};
+
+/// The name of the settings' document.
+const SETTINGS: &str = "retention";
+
+/// The settings of all installed capabilities.
+///
+/// # Errors
+/// None is installed.
+pub fn known(ctx: &Ctx<'_>) -> Result<Vec<&'static Days>, StepError> {
+    Ok(hooks(ctx)?.flat_map(|hooks| hooks.retain.days).collect())
+}
+
+/// The settings in force and their version; 0 before the first change.
+pub fn settings(ctx: &Ctx<'_>) -> Result<(Keeping, i64), StepError> {
+    let mut all: BTreeMap<String, i64> = known(ctx)?.into_iter().map(|days| (days.name.to_owned(), days.usual)).collect();
+    let Some((text, version)) = config::get(ctx.db, SETTINGS)? else { return Ok((Keeping(all), 0)) };
+    let changed: BTreeMap<String, i64> = serde_json::from_str(&text).map_err(|_| StoreError::Shape(0))?;
+    // A capability that came later has its usual value until the settings are changed.
+    all.extend(changed);
+    Ok((Keeping(all), version))
+}
+
+/// Replaces the settings and returns their new version.
+///
+/// # Errors
+/// A setting is missing, unknown or out of its bounds, or the store fails.
+pub fn change(ctx: &Ctx<'_>, actor: &Actor, settings: &Keeping) -> Result<i64, StepError> {
+    let known = known(ctx)?;
+    for days in &known {
+        let Some(value) = settings.0.get(days.name) else {
+            return Err(StepError::invalid(days.name, "is missing"));
+        };
+        if !(days.least..=MOST_DAYS).contains(value) {
+            let problem = format!("is a number of days from {} to {MOST_DAYS}", days.least);
+            return Err(StepError::invalid(days.name, problem));
+        }
+    }
+    if let Some(other) = settings.0.keys().find(|name| known.iter().all(|days| days.name != **name)) {
+        return Err(StepError::invalid(other.clone(), "is not a setting of retention"));
+    }
+    let text = serde_json::to_string(&settings.0).map_err(|_| StoreError::Shape(0))?;
+    audit::append(ctx, actor, Action::ChangeRetention, Of::default())?;
+    Ok(config::put(ctx.db, SETTINGS, &text, ctx.now())?)
+}
+
+/// Does a bounded part of what is due, in every capability.
+///
+/// # Errors
+/// The store fails. Committed parts stay, and nothing is half done.
+pub fn step(ctx: &Ctx<'_>) -> Result<Counts, StepError> {
+    let (settings, _) = settings(ctx)?;
+    let mut done = Counts::new();
+    for hooks in hooks(ctx)? {
+        done.extend((hooks.retain.step)(ctx, &settings)?);
+    }
+    Ok(done)
+}

@@ -1,0 +1,278 @@
+//! Conversations and their messages.
+
+use crate::api::{
+    carry,
+    view::{ConversationDetail, ConversationView},
+};
+use crate::converse::{self, Target};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use std::rc::Rc;
+use warmline_customers::api::messages::{MessageView, messages};
+use warmline_customers::people;
+use warmline_endpoint::page::{self, Page};
+use warmline_endpoint::route::{AFTER, Access, Answer, Call, LIMIT, PAGE, Route, STAFF, Verb, schema};
+use warmline_endpoint::{Problem, Response, body};
+use warmline_kernel::StepError;
+use warmline_kernel::archive::Reader;
+use warmline_kernel::broken::{self, Broken};
+use warmline_model::{AgentId, Content, ConversationId, ConversationState, GroupId, MessageId, Scope};
+use warmline_store::{archive, conversations, outbox};
+use warmline_transport::deliver;
+
+/// The longest text of any channel, in characters.
+const MAX_TEXT: usize = 4_000;
+
+/// A message to the customer.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewMessage {
+    /// What it says. Of a text's fields only `text` is taken here.
+    #[serde(deserialize_with = "body::content::one")]
+    content: Content,
+    /// Also to everybody whom the customer's last mail went to; without it, to the customer alone.
+    #[serde(default)]
+    reply_all: bool,
+}
+
+/// Where a transfer goes: an agent or a group.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub enum TransferTarget {
+    /// To one agent.
+    Agent(AgentId),
+    /// To whoever is next in a group.
+    Group(GroupId),
+}
+
+/// A transfer.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Transfer {
+    to: TransferTarget,
+    /// For the colleague; the customer never sees it.
+    #[serde(default)]
+    note: Option<String>,
+}
+
+/// The end of a talk.
+#[derive(Deserialize, JsonSchema, Default)]
+#[serde(deny_unknown_fields)]
+pub struct Close {
+    /// How it ended, as a code of the brand's own list: `solved`, `spam`, …
+    #[serde(default)]
+    #[schemars(regex(pattern = "^[a-z0-9_-]{1,40}$"))]
+    disposition: Option<String>,
+}
+
+fn id(call: &Call<'_>) -> Result<ConversationId, Problem> {
+    call.id(0, "conversation")
+}
+
+/// `GET /api/conversations`
+pub(crate) fn list(call: &Call<'_>) -> Result<Response, Problem> {
+    let limit = page::limit(call.request, page::DEFAULT_LIMIT, page::MAX_LIMIT)?;
+    let after = page::after(call.request)?;
+    let state = page::typed(call.request, "state", ConversationState::parse)?;
+    let mut agent = page::typed(call.request, "agent", |t| t.parse::<AgentId>().ok())?;
+    if !call.actor.supervises() {
+        // Agents can list only their own.
+        if agent.is_some() && agent != call.actor.agent {
+            return Err(Problem::new(403, "not_yours", "agents list their own conversations; leave `agent` out"));
+        }
+        agent = call.actor.agent;
+    }
+    let items = conversations::list(call.ctx.db, after, limit + 1, state, agent)?;
+    let items = items.into_iter().map(ConversationView::from).collect();
+    Ok(Response::json(200, &Page::cut(items, limit, |c: &ConversationView| c.id.to_string())))
+}
+
+/// `GET /api/conversations/{id}`
+pub(crate) fn get(call: &Call<'_>) -> Result<Response, Problem> {
+    let conversation = converse::read(&call.ctx, &call.actor, id(call)?)?;
+    let page = messages_page(call, &conversation, 0, page::MAX_LIMIT)?;
+    let name = people::name(&call.ctx, conversation.identity)?.map(|name| warmline_identity::masked_name(&name));
+    let kept = archive::stage(call.ctx.db, conversation.id)?.into();
+    let mut conversation = ConversationView::from(conversation);
+    conversation.customer.name = name;
+    Ok(Response::json(200, &ConversationDetail { conversation, kept, messages: page.items, next: page.next }))
+}
+
+fn messages_page(
+    call: &Call<'_>,
+    conversation: &conversations::Conversation,
+    after: i64,
+    limit: i64,
+) -> Result<Page<MessageView>, Problem> {
+    let stored = Reader::new(&call.ctx, Rc::new(conversation.clone())).after(after, limit + 1)?;
+    let items = messages(&call.ctx, conversation.customer, &stored)?;
+    let altered = stored.iter().zip(&items).filter(|(_, shown)| shown.content.is_none());
+    let altered: Vec<_> = altered.map(|(m, _)| Broken::message(conversation.customer, m)).collect();
+    broken::tell(&call.ctx, &altered)?;
+    Ok(Page::cut(items, limit, |m| m.n.to_string()))
+}
+
+/// `GET /api/conversations/{id}/messages`
+pub(crate) fn list_messages(call: &Call<'_>) -> Result<Response, Problem> {
+    let limit = page::limit(call.request, page::DEFAULT_LIMIT, page::MAX_LIMIT)?;
+    let after: Option<u32> = page::after(call.request)?;
+    let conversation = converse::read(&call.ctx, &call.actor, id(call)?)?;
+    Ok(Response::json(200, &messages_page(call, &conversation, after.map_or(0, i64::from), limit)?))
+}
+
+/// `POST /api/conversations/{id}/messages`
+pub(crate) fn reply(call: &Call<'_>) -> Result<Response, Problem> {
+    let new: NewMessage = body::read(call.request)?;
+    if let Content::Text { text, .. } = &new.content {
+        if text.chars().count() > MAX_TEXT {
+            return Err(Problem::new(413, "text_too_long", format!("a message takes at most {MAX_TEXT} characters")));
+        }
+        if text.trim().is_empty() {
+            return Err(Problem::field("empty_text", "content.text", "a message needs a text"));
+        }
+    }
+    body::own_words(&new.content)?;
+    let conversation = converse::find(&call.ctx, &call.actor, id(call)?)?;
+    let content = if new.reply_all { converse::to_all(&call.ctx, &conversation, new.content)? } else { new.content };
+    let (contents, window) = carry::parts(call, &conversation, vec![content], "content")?;
+    let said = converse::reply(&call.ctx, &call.actor, conversation.id, &contents, window)?;
+    call.deliver(&conversation.channel);
+    let shown = messages(&call.ctx, conversation.customer, &said)?;
+    Ok(Response::json(201, &shown.first()))
+}
+
+/// `POST /api/conversations/{id}/accept`
+pub(crate) fn accept(call: &Call<'_>) -> Result<Response, Problem> {
+    let conversation = converse::accept(&call.ctx, &call.actor, id(call)?)?;
+    Ok(Response::json(200, &ConversationView::from(conversation)))
+}
+
+/// `POST /api/conversations/{id}/transfer`
+pub(crate) fn transfer(call: &Call<'_>) -> Result<Response, Problem> {
+    let transfer: Transfer = body::read(call.request)?;
+    let to = match transfer.to {
+        TransferTarget::Agent(agent) => Target::Agent(agent),
+        TransferTarget::Group(group) => Target::Group(group),
+    };
+    if let Some(note) = &transfer.note {
+        body::length("note", note, 1, MAX_TEXT)?;
+    }
+    let conversation = converse::transfer(&call.ctx, &call.actor, id(call)?, &to, transfer.note.as_deref())?;
+    Ok(Response::json(200, &ConversationView::from(conversation)))
+}
+
+/// `POST /api/conversations/{id}/close`
+pub(crate) fn close(call: &Call<'_>) -> Result<Response, Problem> {
+    let close: Close = if call.request.body.is_empty() { Close::default() } else { body::read(call.request)? };
+    if let Some(disposition) = &close.disposition {
+        body::code("disposition", disposition)?;
+    }
+    let conversation = converse::close(&call.ctx, &call.actor, id(call)?, close.disposition.as_deref())?;
+    Ok(Response::json(200, &ConversationView::from(conversation)))
+}
+
+/// `POST /api/outbox/{id}/retry`
+pub(crate) fn retry(call: &Call<'_>) -> Result<Response, Problem> {
+    let message: MessageId = call.id(0, "message")?;
+    let row = outbox::find(call.ctx.db, message)?.ok_or(StepError::NotFound("outgoing message"))?;
+    converse::find(&call.ctx, &call.actor, row.1)?;
+    let channel = deliver::retry(&call.ctx, message)?;
+    call.deliver(&channel);
+    Ok(Response::json(200, &serde_json::json!({ "id": message, "delivery": { "state": "pending" } })))
+}
+
+/// The routes of this resource.
+pub const ROUTES: &[Route] = &[
+    Route::get(
+        "/api/conversations",
+        "Lists conversations, oldest first.",
+        Access::Token(STAFF, Scope::Conversations),
+        Answer::Json(schema::<Page<ConversationView>>),
+        list,
+    )
+    .query(&[
+        LIMIT,
+        AFTER,
+        ("state", "only conversations in that state: open, queued, assigned, waiting_on_customer, wrap_up or closed"),
+        ("agent", "only conversations of that agent; agents see their own"),
+    ])
+    .agents("their own"),
+    Route::get(
+        "/api/conversations/{id}",
+        "Shows a conversation with its messages.",
+        Access::Token(STAFF, Scope::Conversations),
+        Answer::Json(schema::<ConversationDetail>),
+        get,
+    )
+    .agents("those that they may read"),
+    Route::get(
+        "/api/conversations/{id}/messages",
+        "Lists the messages of a conversation in order.",
+        Access::Token(STAFF, Scope::Conversations),
+        Answer::Json(schema::<Page<MessageView>>),
+        list_messages,
+    )
+    .query(PAGE)
+    .agents("those that they may read"),
+    Route::change(
+        Verb::Post,
+        "/api/conversations/{id}/messages",
+        "Sends a message to the customer, on the channel and to the identity of the conversation.",
+        Access::Token(STAFF, Scope::Conversations),
+        schema::<MessageView>,
+        reply,
+    )
+    .taking(schema::<NewMessage>)
+    .status(201)
+    .replying()
+    .refusing(&[(409, "nobody_else")])
+    .agents("their own"),
+    Route::change(
+        Verb::Post,
+        "/api/conversations/{id}/accept",
+        "Accepts an assigned conversation, or takes one from the queue of one of the agent's groups.",
+        Access::Token(STAFF, Scope::Conversations),
+        schema::<ConversationView>,
+        accept,
+    )
+    .refusing(&[(409, "conversation_closed"), (409, "not_yours"), (409, "agent_full"), (409, "agent_offline")])
+    .agents("their own, and those queued in their groups"),
+    Route::change(
+        Verb::Post,
+        "/api/conversations/{id}/transfer",
+        "Hands a conversation to an agent or a group.",
+        Access::Token(STAFF, Scope::Conversations),
+        schema::<ConversationView>,
+        transfer,
+    )
+    .taking(schema::<Transfer>)
+    .refusing(&[
+        (409, "conversation_closed"),
+        (409, "not_yours"),
+        (409, "same_agent"),
+        (409, "agent_full"),
+        (409, "agent_offline"),
+    ])
+    .agents("their own"),
+    Route::change(
+        Verb::Post,
+        "/api/conversations/{id}/close",
+        "Ends the talk: after-contact work where the group has it (close again to end that), then closed.",
+        Access::Token(STAFF, Scope::Conversations),
+        schema::<ConversationView>,
+        close,
+    )
+    .taking(schema::<Close>)
+    .refusing(&[(409, "conversation_closed"), (409, "not_yours")])
+    .agents("their own"),
+    Route::change(
+        Verb::Post,
+        "/api/outbox/{id}/retry",
+        "Tries a message again that was given up. The id is the message's.",
+        Access::Token(STAFF, Scope::Conversations),
+        schema::<serde_json::Value>,
+        retry,
+    )
+    .refusing(&[(409, "not_dead"), (409, "archived"), (409, "reply_window_closed"), (409, "customer_opted_out")])
+    .agents("of conversations that they may read"),
+];

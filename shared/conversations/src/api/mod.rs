@@ -1,0 +1,14 @@
+//! The routes of conversations, of those who serve them, and of where they wait.
+
+pub mod agents;
+mod carry;
+pub mod cases;
+pub mod conversations;
+pub mod groups;
+pub mod handover;
+pub mod media;
+pub mod queues;
+pub mod routing;
+pub mod seats;
+pub mod tokens;
+pub mod view;

@@ -1,0 +1,246 @@
+//! Actions on a conversation's seat: explaining where it is and why, its place in the queue, assigning it, consulting a
+//! colleague, and the turns of AI seats.
+
+use crate::ai::{self, Answered};
+use crate::api::{carry, view::ConversationView};
+use crate::{converse, place};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use warmline_customers::api::messages::{MessageView, messages};
+use warmline_endpoint::page::Page;
+use warmline_endpoint::route::{Access, Answer, Call, Route, STAFF, SUPERVISOR, Verb, schema};
+use warmline_endpoint::{Problem, Response, body};
+use warmline_model::{AgentId, Content, ConversationId, EventBody, Scope, Timestamp};
+use warmline_routing::Decision;
+use warmline_routing::handover::{HandOverReason, Turn};
+use warmline_store::events;
+
+const MAX_NOTE: usize = 4_000;
+/// The most decisions shown.
+const SHOWN: i64 = 50;
+
+/// One decision on a conversation.
+#[derive(Serialize, JsonSchema)]
+pub struct DecisionView {
+    /// When it was made.
+    pub at: Timestamp,
+    /// Its place in the event log.
+    pub seq: i64,
+    /// The decision.
+    pub decision: Decision,
+}
+
+/// An agent to give a conversation to.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Assign {
+    agent: AgentId,
+}
+
+/// A colleague to ask.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Consult {
+    agent: AgentId,
+    /// For the colleague; the customer never sees it.
+    #[serde(default)]
+    note: Option<String>,
+}
+
+/// A note for colleagues; the customer never sees it.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Note {
+    text: String,
+}
+
+/// An AI seat's turn.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TurnRequest {
+    /// What it says to the customer; nothing, where it found no answer.
+    #[serde(default)]
+    #[schemars(length(max = 10))]
+    #[serde(deserialize_with = "body::content::many")]
+    messages: Vec<Content>,
+    /// How it went.
+    #[serde(default)]
+    turn: Turn,
+}
+
+/// What a turn came to.
+#[derive(Serialize, JsonSchema)]
+pub struct TurnView {
+    /// The messages that go to the customer.
+    pub messages: Vec<MessageView>,
+    /// Why people take over; none where the AI seat goes on. Then no message was sent.
+    pub handed_over: Option<HandOverReason>,
+}
+
+fn id(call: &Call<'_>) -> Result<ConversationId, Problem> {
+    call.id(0, "conversation")
+}
+
+/// `GET /api/conversations/{id}/routing`
+pub(crate) fn routing(call: &Call<'_>) -> Result<Response, Problem> {
+    let conversation = converse::find(&call.ctx, &call.actor, id(call)?)?;
+    let shown = events::decisions(call.ctx.db, conversation.id, SHOWN)?.into_iter().filter_map(|event| {
+        let EventBody::RoutingDecided(value) = event.body else { return None };
+        let decision = serde_json::from_value(value).ok()?;
+        Some(DecisionView { at: event.at, seq: event.seq, decision })
+    });
+    Ok(Response::json(200, &Page { items: shown.collect(), next: None }))
+}
+
+/// `GET /api/conversations/{id}/queue`
+pub(crate) fn queue(call: &Call<'_>) -> Result<Response, Problem> {
+    let conversation = converse::find(&call.ctx, &call.actor, id(call)?)?;
+    match (place::rank_of(&conversation), &conversation.group) {
+        (Some(rank), Some(group)) => Ok(Response::json(200, &place::standing(&call.ctx, group, rank, conversation.id)?)),
+        _ => Err(Problem::new(409, "not_queued", "the conversation is in no queue now")),
+    }
+}
+
+/// `POST /api/conversations/{id}/assign`
+pub(crate) fn assign(call: &Call<'_>) -> Result<Response, Problem> {
+    let Assign { agent } = body::read(call.request)?;
+    let conversation = converse::assign(&call.ctx, &call.actor, id(call)?, agent)?;
+    Ok(Response::json(200, &ConversationView::from(conversation)))
+}
+
+/// `POST /api/conversations/{id}/consult`
+pub(crate) fn consult(call: &Call<'_>) -> Result<Response, Problem> {
+    let Consult { agent, note } = body::read(call.request)?;
+    if let Some(note) = &note {
+        body::length("note", note, 1, MAX_NOTE)?;
+    }
+    let conversation = converse::consult(&call.ctx, &call.actor, id(call)?, agent, note.as_deref())?;
+    Ok(Response::json(200, &ConversationView::from(conversation)))
+}
+
+/// `DELETE /api/conversations/{id}/consult/{agent}`
+pub(crate) fn end_consult(call: &Call<'_>) -> Result<Response, Problem> {
+    let agent: AgentId = call.id(1, "agent")?;
+    converse::end_consult(&call.ctx, &call.actor, id(call)?, agent)?;
+    Ok(Response::json(200, &serde_json::json!({})))
+}
+
+/// `POST /api/conversations/{id}/notes`
+pub(crate) fn note(call: &Call<'_>) -> Result<Response, Problem> {
+    let Note { text } = body::read(call.request)?;
+    body::length("text", &text, 1, MAX_NOTE)?;
+    let message = converse::leave_note(&call.ctx, &call.actor, id(call)?, &text)?;
+    let conversation = converse::find(&call.ctx, &call.actor, message.conversation)?;
+    let shown = messages(&call.ctx, conversation.customer, &[message])?;
+    Ok(Response::json(201, &shown.first()))
+}
+
+/// `POST /api/conversations/{id}/turn`
+pub(crate) fn turn(call: &Call<'_>) -> Result<Response, Problem> {
+    let TurnRequest { messages: said, turn } = body::read(call.request)?;
+    if said.len() > 10 {
+        return Err(Problem::field("too_many_messages", "messages", "a turn takes at most 10 messages"));
+    }
+    if turn.confidence.is_some_and(|c| !(0.0..=1.0).contains(&c)) {
+        return Err(Problem::field("bad_confidence", "turn.confidence", "a confidence is from 0 to 1"));
+    }
+    if said.is_empty() && turn == Turn::default() {
+        return Err(Problem::field("empty_turn", "messages", "say something, or say that no answer was found: failed"));
+    }
+    said.iter().try_for_each(body::own_words)?;
+    let conversation = converse::find(&call.ctx, &call.actor, id(call)?)?;
+    let (contents, window) = carry::parts(call, &conversation, said, "messages")?;
+    let view = match ai::turn(&call.ctx, &call.actor, conversation.id, &turn, &contents, window)? {
+        Answered::Said(stored) => {
+            call.deliver(&conversation.channel);
+            TurnView { messages: messages(&call.ctx, conversation.customer, &stored)?, handed_over: None }
+        }
+        Answered::HandedOver(reason) => TurnView { messages: Vec::new(), handed_over: Some(reason) },
+    };
+    Ok(Response::json(200, &view))
+}
+
+/// The routes of this resource.
+pub const ROUTES: &[Route] = &[
+    Route::get(
+        "/api/conversations/{id}/routing",
+        "Explains where a conversation is: its decisions, newest first, each with every seat and why it \
+         was refused or ranked.",
+        Access::Token(STAFF, Scope::Conversations),
+        Answer::Json(schema::<Page<DecisionView>>),
+        routing,
+    )
+    .agents("those that they may read"),
+    Route::get(
+        "/api/conversations/{id}/queue",
+        "Says where a conversation stands in its queue and how long it will wait.",
+        Access::Token(STAFF, Scope::Conversations),
+        Answer::Json(schema::<crate::place::Standing>),
+        queue,
+    )
+    .refusing(&[(409, "not_queued")])
+    .agents("those that they may read"),
+    Route::change(
+        Verb::Post,
+        "/api/conversations/{id}/assign",
+        "Gives a conversation to an agent: out of a queue or out of another agent's hands.",
+        Access::Token(SUPERVISOR, Scope::Conversations),
+        schema::<ConversationView>,
+        assign,
+    )
+    .taking(schema::<Assign>)
+    .refusing(&[
+        (409, "conversation_closed"),
+        (409, "not_yours"),
+        (409, "same_agent"),
+        (409, "agent_full"),
+        (409, "agent_offline"),
+    ]),
+    Route::change(
+        Verb::Post,
+        "/api/conversations/{id}/consult",
+        "Asks a colleague about a conversation, which stays where it is: the colleague reads it and \
+         writes notes.",
+        Access::Token(STAFF, Scope::Conversations),
+        schema::<ConversationView>,
+        consult,
+    )
+    .taking(schema::<Consult>)
+    .refusing(&[(409, "conversation_closed"), (409, "not_yours"), (409, "same_agent")])
+    .agents("their own"),
+    Route::change(
+        Verb::Delete,
+        "/api/conversations/{id}/consult/{agent}",
+        "Ends a consultation.",
+        Access::Token(STAFF, Scope::Conversations),
+        schema::<serde_json::Value>,
+        end_consult,
+    )
+    .refusing(&[(409, "not_yours")])
+    .agents("their own"),
+    Route::change(
+        Verb::Post,
+        "/api/conversations/{id}/notes",
+        "Leaves a note for colleagues; the customer never sees it.",
+        Access::Token(STAFF, Scope::Conversations),
+        schema::<MessageView>,
+        note,
+    )
+    .taking(schema::<Note>)
+    .status(201)
+    .refusing(&[(409, "conversation_closed"), (409, "not_yours")])
+    .agents("their own"),
+    Route::change(
+        Verb::Post,
+        "/api/conversations/{id}/turn",
+        "An AI seat answers, and says how sure it is; by the group's policy its messages go to the \
+         customer or people take over.",
+        Access::Token(STAFF, Scope::Conversations),
+        schema::<TurnView>,
+        turn,
+    )
+    .taking(schema::<TurnRequest>)
+    .replying()
+    .refusing(&[(409, "customer_opted_out")])
+    .agents("AI seats"),
+];

@@ -1,0 +1,476 @@
+//! What agents and supervisors do with a conversation. The caller runs each function in one immediate transaction, together
+//! with the idempotency record of the request. [`read`] and [`medium`] are exceptions: they make their own.
+
+use crate::store::consults;
+use crate::{place, plan};
+use warmline_channels::{Window, registry};
+use warmline_kernel::audit::{self, Action, Of};
+use warmline_kernel::ctx::{Actor, Ctx, StepError};
+use warmline_kernel::sealed;
+use warmline_model::{
+    AgentId, Content, ConversationId, ConversationState, DeliveryState, EventBody, GroupId, MessageId, Origin,
+};
+use warmline_privacy::CustomerKey;
+use warmline_routing::Cause;
+use warmline_store::conversations::{self, Conversation};
+use warmline_store::messages::{self, Message};
+use warmline_store::{agents, events, outbox};
+use warmline_transport::{accounts, deliver, media};
+
+/// How many messages are searched for the customer's last one.
+const RECENT: i64 = 50;
+
+/// Finds a conversation that the actor may see: supervisors see all; agents see their own, those queued in their groups, and
+/// those that a colleague has asked them about.
+///
+/// # Errors
+/// There is no such conversation, or the actor may not see it. Both get the same answer, so that nobody can find ids by
+/// trial.
+pub fn find(ctx: &Ctx<'_>, actor: &Actor, id: ConversationId) -> Result<Conversation, StepError> {
+    let missing = StepError::NotFound("conversation");
+    let conversation = conversations::get(ctx.db, id)?.ok_or(missing.clone())?;
+    if actor.supervises() {
+        return Ok(conversation);
+    }
+    let Some(me) = actor.agent else { return Err(missing) };
+    if conversation.agent == Some(me) {
+        return Ok(conversation);
+    }
+    match (&conversation.group, conversation.state) {
+        (Some(group), ConversationState::Queued) if agents::serves(ctx.db, me, group)? => Ok(conversation),
+        _ if consults::is_asked(ctx.db, id, me)? => Ok(conversation),
+        _ => Err(missing),
+    }
+}
+
+/// Like [`find`], for reading the messages: the audit entry is stored first.
+///
+/// # Errors
+/// As for [`find`].
+pub fn read(ctx: &Ctx<'_>, actor: &Actor, id: ConversationId) -> Result<Conversation, StepError> {
+    let conversation = find(ctx, actor, id)?;
+    noted(ctx, actor, Action::ReadConversation, &conversation)?;
+    Ok(conversation)
+}
+
+/// The medium of a message in a conversation that the actor may see. The audit entry is stored first.
+///
+/// # Errors
+/// As for [`find`]; also if there is no such message, or it has no medium.
+pub fn medium(ctx: &Ctx<'_>, actor: &Actor, id: ConversationId, n: i64) -> Result<media::Kept, StepError> {
+    let conversation = find(ctx, actor, id)?;
+    let kept = media::find(ctx, id, n)?;
+    noted(ctx, actor, Action::ReadMedium, &conversation)?;
+    Ok(kept)
+}
+
+/// Notes in the audit log that something said in a conversation is read.
+fn noted(ctx: &Ctx<'_>, actor: &Actor, action: Action, conversation: &Conversation) -> Result<(), StepError> {
+    let of = Of { customer: Some(conversation.person), conversation: Some(conversation.id), ..Of::default() };
+    audit::record(ctx, actor, action, of)
+}
+
+fn open_only(conversation: &Conversation) -> Result<(), StepError> {
+    if conversation.state == ConversationState::Closed {
+        return Err(StepError::conflict(
+            "conversation_closed",
+            "the conversation is closed; the customer's next message opens a new one",
+        ));
+    }
+    Ok(())
+}
+
+pub(crate) fn holder_only(actor: &Actor, conversation: &Conversation) -> Result<(), StepError> {
+    if actor.supervises() || (actor.agent.is_some() && conversation.agent == actor.agent) {
+        return Ok(());
+    }
+    Err(StepError::conflict("not_yours", "the conversation is in nobody's or another agent's hands; accept it first"))
+}
+
+fn reload(ctx: &Ctx<'_>, id: ConversationId) -> Result<Conversation, StepError> {
+    conversations::get(ctx.db, id)?.ok_or(StepError::NotFound("conversation"))
+}
+
+/// The agent accepts the conversation that was assigned to them, or takes one from the queue.
+///
+/// # Errors
+/// The conversation is closed or another agent's, or the agent has no capacity left.
+pub fn accept(ctx: &Ctx<'_>, actor: &Actor, id: ConversationId) -> Result<Conversation, StepError> {
+    let conversation = find(ctx, actor, id)?;
+    open_only(&conversation)?;
+    let me = actor.agent.ok_or(StepError::Forbidden("only an agent can accept a conversation"))?;
+    match (&conversation.group, conversation.state) {
+        (Some(group), ConversationState::Queued) => place::to_agent(ctx, &conversation, group, me, "taken from the queue")?,
+        _ if conversation.agent == Some(me) => {}
+        _ => return Err(StepError::conflict("not_yours", "the conversation is in another agent's hands")),
+    }
+    let now = ctx.now();
+    if conversations::accept(ctx.db, id, now)? {
+        let since = reload(ctx, id)?.assigned_at.unwrap_or(now);
+        let body = EventBody::ConversationAccepted { agent: me, waited_ms: now.since(since).max(0) };
+        events::append(ctx.db, now, Some(id), &body)?;
+    }
+    reload(ctx, id)
+}
+
+/// Stores a message to the customer and hands it to the outbox. It goes to the identity of its own conversation; no other
+/// recipient can be named.
+pub(crate) fn say(
+    ctx: &Ctx<'_>,
+    conversation: &Conversation,
+    key: &CustomerKey,
+    origin: Origin,
+    agent: Option<AgentId>,
+    content: &Content,
+) -> Result<Message, StepError> {
+    let now = ctx.now();
+    let n = conversations::outbound(ctx.db, conversation.id, now)?;
+    let id = MessageId::new(now, ctx.rng);
+    let message = Message {
+        conversation: conversation.id,
+        n,
+        id,
+        origin,
+        agent,
+        content: sealed::seal_content(ctx, key, conversation.id, id, content)?,
+        at: now,
+        delivery: Some(DeliveryState::Pending),
+        reason: None,
+    };
+    messages::insert(ctx.db, &message)?;
+    let patience = registry::patience(conversation.channel.as_str());
+    outbox::enqueue(
+        ctx.db,
+        &outbox::NewRow {
+            message: id,
+            conversation: conversation.id,
+            n,
+            identity: conversation.identity,
+            channel: &conversation.channel,
+            account: &conversation.account,
+            at: now,
+            not_before: conversation.answer_until.map_or(now, |until| until.max(now)),
+            give_up_at: deliver::ends_at(ctx, conversation.id, patience, now)?,
+        },
+    )?;
+    let human = origin == Origin::Agent;
+    let body = EventBody::MessageSent {
+        message: id,
+        n,
+        channel: conversation.channel.clone(),
+        from: origin,
+        agent,
+        first_response_ms: match (human, conversation.first_response_at, conversation.first_inbound_at) {
+            (true, None, Some(first)) => Some(now.since(first).max(0)),
+            _ => None,
+        },
+        response_ms: match (human, conversation.round_started_at) {
+            (true, Some(round)) => Some(now.since(round).max(0)),
+            _ => None,
+        },
+    };
+    events::append(ctx.db, now, Some(conversation.id), &body)?;
+    if human {
+        let state = match conversation.state {
+            ConversationState::Assigned | ConversationState::WrapUp => ConversationState::WaitingOnCustomer,
+            other => other,
+        };
+        conversations::answered(ctx.db, conversation.id, now, state)?;
+        if let (Some(me), Some(since), None) = (agent, conversation.assigned_at, conversation.accepted_at) {
+            // A reply accepts the conversation.
+            let body = EventBody::ConversationAccepted { agent: me, waited_ms: now.since(since).max(0) };
+            events::append(ctx.db, now, Some(conversation.id), &body)?;
+        }
+    }
+    Ok(message)
+}
+
+/// Stores a note for colleagues. It has no outbox row and no delivery state, so it cannot reach the customer.
+fn note(ctx: &Ctx<'_>, conversation: &Conversation, agent: Option<AgentId>, text: &str) -> Result<Message, StepError> {
+    let now = ctx.now();
+    let key = sealed::customer_key(ctx, conversation.customer)?;
+    let n = conversations::outbound(ctx.db, conversation.id, now)?;
+    let id = MessageId::new(now, ctx.rng);
+    let content = Content::Note { text: text.to_owned() };
+    let message = Message {
+        conversation: conversation.id,
+        n,
+        id,
+        origin: Origin::Agent,
+        agent,
+        content: sealed::seal_content(ctx, &key, conversation.id, id, &content)?,
+        at: now,
+        delivery: None,
+        reason: None,
+    };
+    messages::insert(ctx.db, &message)?;
+    Ok(message)
+}
+
+/// The agent replies: with one message, or with several if the text was cut for the channel.
+///
+/// # Errors
+/// The conversation is closed or not the actor's, its account is disabled, or the platform accepts no reply now.
+pub fn reply(
+    ctx: &Ctx<'_>,
+    actor: &Actor,
+    id: ConversationId,
+    contents: &[Content],
+    window: Option<Window>,
+) -> Result<Vec<Message>, StepError> {
+    let conversation = find(ctx, actor, id)?;
+    open_only(&conversation)?;
+    holder_only(actor, &conversation)?;
+    accounts::sends(ctx, &conversation.channel, &conversation.account)?;
+    if let Some(window) = window {
+        in_window(ctx, id, window, contents.len())?;
+    }
+    let key = sealed::customer_key(ctx, conversation.customer)?;
+    contents.iter().map(|content| say(ctx, &conversation, &key, Origin::Agent, actor.agent, content)).collect()
+}
+
+/// Addresses a text to everybody who received the customer's last mail. No other address can be named.
+///
+/// # Errors
+/// That mail went to nobody else, or the content is not a text.
+pub fn to_all(ctx: &Ctx<'_>, conversation: &Conversation, content: Content) -> Result<Content, StepError> {
+    let key = sealed::customer_key(ctx, conversation.customer)?;
+    let recent = messages::before(ctx.db, conversation.id, i64::MAX, RECENT)?;
+    let said = recent.iter().filter(|m| m.origin == Origin::Customer).filter_map(|m| sealed::open_content(&key, m).ok());
+    let mail = said.into_iter().find(|content| matches!(content, Content::Text { .. }));
+    match (mail, content) {
+        (Some(Content::Text { to, cc, .. }), Content::Text { text, .. }) if !(to.is_empty() && cc.is_empty()) => {
+            let cc = to.into_iter().chain(cc).collect();
+            Ok(Content::Text { text, quoted: None, to: Vec::new(), cc, reply_to: None })
+        }
+        _ => Err(StepError::conflict(
+            "nobody_else",
+            "the customer's last message went to nobody else, or this is no text; send it without reply_all",
+        )),
+    }
+}
+
+/// Whether the platform still accepts that many replies. This is checked before anything is stored, since the platform would
+/// refuse them later.
+pub(crate) fn in_window(ctx: &Ctx<'_>, id: ConversationId, window: Window, replies: usize) -> Result<(), StepError> {
+    let Some((spoke_at, since)) = messages::since_spoken(ctx.db, id)? else { return Ok(()) };
+    if ctx.now().since(spoke_at) > window.secs.saturating_mul(1000) {
+        return Err(StepError::conflict(
+            "reply_window_closed",
+            "the customer wrote too long ago for this platform; it takes replies again once they write",
+        ));
+    }
+    let replies = since.saturating_add(i64::try_from(replies).unwrap_or(i64::MAX));
+    if window.replies.is_some_and(|most| replies > i64::from(most)) {
+        return Err(StepError::conflict(
+            "reply_quota_used",
+            "the platform takes no more replies to the customer's last message; it does again once they write",
+        ));
+    }
+    Ok(())
+}
+
+/// The target of a transfer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// To one agent.
+    Agent(AgentId),
+    /// To the next free agent of a group.
+    Group(GroupId),
+}
+
+/// Hands the conversation to another agent or group.
+///
+/// # Errors
+/// The conversation is closed or not the actor's. Or the target does not exist, is the present agent, is offline, or has no
+/// capacity left.
+pub fn transfer(
+    ctx: &Ctx<'_>,
+    actor: &Actor,
+    id: ConversationId,
+    to: &Target,
+    text: Option<&str>,
+) -> Result<Conversation, StepError> {
+    let conversation = find(ctx, actor, id)?;
+    open_only(&conversation)?;
+    holder_only(actor, &conversation)?;
+    hand_on(ctx, actor, &conversation, to, text, "transfer")
+}
+
+/// A supervisor gives a conversation to an agent: from a queue or from another agent.
+///
+/// # Errors
+/// The conversation is closed. Or the agent does not exist, has it already, is offline, or has no capacity left.
+pub fn assign(ctx: &Ctx<'_>, actor: &Actor, id: ConversationId, agent: AgentId) -> Result<Conversation, StepError> {
+    let conversation = find(ctx, actor, id)?;
+    open_only(&conversation)?;
+    hand_on(ctx, actor, &conversation, &Target::Agent(agent), None, "assigned by a supervisor")
+}
+
+fn hand_on(
+    ctx: &Ctx<'_>,
+    actor: &Actor,
+    conversation: &Conversation,
+    to: &Target,
+    text: Option<&str>,
+    why: &str,
+) -> Result<Conversation, StepError> {
+    let plan = plan::current(ctx)?;
+    let from = conversation.agent.filter(|_| conversation.state.holds_capacity());
+    let (to_agent, group) = match to {
+        Target::Agent(agent) => {
+            if from == Some(*agent) {
+                return Err(StepError::conflict("same_agent", "the conversation is in that agent's hands already"));
+            }
+            agents::get(ctx.db, *agent)?
+                .filter(|a| a.removed_at.is_none())
+                .ok_or(StepError::invalid("to.agent", "there is no such agent"))?;
+            let group = match &conversation.group {
+                Some(group) => group.clone(),
+                None => agents::groups_of(ctx.db, *agent)?
+                    .into_iter()
+                    .next()
+                    .map(|m| m.group)
+                    .ok_or(StepError::invalid("to.agent", "the agent serves no group"))?,
+            };
+            (Some(*agent), group)
+        }
+        Target::Group(group) => {
+            plan.group(group).ok_or(StepError::invalid("to.group", "there is no such group"))?;
+            (None, group.clone())
+        }
+    };
+    let body = EventBody::ConversationTransferred { from, to_agent, group: group.clone(), note: text.is_some() };
+    events::append(ctx.db, ctx.now(), Some(conversation.id), &body)?;
+    if let Some(text) = text {
+        note(ctx, conversation, actor.agent, text)?;
+    }
+    // If the target cannot take it, the error rolls the transaction back, and this with it.
+    if let Some(agent) = from {
+        place::take_back(ctx, conversation, agent)?;
+    }
+    match to_agent {
+        Some(agent) => place::to_agent(ctx, conversation, &group, agent, why)?,
+        None => place::again(ctx, &plan, conversation, &group, Cause::Transfer)?,
+    }
+    if let Some(agent) = from {
+        place::fill(ctx, &plan, agent)?;
+    }
+    reload(ctx, conversation.id)
+}
+
+/// Asks a colleague about a conversation. It stays with its agent; the colleague can read it and write notes.
+///
+/// # Errors
+/// The conversation is closed or not the actor's. Or the colleague does not exist, or holds the conversation already.
+pub fn consult(
+    ctx: &Ctx<'_>,
+    actor: &Actor,
+    id: ConversationId,
+    agent: AgentId,
+    text: Option<&str>,
+) -> Result<Conversation, StepError> {
+    let conversation = find(ctx, actor, id)?;
+    open_only(&conversation)?;
+    holder_only(actor, &conversation)?;
+    if conversation.agent == Some(agent) {
+        return Err(StepError::conflict("same_agent", "the conversation is in that agent's hands already"));
+    }
+    agents::get(ctx.db, agent)?
+        .filter(|a| a.removed_at.is_none())
+        .ok_or(StepError::invalid("agent", "there is no such agent"))?;
+    if consults::add(ctx.db, id, agent, actor.agent, ctx.now())? {
+        let body = EventBody::ConversationConsulted { agent, by: actor.agent };
+        events::append(ctx.db, ctx.now(), Some(id), &body)?;
+    }
+    if let Some(text) = text {
+        note(ctx, &conversation, actor.agent, text)?;
+    }
+    reload(ctx, id)
+}
+
+/// Ends a colleague's consultation. The conversation's agent, a supervisor or the colleague can do this.
+///
+/// # Errors
+/// The colleague was not asked, or the actor may not end it.
+pub fn end_consult(ctx: &Ctx<'_>, actor: &Actor, id: ConversationId, agent: AgentId) -> Result<(), StepError> {
+    let conversation = find(ctx, actor, id)?;
+    if actor.agent != Some(agent) {
+        holder_only(actor, &conversation)?;
+    }
+    if !consults::end(ctx.db, id, agent)? {
+        return Err(StepError::NotFound("consultation"));
+    }
+    Ok(())
+}
+
+/// Leaves a note for colleagues.
+///
+/// # Errors
+/// The conversation is closed, or the actor neither holds it, nor supervises, nor was asked about it.
+pub fn leave_note(ctx: &Ctx<'_>, actor: &Actor, id: ConversationId, text: &str) -> Result<Message, StepError> {
+    let conversation = find(ctx, actor, id)?;
+    open_only(&conversation)?;
+    let asked = match actor.agent {
+        Some(me) => consults::is_asked(ctx.db, id, me)?,
+        None => false,
+    };
+    if !asked {
+        holder_only(actor, &conversation)?;
+    }
+    note(ctx, &conversation, actor.agent, text)
+}
+
+/// Ends the talk. The conversation goes into wrap-up if the group has it, and is closed otherwise.
+///
+/// # Errors
+/// The conversation is closed already or not the actor's.
+pub fn close(
+    ctx: &Ctx<'_>,
+    actor: &Actor,
+    id: ConversationId,
+    disposition: Option<&str>,
+) -> Result<Conversation, StepError> {
+    let conversation = find(ctx, actor, id)?;
+    open_only(&conversation)?;
+    holder_only(actor, &conversation)?;
+    let wrap_up_secs = match &conversation.group {
+        Some(group) => place::settings_of(ctx, group)?.wrap_up_secs,
+        None => 0,
+    };
+    match conversation.agent {
+        Some(agent)
+            if wrap_up_secs > 0
+                && conversation.state != ConversationState::WrapUp
+                && conversation.state.holds_capacity() =>
+        {
+            let until = ctx.now().plus_millis(wrap_up_secs * 1000);
+            conversations::wrap_up(ctx.db, id, until, disposition)?;
+            let body = EventBody::ConversationWrapUp { agent, until };
+            events::append(ctx.db, ctx.now(), Some(id), &body)?;
+        }
+        _ => finish(ctx, &conversation, disposition)?,
+    }
+    reload(ctx, id)
+}
+
+/// Closes an open conversation and gives its capacity to the next contact in line.
+pub(crate) fn finish(ctx: &Ctx<'_>, conversation: &Conversation, disposition: Option<&str>) -> Result<(), StepError> {
+    let now = ctx.now();
+    let handle_ms = conversation.handle_ms + place::held_ms(conversation, now);
+    conversations::close(ctx.db, conversation.id, now, disposition, handle_ms)?;
+    let body = EventBody::ConversationClosed {
+        agent: conversation.agent,
+        group: conversation.group.clone(),
+        disposition: disposition.map(str::to_owned).or_else(|| conversation.disposition.clone()),
+        handle_ms,
+        messages: conversation.messages,
+    };
+    events::append(ctx.db, now, Some(conversation.id), &body)?;
+    consults::end_all(ctx.db, conversation.id)?;
+    if let Some(agent) = conversation.agent.filter(|_| conversation.state.holds_capacity()) {
+        place::release(ctx, conversation, agent)?;
+        place::fill(ctx, &plan::current(ctx)?, agent)?;
+    }
+    Ok(())
+}

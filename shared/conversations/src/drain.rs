@@ -1,0 +1,587 @@
+//! From the inbox into conversations: the router's work.
+//!
+//! One drainer at a time holds a shard. It takes the oldest rows in batches. Each batch is one transaction that begins by
+//! taking or renewing the lease, so a drainer that lost its lease can write nothing. Rows share a transaction because the
+//! commit is the expensive part. A row that cannot be handled is set aside before anything is written for it, and the other
+//! rows go on.
+
+use crate::floor::Kept;
+use crate::{ai, calls, cases, place, plan};
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::rc::Rc;
+use warmline_customers::{orders, people};
+use warmline_kernel::ctx::{Ctx, StepError};
+use warmline_kernel::payload::{Payload, sender_lookup};
+use warmline_kernel::{consent, passing, sealed};
+use warmline_model::case::OrderKey;
+use warmline_model::{
+    CaseId, Channel, Content, ConversationId, ConversationState, CustomerId, EventBody, IdentityId, Inbound, MessageId,
+    Origin, Timestamp, Units,
+};
+use warmline_privacy::{BlindIndex, CustomerKey, SealError, SealKey};
+use warmline_routing::{Ready, VIP};
+use warmline_store::archive::{self, Stage};
+use warmline_store::conversations::{self, Conversation};
+use warmline_store::customers::{self, Contact, NewIdentity};
+use warmline_store::inbox::{self, Pending};
+use warmline_store::messages::{self, Message};
+use warmline_store::{events, immediate, leases, outbox, vault};
+use warmline_transport::deliver;
+
+/// Rows in a transaction: enough to make the commit cheap, few enough to keep other writers waiting for milliseconds only.
+const BATCH: i64 = 16;
+/// How long a lease lasts without renewal: a drainer that died blocks its shard no longer than this.
+const LEASE_MS: i64 = 5_000;
+
+/// The outcome of a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Another drainer is at work, or nothing waited at the beginning.
+    Done,
+    /// Nothing waits now. The shard is still held, so new messages need not wake anybody.
+    Idle,
+    /// A batch was handled.
+    Handled {
+        /// Rows in it.
+        rows: i64,
+    },
+}
+
+/// One run over a shard. If it is dropped early, its lease ends by itself; [`Drainer::stop`] releases it at once.
+pub struct Drainer<'a> {
+    ctx: &'a Ctx<'a>,
+    shard: i64,
+    owner: [u8; 16],
+    lease: String,
+    tools: Tools<'a>,
+    holds: bool,
+}
+
+impl<'a> Drainer<'a> {
+    /// A run that has not begun.
+    pub fn new(ctx: &'a Ctx<'a>, shard: i64) -> Self {
+        let lease = inbox::lease_name(shard);
+        Self { ctx, shard, owner: ctx.owner(), lease, tools: Tools::new(ctx), holds: false }
+    }
+
+    /// Handles the next batch.
+    ///
+    /// # Errors
+    /// The store fails. Committed batches stay, and a later run handles the rest.
+    pub fn step(&mut self) -> Result<Step, StepError> {
+        match self.handle(BATCH) {
+            Err(e) if !matches!(e, StepError::Store(_)) => match self.handle(1) {
+                // Some value that the row names is impossible. Another try would fail too, and the other rows wait behind
+                // it.
+                Err(e) if !matches!(e, StepError::Store(_)) => self.set_first_aside(),
+                other => other,
+            },
+            other => other,
+        }
+    }
+
+    /// Sets the oldest row aside, because it cannot be handled.
+    fn set_first_aside(&mut self) -> Result<Step, StepError> {
+        let ctx = self.ctx;
+        let step = immediate(ctx.db, || {
+            if !self.take_lease()? {
+                return Ok::<_, StepError>(Step::Done);
+            }
+            let rows = inbox::pending(ctx.db, self.shard, 1)?;
+            rows.iter().try_for_each(|row| set_aside(ctx, row, "not_handled"))?;
+            Ok(Step::Handled { rows: i64::try_from(rows.len()).unwrap_or(0) })
+        })?;
+        self.holds = step != Step::Done;
+        Ok(step)
+    }
+
+    /// Takes or renews the lease; false if another drainer has it.
+    fn take_lease(&self) -> Result<bool, StepError> {
+        let (ctx, owner, now) = (self.ctx, &self.owner, self.ctx.now());
+        let until = now.plus_millis(LEASE_MS);
+        Ok(if self.holds {
+            leases::renew(ctx.db, &self.lease, owner, now, until)?
+        } else {
+            leases::claim(ctx.db, &self.lease, owner, now, until)?
+        })
+    }
+
+    fn handle(&mut self, most: i64) -> Result<Step, StepError> {
+        loop {
+            // Many drainers are woken for the same rows. A read without the write lock turns away all but one of them.
+            let rows = inbox::pending(self.ctx.db, self.shard, if self.holds { most } else { 1 })?;
+            if rows.is_empty() {
+                return Ok(if self.holds { Step::Idle } else { Step::Done });
+            }
+            if self.holds {
+                self.tools.prepare(&rows)?;
+            }
+            let step = self.batch(rows, most)?;
+            self.holds = step != Step::Done;
+            // The first row is from an unknown sender. Its key is made in the next round, now that the shard is held.
+            if step != (Step::Handled { rows: 0 }) {
+                return Ok(step);
+            }
+        }
+    }
+
+    /// Releases the shard if nothing waits; false if something has come meanwhile.
+    pub fn let_go(&mut self) -> Result<bool, StepError> {
+        let gone = inbox::let_go(self.ctx.db, self.shard, &self.owner)?;
+        self.holds &= !gone;
+        Ok(gone)
+    }
+
+    /// Releases the shard although rows may wait.
+    pub fn stop(&mut self) -> Result<(), StepError> {
+        if std::mem::take(&mut self.holds) {
+            leases::release(self.ctx.db, &self.lease, &self.owner)?;
+        }
+        Ok(())
+    }
+
+    /// Whether an AI seat has got something to answer since the last call.
+    pub fn ai_waits(&self) -> bool {
+        self.tools.ai.take()
+    }
+
+    /// Handles one batch in one transaction. While this drainer holds the shard's lease nobody else takes rows, so the rows
+    /// read before the transaction are still the oldest.
+    fn batch(&mut self, seen: Vec<Pending>, most: i64) -> Result<Step, StepError> {
+        let ctx = self.ctx;
+        // A run can last for seconds. A plan put into force meanwhile counts from the next batch on.
+        self.tools.checked.set(false);
+        self.tools.seats.forget();
+        immediate(ctx.db, || {
+            if !self.take_lease()? {
+                return Ok(Step::Done);
+            }
+            let rows = if self.holds { seen } else { inbox::pending(ctx.db, self.shard, most)? };
+            let mut handled = 0;
+            for row in &rows {
+                if !self.tools.handle(row)? {
+                    break;
+                }
+                handled += 1;
+            }
+            Ok(Step::Handled { rows: handled })
+        })
+    }
+}
+
+/// Sets a row aside and reports it in the event log.
+fn set_aside(ctx: &Ctx<'_>, row: &Pending, reason: &str) -> Result<(), StepError> {
+    inbox::park(ctx.db, row.seq)?;
+    let body = EventBody::InboxParked { inbox: row.seq, channel: row.channel.clone(), reason: reason.to_owned() };
+    Ok(events::append(ctx.db, ctx.now(), None, &body)?)
+}
+
+/// An opened webhook payload, and the blind index of its sender.
+struct Read {
+    payload: Payload,
+    lookup: [u8; 16],
+}
+
+/// Keys, and the rules that apply to this batch.
+struct Tools<'a> {
+    ctx: &'a Ctx<'a>,
+    index: BlindIndex,
+    /// Keys of the inbox by generation.
+    inbox_keys: RefCell<HashMap<i64, SealKey>>,
+    /// Rows opened before their transaction, by position.
+    read: RefCell<HashMap<i64, Read>>,
+    /// Keys made for unknown senders, by the senders' blind index.
+    strangers: RefCell<HashMap<[u8; 16], (CustomerId, CustomerKey)>>,
+    plan: RefCell<Option<Rc<Ready>>>,
+    /// Whether the plan was checked in this batch to be the newest.
+    checked: Cell<bool>,
+    /// Cache of the seats that the decisions of this batch have read.
+    seats: Kept,
+    /// Whether an AI seat has something to answer.
+    ai: Cell<bool>,
+}
+
+/// A row's sender and the sender's key. From here on nothing but the store can fail.
+type Known = (Contact, CustomerKey);
+
+impl<'a> Tools<'a> {
+    fn new(ctx: &'a Ctx<'a>) -> Self {
+        Self {
+            ctx,
+            index: ctx.keys.index(),
+            inbox_keys: RefCell::default(),
+            read: RefCell::default(),
+            strangers: RefCell::default(),
+            plan: RefCell::new(None),
+            checked: Cell::new(false),
+            seats: Kept::default(),
+            ai: Cell::new(false),
+        }
+    }
+
+    /// Opens rows, and makes keys for unknown senders, before the transaction: the vault is another database.
+    fn prepare(&self, rows: &[Pending]) -> Result<(), StepError> {
+        let (ctx, now) = (self.ctx, self.ctx.now());
+        let (mut strangers, mut new) = (self.strangers.borrow_mut(), Vec::new());
+        for row in rows {
+            let read = match self.read(row) {
+                Err(StepError::Store(e)) => return Err(e.into()),
+                Err(_) => continue,
+                Ok(read) => read,
+            };
+            if !read.payload.inbound.sender.only_known
+                && !strangers.contains_key(&read.lookup)
+                && customers::identity_by_lookup(ctx.db, &read.lookup)?.is_none()
+            {
+                let customer = CustomerId::new(now, ctx.rng);
+                let (key, wrapped) = ctx.keys.new_customer_key(customer, ctx.rng)?;
+                new.push((customer, sealed::into_vault(wrapped)));
+                strangers.insert(read.lookup, (customer, key));
+            }
+            self.read.borrow_mut().insert(row.seq, read);
+        }
+        match new.as_slice() {
+            [] => Ok(()),
+            [(customer, key)] => Ok(vault::insert(ctx.vault, *customer, key)?),
+            many => immediate(ctx.vault, || {
+                many.iter().try_for_each(|(customer, key)| Ok(vault::insert(ctx.vault, *customer, key)?))
+            }),
+        }
+    }
+
+    fn read(&self, row: &Pending) -> Result<Read, StepError> {
+        let mut keys = self.inbox_keys.borrow_mut();
+        let key = match keys.entry(row.sealed_by) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => unknown.insert(passing::by_number(self.ctx, row.sealed_by)?),
+        };
+        let plain = key.open(&row.dedup, &row.payload)?;
+        let payload: Payload = serde_json::from_slice(&plain).map_err(|_| SealError::Format)?;
+        let lookup = sender_lookup(&self.index, &row.channel, &row.account, &payload.inbound.sender.open_id);
+        Ok(Read { payload, lookup })
+    }
+
+    fn plan(&self) -> Result<Rc<Ready>, StepError> {
+        let at_hand = self.plan.borrow().clone();
+        match at_hand {
+            Some(plan) if self.checked.replace(true) => Ok(plan),
+            before => {
+                let newer = plan::newer(self.ctx, before.as_deref())?.map(Rc::new);
+                let plan = newer.or(before).ok_or(warmline_store::StoreError::Missing("plan"))?;
+                self.plan.replace(Some(plan.clone()));
+                Ok(plan)
+            }
+        }
+    }
+
+    /// Handles a row; false if its sender's key has to be made first.
+    fn handle(&self, row: &Pending) -> Result<bool, StepError> {
+        match self.open(row) {
+            Ok((read, known)) if read.payload.inbound.sender.only_known => {
+                self.told_of(row, read.payload, known).map(|()| true)
+            }
+            Ok((read, Some(known))) => self.store(row, read.payload, known).map(|()| true),
+            Ok((read, None)) => match self.strangers.borrow_mut().remove(&read.lookup) {
+                Some(made) => {
+                    let known = self.new_contact(row, &read, made)?;
+                    self.store(row, read.payload, known).map(|()| true)
+                }
+                None => Ok(false),
+            },
+            Err(StepError::Store(e)) => Err(e.into()),
+            // The row was tampered with, or is sealed under another master key. It must neither be lost nor stop the others.
+            Err(_) => set_aside(self.ctx, row, "payload_unreadable").map(|()| true),
+        }
+    }
+
+    /// Takes in what somebody else reports about a person (a mail server, an automaton, a provider). The report goes to the
+    /// conversation of the message that it names, or else to the open or last conversation with the person. It makes no
+    /// customer, begins no conversation and changes no conversation's state. If there is no such conversation, the row is
+    /// set aside.
+    fn told_of(&self, row: &Pending, payload: Payload, known: Option<Known>) -> Result<(), StepError> {
+        let (ctx, inbound) = (self.ctx, payload.inbound);
+        let choice = told_choice(&row.channel, &inbound.content);
+        if let Some((conversation, n)) = self.named(row, &inbound.content)? {
+            let key = match sealed::customer_key(ctx, conversation.customer) {
+                Err(StepError::Store(e)) => return Err(e.into()),
+                // The customer was erased meanwhile.
+                Err(_) => return set_aside(self.ctx, row, "of_nobody_known"),
+                Ok(key) => key,
+            };
+            let (message, _) = self.append(row, &conversation, &key, &inbound, false, None)?;
+            if let Some(choice) = choice {
+                match (self.is_copy(&conversation, n, &key, &inbound.sender.open_id)?, known) {
+                    (false, _) => deliver::choose(ctx, &conversation, message, choice)?,
+                    // The report is about a person who got a copy. They choose for themselves.
+                    (true, Some((contact, _))) => self.chosen_by(row, &contact, choice)?,
+                    (true, None) => {}
+                }
+            }
+            return Ok(inbox::done(ctx.db, row.seq)?);
+        }
+        let Some((contact, key)) = known else { return set_aside(ctx, row, "of_nobody_known") };
+        let conversation = match &contact.conversation {
+            Some(open) => Some(open.clone()),
+            None => {
+                let last = conversations::latest(ctx.db, contact.identity)?;
+                last.map(|last| conversations::get(ctx.db, last)).transpose()?.flatten()
+            }
+        };
+        let at_hand = match conversation {
+            Some(conversation) if archive::stage(ctx.db, conversation.id)? == Stage::Rows => conversation,
+            _ => {
+                if let Some(choice) = choice {
+                    self.chosen_by(row, &contact, choice)?;
+                }
+                return set_aside(ctx, row, "of_no_conversation");
+            }
+        };
+        let (message, _) = self.append(row, &at_hand, &key, &inbound, false, None)?;
+        if let Some(choice) = choice {
+            deliver::choose(ctx, &at_hand, message, choice)?;
+        }
+        Ok(inbox::done(ctx.db, row.seq)?)
+    }
+
+    /// Notes a person's choice that is not shown by a message in their conversation.
+    fn chosen_by(&self, row: &Pending, contact: &Contact, choice: consent::Choice) -> Result<(), StepError> {
+        if let Some(conversation) = contact.conversation.as_ref().filter(|_| !choice.given) {
+            deliver::take_back(self.ctx, conversation.id)?;
+        }
+        let Contact { person, customer, .. } = *contact;
+        let by = consent::Chooser { person, customer, channel: &row.channel, message: None };
+        consent::chosen(self.ctx, by, choice)
+    }
+
+    /// The conversation and number of our message whose id an event names, if both came by the same account.
+    fn named(&self, row: &Pending, content: &Content) -> Result<Option<(Conversation, i64)>, StepError> {
+        let Content::Event { key: Some(key), .. } = content else { return Ok(None) };
+        let Some(message) = key.split('@').next().and_then(|id| id.parse::<MessageId>().ok()) else { return Ok(None) };
+        let Some((_, conversation, n, _)) = outbox::find(self.ctx.db, message)? else { return Ok(None) };
+        let conversation = conversations::get(self.ctx.db, conversation)?;
+        let own = conversation.filter(|c| c.channel == row.channel && c.account == row.account);
+        Ok(match own {
+            Some(own) if archive::stage(self.ctx.db, own.id)? == Stage::Rows => Some((own, n)),
+            _ => None,
+        })
+    }
+
+    /// Whether our message went to an address as a copy. A report about that address is then not about the customer.
+    fn is_copy(&self, conversation: &Conversation, n: i64, key: &CustomerKey, address: &str) -> Result<bool, StepError> {
+        let Some(message) = messages::get(self.ctx.db, conversation.id, n)? else { return Ok(false) };
+        match sealed::open_content(key, &message) {
+            Ok(Content::Text { cc, .. }) => Ok(cc.iter().any(|copy| copy.eq_ignore_ascii_case(address))),
+            Err(StepError::Store(e)) => Err(e.into()),
+            _ => Ok(false),
+        }
+    }
+
+    /// Stores a message in a conversation, and returns its id and its number. `spoke`: it wants an answer.
+    fn append(
+        &self,
+        row: &Pending,
+        conversation: &Conversation,
+        key: &CustomerKey,
+        inbound: &Inbound,
+        spoke: bool,
+        answer_by: Option<Timestamp>,
+    ) -> Result<(MessageId, i64), StepError> {
+        let (ctx, now) = (self.ctx, self.ctx.now());
+        let n = conversations::inbound(
+            ctx.db,
+            conversation.id,
+            next_state(conversation, spoke),
+            now,
+            spoke.then_some(row.received_at),
+            answer_by,
+            inbound.reply_to.as_ref().map(|to| sealed::seal_reply_to(ctx, key, conversation.id, to)).transpose()?,
+        )?;
+        let id = MessageId::new(now, ctx.rng);
+        messages::insert(
+            ctx.db,
+            &Message {
+                conversation: conversation.id,
+                n,
+                id,
+                origin: Origin::Customer,
+                agent: None,
+                content: sealed::seal_content(ctx, key, conversation.id, id, &inbound.content)?,
+                at: row.received_at,
+                delivery: None,
+                reason: None,
+            },
+        )?;
+        let body = EventBody::MessageReceived {
+            message: id,
+            n,
+            channel: row.channel.clone(),
+            kind: inbound.content.kind().to_owned(),
+            received_at: row.received_at,
+        };
+        events::append(ctx.db, now, Some(conversation.id), &body)?;
+        Ok((id, n))
+    }
+
+    fn open(&self, row: &Pending) -> Result<(Read, Option<Known>), StepError> {
+        let read = self.read.borrow_mut().remove(&row.seq);
+        let read = read.map_or_else(|| self.read(row), Ok)?;
+        let contact = customers::contact(self.ctx.db, &read.lookup)?;
+        let with_key = |contact: Contact| Ok::<_, StepError>((sealed::customer_key(self.ctx, contact.customer)?, contact));
+        let known = contact.map(with_key).transpose()?.map(|(key, contact)| (contact, key));
+        Ok((read, known))
+    }
+
+    fn store(&self, row: &Pending, payload: Payload, (mut contact, key): Known) -> Result<(), StepError> {
+        let (ctx, now) = (self.ctx, self.ctx.now());
+        let Payload { inbound, answer_by } = payload;
+        people::learn(ctx, &self.index, &mut contact, &key, &row.channel, &inbound.sender)?;
+        self.learn_tags(&mut contact, &inbound.sender.tags)?;
+        let vip = contact.tags.iter().any(|t| t == VIP);
+        let named = orders::keys(&self.index, &row.channel, &inbound.content);
+        let conversation = match contact.conversation.take() {
+            Some(conversation) => conversation,
+            None => self.open_conversation(row, &contact, vip, &named, now)?,
+        };
+        if !named.is_empty() {
+            cases::named(ctx, &*self.plan()?, &conversation, &named)?;
+        }
+        let choice = match consent::choice(&row.channel, &inbound.content) {
+            // Only somebody who opted out can opt in again. For others START is a word like any other.
+            Some(choice) if choice.given && !consent::refuses(ctx, contact.person, &row.channel)? => None,
+            choice => choice,
+        };
+        // A message that only opts out asks nobody for anything.
+        let spoke = choice.is_none() && !matches!(inbound.content, Content::Event { .. });
+        let answer_by = answer_by.map(Timestamp::from_millis);
+        let (message, n) = self.append(row, &conversation, &key, &inbound, spoke, answer_by)?;
+        let content = inbound.content;
+        if let Some(choice) = choice {
+            let Contact { person, customer, .. } = contact;
+            if !choice.given {
+                deliver::take_back(ctx, conversation.id)?;
+            }
+            consent::chosen(
+                ctx,
+                consent::Chooser { person, customer, channel: &row.channel, message: Some(message) },
+                choice,
+            )?;
+        }
+        // Events (followed, scanned) are kept and ask for nobody's attention; a ringing call does.
+        if spoke && conversation.state == ConversationState::Open {
+            let conversation = Conversation { messages: n, answer_until: answer_by, ..conversation };
+            let ai = place::first(ctx, &*self.plan()?, &conversation, &key, &content, Some(&self.seats))?;
+            self.ai.set(self.ai.get() || ai);
+        } else if spoke && conversation.ai && conversation.state.holds_capacity() {
+            ai::spoken_to(ctx, &*self.plan()?, &conversation, &content)?;
+            self.seats.forget();
+            self.ai.set(true);
+        } else if !spoke && calls::on(&row.channel) {
+            let conversation = Conversation { messages: n, ..conversation };
+            calls::heard(ctx, &*self.plan()?, &conversation, &key, &content)?;
+            self.seats.forget();
+        }
+        Ok(inbox::done(ctx.db, row.seq)?)
+    }
+
+    fn new_contact(&self, row: &Pending, read: &Read, made: (CustomerId, CustomerKey)) -> Result<Known, StepError> {
+        let (ctx, now, (customer, key)) = (self.ctx, self.ctx.now(), made);
+        let sender = &read.payload.inbound.sender;
+        let identity = IdentityId::new(now, ctx.rng);
+        customers::insert(ctx.db, customer, &sender.tags, now)?;
+        let sealed = sealed::seal_sender(ctx, &key, identity, sender)?;
+        let new = NewIdentity {
+            id: identity,
+            lookup: &read.lookup,
+            customer,
+            channel: &row.channel,
+            account: &row.account,
+            sender: &sealed,
+        };
+        customers::insert_identity(ctx.db, &new, now)?;
+        let tags = sender.tags.clone();
+        let (person, owner, known, conversation) = (customer, None, None, None);
+        Ok((Contact { identity, customer, person, tags, owner, known, conversation }, key))
+    }
+
+    /// Adds the tags that come with a message. The channel trusts their source. Only staff remove tags.
+    fn learn_tags(&self, contact: &mut Contact, tags: &[String]) -> Result<(), StepError> {
+        let new: Vec<String> = tags.iter().filter(|t| !contact.tags.contains(t)).cloned().collect();
+        if !new.is_empty() {
+            contact.tags.extend_from_slice(&new);
+            people::add_tags(self.ctx, contact.customer, &new)?;
+        }
+        Ok(())
+    }
+
+    fn open_conversation(
+        &self,
+        row: &Pending,
+        contact: &Contact,
+        vip: bool,
+        orders: &[OrderKey],
+        now: Timestamp,
+    ) -> Result<Conversation, StepError> {
+        let continued = cases::continued(self.ctx, &*self.plan()?, contact.person, &row.channel, orders, now)?;
+        let conversation = Conversation {
+            id: ConversationId::new(now, self.ctx.rng),
+            identity: contact.identity,
+            customer: contact.customer,
+            channel: row.channel.clone(),
+            account: row.account.clone(),
+            state: ConversationState::Open,
+            group: None,
+            agent: None,
+            vip,
+            opened_at: now,
+            last_message_at: now,
+            queued_at: None,
+            assigned_at: None,
+            accepted_at: None,
+            round_started_at: None,
+            first_inbound_at: None,
+            first_response_at: None,
+            closed_at: None,
+            disposition: None,
+            handle_ms: 0,
+            messages: 0,
+            why: None,
+            answer_until: None,
+            lane: None,
+            units: Units::ZERO,
+            estimate_ms: None,
+            ai: false,
+            ai_failed: 0,
+            person: contact.person,
+            case: continued.unwrap_or_else(|| CaseId::new(now, self.ctx.rng)),
+        };
+        conversations::open(self.ctx.db, &conversation, orders)?;
+        let body = EventBody::ConversationOpened {
+            channel: row.channel.clone(),
+            account: row.account.clone(),
+            customer: contact.person,
+        };
+        events::append(self.ctx.db, now, Some(conversation.id), &body)?;
+        if let Some(case) = continued {
+            let body = EventBody::CaseLinked { case, from: None, agent: None };
+            events::append(self.ctx.db, now, Some(conversation.id), &body)?;
+        }
+        Ok(conversation)
+    }
+}
+
+/// The choice in a report by somebody else. A complaint withdraws consent. Only one report gives it back: a provider's
+/// signed event that the person subscribed again.
+fn told_choice(channel: &Channel, content: &Content) -> Option<consent::Choice> {
+    let choice = consent::choice(channel, content).filter(|_| matches!(content, Content::Event { .. }))?;
+    (!choice.given || choice.wording == "group_resubscribe").then_some(choice)
+}
+
+/// The state after a customer's message. An agent who holds the conversation owes a reply again, also from wrap-up.
+fn next_state(conversation: &Conversation, spoke: bool) -> ConversationState {
+    match conversation.state {
+        ConversationState::WaitingOnCustomer | ConversationState::WrapUp if spoke => ConversationState::Assigned,
+        state => state,
+    }
+}

@@ -1,0 +1,101 @@
+//! What happens to conversations when the law asks for it.
+
+use crate::store::{erased, staffing};
+use crate::{aging, converse};
+use serde::Serialize;
+use warmline_customers::api::messages::{self, MessageView};
+use warmline_customers::store::erasures;
+use warmline_customers::timeline::{self, Place};
+use warmline_kernel::personal::{Counts, Days, Erased, Erasing, Exported, Hooks, Keeping, Retain};
+use warmline_kernel::sealed::Keys;
+use warmline_kernel::{Ctx, StepError};
+use warmline_model::{AccountId, Channel, ConversationId, ConversationState, CustomerId, Timestamp};
+use warmline_privacy::SealError;
+use warmline_routing::staffing::work::quarter;
+use warmline_store::conversations;
+
+/// Messages deleted in one transaction: few enough to keep other writers waiting for milliseconds only.
+const BATCH: i64 = 500;
+/// The most messages in one file of an export.
+const MESSAGES: usize = 500;
+
+pub(crate) const HOOKS: Hooks = Hooks { begin, erase, export, retain: Retain { days: DAYS, step: retain } };
+
+const HOT: &str = "hot_days";
+const ARCHIVE: &str = "archive_days";
+const WORK: &str = "work_days";
+
+const DAYS: &[Days] = &[
+    Days {
+        name: HOT,
+        meaning: "Messages of a closed conversation, at hand: 1 to 3650 days after the last of them.",
+        least: 1,
+        usual: 30,
+    },
+    Days {
+        name: ARCHIVE,
+        meaning: "Messages after that, in the archive: 0 to 3650. With 0 they are removed instead.",
+        least: 0,
+        usual: 365,
+    },
+    Days {
+        name: WORK,
+        meaning: "Contacts and work by quarter of an hour, which staffing looks back on: 30 to 3650.",
+        least: 30,
+        usual: 400,
+    },
+];
+
+fn begin(ctx: &Ctx<'_>, erasing: &Erasing<'_>) -> Result<(), StepError> {
+    for customer in erasing.customers {
+        // A customer has at most one open conversation.
+        let newest = ConversationId::last_of(Timestamp::from_millis(i64::MAX));
+        if let Some(last) = conversations::last_of_customer(ctx.db, *customer, newest)?
+            && last.state != ConversationState::Closed
+        {
+            converse::finish(ctx, &last, Some("erased"))?;
+        }
+        erased::empty(ctx.db, *customer)?;
+    }
+    Ok(())
+}
+
+fn erase(ctx: &Ctx<'_>, customer: CustomerId) -> Result<Erased, StepError> {
+    let (messages, rows) = erased::messages(ctx.db, customer, BATCH)?;
+    Ok(Erased { messages, more: rows == BATCH })
+}
+
+#[derive(Serialize)]
+struct Said {
+    conversation: ConversationId,
+    channel: Channel,
+    account: AccountId,
+    #[serde(flatten)]
+    message: MessageView,
+}
+
+/// A file of messages, newest first.
+fn export(ctx: &Ctx<'_>, person: CustomerId, after: Option<&str>) -> Result<Option<Exported>, StepError> {
+    if erasures::of(ctx.db, person)?.is_some() {
+        return Err(SealError::Erased.into());
+    }
+    let before = after.map(str::parse::<Place>).transpose().map_err(|()| SealError::Format)?;
+    let entries = timeline::page(ctx, person, Timestamp::default(), before, MESSAGES)?;
+    let Some(last) = entries.last().map(|entry| entry.place) else { return Ok(None) };
+    let mut keys = Keys::default();
+    let said = entries.iter().map(|entry| Said {
+        conversation: entry.conversation.id,
+        channel: entry.conversation.channel.clone(),
+        account: entry.conversation.account.clone(),
+        message: messages::message(keys.of(ctx, entry.conversation.customer), &entry.message),
+    });
+    let said: Vec<Said> = said.collect();
+    let content = serde_json::to_value(&said).map_err(|_| SealError::Format)?;
+    Ok(Some(Exported { name: "messages", numbered: true, items: said.len(), content, cursor: last.to_string() }))
+}
+
+fn retain(ctx: &Ctx<'_>, keeping: &Keeping) -> Result<Counts, StepError> {
+    let done = aging::step(ctx, keeping.days(HOT), keeping.days(ARCHIVE))?;
+    staffing::forget(ctx.db, quarter(Keeping::before(ctx.now(), keeping.days(WORK))))?;
+    Ok(done)
+}

@@ -1,0 +1,82 @@
+//! The routing plan in force, and putting a new one into force.
+
+use crate::store::{groups, plans};
+use warmline_kernel::ctx::{Ctx, StepError};
+use warmline_model::{AgentId, EventBody};
+use warmline_routing::{Plan, Ready};
+use warmline_store::{StoreError, config, events, tokens};
+
+/// The plan in force; the empty plan, version 0, before the first one.
+///
+/// # Errors
+/// The store fails or holds a plan that cannot be read.
+pub fn current(ctx: &Ctx<'_>) -> Result<Ready, StepError> {
+    let Some((document, version)) = plans::latest(ctx.db)? else { return Ok(Ready::new(Plan::default(), 0)) };
+    Ok(Ready::new(read(&document)?, version))
+}
+
+/// The plan in force, if `at_hand` is of another version.
+///
+/// # Errors
+/// The store fails or holds a plan that cannot be read.
+pub fn newer(ctx: &Ctx<'_>, at_hand: Option<&Ready>) -> Result<Option<Ready>, StepError> {
+    let version = plans::version(ctx.db)?;
+    if at_hand.is_some_and(|plan| plan.version() == version) {
+        return Ok(None);
+    }
+    current(ctx).map(Some)
+}
+
+/// The plan with a version number.
+///
+/// # Errors
+/// There is no such version, or the store fails.
+pub fn of_version(ctx: &Ctx<'_>, version: i64) -> Result<Plan, StepError> {
+    read(&plans::get(ctx.db, version)?.ok_or(StepError::NotFound("version of the plan"))?)
+}
+
+fn read(document: &str) -> Result<Plan, StepError> {
+    Ok(serde_json::from_str(document).map_err(|_| StoreError::Shape(0))?)
+}
+
+/// Puts a plan into force, from the next decision on. Returns its version. `base` is the version that the author edited: if
+/// another version has come since, nothing is overwritten.
+///
+/// # Errors
+/// The plan has a fault, another version has come since `base`, or the plan leaves out a group that agents serve or contacts
+/// wait for.
+pub fn put(ctx: &Ctx<'_>, author: Option<AgentId>, plan: &Plan, base: Option<i64>) -> Result<i64, StepError> {
+    plan.check().map_err(|f| StepError::Invalid { code: f.code, field: f.path, problem: f.detail })?;
+    let before = plans::version(ctx.db)?;
+    if base.is_some_and(|base| base != before) {
+        return Err(StepError::conflict(
+            "plan_changed",
+            "the plan was changed meanwhile; read it again and repeat the change",
+        ));
+    }
+    for (id, _) in groups::list(ctx.db)? {
+        if plan.group(&id).is_none() && groups::in_use(ctx.db, &id)? {
+            let problem = format!("leaves out {id}, which agents serve or contacts wait for; move them first");
+            return Err(StepError::Invalid { code: "group_in_use", field: "groups".into(), problem });
+        }
+    }
+    let now = ctx.now();
+    for group in &plan.groups {
+        groups::insert(ctx.db, &group.id, now)?;
+    }
+    keep_presence(ctx, plan)?;
+    let document = serde_json::to_value(plan).map_err(|_| StoreError::Shape(0))?;
+    let version = plans::insert(ctx.db, &document.to_string(), author, now)?;
+    events::append(ctx.db, now, None, &EventBody::RoutingPlan { version, plan: document })?;
+    Ok(version)
+}
+
+/// Stores the plan's heartbeat seconds where every request can read them cheaply; the plan itself is too large for that. The
+/// tick calls this too, for plans that came into force before this document existed.
+pub fn keep_presence(ctx: &Ctx<'_>, plan: &Plan) -> Result<(), StepError> {
+    let secs = plan.presence.heartbeat_secs.to_string();
+    if config::get(ctx.db, tokens::HEARTBEAT)?.is_none_or(|(kept, _)| kept != secs) {
+        config::put(ctx.db, tokens::HEARTBEAT, &secs, ctx.now())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,6 @@
+//! The routes of customers.
+
+pub mod consents;
+pub mod customers;
+pub mod holds;
+pub mod messages;

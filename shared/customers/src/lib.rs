@@ -1,0 +1,38 @@
+//! Customers: one person across channels.
+//!
+//! * [`people`]: identities, identifiers and merges; [`touch`]: who may read, join and part persons;
+//! * [`timeline`]: all that was said with a person, on every channel; [`summary`]: what a colleague must know about it, with
+//!   its cache [`context`]; [`orders`]: the orders that a message names;
+//! * [`hold`]: legal holds;
+//! * [`store`]: their tables; [`api`]: their routes.
+//!
+//! Every step fails if the store fails or a value does not open. Its documentation names only other errors.
+
+pub mod api;
+pub mod context;
+pub mod hold;
+pub mod orders;
+pub mod people;
+pub mod store;
+pub mod summary;
+pub mod timeline;
+pub mod touch;
+
+mod personal;
+
+use warmline_endpoint::capability::Capability;
+use warmline_kernel::installed::no_gauges;
+use warmline_kernel::personal::Personal;
+use warmline_store::migrate::Migrations;
+
+/// Customers. Their tables are among the core's.
+pub const CUSTOMERS: Capability = Capability {
+    name: "customers",
+    migrations: Migrations::none("customers"),
+    routes: &[api::customers::ROUTES, api::holds::ROUTES, api::consents::ROUTES],
+    follower: None,
+    due: &[],
+    personal: Personal::Kept(personal::HOOKS),
+    figures: &[],
+    gauges: no_gauges,
+};

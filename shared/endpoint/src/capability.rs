@@ -1,0 +1,51 @@
+//! A capability: one subject of the product with its tables, routes, follower of the event log, and duties. Its crate exports
+//! one [`Capability`], and `warmline-app` lists it. The migrator, the dispatch, the tick, the OpenAPI description, erasing,
+//! exporting, retention and the metrics go through that list, and no other list names a capability.
+
+use crate::route::Route;
+use warmline_kernel::installed::Gauges;
+use warmline_kernel::personal::{Counts, Personal};
+use warmline_kernel::{Ctx, StepError};
+use warmline_model::Figure;
+use warmline_store::migrate::Migrations;
+
+/// What one capability consists of. Every field must be given, so that none is forgotten.
+pub struct Capability {
+    /// Its name: the prefix of its events, and the name of its migrations.
+    pub name: &'static str,
+    /// Its tables.
+    pub migrations: Migrations,
+    /// Its routes, resource by resource.
+    pub routes: &'static [&'static [Route]],
+    /// What it does with each event of the log.
+    pub follower: Option<Follower>,
+    /// What it does because time passes. The tick runs these in order; each is bounded and idempotent.
+    pub due: &'static [Due],
+    /// What it does with personal data.
+    pub personal: Personal,
+    /// What it counts from its own events.
+    pub figures: &'static [Figure],
+    /// What is true of it now.
+    pub gauges: Gauges,
+}
+
+/// A follower of the event log. Its step handles the next events; its effect and its position are written in one
+/// transaction, so overlapping runs have one effect.
+#[derive(Clone, Copy)]
+pub struct Follower {
+    /// The component that runs it.
+    pub component: &'static str,
+    /// The private path at which that component runs it.
+    pub path: &'static str,
+    /// Handles the next events; true if more wait.
+    pub step: fn(&Ctx<'_>) -> Result<bool, StepError>,
+}
+
+/// A step of the tick.
+#[derive(Clone, Copy)]
+pub struct Due {
+    /// Its name.
+    pub name: &'static str,
+    /// Does a bounded part of what is due, and says what it did.
+    pub step: fn(&Ctx<'_>) -> Result<Counts, StepError>,
+}
