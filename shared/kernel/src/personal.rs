@@ -20,7 +20,19 @@ pub enum Personal {
     Kept(Hooks),
 }
 
-/// What a capability does with the personal data that it stores. Hooks get the capability's own tables only.
+/// What a capability does with the personal data that it stores. A hook touches the capability's own tables only.
+///
+/// Whoever forgets one is told by the compiler:
+///
+/// ```compile_fail,E0063
+/// use warmline_kernel::personal::{Erased, Hooks, Retain};
+///
+/// const FORGETFUL: Hooks = Hooks {
+///     begin: |_, _| Ok(()),
+///     erase: |_, _| Ok(Erased::default()),
+///     retain: Retain { days: &[], step: |_, _| Ok(Vec::new()) },
+/// };
+/// ```
 #[derive(Clone, Copy)]
 pub struct Hooks {
     /// Runs in the transaction in which an erasure begins: ends what is under way for these customers, and removes everything

@@ -4,6 +4,7 @@
 
 mod accounts;
 mod calls;
+mod capability;
 mod cases;
 mod common;
 mod context;

@@ -120,11 +120,11 @@ impl Pieces for Export {
 }
 
 impl Export {
-    /// Writes the next file of a capability, and says what comes after it.
+    /// Writes the next file of a capability, or of the next one that has any, and says what comes after it.
     fn of(&mut self, ctx: &Ctx<'_>, capability: usize, after: Option<&str>) -> Result<Next, Problem> {
         let Some(hooks) = hooks(ctx)?.nth(capability) else { return Ok(Next::Manifest) };
         let Some(found) = (hooks.export)(ctx, self.customer, after)? else {
-            return Ok(Next::File { capability: capability + 1, after: None });
+            return self.of(ctx, capability + 1, None);
         };
         let name = match found.numbered {
             true => {
