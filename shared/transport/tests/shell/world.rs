@@ -91,6 +91,7 @@ impl Sent {
 }
 
 pub type Out = Rc<RefCell<Sent>>;
+type Answers = Box<dyn FnMut(&ApiRequest) -> Platform>;
 type Event = (i64, Box<dyn FnOnce(&World)>);
 
 pub struct Inner {
@@ -104,7 +105,7 @@ pub struct Inner {
     pub log: RefCell<Vec<String>>,
     /// What was asked of platforms, with the time.
     pub asked: RefCell<Vec<(i64, String, String)>>,
-    pub platform: RefCell<Box<dyn FnMut(&ApiRequest) -> Platform>>,
+    pub platform: RefCell<Answers>,
     timers: RefCell<Vec<i64>>,
     later: RefCell<Vec<Event>>,
 }
