@@ -5,6 +5,7 @@
 mod client;
 mod delivery;
 mod intake;
+mod keyring;
 mod pull;
 mod socket;
 mod tokens;

@@ -25,7 +25,7 @@ use warmline_transport::host::{self, Body, Broken, Head, Host, NoAnswer, Opened,
 use warmline_transport::incoming::Incoming;
 use warmline_transport::{accounts, adapter, client, keyring};
 
-const MASTER: &str = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
+pub const MASTER: &str = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
 /// When a test begins.
 pub const START: i64 = 1_700_000_000_000;
 
