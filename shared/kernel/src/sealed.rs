@@ -13,10 +13,7 @@ fn json<T: serde::Serialize>(value: &T) -> Result<Vec<u8>, StepError> {
 }
 
 fn unjson<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, StepError> {
-    // The crate `channels` reads JSON from bytes. Reading it here from text, as the store does, gives components one reader
-    // fewer (4 kB).
-    let text = std::str::from_utf8(bytes).map_err(|_| SealError::Format)?;
-    serde_json::from_str(text).map_err(|_| SealError::Format.into())
+    serde_json::from_slice(bytes).map_err(|_| SealError::Format.into())
 }
 
 fn message_aad(conversation: ConversationId, id: MessageId) -> [u8; 32] {

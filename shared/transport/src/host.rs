@@ -128,7 +128,7 @@ pub async fn all<T>(futures: Vec<impl Future<Output = T>>) -> Vec<T> {
 }
 
 /// Sends a response. The client does not wait for anything that the component does afterwards.
-pub async fn respond<H: Host>(host: &H, out: H::Out, response: Response) {
+pub fn respond<H: Host>(host: &H, out: H::Out, response: Response) -> impl Future<Output = ()> {
     let mut headers = vec![
         ("content-type", response.content_type.to_owned()),
         ("content-length", response.body.len().to_string()),
@@ -138,7 +138,7 @@ pub async fn respond<H: Host>(host: &H, out: H::Out, response: Response) {
         headers.push(("cache-control", "no-store".to_owned()));
     }
     headers.extend(response.headers);
-    host.answer(out, Head { status: response.status, headers }, response.body).await;
+    host.answer(out, Head { status: response.status, headers }, response.body)
 }
 
 /// Logs a problem's internal reason, once, where it leaves the component, and turns it into a response. Damage in the store

@@ -41,7 +41,7 @@ pub(crate) fn request(host: &impl Host, component: &str, path_and_query: &str) -
 }
 
 /// Tells the router which shards of the inbox have rows.
-pub(crate) async fn wake(host: &impl Host, shards: impl IntoIterator<Item = i64>) {
+pub(crate) async fn wake(host: &impl Host, shards: Vec<i64>) {
     all(shards.into_iter().map(|shard| drain(host, shard)).collect()).await;
 }
 

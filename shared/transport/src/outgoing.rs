@@ -32,18 +32,22 @@ impl<B> Opened<B> {
 ///
 /// # Errors
 /// See [`NoAnswer`].
-pub async fn call(host: &impl Host, request: &ApiRequest) -> Result<Answer, NoAnswer> {
-    call_within(host, DEADLINE_MS, request).await
+pub fn call(host: &impl Host, request: &ApiRequest) -> impl Future<Output = Result<Answer, NoAnswer>> {
+    call_within(host, DEADLINE_MS, request)
 }
 
 /// Like [`call`], with another deadline.
-pub(crate) async fn call_within(host: &impl Host, ms: u64, request: &ApiRequest) -> Result<Answer, NoAnswer> {
-    exchange(host, ms, request, ANSWER_LIMIT).await
+pub(crate) fn call_within(
+    host: &impl Host,
+    ms: u64,
+    request: &ApiRequest,
+) -> impl Future<Output = Result<Answer, NoAnswer>> {
+    exchange(host, ms, request, ANSWER_LIMIT)
 }
 
 /// Like [`call`], for a page of messages, which may be longer.
-pub(crate) async fn page(host: &impl Host, request: &ApiRequest) -> Result<Answer, NoAnswer> {
-    exchange(host, DEADLINE_MS, request, PAGE_LIMIT).await
+pub(crate) fn page(host: &impl Host, request: &ApiRequest) -> impl Future<Output = Result<Answer, NoAnswer>> {
+    exchange(host, DEADLINE_MS, request, PAGE_LIMIT)
 }
 
 /// Sends a request and returns the head of the answer, within the deadline.

@@ -122,7 +122,7 @@ pub(crate) async fn run<A: Adapter>(host: &impl Host, ctx: &Ctx<'_>, adapter: &A
             Err(problem) => failed = Some(problem),
         }
     }
-    internal::wake(host, wake).await;
+    internal::wake(host, wake.into_iter().collect()).await;
     failed.map_or(Ok(()), Err)
 }
 
