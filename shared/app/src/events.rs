@@ -2,10 +2,11 @@
 
 use warmline_conversations::api::handover::HandOvers;
 use warmline_endpoint::auth::{self, Admission};
-use warmline_endpoint::route::{ANYONE, Access, Answer, Call, Piece, Pieces, Reply, Route, Verb};
-use warmline_endpoint::{Problem, Request, Response, page, sse};
+use warmline_endpoint::route::{ANYONE, Access, Answer, Call, Reply, Route, Verb};
+use warmline_endpoint::sse::{self, Follow, New, Source};
+use warmline_endpoint::{Problem, Request, Response, page};
 use warmline_kernel::Ctx;
-use warmline_model::{Event, Scope, Timestamp};
+use warmline_model::Scope;
 use warmline_store::events;
 
 /// Events on a page if the request does not say.
@@ -33,7 +34,8 @@ fn position(request: &Request) -> Result<i64, Problem> {
 fn list(call: &Call<'_>) -> Result<Reply, Problem> {
     let follows = call.request.header("accept").is_some_and(|accept| accept.contains("text/event-stream"));
     if follows && call.request.method == http::Method::GET {
-        return Ok(Reply::Pieces(Box::new(Follow::new(call, position(call.request)?))));
+        let source = Log { admission: call.admission.clone(), seq: position(call.request)? };
+        return Ok(Reply::Pieces(Box::new(Follow::new(source, call.ctx.now()))));
     }
     let limit = page::limit(call.request, DEFAULT_LIMIT, MAX_LIMIT)?;
     let mut body = String::new();
@@ -44,37 +46,25 @@ fn list(call: &Call<'_>) -> Result<Reply, Problem> {
     Ok(Response::text(200, "application/x-ndjson", body).into())
 }
 
-/// How long a stream lasts before the client has to connect again: less than the platforms' limit of 30 s for a request.
-const STREAM_MS: i64 = 25_000;
-/// How often the stream looks for new events.
-const LOOK_MS: u64 = 200;
-/// How long the stream may be silent.
-const ALIVE_MS: i64 = 10_000;
-
-/// A stream of the log, including the hand-overs to its reader.
-struct Follow {
+/// The log as the source of a stream, including the hand-overs to its reader.
+struct Log {
     admission: Admission,
     seq: i64,
-    until: Timestamp,
-    /// When something was last sent; `None` at first.
-    sent_at: Option<Timestamp>,
-    /// Whether it has read all events there were.
-    idle: bool,
 }
 
-impl Follow {
-    fn new(call: &Call<'_>, seq: i64) -> Self {
-        let until = call.ctx.now().plus_millis(STREAM_MS);
-        Self { admission: call.admission.clone(), seq, until, sent_at: None, idle: false }
-    }
+impl Source for Log {
+    const LOOK_MS: u64 = 200;
 
-    /// The events of a page, as sent; `None` if the reader may no longer read.
-    fn page(&mut self, ctx: &Ctx<'_>, page: &[Event]) -> Option<String> {
+    fn read(&mut self, ctx: &Ctx<'_>) -> Option<New> {
+        let page = events::after(ctx.db, self.seq, DEFAULT_LIMIT).unwrap_or_default();
+        if page.is_empty() {
+            return Some(New::default());
+        }
         // A token that was revoked meanwhile gets nothing more.
         let actor = auth::still(ctx, &self.admission).ok()?;
-        let hand_overs = HandOvers::among(ctx, actor, page);
+        let hand_overs = HandOvers::among(ctx, actor, &page);
         let mut text = String::new();
-        for event in page {
+        for event in &page {
             // The hand-over comes before its event, so that a client that is cut off in between gets both again.
             if let Some(data) = hand_overs.as_ref().and_then(|h| h.of(event)) {
                 text.push_str(&sse::event_of("handover", &data));
@@ -82,37 +72,7 @@ impl Follow {
             text.push_str(&sse::event(Some(&event.seq.to_string()), &serde_json::to_string(event).ok()?));
             self.seq = event.seq;
         }
-        Some(text)
-    }
-}
-
-impl Pieces for Follow {
-    fn headers(&self) -> Vec<(&'static str, &'static str)> {
-        sse::HEADERS.to_vec()
-    }
-
-    fn next(&mut self, ctx: &Ctx<'_>) -> Result<Piece, Problem> {
-        let now = ctx.now();
-        if now >= self.until {
-            return Ok(Piece::End);
-        }
-        let Some(sent_at) = self.sent_at else {
-            self.sent_at = Some(now);
-            return Ok(Piece::Bytes(sse::comment("connected").into_bytes()));
-        };
-        if std::mem::take(&mut self.idle) {
-            return Ok(Piece::Wait(LOOK_MS));
-        }
-        // If the store is busy for a moment, it is read again later.
-        let page = events::after(ctx.db, self.seq, DEFAULT_LIMIT).unwrap_or_default();
-        let text = match page.is_empty() {
-            false => self.page(ctx, &page),
-            true if now.since(sent_at) > ALIVE_MS => Some(sse::comment("alive")),
-            true => return Ok(Piece::Wait(LOOK_MS)),
-        };
-        self.idle = page.len() < usize::try_from(DEFAULT_LIMIT).unwrap_or(usize::MAX);
-        self.sent_at = Some(now);
-        Ok(text.map_or(Piece::End, |text| Piece::Bytes(text.into_bytes())))
+        Some(New { text, more: page.len() == usize::try_from(DEFAULT_LIMIT).unwrap_or(usize::MAX) })
     }
 }
 

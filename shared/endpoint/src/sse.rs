@@ -1,4 +1,9 @@
-//! Server-sent events, in the format of the HTML standard.
+//! Server-sent events, in the format of the HTML standard, and the streams that go on with them.
+
+use crate::problem::Problem;
+use crate::route::{Piece, Pieces};
+use warmline_kernel::Ctx;
+use warmline_model::Timestamp;
 
 /// The headers of a stream.
 pub const HEADERS: [(&str, &str); 4] = [
@@ -22,4 +27,75 @@ pub fn event_of(kind: &str, data: &str) -> String {
 /// A comment. It keeps the connection open, and a failed write reveals a client that is gone.
 pub fn comment(text: &str) -> String {
     format!(": {text}\n\n")
+}
+
+/// How long a stream lasts before the client has to connect again: less than the platforms' limit of 30 s for a request.
+const STREAM_MS: i64 = 25_000;
+/// How long a stream may be silent, in milliseconds.
+pub const ALIVE_MS: i64 = 10_000;
+
+/// What a stream is made from.
+pub trait Source {
+    /// How often the stream looks for new events, in milliseconds.
+    const LOOK_MS: u64;
+
+    /// Reads the new events. `None` ends the stream. A source whose store is busy for a moment finds nothing, and is read
+    /// again later.
+    fn read(&mut self, ctx: &Ctx<'_>) -> Option<New>;
+}
+
+/// New events.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct New {
+    /// The events as they are sent; empty if there are none.
+    pub text: String,
+    /// Whether more can be read at once.
+    pub more: bool,
+}
+
+/// A stream of new events: it says that it is connected, sends what comes, and shows signs of life while nothing comes.
+pub struct Follow<S> {
+    source: S,
+    until: Timestamp,
+    /// When something was last sent; `None` at first.
+    sent_at: Option<Timestamp>,
+    /// Whether all events there were have been sent.
+    idle: bool,
+}
+
+impl<S: Source> Follow<S> {
+    /// A stream that begins now.
+    pub fn new(source: S, now: Timestamp) -> Self {
+        Self { source, until: now.plus_millis(STREAM_MS), sent_at: None, idle: false }
+    }
+}
+
+impl<S: Source> Pieces for Follow<S> {
+    fn headers(&self) -> Vec<(&'static str, &'static str)> {
+        HEADERS.to_vec()
+    }
+
+    fn next(&mut self, ctx: &Ctx<'_>) -> Result<Piece, Problem> {
+        let now = ctx.now();
+        if now >= self.until {
+            return Ok(Piece::End);
+        }
+        let Some(sent_at) = self.sent_at else {
+            self.sent_at = Some(now);
+            return Ok(Piece::Bytes(comment("connected").into_bytes()));
+        };
+        if std::mem::take(&mut self.idle) {
+            return Ok(Piece::Wait(S::LOOK_MS));
+        }
+        let Some(New { mut text, more }) = self.source.read(ctx) else { return Ok(Piece::End) };
+        if text.is_empty() {
+            if now.since(sent_at) <= ALIVE_MS {
+                return Ok(Piece::Wait(S::LOOK_MS));
+            }
+            text = comment("alive");
+        }
+        self.idle = !more;
+        self.sent_at = Some(now);
+        Ok(Piece::Bytes(text.into_bytes()))
+    }
 }

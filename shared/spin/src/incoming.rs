@@ -1,55 +1,17 @@
-//! Requests in, responses out. Bodies are capped while they stream in, and a large one is reduced to the parts that are
-//! read. A response is written as a whole, so that no part of it waits for the acknowledgement of another.
+//! Requests in, responses out, as Spin hands them over.
 
-use crate::db::SpinDb;
-use crate::world::{SpinClock, World};
-use crate::{internal, outgoing};
-use futures::{Sink, SinkExt as _, StreamExt as _};
-use spin_sdk::http::{Fields, OutgoingResponse};
+use crate::host::{Chunks, Spin, header_map};
+use crate::world::World;
 pub use spin_sdk::http::{IncomingRequest, ResponseOutparam};
-use warmline_channels::{Gather, Whole};
 use warmline_endpoint::message::SECURITY;
-use warmline_endpoint::route::{Piece, Pieces};
-use warmline_endpoint::{BODY_LIMIT, Problem, Request, Response, sse};
-use warmline_model::Clock as _;
-use warmline_store::damage;
+use warmline_endpoint::route::Pieces;
+use warmline_endpoint::{Problem, Request, Response};
+use warmline_transport::host::{self, Body, Broken};
+use warmline_transport::incoming::{self, Incoming};
 
-/// How long a client may take to send its body; [`MIB_MS`] is added for each MiB beyond the first that the limit allows.
-const BODY_MS: u64 = 10_000;
-const MIB_MS: u64 = 2_000;
-
-/// Reads a request. Paths below `/internal/<component>` are the public way for calls between components, for platforms
-/// without a private one. They need the internal token, and lose that prefix. All other paths that do not begin with the
-/// component's public route can come only from another component.
-///
-/// # Errors
-/// The body is too large, encoded or incomplete, or the internal token is missing.
-pub async fn read(incoming: IncomingRequest) -> Result<Request, Problem> {
-    read_whole(incoming).await.map_err(|unread| unread.problem)
-}
-
-/// Like [`read`], for callers that report requests that were not read.
-pub(crate) async fn read_whole(incoming: IncomingRequest) -> Result<Request, Unread> {
-    read_into(incoming, |_| Box::new(Whole(Vec::new()))).await
-}
-
-/// A request that was not read, and its path.
-pub(crate) struct Unread {
-    pub(crate) path: String,
-    pub(crate) problem: Problem,
-}
-
-/// Like [`read_whole`], for a channel that accepts other bodies: `gather` gets the body's media type.
-pub(crate) async fn read_into(
-    incoming: IncomingRequest,
-    gather: impl FnOnce(&str) -> Box<dyn Gather>,
-) -> Result<Request, Unread> {
-    let mut headers = http::HeaderMap::new();
-    for (name, value) in incoming.headers().entries() {
-        if let (Ok(name), Ok(value)) = (http::HeaderName::try_from(name), http::HeaderValue::from_bytes(&value)) {
-            headers.append(name, value);
-        }
-    }
+/// A request as the shell takes it.
+pub(crate) fn of(incoming: IncomingRequest) -> Incoming<Coming> {
+    let mut headers = header_map(&incoming.headers());
     let path_and_query = incoming.path_with_query().unwrap_or_default();
     let (path, query) = path_and_query.split_once('?').unwrap_or((&path_and_query, ""));
     let (path, query) = (path.to_owned(), query.to_owned());
@@ -58,67 +20,44 @@ pub(crate) async fn read_into(
         // Over WASI the host is separate from the headers.
         headers.entry(http::header::HOST).or_insert(host);
     }
-    let unread = |problem| Unread { path: path.clone(), problem };
-    Request::plain_body(&headers).map_err(unread)?;
-    let declared = headers.get(http::header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
-    let kind = headers.get(http::header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
-    let gather = gather(kind);
-    let limit = gather.limit();
-    if declared.is_some_and(|n| n > limit) {
-        return Err(unread(too_large(limit)));
-    }
-    let body = if declared == Some(0) || (method == http::Method::GET && declared.is_none()) {
-        Vec::new()
-    } else {
-        let beyond = u64::try_from(limit.saturating_sub(BODY_LIMIT) >> 20).unwrap_or_default();
-        outgoing::within(BODY_MS + MIB_MS * beyond, body(incoming, gather))
-            .await
-            .unwrap_or_else(|| Err(Problem::new(408, "body_timeout", "the body did not arrive in time")))
-            .map_err(unread)?
-    };
-    internal::admit(Request { method, path: path.clone(), query, headers, body }).map_err(unread)
+    let head = Request { method, path, query, headers, body: Vec::new() };
+    Incoming { head, body: Coming::Untouched(Some(incoming)) }
 }
 
-fn too_large(limit: usize) -> Problem {
-    Problem::new(413, "body_too_large", format!("a body takes at most {limit} bytes"))
+/// The body of a request. It is not opened before it is read: a request that is refused by its head leaves it untouched.
+pub(crate) enum Coming {
+    Untouched(Option<IncomingRequest>),
+    Read(Chunks),
 }
 
-async fn body(incoming: IncomingRequest, mut gather: Box<dyn Gather>) -> Result<Vec<u8>, Problem> {
-    let (limit, mut came) = (gather.limit(), 0usize);
-    let mut stream = std::pin::pin!(incoming.into_body_stream());
-    while let Some(chunk) = stream.next().await {
-        let chunk = chunk.map_err(|_| Problem::new(400, "body_broken", "the body broke off"))?;
-        came = came.saturating_add(chunk.len());
-        if came > limit {
-            return Err(too_large(limit));
+impl Body for Coming {
+    async fn next(&mut self) -> Option<Result<Vec<u8>, Broken>> {
+        if let Self::Untouched(incoming) = self {
+            *self = Self::Read(Chunks::of(incoming.take()?.into_body_stream()));
         }
-        gather.push(&chunk);
+        match self {
+            Self::Read(chunks) => chunks.next().await,
+            Self::Untouched(_) => None,
+        }
     }
-    Ok(gather.finish())
 }
 
-fn head(status: u16, headers: &[(String, Vec<u8>)]) -> OutgoingResponse {
-    // Names and values are ours and valid. If one were not, the answer would go out without headers.
-    let fields = Fields::from_list(headers).unwrap_or_else(|_| Fields::new());
-    let response = OutgoingResponse::new(fields);
-    // The host knows all statuses that we use.
-    let _ = response.set_status_code(status);
-    response
+/// Reads a request ([`incoming::read`]).
+///
+/// # Errors
+/// The body is too large, encoded or incomplete, or the internal token is missing.
+pub async fn read(incoming: IncomingRequest) -> Result<Request, Problem> {
+    incoming::read(&Spin, of(incoming)).await.map_err(|unread| unread.problem)
 }
 
 /// Sends a response. The client does not wait for anything that the component does afterwards.
 pub async fn respond(out: ResponseOutparam, response: Response) {
-    let mut headers = vec![
-        ("content-type".to_owned(), response.content_type.as_bytes().to_vec()),
-        ("content-length".to_owned(), response.body.len().to_string().into_bytes()),
-        ("x-content-type-options".to_owned(), b"nosniff".to_vec()),
-    ];
-    if !response.headers.iter().any(|(name, _)| *name == "cache-control") {
-        headers.push(("cache-control".to_owned(), b"no-store".to_vec()));
-    }
-    headers.extend(response.headers.into_iter().map(|(name, value)| (name.to_owned(), value.into_bytes())));
-    // The client may be gone; then there is nobody to answer.
-    let _ = out.set_with_body(head(response.status, &headers), response.body).await;
+    host::respond(&Spin, out, response).await;
+}
+
+/// Logs a problem's internal reason, and turns it into a response ([`host::refuse`]).
+pub fn refuse(problem: Problem) -> Response {
+    host::refuse(&Spin, problem)
 }
 
 /// Serves a component with complete answers: reads the request, answers it, and sends the answer or the refusal.
@@ -149,78 +88,8 @@ async fn answered(incoming: IncomingRequest, answer: impl AsyncFnOnce(&Request) 
     response.unwrap_or_else(refuse)
 }
 
-/// Logs a problem's internal reason, once, where it leaves the component, and turns it into a response. Damage in the store
-/// is counted here and logged once a minute, because every request may run into it.
-pub fn refuse(problem: Problem) -> Response {
-    let damaged = problem.code == "store_damaged";
-    if let Some(reason) = &problem.internal
-        && (!damaged || damage_is_new())
-    {
-        eprintln!("{} {}: {reason}", problem.status, problem.code);
-    }
-    problem.into()
-}
-
-/// Counts damage. True if this minute's log does not mention it yet, or if that cannot be known.
-fn damage_is_new() -> bool {
-    SpinDb::open().and_then(|db| damage::count(&db, SpinClock.now())).unwrap_or(true)
-}
-
-/// Starts a response whose body is written piece by piece. The caller writes to the returned sink.
-pub(crate) fn open(
-    out: ResponseOutparam,
-    status: u16,
-    headers: Vec<(&'static str, String)>,
-) -> impl Sink<Vec<u8>, Error = impl std::fmt::Debug> {
-    let headers: Vec<_> = headers.into_iter().map(|(name, value)| (name.to_owned(), value.into_bytes())).collect();
-    let response = head(status, &headers);
-    let body = response.take_body();
-    out.set(response);
-    body
-}
-
-/// Sends an answer piece by piece, as it is produced. If it cannot be finished, it breaks off, so that nobody takes it for
-/// complete.
+/// Sends an answer of the API piece by piece, as it is produced ([`host::pass`]).
 pub async fn pass(world: &World, mut pieces: Box<dyn Pieces>, out: ResponseOutparam) {
-    let headers = pieces.headers().into_iter().chain(SECURITY).map(|(name, value)| (name, value.to_owned()));
-    let mut body = std::pin::pin!(open(out, 200, headers.collect()));
-    loop {
-        match pieces.next(&world.ctx()) {
-            Ok(Piece::Bytes(bytes)) => match body.send(bytes).await {
-                Ok(()) => {}
-                Err(_) => return,
-            },
-            Ok(Piece::Wait(ms)) => outgoing::sleep(ms).await,
-            Ok(Piece::End) => return,
-            Err(problem) => {
-                refuse(problem);
-                return;
-            }
-        }
-    }
-}
-
-/// A stream of server-sent events.
-pub(crate) struct Events<S>(std::pin::Pin<Box<S>>);
-
-/// Starts a stream of server-sent events with extra headers.
-pub(crate) fn events(
-    out: ResponseOutparam,
-    extra: Vec<(&'static str, String)>,
-) -> Events<impl Sink<Vec<u8>, Error = impl std::fmt::Debug>> {
-    let mut headers: Vec<_> = sse::HEADERS.map(|(name, value)| (name, value.to_owned())).into();
-    headers.extend(extra);
-    Events(Box::pin(open(out, 200, headers)))
-}
-
-impl<S: Sink<Vec<u8>, Error = E>, E> Events<S> {
-    /// Sends one event; false if the client is gone.
-    pub async fn send(&mut self, id: Option<&str>, data: &str) -> bool {
-        self.0.send(sse::event(id, data).into_bytes()).await.is_ok()
-    }
-
-    /// Sends a comment. It keeps the connection open and reveals a client that is gone.
-    pub async fn comment(&mut self, text: &str) -> bool {
-        self.0.send(sse::comment(text).into_bytes()).await.is_ok()
-    }
+    let security = SECURITY.map(|(name, value)| (name, value.to_owned())).into();
+    host::pass(&Spin, &world.ctx(), &mut *pieces, security, out).await;
 }

@@ -1,72 +1,16 @@
-//! Calls from component to component. They are hints: if one is lost, the tick finds the work.
-//!
-//! By default they use service chaining (`http://<component>.spin.internal`), in process and unreachable from outside. On a
-//! platform without it (Fermyon Cloud), the variable `internal_calls` = `public` sends them to
-//! `<public_url>/internal/<component>/…` with a token derived from the master key in force. With `chain` these paths answer
-//! 404. Any other value disables internal calls; the tick then reports every component as not woken.
+//! Calls from component to component ([`internal`]).
 
-use crate::outgoing::{self, Answer};
-use crate::world::{masters, variable};
-use subtle::ConstantTimeEq as _;
-use warmline_channels::ApiRequest;
-use warmline_endpoint::{Problem, Request};
+use crate::host::Spin;
 use warmline_model::Channel;
-
-/// How long a component may take to answer a nudge.
-const DEADLINE_MS: u64 = 15_000;
-
-fn token() -> Result<String, Problem> {
-    Ok(hex::encode(masters()?.signing("internal")))
-}
+use warmline_transport::internal;
+use warmline_transport::outgoing::Answer;
 
 /// Calls a component; `None` if it did not answer with success.
 pub async fn call(component: &str, path_and_query: &str) -> Option<Answer> {
-    let request = request(component, path_and_query)?;
-    outgoing::call_within(DEADLINE_MS, &request).await.ok().filter(|answer| answer.status < 300)
-}
-
-/// The request that calls a component; `None` if internal calls are disabled.
-pub(crate) fn request(component: &str, path_and_query: &str) -> Option<ApiRequest> {
-    let (url, headers) = match variable("internal_calls").as_str() {
-        "chain" => (format!("http://{component}.spin.internal{path_and_query}"), Vec::new()),
-        "public" => {
-            let base = variable("public_url");
-            let url = format!("{}/internal/{component}{path_and_query}", base.trim_end_matches('/'));
-            (url, vec![("authorization", format!("Bearer {}", token().ok()?))])
-        }
-        _ => return None,
-    };
-    Some(ApiRequest { method: http::Method::POST, url, headers, body: Vec::new() })
-}
-
-/// Tells the router that a shard of the inbox has rows, and repeats the call while the router answers that there are more.
-pub async fn drain(shard: i64) {
-    for _ in 0..8 {
-        match call("router", &format!("/drain?shard={shard}")).await {
-            Some(answer) if answer.body == b"more" => {}
-            _ => return,
-        }
-    }
+    internal::call(&Spin, component, path_and_query).await
 }
 
 /// Tells a channel's adapter that the outbox has messages for it.
 pub async fn deliver(channel: &Channel) {
-    call(&format!("channel-{channel}"), "/deliver").await;
-}
-
-/// Admits a request: checks the token of a path below `/internal/<component>` and strips that prefix. Other paths pass
-/// unchanged.
-pub(crate) fn admit(mut request: Request) -> Result<Request, Problem> {
-    let Some(rest) = request.path.strip_prefix("/internal/") else { return Ok(request) };
-    if variable("internal_calls") != "public" {
-        return Err(Problem::new(404, "not_found", "components do not call each other this way here"));
-    }
-    let wanted = token()?;
-    let given = request.bearer().unwrap_or_default();
-    if !bool::from(given.as_bytes().ct_eq(wanted.as_bytes())) {
-        return Err(Problem::new(401, "internal_only", "this path is for Warmline's own components"));
-    }
-    let path = rest.split_once('/').map_or_else(|| "/".to_owned(), |(_, path)| format!("/{path}"));
-    request.path = path;
-    Ok(request)
+    internal::deliver(&Spin, channel).await;
 }

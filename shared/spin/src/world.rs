@@ -1,15 +1,17 @@
 //! Store, keys, clock and randomness of one request.
 
 use crate::db::{SpinDb, Vault};
+use crate::host::Spin;
 use crate::kv::SpinKv;
-use spin_sdk::variables;
 use warmline_endpoint::Problem;
+use warmline_kernel::Ctx;
 use warmline_kernel::installed::Installed;
-use warmline_kernel::{Ctx, keys};
 use warmline_model::{Clock, Rng, Timestamp};
-use warmline_privacy::{KeyError, KeyId, Keyring, Masters};
+use warmline_privacy::Keyring;
 use warmline_store::migrate::{Migrations, are_current, is_current, migrate_all};
-use warmline_store::{StoreError, meta, vault};
+use warmline_store::vault;
+use warmline_transport::host::{self, Host as _};
+use warmline_transport::keyring;
 
 /// The wall clock.
 pub struct SpinClock;
@@ -34,7 +36,7 @@ impl Rng for SpinRng {
 
 /// A variable's value; empty if it is not set.
 pub fn variable(name: &str) -> String {
-    variables::get(name).unwrap_or_default()
+    Spin.variable(name)
 }
 
 /// What a request works with: the store, the vault, the keys, the clock and randomness.
@@ -47,9 +49,6 @@ pub struct World {
     contexts: u64,
     installed: Installed,
 }
-
-/// Where a version without root keys noted the master key to which the store belongs.
-const BELONGS: &str = "master_key_fingerprint";
 
 impl World {
     /// Opens the store, migrates it if it is not current, and opens the keys. Steps get what the capabilities give to each
@@ -95,26 +94,11 @@ impl World {
     }
 
     fn with(ready: impl FnOnce(&SpinDb, &Vault) -> Result<(), Problem>) -> Result<Self, Problem> {
-        let masters = masters()?;
+        let masters = keyring::masters(&Spin)?;
         let (db, vault, rng) = (SpinDb::open()?, Vault::default(), SpinRng);
         ready(&db, &vault)?;
-        let opened = match meta::get(&db, keys::ROOT)? {
-            Some(stored) => Keyring::open(masters, &stored).map_err(no_keys)?,
-            None => Self::first(&db, masters, &rng)?,
-        };
-        Ok(Self { db, vault, keys: opened, clock: SpinClock, rng, contexts: 0, installed: Installed::default() })
-    }
-
-    /// Makes the keys of a store that has none. If several requests come first, one stores its root key, and the others use
-    /// it from their next request on.
-    fn first(db: &SpinDb, masters: Masters, rng: &SpinRng) -> Result<Keyring, Problem> {
-        let belongs = meta::get(db, BELONGS)?.and_then(|id| KeyId::from_bytes(&id));
-        let keys = Keyring::create(masters, belongs, rng).map_err(no_keys)?;
-        let new = keys.store(rng)?;
-        match meta::get_or_put(db, keys::ROOT, &new)? == new {
-            true => Ok(keys),
-            false => Err(StoreError::Busy.into()),
-        }
+        let keys = keyring::open(&db, masters, &rng)?;
+        Ok(Self { db, vault, keys, clock: SpinClock, rng, contexts: 0, installed: Installed::default() })
     }
 
     /// The context for the steps of the flow.
@@ -122,31 +106,10 @@ impl World {
         let Self { db, vault, keys, clock, rng, contexts, installed } = self;
         Ctx { db, vault, kv: &SpinKv, contexts: *contexts, clock, rng, keys, installed: *installed }
     }
+}
 
-    /// The keys.
-    pub fn keys(&self) -> &Keyring {
-        &self.keys
+impl host::World for World {
+    fn ctx(&self) -> Ctx<'_> {
+        World::ctx(self)
     }
-}
-
-/// The master keys of the configuration.
-///
-/// # Errors
-/// A key is missing or malformed.
-pub fn masters() -> Result<Masters, Problem> {
-    Masters::from_base64(&variable("master_key"), &variable("master_key_previous")).map_err(no_keys)
-}
-
-fn no_keys(error: KeyError) -> Problem {
-    let (code, detail) = match error {
-        KeyError::Malformed => {
-            ("no_master_key", "the service is not set up: its master key is missing or malformed".to_owned())
-        }
-        KeyError::Wanted(id) => (
-            "wrong_master_key",
-            format!("the store belongs to master key {id}; start with that one, or give it as the previous one"),
-        ),
-        KeyError::Root => ("wrong_master_key", "the root key in the store does not open; restore the store".to_owned()),
-    };
-    Problem { internal: Some(error.to_string()), ..Problem::new(503, code, detail) }
 }

@@ -3,6 +3,8 @@
 
 use crate::tokens;
 use serde_json::Value;
+use warmline_channels::common::Common;
+use warmline_channels::{Adapter, registry};
 use warmline_kernel::audit::{self, Action, Of};
 use warmline_kernel::ctx::{Actor, Ctx, StepError};
 use warmline_kernel::sealed::{self, Secrets};
@@ -56,7 +58,52 @@ impl Account {
 /// # Errors
 /// The store fails, or the secrets do not open.
 pub fn load(ctx: &Ctx<'_>, channel: &Channel, account: &AccountId) -> Result<Option<Account>, StepError> {
-    accounts::get(ctx.db, channel, account)?.map(|stored| open(ctx, stored)).transpose()
+    accounts::get(ctx.db, channel, account)?.map(|stored| opened(ctx, stored)).transpose()
+}
+
+/// A stored account, as its adapter needs it.
+pub(crate) struct Looked<T> {
+    /// The adapter's form of it; `None` if its settings or secrets no longer fit.
+    pub(crate) account: Option<T>,
+    /// The settings that all channels share.
+    pub(crate) common: Common,
+    /// Whether it is disabled, and when the platform was last heard from.
+    pub(crate) standing: Standing,
+}
+
+/// Looks an account up; `None` if it does not exist.
+///
+/// # Errors
+/// The store fails, or the secrets do not open.
+pub(crate) fn look<A: Adapter>(
+    ctx: &Ctx<'_>,
+    adapter: &A,
+    channel: &Channel,
+    id: &AccountId,
+) -> Result<Option<Looked<A::Account>>, StepError> {
+    let Some(mut account) = load(ctx, channel, id)? else { return Ok(None) };
+    if adapter.wants_derived_secrets() {
+        let key = ctx.keys.signing("session");
+        let name = account.session_name();
+        registry::derive_secrets(&mut account.secrets, &key, channel.as_str(), &name);
+    }
+    // Settings that an earlier version accepted and this one does not are ignored.
+    let common = Common::take(&mut account.settings).unwrap_or_default();
+    let made = adapter.account(&account.settings, &account.secrets).ok();
+    Ok(Some(Looked { account: made, common, standing: account.standing }))
+}
+
+/// Opens an account for the adapter; `None` if it does not exist or no longer fits.
+///
+/// # Errors
+/// The store fails, or the secrets do not open.
+pub(crate) fn open<A: Adapter>(
+    ctx: &Ctx<'_>,
+    adapter: &A,
+    channel: &Channel,
+    id: &AccountId,
+) -> Result<Option<A::Account>, StepError> {
+    Ok(look(ctx, adapter, channel, id)?.and_then(|looked| looked.account))
 }
 
 /// All accounts.
@@ -64,10 +111,10 @@ pub fn load(ctx: &Ctx<'_>, channel: &Channel, account: &AccountId) -> Result<Opt
 /// # Errors
 /// The store fails, or the secrets do not open.
 pub fn list(ctx: &Ctx<'_>) -> Result<Vec<Account>, StepError> {
-    accounts::list(ctx.db)?.into_iter().map(|stored| open(ctx, stored)).collect()
+    accounts::list(ctx.db)?.into_iter().map(|stored| opened(ctx, stored)).collect()
 }
 
-fn open(ctx: &Ctx<'_>, stored: accounts::Account) -> Result<Account, StepError> {
+fn opened(ctx: &Ctx<'_>, stored: accounts::Account) -> Result<Account, StepError> {
     let secrets = sealed::open_secrets(ctx, &stored.channel, &stored.account, &stored.secrets)?;
     let settings = serde_json::from_str(&stored.settings).map_err(|_| warmline_store::StoreError::Shape(3))?;
     let accounts::Account { channel, account, name, created_at, disabled_at, heard_at, epoch, .. } = stored;

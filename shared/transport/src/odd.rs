@@ -4,6 +4,7 @@
 //! An item is sealed under the inbox's keys and kept for as many days as rows that the router set aside (`parked_days`). Its
 //! sender is unknown, so the erasure of anybody empties all items that came before it.
 
+use crate::host::Host;
 use warmline_channels::Odd;
 use warmline_kernel::ctx::{Ctx, StepError};
 use warmline_kernel::passing::{self, Passing};
@@ -15,6 +16,24 @@ use warmline_store::{StoreError, odd_items};
 const MAX_RAW: usize = 64 * 1024;
 /// The most items of one body or page that are kept one by one; the rest are kept as one item.
 const MAX_ITEMS: usize = 256;
+
+/// The unreadable items of a body or page: their number, and the reason of the first.
+pub(crate) struct Counted(Option<(usize, &'static str)>);
+
+impl Counted {
+    pub(crate) fn of(odd: &[Odd]) -> Self {
+        Self(odd.first().map(|first| (odd.len(), first.reason)))
+    }
+
+    /// Logs them, once they are stored. The text is ours: nothing from an item is logged.
+    pub(crate) fn log(&self, host: &impl Host, channel: &Channel, account: &AccountId) {
+        if let Some((count, reason)) = self.0 {
+            host.log(&format!(
+                "{channel}/{account}: kept {count} item(s) sealed that cannot be read ({reason}); see intake_odd_items"
+            ));
+        }
+    }
+}
 
 /// An item, sealed for the inbox.
 pub(crate) struct Prepared {

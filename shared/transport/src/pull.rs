@@ -3,9 +3,14 @@
 //! inbox knows its key.
 
 use crate::deliver::{BACKOFF_MAX_MS, doubled, jittered};
+use crate::host::{Host, NoAnswer, all};
 use crate::ingest::{self, Ingested};
-use crate::odd;
-use warmline_channels::{Outcome, Page};
+use crate::odd::{self, Counted};
+use crate::tokens::{self, Failure};
+use crate::{accounts, internal, outgoing};
+use std::collections::BTreeSet;
+use warmline_channels::{Adapter, ApiResponse, Asked, Outcome, Page, Pull};
+use warmline_endpoint::Problem;
 use warmline_kernel::ctx::{Ctx, StepError};
 use warmline_model::{Channel, Timestamp};
 use warmline_store::immediate;
@@ -17,6 +22,10 @@ const LEASE_MS: i64 = 20_000;
 const POLL_MS: i64 = 5_000;
 /// The longest that a source waits because its platform said so.
 const HOLD_MAX_MS: i64 = 3_600_000;
+/// The most sources that one run claims.
+const BATCH: i64 = 8;
+/// The longest that one run takes; the rest is left to the next run.
+const RUN_MS: i64 = 10_000;
 
 /// A source that a fetcher holds.
 pub struct Turn {
@@ -95,4 +104,111 @@ pub fn failed(ctx: &Ctx<'_>, turn: &Turn, outcome: &Outcome, not_before: Option<
 
 fn end(ctx: &Ctx<'_>, turn: &Turn, end: End, now: Timestamp) -> Result<(), StepError> {
     Ok(pulls::end(ctx.db, &turn.channel, &turn.claimed, &turn.owner, end, now)?)
+}
+
+/// Asks the due sources. Concurrent runs share the work: each source is claimed by one of them.
+pub(crate) async fn run<A: Adapter>(host: &impl Host, ctx: &Ctx<'_>, adapter: &A) -> Result<(), Problem> {
+    let Some(puller) = adapter.pull() else { return Ok(()) };
+    let channel = Channel::new(adapter.capabilities().channel).map_err(|_| Problem::internal())?;
+    let deadline = ctx.now().plus_millis(RUN_MS);
+    let turns = claim(ctx, &channel, BATCH)?;
+    // Each source is handled by itself, so a source whose platform hangs delays no other.
+    let runs = turns.into_iter().map(|turn| of_source(host, ctx, adapter, puller, &channel, turn, deadline));
+    let mut failed = None;
+    let mut wake = BTreeSet::new();
+    for ran in all(runs.collect()).await {
+        match ran {
+            Ok(shards) => wake.extend(shards),
+            Err(problem) => failed = Some(problem),
+        }
+    }
+    internal::wake(host, wake.into_iter().collect()).await;
+    failed.map_or(Ok(()), Err)
+}
+
+/// Asks a source, page by page. Returns the inbox shards that have something new.
+async fn of_source<A: Adapter>(
+    host: &impl Host,
+    ctx: &Ctx<'_>,
+    adapter: &A,
+    puller: &dyn Pull<Account = A::Account>,
+    channel: &Channel,
+    mut turn: Turn,
+    deadline: Timestamp,
+) -> Result<BTreeSet<i64>, Problem> {
+    let mut wake = BTreeSet::new();
+    let Some(account) = accounts::open(ctx, adapter, channel, &turn.claimed.account)? else {
+        failed(ctx, &turn, &Outcome::Permanent("account_missing"), None)?;
+        return Ok(wake);
+    };
+    let asker = Asker { host, ctx, adapter, puller, account: &account };
+    loop {
+        let page = match asker.ask(&turn).await {
+            Ok(page) => page,
+            Err(failure) => {
+                failed(ctx, &turn, &failure.outcome, failure.retry_at)?;
+                break;
+            }
+        };
+        let Some(rows) = keep(ctx, &mut turn, &page)? else { break };
+        wake.extend(rows.iter().filter_map(|row| row.wake));
+        Counted::of(&page.odd).log(host, channel, &turn.claimed.account);
+        // An unconfirmed page comes again, and its messages are recognised.
+        asker.confirm(&turn, &page).await;
+        if !page.more {
+            done(ctx, &turn)?;
+            break;
+        }
+        if ctx.now() >= deadline {
+            pause(ctx, &turn)?;
+            break;
+        }
+    }
+    Ok(wake)
+}
+
+struct Asker<'a, H: Host, A: Adapter> {
+    host: &'a H,
+    ctx: &'a Ctx<'a>,
+    adapter: &'a A,
+    puller: &'a dyn Pull<Account = A::Account>,
+    account: &'a A::Account,
+}
+
+impl<H: Host, A: Adapter> Asker<'_, H, A> {
+    /// Asks for one page.
+    async fn ask(&self, turn: &Turn) -> Result<Page, Failure> {
+        let at = &turn.claimed;
+        let page = tokens::signed(self.host, self.ctx, self.adapter, &at.account, self.account, async |call| {
+            let cursor = at.cursor.as_deref();
+            let request = match &at.token {
+                Some(token) => self.puller.request_hinted(self.account, &at.source, cursor, token, call),
+                None => self.puller.request(self.account, &at.source, cursor, call),
+            };
+            match outgoing::page(self.host, &request.map_err(Outcome::Permanent)?).await {
+                Ok(answer) => {
+                    let page = ApiResponse { status: answer.status, body: &answer.body };
+                    let asked = Asked { source: &at.source, cursor, now: call.now };
+                    let read = self.puller.read(self.account, &asked, &page);
+                    read.map_err(|outcome| Failure::of(outcome, &answer, self.ctx.now()))
+                }
+                Err(NoAnswer::NotReached(reason) | NoAnswer::Unknown(reason)) => Err(Outcome::Retry(reason).into()),
+            }
+        });
+        page.await
+    }
+
+    async fn confirm(&self, turn: &Turn, page: &Page) {
+        if page.receipts.is_empty() {
+            return;
+        }
+        let at = &turn.claimed;
+        let confirmed = tokens::signed(self.host, self.ctx, self.adapter, &at.account, self.account, async |call| {
+            if let Some(request) = self.puller.confirm(self.account, &at.source, &page.receipts, call) {
+                let _ = outgoing::call(self.host, &request).await;
+            }
+            Ok(())
+        });
+        let _ = confirmed.await;
+    }
 }

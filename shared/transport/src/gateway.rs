@@ -2,15 +2,15 @@
 //! GRIP. Two variables configure it: `grip_key`, the key that it shares with us, and `grip_control_url`, the address of its
 //! publication endpoint.
 
+use crate::deliver::Job;
+use crate::host::Host;
 use crate::outgoing;
-use crate::world::variable;
+use crate::stream::{self, Streamed};
 use warmline_channels::grip::{Formats, Item, Key, Publish, Written};
 use warmline_channels::{ApiRequest, Refusal};
 use warmline_endpoint::{Request, sse};
 use warmline_kernel::Ctx;
-use warmline_model::Timestamp;
-use warmline_transport::deliver::Job;
-use warmline_transport::stream::{self, Streamed};
+use warmline_model::{AccountId, Channel, Timestamp};
 
 /// How long the gateway may take to accept a publication.
 const DEADLINE_MS: u64 = 3_000;
@@ -24,8 +24,8 @@ pub(crate) struct Gateway {
 
 impl Gateway {
     /// The gateway, if one is configured.
-    pub(crate) fn configured() -> Option<Self> {
-        Key::parse(&variable("grip_key")).map(|key| Self { key })
+    pub(crate) fn configured(host: &impl Host) -> Option<Self> {
+        Key::parse(&host.variable("grip_key")).map(|key| Self { key })
     }
 
     /// Checks that a request comes from the gateway.
@@ -36,12 +36,12 @@ impl Gateway {
 
     /// Sends a reply to its customer's connections. This only makes it faster: a customer who was not connected, or whose
     /// gateway missed it, fetches the reply from their last cursor.
-    pub(crate) async fn publish(&self, ctx: &Ctx<'_>, job: &Job) {
+    pub(crate) async fn publish(&self, host: &impl Host, ctx: &Ctx<'_>, job: &Job) {
         // Without this publication, a stream gets the reply when the gateway asks for missed ones.
         let Some(body) = self.publication(ctx, job) else { return };
         let request = ApiRequest {
             method: http::Method::POST,
-            url: format!("{}/publish/", variable("grip_control_url").trim_end_matches('/')),
+            url: format!("{}/publish/", host.variable("grip_control_url").trim_end_matches('/')),
             headers: vec![
                 ("content-type", "application/json".to_owned()),
                 ("authorization", format!("Bearer {}", self.key.sign(ISSUER, ctx.now()))),
@@ -50,13 +50,13 @@ impl Gateway {
         };
         // It is sent up to twice, because the other side may have closed a pooled connection.
         for _ in 0..2 {
-            match outgoing::call_within(DEADLINE_MS, &request).await {
+            match outgoing::call_within(host, DEADLINE_MS, &request).await {
                 Ok(answer) if answer.status < 300 => return,
-                Ok(answer) => return eprintln!("the gateway refused a publication: status {}", answer.status),
+                Ok(answer) => return host.log(&format!("the gateway refused a publication: status {}", answer.status)),
                 Err(_) => {}
             }
         }
-        eprintln!("the gateway took no publication");
+        host.log("the gateway took no publication");
     }
 
     fn publication(&self, ctx: &Ctx<'_>, job: &Job) -> Option<Vec<u8>> {
@@ -75,12 +75,7 @@ impl Gateway {
 }
 
 /// The name under which a customer's connections receive replies.
-pub(crate) fn subscription(
-    ctx: &Ctx<'_>,
-    channel: &warmline_model::Channel,
-    account: &warmline_model::AccountId,
-    open_id: &str,
-) -> String {
+pub(crate) fn subscription(ctx: &Ctx<'_>, channel: &Channel, account: &AccountId, open_id: &str) -> String {
     hex::encode(stream::subscription(ctx, channel, account, open_id))
 }
 

@@ -1,4 +1,4 @@
-//! WebSockets of the brand's own clients, below the account at `/ws`. A [gateway](crate::gateway) holds them and posts the
+//! WebSockets of the brand's own clients, below the account at `/ws`. A gateway holds them and posts the
 //! events of each as `application/websocket-events`. The sealed session comes back with every request in `Meta-Session`.
 //!
 //! | the client sends | and gets |
@@ -10,10 +10,11 @@
 //! A client syncs after its socket has opened. By then it is certainly subscribed, so no reply is lost between two
 //! connections. A reply that arrives both by sync and by itself has the same cursor both times.
 
-use crate::adapter::{Place, refusal, too_many};
+use crate::door::Door;
 use crate::gateway::{self, Gateway};
-use crate::incoming::{ResponseOutparam, refuse, respond};
-use crate::{internal, outgoing};
+use crate::host::{Host, refuse, respond};
+use crate::stream::{self, Cursor};
+use crate::{ingest, internal, strangers};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use warmline_channels::grip::{self, Control, Event, close, events};
@@ -22,8 +23,6 @@ use warmline_endpoint::{Problem, Request, Response};
 use warmline_kernel::Ctx;
 use warmline_kernel::sealed::{self, Socket};
 use warmline_model::Sender;
-use warmline_transport::stream::{self, Cursor};
-use warmline_transport::{ingest, strangers};
 
 /// How long a session is valid before the client's own token is checked again.
 const SESSION_MS: i64 = 3_600_000;
@@ -38,20 +37,21 @@ pub(crate) fn is_socket(request: &Request) -> bool {
 }
 
 /// Answers such a request.
-pub(crate) async fn serve<A: ClientAdapter>(
+pub(crate) async fn serve<H: Host, A: ClientAdapter>(
     adapter: &A,
-    place: &Place<A::Account>,
+    door: &Door<'_, H, A::Account>,
     request: &Request,
-    out: ResponseOutparam,
+    out: H::Out,
 ) {
-    match Frames::open(adapter, place, request) {
+    let host = door.host;
+    match Frames::open(adapter, door, request) {
         Ok(mut frames) => {
             frames.answer(&request.body);
             let wake = std::mem::take(&mut frames.wake);
-            respond(out, frames.response()).await;
-            outgoing::all(wake.into_iter().map(internal::drain).collect()).await;
+            respond(host, out, frames.response()).await;
+            internal::wake(host, wake).await;
         }
-        Err(problem) => respond(out, refuse(problem)).await,
+        Err(problem) => respond(host, out, refuse(host, problem)).await,
     }
 }
 
@@ -63,9 +63,9 @@ struct Frame {
 }
 
 /// The frames of one request, while they are answered.
-struct Frames<'a, A: ClientAdapter> {
+struct Frames<'a, H: Host, A: ClientAdapter> {
     adapter: &'a A,
-    place: &'a Place<A::Account>,
+    door: &'a Door<'a, H, A::Account>,
     ctx: Ctx<'a>,
     /// The sender at the other end; `None` if that is no longer proved.
     sender: Option<Sender>,
@@ -77,32 +77,32 @@ struct Frames<'a, A: ClientAdapter> {
     wake: Vec<i64>,
 }
 
-impl<'a, A: ClientAdapter> Frames<'a, A> {
+impl<'a, H: Host, A: ClientAdapter> Frames<'a, H, A> {
     /// Checks that the request comes from the gateway, and finds its sender.
-    fn open(adapter: &'a A, place: &'a Place<A::Account>, request: &Request) -> Result<Self, Problem> {
-        let ctx = place.world.ctx();
-        let gateway = Gateway::configured().ok_or_else(|| {
+    fn open(adapter: &'a A, door: &'a Door<'a, H, A::Account>, request: &Request) -> Result<Self, Problem> {
+        let ctx = door.ctx();
+        let gateway = Gateway::configured(door.host).ok_or_else(|| {
             Problem::new(501, "no_gateway", "no gateway for WebSockets is set up; use /events or /messages")
         })?;
-        gateway.check(request, ctx.now()).map_err(|e| refusal(place, e))?;
+        gateway.check(request, ctx.now()).map_err(|e| door.refusal(e))?;
         let connection = request.header("connection-id").unwrap_or_default();
-        let socket = Socket { channel: &place.channel, account: &place.id, connection };
+        let socket = Socket { channel: &door.channel, account: &door.id, connection };
         let opening = request.body.starts_with(b"OPEN\r\n");
         let kept = request.header("meta-session").filter(|_| !opening).and_then(|kept| hex::decode(kept).ok());
         let kept = kept.and_then(|kept| sealed::open_session(&ctx, socket, &kept));
         let (sender, session) = match kept {
             Some(sender) => (Some(sender), None),
-            None => match adapter.identify(&place.account, &place.webhook(request), ctx.now()) {
+            None => match adapter.identify(&door.account, &door.webhook(request), ctx.now()) {
                 Ok(sender) => {
                     let until = ctx.now().plus_millis(SESSION_MS);
                     let session = hex::encode(sealed::seal_session(&ctx, socket, &sender, until)?);
                     (Some(sender), Some(session))
                 }
-                Err(e) if opening => return Err(refusal(place, e)),
+                Err(e) if opening => return Err(door.refusal(e)),
                 Err(_) => (None, None),
             },
         };
-        Ok(Self { adapter, place, ctx, sender, session, answers: Vec::new(), length: 0, wake: Vec::new() })
+        Ok(Self { adapter, door, ctx, sender, session, answers: Vec::new(), length: 0, wake: Vec::new() })
     }
 
     fn response(self) -> Response {
@@ -128,7 +128,7 @@ impl<'a, A: ClientAdapter> Frames<'a, A> {
                 (end @ (Event::Close(_) | Event::Disconnect), _) => self.answers.push(end),
                 (_, None) => return self.end(close::UNAUTHORISED, "the session has ended"),
                 (Event::Open, Some(sender)) => {
-                    let channel = gateway::subscription(&self.ctx, &self.place.channel, &self.place.id, &sender.open_id);
+                    let channel = gateway::subscription(&self.ctx, &self.door.channel, &self.door.id, &sender.open_id);
                     self.answers.extend([Event::Open, Control::Subscribe { channel }.event()]);
                 }
                 (Event::Binary(_), _) => return self.end(close::UNSUPPORTED, "text frames only"),
@@ -164,7 +164,7 @@ impl<'a, A: ClientAdapter> Frames<'a, A> {
         let answer = answered.unwrap_or_else(|(id, problem)| {
             let told = json!({ "type": "refused", "id": id, "problem": problem });
             // The problem's internal reason goes to the log.
-            let _ = refuse(problem);
+            let _ = refuse(self.door.host, problem);
             told
         });
         self.say(&answer.to_string());
@@ -172,17 +172,17 @@ impl<'a, A: ClientAdapter> Frames<'a, A> {
 
     /// Takes a message in. Returns the client's own id of it.
     fn message(&mut self, sender: &Sender, text: &[u8]) -> Result<Option<String>, (Option<String>, Problem)> {
-        let Place { account, channel, id, .. } = self.place;
+        let Door { account, channel, id, .. } = self.door;
         let verified =
-            self.adapter.verify_frame(account, sender, text, self.ctx.now()).map_err(|e| (None, refusal(self.place, e)))?;
+            self.adapter.verify_frame(account, sender, text, self.ctx.now()).map_err(|e| (None, self.door.refusal(e)))?;
         let name = name(&verified);
         if self.adapter.anonymous()
-            && let Some(full) = strangers::write(&self.ctx, channel, id, &self.place.common, &sender.open_id)
+            && let Some(full) = strangers::write(&self.ctx, channel, id, &self.door.common, &sender.open_id)
                 .map_err(|e| (name.clone(), e.into()))?
         {
-            return Err((name, too_many(self.place, full)));
+            return Err((name, self.door.too_many(full)));
         }
-        let parsed = self.adapter.receive(account, &verified).map_err(|e| (name.clone(), refusal(self.place, e)))?;
+        let parsed = self.adapter.receive(account, &verified).map_err(|e| (name.clone(), self.door.refusal(e)))?;
         let rows = ingest::ingest(&self.ctx, channel, id, parsed, None, &[]).map_err(|e| (name.clone(), e.into()))?;
         self.wake.extend(rows.iter().filter_map(|row| row.wake));
         Ok(name)
@@ -192,7 +192,7 @@ impl<'a, A: ClientAdapter> Frames<'a, A> {
     fn sync(&mut self, sender: &Sender, after: Option<&str>) -> Result<Value, Problem> {
         let mut cursor = after.map(str::parse::<Cursor>).transpose()?;
         loop {
-            let replies = stream::replies(&self.ctx, &self.place.channel, &self.place.id, &sender.open_id, cursor, PAGE)?;
+            let replies = stream::replies(&self.ctx, &self.door.channel, &self.door.id, &sender.open_id, cursor, PAGE)?;
             for reply in replies.items {
                 if self.length > ANSWER {
                     return Ok(json!({ "type": "synced", "cursor": cursor.map(|c| c.to_string()), "more": true }));

@@ -1,19 +1,17 @@
-//! Sends a channel's messages from the outbox.
+//! Sends a channel's messages from the outbox: what [`crate::deliver`] claims goes through the adapter to its platform.
 
+use crate::accounts::{self, Looked};
+use crate::deliver::{self, Attempt, Job};
 use crate::gateway::Gateway;
-use crate::outgoing::{self, NoAnswer};
+use crate::host::{Host, NoAnswer, all, within};
+use crate::outgoing;
 use crate::tokens::{self, Failure};
-use crate::world::World;
 use std::cell::Cell;
-use warmline_channels::common::Common;
-use warmline_channels::registry::{self, Patience};
+use warmline_channels::registry::Patience;
 use warmline_channels::{Adapter, ApiResponse, Outbound, Outcome, Rendered};
 use warmline_endpoint::Problem;
 use warmline_kernel::Ctx;
 use warmline_model::{AccountId, Channel, Origin, Timestamp};
-use warmline_transport::accounts;
-use warmline_transport::accounts::Standing;
-use warmline_transport::deliver::{self, Attempt, Job};
 
 /// Messages sent at the same time.
 const BATCH: i64 = 16;
@@ -25,17 +23,17 @@ const TRY_MS: u64 = 17_000;
 
 /// Sends due messages. Each account is handled by itself, so an account whose platform hangs delays no other. Concurrent
 /// runs share the work: each row is claimed by one of them.
-pub async fn run<A: Adapter>(world: &World, adapter: &A) -> Result<(), Problem> {
-    let ctx = world.ctx();
+pub(crate) async fn run<A: Adapter>(host: &impl Host, ctx: &Ctx<'_>, adapter: &A) -> Result<(), Problem> {
     let channel = Channel::new(adapter.capabilities().channel).map_err(|_| Problem::internal())?;
     let deadline = ctx.now().plus_millis(RUN_MS);
-    deliver::give_up_late(&ctx, &channel, Patience::of(adapter))?;
-    let due = deliver::due(&ctx, &channel)?;
-    let runs = due.iter().map(|id| of_account(&ctx, adapter, &channel, id, deadline));
-    outgoing::all(runs.collect()).await.into_iter().collect()
+    deliver::give_up_late(ctx, &channel, Patience::of(adapter))?;
+    let due = deliver::due(ctx, &channel)?;
+    let runs = due.iter().map(|id| of_account(host, ctx, adapter, &channel, id, deadline));
+    all(runs.collect()).await.into_iter().collect()
 }
 
 async fn of_account<A: Adapter>(
+    host: &impl Host,
     ctx: &Ctx<'_>,
     adapter: &A,
     channel: &Channel,
@@ -43,64 +41,20 @@ async fn of_account<A: Adapter>(
     deadline: Timestamp,
 ) -> Result<(), Problem> {
     // This comes before anything is claimed: a row whose deliverer went away counts as perhaps sent.
-    let account = look(ctx, adapter, channel, id)?;
+    let account = accounts::look(ctx, adapter, channel, id)?;
     while ctx.now() < deadline {
         let jobs = deliver::claim(ctx, (channel, id), Patience::of(adapter), BATCH)?;
         if jobs.is_empty() {
             break;
         }
-        let tasks = jobs.iter().map(|job| one(ctx, adapter, account.as_ref(), job));
-        outgoing::all(tasks.collect()).await.into_iter().collect::<Result<(), _>>()?;
+        let tasks = jobs.iter().map(|job| one(host, ctx, adapter, account.as_ref(), job));
+        all(tasks.collect()).await.into_iter().collect::<Result<(), _>>()?;
     }
     Ok(())
 }
 
-/// A stored account, in the form the shell needs.
-pub(crate) struct Looked<T> {
-    /// The adapter's form of it; `None` if its settings or secrets no longer fit.
-    pub(crate) account: Option<T>,
-    /// The settings that all channels share.
-    pub(crate) common: Common,
-    /// Whether it is disabled, and when the platform was last heard from.
-    pub(crate) standing: Standing,
-}
-
-/// Looks an account up; `None` if it does not exist.
-///
-/// # Errors
-/// The store fails, or the secrets do not open.
-pub(crate) fn look<A: Adapter>(
-    ctx: &Ctx<'_>,
-    adapter: &A,
-    channel: &Channel,
-    id: &AccountId,
-) -> Result<Option<Looked<A::Account>>, Problem> {
-    let Some(mut account) = accounts::load(ctx, channel, id)? else { return Ok(None) };
-    if adapter.wants_derived_secrets() {
-        let key = ctx.keys.signing("session");
-        let name = account.session_name();
-        registry::derive_secrets(&mut account.secrets, &key, channel.as_str(), &name);
-    }
-    // Settings that an earlier version accepted and this one does not are ignored.
-    let common = Common::take(&mut account.settings).unwrap_or_default();
-    let made = adapter.account(&account.settings, &account.secrets).ok();
-    Ok(Some(Looked { account: made, common, standing: account.standing }))
-}
-
-/// Opens an account for the adapter; `None` if it does not exist or no longer fits.
-///
-/// # Errors
-/// The store fails, or the secrets do not open.
-pub fn open<A: Adapter>(
-    ctx: &Ctx<'_>,
-    adapter: &A,
-    channel: &Channel,
-    id: &AccountId,
-) -> Result<Option<A::Account>, Problem> {
-    Ok(look(ctx, adapter, channel, id)?.and_then(|looked| looked.account))
-}
-
 async fn one<A: Adapter>(
+    host: &impl Host,
     ctx: &Ctx<'_>,
     adapter: &A,
     account: Option<&Looked<A::Account>>,
@@ -112,7 +66,7 @@ async fn one<A: Adapter>(
     let left = Cell::new(false);
     let attempt = match account.and_then(|account| account.account.as_ref()) {
         Some(account) => {
-            let sent = outgoing::within(TRY_MS, send(ctx, adapter, account, job, &left)).await;
+            let sent = within(host, TRY_MS, send(host, ctx, adapter, account, job, &left)).await;
             sent.unwrap_or(if left.get() { Attempt::Unknown("timeout") } else { Attempt::NotReached("timeout") })
         }
         None => Attempt::Answered(Outcome::Permanent("account_missing")),
@@ -122,13 +76,20 @@ async fn one<A: Adapter>(
 
 /// Sends a message. `left` tells afterwards whether a request with the message may have left, even if this future is
 /// dropped.
-async fn send<A: Adapter>(ctx: &Ctx<'_>, adapter: &A, account: &A::Account, job: &Job, left: &Cell<bool>) -> Attempt {
+async fn send<A: Adapter>(
+    host: &impl Host,
+    ctx: &Ctx<'_>,
+    adapter: &A,
+    account: &A::Account,
+    job: &Job,
+    left: &Cell<bool>,
+) -> Attempt {
     if let Err(code) = adapter.capabilities().check(&job.content) {
         return Attempt::Answered(Outcome::Permanent(code));
     }
     let id = job.row.message.to_string();
     let outbound = Outbound { to: &job.to, id: &id, content: &job.content, at: job.at, reply_to: job.reply_to.as_ref() };
-    let sent = tokens::signed(ctx, adapter, &job.row.account, account, async |call| {
+    let sent = tokens::signed(host, ctx, adapter, &job.row.account, account, async |call| {
         let rendered = match job.from {
             Origin::Agent => adapter.render(account, &outbound, call),
             _ => adapter.render_automatic(account, &outbound, call),
@@ -136,19 +97,19 @@ async fn send<A: Adapter>(ctx: &Ctx<'_>, adapter: &A, account: &A::Account, job:
         let request = match rendered {
             Ok(Rendered::Call(request)) => request,
             Ok(Rendered::Held) => {
-                if let Some(gateway) = Gateway::configured() {
-                    gateway.publish(ctx, job).await;
+                if let Some(gateway) = Gateway::configured(host) {
+                    gateway.publish(host, ctx, job).await;
                 }
                 return Ok(Attempt::Answered(Outcome::Sent));
             }
             Err(code) => return Err(Outcome::Permanent(code).into()),
         };
         // Each try of a message in doubt may reach the customer again, so no try is spent on a platform that is away.
-        if job.row.doubts > 0 && !outgoing::is_there(&request).await {
+        if job.row.doubts > 0 && !outgoing::is_there(host, &request).await {
             return Ok(Attempt::NotReached("platform_unreachable"));
         }
         left.set(true);
-        match outgoing::call(&request).await {
+        match outgoing::call(host, &request).await {
             Ok(answer) => {
                 let outcome = adapter.read_answer(&ApiResponse { status: answer.status, body: &answer.body });
                 let refused = !matches!(outcome, Outcome::Sent) && !outcome.leaves_doubt();

@@ -1,0 +1,157 @@
+//! Spin as the [`Host`] of the shell.
+
+use crate::db::SpinDb;
+use crate::world::{SpinClock, World};
+use futures::future::poll_fn;
+use futures::{Sink, SinkExt as _, Stream, StreamExt as _};
+use spin_executor::CancelOnDropToken;
+use spin_sdk::http::{ErrorCode, Fields, IncomingResponse, Method, OutgoingResponse, ResponseOutparam, SendError};
+use spin_sdk::variables;
+use std::pin::Pin;
+use std::task::Poll;
+use warmline_channels::ApiRequest;
+use warmline_endpoint::Problem;
+use warmline_model::Clock as _;
+use warmline_store::damage;
+use warmline_transport::host::{Body, Broken, Head, Host, NoAnswer, Opened, Writer};
+use wasi::clocks::monotonic_clock;
+use wasi::io::error::Error;
+use wasi::io::streams::StreamError;
+
+/// Spin.
+pub struct Spin;
+
+impl Host for Spin {
+    type World = World;
+    type Out = ResponseOutparam;
+    type Writer = Pieces;
+    type Body = Chunks;
+
+    fn open(&self) -> Result<World, Problem> {
+        World::open_ready()
+    }
+
+    fn damage_is_new(&self) -> bool {
+        // Where that cannot be known, it is logged.
+        SpinDb::open().and_then(|db| damage::count(&db, SpinClock.now())).unwrap_or(true)
+    }
+
+    fn variable(&self, name: &str) -> String {
+        variables::get(name).unwrap_or_default()
+    }
+
+    fn log(&self, line: &str) {
+        eprintln!("{line}");
+    }
+
+    async fn sleep(&self, ms: u64) {
+        let until = monotonic_clock::now().saturating_add(ms.saturating_mul(1_000_000));
+        // The executor polls every future whenever one is ready. Each poll before the time registers a new timer. Dropping
+        // the old registration (here, or with the whole future) cancels it.
+        let mut registered: Option<CancelOnDropToken> = None;
+        poll_fn(move |context| {
+            if monotonic_clock::now() >= until {
+                return Poll::Ready(());
+            }
+            let timer = monotonic_clock::subscribe_instant(until);
+            drop(registered.replace(spin_executor::push_waker_and_get_token(timer, context.waker().clone()).into()));
+            Poll::Pending
+        })
+        .await;
+    }
+
+    async fn send(&self, request: &ApiRequest) -> Result<Opened<Chunks>, NoAnswer> {
+        let method = match request.method {
+            http::Method::GET => Method::Get,
+            http::Method::PUT => Method::Put,
+            http::Method::DELETE => Method::Delete,
+            _ => Method::Post,
+        };
+        let mut builder = spin_sdk::http::Request::builder();
+        builder.method(method).uri(request.url.as_str());
+        for (name, value) in &request.headers {
+            builder.header(*name, value.as_str());
+        }
+        builder.header("content-length", request.body.len().to_string());
+        let sent = builder.body(request.body.clone()).build();
+        let response: IncomingResponse = spin_sdk::http::send(sent).await.map_err(|e| failure(&e))?;
+        let (status, headers) = (response.status(), header_map(&response.headers()));
+        Ok(Opened { status, headers, body: Chunks::of(response.take_body_stream()) })
+    }
+
+    async fn answer(&self, out: ResponseOutparam, head: Head, body: Vec<u8>) {
+        // The client may be gone; then there is nobody to answer.
+        let _ = out.set_with_body(response(head), body).await;
+    }
+
+    fn begin(&self, out: ResponseOutparam, head: Head) -> Pieces {
+        let response = response(head);
+        let body = response.take_body();
+        out.set(response);
+        Pieces(Box::pin(body))
+    }
+}
+
+fn response(head: Head) -> OutgoingResponse {
+    let headers: Vec<_> = head.headers.into_iter().map(|(name, value)| (name.to_owned(), value.into_bytes())).collect();
+    // Names and values are ours and valid. If one were not, the answer would go out without headers.
+    let fields = Fields::from_list(&headers).unwrap_or_else(|_| Fields::new());
+    let response = OutgoingResponse::new(fields);
+    // The host knows all statuses that we use.
+    let _ = response.set_status_code(head.status);
+    response
+}
+
+/// Headers that came in. Those that HTTP does not know are left out.
+pub(crate) fn header_map(fields: &Fields) -> http::HeaderMap {
+    let mut headers = http::HeaderMap::new();
+    for (name, value) in fields.entries() {
+        if let (Ok(name), Ok(value)) = (http::HeaderName::try_from(name), http::HeaderValue::from_bytes(&value)) {
+            headers.append(name, value);
+        }
+    }
+    headers
+}
+
+/// An answer that is written piece by piece.
+pub struct Pieces(Pin<Box<dyn Sink<Vec<u8>, Error = StreamError>>>);
+
+impl Writer for Pieces {
+    async fn write(&mut self, bytes: Vec<u8>) -> bool {
+        self.0.send(bytes).await.is_ok()
+    }
+}
+
+/// A body as it comes in.
+pub struct Chunks(Pin<Box<dyn Stream<Item = Option<Vec<u8>>>>>);
+
+impl Chunks {
+    pub(crate) fn of(stream: impl Stream<Item = Result<Vec<u8>, Error>> + 'static) -> Self {
+        Self(Box::pin(stream.map(Result::ok)))
+    }
+}
+
+impl Body for Chunks {
+    async fn next(&mut self) -> Option<Result<Vec<u8>, Broken>> {
+        self.0.next().await.map(|chunk| chunk.ok_or(Broken))
+    }
+}
+
+fn failure(error: &SendError) -> NoAnswer {
+    let SendError::Http(code) = error else { return NoAnswer::Unknown("connection_broken") };
+    match code {
+        ErrorCode::HttpRequestDenied => NoAnswer::NotReached("host_not_granted"),
+        ErrorCode::DnsTimeout
+        | ErrorCode::DnsError(_)
+        | ErrorCode::DestinationNotFound
+        | ErrorCode::DestinationUnavailable
+        | ErrorCode::DestinationIpProhibited
+        | ErrorCode::DestinationIpUnroutable
+        | ErrorCode::ConnectionRefused
+        | ErrorCode::ConnectionTimeout
+        | ErrorCode::TlsProtocolError
+        | ErrorCode::TlsCertificateError
+        | ErrorCode::TlsAlertReceived(_) => NoAnswer::NotReached("platform_unreachable"),
+        _ => NoAnswer::Unknown("connection_broken"),
+    }
+}

@@ -1,0 +1,93 @@
+//! Access tokens of a platform.
+
+use crate::wechat::{ACCOUNT, connect, deliver, says, works};
+use crate::world::{Platform, World, post};
+use warmline_channels::ApiRequest;
+use warmline_channels::wechat::WechatAdapter;
+use warmline_model::AccountId;
+use warmline_transport::adapter;
+use warmline_transport::host::all;
+use warmline_transport::tokens::Place;
+
+/// Two customers, each with a reply that waits.
+fn two_replies(w: &World) {
+    connect(w, "api");
+    w.agent("{}");
+    says(w, "oAnna", 1, "在吗");
+    says(w, "oBert", 2, "在吗");
+    w.conversations().iter().for_each(|conversation| w.reply(conversation, "在的"));
+}
+
+fn wants_token(request: &ApiRequest) -> bool {
+    !request.url.contains("access_token=")
+}
+
+fn token(value: &str) -> String {
+    format!("{{\"access_token\":\"{value}\",\"expires_in\":7200}}")
+}
+
+const TAKEN: &str = "{\"errcode\":0,\"errmsg\":\"ok\"}";
+
+#[test]
+fn a_token_is_fetched_once_and_again_before_it_ends() {
+    let w = World::new();
+    two_replies(&w);
+    works(&w);
+    deliver(&w);
+    assert_eq!((w.asked("stable_token"), w.asked("access_token=t1")), (1, 2));
+    // Five minutes before its end it is renewed.
+    w.pass(7_200_000 - 300_000 - 1_000);
+    w.reply(&w.conversations()[0], "还在");
+    deliver(&w);
+    assert_eq!((w.asked("stable_token"), w.asked("access_token=t1")), (1, 3));
+    w.pass(1_000);
+    w.reply(&w.conversations()[0], "再见");
+    deliver(&w);
+    assert_eq!((w.asked("stable_token"), w.asked("access_token=t2")), (2, 1));
+}
+
+#[test]
+fn two_who_need_a_token_at_once_take_one_renewal() {
+    let w = World::new();
+    two_replies(&w);
+    w.platform(|request| match wants_token(request) {
+        true => Platform::Later(900, token("t1")),
+        false => Platform::Says(200, TAKEN.to_owned()),
+    });
+    let run = || adapter::serve(&w, &WechatAdapter, post("/deliver", ""), crate::world::Out::default());
+    w.run(all(vec![run(), run()]));
+    assert_eq!((w.asked("stable_token"), w.asked("access_token=t1"), w.events("delivery.sent")), (1, 2, 2));
+}
+
+#[test]
+fn a_token_that_the_platform_refuses_is_replaced_and_the_call_made_once_more() {
+    let w = World::new();
+    two_replies(&w);
+    works(&w);
+    deliver(&w);
+    // Somebody else renewed the token, so the platform refuses ours.
+    w.platform(|request| match (wants_token(request), request.url.contains("access_token=t9")) {
+        (true, _) => Platform::Says(200, token("t9")),
+        (false, true) => Platform::Says(200, TAKEN.to_owned()),
+        (false, false) => Platform::Says(200, "{\"errcode\":42001}".to_owned()),
+    });
+    w.reply(&w.conversations()[0], "还在");
+    deliver(&w);
+    assert_eq!((w.asked("access_token=t1"), w.asked("access_token=t9"), w.events("delivery.sent")), (3, 1, 3));
+    assert_eq!(w.events("delivery.failed"), 0);
+}
+
+#[test]
+fn a_platform_that_gives_no_token_is_left_alone_for_a_moment() {
+    let w = World::new();
+    two_replies(&w);
+    w.platform(|_| Platform::Says(200, "{\"errcode\":-1}".to_owned()));
+    deliver(&w);
+    assert_eq!((w.asked("stable_token"), w.asked("access_token="), w.events("delivery.failed")), (1, 0, 2));
+    let place = Place::of(&w.ctx(), "wechat", &AccountId::new(ACCOUNT).unwrap());
+    assert_eq!(place.problem().map(|problem| problem.reason), Some("platform_busy".to_owned()));
+    works(&w);
+    w.pass(60_000);
+    deliver(&w);
+    assert_eq!((w.events("delivery.sent"), place.problem()), (2, None));
+}

@@ -1,0 +1,41 @@
+//! An official account, in the hands of its platform.
+
+use crate::world::{Chunks, Out, Platform, START, World, post};
+use serde_json::json;
+use warmline_channels::wechat::{WechatAdapter, sign};
+use warmline_transport::incoming::Incoming;
+
+pub const ACCOUNT: &str = "gh_rice";
+
+/// Connects the account. `reply` says how replies leave: `passive` or `api`.
+pub fn connect(w: &World, reply: &str) {
+    let settings = json!({ "app_id": "wx1", "mode": "plain", "reply": reply, "api_base": "https://api.test" });
+    w.connect("wechat", ACCOUNT, settings, &[("token", "test"), ("app_secret", "s3cret")]);
+}
+
+/// A customer's message as it arrives. The platform signs each try anew; the message itself stays the same.
+pub fn webhook(w: &World, from: &str, id: u64, text: &str) -> Incoming<Chunks> {
+    let query = sign::plain_query("test", &w.ctx().now().secs().to_string(), "n0nce");
+    post(&format!("/channels/wechat/{ACCOUNT}?{query}"), &sign::text(from, ACCOUNT, START / 1000, id, text))
+}
+
+pub fn says(w: &World, from: &str, id: u64, text: &str) -> Out {
+    w.serve(&WechatAdapter, webhook(w, from, id, text))
+}
+
+/// A run of the deliverer.
+pub fn deliver(w: &World) {
+    w.serve(&WechatAdapter, post("/deliver", ""));
+}
+
+/// The platform at its best: a token for two hours, and every message is taken.
+pub fn works(w: &World) {
+    let mut tokens = 0;
+    w.platform(move |request| match request.url.contains("token") && !request.url.contains("access_token=") {
+        true => {
+            tokens += 1;
+            Platform::Says(200, format!("{{\"access_token\":\"t{tokens}\",\"expires_in\":7200}}"))
+        }
+        false => Platform::Says(200, "{\"errcode\":0,\"errmsg\":\"ok\"}".into()),
+    });
+}
