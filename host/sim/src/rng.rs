@@ -1,39 +1,37 @@
 //! A small seeded random source: the same seed gives the same run. Not for secrets.
 
-/// SplitMix64.
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng as _;
+use rand_distr::{Distribution as _, Exp1, StandardUniform, Uniform};
+
+/// ChaCha with 8 rounds: the same sequence on every machine.
 #[derive(Clone, Debug)]
-pub struct Rng(u64);
+pub struct Rng(ChaCha8Rng);
 
 impl Rng {
     /// A source that repeats for the same seed.
-    pub const fn new(seed: u64) -> Self {
-        Self(seed)
+    pub fn new(seed: u64) -> Self {
+        Self(ChaCha8Rng::seed_from_u64(seed))
     }
 
-    /// A source of its own for part `n` of a run: parts do not disturb each other's sequence.
+    /// A source of its own for part `n` of a run: parts do not disturb each other's sequence, nor parts of parts.
     pub fn part(&self, n: u64) -> Self {
-        // Twice through the mixer: states that differ by a multiple of the step would give the same sequence, shifted.
-        let number = Self(n).bits();
-        Self(Self(self.0 ^ number).bits())
+        Self::new(self.clone().bits() ^ n)
     }
 
     /// 64 random bits.
     pub fn bits(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
+        StandardUniform.sample(&mut self.0)
     }
 
     /// A number from 0 up to, and without, 1.
     pub fn unit(&mut self) -> f64 {
-        (self.bits() >> 11) as f64 / (1u64 << 53) as f64
+        StandardUniform.sample(&mut self.0)
     }
 
     /// A number below `n`; 0 where `n` is 0.
     pub fn below(&mut self, n: u64) -> u64 {
-        if n == 0 { 0 } else { self.bits() % n }
+        Uniform::new(0, n).map_or(0, |numbers| numbers.sample(&mut self.0))
     }
 
     /// A number from `low` to `high`.
@@ -48,7 +46,8 @@ impl Rng {
 
     /// An exponentially distributed number with that mean: the gaps of a Poisson process.
     pub fn exponential(&mut self, mean: f64) -> f64 {
-        -mean * (1.0 - self.unit()).ln()
+        let gap: f64 = Exp1.sample(&mut self.0);
+        mean * gap
     }
 
     /// One of the items; `None` of an empty slice.
