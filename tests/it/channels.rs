@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 use std::sync::LazyLock;
 use std::time::Duration;
 use warmline_channels::{Carries, registry};
-use warmline_sim::channels::stand::Misstep;
-use warmline_sim::channels::{self, Endpoint, Request, Simulated, Trouble};
+use warmline_simulate::channels::stand::Misstep;
+use warmline_simulate::channels::{self, Endpoint, Request, Simulated, Trouble};
 
 /// Channels that have tests of their own: they have no platform, but clients of the brand's own.
 const ELSEWHERE: [&str; 2] = ["app", "webchat"];

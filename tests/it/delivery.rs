@@ -3,7 +3,7 @@
 use crate::harness::{Agent, Shop, Wechat, at_once, until};
 use serde_json::{Value, json};
 use std::time::Duration;
-use warmline_sim::platform::{Behaviour, Rule};
+use warmline_simulate::platform::{Behaviour, Rule};
 
 /// A shop with one agent and one customer's conversation.
 struct Talk {

@@ -3,6 +3,7 @@
 use crate::harness::workspace;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::process::Command;
 
 /// Each package of the workspace, with those of the workspace that it links.
@@ -68,6 +69,28 @@ fn an_adapter_links_nothing_of_the_desk() {
         }
     });
     assert!(adapters.count() >= 17);
+}
+
+#[test]
+fn the_operators_program_holds_nothing_of_the_laboratory() {
+    let packages = Packages::read();
+    let lab = workspace().join("lab");
+    let of_lab = packages.metadata["packages"].as_array().unwrap().iter();
+    let of_lab = of_lab.filter(|package| Path::new(package["manifest_path"].as_str().unwrap()).starts_with(&lab));
+    let of_lab: BTreeSet<String> = of_lab.map(|package| package["name"].as_str().unwrap().to_owned()).collect();
+    assert!(of_lab.contains("warmline-simulate") && of_lab.contains("warmline-lab"), "{of_lab:?}");
+    let linked = packages.all("warmline");
+    assert!(linked.contains("warmline-runner"));
+    assert!(linked.is_disjoint(&of_lab), "warmline links {linked:?}");
+}
+
+#[test]
+fn what_tests_link_is_built_without_wasmtime() {
+    let packages = Packages::read();
+    for linked in ["warmline-simulate", "warmline-chaos", "warmline-client", "warmline-replay"] {
+        assert!(!packages.all(linked).contains("wasmtime"), "{linked}");
+    }
+    assert!(packages.all("warmline-bench").contains("wasmtime"));
 }
 
 #[test]

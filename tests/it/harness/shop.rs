@@ -7,7 +7,7 @@ use super::http::Answer;
 use super::{Api, Server, shared, until};
 use serde_json::{Value, json};
 use std::sync::PoisonError;
-use warmline_sim::platform::Platform;
+use warmline_simulate::platform::Platform;
 
 /// A shop.
 pub struct Shop {

@@ -1,0 +1,44 @@
+//! The embedded runner: serves a `spin.toml` on Wasmtime as Spin does, for newcomers, tests and benchmarks.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`up`] | the command: starts, serves, stops |
+//! | [`manifest`], [`variables`], [`hosts`], [`routes`] | what `spin.toml` says, checked |
+//! | [`engine`] | the Wasm engine, compiled code kept on disk |
+//! | [`app`] | everything the instances share, and the bounds they run in |
+//! | [`serve`] | the HTTP server |
+//! | [`connections`], [`gather`], [`answers`], [`bounds`] | what bounds clients: connections, bodies, answers that nobody reads, long answers of one caller |
+//! | [`call`] | one call of a component: a fresh instance and its life |
+//! | [`guest`], [`guest_sqlite`], [`guest_kv`], [`outbound`], [`logs`] | what an instance can do |
+//! | [`sqlite`] | databases: pooled connections, writers in order, shared commits |
+//! | [`gateway`] | WebSockets, by the protocols of Pushpin |
+//! | `private` | files and folders for their owner alone |
+//! | [`tick`] | the call once a second |
+
+#![expect(clippy::disallowed_methods, reason = "a runner measures real time")]
+
+pub mod answers;
+pub mod app;
+pub mod bindings;
+pub mod bounds;
+pub mod call;
+pub mod connections;
+pub mod engine;
+pub mod gateway;
+pub mod gather;
+pub mod guest;
+pub mod guest_kv;
+pub mod guest_sqlite;
+pub mod hosts;
+pub mod logs;
+pub mod manifest;
+pub mod outbound;
+mod private;
+pub mod problem;
+pub mod routes;
+pub mod serve;
+pub mod sqlite;
+pub mod tick;
+pub mod told;
+pub mod up;
+pub mod variables;
