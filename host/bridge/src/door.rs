@@ -6,14 +6,12 @@ use anyhow::{Context as _, bail, ensure};
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode, Uri, header};
 use http_body_util::{BodyExt as _, Full, Limited};
-use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use serde_json::Value;
 use tokio::sync::watch;
 use warmline_channels::pinduoduo::sign;
-use warmline_process::connector;
+use warmline_process::{Connector, connector};
 
 use super::now;
 use super::pause::{pause_of, waited};
@@ -40,7 +38,7 @@ pub(super) enum Verdict {
 
 /// The address of the account's component, and the secret that posts are signed with.
 pub(super) struct Door {
-    client: legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    client: legacy::Client<Connector, Full<Bytes>>,
     uri: Uri,
     secret: String,
 }

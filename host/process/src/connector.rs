@@ -7,8 +7,11 @@ use hyper_util::client::legacy::connect::HttpConnector;
 
 const CONNECT: Duration = Duration::from_secs(5);
 
+/// What connects.
+pub type Connector = HttpsConnector<HttpConnector>;
+
 /// Connects to other hosts, by TLS where the address says so.
-pub fn connector() -> HttpsConnector<HttpConnector> {
+pub fn connector() -> Connector {
     let mut http = HttpConnector::new();
     http.enforce_http(false);
     http.set_connect_timeout(Some(CONNECT));

@@ -4,6 +4,6 @@ mod connector;
 mod log;
 mod stop;
 
-pub use connector::connector;
+pub use connector::{Connector, connector};
 pub use log::{LogFormat, start_log};
 pub use stop::{stop_on_signal, stopped};

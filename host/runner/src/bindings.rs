@@ -1,4 +1,5 @@
-//! The three `fermyon:spin` interfaces of `wit/spin.wit` as Rust traits.
+//! The three `fermyon:spin` interfaces of `wit/spin.wit` as Rust traits. What a guest holds lies in its table under the
+//! number of the handle; the handles here know nothing of it.
 
 /// What `bindgen!` generates; named only through the re-exports below.
 #[expect(missing_docs, reason = "generated from the WIT file, which is documented")]
@@ -9,10 +10,6 @@ mod generated {
         imports: {
             "fermyon:spin/variables.get": trappable,
             default: async | trappable,
-        },
-        with: {
-            "fermyon:spin/sqlite.connection": crate::guest_sqlite::GuestConnection,
-            "fermyon:spin/key-value.store": crate::guest_kv::GuestStore,
         },
         require_store_data_send: true,
     });

@@ -13,8 +13,8 @@ use http::{Request, StatusCode, header};
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 use wasmtime_wasi_http::WasiBody;
 
-use crate::app::Component;
 use crate::problem::problem;
+use crate::share::Share;
 
 /// Things that may be ended to make room, in the order in which they came.
 #[derive(Default)]
@@ -141,15 +141,15 @@ impl Streams {
     ///
     /// # Errors
     /// The answer for the client.
-    pub fn begin(self: &Arc<Self>, component: &Component, who: Who) -> Result<Stream, Box<http::Response<WasiBody>>> {
-        let Ok(share) = Arc::clone(&component.streams).try_acquire_owned() else {
+    pub fn begin(self: &Arc<Self>, of: &Share, who: Who) -> Result<Stream, Box<http::Response<WasiBody>>> {
+        let Ok(place) = Arc::clone(&of.streams).try_acquire_owned() else {
             let detail = "as many answers of this kind are open as the service holds; try again in a second";
             return Err(Box::new(problem(StatusCode::SERVICE_UNAVAILABLE, "too_many_requests", detail)));
         };
         let keys = [who.token.map(Key::Token), Some(Key::Address(who.address))];
         let most = [self.per_token, self.per_address];
         match self.count(keys, most) {
-            Ok(()) => Ok(Stream { of: Arc::clone(self), keys, _share: Some(share) }),
+            Ok(()) => Ok(Stream { of: Arc::clone(self), keys, _share: Some(place) }),
             Err(whose) => Err(too_many(whose)),
         }
     }

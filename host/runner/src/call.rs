@@ -5,7 +5,7 @@
 //! gone, it moves to a task of its own.
 //!
 //! A stream without an end and a look-up are different. Their client going away ends the guest at once, since nobody hears it any
-//! more and it leaves nothing half done. Each stream is counted against its caller ([`super::bounds`]), as is a look-up that is
+//! more and it leaves nothing half done. Each stream is counted against its caller ([`crate::bounds`]), as is a look-up that is
 //! long without an answer.
 
 use std::future::poll_fn;
@@ -24,10 +24,15 @@ use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
 use wasmtime_wasi_http::{Error, WasiBody, WasiHttpView as _};
 
 use crate::answers::Whole;
-use crate::app::{App, Component, Place};
+use crate::app::App;
 use crate::bounds::Stream;
-use crate::guest::{Guest, Vitals};
+use crate::chain::{Chain, Chained};
+use crate::component::Component;
+use crate::guest::Guest;
 use crate::problem::{failed, full, problem};
+use crate::slots::Place;
+use crate::spin_headers::set_spin_headers;
+use crate::vitals::Vitals;
 
 /// A guest's future. Dropped before its end, it goes on in a task of its own, unless it only looks something up.
 struct Running {
@@ -43,7 +48,7 @@ struct Running {
 impl Running {
     fn poll_life(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let Some(life) = &mut self.life else { return Poll::Ready(()) };
-        self.vitals.enter(self.app.ticker.now());
+        self.vitals.enter(self.app.services.ticker.now());
         let done = life.as_mut().poll(context);
         if done.is_ready() || self.vitals.is_doomed() {
             self.life = None;
@@ -54,7 +59,7 @@ impl Running {
 
     /// Lets the guest go on until its end, or until `grace` after its answer was sent; a message on `answered` ends it at once.
     fn live_on(mut self, answered: Option<oneshot::Receiver<()>>) {
-        let grace = self.app.limits.answer;
+        let grace = self.app.services.limits.answer;
         self.alone = true;
         tokio::spawn(async move {
             let overtime = async {
@@ -88,6 +93,23 @@ impl Drop for Running {
     }
 }
 
+impl Chain for App {
+    fn knows(&self, component: &str) -> bool {
+        self.components.contains_key(component)
+    }
+
+    fn call(self: Arc<Self>, component: String, mut request: Request<WasiBody>) -> Chained {
+        Box::pin(async move {
+            let callee = self.components.get(&component)?;
+            let slot = self.slots.chained().await?;
+            let path = request.uri().path().to_owned();
+            set_spin_headers(&mut request, "/...", &path, None);
+            tracing::debug!(component, method = %request.method(), "chained call");
+            Some(call(&self, callee, request, slot).await)
+        })
+    }
+}
+
 /// Calls `component` with `request`, whose URI is complete, and returns its answer.
 pub async fn call(
     app: &Arc<App>,
@@ -103,10 +125,10 @@ pub async fn call(
     let life = live(Arc::clone(app), Arc::clone(component), Arc::clone(&vitals), request, sender, slot);
     let mut running = Running { life: Some(Box::pin(life)), vitals, app: Arc::clone(app), alone: false, looks };
     let mut counted: Option<Stream> = None;
-    let mut answer = answered(&mut running, &mut receiver, LONG.min(app.limits.answer)).await;
+    let mut answer = answered(&mut running, &mut receiver, LONG.min(app.services.limits.answer)).await;
     if answer.is_none() {
         if let Some(who) = who.filter(|_| looks) {
-            match app.streams.begin(component, who) {
+            match app.streams.begin(&component.share, who) {
                 Ok(stream) => counted = Some(stream),
                 Err(refused) => {
                     running.life = None;
@@ -114,7 +136,7 @@ pub async fn call(
                 }
             }
         }
-        answer = answered(&mut running, &mut receiver, app.limits.answer.saturating_sub(LONG)).await;
+        answer = answered(&mut running, &mut receiver, app.services.limits.answer.saturating_sub(LONG)).await;
     }
     match answer {
         Some(Ok(Ok(response))) if running.life.is_none() => {
@@ -125,7 +147,7 @@ pub async fn call(
         Some(Ok(Ok(response))) => {
             let endless = !response.headers().contains_key(header::CONTENT_LENGTH) && !response.body().is_end_stream();
             if let (true, None, Some(who)) = (endless, &counted, who) {
-                match app.streams.begin(component, who) {
+                match app.streams.begin(&component.share, who) {
                     Ok(stream) => counted = Some(stream),
                     Err(refused) => {
                         running.life = None;
@@ -146,14 +168,14 @@ pub async fn call(
             response.map(|inner| streamed(inner).boxed_unsync())
         }
         Some(Ok(Err(code))) => {
-            tracing::warn!(component = &*component.id, "the component answered with an error: {code:?}");
+            tracing::warn!(component = component.id(), "the component answered with an error: {code:?}");
             failed()
         }
         // It ended without an answer; why was logged where it ended.
         Some(Err(_)) => failed(),
         None => {
             running.life = None;
-            tracing::warn!(component = &*component.id, "no answer in {:?}", app.limits.answer);
+            tracing::warn!(component = component.id(), "no answer in {:?}", app.services.limits.answer);
             problem(StatusCode::GATEWAY_TIMEOUT, "component_timeout", "the component did not answer in time")
         }
     }
@@ -186,7 +208,8 @@ async fn live(
     sender: oneshot::Sender<Answer>,
     slot: Place,
 ) {
-    let mut store = Guest::store(&app, &component, vitals, slot.is_chained());
+    let chain: Arc<dyn Chain> = Arc::<App>::clone(&app);
+    let mut store = Guest::store(&app.services, chain, &component.grants, vitals, slot.is_chained());
     let outcome = async {
         let mut http = store.data_mut().http();
         let request = http.new_incoming_request(Scheme::Http, request)?;
@@ -195,7 +218,7 @@ async fn live(
         instance.wasi_http_incoming_handler().call_handle(&mut store, request, answer).await
     };
     if let Err(error) = outcome.await {
-        tracing::error!(component = &*component.id, "the component trapped: {}", error.root_cause());
+        tracing::error!(component = component.id(), "the component trapped: {}", error.root_cause());
     }
     drop(store);
     drop(slot);

@@ -9,9 +9,9 @@ use wasmtime::component::{Component, Linker};
 use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
-use crate::app::Limits;
 use crate::bindings::{key_value, sqlite, variables};
 use crate::guest::Guest;
+use crate::limits::Limits;
 
 /// An engine with room for the instances that `limits` allows, requests from outside and chained calls.
 pub fn engine(limits: &Limits) -> anyhow::Result<Engine> {

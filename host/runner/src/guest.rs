@@ -1,25 +1,27 @@
 //! What one instance of a component holds on the host's side, and the WASI it sees.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use wasmtime::component::ResourceTable;
 use wasmtime::{Store, UpdateDeadline};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
-use crate::app::{App, Component};
 use crate::bindings::variables;
+use crate::chain::Chain;
+use crate::grants::Grants;
 use crate::logs::GuestOutput;
 use crate::manifest::is_variable_name;
 use crate::outbound::Hooks;
+use crate::services::Services;
+use crate::vitals::Vitals;
 
 /// The state of one instance.
 pub struct Guest {
-    /// The runner.
-    pub app: Arc<App>,
-    /// The component it is an instance of.
-    pub component: Arc<Component>,
+    /// What it works with.
+    pub services: Arc<Services>,
+    /// What its component is granted.
+    pub grants: Arc<Grants>,
     /// The host's side of the guest's handles.
     pub table: ResourceTable,
     /// Open SQLite connections.
@@ -35,55 +37,36 @@ pub struct Guest {
     born: u64,
 }
 
-/// What the guest and the future that runs it tell each other.
-#[derive(Default)]
-pub struct Vitals {
-    /// The tick at which the guest last began to run, so that waiting is not counted as running.
-    entered: AtomicU64,
-    doomed: AtomicBool,
-}
-
-impl Vitals {
-    /// To be called before each poll of the guest's future.
-    pub fn enter(&self, tick: u64) {
-        self.entered.store(tick, Ordering::Relaxed);
-    }
-
-    /// Ends the guest, as a trap would, at the next point where it waits.
-    pub fn doom(&self) {
-        self.doomed.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether the guest is to be ended.
-    pub fn is_doomed(&self) -> bool {
-        self.doomed.load(Ordering::Relaxed)
-    }
-}
-
 impl Guest {
-    /// A store for a fresh instance of `component`.
-    pub fn store(app: &Arc<App>, component: &Arc<Component>, vitals: Arc<Vitals>, chained: bool) -> Store<Self> {
+    /// A store for a fresh instance of a component with these grants. Its calls to other components go by `chain`.
+    pub fn store(
+        services: &Arc<Services>,
+        chain: Arc<dyn Chain>,
+        grants: &Arc<Grants>,
+        vitals: Arc<Vitals>,
+        chained: bool,
+    ) -> Store<Self> {
         let mut wasi = WasiCtx::builder();
         wasi.allow_tcp(false).allow_udp(false);
-        wasi.stdout(GuestOutput::new(&component.id, "stdout"));
-        wasi.stderr(GuestOutput::new(&component.id, "stderr"));
-        for (name, value) in &component.environment {
+        wasi.stdout(GuestOutput::new(&grants.id, "stdout"));
+        wasi.stderr(GuestOutput::new(&grants.id, "stderr"));
+        for (name, value) in &grants.environment {
             wasi.env(name, value);
         }
         let guest = Self {
-            app: Arc::clone(app),
-            component: Arc::clone(component),
+            services: Arc::clone(services),
+            grants: Arc::clone(grants),
             table: ResourceTable::new(),
             connections: 0,
             chained,
             wasi: wasi.build(),
             http: WasiHttpCtx::new(),
-            hooks: Hooks::new(app, component, &vitals),
+            hooks: Hooks::new(services, chain, grants, &vitals),
             vitals,
             ran: 0,
-            born: app.ticker.now(),
+            born: services.ticker.now(),
         };
-        let mut store = Store::new(&app.engine, guest);
+        let mut store = Store::new(&services.engine, guest);
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(|mut context| {
             context.data_mut().count_tick()?;
@@ -95,10 +78,10 @@ impl Guest {
     /// Counts the ticks since the guest was last entered; an error when it has used its time up. A guest that lives
     /// long, such as an event stream, earns a twentieth of its lifetime on top.
     fn count_tick(&mut self) -> wasmtime::Result<()> {
-        let now = self.app.ticker.now();
-        let since = self.vitals.entered.swap(now, Ordering::Relaxed);
+        let now = self.services.ticker.now();
+        let since = self.vitals.reenter(now);
         self.ran += now.saturating_sub(since);
-        let allowed = self.app.limits.cpu_ticks + now.saturating_sub(self.born) / 20;
+        let allowed = self.services.limits.cpu_ticks + now.saturating_sub(self.born) / 20;
         if self.ran > allowed {
             wasmtime::bail!("the component used up its CPU time");
         }
@@ -120,7 +103,7 @@ impl WasiHttpView for Guest {
 
 impl variables::Host for Guest {
     fn get(&mut self, name: String) -> wasmtime::Result<Result<String, variables::Error>> {
-        Ok(match self.component.variables.get(&name) {
+        Ok(match self.grants.variables.get(&name) {
             Some(value) => Ok(value.clone()),
             None if is_variable_name(&name) => Err(variables::Error::Undefined(name)),
             None => Err(variables::Error::InvalidName(name)),

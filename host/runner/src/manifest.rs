@@ -207,7 +207,7 @@ impl Manifest {
                 ),
                 Route::Public(route) => {
                     check_route(route).with_context(|| format!("component {:?}", trigger.component))?;
-                    let key = super::routes::normal(route);
+                    let key = normal(route);
                     if let Some(other) = seen.insert(key, &trigger.component) {
                         bail!("the route {route:?} is given twice: to {other:?} and to {:?}", trigger.component);
                     }
@@ -241,6 +241,11 @@ fn check_route(route: &str) -> anyhow::Result<()> {
     ensure!(!body.contains("...") && !body.contains('*'), "the route {route:?}: /... is understood only at the end");
     ensure!(!body.contains("/:"), "the route {route:?}: named segments (:name) are not supported");
     Ok(())
+}
+
+/// A route without its trailing slash: `/a` and `/a/` are the same route.
+pub fn normal(route: &str) -> &str {
+    route.strip_suffix('/').unwrap_or(route)
 }
 
 #[cfg(test)]

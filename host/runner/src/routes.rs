@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::manifest::{Manifest, Route};
+use crate::manifest::{Manifest, Route, normal};
 
 /// All public routes.
 #[derive(Debug, Default)]
@@ -28,11 +28,6 @@ pub struct Match<'routes, 'path> {
     pub target: &'routes Target,
     /// What the wildcard stands for, with its leading slash; empty for an exact route.
     pub path_info: &'path str,
-}
-
-/// A route without its trailing slash: `/a` and `/a/` are the same route.
-pub fn normal(route: &str) -> &str {
-    route.strip_suffix('/').unwrap_or(route)
 }
 
 impl Routes {

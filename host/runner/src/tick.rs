@@ -9,7 +9,7 @@ use tokio::time::MissedTickBehavior;
 use warmline_process::stopped;
 
 use crate::app::App;
-use crate::outbound::chain;
+use crate::chain::Chain as _;
 use crate::problem::full;
 
 /// Whom to call: a component and a path of it.
@@ -36,7 +36,7 @@ impl std::str::FromStr for Tick {
 
 /// Calls once a second until the runner is stopping. A call that takes longer delays the next one.
 pub async fn run(app: Arc<App>, tick: Tick) {
-    if !app.components.contains_key(&tick.component) {
+    if !app.knows(&tick.component) {
         tracing::debug!(component = tick.component, "no such component: no ticks");
         return;
     }
@@ -69,7 +69,7 @@ async fn call(app: &Arc<App>, tick: &Tick) -> Result<(), String> {
         .header(http::header::HOST, format!("{}.spin.internal", tick.component))
         .body(full(""))
         .map_err(|error| error.to_string())?;
-    let response = chain(app, &tick.component, request).await.ok_or("no place for an instance")?;
+    let response = Arc::clone(app).call(tick.component.clone(), request).await.ok_or("no place for an instance")?;
     let status = response.status();
     // Read to the end, so that the next tick does not begin before this one is done.
     let _ = response.into_body().collect().await;

@@ -10,23 +10,32 @@ use anyhow::{Context as _, bail, ensure};
 use http::{Request, Response};
 use http_body_util::BodyExt as _;
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use warmline_process::{LogFormat, start_log, stop_on_signal};
 use wasmtime_wasi_http::WasiBody;
 
 use crate::answers::Answers;
-use crate::app::{App, Component, Limits, Slots, TICK, Ticker, reserved_of, share_of, streams_of};
+use crate::app::App;
 use crate::bounds::Streams;
+use crate::client::Client;
+use crate::component::Component;
 use crate::connections::{self, Connections};
 use crate::gateway::{self, Starting};
 use crate::gather::{Gatherer, Room};
-use crate::guest_kv::KeyValue;
+use crate::grants::Grants;
+use crate::guest::Guest;
+use crate::handle::handle;
 use crate::hosts::AllowedHosts;
+use crate::key_value::KeyValue;
+use crate::limits::Limits;
 use crate::manifest::Manifest;
-use crate::outbound::Client;
 use crate::routes::Routes;
+use crate::services::Services;
+use crate::share::Share;
+use crate::slots::{Slots, reserved_of};
 use crate::sqlite::{Database, Durability};
 use crate::tick::Tick;
+use crate::ticker::{TICK, Ticker};
 use crate::told::Told;
 use crate::variables::Variables;
 use crate::{engine, private, problem, serve, tick};
@@ -163,10 +172,10 @@ impl Up {
         let gateway = Starting::new(&manifest, |name| std::env::var(name).ok()).await?;
         let (app, variables) = self.load(&manifest, stopping.clone(), gateway.as_ref()).await?;
         let address = listener.local_addr()?;
-        let _ = app.authority.set(address.to_string());
+        let _ = app.services.authority.set(address.to_string());
         stop_on_signal(stop);
         if let Some(Starting { gateway, listener, .. }) = gateway {
-            tokio::spawn(gateway::serve(gateway, listener, stopping));
+            tokio::spawn(gateway::control::serve(gateway, listener, stopping));
         }
         let server = tokio::spawn(serve::serve(Arc::clone(&app), listener));
         if let Some(path) = &self.ready {
@@ -179,10 +188,10 @@ impl Up {
         if tokio::time::timeout(AFTERLIFE, app.slots.all_free()).await.is_err() {
             tracing::warn!("components were still running {AFTERLIFE:?} after the last answer: ended");
         }
-        for database in app.databases.values() {
+        for database in app.services.databases.values() {
             database.close().await;
         }
-        app.key_value.close().await;
+        app.services.key_value.close().await;
         tracing::info!("stopped");
         Ok(())
     }
@@ -313,27 +322,31 @@ impl Up {
         limits.sockets = limits.sockets.min(connections / 4 * 3);
         let engine = engine::engine(&limits)?;
         let components = tokio::task::block_in_place(|| self.load_components(manifest, &variables, &engine))?;
-        let first = components.values().any(|component| component.reserved);
+        let first = components.values().any(|component| component.share.reserved);
         let per_token = usize::try_from(self.max_streams_per_token).unwrap_or(usize::MAX);
         let per_address = usize::try_from(self.max_streams_per_address).unwrap_or(usize::MAX);
-        let app = App {
+        let (instances, sockets) = (limits.instances, limits.sockets);
+        let services = Services {
             ticker: Ticker::start(&engine).context("cannot start the clock's thread")?,
             engine,
-            components,
-            routes: Routes::new(manifest),
             databases,
             key_value,
             client: Client::default(),
+            limits,
+            authority: OnceLock::new(),
+        };
+        let app = App {
+            services: Arc::new(services),
+            components,
+            routes: Routes::new(manifest),
             gateway: gateway.map(|starting| Arc::clone(&starting.gateway)),
-            slots: Slots::new(limits.instances, if first { reserved_of(limits.instances) } else { 0 }),
+            slots: Slots::new(instances, if first { reserved_of(instances) } else { 0 }),
             bodies: Gatherer::new(self.room(connections), &self.spool()?),
-            streams: Arc::new(Streams::new(per_token, per_address, self.proxy.clone()).with_sockets(limits.sockets)),
+            streams: Arc::new(Streams::new(per_token, per_address, self.proxy.clone()).with_sockets(sockets)),
             answers: Answers::default(),
             told: Told::default(),
             connections: Connections::new(connections),
-            limits,
             stopping,
-            authority: OnceLock::new(),
         };
         Ok((Arc::new(app), variables))
     }
@@ -379,7 +392,7 @@ impl Up {
         &self,
         manifest: &Manifest,
         variables: &Variables,
-        linker: &wasmtime::component::Linker<crate::guest::Guest>,
+        linker: &wasmtime::component::Linker<Guest>,
         cache: &Path,
         id: &str,
         component: &crate::manifest::Component,
@@ -392,18 +405,19 @@ impl Up {
         let fill = |text: &String| variables.fill(text).with_context(|| format!("component {id:?}"));
         let hosts = component.allowed_outbound_hosts.iter().map(fill).collect::<anyhow::Result<Vec<_>>>()?;
         let values = component.variables.iter().map(|(name, text)| Ok((name.clone(), fill(text)?)));
-        Ok(Component {
-            share: Arc::new(Semaphore::new(share_of(self.max_instances.into()))),
-            streams: Arc::new(Semaphore::new(streams_of(share_of(self.max_instances.into())))),
-            reserved: self.reserve.iter().any(|first| first == id),
-            body: self.max_body_of.iter().find(|(of, _)| of == id).map_or(self.max_body, |(_, most)| *most),
+        let grants = Grants {
             variables: values.collect::<anyhow::Result<_>>()?,
             allowed_hosts: AllowedHosts::parse(&hosts).with_context(|| format!("component {id:?}"))?,
-            pre: engine::load(linker, id, &path, cache)?,
             id: id.into(),
             environment: component.environment.clone(),
             key_value_stores: component.key_value_stores.clone(),
             sqlite_databases: component.sqlite_databases.clone(),
+        };
+        Ok(Component {
+            share: Share::new(self.max_instances.into(), self.reserve.iter().any(|first| first == id)),
+            body: self.max_body_of.iter().find(|(of, _)| of == id).map_or(self.max_body, |(_, most)| *most),
+            pre: engine::load(linker, id, &path, cache)?,
+            grants: Arc::new(grants),
         })
     }
 
@@ -501,7 +515,7 @@ async fn wait_until_ready(app: &Arc<App>, path: &str, address: SocketAddr) -> an
         let request = Request::get(format!("http://{address}{path}"))
             .body(problem::full(""))
             .with_context(|| format!("--ready {path:?} is not a path"))?;
-        let response = serve::handle(app, request, address).await;
+        let response = handle(app, request, address).await;
         if response.status().is_success() {
             return Ok(());
         }

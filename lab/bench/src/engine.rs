@@ -13,10 +13,11 @@ use http_body_util::BodyExt as _;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use warmline_runner::app::App;
+use warmline_runner::engine;
+use warmline_runner::handle::handle;
 use warmline_runner::manifest::{self, Manifest};
 use warmline_runner::problem::full;
 use warmline_runner::up::Up;
-use warmline_runner::{engine, serve};
 use wasmtime::Store;
 use wasmtime::component::{Component, Linker, ResourceTable};
 use wasmtime_wasi::p2::bindings::CommandPre;
@@ -97,7 +98,7 @@ pub(super) fn start(manifest: &Path, state: &Path, component: &str, path: &str) 
         let (_running, stopping) = watch::channel(false);
         let (mut app, variables) = up.load(&manifest, stopping, None).await?;
         let written = manifest.component.get(component).with_context(|| format!("no component {component:?}"))?;
-        let linker = engine::linker(&app.engine)?;
+        let linker = engine::linker(&app.services.engine)?;
         let begun = Instant::now();
         let loaded = up.load_component(&manifest, &variables, &linker, &state.join("cache"), component, written)?;
         let load = begun.elapsed();
@@ -124,7 +125,7 @@ async fn answer(app: &Arc<App>, path: &str) -> Result<(Duration, String)> {
     let peer = SocketAddr::from(([127, 0, 0, 1], 9));
     let request = Request::post(format!("http://127.0.0.1{path}")).body(full(""))?;
     let begun = Instant::now();
-    let response = serve::handle(app, request, peer).await;
+    let response = handle(app, request, peer).await;
     let body = response.into_body().collect().await?.to_bytes();
     Ok((begun.elapsed(), String::from_utf8_lossy(&body).into_owned()))
 }

@@ -19,8 +19,19 @@ use page::{Page, Tree};
 const PAGE: &str = "docs/ADD_A_CHANNEL.md";
 
 /// What a build needs of the sources.
-const SOURCES: [&str; 11] =
-    ["Cargo.lock", "Cargo.toml", "clippy.toml", "components", "docs", "host", "lab", "shared", "spin.toml", "tests", "xtask"];
+const SOURCES: [&str; 11] = [
+    "Cargo.lock",
+    "Cargo.toml",
+    "clippy.toml",
+    "components",
+    "docs",
+    "host",
+    "lab",
+    "shared",
+    "spin.toml",
+    "tests",
+    "xtask",
+];
 
 /// The page's own address, which is not always free.
 const BASE: &str = "BASE=http://127.0.0.1:3000\n";

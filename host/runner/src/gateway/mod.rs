@@ -9,8 +9,8 @@
 //! * [`control`]: the address that takes publications;
 //! * here: who is subscribed to what.
 
-mod control;
-mod socket;
+pub mod control;
+pub mod socket;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -27,9 +27,6 @@ use warmline_model::Timestamp;
 
 use super::manifest::Manifest;
 use super::variables::environment_name;
-
-pub use control::serve;
-pub use socket::{open, wanted};
 
 /// The variables by which components know a gateway.
 const KEY: &str = "grip_key";

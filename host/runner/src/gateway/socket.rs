@@ -28,8 +28,8 @@ use wasmtime_wasi_http::WasiBody;
 use super::{Gateway, Line, QUEUE, now};
 use crate::app::App;
 use crate::bounds::Stream;
+use crate::handle::handle;
 use crate::problem::{empty, full, problem};
-use crate::serve::handle;
 
 /// The longest frame taken from a client.
 const FRAME: usize = 256 * 1024;
@@ -71,7 +71,7 @@ pub async fn open<B>(
     let (Some(accept), true, &Method::GET) = (accept, version, request.method()) else {
         return problem(StatusCode::BAD_REQUEST, "bad_handshake", "a WebSocket is asked for with GET, a key and version 13");
     };
-    if gateway.held.load(Ordering::Relaxed) >= app.limits.sockets {
+    if gateway.held.load(Ordering::Relaxed) >= app.services.limits.sockets {
         return problem(StatusCode::SERVICE_UNAVAILABLE, "too_many_sockets", "too many WebSockets at once; try again");
     }
     let counted = match app.streams.socket(app.streams.who(&request, peer)) {
