@@ -10,7 +10,7 @@ use hyper_util::client::legacy;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use serde_json::Value;
 use tokio::sync::watch;
-use warmline_channels::pinduoduo::sign;
+use warmline_channels::pinduoduo::pmc;
 use warmline_process::{Connector, connector};
 
 use super::now;
@@ -67,7 +67,7 @@ impl Door {
     /// It answers, and refuses them: better said now than found in a log later.
     pub(super) async fn opens(&self, stopping: &mut watch::Receiver<bool>) -> anyhow::Result<bool> {
         for tries in 1.. {
-            let (why, after) = match self.post(&Bytes::from(sign::heartbeat(now()))).await {
+            let (why, after) = match self.post(&Bytes::from(pmc::heartbeat(now()))).await {
                 Verdict::Kept => return Ok(true),
                 Verdict::Later(why, after) => (why, after),
                 Verdict::Mend(why) | Verdict::Unreadable(why) | Verdict::NotOurs(why) => {
@@ -92,7 +92,7 @@ impl Door {
         *request.uri_mut() = self.uri.clone();
         let headers = request.headers_mut();
         headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
-        for (name, value) in sign::headers(&self.secret, now().secs(), frame) {
+        for (name, value) in pmc::headers(&self.secret, now().secs(), frame) {
             if let Ok(value) = value.parse() {
                 headers.insert(name, value);
             }

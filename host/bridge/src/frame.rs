@@ -5,7 +5,7 @@ use std::hash::{Hash as _, Hasher as _};
 
 use bytes::Bytes;
 use serde_json::Value;
-use warmline_channels::pinduoduo::sign;
+use warmline_channels::pinduoduo::pmc;
 
 use super::now;
 
@@ -39,7 +39,7 @@ impl Frame {
 
     /// What tells PMC not to send it again; none where it has no id.
     pub(super) fn acknowledgement(&self) -> Option<String> {
-        sign::acknowledgement(&self.value, now())
+        pmc::acknowledgement(&self.value, now())
     }
 
     /// Which of so many lanes it goes by: one for all that is about one order, so that it keeps its order.
@@ -58,6 +58,7 @@ mod tests {
     use super::*;
     use serde_json::json;
     use std::collections::BTreeSet;
+    use warmline_channels::pinduoduo::sign;
 
     #[test]
     fn frames_of_one_order_share_a_lane() {

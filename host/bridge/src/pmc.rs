@@ -18,7 +18,7 @@ use tokio::time::{Instant, MissedTickBehavior, timeout};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
-use warmline_channels::pinduoduo::sign;
+use warmline_channels::pinduoduo::pmc;
 
 use super::door::Door;
 use super::frame::Frame;
@@ -69,7 +69,7 @@ impl Place {
 
     /// The address holds what proves us, so it is in no error.
     async fn connect(&self) -> Result<Socket, String> {
-        let url = self.base.clone() + &sign::connection_path(&self.client_id, &self.client_secret, now());
+        let url = self.base.clone() + &pmc::connection_path(&self.client_id, &self.client_secret, now());
         let config = WebSocketConfig::default().max_message_size(Some(FRAME_BYTES)).max_frame_size(Some(FRAME_BYTES));
         match timeout(PATIENCE, tokio_tungstenite::connect_async_with_config(url, Some(config), true)).await {
             Ok(Ok((socket, _))) => Ok(socket),
@@ -190,7 +190,7 @@ async fn converse(
                 if held.is_none() && last.elapsed() > bounds.silence {
                     Err("PMC is silent".to_owned())
                 } else {
-                    say(&mut sink, sign::heartbeat(now())).await
+                    say(&mut sink, pmc::heartbeat(now())).await
                 }
             }
             room = lanes[lane].reserve(), if held.is_some() => match (room, held.take()) {

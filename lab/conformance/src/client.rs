@@ -1,23 +1,20 @@
-//! A small HTTP client for the checks.
+//! The tools' HTTP client, as the checks use it.
 
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Response};
-use http_body_util::{BodyExt as _, Full};
+use http::{HeaderMap, Method, Response};
+use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use warmline_client::Http;
 
 /// Where the probe answers.
 #[derive(Clone)]
 pub struct Probe {
     base: String,
-    client: Client<HttpConnector, Full<Bytes>>,
+    http: Http,
 }
 
 /// An answer, read to its end.
@@ -31,12 +28,13 @@ pub struct Answer {
     pub body: String,
 }
 
+/// How long a body may take; the client itself waits as long for the answer to begin.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Probe {
     /// A client for the probe at `base`, such as `http://127.0.0.1:3000`.
     pub fn new(base: &str) -> Self {
-        Self { base: base.trim_end_matches('/').to_owned(), client: Client::builder(TokioExecutor::new()).build_http() }
+        Self { base: base.trim_end_matches('/').to_owned(), http: Http::new() }
     }
 
     /// `host:port`.
@@ -52,15 +50,9 @@ impl Probe {
         headers: &[(&str, &str)],
         body: Vec<u8>,
     ) -> Result<Response<Incoming>> {
-        let mut request = Request::builder().method(method).uri(format!("{}{path}", self.base));
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        let request = request.body(Full::from(body))?;
-        let answer = tokio::time::timeout(PATIENCE, self.client.request(request)).await;
-        answer
-            .with_context(|| format!("{path}: no answer in {PATIENCE:?}"))?
-            .with_context(|| format!("{path}: the request failed"))
+        let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+        let answer = self.http.open(method.as_str(), &format!("{}{path}", self.base), &headers, body).await;
+        answer.map_err(|error| anyhow::anyhow!("{path}: {error}"))
     }
 
     /// Sends a request and reads the whole answer.
