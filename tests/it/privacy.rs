@@ -124,7 +124,7 @@ fn no_file_and_no_line_of_the_log_holds_a_name_a_number_a_word_or_a_secret() {
     agent.api.post(&format!("/api/conversations/{id}/messages"), &json!({ "content": WORDS })).refused(422, "invalid_body");
     // A platform that is away is logged, too.
     shop.platform
-        .script(warmline_simulate::platform::Rule::send(warmline_simulate::platform::Behaviour::Status(500)).once());
+        .script(warmline_simulate::channels::Rule::send(warmline_simulate::channels::Behaviour::Status(500)).once());
     let late = agent.reply(&shop.wait_text(&text).0, REPLY);
     until("the last reply", || shop.wait_text(REPLY).1["delivery"]["state"].as_str().map(|_| ()));
     assert!(late["id"].is_string());

@@ -4,7 +4,8 @@ use super::Bench;
 use anyhow::Result;
 use warmline_client::Api;
 use warmline_simulate::bed::seed;
-use warmline_simulate::platform::Platform;
+use warmline_simulate::channels::stand::Stand;
+use warmline_simulate::channels::wechat::Wechat;
 use warmline_simulate::server::{Server, ServerOptions};
 
 /// A server ready to be measured.
@@ -14,7 +15,7 @@ pub struct Bed {
     /// Its API, as administrator.
     pub api: Api,
     /// Where its replies would go; it must be there as long as the server is.
-    _platform: Platform,
+    _platform: Stand,
 }
 
 impl Bed {
@@ -23,7 +24,7 @@ impl Bed {
     /// # Errors
     /// The server does not start or refuses the seed.
     pub(super) fn make(bench: &Bench<'_>, options: &ServerOptions, conversations: i64) -> Result<Self> {
-        let platform = Platform::start(0)?;
+        let platform = Stand::start(Box::new(Wechat::of_any_app()))?;
         let options = ServerOptions { platform: Some(platform.url()), ..options.clone() };
         let server = bench.start(&options)?;
         let api = Api::new(&server.url(), &server.admin_token()?);

@@ -24,7 +24,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use warmline_client::{Api, Http};
 use warmline_simulate::bed;
-use warmline_simulate::platform::{Behaviour, Platform, Rule};
+use warmline_simulate::channels::stand::Stand;
+use warmline_simulate::channels::wechat::Wechat;
+use warmline_simulate::channels::{Behaviour, Rule};
 use warmline_simulate::rng::Rng;
 use warmline_simulate::scratch::{Scratch, free_port};
 use warmline_simulate::server::{Server, ServerOptions, server_program};
@@ -186,7 +188,7 @@ pub fn kill9(args: &ChaosArgs) -> Result<ChaosReport> {
         None => server_program()?,
     };
     let durability = if args.durability == "normal" { "normal" } else { "full" };
-    let platform = Platform::start(0)?;
+    let platform = Stand::start(Box::new(Wechat::of_any_app()))?;
     let options = ServerOptions {
         port: free_port()?,
         platform: Some(platform.url()),
@@ -239,7 +241,7 @@ pub fn kill9(args: &ChaosArgs) -> Result<ChaosReport> {
 }
 
 /// The platform's API as it is on a bad day.
-fn make_trouble(platform: &Platform) {
+fn make_trouble(platform: &Stand) {
     platform.script(Rule::send(Behaviour::DropAfter).every(41));
     platform.script(Rule::send(Behaviour::DropBefore).every(53));
     platform.script(Rule::send(Behaviour::Status(500)).every(67));

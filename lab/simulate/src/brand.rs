@@ -102,6 +102,7 @@ impl Brand {
                     app_secret: self.wechat_app_secret.clone(),
                     token: self.wechat_token.clone(),
                     aes_key: self.wechat_aes_key.clone(),
+                    ..Wechat::default()
                 };
                 Entrance::platform(Box::new(platform), port)
             }

@@ -2,7 +2,6 @@
 //! interfaces that platforms, customers and agents use; no component knows of it.
 //!
 //! * [`channels`]: every platform, and the server that plays it;
-//! * [`platform`]: an HTTP server that plays WeChat's API and remembers what it took;
 //! * [`customers`], [`agents`], [`brand`], [`figures`]: the people, and what they experience;
 //! * [`load`], [`wire`], [`histogram`]: open-loop load at little cost, and its figures;
 //! * [`demo`]: all of it against a running server; [`command`]: the parts on their own;
@@ -24,7 +23,6 @@ pub mod histogram;
 mod listen;
 pub mod live;
 pub mod load;
-pub mod platform;
 pub mod rng;
 pub mod scratch;
 pub mod server;

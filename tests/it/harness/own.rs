@@ -40,7 +40,7 @@ fn post(path: &str, headers: Vec<(&str, String)>, body: String) -> Arrival {
     Arrival::Webhook(Request { method, path, headers, body, ..Request::default() })
 }
 
-/// Nobody is called here: WeChat's API is simulated by `warmline_simulate::platform`, and our own clients fetch.
+/// Nobody is called here: WeChat's API is simulated by `Shop::platform`, and our own clients fetch.
 impl Simulated for Own {
     fn channel(&self) -> &'static str {
         match self {

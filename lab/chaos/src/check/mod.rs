@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 use warmline_client::{Api, Conversation, Message};
 use warmline_model::{AgentId, DeliveryState, Origin, Units};
-use warmline_simulate::platform::{Platform, Sent};
+use warmline_simulate::channels::Sent;
+use warmline_simulate::channels::stand::Stand;
 
 /// A conversation with everything said in it.
 struct Told {
@@ -45,7 +46,7 @@ pub(super) async fn undelivered(api: &Api) -> Result<usize> {
 }
 
 /// Compares everything.
-pub(super) async fn audit(api: &Api, ledger: &Ledger, platform: &Platform, report: &mut ChaosReport) -> Result<()> {
+pub(super) async fn audit(api: &Api, ledger: &Ledger, platform: &Stand, report: &mut ChaosReport) -> Result<()> {
     let (told, log, sent) = (everything(api).await?, log(api).await?, platform.sent());
     inbound(ledger, &told, &log, report);
     replies(ledger, &told, &log, &sent, report);
@@ -91,7 +92,7 @@ fn replies(ledger: &Ledger, told: &[Told], log: &Log, sent: &[Sent], report: &mu
     let book = ledger.open();
     report.refusals = book.refusals.clone();
     let mut seen: HashMap<&str, u64> = HashMap::new();
-    for text in sent.iter().filter_map(|sent| sent.text.as_deref()).filter(|text| text.starts_with(REPLY)) {
+    for text in sent.iter().map(|sent| sent.text.as_str()).filter(|text| text.starts_with(REPLY)) {
         *seen.entry(text).or_default() += 1;
         report.delivered += 1;
     }
@@ -138,10 +139,8 @@ fn replies(ledger: &Ledger, told: &[Told], log: &Log, sent: &[Sent], report: &mu
 /// Replies of one conversation arrive in the order in which they stand in it.
 fn order(told: &[Told], sent: &[Sent], report: &mut ChaosReport) {
     let mut first: HashMap<&str, usize> = HashMap::new();
-    for one in sent {
-        if let Some(text) = one.text.as_deref() {
-            first.entry(text).or_insert(one.order);
-        }
+    for (order, one) in sent.iter().enumerate() {
+        first.entry(&one.text).or_insert(order);
     }
     for told in told {
         let arrived: Vec<usize> = told

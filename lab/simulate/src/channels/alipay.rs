@@ -109,7 +109,7 @@ impl Simulated for Alipay {
 
     fn answer(&self, endpoint: Endpoint, _call: &Request, _token: &str, _kept: &[(u64, Value)]) -> Answer {
         match endpoint {
-            Endpoint::Media => Answer { status: 200, body: b"\xff\xd8\xff\xe0simulated".to_vec() },
+            Endpoint::Media => Answer::new(200, b"\xff\xd8\xff\xe0simulated".to_vec()),
             _ => response(&json!({ "code": "10000", "msg": "Success" })),
         }
     }

@@ -198,7 +198,7 @@ impl<'a, A: Adapter> Driver<'a, A> {
         for (trouble, outcome) in troubles {
             assert_eq!(self.refused(*trouble), *outcome, "{trouble:?}");
         }
-        let broken = self.outcome(&Answer { status: 500, body: Vec::new() });
+        let broken = self.outcome(&Answer::new(500, Vec::new()));
         assert_eq!(broken, Outcome::Retry("platform_unavailable"));
         self.reply_call(to, &Content::text(text), Some(TOKEN))
     }

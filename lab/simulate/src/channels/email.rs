@@ -82,7 +82,7 @@ impl Simulated for Email {
     }
 
     fn answer(&self, _: Endpoint, _: &Request, _: &str, _: &[(u64, Value)]) -> Answer {
-        Answer { status: 202, body: Vec::new() }
+        Answer::new(202, Vec::new())
     }
 
     /// SendGrid has neither access tokens nor a window: used-up credits stand for the latter.

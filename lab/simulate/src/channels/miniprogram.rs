@@ -65,7 +65,7 @@ impl Simulated for Miniprogram {
 
     /// Mini programs send fewer kinds than official accounts.
     fn check(&self, endpoint: Endpoint, call: &Request, token: &str) -> Result<Option<Sent>, Trouble> {
-        let sent = wx::check(endpoint, call, token, (wx::APP_ID, wx::APP_SECRET))?;
+        let sent = wx::check(endpoint, call, token, Some((wx::APP_ID, wx::APP_SECRET)))?;
         let kinds = ["text", "image", "link", "miniprogrampage"];
         if sent.is_some() && !call.json()["msgtype"].as_str().is_some_and(|kind| kinds.contains(&kind)) {
             return Err(Trouble::SignatureRefused);
@@ -73,8 +73,8 @@ impl Simulated for Miniprogram {
         Ok(sent)
     }
 
-    fn answer(&self, endpoint: Endpoint, _call: &Request, token: &str, _kept: &[(u64, Value)]) -> Answer {
-        wx::answer(endpoint, token)
+    fn answer(&self, endpoint: Endpoint, call: &Request, token: &str, _kept: &[(u64, Value)]) -> Answer {
+        wx::answer(endpoint, call, token, self.token_secs())
     }
 
     fn refuse(&self, endpoint: Endpoint, trouble: Trouble) -> Answer {

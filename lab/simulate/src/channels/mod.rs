@@ -13,6 +13,7 @@ pub mod miniprogram;
 pub mod phone;
 pub mod phone_providers;
 pub mod pinduoduo;
+mod rules;
 pub mod sms;
 pub mod stand;
 pub mod taobao;
@@ -22,6 +23,8 @@ pub mod wecom;
 pub mod weibo;
 mod wx;
 pub mod xiaohongshu;
+
+pub use rules::{Behaviour, Rule};
 
 use serde_json::Value;
 
@@ -146,14 +149,28 @@ pub enum Trouble {
 pub struct Answer {
     /// Status.
     pub status: u16,
+    /// Headers.
+    pub headers: Vec<(&'static str, String)>,
     /// Body.
     pub body: Vec<u8>,
 }
 
 impl Answer {
+    /// A status and a body.
+    pub const fn new(status: u16, body: Vec<u8>) -> Self {
+        Self { status, headers: Vec::new(), body }
+    }
+
+    /// The same with one more header.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
     /// A 200 with JSON.
     pub fn json(value: &Value) -> Self {
-        Self { status: 200, body: value.to_string().into_bytes() }
+        Self::new(200, value.to_string().into_bytes())
     }
 }
 
@@ -222,7 +239,7 @@ pub trait Simulated: Send + Sync {
     /// The answer to a good call. `token` is the present access token; `kept` holds the kept messages that are not confirmed,
     /// each with its position.
     fn answer(&self, _endpoint: Endpoint, _call: &Request, _token: &str, _kept: &[(u64, Value)]) -> Answer {
-        Answer { status: 404, body: Vec::new() }
+        Answer::new(404, Vec::new())
     }
 
     /// The positions of the kept messages that the answer to a [`Endpoint::Pull`] holds.
@@ -235,8 +252,23 @@ pub trait Simulated: Send + Sync {
         Vec::new()
     }
 
+    /// How long an access token is valid, in seconds.
+    fn token_secs(&self) -> u64 {
+        7200
+    }
+
+    /// Whether a call for a token wants another one in the place of the one that is valid.
+    fn renews(&self, _call: &Request) -> bool {
+        false
+    }
+
+    /// The answer with an error code of the platform's own, where it has such.
+    fn error(&self, _code: i64) -> Answer {
+        Answer::new(404, Vec::new())
+    }
+
     /// The answer to a call that is refused.
     fn refuse(&self, _endpoint: Endpoint, _trouble: Trouble) -> Answer {
-        Answer { status: 404, body: Vec::new() }
+        Answer::new(404, Vec::new())
     }
 }

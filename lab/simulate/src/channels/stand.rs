@@ -1,7 +1,11 @@
 //! A real HTTP server that plays the part of one platform: it checks every call as the platform does, keeps what it was given,
-//! and misbehaves as told.
+//! and misbehaves as told by [`Rule`]s.
+//!
+//! A connection may break before the platform took a message or after it. No sender can tell the one from the other: hence the
+//! record here, not the sender's, says what a customer saw.
 
-use super::{Account, Act, Answer, Arrival, Endpoint, Request, Sent, Simulated, Trouble};
+use super::rules::RuleSet;
+use super::{Account, Act, Answer, Arrival, Behaviour, Endpoint, Request, Rule, Sent, Simulated};
 use crate::histogram::Histogram;
 use crate::listen::Listening;
 use anyhow::Result;
@@ -9,7 +13,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use serde_json::Value;
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -17,35 +21,84 @@ const BODY_LIMIT: usize = 1 << 20;
 /// Kept messages beyond this number are forgotten once they were given out, oldest first: a demo may run for days.
 const MEMORY: usize = 10_000;
 
-/// What the platform does instead of what it should.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Misstep {
-    /// Refuses in its own words.
-    Say(Trouble),
-    /// Answers this status with an empty body.
-    Status(u16),
-    /// Takes the call and answers after this time.
-    Hang(Duration),
+/// A message that the platform took.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Taken {
+    /// To whom, and what.
+    pub sent: Sent,
+    /// The call that brought it.
+    pub body: Vec<u8>,
+    /// Whether the sender was told: false where the connection was dropped afterwards.
+    pub answered: bool,
 }
+
+/// How the platform was used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Calls for a token.
+    pub token_calls: u64,
+    /// Different tokens issued.
+    pub tokens_issued: u64,
+    /// Calls to send, whatever became of them.
+    pub send_calls: u64,
+    /// Messages taken.
+    pub accepted: u64,
+    /// Calls to send that were answered with an error.
+    pub refused: u64,
+    /// Connections dropped before the message was taken.
+    pub dropped_before: u64,
+    /// Connections dropped after the message was taken.
+    pub dropped_after: u64,
+}
+
+/// Says that the connection is to be closed without an answer.
+#[derive(Debug, thiserror::Error)]
+#[error("the connection is dropped as scripted")]
+struct Dropped;
 
 #[derive(Default)]
 struct State {
-    tokens: u64,
+    /// The number of the present token, and since when somebody has it.
+    token: u64,
+    issued: Option<Instant>,
     kept: Vec<(u64, Value)>,
     next: u64,
     /// Kept messages that nobody has fetched yet, and since when.
     waiting: BTreeMap<u64, Instant>,
     fetched: Histogram,
-    sent: Vec<Sent>,
+    taken: Vec<Taken>,
     by_customer: HashMap<String, Vec<usize>>,
     calls: BTreeMap<Endpoint, usize>,
     refused: u64,
-    missteps: VecDeque<(Endpoint, Misstep)>,
+    counts: Counts,
+    rules: RuleSet,
 }
 
 impl State {
-    fn token(&self) -> String {
-        format!("simulated-token-{}", self.tokens)
+    /// The present token. One that has had its time is another from then on.
+    fn token(&mut self, life: Duration) -> String {
+        if self.issued.is_some_and(|since| since.elapsed() >= life) {
+            self.expire_token();
+        }
+        format!("simulated-token-{}", self.token)
+    }
+
+    fn expire_token(&mut self) {
+        self.token += 1;
+        self.issued = None;
+    }
+
+    /// Hands the present token out.
+    fn issue(&mut self) {
+        if self.issued.is_none() {
+            self.issued = Some(Instant::now());
+            self.counts.tokens_issued += 1;
+        }
+    }
+
+    fn refuse(&mut self, endpoint: Endpoint) {
+        self.refused += 1;
+        self.counts.refused += u64::from(endpoint == Endpoint::Send);
     }
 
     fn keep(&mut self, item: Value) {
@@ -65,9 +118,10 @@ impl State {
         }
     }
 
-    fn take(&mut self, sent: Sent) {
-        self.by_customer.entry(sent.to.clone()).or_default().push(self.sent.len());
-        self.sent.push(sent);
+    fn take(&mut self, sent: Sent, body: &[u8], answered: bool) {
+        self.by_customer.entry(sent.to.clone()).or_default().push(self.taken.len());
+        self.taken.push(Taken { sent, body: body.to_vec(), answered });
+        self.counts.accepted += 1;
     }
 }
 
@@ -120,7 +174,12 @@ impl Stand {
 
     /// The account, with its API here.
     pub fn account(&self) -> Account {
-        self.platform().account(&format!("http://{}", self.listening.address))
+        self.platform().account(&self.url())
+    }
+
+    /// The address of its API, without a path.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.listening.address)
     }
 
     /// Lets a customer do something; the webhook that the platform sends for it, if it sends one. What the platform keeps is
@@ -137,19 +196,34 @@ impl Stand {
 
     /// The messages that the API took, in order.
     pub fn sent(&self) -> Vec<Sent> {
-        self.shared.lock().sent.clone()
+        self.shared.lock().taken.iter().map(|taken| taken.sent.clone()).collect()
     }
 
     /// How many messages the API took.
     pub fn sent_count(&self) -> usize {
-        self.shared.lock().sent.len()
+        self.shared.lock().taken.len()
+    }
+
+    /// The messages that the API took from number `first` on, with what became of each.
+    pub fn taken_since(&self, first: usize) -> Vec<Taken> {
+        self.shared.lock().taken.get(first..).unwrap_or_default().to_vec()
     }
 
     /// What one customer was sent after the first `seen` messages, in order.
     pub fn sent_after(&self, open_id: &str, seen: usize) -> Vec<Sent> {
         let state = self.shared.lock();
         let places = state.by_customer.get(open_id).map(Vec::as_slice).unwrap_or_default();
-        places.iter().skip(seen).filter_map(|place| state.sent.get(*place)).cloned().collect()
+        places.iter().skip(seen).filter_map(|place| Some(state.taken.get(*place)?.sent.clone())).collect()
+    }
+
+    /// The texts that one customer was sent, in order.
+    pub fn texts_to(&self, open_id: &str) -> Vec<String> {
+        self.sent_after(open_id, 0).into_iter().map(|sent| sent.text).filter(|text| !text.is_empty()).collect()
+    }
+
+    /// How the platform was used.
+    pub fn counts(&self) -> Counts {
+        self.shared.lock().counts
     }
 
     /// The calls of an endpoint so far.
@@ -177,14 +251,19 @@ impl Stand {
         self.shared.lock().fetched.clone()
     }
 
-    /// Misbehaves at the next call of an endpoint for which nothing was scripted yet.
-    pub fn script(&self, endpoint: Endpoint, misstep: Misstep) {
-        self.shared.lock().missteps.push_back((endpoint, misstep));
+    /// Adds a rule behind those that are there.
+    pub fn script(&self, rule: Rule) {
+        self.shared.lock().rules.add(rule);
     }
 
-    /// Makes the present access token invalid.
+    /// Drops all rules: everything works again.
+    pub fn clear_script(&self) {
+        self.shared.lock().rules = RuleSet::default();
+    }
+
+    /// Makes the present access token invalid, as the platform does when another system fetches one.
     pub fn expire_token(&self) {
-        self.shared.lock().tokens += 1;
+        self.shared.lock().expire_token();
     }
 
     /// Keeps a message until it is asked for, whichever it is.
@@ -209,58 +288,102 @@ async fn read(request: hyper::Request<Incoming>) -> Option<Request> {
     })
 }
 
-async fn handle(
-    request: hyper::Request<Incoming>,
-    shared: Arc<Shared>,
-) -> Result<hyper::Response<Full<Bytes>>, std::convert::Infallible> {
+async fn handle(request: hyper::Request<Incoming>, shared: Arc<Shared>) -> Result<hyper::Response<Full<Bytes>>, Dropped> {
     let answer = match read(request).await {
-        Some(call) => {
-            let (answer, pause) = answer(&shared, &call);
-            tokio::time::sleep(pause).await;
-            answer
-        }
-        None => Answer { status: 400, body: Vec::new() },
+        Some(call) => answer(&shared, &call).await?,
+        None => Answer::new(400, Vec::new()),
     };
     let mut response = hyper::Response::new(Full::new(Bytes::from(answer.body)));
     *response.status_mut() = hyper::StatusCode::from_u16(answer.status).unwrap_or(hyper::StatusCode::IM_A_TEAPOT);
+    for (name, value) in answer.headers {
+        if let Ok(value) = value.parse() {
+            response.headers_mut().insert(name, value);
+        }
+    }
     Ok(response)
 }
 
-fn answer(shared: &Shared, call: &Request) -> (Answer, Duration) {
-    let (platform, mut state) = (shared.platform.as_ref(), shared.lock());
-    let Some(endpoint) = platform.endpoint(call) else {
-        return (Answer { status: 404, body: Vec::new() }, Duration::ZERO);
-    };
-    *state.calls.entry(endpoint).or_default() += 1;
-    let misstep = state.missteps.iter().position(|(at, _)| *at == endpoint).and_then(|i| state.missteps.remove(i));
-    let mut pause = Duration::ZERO;
-    match misstep {
-        Some((_, Misstep::Say(trouble))) => {
-            state.refused += 1;
-            return (platform.refuse(endpoint, trouble), pause);
-        }
-        Some((_, Misstep::Status(status))) => {
-            state.refused += 1;
-            return (Answer { status, body: Vec::new() }, pause);
-        }
-        Some((_, Misstep::Hang(time))) => pause = time,
-        None => {}
+async fn answer(shared: &Shared, call: &Request) -> Result<Answer, Dropped> {
+    let Some(endpoint) = shared.platform.endpoint(call) else { return Ok(Answer::new(404, Vec::new())) };
+    let (delay, behaviour) = decide(shared, endpoint, call);
+    tokio::time::sleep(delay).await;
+    let answer = carry_out(shared, endpoint, call, behaviour)?;
+    if let Some(Behaviour::Late(time)) = behaviour {
+        tokio::time::sleep(time).await;
     }
-    let token = state.token();
-    match platform.check(endpoint, call, &token) {
-        Ok(sent) => sent.into_iter().for_each(|sent| state.take(sent)),
-        Err(trouble) => {
-            state.refused += 1;
-            return (platform.refuse(endpoint, trouble), pause);
-        }
-    }
-    if endpoint == Endpoint::Confirm {
-        let confirmed = platform.confirmed(call, &state.kept);
-        state.kept.retain(|(position, _)| !confirmed.contains(position));
-    }
-    if endpoint == Endpoint::Pull {
-        let given = platform.given(call, &state.kept);
-        state.give(&given);
-    }
-    (platform.answer(endpoint, call, &token, &state.kept), pause)
+    Ok(answer)
 }
+
+/// Counts a call, and asks the rules what is to become of it.
+fn decide(shared: &Shared, endpoint: Endpoint, call: &Request) -> (Duration, Option<Behaviour>) {
+    let (platform, mut state) = (shared.platform.as_ref(), shared.lock());
+    *state.calls.entry(endpoint).or_default() += 1;
+    match endpoint {
+        Endpoint::Token => state.counts.token_calls += 1,
+        Endpoint::Send => state.counts.send_calls += 1,
+        _ => {}
+    }
+    let token = state.token(Duration::from_secs(platform.token_secs()));
+    let sent = platform.check(endpoint, call, &token).ok().flatten();
+    let (to, text) = sent.as_ref().map(|sent| (sent.to.as_str(), sent.text.as_str())).unwrap_or_default();
+    state.rules.decide(endpoint, to, text)
+}
+
+/// Does with a call what a rule says, or what the platform does.
+fn carry_out(shared: &Shared, endpoint: Endpoint, call: &Request, behaviour: Option<Behaviour>) -> Result<Answer, Dropped> {
+    let (platform, mut state) = (shared.platform.as_ref(), shared.lock());
+    let refusal = match behaviour {
+        Some(Behaviour::Say(trouble)) => Some(platform.refuse(endpoint, trouble)),
+        Some(Behaviour::Error(code)) => Some(platform.error(code)),
+        Some(Behaviour::Status(status)) => Some(Answer::new(status, Vec::new())),
+        Some(Behaviour::Later(status, secs)) => Some(Answer::new(status, Vec::new()).with("retry-after", secs.to_string())),
+        Some(Behaviour::DropBefore) => {
+            state.counts.dropped_before += 1;
+            return Err(Dropped);
+        }
+        Some(Behaviour::DropAfter | Behaviour::Unreadable | Behaviour::Late(_) | Behaviour::Delay(_)) | None => None,
+    };
+    if let Some(refusal) = refusal {
+        state.refuse(endpoint);
+        return Ok(refusal);
+    }
+    let life = Duration::from_secs(platform.token_secs());
+    let mut token = state.token(life);
+    let answered = behaviour != Some(Behaviour::DropAfter);
+    match platform.check(endpoint, call, &token) {
+        Ok(sent) => sent.into_iter().for_each(|sent| state.take(sent, &call.body, answered)),
+        Err(trouble) => {
+            state.refuse(endpoint);
+            return Ok(platform.refuse(endpoint, trouble));
+        }
+    }
+    match endpoint {
+        Endpoint::Token => {
+            if platform.renews(call) {
+                state.expire_token();
+                token = state.token(life);
+            }
+            state.issue();
+        }
+        Endpoint::Confirm => {
+            let confirmed = platform.confirmed(call, &state.kept);
+            state.kept.retain(|(position, _)| !confirmed.contains(position));
+        }
+        Endpoint::Pull => {
+            let given = platform.given(call, &state.kept);
+            state.give(&given);
+        }
+        Endpoint::Send | Endpoint::Media => {}
+    }
+    if !answered {
+        state.counts.dropped_after += 1;
+        return Err(Dropped);
+    }
+    Ok(match behaviour {
+        Some(Behaviour::Unreadable) => Answer::new(200, b"<html>ok</html>".to_vec()).with("content-type", "text/html"),
+        _ => platform.answer(endpoint, call, &token, &state.kept),
+    })
+}
+
+#[cfg(test)]
+mod tests;

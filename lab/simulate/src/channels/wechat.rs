@@ -18,6 +18,17 @@ pub struct Wechat {
     pub token: String,
     /// EncodingAESKey.
     pub aes_key: String,
+    /// Whether any app may fetch a token, with any secret.
+    pub any_app: bool,
+    /// How long an access token is valid, in seconds.
+    pub token_secs: u64,
+}
+
+impl Wechat {
+    /// The API alone, for accounts that somebody else makes.
+    pub fn of_any_app() -> Self {
+        Self { any_app: true, ..Self::default() }
+    }
 }
 
 impl Default for Wechat {
@@ -28,6 +39,8 @@ impl Default for Wechat {
             app_secret: wx::APP_SECRET.into(),
             token: wx::TOKEN.into(),
             aes_key: wx::AES_KEY.into(),
+            any_app: false,
+            token_secs: 7200,
         }
     }
 }
@@ -74,11 +87,24 @@ impl Simulated for Wechat {
     }
 
     fn check(&self, endpoint: Endpoint, call: &Request, token: &str) -> Result<Option<Sent>, Trouble> {
-        wx::check(endpoint, call, token, (&self.app_id, &self.app_secret))
+        let app = (self.app_id.as_str(), self.app_secret.as_str());
+        wx::check(endpoint, call, token, (!self.any_app).then_some(app))
     }
 
-    fn answer(&self, endpoint: Endpoint, _call: &Request, token: &str, _kept: &[(u64, Value)]) -> Answer {
-        wx::answer(endpoint, token)
+    fn answer(&self, endpoint: Endpoint, call: &Request, token: &str, _kept: &[(u64, Value)]) -> Answer {
+        wx::answer(endpoint, call, token, self.token_secs)
+    }
+
+    fn token_secs(&self) -> u64 {
+        self.token_secs
+    }
+
+    fn renews(&self, call: &Request) -> bool {
+        wx::renews(call)
+    }
+
+    fn error(&self, code: i64) -> Answer {
+        wx::error(code)
     }
 
     fn refuse(&self, endpoint: Endpoint, trouble: Trouble) -> Answer {

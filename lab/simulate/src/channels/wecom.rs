@@ -105,7 +105,7 @@ impl Simulated for Wecom {
                 Answer::json(&json!({ "errcode": 0, "errmsg": "ok", "access_token": token, "expires_in": 7200 }))
             }
             Endpoint::Pull => Answer::json(&page(&call.json(), kept)),
-            Endpoint::Media => wx::answer(endpoint, token),
+            Endpoint::Media => wx::answer(endpoint, call, token, self.token_secs()),
             _ => Answer::json(&json!({ "errcode": 0, "errmsg": "ok", "msgid": "simulated" })),
         }
     }

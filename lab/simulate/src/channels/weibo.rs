@@ -90,7 +90,7 @@ impl Simulated for Weibo {
 
     fn answer(&self, endpoint: Endpoint, _call: &Request, _token: &str, _kept: &[(u64, Value)]) -> Answer {
         match endpoint {
-            Endpoint::Media => Answer { status: 200, body: b"\xff\xd8\xff\xe0simulated".to_vec() },
+            Endpoint::Media => Answer::new(200, b"\xff\xd8\xff\xe0simulated".to_vec()),
             _ => Answer::json(&json!({ "result": true, "sender_id": BRAND })),
         }
     }
@@ -102,7 +102,7 @@ impl Simulated for Weibo {
             Trouble::RateLimited => (403, 10_023, "User requests out of rate limit!"),
             Trouble::SignatureRefused => (400, 10_017, "Parameter value invalid"),
         };
-        Answer { status, body: json!({ "request": REPLY, "error_code": code, "error": error }).to_string().into_bytes() }
+        Answer::new(status, json!({ "request": REPLY, "error_code": code, "error": error }).to_string().into_bytes())
     }
 }
 

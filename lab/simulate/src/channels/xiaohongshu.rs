@@ -84,7 +84,7 @@ impl Simulated for Xiaohongshu {
 
     fn refuse(&self, _: Endpoint, trouble: Trouble) -> Answer {
         match trouble {
-            Trouble::RateLimited => Answer { status: 429, body: Vec::new() },
+            Trouble::RateLimited => Answer::new(429, Vec::new()),
             _ => Answer::json(&json!({ "success": false, "msg": "refused", "code": -1 })),
         }
     }

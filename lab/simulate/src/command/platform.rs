@@ -1,7 +1,10 @@
 //! A WeChat API on its own, to send replies to.
 
-use crate::platform::{Behaviour, Platform, Rule};
+use crate::channels::stand::{Stand, Taken};
+use crate::channels::wechat::Wechat;
+use crate::channels::{Behaviour, Rule};
 use anyhow::Result;
+use serde_json::Value;
 use std::time::Duration;
 use warmline_client::state;
 
@@ -30,8 +33,8 @@ pub struct PlatformArgs {
 /// # Errors
 /// The port is taken.
 pub(super) fn run(args: &PlatformArgs) -> Result<()> {
-    let platform = Platform::start(args.port)?;
-    platform.set_token_life(Duration::from_secs(args.token_life));
+    let platform = Wechat { token_secs: args.token_life, ..Wechat::of_any_app() };
+    let platform = Stand::on(args.port, Box::new(platform))?;
     if let Some(delay) = args.delay {
         platform.script(Rule::send(Behaviour::Delay(Duration::from_millis(delay))));
     }
@@ -50,12 +53,21 @@ pub(super) fn run(args: &PlatformArgs) -> Result<()> {
                 () = state::stopped() => break,
                 () = tokio::time::sleep(Duration::from_millis(200)) => {}
             }
-            for sent in platform.sent_since(shown) {
+            for taken in platform.taken_since(shown) {
+                println!("{shown} {}: {}", taken.sent.to, said(&taken));
                 shown += 1;
-                println!("{} {}: {}", sent.order, sent.to, sent.text.unwrap_or(sent.kind));
             }
         }
     });
     println!("{:?}", platform.counts());
     Ok(())
+}
+
+/// The text of a message; where it has none, WeChat's word for its kind.
+fn said(taken: &Taken) -> String {
+    if !taken.sent.text.is_empty() {
+        return taken.sent.text.clone();
+    }
+    let body: Value = serde_json::from_slice(&taken.body).unwrap_or_default();
+    body["msgtype"].as_str().unwrap_or_default().to_owned()
 }

@@ -1,20 +1,14 @@
 //! What goes wrong, and when.
 
+use super::{Endpoint, Trouble};
 use std::time::Duration;
-
-/// The part of the API that a rule is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Endpoint {
-    /// `/cgi-bin/stable_token`.
-    Token,
-    /// `/cgi-bin/message/custom/send`.
-    Send,
-}
 
 /// What the platform does instead of what it should.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Behaviour {
-    /// Answers 200 with this `errcode` (40001, 45015, 45047, -1, …).
+    /// Refuses in its own words.
+    Say(Trouble),
+    /// Refuses with this error code of its own (WeChat's 40001, 45015, 45047, -1, …).
     Error(i64),
     /// Answers this status with an empty body.
     Status(u16),
@@ -26,7 +20,7 @@ pub enum Behaviour {
     Late(Duration),
     /// Waits, then goes on as the next rule or nature says.
     Delay(Duration),
-    /// Closes the connection before reading the request's body.
+    /// Closes the connection without an answer, and has not taken the message.
     DropBefore,
     /// Takes the message, then closes the connection without an answer.
     DropAfter,
@@ -93,11 +87,6 @@ impl Rule {
         self
     }
 
-    /// Whether it can be applied without the request's body.
-    fn early(&self) -> bool {
-        self.behaviour == Behaviour::DropBefore && self.to.is_none() && self.containing.is_none()
-    }
-
     /// Whether it applies to this request; uses up one of its times.
     fn take(&mut self, endpoint: Endpoint, to: &str, text: &str) -> bool {
         let matches = self.endpoint == endpoint
@@ -127,15 +116,10 @@ impl RuleSet {
         self.0.push(rule);
     }
 
-    /// Whether to close the connection before reading.
-    pub(super) fn drops_before(&mut self, endpoint: Endpoint) -> bool {
-        self.0.iter_mut().filter(|rule| rule.early()).any(|rule| rule.take(endpoint, "", ""))
-    }
-
     /// The delay, and what to do after it.
     pub(super) fn decide(&mut self, endpoint: Endpoint, to: &str, text: &str) -> (Duration, Option<Behaviour>) {
         let mut delay = Duration::ZERO;
-        for rule in self.0.iter_mut().filter(|rule| !rule.early()) {
+        for rule in &mut self.0 {
             if rule.take(endpoint, to, text) {
                 match rule.behaviour {
                     Behaviour::Delay(time) => delay += time,
@@ -176,15 +160,5 @@ mod tests {
         assert_eq!(got[0], (Duration::from_millis(5), None));
         assert_eq!(got[1], (Duration::from_millis(12), None));
         assert_eq!(got[2], (Duration::from_millis(5), Some(Behaviour::Error(-1))));
-    }
-
-    #[test]
-    fn a_connection_is_dropped_early_only_where_no_body_is_needed_to_decide() {
-        let mut rules = RuleSet::default();
-        rules.add(Rule::send(Behaviour::DropBefore).to("o1"));
-        assert!(!rules.drops_before(Endpoint::Send));
-        rules.add(Rule::send(Behaviour::DropBefore).once());
-        assert!(rules.drops_before(Endpoint::Send));
-        assert!(!rules.drops_before(Endpoint::Send));
     }
 }

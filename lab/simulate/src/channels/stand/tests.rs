@@ -1,19 +1,24 @@
-//! The simulator over real connections.
+//! A stand over real connections, as WeChat's API.
 
+use super::super::wechat::Wechat;
 use super::*;
-use serde_json::{Value, json};
+use serde_json::json;
 use warmline_client::Http;
 
 struct Caller {
-    platform: Platform,
+    platform: Stand,
     runtime: tokio::runtime::Runtime,
     http: Http,
 }
 
 impl Caller {
     fn new() -> Self {
+        Self::of(Wechat::of_any_app())
+    }
+
+    fn of(platform: Wechat) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        Self { platform: Platform::start(0).unwrap(), runtime, http: Http::new() }
+        Self { platform: Stand::start(Box::new(platform)).unwrap(), runtime, http: Http::new() }
     }
 
     fn post(&self, path: &str, body: &Value) -> Option<(u16, Value)> {
@@ -47,7 +52,7 @@ fn takes_messages_with_a_valid_token_only_and_keeps_their_order() {
     assert_eq!((c.code(&token, "甲"), c.code(&token, "乙")), (0, 0));
     assert_eq!(c.platform.texts_to("o1"), ["甲", "乙"]);
     assert_eq!(c.platform.sent_after("o1", 1).len(), 1);
-    assert!(c.platform.wait_for(2, Duration::ZERO) && !c.platform.wait_for(3, Duration::ZERO));
+    assert_eq!(c.platform.sent_count(), 2);
     let counts = c.platform.counts();
     assert_eq!((counts.token_calls, counts.tokens_issued, counts.accepted, counts.refused), (2, 1, 2, 1));
 }
@@ -59,17 +64,18 @@ fn a_forced_or_expired_token_ends_the_old_one() {
     let new = c.token(true);
     assert_ne!(old, new);
     assert_eq!((c.code(&old, "甲"), c.code(&new, "甲")), (40001, 0));
-    c.platform.expire_tokens();
+    c.platform.expire_token();
     assert_eq!(c.code(&new, "乙"), 40001);
-    c.platform.set_token_life(Duration::ZERO);
+    let c = Caller::of(Wechat { token_secs: 0, ..Wechat::of_any_app() });
     assert_eq!(c.code(&c.token(true), "乙"), 40001);
 }
 
 #[test]
-fn a_registered_app_needs_its_secret() {
-    let c = Caller::new();
-    c.platform.register("wx1", "other");
+fn an_app_needs_its_secret() {
+    let c = Caller::of(Wechat { app_id: "wx1".into(), app_secret: "other".into(), ..Wechat::default() });
     assert_eq!(c.token(false), "");
+    let c = Caller::of(Wechat { app_id: "wx1".into(), app_secret: "s".into(), ..Wechat::default() });
+    assert_ne!(c.token(false), "");
 }
 
 #[test]
@@ -97,7 +103,7 @@ fn a_dropped_connection_has_no_answer_whether_or_not_the_message_was_taken() {
     assert!(c.platform.sent().is_empty());
     assert!(c.send(&token, "甲").is_none());
     assert_eq!(c.platform.texts_to("o1"), ["甲"]);
-    assert!(!c.platform.sent()[0].answered);
+    assert!(!c.platform.taken_since(0)[0].answered);
     assert_eq!(c.code(&token, "甲"), 0);
     let counts = c.platform.counts();
     assert_eq!((counts.dropped_before, counts.dropped_after, counts.accepted), (1, 1, 2));
@@ -118,6 +124,6 @@ fn what_is_not_a_message_is_refused() {
     let c = Caller::new();
     let token = c.token(false);
     let path = format!("/cgi-bin/message/custom/send?access_token={token}");
-    assert_eq!(c.post(&path, &json!({ "msgtype": "text" })).unwrap().1["errcode"], 47001);
+    assert_eq!(c.post(&path, &json!({ "msgtype": "text" })).unwrap().1["errcode"], 48001);
     assert_eq!(c.post("/cgi-bin/nothing", &json!({})).unwrap().0, 404);
 }
