@@ -94,6 +94,28 @@ fn what_tests_link_is_built_without_wasmtime() {
 }
 
 #[test]
+fn no_component_has_the_test_signers() {
+    let packages = Packages::read();
+    let turns_on = |package: &&Value| {
+        let linked = package["dependencies"].as_array().unwrap().iter().filter(|d| d["kind"].is_null());
+        linked.flat_map(|d| d["features"].as_array().unwrap()).any(|feature| feature == "testkit")
+    };
+    let all = packages.metadata["packages"].as_array().unwrap();
+    let with: BTreeSet<String> =
+        all.iter().filter(turns_on).map(|package| package["name"].as_str().unwrap().to_owned()).collect();
+    assert!(with.contains("warmline-simulate"), "{with:?}");
+    let components = workspace().join("components");
+    let components =
+        all.iter().filter(|package| Path::new(package["manifest_path"].as_str().unwrap()).starts_with(&components));
+    let names = components.map(|package| package["name"].as_str().unwrap());
+    for name in names.chain(["warmline-cost", "probe", "trapping", "aiseat"]) {
+        let mut linked = packages.all(name);
+        linked.insert(name.to_owned());
+        assert!(linked.is_disjoint(&with), "{name} links {linked:?}");
+    }
+}
+
+#[test]
 fn only_one_crate_knows_the_host() {
     let packages = Packages::read();
     for (name, links) in packages.links.iter().filter(|(name, _)| name.starts_with("warmline-")) {

@@ -31,7 +31,7 @@ enum Task {
     Up(Up),
     /// Serve and let simulated customers and agents talk (the same as `up --demo`)
     Demo(Up),
-    /// Build the components and the runner
+    /// Build the components and the programs
     Build(Profile),
     /// Run all tests; needs no service beforehand
     #[command(after_help = TEST_HELP)]
