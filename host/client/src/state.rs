@@ -13,10 +13,18 @@ const ADMIN_TOKEN: &str = "SPIN_VARIABLE_ADMIN_TOKEN";
 /// # Errors
 /// The file is not there or does not hold it.
 pub fn admin_token(directory: &Path) -> Result<String> {
+    secret(directory, ADMIN_TOKEN)
+}
+
+/// A secret from `secrets.env`, by the name of its variable.
+///
+/// # Errors
+/// The file is not there or does not hold it.
+pub fn secret(directory: &Path, name: &str) -> Result<String> {
     let path = directory.join("secrets.env");
     let text = std::fs::read_to_string(&path)
         .with_context(|| format!("cannot read {} (give --token, or the server's --state)", path.display()))?;
-    variable(&text, ADMIN_TOKEN).with_context(|| format!("{} holds no {ADMIN_TOKEN}", path.display()))
+    variable(&text, name).with_context(|| format!("{} holds no {name}", path.display()))
 }
 
 fn variable(text: &str, name: &str) -> Option<String> {

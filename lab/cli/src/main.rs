@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 use warmline_bench::BenchArgs;
 use warmline_chaos::ChaosArgs;
 use warmline_conformance::Conformance;
+use warmline_fill::FillArgs;
 use warmline_queue::QueueArgs;
 use warmline_simulate::command::SimulateArgs;
 use warmline_simulate::demo::{self, DemoArgs};
@@ -28,6 +29,7 @@ enum Task {
     Chaos(ChaosArgs),
     Conformance(Conformance),
     SimulateQueue(QueueArgs),
+    Fill(FillArgs),
 }
 
 fn main() -> ExitCode {
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
         Task::Chaos(args) => warmline_chaos::run(&args),
         Task::Conformance(conformance) => conformance.run(server::server_program),
         Task::SimulateQueue(args) => warmline_queue::run(&args),
+        Task::Fill(args) => warmline_fill::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
