@@ -11,8 +11,8 @@ use warmline_channels::webchat::{self, WebchatAdapter};
 use warmline_channels::{Adapter, ClientAdapter, Secrets, registry};
 use warmline_fuzz::libfuzzer_sys::fuzz_target;
 use warmline_model::{Inbound, Sender, Timestamp};
-use warmline_sim::channels::ways::memory::{limit, peak};
-use warmline_sim::channels::ways::{self, NOW};
+use warmline_simulate::channels::ways::memory::{limit, peak};
+use warmline_simulate::channels::ways::{self, NOW};
 
 const EVENTS: u8 = 0;
 const SIGNED: u8 = 1;

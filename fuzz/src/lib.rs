@@ -9,9 +9,9 @@
 use libfuzzer_sys::arbitrary::Unstructured;
 use std::path::Path;
 use warmline_channels::sorted_sign::read_form;
-use warmline_sim::channels::Request;
-use warmline_sim::channels::ways::memory::{Counting, limit, peak};
-use warmline_sim::channels::ways::{self, NOW, Taken, Way};
+use warmline_simulate::channels::Request;
+use warmline_simulate::channels::ways::memory::{Counting, limit, peak};
+use warmline_simulate::channels::ways::{self, NOW, Taken, Way};
 
 pub use libfuzzer_sys;
 

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 use warmline_channels::{Carries, json};
-use warmline_sim::channels::{self, Account, Act, Request, Simulated};
+use warmline_simulate::channels::{self, Account, Act, Request, Simulated};
 
 /// Platforms that post no webhooks: they are asked.
 const SILENT: [&str; 2] = ["jd", "taobao"];

@@ -7,8 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::LazyLock;
 use std::time::Duration;
 use warmline_channels::{Carries, registry};
-use warmline_sim::channels::stand::Misstep;
-use warmline_sim::channels::{self, Endpoint, Request, Simulated, Trouble};
+use warmline_simulate::channels::{self, Behaviour, Endpoint, Request, Rule, Simulated, Trouble};
 
 /// Channels that have tests of their own: they have no platform, but clients of the brand's own.
 const ELSEWHERE: [&str; 2] = ["app", "webchat"];
@@ -118,12 +117,12 @@ fn what_the_platform_says_instead_of_yes_is_understood() {
         };
         // In turn: what is scripted is for the next call, whosever it is.
         for (customer, what, misstep) in [
-            (10, "fails", Misstep::Status(500)),
-            (11, "unavailable", Misstep::Status(503)),
-            (12, "busy", Misstep::Say(Trouble::RateLimited)),
+            (10, "fails", Behaviour::Status(500)),
+            (11, "unavailable", Behaviour::Status(503)),
+            (12, "busy", Behaviour::Say(Trouble::RateLimited)),
         ] {
             let id = talk(customer, what);
-            line.stand.script(Endpoint::Send, misstep);
+            line.stand.script(Rule::send(misstep).once());
             delivered(&id, what);
         }
         let id = talk(13, "token");
@@ -134,14 +133,14 @@ fn what_the_platform_says_instead_of_yes_is_understood() {
             assert!(line.stand.calls(Endpoint::Token) > before, "{channel}: no new token");
         }
         let id = talk(14, "closed");
-        line.stand.script(Endpoint::Send, Misstep::Say(Trouble::WindowClosed));
+        line.stand.script(Rule::send(Behaviour::Say(Trouble::WindowClosed)).once());
         let message = brand.agent.reply(&id, &format!("答 closed-{channel}"));
         let dead = brand.shop.wait_delivery(&id, &message, "dead");
         assert!(dead["delivery"]["reason"].is_string(), "{channel}: {dead}");
         assert!(!line.stand.sent().iter().any(|s| s.text == format!("答 closed-{channel}")));
         // An answer that comes too late leaves doubt: it is counted, and the message sent again.
         let id = talk(15, "late");
-        line.stand.script(Endpoint::Send, Misstep::Hang(Duration::from_secs(9)));
+        line.stand.script(Rule::send(Behaviour::Late(Duration::from_secs(9))).once());
         let message = brand.agent.reply(&id, &format!("答 late-{channel}"));
         brand.shop.wait_delivery(&id, &message, "sent");
         let doubts = brand.shop.admin.events(0);

@@ -1,7 +1,7 @@
 //! The server is killed without warning under load, again and again; the audit afterwards is the crash test's own.
 
 use crate::harness::{program, workspace};
-use warmline_sim::chaos::{ChaosArgs, kill9};
+use warmline_chaos::{ChaosArgs, kill9};
 
 #[test]
 fn after_kill_9_every_acknowledged_message_is_there_once_and_every_reply_was_delivered() {

@@ -3,7 +3,7 @@
 use crate::harness::{Agent, Shop, Wechat, at_once, until};
 use serde_json::{Value, json};
 use std::time::Duration;
-use warmline_sim::platform::{Behaviour, Rule};
+use warmline_simulate::channels::{Behaviour, Rule};
 
 /// A shop with one agent and one customer's conversation.
 struct Talk {
@@ -46,7 +46,7 @@ fn a_reply_is_delivered_once_to_the_customer_who_asked() {
     talk.wait(&message, "sent");
     let sent = talk.shop.platform.sent();
     assert_eq!(sent.len(), 1);
-    assert_eq!((sent[0].to.as_str(), sent[0].text.as_deref()), ("oAlice", Some("您好，包裹今天到 😀")));
+    assert_eq!((sent[0].to.as_str(), sent[0].text.as_str()), ("oAlice", "您好，包裹今天到 😀"));
     assert_eq!(talk.shop.count("delivery.sent"), 1);
     assert_eq!(talk.shop.platform.counts().send_calls, 1);
     assert_eq!(talk.shop.conversation(&talk.id)["state"], "waiting_on_customer");
@@ -70,7 +70,7 @@ fn many_replies_at_once_fetch_one_token() {
 fn a_refused_token_is_replaced_and_the_reply_sent_at_once() {
     let talk = talk();
     talk.wait(&talk.reply("一"), "sent");
-    talk.shop.platform.expire_tokens();
+    talk.shop.platform.expire_token();
     talk.wait(&talk.reply("二"), "sent");
     assert_eq!(talk.texts(), ["一", "二"]);
     let counts = talk.shop.platform.counts();
@@ -217,7 +217,7 @@ fn without_credentials_the_reply_is_dead_and_says_so() {
 #[test]
 fn wrong_credentials_are_a_reason_that_waiting_does_not_mend() {
     let talk = talk();
-    talk.shop.platform.register(&talk.wechat.app_id, "the-real-secret");
+    talk.shop.platform.script(Rule::token(Behaviour::Error(40125)));
     let dead = talk.wait(&talk.reply("一"), "dead");
     assert_eq!(dead["delivery"]["reason"], "credentials_refused");
 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 use std::net::TcpListener;
 use warmline_channels::registry;
-use warmline_sim::channels::{self, Act};
+use warmline_simulate::channels::{self, Act};
 
 /// The hosts of each channel's platform, as the platforms name them; none where it has no API of its own.
 const HOSTS: [(&str, &[&str]); 17] = [

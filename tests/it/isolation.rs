@@ -4,7 +4,7 @@
 use crate::harness::{Brand, Options, Server, act, until, workspace};
 use serde_json::json;
 use std::path::PathBuf;
-use warmline_sim::channels;
+use warmline_simulate::channels;
 
 /// The channel whose component is the one with the defect (`tests/trapping`).
 const BROKEN: &str = "weibo";

@@ -9,9 +9,9 @@ use warmline_channels::{
     alipay, doudian, douyin, kuaishou, miniprogram, pinduoduo, taobao, wechat, wecom, weibo, xiaohongshu,
 };
 use warmline_model::Timestamp;
-use warmline_sim::channels::stand::Stand;
-use warmline_sim::channels::ways::{self, Taken, Way};
-use warmline_sim::channels::{self, Account, Request};
+use warmline_simulate::channels::stand::Stand;
+use warmline_simulate::channels::ways::{self, Taken, Way};
+use warmline_simulate::channels::{self, Account, Request};
 
 /// How long the slowest way may take: its platform is asked every few seconds.
 const PATIENCE: Duration = Duration::from_secs(60);

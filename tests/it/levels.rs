@@ -3,6 +3,7 @@
 use crate::harness::workspace;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::process::Command;
 
 /// Each package of the workspace, with those of the workspace that it links.
@@ -70,6 +71,50 @@ fn an_adapter_links_nothing_of_the_desk() {
         }
     });
     assert!(adapters.count() >= 17);
+}
+
+#[test]
+fn the_operators_program_holds_nothing_of_the_laboratory() {
+    let packages = Packages::read();
+    let lab = workspace().join("lab");
+    let of_lab = packages.metadata["packages"].as_array().unwrap().iter();
+    let of_lab = of_lab.filter(|package| Path::new(package["manifest_path"].as_str().unwrap()).starts_with(&lab));
+    let of_lab: BTreeSet<String> = of_lab.map(|package| package["name"].as_str().unwrap().to_owned()).collect();
+    assert!(of_lab.contains("warmline-simulate") && of_lab.contains("warmline-lab"), "{of_lab:?}");
+    let linked = packages.all("warmline");
+    assert!(linked.contains("warmline-runner"));
+    assert!(linked.is_disjoint(&of_lab), "warmline links {linked:?}");
+}
+
+#[test]
+fn what_tests_link_is_built_without_wasmtime() {
+    let packages = Packages::read();
+    for linked in ["warmline-simulate", "warmline-chaos", "warmline-client", "warmline-replay"] {
+        assert!(!packages.all(linked).contains("wasmtime"), "{linked}");
+    }
+    assert!(packages.all("warmline-bench").contains("wasmtime"));
+}
+
+#[test]
+fn no_component_has_the_test_signers() {
+    let packages = Packages::read();
+    let turns_on = |package: &&Value| {
+        let linked = package["dependencies"].as_array().unwrap().iter().filter(|d| d["kind"].is_null());
+        linked.flat_map(|d| d["features"].as_array().unwrap()).any(|feature| feature == "testkit")
+    };
+    let all = packages.metadata["packages"].as_array().unwrap();
+    let with: BTreeSet<String> =
+        all.iter().filter(turns_on).map(|package| package["name"].as_str().unwrap().to_owned()).collect();
+    assert!(with.contains("warmline-simulate"), "{with:?}");
+    let components = workspace().join("components");
+    let components =
+        all.iter().filter(|package| Path::new(package["manifest_path"].as_str().unwrap()).starts_with(&components));
+    let names = components.map(|package| package["name"].as_str().unwrap());
+    for name in names.chain(["warmline-cost", "probe", "trapping", "aiseat"]) {
+        let mut linked = packages.all(name);
+        linked.insert(name.to_owned());
+        assert!(linked.is_disjoint(&with), "{name} links {linked:?}");
+    }
 }
 
 #[test]

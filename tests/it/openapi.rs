@@ -29,7 +29,8 @@ fn every_operation_answers_as_described() {
     admin.get(&picture).expect(200);
     shop.messages(&id);
     agent.act(&id, "accept", &json!({})).expect(200);
-    shop.platform.script(warmline_sim::platform::Rule::send(warmline_sim::platform::Behaviour::Error(45015)).once());
+    shop.platform
+        .script(warmline_simulate::channels::Rule::send(warmline_simulate::channels::Behaviour::Error(45015)).once());
     let dead = shop.wait_delivery(&id, &agent.reply(&id, "在的"), "dead");
     let given_up = admin.get(&format!("/api/outbox?state=dead&channel=wechat&account={}", shop.name)).expect(200).json();
     assert_eq!((&given_up["items"][0]["id"], &given_up["count"]), (&dead["id"], &json!(1)));

@@ -123,7 +123,8 @@ fn no_file_and_no_line_of_the_log_holds_a_name_a_number_a_word_or_a_secret() {
     wechat.plain(format!("<xml><FromUserName>{OPEN_ID}</FromUserName><Content>{WORDS}")).expect(200);
     agent.api.post(&format!("/api/conversations/{id}/messages"), &json!({ "content": WORDS })).refused(422, "invalid_body");
     // A platform that is away is logged, too.
-    shop.platform.script(warmline_sim::platform::Rule::send(warmline_sim::platform::Behaviour::Status(500)).once());
+    shop.platform
+        .script(warmline_simulate::channels::Rule::send(warmline_simulate::channels::Behaviour::Status(500)).once());
     let late = agent.reply(&shop.wait_text(&text).0, REPLY);
     until("the last reply", || shop.wait_text(REPLY).1["delivery"]["state"].as_str().map(|_| ()));
     assert!(late["id"].is_string());
@@ -192,7 +193,7 @@ fn no_channel_leaves_its_customers_or_their_words_in_the_open() {
     const CUSTOMER: u64 = 88_427_113;
     let environment = vec![("RUST_LOG".to_owned(), "debug".to_owned())];
     let mut server = Server::with("privacy-channels", &Options { environment, ..Options::default() });
-    let platforms = warmline_sim::channels::all().into_iter().map(|platform| (platform.channel().to_owned(), platform));
+    let platforms = warmline_simulate::channels::all().into_iter().map(|platform| (platform.channel().to_owned(), platform));
     let brand = Brand::on(&server, platforms);
     brand.every(
         |_| true,

@@ -1,6 +1,6 @@
-//! `warmline simulate`, the program itself: the customers of every channel write, and what it says was taken is stored.
+//! `warmline-lab simulate`, the program itself: the customers of every channel write, and what it says was taken is stored.
 
-use crate::harness::{Server, at_once, program, until};
+use crate::harness::{Server, at_once, lab, until};
 use serde_json::Value;
 use std::process::{Command, Output};
 use std::sync::LazyLock;
@@ -9,7 +9,7 @@ use warmline_channels::registry;
 static SERVER: LazyLock<Server> = LazyLock::new(|| Server::start("simulate"));
 
 fn simulate(channel: &str, more: &[&str]) -> Output {
-    Command::new(program())
+    Command::new(lab())
         .args(["simulate", "--json", "--channel", channel, "--customers", "20", "--rate", "10", "--for", "2s"])
         .args(["--url", SERVER.base(), "--state"])
         .arg(SERVER.state())

@@ -150,7 +150,7 @@ fn soak(name: &str, kills: bool) {
         },
     );
     let lines: Vec<u8> = events.iter().flat_map(|e| [serde_json::to_vec(e).unwrap(), vec![b'\n']].concat()).collect();
-    let done = warmline_queue::replay::replay(lines.as_slice(), None, true).unwrap();
+    let done = warmline_replay::replay(lines.as_slice(), None, true).unwrap();
     let report = done.check.unwrap();
     println!("{name}: {acknowledged} messages acknowledged; {report}; {}", done.same);
     assert!(report.is_clean(), "{report}");

@@ -224,7 +224,7 @@ fn a_picture_is_fetched_when_somebody_looks_and_only_for_who_may() {
     assert_eq!((answer.header("content-type"), &answer.body[..]), (Some("image/jpeg"), &b"picture-1"[..]));
     assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
     // The token is replaced where the platform refuses it.
-    shop.platform.expire_tokens();
+    shop.platform.expire_token();
     agent.api.get(&picture).expect(200);
     // A page of a stranger's making is bytes to be saved, and nothing to be shown.
     let page = agent.api.get(&sees("oBob", "page-1")).expect(200);

@@ -9,9 +9,9 @@ use anyhow::{Context as _, Result};
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
-/// Starts the server by `command`, then `warmline demo` against it. Ctrl-C reaches both, since they share the
+/// Starts the server by `command`, then `warmline-lab demo` against it. Ctrl-C reaches both, since they share the
 /// terminal; when one of them ends, the other is ended too.
-pub fn run(command: &mut Command, binary: &Path, state: &Path) -> Result<ExitCode> {
+pub fn run(command: &mut Command, lab: &Path, state: &Path) -> Result<ExitCode> {
     // The children act on Ctrl-C; this process waits for them.
     ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::Relaxed)).context("cannot handle Ctrl-C")?;
     let mut server = command.stdout(Stdio::piped()).spawn().context("cannot start the server")?;
@@ -29,7 +29,7 @@ pub fn run(command: &mut Command, binary: &Path, state: &Path) -> Result<ExitCod
             println!("{line}");
         }
     });
-    let demo = Command::new(binary).args(["demo", "--url", &url, "--state"]).arg(state).status();
+    let demo = Command::new(lab).args(["demo", "--url", &url, "--state"]).arg(state).status();
     // After Ctrl-C the server is stopping already, and a second signal would end it at once.
     if !INTERRUPTED.load(Ordering::Relaxed) {
         #[cfg(unix)]

@@ -1,4 +1,4 @@
-//! `cargo xtask`: the project's commands. They build what is needed and hand over to the `warmline` binary.
+//! `cargo xtask`: the project's commands. They build what is needed and hand over to the binaries `warmline` and `warmline-lab`.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -12,6 +12,10 @@ mod guide;
 
 const TARGET: &str = "wasm32-wasip2";
 const PROXY: &str = "SPIN_VARIABLE_PLATFORM_PROXY";
+
+/// The operators' program and the developers', each in the package of its name.
+const WARMLINE: &str = "warmline";
+const LAB: &str = "warmline-lab";
 
 /// Warmline's commands
 #[derive(Debug, Parser)]
@@ -27,12 +31,12 @@ enum Task {
     Up(Up),
     /// Serve and let simulated customers and agents talk (the same as `up --demo`)
     Demo(Up),
-    /// Build the components and the runner
+    /// Build the components and the programs
     Build(Profile),
     /// Run all tests; needs no service beforehand
     #[command(after_help = TEST_HELP)]
     Test(Rest),
-    /// Measure speed and memory; arguments go to `warmline bench`
+    /// Measure speed and memory; arguments go to `warmline-lab bench`
     #[command(after_help = BENCH_HELP)]
     Bench(Rest),
     /// Write what comes from the code into docs/
@@ -104,14 +108,14 @@ The arguments go to `cargo test --release`, after everything that tests need was
   cargo xtask test webchat -- --nocapture     what stands behind -- goes to the test programs; see `cargo test --help`
 A first run builds for minutes (README.md says how many); later runs build what changed.";
 
-/// What `cargo xtask bench` takes. The flags are those of `warmline bench`; this program does not link it.
+/// What `cargo xtask bench` takes. The flags are those of `warmline-lab bench`; this program does not link it.
 const BENCH_HELP: &str = "\
-The arguments go to `warmline bench`, after it was built:
+The arguments go to `warmline-lab bench`, after it was built:
   cargo xtask bench                           all parts; takes an hour or more
   cargo xtask bench ingest --quick            one part, a short run: a look, not a figure to quote
 Parts: ingest (webhook to acknowledgement), e2e (webhook to agent), push (a reply to a connected client), channels
 (each adapter, natively and in Wasm), million (with a million messages stored), all.
-`target/release/warmline bench --help` lists every flag once it was built (`cargo xtask build`).";
+`target/release/warmline-lab bench --help` lists every flag once it was built (`cargo xtask build`).";
 
 #[derive(Debug, Args)]
 struct Conformance {
@@ -171,7 +175,7 @@ fn run(task: Task) -> Result<ExitCode> {
             if !everything {
                 return Ok(ExitCode::SUCCESS);
             }
-            hand_over(Command::new(binary()?).arg("conformance"))
+            hand_over(Command::new(binary(LAB)?).arg("conformance"))
         }
         Task::Docs => {
             check(
@@ -179,15 +183,15 @@ fn run(task: Task) -> Result<ExitCode> {
                 "writing docs/",
             )?;
             check(
-                cargo().args(["run", "--quiet", "--package", "warmline-api", "--example", "openapi"]).status(),
-                "writing shared/api/openapi.json",
+                cargo().args(["run", "--quiet", "--package", "warmline-app", "--example", "openapi"]).status(),
+                "writing shared/app/openapi.json",
             )?;
             Ok(ExitCode::SUCCESS)
         }
         Task::Bench(Rest { rest }) => {
             build_components(Profile { release: true, debug: false }, &["probe", "warmline-cost"])?;
             build_host()?;
-            hand_over(Command::new(binary()?).arg("bench").args(rest))
+            hand_over(Command::new(binary(LAB)?).arg("bench").args(rest))
         }
         Task::Guide => {
             build_components(Profile { release: true, debug: false }, &[])?;
@@ -201,7 +205,7 @@ fn run(task: Task) -> Result<ExitCode> {
                 build_packages(&["probe".to_owned()], false)?;
             }
             build_host()?;
-            let mut command = Command::new(binary()?);
+            let mut command = Command::new(binary(LAB)?);
             command.arg("conformance");
             if let Some(url) = url {
                 command.args(["--url", &url]);
@@ -215,7 +219,7 @@ fn serve(up: Up) -> Result<ExitCode> {
     ensure_free(up.port)?;
     build_components(up.profile, &[])?;
     build_host()?;
-    let mut command = Command::new(binary()?);
+    let mut command = Command::new(binary(WARMLINE)?);
     command.args(["up", "--ready", "/readyz", "--listen"]).arg(format!("127.0.0.1:{}", up.port));
     command.arg("--state").arg(&up.state);
     command.args([
@@ -233,7 +237,7 @@ fn serve(up: Up) -> Result<ExitCode> {
         command.arg("--component-dir").arg(target_dir().join(TARGET).join("debug"));
     }
     command.args(up.rest);
-    if up.demo { demo::run(&mut command, &binary()?, &up.state) } else { hand_over(&mut command) }
+    if up.demo { demo::run(&mut command, &binary(LAB)?, &up.state) } else { hand_over(&mut command) }
 }
 
 /// Makes sure that nobody listens on the port, before anything is built for it.
@@ -274,8 +278,10 @@ fn build_packages(packages: &[String], debug: bool) -> Result<()> {
     check(command.status(), "building the components")
 }
 
+/// Both programs at once: what they share is then compiled once, with the features that both want.
 fn build_host() -> Result<()> {
-    check(cargo().args(["build", "--release", "--package", "warmline"]).status(), "building the runner")
+    let packages = ["--package", WARMLINE, "--package", LAB];
+    check(cargo().args(["build", "--release"]).args(packages).status(), "building the runner and the laboratory")
 }
 
 /// The runner with everything that tests need besides, so that the features of what they share are settled once: a runner built
@@ -333,8 +339,8 @@ fn target_dir() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from)
 }
 
-fn binary() -> Result<PathBuf> {
-    let path = target_dir().join("release").join(format!("warmline{}", std::env::consts::EXE_SUFFIX));
+fn binary(name: &str) -> Result<PathBuf> {
+    let path = target_dir().join("release").join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
     Ok(std::path::absolute(path)?)
 }
 

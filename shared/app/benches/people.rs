@@ -1,7 +1,7 @@
 //! What a customer costs: the first page of a timeline as the store grows, a merge of customers with a long history, sealing, and a summary
 //! with a context and without.
 //!
-//! `cargo bench -p warmline-flow --bench people`; with numbers of messages as arguments (`-- 10000 1000000`) only those. Ten million
+//! `cargo bench -p warmline-app --bench people`; with numbers of messages as arguments (`-- 10000 1000000`) only those. Ten million
 //! take some GB in the temporary folder and half a minute to write.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on fails")]

@@ -1,6 +1,10 @@
 //! Dates as Chinese platforms write them: Beijing time (UTC+8, no summer time since 1991), the dates of Weibo and of old
-//! C libraries (`Mon Jul 16 18:09:20 +0800 2012`), and those of mails. The calendar is the proleptic Gregorian one.
+//! C libraries (`Mon Jul 16 18:09:20 +0800 2012`), and those of mails. The calendar is chrono's; the forms are read here, since
+//! platforms and mail programs keep to them less strictly than chrono does.
 
+use std::str::FromStr;
+
+use chrono::{DateTime, Datelike as _, NaiveDate, NaiveDateTime, Utc};
 use warmline_model::Timestamp;
 
 const BEIJING_SECS: i64 = 8 * 3600;
@@ -9,10 +13,7 @@ const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Au
 
 /// `2016-01-01 12:00:00`, Beijing time.
 pub(crate) fn beijing(at: Timestamp) -> String {
-    let local = at.secs().saturating_add(BEIJING_SECS);
-    let (year, month, day) = date(local.div_euclid(DAY));
-    let second = local.rem_euclid(DAY);
-    format!("{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02}", second / 3600, second / 60 % 60, second % 60)
+    local(at).to_string()
 }
 
 /// `2021-05-07 09:20:39.683+0800`.
@@ -29,7 +30,7 @@ pub(crate) fn read_beijing(text: &str) -> Option<Timestamp> {
         return None;
     }
     let clock = clock.split_once('.').map_or(clock, |(whole, _)| whole);
-    Some(Timestamp::from_secs(days(year, month, day)? * DAY + seconds(clock)? - BEIJING_SECS))
+    instant(year, month, day, seconds(clock)? - BEIJING_SECS)
 }
 
 /// Reads `Mon Jul 16 18:09:20 +0800 2012`. The weekday is not looked at.
@@ -40,8 +41,7 @@ pub(crate) fn read_ctime(text: &str) -> Option<Timestamp> {
     if parts.next().is_some() {
         return None;
     }
-    let month = i64::try_from(MONTHS.iter().position(|m| *m == month)?).ok()? + 1;
-    Some(Timestamp::from_secs(days(year, month, day)? * DAY + clock - zone))
+    instant(year, month_number(|m| m == month)?, day, clock - zone)
 }
 
 /// Reads a mail's date (RFC 5322, 3.3 and 4.3): `Wed, 10 Aug 2016 18:10:13 -0700`, with zones by name and years of two digits.
@@ -57,7 +57,7 @@ pub(crate) fn read_mail(text: &str) -> Option<Timestamp> {
         (year, 2 | 3) => year + 1900,
         (year, _) => year,
     };
-    let month = MONTHS.iter().position(|m| month.get(..3).is_some_and(|month| m.eq_ignore_ascii_case(month)))?;
+    let month = month_number(|m| month.get(..3).is_some_and(|month| m.eq_ignore_ascii_case(month)))?;
     let clock = parts.next()?;
     let clock = if clock.matches(':').count() == 1 { seconds(&format!("{clock}:00"))? } else { seconds(clock)? };
     let zone = match parts.next().unwrap_or("GMT") {
@@ -69,7 +69,7 @@ pub(crate) fn read_mail(text: &str) -> Option<Timestamp> {
         "PST" => -8 * 3600,
         _ => 0,
     };
-    Some(Timestamp::from_secs(days(year, i64::try_from(month).ok()? + 1, day)? * DAY + clock - zone))
+    instant(year, month, day, clock - zone)
 }
 
 /// Reads a date of HTTP, in the present form (`Sun, 06 Nov 1994 08:49:37 GMT`) and the two old ones (`Sunday, 06-Nov-94
@@ -81,36 +81,48 @@ pub(crate) fn read_http_date(text: &str) -> Option<Timestamp> {
         [_, month, day, clock, year] => (*day, *month, number(year, 4)?, *clock),
         [_, date, clock, "GMT"] => {
             let mut date = date.split('-');
-            let (day, month, year) = (date.next()?, date.next()?, number(date.next()?, 2)?);
+            let (day, month, year) = (date.next()?, date.next()?, number::<i32>(date.next()?, 2)?);
             // No date of HTTP is older than this form.
             (day, month, if year < 70 { 2000 + year } else { 1900 + year }, *clock)
         }
         _ => return None,
     };
-    let month = i64::try_from(MONTHS.iter().position(|m| *m == month)?).ok()? + 1;
-    Some(Timestamp::from_secs(days(year, month, number(day, 2)?)? * DAY + seconds(clock)?))
+    instant(year, month_number(|m| m == month)?, number(day, 2)?, seconds(clock)?)
 }
 
 /// Writes what [`read_ctime`] reads, in Beijing time.
 pub(crate) fn ctime(at: Timestamp) -> String {
-    const WEEKDAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
-    let day_number = at.secs().saturating_add(BEIJING_SECS).div_euclid(DAY);
-    let (year, month, day) = date(day_number);
-    let weekday = usize::try_from(day_number.rem_euclid(7)).ok().and_then(|i| WEEKDAYS.get(i)).unwrap_or(&"Mon");
-    let month = usize::try_from(month - 1).ok().and_then(|i| MONTHS.get(i)).unwrap_or(&"Jan");
-    let text = beijing(at);
-    let clock = text.split_once(' ').map_or("", |(_, clock)| clock);
-    format!("{weekday} {month} {day:02} {clock} +0800 {year:04}")
+    let local = local(at);
+    let month = MONTHS.get(local.month0() as usize).unwrap_or(&"Jan");
+    format!("{} {month} {:02} {} +0800 {:04}", local.weekday(), local.day(), local.time(), local.year())
 }
 
-fn number(text: &str, longest: usize) -> Option<i64> {
+/// What clocks in Beijing show. A [`Timestamp`] reaches further than the calendar: beyond it, its first or last second.
+fn local(at: Timestamp) -> NaiveDateTime {
+    let (first, last) = (DateTime::<Utc>::MIN_UTC.timestamp(), DateTime::<Utc>::MAX_UTC.timestamp());
+    let second = at.secs().saturating_add(BEIJING_SECS).clamp(first, last);
+    DateTime::from_timestamp(second, 0).unwrap_or_default().naive_utc()
+}
+
+/// So many seconds after a day begins in Greenwich; none where the calendar has no such day.
+fn instant(year: i32, month: u32, day: u32, second: i64) -> Option<Timestamp> {
+    let days = NaiveDate::from_ymd_opt(year, month, day)?.to_epoch_days();
+    Some(Timestamp::from_secs(i64::from(days) * DAY + second))
+}
+
+fn month_number(named: impl Fn(&str) -> bool) -> Option<u32> {
+    MONTHS.iter().zip(1..).find_map(|(month, number)| named(month).then_some(number))
+}
+
+fn number<T: FromStr>(text: &str, longest: usize) -> Option<T> {
     let good = (1..=longest).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
     good.then(|| text.parse().ok()).flatten()
 }
 
 fn seconds(clock: &str) -> Option<i64> {
     let mut parts = clock.split(':');
-    let (hour, minute, second) = (number(parts.next()?, 2)?, number(parts.next()?, 2)?, number(parts.next()?, 2)?);
+    let (hour, minute, second): (i64, i64, i64) =
+        (number(parts.next()?, 2)?, number(parts.next()?, 2)?, number(parts.next()?, 2)?);
     // 60 is a leap second.
     let good = parts.next().is_none() && hour < 24 && minute < 60 && second <= 60;
     good.then_some(hour * 3600 + minute * 60 + second)
@@ -126,42 +138,8 @@ fn offset(zone: &str) -> Option<i64> {
     if digits.len() != 4 {
         return None;
     }
-    let number = number(digits, 4)?;
+    let number: i64 = number(digits, 4)?;
     Some(sign * (number / 100 * 3600 + number % 100 * 60))
-}
-
-fn leap(year: i64) -> bool {
-    (year % 4 == 0 && year % 100 != 0) || year % 400 == 0
-}
-
-/// Days since 1970-01-01; none where the calendar has no such day.
-fn days(year: i64, month: i64, day: i64) -> Option<i64> {
-    let length = match month {
-        2 => 28 + i64::from(leap(year)),
-        4 | 6 | 9 | 11 => 30,
-        1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
-        _ => return None,
-    };
-    if !(1..=length).contains(&day) {
-        return None;
-    }
-    // Years that begin with March: the leap day is then a year's last, and months follow one formula.
-    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
-    let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
-    let of_year = (153 * month + 2) / 5 + day - 1;
-    Some(era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468)
-}
-
-/// Year, month and day of a day since 1970-01-01: the inverse of [`days`].
-fn date(day: i64) -> (i64, i64, i64) {
-    let day = day + 719_468;
-    let (era, of_era) = (day.div_euclid(146_097), day.rem_euclid(146_097));
-    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month + 2) / 5 + 1;
-    let (year, month) = if month < 10 { (year, month + 3) } else { (year + 1, month - 9) };
-    (era * 400 + year, month, day)
 }
 
 #[cfg(test)]

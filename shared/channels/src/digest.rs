@@ -1,6 +1,7 @@
 //! Small digests that several channels use: HMAC-SHA256, MD5 and SHA-1 where a platform signs with nothing better, comparison in
 //! constant time, and keys that hold no personal data.
 
+use hmac::digest::Output;
 use hmac::{Hmac, KeyInit, Mac};
 use md5::Md5;
 use sha1::Sha1;
@@ -15,17 +16,7 @@ pub fn same(a: &[u8], b: &[u8]) -> bool {
 
 /// HMAC-SHA256 over the parts, one after another.
 pub fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
-    // RFC 2104: a key longer than the hash's block is hashed first. Done here, the construction cannot fail.
-    let mut block = [0; 64];
-    match block.get_mut(..key.len()) {
-        Some(start) => start.copy_from_slice(key),
-        None => block[..32].copy_from_slice(&Sha256::digest(key)),
-    }
-    let mut mac = Hmac::<Sha256>::new(&block.into());
-    for part in parts {
-        mac.update(part);
-    }
-    mac.finalize().into_bytes().into()
+    mac::<Hmac<Sha256>>(key, parts.iter().copied()).into()
 }
 
 /// Lower-case hexadecimal MD5 over the parts, one after another.
@@ -48,17 +39,17 @@ fn hex_of<D: Digest>(parts: &[&[u8]]) -> String {
 
 /// HMAC-SHA1 over the parts, one after another: what older protocols sign with.
 pub fn hmac_sha1(key: &[u8], parts: &[&[u8]]) -> [u8; 20] {
-    // As above: a long key is hashed first.
-    let mut block = [0; 64];
-    match block.get_mut(..key.len()) {
-        Some(start) => start.copy_from_slice(key),
-        None => block[..20].copy_from_slice(&Sha1::digest(key)),
-    }
-    let mut mac = Hmac::<Sha1>::new(&block.into());
+    mac::<Hmac<Sha1>>(key, parts.iter().copied()).into()
+}
+
+/// An HMAC over the parts, one after another.
+#[expect(clippy::expect_used, reason = "RFC 2104: a key may have any length")]
+pub(crate) fn mac<'a, M: KeyInit + Mac>(key: &[u8], parts: impl IntoIterator<Item = &'a [u8]>) -> Output<M> {
+    let mut mac = <M as KeyInit>::new_from_slice(key).expect("an HMAC takes a key of any length");
     for part in parts {
         mac.update(part);
     }
-    mac.finalize().into_bytes().into()
+    mac.finalize().into_bytes()
 }
 
 /// A deduplication key from parts that may name a person (open ids, member ids): the same parts give the same key, and the

@@ -17,6 +17,7 @@
 //! * [`xml`], [`json`]: bounded readers for what platforms send;
 //! * `requests`, `answers`: requests to the platforms' APIs, and what their answers say before any code;
 //! * `values`, `civil`: ids, numbers and times as platforms write them;
+//! * `sign` in each channel, with the feature `testkit`: signed requests as its platform makes them, for tests and simulators;
 //! * [`digest`]: keyed digests, comparison in constant time;
 //! * `settings`: the checks on an account's settings; [`common`]: those that every channel's accounts have; [`names`]: what to
 //!   write instead of a name that nobody knows; [`advice`]: what to check where webhooks are refused.

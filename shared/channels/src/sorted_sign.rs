@@ -5,7 +5,8 @@
 //! Which parameters take part is the platform's to say: TOP signs all but `sign`; JOS all but `sign`, `format` and
 //! `sign_method`; POP all but `sign`. Parameters without a value are not signed, so callers do not send them.
 
-use hmac::{Hmac, KeyInit, Mac};
+use crate::digest::mac;
+use hmac::Hmac;
 use md5::{Digest, Md5};
 
 /// Parameters of a call.
@@ -32,19 +33,8 @@ pub fn upper_md5(head: &str, params: &Params, tail: &str) -> String {
 
 /// Upper-case hexadecimal HMAC-MD5 over the sorted parameters.
 pub fn upper_hmac_md5(key: &str, params: &Params) -> String {
-    let key = key.as_bytes();
-    // RFC 2104: a key longer than the hash's block is hashed first. Done here, the construction cannot fail.
-    let mut block = [0; 64];
-    match block.get_mut(..key.len()) {
-        Some(start) => start.copy_from_slice(key),
-        None => block[..16].copy_from_slice(&Md5::digest(key)),
-    }
-    let mut mac = Hmac::<Md5>::new(&block.into());
-    for (name, value) in sorted(params) {
-        mac.update(name.as_bytes());
-        mac.update(value.as_bytes());
-    }
-    hex::encode_upper(mac.finalize().into_bytes())
+    let parts = sorted(params).into_iter().flat_map(|(name, value)| [name.as_bytes(), value.as_bytes()]);
+    hex::encode_upper(mac::<Hmac<Md5>>(key.as_bytes(), parts))
 }
 
 /// A form (`application/x-www-form-urlencoded`) of the parameters.

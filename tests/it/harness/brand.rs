@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use warmline_channels::{Capabilities, registry};
-use warmline_sim::channels::stand::Stand;
-use warmline_sim::channels::{Account, Act, Request, Sent, Simulated};
+use warmline_simulate::channels::stand::Stand;
+use warmline_simulate::channels::{Account, Act, Request, Sent, Simulated};
 
 static NUMBER: AtomicU64 = AtomicU64::new(1);
 

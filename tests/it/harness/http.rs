@@ -5,7 +5,7 @@ use hyper::body::{Bytes, Incoming};
 use serde_json::Value;
 use std::sync::LazyLock;
 use std::time::Duration;
-use warmline_sim::client::Http;
+use warmline_client::Http;
 
 static RUNTIME: LazyLock<tokio::runtime::Runtime> =
     LazyLock::new(|| tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap());

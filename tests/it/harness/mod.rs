@@ -22,7 +22,7 @@ pub use http::{Answer, send, try_send};
 pub use own::own;
 pub use pmc::Pmc;
 pub use pushpin::{Pushpin, free_address, installed};
-pub use server::{Options, Server, program, shared, workspace};
+pub use server::{Options, Server, lab, program, shared, workspace};
 pub use shop::{Agent, Shop};
 pub use signed::Unsigned;
 pub use socket::{Said, Socket};

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use warmline_channels::app::sign as app;
 use warmline_channels::wechat::sign as wechat;
-use warmline_sim::channels::{Account, Act, Arrival, Request, Simulated};
+use warmline_simulate::channels::{Account, Act, Arrival, Request, Simulated};
 
 /// One of the three.
 pub enum Own {
@@ -40,7 +40,7 @@ fn post(path: &str, headers: Vec<(&str, String)>, body: String) -> Arrival {
     Arrival::Webhook(Request { method, path, headers, body, ..Request::default() })
 }
 
-/// Nobody is called here: WeChat's API is simulated by `warmline_sim::platform`, and our own clients fetch.
+/// Nobody is called here: WeChat's API is simulated by `Shop::platform`, and our own clients fetch.
 impl Simulated for Own {
     fn channel(&self) -> &'static str {
         match self {

@@ -53,6 +53,13 @@ pub fn program() -> PathBuf {
     program
 }
 
+/// The `warmline-lab` program, which `cargo xtask build` makes, too.
+pub fn lab() -> PathBuf {
+    let program = workspace().join("target/release/warmline-lab");
+    assert!(program.exists(), "{} is missing: run `cargo xtask build` first", program.display());
+    program
+}
+
 /// How to start a server.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
@@ -135,7 +142,7 @@ impl Server {
             seen: Mutex::default(),
         };
         server.base = within(Duration::from_secs(120), "the server listens", || server.listening());
-        server.admin = warmline_sim::state::admin_token(&state).unwrap();
+        server.admin = warmline_client::state::admin_token(&state).unwrap();
         drop(lock);
         server
     }
@@ -207,7 +214,7 @@ impl Server {
 
     /// Its resident memory, in MiB.
     pub fn resident_mib(&self) -> f64 {
-        warmline_sim::server::resident_mib(self.file("pid").trim().parse().unwrap()).unwrap()
+        warmline_simulate::server::resident_mib(self.file("pid").trim().parse().unwrap()).unwrap()
     }
 
     /// Tries to start another one on the same state; what it says as it ends. It must end with 1, and soon.

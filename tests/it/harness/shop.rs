@@ -7,12 +7,13 @@ use super::http::Answer;
 use super::{Api, Server, shared, until};
 use serde_json::{Value, json};
 use std::sync::PoisonError;
-use warmline_sim::platform::Platform;
+use warmline_simulate::channels::stand::Stand;
+use warmline_simulate::channels::wechat::Wechat as Official;
 
 /// A shop.
 pub struct Shop {
     pub admin: Api,
-    pub platform: Platform,
+    pub platform: Stand,
     /// Name of the group and of all accounts.
     pub name: String,
     pub base: String,
@@ -48,7 +49,8 @@ impl Shop {
         };
         let group = json!({ "id": name, "name": "客服", "settings": settings });
         admin.post("/api/groups", &group).expect(201);
-        Self { admin, platform: Platform::start(0).unwrap(), name, base: server.base().to_owned(), opened_at, before }
+        let platform = Stand::start(Box::new(Official::of_any_app())).unwrap();
+        Self { admin, platform, name, base: server.base().to_owned(), opened_at, before }
     }
 
     /// Connects an account of the shop's name; the settings get the group.

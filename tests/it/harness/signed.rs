@@ -5,7 +5,7 @@ use super::now;
 use warmline_channels::alipay::{self, PrivateKey};
 use warmline_channels::wx_crypto::AesKey;
 use warmline_channels::{app, doudian, douyin, kuaishou, miniprogram, phone, pinduoduo, wecom};
-use warmline_sim::channels::Request;
+use warmline_simulate::channels::Request;
 
 /// A webhook without what proves where it comes from.
 pub trait Unsigned {

@@ -19,8 +19,19 @@ use page::{Page, Tree};
 const PAGE: &str = "docs/ADD_A_CHANNEL.md";
 
 /// What a build needs of the sources.
-const SOURCES: [&str; 10] =
-    ["Cargo.lock", "Cargo.toml", "clippy.toml", "components", "docs", "host", "shared", "spin.toml", "tests", "xtask"];
+const SOURCES: [&str; 11] = [
+    "Cargo.lock",
+    "Cargo.toml",
+    "clippy.toml",
+    "components",
+    "docs",
+    "host",
+    "lab",
+    "shared",
+    "spin.toml",
+    "tests",
+    "xtask",
+];
 
 /// The page's own address, which is not always free.
 const BASE: &str = "BASE=http://127.0.0.1:3000\n";
@@ -80,7 +91,7 @@ fn try_it(page: &Page, dir: &Path, manifest: &Path, components: &Path) -> Result
             std::fs::remove_file(path)?;
         }
     }
-    let mut up = Command::new(super::binary()?);
+    let mut up = Command::new(super::binary(super::WARMLINE)?);
     up.args(["up", "--listen", "127.0.0.1:0", "--ready", "/readyz", "--durability", "normal", "--manifest"]);
     up.arg(manifest).arg("--state").arg(&state).arg("--component-dir").arg(components);
     let (_serving, url) = Serving::start(&mut up)?;

@@ -97,7 +97,7 @@ fn check(w: &World) {
 /// The log holds together, and every decision in it comes out the same when it is made again.
 fn replayed(w: &World) {
     let lines: Vec<u8> = log(w).iter().flat_map(|e| serde_json::to_vec(e).unwrap().into_iter().chain(*b"\n")).collect();
-    let done = warmline_queue::replay::replay(lines.as_slice(), None, true).unwrap();
+    let done = warmline_replay::replay(lines.as_slice(), None, true).unwrap();
     assert!(done.same.all(), "{}", done.same);
     let report = done.check.unwrap();
     assert!(report.is_clean(), "{report}");

@@ -30,6 +30,7 @@ mod api;
 mod form;
 mod parse;
 mod rsa2;
+#[cfg(any(test, feature = "testkit"))]
 pub mod sign;
 mod verify;
 

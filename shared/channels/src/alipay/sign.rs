@@ -5,11 +5,10 @@ use super::rsa2::{PrivateKey, PublicKey};
 use crate::xml::Writer;
 use encoding_rs::{GB18030, UTF_8};
 
+pub use super::verify::CHECK;
+
 /// The service of a message or event.
 pub const MESSAGE: &str = "alipay.mobile.public.message.notify";
-/// The service of the gateway's check.
-pub const CHECK: &str = "alipay.service.check";
-
 /// The body of a webhook: a form in `charset` (`GBK` or `UTF-8`), signed with the platform's key.
 pub fn webhook(platform: &PrivateKey, service: &str, charset: &str, biz_content: &str) -> Vec<u8> {
     let encoding = if charset.eq_ignore_ascii_case("utf-8") { UTF_8 } else { GB18030 };

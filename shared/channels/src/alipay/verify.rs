@@ -2,11 +2,13 @@
 
 use super::account::Account;
 use super::form::Form;
-use super::sign::CHECK;
 use crate::kit::{Refusal, Reply, Request, Verified};
 use crate::xml::{Document, MAX_BYTES, Writer, readable};
 use encoding_rs::UTF_8;
 use warmline_model::Timestamp;
+
+/// The service of the gateway's check.
+pub const CHECK: &str = "alipay.service.check";
 
 /// In a [`Verified`]'s context: which service the webhook is of, and that its charset is UTF-8.
 const SERVICE: &str = "service";

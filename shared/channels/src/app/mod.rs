@@ -20,9 +20,10 @@
 //! Over a WebSocket the same message is a frame `{"type": "message", "timestamp": "…", "signature": "…", "body": "…"}`, where
 //! `body` is the text that would be posted, signed in the same way.
 //!
-//! Replies are held: the app streams or fetches them ([`identify`] says for whom). [`sign`] makes signed requests.
+//! Replies are held: the app streams or fetches them ([`identify`] says for whom). `sign` makes signed requests.
 
 mod account;
+#[cfg(any(test, feature = "testkit"))]
 pub mod sign;
 mod verify;
 

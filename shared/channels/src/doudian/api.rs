@@ -1,8 +1,8 @@
 //! Signed calls of the shop API, access tokens, and what the platform's codes mean (《平台基础错误码汇总》, guide 212/1427).
 
 use super::account::Account;
-use super::sign::call_sign;
 use crate::answers;
+use crate::digest::hmac_sha256;
 use crate::kit::{ApiRequest, ApiResponse, Outcome, Token};
 use crate::requests::post_json;
 use crate::values::whole;
@@ -86,6 +86,25 @@ pub(super) fn read_token(answer: &ApiResponse<'_>) -> Result<Token, Outcome> {
 
 pub(super) fn read_answer(answer: &ApiResponse<'_>) -> Outcome {
     read(answer).map_or_else(|outcome| outcome, |_| Outcome::Sent)
+}
+
+/// The signature of a call of the shop API, with `sign_method` hmac-sha256.
+pub fn call_sign(app_key: &str, app_secret: &str, method: &str, param_json: &str, timestamp: &str, version: &str) -> String {
+    let parts = [
+        app_secret,
+        "app_key",
+        app_key,
+        "method",
+        method,
+        "param_json",
+        param_json,
+        "timestamp",
+        timestamp,
+        "v",
+        version,
+        app_secret,
+    ];
+    hex::encode(hmac_sha256(app_secret.as_bytes(), &parts.map(str::as_bytes)))
 }
 
 #[cfg(test)]

@@ -19,11 +19,12 @@
 //! parameters being JSON with sorted keys and no spaces.
 //!
 //! * `account`: the settings; `verify`: the signature; `parse`: the events; `api`: signed calls, tokens, codes;
-//! * [`sign`]: signed requests for tests and simulators.
+//! * `sign`: signed requests for tests and simulators.
 
 mod account;
 mod api;
 mod parse;
+#[cfg(any(test, feature = "testkit"))]
 pub mod sign;
 mod verify;
 

@@ -1,7 +1,9 @@
-//! Signed requests as the platform makes and wants them, for tests and simulators, and the signature of calls.
+//! Signed requests as the platform makes and wants them, for tests and simulators.
 
-use crate::digest::{hmac_sha256, md5_hex};
+use crate::digest::md5_hex;
 use serde_json::{Value, json};
+
+pub use super::api::call_sign;
 
 /// The header `event-sign` of a push.
 pub fn event_sign(app_key: &str, app_secret: &str, body: &[u8]) -> String {
@@ -16,23 +18,4 @@ pub fn event(tag: u32, message_id: &str, data: &Value) -> Value {
 /// The push that probes an address.
 pub fn probe() -> String {
     json!([{ "tag": "0", "msg_id": "0", "data": "2021-06-02 11:51:02" }]).to_string()
-}
-
-/// The signature of a call of the shop API, with `sign_method` hmac-sha256.
-pub fn call_sign(app_key: &str, app_secret: &str, method: &str, param_json: &str, timestamp: &str, version: &str) -> String {
-    let parts = [
-        app_secret,
-        "app_key",
-        app_key,
-        "method",
-        method,
-        "param_json",
-        param_json,
-        "timestamp",
-        timestamp,
-        "v",
-        version,
-        app_secret,
-    ];
-    hex::encode(hmac_sha256(app_secret.as_bytes(), &parts.map(str::as_bytes)))
 }

@@ -31,12 +31,13 @@
 //!
 //! * `account`: the settings; `verify`: signatures, decryption, the two address checks;
 //! * `im`, `miniapp`: what customers send, by either protocol; `token`, `api`: tokens, replies and the platform's answers;
-//! * [`sign`]: signed requests for tests and simulators.
+//! * `sign`: signed requests for tests and simulators.
 
 mod account;
 mod api;
 mod im;
 mod miniapp;
+#[cfg(any(test, feature = "testkit"))]
 pub mod sign;
 mod token;
 mod verify;

@@ -33,7 +33,7 @@
 //! * `account`, `verify`; `thin`, `squeeze`: a large mail as it comes in; `form`: the posted parts; `mime`: raw mails;
 //! * `header`, `words`, `charset`: their fields and encodings; `html`, `entities`: HTML to text;
 //! * `quote`: the history apart; `who`: who wrote it; `report`: what mail servers report; `mail`: a mail as messages;
-//! * `sendgrid`, `mailgun`: the two providers' fields and reports; `api`: the way out; [`sign`]: webhooks as they make them.
+//! * `sendgrid`, `mailgun`: the two providers' fields and reports; `api`: the way out; `sign`: webhooks as they make them.
 
 mod account;
 mod api;
@@ -48,6 +48,7 @@ mod mime;
 mod quote;
 mod report;
 mod sendgrid;
+#[cfg(any(test, feature = "testkit"))]
 pub mod sign;
 mod squeeze;
 mod thin;

@@ -1,12 +1,11 @@
 //! Calls to JOS's gateway, and what its error codes mean.
 
 use super::account::Account;
-use super::sign;
 use super::window::Window;
 use crate::answers;
 use crate::kit::{ApiRequest, ApiResponse, Outcome};
 use crate::requests::post_utf8_form;
-use crate::sorted_sign::form;
+use crate::sorted_sign::{Params, form, upper_md5};
 use crate::values::text;
 use crate::{civil, json};
 use serde_json::{Map, Value, json};
@@ -41,7 +40,7 @@ fn call(account: &Account, method: &str, now: Timestamp, own: &Value) -> ApiRequ
         ("v", "2.0".to_owned()),
     ];
     let mut params = params.map(|(name, value)| (name.to_owned(), value)).to_vec();
-    let signature = sign::signature(&account.app_secret, &params);
+    let signature = signature(&account.app_secret, &params);
     params.push(("sign".to_owned(), signature));
     post_utf8_form(format!("{}/routerjson", account.api_base), form(&params))
 }
@@ -124,8 +123,16 @@ pub(super) fn read_answer(answer: &ApiResponse<'_>) -> Outcome {
     inner(answer, read).map_or_else(|outcome| outcome, |_| Outcome::Sent)
 }
 
+/// The signature of a call: over all parameters but `sign`, `format` and `sign_method`.
+pub fn signature(secret: &str, params: &Params) -> String {
+    let unsigned = |name: &str| matches!(name, "sign" | "format" | "sign_method");
+    let signed: Vec<_> = params.iter().filter(|(name, _)| !unsigned(name)).cloned().collect();
+    upper_md5(secret, &signed, secret)
+}
+
 #[cfg(test)]
 mod tests {
+    use super::super::sign;
     use super::*;
     use crate::sorted_sign::read_form;
     use proptest::prelude::*;

@@ -1,8 +1,8 @@
 //! Signed calls of the open platform, access tokens, and what the platform's codes mean (《错误码》; `result` 1 is good).
 
 use super::account::Account;
-use super::sign::call_sign;
 use crate::answers;
+use crate::digest::md5_hex;
 use crate::kit::{ApiRequest, ApiResponse, Outcome, Token};
 use crate::requests::{encoded, post_form, post_json};
 use crate::values::whole;
@@ -52,6 +52,23 @@ pub(super) fn read_token(answer: &ApiResponse<'_>) -> Result<Token, Outcome> {
 
 pub(super) fn read_answer(answer: &ApiResponse<'_>) -> Outcome {
     read(answer).map_or_else(|outcome| outcome, |_| Outcome::Sent)
+}
+
+/// The parameter `sign` of a call.
+pub fn call_sign(app_secret: &str, params: &Map<String, Value>) -> String {
+    let mut pairs: Vec<(&str, String)> = params
+        .iter()
+        .filter(|(name, _)| !matches!(name.as_str(), "sign" | "access_token"))
+        .filter_map(|(name, value)| match value {
+            Value::Null => None,
+            Value::String(text) if text.is_empty() => None,
+            Value::String(text) => Some((name.as_str(), text.clone())),
+            other => Some((name.as_str(), other.to_string())),
+        })
+        .collect();
+    pairs.sort();
+    let joined: Vec<String> = pairs.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
+    md5_hex(&[joined.join("&").as_bytes(), app_secret.as_bytes()])
 }
 
 #[cfg(test)]

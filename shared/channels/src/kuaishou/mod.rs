@@ -23,11 +23,12 @@
 //! secret; `sign`, `access_token` and empty values do not count.
 //!
 //! * `account`: the settings; `verify`: the signature; `parse`: the events; `api`: signed calls, tokens, codes;
-//! * [`sign`]: signed requests for tests and simulators.
+//! * `sign`: signed requests for tests and simulators.
 
 mod account;
 mod api;
 mod parse;
+#[cfg(any(test, feature = "testkit"))]
 pub mod sign;
 mod verify;
 

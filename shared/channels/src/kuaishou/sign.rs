@@ -1,7 +1,9 @@
-//! Signed requests as the platform makes and wants them, for tests and simulators, and the signature of calls.
+//! Signed requests as the platform makes and wants them, for tests and simulators.
 
 use crate::digest::md5_hex;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
+
+pub use super::api::call_sign;
 
 /// The header `kwaisign` of a push.
 pub fn kwaisign(app_secret: &str, body: &[u8]) -> String {
@@ -25,21 +27,4 @@ pub fn refund(app_id: &str, message_id: &str, at_millis: i64, data: &Value) -> S
 
 fn notice(kind: &str, app_id: &str, message_id: &str, at_millis: i64, data: &Value) -> String {
     json!({ "app_id": app_id, "biz_type": kind, "timestamp": at_millis, "message_id": message_id, "data": data }).to_string()
-}
-
-/// The parameter `sign` of a call.
-pub fn call_sign(app_secret: &str, params: &Map<String, Value>) -> String {
-    let mut pairs: Vec<(&str, String)> = params
-        .iter()
-        .filter(|(name, _)| !matches!(name.as_str(), "sign" | "access_token"))
-        .filter_map(|(name, value)| match value {
-            Value::Null => None,
-            Value::String(text) if text.is_empty() => None,
-            Value::String(text) => Some((name.as_str(), text.clone())),
-            other => Some((name.as_str(), other.to_string())),
-        })
-        .collect();
-    pairs.sort();
-    let joined: Vec<String> = pairs.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
-    md5_hex(&[joined.join("&").as_bytes(), app_secret.as_bytes()])
 }

@@ -23,12 +23,13 @@
 //!
 //! * `account`: the settings; `parse`: what only mini programs push; `outgoing`: replies in the platform's words;
 //! * [`open_data`]: the two proofs that the mini program itself can hand over;
-//! * [`sign`]: signed requests for tests and simulators.
+//! * `sign`: signed requests for tests and simulators.
 
 mod account;
 pub mod open_data;
 mod outgoing;
 mod parse;
+#[cfg(any(test, feature = "testkit"))]
 pub mod sign;
 
 pub use account::Account;

@@ -32,11 +32,12 @@
 //!
 //! Nothing is sent: an agent speaks.
 //!
-//! * `account`, `verify`; `contract`, `huawei`, `twilio`: what each says; [`sign`]: webhooks as they make them.
+//! * `account`, `verify`; `contract`, `huawei`, `twilio`: what each says; `sign`: webhooks as they make them.
 
 mod account;
 mod contract;
 mod huawei;
+#[cfg(any(test, feature = "testkit"))]
 pub mod sign;
 mod twilio;
 mod verify;

@@ -19,20 +19,22 @@
 //! Protocol:
 //! * the bridge signs as the brand's app does (`X-Warmline-Timestamp`, `X-Warmline-Signature` = hexadecimal HMAC-SHA256 over
 //!   `<timestamp>.<raw body>`), acknowledges a frame to the platform after a 200, and sends it again otherwise;
-//! * it connects to `wss://message-api.pinduoduo.com` + [`sign::connection_path`] (by the official SDK's form, checked against
+//! * it connects to `wss://message-api.pinduoduo.com` + [`pmc::connection_path`] (by the official SDK's form, checked against
 //!   a public SDK's test);
 //! * a frame is `{"id","commandType":"Common","time","sendTime","message":{"type","mallID","content"}}`, `content` being a JSON
 //!   text with `tid` and what the type has besides (public SDKs, and frames that their users have posted). Frames of other
 //!   command types (`HeartBeat`, `Ack`) hold nothing and are taken silently;
 //! * the key is the frame's `id`, which the platform repeats until it is acknowledged;
 //! * API calls (document 接入指南): a form with `type`, `client_id`, `timestamp` in seconds, `data_type`, and `sign` = MD5 over
-//!   secret, sorted names and values, secret ([`sign::signature`]).
+//!   secret, sorted names and values, secret (`sign::signature`).
 //!
 //! The messages name no buyer: an event is about `order:<tid>`.
 
 mod account;
 mod api;
 mod parse;
+pub mod pmc;
+#[cfg(any(test, feature = "testkit"))]
 pub mod sign;
 
 pub use account::Account;

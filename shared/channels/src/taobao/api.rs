@@ -1,13 +1,12 @@
 //! Calls to TOP's gateway, and what its error codes mean.
 
-use super::account::{Account, DEFAULT_GROUP};
-use super::sign;
+use super::account::{Account, DEFAULT_GROUP, SignMethod};
 use crate::answers;
 use crate::civil;
 use crate::json;
 use crate::kit::{ApiRequest, ApiResponse, Outcome};
 use crate::requests::post_utf8_form;
-use crate::sorted_sign::form;
+use crate::sorted_sign::{Params, form, upper_hmac_md5, upper_md5};
 use crate::values::text;
 use serde_json::{Map, Value};
 use warmline_model::Timestamp;
@@ -25,7 +24,7 @@ fn call(account: &Account, method: &str, now: Timestamp, own: &[(&str, String)])
         ("v", "2.0".to_owned()),
     ];
     let mut params: Vec<_> = common.iter().chain(own).map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
-    let signature = sign::signature(account.sign_method, &account.app_secret, &params);
+    let signature = signature(account.sign_method, &account.app_secret, &params);
     params.push(("sign".to_owned(), signature));
     post_utf8_form(format!("{}/router/rest", account.api_base), form(&params))
 }
@@ -90,8 +89,17 @@ pub(super) fn read_answer(answer: &ApiResponse<'_>) -> Outcome {
     inner(answer, json::read_lenient(answer.body, json::MAX_BYTES)).map_or_else(|outcome| outcome, |_| Outcome::Sent)
 }
 
+/// The signature of a call: over all parameters but `sign`.
+pub fn signature(method: SignMethod, secret: &str, params: &Params) -> String {
+    match method {
+        SignMethod::Md5 => upper_md5(secret, params, secret),
+        SignMethod::Hmac => upper_hmac_md5(secret, params),
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use super::super::sign;
     use super::*;
     use crate::sorted_sign::read_form;
     use proptest::prelude::*;

@@ -1,18 +1,12 @@
-//! TOP's signature, and messages as TMC gives them, for tests and simulators.
+//! The check of TOP's signature, and messages as TMC gives them, for tests and simulators.
 
 use super::account::SignMethod;
 use crate::civil;
-use crate::sorted_sign::{Params, upper_hmac_md5, upper_md5};
+use crate::sorted_sign::Params;
 use serde_json::{Value, json};
 use warmline_model::Timestamp;
 
-/// The signature of a call: over all parameters but `sign`.
-pub fn signature(method: SignMethod, secret: &str, params: &Params) -> String {
-    match method {
-        SignMethod::Md5 => upper_md5(secret, params, secret),
-        SignMethod::Hmac => upper_hmac_md5(secret, params),
-    }
-}
+pub use super::api::signature;
 
 /// Whether a call's parameters carry the right `sign`, made as their `sign_method` says.
 pub fn signed(secret: &str, params: &Params) -> bool {

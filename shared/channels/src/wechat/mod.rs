@@ -22,13 +22,14 @@
 //!
 //! * `account`: the settings;
 //! * `outgoing`: a reply in the platform's words; `passive`, `api`: the two ways it leaves;
-//! * [`sign`]: signed requests for tests and simulators.
+//! * `sign`: signed requests for tests and simulators.
 
 mod account;
 mod api;
 mod outgoing;
 mod passive;
 
+#[cfg(any(test, feature = "testkit"))]
 pub use crate::wx::sign;
 pub use account::{Account, Mode, ReplyBy};
 pub use outgoing::{Article, Outgoing};

@@ -22,7 +22,7 @@
 //! * `account`: the settings; `verify`: handshake, signature, decryption;
 //! * `app`: what an application pushes; `kf`: what 微信客服 keeps; `fetch`: how it is fetched;
 //! * `outgoing`: replies in the platform's words; `api`: calls and what their answers mean;
-//! * [`sign`]: signed requests for tests and simulators.
+//! * `sign`: signed requests for tests and simulators.
 
 mod account;
 mod api;
@@ -30,6 +30,7 @@ mod app;
 mod fetch;
 mod kf;
 mod outgoing;
+#[cfg(any(test, feature = "testkit"))]
 pub mod sign;
 mod verify;
 

@@ -29,6 +29,7 @@
 mod account;
 mod api;
 mod parse;
+#[cfg(any(test, feature = "testkit"))]
 pub mod sign;
 mod verify;
 

@@ -5,7 +5,7 @@
 //! * `settings`: what settings mean on all of them; `app`: the settings of an app on that API;
 //! * `api`: access tokens, calls that carry one, temporary media, and what error codes mean;
 //! * `page`: a page of a mini program as a link;
-//! * [`sign`]: signed requests for tests and simulators.
+//! * `sign`: signed requests for tests and simulators.
 
 pub(crate) mod api;
 pub(crate) mod app;
@@ -14,4 +14,5 @@ pub(crate) mod message;
 pub(crate) mod page;
 pub(crate) mod payload;
 pub(crate) mod settings;
+#[cfg(any(test, feature = "testkit"))]
 pub mod sign;

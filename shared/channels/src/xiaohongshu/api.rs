@@ -5,8 +5,8 @@
 //! platform's codes was found; `success` and the HTTP status say what is known for sure.
 
 use super::account::{Account, Face};
-use super::sign::ark_sign;
 use crate::answers;
+use crate::digest::md5_hex;
 use crate::kit::{ApiRequest, ApiResponse, Outcome, Token};
 use crate::requests::post_json;
 use crate::values::whole;
@@ -71,6 +71,11 @@ pub(super) fn read_answer(answer: &ApiResponse<'_>) -> Outcome {
         Ok((false, _)) => Outcome::Permanent("platform_refused"),
         Err(outcome) => outcome,
     }
+}
+
+/// The parameter `sign` of a call of the shop API.
+pub fn ark_sign(method: &str, app_id: &str, timestamp: &str, version: &str, app_secret: &str) -> String {
+    md5_hex(&[format!("{method}?appId={app_id}&timestamp={timestamp}&version={version}{app_secret}").as_bytes()])
 }
 
 #[cfg(test)]

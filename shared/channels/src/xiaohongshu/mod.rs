@@ -26,12 +26,13 @@
 //! of token and key; the page on the encryption itself could not be read. What is not signed so is refused.
 //!
 //! * `account`: the settings; `verify`: signatures and decryption; `shop`, `miniprogram`: the events; `api`: signed calls, tokens;
-//! * [`sign`]: signed requests for tests and simulators.
+//! * `sign`: signed requests for tests and simulators.
 
 mod account;
 mod api;
 mod miniprogram;
 mod shop;
+#[cfg(any(test, feature = "testkit"))]
 pub mod sign;
 mod verify;
 

@@ -1,14 +1,14 @@
 //! Proves that a push comes from the platform, by either protocol.
 
 use super::account::{Account, Face};
-use super::sign::push_sign;
-use crate::digest::same;
+use crate::digest::{md5_hex, same};
 use crate::echo::{self, Signed};
 use crate::json;
 use crate::kit::{Refusal, Reply, Request, Verified};
 use crate::values::{filled, instant};
 use crate::wx_crypto::{AesKey, WECHAT_PREFIX, decrypt};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use warmline_model::Timestamp;
 
 pub(super) fn handshake(account: &Account, request: &Request<'_>, now: Timestamp) -> Result<Option<Reply>, Refusal> {
@@ -70,6 +70,15 @@ fn open(account: &Account, token: &str, key: &AesKey, request: &Request<'_>, now
     let signed = Signed::read(request.query);
     signed.check(signed.msg_signature.as_deref(), token, &[envelope], account.max_age_secs, now)?;
     Ok(decrypt(key, WECHAT_PREFIX, envelope, &account.app_id)?)
+}
+
+/// The header `sign` of a shop's push. `query` holds the pairs of the address itself.
+pub fn push_sign(path: &str, query: &[(String, String)], app_key: &str, timestamp: &str, app_secret: &str) -> String {
+    let mut pairs: BTreeMap<&str, &str> = query.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    pairs.insert("app-key", app_key);
+    pairs.insert("timestamp", timestamp);
+    let pairs: Vec<String> = pairs.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
+    md5_hex(&[path.as_bytes(), b"?", pairs.join("&").as_bytes(), app_secret.as_bytes()])
 }
 
 #[cfg(test)]

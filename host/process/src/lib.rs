@@ -1,0 +1,9 @@
+//! What the programs that run for long do alike: the log on standard error, the end by a signal, and connections to other hosts.
+
+mod connector;
+mod log;
+mod stop;
+
+pub use connector::{Connector, connector};
+pub use log::{LogFormat, start_log};
+pub use stop::{stop_on_signal, stopped};

@@ -1,0 +1,99 @@
+//! Calls to other hosts, over pooled connections. Every call has a deadline, for the answer and for the whole of its body.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::BodyExt as _;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper_util::client::legacy;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tokio::time::{Instant, Sleep};
+use warmline_process::{Connector, connector};
+use wasmtime_wasi_http::{Error, WasiBody};
+
+/// The pool of connections to other hosts.
+pub struct Client(legacy::Client<Connector, WasiBody>);
+
+impl Default for Client {
+    fn default() -> Self {
+        let client = legacy::Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(Duration::from_secs(20))
+            .pool_max_idle_per_host(32)
+            .build(connector());
+        Self(client)
+    }
+}
+
+impl Client {
+    /// Sends a request; its answer must begin in `first_byte` and end in `whole`.
+    ///
+    /// # Errors
+    /// What wasi:http tells the guest.
+    pub async fn send(
+        &self,
+        request: Request<WasiBody>,
+        first_byte: Duration,
+        whole: Duration,
+    ) -> Result<Response<WasiBody>, Error> {
+        let deadline = Instant::now() + whole;
+        let response = tokio::time::timeout(first_byte, self.0.request(request))
+            .await
+            .map_err(|_| Error::ConnectionReadTimeout)?
+            .map_err(client_error)?;
+        Ok(response.map(|inner| Timed { inner, deadline: Box::pin(tokio::time::sleep_until(deadline)) }.boxed_unsync()))
+    }
+}
+
+fn client_error(error: legacy::Error) -> Error {
+    if error.is_connect() {
+        return match cause::<std::io::Error>(&error).map(std::io::Error::kind) {
+            Some(std::io::ErrorKind::TimedOut) => Error::ConnectionTimeout,
+            Some(std::io::ErrorKind::ConnectionRefused) => Error::ConnectionRefused,
+            _ if format!("{error:?}").contains("dns") => Error::DnsError { rcode: None, info_code: None },
+            _ => Error::DestinationUnavailable,
+        };
+    }
+    match cause::<hyper::Error>(&error) {
+        Some(cause) if cause.is_incomplete_message() => Error::ConnectionTerminated,
+        Some(cause) if cause.is_timeout() => Error::HttpResponseTimeout,
+        _ => Error::HttpProtocolError,
+    }
+}
+
+/// The nearest cause of a kind.
+fn cause<'a, E: std::error::Error + 'static>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a E> {
+    std::iter::successors(error.source(), |cause| cause.source()).find_map(|cause| cause.downcast_ref())
+}
+
+/// A response's body with a deadline for all of it.
+struct Timed {
+    inner: Incoming,
+    deadline: Pin<Box<Sleep>>,
+}
+
+impl Body for Timed {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        match Pin::new(&mut self.inner).poll_frame(context) {
+            Poll::Ready(frame) => Poll::Ready(frame.map(|frame| frame.map_err(Error::from))),
+            Poll::Pending => match self.deadline.as_mut().poll(context) {
+                Poll::Ready(()) => Poll::Ready(Some(Err(Error::ConnectionReadTimeout))),
+                Poll::Pending => Poll::Pending,
+            },
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}

@@ -1,0 +1,92 @@
+//! Calls that guests make: to other components in process ([`Chain`]), to granted hosts over pooled connections.
+
+use std::sync::{Arc, LazyLock};
+
+use http::{Request, Response};
+use wasmtime_wasi_http::{DEFAULT_FORBIDDEN_HEADERS, Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpHooks};
+
+use crate::chain::Chain;
+use crate::grants::Grants;
+use crate::services::Services;
+use crate::vitals::Vitals;
+
+const CHAIN_SUFFIX: &str = ".spin.internal";
+
+/// What wasi:http asks of the runner, for one instance.
+pub struct Hooks {
+    services: Arc<Services>,
+    chain: Arc<dyn Chain>,
+    grants: Arc<Grants>,
+    vitals: Arc<Vitals>,
+}
+
+impl Hooks {
+    /// The hooks of an instance with these grants.
+    pub fn new(services: &Arc<Services>, chain: Arc<dyn Chain>, grants: &Arc<Grants>, vitals: &Arc<Vitals>) -> Self {
+        Self { services: Arc::clone(services), chain, grants: Arc::clone(grants), vitals: Arc::clone(vitals) }
+    }
+}
+
+type Io = Box<dyn Future<Output = Result<(), Error>> + Send>;
+type Sent = Result<(Response<WasiBody>, Io), Error>;
+
+impl WasiHttpHooks for Hooks {
+    fn send_request(
+        &mut self,
+        request: Request<WasiBody>,
+        options: Option<RequestOptions>,
+        _: Io,
+    ) -> Box<dyn Future<Output = Sent> + Send> {
+        let (services, chain, grants) = (Arc::clone(&self.services), Arc::clone(&self.chain), Arc::clone(&self.grants));
+        let unknown = callee(&request).is_some_and(|callee| !chain.knows(callee));
+        if unknown && grants.allowed_hosts.allows(request.uri(), "") {
+            // On Spin this traps the caller. It is not answered here, so that the guest waits and is ended.
+            tracing::error!(component = &*grants.id, uri = %request.uri(), "the component called one that does not exist");
+            self.vitals.doom();
+            return Box::new(std::future::pending());
+        }
+        Box::new(async move {
+            let response = send(&services, chain, &grants, request, options).await?;
+            let io: Io = Box::new(std::future::ready(Ok(())));
+            Ok((response, io))
+        })
+    }
+
+    fn forbidden_header_filter(&mut self) -> ForbiddenHeaderFilter {
+        Arc::clone(&FORBIDDEN_HEADERS)
+    }
+}
+
+/// One filter for all instances: each set of headers holds it.
+static FORBIDDEN_HEADERS: LazyLock<ForbiddenHeaderFilter> =
+    LazyLock::new(|| Arc::new(|name| DEFAULT_FORBIDDEN_HEADERS.contains(name)));
+
+/// The component that a request is for, when it is for one.
+fn callee(request: &Request<WasiBody>) -> Option<&str> {
+    request.uri().host()?.strip_suffix(CHAIN_SUFFIX)
+}
+
+async fn send(
+    services: &Services,
+    chain: Arc<dyn Chain>,
+    caller: &Grants,
+    request: Request<WasiBody>,
+    options: Option<RequestOptions>,
+) -> Result<Response<WasiBody>, Error> {
+    let own = services.authority.get().map_or("", String::as_str);
+    if !caller.allowed_hosts.allows(request.uri(), own) {
+        tracing::warn!(
+            component = &*caller.id,
+            host = request.uri().authority().map(http::uri::Authority::as_str),
+            "refused an outbound call: not in allowed_outbound_hosts"
+        );
+        return Err(Error::HttpRequestDenied);
+    }
+    if let Some(callee) = callee(&request) {
+        let callee = callee.to_owned();
+        return chain.call(callee, request).await.ok_or(Error::ConnectionLimitReached);
+    }
+    let most = services.limits.outbound;
+    let first_byte = options.and_then(|options| options.first_byte_timeout).unwrap_or(most).min(most);
+    services.client.send(request, first_byte, most).await
+}

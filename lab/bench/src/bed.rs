@@ -1,0 +1,34 @@
+//! What every measurement stands on: a server with a fresh state, one WeChat account, a group, and enough agents.
+
+use super::Bench;
+use anyhow::Result;
+use warmline_client::Api;
+use warmline_simulate::bed::seed;
+use warmline_simulate::channels::stand::Stand;
+use warmline_simulate::channels::wechat::Wechat;
+use warmline_simulate::server::{Server, ServerOptions};
+
+/// A server ready to be measured.
+pub struct Bed {
+    /// The server.
+    pub server: Server,
+    /// Its API, as administrator.
+    pub api: Api,
+    /// Where its replies would go; it must be there as long as the server is.
+    _platform: Stand,
+}
+
+impl Bed {
+    /// Starts a server and seeds it with agents for so many conversations at a time.
+    ///
+    /// # Errors
+    /// The server does not start or refuses the seed.
+    pub(super) fn make(bench: &Bench<'_>, options: &ServerOptions, conversations: i64) -> Result<Self> {
+        let platform = Stand::start(Box::new(Wechat::of_any_app()))?;
+        let options = ServerOptions { platform: Some(platform.url()), ..options.clone() };
+        let server = bench.start(&options)?;
+        let api = Api::new(&server.url(), &server.admin_token()?);
+        bench.runtime.block_on(seed(&api, &platform.url(), conversations, bench.args.capacity, false))?;
+        Ok(Self { server, api, _platform: platform })
+    }
+}

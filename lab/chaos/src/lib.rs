@@ -1,0 +1,280 @@
+//! The crash test: the server is killed at random moments under load, again and again, and started on the same state.
+//! Afterwards every message that was acknowledged must be stored exactly once, every reply must have reached the customer
+//! exactly once (more than once only where the server says that it was in doubt), and the agents' loads must be what they
+//! hold.
+//!
+//! The outside world behaves as it does: the platform repeats what was not acknowledged, agents' programs repeat a call
+//! under its idempotency key, and the platform's own API breaks connections now and then.
+
+#![expect(clippy::disallowed_methods, reason = "measures real time")]
+
+mod check;
+mod desk;
+mod ledger;
+mod senders;
+
+use anyhow::{Context, Result, bail};
+use ledger::{Fate, Ledger};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
+use warmline_client::{Api, Http};
+use warmline_simulate::bed;
+use warmline_simulate::channels::stand::Stand;
+use warmline_simulate::channels::wechat::Wechat;
+use warmline_simulate::channels::{Behaviour, Rule};
+use warmline_simulate::rng::Rng;
+use warmline_simulate::scratch::{Scratch, free_port};
+use warmline_simulate::server::{Server, ServerOptions, server_program};
+
+/// Kill a server under load, again and again, and audit what is there afterwards.
+#[derive(Clone, Debug, clap::Args)]
+pub struct ChaosArgs {
+    /// How often the server is killed.
+    #[arg(long, default_value_t = 20)]
+    pub rounds: u64,
+    /// Customers who write at a time.
+    #[arg(long, default_value_t = 24)]
+    pub customers: u64,
+    /// The shortest time between the server's start and its end, in milliseconds.
+    #[arg(long, value_name = "MS", default_value_t = 300)]
+    pub shortest: u64,
+    /// The longest.
+    #[arg(long, value_name = "MS", default_value_t = 4000)]
+    pub longest: u64,
+    /// The same seed kills at the same moments.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// `full` or `normal`: a killed process loses nothing with either, a power cut does with `normal`.
+    #[arg(long, default_value = "full", value_parser = ["full", "normal"])]
+    pub durability: String,
+    /// The manifest to serve.
+    #[arg(long, value_name = "FILE", default_value = "spin.toml")]
+    pub manifest: PathBuf,
+    /// The server program; by default the `warmline` beside this one.
+    #[arg(long, value_name = "FILE")]
+    pub program: Option<PathBuf>,
+    /// Where the server's state is put meanwhile.
+    #[arg(long, value_name = "DIR", default_value = "target/chaos")]
+    pub scratch: PathBuf,
+    /// The platform's API behaves: no broken connections, no errors.
+    #[arg(long)]
+    pub calm: bool,
+    /// Keeps the server's state and log.
+    #[arg(long)]
+    pub keep: bool,
+    /// Says nothing while it runs.
+    #[arg(long)]
+    pub quiet: bool,
+}
+
+impl Default for ChaosArgs {
+    fn default() -> Self {
+        Self {
+            rounds: 20,
+            customers: 24,
+            shortest: 300,
+            longest: 4000,
+            seed: 1,
+            durability: "full".into(),
+            manifest: "spin.toml".into(),
+            program: None,
+            scratch: "target/chaos".into(),
+            calm: false,
+            keep: false,
+            quiet: false,
+        }
+    }
+}
+
+/// What came of it.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct ChaosReport {
+    /// Times that the server was killed.
+    pub kills: u64,
+    /// The longest time from a start until the server listened, in milliseconds.
+    pub slowest_start_ms: u128,
+    /// Messages that customers began to send.
+    pub sent: u64,
+    /// Messages that were acknowledged.
+    pub acknowledged: u64,
+    /// Tries beyond the first.
+    pub resent: u64,
+    /// Customers' messages in the store.
+    pub stored: u64,
+    /// Replies in the store.
+    pub replies: u64,
+    /// Replies that were refused (the conversation had ended, or was somebody else's).
+    pub refused: u64,
+    /// Why, by status and code.
+    pub refusals: BTreeMap<String, u64>,
+    /// Replies that the platform took, doubled ones included.
+    pub delivered: u64,
+    /// Times that the server said that it does not know whether the platform had a reply.
+    pub in_doubt: u64,
+    /// Replies beyond the first that reached a customer, each covered by a doubt.
+    pub doubled: u64,
+    /// Events in the log.
+    pub events: u64,
+    /// Seconds from the end of the load until nothing was left to do.
+    pub rest_seconds: f64,
+    /// Everything that is not as it must be.
+    pub violations: Vec<String>,
+}
+
+impl ChaosReport {
+    fn blame(&mut self, what: String) {
+        self.violations.push(what);
+    }
+}
+
+impl fmt::Display for ChaosReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "killed {} times; slowest start {} ms; at rest {:.1} s after the load",
+            self.kills, self.slowest_start_ms, self.rest_seconds
+        )?;
+        writeln!(
+            f,
+            "messages: {} sent ({} tries more), {} acknowledged, {} stored",
+            self.sent, self.resent, self.acknowledged, self.stored
+        )?;
+        writeln!(
+            f,
+            "replies: {} stored, {} refused {:?}, {} delivered, {} in doubt, {} doubled; {} events",
+            self.replies, self.refused, self.refusals, self.delivered, self.in_doubt, self.doubled, self.events
+        )?;
+        for violation in self.violations.iter().take(40) {
+            writeln!(f, "VIOLATION {violation}")?;
+        }
+        write!(f, "{} violations", self.violations.len())
+    }
+}
+
+/// How long what is left to do may take after the last start: leases run out and pauses between tries pass meanwhile.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+/// Runs the crash test, prints its report, and fails where anything is not as it must be.
+///
+/// # Errors
+/// As [`kill9`], or there are violations.
+pub fn run(args: &ChaosArgs) -> Result<()> {
+    let report = kill9(args)?;
+    println!("{report}");
+    match report.violations.len() {
+        0 => Ok(()),
+        n => bail!("{n} violations"),
+    }
+}
+
+/// Kills the server again and again and audits what is left. Must not be called from asynchronous code.
+///
+/// # Errors
+/// The server does not start, refuses its seed, or does not come to rest; not the violations: they are in the report.
+pub fn kill9(args: &ChaosArgs) -> Result<ChaosReport> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let mut scratch = Scratch::new(&args.scratch, "run")?;
+    if args.keep {
+        scratch.keep();
+        println!("state and log: {}", scratch.path().display());
+    }
+    let program = match &args.program {
+        Some(program) => program.clone(),
+        None => server_program()?,
+    };
+    let durability = if args.durability == "normal" { "normal" } else { "full" };
+    let platform = Stand::start(Box::new(Wechat::of_any_app()))?;
+    let options = ServerOptions {
+        port: free_port()?,
+        platform: Some(platform.url()),
+        durability,
+        ..ServerOptions::new(&program, &args.manifest, scratch.path())
+    };
+    let mut rng = Rng::new(args.seed);
+    let mut report = ChaosReport::default();
+    let mut server = Server::start(&options)?;
+    let api = Api::new(&server.url(), &server.admin_token()?);
+    // Fewer places than customers: some always wait in the queue.
+    let places = i64::try_from(args.customers * 3 / 4)?.max(1);
+    let staff = runtime.block_on(bed::seed(&api, &platform.url(), places, places.min(5), true))?;
+    if !args.calm {
+        make_trouble(&platform);
+    }
+    let ledger = Arc::new(Ledger::default());
+    let (stop, stopped) = watch::channel(false);
+    let http = Http::new();
+    let writers: Vec<_> = (0..args.customers)
+        .map(|number| {
+            let (base, rng) = (api.base().to_owned(), rng.part(1_000 + number));
+            runtime.spawn(senders::write(base, http.clone(), number, 0.15, rng, ledger.clone(), stopped.clone()))
+        })
+        .collect();
+    let desk = runtime.spawn(desk::work(api.clone(), staff, rng.part(1), ledger.clone()));
+    for round in 1..=args.rounds {
+        let life = rng.between(args.shortest as f64, args.longest as f64) / 1000.0;
+        std::thread::sleep(Duration::from_secs_f64(life));
+        server.kill()?;
+        report.kills += 1;
+        server = Server::start(&options)?;
+        report.slowest_start_ms = report.slowest_start_ms.max(server.started_in().as_millis());
+        if !args.quiet {
+            let acknowledged = ledger.open().acknowledged.len();
+            println!("round {round}: killed after {life:.2} s; {acknowledged} messages acknowledged so far");
+        }
+    }
+    let _ = stop.send(true);
+    platform.clear_script();
+    runtime.block_on(async {
+        for writer in writers {
+            tokio::time::timeout(Duration::from_secs(60), writer).await.context("a message was never acknowledged")??;
+        }
+        report.rest_seconds = rest(&api, &ledger, args.quiet).await?.as_secs_f64();
+        desk.abort();
+        check::audit(&api, &ledger, &platform, &mut report).await
+    })?;
+    Ok(report)
+}
+
+/// The platform's API as it is on a bad day.
+fn make_trouble(platform: &Stand) {
+    platform.script(Rule::send(Behaviour::DropAfter).every(41));
+    platform.script(Rule::send(Behaviour::DropBefore).every(53));
+    platform.script(Rule::send(Behaviour::Status(500)).every(67));
+    platform.script(Rule::send(Behaviour::Error(40001)).every(83));
+    platform.script(Rule::send(Behaviour::Delay(Duration::from_millis(150))).every(7));
+}
+
+/// Waits until nothing is left to do: every acknowledged message seen in the log, no reply without an answer or on its way,
+/// no new event for three seconds. After three minutes it gives up waiting: the audit then says what is missing.
+async fn rest(api: &Api, ledger: &Ledger, quiet: bool) -> Result<Duration> {
+    let begin = Instant::now();
+    let (mut last, mut since, mut told) = (0, Instant::now(), Instant::now());
+    while begin.elapsed() < PATIENCE {
+        let (events, missing, open) = {
+            let book = ledger.open();
+            let open = book.replies.values().filter(|fate| **fate == Fate::Open).count();
+            (book.seen.len(), (book.acknowledged.len() as u64).saturating_sub(book.received), open)
+        };
+        if events != last || open > 0 || missing > 0 {
+            (last, since) = (events, Instant::now());
+        }
+        let underway = match since.elapsed() > Duration::from_secs(3) {
+            true => check::undelivered(api).await?,
+            false => 0,
+        };
+        if since.elapsed() > Duration::from_secs(3) && underway == 0 {
+            return Ok(begin.elapsed());
+        }
+        if !quiet && missing + underway as u64 > 0 && told.elapsed() > Duration::from_secs(5) {
+            told = Instant::now();
+            println!("left to do: {missing} messages in the inbox, {open} replies to store, {underway} to deliver");
+        }
+        tokio::time::sleep(Duration::from_millis(if underway > 0 { 1000 } else { 100 })).await;
+    }
+    Ok(begin.elapsed())
+}

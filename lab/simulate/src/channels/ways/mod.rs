@@ -1,0 +1,154 @@
+//! Every way into Warmline: one per protocol that a channel speaks, with an account, payloads as the platform makes them, and the
+//! webhook around any payload at all, signed as the platform signs it. What must hold of all adapters alike is tried on these: the
+//! fuzz targets (`fuzz/`) and the bench of the channels.
+//!
+//! * `door`: an adapter with an open account, whichever it is; `clients`: our own clients and WeChat; `platforms`: the others;
+//! * [`memory`]: what a piece of work takes of it.
+
+mod clients;
+mod door;
+pub mod memory;
+mod platforms;
+
+use super::{Account, Request};
+use door::{Door, Opened};
+use serde_json::Value;
+use warmline_channels::{Adapter, Page, Refusal, Secrets, registry};
+
+pub use door::Taken;
+
+/// Where the platforms' APIs would be; nothing is called.
+pub(super) const API: &str = "http://127.0.0.1:9";
+
+/// When it all happens, unless said otherwise: seconds since 1970.
+pub const NOW: i64 = 1_700_000_000;
+
+/// What a customer writes, where it matters that it is no plain ASCII.
+pub const WORDS: &str = "你好，我的订单什么时候发货？😀 a=b&c <b>";
+
+/// The parts of a webhook that [`Way::changed`] changes.
+pub const PARTS: usize = 4;
+
+/// Headers that no platform signs.
+const UNSIGNED: [&str; 3] = ["content-type", "msg-id", "app-id"];
+
+/// A webhook around a payload, signed at a time.
+pub type Seal = fn(payload: &[u8], at: i64) -> Request;
+
+/// One protocol of a channel.
+pub struct Way {
+    /// Its name: the channel, and what tells it from the channel's others.
+    pub name: &'static str,
+    /// The channel.
+    pub channel: &'static str,
+    /// The account.
+    pub account: Account,
+    /// Its secrets, with those that the system derives.
+    pub secrets: Secrets,
+    /// What customers do, as the platform says it; the first is a message of words, where the channel carries such. The number
+    /// tells two of them apart.
+    pub payloads: fn(at: i64, number: u64) -> Vec<Vec<u8>>,
+    /// What the platform keeps until it is asked, as it stands in the answer; nothing where it sends everything.
+    pub kept: fn(at: i64, number: u64) -> Vec<Value>,
+    /// The webhook around a payload; none where the platform sends none.
+    pub seal: Option<Seal>,
+    /// Whether the signature is over the payload. Elsewhere it is over the address and the time, or the address is the secret.
+    pub covers: bool,
+    door: Box<dyn Door>,
+}
+
+impl Way {
+    fn new<A>(adapter: A, account: Account, name: &'static str, payloads: fn(i64, u64) -> Vec<Vec<u8>>) -> Self
+    where
+        A: Adapter + Send + Sync + 'static,
+        A::Account: Send + Sync,
+    {
+        let channel = adapter.capabilities().channel;
+        let mut secrets: Secrets = account.secrets.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+        if adapter.wants_derived_secrets() {
+            registry::derive_secrets(&mut secrets, &clients::SESSION_KEY, channel, &account.id);
+        }
+        let door = Box::new(Opened::new(adapter, &account.settings, &secrets));
+        let kept = |_, _| Vec::new();
+        Self { name, channel, account, secrets, payloads, kept, seal: None, covers: true, door }
+    }
+
+    fn keeping(self, kept: fn(i64, u64) -> Vec<Value>) -> Self {
+        Self { kept, ..self }
+    }
+
+    fn sealed(self, seal: Seal) -> Self {
+        Self { seal: Some(seal), ..self }
+    }
+
+    /// The signature leaves the payload out.
+    fn bare(self) -> Self {
+        Self { covers: false, ..self }
+    }
+
+    /// The webhooks of its payloads; none where the platform sends none.
+    pub fn webhooks(&self, at: i64, number: u64) -> Vec<Request> {
+        let payloads = (self.payloads)(at, number);
+        self.seal.map(|seal| payloads.iter().map(|payload| seal(payload, at)).collect()).unwrap_or_default()
+    }
+
+    /// A webhook with a bit or more of one byte changed, in a part that the signature covers or that carries it; none where that
+    /// part is empty, or not the signature's.
+    pub fn changed(&self, webhook: &Request, part: usize, at: usize, mask: u8) -> Option<Request> {
+        let mut changed = webhook.clone();
+        let text = match part {
+            0 if self.covers => {
+                let at = at.checked_rem(changed.body.len())?;
+                changed.body[at] ^= mask;
+                return Some(changed);
+            }
+            1 => &mut changed.query,
+            2 => &mut changed.path,
+            3 => {
+                let signed = changed.headers.iter_mut().filter(|(name, _)| !UNSIGNED.contains(&name.as_str()));
+                let mut signed: Vec<_> = signed.collect();
+                let header = at.checked_rem(signed.len())?;
+                &mut signed.swap_remove(header).1
+            }
+            _ => return None,
+        };
+        let mut bytes = std::mem::take(text).into_bytes();
+        let at = at.checked_rem(bytes.len())?;
+        bytes[at] ^= mask;
+        *text = String::from_utf8(bytes).ok()?;
+        Some(changed)
+    }
+
+    /// What the adapter makes of a webhook that arrives at a time: handshake, verifier, parser, acknowledgement.
+    ///
+    /// # Errors
+    /// It is refused.
+    pub fn take(&self, webhook: &Request, now: i64) -> Result<Taken, Refusal> {
+        self.door.take(webhook, now)
+    }
+
+    /// What the adapter makes of an answer of the platform's API: as a page, as an access token, as the outcome of a reply. The
+    /// page, where it is one.
+    pub fn answered(&self, status: u16, body: &[u8]) -> Option<Page> {
+        self.door.answered(status, body)
+    }
+}
+
+/// All of them, by channel.
+///
+/// # Panics
+/// An account is not one: the tables here are wrong.
+pub fn all() -> Vec<Way> {
+    let mut all = clients::all();
+    all.extend(platforms::all());
+    all.sort_by_key(|way| way.name);
+    all
+}
+
+/// Those of a channel.
+pub fn of(channel: &str) -> Vec<Way> {
+    all().into_iter().filter(|way| way.channel == channel).collect()
+}
+
+#[cfg(test)]
+mod tests;
