@@ -43,10 +43,13 @@ pub struct Hooks {
     pub erase: fn(&Ctx<'_>, CustomerId) -> Result<Erased, StepError>,
     /// The next file of a person's export; `None` after the last. The first call gets no cursor, each later one that of the
     /// file before.
-    pub export: fn(&Ctx<'_>, CustomerId, Option<&str>) -> Result<Option<Exported>, StepError>,
+    pub export: Export,
     /// What is kept for a number of days only.
     pub retain: Retain,
 }
+
+/// Writes the next file of a person's export: the person, and the cursor of the file before.
+pub type Export = fn(&Ctx<'_>, CustomerId, Option<&str>) -> Result<Option<Exported>, StepError>;
 
 /// The person whose erasure begins.
 #[derive(Clone, Copy)]
