@@ -26,8 +26,8 @@ pub type Query = &'static [(&'static str, &'static str)];
 /// A function that returns the schema of a type.
 pub type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
 
-/// The schema of a type. Components describe nothing: the description that they serve was written from the routes before they
-/// were built. In them a route's schema is therefore empty, so that they do not carry the schema of every type.
+/// The schema of a type. Components describe nothing: the description that they serve was written from the routes before
+/// they were built. In them a route's schema is therefore empty, so that they do not carry the schema of every type.
 pub fn schema<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
     if cfg!(target_family = "wasm") { Schema::default() } else { generator.subschema_for::<T>() }
 }

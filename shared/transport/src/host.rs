@@ -1,5 +1,5 @@
-//! What the shell of an adapter needs of its host: time, calls, answers, and variables. The crate `spin` implements it on Spin; tests
-//! implement it with a clock that is set by hand.
+//! What the shell of an adapter needs of its host: time, calls, answers, and variables. The crate `spin` implements it on
+//! Spin; tests implement it on a clock that runs only while somebody waits.
 //!
 //! The shell is compiled for one host at a time, so these traits cost a component nothing.
 

@@ -1,5 +1,5 @@
-//! WebSockets of the brand's own clients, below the account at `/ws`. A gateway holds them and posts the
-//! events of each as `application/websocket-events`. The sealed session comes back with every request in `Meta-Session`.
+//! WebSockets of the brand's own clients, below the account at `/ws`. A gateway holds them and posts the events of each as
+//! `application/websocket-events`. The sealed session comes back with every request in `Meta-Session`.
 //!
 //! | the client sends | and gets |
 //! |---|---|
