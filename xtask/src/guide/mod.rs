@@ -84,8 +84,9 @@ pub fn run() -> Result<ExitCode> {
 /// Serves, and types what the page says.
 fn try_it(page: &Page, dir: &Path, manifest: &Path, components: &Path) -> Result<()> {
     let state = dir.join(".warmline");
-    // The page begins with nothing; what was compiled is taken again.
-    for entry in std::fs::read_dir(&state).into_iter().flatten() {
+    // The page begins with nothing, and the keys of an earlier run fit no other store; what was compiled is taken again.
+    let keys = std::fs::read_dir(dir.join(".warmline-keys"));
+    for entry in std::fs::read_dir(&state).into_iter().chain(keys).flatten() {
         let path = entry?.path();
         if path.is_file() {
             std::fs::remove_file(path)?;
