@@ -85,7 +85,7 @@ impl Thief {
             clock: &Still,
             rng: &Still,
             keys: &self.keys,
-            installed: warmline_app::WHOLE,
+            installed: &warmline_app::WHOLE,
         };
         let id: CustomerId = customer.parse().unwrap();
         let person = people::person(&self.db, id)?.expect("the copy has the customer");
@@ -109,7 +109,7 @@ impl Thief {
             clock: &Still,
             rng: &Still,
             keys: &self.keys,
-            installed: warmline_app::WHOLE,
+            installed: &warmline_app::WHOLE,
         };
         (1..=upto).filter(|n| passing::by_number(&ctx, *n).is_ok()).count()
     }

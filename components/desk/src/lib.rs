@@ -1,4 +1,5 @@
-//! The desk: the API of agents and supervisors. Its routes and their handlers are in `shared/api`.
+//! The desk: the API of agents and supervisors. Its routes and their handlers are in the capabilities' crates; `shared/app`
+//! lists them.
 
 #![expect(unsafe_code, reason = "the entry point that Spin's macro writes")]
 
@@ -19,7 +20,7 @@ async fn handle(request: IncomingRequest, out: ResponseOutparam) {
     if let Some(alive) = health::alive(&request) {
         return respond(out, alive.secured()).await;
     }
-    let world = match World::open(&MIGRATIONS, WITH_PERSONAL_DATA) {
+    let world = match World::open(&MIGRATIONS, &WITH_PERSONAL_DATA) {
         Ok(world) => world,
         Err(problem) => return respond(out, refuse(problem).secured()).await,
     };

@@ -21,7 +21,7 @@ async fn handle(request: IncomingRequest, out: ResponseOutparam) {
 }
 
 async fn answer(request: &Request) -> Result<Response, Problem> {
-    let world = World::open_ready()?.knowing(WITH_FIGURES);
+    let world = World::open_ready()?.knowing(&WITH_FIGURES);
     match (&request.method, request.path.as_str()) {
         (&Method::POST, "/fold") => {
             catch_up(&world.ctx())?;

@@ -32,7 +32,7 @@ async fn handle(request: IncomingRequest, out: ResponseOutparam) {
 }
 
 async fn answer(request: &Request) -> Result<Response, Problem> {
-    let world = World::open(&MIGRATIONS, WITH_PERSONAL_DATA)?;
+    let world = World::open(&MIGRATIONS, &WITH_PERSONAL_DATA)?;
     let ctx = world.ctx();
     let deadline = ctx.now().plus_millis(BUDGET_MS);
     let more = match request.path.as_str() {

@@ -8,7 +8,7 @@ use warmline_app::MIGRATIONS;
 use warmline_app::wake::{ROUTES, calls};
 use warmline_endpoint::route::{Reply, dispatch};
 use warmline_endpoint::{Problem, Request, Response};
-use warmline_kernel::installed::Installed;
+use warmline_kernel::installed::NOTHING;
 use warmline_spin::incoming::serve_api;
 use warmline_spin::outgoing::all;
 use warmline_spin::world::variable;
@@ -20,7 +20,7 @@ async fn handle(request: IncomingRequest, out: ResponseOutparam) {
 }
 
 async fn answer(request: &Request) -> Result<Response, Problem> {
-    let world = World::open(&MIGRATIONS, Installed::default())?;
+    let world = World::open(&MIGRATIONS, &NOTHING)?;
     let due = match request.path.as_str() {
         "/tick" => Reply::Calls(calls(&world.ctx())?),
         _ => dispatch(&world.ctx(), &variable("admin_token"), request, "ticker", ROUTES).0?,

@@ -6,7 +6,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 use warmline_client::state;
 use warmline_conversations::drain::{Drainer, Step};
-use warmline_kernel::installed::Installed;
+use warmline_kernel::installed::NOTHING;
 use warmline_kernel::{Ctx, keys};
 use warmline_model::{AccountId, Channel, Clock, Inbound, Rng, Timestamp};
 use warmline_privacy::{Keyring, Masters};
@@ -76,7 +76,7 @@ impl Store {
 
     fn ctx(&self) -> Ctx<'_> {
         let Self { db, vault, keys, clock, .. } = self;
-        Ctx { db, vault, kv: &NoKv, contexts: 0, clock, rng: &System, keys, installed: Installed::default() }
+        Ctx { db, vault, kv: &NoKv, contexts: 0, clock, rng: &System, keys, installed: &NOTHING }
     }
 
     /// Sets the time, in milliseconds since 1970.

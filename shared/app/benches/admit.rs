@@ -54,7 +54,7 @@ fn main() {
         clock: &clock,
         rng: &rng,
         keys: &keys,
-        installed: warmline_app::WHOLE,
+        installed: &warmline_app::WHOLE,
     };
     let new = NewAgent { name: "小米", role: Role::Agent, ai: false, can: Duties::default() };
     let (_, token) = staff::create(&ctx, &new).unwrap();

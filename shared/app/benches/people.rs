@@ -186,7 +186,7 @@ fn main() {
         clock: &Still,
         rng: &rng,
         keys: &keys,
-        installed: warmline_app::WHOLE,
+        installed: &warmline_app::WHOLE,
     };
     timed("sealed", 20_000, |_| sealed::seal_content(&ctx, &key, conversation, id, &content).unwrap());
     let stored = sealed::seal_content(&ctx, &key, conversation, id, &content).unwrap();
@@ -220,7 +220,7 @@ fn main() {
             clock: &Still,
             rng: &rng,
             keys: &keys,
-            installed: warmline_app::WHOLE,
+            installed: &warmline_app::WHOLE,
         };
         let persons = messages / EACH;
         let since = Timestamp::from_millis(NOW - 30 * 86_400_000);

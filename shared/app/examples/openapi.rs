@@ -1,4 +1,4 @@
-//! `cargo xtask docs`: writes the description of the API into shared/api/openapi.json, from which its bytes are made when the crate is
+//! `cargo xtask docs`: writes the description of the API into shared/app/openapi.json, from which its bytes are made when the crate is
 //! built, and the table of calls into docs/API.md.
 
 use std::process::ExitCode;
@@ -8,7 +8,7 @@ fn main() -> ExitCode {
     const DESCRIPTION: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");
     const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/API.md");
     if let Err(error) = std::fs::write(DESCRIPTION, openapi::committed()) {
-        eprintln!("error: cannot write shared/api/openapi.json: {error}");
+        eprintln!("error: cannot write shared/app/openapi.json: {error}");
         return ExitCode::FAILURE;
     }
     let renewed = std::fs::read_to_string(PAGE).map(|page| openapi::renew(&page));

@@ -79,11 +79,11 @@ table!(
 );
 
 /// What components need that erase, export or let data age.
-pub const WITH_PERSONAL_DATA: Installed = Installed { personal: &PERSONAL, figures: &[], gauges: &[] };
+pub static WITH_PERSONAL_DATA: Installed = Installed { personal: &PERSONAL, figures: &[], gauges: &[] };
 /// What the metrics need.
-pub const WITH_FIGURES: Installed = Installed { personal: &[], figures: &FIGURES, gauges: &GAUGES };
+pub static WITH_FIGURES: Installed = Installed { personal: &[], figures: &FIGURES, gauges: &GAUGES };
 /// All of it.
-pub const WHOLE: Installed = Installed { personal: &PERSONAL, figures: &FIGURES, gauges: &GAUGES };
+pub static WHOLE: Installed = Installed { personal: &PERSONAL, figures: &FIGURES, gauges: &GAUGES };
 
 /// All routes.
 pub fn routes() -> impl Iterator<Item = &'static Route> {

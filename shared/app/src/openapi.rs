@@ -185,7 +185,7 @@ mod tests {
     #[test]
     fn m2_the_committed_description_is_the_present_one() {
         let held: Value = serde_json::from_slice(PLAIN).unwrap();
-        assert!(held == document(), "run `cargo xtask docs`: shared/api/openapi.json is not what the routes say");
+        assert!(held == document(), "run `cargo xtask docs`: shared/app/openapi.json is not what the routes say");
     }
 
     #[test]

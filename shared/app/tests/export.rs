@@ -87,7 +87,7 @@ fn an_export_breaks_off_where_its_person_is_erased_meanwhile() {
         clock: &fixed,
         rng: &fixed,
         keys: &keys,
-        installed: warmline_app::WHOLE,
+        installed: &warmline_app::WHOLE,
     };
     let customer = customer(&ctx);
     let mut request = Request {

@@ -4,7 +4,9 @@
 
 use std::str::FromStr;
 
-use chrono::{DateTime, Datelike as _, NaiveDate, NaiveDateTime, Utc};
+#[cfg(any(test, feature = "testkit"))]
+use chrono::Datelike as _;
+use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use warmline_model::Timestamp;
 
 const BEIJING_SECS: i64 = 8 * 3600;
@@ -91,6 +93,7 @@ pub(crate) fn read_http_date(text: &str) -> Option<Timestamp> {
 }
 
 /// Writes what [`read_ctime`] reads, in Beijing time.
+#[cfg(any(test, feature = "testkit"))]
 pub(crate) fn ctime(at: Timestamp) -> String {
     let local = local(at);
     let month = MONTHS.get(local.month0() as usize).unwrap_or(&"Jan");

@@ -6,8 +6,8 @@
 //! routing, a colleague or a supervisor can. A merge shows an agent what both sides said. It therefore takes both sides, or
 //! one side and a suggestion that no member of staff made.
 
-use crate::people as flow;
-use crate::store::people::{self, HOLDERS};
+use crate::people;
+use crate::store::people::{self as stored, HOLDERS};
 use crate::summary::{self, Summary};
 use crate::timeline::{self, Entry, Place};
 use warmline_identity::Known;
@@ -20,12 +20,12 @@ use warmline_store::{Db, StoreError, agents, customers};
 const MISSING: StepError = StepError::NotFound("customer");
 
 fn person(ctx: &Ctx<'_>, customer: CustomerId) -> Result<CustomerId, StepError> {
-    people::person(ctx.db, customer)?.ok_or(MISSING)
+    stored::person(ctx.db, customer)?.ok_or(MISSING)
 }
 
 /// Whether the actor may read what a person said: supervisors, and agents who serve the person.
 pub fn serves(ctx: &Ctx<'_>, actor: &Actor, person: CustomerId) -> Result<bool, StepError> {
-    may(ctx, actor, person, people::served_by)
+    may(ctx, actor, person, stored::served_by)
 }
 
 /// Whether the actor supervises, or is an agent for whom `is` holds.
@@ -62,7 +62,7 @@ pub fn seen(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId) -> Result<Custom
         return Ok(person);
     }
     match actor.agent {
-        Some(agent) if people::met_by(ctx.db, person, agent)? => Ok(person),
+        Some(agent) if stored::met_by(ctx.db, person, agent)? => Ok(person),
         _ => Err(MISSING),
     }
 }
@@ -71,13 +71,13 @@ pub fn seen(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId) -> Result<Custom
 /// proof, and no merge by it may have been undone. An identifier that staff typed without proof does not count: otherwise an
 /// agent could type a stranger's number and read the stranger's messages.
 fn suggested(ctx: &Ctx<'_>, one: CustomerId, other: CustomerId) -> Result<bool, StepError> {
-    let told = |strong: bool, source: &str| strong || source != flow::STAFF;
-    for member in people::members(ctx.db, one)? {
-        for identifier in people::identifiers(ctx.db, member.id)? {
-            if !told(identifier.strong, &identifier.source) || people::is_distrusted(ctx.db, &identifier.lookup)? {
+    let told = |strong: bool, source: &str| strong || source != people::STAFF;
+    for member in stored::members(ctx.db, one)? {
+        for identifier in stored::identifiers(ctx.db, member.id)? {
+            if !told(identifier.strong, &identifier.source) || stored::is_distrusted(ctx.db, &identifier.lookup)? {
                 continue;
             }
-            let holders = people::holders(ctx.db, &identifier.lookup, HOLDERS)?;
+            let holders = stored::holders(ctx.db, &identifier.lookup, HOLDERS)?;
             if holders.iter().any(|h| h.person == other && told(h.strong, &h.source)) {
                 return Ok(true);
             }
@@ -89,7 +89,7 @@ fn suggested(ctx: &Ctx<'_>, one: CustomerId, other: CustomerId) -> Result<bool, 
 /// Whether the actor may join a person with another. An agent who is only consulted may not: a merge would outlive the
 /// consultation.
 fn holds(ctx: &Ctx<'_>, actor: &Actor, person: CustomerId) -> Result<bool, StepError> {
-    may(ctx, actor, person, people::held_by)
+    may(ctx, actor, person, stored::held_by)
 }
 
 /// A member of staff states that two customers are one person.
@@ -104,7 +104,7 @@ pub fn join(ctx: &Ctx<'_>, actor: &Actor, a: CustomerId, b: CustomerId) -> Resul
     if !may {
         return Err(MISSING);
     }
-    let merged = flow::merge(ctx, a, b, None, actor.agent)?;
+    let merged = people::merge(ctx, a, b, None, actor.agent)?;
     let merge = merged.ok_or(StepError::conflict("same_person", "the two customers are one person already"))?;
     append(ctx, actor, Action::Merge, a)?;
     Ok(merge)
@@ -116,12 +116,12 @@ pub fn join(ctx: &Ctx<'_>, actor: &Actor, a: CustomerId, b: CustomerId) -> Resul
 /// There is no such customer or merge, or the actor does not serve the person; it is undone already; or the store fails.
 pub fn part(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, merge: MergeId) -> Result<(), StepError> {
     let person = served(ctx, actor, customer)?;
-    if !flow::merges(ctx, person)?.iter().any(|m| m.id == merge) {
+    if !people::merges(ctx, person)?.iter().any(|m| m.id == merge) {
         return Err(StepError::NotFound("merge of this customer"));
     }
     // The entry comes first, while it still names both sides.
     append(ctx, actor, Action::Unmerge, customer)?;
-    flow::unmerge(ctx, merge, actor.agent)
+    people::unmerge(ctx, merge, actor.agent)
 }
 
 /// A member of staff adds an identifier. It counts as proof only if a supervisor states that the customer proved it; from an
@@ -133,7 +133,7 @@ pub fn identify(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, known: Known
     served(ctx, actor, customer)?;
     let key = sealed::customer_key(ctx, customer)?;
     let known = Known { strong: known.strong && verified && actor.supervises(), ..known };
-    flow::add(ctx, &ctx.keys.index(), customer, &key, &known, flow::STAFF, actor.agent)?;
+    people::add(ctx, &ctx.keys.index(), customer, &key, &known, people::STAFF, actor.agent)?;
     append(ctx, actor, Action::Identify, customer)
 }
 
@@ -144,7 +144,7 @@ pub fn identify(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, known: Known
 /// There is no such customer, or they have no such identifier; or the store fails.
 pub fn forget_identifier(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, known: &Known) -> Result<(), StepError> {
     let person = person(ctx, customer)?;
-    if !flow::forget(ctx, &ctx.keys.index(), person, known)? {
+    if !people::forget(ctx, &ctx.keys.index(), person, known)? {
         return Err(StepError::NotFound("identifier of this customer"));
     }
     append(ctx, actor, Action::Correct, person)
@@ -156,7 +156,7 @@ pub fn forget_identifier(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, kno
 /// There is no such customer, or the store fails.
 pub fn rename(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, name: Option<&str>) -> Result<(), StepError> {
     let person = person(ctx, customer)?;
-    flow::set_name(ctx, person, name)?;
+    people::set_name(ctx, person, name)?;
     append(ctx, actor, Action::Correct, person)
 }
 
@@ -170,7 +170,7 @@ pub fn own(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, agent: Option<Age
     {
         return Err(StepError::invalid("agent", "there is no such agent"));
     }
-    flow::set_owner(ctx, customer, agent)?;
+    people::set_owner(ctx, customer, agent)?;
     append(ctx, actor, Action::Own, customer)
 }
 
@@ -179,7 +179,7 @@ pub fn own(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, agent: Option<Age
 /// # Errors
 /// There is no such customer, or the store fails.
 pub fn tag(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, tags: &[String]) -> Result<(), StepError> {
-    flow::set_tags(ctx, customer, tags)?;
+    people::set_tags(ctx, customer, tags)?;
     append(ctx, actor, Action::Tag, customer)
 }
 
@@ -225,7 +225,7 @@ pub fn summary(ctx: &Ctx<'_>, actor: &Actor, of: Of<'_>, since: Timestamp) -> Re
     let person = served(ctx, actor, of.customer.ok_or(MISSING)?)?;
     audit::record(ctx, actor, Action::ReadSummary, Of { customer: Some(person), ..of })?;
     let tags = customers::get(ctx.db, person)?.ok_or(MISSING)?.tags;
-    Ok(Summed { person, names: flow::names(ctx, person)?, tags, summary: summary::of(ctx, person, since)? })
+    Ok(Summed { person, names: people::names(ctx, person)?, tags, summary: summary::of(ctx, person, since)? })
 }
 
 /// A person's names and identifiers, unmasked.
@@ -233,7 +233,7 @@ pub struct Unmasked {
     /// Their names, each once.
     pub names: Vec<String>,
     /// Their identifiers.
-    pub identifiers: Vec<flow::Opened>,
+    pub identifiers: Vec<people::Opened>,
 }
 
 /// Shows a person's names and identifiers without a mask. A privacy officer sees everybody's, because they answer for all
@@ -244,5 +244,5 @@ pub struct Unmasked {
 pub fn unmask(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, reason: &str) -> Result<Unmasked, StepError> {
     let person = if actor.role == Role::Privacy { person(ctx, customer)? } else { served(ctx, actor, customer)? };
     audit::record(ctx, actor, Action::Unmask, Of { customer: Some(person), reason: Some(reason), ..Of::default() })?;
-    Ok(Unmasked { names: flow::names(ctx, person)?, identifiers: flow::identifiers(ctx, person)? })
+    Ok(Unmasked { names: people::names(ctx, person)?, identifiers: people::identifiers(ctx, person)? })
 }

@@ -24,7 +24,7 @@ pub struct Ctx<'a> {
     /// Keys.
     pub keys: &'a Keyring,
     /// What the installed capabilities give to each other.
-    pub installed: Installed,
+    pub installed: &'a Installed,
 }
 
 impl Ctx<'_> {

@@ -6,8 +6,7 @@ use crate::personal::{Hooks, Personal};
 use warmline_model::figure::{Figure, Gauge};
 use warmline_store::StoreError;
 
-/// The parts of the installed capabilities. All are empty in adapters, which neither erase nor count.
-#[derive(Clone, Copy, Default)]
+/// The parts of the installed capabilities.
 pub struct Installed {
     /// What each does with personal data, those that others build on first.
     pub personal: &'static [Personal],
@@ -16,6 +15,9 @@ pub struct Installed {
     /// What is true of each now.
     pub gauges: &'static [Gauges],
 }
+
+/// For components that neither erase nor count.
+pub static NOTHING: Installed = Installed { personal: &[], figures: &[], gauges: &[] };
 
 /// Reads what is true of a capability now.
 pub type Gauges = fn(&Ctx<'_>) -> Result<Vec<Gauge>, StepError>;

@@ -7,6 +7,8 @@
 
 #[cfg(feature = "server")]
 pub mod api;
+#[cfg(feature = "server")]
+mod capability;
 pub mod cell;
 pub mod figures;
 pub mod fold;
@@ -16,27 +18,8 @@ pub mod steps;
 #[cfg(feature = "server")]
 pub mod store;
 
+#[cfg(feature = "server")]
+pub use capability::METRICS;
 pub use cell::Cell;
 pub use figures::{Figures, Gauges, OfAccount};
 pub use fold::{Sample, fold};
-
-#[cfg(feature = "server")]
-use warmline_endpoint::capability::{Capability, Follower};
-use warmline_kernel::installed::no_gauges;
-use warmline_kernel::personal::Personal;
-use warmline_store::migrate::Migrations;
-#[cfg(feature = "server")]
-#[cfg(feature = "server")]
-
-/// Metrics. Its tables are among the core's, and hold numbers only.
-#[cfg(feature = "server")]
-pub const METRICS: Capability = Capability {
-    name: "metrics",
-    migrations: Migrations::none("metrics"),
-    routes: &[api::ROUTES],
-    follower: Some(Follower { component: "metrics", path: "/fold", step: steps::advance }),
-    due: &[],
-    personal: Personal::None,
-    figures: &[],
-    gauges: no_gauges,
-};

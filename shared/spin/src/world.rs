@@ -5,7 +5,7 @@ use crate::host::Spin;
 use crate::kv::SpinKv;
 use warmline_endpoint::Problem;
 use warmline_kernel::Ctx;
-use warmline_kernel::installed::Installed;
+use warmline_kernel::installed::{Installed, NOTHING};
 use warmline_model::{Clock, Rng, Timestamp};
 use warmline_privacy::Keyring;
 use warmline_store::migrate::{Migrations, are_current, is_current, migrate_all};
@@ -47,7 +47,7 @@ pub struct World {
     clock: SpinClock,
     rng: SpinRng,
     contexts: u64,
-    installed: Installed,
+    installed: &'static Installed,
 }
 
 impl World {
@@ -57,7 +57,7 @@ impl World {
     /// # Errors
     /// The store cannot be opened or migrated, a master key is missing or malformed, or the store belongs to another master
     /// key.
-    pub fn open(migrations: &[Migrations], installed: Installed) -> Result<Self, Problem> {
+    pub fn open(migrations: &[Migrations], installed: &'static Installed) -> Result<Self, Problem> {
         let opened = Self::with(|db, vault| {
             if !are_current(db, migrations)? {
                 vault::prepare(vault)?;
@@ -70,7 +70,7 @@ impl World {
 
     /// Gives steps what the capabilities give to each other.
     #[must_use]
-    pub fn knowing(self, installed: Installed) -> Self {
+    pub fn knowing(self, installed: &'static Installed) -> Self {
         Self { installed, ..self }
     }
 
@@ -98,13 +98,13 @@ impl World {
         let (db, vault, rng) = (SpinDb::open()?, Vault::default(), SpinRng);
         ready(&db, &vault)?;
         let keys = keyring::open(&db, masters, &rng)?;
-        Ok(Self { db, vault, keys, clock: SpinClock, rng, contexts: 0, installed: Installed::default() })
+        Ok(Self { db, vault, keys, clock: SpinClock, rng, contexts: 0, installed: &NOTHING })
     }
 
     /// The context for the steps of the flow.
     pub fn ctx(&self) -> Ctx<'_> {
         let Self { db, vault, keys, clock, rng, contexts, installed } = self;
-        Ctx { db, vault, kv: &SpinKv, contexts: *contexts, clock, rng, keys, installed: *installed }
+        Ctx { db, vault, kv: &SpinKv, contexts: *contexts, clock, rng, keys, installed }
     }
 }
 

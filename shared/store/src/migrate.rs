@@ -232,12 +232,12 @@ mod tests {
     use warmline_model::{AgentId, CustomerId};
 
     /// What a release with so many core files left, which kept their number in `user_version`.
-    fn until(db: &NativeDb, files: usize) {
+    fn until(db: &NativeDb, files: usize) -> Result<(), StoreError> {
         for statement in CORE.files.iter().take(files).copied().flat_map(statements) {
-            db.execute(statement, &[]).unwrap();
+            db.execute(statement, &[])?;
         }
         let bump: &'static str = Box::leak(format!("PRAGMA user_version = {files}").into_boxed_str());
-        db.execute(bump, &[]).unwrap();
+        db.execute(bump, &[]).map(drop)
     }
 
     #[test]
@@ -258,7 +258,7 @@ mod tests {
     #[test]
     fn who_is_stored_already_is_a_person_and_keeps_tags_and_token() {
         let db = NativeDb::memory().unwrap();
-        until(&db, 4);
+        until(&db, 4).unwrap();
         let (customer, agent) = (CustomerId::from_bytes(&[1; 16]).unwrap(), AgentId::from_bytes(&[2; 16]).unwrap());
         let of = |id: &[u8; 16]| -> Value { id.into() };
         let add = "INSERT INTO customers (id, wrapped_key, tags, created_at, owner) VALUES (?1, x'00', '[\"vip\"]', 5, ?2)";
@@ -295,7 +295,7 @@ mod tests {
     fn every_earlier_store_opens_and_the_release_before_finds_the_number_that_it_knows() {
         for done in 0..=CORE.files.len() {
             let db = NativeDb::memory().unwrap();
-            until(&db, done);
+            until(&db, done).unwrap();
             assert_eq!(is_current(&db), Ok(done == CORE.files.len()));
             migrate(&db).unwrap();
             assert_eq!((is_current(&db), Applied::read(&db).unwrap().of("core")), (Ok(true), Some(LATEST)), "{done}");

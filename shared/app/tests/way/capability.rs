@@ -13,7 +13,7 @@ use warmline_endpoint::capability::{Capability, Due, Follower};
 use warmline_endpoint::route::{Access, Answer, Call, Piece, Reply, Route, STAFF, Verb, dispatch, schema};
 use warmline_endpoint::{Problem, Request, Response};
 use warmline_kernel::ctx::Actor;
-use warmline_kernel::installed::{Gauges, Installed};
+use warmline_kernel::installed::{Gauges, Installed, NOTHING};
 use warmline_kernel::personal::{Days, Erased, Exported, Hooks, Keeping, Personal, Retain};
 use warmline_kernel::{Ctx, StepError, sealed};
 use warmline_metrics::steps as metrics;
@@ -152,8 +152,10 @@ static PERSONAL: [Personal; 3] = [CUSTOMERS.personal, CONVERSATIONS.personal, CA
 static FIGURES: [&[Figure]; 1] = [CARDS.figures];
 static GAUGES: [Gauges; 1] = [CARDS.gauges];
 
+static INSTALLED: Installed = Installed { personal: &PERSONAL, figures: &FIGURES, gauges: &GAUGES };
+
 fn ctx(w: &World) -> Ctx<'_> {
-    Ctx { installed: Installed { personal: &PERSONAL, figures: &FIGURES, gauges: &GAUGES }, ..w.ctx() }
+    Ctx { installed: &INSTALLED, ..w.ctx() }
 }
 
 fn asked(w: &World, method: http::Method, path: String) -> Reply {
@@ -249,7 +251,7 @@ fn a_component_that_knows_no_capabilities_erases_exports_and_ages_nothing() {
     w.agent(&group, 9, false);
     w.says("wang", "1", "你好");
     let customer = all(&w)[0].customer;
-    let blind = Ctx { installed: Installed::default(), ..w.ctx() };
+    let blind = Ctx { installed: &NOTHING, ..w.ctx() };
     assert!(immediate(&w.db, || erase::begin(&blind, customer, &OFFICER, "request", &[])).is_err());
     assert!(retention::step(&blind).is_err());
     // Nothing was begun.

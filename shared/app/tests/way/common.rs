@@ -103,7 +103,7 @@ impl World {
 
     pub fn ctx(&self) -> Ctx<'_> {
         let Self { db, vault, kv, clock, rng, keys } = self;
-        Ctx { db, vault, kv, contexts: 0, clock, rng, keys, installed: warmline_app::WHOLE }
+        Ctx { db, vault, kv, contexts: 0, clock, rng, keys, installed: &warmline_app::WHOLE }
     }
 
     pub fn pass(&self, ms: i64) {

@@ -4,8 +4,8 @@ use crate::api::{
     holds::HoldView,
     messages::{self, MessageView},
 };
-use crate::people as flow;
-use crate::store::{holds, people};
+use crate::people;
+use crate::store::{holds, people as stored};
 use crate::summary::Summary;
 use crate::timeline::Place;
 use crate::touch::{self, Summed};
@@ -236,7 +236,7 @@ fn missing() -> StepError {
 
 /// The person that the path names by any of their customers.
 pub(crate) fn person(call: &Call<'_>) -> Result<CustomerId, Problem> {
-    Ok(people::person(call.ctx.db, call.id(0, "customer")?)?.ok_or(missing())?)
+    Ok(stored::person(call.ctx.db, call.id(0, "customer")?)?.ok_or(missing())?)
 }
 
 /// The same, if the actor serves the person: supervisors, and agents who talk with them now.
@@ -254,7 +254,7 @@ pub(crate) fn unmasked(call: &Call<'_>) -> Result<Response, Problem> {
     let ctx = &call.ctx;
     let reason = body::reason(call.request, &REASONS)?;
     let touch::Unmasked { names, identifiers } = touch::unmask(ctx, &call.actor, call.id(0, "customer")?, &reason)?;
-    let plain = |i: flow::Opened| PlainIdentifier { kind: i.stored.kind, value: i.value };
+    let plain = |i: people::Opened| PlainIdentifier { kind: i.stored.kind, value: i.value };
     let identifiers = identifiers.into_iter().map(plain).collect();
     Ok(Response::json(200, &Unmasked { names, identifiers }))
 }
@@ -269,14 +269,14 @@ pub(crate) fn shown(call: &Call<'_>, id: CustomerId) -> Result<Response, Problem
     let ctx = &call.ctx;
     let customer = customers::get(ctx.db, id)?.ok_or(missing())?;
     let identities = customers::identities(ctx.db, id)?;
-    let identifier = |i: flow::Opened| IdentifierView {
+    let identifier = |i: people::Opened| IdentifierView {
         kind: i.stored.kind,
         value: i.value.map(|v| warmline_identity::masked(i.stored.kind, &v)),
         strong: i.stored.strong,
         source: i.stored.source,
         at: i.stored.at,
     };
-    let merge = |m: people::Merge| MergeView {
+    let merge = |m: stored::Merge| MergeView {
         id: m.id,
         customers: [m.a, m.b],
         kind: m.kind,
@@ -292,9 +292,9 @@ pub(crate) fn shown(call: &Call<'_>, id: CustomerId) -> Result<Response, Problem
         id,
         tags: customer.tags,
         identities: identities.into_iter().map(|(_, channel, account)| IdentityView { channel, account }).collect(),
-        identifiers: flow::identifiers(ctx, id)?.into_iter().map(identifier).collect(),
-        merges: flow::merges(ctx, id)?.into_iter().map(merge).collect(),
-        suggestions: flow::suggestions(ctx, id)?.into_iter().map(suggestion).collect(),
+        identifiers: people::identifiers(ctx, id)?.into_iter().map(identifier).collect(),
+        merges: people::merges(ctx, id)?.into_iter().map(merge).collect(),
+        suggestions: people::suggestions(ctx, id)?.into_iter().map(suggestion).collect(),
         owner: customer.owner,
         hold: holds::of_person(ctx.db, id)?.map(HoldView::from),
         created_at: customer.created_at,
@@ -318,7 +318,7 @@ pub(crate) fn unmerge(call: &Call<'_>) -> Result<Response, Problem> {
         return shown(call, id);
     }
     // The path names the side that the agent does not serve, so the other side is theirs.
-    let parted = people::merge(call.ctx.db, merge)?.ok_or(StepError::NotFound("merge"))?;
+    let parted = stored::merge(call.ctx.db, merge)?.ok_or(StepError::NotFound("merge"))?;
     let theirs = |side| touch::seen(&call.ctx, &call.actor, side);
     shown(call, theirs(parted.a).or_else(|_| theirs(parted.b))?)
 }

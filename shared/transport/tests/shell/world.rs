@@ -14,7 +14,7 @@ use warmline_conversations::staff::{self, Duties, NewAgent};
 use warmline_endpoint::{Problem, Request};
 use warmline_kernel::Ctx;
 use warmline_kernel::ctx::Actor;
-use warmline_kernel::installed::Installed;
+use warmline_kernel::installed::NOTHING;
 use warmline_model::event::to_columns;
 use warmline_model::{AccountId, AgentId, AgentState, Channel, Clock, Content, GroupId, Rng, Role, Timestamp, Units};
 use warmline_privacy::{Keyring, Masters};
@@ -140,7 +140,7 @@ impl World {
 
     pub fn ctx(&self) -> Ctx<'_> {
         let Inner { db, vault, kv, clock, rng, keys, .. } = &*self.0;
-        Ctx { db, vault, kv, contexts: 0, clock, rng, keys, installed: Installed::default() }
+        Ctx { db, vault, kv, contexts: 0, clock, rng, keys, installed: &NOTHING }
     }
 
     /// Milliseconds since the test began.
