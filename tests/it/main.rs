@@ -40,6 +40,7 @@ mod soak;
 mod socket;
 mod store_trouble;
 mod tick;
+mod upgrade;
 mod webchat;
 mod wechat;
 mod words;
