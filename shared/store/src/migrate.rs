@@ -127,8 +127,8 @@ impl Applied {
     fn read(db: &dyn Db) -> Result<Self, StoreError> {
         let rows = match db.execute(READ, &[]) {
             Ok(rows) => rows,
-            // There is no such table, unless the next statement fails, too.
-            Err(StoreError::Incomplete(_) | StoreError::Other(_)) => Vec::new(),
+            // A new store, or one of an earlier release: it has no such table.
+            Err(StoreError::Incomplete(_)) => Vec::new(),
             Err(error) => return Err(error),
         };
         let mut found =
