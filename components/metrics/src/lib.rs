@@ -6,7 +6,7 @@
 #![expect(unsafe_code, reason = "the entry point that Spin's macro writes")]
 
 use http::Method;
-use warmline_app::WITH_FIGURES;
+use warmline_app::{VERSIONS, WITH_FIGURES};
 use warmline_endpoint::route::{Reply, dispatch};
 use warmline_endpoint::{Problem, Request, Response};
 use warmline_metrics::api::ROUTES;
@@ -21,7 +21,7 @@ async fn handle(request: IncomingRequest, out: ResponseOutparam) {
 }
 
 async fn answer(request: &Request) -> Result<Response, Problem> {
-    let world = World::open_ready()?.knowing(&WITH_FIGURES);
+    let world = World::open_current(&VERSIONS)?.knowing(&WITH_FIGURES);
     match (&request.method, request.path.as_str()) {
         (&Method::POST, "/fold") => {
             catch_up(&world.ctx())?;

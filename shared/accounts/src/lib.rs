@@ -6,7 +6,7 @@ pub mod given_up;
 
 use warmline_endpoint::capability::Capability;
 use warmline_kernel::installed::no_gauges;
-use warmline_kernel::personal::{Days, Erased, Hooks, Keeping, Personal, Retain};
+use warmline_kernel::personal::{Days, Hooks, Keeping, Personal, Retain};
 use warmline_kernel::{Ctx, StepError};
 use warmline_store::inbox;
 use warmline_store::migrate::Migrations;
@@ -27,7 +27,7 @@ pub const ACCOUNTS: Capability = Capability {
 /// over the keys that sealed them (`warmline_kernel::passing`).
 const HOOKS: Hooks = Hooks {
     begin: |_, _| Ok(()),
-    erase: |_, _| Ok(Erased::default()),
+    erase: None,
     export: |_, _, _| Ok(None),
     retain: Retain {
         days: &[Days {

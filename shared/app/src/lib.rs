@@ -1,4 +1,5 @@
-//! The list of capabilities, and what is made from it. No other list names a capability: to add one, add it here.
+//! The list of capabilities, and what is made from it. No other list of the product names a
+//! capability: to add one, add it here.
 //!
 //! * [`CAPABILITIES`], and one table for each part of them: a component that reads one table does not link what is only in the
 //!   others;
@@ -33,7 +34,8 @@ use warmline_model::Figure;
 use warmline_quality::QUALITY;
 use warmline_store::migrate::Migrations;
 
-/// All capabilities, those that others build on first. Their due steps run in this order.
+/// All capabilities, those that others build on first. Their due steps run in this order: what conversations need comes before
+/// upkeep, and upkeep before retention and erasing.
 pub const CAPABILITIES: &[&Capability] = &[&CUSTOMERS, &CONVERSATIONS, &ACCOUNTS, &SYSTEM, &COMPLIANCE, &METRICS, &QUALITY];
 
 /// A table of one field of all capabilities. The compiler copies the field and nothing else.
@@ -53,6 +55,10 @@ macro_rules! table {
     };
 }
 
+table!(
+    /// Their names.
+    NAMES: &str = name, ""
+);
 table!(
     /// Their routes, resource by resource.
     ROUTES: &[&[Route]] = routes, &[]
@@ -78,12 +84,23 @@ table!(
     GAUGES: Gauges = gauges, warmline_kernel::installed::no_gauges
 );
 
+/// The latest version of each capability's tables, for components that do not contain its files.
+pub static VERSIONS: [(&str, i64); CAPABILITIES.len()] = {
+    let mut all = [("", 0); CAPABILITIES.len()];
+    let mut i = 0;
+    while i < all.len() {
+        all[i] = (CAPABILITIES[i].migrations.of, CAPABILITIES[i].migrations.latest());
+        i += 1;
+    }
+    all
+};
+
 /// What components need that erase, export or let data age.
-pub static WITH_PERSONAL_DATA: Installed = Installed { personal: &PERSONAL, figures: &[], gauges: &[] };
+pub static WITH_PERSONAL_DATA: Installed = Installed { names: &NAMES, personal: &PERSONAL, figures: &[], gauges: &[] };
 /// What the metrics need.
-pub static WITH_FIGURES: Installed = Installed { personal: &[], figures: &FIGURES, gauges: &GAUGES };
+pub static WITH_FIGURES: Installed = Installed { names: &NAMES, personal: &[], figures: &FIGURES, gauges: &GAUGES };
 /// All of it.
-pub static WHOLE: Installed = Installed { personal: &PERSONAL, figures: &FIGURES, gauges: &GAUGES };
+pub static WHOLE: Installed = Installed { names: &NAMES, personal: &PERSONAL, figures: &FIGURES, gauges: &GAUGES };
 
 /// All routes.
 pub fn routes() -> impl Iterator<Item = &'static Route> {
@@ -99,6 +116,16 @@ mod tests {
     use super::*;
     use warmline_endpoint::route::Access;
     use warmline_model::{Role, Scope};
+    use warmline_store::migrate::CORE;
+
+    #[test]
+    fn names_are_unique_and_say_whose_tables_they_are() {
+        let mut names: Vec<_> = NAMES.into_iter().chain([CORE.of, "needs"]).collect();
+        assert!(CAPABILITIES.iter().all(|c| c.migrations.of == c.name));
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), CAPABILITIES.len() + 2);
+    }
 
     #[test]
     fn no_two_routes_are_the_same() {

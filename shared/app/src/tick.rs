@@ -4,9 +4,10 @@ use crate::{CAPABILITIES, DUE};
 use std::collections::BTreeMap;
 use std::ops::Index;
 use warmline_kernel::{Ctx, StepError};
+use warmline_store::StoreError;
 
 /// The component that runs the tick, and the followers that name it.
-const ROUTER: &str = "router";
+pub(crate) const ROUTER: &str = "router";
 
 /// What a tick did: counts by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,18 +21,21 @@ impl Index<&str> for Ticked {
     }
 }
 
-/// Does what is due, in the order of [`CAPABILITIES`].
+/// Does what is due, in the order of [`CAPABILITIES`]. A step that fails does not keep the others from theirs.
 ///
 /// # Errors
-/// The store fails. Committed steps stay, and the next tick does the rest.
+/// The first failure. Committed steps stay, and the next tick does the rest.
 pub fn tick(ctx: &Ctx<'_>) -> Result<Ticked, StepError> {
-    let mut done = Ticked::default();
+    let (mut done, mut failed) = (Ticked::default(), None);
     for due in DUE.iter().copied().flatten() {
-        for (name, count) in (due.step)(ctx)? {
-            *done.0.entry(name).or_default() += count;
+        match (due.step)(ctx) {
+            Ok(counts) => counts.into_iter().for_each(|(name, count)| *done.0.entry(name).or_default() += count),
+            // On a store that is locked or full each further step would wait in vain.
+            Err(error @ StepError::Store(StoreError::Busy | StoreError::Full)) => return Err(error),
+            Err(error) => failed = failed.or(Some(error)),
         }
     }
-    Ok(done)
+    failed.map_or(Ok(done), Err)
 }
 
 type Follow = fn(&Ctx<'_>) -> Result<bool, StepError>;

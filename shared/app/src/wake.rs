@@ -1,7 +1,7 @@
 //! Which components have something to do, served by the ticker component.
 
 use crate::CAPABILITIES;
-use crate::tick::same;
+use crate::tick::{ROUTER, same};
 use warmline_endpoint::Problem;
 use warmline_endpoint::route::{Access, Answer, Call, OPS, Reply, Route, Verb, schema};
 use warmline_kernel::Ctx;
@@ -14,7 +14,7 @@ static FOLLOWERS: [(&str, &str); CAPABILITIES.len()] = {
     let mut i = 0;
     while i < all.len() {
         if let Some(follower) = CAPABILITIES[i].follower
-            && !same(follower.component, "router")
+            && !same(follower.component, ROUTER)
         {
             all[i] = (follower.component, follower.path);
         }
@@ -25,7 +25,7 @@ static FOLLOWERS: [(&str, &str); CAPABILITIES.len()] = {
 
 /// The components that have something to do, each with the path to call.
 pub fn calls(ctx: &Ctx<'_>) -> Result<Vec<(String, &'static str)>, StoreError> {
-    let mut calls = vec![("router".to_owned(), "/tick")];
+    let mut calls = vec![(ROUTER.to_owned(), "/tick")];
     let followers = FOLLOWERS.iter().filter(|(component, _)| !component.is_empty());
     calls.extend(followers.map(|(component, path)| ((*component).to_owned(), *path)));
     let channels = outbox::due_channels(ctx.db, ctx.now())?;

@@ -27,8 +27,10 @@ pub fn settings(ctx: &Ctx<'_>) -> Result<(Keeping, i64), StepError> {
     let mut all: BTreeMap<String, i64> = known(ctx)?.into_iter().map(|days| (days.name.to_owned(), days.usual)).collect();
     let Some((text, version)) = config::get(ctx.db, SETTINGS)? else { return Ok((Keeping(all), 0)) };
     let changed: BTreeMap<String, i64> = serde_json::from_str(&text).map_err(|_| StoreError::Shape(0))?;
-    // A capability that came later has its usual value until the settings are changed.
-    all.extend(changed);
+    // A capability that came later has its usual value until the settings are changed; one that is gone has none.
+    for (name, days) in &mut all {
+        *days = changed.get(name).copied().unwrap_or(*days);
+    }
     Ok((Keeping(all), version))
 }
 

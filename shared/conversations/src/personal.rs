@@ -19,7 +19,7 @@ const BATCH: i64 = 500;
 /// The most messages in one file of an export.
 const MESSAGES: usize = 500;
 
-pub(crate) const HOOKS: Hooks = Hooks { begin, erase, export, retain: Retain { days: DAYS, step: retain } };
+pub(crate) const HOOKS: Hooks = Hooks { begin, erase: Some(erase), export, retain: Retain { days: DAYS, step: retain } };
 
 const HOT: &str = "hot_days";
 const ARCHIVE: &str = "archive_days";
@@ -90,8 +90,7 @@ fn export(ctx: &Ctx<'_>, person: CustomerId, after: Option<&str>) -> Result<Opti
         message: messages::message(keys.of(ctx, entry.conversation.customer), &entry.message),
     });
     let said: Vec<Said> = said.collect();
-    let content = serde_json::to_value(&said).map_err(|_| SealError::Format)?;
-    Ok(Some(Exported { name: "messages", numbered: true, items: said.len(), content, cursor: last.to_string() }))
+    Exported::json("messages", said.len(), &said, Some(last.to_string())).map(Some)
 }
 
 fn retain(ctx: &Ctx<'_>, keeping: &Keeping) -> Result<Counts, StepError> {

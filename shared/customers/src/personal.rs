@@ -3,19 +3,13 @@
 use crate::store::erasures;
 use crate::{context, people};
 use serde::Serialize;
-use warmline_kernel::personal::{Erased, Erasing, Exported, Hooks, Retain};
+use warmline_kernel::personal::{Erasing, Exported, Hooks, Retain};
 use warmline_kernel::{Ctx, StepError, consent};
 use warmline_model::{AccountId, Channel, CustomerId, IdentifierKind, MessageId, Timestamp};
-use warmline_privacy::SealError;
 use warmline_store::customers;
 
-pub(crate) const HOOKS: Hooks = Hooks {
-    begin,
-    // Nothing sealed is left after the beginning but what the customer's key sealed.
-    erase: |_, _| Ok(Erased::default()),
-    export,
-    retain: Retain { days: &[], step: |_, _| Ok(Vec::new()) },
-};
+pub(crate) const HOOKS: Hooks =
+    Hooks { begin, erase: None, export, retain: Retain { days: &[], step: |_, _| Ok(Vec::new()) } };
 
 fn begin(ctx: &Ctx<'_>, erasing: &Erasing<'_>) -> Result<(), StepError> {
     // The contexts are dropped while the person still has customers by which they are found.
@@ -29,8 +23,7 @@ fn export(ctx: &Ctx<'_>, person: CustomerId, after: Option<&str>) -> Result<Opti
     if after.is_some() {
         return Ok(None);
     }
-    let content = serde_json::to_value(customer(ctx, person)?).map_err(|_| SealError::Format)?;
-    Ok(Some(Exported { name: "customer", numbered: false, items: 1, content, cursor: String::new() }))
+    Exported::json("customer", 1, &customer(ctx, person)?, None).map(Some)
 }
 
 #[derive(Serialize)]

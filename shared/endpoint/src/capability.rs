@@ -1,6 +1,6 @@
 //! A capability: one subject of the product with its tables, routes, follower of the event log, and duties. Its crate exports
 //! one [`Capability`], and `warmline-app` lists it. The migrator, the dispatch, the tick, the OpenAPI description, erasing,
-//! exporting, retention and the metrics go through that list, and no other list names a capability.
+//! exporting, retention and the metrics go through that list, and no other list of the product names a capability.
 
 use crate::route::Route;
 use warmline_kernel::installed::Gauges;

@@ -8,6 +8,8 @@ use warmline_store::StoreError;
 
 /// The parts of the installed capabilities.
 pub struct Installed {
+    /// Their names.
+    pub names: &'static [&'static str],
     /// What each does with personal data, those that others build on first.
     pub personal: &'static [Personal],
     /// What each counts from its own events.
@@ -17,7 +19,7 @@ pub struct Installed {
 }
 
 /// For components that neither erase nor count.
-pub static NOTHING: Installed = Installed { personal: &[], figures: &[], gauges: &[] };
+pub static NOTHING: Installed = Installed { names: &[], personal: &[], figures: &[], gauges: &[] };
 
 /// Reads what is true of a capability now.
 pub type Gauges = fn(&Ctx<'_>) -> Result<Vec<Gauge>, StepError>;

@@ -3,8 +3,10 @@
 //! that it stores nothing about customers.
 
 use crate::ctx::{Ctx, StepError};
+use serde::Serialize;
 use std::collections::BTreeMap;
 use warmline_model::{CustomerId, Timestamp};
+use warmline_privacy::SealError;
 
 /// Counts of what a step did, by name.
 pub type Counts = Vec<(&'static str, i64)>;
@@ -25,11 +27,11 @@ pub enum Personal {
 /// Whoever forgets one is told by the compiler:
 ///
 /// ```compile_fail,E0063
-/// use warmline_kernel::personal::{Erased, Hooks, Retain};
+/// use warmline_kernel::personal::{Hooks, Retain};
 ///
 /// const FORGETFUL: Hooks = Hooks {
 ///     begin: |_, _| Ok(()),
-///     erase: |_, _| Ok(Erased::default()),
+///     erase: None,
 ///     retain: Retain { days: &[], step: |_, _| Ok(Vec::new()) },
 /// };
 /// ```
@@ -39,14 +41,17 @@ pub struct Hooks {
     /// by which they can be found. Capabilities that build on others come first.
     pub begin: fn(&Ctx<'_>, &Erasing<'_>) -> Result<(), StepError>,
     /// Deletes a bounded part of what is left of one customer, in a transaction of its own. It is called until nothing is
-    /// left. The customer's key is destroyed by then, so nothing that it sealed can be read.
-    pub erase: fn(&Ctx<'_>, CustomerId) -> Result<Erased, StepError>,
+    /// left. The customer's key is destroyed by then, so nothing that it sealed can be read. `None` if `begin` leaves nothing.
+    pub erase: Option<Erase>,
     /// The next file of a person's export; `None` after the last. The first call gets no cursor, each later one that of the
     /// file before.
     pub export: Export,
     /// What is kept for a number of days only.
     pub retain: Retain,
 }
+
+/// Deletes a part of what is left of one customer.
+pub type Erase = fn(&Ctx<'_>, CustomerId) -> Result<Erased, StepError>;
 
 /// Writes the next file of a person's export: the person, and the cursor of the file before.
 pub type Export = fn(&Ctx<'_>, CustomerId, Option<&str>) -> Result<Option<Exported>, StepError>;
@@ -77,10 +82,26 @@ pub struct Exported {
     pub numbered: bool,
     /// How many things it contains.
     pub items: usize,
-    /// Its content, as JSON.
-    pub content: serde_json::Value,
+    /// Its content: JSON.
+    pub content: Vec<u8>,
     /// Where the next file begins.
     pub cursor: String,
+}
+
+impl Exported {
+    /// A file with this content, which may be followed by more of its name if it has a cursor.
+    ///
+    /// # Errors
+    /// The content cannot be written as JSON.
+    pub fn json(
+        name: &'static str,
+        items: usize,
+        content: &impl Serialize,
+        cursor: Option<String>,
+    ) -> Result<Self, StepError> {
+        let content = serde_json::to_vec_pretty(content).map_err(|_| SealError::Format)?;
+        Ok(Self { name, numbered: cursor.is_some(), items, content, cursor: cursor.unwrap_or_default() })
+    }
 }
 
 /// What a capability keeps for a number of days only.

@@ -8,7 +8,7 @@ use warmline_kernel::Ctx;
 use warmline_kernel::installed::{Installed, NOTHING};
 use warmline_model::{Clock, Rng, Timestamp};
 use warmline_privacy::Keyring;
-use warmline_store::migrate::{Migrations, are_current, is_current, migrate_all};
+use warmline_store::migrate::{Migrations, Versions, are_current, migrate_all};
 use warmline_store::vault;
 use warmline_transport::host::{self, Host as _};
 use warmline_transport::keyring;
@@ -59,7 +59,8 @@ impl World {
     /// key.
     pub fn open(migrations: &[Migrations], installed: &'static Installed) -> Result<Self, Problem> {
         let opened = Self::with(|db, vault| {
-            if !are_current(db, migrations)? {
+            let versions: Vec<_> = migrations.iter().map(|m| (m.of, m.latest())).collect();
+            if !are_current(db, &versions)? {
                 vault::prepare(vault)?;
                 migrate_all(db, migrations)?;
             }
@@ -80,7 +81,15 @@ impl World {
     /// # Errors
     /// As for [`World::open`]; also if the store is not migrated.
     pub fn open_ready() -> Result<Self, Problem> {
-        Self::with(|db, _| match is_current(db)? {
+        Self::open_current(&[])
+    }
+
+    /// Like [`World::open_ready`], for components that read tables of these capabilities.
+    ///
+    /// # Errors
+    /// As for [`World::open_ready`].
+    pub fn open_current(capabilities: &Versions) -> Result<Self, Problem> {
+        Self::with(|db, _| match are_current(db, capabilities)? {
             true => Ok(()),
             false => Err(Problem {
                 retry_after: Some(2),

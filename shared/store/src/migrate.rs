@@ -1,7 +1,7 @@
 //! Numbered SQL files. Each is applied once, in order, in one transaction with its number. The store's own files are the
 //! *core*. Each capability has files of its own, numbered from 1, so that two capabilities never wait for each other.
 //!
-//! Files only add ("expand"): the release before goes on working on a store that this one migrated. A file that takes
+//! Files only add ("expand"), so that the release before can go on working on a store that this one migrated. A file that takes
 //! something away ("contract") comes a release later, and raises [`NEEDS`].
 
 use crate::db::{Db, StoreError, immediate};
@@ -77,7 +77,10 @@ pub const LATEST: i64 = CORE.latest();
 /// The oldest core version that a program must know to work on this store. Raised by a file that takes something away.
 const NEEDS: i64 = 12;
 
-/// The number of the last core file of the release before, which refuses a higher one. Later versions are in a table.
+/// The release before the table of versions knows `user_version` only, and refuses a number above 12. A store that needs more
+/// must therefore have a higher number here, too.
+const USER_VERSION: i64 = 12;
+const _: () = assert!(NEEDS <= USER_VERSION, "raise user_version together with NEEDS");
 const SET_USER_VERSION: &str = "PRAGMA user_version = 12";
 
 const VERSION: &str = "PRAGMA user_version";
@@ -148,8 +151,8 @@ impl Applied {
     }
 
     /// Whether all files of a capability are applied.
-    fn has(&self, migrations: &Migrations) -> bool {
-        migrations.files.is_empty() || self.of(migrations.of).is_some_and(|version| version >= migrations.latest())
+    fn has(&self, capability: &str, latest: i64) -> bool {
+        latest == 0 || self.of(capability).is_some_and(|version| version >= latest)
     }
 }
 
@@ -159,16 +162,26 @@ impl Applied {
 /// # Errors
 /// The database needs a newer program, or fails.
 pub fn is_current(db: &dyn Db) -> Result<bool, StoreError> {
-    Ok(Applied::read(db)?.has(&CORE))
+    are_current(db, &[])
 }
+
+/// The name and the latest version of capabilities, for components that do not contain their files.
+pub type Versions = [(&'static str, i64)];
 
 /// Whether the core and these capabilities are current.
 ///
 /// # Errors
 /// The database needs a newer program, or fails.
-pub fn are_current(db: &dyn Db, capabilities: &[Migrations]) -> Result<bool, StoreError> {
+pub fn are_current(db: &dyn Db, capabilities: &Versions) -> Result<bool, StoreError> {
     let applied = Applied::read(db)?;
-    Ok(std::iter::once(&CORE).chain(capabilities).all(|m| applied.has(m)))
+    Ok(applied.has(CORE.of, LATEST) && capabilities.iter().all(|(of, latest)| applied.has(of, *latest)))
+}
+
+/// The capabilities that have tables in this store, those included that this program does not know.
+pub fn capabilities(db: &dyn Db) -> Result<Vec<String>, StoreError> {
+    let Applied(all) = Applied::read(db)?;
+    let others = all.into_iter().filter(|(of, version)| ![CORE.of, NEEDED].contains(&of.as_str()) && *version > 0);
+    Ok(others.map(|(of, _)| of).collect())
 }
 
 /// Brings the core to its newest schema. See [`migrate_all`].
@@ -186,19 +199,21 @@ pub fn migrate(db: &dyn Db) -> Result<bool, StoreError> {
 /// # Errors
 /// The database needs a newer program, or fails.
 pub fn migrate_all(db: &dyn Db, capabilities: &[Migrations]) -> Result<bool, StoreError> {
-    if are_current(db, capabilities)? {
+    let all = || std::iter::once(&CORE).chain(capabilities);
+    let current = |applied: &Applied| all().all(|m| applied.has(m.of, m.latest()));
+    if current(&Applied::read(db)?) {
         return Ok(false);
     }
     // This setting is a hint. It lasts in the file and cannot be set in a transaction. If it is refused (another start holds
     // the lock, or the database is not a file), the default journal is slower but as safe.
     let _ = db.execute(WAL, &[]);
     immediate(db, || {
-        if are_current(db, capabilities)? {
+        let applied = Applied::read(db)?;
+        if current(&applied) {
             return Ok(false);
         }
-        let applied = Applied::read(db)?;
         db.execute(TABLE, &[])?;
-        for migrations in std::iter::once(&CORE).chain(capabilities) {
+        for migrations in all() {
             let done = applied.of(migrations.of).and_then(|version| usize::try_from(version).ok()).unwrap_or(0);
             apply(db, migrations, done)?;
         }
@@ -302,7 +317,7 @@ mod tests {
             assert!(!migrate(&db).unwrap(), "{done}");
             if done < CORE.files.len() {
                 let known = db.first(VERSION, &[]).unwrap().unwrap().int(0).unwrap();
-                assert_eq!(known, 12);
+                assert_eq!(known, USER_VERSION);
             }
         }
     }
@@ -315,6 +330,8 @@ mod tests {
         assert!(migrate_all(&db, &[ONE]).unwrap() && !migrate_all(&db, &[ONE]).unwrap());
         assert!(migrate_all(&db, &[TWO, Migrations::none("profiles")]).unwrap());
         assert!(db.execute("SELECT a, b FROM t", &[]).unwrap().is_empty());
+        assert_eq!(capabilities(&db).unwrap(), ["tickets"]);
+        assert!(are_current(&db, &[("tickets", 2)]).unwrap() && !are_current(&db, &[("tickets", 3)]).unwrap());
         // The release before goes on, and does not take the newer version back.
         assert!(!migrate_all(&db, &[ONE]).unwrap() && !migrate_all(&db, &[TWO]).unwrap() && is_current(&db).unwrap());
     }

@@ -4,7 +4,6 @@
 use crate::common::World;
 use crate::{all, close, log};
 use serde::Serialize;
-use serde_json::json;
 use std::io::Read as _;
 use warmline_compliance::{COMPLIANCE, erase, retention};
 use warmline_conversations::CONVERSATIONS;
@@ -37,16 +36,15 @@ const CARDS: Capability = Capability {
     due: &[Due { name: "cards", step: |ctx| Ok(vec![("cards", count(ctx)?)]) }],
     personal: Personal::Kept(Hooks {
         begin: |_, _| Ok(()),
-        erase: |ctx, customer| {
+        erase: Some(|ctx, customer| {
             let gone = ctx.db.execute("DELETE FROM cards WHERE customer_id = ?1 RETURNING 1", &[id(customer)])?;
             Ok(Erased { messages: i64::try_from(gone.len()).unwrap(), more: false })
-        },
+        }),
         export: |ctx, person, after| match after {
             Some(_) => Ok(None),
             None => {
                 let cards = of(ctx, person)?;
-                let (items, content) = (cards.len(), json!(cards));
-                Ok(Some(Exported { name: "cards", numbered: false, items, content, cursor: String::new() }))
+                Exported::json("cards", cards.len(), &cards, None).map(Some)
             }
         },
         retain: Retain {
@@ -152,7 +150,8 @@ static PERSONAL: [Personal; 3] = [CUSTOMERS.personal, CONVERSATIONS.personal, CA
 static FIGURES: [&[Figure]; 1] = [CARDS.figures];
 static GAUGES: [Gauges; 1] = [CARDS.gauges];
 
-static INSTALLED: Installed = Installed { personal: &PERSONAL, figures: &FIGURES, gauges: &GAUGES };
+static INSTALLED: Installed =
+    Installed { names: &["customers", "conversations", "cards"], personal: &PERSONAL, figures: &FIGURES, gauges: &GAUGES };
 
 fn ctx(w: &World) -> Ctx<'_> {
     Ctx { installed: &INSTALLED, ..w.ctx() }
@@ -237,6 +236,10 @@ fn a_capability_is_all_that_its_value_says_and_nothing_else_names_it() {
     // An erasure takes them, and counts them in its receipt.
     immediate(&w.db, || hold::lift(&ctx(&w), &OFFICER, wang)).unwrap();
     let begun = immediate(&w.db, || erase::begin(&ctx(&w), wang, &OFFICER, "request", &[])).unwrap();
+    // A program that does not know the capability gives no receipt.
+    for _ in 0..5 {
+        assert_eq!(erase::go_on(&w.ctx()).unwrap(), 0);
+    }
     while erase::go_on(&ctx(&w)).unwrap() == 0 {}
     assert_eq!(count(&ctx(&w)).unwrap(), 0);
     let done = warmline_customers::store::erasures::get(&w.db, begun.id).unwrap().unwrap();

@@ -106,7 +106,8 @@ impl Pieces for Export {
                 if let Some(text) = &erasure.receipt {
                     let signer = ctx.keys.receipts();
                     let (signature, public_key) = (signer.sign(text.as_bytes()), signer.public_key());
-                    self.file("receipt.json".to_owned(), 1, &Receipt { text, signature, public_key })?;
+                    let receipt = serde_json::to_vec_pretty(&Receipt { text, signature, public_key });
+                    self.file("receipt.json".to_owned(), 1, &receipt.map_err(|_| Problem::internal())?)?;
                 }
                 Some(Next::Manifest)
             }
@@ -137,10 +138,9 @@ impl Export {
         Ok(Next::File { capability, after: Some(found.cursor) })
     }
 
-    fn file(&mut self, name: String, items: usize, content: &impl Serialize) -> Result<(), Problem> {
-        let text = serde_json::to_vec_pretty(content).map_err(|_| Problem::internal())?;
-        self.write(&name, &text)?;
-        let sha256 = Sha256::digest(&text).iter().map(|byte| format!("{byte:02x}")).collect();
+    fn file(&mut self, name: String, items: usize, text: &[u8]) -> Result<(), Problem> {
+        self.write(&name, text)?;
+        let sha256 = Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect();
         self.files.push(File { name, items, sha256 });
         Ok(())
     }
