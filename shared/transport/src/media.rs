@@ -137,7 +137,8 @@ async fn refusal<B: Body, A: Adapter>(
     let mut medium = Medium::from(opened);
     let status = medium.status;
     let short = medium.length.is_some_and(|n| n <= REFUSAL_LIMIT as u64);
-    if status == 200 && !medium.said.contains("json") && !(short && medium.said.starts_with("text/plain")) {
+    let perhaps_text = short && (medium.said.is_empty() || medium.said.starts_with("text/plain"));
+    if status == 200 && !medium.said.contains("json") && !perhaps_text {
         return Ok(Ok(medium));
     }
     let body = medium.whole(host).await.ok_or_else(|| unavailable("the platform does not give the medium out"))?;

@@ -170,7 +170,7 @@ impl Answer {
 
     /// A 200 with JSON.
     pub fn json(value: &Value) -> Self {
-        Self::new(200, value.to_string().into_bytes())
+        Self::new(200, value.to_string().into_bytes()).with("content-type", "application/json")
     }
 }
 
