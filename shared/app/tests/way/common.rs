@@ -41,8 +41,20 @@ impl Rng for CountedRng {
 pub struct Planned(pub NativeDb);
 
 /// Tables of tens of rows, which may be read whole.
-const SMALL: [&str; 11] =
-    ["groups", "accounts", "leases", "rollups", "refusals", "odd_items", "config", "plans", "queues", "outages", "given_up"];
+const SMALL: [&str; 12] = [
+    "schema_versions",
+    "groups",
+    "accounts",
+    "leases",
+    "rollups",
+    "refusals",
+    "odd_items",
+    "config",
+    "plans",
+    "queues",
+    "outages",
+    "given_up",
+];
 /// Partial indexes that hold only what waits now, who is at work, or what was given up and is counted for operations.
 const WAITING: [&str; 10] = [
     "inbox_pending",
