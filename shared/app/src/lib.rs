@@ -1,12 +1,30 @@
-//! The list of capabilities, and what is made from it. No other list of the product names a
-//! capability: to add one, add it here.
+//! The list of capabilities, and what is made from it. No other list of the product names a capability: to add one, add it
+//! here.
 //!
-//! * [`CAPABILITIES`], and one table for each part of them: a component that reads one table does not link what is only in the
-//!   others;
+//! * [`CAPABILITIES`], and one table for each part of them;
 //! * [`dispatch`]: requests to the desk; [`openapi`]: their description, with the [`refusals`] of each, which cannot differ from
 //!   what is served;
 //! * [`tick`]: what is due; [`wake`]: which components have something to do;
 //! * [`system`]: what belongs to no capability.
+
+/// A table with one value of each capability. The compiler copies the value and nothing else, so a component that reads one
+/// table does not link what is only in the others.
+macro_rules! table {
+    ($(#[$doc:meta])* $visible:vis $name:ident: $of:ty = |$capability:ident| $value:expr, or $none:expr) => {
+        $(#[$doc])*
+        $visible static $name: [$of; $crate::CAPABILITIES.len()] = {
+            const NONE: $of = $none;
+            let mut all = [NONE; $crate::CAPABILITIES.len()];
+            let mut i = 0;
+            while i < all.len() {
+                let $capability = $crate::CAPABILITIES[i];
+                all[i] = $value;
+                i += 1;
+            }
+            all
+        };
+    };
+}
 
 pub mod events;
 pub mod health;
@@ -38,66 +56,42 @@ use warmline_store::migrate::Migrations;
 /// upkeep, and upkeep before retention and erasing.
 pub const CAPABILITIES: &[&Capability] = &[&CUSTOMERS, &CONVERSATIONS, &ACCOUNTS, &SYSTEM, &COMPLIANCE, &METRICS, &QUALITY];
 
-/// A table of one field of all capabilities. The compiler copies the field and nothing else.
-macro_rules! table {
-    ($(#[$doc:meta])* $name:ident: $of:ty = $field:ident, $none:expr) => {
-        $(#[$doc])*
-        pub static $name: [$of; CAPABILITIES.len()] = {
-            const NONE: $of = $none;
-            let mut all = [NONE; CAPABILITIES.len()];
-            let mut i = 0;
-            while i < all.len() {
-                all[i] = CAPABILITIES[i].$field;
-                i += 1;
-            }
-            all
-        };
-    };
-}
-
 table!(
     /// Their names.
-    NAMES: &str = name, ""
+    pub NAMES: &str = |capability| capability.name, or ""
 );
 table!(
     /// Their routes, resource by resource.
-    ROUTES: &[&[Route]] = routes, &[]
+    pub ROUTES: &[&[Route]] = |capability| capability.routes, or &[]
 );
 table!(
     /// Their tables.
-    MIGRATIONS: Migrations = migrations, Migrations::none("")
+    pub MIGRATIONS: Migrations = |capability| capability.migrations, or Migrations::none("")
 );
 table!(
-    /// What is due in each.
-    DUE: &[Due] = due, &[]
+    /// The latest version of each capability's tables, for components that do not contain its files.
+    pub VERSIONS: (&str, i64) = |capability| (capability.migrations.of, capability.migrations.latest()), or ("", 0)
 );
 table!(
-    /// What each does with personal data.
-    PERSONAL: Personal = personal, Personal::None
+    /// The due steps of each.
+    pub DUE: &[Due] = |capability| capability.due, or &[]
 );
 table!(
-    /// What each counts from its own events.
-    FIGURES: &[Figure] = figures, &[]
+    /// The hooks by which each erases, exports and keeps personal data.
+    pub PERSONAL: Personal = |capability| capability.personal, or Personal::None
 );
 table!(
-    /// What is true of each now.
-    GAUGES: Gauges = gauges, warmline_kernel::installed::no_gauges
+    /// The figures that each counts from its own events.
+    pub FIGURES: &[Figure] = |capability| capability.figures, or &[]
+);
+table!(
+    /// The gauges of each.
+    pub GAUGES: Gauges = |capability| capability.gauges, or warmline_kernel::installed::no_gauges
 );
 
-/// The latest version of each capability's tables, for components that do not contain its files.
-pub static VERSIONS: [(&str, i64); CAPABILITIES.len()] = {
-    let mut all = [("", 0); CAPABILITIES.len()];
-    let mut i = 0;
-    while i < all.len() {
-        all[i] = (CAPABILITIES[i].migrations.of, CAPABILITIES[i].migrations.latest());
-        i += 1;
-    }
-    all
-};
-
-/// What components need that erase, export or let data age.
+/// For components that erase, export or let data age.
 pub static WITH_PERSONAL_DATA: Installed = Installed { names: &NAMES, personal: &PERSONAL, figures: &[], gauges: &[] };
-/// What the metrics need.
+/// For the metrics.
 pub static WITH_FIGURES: Installed = Installed { names: &NAMES, personal: &[], figures: &FIGURES, gauges: &GAUGES };
 /// All of it.
 pub static WHOLE: Installed = Installed { names: &NAMES, personal: &PERSONAL, figures: &FIGURES, gauges: &GAUGES };
@@ -111,6 +105,7 @@ pub fn routes() -> impl Iterator<Item = &'static Route> {
 pub fn dispatch(ctx: &Ctx<'_>, admin_token: &str, request: &Request) -> (Result<Reply, Problem>, Wake) {
     route::dispatch(ctx, admin_token, request, "desk", routes())
 }
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,6 @@
 //! What happens because time passes: the due steps of every capability, and the followers that have no component of their own.
 
-use crate::{CAPABILITIES, DUE};
+use crate::DUE;
 use std::collections::BTreeMap;
 use std::ops::Index;
 use warmline_kernel::{Ctx, StepError};
@@ -21,7 +21,7 @@ impl Index<&str> for Ticked {
     }
 }
 
-/// Does what is due, in the order of [`CAPABILITIES`]. A step that fails does not keep the others from theirs.
+/// Does what is due, in the order of [`crate::CAPABILITIES`]. A step that fails does not keep the others from theirs.
 ///
 /// # Errors
 /// The first failure. Committed steps stay, and the next tick does the rest.
@@ -40,20 +40,13 @@ pub fn tick(ctx: &Ctx<'_>) -> Result<Ticked, StepError> {
 
 type Follow = fn(&Ctx<'_>) -> Result<bool, StepError>;
 
-/// The followers that the router runs. Those of other components are left out here, so that the router does not link them.
-static FOLLOWERS: [Option<Follow>; CAPABILITIES.len()] = {
-    let mut all: [Option<Follow>; CAPABILITIES.len()] = [None; CAPABILITIES.len()];
-    let mut i = 0;
-    while i < all.len() {
-        if let Some(follower) = CAPABILITIES[i].follower
-            && same(follower.component, ROUTER)
-        {
-            all[i] = Some(follower.step);
-        }
-        i += 1;
-    }
-    all
-};
+table!(
+    /// The followers that the router runs. Those of other components are left out here, so that the router does not link them.
+    FOLLOWERS: Option<Follow> = |capability| match capability.follower {
+        Some(follower) if same(follower.component, ROUTER) => Some(follower.step),
+        _ => None,
+    }, or None
+);
 
 /// Lets the router's followers handle new events, until an instant at the latest. True if more wait.
 ///

@@ -1,6 +1,5 @@
 //! Which components have something to do, served by the ticker component.
 
-use crate::CAPABILITIES;
 use crate::tick::{ROUTER, same};
 use warmline_endpoint::Problem;
 use warmline_endpoint::route::{Access, Answer, Call, OPS, Reply, Route, Verb, schema};
@@ -8,20 +7,13 @@ use warmline_kernel::Ctx;
 use warmline_model::Scope;
 use warmline_store::{StoreError, outbox, pulls};
 
-/// The components of followers, each with the path to call; empty for the router's, and for capabilities without a follower.
-static FOLLOWERS: [(&str, &str); CAPABILITIES.len()] = {
-    let mut all = [("", ""); CAPABILITIES.len()];
-    let mut i = 0;
-    while i < all.len() {
-        if let Some(follower) = CAPABILITIES[i].follower
-            && !same(follower.component, ROUTER)
-        {
-            all[i] = (follower.component, follower.path);
-        }
-        i += 1;
-    }
-    all
-};
+table!(
+    /// The components of followers, each with the path to call; empty for the router's, and for capabilities without a follower.
+    FOLLOWERS: (&str, &str) = |capability| match capability.follower {
+        Some(follower) if !same(follower.component, ROUTER) => (follower.component, follower.path),
+        _ => ("", ""),
+    }, or ("", "")
+);
 
 /// The components that have something to do, each with the path to call.
 pub fn calls(ctx: &Ctx<'_>) -> Result<Vec<(String, &'static str)>, StoreError> {

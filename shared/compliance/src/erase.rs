@@ -127,11 +127,11 @@ fn step(ctx: &Ctx<'_>, running: &Erasure) -> Result<bool, StepError> {
             }
         }
     }
-    // A capability that this program does not know may have something of the person: a newer program did not come to erase yet.
-    if migrate::capabilities(ctx.db)?.iter().any(|of| !ctx.installed.names.contains(&of.as_str())) {
+    if !passing::gone(ctx, from)? || !vault::settle(ctx.vault)? {
         return Ok(false);
     }
-    if !passing::gone(ctx, from)? || !vault::settle(ctx.vault)? {
+    // A capability that only a newer program knows may still hold something of the person.
+    if migrate::capabilities(ctx.db)?.iter().any(|of| !ctx.installed.names.contains(&of.as_str())) {
         return Ok(false);
     }
     immediate(ctx.db, || complete(ctx, running.id, customers))
