@@ -1,37 +1,15 @@
 //! What the law asks of a keeper of personal data. Erasing ([`erase`]), exporting and retention ([`retention`]) go through the
 //! hooks of every capability ([`warmline_kernel::personal`]), so that none is left out.
 
+#[cfg(feature = "server")]
 pub mod api;
+#[cfg(feature = "server")]
+mod capability;
+#[cfg(feature = "server")]
 pub mod erase;
+pub mod model;
+#[cfg(feature = "server")]
 pub mod retention;
 
-use warmline_endpoint::capability::{Capability, Due};
-use warmline_kernel::personal::Personal;
-use warmline_kernel::{Ctx, StepError};
-use warmline_model::figure::Gauge;
-use warmline_store::migrate::Migrations;
-
-/// Compliance. Its tables are among the core's.
-pub const COMPLIANCE: Capability = Capability {
-    name: "compliance",
-    migrations: Migrations::none("compliance"),
-    routes: &[api::audit::ROUTES, api::erasures::ROUTES, api::export::ROUTES, api::keys::ROUTES],
-    follower: None,
-    due: &[
-        Due { name: "retention", step: retention::step },
-        Due { name: "erase", step: |ctx| Ok(vec![("erased", erase::go_on(ctx)?)]) },
-    ],
-    // Erasures and the audit log hold ids, and must stay.
-    personal: Personal::None,
-    figures: &[],
-    gauges,
-};
-
-fn gauges(ctx: &Ctx<'_>) -> Result<Vec<Gauge>, StepError> {
-    let running = warmline_customers::store::erasures::count_running(ctx.db)?;
-    Ok(vec![Gauge {
-        name: "warmline_erasures_running",
-        meaning: "erasures that have begun and are not done",
-        value: running,
-    }])
-}
+#[cfg(feature = "server")]
+pub use capability::COMPLIANCE;

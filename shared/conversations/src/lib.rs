@@ -11,45 +11,39 @@
 //! [`warmline_kernel::Ctx`], so every step runs in native tests. Every step fails if the store fails or a value does not
 //! open. Its documentation names only other errors.
 
+#[cfg(feature = "server")]
 pub mod aging;
+#[cfg(feature = "server")]
 pub mod ai;
+#[cfg(feature = "server")]
 pub mod api;
+#[cfg(feature = "server")]
 pub mod calls;
+#[cfg(feature = "server")]
+mod capability;
+#[cfg(feature = "server")]
 pub mod cases;
+#[cfg(feature = "server")]
 pub mod converse;
+#[cfg(feature = "server")]
 pub mod drain;
+#[cfg(feature = "server")]
 mod due;
+#[cfg(feature = "server")]
 pub mod floor;
+pub mod model;
+#[cfg(feature = "server")]
 mod personal;
+#[cfg(feature = "server")]
 pub mod place;
+#[cfg(feature = "server")]
 pub mod plan;
+#[cfg(feature = "server")]
 pub mod staff;
+#[cfg(feature = "server")]
 pub mod staffing;
+#[cfg(feature = "server")]
 pub mod store;
 
-use warmline_endpoint::capability::Capability;
-use warmline_kernel::installed::no_gauges;
-use warmline_kernel::personal::Personal;
-use warmline_store::migrate::Migrations;
-
-/// Conversations and those who serve them. Their tables are among the core's.
-pub const CONVERSATIONS: Capability = Capability {
-    name: "conversations",
-    migrations: Migrations::none("conversations"),
-    routes: &[
-        api::agents::ROUTES,
-        api::cases::ROUTES,
-        api::conversations::ROUTES,
-        api::groups::ROUTES,
-        api::media::ROUTES,
-        api::queues::ROUTES,
-        api::routing::ROUTES,
-        api::seats::ROUTES,
-        api::tokens::ROUTES,
-    ],
-    follower: None,
-    due: due::DUE,
-    personal: Personal::Kept(personal::HOOKS),
-    figures: &[],
-    gauges: no_gauges,
-};
+#[cfg(feature = "server")]
+pub use capability::CONVERSATIONS;

@@ -3,7 +3,8 @@
 use crate::store::{erased, staffing};
 use crate::{aging, converse};
 use serde::Serialize;
-use warmline_customers::api::messages::{self, MessageView};
+use warmline_customers::api::messages;
+use warmline_customers::model::MessageView;
 use warmline_customers::store::erasures;
 use warmline_customers::timeline::{self, Place};
 use warmline_kernel::personal::{Counts, Days, Erased, Erasing, Exported, Hooks, Keeping, Retain};

@@ -3,6 +3,7 @@
 
 use crate::converse;
 use crate::floor::{Kept, Stored};
+use crate::model::Standing;
 use crate::store::{
     placing::{self, Assigned, Queued},
     queues,
@@ -252,17 +253,6 @@ fn tell(ctx: &Ctx<'_>, conversation: &Conversation, key: Option<&CustomerKey>, t
         }
     };
     Ok(())
-}
-
-/// Where a contact stands in a queue, and how long it will wait.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
-pub struct Standing {
-    /// Its place, from 1.
-    pub position: i64,
-    /// Whether there may be more ahead of it than were counted.
-    pub or_more: bool,
-    /// The estimated wait from now on, in milliseconds; none while the queue's pace is unknown.
-    pub estimate_ms: Option<i64>,
 }
 
 /// The standing of a rank in a group's queue.

@@ -1,17 +1,16 @@
 //! Staffing: the contacts expected in each group, the slots they need, and the seats that should serve each group first. In
 //! auto mode the tick moves these seats.
 
+use crate::model::{GroupStaffing, Quarter, Staffing};
 use crate::plan;
 use crate::store::{queues, staffing};
-use schemars::JsonSchema;
-use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use warmline_kernel::ctx::{Ctx, StepError};
 use warmline_model::{AgentId, Event, EventBody, GroupId, Timestamp};
 use warmline_routing::plan::Staffing as Mode;
 use warmline_routing::staffing::moves::{HOME_MINUTES, settled};
 use warmline_routing::staffing::work::{QUARTER_MS, Sums, quarter, work};
-use warmline_routing::staffing::{Cover, Member, Move, cover, forecast, moves, slots};
+use warmline_routing::staffing::{Cover, Member, cover, forecast, moves, slots};
 use warmline_routing::{Group, Plan};
 use warmline_store::{agents, events, immediate, leases};
 
@@ -22,49 +21,6 @@ const LEASE: &str = "staffing";
 const EVERY_MS: i64 = 60_000;
 /// Seats that are taken back at once.
 const BATCH: i64 = 256;
-
-/// Staffing, as it looks now.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
-pub struct Staffing {
-    /// When it was reckoned.
-    pub at: Timestamp,
-    /// Whether seats move by themselves (`auto`) or people are only told (`recommend`).
-    pub mode: Mode,
-    /// Groups, in the plan's order.
-    pub groups: Vec<GroupStaffing>,
-    /// Who should serve which group first.
-    pub moves: Vec<Move>,
-}
-
-/// A group's staffing. A slot is one unit of capacity: a chat's worth.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
-pub struct GroupStaffing {
-    /// The group.
-    pub group: GroupId,
-    /// Contacts that wait for its people now.
-    pub waiting: i64,
-    /// Seconds of one slot that a contact takes, on average over four weeks; 300 where none is known.
-    pub slot_secs: f64,
-    /// How many contacts that is the average of.
-    pub handled: i64,
-    /// What is expected, from the present quarter of an hour on.
-    pub quarters: Vec<Quarter>,
-    /// Slots needed now for the group's service level, and to be through with the queue within a quarter of an hour.
-    pub needed: f64,
-    /// Slots that work for it now, seats of several groups in proportion to the groups' needs.
-    pub working: f64,
-}
-
-/// A quarter of an hour.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
-pub struct Quarter {
-    /// When it begins.
-    pub from: Timestamp,
-    /// Contacts expected.
-    pub contacts: f64,
-    /// Slots needed for the group's service level (Erlang-C).
-    pub slots: f64,
-}
 
 /// Adds up the groups' work in a batch of events.
 pub fn work_of(batch: &[Event]) -> Vec<(GroupId, staffing::Work)> {

@@ -8,31 +8,29 @@
 //!
 //! Every step fails if the store fails or a value does not open. Its documentation names only other errors.
 
+#[cfg(feature = "server")]
 pub mod api;
+#[cfg(feature = "server")]
+mod capability;
+#[cfg(feature = "server")]
 pub mod context;
+#[cfg(feature = "server")]
 pub mod hold;
+pub mod model;
+#[cfg(feature = "server")]
 pub mod orders;
+#[cfg(feature = "server")]
 pub mod people;
+#[cfg(feature = "server")]
+mod personal;
+#[cfg(feature = "server")]
 pub mod store;
+#[cfg(feature = "server")]
 pub mod summary;
+#[cfg(feature = "server")]
 pub mod timeline;
+#[cfg(feature = "server")]
 pub mod touch;
 
-mod personal;
-
-use warmline_endpoint::capability::Capability;
-use warmline_kernel::installed::no_gauges;
-use warmline_kernel::personal::Personal;
-use warmline_store::migrate::Migrations;
-
-/// Customers. Their tables are among the core's.
-pub const CUSTOMERS: Capability = Capability {
-    name: "customers",
-    migrations: Migrations::none("customers"),
-    routes: &[api::customers::ROUTES, api::holds::ROUTES, api::consents::ROUTES],
-    follower: None,
-    due: &[],
-    personal: Personal::Kept(personal::HOOKS),
-    figures: &[],
-    gauges: no_gauges,
-};
+#[cfg(feature = "server")]
+pub use capability::CUSTOMERS;

@@ -6,10 +6,10 @@
 //! routing, a colleague or a supervisor can. A merge shows an agent what both sides said. It therefore takes both sides, or
 //! one side and a suggestion that no member of staff made.
 
-use crate::people;
+use crate::model::Summary;
 use crate::store::people::{self as stored, HOLDERS};
-use crate::summary::{self, Summary};
 use crate::timeline::{self, Entry, Place};
+use crate::{people, summary};
 use warmline_identity::Known;
 use warmline_kernel::audit::{self, Action, Of};
 use warmline_kernel::ctx::{Actor, Ctx, StepError};

@@ -3,7 +3,6 @@
 //! Before a body is read as a type, it is checked as a whole: its media type, its encoding, names that occur twice in an
 //! object (readers disagree about which one counts), and control characters. Handlers therefore need not think of these.
 
-pub mod content;
 mod shaped;
 mod strict;
 

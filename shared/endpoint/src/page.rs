@@ -2,31 +2,9 @@
 
 use crate::message::Request;
 use crate::problem::Problem;
-use schemars::JsonSchema;
-use serde::Serialize;
 use std::str::FromStr;
 
-/// A page of a list.
-#[derive(Serialize, JsonSchema)]
-#[schemars(rename = "{T}Page")]
-pub struct Page<T> {
-    /// The items.
-    pub items: Vec<T>,
-    /// Where the next page begins: pass it as `after`. Absent on the last page.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub next: Option<String>,
-}
-
-impl<T> Page<T> {
-    /// Makes a page from a list with one item more than fits: the extra item shows that there is a next page.
-    pub fn cut(mut items: Vec<T>, limit: i64, cursor: impl FnOnce(&T) -> String) -> Self {
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let more = items.len() > limit;
-        items.truncate(limit);
-        let next = if more { items.last().map(cursor) } else { None };
-        Self { items, next }
-    }
-}
+pub use warmline_model::Page;
 
 /// Items on a page when none is asked for.
 pub const DEFAULT_LIMIT: i64 = 50;

@@ -1,6 +1,8 @@
 //! What a message says. One type for both directions and all channels; what no adapter understands survives as
 //! [`Content::Unknown`] with the platform's own words, so that an agent can still see that something came.
 
+pub mod request;
+
 use schemars::JsonSchema;
 use serde::de::{Deserializer, Error};
 use serde::{Deserialize, Serialize};

@@ -1,30 +1,11 @@
 //! The sensitive words.
 
+use crate::model::{NewWords, WordsView};
 use crate::steps::{WORDS, words as stored};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 use warmline_endpoint::route::{Access, Answer, Call, Route, SUPERVISOR, Verb, schema};
 use warmline_endpoint::{Problem, Response, body};
-use warmline_language::SensitiveWord;
 use warmline_model::Scope;
 use warmline_store::config;
-
-/// The sensitive words.
-#[derive(Serialize, JsonSchema)]
-pub struct WordsView {
-    /// The words.
-    pub words: Vec<SensitiveWord>,
-    /// Rises with every change; 0 before the first.
-    pub version: i64,
-}
-
-/// New sensitive words.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct NewWords {
-    #[schemars(length(max = 10_000))]
-    words: Vec<SensitiveWord>,
-}
 
 /// `GET /api/quality/words`
 pub(crate) fn words(call: &Call<'_>) -> Result<Response, Problem> {

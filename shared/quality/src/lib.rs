@@ -1,26 +1,12 @@
 //! Quality: what is said to and by customers, inspected from the event log. [`steps`] follows the log; [`api`] has the routes.
 
+#[cfg(feature = "server")]
 pub mod api;
+#[cfg(feature = "server")]
+mod capability;
+pub mod model;
+#[cfg(feature = "server")]
 pub mod steps;
 
-use warmline_endpoint::capability::{Capability, Follower};
-use warmline_kernel::installed::no_gauges;
-use warmline_kernel::personal::Personal;
-use warmline_model::{EventBody, Figure};
-use warmline_store::migrate::Migrations;
-
-/// Quality. It stores nothing but its words: an alert is an event, and names a message by its id.
-pub const QUALITY: Capability = Capability {
-    name: "quality",
-    migrations: Migrations::none("quality"),
-    routes: &[api::ROUTES],
-    follower: Some(Follower { component: "quality", path: "/inspect", step: steps::inspect }),
-    due: &[],
-    personal: Personal::None,
-    figures: &[Figure {
-        id: "quality.alerts.v1",
-        meaning: "messages with sensitive words",
-        counts: |event| matches!(event.body, EventBody::QualityAlert { .. }).then(String::new),
-    }],
-    gauges: no_gauges,
-};
+#[cfg(feature = "server")]
+pub use capability::QUALITY;

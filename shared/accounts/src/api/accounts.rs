@@ -1,42 +1,15 @@
 //! Channel accounts.
 
-use crate::api::account_health::AccountState;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+use crate::model::{AccountChange, AccountState, AccountView, NewAccount};
+use serde_json::Value;
 use warmline_channels::common::Common;
 use warmline_channels::names;
 use warmline_channels::registry::{self, Checked};
 use warmline_endpoint::page::Page;
 use warmline_endpoint::route::{ADMIN, Access, Answer, Call, Route, SUPERVISOR, Verb, schema};
 use warmline_endpoint::{Problem, Response, body};
-use warmline_model::{AccountId, Channel, Scope, Timestamp};
+use warmline_model::{AccountId, Channel, Scope};
 use warmline_transport::accounts::{self, Account, InUse, Standing};
-
-/// A channel account. Secrets are never shown, only which ones are set.
-#[derive(Serialize, JsonSchema)]
-pub struct AccountView {
-    /// Channel.
-    pub channel: Channel,
-    /// Id on the channel.
-    pub account: AccountId,
-    /// The brand's name for it.
-    pub name: String,
-    /// Settings.
-    pub settings: Value,
-    /// Names of the secrets that are set.
-    pub secrets: Vec<String>,
-    /// Where the platform sends its webhooks, below the public address.
-    pub webhook: String,
-    /// When it was made.
-    pub created_at: Timestamp,
-    /// Whether it takes and sends messages.
-    pub state: AccountState,
-    /// Since when it is disabled.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub disabled_at: Option<Timestamp>,
-}
 
 impl From<Account> for AccountView {
     fn from(a: Account) -> Self {
@@ -52,34 +25,6 @@ impl From<Account> for AccountView {
             created_at: a.created_at,
         }
     }
-}
-
-/// A new account.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct NewAccount {
-    channel: Channel,
-    account: AccountId,
-    name: String,
-    /// What the channel's adapter needs to know; docs/CHANNELS.md lists it per channel. For every channel: `group` names the skill
-    /// group for conversations that no rule places, `most_waiting` says how many conversations may wait.
-    #[serde(default)]
-    settings: Map<String, Value>,
-    /// Write-only.
-    #[serde(default)]
-    secrets: BTreeMap<String, String>,
-}
-
-/// An account's new values.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct AccountChange {
-    name: String,
-    #[serde(default)]
-    settings: Map<String, Value>,
-    /// Secrets to replace, or to remove with `null`; those not named keep their values.
-    #[serde(default)]
-    secrets: BTreeMap<String, Option<String>>,
 }
 
 fn unknown_group() -> Problem {

@@ -1,97 +1,17 @@
 //! Messages that were given up: a list of them, and another try for many at once.
 
 use crate::given_up;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use crate::model::{GivenUp, GivenUpPage, Retried, Retry};
 use warmline_endpoint::page::{self, Page};
 use warmline_endpoint::route::{AFTER, Access, Answer, Call, FIGURES, LIMIT, Route, Verb, schema};
 use warmline_endpoint::{Problem, Response, body};
-use warmline_model::{AccountId, Channel, ConversationId, MessageId, Scope, Timestamp};
+use warmline_model::{AccountId, Channel, Scope};
 use warmline_store::outbox::{Dead, Filter};
 
 /// Messages that one call makes due again if the request does not say.
 const DEFAULT_LIMIT: i64 = 100;
 /// The most messages that one call makes due again.
 const MAX_LIMIT: i64 = 500;
-
-/// A message that was given up. What it says is in its conversation.
-#[derive(Serialize, JsonSchema)]
-pub struct GivenUp {
-    /// The message.
-    pub id: MessageId,
-    /// Its conversation.
-    pub conversation: ConversationId,
-    /// Channel.
-    pub channel: Channel,
-    /// Account.
-    pub account: AccountId,
-    /// Why, as a stable code.
-    pub reason: String,
-    /// Tries made.
-    pub attempts: i64,
-    /// When it was written.
-    pub at: Timestamp,
-    /// When it was given up.
-    pub given_up_at: Timestamp,
-}
-
-/// A page of them.
-#[derive(Serialize, JsonSchema)]
-pub struct GivenUpPage {
-    /// How many there are in all, as far as 10,000.
-    pub count: i64,
-    /// The page.
-    #[serde(flatten)]
-    pub page: Page<GivenUp>,
-}
-
-/// Which messages are to be tried again. At least one of the first five fields is named.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Retry {
-    /// Only of this channel.
-    #[serde(default)]
-    channel: Option<Channel>,
-    /// Only of this account.
-    #[serde(default)]
-    account: Option<AccountId>,
-    /// Only those given up for this reason. Those that the customer has perhaps are tried only where it is
-    /// `perhaps_delivered`.
-    #[serde(default)]
-    #[schemars(regex(pattern = "^[a-z0-9_-]{1,40}$"))]
-    reason: Option<String>,
-    /// Only those given up at this instant or later.
-    #[serde(default)]
-    since: Option<Timestamp>,
-    /// Only those given up before this instant.
-    #[serde(default)]
-    until: Option<Timestamp>,
-    /// Messages that this call looks at, 1 to 500; 100 when left out.
-    #[serde(default)]
-    #[schemars(range(min = 1, max = 500))]
-    limit: Option<i64>,
-    /// `next` of the answer before, to go on.
-    #[serde(default)]
-    #[schemars(regex(pattern = "^[0-9]{1,19}$"))]
-    after: Option<String>,
-    /// Only says what would be done.
-    #[serde(default)]
-    dry_run: bool,
-}
-
-/// What was done.
-#[derive(Serialize, JsonSchema)]
-pub struct Retried {
-    /// Messages that are tried again, or would be.
-    pub retried: i64,
-    /// Messages that stay given up: the platform takes no reply any more, their time is over, or they are in the archive.
-    pub too_late: i64,
-    /// Whether nothing was changed, because that was asked for.
-    pub dry_run: bool,
-    /// Where the next call goes on: pass it as `after`. Absent at the end.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub next: Option<String>,
-}
 
 impl From<Dead> for GivenUp {
     fn from(dead: Dead) -> Self {

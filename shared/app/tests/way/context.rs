@@ -8,7 +8,7 @@ use proptest::prelude::{ProptestConfig, Strategy, any, prop_oneof, proptest};
 use std::collections::BTreeMap;
 use warmline_compliance::erase;
 use warmline_conversations::converse;
-use warmline_customers::{people, summary};
+use warmline_customers::{model, people, summary};
 use warmline_kernel::Ctx;
 use warmline_kernel::ctx::Actor;
 use warmline_model::{AgentId, Content, CustomerId, MergeId, Role, Timestamp};
@@ -19,7 +19,7 @@ const WORDS: [&str; 6] = ["什么时候到？", "我要投诉！太差了", "好
 const REPLIES: [&str; 4] = ["马上给您补发", "已经补发了", "您好", "稍后联系您。请问订单号是多少？"];
 
 /// With at most so many contexts.
-fn of(w: &World, contexts: u64, customer: CustomerId, days: i64) -> summary::Summary {
+fn of(w: &World, contexts: u64, customer: CustomerId, days: i64) -> model::Summary {
     let since = Timestamp::from_millis(w.ctx().now().millis() - days * DAY);
     summary::of(&Ctx { contexts, ..w.ctx() }, person(w, customer), since).unwrap()
 }
@@ -49,7 +49,7 @@ fn what_is_kept_is_used_sealed_bounded_and_ends() {
     assert!(of(&w, 0, customer, 30).asked.is_empty());
     says(&w, "app", sender("m1", &[]), "人呢？！！");
     let told = of(&w, 4, customer, 30);
-    assert_eq!((told.asked.len(), told.messages, told.angry_now, told.trend), (2, 3, true, summary::Trend::Rising));
+    assert_eq!((told.asked.len(), told.messages, told.angry_now, told.trend), (2, 3, true, model::Trend::Rising));
     // Nothing in it is in the clear, it opens for nobody else, and there are no more than the setting says.
     let kept = w.kv.0.borrow().values().next().unwrap().clone();
     assert!(!kept.windows(6).any(|x| x == "虫子".as_bytes()));

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use warmline_compliance::erase;
 use warmline_conversations::converse;
 use warmline_customers::store::people as stored;
-use warmline_customers::{people, summary, timeline, touch};
+use warmline_customers::{model, people, summary, timeline, touch};
 use warmline_kernel::payload::sender_lookup;
 use warmline_kernel::{StepError, sealed};
 use warmline_model::{Channel, Content, CustomerId, Identifier, IdentifierKind, MergeId, Sender, Timestamp};
@@ -171,7 +171,7 @@ fn a_summary_says_what_was_asked_promised_and_is_open() {
     w.arrives_from(&channel("app"), member(), "card", order);
     w.drain();
     let call = says(&w, "phone", sender("call-1", &[(PHONE, "+8613812345678", true)]), "喂，我的米呢");
-    let texts = |lines: &[summary::Line]| lines.iter().map(|l| l.text.clone()).collect::<Vec<_>>();
+    let texts = |lines: &[model::Line]| lines.iter().map(|l| l.text.clone()).collect::<Vec<_>>();
     let of = |c| summary::of(&w.ctx(), person(&w, c), Timestamp::default()).unwrap();
     let told = of(call);
     assert_eq!(texts(&told.promised), ["我们马上给您补发一袋"]);

@@ -1,73 +1,15 @@
 //! The audit log.
 
-use schemars::JsonSchema;
-use serde::Serialize;
+use crate::model::{CheckView, EntryView, FaultView};
 use warmline_endpoint::page::{self, Page};
 use warmline_endpoint::route::{Access, Answer, Call, PAGE, PRIVACY, Route, schema};
 use warmline_endpoint::{Problem, Response};
 use warmline_kernel::audit;
-use warmline_model::{AgentId, ConversationId, CustomerId, Scope, Timestamp};
+use warmline_model::Scope;
 use warmline_store::audit as stored;
 
 /// The most entries that one call checks.
 const CHECKED: i64 = 5_000;
-
-/// Who read what of whom.
-#[derive(Serialize, JsonSchema)]
-pub struct EntryView {
-    /// Number, from 1, without gaps.
-    pub seq: i64,
-    /// When.
-    pub at: Timestamp,
-    /// The member of staff; `null`: the administrator's token of the configuration.
-    pub agent: Option<AgentId>,
-    /// In which role.
-    pub role: String,
-    /// `conversation.read`, `medium.read`, `timeline.read`, `summary.read`, `customer.unmasked`, `customer.exported`,
-    /// `customer.corrected`, `customer.merged`, `customer.unmerged`, `customer.identified`, `customer.tagged`, `customer.owned`,
-    /// `customer.erased`, `hold.placed`, `hold.lifted`, `consent.given`, `consent.withdrawn`,
-    /// `retention.changed`, `deliveries.retried`, `account.created`, `account.changed`, `account.disabled`, `account.enabled`,
-    /// `account.deleted`.
-    pub action: String,
-    /// The customer.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub customer: Option<CustomerId>,
-    /// All customers who were one person then; absent where it was one.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub customers: Vec<CustomerId>,
-    /// The conversation.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub conversation: Option<ConversationId>,
-    /// Why: the reason that was given, a hold's reason and reference, a consent's purpose; the account, as `<channel>/<account>`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-    /// The entry's hash, in hexadecimal.
-    pub hash: String,
-}
-
-/// What is wrong with the log, and where.
-#[derive(Serialize, JsonSchema)]
-pub struct FaultView {
-    /// The entry.
-    pub seq: i64,
-    /// What is wrong there.
-    pub problem: String,
-}
-
-/// A part of the log, checked.
-#[derive(Serialize, JsonSchema)]
-pub struct CheckView {
-    /// Entries that follow each other as they were written.
-    pub entries: i64,
-    /// The last of them; 0: none.
-    pub last: i64,
-    /// Its hash: noted elsewhere, it shows later that the log was not put back to an earlier day.
-    pub hash: String,
-    /// Where to go on; `null` at the end.
-    pub next: Option<i64>,
-    /// The first fault.
-    pub fault: Option<FaultView>,
-}
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()

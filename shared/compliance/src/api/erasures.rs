@@ -1,44 +1,13 @@
 //! Erasing customers, and the receipts for it.
 
 use crate::erase;
-use schemars::JsonSchema;
-use serde::Serialize;
+use crate::model::{ErasureView, ReceiptView};
 use warmline_customers::store::erasures::{self, Erasure};
 use warmline_endpoint::page::{self, Page};
 use warmline_endpoint::route::{Access, Answer, Call, PAGE, PRIVACY, Route, Verb, schema};
 use warmline_endpoint::{Problem, Response, body};
 use warmline_kernel::StepError;
-use warmline_model::{AgentId, CustomerId, ErasureId, Scope, Timestamp};
-
-/// A receipt that anybody can check: `openssl dgst -sha256 -verify KEY -signature SIGNATURE TEXT`.
-#[derive(Serialize, JsonSchema)]
-pub struct ReceiptView {
-    /// What was erased and when: the text, to the letter, that is signed.
-    pub text: String,
-    /// Its signature: ECDSA with P-256 and SHA-256, DER in base64.
-    pub signature: String,
-    /// The public key, PEM.
-    pub public_key: String,
-}
-
-/// An erasure.
-#[derive(Serialize, JsonSchema)]
-pub struct ErasureView {
-    /// Id.
-    pub id: ErasureId,
-    /// Who the person was known as.
-    pub customer: CustomerId,
-    /// The member of staff who asked; `null`: the administrator of the configuration.
-    pub agent: Option<AgentId>,
-    /// Why.
-    pub reason: String,
-    /// Since when nobody can find or read the person.
-    pub asked_at: Timestamp,
-    /// Since when nothing can be read, from older copies of the store either; `null` while something is left to do.
-    pub done_at: Option<Timestamp>,
-    /// The receipt, then.
-    pub receipt: Option<ReceiptView>,
-}
+use warmline_model::{CustomerId, Scope};
 
 fn view(call: &Call<'_>, erasure: Erasure) -> ErasureView {
     let receipt = erasure.receipt.map(|text| {

@@ -1,8 +1,6 @@
 //! The master keys and how many keys each wraps, and the rotation of the master key.
 
-use schemars::JsonSchema;
-use serde::Serialize;
-use std::collections::BTreeMap;
+use crate::model::{KeysView, RotatedView};
 use warmline_endpoint::route::{ADMIN, Access, Answer, Call, Route, Verb, schema};
 use warmline_endpoint::{Problem, Response};
 use warmline_kernel::keys;
@@ -10,28 +8,6 @@ use warmline_model::Scope;
 
 /// The most customers' keys that one call wraps anew.
 const AT_ONCE: i64 = 1_000;
-
-/// The keys. Master keys are named by the eight bytes, in hexadecimal, that tell them apart.
-#[derive(Serialize, JsonSchema)]
-pub struct KeysView {
-    /// The master key in force: what new keys are wrapped by.
-    pub master: String,
-    /// The master key that wraps the root key.
-    pub root: String,
-    /// How many customers' keys each master key wraps.
-    pub customers: BTreeMap<String, i64>,
-    /// What receipts of erasures are checked with, PEM.
-    pub receipts: String,
-}
-
-/// A step of wrapping keys anew.
-#[derive(Serialize, JsonSchema)]
-pub struct RotatedView {
-    /// Keys that are wrapped by the master key in force now, and were not.
-    pub rewrapped: usize,
-    /// Whether there may be more: call again.
-    pub more: bool,
-}
 
 /// `GET /api/keys`
 pub(crate) fn get(call: &Call<'_>) -> Result<Response, Problem> {

@@ -1,52 +1,16 @@
 //! Staff.
 
+use crate::model::{AgentChange, AgentRequest, AgentView, CreatedAgent, GroupList, StateChange};
 use crate::staff::{self, Duties, NewAgent};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use warmline_endpoint::page::{self, Page};
 use warmline_endpoint::route::{ADMIN, Access, Answer, Call, PAGE, Route, STAFF, SUPERVISOR, Verb, schema};
 use warmline_endpoint::{Problem, Response, body};
 use warmline_kernel::{Ctx, StepError, sealed};
-use warmline_model::{AgentId, AgentState, Channel, GroupId, Role, Scope, Timestamp, Units};
+use warmline_model::{AgentId, GroupId, Scope, Units};
 use warmline_store::agents::{self, Can};
 
 const MAX_CAPACITY: Units = Units::whole(1_000);
-
-/// A member of staff.
-#[derive(Serialize, JsonSchema)]
-pub struct AgentView {
-    /// Id.
-    pub id: AgentId,
-    /// Name.
-    pub name: String,
-    /// Role.
-    pub role: Role,
-    /// Presence.
-    pub state: AgentState,
-    /// Why the agent is in that state.
-    pub state_reason: Option<String>,
-    /// Since when.
-    pub state_since: Timestamp,
-    /// Groups.
-    pub groups: Vec<GroupId>,
-    /// The level in each of them.
-    pub levels: BTreeMap<GroupId, u8>,
-    /// Minutes by which a group's contacts come earlier for the agent, where staffing moved it.
-    pub weights: BTreeMap<GroupId, i64>,
-    /// Whether it is an AI seat.
-    pub ai: bool,
-    /// Serves VIP customers only.
-    pub vip: bool,
-    /// Capacity, in units.
-    pub capacity: Units,
-    /// Capacity in use.
-    pub load: Units,
-    /// Skills and levels.
-    pub skills: BTreeMap<String, u8>,
-    /// The most conversations at once, by channel.
-    pub caps: BTreeMap<Channel, i64>,
-}
 
 /// Shows an agent.
 ///
@@ -76,16 +40,6 @@ pub fn agent(ctx: &Ctx<'_>, stored: agents::Agent) -> Result<AgentView, StepErro
 /// An AI seat answers thousands of customers at once.
 const MAX_AI_CAPACITY: Units = Units::whole(1_000_000);
 
-/// Groups: their ids, or each with the agent's level in it.
-#[derive(Deserialize, JsonSchema)]
-#[serde(untagged)]
-pub enum GroupList {
-    /// Level 1 in each.
-    Ids(Vec<GroupId>),
-    /// With levels, 1 to 100.
-    Levels(BTreeMap<GroupId, u8>),
-}
-
 impl GroupList {
     fn levels(self) -> BTreeMap<GroupId, u8> {
         match self {
@@ -93,75 +47,6 @@ impl GroupList {
             Self::Levels(levels) => levels,
         }
     }
-}
-
-/// A new member of staff.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct AgentRequest {
-    name: String,
-    role: Role,
-    /// Whether it is an AI seat.
-    #[serde(default)]
-    ai: bool,
-    #[serde(default)]
-    groups: Option<GroupList>,
-    /// Capacity in units; a chat costs one unless the plan says otherwise.
-    #[serde(default = "default_capacity")]
-    capacity: Units,
-    /// Serves VIP customers only.
-    #[serde(default)]
-    vip: bool,
-    /// Skills and levels, 1 to 100.
-    #[serde(default)]
-    skills: BTreeMap<String, u8>,
-    /// The most conversations at once, by channel.
-    #[serde(default)]
-    caps: BTreeMap<Channel, i64>,
-}
-
-/// What is to change; what is left out stays.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct AgentChange {
-    #[serde(default)]
-    name: Option<String>,
-    #[serde(default)]
-    groups: Option<GroupList>,
-    /// Less than is in use takes effect as conversations end.
-    #[serde(default)]
-    capacity: Option<Units>,
-    #[serde(default)]
-    vip: Option<bool>,
-    #[serde(default)]
-    skills: Option<BTreeMap<String, u8>>,
-    #[serde(default)]
-    caps: Option<BTreeMap<Channel, i64>>,
-}
-
-fn default_capacity() -> Units {
-    Units::whole(5)
-}
-
-/// A member of staff just added.
-#[derive(Serialize, JsonSchema)]
-pub struct CreatedAgent {
-    /// The agent.
-    #[serde(flatten)]
-    pub agent: AgentView,
-    /// The bearer token. It is shown this once and cannot be read again.
-    pub token: String,
-}
-
-/// A new presence.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct StateChange {
-    state: AgentState,
-    /// Why, as a code of the brand's own list: `lunch`, `training`, …
-    #[serde(default)]
-    #[schemars(regex(pattern = "^[a-z0-9_-]{1,40}$"))]
-    reason: Option<String>,
 }
 
 fn found(call: &Call<'_>, id: AgentId) -> Result<AgentView, Problem> {

@@ -1,31 +1,10 @@
 //! Cases: one person's conversations on one matter.
 
-use crate::api::view::ConversationView;
 use crate::cases;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use crate::model::{CaseView, ConversationView, SetCase};
 use warmline_endpoint::route::{Access, Answer, Call, Route, STAFF, Verb, schema};
 use warmline_endpoint::{Problem, Response, body, page};
 use warmline_model::{CaseId, ConversationId, CustomerId, Scope};
-
-/// Which case a conversation is.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct SetCase {
-    /// The case; `null`: one of its own.
-    case: Option<CaseId>,
-}
-
-/// A case.
-#[derive(Serialize, JsonSchema)]
-pub struct CaseView {
-    /// Id.
-    pub id: CaseId,
-    /// The customer.
-    pub customer: CustomerId,
-    /// The conversations with this customer that are it, oldest first; the first 200.
-    pub conversations: Vec<ConversationView>,
-}
 
 /// `GET /api/cases/{id}`
 pub(crate) fn get(call: &Call<'_>) -> Result<Response, Problem> {

@@ -1,14 +1,11 @@
 //! Conversations and their messages.
 
-use crate::api::{
-    carry,
-    view::{ConversationDetail, ConversationView},
-};
+use crate::api::carry;
 use crate::converse::{self, Target};
-use schemars::JsonSchema;
-use serde::Deserialize;
+use crate::model::{Close, ConversationDetail, ConversationView, NewMessage, Transfer, TransferTarget};
 use std::rc::Rc;
-use warmline_customers::api::messages::{MessageView, messages};
+use warmline_customers::api::messages::messages;
+use warmline_customers::model::MessageView;
 use warmline_customers::people;
 use warmline_endpoint::page::{self, Page};
 use warmline_endpoint::route::{AFTER, Access, Answer, Call, LIMIT, PAGE, Route, STAFF, Verb, schema};
@@ -16,54 +13,12 @@ use warmline_endpoint::{Problem, Response, body};
 use warmline_kernel::StepError;
 use warmline_kernel::archive::Reader;
 use warmline_kernel::broken::{self, Broken};
-use warmline_model::{AgentId, Content, ConversationId, ConversationState, GroupId, MessageId, Scope};
+use warmline_model::{AgentId, Content, ConversationId, ConversationState, MessageId, Scope};
 use warmline_store::{archive, conversations, outbox};
 use warmline_transport::deliver;
 
 /// The longest text of any channel, in characters.
 const MAX_TEXT: usize = 4_000;
-
-/// A message to the customer.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct NewMessage {
-    /// What it says. Of a text's fields only `text` is taken here.
-    #[serde(deserialize_with = "body::content::one")]
-    content: Content,
-    /// Also to everybody whom the customer's last mail went to; without it, to the customer alone.
-    #[serde(default)]
-    reply_all: bool,
-}
-
-/// Where a transfer goes: an agent or a group.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "snake_case")]
-pub enum TransferTarget {
-    /// To one agent.
-    Agent(AgentId),
-    /// To whoever is next in a group.
-    Group(GroupId),
-}
-
-/// A transfer.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Transfer {
-    to: TransferTarget,
-    /// For the colleague; the customer never sees it.
-    #[serde(default)]
-    note: Option<String>,
-}
-
-/// The end of a talk.
-#[derive(Deserialize, JsonSchema, Default)]
-#[serde(deny_unknown_fields)]
-pub struct Close {
-    /// How it ended, as a code of the brand's own list: `solved`, `spam`, …
-    #[serde(default)]
-    #[schemars(regex(pattern = "^[a-z0-9_-]{1,40}$"))]
-    disposition: Option<String>,
-}
 
 fn id(call: &Call<'_>) -> Result<ConversationId, Problem> {
     call.id(0, "conversation")

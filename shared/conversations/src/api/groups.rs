@@ -1,28 +1,14 @@
 //! Skill groups: a view of the plan, and adding a group to it.
 
+use crate::model::GroupView;
 use crate::plan;
 use crate::store::groups;
-use schemars::JsonSchema;
-use serde::Serialize;
 use std::collections::BTreeMap;
 use warmline_endpoint::page::Page;
 use warmline_endpoint::route::{Access, Answer, Call, Route, STAFF, SUPERVISOR, Verb, schema};
 use warmline_endpoint::{Problem, Response, body};
 use warmline_model::{GroupId, Scope, Timestamp};
-use warmline_routing::{Group, GroupSettings, Plan};
-
-/// A skill group.
-#[derive(Serialize, JsonSchema)]
-pub struct GroupView {
-    /// Id.
-    pub id: GroupId,
-    /// Name.
-    pub name: String,
-    /// Settings.
-    pub settings: GroupSettings,
-    /// When it was made.
-    pub created_at: Timestamp,
-}
+use warmline_routing::{Group, Plan};
 
 /// `POST /api/groups`
 pub(crate) fn create(call: &Call<'_>) -> Result<Response, Problem> {

@@ -2,10 +2,9 @@
 //! not in the event log: it is computed when it is sent, after an audit entry says that the agent reads it.
 
 use crate::calls;
+use crate::model::{HandOver, Why};
 use crate::store::consults;
-use schemars::JsonSchema;
-use serde::Serialize;
-use warmline_customers::api::customers::{DAY_MS, DAYS, SummaryView};
+use warmline_customers::api::customers::{DAY_MS, DAYS};
 use warmline_customers::store::people as stored;
 use warmline_customers::timeline::{self, Place};
 use warmline_customers::touch;
@@ -14,22 +13,6 @@ use warmline_kernel::ctx::Actor;
 use warmline_kernel::{Ctx, StepError};
 use warmline_model::{AgentId, ConversationId, Event, EventBody, MessageId, Role, Timestamp};
 use warmline_store::conversations::{self, Conversation};
-
-/// Why an agent is told of a customer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Why {
-    /// The conversation was given to the agent.
-    Assigned,
-    /// It came out of somebody else's hands.
-    Transferred,
-    /// A colleague asks the agent about it.
-    Consulted,
-    /// Somebody with whom the agent talks writes on another channel, in another's hands or nobody's.
-    ChangedChannel,
-    /// The customer calls.
-    Calling,
-}
 
 impl Why {
     const fn code(self) -> &'static str {
@@ -41,18 +24,6 @@ impl Why {
             Self::Calling => "calling",
         }
     }
-}
-
-/// A hand-over: what the summary tells, of which conversation, and why.
-#[derive(Serialize, JsonSchema)]
-pub struct HandOver {
-    /// The conversation.
-    pub conversation: ConversationId,
-    /// Why the agent is told.
-    pub reason: Why,
-    /// The customer, as `GET /api/customers/{id}/summary` tells.
-    #[serde(flatten)]
-    pub summary: SummaryView,
 }
 
 /// The hand-overs to one agent in a page of the event log.

@@ -1,33 +1,13 @@
 //! Queues: their length, age and pace; and staffing: who is needed for the expected contacts.
 
+use crate::model::QueueView;
 use crate::store::queues;
 use crate::{plan, staffing};
-use schemars::JsonSchema;
-use serde::Serialize;
 use warmline_endpoint::page::Page;
 use warmline_endpoint::route::{Access, Answer, Call, Route, STAFF, SUPERVISOR, schema};
 use warmline_endpoint::{Problem, Response};
-use warmline_model::{GroupId, Scope};
+use warmline_model::Scope;
 use warmline_routing::estimate::Pace;
-
-/// A group's queue.
-#[derive(Serialize, JsonSchema)]
-pub struct QueueView {
-    /// The group.
-    pub group: GroupId,
-    /// How many wait.
-    pub waiting: i64,
-    /// How long the first in line has waited, in milliseconds.
-    pub oldest_ms: Option<i64>,
-    /// The smoothed time between two that leave it for a seat, in milliseconds.
-    pub gap_ms: Option<i64>,
-    /// How long one who came now would wait, in milliseconds; none while the pace is unknown.
-    pub estimate_ms: Option<i64>,
-    /// What estimates were off by so far, on average, in milliseconds.
-    pub estimate_error_ms: Option<i64>,
-    /// How many estimates that is the average of.
-    pub estimates: i64,
-}
 
 /// `GET /api/queues`
 pub(crate) fn list(call: &Call<'_>) -> Result<Response, Problem> {
@@ -88,7 +68,7 @@ pub const ROUTES: &[Route] = &[
         "Says what will come to each group, how many slots that takes and work for it, and who should \
          serve which group first.",
         Access::Token(SUPERVISOR, Scope::Figures),
-        Answer::Json(schema::<crate::staffing::Staffing>),
+        Answer::Json(schema::<crate::model::Staffing>),
         staffing,
     )
     .query(&[("quarters", "quarters of an hour to look ahead, 1 to 96; 4 when left out")])

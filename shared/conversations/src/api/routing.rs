@@ -1,97 +1,13 @@
 //! The routing plan, its versions, and dry runs of its decisions.
 
+use crate::model::{DryRun, DryRunView, NewRules, PlanView, RulesView, VersionView};
 use crate::store::plans;
 use crate::{floor, plan};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 use warmline_endpoint::page::{self, Page};
 use warmline_endpoint::route::{Access, Answer, Call, PAGE, Route, SUPERVISOR, Verb, schema};
 use warmline_endpoint::{Problem, Request, Response, body};
-use warmline_model::{AccountId, AgentId, Channel, ConversationId, Scope, Timestamp};
-use warmline_routing::{Cause, Contact, Decision, Facts, Plan, Ready, Rule, decide, locate};
-
-/// The routing plan.
-#[derive(Serialize, JsonSchema)]
-pub struct PlanView {
-    /// Its version; 0 before the first.
-    pub version: i64,
-    /// The plan.
-    pub plan: Plan,
-}
-
-/// A version of the plan.
-#[derive(Serialize, JsonSchema)]
-pub struct VersionView {
-    /// The version.
-    pub version: i64,
-    /// Since when.
-    pub at: Timestamp,
-    /// Who made it; none: the administrator.
-    pub author: Option<AgentId>,
-}
-
-/// The routing rules.
-#[derive(Serialize, JsonSchema)]
-pub struct RulesView {
-    /// First to last; the first that fits decides.
-    pub rules: Vec<Rule>,
-    /// The plan's version.
-    pub version: i64,
-}
-
-/// New routing rules.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct NewRules {
-    rules: Vec<Rule>,
-}
-
-/// A contact that might come.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct DryRun {
-    /// The channel.
-    channel: Channel,
-    /// The account.
-    account: AccountId,
-    /// Kind of the message.
-    #[serde(default = "text_kind")]
-    kind: String,
-    /// The message's words.
-    #[serde(default)]
-    text: String,
-    /// Status of the order or case that it is about.
-    #[serde(default)]
-    status: Option<String>,
-    /// What the customer wants.
-    #[serde(default)]
-    intent: Option<String>,
-    /// The customer's language.
-    #[serde(default)]
-    language: Option<String>,
-    /// The customer's tags.
-    #[serde(default)]
-    tags: Vec<String>,
-    /// When it comes; now when left out.
-    #[serde(default)]
-    at: Option<Timestamp>,
-    /// Another plan than the one in force.
-    #[serde(default)]
-    plan: Option<Plan>,
-}
-
-fn text_kind() -> String {
-    "text".to_owned()
-}
-
-/// What would be decided.
-#[derive(Serialize, JsonSchema)]
-pub struct DryRunView {
-    /// The decision, with the seats and queues as they are now; none while the plan has no group.
-    pub decision: Option<Decision>,
-    /// What the customer would be told.
-    pub say: Option<String>,
-}
+use warmline_model::{ConversationId, Scope};
+use warmline_routing::{Cause, Contact, Facts, Plan, Ready, decide, locate};
 
 /// Reads a plan. A fault is reported with its line.
 fn read(request: &Request) -> Result<Plan, Problem> {

@@ -2,80 +2,21 @@
 //! colleague, and the turns of AI seats.
 
 use crate::ai::{self, Answered};
-use crate::api::{carry, view::ConversationView};
+use crate::api::carry;
+use crate::model::{Assign, Consult, ConversationView, DecisionView, Note, TurnRequest, TurnView};
 use crate::{converse, place};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-use warmline_customers::api::messages::{MessageView, messages};
+use warmline_customers::api::messages::messages;
+use warmline_customers::model::MessageView;
 use warmline_endpoint::page::Page;
 use warmline_endpoint::route::{Access, Answer, Call, Route, STAFF, SUPERVISOR, Verb, schema};
 use warmline_endpoint::{Problem, Response, body};
-use warmline_model::{AgentId, Content, ConversationId, EventBody, Scope, Timestamp};
-use warmline_routing::Decision;
-use warmline_routing::handover::{HandOverReason, Turn};
+use warmline_model::{AgentId, ConversationId, EventBody, Scope};
+use warmline_routing::handover::Turn;
 use warmline_store::events;
 
 const MAX_NOTE: usize = 4_000;
 /// The most decisions shown.
 const SHOWN: i64 = 50;
-
-/// One decision on a conversation.
-#[derive(Serialize, JsonSchema)]
-pub struct DecisionView {
-    /// When it was made.
-    pub at: Timestamp,
-    /// Its place in the event log.
-    pub seq: i64,
-    /// The decision.
-    pub decision: Decision,
-}
-
-/// An agent to give a conversation to.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Assign {
-    agent: AgentId,
-}
-
-/// A colleague to ask.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Consult {
-    agent: AgentId,
-    /// For the colleague; the customer never sees it.
-    #[serde(default)]
-    note: Option<String>,
-}
-
-/// A note for colleagues; the customer never sees it.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Note {
-    text: String,
-}
-
-/// An AI seat's turn.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct TurnRequest {
-    /// What it says to the customer; nothing, where it found no answer.
-    #[serde(default)]
-    #[schemars(length(max = 10))]
-    #[serde(deserialize_with = "body::content::many")]
-    messages: Vec<Content>,
-    /// How it went.
-    #[serde(default)]
-    turn: Turn,
-}
-
-/// What a turn came to.
-#[derive(Serialize, JsonSchema)]
-pub struct TurnView {
-    /// The messages that go to the customer.
-    pub messages: Vec<MessageView>,
-    /// Why people take over; none where the AI seat goes on. Then no message was sent.
-    pub handed_over: Option<HandOverReason>,
-}
 
 fn id(call: &Call<'_>) -> Result<ConversationId, Problem> {
     call.id(0, "conversation")
@@ -175,7 +116,7 @@ pub const ROUTES: &[Route] = &[
         "/api/conversations/{id}/queue",
         "Says where a conversation stands in its queue and how long it will wait.",
         Access::Token(STAFF, Scope::Conversations),
-        Answer::Json(schema::<crate::place::Standing>),
+        Answer::Json(schema::<crate::model::Standing>),
         queue,
     )
     .refusing(&[(409, "not_queued")])

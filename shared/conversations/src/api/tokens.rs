@@ -1,54 +1,13 @@
 //! Bearer tokens of staff.
 
+use crate::model::{CreatedToken, NewToken, TokenView};
 use crate::staff;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 use warmline_endpoint::page::Page;
 use warmline_endpoint::route::{ADMIN, Access, Answer, Call, Route, Verb, schema};
 use warmline_endpoint::{Problem, Response, body};
 use warmline_kernel::StepError;
-use warmline_model::{AgentId, Scope, Timestamp, TokenId};
+use warmline_model::{AgentId, Scope};
 use warmline_store::{agents, tokens};
-
-/// A token to be made.
-#[derive(Deserialize, JsonSchema, Default)]
-#[serde(deny_unknown_fields)]
-pub struct NewToken {
-    /// After how many days it ends by itself, 1 to 400; never where it is left out.
-    #[serde(default)]
-    #[schemars(range(min = 1, max = 400))]
-    days: Option<i64>,
-    /// Whether the tokens so far end, ten minutes from now: time enough to change to this one.
-    #[serde(default)]
-    replaces: bool,
-    /// What it is narrowed to; all that its role may where it is left out.
-    #[serde(default)]
-    #[schemars(length(min = 1, max = 5))]
-    scopes: Option<Vec<Scope>>,
-}
-
-/// A token.
-#[derive(Serialize, JsonSchema)]
-pub struct TokenView {
-    /// Id.
-    pub id: TokenId,
-    /// When it was made.
-    pub created_at: Timestamp,
-    /// When it ends by itself.
-    pub expires_at: Option<Timestamp>,
-    /// What it is narrowed to; `null`: all that its role may.
-    pub scopes: Option<Vec<Scope>>,
-}
-
-/// A token just made.
-#[derive(Serialize, JsonSchema)]
-pub struct CreatedToken {
-    /// About it.
-    #[serde(flatten)]
-    pub about: TokenView,
-    /// The token. It is shown this once and cannot be read again.
-    pub token: String,
-}
 
 impl From<tokens::Token> for TokenView {
     fn from(t: tokens::Token) -> Self {

@@ -1,70 +1,8 @@
 //! Conversations as the API shows them.
 
-use schemars::JsonSchema;
-use serde::Serialize;
-use warmline_customers::api::messages::MessageView;
-use warmline_model::{
-    AccountId, AgentId, CaseId, Channel, ConversationId, ConversationState, CustomerId, GroupId, Timestamp, Units,
-};
+use crate::model::{ConversationView, CustomerRef, Kept};
 use warmline_store::archive::Stage;
 use warmline_store::conversations::Conversation;
-
-/// The customer of a conversation.
-#[derive(Serialize, JsonSchema)]
-pub struct CustomerRef {
-    /// Id.
-    pub id: CustomerId,
-    /// Name, where the channel tells it, masked. Only when a single conversation is read.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-}
-
-/// A conversation.
-#[derive(Serialize, JsonSchema)]
-pub struct ConversationView {
-    /// Id.
-    pub id: ConversationId,
-    /// Channel.
-    pub channel: Channel,
-    /// The brand's account.
-    pub account: AccountId,
-    /// State.
-    pub state: ConversationState,
-    /// Skill group.
-    pub group: Option<GroupId>,
-    /// The agent who holds or held it.
-    pub agent: Option<AgentId>,
-    /// Whether that is an AI seat.
-    pub ai: bool,
-    /// What it takes of the agent's capacity.
-    pub units: Units,
-    /// The customer.
-    pub customer: CustomerRef,
-    /// The case: this person's conversations on one matter.
-    pub case: CaseId,
-    /// Whether the customer was a VIP when it was opened.
-    pub vip: bool,
-    /// When it was opened.
-    pub opened_at: Timestamp,
-    /// When the last message of either side was stored.
-    pub last_message_at: Timestamp,
-    /// When it entered its present or last queue.
-    pub queued_at: Option<Timestamp>,
-    /// When the agent was given it.
-    pub assigned_at: Option<Timestamp>,
-    /// When the agent accepted it.
-    pub accepted_at: Option<Timestamp>,
-    /// The first message of the customer that no human has answered yet.
-    pub unanswered_since: Option<Timestamp>,
-    /// When it was closed.
-    pub closed_at: Option<Timestamp>,
-    /// How it ended.
-    pub disposition: Option<String>,
-    /// Number of messages.
-    pub message_count: i64,
-    /// Why it is where it is: the rule that chose the group, and why this agent.
-    pub why: Option<String>,
-}
 
 impl From<Conversation> for ConversationView {
     fn from(c: Conversation) -> Self {
@@ -94,18 +32,6 @@ impl From<Conversation> for ConversationView {
     }
 }
 
-/// Where a conversation's messages are.
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Kept {
-    /// At hand.
-    Hot,
-    /// In the archive: read the same, only slower.
-    Archived,
-    /// Gone: the time for which they are kept is over, or the customer was erased.
-    Gone,
-}
-
 impl From<Stage> for Kept {
     fn from(stage: Stage) -> Self {
         match stage {
@@ -114,19 +40,4 @@ impl From<Stage> for Kept {
             Stage::Gone => Self::Gone,
         }
     }
-}
-
-/// A conversation with the beginning of its messages.
-#[derive(Serialize, JsonSchema)]
-pub struct ConversationDetail {
-    /// The conversation.
-    #[serde(flatten)]
-    pub conversation: ConversationView,
-    /// Where its messages are.
-    pub kept: Kept,
-    /// Its first messages; the rest is at `/messages?after=<next>`.
-    pub messages: Vec<MessageView>,
-    /// Where the rest begins.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub next: Option<String>,
 }

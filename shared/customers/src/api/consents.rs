@@ -1,58 +1,15 @@
 //! Records of consent.
 
 use crate::api::customers;
+use crate::model::{ConsentView, Consents, NewConsent};
 use crate::people;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 use warmline_channels::registry;
 use warmline_endpoint::page::{self, Page};
 use warmline_endpoint::route::{Access, Answer, Call, PAGE, Route, STAFF_AND_PRIVACY, Verb, schema};
 use warmline_endpoint::{Problem, Response, body};
 use warmline_kernel::consent::{self, Said};
-use warmline_model::{AgentId, CustomerId, MessageId, Role, Scope, Timestamp};
+use warmline_model::{CustomerId, Role, Scope};
 use warmline_store::consents::Consent;
-
-/// What a customer said about a purpose.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct NewConsent {
-    /// What for, as a code of the brand's own list: `marketing`, `callback`, …
-    #[schemars(regex(pattern = "^[a-z0-9_-]{1,40}$"))]
-    purpose: String,
-    /// The version of the text that the customer saw.
-    #[schemars(regex(pattern = "^[a-z0-9_-]{1,40}$"))]
-    version: String,
-    /// Whether it was given (`true`) or withdrawn.
-    given: bool,
-    /// Where it was said: a channel; `staff` where it is left out.
-    #[serde(default)]
-    source: Option<String>,
-}
-
-/// A record of consent.
-#[derive(Serialize, JsonSchema)]
-pub struct ConsentView {
-    /// Position among all records.
-    pub seq: i64,
-    /// The customer who said it.
-    pub customer: CustomerId,
-    /// What for.
-    pub purpose: String,
-    /// The version of the text.
-    pub version: String,
-    /// Given, or withdrawn.
-    pub given: bool,
-    /// A channel, or `staff`.
-    pub source: String,
-    /// Who noted it; `null`: the customer's own message, where `message` names it, else the administrator's token of the configuration.
-    pub agent: Option<AgentId>,
-    /// The customer's own words (`stop`, `td`, `退订`, …), or the platform's event (`unsubscribe`, …).
-    pub wording: Option<String>,
-    /// The message that proves it.
-    pub message: Option<MessageId>,
-    /// When it was noted.
-    pub at: Timestamp,
-}
 
 impl From<Consent> for ConsentView {
     fn from(c: Consent) -> Self {
@@ -69,16 +26,6 @@ impl From<Consent> for ConsentView {
             at: c.at,
         }
     }
-}
-
-/// What a person said about purposes.
-#[derive(Serialize, JsonSchema)]
-pub struct Consents {
-    /// What stands now: the newest record of each purpose. A purpose that is not named was not agreed to.
-    pub stands: Vec<ConsentView>,
-    /// All records, newest first.
-    #[serde(flatten)]
-    pub records: Page<ConsentView>,
 }
 
 /// `POST /api/customers/{id}/consents`

@@ -2,37 +2,11 @@
 
 use crate::api::customers;
 use crate::hold;
+use crate::model::{CustomerView, HoldView, NewHold};
 use crate::store::holds;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 use warmline_endpoint::route::{Access, Call, PRIVACY, Route, Verb, schema};
 use warmline_endpoint::{Problem, Response, body};
-use warmline_model::{AgentId, Scope, Timestamp};
-
-/// A hold to be placed.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct NewHold {
-    /// Why: `dispute`, `investigation`, `regulator` or `court`.
-    reason: String,
-    /// What it is filed under elsewhere, as a short code. No names: it is stored as it is.
-    #[serde(default)]
-    #[schemars(regex(pattern = "^[a-z0-9_-]{1,40}$"))]
-    reference: Option<String>,
-}
-
-/// A hold.
-#[derive(Serialize, JsonSchema)]
-pub struct HoldView {
-    /// Why.
-    pub reason: String,
-    /// What it is filed under elsewhere.
-    pub reference: Option<String>,
-    /// Who placed it; `null`: the administrator's token of the configuration.
-    pub agent: Option<AgentId>,
-    /// Since when.
-    pub at: Timestamp,
-}
+use warmline_model::Scope;
 
 impl From<holds::Hold> for HoldView {
     fn from(h: holds::Hold) -> Self {
@@ -64,7 +38,7 @@ pub const ROUTES: &[Route] = &[
         "Places a legal hold: nothing that is stored of the customer is removed, nor of whoever is one \
          person with them.",
         Access::Token(PRIVACY, Scope::Privacy),
-        schema::<customers::CustomerView>,
+        schema::<CustomerView>,
         place_hold,
     )
     .taking(schema::<NewHold>),
@@ -73,7 +47,7 @@ pub const ROUTES: &[Route] = &[
         "/api/customers/{id}/hold",
         "Lifts the legal hold.",
         Access::Token(PRIVACY, Scope::Privacy),
-        schema::<customers::CustomerView>,
+        schema::<CustomerView>,
         lift_hold,
     ),
 ];

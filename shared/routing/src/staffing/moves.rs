@@ -7,7 +7,7 @@
 //! clearly has enough without it, and not before it has stayed for a while ([`Member::settled`]).
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use warmline_model::{AgentId, GroupId, Timestamp};
 
@@ -39,7 +39,7 @@ pub fn settled(moved_at: Timestamp, now: Timestamp) -> bool {
 }
 
 /// A seat that should serve another of its groups first: it gets a home, another one, or none any more.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Move {
     /// The agent.
     pub agent: AgentId,

@@ -1,9 +1,9 @@
 //! Contents from staff and AI seats, read strictly. Stored contents are read leniently, since another version may have
 //! written them. In a request, no field may be lost silently.
 
+use crate::Content;
 use serde::de::{Deserialize as _, Deserializer, Error};
 use serde_json::{Map, Value};
-use warmline_model::Content;
 
 const MEDIA: &[&str] = &["id", "url", "thumb_id", "format", "name", "size"];
 

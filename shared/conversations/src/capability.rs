@@ -1,0 +1,29 @@
+//! What this capability consists of.
+
+use crate::{api, due, personal};
+use warmline_endpoint::capability::Capability;
+use warmline_kernel::installed::no_gauges;
+use warmline_kernel::personal::Personal;
+use warmline_store::migrate::Migrations;
+
+/// Conversations and those who serve them. Their tables are among the core's.
+pub const CONVERSATIONS: Capability = Capability {
+    name: "conversations",
+    migrations: Migrations::none("conversations"),
+    routes: &[
+        api::agents::ROUTES,
+        api::cases::ROUTES,
+        api::conversations::ROUTES,
+        api::groups::ROUTES,
+        api::media::ROUTES,
+        api::queues::ROUTES,
+        api::routing::ROUTES,
+        api::seats::ROUTES,
+        api::tokens::ROUTES,
+    ],
+    follower: None,
+    due: due::DUE,
+    personal: Personal::Kept(personal::HOOKS),
+    figures: &[],
+    gauges: no_gauges,
+};
