@@ -2,6 +2,7 @@
 
 #![expect(unsafe_code, reason = "the entry point that Spin's macro writes")]
 
+use warmline_endpoint::capability::follow;
 use warmline_endpoint::{Problem, Request, Response};
 use warmline_quality::steps;
 use warmline_spin::incoming::serve;
@@ -21,7 +22,6 @@ async fn answer(request: &Request) -> Result<Response, Problem> {
     }
     let world = World::open_ready()?;
     let ctx = world.ctx();
-    let deadline = ctx.now().plus_millis(BUDGET_MS);
-    while steps::inspect(&ctx)? && ctx.now() < deadline {}
+    follow(&ctx, steps::inspect, ctx.now().plus_millis(BUDGET_MS))?;
     Ok(Response::empty(204))
 }

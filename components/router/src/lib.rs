@@ -7,7 +7,7 @@
 
 #![expect(unsafe_code, reason = "the entry point that Spin's macro writes")]
 
-use warmline_app::{MIGRATIONS, WITH_PERSONAL_DATA, tick};
+use warmline_app::{MIGRATIONS, WITH_DUTIES, tick};
 use warmline_conversations::drain::{Drainer, Step};
 use warmline_conversations::store::placing;
 use warmline_endpoint::{Problem, Request, Response, page};
@@ -32,7 +32,7 @@ async fn handle(request: IncomingRequest, out: ResponseOutparam) {
 }
 
 async fn answer(request: &Request) -> Result<Response, Problem> {
-    let world = World::open(&MIGRATIONS, &WITH_PERSONAL_DATA)?;
+    let world = World::open(&MIGRATIONS, &WITH_DUTIES)?;
     let ctx = world.ctx();
     let deadline = ctx.now().plus_millis(BUDGET_MS);
     let more = match request.path.as_str() {

@@ -6,12 +6,11 @@ use warmline_kernel::installed::no_gauges;
 use warmline_kernel::personal::{Days, Hooks, Keeping, Personal, Retain};
 use warmline_kernel::{Ctx, StepError};
 use warmline_store::inbox;
-use warmline_store::migrate::Migrations;
 
 /// Channel accounts. Their tables are among the core's.
 pub const ACCOUNTS: Capability = Capability {
     name: "accounts",
-    migrations: Migrations::none("accounts"),
+    migrations: &[],
     routes: &[api::account_health::ROUTES, api::accounts::ROUTES, api::channels::ROUTES, api::outbox::ROUTES],
     follower: None,
     due: &[],

@@ -45,7 +45,7 @@ use warmline_endpoint::capability::{Capability, Due};
 use warmline_endpoint::route::{self, Reply, Route, Wake};
 use warmline_endpoint::{Problem, Request};
 use warmline_kernel::Ctx;
-use warmline_kernel::installed::{Gauges, Installed};
+use warmline_kernel::installed::{Installed, ReadGauges};
 use warmline_kernel::personal::Personal;
 use warmline_metrics::METRICS;
 use warmline_model::Figure;
@@ -66,11 +66,12 @@ table!(
 );
 table!(
     /// Their tables.
-    pub MIGRATIONS: Migrations = |capability| capability.migrations, or Migrations::none("")
+    pub MIGRATIONS: Migrations = |capability| Migrations { of: capability.name, files: capability.migrations },
+    or Migrations { of: "", files: &[] }
 );
 table!(
     /// The latest version of each capability's tables, for components that do not contain its files.
-    pub VERSIONS: (&str, i64) = |capability| (capability.migrations.of, capability.migrations.latest()), or ("", 0)
+    pub VERSIONS: (&str, i64) = |capability| (capability.name, capability.migrations.len() as i64), or ("", 0)
 );
 table!(
     /// The due steps of each.
@@ -81,15 +82,21 @@ table!(
     pub PERSONAL: Personal = |capability| capability.personal, or Personal::None
 );
 table!(
+    /// The same hooks without those that export, for components that would link them in vain.
+    KEEPING: Personal = |capability| capability.personal.without_export(), or Personal::None
+);
+table!(
     /// The figures that each counts from its own events.
     pub FIGURES: &[Figure] = |capability| capability.figures, or &[]
 );
 table!(
     /// The gauges of each.
-    pub GAUGES: Gauges = |capability| capability.gauges, or warmline_kernel::installed::no_gauges
+    pub GAUGES: ReadGauges = |capability| capability.gauges, or warmline_kernel::installed::no_gauges
 );
 
-/// For components that erase, export or let data age.
+/// For components that erase and let data age.
+pub static WITH_DUTIES: Installed = Installed { names: &NAMES, personal: &KEEPING, figures: &[], gauges: &[] };
+/// For components that also export.
 pub static WITH_PERSONAL_DATA: Installed = Installed { names: &NAMES, personal: &PERSONAL, figures: &[], gauges: &[] };
 /// For the metrics.
 pub static WITH_FIGURES: Installed = Installed { names: &NAMES, personal: &[], figures: &FIGURES, gauges: &GAUGES };
@@ -114,9 +121,8 @@ mod tests {
     use warmline_store::migrate::CORE;
 
     #[test]
-    fn names_are_unique_and_say_whose_tables_they_are() {
+    fn names_are_unique() {
         let mut names: Vec<_> = NAMES.into_iter().chain([CORE.of, "needs"]).collect();
-        assert!(CAPABILITIES.iter().all(|c| c.migrations.of == c.name));
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), CAPABILITIES.len() + 2);

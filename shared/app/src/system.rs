@@ -7,12 +7,11 @@ use warmline_kernel::installed::no_gauges;
 use warmline_kernel::personal::{Counts, Personal};
 use warmline_kernel::{Ctx, StepError, passing};
 use warmline_store::idempotency;
-use warmline_store::migrate::Migrations;
 
 /// The system itself.
 pub const SYSTEM: Capability = Capability {
     name: "system",
-    migrations: Migrations::none("system"),
+    migrations: &[],
     routes: &[events::ROUTES, health::ROUTES, limits::ROUTES, openapi::ROUTES, retention::ROUTES, wake::ROUTES],
     follower: None,
     due: &[Due { name: "answers", step: answers }, Due { name: "keys", step: keys }],

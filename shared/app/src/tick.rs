@@ -3,7 +3,9 @@
 use crate::DUE;
 use std::collections::BTreeMap;
 use std::ops::Index;
+use warmline_endpoint::capability::{self, Follow};
 use warmline_kernel::{Ctx, StepError};
+use warmline_model::Timestamp;
 use warmline_store::StoreError;
 
 /// The component that runs the tick, and the followers that name it.
@@ -38,8 +40,6 @@ pub fn tick(ctx: &Ctx<'_>) -> Result<Ticked, StepError> {
     failed.map_or(Ok(done), Err)
 }
 
-type Follow = fn(&Ctx<'_>) -> Result<bool, StepError>;
-
 table!(
     /// The followers that the router runs. Those of other components are left out here, so that the router does not link them.
     FOLLOWERS: Option<Follow> = |capability| match capability.follower {
@@ -52,15 +52,10 @@ table!(
 ///
 /// # Errors
 /// The store fails. Committed steps stay.
-pub fn follow(ctx: &Ctx<'_>, until: warmline_model::Timestamp) -> Result<bool, StepError> {
+pub fn follow(ctx: &Ctx<'_>, until: Timestamp) -> Result<bool, StepError> {
     let mut more = false;
     for step in FOLLOWERS.iter().copied().flatten() {
-        while step(ctx)? {
-            if ctx.now() >= until {
-                more = true;
-                break;
-            }
-        }
+        more |= capability::follow(ctx, step, until)?;
     }
     Ok(more)
 }

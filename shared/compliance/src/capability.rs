@@ -5,12 +5,11 @@ use warmline_endpoint::capability::{Capability, Due};
 use warmline_kernel::personal::Personal;
 use warmline_kernel::{Ctx, StepError};
 use warmline_model::figure::Gauge;
-use warmline_store::migrate::Migrations;
 
 /// Compliance. Its tables are among the core's.
 pub const COMPLIANCE: Capability = Capability {
     name: "compliance",
-    migrations: Migrations::none("compliance"),
+    migrations: &[],
     routes: &[api::audit::ROUTES, api::erasures::ROUTES, api::export::ROUTES, api::keys::ROUTES],
     follower: None,
     due: &[

@@ -4,12 +4,11 @@ use crate::{api, due, personal};
 use warmline_endpoint::capability::Capability;
 use warmline_kernel::installed::no_gauges;
 use warmline_kernel::personal::Personal;
-use warmline_store::migrate::Migrations;
 
 /// Conversations and those who serve them. Their tables are among the core's.
 pub const CONVERSATIONS: Capability = Capability {
     name: "conversations",
-    migrations: Migrations::none("conversations"),
+    migrations: &[],
     routes: &[
         api::agents::ROUTES,
         api::cases::ROUTES,

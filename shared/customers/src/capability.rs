@@ -4,12 +4,11 @@ use crate::{api, personal};
 use warmline_endpoint::capability::Capability;
 use warmline_kernel::installed::no_gauges;
 use warmline_kernel::personal::Personal;
-use warmline_store::migrate::Migrations;
 
 /// Customers. Their tables are among the core's.
 pub const CUSTOMERS: Capability = Capability {
     name: "customers",
-    migrations: Migrations::none("customers"),
+    migrations: &[],
     routes: &[api::customers::ROUTES, api::holds::ROUTES, api::consents::ROUTES],
     follower: None,
     due: &[],

@@ -3,18 +3,18 @@
 //! exporting, retention and the metrics go through that list, and no other list of the product names a capability.
 
 use crate::route::Route;
-use warmline_kernel::installed::Gauges;
+use warmline_kernel::installed::ReadGauges;
 use warmline_kernel::personal::{Counts, Personal};
 use warmline_kernel::{Ctx, StepError};
-use warmline_model::Figure;
-use warmline_store::migrate::Migrations;
+use warmline_model::{Figure, Timestamp};
 
 /// What one capability consists of. Every field must be given, so that none is forgotten.
 pub struct Capability {
     /// Its name: the prefix of its events, and the name of its migrations.
     pub name: &'static str,
-    /// Its tables.
-    pub migrations: Migrations,
+    /// Its tables: SQL files, each made with [`migration!`](warmline_store::migration). To add one, append it. Never change a
+    /// file that has been applied anywhere.
+    pub migrations: &'static [&'static str],
     /// Its routes, resource by resource.
     pub routes: &'static [&'static [Route]],
     /// What it does with each event of the log.
@@ -26,7 +26,7 @@ pub struct Capability {
     /// What it counts from its own events.
     pub figures: &'static [Figure],
     /// What is true of it now.
-    pub gauges: Gauges,
+    pub gauges: ReadGauges,
 }
 
 /// A follower of the event log. Its step handles the next events; its effect and its position are written in one
@@ -37,8 +37,24 @@ pub struct Follower {
     pub component: &'static str,
     /// The private path at which that component runs it.
     pub path: &'static str,
-    /// Handles the next events; true if more wait.
-    pub step: fn(&Ctx<'_>) -> Result<bool, StepError>,
+    /// The step.
+    pub step: Follow,
+}
+
+/// Handles the next events; true if more wait.
+pub type Follow = fn(&Ctx<'_>) -> Result<bool, StepError>;
+
+/// Lets a follower handle events until none waits, or until an instant. True if more wait.
+///
+/// # Errors
+/// The step fails. What it committed before stays.
+pub fn follow(ctx: &Ctx<'_>, step: Follow, until: Timestamp) -> Result<bool, StepError> {
+    while step(ctx)? {
+        if ctx.now() >= until {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// A step of the tick.

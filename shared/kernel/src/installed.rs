@@ -15,14 +15,14 @@ pub struct Installed {
     /// What each counts from its own events.
     pub figures: &'static [&'static [Figure]],
     /// What is true of each now.
-    pub gauges: &'static [Gauges],
+    pub gauges: &'static [ReadGauges],
 }
 
 /// For components that neither erase nor count.
 pub static NOTHING: Installed = Installed { names: &[], personal: &[], figures: &[], gauges: &[] };
 
 /// Reads what is true of a capability now.
-pub type Gauges = fn(&Ctx<'_>) -> Result<Vec<Gauge>, StepError>;
+pub type ReadGauges = fn(&Ctx<'_>) -> Result<Vec<Gauge>, StepError>;
 
 /// For capabilities without gauges.
 pub const fn no_gauges(_: &Ctx<'_>) -> Result<Vec<Gauge>, StepError> {

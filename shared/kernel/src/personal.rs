@@ -7,6 +7,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use warmline_model::{CustomerId, Timestamp};
 use warmline_privacy::SealError;
+use warmline_store::StoreError;
 
 /// Counts of what a step did, by name.
 pub type Counts = Vec<(&'static str, i64)>;
@@ -20,6 +21,21 @@ pub enum Personal {
     None,
     /// It does, and this is what it does with that.
     Kept(Hooks),
+}
+
+impl Personal {
+    /// The same without the hook that exports: a component that exports nothing need not link what it calls.
+    #[must_use]
+    pub const fn without_export(self) -> Self {
+        match self {
+            Self::None => Self::None,
+            Self::Kept(hooks) => Self::Kept(Hooks { export: no_export, ..hooks }),
+        }
+    }
+}
+
+fn no_export(_: &Ctx<'_>, _: CustomerId, _: Option<&str>) -> Result<Option<Exported>, StepError> {
+    Err(StoreError::Other("this component exports nothing".into()).into())
 }
 
 /// What a capability does with the personal data that it stores. A hook touches the capability's own tables only.

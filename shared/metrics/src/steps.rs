@@ -5,6 +5,7 @@ use crate::figures::{Figures, Gauges, OfAccount};
 use crate::store;
 use warmline_conversations::staffing::work_of;
 use warmline_conversations::store::{queues, staffing};
+use warmline_endpoint::capability::follow;
 use warmline_kernel::ctx::{Ctx, StepError};
 use warmline_model::Timestamp;
 use warmline_model::figure::Gauge;
@@ -42,8 +43,7 @@ const BUDGET_MS: i64 = 3_000;
 
 /// Folds new events, for a limited time.
 pub fn catch_up(ctx: &Ctx<'_>) -> Result<(), StepError> {
-    let deadline = ctx.now().plus_millis(BUDGET_MS);
-    while advance(ctx)? && ctx.now() < deadline {}
+    follow(ctx, advance, ctx.now().plus_millis(BUDGET_MS))?;
     Ok(())
 }
 

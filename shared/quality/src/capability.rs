@@ -5,12 +5,11 @@ use warmline_endpoint::capability::{Capability, Follower};
 use warmline_kernel::installed::no_gauges;
 use warmline_kernel::personal::Personal;
 use warmline_model::{EventBody, Figure};
-use warmline_store::migrate::Migrations;
 
 /// Quality. It stores nothing but its words: an alert is an event, and names a message by its id.
 pub const QUALITY: Capability = Capability {
     name: "quality",
-    migrations: Migrations::none("quality"),
+    migrations: &[],
     routes: &[api::ROUTES],
     follower: Some(Follower { component: "quality", path: "/inspect", step: steps::inspect }),
     due: &[],

@@ -8,7 +8,7 @@ use warmline_kernel::Ctx;
 use warmline_kernel::installed::{Installed, NOTHING};
 use warmline_model::{Clock, Rng, Timestamp};
 use warmline_privacy::Keyring;
-use warmline_store::migrate::{Migrations, Versions, are_current, migrate_all};
+use warmline_store::migrate::{Migrations, are_current, migrate_all};
 use warmline_store::vault;
 use warmline_transport::host::{self, Host as _};
 use warmline_transport::keyring;
@@ -59,8 +59,7 @@ impl World {
     /// key.
     pub fn open(migrations: &[Migrations], installed: &'static Installed) -> Result<Self, Problem> {
         let opened = Self::with(|db, vault| {
-            let versions: Vec<_> = migrations.iter().map(|m| (m.of, m.latest())).collect();
-            if !are_current(db, &versions)? {
+            if !are_current(db, migrations.iter().map(|m| (m.of, m.latest())))? {
                 vault::prepare(vault)?;
                 migrate_all(db, migrations)?;
             }
@@ -88,8 +87,8 @@ impl World {
     ///
     /// # Errors
     /// As for [`World::open_ready`].
-    pub fn open_current(capabilities: &Versions) -> Result<Self, Problem> {
-        Self::with(|db, _| match are_current(db, capabilities)? {
+    pub fn open_current(capabilities: &[(&'static str, i64)]) -> Result<Self, Problem> {
+        Self::with(|db, _| match are_current(db, capabilities.iter().copied())? {
             true => Ok(()),
             false => Err(Problem {
                 retry_after: Some(2),

@@ -35,11 +35,6 @@ pub struct Migrations {
 }
 
 impl Migrations {
-    /// A capability without tables of its own.
-    pub const fn none(of: &'static str) -> Self {
-        Self { of, files: &[] }
-    }
-
     /// The version when all files are applied.
     #[expect(clippy::cast_possible_wrap, reason = "there are not that many files")]
     pub const fn latest(&self) -> i64 {
@@ -156,25 +151,13 @@ impl Applied {
     }
 }
 
-/// Whether the core is current. For adapters, which do not contain the migrations: the ticker, which always runs, applies
-/// them.
+/// Whether the core and these capabilities are current: each by its name and latest version.
 ///
 /// # Errors
 /// The database needs a newer program, or fails.
-pub fn is_current(db: &dyn Db) -> Result<bool, StoreError> {
-    are_current(db, &[])
-}
-
-/// The name and the latest version of capabilities, for components that do not contain their files.
-pub type Versions = [(&'static str, i64)];
-
-/// Whether the core and these capabilities are current.
-///
-/// # Errors
-/// The database needs a newer program, or fails.
-pub fn are_current(db: &dyn Db, capabilities: &Versions) -> Result<bool, StoreError> {
+pub fn are_current(db: &dyn Db, capabilities: impl IntoIterator<Item = (&'static str, i64)>) -> Result<bool, StoreError> {
     let applied = Applied::read(db)?;
-    Ok(applied.has(CORE.of, LATEST) && capabilities.iter().all(|(of, latest)| applied.has(of, *latest)))
+    Ok(applied.has(CORE.of, LATEST) && capabilities.into_iter().all(|(of, latest)| applied.has(of, latest)))
 }
 
 /// The capabilities that have tables in this store, those included that this program does not know.
@@ -300,7 +283,7 @@ mod tests {
         migrate(&db).unwrap();
         db.execute("UPDATE schema_versions SET version = 99 WHERE of = 'needs'", &[]).unwrap();
         assert_eq!(migrate(&db), Err(StoreError::Newer { found: 99, known: LATEST }));
-        assert_eq!(is_current(&db), Err(StoreError::Newer { found: 99, known: LATEST }));
+        assert_eq!(are_current(&db, []), Err(StoreError::Newer { found: 99, known: LATEST }));
         let other = NativeDb::memory().unwrap();
         other.execute("PRAGMA user_version = 99", &[]).unwrap();
         assert_eq!(migrate(&other), Err(StoreError::Newer { found: 99, known: LATEST }));
@@ -311,9 +294,9 @@ mod tests {
         for done in 0..=CORE.files.len() {
             let db = NativeDb::memory().unwrap();
             until(&db, done).unwrap();
-            assert_eq!(is_current(&db), Ok(done == CORE.files.len()));
+            assert_eq!(are_current(&db, []), Ok(done == CORE.files.len()));
             migrate(&db).unwrap();
-            assert_eq!((is_current(&db), Applied::read(&db).unwrap().of("core")), (Ok(true), Some(LATEST)), "{done}");
+            assert_eq!((are_current(&db, []), Applied::read(&db).unwrap().of("core")), (Ok(true), Some(LATEST)), "{done}");
             assert!(!migrate(&db).unwrap(), "{done}");
             if done < CORE.files.len() {
                 let known = db.first(VERSION, &[]).unwrap().unwrap().int(0).unwrap();
@@ -328,12 +311,12 @@ mod tests {
         const TWO: Migrations = Migrations { of: "tickets", files: &[ONE.files[0], "ALTER TABLE t ADD COLUMN b TEXT;\n"] };
         let db = NativeDb::memory().unwrap();
         assert!(migrate_all(&db, &[ONE]).unwrap() && !migrate_all(&db, &[ONE]).unwrap());
-        assert!(migrate_all(&db, &[TWO, Migrations::none("profiles")]).unwrap());
+        assert!(migrate_all(&db, &[TWO, Migrations { of: "profiles", files: &[] }]).unwrap());
         assert!(db.execute("SELECT a, b FROM t", &[]).unwrap().is_empty());
         assert_eq!(capabilities(&db).unwrap(), ["tickets"]);
-        assert!(are_current(&db, &[("tickets", 2)]).unwrap() && !are_current(&db, &[("tickets", 3)]).unwrap());
+        assert!(are_current(&db, [("tickets", 2)]).unwrap() && !are_current(&db, [("tickets", 3)]).unwrap());
         // The release before goes on, and does not take the newer version back.
-        assert!(!migrate_all(&db, &[ONE]).unwrap() && !migrate_all(&db, &[TWO]).unwrap() && is_current(&db).unwrap());
+        assert!(!migrate_all(&db, &[ONE]).unwrap() && !migrate_all(&db, &[TWO]).unwrap() && are_current(&db, []).unwrap());
     }
 
     #[test]

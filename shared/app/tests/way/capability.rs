@@ -12,7 +12,7 @@ use warmline_endpoint::capability::{Capability, Due, Follower};
 use warmline_endpoint::route::{Access, Answer, Call, Piece, Reply, Route, STAFF, Verb, dispatch, schema};
 use warmline_endpoint::{Problem, Request, Response};
 use warmline_kernel::ctx::Actor;
-use warmline_kernel::installed::{Gauges, Installed, NOTHING};
+use warmline_kernel::installed::{Installed, NOTHING, ReadGauges};
 use warmline_kernel::personal::{Days, Erased, Exported, Hooks, Keeping, Personal, Retain};
 use warmline_kernel::{Ctx, StepError, sealed};
 use warmline_metrics::steps as metrics;
@@ -24,13 +24,10 @@ use warmline_store::{StoreError, Value, events, followers, immediate};
 /// Thank-you cards: one for each conversation that ended, and those that staff write.
 const CARDS: Capability = Capability {
     name: "cards",
-    migrations: Migrations {
-        of: "cards",
-        files: &[
-            "CREATE TABLE cards (n INTEGER PRIMARY KEY, customer_id BLOB NOT NULL, text BLOB NOT NULL, at INTEGER NOT NULL) STRICT;\n\
+    migrations: &[
+        "CREATE TABLE cards (n INTEGER PRIMARY KEY, customer_id BLOB NOT NULL, text BLOB NOT NULL, at INTEGER NOT NULL) STRICT;\n\
                   CREATE INDEX cards_customer ON cards (customer_id);\nCREATE INDEX cards_at ON cards (at);\n",
-        ],
-    },
+    ],
     routes: &[ROUTES],
     follower: Some(Follower { component: "router", path: "", step: follow }),
     due: &[Due { name: "cards", step: |ctx| Ok(vec![("cards", count(ctx)?)]) }],
@@ -148,7 +145,7 @@ fn follow(ctx: &Ctx<'_>) -> Result<bool, StepError> {
 
 static PERSONAL: [Personal; 3] = [CUSTOMERS.personal, CONVERSATIONS.personal, CARDS.personal];
 static FIGURES: [&[Figure]; 1] = [CARDS.figures];
-static GAUGES: [Gauges; 1] = [CARDS.gauges];
+static GAUGES: [ReadGauges; 1] = [CARDS.gauges];
 
 static INSTALLED: Installed =
     Installed { names: &["customers", "conversations", "cards"], personal: &PERSONAL, figures: &FIGURES, gauges: &GAUGES };
@@ -197,7 +194,7 @@ const OFFICER: Actor = Actor { agent: None, role: Role::Admin };
 #[test]
 fn a_capability_is_all_that_its_value_says_and_nothing_else_names_it() {
     let w = World::new();
-    assert!(migrate_all(&w.db.0, &[CARDS.migrations]).unwrap());
+    assert!(migrate_all(&w.db.0, &[Migrations { of: CARDS.name, files: CARDS.migrations }]).unwrap());
     let group = w.group("g", "{}");
     let agent = w.agent(&group, 9, false);
     w.says("wang", "1", "你好");
