@@ -8,6 +8,8 @@ mod capability;
 #[cfg(feature = "server")]
 pub mod given_up;
 pub mod model;
+#[cfg(feature = "server")]
+mod personal;
 
 #[cfg(feature = "server")]
 pub use capability::ACCOUNTS;

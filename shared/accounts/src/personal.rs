@@ -1,0 +1,31 @@
+//! What accounts do with personal data.
+
+use warmline_kernel::personal::{Days, Hooks, Keeping, Retain};
+use warmline_kernel::{Ctx, StepError};
+use warmline_store::inbox;
+
+/// Webhooks that could not be handled are kept sealed. Nobody knows whose they are, so they are in no export; an erasure turns
+/// over the keys that sealed them (`warmline_kernel::passing`).
+pub(crate) const HOOKS: Hooks = Hooks {
+    begin: |_, _| Ok(()),
+    erase: None,
+    export: |_, _, _| Ok(None),
+    retain: Retain {
+        days: &[Days {
+            name: PARKED,
+            meaning: "The sealed payload of webhooks that could not be handled: 1 to 3650.",
+            least: 1,
+            usual: 30,
+        }],
+        step: empty_parked,
+    },
+};
+
+const PARKED: &str = "parked_days";
+/// Inbox rows that are emptied in one transaction.
+const BATCH: i64 = 256;
+
+fn empty_parked(ctx: &Ctx<'_>, keeping: &Keeping) -> Result<Vec<(&'static str, i64)>, StepError> {
+    inbox::empty_parked(ctx.db, Keeping::before(ctx.now(), keeping.days(PARKED)), BATCH)?;
+    Ok(Vec::new())
+}
