@@ -1,4 +1,4 @@
-//! Messages that were given up: which they are, and how many are worth another try.
+//! Messages that were given up: a list of them, and another try for those that are worth it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use warmline_channels::registry::{self, Patience};
@@ -37,7 +37,7 @@ pub fn count(ctx: &Ctx<'_>, filter: &Filter<'_>) -> Result<i64, StepError> {
 }
 
 /// Makes the next messages due again that match a filter and are still worth a try. Messages that the customer may already
-/// have are left alone, unless the filter names that reason. Runs in the caller's transaction; `dry` changes nothing.
+/// have are left alone, unless the filter names that reason. It runs in the caller's transaction; `dry` changes nothing.
 pub fn revive(
     ctx: &Ctx<'_>,
     actor: &Actor,

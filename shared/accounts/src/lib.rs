@@ -1,5 +1,5 @@
-//! Channel accounts, as administrators and operations see them: how they are connected, whether their platforms reach us and
-//! take our messages, and what was given up. What adapters do with an account is in `warmline-transport`.
+//! Channel accounts, as administrators and operations see them: how they are connected, whether their platforms reach us
+//! and accept our messages, and which messages were given up. The adapters' use of an account is in `warmline-transport`.
 
 pub mod api;
 pub mod given_up;
@@ -23,8 +23,8 @@ pub const ACCOUNTS: Capability = Capability {
     gauges: no_gauges,
 };
 
-/// Webhooks that could not be handled are kept sealed. Nobody knows whose they are, so they are in no export; an erasure turns
-/// over the keys that sealed them (`warmline_kernel::passing`).
+/// Webhooks that could not be handled are kept sealed. Their customers are unknown, so no export contains them. An erasure
+/// replaces the keys that sealed them (`warmline_kernel::passing`).
 const HOOKS: Hooks = Hooks {
     begin: |_, _| Ok(()),
     erase: None,

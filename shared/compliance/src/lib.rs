@@ -1,5 +1,5 @@
-//! What the law asks of a keeper of personal data. Erasing ([`erase`]), exporting and retention ([`retention`]) go through the
-//! hooks of every capability ([`warmline_kernel::personal`]), so that none is left out.
+//! The legal duties of a keeper of personal data. Erasing ([`erase`]), exporting and retention ([`retention`]) go through
+//! the hooks of every capability ([`warmline_kernel::personal`]), so that none is left out.
 
 pub mod api;
 pub mod erase;

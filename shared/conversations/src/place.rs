@@ -1,4 +1,4 @@
-//! Applies the router's decisions: a contact goes to a seat or into a queue, and a seat that becomes free gets its next
+//! Applies the router's decisions. A contact goes to a seat or into a queue, and a seat that becomes free gets its next
 //! contact in the same transaction. A queue therefore never waits while a free agent could serve it.
 
 use crate::converse;
@@ -23,7 +23,7 @@ use warmline_store::{StoreError, accounts, customers, events, waiting};
 
 /// How long an AI seat has to answer.
 pub(crate) const AI_ANSWER_MS: i64 = 30_000;
-/// The most contacts ahead that an estimate counts one by one. Beyond that, the queue's length is taken.
+/// The most contacts ahead that an estimate counts one by one. Beyond that, the estimate uses the queue's length.
 const COUNTED: i64 = 500;
 
 /// Places a conversation after the customer's first words; true if an AI seat has it now. If no group exists yet, or if too
@@ -39,7 +39,7 @@ pub fn first(
     let now = ctx.now();
     let mut facts = facts(ctx, plan, conversation, content)?;
     let Some(mut placement) = plan.place(&facts, now) else { return Ok(false) };
-    // A customer who wants nothing automatic is answered by people. This is looked up only if an AI seat might be asked.
+    // Customers who want nothing automatic are answered by people. This is looked up only if an AI seat might be asked.
     let overflows = plan.settings(&placement.group).overflow.is_some_and(|o| o.to == Elsewhere::Ai);
     if (placement.first != First::People || overflows) && consent::refuses(ctx, conversation.person, &conversation.channel)?
     {
@@ -103,15 +103,15 @@ fn account_group(ctx: &Ctx<'_>, conversation: &Conversation) -> Result<Option<Gr
     Ok(common(ctx, conversation)?.and_then(|common| common.group).and_then(|group| GroupId::new(group).ok()))
 }
 
-/// Whether so many of the account's conversations are queued that no further one may join them. A flood then holds up only
-/// its own account, and not the others that the same agents serve.
+/// Whether the account has so many queued conversations that no further one may join them. A flood then holds up only its
+/// own account, and not the others that the same agents serve.
 fn is_full(ctx: &Ctx<'_>, conversation: &Conversation) -> Result<bool, StepError> {
     let Some(common) = common(ctx, conversation)? else { return Ok(false) };
     let most = common.most_waiting();
     Ok(waiting::queued(ctx.db, &conversation.channel, &conversation.account, most)? >= most)
 }
 
-/// What a conversation asks of a seat.
+/// The demands of a conversation on a seat.
 fn lane(conversation: &Conversation) -> Lane {
     conversation.lane.as_deref().and_then(Lane::parse).unwrap_or_else(|| Lane {
         channel: conversation.channel.clone(),
@@ -132,7 +132,7 @@ pub fn again(
     let lane = lane(conversation);
     let (now, queued) = (ctx.now(), conversation.queued_at);
     let (why, entered, except) = match cause {
-        // Back in the queue, the time already waited still counts: its place is that of the first entry.
+        // Back in the queue, the time already waited still counts: the contact gets the place of its first entry.
         Cause::AcceptTimeout | Cause::AgentOffline | Cause::AgentLost => {
             let first = queued.or(conversation.first_inbound_at).unwrap_or(conversation.opened_at);
             (conversation.why.clone().unwrap_or_default(), first, conversation.agent)
@@ -158,7 +158,8 @@ pub fn again(
     apply(ctx, plan, conversation, None, contact, None).map(drop)
 }
 
-/// Makes the decision and carries it out. True if an AI seat has the conversation now; `None` if it may not even wait.
+/// Makes the decision and carries it out. Returns true if an AI seat has the conversation now, and `None` if the
+/// conversation may not even wait.
 fn apply(
     ctx: &Ctx<'_>,
     plan: &Ready,
@@ -254,14 +255,14 @@ fn tell(ctx: &Ctx<'_>, conversation: &Conversation, key: Option<&CustomerKey>, t
     Ok(())
 }
 
-/// Where a contact stands in a queue, and how long it will wait.
+/// The place of a contact in a queue, and its estimated wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct Standing {
     /// Its place, from 1.
     pub position: i64,
     /// Whether there may be more ahead of it than were counted.
     pub or_more: bool,
-    /// The estimated wait from now on, in milliseconds; none while the queue's pace is unknown.
+    /// The estimated wait from now on, in milliseconds; `None` while the queue's pace is unknown.
     pub estimate_ms: Option<i64>,
 }
 
@@ -288,7 +289,7 @@ fn waiting_text(text: &str, standing: Standing) -> Option<String> {
     Some(text.replace("{position}", &standing.position.to_string()).replace("{minutes}", &minutes.max(1).to_string()))
 }
 
-/// How a contact enters a queue.
+/// The entry of a contact into a queue.
 struct Into<'a> {
     group: &'a GroupId,
     lane: &'a Lane,
@@ -360,7 +361,7 @@ fn claim(
     Ok(agents::claim(ctx.db, &claim)?)
 }
 
-/// What an agent is given.
+/// A contact for an agent.
 struct Given<'a> {
     at: Timestamp,
     group: &'a GroupId,
@@ -371,7 +372,7 @@ struct Given<'a> {
     entered: Timestamp,
 }
 
-/// True if the agent is an AI seat.
+/// Gives a contact to an agent. Returns true if the agent is an AI seat.
 fn give(
     ctx: &Ctx<'_>,
     plan: &Ready,
@@ -429,7 +430,7 @@ fn left_queue(ctx: &Ctx<'_>, group: &GroupId, conversation: &Conversation, waite
     Ok(queues::left(ctx.db, group, ctx.now(), pace.gap_ms, error_ms)?)
 }
 
-/// Gives a conversation to one agent, by a person's decision.
+/// Gives a conversation to one agent because a person decided so.
 ///
 /// # Errors
 /// There is no such agent, the agent is offline or has no capacity left for it, or the store fails.

@@ -18,21 +18,21 @@ use warmline_store::{agents, events, immediate, leases};
 /// The longest forecast, in quarters of an hour: a day.
 pub const MOST_QUARTERS: u16 = 96;
 const LEASE: &str = "staffing";
-/// How often seats are moved.
+/// The pause between two moves of seats.
 const EVERY_MS: i64 = 60_000;
 /// Seats that are taken back at once.
 const BATCH: i64 = 256;
 
-/// Staffing, as it looks now.
+/// The present staffing.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Staffing {
-    /// When it was reckoned.
+    /// The time at which it was computed.
     pub at: Timestamp,
-    /// Whether seats move by themselves (`auto`) or people are only told (`recommend`).
+    /// Whether seats move by themselves (`auto`) or people only get a recommendation (`recommend`).
     pub mode: Mode,
-    /// Groups, in the plan's order.
+    /// The groups, in the plan's order.
     pub groups: Vec<GroupStaffing>,
-    /// Who should serve which group first.
+    /// The agents that should serve a group first.
     pub moves: Vec<Move>,
 }
 
@@ -41,17 +41,17 @@ pub struct Staffing {
 pub struct GroupStaffing {
     /// The group.
     pub group: GroupId,
-    /// Contacts that wait for its people now.
+    /// Contacts that wait for the group's people now.
     pub waiting: i64,
-    /// Seconds of one slot that a contact takes, on average over four weeks; 300 where none is known.
+    /// Seconds of one slot that a contact takes, on average over four weeks; 300 if none is known.
     pub slot_secs: f64,
-    /// How many contacts that is the average of.
+    /// The number of contacts in that average.
     pub handled: i64,
-    /// What is expected, from the present quarter of an hour on.
+    /// The forecast, from the present quarter of an hour on.
     pub quarters: Vec<Quarter>,
-    /// Slots needed now for the group's service level, and to be through with the queue within a quarter of an hour.
+    /// Slots needed now for the group's service level, and to clear the queue within a quarter of an hour.
     pub needed: f64,
-    /// Slots that work for it now, seats of several groups in proportion to the groups' needs.
+    /// Slots that work for it now. Seats of several groups count in proportion to the groups' needs.
     pub working: f64,
 }
 
@@ -172,7 +172,7 @@ pub fn shift(ctx: &Ctx<'_>) -> Result<i64, StepError> {
     Ok(moved)
 }
 
-/// Gives an agent a home group, or takes it away; false if the agent no longer serves that group.
+/// Gives an agent a home group, or takes it away. Returns false if the agent no longer serves that group.
 fn settle(ctx: &Ctx<'_>, agent: AgentId, home: Option<&GroupId>) -> Result<bool, StepError> {
     let groups = agents::groups_of(ctx.db, agent)?;
     if home.is_some_and(|home| groups.iter().all(|m| m.group != *home)) || !staffing::mark(ctx.db, agent, ctx.now())? {

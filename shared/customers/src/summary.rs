@@ -1,5 +1,5 @@
-//! What a colleague who takes over a customer must know: who the customer is, what was asked, promised and is still open,
-//! the orders, and the mood. Every line is a sentence from a message and names that message; nothing is paraphrased.
+//! The summary for a colleague who takes over a customer: the questions, the promises, the open matters, the orders, and
+//! the mood. Every line is a sentence from a message and names that message; nothing is paraphrased.
 
 use crate::context::{self, Context};
 use crate::orders;
@@ -25,26 +25,26 @@ const LATELY: usize = 5;
 pub struct Line {
     /// The sentence.
     pub text: String,
-    /// The message that it stands in.
+    /// The message that contains it.
     pub message: MessageId,
     /// That message's conversation.
     pub conversation: ConversationId,
     /// Its channel.
     pub channel: Channel,
-    /// When it was said.
+    /// The time at which it was said.
     pub at: Timestamp,
 }
 
-/// An order, as it was told of last.
+/// An order, with its last report.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Order {
     /// Its number.
     pub order: String,
-    /// What was told: the status, or what happened.
+    /// The report: the status or the event.
     pub status: String,
-    /// The message that says so.
+    /// The message that reports it.
     pub message: MessageId,
-    /// When.
+    /// The time of the report.
     pub at: Timestamp,
 }
 
@@ -55,55 +55,56 @@ pub struct Slot {
     pub order: String,
     /// The message.
     pub message: MessageId,
-    /// When.
+    /// The time of the message.
     pub at: Timestamp,
 }
 
-/// Where the customer's temper goes: angry sentences among the last five, against the five before.
+/// The trend of the customer's temper: the angry sentences among the last five, compared with the five before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Trend {
-    /// None in either.
+    /// No angry sentences in either.
     #[default]
     Calm,
     /// More than before.
     Rising,
-    /// As many.
+    /// The same number.
     Steady,
     /// Fewer.
     Falling,
 }
 
-/// What a colleague must know. Each list is newest first.
+/// The summary of what was said with a person. Each list is newest first.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Summary {
-    /// Messages that were looked at.
+    /// The number of messages that were read.
     pub messages: usize,
-    /// Whether there are older ones in the time asked for.
+    /// Whether there are older messages in the time asked for.
     pub more: bool,
-    /// The channels that they came by.
+    /// The channels of these messages.
     pub channels: BTreeSet<Channel>,
-    /// What the customer asked or wanted.
+    /// The customer's questions and wishes.
     pub asked: Vec<Line>,
-    /// What was promised.
+    /// The promises to the customer.
     pub promised: Vec<Line>,
-    /// What is open: said since somebody answered last, and promised without anything in the same conversation that says it is done.
+    /// The open matters: the customer's lines since the last answer, and promises that no later line in the same
+    /// conversation reports as done.
     pub open: Vec<Line>,
-    /// Orders.
+    /// The last report of each order.
     pub orders: Vec<Order>,
-    /// Orders that were named, in whatever way.
+    /// The orders that were named in any way.
     pub slots: Vec<Slot>,
     /// Angry lines.
     pub angry: Vec<Line>,
-    /// Whether one of them is among the customer's last five.
+    /// Whether one of them is among the customer's last five sentences.
     pub angry_now: bool,
-    /// Where the customer's temper goes.
+    /// The trend of the customer's temper.
     pub trend: Trend,
-    /// The member of staff, or the AI seat, who answered last.
+    /// The member of staff or the AI seat who answered last.
     pub agent: Option<AgentId>,
 }
 
-/// Sums up what was said with a person since an instant. If a context is stored, only messages newer than it are read. The
+/// Sums up the messages with a person since an instant. If a context is stored, only messages newer than it are read. The
 /// caller notes the access: see [`crate::touch::summary`].
 pub fn of(ctx: &Ctx<'_>, person: CustomerId, since: Timestamp) -> Result<Summary, StepError> {
     let kept = context::load(ctx, person, since)?;
@@ -132,7 +133,7 @@ pub fn of(ctx: &Ctx<'_>, person: CustomerId, since: Timestamp) -> Result<Summary
     Ok(told.summary)
 }
 
-/// What a sentence does.
+/// The effect of a sentence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Does {
     Asks,
@@ -183,7 +184,7 @@ impl Digest {
         };
         let Some(content) = content else { return digest };
         digest.order = orders::told(channel, content).map(|(order, status)| (order.to_owned(), status.to_owned()));
-        // Greetings and the like say nothing, and neither do notes between colleagues.
+        // Messages of the system (greetings and the like) add nothing, and neither do notes between colleagues.
         let silent = message.origin == Origin::System || matches!(content, Content::Note { .. });
         if !silent {
             digest.slots = orders::named(channel, content).map(str::to_owned).collect();
@@ -211,13 +212,13 @@ impl Digest {
     }
 }
 
-/// The state while messages are gone through, from the last one back.
+/// The state while messages are read, from the last one back.
 #[derive(Default)]
 struct Told {
     summary: Summary,
-    /// Conversations in which somebody answered later.
+    /// Conversations with a later answer.
     answered: BTreeSet<ConversationId>,
-    /// Conversations in which somebody said later that the matter is done.
+    /// Conversations in which a later message says that the matter is done.
     done: BTreeSet<ConversationId>,
     /// The number of the customer's sentences so far.
     lately: usize,

@@ -1,4 +1,5 @@
-//! Quality: what is said to and by customers, inspected from the event log. [`steps`] follows the log; [`api`] has the routes.
+//! Quality: inspects the messages of customers and staff, following the event log. [`steps`] follows the log; [`api`] has
+//! the routes.
 
 pub mod api;
 pub mod steps;

@@ -14,7 +14,7 @@ use warmline_endpoint::{Problem, Response, body};
 use warmline_model::{AccountId, Channel, Scope, Timestamp};
 use warmline_transport::accounts::{self, Account, InUse, Standing};
 
-/// A channel account. Secrets are never shown, only which ones are set.
+/// A channel account. Secrets are never shown, only the names of those that are set.
 #[derive(Serialize, JsonSchema)]
 pub struct AccountView {
     /// Channel.
@@ -27,13 +27,13 @@ pub struct AccountView {
     pub settings: Value,
     /// Names of the secrets that are set.
     pub secrets: Vec<String>,
-    /// Where the platform sends its webhooks, below the public address.
+    /// The path for the platform's webhooks, below the public address.
     pub webhook: String,
     /// When it was made.
     pub created_at: Timestamp,
-    /// Whether it takes and sends messages.
+    /// Whether it receives and sends messages.
     pub state: AccountState,
-    /// Since when it is disabled.
+    /// The time since which it is disabled.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub disabled_at: Option<Timestamp>,
 }
@@ -61,11 +61,11 @@ pub struct NewAccount {
     channel: Channel,
     account: AccountId,
     name: String,
-    /// What the channel's adapter needs to know; docs/CHANNELS.md lists it per channel. For every channel: `group` names the skill
-    /// group for conversations that no rule places, `most_waiting` says how many conversations may wait.
+    /// The settings of the channel's adapter; docs/CHANNELS.md lists them per channel. For every channel, `group` names the
+    /// skill group for conversations that no rule places, and `most_waiting` limits the conversations that may wait.
     #[serde(default)]
     settings: Map<String, Value>,
-    /// Write-only.
+    /// The secrets by name. They are write-only.
     #[serde(default)]
     secrets: BTreeMap<String, String>,
 }
@@ -77,7 +77,7 @@ pub struct AccountChange {
     name: String,
     #[serde(default)]
     settings: Map<String, Value>,
-    /// Secrets to replace, or to remove with `null`; those not named keep their values.
+    /// Secrets to replace, or to remove with `null`. Secrets that are not named keep their values.
     #[serde(default)]
     secrets: BTreeMap<String, Option<String>>,
 }
@@ -88,7 +88,7 @@ fn unknown_group() -> Problem {
 
 fn check(call: &Call<'_>, account: &Account) -> Result<Checked, Problem> {
     body::name("name", &account.name, 100)?;
-    // Some settings belong to Warmline; the rest are the adapter's.
+    // Some settings belong to Warmline. The others are the adapter's.
     let mut settings = account.settings.clone();
     let common = Common::take(&mut settings).map_err(|e| match e.field.as_str() {
         "group" => unknown_group(),

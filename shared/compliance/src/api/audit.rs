@@ -12,7 +12,7 @@ use warmline_store::audit as stored;
 /// The most entries that one call checks.
 const CHECKED: i64 = 5_000;
 
-/// Who read what of whom.
+/// An entry of the audit log: who read or changed which data.
 #[derive(Serialize, JsonSchema)]
 pub struct EntryView {
     /// Number, from 1, without gaps.
@@ -21,49 +21,50 @@ pub struct EntryView {
     pub at: Timestamp,
     /// The member of staff; `null`: the administrator's token of the configuration.
     pub agent: Option<AgentId>,
-    /// In which role.
+    /// The role of that member of staff.
     pub role: String,
-    /// `conversation.read`, `medium.read`, `timeline.read`, `summary.read`, `customer.unmasked`, `customer.exported`,
-    /// `customer.corrected`, `customer.merged`, `customer.unmerged`, `customer.identified`, `customer.tagged`, `customer.owned`,
-    /// `customer.erased`, `hold.placed`, `hold.lifted`, `consent.given`, `consent.withdrawn`,
-    /// `retention.changed`, `deliveries.retried`, `account.created`, `account.changed`, `account.disabled`, `account.enabled`,
-    /// `account.deleted`.
+    /// The action: `conversation.read`, `medium.read`, `timeline.read`, `summary.read`, `customer.unmasked`,
+    /// `customer.exported`, `customer.corrected`, `customer.merged`, `customer.unmerged`, `customer.identified`,
+    /// `customer.tagged`, `customer.owned`, `customer.erased`, `hold.placed`, `hold.lifted`, `consent.given`,
+    /// `consent.withdrawn`, `retention.changed`, `deliveries.retried`, `account.created`, `account.changed`,
+    /// `account.disabled`, `account.enabled`, `account.deleted`.
     pub action: String,
     /// The customer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub customer: Option<CustomerId>,
-    /// All customers who were one person then; absent where it was one.
+    /// All customers who were one person then; absent if there was only one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub customers: Vec<CustomerId>,
     /// The conversation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub conversation: Option<ConversationId>,
-    /// Why: the reason that was given, a hold's reason and reference, a consent's purpose; the account, as `<channel>/<account>`.
+    /// The reason that was given, a hold's reason and reference, a consent's purpose, or the account as
+    /// `<channel>/<account>`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// The entry's hash, in hexadecimal.
     pub hash: String,
 }
 
-/// What is wrong with the log, and where.
+/// A fault of the log, and its place.
 #[derive(Serialize, JsonSchema)]
 pub struct FaultView {
     /// The entry.
     pub seq: i64,
-    /// What is wrong there.
+    /// The kind of fault.
     pub problem: String,
 }
 
-/// A part of the log, checked.
+/// The result of checking a part of the log.
 #[derive(Serialize, JsonSchema)]
 pub struct CheckView {
-    /// Entries that follow each other as they were written.
+    /// The number of entries that follow each other correctly.
     pub entries: i64,
-    /// The last of them; 0: none.
+    /// The number of the last of them; 0 if there are none.
     pub last: i64,
-    /// Its hash: noted elsewhere, it shows later that the log was not put back to an earlier day.
+    /// Its hash. A copy of it elsewhere shows later that the log was not put back to an earlier day.
     pub hash: String,
-    /// Where to go on; `null` at the end.
+    /// The number after which to continue; `null` at the end.
     pub next: Option<i64>,
     /// The first fault.
     pub fault: Option<FaultView>,

@@ -1,4 +1,4 @@
-//! Erasing customers, and the receipts for it.
+//! Erasing customers, and the receipts of erasures.
 
 use crate::erase;
 use schemars::JsonSchema;
@@ -13,7 +13,7 @@ use warmline_model::{AgentId, CustomerId, ErasureId, Scope, Timestamp};
 /// A receipt that anybody can check: `openssl dgst -sha256 -verify KEY -signature SIGNATURE TEXT`.
 #[derive(Serialize, JsonSchema)]
 pub struct ReceiptView {
-    /// What was erased and when: the text, to the letter, that is signed.
+    /// The signed text, to the letter. It states what was erased, and when.
     pub text: String,
     /// Its signature: ECDSA with P-256 and SHA-256, DER in base64.
     pub signature: String,
@@ -26,17 +26,17 @@ pub struct ReceiptView {
 pub struct ErasureView {
     /// Id.
     pub id: ErasureId,
-    /// Who the person was known as.
+    /// The id under which the person was known.
     pub customer: CustomerId,
     /// The member of staff who asked; `null`: the administrator of the configuration.
     pub agent: Option<AgentId>,
-    /// Why.
+    /// The reason.
     pub reason: String,
-    /// Since when nobody can find or read the person.
+    /// The time since which nobody can find or read the person.
     pub asked_at: Timestamp,
-    /// Since when nothing can be read, from older copies of the store either; `null` while something is left to do.
+    /// The time since which the data cannot be read, from older copies of the store either; `null` while work is left.
     pub done_at: Option<Timestamp>,
-    /// The receipt, then.
+    /// The receipt, once the erasure is done.
     pub receipt: Option<ReceiptView>,
 }
 

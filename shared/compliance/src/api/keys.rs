@@ -11,25 +11,25 @@ use warmline_model::Scope;
 /// The most customers' keys that one call wraps anew.
 const AT_ONCE: i64 = 1_000;
 
-/// The keys. Master keys are named by the eight bytes, in hexadecimal, that tell them apart.
+/// The keys. A master key is named by eight bytes, in hexadecimal.
 #[derive(Serialize, JsonSchema)]
 pub struct KeysView {
-    /// The master key in force: what new keys are wrapped by.
+    /// The master key in force. It wraps new keys.
     pub master: String,
     /// The master key that wraps the root key.
     pub root: String,
-    /// How many customers' keys each master key wraps.
+    /// The number of customers' keys that each master key wraps.
     pub customers: BTreeMap<String, i64>,
-    /// What receipts of erasures are checked with, PEM.
+    /// The public key that checks receipts of erasures, PEM.
     pub receipts: String,
 }
 
-/// A step of wrapping keys anew.
+/// The result of one step of a rotation.
 #[derive(Serialize, JsonSchema)]
 pub struct RotatedView {
-    /// Keys that are wrapped by the master key in force now, and were not.
+    /// The number of keys that this call wrapped with the master key in force.
     pub rewrapped: usize,
-    /// Whether there may be more: call again.
+    /// Whether more keys may be left to wrap. If so, call again.
     pub more: bool,
 }
 

@@ -8,11 +8,11 @@ use warmline_endpoint::route::{Access, Answer, Call, Route, STAFF, Verb, schema}
 use warmline_endpoint::{Problem, Response, body, page};
 use warmline_model::{CaseId, ConversationId, CustomerId, Scope};
 
-/// Which case a conversation is.
+/// The case to set for a conversation.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SetCase {
-    /// The case; `null`: one of its own.
+    /// The case; `null` for a case of its own.
     case: Option<CaseId>,
 }
 
@@ -23,7 +23,7 @@ pub struct CaseView {
     pub id: CaseId,
     /// The customer.
     pub customer: CustomerId,
-    /// The conversations with this customer that are it, oldest first; the first 200.
+    /// The conversations with this customer that belong to the case, oldest first; the first 200.
     pub conversations: Vec<ConversationView>,
 }
 

@@ -27,21 +27,21 @@ const MAX_TEXT: usize = 4_000;
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewMessage {
-    /// What it says. Of a text's fields only `text` is taken here.
+    /// The content. Of a text's fields only `text` is accepted here.
     #[serde(deserialize_with = "body::content::one")]
     content: Content,
-    /// Also to everybody whom the customer's last mail went to; without it, to the customer alone.
+    /// Whether it also goes to all recipients of the customer's last mail; otherwise it goes to the customer alone.
     #[serde(default)]
     reply_all: bool,
 }
 
-/// Where a transfer goes: an agent or a group.
+/// The target of a transfer: an agent or a group.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
 pub enum TransferTarget {
     /// To one agent.
     Agent(AgentId),
-    /// To whoever is next in a group.
+    /// To the next free agent of a group.
     Group(GroupId),
 }
 
@@ -50,7 +50,7 @@ pub enum TransferTarget {
 #[serde(deny_unknown_fields)]
 pub struct Transfer {
     to: TransferTarget,
-    /// For the colleague; the customer never sees it.
+    /// A note for the colleague. The customer never sees it.
     #[serde(default)]
     note: Option<String>,
 }
@@ -59,7 +59,7 @@ pub struct Transfer {
 #[derive(Deserialize, JsonSchema, Default)]
 #[serde(deny_unknown_fields)]
 pub struct Close {
-    /// How it ended, as a code of the brand's own list: `solved`, `spam`, …
+    /// The way in which it ended, as a code of the brand's own list: `solved`, `spam`, …
     #[serde(default)]
     #[schemars(regex(pattern = "^[a-z0-9_-]{1,40}$"))]
     disposition: Option<String>,

@@ -20,7 +20,7 @@ pub struct GroupView {
     pub name: String,
     /// Settings.
     pub settings: GroupSettings,
-    /// When it was made.
+    /// The time at which it was made.
     pub created_at: Timestamp,
 }
 

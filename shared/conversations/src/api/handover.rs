@@ -1,5 +1,5 @@
-//! The summary that an agent is sent unasked when a customer comes to them, on the event stream that the desk follows. It is
-//! not in the event log: it is computed when it is sent, after an audit entry says that the agent reads it.
+//! The summary that an agent receives unasked when a customer comes to them, on the event stream that the desk follows. It
+//! is not in the event log: it is computed when it is sent, after an audit entry says that the agent reads it.
 
 use crate::calls;
 use crate::store::consults;
@@ -15,17 +15,17 @@ use warmline_kernel::{Ctx, StepError};
 use warmline_model::{AgentId, ConversationId, Event, EventBody, MessageId, Role, Timestamp};
 use warmline_store::conversations::{self, Conversation};
 
-/// Why an agent is told of a customer.
+/// The reason for telling an agent about a customer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Why {
     /// The conversation was given to the agent.
     Assigned,
-    /// It came out of somebody else's hands.
+    /// The conversation was transferred from another agent.
     Transferred,
-    /// A colleague asks the agent about it.
+    /// A colleague asks the agent about the conversation.
     Consulted,
-    /// Somebody with whom the agent talks writes on another channel, in another's hands or nobody's.
+    /// A customer with whom the agent talks has written on another channel, where the agent does not hold the conversation.
     ChangedChannel,
     /// The customer calls.
     Calling,
@@ -43,14 +43,14 @@ impl Why {
     }
 }
 
-/// A hand-over: what the summary tells, of which conversation, and why.
+/// A hand-over: the summary, its conversation, and the reason.
 #[derive(Serialize, JsonSchema)]
 pub struct HandOver {
     /// The conversation.
     pub conversation: ConversationId,
-    /// Why the agent is told.
+    /// The reason for telling the agent.
     pub reason: Why,
-    /// The customer, as `GET /api/customers/{id}/summary` tells.
+    /// The customer, as in `GET /api/customers/{id}/summary`.
     #[serde(flatten)]
     pub summary: SummaryView,
 }
@@ -74,14 +74,14 @@ impl<'a> HandOvers<'a> {
     }
 
     /// The hand-over that an event means for the agent, as JSON. If it cannot be read now, or the audit entry cannot be
-    /// stored, it is left out: the event itself still tells the agent that there is something to ask for.
+    /// stored, it is left out. The event itself still shows the agent that there is something to ask for.
     pub fn of(&self, event: &Event) -> Option<String> {
         let (conversation, why) = self.due(event).ok()??;
         let told = self.tell(&conversation, why).ok()?;
         serde_json::to_string(&told).ok()
     }
 
-    /// The holder of the conversation is looked up anew, because an event may be an old one.
+    /// The holder of the conversation is looked up again, because an event may be an old one.
     fn due(&self, event: &Event) -> Result<Option<(Conversation, Why)>, StepError> {
         let Some(id) = event.conversation else { return Ok(None) };
         let get = || conversations::get(self.ctx.db, id);

@@ -1,4 +1,4 @@
-//! Queues: their length, age and pace; and staffing: who is needed for the expected contacts.
+//! Queues: their length, age and pace; and staffing: the agents needed for the expected contacts.
 
 use crate::store::queues;
 use crate::{plan, staffing};
@@ -15,17 +15,17 @@ use warmline_routing::estimate::Pace;
 pub struct QueueView {
     /// The group.
     pub group: GroupId,
-    /// How many wait.
+    /// The number of waiting contacts.
     pub waiting: i64,
-    /// How long the first in line has waited, in milliseconds.
+    /// The time for which the first in line has waited, in milliseconds.
     pub oldest_ms: Option<i64>,
-    /// The smoothed time between two that leave it for a seat, in milliseconds.
+    /// The smoothed time between two contacts that leave it for a seat, in milliseconds.
     pub gap_ms: Option<i64>,
-    /// How long one who came now would wait, in milliseconds; none while the pace is unknown.
+    /// The estimated wait of a contact that comes now, in milliseconds; `null` while the pace is unknown.
     pub estimate_ms: Option<i64>,
-    /// What estimates were off by so far, on average, in milliseconds.
+    /// The mean error of the estimates so far, in milliseconds.
     pub estimate_error_ms: Option<i64>,
-    /// How many estimates that is the average of.
+    /// The number of estimates in that mean.
     pub estimates: i64,
 }
 

@@ -24,16 +24,16 @@ pub struct PlanView {
 pub struct VersionView {
     /// The version.
     pub version: i64,
-    /// Since when.
+    /// The time since which it was in force.
     pub at: Timestamp,
-    /// Who made it; none: the administrator.
+    /// The author; `null`: the administrator.
     pub author: Option<AgentId>,
 }
 
 /// The routing rules.
 #[derive(Serialize, JsonSchema)]
 pub struct RulesView {
-    /// First to last; the first that fits decides.
+    /// The rules, first to last. The first that fits decides.
     pub rules: Vec<Rule>,
     /// The plan's version.
     pub version: i64,
@@ -60,10 +60,10 @@ pub struct DryRun {
     /// The message's words.
     #[serde(default)]
     text: String,
-    /// Status of the order or case that it is about.
+    /// The status of its order or case.
     #[serde(default)]
     status: Option<String>,
-    /// What the customer wants.
+    /// The customer's intent.
     #[serde(default)]
     intent: Option<String>,
     /// The customer's language.
@@ -72,10 +72,10 @@ pub struct DryRun {
     /// The customer's tags.
     #[serde(default)]
     tags: Vec<String>,
-    /// When it comes; now when left out.
+    /// The time at which it comes; now when left out.
     #[serde(default)]
     at: Option<Timestamp>,
-    /// Another plan than the one in force.
+    /// A plan to use instead of the one in force.
     #[serde(default)]
     plan: Option<Plan>,
 }
@@ -84,12 +84,12 @@ fn text_kind() -> String {
     "text".to_owned()
 }
 
-/// What would be decided.
+/// The decision that would be made.
 #[derive(Serialize, JsonSchema)]
 pub struct DryRunView {
-    /// The decision, with the seats and queues as they are now; none while the plan has no group.
+    /// The decision, with the seats and queues as they are now; `null` while the plan has no group.
     pub decision: Option<Decision>,
-    /// What the customer would be told.
+    /// The text that the customer would get.
     pub say: Option<String>,
 }
 

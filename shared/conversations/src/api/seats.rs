@@ -1,5 +1,5 @@
-//! Actions on a conversation's seat: explaining where it is and why, its place in the queue, assigning it, consulting a
-//! colleague, and the turns of AI seats.
+//! Actions on a conversation's seat: explaining its place, its place in the queue, assigning it, consulting a colleague,
+//! and the turns of AI seats.
 
 use crate::ai::{self, Answered};
 use crate::api::{carry, view::ConversationView};
@@ -42,7 +42,7 @@ pub struct Assign {
 #[serde(deny_unknown_fields)]
 pub struct Consult {
     agent: AgentId,
-    /// For the colleague; the customer never sees it.
+    /// A note for the colleague. The customer never sees it.
     #[serde(default)]
     note: Option<String>,
 }
@@ -58,22 +58,22 @@ pub struct Note {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TurnRequest {
-    /// What it says to the customer; nothing, where it found no answer.
+    /// Its messages to the customer; empty if it found no answer.
     #[serde(default)]
     #[schemars(length(max = 10))]
     #[serde(deserialize_with = "body::content::many")]
     messages: Vec<Content>,
-    /// How it went.
+    /// The seat's own report of the turn.
     #[serde(default)]
     turn: Turn,
 }
 
-/// What a turn came to.
+/// The result of a turn.
 #[derive(Serialize, JsonSchema)]
 pub struct TurnView {
-    /// The messages that go to the customer.
+    /// The messages that were sent to the customer. Empty if people took over.
     pub messages: Vec<MessageView>,
-    /// Why people take over; none where the AI seat goes on. Then no message was sent.
+    /// The reason why people take over; `null` if the AI seat goes on.
     pub handed_over: Option<HandOverReason>,
 }
 

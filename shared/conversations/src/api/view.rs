@@ -14,7 +14,7 @@ use warmline_store::conversations::Conversation;
 pub struct CustomerRef {
     /// Id.
     pub id: CustomerId,
-    /// Name, where the channel tells it, masked. Only when a single conversation is read.
+    /// The name that the channel reports, masked. Only when a single conversation is read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
 }
@@ -36,7 +36,7 @@ pub struct ConversationView {
     pub agent: Option<AgentId>,
     /// Whether that is an AI seat.
     pub ai: bool,
-    /// What it takes of the agent's capacity.
+    /// The units that it takes of the agent's capacity.
     pub units: Units,
     /// The customer.
     pub customer: CustomerRef,
@@ -58,11 +58,11 @@ pub struct ConversationView {
     pub unanswered_since: Option<Timestamp>,
     /// When it was closed.
     pub closed_at: Option<Timestamp>,
-    /// How it ended.
+    /// The way in which it ended.
     pub disposition: Option<String>,
     /// Number of messages.
     pub message_count: i64,
-    /// Why it is where it is: the rule that chose the group, and why this agent.
+    /// The reason for its place: the rule that chose the group, and the choice of the agent.
     pub why: Option<String>,
 }
 
@@ -94,15 +94,15 @@ impl From<Conversation> for ConversationView {
     }
 }
 
-/// Where a conversation's messages are.
+/// The place of a conversation's messages.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Kept {
     /// At hand.
     Hot,
-    /// In the archive: read the same, only slower.
+    /// In the archive. They read the same, only slower.
     Archived,
-    /// Gone: the time for which they are kept is over, or the customer was erased.
+    /// Gone. Their retention period is over, or the customer was erased.
     Gone,
 }
 
@@ -122,11 +122,11 @@ pub struct ConversationDetail {
     /// The conversation.
     #[serde(flatten)]
     pub conversation: ConversationView,
-    /// Where its messages are.
+    /// The place of its messages.
     pub kept: Kept,
-    /// Its first messages; the rest is at `/messages?after=<next>`.
+    /// Its first messages. The others are at `/messages?after=<next>`.
     pub messages: Vec<MessageView>,
-    /// Where the rest begins.
+    /// The number after which the others begin.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
 }

@@ -35,7 +35,7 @@ pub struct Tags {
     tags: Vec<String>,
 }
 
-/// Where a customer is known.
+/// A place where a customer is known.
 #[derive(Serialize, JsonSchema)]
 pub struct IdentityView {
     /// Channel.
@@ -49,13 +49,13 @@ pub struct IdentityView {
 pub struct IdentifierView {
     /// Kind.
     pub kind: IdentifierKind,
-    /// The value, masked; `null` where it can no longer be opened.
+    /// The value, masked; `null` if it can no longer be opened.
     pub value: Option<String>,
-    /// Whether it proves who the customer is.
+    /// Whether it proves the customer's identity.
     pub strong: bool,
-    /// Who told it: a channel, or `staff`.
+    /// The source: a channel, or `staff`.
     pub source: String,
-    /// Since when it is known.
+    /// The time since which it is known.
     pub at: Timestamp,
 }
 
@@ -66,7 +66,7 @@ pub struct MergeView {
     pub id: MergeId,
     /// The two customers who were found to be one person.
     pub customers: [CustomerId; 2],
-    /// The kind of identifier that both have; `null`: a member of staff said so.
+    /// The kind of identifier that both have; `null` if a member of staff made the merge.
     pub kind: Option<IdentifierKind>,
     /// The member of staff.
     pub agent: Option<AgentId>,
@@ -76,7 +76,7 @@ pub struct MergeView {
     pub undone_at: Option<Timestamp>,
 }
 
-/// Somebody who may be the same person.
+/// Another customer who may be the same person.
 #[derive(Serialize, JsonSchema)]
 pub struct Suggestion {
     /// The customer.
@@ -88,23 +88,23 @@ pub struct Suggestion {
 /// A customer: one person, on all channels.
 #[derive(Serialize, JsonSchema)]
 pub struct CustomerView {
-    /// Id: that of the oldest customer that is this person.
+    /// Id: that of the person's oldest customer.
     pub id: CustomerId,
     /// Tags.
     pub tags: Vec<String>,
-    /// Where the customer is known.
+    /// The places where the customer is known.
     pub identities: Vec<IdentityView>,
-    /// What tells who it is.
+    /// The identifiers of the customer.
     pub identifiers: Vec<IdentifierView>,
     /// The merges that made this person, undone ones too.
     pub merges: Vec<MergeView>,
-    /// Who may be the same person.
+    /// Other customers who may be the same person.
     pub suggestions: Vec<Suggestion>,
     /// The customer's own agent, who is asked before all others.
     pub owner: Option<AgentId>,
-    /// The legal hold that keeps what is stored of the customer.
+    /// The legal hold that keeps the customer's data.
     pub hold: Option<HoldView>,
-    /// Since when.
+    /// The time since which the customer is known.
     pub created_at: Timestamp,
 }
 
@@ -128,8 +128,8 @@ pub struct Unmerge {
 pub struct NewIdentifier {
     kind: IdentifierKind,
     value: String,
-    /// Whether the customer proved it (called from it, answered a code); then it links by itself. Only a supervisor's word counts:
-    /// what an agent adds suggests.
+    /// Whether the customer proved it (called from it, answered a code); then it joins customers by itself. This counts
+    /// only from a supervisor. An identifier that an agent adds only suggests.
     #[serde(default)]
     verified: bool,
 }
@@ -140,19 +140,19 @@ pub struct NewIdentifier {
 pub struct OldIdentifier {
     kind: IdentifierKind,
     value: String,
-    /// The channel whose identifier it is, for kinds that are a platform's own.
+    /// The channel that the identifier belongs to, for kinds that are a platform's own.
     channel: Option<Channel>,
 }
 
-/// What a customer is really called.
+/// A customer's corrected name.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Name {
-    /// 1 to 100 characters; `null`: what the channels tell.
+    /// 1 to 100 characters; `null` goes back to the channels' names.
     name: Option<String>,
 }
 
-/// Why somebody needs to see masked data.
+/// The reasons for which a member of staff may see data without a mask.
 const REASONS: [&str; 5] = ["delivery", "callback", "verification", "complaint", "request"];
 
 /// An identifier without a mask.
@@ -160,14 +160,14 @@ const REASONS: [&str; 5] = ["delivery", "callback", "verification", "complaint",
 pub struct PlainIdentifier {
     /// Kind.
     pub kind: IdentifierKind,
-    /// The value; `null` where it can no longer be opened.
+    /// The value; `null` if it can no longer be opened.
     pub value: Option<String>,
 }
 
-/// Who a customer is, without a mask.
+/// A customer's names and identifiers without a mask.
 #[derive(Serialize, JsonSchema)]
 pub struct Unmasked {
-    /// The names that channels tell.
+    /// The names that the channels report.
     pub names: Vec<String>,
     /// The identifiers.
     pub identifiers: Vec<PlainIdentifier>,
@@ -185,18 +185,18 @@ pub struct TimelineEntry {
     /// The message.
     #[serde(flatten)]
     pub message: MessageView,
-    /// What quality found in it.
+    /// The findings of quality about it.
     pub findings: Vec<Finding>,
 }
 
-/// What quality found in a message.
+/// A finding of quality in a message.
 #[derive(Serialize, JsonSchema)]
 pub struct Finding {
-    /// The words, as they stand in the brand's list.
+    /// The words, as the brand's list spells them.
     pub words: Vec<String>,
     /// The highest severity among them: 1 (note) to 3 (act now).
     pub severity: i64,
-    /// When it was found.
+    /// The time at which it was found.
     pub at: Timestamp,
 }
 
@@ -208,16 +208,16 @@ fn findings(ctx: &Ctx<'_>, message: MessageId) -> Result<Vec<Finding>, StoreErro
     Ok(found.collect())
 }
 
-/// What somebody must know who takes a customer over.
+/// The summary for a colleague who takes a customer over.
 #[derive(Serialize, JsonSchema)]
 pub struct SummaryView {
     /// The customer.
     pub customer: CustomerId,
-    /// The names that channels tell, masked.
+    /// The names that the channels report, masked.
     pub names: Vec<String>,
     /// Tags.
     pub tags: Vec<String>,
-    /// What was said: each line a sentence of a message, which it names.
+    /// The summary. Each line is a sentence of a message, and names the message.
     #[serde(flatten)]
     pub summary: Summary,
 }
@@ -226,7 +226,7 @@ pub struct SummaryView {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Owner {
-    /// The agent; `null`: none.
+    /// The agent; `null` for none.
     agent: Option<AgentId>,
 }
 
@@ -234,7 +234,7 @@ fn missing() -> StepError {
     StepError::NotFound("customer")
 }
 
-/// The person that the path names by any of their customers.
+/// The person, from the id of any of their customers in the path.
 pub(crate) fn person(call: &Call<'_>) -> Result<CustomerId, Problem> {
     Ok(stored::person(call.ctx.db, call.id(0, "customer")?)?.ok_or(missing())?)
 }
@@ -244,7 +244,7 @@ pub(crate) fn served(call: &Call<'_>) -> Result<CustomerId, Problem> {
     Ok(touch::served(&call.ctx, &call.actor, call.id(0, "customer")?)?)
 }
 
-/// The same, if the actor may see who they are, masked.
+/// The same, if the actor may see the person's masked identity.
 pub(crate) fn seen(call: &Call<'_>) -> Result<CustomerId, Problem> {
     Ok(touch::seen(&call.ctx, &call.actor, call.id(0, "customer")?)?)
 }
@@ -317,7 +317,7 @@ pub(crate) fn unmerge(call: &Call<'_>) -> Result<Response, Problem> {
     if let Ok(id) = seen(call) {
         return shown(call, id);
     }
-    // The path names the side that the agent does not serve, so the other side is theirs.
+    // The path names the side that the agent does not serve, so the agent serves the other side.
     let parted = stored::merge(call.ctx.db, merge)?.ok_or(StepError::NotFound("merge"))?;
     let theirs = |side| touch::seen(&call.ctx, &call.actor, side);
     shown(call, theirs(parted.a).or_else(|_| theirs(parted.b))?)
@@ -359,7 +359,7 @@ pub(crate) fn set_name(call: &Call<'_>) -> Result<Response, Problem> {
     get(call)
 }
 
-/// How many days a look back covers if the request does not say.
+/// The days of a look back if the request does not name a number.
 pub const DAYS: i64 = 30;
 /// A day, in milliseconds.
 pub const DAY_MS: i64 = 86_400_000;
