@@ -17,7 +17,7 @@ pub const COUNTED: i64 = 10_000;
 pub struct Revived {
     /// Messages that are tried again; with `dry`, messages that would be.
     pub revived: i64,
-    /// Messages left as they are: the platform no longer accepts a reply to them, they are in the archive, or they are
+    /// Messages left as they are: their time or the platform's window is over, they are in the archive, or they are
     /// automatic and their customer wants no such messages.
     pub too_late: i64,
     /// The position of the last message looked at; `None` if there is no more.

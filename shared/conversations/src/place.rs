@@ -433,7 +433,7 @@ fn left_queue(ctx: &Ctx<'_>, group: &GroupId, conversation: &Conversation, waite
 /// Gives a conversation to one agent because a person decided so.
 ///
 /// # Errors
-/// There is no such agent, the agent is offline or has no capacity left for it, or the store fails.
+/// There is no such agent, the agent is offline or has no capacity left for it.
 pub fn to_agent(
     ctx: &Ctx<'_>,
     conversation: &Conversation,
@@ -465,7 +465,7 @@ pub fn to_agent(
 /// Gives back the capacity that a conversation took from an agent.
 ///
 /// # Errors
-/// No capacity was claimed, or the store fails.
+/// No capacity was claimed.
 pub fn release(ctx: &Ctx<'_>, conversation: &Conversation, agent: AgentId) -> Result<(), StepError> {
     let now = ctx.now();
     let load = agents::release(ctx.db, agent, conversation.units, &conversation.channel, now)?;
@@ -478,7 +478,7 @@ pub fn release(ctx: &Ctx<'_>, conversation: &Conversation, agent: AgentId) -> Re
 /// Takes a conversation from its agent, before it is placed again in the same transaction.
 ///
 /// # Errors
-/// No capacity was claimed, or the store fails.
+/// No capacity was claimed.
 pub fn take_back(ctx: &Ctx<'_>, conversation: &Conversation, agent: AgentId) -> Result<(), StepError> {
     placing::detach(ctx.db, conversation.id)?;
     release(ctx, conversation, agent)

@@ -43,7 +43,7 @@ pub struct Duties {
 /// Adds a member of staff and returns the token, which is shown only this once.
 ///
 /// # Errors
-/// A group does not exist, or the store fails.
+/// A group does not exist.
 pub fn create(ctx: &Ctx<'_>, new: &NewAgent<'_>) -> Result<(AgentId, String), StepError> {
     check_groups(ctx, &new.can.groups)?;
     let now = ctx.now();
@@ -128,7 +128,7 @@ fn tell(ctx: &Ctx<'_>, agent: &Agent, groups: &BTreeMap<GroupId, u8>) -> Result<
 /// none is added until the load has fallen.
 ///
 /// # Errors
-/// There is no such agent or group, or the store fails.
+/// There is no such agent or group.
 pub fn change(ctx: &Ctx<'_>, id: AgentId, name: Option<&str>, duties: &Duties) -> Result<(), StepError> {
     check_groups(ctx, &duties.groups)?;
     let mut agent = at_work(ctx, id)?;
@@ -145,7 +145,7 @@ pub fn change(ctx: &Ctx<'_>, id: AgentId, name: Option<&str>, duties: &Duties) -
 /// An agent's present duties.
 ///
 /// # Errors
-/// There is no such agent, or the store fails.
+/// There is no such agent.
 pub fn duties(ctx: &Ctx<'_>, id: AgentId) -> Result<Duties, StepError> {
     let agent = at_work(ctx, id)?;
     let groups = agents::groups_of(ctx.db, id)?.into_iter().map(|m| (m.group, m.level)).collect();
@@ -159,7 +159,7 @@ fn at_work(ctx: &Ctx<'_>, id: AgentId) -> Result<Agent, StepError> {
 /// Removes an agent. With `requeue`, the agent's conversations go back to the queues.
 ///
 /// # Errors
-/// There is no such agent; the agent holds conversations and `requeue` is false; or the store fails.
+/// There is no such agent; the agent holds conversations and `requeue` is false.
 pub fn remove(ctx: &Ctx<'_>, id: AgentId, requeue: bool) -> Result<(), StepError> {
     let agent = at_work(ctx, id)?;
     let held = in_hand(ctx, id)?;
@@ -190,7 +190,7 @@ fn in_hand(ctx: &Ctx<'_>, id: AgentId) -> Result<Vec<Conversation>, StepError> {
 /// conversations that they have not accepted go back to their queues at their old places. Accepted ones stay with the
 /// agent.
 /// # Errors
-/// There is no such agent, or the store fails.
+/// There is no such agent.
 pub fn set_state(ctx: &Ctx<'_>, id: AgentId, state: AgentState, reason: Option<&str>) -> Result<Agent, StepError> {
     let before = at_work(ctx, id)?;
     change_state(ctx, &before, state, reason)?;

@@ -22,7 +22,7 @@ pub const REASONS: [(&str, &str); 4] = [
 /// Fails if a hold covers a person. The person's data must then not be removed.
 ///
 /// # Errors
-/// The conflict `legal_hold`, which names the reason; or the store fails.
+/// The conflict `legal_hold`, which names the reason.
 pub fn check(ctx: &Ctx<'_>, person: CustomerId) -> Result<(), StepError> {
     let Some(hold) = holds::of_person(ctx.db, person)? else { return Ok(()) };
     let known = REASONS.iter().find(|(code, _)| *code == hold.reason);
@@ -33,7 +33,7 @@ pub fn check(ctx: &Ctx<'_>, person: CustomerId) -> Result<(), StepError> {
 /// Places a hold on a person, or changes it. Repeating the present hold changes nothing and is not logged again.
 ///
 /// # Errors
-/// The reason is none of [`REASONS`], or the store fails.
+/// The reason is none of [`REASONS`].
 pub fn place(
     ctx: &Ctx<'_>,
     actor: &Actor,

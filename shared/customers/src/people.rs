@@ -110,7 +110,7 @@ pub fn add(
 /// Joins two customers into one person; `None` if they are one already.
 ///
 /// # Errors
-/// There is no such customer, or the store fails.
+/// There is no such customer.
 pub fn merge(
     ctx: &Ctx<'_>,
     a: CustomerId,
@@ -139,7 +139,7 @@ pub fn merge(
 /// elsewhere, so that the next message does not merge them again.
 ///
 /// # Errors
-/// There is no such merge, it is already undone, or the store fails.
+/// There is no such merge, it is already undone.
 pub fn unmerge(ctx: &Ctx<'_>, id: MergeId, by: Option<AgentId>) -> Result<(), StepError> {
     let merge = people::merge(ctx.db, id)?.ok_or(StepError::NotFound("merge"))?;
     let now = ctx.now();
@@ -190,7 +190,7 @@ fn summarise(ctx: &Ctx<'_>, person: CustomerId) -> Result<(), StepError> {
 /// Adds tags to a customer.
 ///
 /// # Errors
-/// There is no such customer, or the store fails.
+/// There is no such customer.
 pub fn add_tags(ctx: &Ctx<'_>, customer: CustomerId, new: &[String]) -> Result<(), StepError> {
     let stored = customers::get(ctx.db, customer)?.ok_or(StepError::NotFound("customer"))?;
     let mut tags = stored.own_tags;
@@ -203,7 +203,7 @@ pub fn add_tags(ctx: &Ctx<'_>, customer: CustomerId, new: &[String]) -> Result<(
 /// that are among them.
 ///
 /// # Errors
-/// There is no such customer, or the store fails.
+/// There is no such customer.
 pub(crate) fn set_tags(ctx: &Ctx<'_>, customer: CustomerId, tags: &[String]) -> Result<(), StepError> {
     let person = people::person(ctx.db, customer)?.ok_or(StepError::NotFound("customer"))?;
     for member in people::members(ctx.db, person)? {
@@ -216,7 +216,7 @@ pub(crate) fn set_tags(ctx: &Ctx<'_>, customer: CustomerId, tags: &[String]) -> 
 /// Gives a person an agent of their own, or none.
 ///
 /// # Errors
-/// There is no such customer, or the store fails.
+/// There is no such customer.
 pub(crate) fn set_owner(ctx: &Ctx<'_>, customer: CustomerId, owner: Option<AgentId>) -> Result<(), StepError> {
     let person = people::person(ctx.db, customer)?.ok_or(StepError::NotFound("customer"))?;
     for member in people::members(ctx.db, person)? {
@@ -250,7 +250,7 @@ pub fn identifiers(ctx: &Ctx<'_>, person: CustomerId) -> Result<Vec<Opened>, Ste
 /// The sender of an identity, as its channel describes them.
 ///
 /// # Errors
-/// There is no such identity, it does not open, or the store fails.
+/// There is no such identity, it does not open.
 pub fn sender(ctx: &Ctx<'_>, identity: IdentityId) -> Result<Sender, StepError> {
     let (sealed_sender, customer) = customers::sender(ctx.db, identity)?.ok_or(StepError::NotFound("identity"))?;
     sealed::open_sender(&sealed::customer_key(ctx, customer)?, identity, &sealed_sender)
@@ -258,9 +258,6 @@ pub fn sender(ctx: &Ctx<'_>, identity: IdentityId) -> Result<Sender, StepError> 
 
 /// The name of an identity: the name that staff corrected it to, or the channel's. `None` also if the customer was erased,
 /// or if the name was altered, which is reported to the log. Do not call it inside a transaction.
-///
-/// # Errors
-/// The store fails, or the customer's key does not open.
 pub fn name(ctx: &Ctx<'_>, identity: IdentityId) -> Result<Option<String>, StepError> {
     let Some((sealed_sender, customer)) = customers::sender(ctx.db, identity)? else { return Ok(None) };
     let key = match sealed::customer_key(ctx, customer) {
@@ -281,7 +278,7 @@ pub fn name(ctx: &Ctx<'_>, identity: IdentityId) -> Result<Option<String>, StepE
 /// Corrects the name of a person (PIPL article 46) on all channels; `None` goes back to the channels' names.
 ///
 /// # Errors
-/// There is no such customer, or the store fails.
+/// There is no such customer.
 pub(crate) fn set_name(ctx: &Ctx<'_>, person: CustomerId, name: Option<&str>) -> Result<(), StepError> {
     for member in people::members(ctx.db, person)? {
         let seal = |name| sealed::seal_corrected(ctx, &sealed::customer_key(ctx, member.id)?, member.id, name);

@@ -46,7 +46,7 @@ fn may(
 /// The customer's person, if the actor serves them.
 ///
 /// # Errors
-/// There is no such customer, or the actor does not serve them (both get the same answer); or the store fails.
+/// There is no such customer, or the actor does not serve them (both get the same answer).
 pub fn served(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId) -> Result<CustomerId, StepError> {
     let person = person(ctx, customer)?;
     if serves(ctx, actor, person)? { Ok(person) } else { Err(MISSING) }
@@ -130,7 +130,7 @@ pub fn part(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, merge: MergeId) 
 /// agent it is a suggestion.
 ///
 /// # Errors
-/// There is no such customer, or the actor does not serve them; or the store fails.
+/// There is no such customer, or the actor does not serve them.
 pub fn identify(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, known: Known, verified: bool) -> Result<(), StepError> {
     served(ctx, actor, customer)?;
     let key = sealed::customer_key(ctx, customer)?;
@@ -143,7 +143,7 @@ pub fn identify(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, known: Known
 /// removed.
 ///
 /// # Errors
-/// There is no such customer, or they have no such identifier; or the store fails.
+/// There is no such customer, or they have no such identifier.
 pub fn forget_identifier(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, known: &Known) -> Result<(), StepError> {
     let person = person(ctx, customer)?;
     if !people::forget(ctx, &ctx.keys.index(), person, known)? {
@@ -155,7 +155,7 @@ pub fn forget_identifier(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, kno
 /// A member of staff corrects a person's name (PIPL article 46) on all channels; `None` goes back to the channels' names.
 ///
 /// # Errors
-/// There is no such customer, or the store fails.
+/// There is no such customer.
 pub fn rename(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, name: Option<&str>) -> Result<(), StepError> {
     let person = person(ctx, customer)?;
     people::set_name(ctx, person, name)?;
@@ -165,7 +165,7 @@ pub fn rename(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, name: Option<&
 /// A member of staff gives a person an agent of their own, or none.
 ///
 /// # Errors
-/// There is no such customer or agent, or the store fails.
+/// There is no such customer or agent.
 pub fn own(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, agent: Option<AgentId>) -> Result<(), StepError> {
     if let Some(agent) = agent
         && agents::get(ctx.db, agent)?.is_none_or(|a| a.removed_at.is_some())
@@ -179,7 +179,7 @@ pub fn own(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, agent: Option<Age
 /// A member of staff replaces a person's tags.
 ///
 /// # Errors
-/// There is no such customer, or the store fails.
+/// There is no such customer.
 pub fn tag(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, tags: &[String]) -> Result<(), StepError> {
     people::set_tags(ctx, customer, tags)?;
     append(ctx, actor, Action::Tag, customer)

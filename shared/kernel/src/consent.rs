@@ -113,7 +113,7 @@ pub struct Said<'a> {
 /// Appends a record of a customer's statement.
 ///
 /// # Errors
-/// There is no such customer, or the store fails.
+/// There is no such customer.
 pub fn note(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, said: &Said<'_>) -> Result<(), StepError> {
     let new = Consent {
         seq: 0,

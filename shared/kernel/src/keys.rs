@@ -23,7 +23,7 @@ pub struct Rotated {
 /// the one that was read. Do not call it inside a transaction.
 ///
 /// # Errors
-/// A key is wrapped by a master key that is not configured, or the store fails.
+/// A key is wrapped by a master key that is not configured.
 pub fn rotate(ctx: &Ctx<'_>, limit: i64) -> Result<Rotated, StepError> {
     let mut done = Rotated::default();
     // Keys of an earlier version do not say which master key wraps them, so they move to the vault first.

@@ -41,9 +41,6 @@ pub fn name(n: i64, purpose: &str) -> Vec<u8> {
 
 /// The newest key for a purpose, with the number of its generation. Do not call it inside a transaction: the first call
 /// makes one.
-///
-/// # Errors
-/// The store fails, or the key does not open.
 pub fn newest(ctx: &Ctx<'_>, of: Passing) -> Result<(i64, SealKey), StepError> {
     loop {
         // A key may not open, for example that of another store which used this vault before. It stays, because its
@@ -58,7 +55,7 @@ pub fn newest(ctx: &Ctx<'_>, of: Passing) -> Result<(i64, SealKey), StepError> {
 /// The key of a generation.
 ///
 /// # Errors
-/// The key was destroyed or does not open, or the store fails.
+/// The key was destroyed or does not open.
 pub fn by_number(ctx: &Ctx<'_>, n: i64) -> Result<SealKey, StepError> {
     if n == 0 {
         return Ok(ctx.keys.purpose(Purpose::Inbox));

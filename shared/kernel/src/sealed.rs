@@ -132,7 +132,7 @@ pub fn unmoved(ctx: &Ctx<'_>, sealed: Vec<u8>) -> Wrapped {
 /// A customer's data key.
 ///
 /// # Errors
-/// [`SealError::Erased`] if the key was destroyed. Otherwise the key does not open, or the store fails.
+/// [`SealError::Erased`] if the key was destroyed. Otherwise the key does not open.
 pub fn customer_key(ctx: &Ctx<'_>, id: CustomerId) -> Result<CustomerKey, StepError> {
     let wrapped = match vault::get(ctx.vault, id)? {
         Some(stored) => from_vault(&stored)?,

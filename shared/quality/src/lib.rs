@@ -1,5 +1,7 @@
 //! Quality: inspects the messages of customers and staff, following the event log. [`steps`] follows the log; [`api`] has
 //! the routes.
+//!
+//! Every step fails if the store fails. Its documentation names only other errors.
 
 pub mod api;
 pub mod steps;

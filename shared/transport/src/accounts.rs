@@ -54,9 +54,6 @@ impl Account {
 }
 
 /// Finds an account and opens its secrets.
-///
-/// # Errors
-/// The store fails, or the secrets do not open.
 pub fn load(ctx: &Ctx<'_>, channel: &Channel, account: &AccountId) -> Result<Option<Account>, StepError> {
     accounts::get(ctx.db, channel, account)?.map(|stored| opened(ctx, stored)).transpose()
 }
@@ -72,9 +69,6 @@ pub(crate) struct Looked<T> {
 }
 
 /// Looks an account up; `None` if it does not exist.
-///
-/// # Errors
-/// The store fails, or the secrets do not open.
 pub(crate) fn look<A: Adapter>(
     ctx: &Ctx<'_>,
     adapter: &A,
@@ -94,9 +88,6 @@ pub(crate) fn look<A: Adapter>(
 }
 
 /// Opens an account for the adapter; `None` if it does not exist or no longer fits.
-///
-/// # Errors
-/// The store fails, or the secrets do not open.
 pub(crate) fn open<A: Adapter>(
     ctx: &Ctx<'_>,
     adapter: &A,
@@ -107,9 +98,6 @@ pub(crate) fn open<A: Adapter>(
 }
 
 /// All accounts.
-///
-/// # Errors
-/// The store fails, or the secrets do not open.
 pub fn list(ctx: &Ctx<'_>) -> Result<Vec<Account>, StepError> {
     accounts::list(ctx.db)?.into_iter().map(|stored| opened(ctx, stored)).collect()
 }
@@ -140,7 +128,7 @@ fn sealed(ctx: &Ctx<'_>, account: &Account) -> Result<accounts::Account, StepErr
 /// transaction.
 ///
 /// # Errors
-/// The account exists, or the store fails.
+/// The account exists.
 pub fn create(ctx: &Ctx<'_>, actor: &Actor, account: &Account, polled: &[String]) -> Result<(), StepError> {
     if !accounts::insert(ctx.db, &sealed(ctx, account)?)? {
         return Err(StepError::conflict("account_exists", "the channel has an account of that id; change it with PUT"));
@@ -152,7 +140,7 @@ pub fn create(ctx: &Ctx<'_>, actor: &Actor, account: &Account, polled: &[String]
 /// Replaces an account's name, settings, secrets and sources. It runs in the caller's transaction.
 ///
 /// # Errors
-/// There is no such account, or the store fails.
+/// There is no such account.
 pub fn replace(ctx: &Ctx<'_>, actor: &Actor, account: &Account, polled: &[String]) -> Result<(), StepError> {
     let now = ctx.now();
     if !accounts::update(ctx.db, &sealed(ctx, account)?, now)? {
@@ -172,7 +160,7 @@ fn note(ctx: &Ctx<'_>, actor: &Actor, action: Action, (channel, account): (&Chan
 /// transaction.
 ///
 /// # Errors
-/// There is no such account, or the store fails.
+/// There is no such account.
 pub fn disable(ctx: &Ctx<'_>, actor: &Actor, channel: &Channel, account: &AccountId) -> Result<(), StepError> {
     if !accounts::set_disabled(ctx.db, channel, account, true, ctx.now())? {
         return Err(StepError::NotFound("account"));
@@ -183,7 +171,7 @@ pub fn disable(ctx: &Ctx<'_>, actor: &Actor, channel: &Channel, account: &Accoun
 /// Enables an account: waiting replies are due at once. It runs in the caller's transaction.
 ///
 /// # Errors
-/// There is no such account, or the store fails.
+/// There is no such account.
 pub fn enable(ctx: &Ctx<'_>, actor: &Actor, channel: &Channel, account: &AccountId) -> Result<(), StepError> {
     if !accounts::set_disabled(ctx.db, channel, account, false, ctx.now())? {
         return Err(StepError::NotFound("account"));
@@ -205,7 +193,7 @@ pub struct InUse {
 /// conversations stay and show its id. It runs in the caller's transaction.
 ///
 /// # Errors
-/// There is no such account, or the store fails.
+/// There is no such account.
 pub fn delete(ctx: &Ctx<'_>, actor: &Actor, channel: &Channel, account: &AccountId) -> Result<Option<InUse>, StepError> {
     accounts::get(ctx.db, channel, account)?.ok_or(StepError::NotFound("account"))?;
     let used = InUse {
@@ -238,7 +226,7 @@ pub fn heard(ctx: &Ctx<'_>, channel: &Channel, account: &AccountId, before: Opti
 /// Refuses to send from a disabled account.
 ///
 /// # Errors
-/// The account is disabled, or the store fails.
+/// The account is disabled.
 pub fn sends(ctx: &Ctx<'_>, channel: &Channel, account: &AccountId) -> Result<(), StepError> {
     if accounts::is_disabled(ctx.db, channel, account)? {
         return Err(StepError::conflict(

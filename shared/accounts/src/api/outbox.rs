@@ -84,7 +84,8 @@ pub struct Retry {
 pub struct Retried {
     /// Messages that are tried again, or would be.
     pub retried: i64,
-    /// Messages that stay given up: the platform accepts no reply any more, their time is over, or they are in the archive.
+    /// Messages that stay given up: their time or the platform's window is over, they are in the archive, or they are
+    /// automatic and the customer wants no such messages.
     pub too_late: i64,
     /// Whether this was a dry run, which changed nothing.
     pub dry_run: bool,
