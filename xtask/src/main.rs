@@ -230,8 +230,7 @@ fn serve(up: Up) -> Result<ExitCode> {
             Durability::Normal => "normal",
         },
     ]);
-    // Adapters may reach simulators on this machine, as the demo and every developer needs. Without this, only the set
-    // value counts.
+    // Adapters may reach simulators on this machine, as the demo and every developer needs, unless the variable is set.
     if std::env::var_os(PROXY).is_none() {
         command.env(PROXY, "http://127.0.0.1:*");
     }
