@@ -1,5 +1,5 @@
 #![no_main]
-//! The reader of JSON: what it takes, it takes again as it writes it.
+//! The reader of JSON: a text that it accepts is accepted again in the form in which it writes it.
 
 use warmline_channels::json::{MAX_BYTES, holds_nul, read};
 use warmline_fuzz::libfuzzer_sys::fuzz_target;

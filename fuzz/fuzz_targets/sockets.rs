@@ -1,7 +1,7 @@
 #![no_main]
-//! The WebSockets of our own clients, as the gateway hands on what happens on them: the reader of events, and the verifiers and
-//! parser of the messages in text frames. The first byte says what the rest is: a body of events, or a message that the app signs,
-//! whatever it says.
+//! The WebSockets of our own clients, as the gateway passes on their events: the reader of events, and the verifiers and
+//! parser of the messages in text frames. The first byte chooses the meaning of the rest: a body of events, or a message
+//! that the app signs, whatever it contains.
 
 use serde_json::{Value, json};
 use std::sync::LazyLock;
@@ -18,7 +18,7 @@ const EVENTS: u8 = 0;
 const SIGNED: u8 = 1;
 
 const SECRET: &str = "body-secret-of-the-shop";
-/// The one message that a fuzzer has ever seen signed: it may pass.
+/// The only message that a fuzzer has ever seen signed. It may pass.
 const TRUE: &str = r#"{"id":"c1","text":"hi"}"#;
 
 struct Clients {

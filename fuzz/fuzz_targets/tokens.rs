@@ -1,5 +1,5 @@
 #![no_main]
-//! The tokens of our own clients: no text is one that was not signed.
+//! The tokens of our own clients: a text that was not signed is never accepted.
 
 use serde_json::Value;
 use warmline_channels::hs256::verify;

@@ -1,5 +1,5 @@
 #![no_main]
-//! The envelope of WeChat's family: nothing that is not one opens, and what was sealed opens as it was.
+//! The envelope of WeChat's family: only an envelope opens, and a sealed message opens unchanged.
 
 use warmline_channels::wx_crypto::{
     AesKey, BYTEDANCE_PREFIX, WECHAT_PREFIX, decrypt, decrypt_bare, encrypt, signature_matches,

@@ -1,9 +1,10 @@
-//! What the fuzz targets share: an input is read as something that could happen to an adapter, and what must always hold is
-//! checked. The first byte says which way into the channel, the second what happens:
+//! The common code of the fuzz targets. It reads an input as an event at an adapter, and checks the guarantees. The first
+//! byte chooses the way into the channel, the second the event:
 //!
-//! * a payload that the platform signs, whatever it says: it may be refused, but not crash, nor take unbounded memory;
+//! * a payload that the platform signs, whatever its content: it may be refused, but must not crash or take unbounded
+//!   memory;
 //! * a request that nobody signed, in the form of `seeds`;
-//! * a true webhook with one byte changed: it is refused, or says exactly what the true one says;
+//! * a true webhook with one byte changed: it is refused, or means exactly the same as the true one;
 //! * an answer of the platform's API.
 
 use libfuzzer_sys::arbitrary::Unstructured;
@@ -64,7 +65,7 @@ impl Channel {
         seeds
     }
 
-    /// One input.
+    /// Runs one input.
     pub fn take(&self, data: &[u8]) {
         let [index, kind, data @ ..] = data else { return };
         let (way, webhooks) = &self.ways[usize::from(*index) % self.ways.len()];
@@ -80,7 +81,7 @@ impl Channel {
     }
 }
 
-/// The payloads of all channels that begin with that byte.
+/// The payloads of all channels whose first byte is this one.
 pub fn payloads(first: u8) -> Vec<Vec<u8>> {
     let all = ways::all().into_iter().flat_map(|way| (way.payloads)(NOW, 1));
     all.filter(|payload| payload.first() == Some(&first)).collect()
@@ -109,7 +110,7 @@ fn changed(way: &Way, webhooks: &[(Request, Taken)], choose: &mut Unstructured<'
     }
 }
 
-/// Whether two webhooks say the same. A form's parameters are what counts of it, and what is signed, however they are written.
+/// Whether two webhooks mean the same. Of a form only the parameters count and are signed, however they are written.
 fn alike(one: &Taken, other: &Taken) -> bool {
     match (one, other) {
         (Taken::Messages(body, messages, reply), Taken::Messages(other_body, other_messages, other_reply)) => {
@@ -146,7 +147,7 @@ fn read(data: &[u8]) -> Request {
     }
 }
 
-/// Fills an empty corpus, which is the first folder that the fuzzer was given.
+/// Fills an empty corpus: the first folder that the fuzzer was given.
 pub fn seed(seeds: Vec<Vec<u8>>) {
     let given: Vec<String> = std::env::args().skip(1).collect();
     let Some(corpus) = given.iter().map(Path::new).find(|path| path.is_dir()) else { return };

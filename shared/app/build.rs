@@ -1,5 +1,5 @@
-//! Makes the bytes that `GET /api/openapi.json` answers with: what is committed as `openapi.json`, without spaces, once as it is and once
-//! compressed, with its tag. A request then costs no more than sending them.
+//! Makes the bytes of the answer to `GET /api/openapi.json`: the committed `openapi.json` without spaces, once plain and
+//! once compressed, with its tag. A request then costs no more than sending them.
 
 use flate2::Compression;
 use flate2::write::GzEncoder;

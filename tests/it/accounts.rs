@@ -1,5 +1,5 @@
-//! Channel accounts as those who connect them see them: what a refused webhook leaves behind, how an account does, disabling and deleting
-//! one, and bounds on strangers.
+//! Channel accounts, from the side of those who connect them: the traces of a refused webhook, the health of an account,
+//! disabling and deleting one, and limits on strangers.
 
 use crate::harness::{Answer, Server, Shop, at_once, now, send, until};
 use serde_json::{Value, json};
@@ -31,7 +31,7 @@ fn newcomer_a_refused_webhook_is_in_the_log_and_in_the_accounts_health_with_what
     for _ in 0..5 {
         wechat.post(&forged, &body).refused(401, "signature_wrong");
     }
-    // Refusals are told apart by milliseconds, of which a call may take less than one.
+    // Refusals are told apart by milliseconds, and a call may take less than one.
     std::thread::sleep(std::time::Duration::from_millis(5));
     let late = sign::plain_query(&wechat.token, &(now() - 7200).to_string(), "n");
     wechat.post(&late, &body).refused(401, "stale");
@@ -40,7 +40,7 @@ fn newcomer_a_refused_webhook_is_in_the_log_and_in_the_accounts_health_with_what
         let both = ["signature_wrong", "stale"].iter().all(|reason| told.iter().any(|line| line.contains(reason)));
         both.then_some(told)
     });
-    // Two, unless a minute began meanwhile.
+    // There are two, unless a new minute began meanwhile.
     assert!(told.len() <= 4, "{told:?}");
     assert!(told.iter().all(|line| line.contains("INFO")), "{told:?}");
     assert!(told.iter().any(|line| line.contains("s behind this server's clock")), "{told:?}");
@@ -53,11 +53,11 @@ fn newcomer_a_refused_webhook_is_in_the_log_and_in_the_accounts_health_with_what
     assert_eq!((&seen["last_refused"]["reason"], &seen["last_refused"]["count"]), (&json!("stale"), &json!(1)));
     assert!(seen["last_refused"]["check"].as_str().unwrap().contains("s behind this server's clock"));
     assert_eq!((&seen["refused"][1]["reason"], &seen["refused"][1]["count"]), (&json!("signature_wrong"), &json!(5)));
-    // A name that nobody connected is told of, too, and not counted among the figures.
+    // The log also names an unknown account. The figures do not count it.
     let other = wechat.url.replace(&shop.name, &format!("{}x", shop.name));
     send("POST", &format!("{other}?{}", wechat.query()), &[], body).refused(404, "unknown_account");
     until("the unknown name is in the log", || lines(&format!("{}x", shop.name)).pop());
-    // A good one comes.
+    // A good webhook comes.
     wechat.say("oSecretPerson", "好了");
     until("the platform was heard", || health(&shop, "wechat")["last_webhook_at"].as_str().map(str::to_owned));
 }
@@ -73,7 +73,7 @@ fn newcomer_health_shows_what_is_missing_the_token_the_outbox_and_the_sources() 
     assert_eq!((&seen["unfit"], &seen["last_refused"]), (&Value::Null, &Value::Null));
     assert_eq!(seen["outbox"], json!({ "waiting": 0, "given_up": 0 }));
     assert_eq!(seen["conversations"], json!({ "open": 0, "waiting": 0, "most_waiting": 10_000 }));
-    // With what was missing, a reply leaves and the token's end is known.
+    // With the missing settings, a reply leaves and the token's end is known.
     let second = Shop::on(&SERVER, &json!({}));
     let (wechat, agent) = (second.wechat(), second.agent(2));
     wechat.say("oUser", "在吗");
@@ -83,7 +83,7 @@ fn newcomer_health_shows_what_is_missing_the_token_the_outbox_and_the_sources() 
     second.wait_delivery(&id, &message, "sent");
     let token = health(&second, "wechat")["token"].take();
     assert!(token["wanted"] == true && token["expires_at"].is_string() && token["problem"].is_null(), "{token}");
-    // A source that is fetched shows where it stands.
+    // A source that is fetched shows its state.
     let settings = json!({ "app_key": "12345678", "api_base": shop.platform.url() });
     shop.connect("taobao", settings, &json!({ "app_secret": "0123456789abcdef" }));
     let sources = until("the source was asked", || {
@@ -145,10 +145,10 @@ fn newcomer_an_account_is_deleted_when_nothing_uses_it_and_a_new_one_starts_clea
     shop.admin.delete(&path(&shop, "webchat")).expect(200);
     shop.admin.delete(&path(&shop, "webchat")).refused(404, "not_found");
     visitor.post(json!({ "id": "2", "text": "还在吗" }).to_string()).refused(404, "unknown_account");
-    // What was said stays readable.
+    // The messages stay readable.
     assert_eq!(shop.conversation(&id)["account"], shop.name.as_str());
     assert_eq!(shop.messages(&id)[0]["content"]["text"], "有人吗");
-    // The same name, connected anew, knows no session of the one before.
+    // A new account with the same name accepts no session of the old one.
     let again = shop.web(&[]);
     visitor.post(json!({ "id": "3", "text": "旧会话" }).to_string()).refused(401, "signature_wrong");
     assert_eq!(health(&shop, "webchat")["last_refused"]["reason"], "signature_wrong");
@@ -237,14 +237,14 @@ fn newcomer_a_webhooks_address_in_a_browser_says_what_it_is() {
     let unknown = send("GET", &wechat.url.replace(&shop.name, "nobody"), &[], "").refused(404, "unknown_account").json();
     assert!(unknown["detail"].as_str().unwrap().contains("GET /api/accounts"), "{unknown}");
     assert_eq!(health(&shop, "wechat")["refused"], json!([]), "a visit is no refusal");
-    // One whose secret is in its address says where, and is not told the address by a visit.
+    // A channel whose secret is in its address explains itself, and a visit does not reveal the address.
     shop.connect("sms", json!({ "provider": "aliyun" }), &json!({ "address_token": "0123456789abcdef" }));
     for rest in ["", "/0123456789abcdef", "?token=0123456789abcdef", "/wrong"] {
         let page = send("GET", &format!("{}{rest}", wechat.url.replace("/wechat/", "/sms/")), &[], "");
         let problem = page.refused(405, "webhook_address").json();
         assert!(problem["detail"].as_str().unwrap().contains("/<address_token>"), "{rest}: {problem}");
     }
-    // The platform's own check of the address is answered as ever.
+    // The platform's own check of the address is answered as usual.
     let echo = format!("{}?{}&echostr=42", wechat.url, wechat.query());
     assert_eq!(send("GET", &echo, &[], "").expect(200).text(), "42");
 }

@@ -1,4 +1,4 @@
-//! The API's manners: pages, the event log in both forms, figures in both forms, alerts.
+//! The API's common behaviour: pages, the event log in both forms, figures in both forms, and alerts.
 
 use crate::harness::{Shop, send, shared, until};
 use serde_json::{Value, json};
@@ -46,9 +46,9 @@ fn pages_go_on_where_the_one_before_ended() {
     assert_eq!(held.iter().map(Vec::len).collect::<Vec<_>>(), [3, 3, 2]);
     let ids: BTreeSet<String> = held.concat().iter().map(|c| c["id"].as_str().unwrap().to_owned()).collect();
     assert_eq!(ids.len(), 8);
-    // A page that is exactly full and the last one names no next.
+    // A last page that is exactly full names no next page.
     assert_eq!(pages(&shop, &format!("/api/conversations/{id}/messages"), 7).len(), 1);
-    // Agents list their own without naming themselves.
+    // Agents list their own conversations without naming themselves.
     assert_eq!(agent.api.all("/api/conversations").len(), 8);
     assert!(pages(&shop, "/api/agents", 5).concat().iter().any(|a| a["id"] == agent.id.as_str()));
 }
@@ -74,7 +74,7 @@ fn the_event_log_reads_the_same_in_lines_and_as_a_stream_that_goes_on() {
         assert!(seen.contains(event), "{event}");
     }
     drop(stream);
-    // A reader who comes back with the last number gets what follows it, once.
+    // A reader who comes back with the last number gets the events after it, once.
     let place = mine[0]["seq"].to_string();
     let mut again = shop.admin.stream("/api/events?after=0", &[("last-event-id", &place)]);
     let first = again.next().data;
@@ -84,7 +84,7 @@ fn the_event_log_reads_the_same_in_lines_and_as_a_stream_that_goes_on() {
     assert_eq!(serde_json::from_str::<Value>(page.text().trim_end()).unwrap(), first);
 }
 
-/// The samples of an OpenMetrics text by name and labels; checks the form on the way.
+/// The samples of an OpenMetrics text by name and labels. It also checks the form.
 fn samples(text: &str) -> BTreeMap<String, f64> {
     assert!(text.ends_with("# EOF\n"), "an OpenMetrics text ends with # EOF");
     let (mut found, mut types) = (BTreeMap::new(), BTreeMap::new());
@@ -112,7 +112,7 @@ fn samples(text: &str) -> BTreeMap<String, f64> {
 
 #[test]
 fn figures_agree_in_both_forms_and_with_what_happened() {
-    // A server of its own: on the shared one the figures never stand still.
+    // This needs a server of its own: on the shared one the figures always change.
     let server = crate::harness::Server::start("figures");
     let shop = Shop::on(&server, &json!({}));
     let (wechat, agent) = (shop.wechat(), shop.agent(1));
@@ -226,12 +226,12 @@ fn a_token_ends_is_replaced_and_is_revoked() {
     assert_eq!(listed["items"].as_array().unwrap().len(), 2);
     assert!(!listed.to_string().contains(second["token"].as_str().unwrap()));
     assert!(listed["items"][0]["expires_at"].is_null() && listed["items"][1]["expires_at"] == second["expires_at"]);
-    // The third replaces the others: they work on for ten minutes.
+    // The third token replaces the others, which work for ten more minutes.
     let third = token(json!({ "replaces": true }));
     bearer(&second).get(&me).expect(200);
     let ends: Vec<_> = shop.admin.get(&path).expect(200).json()["items"].as_array().unwrap().clone();
     assert!(ends[..2].iter().all(|t| !t["expires_at"].is_null()) && ends[2]["expires_at"].is_null());
-    // Its time is over.
+    // The token has expired.
     let db = rusqlite::Connection::open(shared().state().join("sqlite.db")).unwrap();
     db.busy_timeout(std::time::Duration::from_secs(10)).unwrap();
     let id = second["id"].as_str().unwrap().strip_prefix("tok_").unwrap().to_uppercase();

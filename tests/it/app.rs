@@ -73,7 +73,7 @@ fn whoever_cannot_prove_who_they_are_is_refused() {
     for skew in [-3600, 3600] {
         post(app.headers_at(&good, body.as_bytes(), now() + skew)).refused(401, "stale");
     }
-    // Reading asks for the token alone, and for a good one.
+    // Reading needs only the token, but a good one.
     reader(&app, &forged).poll("", 0).refused(401, "signature_wrong");
     send("GET", &format!("{}/messages", app.url), &[], "").refused(401, "signature_missing");
     assert!(shop.conversations().is_empty(), "nothing is stored");

@@ -1,7 +1,7 @@
-//! What nobody unauthenticated may do: hold places, memory or connections so that others get none.
+//! Attacks by unauthenticated clients: none may hold places, memory or connections so that others get none.
 //!
-//! Each attack runs for seconds. Beside it `/healthz` must answer and webhooks must be taken, on a machine that other tests keep
-//! busy too: bounds on time are generous here, and what was measured is printed (`--nocapture`).
+//! Each attack runs for seconds. Beside it `/healthz` must answer and webhooks must be accepted, on a machine that other
+//! tests keep busy too. Bounds on time are therefore generous, and the measured times are printed (`--nocapture`).
 
 use crate::harness::{Options, Server, Shop, Visitor, Web, Wechat, send, shared, until};
 use serde_json::json;
@@ -10,7 +10,7 @@ use std::net::TcpStream;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-/// The longest that the process may take to say that it is alive.
+/// The longest time for the process to answer that it is alive.
 const ALIVE: Duration = Duration::from_secs(1);
 
 fn connect(server: &Server) -> TcpStream {
@@ -26,7 +26,7 @@ fn sent(server: &Server, bytes: &[u8]) -> TcpStream {
     stream
 }
 
-/// The status line and what follows it, as far as it comes at once.
+/// The status line and the rest of the answer, as far as it comes at once.
 fn answer(stream: &mut TcpStream) -> String {
     let mut bytes = [0; 4096];
     let length = stream.read(&mut bytes).unwrap_or(0);
@@ -37,7 +37,7 @@ fn post(path: &str, length: usize) -> Vec<u8> {
     format!("POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\nx").into_bytes()
 }
 
-/// Asks for health some times; the slowest answer.
+/// Asks for health several times. Returns the slowest time.
 fn health(server: &Server) -> Duration {
     (0..10)
         .map(|_| {
@@ -49,7 +49,7 @@ fn health(server: &Server) -> Duration {
         .unwrap()
 }
 
-/// Webhooks taken in two seconds, by one sender after the other; every one must be acknowledged.
+/// The number of webhooks accepted in two seconds, by one sender after the other. Every one must be acknowledged.
 fn rate(wechat: &Wechat) -> u32 {
     static NEXT: AtomicU32 = AtomicU32::new(1);
     let end = Instant::now() + Duration::from_secs(2);
@@ -63,14 +63,14 @@ fn rate(wechat: &Wechat) -> u32 {
     taken
 }
 
-/// What holds during an attack, beside what held before it.
+/// Checks the service during an attack, compared with the rate before it.
 #[track_caller]
 fn serves_on(server: &Server, wechat: &Wechat, before: u32, attack: &str) {
     let (slowest, during) = (health(server), rate(wechat));
     println!("{attack}: health within {slowest:?}; webhooks {during} beside {before}");
     assert!(slowest < ALIVE, "{attack}: health took {slowest:?}");
-    // Had they waited for the attackers' time-outs, there would be none or one. How fast they are is the benchmark's matter: the
-    // machine may be busy with something else now and not before.
+    // If they had waited for the attackers' time-outs, there would be none or one. Their speed is a matter for the
+    // benchmark: the machine may be busy with other work now and not before.
     assert!(during > 4, "{attack}: {during} webhooks beside {before}");
 }
 
@@ -90,7 +90,7 @@ fn h1_bodies_that_do_not_come_hold_no_place_and_little_memory() {
     slow.extend((0..200).map(|_| sent(&server, b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-")));
     serves_on(&server, &wechat, before, "slow bodies and heads");
     drop(slow);
-    // All but the last byte of a mebibyte each.
+    // Each connection sends all but the last byte of a mebibyte.
     let mebibyte = [post("/channels/wechat/main", 1 << 20), vec![b'x'; (1 << 20) - 2]].concat();
     let large: Vec<_> = (0..200).map(|_| sent(&server, &mebibyte)).collect();
     serves_on(&server, &wechat, before, "large bodies that do not end");
@@ -98,7 +98,7 @@ fn h1_bodies_that_do_not_come_hold_no_place_and_little_memory() {
     println!("large bodies: {grown:.0} MiB more");
     assert!(grown < 200.0, "{grown} MiB more");
     drop(large);
-    // Those that end are read by instances, so many at once.
+    // Bodies that end are read by instances, a limited number at once.
     let whole = [mebibyte, b"x".to_vec()].concat();
     let mut ends: Vec<_> = (0..200).map(|_| sent(&server, &whole)).collect();
     for stream in &mut ends {
@@ -129,7 +129,7 @@ fn h1_what_needs_no_body_is_refused_before_it_comes() {
         assert!(said.to_ascii_lowercase().contains("connection: close"), "{said}");
         assert!(begun.elapsed() < Duration::from_secs(2), "{request}: {:?}", begun.elapsed());
     }
-    // A client that asks first is told to go on.
+    // A client that asks first is told to continue.
     let mut asks =
         sent(server, b"POST /channels/wechat/none HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n");
     assert!(answer(&mut asks).starts_with("HTTP/1.1 100 "));
@@ -153,7 +153,7 @@ fn l2_a_request_has_one_host() {
     }
 }
 
-/// Opens streams of a visitor; how many were answered with which status.
+/// Opens streams of a visitor. Returns all of them, and the number that were answered with 200.
 fn streams(server: &Server, path: &str, token: &str, count: usize) -> (Vec<TcpStream>, usize) {
     let request =
         format!("GET {path} HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\nAuthorization: Bearer {token}\r\n\r\n");
@@ -166,7 +166,7 @@ fn path_of(server: &Server, web: &Web, rest: &str) -> String {
     format!("{}{rest}", web.url.trim_start_matches(server.base()))
 }
 
-/// Whether somebody else gets a stream, and gets rid of it again.
+/// Whether another visitor gets a stream, and can close it again.
 fn gets_a_stream(visitor: &Visitor) -> bool {
     visitor.stream(None).status == 200
 }
@@ -205,7 +205,7 @@ fn m3_clients_that_go_away_leave_no_instance_behind() {
     let web = shop.web(&[]);
     let visitor = web.visitor();
     let events = path_of(&server, &web, "/events");
-    // As many as there are places, several times over: were each held for seconds, the later ones would find none.
+    // Several times as many as there are places. If each was held for seconds, the later ones would find none.
     for round in 0..40 {
         let (_held, open) = streams(&server, &events, &visitor.token, 8);
         assert!(open >= 4, "round {round}: {open} of 8 streams");
@@ -257,7 +257,7 @@ fn l4_l6_a_state_belongs_to_one_server_its_owner_and_its_keys() {
     use std::os::unix::fs::PermissionsExt as _;
     let mut server = Server::start("one-server");
     let mode = |path: std::path::PathBuf| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    // The harness made the folder beforehand, open to all.
+    // The harness made the folder beforehand, open to all users.
     assert_eq!(mode(server.state()), 0o700);
     for name in ["sqlite.db", "key-value.db", "secrets.env"] {
         assert_eq!(mode(server.state().join(name)), 0o600, "{name}");

@@ -1,4 +1,4 @@
-//! Who read what is in a log that shows whether somebody touched it.
+//! The audit log: it names every reader, and shows whether it was altered.
 
 use crate::harness::{Server, Shop, program};
 use serde_json::{Value, json};
@@ -37,7 +37,7 @@ fn every_read_is_logged_and_every_touch_of_the_log_is_found() {
     get(&format!("/api/customers/{customer}/timeline"));
     agent.api.get(&format!("/api/customers/{customer}/unmasked")).refused(400, "reason_needed");
     get(&format!("/api/customers/{customer}/unmasked?reason=delivery"));
-    // Who is refused has read nothing.
+    // A refused reader has read nothing.
     colleague.api.get(&format!("/api/conversations/{talk}")).expect(404);
     colleague.api.get(&format!("/api/customers/{customer}/unmasked?reason=delivery")).expect(404);
     colleague.api.get("/api/audit").refused(403, "role_not_allowed");
@@ -53,7 +53,7 @@ fn every_read_is_logged_and_every_touch_of_the_log_is_found() {
     let newest = whole(&verify(&server, &["--noted", &noted]));
     assert_ne!(newest, noted);
 
-    // Somebody with the file and without the key.
+    // An attacker has the file, but not the key.
     let db = rusqlite::Connection::open(server.state().join("sqlite.db")).unwrap();
     db.busy_timeout(std::time::Duration::from_secs(10)).unwrap();
     let refused = db.execute("DELETE FROM audit WHERE seq = 2", []).unwrap_err().to_string();

@@ -1,4 +1,4 @@
-//! The API's refusals, row by row: status, stable code, and nothing changed.
+//! The API's refusals, row by row: the status, the stable code, and no change.
 
 use crate::harness::{Agent, Api, Shop, send, shared};
 use serde_json::{Value, json};
@@ -109,7 +109,7 @@ fn what_does_not_exist() {
     }
     let refused = shop.admin.send("POST", "/api/media/x.1", &[], "").refused(405, "method_not_allowed");
     assert_eq!(refused.header("allow"), Some("GET, HEAD"));
-    // An agent is not told that a conversation of others exists.
+    // The answer does not reveal to an agent that another agent's conversation exists.
     let wechat = shop.wechat();
     wechat.say("oAlice", "在吗");
     let id = shop.wait_state("assigned");
@@ -280,7 +280,7 @@ fn idempotency_keys() {
     assert_eq!(first.json(), again.json());
     assert_eq!((first.header("idempotency-replayed"), again.header("idempotency-replayed")), (None, Some("true")));
     shop.admin.post_once("/api/groups", &body(&two), &key).refused(422, "idempotency_key_reused");
-    // What was refused left nothing behind: the key is free, and so is the name.
+    // The refused call left nothing behind: the key is free, and so is the name.
     let refused = format!("refused {}", shop.name);
     shop.admin.post_once("/api/groups", &body("a b"), &refused).refused(422, "invalid_body");
     shop.admin.post_once("/api/groups", &body(&two), &refused).expect(201);

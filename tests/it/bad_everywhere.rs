@@ -1,7 +1,7 @@
-//! What is forged, stale, misdirected, malformed or hostile, on every channel alike: nothing of it becomes a message, a known account's
-//! refusals are counted, what a platform has proved to be its own is kept and acknowledged although nobody can read it, nothing is
-//! ever a 500, and the channel serves on. What is particular to a channel is in `bad_input.rs`
-//! and in the channel's own tests.
+//! Forged, stale, misdirected, malformed and hostile input, on every channel alike. None of it becomes a message. The
+//! refusals of a known account are counted. Unreadable items with a platform's proof are kept and acknowledged. Nothing is
+//! ever answered with 500, and the channel keeps serving. Tests for a single channel are in `bad_input.rs` and in the
+//! channel's own tests.
 
 use crate::harness::{Answer, Brand, Line, Server, Unsigned as _, act, at_once, now, own, post_webhook, until, within};
 use std::collections::BTreeMap;
@@ -10,10 +10,10 @@ use std::time::Duration;
 use warmline_channels::{Carries, json};
 use warmline_simulate::channels::{self, Account, Act, Request, Simulated};
 
-/// Platforms that post no webhooks: they are asked.
+/// Platforms that post no webhooks. They are asked.
 const SILENT: [&str; 2] = ["jd", "taobao"];
 
-/// Channels whose signature covers a time. The others' platforms sign none, or no time that is near.
+/// Channels whose signature covers a time. The other platforms sign no time, or none that is near the present.
 const TIMED: [&str; 10] = [
     "alipay",
     "app",
@@ -27,7 +27,7 @@ const TIMED: [&str; 10] = [
     "weibo",
 ];
 
-/// Where a message says which app it is for, and the setting that says which is the account's.
+/// The field of a message that names its app, and the setting that names the account's app.
 const ADDRESSED: [(&str, &str); 9] = [
     ("alipay", "app_id"),
     ("doudian", "shop_id"),
@@ -40,17 +40,17 @@ const ADDRESSED: [(&str, &str); 9] = [
     ("xiaohongshu", "seller_id"),
 ];
 
-/// Of these, apps to which the platform pushes what happens in every shop that uses them: what is another's is acknowledged, so that
-/// it does not come again, and left out.
+/// Apps of these, to which the platform pushes the events of every shop that uses them. An event of another shop is left
+/// out, and acknowledged so that it does not come again.
 const OF_SHOPS: [&str; 2] = ["doudian", "xiaohongshu"];
 
-/// What is no message and yet no mistake: a frame by which PMC's bridge shows that it lives.
+/// A valid post without a message: a frame by which PMC's bridge shows that it lives.
 const HEARTBEAT: (&str, &str) = ("pinduoduo", "an empty object");
 
-/// The brand's own clients: they mend what is refused.
+/// The brand's own clients. They correct a refused message.
 const CLIENTS: [&str; 2] = ["app", "webchat"];
 
-/// The platform whose signed time stands inside the body, which so has to be readable.
+/// The platform whose signed time stands inside the body. The body must therefore be readable.
 const TIME_INSIDE: &str = "alipay";
 
 /// Lines whose messages can hold a NUL.
@@ -58,14 +58,14 @@ const NULS: [&str; 4] = ["alipay", "pinduoduo", "wechat", "wecom"];
 
 static SERVER: LazyLock<Server> = LazyLock::new(|| Server::start("bad-everywhere"));
 static BRAND: LazyLock<Brand> = LazyLock::new(|| Brand::on(&SERVER, everywhere(SERVER.base())));
-/// Accounts whose secrets are not those that the platforms sign with.
+/// Accounts with other secrets than those that the platforms sign with.
 static STRANGERS: LazyLock<Brand> = LazyLock::new(|| {
     Brand::with(&SERVER, everywhere(SERVER.base()), |stand| {
         let account = stand.account();
         Account { id: format!("{}-2", account.id), ..strange(account) }
     })
 });
-/// Accounts of another app, whose secrets are the same.
+/// Accounts of another app with the same secrets.
 static OTHERS: LazyLock<Brand> = LazyLock::new(|| {
     let named = |name: &str| ADDRESSED.iter().find(|(line, _)| *line == name).map(|(_, setting)| *setting);
     let lines = everywhere(SERVER.base()).filter(|(name, _)| named(name).is_some());
@@ -78,7 +78,7 @@ static OTHERS: LazyLock<Brand> = LazyLock::new(|| {
         Account { id: format!("{}-3", account.id), ..account }
     })
 });
-/// Accounts whose key is another one, on channels that encrypt.
+/// Accounts with another key, on channels that encrypt.
 static OTHER_KEYS: LazyLock<Brand> = LazyLock::new(|| {
     let lines = everywhere(SERVER.base()).filter(|(name, _)| ["miniprogram", "wecom"].contains(&name.as_str()));
     Brand::with(&SERVER, lines, |stand| {
@@ -91,7 +91,7 @@ static OTHER_KEYS: LazyLock<Brand> = LazyLock::new(|| {
         Account { id: format!("{}-4", account.id), ..account }
     })
 });
-/// Refusals that the answers promise to have been counted, by channel and code.
+/// Refusals that must have been counted according to the answers, by channel and code.
 static TALLY: Mutex<BTreeMap<String, i64>> = Mutex::new(BTreeMap::new());
 
 fn everywhere(base: &str) -> impl Iterator<Item = (String, Box<dyn Simulated>)> {
@@ -103,7 +103,7 @@ fn everywhere(base: &str) -> impl Iterator<Item = (String, Box<dyn Simulated>)> 
 /// The same account with other secrets.
 fn strange(mut account: Account) -> Account {
     for (name, value) in account.secrets.iter_mut().filter(|(name, _)| *name != "app_private_key") {
-        // In the middle: the last characters of a key may not all count.
+        // It changes the middle: the last characters of a key may be partly unused.
         let at = value.len() / 2;
         let other = if value.as_bytes()[at] == b'a' { "b" } else { "a" };
         value.replace_range(at..=at, other);
@@ -120,7 +120,7 @@ fn silent(line: &Line) -> bool {
     SILENT.contains(&line.carries.channel)
 }
 
-/// Remembers a refusal of a known account that is to be counted.
+/// Remembers a refusal of a known account that must be counted.
 fn counted(line: &Line, answer: &Answer) {
     let uncounted = ["unknown_account", "store_busy"];
     if !uncounted.contains(&answer.code().as_str()) {
@@ -129,7 +129,7 @@ fn counted(line: &Line, answer: &Answer) {
     }
 }
 
-/// A refusal that says so, and is counted.
+/// Checks that an answer is a refusal with a code, and that it is counted.
 #[track_caller]
 fn refused(line: &Line, what: &str, answer: &Answer, statuses: &[u16]) {
     let name = format!("{}: {what}: {} {}", line.account.id, answer.status, answer.text());
@@ -139,7 +139,7 @@ fn refused(line: &Line, what: &str, answer: &Answer, statuses: &[u16]) {
     counted(line, answer);
 }
 
-/// Rows of the inbox that came by a line.
+/// The number of inbox rows that came by a line.
 fn stored(line: &Line) -> i64 {
     SERVER.stored_of(line.carries.channel, &line.account.id)
 }
@@ -147,7 +147,7 @@ fn stored(line: &Line) -> i64 {
 const BOMB: &str = "<!DOCTYPE lolz [<!ENTITY a \"lol\"><!ENTITY b \"&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;\">\
                     <!ENTITY c \"&b;&b;&b;&b;&b;&b;&b;&b;&b;&b;\">]><xml><Content>&c;</Content></xml>";
 
-/// Bodies that are no platform's message.
+/// Bodies that no platform sends as a message.
 fn hostile() -> Vec<(&'static str, Vec<u8>)> {
     vec![
         ("nothing", Vec::new()),
@@ -193,7 +193,7 @@ fn nothing_bad_is_taken_and_every_refusal_is_counted() {
     let mut shown = SERVER.admin().get("/api/metrics").expect(200).json()["now"]["webhooks_refused"].take();
     let shown: BTreeMap<String, i64> = serde_json::from_value(shown.take()).unwrap();
     assert_eq!(shown, *TALLY.lock().unwrap());
-    // Every channel serves on.
+    // Every channel keeps serving.
     BRAND.every(
         |_| true,
         |brand, line| {
@@ -230,7 +230,7 @@ fn nobody_known(line: &Line) {
 fn too_large(line: &Line) {
     let large = Request { method: "POST".into(), body: vec![b' '; 10 << 20], ..Request::default() };
     let answer = line.post(&large).refused(413, "body_too_large");
-    // A mail may be that large, so its component is asked; elsewhere the runner refuses, and knows no accounts.
+    // A mail may be that large, so its component is called. Elsewhere the runner refuses, and the runner knows no accounts.
     if line.carries.channel == "email" {
         counted(line, &answer);
     }
@@ -252,7 +252,7 @@ fn malformed(line: &Line) {
             continue;
         }
         if answer.status == 413 && answer.code() == "too_many_items" {
-            // In fewer pieces all of them can come.
+            // In fewer pieces, all of them can arrive.
             assert_eq!((what, kept), ("many values", 0), "{}", line.name);
             counted(line, &answer);
         } else if proved {
@@ -262,7 +262,7 @@ fn malformed(line: &Line) {
             assert_eq!(kept, 0, "{}: {what}", line.name);
         }
     }
-    // A NUL in good words.
+    // A NUL in otherwise good words.
     if CLIENTS.contains(&line.carries.channel) {
         let webhook = line.stand.act(&act(1, "a\0b")).unwrap();
         refused(line, "NUL in the words", &line.post(&webhook), &[400]);
@@ -326,7 +326,7 @@ fn a_webhook_that_comes_several_times_at_once_is_one_message() {
             let webhook = line.stand.act(&act(42, &words)).unwrap();
             at_once(6, |_| line.acknowledged(&webhook));
             let (id, _) = within(Duration::from_secs(60), &words, || line.find(brand, &words));
-            // Whatever was to come twice has come: the next act is there.
+            // Every possible repeat has come by now: the next act is there.
             let next = format!("and-then-{}", line.carries.channel);
             line.arrive(&act(42, &next), 1);
             within(Duration::from_secs(60), &next, || line.find(brand, &next));

@@ -1,5 +1,6 @@
-//! Webhooks that are forged, stale, misdirected, malformed or hostile: each is refused with its status and code, nothing of it
-//! is stored, every refusal of a known account is counted, nothing is ever a 500, and the server goes on serving.
+//! Forged, stale, misdirected, malformed and hostile webhooks. Each is refused with its status and code, nothing of it is
+//! stored, and every refusal of a known account is counted. Nothing is ever answered with 500, and the server keeps
+//! serving.
 
 use crate::harness::{Answer, App, Server, Shop, Visitor, Wechat, at_once, now, send};
 use serde_json::json;
@@ -10,12 +11,12 @@ use warmline_channels::wechat::sign;
 
 static SERVER: LazyLock<Server> = LazyLock::new(|| Server::start("bad-input"));
 
-/// Refusals by code that the answers promise to have been counted.
+/// Refusals by code that must have been counted according to the answers.
 #[derive(Default)]
 struct Tally(BTreeMap<String, i64>);
 
 impl Tally {
-    /// Checks one row of the table and remembers that it is to be counted.
+    /// Checks one row of the table and remembers that it must be counted.
     #[track_caller]
     fn row(&mut self, what: &str, answer: &Answer, status: u16, code: &str) {
         assert_eq!((answer.status, answer.code().as_str()), (status, code), "{what}: {}", answer.text());
@@ -23,7 +24,7 @@ impl Tally {
         *self.0.entry(code.to_owned()).or_default() += 1;
     }
 
-    /// The figures show exactly these refusals of the channel: each is counted before it is answered.
+    /// Checks that the figures show exactly these refusals of the channel. Each is counted before it is answered.
     #[track_caller]
     fn counted(&self, shop: &Shop, channel: &str) {
         let wanted: BTreeMap<String, i64> = self.0.iter().map(|(code, n)| (format!("{channel}/{code}"), *n)).collect();
@@ -38,7 +39,7 @@ impl Tally {
 const BOMB: &str = "<!DOCTYPE lolz [<!ENTITY a \"lol\"><!ENTITY b \"&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;\">\
                     <!ENTITY c \"&b;&b;&b;&b;&b;&b;&b;&b;&b;&b;\">]><xml><Content>&c;</Content></xml>";
 
-/// Bodies that hold what no text can hold, in a well-formed text message: it becomes U+FFFD.
+/// Well-formed text messages with characters that no text can hold. These become U+FFFD.
 fn mended_xml(wechat: &Wechat) -> Vec<(&'static str, Vec<u8>)> {
     let inside = |id: u64, bytes: &[u8]| {
         let good = wechat.text("oEve", id, "内容");
@@ -57,7 +58,7 @@ fn mended_xml(wechat: &Wechat) -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-/// Bodies that are not what the protocol says, beside a well-formed text message.
+/// Bodies that break the protocol, beside a well-formed text message.
 fn malformed_xml(wechat: &Wechat) -> Vec<(&'static str, Vec<u8>)> {
     let good = wechat.text("oEve", 1, "内容");
     let with = |from: &str, to: &str| {
@@ -102,7 +103,7 @@ fn wechat_webhooks() {
     tally.row("a future time", &wechat.post(&at(now() + 3600), &good), 401, "stale");
     let word = sign::plain_query(&wechat.token, "yesterday", "n");
     tally.row("a time that is none", &wechat.post(&word, &good), 400, "malformed");
-    // What carries a good signature is the platform's: it is kept although nobody can read it, and does not come again.
+    // A body with a good signature is the platform's. It is kept although it is unreadable, and does not come again.
     for (number, (what, body)) in (1..).zip(malformed_xml(&wechat)) {
         for _ in 0..2 {
             assert_eq!(wechat.plain(&body).expect(200).text(), "success", "{what}");
@@ -115,7 +116,7 @@ fn wechat_webhooks() {
     }
     let below = send("POST", &format!("{}/messages?{}", wechat.url, wechat.query()), &[], good.clone());
     tally.row("a path below", &below, 404, "not_found");
-    // Who is not known is not counted: the count would be a stranger's to fill.
+    // An unknown account is not counted by its name, since strangers could then fill the table.
     for url in [
         wechat.url.replace(&shop.name, "nobody"),
         wechat.url.replace(&shop.name, "%00"),
@@ -127,7 +128,7 @@ fn wechat_webhooks() {
     assert_eq!(pigeon.status, 404);
     tally.counted(&shop, "wechat");
     assert_eq!(SERVER.stored("wechat"), 0);
-    // It serves on, and keeps what is unusual but good.
+    // The server keeps serving, and stores unusual but good text.
     let text = "😀👨‍👩‍👧𠮷 &lt; ]]&gt; \u{202e}混\u{0301}";
     wechat.say("oEve", text);
     assert_eq!(shop.wait_text(text).1["content"]["text"], text);
@@ -272,7 +273,7 @@ fn webchat_posts() {
 
 #[test]
 fn a_body_of_ten_mebibytes_is_refused_by_every_channel_and_costs_no_memory() {
-    // On a server of its own: it measures memory, and one of its bodies is counted as a refusal.
+    // This needs a server of its own: it measures memory, and one of its bodies counts as a refusal.
     let server = Server::start("large-bodies");
     let shop = Shop::on(&server, &json!({}));
     let (wechat, app, web) = (shop.wechat(), shop.app(), shop.web(&[]));
@@ -291,7 +292,7 @@ fn a_body_of_ten_mebibytes_is_refused_by_every_channel_and_costs_no_memory() {
     }
     let grown = server.resident_mib() - before;
     assert!(grown < 64.0, "90 MiB of bodies took {grown} MiB of memory");
-    // Just below the limit it is the channel that cannot read it.
+    // Just below the limit, the channel finds that it is unreadable.
     wechat.plain(vec![b' '; (1 << 20) - 1]).expect(200);
     app.post(&jwt, vec![b' '; (1 << 20) - 1]).refused(400, "malformed");
     wechat.say("oEve", "照常");

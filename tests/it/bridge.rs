@@ -1,5 +1,5 @@
-//! `warmline bridge pinduoduo` between a simulated PMC and the real component: every frame is stored once and acknowledged after
-//! that, whatever breaks in between.
+//! `warmline bridge pinduoduo` between a simulated PMC and the real component. Every frame is stored once and acknowledged
+//! afterwards, whatever breaks in between.
 
 use crate::harness::{PATIENCE, Pmc, Server, Shop, fresh, now, program, until, within};
 use serde_json::{Value, json};
@@ -19,13 +19,13 @@ const MALL: u64 = 171_504_183;
 /// Words of a customer's order, which no log may hold.
 const TITLE: &str = "顾客的一件商品";
 
-/// Its store is locked now and then, so it serves nothing else.
+/// A server of its own, because these tests lock its store from time to time.
 static SERVER: LazyLock<Server> = LazyLock::new(|| Server::start("bridge"));
 
-/// Ends the bridge by SIGTERM when its own input ends, however the tests end.
+/// Ends the bridge by SIGTERM when its own input ends, even if the tests crash.
 const GUARDIAN: &str = r#""$@" </dev/null & read -r word; kill -TERM $!; wait $!"#;
 
-/// A shop with an account for a bridge; all is called by the account's name.
+/// A shop with an account for a bridge. Everything has the account's name.
 fn connected() -> Shop {
     let shop = Shop::on(&SERVER, &json!({}));
     let settings = json!({ "client_id": CLIENT, "mall_id": MALL.to_string() });
@@ -38,7 +38,7 @@ fn pmc(shop: &Shop) -> Pmc {
     Pmc::start(CLIENT, CLIENT_SECRET, move || usize::try_from(SERVER.stored_of("pinduoduo", &account)).unwrap())
 }
 
-/// The nth frame, about one of some orders.
+/// The nth frame, about one of several orders.
 fn frame(n: u64) -> (u64, String) {
     of_mall(n, MALL)
 }
@@ -55,7 +55,7 @@ fn command(base: &str, account: &str, pmc: &str) -> Vec<String> {
     std::iter::once(program).chain(words.map(str::to_owned)).collect()
 }
 
-/// A bridge that runs.
+/// A running bridge.
 struct Bridge {
     guardian: Child,
     log: PathBuf,
@@ -83,7 +83,7 @@ impl Bridge {
         std::fs::read_to_string(&self.log).unwrap()
     }
 
-    /// Asks it to end, waits until it has, and gives what it said.
+    /// Asks it to end, waits for its end, and returns its output.
     fn stop(mut self) -> String {
         self.guardian.stdin.take().unwrap().write_all(b"stop\n").unwrap();
         let status = within(PATIENCE, "the bridge ends", || self.guardian.try_wait().unwrap());
@@ -103,7 +103,7 @@ impl Drop for Bridge {
     }
 }
 
-/// What the shop's conversations hold: the numbers of the frames, in the order of each conversation.
+/// The numbers of the frames in the shop's conversations, in the order of each conversation.
 fn numbers(shop: &Shop) -> Vec<Vec<u64>> {
     let of = |conversation: &Value| {
         let messages = shop.messages(conversation["id"].as_str().unwrap());
@@ -112,7 +112,8 @@ fn numbers(shop: &Shop) -> Vec<Vec<u64>> {
     shop.conversations().iter().map(of).collect()
 }
 
-/// Waits until so many frames are in the conversations; each is there once, and those of an order stand as they came.
+/// Waits until this many frames are in the conversations. Each is there once, and the frames of an order are in their
+/// order.
 fn wait_kept(shop: &Shop, n: u64) {
     let kept =
         until("all in their conversations", || Some(numbers(shop)).filter(|all| all.iter().flatten().count() as u64 >= n));
@@ -130,7 +131,7 @@ fn wait_acknowledged(pmc: &Pmc, n: usize) {
 fn every_frame_is_kept_once_and_acknowledged_after_that() {
     let shop = connected();
     let pmc = pmc(&shop);
-    // The connection breaks amid the first frames; what was not acknowledged comes again on the next.
+    // The connection breaks during the first frames. Unacknowledged frames come again on the next.
     pmc.seen().break_after = Some(17);
     pmc.push((0..40).map(frame));
     let bridge = Bridge::start(&shop, &pmc, CLIENT_SECRET, &[]);
@@ -138,23 +139,23 @@ fn every_frame_is_kept_once_and_acknowledged_after_that() {
     assert!(pmc.seen().connections >= 2);
     wait_kept(&shop, 40);
 
-    // The platform has not heard some acknowledgements.
+    // The platform has missed some acknowledgements.
     let before = pmc.seen().moments.len();
     pmc.push((30..40).map(frame));
-    // They were sent on this connection already; on the next they are again.
+    // These frames were sent on this connection already. On the next one they are sent again.
     pmc.seen().break_after = None;
     pmc.say(Message::Close(None));
     until("the doubles are acknowledged", || (pmc.seen().moments.len() >= before + 10).then_some(()));
     assert_eq!(SERVER.stored_of("pinduoduo", &shop.name), 40);
 
-    // A store that takes nothing for a while.
+    // The store accepts nothing for a while.
     let mut db = rusqlite::Connection::open(SERVER.state().join("sqlite.db")).unwrap();
     db.busy_timeout(Duration::from_secs(20)).unwrap();
     let lock = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).unwrap();
     let before = pmc.seen().moments.len();
     pmc.push((40..120).map(frame));
     until("the bridge was refused", || bridge.said().contains("503 store_busy").then_some(()));
-    // What goes on meanwhile: the connection says that it lives, and pings are answered while there is room to read.
+    // Meanwhile the connection shows signs of life, and pings are answered while there is room to read.
     let heartbeats = pmc.seen().heartbeats;
     until("more heartbeats", || (pmc.seen().heartbeats > heartbeats + 1).then_some(()));
     assert_eq!(pmc.seen().moments.len(), before, "acknowledged and not stored");
@@ -186,7 +187,7 @@ fn what_can_never_be_kept_stops_nothing_else() {
         pmc.say(Message::text(hopeless));
     }
     pmc.say(Message::binary(vec![0, 1, 2]));
-    // Whatever stands in one of the lanes would hold some of these.
+    // A frame stuck in one of the lanes would hold some of these.
     pmc.push((0..24).map(frame));
     wait_acknowledged(&pmc, 25);
     wait_kept(&shop, 24);
@@ -214,7 +215,7 @@ fn a_platform_that_refuses_or_falls_silent_is_tried_again() {
     assert!(bridge.stop().contains("PMC is silent"));
 }
 
-/// Runs a bridge that cannot begin to its end.
+/// Runs a bridge that cannot begin, to its end.
 fn ended(words: &[String], environment: &[(&str, &str)]) -> Output {
     Command::new(&words[0])
         .args(&words[1..])

@@ -1,5 +1,5 @@
-//! Every channel whose platform is simulated, through its real component: what a customer does arrives once, what the platform
-//! did not sign does not, replies reach the customer, and what the platform says instead of yes is understood.
+//! Every channel with a simulated platform, through its real component. A customer's act arrives once, an act without the
+//! platform's signature does not arrive, replies reach the customer, and the platform's refusals are understood.
 
 use crate::harness::{Brand, Line, Server, Unsigned as _, act, until, within};
 use serde_json::json;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use warmline_channels::{Carries, registry};
 use warmline_simulate::channels::{self, Behaviour, Endpoint, Request, Rule, Simulated, Trouble};
 
-/// Channels that have tests of their own: they have no platform, but clients of the brand's own.
+/// Channels with tests of their own: they have no platform, but clients of the brand's own.
 const ELSEWHERE: [&str; 2] = ["app", "webchat"];
 
 static SERVER: LazyLock<Server> = LazyLock::new(|| Server::start("channels"));
@@ -48,11 +48,11 @@ fn what_a_customer_does_arrives_once() {
             if line.carries.carries == Carries::Orders {
                 assert_eq!(message["content"]["kind"], "event", "{message}");
             } else {
-                // Now and then a customer of a mini program sends a card, with the words as its title.
+                // A customer of a mini program sometimes sends a card, with the words as its title.
                 let field = if message["content"]["kind"] == "link" { "title" } else { "text" };
                 assert_eq!(message["content"][field], words.as_str());
             }
-            // Whatever was to come twice has come: the next act is there.
+            // Every possible repeat has come by now: the next act is there.
             let next = format!("next-{}", line.carries.channel);
             line.arrive(&act(1, &next), 1);
             within(Duration::from_secs(60), &next, || line.find(brand, &next));
@@ -70,7 +70,7 @@ fn what_the_platform_did_not_sign_is_refused() {
         |_| true,
         |brand, line| {
             let words = format!("forged-{}", line.carries.channel);
-            // A platform that keeps its messages and tells nobody has no webhook that could be forged.
+            // A platform that keeps its messages and announces nothing has no webhook that could be forged.
             let Some(webhook) = line.stand.act(&act(2, &words)) else { return };
             let bare = webhook.unsigned();
             let answer = line.post(&bare);
@@ -115,7 +115,7 @@ fn what_the_platform_says_instead_of_yes_is_understood() {
             let count = line.stand.sent().iter().filter(|s| s.text == format!("答 {what}-{channel}")).count();
             assert_eq!(count, 1, "{channel}: {what}");
         };
-        // In turn: what is scripted is for the next call, whosever it is.
+        // One after the other: a rule applies to the next call, whichever customer it is for.
         for (customer, what, misstep) in [
             (10, "fails", Behaviour::Status(500)),
             (11, "unavailable", Behaviour::Status(503)),
@@ -138,7 +138,7 @@ fn what_the_platform_says_instead_of_yes_is_understood() {
         let dead = brand.shop.wait_delivery(&id, &message, "dead");
         assert!(dead["delivery"]["reason"].is_string(), "{channel}: {dead}");
         assert!(!line.stand.sent().iter().any(|s| s.text == format!("答 closed-{channel}")));
-        // An answer that comes too late leaves doubt: it is counted, and the message sent again.
+        // A late answer leaves a doubt. It is counted, and the message is sent again.
         let id = talk(15, "late");
         line.stand.script(Rule::send(Behaviour::Late(Duration::from_secs(9))).once());
         let message = brand.agent.reply(&id, &format!("答 late-{channel}"));

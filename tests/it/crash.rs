@@ -1,4 +1,4 @@
-//! The server is killed without warning under load, again and again; the audit afterwards is the crash test's own.
+//! Kills the server without warning under load, again and again. The audit afterwards is that of the crash test.
 
 use crate::harness::{program, workspace};
 use warmline_chaos::{ChaosArgs, kill9};

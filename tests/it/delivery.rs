@@ -81,7 +81,7 @@ fn a_refused_token_is_replaced_and_the_reply_sent_at_once() {
 #[test]
 fn a_token_that_the_platform_calls_wrong_is_forced_anew() {
     let talk = talk();
-    // The platform refuses a token that it still hands out.
+    // The platform refuses a token that it still issues.
     talk.shop.platform.script(Rule::send(Behaviour::Error(40001)).once());
     talk.wait(&talk.reply("一"), "sent");
     assert_eq!(talk.texts(), ["一"]);
@@ -129,14 +129,14 @@ fn a_platform_that_fails_for_a_while_gets_the_reply_later() {
 #[test]
 fn a_connection_that_breaks_before_or_after_the_platform_took_it_is_counted_as_doubt() {
     let talk = talk();
-    // Warm up: the first call opens the connection that the next ones use.
+    // This warms up: the first call opens the connection that the next ones use.
     talk.wait(&talk.reply("零"), "sent");
     talk.shop.platform.script(Rule::send(Behaviour::DropAfter).containing("甲").once());
     talk.shop.platform.script(Rule::send(Behaviour::DropBefore).containing("乙").once());
     let (first, second) = (talk.reply("甲"), talk.reply("乙"));
     talk.wait(&first, "sent");
     talk.wait(&second, "sent");
-    // The platform offers nothing to tell a repetition by, and losing a reply would be worse.
+    // The platform gives no means to recognise a repeat, and losing a reply would be worse.
     assert_eq!(talk.texts(), ["零", "甲", "甲", "乙"]);
     let events = talk.shop.events();
     let doubted: Vec<&Value> =
@@ -236,7 +236,7 @@ fn a_long_text_goes_in_parts_and_what_the_platform_would_refuse_is_refused_at_on
     let parts = shop.platform.texts_to("oAlice");
     assert!(parts[0].ends_with('。') && parts.iter().all(|p| p.len() <= 2_048), "cut after the sentence");
     assert_eq!(parts.concat(), long);
-    // Five replies to one message: two are gone, so a text of four parts is refused as a whole.
+    // Five replies to one message are allowed. Two are used, so a text of four parts is refused as a whole.
     let four = "长".repeat(682 * 3 + 1);
     agent.api.post(&path, &json!({ "content": { "kind": "text", "text": four } })).refused(409, "reply_quota_used");
     for n in 0..3 {
@@ -279,7 +279,7 @@ fn h3_retry_after_is_waited_for_and_a_reply_that_waits_says_until_when() {
     let failed = talk.wait(&limited, "failed");
     assert_eq!(failed["delivery"]["reason"], "rate_limited");
     assert!(failed["delivery"]["retry_at"].is_string(), "{failed}");
-    // Another customer's reply says so at once, and the platform is left alone.
+    // Another customer's reply shows the outage at once, and the platform is left alone.
     talk.wechat.say("oBob", "我也在");
     let (bob, _) = talk.shop.wait_text("我也在");
     let waits = talk.agent.reply(&bob, "好");
@@ -305,7 +305,7 @@ fn m1_what_the_platform_takes_and_answers_unreadably_leaves_three_times_and_is_p
     assert_eq!(dead["delivery"], json!({ "state": "dead", "reason": "perhaps_delivered" }));
     assert_eq!(talk.texts(), ["一"; 3]);
     talk.shop.platform.clear_script();
-    // Revived with all others, it stays; named, it goes.
+    // A revival of all messages leaves it out. A revival by name sends it.
     let retry = |body: &Value| talk.shop.admin.post("/api/outbox/retry", body).expect(200).json();
     let mine = json!({ "channel": "wechat", "account": talk.shop.name });
     assert_eq!(retry(&mine)["retried"], 0);

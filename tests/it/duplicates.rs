@@ -1,4 +1,4 @@
-//! Platforms repeat webhooks, customers write all at once: everything is there once, and nobody is given too much.
+//! Repeated webhooks and simultaneous messages: every message is stored once, and no agent gets more than their capacity.
 
 use crate::harness::{Shop, at_once, until};
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ fn a_webhook_that_comes_twice_is_stored_once_with_one_event_and_one_reply() {
     for _ in 0..2 {
         assert_eq!(wechat.plain(&webhook).expect(200).text(), "success");
     }
-    // Behind it comes a message that must be the second.
+    // A message follows that must be the second.
     wechat.say("oAlice", "还在吗");
     let (id, second) = shop.wait_text("还在吗");
     let customers: Vec<Value> = shop.messages(&id).into_iter().filter(|m| m["from"] == "customer").collect();
@@ -91,7 +91,7 @@ fn two_hundred_messages_of_one_customer_at_once_are_there_once_in_one_conversati
     assert_eq!(shop.count("message.received"), 200);
 }
 
-/// Follows each agent's load through the log: every step is by one, and none is above capacity or below zero.
+/// Follows each agent's load through the log: every step is one, and none goes above the capacity or below zero.
 fn check_loads(events: &[Value], capacity: i64) -> BTreeMap<String, i64> {
     let mut loads: BTreeMap<String, i64> = BTreeMap::new();
     for event in events {
@@ -121,7 +121,7 @@ fn sixty_four_customers_at_once_fill_the_agents_and_no_more_and_the_queue_drains
     }
     let metrics = shop.admin.get("/api/metrics").expect(200).json();
     assert_eq!(metrics["now"]["queue_length"][&shop.name], 49);
-    // Each agent closes what it holds, until nothing is left; whoever waits longest comes next.
+    // Each agent closes its conversations until none is left. The contact that waits the longest comes next.
     at_once(agents.len(), |i| {
         let mine = format!("/api/conversations?state=assigned&agent={}", agents[i].id);
         loop {
@@ -141,7 +141,7 @@ fn sixty_four_customers_at_once_fill_the_agents_and_no_more_and_the_queue_drains
     let assigned: Vec<&Value> = events.iter().filter(|e| e["type"] == "conversation.assigned").collect();
     let distinct: BTreeSet<&str> = assigned.iter().filter_map(|e| e["conversation"].as_str()).collect();
     assert_eq!((assigned.len(), distinct.len()), (64, 64), "each was assigned once");
-    // Out of the queue in the order in which they came into it.
+    // Contacts left the queue in the order in which they came into it.
     let queued_at: BTreeMap<String, String> = shop
         .conversations()
         .iter()

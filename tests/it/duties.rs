@@ -1,9 +1,9 @@
-//! What the law asks of whoever keeps personal data, through the real components.
+//! The legal duties of a keeper of personal data, through the real components.
 
 use crate::harness::{Server, Shop, until};
 use serde_json::{Value, json};
 
-/// Somebody writes on web chat: the conversation and the customer's path.
+/// A customer writes on web chat. Returns the conversation and the customer's path.
 fn written(shop: &Shop, text: &str) -> (String, String) {
     shop.web(&[]).visitor().say(text);
     let (talk, _) = shop.wait_text(text);
@@ -57,7 +57,7 @@ fn consent_is_kept_with_its_withdrawal() {
     wrong(json!({ "purpose": "marketing", "version": "v1", "given": true, "source": "pigeon" }), "unknown_channel");
 }
 
-/// The store of a server, from outside.
+/// The store of a server, opened from outside.
 fn store(server: &Server) -> rusqlite::Connection {
     let db = rusqlite::Connection::open(server.state().join("sqlite.db")).unwrap();
     db.busy_timeout(std::time::Duration::from_secs(10)).unwrap();
@@ -107,7 +107,7 @@ fn what_was_archived_reads_the_same_until_it_is_gone() {
     shop.admin.post("/api/tick", &json!({})).expect(200);
     assert_eq!(read().0, "archived");
     shop.admin.delete(&format!("{customer}/hold")).expect(200);
-    // It was put off for a day.
+    // It was postponed for a day.
     db.execute("UPDATE conversations SET aged_from = NULL", []).unwrap();
     let gone = becomes("gone");
     assert_eq!((gone.1, &gone.2[1]["items"]), (json!([]), &json!([])));

@@ -1,5 +1,5 @@
-//! A person's rights over the real components: all that is known, exported; and erased, so that copies of the store made before say
-//! nothing either.
+//! A person's rights, through the real components: their data is exported; and it is erased, so that earlier copies of the
+//! store reveal nothing either.
 
 use crate::harness::{Options, Server, Shop, program, until, workspace};
 use base64::Engine as _;
@@ -21,7 +21,7 @@ use warmline_privacy::{Keyring, Masters, SealError};
 use warmline_store::native::{NativeDb, NoKv};
 use warmline_store::{meta, vault};
 
-/// The files of an export, their hashes held against the manifest.
+/// The files of an export. Their hashes are compared with the manifest.
 fn files(zip: &[u8]) -> BTreeMap<String, Value> {
     let mut archive = zip::ZipArchive::new(std::io::Cursor::new(zip)).unwrap();
     let mut files: BTreeMap<String, Value> = BTreeMap::new();
@@ -58,7 +58,7 @@ impl Rng for Still {
     }
 }
 
-/// Somebody with a copy of the state, the master key, and a database of keys.
+/// An attacker with a copy of the state, the master key, and a database of keys.
 struct Thief {
     db: NativeDb,
     vault: NativeDb,
@@ -75,7 +75,7 @@ impl Thief {
         Self { vault: NativeDb::open(keys).unwrap(), keys: Keyring::open(masters, &root).unwrap(), db }
     }
 
-    /// What a customer said, as far as it can be read.
+    /// A customer's messages, as far as they can be read.
     fn reads(&self, customer: &str) -> Result<Vec<String>, StepError> {
         let ctx = Ctx {
             db: &self.db,
@@ -99,7 +99,7 @@ impl Thief {
         said.into_iter().collect()
     }
 
-    /// Which keys of what passes through can be had.
+    /// The number of transient keys that can be opened.
     fn passing(&self, upto: i64) -> usize {
         let ctx = Ctx {
             db: &self.db,
@@ -165,7 +165,7 @@ fn an_erased_customer_cannot_be_read_from_a_copy_made_before() {
 
     shop.admin.delete(&format!("/api/customers/{one}")).refused(400, "reason_needed");
     agent.api.delete(&format!("/api/customers/{one}?reason=request")).refused(403, "role_not_allowed");
-    // The two were merged by hand, so that it asks who is to go along.
+    // The two were merged by hand, so the call asks for the names of the included customers.
     let along = shop.admin.delete(&format!("/api/customers/{other}?reason=request")).refused(409, "merged_by_hand");
     assert_eq!(along.json()["customers"], json!([one]));
     let asked = shop.admin.delete(&format!("/api/customers/{other}?reason=request&include={one}")).expect(202).json();
@@ -198,7 +198,7 @@ fn an_erased_customer_cannot_be_read_from_a_copy_made_before() {
     let empty = export(&shop, &one);
     assert_eq!(empty.keys().collect::<Vec<_>>(), ["manifest.json", "receipt.json"]);
 
-    // The copy of then, the master key, and the keys of now.
+    // An earlier copy of the state, the master key, and the present keys.
     let after = Thief::new(&copies.join("state"), &server.keys().join("keys.db"));
     for id in [&one, &other] {
         assert_eq!(after.reads(id), Err(StepError::Seal(SealError::Erased)));
@@ -209,7 +209,7 @@ fn an_erased_customer_cannot_be_read_from_a_copy_made_before() {
         let bytes = std::fs::read(server.keys().join(file)).unwrap_or_default();
         assert!(!bytes.windows(wrapped.len()).any(|at| at == wrapped), "the key is overwritten in {file}");
     }
-    // Who writes again is somebody new.
+    // A sender who writes again is a new customer.
     wechat.say("open-id-of-the-erased", "我又来了");
     let (new, _) = shop.wait_text("我又来了");
     assert_ne!(of(&new), one);
@@ -238,7 +238,7 @@ fn another_master_key_takes_over_while_the_server_serves() {
     server.stop();
     let variable = |name: &str, value: &str| (format!("SPIN_VARIABLE_{name}"), value.to_owned());
 
-    // Without the old one it says which is missing, and writes nothing.
+    // Without the old key, it names the missing key and writes nothing.
     let database = std::fs::read(server.state().join("sqlite.db")).unwrap();
     let mut alone = Command::new(program());
     alone.args(["up", "--listen", "127.0.0.1:0", "--ready", "/readyz", "--manifest"]).arg(workspace().join("spin.toml"));
@@ -248,7 +248,7 @@ fn another_master_key_takes_over_while_the_server_serves() {
     assert!(!refused.status.success() && said.contains("wrong_master_key") && said.contains(&old_key), "{said}");
     assert!(std::fs::read(server.state().join("sqlite.db")).unwrap() == database, "nothing was written");
 
-    // Keys without their store are not taken for those of a new one.
+    // Keys without their store are not used for a new store.
     let mut strange = Command::new(program());
     strange.args(["up", "--listen", "127.0.0.1:0", "--manifest"]).arg(workspace().join("spin.toml"));
     strange.arg("--state").arg(server.state().with_file_name("other")).arg("--keys").arg(server.keys());

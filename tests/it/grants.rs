@@ -1,5 +1,5 @@
-//! What an adapter may reach: its own platform and the router. What an account's settings say changes nothing about that: a call
-//! to anywhere else is refused by the runner before a connection is made, and the agent sees why.
+//! The hosts that an adapter may reach: its own platform and the router. An account's settings cannot change this. The
+//! runner refuses a call to any other host before a connection is made, and the agent sees the reason.
 
 use crate::harness::{Brand, Line, Options, Server, act, until, workspace};
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,12 +8,12 @@ use std::net::TcpListener;
 use warmline_channels::registry;
 use warmline_simulate::channels::{self, Act};
 
-/// The hosts of each channel's platform, as the platforms name them; none where it has no API of its own.
+/// The hosts of each channel's platform, as the platforms name them. Empty if it has no API of its own.
 const HOSTS: [(&str, &[&str]); 17] = [
     ("alipay", &["openapi.alipay.com", "openfile.alipay.com"]),
     ("app", &[]),
     ("doudian", &["openapi-fxg.jinritemai.com"]),
-    // Pictures that customers send lie on hosts whose first part changes.
+    // Customers' pictures are on hosts whose first part changes.
     ("douyin", &["open.douyin.com", "developer.toutiao.com", "*.douyinpic.com", "*.byteimg.com", "*.bytemastatic.com"]),
     // Mailgun keeps attachments on hosts whose first part changes.
     ("email", &["api.sendgrid.com", "api.eu.sendgrid.com", "api.mailgun.net", "api.eu.mailgun.net", "*.api.mailgun.net"]),
@@ -54,7 +54,7 @@ fn an_adapter_is_granted_its_own_platform_and_the_store_and_nothing_else() {
         let mut wanted: BTreeSet<_> = ["http://router.spin.internal", "{{ public_url }}", own].into();
         wanted.extend(platform.iter().map(String::as_str));
         assert_eq!(texts(&component["allowed_outbound_hosts"]), wanted, "{channel}");
-        // A changing first part below the platform's own name is all that a star may stand for.
+        // A star may stand only for a changing first part below the platform's own name.
         for host in hosts[channel].iter().filter(|host| host.contains('*')) {
             let domain = host.strip_prefix("*.").unwrap();
             assert!(domain.contains('.') && !domain.contains('*'), "{channel}: {host}");
@@ -66,7 +66,7 @@ fn an_adapter_is_granted_its_own_platform_and_the_store_and_nothing_else() {
     }
 }
 
-/// Somebody else's service on this machine: it counts who connects.
+/// A foreign service on this machine. It counts connections.
 struct Elsewhere(TcpListener);
 
 impl Elsewhere {
@@ -80,7 +80,7 @@ impl Elsewhere {
         format!("http://{}", self.0.local_addr().unwrap())
     }
 
-    /// Whether somebody connected since it was last asked.
+    /// Whether it got a connection since the last call.
     fn reached(&self) -> bool {
         match self.0.accept() {
             Ok(_) => true,
@@ -95,19 +95,19 @@ impl Elsewhere {
 /// An act whose message comes by webhook, on every platform that has webhooks.
 fn pushed(customer: u64, text: &str) -> Act<'_> {
     let act = act(customer, text);
-    // WeCom pushes every eighth; numbers that big are no other test's.
+    // WeCom pushes every eighth act. No other test uses numbers this large.
     Act { number: act.number * 8 + 7, ..act }
 }
 
-/// Platforms that are asked for what they keep, whoever writes.
+/// Platforms that are asked for kept messages, for every customer.
 const KEEPING: [&str; 2] = ["jd", "taobao"];
 
-/// Whether a channel's adapter calls its platform for a reply or for what is kept.
+/// Whether a channel's adapter calls its platform for a reply or for kept messages.
 fn calls(channel: &str) -> bool {
     KEEPING.contains(&channel) || registry::capabilities(channel).unwrap().kinds_out.contains(&"text")
 }
 
-/// What stands in the way of asking an account's sources.
+/// The reasons why an account's sources cannot be asked.
 fn problems(server: &Server, line: &Line) -> BTreeSet<String> {
     let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
     let db = rusqlite::Connection::open_with_flags(server.state().join("sqlite.db"), flags).unwrap();
@@ -118,7 +118,7 @@ fn problems(server: &Server, line: &Line) -> BTreeSet<String> {
 
 #[test]
 fn an_account_whose_settings_name_another_host_reaches_nobody() {
-    // Nothing is granted beside what spin.toml names.
+    // Nothing is granted besides the hosts in spin.toml.
     let none = ("SPIN_VARIABLE_PLATFORM_PROXY".to_owned(), "https://platform-proxy.invalid".to_owned());
     let server = Server::with("grants", &Options { environment: vec![none], ..Options::default() });
     let elsewhere = Elsewhere::start();
@@ -127,7 +127,7 @@ fn an_account_whose_settings_name_another_host_reaches_nobody() {
             HOSTS.iter().any(|(name, hosts)| *name == channel && hosts.iter().any(|h| h.ends_with("weixin.qq.com")));
         format!("https://{}", if weixin { "openapi.alipay.com" } else { "api.weixin.qq.com" })
     });
-    // A listener on this machine, and a host that is another adapter's.
+    // A listener on this machine, and a host of another adapter.
     for to in [None, Some(foreign)] {
         let platforms = channels::all().into_iter().filter(|platform| calls(platform.channel()));
         let platforms = platforms.map(|platform| (platform.channel().to_owned(), platform));
@@ -148,7 +148,7 @@ fn an_account_whose_settings_name_another_host_reaches_nobody() {
                 let (id, _) = until(&words, || line.find(brand, &words));
                 until("an agent", || (brand.shop.conversation(&id)["agent"].is_string()).then_some(()));
                 let reply = brand.agent.reply(&id, "您好");
-                // The agent's own view says why.
+                // The agent's own view shows the reason.
                 let path = format!("/api/conversations/{id}/messages");
                 let failed = until("a reason", || {
                     let all = brand.agent.api.all(&path);
@@ -158,7 +158,7 @@ fn an_account_whose_settings_name_another_host_reaches_nobody() {
                 assert_ne!(failed["delivery"]["state"], "sent", "{channel}");
             },
         );
-        // Platforms that are asked for their messages are not asked elsewhere either.
+        // Platforms that are asked for their messages are not asked at other hosts either.
         brand.every(
             |line| KEEPING.contains(&line.carries.channel),
             |_, line| {
@@ -172,7 +172,7 @@ fn an_account_whose_settings_name_another_host_reaches_nobody() {
         }
     }
     assert!(!elsewhere.reached());
-    // It would have noticed.
+    // The listener would have noticed a connection.
     std::net::TcpStream::connect(elsewhere.0.local_addr().unwrap()).unwrap();
     until("the listener", || elsewhere.reached().then_some(()));
 }

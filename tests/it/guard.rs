@@ -1,4 +1,4 @@
-//! Who may ask for what, how often, what browsers are told of the answers, and what happens where somebody altered the store.
+//! The guards of the API: rights, rates, headers for browsers, and alterations of the store.
 
 use crate::harness::{Api, Server, Shop, send, until};
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ fn narrowed(shop: &Shop, role: &str, scopes: &Value) -> Api {
     let made = shop.admin.post(&path, &json!({ "scopes": scopes })).expect(201).json();
     assert_eq!(&made["scopes"], scopes);
     let listed = shop.admin.get(&path).expect(200).json();
-    // The one that came with the agent may all that the role may.
+    // The token that came with the agent may do all that the role may.
     let of = |mine: bool| listed["items"].as_array().unwrap().iter().find(|t| (t["id"] == made["id"]) == mine).unwrap();
     assert_eq!((&of(true)["scopes"], &of(false)["scopes"]), (scopes, &Value::Null));
     shop.admin.bearer(made["token"].as_str().unwrap())
@@ -66,7 +66,7 @@ fn a_token_may_what_its_scopes_and_its_role_both_allow() {
     talks.get("/api/metrics").refused(403, "scope_not_allowed");
     let stream = talks.send("GET", "/api/events", &[("accept", "text/event-stream")], "");
     stream.refused(403, "scope_not_allowed");
-    // A scope gives nothing that the role does not.
+    // A scope gives no right that the role does not have.
     let ops = narrowed(&shop, "ops", &json!(["figures", "conversations"]));
     ops.get("/api/conversations").refused(403, "role_not_allowed");
     ops.post("/api/tick", &json!({})).refused(403, "scope_not_allowed");
@@ -85,7 +85,7 @@ fn who_sends_too_much_waits_and_nobody_else_does() {
     let set = |rate: i64| shop.admin.put("/api/limits", &json!({ "requests_per_second": rate, "burst": 50 }));
     set(2_000).refused(422, "bad_limits");
     set(1).expect(200);
-    // Fifty, counted in steps of eight by chance.
+    // Fifty, counted in random steps of eight.
     let mut passed = 0;
     let refused = loop {
         let answer = busy.get("/api/groups");

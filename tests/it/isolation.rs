@@ -1,12 +1,12 @@
-//! An adapter that traps takes nobody with it: every other channel serves on, what it was told is neither acknowledged nor
-//! stored, and when it is mended the platform's retry is handled as if nothing had been.
+//! An adapter that traps affects no other: every other channel keeps serving. Its own webhook is neither acknowledged nor
+//! stored. After the repair, the platform's retry is handled as if nothing had happened.
 
 use crate::harness::{Brand, Options, Server, act, until, workspace};
 use serde_json::json;
 use std::path::PathBuf;
 use warmline_simulate::channels;
 
-/// The channel whose component is the one with the defect (`tests/trapping`).
+/// The channel whose component has the defect (`tests/trapping`).
 const BROKEN: &str = "weibo";
 
 /// spin.toml with that component in the channel's place.
@@ -41,7 +41,7 @@ fn a_trap_in_one_adapter_leaves_all_others_serving_and_the_retry_is_handled_once
     };
     trapped(2);
 
-    // All others take messages meanwhile, and so does the broken channel those that do not break it.
+    // Meanwhile all others accept messages, and so does the broken channel, if they do not break it.
     std::thread::scope(|scope| {
         let trapping = scope.spawn(|| trapped(20));
         brand.every(
@@ -70,7 +70,7 @@ fn a_trap_in_one_adapter_leaves_all_others_serving_and_the_retry_is_handled_once
     until("the reply", || line.stand.sent().contains(&line.sent(3, "答 beside-weibo")).then_some(()));
     assert_eq!(server.stored(BROKEN), 1);
 
-    // It is mended; the platform, which was never told that it arrived, tells it again.
+    // The adapter is repaired. The platform never got an acknowledgement, and sends the message again.
     let server = server.restart(&Options::default());
     std::fs::remove_file(manifest).unwrap();
     brand.follow(&server);

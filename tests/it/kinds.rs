@@ -1,5 +1,5 @@
-//! Every kind of message by every protocol, through the real components: what a channel's manifest declares comes in and nothing
-//! else does, and what no adapter knows is kept as it came, for the agent to see.
+//! Every kind of message by every protocol, through the real components. The kinds in a channel's manifest come in, and no
+//! others do. A kind that no adapter knows is kept as it came, for the agent to see.
 
 use crate::harness::{Agent, Answer, Server, Shop, Visitor, Web, at_once, now, post_webhook, until, within};
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ use warmline_simulate::channels::stand::Stand;
 use warmline_simulate::channels::ways::{self, Taken, Way};
 use warmline_simulate::channels::{self, Account, Request};
 
-/// How long the slowest way may take: its platform is asked every few seconds.
+/// The longest time of the slowest way: its platform is asked every few seconds.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A kind of message that no platform has.
@@ -31,9 +31,9 @@ struct Entrances {
 struct Entrance {
     way: Way,
     account: Account,
-    /// The platform, where it keeps messages until it is asked.
+    /// The platform, if it keeps messages until it is asked.
     stand: Option<Stand>,
-    /// The customer's session, where the server gives one.
+    /// The customer's session, if the server gives one.
     visitor: Option<Visitor>,
 }
 
@@ -56,7 +56,7 @@ impl Entrances {
             let platform = channels::all().into_iter().find(|platform| asked && platform.channel() == way.channel);
             let stand = platform.map(|platform| Stand::start(platform).unwrap());
             let account = stand.as_ref().map_or_else(|| way.account.clone(), Stand::account);
-            // Some have an account together.
+            // Some protocols share an account.
             if connected.insert((way.channel, account.id.clone())) {
                 let secrets: BTreeMap<_, _> = account.secrets.iter().cloned().collect();
                 shop.connect_as(way.channel, &account.id, account.settings.clone(), &json!(secrets));
@@ -68,13 +68,13 @@ impl Entrances {
         Self { server, shop, agent, all }
     }
 
-    /// Runs a test for every protocol at once; what each returns, in order.
+    /// Runs a test for every protocol at once. Returns the results in order.
     fn every<T: Send>(&self, test: impl Fn(&Entrance) -> T + Sync) -> Vec<T> {
         at_once(self.all.len(), |i| test(&self.all[i]))
     }
 
-    /// Posts what the platform would, and checks that it is answered as the adapter itself answers. Gives the keys of the messages
-    /// in it.
+    /// Posts a payload like the platform, and checks that the answer is the adapter's own. Returns the keys of its
+    /// messages.
     fn post(&self, entrance: &Entrance, payload: &[u8], at: i64) -> Vec<String> {
         let Entrance { way, account, visitor, .. } = entrance;
         let webhook = (way.seal.unwrap())(payload, at);
@@ -93,7 +93,8 @@ impl Entrances {
         parsed.messages.into_iter().map(|message| message.key).collect()
     }
 
-    /// A provider's report makes nobody a customer: whom it is about writes first. Gives the keys of what they wrote.
+    /// A provider's report makes nobody a customer, so the person in it has to write first. Returns the keys of their
+    /// messages.
     fn introduce(&self, entrance: &Entrance, at: i64) -> Vec<String> {
         let writes = match entrance.way.name {
             "email-reports" => "email",
@@ -114,7 +115,7 @@ impl Entrances {
         keys
     }
 
-    /// The messages of an entrance's account that came in.
+    /// The received messages of an entrance's account.
     fn came(&self, entrance: &Entrance) -> impl Iterator<Item = (String, Value)> {
         self.shop.said_on(entrance.way.channel, &entrance.account.id).filter(|(_, message)| message["direction"] == "in")
     }
@@ -132,7 +133,7 @@ fn every_kind_that_a_channel_declares_comes_in_and_no_other() {
             entrance.stand.as_ref().unwrap().keep(item);
         }
         if way.seal.is_some() {
-            // Each with a number of its own: two kinds of one message would be one message told twice.
+            // Each has a number of its own: two kinds with one number would be one message, sent twice.
             for place in 0..(way.payloads)(at, 1).len() {
                 let number = 100 * (u64::try_from(place).unwrap() + 1);
                 keys.extend(entrances.post(entrance, &(way.payloads)(at, number)[place], at));
@@ -176,15 +177,15 @@ fn every_kind_that_a_channel_declares_comes_in_and_no_other() {
     assert_eq!(kinds, declared, "left: what came in; right: what the manifests declare");
 }
 
-/// What becomes of a kind that nobody has thought of.
+/// The fate of an unknown kind.
 enum Unheard {
     /// It is posted, and kept as unknown.
     Posted(Vec<u8>),
     /// The platform keeps it until it is asked; it is kept as unknown.
     Fetched(Value),
-    /// It is posted, and is an event by its own name: the protocol knows nothing but events, whatever they are called.
+    /// It is posted, and is an event with its own name: the protocol knows only events, with any name.
     Event(Vec<u8>),
-    /// There is no such thing.
+    /// The protocol has no unknown kinds.
     Never(&'static str),
 }
 

@@ -1,4 +1,5 @@
-//! The crates import only those of lower levels. The levels of the crates of `shared/` stand in Cargo.toml (`workspace.metadata.levels`).
+//! The crates import only crates of lower levels. The levels of the crates of `shared/` are in Cargo.toml
+//! (`workspace.metadata.levels`).
 
 use crate::harness::workspace;
 use serde_json::Value;
@@ -6,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
 
-/// Each package of the workspace, with those of the workspace that it links.
+/// Each package of the workspace, with the packages of the workspace that it links.
 struct Packages {
     metadata: Value,
     links: BTreeMap<String, BTreeSet<String>>,
@@ -27,7 +28,7 @@ impl Packages {
         Self { links: links.collect(), metadata }
     }
 
-    /// All that a package links, directly or not.
+    /// All packages that a package links, directly or not.
     fn all(&self, name: &str) -> BTreeSet<String> {
         let (mut all, mut open) = (BTreeSet::new(), vec![name.to_owned()]);
         while let Some(next) = open.pop() {

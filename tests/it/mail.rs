@@ -6,7 +6,7 @@ use warmline_channels::email::sign;
 
 const TOKEN: &str = "email-address-token-0001";
 
-/// A shop with a mail account that hears of raw mails.
+/// A shop with a mail account that receives raw mails.
 fn mailbox() -> Shop {
     let shop = Shop::open();
     let settings = json!({ "provider": "sendgrid", "api_base": shop.platform.url(), "from": "service@rice.example" });
@@ -21,7 +21,7 @@ fn posted(shop: &Shop, mail: &str) -> Answer {
     send("POST", &url, &[("content-type", kind)], body)
 }
 
-/// A mail with a photo of so many bytes between two parts of text, as telephones write it.
+/// A mail with a photo of this many bytes between two parts of text, as telephones write it.
 fn with_photo(id: &str, bytes: usize) -> String {
     let line = "/9j4AAQSkZJRgABAQAASABIAAD/4QBMRXhpZgAATU0AKgAAAAgAAYdpAAQAAAABAAAAGgAAAAAAA6ABAAMA\r\n";
     let photo = line.repeat(bytes * 4 / 3 / (line.len() - 2) + 1);
@@ -48,6 +48,6 @@ fn w19_a_mail_with_a_large_photo_keeps_its_text_and_names_the_photo() {
         let names: Vec<_> = told.map(|m| m["content"]["media"]["name"].clone()).collect();
         assert!(names.contains(&json!("bug.jpg")), "{names:?}");
     }
-    // Beyond what the table of capabilities says, it is refused, and the provider tells the writer.
+    // Beyond the limit in the table of capabilities it is refused, and the provider informs the writer.
     posted(&shop, &with_photo("huge", 40 << 20)).refused(413, "body_too_large");
 }

@@ -1,6 +1,6 @@
-//! Integration tests. They drive the real components over HTTP, signed as the platforms sign, against a simulated platform:
-//! nothing is replaced but the platform itself. One binary, so that most tests share one server; each test has a shop of its
-//! own on it (`harness::Shop`).
+//! Integration tests. They drive the real components over HTTP, signed as by the platforms, against a simulated platform.
+//! Nothing is replaced but the platform itself. They are one binary, so that most tests share one server. Each test has a
+//! shop of its own on it (`harness::Shop`).
 #![expect(clippy::unwrap_used, reason = "a test ends where something is not as it must be")]
 #![expect(clippy::disallowed_methods, reason = "real time is measured, and signed")]
 

@@ -1,4 +1,4 @@
-//! The description of the API is true: every operation in it answers as it says.
+//! The description of the API is true: every operation answers as described.
 
 use crate::harness::{Agent, Shop, Wechat, send, shared, until};
 use serde_json::json;
@@ -9,7 +9,7 @@ fn every_operation_answers_as_described() {
     let shop = Shop::open();
     let (wechat, agent) = (shop.wechat(), shop.agent(4));
     let admin = &shop.admin;
-    // Every answer below is held against the description by the client itself.
+    // The client itself compares every answer below with the description.
     admin.get("/healthz").expect(200);
     admin.get("/readyz").expect(200);
     admin.get("/api/openapi.json").expect(200);
@@ -69,7 +69,7 @@ fn accounts(shop: &Shop) {
     shop.admin.delete(&account).expect(200);
 }
 
-/// One person across channels, and who read what of them.
+/// One person across channels, and the audit log about them.
 fn people(shop: &Shop, wechat: &Wechat, customer: &str) {
     let admin = &shop.admin;
     wechat.say("oOther", "我换了号");
@@ -89,7 +89,7 @@ fn people(shop: &Shop, wechat: &Wechat, customer: &str) {
     admin.get(&format!("{customer}/export")).expect(200);
     let gone = format!("/api/customers/{}", other.as_str().unwrap());
     let erasure = admin.delete(&format!("{gone}?reason=request")).expect(202).json();
-    // Once it is done: until then, reading what was said with the customer is answered 410.
+    // The erasure must be done first: until then, reading the customer's messages is answered with 410.
     let erasure = format!("/api/erasures/{}", erasure["id"].as_str().unwrap());
     until("the customer is erased", || admin.get(&erasure).expect(200).json()["done_at"].is_string().then_some(()));
     admin.get("/api/erasures").expect(200);
@@ -116,14 +116,14 @@ fn tokens(shop: &Shop, agent: &Agent) {
     shop.admin.delete(&format!("{path}/{}", made["id"].as_str().unwrap())).expect(200);
 }
 
-/// The plan, its versions, what it would decide, the queues.
+/// The plan, its versions, its decisions, and the queues.
 fn plan(shop: &Shop) {
     let admin = &shop.admin;
     shop.change_plan(|_| {});
     let versions = admin.get("/api/routing/plans").expect(200).json();
     let version = &versions["items"][0]["version"];
     admin.get(&format!("/api/routing/plans/{version}")).expect(200);
-    // Other tests add groups meanwhile: those must not get lost.
+    // Other tests add groups meanwhile, and these must not get lost.
     until("nobody else changes the plan", || {
         let newest = admin.get("/api/routing/plans").expect(200).json()["items"][0]["version"].clone();
         let answer = admin.post(&format!("/api/routing/plans/{newest}/restore"), &json!({}));
@@ -136,7 +136,7 @@ fn plan(shop: &Shop) {
     admin.get("/api/staffing").expect(200);
 }
 
-/// Who has a conversation, and why.
+/// The holder of a conversation, and the reason.
 fn seats(shop: &Shop, wechat: &Wechat, agent: &Agent, closed: &str, customer: &str) {
     let admin = &shop.admin;
     admin.get(&format!("/api/conversations/{closed}/routing")).expect(200);

@@ -9,13 +9,13 @@ use warmline_channels::phone::sign;
 
 const SIGNING: &str = "phone-signing-secret-of-the-shop";
 
-/// A member of the app who proved a number to it.
+/// A member of the app with a proved number.
 fn member(app: &App, sub: &str, number: &str) -> String {
     let claims = json!({ "sub": sub, "exp": now() + 3600, "phone_number": number, "phone_number_verified": true });
     token(&app.jwt_secret, &claims)
 }
 
-/// Somebody calls, and says something.
+/// A customer calls and says something.
 #[track_caller]
 fn calls(shop: &Shop, call: &str, number: &str, text: &str) {
     let mut segment = sign::segment(call, 1, "customer", text, true);
@@ -34,7 +34,7 @@ fn told(shop: &Shop, what: &Value) {
     send("POST", &format!("{}/channels/phone/{}", shop.base, shop.name), &headers, body).expect(200);
 }
 
-/// A telephone system tells something of a call.
+/// The telephone system reports an event of a call.
 #[track_caller]
 fn rings(shop: &Shop, call: &str, seq: u64, event: &str, number: &str) {
     told(shop, &sign::event(call, seq, event, number));
@@ -72,7 +72,7 @@ fn who_writes_in_the_app_and_then_calls_is_one_person() {
     assert_eq!(told, BTreeSet::from(["+86138****4711", "me****11"]));
     assert_eq!((&person["merges"][0]["kind"], person["merges"].as_array().unwrap().len()), (&json!("phone"), 1));
 
-    // What whoever answers must know, each line with the message that says it.
+    // The summary for the agent who answers. Each line names its message.
     let path = format!("/api/customers/{}/summary", one.as_str().unwrap());
     let told = agent.api.get(&path).expect(200).json();
     let line = |list: &str, n: usize| (told[list][n]["text"].clone(), told[list][n]["message"].clone());
@@ -86,7 +86,8 @@ fn who_writes_in_the_app_and_then_calls_is_one_person() {
     assert_eq!((&told["angry_now"], &told["channels"]), (&json!(false), &json!(["app", "phone"])));
     shop.agent(9).api.get(&path).refused(404, "not_found");
 
-    // Who answers the call has the whole story at hand, also page by page; who serves somebody else has not.
+    // The agent who answers the call has the whole history at hand, also page by page. An agent who serves another customer
+    // has not.
     let path = format!("/api/customers/{}/timeline", one.as_str().unwrap());
     let all = agent.api.get(&path).expect(200).json();
     let said: Vec<_> = all["items"].as_array().unwrap().iter().map(|m| m["content"]["text"].as_str().unwrap()).collect();
@@ -125,7 +126,7 @@ fn a_merge_sends_no_reply_elsewhere_and_can_be_undone_once() {
     assert_eq!(parted["identities"].as_array().unwrap().len(), 1);
     agent.api.post(&path("unmerge"), &undo).refused(409, "already_undone");
     assert_eq!(talks.each_ref().map(|id| shop.conversation(id)["customer"]["id"].clone()), [one.clone(), other.clone()]);
-    // What names nobody is told so.
+    // An unknown id gets its refusal.
     let nobody = format!("cus_{}", "0".repeat(32));
     agent.api.post(&path("merge"), &json!({ "customer": nobody })).refused(404, "not_found");
     agent.api.post(&path("unmerge"), &json!({ "merge": format!("mrg_{}", "0".repeat(32)) })).refused(404, "not_found");
@@ -136,7 +137,8 @@ fn a_merge_sends_no_reply_elsewhere_and_can_be_undone_once() {
     ] {
         agent.api.post(&path("identifiers"), &body).refused(422, code);
     }
-    // What staff was told links where it was proved only, which takes a supervisor's word: an agent's suggests.
+    // A number that staff typed joins customers only if it was proved, which a supervisor has to state. From an agent it
+    // suggests.
     let number = |verified: bool| json!({ "kind": "phone", "value": "13800024712", "verified": verified });
     agent.api.post(&path("identifiers"), &number(false)).expect(200);
     let of_other = format!("/api/customers/{}/identifiers", other.as_str().unwrap());
@@ -182,7 +184,7 @@ fn the_app_and_then_the_telephone_are_one_case_until_staff_or_an_unmerge_say_oth
     agent.act(&written, "case", &json!({ "case": nobody })).refused(404, "not_found");
     agent.api.get(&format!("/api/cases/{nobody}")).refused(404, "not_found");
 
-    // Who is somebody else again shows nothing of the other, in the case that was one.
+    // After they are parted, the shared case shows nothing of the other person.
     let one = shop.conversation(&written)["customer"]["id"].clone();
     let merges = customer(&shop, &one)["merges"].as_array().unwrap().clone();
     let path = format!("/api/customers/{}/unmerge", one.as_str().unwrap());
@@ -195,7 +197,7 @@ fn the_app_and_then_the_telephone_are_one_case_until_staff_or_an_unmerge_say_oth
     }
 }
 
-/// Follows the event log as an agent's desk does, and comes again where a stream ends.
+/// Follows the event log like an agent's desk, and comes back where a stream ends.
 struct Desk<'a> {
     api: &'a Api,
     stream: Stream,
@@ -209,7 +211,7 @@ impl<'a> Desk<'a> {
         Self { api, stream, seq, last: Value::Null }
     }
 
-    /// The next hand-over within that time, and only once where a stream ended between it and its event.
+    /// The next hand-over within that time. It counts only once if a stream ended between it and its event.
     fn hand_over(&mut self, patience: Duration) -> Option<Value> {
         let end = Instant::now() + patience;
         while let Some(left) = end.checked_duration_since(Instant::now()) {
@@ -254,14 +256,15 @@ fn whoever_is_called_has_the_whole_story_before_they_answer() {
     let called = told["conversation"].as_str().unwrap().to_owned();
     let shown = shop.conversation(&called);
     assert_eq!((&shown["state"], &shown["case"]), (&json!("assigned"), &shop.conversation(&written)["case"]));
-    // It is noted as read, by that agent, and nothing of it is in the event log.
+    // The log notes that this agent read it, and the event log holds nothing of it.
     let audit = shop.admin.all("/api/audit");
     let read = audit.iter().filter(|e| e["agent"] == agent.id.as_str() && e["action"] == "summary.read");
     let noted: Vec<_> = read.map(|e| (e["conversation"].clone(), e["reason"].clone())).collect();
     assert_eq!(noted, [(json!(written), json!("assigned")), (json!(called), json!("calling"))]);
     assert!(!json!(shop.events()).to_string().contains("虫子"));
 
-    // Given up, it is nobody's. Then the customer writes where nobody serves yet, and who talks with them is told.
+    // After it was given up, nobody holds it. Then the customer writes on a channel that nobody serves yet, and the agent
+    // who talks with them is told.
     rings(&shop, "call-of-4714", 2, "hangup", "+8613800014714");
     until("the call is over", || (shop.conversation(&called)["disposition"] == "given_up").then_some(()));
     agent.is("busy");
@@ -276,7 +279,7 @@ fn whoever_is_called_has_the_whole_story_before_they_answer() {
     let told = mine.hand_over(PATIENCE).unwrap();
     assert_eq!((&told["reason"], &told["conversation"]), (&json!("changed_channel"), &json!(other)));
     assert_eq!(told["asked"][0]["text"], "还有人吗");
-    // Who is asked about it is told; who had nothing to do with it until then was told nothing.
+    // The consulted agent is told. Before that, this agent was told nothing.
     agent.act(&written, "consult", &json!({ "agent": colleague.id })).expect(200);
     let told = theirs.hand_over(PATIENCE).unwrap();
     assert_eq!((&told["reason"], &told["conversation"]), (&json!("consulted"), &json!(written)));

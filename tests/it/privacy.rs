@@ -1,5 +1,5 @@
-//! Nothing personal lies in the open: whatever customers and agents say, and who they are, is in no file of the state and in
-//! no line of the log.
+//! Nothing personal is readable: no message and no identity of customers or agents is in any file of the state or any line
+//! of the log.
 
 use crate::harness::{Agent, Brand, Options, PATIENCE, Server, Shop, Wechat, act, until, within};
 use aho_corasick::AhoCorasick;
@@ -7,7 +7,7 @@ use serde_json::json;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-// Each is distinctive: nothing else holds it.
+// Each text is distinctive: nothing else contains it.
 const OPEN_ID: &str = "oCanary7fQx91LmZtOpenId";
 const MEMBER: &str = "member-canary-55812093";
 const NAME: &str = "欧阳金丝雀";
@@ -28,7 +28,7 @@ fn files(at: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// A text's spellings: as it is, in UTF-16, escaped in JSON, percent-encoded.
+/// A text's spellings: plain, in UTF-16, escaped in JSON, percent-encoded.
 fn spellings(text: &str) -> Vec<Vec<u8>> {
     let wide: Vec<u16> = text.encode_utf16().collect();
     let mut all = vec![
@@ -68,7 +68,7 @@ impl Search {
         }
     }
 
-    /// Where they are, in the files of a server and in what it wrote to its log.
+    /// The places where they are found, in the files of a server and in its log.
     fn server(&self, server: &Server) -> BTreeSet<String> {
         let (mut paths, mut found) = (Vec::new(), BTreeSet::new());
         files(&server.state(), &mut paths);
@@ -108,7 +108,7 @@ fn no_file_and_no_line_of_the_log_holds_a_name_a_number_a_word_or_a_secret() {
         let id = conversation["id"].as_str().unwrap();
         let reply = agent.reply(id, REPLY);
         shop.wait_delivery(id, &reply, "sent");
-        // With a key, the answer is kept, too.
+        // With a key, the answer is kept too.
         let (path, body) =
             (format!("/api/conversations/{id}/messages"), json!({ "content": { "kind": "text", "text": REPLY } }));
         agent.api.post_once(&path, &body, &format!("key {id}")).expect(201);
@@ -118,11 +118,11 @@ fn no_file_and_no_line_of_the_log_holds_a_name_a_number_a_word_or_a_secret() {
     let (id, _) = shop.wait_text(REPLY);
     agent.act(&id, "transfer", &json!({ "to": { "group": shop.name }, "note": NOTE })).expect(200);
     person(&shop, &agent, &wechat);
-    // Refusals and what cannot be read are logged; the words are not.
+    // Refusals and unreadable items are logged, without their words.
     wechat.post("signature=0&timestamp=1&nonce=1", wechat.text(OPEN_ID, 8, WORDS)).refused(401, "signature_wrong");
     wechat.plain(format!("<xml><FromUserName>{OPEN_ID}</FromUserName><Content>{WORDS}")).expect(200);
     agent.api.post(&format!("/api/conversations/{id}/messages"), &json!({ "content": WORDS })).refused(422, "invalid_body");
-    // A platform that is away is logged, too.
+    // An unreachable platform is logged, too.
     shop.platform
         .script(warmline_simulate::channels::Rule::send(warmline_simulate::channels::Behaviour::Status(500)).once());
     let late = agent.reply(&shop.wait_text(&text).0, REPLY);
@@ -153,7 +153,7 @@ fn no_file_and_no_line_of_the_log_holds_a_name_a_number_a_word_or_a_secret() {
         &visitor.id,
         &platform_token,
     ]);
-    // Once while it runs, with the write-ahead log full of it, and once when all was written back.
+    // Searches once while it runs, with the write-ahead log full, and once after everything was written back.
     let mut found = search.server(&server);
     server.stop();
     found.extend(search.server(&server));
@@ -161,14 +161,14 @@ fn no_file_and_no_line_of_the_log_holds_a_name_a_number_a_word_or_a_secret() {
     assert!(found.is_empty(), "{found:#?}");
 }
 
-/// What there is about a person: looked at, corrected, exported; and one more who is erased.
+/// A person's data: it is read, corrected and exported. Another person is erased.
 fn person(shop: &Shop, agent: &Agent, wechat: &Wechat) {
     let customer = shop.conversation(&shop.wait_text(REPLY).0)["customer"]["id"].as_str().unwrap().to_owned();
     let of = |rest: &str| format!("/api/customers/{customer}{rest}");
     shop.admin.put(&of("/name"), &json!({ "name": CORRECTED })).expect(200);
     let number = json!({ "kind": "phone", "value": PHONE });
     shop.admin.post(&of("/identifiers"), &number).expect(200);
-    // Twice: the second time from what was kept beside the store.
+    // Twice: the second time comes from the cache beside the store.
     for _ in 0..2 {
         shop.admin.get(&of("/summary")).expect(200);
     }
@@ -227,7 +227,7 @@ fn an_agents_own_words_for_a_break_lie_nowhere_in_the_open() {
     let agent = shop.agent(1);
     let set =
         |reason| agent.api.put(&format!("/api/agents/{}/state", agent.id), &json!({ "state": "break", "reason": reason }));
-    // The reason stands in the event log, so it is a code of the brand's list and never a sentence.
+    // The reason is stored in the event log, so it is a code of the brand's list and never a sentence.
     set(REASON).refused(422, "bad_code");
     set("lunch").expect(200);
     server.stop();

@@ -1,4 +1,4 @@
-//! Pushpin in front of the same components, in place of the runner's own gateway.
+//! Pushpin in front of the same components, instead of the runner's own gateway.
 
 use crate::harness::{Options, Pushpin, Said, Server, Shop, Socket, Web, free_address, fresh, installed, until};
 use serde_json::{Value, json};
@@ -44,7 +44,7 @@ fn a_client_behind_pushpin_sends_hears_and_survives_a_restart_of_the_server() {
     };
     say(&mut socket, "有人吗");
     let id = shop.wait_state("assigned");
-    // Pushpin's parts find each other only after it answers: until then it holds nothing.
+    // Pushpin's parts find each other only after it answers. Until then it holds nothing.
     let mut stream = until("Pushpin holds a stream", || Some(visitor.stream(None)).filter(|stream| stream.status == 200));
     let long = "很长的答复 😀\n".repeat(440);
     for text in ["您好", long.as_str()] {
@@ -58,13 +58,13 @@ fn a_client_behind_pushpin_sends_hears_and_survives_a_restart_of_the_server() {
     assert_eq!(socket.next_within(Duration::from_secs(10)), Some(Said::Pong(Bytes::from_static(b"e1V3"))));
     assert_eq!(socket.sync(None).0, ["您好", long.as_str()]);
 
-    // A stream that begins in the middle goes on from there; one that missed everything gets everything.
+    // A stream that begins in the middle continues from there. One that missed everything gets everything.
     let mut late = visitor.stream(None);
     for text in ["您好", long.as_str()] {
         assert_eq!(late.next().data["content"]["text"], text);
     }
 
-    // The socket stays at Pushpin while the server is away.
+    // The socket stays at Pushpin while the server is stopped.
     let _server = server.restart(&options);
     say(&mut socket, "还在吗");
     shop.wait_text("还在吗");
@@ -73,7 +73,7 @@ fn a_client_behind_pushpin_sends_hears_and_survives_a_restart_of_the_server() {
     assert_eq!(stream.next().data["content"]["text"], "还在");
     assert_eq!(late.next().data["content"]["text"], "还在");
 
-    // The next conversation goes on in the same stream, on both.
+    // The next conversation continues in the same stream, on both.
     agent.close(&id);
     say(&mut socket, "又来了");
     let id = shop.wait_state("assigned");
@@ -81,7 +81,7 @@ fn a_client_behind_pushpin_sends_hears_and_survives_a_restart_of_the_server() {
     assert_eq!(socket.next()["message"]["content"]["text"], "欢迎回来");
     for stream in [&mut stream, &mut late] {
         assert_eq!(stream.next().data["content"]["text"], "欢迎回来");
-        // Meanwhile Pushpin has looked for what it missed, and nothing comes twice.
+        // Meanwhile Pushpin has asked for missed replies, and nothing comes twice.
         assert_eq!(stream.next_within(Duration::from_secs(14)), None);
     }
     agent.reply(&id, "再见");

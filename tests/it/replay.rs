@@ -1,4 +1,4 @@
-//! `warmline events` and `warmline replay`, the programs themselves, on the log of a server; and what staffing makes of that log.
+//! `warmline events` and `warmline replay`, as programs, on the log of a server; and the staffing figures of that log.
 
 use crate::harness::{Server, Shop, program, until};
 use serde_json::{Value, json};
@@ -37,7 +37,7 @@ fn a_servers_log_is_replayed_and_other_rules_tell_what_they_would_change() {
     until("the third was served", || (shop.conversation(&waits)["state"] == "assigned").then_some(()));
     agent.close(&waits);
 
-    // What came and what it took is counted from the same log.
+    // Contacts and their work are counted from the same log.
     let of = |staffing: &Value| {
         let groups = staffing["groups"].as_array().unwrap();
         groups.iter().find(|g| g["group"] == shop.name.as_str()).unwrap().clone()
@@ -66,7 +66,7 @@ fn a_servers_log_is_replayed_and_other_rules_tell_what_they_would_change() {
     assert_eq!((code, &told["decisions"]), (Some(0), &told["identical"]), "{told}");
     assert!(told["decisions"].as_i64().unwrap() >= 4, "{told}");
 
-    // Another group for the same words: nobody serves it, so all would wait there.
+    // Another group for the same words. It has no agents, so all contacts would wait there.
     let mut plan = shop.admin.get("/api/routing/plan").expect(200).json()["plan"].clone();
     plan["groups"].as_array_mut().unwrap().push(json!({ "id": "elsewhere", "name": "别处" }));
     plan["rules"] = json!([{ "group": "elsewhere" }]);
@@ -74,7 +74,7 @@ fn a_servers_log_is_replayed_and_other_rules_tell_what_they_would_change() {
     let (code, told, _) = said(&run(&["replay", log, "--rules", rules.to_str().unwrap()]));
     assert!(code == Some(0) && told.contains("elsewhere"), "{told}");
 
-    // A log that was tampered with does not come out the same, and says so.
+    // An altered log does not come out the same, and the replay reports it.
     let forged = lines.replacen("\"cause\":\"seat_free\"", "\"cause\":\"transfer\"", 1);
     assert_ne!(forged, lines);
     let (code, _, trouble) = said(&run(&["replay", file("replay-forged", forged.as_bytes()).to_str().unwrap()]));

@@ -8,7 +8,7 @@ fn id_of(value: &Value) -> String {
     value["id"].as_str().unwrap().to_owned()
 }
 
-/// A customer writes; gives the conversation.
+/// A customer writes. Returns the conversation.
 fn arrive(shop: &Shop, wechat: &Wechat, name: &str) -> String {
     wechat.say(name, &format!("我是 {name}"));
     shop.wait_text(&format!("我是 {name}")).0
@@ -22,7 +22,7 @@ fn a_working_day() {
     let first = arrive(&shop, &wechat, "oAlice");
     let second = arrive(&shop, &wechat, "oBob");
     assert_eq!(shop.conversation(&first)["state"], "queued", "nobody is at work");
-    // Coming to work takes from the queue what fits: the first.
+    // An agent who comes to work takes as many contacts from the queue as fit: the first.
     assert_eq!(agent.is("available")["load"], 1);
     assert_eq!(shop.conversation(&first)["agent"], agent.id.as_str());
     assert_eq!(shop.conversation(&second)["state"], "queued");
@@ -32,11 +32,11 @@ fn a_working_day() {
     assert_eq!(shop.conversation(&first)["state"], "waiting_on_customer");
     wechat.say("oAlice", "谢谢");
     until("it is the agent's turn", || (shop.conversation(&first)["state"] == "assigned").then_some(()));
-    // Closing gives the place to the next in line, in the same moment.
+    // Closing gives the place to the next in line, at the same moment.
     let closed = agent.close(&first);
     assert_eq!((&closed["state"], &closed["disposition"]), (&json!("closed"), &json!("resolved")));
     assert_eq!(shop.conversation(&second)["agent"], agent.id.as_str());
-    // Busy: what is held stays, nothing new comes.
+    // A busy agent keeps the present conversations and gets no new ones.
     agent.is("busy");
     agent.close(&second);
     let third = arrive(&shop, &wechat, "oCarol");
@@ -97,13 +97,13 @@ fn customers_of_rank_go_to_dedicated_agents_and_ahead_in_the_queue() {
     assert_eq!(shop.conversation(&vip)["vip"], true);
     let held = say("plain-1", &[]);
     assert_eq!(shop.conversation(&held)["agent"], plain.id.as_str());
-    // All are taken: who comes now waits, and a VIP waits in front.
+    // All agents are taken. A new contact waits, and a VIP waits before it.
     let (waiting, first_in_line) = (say("plain-2", &[]), say("vip-2", &["vip"]));
     assert_eq!(shop.conversation(&waiting)["state"], "queued");
     plain.close(&held);
     assert_eq!(shop.conversation(&first_in_line)["agent"], plain.id.as_str());
     assert_eq!(shop.conversation(&waiting)["state"], "queued");
-    // A dedicated agent who becomes free takes nobody else.
+    // A dedicated agent who becomes free takes no other customer.
     dedicated.close(&vip);
     assert_eq!(
         (dedicated.view()["load"].clone(), shop.conversation(&waiting)["state"].clone()),
@@ -111,7 +111,7 @@ fn customers_of_rank_go_to_dedicated_agents_and_ahead_in_the_queue() {
     );
     plain.close(&first_in_line);
     assert_eq!(shop.conversation(&waiting)["agent"], plain.id.as_str());
-    // The tag stays with the customer, and staff may take it away.
+    // The tag stays with the customer, and staff may remove it.
     let customer = shop.conversation(&vip)["customer"]["id"].as_str().unwrap().to_owned();
     let path = format!("/api/customers/{customer}");
     assert_eq!(shop.admin.get(&path).expect(200).json()["tags"], json!(["vip"]));
@@ -133,7 +133,7 @@ fn whoever_does_not_accept_in_time_loses_the_conversation_and_takes_a_break() {
     );
     let queued = shop.events().into_iter().rfind(|e| e["type"] == "conversation.queued").unwrap();
     assert_eq!(queued["data"]["requeued"], "accept_timeout");
-    // A colleague takes it and answers, which is accepting: it stays.
+    // A colleague takes it and answers, which accepts it: it stays.
     let colleague = shop.agent(2);
     assert_eq!(shop.conversation(&id)["agent"], colleague.id.as_str());
     colleague.reply(&id, "您好");
@@ -166,7 +166,7 @@ fn a_transfer_moves_the_load_and_the_note_and_frees_a_place() {
     let (id, waiting) = (arrive(&shop, &wechat, "oAlice"), arrive(&shop, &wechat, "oBob"));
     let second = shop.hire(1, &json!({}));
     second.is("busy");
-    // A person decided: a busy agent with room gets it all the same.
+    // A person decided, so a busy agent with room gets it nevertheless.
     let body = json!({ "to": { "agent": second.id }, "note": "懂日语的同事" });
     let moved = first.act(&id, "transfer", &body).expect(200).json();
     assert_eq!(moved["agent"], second.id.as_str());
@@ -175,11 +175,11 @@ fn a_transfer_moves_the_load_and_the_note_and_frees_a_place() {
     let messages = shop.messages(&id);
     assert_eq!(messages[1]["content"], json!({ "kind": "note", "text": "懂日语的同事" }));
     assert!(messages[1].get("delivery").is_none());
-    // It is another's now.
+    // Another agent holds it now.
     let body = json!({ "content": { "kind": "text", "text": "x" } });
     first.act(&id, "messages", &body).refused(404, "not_found");
     second.reply(&id, "こんにちは");
-    // To a group where nobody is free: it waits there, and agents of that group see it.
+    // A transfer to a group without a free agent: it waits there, and agents of that group see it.
     let other = Shop::open();
     let reader = other.hire(1, &json!({}));
     let moved = second.act(&id, "transfer", &json!({ "to": { "group": other.name } })).expect(200).json();
@@ -211,7 +211,7 @@ fn after_contact_work_spends_capacity_until_it_ends() {
     let (id, waiting) = (arrive(&shop, &wechat, "oAlice"), arrive(&shop, &wechat, "oBob"));
     assert_eq!(agent.close(&id)["state"], "wrap_up");
     assert_eq!((agent.view()["load"].clone(), shop.conversation(&waiting)["state"].clone()), (json!(1), json!("queued")));
-    // The customer speaks again: the talk goes on.
+    // The customer writes again, and the talk continues.
     wechat.say("oAlice", "还有一件事");
     until("it is the agent's again", || (shop.conversation(&id)["state"] == "assigned").then_some(()));
     agent.close(&id);
@@ -239,7 +239,7 @@ fn a_group_and_an_account_made_a_moment_ago_count_at_once_while_the_router_is_at
         for n in 0..3 {
             let (wechat, stop) = (&wechat, &stop);
             scope.spawn(move || {
-                // Customers enough to keep every shard of the inbox in motion.
+                // Enough customers to keep every shard of the inbox busy.
                 for customer in (0..32).cycle().take(3_000).take_while(|_| !stop.load(Ordering::Relaxed)) {
                     wechat.say(&format!("oBusy{n}-{customer}"), "在吗");
                 }

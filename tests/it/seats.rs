@@ -1,4 +1,4 @@
-//! Seats: AI and people, hand-over between them, presence, consulting, assigning, and what a decision says of itself.
+//! Seats: AI and people, hand-over between them, presence, consulting, assigning, and the explanations of decisions.
 
 use crate::harness::{Options, Server, Shop, until, workspace};
 use serde_json::{Value, json};
@@ -42,7 +42,7 @@ fn an_ai_seat_begins_and_hands_over_for_every_reason() {
         shop.events().iter().find(|e| handed(e)).map(|e| e["data"]["reason"].as_str().unwrap().to_owned())
     };
 
-    // It begins, answers on the channel, and keeps the conversation while it can.
+    // The AI seat begins, answers on the channel, and keeps the conversation while it can.
     wechat.say("oCalm", "什么时候发货");
     let (calm, _) = shop.wait_text("机器人：今天发货");
     let shown = shop.conversation(&calm);
@@ -56,7 +56,7 @@ fn an_ai_seat_begins_and_hands_over_for_every_reason() {
     let seats = decision["steps"][0]["seats"].as_array().unwrap();
     assert_eq!(seats.iter().find(refused).unwrap()["refused"], "other-kind");
 
-    // Each reason leads to people, and what was too unsure is not said.
+    // Each reason leads to people, and an answer that is too unsure is not sent.
     for (who, words, why) in
         [("oUnsure", "不确定的问题", "low_confidence"), ("oAngry", "气死我了", "anger"), ("oAsks", "要真人", "asked")]
     {
@@ -66,21 +66,21 @@ fn an_ai_seat_begins_and_hands_over_for_every_reason() {
         assert_eq!(reason(&id).as_deref(), Some(why));
         assert!(shop.messages(&id).iter().all(|m| m["from"] != "bot"), "{why}: nothing was said");
     }
-    // One turn without an answer is borne, two are not.
+    // One turn without an answer is tolerated, two are not.
     wechat.say("oHard", "不会的问题");
     let (hard, _) = shop.wait_text("请换个说法");
     assert_eq!(holder(&hard), bot.id);
     wechat.say("oHard", "还是不会");
     until("people", || (holder(&hard) == people.id).then_some(()));
     assert_eq!(reason(&hard).as_deref(), Some("failed_turns"));
-    // Words of the policy get people before the seat is asked: at the beginning and in the middle.
+    // Words of the policy lead to people before the seat is asked: at the beginning and in the middle.
     wechat.say("oComplains", "我要投诉");
     let (complains, _) = shop.wait_text("我要投诉");
     assert_eq!(holder(&complains), people.id);
     wechat.say("oCalm", "转人工");
     until("people", || (holder(&calm) == people.id).then_some(()));
     assert_eq!(reason(&calm).as_deref(), Some("word"));
-    // A human's turn is no AI seat's.
+    // An AI seat may not take a turn in a human's conversation.
     bot.act(&calm, "turn", &json!({ "messages": [{ "kind": "text", "text": "我还在" }] })).refused(404, "not_found");
     assert_eq!(bot.view()["load"], 0);
     until("the figures", || {
@@ -94,7 +94,7 @@ fn an_ai_seat_begins_and_hands_over_for_every_reason() {
 fn an_ai_seat_without_a_component_answers_by_the_api_and_people_step_in_where_none_is_there() {
     let shop = Shop::with(&json!({ "first": "ai", "accept_secs": 0 }));
     let (wechat, people) = (shop.wechat(), shop.agent(5));
-    // No AI seat is available: people.
+    // If no AI seat is available, people serve.
     wechat.say("oFirst", "有人吗");
     let (first, _) = shop.wait_text("有人吗");
     assert_eq!(shop.conversation(&first)["agent"], people.id.as_str());
@@ -130,14 +130,15 @@ fn a_colleague_is_asked_and_a_supervisor_assigns() {
     let seen = second.api.get(&path).expect(200).json();
     assert_eq!(seen["messages"][1]["content"], json!({ "kind": "note", "text": "这个批次能退吗" }));
     second.act(&id, "notes", &json!({ "text": "能退" })).expect(201);
-    // It stays where it is: the colleague neither answers nor closes.
+    // The conversation stays with its agent: the colleague can neither answer nor close.
     let reply = json!({ "content": { "kind": "text", "text": "您好" } });
     second.act(&id, "messages", &reply).refused(409, "not_yours");
     second.act(&id, "close", &json!({})).refused(409, "not_yours");
     second.api.delete(&format!("{path}/consult/{}", second.id)).expect(200);
     second.api.get(&path).refused(404, "not_found");
 
-    // Assigning: to nobody who is not there, not at work, or full; else out of any hands.
+    // Assigning fails for an unknown agent, one who is not at work, and a full one. Otherwise it takes the conversation
+    // from any agent.
     let assign = |agent: &str| shop.admin.post(&format!("{path}/assign"), &json!({ "agent": agent }));
     assign(&first.id).refused(409, "same_agent");
     assign(&second.id).refused(409, "agent_offline");
@@ -149,7 +150,7 @@ fn a_colleague_is_asked_and_a_supervisor_assigns() {
     assign(&second.id).expect(200);
     assert_eq!((first.view()["load"].clone(), second.view()["load"].clone()), (json!(0), json!(1)));
     first.act(&id, "assign", &json!({ "agent": first.id })).refused(403, "role_not_allowed");
-    // Force-close.
+    // A supervisor closes it by force.
     shop.admin.post(&format!("{path}/close"), &json!({})).expect(200);
     assign(&first.id).refused(409, "conversation_closed");
     assert_eq!(second.view()["load"], 0);
@@ -174,12 +175,12 @@ fn an_agent_changes_and_leaves() {
     ] {
         shop.admin.put(&path, &change).refused(422, code);
     }
-    // More capacity is filled at once; less takes nothing away.
+    // More capacity is filled at once. Less capacity takes nothing away.
     let changed = shop.admin.put(&path, &json!({ "capacity": 2.5, "skills": { "order": 3 } })).expect(200).json();
     assert_eq!((&changed["capacity"], &changed["load"], &changed["skills"]["order"]), (&json!(2.5), &json!(2), &json!(3)));
     let changed = shop.admin.put(&path, &json!({ "capacity": 1 })).expect(200).json();
     assert_eq!((&changed["capacity"], &changed["load"]), (&json!(1), &json!(2)));
-    // Gone: only when nothing is in hand, or what is goes back to the queue.
+    // An agent can be removed only without conversations, or if these go back to the queue.
     shop.admin.delete(&path).refused(409, "agent_has_conversations");
     shop.admin.delete(&format!("{path}?requeue=true")).expect(200);
     shop.admin.get(&path).refused(404, "not_found");

@@ -1,4 +1,5 @@
-//! `warmline-lab simulate`, the program itself: the customers of every channel write, and what it says was taken is stored.
+//! `warmline-lab simulate`, as a program: the customers of every channel write, and the messages that it reports as
+//! accepted are stored.
 
 use crate::harness::{Server, at_once, lab, until};
 use serde_json::Value;
@@ -19,7 +20,7 @@ fn simulate(channel: &str, more: &[&str]) -> Output {
         .unwrap()
 }
 
-/// What it says went wrong.
+/// The faults that it reports.
 fn complaint(output: &Output) -> String {
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     String::from_utf8_lossy(&output.stderr).lines().find_map(|line| line.strip_prefix("error: ").map(str::to_owned)).unwrap()
@@ -35,12 +36,13 @@ fn what_the_customers_of_every_channel_write_is_stored() {
         let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
         let count = |name: &str| summary[name].as_i64().unwrap();
         assert!(count("sent") > 0 && count("lost") == 0, "{channel}: {summary}");
-        // What is kept and hinted at is acknowledged and fetched; what is kept in silence is only fetched.
+        // Messages that are kept and announced are acknowledged and fetched. Messages that are kept silently are only
+        // fetched.
         assert!(count("acknowledged") == count("sent") || count("kept") == count("sent"), "{channel}: {summary}");
         assert_eq!(count("fetched"), count("kept"), "{channel}: {summary}");
-        // The subject of a new thread is kept as an event of its own.
+        // The subject of a new thread is stored as an event of its own.
         let each = if channel == "email" { 2 } else { 1 };
-        // The platform has given it out some moments before it is stored.
+        // The platform gives messages out some moments before they are stored.
         let all = count("sent") * each;
         until(&format!("{channel}: {summary}"), || (SERVER.stored_of(channel, account) >= all).then_some(()));
         assert_eq!(SERVER.stored_of(channel, account), all, "{channel}: {summary}");

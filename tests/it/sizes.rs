@@ -1,17 +1,17 @@
-//! What each component weighs. Its code is mapped into every instance, so what grows costs each request.
+//! The size of each component. Its code is mapped into every instance, so each byte costs on each request.
 
 use crate::harness::workspace;
 
-/// Bytes that an adapter may have. Of these about 35,000 read what platforms send item by item, mend characters that were cut, and
-/// keep what nobody can read; know a repeat by its sender and words; and try replies until their window closes. About 10,000 came
-/// when `kernel` and `transport` became crates of their own. WeCom, which is two channels, is the largest.
+/// The limit for an adapter, in bytes. About 35,000 of these read a platform's items one by one, mend cut characters, keep
+/// unreadable items, recognise a repeat by its sender and words, and try replies until their window closes. About 10,000
+/// came when `kernel` and `transport` became crates of their own. WeCom, which is two channels, is the largest.
 const ADAPTER: u64 = 790_000;
-/// Bytes that one may have which needs a whole library of legacy character sets (tables of 190 kB), and RSA or MIME beside it.
-/// MIME is read by a reader of our own, with the names of all HTML entities (24 kB); what makes mails as programs write them
-/// readable (types, charsets that are called wrongly, pictures inside of documents, reports) takes 29 kB; what is whole of a push that is
-/// cut takes 4 kB.
+/// The limit for an adapter that needs a whole library of legacy character sets (tables of 190 kB), and RSA or MIME beside
+/// it. Our own reader reads MIME, with the names of all HTML entities (24 kB). The code that makes the mails of programs
+/// readable (types, wrongly named charsets, pictures inside documents, reports) takes 29 kB. The code that saves the
+/// complete items of a truncated push takes 4 kB.
 const LARGE: u64 = 1_080_000;
-/// Those.
+/// The components with the larger limit.
 const WITH_CHARACTER_SETS: [&str; 2] = ["channel_alipay.wasm", "channel_email.wasm"];
 
 #[test]

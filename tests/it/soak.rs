@@ -1,8 +1,9 @@
-//! Sixty-four clients at once for a while, with agents who come and go as they like, once undisturbed and once with `kill -9` in
-//! between: never above capacity at any moment, every conversation with exactly one seat or in exactly one queue, none lost; and
-//! every decision in the log comes out the same when it is made again.
+//! Sixty-four clients at once for a while, with agents who come and go as they like, once undisturbed and once with `kill
+//! -9` in between. No agent is above capacity at any moment, every conversation has exactly one seat or queue, and none is
+//! lost. Every decision in the log comes out the same when it is made again.
 //!
-//! `WARMLINE_SOAK_SECS` says how long; without it, long enough to see something and short enough for every run of the tests.
+//! `WARMLINE_SOAK_SECS` sets the duration. The default is long enough to find faults and short enough for every run of the
+//! tests.
 
 use crate::harness::{Options, Server, Shop, at_once, free_address, try_send, within};
 use serde_json::{Value, json};
@@ -29,7 +30,7 @@ impl Dice {
     }
 }
 
-/// One request by one bearer; nothing where the server is not there just now.
+/// One request by one bearer; `None` if the server cannot be reached at the moment.
 fn ask(base: &str, token: &str, method: &str, path: &str, body: &Value) -> Option<Value> {
     let headers = [("authorization", format!("Bearer {token}")), ("content-type", "application/json".to_owned())];
     let body = if body.is_null() { String::new() } else { body.to_string() };
@@ -38,7 +39,7 @@ fn ask(base: &str, token: &str, method: &str, path: &str, body: &Value) -> Optio
     (answer.status < 300).then(|| answer.json())
 }
 
-/// An agent's work: whatever comes to mind next, at once.
+/// An agent's work: random actions, one after the other.
 fn work(base: &str, token: &str, id: &str, colleagues: &[String], groups: &[String], dice: &mut Dice) {
     let mine = ask(base, token, "GET", "/api/conversations?limit=200", &Value::Null).unwrap_or_default();
     let open: Vec<&Value> = mine["items"].as_array().into_iter().flatten().filter(|c| c["state"] != "closed").collect();
@@ -100,7 +101,7 @@ fn soak(name: &str, kills: bool) {
                         let body = wechat.message(&who, "text", &[("Content", "在吗")]);
                         let headers = [("content-type", "text/xml".to_owned())];
                         let url = format!("{}?{}", wechat.url, wechat.query());
-                        // What was not acknowledged is told again, as the platform does.
+                        // Unacknowledged messages are sent again, as by the platform.
                         while Instant::now() < end {
                             if try_send("POST", &url, &headers, body.clone()).is_ok_and(|a| a.status == 200) {
                                 said += 1;
@@ -128,8 +129,8 @@ fn soak(name: &str, kills: bool) {
         clients.join().unwrap();
     });
 
-    // Nobody does anything any more, but time passes: what is in the inbox finds its conversation, and agents who give no sign of life
-    // lose theirs. So log and state are those of one moment only where no event came while they were read.
+    // Nobody acts any more, but time passes: inbox rows find their conversations, and agents without a sign of life lose
+    // theirs. Log and state are therefore those of one moment only if no event came while they were read.
     let acknowledged = acknowledged.into_inner().unwrap();
     let (events, conversations, agents) = within(
         Duration::from_secs(60),
@@ -155,10 +156,11 @@ fn soak(name: &str, kills: bool) {
     println!("{name}: {acknowledged} messages acknowledged; {report}; {}", done.same);
     assert!(report.is_clean(), "{report}");
     assert!(done.same.all(), "{}", done.same);
-    // Something was decided. How much depends on what else the machine does.
+    // Decisions were made. Their number depends on the other load of the machine.
     assert!(report.assignments > 10 && done.same.decisions > 10, "{report}");
 
-    // And the state agrees with the log: each customer has one open conversation at most, each agent what is in its hands.
+    // The state agrees with the log: each customer has at most one open conversation, and each agent's load equals the
+    // conversations they hold.
     let mut held: BTreeMap<String, f64> = BTreeMap::new();
     let (mut open, mut in_hand, mut queued) = (BTreeSet::new(), 0, 0);
     for c in conversations {

@@ -1,4 +1,4 @@
-//! WebSockets of the web chat and the app: through the runner's own gateway, and through Pushpin where it is installed.
+//! WebSockets of the web chat and the app: through the runner's own gateway, and through Pushpin if it is installed.
 
 use crate::harness::{Options, Said, Server, Shop, Socket, Visitor, fresh, now, send};
 use serde_json::{Value, json};
@@ -33,7 +33,7 @@ fn a_visitor_writes_and_hears_over_one_socket() {
     assert_eq!(heard["message"]["content"], json!({ "kind": "text", "text": "您好" }));
     assert!(heard["message"].get("agent").is_none(), "a customer is not told which agent");
     shop.wait_delivery(&id, &reply, "sent");
-    // The same message again, as after a broken connection, is there once.
+    // The same message again, as after a broken connection, is stored once.
     socket.say(&sent);
     assert_eq!(socket.next()["type"], "received");
     socket.say(&message("后来"));
@@ -79,7 +79,7 @@ fn every_socket_of_a_visitor_hears_and_no_other() {
         assert_eq!(socket.next()["message"]["content"]["text"], "只给您");
     }
     assert_eq!(other.next_within(Duration::from_millis(500)), None);
-    // Not even by a forged session or cursor: what the gateway sets, a client cannot.
+    // A forged session or cursor does not help either: a client cannot set the gateway's headers.
     let headers = [("meta-session", "00".to_owned()), ("connection-id", "1".to_owned())];
     let url = format!("{}/ws?access_token={}", stranger.url, stranger.token);
     let mut forged = Socket::open(&url, &headers).unwrap();
@@ -142,7 +142,7 @@ fn the_handshake_needs_a_token_an_origin_and_the_gateway() {
     assert_eq!(Socket::open(&format!("{}-other/ws", web.url), &[]).err(), Some(404));
     let url = format!("{}/ws?access_token={}", web.url, visitor.token);
     send("GET", &url, &[], "").refused(426, "websocket_only");
-    // Whoever reaches the component without the gateway is not believed.
+    // A request that reaches the component without the gateway is refused.
     let forged = |sig: Option<&str>| {
         let mut headers = vec![("content-type", "application/websocket-events".to_owned())];
         headers.extend(sig.map(|sig| ("grip-sig", sig.to_owned())));

@@ -1,5 +1,5 @@
-//! A store that is locked or full: nothing is acknowledged that is not stored, the platform is told when to come back, and
-//! what it then repeats is stored once.
+//! A store that is locked or full: nothing is acknowledged that is not stored, the platform learns when to come back, and
+//! its repeats are stored once.
 
 use crate::harness::{Answer, Options, Server, Shop, until};
 use serde_json::json;
@@ -36,7 +36,7 @@ fn a_locked_store_acknowledges_nothing_and_the_retry_is_stored_once() {
             scope.spawn(|| ("webchat", visitor.post(&by_web))),
             scope.spawn(|| ("api", agent.api.post_once(&path, &reply, "the-key"))),
         ];
-        // Lists go on meanwhile. What was said is shown to nobody of whom it cannot be noted that they read it.
+        // Lists still work. Messages are shown to nobody, since the log cannot note the reader.
         shop.admin.get("/api/conversations").expect(200);
         unacknowledged("reading", &shop.admin.get(&format!("/api/conversations/{early}")), "store_busy");
         for post in posts {
@@ -69,8 +69,7 @@ fn a_full_store_acknowledges_nothing_and_takes_the_retry_once_there_is_room() {
     let wechat = shop.wechat();
     wechat.say("oAlice", "装得下");
     shop.wait_text("装得下");
-    // A limit on the size of files is the way to fill a disk that needs neither a disk nor rights. The write-ahead log is the
-    // first to reach it.
+    // A limit on the size of files fills a disk without needing a disk or rights. The write-ahead log reaches it first.
     let server = server.restart(&Options { blocks: 2 * 512, ..Options::default() });
     let here = |server: &Server| {
         let mut moved = wechat.clone();
@@ -97,7 +96,7 @@ fn a_full_store_acknowledges_nothing_and_takes_the_retry_once_there_is_room() {
     let roomy = here(&server);
     assert_eq!(roomy.plain(&webhook).expect(200).text(), "success");
     stored.push(id);
-    // All that was acknowledged is there, once, and the refused one beside it.
+    // Every acknowledged message is there, once, and so is the refused one.
     let admin = server.admin();
     let conversation = admin.all("/api/conversations")[0]["id"].as_str().unwrap().to_owned();
     let numbers = |messages: Vec<serde_json::Value>| -> Vec<u64> {

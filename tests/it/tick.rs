@@ -1,11 +1,11 @@
-//! The tick may come from anywhere, at any time, several at once.
+//! The tick may come from anywhere, at any time, and several at once.
 
 use crate::harness::{Options, Server, Shop, at_once, free_address, send, until};
 use serde_json::{Value, json};
 
 #[test]
 fn overlapping_ticks_do_what_is_due_once() {
-    // No clock of the runner's own and no nudges: everything below is done by the ticks that the test sends.
+    // The runner has no clock of its own here, and there are no nudges: the test's ticks do everything below.
     let options = Options {
         arguments: vec!["--tick".into(), "nobody:/tick".into()],
         environment: vec![("SPIN_VARIABLE_INTERNAL_CALLS".into(), "chain".into())],
@@ -71,7 +71,7 @@ fn calls_through_the_public_address_do_what_chained_ones_do_and_need_the_token()
     let server = Server::with("public", &options);
     let shop = Shop::on(&server, &json!({}));
     let (wechat, agent) = (shop.wechat(), shop.agent(4));
-    // Nudges alone: from the channel to the router, from the desk to the channel.
+    // Nudges alone: from the channel to the router, and from the desk to the channel.
     wechat.say("oAlice", "在吗");
     let (id, _) = shop.wait_text("在吗");
     agent.reply(&id, "在的");
@@ -97,7 +97,7 @@ fn the_tick_needs_the_token_of_operations() {
     shop.admin.post("/api/tick", &json!({})).expect(200);
     let answer = send("POST", &format!("{}/api/tick", crate::harness::shared().base()), &[], "");
     answer.refused(401, "token_missing");
-    // The inner paths are nobody's from outside.
+    // The inner paths cannot be reached from outside.
     for path in ["/tick", "/router/tick", "/deliver", "/drain", "/internal/router/tick", "/internal/channel-wechat/deliver"]
     {
         let answer = send("POST", &format!("{}{path}", crate::harness::shared().base()), &[], "");

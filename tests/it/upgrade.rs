@@ -5,7 +5,7 @@ use serde_json::Value;
 use std::fs::File;
 use std::path::Path;
 
-/// What tests/stores/README.md says is in the store.
+/// The content of the store, as tests/stores/README.md describes it.
 const CONVERSATIONS: usize = 19;
 const FROM_CUSTOMERS: usize = 34;
 
@@ -44,7 +44,7 @@ fn a_store_of_the_release_before_opens_and_all_that_is_in_it_can_be_read_counted
     let erasure = format!("/api/erasures/{}", erasure["id"].as_str().unwrap());
     until("the customer is erased", || admin.get(&erasure).expect(200).json()["done_at"].is_string().then_some(()));
 
-    // The release before refuses a store with a higher number than it knows.
+    // The previous release refuses a store with a higher number than it knows.
     server.stop();
     let db = rusqlite::Connection::open(server.state().join("sqlite.db")).unwrap();
     assert_eq!(db.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0)).unwrap(), 12);

@@ -1,4 +1,4 @@
-//! Chat on web pages: sessions, messages, the stream of replies and its fallback, and who may use it from where.
+//! Chat on web pages: sessions, messages, the stream of replies and its fallback, and the origins that may use it.
 
 use crate::harness::{Shop, Visitor, send, until};
 use serde_json::{Value, json};
@@ -46,7 +46,7 @@ fn a_stream_that_broke_goes_on_without_loss_or_double() {
     assert!(again.next_within(Duration::from_millis(600)).is_none(), "nothing comes twice");
     let texts: Vec<&str> = rest.iter().map(|e| e.data["content"]["text"].as_str().unwrap()).collect();
     assert_eq!(texts, ["第 2 条", "第 3 条", "第 4 条", "第 5 条"]);
-    // A new page without a place sees the whole newest conversation.
+    // A new page without a cursor sees the whole newest conversation.
     assert_eq!(visitor.texts().len(), 6);
 }
 
@@ -128,7 +128,7 @@ fn a_visitor_never_sees_the_replies_of_another() {
     for visitor in &visitors {
         assert_eq!(visitor.texts(), [format!("给 {}", visitor.id)]);
     }
-    // Even with a cursor out of another's stream.
+    // A cursor of another visitor's stream does not help either.
     let cursor = visitors[0].poll("", 0).expect(200).json()["next"].as_str().unwrap().to_owned();
     let page = visitors[1].poll(&cursor, 0);
     let items = page.json()["items"].as_array().cloned().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! WeChat official accounts, from the webhook to what the agent sees, and the reply in the webhook's own answer.
+//! WeChat official accounts, from the webhook to the agent's view, and the reply in the webhook's own answer.
 
 use crate::harness::{Shop, Wechat, now, send, until};
 use serde_json::{Value, json};
@@ -37,7 +37,7 @@ fn a_text_is_acknowledged_stored_assigned_and_visible() {
     assert_eq!(message["content"], json!({ "kind": "text", "text": "你好，我的订单 A1 到哪了？😀" }));
     assert_eq!((&message["direction"], &message["from"], &message["n"]), (&json!("in"), &json!("customer"), &json!(1)));
     assert_eq!(agent.view()["load"], 1);
-    // The agent sees it with the agent's own token, too.
+    // The agent also sees it with the agent's own token.
     assert_eq!(agent.api.get(&format!("/api/conversations/{id}")).expect(200).json()["id"], id.as_str());
 }
 
@@ -64,7 +64,7 @@ fn an_account_that_takes_both_reads_encrypted_and_plain_messages() {
     assert_eq!(shop.messages(&id).len(), 2);
 }
 
-/// Sends one message and gives what the agent sees of it.
+/// Sends one message and returns the agent's view of it.
 fn seen(shop: &Shop, wechat: &Wechat, from: &str, kind: &str, fields: &[(&str, &str)]) -> Value {
     let before = shop.conversations().len();
     assert_eq!(wechat.plain(wechat.message(from, kind, fields)).expect(200).text(), "success");
@@ -127,7 +127,7 @@ fn events_are_kept_but_seek_nobodys_attention() {
     assert_eq!(messages[0]["content"], expected);
     assert_eq!(messages[1]["content"]["key"], "menu_orders");
     assert_eq!((agent.view()["load"].clone(), shop.count("conversation.assigned")), (json!(0), 0));
-    // Once the customer speaks, an agent gets it all.
+    // Once the customer writes, an agent gets all of it.
     wechat.say("oFan", "有人吗");
     assert_eq!(shop.wait_state("assigned"), id);
 }
@@ -165,13 +165,13 @@ fn a_passive_reply_is_in_the_answer_and_in_the_answer_to_the_retry_and_nowhere_e
     let field = |name| element(&xml, name).unwrap_or_default().to_owned();
     assert_eq!((field("ToUserName"), field("FromUserName")), ("oAlice".into(), wechat.account.clone()));
     assert_eq!((field("MsgType"), field("Content")), ("text".into(), "您好，稍等片刻".into()));
-    // The platform did not hear the answer and sends the webhook again.
+    // The platform did not receive the answer and sends the webhook again.
     let again = wechat.plain(&webhook).expect(200).text();
     assert_eq!(element(&again, "Content"), Some("您好，稍等片刻"));
     let (id, greeting) = shop.wait_text("您好，稍等片刻");
     assert_eq!((&greeting["from"], &greeting["delivery"]["state"]), (&json!("system"), &json!("sent")));
     assert_eq!(shop.count("delivery.sent"), 1);
-    // What comes later goes by the API; the greeting does not go there behind it.
+    // Later replies go by the API. The greeting does not follow them there.
     let (agent_reply, holder) = ("有什么可以帮您", shop.conversation(&id)["agent"].as_str().unwrap().to_owned());
     assert!(!holder.is_empty());
     shop.admin
@@ -223,14 +223,14 @@ fn a_picture_is_fetched_when_somebody_looks_and_only_for_who_may() {
     let answer = agent.api.get(&picture).expect(200);
     assert_eq!((answer.header("content-type"), &answer.body[..]), (Some("image/jpeg"), &b"picture-1"[..]));
     assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
-    // The token is replaced where the platform refuses it.
+    // The token is replaced if the platform refuses it.
     shop.platform.expire_token();
     agent.api.get(&picture).expect(200);
-    // A page of a stranger's making is bytes to be saved, and nothing to be shown.
+    // A page made by a stranger is bytes to save, and is not shown.
     let page = agent.api.get(&sees("oBob", "page-1")).expect(200);
     assert_eq!(page.header("content-type"), Some("application/octet-stream"));
     agent.api.get(&sees("oCarol", "gone-1")).refused(502, "media_unavailable");
-    // Not for another's eyes, and not what does not exist.
+    // Other agents cannot see it, and a missing one cannot be fetched.
     shop.hire(1, &json!({})).api.get(&picture).refused(404, "not_found");
     send("GET", &format!("{}{picture}", shop.base), &[], "").refused(401, "token_missing");
     let (conversation, _) = picture.rsplit_once('.').unwrap();

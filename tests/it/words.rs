@@ -1,4 +1,4 @@
-//! What customers' words do and what replies may carry, through the real components.
+//! The effects of customers' words, and the limits of replies, through the real components.
 
 use crate::harness::{Answer, Shop, now, send, until};
 use serde_json::{Value, json};
@@ -84,7 +84,7 @@ fn f8_what_cannot_be_carried_is_refused_when_it_is_sent() {
     agent.api.post(&path, &json!({ "content": { "kind": "image", "media": {} } })).refused(422, "media_id_missing");
     assert_eq!(shop.messages(&id).len(), 1, "nothing was stored");
     agent.api.post(&path, &link("miniprogram://wxown/pages/a#M")).expect(201);
-    // A compressed body is refused on every route, and the answer says what to do.
+    // A compressed body is refused on every route, and the answer gives the advice.
     let gzip = [("content-type", "text/xml".to_owned()), ("content-encoding", "gzip".to_owned())];
     let refused = send("POST", &format!("{url}?{query}"), &gzip, body).refused(415, "body_encoded");
     assert_eq!(refused.header("accept-encoding"), Some("identity"));

@@ -9,10 +9,10 @@ use anyhow::{Context as _, Result};
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
-/// Starts the server by `command`, then `warmline-lab demo` against it. Ctrl-C reaches both, since they share the
-/// terminal; when one of them ends, the other is ended too.
+/// Starts the server with `command`, then `warmline-lab demo` against it. Ctrl-C reaches both, since they share the
+/// terminal. When one of them ends, the other is ended too.
 pub fn run(command: &mut Command, lab: &Path, state: &Path) -> Result<ExitCode> {
-    // The children act on Ctrl-C; this process waits for them.
+    // The children act on Ctrl-C, and this process waits for them.
     ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::Relaxed)).context("cannot handle Ctrl-C")?;
     let mut server = command.stdout(Stdio::piped()).spawn().context("cannot start the server")?;
     let output = server.stdout.take().context("the server has no output")?;

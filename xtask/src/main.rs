@@ -1,4 +1,5 @@
-//! `cargo xtask`: the project's commands. They build what is needed and hand over to the binaries `warmline` and `warmline-lab`.
+//! `cargo xtask`: the project's commands. They build the necessary parts and hand over to the binaries `warmline` and
+//! `warmline-lab`.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -13,7 +14,7 @@ mod guide;
 const TARGET: &str = "wasm32-wasip2";
 const PROXY: &str = "SPIN_VARIABLE_PLATFORM_PROXY";
 
-/// The operators' program and the developers', each in the package of its name.
+/// The operators' program and the developers' program, each in the package of its name.
 const WARMLINE: &str = "warmline";
 const LAB: &str = "warmline-lab";
 
@@ -39,11 +40,11 @@ enum Task {
     /// Measure speed and memory; arguments go to `warmline-lab bench`
     #[command(after_help = BENCH_HELP)]
     Bench(Rest),
-    /// Write what comes from the code into docs/
+    /// Write the generated parts of docs/
     Docs,
     /// Follow docs/ADD_A_CHANNEL.md to the letter, in a copy of the sources; takes minutes
     Guide,
-    /// Check that the embedded runner, or what serves at --url, behaves as the components expect
+    /// Check that the embedded runner, or the server at --url, behaves as the components expect
     Conformance(Conformance),
 }
 
@@ -58,7 +59,7 @@ struct Up {
     /// Let simulated customers and agents talk
     #[arg(long)]
     demo: bool,
-    /// What a commit survives: a power cut (full) or a crash of the process (normal)
+    /// Durability of a commit: it survives a power cut (full) or a crash of the process (normal)
     #[arg(long, value_enum, default_value_t = Durability::Full)]
     durability: Durability,
     #[command(flatten)]
@@ -74,7 +75,7 @@ enum Durability {
     Normal,
 }
 
-/// How the components are built. The runner is always optimised: it would be of no use otherwise.
+/// The profile of the components. The runner is always optimised, because without optimisation it would be useless.
 #[derive(Debug, Clone, Copy, Args)]
 struct Profile {
     /// Optimised components (the default)
@@ -93,13 +94,13 @@ struct Rest {
 }
 
 impl Rest {
-    /// Whether help is asked for behind other arguments. What stands behind `--` is for the program that is run.
+    /// Whether the arguments ask for help after other arguments. Arguments after `--` are for the program that is run.
     fn wants_help(&self) -> bool {
         self.rest.iter().take_while(|word| *word != "--").any(|word| word == "-h" || word == "--help")
     }
 }
 
-/// What `cargo xtask test` does with its arguments.
+/// The help of `cargo xtask test`.
 const TEST_HELP: &str = "\
 The arguments go to `cargo test --release`, after everything that tests need was built:
   cargo xtask test                            all tests, then the conformance checks
@@ -108,7 +109,7 @@ The arguments go to `cargo test --release`, after everything that tests need was
   cargo xtask test webchat -- --nocapture     what stands behind -- goes to the test programs; see `cargo test --help`
 A first run builds for minutes (README.md says how many); later runs build what changed.";
 
-/// What `cargo xtask bench` takes. The flags are those of `warmline-lab bench`; this program does not link it.
+/// The help of `cargo xtask bench`. The flags are those of `warmline-lab bench`, which this program does not link.
 const BENCH_HELP: &str = "\
 The arguments go to `warmline-lab bench`, after it was built:
   cargo xtask bench                           all parts; takes an hour or more
@@ -119,7 +120,7 @@ Parts: ingest (webhook to acknowledgement), e2e (webhook to agent), push (a repl
 
 #[derive(Debug, Args)]
 struct Conformance {
-    /// Check what serves tests/probe/spin.toml at this address, such as a Spin
+    /// Check the server of tests/probe/spin.toml at this address, such as a Spin
     #[arg(long, value_name = "URL")]
     url: Option<String>,
 }
@@ -138,7 +139,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// The subcommand whose help is asked for behind other arguments: nothing is built for that.
+/// The subcommand whose help is asked for after other arguments. Nothing is built for that.
 fn help_wanted(task: &Task) -> Option<&'static str> {
     match task {
         Task::Test(rest) if rest.wants_help() => Some("test"),
@@ -195,7 +196,7 @@ fn run(task: Task) -> Result<ExitCode> {
         }
         Task::Guide => {
             build_components(Profile { release: true, debug: false }, &[])?;
-            // What the tests left is there already.
+            // The output of the tests is there already.
             build_tests()?;
             guide::run()
         }
@@ -229,7 +230,7 @@ fn serve(up: Up) -> Result<ExitCode> {
             Durability::Normal => "normal",
         },
     ]);
-    // Adapters may reach simulators on this machine, as the demo and every developer needs; elsewhere only what is set.
+    // Adapters may reach simulators on this machine, as the demo and every developer needs, unless the variable is set.
     if std::env::var_os(PROXY).is_none() {
         command.env(PROXY, "http://127.0.0.1:*");
     }
@@ -240,7 +241,7 @@ fn serve(up: Up) -> Result<ExitCode> {
     if up.demo { demo::run(&mut command, &binary(LAB)?, &up.state) } else { hand_over(&mut command) }
 }
 
-/// Makes sure that nobody listens on the port, before anything is built for it.
+/// Checks that the port is free, before anything is built for it.
 fn ensure_free(port: u16) -> Result<()> {
     if port == 0 {
         return Ok(());
@@ -251,7 +252,7 @@ fn ensure_free(port: u16) -> Result<()> {
     })
 }
 
-/// Builds every component, in one cargo invocation, and the packages named besides.
+/// Builds every component, in one cargo invocation, and the given further packages.
 fn build_components(profile: Profile, besides: &[&str]) -> Result<()> {
     ensure_target()?;
     let mut packages = Vec::new();
@@ -278,26 +279,26 @@ fn build_packages(packages: &[String], debug: bool) -> Result<()> {
     check(command.status(), "building the components")
 }
 
-/// Both programs at once: what they share is then compiled once, with the features that both want.
+/// Builds both programs at once, so that their shared crates are compiled once, with the features of both.
 fn build_host() -> Result<()> {
     let packages = ["--package", WARMLINE, "--package", LAB];
     check(cargo().args(["build", "--release"]).args(packages).status(), "building the runner and the laboratory")
 }
 
-/// The runner with everything that tests need besides, so that the features of what they share are settled once: a runner built
-/// for itself would have Wasmtime compiled twice.
+/// Builds the runner with everything else that the tests need, so that the features of the shared crates are settled once.
+/// A runner built separately would compile Wasmtime twice.
 fn build_tests() -> Result<()> {
     check(cargo().args(["build", "--release", "--all-targets"]).status(), "building the runner and the tests")
 }
 
-/// Makes sure that Rust can compile for Wasm.
+/// Checks that Rust can compile for Wasm.
 fn ensure_target() -> Result<()> {
     let remedy = || {
         format!(
             "the Rust target {TARGET} is missing and could not be added. Install rustup (https://rustup.rs), or run: rustup target add {TARGET}"
         )
     };
-    // Where the standard library of the target lies, it is there: quicker than asking rustup each time.
+    // If the standard library of the target exists, the target is installed. This is quicker than asking rustup each time.
     let sysroot = Command::new("rustc").args(["--print", "sysroot"]).output().with_context(remedy)?;
     let sysroot = String::from_utf8_lossy(&sysroot.stdout).trim().to_owned();
     if Path::new(&sysroot).join("lib/rustlib").join(TARGET).join("lib").exists() {
@@ -309,7 +310,7 @@ fn ensure_target() -> Result<()> {
     Ok(())
 }
 
-/// The name in a package's manifest; asking cargo would cost more than all the rest of a warm start.
+/// The name in a package's manifest. Asking cargo would take longer than the rest of a warm start.
 fn package_name(manifest: &Path) -> Result<String> {
     let text = std::fs::read_to_string(manifest).with_context(|| format!("cannot read {}", manifest.display()))?;
     let name = text.lines().find_map(|line| {
@@ -326,7 +327,8 @@ fn root() -> Result<PathBuf> {
 
 fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    // What cargo said to this program about this program is not for the builds that it starts: some would start anew for it.
+    // Cargo's variables about this program are removed from the builds that it starts: some builds would start again
+    // because of them.
     for (name, _) in std::env::vars_os() {
         if name.to_str().is_some_and(|n| n.starts_with("CARGO_PKG_") || n.starts_with("CARGO_MANIFEST_")) {
             command.env_remove(name);
@@ -357,7 +359,7 @@ fn done(status: std::io::Result<ExitStatus>) -> Result<ExitCode> {
     Ok(ExitCode::from(code.unwrap_or(1)))
 }
 
-/// Becomes the command, so that signals and the exit code are its own.
+/// Replaces this process by the command, so that signals and the exit code are the command's own.
 #[cfg(unix)]
 fn hand_over(command: &mut Command) -> Result<ExitCode> {
     let error = std::os::unix::process::CommandExt::exec(command);

@@ -8,7 +8,7 @@ use warmline_quality::steps;
 use warmline_spin::incoming::serve;
 use warmline_spin::{IncomingRequest, ResponseOutparam, World};
 
-/// How long one call inspects.
+/// The time for which one call inspects.
 const BUDGET_MS: i64 = 5_000;
 
 #[spin_sdk::http_component]

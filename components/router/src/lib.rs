@@ -3,7 +3,7 @@
 //! * `POST /drain?shard=N`: one shard; answers `more` if time ran out before the shard was empty;
 //! * `POST /tick`: time-outs, and every shard with waiting rows.
 //!
-//! If AI seats have something to answer, the component `bot` is told. It asks the API which conversations these are.
+//! If AI seats have something to answer, the component `bot` is called. It asks the API which conversations these are.
 
 #![expect(unsafe_code, reason = "the entry point that Spin's macro writes")]
 
@@ -18,12 +18,12 @@ use warmline_spin::outgoing::{all, sleep};
 use warmline_spin::{IncomingRequest, ResponseOutparam, World, internal};
 use warmline_store::inbox::{SHARDS, waiting_shards};
 
-/// How long one call drains: less than any platform's limit on a request.
+/// The time for which one call drains: less than any platform's limit on a request.
 const BUDGET_MS: i64 = 5_000;
-/// The pause between batches. Under load it gathers messages into batches, which would otherwise be a transaction each. A
+/// The pause between batches. Under load it gathers messages into batches; otherwise each message would be a transaction. A
 /// message that finds the shard idle is handled at once.
 const LOOK_MS: u64 = 3;
-/// How often an empty shard is read before it is released. While it is held, webhooks need not wake anybody.
+/// The number of reads of an empty shard before it is released. While it is held, webhooks need not wake anybody.
 const LINGER: u32 = 10;
 
 #[spin_sdk::http_component]
@@ -43,7 +43,7 @@ async fn answer(request: &Request) -> Result<Response, Problem> {
         }
         "/tick" => {
             tick::tick(&ctx)?;
-            // Reaches AI seats that were not told, or missed it.
+            // This reaches AI seats that missed an earlier call.
             if !placing::ai_waiting(ctx.db, Timestamp::from_millis(i64::MAX), 1)?.is_empty() {
                 tell_ai_seats().await;
             }
@@ -61,7 +61,7 @@ async fn tell_ai_seats() {
     internal::call("bot", "/turns").await;
 }
 
-/// Handles a shard's rows until none waits; true if time ran out before.
+/// Handles a shard's rows until none waits. Returns true if time ran out before.
 async fn drain(ctx: &Ctx<'_>, shard: i64, deadline: Timestamp) -> Result<bool, Problem> {
     let mut drainer = Drainer::new(ctx, shard);
     let mut idle = 0;

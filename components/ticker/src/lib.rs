@@ -1,4 +1,4 @@
-//! The ticker: wakes each component that has something due. It is called every second or so: by the embedded runner
+//! The ticker: wakes each component that has something due. It is called about every second: by the embedded runner
 //! (`/tick`, private), elsewhere by cron or a Kubernetes CronJob (`POST /api/tick` with the operations token). It decides
 //! nothing itself, and its calls are safe at any time, so overlapping ticks do no harm.
 

@@ -1,4 +1,4 @@
-//! Warmline's side of a bridge: a signed post, and what the answer means for the frame.
+//! Warmline's side of a bridge: a signed post, and the meaning of its answer for the frame.
 
 use std::time::Duration;
 
@@ -16,23 +16,23 @@ use warmline_process::{Connector, connector};
 use super::now;
 use super::pause::{pause_of, waited};
 
-/// How long an answer may take.
+/// The longest time for an answer.
 const DEADLINE: Duration = Duration::from_secs(30);
-/// The most of an answer that is read.
+/// The most bytes of an answer that are read.
 const ANSWER_BYTES: usize = 64 << 10;
 
-/// What Warmline made of a frame. The words are a status and a code, never a body.
+/// Warmline's verdict on a frame. The words are a status and a code, never a body.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// It has it.
+    /// Warmline has it.
     Kept,
-    /// It can never read it: the post was ours and whole, and yet it is no frame.
+    /// Warmline can never read it: the post was ours and complete, and yet it is no frame.
     Unreadable(String),
-    /// Nothing is wrong with it, but this account does not take it.
+    /// The frame is sound, but this account does not accept it.
     NotOurs(String),
-    /// Nothing is kept until a person has mended the account, the secret or the clock.
+    /// Nothing is kept until a person has corrected the account, the secret or the clock.
     Mend(String),
-    /// It will be kept another time, after this pause at the least.
+    /// It will be kept another time, after at least this pause.
     Later(String, Option<Duration>),
 }
 
@@ -45,7 +45,7 @@ pub(super) struct Door {
 
 impl Door {
     /// # Errors
-    /// The address is none, or the account's name cannot stand in it.
+    /// The address is invalid, or the account's name cannot stand in it.
     pub(super) fn new(url: &Uri, account: &str, secret: String) -> anyhow::Result<Self> {
         let web = matches!(url.scheme_str(), Some("http" | "https")) && url.authority().is_some();
         ensure!(web, "--url is no address such as http://127.0.0.1:3000");
@@ -60,11 +60,11 @@ impl Door {
         Ok(Self { client, uri: uri.parse().context("--url cannot be continued by a path")?, secret })
     }
 
-    /// Waits until Warmline takes the account's posts; false where it is time to stop instead. A heartbeat holds nothing, so it
-    /// shows just that.
+    /// Waits until Warmline accepts the account's posts. Returns false if it is time to stop first. A heartbeat carries
+    /// nothing, so it tests only this.
     ///
     /// # Errors
-    /// It answers, and refuses them: better said now than found in a log later.
+    /// Warmline answers and refuses the posts. It is better to report this now than in a log later.
     pub(super) async fn opens(&self, stopping: &mut watch::Receiver<bool>) -> anyhow::Result<bool> {
         for tries in 1.. {
             let (why, after) = match self.post(&Bytes::from(pmc::heartbeat(now()))).await {
@@ -116,7 +116,8 @@ impl Door {
     }
 }
 
-/// What an answer means. Only Warmline's own words end a frame's way: whatever a proxy says in its place is no reason to give up.
+/// The meaning of an answer. Only Warmline's own words settle a frame. A proxy's answer in its place is no reason to give
+/// up.
 fn verdict(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Verdict {
     let body: Value = serde_json::from_slice(body).unwrap_or_default();
     if status == StatusCode::OK && body["accepted"] == true {

@@ -1,4 +1,4 @@
-//! What comes over PMC's connection.
+//! The frames of PMC's connection.
 
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash as _, Hasher as _};
@@ -9,16 +9,16 @@ use warmline_channels::pinduoduo::pmc;
 
 use super::now;
 
-/// A frame as it came, and what was read of it.
+/// A frame as it came, with the fields that were read.
 pub(super) struct Frame {
-    /// What is posted.
+    /// The bytes to post.
     pub bytes: Bytes,
     value: Value,
 }
 
 impl Frame {
-    /// `None` where it holds nothing, being about the connection itself. What cannot be read is a frame too: Warmline says and
-    /// counts that it cannot.
+    /// Reads a frame. `None` if it carries nothing and concerns only the connection. An unreadable frame is a frame too:
+    /// Warmline counts it and says that it cannot be read.
     pub(super) fn read(text: &str) -> Option<Self> {
         let value: Value = serde_json::from_str(text).unwrap_or_default();
         match value["commandType"].as_str() {
@@ -32,17 +32,17 @@ impl Frame {
         Some(Self { bytes: Bytes::copy_from_slice(text.as_bytes()), value })
     }
 
-    /// Its id, for the log: it is a number.
+    /// Its id, for the log. It is a number.
     pub(super) fn id(&self) -> i64 {
         self.value["id"].as_i64().unwrap_or(-1)
     }
 
-    /// What tells PMC not to send it again; none where it has no id.
+    /// The text that tells PMC not to send it again; `None` if it has no id.
     pub(super) fn acknowledgement(&self) -> Option<String> {
         pmc::acknowledgement(&self.value, now())
     }
 
-    /// Which of so many lanes it goes by: one for all that is about one order, so that it keeps its order.
+    /// The lane of the frame, of `lanes`. All frames of one order use one lane, so that they stay in order.
     pub(super) fn lane(&self, lanes: usize) -> usize {
         let message = &self.value["message"];
         let content = message["content"].as_str().and_then(|text| serde_json::from_str::<Value>(text).ok());

@@ -1,4 +1,4 @@
-//! A frame's way: it is posted until Warmline has answered for good, and then acknowledged, or not.
+//! The way of a frame: it is posted until Warmline has settled it, and then acknowledged or not.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use super::pause::{pause_of, waited};
 use super::stopped;
 use super::tally::Tally;
 
-/// One frame at a time, so that those of one order keep their order.
+/// A lane works on one frame at a time, so that the frames of one order stay in order.
 pub(super) struct Lane {
     pub door: Arc<Door>,
     pub tally: Arc<Tally>,
@@ -19,7 +19,7 @@ pub(super) struct Lane {
 }
 
 impl Lane {
-    /// Works until there are no more frames, or it is time to stop: then after the post that is under way.
+    /// Works until there are no more frames, or until it is time to stop; then it ends after the post under way.
     pub(super) async fn work(mut self, mut waiting: mpsc::Receiver<Frame>) {
         loop {
             let frame = tokio::select! {
@@ -37,7 +37,7 @@ impl Lane {
         }
     }
 
-    /// Whether the platform is to be told not to send it again.
+    /// Posts a frame until it is settled. Returns whether to tell the platform not to send it again.
     async fn acknowledged(&mut self, frame: &Frame) -> bool {
         for tries in 1.. {
             let (why, after) = match self.door.post(&frame.bytes).await {
@@ -45,7 +45,7 @@ impl Lane {
                     self.tally.kept.one();
                     return true;
                 }
-                // It would come back for ever and never be read.
+                // Otherwise it would come back for ever and never be read.
                 Verdict::Unreadable(why) => {
                     self.tally.unreadable.one();
                     tracing::error!(id = frame.id(), "Warmline can never read this frame ({why}): acknowledged and gone");

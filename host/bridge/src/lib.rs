@@ -1,12 +1,13 @@
-//! `warmline bridge`: for platforms that speak only over a connection which we are to hold. A component lives for one request and
-//! holds nothing, so the bridge stands beside it, holds the connection and posts what comes, frame by frame.
+//! `warmline bridge`: for platforms that speak only over a connection that we have to hold. A component lives for one
+//! request and holds nothing. The bridge therefore stands beside it, holds the connection, and posts what comes, frame by
+//! frame.
 //!
-//! It keeps nothing: what it has not acknowledged to the platform comes again, and Warmline keeps a repeated frame once. So it may
-//! be ended, doubled or moved at any time.
+//! The bridge stores nothing: the platform repeats a frame that was not acknowledged, and Warmline keeps a repeated frame
+//! once. The bridge can therefore be ended, doubled or moved at any time.
 //!
-//! * [`door`]: Warmline's side: a signed post and what the answer means;
-//! * [`pmc`]: Pinduoduo's side: the connection; [`frame`]: what comes over it; [`lane`]: a frame's way from one to the other;
-//! * [`pause`], [`tally`]: how long to wait; what was done.
+//! * [`door`]: Warmline's side: a signed post and the meaning of its answer;
+//! * [`pmc`]: Pinduoduo's side: the connection; [`frame`]: its frames; [`lane`]: a frame's way from one side to the other;
+//! * [`pause`]: the time between tries; [`tally`]: the counts.
 
 #![expect(clippy::disallowed_methods, reason = "waits in real time")]
 
@@ -44,14 +45,15 @@ enum Platform {
 
 /// Pinduoduo's message service (PMC).
 ///
-/// Each frame is posted to /channels/pinduoduo/<ACCOUNT> and acknowledged to the platform once Warmline has kept it. Whichever side
-/// goes away, nothing is lost: the platform repeats what is not acknowledged, and Warmline keeps a repeated frame once.
+/// Each frame is posted to /channels/pinduoduo/<ACCOUNT> and acknowledged to the platform once Warmline has kept it. If
+/// either side goes away, nothing is lost: the platform repeats frames that were not acknowledged, and Warmline keeps a
+/// repeated frame once.
 ///
-/// The secrets are read from the environment: PINDUODUO_BRIDGE_SECRET, the account's bridge_secret, and PINDUODUO_CLIENT_SECRET,
-/// the application's client_secret.
+/// The secrets are read from the environment: PINDUODUO_BRIDGE_SECRET, the account's bridge_secret, and
+/// PINDUODUO_CLIENT_SECRET, the application's client_secret.
 ///
-/// Ends with 0 after SIGTERM or Ctrl-C, with 1 where it cannot begin (an option or a secret is missing, Warmline has no such
-/// account or refuses the secret). Whatever happens later is said on standard error and tried again.
+/// Ends with 0 after SIGTERM or Ctrl-C, and with 1 if it cannot begin (an option or a secret is missing, Warmline has no
+/// such account or refuses the secret). Later trouble is reported on standard error and tried again.
 #[derive(Debug, clap::Args)]
 struct Pinduoduo {
     /// Warmline's address
@@ -63,7 +65,7 @@ struct Pinduoduo {
     /// The application's client_id
     #[arg(long)]
     client_id: String,
-    /// Where the message service is; without TLS only on this machine
+    /// Address of the message service; without TLS only on this machine
     #[arg(long, value_name = "URL", default_value = "wss://message-api.pinduoduo.com")]
     platform: Uri,
     /// Seconds between two heartbeats
@@ -72,7 +74,7 @@ struct Pinduoduo {
     /// Seconds of silence after which the connection is given up for another
     #[arg(long, value_name = "SECONDS", default_value_t = 180, value_parser = clap::value_parser!(u16).range(2..=3600))]
     silence: u16,
-    /// How log lines on standard error look; RUST_LOG sets the level
+    /// Form of log lines on standard error; RUST_LOG sets the level
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]
     log: LogFormat,
 }
@@ -87,7 +89,7 @@ impl Bridge {
     /// Holds the connection until told to stop.
     ///
     /// # Errors
-    /// The options cannot be right. Trouble with either side later is none: the bridge says so and tries again.
+    /// An option is invalid. Trouble with either side later is no error: the bridge reports it and tries again.
     pub fn run(self) -> anyhow::Result<()> {
         let Platform::Pinduoduo(args) = self.platform;
         start_log(args.log);
@@ -115,14 +117,14 @@ impl Bridge {
     }
 }
 
-/// The time.
+/// The present time.
 fn now() -> Timestamp {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
-/// Comes when it is time to stop.
+/// Completes when it is time to stop.
 async fn stopped(stopping: &mut watch::Receiver<bool>) {
-    // An error means that nobody can say so any more.
+    // An error means that nobody can send the signal any more.
     let _ = stopping.wait_for(|stop| *stop).await;
 }

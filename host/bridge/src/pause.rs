@@ -1,4 +1,4 @@
-//! How long to wait before another try.
+//! The pause before another try.
 
 use std::time::Duration;
 
@@ -6,11 +6,11 @@ use tokio::sync::watch;
 
 use super::stopped;
 
-/// The longest that a `Retry-After` is followed.
+/// The longest `Retry-After` that is obeyed.
 const LONGEST: Duration = Duration::from_secs(300);
 
-/// The pause after so many failures in a row: it doubles from half a second to half a minute, less up to a half of it by chance, so
-/// that bridges which failed together do not come back together.
+/// The pause after this many failures in a row. It doubles from half a second to half a minute, less a random part of up to
+/// a half, so that bridges that failed together do not come back together.
 pub(super) fn pause(failures: u32) -> Duration {
     let longest = Duration::from_millis(500 << failures.clamp(1, 7).saturating_sub(1)).min(Duration::from_secs(30));
     let mut byte = [0];
@@ -18,12 +18,12 @@ pub(super) fn pause(failures: u32) -> Duration {
     longest - longest.mul_f64(f64::from(byte[0]) / 510.0)
 }
 
-/// The same, and no shorter than the other side asked for.
+/// The same, and at least as long as the other side asked for.
 pub(super) fn pause_of(failures: u32, asked: Option<Duration>) -> Duration {
     pause(failures).max(asked.unwrap_or_default().min(LONGEST))
 }
 
-/// Waits; false where it is time to stop instead.
+/// Waits. Returns false if it is time to stop first.
 pub(super) async fn waited(pause: Duration, stopping: &mut watch::Receiver<bool>) -> bool {
     tokio::select! {
         biased;

@@ -1,8 +1,8 @@
-//! Pinduoduo's message service: a WebSocket that we open, keep alive by heartbeats, and acknowledge frames on. (The official SDK's
-//! README and public SDKs: a heartbeat every 10 s, 3 min of silence end a connection.)
+//! Pinduoduo's message service: a WebSocket that we open, keep alive by heartbeats, and acknowledge frames on. By the
+//! official SDK's README and public SDKs, a heartbeat goes every 10 s, and 3 min of silence end a connection.
 //!
-//! What is in memory is bounded: so many frames in so many lanes. Where a lane is full nothing more is read from the socket, and
-//! the platform keeps what comes.
+//! Memory is bounded: there are a fixed number of lanes with a fixed number of frames. If a lane is full, nothing more is
+//! read from the socket, and the platform keeps what comes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,23 +31,23 @@ use super::{now, stopped};
 const LANES: usize = 8;
 /// Frames that wait in a lane.
 const WAITING: usize = 4;
-/// The longest frame. Longer than what Warmline takes: such a one is refused by it, and not sent again for ever.
+/// The longest frame. It is longer than Warmline accepts: Warmline refuses such a frame, so it is not sent again for ever.
 const FRAME_BYTES: usize = 2 << 20;
-/// How long connecting, and writing anything, may take.
+/// The longest time for connecting, and for writing anything.
 const PATIENCE: Duration = Duration::from_secs(15);
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-/// When a connection says that it lives, and when it is taken for dead.
+/// The rhythm of heartbeats, and the silence after which a connection counts as dead.
 #[derive(Clone, Copy)]
 pub(super) struct Bounds {
-    /// Between two heartbeats of ours.
+    /// The time between two of our heartbeats.
     pub heartbeat: Duration,
-    /// The longest silence of the platform's.
+    /// The longest silence of the platform.
     pub silence: Duration,
 }
 
-/// Where the service is, and who connects.
+/// The address of the service, and our credentials there.
 pub(super) struct Place {
     base: String,
     client_id: String,
@@ -56,7 +56,7 @@ pub(super) struct Place {
 
 impl Place {
     /// # Errors
-    /// The address is none of a WebSocket, or goes out of this machine without TLS; the client's id is none.
+    /// The address is not that of a WebSocket, or leaves this machine without TLS; or the client's id is invalid.
     pub(super) fn new(url: &Uri, client_id: String, client_secret: String) -> anyhow::Result<Self> {
         let web_socket = matches!(url.scheme_str(), Some("ws" | "wss"));
         ensure!(web_socket && url.authority().is_some(), "--platform is no address such as wss://message-api.pinduoduo.com");
@@ -67,7 +67,7 @@ impl Place {
         Ok(Self { base: url.to_string().trim_end_matches('/').to_owned(), client_id, client_secret })
     }
 
-    /// The address holds what proves us, so it is in no error.
+    /// The address contains our proof of identity, so no error may contain it.
     async fn connect(&self) -> Result<Socket, String> {
         let url = self.base.clone() + &pmc::connection_path(&self.client_id, &self.client_secret, now());
         let config = WebSocketConfig::default().max_message_size(Some(FRAME_BYTES)).max_frame_size(Some(FRAME_BYTES));
@@ -82,7 +82,7 @@ impl Place {
     }
 }
 
-/// An error in words that hold no address.
+/// An error in words that contain no address.
 fn said(error: &Error) -> String {
     match error {
         Error::Io(error) => error.to_string(),
@@ -94,13 +94,13 @@ fn said(error: &Error) -> String {
     }
 }
 
-/// Why a connection is no more, and whether the platform had said anything on it.
+/// The reason why a connection ended, and whether the platform had said anything on it.
 struct Lost {
     why: String,
     heard: bool,
 }
 
-/// Holds a connection until told to stop; opens another where it breaks.
+/// Holds a connection until it is told to stop. Opens another if it breaks.
 pub(super) async fn hold(
     place: &Place,
     bounds: Bounds,
@@ -120,7 +120,7 @@ pub(super) async fn hold(
                 tracing::info!("connected to PMC");
                 match converse(socket, bounds, door, tally, stopping).await {
                     Ok(()) => return,
-                    // One that breaks before anything is said, again and again, is as good as none.
+                    // A connection that breaks before anything is said counts as one more failure.
                     Err(Lost { why, heard }) => {
                         failures = if heard { 0 } else { failures };
                         why
@@ -141,7 +141,7 @@ pub(super) async fn hold(
 
 type Sink = SplitSink<Socket, Message>;
 
-/// Writes, where the other side still reads.
+/// Writes a text, if the other side still reads.
 async fn say(sink: &mut Sink, text: String) -> Result<(), String> {
     match timeout(PATIENCE, sink.send(Message::text(text))).await {
         Ok(sent) => sent.map_err(|error| format!("the connection to PMC broke: {}", said(&error))),
@@ -149,10 +149,11 @@ async fn say(sink: &mut Sink, text: String) -> Result<(), String> {
     }
 }
 
-/// One connection, from its first frame to its end. Lanes end with it: what they had not acknowledged comes again on the next.
+/// One connection, from its first frame to its end. Its lanes end with it. Frames that they had not acknowledged come again
+/// on the next.
 ///
 /// # Errors
-/// It was lost before it was time to stop.
+/// The connection was lost before it was time to stop.
 async fn converse(
     socket: Socket,
     bounds: Bounds,
@@ -178,7 +179,7 @@ async fn converse(
     let mut heartbeat = tokio::time::interval(bounds.heartbeat);
     heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let (mut last, mut heard) = (Instant::now(), false);
-    // A frame whose lane is full. Until it is in, nothing is read.
+    // A frame whose lane is full. Until there is room for it, nothing is read.
     let mut held: Option<(usize, Frame)> = None;
     loop {
         let lane = held.as_ref().map_or(0, |(lane, _)| *lane);
@@ -210,7 +211,7 @@ async fn converse(
                         Ok(())
                     }
                     Some(Ok(Message::Close(_))) | None => Err("PMC closed the connection".to_owned()),
-                    // Pings are answered underneath.
+                    // The library answers pings.
                     Some(Ok(_)) => Ok(()),
                     Some(Err(error)) => Err(format!("the connection to PMC broke: {}", said(&error))),
                 }
@@ -218,7 +219,7 @@ async fn converse(
         };
         done.map_err(|why| Lost { why, heard })?;
     }
-    // Each lane ends after its post under way; what it settled is still said.
+    // Each lane ends after its post under way. The acknowledgements that it settled are still sent.
     while let Some(text) = settled.recv().await {
         if say(&mut sink, text).await.is_err() {
             break;

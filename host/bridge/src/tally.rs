@@ -1,4 +1,4 @@
-//! What a bridge has done, once a minute where there was anything.
+//! The counts of a bridge, reported once a minute if there are any.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,15 +13,15 @@ pub(super) struct Tally {
     pub kept: Count,
     /// Frames that Warmline can never read; they were acknowledged.
     pub unreadable: Count,
-    /// Frames that this account does not take; they were not acknowledged.
+    /// Frames that this account does not accept. They were not acknowledged.
     pub left: Count,
     /// Posts that have to be tried again.
     pub retried: Count,
-    /// Connections that broke or did not come about.
+    /// Connections that broke or could not be opened.
     pub lost: Count,
 }
 
-/// A number that only grows between two reports.
+/// A count, which only grows between two reports.
 #[derive(Default)]
 pub(super) struct Count(AtomicU64);
 

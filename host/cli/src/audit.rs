@@ -1,10 +1,10 @@
-//! `warmline audit`: whether the log of who read what is whole.
+//! `warmline audit`: checks that the audit log is complete and unaltered.
 
 use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 use warmline_client::ServerArgs;
 
-/// The log of who read what of whom
+/// The audit log: who read or changed which data
 #[derive(Clone, Debug, clap::Args)]
 pub struct AuditArgs {
     #[command(subcommand)]
@@ -26,7 +26,7 @@ enum Task {
 struct VerifyArgs {
     #[command(flatten)]
     server: ServerArgs,
-    /// What an earlier check printed; again for more of them.
+    /// The output of an earlier check. Repeat it for several.
     #[arg(long, value_name = "SEQ:HASH", value_parser = noted)]
     noted: Vec<(i64, String)>,
 }
@@ -62,7 +62,7 @@ struct Entry {
     hash: String,
 }
 
-/// Runs it.
+/// Runs the command.
 ///
 /// # Errors
 /// The log is not whole, or the server cannot be read.

@@ -1,4 +1,4 @@
-//! `warmline events`: a server's event log, one event a line: what `warmline replay` reads.
+//! `warmline events`: writes a server's event log, one event a line, for `warmline replay` to read.
 
 use anyhow::{Context, Result};
 use std::io::{ErrorKind, Write};
@@ -15,15 +15,15 @@ use warmline_client::Tail;
 pub struct EventsArgs {
     #[command(flatten)]
     server: ServerArgs,
-    /// Begins after this event.
+    /// Position after which to begin
     #[arg(long, value_name = "SEQ", default_value_t = 0)]
     after: i64,
 }
 
-/// Runs it.
+/// Runs the command.
 ///
 /// # Errors
-/// No server, a refusal of it, or an output that cannot be written.
+/// There is no server, it refuses the call, or the output cannot be written.
 pub fn run(args: &EventsArgs) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(export(args))
@@ -41,7 +41,7 @@ async fn export(args: &EventsArgs) -> Result<()> {
         for event in &page {
             let line = serde_json::to_string(event)?;
             match writeln!(out, "{line}") {
-                // Whoever reads has seen enough.
+                // The reader has seen enough.
                 Err(e) if e.kind() == ErrorKind::BrokenPipe => return Ok(()),
                 other => other.context("writing")?,
             }

@@ -1,4 +1,4 @@
-//! `warmline keys`: which master keys are in use, and putting another in the place of the one in force.
+//! `warmline keys`: shows the master keys in use, and rotates to another one.
 
 use anyhow::{Context, Result};
 use serde::Deserialize;
@@ -54,7 +54,7 @@ struct Rotated {
     more: bool,
 }
 
-/// Runs it.
+/// Runs the command.
 ///
 /// # Errors
 /// The server cannot be read, or a key is wrapped by a master key that it does not have.

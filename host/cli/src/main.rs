@@ -1,5 +1,5 @@
-//! The `warmline` command: serves, bridges, and reads what a server keeps. Nothing that only simulates or measures is in it;
-//! that is `warmline-lab`.
+//! The `warmline` command: serves, bridges, and reads the data of a server. Everything that only simulates or measures is
+//! in `warmline-lab`.
 
 mod audit;
 mod events;

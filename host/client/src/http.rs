@@ -45,7 +45,7 @@ impl Http {
     /// Sends a request and begins to read the answer; the body streams.
     ///
     /// # Errors
-    /// No connection, a broken one, or no head of an answer in 30 s.
+    /// There is no connection, it breaks, or no head of an answer comes in 30 s.
     pub async fn open(
         &self,
         method: &str,
@@ -68,7 +68,7 @@ impl Http {
     /// Sends a request and reads the whole answer.
     ///
     /// # Errors
-    /// No connection, a broken one, no answer in 30 s, or one of over 32 MiB.
+    /// There is no connection, it breaks, no answer comes in 30 s, or the answer is longer than 32 MiB.
     pub async fn send(
         &self,
         method: &str,

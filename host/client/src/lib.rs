@@ -1,8 +1,9 @@
-//! What runs beside a server and talks to it: a small client of Warmline's HTTP API, a follower of its event log, and the
-//! server's state folder. The operators' commands and all of `lab/` use it; only the load generator has connections of its own.
+//! The part of tools that talks to a server beside them: a small client of Warmline's HTTP API, a follower of its event
+//! log, and the server's state folder. The operators' commands and all of `lab/` use it. Only the load generator has
+//! connections of its own.
 //!
-//! Each POST carries an idempotency key. [`Api::insist`] repeats a call with the same key until an answer comes, as a careful
-//! caller does when a server goes away in the middle.
+//! Each POST carries an idempotency key. [`Api::insist`] repeats a call with the same key until an answer comes, like a
+//! careful caller when a server goes away in the middle of a call.
 
 #![expect(clippy::disallowed_methods, reason = "measures real time")]
 
@@ -23,10 +24,10 @@ pub use server_args::ServerArgs;
 pub use tail::Tail;
 pub use views::{Account, Agent, Conversation, Customer, Delivery, Message, Page};
 
-/// Why a call has no result.
+/// The reason why a call has no result.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ApiError {
-    /// No answer: nobody listens, the connection broke, or it took too long.
+    /// No answer: nothing listens, the connection broke, or it took too long.
     #[error("no answer: {0}")]
     NoAnswer(String),
     /// The server answered with an error.
@@ -39,13 +40,13 @@ pub enum ApiError {
         /// The problem's text.
         detail: String,
     },
-    /// The answer is not what the API promises.
+    /// The answer does not fit the API's description.
     #[error("unreadable answer: {0}")]
     Unreadable(String),
 }
 
 impl ApiError {
-    /// The status, where there was an answer.
+    /// The status, if there was an answer.
     pub fn status(&self) -> Option<u16> {
         match self {
             Self::Refused { status, .. } => Some(*status),
@@ -81,7 +82,8 @@ struct Keys {
     next: AtomicU64,
 }
 
-/// The API as one bearer of a token sees it. Cheap to clone.
+/// The API as one bearer of a token sees it. It is cheap to clone. A call fails if there is no answer, or if its status is
+/// outside 2xx.
 #[derive(Clone)]
 pub struct Api {
     http: Http,
@@ -142,40 +144,28 @@ impl Api {
     }
 
     /// GET.
-    ///
-    /// # Errors
-    /// No answer, or an answer outside 2xx.
     pub async fn get(&self, path: &str) -> ApiResult<Value> {
         self.read(path).await
     }
 
     /// POST with an idempotency key of its own.
-    ///
-    /// # Errors
-    /// No answer, or an answer outside 2xx.
     pub async fn post(&self, path: &str, body: &Value) -> ApiResult<Value> {
         self.post_once(path, body, &self.fresh_key()).await
     }
 
     /// POST with this idempotency key.
-    ///
-    /// # Errors
-    /// No answer, or an answer outside 2xx.
     pub async fn post_once(&self, path: &str, body: &Value, key: &str) -> ApiResult<Value> {
         let answer = self.raw("POST", path, Some(body), Some(key)).await?;
         Ok(serde_json::from_slice(&answer.body).unwrap_or_default())
     }
 
     /// PUT.
-    ///
-    /// # Errors
-    /// No answer, or an answer outside 2xx.
     pub async fn put(&self, path: &str, body: &Value) -> ApiResult<Value> {
         let answer = self.raw("PUT", path, Some(body), None).await?;
         Ok(serde_json::from_slice(&answer.body).unwrap_or_default())
     }
 
-    /// POST with one key until the server answers with anything but a passing failure, for at most `patience`.
+    /// POST with one key until the server answers with anything but a temporary failure, for at most `patience`.
     ///
     /// # Errors
     /// The last error.
@@ -192,73 +182,49 @@ impl Api {
     }
 
     /// Sets an agent's presence.
-    ///
-    /// # Errors
-    /// No answer, or an answer outside 2xx.
     pub async fn set_state(&self, agent: AgentId, state: &str) -> ApiResult<Value> {
         self.put(&format!("/api/agents/{agent}/state"), &json!({ "state": state })).await
     }
 
     /// Replies in a conversation.
-    ///
-    /// # Errors
-    /// No answer, or an answer outside 2xx.
     pub async fn reply(&self, conversation: ConversationId, text: &str) -> ApiResult<Value> {
         self.post(&format!("/api/conversations/{conversation}/messages"), &text_body(text)).await
     }
 
     /// Accepts an assigned conversation.
-    ///
-    /// # Errors
-    /// No answer, or an answer outside 2xx.
     pub async fn accept(&self, conversation: ConversationId) -> ApiResult<Value> {
         self.post(&format!("/api/conversations/{conversation}/accept"), &json!({})).await
     }
 
     /// Closes a conversation.
-    ///
-    /// # Errors
-    /// No answer, or an answer outside 2xx.
     pub async fn close(&self, conversation: ConversationId, disposition: &str) -> ApiResult<Value> {
         self.post(&format!("/api/conversations/{conversation}/close"), &json!({ "disposition": disposition })).await
     }
 
     /// All agents, with their loads.
-    ///
-    /// # Errors
-    /// No answer, or an answer outside 2xx.
     pub async fn agents(&self) -> ApiResult<Vec<Agent>> {
         self.pages("/api/agents?limit=100").await
     }
 
     /// All accounts.
-    ///
-    /// # Errors
-    /// No answer, or an answer outside 2xx.
     pub async fn accounts(&self) -> ApiResult<Vec<Account>> {
         self.read::<Page<Account>>("/api/accounts").await.map(|page| page.items)
     }
 
     /// All conversations that fit the filter, a query such as `state=assigned`.
-    ///
-    /// # Errors
-    /// No answer, or an answer outside 2xx.
     pub async fn conversations(&self, filter: &str) -> ApiResult<Vec<Conversation>> {
         self.pages(&format!("/api/conversations?limit=100&{filter}")).await
     }
 
     /// All messages of a conversation, in order.
-    ///
-    /// # Errors
-    /// No answer, or an answer outside 2xx.
     pub async fn messages(&self, conversation: ConversationId) -> ApiResult<Vec<Message>> {
         self.pages(&format!("/api/conversations/{conversation}/messages?limit=100")).await
     }
 
-    /// One page of the event log: what follows `after`, oldest first, at most `limit`.
+    /// One page of the event log: the events after `after`, oldest first, at most `limit`.
     ///
     /// # Errors
-    /// No answer, an answer outside 2xx, or a line that is not an event.
+    /// A line is not an event.
     pub async fn events(&self, after: i64, limit: usize) -> ApiResult<Vec<Event>> {
         let answer = self.raw("GET", &format!("/api/events?after={after}&limit={limit}"), None, None).await?;
         answer
@@ -269,10 +235,10 @@ impl Api {
             .collect()
     }
 
-    /// The number of the newest event; 0 where there is none.
+    /// The number of the newest event; 0 if there is none.
     ///
     /// # Errors
-    /// As [`Api::events`].
+    /// The errors of [`Api::events`].
     pub async fn last_event(&self) -> ApiResult<i64> {
         let mut last = 0;
         loop {
@@ -306,7 +272,7 @@ impl Api {
     /// Waits until the server answers `/readyz`.
     ///
     /// # Errors
-    /// It did not in time.
+    /// The server did not answer in time.
     pub async fn wait_ready(&self, patience: Duration) -> ApiResult<()> {
         let end = Instant::now() + patience;
         loop {

@@ -1,4 +1,4 @@
-//! Which server a tool talks to, and as whom.
+//! The server that a tool talks to, and the token that it uses.
 
 use super::Api;
 use crate::state;
@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// How long a server may take to become ready.
+/// The longest time for a server to become ready.
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// The server, for the tools that need its API.
@@ -15,7 +15,7 @@ pub struct ServerArgs {
     /// The running server.
     #[arg(long, default_value = "http://127.0.0.1:3000")]
     pub url: String,
-    /// The administrator's token; read from the state directory where it is not given.
+    /// The administrator's token; read from the state directory if it is not given.
     #[arg(long, visible_alias = "admin-token", env = "SPIN_VARIABLE_ADMIN_TOKEN", hide_env_values = true)]
     pub token: Option<String>,
     /// The server's state directory: its secrets.env holds the token; the demo keeps its own demo.json there.
@@ -27,7 +27,7 @@ impl ServerArgs {
     /// The API as the administrator sees it, once the server is ready.
     ///
     /// # Errors
-    /// No token; no server.
+    /// There is no token or no server.
     pub async fn api(&self) -> Result<Api> {
         let token = match &self.token {
             Some(token) => token.clone(),

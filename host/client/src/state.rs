@@ -1,4 +1,4 @@
-//! The server's state directory, as far as a tool beside the server needs it, and how such a tool is told to end.
+//! The parts of the server's state directory that a tool beside the server needs, and the signal that ends such a tool.
 
 use anyhow::{Context, Result};
 use std::fs::OpenOptions;
@@ -11,7 +11,7 @@ const ADMIN_TOKEN: &str = "SPIN_VARIABLE_ADMIN_TOKEN";
 /// The administrator's token from `secrets.env`.
 ///
 /// # Errors
-/// The file is not there or does not hold it.
+/// The file is missing or does not contain it.
 pub fn admin_token(directory: &Path) -> Result<String> {
     secret(directory, ADMIN_TOKEN)
 }
@@ -19,7 +19,7 @@ pub fn admin_token(directory: &Path) -> Result<String> {
 /// A secret from `secrets.env`, by the name of its variable.
 ///
 /// # Errors
-/// The file is not there or does not hold it.
+/// The file is missing or does not contain it.
 pub fn secret(directory: &Path, name: &str) -> Result<String> {
     let path = directory.join("secrets.env");
     let text = std::fs::read_to_string(&path)
@@ -36,7 +36,7 @@ fn variable(text: &str, name: &str) -> Option<String> {
     })
 }
 
-/// Writes a file that only its owner can read, whole or not at all.
+/// Writes a file that only its owner can read, completely or not at all.
 ///
 /// # Errors
 /// The directory cannot be written.
@@ -55,7 +55,7 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
     write().with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// A number that nobody can guess, for secrets of the demo's own.
+/// A number that cannot be guessed, for the demo's own secrets.
 ///
 /// # Errors
 /// The system has no randomness.
@@ -65,7 +65,7 @@ pub fn unpredictable() -> Result<u64> {
     Ok(u64::from_ne_bytes(bytes))
 }
 
-/// Waits until the program is asked to end, by Ctrl-C or by whoever supervises it.
+/// Waits until the program is asked to end, by Ctrl-C or by its supervisor.
 pub async fn stopped() {
     use tokio::signal::unix::{SignalKind, signal};
     let terminated = async {

@@ -1,4 +1,4 @@
-//! Follows the event log: one reader for everybody who wants to know what happens.
+//! Follows the event log, for every tool that wants to know what happens.
 
 use crate::{Api, ApiError};
 use std::time::Duration;
@@ -13,7 +13,7 @@ pub struct Tail {
 }
 
 impl Tail {
-    /// Reads what follows event `after`; asks again after `pause` where there is nothing new.
+    /// Reads the events after `after`. Asks again after `pause` if there is nothing new.
     pub const fn new(api: Api, after: i64, pause: Duration) -> Self {
         Self { api, after, pause, page: 500 }
     }
@@ -23,10 +23,10 @@ impl Tail {
         self.after
     }
 
-    /// What is there now, at once; nothing where nothing is new.
+    /// The present new events, without waiting; empty if there are none.
     ///
     /// # Errors
-    /// The API's.
+    /// The errors of the API.
     pub async fn poll(&mut self) -> Result<Vec<Event>, ApiError> {
         let events = self.api.events(self.after, self.page).await?;
         if let Some(event) = events.last() {
@@ -35,7 +35,7 @@ impl Tail {
         Ok(events)
     }
 
-    /// The next events, as soon as there are any. Outages are waited out; `trouble` is told of them.
+    /// The next events, as soon as there are any. It waits during outages, and reports them to `trouble`.
     pub async fn next(&mut self, mut trouble: impl FnMut(&ApiError)) -> Vec<Event> {
         loop {
             match self.poll().await {

@@ -1,4 +1,4 @@
-//! What the API shows, as far as it is used here.
+//! The API's views, as far as the tools use them.
 
 use serde::Deserialize;
 use warmline_model::{AgentId, Content, ConversationId, ConversationState, DeliveryState, MessageId, Origin, Units};
@@ -58,22 +58,22 @@ pub struct Conversation {
     /// Skill group.
     #[serde(default)]
     pub group: Option<String>,
-    /// Who holds it.
+    /// The agent who holds it.
     #[serde(default)]
     pub agent: Option<AgentId>,
-    /// What it takes of that agent's capacity.
+    /// The units that it takes of that agent's capacity.
     #[serde(default)]
     pub units: Units,
-    /// Whose it is.
+    /// The customer.
     pub customer: Customer,
 }
 
-/// How far a reply came.
+/// The state of a reply's delivery.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Delivery {
     /// State.
     pub state: DeliveryState,
-    /// Why it failed.
+    /// The reason why it failed.
     #[serde(default)]
     pub reason: Option<String>,
 }
@@ -83,11 +83,11 @@ pub struct Delivery {
 pub struct Message {
     /// Id.
     pub id: MessageId,
-    /// Who speaks.
+    /// The author.
     pub from: Origin,
-    /// What it says; absent where it can no longer be opened.
+    /// The content; absent if it can no longer be opened.
     pub content: Option<Content>,
-    /// Of a reply: how far it came.
+    /// For a reply, the state of its delivery.
     #[serde(default)]
     pub delivery: Option<Delivery>,
 }

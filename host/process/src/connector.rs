@@ -1,4 +1,4 @@
-//! How other hosts are reached.
+//! Connections to other hosts.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use hyper_util::client::legacy::connect::HttpConnector;
 
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// What connects.
+/// The type that connects.
 pub type Connector = HttpsConnector<HttpConnector>;
 
-/// Connects to other hosts, by TLS where the address says so.
+/// Connects to other hosts, by TLS if the address says so.
 pub fn connector() -> Connector {
     let mut http = HttpConnector::new();
     http.enforce_http(false);

@@ -1,4 +1,5 @@
-//! What the programs that run for long do alike: the log on standard error, the end by a signal, and connections to other hosts.
+//! The common ground of programs that run for long: the log on standard error, the end by a signal, and connections to
+//! other hosts.
 
 mod connector;
 mod log;

@@ -4,7 +4,7 @@ use std::io::IsTerminal as _;
 
 use tracing_subscriber::EnvFilter;
 
-/// How log lines look.
+/// The form of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum LogFormat {
     /// For people.
@@ -17,7 +17,7 @@ pub enum LogFormat {
 pub fn start_log(format: LogFormat) {
     let wanted = std::env::var("RUST_LOG").unwrap_or_else(|_| "info".to_owned());
     let plain_level = wanted.chars().all(char::is_alphanumeric);
-    // A bare level means the runner's own lines, not those of the compiler and the libraries underneath.
+    // A bare level applies to the runner's own lines, not to those of the compiler and the libraries below.
     let wanted = if plain_level { format!("warn,warmline={wanted}") } else { wanted };
     let filter = EnvFilter::try_new(wanted).unwrap_or_else(|_| EnvFilter::new("warn,warmline=info"));
     let log = tracing_subscriber::fmt()

@@ -1,14 +1,14 @@
-//! When a program ends.
+//! The signals that end a program.
 
 use tokio::sync::watch;
 
 /// Waits until it is time to stop.
 pub async fn stopped(mut stopping: watch::Receiver<bool>) {
-    // An error means that nobody is left to say so, which comes to the same.
+    // An error means that nobody is left to give the signal, which has the same effect.
     let _ = stopping.wait_for(|stopping| *stopping).await;
 }
 
-/// Says when it is time to stop, at the first signal; the second ends the process at once.
+/// Gives the signal to stop at the first signal of the system. The second one ends the process at once.
 pub fn stop_on_signal(stop: watch::Sender<bool>) {
     tokio::spawn(async move {
         wait_for_signal().await;

@@ -1,4 +1,5 @@
-//! What another plan would have changed: the same contacts and seats played with the plans of the log and with the other, side by side.
+//! The effect of another plan: the same contacts and seats are played with the plans of the log and with the other one,
+//! side by side.
 
 use super::figures::{AgentFigures, Figures, GroupFigures, unknown_words};
 use super::history::History;
@@ -8,10 +9,10 @@ use std::collections::BTreeSet;
 use std::fmt;
 use warmline_routing::Plan;
 
-/// Agents that are shown; all of them stand in the JSON.
+/// The agents that are shown. The JSON has all of them.
 const SHOWN: usize = 40;
 
-/// Both played logs, and how they differ.
+/// Both played logs, and their differences.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Changed {
     /// With the plans of the log.
@@ -28,14 +29,14 @@ pub struct Changed {
     pub sooner: usize,
     /// Words of the new plan that the log was not searched for.
     pub unknown_words: Vec<String>,
-    /// Contacts that they could have led elsewhere.
+    /// Contacts that these words could have led elsewhere.
     pub unknown_decisions: usize,
-    /// What the comparison rests on.
+    /// The assumptions of the comparison.
     pub assumptions: Vec<String>,
 }
 
 impl Changed {
-    /// Plays both.
+    /// Plays the log with both.
     pub fn of(history: &History, new: &Plan) -> Self {
         let (before, after) = (play(history, None), play(history, Some(new)));
         let count = |differs: fn(&Fate, &Fate) -> bool| before.iter().zip(&after).filter(|(a, b)| differs(a, b)).count();

@@ -1,5 +1,6 @@
-//! What must hold in every log, whatever the plan: no seat is ever given more than its capacity, every conversation is in one place at
-//! a time, what a decision said is what happened, and the loads that events tell are the sums of what was given and given back.
+//! The invariants of every log, whatever the plan: no seat gets more than its capacity, every conversation is in one place
+//! at a time, each decision is followed by what it decided, and the loads in the events are the sums of the units given and
+//! given back.
 
 use serde::Serialize;
 use std::borrow::Borrow;
@@ -8,31 +9,31 @@ use std::fmt;
 use warmline_model::{AgentId, ConversationId, Event, EventBody, GroupId, Timestamp, Units};
 use warmline_routing::{Decision, Outcome};
 
-/// Violations that are kept; of further ones only their number.
+/// The violations that are kept. Further ones are only counted.
 const KEPT: usize = 50;
 
-/// Something that must not be.
+/// A violation of an invariant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Violation {
-    /// The event at which it shows.
+    /// The event that shows it.
     pub seq: i64,
-    /// When.
+    /// The time of that event.
     pub at: Timestamp,
     /// The conversation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub conversation: Option<ConversationId>,
-    /// What is wrong.
+    /// The kind of the violation.
     pub what: String,
 }
 
-/// What checking a log came to.
+/// The result of checking a log.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Report {
     /// Events.
     pub events: u64,
     /// Conversations opened.
     pub conversations: u64,
-    /// Times that a conversation was given to a seat.
+    /// The number of times that a conversation was given to a seat.
     pub assignments: u64,
     /// Conversations that were closed.
     pub closed: u64,
@@ -40,7 +41,7 @@ pub struct Report {
     pub queued: u64,
     /// Conversations in an agent's hands at the end.
     pub in_hand: u64,
-    /// Conversations that nobody was sought for at the end.
+    /// Conversations for which no seat was sought at the end.
     pub open: u64,
     /// Violations in all.
     pub violated: u64,
@@ -49,7 +50,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// Whether all held.
+    /// Whether there were no violations.
     pub const fn is_clean(&self) -> bool {
         self.violated == 0
     }
@@ -80,7 +81,7 @@ pub fn check<E: Borrow<Event>>(events: impl IntoIterator<Item = E>) -> Report {
     checker.finish()
 }
 
-/// Where a conversation is.
+/// The place of a conversation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Place {
     Open,
@@ -88,7 +89,7 @@ enum Place {
     InHand(AgentId, Units),
     /// Taken from an agent and not placed again yet.
     Nowhere,
-    /// Closed; what it took of the agent is not given back yet.
+    /// Closed. Its units were not given back to the agent yet.
     Closing(AgentId, Units),
     Closed,
 }
@@ -112,14 +113,14 @@ struct Seat {
     load: Units,
 }
 
-/// Checks a log as it goes by.
+/// Checks a log event by event.
 #[derive(Default)]
 pub struct Checker {
     seats: HashMap<AgentId, Seat>,
     places: HashMap<ConversationId, Place>,
     /// A conversation between two places: the very next of its events places it, in the same transaction.
     between: Option<ConversationId>,
-    /// What the last decision said.
+    /// The outcome of the last decision.
     decided: Option<(ConversationId, Outcome)>,
     report: Report,
 }
@@ -179,7 +180,7 @@ impl Checker {
         matches!(self.places.get(&id), Some(Place::InHand(holder, _)) if *holder == agent)
     }
 
-    /// A decision is followed by what it says.
+    /// Checks that a decision is followed by what it decided.
     fn promise(&mut self, event: &Event) {
         let what = match &event.body {
             EventBody::RoutingDecided(value) => {
@@ -274,7 +275,7 @@ impl Checker {
         }
     }
 
-    /// The log has ended.
+    /// Ends the log.
     pub fn finish(mut self) -> Report {
         let count = |wanted: fn(&Place) -> bool| {
             u64::try_from(self.places.values().filter(|p| wanted(p)).count()).unwrap_or(u64::MAX)

@@ -1,4 +1,4 @@
-//! What a played log came to: waits, service levels, load.
+//! The figures of a played log: waits, service levels, load.
 
 use super::history::History;
 use super::play::Fate;
@@ -23,11 +23,11 @@ pub struct Waits {
 }
 
 impl Waits {
-    /// Counts.
+    /// Counts waits.
     pub fn of(mut ms: Vec<i64>) -> Self {
         ms.sort_unstable();
         let n = ms.len();
-        // The smallest wait that so many in a hundred did not exceed.
+        // The smallest wait that at least this percentage did not exceed.
         let rank = |percent: usize| ms.get((n * percent).div_ceil(100).saturating_sub(1)).copied().unwrap_or(0);
         let count = i64::try_from(n).unwrap_or(i64::MAX);
         let mean_ms = ms.iter().sum::<i64>().checked_div(count).unwrap_or(0);
@@ -42,7 +42,8 @@ pub struct GroupFigures {
     pub contacts: usize,
     /// Waits.
     pub waits: Waits,
-    /// Of those who were served or left, the share served within the seconds promised; none: there were none.
+    /// The share of contacts served within the promised seconds, of those that were served or left; `None` if there were
+    /// none.
     pub service_level: Option<f64>,
     /// Customers who left.
     pub left: usize,
@@ -51,9 +52,9 @@ pub struct GroupFigures {
 /// A seat.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct AgentFigures {
-    /// Contacts that it had last.
+    /// Contacts that it was the last to serve.
     pub contacts: usize,
-    /// Milliseconds that they were in its hands.
+    /// The milliseconds for which it held them.
     pub held_ms: i64,
 }
 
@@ -68,7 +69,7 @@ pub struct Figures {
     pub left: usize,
     /// Customers who left a message.
     pub messages: usize,
-    /// Contacts that nobody had had at the end.
+    /// Contacts that no seat had served at the end.
     pub waiting: usize,
     /// By group.
     pub groups: BTreeMap<GroupId, GroupFigures>,
@@ -77,7 +78,7 @@ pub struct Figures {
 }
 
 impl Figures {
-    /// Counts. `promise` is the plan whose service levels are meant.
+    /// Counts the fates of contacts. `promise` is the plan with the service levels to use.
     pub fn of(fates: &[Fate], promise: &Plan) -> Self {
         let mut figures = Self { contacts: fates.len(), ..Self::default() };
         let (mut all, mut by_group) = (Vec::new(), BTreeMap::<GroupId, Vec<i64>>::new());
@@ -85,7 +86,7 @@ impl Figures {
             figures.left += usize::from(fate.left);
             figures.messages += usize::from(fate.message);
             figures.waiting += usize::from(!fate.left && fate.waited_ms.is_none());
-            // Who left a message does not wait for anybody.
+            // A customer who left a message does not wait for a seat.
             let waited = fate.waited_ms.filter(|_| !fate.message);
             all.extend(waited);
             if let Some(group) = &fate.group {
@@ -114,7 +115,8 @@ impl Figures {
     }
 }
 
-/// Decisions that words could have changed which only the new plan has: the log holds no word that the plan of its day did not ask for.
+/// Decisions that the new plan's own words could have changed. The log holds only words that the plan of its day looked
+/// for.
 pub fn unknown_words(history: &History, new: &Plan) -> (Vec<String>, usize) {
     use super::history::Change;
     let (mut could, mut told) = (0, std::collections::BTreeSet::new());

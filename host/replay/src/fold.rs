@@ -1,11 +1,11 @@
-//! The log folded into seats and queues, and each decision made again on them.
+//! Folds the log into seats and queues, and makes each decision again on them.
 
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
 use warmline_model::{Channel, ConversationId, Event, EventBody};
 use warmline_routing::{Cause, Contact, Decision, Memory, Outcome, Plan, Ready, decide};
 
-/// Seats, queues and the plan in force, as the log so far tells of them.
+/// Seats, queues and the plan in force, as the log so far gives them.
 pub struct State {
     plan: Ready,
     memory: Memory,
@@ -19,10 +19,10 @@ impl Default for State {
 }
 
 impl State {
-    /// Takes in what an event changes.
+    /// Applies the change of an event.
     ///
     /// # Errors
-    /// The plan that it puts into force cannot be read.
+    /// The new plan in the event cannot be read.
     pub fn apply(&mut self, event: &Event) -> Result<(), String> {
         let memory = &mut self.memory;
         match (&event.body, event.conversation) {
@@ -31,7 +31,7 @@ impl State {
                 memory.replan(&self.plan);
             }
             (EventBody::AgentProfile(profile), _) => {
-                // Who leaves a group leaves its weight behind.
+                // An agent who leaves a group leaves its weight behind.
                 let before = memory.seat(profile.agent).map(|(_, weights)| weights).unwrap_or_default();
                 for group in before.into_keys().filter(|g| !profile.groups.contains_key(g)) {
                     memory.set_weight(profile.agent, group, 0);
@@ -71,7 +71,7 @@ impl State {
     /// Makes a decision again.
     ///
     /// # Errors
-    /// Why it cannot be made: the log does not hold what it needs.
+    /// The log does not hold what the decision needs. The text says what is missing.
     pub fn decide(&self, event: &Event, recorded: &Value) -> Result<Decision, String> {
         let recorded: Decision = serde_json::from_value(recorded.clone()).map_err(|e| format!("cannot be read: {e}"))?;
         let id = event.conversation.ok_or("belongs to no conversation")?;
@@ -91,7 +91,7 @@ impl State {
         let channel = recorded.facts.as_ref().map(|f| &f.channel).or_else(|| self.channels.get(&id));
         let channel = channel.ok_or("its conversation was not opened in this log")?;
         let entered = recorded.entered.ok_or("does not say when the contact entered")?;
-        // The rules place a contact once; where it is sought again, the decision began from the placement that it records.
+        // The rules place a contact once. If a seat is sought again, the decision began from the placement that it records.
         let placement = match (recorded.cause, &recorded.facts) {
             (Cause::Arrival, Some(facts)) => self.plan.place(facts, entered),
             _ => recorded.placement,
@@ -103,22 +103,22 @@ impl State {
     }
 }
 
-/// A plan in an event.
+/// Reads a plan from an event.
 ///
 /// # Errors
-/// It cannot be read.
+/// The plan cannot be read.
 pub fn read_plan(plan: &Value) -> Result<Plan, String> {
     serde_json::from_value(plan.clone()).map_err(|e| format!("the plan cannot be read: {e}"))
 }
 
-/// Looking into memory does not fail.
+/// A look-up in memory cannot fail.
 pub fn sure<T>(looked: Result<T, std::convert::Infallible>) -> T {
     match looked {
         Ok(found) => found,
     }
 }
 
-/// A field in which two JSON values differ, and both its values, by the field's path.
+/// The fields in which two JSON values differ, by path, with both values of each.
 pub fn differing(recorded: &Value, made: &Value) -> BTreeMap<String, (Value, Value)> {
     let mut found = BTreeMap::new();
     descend("", recorded, made, &mut found);

@@ -1,5 +1,5 @@
-//! What in a log came from outside: who came and when, how long each contact took, how long each customer would wait, who was at work
-//! and which plan was in force. Routing answers to all this; it does not make it.
+//! The outside events of a log: the contacts and their times, the work that each took, the patience of each customer, the
+//! agents at work, and the plan in force. Routing reacts to all this and does not cause it.
 
 use super::fold::read_plan;
 use serde_json::Value;
@@ -7,16 +7,17 @@ use std::collections::HashMap;
 use warmline_model::{AgentId, AgentState, ConversationId, Event, EventBody, GroupId, Profile, Timestamp};
 use warmline_routing::{Cause, Decision, Facts, Plan};
 
-/// A contact, as it came.
+/// A contact from outside.
 #[derive(Clone, Debug)]
 pub struct Came {
     /// The conversation.
     pub id: ConversationId,
-    /// When the router was first asked.
+    /// The time at which the router was first asked.
     pub at: Timestamp,
-    /// What the rules looked at.
+    /// The facts that the rules looked at.
     pub facts: Facts,
-    /// Milliseconds in people's hands; what an agent let pass is not counted. None: people never had it, or it is not over.
+    /// Milliseconds with people, without the time that an agent let pass. `None` if people never had it, or if it is not
+    /// over.
     pub people_ms: Option<i64>,
     /// Milliseconds with AI seats.
     pub ai_ms: Option<i64>,
@@ -24,22 +25,22 @@ pub struct Came {
     pub patience_ms: Option<i64>,
 }
 
-/// What changed at a moment, from outside.
+/// A change from outside.
 #[derive(Clone, Debug)]
 pub enum Change {
     /// Another plan.
     Plan(i64, Box<Plan>),
-    /// What an agent can do.
+    /// An agent's profile.
     Profile(Profile),
-    /// An agent is gone.
+    /// An agent was removed.
     Removed(AgentId),
-    /// Presence.
+    /// An agent's presence.
     State(AgentId, AgentState),
-    /// Staffing's minutes.
+    /// The minutes that staffing set.
     Weights(AgentId, Vec<(GroupId, i64)>),
 }
 
-/// All of it, in the order of the log.
+/// All outside events, in the order of the log.
 #[derive(Clone, Debug, Default)]
 pub struct History {
     /// Contacts.
@@ -48,7 +49,7 @@ pub struct History {
     pub changes: Vec<(Timestamp, Change)>,
     /// The last event.
     pub end: Timestamp,
-    /// Times that a person gave a contact to a seat, without the router.
+    /// The number of times that a person gave a contact to a seat, without the router.
     pub by_hand: u64,
     /// Contacts still in hand or in a queue at the end.
     pub unfinished: u64,
@@ -63,7 +64,7 @@ struct Under {
     closed: bool,
 }
 
-/// Gathers it as the log goes by.
+/// Gathers the history event by event.
 #[derive(Default)]
 pub struct Historian {
     history: History,
@@ -128,7 +129,7 @@ impl Historian {
                     let held = came.people_ms.unwrap_or(0) + came.ai_ms.unwrap_or(0);
                     came.patience_ms = Some((at.since(came.at) - held).max(0));
                 }
-                // What an agent holds is given back after it was closed.
+                // A conversation is closed before its units are given back.
                 under.closed = true;
                 if under.held.is_none() {
                     self.under.remove(&id);
@@ -157,12 +158,12 @@ impl Historian {
         }
     }
 
-    /// The log has ended.
+    /// Ends the log.
     pub fn finish(mut self) -> History {
         for under in self.under.values().filter(|u| u.held.is_some() || u.queued) {
             self.history.unfinished += 1;
             if under.held.is_some() {
-                // How long it takes in all is not known.
+                // Its whole duration is not known.
                 self.history.came[under.index].people_ms = None;
             }
         }

@@ -1,9 +1,9 @@
-//! `warmline replay`: a log replayed through the router's own decisions ([`warmline_routing::decide`]), with seats and queues in
-//! memory ([`warmline_routing::Memory`]).
+//! `warmline replay`: replays a log through the router's own decisions ([`warmline_routing::decide`]), with seats and
+//! queues in memory ([`warmline_routing::Memory`]).
 //!
-//! * [`same`]: with the plan of the log each decision is made again, and comes out the same to the byte;
-//! * [`changed`]: with another plan, what would have changed;
-//! * [`check`](mod@check): what must hold in every log.
+//! * [`same`]: with the plan of the log, each decision is made again and comes out the same to the byte;
+//! * [`changed`]: the effect of another plan;
+//! * [`check`](mod@check): the invariants of every log.
 
 pub mod changed;
 pub mod check;
@@ -38,27 +38,27 @@ pub struct ReplayArgs {
     /// The log; `-`: standard input.
     #[arg(value_name = "EVENTS")]
     pub events: PathBuf,
-    /// Another routing plan, as JSON: tells what it would have changed.
+    /// Another routing plan, as JSON: shows what it would have changed.
     #[arg(long, value_name = "FILE")]
     pub rules: Option<PathBuf>,
-    /// Checks the log itself: no seat above its capacity, every conversation in one place, every load the sum of what was given.
+    /// Checks the log itself: no seat above its capacity, every conversation in one place, every load the sum of its units.
     #[arg(long)]
     pub check: bool,
-    /// Tells it as JSON.
+    /// Writes the result as JSON.
     #[arg(long)]
     pub json: bool,
 }
 
-/// What a replay came to.
+/// The result of a replay.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Replay {
     /// The decisions, made again.
     #[serde(flatten)]
     pub same: Same,
-    /// Whether the log holds together, where that was asked.
+    /// The result of checking the log, if that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub check: Option<Report>,
-    /// What another plan would have changed, where that was asked.
+    /// The effect of another plan, if that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub changed: Option<Changed>,
 }
@@ -84,7 +84,7 @@ pub fn replay(lines: impl BufRead, rules: Option<&Plan>, checked: bool) -> Resul
     Ok(Replay { same: replayer.finish(), check: checker.map(Checker::finish), changed })
 }
 
-/// Runs it.
+/// Runs the command.
 ///
 /// # Errors
 /// A file cannot be read, the plan has a fault, a decision came out differently, or the log does not hold together.
@@ -121,7 +121,7 @@ pub fn run(args: &ReplayArgs) -> Result<()> {
 /// Reads a plan's file and checks it.
 ///
 /// # Errors
-/// It cannot be read, or where its fault stands and what to do.
+/// The file cannot be read, or the plan has a fault. The text names its place and the remedy.
 pub fn read_rules(path: &Path) -> Result<Plan> {
     let name = path.display();
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {name}"))?;
@@ -131,7 +131,7 @@ pub fn read_rules(path: &Path) -> Result<Plan> {
 /// Reads and checks a plan.
 ///
 /// # Errors
-/// Where its fault stands and what to do.
+/// The plan has a fault. The text names its place and the remedy.
 fn parse_rules(text: &str) -> Result<Plan> {
     let plan: Plan = serde_json::from_str(text).context("is no routing plan")?;
     plan.check().map_err(|f| anyhow!("line {}: {}: {} ({})", line_of(text, &f.path), f.path, f.detail, f.code))?;

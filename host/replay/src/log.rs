@@ -1,21 +1,22 @@
-//! A log as it was fetched: an event a line, or a page of `GET /api/events` a line. It is read as a stream: only one line is held.
+//! A log as it was fetched: each line is an event or a page of `GET /api/events`. It is read as a stream, one line at a
+//! time.
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use std::io::BufRead;
 use warmline_model::{Event, EventBody};
 
-/// Why a log cannot be read.
+/// The reason why a log cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[error("line {line}: {problem}")]
 pub struct LogError {
     /// The line, from 1.
     pub line: usize,
-    /// What is wrong and what to do.
+    /// The fault and its remedy.
     pub problem: String,
 }
 
-/// What a replay must be able to read in full; other kinds it passes over.
+/// The kinds of events that a replay must be able to read in full. It skips the others.
 const NEEDED: [&str; 16] = [
     "conversation.opened",
     "conversation.queued",

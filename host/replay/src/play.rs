@@ -1,5 +1,5 @@
-//! What came from outside, played once more with a plan: contacts come when they came, seats are there when they were, and a contact
-//! takes as long as it took. What the router decides follows from the plan, and so who waits, and for whom.
+//! Plays the outside events of a log once more with a plan. Contacts come at their times, seats are present at their times,
+//! and a contact takes as long as it took. The router's decisions follow from the plan, and with them the waits.
 
 use super::fold::sure;
 use super::history::{Came, Change, History};
@@ -10,23 +10,23 @@ use warmline_routing::group::First;
 use warmline_routing::handover::HandOverReason;
 use warmline_routing::{Cause, Contact, Memory, Outcome, Placement, Plan, Ready, decide};
 
-/// How often, while somebody waits, free seats look again: a ring may have opened, or business hours begun.
+/// The pause between two looks of free seats while a contact waits: a ring may have opened, or business hours begun.
 const LOOK_MS: i64 = 5_000;
 
-/// What became of a contact.
+/// The fate of a contact.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fate {
-    /// The group that it was placed in, then that which served it.
+    /// The group in which it was placed, then the group that served it.
     pub group: Option<GroupId>,
-    /// The person or AI seat who had it last.
+    /// The person or AI seat who served it last.
     pub agent: Option<AgentId>,
-    /// Milliseconds until a seat first had it.
+    /// Milliseconds until it first had a seat.
     pub waited_ms: Option<i64>,
-    /// The customer left.
+    /// Whether the customer left.
     pub left: bool,
-    /// The customer left a message: nobody was there.
+    /// Whether the customer left a message because no agent was there.
     pub message: bool,
-    /// Milliseconds in the hands of people.
+    /// Milliseconds with people.
     pub held_ms: i64,
 }
 
@@ -34,9 +34,9 @@ pub struct Fate {
 enum Due {
     /// A contact's time with its seat is over.
     Over(usize),
-    /// The customer waits no longer.
+    /// The customer's patience ends.
     Leaves(usize),
-    /// It waited too long for its queue.
+    /// It has waited too long in its queue.
     TooLong(usize),
     /// Free seats look again.
     Look,
@@ -51,12 +51,12 @@ pub trait Watch {
     fn look(&mut self, plan: &Ready, floor: &mut Memory, now: Timestamp);
 }
 
-/// Plays it: with one plan, or with those that were in force.
+/// Plays a history with one plan, or with the plans that were in force.
 pub fn play(history: &History, plan: Option<&Plan>) -> Vec<Fate> {
     watched(history, plan, None)
 }
 
-/// Plays it while somebody watches, from the first contact or change on.
+/// Plays a history with a watcher, from the first contact or change on.
 pub fn watched(history: &History, plan: Option<&Plan>, watch: Option<&mut dyn Watch>) -> Vec<Fate> {
     let ready = Ready::new(plan.cloned().unwrap_or_default(), 1);
     let usual = Usual::of(history);
@@ -97,7 +97,7 @@ pub fn watched(history: &History, plan: Option<&Plan>, watch: Option<&mut dyn Wa
     day.fates
 }
 
-/// Somebody who watches, and when to look next.
+/// A watcher, and the time of its next look.
 struct Looks<'a> {
     watch: Option<&'a mut dyn Watch>,
     next: Option<Timestamp>,
@@ -115,7 +115,7 @@ impl Looks<'_> {
     }
 }
 
-/// How long contacts take whose own time the log does not tell.
+/// The durations of contacts whose own duration the log does not give.
 struct Usual {
     people_ms: i64,
     ai_ms: i64,
@@ -253,7 +253,7 @@ impl Day<'_> {
                 self.fates[i].message |= left_message;
                 let wait = self.plan.settings(&group).overflow.and_then(|o| o.wait_secs).filter(|_| !left_message);
                 if let Some(secs) = wait {
-                    // Where the time is over already, it is the next look that finds it.
+                    // If the time is over already, the next look finds it.
                     let at = entered.plus_millis(secs.saturating_mul(1000)).max(now.plus_millis(1));
                     self.due.push(Reverse((at, Due::TooLong(i))));
                 }

@@ -1,8 +1,8 @@
 //! The decisions of a log made again with the plan that was in force, and compared.
 //!
-//! What is compared is the JSON text of the recorded decision with that of the decision made again, both written by the same code with
-//! their members in order. The text holds the digest of all that was seen, so that a seat or a place in a queue that differs is found
-//! even where the outcome is the same.
+//! The JSON text of the recorded decision is compared with that of the new one. The same code writes both, with their
+//! members in order. The text holds the digest of all that was seen, so a differing seat or place in a queue is found even
+//! if the outcome is the same.
 
 use super::fold::{State, differing};
 use serde::Serialize;
@@ -10,7 +10,7 @@ use serde_json::Value;
 use std::fmt;
 use warmline_model::{ConversationId, Event, EventBody};
 
-/// Differences that are kept; of further ones only their number.
+/// The differences that are kept. Further ones are only counted.
 const KEPT: usize = 10;
 
 /// A decision that came out differently.
@@ -21,7 +21,7 @@ pub struct Difference {
     /// The conversation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub conversation: Option<ConversationId>,
-    /// Why it could not be made again.
+    /// The reason why it could not be made again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
     /// The fields that differ.
@@ -34,20 +34,20 @@ pub struct Difference {
 pub struct Field {
     /// Its path.
     pub field: String,
-    /// As it was recorded; null: it was not there.
+    /// The recorded value; null if there was none.
     pub recorded: Value,
-    /// As it was made again.
+    /// The new value.
     pub made: Value,
 }
 
-/// What making the decisions again came to.
+/// The result of making the decisions again.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Same {
     /// Decisions in the log.
     pub decisions: u64,
-    /// Those that came out the same, byte for byte.
+    /// The number that came out the same, byte for byte.
     pub identical: u64,
-    /// The first of the others.
+    /// The first of the differences.
     pub differences: Vec<Difference>,
 }
 
@@ -58,7 +58,7 @@ impl Same {
     }
 }
 
-/// Makes decisions again as the log goes by.
+/// Makes decisions again, event by event.
 #[derive(Default)]
 pub struct Replayer {
     state: State,
@@ -94,13 +94,13 @@ impl Replayer {
         }
     }
 
-    /// The log has ended.
+    /// Ends the log.
     pub fn finish(self) -> Same {
         self.same
     }
 }
 
-/// The value's bytes, whatever order its fields happen to be held in.
+/// The value's text, whatever the order of its fields in memory.
 fn text(value: &Value) -> String {
     let mut value = value.clone();
     value.sort_all_objects();

@@ -1,4 +1,4 @@
-//! Logs of a small router in memory, replayed, tampered with, and played with another plan.
+//! Logs of a small router in memory: replayed, altered, and played with another plan.
 
 mod driver;
 
@@ -34,7 +34,7 @@ fn day(steps: &[(u8, u8, i64)]) -> Driver {
     driver
 }
 
-/// A day with a bit of everything.
+/// A day with every kind of event.
 fn busy() -> Driver {
     let steps: Vec<_> = (0u8..200).map(|n| ((n.wrapping_mul(7)) % 22, n.wrapping_mul(13), 2_000)).collect();
     day(&steps)
@@ -96,7 +96,7 @@ fn a_seat_given_more_than_it_has_is_found() {
     assert!(done.check.unwrap().violations.iter().any(|v| v.what.contains("above the capacity of 0.1")));
 }
 
-/// Whichever event that routing rests on is missing, it is noticed.
+/// If any event that routing depends on is missing, the replay notices.
 #[test]
 fn a_dropped_event_is_found() {
     let all = busy().events;
@@ -159,8 +159,8 @@ fn a_changed_rule_shows_what_it_changes() {
     assert!(told.contains("This rests on:"), "{told}");
 }
 
-/// Contacts that an AI seat began go to it again for as long, then to people for as long; with a plan that begins with people they do
-/// not go to it at all.
+/// Contacts that began with an AI seat go to it again for the same time, then to people for the same time. With a plan that
+/// begins with people, they do not go to it at all.
 #[test]
 fn ai_seats_are_played_too() {
     let mut driver = Driver::new(3);
@@ -217,7 +217,7 @@ proptest! {
         prop_assert!(done.same.all(), "{}", done.same);
         let report = done.check.unwrap();
         prop_assert!(report.is_clean(), "{report}");
-        // Played, nobody is lost on either side, and the same plan plays the same.
+        // When it is played, no contact is lost on either side, and the same plan plays the same.
         let changed = done.changed.unwrap();
         for side in [&changed.before, &changed.after] {
             let had = side.agents.values().map(|a| a.contacts).sum::<usize>();

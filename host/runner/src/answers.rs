@@ -1,5 +1,6 @@
-//! Answers that are not read. A large answer whose guest has ended waits in memory until its client has taken it, and a client may take
-//! its time. So all of them together have so much room; where it runs out, the connection whose answer waits the longest is closed.
+//! Large answers that clients read slowly. A large answer whose guest has ended waits in memory until its client has read
+//! it, and a client may take its time. All of them together therefore have a fixed room. If it runs out, the connection
+//! whose answer waits the longest is closed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,14 +19,14 @@ use crate::problem::{failed, full, problem};
 
 /// Answers up to this size are bounded by the number of connections.
 const SMALL: u64 = 64 << 10;
-/// The room for the others, in KiB.
+/// The room for larger answers, in KiB.
 const ROOM: u32 = 64 << 10;
-/// How long an answer waits for the room of one that is closed for it.
+/// The time for which an answer waits for the room of a closed one.
 const WAIT: Duration = Duration::from_millis(50);
-/// How many are closed for one.
+/// The most connections that are closed for one answer.
 const TRIES: usize = 20;
 
-/// Says of an answer that all of it is here.
+/// Marks an answer as complete.
 #[derive(Clone, Copy)]
 pub struct Whole;
 
@@ -41,7 +42,7 @@ impl Default for Answers {
     }
 }
 
-/// An answer's bytes, with the room that they take until the last of them was taken.
+/// An answer's bytes, with the room that they take until the last of them was read.
 struct Held {
     bytes: Bytes,
     _room: OwnedSemaphorePermit,
@@ -72,14 +73,14 @@ impl Answers {
         }
     }
 
-    /// Room for so many KiB; none where closing what waits the longest brings none.
+    /// Room of this many KiB; `None` if closing the longest-waiting answers brings none.
     async fn room(&self, wanted: u32) -> Option<OwnedSemaphorePermit> {
         if let Ok(room) = Arc::clone(&self.room).try_acquire_many_owned(wanted) {
             return Some(room);
         }
         for _ in 0..TRIES {
             self.unread.end_oldest();
-            // What a closed connection held is free once it has seen its end.
+            // The room of a closed connection is free once the connection has noticed its end.
             if let Ok(Ok(room)) = tokio::time::timeout(WAIT, Arc::clone(&self.room).acquire_many_owned(wanted)).await {
                 return Some(room);
             }
@@ -118,7 +119,7 @@ mod tests {
         let (slow, other) = (connection(&all).await, connection(&all).await);
         let first = answers.hold(answer(40 << 10), &slow).await;
         assert_eq!(answers.room.available_permits(), 24 << 10);
-        // Small ones need none.
+        // Small answers need no room.
         assert_eq!(answers.hold(answer(64), &other).await.body().size_hint().exact(), Some(64 << 10));
         assert_eq!(answers.room.available_permits(), 24 << 10);
         let ended = async {
@@ -127,7 +128,7 @@ mod tests {
         };
         let (second, ()) = tokio::join!(answers.hold(answer(30 << 10), &other), ended);
         assert_eq!((second.status(), answers.room.available_permits()), (StatusCode::OK, 34 << 10));
-        // The bytes hold their room, whatever becomes of the answer around them.
+        // The bytes hold their room, whatever happens to the answer around them.
         let bytes = second.into_body().collect().await.expect("bytes").to_bytes();
         let rest = bytes.slice(1..);
         drop(bytes);

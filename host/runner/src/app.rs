@@ -1,4 +1,5 @@
-//! The application that is served: its components and routes, what its guests share, and the bounds that hold before one is asked.
+//! The served application: its components and routes, the services of its guests, and the bounds that apply before a
+//! component is called.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,17 +19,17 @@ use crate::told::Told;
 
 /// The application.
 pub struct App {
-    /// What its guests work with.
+    /// The services of its guests.
     pub services: Arc<Services>,
-    /// The components that a trigger names, by id; what no trigger names cannot be called.
+    /// The components that a trigger names, by id. Other components cannot be called.
     pub components: HashMap<String, Arc<Component>>,
     /// The public routes.
     pub routes: Routes,
     /// Places for instances.
     pub slots: Slots,
-    /// What gathers request bodies before a place is taken.
+    /// Gathers request bodies before a place is taken.
     pub bodies: Gatherer,
-    /// How many long answers each caller has open.
+    /// The number of long answers that each caller has open.
     pub streams: Arc<Streams>,
     /// The room of large answers that are on their way.
     pub answers: Answers,
@@ -36,7 +37,7 @@ pub struct App {
     pub told: Told,
     /// The connections.
     pub connections: Arc<Connections>,
-    /// What holds WebSockets, where the application has them.
+    /// The gateway that holds WebSockets, if the application has them.
     pub gateway: Option<Arc<Gateway>>,
     /// True once the runner is stopping.
     pub stopping: watch::Receiver<bool>,

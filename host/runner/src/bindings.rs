@@ -1,7 +1,7 @@
-//! The three `fermyon:spin` interfaces of `wit/spin.wit` as Rust traits. What a guest holds lies in its table under the
-//! number of the handle; the handles here know nothing of it.
+//! The three `fermyon:spin` interfaces of `wit/spin.wit` as Rust traits. A guest's objects are in its table under the
+//! number of their handle. The handles here know nothing of them.
 
-/// What `bindgen!` generates; named only through the re-exports below.
+/// The output of `bindgen!`. It is named only through the re-exports below.
 #[expect(missing_docs, reason = "generated from the WIT file, which is documented")]
 mod generated {
     wasmtime::component::bindgen!({

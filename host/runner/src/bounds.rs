@@ -1,7 +1,7 @@
-//! Bounds on who holds what: what may be ended to make room, and how many long answers one caller has open.
+//! Bounds on shared resources: the things that may be ended to make room, and the number of long answers of one caller.
 //!
-//! Nobody unauthenticated may keep others out. A body that is still on its way, a connection that says nothing and an answer
-//! that never ends are therefore each counted, and the oldest gives way to the newest.
+//! An unauthenticated client must not keep others out. Bodies that are still arriving, silent connections and endless
+//! answers are therefore each counted, and the oldest gives way to the newest.
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher as _, RandomState};
@@ -16,7 +16,7 @@ use wasmtime_wasi_http::WasiBody;
 use crate::problem::problem;
 use crate::share::Share;
 
-/// Things that may be ended to make room, in the order in which they came.
+/// Things that may be ended to make room, in the order of their arrival.
 #[derive(Default)]
 pub struct Oldest {
     next: AtomicU64,
@@ -34,19 +34,19 @@ impl Oldest {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes the last place; `end` is told when the thing has to make room.
+    /// Takes the last place. `end` is notified when the thing has to make room.
     pub fn enter(self: &Arc<Self>, end: &Arc<Notify>) -> Entry {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         self.lock().insert(number, Arc::clone(end));
         Entry { number, of: Arc::clone(self) }
     }
 
-    /// How many there are.
+    /// The number of things.
     pub fn count(&self) -> usize {
         self.lock().len()
     }
 
-    /// Ends the oldest; false where there is none.
+    /// Ends the oldest. Returns false if there is none.
     pub fn end_oldest(&self) -> bool {
         let oldest = self.lock().pop_first();
         oldest.map(|(_, end)| end.notify_one()).is_some()
@@ -59,20 +59,20 @@ impl Drop for Entry {
     }
 }
 
-/// Who sent a request, as far as bounds go: nothing of it can be turned back into a token or an address.
+/// The sender of a request, for the bounds. It cannot be turned back into a token or an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Who {
     token: Option<u64>,
     address: u64,
 }
 
-/// How many long answers each caller has open.
+/// The number of long answers that each caller has open.
 pub struct Streams {
     per_token: usize,
     per_address: usize,
     sockets_per_address: usize,
     proxies: Vec<IpAddr>,
-    /// Keyed anew in each run, so that nobody can make two callers count as one.
+    /// A new key in each run, so that nobody can make two callers count as one.
     hasher: RandomState,
     open: Mutex<HashMap<Key, usize>>,
 }
@@ -85,7 +85,7 @@ enum Key {
     Sockets(u64),
 }
 
-/// A long answer that is counted, until it is dropped.
+/// A long answer, counted until it is dropped.
 pub struct Stream {
     of: Arc<Streams>,
     keys: [Option<Key>; 2],
@@ -99,7 +99,8 @@ impl Drop for Stream {
 }
 
 impl Streams {
-    /// Bounds for one token and one address. `proxies` are the addresses of which the client's own stands in `X-Forwarded-For`.
+    /// Bounds for one token and one address. `proxies` are the addresses of proxies whose `X-Forwarded-For` holds the
+    /// client's own address.
     pub fn new(per_token: usize, per_address: usize, proxies: Vec<IpAddr>) -> Self {
         Self {
             per_token,
@@ -111,14 +112,14 @@ impl Streams {
         }
     }
 
-    /// Where so many WebSockets may be open in all, one address may have a quarter of them: many people can share it (a
-    /// telephone network, an office), and still it cannot keep out all others.
+    /// Bounds WebSockets: `most` may be open in all, and a quarter of them for one address. Many people can share an
+    /// address (a telephone network, an office), and still it cannot keep out all others.
     #[must_use]
     pub fn with_sockets(self, most: usize) -> Self {
         Self { sockets_per_address: (most / 4).max(1), ..self }
     }
 
-    /// Who sent a request: by the token that it presents, in the header or in the address, and by where it came from.
+    /// The sender of a request: the token that it presents, in the header or in the address, and its client's address.
     pub fn who<B>(&self, request: &Request<B>, peer: SocketAddr) -> Who {
         let header = request.headers().get(header::AUTHORIZATION).map(http::HeaderValue::as_bytes);
         let token = header.or_else(|| access_token(request.uri().query()?).map(str::as_bytes));
@@ -126,7 +127,7 @@ impl Streams {
         Who { token: token.map(|token| self.hasher.hash_one(token)), address: self.hasher.hash_one(network(address)) }
     }
 
-    /// The client's address: the peer's, or what the proxies that we know say of it.
+    /// The client's address: the peer's, or the one that our own proxies report.
     fn client<B>(&self, request: &Request<B>, peer: IpAddr) -> IpAddr {
         let peer = peer.to_canonical();
         if !self.proxies.contains(&peer) {
@@ -137,10 +138,10 @@ impl Streams {
         said.into_iter().map(|ip| ip.to_canonical()).rev().find(|ip| !self.proxies.contains(ip)).unwrap_or(peer)
     }
 
-    /// Counts a long answer of a component, or says why there are too many.
+    /// Counts a long answer of a component.
     ///
     /// # Errors
-    /// The answer for the client.
+    /// There are too many. The error is the answer for the client.
     pub fn begin(self: &Arc<Self>, of: &Share, who: Who) -> Result<Stream, Box<http::Response<WasiBody>>> {
         let Ok(place) = Arc::clone(&of.streams).try_acquire_owned() else {
             let detail = "as many answers of this kind are open as the service holds; try again in a second";
@@ -157,7 +158,7 @@ impl Streams {
     /// Counts a WebSocket of a token and of an address.
     ///
     /// # Errors
-    /// The answer for the client.
+    /// There are too many. The error is the answer for the client.
     pub fn socket(self: &Arc<Self>, who: Who) -> Result<Stream, Box<http::Response<WasiBody>>> {
         let keys = [who.token.map(Key::Socket), Some(Key::Sockets(who.address))];
         match self.count(keys, [self.per_token, self.sockets_per_address]) {
@@ -203,12 +204,12 @@ fn too_many(whose: Key) -> Box<http::Response<WasiBody>> {
     Box::new(problem(StatusCode::TOO_MANY_REQUESTS, "too_many_streams", detail))
 }
 
-/// The token of a stream's address, as it was written.
+/// The token in a stream's address, as it was written.
 fn access_token(query: &str) -> Option<&str> {
     query.split('&').find_map(|pair| pair.strip_prefix("access_token="))
 }
 
-/// Of an IPv6 address the network: a household has all the addresses in it.
+/// The network of an IPv6 address, because a household has all the addresses in it.
 fn network(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V6(address) => IpAddr::V6((address.to_bits() & !u128::from(u64::MAX)).into()),

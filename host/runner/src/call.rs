@@ -1,12 +1,12 @@
 //! One call of a component: a fresh instance, its answer, and its life after the answer.
 //!
-//! The guest runs inside the caller's task until it has answered, which for most requests is its whole life: no
-//! task is spawned and no thread is woken. When it wants to live on, after its answer or after its client has
-//! gone, it moves to a task of its own.
+//! The guest runs inside the caller's task until it has answered, which for most requests is its whole life. No task is
+//! spawned and no thread is woken. If it lives on, after its answer or after its client has gone, it moves to a task of its
+//! own.
 //!
-//! A stream without an end and a look-up are different. Their client going away ends the guest at once, since nobody hears it any
-//! more and it leaves nothing half done. Each stream is counted against its caller ([`crate::bounds`]), as is a look-up that is
-//! long without an answer.
+//! An endless stream and a look-up are different. If their client goes away, the guest ends at once, since nobody reads it
+//! any more and it leaves nothing half done. Each stream is counted against its caller ([`crate::bounds`]), and so is a
+//! look-up that takes long without an answer.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -34,14 +34,14 @@ use crate::slots::Place;
 use crate::spin_headers::set_spin_headers;
 use crate::vitals::Vitals;
 
-/// A guest's future. Dropped before its end, it goes on in a task of its own, unless it only looks something up.
+/// A guest's future. If it is dropped before its end, it continues in a task of its own, unless it is only a look-up.
 struct Running {
     life: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     vitals: Arc<Vitals>,
     app: Arc<App>,
-    /// Whether it has a task of its own already; dropped there, it ends.
+    /// Whether it has a task of its own already. If it is dropped there, it ends.
     alone: bool,
-    /// Whether somebody outside only looks something up: it ends when they go away.
+    /// Whether it is a look-up from outside. It then ends when its client goes away.
     looks: bool,
 }
 
@@ -57,7 +57,8 @@ impl Running {
         done
     }
 
-    /// Lets the guest go on until its end, or until `grace` after its answer was sent; a message on `answered` ends it at once.
+    /// Lets the guest continue until its end, or until `grace` after its answer was sent. A message on `answered` ends it
+    /// at once.
     fn live_on(mut self, answered: Option<oneshot::Receiver<()>>) {
         let grace = self.app.services.limits.answer;
         self.alone = true;
@@ -120,7 +121,7 @@ pub async fn call(
     let vitals = Arc::new(Vitals::default());
     let (sender, mut receiver) = oneshot::channel();
     let who = slot.who();
-    // Ended in its middle, a look-up leaves nothing half done.
+    // A look-up that is ended in its middle leaves nothing half done.
     let looks = who.is_some() && matches!(*request.method(), Method::GET | Method::HEAD);
     let life = live(Arc::clone(app), Arc::clone(component), Arc::clone(&vitals), request, sender, slot);
     let mut running = Running { life: Some(Box::pin(life)), vitals, app: Arc::clone(app), alone: false, looks };
@@ -171,7 +172,7 @@ pub async fn call(
             tracing::warn!(component = component.id(), "the component answered with an error: {code:?}");
             failed()
         }
-        // It ended without an answer; why was logged where it ended.
+        // It ended without an answer. The reason was logged there.
         Some(Err(_)) => failed(),
         None => {
             running.life = None;
@@ -181,10 +182,10 @@ pub async fn call(
     }
 }
 
-/// After how long a look-up without an answer counts as a stream: clients that poll may wait for half a minute.
+/// The time after which a look-up without an answer counts as a stream. Clients that poll may wait for half a minute.
 const LONG: Duration = Duration::from_secs(2);
 
-/// Runs the guest until it answers or ends without an answer; None when it does neither in time.
+/// Runs the guest until it answers or ends without an answer. `None` if it does neither in time.
 async fn answered(
     running: &mut Running,
     receiver: &mut oneshot::Receiver<Answer>,
@@ -224,7 +225,7 @@ async fn live(
     drop(slot);
 }
 
-/// The body of a guest that has ended: all of it is here already, so its length can be told.
+/// The body of a guest that has ended. All of it is here already, so its length is known.
 fn whole(body: WasiBody) -> WasiBody {
     let mut collected = Box::pin(body.collect());
     match collected.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
@@ -235,7 +236,7 @@ fn whole(body: WasiBody) -> WasiBody {
     }
 }
 
-/// A body that breaks off, as the guest left it.
+/// A body that breaks off at the place where the guest left it.
 struct Broken(Option<Error>);
 
 impl Body for Broken {
@@ -253,17 +254,17 @@ fn stop_signal(app: &Arc<App>) -> StopSignal {
     let stopping = app.stopping.clone();
     Box::pin(async move {
         stopped(stopping).await;
-        // Answers that are nearly done may finish; an event stream would never.
+        // Answers that are nearly done may finish. An event stream would never finish.
         tokio::time::sleep(Duration::from_millis(500)).await;
     })
 }
 
-/// The body of a guest that still runs: ended early when the runner stops.
+/// The body of a guest that still runs. It ends early when the runner stops.
 struct Streamed {
     inner: WasiBody,
     stopping: StopSignal,
-    /// Whether all of it was taken. An answer that says how long it is counts as taken: its guest goes on without its client,
-    /// as it would on Spin.
+    /// Whether all of it was read. An answer with a known length counts as read: its guest continues without its client, as
+    /// it would on Spin.
     ended: bool,
     dropped: Option<oneshot::Sender<()>>,
     _counted: Option<Stream>,
@@ -297,7 +298,7 @@ impl Drop for Streamed {
             && !self.inner.is_end_stream()
             && let Some(dropped) = self.dropped.take()
         {
-            // The client has gone in the middle of a stream: nobody hears the guest any more.
+            // The client has gone in the middle of a stream, and nobody reads the guest any more.
             let _ = dropped.send(());
         }
     }

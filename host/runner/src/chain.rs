@@ -1,5 +1,5 @@
-//! Calls between components of the application. The server answers them; what an instance holds knows only this trait, so that it
-//! need not know the server that makes instances.
+//! Calls between components of the application. The server answers them. An instance knows only this trait, and not the
+//! server that makes instances.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -7,10 +7,10 @@ use std::sync::Arc;
 use http::{Request, Response};
 use wasmtime_wasi_http::WasiBody;
 
-/// The answer of a called component; none where it does not exist, or no place for an instance became free.
+/// The answer of a called component; `None` if it does not exist, or if no place for an instance became free.
 pub type Chained = Pin<Box<dyn Future<Output = Option<Response<WasiBody>>> + Send>>;
 
-/// Who passes calls on to other components, in process.
+/// Passes calls on to other components, in process.
 pub trait Chain: Send + Sync {
     /// Whether there is such a component.
     fn knows(&self, component: &str) -> bool;

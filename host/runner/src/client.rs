@@ -29,10 +29,10 @@ impl Default for Client {
 }
 
 impl Client {
-    /// Sends a request; its answer must begin in `first_byte` and end in `whole`.
+    /// Sends a request. Its answer must begin within `first_byte` and end within `whole`.
     ///
     /// # Errors
-    /// What wasi:http tells the guest.
+    /// The error that wasi:http gives to the guest.
     pub async fn send(
         &self,
         request: Request<WasiBody>,
@@ -64,7 +64,7 @@ fn client_error(error: legacy::Error) -> Error {
     }
 }
 
-/// The nearest cause of a kind.
+/// The nearest cause of the given type.
 fn cause<'a, E: std::error::Error + 'static>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a E> {
     std::iter::successors(error.source(), |cause| cause.source()).find_map(|cause| cause.downcast_ref())
 }

@@ -12,11 +12,11 @@ use crate::share::Share;
 pub struct Component {
     /// Its share of the places for instances.
     pub share: Share,
-    /// The largest body that it takes from outside.
+    /// The largest body that it accepts from outside.
     pub body: u64,
     /// Its code, linked and ready for instances.
     pub pre: ProxyPre<Guest>,
-    /// What its instances may do.
+    /// The grants of its instances.
     pub grants: Arc<Grants>,
 }
 

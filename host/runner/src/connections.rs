@@ -1,7 +1,8 @@
-//! Connections: how many there are at once, which of them gives way to a new one, and how long a client may take to read.
+//! Connections: their number, the one that gives way to a new one, and the time for which a client may read nothing.
 //!
-//! A connection takes a file descriptor, and those run out. When as many are open as there may be, the oldest that has not
-//! said anything yet is closed, then the oldest that waits for its next request, then the oldest whose body is still on its way.
+//! A connection takes a file descriptor, and these run out. If the most possible connections are open, the oldest silent
+//! one is closed; if there is none, the oldest that waits for its next request; and then the oldest whose body is still
+//! arriving.
 
 use std::io;
 use std::pin::Pin;
@@ -20,25 +21,25 @@ use wasmtime_wasi_http::{Error, WasiBody};
 
 use crate::bounds::{Entry, Oldest};
 
-/// How long a client may read nothing of an answer.
+/// The longest time for which a client may read nothing of an answer.
 const STALLED: Duration = Duration::from_secs(30);
-/// File descriptors that are never left to connections: databases, calls to platforms, spooled bodies.
+/// File descriptors that connections never get: for databases, calls to platforms, and spooled bodies.
 const OTHERS: usize = 1_024;
-/// More connections than the runner's memory is meant for.
+/// The most connections that the runner's memory allows for.
 const MOST: usize = 24_576;
 
-/// How many connections a process may hold that has so many file descriptors.
+/// The number of connections that a process with this many file descriptors may hold.
 pub fn affordable(descriptors: usize) -> usize {
     descriptors.saturating_sub(OTHERS.min(descriptors / 2)).clamp(1, MOST)
 }
 
-/// Raises the number of file descriptors to what the system allows this process, and returns it.
+/// Raises the number of file descriptors to the system's limit for this process, and returns it.
 #[cfg(unix)]
 pub fn raise_descriptors() -> usize {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
     let wanted = Rlimit { current: limit.maximum, maximum: limit.maximum };
-    // Where it may not be raised, less is what there is.
+    // If it may not be raised, the present number stays.
     let now = match setrlimit(Resource::Nofile, wanted) {
         Ok(()) => limit.maximum,
         Err(_) => limit.current,
@@ -46,7 +47,7 @@ pub fn raise_descriptors() -> usize {
     now.map_or(usize::MAX, |most| usize::try_from(most).unwrap_or(usize::MAX))
 }
 
-/// Elsewhere there is no such limit.
+/// Other systems have no such limit.
 #[cfg(not(unix))]
 pub fn raise_descriptors() -> usize {
     usize::MAX
@@ -56,9 +57,9 @@ pub fn raise_descriptors() -> usize {
 pub struct Connections {
     most: usize,
     held: AtomicUsize,
-    /// Those that have not sent a whole request yet.
+    /// Connections that have not sent a whole request yet.
     silent: Arc<Oldest>,
-    /// Those that wait for their next request.
+    /// Connections that wait for their next request.
     kept: Arc<Oldest>,
 }
 
@@ -69,7 +70,7 @@ pub struct Connection {
     idle: Mutex<Option<Entry>>,
 }
 
-/// A connection that is counted, until it is dropped.
+/// A connection, counted until it is dropped.
 pub struct Held(Arc<Connections>);
 
 impl Drop for Held {
@@ -79,22 +80,23 @@ impl Drop for Held {
 }
 
 impl Connections {
-    /// At most so many.
+    /// Allows at most `most` connections.
     pub fn new(most: usize) -> Arc<Self> {
         Arc::new(Self { most, held: AtomicUsize::new(0), silent: Arc::default(), kept: Arc::default() })
     }
 
-    /// Makes room for a new one; false when none can be closed for it. `bodies` are those that are still on their way.
+    /// Makes room for a new connection. Returns false if none can be closed for it. `bodies` are those that are still
+    /// arriving.
     pub fn make_room(&self, bodies: &Oldest) -> bool {
         self.held.load(Ordering::Relaxed) < self.most || self.close_one(bodies)
     }
 
-    /// Closes the connection that is missed the least.
+    /// Closes the connection that can best be spared.
     pub fn close_one(&self, bodies: &Oldest) -> bool {
         self.silent.end_oldest() || self.kept.end_oldest() || bodies.end_oldest()
     }
 
-    /// Counts a new one.
+    /// Counts a new connection.
     pub fn accept(self: &Arc<Self>, stream: TcpStream) -> (Watched, Arc<Connection>) {
         self.held.fetch_add(1, Ordering::Relaxed);
         let end = Arc::new(Notify::new());
@@ -110,7 +112,7 @@ impl Connection {
         let _old = std::mem::replace(&mut *self.idle.lock().unwrap_or_else(PoisonError::into_inner), entry);
     }
 
-    /// A request has come: until the guard is dropped, the connection is not idle.
+    /// Notes that a request has come. Until the guard is dropped, the connection is not idle.
     pub fn busy(self: &Arc<Self>) -> Busy {
         self.set(None);
         Busy(Arc::clone(self))
@@ -132,7 +134,7 @@ impl Connection {
     }
 }
 
-/// A request is being answered.
+/// A request under way.
 pub struct Busy(Arc<Connection>);
 
 impl Drop for Busy {
@@ -141,7 +143,7 @@ impl Drop for Busy {
     }
 }
 
-/// An answer's body; its connection is busy until all of it was taken.
+/// An answer's body. Its connection is busy until all of it was read.
 pub struct Answering {
     /// The body.
     pub inner: WasiBody,
@@ -166,7 +168,7 @@ impl Body for Answering {
     }
 }
 
-/// A connection's bytes. A client that reads nothing for long is gone, whatever it says.
+/// A connection's bytes. A client that reads nothing for long counts as gone.
 pub struct Watched {
     inner: TcpStream,
     stalled: Option<Pin<Box<Sleep>>>,

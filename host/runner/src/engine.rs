@@ -28,7 +28,7 @@ pub fn engine(limits: &Limits) -> anyhow::Result<Engine> {
         .table_elements(20_000)
         .max_core_instance_size(1 << 20)
         .max_component_instance_size(1 << 20)
-        // A used memory is put back by copying the pages that were written, found by one system call (Linux 6.7),
+        // Used memory is reset by copying the pages that were written, found by one system call (Linux 6.7),
         // instead of unmapping it, which costs page faults and interrupts every core. Elsewhere unmapping is cheaper.
         .linear_memory_keep_resident(if scan { 512 << 10 } else { 0 })
         .table_keep_resident(if scan { 16 << 10 } else { 0 })
@@ -75,9 +75,10 @@ pub fn load(linker: &Linker<Guest>, id: &str, path: &Path, cache: &Path) -> anyh
                 .map_err(anyhow::Error::from)
                 .with_context(|| format!("component {id:?}: {} is not a valid component", path.display()))?;
             match write_cached(id, &component, &cached) {
-                // Code in a file is memory that the system can take back and only has where it runs; code just made is not.
+                // Code in a file is memory that the system can take back, and that it fills only as the code runs. New code
+                // is not.
                 Ok(()) => read_cached(engine, &cached).unwrap_or(component),
-                // Without the cache the next start is slow, nothing else.
+                // Without the cache the next start is slow, and nothing else is affected.
                 Err(error) => {
                     tracing::warn!(component = id, "cannot keep the compiled code in {}: {error:#}", cached.display());
                     component
@@ -91,7 +92,7 @@ pub fn load(linker: &Linker<Guest>, id: &str, path: &Path, cache: &Path) -> anyh
         .with_context(|| format!("component {id:?} needs something that the embedded runner does not have"))
 }
 
-/// Returns to the system what compiling took: the C library would keep more than a hundred megabytes for good.
+/// Returns the memory of compiling to the system. The C library would otherwise keep more than a hundred megabytes.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 #[expect(unsafe_code, reason = "a function of the C library that takes no pointer")]
 pub fn give_memory_back() {
@@ -129,7 +130,7 @@ fn read_cached(engine: &Engine, path: &Path) -> Option<Component> {
 }
 
 fn write_cached(id: &str, component: &Component, path: &Path) -> anyhow::Result<()> {
-    // Two components of the same code are loaded side by side: each writes a file of its own.
+    // Two components with the same code are loaded side by side, so each writes a file of its own.
     let partial = path.with_extension(format!("{id}.{}.partial", std::process::id()));
     std::fs::write(&partial, component.serialize()?)?;
     std::fs::rename(&partial, path)?;

@@ -1,4 +1,4 @@
-//! Request bodies, gathered before a component is asked: a client that sends slowly holds a connection and nothing else.
+//! Request bodies, gathered before a component is called: a client that sends slowly holds a connection and nothing else.
 //!
 //! | bound | by |
 //! |---|---|
@@ -29,33 +29,33 @@ use wasmtime_wasi_http::{Error, WasiBody};
 use crate::bounds::Oldest;
 use crate::problem::full;
 
-/// How long a body may take before its rate counts.
+/// The time of a body before its rate counts.
 const GRACE: Duration = Duration::from_secs(5);
 /// The longest body that is held in memory.
 const IN_MEMORY: usize = 256 << 10;
-/// What is read from a file at once.
+/// The bytes read from a file at once.
 const PIECE: usize = 64 << 10;
-/// How long a body waits for room.
+/// The time for which a body waits for room.
 const WAIT: Duration = Duration::from_secs(1);
-/// How long a large body waits until an instance may read it.
+/// The time for which a large body waits until an instance may read it.
 const WAIT_LARGE: Duration = Duration::from_secs(10);
 /// The unit in which room is counted.
 const KIB: usize = 1 << 10;
 
-/// How much may be gathered.
+/// The limits of gathering.
 #[derive(Debug, Clone)]
 pub struct Room {
     /// Bodies at once.
     pub most: usize,
-    /// Bytes in memory, and again so many that instances may hold of large bodies.
+    /// Bytes in memory. Instances may hold as many again of large bodies.
     pub memory: usize,
     /// Bytes on disk.
     pub spool: u64,
-    /// Bytes that must come in a second.
+    /// The bytes that must come in a second.
     pub rate: u64,
 }
 
-/// Why a body was not gathered.
+/// The reason why a body was not gathered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refused {
     /// It is longer than allowed.
@@ -66,7 +66,7 @@ pub enum Refused {
     Broken,
     /// There was no room for it, or it had to make room for others.
     NoRoom,
-    /// The disk did not take it.
+    /// The disk could not store it.
     Disk,
 }
 
@@ -78,7 +78,7 @@ pub struct Gathered {
     pub length: u64,
 }
 
-/// What gathers bodies.
+/// Gathers bodies.
 pub struct Gatherer {
     room: Room,
     bodies: Arc<Oldest>,
@@ -91,17 +91,17 @@ pub struct Gatherer {
     wait_large: Duration,
 }
 
-/// Where a body is while it comes.
+/// The place of a body while it arrives.
 enum Store {
     Memory(Vec<u8>),
     Disk(File),
 }
 
-/// A body that is on its way.
+/// A body that is still arriving.
 struct Coming {
     store: Store,
     length: u64,
-    /// What of `memory` or of `spool` it has.
+    /// Its share of `memory` or of `spool`.
     held: Option<OwnedSemaphorePermit>,
 }
 
@@ -115,7 +115,7 @@ fn semaphore(bytes: u64) -> Arc<Semaphore> {
 }
 
 impl Gatherer {
-    /// Gathers within `room`; long bodies lie in `dir`, which is there.
+    /// Gathers within `room`. Long bodies lie in `dir`, which must exist.
     pub fn new(room: Room, dir: &Path) -> Self {
         Self {
             bodies: Arc::default(),
@@ -130,15 +130,15 @@ impl Gatherer {
         }
     }
 
-    /// The bodies that are on their way.
+    /// The bodies that are still arriving.
     pub fn on_their_way(&self) -> &Oldest {
         &self.bodies
     }
 
-    /// Takes a body of at most `limit` bytes.
+    /// Gathers a body of at most `limit` bytes.
     ///
     /// # Errors
-    /// See [`Refused`].
+    /// The body cannot be gathered; see [`Refused`].
     pub async fn gather<B>(&self, body: &mut B, limit: u64) -> Result<Gathered, Refused>
     where
         B: Body<Data = Bytes> + Unpin,
@@ -167,7 +167,7 @@ impl Gatherer {
                 Err(_) => return Err(Refused::TooSlow),
                 Ok(None) => return coming.finish().await,
                 Ok(Some(Err(_))) => return Err(Refused::Broken),
-                // Trailers say nothing to any component.
+                // No component reads trailers.
                 Ok(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
             };
             if coming.length + data.len() as u64 > limit {
@@ -177,16 +177,16 @@ impl Gatherer {
         }
     }
 
-    /// Waits until an instance may read a body of this length; small ones need not wait.
+    /// Waits until an instance may read a body of this length. Small bodies need not wait.
     ///
     /// # Errors
-    /// Other large bodies are read, and go on being read.
+    /// Instances are reading other large bodies, and did not finish in time.
     pub async fn admit(&self, length: u64) -> Result<Option<OwnedSemaphorePermit>, Refused> {
         let length = usize::try_from(length).unwrap_or(usize::MAX);
         if length <= IN_MEMORY {
             return Ok(None);
         }
-        // One that is larger than all the room takes all of it.
+        // A body larger than the whole room takes all of it.
         let wanted = kib(length.min(self.room.memory.max(IN_MEMORY)));
         match timeout(self.wait_large, Arc::clone(&self.large).acquire_many_owned(wanted)).await {
             Ok(Ok(permit)) => Ok(Some(permit)),
@@ -194,7 +194,7 @@ impl Gatherer {
         }
     }
 
-    /// Room for so many more bytes. Where there is none, the body that has been coming for the longest makes some.
+    /// Takes room for more bytes. If there is none, the oldest arriving body makes room.
     async fn take(&self, of: &Arc<Semaphore>, bytes: usize) -> Result<OwnedSemaphorePermit, Refused> {
         if let Ok(permit) = Arc::clone(of).try_acquire_many_owned(kib(bytes)) {
             return Ok(permit);
@@ -206,7 +206,7 @@ impl Gatherer {
         }
     }
 
-    /// A file that has no name any more: it is gone when it is closed, however this process ends.
+    /// A file without a name. It is gone when it is closed, however this process ends.
     async fn file(&self) -> std::io::Result<File> {
         let path = self.dir.join(format!("{}-{}", std::process::id(), self.next.fetch_add(1, Ordering::Relaxed)));
         tokio::task::spawn_blocking(move || {

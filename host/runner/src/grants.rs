@@ -1,4 +1,4 @@
-//! What a component is granted: all that its instances see of the application.
+//! The grants of a component: everything that its instances see of the application.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

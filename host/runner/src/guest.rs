@@ -1,4 +1,4 @@
-//! What one instance of a component holds on the host's side, and the WASI it sees.
+//! The host's side of one instance, and the WASI that the instance sees.
 
 use std::sync::Arc;
 
@@ -18,15 +18,15 @@ use crate::vitals::Vitals;
 
 /// The state of one instance.
 pub struct Guest {
-    /// What it works with.
+    /// The services that it uses.
     pub services: Arc<Services>,
-    /// What its component is granted.
+    /// The grants of its component.
     pub grants: Arc<Grants>,
     /// The host's side of the guest's handles.
     pub table: ResourceTable,
     /// Open SQLite connections.
     pub connections: usize,
-    /// Whether it serves a chained call, which can wait while requests from outside pile up.
+    /// Whether it serves a chained call. Such a call can wait while requests from outside pile up.
     pub chained: bool,
     wasi: WasiCtx,
     http: WasiHttpCtx,
@@ -38,7 +38,7 @@ pub struct Guest {
 }
 
 impl Guest {
-    /// A store for a fresh instance of a component with these grants. Its calls to other components go by `chain`.
+    /// Makes a store for a new instance of a component with these grants. Its calls to other components go through `chain`.
     pub fn store(
         services: &Arc<Services>,
         chain: Arc<dyn Chain>,
@@ -75,7 +75,7 @@ impl Guest {
         store
     }
 
-    /// Counts the ticks since the guest was last entered; an error when it has used its time up. A guest that lives
+    /// Counts the ticks since the guest was last entered. Fails when the guest has used up its time. A guest that lives
     /// long, such as an event stream, earns a twentieth of its lifetime on top.
     fn count_tick(&mut self) -> wasmtime::Result<()> {
         let now = self.services.ticker.now();

@@ -7,11 +7,12 @@ use crate::bindings::sqlite::{QueryResult, Value};
 use crate::guest::Guest;
 use crate::key_value::{DELETE, EXISTS, GET, KEYS, SET};
 
-/// The longest key and the largest value, as on the strictest host that runs Spin applications; the store of Spin 4.0 takes more.
+/// The longest key and the largest value, as on the strictest host of Spin applications. The store of Spin 4.0 accepts
+/// more.
 const KEY_BYTES: usize = 256;
 const VALUE_BYTES: usize = 1_000_000;
 
-/// What a guest holds as a `store`.
+/// The value behind a guest's `store` handle.
 struct Label(String);
 
 impl Guest {

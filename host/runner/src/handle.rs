@@ -1,7 +1,7 @@
 //! One request from outside: its route, its body, a place for an instance, and the call.
 //!
-//! A request gets its place last: its route, its host and the length that it names are looked at first, then its body is gathered
-//! ([`crate::gather`]). What is refused is answered at once, whatever the client still means to send.
+//! A request gets its place last: its route, its host and its stated length are checked first, and then its body is
+//! gathered ([`crate::gather`]). A refusal is answered at once, whatever the client still means to send.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -21,12 +21,12 @@ use crate::gather::Refused;
 use crate::problem::{full, problem};
 use crate::spin_headers::set_spin_headers;
 
-/// How much of a body that was refused is still read, so that the client sees the answer, and for how long. No channel takes
-/// bodies longer than half of this, so a client whose body is somewhat too long is told so even if it reads nothing before it
-/// has sent everything.
+/// The most bytes of a refused body that are still read, and the time for it, so that the client sees the answer. No
+/// channel accepts bodies longer than half of this. A client whose body is a little too long therefore sees the refusal
+/// even if it reads nothing before it has sent everything.
 const DISCARDED: usize = 64 << 20;
 const DISCARDING: Duration = Duration::from_secs(5);
-/// How many refused bodies are still read at once.
+/// The most refused bodies that are still read at once.
 static LINGERING: Semaphore = Semaphore::const_new(64);
 
 /// Answers one request from outside.
@@ -108,8 +108,8 @@ where
     call(app, target, request, place).await
 }
 
-/// Answers before the body was read, and at once. What the client goes on to send is read beside the answer for a while:
-/// closing on it could destroy the answer on its way.
+/// Answers at once, before the body was read. The rest of the body is read beside the answer for a while: closing the
+/// connection on it could destroy the answer on its way.
 pub(crate) fn refuse<B>(mut response: Response<WasiBody>, request: Request<B>) -> Response<WasiBody>
 where
     B: Body<Data = Bytes> + Send + Unpin + 'static,
@@ -119,7 +119,7 @@ where
     if body.is_end_stream() {
         return response;
     }
-    // The connection cannot be used again before all of the body was read.
+    // The connection cannot be used again before the whole body was read.
     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     if !waits && let Ok(permit) = LINGERING.try_acquire() {
         tokio::spawn(async move {
@@ -150,7 +150,7 @@ fn too_large(component: &Component) -> Response<WasiBody> {
     problem(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", &detail)
 }
 
-/// Why a body was not gathered, in a word.
+/// The reason why a body was not gathered, as a code.
 const fn code(why: &Refused) -> &'static str {
     match why {
         Refused::TooLarge => "body_too_large",
@@ -161,7 +161,7 @@ const fn code(why: &Refused) -> &'static str {
     }
 }
 
-/// Why a body was not gathered, as its sender is told.
+/// The reason why a body was not gathered, as the answer to its sender.
 fn ungathered(why: Refused, component: &Component) -> Response<WasiBody> {
     let code = code(&why);
     match why {
@@ -182,7 +182,7 @@ fn content_length<B>(request: &Request<B>) -> Option<u64> {
 
 /// Gives the request the complete URI that a guest sees on Spin.
 fn complete_uri<B>(app: &App, request: &mut Request<B>) -> Result<(), http::Error> {
-    // A host in the request line is the one that is meant, whatever Host says (RFC 9112, section 3.2.2).
+    // A host in the request line wins over the header Host (RFC 9112, section 3.2.2).
     let host = match (request.uri().authority(), request.headers().get(header::HOST)) {
         (Some(authority), _) => authority.as_str().as_bytes(),
         (None, Some(host)) => host.as_bytes(),

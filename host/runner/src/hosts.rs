@@ -1,4 +1,4 @@
-//! `allowed_outbound_hosts`: which hosts a component may call.
+//! `allowed_outbound_hosts`: the hosts that a component may call.
 //!
 //! A pattern is `scheme://host[:port]`, where the scheme, the host and the port may each be `*`, and a host may
 //! be `*.example.com` for any subdomain. Without a port the scheme's own port is meant. `self` is the runner.
@@ -12,10 +12,10 @@ pub struct AllowedHosts(Vec<Pattern>);
 
 #[derive(Debug, PartialEq, Eq)]
 struct Pattern {
-    /// None for any.
+    /// The scheme; `None` for any.
     scheme: Option<String>,
     host: Host,
-    /// None for any.
+    /// The ports; `None` for any.
     port: Option<std::ops::RangeInclusive<u16>>,
 }
 
@@ -24,7 +24,7 @@ enum Host {
     Any,
     Own,
     Exact(String),
-    /// `.example.com`
+    /// The subdomains of a domain: `.example.com`
     Below(String),
 }
 
@@ -37,7 +37,7 @@ impl AllowedHosts {
         Ok(Self(parsed.collect::<anyhow::Result<_>>()?))
     }
 
-    /// Whether `uri` may be called; `own` is the authority at which the runner itself listens.
+    /// Whether `uri` may be called. `own` is the authority on which the runner itself listens.
     pub fn allows(&self, uri: &Uri, own: &str) -> bool {
         let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else { return false };
         let Some(port) = authority.port_u16().or_else(|| default_port(scheme)) else { return false };
@@ -78,7 +78,7 @@ impl Pattern {
                 let known = scheme.as_deref().and_then(default_port);
                 match (known, &scheme) {
                     (Some(port), _) => Some(port..=port),
-                    // Any scheme, no port: each scheme's own, so http and https.
+                    // Any scheme without a port: the own port of each scheme, so http and https.
                     (None, None) => None,
                     (None, Some(scheme)) => bail!("the scheme {scheme:?} has no port of its own: name one"),
                 }

@@ -18,7 +18,7 @@ pub(crate) const DELETE: &str = "DELETE FROM entries WHERE store = ?1 AND key = 
 pub struct KeyValue(Arc<Database>);
 
 impl KeyValue {
-    /// Opens (or creates) the stores' file. What it holds may be lost, so its commits do not wait for the disk.
+    /// Opens (or creates) the stores' file. Its content may be lost, so its commits do not wait for the disk.
     pub async fn open(path: &Path, min_free: u64) -> anyhow::Result<Self> {
         let database = Database::open("key-value", path.to_path_buf(), Durability::Normal, min_free)?;
         let create = database.write(CREATE.to_owned(), Vec::new()).await;
@@ -35,7 +35,7 @@ impl KeyValue {
         outcome.map_err(|StatementError { message, .. }| Error::Other(message))
     }
 
-    /// Writes the log back, at the end of the process.
+    /// Writes the write-ahead log back, at the end of the process.
     pub async fn close(&self) {
         self.0.close().await;
     }

@@ -1,17 +1,18 @@
 //! The embedded runner: serves a `spin.toml` on Wasmtime as Spin does, for newcomers, tests and benchmarks.
 //!
-//! | module | what it does |
+//! | module | task |
 //! |---|---|
 //! | [`up`] | the command: starts, serves, stops |
-//! | [`manifest`], [`variables`], [`hosts`], [`routes`] | what `spin.toml` says, checked |
+//! | [`manifest`], [`variables`], [`hosts`], [`routes`] | the content of `spin.toml`, checked |
 //! | [`engine`] | the Wasm engine, compiled code kept on disk |
-//! | [`app`], [`component`] | what is served: the components, and all that one instance after another needs |
+//! | [`app`], [`component`] | the served application: its components, and all that their instances need |
 //! | [`serve`], [`handle`], [`spin_headers`] | the HTTP server; one request from outside |
 //! | [`slots`], [`share`], [`limits`], [`ticker`] | places for instances, and the bounds that they run in |
-//! | [`connections`], [`gather`], [`answers`], [`bounds`] | what bounds clients: connections, bodies, answers that nobody reads, long answers of one caller |
+//! | [`connections`], [`gather`], [`answers`], [`bounds`] | bounds on clients: connections, bodies, unread answers, long
+//! answers of one caller |
 //! | [`call`] | one call of a component: a fresh instance and its life |
-//! | [`guest`], [`guest_sqlite`], [`guest_kv`], [`outbound`], [`logs`], [`vitals`] | what an instance can do |
-//! | [`grants`], [`services`], [`key_value`], [`client`] | what it may do, and what it does it with |
+//! | [`guest`], [`guest_sqlite`], [`guest_kv`], [`outbound`], [`logs`], [`vitals`] | the abilities of an instance |
+//! | [`grants`], [`services`], [`key_value`], [`client`] | its permissions, and the services behind its abilities |
 //! | [`chain`] | its way to other components. The server implements it, so that no instance knows the server |
 //! | [`sqlite`] | databases: pooled connections, writers in order, shared commits |
 //! | [`gateway`] | WebSockets, by the protocols of Pushpin |

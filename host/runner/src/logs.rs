@@ -13,7 +13,7 @@ use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 /// A line longer than this is cut into several.
 const LINE_BYTES: usize = 8 << 10;
 
-/// Where an instance's standard output or standard error goes.
+/// The place for an instance's standard output or standard error.
 #[derive(Clone)]
 pub struct GuestOutput {
     component: Arc<str>,

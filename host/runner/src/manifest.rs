@@ -1,7 +1,7 @@
 //! `spin.toml`, manifest version 2, read strictly.
 //!
-//! A field that the runner does not support is an error that names it. An ignored field would behave
-//! differently here than on Spin, and nobody would notice before production.
+//! An unsupported field is an error that names it. If the field were ignored, the application would behave differently here
+//! than on Spin, and nobody would notice before production.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -20,16 +20,16 @@ pub struct Manifest {
     /// The application's variables.
     #[serde(default)]
     pub variables: BTreeMap<String, Variable>,
-    /// What calls the components.
+    /// The triggers that call the components.
     pub trigger: Triggers,
     /// The components by id.
     pub component: BTreeMap<String, Component>,
-    /// The folder the manifest lies in; sources are relative to it.
+    /// The manifest's folder. Sources are relative to it.
     #[serde(skip)]
     pub dir: PathBuf,
 }
 
-/// What the application says of itself.
+/// The application's own description.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Application {
@@ -41,7 +41,7 @@ pub struct Application {
     /// A sentence about it.
     #[serde(default)]
     pub description: String,
-    /// Who wrote it.
+    /// The authors.
     #[serde(default)]
     pub authors: Vec<String>,
 }
@@ -50,7 +50,7 @@ pub struct Application {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Variable {
-    /// Its value when nothing else sets it.
+    /// The default, for when nothing else sets it.
     pub default: Option<String>,
     /// Whether the application cannot start without a value.
     #[serde(default)]
@@ -75,7 +75,7 @@ pub struct Triggers {
 pub struct HttpTrigger {
     /// A name for the trigger; not used.
     pub id: Option<String>,
-    /// Where it is reached.
+    /// The address of the trigger.
     pub route: Route,
     /// The component that answers.
     pub component: String,
@@ -99,7 +99,7 @@ pub struct Private {
     pub private: bool,
 }
 
-/// A component: its code and what it may use.
+/// A component: its code and its permissions.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Component {
@@ -123,7 +123,7 @@ pub struct Component {
     /// Environment variables it sees.
     #[serde(default)]
     pub environment: BTreeMap<String, String>,
-    /// How `spin build` builds it; not used by the runner.
+    /// The command by which `spin build` builds it. The runner does not use it.
     pub build: Option<Build>,
 }
 
@@ -143,15 +143,15 @@ impl Source {
     }
 }
 
-/// `[component.ID.build]`, read so that a misspelt field is found, not used.
+/// `[component.ID.build]`. It is read only so that a misspelt field is found.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Build {
     /// The command or commands.
     pub command: Commands,
-    /// Where to run them.
+    /// The folder in which to run them.
     pub workdir: Option<String>,
-    /// What `spin watch` watches.
+    /// The files that `spin watch` watches.
     #[serde(default)]
     pub watch: Vec<String>,
 }
@@ -229,7 +229,7 @@ impl Manifest {
     }
 }
 
-/// Whether Spin takes `name` as a variable's name.
+/// Whether Spin accepts `name` as a variable's name.
 pub fn is_variable_name(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_lowercase())
         && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')

@@ -12,7 +12,7 @@ use crate::vitals::Vitals;
 
 const CHAIN_SUFFIX: &str = ".spin.internal";
 
-/// What wasi:http asks of the runner, for one instance.
+/// The runner's side of wasi:http, for one instance.
 pub struct Hooks {
     services: Arc<Services>,
     chain: Arc<dyn Chain>,
@@ -40,7 +40,7 @@ impl WasiHttpHooks for Hooks {
         let (services, chain, grants) = (Arc::clone(&self.services), Arc::clone(&self.chain), Arc::clone(&self.grants));
         let unknown = callee(&request).is_some_and(|callee| !chain.knows(callee));
         if unknown && grants.allowed_hosts.allows(request.uri(), "") {
-            // On Spin this traps the caller. It is not answered here, so that the guest waits and is ended.
+            // On Spin this traps the caller. Here it gets no answer, so that the guest waits and is ended.
             tracing::error!(component = &*grants.id, uri = %request.uri(), "the component called one that does not exist");
             self.vitals.doom();
             return Box::new(std::future::pending());
@@ -57,11 +57,11 @@ impl WasiHttpHooks for Hooks {
     }
 }
 
-/// One filter for all instances: each set of headers holds it.
+/// One filter for all instances. Each set of headers holds it.
 static FORBIDDEN_HEADERS: LazyLock<ForbiddenHeaderFilter> =
     LazyLock::new(|| Arc::new(|name| DEFAULT_FORBIDDEN_HEADERS.contains(name)));
 
-/// The component that a request is for, when it is for one.
+/// The component that a request is for, if it is for one.
 fn callee(request: &Request<WasiBody>) -> Option<&str> {
     request.uri().host()?.strip_suffix(CHAIN_SUFFIX)
 }

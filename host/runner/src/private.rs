@@ -1,24 +1,24 @@
-//! Files and folders that nobody but their owner may look into: keys, secrets, and what customers wrote.
+//! Files and folders for their owner alone: keys, secrets, and customers' messages.
 
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::Path;
 
-/// What this process makes from now on is for its owner alone.
+/// Makes the files of this process readable by their owner alone, from now on.
 #[cfg(unix)]
 pub fn by_default() {
     rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
 }
 
-/// Elsewhere a folder's rights are inherited.
+/// On other systems a folder's rights are inherited.
 #[cfg(not(unix))]
 pub fn by_default() {}
 
-/// Makes a folder, or closes one that was made beforehand, with the files in it. A folder of somebody else stays as it is (a
-/// volume of a cluster, for one), with a warning; the files in it are closed all the same.
+/// Makes a folder, or restricts an existing one and its files to their owner. A folder of another user stays as it is, with
+/// a warning (for example a cluster's volume). Its files are still restricted.
 ///
 /// # Errors
-/// It cannot be made, or a file of ours in it cannot be closed.
+/// The folder cannot be made, or a file of ours in it cannot be restricted.
 pub fn folder(path: &Path) -> io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
@@ -37,10 +37,10 @@ pub fn folder(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Opens a file, made for its owner alone where it is missing.
+/// Opens a file. If it is missing, it is made for its owner alone.
 ///
 /// # Errors
-/// It can be neither opened nor made.
+/// The file can be neither opened nor made.
 pub fn file(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
@@ -49,7 +49,7 @@ pub fn file(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// Takes the rights of everybody else away, where they have some.
+/// Takes away the rights of all other users, if they have some.
 #[cfg(unix)]
 fn close(path: &Path, most: u32) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;

@@ -5,24 +5,24 @@ use http::{HeaderValue, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Full};
 use wasmtime_wasi_http::WasiBody;
 
-/// A body that is all there.
+/// A complete body.
 pub fn full(bytes: impl Into<Bytes>) -> WasiBody {
     Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
 }
 
-/// An answer with nothing in it.
+/// An answer without a body.
 pub fn empty(status: StatusCode) -> Response<WasiBody> {
     let mut response = Response::new(full(Bytes::new()));
     *response.status_mut() = status;
     response
 }
 
-/// The answer where something failed inside.
+/// The answer to an internal failure.
 pub fn failed() -> Response<WasiBody> {
     problem(StatusCode::INTERNAL_SERVER_ERROR, "internal", "something failed inside; the log has the reason")
 }
 
-/// A problem of the runner's, in the form that the components use: `code` is stable, `detail` says what to do.
+/// A problem of the runner, in the form that the components use: `code` is stable, `detail` is the advice.
 pub fn problem(status: StatusCode, code: &str, detail: &str) -> Response<WasiBody> {
     let title = status.canonical_reason().unwrap_or("error");
     let body = serde_json::json!({

@@ -1,4 +1,4 @@
-//! Which component answers a path: an exact route before a wildcard, a longer wildcard before a shorter.
+//! The component for a path: an exact route wins over a wildcard, a longer wildcard over a shorter one.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -8,11 +8,11 @@ use crate::manifest::{Manifest, Route, normal};
 #[derive(Debug, Default)]
 pub struct Routes {
     exact: HashMap<String, Target>,
-    /// By falling length of the prefix.
+    /// Wildcards by falling length of the prefix.
     wildcard: Vec<(String, Target)>,
 }
 
-/// Where a route leads.
+/// The target of a route.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
     /// The route as written.
@@ -26,7 +26,7 @@ pub struct Target {
 pub struct Match<'routes, 'path> {
     /// The route and its component.
     pub target: &'routes Target,
-    /// What the wildcard stands for, with its leading slash; empty for an exact route.
+    /// The part of the path under the wildcard, with its leading slash; empty for an exact route.
     pub path_info: &'path str,
 }
 
@@ -66,8 +66,8 @@ impl Routes {
         all
     }
 
-    /// The routes as somebody reads them at the start: without those by which components reach each other, and many of one
-    /// folder in one line.
+    /// The routes for people to read at the start. Routes between components are left out, and many routes of one folder
+    /// share a line.
     pub fn summary(&self) -> Vec<String> {
         let mut folders: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         let routes: Vec<_> = self.list().into_iter().filter(|target| !target.route.starts_with(INTERNAL)).collect();
@@ -92,12 +92,12 @@ impl Routes {
     }
 }
 
-/// Below it components reach each other where they have no other way.
+/// The folder in which components reach each other if they have no other way.
 const INTERNAL: &str = "/internal/";
-/// So many routes of one folder stand in one line.
+/// From this number on, the routes of one folder share a line.
 const MANY: usize = 3;
 
-/// A wildcard route's folder and its name in it; none for one that is in no folder.
+/// A wildcard route's folder and its name in it; `None` if it is in no folder.
 fn folder(route: &str) -> Option<(&str, &str)> {
     route.strip_suffix("/...")?.rsplit_once('/').filter(|(folder, _)| !folder.is_empty())
 }

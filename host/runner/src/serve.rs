@@ -1,4 +1,5 @@
-//! The HTTP/1.1 server: connections, and where each request goes: to a component ([`handle`]), or to the gateway of WebSockets.
+//! The HTTP/1.1 server: connections, and the way of each request to a component ([`handle`]) or to the gateway of
+//! WebSockets.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -20,13 +21,13 @@ use crate::gateway::socket;
 use crate::handle::{handle, refuse};
 use crate::problem::problem;
 
-/// How long requests in flight may take once the runner is stopping.
+/// The longest time for requests in flight once the runner is stopping.
 const DRAIN: Duration = Duration::from_secs(10);
-/// What is said to a connection for which there is no room.
+/// The answer to a connection for which there is no room.
 const NO_ROOM: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 
-/// Serves until the runner is stopping and what was in flight is answered.
+/// Serves until the runner is stopping and requests in flight are answered.
 pub async fn serve(app: Arc<App>, listener: TcpListener) {
     let mut connections = JoinSet::new();
     let stop = stopped(app.stopping.clone());
@@ -39,14 +40,14 @@ pub async fn serve(app: Arc<App>, listener: TcpListener) {
         while connections.try_join_next().is_some() {}
         match accepted {
             Ok((stream, peer)) if app.connections.make_room(app.bodies.on_their_way()) => {
-                // A small answer must not wait for the acknowledgement of the one before.
+                // A small answer must not wait for the acknowledgement of the answer before.
                 let _ = stream.set_nodelay(true);
                 let (stream, connection) = app.connections.accept(stream);
                 connections.spawn(hold(Arc::clone(&app), stream, connection, peer));
             }
             Ok((stream, _)) => turn_away(&stream),
             Err(error) => {
-                // Out of file descriptors, mostly: it passes when connections close.
+                // Mostly the file descriptors have run out. It passes when connections close.
                 tracing::warn!("cannot accept a connection: {error}");
                 app.connections.close_one(app.bodies.on_their_way());
                 tokio::time::sleep(Duration::from_millis(50)).await;
@@ -63,7 +64,7 @@ pub async fn serve(app: Arc<App>, listener: TcpListener) {
     }
 }
 
-/// Answers a connection for which there is no room, if it takes the answer at once.
+/// Answers a connection for which there is no room, if it accepts the answer at once.
 fn turn_away(stream: &TcpStream) {
     let _ = stream.try_write(NO_ROOM);
 }
@@ -101,7 +102,7 @@ async fn hold(app: Arc<App>, stream: Watched, connection: Arc<Connection>, peer:
                 stopping = true;
                 serving.as_mut().graceful_shutdown();
             }
-            // A request may have come since it was told.
+            // A request may have come since the signal.
             () = connection.ended() => if connection.is_idle() { return },
         }
     };
@@ -112,7 +113,7 @@ async fn hold(app: Arc<App>, stream: Watched, connection: Arc<Connection>, peer:
 
 const ONE_HOST: &str = "a request has one Host header (RFC 9112, section 3.2)";
 
-/// Whether it is unclear which host a request from outside is for: HTTP/1.1 wants one Host header, and nobody may send two.
+/// Whether the host of a request from outside is unclear: HTTP/1.1 requires one Host header and forbids two.
 fn misaddressed<B>(request: &Request<B>) -> bool {
     let hosts = request.headers().get_all(header::HOST).iter().count();
     hosts > 1 || (hosts == 0 && request.version() == Version::HTTP_11)

@@ -1,4 +1,4 @@
-//! What guests work with. All instances share it; none of it knows who calls whom.
+//! The services that guests use. All instances share them, and they know nothing of calls between components.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -19,12 +19,12 @@ pub struct Services {
     pub databases: BTreeMap<String, Arc<Database>>,
     /// The key-value stores.
     pub key_value: KeyValue,
-    /// What calls other hosts.
+    /// The client for calls to other hosts.
     pub client: Client,
     /// The bounds of each request.
     pub limits: Limits,
     /// Counts time for the CPU bound.
     pub ticker: Ticker,
-    /// Where the runner listens, as `host:port`.
+    /// The address on which the runner listens, as `host:port`.
     pub authority: OnceLock<String>,
 }

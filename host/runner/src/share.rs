@@ -4,30 +4,31 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
-/// What one component may have of the places for requests from outside.
+/// The part of the places for requests from outside that one component may take.
 pub struct Share {
-    /// Three quarters of all places. Streams that stay open for long (one component's) then cannot keep out what the others serve.
+    /// Three quarters of all places. Long-lived streams (one component's) then cannot keep out the other components'
+    /// requests.
     pub places: Arc<Semaphore>,
-    /// How many of these may be held by long answers, so that its short ones always find a place.
+    /// The number of these that long answers may take, so that short answers always find a place.
     pub streams: Arc<Semaphore>,
-    /// Whether places are kept for it that no other component gets.
+    /// Whether places are reserved for it that no other component gets.
     pub reserved: bool,
 }
 
 impl Share {
-    /// The share of one component where there are so many places in all.
+    /// The share of one component, of this many places in all.
     pub fn new(instances: usize, reserved: bool) -> Self {
         let places = share_of(instances);
         Self { places: Arc::new(Semaphore::new(places)), streams: Arc::new(Semaphore::new(streams_of(places))), reserved }
     }
 }
 
-/// How many places one component may have of all.
+/// The number of places that one component may take of all.
 fn share_of(instances: usize) -> usize {
     (instances * 3 / 4).max(1)
 }
 
-/// How many places of its share a component may have for long answers.
+/// The number of places of its share that a component may use for long answers.
 fn streams_of(share: usize) -> usize {
     (share * 7 / 8).max(1)
 }

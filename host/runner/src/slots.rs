@@ -1,4 +1,4 @@
-//! Places for instances: who gets one, who waits, and who is turned away.
+//! Places for instances: giving, waiting and refusing.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,9 +9,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::bounds::Who;
 use crate::share::Share;
 
-/// Places for instances. Requests from outside and chained calls have their own: a request that waits for its
-/// chained call must not hold the last place that the call needs. Of those for requests from outside some are kept for the
-/// components that people and probes ask, so that no crowd of webhooks keeps them out.
+/// Places for instances. Requests from outside and chained calls have separate places: a request that waits for its chained
+/// call must not hold the last place that the call needs. Some places for requests from outside are kept for the components
+/// that people and probes use, so that no crowd of webhooks keeps them out.
 pub struct Slots {
     outside: Lane,
     reserved: Lane,
@@ -19,7 +19,7 @@ pub struct Slots {
     instances: u32,
 }
 
-/// Places of one kind, and how many requests wait for them.
+/// Places of one kind, and the number of requests that wait for them.
 struct Lane {
     places: Arc<Semaphore>,
     count: u32,
@@ -38,11 +38,11 @@ impl Lane {
     }
 }
 
-/// A place for one instance, free again when dropped.
+/// A place for one instance. It is free again when dropped.
 pub struct Place {
     _place: OwnedSemaphorePermit,
     outside: Option<Outside>,
-    /// The room that its request's body takes in the instance, where the body is large.
+    /// The room of its request's body in the instance, if the body is large.
     pub large: Option<OwnedSemaphorePermit>,
 }
 
@@ -57,22 +57,22 @@ impl Place {
         self.outside.is_none()
     }
 
-    /// Who sent the request, where it came from outside.
+    /// The sender of the request, if it came from outside.
     pub fn who(&self) -> Option<Who> {
         self.outside.as_ref().map(|outside| outside.who)
     }
 }
 
-/// How many places are kept for the components that come first.
+/// The number of places that are kept for the preferred components.
 pub fn reserved_of(instances: usize) -> usize {
     instances / 8
 }
 
-/// How long a request waits for a place.
+/// The time for which a request waits for a place.
 const WAIT: Duration = Duration::from_secs(1);
 
 impl Slots {
-    /// Places for `instances` requests, `reserved` of them for components that come first, and as many chained calls.
+    /// Makes places for `instances` requests, `reserved` of them for preferred components, and as many for chained calls.
     pub fn new(instances: usize, reserved: usize) -> Self {
         Self {
             outside: Lane::new(instances - reserved.min(instances)),
@@ -82,7 +82,7 @@ impl Slots {
         }
     }
 
-    /// A place for a request from outside; None when there is none in time, or too many wait already.
+    /// A place for a request from outside. `None` if none becomes free in time, or if too many wait already.
     pub async fn outside(&self, share: &Share, who: Who) -> Option<Place> {
         let place = |place, part| Place { _place: place, outside: Some(Outside { _share: part, who }), large: None };
         if let Ok(part) = Arc::clone(&share.places).try_acquire_owned()
@@ -107,13 +107,13 @@ impl Slots {
         Some(place(found?, part))
     }
 
-    /// A place that nobody has to wait for.
+    /// A place that is free now.
     fn free(&self, share: &Share) -> Option<OwnedSemaphorePermit> {
         let free = |lane: &Lane| Arc::clone(&lane.places).try_acquire_owned().ok();
         free(&self.outside).or_else(|| share.reserved.then(|| free(&self.reserved)).flatten())
     }
 
-    /// Waits until every place is free: until no guest runs any more, also none that had answered already.
+    /// Waits until every place is free: no guest runs any more, including those that have answered.
     pub async fn all_free(&self) {
         let lanes = [&self.outside, &self.reserved].map(|lane| (&lane.places, lane.count));
         for (places, count) in lanes.into_iter().chain([(&self.chained, self.instances)]) {
@@ -131,7 +131,7 @@ async fn acquire(semaphore: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
     tokio::time::timeout(WAIT, Arc::clone(semaphore).acquire_owned()).await.ok()?.ok()
 }
 
-/// Counts a waiting request until it is dropped, also when its client goes away.
+/// Counts a waiting request until it is dropped, which also happens when its client goes away.
 struct Waiting<'a>(&'a AtomicUsize);
 
 impl Drop for Waiting<'_> {

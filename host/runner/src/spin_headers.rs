@@ -1,11 +1,11 @@
-//! The headers by which a component learns how it was reached.
+//! The headers that tell a component how it was reached.
 
 use std::net::{IpAddr, SocketAddr};
 
 use http::{HeaderName, HeaderValue, Request};
 use wasmtime_wasi_http::WasiBody;
 
-/// Sets the headers by which Spin tells a component how it was reached, after removing what the client sent.
+/// Sets the headers by which Spin tells a component how it was reached, after removing the client's own.
 pub fn set_spin_headers(request: &mut Request<WasiBody>, route: &str, path_info: &str, peer: Option<SocketAddr>) {
     let full_url = request.uri().to_string();
     let headers = request.headers_mut();

@@ -1,4 +1,4 @@
-//! The clock of the application: once a second one component is asked to look for work that is due.
+//! The clock of the application: once a second it asks one component to look for due work.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::chain::Chain as _;
 use crate::problem::full;
 
-/// Whom to call: a component and a path of it.
+/// The target of the tick: a component and a path of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tick {
     /// The component's id.
@@ -51,7 +51,7 @@ pub async fn run(app: Arc<App>, tick: Tick) {
             () = &mut stop => return,
         }
         let failure = call(&app, &tick).await.err();
-        // Once per change: a tick that fails fails every second.
+        // Logged once per change: a tick that fails fails every second.
         if failure != failing {
             match &failure {
                 Some(failure) => tracing::warn!(component = tick.component, "the tick fails: {failure}"),
@@ -71,7 +71,7 @@ async fn call(app: &Arc<App>, tick: &Tick) -> Result<(), String> {
         .map_err(|error| error.to_string())?;
     let response = Arc::clone(app).call(tick.component.clone(), request).await.ok_or("no place for an instance")?;
     let status = response.status();
-    // Read to the end, so that the next tick does not begin before this one is done.
+    // The answer is read to its end, so that the next tick does not begin before this one is done.
     let _ = response.into_body().collect().await;
     if status.is_success() { Ok(()) } else { Err(format!("status {}", status.as_u16())) }
 }

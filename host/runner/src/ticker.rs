@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use wasmtime::Engine;
 
-/// How long one tick is.
+/// The length of one tick.
 pub const TICK: Duration = Duration::from_millis(10);
 
 /// Counts ticks and moves the engine's epoch, so that running guests notice.
@@ -14,7 +14,7 @@ pub const TICK: Duration = Duration::from_millis(10);
 pub struct Ticker(Arc<AtomicU64>);
 
 impl Ticker {
-    /// Starts counting on a thread of its own: a busy guest must not hold the clock up.
+    /// Starts counting on a thread of its own: a busy guest must not hold up the clock.
     pub fn start(engine: &Engine) -> std::io::Result<Self> {
         let ticker = Self::default();
         let (count, engine) = (Arc::clone(&ticker.0), engine.weak());

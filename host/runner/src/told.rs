@@ -1,11 +1,11 @@
-//! What the log is told of requests that no component sees: else somebody who connects a platform with a wrong address, or whose
-//! bodies are too large, sees nothing at all.
+//! Log lines about requests that reach no component. Without them, an administrator who connects a platform with a wrong
+//! address, or whose bodies are too large, would see nothing at all.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-/// Addresses and reasons that are told of in one minute.
+/// The most lines in one minute, one for each address and reason.
 const MOST: usize = 64;
 
 /// The lines of this minute.
@@ -38,7 +38,7 @@ impl Told {
     }
 }
 
-/// The beginning of a path: channel and account. What follows may be a secret, and what looks like no name of ours is left out.
+/// The beginning of a path: channel and account. The rest may be a secret. Parts that are not valid names are left out.
 fn shown(path: &str) -> String {
     let is_name = |part: &&str| {
         (1..=40).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))

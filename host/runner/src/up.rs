@@ -40,10 +40,10 @@ use crate::told::Told;
 use crate::variables::Variables;
 use crate::{engine, private, problem, serve, tick};
 
-/// How long guests may go on after the last answer when the runner stops.
+/// The time for which guests may continue after the last answer when the runner stops.
 const AFTERLIFE: Duration = Duration::from_secs(5);
 
-/// The label of the database of keys, and of the one that they open.
+/// The label of the database of keys, and of the database that they open.
 const KEYS: &str = "keys";
 const STORE: &str = "default";
 
@@ -65,10 +65,10 @@ pub struct Up {
     /// The address to serve on; port 0 picks a free one
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:3000")]
     pub listen: SocketAddr,
-    /// What a commit survives
+    /// Durability of a commit
     #[arg(long, value_enum, default_value_t = Durability::Full)]
     pub durability: Durability,
-    /// How log lines on standard error look; RUST_LOG sets the level
+    /// Form of log lines on standard error; RUST_LOG sets the level
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]
     pub log: LogFormat,
     /// The component and path to POST to once a second; without that component there are no ticks
@@ -122,7 +122,7 @@ pub struct Up {
     /// Free disk below which nothing is written, in MiB, but at most a twentieth of the disk
     #[arg(long, value_name = "MIB", default_value_t = 32)]
     pub min_free: u32,
-    /// Read the databases whole before serving, and do not serve where one is damaged
+    /// Read the databases whole before serving, and do not serve if one is damaged
     #[arg(long)]
     pub check: bool,
     /// Memory of one instance, in MiB
@@ -154,8 +154,8 @@ impl Up {
             .build()
             .context("cannot start the threads")?;
         runtime.block_on(self.serve())?;
-        // All is closed and written. Guests that outlived the drain end with the process: taking the runtime down under them
-        // would only make each of them say so.
+        // Everything is closed and written. Guests that outlived the drain end with the process. Shutting the runtime down
+        // under them would only make each of them log an error.
         std::process::exit(0)
     }
 
@@ -165,7 +165,7 @@ impl Up {
         let manifest = Manifest::load(&self.manifest)?;
         let (stop, stopping) = watch::channel(false);
         let _lock = lock_state(&self.state)?;
-        // Before the components are compiled: nobody should wait for that to hear that the port is taken.
+        // This comes before the components are compiled, so that nobody waits for that to learn that the port is taken.
         let listener = TcpListener::bind(self.listen)
             .await
             .with_context(|| format!("cannot listen on {} (is it in use? choose another with --listen)", self.listen))?;
@@ -196,7 +196,7 @@ impl Up {
         Ok(())
     }
 
-    /// The database of keys, in a folder that is made where it is missing; nobody else may look into it.
+    /// The path of the database of keys, in a folder for its owner alone. The folder is made if it is missing.
     fn keys(&self, fresh: bool) -> anyhow::Result<PathBuf> {
         let beside = || {
             let mut path = self.state.clone().into_os_string();
@@ -221,7 +221,7 @@ impl Up {
         let labels: BTreeSet<&String> =
             manifest.component.values().flat_map(|component| &component.sqlite_databases).collect();
         let mut databases: BTreeMap<String, Arc<Database>> = BTreeMap::new();
-        // In the order of the labels, so that the store is open before its keys.
+        // The order of the labels opens the store before its keys.
         for label in labels {
             ensure!(is_label(label), "the database label {label:?} may have only letters, digits, - and _");
             let path = match label.as_str() {
@@ -257,7 +257,7 @@ impl Up {
         u64::from(self.min_free) << 20
     }
 
-    /// How many connections there may be: as many as were asked for, or as the system allows.
+    /// The number of connections: as many as were asked for, or as the system allows.
     fn connections(&self) -> usize {
         let affordable = connections::affordable(connections::raise_descriptors());
         match self.max_connections {
@@ -304,7 +304,7 @@ impl Up {
         }
     }
 
-    /// Everything that can go wrong before anything is served.
+    /// Loads the application. Everything that can fail before serving fails here.
     pub async fn load(
         &self,
         manifest: &Manifest,
@@ -314,7 +314,7 @@ impl Up {
         let fresh = !self.state.join("sqlite.db").exists();
         let variables =
             Variables::load(manifest, &self.state, fresh, |name| std::env::var(name).ok().or_else(|| gateway?.value(name)))?;
-        // What is quickly found wrong comes before the components, which may have to be compiled.
+        // Quick checks come before the components, which may have to be compiled.
         let databases = self.databases(manifest, fresh)?;
         let key_value = KeyValue::open(&self.state.join("key-value.db"), self.min_free()).await?;
         let connections = self.connections();
@@ -421,7 +421,7 @@ impl Up {
         })
     }
 
-    /// Says on standard output what is served where. The first line is for programs that wait for it.
+    /// Prints the addresses on standard output. The first line is for programs that wait for it.
     fn greet(&self, manifest: &Manifest, app: &App, variables: &Variables, address: SocketAddr, took: Duration) {
         println!("listening on http://{address}");
         println!("  {} {}, ready after {} ms", manifest.application.name, manifest.application.version, took.as_millis());
@@ -453,7 +453,7 @@ fn of_component(text: &str) -> Result<(String, u64), String> {
     Ok((component.to_owned(), number.parse().map_err(|_| format!("{number:?} is not a number of bytes"))?))
 }
 
-/// Makes sure that a store whose keys are missing never had any.
+/// Checks that a store whose keys are missing never had any.
 fn has_no_keys_yet(store: &Database, missing: &Path) -> anyhow::Result<()> {
     let had = store.application_id()? != 0 || store.user_version()? >= KEYS_APART;
     ensure!(
@@ -465,7 +465,7 @@ fn has_no_keys_yet(store: &Database, missing: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Makes sure that the keys are those of the store. Both bear the same number, drawn when they first meet.
+/// Checks that the keys belong to the store. Both carry the same number, drawn when they first meet.
 fn pair(store: &Database, keys: &Database) -> anyhow::Result<()> {
     match (store.application_id()?, keys.application_id()?) {
         (ours, theirs) if ours != 0 && ours == theirs => Ok(()),
@@ -473,12 +473,12 @@ fn pair(store: &Database, keys: &Database) -> anyhow::Result<()> {
             let mut bytes = [0; 4];
             getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("no random bytes from the system: {error}"))?;
             let id = (i32::from_be_bytes(bytes) & i32::MAX) | 1;
-            // The keys first: a store that bears a number has keys that bear it.
+            // The keys come first: if a store carries a number, its keys carry it too.
             keys.set_application_id(id)?;
             Ok(store.set_application_id(id)?)
         }
-        // One of them is a copy from before they had met, or the process ended between the two. An empty store beside keys that
-        // are in use is neither: its file was emptied.
+        // One of them is a copy from before they had met, or the process ended between the two steps. An empty store beside
+        // keys in use is neither: its file was emptied.
         (0, theirs) if !store.is_empty()? || keys.is_empty()? => Ok(store.set_application_id(theirs)?),
         (ours, 0) if !keys.is_empty()? => Ok(keys.set_application_id(ours)?),
         _ => bail!(
@@ -488,7 +488,7 @@ fn pair(store: &Database, keys: &Database) -> anyhow::Result<()> {
     }
 }
 
-/// Creates the state folder and makes sure that no other runner uses it: each assumes that it is the only writer.
+/// Creates the state folder and ensures that no other runner uses it: each assumes that it is the only writer.
 fn lock_state(state: &Path) -> anyhow::Result<std::fs::File> {
     private::folder(state)
         .with_context(|| format!("cannot use the state folder {} (choose another with --state)", state.display()))?;
@@ -508,7 +508,7 @@ fn lock_state(state: &Path) -> anyhow::Result<std::fs::File> {
     }
 }
 
-/// Asks the application itself, until it says yes.
+/// Asks the application itself until it is ready.
 async fn wait_until_ready(app: &Arc<App>, path: &str, address: SocketAddr) -> anyhow::Result<()> {
     let until = Instant::now() + Duration::from_secs(10);
     loop {
@@ -519,7 +519,7 @@ async fn wait_until_ready(app: &Arc<App>, path: &str, address: SocketAddr) -> an
         if response.status().is_success() {
             return Ok(());
         }
-        // What says when to come again may get better by itself; nothing else does.
+        // An answer with `retry-after` may get better by itself. No other answer does.
         if Instant::now() > until || !response.headers().contains_key("retry-after") {
             bail!("{path} does not answer with success: {}", describe(response).await);
         }

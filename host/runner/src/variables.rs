@@ -1,4 +1,4 @@
-//! The application's variables: where their values come from and the secrets made at the first start.
+//! The application's variables: the sources of their values, and the secrets made at the first start.
 //!
 //! A value is looked for in `SPIN_VARIABLE_<NAME>`, then in `secrets.env` of the state folder, then in the
 //! manifest's default. A required secret without a value is generated once and kept in `secrets.env`.
@@ -18,7 +18,7 @@ pub struct Variables {
     values: BTreeMap<String, String>,
     /// The secrets' file, if there is one.
     pub secrets_file: Option<PathBuf>,
-    /// The names in it.
+    /// The names of the secrets in that file.
     pub secret_names: Vec<String>,
 }
 
@@ -28,7 +28,7 @@ pub fn environment_name(name: &str) -> String {
 }
 
 impl Variables {
-    /// Finds every variable's value; makes the missing secrets when `fresh`, the state having no data yet.
+    /// Finds every variable's value. Makes the missing secrets if `fresh`, which means that the state has no data yet.
     pub fn load(
         manifest: &Manifest,
         state: &Path,

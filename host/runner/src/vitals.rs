@@ -1,22 +1,22 @@
-//! What an instance and the future that runs it tell each other.
+//! Messages between an instance and the future that runs it.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// What the guest and the future that runs it tell each other.
+/// The shared state of a guest and the future that runs it.
 #[derive(Default)]
 pub struct Vitals {
-    /// The tick at which the guest last began to run, so that waiting is not counted as running.
+    /// The tick at which the guest last began to run, so that waiting does not count as running.
     entered: AtomicU64,
     doomed: AtomicBool,
 }
 
 impl Vitals {
-    /// To be called before each poll of the guest's future.
+    /// Call this before each poll of the guest's future.
     pub fn enter(&self, tick: u64) {
         self.entered.store(tick, Ordering::Relaxed);
     }
 
-    /// The tick at which the guest last began to run; from now on that is `tick`.
+    /// The tick at which the guest last began to run. It is set to `tick` now.
     pub fn reenter(&self, tick: u64) -> u64 {
         self.entered.swap(tick, Ordering::Relaxed)
     }

@@ -1,4 +1,4 @@
-//! What every measurement stands on: a server with a fresh state, one WeChat account, a group, and enough agents.
+//! The ground of every measurement: a server with a fresh state, one WeChat account, a group, and enough agents.
 
 use super::Bench;
 use anyhow::Result;
@@ -14,12 +14,12 @@ pub struct Bed {
     pub server: Server,
     /// Its API, as administrator.
     pub api: Api,
-    /// Where its replies would go; it must be there as long as the server is.
+    /// The platform for its replies. It must exist as long as the server.
     _platform: Stand,
 }
 
 impl Bed {
-    /// Starts a server and seeds it with agents for so many conversations at a time.
+    /// Starts a server and adds agents for this many conversations at a time.
     ///
     /// # Errors
     /// The server does not start or refuses the seed.

@@ -1,5 +1,5 @@
-//! What each channel costs: verifying and parsing a message, by one loop compiled natively and for Wasm, and each component's size
-//! and cold start on the runner's engine.
+//! Measures the cost of each channel: verifying and parsing a message, by one loop compiled natively and for Wasm, and each
+//! component's size and cold start on the runner's engine.
 
 use super::engine::{self, Start};
 use super::{Bench, Machine};
@@ -13,11 +13,11 @@ use warmline_model::Timestamp;
 use warmline_simulate::channels::Request;
 use warmline_simulate::channels::ways::{self, NOW, Way};
 
-/// The size that a channel's component is to stay below, in bytes.
+/// The limit for the size of a channel's component, in bytes.
 pub(super) const LARGEST: u64 = 700_000;
 /// Different messages that are taken in turn.
 const ARRIVALS: u64 = 64;
-/// How many messages are taken in a round, and how many before it counts.
+/// The number of messages in a round, and the number before it counts.
 const TIMES: usize = 2_000;
 const WARM_UP: usize = 400;
 
@@ -27,7 +27,7 @@ const END: &str = "<!-- end of channels -->";
 /// The result.
 #[derive(Clone, Debug, Serialize)]
 pub struct Channels {
-    /// Rounds of which the median is told, each figure for itself.
+    /// The number of rounds. Each figure is the median of the rounds.
     pub rounds: usize,
     /// Each protocol's adapter.
     pub adapters: Vec<AdapterCost>,
@@ -35,7 +35,7 @@ pub struct Channels {
     pub components: Vec<ComponentCost>,
 }
 
-/// What verifying and parsing costs.
+/// The cost of verifying and parsing.
 #[derive(Clone, Debug, Serialize)]
 pub struct AdapterCost {
     /// The protocol.
@@ -44,11 +44,11 @@ pub struct AdapterCost {
     pub native: Cost,
     /// In Wasm.
     pub wasm: Cost,
-    /// The median in Wasm to that natively.
+    /// The ratio of the median in Wasm to the native one.
     pub ratio: f64,
 }
 
-/// What a component costs.
+/// The cost of a component.
 #[derive(Clone, Debug, Serialize)]
 pub struct ComponentCost {
     /// Its id.
@@ -57,7 +57,7 @@ pub struct ComponentCost {
     pub bytes: u64,
     /// Compiling it, once.
     pub compile_ms: f64,
-    /// Loading what was compiled.
+    /// Loading the compiled code.
     pub load_ms: f64,
     /// The first answer after that.
     pub first_ms: f64,
@@ -71,7 +71,7 @@ impl Channels {
         self.components.iter().map(|component| component.bytes).max()
     }
 
-    /// Puts the tables into a document, in the place of those that are there.
+    /// Puts the tables into a document, in place of the old ones.
     pub(super) fn put_into(&self, document: &Path, machine: &Machine) -> Result<()> {
         let cannot = || format!("cannot put the tables into {}", document.display());
         let text = std::fs::read_to_string(document).with_context(cannot)?;
@@ -114,14 +114,14 @@ impl fmt::Display for Channels {
     }
 }
 
-/// With a comma after each three digits.
+/// Adds a comma after each three digits.
 fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let groups: Vec<&str> = digits.as_bytes().rchunks(3).rev().filter_map(|group| std::str::from_utf8(group).ok()).collect();
     groups.join(",")
 }
 
-/// Measures.
+/// Runs the measurements.
 pub(super) fn run(bench: &Bench<'_>) -> Result<Channels> {
     let rounds = if bench.args.quick { 1 } else { 5 };
     bench.say("verifying and parsing, natively and in Wasm");
@@ -142,7 +142,7 @@ fn adapters(bench: &Bench<'_>, rounds: usize) -> Result<Vec<AdapterCost>> {
     for way in ways::all() {
         let task = task(&way);
         let (mut native, mut wasm) = (Vec::new(), Vec::new());
-        // In turn, so that what else the machine does is the same for both.
+        // Both run in turn, so that the machine's other work affects both alike.
         for _ in 0..rounds {
             native.push(measure(&task).with_context(|| way.name)?);
             wasm.push(in_wasm(&task).with_context(|| format!("{} in Wasm", way.name))?);
@@ -165,7 +165,7 @@ fn task(way: &Way) -> Task {
     }
 }
 
-/// The first of a way's payloads as it arrives: in a webhook, or where the platform sends none, as a page.
+/// The first payload of a way as it arrives: in a webhook, or as a page if the platform sends none.
 fn arrival(way: &Way, number: u64) -> Option<Arrival> {
     let payload = (way.payloads)(NOW, number).into_iter().next()?;
     Some(match way.seal {
@@ -185,7 +185,7 @@ fn components(bench: &Bench<'_>, rounds: usize) -> Result<Vec<ComponentCost>> {
         let Some(channel) = id.strip_prefix("channel-") else { continue };
         let bytes = std::fs::metadata(&file).with_context(|| format!("cannot read {}", file.display()))?.len();
         let compile_ms = millis(engine::compile(&file)?);
-        // Nobody's account: the component opens the store, looks for it, and says so.
+        // An unknown account: the component opens the store, looks for the account, and reports that there is none.
         let path = format!("/channels/{channel}/nobody");
         let mut starts = Vec::new();
         // The first one fills the cache and does not count.

@@ -1,5 +1,5 @@
-//! The disk's own pace: as many durable commits as one native process gets out of SQLite, with rows of the size that the
-//! inbox has. No server on this disk can commit faster one by one; only putting several messages into one commit can.
+//! The disk's own pace: the durable commits that one native process gets out of SQLite, with rows of the inbox's size. No
+//! server on this disk can commit faster one by one. Only several messages in one commit are faster.
 
 use anyhow::Result;
 use rusqlite::Connection;
@@ -25,10 +25,10 @@ pub struct Disk {
 const CREATE: &str = "CREATE TABLE inbox(seq INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, body BLOB NOT NULL) STRICT";
 const INSERT: &str = "INSERT INTO inbox(key, body) VALUES (?1, ?2)";
 
-/// Commits rows one by one, at most so many and for at most so long.
+/// Commits rows one by one, up to a number and up to a time.
 ///
 /// # Errors
-/// SQLite's.
+/// SQLite fails.
 pub fn measure(directory: &Path, durability: &'static str, commits: u64, limit: Duration) -> Result<Disk> {
     let path = directory.join(format!("disk-{durability}.db"));
     let db = Connection::open(&path)?;
@@ -40,7 +40,7 @@ pub fn measure(directory: &Path, durability: &'static str, commits: u64, limit: 
     let mut done = 0;
     while done < commits && begin.elapsed() < limit {
         let at = Instant::now();
-        // Keys as hashes are: without order.
+        // Keys without order, like hashes.
         let key = done.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_be_bytes().repeat(4);
         insert.execute((key, body))?;
         histogram.record_time(at.elapsed());

@@ -1,8 +1,8 @@
-//! Webhook -> stored in its conversation and in an agent's hands, as a reader of the event log sees it.
+//! From a webhook to its conversation in an agent's hands, as a reader of the event log sees it.
 //!
-//! The clock starts when a message was due to be sent and stops when the reader has both its `message.received` and its
-//! conversation's `conversation.assigned`. Events hold no text, so which message was which is looked up afterwards: each
-//! text carries its message's number.
+//! The clock starts when a message was due to be sent. It stops when the reader has both its `message.received` and its
+//! conversation's `conversation.assigned`. Events hold no text, so messages are matched afterwards: each text carries its
+//! message's number.
 
 use super::Bench;
 use super::bed::Bed;
@@ -32,7 +32,7 @@ pub struct EndToEnd {
     pub acknowledge: Summary,
     /// Acknowledged messages that were never seen.
     pub missing: u64,
-    /// Time between two looks at the log: half of it is in the latency on average.
+    /// The time between two looks at the log. On average half of it is part of the latency.
     pub look_every_ms: f64,
 }
 
@@ -59,7 +59,7 @@ pub(super) fn run(bench: &Bench<'_>, rate: f64) -> Result<EndToEnd> {
     };
     let report = load::run(&plan)?;
     let got = floor.wait_for(report.acknowledged, Duration::from_secs(60));
-    // The last assignments may still be on their way.
+    // The last assignments may still be under way.
     std::thread::sleep(Duration::from_millis(500));
     let seen = floor.finish();
     let started = report.started.context("the load has no start")?;

@@ -1,5 +1,5 @@
-//! The runner's own engine, for what cannot be measured from outside: how a component starts, and a program that runs as the
-//! components' code does.
+//! The runner's own engine, for measurements from inside: the start of a component, and a program that runs like the
+//! components' code.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -24,10 +24,10 @@ use wasmtime_wasi::p2::bindings::CommandPre;
 use wasmtime_wasi::p2::pipe::{MemoryInputPipe, MemoryOutputPipe};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
-/// The most that a program may write.
+/// The most bytes that a program may write.
 const OUTPUT: usize = 1 << 20;
 
-/// Runs a program on an input, in a fresh instance; gives its output.
+/// Runs a program on an input, in a fresh instance, and returns its output.
 pub(super) type Program = Box<dyn Fn(Vec<u8>) -> Result<Vec<u8>>>;
 
 /// A component's start.
@@ -37,13 +37,13 @@ pub(super) struct Start {
     pub(super) load: Duration,
     /// From the first request to the end of its answer.
     pub(super) first: Duration,
-    /// The same of the next request, which has a fresh instance too.
+    /// The same for the next request, which also has a fresh instance.
     pub(super) next: Duration,
     /// The first answer's body.
     pub(super) answer: String,
 }
 
-/// `warmline up` with what it does when nothing else is said.
+/// `warmline up` with its default settings.
 #[derive(Parser)]
 struct Ordinary {
     #[command(flatten)]
@@ -72,14 +72,14 @@ fn runtime() -> Result<Runtime> {
     Ok(tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?)
 }
 
-/// The components of a manifest: each one's id and file.
+/// The components of a manifest: id and file of each.
 pub(super) fn components(manifest: &Path) -> Result<Vec<(String, PathBuf)>> {
     let manifest = Manifest::load(manifest)?;
     let file = |component: &manifest::Component| manifest.dir.join(component.source.path());
     Ok(manifest.component.iter().map(|(id, component)| (id.clone(), file(component))).collect())
 }
 
-/// How long compiling a component takes.
+/// The time of compiling a component.
 pub(super) fn compile(wasm: &Path) -> Result<Duration> {
     let engine = ordinary_engine()?;
     let wasm = std::fs::read(wasm)?;
@@ -88,7 +88,8 @@ pub(super) fn compile(wasm: &Path) -> Result<Duration> {
     Ok(begun.elapsed())
 }
 
-/// Starts one component of a manifest on a fresh engine, its compiled code lying in the state's cache, and lets it answer a path.
+/// Starts one component of a manifest on a fresh engine, with its compiled code in the state's cache, and lets it answer a
+/// path.
 pub(super) fn start(manifest: &Path, state: &Path, component: &str, path: &str) -> Result<Start> {
     let up = ordinary(manifest, state)?;
     let mut manifest = Manifest::load(manifest)?;
@@ -103,7 +104,7 @@ pub(super) fn start(manifest: &Path, state: &Path, component: &str, path: &str) 
         let loaded = up.load_component(&manifest, &variables, &linker, &state.join("cache"), component, written)?;
         let load = begun.elapsed();
         let alone = Arc::get_mut(&mut app).context("the runner serves already")?;
-        // In the place of the one that was loaded with the rest: nothing of this one's code was ever touched.
+        // It replaces the one that was loaded with the others, so that none of its code was ever touched.
         alone.components.insert(component.to_owned(), Arc::new(loaded));
         let (first, answer) = answer(&app, path).await?;
         let (next, _) = self::answer(&app, path).await?;
@@ -130,7 +131,7 @@ async fn answer(app: &Arc<App>, path: &str) -> Result<(Duration, String)> {
     Ok((begun.elapsed(), String::from_utf8_lossy(&body).into_owned()))
 }
 
-/// What a program's instance holds on the host's side.
+/// The host's side of a program's instance.
 struct Host {
     wasi: WasiCtx,
     table: ResourceTable,
@@ -147,7 +148,7 @@ async fn run(program: &CommandPre<Host>, input: Vec<u8>) -> Result<Vec<u8>> {
     let mut wasi = WasiCtx::builder();
     wasi.stdin(MemoryInputPipe::new(input)).stdout(output.clone()).stderr(errors.clone());
     let mut store = Store::new(program.engine(), Host { wasi: wasi.build(), table: ResourceTable::new() });
-    // Nothing counts its time, as nothing waits for it.
+    // Its time is not limited, as nothing waits for it.
     store.set_epoch_deadline(u64::MAX / 2);
     let instance = program.instantiate_async(&mut store).await?;
     let ended = instance.wasi_cli_run().call_run(&mut store).await?;

@@ -1,4 +1,4 @@
-//! Watches a measurement: the event log, for when each message became visible, and the server's memory.
+//! Watches a measurement: the event log, for the time at which each message became visible, and the server's memory.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,12 +10,12 @@ use warmline_client::Api;
 use warmline_client::Tail;
 use warmline_model::{ConversationId, Event, EventBody, MessageId};
 
-/// When what was seen.
+/// The times of the events.
 #[derive(Default)]
 pub struct Seen {
-    /// Each message: its conversation, and when its event was first read.
+    /// Each message: its conversation, and the time at which its event was first read.
     pub messages: HashMap<MessageId, (ConversationId, Instant)>,
-    /// Each conversation: when its first assignment was read.
+    /// Each conversation: the time at which its first assignment was read.
     pub assigned: HashMap<ConversationId, Instant>,
 }
 
@@ -33,8 +33,8 @@ pub struct Floor {
 }
 
 impl Floor {
-    /// Begins to watch. `pause` is the time between two looks at a log that has nothing new; `keep` says whether the
-    /// instants are kept (they take memory) or messages are only counted.
+    /// Begins to watch. `pause` is the time between two looks at a log without new events. With `keep` the instants are
+    /// kept, which takes memory; without it messages are only counted.
     pub fn watch(runtime: &Runtime, api: &Api, pause: Duration, keep: bool) -> Self {
         let shared = Arc::new(Shared::default());
         let (mut tail, state) = (Tail::new(api.clone(), 0, pause), shared.clone());
@@ -55,12 +55,12 @@ impl Floor {
         self.shared.received.load(Ordering::Relaxed)
     }
 
-    /// Messages that were set aside because they could not be handled.
+    /// Messages that could not be handled and were set aside.
     pub fn parked(&self) -> u64 {
         self.shared.parked.load(Ordering::Relaxed)
     }
 
-    /// Blocks until so many messages are stored; tells how many there were when it ended.
+    /// Waits until this many messages are stored. Returns the number at its end.
     pub fn wait_for(&self, messages: u64, timeout: Duration) -> u64 {
         let begin = Instant::now();
         while self.received() < messages && begin.elapsed() < timeout {
@@ -69,7 +69,7 @@ impl Floor {
         self.received()
     }
 
-    /// Ends the watch and gives what it noted.
+    /// Ends the watch and returns its notes.
     pub fn finish(self) -> Seen {
         self.task.abort();
         std::mem::take(&mut *self.shared.seen.lock().unwrap_or_else(PoisonError::into_inner))
@@ -128,7 +128,7 @@ impl Memory {
         Self { stop, max, thread: Some(thread) }
     }
 
-    /// The most seen so far, in MiB.
+    /// The highest value so far, in MiB.
     pub fn max_mib(&self) -> f64 {
         *self.max.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,5 +1,5 @@
-//! Webhook -> verified, sealed, committed -> acknowledged: the greatest rate and its latency, beside what the same load
-//! gets out of the peer, out of a component that only says hello, and beside the disk's own pace.
+//! From a webhook to its acknowledgement (verified, sealed, committed): the greatest rate and its latency. Beside it stand
+//! the peer under the same load, a component that only says hello, and the disk's own pace.
 
 use super::bed::Bed;
 use super::disk::{self, Disk};
@@ -14,10 +14,10 @@ use warmline_simulate::bed::{ACCOUNT, TOKEN};
 use warmline_simulate::histogram::Summary;
 use warmline_simulate::load::{self, Mix, Plan, Report, Shape, WeChatShape};
 
-/// As many customers as the peer's load script has.
+/// The number of customers, as in the peer's load script.
 pub(super) const CUSTOMERS: u64 = 5_000;
 
-/// One server under the greatest load that it takes, and then at half of it.
+/// One server under its greatest load, and then at half of it.
 #[derive(Clone, Debug, Serialize)]
 pub struct Pace {
     /// Acknowledged messages a second, the median of all rounds.
@@ -26,21 +26,21 @@ pub struct Pace {
     pub rounds: Vec<f64>,
     /// Latency at that rate (of the median round).
     pub latency: Summary,
-    /// Latency at half of that rate, arrivals at fixed times whatever the server does.
+    /// Latency at half of that rate. Messages arrive at fixed times, whatever the server does.
     pub half: Option<Summary>,
     /// Messages that were not acknowledged.
     pub errors: u64,
 }
 
-/// Warmline at one durability, and what stands beside it.
+/// Warmline at one durability, and the baselines.
 #[derive(Clone, Debug, Serialize)]
 pub struct Ingest {
     /// `full` or `normal`.
     pub durability: &'static str,
     /// Warmline.
     pub warmline: Pace,
-    /// Seconds from the end of the load until the last acknowledged message was in its conversation; negative where it
-    /// never came within the time allowed.
+    /// Seconds from the end of the load until the last acknowledged message was in its conversation; negative if that took
+    /// longer than the time limit.
     pub drained_in: f64,
     /// Most resident memory, in MiB.
     pub resident_mib: f64,
@@ -48,7 +48,7 @@ pub struct Ingest {
     pub peer: Option<Pace>,
     /// One native process committing to the same disk.
     pub disk: Disk,
-    /// Rate in relation to the peer's.
+    /// The ratio of the rate to the peer's.
     pub to_peer: Option<f64>,
 }
 
@@ -122,7 +122,7 @@ fn one(bench: &Bench<'_>, durability: &'static str) -> Result<Ingest> {
     let warmline = pace(bench, bed.server.address(), || wechat(None), true)?;
     let load_ended = Instant::now();
     bench.say(&format!("  {:.0}/s  {}", warmline.rate, warmline.latency));
-    // Only now somebody looks: reading the log during the load would be part of the load.
+    // The log is read only now: reading it during the load would be part of the load.
     let floor = Floor::watch(bench.runtime, &bed.api, Duration::from_millis(20), false);
     let (stored, drained_at) = drain(&floor, bench.seconds(120));
     let drained_in = drained_at.map_or(-1.0, |at| at.saturating_duration_since(load_ended).as_secs_f64());
@@ -144,8 +144,8 @@ fn one(bench: &Bench<'_>, durability: &'static str) -> Result<Ingest> {
     })
 }
 
-/// Waits until the number of stored messages stands still for two seconds: how many there are, and since when. `None` where
-/// it went on beyond the limit.
+/// Waits until the number of stored messages has not changed for two seconds. Returns the number, and the time since which
+/// it has not changed; `None` if it still changed at the limit.
 fn drain(floor: &Floor, limit: Duration) -> (u64, Option<Instant>) {
     let begin = Instant::now();
     let (mut last, mut since) = (floor.received(), Instant::now());
@@ -161,7 +161,7 @@ fn drain(floor: &Floor, limit: Duration) -> (u64, Option<Instant>) {
     (floor.received(), None)
 }
 
-/// A short look at the greatest rate, for a part that needs it and runs alone.
+/// A short measurement of the greatest rate, for a part that needs it and runs alone.
 pub(super) fn quick_rate(bench: &Bench<'_>) -> Result<f64> {
     bench.say("the greatest rate, for what follows");
     let directory = bench.scratch.sub("rate")?;

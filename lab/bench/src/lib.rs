@@ -1,7 +1,7 @@
-//! The benchmark: ingest, end to end, replies pushed to connected clients, what each channel costs, and a million stored messages, each
-//! beside its baselines, all measured in one run.
+//! The benchmark: ingest, end to end, replies pushed to connected clients, the cost of each channel, and a million stored
+//! messages. Each stands beside its baselines, and all are measured in one run.
 //!
-//! The server is a process of its own, started here with a fresh state for each part; the load comes over loopback.
+//! The server is a process of its own, started here with a fresh state for each part. The load comes over loopback.
 
 #![expect(clippy::disallowed_methods, reason = "measures real time")]
 
@@ -38,7 +38,7 @@ use peer::PeerOptions;
 
 const DURABILITIES: [&str; 2] = ["full", "normal"];
 
-/// What to measure.
+/// The part to measure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum What {
     /// Webhook to acknowledgement.
@@ -47,7 +47,7 @@ pub enum What {
     E2e,
     /// A reply to a connected client.
     Push,
-    /// Verifying and parsing, natively and in Wasm; the size of each channel's component, and how soon it answers.
+    /// Verifying and parsing, natively and in Wasm; the size of each channel's component, and the time of its first answer.
     Channels,
     /// With a million messages stored.
     Million,
@@ -58,13 +58,13 @@ pub enum What {
 /// Measure the server, each figure beside its baselines.
 #[derive(Clone, Debug, clap::Args)]
 pub struct BenchArgs {
-    /// What to measure.
+    /// The part to measure.
     #[arg(value_enum, default_value = "all")]
     pub what: What,
-    /// Where the results are written; by default bench-results/<time>.json.
+    /// The file for the results; by default bench-results/<time>.json.
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
-    /// A short run: a look, not a figure to quote.
+    /// A short run, whose figures are not for quoting.
     #[arg(long)]
     pub quick: bool,
     /// The manifest to serve.
@@ -85,19 +85,20 @@ pub struct BenchArgs {
     /// The server program; by default the `warmline` beside this one.
     #[arg(long, value_name = "FILE")]
     pub program: Option<PathBuf>,
-    /// The folder with the peer's wechatpy_ingest.py; without it the peer is not measured.
+    /// The folder with the peer's wechatpy_ingest.py. Without it the peer is not measured.
     #[arg(long, value_name = "DIR")]
     pub peer: Option<PathBuf>,
-    /// A Python that has the peer's packages; by default gunicorn from PATH is used.
+    /// A Python that has the peer's packages. By default gunicorn from PATH is used.
     #[arg(long, value_name = "FILE", requires = "peer")]
     pub peer_python: Option<PathBuf>,
-    /// Connections that the load comes over.
+    /// Connections for the load.
     #[arg(long, default_value_t = 16)]
     pub connections: usize,
     /// Clients that are connected while replies are pushed.
     #[arg(long, default_value_t = 2_000)]
     pub clients: usize,
-    /// Conversations that an agent has room for: with 500 a dozen agents have all customers, with 10 it takes hundreds of them
+    /// Conversations for which an agent has room: with 500, a dozen agents have all customers; with 10, it takes hundreds
+    /// of them
     #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(i64).range(5..))]
     pub capacity: i64,
     /// Messages to store in the last part.
@@ -109,12 +110,12 @@ pub struct BenchArgs {
     /// Messages a second of the end-to-end part; by default half of what ingest reached.
     #[arg(long)]
     pub rate: Option<f64>,
-    /// Where databases are put meanwhile. It must be on the disk that is to be measured.
+    /// The folder for the databases. It must be on the disk that is to be measured.
     #[arg(long, value_name = "DIR", default_value = "target/bench")]
     pub scratch: PathBuf,
 }
 
-/// What the parts share.
+/// The shared parts of a run.
 struct Bench<'a> {
     args: &'a BenchArgs,
     runtime: &'a Runtime,
@@ -128,7 +129,7 @@ impl Bench<'_> {
         println!("{text}");
     }
 
-    /// A part's length; a quarter of it in a quick run.
+    /// A part's duration. In a quick run it is a quarter of that.
     fn seconds(&self, full: u64) -> Duration {
         let full = Duration::from_secs(full);
         if self.args.quick { full / 4 } else { full }
@@ -138,7 +139,8 @@ impl Bench<'_> {
         if self.args.quick { 1 } else { 3 }
     }
 
-    /// Starts a server with a fresh state. Compiled code is taken over from the server before it: compiling is not measured.
+    /// Starts a server with a fresh state. It takes over the compiled code of the server before it, because compiling is
+    /// not measured.
     fn start(&self, options: &ServerOptions) -> Result<Server> {
         let (kept, cache) = (self.scratch.path().join("cache"), options.state.join("cache"));
         copy_files(&kept, &cache);
@@ -152,7 +154,7 @@ impl Bench<'_> {
     }
 }
 
-/// Copies the files of a folder that are not there yet, as far as it goes: what is missing is made again.
+/// Copies the files of a folder that are missing, as far as possible. Files that stay missing are made again.
 fn copy_files(from: &Path, to: &Path) {
     let Ok(entries) = std::fs::read_dir(from) else { return };
     let _ = std::fs::create_dir_all(to);
@@ -164,12 +166,12 @@ fn copy_files(from: &Path, to: &Path) {
     }
 }
 
-/// Measures, prints a table and writes the results. Must not be called from asynchronous code.
+/// Measures, prints a table and writes the results. Do not call it from asynchronous code.
 ///
 /// # Errors
 /// A server does not start, refuses its seed, or acknowledges nothing; the results cannot be written.
 pub fn run(args: &BenchArgs) -> Result<Results> {
-    // One worker: what runs here must leave the cores to the server.
+    // One worker, because the cores belong to the server.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let scratch = Scratch::new(&args.scratch, "run")?;
     let program = match &args.program {

@@ -1,4 +1,4 @@
-//! What a figure was measured on.
+//! The machine of a measurement.
 
 use serde::Serialize;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -12,7 +12,7 @@ pub struct Machine {
     pub cpu: String,
     /// Kernel.
     pub kernel: String,
-    /// Load average at the start: above 0.5 or so, somebody else was at work.
+    /// Load average at the start. Above about 0.5, other programs were at work.
     pub load_average: String,
     /// Memory, in MiB.
     pub memory_mib: u64,

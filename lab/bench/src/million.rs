@@ -1,4 +1,4 @@
-//! Does a million stored messages slow the server down, and how much memory does it take on the way?
+//! Measures whether a million stored messages slow the server down, and how much memory filling takes.
 
 use super::Bench;
 use super::bed::Bed;
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use warmline_simulate::bed::{ACCOUNT, TOKEN};
 use warmline_simulate::load::{self, Mix, Plan, Report, Shape, WeChatShape};
 
-/// A measurement at some fill.
+/// A measurement at one fill level.
 #[derive(Clone, Debug, Serialize)]
 pub struct Fill {
     /// Messages stored before it began.
@@ -31,7 +31,7 @@ pub struct Million {
     pub small: Fill,
     /// At the end.
     pub large: Fill,
-    /// Rate at the end in relation to that at the beginning.
+    /// The ratio of the rate at the end to that at the beginning.
     pub ratio: f64,
     /// Most resident memory, in MiB, over the whole time.
     pub resident_mib: f64,
@@ -41,7 +41,7 @@ pub struct Million {
     pub fill_seconds: f64,
 }
 
-/// The backlog that filling lets the server have: it is to be filled, not drowned.
+/// The backlog that filling leaves to the server. More would drown it.
 const BACKLOG: u64 = 20_000;
 
 fn plan(bench: &Bench<'_>, address: SocketAddr) -> Plan {

@@ -1,4 +1,4 @@
-//! What a user would run instead: wechatpy on FastAPI with two workers, under the same load.
+//! The alternative for a user: wechatpy on FastAPI with two workers, under the same load.
 
 use anyhow::{Context, Result, bail};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -7,12 +7,12 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use warmline_simulate::scratch::free_port;
 
-/// How to start it.
+/// The options for starting the peer.
 #[derive(Clone, Debug)]
 pub struct PeerOptions {
     /// The folder with `wechatpy_ingest.py`.
     pub directory: PathBuf,
-    /// A Python that has its packages; otherwise `gunicorn` from PATH.
+    /// A Python that has its packages; otherwise `gunicorn` from PATH is used.
     pub python: Option<PathBuf>,
 }
 
@@ -26,7 +26,7 @@ impl Peer {
     /// Starts it on a fresh database below `scratch` and waits until it listens.
     ///
     /// # Errors
-    /// It cannot be started or does not listen in 30 seconds.
+    /// The peer cannot be started or does not listen within 30 seconds.
     pub fn start(options: &PeerOptions, scratch: &Path, durability: &str) -> Result<Self> {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
         let mut command = match &options.python {
@@ -69,7 +69,7 @@ impl Peer {
         Ok(peer)
     }
 
-    /// Where it listens.
+    /// The address on which it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -77,7 +77,7 @@ impl Peer {
 
 impl Drop for Peer {
     fn drop(&mut self) {
-        // gunicorn's workers end with their master only when it is told, not when it is killed.
+        // gunicorn's workers end with their master only if it gets a signal, not if it is killed.
         let _ = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
         let begin = Instant::now();
         while begin.elapsed() < Duration::from_secs(5) {

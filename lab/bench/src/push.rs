@@ -1,5 +1,5 @@
-//! A reply on its way to a customer who has a WebSocket open and says nothing: from the agent's request to the frame. Thousands of
-//! others are connected meanwhile.
+//! A reply on its way to a customer who has a WebSocket open and says nothing: from the agent's request to the frame.
+//! Thousands of others are connected meanwhile.
 
 use super::Bench;
 use anyhow::{Context, Result, ensure};
@@ -29,9 +29,9 @@ pub struct Push {
     pub clients: usize,
     /// Replies sent.
     pub replies: u64,
-    /// Of them a second.
+    /// Replies sent a second.
     pub rate: f64,
-    /// Replies that no client heard.
+    /// Replies that no client received.
     pub missing: u64,
     /// From the agent's request to the client's frame.
     pub latency: Summary,
@@ -39,7 +39,7 @@ pub struct Push {
     pub resident_mib: f64,
 }
 
-/// When each reply was heard, by its text.
+/// The time at which each reply was received, by its text.
 type Heard = Arc<Mutex<HashMap<String, Instant>>>;
 
 /// Measures.
@@ -59,7 +59,7 @@ async fn measure(bench: &Bench<'_>, server: &Server, clients: usize) -> Result<P
     let team = seed(&api, "http://127.0.0.1:9", conversations, 500, false).await?;
     let account =
         json!({ "channel": "webchat", "account": ACCOUNT, "name": "官网", "settings": { "origins": ["*"] }, "secrets": {} });
-    // All clients come at once, from one machine. A server from before there was a bound refuses the setting.
+    // All clients come at once, from one machine. A server from before this limit existed refuses the setting.
     let mut unbounded = account.clone();
     unbounded["settings"]["new_sessions_per_minute"] = json!(1_000_000);
     unbounded["settings"]["most_waiting"] = json!(1_000_000);
@@ -117,7 +117,7 @@ async fn listen(mut socket: WebSocketStream<TcpStream>, heard: Heard) {
 
 type Held = Vec<(warmline_model::ConversationId, warmline_model::AgentId)>;
 
-/// The conversations, once every client's has an agent.
+/// The conversations, once every client's conversation has an agent.
 async fn assigned(api: &Api, clients: usize) -> Result<Held> {
     let until = Instant::now() + Duration::from_secs(60);
     loop {
@@ -131,7 +131,7 @@ async fn assigned(api: &Api, clients: usize) -> Result<Held> {
     }
 }
 
-/// Replies at a steady rate, each in another conversation; gives each text and when its request was sent.
+/// Replies at a steady rate, each in another conversation. Returns each text and the time at which its request was sent.
 async fn reply(api: &Api, team: &[Staff], held: &Held, duration: Duration) -> Result<Vec<(String, Instant)>> {
     let tokens: HashMap<_, _> = team.iter().map(|member| (member.id, member.token.as_str())).collect();
     let mut every = tokio::time::interval(Duration::from_secs_f64(1.0 / RATE));

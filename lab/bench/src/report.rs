@@ -5,23 +5,23 @@ use super::{EndToEnd, Ingest, Machine, Million, Pace, Push};
 use serde::Serialize;
 use std::fmt;
 
-/// One target and whether it was met.
+/// One target, and whether it was met.
 #[derive(Clone, Debug, Serialize)]
 pub struct Target {
-    /// What is wanted.
+    /// The name of the target.
     pub name: String,
     /// The figure wanted.
     pub wanted: f64,
     /// The figure measured.
     pub got: f64,
-    /// Whether that is good enough.
+    /// Whether the figure meets it.
     pub met: bool,
 }
 
 /// Everything that was measured in one run.
 #[derive(Clone, Debug, Serialize)]
 pub struct Results {
-    /// On what.
+    /// The machine.
     pub machine: Machine,
     /// Whether the run was a short one.
     pub quick: bool,
@@ -33,11 +33,11 @@ pub struct Results {
     pub e2e: Option<EndToEnd>,
     /// Replies to connected clients.
     pub push: Option<Push>,
-    /// What each channel costs.
+    /// The cost of each channel.
     pub channels: Option<Channels>,
     /// A million stored messages.
     pub million: Option<Million>,
-    /// The targets that these figures speak to.
+    /// The targets for these figures.
     pub targets: Vec<Target>,
 }
 
@@ -56,7 +56,7 @@ impl Results {
         }
     }
 
-    /// Whether anything was measured that is a row of the table.
+    /// Whether anything was measured that has a row in the table.
     fn has_rows(&self) -> bool {
         let Self { hello, ingest, e2e, push, million, .. } = self;
         hello.is_some() || !ingest.is_empty() || e2e.is_some() || push.is_some() || million.is_some()

@@ -1,4 +1,4 @@
-//! The agents' side of the crash test: every customer message that becomes visible is answered with a text of its own, some
+//! The agents' side of the crash test: every visible customer message is answered with a text of its own, some
 //! conversations are closed, and every call is repeated under its idempotency key until it has an answer.
 
 use super::ledger::{Fate, Ledger};
@@ -13,7 +13,7 @@ use warmline_model::{AgentId, ConversationId, Event, EventBody};
 use warmline_simulate::agents::Staff;
 use warmline_simulate::rng::Rng;
 
-/// What every reply begins with.
+/// The beginning of every reply.
 pub(super) const REPLY: &str = "答 ";
 
 /// Works until the task is dropped.
@@ -55,7 +55,7 @@ impl Desk {
         {
             let agent = *agent;
             self.tasks.spawn(async move {
-                // Whoever was taken off for not accepting during an outage comes back.
+                // An agent who lost the presence for not accepting during an outage comes back.
                 while api.set_state(agent, "available").await.is_err_and(|error| error.is_transient()) {
                     tokio::time::sleep(Duration::from_millis(100)).await;
                 }
@@ -102,7 +102,7 @@ impl Desk {
     }
 }
 
-/// Repeats a POST under one key until it has an answer; tells how many tries had none.
+/// Repeats a POST under one key until it has an answer. Returns the number of tries without an answer, too.
 async fn persist(api: &Api, path: &str, body: &Value) -> (Result<Value, ApiError>, u32) {
     let (key, mut unanswered) = (api.fresh_key(), 0);
     loop {

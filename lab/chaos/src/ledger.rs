@@ -1,4 +1,4 @@
-//! What the outside world knows: which messages were acknowledged to it, and which replies it was told are stored.
+//! The outside world's record: the messages that were acknowledged, and the replies that were reported as stored.
 
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -6,14 +6,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use warmline_client::{ApiError, ApiResult};
 use warmline_model::{ConversationId, Delivery, Event, EventBody, MessageId};
 
-/// How far an agent's reply came, as the agent knows.
+/// The fate of a reply, as far as its agent knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fate {
     /// No answer yet.
     Open,
     /// The API said that it is stored.
     Stored,
-    /// The API refused it, after so many tries without an answer (one of which may have stored it).
+    /// The API refused it, after this many tries without an answer. One of these may have stored it.
     Refused { unanswered: u32 },
 }
 
@@ -27,7 +27,7 @@ pub(super) struct Book {
     pub(super) resent: u64,
     /// Replies by their text.
     pub(super) replies: BTreeMap<String, Fate>,
-    /// Why replies were refused: status and code.
+    /// The reasons of refused replies: status and code.
     pub(super) refusals: BTreeMap<String, u64>,
     /// Conversations that were closed.
     pub(super) closed: u64,
@@ -37,7 +37,7 @@ pub(super) struct Book {
     pub(super) seen: Vec<i64>,
 }
 
-/// Shared by everybody.
+/// The ledger, shared by all tasks.
 #[derive(Default)]
 pub(super) struct Ledger(Mutex<Book>);
 
@@ -46,7 +46,7 @@ impl Ledger {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes what became of a reply.
+    /// Notes the fate of a reply.
     pub(super) fn settle(&self, text: String, result: ApiResult<Value>, unanswered: u32) {
         let mut book = self.open();
         let fate = match result {

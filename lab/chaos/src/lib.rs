@@ -1,10 +1,10 @@
 //! The crash test: the server is killed at random moments under load, again and again, and started on the same state.
-//! Afterwards every message that was acknowledged must be stored exactly once, every reply must have reached the customer
-//! exactly once (more than once only where the server says that it was in doubt), and the agents' loads must be what they
+//! Afterwards every acknowledged message must be stored exactly once. Every reply must have reached the customer exactly
+//! once, or more often only if the server reported it as in doubt. The agents' loads must equal the conversations that they
 //! hold.
 //!
-//! The outside world behaves as it does: the platform repeats what was not acknowledged, agents' programs repeat a call
-//! under its idempotency key, and the platform's own API breaks connections now and then.
+//! The outside world behaves as usual: the platform repeats messages that were not acknowledged, agents' programs repeat a
+//! call under its idempotency key, and the platform's own API breaks connections from time to time.
 
 #![expect(clippy::disallowed_methods, reason = "measures real time")]
 
@@ -31,7 +31,7 @@ use warmline_simulate::rng::Rng;
 use warmline_simulate::scratch::{Scratch, free_port};
 use warmline_simulate::server::{Server, ServerOptions, server_program};
 
-/// Kill a server under load, again and again, and audit what is there afterwards.
+/// Kill a server under load, again and again, and audit the store afterwards.
 #[derive(Clone, Debug, clap::Args)]
 pub struct ChaosArgs {
     /// How often the server is killed.
@@ -58,7 +58,7 @@ pub struct ChaosArgs {
     /// The server program; by default the `warmline` beside this one.
     #[arg(long, value_name = "FILE")]
     pub program: Option<PathBuf>,
-    /// Where the server's state is put meanwhile.
+    /// The folder for the server's state.
     #[arg(long, value_name = "DIR", default_value = "target/chaos")]
     pub scratch: PathBuf,
     /// The platform's API behaves: no broken connections, no errors.
@@ -67,7 +67,7 @@ pub struct ChaosArgs {
     /// Keeps the server's state and log.
     #[arg(long)]
     pub keep: bool,
-    /// Says nothing while it runs.
+    /// Prints nothing while it runs.
     #[arg(long)]
     pub quiet: bool,
 }
@@ -91,7 +91,7 @@ impl Default for ChaosArgs {
     }
 }
 
-/// What came of it.
+/// The result.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct ChaosReport {
     /// Times that the server was killed.
@@ -110,19 +110,19 @@ pub struct ChaosReport {
     pub replies: u64,
     /// Replies that were refused (the conversation had ended, or was somebody else's).
     pub refused: u64,
-    /// Why, by status and code.
+    /// The reasons, by status and code.
     pub refusals: BTreeMap<String, u64>,
-    /// Replies that the platform took, doubled ones included.
+    /// Replies that the platform accepted, doubled ones included.
     pub delivered: u64,
-    /// Times that the server said that it does not know whether the platform had a reply.
+    /// The number of times that the server reported that it does not know whether the platform had a reply.
     pub in_doubt: u64,
-    /// Replies beyond the first that reached a customer, each covered by a doubt.
+    /// Repeated replies that reached a customer, each covered by a doubt.
     pub doubled: u64,
     /// Events in the log.
     pub events: u64,
-    /// Seconds from the end of the load until nothing was left to do.
+    /// Seconds from the end of the load until all work was done.
     pub rest_seconds: f64,
-    /// Everything that is not as it must be.
+    /// All violations.
     pub violations: Vec<String>,
 }
 
@@ -156,13 +156,13 @@ impl fmt::Display for ChaosReport {
     }
 }
 
-/// How long what is left to do may take after the last start: leases run out and pauses between tries pass meanwhile.
+/// The longest time for the remaining work after the last start. Leases run out and pauses between tries pass meanwhile.
 const PATIENCE: Duration = Duration::from_secs(180);
 
-/// Runs the crash test, prints its report, and fails where anything is not as it must be.
+/// Runs the crash test, prints its report, and fails if there are violations.
 ///
 /// # Errors
-/// As [`kill9`], or there are violations.
+/// The errors of [`kill9`], or there are violations.
 pub fn run(args: &ChaosArgs) -> Result<()> {
     let report = kill9(args)?;
     println!("{report}");
@@ -172,10 +172,11 @@ pub fn run(args: &ChaosArgs) -> Result<()> {
     }
 }
 
-/// Kills the server again and again and audits what is left. Must not be called from asynchronous code.
+/// Kills the server again and again, and audits the store. Do not call it from asynchronous code.
 ///
 /// # Errors
-/// The server does not start, refuses its seed, or does not come to rest; not the violations: they are in the report.
+/// The server does not start, refuses its seed, or does not finish its work. Violations are no error: they are in the
+/// report.
 pub fn kill9(args: &ChaosArgs) -> Result<ChaosReport> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let mut scratch = Scratch::new(&args.scratch, "run")?;
@@ -199,7 +200,7 @@ pub fn kill9(args: &ChaosArgs) -> Result<ChaosReport> {
     let mut report = ChaosReport::default();
     let mut server = Server::start(&options)?;
     let api = Api::new(&server.url(), &server.admin_token()?);
-    // Fewer places than customers: some always wait in the queue.
+    // There are fewer places than customers, so some always wait in the queue.
     let places = i64::try_from(args.customers * 3 / 4)?.max(1);
     let staff = runtime.block_on(bed::seed(&api, &platform.url(), places, places.min(5), true))?;
     if !args.calm {
@@ -249,8 +250,8 @@ fn make_trouble(platform: &Stand) {
     platform.script(Rule::send(Behaviour::Delay(Duration::from_millis(150))).every(7));
 }
 
-/// Waits until nothing is left to do: every acknowledged message seen in the log, no reply without an answer or on its way,
-/// no new event for three seconds. After three minutes it gives up waiting: the audit then says what is missing.
+/// Waits until all work is done: every acknowledged message is in the log, no reply is unanswered or under way, and there
+/// is no new event for three seconds. After three minutes it stops waiting, and the audit then reports what is missing.
 async fn rest(api: &Api, ledger: &Ledger, quiet: bool) -> Result<Duration> {
     let begin = Instant::now();
     let (mut last, mut since, mut told) = (0, Instant::now(), Instant::now());

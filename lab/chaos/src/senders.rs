@@ -1,5 +1,5 @@
-//! The platform's side of the crash test: each customer's messages go out one after the other, each again and again under
-//! the same MsgId until it is acknowledged.
+//! The platform's side of the crash test. Each customer's messages go out one after the other. Each is repeated under the
+//! same MsgId until it is acknowledged.
 
 use super::ledger::Ledger;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ pub(super) fn open_id(number: u64) -> String {
     format!("oChaos{number:04}")
 }
 
-/// One customer writes until `stop`, then sees the last message through.
+/// One customer writes until `stop`, and then repeats the last message until it is acknowledged.
 pub(super) async fn write(
     base: String,
     http: Http,

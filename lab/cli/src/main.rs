@@ -1,5 +1,5 @@
-//! The `warmline-lab` command: what simulates, measures and tries a server. Nothing of it is in `warmline`, which operators
-//! install; where it starts a server, it starts the `warmline` beside it.
+//! The `warmline-lab` command: it simulates, measures and tests a server. Nothing of it is in `warmline`, which operators
+//! install. To start a server, it starts the `warmline` beside it.
 
 use std::process::ExitCode;
 

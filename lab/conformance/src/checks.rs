@@ -1,4 +1,4 @@
-//! The checks: what the embedded runner and Spin must do alike, and the runner's own bounds.
+//! The checks: the common behaviour of the embedded runner and Spin, and the runner's own bounds.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use tokio::time::sleep;
 
 use super::client::Probe;
 
-/// A path and exactly what it answers, with status 200.
+/// A path and its exact answer, with status 200.
 pub const EXACT: [(&str, &str, &str); 30] = [
     ("a component answers", "/probe/hello", "hello"),
     ("a wildcard route", "/probe/who", "probe"),
@@ -45,7 +45,7 @@ pub const EXACT: [(&str, &str, &str); 30] = [
     ("a chained call with a body", "/probe/call/post", "200 4 ding"),
 ];
 
-/// A path and a part of what it answers, with status 200.
+/// A path and a part of its answer, with status 200.
 pub const CONTAINS: [(&str, &str, &str); 9] = [
     ("foreign keys are on", "/probe/sql/foreign-keys", "FOREIGN KEY constraint failed"),
     ("temporary tables are gone with the connection", "/probe/sql/temp-seen", "no such table"),
@@ -58,7 +58,7 @@ pub const CONTAINS: [(&str, &str, &str); 9] = [
     ("a callee that never answers is a 500", "/probe/call/silent", "500"),
 ];
 
-/// Status 500, and no word of what happened inside: Spin sends an empty body, the embedded runner its problem `internal`.
+/// Checks for status 500 without any internal detail. Spin sends an empty body, the embedded runner its problem `internal`.
 async fn failed(probe: &Probe, path: &str) -> Result<()> {
     let answer = probe.get(path).await?;
     let code = serde_json::from_str(&answer.body).map(|body: serde_json::Value| body["code"] == "internal");
@@ -126,7 +126,7 @@ pub async fn streaming(probe: &Probe) -> Result<()> {
     Ok(())
 }
 
-/// Waits until the row that a guest writes behind our back is there.
+/// Waits until the row exists that a guest writes in the background.
 async fn marked(probe: &Probe, key: &str) -> Result<()> {
     for _ in 0..40 {
         if probe.text(&format!("/probe/sql/has?key={key}")).await? == "1" {
@@ -145,7 +145,7 @@ pub async fn after_the_answer(probe: &Probe) -> Result<()> {
     marked(probe, &key).await
 }
 
-/// Asks for something and goes away before the answer; the key that the guest would write then.
+/// Sends a request and goes away before the answer. Returns the key that the guest would then write.
 async fn go_away(probe: &Probe, method: Method) -> Result<String> {
     let key = unique("gone");
     let request =
@@ -182,7 +182,7 @@ pub async fn constraint(probe: &Probe) -> Result<()> {
     Ok(())
 }
 
-/// The answers of `count` requests, `width` at a time.
+/// The answers to `count` requests, `width` at a time.
 async fn many(probe: &Probe, path: impl Fn(usize) -> String, count: usize, width: usize) -> Result<Vec<String>> {
     let (mut tasks, mut bodies) = (JoinSet::new(), Vec::new());
     for number in 0..count {

@@ -1,4 +1,4 @@
-//! The tools' HTTP client, as the checks use it.
+//! The tools' HTTP client, in the form that the checks need.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use warmline_client::Http;
 
-/// Where the probe answers.
+/// The server of the probe.
 #[derive(Clone)]
 pub struct Probe {
     base: String,
@@ -24,11 +24,11 @@ pub struct Answer {
     pub status: u16,
     /// The headers.
     pub headers: HeaderMap,
-    /// The body; what is not UTF-8 is replaced.
+    /// The body. Bytes that are not UTF-8 are replaced.
     pub body: String,
 }
 
-/// How long a body may take; the client itself waits as long for the answer to begin.
+/// The longest time for a body. The client itself waits as long for the answer to begin.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Probe {
@@ -42,7 +42,7 @@ impl Probe {
         self.base.trim_start_matches("http://")
     }
 
-    /// Sends a request and returns the answer's head as soon as it is there.
+    /// Sends a request and returns the head of the answer as soon as it has come.
     pub async fn begin(
         &self,
         method: Method,
@@ -68,21 +68,21 @@ impl Probe {
         self.send(Method::GET, path, &[], Vec::new()).await
     }
 
-    /// GET, expecting 200; the body.
+    /// Sends a GET, expects 200, and returns the body.
     pub async fn text(&self, path: &str) -> Result<String> {
         let answer = self.get(path).await?;
         ensure!(answer.status == 200, "{path}: status {} {}", answer.status, answer.body);
         Ok(answer.body)
     }
 
-    /// GET, expecting 200 and exactly this body.
+    /// Sends a GET, and expects 200 with exactly this body.
     pub async fn expect(&self, path: &str, expected: &str) -> Result<()> {
         let body = self.text(path).await?;
         ensure!(body == expected, "{path}: expected {expected:?}, got {body:?}");
         Ok(())
     }
 
-    /// Writes bytes to a connection of its own and returns what comes back until it is closed, or for 2 s.
+    /// Writes bytes to a connection of its own, and returns the answer until the connection is closed, or for 2 s.
     pub async fn raw(&self, bytes: &[u8]) -> Result<String> {
         let mut stream = TcpStream::connect(self.authority()).await?;
         // The other side may answer and close before it has read everything.

@@ -1,6 +1,7 @@
 //! `warmline-lab conformance`: runs the probe component's checks, here or against any base URL.
 //!
-//! Pointed at a Spin that serves `tests/probe/spin.toml`, it shows where the embedded runner and Spin differ.
+//! With the address of a Spin that serves `tests/probe/spin.toml`, it shows the differences between the embedded runner and
+//! Spin.
 
 #![expect(clippy::disallowed_methods, reason = "measures real time")]
 
@@ -19,7 +20,7 @@ use client::Probe;
 /// Check that a runner behaves as the components expect.
 #[derive(Debug, clap::Args)]
 pub struct Conformance {
-    /// Check what serves the probe at this address instead of starting the embedded runner
+    /// Check the server of the probe at this address instead of starting the embedded runner
     #[arg(long, value_name = "URL")]
     pub url: Option<String>,
     /// The probe's manifest
@@ -63,7 +64,7 @@ impl Table {
 }
 
 impl Conformance {
-    /// Runs the checks; an error when one failed. `warmline` finds the program whose runner is checked where there is no `--url`.
+    /// Runs the checks. Fails if one failed. `warmline` finds the program whose runner is checked if there is no `--url`.
     ///
     /// # Errors
     /// A check failed, or the runner does not start.
@@ -81,7 +82,7 @@ impl Conformance {
         runtime.block_on(all(&Probe::new(&base), runner.is_some(), &mut table));
         if let Some(runner) = runner {
             let begun = Instant::now();
-            // One guest is still waiting for its answer's time then, and one goes on after its answer.
+            // One guest is still waiting for its answer's time then, and one continues after its answer.
             let probe = Probe::new(&base);
             runtime.spawn(async move { probe.get("/probe/sleep?ms=1500").await });
             let _ = runtime.block_on(Probe::new(&base).get("/probe/after?key=stopping"));

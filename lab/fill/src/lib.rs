@@ -1,8 +1,8 @@
-//! `warmline-lab fill`: a store with very many messages, in minutes. It runs the steps of the product (`ingest`, then the drainer of
-//! each shard) on the files themselves, with no server, no HTTP and no wait for the disk. What it writes is therefore sealed,
-//! indexed and noted in the event log as a server would have done it.
+//! `warmline-lab fill`: writes a store with very many messages in minutes. It runs the steps of the product (`ingest`, then
+//! the drainer of each shard) on the files themselves, without a server, HTTP, or waiting for the disk. The data is
+//! therefore sealed, indexed and logged as by a server.
 //!
-//! Nothing else may use the files meanwhile: it takes the lock of the state folder, as a server does.
+//! Nothing else may use the files meanwhile. It takes the lock of the state folder, like a server.
 #![expect(clippy::disallowed_methods, reason = "tells how long it took")]
 
 mod store;
@@ -32,7 +32,7 @@ pub struct FillArgs {
     /// The days before now over which the messages are spread.
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=3_650))]
     pub days: u32,
-    /// The state folder; the keys lie beside it, in the folder of its name with -keys after it.
+    /// The state folder. The keys are beside it, in the folder of its name with -keys after it.
     #[arg(long, value_name = "DIR", default_value = "target/fill/state")]
     pub state: PathBuf,
     /// The manifest of the server that makes the state.
@@ -43,18 +43,18 @@ pub struct FillArgs {
     pub program: Option<PathBuf>,
 }
 
-/// Messages that are taken in at a time.
+/// Messages that are taken in at once.
 const BATCH: u64 = 512;
-/// How often it says how far it is.
+/// The pause between two reports of progress.
 const TELL: Duration = Duration::from_secs(10);
 const DAY_MS: i64 = 24 * 3600 * 1000;
-/// Conversations that each agent has room for: a few agents have all of them.
+/// Conversations for which each agent has room. A few agents have all of them.
 const CAPACITY: i64 = 500;
 
-/// Runs it. Must not be called from asynchronous code.
+/// Runs the command. Do not call it from asynchronous code.
 ///
 /// # Errors
-/// The state cannot be made or opened, somebody uses it, or a step fails.
+/// The state cannot be made or opened, another program uses it, or a step fails.
 pub fn run(args: &FillArgs) -> Result<()> {
     if !args.state.join("sqlite.db").exists() {
         make(args)?;
@@ -78,7 +78,7 @@ fn make(args: &FillArgs) -> Result<()> {
     let api = Api::new(&server.url(), &server.admin_token()?);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let places = i64::try_from(args.customers)? + CAPACITY;
-    // Nobody replies, so nothing is called there.
+    // Nobody replies, so this address is never called.
     runtime.block_on(bed::seed(&api, "http://127.0.0.1:9", places, CAPACITY, false))?;
     server.kill()?;
     Ok(())
@@ -96,14 +96,14 @@ impl Span {
         Self { from: now - length, to: now }
     }
 
-    /// When message `number` of `all` comes.
+    /// The time of message `number` of `all`.
     fn at(self, number: u64, all: u64) -> i64 {
         let part = i128::from(self.to - self.from) * i128::from(number) / i128::from(all.max(1));
         self.from + i64::try_from(part).unwrap_or(0)
     }
 }
 
-/// Writes messages into a store; how many they were.
+/// Writes messages into a store. Returns their number.
 fn fill(state: &Path, messages: u64, customers: u64, span: Span) -> Result<u64> {
     let store = Store::open(state)?;
     let (mut done, mut told, begin) = (0, Instant::now(), Instant::now());

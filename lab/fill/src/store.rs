@@ -1,4 +1,4 @@
-//! A server's files, opened as its components open them.
+//! A server's files, opened like the components open them.
 
 use anyhow::{Context as _, Result, bail, ensure};
 use std::cell::Cell;
@@ -15,7 +15,7 @@ use warmline_store::native::{NativeDb, NoKv};
 use warmline_store::{Db as _, inbox, meta};
 use warmline_transport::ingest;
 
-/// A clock that is set.
+/// A clock that is set by hand.
 struct SetClock(Cell<i64>);
 
 impl Clock for SetClock {
@@ -46,7 +46,7 @@ pub(super) struct Store {
 }
 
 impl Store {
-    /// Opens the files of a state folder, which a server made and nobody uses.
+    /// Opens the files of a state folder that a server made and nothing uses.
     pub(super) fn open(folder: &Path) -> Result<Self> {
         let lock = lock(folder)?;
         let mut beside = folder.to_path_buf().into_os_string();
@@ -54,7 +54,7 @@ impl Store {
         let open = |path: PathBuf| -> Result<NativeDb> {
             ensure!(path.exists(), "there is no {}", path.display());
             let db = NativeDb::open(&path).with_context(|| format!("cannot open {}", path.display()))?;
-            // A fill that is broken off is begun anew: nothing need wait for the disk.
+            // A fill that is interrupted has to be repeated anyway, so nothing needs to wait for the disk.
             db.execute("PRAGMA synchronous = OFF", &[])?;
             Ok(db)
         };
@@ -96,7 +96,7 @@ impl Store {
         Ok(())
     }
 
-    /// Writes the logs back into their files.
+    /// Writes the write-ahead logs back into their files.
     pub(super) fn close(self) -> Result<()> {
         for db in [&self.db, &self.vault] {
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)", &[])?;
@@ -105,7 +105,7 @@ impl Store {
     }
 }
 
-/// Makes sure that no server uses the folder.
+/// Checks that no server uses the folder.
 fn lock(folder: &Path) -> Result<File> {
     let path = folder.join("lock");
     let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);

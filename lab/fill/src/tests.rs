@@ -1,4 +1,4 @@
-//! A small store, filled.
+//! Tests with a small store.
 
 use super::*;
 use std::cell::Cell;
@@ -18,7 +18,7 @@ impl Rng for Counted {
     }
 }
 
-/// What a server leaves behind when it has started once.
+/// The files of a server that has started once.
 fn state(folder: &Path) -> PathBuf {
     let state = folder.join("state");
     std::fs::create_dir_all(&state).unwrap();

@@ -1,5 +1,6 @@
-//! Seats that move by themselves while a day is played: what the tick does in auto mode, on seats and queues in memory. It knows who
-//! came so far, and how long they take on average (a real floor learns that as they end), and nothing of who comes.
+//! Seats that move by themselves while a day is played: the tick's work in auto mode, on seats and queues in memory. It
+//! knows the contacts so far and their average duration (which a real floor learns as they end), and nothing of future
+//! contacts.
 
 use super::day::Hired;
 use std::collections::BTreeMap;
@@ -20,18 +21,18 @@ pub struct Auto<'a> {
     came: BTreeMap<GroupId, BTreeMap<i64, i64>>,
     sums: BTreeMap<GroupId, Sums>,
     moved: BTreeMap<AgentId, Timestamp>,
-    /// Moves made so far, those back included.
+    /// The number of moves so far, including those back.
     pub moves: usize,
 }
 
 impl<'a> Auto<'a> {
-    /// For a day with its agents.
+    /// Makes it for a day with its agents.
     pub fn new(history: &'a History, hired: &'a [Hired]) -> Self {
         let (came, sums, moved) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         Self { history, hired, next: 0, came, sums, moved, moves: 0 }
     }
 
-    /// Takes in what came until now.
+    /// Takes in the contacts until now.
     fn learn(&mut self, plan: &Ready, now: Timestamp) {
         let whole = self.hired.iter().map(|h| h.profile.capacity).max().unwrap_or_default();
         while let Some(came) = self.history.came.get(self.next).filter(|c| c.at <= now) {
@@ -101,8 +102,8 @@ mod tests {
     use serde_json::json;
     use warmline_replay::play::watched;
 
-    /// A day near the limit: 20 people who serve both groups and 6 for each alone. 售后 has a head start of five minutes, so those who
-    /// serve both do not come to 订单.
+    /// A day near the limit: 20 people serve both groups, and 6 serve each alone. 售后 has a head start of five minutes, so
+    /// the people for both do not come to 订单.
     fn busy() -> Scenario {
         let mut hours = vec![0.0; 24];
         hours[9..23].fill(1.0);
@@ -128,7 +129,7 @@ mod tests {
         Scenario::parse(&scenario.to_string()).unwrap()
     }
 
-    /// Share of a group's contacts that were answered within 20 s.
+    /// The share of a group's contacts that were answered within 20 s.
     fn level(history: &History, fates: &[warmline_replay::play::Fate], channel: &str) -> f64 {
         let of = history.came.iter().zip(fates).filter(|(c, _)| c.facts.channel.as_str() == channel);
         let (met, all) =
@@ -151,7 +152,7 @@ mod tests {
                 moving[n] += level(&history, &with, channel) / 5.0;
             }
             println!("seed {seed}: {} moves", auto.moves);
-            // Each seat stays for ten minutes at least: a day has no more than so many moves.
+            // Each seat stays for at least ten minutes, which limits the moves of a day.
             assert!(auto.moves > 0 && auto.moves < 20 * 16 * 6);
         }
         println!("order, aftersale in 20 s: without {still:?}, with {moving:?}");

@@ -1,6 +1,6 @@
-//! A day drawn from a scenario: every contact with the time it takes and the patience it has, every shift and break. All policies
-//! play this same day, so that what differs between them is the routing alone. Each channel draws from a stream of its own: another
-//! channel more changes nothing in the others.
+//! A day drawn from a scenario: every contact with its duration and its patience, every shift and break. All policies play
+//! this same day, so they differ in the routing alone. Each channel draws from a stream of its own, so one more channel
+//! changes nothing in the others.
 
 use super::scenario::{DAY, DayOf, Handle, Scenario, Shift, Stream, Team};
 use anyhow::{Context, Result};
@@ -12,28 +12,28 @@ use warmline_model::{AccountId, AgentId, AgentState, Channel, ConversationId, Pr
 use warmline_replay::history::{Came, Change, History};
 use warmline_routing::Facts;
 
-/// Hours that are played after midnight, so that what is in hand or waits then can be finished by whoever is there.
+/// Hours that are played after midnight, so that the agents who are there can finish held and waiting contacts.
 const AFTER_HOURS: i64 = 6;
 
 const HOUR_MS: i64 = 3_600_000;
 
-/// An agent of the scenario: what it can do, and its shift.
+/// An agent of the scenario: profile and shift.
 #[derive(Clone, Debug)]
 pub struct Hired {
     /// The profile.
     pub profile: Profile,
     /// The shift.
     pub shift: Shift,
-    /// Its place among those of the shift, from 0.
+    /// Its place among the agents of the shift, from 0.
     pub place: u16,
 }
 
-/// Midnight at which the day begins, in the brand's zone: that of 11 November 2026 (双十一); any would do.
+/// The midnight at which the day begins, in the brand's zone: that of 11 November 2026 (双十一). Any other would do.
 pub fn midnight(zone_minutes: i64) -> Timestamp {
     Timestamp::from_secs(1_794_355_200 - zone_minutes * 60)
 }
 
-/// The agents, team by team.
+/// Makes the agents, team by team.
 ///
 /// # Errors
 /// An id cannot be made.
@@ -59,7 +59,7 @@ pub fn hire(teams: &[Team]) -> Result<Vec<Hired>> {
 /// Draws the contacts of a day, and puts the agents to work.
 ///
 /// # Errors
-/// A distribution or an id cannot be made; a checked scenario has none such.
+/// A distribution or an id cannot be made. That cannot happen with a checked scenario.
 pub fn draw(scenario: &Scenario, day: &DayOf, hired: &[Hired], seed: u64) -> Result<History> {
     let start = midnight(scenario.plan.zone_minutes);
     let mut drawn = Vec::new();
@@ -86,7 +86,7 @@ fn bytes(kind: u8, n: usize) -> [u8; 16] {
     bytes
 }
 
-/// Who comes to work, goes for a break and goes home.
+/// The agents' beginnings, breaks and ends of work.
 fn shifts(hired: &[Hired], start: Timestamp) -> Vec<(Timestamp, Change)> {
     let at = |minutes: u32| start.plus_millis(i64::from(minutes) * 60_000);
     let mut changes: Vec<(Timestamp, Change)> = Vec::new();
@@ -105,7 +105,7 @@ fn shifts(hired: &[Hired], start: Timestamp) -> Vec<(Timestamp, Change)> {
     changes
 }
 
-/// What the rules look at, for a contact of a channel with an intent; none where the channel's name is no account.
+/// The facts for the rules, for a contact of a channel with an intent; `None` if the channel's name cannot be an account.
 pub fn facts(channel: &Channel, intent: &str) -> Option<Facts> {
     Some(Facts {
         account: AccountId::new(channel.as_str()).ok()?,
@@ -138,7 +138,7 @@ impl Drawn {
     }
 }
 
-/// Handle times, drawn.
+/// The distribution of handle times.
 enum Takes {
     Exponential(Exp<f64>),
     LogNormal(LogNormal<f64>),
@@ -165,8 +165,8 @@ fn millis(secs: f64) -> i64 {
     (secs * 1_000.0).round() as i64
 }
 
-/// A Poisson process whose rate is the same within an hour: what is left of a gap at the end of an hour is drawn anew, for the
-/// exponential distribution has no memory.
+/// A Poisson process whose rate is constant within an hour. At the end of an hour the rest of a gap is drawn again, since
+/// the exponential distribution has no memory.
 fn contacts(
     drawn: &mut Vec<Drawn>,
     stream: &Stream,
@@ -205,7 +205,7 @@ fn contacts(
     Ok(())
 }
 
-/// A steady stream without end of day, for the queues of the books: one group, one channel, so many seats of one contact each.
+/// A steady stream without an end of day, for textbook queues: one group, one channel, and seats of one contact each.
 ///
 /// # Errors
 /// A distribution or an id cannot be made.

@@ -1,4 +1,4 @@
-//! The simulator beside the books: a queue whose figures are known exactly, played through the router's own decisions.
+//! Compares the simulator with theory: a queue whose figures are known exactly, played through the router's own decisions.
 
 use super::day::{hire, steady};
 use super::scenario::{Handle, Shift, Stream, Team};
@@ -8,18 +8,18 @@ use warmline_replay::play::{Fate, play};
 use warmline_routing::Plan;
 use warmline_routing::staffing::{Load, Outlook};
 
-/// Contacts of one run; the first of them, while the queue is not in its steady state, are not counted.
+/// The contacts of one run. The first of them, before the queue is in its steady state, do not count.
 const CONTACTS: usize = 120_000;
 const WARM_UP: usize = 2_000;
 
-/// How many runs, with the seeds as they come, and Student's t for their mean (95%). Waits of patient customers vary much from run to
-/// run: a busy hour is felt for long.
+/// The number of runs, with the seeds in order, and Student's t for their mean (95%). The waits of patient customers vary
+/// much from run to run, because a busy hour has a long effect.
 const PATIENT: (u64, f64) = (56, 2.004);
 const IMPATIENT: (u64, f64) = (20, 2.093);
 
 const WITHIN_MS: i64 = 20_000;
 
-/// Share that waited, mean wait of all in seconds, share answered within 20 s of all, share that left.
+/// The share that waited, the mean wait of all in seconds, the share of all answered within 20 s, and the share that left.
 type Four = [f64; 4];
 
 const NAMES: [&str; 4] = ["P_w", "wait", "answered in 20 s", "abandoned"];
@@ -28,7 +28,7 @@ fn measured(fates: &[Fate], patience: &[Option<i64>]) -> Four {
     let mut sums = [0.0; 4];
     for (fate, patience) in fates.iter().zip(patience).skip(WARM_UP) {
         let waited = if fate.left { *patience } else { fate.waited_ms };
-        // Who is still in the queue when the run ends is one of the last few.
+        // A contact still in the queue when the run ends is one of the last few.
         let Some(ms) = waited else { continue };
         sums[0] += f64::from(u8::from(fate.left || ms > 0));
         sums[1] += ms as f64 / 1_000.0;

@@ -1,13 +1,14 @@
-//! `warmline-lab simulate-queue`: a day simulated, event by event, on the router's own decisions: beside ours, three references play the same day.
+//! `warmline-lab simulate-queue`: simulates a day, event by event, on the router's own decisions. Three references play the
+//! same day beside ours.
 //!
 //! * [`scenario`]: the day as data;
 //! * [`day`]: a day drawn from it, the same for the same seed;
 //! * [`policy`]: ours and the references;
 //! * [`auto`]: seats that move by themselves;
-//! * [`outcome`]: what it came to;
+//! * [`outcome`]: the result;
 //! * [`svg`]: a picture of the queues.
 //!
-//! The day is played by [`warmline_replay::play`], as a recorded one is.
+//! The day is played by [`warmline_replay::play`], like a recorded one.
 
 pub mod auto;
 pub mod day;
@@ -37,30 +38,30 @@ use warmline_routing::{Memory, Ready};
     1 where something is wrong with a file, 2 with the command line."
 )]
 pub struct QueueArgs {
-    /// A day as JSON: who comes, who is at work, the plan (docs/ROUTING.md).
+    /// A day as JSON: the contacts, the agents and the plan (docs/ROUTING.md).
     #[arg(long, value_name = "FILE")]
     pub scenario: Option<PathBuf>,
     /// Another routing plan than that of the scenario, as JSON.
     #[arg(long, value_name = "FILE")]
     pub rules: Option<PathBuf>,
-    /// Which day of the scenario; the built-in one has `normal` and `promotion`.
+    /// The day of the scenario; the built-in scenario has `normal` and `promotion`.
     #[arg(long, value_name = "NAME", default_value = "normal")]
     pub day: String,
     /// The first seed.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
-    /// How many seeds, from the first on.
+    /// The number of seeds, from the first on.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1_000))]
     pub seeds: u64,
-    /// Tells it as JSON.
+    /// Writes the result as JSON.
     #[arg(long)]
     pub json: bool,
-    /// Draws how long the queues are over the day, as the mean of the seeds.
+    /// Draws the length of the queues over the day, as the mean of the seeds.
     #[arg(long, value_name = "FILE")]
     pub svg: Option<PathBuf>,
 }
 
-/// Runs it.
+/// Runs the command.
 ///
 /// # Errors
 /// A file cannot be read or written, or the scenario or the plan has a fault.
@@ -88,10 +89,10 @@ pub fn run(args: &QueueArgs) -> Result<()> {
     Ok(())
 }
 
-/// How often the queues are looked at for the picture.
+/// The time between two looks at the queues for the picture.
 pub const EVERY_MS: i64 = 5 * 60_000;
 
-/// Notes how long the queues are.
+/// Notes the length of the queues.
 #[derive(Default)]
 struct Lengths(Vec<usize>);
 

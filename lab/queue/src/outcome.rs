@@ -1,4 +1,4 @@
-//! What a day came to with each policy.
+//! The results of a day with each policy.
 
 use super::policy::Policy;
 use serde::Serialize;
@@ -9,7 +9,7 @@ use warmline_replay::figures::Waits;
 use warmline_replay::history::History;
 use warmline_replay::play::Fate;
 
-/// What counts as answered at once: 80/20 is the field's usual promise.
+/// The limit for a prompt answer: 80/20 is the field's usual promise.
 pub const WITHIN_MS: i64 = 20_000;
 
 /// A channel's day.
@@ -17,11 +17,11 @@ pub const WITHIN_MS: i64 = 20_000;
 pub struct ChannelDay {
     /// Contacts that came.
     pub offered: usize,
-    /// Answered within 20 s, of all that came.
+    /// The share of all contacts that were answered within 20 s.
     pub service_level: f64,
     /// Customers who left.
     pub left: usize,
-    /// Waits of those who were answered.
+    /// Waits of the customers who were answered.
     pub waits: Waits,
 }
 
@@ -34,13 +34,14 @@ pub struct PolicyDay {
     pub seed: u64,
     /// Contacts that came.
     pub offered: usize,
-    /// Answered within 20 s, of all that came: who left counts as not answered in time, however soon it was.
+    /// The share of all contacts that were answered within 20 s. A customer who left counts as not answered in time,
+    /// however soon they left.
     pub service_level: f64,
-    /// Waits of those who were answered.
+    /// Waits of the customers who were answered.
     pub waits: Waits,
-    /// The same two figures for those alone who wait on the line: channels whose customers have a patience, not e-mail.
+    /// The same share for customers who wait on the line: channels whose customers have a patience, not e-mail.
     pub live_service_level: f64,
-    /// Their mean wait, of those who were answered.
+    /// The mean wait of the answered ones among them.
     pub live_mean_ms: i64,
     /// The largest 95th percentile of a channel's waits.
     pub worst_p95_ms: i64,
@@ -48,7 +49,7 @@ pub struct PolicyDay {
     pub worst: Option<Channel>,
     /// Customers who left.
     pub left: usize,
-    /// Contacts that nobody had had at the end.
+    /// Contacts that no seat had served at the end.
     pub waiting: usize,
     /// By channel.
     pub channels: BTreeMap<Channel, ChannelDay>,
@@ -58,7 +59,7 @@ pub struct PolicyDay {
 }
 
 impl PolicyDay {
-    /// Counts.
+    /// Counts the fates of contacts.
     pub fn of(policy: Policy, seed: u64, history: &History, fates: &[Fate], queues: Vec<usize>) -> Self {
         let mut channels: BTreeMap<Channel, (ChannelDay, Vec<i64>)> = BTreeMap::new();
         let mut all = Vec::with_capacity(fates.len());
@@ -99,7 +100,7 @@ impl PolicyDay {
         }
     }
 
-    /// Whether it is better on each of the three figures.
+    /// Whether it is better in each of the three figures.
     pub fn beats(&self, other: &Self) -> bool {
         self.service_level > other.service_level
             && self.waits.mean_ms < other.waits.mean_ms
@@ -127,21 +128,21 @@ pub struct Simulated {
 }
 
 impl Simulated {
-    /// A figure of a policy, over the seeds: the mean.
+    /// The mean of a policy's figure over the seeds.
     #[expect(clippy::cast_precision_loss, reason = "a few seeds")]
     fn mean(&self, policy: Policy, figure: impl Fn(&PolicyDay) -> f64) -> f64 {
         let days = self.seeds.iter().flatten().filter(|d| d.policy == policy);
         days.map(figure).sum::<f64>() / self.seeds.len().max(1) as f64
     }
 
-    /// Whether ours is better on each of the three figures, by their means over the seeds.
+    /// Whether ours is better in each of the three figures, by their means over the seeds.
     #[expect(clippy::cast_precision_loss, reason = "milliseconds of a day")]
     pub fn ahead(&self, of: Policy) -> bool {
         let less = |figure: fn(&PolicyDay) -> f64| self.mean(Policy::Warmline, figure) < self.mean(of, figure);
         less(|d| -d.service_level) && less(|d| d.waits.mean_ms as f64) && less(|d| d.worst_p95_ms as f64)
     }
 
-    /// On how many seeds ours is better on each of the three figures.
+    /// The number of seeds with which ours is better in each of the three figures.
     pub fn better(&self, than: Policy) -> usize {
         let find = |days: &[PolicyDay], p| days.iter().find(|d| d.policy == p).cloned();
         let beats = |days: &&Vec<PolicyDay>| {

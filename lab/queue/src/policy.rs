@@ -1,7 +1,7 @@
-//! Ours and the three that it is compared with. All four play the same day with the same agents, by the same rules of skill and
-//! capacity: a group's contacts go to agents of the group, a call needs an agent without a chat and is kept a seat when it is the
-//! first in the queue. The references have one order of service, first come, first served, over all groups that an agent serves, and
-//! what differs is whom a contact is given to.
+//! Our policy, and the three references. All four play the same day with the same agents, by the same rules of skill and
+//! capacity. A group's contacts go to agents of the group. A call needs an agent without a chat, and a seat is kept for it
+//! when it is the first in the queue. The references serve first come, first served, over all groups that an agent serves.
+//! They differ in the choice of the agent.
 
 use super::day::Hired;
 use super::scenario::Scenario;
@@ -13,25 +13,25 @@ use warmline_routing::Plan;
 use warmline_routing::group::Strategy;
 use warmline_routing::seat::Amount;
 
-/// Who gets what.
+/// The way in which contacts are shared out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Policy {
-    /// The plan as it is.
+    /// The unchanged plan.
     Warmline,
-    /// Every agent serves one group all day; seats are divided by the expected work.
+    /// Every agent serves one group all day. Seats are divided by the expected work.
     Static,
-    /// Whoever was given a contact the longest ago.
+    /// The agent whose last contact was assigned the longest ago.
     RoundRobin,
-    /// Whoever has been without a new contact for the longest time.
+    /// The agent who has been without a new contact for the longest time.
     LongestIdle,
 }
 
 impl Policy {
-    /// All of them, ours first.
+    /// All policies, ours first.
     pub const ALL: [Self; 4] = [Self::Warmline, Self::Static, Self::RoundRobin, Self::LongestIdle];
 
-    /// Its plan.
+    /// The plan of the policy.
     pub fn plan(self, ours: &Plan) -> Plan {
         let strategy = match self {
             Self::Warmline => return ours.clone(),
@@ -51,7 +51,7 @@ impl Policy {
         plan
     }
 
-    /// Its agents.
+    /// The agents of the policy.
     pub fn agents(self, hired: &[Hired], scenario: &Scenario) -> Vec<Hired> {
         let mut hired = hired.to_vec();
         if self == Self::Static {
@@ -72,7 +72,7 @@ impl fmt::Display for Policy {
     }
 }
 
-/// The expected work of each group, in unit seconds: the part that asks for no skill, and the part that does.
+/// The expected work of each group, in unit seconds: the part that needs no skill, and the part that does.
 #[derive(Clone, Copy, Debug, Default)]
 struct Work {
     plain: f64,
@@ -112,9 +112,9 @@ fn scenario_work(scenario: &Scenario) -> BTreeMap<GroupId, Work> {
     work
 }
 
-/// Gives each agent one of its groups, so that in every shift the seats of a group are in proportion to its work (Sainte-Laguë). Agents
-/// with a skill are divided by the work that asks for one, the others by the rest, and by all of it where there is none such; who
-/// has the least choice goes first.
+/// Gives each agent one of its groups, so that in every shift the seats of a group are in proportion to its work
+/// (Sainte-Laguë). Agents with a skill are divided by the work that needs one. The others are divided by the rest, or by
+/// all of it if there is no rest. Agents with the least choice go first.
 fn split(hired: &mut [Hired], work: &BTreeMap<GroupId, Work>) {
     let mut order: Vec<usize> = (0..hired.len()).collect();
     order.sort_by_key(|i| hired[*i].profile.groups.len());

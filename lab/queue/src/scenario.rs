@@ -1,5 +1,5 @@
-//! A day as data: who comes, by channel and hour, what they want, how long they take and would wait; who is at work; the routing plan.
-//! A scenario is checked as a whole before anything is played.
+//! A day as data: the contacts by channel and hour, their intents, durations and patience; the agents at work; and the
+//! routing plan. A scenario is checked as a whole before anything is played.
 
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -8,22 +8,22 @@ use warmline_model::{Channel, GroupId, Units};
 use warmline_routing::Plan;
 use warmline_routing::locate::line_of;
 
-/// The brand's day: what is played where no other scenario is named.
+/// The brand's day, which is played if no other scenario is named.
 const BRAND: &str = include_str!("brand.json");
 
 /// A scenario.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scenario {
-    /// What it is called.
+    /// Its name.
     pub name: String,
     /// The days that can be played, by name.
     pub days: BTreeMap<String, DayOf>,
-    /// What comes in.
+    /// The contacts, by channel.
     pub channels: Vec<Stream>,
-    /// What customers want, and its share of every channel's contacts; a channel may have its own.
+    /// The customers' intents, each with its share of every channel's contacts. A channel may have its own.
     pub intents: BTreeMap<String, f64>,
-    /// Who is at work.
+    /// The agents, in teams.
     pub teams: Vec<Team>,
     /// The routing plan.
     pub plan: Plan,
@@ -33,9 +33,9 @@ pub struct Scenario {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DayOf {
-    /// Contacts, as a multiple of what the channels say.
+    /// The number of contacts, as a multiple of the channels' own numbers.
     pub times: f64,
-    /// The share of each hour, from midnight; only their proportions count.
+    /// The share of each hour, from midnight. Only their proportions count.
     pub hours: Vec<f64>,
 }
 
@@ -47,12 +47,12 @@ pub struct Stream {
     pub channel: Channel,
     /// Expected contacts a day.
     pub contacts: f64,
-    /// How long one takes, with its after-contact work.
+    /// The duration of one, with its after-contact work.
     pub handle: Handle,
-    /// Mean patience in seconds, exponential; none: they wait for ever.
+    /// Mean patience in seconds, exponential; `null`: they wait for ever.
     #[serde(default)]
     pub patience_secs: Option<f64>,
-    /// What its customers want, where it differs.
+    /// The intents of its customers, if they differ.
     #[serde(default)]
     pub intents: Option<BTreeMap<String, f64>>,
 }
@@ -63,18 +63,18 @@ pub struct Stream {
 pub struct Handle {
     /// The mean, in seconds.
     pub mean_secs: f64,
-    /// Standard deviation over mean of a log-normal distribution; none: exponential.
+    /// Standard deviation over mean of a log-normal distribution; `null`: exponential.
     #[serde(default)]
     pub variation: Option<f64>,
 }
 
-/// Agents who are alike.
+/// Agents with the same profile.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Team {
-    /// What it is called.
+    /// Its name.
     pub name: String,
-    /// How many agents in each shift.
+    /// The number of agents in each shift.
     pub shifts: Vec<Shift>,
     /// Units of capacity.
     pub capacity: Units,
@@ -88,23 +88,24 @@ pub struct Team {
     pub skills: BTreeMap<String, u8>,
 }
 
-/// When agents are at work. Who has something in hand at the end finishes it.
+/// The working time of agents. An agent who holds a contact at the end finishes it.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Shift {
-    /// How many agents.
+    /// The number of agents.
     pub agents: u16,
-    /// Minutes after midnight.
+    /// The beginning, in minutes after midnight.
     pub from: u32,
-    /// Minutes after midnight.
+    /// The end, in minutes after midnight.
     pub to: u32,
-    /// When the first of them goes for a break (小休), in minutes after midnight; the next goes when that one is back. None: no break.
+    /// The time of the first agent's break (小休), in minutes after midnight. The next goes when that one is back. `null`: no
+    /// break.
     #[serde(default)]
     pub break_at: Option<u32>,
-    /// How long a break is, in minutes.
+    /// The length of a break, in minutes.
     #[serde(default)]
     pub break_minutes: u32,
-    /// How many of them are away at once.
+    /// The number of them who are away at once.
     #[serde(default = "one")]
     pub away: u16,
 }
@@ -120,20 +121,20 @@ pub const DAY: u32 = 24 * 60;
 const MOST: f64 = 5_000_000.0;
 const MOST_AGENTS: u32 = 10_000;
 
-/// What is wrong with a scenario.
+/// The fault of a scenario.
 #[derive(Debug, Error)]
 pub enum ScenarioError {
-    /// It is no JSON of a scenario.
+    /// The text is not the JSON of a scenario.
     #[error("is no scenario")]
     Json(#[from] serde_json::Error),
-    /// A value cannot be.
+    /// A value is impossible.
     #[error("line {line}: {path}: {detail}")]
     Value {
         /// The line.
         line: usize,
-        /// Where: `channels[3].contacts`.
+        /// The path of the value, such as `channels[3].contacts`.
         path: String,
-        /// What is wrong.
+        /// The fault.
         detail: String,
     },
 }
@@ -141,18 +142,18 @@ pub enum ScenarioError {
 type Fault = (String, String);
 
 impl Scenario {
-    /// The built-in one.
+    /// The built-in scenario.
     ///
     /// # Errors
-    /// Never, as its test shows.
+    /// There are none, as its test shows.
     pub fn brand() -> Result<Self, ScenarioError> {
         Self::parse(BRAND)
     }
 
-    /// Reads and checks one.
+    /// Reads and checks a scenario.
     ///
     /// # Errors
-    /// Where its first fault stands and what it is.
+    /// The scenario has a fault. The error names its place and its kind.
     pub fn parse(text: &str) -> Result<Self, ScenarioError> {
         let scenario: Self = serde_json::from_str(text)?;
         scenario.check().map_err(|(path, detail)| ScenarioError::Value { line: line_of(text, &path), path, detail })?;
@@ -162,7 +163,7 @@ impl Scenario {
     /// Puts another plan into force.
     ///
     /// # Errors
-    /// The agents are in a group that it does not have.
+    /// The agents are in a group that the plan does not have.
     pub fn ruled_by(&mut self, plan: Plan) -> anyhow::Result<()> {
         let before = std::mem::replace(&mut self.plan, plan);
         self.check().map_err(|(path, detail)| {
@@ -171,7 +172,7 @@ impl Scenario {
         })
     }
 
-    /// Agents in all.
+    /// The number of agents.
     pub fn agents(&self) -> u32 {
         self.teams.iter().flat_map(|t| &t.shifts).map(|s| u32::from(s.agents)).sum()
     }
@@ -256,7 +257,7 @@ fn within(path: &str, value: f64, min: f64, max: f64) -> Result<(), Fault> {
     if value >= min && value <= max { Ok(()) } else { Err((path.to_owned(), format!("is a number from {min} to {max}"))) }
 }
 
-/// Shares are not negative and not all 0.
+/// Checks that shares are not negative and not all 0.
 fn shares<'a>(path: &str, values: impl Iterator<Item = &'a f64>) -> Result<(), Fault> {
     let mut sum = 0.0;
     for value in values {

@@ -1,4 +1,4 @@
-//! The queues over the day as a picture: a line for each policy, the mean over the seeds, readable without colour by its dashes.
+//! Draws the queues over the day: a line for each policy, the mean over the seeds. Dashes make it readable without colour.
 
 use super::outcome::Simulated;
 use super::policy::Policy;
@@ -9,10 +9,10 @@ const HEIGHT: f64 = 420.0;
 /// The margins of the drawing: left, right, top, bottom.
 const EDGE: (f64, f64, f64, f64) = (70.0, 24.0, 78.0, 50.0);
 
-/// Hours from midnight that are shown.
+/// The hours from midnight that are shown.
 const SHOWN: (usize, usize) = (7, 24);
 
-/// Colours that people with any colour vision tell apart (Okabe and Ito), with dashes for print.
+/// Colours that people with any colour vision can tell apart (Okabe and Ito), with dashes for print.
 fn look(policy: Policy) -> (&'static str, &'static str) {
     match policy {
         Policy::Warmline => ("#0072b2", ""),
@@ -31,7 +31,7 @@ fn label(policy: Policy) -> &'static str {
     }
 }
 
-/// Draws it.
+/// Draws the picture.
 #[expect(clippy::cast_precision_loss, reason = "contacts in a queue are far below 2^53")]
 pub fn draw(done: &Simulated) -> String {
     let an_hour = usize::try_from(3_600_000 / super::EVERY_MS).unwrap_or(1);
@@ -75,7 +75,7 @@ pub fn draw(done: &Simulated) -> String {
             format_args!("<text x=\"{x:.1}\" y=\"{y}\" text-anchor=\"middle\" fill=\"#444444\">{hour:02}:00</text>"),
         );
     }
-    // Ours last, on top.
+    // Our line comes last, on top.
     for (policy, lengths) in shown.iter().rev() {
         let (colour, dashes) = look(*policy);
         let points: Vec<String> =
@@ -105,7 +105,7 @@ pub fn draw(done: &Simulated) -> String {
 }
 
 fn line(svg: &mut String, text: std::fmt::Arguments<'_>) {
-    // Writing into a string does not fail.
+    // Writing into a string cannot fail.
     let _ = svg.write_fmt(text);
     svg.push('\n');
 }
@@ -114,7 +114,7 @@ fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
-/// A round distance between lines, so that there are at most six.
+/// A round distance between lines, so that there are at most six lines.
 fn step(most: f64) -> f64 {
     let mut step = 1.0;
     // 1, 2, 5, 10, 20, 50, …

@@ -9,7 +9,7 @@ fn brand() -> Scenario {
     Scenario::brand().unwrap()
 }
 
-/// The plan was made with other seeds; docs/ROUTING.md has the figures of more.
+/// The plan was made with other seeds. docs/ROUTING.md has the figures of more.
 #[test]
 fn ours_is_ahead_of_every_reference_on_both_days() {
     for day in ["normal", "promotion"] {
@@ -177,7 +177,7 @@ fn the_picture_shows_every_policy() {
 }
 
 proptest! {
-    /// Whoever came was answered, left, or waits still; with every policy the same came.
+    /// Every customer was answered, left, or still waits. With every policy the same number came.
     #[test]
     fn nobody_is_lost(seed in 0u64..1_000, agents in 1u16..5) {
         let mut day = small();

@@ -1,6 +1,6 @@
-//! Simulated agents: each signs in, is given conversations, accepts after a moment, reads, types, replies, and closes when
-//! the customer has no more to say. One reader of the event log serves the whole team, so that a dozen agents cost little
-//! more than one.
+//! Simulated agents. Each signs in, gets conversations, accepts after a moment, reads, types, replies, and closes when the
+//! customer has no more to say. One reader of the event log serves the whole team, so that a dozen agents cost little more
+//! than one.
 
 use crate::customers::texts;
 use crate::figures::Figures;
@@ -14,7 +14,7 @@ use warmline_client::Tail;
 use warmline_client::{Api, ApiError, ApiResult};
 use warmline_model::{AgentId, ConversationId, ConversationState, Event, EventBody, Origin};
 
-/// Why a conversation takes no reply in writing, now or ever.
+/// The reasons why a conversation takes no written reply, now or ever.
 const NOT_IN_WRITING: [&str; 3] = ["kind_not_supported", "reply_window_closed", "reply_quota_used"];
 
 /// One member of the team.
@@ -24,18 +24,18 @@ pub struct Staff {
     pub id: AgentId,
     /// Name.
     pub name: String,
-    /// What the agent signs in with.
+    /// The token with which the agent signs in.
     pub token: String,
 }
 
-/// How fast the agents are, in seconds.
+/// The pace of the agents, in seconds.
 #[derive(Clone, Copy, Debug)]
 pub struct Manner {
     /// From assignment to acceptance.
     pub accept: (f64, f64),
     /// From reading to sending.
     pub typing: (f64, f64),
-    /// How long a silent customer is waited for before the conversation is closed.
+    /// The silence of a customer after which the conversation is closed.
     pub silence: f64,
 }
 
@@ -63,7 +63,7 @@ struct Desk {
 }
 
 impl Team {
-    /// `api` is a supervisor's or administrator's: it reads the event log.
+    /// Makes a team. `api` is a supervisor's or administrator's: it reads the event log.
     pub fn new(api: Api, staff: Vec<Staff>, manner: Manner, figures: Arc<Figures>, rng: Rng) -> Self {
         let staff = staff.into_iter().map(|member| (member.id, member)).collect();
         Self { api, staff, manner, figures, rng, desks: HashMap::new(), tasks: tokio::task::JoinSet::new() }
@@ -72,7 +72,7 @@ impl Team {
     /// Signs everybody in.
     ///
     /// # Errors
-    /// The API's.
+    /// The errors of the API.
     pub async fn sign_in(&self) -> ApiResult<()> {
         self.everybody("available").await
     }
@@ -80,7 +80,7 @@ impl Team {
     /// Signs everybody out.
     ///
     /// # Errors
-    /// The API's.
+    /// The errors of the API.
     pub async fn sign_out(&self) -> ApiResult<()> {
         self.everybody("offline").await
     }
@@ -95,7 +95,7 @@ impl Team {
     /// Takes up the conversations that the team held before this start.
     ///
     /// # Errors
-    /// The API's.
+    /// The errors of the API.
     pub async fn resume(&mut self) -> ApiResult<()> {
         for state in ["assigned", "waiting_on_customer"] {
             for conversation in self.api.conversations(&format!("state={state}")).await? {
@@ -126,7 +126,7 @@ impl Team {
             && reason == "accept_timeout"
             && let Some(member) = self.staff.get(agent)
         {
-            // Simulated agents come back at once from having overslept.
+            // A simulated agent who missed the time to accept comes back at once.
             let (api, agent) = (self.api.bearer(&member.token), *agent);
             self.tasks.spawn(async move {
                 let _ = api.set_state(agent, "available").await;
@@ -170,7 +170,7 @@ impl Team {
         let figures = self.figures.clone();
         self.tasks.spawn(async move {
             match part.play().await {
-                // Somebody else was quicker, or the conversation ended meanwhile.
+                // Another agent was quicker, or the conversation ended meanwhile.
                 Err(ApiError::Refused { status: 403 | 404 | 409, .. }) | Ok(()) => {}
                 Err(error) => figures.note_error(&format!("agent: {error}")),
             }
@@ -215,14 +215,14 @@ impl Part {
             let question = said.next_back().and_then(|message| message.text()).unwrap_or_default();
             let answer = texts::answer(&mut self.rng, question);
             match self.api.reply(self.conversation, answer).await {
-                // The agent speaks on the phone, or must wait for the customer: the conversation stays in hand.
+                // The agent speaks on the telephone, or must wait for the customer. The agent keeps the conversation.
                 Err(ApiError::Refused { code, .. }) if NOT_IN_WRITING.contains(&code.as_str()) => {}
                 other => drop(other?),
             }
         }
     }
 
-    /// Closes the conversation; where that begins the after-contact work, does it and closes again.
+    /// Closes the conversation. If that begins the after-contact work, does it and closes again.
     async fn finish(mut self, disposition: &str) -> ApiResult<()> {
         let closed = self.api.close(self.conversation, disposition).await?;
         if closed.get("state").and_then(|state| state.as_str()) == Some("wrap_up") {

@@ -1,4 +1,4 @@
-//! What the benchmark and the crash test give a server before they drive it: one WeChat account, a group, and enough agents.
+//! Prepares a server for the benchmark and the crash test: one WeChat account, a group, and enough agents.
 
 use crate::agents::Staff;
 use crate::demo::{set_account, staff};
@@ -7,16 +7,16 @@ use serde_json::json;
 use std::time::Duration;
 use warmline_client::{Api, ApiError};
 
-/// The account under load, and its token: those of the peer's own load script.
+/// The id of the account under load, as in the peer's own load script.
 pub const ACCOUNT: &str = "gh_rice";
-/// The token that its webhooks are signed with.
+/// The token that signs its webhooks.
 pub const TOKEN: &str = "test";
 
-/// Creates the account, one group, and available agents of at most `capacity` each for so many conversations at a time.
-/// `accept` says whether agents have to accept what they are given, or hold it at once.
+/// Creates the account, one group, and available agents of at most `capacity` each for this many conversations at a time.
+/// With `accept`, agents have to accept their conversations; without it, they hold them at once.
 ///
 /// # Errors
-/// The server refuses any of it.
+/// The server refuses one of these calls.
 pub async fn seed(api: &Api, api_base: &str, conversations: i64, mut capacity: i64, accept: bool) -> Result<Vec<Staff>> {
     api.wait_ready(Duration::from_secs(30)).await.context("not ready")?;
     let account = json!({

@@ -1,5 +1,5 @@
-//! The brand of the demo: its accounts on the channels and their secrets. Those of WeChat and the app are drawn once and kept with
-//! the demo's state, those of the other platforms are the simulators'; all are worth nothing outside of it.
+//! The brand of the demo: its accounts on the channels and their secrets. Those of WeChat and the app are drawn once and
+//! stored with the demo's state. Those of the other platforms are the simulators'. All are worthless outside of the demo.
 
 use crate::channels::wechat::Wechat;
 use crate::customers::Share;
@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// How many of a thousand customers come by each channel: most by WeChat and the brand's own app, many by the marketplaces.
+/// The number of customers by each channel, of a thousand: most come by WeChat and the brand's own app, many by the
+/// marketplaces.
 const SHARES: [(&str, u64); 17] = [
     ("wechat", 220),
     ("app", 140),
@@ -78,15 +79,15 @@ impl Brand {
         }
     }
 
-    /// The ways to the brand, each with its share of the customers. `ports` says where the platforms' APIs were when the brand was
-    /// played last, so that accounts and what is on its way to them stay good.
+    /// The ways to the brand, each with its share of the customers. `ports` holds the ports of the platforms' APIs in the
+    /// last run, so that accounts and messages under way stay valid.
     ///
     /// # Errors
     /// No port is free.
     pub fn shares(&self, ports: &BTreeMap<String, u16>) -> Result<Vec<Share>> {
         let shares = SHARES.iter().map(|(channel, weight)| {
             let before = ports.get(*channel).copied().unwrap_or_default();
-            // Somebody else may have the port meanwhile.
+            // Another program may have taken the port meanwhile.
             let entrance = self.entrance(channel, before).or_else(|_| self.entrance(channel, 0))?;
             Ok(Share { entrance: Arc::new(entrance), weight: *weight })
         });

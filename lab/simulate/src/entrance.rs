@@ -1,5 +1,5 @@
-//! One account of one channel as its customers see it: a simulated platform between them and the brand, or the brand's own app
-//! or web pages. Whoever plays customers needs to know no more of a channel.
+//! One account of one channel, from its customers' side: a simulated platform between them and the brand, or the brand's
+//! own app or web pages. Simulated customers need to know no more about a channel.
 
 use crate::channels::stand::Stand;
 use crate::channels::{self, Account, Simulated};
@@ -8,13 +8,13 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use warmline_channels::{Capabilities, registry};
 
-/// Secrets of the app that is simulated on its own.
+/// Secrets of the app when it is simulated on its own.
 const JWT_SECRET: &str = "simulated-app-jwt-secret-000000000000";
 const BODY_SECRET: &str = "simulated-app-body-secret-00000000000";
 
-/// How customers of a channel reach the brand.
+/// The customers' way to the brand on a channel.
 pub enum Way {
-    /// Through a platform: it posts what they write, or keeps it, and takes the replies.
+    /// Through a platform: it posts their messages, or keeps them, and accepts the replies.
     Platform(Stand),
     /// With the brand's own app.
     App {
@@ -29,19 +29,19 @@ pub enum Way {
 
 /// An account, and how its customers reach it.
 pub struct Entrance {
-    /// How they do.
+    /// The customers' way.
     pub way: Way,
-    /// What the channel can carry.
+    /// The capabilities of the channel.
     pub carries: Capabilities,
     /// The account, as the brand's settings name it.
     account: Account,
 }
 
 impl Entrance {
-    /// The simulated platform, app or page of a channel. `port` is that of the platform's API; 0 takes a free one.
+    /// Opens the simulated platform, app or page of a channel. `port` is that of the platform's API; 0 takes a free one.
     ///
     /// # Errors
-    /// No such channel; the port is taken.
+    /// There is no such channel, or the port is taken.
     pub fn open(channel: &str, port: u16) -> Result<Self> {
         match channel {
             "app" => Self::app("simulated", JWT_SECRET, BODY_SECRET),
@@ -78,7 +78,7 @@ impl Entrance {
     /// # Errors
     /// No adapter serves them.
     pub fn webchat(account: &str) -> Result<Self> {
-        // Its visitors all come from here, as fast as they are asked to.
+        // All its visitors come from this machine, as fast as they are asked to.
         let settings = json!({ "origins": [], "new_sessions_per_minute": 1_000_000, "most_waiting": 1_000_000 });
         let account = Account { id: account.to_owned(), settings, secrets: Vec::new() };
         Self::new("webchat", Way::WebChat, account)
@@ -89,7 +89,7 @@ impl Entrance {
         Ok(Self { way, carries, account })
     }
 
-    /// Under another account's name.
+    /// Sets another account's name.
     #[must_use]
     pub fn named(mut self, account: &str) -> Self {
         account.clone_into(&mut self.account.id);
@@ -106,7 +106,7 @@ impl Entrance {
         &self.account.id
     }
 
-    /// The platform, where there is one.
+    /// The platform, if there is one.
     pub const fn stand(&self) -> Option<&Stand> {
         match &self.way {
             Way::Platform(stand) => Some(stand),
@@ -114,7 +114,7 @@ impl Entrance {
         }
     }
 
-    /// Where the account's webhook is, below the server's address.
+    /// The path of the account's webhook, below the server's address.
     pub fn path(&self) -> String {
         format!("/channels/{}/{}", self.channel(), self.account.id)
     }

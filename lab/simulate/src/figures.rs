@@ -1,4 +1,4 @@
-//! What the demo counts, from the customers' side and from the event log.
+//! The counts of the demo, from the customers' side and from the event log.
 
 use crate::customers::{Sending, Taken};
 use crate::histogram::Histogram;
@@ -33,7 +33,7 @@ struct Inner {
     first_response: Histogram,
 }
 
-/// What went over one channel.
+/// The traffic of one channel.
 #[derive(Clone, Copy, Default)]
 struct Flow {
     sent: u64,
@@ -53,7 +53,7 @@ fn micros(ms: i64) -> u64 {
     u64::try_from(ms).unwrap_or(0).saturating_mul(1000)
 }
 
-/// A time as a clock shows it: minutes and seconds, and hours before them once there are any.
+/// A time as on a clock: minutes and seconds, and hours before them if there are any.
 fn clock(elapsed: Duration) -> String {
     let seconds = elapsed.as_secs();
     let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
@@ -65,7 +65,7 @@ impl Figures {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A customer sent a message.
+    /// Notes that a customer sent a message.
     pub fn note_sending(&self, channel: &str, sending: &Sending) {
         let mut inner = self.lock();
         inner.flow(channel).sent += 1;
@@ -85,19 +85,19 @@ impl Figures {
         inner.flow(channel).taken += 1;
     }
 
-    /// A customer left without an answer.
+    /// Notes that a customer left without an answer.
     pub fn note_gave_up(&self) {
         self.lock().gave_up += 1;
     }
 
-    /// Something went wrong that the simulation can live with.
+    /// Notes an error that does not stop the simulation.
     pub fn note_error(&self, error: &str) {
         let mut inner = self.lock();
         inner.errors += 1;
         inner.last_error = Some(error.to_owned());
     }
 
-    /// An event was seen.
+    /// Notes an event.
     pub fn note_event(&self, event: &Event) {
         let mut inner = self.lock();
         match &event.body {
@@ -135,7 +135,7 @@ impl Figures {
         }
     }
 
-    /// The last error, and how many there were.
+    /// The number of errors, and the last one.
     pub fn errors(&self) -> (u64, Option<String>) {
         let inner = self.lock();
         (inner.errors, inner.last_error.clone())
@@ -146,7 +146,7 @@ impl Figures {
         self.lock().not_granted
     }
 
-    /// One line of figures, after so long.
+    /// One line of figures, after this time.
     pub fn line(&self, elapsed: Duration) -> String {
         let inner = self.lock();
         let (handling, first) = (inner.handling.summary(), inner.first_response.summary());
@@ -179,7 +179,7 @@ impl Figures {
         line
     }
 
-    /// What went over each channel, one line each.
+    /// The traffic of each channel, one line each.
     pub fn by_channel(&self) -> String {
         let mut table =
             format!("{:<13}{:>8}{:>8}{:>8}{:>10}{:>11}", "channel", "sent", "taken", "in", "answered", "delivered");
@@ -192,7 +192,7 @@ impl Figures {
         table
     }
 
-    /// The closing summary, after so long.
+    /// The closing summary, after this time.
     pub fn closing(&self, elapsed: Duration) -> String {
         let line = self.line(elapsed);
         let inner = self.lock();

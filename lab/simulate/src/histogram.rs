@@ -1,17 +1,17 @@
-//! Times in a histogram (HdrHistogram): any quantile is read with an error below 1%, whatever the range, at a fixed cost of 60 KB
-//! and a few instructions a value.
+//! Times in a histogram (HdrHistogram): any quantile has an error below 1%, whatever the range, at a fixed cost of 60 KB
+//! and a few instructions for each value.
 
 use serde::Serialize;
 use std::time::Duration;
 
-/// Figures of two digits are right: quantiles err by less than 1%, and upwards, never in our favour.
+/// Two digits are exact: quantiles err by less than 1%, and upwards, never in our favour.
 const DIGITS: u8 = 2;
 
 /// Counts of values; the unit is the caller's, microseconds for the `Duration` methods.
 #[derive(Clone)]
 pub struct Histogram {
     counts: hdrhistogram::Histogram<u64>,
-    /// The largest value as it was: the counts only know its step.
+    /// The largest value itself. The counts know only its step.
     max: u64,
 }
 
@@ -41,7 +41,7 @@ impl Histogram {
         self.max = self.max.max(other.max);
     }
 
-    /// How many values were counted.
+    /// The number of counted values.
     pub fn count(&self) -> u64 {
         self.counts.len()
     }
@@ -51,7 +51,7 @@ impl Histogram {
         self.max
     }
 
-    /// The value that a share `q` (0 to 1) of all values does not exceed; 0 where there are none.
+    /// The value that a share `q` (0 to 1) of all values does not exceed; 0 if there are none.
     pub fn quantile(&self, q: f64) -> u64 {
         self.counts.value_at_quantile(q).min(self.max)
     }

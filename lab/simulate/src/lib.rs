@@ -1,12 +1,12 @@
-//! Simulated platforms, customers and agents, and what drives a running server with them. Everything goes through the same HTTP
-//! interfaces that platforms, customers and agents use; no component knows of it.
+//! Simulated platforms, customers and agents, and the tools that drive a running server with them. Everything goes through
+//! the same HTTP interfaces as in production, and no component knows about it.
 //!
 //! * [`channels`]: every platform, and the server that plays it;
-//! * [`customers`], [`agents`], [`brand`], [`figures`]: the people, and what they experience;
+//! * [`customers`], [`agents`], [`brand`], [`figures`]: the people and the brand, and the counts of what they see;
 //! * [`load`], [`wire`], [`histogram`]: open-loop load at little cost, and its figures;
 //! * [`demo`]: all of it against a running server; [`command`]: the parts on their own;
-//! * [`server`], [`bed`], [`scratch`]: what the benchmark and the crash test share: the server as a child process, what it is given
-//!   before they begin, and the folder in which it works;
+//! * [`server`], [`bed`], [`scratch`]: the common ground of the benchmark and the crash test: the server as a child
+//!   process, the data that it starts with, and the working folder;
 //! * [`rng`]: seeded randomness.
 #![expect(clippy::disallowed_methods, reason = "measures real time")]
 

@@ -1,4 +1,4 @@
-//! An HTTP server on a thread of its own, for what plays a platform.
+//! An HTTP server on a thread of its own, for simulated platforms.
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
@@ -13,12 +13,12 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
-/// How long answers under way are waited for at the end.
+/// The longest wait for answers under way at the end.
 const FAREWELL: Duration = Duration::from_secs(5);
 
 /// A server that listens on 127.0.0.1 and ends when dropped.
 pub(crate) struct Listening {
-    /// Where it listens.
+    /// The address on which it listens.
     pub(crate) address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -47,7 +47,7 @@ impl Listening {
                     () = accept(listener, handle, &open) => {}
                     _ = stopped => {}
                 }
-                // What was asked already is answered: whoever asked would otherwise not know what became of it.
+                // Requests that have come are answered. Their senders would otherwise not know the result.
                 let _ = tokio::time::timeout(FAREWELL, open.shutdown()).await;
             });
         })?;

@@ -1,14 +1,14 @@
-//! A line of figures that is kept up to date, and times as command lines say them.
+//! A line of figures that is kept up to date, and the times of command lines.
 
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
-/// Where a line is shown.
+/// The place of the line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum To {
     /// On standard output.
     Output,
-    /// On standard error, where standard output is for a result.
+    /// On standard error, if standard output is for a result.
     Error,
 }
 
@@ -39,7 +39,7 @@ pub async fn show(to: To, line: impl Fn() -> String) {
     }
 }
 
-/// Leaves the line behind.
+/// Ends the line and leaves it on the screen.
 pub fn end(to: To) {
     if to.is_terminal() {
         to.write("\n");
@@ -49,7 +49,7 @@ pub fn end(to: To) {
 /// Reads a time: seconds, or a number with `s`, `m` or `h`.
 ///
 /// # Errors
-/// It is none, or not above zero.
+/// It is not a time, or not above zero.
 pub fn time(text: &str) -> Result<Duration, String> {
     let (number, unit) = match text.char_indices().last() {
         Some((at, 's')) => (&text[..at], 1.0),

@@ -1,4 +1,4 @@
-//! A small seeded random source: the same seed gives the same run. Not for secrets.
+//! A small seeded random source: the same seed gives the same run. It is not for secrets.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng as _;
@@ -9,12 +9,12 @@ use rand_distr::{Distribution as _, Exp1, StandardUniform, Uniform};
 pub struct Rng(ChaCha8Rng);
 
 impl Rng {
-    /// A source that repeats for the same seed.
+    /// Makes a source that repeats for the same seed.
     pub fn new(seed: u64) -> Self {
         Self(ChaCha8Rng::seed_from_u64(seed))
     }
 
-    /// A source of its own for part `n` of a run: parts do not disturb each other's sequence, nor parts of parts.
+    /// A source of its own for part `n` of a run. Parts, and parts of parts, do not disturb each other's sequence.
     pub fn part(&self, n: u64) -> Self {
         Self::new(self.clone().bits() ^ n)
     }
@@ -24,12 +24,12 @@ impl Rng {
         StandardUniform.sample(&mut self.0)
     }
 
-    /// A number from 0 up to, and without, 1.
+    /// A number from 0 up to 1, without 1.
     pub fn unit(&mut self) -> f64 {
         StandardUniform.sample(&mut self.0)
     }
 
-    /// A number below `n`; 0 where `n` is 0.
+    /// A number below `n`; 0 if `n` is 0.
     pub fn below(&mut self, n: u64) -> u64 {
         Uniform::new(0, n).map_or(0, |numbers| numbers.sample(&mut self.0))
     }
@@ -44,13 +44,13 @@ impl Rng {
         self.unit() < p
     }
 
-    /// An exponentially distributed number with that mean: the gaps of a Poisson process.
+    /// An exponentially distributed number with this mean: the gaps of a Poisson process.
     pub fn exponential(&mut self, mean: f64) -> f64 {
         let gap: f64 = Exp1.sample(&mut self.0);
         mean * gap
     }
 
-    /// One of the items; `None` of an empty slice.
+    /// One of the items; `None` if the slice is empty.
     pub fn pick<'a, T>(&mut self, items: &'a [T]) -> Option<&'a T> {
         items.get(usize::try_from(self.below(items.len() as u64)).unwrap_or(0))
     }

@@ -1,10 +1,10 @@
-//! What a run takes of the machine for itself: a folder, and a port.
+//! A run's own resources on the machine: a folder, and a port.
 
 use anyhow::{Context, Result};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 
-/// A free port. Another process may take it before it is used; then the start fails with a clear error.
+/// A free port. If another process takes it before it is used, the start fails with a clear error.
 pub fn free_port() -> Result<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }
@@ -13,7 +13,7 @@ pub fn free_port() -> Result<u16> {
 pub struct Scratch(std::path::PathBuf, bool);
 
 impl Scratch {
-    /// Creates it below `parent`.
+    /// Creates the directory below `parent`.
     ///
     /// # Errors
     /// The parent cannot be written.
@@ -23,7 +23,7 @@ impl Scratch {
         Ok(Self(path.canonicalize()?, false))
     }
 
-    /// Leaves it there after all.
+    /// Keeps the directory after all.
     pub fn keep(&mut self) {
         self.1 = true;
     }
@@ -36,7 +36,7 @@ impl Scratch {
     /// A fresh directory in it.
     ///
     /// # Errors
-    /// It cannot be created.
+    /// The directory cannot be created.
     pub fn sub(&self, name: &str) -> Result<std::path::PathBuf> {
         let path = self.0.join(name);
         std::fs::create_dir_all(&path)?;

@@ -11,7 +11,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 use warmline_client::state;
 
-/// How to start one.
+/// The options for starting a server.
 #[derive(Clone, Debug)]
 pub struct ServerOptions {
     /// The `warmline` program.
@@ -24,11 +24,11 @@ pub struct ServerOptions {
     pub port: u16,
     /// `full` or `normal`.
     pub durability: &'static str,
-    /// Where its log goes.
+    /// The file for its log.
     pub log: PathBuf,
     /// More arguments.
     pub arguments: Vec<OsString>,
-    /// Where a simulated platform listens, which the adapters may then call.
+    /// The address of a simulated platform, which the adapters may then call.
     pub platform: Option<String>,
 }
 
@@ -48,10 +48,10 @@ impl ServerOptions {
     }
 }
 
-/// The `warmline` program, which lies beside this one.
+/// The `warmline` program beside this one.
 ///
 /// # Errors
-/// The system does not say where this one lies, or there is none beside it.
+/// The system does not give the path of this program, or there is no `warmline` beside it.
 pub fn server_program() -> Result<PathBuf> {
     let own = std::env::current_exe().context("cannot find this program's own file")?;
     let program = own.with_file_name(format!("warmline{}", std::env::consts::EXE_SUFFIX));
@@ -71,7 +71,7 @@ impl Server {
     /// Starts it and waits until it listens.
     ///
     /// # Errors
-    /// It cannot be started, ends, or does not listen in two minutes; the error shows the end of its log.
+    /// The server cannot be started, ends, or does not listen within two minutes. The error shows the end of its log.
     pub fn start(options: &ServerOptions) -> Result<Self> {
         let begin = Instant::now();
         let log = File::options()
@@ -88,7 +88,7 @@ impl Server {
             .args(["--listen", &format!("127.0.0.1:{}", options.port)])
             .args(["--durability", options.durability, "--log", "text"])
             .args(&options.arguments)
-            // The secrets are those of the state directory, whatever this process was started with.
+            // The secrets are those of the state directory, whatever the environment of this process holds.
             .env_remove("SPIN_VARIABLE_ADMIN_TOKEN")
             .env_remove("SPIN_VARIABLE_MASTER_KEY")
             .envs(options.platform.iter().map(|url| ("SPIN_VARIABLE_PLATFORM_PROXY", url)))
@@ -119,7 +119,7 @@ impl Server {
         Ok(Self { child, address, state: options.state.clone(), started_in: begin.elapsed() })
     }
 
-    /// Where it listens.
+    /// The address on which it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -129,7 +129,7 @@ impl Server {
         format!("http://{}", self.address)
     }
 
-    /// How long it took until it listened.
+    /// The time from its start until it listened.
     pub fn started_in(&self) -> Duration {
         self.started_in
     }
@@ -137,7 +137,7 @@ impl Server {
     /// The administrator's token.
     ///
     /// # Errors
-    /// The state directory does not hold it.
+    /// The state directory does not hold the token.
     pub fn admin_token(&self) -> Result<String> {
         state::admin_token(&self.state)
     }
@@ -147,7 +147,7 @@ impl Server {
         self.child.id()
     }
 
-    /// Resident memory, in MiB; `None` where the system does not say.
+    /// Resident memory, in MiB; `None` if the system does not report it.
     pub fn resident_mib(&self) -> Option<f64> {
         resident_mib(self.pid())
     }

@@ -1,5 +1,6 @@
-//! One blocking HTTP/1.1 connection that sends prepared bytes and reads just enough of the answer. The load generator shares
-//! its cores with what it measures, so it must cost next to nothing; everything else uses [`crate::client`].
+//! One blocking HTTP/1.1 connection that sends prepared bytes and reads just enough of the answer. The load generator
+//! shares its cores with the server that it measures, so it must cost next to nothing. Everything else uses
+//! `warmline_client`.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -19,7 +20,7 @@ pub struct Connection {
 pub struct Answer<'a> {
     /// Status.
     pub status: u16,
-    /// Body; chunks are joined.
+    /// The body. Chunks are joined.
     pub body: &'a [u8],
     /// Whether the connection can be used again.
     pub keep: bool,
@@ -27,7 +28,7 @@ pub struct Answer<'a> {
 
 struct Head {
     status: u16,
-    /// Where the body begins.
+    /// The beginning of the body.
     body: usize,
     length: Length,
     keep: bool,
@@ -82,7 +83,7 @@ fn join_chunks(buffer: &mut [u8], start: usize) -> io::Result<Option<usize>> {
     let line_end = |from: usize, bytes: &[u8]| {
         bytes.get(from..).and_then(|rest| rest.windows(2).position(|w| w == b"\r\n")).map(|at| from + at)
     };
-    // First see that everything is here, then move: a half-joined buffer could not be continued.
+    // This first checks that all chunks are here, and then moves them: a half-joined buffer could not be continued.
     let (mut read, mut chunks) = (start, Vec::new());
     loop {
         let Some(end) = line_end(read, buffer) else { return Ok(None) };
@@ -111,10 +112,10 @@ fn join_chunks(buffer: &mut [u8], start: usize) -> io::Result<Option<usize>> {
 }
 
 impl Connection {
-    /// Connects; `timeout` also bounds each later read and write.
+    /// Connects. `timeout` also bounds each later read and write.
     ///
     /// # Errors
-    /// Nothing listens there, or not in time.
+    /// Nothing listens there, or the time ran out.
     pub fn open(address: SocketAddr, timeout: Duration) -> io::Result<Self> {
         let stream = TcpStream::connect_timeout(&address, timeout)?;
         stream.set_nodelay(true)?;
@@ -123,8 +124,8 @@ impl Connection {
         Ok(Self { stream, buffer: Vec::with_capacity(4096) })
     }
 
-    /// Sends one whole request and reads its answer. After an error, or an answer that is not to be kept, the connection is
-    /// of no further use.
+    /// Sends one whole request and reads its answer. After an error, or an answer that ends the connection, the connection
+    /// cannot be used again.
     ///
     /// # Errors
     /// The connection broke, timed out, or the answer is not HTTP/1.1.

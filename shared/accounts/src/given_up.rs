@@ -1,4 +1,4 @@
-//! Messages that were given up: which they are, and how many are worth another try.
+//! Messages that were given up: a list of them, and another try for those that are worth it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use warmline_channels::registry::{self, Patience};
@@ -17,7 +17,7 @@ pub const COUNTED: i64 = 10_000;
 pub struct Revived {
     /// Messages that are tried again; with `dry`, messages that would be.
     pub revived: i64,
-    /// Messages left as they are: the platform no longer accepts a reply to them, they are in the archive, or they are
+    /// Messages left as they are: their time or the platform's window is over, they are in the archive, or they are
     /// automatic and their customer wants no such messages.
     pub too_late: i64,
     /// The position of the last message looked at; `None` if there is no more.
@@ -37,7 +37,7 @@ pub fn count(ctx: &Ctx<'_>, filter: &Filter<'_>) -> Result<i64, StepError> {
 }
 
 /// Makes the next messages due again that match a filter and are still worth a try. Messages that the customer may already
-/// have are left alone, unless the filter names that reason. Runs in the caller's transaction; `dry` changes nothing.
+/// have are left alone, unless the filter names that reason. It runs in the caller's transaction; `dry` changes nothing.
 pub fn revive(
     ctx: &Ctx<'_>,
     actor: &Actor,

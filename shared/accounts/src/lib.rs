@@ -1,5 +1,7 @@
-//! Channel accounts, as administrators and operations see them: how they are connected, whether their platforms reach us and
-//! take our messages, and what was given up. What adapters do with an account is in `warmline-transport`.
+//! Channel accounts, as administrators and operations see them: how they are connected, whether their platforms reach us
+//! and accept our messages, and which messages were given up. The adapters' use of an account is in `warmline-transport`.
+//!
+//! Every step fails if the store fails or a value does not open. Its documentation names only other errors.
 
 #[cfg(feature = "server")]
 pub mod api;

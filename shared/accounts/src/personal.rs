@@ -4,8 +4,8 @@ use warmline_kernel::personal::{Days, Hooks, Keeping, Retain};
 use warmline_kernel::{Ctx, StepError};
 use warmline_store::inbox;
 
-/// Webhooks that could not be handled are kept sealed. Nobody knows whose they are, so they are in no export; an erasure turns
-/// over the keys that sealed them (`warmline_kernel::passing`).
+/// Webhooks that could not be handled are kept sealed. Their customers are unknown, so no export contains them. An erasure
+/// replaces the keys that sealed them (`warmline_kernel::passing`).
 pub(crate) const HOOKS: Hooks = Hooks {
     begin: |_, _| Ok(()),
     erase: None,

@@ -1,4 +1,4 @@
-//! What it costs a request to be admitted, with and without a rate for its token: `cargo bench -p warmline-endpoint`.
+//! Measures the cost of admitting a request, with and without a rate for its token: `cargo bench -p warmline-app`.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on fails")]
 #![expect(clippy::disallowed_methods, reason = "measures real time")]
@@ -19,7 +19,7 @@ use warmline_store::{config, migrate};
 const AGENTS: Access = Access::Token(&[Role::Agent], Scope::Conversations);
 const ROUNDS: usize = 50_000;
 
-/// A clock on which a second passes between two requests: nobody has to wait.
+/// A clock on which a second passes between two requests, so that nobody has to wait.
 struct Seconds(Cell<i64>);
 
 impl Clock for Seconds {

@@ -1,8 +1,8 @@
-//! What a customer costs: the first page of a timeline as the store grows, a merge of customers with a long history, sealing, and a summary
-//! with a context and without.
+//! Measures the cost of a customer: the first page of a timeline as the store grows, a merge of customers with a long
+//! history, sealing, and a summary with and without a context.
 //!
-//! `cargo bench -p warmline-app --bench people`; with numbers of messages as arguments (`-- 10000 1000000`) only those. Ten million
-//! take some GB in the temporary folder and half a minute to write.
+//! `cargo bench -p warmline-app --bench people`. With numbers of messages as arguments (`-- 10000 1000000`), it measures
+//! only those. Ten million take some GB in the temporary folder and half a minute to write.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on fails")]
 #![expect(clippy::disallowed_methods, reason = "measures real time")]
@@ -35,7 +35,7 @@ const CUSTOMERS: &str = "INSERT INTO customers (id, wrapped_key, tags, created_a
     SELECT unhex(printf('%032x', i)), x'', '[]', 0, unhex(printf('%032x', i - i % ?3)) FROM n";
 const IDENTITIES: &str = "INSERT INTO identities (id, lookup, customer_id, channel, account, sender, created_at) \
     SELECT id, id, id, 'app', 'a', x'', 0 FROM customers WHERE id >= unhex(printf('%032x', ?1))";
-// A conversation's id begins with the millisecond of its opening, as those of the program do.
+// A conversation's id begins with the millisecond of its opening, as in the program.
 const CONVERSATIONS: &str = "INSERT INTO conversations (id, identity_id, customer_id, channel, account, state, vip, opened_at, \
     last_message_at, closed_at, messages, case_id) \
     WITH RECURSIVE n (i) AS (SELECT ?1 UNION ALL SELECT i + 1 FROM n WHERE i < ?2), \
@@ -78,7 +78,7 @@ fn customer(n: i64) -> CustomerId {
     CustomerId::from_bytes(&i128::from(n).to_be_bytes()).unwrap()
 }
 
-/// A file with so many messages, and after them two customers with one long conversation each.
+/// Makes a file with this many messages, and after them two customers with one long conversation each.
 fn fill(path: &Path, messages: i64) -> (NativeDb, i64) {
     let db = NativeDb::open(path).unwrap();
     migrate(&db).unwrap();
@@ -108,7 +108,7 @@ fn fill(path: &Path, messages: i64) -> (NativeDb, i64) {
     (db, long)
 }
 
-/// A store in a file with one customer of so many messages, every other one the brand's.
+/// Makes a store in a file with one customer and this many messages. Every other message is the brand's.
 fn talk(ctx: &Ctx<'_>, messages: i64) -> CustomerId {
     let (customer, id) = (CustomerId::new(Still.now(), ctx.rng), ConversationId::new(Still.now(), ctx.rng));
     let (key, wrapped) = ctx.keys.new_customer_key(customer, ctx.rng).unwrap();
@@ -161,7 +161,7 @@ fn timed<T>(name: &str, rounds: i64, mut run: impl FnMut(i64) -> T) {
     println!("  {name:<58} p50 {:9.1}  p99 {:9.1}  µs", micros(50), micros(99));
 }
 
-/// 56 Chinese characters by chance: no two messages are alike, and nothing is as hard to compress.
+/// 56 random Chinese characters: no two messages are alike, and no text is harder to compress.
 fn scrambled(rng: &Counted) -> String {
     let mut bytes = [0; 112];
     rng.fill(&mut bytes);
@@ -234,7 +234,7 @@ fn main() {
         timed("timeline, second page, of a conversation of 10,000", ROUNDS, |_| {
             assert_eq!(page(customer(long), Some(middle)).len(), PAGE);
         });
-        // The same conversation, archived as the tick does it: its messages sealed as those of the program are, then packed.
+        // The same conversation, archived as the tick does it: its messages are sealed as in the program, then packed.
         let (key, wrapped) = keys.new_customer_key(customer(long), &rng).unwrap();
         vault::insert(ctx.vault, customer(long), &sealed::into_vault(wrapped)).unwrap();
         let talk =

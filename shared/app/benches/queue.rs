@@ -1,7 +1,8 @@
-//! What a decision costs as the queue grows: SQLite in a file, 100 to 1,000,000 contacts waiting, in one lane and in twelve.
+//! Measures the cost of a decision as the queue grows: SQLite in a file, 100 to 1,000,000 contacts waiting, in one lane and
+//! in twelve.
 //!
-//! Each line of the table is the median and the 99th percentile of single operations. Each round is a transaction, as each decision is;
-//! its begin and commit are not timed: what is looked at is how a statement grows with the queue.
+//! Each line of the table is the median and the 99th percentile of single operations. Each round is a transaction, like
+//! each decision. Its begin and commit are not timed, because the bench measures how a statement grows with the queue.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on fails")]
 
@@ -23,7 +24,7 @@ use warmline_store::{Db, immediate, migrate};
 const SIZES: [i64; 4] = [100, 10_000, 100_000, 1_000_000];
 const ROUNDS: usize = 2_000;
 const AGENTS: u8 = 10;
-/// Up to how many of those ahead are counted for a place in the queue.
+/// The most contacts ahead that are counted for a place in the queue.
 const COUNTED: i64 = 500;
 const NOW: i64 = 1_800_000_000_000;
 
@@ -51,7 +52,7 @@ fn agent(n: u8) -> AgentId {
     AgentId::from_bytes(&[n; 16]).unwrap()
 }
 
-/// Lanes that differ in channel, head start and dedicated agents, as those of one group do.
+/// Lanes that differ in channel, head start and dedicated agents, like those of one group.
 fn lanes(n: i64) -> Vec<Lane> {
     let lane = |i: i64| Lane {
         channel: Channel::new(["app", "wechat", "email"][usize::try_from(i % 3).unwrap()]).unwrap(),
@@ -62,7 +63,7 @@ fn lanes(n: i64) -> Vec<Lane> {
     (0..n).map(lane).collect()
 }
 
-/// A file with so many contacts in a queue, entered one a millisecond, the last just now.
+/// Makes a file with this many contacts in a queue. One entered each millisecond, the last just now.
 fn fill(path: &Path, waiting: i64, lanes: &[Lane]) -> NativeDb {
     let db = NativeDb::open(path).unwrap();
     migrate(&db).unwrap();

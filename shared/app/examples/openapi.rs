@@ -1,5 +1,5 @@
-//! `cargo xtask docs`: writes the description of the API into shared/app/openapi.json, from which its bytes are made when the crate is
-//! built, and the table of calls into docs/API.md.
+//! `cargo xtask docs`: writes the description of the API into shared/app/openapi.json, from which the build makes the
+//! served bytes, and the table of calls into docs/API.md.
 
 use std::process::ExitCode;
 use warmline_app::openapi;

@@ -14,10 +14,10 @@ const DEFAULT_LIMIT: i64 = 200;
 /// The most events on a page.
 const MAX_LIMIT: i64 = 1_000;
 
-/// The position to go on from: `after`, or `Last-Event-ID` if a browser reconnects.
+/// The position after which to continue: `after`, or `Last-Event-ID` if a browser reconnects.
 ///
 /// # Errors
-/// It is not a position.
+/// The value is not a position.
 fn position(request: &Request) -> Result<i64, Problem> {
     let wrong = || Problem::new(400, "bad_cursor", "after takes the `seq` of an event");
     let text = match request.header("last-event-id") {

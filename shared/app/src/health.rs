@@ -23,14 +23,14 @@ fn up() -> Response {
     Response::json(200, &Health { status: "ok" })
 }
 
-/// The answer to `GET /healthz`, given before the store is opened: it says that the process answers, whatever the state of
+/// The answer to `GET /healthz`, given before the store is opened. It shows that the process answers, whatever the state of
 /// the store.
 pub fn alive(request: &Request) -> Option<Response> {
     (matches!(request.method, Method::GET | Method::HEAD) && request.path == "/healthz").then(up)
 }
 
-/// `GET /readyz`: a commit works on both stores, and on the files that are there. With another master key no request gets
-/// this far.
+/// `GET /readyz`: checks that both stores accept a commit, and that their files are still there. With another master key no
+/// request gets this far.
 pub(crate) fn ready(call: &Call<'_>) -> Result<Response, Problem> {
     let (ctx, mut value) = (&call.ctx, [0; 16]);
     ctx.rng.fill(&mut value);

@@ -1,14 +1,14 @@
-//! The list of capabilities, and what is made from it. No other list of the product names a capability: to add one, add it
-//! here.
+//! The list of capabilities, and everything made from it. No other list of the product names a capability: to add one, add
+//! it here.
 //!
 //! * [`CAPABILITIES`], and one table for each part of them;
-//! * [`dispatch`]: requests to the desk; [`openapi`]: their description, with the [`refusals`] of each, which cannot differ from
-//!   what is served;
-//! * [`tick`]: what is due; [`wake`]: which components have something to do;
-//! * [`system`]: what belongs to no capability.
+//! * [`dispatch`]: requests to the desk; [`openapi`]: their description, with the [`refusals`] of each, which cannot differ
+//!   from the served routes;
+//! * [`tick`]: the due steps; [`wake`]: the components that have something to do;
+//! * [`system`]: everything that belongs to no capability.
 
 /// A table with one value of each capability. The compiler copies the value and nothing else, so a component that reads one
-/// table does not link what is only in the others.
+/// table does not link the values of the others.
 macro_rules! table {
     ($(#[$doc:meta])* $visible:vis $name:ident: $of:ty = |$capability:ident| $value:expr, or $none:expr) => {
         $(#[$doc])*
@@ -52,8 +52,8 @@ use warmline_model::Figure;
 use warmline_quality::QUALITY;
 use warmline_store::migrate::Migrations;
 
-/// All capabilities, those that others build on first. Their due steps run in this order: what conversations need comes before
-/// upkeep, and upkeep before retention and erasing.
+/// All capabilities. A capability comes after those that it builds on. Their due steps run in this order: those of
+/// conversations before upkeep, and upkeep before retention and erasing.
 pub const CAPABILITIES: &[&Capability] = &[&CUSTOMERS, &CONVERSATIONS, &ACCOUNTS, &SYSTEM, &COMPLIANCE, &METRICS, &QUALITY];
 
 table!(
@@ -100,7 +100,7 @@ pub static WITH_DUTIES: Installed = Installed { names: &NAMES, personal: &KEEPIN
 pub static WITH_PERSONAL_DATA: Installed = Installed { names: &NAMES, personal: &PERSONAL, figures: &[], gauges: &[] };
 /// For the metrics.
 pub static WITH_FIGURES: Installed = Installed { names: &NAMES, personal: &[], figures: &FIGURES, gauges: &GAUGES };
-/// All of it.
+/// The whole of it.
 pub static WHOLE: Installed = Installed { names: &NAMES, personal: &PERSONAL, figures: &FIGURES, gauges: &GAUGES };
 
 /// All routes.
@@ -156,7 +156,7 @@ mod tests {
     fn what_needs_no_token_is_known() {
         let public: Vec<_> = routes().filter(|r| r.access == Access::Public).map(|r| r.path).collect();
         assert_eq!(public, ["/healthz", "/readyz", "/api/openapi.json"]);
-        // Operations have no access to what customers say.
+        // Operations have no access to customers' messages.
         for route in routes() {
             if let Access::Token(roles, Scope::Customers | Scope::Privacy) = route.access {
                 assert!(!roles.contains(&Role::Ops), "{}", route.path);

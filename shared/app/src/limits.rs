@@ -8,7 +8,7 @@ use warmline_endpoint::{Problem, Response, body};
 use warmline_model::Scope;
 use warmline_store::config;
 
-/// What a token may send.
+/// The rate limits of tokens.
 #[derive(Serialize, JsonSchema)]
 pub struct LimitsView {
     /// The limits of each token. The administrator's token of the configuration and those of AI seats have none.

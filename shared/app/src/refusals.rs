@@ -7,7 +7,7 @@ use warmline_endpoint::route::{Access, Route, Verb};
 /// Statuses, each with its codes.
 pub type Refusals = BTreeMap<u16, BTreeSet<&'static str>>;
 
-/// Refusals of every request: it is read before anything else is known about it, and the store may fail.
+/// Refusals of every request: it is read before its route is known, and the store may fail.
 const ALWAYS: [(u16, &str); 17] = [
     (400, "body_broken"),
     (408, "body_timeout"),
@@ -156,7 +156,7 @@ pub fn of(route: &Route) -> Refusals {
     all
 }
 
-/// What a status means.
+/// The meaning of a status.
 pub fn described(status: u16) -> &'static str {
     match status {
         400 => "the request cannot be read",

@@ -1,5 +1,5 @@
-//! For how many days things are kept. This resource is here and not with the steps, because its description names the settings
-//! of every capability.
+//! The number of days for which data is kept. This resource is here and not with the steps, because its description names
+//! the settings of every capability.
 
 use crate::PERSONAL;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -13,10 +13,10 @@ use warmline_endpoint::{Problem, Response, body};
 use warmline_kernel::personal::{Days, Keeping, MOST_DAYS, Personal};
 use warmline_model::Scope;
 
-/// For how long things are kept.
+/// The retention settings.
 #[derive(Serialize, JsonSchema)]
 struct RetentionView {
-    /// Days.
+    /// The number of days of each setting.
     #[schemars(with = "Settings")]
     retention: BTreeMap<String, i64>,
     /// Rises with every change; 0 before the first.

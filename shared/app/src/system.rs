@@ -1,5 +1,5 @@
-//! What belongs to no capability: whether the process is healthy, the event log, limits of tokens, and the upkeep of what all
-//! capabilities share.
+//! Everything that belongs to no capability: the health of the process, the event log, limits of tokens, and the upkeep of
+//! shared data.
 
 use crate::{events, health, limits, openapi, retention, wake};
 use warmline_endpoint::capability::{Capability, Due};
@@ -31,7 +31,7 @@ fn answers(ctx: &Ctx<'_>) -> Result<Counts, StepError> {
     Ok(Counts::new())
 }
 
-/// Moves keys that an earlier version kept beside the data, and renews transient keys.
+/// Moves keys that an earlier version stored beside the data, and renews transient keys.
 fn keys(ctx: &Ctx<'_>) -> Result<Counts, StepError> {
     passing::move_keys(ctx, KEYS)?;
     passing::tick(ctx)?;

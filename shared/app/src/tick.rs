@@ -1,4 +1,4 @@
-//! What happens because time passes: the due steps of every capability, and the followers that have no component of their own.
+//! The tick: the due steps of every capability, and the followers that have no component of their own.
 
 use crate::DUE;
 use std::collections::BTreeMap;
@@ -11,7 +11,7 @@ use warmline_store::StoreError;
 /// The component that runs the tick, and the followers that name it.
 pub(crate) const ROUTER: &str = "router";
 
-/// What a tick did: counts by name.
+/// The effects of a tick: counts by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ticked(BTreeMap<&'static str, i64>);
 
@@ -23,7 +23,7 @@ impl Index<&str> for Ticked {
     }
 }
 
-/// Does what is due, in the order of [`crate::CAPABILITIES`]. A step that fails does not keep the others from theirs.
+/// Runs the due steps, in the order of [`crate::CAPABILITIES`]. A step that fails does not stop the others.
 ///
 /// # Errors
 /// The first failure. Committed steps stay, and the next tick does the rest.
@@ -32,7 +32,7 @@ pub fn tick(ctx: &Ctx<'_>) -> Result<Ticked, StepError> {
     for due in DUE.iter().copied().flatten() {
         match (due.step)(ctx) {
             Ok(counts) => counts.into_iter().for_each(|(name, count)| *done.0.entry(name).or_default() += count),
-            // On a store that is locked or full each further step would wait in vain.
+            // On a store that is locked or full, each further step would wait in vain.
             Err(error @ StepError::Store(StoreError::Busy | StoreError::Full)) => return Err(error),
             Err(error) => failed = failed.or(Some(error)),
         }
@@ -41,14 +41,15 @@ pub fn tick(ctx: &Ctx<'_>) -> Result<Ticked, StepError> {
 }
 
 table!(
-    /// The followers that the router runs. Those of other components are left out here, so that the router does not link them.
+    /// The followers that the router runs. The followers of other components are left out here, so that the router does not
+    /// link them.
     FOLLOWERS: Option<Follow> = |capability| match capability.follower {
         Some(follower) if same(follower.component, ROUTER) => Some(follower.step),
         _ => None,
     }, or None
 );
 
-/// Lets the router's followers handle new events, until an instant at the latest. True if more wait.
+/// Lets the router's followers handle new events, until an instant at the latest. Returns true if more wait.
 ///
 /// # Errors
 /// The store fails. Committed steps stay.

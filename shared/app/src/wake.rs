@@ -1,4 +1,4 @@
-//! Which components have something to do, served by the ticker component.
+//! The components that have something to do, served by the ticker component.
 
 use crate::tick::{ROUTER, same};
 use warmline_endpoint::Problem;
@@ -8,7 +8,8 @@ use warmline_model::Scope;
 use warmline_store::{StoreError, outbox, pulls};
 
 table!(
-    /// The components of followers, each with the path to call; empty for the router's, and for capabilities without a follower.
+    /// The components of followers, each with the path to call. Empty for the router's, and for capabilities without a
+    /// follower.
     FOLLOWERS: (&str, &str) = |capability| match capability.follower {
         Some(follower) if !same(follower.component, ROUTER) => (follower.component, follower.path),
         _ => ("", ""),

@@ -1,4 +1,4 @@
-//! An export that is on its way when its person is erased breaks off, and does not open.
+//! An export under way breaks off when its person is erased, and does not open.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -112,7 +112,7 @@ fn an_export_breaks_off_where_its_person_is_erased_meanwhile() {
         whole.extend(piece);
     }
     let files = zip::ZipArchive::new(std::io::Cursor::new(whole)).unwrap();
-    // The customer, three files of messages, the manifest.
+    // The files are the customer, three files of messages, and the manifest.
     assert_eq!(files.len(), 5);
 
     let (mut part, mut export) = (Vec::new(), begin());
@@ -124,7 +124,7 @@ fn an_export_breaks_off_where_its_person_is_erased_meanwhile() {
     let refused = next(&mut export).unwrap_err();
     assert_eq!((refused.status, refused.code), (410, "erased"));
     assert!(zip::ZipArchive::new(std::io::Cursor::new(part)).is_err());
-    // All that was said goes, however much it is.
+    // All messages go, however many there are.
     assert_eq!(erase::go_on(&ctx).unwrap(), 1);
     assert!(ctx.db.execute("SELECT 1 FROM messages", &[]).unwrap().is_empty());
     let done = erasures::list(ctx.db, None, 9).unwrap();

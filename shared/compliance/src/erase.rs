@@ -18,17 +18,17 @@ use warmline_kernel::personal::{Erase, Erased, Erasing};
 use warmline_model::{CustomerId, ErasureId, EventBody, Timestamp};
 use warmline_store::{customers, events, immediate, inbox, migrate, vault};
 
-/// The reasons for which somebody can be erased.
+/// The reasons for which a person can be erased.
 pub const REASONS: [&str; 4] = ["request", "consent_withdrawn", "purpose_served", "unlawful"];
 
 /// The most erasures that one tick works on.
 const AT_ONCE: i64 = 8;
 /// Unreadable items that are emptied in one transaction.
 const BATCH: i64 = 500;
-/// How long one tick deletes messages of one person.
+/// The time for which one tick deletes messages of one person.
 const BUDGET_MS: i64 = 1_000;
 
-/// The customers whom only merges made by hand join with this customer.
+/// The customers that only merges made by hand join with this customer.
 pub fn by_hand(ctx: &Ctx<'_>, customer: CustomerId) -> Result<Vec<CustomerId>, StepError> {
     let Some(person) = people::person(ctx.db, customer)? else { return Ok(Vec::new()) };
     let (mut proved, mut open) = (BTreeSet::from([customer]), vec![customer]);
@@ -48,8 +48,9 @@ pub fn by_hand(ctx: &Ctx<'_>, customer: CustomerId) -> Result<Vec<CustomerId>, S
 /// because an erasure cannot be undone, and a merge can be a mistake.
 ///
 /// # Errors
-/// There is no such customer, a legal hold covers them (`legal_hold`), customers merged by hand are not named, or the store
-/// fails.
+/// - There is no such customer.
+/// - A legal hold covers them (`legal_hold`).
+/// - Customers merged by hand are not named.
 pub fn begin(
     ctx: &Ctx<'_>,
     customer: CustomerId,
@@ -85,7 +86,7 @@ pub fn begin(
     erasures::insert(ctx.db, &new)?;
     let members: Vec<CustomerId> = people::members(ctx.db, person)?.into_iter().map(|m| m.id).collect();
     let erasing = Erasing { id: new.id, customers: &members };
-    // Those that build on others come first: a conversation ends while its customer can still be found.
+    // Capabilities that build on others come first: a conversation ends while its customer can still be found.
     hooks(ctx)?.rev().try_for_each(|hooks| (hooks.begin)(ctx, &erasing))?;
     Ok(new)
 }
@@ -111,7 +112,7 @@ fn step(ctx: &Ctx<'_>, running: &Erasure) -> Result<bool, StepError> {
         Some(from) => from,
         None => {
             let from = passing::turn_over(ctx)?;
-            // Nobody knows who sent these, so they may be this person's.
+            // The senders of these items are unknown, so they may be this person's.
             while inbox::empty_odd(ctx.db, running.asked_at, BATCH)? == usize::try_from(BATCH).unwrap_or(0) {}
             erasures::set_inbox_from(ctx.db, running.id, from)?;
             from
@@ -130,14 +131,14 @@ fn step(ctx: &Ctx<'_>, running: &Erasure) -> Result<bool, StepError> {
     if !passing::gone(ctx, from)? || !vault::settle(ctx.vault)? {
         return Ok(false);
     }
-    // A capability that only a newer program knows may still hold something of the person.
+    // A capability that only a newer program knows may still hold data of the person.
     if migrate::capabilities(ctx.db)?.iter().any(|of| !ctx.installed.names.contains(&of.as_str())) {
         return Ok(false);
     }
     immediate(ctx.db, || complete(ctx, running.id, customers))
 }
 
-/// Erases one part of one customer, and counts it. True if more is left.
+/// Erases one part of one customer, and counts it. Returns true if more is left.
 fn part(ctx: &Ctx<'_>, erasure: ErasureId, customer: CustomerId, erase: Erase) -> Result<bool, StepError> {
     let Erased { messages, more } = erase(ctx, customer)?;
     if messages > 0 {
@@ -146,7 +147,7 @@ fn part(ctx: &Ctx<'_>, erasure: ErasureId, customer: CustomerId, erase: Erase) -
     Ok(more)
 }
 
-/// The receipt: what was erased, for the person who asked and for an auditor.
+/// The receipt, for the person who asked and for an auditor.
 #[derive(Serialize)]
 struct Receipt<'a> {
     /// The format of this text.
@@ -190,9 +191,8 @@ fn complete(ctx: &Ctx<'_>, id: ErasureId, customers: Vec<CustomerId>) -> Result<
 
 /// Begins the export of a person's data. Returns the customer that stands for the person, and the erasure if they were
 /// erased.
-///
 /// # Errors
-/// There is no such customer, or the store fails.
+/// There is no such customer.
 pub fn exported(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId) -> Result<(CustomerId, Option<Erasure>), StepError> {
     let found = match erasures::of(ctx.db, customer)? {
         Some(erasure) => (erasure.person, Some(erasure)),

@@ -1,5 +1,7 @@
-//! What the law asks of a keeper of personal data. Erasing ([`erase`]), exporting and retention ([`retention`]) go through the
-//! hooks of every capability ([`warmline_kernel::personal`]), so that none is left out.
+//! The legal duties of a keeper of personal data. Erasing ([`erase`]), exporting and retention ([`retention`]) go through
+//! the hooks of every capability ([`warmline_kernel::personal`]), so that none is left out.
+//!
+//! Every step fails if the store fails or a value does not open. Its documentation names only other errors.
 
 #[cfg(feature = "server")]
 pub mod api;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use warmline_model::{AgentId, ConversationId, CustomerId, ErasureId, Timestamp};
 
-/// Who read what of whom.
+/// An entry of the audit log: who read or changed which data.
 #[derive(Serialize, Deserialize, JsonSchema)]
 pub struct EntryView {
     /// Number, from 1, without gaps.
@@ -14,49 +14,50 @@ pub struct EntryView {
     pub at: Timestamp,
     /// The member of staff; `null`: the administrator's token of the configuration.
     pub agent: Option<AgentId>,
-    /// In which role.
+    /// The role of that member of staff.
     pub role: String,
-    /// `conversation.read`, `medium.read`, `timeline.read`, `summary.read`, `customer.unmasked`, `customer.exported`,
-    /// `customer.corrected`, `customer.merged`, `customer.unmerged`, `customer.identified`, `customer.tagged`, `customer.owned`,
-    /// `customer.erased`, `hold.placed`, `hold.lifted`, `consent.given`, `consent.withdrawn`,
-    /// `retention.changed`, `deliveries.retried`, `account.created`, `account.changed`, `account.disabled`, `account.enabled`,
-    /// `account.deleted`.
+    /// The action: `conversation.read`, `medium.read`, `timeline.read`, `summary.read`, `customer.unmasked`,
+    /// `customer.exported`, `customer.corrected`, `customer.merged`, `customer.unmerged`, `customer.identified`,
+    /// `customer.tagged`, `customer.owned`, `customer.erased`, `hold.placed`, `hold.lifted`, `consent.given`,
+    /// `consent.withdrawn`, `retention.changed`, `deliveries.retried`, `account.created`, `account.changed`,
+    /// `account.disabled`, `account.enabled`, `account.deleted`.
     pub action: String,
     /// The customer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub customer: Option<CustomerId>,
-    /// All customers who were one person then; absent where it was one.
+    /// All customers who were one person then; absent if there was only one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub customers: Vec<CustomerId>,
     /// The conversation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub conversation: Option<ConversationId>,
-    /// Why: the reason that was given, a hold's reason and reference, a consent's purpose; the account, as `<channel>/<account>`.
+    /// The reason that was given, a hold's reason and reference, a consent's purpose, or the account as
+    /// `<channel>/<account>`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// The entry's hash, in hexadecimal.
     pub hash: String,
 }
 
-/// What is wrong with the log, and where.
+/// A fault of the log, and its place.
 #[derive(Serialize, Deserialize, JsonSchema)]
 pub struct FaultView {
     /// The entry.
     pub seq: i64,
-    /// What is wrong there.
+    /// The kind of fault.
     pub problem: String,
 }
 
-/// A part of the log, checked.
+/// The result of checking a part of the log.
 #[derive(Serialize, Deserialize, JsonSchema)]
 pub struct CheckView {
-    /// Entries that follow each other as they were written.
+    /// The number of entries that follow each other correctly.
     pub entries: i64,
-    /// The last of them; 0: none.
+    /// The number of the last of them; 0 if there are none.
     pub last: i64,
-    /// Its hash: noted elsewhere, it shows later that the log was not put back to an earlier day.
+    /// Its hash. A copy of it elsewhere shows later that the log was not put back to an earlier day.
     pub hash: String,
-    /// Where to go on; `null` at the end.
+    /// The number after which to continue; `null` at the end.
     pub next: Option<i64>,
     /// The first fault.
     pub fault: Option<FaultView>,
@@ -65,7 +66,7 @@ pub struct CheckView {
 /// A receipt that anybody can check: `openssl dgst -sha256 -verify KEY -signature SIGNATURE TEXT`.
 #[derive(Serialize, Deserialize, JsonSchema)]
 pub struct ReceiptView {
-    /// What was erased and when: the text, to the letter, that is signed.
+    /// The signed text, to the letter. It states what was erased, and when.
     pub text: String,
     /// Its signature: ECDSA with P-256 and SHA-256, DER in base64.
     pub signature: String,
@@ -78,38 +79,38 @@ pub struct ReceiptView {
 pub struct ErasureView {
     /// Id.
     pub id: ErasureId,
-    /// Who the person was known as.
+    /// The id under which the person was known.
     pub customer: CustomerId,
     /// The member of staff who asked; `null`: the administrator of the configuration.
     pub agent: Option<AgentId>,
-    /// Why.
+    /// The reason.
     pub reason: String,
-    /// Since when nobody can find or read the person.
+    /// The time since which nobody can find or read the person.
     pub asked_at: Timestamp,
-    /// Since when nothing can be read, from older copies of the store either; `null` while something is left to do.
+    /// The time since which the data cannot be read, from older copies of the store either; `null` while work is left.
     pub done_at: Option<Timestamp>,
-    /// The receipt, then.
+    /// The receipt, once the erasure is done.
     pub receipt: Option<ReceiptView>,
 }
 
-/// The keys. Master keys are named by the eight bytes, in hexadecimal, that tell them apart.
+/// The keys. A master key is named by eight bytes, in hexadecimal.
 #[derive(Serialize, Deserialize, JsonSchema)]
 pub struct KeysView {
-    /// The master key in force: what new keys are wrapped by.
+    /// The master key in force. It wraps new keys.
     pub master: String,
     /// The master key that wraps the root key.
     pub root: String,
-    /// How many customers' keys each master key wraps.
+    /// The number of customers' keys that each master key wraps.
     pub customers: BTreeMap<String, i64>,
-    /// What receipts of erasures are checked with, PEM.
+    /// The public key that checks receipts of erasures, PEM.
     pub receipts: String,
 }
 
-/// A step of wrapping keys anew.
+/// The result of one step of a rotation.
 #[derive(Serialize, Deserialize, JsonSchema)]
 pub struct RotatedView {
-    /// Keys that are wrapped by the master key in force now, and were not.
+    /// The number of keys that this call wrapped with the master key in force.
     pub rewrapped: usize,
-    /// Whether there may be more: call again.
+    /// Whether more keys may be left to wrap. If so, call again.
     pub more: bool,
 }

@@ -1,5 +1,5 @@
-//! For how many days data is kept. Each capability says what it keeps for a number of days only, and removes what is older:
-//! see [`warmline_kernel::personal::Retain`]. A legal hold keeps everything that it covers.
+//! The number of days for which data is kept. Each capability names the data that it keeps for a number of days only, and
+//! removes what is older: see [`warmline_kernel::personal::Retain`]. A legal hold keeps everything that it covers.
 //!
 //! The audit log is not pruned: it is a chain, and must not have an end that can be cut off. Events are not pruned: the
 //! figures are computed from them.
@@ -17,7 +17,7 @@ const SETTINGS: &str = "retention";
 /// The settings of all installed capabilities.
 ///
 /// # Errors
-/// None is installed.
+/// No capability is installed.
 pub fn known(ctx: &Ctx<'_>) -> Result<Vec<&'static Days>, StepError> {
     Ok(hooks(ctx)?.flat_map(|hooks| hooks.retain.days).collect())
 }
@@ -27,7 +27,7 @@ pub fn settings(ctx: &Ctx<'_>) -> Result<(Keeping, i64), StepError> {
     let mut all: BTreeMap<String, i64> = known(ctx)?.into_iter().map(|days| (days.name.to_owned(), days.usual)).collect();
     let Some((text, version)) = config::get(ctx.db, SETTINGS)? else { return Ok((Keeping(all), 0)) };
     let changed: BTreeMap<String, i64> = serde_json::from_str(&text).map_err(|_| StoreError::Shape(0))?;
-    // A capability that came later has its usual value until the settings are changed; one that is gone has none.
+    // A capability that came later has its default until the settings are changed. One that is gone has none.
     for (name, days) in &mut all {
         *days = changed.get(name).copied().unwrap_or(*days);
     }
@@ -37,7 +37,7 @@ pub fn settings(ctx: &Ctx<'_>) -> Result<(Keeping, i64), StepError> {
 /// Replaces the settings and returns their new version.
 ///
 /// # Errors
-/// A setting is missing, unknown or out of its bounds, or the store fails.
+/// A setting is missing, unknown or out of its bounds.
 pub fn change(ctx: &Ctx<'_>, actor: &Actor, settings: &Keeping) -> Result<i64, StepError> {
     let known = known(ctx)?;
     for days in &known {
@@ -57,7 +57,7 @@ pub fn change(ctx: &Ctx<'_>, actor: &Actor, settings: &Keeping) -> Result<i64, S
     Ok(config::put(ctx.db, SETTINGS, &text, ctx.now())?)
 }
 
-/// Does a bounded part of what is due, in every capability.
+/// Does a bounded part of the due work in every capability.
 ///
 /// # Errors
 /// The store fails. Committed parts stay, and nothing is half done.

@@ -1,5 +1,5 @@
-//! How messages age. Those of a closed conversation stay in rows for a while, then in the archive, and then are removed. The
-//! conversation and its events, which hold ids and figures, stay. A legal hold keeps everything.
+//! The ageing of messages. Those of a closed conversation stay in rows for a while, then in the archive, and then are
+//! removed. The conversation and its events, which hold ids and figures, stay. A legal hold keeps everything.
 
 use warmline_customers::hold;
 use warmline_kernel::ctx::{Ctx, StepError};
@@ -16,8 +16,8 @@ const BATCH: i64 = 32;
 /// Packs of one conversation that are removed in one transaction.
 const REMOVED: i64 = 16;
 
-/// Does a bounded part of what is due: messages stay in rows for `hot` days, and in the archive for `archived` days after
-/// that. Says how many messages were archived, and how many conversations lost their messages.
+/// Does a bounded part of the due work: messages stay in rows for `hot` days, and in the archive for `archived` days after
+/// that. Returns how many messages were archived, and how many conversations lost their messages.
 ///
 /// # Errors
 /// The store fails. Committed parts stay, and nothing is half done.
@@ -26,7 +26,7 @@ pub fn step(ctx: &Ctx<'_>, hot: i64, archived: i64) -> Result<Counts, StepError>
     let mut done = (0, 0);
     for (stage, days) in [(Stage::Rows, hot), (Stage::Packs, hot + archived)] {
         let until = Keeping::before(now, days);
-        // A read without the write lock: mostly nothing is due.
+        // A read without the write lock. Mostly nothing is due.
         if stored::due(ctx.db, stage, until, 1)?.is_empty() {
             continue;
         }
@@ -41,7 +41,7 @@ fn age(ctx: &Ctx<'_>, archives: bool, stage: Stage, until: Timestamp) -> Result<
     let (mut archived, mut removed) = (0, 0);
     for conversation in stored::due(ctx.db, stage, until, BATCH)? {
         let Some(key) = free(ctx, &conversation)? else {
-            // It is looked at again in a day.
+            // The conversation is looked at again in a day.
             stored::count_from(ctx.db, conversation.id, Keeping::before(until, -1))?;
             continue;
         };
@@ -57,8 +57,8 @@ fn age(ctx: &Ctx<'_>, archives: bool, stage: Stage, until: Timestamp) -> Result<
     Ok((archived, removed))
 }
 
-/// The key of a conversation whose messages may be moved. `None` if they are held, if one is waiting for delivery, or if the
-/// key does not open, which may be temporary.
+/// The key of a conversation whose messages may be moved. `None` if they are held, if one waits for delivery, or if the key
+/// does not open, which may be temporary.
 fn free(ctx: &Ctx<'_>, conversation: &Conversation) -> Result<Option<CustomerKey>, StepError> {
     match hold::check(ctx, conversation.person) {
         Err(StepError::Conflict { .. }) => return Ok(None),
@@ -88,7 +88,7 @@ fn pack(ctx: &Ctx<'_>, key: &CustomerKey, conversation: &Conversation, most: i64
     Ok(packed)
 }
 
-/// Removes some of a conversation's messages. Returns whether none is left.
+/// Removes some of a conversation's messages. Returns true if none is left.
 fn remove(ctx: &Ctx<'_>, conversation: &Conversation) -> Result<bool, StepError> {
     if stored::remove(ctx.db, conversation.id, REMOVED)? == usize::try_from(REMOVED).unwrap_or(0) {
         return Ok(false);

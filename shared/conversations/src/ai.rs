@@ -35,7 +35,7 @@ pub(crate) fn spoken_to(
 pub enum Answered {
     /// Its messages go to the customer.
     Said(Vec<Message>),
-    /// People take over; its messages were not sent.
+    /// People take over. Its messages were not sent.
     HandedOver(HandOverReason),
 }
 

@@ -1,6 +1,6 @@
-//! Calls that ring. The conversation gets its seat before anybody answers, so that the agent sees who calls. A call that
-//! nobody answers does not keep the seat: it ends when the caller hangs up, or after a time if the telephone system does not
-//! report that.
+//! Calls that ring. The conversation gets its seat before anybody answers, so that the agent sees the caller. A call that
+//! nobody answers does not keep the seat: it ends when the caller hangs up, or after a time if the telephone system does
+//! not report that.
 
 use crate::store::placing;
 use crate::{converse, place};
@@ -63,7 +63,7 @@ pub(crate) fn heard(
             }
             if told == Told::Answered { answered(ctx, conversation) } else { Ok(()) }
         }
-        // If no seat was sought for it, there is nothing to give back.
+        // If no seat was sought for it, there is no capacity to give back.
         Told::Over if nobody_yet && conversation.state != ConversationState::Open => given_up(ctx, conversation),
         Told::Over => Ok(()),
     }
@@ -86,7 +86,7 @@ fn named(ctx: &Ctx<'_>, conversation: &Conversation, name: Option<&str>) -> Resu
     Ok(extension.and_then(|agent| agent.parse().ok()))
 }
 
-/// Gives the call to the agent named by the telephone system, if they can take it, and otherwise to the agent whom the
+/// Gives the call to the agent named by the telephone system, if they can take it, and otherwise to the agent that the
 /// router finds.
 fn seat(
     ctx: &Ctx<'_>,
@@ -136,7 +136,7 @@ fn taken(given: Result<(), StepError>) -> Result<bool, StepError> {
     }
 }
 
-/// Notes that the call was answered, by the agent whose seat it has.
+/// Notes that the agent who has the call's seat answered it.
 fn answered(ctx: &Ctx<'_>, conversation: &Conversation) -> Result<(), StepError> {
     let now = ctx.now();
     placing::rings(ctx.db, conversation.id, None)?;

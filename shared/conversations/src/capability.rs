@@ -5,7 +5,7 @@ use warmline_endpoint::capability::Capability;
 use warmline_kernel::installed::no_gauges;
 use warmline_kernel::personal::Personal;
 
-/// Conversations and those who serve them. Their tables are among the core's.
+/// Conversations, agents and queues. Their tables are among the core's.
 pub const CONVERSATIONS: Capability = Capability {
     name: "conversations",
     migrations: &[],

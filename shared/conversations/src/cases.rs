@@ -3,7 +3,7 @@
 //!
 //! A case is a mark on conversations. It is always read within one person: it means the conversations with that mark of
 //! customers who are that person now. A merge therefore joins only what it shows anyway, and after it is undone nobody sees
-//! what was said with somebody else.
+//! the other person's messages.
 
 use crate::converse::{self, holder_only};
 use crate::store::cases;
@@ -88,11 +88,10 @@ fn put(
     Ok(events::append(ctx.db, now, Some(conversation.id), &body)?)
 }
 
-/// Staff set a conversation's case: one of the same person's cases, or one of its own.
+/// Sets a conversation's case for staff: one of the same person's cases, or one of its own.
 ///
 /// # Errors
-/// There is no such conversation or case, the case belongs to another person, the conversation is not the actor's, or the
-/// store fails.
+/// There is no such conversation or case, the case belongs to another person, or the conversation is not the actor's.
 pub fn set(ctx: &Ctx<'_>, actor: &Actor, id: ConversationId, case: Option<CaseId>) -> Result<Conversation, StepError> {
     let conversation = converse::find(ctx, actor, id)?;
     holder_only(actor, &conversation)?;
@@ -116,9 +115,8 @@ pub fn set(ctx: &Ctx<'_>, actor: &Actor, id: ConversationId, case: Option<CaseId
 
 /// A case's conversations with one person, oldest first. An undone merge can leave a case with several persons. The answer
 /// is then the `customer`'s person or, without `customer`, the first person whom the actor may see.
-///
 /// # Errors
-/// There is no such case, the actor may see none of its persons, or the store fails.
+/// There is no such case, or the actor may see none of its persons.
 pub fn of(
     ctx: &Ctx<'_>,
     actor: &Actor,

@@ -1,5 +1,5 @@
-//! What agents and supervisors do with a conversation. The caller runs each function in one immediate transaction, together
-//! with the idempotency record of the request. [`read`] and [`medium`] are exceptions: they make their own.
+//! The actions of agents and supervisors on a conversation. The caller runs each function in one immediate transaction,
+//! together with the idempotency record of the request. [`read`] and [`medium`] are exceptions: they make their own.
 
 use crate::store::consults;
 use crate::{place, plan};
@@ -64,7 +64,7 @@ pub fn medium(ctx: &Ctx<'_>, actor: &Actor, id: ConversationId, n: i64) -> Resul
     Ok(kept)
 }
 
-/// Notes in the audit log that something said in a conversation is read.
+/// Notes in the audit log that an actor reads something of a conversation.
 fn noted(ctx: &Ctx<'_>, actor: &Actor, action: Action, conversation: &Conversation) -> Result<(), StepError> {
     let of = Of { customer: Some(conversation.person), conversation: Some(conversation.id), ..Of::default() };
     audit::record(ctx, actor, action, of)
@@ -250,8 +250,8 @@ pub fn to_all(ctx: &Ctx<'_>, conversation: &Conversation, content: Content) -> R
     }
 }
 
-/// Whether the platform still accepts that many replies. This is checked before anything is stored, since the platform would
-/// refuse them later.
+/// Whether the platform still accepts that many replies. This is checked before anything is stored, since the platform
+/// would refuse them later.
 pub(crate) fn in_window(ctx: &Ctx<'_>, id: ConversationId, window: Window, replies: usize) -> Result<(), StepError> {
     let Some((spoke_at, since)) = messages::since_spoken(ctx.db, id)? else { return Ok(()) };
     if ctx.now().since(spoke_at) > window.secs.saturating_mul(1000) {
@@ -282,8 +282,8 @@ pub enum Target {
 /// Hands the conversation to another agent or group.
 ///
 /// # Errors
-/// The conversation is closed or not the actor's. Or the target does not exist, is the present agent, is offline, or has no
-/// capacity left.
+/// - The conversation is closed or not the actor's.
+/// - The target does not exist, is the present agent, is offline, or has no capacity left.
 pub fn transfer(
     ctx: &Ctx<'_>,
     actor: &Actor,
@@ -300,7 +300,8 @@ pub fn transfer(
 /// A supervisor gives a conversation to an agent: from a queue or from another agent.
 ///
 /// # Errors
-/// The conversation is closed. Or the agent does not exist, has it already, is offline, or has no capacity left.
+/// - The conversation is closed.
+/// - The agent does not exist, has it already, is offline, or has no capacity left.
 pub fn assign(ctx: &Ctx<'_>, actor: &Actor, id: ConversationId, agent: AgentId) -> Result<Conversation, StepError> {
     let conversation = find(ctx, actor, id)?;
     open_only(&conversation)?;
@@ -345,7 +346,7 @@ fn hand_on(
     if let Some(text) = text {
         note(ctx, conversation, actor.agent, text)?;
     }
-    // If the target cannot take it, the error rolls the transaction back, and this with it.
+    // If the target cannot take it, the error rolls back the transaction, and this change with it.
     if let Some(agent) = from {
         place::take_back(ctx, conversation, agent)?;
     }
@@ -362,7 +363,8 @@ fn hand_on(
 /// Asks a colleague about a conversation. It stays with its agent; the colleague can read it and write notes.
 ///
 /// # Errors
-/// The conversation is closed or not the actor's. Or the colleague does not exist, or holds the conversation already.
+/// - The conversation is closed or not the actor's.
+/// - The colleague does not exist, or holds the conversation already.
 pub fn consult(
     ctx: &Ctx<'_>,
     actor: &Actor,

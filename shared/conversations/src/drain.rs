@@ -3,7 +3,7 @@
 //! One drainer at a time holds a shard. It takes the oldest rows in batches. Each batch is one transaction that begins by
 //! taking or renewing the lease, so a drainer that lost its lease can write nothing. Rows share a transaction because the
 //! commit is the expensive part. A row that cannot be handled is set aside before anything is written for it, and the other
-//! rows go on.
+//! rows continue.
 
 use crate::floor::Kept;
 use crate::{ai, calls, cases, place, plan};
@@ -40,7 +40,7 @@ const LEASE_MS: i64 = 5_000;
 pub enum Step {
     /// Another drainer is at work, or nothing waited at the beginning.
     Done,
-    /// Nothing waits now. The shard is still held, so new messages need not wake anybody.
+    /// Nothing waits now. This drainer still holds the shard, so new messages need not wake another.
     Idle,
     /// A batch was handled.
     Handled {
@@ -73,8 +73,7 @@ impl<'a> Drainer<'a> {
     pub fn step(&mut self) -> Result<Step, StepError> {
         match self.handle(BATCH) {
             Err(e) if !matches!(e, StepError::Store(_)) => match self.handle(1) {
-                // Some value that the row names is impossible. Another try would fail too, and the other rows wait behind
-                // it.
+                // The row names an impossible value. Another try would fail too, and the other rows wait behind it.
                 Err(e) if !matches!(e, StepError::Store(_)) => self.set_first_aside(),
                 other => other,
             },
@@ -97,7 +96,7 @@ impl<'a> Drainer<'a> {
         Ok(step)
     }
 
-    /// Takes or renews the lease; false if another drainer has it.
+    /// Takes or renews the lease. Returns false if another drainer has it.
     fn take_lease(&self) -> Result<bool, StepError> {
         let (ctx, owner, now) = (self.ctx, &self.owner, self.ctx.now());
         let until = now.plus_millis(LEASE_MS);
@@ -127,7 +126,7 @@ impl<'a> Drainer<'a> {
         }
     }
 
-    /// Releases the shard if nothing waits; false if something has come meanwhile.
+    /// Releases the shard if nothing waits. Returns false if something has come meanwhile.
     pub fn let_go(&mut self) -> Result<bool, StepError> {
         let gone = inbox::let_go(self.ctx.db, self.shard, &self.owner)?;
         self.holds &= !gone;
@@ -142,7 +141,7 @@ impl<'a> Drainer<'a> {
         Ok(())
     }
 
-    /// Whether an AI seat has got something to answer since the last call.
+    /// Whether an AI seat has received something to answer since the last call.
     pub fn ai_waits(&self) -> bool {
         self.tools.ai.take()
     }
@@ -203,7 +202,7 @@ struct Tools<'a> {
     ai: Cell<bool>,
 }
 
-/// A row's sender and the sender's key. From here on nothing but the store can fail.
+/// A row's sender and the sender's key. After this point only the store can fail.
 type Known = (Contact, CustomerKey);
 
 impl<'a> Tools<'a> {
@@ -276,7 +275,7 @@ impl<'a> Tools<'a> {
         }
     }
 
-    /// Handles a row; false if its sender's key has to be made first.
+    /// Handles a row. Returns false if its sender's key has to be made first.
     fn handle(&self, row: &Pending) -> Result<bool, StepError> {
         match self.open(row) {
             Ok((read, known)) if read.payload.inbound.sender.only_known => {
@@ -296,7 +295,7 @@ impl<'a> Tools<'a> {
         }
     }
 
-    /// Takes in what somebody else reports about a person (a mail server, an automaton, a provider). The report goes to the
+    /// Takes in a third party's report about a person (a mail server, an automaton, a provider). The report goes to the
     /// conversation of the message that it names, or else to the open or last conversation with the person. It makes no
     /// customer, begins no conversation and changes no conversation's state. If there is no such conversation, the row is
     /// set aside.
@@ -314,7 +313,7 @@ impl<'a> Tools<'a> {
             if let Some(choice) = choice {
                 match (self.is_copy(&conversation, n, &key, &inbound.sender.open_id)?, known) {
                     (false, _) => deliver::choose(ctx, &conversation, message, choice)?,
-                    // The report is about a person who got a copy. They choose for themselves.
+                    // The report is about a person who got a copy, and their choice is theirs alone.
                     (true, Some((contact, _))) => self.chosen_by(row, &contact, choice)?,
                     (true, None) => {}
                 }
@@ -345,7 +344,7 @@ impl<'a> Tools<'a> {
         Ok(inbox::done(ctx.db, row.seq)?)
     }
 
-    /// Notes a person's choice that is not shown by a message in their conversation.
+    /// Notes a person's choice that no message in their conversation shows.
     fn chosen_by(&self, row: &Pending, contact: &Contact, choice: consent::Choice) -> Result<(), StepError> {
         if let Some(conversation) = contact.conversation.as_ref().filter(|_| !choice.given) {
             deliver::take_back(self.ctx, conversation.id)?;
@@ -355,7 +354,7 @@ impl<'a> Tools<'a> {
         consent::chosen(self.ctx, by, choice)
     }
 
-    /// The conversation and number of our message whose id an event names, if both came by the same account.
+    /// The conversation and number of our message that an event names by its id, if both came by the same account.
     fn named(&self, row: &Pending, content: &Content) -> Result<Option<(Conversation, i64)>, StepError> {
         let Content::Event { key: Some(key), .. } = content else { return Ok(None) };
         let Some(message) = key.split('@').next().and_then(|id| id.parse::<MessageId>().ok()) else { return Ok(None) };
@@ -452,7 +451,7 @@ impl<'a> Tools<'a> {
             Some(choice) if choice.given && !consent::refuses(ctx, contact.person, &row.channel)? => None,
             choice => choice,
         };
-        // A message that only opts out asks nobody for anything.
+        // A message that only opts out needs no answer.
         let spoke = choice.is_none() && !matches!(inbound.content, Content::Event { .. });
         let answer_by = answer_by.map(Timestamp::from_millis);
         let (message, n) = self.append(row, &conversation, &key, &inbound, spoke, answer_by)?;
@@ -468,7 +467,7 @@ impl<'a> Tools<'a> {
                 choice,
             )?;
         }
-        // Events (followed, scanned) are kept and ask for nobody's attention; a ringing call does.
+        // Events (followed, scanned) are stored and need nobody's attention. A ringing call does.
         if spoke && conversation.state == ConversationState::Open {
             let conversation = Conversation { messages: n, answer_until: answer_by, ..conversation };
             let ai = place::first(ctx, &*self.plan()?, &conversation, &key, &content, Some(&self.seats))?;
@@ -571,8 +570,8 @@ impl<'a> Tools<'a> {
     }
 }
 
-/// The choice in a report by somebody else. A complaint withdraws consent. Only one report gives it back: a provider's
-/// signed event that the person subscribed again.
+/// The choice in a third party's report. A complaint withdraws consent. Only one report gives it back: a provider's signed
+/// event that the person subscribed again.
 fn told_choice(channel: &Channel, content: &Content) -> Option<consent::Choice> {
     let choice = consent::choice(channel, content).filter(|_| matches!(content, Content::Event { .. }))?;
     (!choice.given || choice.wording == "group_resubscribe").then_some(choice)

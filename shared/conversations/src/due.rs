@@ -1,5 +1,5 @@
-//! What happens to conversations and agents because time passes. Every step is idempotent and checks again inside its
-//! transaction, so overlapping ticks do no harm. Every step is bounded, and the next tick continues it.
+//! The due steps of conversations and agents. Every step is idempotent and checks again inside its transaction, so
+//! overlapping ticks do no harm. Every step is bounded, and the next tick continues it.
 
 use crate::store::{placing, queues};
 use crate::{ai, calls, converse, place, plan, staff, staffing};
@@ -32,7 +32,7 @@ pub(crate) const DUE: &[Due] = &[
     Due { name: "idle", step: close_idle },
 ];
 
-/// Calls that rang without a further event.
+/// Gives up calls that rang too long without a further event.
 fn rang_out(ctx: &Ctx<'_>) -> Result<Counts, StepError> {
     let mut done = 0;
     for due in placing::ringing(ctx.db, ctx.now(), BATCH)? {
@@ -85,7 +85,7 @@ fn ai_silent(ctx: &Ctx<'_>) -> Result<Counts, StepError> {
     Ok(vec![("ai_timeouts", done)])
 }
 
-/// Moves seats between their groups, as staffing says.
+/// Moves seats between their groups according to staffing.
 fn moved(ctx: &Ctx<'_>) -> Result<Counts, StepError> {
     Ok(vec![("moved", staffing::shift(ctx)?)])
 }
@@ -112,7 +112,7 @@ fn recheck(
     })
 }
 
-/// Handles agents without a sign of life, and the conversations for which they did not come back.
+/// Handles agents without a sign of life, and the conversations of agents who did not come back in time.
 fn lost(ctx: &Ctx<'_>) -> Result<Counts, StepError> {
     let (now, mut lost, mut taken_back) = (ctx.now(), 0, 0);
     let plan = plan::current(ctx)?;
@@ -136,7 +136,7 @@ fn overflow(ctx: &Ctx<'_>, conversation: &Conversation) -> Result<(), StepError>
     place::again(ctx, &plan::current(ctx)?, conversation, group, Cause::WaitedTooLong)
 }
 
-/// Places open conversations whose customer spoke before the first group existed, or when too many conversations of the
+/// Places open conversations whose customer wrote before the first group existed, or while too many conversations of the
 /// account waited.
 fn place_left_open(ctx: &Ctx<'_>) -> Result<Counts, StepError> {
     if plan::current(ctx)?.groups.is_empty() {
@@ -152,7 +152,7 @@ fn place_left_open(ctx: &Ctx<'_>) -> Result<Counts, StepError> {
     Ok(vec![("placed", placed)])
 }
 
-/// Closes conversations in which nobody has ever spoken (followed or scanned, and no more).
+/// Closes conversations in which nobody has ever spoken (only a follow or a scan).
 fn close_idle(ctx: &Ctx<'_>) -> Result<Counts, StepError> {
     let now = ctx.now();
     for due in conversations::list(ctx.db, None, BATCH, Some(ConversationState::Open), None)? {

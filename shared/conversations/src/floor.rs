@@ -1,4 +1,4 @@
-//! Seats and queues as the router's decisions see them: the store, read in the transaction that applies the decision.
+//! Seats and queues as the router's decisions see them, read from the store in the transaction that applies the decision.
 
 use crate::store::queues;
 use std::borrow::Cow;

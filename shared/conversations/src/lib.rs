@@ -1,10 +1,10 @@
-//! Conversations: from the inbox to a seat, and all that agents, supervisors and AI seats do with them.
+//! Conversations: from the inbox to a seat, and all actions of agents, supervisors and AI seats on them.
 //!
 //! * [`drain`]: from the inbox into its conversation (the router's work); [`place`] finds the agent by the [`plan`] in force
 //!   and the [`floor`] of seats and queues, also for [`calls`] that ring;
 //! * [`cases`]: a person's conversations on one matter; [`ai`]: turns of AI seats, and the hand-over to people;
-//! * [`converse`]: what agents and supervisors do with a conversation; [`staff`]: agents and their presence;
-//! * [`staffing`]: the expected contacts, the agents they need, and seats that move; [`aging`]: how messages age;
+//! * [`converse`]: the actions of agents and supervisors on a conversation; [`staff`]: agents and their presence;
+//! * [`staffing`]: the expected contacts, the agents they need, and seats that move; [`aging`]: the ageing of messages;
 //! * [`store`]: their tables; [`api`]: their routes.
 //!
 //! Each step is one short transaction over the store. No step does network I/O, and each gets the time and randomness from

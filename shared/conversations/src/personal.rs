@@ -1,4 +1,4 @@
-//! What happens to conversations when the law asks for it.
+//! The hooks for the personal data of conversations: erasing, exporting and retention.
 
 use crate::store::{erased, staffing};
 use crate::{aging, converse};

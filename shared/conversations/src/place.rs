@@ -1,4 +1,4 @@
-//! Applies the router's decisions: a contact goes to a seat or into a queue, and a seat that becomes free gets its next
+//! Applies the router's decisions. A contact goes to a seat or into a queue, and a seat that becomes free gets its next
 //! contact in the same transaction. A queue therefore never waits while a free agent could serve it.
 
 use crate::converse;
@@ -24,7 +24,7 @@ use warmline_store::{StoreError, accounts, customers, events, waiting};
 
 /// How long an AI seat has to answer.
 pub(crate) const AI_ANSWER_MS: i64 = 30_000;
-/// The most contacts ahead that an estimate counts one by one. Beyond that, the queue's length is taken.
+/// The most contacts ahead that an estimate counts one by one. Beyond that, the estimate uses the queue's length.
 const COUNTED: i64 = 500;
 
 /// Places a conversation after the customer's first words; true if an AI seat has it now. If no group exists yet, or if too
@@ -40,7 +40,7 @@ pub fn first(
     let now = ctx.now();
     let mut facts = facts(ctx, plan, conversation, content)?;
     let Some(mut placement) = plan.place(&facts, now) else { return Ok(false) };
-    // A customer who wants nothing automatic is answered by people. This is looked up only if an AI seat might be asked.
+    // Customers who want nothing automatic are answered by people. This is looked up only if an AI seat might be asked.
     let overflows = plan.settings(&placement.group).overflow.is_some_and(|o| o.to == Elsewhere::Ai);
     if (placement.first != First::People || overflows) && consent::refuses(ctx, conversation.person, &conversation.channel)?
     {
@@ -104,15 +104,15 @@ fn account_group(ctx: &Ctx<'_>, conversation: &Conversation) -> Result<Option<Gr
     Ok(common(ctx, conversation)?.and_then(|common| common.group).and_then(|group| GroupId::new(group).ok()))
 }
 
-/// Whether so many of the account's conversations are queued that no further one may join them. A flood then holds up only
-/// its own account, and not the others that the same agents serve.
+/// Whether the account has so many queued conversations that no further one may join them. A flood then holds up only its
+/// own account, and not the others that the same agents serve.
 fn is_full(ctx: &Ctx<'_>, conversation: &Conversation) -> Result<bool, StepError> {
     let Some(common) = common(ctx, conversation)? else { return Ok(false) };
     let most = common.most_waiting();
     Ok(waiting::queued(ctx.db, &conversation.channel, &conversation.account, most)? >= most)
 }
 
-/// What a conversation asks of a seat.
+/// The demands of a conversation on a seat.
 fn lane(conversation: &Conversation) -> Lane {
     conversation.lane.as_deref().and_then(Lane::parse).unwrap_or_else(|| Lane {
         channel: conversation.channel.clone(),
@@ -133,7 +133,7 @@ pub fn again(
     let lane = lane(conversation);
     let (now, queued) = (ctx.now(), conversation.queued_at);
     let (why, entered, except) = match cause {
-        // Back in the queue, the time already waited still counts: its place is that of the first entry.
+        // Back in the queue, the time already waited still counts: the contact gets the place of its first entry.
         Cause::AcceptTimeout | Cause::AgentOffline | Cause::AgentLost => {
             let first = queued.or(conversation.first_inbound_at).unwrap_or(conversation.opened_at);
             (conversation.why.clone().unwrap_or_default(), first, conversation.agent)
@@ -159,7 +159,8 @@ pub fn again(
     apply(ctx, plan, conversation, None, contact, None).map(drop)
 }
 
-/// Makes the decision and carries it out. True if an AI seat has the conversation now; `None` if it may not even wait.
+/// Makes the decision and carries it out. Returns true if an AI seat has the conversation now, and `None` if the
+/// conversation may not even wait.
 fn apply(
     ctx: &Ctx<'_>,
     plan: &Ready,
@@ -278,7 +279,7 @@ fn waiting_text(text: &str, standing: Standing) -> Option<String> {
     Some(text.replace("{position}", &standing.position.to_string()).replace("{minutes}", &minutes.max(1).to_string()))
 }
 
-/// How a contact enters a queue.
+/// The entry of a contact into a queue.
 struct Into<'a> {
     group: &'a GroupId,
     lane: &'a Lane,
@@ -350,7 +351,7 @@ fn claim(
     Ok(agents::claim(ctx.db, &claim)?)
 }
 
-/// What an agent is given.
+/// A contact for an agent.
 struct Given<'a> {
     at: Timestamp,
     group: &'a GroupId,
@@ -361,7 +362,7 @@ struct Given<'a> {
     entered: Timestamp,
 }
 
-/// True if the agent is an AI seat.
+/// Gives a contact to an agent. Returns true if the agent is an AI seat.
 fn give(
     ctx: &Ctx<'_>,
     plan: &Ready,
@@ -419,10 +420,10 @@ fn left_queue(ctx: &Ctx<'_>, group: &GroupId, conversation: &Conversation, waite
     Ok(queues::left(ctx.db, group, ctx.now(), pace.gap_ms, error_ms)?)
 }
 
-/// Gives a conversation to one agent, by a person's decision.
+/// Gives a conversation to one agent because a person decided so.
 ///
 /// # Errors
-/// There is no such agent, the agent is offline or has no capacity left for it, or the store fails.
+/// There is no such agent, the agent is offline or has no capacity left for it.
 pub fn to_agent(
     ctx: &Ctx<'_>,
     conversation: &Conversation,
@@ -454,7 +455,7 @@ pub fn to_agent(
 /// Gives back the capacity that a conversation took from an agent.
 ///
 /// # Errors
-/// No capacity was claimed, or the store fails.
+/// No capacity was claimed.
 pub fn release(ctx: &Ctx<'_>, conversation: &Conversation, agent: AgentId) -> Result<(), StepError> {
     let now = ctx.now();
     let load = agents::release(ctx.db, agent, conversation.units, &conversation.channel, now)?;
@@ -467,7 +468,7 @@ pub fn release(ctx: &Ctx<'_>, conversation: &Conversation, agent: AgentId) -> Re
 /// Takes a conversation from its agent, before it is placed again in the same transaction.
 ///
 /// # Errors
-/// No capacity was claimed, or the store fails.
+/// No capacity was claimed.
 pub fn take_back(ctx: &Ctx<'_>, conversation: &Conversation, agent: AgentId) -> Result<(), StepError> {
     placing::detach(ctx.db, conversation.id)?;
     release(ctx, conversation, agent)

@@ -1,4 +1,4 @@
-//! The routing plan in force, and putting a new one into force.
+//! The routing plan in force, and its replacement by a new one.
 
 use crate::store::{groups, plans};
 use warmline_kernel::ctx::{Ctx, StepError};
@@ -6,10 +6,10 @@ use warmline_model::{AgentId, EventBody};
 use warmline_routing::{Plan, Ready};
 use warmline_store::{StoreError, config, events, tokens};
 
-/// The plan in force; the empty plan, version 0, before the first one.
+/// The plan in force. Before the first one it is the empty plan, version 0.
 ///
 /// # Errors
-/// The store fails or holds a plan that cannot be read.
+/// The stored plan cannot be read.
 pub fn current(ctx: &Ctx<'_>) -> Result<Ready, StepError> {
     let Some((document, version)) = plans::latest(ctx.db)? else { return Ok(Ready::new(Plan::default(), 0)) };
     Ok(Ready::new(read(&document)?, version))
@@ -18,7 +18,7 @@ pub fn current(ctx: &Ctx<'_>) -> Result<Ready, StepError> {
 /// The plan in force, if `at_hand` is of another version.
 ///
 /// # Errors
-/// The store fails or holds a plan that cannot be read.
+/// The stored plan cannot be read.
 pub fn newer(ctx: &Ctx<'_>, at_hand: Option<&Ready>) -> Result<Option<Ready>, StepError> {
     let version = plans::version(ctx.db)?;
     if at_hand.is_some_and(|plan| plan.version() == version) {
@@ -30,7 +30,7 @@ pub fn newer(ctx: &Ctx<'_>, at_hand: Option<&Ready>) -> Result<Option<Ready>, St
 /// The plan with a version number.
 ///
 /// # Errors
-/// There is no such version, or the store fails.
+/// There is no such version.
 pub fn of_version(ctx: &Ctx<'_>, version: i64) -> Result<Plan, StepError> {
     read(&plans::get(ctx.db, version)?.ok_or(StepError::NotFound("version of the plan"))?)
 }
@@ -71,8 +71,8 @@ pub fn put(ctx: &Ctx<'_>, author: Option<AgentId>, plan: &Plan, base: Option<i64
     Ok(version)
 }
 
-/// Stores the plan's heartbeat seconds where every request can read them cheaply; the plan itself is too large for that. The
-/// tick calls this too, for plans that came into force before this document existed.
+/// Stores the plan's heartbeat seconds where every request can read them cheaply; the plan itself is too large for that.
+/// The tick calls this too, for plans that came into force before this document existed.
 pub fn keep_presence(ctx: &Ctx<'_>, plan: &Plan) -> Result<(), StepError> {
     let secs = plan.presence.heartbeat_secs.to_string();
     if config::get(ctx.db, tokens::HEARTBEAT)?.is_none_or(|(kept, _)| kept != secs) {

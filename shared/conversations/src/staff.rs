@@ -34,7 +34,7 @@ pub struct Duties {
     pub groups: BTreeMap<GroupId, u8>,
     /// Capacity.
     pub capacity: Units,
-    /// Serves VIP customers only.
+    /// Whether the agent serves VIP customers only.
     pub vip: bool,
     /// Skills and limits by channel.
     pub can: Can,
@@ -43,7 +43,7 @@ pub struct Duties {
 /// Adds a member of staff and returns the token, which is shown only this once.
 ///
 /// # Errors
-/// A group does not exist, or the store fails.
+/// A group does not exist.
 pub fn create(ctx: &Ctx<'_>, new: &NewAgent<'_>) -> Result<(AgentId, String), StepError> {
     check_groups(ctx, &new.can.groups)?;
     let now = ctx.now();
@@ -72,7 +72,7 @@ pub fn create(ctx: &Ctx<'_>, new: &NewAgent<'_>) -> Result<(AgentId, String), St
     Ok((id, token))
 }
 
-/// How long replaced tokens still work.
+/// The time for which replaced tokens still work.
 const GRACE_MS: i64 = 600_000;
 
 /// A token to make.
@@ -124,11 +124,11 @@ fn tell(ctx: &Ctx<'_>, agent: &Agent, groups: &BTreeMap<GroupId, u8>) -> Result<
     Ok(events::append(ctx.db, ctx.now(), None, &EventBody::AgentProfile(profile))?)
 }
 
-/// Changes an agent's name or duties. If the new capacity is below the present load, no conversation is taken away, and none
-/// is added until the load has fallen.
+/// Changes an agent's name or duties. If the new capacity is below the present load, no conversation is taken away, and
+/// none is added until the load has fallen.
 ///
 /// # Errors
-/// There is no such agent or group, or the store fails.
+/// There is no such agent or group.
 pub fn change(ctx: &Ctx<'_>, id: AgentId, name: Option<&str>, duties: &Duties) -> Result<(), StepError> {
     check_groups(ctx, &duties.groups)?;
     let mut agent = at_work(ctx, id)?;
@@ -145,7 +145,7 @@ pub fn change(ctx: &Ctx<'_>, id: AgentId, name: Option<&str>, duties: &Duties) -
 /// An agent's present duties.
 ///
 /// # Errors
-/// There is no such agent, or the store fails.
+/// There is no such agent.
 pub fn duties(ctx: &Ctx<'_>, id: AgentId) -> Result<Duties, StepError> {
     let agent = at_work(ctx, id)?;
     let groups = agents::groups_of(ctx.db, id)?.into_iter().map(|m| (m.group, m.level)).collect();
@@ -159,7 +159,7 @@ fn at_work(ctx: &Ctx<'_>, id: AgentId) -> Result<Agent, StepError> {
 /// Removes an agent. With `requeue`, the agent's conversations go back to the queues.
 ///
 /// # Errors
-/// There is no such agent; the agent holds conversations and `requeue` is false; or the store fails.
+/// There is no such agent; the agent holds conversations and `requeue` is false.
 pub fn remove(ctx: &Ctx<'_>, id: AgentId, requeue: bool) -> Result<(), StepError> {
     let agent = at_work(ctx, id)?;
     let held = in_hand(ctx, id)?;
@@ -187,10 +187,10 @@ fn in_hand(ctx: &Ctx<'_>, id: AgentId) -> Result<Vec<Conversation>, StepError> {
 }
 
 /// Sets an agent's presence. An available agent's free capacity is filled from the queues. When an agent goes offline,
-/// conversations that they have not accepted go back to their queues at their old places. Accepted ones stay with the agent.
-///
+/// conversations that they have not accepted go back to their queues at their old places. Accepted ones stay with the
+/// agent.
 /// # Errors
-/// There is no such agent, or the store fails.
+/// There is no such agent.
 pub fn set_state(ctx: &Ctx<'_>, id: AgentId, state: AgentState, reason: Option<&str>) -> Result<Agent, StepError> {
     let before = at_work(ctx, id)?;
     change_state(ctx, &before, state, reason)?;
@@ -220,8 +220,8 @@ fn change_state(ctx: &Ctx<'_>, before: &Agent, to: AgentState, reason: Option<&s
     Ok(())
 }
 
-/// An assigned conversation was not accepted in time. It goes back to the queue, and the agent's presence becomes `break`
-/// (小休), so that the next conversation does not wait in vain too.
+/// Handles an assigned conversation that was not accepted in time. It goes back to the queue, and the agent's presence
+/// becomes `break` (小休), so that the next conversation does not wait in vain too.
 pub(crate) fn accept_timed_out(ctx: &Ctx<'_>, conversation: &Conversation) -> Result<(), StepError> {
     let Some(agent) = conversation.agent else { return Ok(()) };
     if let Some(before) = agents::get(ctx.db, agent)?.filter(|a| a.state == AgentState::Available) {
@@ -230,8 +230,8 @@ pub(crate) fn accept_timed_out(ctx: &Ctx<'_>, conversation: &Conversation) -> Re
     put_back(ctx, &plan::current(ctx)?, conversation, agent, Cause::AcceptTimeout)
 }
 
-/// An agent gave no sign of life and becomes offline. Conversations that wait for an answer go back to the head of their
-/// queues. The others are kept for a while, in case the agent comes back.
+/// Handles an agent without a sign of life: the agent becomes offline. Conversations that wait for an answer go back to the
+/// head of their queues. The others are kept for a while, in case the agent comes back.
 pub(crate) fn lose(ctx: &Ctx<'_>, id: AgentId, since: Timestamp) -> Result<bool, StepError> {
     let Some(agent) = agents::get(ctx.db, id)?.filter(|a| a.state != AgentState::Offline) else { return Ok(false) };
     if agents::seen(ctx.db, id)?.is_none_or(|seen| seen >= since) {
@@ -246,7 +246,7 @@ pub(crate) fn lose(ctx: &Ctx<'_>, id: AgentId, since: Timestamp) -> Result<bool,
     Ok(true)
 }
 
-/// Puts back a conversation for which a lost agent did not return in time.
+/// Puts back a conversation whose lost agent did not return in time.
 pub(crate) fn give_up(ctx: &Ctx<'_>, conversation: &Conversation) -> Result<(), StepError> {
     let Some(agent) = conversation.agent else { return Ok(()) };
     put_back(ctx, &plan::current(ctx)?, conversation, agent, Cause::AgentLost)

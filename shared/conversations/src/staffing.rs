@@ -17,7 +17,7 @@ use warmline_store::{agents, events, immediate, leases};
 /// The longest forecast, in quarters of an hour: a day.
 pub const MOST_QUARTERS: u16 = 96;
 const LEASE: &str = "staffing";
-/// How often seats are moved.
+/// The pause between two moves of seats.
 const EVERY_MS: i64 = 60_000;
 /// Seats that are taken back at once.
 const BATCH: i64 = 256;
@@ -128,7 +128,7 @@ pub fn shift(ctx: &Ctx<'_>) -> Result<i64, StepError> {
     Ok(moved)
 }
 
-/// Gives an agent a home group, or takes it away; false if the agent no longer serves that group.
+/// Gives an agent a home group, or takes it away. Returns false if the agent no longer serves that group.
 fn settle(ctx: &Ctx<'_>, agent: AgentId, home: Option<&GroupId>) -> Result<bool, StepError> {
     let groups = agents::groups_of(ctx.db, agent)?;
     if home.is_some_and(|home| groups.iter().all(|m| m.group != *home)) || !staffing::mark(ctx.db, agent, ctx.now())? {

@@ -1,5 +1,5 @@
-//! Sixteen connections to one file that claim and give back at once: nobody is above capacity, nor above a channel's limit, at any
-//! moment.
+//! Sixteen connections to one file claim and give back at once. At no moment is an agent above capacity, or above a
+//! channel's limit.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -15,7 +15,7 @@ use warmline_store::{Db as _, StoreError, immediate, migrate};
 const THREADS: u8 = 16;
 const ROUNDS: u64 = 200;
 const AGENTS: u8 = 3;
-/// Conversations of each connection. Each is kept until its turn comes again, so that capacity is short all the time.
+/// The conversations of each connection. Each is kept until its turn comes again, so that capacity is short all the time.
 const HANDS: u8 = 4;
 const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
 
@@ -44,7 +44,7 @@ fn conversation(thread: u8, hand: u8) -> ConversationId {
     ConversationId::from_bytes(&[100 + HANDS * thread + hand; 16]).unwrap()
 }
 
-/// Until the lock is free: sixteen writers can make one wait longer than SQLite does by itself.
+/// Waits until the lock is free: with sixteen writers, one can wait longer than SQLite does by itself.
 fn patiently<T>(mut work: impl FnMut() -> Result<T, StoreError>) -> T {
     loop {
         match work() {
@@ -54,7 +54,7 @@ fn patiently<T>(mut work: impl FnMut() -> Result<T, StoreError>) -> T {
     }
 }
 
-/// Chats of one unit, mail of half a one, and calls that take all that is left and bear nothing but mail beside them.
+/// Chats of one unit, mail of half a unit, and calls that take all remaining capacity and may stand beside mail only.
 fn channel(hand: u8) -> Channel {
     Channel::new(["app", "email", "app", "phone"][usize::from(hand)]).unwrap()
 }
@@ -83,7 +83,7 @@ struct Tally {
 
 fn work(path: &Path, thread: u8, start: &Barrier) -> Tally {
     let db = NativeDb::open(path).unwrap();
-    // Durability is not what is looked at here.
+    // Durability is not tested here.
     db.execute("PRAGMA synchronous = OFF", &[]).unwrap();
     let group = GroupId::new("g").unwrap();
     let mail = [Channel::new("email").unwrap()];
@@ -104,12 +104,12 @@ fn work(path: &Path, thread: u8, start: &Barrier) -> Tally {
         if let Some(had) = held.remove(&hand) {
             give_back(hand, had);
         }
-        // Everybody sits idle now and then: else no call would ever find its seat without a chat.
+        // All connections pause now and then. Otherwise no call would ever find its seat without a chat.
         if round % 50 >= 40 {
             std::mem::take(&mut held).into_iter().for_each(|(hand, had)| give_back(hand, had));
         }
         let to = agent(1 + u8::try_from((round / 3 + u64::from(thread)) % u64::from(AGENTS)).unwrap());
-        // What is left is read before the claim, so it can be stale: the claim itself has to find out.
+        // The remaining capacity is read before the claim, so it can be stale. The claim itself has to find out.
         let (units, only_beside) = match channel.as_str() {
             "phone" => {
                 let seen = patiently(|| agents::get(&db, to)).unwrap();

@@ -1,6 +1,6 @@
-//! Session context: what a summary needs from a person's timeline, one digest for each message, in the key-value store. It
-//! saves opening and reading the same messages again. Losing it costs time and never changes a result: it says up to which
-//! message it reaches, later messages are read from the store, and without it all messages are.
+//! Session context: the part of a person's timeline that a summary needs, one digest for each message, in the key-value
+//! store. It saves opening and reading the same messages again. Losing it costs time and never changes a result. It says up
+//! to which message it reaches; later messages are read from the store, and without a context all messages are.
 
 use crate::store::people;
 use crate::summary::{Digest, LOOKED_AT};
@@ -23,8 +23,8 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    /// Whether the context can be continued: it reaches back as far as is asked for, and all its messages belong to
-    /// customers who are this person now.
+    /// Whether the context can be continued. It must reach back far enough, and all its messages must belong to customers
+    /// who are this person now.
     fn serves(&self, since: Timestamp, members: &BTreeSet<CustomerId>) -> bool {
         (self.since <= since || self.digests.len() > LOOKED_AT) && self.digests.iter().all(|d| members.contains(&d.customer))
     }
@@ -55,7 +55,7 @@ fn aad(person: CustomerId, until: i64) -> [u8; 31] {
     aad
 }
 
-/// A value is the instant of its end, in the clear, followed by the sealed context.
+/// A value begins with the instant of its end, in the clear. The sealed context follows.
 fn split(value: &[u8]) -> Option<(i64, &[u8])> {
     let (until, sealed) = value.split_first_chunk()?;
     Some((i64::from_be_bytes(*until), sealed))
@@ -72,7 +72,7 @@ fn key_of(ctx: &Ctx<'_>, person: CustomerId) -> Option<String> {
     key(ctx, random)
 }
 
-/// A stored value that has not ended. One that has ended is deleted.
+/// A stored value that has not ended. An ended value is deleted.
 fn get(ctx: &Ctx<'_>, key: &str) -> Option<Vec<u8>> {
     let value = ctx.kv.get(key)?;
     if split(&value).is_some_and(|(until, _)| until > ctx.now().millis()) {
@@ -111,7 +111,7 @@ pub(crate) fn save(ctx: &Ctx<'_>, person: CustomerId, context: &Context) {
 }
 
 /// Drops the contexts of the customer's person and of all customers merged with it. Call this before erasing a person or
-/// undoing a merge, while the store still knows who belongs together.
+/// undoing a merge, while the store still knows the person's customers.
 pub(crate) fn forget(ctx: &Ctx<'_>, customer: CustomerId) -> Result<(), StepError> {
     let mut all = vec![customer];
     if let Some(person) = people::person(ctx.db, customer)? {

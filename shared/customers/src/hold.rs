@@ -19,10 +19,10 @@ pub const REASONS: [(&str, &str); 4] = [
     ("court", "a legal hold (court) keeps what is stored of this customer; it has to be lifted first"),
 ];
 
-/// Fails if a hold covers a person, whose data must then not be removed.
+/// Fails if a hold covers a person. The person's data must then not be removed.
 ///
 /// # Errors
-/// The conflict `legal_hold`, which names the reason; or the store fails.
+/// The conflict `legal_hold`, which names the reason.
 pub fn check(ctx: &Ctx<'_>, person: CustomerId) -> Result<(), StepError> {
     let Some(hold) = holds::of_person(ctx.db, person)? else { return Ok(()) };
     let known = REASONS.iter().find(|(code, _)| *code == hold.reason);
@@ -33,7 +33,7 @@ pub fn check(ctx: &Ctx<'_>, person: CustomerId) -> Result<(), StepError> {
 /// Places a hold on a person, or changes it. Repeating the present hold changes nothing and is not logged again.
 ///
 /// # Errors
-/// The reason is none of [`REASONS`], or the store fails.
+/// The reason is none of [`REASONS`].
 pub fn place(
     ctx: &Ctx<'_>,
     actor: &Actor,
@@ -48,7 +48,7 @@ pub fn place(
     let hold = Hold { reason: reason.into(), reference: reference.map(str::to_owned), by: actor.agent, at: ctx.now() };
     let stands = holds::of_person(ctx.db, person)?
         .is_some_and(|h| (h.reason, h.reference) == (hold.reason.clone(), hold.reference.clone()));
-    // The hold is written even if it stands already: customers merged since then get it too.
+    // The hold is written even if it exists already, so that customers merged since then get it too.
     for member in people::members(ctx.db, person)? {
         holds::place(ctx.db, member.id, &hold)?;
     }
@@ -60,7 +60,7 @@ pub fn place(
     audit::append(ctx, actor, Action::PlaceHold, of)
 }
 
-/// Lifts a person's hold; does nothing if there is none.
+/// Lifts a person's hold. It does nothing if there is none.
 pub fn lift(ctx: &Ctx<'_>, actor: &Actor, person: CustomerId) -> Result<(), StepError> {
     let Some(hold) = holds::of_person(ctx.db, person)? else { return Ok(()) };
     for member in people::members(ctx.db, person)? {

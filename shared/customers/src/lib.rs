@@ -1,8 +1,8 @@
 //! Customers: one person across channels.
 //!
-//! * [`people`]: identities, identifiers and merges; [`touch`]: who may read, join and part persons;
-//! * [`timeline`]: all that was said with a person, on every channel; [`summary`]: what a colleague must know about it, with
-//!   its cache [`context`]; [`orders`]: the orders that a message names;
+//! * [`people`]: identities, identifiers and merges; [`touch`]: which staff may read, join and part persons;
+//! * [`timeline`]: a person's messages on every channel; [`summary`]: the summary for a colleague, with its cache
+//!   [`context`]; [`orders`]: the orders that a message names;
 //! * [`hold`]: legal holds;
 //! * [`store`]: their tables; [`api`]: their routes.
 //!

@@ -12,8 +12,8 @@ pub fn carries(channel: &Channel, what: Carries) -> bool {
     registry::capabilities(channel.as_str()).is_some_and(|c| c.carries == what)
 }
 
-/// The order that a message reports, with its status or with what happened. In an event of a marketplace's channel, the key
-/// is the order.
+/// The order that a message reports, with its status or its event. In an event of a marketplace's channel, the key is the
+/// order.
 pub fn told<'a>(channel: &Channel, content: &'a Content) -> Option<(&'a str, &'a str)> {
     match content {
         Content::OrderCard { order_id, status, .. } => Some((order_id, status.as_deref().unwrap_or_default())),

@@ -1,12 +1,12 @@
-//! One person across channels: what identifiers prove, merging customers, and undoing merges.
+//! One person across channels: the proof by identifiers, merging customers, and undoing merges.
 //!
 //! Each channel identity gets its own customer record. The customer's messages are sealed under the customer's own key, and
 //! replies go to that identity. A merge links two customer records and changes neither. A person is the set of customers
-//! that the merges connect, except those that were undone. A merge therefore costs the same whatever was written before,
-//! cannot send a reply elsewhere, and leaves nothing behind when it is undone.
+//! that the merges connect, without the undone ones. A merge therefore costs the same however much was written before,
+//! cannot send a reply elsewhere, and leaves no trace when it is undone.
 //!
-//! Merges never form a ring: two customers who are one person already are not joined again. Undoing a merge therefore always
-//! parts the customers that it joined.
+//! Merges never form a ring: two customers who are one person already are not joined again. Undoing a merge therefore
+//! always parts the customers that it joined.
 
 use crate::context;
 use crate::store::people::{self, HOLDERS, Identifier, Merge};
@@ -37,8 +37,8 @@ fn value_aad(lookup: &[u8; 16], customer: CustomerId) -> [u8; 32] {
     aad
 }
 
-/// Takes in the identifiers that a sender brings, and joins the customer with others whom they prove to be the same person.
-/// Most messages bring nothing new, and then this costs one hash.
+/// Takes in the identifiers that a sender brings, and joins the customer with others whom these prove to be the same
+/// person. Most messages bring nothing new, and then this costs one hash.
 pub fn learn(
     ctx: &Ctx<'_>,
     index: &BlindIndex,
@@ -96,7 +96,7 @@ pub fn add(
         source: source.to_owned(),
         at: ctx.now(),
     };
-    // It is not new, it proves nothing, or it proves nothing any more.
+    // It is known already, it is no proof, or it is distrusted.
     if !people::learn(ctx.db, &new)? || !known.strong || people::is_distrusted(ctx.db, &lookup)? {
         return Ok(false);
     }
@@ -110,7 +110,7 @@ pub fn add(
 /// Joins two customers into one person; `None` if they are one already.
 ///
 /// # Errors
-/// There is no such customer, or the store fails.
+/// There is no such customer.
 pub fn merge(
     ctx: &Ctx<'_>,
     a: CustomerId,
@@ -135,11 +135,11 @@ pub fn merge(
     Ok(Some(id))
 }
 
-/// Undoes a merge: both sides are again the persons they were without it. Its proof is distrusted from now on, here and
+/// Undoes a merge: both sides become the persons that they were without it. Its proof is distrusted from now on, here and
 /// elsewhere, so that the next message does not merge them again.
 ///
 /// # Errors
-/// There is no such merge, it is already undone, or the store fails.
+/// There is no such merge, it is already undone.
 pub fn unmerge(ctx: &Ctx<'_>, id: MergeId, by: Option<AgentId>) -> Result<(), StepError> {
     let merge = people::merge(ctx.db, id)?.ok_or(StepError::NotFound("merge"))?;
     let now = ctx.now();
@@ -156,7 +156,7 @@ pub fn unmerge(ctx: &Ctx<'_>, id: MergeId, by: Option<AgentId>) -> Result<(), St
     Ok(events::append(ctx.db, now, None, &EventBody::CustomerUnmerged { merge: id, one, other, agent: by })?)
 }
 
-/// Works out anew which customers are one person with this one, and which customer stands for the person.
+/// Computes again which customers are one person with this one, and which customer stands for the person.
 fn regroup(ctx: &Ctx<'_>, customer: CustomerId) -> Result<CustomerId, StepError> {
     let mut found = BTreeSet::from([customer]);
     let mut open = vec![customer];
@@ -173,8 +173,8 @@ fn regroup(ctx: &Ctx<'_>, customer: CustomerId) -> Result<CustomerId, StepError>
     Ok(person)
 }
 
-/// Stores the tags and own agent of all the person's customers with the customer that stands for the person. Messages read
-/// them there.
+/// Stores the tags and own agent of all the person's customers with the customer that stands for the person, where messages
+/// read them.
 fn summarise(ctx: &Ctx<'_>, person: CustomerId) -> Result<(), StepError> {
     let members = people::members(ctx.db, person)?;
     let mut tags: Vec<String> = Vec::new();
@@ -190,7 +190,7 @@ fn summarise(ctx: &Ctx<'_>, person: CustomerId) -> Result<(), StepError> {
 /// Adds tags to a customer.
 ///
 /// # Errors
-/// There is no such customer, or the store fails.
+/// There is no such customer.
 pub fn add_tags(ctx: &Ctx<'_>, customer: CustomerId, new: &[String]) -> Result<(), StepError> {
     let stored = customers::get(ctx.db, customer)?.ok_or(StepError::NotFound("customer"))?;
     let mut tags = stored.own_tags;
@@ -199,11 +199,11 @@ pub fn add_tags(ctx: &Ctx<'_>, customer: CustomerId, new: &[String]) -> Result<(
     summarise(ctx, stored.person)
 }
 
-/// Replaces a person's tags. The customer that stands for the person gets them all; the others keep those of their own that
-/// are among them.
+/// Replaces a person's tags. The customer that stands for the person gets them all. The others keep those of their own tags
+/// that are among them.
 ///
 /// # Errors
-/// There is no such customer, or the store fails.
+/// There is no such customer.
 pub(crate) fn set_tags(ctx: &Ctx<'_>, customer: CustomerId, tags: &[String]) -> Result<(), StepError> {
     let person = people::person(ctx.db, customer)?.ok_or(StepError::NotFound("customer"))?;
     for member in people::members(ctx.db, person)? {
@@ -216,7 +216,7 @@ pub(crate) fn set_tags(ctx: &Ctx<'_>, customer: CustomerId, tags: &[String]) -> 
 /// Gives a person an agent of their own, or none.
 ///
 /// # Errors
-/// There is no such customer, or the store fails.
+/// There is no such customer.
 pub(crate) fn set_owner(ctx: &Ctx<'_>, customer: CustomerId, owner: Option<AgentId>) -> Result<(), StepError> {
     let person = people::person(ctx.db, customer)?.ok_or(StepError::NotFound("customer"))?;
     for member in people::members(ctx.db, person)? {
@@ -247,20 +247,17 @@ pub fn identifiers(ctx: &Ctx<'_>, person: CustomerId) -> Result<Vec<Opened>, Ste
     Ok(all)
 }
 
-/// What an identity's channel says about its sender.
+/// The sender of an identity, as its channel describes them.
 ///
 /// # Errors
-/// There is no such identity, it does not open, or the store fails.
+/// There is no such identity, it does not open.
 pub fn sender(ctx: &Ctx<'_>, identity: IdentityId) -> Result<Sender, StepError> {
     let (sealed_sender, customer) = customers::sender(ctx.db, identity)?.ok_or(StepError::NotFound("identity"))?;
     sealed::open_sender(&sealed::customer_key(ctx, customer)?, identity, &sealed_sender)
 }
 
-/// The name of an identity: the one that staff corrected it to, or the channel's. `None` also if the customer was erased, or
-/// if the name was altered, which is reported to the log. Not for use within a transaction.
-///
-/// # Errors
-/// The store fails, or the customer's key does not open.
+/// The name of an identity: the name that staff corrected it to, or the channel's. `None` also if the customer was erased,
+/// or if the name was altered, which is reported to the log. Do not call it inside a transaction.
 pub fn name(ctx: &Ctx<'_>, identity: IdentityId) -> Result<Option<String>, StepError> {
     let Some((sealed_sender, customer)) = customers::sender(ctx.db, identity)? else { return Ok(None) };
     let key = match sealed::customer_key(ctx, customer) {
@@ -281,7 +278,7 @@ pub fn name(ctx: &Ctx<'_>, identity: IdentityId) -> Result<Option<String>, StepE
 /// Corrects the name of a person (PIPL article 46) on all channels; `None` goes back to the channels' names.
 ///
 /// # Errors
-/// There is no such customer, or the store fails.
+/// There is no such customer.
 pub(crate) fn set_name(ctx: &Ctx<'_>, person: CustomerId, name: Option<&str>) -> Result<(), StepError> {
     for member in people::members(ctx.db, person)? {
         let seal = |name| sealed::seal_corrected(ctx, &sealed::customer_key(ctx, member.id)?, member.id, name);
@@ -290,9 +287,9 @@ pub(crate) fn set_name(ctx: &Ctx<'_>, person: CustomerId, name: Option<&str>) ->
     Ok(())
 }
 
-/// Removes an identifier from a person; false if the person does not have it. If staff typed it, only the typed one is
-/// removed: a customer of the same person who has it from a channel may be its true owner. Merges that it proved stay until
-/// they are undone.
+/// Removes an identifier from a person. Returns false if the person does not have it. If staff typed it, only the typed one
+/// is removed: a customer of the same person who has it from a channel may be its true owner. Merges that it proved stay
+/// until they are undone.
 pub(crate) fn forget(ctx: &Ctx<'_>, index: &BlindIndex, person: CustomerId, known: &Known) -> Result<bool, StepError> {
     let (lookup, members) = (lookup(index, known), people::members(ctx.db, person)?);
     for forget in [people::forget_typed, people::forget] {
@@ -307,7 +304,7 @@ pub(crate) fn forget(ctx: &Ctx<'_>, index: &BlindIndex, person: CustomerId, know
     Ok(false)
 }
 
-/// The names of a person, each once. A name that does not open hides no other. Not for use within a transaction.
+/// The names of a person, each once. A name that does not open hides no other. Do not call it inside a transaction.
 pub fn names(ctx: &Ctx<'_>, person: CustomerId) -> Result<Vec<String>, StepError> {
     let mut names = Vec::new();
     for (identity, ..) in customers::identities(ctx.db, person)? {
@@ -329,8 +326,7 @@ pub fn merges(ctx: &Ctx<'_>, person: CustomerId) -> Result<Vec<Merge>, StepError
     Ok(all.into_values().collect())
 }
 
-/// Other persons who share an identifier with this one that does not prove them to be the same, each with the kinds of
-/// identifier.
+/// Other persons who share an identifier with this one that is no proof, each with the kinds of identifier.
 pub fn suggestions(ctx: &Ctx<'_>, person: CustomerId) -> Result<BTreeMap<CustomerId, BTreeSet<IdentifierKind>>, StepError> {
     let mut found: BTreeMap<CustomerId, BTreeSet<IdentifierKind>> = BTreeMap::new();
     for member in people::members(ctx.db, person)? {

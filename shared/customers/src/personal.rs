@@ -1,4 +1,4 @@
-//! What happens to what is stored of a customer when the law asks for it.
+//! The hooks for the personal data of customers: erasing, exporting and retention.
 
 use crate::store::erasures;
 use crate::{context, people};
@@ -12,7 +12,7 @@ pub(crate) const HOOKS: Hooks =
     Hooks { begin, erase: None, export, retain: Retain { days: &[], step: |_, _| Ok(Vec::new()) } };
 
 fn begin(ctx: &Ctx<'_>, erasing: &Erasing<'_>) -> Result<(), StepError> {
-    // The contexts are dropped while the person still has customers by which they are found.
+    // The contexts are dropped while the person can still be found by their customers.
     if let Some(first) = erasing.customers.first() {
         context::forget(ctx, *first)?;
     }
@@ -30,7 +30,7 @@ fn export(ctx: &Ctx<'_>, person: CustomerId, after: Option<&str>) -> Result<Opti
 struct Identity {
     channel: Channel,
     account: AccountId,
-    /// The person's id there, and what else the channel says about them.
+    /// The person's id there, and the channel's other data about them.
     sender: Option<warmline_model::Sender>,
 }
 
@@ -50,7 +50,7 @@ struct Customer {
     tags: Vec<String>,
     identities: Vec<Identity>,
     identifiers: Vec<Identifier>,
-    /// What the person agrees to now, and what they do not.
+    /// The person's present consent: given or withdrawn, by purpose.
     consents: Vec<Consent>,
 }
 

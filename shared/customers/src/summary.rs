@@ -1,5 +1,5 @@
-//! What a colleague who takes over a customer must know: who the customer is, what was asked, promised and is still open,
-//! the orders, and the mood. Every line is a sentence from a message and names that message; nothing is paraphrased.
+//! The summary for a colleague who takes over a customer: the questions, the promises, the open matters, the orders, and
+//! the mood. Every line is a sentence from a message and names that message; nothing is paraphrased.
 
 use crate::context::{self, Context};
 use crate::model::{Line, Order, Slot, Summary, Trend};
@@ -20,7 +20,7 @@ const SHOWN: usize = 8;
 /// How many of the customer's sentences count as recent.
 const LATELY: usize = 5;
 
-/// Sums up what was said with a person since an instant. If a context is stored, only messages newer than it are read. The
+/// Sums up the messages with a person since an instant. If a context is stored, only messages newer than it are read. The
 /// caller notes the access: see [`crate::touch::summary`].
 pub fn of(ctx: &Ctx<'_>, person: CustomerId, since: Timestamp) -> Result<Summary, StepError> {
     let kept = context::load(ctx, person, since)?;
@@ -49,7 +49,7 @@ pub fn of(ctx: &Ctx<'_>, person: CustomerId, since: Timestamp) -> Result<Summary
     Ok(told.summary)
 }
 
-/// What a sentence does.
+/// The effect of a sentence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Does {
     Asks,
@@ -100,7 +100,7 @@ impl Digest {
         };
         let Some(content) = content else { return digest };
         digest.order = orders::told(channel, content).map(|(order, status)| (order.to_owned(), status.to_owned()));
-        // Greetings and the like say nothing, and neither do notes between colleagues.
+        // Messages of the system (greetings and the like) add nothing, and neither do notes between colleagues.
         let silent = message.origin == Origin::System || matches!(content, Content::Note { .. });
         if !silent {
             digest.slots = orders::named(channel, content).map(str::to_owned).collect();
@@ -128,13 +128,13 @@ impl Digest {
     }
 }
 
-/// The state while messages are gone through, from the last one back.
+/// The state while messages are read, from the last one back.
 #[derive(Default)]
 struct Told {
     summary: Summary,
-    /// Conversations in which somebody answered later.
+    /// Conversations with a later answer.
     answered: BTreeSet<ConversationId>,
-    /// Conversations in which somebody said later that the matter is done.
+    /// Conversations in which a later message says that the matter is done.
     done: BTreeSet<ConversationId>,
     /// The number of the customer's sentences so far.
     lately: usize,

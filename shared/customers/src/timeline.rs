@@ -1,8 +1,8 @@
-//! All that was said with a person, on every channel, newest first.
+//! A person's messages on every channel, newest first.
 //!
 //! A customer has at most one open conversation, so each customer's messages are in order already: by conversation from the
 //! newest, and in each from its last message. A page merges one such sequence for each of the person's customers, and reads
-//! no more of each than it shows. The number of messages ever written does not matter.
+//! no more of each than it shows. Its cost does not depend on the number of messages ever written.
 
 use crate::store::people;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};

@@ -1,10 +1,11 @@
-//! Who may touch a person: read their messages, join them with another person, part them, and say who they are. Each step
-//! here writes its own audit entry, so that no caller can leave it out. The entry for a read is stored before the read.
+//! The rights of staff towards a person: to read their messages, join them with another person, part them, and correct
+//! their identity. Each step here writes its own audit entry, so that no caller can leave it out. The entry for a read is
+//! stored before the read.
 //!
 //! Supervisors may do all of this. An agent works with the persons whom they **serve**: those with whom they hold an open
-//! conversation, and those about whom a colleague has asked them. An agent cannot make themselves serve somebody: only
-//! routing, a colleague or a supervisor can. A merge shows an agent what both sides said. It therefore takes both sides, or
-//! one side and a suggestion that no member of staff made.
+//! conversation, and those about whom a colleague has asked them. Agents cannot make themselves serve a person: only
+//! routing, a colleague or a supervisor can. A merge shows an agent the messages of both sides. It therefore takes both
+//! sides, or one side and a suggestion that no member of staff made.
 
 use crate::model::Summary;
 use crate::store::people::{self as stored, HOLDERS};
@@ -23,7 +24,7 @@ fn person(ctx: &Ctx<'_>, customer: CustomerId) -> Result<CustomerId, StepError> 
     stored::person(ctx.db, customer)?.ok_or(MISSING)
 }
 
-/// Whether the actor may read what a person said: supervisors, and agents who serve the person.
+/// Whether the actor may read a person's messages: supervisors, and agents who serve the person.
 pub fn serves(ctx: &Ctx<'_>, actor: &Actor, person: CustomerId) -> Result<bool, StepError> {
     may(ctx, actor, person, stored::served_by)
 }
@@ -45,13 +46,13 @@ fn may(
 /// The customer's person, if the actor serves them.
 ///
 /// # Errors
-/// There is no such customer, or the actor does not serve them (both get the same answer); or the store fails.
+/// There is no such customer, or the actor does not serve them (both get the same answer).
 pub fn served(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId) -> Result<CustomerId, StepError> {
     let person = person(ctx, customer)?;
     if serves(ctx, actor, person)? { Ok(person) } else { Err(MISSING) }
 }
 
-/// The customer's person, if the actor may see who they are, masked. Supervisors and privacy officers see everybody. Agents
+/// The customer's person, if the actor may see the masked identity. Supervisors and privacy officers see everybody. Agents
 /// see the persons whom they serve and those of whom they may read a conversation.
 ///
 /// # Errors
@@ -68,8 +69,8 @@ pub fn seen(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId) -> Result<Custom
 }
 
 /// Whether two persons share an identifier that allows an agent's merge. Each side must have it from a channel or with
-/// proof, and no merge by it may have been undone. An identifier that staff typed without proof does not count: otherwise an
-/// agent could type a stranger's number and read the stranger's messages.
+/// proof, and no merge by it may have been undone. An identifier that staff typed without proof does not count: otherwise
+/// an agent could type a stranger's number and read the stranger's messages.
 fn suggested(ctx: &Ctx<'_>, one: CustomerId, other: CustomerId) -> Result<bool, StepError> {
     let told = |strong: bool, source: &str| strong || source != people::STAFF;
     for member in stored::members(ctx.db, one)? {
@@ -95,8 +96,9 @@ fn holds(ctx: &Ctx<'_>, actor: &Actor, person: CustomerId) -> Result<bool, StepE
 /// A member of staff states that two customers are one person.
 ///
 /// # Errors
-/// There is no such customer; or an agent talks with neither, or with one and nothing suggests the other. All of these get
-/// the same answer. Or they are one person already (`same_person`), or the store fails.
+/// - There is no such customer; or an agent talks with neither, or with one and nothing suggests the other. All of these
+///   get the same answer.
+/// - They are one person already (`same_person`).
 pub fn join(ctx: &Ctx<'_>, actor: &Actor, a: CustomerId, b: CustomerId) -> Result<MergeId, StepError> {
     let (one, other) = (person(ctx, a)?, person(ctx, b)?);
     let (holds_one, holds_other) = (holds(ctx, actor, one)?, holds(ctx, actor, other)?);
@@ -113,7 +115,7 @@ pub fn join(ctx: &Ctx<'_>, actor: &Actor, a: CustomerId, b: CustomerId) -> Resul
 /// A member of staff undoes one of a person's merges.
 ///
 /// # Errors
-/// There is no such customer or merge, or the actor does not serve the person; it is undone already; or the store fails.
+/// There is no such customer or merge, the actor does not serve the person, or the merge is undone already.
 pub fn part(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, merge: MergeId) -> Result<(), StepError> {
     let person = served(ctx, actor, customer)?;
     if !people::merges(ctx, person)?.iter().any(|m| m.id == merge) {
@@ -128,7 +130,7 @@ pub fn part(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, merge: MergeId) 
 /// agent it is a suggestion.
 ///
 /// # Errors
-/// There is no such customer, or the actor does not serve them; or the store fails.
+/// There is no such customer, or the actor does not serve them.
 pub fn identify(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, known: Known, verified: bool) -> Result<(), StepError> {
     served(ctx, actor, customer)?;
     let key = sealed::customer_key(ctx, customer)?;
@@ -141,7 +143,7 @@ pub fn identify(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, known: Known
 /// removed.
 ///
 /// # Errors
-/// There is no such customer, or they have no such identifier; or the store fails.
+/// There is no such customer, or they have no such identifier.
 pub fn forget_identifier(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, known: &Known) -> Result<(), StepError> {
     let person = person(ctx, customer)?;
     if !people::forget(ctx, &ctx.keys.index(), person, known)? {
@@ -153,7 +155,7 @@ pub fn forget_identifier(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, kno
 /// A member of staff corrects a person's name (PIPL article 46) on all channels; `None` goes back to the channels' names.
 ///
 /// # Errors
-/// There is no such customer, or the store fails.
+/// There is no such customer.
 pub fn rename(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, name: Option<&str>) -> Result<(), StepError> {
     let person = person(ctx, customer)?;
     people::set_name(ctx, person, name)?;
@@ -163,7 +165,7 @@ pub fn rename(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, name: Option<&
 /// A member of staff gives a person an agent of their own, or none.
 ///
 /// # Errors
-/// There is no such customer or agent, or the store fails.
+/// There is no such customer or agent.
 pub fn own(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, agent: Option<AgentId>) -> Result<(), StepError> {
     if let Some(agent) = agent
         && agents::get(ctx.db, agent)?.is_none_or(|a| a.removed_at.is_some())
@@ -177,7 +179,7 @@ pub fn own(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, agent: Option<Age
 /// A member of staff replaces a person's tags.
 ///
 /// # Errors
-/// There is no such customer, or the store fails.
+/// There is no such customer.
 pub fn tag(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, tags: &[String]) -> Result<(), StepError> {
     people::set_tags(ctx, customer, tags)?;
     append(ctx, actor, Action::Tag, customer)
@@ -216,7 +218,7 @@ pub struct Summed {
     pub summary: Summary,
 }
 
-/// What an agent who takes over a served person must know. `of` names the customer and, if there is one, the conversation
+/// The summary for an agent who takes over a served person. `of` names the customer and, if there is one, the conversation
 /// and the reason.
 ///
 /// # Errors
@@ -236,8 +238,8 @@ pub struct Unmasked {
     pub identifiers: Vec<people::Opened>,
 }
 
-/// Shows a person's names and identifiers without a mask. A privacy officer sees everybody's, because they answer for all
-/// stored data and talk with nobody. Others see the persons whom they serve.
+/// Shows a person's names and identifiers without a mask. Privacy officers see everybody's, because they answer for all
+/// stored data and talk with no customer. Others see the persons whom they serve.
 ///
 /// # Errors
 /// As for [`served`].

@@ -1,10 +1,10 @@
-//! From a bearer token to the actor who asks.
+//! Finds the actor of a request from its bearer token.
 //!
-//! Tokens are 256 random bits, so nobody finds one by guessing; but each guess costs us work. The sender of a request can
-//! write any address into its headers. Failures are therefore counted by something that cannot be chosen freely: by the hash
-//! of the presented token (which catches a token that is tried again and again), and all together. When there are many
-//! failures, an unknown token is answered 429 and nothing more is written. A known token is looked up first and passes
-//! whatever others do, so nobody can lock somebody else out.
+//! Tokens are 256 random bits, so nobody finds one by guessing, but each guess costs us work. The sender of a request
+//! can write any address into its headers. Failures are therefore counted by something that the sender cannot choose
+//! freely: by the hash of the presented token, which catches a token that is tried again and again, and all together.
+//! When there are many failures, an unknown token is answered with 429 and nothing more is written. A known token is
+//! looked up first and passes whatever others do, so nobody can lock somebody else out.
 
 use crate::message::Request;
 use crate::pace::{self, Limits};
@@ -18,11 +18,11 @@ use warmline_privacy::token_hash;
 use warmline_store::tokens::{self, Found};
 use warmline_store::{StoreError, agents, failures};
 
-/// The longest that an agent's sign of life may go without being noted again, in milliseconds.
+/// The longest time between two written signs of life of an agent, in milliseconds.
 const SEEN_MS: i64 = 10_000;
 
-/// The same if the plan takes agents for lost after `heartbeat_secs`: a quarter of that, at most [`SEEN_MS`]. The noted sign
-/// is then never so old that an agent who sends them in time is lost.
+/// The same, where the plan counts agents as lost after `heartbeat_secs`: a quarter of that time, at most [`SEEN_MS`].
+/// The noted sign of life is then never so old that an agent who sends them in time counts as lost.
 fn seen_ms(heartbeat_secs: Option<i64>) -> i64 {
     heartbeat_secs.filter(|secs| *secs > 0).map_or(SEEN_MS, |secs| (secs.saturating_mul(1_000) / 4).min(SEEN_MS))
 }
@@ -32,7 +32,7 @@ const MOST_ALIKE: i64 = 64;
 /// The most failures in a minute altogether.
 const MOST: i64 = 1_024;
 
-/// The claim of a request to a route: the token and the route's access. An answer that goes on (a stream) keeps it, and asks again.
+/// The claim of a request to a route: the token and the route's access. A stream keeps it, and checks it again.
 #[derive(Clone)]
 pub struct Admission {
     access: Access,
@@ -47,18 +47,20 @@ impl Admission {
     }
 }
 
-/// Finds out who sends the request: the administrator of the configuration, or the owner of a stored token. The route's
-/// roles and the token's scopes must allow the request, and the token must keep its rate. Administrators may do everything.
+/// Finds the sender of the request: the administrator of the configuration, or the owner of a stored token. The route's
+/// roles and the token's scopes must allow the request, and the token must keep its rate. Administrators may do
+/// everything.
 ///
 /// # Errors
-/// No token or an unknown one (401); a token that failed too often or sends too much (429); a token that may not do this
-/// (403).
+/// - 401: there is no token, or it is unknown.
+/// - 429: the token failed too often or sends too much.
+/// - 403: the token may not do this.
 pub fn admit(ctx: &Ctx<'_>, admission: &Admission) -> Result<Actor, Problem> {
     who(ctx, admission, true)
 }
 
-/// The same for an answer that goes on and was counted when it began: a stream checks again whether its token is still
-/// admitted.
+/// The same for an answer that continues and was counted when it began: a stream checks again whether its token is
+/// still admitted.
 ///
 /// # Errors
 /// As for [`admit`], except for the rate.
@@ -106,8 +108,8 @@ fn who(ctx: &Ctx<'_>, admission: &Admission, counts: bool) -> Result<Actor, Prob
     Ok(Actor { agent: Some(found.agent), role: found.role })
 }
 
-/// Counts a request towards its token's rate. AI seats are the brand's own programs, which answer thousands of customers at
-/// once; they have no rate.
+/// Counts a request towards its token's rate. AI seats are the brand's own programs, which answer thousands of
+/// customers at once. They have no rate.
 fn keep_pace(ctx: &Ctx<'_>, hash: &[u8; 32], found: &Found) -> Result<(), Problem> {
     let limits = match &found.limits {
         Some(text) => serde_json::from_str(text).map_err(|_| Problem::from(StoreError::Shape(8)))?,
@@ -126,7 +128,7 @@ fn keep_pace(ctx: &Ctx<'_>, hash: &[u8; 32], found: &Found) -> Result<(), Proble
     Ok(())
 }
 
-/// The answer to a refused token. One failure in [`pace::STEP`] is written, as with requests.
+/// The answer to a refused token. As with requests, one failure in [`pace::STEP`] is written.
 fn refused(ctx: &Ctx<'_>, hash: &[u8; 32], code: &'static str, detail: &'static str) -> Problem {
     let (now, [first, ..]) = (ctx.now(), *hash);
     let slots = [(i64::from(first), MOST_ALIKE), (failures::ALL, MOST)];
@@ -141,7 +143,7 @@ fn refused(ctx: &Ctx<'_>, hash: &[u8; 32], code: &'static str, detail: &'static 
         }
         Ok(false)
     };
-    // The count only protects against floods. If it fails, the token is refused all the same.
+    // The count only protects against floods. If it fails, the token is still refused.
     if count().unwrap_or(false) {
         let seconds = u32::try_from(60 - now.secs().rem_euclid(60)).unwrap_or(60);
         let detail =

@@ -12,7 +12,7 @@ use serde_json::Value;
 use warmline_channels::names;
 use warmline_model::Content;
 
-/// A body's text and its values, checked as above.
+/// A body's text and its values, after the checks of this module.
 ///
 /// # Errors
 /// 415 if the body claims not to be JSON or is encoded; 400 if it is not JSON; 422 `duplicate_key` and `bad_character`, with
@@ -59,7 +59,7 @@ fn media_type(request: &Request) -> Result<(), Problem> {
 /// Reads a JSON body as a type.
 ///
 /// # Errors
-/// As for [`checked`], and 422 if it does not fit the type.
+/// The errors of [`checked`], and 422 if the body does not fit the type.
 pub fn read<T: DeserializeOwned>(request: &Request) -> Result<T, Problem> {
     let (_, value) = checked(request)?;
     shape(value)
@@ -68,23 +68,24 @@ pub fn read<T: DeserializeOwned>(request: &Request) -> Result<T, Problem> {
 /// Reads checked values as a type.
 ///
 /// # Errors
-/// They do not fit the type.
+/// The values do not fit the type.
 pub fn shape<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
     serde_path_to_error::deserialize(shaped::Shaped(value)).map_err(|e| {
         let (field, detail) = explained(&e.inner().to_string());
-        // If the error names no field, the field is where the reader stopped.
+        // If the error names no field, the field is the place where the reader stopped.
         let at = || Some(e.path().to_string()).filter(|path| path != "." && path.len() <= 200);
         Problem { field: field.or_else(at), ..Problem::new(422, "invalid_body", detail) }
     })
 }
 
-/// Explains a reader's error without repeating the body's own words. For an unknown field, it gives the field's name and the
+/// Explains a reader's error without repeating the body's own words. For an unknown field, it names the field and the
 /// known ones. For a value outside a list, it gives the list.
 pub fn explained(text: &str) -> (Option<String>, String) {
     if let Some(name) = text.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`')) {
         return (Some(name.to_owned()), text.to_owned());
     }
-    // The word from the body comes first and can be anything. The text after the last occurrence of this marker is ours.
+    // The word from the body comes first and can be anything. The text after the last occurrence of this marker is our
+    // own.
     let parts = |kind: &str| text.strip_prefix(kind)?.rsplit_once("`, expected ");
     if let Some((wrong, right)) = parts("unknown field `") {
         let right: Vec<&str> = right.split('`').skip(1).step_by(2).collect();

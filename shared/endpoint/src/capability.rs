@@ -1,6 +1,7 @@
-//! A capability: one subject of the product with its tables, routes, follower of the event log, and duties. Its crate exports
-//! one [`Capability`], and `warmline-app` lists it. The migrator, the dispatch, the tick, the OpenAPI description, erasing,
-//! exporting, retention and the metrics go through that list, and no other list of the product names a capability.
+//! A capability: one subject of the product with its tables, routes, follower of the event log, and duties. Its crate
+//! exports one [`Capability`], and `warmline-app` lists it. The migrator, the dispatch, the tick, the OpenAPI
+//! description, erasing, exporting, retention and the metrics use that list. No other list of the product names a
+//! capability.
 
 use crate::route::Route;
 use warmline_kernel::installed::ReadGauges;
@@ -8,7 +9,7 @@ use warmline_kernel::personal::{Counts, Personal};
 use warmline_kernel::{Ctx, StepError};
 use warmline_model::{Figure, Timestamp};
 
-/// What one capability consists of. Every field must be given, so that none is forgotten.
+/// The parts of one capability. Every field must be given, so that none is forgotten.
 pub struct Capability {
     /// Its name: the prefix of its events, and the name of its migrations.
     pub name: &'static str,
@@ -17,15 +18,15 @@ pub struct Capability {
     pub migrations: &'static [&'static str],
     /// Its routes, resource by resource.
     pub routes: &'static [&'static [Route]],
-    /// What it does with each event of the log.
+    /// Its follower of the event log, if it has one.
     pub follower: Option<Follower>,
-    /// What it does because time passes. The tick runs these in order; each is bounded and idempotent.
+    /// Its steps of the tick. The tick runs them in order; each is bounded and idempotent.
     pub due: &'static [Due],
-    /// What it does with personal data.
+    /// Its hooks for personal data.
     pub personal: Personal,
-    /// What it counts from its own events.
+    /// The figures that it counts from its own events.
     pub figures: &'static [Figure],
-    /// What is true of it now.
+    /// Its present gauges.
     pub gauges: ReadGauges,
 }
 
@@ -41,7 +42,7 @@ pub struct Follower {
     pub step: Follow,
 }
 
-/// Handles the next events; true if more wait.
+/// Handles the next events. Returns true if more wait.
 pub type Follow = fn(&Ctx<'_>) -> Result<bool, StepError>;
 
 /// Lets a follower handle events until none waits, or until an instant. True if more wait.
@@ -62,6 +63,6 @@ pub fn follow(ctx: &Ctx<'_>, step: Follow, until: Timestamp) -> Result<bool, Ste
 pub struct Due {
     /// Its name.
     pub name: &'static str,
-    /// Does a bounded part of what is due, and says what it did.
+    /// Does a bounded part of the due work, and returns its counts.
     pub step: fn(&Ctx<'_>) -> Result<Counts, StepError>,
 }

@@ -15,8 +15,8 @@ use warmline_store::immediate;
 /// back.
 ///
 /// # Errors
-/// The key is malformed or was used for another request, or `effect` fails. In the last case nothing is kept, and a retry
-/// tries again.
+/// The key is malformed or was used for another request, or `effect` fails. If `effect` fails, nothing is kept, and a
+/// retry tries again.
 pub fn once(
     ctx: &Ctx<'_>,
     actor: &Actor,
@@ -63,7 +63,7 @@ fn open(ctx: &Ctx<'_>, aad: &[u8], kept: &[u8]) -> Result<Vec<u8>, Problem> {
     match opened {
         Some(Err(StepError::Store(e))) => Err(e.into()),
         Some(Ok(body)) => Ok(body),
-        // Somebody was erased meanwhile. The kept answers went too, since they may contain that person's data.
+        // A person was erased meanwhile. The kept answers went too, since they may contain that person's data.
         _ => {
             let detail = "this request was done before; its answer is not kept any more: read what it changed";
             Err(Problem::new(409, "answer_gone", detail))
@@ -81,7 +81,7 @@ fn digest(ctx: &Ctx<'_>, request: &Request) -> Vec<u8> {
     ctx.keys.index().of_bytes("idempotency", &parts(request)).to_vec()
 }
 
-/// The digest as the previous release stored it. Such rows live for a day.
+/// The digest as the previous release stored it. Such rows last a day.
 fn plain_digest(request: &Request) -> Vec<u8> {
     let mut hash = Sha256::new();
     for part in parts(request) {

@@ -1,11 +1,11 @@
-//! What all HTTP interfaces of Warmline share.
+//! The common ground of all HTTP interfaces of Warmline.
 //!
 //! * [`message`]: a request and a response as plain values;
 //! * [`problem`]: the one mapping from errors to RFC 9457 problem+json;
 //! * [`auth`]: from bearer tokens to actors; [`pace`]: how many requests a token may send;
-//! * [`route`]: what is served where, to whom and by which function, and the dispatch; [`sse`]: server-sent events;
+//! * [`route`]: the path, access and function of each route, and the dispatch; [`sse`]: server-sent events;
 //! * [`page`]: limits, cursors, and lists that come in pages; [`body`]: from the text of a body to values;
-//! * [`capability`]: what a capability consists of;
+//! * [`capability`]: the parts of a capability;
 //! * [`idempotency`]: a repeated `Idempotency-Key` gets the same answer and one effect.
 
 pub mod auth;

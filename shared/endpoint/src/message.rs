@@ -3,7 +3,7 @@
 use crate::problem::Problem;
 use serde::Serialize;
 
-/// A request. Its body was read whole and is within the limit.
+/// A request. Its body was read in full and is within the limit.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// Method.
@@ -39,7 +39,8 @@ impl Request {
         form_urlencoded::parse(self.query.as_bytes()).filter(move |(k, _)| k == name).map(|(_, v)| v.into_owned())
     }
 
-    /// Refuses a compressed or otherwise encoded body: signatures cover the plain bytes, and parsers read them.
+    /// Refuses a compressed or otherwise encoded body: signatures cover the plain bytes, and parsers read the plain
+    /// bytes.
     ///
     /// # Errors
     /// `Content-Encoding` names a coding other than `identity`.
@@ -85,7 +86,8 @@ impl Response {
     pub fn json(status: u16, body: &impl Serialize) -> Self {
         match serde_json::to_vec(body) {
             Ok(body) => Self { status, headers: Vec::new(), content_type: "application/json", body },
-            // Only a map whose keys are not text, or a `Serialize` that fails, comes here. Our types have neither.
+            // Serialising fails only for a map whose keys are not text, or in a `Serialize` that fails. Our types have
+            // neither.
             Err(_) => crate::Problem::internal().into(),
         }
     }
@@ -100,14 +102,14 @@ impl Response {
         Self::text(status, "text/plain; charset=utf-8", "")
     }
 
-    /// Adds the headers of an API answer: it is not a page, no page may frame it, and its address is sent to nobody.
-    /// `Cache-Control: no-store` and `nosniff` are set on every response elsewhere.
+    /// Adds the headers of an API answer. It is not a page, no page may frame it, and browsers send its address to
+    /// nobody. `Cache-Control: no-store` and `nosniff` are set on every response elsewhere.
     pub fn secured(mut self) -> Self {
         self.headers.extend(SECURITY.map(|(name, value)| (name, value.to_owned())));
         self
     }
 
-    /// With one more header.
+    /// Adds one more header.
     pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self

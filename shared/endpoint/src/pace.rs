@@ -1,9 +1,9 @@
 //! How many requests a token may send.
 //!
-//! A write for each request would cost more than most requests do. One request in [`STEP`], chosen at random, is therefore
-//! written and counts for all of them. The other requests read only what is read about a token anyway. Over time this is
-//! exact. For a burst of n requests the count is off by `√(n · (STEP − 1))` (one standard deviation: 37 of 200), and
-//! requests under way at the same moment do not see each other.
+//! A write for each request would cost more than most requests do. One request in [`STEP`], chosen at random, is
+//! therefore written and counts for all of them. The other requests need no read beyond the look-up of their token.
+//! Over time this is exact. For a burst of n requests the count is off by `√(n · (STEP − 1))` (one standard deviation:
+//! 37 of 200), and requests under way at the same moment do not see each other.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -11,10 +11,10 @@ use warmline_model::{Rng, Timestamp};
 
 /// The name of the document in the configuration.
 pub const SETTINGS: &str = "limits";
-/// One request in so many is written. A divisor of 256.
+/// One request in this many is written. It divides 256.
 pub const STEP: i64 = 8;
 
-/// What a token may send.
+/// The rate of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
@@ -38,8 +38,8 @@ impl Limits {
         (0..=1_000).contains(&self.requests_per_second) && (50..=100_000).contains(&self.burst)
     }
 
-    /// The seconds that a token has to wait; `None` if it need not. `paced_to` is the instant up to which its requests have
-    /// used its rate.
+    /// The seconds for which a token has to wait; `None` if it need not. `paced_to` is the instant up to which its
+    /// requests have used its rate.
     pub fn wait(&self, paced_to: Timestamp, now: Timestamp) -> Option<u32> {
         if self.requests_per_second == 0 {
             return None;
@@ -75,7 +75,7 @@ mod tests {
         }
     }
 
-    /// Requests let through if one comes every `every_ms` milliseconds for `seconds` seconds.
+    /// The requests let through if one comes every `every_ms` milliseconds for `seconds` seconds.
     fn let_through(limits: Limits, every_ms: usize, seconds: i64) -> i64 {
         let (rng, mut paced_to, mut passed) = (Mixed(std::cell::Cell::new(7)), 0i64, 0);
         for ms in (0..seconds * 1000).step_by(every_ms) {

@@ -11,13 +11,13 @@ pub const DEFAULT_LIMIT: i64 = 50;
 /// The most items on a page.
 pub const MAX_LIMIT: i64 = 200;
 
-/// The longest value of a parameter: a list of many ids fits.
+/// The longest value of a parameter. A list of many ids fits.
 const LONGEST: usize = 8_192;
 
 /// A parameter of the query.
 ///
 /// # Errors
-/// It is given twice, so that readers would disagree about its value, or it is far too long.
+/// The parameter is given twice, so that readers would disagree about its value, or it is far too long.
 pub fn param(request: &Request, name: &str) -> Result<Option<String>, Problem> {
     let mut values = request.params(name);
     let first = values.next();
@@ -34,7 +34,7 @@ pub fn param(request: &Request, name: &str) -> Result<Option<String>, Problem> {
 /// The `limit` parameter, at most `max`.
 ///
 /// # Errors
-/// It is not a number from 1 to `max`, or it is given twice.
+/// The value is not a number from 1 to `max`, or the parameter is given twice.
 pub fn limit(request: &Request, default: i64, max: i64) -> Result<i64, Problem> {
     match param(request, "limit")? {
         None => Ok(default),
@@ -48,7 +48,7 @@ pub fn limit(request: &Request, default: i64, max: i64) -> Result<i64, Problem> 
 /// The `after` parameter.
 ///
 /// # Errors
-/// It is not a cursor that this list gave out, or it is given twice.
+/// The value is not a cursor that this list gave out, or the parameter is given twice.
 pub fn after<T: FromStr>(request: &Request) -> Result<Option<T>, Problem> {
     match param(request, "after")?.filter(|t| !t.is_empty()) {
         None => Ok(None),
@@ -59,7 +59,7 @@ pub fn after<T: FromStr>(request: &Request) -> Result<Option<T>, Problem> {
     }
 }
 
-/// A parameter of a type: `None` if it is not given. An empty value is not valid unless `parse` takes it.
+/// A parameter of a type; `None` if it is not given. An empty value is not valid unless `parse` takes it.
 ///
 /// # Errors
 /// The value is not valid.

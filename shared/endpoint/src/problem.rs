@@ -19,23 +19,23 @@ pub struct Problem {
     pub title: &'static str,
     /// The HTTP status.
     pub status: u16,
-    /// Stable code: what programs compare.
+    /// The stable code, which programs compare.
     pub code: &'static str,
-    /// What is wrong and what to do.
+    /// The fault, and the advice to the caller.
     pub detail: String,
-    /// The field it is about.
+    /// The field that it is about, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
-    /// The customers it is about.
+    /// The customers that it is about.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub customers: Vec<CustomerId>,
-    /// The methods that the path takes, where it is about the method.
+    /// The methods that the path accepts, if the method was the fault.
     #[serde(skip)]
     pub allow: Option<String>,
     /// Seconds after which trying again makes sense.
     #[serde(skip)]
     pub retry_after: Option<u32>,
-    /// What goes to the log, once, at the boundary; never to the caller.
+    /// The text for the log. It is logged once, at the boundary, and never sent to the caller.
     #[serde(skip)]
     pub internal: Option<String>,
 }

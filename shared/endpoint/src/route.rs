@@ -1,5 +1,5 @@
-//! Routes: what is served where, to whom, and by which function. Nothing about a route is derived from its path. Its row
-//! states the roles and the token scope that may use it.
+//! Routes: the path, access and function of everything that is served. Nothing about a route is derived from its path.
+//! Its row states the roles and the token scope that may use it.
 //!
 //! Each resource keeps its rows next to its handlers, in a `const ROUTES`. Requests are dispatched from these rows, and the
 //! OpenAPI description is made from them.
@@ -17,17 +17,18 @@ use warmline_kernel::{Ctx, StepError};
 use warmline_model::{Channel, Role, Scope};
 use warmline_store::immediate;
 
-/// Channels whose adapters have something to deliver, to be told after the answer was sent.
+/// The channels whose adapters have something to deliver. They are woken after the answer was sent.
 pub type Wake = Vec<Channel>;
 
-/// Parameters of the query: name and meaning.
+/// The parameters of the query: name and meaning.
 pub type Query = &'static [(&'static str, &'static str)];
 
 /// A function that returns the schema of a type.
 pub type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
 
-/// The schema of a type. Components describe nothing: the description that they serve was written from the routes before
-/// they were built. In them a route's schema is therefore empty, so that they do not carry the schema of every type.
+/// The schema of a type. The description of the API is written from the routes before the components are built, and
+/// components serve that file. In a component a route's schema is therefore empty, so that it does not carry the schema
+/// of every type.
 pub fn schema<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
     if cfg!(target_family = "wasm") { Schema::default() } else { generator.subschema_for::<T>() }
 }
@@ -60,11 +61,11 @@ pub const STAFF_AND_PRIVACY: &[Role] = &[Role::Supervisor, Role::Agent, Role::Pr
 pub struct Call<'a> {
     /// The step context.
     pub ctx: Ctx<'a>,
-    /// Who asks. Public routes have no agent here.
+    /// The sender of the request. Public routes have no agent here.
     pub actor: Actor,
     /// The request.
     pub request: &'a Request,
-    /// How the actor was admitted, for an answer that goes on (a stream).
+    /// The admission of the actor, for an answer that continues (a stream).
     pub admission: Admission,
     params: Vec<&'a str>,
     wake: RefCell<Wake>,
@@ -79,7 +80,7 @@ impl Call<'_> {
     /// A named part of the path, as an id. A malformed id is answered like an unknown one (404).
     ///
     /// # Errors
-    /// It is malformed.
+    /// The id is malformed.
     pub fn id<T: FromStr>(&self, i: usize, what: &'static str) -> Result<T, Problem> {
         self.param(i).parse().map_err(|_| StepError::NotFound(what).into())
     }
@@ -90,7 +91,7 @@ impl Call<'_> {
     }
 }
 
-/// Who may use a route.
+/// The callers who may use a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     /// Everybody, without a token.
@@ -129,7 +130,7 @@ pub type Whole = fn(&Call<'_>) -> Result<Response, Problem>;
 /// A handler whose answer may also be produced while it is sent, or come from other components (see [`Reply`]).
 pub type Open = fn(&Call<'_>) -> Result<Reply, Problem>;
 
-/// How a route is served.
+/// The way in which a route is served.
 #[derive(Clone, Copy)]
 pub enum Handler {
     /// By this function. If the route changes something, it runs in one transaction.
@@ -140,7 +141,7 @@ pub enum Handler {
     Open(Open),
 }
 
-/// What a route answers with.
+/// The kind of a route's answer.
 #[derive(Clone, Copy)]
 pub enum Answer {
     /// JSON with that schema.
@@ -156,19 +157,19 @@ pub struct Route {
     pub verb: Verb,
     /// Path, with `{names}`.
     pub path: &'static str,
-    /// What it does.
+    /// A summary of its effect, for the description.
     pub summary: &'static str,
     /// Query parameters.
     pub query: Query,
-    /// Who may use it.
+    /// The callers who may use it.
     pub access: Access,
     /// The schema of its body, if it takes one.
     pub takes: Option<SchemaOf>,
     /// Status of success.
     pub status: u16,
-    /// What it answers with.
+    /// The kind of its answer.
     pub answer: Answer,
-    /// How it is served.
+    /// The way in which it is served.
     pub handler: Handler,
     /// The component that serves it.
     pub component: &'static str,
@@ -176,7 +177,7 @@ pub struct Route {
     pub refuses: &'static [(u16, &'static str)],
     /// Whether it sends something to a customer.
     pub replies: bool,
-    /// The part of it that agents may use, in the words shown in brackets; empty: all of it.
+    /// The part of the route that agents may use, as the description shows it in brackets. Empty: all of it.
     pub agents: &'static str,
 }
 
@@ -250,7 +251,7 @@ impl Route {
         Self { replies: true, ..self }
     }
 
-    /// Limits agents to that part of it. The handler enforces this.
+    /// Limits agents to the named part of the route. The handler enforces this.
     pub const fn agents(self, agents: &'static str) -> Self {
         Self { agents, ..self }
     }
@@ -269,13 +270,14 @@ impl Route {
     }
 }
 
-/// An answer.
+/// The answer of a handler.
 pub enum Reply {
-    /// A complete one.
+    /// A complete answer.
     Whole(Response),
-    /// One that is produced while it is sent.
+    /// An answer that is produced while it is sent.
     Pieces(Box<dyn Pieces>),
-    /// Calls of other components at private paths, as pairs of component and path. The answer says which of them answered.
+    /// Calls of other components at private paths, as pairs of component and path. The answer lists the components that
+    /// answered.
     Calls(Vec<(String, &'static str)>),
     /// The answer of a channel's adapter at a private path.
     Relay {
@@ -297,14 +299,14 @@ impl From<Response> for Reply {
 pub enum Piece {
     /// Bytes.
     Bytes(Vec<u8>),
-    /// Nothing now; ask again after so many milliseconds.
+    /// Nothing now. Ask again after this many milliseconds.
     Wait(u64),
     /// The answer is complete.
     End,
 }
 
-/// An answer that is produced while it is sent, with status 200. If it cannot be finished, it breaks off, so that nobody
-/// takes it for complete.
+/// An answer that is produced while it is sent, with status 200. If it cannot be finished, it breaks off, so that
+/// nobody takes it for complete.
 pub trait Pieces {
     /// Its headers.
     fn headers(&self) -> Vec<(&'static str, &'static str)>;
@@ -312,11 +314,11 @@ pub trait Pieces {
     /// The next part.
     ///
     /// # Errors
-    /// The answer cannot go on.
+    /// The answer cannot continue.
     fn next(&mut self, ctx: &Ctx<'_>) -> Result<Piece, Problem>;
 }
 
-/// The parts of `path` at the pattern's names; `None` if the path does not fit.
+/// The parts of `path` that stand at the pattern's names; `None` if the path does not fit.
 fn fit<'p>(pattern: &str, path: &'p str) -> Option<Vec<&'p str>> {
     let (mut names, mut rest) = (Vec::new(), path.split('/'));
     for part in pattern.split('/') {
@@ -333,8 +335,8 @@ fn fit<'p>(pattern: &str, path: &'p str) -> Option<Vec<&'p str>> {
     rest.next().is_none().then_some(names)
 }
 
-/// Answers a request to a component from its routes, and returns the channels to wake after the answer was sent. `routes`
-/// may include other components' routes: for their paths, the component answers which methods they accept.
+/// Answers a request to a component from its routes, and returns the channels to wake after the answer was sent.
+/// `routes` may include other components' routes. For their paths, the answer lists the accepted methods.
 pub fn dispatch<'r>(
     ctx: &Ctx<'_>,
     admin_token: &str,
@@ -362,9 +364,9 @@ pub fn dispatch<'r>(
     (result, wake)
 }
 
-/// Refuses a query parameter that is unknown, or that readers would take differently: a filter with a typing error in its
-/// name would filter nothing. Public routes accept unknown parameters, because some of the machines that call them add one
-/// against caches.
+/// Refuses a query parameter that is unknown or given twice: a filter with a typing error in its name would filter
+/// nothing. Public routes accept unknown parameters, because some of the machines that call them add one against
+/// caches.
 fn parameters(route: &Route, request: &Request) -> Result<(), Problem> {
     let known: Vec<&str> = route.query.iter().map(|(name, _)| *name).collect();
     for name in request.param_names() {

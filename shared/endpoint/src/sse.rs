@@ -1,4 +1,4 @@
-//! Server-sent events, in the format of the HTML standard, and the streams that go on with them.
+//! Server-sent events, in the format of the HTML standard, and the streams that carry them.
 
 use crate::problem::Problem;
 use crate::route::{Piece, Pieces};
@@ -24,23 +24,24 @@ pub fn event_of(kind: &str, data: &str) -> String {
     format!("event: {kind}\n{}", event(None, data))
 }
 
-/// A comment. It keeps the connection open, and a failed write reveals a client that is gone.
+/// A comment. It keeps the connection open, and a failed write reveals that the client is gone.
 pub fn comment(text: &str) -> String {
     format!(": {text}\n\n")
 }
 
-/// How long a stream lasts before the client has to connect again: less than the platforms' limit of 30 s for a request.
+/// The milliseconds after which a stream ends and the client has to connect again: less than the platforms' limit of 30
+/// s for a request.
 const STREAM_MS: i64 = 25_000;
-/// How long a stream may be silent, in milliseconds.
+/// The longest silence of a stream, in milliseconds.
 pub const ALIVE_MS: i64 = 10_000;
 
-/// What a stream is made from.
+/// The source of a stream's events.
 pub trait Source {
-    /// How often the stream looks for new events, in milliseconds.
+    /// The pause between two looks for new events, in milliseconds.
     const LOOK_MS: u64;
 
-    /// Reads the new events. `None` ends the stream. A source whose store is busy for a moment finds nothing, and is read
-    /// again later.
+    /// Reads the new events. `None` ends the stream. A source whose store is busy for a moment returns no events and is
+    /// read again later.
     fn read(&mut self, ctx: &Ctx<'_>) -> Option<New>;
 }
 
@@ -53,13 +54,14 @@ pub struct New {
     pub more: bool,
 }
 
-/// A stream of new events: it says that it is connected, sends what comes, and shows signs of life while nothing comes.
+/// A stream of new events. It says that it is connected, sends each event as it comes, and shows signs of life in
+/// between.
 pub struct Follow<S> {
     source: S,
     until: Timestamp,
-    /// When something was last sent; `None` at first.
+    /// The time of the last output; `None` before the first.
     sent_at: Option<Timestamp>,
-    /// Whether all events there were have been sent.
+    /// Whether all events so far have been sent.
     idle: bool,
 }
 

@@ -1,38 +1,38 @@
-//! What tells that two senders are one person: identifiers in one form, and which of them are proof.
+//! Recognises that two senders are one person: identifiers in one form, and which of them are proof.
 //!
-//! A strong identifier is one that only one person has and that somebody who can know vouches for; two customers who both have it are
-//! one person, and are linked without anybody's doing. A weak one only suggests it to people.
+//! A strong identifier belongs to only one person, and a party that can know vouches for it. Two customers with the same
+//! strong identifier are one person, and are joined automatically. A weak one only suggests it to staff.
 //!
 //! | kind | strong |
 //! |---|---|
-//! | union id, member id | always: the platform, the brand's own app says so |
-//! | phone, e-mail | where it is verified |
+//! | union id, member id | always: the platform or the brand's own app vouches for it |
+//! | phone, e-mail | if it is verified |
 //! | nick, device | never: a telephone is lent, sold, shared by a family |
 
 use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumberFormat, Region};
 use std::fmt::Write as _;
 use warmline_model::{Channel, Identifier, IdentifierKind, Sender};
 
-/// The longest identifier, in bytes, before and after it is brought into its form.
+/// The longest identifier, in bytes, before and after it is normalised.
 pub const MAX: usize = 512;
 
-/// An identifier in its form.
+/// A normalised identifier.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Known {
     /// The kind.
     pub kind: IdentifierKind,
-    /// Whose ids they are: the channel, where the platform gives them; else empty.
+    /// The channel, if the platform issues the ids; otherwise empty.
     pub platform: String,
-    /// The value, in the one form in which all spellings of it are the same.
+    /// The value, in one form for all spellings.
     pub value: String,
     /// Whether it is proof.
     pub strong: bool,
 }
 
-/// Why a text is no identifier of its kind.
+/// The reason why a text is not an identifier of its kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotOne {
-    /// Empty, too long, or with characters that no identifier has.
+    /// The text is empty, too long, or has characters that no identifier has.
     #[error("must be 1 to {MAX} bytes without control characters")]
     Text,
     /// Not a telephone number that can exist.
@@ -40,15 +40,15 @@ pub enum NotOne {
         "is not a telephone number that can exist; write it with its country code, as +86 138 1234 5678, or as it is dialled in China"
     )]
     Phone,
-    /// Not an e-mail address.
+    /// The text is not an e-mail address.
     #[error("is not an e-mail address")]
     Email,
 }
 
-/// Brings an identifier into its form. `platform` says whose union ids and nicks they are.
+/// Normalises an identifier. `platform` is the issuer of union ids and nicks.
 ///
 /// # Errors
-/// See [`NotOne`].
+/// The text is not an identifier of its kind; see [`NotOne`].
 pub fn normalise(platform: &str, identifier: &Identifier) -> Result<Known, NotOne> {
     let Identifier { kind, value, verified } = identifier;
     if value.len() > MAX || value.chars().any(char::is_control) {
@@ -69,8 +69,8 @@ pub fn normalise(platform: &str, identifier: &Identifier) -> Result<Known, NotOn
     Ok(Known { kind: *kind, platform: platform.to_owned(), value, strong })
 }
 
-/// All that a sender tells of who it is, each once, in a fixed order. What is none of its kind is left out: a message is not lost
-/// over it.
+/// All identifiers that a sender brings, each once, in a fixed order. An invalid identifier is left out, so that it does
+/// not cost the message.
 pub fn of(channel: &Channel, sender: &Sender) -> Vec<Known> {
     let union = sender.union_id.iter().map(|value| Identifier {
         kind: IdentifierKind::UnionId,
@@ -79,7 +79,7 @@ pub fn of(channel: &Channel, sender: &Sender) -> Vec<Known> {
     });
     let mut all: Vec<Known> =
         union.chain(sender.identifiers.iter().cloned()).filter_map(|i| normalise(channel.as_str(), &i).ok()).collect();
-    // Of two that differ in strength only, the strong one comes last and is kept.
+    // Of two that differ only in strength, the strong one comes last and is kept.
     all.sort();
     all.reverse();
     all.dedup_by(|a, b| (a.kind, &a.platform, &a.value) == (b.kind, &b.platform, &b.value));
@@ -87,14 +87,14 @@ pub fn of(channel: &Channel, sender: &Sender) -> Vec<Known> {
     all
 }
 
-/// E.164, whichever of its written forms it comes in; what has no country code is taken as it is dialled in China.
+/// The E.164 form of any written form. A number without a country code is read as dialled in China.
 fn phone(text: &str) -> Option<String> {
     let number = PHONE_NUMBER_UTIL.parse(text, Some(Region::CN)).ok()?;
     if !PHONE_NUMBER_UTIL.is_valid_number(&number) {
         return None;
     }
     let plain = number.format_as(PhoneNumberFormat::E164).to_string();
-    // E.164 has no place for an extension, without which all who sit behind one number would be one person.
+    // E.164 has no place for an extension. Without the extension, all people behind one number would be one person.
     let whole = number.format_as(PhoneNumberFormat::RFC3966).to_string();
     Some(match whole.split_once(";ext=") {
         Some((_, extension)) => format!("{plain};ext={extension}"),
@@ -102,14 +102,14 @@ fn phone(text: &str) -> Option<String> {
     })
 }
 
-/// In lower case. (The part before the @ may tell cases apart by RFC 5321, section 2.3.11; no provider of note does.)
+/// In lower case. (By RFC 5321, section 2.3.11, the part before the @ may be case-sensitive. No known provider does that.)
 fn email(text: &str) -> Option<String> {
     let (local, domain) = text.rsplit_once('@')?;
     let plain = |part: &str| !part.is_empty() && !part.chars().any(char::is_whitespace);
     (plain(local) && plain(domain) && domain.contains('.') && text.len() <= 254).then(|| text.to_lowercase())
 }
 
-/// An identifier as people see it who need not know it: `+86138****5678`, `w***@example.com`, `小**`.
+/// An identifier for people who need not know it: `+86138****5678`, `w***@example.com`, `小**`.
 pub fn masked(kind: IdentifierKind, value: &str) -> String {
     let chars: Vec<char> = value.chars().collect();
     match kind {
@@ -128,7 +128,7 @@ pub fn masked(kind: IdentifierKind, value: &str) -> String {
     }
 }
 
-/// A person's name as people see it who need not know it: the first character. Some channels give the number for a name.
+/// A person's name for people who need not know it: the first character. Some channels give the number as the name.
 pub fn masked_name(name: &str) -> String {
     match phone(name) {
         Some(number) => masked(IdentifierKind::Phone, &number),

@@ -105,7 +105,7 @@ pub fn next_rows(ctx: &Ctx<'_>, conversation: ConversationId, most: i64) -> Resu
     Ok(rows)
 }
 
-/// Moves messages from rows into a pack. Runs in the caller's transaction.
+/// Moves messages from rows into a pack. It runs in the caller's transaction.
 pub fn pack(ctx: &Ctx<'_>, key: &CustomerKey, conversation: ConversationId, rows: Vec<Message>) -> Result<(), StepError> {
     let (Some(first), Some(last)) = (rows.first().map(|m| m.n), rows.last().map(|m| m.n)) else { return Ok(()) };
     let packed: Vec<Packed> = rows.into_iter().map(|m| Packed::new(key, m)).collect();
@@ -122,9 +122,9 @@ struct Opened {
     messages: Vec<Packed>,
 }
 
-/// Reads the messages of a conversation from rows and packs. Not for use within a transaction: it reports altered packs,
-/// which takes a transaction of its own. It keeps the pack that it opened last, because callers usually read neighbouring
-/// messages.
+/// Reads the messages of a conversation from rows and packs. Do not use it inside a transaction: it reports altered
+/// packs, which takes a transaction of its own. It keeps the pack that it opened last, because callers usually read
+/// neighbouring messages.
 pub struct Reader<'a> {
     ctx: &'a Ctx<'a>,
     conversation: Rc<Conversation>,
@@ -183,7 +183,7 @@ impl<'a> Reader<'a> {
         Ok(found)
     }
 
-    /// The messages with numbers `from` to `to` that are in the opened pack.
+    /// The messages with numbers `from` to `to`, as far as the opened pack holds them.
     fn packed(&self, from: i64, to: i64) -> Result<Vec<Message>, StepError> {
         let (Some(opened), Some(key)) = (&self.opened, &self.key) else { return Ok(Vec::new()) };
         let wanted = opened.messages.iter().filter(|m| (from..=to).contains(&m.n));

@@ -1,5 +1,5 @@
-//! The audit log: who read which personal data, and who changed something that must be accounted for. An entry is stored
-//! before the data is shown. If it cannot be stored, nothing is shown.
+//! The audit log: who read which personal data, and who changed something that must be accounted for. An entry is
+//! stored before the data is shown. If the entry cannot be stored, the data is not shown.
 
 use crate::ctx::{Actor, Ctx, StepError};
 use warmline_model::{AuditEntry, ConversationId, CustomerId};
@@ -7,7 +7,7 @@ use warmline_privacy::audit::{AUDIT_START, AuditFault, AuditHead};
 use warmline_store::audit::{self, Stored};
 use warmline_store::{customers, immediate};
 
-/// What was done.
+/// The actions that the log records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
     /// The messages of a conversation were read.
@@ -20,7 +20,7 @@ pub enum Action {
     ReadSummary,
     /// A customer's identifiers and names were shown without a mask.
     Unmask,
-    /// All that is known of a customer was exported.
+    /// A person's data was exported.
     Export,
     /// A customer's name or identifiers were corrected.
     Correct,
@@ -38,7 +38,7 @@ pub enum Action {
     Erase,
     /// A legal hold was placed on a customer, or changed.
     PlaceHold,
-    /// A customer was given an agent of their own, or none.
+    /// A legal hold was lifted.
     LiftHold,
     /// A customer's consent was noted.
     GiveConsent,
@@ -92,7 +92,7 @@ impl Action {
     }
 }
 
-/// What it was done to.
+/// The subject of an entry: a customer, a conversation, and the reason.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Of<'a> {
     /// Any customer of the person. The entry names all of the person's customers, so that after a merge is undone it is
@@ -100,14 +100,14 @@ pub struct Of<'a> {
     pub customer: Option<CustomerId>,
     /// The conversation.
     pub conversation: Option<ConversationId>,
-    /// Why, as a stable code.
+    /// The reason, as a stable code.
     pub reason: Option<&'a str>,
 }
 
 /// Stores an entry in a transaction of its own.
 ///
 /// # Errors
-/// The store fails. The data that the entry is about must then not be shown.
+/// The store fails. The caller must then not show the data that the entry is about.
 pub fn record(ctx: &Ctx<'_>, actor: &Actor, action: Action, of: Of<'_>) -> Result<(), StepError> {
     immediate(ctx.db, || append(ctx, actor, action, of))
 }
@@ -115,7 +115,7 @@ pub fn record(ctx: &Ctx<'_>, actor: &Actor, action: Action, of: Of<'_>) -> Resul
 /// Stores an entry in the caller's transaction.
 pub fn append(ctx: &Ctx<'_>, actor: &Actor, action: Action, of: Of<'_>) -> Result<(), StepError> {
     let chain = ctx.keys.audit();
-    // An altered note is not repaired: the chain goes on from it, and the check finds where it was altered.
+    // An altered note is not repaired: the chain continues from it, and the check finds the place of the alteration.
     let (seq, before) = audit::head(ctx.db)?.map_or((0, AUDIT_START), |note| unchecked(&note));
     let entry = AuditEntry {
         seq: seq + 1,
@@ -133,7 +133,7 @@ pub fn append(ctx: &Ctx<'_>, actor: &Actor, action: Action, of: Of<'_>) -> Resul
     Ok(audit::set_head(ctx.db, &chain.note(&(entry.seq, hash)))?)
 }
 
-/// All customers merged with this one, itself included; empty if there is no other, or if it was erased.
+/// All customers merged with this one, itself included. Empty if the customer has no merges or was erased.
 fn named(ctx: &Ctx<'_>, customer: Option<CustomerId>) -> Result<Vec<CustomerId>, StepError> {
     let Some(person) = customer.map(|c| customers::person(ctx.db, c)).transpose()?.flatten() else { return Ok(Vec::new()) };
     let members: Vec<CustomerId> = customers::members(ctx.db, person)?.into_iter().map(|m| m.id).collect();
@@ -145,11 +145,11 @@ fn unchecked(note: &[u8]) -> AuditHead {
     (seq, note.get(8..).and_then(<[u8]>::first_chunk).copied().unwrap_or(AUDIT_START))
 }
 
-/// A part of the log, checked.
+/// The result of checking a part of the log.
 pub struct Checked {
-    /// Entries checked and found to follow each other.
+    /// The number of entries that were checked and follow each other correctly.
     pub entries: i64,
-    /// The number and the hash of the last of them.
+    /// The number and the hash of the last of these entries.
     pub last: AuditHead,
     /// Whether the end of the log was reached.
     pub end: bool,

@@ -1,19 +1,19 @@
-//! Sealed values that do not open although the customer's key does: somebody altered them, or the disk did. Readers go on
-//! without them. The event log gets one event for each.
+//! Sealed values that do not open although the customer's key does: a person or a failing disk has altered them.
+//! Readers skip them. The event log gets one event for each.
 
 use crate::ctx::{Ctx, StepError};
 use warmline_model::{ConversationId, CustomerId, EventBody, IdentityId, MessageId};
 use warmline_store::messages::Message;
 use warmline_store::{broken, events, immediate};
 
-/// The most values that one read reports; the next read reports the rest.
+/// The most values that one read reports. The next read reports the others.
 const TOLD: usize = 16;
 
 /// A value that does not open.
 pub struct Broken {
     /// The customer.
     pub customer: CustomerId,
-    /// The conversation.
+    /// The conversation, if the value belongs to one.
     pub conversation: Option<ConversationId>,
     /// The value.
     pub what: Value,
@@ -57,8 +57,8 @@ impl Broken {
     }
 }
 
-/// Reports to the event log the values that were not reported before. Not for use within a transaction: it makes its own,
-/// and only if something is new.
+/// Reports to the event log the values that were not reported before. Do not call it inside a transaction: it makes its
+/// own, and only if there is something new.
 pub fn tell(ctx: &Ctx<'_>, found: &[Broken]) -> Result<(), StepError> {
     let mut new = Vec::new();
     for value in found {

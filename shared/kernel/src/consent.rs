@@ -1,10 +1,10 @@
-//! What customers agreed to. A record is never changed; a withdrawal is another record. The newest record of a purpose
+//! The customers' consent. A record is never changed; a withdrawal is another record. The newest record of a purpose
 //! counts, whichever of the person's customers made it.
 //!
 //! A customer withdraws the purpose `messages-<channel>` by saying STOP, 退订 or the like. A platform's report that they
-//! unsubscribed does the same. The record is made in the transaction that stores the message, before anything is said. From
-//! then on nothing automatic leaves on that channel: no greeting, no waiting text, no AI seat's answer. Agents may still
-//! answer the customer's messages.
+//! unsubscribed has the same effect. The record is stored in the transaction that stores the message, before any reply.
+//! From then on nothing automatic is sent on that channel: no greeting, no waiting text, no AI seat's answer. Agents
+//! may still answer the customer's messages.
 
 use crate::audit::{self, Action, Of};
 use crate::ctx::{Actor, Ctx, StepError};
@@ -14,13 +14,13 @@ use warmline_model::{Channel, Content, CustomerId, MessageId};
 use warmline_store::consents::{self, Consent};
 use warmline_store::customers;
 
-/// The version noted for a choice made with a carrier's word or by a platform's event.
+/// The version that is noted for a choice made by a carrier's word or by a platform's event.
 const CARRIERS: &str = "carrier";
 
 /// A customer's choice about automatic messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Choice {
-    /// True: they want messages again. False: they want no more.
+    /// True: the customer wants messages again. False: the customer wants no more.
     pub given: bool,
     /// The word from the list, or the platform's event.
     pub wording: String,
@@ -65,12 +65,12 @@ pub fn refuses(ctx: &Ctx<'_>, person: CustomerId, channel: &Channel) -> Result<b
     Ok(consents::of_person(ctx.db, person, &messages_on(channel))? == Some(false))
 }
 
-/// The customer who made a choice, and the message that says it.
+/// The customer who made a choice, and the message in which it was made.
 #[derive(Clone, Copy)]
 pub struct Chooser<'a> {
     /// The person.
     pub person: CustomerId,
-    /// The person's customer who made it.
+    /// The customer record through which the person made it.
     pub customer: CustomerId,
     /// The channel.
     pub channel: &'a Channel,
@@ -106,14 +106,14 @@ pub struct Said<'a> {
     pub version: &'a str,
     /// Whether consent was given; otherwise it was withdrawn.
     pub given: bool,
-    /// Where it was made: a channel, or `staff`.
+    /// The place where it was made: a channel, or `staff`.
     pub source: &'a str,
 }
 
 /// Appends a record of a customer's statement.
 ///
 /// # Errors
-/// There is no such customer, or the store fails.
+/// There is no such customer.
 pub fn note(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, said: &Said<'_>) -> Result<(), StepError> {
     let new = Consent {
         seq: 0,

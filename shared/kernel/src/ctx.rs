@@ -1,11 +1,11 @@
-//! What every step receives, and how a step can fail.
+//! The context that every step receives, and the errors of a step.
 
 use crate::installed::Installed;
 use warmline_model::{AgentId, Clock, CustomerId, Rng, Role, Timestamp};
 use warmline_privacy::{Keyring, SealError};
 use warmline_store::{Db, Kv, StoreError};
 
-/// What every step needs: databases, clock, randomness, keys.
+/// The databases, clock, randomness and keys that every step needs.
 #[derive(Clone, Copy)]
 pub struct Ctx<'a> {
     /// The store.
@@ -14,16 +14,16 @@ pub struct Ctx<'a> {
     pub vault: &'a dyn Db,
     /// The key-value store. Its content may be lost at any time.
     pub kv: &'a dyn Kv,
-    /// The most session contexts that the key-value store keeps; 0 keeps none. The same for every component that writes or
-    /// drops one.
+    /// The most session contexts that the key-value store keeps; 0 keeps none. All components that write or drop
+    /// contexts must have the same value.
     pub contexts: u64,
     /// The time.
     pub clock: &'a dyn Clock,
-    /// Randomness.
+    /// The source of randomness.
     pub rng: &'a dyn Rng,
-    /// Keys.
+    /// The keys of the store.
     pub keys: &'a Keyring,
-    /// What the installed capabilities give to each other.
+    /// The parts that the installed capabilities give to each other.
     pub installed: &'a Installed,
 }
 
@@ -33,7 +33,7 @@ impl Ctx<'_> {
         self.clock.now()
     }
 
-    /// A random name that nobody else has, for the owner of a lease.
+    /// A random name for the owner of a lease. Nobody else has the same one.
     pub fn owner(&self) -> [u8; 16] {
         let mut owner = [0; 16];
         self.rng.fill(&mut owner);
@@ -41,7 +41,7 @@ impl Ctx<'_> {
     }
 }
 
-/// Who asks.
+/// The sender of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Actor {
     /// The member of staff; `None` for the administrator's token of the configuration.
@@ -57,7 +57,7 @@ impl Actor {
     }
 }
 
-/// Why a step was not taken. Programs compare the `code` texts, so these are stable.
+/// The reason why a step was not taken. The `code` texts are stable, because programs compare them.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StepError {
     /// The store failed.
@@ -77,7 +77,7 @@ pub enum StepError {
     Conflict {
         /// Stable code.
         code: &'static str,
-        /// What to do about it.
+        /// The advice to the caller.
         detail: &'static str,
     },
     /// Merges made by hand would extend the erasure to these customers, so the caller has to name them.
@@ -90,7 +90,7 @@ pub enum StepError {
         code: &'static str,
         /// The field.
         field: String,
-        /// What is wrong with it.
+        /// The fault of the field's value.
         problem: String,
     },
 }

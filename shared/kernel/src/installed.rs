@@ -1,5 +1,5 @@
-//! What the installed capabilities give to each other. It is put together in `warmline-app`, from its list of capabilities; a
-//! component gets the parts that it needs.
+//! The parts that the installed capabilities give to each other. `warmline-app` puts them together from its list of
+//! capabilities. A component gets the parts that it needs.
 
 use crate::ctx::{Ctx, StepError};
 use crate::personal::{Hooks, Personal};
@@ -8,20 +8,20 @@ use warmline_store::StoreError;
 
 /// The parts of the installed capabilities.
 pub struct Installed {
-    /// Their names.
+    /// The names of the capabilities.
     pub names: &'static [&'static str],
-    /// What each does with personal data, those that others build on first.
+    /// The personal data of each. A capability comes after those that it builds on.
     pub personal: &'static [Personal],
-    /// What each counts from its own events.
+    /// The figures that each counts from its own events.
     pub figures: &'static [&'static [Figure]],
-    /// What is true of each now.
+    /// The gauges of each.
     pub gauges: &'static [ReadGauges],
 }
 
 /// For components that neither erase nor count.
 pub static NOTHING: Installed = Installed { names: &[], personal: &[], figures: &[], gauges: &[] };
 
-/// Reads what is true of a capability now.
+/// Reads the present gauges of a capability.
 pub type ReadGauges = fn(&Ctx<'_>) -> Result<Vec<Gauge>, StepError>;
 
 /// For capabilities without gauges.
@@ -29,10 +29,11 @@ pub const fn no_gauges(_: &Ctx<'_>) -> Result<Vec<Gauge>, StepError> {
     Ok(Vec::new())
 }
 
-/// The hooks of all installed capabilities that store personal data, those that others build on first.
+/// The hooks of all installed capabilities that store personal data. A capability comes after those that it builds on.
 ///
 /// # Errors
-/// Nothing is installed: the component was put together without the list, and must not take that for "nothing to do".
+/// Nothing is installed. The component was put together without the list, and must not conclude that there is nothing
+/// to do.
 pub fn hooks(ctx: &Ctx<'_>) -> Result<impl DoubleEndedIterator<Item = &'static Hooks>, StepError> {
     if ctx.installed.personal.is_empty() {
         return Err(StoreError::Other("this component does not know where personal data is".into()).into());

@@ -1,4 +1,4 @@
-//! Rotation of the master key: keys are wrapped anew, sealed content is not touched.
+//! Rotation of the master key: it wraps keys again and does not touch sealed content.
 
 use crate::ctx::{Ctx, StepError};
 use crate::passing;
@@ -6,24 +6,24 @@ use crate::sealed::{from_vault, into_vault};
 use warmline_privacy::{KeyId, SealError};
 use warmline_store::{StoreError, immediate, meta, vault};
 
-/// Where the wrapped root key is kept.
+/// The name under which the wrapped root key is stored.
 pub const ROOT: &str = "root_key";
 
 /// The result of one call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Rotated {
-    /// Keys that this call wrapped anew with the master key in force.
+    /// The number of keys that this call wrapped with the master key in force.
     pub rewrapped: usize,
-    /// Whether more may be left to do.
+    /// Whether more keys may be left to wrap.
     pub more: bool,
 }
 
-/// Wraps keys anew that another master key wraps; at most `limit` of the customers' keys in a call. It is safe to stop it,
-/// to repeat it and to run it twice at once, because a key is replaced only if it is still the one that was read. Not for
-/// use inside a transaction.
+/// Wraps the keys that another master key wraps with the one in force, at most `limit` of the customers' keys in a
+/// call. It is safe to stop it, to repeat it and to run it twice at once, because a key is replaced only if it is still
+/// the one that was read. Do not call it inside a transaction.
 ///
 /// # Errors
-/// A key is wrapped by a master key that is not configured, or the store fails.
+/// A key is wrapped by a master key that is not configured.
 pub fn rotate(ctx: &Ctx<'_>, limit: i64) -> Result<Rotated, StepError> {
     let mut done = Rotated::default();
     // Keys of an earlier version do not say which master key wraps them, so they move to the vault first.

@@ -1,13 +1,13 @@
-//! What every step needs: its context, sealing, transient keys, the audit log, and the parts of the store that all
+//! The ground of every step: its context, sealing, transient keys, the audit log, and the parts of the store that all
 //! capabilities share.
 //!
 //! * [`ctx`]: store, keys, clock and randomness; how a step fails;
 //! * [`sealed`]: what is sealed under which key, and bound to what; [`keys`]: rotation of the master key; [`passing`]:
 //!   transient keys, with the [`payload`] of inbox rows;
-//! * [`audit`]: who read which personal data; [`consent`]: what customers agreed to, checked before anything automatic is
-//!   said;
-//! * [`personal`]: what each capability does with personal data when the law asks for it; [`installed`]: what the installed
-//!   capabilities give to each other;
+//! * [`audit`]: who read which personal data; [`consent`]: the customers' consent, checked before anything automatic is
+//!   sent;
+//! * [`personal`]: each capability's hooks for personal data; [`installed`]: the parts that the installed capabilities
+//!   give to each other;
 //! * [`archive`]: packed messages; [`broken`]: values that were altered.
 //!
 //! Every step fails if the store fails or a value does not open. Its documentation names only other errors.

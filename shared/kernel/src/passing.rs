@@ -1,6 +1,6 @@
-//! Transient keys: for webhook payloads until they are messages, and for answers kept for retries. The keys come in
-//! generations. New data gets the newest key, and an older key is destroyed once nothing needs it. Copies that remain in a
-//! backup, or in the free pages of a file, thus become unreadable without being touched.
+//! Transient keys: for webhook payloads until they become messages, and for answers kept for retries. The keys come in
+//! generations. New data gets the newest key, and an older key is destroyed once nothing needs it. Copies that remain
+//! in a backup, or in the free pages of a file, therefore become unreadable without being touched.
 
 use crate::ctx::{Ctx, StepError};
 use crate::payload::{Payload, sender_lookup};
@@ -9,7 +9,7 @@ use warmline_privacy::{Purpose, SealError, SealKey};
 use warmline_store::vault::{self, Generation};
 use warmline_store::{StoreError, customers, inbox};
 
-/// What a transient key seals.
+/// The uses of transient keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Passing {
     /// Webhook payloads.
@@ -22,7 +22,7 @@ pub enum Passing {
 const NEWEST_MS: i64 = 24 * 3600 * 1000;
 /// How long answers are kept for retries of API calls.
 pub const KEEP_ANSWERS_MS: i64 = 24 * 3600 * 1000;
-/// Rows that were set aside, read at a time.
+/// The number of rows that are read at a time when rows set aside are sealed again.
 const BATCH: i64 = 64;
 
 impl Passing {
@@ -39,15 +39,12 @@ pub fn name(n: i64, purpose: &str) -> Vec<u8> {
     [purpose.as_bytes(), &n.to_be_bytes()].concat()
 }
 
-/// The newest key for a purpose, with the number of its generation. Not for use inside a transaction: the first call makes
-/// one.
-///
-/// # Errors
-/// The store fails, or the key does not open.
+/// The newest key for a purpose, with the number of its generation. Do not call it inside a transaction: the first call
+/// makes one.
 pub fn newest(ctx: &Ctx<'_>, of: Passing) -> Result<(i64, SealKey), StepError> {
     loop {
-        // A key that does not open, for example that of another store which used this vault before, stays for the data it
-        // sealed.
+        // A key may not open, for example that of another store which used this vault before. It stays, because its
+        // data needs it.
         match vault::newest(ctx.vault, of.as_str())?.map(|found| Ok((found.n, open(ctx, &found)?))) {
             Some(Err(StepError::Seal(_))) | None => renew(ctx, of)?,
             Some(found) => return found,
@@ -56,8 +53,9 @@ pub fn newest(ctx: &Ctx<'_>, of: Passing) -> Result<(i64, SealKey), StepError> {
 }
 
 /// The key of a generation.
+///
 /// # Errors
-/// The key was destroyed or does not open, or the store fails.
+/// The key was destroyed or does not open.
 pub fn by_number(ctx: &Ctx<'_>, n: i64) -> Result<SealKey, StepError> {
     if n == 0 {
         return Ok(ctx.keys.purpose(Purpose::Inbox));
@@ -69,7 +67,7 @@ fn open(ctx: &Ctx<'_>, found: &Generation) -> Result<SealKey, StepError> {
     Ok(ctx.keys.key(&name(found.n, &found.purpose), &from_vault(&found.key)?)?)
 }
 
-/// Begins a new generation; from now on data is sealed under its key. If two callers do so at once, the first one's key
+/// Begins a new generation, whose key seals new data from now on. If two callers do so at once, the first one's key
 /// stays.
 fn renew(ctx: &Ctx<'_>, of: Passing) -> Result<(), StepError> {
     let n = vault::next(ctx.vault)?;
@@ -79,8 +77,9 @@ fn renew(ctx: &Ctx<'_>, of: Passing) -> Result<(), StepError> {
     Ok(())
 }
 
-/// Begins a new generation of both kinds, and destroys the keys of kept answers. A retry of a call is then told only that
-/// the call was done. Returns the new generation of inbox keys; pass it to [`gone`], after which no older data is readable.
+/// Begins a new generation of both kinds, and destroys the keys of kept answers. The retry of a call then learns only
+/// that the call was done. Returns the new generation of inbox keys. Pass it to [`gone`], after which no older data is
+/// readable.
 pub fn turn_over(ctx: &Ctx<'_>) -> Result<i64, StepError> {
     renew(ctx, Passing::Inbox)?;
     renew(ctx, Passing::Answers)?;
@@ -92,10 +91,11 @@ pub fn turn_over(ctx: &Ctx<'_>) -> Result<i64, StepError> {
     Ok(last(Passing::Inbox).ok_or(StoreError::Missing("generation"))?)
 }
 
-/// Destroys the inbox keys before a generation as soon as no waiting row needs them. Returns whether they are destroyed.
+/// Destroys the inbox keys before a generation as soon as no waiting row needs them. Returns whether they are
+/// destroyed.
 pub fn gone(ctx: &Ctx<'_>, before: i64) -> Result<bool, StepError> {
-    // First, nothing new may come in under them. Then the waiting rows must be handled. Then the rows set aside are sealed
-    // anew.
+    // First, new data stops using these keys. Then the waiting rows must be handled. Then the rows set aside are sealed
+    // again.
     inbox::retire(ctx.db, before)?;
     if inbox::waits_on(ctx.db, before)? {
         return Ok(false);
@@ -107,8 +107,8 @@ pub fn gone(ctx: &Ctx<'_>, before: i64) -> Result<bool, StepError> {
     Ok(true)
 }
 
-/// Seals the rows set aside anew, if they can be opened. Rows whose sender no longer exists lose their payload. Items that
-/// could not be read name no sender, and stay.
+/// Seals the rows that were set aside again, if they can be opened. Rows whose sender no longer exists lose their
+/// payload. Items that could not be read name no sender, and stay.
 fn reseal(ctx: &Ctx<'_>, before: i64) -> Result<(), StepError> {
     let (sealed_by, key) = newest(ctx, Passing::Inbox)?;
     let index = ctx.keys.index();
@@ -119,7 +119,7 @@ fn reseal(ctx: &Ctx<'_>, before: i64) -> Result<(), StepError> {
         after = last.seq;
         for row in &rows {
             let plain = by_number(ctx, row.sealed_by).and_then(|key| Ok(key.open(&row.dedup, &row.payload)?));
-            // A row that does not open with its own key never will.
+            // A row that does not open with its own key will never open.
             let Ok(plain) = plain else { continue };
             let payload = serde_json::from_slice::<Payload>(&plain);
             let lookup = payload.map(|p| sender_lookup(&index, &row.channel, &row.account, &p.inbound.sender.open_id));
@@ -136,7 +136,7 @@ fn reseal(ctx: &Ctx<'_>, before: i64) -> Result<(), StepError> {
     }
 }
 
-/// Begins a new generation once a day, and destroys those that nothing needs.
+/// Begins a new generation once a day, and destroys the old ones that nothing needs.
 pub fn tick(ctx: &Ctx<'_>) -> Result<(), StepError> {
     let all = vault::generations(ctx.vault)?;
     let now = ctx.now();
@@ -148,7 +148,7 @@ pub fn tick(ctx: &Ctx<'_>) -> Result<(), StepError> {
         }
         match of {
             Passing::Inbox if !older.is_empty() => drop(gone(ctx, newest.n)?),
-            // Answers that older keys seal are past their time by now.
+            // By now the answers that older keys seal have expired.
             Passing::Answers if now.since(newest.made_at) > KEEP_ANSWERS_MS => {
                 older.iter().try_for_each(|old| vault::destroy_generation(ctx.vault, old.n))?;
             }
@@ -158,8 +158,8 @@ pub fn tick(ctx: &Ctx<'_>) -> Result<(), StepError> {
     Ok(())
 }
 
-/// Moves customers' wrapped keys into the vault from the database in which an earlier version kept them. Returns how many it
-/// moved.
+/// Moves customers' wrapped keys into the vault from the database in which an earlier version stored them. Returns how
+/// many keys it moved.
 pub fn move_keys(ctx: &Ctx<'_>, limit: i64) -> Result<usize, StepError> {
     let unmoved = customers::unmoved(ctx.db, limit)?;
     let moved = unmoved.len();

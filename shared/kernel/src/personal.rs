@@ -1,6 +1,6 @@
-//! What each capability does with personal data when the law asks for it. Erasing, exporting and retention go through these
-//! hooks and know no table of a capability. A capability cannot leave a hook out: it declares [`Personal`] in full, or says
-//! that it stores nothing about customers.
+//! Each capability's duties for personal data. Erasing, exporting and retention go through these hooks and know no
+//! table of a capability. A capability cannot leave a hook out: it declares [`Personal`] in full, or states that it
+//! stores nothing about customers.
 
 use crate::ctx::{Ctx, StepError};
 use serde::Serialize;
@@ -9,7 +9,7 @@ use warmline_model::{CustomerId, Timestamp};
 use warmline_privacy::SealError;
 use warmline_store::StoreError;
 
-/// Counts of what a step did, by name.
+/// Counts of a step's effects, by name.
 pub type Counts = Vec<(&'static str, i64)>;
 
 const DAY_MS: i64 = 86_400_000;
@@ -19,7 +19,7 @@ const DAY_MS: i64 = 86_400_000;
 pub enum Personal {
     /// The capability stores nothing about customers.
     None,
-    /// It does, and this is what it does with that.
+    /// The capability stores personal data, and these are its hooks.
     Kept(Hooks),
 }
 
@@ -38,9 +38,9 @@ fn no_export(_: &Ctx<'_>, _: CustomerId, _: Option<&str>) -> Result<Option<Expor
     Err(StoreError::Other("this component exports nothing".into()).into())
 }
 
-/// What a capability does with the personal data that it stores. A hook touches the capability's own tables only.
+/// The hooks of a capability that stores personal data. A hook touches the capability's own tables only.
 ///
-/// Whoever forgets one is told by the compiler:
+/// A capability that forgets one does not compile:
 ///
 /// ```compile_fail,E0063
 /// use warmline_kernel::personal::{Hooks, Retain};
@@ -53,20 +53,21 @@ fn no_export(_: &Ctx<'_>, _: CustomerId, _: Option<&str>) -> Result<Option<Expor
 /// ```
 #[derive(Clone, Copy)]
 pub struct Hooks {
-    /// Runs in the transaction in which an erasure begins: ends what is under way for these customers, and removes everything
-    /// by which they can be found. Capabilities that build on others come first.
+    /// Runs in the transaction in which an erasure begins. It ends the work under way for these customers, and removes
+    /// everything by which they can be found. Capabilities that build on others come first.
     pub begin: fn(&Ctx<'_>, &Erasing<'_>) -> Result<(), StepError>,
-    /// Deletes a bounded part of what is left of one customer, in a transaction of its own. It is called until nothing is
-    /// left. The customer's key is destroyed by then, so nothing that it sealed can be read. `None` if `begin` leaves nothing.
+    /// Deletes a bounded part of the remaining data of one customer, in a transaction of its own. It is called until
+    /// nothing is left. The customer's key is destroyed by then, so data that it sealed cannot be read. `None` if
+    /// `begin` leaves nothing.
     pub erase: Option<Erase>,
-    /// The next file of a person's export; `None` after the last. The first call gets no cursor, each later one that of the
-    /// file before.
+    /// The next file of a person's export; `None` after the last. The first call gets no cursor. Each later call gets
+    /// the cursor of the file before.
     pub export: Export,
-    /// What is kept for a number of days only.
+    /// The data that is kept for a number of days only.
     pub retain: Retain,
 }
 
-/// Deletes a part of what is left of one customer.
+/// Deletes a part of the remaining data of one customer.
 pub type Erase = fn(&Ctx<'_>, CustomerId) -> Result<Erased, StepError>;
 
 /// Writes the next file of a person's export: the person, and the cursor of the file before.
@@ -81,10 +82,10 @@ pub struct Erasing<'a> {
     pub customers: &'a [CustomerId],
 }
 
-/// What one call of [`Hooks::erase`] did.
+/// The effect of one call of [`Hooks::erase`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Erased {
-    /// Messages deleted, for the receipt.
+    /// The number of messages deleted, for the receipt.
     pub messages: i64,
     /// Whether something is left.
     pub more: bool,
@@ -92,20 +93,20 @@ pub struct Erased {
 
 /// A file of a person's export.
 pub struct Exported {
-    /// Its name without extension. Files of the same name are numbered.
+    /// Its name without extension. Several files of the same name are numbered.
     pub name: &'static str,
     /// Whether more files of this name may follow.
     pub numbered: bool,
-    /// How many things it contains.
+    /// The number of things in it.
     pub items: usize,
     /// Its content: JSON.
     pub content: Vec<u8>,
-    /// Where the next file begins.
+    /// The place where the next file begins.
     pub cursor: String,
 }
 
 impl Exported {
-    /// A file with this content, which may be followed by more of its name if it has a cursor.
+    /// Makes a file with this content. If it has a cursor, more files of its name may follow.
     ///
     /// # Errors
     /// The content cannot be written as JSON.
@@ -120,13 +121,13 @@ impl Exported {
     }
 }
 
-/// What a capability keeps for a number of days only.
+/// The data that a capability keeps for a number of days only.
 #[derive(Clone, Copy)]
 pub struct Retain {
     /// The settings.
     pub days: &'static [Days],
-    /// Removes a bounded part of what is older than the settings allow. A legal hold keeps what it covers. Nothing is half
-    /// done when it fails.
+    /// Removes a bounded part of the data that is older than the settings allow. Data under a legal hold stays. A
+    /// failure leaves nothing half done.
     pub step: fn(&Ctx<'_>, &Keeping) -> Result<Counts, StepError>,
 }
 
@@ -135,18 +136,18 @@ pub struct Retain {
 pub struct Days {
     /// Its name, unique among all capabilities.
     pub name: &'static str,
-    /// What it applies to, for the API's description.
+    /// The data that it applies to, for the API's description.
     pub meaning: &'static str,
     /// The smallest value.
     pub least: i64,
-    /// The value before anybody changed it.
+    /// The default, which counts until somebody changes it.
     pub usual: i64,
 }
 
 /// The largest value of any setting: ten years.
 pub const MOST_DAYS: i64 = 3_650;
 
-/// For how many days things are kept, by the settings' names.
+/// The number of days for which data is kept, by the settings' names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Keeping(pub BTreeMap<String, i64>);
 
@@ -156,7 +157,7 @@ impl Keeping {
         self.0.get(name).copied().unwrap_or_default()
     }
 
-    /// The instant that many days ago.
+    /// The instant that many days before `now`.
     pub fn before(now: Timestamp, days: i64) -> Timestamp {
         now.plus_millis(days.saturating_mul(-DAY_MS))
     }

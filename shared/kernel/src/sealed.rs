@@ -1,4 +1,5 @@
-//! Which key seals what, and what each sealed value is bound to. A sealed value that is moved to another row does not open.
+//! The key that seals each value, and the row to which each sealed value is bound. A value that is moved to another row
+//! does not open.
 
 use crate::ctx::{Ctx, StepError};
 use std::collections::{BTreeMap, HashMap};
@@ -46,7 +47,7 @@ fn reply_aad(conversation: ConversationId) -> [u8; 24] {
     aad
 }
 
-/// A WebSocket as its session is bound to it: the account, and the connection's id at its gateway.
+/// The identity of a WebSocket, to which its session is bound: the account, and the connection's id at its gateway.
 #[derive(Clone, Copy)]
 pub struct Socket<'a> {
     /// The channel.
@@ -59,7 +60,7 @@ pub struct Socket<'a> {
 
 impl Socket<'_> {
     fn aad(&self) -> String {
-        // Neither of the first two contains a slash.
+        // Neither the channel nor the account contains a slash.
         format!("{}/{}/{}", self.channel, self.account, self.connection)
     }
 }
@@ -83,7 +84,7 @@ pub fn open_session(ctx: &Ctx<'_>, socket: Socket<'_>, sealed: &[u8]) -> Option<
     (ctx.now().millis() < session.until).then_some(session.sender)
 }
 
-/// Seals where a message said that replies go, bound to its conversation.
+/// Seals the place to which a message asked for replies, bound to its conversation.
 pub fn seal_reply_to(
     ctx: &Ctx<'_>,
     key: &CustomerKey,
@@ -93,7 +94,7 @@ pub fn seal_reply_to(
     Ok(key.seal(&reply_aad(conversation), &json(value)?, ctx.rng)?)
 }
 
-/// Opens it.
+/// Opens the place for replies.
 pub fn open_reply_to(
     key: &CustomerKey,
     conversation: ConversationId,
@@ -123,7 +124,7 @@ pub fn from_vault(stored: &vault::Stored) -> Result<Wrapped, SealError> {
     Ok(Wrapped { master, sealed: stored.wrapped.clone() })
 }
 
-/// A key that an earlier version kept with the customer. The master key that wraps the root key wraps it too.
+/// A key that an earlier version stored with the customer. The master key that wraps the root key wraps it too.
 pub fn unmoved(ctx: &Ctx<'_>, sealed: Vec<u8>) -> Wrapped {
     Wrapped { master: ctx.keys.root_master(), sealed }
 }
@@ -131,7 +132,7 @@ pub fn unmoved(ctx: &Ctx<'_>, sealed: Vec<u8>) -> Wrapped {
 /// A customer's data key.
 ///
 /// # Errors
-/// [`SealError::Erased`] if the key was destroyed. Otherwise the key does not open, or the store fails.
+/// [`SealError::Erased`] if the key was destroyed. Otherwise the key does not open.
 pub fn customer_key(ctx: &Ctx<'_>, id: CustomerId) -> Result<CustomerKey, StepError> {
     let wrapped = match vault::get(ctx.vault, id)? {
         Some(stored) => from_vault(&stored)?,
@@ -140,12 +141,12 @@ pub fn customer_key(ctx: &Ctx<'_>, id: CustomerId) -> Result<CustomerKey, StepEr
     Ok(ctx.keys.key(id.as_bytes(), &wrapped)?)
 }
 
-/// Seals the name that staff corrected a customer's name to.
+/// Seals the name to which staff corrected a customer's name.
 pub fn seal_corrected(ctx: &Ctx<'_>, key: &CustomerKey, id: CustomerId, name: &str) -> Result<Vec<u8>, StepError> {
     Ok(key.seal(&corrected_aad(id), name.as_bytes(), ctx.rng)?)
 }
 
-/// Opens it.
+/// Opens the corrected name.
 pub fn open_corrected(key: &CustomerKey, id: CustomerId, sealed: &[u8]) -> Result<String, StepError> {
     String::from_utf8(key.open(&corrected_aad(id), sealed)?).map_err(|_| SealError::Format.into())
 }
@@ -157,7 +158,7 @@ fn corrected_aad(id: CustomerId) -> [u8; 20] {
     aad
 }
 
-/// The data keys of several customers, each opened once.
+/// A cache of the data keys of several customers. Each is opened once.
 #[derive(Default)]
 pub struct Keys(HashMap<CustomerId, Option<CustomerKey>>);
 

@@ -1,15 +1,15 @@
-//! Texts in the form in which they are compared. Every spelling of a word folds to the same letters; each folded letter knows where
-//! it stood in the text, and what stood before it.
+//! Texts in a form for comparison. Every spelling of a word folds to the same letters. Each folded letter knows its place
+//! in the text, and the gap before it.
 
 use crate::traditional::simplified;
 use std::ops::Range;
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 
-/// What stands between a letter and the one before it.
+/// The gap between a letter and the one before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Gap {
-    /// Nothing that is seen.
+    /// Nothing visible.
     Joined,
     /// One blank.
     Space,
@@ -19,7 +19,7 @@ pub(crate) enum Gap {
     Point,
     /// One comma: it groups thousands.
     Comma,
-    /// Anything else; also the beginning of the text.
+    /// Anything else, and the beginning of the text.
     Wide,
 }
 
@@ -39,16 +39,17 @@ impl Gap {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Letter {
     pub(crate) c: char,
-    /// Where it begins in the folded text.
+    /// Its beginning in the folded text.
     pub(crate) at: usize,
     pub(crate) gap: Gap,
-    /// Where its spelling stands in the original.
+    /// The place of its spelling in the original.
     from: usize,
     to: usize,
 }
 
-/// A text, folded: compatibility forms become plain ones (NFKC: full-width digits and letters, ligatures), letters become lower case,
-/// traditional characters simplified ones, and what is neither letter nor digit goes away, so that `賠 - 償` is `赔偿`.
+/// A folded text. Compatibility forms become plain ones (NFKC: full-width digits and letters, ligatures), letters become
+/// lower case, and traditional characters become simplified ones. Everything but letters and digits is removed, so that `賠
+/// - 償` is `赔偿`.
 #[derive(Clone, Debug)]
 pub struct Folded {
     text: String,
@@ -67,7 +68,7 @@ impl Folded {
                 (to, alone) = (at + mark.len_utf8(), false);
             }
             if attaches(c) {
-                // A mark whose letter is missing.
+                // This mark has no letter.
                 continue;
             }
             if alone && is_plain(c) {
@@ -102,7 +103,7 @@ impl Folded {
         &self.text
     }
 
-    /// That text alone.
+    /// The folded text alone.
     pub fn into_text(self) -> String {
         self.text
     }
@@ -116,29 +117,30 @@ impl Folded {
         self.letters.binary_search_by_key(&at, |letter| letter.at).ok()
     }
 
-    /// Where letters stand in the original.
+    /// The place of letters in the original.
     pub(crate) fn original(&self, letters: Range<usize>) -> Range<usize> {
         let found = self.letters.get(letters).unwrap_or_default();
         found.first().map_or(0, |l| l.from)..found.last().map_or(0, |l| l.to)
     }
 }
 
-/// A text in which spellings are alike but its signs and blanks still stand: for words of which they are a part.
+/// A text with folded spelling that keeps its signs and blanks, for words that contain them.
 pub(crate) fn spelt(text: &str) -> String {
     text.nfkc().flat_map(char::to_lowercase).filter(|c| !is_unseen(*c)).map(simplified).collect()
 }
 
-/// Whether a character's own folding is known: most of every text.
+/// Whether a character's own folding is known. This holds for most of every text.
 fn is_plain(c: char) -> bool {
     c.is_ascii() || matches!(c, '\u{4e00}'..='\u{9fff}')
 }
 
-/// Whether a character belongs to the one before it: marks, and letters of a Hangul syllable or half-width kana that end it.
+/// Whether a character belongs to the one before it: marks, and the final letters of a Hangul syllable or of half-width
+/// kana.
 fn attaches(c: char) -> bool {
     !c.is_ascii() && (matches!(c, '\u{1160}'..='\u{11ff}' | '\u{ff9e}'..='\u{ff9f}') || is_combining_mark(c))
 }
 
-/// Whether nobody sees it: zero-width and formatting characters, controls other than blanks.
+/// Whether it is invisible: zero-width and formatting characters, controls other than blanks.
 fn is_unseen(c: char) -> bool {
     let formatting = matches!(c,
         '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'

@@ -1,5 +1,6 @@
-//! Language, as far as the first slice needs it: [`Folded`] makes spellings comparable, [`Pattern`] finds one word, [`Checker`] the
-//! brand's sensitive words, [`said`] what a sentence does, [`optout`] that somebody wants no more messages.
+//! Language: [`Folded`] makes spellings comparable, [`Pattern`] finds one word, [`Checker`] finds the brand's sensitive
+//! words, [`said`] finds questions, promises and anger in sentences, and [`optout`] recognises customers who want no more
+//! messages.
 
 mod fold;
 pub mod optout;
@@ -15,7 +16,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
-/// A word that a supervisor wants to know of.
+/// A word that a supervisor wants to know about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SensitiveWord {
@@ -63,7 +64,7 @@ pub fn normalise(text: &str) -> String {
 pub struct Found<'w> {
     /// The word.
     pub word: &'w SensitiveWord,
-    /// Where it stands in the text as it was written, in bytes.
+    /// Its place in the original text, in bytes.
     pub at: Range<usize>,
 }
 
@@ -86,7 +87,7 @@ impl Checker {
         Ok(Self { automaton, words })
     }
 
-    /// Every place where a word stands, in the order of the text.
+    /// All places of the words, in the order of the text.
     pub fn find(&self, text: &str) -> Vec<Found<'_>> {
         let mut found: Vec<_> = self.places(&Folded::of(text)).map(|(_, found)| found).collect();
         found.sort_by_key(|f| (f.at.start, f.at.end));

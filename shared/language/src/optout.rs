@@ -1,32 +1,32 @@
-//! A text that as a whole says: no more messages, or: messages again.
+//! Texts that as a whole ask for no more messages, or for messages again.
 //!
-//! The words are those that carriers prescribe (Twilio's and CTIA's English ones; in China 回T、TD、N、R、退订). They count only where they
-//! are the whole text; case, width, traditional characters, blanks and punctuation do not matter.
+//! The words are those that carriers prescribe (Twilio's and CTIA's English ones; in China 回T、TD、N、R、退订). They count only
+//! if they are the whole text. Case, width, traditional characters, blanks and punctuation do not matter.
 
 use crate::normalise;
 
-/// What a text says about messages.
+/// The choice about messages in a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Choice {
-    /// Messages again, or no more of them.
+    /// True: messages again. False: no more messages.
     pub given: bool,
     /// The word of the list, in its folded form.
     pub wording: &'static str,
 }
 
-/// The longest text that is looked at, in bytes: every word of the lists is far shorter, however it is spelt.
+/// The longest text that is looked at, in bytes. Every word of the lists is far shorter, however it is spelt.
 const MAX: usize = 200;
 
 /// Words that mean nothing else in any message.
 const STOP: [&str; 11] =
     ["stop", "unsubscribe", "optout", "退订", "td退订", "退订td", "我要退订", "回复退订", "取消订阅", "退订短信", "拒收"];
-/// Words that mean it in text messages, where carriers tell people to send them.
+/// Words with this meaning in text messages, where carriers tell people to send them.
 const STOP_BY_TEXT_MESSAGE: [&str; 8] = ["stopall", "cancel", "end", "quit", "revoke", "arret", "arrêt", "拒收短信"];
-/// What the last line of a Chinese text message tells people to send (拒收请回复R、回T退订、退订回TD): some send the whole line.
+/// Words that the last line of a Chinese text message tells people to send (拒收请回复R、回T退订、退订回TD). Some send the whole line.
 const STOP_OF_FOOTERS: [&str; 6] = ["t", "td", "n", "r", "退订", "拒收"];
 const START: [&str; 8] = ["start", "unstop", "resubscribe", "subscribe", "optin", "恢复订阅", "重新订阅", "恢复接收"];
 
-/// Reads a whole text message; none where it says anything else.
+/// Reads a whole text message; `None` if it is not such a word.
 pub fn text_message(text: &str) -> Option<Choice> {
     find(text, &[(&STOP, false), (&STOP_BY_TEXT_MESSAGE, false), (&START, true)]).or_else(|| footer(text))
 }
@@ -50,7 +50,7 @@ fn footer(text: &str) -> Option<Choice> {
     cores.filter_map(known).next().map(|wording| Choice { given: false, wording })
 }
 
-/// Reads a whole mail, which has fewer such words: `cancel` may be about an order.
+/// Reads a whole mail, with fewer such words: `cancel` may be about an order.
 pub fn mail(text: &str) -> Option<Choice> {
     find(text, &[(&STOP, false), (&START, true)])
 }

@@ -1,11 +1,11 @@
-//! What a sentence does: asks, promises, says that something is done, is angry. By words and marks, Chinese and English; for taking
-//! sentences out of a conversation, where a sentence too many costs little and an invented one is not possible.
+//! Recognises sentences that ask, promise, report something as done, or are angry. It uses words and marks, in Chinese and
+//! English. It serves to pick sentences out of a conversation: a sentence too many costs little, and none can be invented.
 
 use crate::fold::spelt;
 use aho_corasick::{AhoCorasick, MatchKind};
 use std::sync::LazyLock;
 
-/// The longest sentence shown; a longer one is cut there.
+/// The longest sentence shown. A longer one is cut there.
 const MAX_CHARS: usize = 120;
 
 const ASKS: [&str; 42] = [
@@ -150,7 +150,7 @@ fn automaton(words: &[&str]) -> Option<AhoCorasick> {
     AhoCorasick::builder().match_kind(MatchKind::LeftmostFirst).ascii_case_insensitive(true).build(words).ok()
 }
 
-/// Whether one of the words is in a sentence, however it is spelt. A number counts whole only.
+/// Whether a sentence contains one of the words, in any spelling. A number counts only as a whole.
 fn has(words: &Option<AhoCorasick>, sentence: &str) -> bool {
     let Some(words) = words else { return false };
     let sentence = spelt(sentence);
@@ -162,7 +162,7 @@ fn has(words: &Option<AhoCorasick>, sentence: &str) -> bool {
     })
 }
 
-/// The sentences of a text, as they stand in it, without the white space around them.
+/// The sentences of a text, unchanged but without the white space around them.
 pub fn sentences(text: &str) -> impl Iterator<Item = &str> {
     let end = |c: char| matches!(c, '。' | '！' | '？' | '!' | '?' | '；' | ';' | '\n' | '…');
     let mut rest = text;
@@ -200,7 +200,7 @@ pub fn promises(sentence: &str) -> bool {
     has(&WORDS, sentence) && !says_done(sentence) && !sentence.ends_with(['?', '？'])
 }
 
-/// Whether the brand's sentence says that something is done.
+/// Whether the brand's sentence reports something as done.
 pub fn says_done(sentence: &str) -> bool {
     static WORDS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| automaton(&DONE));
     has(&WORDS, sentence)
@@ -213,13 +213,13 @@ pub fn angry(sentence: &str) -> bool {
     marks >= 3 || has(&WORDS, sentence)
 }
 
-/// Words after which the number of an order stands.
+/// Words before the number of an order.
 const ORDER: [&str; 3] = ["订单", "訂單", "order"];
-/// How far after such a word, in characters.
+/// The greatest distance of the number from such a word, in characters.
 const NEAR: usize = 12;
 
-/// The numbers of orders that a text names, as it writes them: at least six letters, digits and hyphens with four digits among them,
-/// soon after a word for an order, and no mobile number.
+/// The numbers of orders that a text names, as it writes them: at least six letters, digits and hyphens with four digits
+/// among them, soon after a word for an order. Mobile numbers do not count.
 pub fn orders(text: &str) -> impl Iterator<Item = &str> {
     static WORDS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| automaton(&ORDER));
     let after = WORDS.as_ref().into_iter().flat_map(move |words| words.find_iter(text));

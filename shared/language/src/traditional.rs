@@ -1,14 +1,14 @@
-//! Traditional characters as their simplified ones, for comparing only: `投訴` is found by `投诉`.
+//! Traditional characters in their simplified form, for comparison only: `投訴` is found by `投诉`.
 //!
-//! The table is OpenCC's `TSCharacters` (Apache-2.0) with its variants of Hong Kong and Taiwan, cut to the characters of the first
-//! plane. A traditional character that has several simplified ones takes the first. That is good enough to compare texts, because
-//! both sides are folded alike; it is no translation to be shown.
+//! The table is OpenCC's `TSCharacters` (Apache-2.0) with its variants of Hong Kong and Taiwan, limited to the characters
+//! of the first plane. A traditional character with several simplified ones takes the first. That is good enough to compare
+//! texts, because both sides are folded alike. It is no translation for people.
 
 /// Pairs of a traditional and a simplified character, sorted by the traditional one. Every character takes three bytes.
 const SOURCE: &[u8] = include_bytes!("traditional.txt");
 const PAIRS: usize = count(SOURCE);
 static TABLE: [(u16, u16); PAIRS] = read(SOURCE);
-/// Where the table begins: no character before it is Chinese.
+/// The beginning of the table: no character before it is Chinese.
 const FIRST: u16 = 0x3400;
 
 const fn count(source: &[u8]) -> usize {
@@ -35,13 +35,13 @@ const fn read(source: &[u8]) -> [(u16, u16); PAIRS] {
     table
 }
 
-/// The character that three bytes of UTF-8 hold.
+/// The character in three bytes of UTF-8.
 const fn three(source: &[u8], at: usize) -> u16 {
     let (high, middle, low) = (source[at] & 0x0f, source[at + 1] & 0x3f, source[at + 2] & 0x3f);
     ((high as u16) << 12) | ((middle as u16) << 6) | low as u16
 }
 
-/// The simplified form of a character; any other character is itself.
+/// The simplified form of a character. Any other character stays.
 pub(crate) fn simplified(c: char) -> char {
     let Ok(code) = u16::try_from(u32::from(c)) else { return c };
     if code < FIRST {

@@ -1,8 +1,8 @@
-//! One word to be found in folded texts.
+//! Searches folded texts for one word.
 //!
-//! A Chinese word is found wherever its characters follow one another, whatever signs stand between them. A number and a word of a
-//! script that is written with blanks match whole: not inside a longer number, and not inside a longer word. So `12315` is in
-//! `打12315投诉`, and not in an order's number.
+//! A Chinese word is found if its characters follow one another, with any signs between them. A number, or a word of a
+//! script that is written with blanks, matches as a whole: not inside a longer number, and not inside a longer word.
+//! `12315` is therefore in `打12315投诉`, and not in an order's number.
 //!
 //! | text | `12315` | why |
 //! |---|---|---|
@@ -17,13 +17,13 @@
 use crate::fold::{Folded, Gap, Letter};
 use std::ops::Range;
 
-/// A word, ready to be found.
+/// A word, prepared for searching.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern {
     text: String,
-    /// Its letters.
+    /// The number of its letters.
     len: usize,
-    /// Where the word itself has blanks or signs: before these letters.
+    /// The letters before which the word itself has blanks or signs.
     splits: Vec<usize>,
     /// Whether all of it is of scripts that are written with blanks.
     spaced: bool,
@@ -32,7 +32,7 @@ pub struct Pattern {
 }
 
 impl Pattern {
-    /// A word as people write it.
+    /// Prepares a word as people write it.
     pub fn of(word: &str) -> Self {
         let folded = Folded::of(word);
         let letters = folded.letters();
@@ -46,7 +46,7 @@ impl Pattern {
         }
     }
 
-    /// Whether nothing of the word is a letter or digit. It is then found nowhere.
+    /// Whether the word has no letter or digit. It is then found nowhere.
     pub fn is_empty(&self) -> bool {
         self.text.is_empty()
     }
@@ -56,7 +56,7 @@ impl Pattern {
         &self.text
     }
 
-    /// Where the word first stands in a text, as a range of the original.
+    /// The first place of the word in a text, as a range of the original.
     pub fn find(&self, text: &Folded) -> Option<Range<usize>> {
         let first = self.text.chars().next()?.len_utf8();
         let mut from = 0;
@@ -74,7 +74,7 @@ impl Pattern {
         self.find(text).is_some()
     }
 
-    /// The word where its letters stand at a position of the folded text; none where they are a part of something longer.
+    /// The word whose letters begin at a position of the folded text; `None` if they are a part of something longer.
     pub(crate) fn at(&self, text: &Folded, at: usize) -> Option<Range<usize>> {
         let from = text.letter_at(at)?;
         let letters = from..from + self.len;
@@ -105,7 +105,7 @@ impl Pattern {
             return !self.digits || !self.in_a_number(before, first.gap, after, gap_after);
         }
         if splits.len() + 1 == inside.len() {
-            // Spelt letter by letter.
+            // The word is spelt letter by letter.
             return !self.digits || !goes_on(&[Gap::Space, Gap::Hyphen, Gap::Point, Gap::Comma]);
         }
         match splits.as_slice() {
@@ -117,7 +117,7 @@ impl Pattern {
         }
     }
 
-    /// Whether a number that stands by itself is a group of a longer one, or a part of an amount.
+    /// Whether a separate number is a group of a longer one, or a part of an amount.
     fn in_a_number(&self, before: Option<&Letter>, gap: Gap, after: Option<&Letter>, gap_after: Gap) -> bool {
         let joins = |beside: Option<&Letter>, gap: Gap| {
             beside.is_some_and(|l| match gap {

@@ -1,4 +1,4 @@
-//! What events add up to: per figure, hour, channel and histogram bucket a count and a total.
+//! The sums of events: a count and a total for each figure, hour, channel and histogram bucket.
 
 use crate::fold::{Sample, fold};
 use crate::histogram::bucket;
@@ -12,17 +12,18 @@ pub struct Cell {
     pub figure: String,
     /// Hours since 1970-01-01T00:00Z, of the event's own time.
     pub hour: i64,
-    /// The channel; empty where the figure has none.
+    /// The channel; empty if the figure has none.
     pub channel: String,
-    /// Histogram bucket; 0 for plain counts.
+    /// The histogram bucket; 0 for plain counts.
     pub bucket: i64,
-    /// Events.
+    /// The number of events.
     pub n: i64,
     /// Sum of the measured values.
     pub total: i64,
 }
 
-/// Adds events up by figure, those of `figures` included, hour of the event's own time, channel and bucket. Pure: the same events give the same cells.
+/// Adds events up by figure (those of `figures` included), hour of the event's own time, channel and bucket. It is pure:
+/// the same events give the same cells.
 pub fn roll_up<'f>(batch: &[Event], figures: impl Iterator<Item = &'f Figure> + Clone) -> Vec<Cell> {
     let mut cells: BTreeMap<(&'static str, i64, String, i64), (i64, i64)> = BTreeMap::new();
     for event in batch {

@@ -1,5 +1,5 @@
-//! Figures read out of rollups: as JSON for people's tools and as OpenMetrics for scrapers. Both come from the same cells, so
-//! they cannot disagree.
+//! Figures computed from rollups: as JSON for people's tools and as OpenMetrics for scrapers. Both come from the same
+//! cells, so they cannot disagree.
 
 use crate::cell::Cell;
 use crate::fold::{COUNTS, DURATIONS};
@@ -19,11 +19,11 @@ pub struct OfAccount {
     pub account: String,
     /// The reason, as a stable code.
     pub reason: String,
-    /// How many, or how long in seconds.
+    /// A number, or a time in seconds.
     pub count: i64,
 }
 
-/// What is true now, beside what was counted.
+/// The present state, beside the counts.
 #[derive(Clone, Debug, Default, Serialize, JsonSchema)]
 pub struct Gauges {
     /// Conversations waiting, by group.
@@ -32,11 +32,11 @@ pub struct Gauges {
     pub conversations: BTreeMap<String, i64>,
     /// Messages that wait to be sent, by channel.
     pub outbox_waiting: BTreeMap<String, i64>,
-    /// How old the oldest of them is, by channel, in seconds.
+    /// The age of the oldest of them, by channel, in seconds.
     pub outbox_oldest_secs: BTreeMap<String, i64>,
     /// Messages to customers that were given up since counting began.
     pub given_up: Vec<OfAccount>,
-    /// For how many seconds the platforms of accounts have been failing that are in an outage now.
+    /// The duration of each account's present outage, in seconds.
     pub outage_secs: Vec<OfAccount>,
     /// Accepted webhooks that the router has yet to handle.
     pub inbox_waiting: i64,
@@ -44,13 +44,13 @@ pub struct Gauges {
     pub webhooks_refused: BTreeMap<String, i64>,
     /// Items of webhooks and pages that could not be read and are kept sealed, by channel and reason (`sms/phone_number`).
     pub intake_odd_items: BTreeMap<String, i64>,
-    /// Tokens refused in this minute, about.
+    /// The approximate number of tokens refused in this minute.
     pub tokens_refused: i64,
     /// Requests that met damaged pages in the store.
     pub store_damaged: i64,
     /// Events that were not folded yet.
     pub events_behind: i64,
-    /// What is true of each capability now.
+    /// The present gauges of each capability.
     pub more: Vec<Gauge>,
 }
 
@@ -59,22 +59,22 @@ pub struct Gauges {
 pub struct Duration {
     /// Formula id.
     pub formula: String,
-    /// What is measured.
+    /// The meaning of the measurement.
     pub meaning: &'static str,
-    /// The channel; absent for all.
+    /// The channel; absent for all channels together.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub channel: Option<String>,
-    /// How many were measured.
+    /// The number of measurements.
     pub count: i64,
-    /// Sum.
+    /// The sum.
     pub sum: i64,
-    /// Mean.
+    /// The mean.
     pub mean: f64,
-    /// Median.
+    /// The median.
     pub p50: i64,
-    /// 90 of 100 are at most this.
+    /// 90 of 100 values are at most this.
     pub p90: i64,
-    /// 99 of 100 are at most this.
+    /// 99 of 100 values are at most this.
     pub p99: i64,
 }
 
@@ -83,12 +83,12 @@ pub struct Duration {
 pub struct Count {
     /// Formula id.
     pub formula: String,
-    /// What is counted.
+    /// The meaning of the count.
     pub meaning: &'static str,
-    /// The channel; absent where the figure has none.
+    /// The channel; absent if the figure has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub channel: Option<String>,
-    /// How many.
+    /// The number.
     pub count: i64,
 }
 
@@ -99,9 +99,9 @@ pub struct Figures {
     pub durations: Vec<Duration>,
     /// Counts.
     pub counts: Vec<Count>,
-    /// The present.
+    /// The present state.
     pub now: Gauges,
-    /// Formula ids of counts, with what they count.
+    /// Formula ids of counts, with their meanings.
     #[serde(skip)]
     meanings: Vec<(&'static str, &'static str)>,
 }
@@ -111,13 +111,13 @@ fn channel(name: &str) -> Option<String> {
 }
 
 impl Figures {
-    /// Reads figures out of cells.
+    /// Computes figures from cells.
     pub fn new<'f>(cells: &[Cell], now: Gauges, figures: impl Iterator<Item = &'f Figure> + Clone) -> Self {
         let meanings: Vec<(&'static str, &'static str)> =
             COUNTS.into_iter().chain(figures.map(|figure| (figure.id, figure.meaning))).collect();
         let mut durations = Vec::new();
         let mut counts = Vec::new();
-        // Grouped by figure and channel; buckets rise within a group.
+        // Cells grouped by figure and channel. Buckets rise within a group.
         let mut groups: BTreeMap<(&str, &str), Vec<&Cell>> = BTreeMap::new();
         for cell in cells {
             groups.entry((&cell.figure, &cell.channel)).or_default().push(cell);

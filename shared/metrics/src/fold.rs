@@ -1,4 +1,4 @@
-//! What an event counts for.
+//! The samples that an event adds to the figures.
 
 use warmline_model::{Delivery, EventBody, Origin};
 
@@ -7,13 +7,13 @@ use warmline_model::{Delivery, EventBody, Origin};
 pub struct Sample {
     /// Formula id. The number after the last dot rises when the meaning changes.
     pub figure: &'static str,
-    /// The channel; empty where the event has none.
+    /// The channel; empty if the event has none.
     pub channel: String,
     /// A duration in milliseconds; `None` for a plain count.
     pub millis: Option<i64>,
 }
 
-/// Formula ids of durations, with what they measure.
+/// Formula ids of durations, with their meanings.
 pub const DURATIONS: [(&str, &str); 5] = [
     ("frt.human.v1", "first message of the customer to first human reply"),
     ("art.round.v1", "first unanswered message of the customer to the human reply"),
@@ -22,7 +22,7 @@ pub const DURATIONS: [(&str, &str); 5] = [
     ("delivery.time.v1", "handing a reply over to the platform's taking it"),
 ];
 
-/// Formula ids of plain counts, with what they count.
+/// Formula ids of plain counts, with their meanings.
 pub const COUNTS: [(&str, &str); 14] = [
     ("conversations.opened.v1", "conversations opened"),
     ("conversations.assigned.v1", "assignments to an agent"),
@@ -40,7 +40,7 @@ pub const COUNTS: [(&str, &str); 14] = [
     ("seal.broken.v1", "sealed values found altered"),
 ];
 
-/// What the event counts for; nothing for kinds that no figure looks at.
+/// The samples of an event. Empty for kinds that no figure uses.
 pub fn fold(event: &EventBody) -> Vec<Sample> {
     let mut samples = Vec::new();
     let mut count = |figure, channel: &str| samples.push(Sample { figure, channel: channel.to_owned(), millis: None });
@@ -48,7 +48,7 @@ pub fn fold(event: &EventBody) -> Vec<Sample> {
         EventBody::ConversationOpened { channel, .. } => count("conversations.opened.v1", channel.as_str()),
         EventBody::MessageReceived { channel, .. } => count("messages.in.v1", channel.as_str()),
         EventBody::ConversationQueued { .. } => count("conversations.queued.v1", ""),
-        // Nobody waits for an AI seat, and it is none of the agents.
+        // Nobody waits for an AI seat, and it does not count as an agent.
         EventBody::ConversationAssigned { ai: true, .. } => count("conversations.ai.v1", ""),
         EventBody::ConversationAssigned { waited_ms, .. } => {
             count("conversations.assigned.v1", "");
@@ -82,7 +82,7 @@ pub fn fold(event: &EventBody) -> Vec<Sample> {
         EventBody::InboxParked { channel, .. } => count("inbox.parked.v1", channel.as_str()),
         EventBody::SealBroken { .. } => count("seal.broken.v1", ""),
         EventBody::ConversationHandedOver { .. } => count("conversations.handed_over.v1", ""),
-        // What a capability counts in its own events, it declares itself: see `warmline_model::Figure`.
+        // A capability declares the counts of its own events itself: see `warmline_model::Figure`.
         EventBody::QualityAlert { .. }
         | EventBody::CustomerMerged { .. }
         | EventBody::CustomerErased { .. }

@@ -1,6 +1,6 @@
 //! Log-linear buckets: exact below 16, then eight a doubling, so a quantile read from them is off by at most 12.5%.
 
-/// The bucket of a value in milliseconds; negative values (clocks that disagree) count as 0.
+/// The bucket of a value in milliseconds. Negative values (clocks that disagree) count as 0.
 pub fn bucket(value: i64) -> i64 {
     let value = value.max(0);
     if value < 16 {
@@ -23,8 +23,8 @@ pub fn upper(bucket: i64) -> i64 {
     ((9 + within) << (exponent - 3)) - 1
 }
 
-/// The value below which a share of the counted values lies: the upper edge of the bucket that holds it. `None` when nothing
-/// was counted. `cells` are (bucket, count) in rising order of bucket.
+/// The value below which a share of the counted values lies: the upper edge of the bucket that holds it. `None` if nothing
+/// was counted. `cells` are pairs of bucket and count, in rising order of bucket.
 pub fn quantile(cells: &[(i64, i64)], share: f64) -> Option<i64> {
     let total: i64 = cells.iter().map(|(_, n)| n).sum();
     if total <= 0 {

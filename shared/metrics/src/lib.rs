@@ -1,9 +1,9 @@
-//! From events to figures. [`fold`] says what one event counts for; [`cell`] adds that up by hour; [`histogram`] keeps durations in buckets;
-//! [`figures`] reads cells out as JSON and as OpenMetrics. Everything is computed from the event's own time, so folding the log anew gives
-//! the same figures to the digit.
+//! From events to figures. [`fold`] gives the samples of one event. [`cell`] adds them up by hour. [`histogram`] keeps
+//! durations in buckets. [`figures`] prints cells as JSON and as OpenMetrics. Everything is computed from the event's own
+//! time, so folding the log again gives the same figures to the digit.
 //!
-//! That much is pure, and all that there is without the feature `server`. With it: [`store`] keeps the cells, [`steps`] follow the event log
-//! and read figures, [`api`] has the routes.
+//! These modules are pure, and the only ones without the feature `server`. With it, [`store`] keeps the cells, [`steps`]
+//! follow the event log and read figures, and [`api`] has the routes.
 
 #[cfg(feature = "server")]
 pub mod api;

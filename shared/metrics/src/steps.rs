@@ -16,8 +16,8 @@ use warmline_store::{
 const FOLLOWER: &str = "metrics";
 const BATCH: i64 = 512;
 
-/// Folds the next events; true if more wait. Cells, groups' work and the position are written in one transaction, so each
-/// event counts once.
+/// Folds the next events. Returns true if more wait. Cells, groups' work and the position are written in one transaction,
+/// so each event counts once.
 pub fn advance(ctx: &Ctx<'_>) -> Result<bool, StepError> {
     let from = followers::position(ctx.db, FOLLOWER)?;
     let batch = events::after(ctx.db, from, BATCH)?;
@@ -38,7 +38,7 @@ pub fn advance(ctx: &Ctx<'_>) -> Result<bool, StepError> {
     Ok(batch.len() == usize::try_from(BATCH).unwrap_or(usize::MAX))
 }
 
-/// How long one call folds.
+/// The time for which one call folds.
 const BUDGET_MS: i64 = 3_000;
 
 /// Folds new events, for a limited time.
@@ -79,7 +79,7 @@ pub fn read(ctx: &Ctx<'_>, hours: Option<i64>) -> Result<Figures, StepError> {
     Ok(Figures::new(&cells, now, ctx.installed.figures.iter().copied().flatten()))
 }
 
-/// What is true of each capability now.
+/// The present gauges of each capability.
 fn more(ctx: &Ctx<'_>) -> Result<Vec<Gauge>, StepError> {
     let all: Result<Vec<_>, _> = ctx.installed.gauges.iter().map(|read| read(ctx)).collect();
     Ok(all?.into_iter().flatten().collect())

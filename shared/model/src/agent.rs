@@ -1,13 +1,13 @@
-//! Staff: what they may do and whether they can take a conversation now.
+//! Staff: their roles and their presence.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What the bearer of a token may do.
+/// The role of a token's bearer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// Everything, accounts and staff included.
+    /// May do everything, including accounts and staff.
     Admin,
     /// Every conversation of every agent; groups and words.
     Supervisor,
@@ -15,7 +15,8 @@ pub enum Role {
     Agent,
     /// Operations: figures, events, the tick; no conversation content.
     Ops,
-    /// Privacy officer: holds, consent, retention, the audit log, who a customer is; no conversation and nothing of routing.
+    /// Privacy officer: holds, consent, retention, the audit log, and customers' identities. No conversations and no
+    /// routing.
     Privacy,
 }
 
@@ -43,9 +44,9 @@ impl Role {
 pub enum AgentState {
     /// Not at work.
     Offline,
-    /// Takes conversations while capacity is left.
+    /// Receives conversations while capacity is left.
     Available,
-    /// At work, takes no new conversation.
+    /// At work, and receives no new conversation.
     Busy,
     /// 小休: away for a while.
     Break,

@@ -1,4 +1,4 @@
-//! Who read what of whom: an entry of the audit log.
+//! An entry of the audit log: who read or changed which data.
 
 use crate::ids::{AgentId, ConversationId, CustomerId};
 use crate::time::Timestamp;
@@ -8,20 +8,20 @@ use crate::time::Timestamp;
 pub struct AuditEntry {
     /// Its number, from 1, without gaps.
     pub seq: i64,
-    /// When.
+    /// The time.
     pub at: Timestamp,
-    /// Who; none: the administrator's token of the configuration.
+    /// The member of staff; `None`: the administrator's token of the configuration.
     pub actor: Option<AgentId>,
-    /// In which role.
+    /// The role of that member of staff.
     pub role: String,
-    /// What was done, as a stable code.
+    /// The action, as a stable code.
     pub action: String,
-    /// Of whom.
+    /// The customer whose data it was.
     pub customer: Option<CustomerId>,
-    /// All customers who were that person then; empty where it was one.
+    /// All customers who were that person then; empty if there was only one.
     pub customers: Vec<CustomerId>,
-    /// Of which conversation.
+    /// The conversation.
     pub conversation: Option<ConversationId>,
-    /// Why, as a stable code, where it has to be said.
+    /// The reason, as a stable code, if the action needs one.
     pub reason: Option<String>,
 }

@@ -4,10 +4,10 @@ use crate::channel::Channel;
 use crate::ids::{CaseId, ConversationId};
 use crate::time::Timestamp;
 
-/// An order, as it is compared: a blind index of its number.
+/// An order's key for comparison: a blind index of its number.
 pub type OrderKey = [u8; 16];
 
-/// A conversation, as far as it says what its case is about.
+/// The part of a conversation that shows what its case is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part {
     /// The conversation.
@@ -16,7 +16,7 @@ pub struct Part {
     pub case: CaseId,
     /// Its channel.
     pub channel: Channel,
-    /// When its last message was stored.
+    /// The time at which its last message was stored.
     pub last: Timestamp,
     /// The orders named in it.
     pub orders: Vec<OrderKey>,

@@ -1,13 +1,13 @@
-//! Which touchpoint a message came by, and which of the brand's accounts on it.
+//! The touchpoint of a message, and the brand's account there.
 //!
-//! These are validated texts, not enums: a new channel is a new component and a new entry in spin.toml, and no list here has
-//! to know of it.
+//! These are validated texts, not enums. A new channel is a new component and a new entry in spin.toml, and no list here
+//! needs a change.
 
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use std::fmt;
 
-/// Why a text cannot name a channel, an account or a group.
+/// The rule that a text breaks, so that it cannot name a channel, an account or a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("must be 1 to {max} characters from {allowed}")]
 pub struct SlugError {
@@ -25,7 +25,7 @@ macro_rules! slug {
         pub struct $name(SmolStr);
 
         impl $name {
-            /// Checks and takes a text.
+            /// Checks a text and takes it.
             ///
             /// # Errors
             /// The text is empty, too long, or has a character that is not allowed.

@@ -1,5 +1,5 @@
-//! What a message says. One type for both directions and all channels; what no adapter understands survives as
-//! [`Content::Unknown`] with the platform's own words, so that an agent can still see that something came.
+//! The content of a message. There is one type for both directions and all channels. Content that no adapter understands
+//! survives as [`Content::Unknown`] with the platform's own words, so that an agent can still see that something came.
 
 pub mod request;
 
@@ -8,7 +8,7 @@ use serde::de::{Deserializer, Error};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// A reference to bytes that stay with the platform: they are fetched when somebody looks, never stored.
+/// A reference to bytes that stay with the platform. They are fetched when a person looks, and never stored.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Media {
     /// The platform's media id.
@@ -31,7 +31,7 @@ pub struct Media {
     pub size: Option<u64>,
 }
 
-/// What a message says, tagged by `kind`.
+/// The content of a message, tagged by `kind`.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Content {
@@ -39,41 +39,42 @@ pub enum Content {
     Text {
         /// The text, as the customer or agent wrote it.
         text: String,
-        /// What stood in the thread before, and mails forwarded with it: for reading, not the writer's own words. No rule or check
-        /// looks at it.
+        /// The earlier part of the thread, and mails forwarded with it. It is for reading and not the writer's own words.
+        /// No rule or check looks at it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         quoted: Option<String>,
-        /// Others whom a mail was addressed to.
+        /// Other recipients of a mail.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         to: Vec<String>,
-        /// Whom a mail was copied to.
+        /// The recipients of copies of a mail.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         cc: Vec<String>,
-        /// Where replies to a mail go, where that is not the address that it came from. Its sender wrote it, and nothing proves it.
+        /// The address for replies to a mail, if it differs from the address of its sender. The sender wrote it, and
+        /// nothing proves it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reply_to: Option<String>,
     },
     /// A picture.
     Image {
-        /// Where its bytes are.
+        /// The reference to its bytes.
         media: Media,
     },
-    /// Speech, with the platform's transcript where it makes one.
+    /// Speech, with the platform's transcript if it makes one.
     Voice {
-        /// Where its bytes are.
+        /// The reference to its bytes.
         media: Media,
-        /// What was said, by the platform's speech recognition.
+        /// The text, by the platform's speech recognition.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         transcript: Option<String>,
     },
     /// A film.
     Video {
-        /// Where its bytes are.
+        /// The reference to its bytes.
         media: Media,
     },
     /// A document.
     File {
-        /// Where its bytes are.
+        /// The reference to its bytes.
         media: Media,
     },
     /// A place on the map.
@@ -82,7 +83,7 @@ pub enum Content {
         latitude: f64,
         /// Degrees east.
         longitude: f64,
-        /// Map zoom, where given.
+        /// Map zoom, if given.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         scale: Option<i64>,
         /// The place's name or address.
@@ -103,7 +104,7 @@ pub enum Content {
     OrderCard {
         /// The order's number.
         order_id: String,
-        /// What was ordered, in words.
+        /// The goods, in words.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         title: Option<String>,
         /// The platform's or the shop's word for the order's status.
@@ -115,18 +116,18 @@ pub enum Content {
         /// The note.
         text: String,
     },
-    /// Something that happened, not something said: followed, scanned, clicked a menu, …
+    /// Something that happened and was not said: followed, scanned, clicked a menu, …
     Event {
         /// The event's name in the platform's words, lower case.
         event: String,
-        /// The event's key (menu key, scene), where it has one.
+        /// The event's key (menu key, scene), if it has one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         key: Option<String>,
         /// The event's other fields.
         #[serde(default, skip_serializing_if = "Value::is_null")]
         data: Value,
     },
-    /// A kind that the adapter does not know; kept as it came.
+    /// A kind that the adapter does not know. It is stored as it came.
     Unknown {
         /// The platform's word for the kind.
         raw_kind: String,
@@ -135,8 +136,8 @@ pub enum Content {
     },
 }
 
-/// The fields of every kind in one. What serde derives for a tagged enum reads everything into a buffer first and brings a reader
-/// for each kind: that is slower, and 45 kB in each component.
+/// The fields of all kinds together. The code that serde derives for a tagged enum reads everything into a buffer first and
+/// has a reader for each kind. That is slower, and takes 45 kB in each component.
 #[derive(Deserialize)]
 struct Fields {
     kind: String,
@@ -167,7 +168,7 @@ struct Fields {
     raw: Value,
 }
 
-/// A field that the kind cannot be without.
+/// A field that the kind requires.
 fn needed<T, E: Error>(field: Option<T>, name: &'static str) -> Result<T, E> {
     field.ok_or_else(|| E::missing_field(name))
 }
@@ -213,7 +214,7 @@ impl Content {
         Self::Text { text: text.into(), quoted: None, to: Vec::new(), cc: Vec::new(), reply_to: None }
     }
 
-    /// Whether it is text with more than its words: what only a mail has, and only its adapter may say.
+    /// Whether it is a text with the fields of a mail. Only a mail has them, and only its adapter may set them.
     pub fn is_mail(&self) -> bool {
         let Self::Text { quoted, to, cc, reply_to, .. } = self else { return false };
         quoted.is_some() || !to.is_empty() || !cc.is_empty() || reply_to.is_some()
@@ -236,7 +237,7 @@ impl Content {
         }
     }
 
-    /// Where its bytes are, of a kind that has any.
+    /// The reference to its bytes, for kinds that have any.
     pub fn media(&self) -> Option<&Media> {
         match self {
             Self::Image { media } | Self::Voice { media, .. } | Self::Video { media } | Self::File { media } => Some(media),
@@ -255,7 +256,7 @@ impl Content {
     }
 }
 
-/// Who speaks in a message.
+/// The author of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Origin {

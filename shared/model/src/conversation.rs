@@ -1,4 +1,4 @@
-//! Where a conversation stands, and where a reply stands on its way to the customer.
+//! The state of a conversation, and the state of a reply's delivery.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -8,15 +8,15 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ConversationState {
-    /// Opened; nobody was sought yet.
+    /// Opened. No agent is sought yet.
     Open,
     /// Waits in a skill group's queue for an agent with capacity.
     Queued,
     /// An agent holds it and owes the customer a reply.
     Assigned,
-    /// An agent holds it and has replied; the customer is to speak next.
+    /// An agent holds it and has replied. The customer speaks next.
     WaitingOnCustomer,
-    /// The talk is over; the agent finishes the after-contact work (话后处理) and still spends capacity on it.
+    /// The talk is over. The agent finishes the after-contact work (话后处理) and still spends capacity on it.
     WrapUp,
     /// Over.
     Closed,
@@ -50,17 +50,17 @@ impl ConversationState {
     }
 }
 
-/// Where an outgoing message stands.
+/// The state of an outgoing message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DeliveryState {
     /// Waits to be sent, or is being sent.
     Pending,
-    /// The platform took it.
+    /// The platform accepted it.
     Sent,
-    /// The last try failed; it will be tried again.
+    /// The last try failed. It will be tried again.
     Failed,
-    /// Given up, with a reason; an agent or supervisor may retry it.
+    /// Given up, with a reason. An agent or supervisor may retry it.
     Dead,
 }
 

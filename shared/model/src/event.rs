@@ -13,27 +13,27 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// The version that new events are written in. A change of meaning raises it; readers know all versions up to theirs.
+/// The version in which new events are written. A change of meaning raises it. Readers know all versions up to theirs.
 pub const EVENT_VERSION: i64 = 1;
 
 /// One entry of the log, as the API shows it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Event {
-    /// Position in the log: strictly rising, and never filled in behind a reader.
+    /// The position in the log. Positions rise strictly, and none is filled in behind a reader.
     pub seq: i64,
-    /// When it happened.
+    /// The time at which it happened.
     pub at: Timestamp,
     /// Version of the event's meaning.
     pub v: i64,
     /// The conversation it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conversation: Option<ConversationId>,
-    /// What happened: `type` and `data`.
+    /// The event: `type` and `data`.
     #[serde(flatten)]
     pub body: EventBody,
 }
 
-/// Why a conversation went back to its queue.
+/// The reason why a conversation went back to its queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RequeueReason {
@@ -45,18 +45,18 @@ pub enum RequeueReason {
     AgentLost,
 }
 
-/// What a conversation was of a person's work.
+/// A person's work on a conversation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Work {
-    /// The group that it was done for.
+    /// The group for which it was done.
     pub group: GroupId,
     /// Milliseconds in the person's hands, after-contact work included.
     pub ms: i64,
-    /// What it took of the person's capacity meanwhile.
+    /// The units of the person's capacity that it took meanwhile.
     pub units: Units,
 }
 
-/// What happened. The JSON form is `{"type": "message.received", "data": {…}}`.
+/// The kinds of events. The JSON form is `{"type": "message.received", "data": {…}}`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", content = "data")]
 pub enum EventBody {
@@ -70,16 +70,16 @@ pub enum EventBody {
         /// The customer.
         customer: CustomerId,
     },
-    /// Two customers were found to be one person. Neither's messages move.
+    /// Two customers were found to be one person. No messages move.
     #[serde(rename = "customer.merged")]
     CustomerMerged {
         /// The merge.
         merge: MergeId,
         /// The customer who stands for the person from now on: the older one.
         into: CustomerId,
-        /// The customer who stood for the other's until now.
+        /// The customer who stood for the other side until now.
         from: CustomerId,
-        /// The kind of identifier that both have; none: a member of staff said so.
+        /// The kind of identifier that both have; `null` if a member of staff made the merge.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<IdentifierKind>,
         /// The member of staff.
@@ -91,9 +91,9 @@ pub enum EventBody {
     CustomerUnmerged {
         /// The merge.
         merge: MergeId,
-        /// Who the one part is known as now.
+        /// The customer who stands for the one part now.
         one: CustomerId,
-        /// Who the other part is known as now.
+        /// The customer who stands for the other part now.
         other: CustomerId,
         /// The member of staff.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -104,12 +104,12 @@ pub enum EventBody {
     CustomerErased {
         /// The erasure.
         erasure: ErasureId,
-        /// Who the person was known as.
+        /// The customer id under which the person was known.
         customer: CustomerId,
         /// Messages that were deleted.
         messages: i64,
     },
-    /// A conversation goes on with a case that was there before.
+    /// A conversation continues an existing case.
     #[serde(rename = "case.linked")]
     CaseLinked {
         /// The case.
@@ -117,7 +117,7 @@ pub enum EventBody {
         /// The case that it was in until now.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         from: Option<CaseId>,
-        /// The member of staff who said so; none: the rules, or the administrator.
+        /// The member of staff who decided so; `null`: the rules, or the administrator.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         agent: Option<AgentId>,
     },
@@ -128,7 +128,7 @@ pub enum EventBody {
         case: CaseId,
         /// The case that it was in until now.
         from: CaseId,
-        /// The member of staff who said so; none: the rules, or the administrator.
+        /// The member of staff who decided so; `null`: the rules, or the administrator.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         agent: Option<AgentId>,
     },
@@ -143,7 +143,8 @@ pub enum EventBody {
         channel: Channel,
         /// The content's kind.
         kind: String,
-        /// When the webhook was committed to the inbox; `at` is when the message was stored in its conversation.
+        /// The time at which the webhook was committed to the inbox. `at` is the time at which the message was stored in
+        /// its conversation.
         received_at: Timestamp,
     },
     /// The conversation waits in a group's queue.
@@ -155,18 +156,18 @@ pub enum EventBody {
         priority: i64,
         /// The lane that it stands in.
         lane: Lane,
-        /// Place in the queue: the instant of entry less the head start, in milliseconds.
+        /// The place in the queue: the instant of entry less the head start, in milliseconds.
         rank: i64,
-        /// When it first entered a queue.
+        /// The time at which it first entered a queue.
         entered: Timestamp,
-        /// How long it was told that it would wait, in milliseconds.
+        /// The estimated wait that the customer was told, in milliseconds.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         estimate_ms: Option<i64>,
-        /// Set when it was in an agent's hands before.
+        /// The reason why it came back from an agent, if it did.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         requeued: Option<RequeueReason>,
     },
-    /// An agent was given the conversation, and what it costs of the agent's capacity was claimed.
+    /// An agent got the conversation, and its cost was claimed from the agent's capacity.
     #[serde(rename = "conversation.assigned")]
     ConversationAssigned {
         /// The group it was assigned for.
@@ -175,7 +176,7 @@ pub enum EventBody {
         agent: AgentId,
         /// The channel.
         channel: Channel,
-        /// What was claimed of the agent's capacity.
+        /// The units that were claimed.
         units: Units,
         /// The agent's load after the claim.
         load: Units,
@@ -183,7 +184,7 @@ pub enum EventBody {
         capacity: Units,
         /// Milliseconds from entering the queue to the assignment.
         waited_ms: i64,
-        /// Which rule chose the group, and why this agent.
+        /// The rule that chose the group, and the reason for this agent.
         why: String,
         /// Whether it is an AI seat.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -197,14 +198,14 @@ pub enum EventBody {
         /// Milliseconds from assignment to acceptance.
         waited_ms: i64,
     },
-    /// What a conversation cost of an agent's capacity was given back. Follows whatever ended the assignment.
+    /// The cost of a conversation was given back to an agent's capacity. It follows every event that ends an assignment.
     #[serde(rename = "capacity.released")]
     CapacityReleased {
         /// The agent.
         agent: AgentId,
         /// The agent's load afterwards.
         load: Units,
-        /// The work that it was, where a person had accepted it.
+        /// The work on it, if a person had accepted it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         work: Option<Work>,
     },
@@ -217,15 +218,16 @@ pub enum EventBody {
         n: i64,
         /// The channel.
         channel: Channel,
-        /// Who speaks.
+        /// The author.
         from: Origin,
-        /// The agent, where a human wrote it.
+        /// The agent, if a human wrote it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         agent: Option<AgentId>,
-        /// `frt.human.v1`, in milliseconds: from the customer's first message to the first human reply. Only on that reply.
+        /// `frt.human.v1`, in milliseconds: from the customer's first message to the first human reply. Present only on
+        /// that reply.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         first_response_ms: Option<i64>,
-        /// `art.round.v1`, in milliseconds: from the first message of the customer that was unanswered to this human reply.
+        /// `art.round.v1`, in milliseconds: from the customer's first unanswered message to this human reply.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         response_ms: Option<i64>,
     },
@@ -248,24 +250,24 @@ pub enum EventBody {
     ConversationHandedOver {
         /// The AI seat.
         from: AgentId,
-        /// Why: `asked`, `word`, `vip`, `anger`, `low_confidence`, `failed_turns`, `unavailable`.
+        /// The reason: `asked`, `word`, `vip`, `anger`, `low_confidence`, `failed_turns`, `unavailable`.
         reason: String,
     },
-    /// A colleague was asked about the conversation, which stays where it is.
+    /// A colleague was asked about the conversation. It stays with its agent.
     #[serde(rename = "conversation.consulted")]
     ConversationConsulted {
         /// The colleague.
         agent: AgentId,
-        /// Who asked; none: the administrator.
+        /// The member of staff who asked; `null`: the administrator.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<AgentId>,
     },
-    /// The talk is over; after-contact work goes on.
+    /// The talk is over. The after-contact work begins.
     #[serde(rename = "conversation.wrap_up")]
     ConversationWrapUp {
         /// The agent.
         agent: AgentId,
-        /// When it ends by itself.
+        /// The time at which it ends by itself.
         until: Timestamp,
     },
     /// The conversation is over.
@@ -277,10 +279,10 @@ pub enum EventBody {
         /// The group.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         group: Option<GroupId>,
-        /// How it ended, by the brand's own list.
+        /// The way in which it ended, by the brand's own list.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         disposition: Option<String>,
-        /// Milliseconds that an agent held it.
+        /// The milliseconds for which agents held it.
         handle_ms: i64,
         /// Messages in it.
         messages: i64,
@@ -290,15 +292,16 @@ pub enum EventBody {
     AgentState {
         /// The agent.
         agent: AgentId,
-        /// Before.
+        /// The state before.
         from: AgentState,
-        /// After.
+        /// The state after.
         to: AgentState,
-        /// Why, as a code: `accept_timeout`, or one that the agent gave.
+        /// The reason, as a code: `accept_timeout`, or one that the agent gave.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
     },
-    /// A decision of the router, with what it saw: `warmline_routing::Decision`. What it came to follows as an event of its own.
+    /// A decision of the router, with all that it saw: `warmline_routing::Decision`. Its effect follows as an event of its
+    /// own.
     #[serde(rename = "routing.decided")]
     RoutingDecided(serde_json::Value),
     /// Another routing plan is in force.
@@ -309,7 +312,7 @@ pub enum EventBody {
         /// The plan: `warmline_routing::Plan`.
         plan: serde_json::Value,
     },
-    /// What an agent can do: told when the agent is added and when it changes.
+    /// An agent's profile, logged when the agent is added and when it changes.
     #[serde(rename = "agent.profile")]
     AgentProfile(Profile),
     /// An agent was removed.
@@ -326,33 +329,34 @@ pub enum EventBody {
         /// Minutes by which the contacts of a group come earlier for this agent; groups that are not named are at 0.
         minutes: BTreeMap<GroupId, i64>,
     },
-    /// A message holds words that a supervisor wants to know of.
+    /// A message contains words that a supervisor wants to know about.
     #[serde(rename = "quality.alert")]
     QualityAlert {
         /// The message.
         message: MessageId,
-        /// Who wrote it.
+        /// The author.
         from: Origin,
-        /// The words found, as they stand in the brand's list (never the customer's own text).
+        /// The words found, as the brand's list spells them (never the customer's own text).
         words: Vec<String>,
         /// The highest severity among them: 1 (note) to 3 (act now).
         severity: i64,
     },
-    /// A sealed value of a customer does not open although the customer's key does: it was altered. Told once of each.
+    /// A sealed value of a customer does not open although the customer's key does: it was altered. There is one event for
+    /// each value.
     #[serde(rename = "seal.broken")]
     SealBroken {
-        /// What it is: `message`, `name`, `archive` (a pack of messages of the conversation).
+        /// The kind of value: `message`, `name`, `archive` (a pack of messages of the conversation).
         field: String,
         /// The customer.
         customer: CustomerId,
         /// The message.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         message: Option<MessageId>,
-        /// The identity whose names they are.
+        /// The identity, if the value is its names.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         identity: Option<IdentityId>,
     },
-    /// A webhook's payload could not be handled although it was accepted; it is kept sealed in the inbox for inspection.
+    /// A webhook's payload was accepted and could not be handled. It is kept sealed in the inbox for inspection.
     #[serde(rename = "inbox.parked")]
     InboxParked {
         /// The inbox row.
@@ -362,10 +366,10 @@ pub enum EventBody {
         /// Stable code of the reason.
         reason: String,
     },
-    /// What became of a reply.
+    /// The progress of a reply's delivery.
     #[serde(untagged)]
     Delivery(Delivery),
-    /// A kind that this version does not know (written by a newer one).
+    /// A kind that this version does not know. A newer version wrote it.
     #[serde(untagged)]
     Unknown {
         /// The event's type.
@@ -377,12 +381,12 @@ pub enum EventBody {
     },
 }
 
-/// What became of a reply on its way to the customer. A type of its own, so that adapters, which append nothing else, bring nothing
-/// else: all events in each of them would be 20 kB.
+/// The progress of a reply's delivery to the customer. It is a type of its own so that adapters, which append nothing else,
+/// link nothing else. All events would take 20 kB in each of them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", content = "data")]
 pub enum Delivery {
-    /// The platform took a message.
+    /// The platform accepted a message.
     #[serde(rename = "delivery.sent")]
     Sent {
         /// The message.
@@ -391,10 +395,10 @@ pub enum Delivery {
         channel: Channel,
         /// Tries made, this one included.
         attempts: i64,
-        /// Milliseconds from handing it to the outbox.
+        /// Milliseconds since it was added to the outbox.
         took_ms: i64,
     },
-    /// A try failed; another follows.
+    /// A try failed. Another one follows.
     #[serde(rename = "delivery.failed")]
     Failed {
         /// The message.
@@ -405,11 +409,11 @@ pub enum Delivery {
         attempts: i64,
         /// Stable code of the reason.
         reason: String,
-        /// When it is tried again.
+        /// The time of the next try.
         retry_at: Timestamp,
     },
-    /// A try's outcome is unknown (the process or the connection ended while the platform had it): the message may reach the
-    /// customer twice, because the platform offers no idempotency and losing a reply is worse.
+    /// A try's outcome is unknown, because the process or the connection ended while the platform had it. The message may
+    /// reach the customer twice: the platform offers no idempotency, and losing a reply is worse.
     #[serde(rename = "delivery.in_doubt")]
     InDoubt {
         /// The message.
@@ -419,7 +423,7 @@ pub enum Delivery {
         /// Tries made.
         attempts: i64,
     },
-    /// Given up.
+    /// The message was given up.
     #[serde(rename = "delivery.dead")]
     Dead {
         /// The message.
@@ -442,10 +446,10 @@ impl From<Delivery> for EventBody {
 /// The value of `type`, and the value of `data` as JSON text, of an [`EventBody`] or a part of it.
 ///
 /// # Errors
-/// Where `data` cannot be written as JSON or is not there, which no event here can cause.
+/// `data` is missing or cannot be written as JSON. No event here can cause this.
 pub fn to_columns<B: Serialize>(body: &B) -> Result<(String, String), serde_json::Error> {
     let text = serde_json::to_string(body)?;
-    // A parser would say the same; every adapter would have to bring it.
+    // A parser would find the same, but every adapter would have to contain it.
     let columns = text.strip_prefix(r#"{"type":""#).and_then(|rest| rest.strip_suffix('}'));
     let columns = columns.and_then(|rest| rest.split_once(r#"","data":"#)).filter(|(kind, _)| !kind.contains('\\'));
     let (kind, data) = columns.ok_or_else(|| serde::ser::Error::custom("an event is its type and its data"))?;
@@ -453,18 +457,18 @@ pub fn to_columns<B: Serialize>(body: &B) -> Result<(String, String), serde_json
 }
 
 impl EventBody {
-    /// Reads what [`to_columns`] wrote.
+    /// Reads the columns that [`to_columns`] wrote.
     ///
     /// # Errors
     /// `data` is not JSON.
     pub fn from_columns(kind: &str, data: &str) -> Result<Self, serde_json::Error> {
-        // With hundreds of verdicts: not gone through twice.
+        // A decision holds hundreds of verdicts, so its text is read only once.
         if kind == "routing.decided" {
             return Ok(Self::RoutingDecided(serde_json::from_str(data)?));
         }
         let text = format!(r#"{{"type":{},"data":{data}}}"#, serde_json::to_string(kind)?);
         if kind.starts_with("delivery.") {
-            // Without trying all others first; a newer kind is one that is not known.
+            // This does not try all other kinds first. A newer kind of delivery becomes `Unknown`.
             if let Ok(delivery) = serde_json::from_str(&text) {
                 return Ok(Self::Delivery(delivery));
             }

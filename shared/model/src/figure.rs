@@ -1,4 +1,4 @@
-//! What a capability counts from its own events, and what is true of it now.
+//! The counts that a capability makes from its own events, and its present gauges.
 
 use crate::Event;
 use schemars::JsonSchema;
@@ -9,9 +9,9 @@ use serde::Serialize;
 pub struct Figure {
     /// Formula id. The number after the last dot rises when the meaning changes.
     pub id: &'static str,
-    /// What is counted.
+    /// The meaning of the count.
     pub meaning: &'static str,
-    /// The channel to count an event for, which is empty where the figure has none; `None` if the event does not count.
+    /// The channel for which an event counts, empty if the figure has none; `None` if the event does not count.
     pub counts: fn(&Event) -> Option<String>,
 }
 
@@ -20,7 +20,7 @@ pub struct Figure {
 pub struct Gauge {
     /// The name, with the unit at its end, as OpenMetrics spells it (`warmline_erasures_running`).
     pub name: &'static str,
-    /// What it says.
+    /// The meaning of the number.
     pub meaning: &'static str,
     /// The number.
     pub value: i64,

@@ -1,4 +1,4 @@
-//! What tells that two senders are one person.
+//! Identifiers, which show that two senders are one person.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -37,14 +37,14 @@ impl IdentifierKind {
         }
     }
 
-    /// From the name.
+    /// Reads the name.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|k| k.as_str() == text)
     }
 }
 
-/// An identifier, as a channel or a member of staff tells it. Its JSON form is one text, `phone!13812345678` where it is verified and
-/// `phone?13812345678` where it is not: every adapter reads and writes it, and this takes the least code.
+/// An identifier, from a channel or a member of staff. Its JSON form is one text: `phone!13812345678` if it is verified and
+/// `phone?13812345678` if it is not. Every adapter reads and writes it, and this form takes the least code.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Identifier {
@@ -52,8 +52,8 @@ pub struct Identifier {
     pub kind: IdentifierKind,
     /// The value as it was written.
     pub value: String,
-    /// Whether somebody who can know vouches that it is the person's: the network for a caller's number, the brand's own app for
-    /// what its members proved.
+    /// Whether a party that can know vouches for it: the network for a caller's number, the brand's own app for values that
+    /// its members proved.
     pub verified: bool,
 }
 

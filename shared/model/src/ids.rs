@@ -1,5 +1,5 @@
-//! Identifiers: UUIDv7 with a prefix that says what they name (`cnv_0199…`), so that an id pasted into the wrong field is
-//! refused instead of finding nothing.
+//! Identifiers: UUIDv7 with a prefix for their kind (`cnv_0199…`). An id pasted into the wrong field is therefore refused
+//! and does not silently find nothing.
 
 use crate::time::{Rng, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -7,7 +7,7 @@ use std::fmt;
 use std::str::FromStr;
 use uuid::{Builder, Uuid};
 
-/// Why a text is not an id of the wanted kind.
+/// The error of a text that is not an id of the wanted kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("an id of this kind is `{prefix}_` and 32 hexadecimal digits")]
 pub struct IdError {
@@ -29,15 +29,15 @@ macro_rules! id {
         pub struct $name(Uuid);
 
         impl $name {
-            /// What the text form begins with.
+            /// The beginning of the text form.
             pub const PREFIX: &'static str = $prefix;
 
-            /// A new id: sorts after those of earlier milliseconds.
+            /// Makes a new id. It sorts after those of earlier milliseconds.
             pub fn new(now: Timestamp, rng: &dyn Rng) -> Self {
                 Self(new_uuid(now, rng))
             }
 
-            /// When it was made, to the millisecond.
+            /// The time at which it was made, to the millisecond.
             pub fn time(&self) -> Timestamp {
                 let (millis, _) = self.0.as_u64_pair();
                 Timestamp::from_millis((millis >> 16).cast_signed())
@@ -54,10 +54,10 @@ macro_rules! id {
                 self.0.as_bytes()
             }
 
-            /// From the store's 16 bytes.
+            /// Reads the store's 16 bytes.
             ///
             /// # Errors
-            /// Another length than 16 bytes.
+            /// There are not exactly 16 bytes.
             pub fn from_bytes(bytes: &[u8]) -> Result<Self, IdError> {
                 Uuid::from_slice(bytes).map(Self).map_err(|_| IdError { prefix: $prefix })
             }
@@ -80,7 +80,7 @@ macro_rules! id {
             fn from_str(s: &str) -> Result<Self, IdError> {
                 let wrong = IdError { prefix: $prefix };
                 let hex = s.strip_prefix(concat!($prefix, "_")).ok_or(wrong.clone())?;
-                // One spelling an id: 32 lower-case digits, no hyphens or braces.
+                // Each id has one spelling: 32 lower-case digits, no hyphens or braces.
                 if hex.len() != 32 || !hex.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)) {
                     return Err(wrong);
                 }

@@ -2,14 +2,15 @@
 //!
 //! * [`ids`]: prefixed UUIDv7 identifiers, one newtype each;
 //! * [`time`]: instants (UTC, milliseconds) and the [`Clock`] that gives them;
-//! * [`channel`]: which touchpoint, which shop on it;
-//! * [`content`]: what a message says, in any direction; [`page`]: lists that come in pages;
-//! * [`inbound`]: what a channel's parser yields; [`identifier`]: what tells that two senders are one person;
+//! * [`channel`]: the touchpoint, and the brand's account there;
+//! * [`content`]: the content of a message, in either direction; [`page`]: lists that come in pages;
+//! * [`inbound`]: the result of a channel's parser; [`identifier`]: the identifiers of a person;
 //! * [`conversation`], [`agent`]: states and views;
-//! * [`units`], [`seat`]: capacity, what an agent can do, what a queue is made of;
+//! * [`units`], [`seat`]: capacity, an agent's profile, the lanes of a queue;
 //! * [`scope`]: the parts of the API that a token can be narrowed to;
-//! * [`audit`]: an entry of the log of who read what of whom;
-//! * [`event`]: the append-only log that quality and metrics are folded from; [`figure`]: what a capability counts in it.
+//! * [`audit`]: an entry of the audit log;
+//! * [`event`]: the append-only log that quality and metrics are folded from; [`figure`]: a capability's counts of its
+//!   events.
 //!
 //! Pure data: no I/O, no clock and no randomness of its own.
 

@@ -1,4 +1,4 @@
-//! What a token can be narrowed to.
+//! The scopes to which a token can be narrowed.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -9,13 +9,13 @@ use serde::{Deserialize, Serialize};
 pub enum Scope {
     /// Conversations, queues, presence.
     Conversations,
-    /// Who customers are, and what was said with them.
+    /// Customers' identities, and their messages.
     Customers,
     /// Figures and events.
     Figures,
     /// Accounts, staff, routing, words, limits; and the tick.
     Configuration,
-    /// Holds, consent, retention, the audit log, what is shown without a mask.
+    /// Holds, consent, retention, the audit log, data without a mask.
     Privacy,
 }
 

@@ -1,4 +1,4 @@
-//! Seats (坐席) and lanes, as the log tells of them: what a decision needs beside presence and load.
+//! Seats (坐席) and lanes, as the log records them: the data of a decision besides presence and load.
 
 use crate::channel::{Channel, GroupId};
 use crate::ids::AgentId;
@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// What an agent can do. It is told when the agent is added and whenever it changes.
+/// An agent's profile. It is logged when the agent is added and whenever it changes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Profile {
     /// The agent.
@@ -15,7 +15,7 @@ pub struct Profile {
     /// Whether it is an AI seat.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub ai: bool,
-    /// Serves dedicated customers only.
+    /// Whether the agent serves dedicated customers only.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub dedicated: bool,
     /// Capacity.
@@ -30,11 +30,11 @@ pub struct Profile {
     pub groups: BTreeMap<GroupId, u8>,
 }
 
-/// What the contacts of one lane of a queue have in common.
+/// The common properties of the contacts in one lane of a queue.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Lane {
-    /// The channel: what the contact costs.
+    /// The channel. It determines the contact's cost.
     pub channel: Channel,
     /// Head start in the queue, in minutes.
     #[serde(default, skip_serializing_if = "is_default")]
@@ -52,7 +52,7 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 }
 
 impl Lane {
-    /// The text that the store knows it by: the same for the same lane, always.
+    /// The text by which the store knows it. Equal lanes always have the same text.
     pub fn key(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
     }

@@ -1,4 +1,4 @@
-//! Instants and the two outside sources that the rest takes as parameters: a clock and randomness.
+//! Instants, and the two outside sources that the other crates take as parameters: a clock and randomness.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
@@ -34,7 +34,7 @@ impl Timestamp {
         Self(self.0.saturating_add(ms))
     }
 
-    /// Milliseconds from `earlier` to this instant; negative when the order is the other way round.
+    /// Milliseconds from `earlier` to this instant; negative if `earlier` is later.
     pub const fn since(self, earlier: Timestamp) -> i64 {
         self.0.saturating_sub(earlier.0)
     }

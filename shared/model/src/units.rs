@@ -1,17 +1,17 @@
-//! Capacity in units (接待量): what a contact costs and what a seat has.
+//! Capacity in units (接待量): the cost of a contact and the capacity of a seat.
 
 use schemars::JsonSchema;
 use serde::de::{Deserializer, Error, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 use std::fmt;
 
-/// An amount of capacity, kept in hundredths of a unit so that sums are exact. In JSON it is a number of units with at most two
+/// An amount of capacity, in hundredths of a unit so that sums are exact. In JSON it is a number of units with at most two
 /// decimals (`1`, `0.5`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Units(i64);
 
 impl Units {
-    /// Nothing.
+    /// No units.
     pub const ZERO: Self = Self(0);
     /// One unit: a chat, unless the plan says otherwise.
     pub const ONE: Self = Self(100);

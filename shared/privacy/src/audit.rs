@@ -1,7 +1,7 @@
-//! The chain of the audit log. Each entry's hash is an HMAC over the hash before it and all that the entry says: without the key nobody
-//! can change, take out or move an entry so that the chain still holds. The newest hash is kept apart with a tag of its own, so that a
-//! log that was cut off at its end is known too. What the chain cannot show is that the whole database was put back to an earlier day:
-//! for that somebody notes the newest hash elsewhere.
+//! The chain of the audit log. Each entry's hash is an HMAC over the hash before it and the whole entry. Without the key
+//! nobody can change, remove or move an entry so that the chain still holds. The newest hash is stored apart with a tag of
+//! its own, so that a log that was cut off at its end is detected too. The chain cannot show that the whole database was
+//! put back to an earlier day. For that, a person notes the newest hash elsewhere.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 /// The hash of an entry.
 pub type AuditHash = [u8; 32];
 
-/// What stands before the first entry.
+/// The hash before the first entry.
 pub const AUDIT_START: AuditHash = [0; 32];
 
 /// Makes and checks the chain.
@@ -20,16 +20,16 @@ pub struct AuditChain(Zeroizing<[u8; 32]>);
 /// The newest entry's number and hash.
 pub type AuditHead = (i64, AuditHash);
 
-/// What an audit log's chain lost.
+/// The fault of an audit log's chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AuditFault {
-    /// Entries before this one are not there.
+    /// Entries before this one are missing.
     #[error("the entries before this one are missing")]
     Missing,
-    /// This entry is not what was written, or does not stand where it was written.
+    /// This entry was altered, or was moved from its place.
     #[error("this entry was altered, or moved here")]
     Altered,
-    /// What was written after this entry is not there, or the note of the newest entry was altered.
+    /// The entries after this one are missing, or the note of the newest entry was altered.
     #[error("what came after this entry is missing")]
     CutOff,
 }
@@ -75,10 +75,10 @@ impl AuditChain {
         self.mac(&parts)
     }
 
-    /// Checks that an entry follows the one before, and says where the chain stands after it.
+    /// Checks that an entry follows the one before, and returns the position of the chain after it.
     ///
     /// # Errors
-    /// It does not.
+    /// The entry does not follow.
     pub fn follow(&self, before: &AuditHead, entry: &AuditEntry, hash: &AuditHash) -> Result<AuditHead, AuditFault> {
         if entry.seq != before.0 + 1 {
             return Err(AuditFault::Missing);
@@ -96,7 +96,7 @@ impl AuditChain {
         [&seq[..], &head.1, &tag].concat()
     }
 
-    /// Reads such a note; none where it was altered.
+    /// Reads such a note; `None` if it was altered.
     pub fn noted(&self, note: &[u8]) -> Option<AuditHead> {
         let (seq, rest) = note.split_first_chunk::<8>()?;
         let (hash, _) = rest.split_first_chunk::<32>()?;
@@ -195,7 +195,7 @@ mod tests {
             if touched != whole {
                 let found = check(&touched, &note);
                 prop_assert!(found.is_err());
-                // It is named at the entry that is wrong, or before which something is missing.
+                // The fault is reported at the wrong entry, or at the entry after a gap.
                 let seq = found.unwrap_err().0;
                 let here = touched.get(first).map_or(i64::try_from(first).unwrap(), |(entry, _)| entry.seq);
                 prop_assert_eq!(seq, here);

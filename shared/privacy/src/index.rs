@@ -22,7 +22,7 @@ impl BlindIndex {
         self.of_parts(field, parts.iter().map(|part| part.as_bytes()))
     }
 
-    /// The same of parts that need not be text.
+    /// The same, for parts that need not be text.
     pub fn of_bytes(&self, field: &str, parts: &[&[u8]]) -> [u8; 16] {
         self.of_parts(field, parts.iter().copied())
     }
@@ -41,12 +41,12 @@ impl BlindIndex {
     }
 }
 
-/// What is stored of a bearer token. The tokens are 256 random bits, so a plain hash cannot be reversed by guessing.
+/// The stored form of a bearer token. Tokens are 256 random bits, so a plain hash cannot be reversed by guessing.
 pub fn token_hash(token: &str) -> [u8; 32] {
     Sha256::digest(token.as_bytes()).into()
 }
 
-/// A new bearer token: 256 random bits with a prefix that secret scanners can know.
+/// Makes a new bearer token: 256 random bits with a prefix that secret scanners can know.
 pub fn random_token(rng: &dyn Rng) -> String {
     let mut bytes = [0u8; 32];
     rng.fill(&mut bytes);

@@ -1,8 +1,8 @@
-//! Master keys, the root key, and what hangs from them.
+//! Master keys, the root key, and the keys that depend on them.
 //!
-//! A master key wraps: the root key, each customer's key, the keys of what passes through. It encrypts nothing else, so that putting
-//! another in its place wraps those again and touches no content. Purpose keys, blind indexes, signatures and the audit chain are derived
-//! from the root key, which stays the same.
+//! A master key wraps the root key, each customer's key, and the transient keys. It encrypts nothing else, so changing it
+//! wraps those again and touches no content. Purpose keys, blind indexes, signatures and the audit chain are derived from
+//! the root key, which stays the same.
 
 use crate::audit::AuditChain;
 use crate::index::BlindIndex;
@@ -17,7 +17,7 @@ use std::fmt;
 use warmline_model::{CustomerId, Rng};
 use zeroize::{Zeroize, Zeroizing};
 
-/// Why there are no keys.
+/// The reason why the keys cannot be opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
     /// A variable does not hold a key.
@@ -31,17 +31,17 @@ pub enum KeyError {
     Root,
 }
 
-/// Names a master key: eight bytes that tell one from another and give nothing of it away.
+/// The name of a master key: eight bytes that tell it from others and reveal nothing of it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct KeyId([u8; 8]);
 
 impl KeyId {
-    /// From the store's eight bytes.
+    /// Reads the store's eight bytes.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         bytes.try_into().ok().map(Self)
     }
 
-    /// For the store.
+    /// The eight bytes for the store.
     pub fn as_bytes(&self) -> &[u8; 8] {
         &self.0
     }
@@ -59,7 +59,7 @@ impl fmt::Debug for KeyId {
     }
 }
 
-/// What a purpose key is for. A key of one purpose opens nothing of another.
+/// The purpose of a key. A key of one purpose opens nothing of another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
     /// Secrets of channel accounts.
@@ -70,7 +70,7 @@ pub enum Purpose {
     PlatformTokens,
     /// Sessions of WebSockets, which their gateway keeps between frames.
     Sockets,
-    /// What passed through before it had keys of its own: webhook payloads of an earlier version.
+    /// Webhook payloads of an earlier version, from before transient keys existed.
     Inbox,
 }
 
@@ -93,7 +93,7 @@ pub type CustomerKey = SealKey;
 fn derive(key: &[u8; 32], label: &[u8]) -> Zeroizing<[u8; 32]> {
     let mut out = Zeroizing::new([0u8; 32]);
     if let Ok(hkdf) = Hkdf::<Sha256>::from_prk(key) {
-        // 32 bytes is within what HKDF can expand to (8,160), so this cannot fail.
+        // 32 bytes is within the 8,160 bytes that HKDF can produce, so this cannot fail.
         let _ = hkdf.expand(label, out.as_mut_slice());
     }
     out
@@ -122,23 +122,23 @@ impl Master {
     }
 }
 
-/// The master keys at hand: the one in force, and while keys are wrapped anew the one before it.
+/// The master keys at hand: the one in force and, during a rotation, the previous one.
 pub struct Masters {
     current: Master,
     previous: Option<Master>,
 }
 
 impl Masters {
-    /// From the texts of the secret variables: each 32 bytes in base64; `previous` may be empty.
+    /// Reads the texts of the secret variables. Each is 32 bytes in base64; `previous` may be empty.
     ///
     /// # Errors
-    /// Not base64, or not 32 bytes.
+    /// A text is not base64, or not 32 bytes.
     pub fn from_base64(current: &str, previous: &str) -> Result<Self, KeyError> {
         let previous = if previous.trim().is_empty() { None } else { Some(Master::from_base64(previous)?) };
         Ok(Self { current: Master::from_base64(current)?, previous })
     }
 
-    /// The one in force.
+    /// The master key in force.
     pub fn current(&self) -> KeyId {
         self.current.id
     }
@@ -147,13 +147,14 @@ impl Masters {
         std::iter::once(&self.current).chain(&self.previous).find(|master| master.id == id)
     }
 
-    /// A key for signing claims of that kind between components of one deployment, which share the variables and need no store.
+    /// A key for signing claims of that kind between components of one deployment. They share the variables and need no
+    /// store for it.
     pub fn signing(&self, kind: &str) -> Zeroizing<[u8; 32]> {
         derive(&self.current.key, format!("warmline/v1/signing/{kind}").as_bytes())
     }
 }
 
-/// A key as it lies in the store.
+/// A key in its stored form.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wrapped {
     /// The master key that wraps it.
@@ -162,20 +163,20 @@ pub struct Wrapped {
     pub sealed: Vec<u8>,
 }
 
-/// What the root key's seal is bound to.
+/// The name to which the root key's seal is bound.
 const ROOT: &[u8] = b"root";
 
 /// The master keys, and the root key of one store.
 pub struct Keyring {
     masters: Masters,
     root: Zeroizing<[u8; 32]>,
-    /// Which master key wraps the root key in the store.
+    /// The master key that wraps the root key in the store.
     wrapped_by: KeyId,
 }
 
 impl Keyring {
-    /// The keys of a new store. `belongs` is the master key of a store from before there were root keys: its root key is that
-    /// master key, from which everything in it was derived.
+    /// Makes the keys of a new store. `belongs` is the master key of a store from before there were root keys. Its root key
+    /// is that master key, from which everything in it was derived.
     ///
     /// # Errors
     /// The store belongs to another master key than the one in force.
@@ -190,7 +191,7 @@ impl Keyring {
         Ok(Self { masters, root, wrapped_by })
     }
 
-    /// The keys of a store that has a root key.
+    /// Opens the keys of a store that has a root key.
     ///
     /// # Errors
     /// Another master key wraps it, or it was altered.
@@ -206,7 +207,7 @@ impl Keyring {
     /// The root key for the store, wrapped by the master key in force.
     ///
     /// # Errors
-    /// See [`SealKey::seal`].
+    /// The errors of [`SealKey::seal`].
     pub fn store(&self, rng: &dyn Rng) -> Result<Vec<u8>, SealError> {
         let sealed = self.masters.current.wrapping().seal(ROOT, self.root.as_slice(), rng)?;
         Ok([self.masters.current().as_bytes().as_slice(), &sealed].concat())
@@ -237,7 +238,7 @@ impl Keyring {
         AuditChain::new(derive(&self.root, b"warmline/v1/audit"))
     }
 
-    /// Who signs receipts of erasures.
+    /// The signer of erasure receipts.
     pub fn receipts(&self) -> Signer {
         Signer::new(&derive(&self.root, b"warmline/v1/receipts"))
     }
@@ -257,10 +258,11 @@ impl Keyring {
         master.wrapping().open(name, &wrapped.sealed).map(Zeroizing::new)
     }
 
-    /// A new random key, and its wrapped form for the store. `name` says which it is: wrapped under another name it does not open.
+    /// Makes a new random key, and its wrapped form for the store. `name` is the key's name: wrapped under another name it
+    /// does not open.
     ///
     /// # Errors
-    /// See [`SealKey::seal`].
+    /// The errors of [`SealKey::seal`].
     pub fn new_key(&self, name: &[u8], rng: &dyn Rng) -> Result<(SealKey, Wrapped), SealError> {
         let mut bytes = Zeroizing::new([0u8; 32]);
         rng.fill(bytes.as_mut_slice());
@@ -271,7 +273,7 @@ impl Keyring {
     /// Unwraps a key.
     ///
     /// # Errors
-    /// It was altered, has another name, or a master key wrapped it that is not at hand.
+    /// The key was altered, has another name, or is wrapped by a master key that is not at hand.
     pub fn key(&self, name: &[u8], wrapped: &Wrapped) -> Result<SealKey, SealError> {
         let bytes = self.unwrap(name, wrapped)?.as_slice().try_into().map_err(|_| SealError::Format)?;
         Ok(SealKey::new(bytes))
@@ -280,15 +282,15 @@ impl Keyring {
     /// The same key, wrapped by the master key in force.
     ///
     /// # Errors
-    /// See [`Keyring::key`].
+    /// The errors of [`Keyring::key`].
     pub fn rewrap(&self, name: &[u8], wrapped: &Wrapped, rng: &dyn Rng) -> Result<Wrapped, SealError> {
         self.wrap(name, &self.unwrap(name, wrapped)?, rng)
     }
 
-    /// A new customer's data key.
+    /// Makes a new customer's data key.
     ///
     /// # Errors
-    /// See [`SealKey::seal`].
+    /// The errors of [`SealKey::seal`].
     pub fn new_customer_key(&self, customer: CustomerId, rng: &dyn Rng) -> Result<(CustomerKey, Wrapped), SealError> {
         self.new_key(customer.as_bytes(), rng)
     }
@@ -358,18 +360,18 @@ mod tests {
         let before = ring(1);
         let stored = before.store(&rng()).unwrap();
         let (_, old) = before.new_customer_key(customer, &rng()).unwrap();
-        // Both at hand, the new one in force.
+        // Both master keys are at hand, and the new one is in force.
         let during = Keyring::open(masters(2, Some(1)), &stored).unwrap();
         assert_eq!((during.root_master(), during.master()), (before.master(), ring(2).master()));
         assert_eq!(during.index().of("f", &["x"]), before.index().of("f", &["x"]));
         let new = during.rewrap(customer.as_bytes(), &old, &rng()).unwrap();
         let stored_anew = during.store(&rng()).unwrap();
-        // The old one is gone.
+        // The old master key is gone.
         let after = Keyring::open(masters(2, None), &stored_anew).unwrap();
         assert!(after.key(customer.as_bytes(), &old).is_err());
         let sealed = before.key(customer.as_bytes(), &old).unwrap().seal(b"", b"x", &rng()).unwrap();
         assert!(after.key(customer.as_bytes(), &new).unwrap().open(b"", &sealed).is_ok());
-        // Too early, it says which one is missing.
+        // If it is too early, the error names the missing master key.
         assert_eq!(Keyring::open(masters(2, None), &stored).err(), Some(KeyError::Wanted(before.master())));
         assert_eq!(Keyring::open(masters(2, None), b"short").err(), Some(KeyError::Root));
     }

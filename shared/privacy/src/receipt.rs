@@ -1,4 +1,5 @@
-//! Signatures on receipts: ECDSA with P-256 and SHA-256, which anybody can check with the public key (`openssl dgst -verify`), without us.
+//! Signatures on receipts: ECDSA with P-256 and SHA-256. Anybody can check them with the public key (`openssl dgst
+//! -verify`), without our help.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -12,7 +13,7 @@ pub struct Signer(SigningKey);
 
 impl Signer {
     pub(crate) fn new(seed: &[u8; 32]) -> Self {
-        // A number of 256 bits is a key of this curve but once in 2^32; the next one is taken then.
+        // A random 256-bit number is a key of this curve except once in 2^32. The next number is taken then.
         let mut next: [u8; 32] = *seed;
         loop {
             if let Ok(key) = SigningKey::from_bytes(&next.into()) {

@@ -1,7 +1,7 @@
-//! Authenticated encryption of one value, bound to the row it stands in.
+//! Authenticated encryption of one value, bound to its row.
 //!
-//! Format: one version byte, 24 bytes of nonce, ciphertext with its 16-byte tag. XChaCha20-Poly1305 because its nonce is long
-//! enough to be random, and because it is fast where there is no AES instruction, as in WebAssembly.
+//! Format: one version byte, 24 bytes of nonce, ciphertext with its 16-byte tag. We use XChaCha20-Poly1305 because its
+//! nonce is long enough to be random, and because it is fast without AES instructions, as in WebAssembly.
 
 use chacha20poly1305::aead::{AeadInOut, KeyInit};
 use chacha20poly1305::{Tag, XChaCha20Poly1305, XNonce};
@@ -11,16 +11,16 @@ use zeroize::ZeroizeOnDrop;
 const VERSION: u8 = 1;
 const NONCE: usize = 24;
 const TAG: usize = 16;
-/// Bytes that sealing adds.
+/// The bytes that sealing adds.
 pub const OVERHEAD: usize = 1 + NONCE + TAG;
 
 /// A sealed value could not be opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SealError {
-    /// Not in the format of any known version.
+    /// The value is not in the format of any known version.
     #[error("the sealed value is not in a known format")]
     Format,
-    /// Another key, another row, or altered bytes.
+    /// The key or the row is another one, or the bytes were altered.
     #[error("the sealed value does not open: it was altered, moved, or sealed under another key")]
     Tampered,
     /// The key itself is wrapped by a master key that is not at hand.
@@ -36,15 +36,15 @@ pub enum SealError {
 pub struct SealKey([u8; 32]);
 
 impl SealKey {
-    /// From raw key bytes.
+    /// Makes a key from raw bytes.
     pub fn new(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
-    /// Seals `plain`; it opens only with the same `aad`, which names the row and the field.
+    /// Seals `plain`. It opens only with the same `aad`, which names the row and the field.
     ///
     /// # Errors
-    /// Only for a value beyond what the cipher can take in one go (256 GiB).
+    /// The value is larger than the cipher accepts at once (256 GiB).
     pub fn seal(&self, aad: &[u8], plain: &[u8], rng: &dyn Rng) -> Result<Vec<u8>, SealError> {
         let mut nonce = [0u8; NONCE];
         rng.fill(&mut nonce);
@@ -59,7 +59,7 @@ impl SealKey {
         Ok(out)
     }
 
-    /// Opens what [`SealKey::seal`] made.
+    /// Opens a value that [`SealKey::seal`] made.
     ///
     /// # Errors
     /// [`SealError::Format`] or [`SealError::Tampered`].

@@ -1,4 +1,7 @@
-//! Quality: what is said to and by customers, inspected from the event log. [`steps`] follows the log; [`api`] has the routes.
+//! Quality: inspects the messages of customers and staff, following the event log. [`steps`] follows the log; [`api`] has
+//! the routes.
+//!
+//! Every step fails if the store fails. Its documentation names only other errors.
 
 #[cfg(feature = "server")]
 pub mod api;

@@ -15,7 +15,7 @@ const BATCH: i64 = 256;
 /// The brand's words, or the default ones.
 ///
 /// # Errors
-/// The store fails or holds a list that cannot be read.
+/// The stored list cannot be read.
 pub fn words(ctx: &Ctx<'_>) -> Result<Vec<SensitiveWord>, StepError> {
     match config::get(ctx.db, WORDS)? {
         Some((text, _)) => Ok(serde_json::from_str(&text).map_err(|_| StoreError::Shape(0))?),
@@ -23,8 +23,8 @@ pub fn words(ctx: &Ctx<'_>) -> Result<Vec<SensitiveWord>, StepError> {
     }
 }
 
-/// Inspects the next events; true if more wait. Alerts and the follower's position are written in one transaction, so
-/// overlapping runs raise each alert once.
+/// Inspects the next events. Returns true if more wait. Alerts and the follower's position are written in one transaction,
+/// so overlapping runs raise each alert once.
 pub fn inspect(ctx: &Ctx<'_>) -> Result<bool, StepError> {
     let from = followers::position(ctx.db, FOLLOWER)?;
     let next = events::messages_after(ctx.db, from, BATCH)?;
@@ -65,7 +65,7 @@ fn look(
     let text = match open(ctx, conversation, n) {
         Ok(text) => text,
         Err(StepError::Store(e)) => return Err(e.into()),
-        // Erased or altered: there is nothing to inspect, and the run goes on.
+        // The message was erased or altered. There is nothing to inspect, and the run continues.
         Err(_) => return Ok(None),
     };
     let Some(text) = text else { return Ok(None) };

@@ -1,8 +1,9 @@
-//! What a decision costs: from the facts through 200 rules to a seat among 100 or 10,000, and a seat's next contact.
+//! Measures the cost of a decision: from the facts through 200 rules to a seat among 100 or 10,000, and a seat's next
+//! contact.
 //!
-//! Criterion gives the mean and its spread; what is promised is a 99th percentile, so single decisions are timed as well and their
-//! percentiles printed. The floor lends seats and heads that are there already: reading them is the store's cost, not the decision's. What
-//! a seat works out about itself when it is read is timed apart.
+//! Criterion gives the mean and its spread, but the promise is a 99th percentile. Single decisions are therefore timed as
+//! well, and their percentiles printed. The floor lends existing seats and heads: reading them is the store's cost, not the
+//! decision's. The values that a seat computes when it is read are timed apart.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on fails")]
 
@@ -24,7 +25,7 @@ const RULES: usize = 200;
 const LANES: i64 = 12;
 const SINGLE: u32 = 10_000;
 
-/// What is lent.
+/// The seats and heads that the floor lends.
 struct Hall {
     seats: Rc<Vec<Seat>>,
     heads: Vec<Head>,
@@ -88,7 +89,7 @@ fn id(n: u32) -> [u8; 16] {
     bytes
 }
 
-/// Six of seven available, three of four with contacts in hand, a third with a limit for a channel.
+/// Of seven seats, six are available; three of four hold contacts; a third has a limit for a channel.
 fn seats(n: u32) -> Vec<SeatFacts> {
     let seat = |i: u32| {
         let load = i64::from(i % 4);
@@ -116,7 +117,8 @@ fn seated(facts: Vec<SeatFacts>) -> Rc<Vec<Seat>> {
     Rc::new(facts.into_iter().map(Seat::from).collect())
 }
 
-/// Heads of lanes that came before, no two of which ask for the same. With a level that nobody has, every seat is looked at for each.
+/// Heads of lanes that came before. No two of them ask for the same. With a level that nobody has, every seat is looked at
+/// for each.
 fn heads(lanes: i64, level: u8) -> Vec<Head> {
     let head = |n: i64| {
         let entered = NOW.plus_millis(-30_000 - n);
@@ -170,7 +172,7 @@ fn arrive(plan: &Ready, hall: &Hall, facts: Facts, n: u32) -> decide::Decision {
     decide::arrive(plan, hall, contact, NOW).unwrap()
 }
 
-/// Times single runs and prints their percentiles. What a run needs is made before its clock starts.
+/// Times single runs and prints their percentiles. The input of a run is made before its clock starts.
 #[expect(clippy::disallowed_methods, reason = "measures real time")]
 fn single<I, O>(name: &str, mut make: impl FnMut(u32) -> I, mut run: impl FnMut(I, u32) -> O) {
     for n in 0..SINGLE / 10 {

@@ -7,24 +7,24 @@ use std::collections::BTreeMap;
 use warmline_model::case::{OrderKey, Part};
 use warmline_model::{CaseId, Channel, Timestamp};
 
-/// Channels between which a case goes on.
+/// The channels between which a case continues.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Pair {
-    /// Where the case had its last message.
+    /// The channel of the case's last message.
     pub from: OneOrMore<Channel>,
-    /// Where the customer comes now.
+    /// The channel on which the customer comes now.
     pub to: OneOrMore<Channel>,
 }
 
-/// When a conversation goes on with a case.
+/// The rules by which a conversation continues a case.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Cases {
     /// Hours since the case's last message; 0: each conversation is a case of its own.
     #[schemars(range(min = 0, max = 8_760))]
     pub window_hours: i64,
-    /// Between which channels; between any when left out.
+    /// The channels between which a case continues; any channels when left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pairs: Option<Vec<Pair>>,
 }
@@ -49,7 +49,7 @@ impl Cases {
     /// Checks the rules.
     ///
     /// # Errors
-    /// The path below `cases`, and the fault there.
+    /// A rule has a fault. The error holds the path below `cases`, and the fault there.
     pub(crate) fn check(&self) -> Result<(), (String, &'static str)> {
         if !(0..=8_760).contains(&self.window_hours) {
             return Err(("window_hours".into(), "a window is from 0 to 8760 hours, a year"));
@@ -64,7 +64,7 @@ impl Cases {
         }
     }
 
-    /// For how long after its last message a case can be continued, in milliseconds.
+    /// The milliseconds after its last message in which a case can be continued.
     pub const fn window_ms(&self) -> i64 {
         self.window_hours.saturating_mul(3_600_000)
     }
@@ -146,7 +146,7 @@ mod tests {
         assert_eq!(continued("{}", "phone", &[1], 3, &parts), Some(1));
         assert_eq!(continued("{}", "phone", &[2, 3], 3, &parts), Some(2));
         assert_eq!(continued("{}", "phone", &[3], 3, &parts), None);
-        // All of a case's conversations say what it is about.
+        // All of a case's conversations show what it is about.
         assert_eq!(continued("{}", "phone", &[3], 3, &[part(1, "app", 1, &[1]), part(1, "app", 2, &[])]), None);
         assert_eq!(continued("{}", "phone", &[3], 3, &[part(4, "app", 1, &[])]), Some(4));
     }
@@ -183,7 +183,7 @@ mod tests {
             let named: Vec<OrderKey> = orders.iter().map(|o| [*o; 16]).collect();
             let (to, at) = (channel(CHANNELS[to]), Timestamp::from_millis(100 * HOUR));
             let chosen = rules.continued(&to, &named, at, &parts);
-            // What each case would do, worked out by itself.
+            // The rules for each case, computed separately.
             let allowed = |case: CaseId| {
                 let of: Vec<&Part> = parts.iter().filter(|p| p.case == case).collect();
                 let newest = of.iter().map(|p| (p.last, &p.channel)).max().unwrap();

@@ -1,6 +1,6 @@
 //! Level 3: the seat. An agent preferred by name comes first. Then come dedicated seats for dedicated customers, then seats
-//! that staffing moved to the group, then the group's strategy. A hash decides what is left, so that the same inputs always
-//! give the same agent and ties fall evenly.
+//! that staffing moved to the group, then the group's strategy. A hash decides between equals, so that the same inputs
+//! always give the same agent and ties fall evenly.
 
 use crate::group::Strategy;
 use crate::seat::{Ask, Prefer, PreferWhy, Refusal, Seat};
@@ -23,7 +23,7 @@ pub struct Choice {
     pub agent: AgentId,
     /// Its index in the list of seats.
     pub at: usize,
-    /// The reason, in the word that the decision is stored with.
+    /// The reason, as the word that is stored with the decision.
     pub why: &'static str,
 }
 

@@ -1,6 +1,6 @@
 //! The decision: from a placed contact to a seat or a place in a queue, and from a free seat to its next contact. It is
-//! pure: only the plan and the answers of a [`Floor`] decide. Each decision records what it saw and why it fell so. It is
-//! stored with the conversation, and comes out the same when it is made again from the log.
+//! pure: only the plan and the answers of a [`Floor`] decide. Each decision records what it saw and the reason for its
+//! result. It is stored with the conversation, and comes out the same when it is made again from the log.
 
 use crate::choose::{Verdict, choose};
 use crate::group::{Elsewhere, First, GroupSettings};
@@ -39,14 +39,14 @@ pub trait Floor {
     /// The look-up fails.
     fn heads(&self, group: &GroupId) -> Result<Cow<'_, [Head]>, Self::Error>;
 
-    /// How many contacts wait in a group's queue.
+    /// The number of contacts that wait in a group's queue.
     ///
     /// # Errors
     /// The look-up fails.
     fn waiting(&self, group: &GroupId) -> Result<i64, Self::Error>;
 }
 
-/// What made a decision necessary.
+/// The event that made a decision necessary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
@@ -58,7 +58,7 @@ pub enum Cause {
     WaitedTooLong,
     /// An AI seat hands over.
     HandOver(HandOverReason),
-    /// Somebody hands it to a group.
+    /// A member of staff transfers it to a group.
     Transfer,
     /// The agent did not accept in time.
     AcceptTimeout,
@@ -81,31 +81,32 @@ pub struct Contact<'a> {
     pub facts: Option<Facts>,
     /// The result of levels 1 and 2.
     pub placement: Placement,
-    /// When it first entered a queue; the present if it did not.
+    /// The time at which it first entered a queue; the present time if it did not.
     pub entered: Timestamp,
     /// An agent who must not be asked.
     pub except: Option<AgentId>,
 }
 
-/// What became of a seat.
+/// The result for a seat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SeatVerdict {
     /// The agent.
     pub agent: AgentId,
-    /// Its place among those who could take the contact, from 1; none where it could not, or was free beyond the first sixteen.
+    /// Its place among the seats that could take the contact, from 1; absent if it could not, or was free beyond the first
+    /// sixteen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub place: Option<u16>,
-    /// Why it could not.
+    /// The reason why it could not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<Refusal>,
 }
 
-/// One group that was looked at.
+/// One group that the decision looked at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Step {
     /// The group.
     pub group: GroupId,
-    /// What led there: the placement's reason, `closed`, `overflow`, `people` (no AI seat was free) or `ai`.
+    /// The reason for the group: the placement's reason, `closed`, `overflow`, `people` (no AI seat was free) or `ai`.
     pub why: String,
     /// Contacts that waited there.
     #[serde(default, skip_serializing_if = "crate::is_default")]
@@ -113,12 +114,12 @@ pub struct Step {
     /// The seats.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub seats: Vec<SeatVerdict>,
-    /// Seats beyond those shown, by why they could not; `free` for those who could.
+    /// Numbers of seats beyond those shown, by the reason why they could not; `free` for those that could.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub further: BTreeMap<String, u32>,
 }
 
-/// What became of the first contact of a lane.
+/// The result for the first contact of a lane.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ContactVerdict {
     /// The conversation.
@@ -128,12 +129,12 @@ pub struct ContactVerdict {
     /// Its place in the queue for this seat, in milliseconds; the smallest was taken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub place: Option<i64>,
-    /// Why the seat could not take it: a refusal, or `closed`.
+    /// The reason why the seat could not take it: a refusal, or `closed`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<String>,
 }
 
-/// How it fell.
+/// The result of a decision.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
@@ -143,9 +144,9 @@ pub enum Outcome {
         group: GroupId,
         /// The agent.
         agent: AgentId,
-        /// Why this one.
+        /// The reason for this seat.
         why: String,
-        /// What it takes of the seat's capacity.
+        /// The units that it takes of the seat's capacity.
         units: Units,
     },
     /// Into a queue.
@@ -156,50 +157,50 @@ pub enum Outcome {
         lane: Lane,
         /// Place in the queue.
         rank: i64,
-        /// A seat that is free for it, but also for somebody who comes before it and is served first.
+        /// A seat that is free for it, but also for an earlier contact that is served first.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         behind: Option<AgentId>,
-        /// The customer left a message: nobody was there.
+        /// Whether the customer left a message because nobody was there.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         left_message: bool,
     },
 }
 
-/// A decision, as it is kept.
+/// A decision, as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Decision {
-    /// What made it necessary.
+    /// The event that made it necessary.
     pub cause: Cause,
     /// Version of the plan.
     pub plan: i64,
-    /// XXH3 (128 bits) of all that it saw, each seat by its own digest: the same digest, the same decision.
+    /// XXH3 (128 bits) of everything that it saw, each seat by its own digest. Equal digests mean equal decisions.
     pub digest: String,
-    /// When the contact first entered a queue, or came; none where a seat sought a contact.
+    /// The time at which the contact first entered a queue, or came; absent if a seat sought a contact.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entered: Option<Timestamp>,
-    /// Who was not asked.
+    /// The agent who was not asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub except: Option<AgentId>,
-    /// What the rules looked at.
+    /// The facts that the rules looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub facts: Option<Facts>,
-    /// What levels 1 and 2 came to.
+    /// The result of levels 1 and 2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub placement: Option<Placement>,
-    /// The groups looked at, in order.
+    /// The groups that it looked at, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<Step>,
     /// The contacts that a free seat could have taken.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub contacts: Vec<ContactVerdict>,
-    /// How it fell.
+    /// The result.
     pub outcome: Outcome,
-    /// What the customer is told: the text of the closed or full group. The decision is kept without it.
+    /// The text for the customer, from the closed or full group. The decision is stored without it.
     #[serde(skip)]
     pub say: Option<String>,
 }
 
-/// Seats shown for each group; of further ones only their number is kept.
+/// Seats shown for each group. Further ones are only counted.
 const SHOWN: usize = 256;
 
 impl Step {
@@ -237,7 +238,7 @@ impl Step {
 /// Finds a seat or a place in a queue for a contact.
 ///
 /// # Errors
-/// Only the errors of the floor.
+/// Only the floor can fail.
 pub fn arrive<F: Floor>(plan: &Ready, floor: &F, contact: Contact<'_>, now: Timestamp) -> Result<Decision, F::Error> {
     let mut search =
         Search { plan, floor, now, contact: &contact, seen: Seen::new(plan, now), steps: Vec::new(), say: None };
@@ -268,7 +269,7 @@ struct Search<'a, F> {
     say: Option<String>,
 }
 
-/// What one group offers the contact.
+/// The offer of one group to the contact.
 enum Found {
     Seat(AgentId, &'static str, Units),
     /// The seat is free, but its next contact is another one.
@@ -345,7 +346,7 @@ impl<F: Floor> Search<'_, F> {
         Ok(self.queued(group, None, false))
     }
 
-    /// Whether an AI seat may begin: the customer's standing and words do not ask for people at once.
+    /// Whether an AI seat may begin: neither the customer's standing nor their words ask for people at once.
     fn not_for_people(&self, settings: &GroupSettings) -> bool {
         let facts = self.contact.facts.as_ref();
         facts.is_none_or(|f| settings.hand_over.before(f.vip(), &f.terms).is_none())
@@ -412,7 +413,7 @@ impl<F: Floor> Search<'_, F> {
 /// are the seat's groups, each with the minutes that staffing gave the seat.
 ///
 /// # Errors
-/// Only the errors of the floor.
+/// Only the floor can fail.
 pub fn next<F: Floor>(
     plan: &Ready,
     floor: &F,

@@ -11,7 +11,7 @@ use xxhash_rust::xxh3::xxh3_128;
 pub(crate) struct Words(SmallVec<[[u8; 8]; 32]>);
 
 impl Words {
-    /// With space for `words` words.
+    /// Makes a list with space for `words` words.
     pub(crate) fn with_capacity(space: usize) -> Self {
         Self(SmallVec::with_capacity(space))
     }

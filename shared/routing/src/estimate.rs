@@ -7,10 +7,10 @@ use warmline_model::Timestamp;
 /// The pace of a queue: a smoothed mean of the time between two contacts that left it for a seat.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Pace {
-    /// When the last one left.
+    /// The time at which the last one left.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<Timestamp>,
-    /// The smoothed gap, in milliseconds; none before the second.
+    /// The smoothed gap, in milliseconds; `None` before the second.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gap_ms: Option<i64>,
 }

@@ -6,65 +6,68 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use warmline_model::GroupId;
 
-/// How an agent is chosen among those who could take a contact. Each strategy ends in the same tie-break, so that the same inputs
-/// always give the same agent. Whoever is preferred by name (owner, last agent) comes before any of them.
+/// The way in which an agent is chosen among those who could take a contact. Each strategy ends in the same tie-break, so
+/// that the same inputs always give the same agent. An agent preferred by name (owner, last agent) comes before any
+/// strategy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Strategy {
-    /// Idle agents first, then the lowest load ratio, then the longest since the last assignment.
+    /// Idle agents first, then the lowest load ratio, then the longest time since the last assignment.
     #[default]
     LeastLoaded,
-    /// Whoever has been without a new contact, and since the end of the last one, for the longest time.
+    /// The agent who has been without a new contact, and since the end of the last one, for the longest time.
     MostIdle,
-    /// In turn: whoever was given one the longest ago.
+    /// In turn: the agent whose last contact was assigned the longest ago.
     RoundRobin,
-    /// Who exceeds the required skill levels by most (without requirements: the highest level in the group), then as least-loaded.
+    /// The agent who exceeds the required skill levels by most (without requirements: with the highest level in the group),
+    /// then as least-loaded.
     MostSkilled,
     /// The customer's last agent within 30 days (or `sticky_days`), then as least-loaded.
     StickyFirst,
-    /// Idle agents first, then those who serve the fewest groups: who can do many things is kept free for what few can do.
+    /// Idle agents first, then those who serve the fewest groups: agents who can do many things stay free for contacts that
+    /// few can serve.
     SpecialistFirst,
 }
 
-/// Who a conversation starts with.
+/// The kind of seat with which a conversation starts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum First {
     /// A human agent.
     #[default]
     People,
-    /// An AI seat of the group; a human where none is available.
+    /// An AI seat of the group; a human if no AI seat is available.
     Ai,
 }
 
-/// Where a contact goes that a group cannot take.
+/// The place for a contact that a group cannot take.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Elsewhere {
     /// Into another group.
     Group(GroupId),
-    /// To an AI seat of the same group; where none is available it stays.
+    /// To an AI seat of the same group; if none is available, the contact stays.
     Ai,
-    /// The customer is told, and what they wrote is answered when people are there.
+    /// The customer is told so, and their message is answered when people are there.
     LeaveMessage,
 }
 
-/// Outside business hours.
+/// The rule outside business hours.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Closed {
-    /// Where a contact goes then.
+    /// The place for a contact then.
     pub to: Elsewhere,
-    /// Said to the customer; empty: nothing.
+    /// The text for the customer; empty: none.
     #[serde(default)]
     pub text: String,
 }
 
-/// What a queue bears.
+/// The limits of a queue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Overflow {
-    /// Contacts in the queue from which on a further one goes elsewhere.
+    /// The number of contacts in the queue from which on a further one goes elsewhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 1_000_000))]
     pub length: Option<i64>,
@@ -72,9 +75,9 @@ pub struct Overflow {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 604_800))]
     pub wait_secs: Option<i64>,
-    /// Where to.
+    /// The place for such a contact.
     pub to: Elsewhere,
-    /// Said to the customer then; empty: nothing.
+    /// The text for the customer then; empty: none.
     #[serde(default)]
     pub text: String,
 }
@@ -83,22 +86,22 @@ pub struct Overflow {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Ring {
-    /// Seconds in the queue from which on it counts.
+    /// Seconds in the queue after which it applies.
     #[schemars(range(min = 1, max = 86_400))]
     pub after_secs: i64,
-    /// Levels by which every requirement becomes lower; a requirement that reaches 0 is none.
+    /// The levels by which every requirement becomes lower. A requirement that reaches 0 is dropped.
     #[schemars(range(min = 1, max = 100))]
     pub lower: u8,
 }
 
-/// The promise that a group is staffed for.
+/// The service level for which a group is staffed.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ServiceLevel {
     /// The share of contacts, 0 to 1, …
     #[schemars(range(min = 0, max = 1))]
     pub share: f64,
-    /// … that are taken within so many seconds.
+    /// … that are taken within this many seconds.
     #[schemars(range(min = 1, max = 86_400))]
     pub within_secs: i64,
 }
@@ -132,35 +135,35 @@ pub struct GroupSettings {
     /// Head start of VIP customers in the queue, in minutes.
     #[schemars(range(min = 0, max = 10_080))]
     pub vip_priority_minutes: i64,
-    /// Said to a customer when a conversation is opened; empty: nothing.
+    /// The text for a customer when a conversation is opened; empty: none.
     pub greeting: String,
-    /// How an agent is chosen.
+    /// The way in which an agent is chosen.
     pub strategy: Strategy,
-    /// Who a conversation starts with.
+    /// The kind of seat with which a conversation starts.
     pub first: First,
-    /// When an AI seat hands over to a human.
+    /// The policy by which an AI seat hands over to a human.
     pub hand_over: HandOver,
     /// Days for which a customer's last agent is preferred; 0: not at all.
     #[schemars(range(min = 0, max = 365))]
     pub sticky_days: i64,
-    /// Hours after closing within which a customer who writes again goes back to the same agent when possible; 0: not at all.
+    /// Hours after closing within which a customer who writes again goes back to the same agent if possible; 0: not at all.
     #[schemars(range(min = 0, max = 8_760))]
     pub reopen_hours: i64,
-    /// The business hours, by their name in the plan; none: always open.
+    /// The business hours, by their name in the plan; if left out, always open.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hours: Option<String>,
-    /// What happens outside of them; without it contacts wait in the queue.
+    /// The rule outside of them; if left out, contacts wait in the queue.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub closed: Option<Closed>,
-    /// What the queue bears; without it, everything.
+    /// The limits of the queue; if left out, there are none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub overflow: Option<Overflow>,
     /// Rings, by rising time.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rings: Vec<Ring>,
-    /// Said to a customer who has to wait; `{position}` and `{minutes}` are filled in. Empty: nothing.
+    /// The text for a customer who has to wait; `{position}` and `{minutes}` are filled in. Empty: none.
     pub waiting_text: String,
-    /// The promise that the group is staffed for.
+    /// The service level for which the group is staffed.
     pub service_level: ServiceLevel,
 }
 
@@ -203,7 +206,7 @@ impl GroupSettings {
     /// Checks ranges and texts.
     ///
     /// # Errors
-    /// The setting that is out of its range, by its path (`overflow.length`).
+    /// A setting is out of its range. The error is its path (`overflow.length`).
     pub fn check(&self) -> Result<(), String> {
         let day = 0..=86_400;
         let within = |ok: bool, name: &str| if ok { Ok(()) } else { Err(name.to_owned()) };
@@ -240,7 +243,7 @@ impl GroupSettings {
         }
     }
 
-    /// By how many levels the requirements are lowered after so many milliseconds in the queue.
+    /// The levels by which the requirements are lowered after this many milliseconds in the queue.
     pub fn lowered(&self, waited_ms: i64) -> u8 {
         self.rings.iter().rev().find(|r| waited_ms >= r.after_secs.saturating_mul(1000)).map_or(0, |r| r.lower)
     }

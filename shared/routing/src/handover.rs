@@ -1,4 +1,4 @@
-//! When an AI seat hands a conversation over to a human (转人工).
+//! The policy by which an AI seat hands a conversation over to a human (转人工).
 
 use crate::word::Word;
 use schemars::JsonSchema;
@@ -11,14 +11,14 @@ pub struct HandOver {
     /// The confidence, 0 to 1, below which an answer is not given and a human takes over.
     #[schemars(range(min = 0, max = 1))]
     pub min_confidence: f64,
-    /// Turns in a row without an answer that help nobody any more; 0: any number.
+    /// Turns in a row without an answer after which a human takes over; 0: any number.
     #[schemars(range(min = 0, max = 100))]
     pub failed_turns: i64,
     /// Whether an angry customer gets a human.
     pub anger: bool,
     /// Whether VIP customers always get a human.
     pub vip: bool,
-    /// Words that get a human (转人工, 投诉, …), found as a rule's words are.
+    /// Words that get a human (转人工, 投诉, …), found in the same way as a rule's words.
     #[schemars(length(max = 500))]
     pub words: Vec<Word>,
 }
@@ -30,11 +30,11 @@ impl Default for HandOver {
     }
 }
 
-/// What an AI seat says of one turn.
+/// An AI seat's report of one turn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Turn {
-    /// How sure it is of its answer, 0 to 1; none: it gives no such figure.
+    /// Its confidence in the answer, 0 to 1; `null` if it reports none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub confidence: Option<f64>,
     /// Whether it found no answer.
@@ -45,7 +45,7 @@ pub struct Turn {
     pub asked: bool,
 }
 
-/// Why a conversation went from an AI seat to a human.
+/// The reason why a conversation went from an AI seat to a human.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum HandOverReason {
@@ -69,7 +69,7 @@ impl HandOver {
     /// Checks the ranges.
     ///
     /// # Errors
-    /// The field that is out of its range.
+    /// A field is out of its range. The error is its name.
     pub fn check(&self) -> Result<(), &'static str> {
         if !(0.0..=1.0).contains(&self.min_confidence) {
             return Err("min_confidence");

@@ -83,26 +83,26 @@ impl Day {
     }
 }
 
-/// A span on some days of the week, from the first minute up to, but without, the last.
+/// A span on some days of the week, from the first minute up to the last, without the last.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Span {
     /// The days on which it begins.
     pub days: Vec<Day>,
-    /// When it begins.
+    /// The time at which it begins.
     pub from: DayTime,
-    /// When it ends; a span that goes over midnight is written as two.
+    /// The time at which it ends. A span over midnight is written as two.
     pub to: DayTime,
 }
 
-/// What is different on one date (a holiday, a promotion).
+/// The hours of one date (a holiday, a promotion).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Exception {
     /// The date, `YYYY-MM-DD`.
     #[schemars(regex(pattern = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"))]
     pub date: String,
-    /// The hours of that date in place of the week's; none: closed all day.
+    /// The hours of that date, which replace the week's; empty: closed all day.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub open: Vec<(DayTime, DayTime)>,
 }
@@ -113,7 +113,7 @@ pub struct Exception {
 pub struct Hours {
     /// The week.
     pub week: Vec<Span>,
-    /// Dates that differ.
+    /// Dates with other hours.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub dates: Vec<Exception>,
 }
@@ -122,7 +122,7 @@ impl Hours {
     /// Checks the spans.
     ///
     /// # Errors
-    /// The place of the first fault (`week[1]`, `dates[0].date`), and the fault.
+    /// A span has a fault. The error holds its place (`week[1]`, `dates[0].date`), and the fault.
     pub fn check(&self) -> Result<(), (String, &'static str)> {
         const EMPTY: &str = "a span ends after it begins; one that goes over midnight is written as two";
         const OVERLAP: &str = "overlaps an earlier span of the same day";

@@ -5,9 +5,9 @@
 //! 3. [`decide`]: the seat ([`choose()`]) or the place in the [`queue`]; and, for a seat that becomes free, its next
 //!    contact.
 //!
-//! [`plan`] is the document that operations staff edit, with [`group`]s, [`rules`] and [`hours`]. [`case`] says which
-//! conversations are one matter. [`seat`] is the capacity model, and [`staffing`] the mathematics of how many seats are
-//! needed. [`handover`] says when an AI seat gives way to people, and [`estimate`] how long a contact will wait.
+//! [`plan`] is the document that operations staff edit, with [`group`]s, [`rules`] and [`hours`]. [`case`] decides which
+//! conversations are one matter. [`seat`] is the capacity model, and [`staffing`] computes how many seats are needed.
+//! [`handover`] decides when an AI seat gives way to people, and [`estimate`] how long a contact will wait.
 
 pub mod case;
 pub mod choose;

@@ -2,8 +2,8 @@
 
 use serde::de::IgnoredAny;
 
-/// The line, from 1, at which the value at a path (`rules[3].group`) begins in a JSON text. If the value is missing, the
-/// line of its nearest parent.
+/// The line, from 1, at which the value at a path (`rules[3].group`) begins in a JSON text. If the value is missing, it is
+/// the line of its nearest parent.
 pub fn line_of(text: &str, path: &str) -> usize {
     let mut at = skip_space(text, 0);
     for step in path.split(['.', '[']).map(|s| s.trim_end_matches(']')).filter(|s| !s.is_empty()) {

@@ -49,7 +49,7 @@ pub struct InHand {
 pub struct Memory {
     agents: BTreeMap<AgentId, Agent>,
     members: BTreeMap<GroupId, BTreeSet<AgentId>>,
-    /// By the lane's text, as in the store.
+    /// Lanes by their text, as in the store.
     lanes: BTreeMap<GroupId, BTreeMap<String, BTreeSet<(i64, ConversationId)>>>,
     waiting: HashMap<ConversationId, Waiting>,
     in_hand: HashMap<ConversationId, InHand>,
@@ -94,7 +94,7 @@ impl Memory {
         }
     }
 
-    /// Works the levels out again, because another plan asks for other skills.
+    /// Computes the levels again, because another plan asks for other skills.
     pub fn replan(&mut self, plan: &Ready) {
         for agent in self.agents.values_mut() {
             agent.levels = plan.levels(&agent.profile.skills);
@@ -140,7 +140,7 @@ impl Memory {
         }
     }
 
-    /// When a waiting contact entered its queue.
+    /// The time at which a waiting contact entered its queue.
     pub fn entered(&self, id: ConversationId) -> Option<Timestamp> {
         self.waiting.get(&id).map(|w| w.entered)
     }

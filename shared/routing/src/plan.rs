@@ -17,11 +17,12 @@ use warmline_model::{Channel, GroupId, Timestamp, Units};
 /// looks once a second.
 pub const LEAST_HEARTBEAT: i64 = 5;
 
-/// What it takes to stay at work.
+/// The rules by which an agent stays at work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Presence {
-    /// Seconds without a sign of life after which an agent is offline, 5 to 86400; 0: never. Every request of the agent is a sign.
+    /// Seconds without a sign of life after which an agent is offline, 5 to 86400; 0: never. Every request of the agent is
+    /// a sign of life.
     #[schemars(range(min = 0, max = 86_400))]
     pub heartbeat_secs: i64,
     /// Seconds for which a lost agent's accepted conversations are kept before they go back to the queue.
@@ -35,15 +36,15 @@ impl Default for Presence {
     }
 }
 
-/// What the router does with what staffing recommends.
+/// The router's use of staffing's recommendations.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(rename = "StaffingUse")]
 pub enum Staffing {
-    /// Nothing: it is shown to people.
+    /// They are only shown to people.
     #[default]
     Recommend,
-    /// It moves multi-skilled seats by their weights.
+    /// The router moves multi-skilled seats by their weights.
     Auto,
 }
 
@@ -51,32 +52,32 @@ pub enum Staffing {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Plan {
-    /// What the brand's zone is ahead of UTC, in minutes.
+    /// The offset of the brand's zone from UTC, in minutes.
     #[serde(default = "china")]
     #[schemars(range(min = -840, max = 840))]
     pub zone_minutes: i64,
     /// Presence.
     #[serde(default)]
     pub presence: Presence,
-    /// What a contact costs, by channel, where it differs from the usual: `phone` all that is left (and interrupts e-mail), `email`
-    /// half a unit, everything else one.
+    /// The cost of a contact, by channel, if it differs from the default: `phone` takes all remaining capacity (and
+    /// interrupts e-mail), `email` half a unit, everything else one.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub costs: BTreeMap<Channel, Cost>,
     /// Business hours, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub hours: BTreeMap<String, Hours>,
-    /// Skill groups. The first takes what no rule and no account places.
+    /// Skill groups. The first takes the contacts that no rule and no account places.
     pub groups: Vec<Group>,
-    /// Level 1: the first that fits decides.
+    /// The rules of level 1. The first that fits decides.
     #[serde(default)]
     pub rules: Vec<Rule>,
-    /// Level 2: all that fit count.
+    /// The rules of level 2. All that fit count.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub customers: Vec<CustomerRule>,
-    /// When a conversation goes on with a case that was there before.
+    /// The rules by which a conversation continues an earlier case.
     #[serde(default, skip_serializing_if = "crate::is_default")]
     pub cases: Cases,
-    /// What the router does with what staffing recommends.
+    /// The router's use of staffing's recommendations.
     #[serde(default)]
     pub staffing: Staffing,
 }
@@ -108,7 +109,7 @@ pub struct Fault {
     pub code: &'static str,
     /// The place: `rules[3].group`.
     pub path: String,
-    /// What is wrong and what to do.
+    /// The fault and its remedy.
     pub detail: String,
 }
 
@@ -124,7 +125,7 @@ impl Plan {
     /// Checks the plan as a whole.
     ///
     /// # Errors
-    /// The first fault.
+    /// The plan has a fault. The error is the first one.
     pub fn check(&self) -> Result<(), Fault> {
         if !(-840..=840).contains(&self.zone_minutes) {
             return Err(fault("bad_setting", "zone_minutes", "a zone is at most 14 hours from UTC"));
@@ -349,7 +350,7 @@ impl Plan {
             skills: rule.map(|r| r.skills.clone()).unwrap_or_default(),
             priority_minutes,
             dedicated: vip || standing().any(|c| c.dedicated),
-            // When nothing was said (a call rings), an AI seat has nothing to answer.
+            // If nothing was said (a call rings), an AI seat has nothing to answer.
             first: match rule.and_then(|r| r.first) {
                 _ if facts.kind == "event" || facts.people_only => First::People,
                 first => first.unwrap_or(group.settings.first),

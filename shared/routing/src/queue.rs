@@ -28,7 +28,7 @@ pub struct Head {
     pub lane: Lane,
     /// Place in the queue.
     pub rank: i64,
-    /// When it entered.
+    /// The time at which it entered.
     pub entered: Timestamp,
 }
 
@@ -46,7 +46,7 @@ pub enum HeadVerdict {
 /// Whether a seat can take a lane's head now. The requirements are lowered according to the head's time in the queue.
 ///
 /// # Errors
-/// The reason why it cannot.
+/// The seat cannot take it. The error is the reason.
 pub fn check(plan: &Ready, seat: &Seat, head: &Head, now: Timestamp) -> Result<(), Refusal> {
     Wants::of(plan, head, now).ask(head, seat.ai).check(seat)
 }
@@ -101,7 +101,7 @@ pub fn reserve(plan: &Ready, seats: &[Seat], heads: &[&Head], now: Timestamp) ->
         if open.is_empty() {
             break;
         }
-        // Most seats suit no head that still waits. That is seen without touching what is stored about the heads.
+        // Most seats suit no waiting head. This check does not touch the data stored about the heads.
         let suits = |same: &Vec<Seeking<'_>>| same.first().is_some_and(|(ask, _)| ask.serves(seat));
         if !open.iter().any(suits) {
             continue;
@@ -250,7 +250,7 @@ mod tests {
             let (seat, weights) = hall.seat(agent(n)).unwrap();
             decide::next(&plan, hall, &seat, &weights, now).unwrap().map(|(c, _)| c)
         };
-        // The less loaded seat is reserved for the call; the other goes on with chats.
+        // The less loaded seat is reserved for the call. The other continues with chats.
         assert_eq!(next(&hall, 1), None);
         hall.release(id(2), now);
         assert_eq!(hall.heads(&group).unwrap().len(), 2);
@@ -294,7 +294,7 @@ mod tests {
 
     proptest! {
         /// With the head starts p and q of two contacts, the one that came later by more than q - p minutes is never served
-        /// first. A contact thus waits behind a later one for no longer than the difference of head starts.
+        /// first. A contact therefore waits behind a later one for no longer than the difference of head starts.
         #[test]
         fn nobody_starves(early in 0i64..1_000_000, gap in 0i64..10_000_000, p in 0i64..10_080, q in 0i64..10_080) {
             let first = rank(Timestamp::from_millis(early), p);

@@ -39,11 +39,11 @@ fn fits<T: PartialEq<U>, U: ?Sized>(wanted: Option<&OneOrMore<T>>, value: Option
     wanted.is_none_or(|w| value.is_some_and(|v| w.has(v)))
 }
 
-/// A rule of level 1. Conditions that are absent fit everything; all that are present must fit. The first rule that fits decides.
+/// A rule of level 1. Absent conditions fit everything, and all present ones must fit. The first rule that fits decides.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
-    /// What operations people call it; it is shown with the decision.
+    /// The name that operations people gave it. It is shown with the decision.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// The channel.
@@ -58,10 +58,10 @@ pub struct Rule {
     /// The status of the order or after-sale case that the message is about, in the platform's word.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<OneOrMore<String>>,
-    /// What the customer wants, where an AI seat or the channel said so.
+    /// The customer's intent, if an AI seat or the channel reported it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub intent: Option<OneOrMore<String>>,
-    /// The customer's language (BCP 47: `zh`, `en`), where it is known.
+    /// The customer's language (BCP 47: `zh`, `en`), if it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub language: Option<OneOrMore<String>>,
     /// Words, one of which must be in the first message. Case, width and traditional characters do not matter; numbers and
@@ -74,10 +74,10 @@ pub struct Rule {
     /// Whether the customer is a VIP.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vip: Option<bool>,
-    /// Only within (or, with `closed: true`, outside) these business hours, by their name in the plan.
+    /// The business hours, by their name in the plan, within which it fits (or, with `closed: true`, outside of which).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hours: Option<String>,
-    /// Turns `hours` round: only outside of them.
+    /// Reverses `hours`: it fits only outside of them.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub closed: bool,
     /// The group it leads to.
@@ -89,13 +89,13 @@ pub struct Rule {
     #[serde(default, skip_serializing_if = "crate::is_default")]
     #[schemars(range(min = 0, max = 10_080))]
     pub priority_minutes: i64,
-    /// Who the conversation starts with, where it differs from the group's setting.
+    /// The kind of seat with which the conversation starts, if it differs from the group's setting.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first: Option<First>,
 }
 
-/// A rule of level 2: what a customer's standing changes. All that fit count: the highest priority, and dedicated agents if any
-/// says so.
+/// A rule of level 2: the effect of a customer's standing. All that fit count: the highest priority, and dedicated agents
+/// if any of them sets it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CustomerRule {
@@ -105,22 +105,22 @@ pub struct CustomerRule {
     #[serde(default, skip_serializing_if = "crate::is_default")]
     #[schemars(range(min = 0, max = 10_080))]
     pub priority_minutes: i64,
-    /// Whether dedicated agents serve the customer, as they do a VIP.
+    /// Whether dedicated agents serve the customer, as for a VIP.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub dedicated: bool,
 }
 
-/// The agent who had the customer before.
+/// The agent who served the customer before.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Last {
     /// The agent.
     pub agent: AgentId,
-    /// When that conversation was closed.
+    /// The time at which that conversation was closed.
     pub closed_at: Timestamp,
 }
 
-/// What the rules look at. It is kept with the decision so that it can be made again; it holds words of the plan that the message
-/// contains, never the message.
+/// The facts that the rules look at. They are stored with the decision, so that it can be made again. They hold the plan's
+/// words that the message contains, never the message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Facts {
     /// The channel.
@@ -132,7 +132,7 @@ pub struct Facts {
     /// Status of the order or case.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<String>,
-    /// What the customer wants.
+    /// The customer's intent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub intent: Option<String>,
     /// The customer's language.
@@ -144,7 +144,7 @@ pub struct Facts {
     /// The customer's tags.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
-    /// The group that the channel account names for what no rule places.
+    /// The group that the channel account names for conversations that no rule places.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account_group: Option<GroupId>,
     /// The customer's own agent.
@@ -153,7 +153,7 @@ pub struct Facts {
     /// The customer's last agent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<Last>,
-    /// Whether the customer wants nothing automatic on the channel: no AI seat is asked.
+    /// Whether the customer wants nothing automatic on the channel. No AI seat is asked then.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub people_only: bool,
 }
@@ -168,12 +168,12 @@ impl Facts {
     }
 }
 
-/// What levels 1 and 2 come to.
+/// The result of levels 1 and 2.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Placement {
     /// The group.
     pub group: GroupId,
-    /// Why: `rule-3`, `account`, `fallback`, `transfer`, `overflow`, …
+    /// The reason: `rule-3`, `account`, `fallback`, `transfer`, `overflow`, …
     pub why: String,
     /// Required skills and their least levels.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -182,7 +182,7 @@ pub struct Placement {
     pub priority_minutes: i64,
     /// Whether dedicated agents serve the customer.
     pub dedicated: bool,
-    /// Who it starts with.
+    /// The kind of seat with which it starts.
     pub first: First,
     /// The agent who is asked before all others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -190,7 +190,7 @@ pub struct Placement {
 }
 
 impl Rule {
-    /// Whether the rule fits. `open` says whether named business hours are on.
+    /// Whether the rule fits. `open` returns whether named business hours are on.
     pub(crate) fn fits(&self, facts: &Facts, vip: bool, open: impl Fn(&str) -> bool) -> bool {
         fits(self.channel.as_ref(), Some(&facts.channel))
             && fits(self.account.as_ref(), Some(&facts.account))

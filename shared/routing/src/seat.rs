@@ -6,13 +6,14 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 use warmline_model::{AgentId, AgentState, Channel, Timestamp, Units};
 
-/// What a contact of a channel costs.
+/// The cost of a channel's contact.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Cost {
-    /// How much.
+    /// The amount.
     pub units: Amount,
-    /// With `units: "all"`: contacts of these channels may be under way and are interrupted; any other keeps the agent from it.
+    /// With `units: "all"`, the channels whose contacts may be under way and are interrupted. Contacts of any other channel
+    /// keep the agent from it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub interrupts: Vec<Channel>,
 }
@@ -21,9 +22,9 @@ pub struct Cost {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Amount {
-    /// So many units.
+    /// A number of units.
     Units(Units),
-    /// All that is left: nothing else can come meanwhile.
+    /// All remaining capacity. Nothing else can come meanwhile.
     All(All),
 }
 
@@ -36,7 +37,7 @@ pub enum All {
 }
 
 impl Cost {
-    /// So many units.
+    /// A number of units.
     pub const fn units(units: Units) -> Self {
         Self { units: Amount::Units(units), interrupts: Vec::new() }
     }
@@ -51,25 +52,25 @@ pub struct SeatFacts {
     pub ai: bool,
     /// Presence.
     pub state: AgentState,
-    /// Serves dedicated customers only.
+    /// Whether it serves dedicated customers only.
     pub dedicated: bool,
     /// Capacity in all.
     pub capacity: Units,
     /// Capacity in use.
     pub load: Units,
-    /// When the last contact was assigned; 0: none yet.
+    /// The time of the last assignment; 0: none yet.
     pub last_assigned_at: Timestamp,
-    /// When the last contact ended; 0: none yet.
+    /// The time at which the last contact ended; 0: none yet.
     pub freed_at: Timestamp,
     /// Levels in the plan's skills, in the plan's order. Missing entries at the end are 0.
     pub levels: Levels,
     /// The level in the group itself; 1 by default.
     pub level: u8,
-    /// How many groups the seat serves.
+    /// The number of groups that the seat serves.
     pub groups: u16,
     /// The contacts that it holds and their limits, by channel.
     pub hands: Hands,
-    /// By how many minutes the group's contacts come earlier (or, if negative, later) for this seat. Staffing sets this to
+    /// The minutes by which the group's contacts come earlier (or, if negative, later) for this seat. Staffing sets this to
     /// move a seat.
     pub weight: i64,
 }
@@ -127,9 +128,9 @@ pub type Levels = SmallVec<[u8; 16]>;
 pub struct Hand {
     /// The channel.
     pub channel: Channel,
-    /// How many it holds.
+    /// The number of contacts that it holds.
     pub held: u32,
-    /// How many it may hold at once; [`Hand::ANY`] means no limit.
+    /// The most contacts at once; [`Hand::ANY`] means no limit.
     pub most: u32,
 }
 
@@ -142,12 +143,12 @@ impl Hand {
     }
 }
 
-/// For each channel, at most once: what a seat holds and its limit.
+/// The contacts and the limits of a seat. Each channel occurs at most once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hands(Vec<Hand>);
 
 impl Hands {
-    /// From the numbers held and the limits, both by channel.
+    /// Makes it from the numbers held and the limits, both by channel.
     pub fn new(held: impl IntoIterator<Item = (Channel, i64)>, caps: impl IntoIterator<Item = (Channel, i64)>) -> Self {
         let count = |n: i64| u32::try_from(n.max(0)).unwrap_or(Hand::ANY);
         let mut hands = Vec::<Hand>::new();
@@ -173,7 +174,7 @@ impl std::ops::Deref for Hands {
     }
 }
 
-/// Why somebody is asked before all others.
+/// The reason why an agent is asked before all others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum PreferWhy {
@@ -185,42 +186,42 @@ pub enum PreferWhy {
     Sticky,
 }
 
-/// Somebody who is asked before all others.
+/// The agent who is asked before all others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Prefer {
     /// The agent.
     pub agent: AgentId,
-    /// Why.
+    /// The reason.
     pub why: PreferWhy,
 }
 
-/// Why a seat cannot take a contact.
+/// The reason why a seat cannot take a contact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Refusal {
     /// Not at work.
     Offline,
-    /// At work, takes nothing new.
+    /// At work, but takes no new contacts.
     Busy,
     /// 小休.
     Break,
     /// In after-contact work.
     WrapUp,
-    /// A human is sought and this is an AI seat, or the other way round.
+    /// A human is sought and this is an AI seat, or the reverse.
     OtherKind,
-    /// Was offered it just now and let it pass, or hands it over.
+    /// Was offered it just now and did not accept, or hands it over.
     Excepted,
     /// Serves dedicated customers only.
     DedicatedOnly,
     /// Lacks a skill or its level.
     Skill,
-    /// Has not enough capacity left.
+    /// Does not have enough capacity left.
     Full,
-    /// Has the most contacts of this channel already.
+    /// Already has the most contacts of this channel.
     ChannelFull,
     /// Is in a contact that this one may not interrupt.
     NotInterrupted,
-    /// Is kept for a contact that came earlier and needs more capacity than anybody has left.
+    /// Is reserved for an earlier contact that needs more capacity than any seat has left.
     Reserved,
 }
 
@@ -247,7 +248,7 @@ impl Refusal {
 pub struct Ask<'a> {
     /// The channel.
     pub channel: &'a Channel,
-    /// What it costs.
+    /// Its cost.
     pub cost: &'a Cost,
     /// Required skills: the index in the plan's list, and the lowest level.
     pub needs: &'a [(u16, u8)],
@@ -265,7 +266,7 @@ impl Ask<'_> {
     /// Whether a seat can take the contact now.
     ///
     /// # Errors
-    /// The first reason why it cannot, in the order from presence to capacity.
+    /// The seat cannot take it. The error is the first reason, in the order from presence to capacity.
     #[inline]
     pub fn check(&self, seat: &Seat) -> Result<(), Refusal> {
         self.suits(seat)?;
@@ -276,10 +277,10 @@ impl Ask<'_> {
         Ok(())
     }
 
-    /// Whether it is available, and may and can serve the contact, whatever its capacity.
+    /// Checks that the seat is available, and may and can serve the contact, whatever its capacity.
     ///
     /// # Errors
-    /// The reason why it does not suit.
+    /// It does not suit. The error is the reason.
     #[inline]
     pub fn suits(&self, seat: &Seat) -> Result<(), Refusal> {
         if seat.state != AgentState::Available {
@@ -319,10 +320,10 @@ impl Ask<'_> {
         (self.dedicated || !seat.dedicated) && self.can(seat)
     }
 
-    /// Whether its capacity allows the contact.
+    /// Checks that its capacity allows the contact.
     ///
     /// # Errors
-    /// The reason why it does not.
+    /// It does not. The error is the reason.
     #[inline]
     pub fn fits(&self, seat: &Seat) -> Result<(), Refusal> {
         if seat.at_limit && seat.hands.iter().any(|h| h.at_limit() && h.channel == *self.channel) {

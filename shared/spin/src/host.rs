@@ -32,7 +32,7 @@ impl Host for Spin {
     }
 
     fn damage_is_new(&self) -> bool {
-        // Where that cannot be known, it is logged.
+        // If the count fails, the damage is logged.
         SpinDb::open().and_then(|db| damage::count(&db, SpinClock.now())).unwrap_or(true)
     }
 
@@ -80,7 +80,7 @@ impl Host for Spin {
     }
 
     async fn answer(&self, out: ResponseOutparam, head: Head, body: Vec<u8>) {
-        // The client may be gone; then there is nobody to answer.
+        // If the client is gone, there is nobody to answer.
         let _ = out.set_with_body(response(head), body).await;
     }
 
@@ -102,7 +102,7 @@ fn response(head: Head) -> OutgoingResponse {
     response
 }
 
-/// Headers that came in. Those that HTTP does not know are left out.
+/// The headers of a request or an answer. Headers that are not valid in HTTP are left out.
 pub(crate) fn header_map(fields: &Fields) -> http::HeaderMap {
     let mut headers = http::HeaderMap::new();
     for (name, value) in fields.entries() {

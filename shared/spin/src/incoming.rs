@@ -1,4 +1,4 @@
-//! Requests in, responses out, as Spin hands them over.
+//! Requests in and responses out, in Spin's types.
 
 use crate::host::{Chunks, Spin, header_map};
 use crate::world::World;
@@ -9,7 +9,7 @@ use warmline_endpoint::{Problem, Request, Response};
 use warmline_transport::host::{self, Body, Broken};
 use warmline_transport::incoming::{self, Incoming};
 
-/// A request as the shell takes it.
+/// A request in the shell's types.
 pub(crate) fn of(incoming: IncomingRequest) -> Incoming<Coming> {
     let mut headers = header_map(&incoming.headers());
     let path_and_query = incoming.path_with_query().unwrap_or_default();
@@ -24,7 +24,7 @@ pub(crate) fn of(incoming: IncomingRequest) -> Incoming<Coming> {
     Incoming { head, body: Coming::Untouched(Some(incoming)) }
 }
 
-/// The body of a request. It is not opened before it is read: a request that is refused by its head leaves it untouched.
+/// The body of a request. It is opened only when it is read: a request that is refused by its head leaves it untouched.
 pub(crate) enum Coming {
     Untouched(Option<IncomingRequest>),
     Read(Chunks),

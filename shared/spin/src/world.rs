@@ -39,7 +39,7 @@ pub fn variable(name: &str) -> String {
     Spin.variable(name)
 }
 
-/// What a request works with: the store, the vault, the keys, the clock and randomness.
+/// The means of a request: the store, the vault, the keys, the clock and randomness.
 pub struct World {
     db: SpinDb,
     vault: Vault,
@@ -51,8 +51,8 @@ pub struct World {
 }
 
 impl World {
-    /// Opens the store, migrates it if it is not current, and opens the keys. Steps get what the capabilities give to each
-    /// other.
+    /// Opens the store, migrates it if it is not current, and opens the keys. `installed` holds the parts that the
+    /// capabilities give to each other.
     ///
     /// # Errors
     /// The store cannot be opened or migrated, a master key is missing or malformed, or the store belongs to another master
@@ -68,17 +68,17 @@ impl World {
         Ok(Self { contexts: variable("context_entries").parse().unwrap_or(0), ..opened }.knowing(installed))
     }
 
-    /// Gives steps what the capabilities give to each other.
+    /// Gives steps the parts that the capabilities give to each other.
     #[must_use]
     pub fn knowing(self, installed: &'static Installed) -> Self {
         Self { installed, ..self }
     }
 
     /// Like [`World::open`], for adapters. They do not contain the migrations, and accept nothing before another component
-    /// has run them. Platforms send again.
+    /// has applied them. Platforms send again.
     ///
     /// # Errors
-    /// As for [`World::open`]; also if the store is not migrated.
+    /// The errors of [`World::open`]; also if the store is not migrated.
     pub fn open_ready() -> Result<Self, Problem> {
         Self::open_current(&[])
     }
@@ -86,7 +86,7 @@ impl World {
     /// Like [`World::open_ready`], for components that read tables of these capabilities.
     ///
     /// # Errors
-    /// As for [`World::open_ready`].
+    /// The errors of [`World::open_ready`].
     pub fn open_current(capabilities: &[(&'static str, i64)]) -> Result<Self, Problem> {
         Self::with(|db, _| match are_current(db, capabilities.iter().copied())? {
             true => Ok(()),
@@ -109,7 +109,7 @@ impl World {
         Ok(Self { db, vault, keys, clock: SpinClock, rng, contexts: 0, installed: &NOTHING })
     }
 
-    /// The context for the steps of the flow.
+    /// The context for the steps.
     pub fn ctx(&self) -> Ctx<'_> {
         let Self { db, vault, keys, clock, rng, contexts, installed } = self;
         Ctx { db, vault, kv: &SpinKv, contexts: *contexts, clock, rng, keys, installed }

@@ -15,13 +15,13 @@ pub struct Account {
     pub settings: String,
     /// Secrets, sealed.
     pub secrets: Vec<u8>,
-    /// When it was made.
+    /// The time at which it was made.
     pub created_at: Timestamp,
     /// When it was disabled; `None` if it is enabled.
     pub disabled_at: Option<Timestamp>,
-    /// When the platform was last heard from, to the minute.
+    /// The time of the platform's last sign of life, to the minute.
     pub heard_at: Option<Timestamp>,
-    /// Tells it from a deleted account with the same id; 0: made before there was such a number.
+    /// A number that tells it from a deleted account with the same id. 0 in accounts from before this column.
     pub epoch: i64,
 }
 
@@ -80,18 +80,18 @@ fn params(a: &Account, now: Timestamp) -> [crate::db::Value; 6] {
     ]
 }
 
-/// Adds an account; false if it exists.
+/// Adds an account. Returns false if it exists.
 pub fn insert(db: &dyn Db, account: &Account) -> Result<bool, StoreError> {
     Ok(db.first(INSERT, &params(account, account.created_at))?.is_some())
 }
 
-/// Replaces an account's name, settings and secrets; false if it does not exist.
+/// Replaces an account's name, settings and secrets. Returns false if it does not exist.
 pub fn update(db: &dyn Db, account: &Account, now: Timestamp) -> Result<bool, StoreError> {
     Ok(db.first(UPDATE, &params(account, now))?.is_some())
 }
 
-/// Disables or enables an account; false if it does not exist. A disabled account keeps the instant at which it was first
-/// disabled.
+/// Disables or enables an account. Returns false if it does not exist. A disabled account keeps the instant at which it was
+/// first disabled.
 pub fn set_disabled(
     db: &dyn Db,
     channel: &Channel,
@@ -112,14 +112,14 @@ pub fn is_disabled(db: &dyn Db, channel: &Channel, account: &AccountId) -> Resul
     Ok(db.first(IS_DISABLED, &[channel.as_str().into(), account.as_str().into()])?.is_some())
 }
 
-/// Notes that the platform was heard from.
+/// Notes a sign of life of the platform.
 pub fn heard(db: &dyn Db, channel: &Channel, account: &AccountId, now: Timestamp) -> Result<(), StoreError> {
     db.execute(HEARD, &[channel.as_str().into(), account.as_str().into(), now.into()])?;
     Ok(())
 }
 
-/// Deletes an account with its secrets, its sources and its counters; false if it does not exist. Runs in the caller's
-/// transaction.
+/// Deletes an account with its secrets, its sources and its counters. Returns false if it does not exist. It runs in the
+/// caller's transaction.
 pub fn delete(db: &dyn Db, channel: &Channel, account: &AccountId) -> Result<bool, StoreError> {
     let key = [channel.as_str().into(), account.as_str().into()];
     for sql in [DELETE_PULLS, DELETE_REFUSALS, DELETE_STARTS, DELETE_ODD, DELETE_OUTAGE] {

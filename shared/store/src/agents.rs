@@ -16,9 +16,9 @@ pub struct Agent {
     pub state: AgentState,
     /// The reason of the present state, if one was given.
     pub state_reason: Option<String>,
-    /// Since when.
+    /// The time since which the agent is in that state.
     pub state_since: Timestamp,
-    /// Serves VIP customers only.
+    /// Whether the agent serves VIP customers only.
     pub vip: bool,
     /// Whether it is an AI seat.
     pub ai: bool,
@@ -26,9 +26,9 @@ pub struct Agent {
     pub capacity: Units,
     /// Capacity in use.
     pub load: Units,
-    /// When the last contact was assigned; 0 if none was.
+    /// The time of the last assignment; 0 if there was none.
     pub last_assigned_at: Timestamp,
-    /// When the last contact ended; 0 if none did.
+    /// The time at which the last contact ended; 0 if none did.
     pub freed_at: Timestamp,
     /// Skills and limits.
     pub can: Can,
@@ -40,7 +40,7 @@ pub struct Agent {
     pub held: Held,
 }
 
-/// What an agent can do, besides serving groups.
+/// An agent's abilities and limits, besides the groups.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Can {
     /// Skills and levels.
@@ -64,7 +64,7 @@ impl Can {
     }
 }
 
-/// How many contacts an agent holds, by channel.
+/// The number of contacts that an agent holds, by channel.
 pub type Held = BTreeMap<Channel, i64>;
 
 fn held(row: &Row, i: usize) -> Result<Held, StoreError> {
@@ -150,7 +150,7 @@ const SEEN: &str = "SELECT seen_at FROM agents WHERE id = ?1";
 const UNSEEN: &str = "SELECT id FROM agents INDEXED BY agents_seen \
                       WHERE seen_at < ?1 AND state <> 'offline' AND ai = 0 ORDER BY seen_at LIMIT ?2";
 // The claim and the check that it fits are this one statement. It checks presence, units and the channel's limit. For a
-// contact that takes all that is left, it also checks that the agent holds nothing that the contact may not interrupt.
+// contact that takes all remaining capacity, it also checks that the agent holds no contact that it may not interrupt.
 const CLAIM: &str = "UPDATE agents SET load = load + ?3, last_assigned_at = ?2, \
                      held = json_set(held, '$.\"' || ?5 || '\"', coalesce(json_extract(held, '$.\"' || ?5 || '\"'), 0) + 1) \
                      WHERE id = ?1 AND (state = 'available' OR (?4 AND state <> 'offline')) \
@@ -194,7 +194,7 @@ fn join(db: &dyn Db, id: AgentId, groups: &BTreeMap<GroupId, u8>) -> Result<(), 
 /// Changes an agent's duties. The agent leaves the groups that are not named.
 ///
 /// # Errors
-/// There is no such agent, or see [`StoreError`].
+/// There is no such agent.
 pub fn update(db: &dyn Db, agent: &Agent, groups: &BTreeMap<GroupId, u8>) -> Result<(), StoreError> {
     let params = [
         agent.id.as_bytes().into(),
@@ -212,7 +212,7 @@ pub fn update(db: &dyn Db, agent: &Agent, groups: &BTreeMap<GroupId, u8>) -> Res
 /// Removes an agent: offline, in no group, without a token. The row stays for the history.
 ///
 /// # Errors
-/// There is no such agent, or see [`StoreError`].
+/// There is no such agent.
 pub fn remove(db: &dyn Db, id: AgentId, now: Timestamp) -> Result<(), StoreError> {
     db.first(REMOVE, &[id.as_bytes().into(), now.into()])?.ok_or(StoreError::Missing("agent"))?;
     db.execute(LEAVE, &[id.as_bytes().into(), "[]".into()])?;
@@ -220,7 +220,7 @@ pub fn remove(db: &dyn Db, id: AgentId, now: Timestamp) -> Result<(), StoreError
     Ok(())
 }
 
-/// Sets the minutes that staffing gives an agent for a group; false if the agent does not serve it.
+/// Sets the minutes that staffing gives an agent for a group. Returns false if the agent does not serve it.
 pub fn weigh(db: &dyn Db, id: AgentId, group: &GroupId, minutes: i64) -> Result<bool, StoreError> {
     Ok(db.first(WEIGH, &[id.as_bytes().into(), group.as_str().into(), minutes.into()])?.is_some())
 }
@@ -261,15 +261,15 @@ pub struct Seat {
     pub ai: bool,
     /// Presence.
     pub state: AgentState,
-    /// Serves VIP customers only.
+    /// Whether the agent serves VIP customers only.
     pub vip: bool,
     /// Capacity.
     pub capacity: Units,
     /// Capacity in use.
     pub load: Units,
-    /// When the last contact was assigned.
+    /// The time of the last assignment.
     pub last_assigned_at: Timestamp,
-    /// When the last contact ended.
+    /// The time at which the last contact ended.
     pub freed_at: Timestamp,
     /// Skills and limits.
     pub can: Can,
@@ -277,7 +277,7 @@ pub struct Seat {
     pub level: u8,
     /// The minutes that staffing gave the agent for the group.
     pub weight: i64,
-    /// How many groups the agent serves.
+    /// The number of groups that the agent serves.
     pub groups: i64,
     /// The contacts that the agent holds, by channel.
     pub held: Held,
@@ -317,7 +317,7 @@ pub fn touch(db: &dyn Db, id: AgentId, now: Timestamp) -> Result<(), StoreError>
     Ok(())
 }
 
-/// When the last sign of life was.
+/// The time of the last sign of life.
 pub fn seen(db: &dyn Db, id: AgentId) -> Result<Option<Timestamp>, StoreError> {
     db.first(SEEN, &[id.as_bytes().into()])?.map(|r| r.time(0)).transpose()
 }
@@ -330,7 +330,7 @@ pub fn unseen(db: &dyn Db, since: Timestamp, limit: i64) -> Result<Vec<AgentId>,
 /// Sets an agent's presence.
 ///
 /// # Errors
-/// There is no such agent, or see [`StoreError`].
+/// There is no such agent.
 pub fn set_state(
     db: &dyn Db,
     id: AgentId,
@@ -347,15 +347,15 @@ pub fn set_state(
 pub struct Claim<'a> {
     /// The agent.
     pub agent: AgentId,
-    /// When.
+    /// The time of the claim.
     pub at: Timestamp,
-    /// How many units.
+    /// The units to claim.
     pub units: Units,
     /// The channel of the contact.
     pub channel: &'a Channel,
-    /// If set, the agent may hold only contacts of these channels besides.
+    /// The only channels whose contacts the agent may hold besides; `None` for any.
     pub only_beside: Option<&'a [Channel]>,
-    /// Whether a person decided. The agent then has to be at work, but not available.
+    /// Whether a person decided. The agent then has to be at work, but need not be available.
     pub by_person: bool,
 }
 
@@ -385,7 +385,7 @@ pub fn claim(db: &dyn Db, claim: &Claim<'_>) -> Result<Option<Claimed>, StoreErr
 /// Gives back the capacity that a contact of a channel took. Returns the remaining load.
 ///
 /// # Errors
-/// The agent does not have that much claimed, or see [`StoreError`].
+/// The agent does not have that much claimed.
 pub fn release(db: &dyn Db, id: AgentId, units: Units, channel: &Channel, now: Timestamp) -> Result<Units, StoreError> {
     let params = [id.as_bytes().into(), units.hundredths().into(), now.into(), channel.as_str().into()];
     let row = db.first(RELEASE, &params)?.ok_or(StoreError::Missing("claimed capacity"))?;

@@ -1,11 +1,11 @@
-//! Where the messages of closed conversations are: in rows, in packs, or gone. Packs hold the first messages of a
-//! conversation; messages that are not packed yet are in rows.
+//! The place of the messages of closed conversations: in rows, in packs, or gone. Packs hold the first messages of a
+//! conversation. Messages that are not packed yet are in rows.
 
 use crate::conversations::{self, Conversation, columns};
 use crate::db::{Db, StoreError};
 use warmline_model::{ConversationId, Timestamp};
 
-/// Where the messages are.
+/// The place of a conversation's messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
     /// In rows.
@@ -56,19 +56,19 @@ pub fn due(db: &dyn Db, stage: Stage, until: Timestamp, limit: i64) -> Result<Ve
     db.execute(DUE, &[stage.number().into(), until.into(), limit.into()])?.iter().map(conversations::read).collect()
 }
 
-/// Where a conversation's messages are.
+/// The place of a conversation's messages.
 ///
 /// # Errors
-/// There is no such conversation, or see [`StoreError`].
+/// There is no such conversation.
 pub fn stage(db: &dyn Db, id: ConversationId) -> Result<Stage, StoreError> {
     let number = db.first(STAGE, &[id.as_bytes().into()])?.ok_or(StoreError::Missing("conversation"))?.int(0)?;
     [Stage::Rows, Stage::Packs, Stage::Gone].into_iter().find(|s| s.number() == number).ok_or(StoreError::Shape(0))
 }
 
-/// Sets where a conversation's messages are. The address for replies is removed, since nobody replies any more.
+/// Moves a conversation to a stage. The address for replies is removed, since nobody replies any more.
 ///
 /// # Errors
-/// There is no such conversation, or see [`StoreError`].
+/// There is no such conversation.
 pub fn advance(db: &dyn Db, id: ConversationId, to: Stage) -> Result<(), StoreError> {
     let params = [id.as_bytes().into(), to.number().into()];
     db.first(MOVE, &params)?.map(|_| ()).ok_or(StoreError::Missing("conversation"))
@@ -77,7 +77,7 @@ pub fn advance(db: &dyn Db, id: ConversationId, to: Stage) -> Result<(), StoreEr
 /// Postpones a conversation: it counts as if its last message were from that instant.
 ///
 /// # Errors
-/// There is no such conversation, or see [`StoreError`].
+/// There is no such conversation.
 pub fn count_from(db: &dyn Db, id: ConversationId, from: Timestamp) -> Result<(), StoreError> {
     let params = [id.as_bytes().into(), from.into()];
     db.first(POSTPONE, &params)?.map(|_| ()).ok_or(StoreError::Missing("conversation"))

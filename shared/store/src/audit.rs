@@ -5,7 +5,7 @@ use warmline_model::{AgentId, AuditEntry, ConversationId, CustomerId};
 
 /// An entry as stored.
 pub struct Stored {
-    /// What it says.
+    /// The entry.
     pub entry: AuditEntry,
     /// Its hash.
     pub hash: Vec<u8>,
@@ -40,7 +40,7 @@ pub fn append(db: &dyn Db, entry: &AuditEntry, hash: &[u8; 32]) -> Result<(), St
     Ok(())
 }
 
-/// Customer ids, one after the other.
+/// Reads customer ids that are stored one after the other.
 fn customers(r: &Row, i: usize) -> Result<Vec<CustomerId>, StoreError> {
     let ids = r.opt_blob(i)?.unwrap_or_default().chunks(16);
     ids.map(|id| r.made(i, CustomerId::from_bytes(id))).collect()

@@ -11,7 +11,7 @@ pub fn is_known(db: &dyn Db, row: &[u8]) -> Result<bool, StoreError> {
     Ok(db.first(KNOWN, &[row.into()])?.is_some())
 }
 
-/// Notes that a value does not open; false if that was known.
+/// Notes that a value does not open. Returns false if that was known.
 pub fn note(db: &dyn Db, row: &[u8], now: Timestamp) -> Result<bool, StoreError> {
     Ok(db.first(NOTE, &[row.into(), now.into()])?.is_some())
 }

@@ -3,7 +3,7 @@
 use crate::db::{Db, Row, StoreError};
 use warmline_model::{AgentId, CustomerId, MessageId, Timestamp};
 
-/// A record.
+/// A record of consent or of its withdrawal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Consent {
     /// Position among all records; later ones are greater.
@@ -16,9 +16,10 @@ pub struct Consent {
     pub version: String,
     /// Whether consent was given; otherwise it was withdrawn.
     pub given: bool,
-    /// Where it was made: a channel, or `staff`.
+    /// The place where it was made: a channel, or `staff`.
     pub source: String,
-    /// Who noted it; `None`: the customer's own message, or the administrator's token of the configuration.
+    /// The member of staff who noted it; `None`: the customer's own message, or the administrator's token of the
+    /// configuration.
     pub by: Option<AgentId>,
     /// The customer's own words, in the spelling of the list of such words.
     pub wording: Option<String>,
@@ -81,7 +82,8 @@ pub fn newest(db: &dyn Db, customer: CustomerId, purpose: &str) -> Result<Option
     db.first(NEWEST, &[customer.as_bytes().into(), purpose.into()])?.as_ref().map(read).transpose()
 }
 
-/// What the newest record of a purpose says, among all the person's customers; `None` if there is no record.
+/// The newest record of a purpose among all the person's customers: true if consent was given, `None` if there is no
+/// record.
 pub fn of_person(db: &dyn Db, person: CustomerId, purpose: &str) -> Result<Option<bool>, StoreError> {
     let Some(row) = db.first(OF_PERSON, &[person.as_bytes().into(), purpose.into()])? else { return Ok(None) };
     Ok(row.opt_int(1)?.map(|given| given != 0))

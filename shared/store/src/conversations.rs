@@ -28,35 +28,35 @@ pub struct Conversation {
     pub agent: Option<AgentId>,
     /// Whether the customer was a VIP when it was opened.
     pub vip: bool,
-    /// When it was opened.
+    /// The time at which it was opened.
     pub opened_at: Timestamp,
-    /// When the last message of either side was stored.
+    /// The time at which the last message of either side was stored.
     pub last_message_at: Timestamp,
-    /// When it entered its present or last queue.
+    /// The time at which it entered its present or last queue.
     pub queued_at: Option<Timestamp>,
-    /// When it was given to the present agent.
+    /// The time of the assignment to the present agent.
     pub assigned_at: Option<Timestamp>,
-    /// When the present agent accepted it.
+    /// The time at which the present agent accepted it.
     pub accepted_at: Option<Timestamp>,
-    /// The first message of the customer that a human has not yet answered.
+    /// The time of the customer's first message that no human has answered yet.
     pub round_started_at: Option<Timestamp>,
-    /// The customer's first message.
+    /// The time of the customer's first message.
     pub first_inbound_at: Option<Timestamp>,
-    /// The first human reply.
+    /// The time of the first human reply.
     pub first_response_at: Option<Timestamp>,
-    /// When it was closed.
+    /// The time at which it was closed.
     pub closed_at: Option<Timestamp>,
-    /// How it ended.
+    /// The way in which it ended.
     pub disposition: Option<String>,
-    /// For how many milliseconds earlier agents held it.
+    /// The milliseconds for which earlier agents held it.
     pub handle_ms: i64,
     /// Number of messages.
     pub messages: i64,
-    /// Why it is where it is: the rule and the choice.
+    /// The reason for its place: the rule and the choice.
     pub why: Option<String>,
-    /// Until when a webhook's own answer can still carry a reply. The platform's API is not used before.
+    /// The time until which a webhook's own answer can still carry a reply. The platform's API is not used before.
     pub answer_until: Option<Timestamp>,
-    /// The lane that it stands or stood in: what it needs from a seat (`warmline_model::Lane`, as text).
+    /// The lane that it stands or stood in, with its demands on a seat (`warmline_model::Lane`, as text).
     pub lane: Option<String>,
     /// The units that it takes of its agent's capacity.
     pub units: Units,
@@ -64,7 +64,7 @@ pub struct Conversation {
     pub estimate_ms: Option<i64>,
     /// Whether its present or last seat is an AI seat.
     pub ai: bool,
-    /// How many turns in a row an AI seat found no answer.
+    /// The number of turns in a row in which an AI seat found no answer.
     pub ai_failed: i64,
     /// The customer's person; merges change it.
     pub person: CustomerId,
@@ -91,7 +91,7 @@ pub const COLUMNS: usize = 30;
 /// Reads [`columns!`].
 ///
 /// # Errors
-/// A column does not hold what it should.
+/// A column holds an unexpected value.
 pub fn read(r: &Row) -> Result<Conversation, StoreError> {
     Ok(Conversation {
         id: r.made(0, ConversationId::from_bytes(r.blob(0)?))?,
@@ -184,7 +184,7 @@ pub fn hit(row: Option<Row>) -> Result<(), StoreError> {
     row.map(|_| ()).ok_or(StoreError::Missing("open conversation"))
 }
 
-/// Opens a conversation in which those orders were named.
+/// Opens a conversation in which these orders were named.
 pub fn open(db: &dyn Db, c: &Conversation, orders: &[OrderKey]) -> Result<(), StoreError> {
     let params = [
         id_param(c.id),
@@ -251,7 +251,7 @@ pub fn inbound(
     db.first(INBOUND, &params)?.ok_or(StoreError::Missing("conversation"))?.int(0)
 }
 
-/// Where the customer's newest message said that replies go, sealed.
+/// The sealed place for replies that the customer's newest message named.
 pub fn reply_to(db: &dyn Db, id: ConversationId) -> Result<Option<Vec<u8>>, StoreError> {
     match db.first(REPLY_TO, &[id_param(id)])? {
         Some(row) => Ok(row.opt_blob(0)?.map(<[u8]>::to_vec)),
@@ -269,7 +269,7 @@ pub fn answered(db: &dyn Db, id: ConversationId, now: Timestamp, state: Conversa
     hit(db.first(ANSWERED, &[id_param(id), now.into(), state.as_str().into()])?)
 }
 
-/// Notes the agent's acceptance; false if it was accepted before.
+/// Notes the agent's acceptance. Returns false if it was accepted before.
 pub fn accept(db: &dyn Db, id: ConversationId, now: Timestamp) -> Result<bool, StoreError> {
     Ok(db.first(ACCEPT, &[id_param(id), now.into()])?.is_some())
 }
@@ -277,7 +277,7 @@ pub fn accept(db: &dyn Db, id: ConversationId, now: Timestamp) -> Result<bool, S
 /// Starts the wrap-up.
 ///
 /// # Errors
-/// It is closed, or see [`StoreError`].
+/// It is closed.
 pub fn wrap_up(db: &dyn Db, id: ConversationId, until: Timestamp, disposition: Option<&str>) -> Result<(), StoreError> {
     hit(db.first(WRAP_UP, &[id_param(id), until.into(), disposition.into()])?)
 }
@@ -285,7 +285,7 @@ pub fn wrap_up(db: &dyn Db, id: ConversationId, until: Timestamp, disposition: O
 /// Closes a conversation.
 ///
 /// # Errors
-/// It is closed, or see [`StoreError`].
+/// It is closed.
 pub fn close(
     db: &dyn Db,
     id: ConversationId,

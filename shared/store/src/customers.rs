@@ -122,13 +122,13 @@ pub struct Customer {
     pub person: CustomerId,
     /// The person's tags.
     pub tags: Vec<String>,
-    /// Its own tags, which are among them.
+    /// Its own tags, which are among the person's.
     pub own_tags: Vec<String>,
-    /// Since when.
+    /// The time since which the customer is known.
     pub created_at: Timestamp,
     /// The person's own agent.
     pub owner: Option<AgentId>,
-    /// The name that staff corrected it to, sealed.
+    /// The name to which staff corrected the customer's name, sealed.
     pub name: Option<Vec<u8>>,
 }
 
@@ -164,7 +164,7 @@ pub fn moved(db: &dyn Db, id: CustomerId) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Replaces the corrected name; false if there is no such customer.
+/// Replaces the corrected name. Returns false if there is no such customer.
 pub fn set_name(db: &dyn Db, id: CustomerId, name: Option<&[u8]>) -> Result<bool, StoreError> {
     Ok(db.first(SET_NAME, &[id.as_bytes().into(), name.into()])?.is_some())
 }
@@ -175,12 +175,12 @@ pub fn sender(db: &dyn Db, id: IdentityId) -> Result<Option<(Vec<u8>, CustomerId
     Ok(Some((row.blob(0)?.to_vec(), row.made(1, CustomerId::from_bytes(row.blob(1)?))?)))
 }
 
-/// Replaces a customer's own tags; false if there is no such customer.
+/// Replaces a customer's own tags. Returns false if there is no such customer.
 pub fn set_tags(db: &dyn Db, id: CustomerId, tags: &[String]) -> Result<bool, StoreError> {
     Ok(db.first(SET_TAGS, &[id.as_bytes().into(), serde_json::json!(tags).to_string().into()])?.is_some())
 }
 
-/// Gives a customer an agent of its own, or none; false if there is no such customer.
+/// Gives a customer an agent of its own, or none. Returns false if there is no such customer.
 pub fn set_owner(db: &dyn Db, id: CustomerId, owner: Option<AgentId>) -> Result<bool, StoreError> {
     let owner = owner.map(|a| a.as_bytes().to_vec());
     Ok(db.first(SET_OWNER, &[id.as_bytes().into(), owner.into()])?.is_some())

@@ -1,4 +1,4 @@
-//! The number of times that damaged pages were met: counted for the metrics, and logged once a minute.
+//! The number of times that a request met damaged pages. It is counted for the metrics, and logged once a minute.
 
 use crate::db::{Db, StoreError};
 use crate::refusals::{self, Refused};
@@ -8,19 +8,16 @@ use warmline_model::Timestamp;
 const STORE: &str = "store";
 const REASON: &str = "store_damaged";
 
-/// Counts one case; true for the first in its minute.
+/// Counts one case. Returns true for the first in its minute.
 ///
 /// # Errors
-/// See [`StoreError`]; pages that the count needs may be damaged themselves.
+/// The pages that the count needs may be damaged themselves.
 pub fn count(db: &dyn Db, now: Timestamp) -> Result<bool, StoreError> {
     let damage = Refused { channel: STORE, account: STORE, reason: REASON, ahead_secs: None };
     Ok(refusals::count(db, &damage, 1, now)?.in_minute == 1)
 }
 
 /// Whether a case was counted in this minute or the one before.
-///
-/// # Errors
-/// See [`StoreError`].
 pub fn is_fresh(db: &dyn Db, now: Timestamp) -> Result<bool, StoreError> {
     let damage = Refused { channel: STORE, account: STORE, reason: REASON, ahead_secs: None };
     for minute in [now, now.plus_millis(-60_000)] {

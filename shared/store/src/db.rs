@@ -86,7 +86,7 @@ pub enum StoreError {
     /// The file was removed, replaced or cut while it was open. Data written now would not be found again.
     #[error("the store's file is not the one that was opened")]
     Lost,
-    /// The file does not contain what was written into it.
+    /// The file does not contain the data that was written into it.
     #[error("the store is damaged: {0}")]
     Damaged(String),
     /// A table of the schema is missing, for example because the vault is missing.
@@ -95,9 +95,9 @@ pub enum StoreError {
     /// The database was migrated by a newer version of the program.
     #[error("the store has schema version {found}, newer than the {known} that this program knows")]
     Newer {
-        /// Found in the file.
+        /// The version found in the file.
         found: i64,
-        /// Known to the program.
+        /// The newest version that the program knows.
         known: i64,
     },
     /// A row does not have the types that its statement promises.
@@ -132,7 +132,7 @@ impl StoreError {
     }
 }
 
-/// One row.
+/// One row. Its readers fail with [`StoreError::Shape`] if the column is missing or has another type.
 #[derive(Debug)]
 pub struct Row(pub Vec<Value>);
 
@@ -142,9 +142,6 @@ impl Row {
     }
 
     /// An integer.
-    ///
-    /// # Errors
-    /// Another type.
     pub fn int(&self, i: usize) -> Result<i64, StoreError> {
         match self.at(i)? {
             Value::Int(v) => Ok(*v),
@@ -153,9 +150,6 @@ impl Row {
     }
 
     /// An integer or NULL.
-    ///
-    /// # Errors
-    /// Another type.
     pub fn opt_int(&self, i: usize) -> Result<Option<i64>, StoreError> {
         match self.at(i)? {
             Value::Null => Ok(None),
@@ -165,33 +159,21 @@ impl Row {
     }
 
     /// A flag: an integer that is not 0.
-    ///
-    /// # Errors
-    /// Another type.
     pub fn flag(&self, i: usize) -> Result<bool, StoreError> {
         Ok(self.int(i)? != 0)
     }
 
     /// An instant.
-    ///
-    /// # Errors
-    /// Another type.
     pub fn time(&self, i: usize) -> Result<Timestamp, StoreError> {
         self.int(i).map(Timestamp::from_millis)
     }
 
     /// An instant or NULL.
-    ///
-    /// # Errors
-    /// Another type.
     pub fn opt_time(&self, i: usize) -> Result<Option<Timestamp>, StoreError> {
         Ok(self.opt_int(i)?.map(Timestamp::from_millis))
     }
 
     /// A text.
-    ///
-    /// # Errors
-    /// Another type.
     pub fn text(&self, i: usize) -> Result<&str, StoreError> {
         match self.at(i)? {
             Value::Text(v) => Ok(v),
@@ -200,9 +182,6 @@ impl Row {
     }
 
     /// A text or NULL.
-    ///
-    /// # Errors
-    /// Another type.
     pub fn opt_text(&self, i: usize) -> Result<Option<&str>, StoreError> {
         match self.at(i)? {
             Value::Null => Ok(None),
@@ -212,9 +191,6 @@ impl Row {
     }
 
     /// Bytes.
-    ///
-    /// # Errors
-    /// Another type.
     pub fn blob(&self, i: usize) -> Result<&[u8], StoreError> {
         match self.at(i)? {
             Value::Blob(v) => Ok(v),
@@ -223,9 +199,6 @@ impl Row {
     }
 
     /// Bytes or NULL.
-    ///
-    /// # Errors
-    /// Another type.
     pub fn opt_blob(&self, i: usize) -> Result<Option<&[u8]>, StoreError> {
         match self.at(i)? {
             Value::Null => Ok(None),
@@ -234,10 +207,10 @@ impl Row {
         }
     }
 
-    /// A value made from a text or bytes, if that can fail.
+    /// A value made from a text or bytes by a function that can fail.
     ///
     /// # Errors
-    /// Making it failed.
+    /// The function failed.
     pub fn made<T, E>(&self, i: usize, made: Result<T, E>) -> Result<T, StoreError> {
         made.map_err(|_| StoreError::Shape(i))
     }
@@ -254,8 +227,8 @@ pub trait Db {
     }
 }
 
-/// Runs `work` in one immediate transaction: all of it is committed, or nothing. It is immediate because a deferred
-/// transaction can fail at its first write after a read. Network calls do not belong inside.
+/// Runs `work` in one immediate transaction: all of it is committed, or nothing. The transaction is immediate because a
+/// deferred one can fail at its first write after a read. Network calls do not belong inside.
 ///
 /// # Errors
 /// The error of `work` or of the database. The transaction is then rolled back.

@@ -1,4 +1,4 @@
-//! Counts refused tokens in the present minute. Uses a fixed set of rows, so guessing tokens cannot grow the table.
+//! Counts refused tokens in the present minute. The set of rows is fixed, so guessing tokens cannot grow the table.
 
 use crate::db::{Db, StoreError};
 use warmline_model::Timestamp;

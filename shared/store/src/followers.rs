@@ -1,4 +1,4 @@
-//! How far each follower of the event log (quality, metrics) has read. A follower moves its position in the transaction of
+//! The position of each follower of the event log (quality, metrics). A follower moves its position in the transaction of
 //! the effect, so that every event counts exactly once.
 
 use crate::db::{Db, StoreError};

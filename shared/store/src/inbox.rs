@@ -1,7 +1,7 @@
 //! The inbox: messages that a channel has acknowledged and the router has yet to handle.
 //!
-//! Rows are sharded by sender. One drainer at a time works on a shard, under a lease. The messages of one sender are thus
-//! handled in the order in which they were committed, and shards are handled concurrently.
+//! Rows are sharded by sender. One drainer at a time works on a shard, under a lease. The messages of one sender are
+//! therefore handled in the order in which they were committed, and shards are handled concurrently.
 
 use crate::db::{Db, Row, StoreError};
 use warmline_model::{AccountId, Channel, Timestamp};
@@ -28,10 +28,10 @@ pub struct NewRow<'a> {
     pub payload: &'a [u8],
     /// The generation of the key that seals it.
     pub sealed_by: i64,
-    /// When the webhook came.
+    /// The time at which the webhook came.
     pub received_at: Timestamp,
-    /// The `dedup` that the previous release made from the same message, and the instant since which a row with it is the
-    /// same message.
+    /// The `dedup` that the previous release computed from the same message, and an instant. A row with that `dedup` since
+    /// that instant is the same message.
     pub earlier: Option<(&'a [u8; 16], Timestamp)>,
 }
 
@@ -47,7 +47,7 @@ pub struct NewOdd<'a> {
     pub payload: &'a [u8],
     /// The generation of the key that seals it.
     pub sealed_by: i64,
-    /// When it came.
+    /// The time at which it came.
     pub received_at: Timestamp,
 }
 
@@ -68,7 +68,7 @@ pub enum Stored {
     New {
         /// Its position.
         seq: i64,
-        /// Until when a drainer holds the shard. If that is past, nobody does, and the caller has to wake one.
+        /// The time until which a drainer holds the shard. If it is past, no drainer does, and the caller has to wake one.
         drained_until: Timestamp,
     },
     /// The platform sent it before.
@@ -90,7 +90,7 @@ const INSERT: &str = "INSERT INTO inbox (dedup, shard, channel, account, payload
                       AND NOT EXISTS (SELECT 1 FROM inbox WHERE dedup = ?9 AND shard = ?2 AND received_at >= ?10) \
                       ON CONFLICT (dedup) DO NOTHING \
                       RETURNING seq, coalesce((SELECT until FROM leases WHERE name = ?7), 0)";
-// It is in no shard: its sender is unknown, and no drainer must handle it.
+// The row is in no shard: its sender is unknown, and no drainer must handle it.
 const INSERT_ODD: &str = "INSERT INTO inbox (dedup, shard, channel, account, state, payload, received_at, sealed_by) \
                           SELECT ?1, -1, ?2, ?3, 2, ?4, ?5, ?6 \
                           WHERE ?6 >= coalesce((SELECT seq FROM followers WHERE name = 'inbox keys'), 0) \
@@ -163,8 +163,8 @@ pub fn insert_odd(db: &dyn Db, row: &NewOdd<'_>) -> Result<StoredOdd, StoreError
     Ok(if find(db, row.dedup)?.is_some() { StoredOdd::Known } else { StoredOdd::Stale })
 }
 
-/// Removes the payloads of unreadable items received up to an instant. Returns how many. Their rows stay, so that repeats
-/// are recognised.
+/// Removes the payloads of unreadable items received up to an instant. Returns how many it emptied. The rows stay, so that
+/// repeats are recognised.
 pub fn empty_odd(db: &dyn Db, until: Timestamp, limit: i64) -> Result<usize, StoreError> {
     Ok(db.execute(EMPTY_ODD, &[until.into(), limit.into()])?.len())
 }
@@ -175,12 +175,12 @@ pub fn retire(db: &dyn Db, before: i64) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Whether a row is waiting whose key is of an earlier generation.
+/// Whether a waiting row uses a key of an earlier generation.
 pub fn waits_on(db: &dyn Db, before: i64) -> Result<bool, StoreError> {
     Ok(db.first(WAITS_ON, &[before.into()])?.is_some())
 }
 
-/// Rows set aside after a position whose key is of an earlier generation.
+/// Rows set aside after a position that use a key of an earlier generation.
 pub fn parked(db: &dyn Db, before: i64, after: i64, limit: i64) -> Result<Vec<Pending>, StoreError> {
     db.execute(PARKED, &[before.into(), after.into(), limit.into()])?.iter().map(row).collect()
 }
@@ -216,7 +216,7 @@ pub struct Pending {
     pub payload: Vec<u8>,
     /// The generation of the key that seals it.
     pub sealed_by: i64,
-    /// When the webhook came.
+    /// The time at which the webhook came.
     pub received_at: Timestamp,
 }
 
@@ -240,7 +240,7 @@ fn row(r: &Row) -> Result<Pending, StoreError> {
 /// Marks a row as handled and empties it.
 ///
 /// # Errors
-/// It was handled before, or see [`StoreError`].
+/// It was handled before.
 pub fn done(db: &dyn Db, seq: i64) -> Result<(), StoreError> {
     db.first(DONE, &[seq.into()])?.map(|_| ()).ok_or(StoreError::Missing("inbox row"))
 }
@@ -248,7 +248,7 @@ pub fn done(db: &dyn Db, seq: i64) -> Result<(), StoreError> {
 /// Sets aside a row that cannot be handled; it keeps its sealed payload.
 ///
 /// # Errors
-/// It was handled before, or see [`StoreError`].
+/// It was handled before.
 pub fn park(db: &dyn Db, seq: i64) -> Result<(), StoreError> {
     db.first(PARK, &[seq.into()])?.map(|_| ()).ok_or(StoreError::Missing("inbox row"))
 }
@@ -265,7 +265,7 @@ pub fn waiting_shards(db: &dyn Db) -> Result<Vec<i64>, StoreError> {
     db.execute(WAITING, &[])?.iter().map(|r| r.int(0)).collect()
 }
 
-/// Releases a shard's lease if nothing waits in it; false if something does.
+/// Releases a shard's lease if no row waits in it. Returns false if one does.
 pub fn let_go(db: &dyn Db, shard: i64, owner: &[u8; 16]) -> Result<bool, StoreError> {
     Ok(db.first(LET_GO, &[lease_name(shard).into(), owner.into(), shard.into()])?.is_some())
 }

@@ -8,13 +8,13 @@ const CLAIM: &str = "INSERT INTO leases (name, owner, until) VALUES (?1, ?2, ?3)
 const RENEW: &str = "UPDATE leases SET until = ?3 WHERE name = ?1 AND owner = ?2 AND until > ?4 RETURNING 1";
 const RELEASE: &str = "UPDATE leases SET until = 0 WHERE name = ?1 AND owner = ?2";
 
-/// Takes a lease that nobody holds; false if somebody does.
+/// Takes a free lease. Returns false if it is held.
 pub fn claim(db: &dyn Db, name: &str, owner: &[u8; 16], now: Timestamp, until: Timestamp) -> Result<bool, StoreError> {
     Ok(db.first(CLAIM, &[name.into(), owner.into(), until.into(), now.into()])?.is_some())
 }
 
-/// Prolongs a lease; false if it has run out. Inside the transaction of the work, it proves that nobody else does the same
-/// work.
+/// Prolongs a lease. Returns false if it has run out. Inside the transaction of the work, it proves that nobody else does
+/// the same work.
 pub fn renew(db: &dyn Db, name: &str, owner: &[u8; 16], now: Timestamp, until: Timestamp) -> Result<bool, StoreError> {
     Ok(db.first(RENEW, &[name.into(), owner.into(), until.into(), now.into()])?.is_some())
 }

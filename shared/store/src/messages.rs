@@ -11,15 +11,15 @@ pub struct Message {
     pub n: i64,
     /// Id.
     pub id: MessageId,
-    /// Who speaks.
+    /// The author.
     pub origin: Origin,
     /// The agent, if one wrote it.
     pub agent: Option<AgentId>,
     /// Content, sealed under the customer's key and bound to conversation and id.
     pub content: Vec<u8>,
-    /// When the webhook with it was received, or when it was written to the customer.
+    /// The time at which the webhook with it was received, or at which it was written to the customer.
     pub at: Timestamp,
-    /// The state of its delivery; `None` for the customer's own and for notes.
+    /// The state of its delivery; `None` for the customer's own messages and for notes.
     pub delivery: Option<DeliveryState>,
     /// The reason of that state, as a stable code.
     pub reason: Option<String>,
@@ -88,8 +88,8 @@ pub fn before(db: &dyn Db, id: ConversationId, n: i64, limit: i64) -> Result<Vec
     db.execute(BEFORE, &[id.as_bytes().into(), n.into(), limit.into()])?.iter().map(read).collect()
 }
 
-/// When the customer last wrote in a conversation, and how many messages were sent to them since (not counting those given
-/// up). `None` if the customer never wrote.
+/// The time at which the customer last wrote in a conversation, and the number of messages sent to them since, without
+/// those given up. `None` if the customer never wrote.
 pub fn since_spoken(db: &dyn Db, id: ConversationId) -> Result<Option<(Timestamp, i64)>, StoreError> {
     db.first(SINCE_SPOKEN, &[id.as_bytes().into()])?.map(|r| Ok((r.time(0)?, r.int(1)?))).transpose()
 }
@@ -111,7 +111,7 @@ pub fn remove(db: &dyn Db, id: ConversationId, to: i64) -> Result<(), StoreError
     Ok(())
 }
 
-/// Sets the state of a message's delivery; false if there is no such row (any more).
+/// Sets the state of a message's delivery. Returns false if the row does not exist any more.
 pub fn set_delivery(
     db: &dyn Db,
     id: ConversationId,

@@ -20,13 +20,13 @@ pub fn put(db: &dyn Db, name: &str, value: &[u8]) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Stores a fact if none of that name is known yet, and returns the known one.
+/// Stores a fact if none of that name exists, and returns the stored one.
 pub fn get_or_put(db: &dyn Db, name: &str, value: &[u8]) -> Result<Vec<u8>, StoreError> {
     db.execute(PUT, &[name.into(), value.into()])?;
     get(db, name)?.ok_or(StoreError::Missing("meta"))
 }
 
-/// Writes something, to learn whether the store accepts writes. Callers pass a new value each time, because SQLite does not
+/// Writes a value, to learn whether the store accepts writes. Callers pass a new value each time, because SQLite does not
 /// write a value that is stored already.
 ///
 /// # Errors

@@ -1,8 +1,8 @@
 //! Numbered SQL files. Each is applied once, in order, in one transaction with its number. The store's own files are the
 //! *core*. Each capability has files of its own, numbered from 1, so that two capabilities never wait for each other.
 //!
-//! Files only add ("expand"), so that the release before can go on working on a store that this one migrated. A file that takes
-//! something away ("contract") comes a release later, and raises [`NEEDS`].
+//! Files only add ("expand"), so that the previous release can keep working on a store that this one migrated. A file that
+//! removes something ("contract") comes a release later, and raises [`NEEDS`].
 
 use crate::db::{Db, StoreError, immediate};
 
@@ -69,11 +69,11 @@ pub const CORE: Migrations = Migrations {
 /// The core's version when all files are applied.
 pub const LATEST: i64 = CORE.latest();
 
-/// The oldest core version that a program must know to work on this store. Raised by a file that takes something away.
+/// The oldest core version that a program must know to work on this store. A file that removes something raises it.
 const NEEDS: i64 = 12;
 
-/// The release before the table of versions knows `user_version` only, and refuses a number above 12. A store that needs more
-/// must therefore have a higher number here, too.
+/// The last release without the table of versions knows `user_version` only, and refuses a number above 12. A store with a
+/// greater need must therefore have a higher number here, too.
 const USER_VERSION: i64 = 12;
 const _: () = assert!(NEEDS <= USER_VERSION, "raise user_version together with NEEDS");
 const SET_USER_VERSION: &str = "PRAGMA user_version = 12";
@@ -85,7 +85,7 @@ const TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_versions (of TEXT NOT NUL
 const READ: &str = "SELECT of, version FROM schema_versions";
 const WRITE: &str = "INSERT INTO schema_versions (of, version) VALUES (?1, ?2) \
                      ON CONFLICT (of) DO UPDATE SET version = max(version, ?2)";
-/// The row that says which core version a program must know.
+/// The row with the core version that a program must know.
 const NEEDED: &str = "needs";
 
 /// The length of a text without comment lines and without the spaces at the beginning of lines. If `out` is given, also
@@ -114,7 +114,7 @@ pub const fn plain(text: &[u8], mut out: Option<&mut [u8]>) -> usize {
     to
 }
 
-/// What is applied.
+/// The applied files, as the version of each capability.
 struct Applied(Vec<(String, i64)>);
 
 impl Applied {
@@ -125,7 +125,7 @@ impl Applied {
     fn read(db: &dyn Db) -> Result<Self, StoreError> {
         let rows = match db.execute(READ, &[]) {
             Ok(rows) => rows,
-            // A new store, or one of an earlier release: it has no such table.
+            // The table is missing: the store is new or of an earlier release.
             Err(StoreError::Incomplete(_)) => Vec::new(),
             Err(error) => return Err(error),
         };
@@ -160,7 +160,7 @@ pub fn are_current(db: &dyn Db, capabilities: impl IntoIterator<Item = (&'static
     Ok(applied.has(CORE.of, LATEST) && capabilities.into_iter().all(|(of, latest)| applied.has(of, latest)))
 }
 
-/// The capabilities that have tables in this store, those included that this program does not know.
+/// The capabilities that have tables in this store, including those that this program does not know.
 pub fn capabilities(db: &dyn Db) -> Result<Vec<String>, StoreError> {
     let Applied(all) = Applied::read(db)?;
     let others = all.into_iter().filter(|(of, version)| ![CORE.of, NEEDED].contains(&of.as_str()) && *version > 0);
@@ -170,14 +170,14 @@ pub fn capabilities(db: &dyn Db) -> Result<Vec<String>, StoreError> {
 /// Brings the core to its newest schema. See [`migrate_all`].
 ///
 /// # Errors
-/// As for [`migrate_all`].
+/// The errors of [`migrate_all`].
 pub fn migrate(db: &dyn Db) -> Result<bool, StoreError> {
     migrate_all(db, &[])
 }
 
 /// Brings the core and these capabilities to their newest schema. If they are there already, this reads one small table. It
-/// is safe if many instances start at once: the first takes the write lock, and the others find the work done. True if this
-/// call did the work.
+/// is safe if many instances start at once: the first takes the write lock, and the others find the work done. Returns true
+/// if this call did the work.
 ///
 /// # Errors
 /// The database needs a newer program, or fails.
@@ -187,8 +187,8 @@ pub fn migrate_all(db: &dyn Db, capabilities: &[Migrations]) -> Result<bool, Sto
     if current(&Applied::read(db)?) {
         return Ok(false);
     }
-    // This setting is a hint. It lasts in the file and cannot be set in a transaction. If it is refused (another start holds
-    // the lock, or the database is not a file), the default journal is slower but as safe.
+    // This setting is a hint. It lasts in the file and cannot be set in a transaction. If it is refused (another start
+    // holds the lock, or the database is not a file), the default journal is slower and equally safe.
     let _ = db.execute(WAL, &[]);
     immediate(db, || {
         let applied = Applied::read(db)?;
@@ -229,7 +229,7 @@ mod tests {
     use crate::native::NativeDb;
     use warmline_model::{AgentId, CustomerId};
 
-    /// What a release with so many core files left, which kept their number in `user_version`.
+    /// The state that a release with this many core files left. It stored their number in `user_version`.
     fn until(db: &NativeDb, files: usize) -> Result<(), StoreError> {
         for statement in CORE.files.iter().take(files).copied().flat_map(statements) {
             db.execute(statement, &[])?;
@@ -315,7 +315,7 @@ mod tests {
         assert!(db.execute("SELECT a, b FROM t", &[]).unwrap().is_empty());
         assert_eq!(capabilities(&db).unwrap(), ["tickets"]);
         assert!(are_current(&db, [("tickets", 2)]).unwrap() && !are_current(&db, [("tickets", 3)]).unwrap());
-        // The release before goes on, and does not take the newer version back.
+        // The previous release continues, and does not set the newer version back.
         assert!(!migrate_all(&db, &[ONE]).unwrap() && !migrate_all(&db, &[TWO]).unwrap() && are_current(&db, []).unwrap());
     }
 

@@ -16,7 +16,7 @@ impl NativeDb {
     /// Opens a file.
     ///
     /// # Errors
-    /// It cannot be opened.
+    /// The file cannot be opened.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         Self::set_up(Connection::open(path).map_err(error)?)
     }
@@ -24,7 +24,7 @@ impl NativeDb {
     /// An empty database in memory.
     ///
     /// # Errors
-    /// No memory.
+    /// There is not enough memory.
     pub fn memory() -> Result<Self, StoreError> {
         Self::set_up(Connection::open_in_memory().map_err(error)?)
     }

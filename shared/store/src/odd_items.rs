@@ -6,9 +6,9 @@ use warmline_model::{AccountId, Channel, Timestamp};
 /// An account's unreadable items.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OddItems {
-    /// How many items.
+    /// The number of items.
     pub count: i64,
-    /// When the last of them was received.
+    /// The time at which the last of them was received.
     pub last_at: Timestamp,
     /// The fault of the last item, as a code.
     pub last_reason: String,
@@ -19,7 +19,7 @@ const COUNT: &str = "INSERT INTO odd_items (channel, account, reason, n, last_at
 const TOTALS: &str = "SELECT channel, reason, sum(n) FROM odd_items GROUP BY channel, reason ORDER BY channel, reason";
 const OF_ACCOUNT: &str = "SELECT n, last_at, reason FROM odd_items WHERE channel = ?1 AND account = ?2";
 
-/// Counts one item. Runs in the transaction that stores it.
+/// Counts one item. It runs in the transaction that stores the item.
 pub fn count(db: &dyn Db, channel: &Channel, account: &AccountId, reason: &str, now: Timestamp) -> Result<(), StoreError> {
     db.execute(COUNT, &[channel.as_str().into(), account.as_str().into(), reason.into(), now.into()])?;
     Ok(())

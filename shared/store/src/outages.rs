@@ -14,11 +14,11 @@ pub struct Outage {
     pub channel: String,
     /// The account.
     pub account: String,
-    /// Why the last message failed.
+    /// The reason why the last message failed.
     pub reason: String,
-    /// Since when.
+    /// The time since which the outage lasts.
     pub since: Timestamp,
-    /// When the platform is probed next.
+    /// The time of the next probe.
     pub probe_at: Timestamp,
 }
 
@@ -27,7 +27,7 @@ pub struct Outage {
 pub struct Failure<'a> {
     /// The message's position in the outbox.
     pub seq: i64,
-    /// Why.
+    /// The reason.
     pub reason: &'a str,
     /// Whether it was sent as the probe of an outage.
     pub probe: bool,
@@ -49,7 +49,7 @@ const CLEAR: &str = "DELETE FROM outages WHERE channel = ?1 AND account = ?2";
 const DOWN: &str =
     "SELECT channel, account, reason, since, probe_at FROM outages WHERE failures >= ?1 ORDER BY channel, account";
 
-/// Notes that a message failed. Returns how many have failed in a row.
+/// Notes that a message failed. Returns the number of failures in a row.
 pub fn failed(
     db: &dyn Db,
     channel: &Channel,
@@ -83,7 +83,8 @@ pub fn hold(
     Ok(())
 }
 
-/// Takes the right to probe the account's platform until `until`; false if it is too early, or if somebody else probes.
+/// Takes the right to probe the account's platform until `until`. Returns false if it is too early, or if another deliverer
+/// probes.
 pub fn probe(
     db: &dyn Db,
     channel: &Channel,

@@ -23,11 +23,11 @@ pub struct NewRow<'a> {
     pub channel: &'a Channel,
     /// The account.
     pub account: &'a AccountId,
-    /// When it was written.
+    /// The time at which it was written.
     pub at: Timestamp,
     /// The earliest time at which the platform's API may be used.
     pub not_before: Timestamp,
-    /// From when on it is no longer sent.
+    /// The time from which on it is no longer sent.
     pub give_up_at: Timestamp,
 }
 
@@ -52,9 +52,9 @@ pub struct Claimed {
     pub attempts: i64,
     /// Whether the last try was cut off: the platform may have the message.
     pub in_doubt: bool,
-    /// When it was added to the outbox.
+    /// The time at which it was added to the outbox.
     pub created_at: Timestamp,
-    /// From when on it is no longer sent; `None` in rows from the release before this column.
+    /// The time from which on it is no longer sent; `None` in rows from the release before this column.
     pub give_up_at: Option<Timestamp>,
     /// Tries so far with an unknown outcome.
     pub doubts: i64,
@@ -76,7 +76,7 @@ pub struct Load {
 pub struct Standing {
     /// Its number in the conversation.
     pub n: i64,
-    /// When it is tried next.
+    /// The time of the next try.
     pub next_at: Timestamp,
     /// The reason of the account's outage, if it is in one.
     pub outage: Option<String>,
@@ -97,13 +97,13 @@ pub struct Dead {
     pub channel: Channel,
     /// The account.
     pub account: AccountId,
-    /// Why.
+    /// The reason, as a stable code.
     pub reason: String,
-    /// Tries made.
+    /// The number of tries made.
     pub attempts: i64,
-    /// When it was added to the outbox.
+    /// The time at which it was added to the outbox.
     pub created_at: Timestamp,
-    /// When it was given up.
+    /// The time at which it was given up.
     pub dead_at: Timestamp,
 }
 
@@ -315,12 +315,12 @@ pub fn answer_of(db: &dyn Db, inbox: i64) -> Result<Option<Claimed>, StoreError>
     db.first(ANSWER_OF, &[inbox.into()])?.as_ref().map(read).transpose()
 }
 
-/// Marks a row as sent, even if its lease has run out; false if it was already sent or given up.
+/// Marks a row as sent, even if its lease has run out. Returns false if it was already sent or given up.
 pub fn sent(db: &dyn Db, seq: i64) -> Result<bool, StoreError> {
     Ok(db.first(SENT, &[seq.into()])?.is_some())
 }
 
-/// Puts a claimed row back for later; false if the lease was lost. Without a new reason the last one stays.
+/// Puts a claimed row back for later. Returns false if the lease was lost. Without a new reason the last one stays.
 pub fn later(
     db: &dyn Db,
     seq: i64,
@@ -332,11 +332,11 @@ pub fn later(
     Ok(db.first(LATER, &[seq.into(), owner.into(), next_at.into(), doubts.into(), reason.into()])?.is_some())
 }
 
-/// The end of time: when a parked message is due.
+/// The end of time, at which a parked message is due.
 const PARKED: Timestamp = Timestamp::from_millis(253_402_300_799_000);
 
-/// Parks a claimed row, untried, until its account is enabled; false if the account is not disabled, or if the lease was
-/// lost.
+/// Parks a claimed row, without a try, until its account is enabled. Returns false if the account is not disabled, or if
+/// the lease was lost.
 pub fn park(db: &dyn Db, seq: i64, owner: &[u8; 16]) -> Result<bool, StoreError> {
     Ok(db.first(PARK, &[seq.into(), owner.into(), PARKED.into()])?.is_some())
 }
@@ -347,7 +347,7 @@ pub fn unpark(db: &dyn Db, channel: &Channel, account: &AccountId, now: Timestam
     Ok(())
 }
 
-/// How many messages of an account are waiting, and how many were given up.
+/// The number of an account's waiting messages, and the number of those that were given up.
 pub fn of_account(db: &dyn Db, channel: &Channel, account: &AccountId) -> Result<(i64, i64), StoreError> {
     let key = [channel.as_str().into(), account.as_str().into()];
     let count = |sql| db.first(sql, &key)?.ok_or(StoreError::Missing("outbox"))?.int(0);
@@ -371,7 +371,7 @@ pub struct TakenBack {
     pub attempts: i64,
 }
 
-/// Takes back the messages of the system and of AI seats in a conversation that nobody has begun to send.
+/// Takes back the messages of the system and of AI seats in a conversation that no deliverer has begun to send.
 pub fn take_back(
     db: &dyn Db,
     conversation: ConversationId,
@@ -389,7 +389,7 @@ pub fn take_back(
     db.execute(TAKE_BACK, &[conversation.as_bytes().into(), reason.into(), now.into()])?.iter().map(read).collect()
 }
 
-/// Gives up a claimed row and counts it; false if the lease was lost. Runs in the caller's transaction.
+/// Gives up a claimed row and counts it. Returns false if the lease was lost. It runs in the caller's transaction.
 pub fn dead(db: &dyn Db, row: &Claimed, owner: &[u8; 16], reason: &str, now: Timestamp) -> Result<bool, StoreError> {
     if db.first(DEAD, &[row.seq.into(), owner.into(), reason.into(), now.into()])?.is_none() {
         return Ok(false);
@@ -398,7 +398,7 @@ pub fn dead(db: &dyn Db, row: &Claimed, owner: &[u8; 16], reason: &str, now: Tim
     Ok(true)
 }
 
-/// Sets from when on a row is no longer sent.
+/// Sets the time from which on a row is no longer sent.
 pub fn extend(db: &dyn Db, seq: i64, give_up_at: Timestamp) -> Result<(), StoreError> {
     db.execute(EXTEND, &[seq.into(), give_up_at.into()])?;
     Ok(())
@@ -447,7 +447,8 @@ pub fn list_dead(db: &dyn Db, filter: &Filter<'_>, after: i64, limit: i64) -> Re
                 n: r.int(3)?,
                 channel: r.made(4, Channel::new(r.text(4)?))?,
                 account: r.made(5, AccountId::new(r.text(5)?))?,
-                // Both are missing if the release before this column gave the row up after the migration.
+                // The previous release does not write these two columns. A row may lack them if that release gave it up
+                // after the migration.
                 reason: r.opt_text(6)?.unwrap_or("unknown").to_owned(),
                 attempts: r.int(7)?,
                 created_at: r.time(8)?,

@@ -1,4 +1,4 @@
-//! Sources of messages that Warmline fetches: when each is due, who asks it, and from which cursor.
+//! Sources of messages that Warmline fetches: their due times, their leases, and their cursors.
 
 use crate::db::{Db, StoreError};
 use warmline_model::{AccountId, Channel, Timestamp};
@@ -12,7 +12,7 @@ pub struct Claimed {
     pub source: String,
     /// Whether it is polled.
     pub polled: bool,
-    /// Where the last page ended.
+    /// The place where the last page ended.
     pub cursor: Option<String>,
     /// The token of the newest hint, while it is valid.
     pub token: Option<String>,
@@ -25,11 +25,11 @@ pub struct Claimed {
 /// The end of a turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct End {
-    /// When the source is asked next; `None` waits for a hint.
+    /// The time of the next question; `None` waits for a hint.
     pub due_at: Option<Timestamp>,
     /// Failures in a row.
     pub attempts: i64,
-    /// Why it failed, as a code.
+    /// The reason of the failure, as a code.
     pub problem: Option<&'static str>,
     /// Whether there was more to read. The hint's token then stays valid for the rest.
     pub more: bool,
@@ -79,12 +79,12 @@ pub fn set_polled(
     Ok(())
 }
 
-/// A token from a hint, and when it ends.
+/// A token from a hint, and its end.
 #[derive(Clone, Copy)]
 pub struct HintToken<'a> {
     /// The platform's token. It reveals no customer, and works only together with the account's own access token.
     pub token: &'a str,
-    /// When it ends.
+    /// The time at which it ends.
     pub until: Timestamp,
 }
 
@@ -128,8 +128,8 @@ pub fn claim(
         .collect()
 }
 
-/// Moves a claimed source's cursor and prolongs its lease; false if the lease has run out and somebody else has it. In the
-/// transaction that stores the page, it proves that nobody else stores the page.
+/// Moves a claimed source's cursor and prolongs its lease. Returns false if the lease has run out and another fetcher has
+/// it. In the transaction that stores the page, it proves that nobody else stores the page.
 pub fn advance(
     db: &dyn Db,
     channel: &Channel,
@@ -175,7 +175,7 @@ pub fn due_channels(db: &dyn Db, now: Timestamp) -> Result<Vec<String>, StoreErr
     db.execute(DUE, &[now.into()])?.iter().map(|r| Ok(r.text(0)?.to_owned())).collect()
 }
 
-/// The sources of an account whose last request failed, and why.
+/// The sources of an account whose last request failed, and the reasons.
 pub fn problems(db: &dyn Db, channel: &Channel, account: &AccountId) -> Result<Vec<(String, String)>, StoreError> {
     let rows = db.execute(PROBLEMS, &[channel.as_str().into(), account.as_str().into()])?;
     rows.iter().map(|r| Ok((r.text(0)?.to_owned(), r.text(1)?.to_owned()))).collect()
@@ -188,15 +188,15 @@ pub struct Source {
     pub source: String,
     /// Whether it is polled; otherwise it is asked only when a webhook says that it holds something.
     pub polled: bool,
-    /// Where the last page ended.
+    /// The place where the last page ended.
     pub cursor: Option<String>,
-    /// When it is asked next; `None`: when a webhook says so.
+    /// The time of the next question; `None` if it waits for a webhook.
     pub due_at: Option<Timestamp>,
-    /// When it was asked last.
+    /// The time of the last question.
     pub asked_at: Option<Timestamp>,
     /// Failures in a row.
     pub attempts: i64,
-    /// Why it could not be asked the last time, as a code.
+    /// The reason why it could not be asked the last time, as a code.
     pub problem: Option<String>,
 }
 
@@ -243,11 +243,11 @@ mod tests {
         hinted(Some("T1"), 0);
         let turn = claimed(1);
         assert_eq!(turn.token.as_deref(), Some("T1"));
-        // The platform was away, so the same token serves the next try.
+        // The platform could not be reached, so the same token serves the next try.
         ended(&turn, Some("platform_unavailable"), Some(10), 5);
         let turn = claimed(10);
         assert_eq!(turn.token.as_deref(), Some("T1"));
-        // The token itself was refused, so the next try goes without.
+        // The token itself was refused, so the next try uses none.
         ended(&turn, Some("hint_refused"), Some(20), 15);
         let turn = claimed(20);
         assert_eq!(turn.token, None);

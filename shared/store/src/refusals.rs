@@ -1,5 +1,5 @@
-//! Refused webhooks, counted by account, reason and hour. Nothing from a refused webhook is stored except that there was
-//! one, and its clock error. The number of rows in a minute is bounded, whatever is sent.
+//! Refused webhooks, counted by account, reason and hour. A refused webhook leaves nothing in the store but a count and its
+//! clock error. The number of rows in a minute is bounded, whatever is sent.
 
 use crate::db::{Db, StoreError};
 use warmline_model::Timestamp;
@@ -27,9 +27,9 @@ pub struct Refused<'a> {
     pub channel: &'a str,
     /// The account, or [`UNKNOWN`].
     pub account: &'a str,
-    /// Why, as a stable code.
+    /// The reason, as a stable code.
     pub reason: &'a str,
-    /// By how many seconds the signed time is ahead of ours, if that is the reason.
+    /// The seconds by which the signed time is ahead of ours, if that is the reason.
     pub ahead_secs: Option<i64>,
 }
 
@@ -68,13 +68,13 @@ pub fn totals(db: &dyn Db) -> Result<Vec<(String, String, i64)>, StoreError> {
 /// Refusals of one account for one reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reason {
-    /// Why, as a stable code.
+    /// The reason, as a stable code.
     pub reason: String,
-    /// How many there were.
+    /// The number of refusals.
     pub count: i64,
-    /// The last one.
+    /// The time of the last one.
     pub last_at: Timestamp,
-    /// By how many seconds its clock was ahead of ours, if that was the reason.
+    /// The seconds by which the clock of the last one was ahead of ours, if that was the reason.
     pub ahead_secs: Option<i64>,
 }
 

@@ -23,9 +23,9 @@ pub const HEARTBEAT: &str = "heartbeat";
 pub struct Token {
     /// Id.
     pub id: TokenId,
-    /// When it was made.
+    /// The time at which it was made.
     pub created_at: Timestamp,
-    /// When it ends by itself.
+    /// The time at which it ends by itself.
     pub expires_at: Option<Timestamp>,
     /// The scopes that it is narrowed to; `None`: it is not narrowed.
     pub scopes: Option<Vec<Scope>>,
@@ -61,7 +61,7 @@ pub struct Found {
     pub seen_at: Timestamp,
     /// Whether the agent is at work.
     pub at_work: bool,
-    /// When the token ends.
+    /// The time at which the token ends.
     pub expires_at: Option<Timestamp>,
     /// The scopes that it is narrowed to; `None`: it is not narrowed.
     pub scopes: Option<Vec<Scope>>,
@@ -111,7 +111,7 @@ pub fn pace(db: &dyn Db, hash: &[u8; 32], now: Timestamp, ms: i64) -> Result<(),
     Ok(())
 }
 
-/// Revokes a token; false if the member of staff has no such token.
+/// Revokes a token. Returns false if the member of staff has no such token.
 pub fn revoke(db: &dyn Db, agent: AgentId, id: TokenId, now: Timestamp) -> Result<bool, StoreError> {
     Ok(db.first(REVOKE, &[agent.as_bytes().into(), id.as_bytes().into(), now.into()])?.is_some())
 }

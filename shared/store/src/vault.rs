@@ -1,12 +1,12 @@
 //! The vault: keys in a database of their own. A backup of the main store alone opens nothing, and a key destroyed here is
-//! gone for all backups of the main store. Every key is wrapped by a master key.
+//! lost to all backups of the main store. Every key is wrapped by a master key.
 //!
 //! * One key per customer.
 //! * Transient keys (for webhook payloads, and answers kept for retries), in generations: new data gets the newest key, and
 //!   an older key is destroyed once nothing needs it.
 //!
-//! Nothing is written here inside a transaction of the main store, so that on a platform with only one database both can be
-//! that one.
+//! Nothing is written here inside a transaction of the main store. On a platform with only one database, both can therefore
+//! be that one.
 
 use crate::db::{Db, Row, StoreError, Value, immediate};
 use warmline_model::{CustomerId, Timestamp};
@@ -61,7 +61,7 @@ pub fn prepare(vault: &dyn Db) -> Result<(), StoreError> {
     TABLES.iter().try_for_each(|table| vault.execute(table, &[]).map(drop))
 }
 
-/// Writes something and removes it in the same transaction, to learn whether keys can be written.
+/// Writes a row and removes it in the same transaction, to learn whether keys can be written.
 ///
 /// # Errors
 /// Keys cannot be written.
@@ -92,7 +92,8 @@ pub fn destroy(vault: &dyn Db, id: CustomerId) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Writes the write-ahead log back, so that no destroyed key is left in it; false if somebody was reading: try again.
+/// Writes the write-ahead log back, so that no destroyed key is left in it. Returns false if another connection was
+/// reading. Try again then.
 pub fn settle(vault: &dyn Db) -> Result<bool, StoreError> {
     match vault.first(CHECKPOINT, &[]) {
         Ok(row) => row.map_or(Ok(true), |row| Ok(row.int(0)? == 0)),
@@ -102,7 +103,7 @@ pub fn settle(vault: &dyn Db) -> Result<bool, StoreError> {
     }
 }
 
-/// Makes this connection overwrite what it deletes. A hint: see [`settle`].
+/// Makes this connection overwrite the bytes that it deletes. This is a hint: see [`settle`].
 fn shred(vault: &dyn Db) {
     let _ = vault.execute(SHRED, &[]);
 }
@@ -116,13 +117,13 @@ pub fn of_other_masters(vault: &dyn Db, master: &[u8], limit: i64) -> Result<Vec
     rows.iter().map(|r| Ok((r.made(0, CustomerId::from_bytes(r.blob(0)?))?, stored(r, 1)?))).collect()
 }
 
-/// Replaces a customer's key by the same key under another master key; false if the stored key has changed.
+/// Replaces a customer's key by the same key under another master key. Returns false if the stored key has changed.
 pub fn rewrap(vault: &dyn Db, id: CustomerId, old: &Stored, new: &Stored) -> Result<bool, StoreError> {
     let of = |b: &[u8]| -> Value { b.into() };
     Ok(vault.first(REWRAP, &[of(id.as_bytes()), of(&old.master), of(&new.master), of(&new.wrapped)])?.is_some())
 }
 
-/// How many customers' keys each master key wraps. Reads the whole index.
+/// The number of customers' keys that each master key wraps. It reads the whole index.
 pub fn by_master(vault: &dyn Db) -> Result<Vec<(Vec<u8>, i64)>, StoreError> {
     vault.execute(COUNT, &[])?.iter().map(|r| Ok((r.blob(0)?.to_vec(), r.int(1)?))).collect()
 }
@@ -135,7 +136,7 @@ pub struct Generation {
     pub purpose: String,
     /// The key.
     pub key: Stored,
-    /// Since when.
+    /// The time at which it was made.
     pub made_at: Timestamp,
 }
 
@@ -163,7 +164,7 @@ pub fn next(vault: &dyn Db) -> Result<i64, StoreError> {
     Ok(vault.first(LAST, &[])?.ok_or(StoreError::Missing("generation"))?.int(0)? + 1)
 }
 
-/// Adds a generation; false if somebody else has added that number.
+/// Adds a generation. Returns false if another caller has added that number.
 pub fn add(vault: &dyn Db, new: &Generation) -> Result<bool, StoreError> {
     let Generation { n, purpose, key, made_at } = new;
     let params = [

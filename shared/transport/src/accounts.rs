@@ -1,5 +1,5 @@
-//! Channel accounts: settings and sealed secrets. A disabled account takes nothing in, sends nothing out and keeps what it
-//! has. A deleted account is gone with its secrets, and its conversations stay.
+//! Channel accounts: settings and sealed secrets. A disabled account receives and sends nothing, and keeps its data. A
+//! deleted account is gone with its secrets, and its conversations stay.
 
 use crate::tokens;
 use serde_json::Value;
@@ -16,7 +16,7 @@ use warmline_store::{accounts, inbox, outbox, pulls, waiting};
 pub struct Standing {
     /// When it was disabled; `None` if it is enabled.
     pub disabled_at: Option<Timestamp>,
-    /// When the platform was last heard from, to the minute.
+    /// The time of the platform's last sign of life, to the minute.
     pub heard_at: Option<Timestamp>,
     epoch: i64,
 }
@@ -43,8 +43,8 @@ pub struct Account {
 }
 
 impl Account {
-    /// The account's name in its customers' sessions. An account that was deleted and made anew gets another name, so the
-    /// old sessions do not hold for it.
+    /// The account's name in its customers' sessions. An account that was deleted and made again gets another name, so
+    /// the old sessions are not valid for it.
     pub fn session_name(&self) -> String {
         match self.standing.epoch {
             0 => self.account.to_string(),
@@ -54,9 +54,6 @@ impl Account {
 }
 
 /// Finds an account and opens its secrets.
-///
-/// # Errors
-/// The store fails, or the secrets do not open.
 pub fn load(ctx: &Ctx<'_>, channel: &Channel, account: &AccountId) -> Result<Option<Account>, StepError> {
     accounts::get(ctx.db, channel, account)?.map(|stored| opened(ctx, stored)).transpose()
 }
@@ -67,14 +64,11 @@ pub(crate) struct Looked<T> {
     pub(crate) account: Option<T>,
     /// The settings that all channels share.
     pub(crate) common: Common,
-    /// Whether it is disabled, and when the platform was last heard from.
+    /// Whether it is disabled, and the time of the platform's last sign of life.
     pub(crate) standing: Standing,
 }
 
 /// Looks an account up; `None` if it does not exist.
-///
-/// # Errors
-/// The store fails, or the secrets do not open.
 pub(crate) fn look<A: Adapter>(
     ctx: &Ctx<'_>,
     adapter: &A,
@@ -94,9 +88,6 @@ pub(crate) fn look<A: Adapter>(
 }
 
 /// Opens an account for the adapter; `None` if it does not exist or no longer fits.
-///
-/// # Errors
-/// The store fails, or the secrets do not open.
 pub(crate) fn open<A: Adapter>(
     ctx: &Ctx<'_>,
     adapter: &A,
@@ -107,9 +98,6 @@ pub(crate) fn open<A: Adapter>(
 }
 
 /// All accounts.
-///
-/// # Errors
-/// The store fails, or the secrets do not open.
 pub fn list(ctx: &Ctx<'_>) -> Result<Vec<Account>, StepError> {
     accounts::list(ctx.db)?.into_iter().map(|stored| opened(ctx, stored)).collect()
 }
@@ -136,11 +124,11 @@ fn sealed(ctx: &Ctx<'_>, account: &Account) -> Result<accounts::Account, StepErr
     })
 }
 
-/// Adds an account, with the sources to poll for its messages. The caller has checked the settings. Runs in the caller's
+/// Adds an account, with the sources to poll for its messages. The caller has checked the settings and opens the
 /// transaction.
 ///
 /// # Errors
-/// The account exists, or the store fails.
+/// The account exists.
 pub fn create(ctx: &Ctx<'_>, actor: &Actor, account: &Account, polled: &[String]) -> Result<(), StepError> {
     if !accounts::insert(ctx.db, &sealed(ctx, account)?)? {
         return Err(StepError::conflict("account_exists", "the channel has an account of that id; change it with PUT"));
@@ -149,10 +137,10 @@ pub fn create(ctx: &Ctx<'_>, actor: &Actor, account: &Account, polled: &[String]
     note(ctx, actor, Action::CreateAccount, (&account.channel, &account.account))
 }
 
-/// Replaces an account's name, settings, secrets and sources. Runs in the caller's transaction.
+/// Replaces an account's name, settings, secrets and sources. It runs in the caller's transaction.
 ///
 /// # Errors
-/// There is no such account, or the store fails.
+/// There is no such account.
 pub fn replace(ctx: &Ctx<'_>, actor: &Actor, account: &Account, polled: &[String]) -> Result<(), StepError> {
     let now = ctx.now();
     if !accounts::update(ctx.db, &sealed(ctx, account)?, now)? {
@@ -163,15 +151,16 @@ pub fn replace(ctx: &Ctx<'_>, actor: &Actor, account: &Account, polled: &[String
     note(ctx, actor, Action::ChangeAccount, (&account.channel, &account.account))
 }
 
-/// Writes an entry about an account to the audit log; its reason is `<channel>/<account>`.
+/// Writes an entry about an account to the audit log. The entry's reason is `<channel>/<account>`.
 fn note(ctx: &Ctx<'_>, actor: &Actor, action: Action, (channel, account): (&Channel, &AccountId)) -> Result<(), StepError> {
     audit::append(ctx, actor, action, Of { reason: Some(&format!("{channel}/{account}")), ..Of::default() })
 }
 
-/// Disables an account: its webhooks are refused, its sources are not asked, replies wait. Runs in the caller's transaction.
+/// Disables an account: its webhooks are refused, its sources are not asked, and replies wait. It runs in the caller's
+/// transaction.
 ///
 /// # Errors
-/// There is no such account, or the store fails.
+/// There is no such account.
 pub fn disable(ctx: &Ctx<'_>, actor: &Actor, channel: &Channel, account: &AccountId) -> Result<(), StepError> {
     if !accounts::set_disabled(ctx.db, channel, account, true, ctx.now())? {
         return Err(StepError::NotFound("account"));
@@ -179,10 +168,10 @@ pub fn disable(ctx: &Ctx<'_>, actor: &Actor, channel: &Channel, account: &Accoun
     note(ctx, actor, Action::DisableAccount, (channel, account))
 }
 
-/// Enables an account: waiting replies are due at once. Runs in the caller's transaction.
+/// Enables an account: waiting replies are due at once. It runs in the caller's transaction.
 ///
 /// # Errors
-/// There is no such account, or the store fails.
+/// There is no such account.
 pub fn enable(ctx: &Ctx<'_>, actor: &Actor, channel: &Channel, account: &AccountId) -> Result<(), StepError> {
     if !accounts::set_disabled(ctx.db, channel, account, false, ctx.now())? {
         return Err(StepError::NotFound("account"));
@@ -191,20 +180,20 @@ pub fn enable(ctx: &Ctx<'_>, actor: &Actor, channel: &Channel, account: &Account
     note(ctx, actor, Action::EnableAccount, (channel, account))
 }
 
-/// What still uses an account.
+/// The items that still use an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InUse {
     /// Conversations that are not closed.
     pub conversations: i64,
-    /// Messages that were received and have not reached their conversation.
+    /// Messages that were received and have not reached their conversation yet.
     pub messages: i64,
 }
 
-/// Deletes an account with its secrets. If it is in use, returns what uses it and changes nothing. Its conversations stay
-/// and show its id. Runs in the caller's transaction.
+/// Deletes an account with its secrets. If it is in use, this returns the items that use it and changes nothing. Its
+/// conversations stay and show its id. It runs in the caller's transaction.
 ///
 /// # Errors
-/// There is no such account, or the store fails.
+/// There is no such account.
 pub fn delete(ctx: &Ctx<'_>, actor: &Actor, channel: &Channel, account: &AccountId) -> Result<Option<InUse>, StepError> {
     accounts::get(ctx.db, channel, account)?.ok_or(StepError::NotFound("account"))?;
     let used = InUse {
@@ -222,7 +211,7 @@ pub fn delete(ctx: &Ctx<'_>, actor: &Actor, channel: &Channel, account: &Account
     Ok(None)
 }
 
-/// Notes that the platform was heard from, at most once a minute.
+/// Notes a sign of life of the platform, at most once a minute.
 ///
 /// # Errors
 /// The store fails. Callers can ignore it.
@@ -237,7 +226,7 @@ pub fn heard(ctx: &Ctx<'_>, channel: &Channel, account: &AccountId, before: Opti
 /// Refuses to send from a disabled account.
 ///
 /// # Errors
-/// The account is disabled, or the store fails.
+/// The account is disabled.
 pub fn sends(ctx: &Ctx<'_>, channel: &Channel, account: &AccountId) -> Result<(), StepError> {
     if accounts::is_disabled(ctx.db, channel, account)? {
         return Err(StepError::conflict(

@@ -31,7 +31,7 @@ pub async fn serve<H: Host, A: Adapter>(host: &H, adapter: &A, incoming: Incomin
 
 pub(crate) async fn serve_request<H: Host, A: Adapter>(host: &H, adapter: &A, request: &Request, out: H::Out) {
     if let "/deliver" | "/pull" = request.path.as_str() {
-        // A hint needs no result: its sender should not wait for the platform.
+        // This request is only a hint: its sender needs no result and should not wait for the platform.
         respond(host, out, Response::empty(202)).await;
         if let Err(problem) = match host.open() {
             Ok(world) if request.path == "/deliver" => send::run(host, &world.ctx(), adapter).await,
@@ -69,7 +69,7 @@ enum Received<'a> {
     },
 }
 
-/// Receives a webhook: it verifies, parses and commits, only then acknowledges, and then wakes the router.
+/// Receives a webhook. It verifies, parses and commits; only then does it acknowledge, and then it wakes the router.
 pub(crate) async fn webhook<H: Host, A: Adapter>(
     adapter: &A,
     door: &Door<'_, H, A::Account>,
@@ -121,14 +121,14 @@ pub(crate) async fn webhook<H: Host, A: Adapter>(
     }
 }
 
-/// Whether somebody only visits the address: with a browser or on a command line. A platform signs, in the query or the
+/// Whether the sender is only a visitor, with a browser or on a command line. A platform signs, in the query or the
 /// headers, or posts to an address that is a secret.
 fn is_a_visit(request: &Request, rest: &str, secret_address: bool) -> bool {
     let looks = matches!(request.method, Method::GET | Method::HEAD);
     looks && (secret_address || (matches!(rest, "" | "/") && request.query.is_empty()))
 }
 
-/// Explains this address to a visitor. That is not a refusal and is not counted.
+/// Explains this address to a visitor. The answer is not a refusal and is not counted.
 fn address<A: Adapter>(adapter: &A, door: &Door<'_, impl Host, A::Account>, request: &Request) -> Response {
     let (channel, id) = (&door.channel, &door.id);
     let name = adapter.capabilities().name_zh;
@@ -193,8 +193,8 @@ fn receive<'a, A: Adapter>(
     Ok(Received::Stored { verified, sender, rows, ctx, answer_by, hinted: !hints.is_empty() })
 }
 
-/// Waits for a reply that the webhook's own answer can carry. A platform that did not receive the first answer sends the
-/// webhook again and gets the same reply.
+/// Waits for a reply that the webhook's own answer can carry. A platform that did not receive the first answer sends
+/// the webhook again and gets the same reply.
 async fn passive<A: Adapter>(
     adapter: &A,
     door: &Door<'_, impl Host, A::Account>,

@@ -1,5 +1,5 @@
-//! The shell of a channel whose customers use a client of the brand's own (app, web page). Besides the webhook, it serves a
-//! session if the channel has one, a stream of replies, and the same by long polling.
+//! The shell of a channel whose customers use a client of the brand's own (app, web page). Besides the webhook, it
+//! serves a session if the channel has one, a stream of replies, and the same replies by long polling.
 //!
 //! | below the account | |
 //! |---|---|
@@ -9,7 +9,7 @@
 //! | `GET /events` | the same as server-sent events; `Last-Event-ID` continues |
 //! | `/ws` | a WebSocket, where a gateway holds them (the module `socket`) |
 //!
-//! If a gateway passes a stream on, it holds that too: the component answers with the replies there are and ends.
+//! If a gateway passes a stream on, it holds the stream too: the component answers with the present replies and ends.
 
 use crate::adapter::{serve_request, webhook};
 use crate::door::{Door, not_read};
@@ -27,13 +27,13 @@ use warmline_model::{AccountId, Channel};
 
 /// The most replies on a page.
 const PAGE: i64 = 50;
-/// How often replies for a waiting client are looked for.
+/// The pause between two looks for the replies of a waiting client.
 const LOOK_MS: u64 = 250;
 /// The longest poll, in seconds.
 const MAX_WAIT: i64 = 25;
 /// The time after which a gateway that holds a stream asks for replies that it may have missed.
 const LOOK_AGAIN_SECS: i64 = 25;
-/// The place in the stream of a customer who has none. It is before all others.
+/// The start of a customer's stream, before all other places.
 const NOWHERE: &str = "0";
 
 /// Serves the component.
@@ -106,7 +106,7 @@ fn session<A: ClientAdapter>(
     Ok(Response::json(201, &serde_json::json!({ "token": session.token, "visitor": session.visitor })))
 }
 
-/// The sender whose replies are asked for, and the cursor after which they are.
+/// The sender who asks for replies, and the cursor after which they start.
 fn from<A: ClientAdapter>(
     adapter: &A,
     door: &Door<'_, impl Host, A::Account>,
@@ -148,9 +148,9 @@ fn through_gateway<T>(door: &Door<'_, impl Host, T>, request: &Request) -> bool 
     Gateway::configured(door.host).is_some_and(|gateway| gateway.check(request, door.ctx().now()).is_ok())
 }
 
-/// Answers with the replies after the place, and tells the gateway how to go on: with publications under the customer's
-/// name, and after a while with another request. The place is sent with the hold, and each publication says after which
-/// place it comes. If the gateway missed one, it therefore asks again at once, from the right place.
+/// Answers with the replies after the place, and tells the gateway how to continue: with publications under the
+/// customer's name, and after a while with another request. The place is sent with the hold, and each publication names
+/// the place before it. A gateway that missed one therefore asks again at once, from the right place.
 fn hold<T>(
     door: &Door<'_, impl Host, T>,
     request: &Request,

@@ -2,9 +2,10 @@
 //! records the outcome. No transaction is open while it sends. If a deliverer dies meanwhile, its lease runs out, and the
 //! next deliverer knows that the platform may already have the message.
 //!
-//! A message that the platform does not accept is tried until its time is over: the platform's window for replies, or the
-//! channel's patience. If the outcome of a try is unknown, only a few tries follow, since each may reach the customer again.
-//! An account whose platform fails several messages in a row is in an outage: its messages wait, and one at a time probes.
+//! A message that the platform does not accept is tried until its time is over: the platform's window for replies, or
+//! the channel's patience. If the outcome of a try is unknown, only a few tries follow, since each may reach the
+//! customer again. An account whose platform fails several messages in a row is in an outage: its messages wait, and
+//! one at a time probes.
 
 use serde_json::Value;
 use warmline_channels::registry::{self, Patience};
@@ -20,8 +21,8 @@ use warmline_store::outages::{self, Failure, OPEN_AFTER};
 use warmline_store::outbox::{self, Claimed};
 use warmline_store::{customers, events, immediate, messages};
 
-/// The most tries of a message that may end with an unknown outcome. After these it is given up, and the agent checks what
-/// the customer received.
+/// The most tries of a message that may end with an unknown outcome. After these it is given up, and the agent finds
+/// out whether the customer received it.
 pub const MAX_DOUBTS: i64 = 3;
 /// The reason for giving up a message after a try with an unknown outcome, whatever else ended it.
 pub const PERHAPS_DELIVERED: &str = "perhaps_delivered";
@@ -33,20 +34,21 @@ pub const TOO_LATE: &str = "too_late";
 pub const LEASE_MS: i64 = 20_000;
 /// The first pause; it doubles with every try.
 const BACKOFF_MS: i64 = 1_000;
-/// A platform's answer for a customer who has told the platform that they want no messages (Twilio's 21610, WeChat's 48002).
+/// A platform's answer for a customer who has told the platform that they want no messages (Twilio's 21610, WeChat's
+/// 48002).
 const RECIPIENT_REFUSES: &str = "recipient_refuses";
 /// The reason for taking back an automatic message.
 const OPTED_OUT: &str = "customer_opted_out";
 /// The longest pause among the first [`NEAR`] tries, which cover the first minutes of an outage.
 const BACKOFF_NEAR_MS: i64 = 60_000;
-/// How many tries these are.
+/// The number of these tries.
 const NEAR: i64 = 10;
 /// The longest pause.
 pub const BACKOFF_MAX_MS: i64 = 300_000;
-/// The longest that an account or a message waits because its platform said so. If the platform named too long a time, it is
-/// found to be back within the hour.
+/// The longest that an account or a message waits because its platform asked for a wait. If the platform named too long
+/// a time, its recovery is noticed within the hour.
 const HOLD_MAX_MS: i64 = 3_600_000;
-/// The least time for which a row of the release before `give_up_at` is tried.
+/// The least time for which a row without a `give_up_at` is tried. The previous release wrote such rows.
 const UNTOLD_MS: i64 = 24 * 3_600_000;
 
 /// A message that a deliverer holds.
@@ -55,13 +57,13 @@ pub struct Job {
     pub row: Claimed,
     /// The customer's open id: from the identity of the message's own conversation.
     pub to: String,
-    /// Who speaks.
+    /// The author of the message.
     pub from: Origin,
-    /// What it says.
+    /// The content of the message.
     pub content: Content,
-    /// When it was written.
+    /// The time at which it was written.
     pub at: Timestamp,
-    /// Where the customer's newest message said that replies go.
+    /// The place for replies that the customer's newest message named.
     pub reply_to: Option<serde_json::Value>,
     owner: [u8; 16],
     health: Health,
@@ -81,9 +83,9 @@ enum Health {
 /// The most messages of a channel under way at once. A platform that answers slowly then delays only its own channel, and
 /// does not use up the instances that other channels need.
 const IN_FLIGHT: i64 = 96;
-/// The most of one account.
+/// The most messages of one account under way at once.
 const IN_FLIGHT_ACCOUNT: i64 = 24;
-/// What an account with nothing under way can always send, however busy the channel is.
+/// The number of messages that an account may always have under way, however busy the channel is.
 const IN_FLIGHT_FIRST: i64 = 4;
 /// The most overdue messages that one run gives up.
 const LATE: i64 = 64;
@@ -93,9 +95,9 @@ pub fn due(ctx: &Ctx<'_>, channel: &Channel) -> Result<Vec<AccountId>, StepError
     Ok(outbox::due_accounts(ctx.db, channel, ctx.now())?)
 }
 
-/// Claims due messages of an account: none if enough are under way already, and at most one if its platform is in an outage.
-/// Gives up messages that cannot be opened, whose time is over or that may not be sent any more, so that they do not block
-/// others.
+/// Claims due messages of an account. It claims none if enough are under way already, and at most one if the platform
+/// is in an outage. It gives up messages that cannot be opened, whose time is over or that may not be sent any more, so
+/// that they do not block others.
 pub fn claim(
     ctx: &Ctx<'_>,
     (channel, account): (&Channel, &AccountId),
@@ -121,7 +123,7 @@ pub fn claim(
     };
     let claimed = !rows.is_empty();
     let jobs = opened(ctx, &rows, &owner, patience, health).inspect_err(|_| {
-        // Nobody has begun to send them. If the store does not accept this either, their leases run out.
+        // No deliverer has begun to send them. If the store does not accept this either, their leases run out.
         rows.iter().for_each(|row| drop(outbox::later(ctx.db, row.seq, &owner, now, row.doubts, None)));
     })?;
     if health == Health::Probed && claimed && jobs.is_empty() {
@@ -211,7 +213,7 @@ fn is_late(ctx: &Ctx<'_>, row: &mut Claimed, patience: Patience) -> Result<bool,
     Ok(now >= until)
 }
 
-/// From when on a message is no longer sent.
+/// The instant from which on a message is no longer sent.
 pub fn ends_at(
     ctx: &Ctx<'_>,
     conversation: ConversationId,
@@ -225,7 +227,7 @@ pub fn ends_at(
     Ok(patience.ends_at(written_at, spoke_at))
 }
 
-/// Claims the reply that answers the webhook of an inbox row, if one is ready.
+/// Claims the reply to the webhook of an inbox row, if one is ready.
 pub fn claim_answer(ctx: &Ctx<'_>, conversation: ConversationId, inbox: i64) -> Result<Option<Job>, StepError> {
     let (owner, now) = (ctx.owner(), ctx.now());
     match outbox::claim_answer(ctx.db, conversation, &owner, now.plus_millis(LEASE_MS), inbox)? {
@@ -259,15 +261,15 @@ fn open_or_bury(ctx: &Ctx<'_>, row: Claimed, owner: [u8; 16], health: Health) ->
     }
 }
 
-/// Where the replies of a conversation go.
+/// The place to which the replies of a conversation go.
 pub struct Address {
     /// The open id of the conversation's own identity.
     pub to: String,
-    /// What the channel's adapter needs besides the open id.
+    /// The value that the channel's adapter needs besides the open id.
     pub reply_to: Option<Value>,
 }
 
-/// Where a conversation's replies go.
+/// The place to which a conversation's replies go.
 ///
 /// # Errors
 /// The store fails, the identity does not exist, or the customer was erased.
@@ -301,19 +303,19 @@ fn open(ctx: &Ctx<'_>, row: Claimed, owner: [u8; 16], health: Health) -> Result<
 pub enum Attempt {
     /// The platform answered.
     Answered(Outcome),
-    /// The platform did not accept it, and said when it may be asked again.
+    /// The platform did not accept the message, and named the time of the next try.
     NotBefore(&'static str, Timestamp),
     /// The platform was never reached.
     NotReached(&'static str),
-    /// The connection broke, or time ran out, after the request had been sent: the platform may have the message.
+    /// The connection broke, or time ran out, after the request had been sent. The platform may have the message.
     Unknown(&'static str),
 }
 
-/// Why a try failed that may be repeated.
+/// A failed try that may be repeated.
 #[derive(Clone, Copy)]
 struct Miss<'a> {
     reason: &'a str,
-    /// When the platform said to come again, capped at an hour from now.
+    /// The time that the platform named for the next try, at most an hour from now.
     not_before: Option<Timestamp>,
     /// Whether the platform may have the message.
     doubt: bool,
@@ -355,7 +357,7 @@ pub fn record(ctx: &Ctx<'_>, job: &Job, attempt: &Attempt) -> Result<(), StepErr
     })
 }
 
-/// Puts a claimed message back at once, untried.
+/// Puts a claimed message back at once, without a try.
 pub fn put_back(ctx: &Ctx<'_>, job: &Job) -> Result<(), StepError> {
     outbox::later(ctx.db, job.row.seq, &job.owner, ctx.now(), job.row.doubts, None)?;
     Ok(())
@@ -372,7 +374,7 @@ fn works(ctx: &Ctx<'_>, job: &Job) -> Result<(), StepError> {
 /// Counts a failure of the account's platform, and sets when it is probed next.
 fn fails(ctx: &Ctx<'_>, job: &Job, miss: Miss<'_>) -> Result<(), StepError> {
     let (row, now, probe) = (&job.row, ctx.now(), job.health == Health::Probed);
-    // A platform that says when to come again means the whole account.
+    // A platform that names a time for the next try means the whole account.
     let least = if miss.not_before.is_some() { OPEN_AFTER } else { 0 };
     let failure = Failure { seq: row.seq, reason: miss.reason, probe, least };
     let failures = outages::failed(ctx.db, &row.channel, &row.account, failure, now)?;
@@ -387,7 +389,7 @@ fn fails(ctx: &Ctx<'_>, job: &Job, miss: Miss<'_>) -> Result<(), StepError> {
     Ok(outages::hold(ctx.db, &row.channel, &row.account, probe_at, probe)?)
 }
 
-/// Parks a claimed message, untried, until its account is enabled.
+/// Parks a claimed message without a try, until its account is enabled.
 pub fn park(ctx: &Ctx<'_>, job: &Job) -> Result<(), StepError> {
     let row = &job.row;
     let parked = immediate(ctx.db, || {
@@ -423,7 +425,7 @@ fn again(ctx: &Ctx<'_>, job: &Job, miss: Miss<'_>) -> Result<(), StepError> {
     let doubts = row.doubts + i64::from(miss.doubt);
     let give_up_at = row.give_up_at.unwrap_or_else(|| row.created_at.plus_millis(UNTOLD_MS));
     let pause = if miss.doubt { doubtful(reason, doubts) } else { spaced(row.attempts) };
-    // At the end of its time it is due once more, and given up then.
+    // A message whose time is over becomes due once more, and is given up then.
     let retry_at = miss.not_before.unwrap_or_else(|| now.plus_millis(jittered(ctx, pause))).min(give_up_at.max(now));
     let last = doubts >= MAX_DOUBTS;
     let held = match last {
@@ -452,20 +454,20 @@ fn again(ctx: &Ctx<'_>, job: &Job, miss: Miss<'_>) -> Result<(), StepError> {
     Ok(events::append(ctx.db, now, Some(row.conversation), &body)?)
 }
 
-/// The pause in milliseconds after so many failures in a row. It doubles with each, up to a limit.
+/// The pause in milliseconds after this many failures in a row. It doubles with each, up to a limit.
 pub fn doubled(attempts: i64) -> i64 {
     let doublings = u32::try_from(attempts.clamp(1, 16) - 1).unwrap_or(0);
     BACKOFF_MS.saturating_mul(1 << doublings).min(BACKOFF_MAX_MS)
 }
 
-/// The pause after so many tries of a message. It stays at a minute at most early in an outage, so that the end of a short
-/// one is noticed soon.
+/// The pause after this many tries of a message. It stays at a minute at most early in an outage, so that the end of a
+/// short outage is noticed soon.
 fn spaced(attempts: i64) -> i64 {
     if attempts <= NEAR { doubled(attempts).min(BACKOFF_NEAR_MS) } else { BACKOFF_MAX_MS }
 }
 
-/// The pause after a try with an unknown outcome. During an outage, a gateway that gives up on the platform, or a platform
-/// that accepts connections and does not answer, may be all that is reached. The last try therefore comes after some
+/// The pause after a try with an unknown outcome. In an outage a try may only reach a gateway that gives up on the
+/// platform, or a platform that accepts connections and does not answer. The last try therefore comes after some
 /// minutes.
 fn doubtful(reason: &str, doubts: i64) -> i64 {
     match (reason, doubts) {
@@ -476,15 +478,15 @@ fn doubtful(reason: &str, doubts: i64) -> i64 {
     }
 }
 
-/// Adds jitter of a quarter either way, so that not everybody meets a recovered platform at the same moment.
+/// Adds jitter of a quarter either way, so that callers do not all return to a recovered platform at the same moment.
 pub fn jittered(ctx: &Ctx<'_>, pause: i64) -> i64 {
     let mut byte = [0u8; 1];
     ctx.rng.fill(&mut byte);
     pause * 3 / 4 + pause / 2 * i64::from(byte[0]) / 255
 }
 
-/// Gives up a claimed message. If the outcome of a try is unknown, that is the reason recorded, since the agent must know
-/// it.
+/// Gives up a claimed message. If the outcome of a try is unknown, this is recorded as the reason, since the agent must
+/// know it.
 fn bury(ctx: &Ctx<'_>, row: &Claimed, owner: &[u8; 16], reason: &str) -> Result<(), StepError> {
     let (now, reason) = (ctx.now(), if row.doubts > 0 { PERHAPS_DELIVERED } else { reason });
     if !outbox::dead(ctx.db, row, owner, reason, now)? {
@@ -500,8 +502,8 @@ fn bury(ctx: &Ctx<'_>, row: &Claimed, owner: &[u8; 16], reason: &str) -> Result<
     Ok(events::append(ctx.db, now, Some(row.conversation), &body)?)
 }
 
-/// Notes a customer's choice about automatic messages on the conversation's channel, with the message that shows it. Takes
-/// back the messages that the customer no longer wants. Runs in the caller's transaction.
+/// Notes a customer's choice about automatic messages on the conversation's channel, with the message that shows it.
+/// Takes back the messages that the customer no longer wants. It runs in the caller's transaction.
 pub fn choose(
     ctx: &Ctx<'_>,
     conversation: &Conversation,
@@ -516,7 +518,8 @@ pub fn choose(
     consent::chosen(ctx, by, choice)
 }
 
-/// Takes back the automatic messages of a conversation that nobody has begun to send. Runs in the caller's transaction.
+/// Takes back the automatic messages of a conversation that no deliverer has begun to send. It runs in the caller's
+/// transaction.
 pub fn take_back(ctx: &Ctx<'_>, conversation: ConversationId) -> Result<(), StepError> {
     let now = ctx.now();
     for taken in outbox::take_back(ctx.db, conversation, OPTED_OUT, now)? {
@@ -539,11 +542,12 @@ pub fn unwanted(ctx: &Ctx<'_>, conversation: ConversationId, from: Origin) -> Re
     }
 }
 
-/// Makes a message due again that was given up, as if it had never been tried. Runs in the caller's transaction.
+/// Makes a message due again that was given up, as if it had never been tried. It runs in the caller's transaction.
 ///
 /// # Errors
-/// There is no such message, it was not given up, it is in the archive, the platform no longer accepts a reply to the
-/// customer, or the message is automatic and the customer wants no such messages.
+/// - There is no such message, it was not given up, or it is in the archive.
+/// - The platform no longer accepts a reply to the customer.
+/// - The message is automatic and the customer wants no such messages.
 pub fn retry(ctx: &Ctx<'_>, message: MessageId) -> Result<Channel, StepError> {
     let now = ctx.now();
     let Some((state, conversation, n, channel)) = outbox::find(ctx.db, message)? else {
@@ -568,8 +572,8 @@ pub fn retry(ctx: &Ctx<'_>, message: MessageId) -> Result<Channel, StepError> {
     if revive(ctx, message.id, until)? { Ok(channel) } else { Err(archived()) }
 }
 
-/// Makes a message that was given up due again, until a given time. False if there is no such message, or if it is in the
-/// archive. Runs in the caller's transaction.
+/// Makes a message that was given up due again, until a given time. Returns false if there is no such message, or if it
+/// is in the archive. It runs in the caller's transaction.
 pub fn revive(ctx: &Ctx<'_>, message: MessageId, until: Timestamp) -> Result<bool, StepError> {
     let Some((conversation, n)) = outbox::revive(ctx.db, message, ctx.now(), until)? else { return Ok(false) };
     Ok(messages::set_delivery(ctx.db, conversation, n, DeliveryState::Pending, None)?)

@@ -1,5 +1,5 @@
-//! The door of an account, below `/channels/<channel>/<account>`: who may pass it, and what becomes of who may not. A refusal
-//! is counted before it is answered, so that a client that then reads the metrics sees it.
+//! The door of an account, below `/channels/<channel>/<account>`: it lets requests pass or refuses them. A refusal is
+//! counted before it is answered, so that a client that then reads the metrics sees it.
 
 use crate::host::{Host, World as _};
 use crate::incoming::Unread;
@@ -20,9 +20,9 @@ pub(crate) struct Door<'h, H: Host, T> {
     pub(crate) account: T,
     /// The account's settings that all channels share.
     pub(crate) common: Common,
-    /// When the platform was last heard from.
+    /// The time of the platform's last sign of life.
     heard_at: Option<Timestamp>,
-    /// What the channel's webhooks are verified with.
+    /// The kind of proof that verifies the channel's webhooks.
     pub(crate) proof: &'static str,
     /// The path below the account.
     pub(crate) rest: String,
@@ -69,7 +69,8 @@ impl<'h, H: Host, T> Door<'h, H, T> {
         }
     }
 
-    /// Notes that the platform was heard from: after the answer, once a minute. A store that fails here changes nothing else.
+    /// Notes a sign of life of the platform: after the answer, at most once a minute. A failing store changes nothing
+    /// else.
     pub(crate) fn heard(&self) {
         let _ = accounts::heard(&self.ctx(), &self.channel, &self.id, self.heard_at);
     }
@@ -140,7 +141,7 @@ fn unfit() -> Problem {
     Problem::new(503, "account_unfit", detail)
 }
 
-/// Counts a refused webhook, and logs it unless this minute has its lines already.
+/// Counts a refused webhook. It logs the webhook unless this minute has its lines already.
 fn note(host: &impl Host, ctx: &Ctx<'_>, webhook: &refused::Webhook<'_>) {
     if let Ok(Some(line)) = refused::note(ctx, webhook) {
         host.log(&line);

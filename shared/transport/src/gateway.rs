@@ -34,8 +34,8 @@ impl Gateway {
         self.key.check(signature, now)
     }
 
-    /// Sends a reply to its customer's connections. This only makes it faster: a customer who was not connected, or whose
-    /// gateway missed it, fetches the reply from their last cursor.
+    /// Sends a reply to its customer's connections. This only makes the reply faster: a customer who was not connected,
+    /// or whose gateway missed it, fetches the reply from their last cursor.
     pub(crate) async fn publish(&self, host: &impl Host, ctx: &Ctx<'_>, job: &Job) {
         // Without this publication, a stream gets the reply when the gateway asks for missed ones.
         let Some(body) = self.publication(ctx, job) else { return };

@@ -1,5 +1,5 @@
-//! What the shell of an adapter needs of its host: time, calls, answers, and variables. The crate `spin` implements it on
-//! Spin; tests implement it on a clock that runs only while somebody waits.
+//! The services that the shell of an adapter needs from its host: time, calls, answers, and variables. The crate `spin`
+//! implements the trait on Spin. Tests implement it on a clock that runs only while somebody waits.
 //!
 //! The shell is compiled for one host at a time, so these traits cost a component nothing.
 
@@ -13,9 +13,9 @@ use warmline_kernel::Ctx;
 
 /// The host of one component.
 pub trait Host {
-    /// What a request works with.
+    /// The world of a request: see [`World`].
     type World: World;
-    /// Where the answer to a request goes.
+    /// The place for the answer to a request.
     type Out;
     /// An answer that is written piece by piece.
     type Writer: Writer;
@@ -28,7 +28,7 @@ pub trait Host {
     /// The store or the keys cannot be opened, or the store is not migrated.
     fn open(&self) -> Result<Self::World, Problem>;
 
-    /// Counts damage of the store. False if this minute's log mentions it already.
+    /// Counts damage of the store. Returns false if this minute's log mentions it already.
     fn damage_is_new(&self) -> bool;
 
     /// A variable's value; empty if it is not set.
@@ -37,10 +37,10 @@ pub trait Host {
     /// Writes a line to the log.
     fn log(&self, line: &str);
 
-    /// Completes after so many milliseconds.
+    /// Completes after this many milliseconds.
     fn sleep(&self, ms: u64) -> impl Future<Output = ()>;
 
-    /// Sends a request and returns the head of the answer. It has no deadline: the shell sets one.
+    /// Sends a request and returns the head of the answer. It has no deadline; the shell sets one.
     fn send(&self, request: &ApiRequest) -> impl Future<Output = Result<Opened<Self::Body>, NoAnswer>>;
 
     /// Sends a whole answer. The client does not wait for anything that the component does afterwards.
@@ -50,7 +50,7 @@ pub trait Host {
     fn begin(&self, out: Self::Out, head: Head) -> Self::Writer;
 }
 
-/// What a request works with: the store, the vault, the keys, the clock and randomness.
+/// The means of a request: the store, the vault, the keys, the clock and randomness.
 pub trait World {
     /// The context of its steps.
     fn ctx(&self) -> Ctx<'_>;
@@ -66,7 +66,7 @@ pub struct Head {
 
 /// An answer that is written piece by piece. Dropping it ends the answer.
 pub trait Writer {
-    /// Writes; false if the client is gone.
+    /// Writes bytes. Returns false if the client is gone.
     fn write(&mut self, bytes: Vec<u8>) -> impl Future<Output = bool>;
 }
 
@@ -76,7 +76,7 @@ pub trait Body {
     fn next(&mut self) -> impl Future<Output = Option<Result<Vec<u8>, Broken>>>;
 }
 
-/// A body broke off.
+/// The body broke off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Broken;
 
@@ -90,10 +90,10 @@ pub struct Opened<B> {
     pub body: B,
 }
 
-/// Why there is no answer.
+/// The reason for a missing answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoAnswer {
-    /// The request never reached the platform: trying again is safe.
+    /// The request never reached the platform. Trying again is safe.
     NotReached(&'static str),
     /// The request may have arrived.
     Unknown(&'static str),
@@ -141,8 +141,8 @@ pub fn respond<H: Host>(host: &H, out: H::Out, response: Response) -> impl Futur
     host.answer(out, Head { status: response.status, headers }, response.body)
 }
 
-/// Logs a problem's internal reason, once, where it leaves the component, and turns it into a response. Damage in the store
-/// is counted here and logged once a minute, because every request may run into it.
+/// Logs a problem's internal reason, once, where it leaves the component, and turns the problem into a response. Damage
+/// in the store is counted here and logged once a minute, because every request may run into it.
 pub fn refuse(host: &impl Host, problem: Problem) -> Response {
     let damaged = problem.code == "store_damaged";
     if let Some(reason) = &problem.internal

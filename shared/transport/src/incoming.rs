@@ -1,4 +1,5 @@
-//! Requests as they come in. Bodies are capped while they arrive, and a large one is reduced to the parts that are read.
+//! Requests as they arrive. Bodies are capped while they arrive, and a large body is reduced to the parts that are
+//! needed.
 
 use crate::host::{Body, Host, within};
 use crate::internal;
@@ -9,9 +10,9 @@ use warmline_endpoint::{BODY_LIMIT, Problem, Request};
 const BODY_MS: u64 = 10_000;
 const MIB_MS: u64 = 2_000;
 
-/// A request whose body is still to come: that of `head` is empty.
+/// A request whose body is still to come. The body of `head` is empty.
 pub struct Incoming<B> {
-    /// All but the body.
+    /// Everything but the body.
     pub head: Request,
     /// The body.
     pub body: B,
@@ -21,13 +22,13 @@ pub struct Incoming<B> {
 pub struct Unread {
     /// The path.
     pub path: String,
-    /// Why it was not read.
+    /// The reason why it was not read.
     pub problem: Problem,
 }
 
 /// Reads a request. Paths below `/internal/<component>` are the public way for calls between components, for platforms
-/// without a private one. They need the internal token, and lose that prefix. All other paths that do not begin with the
-/// component's public route can come only from another component.
+/// without a private one. They need the internal token, and lose that prefix. All other paths that do not begin with
+/// the component's public route can come only from another component.
 ///
 /// # Errors
 /// The body is too large, encoded or incomplete, or the internal token is missing.

@@ -14,8 +14,8 @@ use warmline_store::inbox::{self, NewRow, SHARDS, Stored};
 use warmline_store::pulls::{self, HintToken};
 use warmline_store::{StoreError, immediate};
 
-/// How long after an upgrade a repeat is also looked up under the deduplication key of the previous release: as long as
-/// platforms repeat what was not acknowledged.
+/// The time after an upgrade in which a repeat is also looked up under the previous release's deduplication key.
+/// Platforms repeat an unacknowledged message for about as long.
 const EARLIER_MS: i64 = 24 * 3600 * 1000;
 
 /// The result for one message.
@@ -25,15 +25,15 @@ pub struct Ingested {
     pub seq: i64,
     /// Whether the platform had sent it before.
     pub duplicate: bool,
-    /// The shard to drain; `None` if nobody has to be woken.
+    /// The shard to drain; `None` if no router has to be woken.
     pub wake: Option<i64>,
 }
 
 /// Stores a webhook's messages, each once, its unreadable items, and its hints about which sources hold something new.
-/// Stores all of these or none.
+/// It stores all of these or none.
 ///
 /// # Errors
-/// The store fails. Nothing may be acknowledged then.
+/// The store fails. The caller must then not acknowledge anything.
 pub fn ingest(
     ctx: &Ctx<'_>,
     channel: &Channel,
@@ -78,7 +78,7 @@ pub(crate) fn prepare(
     messages.into_iter().map(|inbound| Prepared::new(ctx, &index, &key, channel, account, inbound, answer_by)).collect()
 }
 
-/// A message as the inbox takes it.
+/// A message in the form of an inbox row.
 pub(crate) struct Prepared {
     dedup: [u8; 16],
     earlier: Option<[u8; 16]>,
@@ -122,7 +122,7 @@ impl Prepared {
                 Ingested { seq, duplicate: false, wake: (drained_until <= now).then_some(shard) }
             }
             Stored::Duplicate { seq } => Ingested { seq, duplicate: true, wake: None },
-            // This lasts a moment, once a day or when somebody is erased. The platform tries again.
+            // This lasts a moment, once a day or when a person is erased. The platform tries again.
             Stored::Stale => return Err(StoreError::Busy.into()),
         })
     }

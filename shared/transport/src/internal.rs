@@ -13,7 +13,7 @@ use warmline_channels::ApiRequest;
 use warmline_endpoint::{Problem, Request};
 use warmline_model::Channel;
 
-/// How long a component may take to answer a nudge.
+/// The longest time for a component to answer a nudge.
 const DEADLINE_MS: u64 = 15_000;
 
 fn token(host: &impl Host) -> Result<String, Problem> {

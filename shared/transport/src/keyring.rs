@@ -7,7 +7,7 @@ use warmline_model::Rng;
 use warmline_privacy::{KeyError, KeyId, Keyring, Masters};
 use warmline_store::{Db, StoreError, meta};
 
-/// Where a version without root keys noted the master key to which the store belongs.
+/// The place where a version without root keys noted the master key of the store.
 const BELONGS: &str = "master_key_fingerprint";
 
 /// The master keys of the configuration.
@@ -18,7 +18,7 @@ pub fn masters(host: &impl Host) -> Result<Masters, Problem> {
     Masters::from_base64(&host.variable("master_key"), &host.variable("master_key_previous")).map_err(no_keys)
 }
 
-/// Opens the keys of a store, or makes those of a store that has none.
+/// Opens the keys of a store, or makes them for a store that has none.
 ///
 /// # Errors
 /// The store fails, or belongs to another master key.
@@ -29,8 +29,8 @@ pub fn open(db: &dyn Db, masters: Masters, rng: &dyn Rng) -> Result<Keyring, Pro
     }
 }
 
-/// Makes the keys of a store that has none. If several requests come first, one stores its root key, and the others use
-/// it from their next request on.
+/// Makes the keys of a store that has none. If several requests come at the same time, one stores its root key, and the
+/// others use that key from their next request on.
 fn first(db: &dyn Db, masters: Masters, rng: &dyn Rng) -> Result<Keyring, Problem> {
     let belongs = meta::get(db, BELONGS)?.and_then(|id| KeyId::from_bytes(&id));
     let keys = Keyring::create(masters, belongs, rng).map_err(no_keys)?;

@@ -11,7 +11,8 @@
 //!
 //! The shell:
 //!
-//! * [`host`]: what it needs of the host that runs it; [`outgoing`]: calls with a deadline; [`incoming`]: requests as they
+//! * [`host`]: the services that it needs from its host; [`outgoing`]: calls with a deadline; [`incoming`]: requests as
+//!   they
 //!   come in; [`internal`]: calls from component to component; [`keyring`]: the store's keys;
 //! * [`adapter`]: webhooks, and the component's own paths; `door`: the account that a request is for;
 //! * [`client`]: channels whose customers use a client of the brand's own; `socket`, `gateway`: the WebSockets of those

@@ -1,6 +1,6 @@
-//! Media: a message keeps the reference, and the platform keeps the bytes. On their way to a reader these go through the
-//! adapter, which knows how to ask for them, and the desk, which knows who may read them. Nothing is stored; both pass the
-//! bytes on as they come.
+//! Media: a message keeps the reference, and the platform keeps the bytes. On their way to a reader these pass through
+//! the adapter, which knows how to ask for them, and the desk, which knows who may read them. Nothing is stored; both
+//! pass the bytes on as they come.
 
 use crate::host::{Body, Head, Host, NoAnswer, Opened, Writer as _, refuse, respond};
 use crate::tokens::{self, Failure};
@@ -12,7 +12,7 @@ use warmline_kernel::sealed;
 use warmline_model::{AccountId, Channel, ConversationId, Media};
 use warmline_store::{conversations, messages};
 
-/// A medium and its origin.
+/// A reference to a medium, and its origin.
 pub struct Kept {
     /// The channel.
     pub channel: Channel,
@@ -148,7 +148,7 @@ async fn refusal<B: Body, A: Adapter>(
     Ok(Err(adapter.read_answer(&ApiResponse { status, body: &body })))
 }
 
-/// The desk's side: passes on what the channel's adapter fetches.
+/// The desk's side: passes on the bytes that the channel's adapter fetches.
 pub async fn relay<H: Host>(host: &H, channel: &Channel, path: &str, out: H::Out) {
     let Some(request) = internal::request(host, &format!("channel-{channel}"), path) else {
         return respond(host, out, refuse(host, unavailable("components cannot call each other here"))).await;
@@ -159,8 +159,8 @@ pub async fn relay<H: Host>(host: &H, channel: &Channel, path: &str, out: H::Out
     }
 }
 
-/// The media type for the reader. Browsers may show the harmless types; all others are for saving, so that no page made by a
-/// customer runs in the desk.
+/// The media type for the reader. Browsers may show the harmless types. All other types are for saving, so that no page
+/// made by a customer runs in the desk.
 fn kind(said: &str) -> String {
     let harmless = ["image/png", "image/jpeg", "image/gif", "image/webp", "audio/", "video/", "application/problem+json"];
     let kept = harmless.iter().any(|kind| said.starts_with(kind));

@@ -1,8 +1,8 @@
-//! Items from a platform that nobody can read. Each is kept as it came, sealed, set aside in the inbox, and counted. It is
-//! thus not lost, and the platform is told that it was received: a retry would be read no better.
+//! Unreadable items from a platform. Each is stored as it came, sealed, set aside in the inbox, and counted. It is
+//! therefore not lost, and the platform learns that it was received: a retry would not be more readable.
 //!
-//! An item is sealed under the inbox's keys and kept for as many days as rows that the router set aside (`parked_days`). Its
-//! sender is unknown, so the erasure of anybody empties all items that came before it.
+//! An item is sealed under the inbox's keys and kept for as many days as rows that the router set aside
+//! (`parked_days`). Its sender is unknown, so the erasure of any person empties all items that came before it.
 
 use crate::host::Host;
 use warmline_channels::Odd;
@@ -17,7 +17,7 @@ const MAX_RAW: usize = 64 * 1024;
 /// The most items of one body or page that are kept one by one; the rest are kept as one item.
 const MAX_ITEMS: usize = 256;
 
-/// The unreadable items of a body or page: their number, and the reason of the first.
+/// The number of unreadable items of a body or page, and the reason of the first.
 pub(crate) struct Counted(Option<(usize, &'static str)>);
 
 impl Counted {
@@ -25,7 +25,7 @@ impl Counted {
         Self(odd.first().map(|first| (odd.len(), first.reason)))
     }
 
-    /// Logs them, once they are stored. The text is ours: nothing from an item is logged.
+    /// Logs the items after they were stored. The text is our own: no part of an item is logged.
     pub(crate) fn log(&self, host: &impl Host, channel: &Channel, account: &AccountId) {
         if let Some((count, reason)) = self.0 {
             host.log(&format!(
@@ -60,7 +60,7 @@ pub(crate) fn prepare(
     }
     let (index, (sealed_by, key)) = (ctx.keys.index(), passing::newest(ctx, Passing::Inbox)?);
     let seal = |Odd { reason, raw }: Odd| {
-        // A repeat of the item is recognised by this.
+        // This key recognises a repeat of the item.
         let dedup = index.of_bytes("odd", &[channel.as_str().as_bytes(), account.as_str().as_bytes(), &raw]);
         let payload = key.seal(&dedup, &written(reason, raw), ctx.rng)?;
         Ok(Prepared { dedup, reason, payload, sealed_by })
@@ -69,7 +69,7 @@ pub(crate) fn prepare(
 }
 
 impl Prepared {
-    /// Keeps and counts the item, unless it came before.
+    /// Stores and counts the item, unless it came before.
     pub(crate) fn store(
         &self,
         ctx: &Ctx<'_>,
@@ -87,8 +87,8 @@ impl Prepared {
     }
 }
 
-/// An item as it is sealed: `odd`, the reason and the bytes, with a NUL between them. It is not JSON, so nobody takes it for
-/// a message.
+/// The text of an item that is sealed: `odd`, the reason and the bytes, with a NUL between them. It is not JSON, so
+/// nobody takes it for a message.
 fn written(reason: &str, mut raw: Vec<u8>) -> Vec<u8> {
     let length = raw.len();
     raw.truncate(MAX_RAW);

@@ -8,7 +8,8 @@ const DEADLINE_MS: u64 = 8_000;
 /// How long a platform may take to show that it is reachable.
 const KNOCK_MS: u64 = 3_000;
 const ANSWER_LIMIT: usize = 256 * 1024;
-/// A page of messages may be longer: if it cannot be read it comes again, and blocks the pages behind it.
+/// The limit of a page of messages. It is larger: a page that cannot be read comes again, and blocks the pages behind
+/// it.
 const PAGE_LIMIT: usize = 1024 * 1024;
 
 /// A platform's answer.
@@ -31,7 +32,7 @@ impl<B> Opened<B> {
 /// Sends a request and reads the answer, within the deadline.
 ///
 /// # Errors
-/// See [`NoAnswer`].
+/// There is no answer; [`NoAnswer`] says whether the request may have arrived.
 pub fn call(host: &impl Host, request: &ApiRequest) -> impl Future<Output = Result<Answer, NoAnswer>> {
     call_within(host, DEADLINE_MS, request)
 }
@@ -63,15 +64,15 @@ pub(crate) async fn next(host: &impl Host, body: &mut impl Body) -> Option<Resul
     }
 }
 
-/// Whether anybody answers at the address of a request, or at least accepts connections. It asks with a request that cannot
-/// be taken for a message.
+/// Whether anything answers at the address of a request, or at least accepts connections. It asks with a request that
+/// cannot be taken for a message.
 pub(crate) async fn is_there(host: &impl Host, request: &ApiRequest) -> bool {
     let address = request.url.split_once('?').map_or(request.url.as_str(), |(address, _)| address);
     // The scheme, an empty part, and the host.
     let origin: Vec<&str> = address.splitn(4, '/').take(3).collect();
     let url = origin.join("/") + "/";
     let knock = ApiRequest { method: http::Method::GET, url, headers: Vec::new(), body: Vec::new() };
-    // A slow platform is there.
+    // A slow platform counts as present.
     within(host, KNOCK_MS, host.send(&knock)).await.is_none_or(|answer| answer.is_ok())
 }
 

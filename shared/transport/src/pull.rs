@@ -1,6 +1,6 @@
-//! Messages that Warmline fetches. A fetcher claims a source, asks for page after page, and keeps each page and its cursor
-//! in one transaction. A message that is fetched twice (after a crash, or when a lease ran out) is stored once, since the
-//! inbox knows its key.
+//! Messages that Warmline fetches. A fetcher claims a source, asks for page after page, and stores each page and its
+//! cursor in one transaction. A message that is fetched twice (after a crash, or when a lease ran out) is stored once,
+//! since the inbox knows its key.
 
 use crate::deliver::{BACKOFF_MAX_MS, doubled, jittered};
 use crate::host::{Host, NoAnswer, all};
@@ -18,13 +18,13 @@ use warmline_store::pulls::{self, Claimed, End};
 
 /// How long a claim lasts without a page: longer than any call to a platform can take.
 const LEASE_MS: i64 = 20_000;
-/// How often a polled source is asked.
+/// The pause between two questions to a polled source.
 const POLL_MS: i64 = 5_000;
-/// The longest that a source waits because its platform said so.
+/// The longest that a source waits because its platform asked for a wait.
 const HOLD_MAX_MS: i64 = 3_600_000;
 /// The most sources that one run claims.
 const BATCH: i64 = 8;
-/// The longest that one run takes; the rest is left to the next run.
+/// The longest time of one run. The next run does the rest.
 const RUN_MS: i64 = 10_000;
 
 /// A source that a fetcher holds.
@@ -42,8 +42,8 @@ pub fn claim(ctx: &Ctx<'_>, channel: &Channel, limit: i64) -> Result<Vec<Turn>, 
     Ok(claimed.into_iter().map(|claimed| Turn { claimed, channel: channel.clone(), owner }).collect())
 }
 
-/// Keeps a page: its messages, its unreadable items and its cursor, all or none. `None` if the lease has run out: another
-/// fetcher has the source, and this one must stop.
+/// Stores a page: its messages, its unreadable items and its cursor, all or none. `None` if the lease has run out:
+/// another fetcher has the source, and this one must stop.
 ///
 /// # Errors
 /// The store fails. The page is fetched again.
@@ -75,7 +75,7 @@ pub fn done(ctx: &Ctx<'_>, turn: &Turn) -> Result<(), StepError> {
     end(ctx, turn, End { due_at, attempts: 0, problem: None, more: false }, now)
 }
 
-/// Releases a source before its last page, because this fetcher's time is over. The source is due at once.
+/// Releases a source before its last page, because this fetcher's time is over. The source is due again at once.
 ///
 /// # Errors
 /// The store fails. The lease then runs out.
@@ -84,15 +84,15 @@ pub fn pause(ctx: &Ctx<'_>, turn: &Turn) -> Result<(), StepError> {
     end(ctx, turn, End { due_at: Some(now), attempts: 0, problem: None, more: true }, now)
 }
 
-/// Releases a source that could not be asked, until another try makes sense. If the platform said when to come again, the
-/// source waits until then.
+/// Releases a source that could not be asked, until another try makes sense. If the platform named a time, the source
+/// waits until then.
 ///
 /// # Errors
 /// The store fails. The lease then runs out.
 pub fn failed(ctx: &Ctx<'_>, turn: &Turn, outcome: &Outcome, not_before: Option<Timestamp>) -> Result<(), StepError> {
     let (now, attempts) = (ctx.now(), turn.claimed.attempts + 1);
     let (pause, problem) = match outcome {
-        // Waiting does not solve it. Once somebody does, the source should not wait long.
+        // Waiting does not solve this problem. After somebody has solved it, the source should not wait long.
         Outcome::Permanent(reason) => (BACKOFF_MAX_MS, *reason),
         Outcome::Retry(reason) => (doubled(attempts), *reason),
         Outcome::RefreshToken => (doubled(attempts), "token_refused"),
@@ -126,7 +126,7 @@ pub(crate) async fn run<A: Adapter>(host: &impl Host, ctx: &Ctx<'_>, adapter: &A
     failed.map_or(Ok(()), Err)
 }
 
-/// Asks a source, page by page. Returns the inbox shards that have something new.
+/// Asks a source, page by page. Returns the inbox shards that have new rows.
 async fn of_source<A: Adapter>(
     host: &impl Host,
     ctx: &Ctx<'_>,

@@ -1,6 +1,6 @@
-//! Refused webhooks: they are counted, and logged so that the administrator who connects an account sees what to change. The
-//! log gets a bounded number of lines a minute, whatever is sent. The lines hold nothing from the request but an account's
-//! name and a clock error.
+//! Refused webhooks. They are counted, and logged so that the administrator who connects an account sees what to
+//! change. The log gets a bounded number of lines a minute, whatever is sent. The lines contain nothing from the
+//! request but an account's name and a clock error.
 
 use std::fmt::Write as _;
 use warmline_channels::advice::advice;
@@ -13,10 +13,10 @@ use warmline_store::refusals::{self, Counted, Refused, UNKNOWN};
 const LINES: i64 = 1;
 /// Lines a minute for all accounts of a channel that are not connected.
 const LINES_UNKNOWN: i64 = 5;
-/// From this many refusals in a minute on, one in [`STEP`] is written and counts for all. A flood then costs reads and few
-/// writes.
+/// In a minute with more refusals than this, one in [`STEP`] is written and counts for all of them. A flood therefore
+/// costs reads and few writes.
 const CROWD: i64 = 256;
-/// During a flood, one refusal in so many is written. A divisor of 256.
+/// In a flood, one refusal in this many is written. It divides 256.
 const STEP: i64 = 16;
 
 /// A refused webhook.
@@ -30,18 +30,18 @@ pub struct Webhook<'a> {
     pub known: bool,
     /// The status of the answer.
     pub status: u16,
-    /// Why, as a stable code.
+    /// The reason, as a stable code.
     pub reason: &'static str,
-    /// By how many seconds the signed time is ahead of ours, if that is the reason.
+    /// The seconds by which the signed time is ahead of ours, if that is the reason.
     pub ahead_secs: Option<i64>,
-    /// What the channel's webhooks are verified with.
+    /// The kind of proof that verifies the channel's webhooks.
     pub proof: &'static str,
 }
 
 /// Counts a refusal. Returns the line for the log, if there should be one.
 ///
 /// # Errors
-/// The store fails. The answer to the webhook must still be the refusal.
+/// The store fails. The webhook must still be answered with the refusal.
 pub fn note(ctx: &Ctx<'_>, webhook: &Webhook<'_>) -> Result<Option<String>, StoreError> {
     let name = webhook.account.map_or(UNKNOWN, AccountId::as_str);
     let (account, most) = if webhook.known { (name, LINES) } else { (UNKNOWN, LINES_UNKNOWN) };
@@ -67,7 +67,7 @@ fn line(webhook: &Webhook<'_>, name: &str, counted: Counted, most: i64) -> Strin
     let mut line = format!("refused {channel}/{name}: {status} {reason}: {}", advice(reason, *ahead_secs, proof));
     let unsaid = counted.earlier - most;
     if counted.in_minute == 1 && unsaid > 0 {
-        // Writing to a `String` does not fail.
+        // Writing to a `String` cannot fail.
         let _ = write!(line, " ({unsaid} more like it in an earlier minute)");
     }
     line

@@ -1,4 +1,5 @@
-//! Sends a channel's messages from the outbox: what [`crate::deliver`] claims goes through the adapter to its platform.
+//! Sends a channel's messages from the outbox: a message that [`crate::deliver`] claims goes through the adapter to its
+//! platform.
 
 use crate::accounts::{self, Looked};
 use crate::deliver::{self, Attempt, Job};
@@ -15,9 +16,9 @@ use warmline_model::{AccountId, Channel, Origin, Timestamp};
 
 /// Messages sent at the same time.
 const BATCH: i64 = 16;
-/// The longest that one run takes; the rest is left to the next run.
+/// The longest time of one run. The next run does the rest.
 const RUN_MS: i64 = 10_000;
-/// The longest that one try may take with all its calls: less than the lease of its row, so that nobody else tries
+/// The longest time of one try with all its calls: less than the lease of its row, so that no other deliverer tries
 /// meanwhile.
 const TRY_MS: u64 = 17_000;
 
@@ -40,7 +41,7 @@ async fn of_account<A: Adapter>(
     id: &AccountId,
     deadline: Timestamp,
 ) -> Result<(), Problem> {
-    // This comes before anything is claimed: a row whose deliverer went away counts as perhaps sent.
+    // This comes before anything is claimed: a claimed row whose deliverer stopped counts as perhaps sent.
     let account = accounts::look(ctx, adapter, channel, id)?;
     while ctx.now() < deadline {
         let jobs = deliver::claim(ctx, (channel, id), Patience::of(adapter), BATCH)?;
@@ -104,7 +105,8 @@ async fn send<A: Adapter>(
             }
             Err(code) => return Err(Outcome::Permanent(code).into()),
         };
-        // Each try of a message in doubt may reach the customer again, so no try is spent on a platform that is away.
+        // Each try of a message in doubt may reach the customer again, so no try is made while the platform is
+        // unreachable.
         if job.row.doubts > 0 && !outgoing::is_there(host, &request).await {
             return Ok(Attempt::NotReached("platform_unreachable"));
         }

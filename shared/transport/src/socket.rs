@@ -7,7 +7,7 @@
 //! | `{"type": "sync", "after"?}` | the replies after that cursor, then `{"type": "synced", "cursor", "more"}` |
 //! | | `{"type": "reply", "message"}` for each reply, whenever it is written |
 //!
-//! A client syncs after its socket has opened. By then it is certainly subscribed, so no reply is lost between two
+//! A client syncs after its socket has opened. By then its subscription exists, so no reply is lost between two
 //! connections. A reply that arrives both by sync and by itself has the same cursor both times.
 
 use crate::door::Door;
@@ -24,7 +24,7 @@ use warmline_kernel::Ctx;
 use warmline_kernel::sealed::{self, Socket};
 use warmline_model::Sender;
 
-/// How long a session is valid before the client's own token is checked again.
+/// The time for which a session is valid before the client's own token is checked again.
 const SESSION_MS: i64 = 3_600_000;
 /// Replies read at a time.
 const PAGE: i64 = 50;
@@ -36,7 +36,7 @@ pub(crate) fn is_socket(request: &Request) -> bool {
     request.header("content-type").is_some_and(|kind| kind.split(';').next() == Some(grip::MEDIA_TYPE))
 }
 
-/// Answers such a request.
+/// Answers the events of a WebSocket.
 pub(crate) async fn serve<H: Host, A: ClientAdapter>(
     adapter: &A,
     door: &Door<'_, H, A::Account>,
@@ -67,12 +67,12 @@ struct Frames<'a, H: Host, A: ClientAdapter> {
     adapter: &'a A,
     door: &'a Door<'a, H, A::Account>,
     ctx: Ctx<'a>,
-    /// The sender at the other end; `None` if that is no longer proved.
+    /// The sender at the other end; `None` if the proof of it is no longer valid.
     sender: Option<Sender>,
     /// The session, if it is new.
     session: Option<String>,
     answers: Vec<Event>,
-    /// The number of bytes in them.
+    /// The number of bytes in the answers.
     length: usize,
     wake: Vec<i64>,
 }
@@ -170,7 +170,7 @@ impl<'a, H: Host, A: ClientAdapter> Frames<'a, H, A> {
         self.say(&answer.to_string());
     }
 
-    /// Takes a message in. Returns the client's own id of it.
+    /// Takes a message in. Returns the client's own id of the message.
     fn message(&mut self, sender: &Sender, text: &[u8]) -> Result<Option<String>, (Option<String>, Problem)> {
         let Door { account, channel, id, .. } = self.door;
         let verified =

@@ -1,5 +1,5 @@
-//! Limits on senders who need not prove who they are: how many may begin a session in a minute, and how many may wait for an
-//! agent. A sender with an open conversation is never refused.
+//! Limits on senders who need not prove who they are: on the sessions begun in a minute, and on the senders who wait
+//! for an agent. A sender with an open conversation is never refused.
 
 use warmline_channels::common::Common;
 use warmline_kernel::ctx::{Ctx, StepError};
@@ -7,10 +7,10 @@ use warmline_kernel::payload::sender_lookup;
 use warmline_model::{AccountId, Channel, ConversationState};
 use warmline_store::{conversations, customers, sessions, waiting};
 
-/// Why a stranger is refused.
+/// The reason why a stranger is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Full {
-    /// Too many sessions were begun in this minute; the number is the seconds left of it.
+    /// Too many sessions were begun in this minute. The number is the seconds left of it.
     Sessions(u32),
     /// Too many strangers wait for an agent.
     Waiting,
@@ -34,7 +34,7 @@ impl Full {
     }
 }
 
-/// Counts a session that a stranger begins. Returns why it may not begin, or `None`.
+/// Counts a session that a stranger begins. Returns the reason for a refusal, or `None`.
 pub fn begin(ctx: &Ctx<'_>, channel: &Channel, account: &AccountId, settings: &Common) -> Result<Option<Full>, StepError> {
     let (now, most) = (ctx.now(), settings.new_sessions_per_minute());
     let full = || Full::Sessions(u32::try_from(60 - now.secs().rem_euclid(60)).unwrap_or(60));
@@ -48,8 +48,8 @@ pub fn begin(ctx: &Ctx<'_>, channel: &Channel, account: &AccountId, settings: &C
     Ok((sessions::begin(ctx.db, channel, account, now)? > most).then(full))
 }
 
-/// Why a message may not come in, or `None`. A message is refused if it would open another conversation while too many
-/// strangers wait.
+/// The reason why a message may not come in, or `None`. A message is refused if it would open another conversation
+/// while too many strangers wait.
 pub fn write(
     ctx: &Ctx<'_>,
     channel: &Channel,

@@ -8,7 +8,7 @@ use warmline_kernel::sealed;
 use warmline_model::{AccountId, Channel, Content, ConversationId, MessageId, Origin, Timestamp};
 use warmline_store::{conversations, customers, messages};
 
-/// A place in an identity's stream: after that message of that conversation. Its text is an opaque cursor.
+/// A place in an identity's stream: after one message of one conversation. Its text is an opaque cursor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cursor {
     conversation: ConversationId,
@@ -42,11 +42,11 @@ pub struct Streamed {
     /// The place after this message.
     #[serde(serialize_with = "as_text")]
     pub cursor: Cursor,
-    /// Who speaks.
+    /// The author of the message.
     pub from: Origin,
-    /// What it says.
+    /// The content of the message.
     pub content: Content,
-    /// When it was written.
+    /// The time at which it was written.
     pub at: Timestamp,
 }
 
@@ -67,13 +67,13 @@ impl From<&Job> for Streamed {
     }
 }
 
-/// The name under which a gateway sends a sender's replies to that sender's connections. It identifies nobody, and nobody
-/// can guess another sender's.
+/// The name under which a gateway sends a sender's replies to that sender's connections. It identifies nobody, and
+/// cannot be guessed for another sender.
 pub fn subscription(ctx: &Ctx<'_>, channel: &Channel, account: &AccountId, open_id: &str) -> [u8; 16] {
     ctx.keys.index().of("subscription", &[channel.as_str(), account.as_str(), open_id])
 }
 
-/// The place before a reply, as held by a client that has seen everything before it in the conversation.
+/// The place before a reply. A client that has seen everything before it in the conversation holds this place.
 pub fn before(ctx: &Ctx<'_>, reply: Cursor) -> Result<Cursor, StepError> {
     let n = messages::to_customer_before(ctx.db, reply.conversation, reply.n)?;
     Ok(Cursor { conversation: reply.conversation, n })
@@ -90,7 +90,8 @@ pub struct Replies {
     pub more: bool,
 }
 
-/// What the brand said to a sender after a place. Without a place, it starts at the beginning of the newest conversation.
+/// The brand's messages to a sender after a place. Without a place, they start at the beginning of the newest
+/// conversation.
 ///
 /// # Errors
 /// The store fails, or a message does not open.

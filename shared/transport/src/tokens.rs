@@ -15,20 +15,20 @@ use warmline_store::{Kv, leases};
 pub struct Kept {
     /// The token.
     pub value: String,
-    /// When to fetch another one, in milliseconds since 1970.
+    /// The time at which to fetch another one, in milliseconds since 1970.
     pub renew_at: i64,
-    /// When it expires, in milliseconds since 1970.
+    /// The time at which it expires, in milliseconds since 1970.
     pub ends_at: i64,
 }
 
-/// Why the platform gave no token.
+/// A platform's refusal of a token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
     /// A stable code.
     pub reason: String,
-    /// When the platform was asked, in milliseconds since 1970.
+    /// The time at which the platform was asked, in milliseconds since 1970.
     pub at: i64,
-    /// Until when nobody asks again, in milliseconds since 1970.
+    /// The time until which no instance asks again, in milliseconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<i64>,
 }
@@ -40,7 +40,7 @@ pub struct Place<'a> {
 }
 
 impl<'a> Place<'a> {
-    /// The account's place.
+    /// The place of this account.
     pub fn of(ctx: &Ctx<'a>, channel: &str, account: &AccountId) -> Self {
         Self { kv: ctx.kv, key: format!("token/{channel}/{account}") }
     }
@@ -71,7 +71,7 @@ impl<'a> Place<'a> {
         self.kv.delete(&self.problem_key());
     }
 
-    /// Notes that the platform gave no token, and until when nobody asks again.
+    /// Notes that the platform gave no token, and the time until which no instance asks again.
     pub fn failed(&self, reason: &str, now: Timestamp, until: Option<Timestamp>) {
         let problem = Problem { reason: reason.to_owned(), at: now.millis(), until: until.map(Timestamp::millis) };
         if let Ok(text) = serde_json::to_vec(&problem) {
@@ -79,7 +79,7 @@ impl<'a> Place<'a> {
         }
     }
 
-    /// Why the platform gave no token the last time; `None` if it gave one.
+    /// The reason why the platform gave no token the last time; `None` if it gave one.
     pub fn problem(&self) -> Option<Problem> {
         serde_json::from_slice(&self.kv.get(&self.problem_key())?).ok()
     }
@@ -96,22 +96,22 @@ pub fn forget(ctx: &Ctx<'_>, channel: &Channel, account: &AccountId) {
     Place::of(ctx, channel.as_str(), account).forget();
 }
 
-/// How long before its end a token is renewed.
+/// The time before a token's end at which it is renewed, in milliseconds.
 const EARLY_MS: i64 = 300_000;
 const LEASE_MS: i64 = 10_000;
-/// How many times to look for a token that another instance is fetching, [`LOOK_MS`] apart.
+/// The number of looks for a token that another instance is fetching, [`LOOK_MS`] apart.
 const PATIENCE: u32 = 60;
 const LOOK_MS: u64 = 100;
-/// How long nobody asks again after the platform gave no token, if the platform does not say.
+/// The pause after the platform gave no token, if the platform does not name one.
 const PAUSE_MS: i64 = 2_000;
 /// The longest such pause.
 const PAUSE_MAX_MS: i64 = 3_600_000;
 
-/// Why a call failed.
+/// A failed call.
 pub(crate) struct Failure {
     /// The outcome.
     pub(crate) outcome: Outcome,
-    /// When the platform wants to be asked again, if it says so.
+    /// The time at which the platform wants to be asked again, if it names one.
     pub(crate) retry_at: Option<Timestamp>,
 }
 
@@ -134,7 +134,7 @@ fn kept(token: &Token, now: Timestamp) -> Kept {
     Kept { value: token.value.clone(), renew_at: ends_at - early, ends_at }
 }
 
-/// Why there is no token, as a code, and until when nobody asks again.
+/// The reason why there is no token, as a code, and the time until which no instance asks again.
 fn reason(failure: &Failure, now: Timestamp) -> (&'static str, Option<Timestamp>) {
     match failure.outcome {
         Outcome::Retry(reason) => {
@@ -205,11 +205,11 @@ async fn get<A: Adapter>(
     Err(Outcome::Retry("token_busy").into())
 }
 
-/// Makes a call that is signed with a token. If the platform refuses the token, it is replaced, and the call is made once
-/// more.
+/// Makes a call that is signed with a token. If the platform refuses the token, the token is replaced, and the call is
+/// made once more.
 ///
 /// # Errors
-/// The call's own failure, or that there is no token.
+/// The call fails, or there is no token.
 pub(crate) async fn signed<A: Adapter, T>(
     host: &impl Host,
     ctx: &Ctx<'_>,
@@ -263,7 +263,7 @@ async fn ask<A: Adapter>(
     }
 }
 
-/// A request for a token carries no message, so its outcome leaves no doubt about one.
+/// A request for a token carries no message, so its outcome leaves no doubt about a message.
 fn without_doubt(outcome: Outcome) -> Outcome {
     if outcome.leaves_doubt() { Outcome::Retry("token_unavailable") } else { outcome }
 }

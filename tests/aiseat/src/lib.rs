@@ -1,5 +1,5 @@
-//! An AI seat with a script, in the place of the bot that is to come: it answers by words of the customer's message. It knows nothing
-//! of language; what it is for is the way: being told, asking which conversations wait, answering in turns, handing over.
+//! An AI seat with a script, in place of a future bot: it answers by words of the customer's message. It knows nothing of
+//! language. It exists for the protocol: being called, asking which conversations wait, answering in turns, handing over.
 
 #![expect(unsafe_code, reason = "the entry point that Spin's macro writes")]
 
@@ -29,7 +29,7 @@ async fn answer(_: &Request) -> Result<Response, Problem> {
             let (words, said) = script(&ctx, &conversation)?;
             let Some(turn) = words else { continue };
             let actor = Actor { agent: conversation.agent, role: Role::Agent };
-            // Who was handed over meanwhile is no longer this seat's.
+            // A conversation that was handed over meanwhile is no longer this seat's.
             match immediate(ctx.db, || ai::turn(&ctx, &actor, conversation.id, &turn, &said, None)) {
                 Ok(_) | Err(StepError::Conflict { .. } | StepError::NotFound(_)) => {}
                 Err(error) => return Err(error.into()),
@@ -42,7 +42,7 @@ async fn answer(_: &Request) -> Result<Response, Problem> {
     Ok(Response::empty(204))
 }
 
-/// What is said to the customer's newest words; no turn where the script has none for them, as a bot that hangs.
+/// The answer to the customer's newest words. No turn if the script has none for them, like a bot that hangs.
 fn script(ctx: &Ctx<'_>, conversation: &Conversation) -> Result<(Option<Turn>, Vec<Content>), StepError> {
     let key = sealed::customer_key(ctx, conversation.customer)?;
     let stored = messages::list(ctx.db, conversation.id, 0, 1_000)?;

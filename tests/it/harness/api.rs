@@ -1,4 +1,4 @@
-//! The API as the bearer of one token sees it. Every answer is held against the description.
+//! The API as the bearer of one token sees it. Every answer is compared with the description.
 
 use super::http::{Answer, send};
 use super::spec::Spec;
@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The API for one bearer. Cheap to clone.
+/// The API for one bearer. It is cheap to clone.
 #[derive(Clone)]
 pub struct Api {
     base: Arc<str>,
@@ -26,12 +26,12 @@ impl Api {
         Self { token: token.into(), ..self.clone() }
     }
 
-    /// The same bearer on a server that moved.
+    /// The same bearer on a server with another address.
     pub fn at(&self, base: &str) -> Self {
         Self { base: base.into(), ..self.clone() }
     }
 
-    /// Its bearer's token.
+    /// The bearer's token.
     pub fn token(&self) -> &str {
         &self.token
     }
@@ -41,7 +41,7 @@ impl Api {
         &self.spec
     }
 
-    /// Any request, with the token.
+    /// Sends any request, with the token.
     #[track_caller]
     pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: impl AsRef<[u8]>) -> Answer {
         let mut all = vec![("authorization", format!("Bearer {}", self.token))];
@@ -125,7 +125,7 @@ impl Api {
     }
 }
 
-/// A name that nothing else in this run has.
+/// A name that is unique in this run.
 pub fn fresh(word: &str) -> String {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     format!("{word}{}", NEXT.fetch_add(1, Ordering::Relaxed))

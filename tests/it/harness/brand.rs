@@ -1,4 +1,4 @@
-//! A brand with an account on every simulated platform, and what customers do there.
+//! A brand with an account on every simulated platform, and its customers' acts.
 
 use super::{Agent, Answer, Server, Shop, now, send, until};
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use warmline_simulate::channels::{Account, Act, Request, Sent, Simulated};
 
 static NUMBER: AtomicU64 = AtomicU64::new(1);
 
-/// A customer's act that no other test has.
+/// A customer's act that is unique to this test.
 pub fn act(customer: u64, text: &str) -> Act<'_> {
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
     let mut nonce = [0; 16];
@@ -27,14 +27,14 @@ pub fn post_webhook(base: &str, channel: &str, account: &str, webhook: &Request)
     send(&webhook.method, &url, &headers, webhook.body.clone())
 }
 
-/// One brand with an account on every platform and one untiring agent.
+/// One brand with an account on every platform, and one agent with unlimited capacity.
 pub struct Brand {
     pub shop: Shop,
     pub agent: Agent,
     pub lines: BTreeMap<String, Line>,
 }
 
-/// A platform and what its channel can carry.
+/// A platform, and the capabilities of its channel.
 pub struct Line {
     pub name: String,
     pub stand: Stand,
@@ -44,7 +44,7 @@ pub struct Line {
 }
 
 impl Brand {
-    /// A brand on a server, with these platforms by these names.
+    /// Makes a brand on a server, with these platforms by these names.
     pub fn on(server: &Server, platforms: impl IntoIterator<Item = (String, Box<dyn Simulated>)>) -> Self {
         Self::with(server, platforms, Stand::account)
     }
@@ -70,7 +70,7 @@ impl Brand {
         Self { shop, agent, lines }
     }
 
-    /// Finds the server where it listens now.
+    /// Follows the server to its present address.
     pub fn follow(&mut self, server: &Server) {
         let base = server.base();
         (self.shop.admin, self.agent.api) = (self.shop.admin.at(base), self.agent.api.at(base));
@@ -80,7 +80,7 @@ impl Brand {
         }
     }
 
-    /// Runs a test for every line at once; a failure names its channel.
+    /// Runs a test for every line at once. A failure names its channel.
     pub fn every(&self, wanted: impl Fn(&Line) -> bool, test: impl Fn(&Self, &Line) + Sync) {
         let failed: Vec<&str> = std::thread::scope(|scope| {
             let running: Vec<_> = self
@@ -103,7 +103,7 @@ impl Line {
         post_webhook(&self.base, self.carries.channel, &self.account.id, webhook)
     }
 
-    /// Posts a webhook that the platform must see acknowledged.
+    /// Posts a webhook, and checks that the platform would see it acknowledged.
     #[track_caller]
     pub fn acknowledged(&self, webhook: &Request) {
         let answer = self.post(webhook);
@@ -116,7 +116,7 @@ impl Line {
         );
     }
 
-    /// Lets a customer act, once or as often as the platform tells it.
+    /// Lets a customer act, and delivers the act this many times.
     #[track_caller]
     pub fn arrive(&self, act: &Act<'_>, times: usize) {
         for _ in 0..times {
@@ -126,13 +126,13 @@ impl Line {
         }
     }
 
-    /// The conversation and the message that hold these words, wherever the channel puts them.
+    /// The conversation and the message that contain these words, in any field.
     pub fn find(&self, brand: &Brand, words: &str) -> Option<(String, Value)> {
         let mut all = brand.shop.said_on(self.carries.channel, &self.account.id);
         all.find(|(_, message)| message["content"].to_string().contains(words))
     }
 
-    /// A customer's first words, in the agent's hands.
+    /// Lets a customer write the first words. Returns the conversation, which the agent holds.
     pub fn talk(&self, brand: &Brand, customer: u64, words: &str) -> String {
         self.arrive(&act(customer, words), 1);
         let (id, _) = until(words, || self.find(brand, words));
@@ -140,7 +140,7 @@ impl Line {
         id
     }
 
-    /// A reply as the platform is to take it.
+    /// A reply in the form in which the platform must receive it.
     pub fn sent(&self, customer: u64, text: &str) -> Sent {
         Sent { to: self.stand.platform().open_id(customer), text: text.into() }
     }

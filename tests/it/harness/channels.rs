@@ -11,7 +11,7 @@ use warmline_channels::wx_crypto::AesKey;
 
 static NEXT: AtomicU64 = AtomicU64::new(24_000_000_000_001);
 
-/// A number that was not used as a message's id before.
+/// A number that no message has as its id yet.
 pub fn fresh_id() -> u64 {
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
@@ -19,7 +19,7 @@ pub fn fresh_id() -> u64 {
 /// A WeChat official account, as the platform sees it.
 #[derive(Clone, Debug)]
 pub struct Wechat {
-    /// Where its webhooks go.
+    /// The address of its webhooks.
     pub url: String,
     pub account: String,
     pub app_id: String,
@@ -46,14 +46,14 @@ impl Wechat {
         wechat::plain_query(&self.token, &now().to_string(), "n0nce")
     }
 
-    /// Any body with any query.
+    /// Posts any body with any query.
     #[track_caller]
     pub fn post(&self, query: &str, body: impl AsRef<[u8]>) -> Answer {
         let headers = [("content-type", "text/xml".to_owned())];
         send("POST", &format!("{}?{query}", self.url), &headers, body.as_ref().to_vec())
     }
 
-    /// A plain webhook.
+    /// Posts a plain webhook.
     #[track_caller]
     pub fn plain(&self, body: impl AsRef<[u8]>) -> Answer {
         self.post(&self.query(), body)
@@ -65,7 +65,7 @@ impl Wechat {
         wechat::safe(&self.token, &key, app_id, &time, "n0nce", b"0123456789abcdef", message.as_bytes())
     }
 
-    /// An encrypted webhook.
+    /// Posts an encrypted webhook.
     #[track_caller]
     pub fn safe(&self, message: &str) -> Answer {
         let (query, body) = self.seal(&self.app_id, message);
@@ -84,7 +84,7 @@ impl Wechat {
         wechat::message(from, &self.account, now(), kind, &fields)
     }
 
-    /// The customer writes; the webhook is acknowledged.
+    /// The customer writes, and the webhook is acknowledged.
     #[track_caller]
     pub fn say(&self, from: &str, text: &str) {
         let answer = self.plain(self.text(from, fresh_id(), text)).expect(200);
@@ -127,14 +127,14 @@ impl App {
         ]
     }
 
-    /// Any body, signed.
+    /// Posts any body, signed.
     #[track_caller]
     pub fn post(&self, jwt: &str, body: impl AsRef<[u8]>) -> Answer {
         let body = body.as_ref();
         send("POST", &self.url, &self.headers(jwt, body), body.to_vec())
     }
 
-    /// The member writes; the message is accepted.
+    /// The member writes, and the message is accepted.
     #[track_caller]
     pub fn say(&self, jwt: &str, text: &str) {
         let answer = self.post(jwt, json!({ "id": fresh("c"), "text": text }).to_string()).expect(200);
@@ -154,7 +154,7 @@ impl Web {
         Self { url: format!("{base}/channels/webchat/{account}") }
     }
 
-    /// A new visitor's session.
+    /// Starts a new visitor's session.
     #[track_caller]
     pub fn visitor(&self) -> Visitor {
         let session = send("POST", &format!("{}/session", self.url), &[], "").expect(201).json();
@@ -176,13 +176,13 @@ impl Visitor {
         vec![("authorization", format!("Bearer {}", self.token)), ("content-type", "application/json".to_owned())]
     }
 
-    /// Any body.
+    /// Posts any body.
     #[track_caller]
     pub fn post(&self, body: impl AsRef<[u8]>) -> Answer {
         send("POST", &format!("{}/messages", self.url), &self.headers(), body.as_ref().to_vec())
     }
 
-    /// The visitor writes; the message is accepted.
+    /// The visitor writes, and the message is accepted.
     #[track_caller]
     pub fn say(&self, text: &str) {
         self.post(json!({ "id": fresh("w"), "text": text }).to_string()).expect(200);

@@ -11,7 +11,7 @@ static RUNTIME: LazyLock<tokio::runtime::Runtime> =
     LazyLock::new(|| tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap());
 static HTTP: LazyLock<Http> = LazyLock::new(Http::new);
 
-/// How long an answer may take: longer than the longest poll and the store's own patience together.
+/// The longest time for an answer: longer than the longest poll and the store's own patience together.
 const DEADLINE: Duration = Duration::from_secs(45);
 
 /// Runs a future to its end.
@@ -19,7 +19,7 @@ pub fn block_on<T>(future: impl Future<Output = T>) -> T {
     RUNTIME.block_on(future)
 }
 
-/// Runs a future beside the test, to its end or the end of the tests.
+/// Runs a future beside the test, until it ends or the tests end.
 pub fn spawn(future: impl Future<Output = ()> + Send + 'static) {
     RUNTIME.spawn(future);
 }
@@ -54,7 +54,7 @@ impl Answer {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    /// The body as JSON; null where it is none.
+    /// The body as JSON; null if it is not JSON.
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
@@ -70,7 +70,7 @@ impl Answer {
     }
 }
 
-/// Sends a request; an error where the connection broke or no answer came.
+/// Sends a request. Fails if the connection breaks or no answer comes.
 pub fn try_send(
     method: &str,
     url: &str,
@@ -95,7 +95,7 @@ pub fn send(method: &str, url: &str, headers: &[(&str, String)], body: impl Into
     }
 }
 
-/// Sends a request and returns with the head of the answer, whose body streams.
+/// Sends a request and returns the head of the answer. The body streams.
 #[track_caller]
 pub fn open(url: &str, headers: &[(&str, String)]) -> http::Response<Incoming> {
     match block_on(HTTP.open("GET", url, headers, Bytes::new())) {

@@ -1,5 +1,5 @@
-//! What the tests stand on: a server as a child process, an HTTP client that holds every answer against the API's own
-//! description, and a shop (group, accounts, staff, simulated platform) that each test has for itself.
+//! The harness of the tests: a server as a child process, an HTTP client that compares every answer with the API's own
+//! description, and a separate shop (group, accounts, staff, simulated platform) for each test.
 
 mod api;
 mod brand;
@@ -30,15 +30,15 @@ pub use stream::Stream;
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// How long a test waits for anything: far longer than it takes, so that only what never comes fails.
+/// The longest wait of a test: far longer than anything takes, so that only missing results fail.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Looks again and again until there is something.
+/// Looks repeatedly until there is a result.
 pub fn until<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
     within(PATIENCE, what, look)
 }
 
-/// As [`until`], with another patience.
+/// Like [`until`], with another patience.
 pub fn within<T>(patience: Duration, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let end = Instant::now() + patience;
     loop {
@@ -55,7 +55,7 @@ pub fn now() -> i64 {
     i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()).unwrap()
 }
 
-/// Runs a closure in so many threads at once and collects what they return.
+/// Runs a closure in this many threads at once, and collects the results.
 pub fn at_once<T: Send>(n: usize, run: impl Fn(usize) -> T + Sync) -> Vec<T> {
     let (run, start) = (&run, &std::sync::Barrier::new(n));
     std::thread::scope(|scope| {

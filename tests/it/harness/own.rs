@@ -1,4 +1,4 @@
-//! The three channels that the system began with, as platforms beside the simulated ones: a WeChat account, the brand's app and
+//! The first three channels of the system, as platforms beside the simulated ones: a WeChat account, the brand's app and
 //! its web page, from the customers' side.
 
 use super::channels::{App, Visitor, Web, Wechat};
@@ -9,7 +9,7 @@ use warmline_channels::app::sign as app;
 use warmline_channels::wechat::sign as wechat;
 use warmline_simulate::channels::{Account, Act, Arrival, Request, Simulated};
 
-/// One of the three.
+/// One of these channels.
 pub enum Own {
     Wechat(Wechat),
     App(App),
@@ -18,7 +18,7 @@ pub enum Own {
 
 const ACCOUNT: &str = "rice";
 
-/// The three, with accounts on the server at `base`.
+/// The three channels, with accounts on the server at `base`.
 pub fn own(base: &str) -> impl Iterator<Item = (String, Box<dyn Simulated>)> {
     let all = [
         Own::Wechat(Wechat::new(base, ACCOUNT)),
@@ -28,7 +28,7 @@ pub fn own(base: &str) -> impl Iterator<Item = (String, Box<dyn Simulated>)> {
     all.into_iter().map(|own| (own.channel().to_owned(), Box::new(own) as Box<dyn Simulated>))
 }
 
-/// A visitor has the session that the page got when it was opened first.
+/// A visitor with the session that the page got when it was first opened.
 fn visitor(web: &Web, known: &Mutex<BTreeMap<u64, Visitor>>, customer: u64) -> Visitor {
     let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
     known.entry(customer).or_insert_with(|| web.visitor()).clone()
@@ -40,7 +40,7 @@ fn post(path: &str, headers: Vec<(&str, String)>, body: String) -> Arrival {
     Arrival::Webhook(Request { method, path, headers, body, ..Request::default() })
 }
 
-/// Nobody is called here: WeChat's API is simulated by `Shop::platform`, and our own clients fetch.
+/// These platforms are never called: `Shop::platform` simulates WeChat's API, and our own clients fetch.
 impl Simulated for Own {
     fn channel(&self) -> &'static str {
         match self {

@@ -1,5 +1,5 @@
-//! Pinduoduo's message service, simulated: a real WebSocket server that checks who connects, sends what is not acknowledged on
-//! every new connection, and misbehaves as told.
+//! Pinduoduo's message service, simulated: a real WebSocket server that checks its client, sends unacknowledged frames on
+//! every new connection, and misbehaves on request.
 
 use super::http::{block_on, spawn};
 use futures_util::{SinkExt as _, StreamExt as _};
@@ -14,30 +14,30 @@ use tokio_tungstenite::tungstenite::{Bytes, Message};
 use warmline_channels::pinduoduo::sign;
 use warmline_model::Timestamp;
 
-/// How many rows of the inbox there are now.
+/// Returns the present number of inbox rows.
 type Stored = Box<dyn Fn() -> usize + Send + Sync>;
 
-/// What the platform knows and has seen.
+/// The platform's state and its observations.
 #[derive(Default)]
 pub struct Seen {
     /// Frames that are not acknowledged, by id.
     pub pending: BTreeMap<u64, String>,
-    /// Those that are.
+    /// Frames that are acknowledged.
     pub acknowledged: BTreeSet<u64>,
-    /// How many were acknowledged, and how many stored, at each acknowledgement.
+    /// The numbers of acknowledged and of stored frames, at each acknowledgement.
     pub moments: Vec<(usize, usize)>,
-    /// Acknowledgements that do not say what the frame said.
+    /// Acknowledgements that do not match their frame.
     pub strange: Vec<String>,
     pub connections: usize,
-    /// Connections whose address was not signed as it must be.
+    /// Connections with a wrong signature in the address.
     pub refused: usize,
     pub heartbeats: usize,
     pub pongs: Vec<Bytes>,
     /// Connections that were closed in order.
     pub closed: usize,
-    /// The next connection breaks after so many frames.
+    /// The next connection breaks after this many frames.
     pub break_after: Option<usize>,
-    /// It says nothing any more, not even that it lives.
+    /// The platform sends nothing any more, not even signs of life.
     pub mute: bool,
     said: Vec<Message>,
 }
@@ -57,7 +57,7 @@ pub struct Pmc {
 }
 
 impl Pmc {
-    /// The service for one client.
+    /// Starts the service for one client.
     pub fn start(client_id: &str, client_secret: &str, stored: impl Fn() -> usize + Send + Sync + 'static) -> Self {
         let shared = Arc::new(Shared {
             client_id: client_id.to_owned(),
@@ -80,18 +80,18 @@ impl Pmc {
         Self { url, shared }
     }
 
-    /// What it knows and has seen.
+    /// Its state and its observations.
     pub fn seen(&self) -> MutexGuard<'_, Seen> {
         self.shared.seen()
     }
 
-    /// Has frames for the client, by id.
+    /// Gives the service frames for the client, by id.
     pub fn push(&self, frames: impl IntoIterator<Item = (u64, String)>) {
         self.seen().pending.extend(frames);
         self.shared.news.notify_one();
     }
 
-    /// Says anything at all.
+    /// Sends any message.
     pub fn say(&self, message: Message) {
         self.seen().said.push(message);
         self.shared.news.notify_one();
@@ -110,7 +110,7 @@ impl Shared {
         })
     }
 
-    /// Takes what the client says.
+    /// Takes a text from the client.
     fn heard(&self, text: &str) {
         let said: Value = serde_json::from_str(text).unwrap();
         let mut seen = self.seen();

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-/// Runs it and ends it with this process's end of the pipe, so that nothing stays behind.
+/// Runs it, and ends it at the end of this process's pipe, so that nothing stays behind.
 const GUARDIAN: &str = r#"
 cd "$1" || exit 1
 pushpin --config pushpin.conf </dev/null >out.log 2>&1 &
@@ -17,7 +17,7 @@ wait
 rm -rf "$1"
 "#;
 
-/// A port that nobody listens on.
+/// A free port.
 pub fn free_address() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
@@ -28,7 +28,8 @@ pub fn installed() -> bool {
     found.is_ok_and(|status| status.success())
 }
 
-/// Whether the server behind it answers. Its parts find each other only after it listens, and a request that comes before is lost.
+/// Whether the server behind it answers. Its parts find each other only after it listens, and a request before that is
+/// lost.
 fn serves(address: SocketAddr) -> Option<()> {
     let mut stream = TcpStream::connect(address).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(1))).ok()?;

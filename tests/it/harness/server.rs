@@ -1,5 +1,5 @@
-//! A server as a child process, behind a guardian that ends it when this process ends, however it ends: nothing of a test run
-//! stays behind, not even where a test's thread holds the server in a static.
+//! A server as a child process, behind a guardian that ends it when this process ends for any reason. Nothing of a test run
+//! stays behind, even if a test's thread holds the server in a static.
 
 use super::spec::Spec;
 use super::{Api, within};
@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-/// Starts the server and waits for its own standard input: `stop` asks it to end in order and keeps its files; an end of input
+/// Starts the server and waits for its own standard input: `stop` ends it in order and keeps its files; an end of input
 /// ends it and removes them.
 const GUARDIAN: &str = r#"
 dir=$1 blocks=$2 files=$3; shift 3
@@ -26,12 +26,12 @@ wait
 [ "$word" = stop ] || [ -n "$WARMLINE_TEST_KEEP" ] || rm -rf "$dir"
 "#;
 
-/// One at a time: the first compiles the components, all others find them compiled.
+/// Servers start one at a time: the first compiles the components, and all others find them compiled.
 static STARTING: Mutex<()> = Mutex::new(());
 
 static SHARED: LazyLock<Server> = LazyLock::new(|| Server::start("shared"));
 
-/// The server that all tests share which need nothing special.
+/// The server that all tests share which have no special needs.
 pub fn shared() -> &'static Server {
     &SHARED
 }
@@ -41,8 +41,8 @@ pub fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
-/// The `warmline` program: `WARMLINE_BIN`, or what `cargo xtask build` makes. (`WARMLINE_COMPONENTS` likewise names a folder with
-/// components of another build.)
+/// The `warmline` program: `WARMLINE_BIN`, or the output of `cargo xtask build`. (`WARMLINE_COMPONENTS` likewise names a
+/// folder with components of another build.)
 pub fn program() -> PathBuf {
     let root = workspace();
     let program = std::env::var_os("WARMLINE_BIN").map_or_else(|| root.join("target/release/warmline"), PathBuf::from);
@@ -60,12 +60,12 @@ pub fn lab() -> PathBuf {
     program
 }
 
-/// How to start a server.
+/// The options for starting a server.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// What it serves; spin.toml where it is not given.
+    /// The manifest; spin.toml if it is not given.
     pub manifest: Option<PathBuf>,
-    /// Where it listens; on a free port where it is not given.
+    /// The address to listen on; a free port if it is not given.
     pub listen: Option<SocketAddr>,
     /// More arguments.
     pub arguments: Vec<String>,
@@ -73,7 +73,7 @@ pub struct Options {
     pub environment: Vec<(String, String)>,
     /// The largest file that it can write, in units of 512 bytes; 0: no limit.
     pub blocks: u64,
-    /// How many files it can have open; 0: what this process can.
+    /// The number of files that it may have open; 0: the limit of this process.
     pub files: u64,
 }
 
@@ -85,17 +85,17 @@ pub struct Server {
     admin: String,
     spec: OnceLock<Arc<Spec>>,
     stopped: bool,
-    /// The newest event and conversation that a shop has seen: the next shop need not look before them.
+    /// The newest event and conversation that a shop has seen. The next shop need not look before them.
     pub seen: Mutex<(i64, String)>,
 }
 
 impl Server {
-    /// Starts one with a state of its own.
+    /// Starts a server with a state of its own.
     pub fn start(name: &str) -> Self {
         Self::with(name, &Options::default())
     }
 
-    /// Starts one with a state of its own, or, where one of that name was stopped in order, with that one's.
+    /// Starts a server with a state of its own. If a server of that name was stopped in order, its state is used.
     pub fn with(name: &str, options: &Options) -> Self {
         let program = program();
         let lock = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
@@ -185,17 +185,17 @@ impl Server {
         self.dir.join("state-keys")
     }
 
-    /// Messages of its inbox that came by a channel.
+    /// The number of inbox messages that came by a channel.
     pub fn stored(&self, channel: &str) -> i64 {
         self.count("SELECT count(*) FROM inbox WHERE channel = ?1 AND shard >= 0", &[channel])
     }
 
-    /// Items that came by an account of the channel and could not be read.
+    /// The number of unreadable items that came by an account of the channel.
     pub fn odd_of(&self, channel: &str, account: &str) -> i64 {
         self.count("SELECT count(*) FROM inbox WHERE channel = ?1 AND account = ?2 AND shard < 0", &[channel, account])
     }
 
-    /// Those that came by one account of the channel.
+    /// The number of messages that came by one account of the channel.
     pub fn stored_of(&self, channel: &str, account: &str) -> i64 {
         self.count("SELECT count(*) FROM inbox WHERE channel = ?1 AND account = ?2 AND shard >= 0", &[channel, account])
     }
@@ -207,7 +207,7 @@ impl Server {
         db.query_row(sql, rusqlite::params_from_iter(values), |row| row.get(0)).unwrap()
     }
 
-    /// All that it wrote to standard output and standard error.
+    /// All its output on standard output and standard error.
     pub fn output(&self) -> String {
         self.file("out.log") + &self.file("err.log")
     }
@@ -217,7 +217,7 @@ impl Server {
         warmline_simulate::server::resident_mib(self.file("pid").trim().parse().unwrap()).unwrap()
     }
 
-    /// Tries to start another one on the same state; what it says as it ends. It must end with 1, and soon.
+    /// Tries to start another server on the same state. It must end soon, with 1. Returns its output.
     pub fn refuses_another(&self, arguments: &[&str]) -> String {
         let mut command = Command::new(program());
         command.args(["up", "--listen", "127.0.0.1:0", "--manifest"]).arg(workspace().join("spin.toml"));
@@ -234,7 +234,7 @@ impl Server {
         Self::with(&name, &Options::default())
     }
 
-    /// Asks it to end in order and waits until it has. Its files stay as long as this value does.
+    /// Asks it to end in order and waits for its end. Its files stay as long as this value exists.
     pub fn stop(&mut self) {
         let mut input = self.guardian.stdin.take().unwrap();
         input.write_all(b"stop\n").unwrap();
@@ -250,7 +250,7 @@ impl Server {
         within(Duration::from_secs(10), "the server is gone", || self.dir.join("exit").exists().then_some(()));
         self.guardian.stdin.take().unwrap().write_all(b"stop\n").unwrap();
         self.wait();
-        // The next one removes them.
+        // The next server removes them.
         self.stopped = false;
     }
 
@@ -258,7 +258,7 @@ impl Server {
     pub fn restart(mut self, options: &Options) -> Self {
         self.stop();
         let name = self.dir.file_name().unwrap().to_str().unwrap().rsplit_once('-').unwrap().0.to_owned();
-        // The new one removes the files.
+        // The new server removes the files.
         self.stopped = false;
         Self::with(&name, options)
     }
@@ -270,7 +270,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // The end of its input tells the guardian.
+        // The end of its input signals the guardian.
         if self.guardian.stdin.take().is_some() && !std::thread::panicking() {
             self.wait();
         }

@@ -1,5 +1,5 @@
-//! A shop of a test's own: one skill group, accounts of one name on each channel, staff, and a simulated platform. Tests on one
-//! server meet nowhere but in the server.
+//! A test's own shop: one skill group, accounts of one name on each channel, staff, and a simulated platform. Tests on one
+//! server share nothing but the server.
 
 use super::api::fresh;
 use super::channels::{App, Web, Wechat};
@@ -14,27 +14,27 @@ use warmline_simulate::channels::wechat::Wechat as Official;
 pub struct Shop {
     pub admin: Api,
     pub platform: Stand,
-    /// Name of the group and of all accounts.
+    /// The name of the group and of all accounts.
     pub name: String,
     pub base: String,
     /// The newest event when the shop was opened.
     pub opened_at: i64,
-    /// The newest conversation then; empty where there was none.
+    /// The newest conversation at that time; empty if there was none.
     before: String,
 }
 
 impl Shop {
-    /// A shop on the shared server whose group has default settings.
+    /// Opens a shop on the shared server, with default settings.
     pub fn open() -> Self {
         Self::with(&json!({}))
     }
 
-    /// A shop on the shared server whose group has these settings.
+    /// Opens a shop on the shared server, with these group settings.
     pub fn with(settings: &Value) -> Self {
         Self::on(shared(), settings)
     }
 
-    /// A shop on a server of the test's own.
+    /// Opens a shop on the test's own server.
     pub fn on(server: &Server, settings: &Value) -> Self {
         let (admin, name) = (server.admin(), fresh("shop"));
         let (opened_at, before) = {
@@ -53,13 +53,13 @@ impl Shop {
         Self { admin, platform, name, base: server.base().to_owned(), opened_at, before }
     }
 
-    /// Connects an account of the shop's name; the settings get the group.
+    /// Connects an account with the shop's name. The group is added to the settings.
     #[track_caller]
     pub fn connect(&self, channel: &str, settings: Value, secrets: &Value) -> Answer {
         self.connect_as(channel, &self.name, settings, secrets)
     }
 
-    /// Connects an account; the settings get the group.
+    /// Connects an account. The group is added to the settings.
     #[track_caller]
     pub fn connect_as(&self, channel: &str, account: &str, mut settings: Value, secrets: &Value) -> Answer {
         settings["group"] = self.name.clone().into();
@@ -68,7 +68,7 @@ impl Shop {
         self.admin.post("/api/accounts", &body).expect(201)
     }
 
-    /// Connects a WeChat account with these settings beside the usual ones.
+    /// Connects a WeChat account with these settings in addition to the usual ones.
     #[track_caller]
     pub fn wechat_with(&self, more: &Value) -> Wechat {
         let wechat = Wechat::new(&self.base, &self.name);
@@ -117,13 +117,13 @@ impl Shop {
         });
     }
 
-    /// A call costs no more than a chat: one agent can have any channel's customers beside each other.
+    /// Makes a call cost no more than a chat, so that one agent can have customers of all channels at once.
     #[track_caller]
     pub fn calls_are_chats(&self) {
         self.change_plan(|plan| plan["costs"]["phone"] = json!({ "units": 1 }));
     }
 
-    /// Hires an agent of the shop's group, still offline.
+    /// Hires an agent of the shop's group, offline at first.
     #[track_caller]
     pub fn hire(&self, capacity: i64, more: &Value) -> Agent {
         let mut body = json!({ "name": "小米", "role": "agent", "groups": [self.name], "capacity": capacity });
@@ -151,20 +151,20 @@ impl Shop {
         all
     }
 
-    /// Waits for so many conversations.
+    /// Waits for this many conversations.
     #[track_caller]
     pub fn wait_conversations(&self, n: usize) -> Vec<Value> {
         until("conversations", || Some(self.conversations()).filter(|all| all.len() >= n))
     }
 
-    /// Waits for the shop's only conversation to be in a state, and gives its id.
+    /// Waits for the shop's only conversation to be in a state, and returns its id.
     #[track_caller]
     pub fn wait_state(&self, state: &str) -> String {
         let found = until(state, || self.conversations().into_iter().find(|c| c["state"] == state));
         found["id"].as_str().unwrap().to_owned()
     }
 
-    /// A conversation as it is now.
+    /// The present state of a conversation.
     #[track_caller]
     pub fn conversation(&self, id: &str) -> Value {
         self.admin.get(&format!("/api/conversations/{id}")).expect(200).json()
@@ -187,7 +187,7 @@ impl Shop {
         })
     }
 
-    /// Waits for a message with that text anywhere in the shop; gives its conversation and the message.
+    /// Waits for a message with this text anywhere in the shop. Returns its conversation and the message.
     #[track_caller]
     pub fn wait_text(&self, text: &str) -> (String, Value) {
         until(text, || {
@@ -199,7 +199,7 @@ impl Shop {
         })
     }
 
-    /// Waits until a message of a conversation has reached a delivery state, and gives it.
+    /// Waits until a message of a conversation has reached a delivery state, and returns it.
     #[track_caller]
     pub fn wait_delivery(&self, conversation: &str, message: &Value, state: &str) -> Value {
         until(state, || {
@@ -217,7 +217,7 @@ impl Shop {
         events
     }
 
-    /// How many events of a type the shop's conversations have.
+    /// The number of events of a type in the shop's conversations.
     #[track_caller]
     pub fn count(&self, kind: &str) -> usize {
         self.events().iter().filter(|event| event["type"] == kind).count()
@@ -244,20 +244,20 @@ impl Agent {
         self.api.get(&format!("/api/agents/{}", self.id)).expect(200).json()
     }
 
-    /// Does something with a conversation.
+    /// Calls an action on a conversation.
     #[track_caller]
     pub fn act(&self, conversation: &str, verb: &str, body: &Value) -> Answer {
         self.api.post(&format!("/api/conversations/{conversation}/{verb}"), body)
     }
 
-    /// Replies; gives the message.
+    /// Replies. Returns the message.
     #[track_caller]
     pub fn reply(&self, conversation: &str, text: &str) -> Value {
         let body = json!({ "content": { "kind": "text", "text": text } });
         self.act(conversation, "messages", &body).expect(201).json()
     }
 
-    /// Closes.
+    /// Closes a conversation.
     #[track_caller]
     pub fn close(&self, conversation: &str) -> Value {
         self.act(conversation, "close", &json!({ "disposition": "resolved" })).expect(200).json()

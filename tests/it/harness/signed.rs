@@ -1,4 +1,4 @@
-//! Webhooks that hold what no platform sends, signed as the platform signs.
+//! Webhooks with content that no platform sends, signed as by the platform.
 
 use super::brand::{Line, act};
 use super::now;
@@ -7,9 +7,9 @@ use warmline_channels::wx_crypto::AesKey;
 use warmline_channels::{app, doudian, douyin, kuaishou, miniprogram, phone, pinduoduo, wecom};
 use warmline_simulate::channels::Request;
 
-/// A webhook without what proves where it comes from.
+/// A webhook without the proof of its origin.
 pub trait Unsigned {
-    /// The same without its signature, wherever that stands.
+    /// The same without its signature, wherever that is.
     fn unsigned(&self) -> Self;
 }
 
@@ -25,7 +25,7 @@ impl Unsigned for Request {
         if let Some(byte) = body.get_mut(middle) {
             *byte ^= 1;
         }
-        // Below the account's own address only our page has one that is no secret.
+        // Below the account's own address, only our page has a path that is no secret.
         let path = if self.path == "/messages" { self.path.clone() } else { String::new() };
         Self { method: self.method.clone(), path, query: String::new(), headers, body }
     }
@@ -42,8 +42,8 @@ impl Line {
         self.account.settings[name].as_str().unwrap()
     }
 
-    /// A webhook around any body, with a good signature; none where the platform sends no webhooks, or signs the fields that it
-    /// reads from the body rather than the body.
+    /// A webhook around any body, with a good signature. `None` if the platform sends no webhooks, or signs fields from the
+    /// body and not the body itself.
     pub fn signed(&self, body: &[u8]) -> Option<Request> {
         let webhook = self.stand.act(&act(9, "x"))?;
         let at = now();
@@ -64,7 +64,7 @@ impl Line {
         let key = || AesKey::decode(self.secret("encoding_aes_key")).unwrap();
         let (time, random) = (at.to_string(), [7; 16]);
         Some(match (self.carries.channel, self.account.settings["provider"].as_str()) {
-            // The signature covers something else than the body, or a secret address stands for it.
+            // The signature covers something else than the body, or a secret address replaces it.
             ("wechat" | "webchat" | "weibo" | "xiaohongshu", _) | ("sms", Some("aliyun")) | ("email", Some("sendgrid")) => {
                 Request { body: body.to_vec(), ..webhook }
             }

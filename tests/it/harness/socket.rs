@@ -1,4 +1,4 @@
-//! A client of a WebSocket, as a browser's or the app's.
+//! A client of a WebSocket, like a browser's or the app's.
 
 use super::PATIENCE;
 use super::http::block_on;
@@ -14,19 +14,19 @@ use tokio_tungstenite::tungstenite::{Bytes, Error};
 /// An open socket.
 pub struct Socket(WebSocketStream<TcpStream>);
 
-/// What a socket said.
+/// A message from a socket.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Said {
-    /// A text frame, which is JSON here.
+    /// A text frame. Here it is JSON.
     Json(Value),
     /// The answer to a ping.
     Pong(Bytes),
-    /// The end, with its code; none where the connection broke.
+    /// The end, with its code; `None` if the connection broke.
     Closed(Option<u16>),
 }
 
 impl Socket {
-    /// Opens one; the status where it was refused. The URL begins with `http`.
+    /// Opens a socket. Returns the status if it is refused. The URL begins with `http`.
     pub fn open(url: &str, headers: &[(&'static str, String)]) -> Result<Self, u16> {
         let url = url.replacen("http", "ws", 1);
         let mut request = url.into_client_request().unwrap();
@@ -54,7 +54,7 @@ impl Socket {
         self.send(Message::text(value.to_string()));
     }
 
-    /// What is said next; `None` where nothing comes in time.
+    /// The next message; `None` if nothing comes in time.
     pub fn next_within(&mut self, patience: Duration) -> Option<Said> {
         let end = tokio::time::Instant::now() + patience;
         loop {
@@ -78,7 +78,7 @@ impl Socket {
         }
     }
 
-    /// Syncs, and gives the texts of the replies and the cursor after them.
+    /// Syncs. Returns the texts of the replies and the cursor after them.
     #[track_caller]
     pub fn sync(&mut self, after: Option<&str>) -> (Vec<String>, Value) {
         self.say(&json!({ "type": "sync", "after": after }));

@@ -1,4 +1,4 @@
-//! The API's own description, held against every answer that the tests get.
+//! The API's own description, compared with every answer that the tests get.
 
 use super::http::{Answer, send};
 use jsonschema::Validator;
@@ -22,7 +22,7 @@ pub struct Spec {
 }
 
 impl Spec {
-    /// Reads it from a server.
+    /// Reads the description from a server.
     pub fn fetch(base: &str) -> Self {
         let document = send("GET", &format!("{base}/api/openapi.json"), &[], "").expect(200).json();
         assert_eq!(document["openapi"], "3.1.0");
@@ -47,7 +47,7 @@ impl Spec {
         self.exercised.lock().unwrap().clone()
     }
 
-    /// Fails where an answer is not what the description says of its operation.
+    /// Fails if an answer does not fit the description of its operation.
     #[track_caller]
     pub fn check(&self, method: &str, path: &str, answer: &Answer) {
         let path = path.split('?').next().unwrap_or_default();
@@ -63,7 +63,7 @@ impl Spec {
         let Some(content) = listed["content"].as_object() else { return };
         let media = answer.header("content-type").unwrap_or_default();
         let Some(described) = content.get(media).or_else(|| content.get("*/*")) else {
-            // The runner's own refusals are problems too, of fewer words.
+            // The runner's own refusals are problems too, with fewer fields.
             panic!("{name} answered {status} as {media:?}, not as {:?}", content.keys().collect::<Vec<_>>());
         };
         if matches!(media, "application/json" | "application/problem+json") {

@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 /// An event of a stream.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Received {
-    /// Its id: what `Last-Event-ID` takes.
+    /// Its id, for `Last-Event-ID`.
     pub id: String,
-    /// Its kind; empty where it names none.
+    /// Its kind; empty if it names none.
     pub kind: String,
     /// Its data.
     pub data: Value,
@@ -30,13 +30,13 @@ pub struct Stream {
 }
 
 impl Stream {
-    /// Opens one.
+    /// Opens a stream.
     pub fn open(url: &str, headers: &[(&str, String)]) -> Self {
         let (head, body) = open(url, headers).into_parts();
         Self { status: head.status.as_u16(), headers: head.headers, body, buffer: Vec::new() }
     }
 
-    /// The next event; `None` where the stream ends or none comes in time. Comments are passed over.
+    /// The next event; `None` if the stream ends or none comes in time. Comments are skipped.
     pub fn next_within(&mut self, patience: Duration) -> Option<Received> {
         let end = Instant::now() + patience;
         loop {

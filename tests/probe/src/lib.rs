@@ -1,7 +1,7 @@
-//! The probe: a component of which every path tries one behaviour of the runner it is on.
+//! The probe: each path of this component tests one behaviour of its runner.
 //!
-//! It runs unchanged on the embedded runner and on Spin. A path answers 200 with what it found; what is right is
-//! judged by `cargo xtask conformance`, so that the same judgement holds for both.
+//! It runs unchanged on the embedded runner and on Spin. A path answers 200 with its observation. `cargo xtask conformance`
+//! judges it, so that the same judgement holds for both.
 
 mod calls;
 mod sql;
@@ -121,7 +121,7 @@ async fn answer(out: ResponseOutparam, status: u16, text: &str) {
     }
 }
 
-/// Three events, a pause between them.
+/// Sends three events, with a pause between them.
 async fn stream(out: ResponseOutparam) {
     let headers =
         Fields::from_list(&[("content-type".to_owned(), b"text/event-stream".to_vec())]).unwrap_or_else(|_| Fields::new());

@@ -1,4 +1,4 @@
-//! What a component sees of SQLite.
+//! SQLite as a component sees it.
 
 use anyhow::{Context as _, Result, bail, ensure};
 use spin_sdk::sqlite::{Connection, Value};
@@ -166,7 +166,7 @@ pub fn reply(path: &str, key: &str) -> Result<String> {
     })
 }
 
-/// Everything that goes in comes out the same.
+/// Checks that every value comes out as it went in.
 fn values(db: &Connection) -> Result<String> {
     let given = [
         Value::Integer(i64::MIN),

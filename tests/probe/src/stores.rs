@@ -1,4 +1,4 @@
-//! What a component sees of key-value stores.
+//! Key-value stores as a component sees them.
 
 use anyhow::{Result, bail};
 use spin_sdk::key_value::Store;

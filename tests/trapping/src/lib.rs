@@ -1,5 +1,5 @@
-//! Weibo's channel with a defect: a text that holds [`MARKER`] makes it trap, after the webhook was verified and before anything
-//! is stored. All else is the real adapter in the real shell.
+//! Weibo's channel with a defect: a text that contains [`MARKER`] makes it trap, after the webhook was verified and before
+//! anything is stored. Everything else is the real adapter in the real shell.
 
 #![expect(unsafe_code, reason = "the entry point that Spin's macro writes")]
 
@@ -12,7 +12,7 @@ use warmline_channels::{
 use warmline_model::{Content, Inbound, Media, Timestamp};
 use warmline_spin::{IncomingRequest, ResponseOutparam, adapter};
 
-/// The text that is too much for it.
+/// The text that makes it trap.
 const MARKER: &str = "trap-here";
 
 type Account = <WeiboAdapter as Adapter>::Account;

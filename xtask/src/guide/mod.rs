@@ -1,9 +1,9 @@
-//! `cargo xtask guide`: follows docs/ADD_A_CHANNEL.md to the letter, in a copy of the sources, and sees that it works: the page's
-//! files compile, its tests pass, its component serves, and what it says to type answers as it says.
+//! `cargo xtask guide`: follows docs/ADD_A_CHANNEL.md to the letter, in a copy of the sources, and checks that it works.
+//! The page's files compile, its tests pass, its component serves, and its commands give the answers in the page.
 //!
-//! A command of its own and no test: the copy is compiled into a target folder of its own, for this machine and for Wasm, which takes
-//! minutes; nothing is downloaded. (Cargo names what it makes of a crate by the crate's place in its workspace. In a target folder
-//! that both share, what it made of the copy would pass for what it makes of the sources.)
+//! It is a command of its own and not a test, because it takes minutes: the copy is compiled into a target folder of its
+//! own, for this machine and for Wasm. Nothing is downloaded. (Cargo names its output by the crate's place in its
+//! workspace. In a shared target folder, the copy's output would pass for the output of the sources.)
 //!
 //! * [`page`]: the page, taken apart.
 
@@ -18,7 +18,7 @@ use page::{Page, Tree};
 
 const PAGE: &str = "docs/ADD_A_CHANNEL.md";
 
-/// What a build needs of the sources.
+/// The parts of the sources that a build needs.
 const SOURCES: [&str; 11] = [
     "Cargo.lock",
     "Cargo.toml",
@@ -33,10 +33,10 @@ const SOURCES: [&str; 11] = [
     "xtask",
 ];
 
-/// The page's own address, which is not always free.
+/// The page's own address. Its port is not always free.
 const BASE: &str = "BASE=http://127.0.0.1:3000\n";
 
-/// What the page's customer writes.
+/// The text of the page's customer.
 const WORDS: &str = "我的订单什么时候发货？";
 
 pub fn run() -> Result<ExitCode> {
@@ -60,7 +60,7 @@ pub fn run() -> Result<ExitCode> {
     let tests = ["test", "--offline", "--release", "--package", "warmline-channels", "--lib", "dingtalk"];
     super::check(cargo().args(tests).status(), "the page's tests")?;
     let build = ["build", "--offline", "--target", super::TARGET, "--profile", "component"];
-    // The API's component must know the channel, so it is made anew; the others serve as they are.
+    // The API's component must know the channel, so it is built again. The others serve as they are.
     super::check(
         cargo().args(build).args(["--package", "channel-dingtalk", "--package", "desk"]).status(),
         "building the page's component",
@@ -81,10 +81,10 @@ pub fn run() -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Serves, and types what the page says.
+/// Serves the copy, and runs the page's commands.
 fn try_it(page: &Page, dir: &Path, manifest: &Path, components: &Path) -> Result<()> {
     let state = dir.join(".warmline");
-    // The page begins with nothing, and the keys of an earlier run fit no other store; what was compiled is taken again.
+    // The page begins with no state, and the keys of an earlier run fit no other store. Compiled code is used again.
     let keys = std::fs::read_dir(dir.join(".warmline-keys"));
     for entry in std::fs::read_dir(&state).into_iter().chain(keys).flatten() {
         let path = entry?.path();
@@ -98,7 +98,7 @@ fn try_it(page: &Page, dir: &Path, manifest: &Path, components: &Path) -> Result
     let (_serving, url) = Serving::start(&mut up)?;
 
     ensure!(page.shell.starts_with(BASE), "what is to be typed does not begin with {BASE:?}");
-    // A busy machine takes longer than the page's second.
+    // A busy machine takes longer than the second on the page.
     let shell = page.shell.replacen(BASE, &format!("sleep() {{ command sleep 5; }}\nBASE={url}\n"), 1);
     let typed = format!("set -euo pipefail\n{shell}\nadmin $BASE/api/metrics\n");
     let output = Command::new("bash").args(["-c", &typed]).current_dir(dir).output().context("cannot run bash")?;
@@ -113,7 +113,7 @@ fn try_it(page: &Page, dir: &Path, manifest: &Path, components: &Path) -> Result
     Ok(())
 }
 
-/// A server that ends with this.
+/// A server that ends when this value is dropped.
 struct Serving(Child);
 
 impl Serving {
@@ -123,7 +123,7 @@ impl Serving {
         let mut first = String::new();
         let mut lines = BufReader::new(output);
         lines.read_line(&mut first)?;
-        // Whoever closes a pipe that is written to ends the writer.
+        // Closing a pipe ends the program that writes into it.
         std::thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()));
         let url = first.trim().strip_prefix("listening on ").context("the server does not start")?;
         Ok((serving, url.to_owned()))
@@ -137,7 +137,7 @@ impl Drop for Serving {
     }
 }
 
-/// Reads a file, or all that a folder holds.
+/// Reads a file, or all files of a folder.
 fn read(path: &Path, tree: &mut Tree) -> Result<()> {
     if !path.is_dir() {
         let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
@@ -150,7 +150,7 @@ fn read(path: &Path, tree: &mut Tree) -> Result<()> {
     Ok(())
 }
 
-/// Writes what is not there already, so that cargo compiles only what changed, and removes what is no longer.
+/// Writes the files that differ, so that cargo compiles only these, and removes files that are gone.
 fn write(dir: &Path, tree: &Tree) -> Result<()> {
     for (path, bytes) in tree {
         let to = dir.join(path);
@@ -169,13 +169,13 @@ fn write(dir: &Path, tree: &Tree) -> Result<()> {
     remove_empty_folders(dir)
 }
 
-/// Removes the folders below that hold no file: the workspace would take what is left of a crate for one.
+/// Removes the folders below that hold no file: the workspace would take the rest of a crate for a crate.
 fn remove_empty_folders(dir: &Path) -> Result<()> {
     for entry in std::fs::read_dir(dir)? {
         let entry = entry?;
         if entry.file_type()?.is_dir() {
             remove_empty_folders(&entry.path())?;
-            // One that holds something stays.
+            // A folder that holds something stays.
             let _ = std::fs::remove_dir(entry.path());
         }
     }

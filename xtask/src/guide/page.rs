@@ -1,4 +1,4 @@
-//! What docs/ADD_A_CHANNEL.md tells its reader to write, and where.
+//! The files and lines that docs/ADD_A_CHANNEL.md tells its reader to write.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, ensure};
 /// Sources by their path.
 pub type Tree = BTreeMap<PathBuf, Vec<u8>>;
 
-/// The lines that the page names in its text rather than in a block: the file, the line, and what stands behind it there.
+/// The lines that the page names in its text and not in a block: the file, the line, and the line after it there.
 const LINES: [(&str, &str, &str); 4] = [
     ("shared/channels/src/lib.rs", "pub mod dingtalk;", "pub mod doudian;"),
     ("shared/channels/src/registry.rs", "use crate::dingtalk::DingtalkAdapter;", "use crate::doudian::DoudianAdapter;"),
@@ -24,12 +24,12 @@ const LINES: [(&str, &str, &str); 4] = [
 pub struct Page {
     /// Blocks that name a file.
     files: Vec<(PathBuf, String)>,
-    /// What is to be typed once it serves.
+    /// The commands to run once it serves.
     pub shell: String,
 }
 
 impl Page {
-    /// Reads it.
+    /// Reads the page.
     pub fn read(text: &str) -> Result<Self> {
         let (mut files, mut shell) = (Vec::new(), None);
         let mut rest = text;
@@ -54,7 +54,7 @@ impl Page {
         Ok(Self { files, shell: shell.context("the page has nothing to type")? })
     }
 
-    /// Does what it says: a block becomes the file that it names, or the end of one that is there.
+    /// Follows the page: a block becomes the file that it names, or the end of an existing file.
     pub fn follow(&self, tree: &mut Tree) -> Result<()> {
         for (path, block) in &self.files {
             let file = tree.entry(path.clone()).or_default();
@@ -70,7 +70,7 @@ impl Page {
     }
 }
 
-/// Puts a line before another one.
+/// Inserts a line before another one.
 fn insert(tree: &mut Tree, file: &str, line: &str, before: &str) -> Result<()> {
     let bytes = tree.get_mut(&PathBuf::from(file)).with_context(|| format!("there is no {file}"))?;
     let text = std::str::from_utf8(bytes)?;

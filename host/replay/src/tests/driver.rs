@@ -226,7 +226,7 @@ impl Driver {
         held.agent
     }
 
-    /// Closes one of those in hand, or in a queue where nobody has any in hand.
+    /// Closes a contact in an agent's hands, or one in a queue if there is none.
     pub(super) fn close(&mut self, nth: usize, in_hand: bool) {
         let from = if in_hand { &self.held } else { &self.queued };
         let Some(id) = from.get(nth % from.len().max(1)).copied() else { return };
@@ -241,7 +241,7 @@ impl Driver {
         }
     }
 
-    /// Takes one in hand from its agent and seeks it another seat.
+    /// Takes a contact from its agent and seeks another seat for it.
     pub(super) fn again(&mut self, nth: usize, cause: Cause) {
         let Some(id) = self.held.get(nth % self.held.len().max(1)).copied() else { return };
         if cause == Cause::AcceptTimeout {
@@ -255,7 +255,7 @@ impl Driver {
         self.fill(agent);
     }
 
-    /// One in a queue has waited too long.
+    /// A contact in a queue has waited too long.
     pub(super) fn too_long(&mut self, nth: usize) {
         let Some(id) = self.queued.get(nth % self.queued.len().max(1)).copied() else { return };
         let (group, lane, entered) = self.lanes[&id].clone();

@@ -1,4 +1,4 @@
-//! Where components publish: `POST /publish/` on a port of its own on 127.0.0.1, signed with the gateway's key.
+//! The address for publications: `POST /publish/` on a port of its own on 127.0.0.1, signed with the gateway's key.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use super::{Gateway, now};
 
 const BODY: usize = 1 << 20;
 
-/// Takes publications until the runner is stopping.
+/// Accepts publications until the runner is stopping.
 pub async fn serve(gateway: Arc<Gateway>, listener: TcpListener, stopping: watch::Receiver<bool>) {
     let stop = stopped(stopping);
     let mut stop = std::pin::pin!(stop);

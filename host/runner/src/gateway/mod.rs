@@ -1,13 +1,13 @@
-//! A small gateway for WebSockets, which a Spin component cannot hold: it lives for one request. The gateway holds the sockets,
-//! turns frames into requests to the components, and takes publications, by the protocols that Pushpin and Fastly Fanout speak
-//! (WebSocket-over-HTTP, GRIP). To the components there is no difference.
+//! A small gateway for WebSockets. A Spin component cannot hold one, because it lives for one request. The gateway holds
+//! the sockets, turns frames into requests to the components, and accepts publications, by the protocols of Pushpin and
+//! Fastly Fanout (WebSocket-over-HTTP, GRIP). Components see no difference.
 //!
-//! It is there for an application that declares the variables `grip_key` and `grip_control_url` and was given neither: it gives
-//! both itself. With either set, a gateway in front of the runner does this work.
+//! It runs for an application that declares the variables `grip_key` and `grip_control_url` and has a value for neither. It
+//! then sets both. If either is set, a gateway in front of the runner does this work.
 //!
 //! * [`socket`]: a connection, from its handshake to its end;
-//! * [`control`]: the address that takes publications;
-//! * here: who is subscribed to what.
+//! * [`control`]: the address that accepts publications;
+//! * here: the subscriptions.
 
 pub mod control;
 pub mod socket;
@@ -28,15 +28,15 @@ use warmline_model::Timestamp;
 use super::manifest::Manifest;
 use super::variables::environment_name;
 
-/// The variables by which components know a gateway.
+/// The variables from which components know a gateway.
 const KEY: &str = "grip_key";
 const CONTROL_URL: &str = "grip_control_url";
 /// Frames that may wait for a client that reads slowly.
 const QUEUE: usize = 256;
-/// WebSockets held at once where there are connections enough.
+/// The most WebSockets at once, if there are enough connections.
 pub const MOST: usize = 20_000;
 
-/// Time in the components' terms.
+/// The present time in the components' type.
 fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp::from_secs(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
@@ -52,27 +52,27 @@ pub struct Gateway {
 
 /// The way to one client.
 struct Line {
-    /// Names the connection among those of this run.
+    /// The number of the connection in this run.
     number: u64,
     frames: mpsc::Sender<Utf8Bytes>,
-    /// Told when the queue was full: the client missed something and must connect anew.
+    /// Notified when the queue was full: the client missed something and must connect again.
     slow: Notify,
 }
 
-/// A gateway that is about to start: what the components are to be told, and where publications will come in.
+/// A gateway that is about to start: the values for the components, and the address for publications.
 pub struct Starting {
     /// The gateway.
     pub gateway: Arc<Gateway>,
-    /// Where it takes publications.
+    /// The listener for publications.
     pub listener: TcpListener,
     values: HashMap<String, String>,
 }
 
 impl Starting {
-    /// Prepares one where the application wants it.
+    /// Prepares a gateway if the application wants one.
     ///
     /// # Errors
-    /// There is no port or no randomness.
+    /// There is no free port or no randomness.
     pub async fn new(manifest: &Manifest, environment: impl Fn(&str) -> Option<String>) -> anyhow::Result<Option<Self>> {
         let names = [KEY, CONTROL_URL].map(environment_name);
         let declared = [KEY, CONTROL_URL].iter().all(|name| manifest.variables.contains_key(*name));
@@ -95,7 +95,7 @@ impl Starting {
         Ok(Some(Self { gateway: Arc::new(gateway), listener, values }))
     }
 
-    /// The value of an environment variable that the components are to see.
+    /// The value of a variable for the components.
     pub fn value(&self, name: &str) -> Option<String> {
         self.values.get(name).cloned()
     }
@@ -124,7 +124,7 @@ impl Gateway {
         }
     }
 
-    /// Sends a text to all who are subscribed.
+    /// Sends a text to all subscribers of a room.
     fn publish(&self, room: &str, text: &str) {
         let rooms = self.rooms();
         let Some(lines) = rooms.get(room) else { return };
@@ -136,7 +136,7 @@ impl Gateway {
         }
     }
 
-    /// Waits until no connection is left, for a while.
+    /// Waits until no connection is left, for a limited time.
     pub async fn drained(&self) {
         for _ in 0..40 {
             if self.held.load(Ordering::Relaxed) == 0 {

@@ -1,5 +1,5 @@
-//! One connection. What the client does is posted to the component at the address that the client asked for; at most one request
-//! of a connection is on its way, and what comes meanwhile goes with the next.
+//! One connection. The client's frames are posted to the component at the address that the client asked for. At most one
+//! request of a connection is under way, and frames that come meanwhile go with the next.
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
@@ -31,22 +31,22 @@ use crate::bounds::Stream;
 use crate::handle::handle;
 use crate::problem::{empty, full, problem};
 
-/// The longest frame taken from a client.
+/// The longest frame accepted from a client.
 const FRAME: usize = 256 * 1024;
-/// What is read from a connection at once, and gathered before it is written.
+/// The bytes read from a connection at once, and gathered before they are written.
 const BUFFER: usize = 4 * 1024;
-/// Frames of a client that wait for their request; while there are so many, nothing more is read.
+/// Frames of a client that wait for their request. While there are this many, nothing more is read.
 const PENDING: usize = 64;
 /// The longest answer of a component.
 const ANSWER: usize = 1 << 20;
-/// How often a silent client is asked whether it is there.
+/// The pause after which a silent client is pinged.
 const PING: Duration = Duration::from_secs(30);
-/// After so much silence it is not.
+/// The silence after which the client counts as gone.
 const SILENCE: Duration = Duration::from_secs(75);
-/// How long a frame may take to leave.
+/// The longest time for a frame to leave.
 const SEND: Duration = Duration::from_secs(10);
 
-/// How long the client has to answer a close frame.
+/// The time that the client has to answer a close frame.
 const LINGER: Duration = Duration::from_secs(1);
 
 /// Whether a request asks for a WebSocket.
@@ -58,7 +58,7 @@ pub fn wanted<B>(request: &Request<B>) -> bool {
     says(header::UPGRADE, "websocket") && says(header::CONNECTION, "upgrade")
 }
 
-/// Answers the handshake: asks the component, and holds the connection if it agrees. Any other answer of it is the client's.
+/// Answers the handshake: asks the component, and holds the connection if it agrees. Any other answer goes to the client.
 pub async fn open<B>(
     app: &Arc<App>,
     gateway: &Arc<Gateway>,
@@ -107,17 +107,17 @@ struct Answer {
     events: Vec<Event>,
 }
 
-/// The answer; or why there is none: the component's own, for the client, where it refused the connection.
+/// The answer, or the reason why there is none: the component's own refusal, for the client.
 type Exchanged = Result<Answer, Option<Box<Response<WasiBody>>>>;
 
-/// What requests of a connection are made of.
+/// The parts of a connection's requests.
 #[derive(Clone)]
 struct Address {
     app: Arc<App>,
     gateway: Arc<Gateway>,
     peer: SocketAddr,
     uri: Uri,
-    /// As the client sent them, without those that only the gateway sets.
+    /// The client's headers, without those that only the gateway sets.
     headers: HeaderMap,
     id: String,
 }
@@ -148,7 +148,7 @@ impl Address {
     }
 }
 
-/// Counts a connection for as long as it is there.
+/// Counts a connection while it exists.
 struct Held(Arc<Gateway>);
 
 impl Drop for Held {
@@ -165,7 +165,7 @@ struct Socket {
     line: Arc<Line>,
     frames: mpsc::Receiver<Utf8Bytes>,
     rooms: BTreeSet<String>,
-    /// The component wants to hear no more.
+    /// Whether the component wants no more events.
     detached: bool,
     _held: Held,
     _counted: Stream,
@@ -173,10 +173,10 @@ struct Socket {
 
 type Wire = WebSocketStream<TokioIo<Upgraded>>;
 
-/// Hears the client out after a close frame. A connection that is closed over bytes nobody read is reset, and a reset takes from
-/// the client what it had not read yet: the close frame, which says why.
+/// Reads on after a close frame until the client ends. A connection that is closed with unread bytes is reset. A reset
+/// takes from the client what it had not read yet: the close frame with the reason.
 async fn farewell(mut stream: Wire) {
-    // To the client's own close frame; or to an error, as in the middle of a frame that is too large.
+    // Reads up to the client's own close frame, or to an error, such as in the middle of a frame that is too large.
     while let Some(Ok(_)) = stream.next().await {}
     let socket = stream.get_mut();
     if socket.shutdown().await.is_ok() {
@@ -184,7 +184,7 @@ async fn farewell(mut stream: Wire) {
     }
 }
 
-/// Why a connection ends, as a close code.
+/// The end of a connection, as a close code.
 struct End(Option<(u16, &'static str)>);
 
 impl Socket {
@@ -227,7 +227,7 @@ impl Socket {
 
     async fn hold(mut self, upgrade: OnUpgrade, opened: Answer) {
         let Ok(upgraded) = upgrade.await else { return };
-        // Thousands of connections are silent most of the time: the library's own buffers would take 256 KiB of each.
+        // Thousands of connections are silent most of the time. The library's own buffers would take 256 KiB for each.
         let config = WebSocketConfig::default()
             .read_buffer_size(BUFFER)
             .write_buffer_size(BUFFER)
@@ -241,12 +241,12 @@ impl Socket {
         if let Some((code, reason)) = told {
             let frame = CloseFrame { code: code.into(), reason: Utf8Bytes::from_static(reason) };
             let _ = tokio::time::timeout(SEND, stream.send(Message::Close(Some(frame)))).await;
-            // Whoever does not answer it is not waited for.
+            // A client that does not answer it is not waited for.
             let _ = tokio::time::timeout(LINGER, farewell(stream)).await;
         }
     }
 
-    /// Passes on until the end.
+    /// Passes frames on until the end.
     async fn run(&mut self, stream: &mut Wire, opened: Answer) -> End {
         if let Err(end) = self.apply(stream, opened).await {
             return end;
@@ -275,7 +275,7 @@ impl Socket {
                             let told = frame.map(|frame| (frame.code.into(), frame.reason.to_string()));
                             self.forward(&mut pending, Event::Close(told));
                         }
-                        // Pings are answered by the protocol's own code.
+                        // The protocol's own code answers pings.
                         Some(Ok(_)) => {}
                         Some(Err(SocketError::Capacity(_))) => return End(Some((close::TOO_LARGE, "the frame is too large"))),
                         Some(Err(_)) | None => {
@@ -312,7 +312,7 @@ impl Socket {
         }
     }
 
-    /// Does what an answer says.
+    /// Carries out an answer.
     async fn apply(&mut self, stream: &mut Wire, answer: Answer) -> Result<(), End> {
         for (name, value) in &answer.headers {
             if let Some(meta) = name.as_str().strip_prefix("set-") {
@@ -382,7 +382,7 @@ impl Socket {
     }
 }
 
-/// Headers by which components know the gateway: a client must not set them.
+/// Whether a header is one by which components know the gateway. A client must not set it.
 fn is_ours(name: &HeaderName) -> bool {
     let name = name.as_str();
     name.starts_with("meta-")

@@ -43,7 +43,7 @@ pub async fn keep_house(database: Weak<Database>) {
     }
 }
 
-/// What the housekeeping saw of the file, and when it last told of damage.
+/// The state of the file at the last look, and the time of the last report of damage.
 #[derive(Default)]
 struct Watched {
     rounds: u32,
@@ -53,7 +53,7 @@ struct Watched {
 }
 
 impl Watched {
-    /// Looks once a second, tells of each change, and of damage once a minute.
+    /// Looks once a second. Reports each change, and damage once a minute.
     fn look(&mut self, database: &Database) {
         self.rounds = self.rounds.wrapping_add(1);
         if !self.rounds.is_multiple_of(LOOK_ROUNDS) {
@@ -78,7 +78,7 @@ impl Watched {
     }
 }
 
-/// A passive checkpoint beside the writers; when the log stays long, a short one that holds them up.
+/// Runs a passive checkpoint beside the writers. If the log stays long, runs a short one that holds them up.
 async fn checkpoint(database: &Arc<Database>, connection: Option<Connection>) -> anyhow::Result<(Connection, bool)> {
     let here = Arc::clone(database);
     let connection = tokio::task::spawn_blocking(move || {
@@ -94,7 +94,7 @@ async fn checkpoint(database: &Arc<Database>, connection: Option<Connection>) ->
     let writer = Arc::clone(&database.writer).lock_owned().await;
     let pages = Arc::clone(&database.wal_pages);
     let connection = tokio::task::spawn_blocking(move || {
-        // A reader in the way makes it give up quickly; the next round tries again.
+        // A reader in the way makes it give up quickly. The next round tries again.
         if run(&connection, "RESTART")? {
             pages.store(0, Ordering::Relaxed);
         }
@@ -105,7 +105,7 @@ async fn checkpoint(database: &Arc<Database>, connection: Option<Connection>) ->
     Ok((connection, true))
 }
 
-/// Runs a checkpoint; whether it came to the end of the log.
+/// Runs a checkpoint. Returns whether it came to the end of the log.
 fn run(connection: &Connection, mode: &str) -> rusqlite::Result<bool> {
     connection.raw().query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| {
         let (busy, length, done): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
@@ -116,7 +116,7 @@ fn run(connection: &Connection, mode: &str) -> rusqlite::Result<bool> {
 impl Database {
     fn expire_holder(&self) {
         let Some(state) = lock(&self.holder).upgrade() else { return };
-        // Locked: a statement is running, so the guest is at work.
+        // The state is locked: a statement is running, so the guest is at work.
         match state.try_lock() {
             Ok(mut state) => state.expire(),
             Err(TryLockError::Poisoned(state)) => state.into_inner().expire(),

@@ -1,4 +1,4 @@
-//! One SQLite connection with everything set that a guest may rely on, and the running of one statement on it.
+//! One SQLite connection with every setting that a guest may rely on, and the running of one statement on it.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,17 +15,17 @@ use rusqlite::{Batch, OpenFlags, Statement};
 use super::statement::{is_blank, is_single};
 use crate::bindings::sqlite::{QueryResult, RowResult, Value};
 
-/// How long one statement may run.
+/// The longest time of one statement.
 const STATEMENT_TIME: Duration = Duration::from_secs(30);
-/// How many bytes one result may hold.
+/// The most bytes of one result.
 const RESULT_BYTES: usize = 64 << 20;
 
-/// What a commit survives.
+/// The durability of a commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Durability {
-    /// A power cut: every commit waits for the disk.
+    /// Survives a power cut: every commit waits for the disk.
     Full,
-    /// A crash of the process, not a power cut: the last commits may be lost then, the file stays whole.
+    /// Survives a crash of the process. A power cut may lose the last commits, but the file stays whole.
     Normal,
 }
 
@@ -37,17 +37,17 @@ pub struct Connection {
     born: Instant,
 }
 
-/// Why a statement failed.
+/// The reason why a statement failed.
 #[derive(Debug, Clone)]
 pub struct StatementError {
     /// SQLite's own words.
     pub message: String,
-    /// SQLite's primary result code, where there is one.
+    /// SQLite's primary result code, if there is one.
     pub code: Option<rusqlite::ErrorCode>,
 }
 
 impl StatementError {
-    /// What SQLite says when it waited in vain for the write lock.
+    /// SQLite's error after it waited in vain for the write lock.
     pub fn locked() -> Self {
         Self { message: "database is locked".to_owned(), code: Some(rusqlite::ErrorCode::DatabaseBusy) }
     }
@@ -72,7 +72,7 @@ impl From<rusqlite::Error> for StatementError {
 }
 
 impl Connection {
-    /// Opens the file at `path`, which is there. `wal_pages` is told the length of the write-ahead log after each commit.
+    /// Opens the file at `path`, which must exist. `wal_pages` gets the length of the write-ahead log after each commit.
     pub fn open(path: &Path, durability: Durability, cache_kib: u32, wal_pages: &Arc<AtomicI32>) -> rusqlite::Result<Self> {
         let mut inner = rusqlite::Connection::open_with_flags(
             path,
@@ -93,8 +93,8 @@ impl Connection {
         inner.pragma_update(None, "journal_size_limit", 64 << 20)?;
         inner.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
         inner.set_prepared_statement_cache_capacity(192);
-        // A plan must not depend on a parameter's value: without this, SQLite prepares a kept statement anew at each binding
-        // where a partial index might fit (sqlite.org/qpsg.html).
+        // A query plan must not depend on a parameter's value. Otherwise SQLite prepares a kept statement again at each
+        // binding for which a partial index might fit (sqlite.org/qpsg.html).
         inner.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         inner.authorizer(Some(authorize))?;
         let pages = Arc::clone(wal_pages);
@@ -109,7 +109,7 @@ impl Connection {
         Ok(Self { inner, deadline, born })
     }
 
-    /// Runs the first statement of `sql`; whatever follows it is not looked at.
+    /// Runs the first statement of `sql`. The rest is ignored.
     pub fn run(&self, sql: &str, parameters: &[Value]) -> Result<QueryResult, StatementError> {
         if is_blank(sql) {
             return Ok(QueryResult { columns: Vec::new(), rows: Vec::new() });
@@ -142,7 +142,7 @@ impl Connection {
         self.inner.is_autocommit()
     }
 
-    /// Ends an open transaction without keeping it; false when that failed.
+    /// Ends an open transaction without keeping it. Returns false if that failed.
     pub fn roll_back(&self) -> bool {
         self.is_idle() || self.run("ROLLBACK", &[]).is_ok()
     }
@@ -157,7 +157,7 @@ fn elapsed_ms(since: Instant) -> u64 {
     u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Refuses the functions that a shared commit makes wrong: they would tell of another guest's statement.
+/// Refuses the functions that a shared commit makes wrong: they would report on another guest's statement.
 fn authorize(context: AuthContext<'_>) -> Authorization {
     match context.action {
         AuthAction::Function { function_name }

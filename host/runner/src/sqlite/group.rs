@@ -1,8 +1,8 @@
 //! Group commit: statements outside a transaction, from different guests, in one commit.
 //!
-//! Each statement queues; one leader waits for the writer and then runs everything queued by then inside one
-//! transaction. Each statement gets its own result or error, after the commit. SQLite undoes a failed statement
-//! alone, so its neighbours are not affected.
+//! Each statement queues. One leader waits for the writer and then runs all queued statements inside one transaction. Each
+//! statement gets its own result or error, after the commit. SQLite undoes a failed statement alone, so its neighbours are
+//! not affected.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ pub struct Job {
     sql: String,
     parameters: Vec<Value>,
     reply: oneshot::Sender<Result<QueryResult, StatementError>>,
-    /// Set by whoever decides the job's fate first: the leader that runs it or the guest that gives up.
+    /// Set by the one that decides the job's fate first: the leader that runs it or the guest that gives up.
     taken: Arc<AtomicBool>,
 }
 
@@ -53,9 +53,9 @@ impl Database {
         outcome.map_err(|error| self.watch.explain(error, &self.wal_pages))
     }
 
-    /// Leads in the caller's own task where nobody writes and no disk is waited for: no task is spawned and no thread woken.
-    /// It never waits, so a caller that is dropped cannot leave the queue without a leader. With full durability the
-    /// moment that a task takes to start lets more statements share the commit.
+    /// Leads in the caller's own task if nobody writes and no disk is waited for. No task is spawned and no thread is
+    /// woken. It never waits, so a caller that is dropped cannot leave the queue without a leader. With full durability,
+    /// the start of a task takes a moment in which more statements join the commit.
     fn lead_here(self: &Arc<Self>) -> bool {
         if self.durability == Durability::Full {
             return false;
@@ -79,13 +79,13 @@ impl Database {
             },
             Err(error) => fail(batch, &error),
         }
-        // A connection that could not end its transaction is of no use to the next writer.
+        // A connection that could not end its transaction is useless to the next writer.
         if writer.connection.as_ref().is_some_and(|connection| !connection.roll_back()) {
             writer.connection = None;
         }
     }
 
-    /// Queues a job; true when a leader is needed.
+    /// Queues a job. Returns true if a leader is needed.
     fn enqueue(&self, job: Job) -> bool {
         let mut queue = lock(&self.queue);
         queue.jobs.push_back(job);
@@ -102,12 +102,12 @@ impl Database {
     }
 }
 
-/// Waits for the writer, runs a batch, and hands the writer on before the next.
+/// Waits for the writer, runs a batch, and hands the writer on before the next batch.
 async fn lead(database: Arc<Database>) {
     loop {
         let mut writer = Arc::clone(&database.writer).lock_owned().await;
-        // Requests that are ready to run get to their statements first: more of them share the commit, which is worth
-        // more than the moment. When none is ready, this costs nothing.
+        // Requests that are ready to run reach their statements first, so that more of them share the commit. That is worth
+        // more than the moment. If none is ready, this costs nothing.
         tokio::task::yield_now().await;
         let (batch, last) = database.take_batch();
         database.blocking(|| database.commit(&mut writer, batch));
@@ -134,7 +134,7 @@ fn run_batch(connection: &Connection, watch: &Watch, batch: Vec<Job>) {
     let mut outcomes: Vec<Outcome> = Vec::with_capacity(batch.len());
     for job in &batch {
         outcomes.push(connection.run(&job.sql, &job.parameters));
-        // An error that ended the whole transaction (a full disk, OR ROLLBACK) undid the statements before it too.
+        // An error that ended the whole transaction (a full disk, OR ROLLBACK) also undid the statements before it.
         if connection.is_idle() {
             let culprit = batch.remove(outcomes.len() - 1);
             if let Some(outcome) = outcomes.pop() {
@@ -150,7 +150,7 @@ fn run_batch(connection: &Connection, watch: &Watch, batch: Vec<Job>) {
                 let _ = job.reply.send(lost.clone().map_or(outcome, Err));
             }
         }
-        // Such as a deferred foreign key of one of them: found only at the commit.
+        // For example, one of them broke a deferred foreign key, which shows only at the commit.
         Err(_) => {
             connection.roll_back();
             run_singly(connection, watch, batch);

@@ -7,8 +7,8 @@
 //!   writes go through it, its page cache stays valid;
 //! - statements outside a transaction share commits (`group`), since with full durability the commit is the price.
 //!
-//! `session` holds what one guest connection is in the middle of, `checkpoint` keeps the write-ahead log short, `watch` sees
-//! to it that nothing is acknowledged that no later start would find.
+//! `session` holds the state of one guest connection. `checkpoint` keeps the write-ahead log short. `watch` ensures that
+//! every acknowledged write will be found by the next start.
 
 mod checkpoint;
 mod connection;
@@ -34,7 +34,7 @@ pub use session::Session;
 use connection::Connection;
 use watch::Watch;
 
-/// How long a writer waits for its turn, as long as Spin's busy handler tries.
+/// The time for which a writer waits for its turn: as long as Spin's busy handler tries.
 pub const WRITER_WAIT: Duration = Duration::from_secs(5);
 /// Connections kept open for readers, and the page cache of each.
 const IDLE_CONNECTIONS: usize = 8;
@@ -50,32 +50,32 @@ pub struct Database {
     idle: Mutex<Vec<Connection>>,
     /// The writing connection; holding the lock is the right to write. Waiters are served in order.
     writer: Arc<tokio::sync::Mutex<Writer>>,
-    /// Which of the transactions of chained calls may wait for the writer: one at a time, so that a request from outside never
-    /// has more than one of them before it.
+    /// The right of a chained call's transaction to wait for the writer. Only one at a time has it, so that a request from
+    /// outside never has more than one of them before it.
     background: Arc<tokio::sync::Mutex<()>>,
     /// Statements waiting to share a commit.
     queue: Mutex<group::Queue>,
-    /// Who holds an explicit write transaction, for the janitor.
+    /// The holder of an explicit write transaction, for the janitor.
     holder: Mutex<Weak<Mutex<session::State>>>,
     /// Length of the write-ahead log in pages after the latest commit.
     wal_pages: Arc<AtomicI32>,
-    /// Whether the file is still there.
+    /// Watches that the file is still there.
     watch: Watch,
     /// Free bytes on the disk below which nothing is written.
     min_free: u64,
-    /// Never used: while one connection is open, SQLite does not take the log away and make another.
+    /// This connection is never used. While it is open, SQLite does not delete the log and make another.
     anchor: Mutex<Option<Connection>>,
 }
 
-/// The place of the writing connection; empty until the next writer opens it.
+/// The place of the writing connection. It is empty until the next writer opens one.
 #[derive(Default)]
 pub struct Writer {
     connection: Option<Connection>,
 }
 
 impl Database {
-    /// Opens (or creates) the file and starts its housekeeping, which ends with the database. Nobody but the owner may read it.
-    /// Below `min_free` free bytes on its disk nothing is written.
+    /// Opens (or creates) the file, for its owner alone, and starts its housekeeping, which ends with the database. Below
+    /// `min_free` free bytes on its disk nothing is written.
     ///
     /// # Errors
     /// The file cannot be used, or another process has it.
@@ -109,7 +109,7 @@ impl Database {
         Ok(database)
     }
 
-    /// A number in the file that SQLite keeps for the program that made it; 0 where nobody set it.
+    /// The application id: a number in the file that SQLite keeps for the program; 0 if it was never set.
     ///
     /// # Errors
     /// The file cannot be read.
@@ -117,7 +117,7 @@ impl Database {
         self.take_connection()?.raw().query_row("PRAGMA application_id", [], |row| row.get(0))
     }
 
-    /// Sets that number.
+    /// Sets the application id.
     ///
     /// # Errors
     /// The file cannot be written.
@@ -125,7 +125,7 @@ impl Database {
         self.take_connection()?.raw().pragma_update(None, "application_id", id)
     }
 
-    /// The version of the schema, as the program that migrates it counts.
+    /// The version of the schema, as its migrations count it.
     ///
     /// # Errors
     /// The file cannot be read.
@@ -133,7 +133,7 @@ impl Database {
         self.take_connection()?.raw().query_row("PRAGMA user_version", [], |row| row.get(0))
     }
 
-    /// Whether there is no table in it.
+    /// Whether the file contains no table.
     ///
     /// # Errors
     /// The file cannot be read.
@@ -141,7 +141,7 @@ impl Database {
         self.take_connection()?.raw().query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| row.get(0))
     }
 
-    /// What SQLite finds wrong with the file; it reads all of it.
+    /// The faults that SQLite finds in the file. It reads all of it.
     ///
     /// # Errors
     /// The file cannot be read at all.
@@ -155,7 +155,7 @@ impl Database {
         &self.label
     }
 
-    /// Where the file is.
+    /// The path of the file.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -190,7 +190,7 @@ impl Database {
         tokio::time::timeout(WRITER_WAIT, wait).await.map_err(|_| StatementError::locked())
     }
 
-    /// Runs what may wait for the disk without holding up the other tasks of this thread.
+    /// Runs a step that may wait for the disk without holding up the other tasks of this thread.
     fn blocking<T>(&self, run: impl FnOnce() -> T) -> T {
         match self.durability {
             Durability::Full => tokio::task::block_in_place(run),
@@ -202,12 +202,12 @@ impl Database {
 /// The right to write.
 pub struct Turn {
     writer: OwnedMutexGuard<Writer>,
-    /// Given up after the writer: whoever waits for it queues behind the requests that waited meanwhile.
+    /// Dropped after the writer: the next owner queues behind the requests that waited meanwhile.
     _background: Option<OwnedMutexGuard<()>>,
 }
 
 impl Writer {
-    /// The writing connection, opened when there is none.
+    /// The writing connection. It is opened if there is none.
     fn connection(&mut self, database: &Database) -> rusqlite::Result<&Connection> {
         match &mut self.connection {
             Some(connection) => Ok(connection),
@@ -216,7 +216,7 @@ impl Writer {
     }
 }
 
-/// Locks a mutex; a panic elsewhere while it was held left nothing half done behind these.
+/// Locks a mutex. A panic elsewhere while it was held left nothing half done behind these.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! One guest connection: which SQLite connection each of its statements runs on, and what it leaves behind.
+//! One guest connection: the SQLite connection for each of its statements, and the changes that it leaves behind.
 //!
 //! A guest reads on a pooled connection that is its own for one statement or one transaction. It writes on the
 //! file's one writing connection: through the shared commits of `group` outside a transaction, or holding the writer
@@ -13,7 +13,7 @@ use super::statement::{Kind, classify, is_checkpoint};
 use super::{Connection, Database, StatementError, Turn, lock};
 use crate::bindings::sqlite::{QueryResult, Value};
 
-/// How long a guest may leave a write transaction alone, and how long it may hold it in all.
+/// The longest time for which a guest may leave a write transaction idle, and the longest time of one in all.
 const IDLE_IN_TRANSACTION: Duration = Duration::from_secs(10);
 const WHOLE_TRANSACTION: Duration = Duration::from_secs(60);
 
@@ -21,18 +21,18 @@ const WHOLE_TRANSACTION: Duration = Duration::from_secs(60);
 pub struct Session {
     database: Arc<Database>,
     state: Arc<Mutex<State>>,
-    /// Whether its transactions are a chained call's, which let requests from outside go first.
+    /// Whether its transactions belong to a chained call, which lets requests from outside go first.
     background: bool,
 }
 
-/// What the session is in the middle of.
+/// The present state of a session.
 pub struct State {
     database: Arc<Database>,
     own: Option<Connection>,
-    /// Whether `own` carries something that the next guest must not see.
+    /// Whether `own` carries a change that the next guest must not see.
     dirty: bool,
     transaction: Transaction,
-    /// Whether the right to write has just been given, and nothing was run with it yet.
+    /// Whether the right to write was given and not used yet.
     entered: bool,
     begun: Instant,
     last_used: Instant,
@@ -40,9 +40,9 @@ pub struct State {
 
 enum Transaction {
     None,
-    /// On the own connection, without the right to write.
+    /// On the session's own connection, without the right to write.
     Reading,
-    /// On the own connection, with the right to write.
+    /// On the session's own connection, with the right to write.
     Own {
         _turn: Turn,
     },
@@ -52,7 +52,7 @@ enum Transaction {
     Expired,
 }
 
-/// Where a statement is to run.
+/// The place where a statement is to run.
 enum Place {
     Own,
     Shared,
@@ -62,7 +62,7 @@ enum Place {
 type Outcome = Result<QueryResult, StatementError>;
 
 impl Session {
-    /// A fresh connection to `database`.
+    /// Makes a fresh connection to `database`.
     pub fn new(database: Arc<Database>) -> Self {
         let now = Instant::now();
         let state = State {
@@ -77,8 +77,8 @@ impl Session {
         Self { database, state: Arc::new(Mutex::new(state)), background: false }
     }
 
-    /// The same, its transactions letting requests from outside go first: a platform gives up on a webhook after seconds, while
-    /// work that is committed can wait.
+    /// Lets requests from outside go before this session's transactions: a platform gives up on a webhook after seconds,
+    /// while committed work can wait.
     pub fn in_background(self) -> Self {
         Self { background: true, ..self }
     }
@@ -105,7 +105,7 @@ impl Session {
         }
     }
 
-    /// Where the statement runs, or, as the inner error, where it will once the writer is ours.
+    /// The place where the statement runs. The inner error is the place where it will run once this session has the writer.
     fn place(&self, kind: &Kind, sql: &str) -> Result<Result<Place, Place>, StatementError> {
         let mut state = lock(&self.state);
         match &state.transaction {
@@ -159,7 +159,7 @@ impl State {
         outcome.map_err(|error| self.database.watch.explain(error, &self.database.wal_pages))
     }
 
-    /// Runs a statement. A transaction begins only on a file that is there, and was committed only into one.
+    /// Runs a statement. A transaction begins only if the file is there, and a commit counts only if it still is.
     fn run_watched(&mut self, place: &Place, kind: &Kind, sql: &str, parameters: &[Value]) -> Outcome {
         let writes = matches!(self.transaction, Transaction::Shared(_) | Transaction::Own { .. });
         if std::mem::take(&mut self.entered)
@@ -177,7 +177,7 @@ impl State {
         }
     }
 
-    /// Whether the file takes a transaction.
+    /// Checks that the file accepts a transaction.
     fn admit(&mut self) -> Result<(), StatementError> {
         let database = Arc::clone(&self.database);
         let connection = match &mut self.transaction {
@@ -196,7 +196,7 @@ impl State {
                 let outcome = connection.run(sql, parameters);
                 let idle = connection.is_idle();
                 if dirties {
-                    // The next writer gets a new connection; this guest keeps the old one until its transaction ends.
+                    // The next writer gets a new connection. This guest keeps the old one until its transaction ends.
                     self.dirty = true;
                 }
                 (outcome, idle)
@@ -218,7 +218,7 @@ impl State {
         }
         self.give_back_idle();
         if matches!(kind, Kind::Alone) && is_checkpoint(sql) {
-            // The log may be empty now; the next commit tells how long it is.
+            // The log may be empty now. The next commit sets its length.
             database.wal_pages.store(0, Ordering::Relaxed);
         }
         outcome
@@ -230,14 +230,14 @@ impl State {
         }
     }
 
-    /// Gives up the right to write; whatever is still open is rolled back.
+    /// Gives up the right to write. An open transaction is rolled back.
     fn leave(&mut self) {
         match std::mem::replace(&mut self.transaction, Transaction::None) {
             Transaction::Shared(mut turn) => {
                 let writer = &mut turn.writer;
                 let usable = writer.connection.as_ref().is_some_and(Connection::roll_back);
                 if self.dirty {
-                    // It carries this guest's settings: it becomes the guest's own, to be closed with it.
+                    // It carries this guest's settings. It becomes the guest's own connection, to be closed with it.
                     self.own = writer.connection.take();
                 } else if !usable {
                     writer.connection = None;
@@ -252,8 +252,8 @@ impl State {
         }
     }
 
-    /// Returns the own connection as soon as it is in the middle of nothing: the fewer there are, the warmer their
-    /// caches and the less memory they take.
+    /// Returns the session's own connection as soon as it carries no state. The fewer connections there are, the warmer
+    /// their caches are and the less memory they take.
     fn give_back(&mut self) {
         if !self.dirty
             && let Some(own) = self.own.take()
@@ -262,7 +262,7 @@ impl State {
         }
     }
 
-    /// Takes the transaction away when the guest held it too long; called by the housekeeping.
+    /// Takes the transaction away if the guest held it too long. The housekeeping calls this.
     pub fn expire(&mut self) {
         let held = matches!(self.transaction, Transaction::Shared(_) | Transaction::Own { .. });
         if held && (self.last_used.elapsed() > IDLE_IN_TRANSACTION || self.begun.elapsed() > WHOLE_TRANSACTION) {

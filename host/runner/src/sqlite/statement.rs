@@ -1,9 +1,9 @@
-//! What a statement is, judged by its first words, so that it can be sent to the right connection.
+//! The kind of a statement, judged by its first words, so that it can be sent to the right connection.
 //!
-//! This decides only WHERE a statement runs. SQLite itself still parses it, and where the first word does not
-//! tell (`WITH`), SQLite is asked whether the prepared statement is read-only.
+//! This decides only WHERE a statement runs. SQLite itself still parses it. If the first word does not tell (`WITH`),
+//! SQLite is asked whether the prepared statement is read-only.
 
-/// Where a statement belongs.
+/// The kind of a statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Kind {
     /// Reads only.
@@ -12,21 +12,21 @@ pub enum Kind {
     Write,
     /// Begins with WITH: ask SQLite.
     With,
-    /// BEGIN; true when it takes the write lock at once.
+    /// BEGIN; true if it takes the write lock at once.
     Begin(bool),
-    /// SAVEPOINT: begins a transaction when there is none.
+    /// SAVEPOINT: begins a transaction if there is none.
     Savepoint,
     /// COMMIT, END, ROLLBACK, RELEASE.
     End,
     /// Changes the schema or the file, on a connection of its own.
     Alone,
-    /// Leaves something behind in the connection: TEMP objects, a setting, an attached file.
+    /// Leaves a change in the connection: TEMP objects, a setting, an attached file.
     Dirties,
-    /// A setting that belongs to the runner; asked for instead of set. Holds the statement that asks.
+    /// A setting that belongs to the runner. Its value is read and not set. Holds the statement that reads it.
     Owned(String),
 }
 
-/// Settings that the runner decides; a guest that sets one is told the value in force.
+/// Settings that the runner decides. A guest that sets one gets the value in force.
 const OWNED: [&str; 8] = [
     "cache_size",
     "cache_spill",
@@ -90,7 +90,7 @@ fn pragma(rest: &str) -> Kind {
     }
 }
 
-/// The first word in capitals and what follows it; blanks and comments before it are passed over.
+/// The first word in capitals, and the text after it. Blanks and comments before it are skipped.
 fn next_word(sql: &str) -> (String, &str) {
     let sql = skip_blank(sql);
     let end = sql.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(sql.len());
@@ -111,7 +111,7 @@ fn skip_blank(mut sql: &str) -> &str {
     }
 }
 
-/// Whether there is no statement at all, only blanks and comments.
+/// Whether there is no statement, only blanks and comments.
 pub fn is_blank(sql: &str) -> bool {
     skip_blank(sql).is_empty()
 }
@@ -121,7 +121,7 @@ pub fn is_checkpoint(sql: &str) -> bool {
     sql.to_ascii_lowercase().contains("wal_checkpoint")
 }
 
-/// Whether nothing can follow the first statement, so that the text may be prepared, and cached, as it is.
+/// Whether nothing can follow the first statement, so that the text may be prepared and cached as it is.
 pub fn is_single(sql: &str) -> bool {
     match sql.find(';') {
         None => true,

@@ -1,4 +1,4 @@
-//! The databases without Wasm: what guests must and must not notice of the sharing.
+//! The databases without Wasm: what guests may and may not notice of the sharing.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,7 +55,7 @@ async fn concurrent_inserts_share_commits_and_keep_their_own_results() {
         let mut tasks = JoinSet::new();
         for number in 0..200 {
             let session = fixture.session();
-            // Every value twice: one of the two fails, and only that one.
+            // Every value comes twice: one of the two fails, and only that one.
             let sql = format!("INSERT INTO t (a) VALUES ('{}') RETURNING a", number / 2);
             tasks.spawn(async move { run(&session, &sql).await.map(|rows| rows[0][0].clone()) });
         }
@@ -224,7 +224,7 @@ impl Fixture {
         self.dir.path().join(name)
     }
 
-    /// Every way to write is refused, and says why; reading goes on.
+    /// Checks that every way to write is refused with the reason, and that reading still works.
     async fn refuses(&self, what: &str) {
         let insert = self.run("INSERT INTO t (a) VALUES ('lost')").await.expect_err(what);
         assert_eq!(insert.message, GONE, "{what}");
@@ -298,7 +298,7 @@ async fn m7_a_log_that_was_written_back_and_a_database_that_was_made_shorter_are
     assert_eq!(checkpoint(), 0);
     fixture.run("INSERT INTO t (a) VALUES ('after another program')").await.expect("inserts");
     fixture.run("DELETE FROM t WHERE length(a) > 1000").await.expect("deletes");
-    // No guest may: it attaches a database.
+    // No guest may do this: it attaches a database.
     other.execute_batch("VACUUM").expect("runs");
     fixture.run("PRAGMA wal_checkpoint(TRUNCATE)").await.expect("runs");
     for round in 0..50 {
@@ -312,7 +312,7 @@ async fn m7_a_disk_with_too_little_room_takes_no_writes_until_it_has_some() {
     let fixture = fixture(Durability::Normal).await;
     fixture.database.watch.look(u64::MAX);
     let reserve = rustix::fs::statvfs(fixture.dir.path()).expect("a disk");
-    // More than all of the disk cannot be asked for: a twentieth of it is the most.
+    // The reserve is at most a twentieth of the disk, so it can never be larger than the disk.
     if reserve.f_bavail > reserve.f_blocks / 20 {
         fixture.run("INSERT INTO t (a) VALUES ('room')").await.expect("a twentieth is free");
     }
@@ -336,7 +336,7 @@ async fn m7_a_database_that_was_emptied_is_not_taken_for_a_new_one() {
     let refused = Database::open("test", path.clone(), Durability::Full, 0).err().expect("is refused").to_string();
     assert!(refused.contains("restore the newest back-up"), "{refused}");
     assert_eq!(std::fs::read(&log).expect("reads"), b"what was committed");
-    // Without a log it is a new one, which somebody made beforehand.
+    // Without a log it is a new database, whose file was made beforehand.
     std::fs::remove_file(&log).expect("removes");
     Database::open("test", path, Durability::Full, 0).expect("opens");
 }

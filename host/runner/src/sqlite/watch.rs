@@ -1,8 +1,9 @@
-//! Whether what is committed will be found again: that the open file is still the file at its path, whole, on a disk with room.
+//! Ensures that committed data will be found again: the open file must still be the file at its path, whole, on a disk with
+//! room.
 //!
-//! A file that was removed or replaced goes on taking writes under its old inode, and all of them are gone with the process.
-//! So nothing is acknowledged before the file was seen at its path. A disk that is nearly full takes no writes either: what is
-//! left is for checkpoints, which write into the database what the log holds already.
+//! A removed or replaced file still accepts writes under its old inode, and all of them are lost with the process. Nothing
+//! is therefore acknowledged before the file was seen at its path. A nearly full disk accepts no writes either: the
+//! remaining room is for checkpoints, which write the log's content into the database.
 
 use std::fs::{File, Metadata};
 use std::path::{Path, PathBuf};
@@ -13,7 +14,7 @@ use rusqlite::ErrorCode;
 
 use super::{Connection, StatementError, lock};
 
-/// What a file begins with that SQLite made.
+/// The first bytes of a file that SQLite made.
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 /// The length of a log's own header, and of the one before each page in it.
 const LOG_HEADER: u64 = 32;
@@ -22,26 +23,26 @@ const PAGE: u64 = 4_096;
 /// Programs compare a part of it: see `StoreError::from_message` in shared/store.
 const LOST: &str = "the database file was removed, replaced or cut while it was open";
 
-/// Which file it is, whatever its name.
+/// The identity of a file, whatever its name.
 type Identity = (u64, u64);
 
 /// Watches over the file of one database.
 pub struct Watch {
     path: PathBuf,
     log_path: PathBuf,
-    /// Open for as long as the database is. To close it would give up SQLite's own locks, which belong to the process.
+    /// Open for as long as the database is. Closing it would give up SQLite's own locks, which belong to the process.
     file: File,
     identity: Identity,
     log: Mutex<Option<Identity>>,
-    /// The greatest length that was seen.
+    /// The greatest length seen so far.
     length: AtomicU64,
-    /// The disk has less room than is kept.
+    /// Whether the disk has less room than the reserve.
     full: AtomicBool,
-    /// The file does not begin as it must.
+    /// Whether the file begins with wrong bytes.
     garbled: AtomicBool,
-    /// The file or its log was cut.
+    /// Whether the file or its log was cut.
     cut: AtomicBool,
-    /// Statements that met damaged pages since they were last told of.
+    /// Statements that met damaged pages since the last report.
     damaged: AtomicU64,
 }
 
@@ -51,7 +52,7 @@ fn identity(metadata: &Metadata) -> Identity {
     (metadata.dev(), metadata.ino())
 }
 
-/// Elsewhere an open file cannot be removed.
+/// On other systems an open file cannot be removed.
 #[cfg(not(unix))]
 fn identity(_: &Metadata) -> Identity {
     (0, 0)
@@ -61,14 +62,15 @@ fn lost() -> StatementError {
     StatementError::new(LOST)
 }
 
-/// Where SQLite keeps the log of a database.
+/// The path of a database's log.
 fn log_of(path: &Path) -> PathBuf {
     let mut log = path.as_os_str().to_owned();
     log.push("-wal");
     log.into()
 }
 
-/// Refuses a database that was cut to nothing. SQLite takes such a file for a new one, and removes the log with all that it holds.
+/// Refuses a database that was cut to nothing. SQLite would take such a file for a new one, and remove the log with its
+/// content.
 pub fn refuse_emptied(path: &Path) -> anyhow::Result<()> {
     let log = log_of(path);
     let length = |path: &Path| std::fs::metadata(path).map_or(0, |file| file.len());
@@ -81,7 +83,7 @@ pub fn refuse_emptied(path: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The least length of a log with so many pages.
+/// The least length of a log with this many pages.
 fn written(pages: &AtomicI32) -> u64 {
     match u64::try_from(pages.load(Ordering::Relaxed)).unwrap_or(0) {
         0 => 0,
@@ -110,7 +112,7 @@ impl Watch {
     /// Whether a write may begin on `connection`, which is the only one that writes.
     ///
     /// # Errors
-    /// The file is not where it was, or it was cut, or the disk has no room.
+    /// The file is not at its path, it was cut, or the disk has no room.
     pub fn admit(&self, connection: &Connection, log_pages: &AtomicI32) -> Result<(), StatementError> {
         if self.full.load(Ordering::Relaxed) {
             return Err(StatementError { message: "database or disk is full".to_owned(), code: Some(ErrorCode::DiskFull) });
@@ -119,14 +121,15 @@ impl Watch {
         if self.is_cut(length) || self.log_is_cut(log_length, connection, log_pages) {
             self.cut.store(true, Ordering::Relaxed);
         }
-        // A file that was cut stays unusable, even where later writes make it longer again.
+        // A file that was cut stays unusable, even if later writes make it longer again.
         if self.cut.load(Ordering::Relaxed) || self.garbled.load(Ordering::Relaxed) {
             return Err(lost());
         }
         Ok(())
     }
 
-    /// Whether the file is shorter than it was, and shorter than it says itself: after a VACUUM it would say so.
+    /// Whether the file is shorter than it was, and shorter than its own header says. After a VACUUM the header would
+    /// agree.
     fn is_cut(&self, length: u64) -> bool {
         if length >= self.length.fetch_max(length, Ordering::Relaxed) {
             return false;
@@ -143,8 +146,8 @@ impl Watch {
         false
     }
 
-    /// Whether the log is shorter than what was written into it. Another program may have written it back into the database and
-    /// emptied it: SQLite knows, and finds pages that are not there.
+    /// Whether the log is shorter than what was written into it. Another program may have written it back into the database
+    /// and emptied it. SQLite knows of that, and detects missing pages.
     fn log_is_cut(&self, length: u64, connection: &Connection, pages: &AtomicI32) -> bool {
         let cut = || length < written(pages);
         if !cut() {
@@ -158,16 +161,16 @@ impl Watch {
         cut()
     }
 
-    /// Whether a connection that was just opened is to the file that we watch over, and not to another one at its path.
+    /// Checks that a new connection opened the watched file, and not another one at its path.
     ///
     /// # Errors
-    /// It is to another.
+    /// It opened another file.
     pub fn same(&self) -> rusqlite::Result<()> {
         let gone = || rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CANTOPEN);
         self.found().map(drop).map_err(|_| rusqlite::Error::SqliteFailure(gone(), Some(LOST.to_owned())))
     }
 
-    /// Whether what was just committed is in the files that the next start will open.
+    /// Checks that the last commit is in the files that the next start will open.
     ///
     /// # Errors
     /// It is not.
@@ -192,8 +195,8 @@ impl Watch {
         Ok((file.len(), log.map_or(0, |log| log.len())))
     }
 
-    /// Says why a statement failed: what SQLite calls damaged, or cannot read, is not there where the file was cut. Counts the
-    /// damage that is left.
+    /// Explains a failed statement: what SQLite calls damaged or unreadable is missing if the file was cut. Counts all
+    /// other damage.
     pub fn explain(&self, error: StatementError, log_pages: &AtomicI32) -> StatementError {
         let damaged = matches!(error.code, Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase));
         if !damaged && !matches!(error.code, Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen)) {
@@ -213,15 +216,15 @@ impl Watch {
         error
     }
 
-    /// How many statements met damaged pages since the last call.
+    /// The number of statements that met damaged pages since the last call.
     pub fn damaged(&self) -> u64 {
         self.damaged.swap(0, Ordering::Relaxed)
     }
 
-    /// Looks at what costs more than a commit should: the beginning of the file, and how much room the disk has.
+    /// Checks what is too expensive for each commit: the beginning of the file, and the room on the disk.
     pub fn look(&self, min_free: u64) {
         let mut begins = [0; MAGIC.len()];
-        // Until something was written, the file is empty.
+        // Before the first write, the file is empty.
         let written = self.length.load(Ordering::Relaxed) >= PAGE;
         self.garbled.store(written && !(read_beginning(&self.file, &mut begins) && begins == *MAGIC), Ordering::Relaxed);
         if let Some(room) = room(&self.path) {
@@ -229,13 +232,13 @@ impl Watch {
         }
     }
 
-    /// As if the disk had no room.
+    /// Makes the watch behave as if the disk were full.
     #[cfg(test)]
     pub fn set_full(&self, full: bool) {
         self.full.store(full, Ordering::Relaxed);
     }
 
-    /// What keeps the database from taking writes, in a few words.
+    /// The reason why the database accepts no writes, in a few words.
     pub fn trouble(&self) -> Option<&'static str> {
         match self.found() {
             Err(_) => Some(LOST),
@@ -246,8 +249,8 @@ impl Watch {
         }
     }
 
-    /// Takes the database for this process alone, whatever becomes of other files in its folder; false where another has it.
-    /// The lock is of a kind that SQLite does not use: programs that read the file are not kept out.
+    /// Takes the database for this process alone, whatever happens to other files in its folder. Returns false if another
+    /// process has it. The lock is of a kind that SQLite does not use, so programs that read the file are not kept out.
     pub fn lock_alone(file: &File) -> std::io::Result<bool> {
         if cfg!(not(unix)) {
             return Ok(true);

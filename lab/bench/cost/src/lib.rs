@@ -1,6 +1,6 @@
-//! What verifying and parsing a message costs an adapter. The same loop is compiled twice: into `warmline-lab bench`, and as a program
-//! of its own for Wasm, with the profile of the components. The loop and its clock are inside, so that neither starting an instance
-//! nor calling it counts.
+//! Measures the cost of verifying and parsing a message in an adapter. The same loop is compiled twice: into `warmline-lab
+//! bench`, and as a program of its own for Wasm, with the profile of the components. The loop and its clock are inside, so
+//! neither starting an instance nor calling it counts.
 
 #![expect(clippy::disallowed_methods, reason = "it measures real time")]
 
@@ -23,17 +23,17 @@ pub struct Task {
     pub settings: Value,
     /// The account's secrets, with those that the system derives.
     pub secrets: Secrets,
-    /// What arrives, in turn.
+    /// The arrivals, taken in turn.
     pub arrivals: Vec<Arrival>,
-    /// When, in seconds since 1970.
+    /// The time of the arrivals, in seconds since 1970.
     pub at: i64,
-    /// How many times before it counts.
+    /// The number of uncounted rounds before the measurement.
     pub warm_up: usize,
-    /// How many times.
+    /// The number of counted rounds.
     pub times: usize,
 }
 
-/// What an adapter is given.
+/// An arrival at an adapter.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Arrival {
     /// A webhook, which it verifies and parses.
@@ -49,25 +49,25 @@ pub enum Arrival {
         /// Body.
         body: Vec<u8>,
     },
-    /// A page of messages that the platform's API answered, where the platform posts none. Nothing signs it.
+    /// A page of messages from the platform's API, if the platform posts none. Nothing signs it.
     Page(Vec<u8>),
 }
 
-/// What it costs.
+/// The cost of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Cost {
     /// The median, in microseconds for each message.
     pub p50_us: f64,
     /// The mean.
     pub mean_us: f64,
-    /// What of it is reading the clock.
+    /// The part of it that reading the clock takes.
     pub clock_us: f64,
 }
 
-/// Measures.
+/// Runs a measurement.
 ///
 /// # Errors
-/// No adapter serves the channel, the account is none, or an arrival brings no message.
+/// No adapter serves the channel, the account is invalid, or an arrival brings no message.
 pub fn measure(task: &Task) -> Result<Cost> {
     registry::visit(&task.channel, Opened(task)).with_context(|| format!("no channel {}", task.channel))?
 }
@@ -120,7 +120,7 @@ impl Arrived {
     }
 }
 
-/// Takes an arrival: verifies and parses a webhook, reads a page. The messages in it.
+/// Takes an arrival: verifies and parses a webhook, or reads a page. Returns the number of messages in it.
 fn take<A: Adapter>(adapter: &A, account: &A::Account, arrived: &Arrived, now: Timestamp) -> Result<usize> {
     match arrived {
         Arrived::Webhook { method, path, query, headers, body } => {

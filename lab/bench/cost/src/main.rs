@@ -1,5 +1,5 @@
-//! The loop as a program: tasks on standard input, costs on standard output, both JSON lists. Built for Wasm it is what
-//! `warmline-lab bench channels` runs on the runner's engine.
+//! The loop as a program: tasks on standard input, costs on standard output, both JSON lists. `warmline-lab bench channels`
+//! runs the Wasm build of it on the runner's engine.
 
 use std::io::{stdin, stdout};
 use warmline_cost::{Cost, Task, measure};

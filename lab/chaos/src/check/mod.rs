@@ -1,4 +1,4 @@
-//! The audit after the last restart: what the store says against what the outside world knows.
+//! The audit after the last restart: compares the store with the outside world's record.
 
 use super::ledger::{Fate, Ledger, Log};
 use super::{ChaosReport, desk::REPLY};
@@ -10,7 +10,7 @@ use warmline_model::{AgentId, DeliveryState, Origin, Units};
 use warmline_simulate::channels::Sent;
 use warmline_simulate::channels::stand::Stand;
 
-/// A conversation with everything said in it.
+/// A conversation with all its messages.
 struct Told {
     conversation: Conversation,
     messages: Vec<Message>,
@@ -37,7 +37,7 @@ async fn log(api: &Api) -> Result<Log> {
     }
 }
 
-/// How many replies are on their way.
+/// The number of replies under way.
 pub(super) async fn undelivered(api: &Api) -> Result<usize> {
     let pending = |message: &&Message| {
         message.delivery.as_ref().is_some_and(|d| matches!(d.state, DeliveryState::Pending | DeliveryState::Failed))
@@ -136,7 +136,7 @@ fn replies(ledger: &Ledger, told: &[Told], log: &Log, sent: &[Sent], report: &mu
     }
 }
 
-/// Replies of one conversation arrive in the order in which they stand in it.
+/// Checks that the replies of a conversation arrive in the order in which they stand in it.
 fn order(told: &[Told], sent: &[Sent], report: &mut ChaosReport) {
     let mut first: HashMap<&str, usize> = HashMap::new();
     for (order, one) in sent.iter().enumerate() {
@@ -155,7 +155,7 @@ fn order(told: &[Told], sent: &[Sent], report: &mut ChaosReport) {
     }
 }
 
-/// The log is the same for those who follow it and those who read it later, and nothing in it is doubled.
+/// Checks that the log is the same for live followers and later readers, and that no event is doubled.
 fn events(ledger: &Ledger, log: &Log, report: &mut ChaosReport) {
     let book = ledger.open();
     report.events = log.seqs.len() as u64;
@@ -174,7 +174,7 @@ fn events(ledger: &Ledger, log: &Log, report: &mut ChaosReport) {
     }
 }
 
-/// Counters equal the assignments. What runs out by itself may be on its way: a difference must last to count.
+/// Checks that counters equal the assignments. An expiry may be under way, so only a lasting difference counts.
 async fn capacity(api: &Api, report: &mut ChaosReport) -> Result<()> {
     let mut differences = Vec::new();
     for _ in 0..20 {

@@ -1,4 +1,4 @@
-//! The audit finds what it is there to find: a world in which all is well, then one thing wrong at a time.
+//! Tests of the audit: it accepts a world in which all is well, and finds one fault at a time.
 
 use super::*;
 use serde_json::{Value, json};
@@ -75,7 +75,7 @@ impl World {
         report
     }
 
-    /// Exactly one violation, with these words.
+    /// Checks that there is exactly one violation, with these words.
     fn blames(&self, words: &str) {
         let violations = self.audit().violations;
         assert!(violations.len() == 1 && violations[0].contains(words), "{violations:?}");
@@ -152,7 +152,7 @@ fn disorder_and_gaps_are_found() {
     world = World::new();
     world.ledger.open().seen = vec![1, 3];
     world.blames("missed 1 events");
-    // What comes after the reader's last look is not missed.
+    // An event after the reader's last look does not count as missed.
     world.ledger.open().seen = vec![1, 2];
     assert!(world.audit().violations.is_empty());
     world.ledger.open().seen = vec![1, 2, 2, 3];

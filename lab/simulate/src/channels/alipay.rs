@@ -27,7 +27,7 @@ fn webhook(service: &str, charset: &str, content: &str) -> Request {
     Request { method: "POST".into(), headers, body, ..Request::default() }
 }
 
-/// A message around that content.
+/// A message around this content.
 pub(super) fn sealed(content: &str) -> Request {
     webhook(sign::MESSAGE, "UTF-8", content)
 }
@@ -63,7 +63,7 @@ impl Simulated for Alipay {
         format!("2088{customer:012}")
     }
 
-    /// Every other act is in GBK, as accounts of old are; what GBK cannot write is always in UTF-8.
+    /// Every other act is in GBK, like that of old accounts. Text that GBK cannot write is always in UTF-8.
     fn arrival(&self, act: &Act<'_>) -> Arrival {
         let id = format!("1603084644{:08}", act.number);
         let content = sign::text(APP_ID, &self.open_id(act.customer), act.at.saturating_mul(1000), &id, act.text);

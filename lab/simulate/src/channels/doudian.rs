@@ -1,4 +1,4 @@
-//! 抖店, simulated: each customer has one order, an act is an event of it; tokens are fetched by a signed call.
+//! 抖店, simulated: each customer has one order, an act is an event of it, and tokens are fetched by a signed call.
 
 use super::{Account, Act, Answer, Arrival, Endpoint, Request, Sent, Simulated, Trouble};
 use serde_json::{Value, json};
@@ -7,14 +7,14 @@ use warmline_channels::doudian::sign;
 const APP_KEY: &str = "6839996111111111111";
 const APP_SECRET: &str = "doudian-simulated-secret";
 const SHOP: &str = "95250";
-/// Paid, shipped in part, memo changed, refund asked for.
+/// Paid, shipped in part, memo changed, refund requested.
 const TAGS: [u32; 4] = [110, 108, 113, 200];
 
 /// The simulated platform.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Doudian;
 
-/// A push with that body. The platform signs no time.
+/// A push with this body. The platform signs no time.
 pub(super) fn sealed(body: &[u8], _at: i64) -> Request {
     let headers = vec![
         ("content-type".into(), "application/json".into()),

@@ -1,5 +1,5 @@
-//! 抖音, simulated: private messages to an operator's account, `content` being an object and a text by turns, as the platform
-//! has it; client tokens; `/im/send/msg/`.
+//! 抖音, simulated: private messages to an operator's account, with `content` an object and a text by turns, as on the
+//! platform; client tokens; `/im/send/msg/`.
 
 use super::{Account, Act, Answer, Arrival, Endpoint, Request, Sent, Simulated, Trouble};
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ pub(super) const OPERATOR: &str = "operator-simulated";
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Douyin;
 
-/// A webhook with that body. The platform signs no time.
+/// A webhook with this body. The platform signs no time.
 pub(super) fn sealed(body: &[u8], _at: i64) -> Request {
     let headers = vec![
         ("content-type".into(), "application/json".into()),
@@ -75,7 +75,7 @@ impl Simulated for Douyin {
             _ if call.header("access-token") != Some(token) => Err(Trouble::TokenRefused),
             _ => {
                 let ours = call.param("open_id").as_deref() == Some(OPERATOR);
-                // Conversation and message are those of a message that this customer sent.
+                // The conversation and the message must belong to a message that this customer sent.
                 let conversation =
                     body["conversation_id"].as_str() == body["to_user_id"].as_str().map(of_customer).as_deref();
                 let message = body["msg_id"].as_str().is_some_and(|id| id.starts_with("@message-"));

@@ -1,5 +1,5 @@
-//! Drives an adapter and its simulated platform against each other, without a network between them, for the tests of both: what
-//! the one makes the other must take.
+//! Drives an adapter and its simulated platform against each other, without a network between them, for the tests of both.
+//! Each must accept what the other makes.
 
 use super::{Act, Answer, Arrival, Endpoint, Request, Sent, Simulated, Trouble};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
@@ -9,26 +9,26 @@ use warmline_channels::{
 };
 use warmline_model::{Content, Inbound, Media, Timestamp};
 
-/// Where the platform's API is.
+/// The address of the platform's API.
 const API: &str = "http://127.0.0.1:9";
 
-/// When it all happens.
+/// The time of the tests.
 pub(super) const NOW: Timestamp = Timestamp::from_secs(1_700_000_000);
 
-/// The access token that the platform takes.
+/// The access token that the platform accepts.
 pub(super) const TOKEN: &str = "token-1";
 
-/// What customer 7 does; two acts with one number are the same.
+/// An act of customer 7. Two acts with one number are the same.
 pub(super) fn act(number: u64, text: &str) -> Act<'_> {
     Act { customer: 7, number, at: NOW.secs(), text, nonce: [u8::try_from(number % 251).unwrap(); 16] }
 }
 
-/// What goes with a call.
+/// The context of a call.
 pub(super) fn call(token: Option<&str>) -> Call<'_> {
     Call { token, now: NOW, nonce: &[9; 16] }
 }
 
-/// What comes of a webhook.
+/// The result of a webhook.
 pub(super) struct Taken {
     pub(super) verified: Verified,
     pub(super) messages: Vec<Inbound>,
@@ -48,7 +48,7 @@ impl<'a, A: Adapter> Driver<'a, A> {
         Self::with_account(adapter, platform, &account.settings, account.secrets)
     }
 
-    /// With another account than the platform's usual one. `api_base` must be [`API`].
+    /// Makes a driver with another account than the platform's usual one. `api_base` must be [`API`].
     pub(super) fn with_account(
         adapter: &'a A,
         platform: &'a dyn Simulated,
@@ -69,7 +69,7 @@ impl<'a, A: Adapter> Driver<'a, A> {
         }
     }
 
-    /// The message of an act that the platform keeps without a word.
+    /// The message of an act that the platform keeps without a webhook.
     pub(super) fn kept(&self, act: &Act<'_>) -> Value {
         match self.platform.arrival(act) {
             Arrival::Kept { item, hint: None } => item,
@@ -97,7 +97,7 @@ impl<'a, A: Adapter> Driver<'a, A> {
         Ok(reply.unwrap_or_else(|| panic!("{}: not taken for a handshake", self.platform.channel())))
     }
 
-    /// A webhook through verifier, parser and acknowledgement.
+    /// Takes a webhook through verifier, parser and acknowledgement.
     pub(super) fn taken(&self, webhook: &Request) -> Result<Taken, Refusal> {
         self.webhook(webhook, |request| {
             let greeted = self.adapter.handshake(&self.account, request, NOW)?;
@@ -109,15 +109,15 @@ impl<'a, A: Adapter> Driver<'a, A> {
         })
     }
 
-    /// The messages of a webhook, whose acknowledgement the platform must take.
+    /// The messages of a webhook. The platform must accept its acknowledgement.
     pub(super) fn messages(&self, webhook: &Request) -> Result<Vec<Inbound>, Refusal> {
         let Taken { messages, reply, .. } = self.taken(webhook)?;
         assert!(self.platform.acknowledged(reply.status, &reply.body), "{}: not acknowledged", self.platform.channel());
         Ok(messages)
     }
 
-    /// One act's only message, where the body is signed: it comes twice with one key, another act's has another, and a changed
-    /// body is refused.
+    /// One act's only message, if the body is signed. Sent twice, it has one key. Another act's message has another key,
+    /// and a changed body is refused.
     pub(super) fn arrive(&self, text: &str) -> Inbound {
         self.arrive_unless(text, |webhook| {
             let middle = webhook.body.len() / 2;
@@ -125,14 +125,15 @@ impl<'a, A: Adapter> Driver<'a, A> {
         })
     }
 
-    /// The same for platforms whose signature covers something else than the body: `change` is what must not go unnoticed.
+    /// The same for platforms whose signature covers something else than the body. `change` is the change that must be
+    /// noticed.
     pub(super) fn arrive_unless(&self, text: &str, change: impl Fn(&mut Request)) -> Inbound {
         let mut messages = self.all_arrive_unless(text, change);
         assert_eq!(messages.len(), 1, "{}", self.platform.channel());
         messages.remove(0)
     }
 
-    /// The same where an act makes several messages; the last is the customer's own.
+    /// The same if an act makes several messages. The last one is the customer's own.
     pub(super) fn all_arrive_unless(&self, text: &str, change: impl Fn(&mut Request)) -> Vec<Inbound> {
         let take = |number: u64| {
             let webhook = self.pushed(&act(number, text));
@@ -164,7 +165,7 @@ impl<'a, A: Adapter> Driver<'a, A> {
         }
     }
 
-    /// The platform offers no chat: nobody can be written to.
+    /// Checks that the platform offers no chat: nobody can be written to.
     pub(super) fn refuses_chat(&self) {
         let reply = self.rendered("x", None, &Content::text("x"), Some(TOKEN));
         assert_eq!(reply.err(), Some("chat_not_offered"));
@@ -177,7 +178,7 @@ impl<'a, A: Adapter> Driver<'a, A> {
         call
     }
 
-    /// Replies to a message: what the platform read, or what its refusal means.
+    /// Replies to a message. Returns what the platform read, or the meaning of its refusal.
     pub(super) fn reply(&self, to: &Inbound, content: &Content, token: Option<&str>) -> Result<Sent, Outcome> {
         let call = self.reply_call(to, content, token);
         let (sent, answer) = match self.platform.check(Endpoint::Send, &call, TOKEN) {
@@ -190,7 +191,7 @@ impl<'a, A: Adapter> Driver<'a, A> {
         }
     }
 
-    /// Replies to a message of customer 7 and reads all that the platform may say to it. Returns the call.
+    /// Replies to a message of customer 7 and reads every possible answer of the platform. Returns the call.
     pub(super) fn answer(&self, to: &Inbound, troubles: &[(Trouble, Outcome)]) -> Request {
         let text = "好的，马上为您处理 & more=yes 😀";
         let sent = Sent { to: self.platform.open_id(7), text: text.into() };
@@ -203,7 +204,7 @@ impl<'a, A: Adapter> Driver<'a, A> {
         self.reply_call(to, &Content::text(text), Some(TOKEN))
     }
 
-    /// The whole way from a customer's message to the reply, where the platform has no access tokens and its signature or the
+    /// The whole way from a customer's message to the reply, for platforms without access tokens whose signature or
     /// credentials are outside the body.
     pub(super) fn whole_way(&self, text: &str, troubles: &[(Trouble, Outcome)]) -> Vec<Inbound> {
         let messages = self.all_arrive_unless(text, |webhook| {
@@ -217,17 +218,17 @@ impl<'a, A: Adapter> Driver<'a, A> {
         messages
     }
 
-    /// What the adapter makes of an answer.
+    /// The adapter's reading of an answer.
     pub(super) fn outcome(&self, answer: &Answer) -> Outcome {
         self.adapter.read_answer(&response(answer))
     }
 
-    /// What a refused reply means to the adapter.
+    /// The adapter's reading of a refused reply.
     pub(super) fn refused(&self, trouble: Trouble) -> Outcome {
         self.outcome(&self.platform.refuse(Endpoint::Send, trouble))
     }
 
-    /// Fetches an access token; wrong credentials are refused for good, and a limit passes.
+    /// Fetches an access token. Wrong credentials are refused for good, and a limit passes.
     pub(super) fn fetch_token(&self) -> Token {
         let call = self.adapter.token_request(&self.account, false, &call(None)).unwrap();
         let call = received(&call);
@@ -251,7 +252,7 @@ impl<'a, A: Adapter> Driver<'a, A> {
         assert_eq!(self.platform.check(Endpoint::Media, &call, TOKEN), Ok(None));
     }
 
-    /// How the adapter fetches.
+    /// The adapter's puller.
     pub(super) fn puller(&self) -> &dyn Pull<Account = A::Account> {
         self.adapter.pull().expect("the adapter fetches")
     }
@@ -264,7 +265,7 @@ impl<'a, A: Adapter> Driver<'a, A> {
         call
     }
 
-    /// What the adapter makes of a page.
+    /// The adapter's reading of a page.
     pub(super) fn page(&self, source: &str, answer: &Answer) -> Result<Page, Outcome> {
         self.page_after(source, None, answer)
     }
@@ -273,7 +274,7 @@ impl<'a, A: Adapter> Driver<'a, A> {
         self.puller().read(&self.account, &Asked { source, cursor, now: NOW }, &response(answer))
     }
 
-    /// Fetches a page of what the platform keeps.
+    /// Fetches a page of the messages that the platform keeps.
     pub(super) fn fetch(
         &self,
         source: &str,
@@ -307,7 +308,7 @@ fn response(answer: &Answer) -> ApiResponse<'_> {
     ApiResponse { status: answer.status, body: &answer.body }
 }
 
-/// A call as it reaches the platform, and no other host.
+/// A call as it reaches the platform. It must go to no other host.
 fn received(call: &ApiRequest) -> Request {
     let rest = call.url.strip_prefix(API).unwrap_or_else(|| panic!("a call to another host"));
     let (path, query) = rest.split_once('?').unwrap_or((rest, ""));

@@ -17,13 +17,13 @@ fn message_id(number: u64) -> String {
     format!("{number}@mail.example")
 }
 
-/// Whether a reply joins the thread of a mail by such an id.
+/// Whether a reply joins the thread of a mail with such an id.
 fn threaded(in_reply_to: Option<&str>, references: Option<&str>) -> bool {
     let bracketed = |id: &str| id.starts_with('<') && id.ends_with("@mail.example>");
     in_reply_to.is_none_or(|id| bracketed(id) && references.is_some_and(|r| r.ends_with(id)))
 }
 
-/// A post of that body to the secret address.
+/// A post of this body to the secret address.
 pub(super) fn sealed(body: &[u8], _at: i64) -> Request {
     let (kind, _) = sign::multipart(&[], &[]);
     Request {
@@ -85,7 +85,7 @@ impl Simulated for Email {
         Answer::new(202, Vec::new())
     }
 
-    /// SendGrid has neither access tokens nor a window: used-up credits stand for the latter.
+    /// SendGrid has neither access tokens nor a window. Used-up credits stand for the window.
     fn refuse(&self, _: Endpoint, trouble: Trouble) -> Answer {
         let (status, message) = match trouble {
             Trouble::TokenRefused | Trouble::SignatureRefused => (401, "The provided authorization grant is invalid"),
@@ -97,7 +97,7 @@ impl Simulated for Email {
     }
 }
 
-/// Mailgun, for accounts whose provider it is.
+/// Mailgun, for accounts that use it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Mailgun;
 
@@ -170,7 +170,7 @@ impl Simulated for Mailgun {
         Answer::json(&json!({ "id": "<20261122.1@mg.rice.example>", "message": "Queued. Thank you." }))
     }
 
-    /// Mailgun has no window either: an account that must be paid for stands for it.
+    /// Mailgun has no window either. An account without payment stands for it.
     fn refuse(&self, _: Endpoint, trouble: Trouble) -> Answer {
         let (status, message) = match trouble {
             Trouble::TokenRefused | Trouble::SignatureRefused => (401, "Forbidden"),

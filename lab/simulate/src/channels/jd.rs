@@ -19,7 +19,7 @@ fn param(call: &Request, name: &str) -> Option<String> {
     read_form(&call.body).into_iter().find(|(n, _)| n == name).map(|(_, value)| value)
 }
 
-/// What the method itself is asked.
+/// The parameters of the method itself.
 fn asked(call: &Request) -> Value {
     param(call, "360buy_param_json").and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
 }
@@ -34,7 +34,7 @@ fn asks_for_services(call: &Request) -> bool {
     param(call, "method").as_deref() == Some(SERVICES)
 }
 
-/// A page of orders, or of services, of which there are so many in all.
+/// A page of orders or of services, with their total number.
 fn list(services: bool, total: usize, items: &[&Value]) -> Answer {
     Answer::json(&if services {
         let result = json!({ "totalCount": total, "data": items });
@@ -52,8 +52,8 @@ pub(super) fn pages(orders: &[Value]) -> Vec<Vec<u8>> {
     vec![page.body, Jd.refuse(Endpoint::Pull, Trouble::TokenRefused).body]
 }
 
-/// A page by its number of what changed in the time that is asked for; orders from the oldest, services from the newest. And how many
-/// changed in all.
+/// A page, by its number, of the changes in the requested time: orders from the oldest, services from the newest. Also
+/// returns the number of all these changes.
 fn page<'a>(call: &Request, kept: &'a [(u64, Value)]) -> (Vec<&'a (u64, Value)>, usize) {
     let (own, services) = (asked(call), asks_for_services(call));
     let text = |name: &str| own[name].as_str().unwrap_or_default();
@@ -169,7 +169,8 @@ mod tests {
         assert_eq!((event.as_str(), key.as_deref()), ("wait_seller_stock_out", Some("300000000042")));
         assert_eq!(data["itemInfoList"][0]["skuName"], "一件商品");
 
-        // More orders than a page holds, many of them in one second: each of them comes, whatever comes twice.
+        // There are more orders than a page holds, and many of them in one second. Each of them comes, even if some come
+        // twice.
         kept.extend((0..150).map(|n| (n + 2, keep(100 + n, first + i64::try_from(n / 90).unwrap()))));
         assert_eq!(everything(&driver, "orders", page.cursor, &kept), (151, Some((first + 1).to_string())));
 
@@ -180,7 +181,7 @@ mod tests {
         driver.refuses_chat();
     }
 
-    /// Asks until there is no more: how many changes came, and where the cursor stands.
+    /// Asks until there is no more. Returns the number of changes and the cursor.
     fn everything(
         driver: &Driver<'_, JdAdapter>,
         source: &str,
@@ -231,7 +232,7 @@ mod tests {
     fn troubles() {
         let driver = Driver::new(&JdAdapter, &Jd);
         let outcome = |trouble| driver.page("orders", &Jd.refuse(Endpoint::Pull, trouble)).unwrap_err();
-        // The token is the shop owner's grant: there is none to fetch.
+        // The token is the shop owner's grant, so there is none to fetch.
         assert_eq!(outcome(Trouble::TokenRefused), Outcome::Permanent("credentials_refused"));
         assert_eq!(outcome(Trouble::SignatureRefused), Outcome::Permanent("credentials_refused"));
         assert_eq!(outcome(Trouble::RateLimited), Outcome::Retry("rate_limited"));

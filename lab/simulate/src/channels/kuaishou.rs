@@ -11,7 +11,7 @@ const APP_SECRET: &str = "kuaishou-simulated";
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Kuaishou;
 
-/// A push with that body. The platform signs no time.
+/// A push with this body. The platform signs no time.
 pub(super) fn sealed(body: &[u8], _at: i64) -> Request {
     let headers =
         vec![("content-type".into(), "application/json".into()), ("kwaisign".into(), sign::kwaisign(APP_SECRET, body))];

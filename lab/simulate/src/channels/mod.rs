@@ -1,5 +1,5 @@
-//! The platforms, simulated: what a customer's message looks like when the platform passes it on, and how the platform's API
-//! answers. One module per channel says what is particular to it; `stand` serves them all.
+//! The simulated platforms: the form in which each passes on a customer's message, and the answers of its API. One module
+//! per channel holds its particulars; `stand` serves them all.
 
 pub mod alipay;
 pub mod doudian;
@@ -33,7 +33,7 @@ use serde_json::Value;
 pub struct Request {
     /// `GET`, `POST`, …
     pub method: String,
-    /// Of a webhook: the path below `/channels/<channel>/<account>`. Of an API call: the whole path.
+    /// For a webhook, the path below `/channels/<channel>/<account>`. For an API call, the whole path.
     pub path: String,
     /// The query, without `?`.
     pub query: String,
@@ -54,7 +54,7 @@ impl Request {
         form_urlencoded::parse(self.query.as_bytes()).find(|(n, _)| n == name).map(|(_, v)| v.into_owned())
     }
 
-    /// The body as JSON; null where it is none.
+    /// The body as JSON; null if it is not JSON.
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
@@ -71,43 +71,43 @@ pub struct Account {
     pub secrets: Vec<(&'static str, String)>,
 }
 
-/// Something that a customer does on the platform.
+/// An act of a customer on the platform.
 #[derive(Clone, Copy, Debug)]
 pub struct Act<'a> {
-    /// Which customer.
+    /// The customer's number.
     pub customer: u64,
-    /// A number of its own: two acts with one number are the same act, told twice.
+    /// The number of the act. Two acts with one number are the same act, sent twice.
     pub number: u64,
-    /// When, in seconds since 1970.
+    /// The time, in seconds since 1970.
     pub at: i64,
-    /// What is written; on platforms without chat, what stands in the order's title.
+    /// The customer's text. On platforms without chat, the order's title.
     pub text: &'a str,
     /// Fresh randomness.
     pub nonce: [u8; 16],
 }
 
 impl Act<'_> {
-    /// Whether it is about money back, where an act is about an order: every eighth customer's is.
+    /// Whether it is about a refund, for acts about an order. This holds for every eighth customer.
     pub const fn wants_refund(&self) -> bool {
         self.customer % 8 == 5
     }
 }
 
-/// How an act reaches Warmline.
+/// The way in which an act reaches Warmline.
 #[derive(Clone, Debug)]
 pub enum Arrival {
     /// As a webhook.
     Webhook(Request),
-    /// The platform keeps it until it is asked, and says by a webhook that there is something, where it does.
+    /// The platform keeps it until it is asked. Some platforms announce it by a webhook.
     Kept {
-        /// The message as it stands in the answer.
+        /// The message in the form of the answer.
         item: Value,
-        /// The webhook that says so.
+        /// The webhook that announces it.
         hint: Option<Request>,
     },
 }
 
-/// What an API call is for.
+/// The purpose of an API call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Endpoint {
     /// An access token.
@@ -122,23 +122,23 @@ pub enum Endpoint {
     Media,
 }
 
-/// A message that the API was given.
+/// A message that was sent through the API.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sent {
-    /// Whom for: the open id.
+    /// The recipient's open id.
     pub to: String,
-    /// What it says; empty where it is no text.
+    /// The text; empty if the message is not a text.
     pub text: String,
 }
 
-/// What the platform says instead of yes.
+/// The platform's reason for a refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trouble {
     /// The access token is not valid (any more).
     TokenRefused,
     /// The customer wrote too long ago.
     WindowClosed,
-    /// Too many calls; later it will work.
+    /// There were too many calls. Later it will work.
     RateLimited,
     /// The signature or the credentials are wrong.
     SignatureRefused,
@@ -195,7 +195,7 @@ pub fn all() -> Vec<Box<dyn Simulated>> {
     ]
 }
 
-/// The platforms of further providers, by name, for channels whose accounts choose theirs.
+/// The platforms of further providers, by name, for channels whose accounts choose their provider.
 pub fn further() -> Vec<(&'static str, Box<dyn Simulated>)> {
     vec![
         ("email by Mailgun", Box::new(email::Mailgun)),
@@ -205,39 +205,39 @@ pub fn further() -> Vec<(&'static str, Box<dyn Simulated>)> {
     ]
 }
 
-/// A simulated platform. All state is with whoever serves it.
+/// A simulated platform. Its server holds all state.
 pub trait Simulated: Send + Sync {
     /// The channel's id.
     fn channel(&self) -> &'static str;
 
-    /// The account, with the API at this address (`http://127.0.0.1:…`, no slash at the end).
+    /// The account, with the API at this address (`http://127.0.0.1:…`, without a slash at the end).
     fn account(&self, api_base: &str) -> Account;
 
-    /// The customer's id as replies are addressed to it.
+    /// The customer's id, to which replies are addressed.
     fn open_id(&self, customer: u64) -> String;
 
-    /// How an act reaches Warmline: signed as the platform signs it.
+    /// The arrival of an act at Warmline, signed as by the platform.
     fn arrival(&self, act: &Act<'_>) -> Arrival;
 
     /// Whether the answer to a webhook is the platform's form of "received".
     fn acknowledged(&self, status: u16, body: &[u8]) -> bool;
 
-    /// What an API call is for; none where the platform has no such path. One that is never called has none, and needs nothing of
-    /// what follows.
+    /// The purpose of an API call; `None` if the platform has no such path. Platforms without an API return `None` and need
+    /// not implement the methods below.
     fn endpoint(&self, _call: &Request) -> Option<Endpoint> {
         None
     }
 
-    /// Checks a call as the platform does (signature, token `token`, fields) and reads the message of a [`Endpoint::Send`].
+    /// Checks a call like the platform (signature, token `token`, fields) and reads the message of a [`Endpoint::Send`].
     ///
     /// # Errors
-    /// What the platform would say.
+    /// The platform's refusal.
     fn check(&self, _endpoint: Endpoint, _call: &Request, _token: &str) -> Result<Option<Sent>, Trouble> {
         Ok(None)
     }
 
-    /// The answer to a good call. `token` is the present access token; `kept` holds the kept messages that are not confirmed,
-    /// each with its position.
+    /// The answer to a good call. `token` is the present access token. `kept` holds the kept messages that are not
+    /// confirmed, each with its position.
     fn answer(&self, _endpoint: Endpoint, _call: &Request, _token: &str, _kept: &[(u64, Value)]) -> Answer {
         Answer::new(404, Vec::new())
     }
@@ -252,22 +252,22 @@ pub trait Simulated: Send + Sync {
         Vec::new()
     }
 
-    /// How long an access token is valid, in seconds.
+    /// The seconds for which an access token is valid.
     fn token_secs(&self) -> u64 {
         7200
     }
 
-    /// Whether a call for a token wants another one in the place of the one that is valid.
+    /// Whether a call for a token replaces the valid one.
     fn renews(&self, _call: &Request) -> bool {
         false
     }
 
-    /// The answer with an error code of the platform's own, where it has such.
+    /// The answer with an error code of the platform, if it has such codes.
     fn error(&self, _code: i64) -> Answer {
         Answer::new(404, Vec::new())
     }
 
-    /// The answer to a call that is refused.
+    /// The answer to a refused call.
     fn refuse(&self, _endpoint: Endpoint, _trouble: Trouble) -> Answer {
         Answer::new(404, Vec::new())
     }

@@ -1,4 +1,4 @@
-//! A telephone system, simulated: it speaks our own contract, signed, and writes down what customers say. It has no API: an
+//! A telephone system, simulated: it speaks our own contract, signed, and transcribes what customers say. It has no API: an
 //! agent's answer is spoken.
 
 use super::{Account, Act, Arrival, Request, Simulated};
@@ -11,7 +11,7 @@ const SIGNING_SECRET: &str = "phone-signing-secret-0001";
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Phone;
 
-/// A body as the telephone system signs it.
+/// A body with the telephone system's signature.
 pub(super) fn sealed(body: &[u8], at: i64) -> Request {
     Request {
         method: "POST".to_owned(),
@@ -39,7 +39,7 @@ impl Simulated for Phone {
         }
     }
 
-    /// The call: each customer has one.
+    /// The call. Each customer has one.
     fn open_id(&self, customer: u64) -> String {
         format!("call-{customer}")
     }

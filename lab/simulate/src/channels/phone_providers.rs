@@ -1,5 +1,5 @@
-//! Two telephone providers, simulated, for accounts that chose one of them: Huawei's AICC, whose callback holds its own signature,
-//! and Twilio with its real-time transcription.
+//! Two telephone providers, simulated, for accounts that use one of them: Huawei's AICC, whose callback holds its own
+//! signature, and Twilio with its real-time transcription.
 
 use super::{Account, Act, Arrival, Request, Simulated};
 use serde_json::{Value, json};
@@ -10,10 +10,10 @@ const AUTH_TOKEN: &str = "phone-twilio-auth-token";
 const ACCOUNT_SID: &str = "AC00000000000000000000000000000002";
 const PUBLIC_URL: &str = "https://warmline.example/channels/phone/rice-twilio-calls";
 
-/// One of the two. Neither is called: an agent's answer is spoken.
+/// One of the two. Neither has an API that is called: an agent's answer is spoken.
 #[derive(Clone, Copy, Debug)]
 pub enum Provider {
-    /// Huawei's AICC, beside which a transcription service speaks our contract, signed its way.
+    /// Huawei's AICC. Beside it, a transcription service speaks our contract with its own signature.
     Huawei,
     /// Twilio.
     Twilio,
@@ -49,7 +49,7 @@ impl Simulated for Provider {
         }
     }
 
-    /// The call: each customer has one.
+    /// The call. Each customer has one.
     fn open_id(&self, customer: u64) -> String {
         match self {
             Self::Huawei => format!("{customer}-1663223940"),

@@ -15,7 +15,7 @@ pub(super) const MALL: u64 = 171_504_183;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Pinduoduo;
 
-/// The frame in which PMC tells of an act.
+/// The frame in which PMC reports an act.
 pub fn frame(act: &Act<'_>) -> String {
     let mut content = json!({ "mall_id": MALL, "tid": order(act.customer), "title": act.text });
     let kind = if act.wants_refund() {
@@ -32,7 +32,7 @@ fn order(number: u64) -> String {
     format!("231115-{number:015}")
 }
 
-/// The bridge's post of that body.
+/// The bridge's post of this body.
 pub(super) fn sealed(body: &[u8], at: i64) -> Request {
     let signed = sign::headers(BRIDGE, at, body).map(|(name, value)| (name.to_owned(), value));
     let mut headers = vec![("content-type".to_owned(), "application/json".to_owned())];
@@ -53,7 +53,7 @@ impl Simulated for Pinduoduo {
         }
     }
 
-    /// Messages name no buyer, only the order: here each customer has one.
+    /// Messages name no buyer, only the order. Here each customer has one.
     fn open_id(&self, customer: u64) -> String {
         format!("order:{}", order(customer))
     }
@@ -70,7 +70,7 @@ impl Simulated for Pinduoduo {
         ((call.method.as_str(), call.path.as_str()) == ("POST", "/api/router")).then_some(Endpoint::Send)
     }
 
-    /// Any signed call is checked; none of them sends a customer anything.
+    /// Any signed call is checked. None of them sends a message to a customer.
     fn check(&self, _endpoint: Endpoint, call: &Request, _token: &str) -> Result<Option<Sent>, Trouble> {
         let params = read_form(&call.body);
         let value = |name: &str| params.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str());

@@ -1,32 +1,32 @@
-//! What goes wrong, and when.
+//! The faults of a simulated platform, and their conditions.
 
 use super::{Endpoint, Trouble};
 use std::time::Duration;
 
-/// What the platform does instead of what it should.
+/// The misbehaviour of a platform.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Behaviour {
-    /// Refuses in its own words.
+    /// Refuses with its own reason.
     Say(Trouble),
     /// Refuses with this error code of its own (WeChat's 40001, 45015, 45047, -1, …).
     Error(i64),
     /// Answers this status with an empty body.
     Status(u16),
-    /// Answers this status, and in `Retry-After` so many seconds.
+    /// Answers with this status, and with this many seconds in `Retry-After`.
     Later(u16, u32),
-    /// Takes the message, then answers 200 with a page that is no JSON.
+    /// Accepts the message, then answers 200 with a page that is not JSON.
     Unreadable,
-    /// Takes the message, and answers so much later.
+    /// Accepts the message, and answers this much later.
     Late(Duration),
-    /// Waits, then goes on as the next rule or nature says.
+    /// Waits, then continues with the next rule or with normal behaviour.
     Delay(Duration),
-    /// Closes the connection without an answer, and has not taken the message.
+    /// Closes the connection without an answer, and has not accepted the message.
     DropBefore,
-    /// Takes the message, then closes the connection without an answer.
+    /// Accepts the message, then closes the connection without an answer.
     DropAfter,
 }
 
-/// A behaviour with the requests that it is for: all of an endpoint, always, unless narrowed.
+/// A behaviour with its conditions: all requests of an endpoint, unless narrowed.
 #[derive(Clone, Debug)]
 pub struct Rule {
     endpoint: Endpoint,
@@ -43,51 +43,51 @@ impl Rule {
         Self { endpoint, behaviour, left: None, every: 1, matched: 0, to: None, containing: None }
     }
 
-    /// For calls that send a message.
+    /// Applies to calls that send a message.
     pub const fn send(behaviour: Behaviour) -> Self {
         Self::new(Endpoint::Send, behaviour)
     }
 
-    /// For calls that fetch a token.
+    /// Applies to calls that fetch a token.
     pub const fn token(behaviour: Behaviour) -> Self {
         Self::new(Endpoint::Token, behaviour)
     }
 
-    /// For the first matching request only.
+    /// Narrows it to the first matching request.
     #[must_use]
     pub const fn once(self) -> Self {
         self.times(1)
     }
 
-    /// For the first `n` matching requests only.
+    /// Narrows it to the first `n` matching requests.
     #[must_use]
     pub const fn times(mut self, n: u64) -> Self {
         self.left = Some(n);
         self
     }
 
-    /// For each `n`th matching request only.
+    /// Narrows it to each `n`th matching request.
     #[must_use]
     pub const fn every(mut self, n: u64) -> Self {
         self.every = n;
         self
     }
 
-    /// For messages to this customer only.
+    /// Narrows it to messages to this customer.
     #[must_use]
     pub fn to(mut self, open_id: impl Into<String>) -> Self {
         self.to = Some(open_id.into());
         self
     }
 
-    /// For messages with these words only.
+    /// Narrows it to messages with these words.
     #[must_use]
     pub fn containing(mut self, words: impl Into<String>) -> Self {
         self.containing = Some(words.into());
         self
     }
 
-    /// Whether it applies to this request; uses up one of its times.
+    /// Whether it applies to this request. It uses up one of its times.
     fn take(&mut self, endpoint: Endpoint, to: &str, text: &str) -> bool {
         let matches = self.endpoint == endpoint
             && self.left != Some(0)
@@ -107,7 +107,7 @@ impl Rule {
     }
 }
 
-/// The rules, in the order in which they were added: the first that applies decides, delays add up before it.
+/// The rules, in the order in which they were added. The first that applies decides. Delays before it add up.
 #[derive(Default)]
 pub(super) struct RuleSet(Vec<Rule>);
 
@@ -116,7 +116,7 @@ impl RuleSet {
         self.0.push(rule);
     }
 
-    /// The delay, and what to do after it.
+    /// The delay, and the behaviour after it.
     pub(super) fn decide(&mut self, endpoint: Endpoint, to: &str, text: &str) -> (Duration, Option<Behaviour>) {
         let mut delay = Duration::ZERO;
         for rule in &mut self.0 {

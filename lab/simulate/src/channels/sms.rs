@@ -1,5 +1,5 @@
-//! Text messages by Aliyun, simulated: the uplink push, and `SendSms` signed by ACS3. The account can be given Twilio's settings
-//! instead, which the tests do; [`Twilio`] plays that side.
+//! Text messages by Aliyun, simulated: the uplink push, and `SendSms` signed by ACS3. Tests can give the account Twilio's
+//! settings instead; [`Twilio`] plays that side.
 
 use super::{Account, Act, Answer, Arrival, Endpoint, Request, Sent, Simulated, Trouble};
 use serde_json::{Value, json};
@@ -21,7 +21,7 @@ fn beijing(at: i64) -> String {
     text.get(..19).unwrap_or_default().replace('T', " ")
 }
 
-/// A post of that body to the secret address.
+/// A post of this body to the secret address.
 pub(super) fn sealed(body: &[u8], _at: i64) -> Request {
     Request {
         method: "POST".to_owned(),
@@ -91,7 +91,7 @@ impl Simulated for Sms {
         Answer::json(&json!({ "Code": "OK", "Message": "OK", "BizId": "900619746936498440^0", "RequestId": "F655A8D5" }))
     }
 
-    /// Aliyun has neither access tokens nor a window: a used-up day stands for the latter.
+    /// Aliyun has neither access tokens nor a window. A used-up daily quota stands for the window.
     fn refuse(&self, _: Endpoint, trouble: Trouble) -> Answer {
         let (status, code) = match trouble {
             Trouble::TokenRefused => (404, "InvalidAccessKeyId.NotFound"),
@@ -103,7 +103,7 @@ impl Simulated for Sms {
     }
 }
 
-/// Twilio's messages, for accounts whose provider it is.
+/// Twilio's messages, for accounts that use it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Twilio;
 
@@ -151,7 +151,7 @@ impl Simulated for Twilio {
     }
 
     fn check(&self, _: Endpoint, call: &Request, _: &str) -> Result<Option<Sent>, Trouble> {
-        // base64 of SID:AUTH_TOKEN is what basic authentication sends.
+        // Basic authentication sends the base64 of SID:AUTH_TOKEN.
         if call.header("authorization") != Some(warmline_channels::twilio::authorization(SID, AUTH_TOKEN).as_str()) {
             return Err(Trouble::SignatureRefused);
         }

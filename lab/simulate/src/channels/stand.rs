@@ -1,8 +1,8 @@
-//! A real HTTP server that plays the part of one platform: it checks every call as the platform does, keeps what it was given,
-//! and misbehaves as told by [`Rule`]s.
+//! A real HTTP server that plays one platform. It checks every call like the platform, keeps the messages, and misbehaves
+//! according to [`Rule`]s.
 //!
-//! A connection may break before the platform took a message or after it. No sender can tell the one from the other: hence the
-//! record here, not the sender's, says what a customer saw.
+//! A connection may break before the platform accepted a message or after it. No sender can tell these apart. The record
+//! here, and not the sender's, therefore shows what a customer received.
 
 use super::rules::RuleSet;
 use super::{Account, Act, Answer, Arrival, Behaviour, Endpoint, Request, Rule, Sent, Simulated};
@@ -18,52 +18,52 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 const BODY_LIMIT: usize = 1 << 20;
-/// Kept messages beyond this number are forgotten once they were given out, oldest first: a demo may run for days.
+/// Kept messages beyond this number are forgotten after they were fetched, oldest first, because a demo may run for days.
 const MEMORY: usize = 10_000;
 
-/// A message that the platform took.
+/// A message that the platform accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Taken {
-    /// To whom, and what.
+    /// The recipient and the content.
     pub sent: Sent,
     /// The call that brought it.
     pub body: Vec<u8>,
-    /// Whether the sender was told: false where the connection was dropped afterwards.
+    /// Whether the sender got the answer; false if the connection was dropped afterwards.
     pub answered: bool,
 }
 
-/// How the platform was used.
+/// The use of the platform, in counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Calls for a token.
     pub token_calls: u64,
     /// Different tokens issued.
     pub tokens_issued: u64,
-    /// Calls to send, whatever became of them.
+    /// Calls to send, whatever their result.
     pub send_calls: u64,
-    /// Messages taken.
+    /// Messages accepted.
     pub accepted: u64,
-    /// Calls to send that were answered with an error.
+    /// Calls to send with an error as answer.
     pub refused: u64,
-    /// Connections dropped before the message was taken.
+    /// Connections dropped before the message was accepted.
     pub dropped_before: u64,
-    /// Connections dropped after the message was taken.
+    /// Connections dropped after the message was accepted.
     pub dropped_after: u64,
 }
 
-/// Says that the connection is to be closed without an answer.
+/// The connection is to be closed without an answer.
 #[derive(Debug, thiserror::Error)]
 #[error("the connection is dropped as scripted")]
 struct Dropped;
 
 #[derive(Default)]
 struct State {
-    /// The number of the present token, and since when somebody has it.
+    /// The number of the present token, and the time since which a caller has it.
     token: u64,
     issued: Option<Instant>,
     kept: Vec<(u64, Value)>,
     next: u64,
-    /// Kept messages that nobody has fetched yet, and since when.
+    /// Kept messages that nobody has fetched yet, and the time since when.
     waiting: BTreeMap<u64, Instant>,
     fetched: Histogram,
     taken: Vec<Taken>,
@@ -75,7 +75,7 @@ struct State {
 }
 
 impl State {
-    /// The present token. One that has had its time is another from then on.
+    /// The present token. A token that has expired is replaced.
     fn token(&mut self, life: Duration) -> String {
         if self.issued.is_some_and(|since| since.elapsed() >= life) {
             self.expire_token();
@@ -88,7 +88,7 @@ impl State {
         self.issued = None;
     }
 
-    /// Hands the present token out.
+    /// Issues the present token.
     fn issue(&mut self) {
         if self.issued.is_none() {
             self.issued = Some(Instant::now());
@@ -136,7 +136,7 @@ impl Shared {
     }
 }
 
-/// A platform being served. It has a thread of its own and ends when dropped.
+/// A platform with its server. It has a thread of its own and ends when dropped.
 pub struct Stand {
     shared: Arc<Shared>,
     listening: Listening,
@@ -172,7 +172,7 @@ impl Stand {
         self.shared.platform.as_ref()
     }
 
-    /// The account, with its API here.
+    /// The account, with this server as its API.
     pub fn account(&self) -> Account {
         self.platform().account(&self.url())
     }
@@ -182,8 +182,8 @@ impl Stand {
         format!("http://{}", self.listening.address)
     }
 
-    /// Lets a customer do something; the webhook that the platform sends for it, if it sends one. What the platform keeps is
-    /// kept here.
+    /// Lets a customer act. Returns the webhook that the platform sends for it, if it sends one. A message that the
+    /// platform keeps is kept here.
     pub fn act(&self, act: &Act<'_>) -> Option<Request> {
         match self.platform().arrival(act) {
             Arrival::Webhook(request) => Some(request),
@@ -194,34 +194,34 @@ impl Stand {
         }
     }
 
-    /// The messages that the API took, in order.
+    /// The messages that the API accepted, in order.
     pub fn sent(&self) -> Vec<Sent> {
         self.shared.lock().taken.iter().map(|taken| taken.sent.clone()).collect()
     }
 
-    /// How many messages the API took.
+    /// The number of messages that the API accepted.
     pub fn sent_count(&self) -> usize {
         self.shared.lock().taken.len()
     }
 
-    /// The messages that the API took from number `first` on, with what became of each.
+    /// The messages that the API accepted from number `first` on, with the fate of each.
     pub fn taken_since(&self, first: usize) -> Vec<Taken> {
         self.shared.lock().taken.get(first..).unwrap_or_default().to_vec()
     }
 
-    /// What one customer was sent after the first `seen` messages, in order.
+    /// The messages sent to one customer after the first `seen` messages, in order.
     pub fn sent_after(&self, open_id: &str, seen: usize) -> Vec<Sent> {
         let state = self.shared.lock();
         let places = state.by_customer.get(open_id).map(Vec::as_slice).unwrap_or_default();
         places.iter().skip(seen).filter_map(|place| Some(state.taken.get(*place)?.sent.clone())).collect()
     }
 
-    /// The texts that one customer was sent, in order.
+    /// The texts sent to one customer, in order.
     pub fn texts_to(&self, open_id: &str) -> Vec<String> {
         self.sent_after(open_id, 0).into_iter().map(|sent| sent.text).filter(|text| !text.is_empty()).collect()
     }
 
-    /// How the platform was used.
+    /// The use of the platform, in counts.
     pub fn counts(&self) -> Counts {
         self.shared.lock().counts
     }
@@ -246,27 +246,27 @@ impl Stand {
         self.shared.lock().waiting.len()
     }
 
-    /// How long messages were kept until they were fetched.
+    /// The time for which messages were kept until they were fetched.
     pub fn fetched(&self) -> Histogram {
         self.shared.lock().fetched.clone()
     }
 
-    /// Adds a rule behind those that are there.
+    /// Adds a rule after the present ones.
     pub fn script(&self, rule: Rule) {
         self.shared.lock().rules.add(rule);
     }
 
-    /// Drops all rules: everything works again.
+    /// Drops all rules, so that everything works again.
     pub fn clear_script(&self) {
         self.shared.lock().rules = RuleSet::default();
     }
 
-    /// Makes the present access token invalid, as the platform does when another system fetches one.
+    /// Makes the present access token invalid, like the platform when another system fetches one.
     pub fn expire_token(&self) {
         self.shared.lock().expire_token();
     }
 
-    /// Keeps a message until it is asked for, whichever it is.
+    /// Keeps any message until it is asked for.
     pub fn keep(&self, item: Value) {
         let mut state = self.shared.lock();
         state.next += 1;
@@ -314,7 +314,7 @@ async fn answer(shared: &Shared, call: &Request) -> Result<Answer, Dropped> {
     Ok(answer)
 }
 
-/// Counts a call, and asks the rules what is to become of it.
+/// Counts a call, and lets the rules decide on it.
 fn decide(shared: &Shared, endpoint: Endpoint, call: &Request) -> (Duration, Option<Behaviour>) {
     let (platform, mut state) = (shared.platform.as_ref(), shared.lock());
     *state.calls.entry(endpoint).or_default() += 1;
@@ -329,7 +329,7 @@ fn decide(shared: &Shared, endpoint: Endpoint, call: &Request) -> (Duration, Opt
     state.rules.decide(endpoint, to, text)
 }
 
-/// Does with a call what a rule says, or what the platform does.
+/// Carries out a rule's behaviour, or the platform's normal one.
 fn carry_out(shared: &Shared, endpoint: Endpoint, call: &Request, behaviour: Option<Behaviour>) -> Result<Answer, Dropped> {
     let (platform, mut state) = (shared.platform.as_ref(), shared.lock());
     let refusal = match behaviour {

@@ -8,14 +8,14 @@ use warmline_model::Timestamp;
 
 const KEY: &str = "23000001";
 const SECRET: &str = "simulated0taobao0app0secret00000";
-/// The first message's id: longer than what a floating-point number holds exactly, as the platform's are.
+/// The first message's id. It is too long for a floating-point number to hold exactly, like the platform's ids.
 const FIRST: u64 = 7_104_300_007_405_000_000;
 
 /// The platform.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Taobao;
 
-/// The messages that a call of `consume` is given: the oldest.
+/// The oldest messages, for a call of `consume`.
 fn page<'a>(call: &Request, kept: &'a [(u64, Value)]) -> &'a [(u64, Value)] {
     let quantity = param(&read_form(&call.body), "quantity").and_then(|n| n.parse().ok()).unwrap_or(100);
     kept.get(..quantity).unwrap_or(kept)
@@ -25,7 +25,7 @@ fn param(params: &[(String, String)], name: &str) -> Option<String> {
     params.iter().find(|(n, _)| n == name).map(|(_, value)| value.clone())
 }
 
-/// Pages as the platform gives them.
+/// Pages in the platform's form.
 pub(super) fn pages(items: &[Value]) -> Vec<Vec<u8>> {
     let kept: Vec<(u64, Value)> = (0..).zip(items.iter().cloned()).collect();
     let page = |kept: &[(u64, Value)]| Taobao.answer(Endpoint::Pull, &Request::default(), "", kept).body;
@@ -155,7 +155,7 @@ mod tests {
     fn troubles() {
         let driver = Driver::new(&TaobaoAdapter, &Taobao);
         let outcome = |trouble| driver.page("default", &Taobao.refuse(Endpoint::Pull, trouble)).unwrap_err();
-        // No session is used, so none could be fetched anew.
+        // No session is used, so none could be fetched again.
         assert_eq!(outcome(Trouble::TokenRefused), Outcome::Permanent("credentials_refused"));
         assert_eq!(outcome(Trouble::SignatureRefused), Outcome::Permanent("credentials_refused"));
         assert_eq!(outcome(Trouble::RateLimited), Outcome::Retry("rate_limited"));

@@ -1,11 +1,11 @@
-//! WeChat official accounts: every fifth message is encrypted, as an account in compatible mode may be sent either.
+//! WeChat official accounts. Every fifth message is encrypted, because an account in compatible mode may get either.
 
 use super::{Account, Act, Answer, Arrival, Endpoint, Request, Sent, Simulated, Trouble, wx};
 use serde_json::{Value, json};
 use warmline_channels::wechat::sign;
 use warmline_channels::wx_crypto::AesKey;
 
-/// The platform, and the account that it has with the brand.
+/// The platform, and the brand's account on it.
 #[derive(Clone, Debug)]
 pub struct Wechat {
     /// The account's id, the messages' `ToUserName`.
@@ -14,18 +14,18 @@ pub struct Wechat {
     pub app_id: String,
     /// AppSecret.
     pub app_secret: String,
-    /// What webhooks are signed with.
+    /// The token that signs webhooks.
     pub token: String,
     /// EncodingAESKey.
     pub aes_key: String,
     /// Whether any app may fetch a token, with any secret.
     pub any_app: bool,
-    /// How long an access token is valid, in seconds.
+    /// The seconds for which an access token is valid.
     pub token_secs: u64,
 }
 
 impl Wechat {
-    /// The API alone, for accounts that somebody else makes.
+    /// The API alone, for accounts that are made elsewhere.
     pub fn of_any_app() -> Self {
         Self { any_app: true, ..Self::default() }
     }

@@ -1,5 +1,5 @@
-//! WeCom: customers write to 微信客服, whose messages are kept until they are fetched; every eighth message is one to an
-//! application, which is pushed.
+//! WeCom. Customers write to 微信客服, whose messages are kept until they are fetched. Every eighth message goes to an
+//! application, and is pushed.
 
 use super::{Account, Act, Answer, Arrival, Endpoint, Request, Sent, Simulated, Trouble, wx};
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ pub(super) const CORP_ID: &str = "wwsimulated";
 const SECRET: &str = "simulated-corp-secret";
 pub(super) const OPEN_KFID: &str = "wkSimulated";
 pub(super) const AGENT_ID: u32 = 1_000_002;
-/// What a welcome code begins with; behind it stands whose it is.
+/// The beginning of a welcome code. The customer's id follows.
 const WELCOME: &str = "welcome:";
 
 /// The platform.
@@ -98,7 +98,7 @@ impl Simulated for Wecom {
         }
     }
 
-    /// A page begins behind its cursor, which is a position; what was fetched stays.
+    /// A page begins after its cursor, which is a position. Fetched messages stay.
     fn answer(&self, endpoint: Endpoint, call: &Request, token: &str, kept: &[(u64, Value)]) -> Answer {
         match endpoint {
             Endpoint::Token => {
@@ -127,7 +127,7 @@ impl Simulated for Wecom {
     }
 }
 
-/// The message in a call that sends one; none where the call lacks what the platform wants.
+/// The message in a call that sends one; `None` if the call lacks something that the platform requires.
 fn sent(path: &str, body: &Value) -> Option<Sent> {
     let kind = body["msgtype"].as_str()?;
     let content = body[kind].as_object()?;
@@ -149,7 +149,7 @@ fn limit(asked: &Value) -> usize {
     asked["limit"].as_u64().and_then(|n| usize::try_from(n).ok()).unwrap_or(1000)
 }
 
-/// The messages behind a question's cursor.
+/// The messages after a question's cursor.
 fn behind<'a>(asked: &Value, kept: &'a [(u64, Value)]) -> impl Iterator<Item = &'a (u64, Value)> + use<'a> {
     let after = cursor(asked);
     kept.iter().filter(move |(at, _)| after.is_none_or(|after| *at > after))

@@ -20,7 +20,7 @@ fn uid(customer: u64) -> i64 {
     2_000_000_000 + i64::try_from(customer).unwrap_or(0)
 }
 
-/// A webhook with that body, which the signature leaves out.
+/// A webhook with this body. The signature does not cover it.
 pub(super) fn sealed(body: &[u8], at: i64) -> Request {
     Request {
         method: "POST".into(),
@@ -49,7 +49,7 @@ impl Simulated for Weibo {
     }
 
     fn arrival(&self, act: &Act<'_>) -> Arrival {
-        // Messages have no id: sender, second and words are all that tells two acts apart, so the number rides along.
+        // Messages have no id. Only sender, second and words tell two acts apart, so the number is added.
         let data = json!({ "simulated": act.number });
         let body = sign::message(uid(act.customer), BRAND, Timestamp::from_secs(act.at), "text", act.text, &data);
         let nonce: String = act.nonce.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -132,7 +132,7 @@ mod tests {
         let forged = Request { query: arrival.query.replace("signature=", "signature=0"), ..arrival };
         assert_eq!(driver.messages(&forged), Err(Refusal::SignatureWrong));
 
-        // The token is the operator's: there is none to fetch.
+        // The token is the operator's, so there is none to fetch.
         let troubles = [
             (Trouble::TokenRefused, Outcome::Permanent("credentials_refused")),
             (Trouble::WindowClosed, Outcome::Permanent("reply_window_closed")),

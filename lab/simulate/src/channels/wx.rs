@@ -3,14 +3,14 @@
 use super::{Answer, Endpoint, Request, Sent, Trouble};
 use serde_json::json;
 
-/// What the simulated accounts have in common.
+/// The common app id of the simulated accounts.
 pub(super) const APP_ID: &str = "wx5imulat0r";
 pub(super) const APP_SECRET: &str = "simulated-app-secret";
 pub(super) const TOKEN: &str = "simulatedtoken";
 /// Its last character has bits set that base64 leaves unused, as most real keys have.
 pub(super) const AES_KEY: &str = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
 
-/// What a path is for.
+/// The purpose of a path.
 pub(super) fn endpoint(call: &Request) -> Option<Endpoint> {
     match (call.method.as_str(), call.path.as_str()) {
         ("POST", "/cgi-bin/stable_token") => Some(Endpoint::Token),
@@ -20,7 +20,7 @@ pub(super) fn endpoint(call: &Request) -> Option<Endpoint> {
     }
 }
 
-/// Checks a call: the app's credentials (id and secret; any app's where none are given), or the access token and the message.
+/// Checks a call: the app's credentials (id and secret; any app's if none are given), or the access token and the message.
 pub(super) fn check(
     endpoint: Endpoint,
     call: &Request,
@@ -48,12 +48,12 @@ pub(super) fn check(
     Ok(Some(Sent { to: to.to_owned(), text: text.to_owned() }))
 }
 
-/// Whether a call wants another token than the one that is valid.
+/// Whether a call wants another token than the valid one.
 pub(super) fn renews(call: &Request) -> bool {
     call.json()["force_refresh"] == true
 }
 
-/// The answer to a good call. A medium's bytes are its id, where it is not `gone…`; `page…` is no picture.
+/// The answer to a good call. A medium's bytes are its id, unless it is `gone…`; `page…` is no picture.
 pub(super) fn answer(endpoint: Endpoint, call: &Request, token: &str, token_secs: u64) -> Answer {
     match endpoint {
         Endpoint::Token => Answer::json(&json!({ "access_token": token, "expires_in": token_secs })),
@@ -69,7 +69,7 @@ pub(super) fn answer(endpoint: Endpoint, call: &Request, token: &str, token_secs
     }
 }
 
-/// The answer to a call that is refused.
+/// The answer to a refused call.
 pub(super) fn refuse(endpoint: Endpoint, trouble: Trouble) -> Answer {
     error(match (trouble, endpoint) {
         (Trouble::TokenRefused, _) => 40001,

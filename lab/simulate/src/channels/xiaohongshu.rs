@@ -1,4 +1,5 @@
-//! 小红书, simulated: each customer has one order of a shop, an act is an event of it. The mini program's token is served too.
+//! 小红书, simulated: each customer has one order of a shop, and an act is an event of it. The mini program's token is served
+//! too.
 
 use super::{Account, Act, Answer, Arrival, Endpoint, Request, Sent, Simulated, Trouble};
 use serde_json::{Value, json};
@@ -18,7 +19,7 @@ fn push_path() -> String {
     format!("/channels/xiaohongshu/{ACCOUNT}")
 }
 
-/// A shop's push with that body, which the signature leaves out.
+/// A shop's push with this body. The signature does not cover it.
 pub(super) fn sealed(body: &[u8], at: i64) -> Request {
     let timestamp = at.to_string();
     let headers = vec![
@@ -51,7 +52,7 @@ impl Simulated for Xiaohongshu {
 
     fn arrival(&self, act: &Act<'_>) -> Arrival {
         let tag = TAGS[usize::try_from(act.number % 3).unwrap_or(0)];
-        // Two acts of one second differ by their number, as the platform's times do by their milliseconds.
+        // Two acts in one second differ by their number, like the platform's times by their milliseconds.
         let millis = i64::try_from(act.number % 1000).unwrap_or(0);
         let data = json!({
             "orderId": self.open_id(act.customer),

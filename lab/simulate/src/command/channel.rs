@@ -1,5 +1,5 @@
-//! One channel on its own: its platform, served for real, and many customers who write at a rate that does not wait for the
-//! server. What the platform would sign is signed; what it would keep is kept until Warmline fetches it.
+//! One channel on its own: its platform, with a real server, and many customers who write at a rate that does not wait for
+//! Warmline. Messages are signed, or kept until Warmline fetches them, like on the platform.
 
 use crate::channels::stand::Stand;
 use crate::customers::{Line, Sending, Taken, World, texts};
@@ -19,11 +19,11 @@ use warmline_client::state;
 use warmline_client::{Api, ApiError, Http, ServerArgs};
 use warmline_model::{AccountId, GroupId};
 
-/// More messages than this are not on their way at a time: beyond it the customers wait, and their wait is measured.
+/// The most messages under way at once. Beyond it the customers wait, and their wait is measured.
 const CROWD: usize = 512;
-/// How long messages on their way, and kept ones, are waited for after the last one was written.
+/// The time to wait for messages under way, and for kept ones, after the last one was written.
 const GRACE: Duration = Duration::from_secs(30);
-/// How often replies to the brand's own clients are looked for, and with how many customers each time.
+/// The pause between two looks for replies to the brand's own clients, and the number of customers of each look.
 const LOOK: (Duration, usize) = (Duration::from_millis(500), 10);
 
 /// Options of `warmline-lab simulate --channel`.
@@ -32,10 +32,10 @@ pub struct ChannelArgs {
     /// The channel.
     #[arg(long, value_parser = channel_names())]
     pub channel: String,
-    /// The account's id. It is made where it is not there; one that this command made before is used again.
+    /// The account's id. A missing account is made. One that this command made before is used again.
     #[arg(long, value_parser = |text: &str| AccountId::new(text))]
     pub account: Option<AccountId>,
-    /// The skill group that the account's conversations go to where no rule says so.
+    /// The skill group for conversations of the account that no rule places.
     #[arg(long, value_parser = |text: &str| GroupId::new(text))]
     pub group: Option<GroupId>,
     /// Messages a second.
@@ -44,16 +44,16 @@ pub struct ChannelArgs {
     /// Customers who write.
     #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u64).range(1..=100_000))]
     pub customers: u64,
-    /// How long: 60, 60s, 5m, 1h; until Ctrl-C where it is not given.
+    /// The duration: 60, 60s, 5m, 1h; until Ctrl-C if it is not given.
     #[arg(long = "for", value_name = "TIME", value_parser = live::time)]
     pub time: Option<Duration>,
     /// The port of the platform's API on 127.0.0.1; 0 takes a free one.
     #[arg(long, default_value_t = 0)]
     pub port: u16,
-    /// Takes the account as it is, made by an earlier run with this --port: no token is needed.
+    /// Takes the account as it is, made by an earlier run with this --port. No token is needed.
     #[arg(long)]
     pub use_account: bool,
-    /// Prints the summary as JSON on standard output, and all else on standard error.
+    /// Prints the summary as JSON on standard output, and everything else on standard error.
     #[arg(long)]
     pub json: bool,
 }
@@ -67,14 +67,14 @@ fn rate(text: &str) -> Result<f64, String> {
     rate.ok_or_else(|| "a rate is a number above 0 and at most 10000".to_owned())
 }
 
-/// What became of a run.
+/// The result of a run.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Summary {
     /// The channel.
     pub channel: String,
     /// The account.
     pub account: String,
-    /// How long customers wrote, in seconds.
+    /// The seconds for which customers wrote.
     pub seconds: f64,
     /// Messages that customers wrote.
     pub sent: u64,
@@ -82,17 +82,17 @@ pub struct Summary {
     pub acknowledged: u64,
     /// Messages that the platform keeps or kept until they are fetched.
     pub kept: u64,
-    /// Of these, how many were fetched.
+    /// The number of these that were fetched.
     pub fetched: u64,
-    /// Answers that said something else than "received", by what they said; each message is sent three times.
+    /// Answers other than "received", by their text. Each message is sent up to three times.
     pub refused: BTreeMap<String, u64>,
-    /// Messages that were not taken at all.
+    /// Messages that were not accepted at all.
     pub lost: u64,
     /// Replies that reached customers.
     pub replies: u64,
-    /// From when a message was due to its acknowledgement.
+    /// From the time at which a message was due to its acknowledgement.
     pub acknowledgement: histogram::Summary,
-    /// From when a message was kept until it was fetched.
+    /// From the time at which a message was kept until it was fetched.
     pub fetching: histogram::Summary,
 }
 
@@ -126,10 +126,10 @@ impl Summary {
         line
     }
 
-    /// Whether every message was taken.
+    /// Checks that every message was accepted.
     ///
     /// # Errors
-    /// It says how many were not.
+    /// Some were not. The error gives their number.
     fn verdict(&self) -> Result<()> {
         ensure!(self.sent > 0, "nothing was sent");
         ensure!(self.lost == 0, "{} of {} messages were not taken", self.lost, self.sent);
@@ -150,13 +150,14 @@ struct Tally {
     acknowledged: u64,
     lost: u64,
     refused: BTreeMap<String, u64>,
-    /// Replies to the brand's own clients; those to platforms are counted there.
+    /// Replies to the brand's own clients. The platforms count their own.
     replies: u64,
     acknowledgement: Histogram,
 }
 
 impl Tally {
-    /// `due` is when the message was to be sent: a server that makes customers wait is not to look quicker for it.
+    /// `due` is the time at which the message was to be sent. A server that makes customers wait must not look quicker for
+    /// it.
     fn note(&mut self, sending: &Sending, due: Instant) {
         match sending.taken {
             Some(Taken::Acknowledged(_)) => {
@@ -179,7 +180,7 @@ struct Run {
     lines: Vec<tokio::sync::Mutex<Line>>,
     tally: Mutex<Tally>,
     begun: Instant,
-    /// When the last customer had written, and only what was on its way was waited for.
+    /// The time at which the last customer had written, and only messages under way were waited for.
     ended: OnceLock<Instant>,
 }
 
@@ -228,7 +229,7 @@ impl Run {
         }
     }
 
-    /// One message; those of one customer follow one another, as a platform sends them.
+    /// Sends one message. The messages of one customer follow one another, like on a platform.
     async fn send(&self, index: u64, mut rng: Rng, text: &str, due: Instant) {
         let at = usize::try_from(index).unwrap_or(0) % self.lines.len().max(1);
         let Some(line) = self.lines.get(at) else { return };
@@ -246,7 +247,7 @@ impl Run {
             if at % several == 0 {
                 tokio::time::sleep(pause).await;
             }
-            // Who is writing is not to be kept from it.
+            // A customer who is writing is not interrupted.
             let Some(Ok(mut line)) = self.lines.get(at).map(tokio::sync::Mutex::try_lock) else { continue };
             if let Ok(news) = line.news(&self.world).await {
                 self.tally().replies += news.len() as u64;
@@ -254,7 +255,7 @@ impl Run {
         }
     }
 
-    /// Waits for what is on its way, and for what is kept to be fetched.
+    /// Waits for messages under way, and until kept messages are fetched.
     async fn settle(&self, sending: &mut JoinSet<()>) {
         while sending.join_next().await.is_some() {}
         while self.entrance.stand().is_some_and(|stand| stand.waiting() > 0) {
@@ -263,7 +264,7 @@ impl Run {
     }
 }
 
-/// What a customer writes, or what an order is about.
+/// A customer's text, or the subject of an order.
 fn words(entrance: &Entrance, rng: &mut Rng) -> &'static str {
     let all = match entrance.carries.carries {
         Carries::Orders => texts::GOODS,
@@ -272,10 +273,10 @@ fn words(entrance: &Entrance, rng: &mut Rng) -> &'static str {
     rng.pick(all).copied().unwrap_or("你好")
 }
 
-/// Runs it until its time is over or it is stopped.
+/// Runs the command until its time is over or it is stopped.
 ///
 /// # Errors
-/// No server, no account, or messages that were not taken.
+/// There is no server or no account, or messages were not accepted.
 pub(super) fn run(args: &ChannelArgs, server: &ServerArgs) -> Result<()> {
     let to = if args.json { live::To::Error } else { live::To::Output };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -323,7 +324,7 @@ async fn run_until(args: &ChannelArgs, server: &ServerArgs, to: live::To) -> Res
         () = state::stopped() => {}
     }
     run.ended.get_or_init(Instant::now);
-    // Whoever stops it twice does not want to wait.
+    // A user who stops it twice does not want to wait.
     tokio::select! {
         _ = tokio::time::timeout(GRACE, run.settle(&mut sending)) => {}
         () = run.look() => {}
@@ -334,7 +335,8 @@ async fn run_until(args: &ChannelArgs, server: &ServerArgs, to: live::To) -> Res
     Ok(run.summary())
 }
 
-/// The account's secrets stand in this program's source: not for a server that others reach.
+/// Refuses other machines: the account's secrets stand in this program's source, so the server must be out of others'
+/// reach.
 fn local(url: &str) -> Result<()> {
     let address = super::address(url)?;
     ensure!(
@@ -344,12 +346,12 @@ fn local(url: &str) -> Result<()> {
     Ok(())
 }
 
-/// What the account is called, so that the next run knows it for its own.
+/// The account's name, by which the next run recognises its own account.
 fn name(entrance: &Entrance) -> String {
     format!("模拟{}", entrance.carries.name_zh)
 }
 
-/// Makes the account, or tells one of an earlier run where the platform is now. Another's account is left alone.
+/// Makes the account, or updates the platform's address in one of an earlier run. Other accounts are left alone.
 async fn set_account(api: &Api, entrance: &Entrance, group: Option<&GroupId>) -> Result<()> {
     let accounts = api.accounts().await.map_err(explained)?;
     let there = accounts.iter().find(|a| a.channel == entrance.channel() && a.account == entrance.account());

@@ -1,4 +1,4 @@
-//! A load of WeChat messages, to be received as fast as may be.
+//! A load of WeChat messages, which the server is to receive as fast as it can.
 
 use super::address;
 use crate::live;
@@ -24,10 +24,10 @@ pub struct LoadArgs {
     /// Sends GETs of this path instead of messages.
     #[arg(long, value_name = "PATH")]
     pub get: Option<String>,
-    /// Messages a second; as fast as they are answered where it is not given.
+    /// Messages a second; if it is not given, as fast as they are answered.
     #[arg(long)]
     pub rate: Option<f64>,
-    /// How long: 10, 10s, 5m, 1h.
+    /// The duration: 10, 10s, 5m, 1h.
     #[arg(long = "for", value_name = "TIME", default_value = "10s", value_parser = live::time)]
     pub time: Duration,
     /// Connections.
@@ -38,10 +38,10 @@ pub struct LoadArgs {
     pub customers: u64,
 }
 
-/// Sends it and prints what became of it.
+/// Sends the load and prints the result.
 ///
 /// # Errors
-/// Nobody answers.
+/// The server does not answer.
 pub(super) fn run(args: &LoadArgs) -> Result<()> {
     let shape = match &args.get {
         Some(path) => Shape::Get { path: path.clone() },

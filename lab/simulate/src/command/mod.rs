@@ -1,5 +1,5 @@
-//! The parts of the simulation on their own: a channel with its platform and customers, a WeChat API to send replies to, and a
-//! load to receive.
+//! The parts of the simulation on their own: a channel with its platform and customers, a WeChat API that accepts replies,
+//! and a load.
 
 mod channel;
 mod load;
@@ -24,7 +24,7 @@ use warmline_client::ServerArgs;
     is wrong."
 )]
 pub struct SimulateArgs {
-    /// What to simulate instead of a channel.
+    /// The part to simulate instead of a channel.
     #[command(subcommand)]
     pub what: Option<Simulate>,
     /// The channel.
@@ -35,19 +35,19 @@ pub struct SimulateArgs {
     pub server: ServerArgs,
 }
 
-/// What else can be simulated.
+/// The other parts that can be simulated.
 #[derive(Clone, Debug, clap::Subcommand)]
 pub enum Simulate {
-    /// Serves WeChat's API on 127.0.0.1 and shows every message that it takes, until Ctrl-C.
+    /// Serves WeChat's API on 127.0.0.1 and shows every message that it accepts, until Ctrl-C.
     Platform(PlatformArgs),
     /// Sends signed WeChat messages, or GETs, and reports rate and latency.
     Load(LoadArgs),
 }
 
-/// Runs it. Must not be called from asynchronous code.
+/// Runs the command. Do not call it from asynchronous code.
 ///
 /// # Errors
-/// The port is taken; nobody answers; a message was not taken.
+/// The port is taken, the server does not answer, or a message was not accepted.
 pub fn run(args: &SimulateArgs) -> Result<()> {
     match (&args.what, &args.channel) {
         (Some(Simulate::Platform(args)), _) => platform::run(args),

@@ -1,4 +1,4 @@
-//! A WeChat API on its own, to send replies to.
+//! A WeChat API on its own, which accepts replies.
 
 use crate::channels::stand::{Stand, Taken};
 use crate::channels::wechat::Wechat;
@@ -17,10 +17,10 @@ pub struct PlatformArgs {
     /// Answers each message with this error code (40001, 45015, 45047, -1, …).
     #[arg(long, value_name = "CODE", allow_negative_numbers = true)]
     pub error: Option<i64>,
-    /// Waits so long before each answer.
+    /// Waits this long before each answer.
     #[arg(long, value_name = "MS")]
     pub delay: Option<u64>,
-    /// Takes each nth message and closes the connection without an answer.
+    /// Accepts each nth message and closes the connection without an answer.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub drop_every: Option<u64>,
     /// Seconds that an access token is valid.
@@ -63,7 +63,7 @@ pub(super) fn run(args: &PlatformArgs) -> Result<()> {
     Ok(())
 }
 
-/// The text of a message; where it has none, WeChat's word for its kind.
+/// The text of a message, or WeChat's word for its kind if it has none.
 fn said(taken: &Taken) -> String {
     if !taken.sent.text.is_empty() {
         return taken.sent.text.clone();

@@ -1,4 +1,4 @@
-//! One customer's way to the brand: how a message is sent on each channel, and how the answers come back.
+//! One customer's way to the brand: sending a message on each channel, and receiving the answers.
 
 use super::World;
 use crate::channels::stand::Stand;
@@ -12,24 +12,24 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use warmline_channels::app;
 
-/// How often a message is sent before its sender gives up, as the platforms do.
+/// The number of times that a message is sent before its sender gives up, like on the platforms.
 const TRIES: usize = 3;
-/// Between two tries.
+/// The pause between two tries.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// What became of a message.
+/// The result of sending a message.
 #[derive(Debug, Default)]
 pub struct Sending {
-    /// How it was taken; none where it was not, as often as it was sent.
+    /// The way in which it was accepted; `None` if it never was.
     pub taken: Option<Taken>,
-    /// The answers that said something else than "received".
+    /// The answers other than "received".
     pub refusals: Vec<String>,
 }
 
-/// How a message was taken.
+/// The way in which a message was accepted.
 #[derive(Clone, Copy, Debug)]
 pub enum Taken {
-    /// It was acknowledged; how long the try took that was.
+    /// It was acknowledged. This is the time of the successful try.
     Acknowledged(Duration),
     /// The platform keeps it until it is asked.
     Kept,
@@ -39,11 +39,11 @@ pub enum Taken {
 pub struct Line {
     entrance: Arc<Entrance>,
     customer: u64,
-    /// Answers seen so far, of those that came to a platform.
+    /// The number of answers seen so far, for platforms.
     seen: usize,
-    /// Signed in as, with the app or on a page.
+    /// The token of the session with the app or on a page.
     token: Option<String>,
-    /// Cursor of the answers there.
+    /// The cursor of the answers there.
     cursor: Option<String>,
 }
 
@@ -57,7 +57,7 @@ fn text_of(message: &Value) -> Option<String> {
 }
 
 impl Line {
-    /// The customer with that number.
+    /// Makes the customer with this number.
     pub const fn new(entrance: Arc<Entrance>, customer: u64) -> Self {
         Self { entrance, customer, seen: 0, token: None, cursor: None }
     }
@@ -101,10 +101,10 @@ impl Line {
         sending
     }
 
-    /// Forgets the answers that are there: what was said in earlier talks is no answer to this one.
+    /// Forgets the present answers: replies of earlier talks are no answer to this one.
     ///
     /// # Errors
-    /// The channel refuses to tell.
+    /// The channel does not give the answers.
     pub async fn begin(&mut self, world: &World) -> Result<()> {
         self.news(world).await.map(drop)
     }
@@ -112,7 +112,7 @@ impl Line {
     /// The answers that came since the last look.
     ///
     /// # Errors
-    /// The channel refuses to tell.
+    /// The channel does not give the answers.
     pub async fn news(&mut self, world: &World) -> Result<Vec<String>> {
         match &self.entrance.way {
             Way::Platform(stand) => {
@@ -124,7 +124,7 @@ impl Line {
                 self.sign_in(world).await?;
                 self.poll(world, 0).await
             }
-            // Before the first message there is no session, and nothing to be told.
+            // Before the first message there is no session, and there are no answers.
             Way::WebChat if self.token.is_none() => Ok(Vec::new()),
             Way::WebChat => self.poll(world, 0).await,
         }
@@ -146,7 +146,7 @@ impl Line {
         Ok(())
     }
 
-    /// Gets a token where there is none: the app makes its own, the page is given one.
+    /// Gets a token if there is none. The app makes its own, and the page gets one.
     async fn sign_in(&mut self, world: &World) -> Result<()> {
         if self.token.is_some() {
             return Ok(());
@@ -168,8 +168,8 @@ impl Line {
     }
 
     /// Waits for the next answer.
-    ///
     /// # Errors
+    /// The channel does not give the answers.
     /// The channel refuses to tell.
     pub async fn reply(&mut self, world: &World, patience: Duration) -> Result<Option<String>> {
         let end = tokio::time::Instant::now() + patience;
@@ -177,7 +177,7 @@ impl Line {
             let answer = match &self.entrance.way {
                 Way::Platform(_) => self.news(world).await?.pop(),
                 Way::App { .. } => self.poll(world, 10).await?.pop(),
-                // The stream may end before its time (a proxy, a restart): opened again from the cursor, as browsers do.
+                // The stream may end early (a proxy, a restart). It is opened again from the cursor, like in browsers.
                 Way::WebChat => match tokio::time::timeout_at(end, self.stream(world)).await {
                     Ok(answer) => answer?,
                     Err(_) => return Ok(None),
@@ -191,7 +191,7 @@ impl Line {
         Ok(None)
     }
 
-    /// One poll, which waits so many seconds for an answer.
+    /// One poll, which waits this many seconds for an answer.
     async fn poll(&mut self, world: &World, wait: u64) -> Result<Vec<String>> {
         let after = self.cursor.as_ref().map(|c| format!("&after={c}")).unwrap_or_default();
         let path = format!("{}/messages?wait={wait}{after}", self.entrance.path());
@@ -208,7 +208,7 @@ impl Line {
         Ok(items.iter().filter_map(text_of).collect())
     }
 
-    /// Reads the web chat's event stream up to the next answer; `None` where the stream ended.
+    /// Reads the web chat's event stream up to the next answer; `None` if the stream ended.
     async fn stream(&mut self, world: &World) -> Result<Option<String>> {
         let url = format!("{}{}/events", world.base, self.entrance.path());
         let token = self.token.as_deref().unwrap_or_default();
@@ -237,7 +237,7 @@ impl Line {
     }
 }
 
-/// What a platform took for a customer after the first `seen` messages.
+/// The replies that a platform accepted for a customer after the first `seen` messages.
 fn replies(stand: &Stand, customer: u64, seen: usize) -> Vec<String> {
     let sent = stand.sent_after(&stand.platform().open_id(customer), seen);
     sent.into_iter().map(|sent| sent.text).collect()
@@ -249,7 +249,7 @@ fn nonce(rng: &mut Rng) -> [u8; 16] {
     nonce
 }
 
-/// Posts a platform's webhook once; anything but the platform's word for "received" is an error.
+/// Posts a platform's webhook once. Any answer but the platform's word for "received" is an error.
 async fn push(world: &World, entrance: &Entrance, stand: &Stand, webhook: &Request) -> Result<()> {
     let query = if webhook.query.is_empty() { String::new() } else { format!("?{}", webhook.query) };
     let path = format!("{}{}{query}", entrance.path(), webhook.path);

@@ -1,5 +1,5 @@
-//! Simulated customers: they come as a Poisson process, write on the channel that they are on, wait for the answer, read it,
-//! and write again. What they send is signed as the platform signs it and goes through the public webhooks.
+//! Simulated customers: they come as a Poisson process, write on their channel, wait for the answer, read it, and write
+//! again. Their messages are signed as by the platform and go through the public webhooks.
 
 mod line;
 pub mod texts;
@@ -16,16 +16,16 @@ use warmline_client::{Answer, Http};
 
 pub use line::{Line, Sending, Taken};
 
-/// More customers than this do not talk at a time: a server that answers nobody must not fill this machine.
+/// The most customers who talk at once. A server that answers nobody must not fill this machine.
 const CROWD: usize = 400;
-/// How long a customer waits for an answer before asking again, and then before leaving.
+/// The time that a customer waits for an answer before asking again, and then before leaving.
 const PATIENCE: Duration = Duration::from_secs(45);
-/// What a talk takes on average, in messages; turns a rate of messages into one of arrivals.
+/// The average length of a talk, in messages. It turns a rate of messages into one of arrivals.
 const MESSAGES_A_TALK: f64 = 3.0;
-/// Customers that a channel has.
+/// The number of customers of a channel.
 const CUSTOMERS: u64 = 2_000;
 
-/// Where the customers live.
+/// The customers' surroundings: the server's address and the connections.
 pub struct World {
     /// The server's address.
     pub base: String,
@@ -35,12 +35,12 @@ pub struct World {
 }
 
 impl World {
-    /// Around a server.
+    /// Makes the world around a server.
     pub fn new(base: &str, http: Http) -> Self {
         Self { base: base.trim_end_matches('/').to_owned(), http, numbers: AtomicU64::new(first_number()) }
     }
 
-    /// A number for a message that no other message on this machine has, of this run or another.
+    /// A number for a message that is unique on this machine, among all runs.
     pub fn fresh_number(&self) -> u64 {
         self.numbers.fetch_add(1, Ordering::Relaxed)
     }
@@ -57,28 +57,28 @@ impl World {
     }
 }
 
-/// Tens of microseconds since 2025: a run would have to send more than 100,000 messages a second to reach the next one's numbers.
+/// Tens of microseconds since 2025. Only a run with more than 100,000 messages a second would reach the next run's numbers.
 fn first_number() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH + Duration::from_secs(1_735_689_600)).unwrap_or_default();
     u64::try_from(since.as_micros() / 10).unwrap_or(0)
 }
 
-/// An entrance, and how many of all customers come by it.
+/// An entrance, and its share of all customers.
 pub struct Share {
     /// The entrance.
     pub entrance: Arc<Entrance>,
-    /// Relative to the others'.
+    /// The weight, relative to the others'.
     pub weight: u64,
 }
 
-/// The gaps between arrivals: exponentially distributed, so that arrivals come as strangers do, in clumps.
+/// The gaps between arrivals. They are exponentially distributed, so that arrivals come in clumps, like those of strangers.
 pub struct Arrivals {
     rng: Rng,
     mean: f64,
 }
 
 impl Arrivals {
-    /// So many a second on average.
+    /// Makes arrivals with this average number a second.
     pub fn new(rng: Rng, per_second: f64) -> Self {
         Self { rng, mean: 1.0 / per_second.max(1e-6) }
     }
@@ -92,8 +92,8 @@ impl Iterator for Arrivals {
     }
 }
 
-/// Lets customers come, about `rate` messages a second in all, until the task is dropped. The first ones come by each entrance in
-/// turn, so that all of them are seen soon; the others by its share.
+/// Lets customers come, with about `rate` messages a second in all, until the task is dropped. The first ones come by each
+/// entrance in turn, so that each is used soon. The others come by its share.
 pub async fn come(world: Arc<World>, shares: Vec<Share>, figures: Arc<Figures>, rate: f64, seed: Rng) {
     let crowd = Arc::new(AtomicUsize::new(0));
     let arrivals = Arrivals::new(seed.part(0), rate / MESSAGES_A_TALK);
@@ -120,7 +120,7 @@ pub async fn come(world: Arc<World>, shares: Vec<Share>, figures: Arc<Figures>, 
     }
 }
 
-/// By which entrance customer `number` comes.
+/// The entrance of customer `number`.
 fn entrance(shares: &[Share], rng: &mut Rng, number: u64) -> Option<Arc<Entrance>> {
     let first = usize::try_from(number - 1).ok().and_then(|number| shares.get(number));
     let mut at = rng.below(shares.iter().map(|share| share.weight).sum());
@@ -144,7 +144,7 @@ async fn talk(world: &World, figures: &Figures, mut line: Line, mut rng: Rng) ->
     let script = texts::script(&mut rng);
     for text in texts::talk(&mut rng, script) {
         figures.note_sending(channel, &line.send(world, &mut rng, text).await);
-        // What is said to a caller is spoken.
+        // Replies to a caller are spoken.
         if line.entrance().takes_replies() && line.reply(world, PATIENCE).await?.is_none() {
             let nudge = rng.pick(texts::NUDGES).copied().unwrap_or("在吗？");
             figures.note_sending(channel, &line.send(world, &mut rng, nudge).await);
@@ -158,7 +158,7 @@ async fn talk(world: &World, figures: &Figures, mut line: Line, mut rng: Rng) ->
     Ok(())
 }
 
-/// What happens to one order: the platform tells of each step.
+/// The events of one order. The platform reports each step.
 async fn order(world: &World, figures: &Figures, mut line: Line, mut rng: Rng) -> Result<()> {
     let (channel, goods) = (line.entrance().channel(), rng.pick(texts::GOODS).copied().unwrap_or("大米"));
     for _ in 0..=rng.below(5) {
@@ -178,7 +178,7 @@ mod tests {
         let mean = gaps.iter().sum::<f64>() / gaps.len() as f64;
         let deviation = (gaps.iter().map(|gap| (gap - mean).powi(2)).sum::<f64>() / gaps.len() as f64).sqrt();
         assert!((mean - 0.05).abs() < 0.002, "{mean}");
-        // The mark of a Poisson process: gaps deviate by as much as they last.
+        // The mark of a Poisson process: the deviation of the gaps equals their mean.
         assert!((deviation / mean - 1.0).abs() < 0.05, "{deviation}");
     }
 

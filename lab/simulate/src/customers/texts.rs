@@ -1,18 +1,18 @@
-//! What the customers of a rice brand write, and what its agents answer.
+//! The texts of a rice brand's customers, and its agents' answers.
 
 use crate::rng::Rng;
 
-/// One talk as the customer means to have it: the first message, and what follows after each answer.
+/// One talk as the customer plans it: the first message, and the messages after each answer.
 pub struct Script {
-    /// What it is about, as a code; the agents' disposition when it is over.
+    /// The subject, as a code. It becomes the agents' disposition at the end.
     pub topic: &'static str,
-    /// The first message, one of these.
+    /// The possible first messages.
     pub openers: &'static [&'static str],
     /// Later messages, in any order.
     pub follow_ups: &'static [&'static str],
     /// The last words.
     pub thanks: &'static [&'static str],
-    /// How often it comes, relative to the others.
+    /// The weight, relative to the others.
     pub weight: u64,
 }
 
@@ -89,14 +89,14 @@ pub const SCRIPTS: &[Script] = &[
     },
 ];
 
-/// What a customer writes who was not answered in time.
+/// Messages of a customer who was not answered in time.
 pub const NUDGES: &[&str] = &["在吗？", "有人吗？", "请问还在吗"];
 
-/// What is ordered on the marketplaces.
+/// Goods that are ordered on the marketplaces.
 pub const GOODS: &[&str] =
     &["五常大米 5kg", "盘锦蟹田米 10kg", "长粒香 2.5kg", "胚芽米 1kg 真空装", "有机糙米 5kg", "稻香礼盒 4×1kg"];
 
-/// Answers, by a word of the question; the first that fits is used.
+/// Answers, by a word of the question. The first that fits is used.
 const ANSWERS: &[(&[&str], &[&str])] = &[
     (
         &["投诉", "赔偿", "主管", "12315"],
@@ -155,7 +155,7 @@ pub fn talk(rng: &mut Rng, script: &Script) -> Vec<&'static str> {
     texts
 }
 
-/// What an agent answers.
+/// An agent's answer.
 pub fn answer(rng: &mut Rng, question: &str) -> &'static str {
     let thanks = SCRIPTS.iter().any(|script| script.thanks.contains(&question));
     let choices = if thanks {
@@ -169,7 +169,7 @@ pub fn answer(rng: &mut Rng, question: &str) -> &'static str {
     rng.pick(choices).copied().unwrap_or("好的")
 }
 
-/// What a talk was about, by its opener.
+/// The subject of a talk, by its opener.
 pub fn topic(opener: &str) -> &'static str {
     SCRIPTS.iter().find(|script| script.openers.contains(&opener)).map_or("other", |script| script.topic)
 }

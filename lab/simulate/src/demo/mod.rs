@@ -1,5 +1,5 @@
-//! The demo: seeds the brand on a running server, starts a simulated platform for every channel, customers and agents, and shows
-//! one line of figures. Nothing in the server knows of it.
+//! The demo: it seeds the brand on a running server, starts a simulated platform for every channel, customers and agents,
+//! and shows one line of figures. Nothing in the server knows about it.
 
 mod seed;
 
@@ -29,7 +29,7 @@ pub struct DemoArgs {
     /// Messages from customers, a second on average.
     #[arg(long, default_value_t = 3.0)]
     pub rate: f64,
-    /// Ends after this time (30, 30s, 5m, 1h); runs until Ctrl-C where it is not given.
+    /// Ends after this time (30, 30s, 5m, 1h); runs until Ctrl-C if it is not given.
     #[arg(long = "for", value_name = "TIME", value_parser = live::time)]
     pub time: Option<Duration>,
     /// The same seed brings the same customers.
@@ -37,10 +37,10 @@ pub struct DemoArgs {
     pub seed: u64,
 }
 
-/// Runs the demo until Ctrl-C or the end of its time. Must not be called from asynchronous code: see [`run_until`].
+/// Runs the demo until Ctrl-C or the end of its time. Do not call it from asynchronous code: see [`run_until`].
 ///
 /// # Errors
-/// The server cannot be reached or refuses what the demo needs.
+/// The server cannot be reached, or refuses a call of the demo.
 pub fn run(args: &DemoArgs) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(run_until(args, state::stopped()))
@@ -49,7 +49,7 @@ pub fn run(args: &DemoArgs) -> Result<()> {
 /// Runs the demo until `stop` or the end of its time.
 ///
 /// # Errors
-/// As [`run`].
+/// The errors of [`run`].
 pub async fn run_until(args: &DemoArgs, stop: impl Future<Output = ()>) -> Result<()> {
     let api = args.server.api().await?;
     let mut memory = Memory::load(&args.server.state)?;
@@ -96,27 +96,27 @@ pub async fn run_until(args: &DemoArgs, stop: impl Future<Output = ()>) -> Resul
     }
     memory.last_event = tail.after();
     memory.save()?;
-    // The agents go home, so that a server that goes on does not give conversations to nobody.
+    // The agents go home, so that the server does not give conversations to agents who are gone.
     if tokio::time::timeout(Duration::from_secs(3), team.sign_out()).await.is_err() {
         println!("the agents could not be signed out");
     }
     Ok(())
 }
 
-/// What stands in the line.
+/// The explanation of the line.
 const EXPLAINED: &str = "\
 the line: time | messages in (a second) | conversations in queues | answers of agents | from webhook to conversation | \
 from a customer's first words to an agent's answer | replies that a platform took | replies given up
   alerts: sensitive words that quality found, such as 投诉 or 12315; the customers are made to use some, so there are a few
   retries: replies tried again; in doubt: nobody knows whether the platform has them; gave up: customers who left unanswered";
 
-/// What to do where no reply reaches a simulated platform.
+/// The advice if no reply reaches a simulated platform.
 const NOT_GRANTED: &str = "\
 no reply reaches the simulated platforms (host_not_granted): this server does not let its adapters call this machine. \
 Start it with `cargo xtask up` or `cargo xtask demo`, or with SPIN_VARIABLE_PLATFORM_PROXY='http://127.0.0.1:*' in its environment. \
 Messages still come in; app and web chat still hear their replies.";
 
-/// Says once that the platforms cannot be reached, where they cannot; never ends.
+/// Reports once that the platforms cannot be reached, if so. It never ends.
 async fn tell_of_grants(figures: &Figures) {
     while figures.not_granted() == 0 {
         tokio::time::sleep(Duration::from_millis(500)).await;
@@ -126,7 +126,7 @@ async fn tell_of_grants(figures: &Figures) {
     std::future::pending().await
 }
 
-/// Skips what happened while no demo ran.
+/// Skips the events while no demo ran.
 async fn last_event(api: &Api, known: i64) -> Result<i64> {
     let mut last = known;
     loop {

@@ -1,4 +1,4 @@
-//! The brand on the server, and what the demo must remember of it: agents' tokens are shown only once.
+//! The brand on the server, and the data that the demo must remember: agents' tokens are shown only once.
 
 use crate::agents::Staff;
 use crate::brand::Brand;
@@ -14,7 +14,7 @@ use warmline_client::{Api, ApiError};
 
 const GROUPS: [(&str, &str); 3] = [("presale", "售前咨询"), ("order", "订单物流"), ("aftersale", "售后")];
 
-/// Name, groups, whether reserved for VIP customers.
+/// Name, groups, and whether reserved for VIP customers.
 const AGENTS: [(&str, &[&str], bool); 12] = [
     ("小米", &["presale"], false),
     ("小稻", &["presale"], false),
@@ -30,14 +30,14 @@ const AGENTS: [(&str, &[&str], bool); 12] = [
     ("沈安", &["aftersale"], true),
 ];
 
-/// What survives between two starts of the demo, in `demo.json`.
+/// The data that the demo keeps between two starts, in `demo.json`.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Memory {
     #[serde(skip)]
     path: PathBuf,
     pub(super) brand: Brand,
     pub(super) staff: Vec<Staff>,
-    /// Where the platforms' APIs were.
+    /// The ports of the platforms' APIs.
     #[serde(default)]
     pub(super) ports: BTreeMap<String, u16>,
     pub(super) last_event: i64,
@@ -45,7 +45,7 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    /// Reads what an earlier start left, or begins anew.
+    /// Reads the data of an earlier start, or begins with none.
     pub(super) fn load(directory: &Path) -> Result<Self> {
         let path = directory.join("demo.json");
         let mut memory = match std::fs::read(&path) {
@@ -67,13 +67,13 @@ impl Memory {
         Ok(memory)
     }
 
-    /// Writes it for the next start, readable by the owner only.
+    /// Writes the data for the next start, readable by the owner only.
     pub(super) fn save(&self) -> Result<()> {
         state::write_private(&self.path, &serde_json::to_vec_pretty(self)?)
     }
 }
 
-/// Makes accounts, groups, agents and rules be there, whatever of them is there already.
+/// Creates the accounts, groups, agents and rules that are missing.
 pub(super) async fn brand(api: &Api, memory: &mut Memory, shares: &[Share]) -> Result<()> {
     for (id, name) in GROUPS {
         let settings = json!({ "accept_secs": 60, "wrap_up_secs": 5 });
@@ -92,7 +92,7 @@ pub(super) async fn brand(api: &Api, memory: &mut Memory, shares: &[Share]) -> R
     agents(api, memory).await
 }
 
-/// Creates what may be there already.
+/// Creates an item that may exist already.
 async fn create(api: &Api, path: &str, body: &Value) -> Result<()> {
     match api.post(path, body).await {
         Ok(_) | Err(ApiError::Refused { status: 409, .. }) => Ok(()),
@@ -100,7 +100,7 @@ async fn create(api: &Api, path: &str, body: &Value) -> Result<()> {
     }
 }
 
-/// Creates an account or brings it up to date: the simulated platform may have moved to another port.
+/// Creates an account or updates it: the simulated platform may have moved to another port.
 pub(crate) async fn set_account(api: &Api, account: &Value) -> Result<()> {
     let text = |name: &str| account.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let path = format!("/api/accounts/{}/{}", text("channel"), text("account"));
@@ -117,7 +117,7 @@ pub(crate) async fn set_account(api: &Api, account: &Value) -> Result<()> {
     }
 }
 
-/// Creates the agents whose tokens are not known, or that the server does not know (its state was begun anew).
+/// Creates the agents whose tokens are unknown, or that the server does not know (its state is new).
 async fn agents(api: &Api, memory: &mut Memory) -> Result<()> {
     let known: HashSet<_> = api.agents().await.context("GET /api/agents")?.into_iter().map(|agent| agent.id).collect();
     memory.staff.retain(|member| known.contains(&member.id));

@@ -1,8 +1,9 @@
 //! The load generator: correctly signed WeChat messages, or plain GETs, over keep-alive connections.
 //!
-//! Open loop: message `i` is due at `start + i / rate` whatever became of those before it, and its latency counts from then,
-//! so that a server that stalls cannot hide the messages it kept waiting. Without a rate each connection sends as fast as it
-//! is answered, which finds the maximum. One thread a connection with prepared requests: a few microseconds a message.
+//! The loop is open: message `i` is due at `start + i / rate` whatever happened to those before it, and its latency counts
+//! from then. A server that stalls therefore cannot hide the messages that had to wait. Without a rate, each connection
+//! sends as fast as it is answered, which finds the maximum. Each connection has a thread with prepared requests, at a few
+//! microseconds for each message.
 
 mod shape;
 
@@ -17,7 +18,7 @@ use std::time::{Duration, Instant};
 
 pub use shape::{Mix, Shape, WeChatShape, index_of};
 
-/// What is sent, where, and how fast.
+/// The content, the target and the rate of a load.
 #[derive(Clone)]
 pub struct Plan {
     /// The server.
@@ -26,15 +27,15 @@ pub struct Plan {
     pub shape: Shape,
     /// Connections, one thread each.
     pub connections: usize,
-    /// Messages a second; as many as are answered where there is none.
+    /// Messages a second; `None` for as many as are answered.
     pub rate: Option<f64>,
-    /// How long.
+    /// The duration of the load.
     pub duration: Duration,
     /// Messages due in this first part are sent and not measured.
     pub warm_up: Duration,
-    /// Stops after so many messages.
+    /// The number of messages after which it stops.
     pub limit: Option<u64>,
-    /// How long a connection may take to be opened or to answer.
+    /// The longest time for a connection to open or to answer.
     pub timeout: Duration,
 }
 
@@ -54,7 +55,7 @@ impl Plan {
     }
 }
 
-/// What came of it. Rates and latencies are those of the measured part.
+/// The result. Rates and latencies are those of the measured part.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
     /// Messages sent, the warm-up's included.
@@ -71,7 +72,7 @@ pub struct Report {
     pub rate: f64,
     /// Latency of acknowledged messages, from the instant each was due.
     pub latency: Summary,
-    /// When message 0 was due.
+    /// The time at which message 0 was due.
     #[serde(skip)]
     pub started: Option<Instant>,
     /// The latencies.
@@ -113,10 +114,10 @@ struct Shared<'a> {
 /// Sends the load and waits for its end.
 ///
 /// # Errors
-/// No connection, or not one message was acknowledged.
+/// There is no connection, or not one message was acknowledged.
 pub fn run(plan: &Plan) -> Result<Report> {
     ensure!(plan.connections > 0, "at least one connection is needed");
-    // One connection first: a server that is not there is one clear error instead of many broken exchanges.
+    // This opens one connection first. A missing server then gives one clear error instead of many broken exchanges.
     Connection::open(plan.address, plan.timeout).with_context(|| format!("cannot connect to {}", plan.address))?;
     let shared = Shared {
         plan,
@@ -206,7 +207,7 @@ fn work(shared: &Shared<'_>) -> Tally {
             Some(status) => *tally.refused.entry(status).or_default() += 1,
             None => {
                 tally.broken += 1;
-                // A server that is gone would otherwise be asked as fast as the loop can turn.
+                // A missing server would otherwise be called as fast as the loop can turn.
                 std::thread::sleep(Duration::from_millis(20));
                 if tally.broken > 1000 {
                     shared.stop.store(true, Ordering::Relaxed);
@@ -222,7 +223,7 @@ fn send(slot: &mut Option<Connection>, plan: &Plan, request: &[u8]) -> Option<u1
         *slot = Connection::open(plan.address, plan.timeout).ok();
     }
     let (status, keep) = match slot.as_mut()?.exchange(request) {
-        // A platform takes anything but its own word for "received" as a failure.
+        // For a platform, any answer but its own word for "received" is a failure.
         Ok(answer) if answer.status == 200 && !plan.shape.accepts(answer.body) => (Some(299), answer.keep),
         Ok(answer) => (Some(answer.status), answer.keep),
         Err(_) => (None, false),

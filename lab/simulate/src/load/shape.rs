@@ -1,9 +1,9 @@
-//! The requests that a load consists of. A request is prepared once; for each message only digits are overwritten.
+//! The requests of a load. A request is prepared once. For each message only digits are overwritten.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use warmline_channels::wechat::sign;
 
-/// What each request is.
+/// The kind of the requests.
 #[derive(Clone)]
 pub enum Shape {
     /// `GET` of a path.
@@ -15,15 +15,15 @@ pub enum Shape {
     WeChat(WeChatShape),
 }
 
-/// Which customer sends message `i`.
+/// The choice of the customer who sends message `i`.
 #[derive(Clone, Copy, Debug)]
 pub enum Mix {
-    /// Each of so many customers in turn.
+    /// Each of a number of customers in turn.
     Spread {
-        /// How many.
+        /// The number of customers.
         customers: u64,
     },
-    /// New customers keep coming: each sends about `per` messages, `window` of them talk at a time.
+    /// New customers keep coming. Each sends about `per` messages, and `window` of them talk at a time.
     Flow {
         /// Messages a customer.
         per: u64,
@@ -53,16 +53,16 @@ pub struct WeChatShape {
     pub account: String,
     /// The account's token.
     pub token: String,
-    /// Who sends.
+    /// The choice of the customers.
     pub mix: Mix,
     /// Added to each customer's number, so that a run can have customers of its own.
     pub first_customer: u64,
-    /// `MsgId` of message 0. Ids of different runs must not meet.
+    /// `MsgId` of message 0. Ids of different runs must not overlap.
     pub first_id: u64,
 }
 
 impl WeChatShape {
-    /// An account at its usual path.
+    /// Makes an account at its usual path.
     pub fn new(account: &str, token: &str, mix: Mix) -> Self {
         Self {
             path: format!("/channels/wechat/{account}"),
@@ -75,7 +75,7 @@ impl WeChatShape {
     }
 }
 
-/// Milliseconds of today's clock, times a million: a block of ids that no other run of this machine uses.
+/// Milliseconds of today's clock, times a million: a block of ids that no other run on this machine uses.
 fn fresh_ids() -> u64 {
     let millis = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
     u64::try_from(millis).unwrap_or(0) % 1_000_000_000_000 * 1_000_000 + 1_000_000_000_000_000_000
@@ -115,7 +115,7 @@ impl Shape {
 }
 
 impl Maker<'_> {
-    /// Builds the request anew. The signature covers token, timestamp and nonce only, so one serves a minute's messages.
+    /// Builds the request again. The signature covers token, timestamp and nonce only, so one serves a minute's messages.
     fn prepare(&mut self) {
         self.signed = Instant::now();
         let shape = match self.shape {

@@ -1,4 +1,4 @@
-//! The health of a channel account: what came last, what was refused and what to check, and whether replies can leave.
+//! The health of a channel account: the last webhook, the refusals and their remedies, and whether replies can leave.
 
 use crate::api::accounts::{Named, named};
 use crate::model::{

@@ -33,7 +33,7 @@ fn unknown_group() -> Problem {
 
 fn check(call: &Call<'_>, account: &Account) -> Result<Checked, Problem> {
     body::name("name", &account.name, 100)?;
-    // Some settings belong to Warmline; the rest are the adapter's.
+    // Some settings belong to Warmline. The others are the adapter's.
     let mut settings = account.settings.clone();
     let common = Common::take(&mut settings).map_err(|e| match e.field.as_str() {
         "group" => unknown_group(),

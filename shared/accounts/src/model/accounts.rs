@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use warmline_model::{AccountId, Channel, Timestamp};
 
-/// A channel account. Secrets are never shown, only which ones are set.
+/// A channel account. Secrets are never shown, only the names of those that are set.
 #[derive(Serialize, Deserialize, JsonSchema)]
 pub struct AccountView {
     /// Channel.
@@ -20,13 +20,13 @@ pub struct AccountView {
     pub settings: Value,
     /// Names of the secrets that are set.
     pub secrets: Vec<String>,
-    /// Where the platform sends its webhooks, below the public address.
+    /// The path for the platform's webhooks, below the public address.
     pub webhook: String,
     /// When it was made.
     pub created_at: Timestamp,
-    /// Whether it takes and sends messages.
+    /// Whether it receives and sends messages.
     pub state: AccountState,
-    /// Since when it is disabled.
+    /// The time since which it is disabled.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub disabled_at: Option<Timestamp>,
 }
@@ -41,11 +41,11 @@ pub struct NewAccount {
     pub account: AccountId,
     /// The brand's name for it.
     pub name: String,
-    /// What the channel's adapter needs to know; docs/CHANNELS.md lists it per channel. For every channel: `group` names the skill
-    /// group for conversations that no rule places, `most_waiting` says how many conversations may wait.
+    /// The settings of the channel's adapter; docs/CHANNELS.md lists them per channel. For every channel, `group` names the
+    /// skill group for conversations that no rule places, and `most_waiting` limits the conversations that may wait.
     #[serde(default)]
     pub settings: Map<String, Value>,
-    /// Write-only.
+    /// The secrets by name. They are write-only.
     #[serde(default)]
     pub secrets: BTreeMap<String, String>,
 }
@@ -59,7 +59,7 @@ pub struct AccountChange {
     /// All settings from now on.
     #[serde(default)]
     pub settings: Map<String, Value>,
-    /// Secrets to replace, or to remove with `null`; those not named keep their values.
+    /// Secrets to replace, or to remove with `null`. Secrets that are not named keep their values.
     #[serde(default)]
     pub secrets: BTreeMap<String, Option<String>>,
 }

@@ -1,5 +1,5 @@
-//! Every answer is as described: requests made from the description, good ones and bad ones, by the thousand. No answer is a failure of
-//! ours, each status is listed for its call, and what comes is of the shape and the type that the description says.
+//! Every answer fits its description. The test makes thousands of requests from the description, good ones and bad ones. No
+//! answer is a failure of ours, each status is listed for its call, and each body has the described type and shape.
 
 use crate::valid::{Filled, filled};
 use crate::world::{ADMIN, Answer, Counted, request};
@@ -52,7 +52,7 @@ impl Described {
     }
 }
 
-/// Texts that programs stumble over.
+/// Texts that often break programs.
 const TEXTS: [&str; 12] = [
     "",
     " ",
@@ -111,7 +111,7 @@ impl Maker<'_> {
         }
     }
 
-    /// A value that a schema takes, mostly.
+    /// A value that mostly fits a schema.
     fn value(&self, schema: &Value, deep: usize) -> Value {
         if deep > 8 || self.rng.below(40) == 0 {
             return self.wild();
@@ -128,7 +128,7 @@ impl Maker<'_> {
         for list in ["anyOf", "oneOf"] {
             if let Some(either) = schema[list].as_array() {
                 let mut value = self.value(self.one(either), deep + 1);
-                // A tag beside the fields of the chosen one.
+                // The tag stands beside the fields of the chosen variant.
                 if let (Some(value), Some(more)) = (value.as_object_mut(), schema["properties"].as_object()) {
                     for (name, property) in more {
                         value.entry(name.clone()).or_insert_with(|| self.value(property, deep + 1));
@@ -176,7 +176,7 @@ impl Maker<'_> {
         }
     }
 
-    /// A value of the path, an id of the house where one fits.
+    /// A value for a name in the path: an id that exists, if one fits.
     fn part(&self, name: &str, pattern: &str) -> String {
         if self.rng.below(8) == 0 {
             let odd = ["x", "%00", "cus_1", "..", "0", "-1", "+1", "99999999999999999999", "a%2fb", "长"];
@@ -229,7 +229,7 @@ impl Maker<'_> {
     }
 }
 
-/// Bytes that are not what they say.
+/// Bytes that do not fit their media type.
 fn spoiled(rng: &Counted, body: Vec<u8>) -> Vec<u8> {
     match rng.below(6) {
         0 => body[..body.len() / 2].to_vec(),
@@ -248,7 +248,7 @@ fn l8_every_answer_is_as_described_whatever_is_sent() {
     let (mut sent, mut taken) = (0, 0);
     let mut house: Filled = filled();
     for round in 0..45 {
-        // A house in which much was done is left behind.
+        // A store with many changes is replaced by a new one.
         if round % 9 == 8 {
             house = filled();
         }
@@ -334,7 +334,7 @@ fn l2_a_method_that_a_path_does_not_take_is_refused_with_those_that_it_takes() {
             if taken.contains("GET") {
                 expected.insert("HEAD".into());
             }
-            // Two patterns can fit one path: nothing that the pattern takes is missing.
+            // Two patterns can fit one path. The answer names at least all methods of this pattern.
             assert!(allow.is_superset(&expected), "{method} {}: {allow:?}", route.path);
         }
     }

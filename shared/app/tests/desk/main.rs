@@ -1,4 +1,5 @@
-//! The API as it is called, over stores in memory: who may touch a person, and whether every answer is as described.
+//! The API as its clients call it, over stores in memory: the rights of staff towards a person, and the description of
+//! every answer.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
 

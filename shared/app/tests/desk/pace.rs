@@ -1,4 +1,4 @@
-//! What a token may send, and what keeps an agent at work.
+//! The rate of a token, and the signs of life that keep an agent at work.
 
 use crate::world::{ADMIN, World, request};
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ fn begin(w: &World, request: &Request) -> Result<Box<dyn Pieces>, Problem> {
     }
 }
 
-/// What a stream sends until it waits or ends.
+/// Reads a stream until it waits or ends.
 fn sent(w: &World, stream: &mut dyn Pieces) -> (String, Piece) {
     let mut text = String::new();
     loop {
@@ -36,12 +36,12 @@ fn l3_a_stream_counts_once_against_its_tokens_rate() {
     begin(&w, &request).unwrap();
     let access = routes().find(|route| route.path == "/api/events").unwrap().access;
     let admission = Admission::of(&request, ADMIN, access);
-    // It looks again with every page of the log, and no time passes.
+    // The stream looks again with every page of the log, and no time passes.
     for _ in 0..5_000 {
         auth::still(&w.ctx(), &admission).unwrap();
     }
     w.call(&agent.token, "GET", &format!("/api/agents/{}", agent.id), &Value::Null).expect(200);
-    // Requests do count, so that the test would see a stream that does.
+    // Requests do count. The test would therefore notice a stream that counts.
     let counted = (0..5_000).find_map(|_| begin(&w, &request).err());
     assert_eq!(counted.unwrap().code, "rate_limited");
 }
@@ -58,22 +58,22 @@ fn a_stream_tells_what_comes_until_its_time_or_its_token_ends() {
     assert!(text.starts_with(": connected\n\nid: 1\n"), "{text}");
     assert!(matches!(wait, Piece::Wait(1..=1_000)));
     assert_eq!(sent(&w, &mut *stream), (String::new(), Piece::Wait(200)));
-    // The hand-over stands before its event.
+    // The hand-over comes before its event.
     w.says("app", "mine", &[], "你好");
     let (text, _) = sent(&w, &mut *stream);
     let (hand_over, assigned) = (text.find("event: handover").unwrap(), text.find("conversation.assigned").unwrap());
     assert!(hand_over < assigned, "{text}");
     let last = text.rsplit_once("id: ").unwrap().1.lines().next().unwrap().to_owned();
-    // Where it was cut off, another goes on.
+    // A new stream continues where the first one was cut off.
     request.headers.insert("last-event-id", last.parse().unwrap());
     let mut next = begin(&w, &request).unwrap();
     assert_eq!(sent(&w, &mut *next).0, ": connected\n\n");
-    // Silence is broken now and then, and it ends by itself.
+    // The stream shows signs of life while nothing comes, and ends by itself.
     w.pass(11_000);
     assert_eq!(sent(&w, &mut *next).0, ": alive\n\n");
     w.pass(25_000);
     assert_eq!(sent(&w, &mut *next), (String::new(), Piece::End));
-    // A token that was revoked gets nothing more.
+    // A revoked token gets nothing more.
     let mut stream = begin(&w, &request).unwrap();
     sent(&w, &mut *stream);
     w.admin("DELETE", &format!("/api/agents/{}?requeue=true", agent.id), &Value::Null).expect(200);
@@ -94,7 +94,7 @@ fn w17_an_agent_who_gives_signs_of_life_in_time_is_not_lost() {
         for second in 0..secs * 4 {
             w.pass(1_000);
             if second % every == 0 {
-                // A request takes a second of its own in these tests.
+                // In these tests each request takes a second.
                 w.pass(-1_000);
                 w.call(&agent.token, "POST", &heartbeat, &Value::Null).expect(200);
             }
@@ -102,7 +102,7 @@ fn w17_an_agent_who_gives_signs_of_life_in_time_is_not_lost() {
             w.pass(-1_000);
             assert_eq!(state(), "available", "{secs} {every} after {second} s");
         }
-        // Silent, the agent is lost when the plan says so, and not before.
+        // A silent agent is lost after the time in the plan, and not before.
         w.call(&agent.token, "POST", &heartbeat, &Value::Null).expect(200);
         w.pass((secs - 3 - secs / 4) * 1_000);
         tick(&w.ctx()).unwrap();

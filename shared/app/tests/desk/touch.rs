@@ -1,4 +1,4 @@
-//! Who may touch a person: an agent cannot widen what they may read, by any call or sequence of calls.
+//! The rights of staff towards a person. No call and no sequence of calls lets an agent read more than they may.
 
 use crate::world::{Staff, World};
 use proptest::prelude::{ProptestConfig, Strategy, any, prop_oneof, proptest};
@@ -15,7 +15,7 @@ fn customer(id: CustomerId, rest: &str) -> String {
     format!("/api/customers/{id}{rest}")
 }
 
-/// A house in which `me` serves one customer of `near`, and `other` one of `far`.
+/// A store in which `me` serves one customer of `near`, and `other` serves one of `far`.
 struct House {
     w: World,
     me: Staff,
@@ -60,13 +60,13 @@ fn h2_an_agent_merges_only_whom_they_serve() {
     h.merge(&h.me, h.mine, h.theirs).refused(404, "not_found");
     h.merge(&h.me, h.theirs, h.mine).refused(404, "not_found");
     h.merge(&h.other, h.mine, h.theirs).refused(404, "not_found");
-    // Those who neither exist nor may be seen are told apart by nothing.
+    // Customers who do not exist and customers who may not be seen get the same answer.
     let nobody: CustomerId = format!("cus_{}", "0".repeat(32)).parse().unwrap();
     let (hidden, missing) = (h.merge(&h.me, h.mine, h.theirs).text(), h.merge(&h.me, h.mine, nobody).text());
     assert_eq!(hidden, missing);
     assert!(!h.reads(&h.me, h.theirs) && !h.reads(&h.me, h.mine));
 
-    // Given both, the agent may; and what was given is all that they read.
+    // An agent who is given both may read both, and nothing else.
     let talk = h.w.talk_of(h.theirs);
     let given = json!({ "agent": h.me.id });
     h.w.call(&h.boss.token, "POST", &format!("/api/conversations/{talk}/assign"), &given).expect(200);
@@ -74,7 +74,7 @@ fn h2_an_agent_merges_only_whom_they_serve() {
     assert!(h.reads(&h.me, h.mine));
     let entry = h.audit().into_iter().find(|e| e["action"] == "customer.merged").unwrap();
     assert_eq!((&entry["agent"], &entry["customers"]), (&json!(h.me.id), &json!([h.mine, h.theirs])));
-    // Undone by somebody who serves neither: no. By the one who serves the person, or a supervisor: yes.
+    // A member of staff who serves neither may not undo the merge. One who serves the person may, and so may a supervisor.
     let undo = json!({ "merge": merged["merges"][0]["id"] });
     h.w.call(&h.other.token, "POST", &customer(h.theirs, "/unmerge"), &undo).refused(404, "not_found");
     h.w.call(&h.me.token, "POST", &customer(h.theirs, "/unmerge"), &undo).expect(200);
@@ -95,7 +95,7 @@ fn h2_what_an_agent_types_only_suggests_and_opens_nothing() {
         let typed = shown["identifiers"].as_array().unwrap().iter().find(|i| i["kind"] == kind).unwrap();
         assert_eq!((&typed["strong"], &typed["source"]), (&json!(false), &json!("staff")));
         assert!(shown["merges"].as_array().unwrap().is_empty(), "{shown}");
-        // Of a stranger, not even that.
+        // Towards a stranger, not even a suggestion is allowed.
         h.w.call(&h.me.token, "POST", &customer(h.theirs, "/identifiers"), &new).refused(404, "not_found");
     }
     let shown = h.w.call(&h.me.token, "GET", &customer(h.mine, ""), &NONE).expect(200);
@@ -103,7 +103,7 @@ fn h2_what_an_agent_types_only_suggests_and_opens_nothing() {
     h.merge(&h.me, h.mine, h.theirs).refused(404, "not_found");
     assert!(!h.reads(&h.me, h.mine));
     assert!(h.audit().iter().any(|e| e["action"] == "customer.identified" && e["agent"] == h.me.id.as_str()));
-    // Told by the channel of both, the same address is a ground.
+    // If both channels report the same address, it allows the merge.
     h.w.says("app", "mine", &[(MAIL, "Wang@Example.cn", false)], "我的邮箱");
     h.merge(&h.me, h.mine, h.theirs).expect(200);
     assert!(h.reads(&h.me, h.mine));
@@ -149,14 +149,14 @@ fn h2_reads_of_a_person_are_logged_under_every_customer_of_the_person() {
         assert_eq!(entry["customers"], json!([h.mine, h.theirs]), "{entry}");
     }
     assert_eq!(h.w.admin("GET", "/api/audit/check", &NONE).expect(200)["fault"], NONE);
-    // Of one who is nobody else, the entry names one.
+    // For a customer without merges, the entry names only that customer.
     let alone = h.w.says("app", "alone", &[], "你好");
     h.w.call(&h.me.token, "GET", &customer(alone, "/timeline"), &NONE).expect(200);
     let last = h.audit().pop().unwrap();
     assert_eq!((&last["customer"], last.get("customers")), (&json!(alone), None));
 }
 
-/// Advice ends, and a merge would not.
+/// A consultation ends, and a merge would outlive it.
 #[test]
 fn h2_an_agent_who_is_only_asked_for_advice_merges_nobody() {
     let h = house();
@@ -177,11 +177,11 @@ fn h2_an_erasure_that_takes_customers_merged_by_hand_asks_again() {
     h.merge(&h.boss, h.mine, h.theirs).expect(200);
     let asked = erase("").refused(409, "merged_by_hand");
     assert_eq!((&asked["customers"], &asked["field"]), (&json!([h.theirs]), &json!("include")));
-    // Another list than the one that it would take is not enough, and nothing of it names nobody.
+    // A list that differs from the required one is not enough. None of these calls erases anybody.
     erase(&format!("&include={proved}")).refused(409, "merged_by_hand");
     erase("&include=all").refused(400, "bad_parameter");
     assert!(h.reads(&h.other, h.theirs));
-    // Named from the other side, it is this side that goes along.
+    // If the call names a customer of the other side, this side has to be included.
     let from_there = h.w.admin("DELETE", &customer(h.theirs, "?reason=request"), &NONE).refused(409, "merged_by_hand");
     assert_eq!(from_there["customers"], json!([h.mine, proved]));
     erase(&format!("&include={}", h.theirs)).expect(202);
@@ -190,7 +190,7 @@ fn h2_an_erasure_that_takes_customers_merged_by_hand_asks_again() {
     }
     let entry = h.audit().into_iter().find(|e| e["action"] == "customer.erased").unwrap();
     assert_eq!(entry["customers"], json!([h.mine, h.theirs, proved]));
-    // Asked again, it is the erasure of then.
+    // A repeated call returns the same erasure.
     erase("").expect(202);
 }
 
@@ -210,7 +210,7 @@ fn h2_a_link_by_what_a_supervisor_typed_is_one_by_hand() {
     h.w.admin("DELETE", &customer(h.mine, "?reason=request"), &NONE).refused(409, "merged_by_hand");
 }
 
-/// The wrong number goes, the merge and its true owner's number stay, and an erasure asks.
+/// The wrong number goes. The merge and the true owner's number stay, and an erasure asks.
 #[test]
 fn h2_a_typed_identifier_that_is_taken_away_leaves_its_owner_theirs_and_the_link_by_hand() {
     let h = house();
@@ -230,7 +230,7 @@ fn h2_a_typed_identifier_that_is_taken_away_leaves_its_owner_theirs_and_the_link
     assert!(!kinds(h.mine).contains("phone") && kinds(h.theirs).contains("phone"));
 }
 
-/// Every call about somebody whom an agent does not serve is refused, and tells nothing of them.
+/// Every call about a person whom the agent does not serve is refused, and reveals nothing of them.
 #[test]
 fn h2_no_route_tells_an_agent_of_somebody_whom_they_do_not_serve() {
     let h = house();
@@ -265,7 +265,7 @@ fn h2_no_route_tells_an_agent_of_somebody_whom_they_do_not_serve() {
             "outbox" => ("{id}", sent["id"].as_str().unwrap().to_owned()),
             _ => continue,
         };
-        // These two are served outside of the dispatch; tests of the components hold them.
+        // These two routes are served outside of the dispatch. Tests of the components cover them.
         if route.path.ends_with("/export") {
             continue;
         }
@@ -282,7 +282,7 @@ fn h2_no_route_tells_an_agent_of_somebody_whom_they_do_not_serve() {
     assert!(!h.reads(&h.me, h.mine) && h.reads(&h.other, h.theirs));
 }
 
-/// What happens in a house.
+/// A step of the random sequence.
 #[derive(Clone, Debug)]
 enum Step {
     Merges(usize, usize),
@@ -295,7 +295,7 @@ enum Step {
     Cases(usize, usize),
     Notes(usize),
     Forbidden(usize, u8),
-    /// Not the agent, but somebody else in the house.
+    /// Another member of staff acts, not the agent.
     SpeaksAgain(usize),
     Consulted(usize),
     Given(usize),
@@ -323,19 +323,20 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 const CUSTOMERS: usize = 6;
-/// The two to whom their channels tell one address: the one ground for a merge of somebody whom the agent does not serve.
+/// The two customers for whom the channels report one address: the only ground for a merge with a person whom the agent
+/// does not serve.
 const ALIKE: [usize; 2] = [0, 5];
 
-/// What the rules say, kept beside the house and made of nothing that the house's own rules are made of.
+/// The rules, written again for the test. They share no code with the product's rules.
 struct Rules {
     w: World,
     me: Staff,
     mate: Staff,
     other: Staff,
     ids: Vec<CustomerId>,
-    /// Merges: id, the two, whether it stands.
+    /// Merges: the id, the two customers, and whether the merge still holds.
     edges: Vec<(String, usize, usize, bool)>,
-    /// Whose number the agent typed as whose.
+    /// The pairs of a customer and the customer whose number the agent typed.
     typed: Vec<(usize, usize)>,
 }
 
@@ -365,7 +366,7 @@ impl Rules {
         w.says(if n < 4 { "app" } else { "email" }, &format!("u{n}"), &told, &secret(n))
     }
 
-    /// Who is one person with somebody, by the merges that stand.
+    /// The customers who are one person with a customer, by the merges that hold.
     fn person(&self, n: usize) -> BTreeSet<usize> {
         let mut all = BTreeSet::from([n]);
         loop {
@@ -395,7 +396,7 @@ impl Rules {
         self.person(n).iter().any(|c| self.sql(HOLDS, self.ids[*c]))
     }
 
-    /// Whether the agent does, or is asked about one.
+    /// Whether the agent holds an open conversation of the person, or is asked about one.
     fn serves(&self, n: usize) -> bool {
         const ASKED: &str = "SELECT 1 FROM conversations v JOIN consults s ON s.conversation_id = v.id \
                              WHERE v.customer_id = ?1 AND s.agent_id = ?2";
@@ -505,7 +506,7 @@ impl Rules {
         }
     }
 
-    /// What the agent can read is what the rules say, to the word.
+    /// Checks that the agent can read exactly what the rules allow.
     fn check(&self) {
         for n in 0..CUSTOMERS {
             let (serves, person) = (self.serves(n), self.person(n));

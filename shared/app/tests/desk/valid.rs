@@ -1,4 +1,4 @@
-//! What the description says of a body is enforced: of each body that is taken, every change that the description forbids is refused.
+//! The description of a body is enforced: for each accepted body, every change that the description forbids is refused.
 
 use crate::world::{World, request};
 use serde_json::{Map, Value, json};
@@ -8,7 +8,7 @@ use warmline_endpoint::Request;
 use warmline_model::IdentifierKind;
 use warmline_store::Db as _;
 
-/// A house with something of each kind in it, and a body for each call that the house takes as it is.
+/// A store with something of each kind in it, and a body that it accepts for each call.
 pub struct Filled {
     pub w: World,
     /// Method, pattern, path and body.
@@ -166,12 +166,12 @@ fn resolved<'a>(schema: &'a Value, whole: &'a Value) -> &'a Value {
     }
 }
 
-/// Each way in which a value can break what its schema says, with a word for it.
+/// Each way in which a value can break its schema, with a word for it.
 fn broken(schema: &Value, value: &Value, whole: &Value, at: &str, out: &mut Vec<(String, Value)>) {
     let schema = resolved(schema, whole);
     for list in ["anyOf", "oneOf"] {
         let Some(either) = schema[list].as_array() else { continue };
-        // The one that this value is of: others are broken in other calls.
+        // The variant that this value belongs to. Other calls break the other variants.
         let fits = |one: &&Value| {
             let one = json!({ "allOf": [one], "components": whole["components"] });
             jsonschema::validator_for(&one).unwrap().is_valid(value)
@@ -179,7 +179,7 @@ fn broken(schema: &Value, value: &Value, whole: &Value, at: &str, out: &mut Vec<
         if let Some(one) = either.iter().find(fits) {
             let mut inner = Vec::new();
             broken(one, value, whole, at, &mut inner);
-            // What another of them takes is not broken.
+            // A value that another variant accepts is not broken.
             let all = json!({ "allOf": [schema], "components": whole["components"] });
             let all = jsonschema::validator_for(&all).unwrap();
             out.extend(inner.into_iter().filter(|(_, value)| !all.is_valid(value)));
@@ -203,7 +203,7 @@ fn broken(schema: &Value, value: &Value, whole: &Value, at: &str, out: &mut Vec<
             push("a number", 7.into());
         }
         Value::Number(_) => {
-            // Whole numbers, so that it is the range that is refused and not the form.
+            // Whole numbers are used, so that the range is refused and not the form.
             if let Some(most) = schema["maximum"].as_f64() {
                 push("too high", json!(most.ceil() as i64 + 1));
                 push("far too high", i64::MAX.into());
@@ -285,7 +285,7 @@ fn l1_what_the_description_forbids_is_refused_in_every_body() {
         let twice = body.to_string().replacen('{', &format!("{{{}:null,", json!(name)), 1);
         let answer = filled.w.send(&request(crate::world::ADMIN, method, path, twice.into_bytes()));
         assert_eq!(answer.refused(422, "duplicate_key")["field"], json!(name), "{method} {pattern}");
-        // As it was, it is taken.
+        // The unchanged body is accepted.
         let taken = filled.w.admin(method, path, body);
         if taken.status >= 300 {
             wrong.push(format!("{method} {pattern} did not take what is good: {}", taken.text()));
@@ -293,7 +293,7 @@ fn l1_what_the_description_forbids_is_refused_in_every_body() {
     }
     assert!(wrong.is_empty(), "of {tried} forbidden bodies were taken:\n{}", wrong.join("\n"));
     assert!(tried > 300, "{tried}");
-    // Every call with a body that can be tried is; the others need an AI seat or a merge that was made before.
+    // Every call with a body is tried if it can be. The others need an AI seat or a merge that was made before.
     for (pattern, operations) in described["paths"].as_object().unwrap() {
         for (method, operation) in operations.as_object().unwrap() {
             let tried = filled.calls.iter().any(|(m, p, ..)| m.eq_ignore_ascii_case(method) && p == pattern);
@@ -318,7 +318,7 @@ fn l1_parameters_that_stand_twice_or_are_empty_or_far_too_long_are_refused() {
         get(&format!("/api/conversations?{empty}")).refused(400, "bad_parameter");
     }
     get("/api/conversations?agent=x&agent=y").refused(400, "bad_parameter");
-    // A filter with a slip in its name would filter nothing.
+    // A filter with a typing error in its name would filter nothing.
     get("/api/conversations?_=1&_=2").refused(400, "unknown_parameter");
 }
 
@@ -350,7 +350,7 @@ fn a_repeat_is_known_by_a_keyed_hash_and_for_a_day_by_that_of_the_release_before
     let plain = plain.finalize().to_vec();
     let kept = filled.w.db.execute("SELECT request FROM idempotency WHERE key = 'once'", &[]).unwrap();
     assert_ne!(kept[0].blob(0).unwrap(), plain, "whoever has a copy of the store cannot try bodies against it");
-    // As the release before would have kept it.
+    // The row as the previous release would have stored it.
     filled.w.db.execute("UPDATE idempotency SET request = ?1 WHERE key = 'once'", &[plain.into()]).unwrap();
     let again = filled.w.send(&post(&body));
     assert_eq!(again.header("idempotency-replayed"), Some("true"));

@@ -1,4 +1,5 @@
-//! A house for tests: stores in memory, a clock that is set by hand, randomness from a counter, two groups with their people.
+//! A world for tests of the API: stores in memory, a clock that is set by hand, randomness from a counter, and two groups
+//! with their people.
 
 use serde_json::{Value, json};
 use std::cell::Cell;
@@ -27,7 +28,7 @@ impl Clock for SetClock {
     }
 }
 
-/// SplitMix64: every draw differs, and every run draws the same.
+/// SplitMix64. Draws differ within a run, and every run draws the same values.
 pub struct Counted(pub Cell<u64>);
 
 impl Counted {
@@ -103,7 +104,7 @@ pub struct World {
 }
 
 impl World {
-    /// An empty house with the groups `near` and `far`; what comes by mail is for `far`.
+    /// Makes an empty world with the groups `near` and `far`. Mail goes to `far`.
     pub fn open() -> Self {
         let (db, keys_db) = (NativeDb::memory().unwrap(), NativeDb::memory().unwrap());
         migrate(&db).unwrap();
@@ -129,7 +130,7 @@ impl World {
         self.clock.0.set(self.clock.0.get() + ms);
     }
 
-    /// An answer in pieces, to its end; one that breaks off is no answer.
+    /// Reads an answer in pieces to its end. One that breaks off is no answer.
     fn whole(&self, mut pieces: Box<dyn Pieces>) -> Response {
         let mut response = Response::empty(200);
         for (name, value) in pieces.headers() {
@@ -148,13 +149,13 @@ impl World {
         }
     }
 
-    /// A request as it is, in a second of its own.
+    /// Sends a request as it is. It takes a second of its own.
     pub fn send(&self, request: &Request) -> Answer {
         self.pass(1_000);
         let response = match dispatch(&self.ctx(), ADMIN, request).0 {
             Ok(Reply::Whole(response)) => response,
             Ok(Reply::Pieces(pieces)) => self.whole(pieces),
-            // Its bytes would come from the platform, and what it calls from other components.
+            // Its bytes would come from the platform, or from other components.
             Ok(Reply::Relay { .. } | Reply::Calls(_)) => Response::empty(200),
             Err(problem) => Response::from(problem),
         };
@@ -170,7 +171,7 @@ impl World {
         self.call(ADMIN, method, target, body)
     }
 
-    /// A member of staff, at work.
+    /// Hires a member of staff who is at work.
     pub fn hire(&self, role: &str, group: &str, capacity: i64) -> Staff {
         let new = json!({ "name": "小米", "role": role, "groups": [group], "capacity": capacity });
         let made = self.admin("POST", "/api/agents", &new).expect(201);
@@ -181,7 +182,7 @@ impl World {
         staff
     }
 
-    /// A customer says something, all the way into a conversation; with identifiers, as the channel tells them.
+    /// A customer's message, all the way into a conversation, with the identifiers that the channel reports.
     pub fn says(&self, on: &str, who: &str, told: &[(IdentifierKind, &str, bool)], text: &str) -> CustomerId {
         self.pass(1);
         let (channel, account) = (Channel::new(on).unwrap(), AccountId::new("shop").unwrap());
@@ -211,7 +212,7 @@ impl World {
         self.admin("GET", "/api/conversations?limit=200", &Value::Null).expect(200)["items"].as_array().unwrap().clone()
     }
 
-    /// The newest conversation of a customer, by its own customer, whoever is one person with it.
+    /// The newest conversation of a customer record, whether or not it is merged with others.
     pub fn talk_of(&self, customer: CustomerId) -> String {
         let newest = warmline_model::ConversationId::last_of(Timestamp::from_millis(i64::MAX));
         let talk = warmline_store::conversations::last_of_customer(&self.db, customer, newest).unwrap().unwrap();

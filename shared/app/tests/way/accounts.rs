@@ -1,4 +1,4 @@
-//! Channel accounts: refused webhooks are told of and bounded, disabled and deleted accounts, and strangers who are too many.
+//! Channel accounts: refused webhooks are reported and bounded; disabled and deleted accounts; and limits on strangers.
 
 use crate::common::{World, claim, place};
 use crate::{actor, all, check, count, only};
@@ -134,9 +134,9 @@ fn newcomer_a_disabled_account_holds_replies_and_sources_and_enabling_it_lets_th
     let reply = || immediate(&w.db, || converse::reply(&w.ctx(), &actor(agent), c.id, &[Content::text("在")], None));
     reply().unwrap();
     disable(&w);
-    // The agent is told, with a code.
+    // The agent learns the reason, as a code.
     assert!(matches!(reply(), Err(StepError::Conflict { code: "account_disabled", .. })));
-    // What was on its way waits, untried.
+    // Messages under way wait, untried.
     let jobs = claim(&w, 16);
     deliver::park(&w.ctx(), &jobs[0]).unwrap();
     w.pass(3_600_000);
@@ -187,11 +187,11 @@ fn newcomer_an_account_in_use_is_not_deleted_and_a_new_one_of_its_name_starts_cl
         immediate(&w.db, || accounts::disable(&w.ctx(), &ADMIN, &channel, &account)),
         Err(StepError::NotFound("account"))
     ));
-    // What was said stays, under the account's id.
+    // The messages stay, under the account's id.
     let kept = only(&w);
     assert_eq!((kept.account.clone(), kept.messages, kept.state), (account.clone(), 2, ConversationState::Closed));
     assert_eq!(audited(&w), ["account.created", "account.deleted"].map(done));
-    // The account of the same name knows nothing of the one before.
+    // A new account with the same name has nothing of the old one.
     w.pass(1_000);
     connect(&w, json!({}), &["orders"]);
     let new = loaded(&w).unwrap();
@@ -231,12 +231,12 @@ fn m4_one_accounts_flood_is_kept_out_of_the_queues_and_placed_as_they_grow_short
     }
     let state = |state| all(&w).iter().filter(|c| c.state == state).count();
     assert_eq!((state(ConversationState::Queued), state(ConversationState::Open)), (3, 7));
-    // Another account's customer joins the same group's queue as ever.
+    // A customer of another account joins the same group's queue as usual.
     let sender = Sender { open_id: "buyer@example.com".into(), ..Sender::default() };
     w.arrives_from(&other, sender, "e1", Content::text("发票"));
     w.drain();
     assert_eq!(state(ConversationState::Queued), 4);
-    // Nothing is lost: who waits outside writes on, and comes in as there is room, greeted once.
+    // Nothing is lost: a customer who waits outside can write on, comes in when there is room, and is greeted once.
     w.says("oFlood9", "m9b", "还在吗");
     assert_eq!(tick::tick(&w.ctx()).unwrap()["placed"], 0, "they are left where they are");
     assert_eq!(state(ConversationState::Queued), 4);
@@ -261,7 +261,7 @@ fn m4_strangers_are_bounded_by_account_and_minute_and_whoever_talks_goes_on() {
     }
     let Some(Full::Sessions(seconds)) = begin(&five) else { panic!("the sixth may not begin") };
     assert!((1..=60).contains(&seconds));
-    // Another account has a count of its own, and the next minute begins anew.
+    // Another account has a count of its own, and the next minute begins with an empty count.
     let second = AccountId::new("gh_second").unwrap();
     assert_eq!(strangers::begin(&w.ctx(), &channel, &second, &five).unwrap(), None);
     w.pass(i64::from(seconds) * 1000);

@@ -1,4 +1,4 @@
-//! Calls that ring: a seat before anybody answers, and none that stays taken where nobody does.
+//! Calls that ring. A call has a seat before anybody answers, and no seat stays taken if nobody does.
 
 use crate::common::{World, edit, place};
 use crate::people::{PHONE, channel, sender};
@@ -10,7 +10,7 @@ use warmline_model::{AgentId, AgentState, Content, ConversationState, Role, Time
 use warmline_store::immediate;
 use warmline_transport::accounts;
 
-/// A telephone system tells something of a call.
+/// The telephone system reports an event of a call.
 fn tells(w: &World, call: &str, event: &str, data: Value) {
     w.pass(1);
     let content = Content::Event { event: event.into(), key: Some(call.into()), data };
@@ -24,7 +24,7 @@ fn says(w: &World, call: &str, text: &str) {
     crate::people::says(w, "phone", sender(call, &[(PHONE, "+8613812345678", true)]), text);
 }
 
-/// The account says whose telephone is whose.
+/// The account lists the agents' telephone numbers.
 fn extension(w: &World, number: &str, agent: AgentId) {
     let account = accounts::Account {
         channel: channel("phone"),
@@ -49,7 +49,7 @@ fn a_call_that_rings_has_a_seat_until_it_is_given_up() {
         (c.state, c.agent, c.accepted_at, c.first_inbound_at),
         (ConversationState::Assigned, Some(agent), None, None)
     );
-    // The next caller waits, and comes to the seat that the first one leaves.
+    // The next caller waits, and gets the seat that the first one leaves.
     tells(&w, "c2", "ring", Value::Null);
     assert_eq!(all(&w)[1].state, ConversationState::Queued);
     tells(&w, "c1", "hangup", Value::Null);
@@ -84,7 +84,7 @@ fn a_call_that_was_answered_stays_with_who_answered() {
     tells(&w, "c1", "answer", Value::Null);
     assert!(only(&w).accepted_at.is_some());
     assert_eq!(count(&w, "conversation.accepted"), 1);
-    // The after-contact work is the agent's, whether words came in or not.
+    // The agent does the after-contact work, with or without words in the call.
     tells(&w, "c1", "hangup", Value::Null);
     w.pass(600_000);
     tick::tick(&w.ctx()).unwrap();
@@ -106,9 +106,9 @@ fn a_call_of_which_no_more_is_heard_ends_by_itself_and_is_nobodys_fault() {
     assert_eq!((done["rang_out"], done["accept_timeouts"]), (1, 0));
     let [first, second] = &all(&w)[..] else { panic!() };
     assert_eq!((first.state, first.disposition.as_deref()), (ConversationState::Closed, Some("given_up")));
-    // Who spoke is no mere ring any more.
+    // A customer who spoke is no longer a mere ring.
     assert_eq!((second.state, second.agent), (ConversationState::Assigned, Some(agent)));
-    // Answered all the same, it is sought a seat anew.
+    // The call is answered nevertheless, and a new seat is sought.
     tells(&w, "c1", "answer", Value::Null);
     assert_eq!(all(&w)[2].state, ConversationState::Queued);
     assert_eq!(warmline_store::agents::get(&w.db, agent).unwrap().unwrap().state, AgentState::Available);
@@ -132,12 +132,12 @@ fn whom_the_telephone_system_names_has_the_call_where_they_can_take_it() {
     );
     tells(&w, "c1", "ring", json!({ "agent": "8001" }));
     assert_eq!(only(&w).agent, Some(other));
-    // It rings elsewhere, and there it is answered.
+    // The call rings elsewhere, and is answered there.
     tells(&w, "c1", "ring", json!({ "agent": one.to_string() }));
     assert_eq!((only(&w).agent, count(&w, "conversation.transferred")), (Some(one), 1));
     tells(&w, "c1", "answer", json!({ "agent": "8001" }));
     assert_eq!((only(&w).agent, only(&w).accepted_at.is_some()), (Some(other), true));
-    // Who has their hands full, or is nobody, does not get it: the router finds somebody, and no AI seat.
+    // An agent with full hands, or an unknown one, does not get the call: the router finds another agent, and no AI seat.
     tells(&w, "c2", "ring", json!({ "agent": "8001" }));
     assert_eq!(all(&w)[1].agent, Some(one));
     tells(&w, "c2", "ring", json!({ "agent": "8001" }));
@@ -157,7 +157,7 @@ fn what_happens_on_other_channels_seeks_nobody() {
     w.arrives("oFollower", "2", event("hangup"), &[]);
     w.drain();
     assert_eq!(only(&w).state, ConversationState::Open);
-    // Of a call that was over before it was heard of, there is nothing to give back.
+    // A call that was over before its first report has nothing to give back.
     tells(&w, "c1", "hangup", Value::Null);
     assert_eq!(all(&w)[1].state, ConversationState::Open);
 }

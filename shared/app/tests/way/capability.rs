@@ -1,5 +1,5 @@
-//! A made-up capability with a table, two routes, a follower, a due step, a figure, a gauge and personal data. It goes through
-//! everything that the product does with a capability, by its own value alone.
+//! A made-up capability with a table, two routes, a follower, a due step, a figure, a gauge and personal data. Its own
+//! value alone takes it through everything that the product does with a capability.
 
 use crate::common::World;
 use crate::{all, close, log};
@@ -211,17 +211,17 @@ fn a_capability_is_all_that_its_value_says_and_nothing_else_names_it() {
     asked(&w, http::Method::POST, format!("/api/customers/{wang}/cards"));
     assert_eq!(cards(&w, wang), ["thank you", "by hand"]);
     assert_eq!((CARDS.due[0].step)(&ctx(&w)).unwrap(), [("cards", 3)]);
-    // Its own events count, and what is true now is told.
+    // Its own events count, and its gauges are shown.
     while metrics::advance(&ctx(&w)).unwrap() {}
     let figures = metrics::read(&ctx(&w), None).unwrap();
     assert!(figures.counts.iter().any(|c| c.formula == "cards.written.v1" && c.count == 3));
     assert!(figures.open_metrics().contains("warmline_cards_written_v1_total 3\n"));
     assert!(figures.open_metrics().contains("\nwarmline_cards 3\n"));
-    // The person gets them.
+    // The person's export contains the cards.
     let (names, of_wang) = exported(&w, wang);
     assert_eq!(names, ["customer.json", "messages-0001.json", "cards.json", "manifest.json"]);
     assert_eq!(of_wang, ["thank you", "by hand"]);
-    // They have their days, and a hold keeps them.
+    // They have a retention period, and a hold keeps them.
     let (settings, _) = retention::settings(&ctx(&w)).unwrap();
     assert_eq!((settings.days("cards_days"), settings.days("hot_days")), (5, 30));
     immediate(&w.db, || hold::place(&ctx(&w), &OFFICER, wang, "court", None)).unwrap();
@@ -230,7 +230,7 @@ fn a_capability_is_all_that_its_value_says_and_nothing_else_names_it() {
     assert_eq!((cards(&w, wang).len(), cards(&w, li).len()), (2, 0));
     let refused = immediate(&w.db, || erase::begin(&ctx(&w), wang, &OFFICER, "request", &[]));
     assert!(matches!(refused, Err(StepError::Conflict { code: "legal_hold", .. })));
-    // An erasure takes them, and counts them in its receipt.
+    // An erasure deletes them, and counts them in its receipt.
     immediate(&w.db, || hold::lift(&ctx(&w), &OFFICER, wang)).unwrap();
     let begun = immediate(&w.db, || erase::begin(&ctx(&w), wang, &OFFICER, "request", &[])).unwrap();
     // A program that does not know the capability gives no receipt.
@@ -254,6 +254,6 @@ fn a_component_that_knows_no_capabilities_erases_exports_and_ages_nothing() {
     let blind = Ctx { installed: &NOTHING, ..w.ctx() };
     assert!(immediate(&w.db, || erase::begin(&blind, customer, &OFFICER, "request", &[])).is_err());
     assert!(retention::step(&blind).is_err());
-    // Nothing was begun.
+    // The erasure was not begun.
     assert!(warmline_customers::store::erasures::of(&w.db, customer).unwrap().is_none());
 }

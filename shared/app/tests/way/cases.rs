@@ -1,4 +1,4 @@
-//! Conversations that are one matter: which go on with a case, what staff say of it, and that a case shows one person only.
+//! Cases: conversations continue them, staff can set them, and a case shows one person only.
 
 use crate::common::{World, edit};
 use crate::people::{PHONE, channel, merge, person, says, sender, unmerge};
@@ -48,7 +48,7 @@ fn the_app_and_then_the_telephone_are_one_case_within_the_window() {
     w.pass(71 * HOUR);
     says(&w, "phone", caller("c1"), "喂");
     assert_eq!((of(&w, 0), count(&w, "case.linked")), (of(&w, 1), 1));
-    // The window begins anew with each message.
+    // Each message starts the window again.
     w.pass(71 * HOUR);
     says(&w, "phone", caller("c2"), "喂");
     assert_eq!(of(&w, 0), of(&w, 2));
@@ -76,19 +76,19 @@ fn another_order_is_another_case_also_where_it_is_named_later() {
     w.pass(1);
     says(&w, "phone", caller("c1"), "喂");
     assert_eq!(of(&w, 0), of(&w, 1));
-    // What is named first decides once more; the same order, written otherwise, is the same.
+    // The first order that is named decides once more. The same order with another spelling counts as the same.
     says(&w, "phone", caller("c1"), "我的订单t100001还没到");
     assert_eq!((of(&w, 0), count(&w, "case.split")), (of(&w, 1), 0));
     says(&w, "phone", caller("c2"), "喂");
     says(&w, "phone", caller("c2"), "是另外一个订单，T200002");
     assert_ne!(of(&w, 0), of(&w, 2));
     assert_eq!(count(&w, "case.split"), 1);
-    // Each order finds its case again; none finds the newest.
+    // Each order finds its case again. A message without an order finds the newest case.
     says(&w, "phone", caller("c3"), "订单T100001呢");
     says(&w, "phone", caller("c4"), "订单T200002呢");
     says(&w, "phone", caller("c5"), "喂");
     assert_eq!((of(&w, 3), of(&w, 4), of(&w, 5)), (of(&w, 0), of(&w, 2), of(&w, 2)));
-    // Later orders change nothing, and no order is stored as it is written.
+    // Later orders change nothing, and no order is stored as it was written.
     says(&w, "phone", caller("c4"), "还有订单T300003");
     assert_eq!(of(&w, 4), of(&w, 2));
     for c in all(&w) {
@@ -110,24 +110,24 @@ fn staff_split_and_join_and_what_they_said_stays() {
     let first = of(&w, 0);
     let split = set(&w, &agent, 1, None).unwrap();
     assert_ne!(split.case, first);
-    // Once more changes nothing.
+    // A repeated call changes nothing.
     assert_eq!(set(&w, &agent, 1, None).unwrap().case, split.case);
     assert_eq!(count(&w, "case.split"), 1);
     assert_eq!(set(&w, &agent, 1, Some(first)).unwrap().case, first);
     assert_eq!(set(&w, &agent, 1, Some(first)).unwrap().case, first);
     assert_eq!(count(&w, "case.linked"), 2);
-    // The rules have no more to say.
+    // The rules decide no more.
     says(&w, "app", member(), "订单A100001");
     says(&w, "phone", caller("c1"), "订单A200002");
     assert_eq!(of(&w, 1), first);
-    // The case of somebody else is not joined, and one that is nobody's is not found.
+    // A case of another person is not joined, and an unknown one is not found.
     says(&w, "app", sender("m2", &[]), "你好");
     let (other, nobody) = (of(&w, 2), CaseId::last_of(w.ctx().now()));
     assert!(matches!(set(&w, &agent, 1, Some(other)), Err(StepError::Conflict { code: "other_person", .. })));
     assert!(matches!(set(&w, &agent, 1, Some(nobody)), Err(StepError::NotFound("case"))));
     let colleague = actor(w.agent(&group, 9, false));
     assert!(set(&w, &colleague, 1, None).is_err());
-    // Who serves nobody of a case does not see it.
+    // An agent who serves nobody of a case does not see it.
     assert_eq!(cases::of(&w.ctx(), &agent, first, None).unwrap().1.len(), 2);
     assert!(matches!(cases::of(&w.ctx(), &colleague, first, None), Err(StepError::NotFound("case"))));
 }
@@ -141,7 +141,7 @@ fn what_was_parted_shows_each_person_only_their_own() {
     let id = {
         let other = says(&w, "wechat", sender("b", &[]), "我是乙");
         let id = merge(&w, one, other).unwrap();
-        // Whoever talks with them on the one channel sees that they wait on the other.
+        // An agent who talks with them on one channel sees that they wait on the other.
         assert_eq!(people::elsewhere(&w.db, agent.agent.unwrap()).unwrap(), [all(&w)[1].id]);
         id
     };
@@ -160,7 +160,7 @@ fn what_was_parted_shows_each_person_only_their_own() {
     let (mine, not_mine) = if all(&w)[2].agent == agent.agent { (one, other) } else { (other, one) };
     assert_eq!(theirs(&agent, None).unwrap().0, mine);
     assert!(theirs(&agent, Some(not_mine)).is_err());
-    // Who writes again goes on with what is left of it for them.
+    // A customer who writes again continues their own remaining part of the case.
     close_all(&w);
     says(&w, "app", sender("a", &[]), "还是我");
     assert_eq!(of(&w, 4), case);
@@ -230,7 +230,7 @@ proptest! {
                         shown.insert(c.id);
                     }
                 }
-                // Nobody's conversation is lost from view.
+                // No conversation is lost from view.
                 assert_eq!(shown, now.iter().filter(|c| c.case == case).map(|c| c.id).collect());
             }
         }

@@ -22,7 +22,7 @@ impl Clock for SetClock {
     }
 }
 
-/// SplitMix64: every draw differs, and every run draws the same.
+/// SplitMix64. Draws differ within a run, and every run draws the same values.
 pub struct CountedRng(Cell<u64>);
 
 impl Rng for CountedRng {
@@ -37,7 +37,7 @@ impl Rng for CountedRng {
     }
 }
 
-/// Looks at the plan of every statement: none may walk through what grows with the business.
+/// Checks the query plan of every statement: none may scan a table that grows with the business.
 pub struct Planned(pub NativeDb);
 
 /// Tables of tens of rows, which may be read whole.
@@ -55,7 +55,7 @@ const SMALL: [&str; 12] = [
     "outages",
     "given_up",
 ];
-/// Partial indexes that hold only what waits now, who is at work, or what was given up and is counted for operations.
+/// Partial indexes that hold only waiting rows, agents at work, or given-up messages that are counted for operations.
 const WAITING: [&str; 10] = [
     "inbox_pending",
     "customers_unmoved",
@@ -69,8 +69,8 @@ const WAITING: [&str; 10] = [
     "agents_seen",
 ];
 
-/// What is no table: a row without one, a list that was passed, the lanes of a queue, the accounts found one after the
-/// other, what an inner look-up found.
+/// Sources that are no tables: a row without one, a list that was passed, the lanes of a queue, the accounts found one
+/// after the other, and the result of an inner look-up.
 const CONSTANT: [&str; 6] = ["CONSTANT ROW", "json_each", "SCAN lanes", "SCAN l", "SCAN places", "(subquery"];
 
 impl Db for Planned {

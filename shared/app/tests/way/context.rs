@@ -1,4 +1,4 @@
-//! What is kept of a customer beside the store: with it, without it, and with an old one, a summary is the same.
+//! Session contexts: with one, without one, and with an old one, a summary is the same.
 
 use crate::common::World;
 use crate::people::{PHONE, channel, merge, person, says, sender, unmerge};
@@ -18,7 +18,7 @@ const DAY: i64 = 86_400_000;
 const WORDS: [&str; 6] = ["什么时候到？", "我要投诉！太差了", "好的。谢谢", "订单A2024110呢？能退吗？", "我很失望", "你好"];
 const REPLIES: [&str; 4] = ["马上给您补发", "已经补发了", "您好", "稍后联系您。请问订单号是多少？"];
 
-/// With at most so many contexts.
+/// Sums up with at most this many contexts.
 fn of(w: &World, contexts: u64, customer: CustomerId, days: i64) -> model::Summary {
     let since = Timestamp::from_millis(w.ctx().now().millis() - days * DAY);
     summary::of(&Ctx { contexts, ..w.ctx() }, person(w, customer), since).unwrap()
@@ -42,7 +42,7 @@ fn what_is_kept_is_used_sealed_bounded_and_ends() {
     reply(&w, agent, 0, "马上给您补发");
     let told = of(&w, 4, customer, 30);
     assert_eq!((told.asked.len(), told.promised.len(), told.agent), (1, 1, Some(agent)));
-    // It is what is read next time: what is altered in the store meanwhile is not seen, what is new is.
+    // The next summary reads the context: it does not notice a change in the store, and it does see new messages.
     let sql = "UPDATE messages SET content = x''";
     warmline_store::Db::execute(&w.db.0, sql, &[]).unwrap();
     assert_eq!(of(&w, 4, customer, 30), told);
@@ -50,7 +50,7 @@ fn what_is_kept_is_used_sealed_bounded_and_ends() {
     says(&w, "app", sender("m1", &[]), "人呢？！！");
     let told = of(&w, 4, customer, 30);
     assert_eq!((told.asked.len(), told.messages, told.angry_now, told.trend), (2, 3, true, model::Trend::Rising));
-    // Nothing in it is in the clear, it opens for nobody else, and there are no more than the setting says.
+    // Nothing in it is in the clear, it opens for no other person, and there are no more contexts than the setting allows.
     let kept = w.kv.0.borrow().values().next().unwrap().clone();
     assert!(!kept.windows(6).any(|x| x == "虫子".as_bytes()));
     for n in 0..20 {
@@ -62,7 +62,7 @@ fn what_is_kept_is_used_sealed_bounded_and_ends() {
         assert!(of(&w, 4, other, 30).asked.is_empty());
     }
     assert!(w.kv.0.borrow().len() <= 4);
-    // It ends.
+    // A context ends by itself.
     w.kv.0.borrow_mut().clear();
     of(&w, 4, customer, 30);
     w.pass(31 * DAY);

@@ -1,4 +1,4 @@
-//! What the law asks: holds and records of consent, of a person whoever that is made of.
+//! Legal duties: holds and records of consent cover a person, whatever customers that person consists of.
 
 use crate::common::World;
 use crate::people::{merge, person, says, sender, unmerge};
@@ -42,10 +42,10 @@ fn a_hold_covers_whoever_is_one_person_with_the_held() {
     assert_eq!([one, other, third].map(|c| held(&w, c)), [None, Some("court"), None]);
     let first = merge(&w, one, other).unwrap();
     assert_eq!([one, other].map(|c| held(&w, c)), [Some("court"); 2]);
-    // Parted again, who was only merged is free.
+    // After the merge is undone, the customer who was only merged is free.
     unmerge(&w, first).unwrap();
     assert_eq!([one, other].map(|c| held(&w, c)), [None, Some("court")]);
-    // Held as one person, both stay held when they are parted.
+    // Two customers who were held as one person both stay held after they are parted.
     let both = merge(&w, one, other).unwrap();
     hold(&w, one, "court").unwrap();
     unmerge(&w, both).unwrap();
@@ -55,7 +55,7 @@ fn a_hold_covers_whoever_is_one_person_with_the_held() {
     assert_eq!([one, other].map(|c| held(&w, c)), [None, Some("court")]);
     hold(&w, other, "regulator").unwrap();
     assert_eq!(held(&w, other), Some("regulator"));
-    // What changed nothing is no entry.
+    // A call that changes nothing writes no entry.
     let filed = |reason: &str| Some(format!("{reason}/case-7"));
     let done =
         [("hold.placed", filed("court")), ("hold.lifted", Some("court".to_owned())), ("hold.placed", filed("regulator"))];
@@ -88,7 +88,7 @@ fn the_newest_word_of_any_of_a_persons_customers_stands() {
     assert_eq!(rest.iter().map(|c| c.customer).collect::<Vec<_>>(), [one]);
     unmerge(&w, merged).unwrap();
     assert!(allows(one, "marketing") && !allows(other, "marketing"));
-    // No record can be changed or taken away.
+    // No record can be changed or deleted.
     for sql in ["UPDATE consents SET given = 1 WHERE seq = 4", "DELETE FROM consents WHERE seq = 4"] {
         assert!(w.db.0.execute(sql, &[]).is_err());
     }

@@ -1,4 +1,4 @@
-//! What comes in, whatever it is: items that nobody can read, repeats across an upgrade, rows that cannot be handled.
+//! Intake of everything that can come: unreadable items, repeats across an upgrade, and rows that cannot be handled.
 
 use crate::common::{World, place};
 use crate::{all, count};
@@ -39,7 +39,7 @@ fn unread(raw: &[u8]) -> Odd {
     Odd { reason: "not_json", raw: raw.to_vec() }
 }
 
-/// What is set aside and can be opened: reason and bytes.
+/// The items set aside that can be opened: reason and bytes.
 fn kept(w: &World) -> Vec<(String, Vec<u8>)> {
     let open = |row: inbox::Pending| {
         let key = passing::by_number(&w.ctx(), row.sealed_by).unwrap();
@@ -71,11 +71,11 @@ fn f4_what_cannot_be_read_is_kept_sealed_and_counted_beside_what_can() {
     assert_eq!(kept(&w), [("not_json".to_owned(), b"{\"phone\":\"13800000001\"".to_vec())]);
     let first = w.ctx().now();
     assert_eq!(counted(&w), Some((1, first, "not_json".to_owned())));
-    // Sealed: its words are nowhere in the table.
+    // The item is sealed: its words are nowhere in the table.
     for row in w.db.0.execute("SELECT payload FROM inbox WHERE payload IS NOT NULL", &[]).unwrap() {
         assert!(!row.blob(0).unwrap().windows(5).any(|part| part == b"13800"));
     }
-    // The platform's retry is known, and counts for nothing.
+    // The platform's retry is recognised, and is not counted.
     w.pass(1_000);
     assert!(take(&w, push())[0].duplicate);
     assert_eq!((kept(&w).len(), counted(&w).map(|c| c.0)), (1, Some(1)));
@@ -170,13 +170,14 @@ fn w0_a_backlog_that_takes_longer_than_one_run_goes_on_without_another_hint() {
 #[test]
 fn a_repeat_of_what_was_delivered_before_an_upgrade_is_stored_once() {
     let w = World::new();
-    // The release before knew the message by the platform's id alone.
+    // The previous release knew the message by the platform's id alone.
     assert!(!take(&w, message(&w, "a", "42", None))[0].duplicate);
     w.drain();
     w.pass(HOUR);
     let repeat = take(&w, message(&w, "a", "message-a-42", Some("42")));
     assert!(repeat[0].duplicate && repeat[0].wake.is_none());
-    // Another sender's with the same id is another message, and so is one that comes when no platform repeats any more.
+    // Another sender's message with the same id is another message. A message that comes long after all repeats is a new
+    // one, too.
     let other = (0..99).map(|n| format!("b{n}")).find(|who| shard(&w, who) != shard(&w, "a")).unwrap();
     assert!(!take(&w, message(&w, &other, "message-b-42", Some("42")))[0].duplicate);
     w.pass(24 * HOUR);
@@ -207,7 +208,7 @@ fn a_message_that_cannot_be_handled_is_set_aside_and_stops_nobody() {
     let sender = |who: &str| Sender { open_id: who.into(), identifiers: vec![phone()], ..Sender::default() };
     w.arrives_from(&app, sender("holder"), "1", Content::text("x"));
     w.drain();
-    // Whoever has the number is no customer any more, and yet the number is theirs: nobody can be joined with them.
+    // The holder of the number is no customer any more. The number is still theirs, so nobody can be joined with them.
     w.db.0.execute("UPDATE customers SET erasure = x'01'", &[]).unwrap();
     let mates: Vec<String> = (0..99)
         .map(|n| format!("m{n}"))

@@ -1,4 +1,4 @@
-//! Mails on their way: history that nobody said, bounces that are nobody's message, and copies by the agent's choice.
+//! Mail: quoted history that nobody said, bounces that are nobody's message, and copies by the agent's choice.
 
 use crate::common::World;
 use crate::people::channel;
@@ -22,7 +22,7 @@ fn writes(w: &World, who: &str, key: &str, content: Content) {
     w.drain();
 }
 
-/// A mail server tells of somebody.
+/// A mail server reports about an address.
 fn bounces(w: &World, who: &str, key: &str) {
     let sender = Sender { open_id: who.into(), only_known: true, ..Sender::default() };
     let data = serde_json::json!({ "status": "5.1.1" });
@@ -47,7 +47,7 @@ fn w13_history_raises_no_alert_and_is_in_no_summary() {
     let told = summary::of(&w.ctx(), only(&w).person, Timestamp::default()).unwrap();
     assert_eq!((told.asked.len(), told.angry.len(), told.angry_now), (0, 0, false));
     assert!(said(&w).iter().any(|(_, c)| matches!(c, Content::Text { quoted: Some(q), .. } if q == AGENTS_WORDS)));
-    // The same words, said by the customer.
+    // The same words in the customer's own text.
     writes(&w, "w@x", "m2", mail("我要投诉，要赔偿！", Some("好的"), &[], &[]));
     while quality::inspect(&w.ctx()).unwrap() {}
     assert_eq!(count(&w, "quality.alert"), 1);
@@ -67,7 +67,7 @@ fn w8_a_bounce_stands_with_the_conversation_of_the_mail_that_bounced() {
     let after = only(&w);
     assert_eq!((after.state, after.agent, after.messages), (before.state, before.agent, before.messages + 1));
     assert!(matches!(said(&w).last(), Some((Origin::Customer, Content::Event { event, .. })) if event == "bounce"));
-    // Closed meanwhile: it stays closed, and nobody is greeted again.
+    // The conversation was closed meanwhile. It stays closed, and nobody is greeted again.
     immediate(&w.db, || converse::close(&w.ctx(), &actor(agent), id, None)).unwrap();
     bounces(&w, "w@x", "b2");
     let closed = only(&w);
@@ -117,7 +117,7 @@ fn w8_a_providers_report_stands_with_the_mail_that_it_is_about_and_makes_no_cust
     let all_of_them = converse::to_all(&w.ctx(), &only(&w), Content::text("好的")).unwrap();
     let sent = immediate(&w.db, || converse::reply(&w.ctx(), &actor(agent), id, &[all_of_them], None)).unwrap();
     let (before, ours) = (only(&w).messages, sent[0].id.to_string());
-    // Whoever got a copy, the customer of a form, and the same at another address.
+    // A recipient of a copy, the customer of a form, and the same person at another address.
     for (n, who) in ["boss@y", "w@x", "home@x"].into_iter().enumerate() {
         reported(&w, "delivered", who, &ours);
         assert_eq!(only(&w).messages, before + i64::try_from(n).unwrap() + 1, "{who}");
@@ -161,7 +161,7 @@ fn w8_a_bounce_of_a_mail_to_nobody_whom_we_know_makes_no_customer() {
     bounces(&w, "nobody@x", "b1");
     assert_eq!((all(&w).len(), count(&w, "conversation.opened"), count(&w, "message.sent")), (0, 0, 0));
     assert_eq!(count(&w, "inbox.parked"), 1);
-    // It held up nobody, and who writes afterwards is somebody new.
+    // It held up no other row, and a sender who writes afterwards is a new customer.
     writes(&w, "nobody@x", "m1", Content::text("你好"));
     assert_eq!(only(&w).messages, 2);
 }
@@ -182,7 +182,7 @@ fn w18_a_reply_to_all_goes_to_those_of_that_mail_and_to_nobody_else() {
             .unwrap();
     let key = sealed::customer_key(&w.ctx(), conversation.customer).unwrap();
     assert_eq!(sealed::open_content(&key, &sent[0]).unwrap(), all);
-    // A mail to the brand alone has nobody else.
+    // A mail to the brand alone has no other recipients.
     writes(&w, "w@x", "m4", mail("谢谢", None, &[], &[]));
     let refused = converse::to_all(&w.ctx(), &only(&w), Content::text("好的"));
     assert!(matches!(refused, Err(StepError::Conflict { code: "nobody_else", .. })));

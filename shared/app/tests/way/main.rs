@@ -1,4 +1,4 @@
-//! The way of a message through the steps, natively: what must hold whatever the order and the failures.
+//! The way of a message through the steps, natively: guarantees that hold whatever the order and the failures.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -65,8 +65,8 @@ fn close(w: &World, agent: AgentId, id: ConversationId) {
     immediate(&w.db, || converse::close(&w.ctx(), &actor(agent), id, Some("solved"))).unwrap();
 }
 
-/// What must always hold: claimed capacity equals conversations held, nobody is above capacity, no queue stands beside free
-/// capacity that could serve it.
+/// The invariants: claimed capacity equals conversations held, no agent is above capacity, and no queue waits while free
+/// capacity could serve it.
 fn check(w: &World) {
     let held = all(w);
     for agent in agents::list(&w.db, None, 1_000).unwrap() {
@@ -77,7 +77,7 @@ fn check(w: &World) {
         holds.for_each(|c| *channels.entry(c.channel.clone()).or_default() += 1);
         assert_eq!(agent.held, channels, "contacts of {}", agent.id);
         assert!(agent.load <= agent.capacity);
-        // A call wants all of an agent; a seat may be kept for one that waits.
+        // A call needs all of an agent's capacity. A seat may be kept for one that waits.
         let calls = held.iter().any(|c| c.state == ConversationState::Queued && c.channel.as_str() == "phone");
         if agent.state == AgentState::Available && agent.load.plus(Units::ONE) <= agent.capacity && !calls {
             let groups: Vec<_> = agents::groups_of(&w.db, agent.id).unwrap().into_iter().map(|m| m.group).collect();
@@ -94,7 +94,7 @@ fn check(w: &World) {
     }
 }
 
-/// The log holds together, and every decision in it comes out the same when it is made again.
+/// Checks that the log is consistent, and that every decision in it comes out the same when it is made again.
 fn replayed(w: &World) {
     let lines: Vec<u8> = log(w).iter().flat_map(|e| serde_json::to_vec(e).unwrap().into_iter().chain(*b"\n")).collect();
     let done = warmline_replay::replay(lines.as_slice(), None, true).unwrap();
@@ -117,7 +117,7 @@ fn a_message_is_stored_once_and_answered_to_its_sender() {
     immediate(&w.db, || converse::reply(&w.ctx(), &actor(agent), c.id, &[Content::text("今天")], None)).unwrap();
     let c = only(&w);
     assert_eq!((c.state, c.round_started_at), (ConversationState::WaitingOnCustomer, None));
-    // In order, one at a time, each to the sender.
+    // Replies arrive in order, one at a time, each at its sender.
     for said in ["您好", "今天"] {
         let jobs = claim(&w, 16);
         assert_eq!(jobs.len(), 1);
@@ -224,7 +224,7 @@ fn who_does_not_accept_in_time_loses_the_conversation_and_takes_a_break() {
     assert_eq!(tick::tick(&w.ctx()).unwrap()["accept_timeouts"], 0);
     assert_eq!((only(&w).state, only(&w).agent), (ConversationState::Queued, None));
     assert_eq!(agents::get(&w.db, slow).unwrap().unwrap().state, AgentState::Break);
-    // The next one gets it, at the place that it had.
+    // The next agent gets it, from its old place.
     let quick = w.agent(&group, 1, false);
     assert_eq!(only(&w).agent, Some(quick));
     immediate(&w.db, || converse::accept(&w.ctx(), &actor(quick), only(&w).id)).unwrap();
@@ -405,7 +405,8 @@ fn going_offline_gives_back_only_what_was_not_accepted() {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
-    /// Whatever happens in whatever order: no message lost or doubled, nobody above capacity, counters equal assignments.
+    /// In every random order of events, no message is lost or doubled, nobody is above capacity, and counters equal
+    /// assignments.
     #[test]
     fn no_order_of_things_breaks_the_rules(steps in proptest::collection::vec((0u8..9, any::<u8>(), any::<u8>()), 1..60)) {
         let w = World::new();
@@ -422,7 +423,7 @@ proptest! {
                     arrived.insert((a % 12 / 4, key.clone()));
                     let channel = Channel::new(["wechat", "email", "phone"][usize::from(a % 12 / 4)]).unwrap();
                     w.arrives_on(&channel, &who, &key, Content::text("在吗"), if a % 5 == 0 { &["vip"] } else { &[] });
-                    // Now and then several wait, and are placed in one transaction.
+                    // From time to time several wait, and are placed in one transaction.
                     if b % 3 == 0 {
                         w.drain();
                     }

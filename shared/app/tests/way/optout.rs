@@ -1,4 +1,4 @@
-//! People who want no more messages: what is recorded, what is not said, and how they come back.
+//! Customers who want no more messages: the record of their choice, the messages that are not sent, and their return.
 
 use crate::common::{World, claim_on, edit};
 use crate::people::{PHONE, channel, merge, person, says, sender};
@@ -42,7 +42,7 @@ fn refuses(w: &World, customer: CustomerId, on: &str) -> bool {
     consent::refuses(&w.ctx(), person(w, customer), &channel(on)).unwrap()
 }
 
-/// What the system wrote, from the first conversation to the last.
+/// The number of messages that the system wrote, from the first conversation to the last.
 fn said(w: &World) -> usize {
     count(w, "message.sent")
 }
@@ -79,13 +79,13 @@ fn w15_after_it_people_answer_and_nothing_automatic_does() {
     assert_eq!((c.state, c.agent, said(&w)), (ConversationState::Assigned, Some(agent), 0));
     immediate(&w.db, || converse::reply(&w.ctx(), &actor(agent), c.id, &[Content::text("明天")], None)).unwrap();
     assert_eq!(said(&w), 1);
-    // In the queue nothing is said either, and other customers are greeted as always.
+    // In the queue nothing is sent either. Other customers are greeted as always.
     let other = texts(&w, "+8613800000002", "退订");
     texts(&w, "+8613800000002", "在吗");
     assert_eq!((all(&w)[1].state, said(&w)), (ConversationState::Queued, 1));
     texts(&w, "+8613800000003", "在吗");
     assert_eq!(said(&w), 3);
-    // Back again by the customer's own word.
+    // The customer's own word brings them back.
     texts(&w, "+8613800000002", "恢复订阅");
     assert!(!refuses(&w, other, "sms") && refuses(&w, customer, "sms"));
     let found = stands(&w, other);
@@ -105,7 +105,7 @@ fn w15_what_was_about_to_leave_is_taken_back() {
     let jobs = claim_on(&w, &channel("sms"), 16);
     assert_eq!(jobs.iter().map(|j| j.content.clone()).collect::<Vec<_>>(), [Content::text("在的")]);
     assert_eq!(count(&w, "delivery.dead"), 1);
-    // The agent who has the talk in hand keeps it.
+    // The agent who holds the conversation keeps it.
     assert_eq!(only(&w).agent, Some(agent));
     check(&w);
 }
@@ -116,7 +116,7 @@ fn w15_what_was_on_its_way_when_they_left_is_not_tried_again() {
     w.group("g", TALKATIVE);
     texts(&w, "+8613800000001", "在吗");
     let sms = channel("sms");
-    // One try is under way when they leave, and fails; the other messages are taken back.
+    // One try is under way when the customer opts out, and fails. The other messages are taken back.
     let under_way = claim_on(&w, &sms, 1).remove(0);
     texts(&w, "+8613800000001", "TD");
     deliver::record(&w.ctx(), &under_way, &Attempt::NotReached("platform_unreachable")).unwrap();
@@ -125,7 +125,7 @@ fn w15_what_was_on_its_way_when_they_left_is_not_tried_again() {
     let found = outbox::list_dead(&w.db, &Filter::default(), 0, 10).unwrap();
     assert_eq!(found.len(), said(&w));
     assert!(found.iter().all(|dead| dead.reason == "customer_opted_out"));
-    // Nobody brings them back by hand, by name or by filter, while it stands.
+    // While the choice holds, nobody can retry these messages, by name or by filter.
     let supervisor = Actor { agent: None, role: Role::Supervisor };
     let again =
         |dry| immediate(&w.db, || given_up::revive(&w.ctx(), &supervisor, &Filter::default(), (0, 100), dry)).unwrap();
@@ -161,13 +161,13 @@ fn w15_what_platforms_report_counts_as_a_word() {
         let customer = all(&w)[n].customer;
         assert!(refuses(&w, customer, on), "{on} {event}");
         assert_eq!(stands(&w, customer)[0].wording.as_deref(), Some(event));
-        // Again: nothing new is recorded.
+        // The same report again adds no record.
         told(&w, on, &who, event, json!({ "ErrorCode": "21610" }));
         assert_eq!(consent::before(&w.ctx(), person(&w, customer), i64::MAX, 10).unwrap().len(), 1);
     }
     told(&w, "wechat", "who2", "subscribe", Value::Null);
     assert!(!refuses(&w, all(&w)[2].customer, "wechat"));
-    // Who follows for the first time agreed to nothing by that.
+    // A first follow gives no consent.
     told(&w, "wechat", "new", "subscribe", Value::Null);
     assert!(stands(&w, all(&w).last().unwrap().customer).is_empty());
     assert_eq!(said(&w), 0);
@@ -218,7 +218,7 @@ fn w15_it_is_the_persons_and_the_channels() {
     merge(&w, one, other);
     texts(&w, "+8613800000001", "TD");
     assert!(refuses(&w, other, "sms") && !refuses(&w, other, "wechat"));
-    // Words that mean something else elsewhere are left to people there.
+    // On other channels, words that can mean something else are left to people.
     let app = says(&w, "app", sender("m1", &[]), "退订");
     assert!(!refuses(&w, app, "app"));
     assert_eq!(all(&w).last().unwrap().state, ConversationState::Queued);

@@ -1,5 +1,5 @@
-//! Replies on their way to a platform that is down, busy, slow or in doubt: what it took leaves once, what it did not take
-//! leaves as long as it is worth it, and no account waits for another one's platform.
+//! Replies to a platform that is down, busy, slow or in doubt. An accepted reply leaves once, a refused one is tried as
+//! long as it is worth it, and no account waits for another one's platform.
 
 use crate::common::{World, claim, place};
 use crate::{actor, all, count, log};
@@ -27,7 +27,7 @@ fn supervisor() -> Actor {
     Actor { agent: None, role: Role::Supervisor }
 }
 
-/// A shop whose agent has written to so many customers.
+/// A shop whose agent has written to this many customers.
 fn shop(customers: usize) -> (World, AgentId, Vec<MessageId>) {
     let w = World::new();
     let group = w.group("g", "{\"accept_secs\":0}");
@@ -62,7 +62,7 @@ fn state_of(w: &World, id: MessageId) -> (DeliveryState, Option<String>) {
     (message.delivery.unwrap(), message.reason)
 }
 
-/// Lets time pass second by second, delivers what is due as a channel's component does, and tells how many tries that took.
+/// Lets time pass step by step, delivers due messages as a channel's component does, and returns the number of tries.
 fn run(w: &World, millis: i64, step: i64, attempt: impl Fn(&Job) -> Attempt) -> usize {
     let (channel, _) = place();
     let until = w.ctx().now().plus_millis(millis);
@@ -159,7 +159,7 @@ fn h3_retry_after_is_honoured_for_the_whole_account_and_bounded_by_the_window() 
     run(&w, 2 * SECOND, SECOND, |_| Attempt::Answered(Outcome::Sent));
     assert_eq!(states(&w), [("sent", 4)].into());
 
-    // What was under way beside it does not bring that forward.
+    // Messages under way beside it do not bring the probe forward.
     let (w, _, _) = shop(4);
     let at = w.ctx().now().plus_millis(100 * SECOND);
     for (i, job) in claim(&w, 4).iter().enumerate() {
@@ -171,7 +171,7 @@ fn h3_retry_after_is_honoured_for_the_whole_account_and_bounded_by_the_window() 
     let (w, _, sent) = shop(1);
     let never = w.ctx().now().plus_millis(10_000 * HOUR);
     deliver::record(&w.ctx(), &claim(&w, 1)[0], &Attempt::NotBefore("rate_limited", never)).unwrap();
-    // A word of years is taken for an hour: a platform that is wrong about it is found to be back.
+    // A platform that asks for a wait of years gets an hour, so that its recovery is noticed.
     assert_eq!(run(&w, 59 * MINUTE, MINUTE, |_| Attempt::Answered(Outcome::Sent)), 0);
     run(&w, 2 * MINUTE, SECOND, |_| Attempt::Answered(Outcome::Sent));
     assert_eq!(state_of(&w, sent[0]).0, DeliveryState::Sent);
@@ -221,7 +221,7 @@ fn m1_a_message_at_which_a_platform_that_works_fails_each_time_is_tried_a_few_ti
         });
         tries += seen.get();
     }
-    // Ten within the first minutes, when nothing else has been sent beside it; then a few.
+    // Ten tries within the first minutes, while nothing else was sent beside it, and then a few.
     assert!((3..=16).contains(&tries), "{tries} tries");
     assert_eq!(state_of(&w, sent[0]), (DeliveryState::Dead, Some("perhaps_delivered".into())));
     assert_eq!(states(&w), [("dead", 1), ("sent", 60)].into());
@@ -302,7 +302,7 @@ fn m1_deliverers_that_die_again_and_again_double_nothing_for_ever() {
     assert_eq!(state_of(&w, sent[0]), (DeliveryState::Dead, Some("perhaps_delivered".into())));
 }
 
-/// A message on another account of the channel, and its reply.
+/// Makes a message on another account of the channel, and its reply.
 fn on_account(w: &World, agent: AgentId, account: &str, who: &str) -> MessageId {
     let (channel, account) = (place().0, AccountId::new(account).unwrap());
     let sender = Sender { open_id: who.into(), ..Sender::default() };
@@ -380,7 +380,7 @@ fn h3_what_was_given_up_is_revived_by_filter_while_its_window_is_open() {
     let dry = revive(&everything, 0, 500, true);
     assert_eq!((dry.revived, dry.too_late, dry.next, states(&w)), (6, 0, None, [("dead", 7)].into()));
     assert_eq!(audit::after(&w.db, 0, 10).unwrap().len(), 0);
-    // Three at a time, and not the two with other reasons.
+    // Three at a time, without the two with other reasons.
     let first = revive(&by("credentials_refused"), 0, 3, false);
     assert_eq!((first.revived, first.next.is_some()), (3, true));
     let rest = revive(&by("credentials_refused"), first.next.unwrap(), 3, false);
@@ -390,7 +390,7 @@ fn h3_what_was_given_up_is_revived_by_filter_while_its_window_is_open() {
     let entries = audit::after(&w.db, 0, 10).unwrap();
     let told: Vec<_> = entries.iter().map(|e| (e.entry.action.as_str(), e.entry.reason.as_deref())).collect();
     assert_eq!(told, [("deliveries.retried", Some("credentials_refused")); 2]);
-    // What the customer has perhaps is doubled only by somebody who says so.
+    // A message that the customer may already have is sent again only on an explicit request.
     assert_eq!(revive(&everything, 0, 500, false).revived, 1);
     assert_eq!(revive(&everything, 0, 500, false).revived, 0);
     assert_eq!(revive(&by("perhaps_delivered"), 0, 500, true).revived, 1);
@@ -404,7 +404,7 @@ fn h3_what_was_given_up_is_revived_by_filter_while_its_window_is_open() {
     assert_eq!((late.revived, late.too_late), (0, 1));
 }
 
-/// What the simulated platform knows of one message.
+/// The simulated platform's record of one message.
 #[derive(Default)]
 struct Seen {
     taken: u32,
@@ -414,8 +414,8 @@ struct Seen {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
-    /// Whatever a platform does: what is known leaves once, what is unknown three times at the most, nothing after its
-    /// window, and nothing before what was written earlier in its conversation.
+    /// Whatever a platform does: a reply with a known outcome leaves once, one with an unknown outcome at most three times.
+    /// None leaves after its window, or before an earlier reply of its conversation.
     #[test]
     fn h3_m1_no_sequence_of_outcomes_doubles_reorders_or_delays_replies(
         steps in proptest::collection::vec((0u8..14, any::<u8>(), any::<u8>()), 1..120)
@@ -480,7 +480,7 @@ proptest! {
                 }
             }
         }
-        // Each message that was given up after a doubt says so, and none that never had one.
+        // Each message that was given up after a doubt reports it, and no other message does.
         for event in log(&w) {
             if let EventBody::Delivery(Delivery::Dead { message, reason, .. }) = event.body {
                 let row = all(&w).into_iter().flat_map(|c| messages::list(&w.db, c.id, 0, 1_000).unwrap());

@@ -1,5 +1,5 @@
-//! One person across channels: what links, what only suggests, that undoing puts everything back, and that a reply goes to where the
-//! message came from.
+//! One person across channels: the identifiers that join and those that only suggest; undoing a merge restores everything;
+//! and a reply goes to the identity of its conversation.
 
 use crate::common::{World, claim_on, place};
 use crate::privacy::ADMIN;
@@ -63,7 +63,7 @@ fn the_app_and_then_the_telephone_are_one_person() {
     assert_ne!(app, call);
     assert_eq!(person(&w, call), app);
     assert_eq!(count(&w, "customer.merged"), 1);
-    // The same is told again with each message, and changes nothing.
+    // The same identifier comes again with each message, and changes nothing.
     says(&w, "app", sender("m1", &[(IdentifierKind::MemberId, "m1", true), (PHONE, "138 1234 5678", true)]), "还在吗");
     assert_eq!(count(&w, "customer.merged"), 1);
     let page = timeline::page(&w.ctx(), app, Timestamp::default(), None, 10).unwrap();
@@ -79,7 +79,7 @@ fn weak_identifiers_only_suggest() {
     assert_ne!(person(&w, one), person(&w, other));
     let suggested = people::suggestions(&w.ctx(), one).unwrap();
     assert_eq!(suggested, BTreeMap::from([(other, BTreeSet::from([IdentifierKind::Email]))]));
-    // Proved later, it links.
+    // An identifier that is proved later joins them.
     says(&w, "email", sender("a", &[(IdentifierKind::Email, "wang@example.cn", true)]), "又来了");
     assert_eq!(person(&w, other), one);
     assert!(people::suggestions(&w.ctx(), one).unwrap().is_empty());
@@ -96,12 +96,12 @@ fn what_people_parted_stays_parted() {
     unmerge(&w, id).unwrap();
     assert_eq!((person(&w, wife), person(&w, husband)), (wife, husband));
     assert!(matches!(unmerge(&w, id), Err(StepError::Conflict { code: "already_undone", .. })));
-    // Neither the next message nor a third who has the number joins anybody again.
+    // Neither the next message nor a third holder of the number joins anybody again.
     says(&w, "app", sender("husband", &[shared, (IdentifierKind::Nick, "老王", false)]), "在吗");
     let child = says(&w, "phone", sender("call-9", &[shared]), "喂");
     assert_eq!([wife, husband, child].map(|c| person(&w, c)), [wife, husband, child]);
     assert_eq!(people::suggestions(&w.ctx(), child).unwrap().len(), 2);
-    // People can still say otherwise.
+    // Staff can still merge them by hand.
     assert!(merge(&w, husband, wife).is_some());
     assert_eq!((person(&w, husband), merge(&w, husband, wife)), (wife, None));
 }
@@ -181,21 +181,21 @@ fn a_summary_says_what_was_asked_promised_and_is_open() {
     assert_eq!((texts(&told.angry), told.angry_now), (vec![asked[1].to_owned()], true));
     assert_eq!((told.orders[0].order.as_str(), told.orders[0].status.as_str()), ("T1", "shipped"));
     assert_eq!((told.messages, told.more, told.channels.len()), (5, false, 2));
-    // Done is done, and answered is answered.
+    // The promise is done, and the question is answered.
     reply("已经补发了，单号 SF1");
     assert_eq!(texts(&of(customer).open), [asked[0]]);
 }
 
-/// What can happen to fifty identities.
+/// The random steps on fifty identities.
 #[derive(Clone, Debug)]
 enum Step {
-    /// One writes and tells a number.
+    /// One writes and gives a number.
     Tells(usize, u8, bool),
-    /// People join two.
+    /// Staff join two.
     Joins(usize, usize),
-    /// People undo one of the merges made so far.
+    /// Staff undo one of the merges made so far.
     Undoes(usize),
-    /// One is erased, with all who are the same person; each of them writes again later.
+    /// One is erased, with all customers of the same person. Each of them writes again later.
     Goes(usize),
 }
 
@@ -208,7 +208,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Who is one person, by what the merges say that were not undone.
+/// The customers of each person, by the merges that were not undone.
 fn connected(customers: &[CustomerId], w: &World) -> BTreeMap<CustomerId, CustomerId> {
     let mut person: BTreeMap<CustomerId, CustomerId> = customers.iter().map(|c| (*c, *c)).collect();
     let edges: BTreeSet<(CustomerId, CustomerId)> = customers
@@ -250,7 +250,7 @@ proptest! {
                 Step::Joins(a, b) => {
                     let before = persons(&every);
                     if let Some(id) = merge(&w, customers[&a], customers[&b]) {
-                        // Undone at once, it leaves everything as it was.
+                        // A merge that is undone at once leaves everything as it was.
                         unmerge(&w, id).unwrap();
                         assert_eq!(persons(&every), before);
                         made.extend(merge(&w, customers[&a], customers[&b]));
@@ -331,7 +331,7 @@ proptest! {
             paged.extend(page.iter().map(|e| e.place));
         }
         assert_eq!(paged, places);
-        // What is summed up stands, letter for letter, in the message that is named.
+        // Each line of the summary stands, letter for letter, in the message that it names.
         let told = summary::of(&w.ctx(), first.unwrap(), Timestamp::default()).unwrap();
         for line in told.asked.iter().chain(&told.promised).chain(&told.open).chain(&told.angry) {
             let entry = whole.iter().find(|e| e.message.id == line.message).unwrap();

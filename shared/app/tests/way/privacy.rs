@@ -1,4 +1,4 @@
-//! Erasing a person, and putting another master key in the place of the one in force.
+//! Erasing a person, and replacing the master key.
 
 use crate::common::{MASTER, World, claim, place};
 use crate::{actor, all, count};
@@ -57,14 +57,14 @@ fn an_erased_person_is_gone_with_all_of_their_identities_and_nobody_else_is() {
 
     let erasure = begin(&w, other);
     assert_eq!(erasure.person, one);
-    // At once: nobody finds them, and the seat is free for the next.
+    // From the first step on, nobody finds them, and the seat is free for the next contact.
     assert_eq!([one, other].map(|c| stored::person(&w.db, c).unwrap()), [None, None]);
     assert!(customers::get(&w.db, one).unwrap().is_none());
     assert_eq!((customer(&w, "a"), customer(&w, "b")), (None, None));
     let now = all(&w).into_iter().filter(|c| c.customer != stranger);
     assert!(now.clone().all(|c| c.state == ConversationState::Closed && c.disposition.as_deref() == Some("erased")));
     assert_eq!(all(&w).into_iter().find(|c| c.agent == Some(agent) && c.closed_at.is_none()).unwrap().customer, stranger);
-    // Once more changes nothing.
+    // A repeated call changes nothing.
     assert_eq!(begin(&w, one), erasure);
     assert_eq!(erase::go_on(&w.ctx()).unwrap(), 1);
     assert_eq!(erase::go_on(&w.ctx()).unwrap(), 0);
@@ -80,10 +80,10 @@ fn an_erased_person_is_gone_with_all_of_their_identities_and_nobody_else_is() {
     }
     assert!(now.clone().all(|c| messages::list(&w.db, c.id, 0, 9).unwrap().is_empty()));
     assert!(sealed::open_content(&sealed::customer_key(&w.ctx(), stranger).unwrap(), &before).is_err());
-    // A reply that was on its way is given up, and blocks nobody.
+    // A reply that was under way is given up, and blocks no other.
     assert!(claim(&w, 9).is_empty());
     assert_eq!(count(&w, "delivery.dead"), 1);
-    // The number proves nothing and is found nowhere; whoever writes again is somebody new.
+    // The number is no proof and finds nobody. A sender who writes again is a new customer.
     let again = says(&w, "a", "我又来了");
     assert!(again != one && again != other);
     assert_eq!(stored::person(&w.db, again).unwrap(), Some(again));
@@ -98,7 +98,7 @@ fn what_waits_in_the_inbox_is_handled_before_its_key_goes() {
     let one = says(&w, "a", "删了我");
     w.pass(1);
     w.arrives("b", "waits", Content::text("我在等"), &[]);
-    // Set aside: its payload opens, its customer's key does not.
+    // The row is set aside: its payload opens, but its customer's key does not.
     let spoilt = says(&w, "c", "先存着");
     w.vault
         .execute("UPDATE customer_keys SET wrapped = zeroblob(60) WHERE customer_id = ?1", &[spoilt.as_bytes().into()])
@@ -122,12 +122,12 @@ fn what_waits_in_the_inbox_is_handled_before_its_key_goes() {
     let said = messages::list(&w.db, talk.id, 0, 9).unwrap();
     let said: Vec<_> = said.iter().map(|m| sealed::open_content(&key, m).unwrap().words().unwrap().to_owned()).collect();
     assert_eq!(said, ["我在等", "我还在等"]);
-    // What was set aside is under the new key, and opens still.
+    // The row set aside is under the new key, and still opens.
     let (newest, key) = passing::newest(&w.ctx(), Passing::Inbox).unwrap();
     let parked = inbox::parked(&w.db, i64::MAX, 0, 9).unwrap();
     assert_eq!(parked.iter().map(|p| p.sealed_by).collect::<Vec<_>>(), [newest]);
     assert!(key.open(&parked[0].dedup, &parked[0].payload).is_ok());
-    // And goes with its customer.
+    // The row goes with its customer.
     begin(&w, spoilt);
     assert_eq!(erase::go_on(&w.ctx()).unwrap(), 1);
     assert!(inbox::parked(&w.db, i64::MAX, 0, 9).unwrap().is_empty());
@@ -190,7 +190,7 @@ fn another_master_key_takes_over_step_by_step_under_traffic() {
     w.keys = open(&w, OTHER, MASTER).unwrap();
     let second = w.keys.master();
     assert_ne!(first, second);
-    // Both work: who was here before is read, who is new is wrapped by the new one.
+    // Both keys work: an existing customer can be read, and a new one is wrapped by the new key.
     let late = says(&w, "late", "新来的");
     says(&w, "u0", "我是老客");
     let mut steps = 0;
@@ -201,7 +201,7 @@ fn another_master_key_takes_over_step_by_step_under_traffic() {
         if !done.more {
             break;
         }
-        // Whoever stops here goes on later.
+        // A rotation that stops here can be continued later.
         w.keys = open(&w, OTHER, MASTER).unwrap();
     }
     assert_eq!(steps, 4, "three, three and one, and a look that nothing is left");
@@ -213,7 +213,7 @@ fn another_master_key_takes_over_step_by_step_under_traffic() {
     }
     says(&w, "u1", "还认得我吗");
     assert_eq!(all(&w).len(), 12);
-    // One that is wrapped by a key which nobody gave is named, and stops nothing but itself.
+    // A key that is wrapped by an unknown master key is named, and stops nothing but itself.
     w.vault
         .execute("UPDATE customer_keys SET master = x'0102030405060708' WHERE customer_id = ?1", &[late.as_bytes().into()])
         .unwrap();
@@ -224,7 +224,7 @@ fn another_master_key_takes_over_step_by_step_under_traffic() {
 fn keys_of_an_earlier_version_move_into_the_vault() {
     let mut w = World::new();
     let one = says(&w, "a", "旧版本的话");
-    // As it was: beside the customer, and everything derived from the master key itself.
+    // The earlier form: the key beside the customer, and everything derived from the master key itself.
     let own = Keyring::create(Masters::from_base64(MASTER, "").unwrap(), Some(w.keys.master()), &w.rng).unwrap();
     let wrapped = vault::get(&w.vault, one).unwrap().unwrap().wrapped;
     w.db.execute("UPDATE customers SET wrapped_key = ?2 WHERE id = ?1", &[one.as_bytes().into(), wrapped.into()]).unwrap();

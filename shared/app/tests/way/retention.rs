@@ -1,4 +1,5 @@
-//! How long things are kept: the archive shows what the rows showed, an interrupted tick loses and doubles nothing, and who is held stays.
+//! Retention: the archive shows the same as the rows, an interrupted tick loses and doubles nothing, and data under a hold
+//! stays.
 
 use crate::common::{Planned, World, claim_on, place};
 use crate::duties::{hold, lift};
@@ -30,7 +31,7 @@ fn officer() -> Actor {
     Actor { agent: None, role: Role::Admin }
 }
 
-/// A database that is gone after some statements: nothing but the roll-back that its end is comes through.
+/// A database that fails after some statements. Only the final roll-back still passes.
 struct Ends<'a> {
     db: &'a Planned,
     left: Cell<usize>,
@@ -46,7 +47,7 @@ impl Db for Ends<'_> {
     }
 }
 
-/// Ticks until nothing is due; the messages archived and the conversations emptied.
+/// Ticks until nothing is due. Returns the messages archived and the conversations emptied.
 fn age(w: &World) -> (i64, i64) {
     let mut done = (0, 0);
     loop {
@@ -58,7 +59,7 @@ fn age(w: &World) -> (i64, i64) {
     }
 }
 
-/// One tick's share: the messages archived and the conversations emptied.
+/// One tick's share. Returns the messages archived and the conversations emptied.
 fn step(w: &World) -> (i64, i64) {
     let done = retention::step(&w.ctx()).unwrap();
     let count = |name| done.iter().find(|(of, _)| *of == name).map_or(0, |(_, count)| *count);
@@ -78,7 +79,7 @@ fn stages(w: &World) -> Vec<Stage> {
     all(w).iter().map(|c| archive::stage(&w.db, c.id).unwrap()).collect()
 }
 
-/// What is seen of a message, its text opened.
+/// The visible parts of a message, with its text opened.
 type Seen = (i64, MessageId, Option<String>, Option<AgentId>, Timestamp, Option<&'static str>);
 
 fn seen(w: &World, customer: CustomerId, m: &Message) -> Seen {
@@ -164,7 +165,7 @@ proptest! {
     }
 }
 
-/// A closed conversation of so many messages, the last of them now.
+/// Makes a closed conversation with this many messages. The last of them is from now.
 fn long(w: &World, n: i64) -> Conversation {
     let group = w.group("g", "{}");
     let agent = w.agent(&group, 9, false);
@@ -213,7 +214,7 @@ fn a_long_conversation_is_packed_and_removed_in_parts() {
         assert_eq!(page(&w, talk.customer, Some(middle), 50), whole[1_341..1_391]);
     }
     assert_eq!(packs(), [(1, 1_000), (1_001, 2_000), (2_001, 2_345)]);
-    // A pack that was touched hides its own messages and no others, forwards and backwards.
+    // An altered pack hides its own messages and no others, forwards and backwards.
     w.db.0.execute("UPDATE packs SET content = substr(content, 2) WHERE last = 2000", &[]).unwrap();
     assert_eq!(list(&w, &talk, 998, 5).iter().map(|m| m.0).collect::<Vec<_>>(), [999, 1_000, 2_001, 2_002, 2_003]);
     assert_eq!(page(&w, talk.customer, None, 5_000).len(), 1_345);
@@ -236,14 +237,14 @@ fn who_is_held_keeps_everything_and_stops_nobody() {
     for c in all(&w) {
         close(&w, agent, c.id);
     }
-    // More held than a transaction looks at, all of them older than the one who is not.
+    // There are more held conversations than one transaction looks at, and all of them are older than the free one.
     for customer in &customers[..38] {
         hold(&w, *customer, "court").unwrap();
     }
     merge(&w, customers[0], customers[38]);
     w.pass(500 * DAY);
     let at_hand = |n: usize| stages(&w)[n] == Stage::Rows;
-    // The first look finds held ones only, and puts them off.
+    // The first look finds held ones only, and postpones them.
     assert_eq!(step(&w), (0, 0));
     assert_eq!(age(&w), (1, 1));
     assert!((0..39).all(at_hand) && stages(&w)[39] == Stage::Gone);
@@ -271,7 +272,7 @@ fn what_is_on_its_way_stays_and_what_was_archived_is_not_sent_again() {
     w.pass(31 * DAY);
     age(&w);
     assert_eq!(stages(&w), [Stage::Rows]);
-    // Nobody sends it any more, and it is given up.
+    // Nobody can send it any more, and it is given up.
     assert_eq!(claim_on(&w, &here, 9).len(), 0);
     assert!(crate::log(&w).iter().any(|e| matches!(e.body, EventBody::Delivery(Delivery::Dead { .. }))));
     w.pass(2 * DAY);

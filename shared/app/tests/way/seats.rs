@@ -50,7 +50,7 @@ fn a_lost_agents_unanswered_go_back_at_once_and_the_rest_when_the_agent_stays_aw
     assert_eq!(agents::get(&w.db, lost).unwrap().unwrap().state, AgentState::Offline);
     assert_eq!(holders(&w), [Some(lost), None]);
     assert_eq!(tick(&w)["lost_agents"], 0);
-    // Who comes back in time keeps the rest.
+    // An agent who comes back in time keeps the others.
     is(&w, lost, AgentState::Busy);
     w.pass(299_000);
     agents::touch(&w.db, lost, w.ctx().now()).unwrap();
@@ -61,7 +61,7 @@ fn a_lost_agents_unanswered_go_back_at_once_and_the_rest_when_the_agent_stays_aw
     assert_eq!((tick(&w)["taken_back"], holders(&w)), (0, vec![Some(lost), None]));
     w.pass(2_000);
     assert_eq!((tick(&w)["taken_back"], holders(&w)), (1, vec![None, None]));
-    // At their old places: the first to come is the first to be served.
+    // They are at their old places: the first to come is the first to be served.
     let next = w.agent(&group, 1, false);
     assert_eq!(holders(&w), [Some(next), None]);
     crate::check(&w);
@@ -121,7 +121,7 @@ fn who_waits_too_long_or_finds_a_full_queue_goes_elsewhere() {
     assert_eq!(tick(&w)["overflowed"], 1);
     w.pass(100_000);
     assert_eq!(tick(&w)["overflowed"], 0, "the other group bears any wait");
-    // In the other queue they stand where they came in.
+    // In the other queue they keep the places of their first entry.
     let agent = w.agent(&help, 1, false);
     assert_eq!(holders(&w), [Some(agent), None, None]);
     assert_eq!(queues::get(&w.db, &help).unwrap().unwrap().waiting, 2);
@@ -181,7 +181,7 @@ fn units_and_limits_by_channel() {
     arrive(&mail, "mail3");
     assert_eq!(load(), Units::whole(2), "half a unit each");
     assert_eq!(holders(&w), [Some(agent), None, Some(agent), Some(agent), None]);
-    // A call waits for those who came before it and then for chats, not for mail.
+    // A call waits for contacts that came before it and then for chats, but not for mail.
     arrive(&phone, "call");
     arrive(&place().0, "chat3");
     close(&w, agent, all(&w)[0].id);
@@ -189,7 +189,7 @@ fn units_and_limits_by_channel() {
     close(&w, agent, all(&w)[1].id);
     assert_eq!((holders(&w)[4], holders(&w)[5]), (Some(agent), Some(agent)), "the mail before it, and the call beside mail");
     assert_eq!((load(), holders(&w)[6]), (Units::whole(2), None), "all that was left");
-    // Capacity cannot be claimed beside a call, whoever asks.
+    // Capacity beside a call cannot be claimed by anybody.
     let third = all(&w)[6].id;
     let taken = immediate(&w.db, || converse::accept(&w.ctx(), &actor(agent), third));
     assert!(matches!(taken, Err(StepError::Conflict { code: "agent_full", .. })));
@@ -221,7 +221,7 @@ fn an_ai_seat_that_does_not_answer_gives_way() {
     w.pass(1_000);
     assert_eq!((tick(&w)["ai_timeouts"], only(&w).agent), (1, Some(human)));
     assert!(matches!(turn(Turn::default()), Err(StepError::NotFound(_))));
-    // With nobody free the conversation waits for people; it does not go back to the AI seat.
+    // If no agent is free, the conversation waits for people. It does not go back to the AI seat.
     close(&w, human, only(&w).id);
     crate::check(&w);
     crate::replayed(&w);
@@ -237,7 +237,7 @@ fn who_comes_back_soon_finds_the_same_agent() {
     let other = if holder == first { second } else { first };
     close(&w, holder, only(&w).id);
     w.pass(3_600_000);
-    // The other one would be next by every other rule.
+    // By every other rule, the other agent would be next.
     w.says("b", "2", "在吗");
     assert_eq!(all(&w)[1].agent, Some(other));
     close(&w, other, all(&w)[1].id);
@@ -293,7 +293,7 @@ fn the_plan_is_put_into_force_as_a_whole_or_not_at_all() {
     assert!(matches!(put(&bad, None), Err(StepError::Invalid { code: "unknown_group", .. })));
     assert_eq!(plan::current(&w.ctx()).unwrap().version(), version);
     assert_eq!(put(&now, Some(version)).unwrap(), version + 1);
-    // A transfer to a group that the plan does not know.
+    // A transfer goes to a group that the plan does not know.
     w.says("a", "1", "在吗");
     let holder = only(&w).agent.unwrap();
     let nowhere = Target::Group(GroupId::new("nowhere").unwrap());
@@ -301,7 +301,7 @@ fn the_plan_is_put_into_force_as_a_whole_or_not_at_all() {
     assert!(matches!(moved, Err(StepError::Invalid { .. })));
 }
 
-/// What an earlier version left behind: groups with settings, rules in a document, capacity in conversations, a queue.
+/// The data of an earlier version: groups with settings, rules in a document, capacity in conversations, and a queue.
 #[test]
 fn an_earlier_state_is_taken_over() {
     let db = NativeDb::memory().unwrap();

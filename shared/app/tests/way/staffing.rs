@@ -1,4 +1,4 @@
-//! What comes and what it takes is counted from the log; seats move in auto mode, stay a while, and are taken back.
+//! Staffing: contacts and their work are counted from the log. In auto mode seats move, stay a while, and are taken back.
 
 use crate::common::{World, edit};
 use crate::{all, close, count, log, replayed};
@@ -18,7 +18,7 @@ fn fold(w: &World) {
     while figures::advance(&w.ctx()).unwrap() {}
 }
 
-/// Two groups with a specialist each and two agents who serve both; what is said without a rule goes to the first.
+/// Two groups with a specialist each, and two agents who serve both. Contacts without a rule go to the first group.
 fn floor(w: &World) -> ([GroupId; 2], [AgentId; 2]) {
     let groups = ["busy", "calm"].map(|id| w.group(id, "{\"accept_secs\":0}"));
     edit(w, |plan| plan.presence.heartbeat_secs = 0);
@@ -43,7 +43,7 @@ fn homes(w: &World, agents: &[AgentId]) -> Vec<Option<GroupId>> {
     agents.iter().map(home).collect()
 }
 
-/// So many customers write, and go on waiting or are in hand.
+/// This many customers write, and wait or are served.
 fn come(w: &World, n: usize) {
     for i in 0..n {
         let who = format!("{}-{i}", w.ctx().now().millis());
@@ -56,7 +56,7 @@ fn what_comes_and_what_it_takes_is_counted_once() {
     let w = World::new();
     floor(&w);
     w.pass(QUARTER - w.ctx().now().millis().rem_euclid(QUARTER));
-    // Three are served for two minutes each, one waits and is served then.
+    // Three are served for two minutes each. One waits and is served afterwards.
     come(&w, 4);
     w.pass(2 * MINUTE);
     for conversation in all(&w) {
@@ -71,7 +71,7 @@ fn what_comes_and_what_it_takes_is_counted_once() {
     assert!((now.groups[0].slot_secs - 120.0).abs() < 1e-9, "{now:?}");
     assert!((now.groups[1].slot_secs - 300.0).abs() < 1e-9, "nothing is known of it");
     assert_eq!(now.groups[0].quarters.len(), 2);
-    // The quarter is not over: it is what follows it that shows what came.
+    // The quarter is not over. Its contacts show only in the next one.
     assert!(now.groups[0].quarters[0].contacts.abs() < 1e-9);
     w.pass(QUARTER);
     let next = staffing::read(&w.ctx(), 1).unwrap();
@@ -89,12 +89,12 @@ fn auto_mode_moves_seats_to_a_queue_that_grows_and_takes_them_back() {
     let told = staffing::read(&w.ctx(), 1).unwrap();
     assert_eq!(told.groups[0].waiting, 9);
     assert!(told.groups[0].needed > told.groups[0].working && told.moves.len() <= 2, "{told:?}");
-    // Where people decide, nothing moves by itself.
+    // In recommend mode nothing moves by itself.
     assert_eq!(tick::tick(&w.ctx()).unwrap()["moved"], 0);
     edit(&w, |plan| plan.staffing = Mode::Auto);
     w.pass(MINUTE);
     come(&w, 2);
-    // Some contacts in the calm group too, so that seats of both work for both.
+    // The calm group also gets some contacts, so that seats of both groups work for both.
     edit(&w, |plan| {
         plan.rules = serde_json::from_value(serde_json::json!([{ "contains": ["慢慢"], "group": "calm" }])).unwrap();
     });
@@ -107,11 +107,11 @@ fn auto_mode_moves_seats_to_a_queue_that_grows_and_takes_them_back() {
     assert_eq!(home.iter().flatten().count(), usize::try_from(moved).unwrap());
     assert!(home.iter().flatten().all(|g| *g == groups[0]), "{home:?}");
     assert_eq!(count(&w, "agent.weights"), usize::try_from(moved).unwrap());
-    // Once a minute, whoever ticks; and who was moved stays.
+    // Seats move once a minute, however often the tick runs. A moved seat stays for a while.
     assert_eq!(tick::tick(&w.ctx()).unwrap()["moved"], 0);
     w.pass(MINUTE);
     assert_eq!(tick::tick(&w.ctx()).unwrap()["moved"], 0);
-    // All is done, and quiet: back to all groups alike.
+    // Everything is done and quiet: the seats go back to all groups alike.
     for _ in 0..40 {
         for c in all(&w) {
             if let Some(agent) = c.agent.filter(|_| c.state.holds_capacity()) {

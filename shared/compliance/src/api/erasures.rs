@@ -1,4 +1,4 @@
-//! Erasing customers, and the receipts for it.
+//! Erasing customers, and the receipts of erasures.
 
 use crate::erase;
 use crate::model::{ErasureView, ReceiptView};

@@ -20,7 +20,7 @@ use zip::{CompressionMethod, ZipWriter};
 #[derive(Serialize)]
 struct File {
     name: String,
-    /// How many things it contains.
+    /// The number of things in it.
     items: usize,
     /// The hash of its bytes, in hexadecimal.
     sha256: String,
@@ -31,7 +31,7 @@ struct Manifest<'a> {
     /// The format of the export.
     export: &'static str,
     customer: CustomerId,
-    /// When the person was erased, if they were.
+    /// The time at which the person was erased, if they were.
     #[serde(skip_serializing_if = "Option::is_none")]
     erased_at: Option<Timestamp>,
     made_at: Timestamp,
@@ -60,7 +60,7 @@ impl Write for Pending {
     }
 }
 
-/// What comes next: the file of a capability after a cursor, the receipt of an erasure, or the manifest.
+/// The next part: the file of a capability after a cursor, the receipt of an erasure, or the manifest.
 enum Next {
     File { capability: usize, after: Option<String> },
     Receipt(Box<Erasure>),
@@ -121,7 +121,7 @@ impl Pieces for Export {
 }
 
 impl Export {
-    /// Writes the next file of a capability, or of the next one that has any, and says what comes after it.
+    /// Writes the next file of a capability, or of the next one that has any, and returns the part after it.
     fn of(&mut self, ctx: &Ctx<'_>, capability: usize, after: Option<&str>) -> Result<Next, Problem> {
         let Some(hooks) = hooks(ctx)?.nth(capability) else { return Ok(Next::Manifest) };
         let Some(found) = (hooks.export)(ctx, self.customer, after)? else {

@@ -1,4 +1,4 @@
-//! The routes of the privacy officer, and of who checks what was read.
+//! The routes of the privacy officer and of auditors.
 
 pub mod audit;
 pub mod erasures;

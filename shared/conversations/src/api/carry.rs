@@ -1,4 +1,4 @@
-//! Whether a channel can carry a message: checked before anything is stored.
+//! Checks that a channel can carry a message, before anything is stored.
 
 use warmline_channels::{Outbound, Window, registry};
 use warmline_endpoint::Problem;
@@ -27,7 +27,7 @@ pub(crate) fn parts(
     for content in contents {
         parts.extend(capabilities.parts(content).map_err(refused)?);
     }
-    // Without the account nothing can be sent, and the delivery says so. The account may still be connected.
+    // Without the account nothing can be sent, and the delivery reports this. The account may still be connected.
     let Some(account) = accounts::load(&call.ctx, &conversation.channel, &conversation.account)? else {
         return Ok((parts, capabilities.window));
     };

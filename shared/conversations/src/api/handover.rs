@@ -1,5 +1,5 @@
-//! The summary that an agent is sent unasked when a customer comes to them, on the event stream that the desk follows. It is
-//! not in the event log: it is computed when it is sent, after an audit entry says that the agent reads it.
+//! The summary that an agent receives unasked when a customer comes to them, on the event stream that the desk follows. It
+//! is not in the event log: it is computed when it is sent, after an audit entry says that the agent reads it.
 
 use crate::calls;
 use crate::model::{HandOver, Why};
@@ -45,14 +45,14 @@ impl<'a> HandOvers<'a> {
     }
 
     /// The hand-over that an event means for the agent, as JSON. If it cannot be read now, or the audit entry cannot be
-    /// stored, it is left out: the event itself still tells the agent that there is something to ask for.
+    /// stored, it is left out. The event itself still shows the agent that there is something to ask for.
     pub fn of(&self, event: &Event) -> Option<String> {
         let (conversation, why) = self.due(event).ok()??;
         let told = self.tell(&conversation, why).ok()?;
         serde_json::to_string(&told).ok()
     }
 
-    /// The holder of the conversation is looked up anew, because an event may be an old one.
+    /// The holder of the conversation is looked up again, because an event may be an old one.
     fn due(&self, event: &Event) -> Result<Option<(Conversation, Why)>, StepError> {
         let Some(id) = event.conversation else { return Ok(None) };
         let get = || conversations::get(self.ctx.db, id);

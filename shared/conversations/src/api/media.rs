@@ -11,7 +11,7 @@ fn fetch(call: &Call<'_>) -> Result<Reply, Problem> {
     let place = call.param(0).split_once('.');
     let place = place.and_then(|(conversation, n)| Some((conversation.parse().ok()?, n.parse::<i64>().ok()?)));
     let (conversation, n): (ConversationId, i64) = place.ok_or(StepError::NotFound("medium"))?;
-    // The audit entry and refusals come here, while the answer is still open; the adapter reads the reference itself.
+    // The audit entry and refusals come here, while the answer is still open. The adapter reads the reference itself.
     let found = converse::medium(&call.ctx, &call.actor, conversation, n)?;
     Ok(Reply::Relay { channel: found.channel, path: format!("/media?conversation={conversation}&n={n}") })
 }

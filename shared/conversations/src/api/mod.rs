@@ -1,4 +1,4 @@
-//! The routes of conversations, of those who serve them, and of where they wait.
+//! The routes of conversations, of agents, and of queues.
 
 pub mod agents;
 mod carry;

@@ -1,4 +1,4 @@
-//! Queues: their length, age and pace; and staffing: who is needed for the expected contacts.
+//! Queues: their length, age and pace; and staffing: the agents needed for the expected contacts.
 
 use crate::model::QueueView;
 use crate::store::queues;

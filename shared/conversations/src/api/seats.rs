@@ -1,5 +1,5 @@
-//! Actions on a conversation's seat: explaining where it is and why, its place in the queue, assigning it, consulting a
-//! colleague, and the turns of AI seats.
+//! Actions on a conversation's seat: explaining its place, its place in the queue, assigning it, consulting a colleague,
+//! and the turns of AI seats.
 
 use crate::ai::{self, Answered};
 use crate::api::carry;

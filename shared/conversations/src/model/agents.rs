@@ -16,19 +16,19 @@ pub struct AgentView {
     pub role: Role,
     /// Presence.
     pub state: AgentState,
-    /// Why the agent is in that state.
+    /// The reason of that state.
     pub state_reason: Option<String>,
-    /// Since when.
+    /// The time since which the agent is in that state.
     pub state_since: Timestamp,
     /// Groups.
     pub groups: Vec<GroupId>,
-    /// The level in each of them.
+    /// The agent's level in each group.
     pub levels: BTreeMap<GroupId, u8>,
-    /// Minutes by which a group's contacts come earlier for the agent, where staffing moved it.
+    /// Minutes by which a group's contacts come earlier for the agent, if staffing moved it.
     pub weights: BTreeMap<GroupId, i64>,
     /// Whether it is an AI seat.
     pub ai: bool,
-    /// Serves VIP customers only.
+    /// Whether the agent serves VIP customers only.
     pub vip: bool,
     /// Capacity, in units.
     pub capacity: Units,
@@ -67,7 +67,7 @@ pub struct AgentRequest {
     /// Capacity in units; a chat costs one unless the plan says otherwise.
     #[serde(default = "default_capacity")]
     pub capacity: Units,
-    /// Serves VIP customers only.
+    /// Whether the agent serves VIP customers only.
     #[serde(default)]
     pub vip: bool,
     /// Skills and levels, 1 to 100.
@@ -78,7 +78,7 @@ pub struct AgentRequest {
     pub caps: BTreeMap<Channel, i64>,
 }
 
-/// What is to change; what is left out stays.
+/// The changes to an agent. Fields that are left out keep their values.
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AgentChange {
@@ -88,7 +88,7 @@ pub struct AgentChange {
     /// All groups that they serve from now on.
     #[serde(default)]
     pub groups: Option<GroupList>,
-    /// Less than is in use takes effect as conversations end.
+    /// If it is less than the present load, it takes effect as conversations end.
     #[serde(default)]
     pub capacity: Option<Units>,
     /// Whether they serve VIP customers only.
@@ -118,7 +118,7 @@ pub struct CreatedAgent {
 pub struct StateChange {
     /// The presence.
     pub state: AgentState,
-    /// Why, as a code of the brand's own list: `lunch`, `training`, …
+    /// The reason, as a code of the brand's own list: `lunch`, `training`, …
     #[serde(default)]
     #[schemars(regex(pattern = "^[a-z0-9_-]{1,40}$"))]
     pub reason: Option<String>,

@@ -7,11 +7,11 @@ use warmline_model::{
     AccountId, AgentId, CaseId, Channel, Content, ConversationId, ConversationState, CustomerId, GroupId, Timestamp, Units,
 };
 
-/// Which case a conversation is.
+/// The case to set for a conversation.
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SetCase {
-    /// The case; `null`: one of its own.
+    /// The case; `null` for a case of its own.
     pub case: Option<CaseId>,
 }
 
@@ -22,7 +22,7 @@ pub struct CaseView {
     pub id: CaseId,
     /// The customer.
     pub customer: CustomerId,
-    /// The conversations with this customer that are it, oldest first; the first 200.
+    /// The conversations with this customer that belong to the case, oldest first; the first 200.
     pub conversations: Vec<ConversationView>,
 }
 
@@ -30,21 +30,21 @@ pub struct CaseView {
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewMessage {
-    /// What it says. Of a text's fields only `text` is taken here.
+    /// The content. Of a text's fields only `text` is accepted here.
     #[serde(deserialize_with = "warmline_model::content::request::one")]
     pub content: Content,
-    /// Also to everybody whom the customer's last mail went to; without it, to the customer alone.
+    /// Whether it also goes to all recipients of the customer's last mail; otherwise it goes to the customer alone.
     #[serde(default)]
     pub reply_all: bool,
 }
 
-/// Where a transfer goes: an agent or a group.
+/// The target of a transfer: an agent or a group.
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
 pub enum TransferTarget {
     /// To one agent.
     Agent(AgentId),
-    /// To whoever is next in a group.
+    /// To the next free agent of a group.
     Group(GroupId),
 }
 
@@ -54,7 +54,7 @@ pub enum TransferTarget {
 pub struct Transfer {
     /// Where it goes.
     pub to: TransferTarget,
-    /// For the colleague; the customer never sees it.
+    /// A note for the colleague. The customer never sees it.
     #[serde(default)]
     pub note: Option<String>,
 }
@@ -63,7 +63,7 @@ pub struct Transfer {
 #[derive(Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Close {
-    /// How it ended, as a code of the brand's own list: `solved`, `spam`, …
+    /// The way in which it ended, as a code of the brand's own list: `solved`, `spam`, …
     #[serde(default)]
     #[schemars(regex(pattern = "^[a-z0-9_-]{1,40}$"))]
     pub disposition: Option<String>,
@@ -74,7 +74,7 @@ pub struct Close {
 pub struct CustomerRef {
     /// Id.
     pub id: CustomerId,
-    /// Name, where the channel tells it, masked. Only when a single conversation is read.
+    /// The name that the channel reports, masked. Only when a single conversation is read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
 }
@@ -96,7 +96,7 @@ pub struct ConversationView {
     pub agent: Option<AgentId>,
     /// Whether that is an AI seat.
     pub ai: bool,
-    /// What it takes of the agent's capacity.
+    /// The units that it takes of the agent's capacity.
     pub units: Units,
     /// The customer.
     pub customer: CustomerRef,
@@ -118,23 +118,23 @@ pub struct ConversationView {
     pub unanswered_since: Option<Timestamp>,
     /// When it was closed.
     pub closed_at: Option<Timestamp>,
-    /// How it ended.
+    /// The way in which it ended.
     pub disposition: Option<String>,
     /// Number of messages.
     pub message_count: i64,
-    /// Why it is where it is: the rule that chose the group, and why this agent.
+    /// The reason for its place: the rule that chose the group, and the choice of the agent.
     pub why: Option<String>,
 }
 
-/// Where a conversation's messages are.
+/// The place of a conversation's messages.
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Kept {
     /// At hand.
     Hot,
-    /// In the archive: read the same, only slower.
+    /// In the archive. They read the same, only slower.
     Archived,
-    /// Gone: the time for which they are kept is over, or the customer was erased.
+    /// Gone. Their retention period is over, or the customer was erased.
     Gone,
 }
 
@@ -144,11 +144,11 @@ pub struct ConversationDetail {
     /// The conversation.
     #[serde(flatten)]
     pub conversation: ConversationView,
-    /// Where its messages are.
+    /// The place of its messages.
     pub kept: Kept,
-    /// Its first messages; the rest is at `/messages?after=<next>`.
+    /// Its first messages. The others are at `/messages?after=<next>`.
     pub messages: Vec<MessageView>,
-    /// Where the rest begins.
+    /// The number after which the others begin.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
 }

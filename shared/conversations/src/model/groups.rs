@@ -14,6 +14,6 @@ pub struct GroupView {
     pub name: String,
     /// Settings.
     pub settings: GroupSettings,
-    /// When it was made.
+    /// The time at which it was made.
     pub created_at: Timestamp,
 }

@@ -5,30 +5,30 @@ use serde::{Deserialize, Serialize};
 use warmline_customers::model::SummaryView;
 use warmline_model::ConversationId;
 
-/// Why an agent is told of a customer.
+/// The reason for telling an agent about a customer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Why {
     /// The conversation was given to the agent.
     Assigned,
-    /// It came out of somebody else's hands.
+    /// The conversation was transferred from another agent.
     Transferred,
-    /// A colleague asks the agent about it.
+    /// A colleague asks the agent about the conversation.
     Consulted,
-    /// Somebody with whom the agent talks writes on another channel, in another's hands or nobody's.
+    /// A customer with whom the agent talks has written on another channel, where the agent does not hold the conversation.
     ChangedChannel,
     /// The customer calls.
     Calling,
 }
 
-/// A hand-over: what the summary tells, of which conversation, and why.
+/// A hand-over: the summary, its conversation, and the reason.
 #[derive(Serialize, Deserialize, JsonSchema)]
 pub struct HandOver {
     /// The conversation.
     pub conversation: ConversationId,
-    /// Why the agent is told.
+    /// The reason for telling the agent.
     pub reason: Why,
-    /// The customer, as `GET /api/customers/{id}/summary` tells.
+    /// The customer, as in `GET /api/customers/{id}/summary`.
     #[serde(flatten)]
     pub summary: SummaryView,
 }

@@ -9,27 +9,27 @@ use warmline_model::GroupId;
 pub struct QueueView {
     /// The group.
     pub group: GroupId,
-    /// How many wait.
+    /// The number of waiting contacts.
     pub waiting: i64,
-    /// How long the first in line has waited, in milliseconds.
+    /// The time for which the first in line has waited, in milliseconds.
     pub oldest_ms: Option<i64>,
-    /// The smoothed time between two that leave it for a seat, in milliseconds.
+    /// The smoothed time between two contacts that leave it for a seat, in milliseconds.
     pub gap_ms: Option<i64>,
-    /// How long one who came now would wait, in milliseconds; none while the pace is unknown.
+    /// The estimated wait of a contact that comes now, in milliseconds; `null` while the pace is unknown.
     pub estimate_ms: Option<i64>,
-    /// What estimates were off by so far, on average, in milliseconds.
+    /// The mean error of the estimates so far, in milliseconds.
     pub estimate_error_ms: Option<i64>,
-    /// How many estimates that is the average of.
+    /// The number of estimates in that mean.
     pub estimates: i64,
 }
 
-/// Where a contact stands in a queue, and how long it will wait.
+/// The place of a contact in a queue, and its estimated wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Standing {
     /// Its place, from 1.
     pub position: i64,
     /// Whether there may be more ahead of it than were counted.
     pub or_more: bool,
-    /// The estimated wait from now on, in milliseconds; none while the queue's pace is unknown.
+    /// The estimated wait from now on, in milliseconds; `None` while the queue's pace is unknown.
     pub estimate_ms: Option<i64>,
 }

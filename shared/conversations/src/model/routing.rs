@@ -19,9 +19,9 @@ pub struct PlanView {
 pub struct VersionView {
     /// The version.
     pub version: i64,
-    /// Since when.
+    /// The time since which it was in force.
     pub at: Timestamp,
-    /// Who made it; none: the administrator.
+    /// The author; `null`: the administrator.
     pub author: Option<AgentId>,
 }
 
@@ -56,10 +56,10 @@ pub struct DryRun {
     /// The message's words.
     #[serde(default)]
     pub text: String,
-    /// Status of the order or case that it is about.
+    /// The status of its order or case.
     #[serde(default)]
     pub status: Option<String>,
-    /// What the customer wants.
+    /// The customer's intent.
     #[serde(default)]
     pub intent: Option<String>,
     /// The customer's language.
@@ -68,20 +68,20 @@ pub struct DryRun {
     /// The customer's tags.
     #[serde(default)]
     pub tags: Vec<String>,
-    /// When it comes; now when left out.
+    /// The time at which it comes; now when left out.
     #[serde(default)]
     pub at: Option<Timestamp>,
-    /// Another plan than the one in force.
+    /// A plan to use instead of the one in force.
     #[serde(default)]
     pub plan: Option<Plan>,
 }
 
-/// What would be decided.
+/// The decision that would be made.
 #[derive(Serialize, Deserialize, JsonSchema)]
 pub struct DryRunView {
-    /// The decision, with the seats and queues as they are now; none while the plan has no group.
+    /// The decision, with the seats and queues as they are now; `null` while the plan has no group.
     pub decision: Option<Decision>,
-    /// What the customer would be told.
+    /// The text that the customer would get.
     pub say: Option<String>,
 }
 

@@ -32,7 +32,7 @@ pub struct Assign {
 pub struct Consult {
     /// The colleague.
     pub agent: AgentId,
-    /// For the colleague; the customer never sees it.
+    /// A note for the colleague. The customer never sees it.
     #[serde(default)]
     pub note: Option<String>,
 }
@@ -49,21 +49,21 @@ pub struct Note {
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TurnRequest {
-    /// What it says to the customer; nothing, where it found no answer.
+    /// Its messages to the customer; empty if it found no answer.
     #[serde(default)]
     #[schemars(length(max = 10))]
     #[serde(deserialize_with = "warmline_model::content::request::many")]
     pub messages: Vec<Content>,
-    /// How it went.
+    /// The seat's own report of the turn.
     #[serde(default)]
     pub turn: Turn,
 }
 
-/// What a turn came to.
+/// The result of a turn.
 #[derive(Serialize, Deserialize, JsonSchema)]
 pub struct TurnView {
-    /// The messages that go to the customer.
+    /// The messages that were sent to the customer. Empty if people took over.
     pub messages: Vec<MessageView>,
-    /// Why people take over; none where the AI seat goes on. Then no message was sent.
+    /// The reason why people take over; `null` if the AI seat goes on.
     pub handed_over: Option<HandOverReason>,
 }

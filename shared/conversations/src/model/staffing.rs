@@ -6,16 +6,16 @@ use warmline_model::{GroupId, Timestamp};
 use warmline_routing::plan::Staffing as Mode;
 use warmline_routing::staffing::Move;
 
-/// Staffing, as it looks now.
+/// The present staffing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Staffing {
-    /// When it was reckoned.
+    /// The time at which it was computed.
     pub at: Timestamp,
-    /// Whether seats move by themselves (`auto`) or people are only told (`recommend`).
+    /// Whether seats move by themselves (`auto`) or people only get a recommendation (`recommend`).
     pub mode: Mode,
-    /// Groups, in the plan's order.
+    /// The groups, in the plan's order.
     pub groups: Vec<GroupStaffing>,
-    /// Who should serve which group first.
+    /// The agents that should serve a group first.
     pub moves: Vec<Move>,
 }
 
@@ -24,17 +24,17 @@ pub struct Staffing {
 pub struct GroupStaffing {
     /// The group.
     pub group: GroupId,
-    /// Contacts that wait for its people now.
+    /// Contacts that wait for the group's people now.
     pub waiting: i64,
-    /// Seconds of one slot that a contact takes, on average over four weeks; 300 where none is known.
+    /// Seconds of one slot that a contact takes, on average over four weeks; 300 if none is known.
     pub slot_secs: f64,
-    /// How many contacts that is the average of.
+    /// The number of contacts in that average.
     pub handled: i64,
-    /// What is expected, from the present quarter of an hour on.
+    /// The forecast, from the present quarter of an hour on.
     pub quarters: Vec<Quarter>,
-    /// Slots needed now for the group's service level, and to be through with the queue within a quarter of an hour.
+    /// Slots needed now for the group's service level, and to clear the queue within a quarter of an hour.
     pub needed: f64,
-    /// Slots that work for it now, seats of several groups in proportion to the groups' needs.
+    /// Slots that work for it now. Seats of several groups count in proportion to the groups' needs.
     pub working: f64,
 }
 

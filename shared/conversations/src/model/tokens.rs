@@ -8,14 +8,14 @@ use warmline_model::{Scope, Timestamp, TokenId};
 #[derive(Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewToken {
-    /// After how many days it ends by itself, 1 to 400; never where it is left out.
+    /// The number of days after which it ends by itself, 1 to 400. It never ends when this is left out.
     #[serde(default)]
     #[schemars(range(min = 1, max = 400))]
     pub days: Option<i64>,
-    /// Whether the tokens so far end, ten minutes from now: time enough to change to this one.
+    /// Whether the agent's other tokens end ten minutes from now. That is time enough to change to this one.
     #[serde(default)]
     pub replaces: bool,
-    /// What it is narrowed to; all that its role may where it is left out.
+    /// The scopes that it is narrowed to. When left out, it may do all that its role may.
     #[serde(default)]
     #[schemars(length(min = 1, max = 5))]
     pub scopes: Option<Vec<Scope>>,
@@ -28,16 +28,16 @@ pub struct TokenView {
     pub id: TokenId,
     /// When it was made.
     pub created_at: Timestamp,
-    /// When it ends by itself.
+    /// The time at which it ends by itself.
     pub expires_at: Option<Timestamp>,
-    /// What it is narrowed to; `null`: all that its role may.
+    /// The scopes that it is narrowed to; `null`: it may do all that its role may.
     pub scopes: Option<Vec<Scope>>,
 }
 
 /// A token just made.
 #[derive(Serialize, Deserialize, JsonSchema)]
 pub struct CreatedToken {
-    /// About it.
+    /// Its description, without the secret.
     #[serde(flatten)]
     pub about: TokenView,
     /// The token. It is shown this once and cannot be read again.

@@ -36,14 +36,14 @@ fn orders(row: &Row, i: usize) -> Result<Vec<OrderKey>, StoreError> {
     if rest.is_empty() { Ok(keys.to_vec()) } else { Err(StoreError::Shape(i)) }
 }
 
-/// The cases of a person's conversations that were opened after one id and had a message since an instant. A case can occur
+/// The cases of a person's conversations that were opened after an id and had a message since an instant. A case can occur
 /// more than once.
 pub fn recent(db: &dyn Db, person: CustomerId, after: ConversationId, since: Timestamp) -> Result<Vec<CaseId>, StoreError> {
     let params = [person.as_bytes().into(), id_param(after), since.into(), MOST.into()];
     db.execute(RECENT, &params)?.iter().map(|r| case(r, 0)).collect()
 }
 
-/// The conversations of a case with a person, newest first, with the columns that say what the case is about.
+/// The conversations of a case with a person, newest first, with the columns that show what the case is about.
 pub fn parts(db: &dyn Db, id: CaseId, person: CustomerId) -> Result<Vec<Part>, StoreError> {
     let part = |r: &Row| {
         Ok(Part {
@@ -77,7 +77,7 @@ pub fn persons(db: &dyn Db, id: CaseId) -> Result<Vec<CustomerId>, StoreError> {
 /// The orders named in a conversation, and whether staff set its case.
 ///
 /// # Errors
-/// There is no such conversation, or see [`StoreError`].
+/// There is no such conversation.
 pub fn orders_of(db: &dyn Db, id: ConversationId) -> Result<(Vec<OrderKey>, bool), StoreError> {
     let row = db.first(ORDERS, &[id_param(id)])?.ok_or(StoreError::Missing("conversation"))?;
     Ok((orders(&row, 0)?, row.flag(1)?))
@@ -86,7 +86,7 @@ pub fn orders_of(db: &dyn Db, id: ConversationId) -> Result<(Vec<OrderKey>, bool
 /// Notes the orders named in a conversation.
 ///
 /// # Errors
-/// There is no such conversation, or see [`StoreError`].
+/// There is no such conversation.
 pub fn set_orders(db: &dyn Db, id: ConversationId, orders: &[OrderKey]) -> Result<(), StoreError> {
     hit(db.first(NAME, &[id_param(id), orders.concat().into()])?)
 }
@@ -94,7 +94,7 @@ pub fn set_orders(db: &dyn Db, id: ConversationId, orders: &[OrderKey]) -> Resul
 /// Puts a conversation into a case; `fixed` marks a decision of staff.
 ///
 /// # Errors
-/// There is no such conversation, or see [`StoreError`].
+/// There is no such conversation.
 pub fn put(db: &dyn Db, id: ConversationId, case: CaseId, fixed: bool) -> Result<(), StoreError> {
     hit(db.first(PUT, &[id_param(id), case.as_bytes().into(), fixed.into()])?)
 }

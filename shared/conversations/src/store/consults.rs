@@ -10,7 +10,7 @@ const END_ALL: &str = "DELETE FROM consults WHERE conversation_id = ?1";
 const IS: &str = "SELECT 1 FROM consults WHERE conversation_id = ?1 AND agent_id = ?2";
 const OF: &str = "SELECT conversation_id FROM consults WHERE agent_id = ?1 ORDER BY at, conversation_id LIMIT ?2";
 
-/// Asks an agent; false if the agent was asked before.
+/// Asks an agent. Returns false if the agent was asked before.
 pub fn add(
     db: &dyn Db,
     conversation: ConversationId,
@@ -23,7 +23,7 @@ pub fn add(
     Ok(db.first(ADD, &params)?.is_some())
 }
 
-/// Ends an agent's consultation; false if the agent was not asked.
+/// Ends an agent's consultation. Returns false if the agent was not asked.
 pub fn end(db: &dyn Db, conversation: ConversationId, agent: AgentId) -> Result<bool, StoreError> {
     Ok(db.first(END, &[conversation.as_bytes().into(), agent.as_bytes().into()])?.is_some())
 }

@@ -1,4 +1,5 @@
-//! Conversations in the store: where they wait, who is asked about them, and the plan and figures by which seats are found.
+//! Conversations in the store: their places, the colleagues asked about them, and the plan and figures by which seats are
+//! found.
 
 pub mod cases;
 pub mod consults;

@@ -1,4 +1,4 @@
-//! Where a conversation stands, in a queue or with a seat, and the deadlines there.
+//! The place of a conversation, in a queue or with a seat, and the deadlines there.
 
 use warmline_model::{AgentId, ConversationId, CustomerId, GroupId, Timestamp, Units};
 use warmline_store::conversations::{Conversation, columns, hit, id_param, read};
@@ -52,14 +52,14 @@ const UNPLACED: &str = concat!(
      WHERE v.state = 'open' AND v.round_started_at IS NOT NULL ORDER BY v.round_started_at LIMIT ?1"
 );
 
-/// How a conversation enters a queue.
+/// The entry of a conversation into a queue.
 pub struct Queued<'a> {
     /// The group.
     pub group: &'a GroupId,
     /// The place in the queue: the instant of entry in milliseconds less the head start. The smallest rank is served first.
-    /// Ageing thus takes no work, and nobody starves.
+    /// Ageing therefore costs nothing, and nobody starves.
     pub rank: i64,
-    /// When it entered.
+    /// The time of entry.
     pub queued_at: Timestamp,
     /// For how many milliseconds agents have held it so far.
     pub handle_ms: i64,
@@ -67,7 +67,7 @@ pub struct Queued<'a> {
     pub why: &'a str,
     /// The lane's text.
     pub lane: &'a str,
-    /// When it has waited too long.
+    /// The time at which it has waited too long.
     pub overflow_at: Option<Timestamp>,
     /// The estimate of its wait, in milliseconds.
     pub estimate_ms: Option<i64>,
@@ -78,7 +78,7 @@ pub struct Queued<'a> {
 /// Puts a conversation into a queue.
 ///
 /// # Errors
-/// It is closed, or see [`StoreError`].
+/// The conversation is closed.
 pub fn queue(db: &dyn Db, id: ConversationId, q: &Queued<'_>) -> Result<(), StoreError> {
     let params = [
         id_param(id),
@@ -97,19 +97,19 @@ pub fn queue(db: &dyn Db, id: ConversationId, q: &Queued<'_>) -> Result<(), Stor
 
 /// An assignment of a conversation to an agent.
 pub struct Assigned<'a> {
-    /// The group it is served for.
+    /// The group for which it is served.
     pub group: &'a GroupId,
     /// The agent.
     pub agent: AgentId,
-    /// When.
+    /// The time of the assignment.
     pub at: Timestamp,
-    /// Until when the agent must accept; `None` if it counts as accepted.
+    /// The time until which the agent must accept; `None` if it counts as accepted.
     pub accept_by: Option<Timestamp>,
     /// For how many milliseconds earlier agents held it.
     pub handle_ms: i64,
-    /// Why this agent.
+    /// The reason for this agent.
     pub why: &'a str,
-    /// The lane's text: what it needs from a seat, should it need another.
+    /// The lane's text: its demands on a seat, if it needs another one later.
     pub lane: &'a str,
     /// The units that it takes of the agent's capacity.
     pub units: Units,
@@ -122,7 +122,7 @@ pub struct Assigned<'a> {
 /// Gives a conversation to an agent whose capacity was claimed.
 ///
 /// # Errors
-/// It is closed, or see [`StoreError`].
+/// The conversation is closed.
 pub fn assign(db: &dyn Db, id: ConversationId, a: &Assigned<'_>) -> Result<(), StoreError> {
     let accepted = if a.accept_by.is_none() { Some(a.at) } else { None };
     let params = [
@@ -142,7 +142,7 @@ pub fn assign(db: &dyn Db, id: ConversationId, a: &Assigned<'_>) -> Result<(), S
     hit(db.first(ASSIGN, &params)?)
 }
 
-/// Open conversations in which a customer spoke and which no group has: no group existed, or too many of the account's
+/// Open conversations in which a customer spoke and that have no group: no group existed, or too many of the account's
 /// conversations waited.
 pub fn unplaced(db: &dyn Db, limit: i64) -> Result<Vec<Conversation>, StoreError> {
     db.execute(UNPLACED, &[limit.into()])?.iter().map(read).collect()
@@ -151,7 +151,7 @@ pub fn unplaced(db: &dyn Db, limit: i64) -> Result<Vec<Conversation>, StoreError
 /// Takes a conversation from its agent. It has to be placed again in the same transaction.
 ///
 /// # Errors
-/// It is closed, or see [`StoreError`].
+/// The conversation is closed.
 pub fn detach(db: &dyn Db, id: ConversationId) -> Result<(), StoreError> {
     hit(db.first(DETACH, &[id_param(id)])?)
 }
@@ -167,10 +167,10 @@ pub fn overdue(db: &dyn Db, now: Timestamp, limit: i64) -> Result<Vec<Conversati
     db.execute(OVERDUE, &[now.into(), limit.into()])?.iter().map(read).collect()
 }
 
-/// Leaves a contact that has waited too long in its queue, because no other place was found.
+/// Leaves a contact that waited too long in its queue, because no other place was found.
 ///
 /// # Errors
-/// It is not queued, or see [`StoreError`].
+/// The conversation is not queued.
 pub fn stays(db: &dyn Db, id: ConversationId) -> Result<(), StoreError> {
     hit(db.first(STAYS, &[id_param(id)])?)
 }
@@ -181,7 +181,7 @@ pub fn keep_until(db: &dyn Db, agent: AgentId, until: Timestamp) -> Result<(), S
     Ok(())
 }
 
-/// Ends that, because the agent is back.
+/// Ends the keeping, because the agent is back.
 pub fn keep(db: &dyn Db, agent: AgentId) -> Result<(), StoreError> {
     db.execute(FOUND, &[agent.as_bytes().into()])?;
     Ok(())
@@ -207,10 +207,10 @@ pub fn ai_waiting(db: &dyn Db, by: Timestamp, limit: i64) -> Result<Vec<Conversa
     db.execute(AI_WAITING, &[by.into(), limit.into()])?.iter().map(read).collect()
 }
 
-/// Sets until when a call counts as ringing; `None`: it no longer rings.
+/// Sets the time until which a call counts as ringing; `None`: it no longer rings.
 ///
 /// # Errors
-/// There is no such conversation, or see [`StoreError`].
+/// There is no such conversation.
 pub fn rings(db: &dyn Db, id: ConversationId, until: Option<Timestamp>) -> Result<(), StoreError> {
     hit(db.first(RINGS, &[id_param(id), until.into()])?)
 }

@@ -29,9 +29,9 @@ pub fn get(db: &dyn Db, version: i64) -> Result<Option<String>, StoreError> {
 pub struct Listed {
     /// The version.
     pub version: i64,
-    /// Since when.
+    /// The time since which it was in force.
     pub at: Timestamp,
-    /// Who made it; `None`: the administrator.
+    /// The author; `None`: the administrator.
     pub author: Option<AgentId>,
 }
 

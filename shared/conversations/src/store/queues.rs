@@ -56,7 +56,7 @@ pub fn heads(db: &dyn Db, group: &GroupId) -> Result<Vec<Head>, StoreError> {
     Ok(heads)
 }
 
-/// How many contacts stand before a place in a group's queue, counted up to `most`.
+/// The number of contacts before a place in a group's queue, counted up to `most`.
 pub fn ahead(db: &dyn Db, group: &GroupId, rank: i64, id: ConversationId, most: i64) -> Result<i64, StoreError> {
     let params = [group.as_str().into(), rank.into(), id.as_bytes().into(), most.into()];
     db.first(AHEAD, &params)?.ok_or(StoreError::Missing("queue"))?.int(0)
@@ -67,13 +67,13 @@ pub fn ahead(db: &dyn Db, group: &GroupId, rank: i64, id: ConversationId, most: 
 pub struct Queue {
     /// The group.
     pub group: GroupId,
-    /// How many wait.
+    /// The number of waiting contacts.
     pub waiting: i64,
-    /// When the last contact left it for a seat.
+    /// The time at which the last contact left it for a seat.
     pub left_at: Option<Timestamp>,
     /// The smoothed time between two contacts that leave for a seat, in milliseconds.
     pub gap_ms: Option<i64>,
-    /// Contacts that were told an estimate and have been assigned since.
+    /// The number of contacts that got an estimate and have been assigned since.
     pub estimates: i64,
     /// The sum of the errors of those estimates, in milliseconds.
     pub error_ms: i64,
@@ -100,7 +100,7 @@ pub fn list(db: &dyn Db) -> Result<Vec<Queue>, StoreError> {
     db.execute(LIST, &[])?.iter().map(read).collect()
 }
 
-/// When the first in line entered.
+/// The time at which the first in line entered.
 pub fn oldest(db: &dyn Db, group: &GroupId) -> Result<Option<Timestamp>, StoreError> {
     db.first(OLDEST, &[group.as_str().into()])?.ok_or(StoreError::Missing("queue"))?.opt_time(0)
 }
@@ -118,7 +118,7 @@ pub fn left(
     Ok(())
 }
 
-/// Available human agents with free capacity in whose groups somebody waits.
+/// Available human agents with free capacity and with waiting contacts in their groups.
 pub fn free_beside(db: &dyn Db, limit: i64) -> Result<Vec<AgentId>, StoreError> {
     db.execute(FREE, &[limit.into()])?.iter().map(|r| r.made(0, AgentId::from_bytes(r.blob(0)?))).collect()
 }

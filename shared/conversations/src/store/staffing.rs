@@ -24,7 +24,7 @@ pub struct Work {
     pub came: i64,
     /// Contacts that human agents finished.
     pub handled: i64,
-    /// The work that these took, in units of capacity times milliseconds.
+    /// The work for these contacts, in units of capacity times milliseconds.
     pub unit_ms: i64,
 }
 
@@ -56,7 +56,7 @@ pub struct Post {
     pub agent: AgentId,
     /// Capacity.
     pub capacity: Units,
-    /// When staffing moved the agent last.
+    /// The time at which staffing last moved the agent.
     pub moved_at: Timestamp,
     /// The group.
     pub group: GroupId,
@@ -80,12 +80,12 @@ pub fn at_work(db: &dyn Db) -> Result<Vec<Post>, StoreError> {
     Ok(posts)
 }
 
-/// Agents whom staffing moved and has not taken back, at work or not.
+/// Agents that staffing moved and has not taken back, at work or not.
 pub fn moved(db: &dyn Db, limit: i64) -> Result<Vec<AgentId>, StoreError> {
     db.execute(MOVED, &[limit.into()])?.iter().map(|r| r.made(0, AgentId::from_bytes(r.blob(0)?))).collect()
 }
 
-/// Notes when an agent was moved; false if the agent no longer exists.
+/// Notes when an agent was moved. Returns false if the agent no longer exists.
 pub fn mark(db: &dyn Db, agent: AgentId, now: Timestamp) -> Result<bool, StoreError> {
     Ok(db.first(MARK, &[agent.as_bytes().into(), now.into()])?.is_some())
 }

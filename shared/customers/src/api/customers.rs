@@ -21,7 +21,7 @@ use warmline_kernel::{Ctx, StepError};
 use warmline_model::{Channel, CustomerId, EventBody, Identifier, IdentifierKind, MessageId, Scope, Timestamp};
 use warmline_store::{StoreError, customers, events};
 
-/// Why somebody needs to see masked data.
+/// The reasons for which a member of staff may see data without a mask.
 const REASONS: [&str; 5] = ["delivery", "callback", "verification", "complaint", "request"];
 
 fn findings(ctx: &Ctx<'_>, message: MessageId) -> Result<Vec<Finding>, StoreError> {
@@ -36,7 +36,7 @@ fn missing() -> StepError {
     StepError::NotFound("customer")
 }
 
-/// The person that the path names by any of their customers.
+/// The person, from the id of any of their customers in the path.
 pub(crate) fn person(call: &Call<'_>) -> Result<CustomerId, Problem> {
     Ok(stored::person(call.ctx.db, call.id(0, "customer")?)?.ok_or(missing())?)
 }
@@ -46,7 +46,7 @@ pub(crate) fn served(call: &Call<'_>) -> Result<CustomerId, Problem> {
     Ok(touch::served(&call.ctx, &call.actor, call.id(0, "customer")?)?)
 }
 
-/// The same, if the actor may see who they are, masked.
+/// The same, if the actor may see the person's masked identity.
 pub(crate) fn seen(call: &Call<'_>) -> Result<CustomerId, Problem> {
     Ok(touch::seen(&call.ctx, &call.actor, call.id(0, "customer")?)?)
 }
@@ -119,7 +119,7 @@ pub(crate) fn unmerge(call: &Call<'_>) -> Result<Response, Problem> {
     if let Ok(id) = seen(call) {
         return shown(call, id);
     }
-    // The path names the side that the agent does not serve, so the other side is theirs.
+    // The path names the side that the agent does not serve, so the agent serves the other side.
     let parted = stored::merge(call.ctx.db, merge)?.ok_or(StepError::NotFound("merge"))?;
     let theirs = |side| touch::seen(&call.ctx, &call.actor, side);
     shown(call, theirs(parted.a).or_else(|_| theirs(parted.b))?)
@@ -161,7 +161,7 @@ pub(crate) fn set_name(call: &Call<'_>) -> Result<Response, Problem> {
     get(call)
 }
 
-/// How many days a look back covers if the request does not say.
+/// The days of a look back if the request does not name a number.
 pub const DAYS: i64 = 30;
 /// A day, in milliseconds.
 pub const DAY_MS: i64 = 86_400_000;

@@ -10,9 +10,7 @@ use warmline_store::outbox;
 
 /// Opens messages of one customer. A message that does not open (altered, erased) is shown without content and hides no
 /// other.
-///
-/// # Errors
-/// The store fails, or the customer's key does not open.
+
 pub fn messages(ctx: &Ctx<'_>, customer: CustomerId, stored: &[Message]) -> Result<Vec<MessageView>, StepError> {
     if stored.is_empty() {
         return Ok(Vec::new());

@@ -4,19 +4,19 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use warmline_model::{AgentId, CustomerId, MessageId, Page, Timestamp};
 
-/// What a customer said about a purpose.
+/// A customer's statement about a purpose.
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewConsent {
-    /// What for, as a code of the brand's own list: `marketing`, `callback`, …
+    /// The purpose, as a code of the brand's own list: `marketing`, `callback`, …
     #[schemars(regex(pattern = "^[a-z0-9_-]{1,40}$"))]
     pub purpose: String,
     /// The version of the text that the customer saw.
     #[schemars(regex(pattern = "^[a-z0-9_-]{1,40}$"))]
     pub version: String,
-    /// Whether it was given (`true`) or withdrawn.
+    /// Whether consent was given (`true`) or withdrawn.
     pub given: bool,
-    /// Where it was said: a channel; `staff` where it is left out.
+    /// The place where the customer said it: a channel; `staff` when left out.
     #[serde(default)]
     pub source: Option<String>,
 }
@@ -26,17 +26,18 @@ pub struct NewConsent {
 pub struct ConsentView {
     /// Position among all records.
     pub seq: i64,
-    /// The customer who said it.
+    /// The customer who made the statement.
     pub customer: CustomerId,
-    /// What for.
+    /// The purpose.
     pub purpose: String,
     /// The version of the text.
     pub version: String,
-    /// Given, or withdrawn.
+    /// Whether consent was given (`true`) or withdrawn.
     pub given: bool,
     /// A channel, or `staff`.
     pub source: String,
-    /// Who noted it; `null`: the customer's own message, where `message` names it, else the administrator's token of the configuration.
+    /// The member of staff who noted it; `null`: the customer's own message, if `message` names one, or the administrator's
+    /// token of the configuration.
     pub agent: Option<AgentId>,
     /// The customer's own words (`stop`, `td`, `退订`, …), or the platform's event (`unsubscribe`, …).
     pub wording: Option<String>,
@@ -46,10 +47,10 @@ pub struct ConsentView {
     pub at: Timestamp,
 }
 
-/// What a person said about purposes.
+/// A person's consent.
 #[derive(Serialize, Deserialize, JsonSchema)]
 pub struct Consents {
-    /// What stands now: the newest record of each purpose. A purpose that is not named was not agreed to.
+    /// The newest record of each purpose. A purpose without a record was not agreed to.
     pub stands: Vec<ConsentView>,
     /// All records, newest first.
     #[serde(flatten)]

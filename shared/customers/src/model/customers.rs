@@ -14,7 +14,7 @@ pub struct Tags {
     pub tags: Vec<String>,
 }
 
-/// Where a customer is known.
+/// A place where a customer is known.
 #[derive(Serialize, Deserialize, JsonSchema)]
 pub struct IdentityView {
     /// Channel.
@@ -28,13 +28,13 @@ pub struct IdentityView {
 pub struct IdentifierView {
     /// Kind.
     pub kind: IdentifierKind,
-    /// The value, masked; `null` where it can no longer be opened.
+    /// The value, masked; `null` if it can no longer be opened.
     pub value: Option<String>,
-    /// Whether it proves who the customer is.
+    /// Whether it proves the customer's identity.
     pub strong: bool,
-    /// Who told it: a channel, or `staff`.
+    /// The source: a channel, or `staff`.
     pub source: String,
-    /// Since when it is known.
+    /// The time since which it is known.
     pub at: Timestamp,
 }
 
@@ -45,17 +45,17 @@ pub struct MergeView {
     pub id: MergeId,
     /// The two customers who were found to be one person.
     pub customers: [CustomerId; 2],
-    /// The kind of identifier that both have; `null`: a member of staff said so.
+    /// The kind of identifier that both have; `null` if a member of staff made the merge.
     pub kind: Option<IdentifierKind>,
     /// The member of staff.
     pub agent: Option<AgentId>,
-    /// When.
+    /// The time of the report.
     pub at: Timestamp,
     /// When it was undone.
     pub undone_at: Option<Timestamp>,
 }
 
-/// Somebody who may be the same person.
+/// Another customer who may be the same person.
 #[derive(Serialize, Deserialize, JsonSchema)]
 pub struct Suggestion {
     /// The customer.
@@ -67,23 +67,23 @@ pub struct Suggestion {
 /// A customer: one person, on all channels.
 #[derive(Serialize, Deserialize, JsonSchema)]
 pub struct CustomerView {
-    /// Id: that of the oldest customer that is this person.
+    /// Id: that of the person's oldest customer.
     pub id: CustomerId,
     /// Tags.
     pub tags: Vec<String>,
-    /// Where the customer is known.
+    /// The places where the customer is known.
     pub identities: Vec<IdentityView>,
-    /// What tells who it is.
+    /// The identifiers of the customer.
     pub identifiers: Vec<IdentifierView>,
     /// The merges that made this person, undone ones too.
     pub merges: Vec<MergeView>,
-    /// Who may be the same person.
+    /// Other customers who may be the same person.
     pub suggestions: Vec<Suggestion>,
     /// The customer's own agent, who is asked before all others.
     pub owner: Option<AgentId>,
-    /// The legal hold that keeps what is stored of the customer.
+    /// The legal hold that keeps the customer's data.
     pub hold: Option<HoldView>,
-    /// Since when.
+    /// The time since which the customer is known.
     pub created_at: Timestamp,
 }
 
@@ -111,8 +111,8 @@ pub struct NewIdentifier {
     pub kind: IdentifierKind,
     /// The value as the customer told it.
     pub value: String,
-    /// Whether the customer proved it (called from it, answered a code); then it links by itself. Only a supervisor's word counts:
-    /// what an agent adds suggests.
+    /// Whether the customer proved it (called from it, answered a code); then it joins customers by itself. This counts
+    /// only from a supervisor. An identifier that an agent adds only suggests.
     #[serde(default)]
     pub verified: bool,
 }
@@ -125,15 +125,15 @@ pub struct OldIdentifier {
     pub kind: IdentifierKind,
     /// The wrong value.
     pub value: String,
-    /// The channel whose identifier it is, for kinds that are a platform's own.
+    /// The channel that the identifier belongs to, for kinds that are a platform's own.
     pub channel: Option<Channel>,
 }
 
-/// What a customer is really called.
+/// A customer's corrected name.
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Name {
-    /// 1 to 100 characters; `null`: what the channels tell.
+    /// 1 to 100 characters; `null` goes back to the channels' names.
     pub name: Option<String>,
 }
 
@@ -142,14 +142,14 @@ pub struct Name {
 pub struct PlainIdentifier {
     /// Kind.
     pub kind: IdentifierKind,
-    /// The value; `null` where it can no longer be opened.
+    /// The value; `null` if it can no longer be opened.
     pub value: Option<String>,
 }
 
-/// Who a customer is, without a mask.
+/// A customer's names and identifiers without a mask.
 #[derive(Serialize, Deserialize, JsonSchema)]
 pub struct Unmasked {
-    /// The names that channels tell.
+    /// The names that the channels report.
     pub names: Vec<String>,
     /// The identifiers.
     pub identifiers: Vec<PlainIdentifier>,
@@ -167,31 +167,31 @@ pub struct TimelineEntry {
     /// The message.
     #[serde(flatten)]
     pub message: MessageView,
-    /// What quality found in it.
+    /// The findings of quality about it.
     pub findings: Vec<Finding>,
 }
 
-/// What quality found in a message.
+/// A finding of quality in a message.
 #[derive(Serialize, Deserialize, JsonSchema)]
 pub struct Finding {
-    /// The words, as they stand in the brand's list.
+    /// The words, as the brand's list spells them.
     pub words: Vec<String>,
     /// The highest severity among them: 1 (note) to 3 (act now).
     pub severity: i64,
-    /// When it was found.
+    /// The time at which it was found.
     pub at: Timestamp,
 }
 
-/// What somebody must know who takes a customer over.
+/// The summary for a colleague who takes a customer over.
 #[derive(Serialize, Deserialize, JsonSchema)]
 pub struct SummaryView {
     /// The customer.
     pub customer: CustomerId,
-    /// The names that channels tell, masked.
+    /// The names that the channels report, masked.
     pub names: Vec<String>,
     /// Tags.
     pub tags: Vec<String>,
-    /// What was said: each line a sentence of a message, which it names.
+    /// The summary. Each line is a sentence of a message, and names the message.
     #[serde(flatten)]
     pub summary: Summary,
 }
@@ -200,6 +200,6 @@ pub struct SummaryView {
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Owner {
-    /// The agent; `null`: none.
+    /// The agent; `null` for none.
     pub agent: Option<AgentId>,
 }

@@ -8,9 +8,10 @@ use warmline_model::{AgentId, Timestamp};
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewHold {
-    /// Why: `dispute`, `investigation`, `regulator` or `court`.
+    /// The reason: `dispute`, `investigation`, `regulator` or `court`.
     pub reason: String,
-    /// What it is filed under elsewhere, as a short code. No names: it is stored as it is.
+    /// The reference under which it is filed elsewhere, as a short code. It must not contain names, since it is stored in
+    /// the clear.
     #[serde(default)]
     #[schemars(regex(pattern = "^[a-z0-9_-]{1,40}$"))]
     pub reference: Option<String>,
@@ -19,12 +20,12 @@ pub struct NewHold {
 /// A hold.
 #[derive(Serialize, Deserialize, JsonSchema)]
 pub struct HoldView {
-    /// Why.
+    /// The reason.
     pub reason: String,
-    /// What it is filed under elsewhere.
+    /// The reference under which it is filed elsewhere.
     pub reference: Option<String>,
-    /// Who placed it; `null`: the administrator's token of the configuration.
+    /// The member of staff who placed it; `null`: the administrator's token of the configuration.
     pub agent: Option<AgentId>,
-    /// Since when.
+    /// The time since which it holds.
     pub at: Timestamp,
 }

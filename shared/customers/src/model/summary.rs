@@ -10,26 +10,26 @@ use warmline_model::{AgentId, Channel, ConversationId, MessageId, Timestamp};
 pub struct Line {
     /// The sentence.
     pub text: String,
-    /// The message that it stands in.
+    /// The message that contains it.
     pub message: MessageId,
     /// That message's conversation.
     pub conversation: ConversationId,
     /// Its channel.
     pub channel: Channel,
-    /// When it was said.
+    /// The time at which it was said.
     pub at: Timestamp,
 }
 
-/// An order, as it was told of last.
+/// An order, with its last report.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Order {
     /// Its number.
     pub order: String,
-    /// What was told: the status, or what happened.
+    /// The report: the status or the event.
     pub status: String,
-    /// The message that says so.
+    /// The message that reports it.
     pub message: MessageId,
-    /// When.
+    /// The time of the message.
     pub at: Timestamp,
 }
 
@@ -40,50 +40,51 @@ pub struct Slot {
     pub order: String,
     /// The message.
     pub message: MessageId,
-    /// When.
+    /// The time of the message.
     pub at: Timestamp,
 }
 
-/// Where the customer's temper goes: angry sentences among the last five, against the five before.
+/// The trend of the customer's temper: the angry sentences among the last five, compared with the five before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Trend {
-    /// None in either.
+    /// No angry sentences in either.
     #[default]
     Calm,
     /// More than before.
     Rising,
-    /// As many.
+    /// The same number.
     Steady,
     /// Fewer.
     Falling,
 }
 
-/// What a colleague must know. Each list is newest first.
+/// The summary of what was said with a person. Each list is newest first.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Summary {
-    /// Messages that were looked at.
+    /// The number of messages that were read.
     pub messages: usize,
-    /// Whether there are older ones in the time asked for.
+    /// Whether there are older messages in the time asked for.
     pub more: bool,
-    /// The channels that they came by.
+    /// The channels of these messages.
     pub channels: BTreeSet<Channel>,
-    /// What the customer asked or wanted.
+    /// The customer's questions and wishes.
     pub asked: Vec<Line>,
-    /// What was promised.
+    /// The promises to the customer.
     pub promised: Vec<Line>,
-    /// What is open: said since somebody answered last, and promised without anything in the same conversation that says it is done.
+    /// The open matters: the customer's lines since the last answer, and promises that no later line in the same
+    /// conversation reports as done.
     pub open: Vec<Line>,
-    /// Orders.
+    /// The last report of each order.
     pub orders: Vec<Order>,
-    /// Orders that were named, in whatever way.
+    /// The orders that were named in any way.
     pub slots: Vec<Slot>,
     /// Angry lines.
     pub angry: Vec<Line>,
-    /// Whether one of them is among the customer's last five.
+    /// Whether one of them is among the customer's last five sentences.
     pub angry_now: bool,
-    /// Where the customer's temper goes.
+    /// The trend of the customer's temper.
     pub trend: Trend,
-    /// The member of staff, or the AI seat, who answered last.
+    /// The member of staff or the AI seat who answered last.
     pub agent: Option<AgentId>,
 }

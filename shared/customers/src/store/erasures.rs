@@ -1,4 +1,4 @@
-//! Erased customers: who asked, what is left to do, and the receipt.
+//! Erased customers: the request, the work that is left, and the receipt.
 
 use warmline_model::{AgentId, CustomerId, ErasureId, Timestamp};
 use warmline_store::{Db, Row, StoreError};
@@ -10,17 +10,17 @@ pub struct Erasure {
     pub id: ErasureId,
     /// The person.
     pub person: CustomerId,
-    /// The member of staff who asked; none: the administrator of the configuration.
+    /// The member of staff who asked; `None`: the administrator of the configuration.
     pub asked_by: Option<AgentId>,
-    /// Why, as a stable code.
+    /// The reason, as a stable code.
     pub reason: String,
-    /// When.
+    /// The time of the request.
     pub asked_at: Timestamp,
     /// The first generation of inbox keys that seals nothing of the person; `None` before that step.
     pub inbox_from: Option<i64>,
     /// Messages deleted so far.
     pub messages: i64,
-    /// When everything was done.
+    /// The time at which everything was done.
     pub done_at: Option<Timestamp>,
     /// The receipt, in the signed form.
     pub receipt: Option<String>,
@@ -40,7 +40,7 @@ const OF: &str = "SELECT erasure FROM customers WHERE id = ?1 AND erasure IS NOT
 const CUSTOMERS: &str = "SELECT id FROM customers WHERE erasure = ?1 ORDER BY id";
 const ERASE: &str = "UPDATE customers SET erasure = ?2, tags = '[]', owner = NULL, person_tags = '[]', person_owner = NULL, \
                      name = NULL, wrapped_key = x'' WHERE id = ?1 AND erasure IS NULL RETURNING 1";
-// The identity's own id is as unique as a look-up, and nobody is found by it.
+// The identity's own id is as unique as a look-up, and no sender is found by it.
 const IDENTITIES: &str = "UPDATE identities SET lookup = id, sender = x'', known = NULL WHERE customer_id = ?1";
 const IDENTIFIERS: &str = "DELETE FROM identifiers WHERE customer_id = ?1 RETURNING lookup";
 const DISTRUSTED: &str = "DELETE FROM distrusted WHERE lookup = ?1 \
@@ -63,7 +63,7 @@ fn erasure(r: &Row) -> Result<Erasure, StoreError> {
     })
 }
 
-/// Notes that an erasure began.
+/// Notes the beginning of an erasure.
 pub fn insert(db: &dyn Db, new: &Erasure) -> Result<(), StoreError> {
     let params = [
         new.id.as_bytes().into(),
@@ -81,18 +81,18 @@ pub fn get(db: &dyn Db, id: ErasureId) -> Result<Option<Erasure>, StoreError> {
     db.first(GET, &[id.as_bytes().into()])?.as_ref().map(erasure).transpose()
 }
 
-/// Erasures after one, oldest first.
+/// Erasures after an id, oldest first.
 pub fn list(db: &dyn Db, after: Option<ErasureId>, limit: i64) -> Result<Vec<Erasure>, StoreError> {
     let after = after.map_or_else(Vec::new, |id| id.as_bytes().to_vec());
     db.execute(LIST, &[after.into(), limit.into()])?.iter().map(erasure).collect()
 }
 
-/// Erasures with something left to do.
+/// Erasures that are not completed.
 pub fn running(db: &dyn Db, limit: i64) -> Result<Vec<Erasure>, StoreError> {
     db.execute(RUNNING, &[limit.into()])?.iter().map(erasure).collect()
 }
 
-/// How many erasures have something left to do.
+/// The number of erasures that are not completed.
 pub fn count_running(db: &dyn Db) -> Result<i64, StoreError> {
     db.first(COUNT_RUNNING, &[])?.ok_or(StoreError::Missing("count"))?.int(0)
 }
@@ -108,10 +108,10 @@ pub fn customers(db: &dyn Db, id: ErasureId) -> Result<Vec<CustomerId>, StoreErr
     db.execute(CUSTOMERS, &[id.as_bytes().into()])?.iter().map(|r| r.made(0, CustomerId::from_bytes(r.blob(0)?))).collect()
 }
 
-/// Removes everything by which a customer could be found or told from others.
+/// Removes everything by which a customer could be found or recognised.
 ///
 /// # Errors
-/// There is no such customer, or see [`StoreError`].
+/// There is no such customer.
 pub fn unname(db: &dyn Db, customer: CustomerId, erasure: ErasureId) -> Result<(), StoreError> {
     let id = customer.as_bytes();
     db.first(ERASE, &[id.into(), erasure.as_bytes().into()])?.ok_or(StoreError::Missing("customer"))?;
@@ -137,7 +137,7 @@ pub fn set_inbox_from(db: &dyn Db, id: ErasureId, from: i64) -> Result<(), Store
     Ok(())
 }
 
-/// Stores the receipt; false if one is stored already.
+/// Stores the receipt. Returns false if one is stored already.
 pub fn done(db: &dyn Db, id: ErasureId, at: Timestamp, receipt: &str) -> Result<bool, StoreError> {
     Ok(db.first(DONE, &[id.as_bytes().into(), at.into(), receipt.into()])?.is_some())
 }

@@ -6,13 +6,13 @@ use warmline_store::{Db, StoreError};
 /// A hold, as stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hold {
-    /// Why, as a stable code.
+    /// The reason, as a stable code.
     pub reason: String,
     /// The reference under which it is filed elsewhere.
     pub reference: Option<String>,
-    /// The member of staff; `None`: the administrator's token of the configuration.
+    /// The member of staff who placed it; `None`: the administrator's token of the configuration.
     pub by: Option<AgentId>,
-    /// Since when.
+    /// The time since which it holds.
     pub at: Timestamp,
 }
 
@@ -35,7 +35,7 @@ pub fn place(db: &dyn Db, customer: CustomerId, hold: &Hold) -> Result<(), Store
     Ok(())
 }
 
-/// Lifts a customer's hold; false if there is none.
+/// Lifts a customer's hold. Returns false if there is none.
 pub fn lift(db: &dyn Db, customer: CustomerId) -> Result<bool, StoreError> {
     Ok(db.first(LIFT, &[customer.as_bytes().into()])?.is_some())
 }

@@ -1,4 +1,4 @@
-//! Customers in the store: what links them, and what the law asks of us for them.
+//! Customers in the store: the links between them, and the legal duties towards them.
 
 pub mod erasures;
 pub mod holds;

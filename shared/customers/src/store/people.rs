@@ -20,7 +20,7 @@ pub struct Identifier {
     pub strong: bool,
     /// Its source: a channel's name, or `staff`.
     pub source: String,
-    /// Since when it is known.
+    /// The time since which it is known.
     pub at: Timestamp,
 }
 
@@ -33,11 +33,11 @@ pub struct Merge {
     pub a: CustomerId,
     /// The other.
     pub b: CustomerId,
-    /// The kind of identifier that both have; `None`: a member of staff said so.
+    /// The kind of identifier that both have; `None` if a member of staff made the merge.
     pub kind: Option<IdentifierKind>,
     /// The identifier's blind index.
     pub evidence: Option<[u8; 16]>,
-    /// The member of staff.
+    /// The member of staff who made it.
     pub by: Option<AgentId>,
     /// When.
     pub at: Timestamp,
@@ -168,18 +168,18 @@ pub fn holders(db: &dyn Db, of: &[u8; 16], limit: i64) -> Result<Vec<Holder>, St
 /// Stores the digest of the identifiers that an identity last brought.
 ///
 /// # Errors
-/// There is no such identity, or see [`StoreError`].
+/// There is no such identity.
 pub fn set_known(db: &dyn Db, identity: warmline_model::IdentityId, digest: &[u8; 16]) -> Result<(), StoreError> {
     db.first(KNOWN, &[identity.as_bytes().into(), digest.into()])?.map(|_| ()).ok_or(StoreError::Missing("identity"))
 }
 
-/// From now on this identifier joins nobody.
+/// Distrusts an identifier: it joins no customers from now on.
 pub fn distrust(db: &dyn Db, of: &[u8; 16], now: Timestamp) -> Result<(), StoreError> {
     db.first(DISTRUST, &[of.into(), now.into()])?;
     Ok(())
 }
 
-/// Whether this identifier joins nobody any more.
+/// Whether an identifier is distrusted.
 pub fn is_distrusted(db: &dyn Db, of: &[u8; 16]) -> Result<bool, StoreError> {
     Ok(db.first(IS_DISTRUSTED, &[of.into()])?.is_some())
 }
@@ -187,7 +187,7 @@ pub fn is_distrusted(db: &dyn Db, of: &[u8; 16]) -> Result<bool, StoreError> {
 /// Makes a customer one of a person's customers.
 ///
 /// # Errors
-/// There is no such customer, or see [`StoreError`].
+/// There is no such customer.
 pub fn set_person(db: &dyn Db, id: CustomerId, person: CustomerId) -> Result<(), StoreError> {
     db.first(BELONGS, &[id.as_bytes().into(), person.as_bytes().into()])?.map(|_| ()).ok_or(StoreError::Missing("customer"))
 }
@@ -195,7 +195,7 @@ pub fn set_person(db: &dyn Db, id: CustomerId, person: CustomerId) -> Result<(),
 /// Stores the tags and the own agent of all the person's customers with the customer that stands for the person.
 ///
 /// # Errors
-/// There is no such customer, or see [`StoreError`].
+/// There is no such customer.
 pub fn set_summary(db: &dyn Db, person: CustomerId, tags: &[String], owner: Option<AgentId>) -> Result<(), StoreError> {
     let owner = owner.map(|a| a.as_bytes().to_vec());
     db.first(SUMMARY, &[person.as_bytes().into(), serde_json::json!(tags).to_string().into(), owner.into()])?
@@ -218,12 +218,12 @@ pub fn met_by(db: &dyn Db, person: CustomerId, agent: AgentId) -> Result<bool, S
     Ok(db.first(MET, &[person.as_bytes().into(), agent.as_bytes().into()])?.is_some())
 }
 
-/// Whether a merge rests only on staff: on their word, or on an identifier that they typed, even if that was removed since.
+/// Whether a merge rests on staff alone: on their word, or on an identifier that they typed, even if it was removed later.
 pub fn is_by_hand(db: &dyn Db, m: &Merge) -> Result<bool, StoreError> {
     if m.kind.is_none() {
         return Ok(true);
     }
-    // If the evidence is missing, a side was erased; then the merge brings nobody along.
+    // If the evidence is missing, one side was erased. The merge then extends no erasure.
     let Some(evidence) = &m.evidence else { return Ok(false) };
     Ok(db.first(PROVED, &[evidence.into(), m.a.as_bytes().into(), m.b.as_bytes().into()])?.is_none())
 }
@@ -273,7 +273,7 @@ pub fn merge(db: &dyn Db, id: MergeId) -> Result<Option<Merge>, StoreError> {
     db.first(MERGE_GET, &[id.as_bytes().into()])?.as_ref().map(merge_row).transpose()
 }
 
-/// The merges of a customer, including undone ones: first those that name it first, then the others.
+/// The merges of a customer, including undone ones: first those that name it as `a`, then the others.
 pub fn merges(db: &dyn Db, id: CustomerId) -> Result<Vec<Merge>, StoreError> {
     let id = id.as_bytes();
     let (first, second) = (db.execute(MERGES_A, &[id.into()])?, db.execute(MERGES_B, &[id.into()])?);

@@ -1,4 +1,4 @@
-//! Reads JSON as values and finds what typed readers do not see: names that occur twice in an object, and control
+//! Reads JSON as values and finds faults that typed readers miss: names that occur twice in an object, and control
 //! characters.
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};

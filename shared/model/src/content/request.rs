@@ -1,5 +1,5 @@
-//! Contents from staff and AI seats, read strictly. Stored contents are read leniently, since another version may have
-//! written them. In a request, no field may be lost silently.
+//! Contents from staff and AI seats, read strictly, so that no field of a request is lost silently. Stored contents are
+//! read leniently, since another version may have written them.
 
 use crate::Content;
 use serde::de::{Deserialize as _, Deserializer, Error};

@@ -1,5 +1,5 @@
-//! The digest of everything that a decision saw, in the order in which it saw it. It is computed on the way, so that nothing
-//! has to be kept for it.
+//! The digest of everything that a decision saw, in the order in which it saw it. It is computed on the way, so that
+//! nothing has to be stored for it.
 
 use super::Contact;
 use crate::digest::Words;
@@ -47,7 +47,7 @@ impl Seen {
         if let Some(agent) = contact.except {
             words.bytes(agent.as_bytes());
         }
-        // They are stored in the decision itself; their JSON is the same text for the same values.
+        // These are stored in the decision itself. Their JSON is the same text for the same values.
         let told = [
             serde_json::to_string(&contact.cause),
             serde_json::to_string(&contact.facts),

@@ -1,4 +1,4 @@
-//! Decisions on small floors that are written out, and on random ones.
+//! Decisions on small written floors, and on random ones.
 
 use super::*;
 use crate::choose::tests::but;
@@ -18,7 +18,7 @@ fn ready(text: &str) -> Ready {
     Ready::new(plan, 3)
 }
 
-/// A plan of one group `a` with such settings, beside a plain group `b`.
+/// A plan of one group `a` with these settings, and a plain group `b`.
 fn plan(settings: &str) -> Ready {
     ready(&format!(
         r#"{{"hours":{{"never":{{"week":[]}}}},"groups":[{{"id":"a","name":"a","settings":{settings}}},{{"id":"b","name":"b"}}]}}"#
@@ -115,7 +115,7 @@ fn comes(plan: &Ready, floor: &Memory) -> Decision {
     arrive_with(plan, floor, facts(&[]), |_| {})
 }
 
-/// Who got it, for which group, and why.
+/// The agent who got it, the group, and the reason.
 fn given(decision: &Decision) -> Option<(u8, &str, &str)> {
     match &decision.outcome {
         Outcome::Assigned { group, agent, why, .. } => Some((agent.as_bytes()[0], group.as_str(), why)),
@@ -123,7 +123,8 @@ fn given(decision: &Decision) -> Option<(u8, &str, &str)> {
     }
 }
 
-/// The group whose queue it went into, whom it is behind, and whether the customer left a message.
+/// The group whose queue it went into, the seat that serves an earlier contact first, and whether the customer left a
+/// message.
 fn queued(decision: &Decision) -> Option<(&str, Option<AgentId>, bool)> {
     match &decision.outcome {
         Outcome::Queued { group, behind, left_message, .. } => Some((group.as_str(), *behind, *left_message)),
@@ -320,7 +321,7 @@ fn held_and_limit_are_not_taken_for_one_another() {
 /// AI, dedicated, capacity and load in halves, state, level of `order`, serves `b` too, limit for `app`.
 type Raw = (bool, bool, u8, u8, u8, u8, bool, Option<u8>);
 
-/// A floor as it could be, and what arrives.
+/// A possible floor, and the contact that arrives.
 #[derive(Clone, Debug)]
 struct Case {
     agents: Vec<Raw>,
@@ -417,7 +418,7 @@ impl Case {
     }
 }
 
-/// What is decided never takes more than is left, nor more contacts of a channel than allowed.
+/// Checks that a decision takes no more capacity than is left, and no more contacts of a channel than allowed.
 fn fits(hall: &Memory, decision: &Decision, channel: &Channel) -> bool {
     let Outcome::Assigned { agent, units, .. } = &decision.outcome else { return true };
     let seat = hall.seat(*agent).unwrap().0;
@@ -435,7 +436,7 @@ fn fuller(seat: &Seat) -> Seat {
     but(seat, |s| s.load = s.load.plus(Units::from_hundredths(1)))
 }
 
-/// A floor on which one thing is another than on the floor beneath.
+/// A floor that differs in one thing from the floor below it.
 struct But<'a> {
     floor: &'a Memory,
     seat: Option<AgentId>,
@@ -479,11 +480,11 @@ proptest! {
         prop_assert!(fits(&hall, &decision, &channel));
         prop_assert_eq!(&decide(None, None), &decision);
         prop_assert_eq!(Decision { say: None, ..decision.clone() }, again(&decision));
-        // Whoever is not available is not asked how much there is in hand.
+        // The load of an agent who is not available is not looked at.
         for seat in hall.seats(&group("a")).unwrap().iter().filter(|s| s.state == AgentState::Available) {
             prop_assert_ne!(&decide(Some(seat.id), None).digest, &decision.digest, "load of {}", seat.id);
         }
-        // Whoever comes later than the contact is not looked at; an AI seat is not waited for.
+        // Contacts that came later are not looked at. A contact does not wait for an AI seat.
         let mine = (rank(NOW, 1), id(200));
         let looked = decision.steps.iter().any(|s| s.group == group("a") && s.why != "ai");
         for head in hall.heads(&group("a")).unwrap().iter().filter(|h| looked && (h.rank, h.conversation) < mine) {

@@ -21,11 +21,12 @@ use serde::Serialize;
 /// The service level within t seconds, as shares from 0 to 1. V is the offered wait, f its density, P the patience.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct ServiceLevel {
-    /// Answered within t, of all who came: P(V = 0) + ∫₀ᵗ f(u)e^{−θu} du. The strictest; targets are measured by it.
+    /// The share of all customers who were answered within t: P(V = 0) + ∫₀ᵗ f(u)e^{−θu} du. It is the strictest reading,
+    /// and the one for targets.
     pub answered: f64,
-    /// Answered within t, of all but those who gave up within t.
+    /// The share answered within t, of all customers but those who gave up within t.
     pub answered_of_patient: f64,
-    /// Out of the queue within t, answered or given up: 1 − P(V > t)·e^{−θt}.
+    /// The share out of the queue within t, answered or given up: 1 − P(V > t)·e^{−θt}.
     pub left_queue: f64,
 }
 
@@ -48,26 +49,26 @@ pub struct ErlangA {
     /// Share of the seats' time spent on contacts; 0 without seats.
     pub occupancy: f64,
     handle_secs: f64,
-    /// Rate of giving up, a handle time.
+    /// Rate of giving up, per handle time.
     theta: f64,
     /// Absent with no load or with no seats.
     waits: Option<Waits>,
 }
 
-/// What turns the integrals into shares.
+/// The parts from which the integrals become shares.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Waits {
     offered: Offered,
-    /// λ·B_{N−1} over the whole.
+    /// λ·B_{N−1} over the total.
     scale: f64,
 }
 
 impl ErlangA {
-    /// The queue of `load` at `seats` seats. With no load nobody waits, whatever the seats; with a load and no seats everybody
-    /// gives up.
+    /// The queue of `load` at `seats` seats. Without a load nobody waits, whatever the seats. With a load and no seats
+    /// everybody gives up.
     ///
     /// # Errors
-    /// [`StaffingError::NoPatience`] when the load has none; `seats` above [`super::MAX_SEATS`].
+    /// [`StaffingError::NoPatience`] if the load has none; or `seats` is above [`super::MAX_SEATS`].
     pub fn new(load: &Load, seats: u32) -> Result<Self, StaffingError> {
         let seats = load::seats(seats)?;
         Self::with(load, seats, Blocking::start(load.erlangs()).advance(seats.saturating_sub(1)))
@@ -211,7 +212,8 @@ mod tests {
 
     #[test]
     fn overload_serves_what_the_seats_can() {
-        // A fluid limit: the seats are never idle, the excess gives up, and all wait ln(A/N)/θ, the served ones at least.
+        // A fluid limit: the seats are never idle, the excess gives up, and all wait ln(A/N)/θ, at least those who are
+        // served.
         for patience in [60.0, 3600.0, 1e12] {
             let queue = ErlangA::new(&load(100_000.0, patience), 50_000).unwrap();
             near(queue.abandoned, 0.5, 1e-9);
@@ -254,7 +256,7 @@ mod tests {
                 let slack = 1e-10;
                 prop_assert!(later.answered >= now.answered - slack && later.left_queue >= now.left_queue - slack);
                 prop_assert!(now.left_queue >= now.answered - slack && now.answered_of_patient >= now.answered - slack);
-                // Who is served in the end is not lost: the level tends to the share that does not give up.
+                // Customers who are served in the end are not lost: the level tends to the share that does not give up.
                 prop_assert!((q.within(1e18).answered + q.abandoned - 1.0).abs() < 1e-9, "{q:?}");
             }
             let slack = 1e-10;

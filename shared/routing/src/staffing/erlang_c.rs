@@ -27,7 +27,7 @@ impl Blocking {
         Self { erlangs, seats: 0, share: 1.0 }
     }
 
-    /// The same load at `seats` seats; not fewer than now.
+    /// The same load at `seats` seats, which must not be fewer than now.
     pub(super) fn advance(mut self, seats: u32) -> Self {
         while self.seats < seats {
             self.seats += 1;
@@ -47,15 +47,16 @@ pub struct ErlangC {
     pub mean_wait_secs: f64,
     /// Share of the seats' time spent on contacts.
     pub occupancy: f64,
-    /// How fast a queue empties: (N − A)/AHT, a second.
+    /// The rate at which a queue empties: (N − A)/AHT, per second.
     drain: f64,
 }
 
 impl ErlangC {
-    /// The queue of `load` at `seats` seats. A patience in the load is ignored. With no load nobody waits, whatever the seats.
+    /// The queue of `load` at `seats` seats. A patience in the load is ignored. Without a load nobody waits, whatever the
+    /// seats.
     ///
     /// # Errors
-    /// [`StaffingError::Unstable`] when A ≥ N and there is a load; `seats` above [`super::MAX_SEATS`].
+    /// [`StaffingError::Unstable`] if A ≥ N and there is a load; or `seats` is above [`super::MAX_SEATS`].
     pub fn new(load: &Load, seats: u32) -> Result<Self, StaffingError> {
         let seats = load::seats(seats)?;
         Self::with(load, seats, Blocking::start(load.erlangs()).advance(seats))
@@ -71,7 +72,7 @@ impl ErlangC {
             return Err(StaffingError::Unstable { erlangs, seats });
         }
         let spare = n - erlangs;
-        // 1 − (A/N)(1 − B), written so that nothing cancels as A nears N.
+        // 1 − (A/N)(1 − B), written so that nothing cancels as A approaches N.
         let p_wait = blocking.share * n / (spare + erlangs * blocking.share);
         Ok(Self {
             p_wait: p_wait.min(1.0),

@@ -1,8 +1,8 @@
 //! A forecast of contacts by quarter of an hour, from past contacts.
 //!
 //! The shape comes from the same time of day on earlier days. The same day of the week counts three times, and each week
-//! counts for less than the one after it. The level compares the last hour with what the shape said of it. Its influence
-//! fades: a live show that has begun is expected to go on for a while, not all day.
+//! counts for less than the one after it. The level compares the last hour with the shape's value for it. Its influence
+//! fades: a live show that has begun is expected to continue for a while, not all day.
 
 use std::collections::BTreeMap;
 
@@ -53,7 +53,7 @@ impl Past<'_> {
         (self.came(quarter - 1) + 2.0 * self.came(quarter) + self.came(quarter + 1)) / 4.0
     }
 
-    /// What earlier days say about a quarter; `None` if no earlier day is known.
+    /// The value of earlier days for a quarter; `None` if no earlier day is known.
     fn shape(&self, quarter: i64) -> Option<f64> {
         let (mut sum, mut weights) = (0.0, 0.0);
         for (day, week) in (1..=DAYS).map(|day| (day, (day - 1) / 7)) {
@@ -127,7 +127,7 @@ mod tests {
             (1..=DAYS * DAY).map(|back| (NOW - back, if (back + DAY / 2) / DAY % 7 == 0 { 20 } else { 10 })).collect();
         let next = forecast(&came, NOW, 1);
         let expected = (3.0 * 20.0 + 6.0 * 10.0) / 9.0;
-        // The last hour belongs to this day: twenty where the shape says less, so the level is above one.
+        // The last hour belongs to this day: it has twenty where the shape has less, so the level is above one.
         assert!(next[0] > expected && next[0] < 20.0, "{next:?} {expected}");
     }
 

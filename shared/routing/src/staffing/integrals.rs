@@ -9,9 +9,9 @@
 //!
 //! Time is in handle times (μ = 1).
 
-/// When the exponent has dropped by this much, nothing is left: e⁻⁴⁰ is below the digits of an f64.
+/// After the exponent has dropped by this much, nothing is left: e⁻⁴⁰ is below the digits of an f64.
 const DROP: f64 = 40.0;
-/// Panels an interval.
+/// Panels per interval.
 const PANELS: f64 = 8.0;
 
 /// Nodes and weights of Gauss-Legendre with 16 points on −1 to 1 (the positive half).
@@ -61,7 +61,7 @@ impl std::ops::Add for Sums {
 /// The density of the offered wait, up to its scale.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Offered {
-    /// Rate of giving up, a handle time.
+    /// Rate of giving up, per handle time.
     theta: f64,
     /// Seats not covered by work: the linear drop right of the peak.
     slope: f64,
@@ -69,14 +69,14 @@ pub(super) struct Offered {
     base: f64,
     /// The position of the peak.
     peak: f64,
-    /// From here, relative to the peak …
+    /// The beginning of the relevant waits, relative to the peak …
     from: f64,
-    /// … to here is all there is.
+    /// … and their end.
     to: f64,
 }
 
 impl Offered {
-    /// For A = `erlangs` above 0, N = `seats` from 1, θ = `theta` above 0.
+    /// Makes it for A = `erlangs` above 0, N = `seats` from 1, θ = `theta` above 0.
     pub(super) fn new(erlangs: f64, seats: f64, theta: f64) -> Self {
         let over = (erlangs - seats).max(0.0);
         let peak = (over / seats).ln_1p() / theta;
@@ -122,7 +122,7 @@ impl Offered {
             return sums;
         }
         let mut at = from;
-        // e^{−θv} changes on the scale 1/θ; panels must be no wider while it does.
+        // e^{−θv} changes on the scale 1/θ. Panels must be no wider while it does.
         let scale = 2.0 / self.theta;
         if to - from > PANELS * scale {
             while at < to - scale && (at < 0.0 || at - from < 20.0 * scale) {

@@ -1,26 +1,26 @@
-//! The load on a group and the errors of this module. A [`Load`] is checked when it is made, so that no formula behind it meets
-//! a negative, infinite or undefined number.
+//! The load on a group and the errors of this module. A [`Load`] is checked when it is made, so that no formula gets a
+//! negative, infinite or undefined number.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// The most seats, and the most erlangs, that the formulas are meant for (and tested with).
+/// The most seats, and the most erlangs, for which the formulas are made and tested.
 pub const MAX_SEATS: u32 = 100_000;
 
-/// Why a figure cannot be given.
+/// The reason why a figure cannot be given.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum StaffingError {
     /// An input is not a number, is infinite, or is outside its range.
     OutOfRange {
-        /// Which input.
+        /// The name of the input.
         what: &'static str,
-        /// The smallest allowed.
+        /// The smallest allowed value.
         min: f64,
-        /// The largest allowed.
+        /// The largest allowed value.
         max: f64,
     },
-    /// Work comes in at least as fast as the seats can do it and nobody gives up: the queue grows without end.
+    /// Work comes at least as fast as the seats can do it, and nobody gives up: the queue grows without end.
     Unstable {
         /// The work offered, in erlangs.
         erlangs: f64,
@@ -48,13 +48,13 @@ impl fmt::Display for StaffingError {
 
 impl std::error::Error for StaffingError {}
 
-/// `value`, when it is a number from `min` to `max`.
+/// Returns `value` if it is a number from `min` to `max`.
 pub(super) fn within(what: &'static str, value: f64, min: f64, max: f64) -> Result<f64, StaffingError> {
     // A comparison with NaN is false.
     if value >= min && value <= max { Ok(value) } else { Err(StaffingError::OutOfRange { what, min, max }) }
 }
 
-/// What comes in to a group, checked.
+/// The load on a group, checked.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "RawLoad")]
 pub struct Load {
@@ -67,7 +67,7 @@ pub struct Load {
     patience_secs: Option<f64>,
 }
 
-/// What comes in to a group.
+/// The load on a group, unchecked.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Load")]
@@ -95,8 +95,9 @@ impl Load {
     /// Checks the three figures: contacts an hour, mean handle time in seconds, mean patience in seconds.
     ///
     /// # Errors
-    /// A figure is NaN, infinite or out of range: 0 to 10⁹ contacts an hour, handle time from 1 ms to 10⁷ s, patience from 1 ms
-    /// to 10¹⁵ s; or all of it together is more than [`MAX_SEATS`] erlangs.
+    /// - A figure is NaN, infinite or out of range: 0 to 10⁹ contacts an hour, handle time from 1 ms to 10⁷ s, patience
+    ///   from 1 ms to 10¹⁵ s.
+    /// - The load is more than [`MAX_SEATS`] erlangs.
     pub fn new(per_hour: f64, handle_secs: f64, patience_secs: Option<f64>) -> Result<Self, StaffingError> {
         let load = Self {
             per_hour: within("per_hour", per_hour, 0.0, 1e9)?,
@@ -128,7 +129,7 @@ impl Load {
     }
 }
 
-/// `seats`, if it is at most [`MAX_SEATS`].
+/// Returns `seats` if it is at most [`MAX_SEATS`].
 pub(super) fn seats(seats: u32) -> Result<u32, StaffingError> {
     if seats <= MAX_SEATS {
         return Ok(seats);

@@ -1,10 +1,10 @@
-//! Which seats serve which group first, so that no queue runs away while another group has agents to spare.
+//! Chooses the groups that seats should serve first, so that no queue runs away while another group has agents to spare.
 //!
 //! A seat of several groups works for each of them in proportion to their needs. A seat that was moved works for its home
 //! first. A group is *short* while less works for it than it needs. A move gives the shortest group a seat that it shares
-//! with other groups. It is made only if no group becomes as short by it as the helped group still was. Each move thus makes
-//! the worst place better, none can be undone by the next, and the moves come to an end. A seat is given back when its group
-//! clearly has enough without it, and not before it has stayed for a while ([`Member::settled`]).
+//! with other groups. It is made only if no group becomes as short by it as the helped group still was. Each move therefore
+//! makes the worst place better, none can be undone by the next, and the moves come to an end. A seat is given back when
+//! its group clearly has enough without it, and not before it has stayed for a while ([`Member::settled`]).
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -38,14 +38,14 @@ pub fn settled(moved_at: Timestamp, now: Timestamp) -> bool {
     now < moved_at || now.since(moved_at) >= STAY_MINUTES * 60_000
 }
 
-/// A seat that should serve another of its groups first: it gets a home, another one, or none any more.
+/// A seat that should serve another of its groups first: it gets a home, another home, or none.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Move {
     /// The agent.
     pub agent: AgentId,
     /// The group that the agent was moved to before.
     pub from: Option<GroupId>,
-    /// The group to serve first; none: all alike again.
+    /// The group to serve first; `null`: all groups alike again.
     pub to: Option<GroupId>,
 }
 
@@ -78,7 +78,7 @@ pub fn cover(needs: &BTreeMap<GroupId, f64>, members: &[Member]) -> BTreeMap<Gro
     covers
 }
 
-/// How much a seat works for a group.
+/// The units of a seat that work for a group.
 fn share(needs: &BTreeMap<GroupId, f64>, member: &Member, home: Option<&GroupId>, group: &GroupId) -> f64 {
     if let Some(home) = home {
         return if home == group { member.capacity } else { 0.0 };
@@ -189,7 +189,7 @@ mod tests {
 
     #[test]
     fn a_short_group_gets_the_seat_that_is_missed_the_least() {
-        // The second group needs twice what works for it; the third has nobody to spare, the first has.
+        // The second group needs twice the units that work for it. The third has no seat to spare, the first has.
         let mut seats: Vec<Member> = (1..=4).map(|n| member(n, &[0], None)).collect();
         seats.extend([member(5, &[0, 1], None), member(6, &[1, 2], None), member(7, &[2], None)]);
         let needs = needs(&[6.0, 6.0, 5.0]);
@@ -248,7 +248,7 @@ mod tests {
             apply(&mut after, &made);
             let before = worst(&seats).min(1.0);
             prop_assert!(worst(&after) >= before - 1e-9, "{} became {}", before, worst(&after));
-            // While the needs stay as they are, it comes to rest.
+            // If the needs do not change, the moves come to rest.
             for _ in 0..20 {
                 let more = moves(&needs, &after);
                 if more.is_empty() {

@@ -1,7 +1,8 @@
-//! The fewest seats that reach a target, what customers may expect at a number of seats, and the people that slots take.
+//! The fewest seats that reach a target, the figures for customers at a number of seats, and the people for these slots.
 //!
-//! A load with patience is an Erlang-A queue, one without is an Erlang-C queue. In both, every target only gets easier with
-//! more seats, so the fewest are found by doubling and halving, with Erlang-B carried along from the last number that failed.
+//! A load with patience is an Erlang-A queue, one without is an Erlang-C queue. In both, every target gets easier with more
+//! seats. The fewest are therefore found by doubling and halving, with Erlang-B carried along from the last number that
+//! failed.
 
 use super::erlang_a::{ErlangA, ServiceLevel};
 use super::erlang_c::{Blocking, ErlangC};
@@ -9,11 +10,11 @@ use super::load::{Load, MAX_SEATS, StaffingError, within};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What a group promises.
+/// The target of a group.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "measure", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Target {
-    /// At least this share of all customers is answered within so many seconds (80/20: 0.8 within 20).
+    /// At least this share of all customers is answered within a number of seconds (80/20: 0.8 within 20).
     Answered {
         /// The share, from 0 to 0.9999.
         #[schemars(range(min = 0, max = 0.9999))]
@@ -22,7 +23,7 @@ pub enum Target {
         #[schemars(range(min = 0, max = 1e7))]
         within_secs: f64,
     },
-    /// At most this share gives up. Where customers wait for ever nobody does, and any queue that does not grow will do.
+    /// At most this share gives up. If customers wait for ever nobody does, and any queue that does not grow meets it.
     Abandoned {
         /// The share, from 0.0001 to 1.
         #[schemars(range(min = 0.0001, max = 1))]
@@ -60,7 +61,7 @@ impl Target {
         Ok(())
     }
 
-    /// Whether `seats` seats reach it; `blocking` is at one seat fewer at the most.
+    /// Whether `seats` seats reach it. `blocking` is at one seat fewer at most.
     fn met(&self, load: &Load, seats: u32, blocking: Blocking) -> Result<bool, StaffingError> {
         let outlook = match Outlook::with(load, seats, self.within_secs(), blocking) {
             Err(StaffingError::Unstable { .. }) => return Ok(false),
@@ -82,28 +83,28 @@ impl Target {
     }
 }
 
-/// What a group's customers may expect in the steady state.
+/// The figures for a group's customers in the steady state.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Outlook {
-    /// Share who wait at all.
+    /// The share of customers who wait at all.
     pub p_wait: f64,
-    /// Share who give up.
+    /// The share of customers who give up.
     pub abandoned: f64,
-    /// Mean wait over all, in seconds.
+    /// The mean wait over all customers, in seconds.
     pub mean_wait_secs: f64,
-    /// Share of the seats' time spent on contacts.
+    /// The share of the seats' time spent on contacts.
     pub occupancy: f64,
     /// The seconds of the service level.
     pub within_secs: f64,
-    /// The service level within them.
+    /// The service level within these seconds.
     pub level: ServiceLevel,
 }
 
 impl Outlook {
-    /// The figures of `load` at `seats` seats, the service level within `secs` seconds.
+    /// The figures of `load` at `seats` seats, with the service level within `secs` seconds.
     ///
     /// # Errors
-    /// [`StaffingError::Unstable`] if nobody gives up and the seats are too few; more seats than [`MAX_SEATS`].
+    /// [`StaffingError::Unstable`] if nobody gives up and the seats are too few; or `seats` is above [`MAX_SEATS`].
     pub fn new(load: &Load, seats: u32, secs: f64) -> Result<Self, StaffingError> {
         super::load::seats(seats)?;
         Self::with(load, seats, secs, Blocking::start(load.erlangs()))
@@ -158,12 +159,12 @@ pub fn required(load: &Load, target: &Target) -> Result<u32, StaffingError> {
     Ok(meets)
 }
 
-/// The slots that `a_quarter` patient customers in a quarter of an hour take. Beyond the range of the formula, it is the bare
-/// work. `slot_secs`: how long one contact takes one slot.
+/// The slots that `a_quarter` patient customers in a quarter of an hour take. Beyond the range of the formula, it is the
+/// bare work. `slot_secs` is the time for which one contact takes one slot.
 pub fn slots(a_quarter: f64, slot_secs: f64, target: &Target) -> f64 {
     let per_hour = 4.0 * a_quarter;
     let erlangs = per_hour * slot_secs / 3_600.0;
-    // Nobody is kept ready for a customer in a hundred hours.
+    // No seat is kept ready for one customer in a hundred hours.
     if erlangs < 1e-3 {
         return 0.0;
     }
@@ -171,30 +172,32 @@ pub fn slots(a_quarter: f64, slot_secs: f64, target: &Target) -> f64 {
     load.and_then(|load| required(&load, target)).map_or_else(|_| erlangs.ceil(), f64::from)
 }
 
-/// How many contacts one person attends to at once, and what that costs each of them.
+/// The number of contacts that one person attends to at once, and its cost for each contact.
 ///
-/// The queues count slots, and a slot is held for as long as its customer is attended to. Somebody who attends to c customers
+/// The queues count slots, and a slot is held as long as its customer is attended to. A person who attends to c customers
 /// answers each of them later, so the handle time grows: handle(c) = handle(1)·(1 + slowdown·(c − 1)). With a slowdown of 0
-/// the others cost nothing (customers who are slow to write back); with 1 two at once take twice as long, and nothing is won.
+/// the others cost nothing (customers who are slow to write back). With 1, two at once take twice as long, and nothing is
+/// gained.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Concurrency {
     /// Contacts a person attends to at once (c), from 1 to 1000.
     #[schemars(range(min = 1, max = 1000))]
     pub per_person: u32,
-    /// By what share of the undisturbed handle time each further contact lengthens it, from 0 to 10.
+    /// The share of the undisturbed handle time by which each further contact lengthens it, from 0 to 10.
     #[schemars(range(min = 0, max = 10))]
     pub slowdown: f64,
 }
 
 impl Concurrency {
-    /// One contact at a time, as on the phone.
+    /// One contact at a time, as on the telephone.
     pub const ONE: Self = Self { per_person: 1, slowdown: 0.0 };
 
-    /// `load` with the handle time that it has at this concurrency, when it was measured at `measured_at` contacts a person on
+    /// `load` with its handle time at this concurrency. It was measured at `measured_at` contacts a person on average (from
+    /// 1).
     /// average (from 1).
-    ///
     /// # Errors
+    /// A figure is out of range, or the resulting load is.
     /// A figure is out of range, or the load that results is.
     pub fn recalibrate(&self, load: &Load, measured_at: f64) -> Result<Load, StaffingError> {
         let c = within("per_person", f64::from(self.per_person), 1.0, 1000.0)?;
@@ -204,7 +207,7 @@ impl Concurrency {
         Load::new(load.per_hour(), load.handle_secs() * factor, load.patience_secs())
     }
 
-    /// The agents that so many slots take, rounded up; a concurrency of 0 counts as 1.
+    /// The agents that this many slots take, rounded up. A concurrency of 0 counts as 1.
     pub fn people(&self, slots: u32) -> u32 {
         slots.div_ceil(self.per_person.max(1))
     }
@@ -226,7 +229,7 @@ mod tests {
         assert_eq!(required(&load(10.0, None), &EIGHTY_TWENTY), Ok(14));
         let outlook = Outlook::new(&load(10.0, None), 14, 20.0).unwrap();
         assert!((outlook.level.answered - 0.8884).abs() < 0.000_05);
-        // Impatient customers take the load off: METRICS gives 0.1375 at 10 seats and 0.0616 at 12.
+        // Customers who give up take load off: METRICS gives 0.1375 at 10 seats and 0.0616 at 12.
         assert_eq!(required(&load(10.0, Some(120.0)), &Target::Abandoned { at_most: 0.0617 }), Ok(12));
         assert_eq!(required(&load(10.0, Some(120.0)), &Target::Abandoned { at_most: 0.1376 }), Ok(10));
         assert_eq!(required(&load(10.0, None), &Target::Abandoned { at_most: 0.05 }), Ok(11));
@@ -259,9 +262,9 @@ mod tests {
         let alone = required(&calls, &EIGHTY_TWENTY).unwrap();
         assert_eq!(Concurrency::ONE.people(alone), alone);
         assert!(people(0.0) < people(0.5) && people(0.5) < alone);
-        // Nothing is won: the work of 40 erlangs in slots is the same work in people.
+        // Nothing is gained: the work of 40 erlangs in slots is the same work in people.
         assert!(people(1.0) >= 10);
-        // Measured at four at once, four at once changes nothing.
+        // If it was measured at four at once, four at once changes nothing.
         let chat = Concurrency { per_person: 4, slowdown: 0.4 };
         assert_eq!(chat.recalibrate(&calls, 4.0).unwrap(), calls);
         assert!(chat.recalibrate(&calls, 0.5).is_err());

@@ -26,7 +26,7 @@ pub struct Sums {
 }
 
 impl Sums {
-    /// Adds.
+    /// Adds other sums.
     pub fn add(&mut self, more: &Self) {
         self.came += more.came;
         self.handled += more.handled;
@@ -45,9 +45,9 @@ impl Sums {
     }
 }
 
-/// The effect of an event. A contact comes to a group when the router first places it there, when somebody transfers it
-/// there, or when an AI seat hands it over. While an AI seat has it, it is no human agent's work. A contact that overflows
-/// into another group still counts where it came, because that is where agents were missing.
+/// The effect of an event. A contact comes to a group when the router first places it there, when a member of staff
+/// transfers it there, or when an AI seat hands it over. While an AI seat has it, it is no human agent's work. A contact
+/// that overflows into another group still counts where it came, because agents were missing there.
 pub fn work(event: &EventBody) -> Option<(GroupId, Sums)> {
     match event {
         EventBody::RoutingDecided(decision) => {

@@ -58,14 +58,14 @@ fn a_poll_ends_with_the_first_reply_and_the_next_one_goes_on_after_it() {
     let (said, next, at) = visitor.polls(&w, "wait=20");
     assert_eq!(said, ["在的"]);
     assert!((3_000..3_300).contains(&at), "{at}");
-    // Nothing comes, so the next poll takes its whole time.
+    // Nothing comes, so the next poll waits for its whole time.
     let after = format!("wait=5&after={}", next.as_str().unwrap());
     let (said, same, end) = visitor.polls(&w, &after);
     assert_eq!((said, &same), (Vec::new(), &next));
     assert!((at + 5_000..at + 5_300).contains(&end), "{end}");
     w.after(1_000, |w| w.reply_to_only("还在吗"));
     assert_eq!(visitor.polls(&w, &after).0, ["还在吗"]);
-    // Nobody else gets any of it.
+    // No other visitor gets any of it.
     other.says(&w, "m1", "我也在");
     assert_eq!(other.polls(&w, "wait=0").0, Vec::<String>::new());
 }

@@ -16,7 +16,7 @@ fn waiting() -> World {
     w
 }
 
-/// The platform gives tokens, and answers every message so.
+/// Makes the platform give tokens, and answer every message in this way.
 fn answers(w: &World, answer: Platform) {
     w.platform(move |request| match request.url.contains("access_token=") {
         true => answer.clone(),
@@ -76,7 +76,7 @@ fn a_platform_that_hangs_leaves_doubt_after_the_deadline_and_is_knocked_at_befor
     deliver(&w);
     assert_eq!(w.now(), 8_000);
     assert_eq!((w.events("delivery.in_doubt"), state(&w).1.as_deref()), (1, Some("timeout")));
-    // It is away. A message in doubt is not sent to nobody.
+    // The platform is unreachable. A message in doubt is not sent then.
     w.platform(|_| Platform::Away);
     w.pass(60_000);
     deliver(&w);

@@ -1,4 +1,4 @@
-//! Webhooks: passive replies, and what is refused.
+//! Webhooks: passive replies, and refusals.
 
 use crate::wechat::{connect, deliver, says, webhook, works};
 use crate::world::{Chunks, Part, World, admin, post, request};

@@ -1,4 +1,4 @@
-//! The keys of the store, by the master keys of the configuration.
+//! The keys of the store, opened with the master keys of the configuration.
 
 use crate::world::{MASTER, World};
 use warmline_privacy::Masters;

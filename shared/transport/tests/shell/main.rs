@@ -1,4 +1,5 @@
-//! The shell of adapters on a made-up host: what must hold whatever the platform does, and when.
+//! The shell of adapters on a made-up host: the guarantees that hold whatever the platform does and whenever it does
+//! it.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 

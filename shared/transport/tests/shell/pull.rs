@@ -68,7 +68,7 @@ fn a_hint_fetches_page_after_page_until_there_is_no_more_and_the_cursor_stays() 
     let token = json!("ENCSimulated");
     assert_eq!(*asked.borrow(), [(Value::Null, token.clone()), (json!("c1"), token.clone()), (json!("c2"), token.clone())]);
     assert_eq!((w.events("message.received"), w.conversations().len()), (2, 1), "the router was woken");
-    // The next hint goes on where the last page ended; a message that comes twice is stored once.
+    // The next hint continues where the last page ended. A message that comes twice is stored once.
     let asked = pages(&w, vec![page(&[message("m2", "二"), message("m3", "三")], "c4", false)]);
     hint(&w);
     assert_eq!(*asked.borrow(), [(json!("c3"), token)]);

@@ -35,7 +35,7 @@ fn a_token_is_fetched_once_and_again_before_it_ends() {
     works(&w);
     deliver(&w);
     assert_eq!((w.asked("stable_token"), w.asked("access_token=t1")), (1, 2));
-    // Five minutes before its end it is renewed.
+    // The token is renewed five minutes before its end.
     w.pass(7_200_000 - 300_000 - 1_000);
     w.reply(&w.conversations()[0], "还在");
     deliver(&w);
@@ -65,7 +65,7 @@ fn a_token_that_the_platform_refuses_is_replaced_and_the_call_made_once_more() {
     two_replies(&w);
     works(&w);
     deliver(&w);
-    // Somebody else renewed the token, so the platform refuses ours.
+    // Another instance renewed the token, so the platform refuses ours.
     w.platform(|request| match (wants_token(request), request.url.contains("access_token=t9")) {
         (true, _) => Platform::Says(200, token("t9")),
         (false, true) => Platform::Says(200, TAKEN.to_owned()),

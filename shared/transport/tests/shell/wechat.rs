@@ -23,12 +23,12 @@ pub fn says(w: &World, from: &str, id: u64, text: &str) -> Out {
     w.serve(&WechatAdapter, webhook(w, from, id, text))
 }
 
-/// A run of the deliverer.
+/// Runs the deliverer once.
 pub fn deliver(w: &World) {
     w.serve(&WechatAdapter, post("/deliver", ""));
 }
 
-/// The platform at its best: a token for two hours, and every message is taken.
+/// Makes the platform work: it gives a token for two hours, and accepts every message.
 pub fn works(w: &World) {
     let mut tokens = 0;
     w.platform(move |request| match request.url.contains("token") && !request.url.contains("access_token=") {

@@ -38,7 +38,7 @@ impl Clock for SetClock {
     }
 }
 
-/// SplitMix64: every draw differs, and every run draws the same.
+/// SplitMix64. Draws differ within a run, and every run draws the same values.
 pub struct CountedRng(Cell<u64>);
 
 impl Rng for CountedRng {
@@ -53,14 +53,14 @@ impl Rng for CountedRng {
     }
 }
 
-/// What a platform does with a request.
+/// The behaviour of a platform towards a request.
 #[derive(Clone)]
 pub enum Platform {
     /// Answers with this status and body.
     Says(u16, String),
-    /// Answers so after so many milliseconds.
+    /// Answers in the same way after this many milliseconds.
     Later(i64, String),
-    /// Is not there.
+    /// Cannot be reached.
     Away,
     /// Accepts the request and never answers.
     Hangs,
@@ -104,7 +104,7 @@ pub struct Inner {
     pub keys: Keyring,
     pub variables: RefCell<BTreeMap<&'static str, String>>,
     pub log: RefCell<Vec<String>>,
-    /// What was asked of platforms, with the time.
+    /// The requests to platforms, with their times.
     pub asked: RefCell<Vec<(i64, String, String)>>,
     pub platform: RefCell<Answers>,
     timers: RefCell<Vec<i64>>,
@@ -152,7 +152,7 @@ impl World {
         self.0.clock.0.set(self.0.clock.0.get() + ms);
     }
 
-    /// Does something in so many milliseconds, if somebody still waits then.
+    /// Does something after this many milliseconds, if somebody still waits then.
     pub fn after(&self, ms: i64, event: impl FnOnce(&World) + 'static) {
         self.0.later.borrow_mut().push((self.0.clock.0.get() + ms, Box::new(event)));
     }
@@ -161,12 +161,12 @@ impl World {
         *self.0.platform.borrow_mut() = Box::new(answer);
     }
 
-    /// How often something was asked of the platform at addresses with that text.
+    /// The number of requests to the platform whose address contains the text.
     pub fn asked(&self, part: &str) -> usize {
         self.0.asked.borrow().iter().filter(|(_, url, _)| url.contains(part)).count()
     }
 
-    /// Runs to the end. While everybody waits, the clock goes to the next moment for which somebody waits.
+    /// Runs to the end. While everybody waits, the clock jumps to the next moment for which somebody waits.
     pub fn run<T>(&self, future: impl Future<Output = T>) -> T {
         let mut future = pin!(future);
         let mut context = Context::from_waker(Waker::noop());
@@ -188,7 +188,7 @@ impl World {
         }
     }
 
-    /// What becomes of a request to a channel's component.
+    /// Serves a request to a channel's component.
     pub fn serve(&self, channel: &impl Adapter, incoming: Incoming<Chunks>) -> Out {
         let out = Out::default();
         self.run(adapter::serve(self, channel, incoming, out.clone()));
@@ -238,7 +238,7 @@ impl World {
         immediate(&self.0.db, || converse::reply(&self.ctx(), &actor, conversation.id, &said, None)).unwrap();
     }
 
-    /// The same in the only conversation.
+    /// The same, in the only conversation.
     pub fn reply_to_only(&self, text: &str) {
         let all = self.conversations();
         assert_eq!(all.len(), 1);
@@ -252,7 +252,7 @@ impl World {
         drainer.let_go().unwrap();
     }
 
-    /// How many events of a kind the log has.
+    /// The number of events of a kind in the log.
     pub fn events(&self, kind: &str) -> usize {
         let all = events::after(&self.0.db, 0, 10_000).unwrap();
         all.iter().filter(|event| to_columns(&event.body).unwrap().0 == kind).count()
@@ -359,9 +359,9 @@ impl Writer for Pieces {
 /// A part of a body.
 pub enum Part {
     Bytes(Vec<u8>),
-    /// It breaks off here.
+    /// The body breaks off here.
     Break,
-    /// Nothing comes any more.
+    /// Nothing more comes.
     Nothing(World),
 }
 

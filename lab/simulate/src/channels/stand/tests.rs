@@ -1,4 +1,4 @@
-//! A stand over real connections, as WeChat's API.
+//! A stand with real connections, as WeChat's API.
 
 use super::super::wechat::Wechat;
 use super::*;

@@ -18,7 +18,7 @@ const BODY_SECRET: &str = "body-secret-of-the-shop";
 const WEBCHAT: &str = "page";
 const RANDOM: &[u8; 16] = b"0123456789abcdef";
 
-/// What the sessions of the web chat are signed with, where no server derives it.
+/// The key that signs the sessions of the web chat, since no server derives one here.
 pub(super) const SESSION_KEY: [u8; 32] = [7; 32];
 
 pub(super) fn all() -> Vec<Way> {
@@ -38,7 +38,7 @@ pub(super) fn all() -> Vec<Way> {
             ];
             post("", "application/json", &headers, body)
         }),
-        // The token says who writes; what is written is not signed.
+        // The token identifies the author. The message itself is not signed.
         Way::new(WebchatAdapter, own(WEBCHAT, json!({}), &[]), "webchat", chat).bare().sealed(|body, at| {
             let audience = format!("webchat/{WEBCHAT}");
             let claims = json!({ "sub": "vis_07", "aud": audience, "iat": at, "exp": at + 3600 });
@@ -159,7 +159,7 @@ fn members(at: i64, number: u64) -> Vec<Vec<u8>> {
     ]
 }
 
-/// What customers wrote to 微信客服.
+/// Customers' messages to 微信客服.
 fn customers(at: i64, number: u64) -> Vec<Value> {
     let entry = |(place, (kind, content)): (usize, (&str, Value))| {
         json!({ "msgid": format!("kf{number}-{place}"), "open_kfid": wecom::OPEN_KFID, "external_userid": "wmCustomer",

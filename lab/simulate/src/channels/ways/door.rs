@@ -1,4 +1,4 @@
-//! An adapter with an open account, whichever adapter it is.
+//! An adapter of any type, with an open account.
 
 use super::super::Request;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
@@ -6,12 +6,12 @@ use serde_json::Value;
 use warmline_channels::{Adapter, ApiResponse, Asked, Call, Page, Parsed, Refusal, Reply, Secrets};
 use warmline_model::Timestamp;
 
-/// What a webhook came to.
+/// The result of a webhook.
 #[derive(Debug, PartialEq)]
 pub enum Taken {
     /// It was the platform's check of the address.
     Greeted(Reply),
-    /// The verified body, its messages and what of it could not be read, and the acknowledgement.
+    /// The verified body, its messages and unreadable items, and the acknowledgement.
     Messages(Vec<u8>, Parsed, Reply),
 }
 
@@ -23,7 +23,7 @@ struct Arrived {
 }
 
 impl Arrived {
-    /// None where no HTTP server would take it: a method or header that is none.
+    /// `None` if no HTTP server would accept it: an invalid method or header.
     fn new(request: Request) -> Option<Self> {
         let method = request.method.parse().ok()?;
         let mut headers = HeaderMap::new();
@@ -69,7 +69,7 @@ where
     A::Account: Send + Sync,
 {
     fn take(&self, webhook: &Request, now: i64) -> Result<Taken, Refusal> {
-        // What is no HTTP never reaches an adapter.
+        // A request that is not HTTP never reaches an adapter.
         let arrived = Arrived::new(webhook.clone()).ok_or(Refusal::Malformed("not HTTP"))?;
         let (webhook, now) = (arrived.webhook(), Timestamp::from_secs(now));
         if let Some(reply) = self.adapter.handshake(&self.account, &webhook, now)? {

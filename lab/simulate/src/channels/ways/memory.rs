@@ -1,4 +1,4 @@
-//! How much memory a piece of work takes at its height: an allocator that counts, for the tests that bound it. A binary that
+//! Measures the peak memory of a piece of work, by an allocator that counts, for the tests that bound it. A binary that
 //! measures makes it its `#[global_allocator]`.
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -9,7 +9,7 @@ thread_local! {
     static PEAK: Cell<usize> = const { Cell::new(0) };
 }
 
-/// The system's allocator, counting what each thread holds.
+/// The system's allocator. It counts the memory of each thread.
 pub struct Counting;
 
 fn grown(bytes: usize) {
@@ -48,7 +48,7 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
-/// What a piece of work returns, and the most bytes that it held at one time. Zero where [`Counting`] is not the allocator.
+/// The result of a piece of work, and the most bytes that it held at one time. Zero if [`Counting`] is not the allocator.
 pub fn peak<T>(work: impl FnOnce() -> T) -> (T, usize) {
     let before = NOW.get();
     PEAK.set(before);
@@ -56,7 +56,8 @@ pub fn peak<T>(work: impl FnOnce() -> T) -> (T, usize) {
     (result, PEAK.get().saturating_sub(before))
 }
 
-/// The most that verifying and parsing that many bytes may hold: some copies of them, and what bounded readers build of them.
+/// The most memory for verifying and parsing this many bytes: some copies of them, and the values that bounded readers
+/// build from them.
 pub const fn limit(bytes: usize) -> usize {
     (1 << 20) + 24 * bytes
 }

@@ -1,9 +1,9 @@
-//! Every way into Warmline: one per protocol that a channel speaks, with an account, payloads as the platform makes them, and the
-//! webhook around any payload at all, signed as the platform signs it. What must hold of all adapters alike is tried on these: the
-//! fuzz targets (`fuzz/`) and the bench of the channels.
+//! Every way into Warmline: one per protocol of a channel, with an account, payloads in the platform's form, and a webhook
+//! around any payload, signed as by the platform. The fuzz targets (`fuzz/`) and the bench of the channels use them to test
+//! the common properties of all adapters.
 //!
-//! * `door`: an adapter with an open account, whichever it is; `clients`: our own clients and WeChat; `platforms`: the others;
-//! * [`memory`]: what a piece of work takes of it.
+//! * `door`: an adapter of any type, with an open account; `clients`: our own clients and WeChat; `platforms`: the others;
+//! * [`memory`]: the memory that a piece of work takes.
 
 mod clients;
 mod door;
@@ -17,13 +17,13 @@ use warmline_channels::{Adapter, Page, Refusal, Secrets, registry};
 
 pub use door::Taken;
 
-/// Where the platforms' APIs would be; nothing is called.
+/// The address of the platforms' APIs. Nothing is called.
 pub(super) const API: &str = "http://127.0.0.1:9";
 
-/// When it all happens, unless said otherwise: seconds since 1970.
+/// The default time of the tests: seconds since 1970.
 pub const NOW: i64 = 1_700_000_000;
 
-/// What a customer writes, where it matters that it is no plain ASCII.
+/// A customer's text, for tests that need more than plain ASCII.
 pub const WORDS: &str = "你好，我的订单什么时候发货？😀 a=b&c <b>";
 
 /// The parts of a webhook that [`Way::changed`] changes.
@@ -32,12 +32,12 @@ pub const PARTS: usize = 4;
 /// Headers that no platform signs.
 const UNSIGNED: [&str; 3] = ["content-type", "msg-id", "app-id"];
 
-/// A webhook around a payload, signed at a time.
+/// Makes a webhook around a payload, signed at a time.
 pub type Seal = fn(payload: &[u8], at: i64) -> Request;
 
 /// One protocol of a channel.
 pub struct Way {
-    /// Its name: the channel, and what tells it from the channel's others.
+    /// Its name: the channel, and a suffix if the channel has several.
     pub name: &'static str,
     /// The channel.
     pub channel: &'static str,
@@ -45,14 +45,15 @@ pub struct Way {
     pub account: Account,
     /// Its secrets, with those that the system derives.
     pub secrets: Secrets,
-    /// What customers do, as the platform says it; the first is a message of words, where the channel carries such. The number
-    /// tells two of them apart.
+    /// Customers' acts, in the platform's form. The first is a text message, if the channel has such. The number tells two
+    /// of them apart.
     pub payloads: fn(at: i64, number: u64) -> Vec<Vec<u8>>,
-    /// What the platform keeps until it is asked, as it stands in the answer; nothing where it sends everything.
+    /// Messages that the platform keeps until it is asked, in the form of the answer. Empty if it sends everything.
     pub kept: fn(at: i64, number: u64) -> Vec<Value>,
-    /// The webhook around a payload; none where the platform sends none.
+    /// Makes the webhook around a payload; `None` if the platform sends none.
     pub seal: Option<Seal>,
-    /// Whether the signature is over the payload. Elsewhere it is over the address and the time, or the address is the secret.
+    /// Whether the signature covers the payload. Otherwise it covers the address and the time, or the address is the
+    /// secret.
     pub covers: bool,
     door: Box<dyn Door>,
 }
@@ -81,19 +82,19 @@ impl Way {
         Self { seal: Some(seal), ..self }
     }
 
-    /// The signature leaves the payload out.
+    /// Marks the signature as not covering the payload.
     fn bare(self) -> Self {
         Self { covers: false, ..self }
     }
 
-    /// The webhooks of its payloads; none where the platform sends none.
+    /// The webhooks of its payloads; empty if the platform sends none.
     pub fn webhooks(&self, at: i64, number: u64) -> Vec<Request> {
         let payloads = (self.payloads)(at, number);
         self.seal.map(|seal| payloads.iter().map(|payload| seal(payload, at)).collect()).unwrap_or_default()
     }
 
-    /// A webhook with a bit or more of one byte changed, in a part that the signature covers or that carries it; none where that
-    /// part is empty, or not the signature's.
+    /// A webhook with at least one bit of one byte changed, in a part that the signature covers or that carries it. `None`
+    /// if that part is empty, or not part of the signature.
     pub fn changed(&self, webhook: &Request, part: usize, at: usize, mask: u8) -> Option<Request> {
         let mut changed = webhook.clone();
         let text = match part {
@@ -119,25 +120,25 @@ impl Way {
         Some(changed)
     }
 
-    /// What the adapter makes of a webhook that arrives at a time: handshake, verifier, parser, acknowledgement.
+    /// The adapter's handling of a webhook that arrives at a time: handshake, verifier, parser, acknowledgement.
     ///
     /// # Errors
-    /// It is refused.
+    /// The webhook is refused.
     pub fn take(&self, webhook: &Request, now: i64) -> Result<Taken, Refusal> {
         self.door.take(webhook, now)
     }
 
-    /// What the adapter makes of an answer of the platform's API: as a page, as an access token, as the outcome of a reply. The
-    /// page, where it is one.
+    /// The adapter's reading of an answer of the platform's API: as a page, as an access token, and as the outcome of a
+    /// reply. Returns the page, if it is one.
     pub fn answered(&self, status: u16, body: &[u8]) -> Option<Page> {
         self.door.answered(status, body)
     }
 }
 
-/// All of them, by channel.
+/// All ways, by channel.
 ///
 /// # Panics
-/// An account is not one: the tables here are wrong.
+/// An account is invalid: the tables here are wrong.
 pub fn all() -> Vec<Way> {
     let mut all = clients::all();
     all.extend(platforms::all());
@@ -145,7 +146,7 @@ pub fn all() -> Vec<Way> {
     all
 }
 
-/// Those of a channel.
+/// The ways of a channel.
 pub fn of(channel: &str) -> Vec<Way> {
     all().into_iter().filter(|way| way.channel == channel).collect()
 }

@@ -1,4 +1,4 @@
-//! The other platforms. Where a simulated platform signs the body, its own webhooks are the payloads.
+//! The other platforms. If a simulated platform signs the body, its own webhooks are the payloads.
 
 use super::super::alipay::{self, Alipay};
 use super::super::doudian::{self, Doudian};
@@ -118,7 +118,7 @@ fn lines() -> Vec<Way> {
     ]
 }
 
-/// Platforms that are asked, and say nothing by themselves: the payloads are pages.
+/// Platforms that are asked and send nothing by themselves: the payloads are pages.
 fn fetched() -> Vec<Way> {
     vec![
         Way::new(JdAdapter, Jd.account(API), "jd", |at, n| jd::pages(&orders(at, n))).keeping(orders),
@@ -130,7 +130,7 @@ fn acts(at: i64, number: u64) -> impl Iterator<Item = Act<'static>> {
     (0..4).map(move |i| Act { customer: 7, number: number + i, at, text: WORDS, nonce: [7; 16] })
 }
 
-/// The bodies of what a platform tells.
+/// The bodies of a platform's webhooks.
 fn told(platform: &dyn Simulated, at: i64, number: u64) -> Vec<Vec<u8>> {
     let body = |act: Act<'_>| match platform.arrival(&act) {
         Arrival::Webhook(webhook) => webhook.body,
@@ -139,7 +139,7 @@ fn told(platform: &dyn Simulated, at: i64, number: u64) -> Vec<Vec<u8>> {
     acts(at, number).map(body).collect()
 }
 
-/// What a platform keeps.
+/// The messages that a platform keeps.
 fn kept(platform: &dyn Simulated, at: i64, number: u64) -> Vec<Value> {
     let item = |act: Act<'_>| match platform.arrival(&act) {
         Arrival::Kept { item, .. } => item,
@@ -148,7 +148,7 @@ fn kept(platform: &dyn Simulated, at: i64, number: u64) -> Vec<Value> {
     acts(at, number).map(item).collect()
 }
 
-/// Orders, and one that lost its number.
+/// Orders, and one without its number.
 fn orders(at: i64, number: u64) -> Vec<Value> {
     let mut all = kept(&Jd, at, number);
     let mut odd = all.first().cloned().unwrap_or_default();
@@ -157,7 +157,7 @@ fn orders(at: i64, number: u64) -> Vec<Value> {
     all
 }
 
-/// Messages about trades, and one whose content is not as documented.
+/// Messages about trades, and one whose content does not fit the documentation.
 fn trades(at: i64, number: u64) -> Vec<Value> {
     let mut all = kept(&Taobao, at, number);
     all.push(trade::message(number, "taobao_trade_TradeSphinx", Timestamp::from_secs(at), &json!("?")));
@@ -249,7 +249,7 @@ fn redbook_sealed(message: &[u8], at: i64) -> Request {
 }
 
 fn mail_reports(at: i64) -> Vec<Vec<u8>> {
-    // About a customer who has written: see `told`.
+    // This is about a customer who has written: see `told`.
     let customer = Email.open_id(7);
     let report = |event: &str| json!({ "email": customer, "event": event, "timestamp": at, "sg_message_id": "m1" });
     texts(&[json!([report("delivered"), report("bounce")]), json!([report("open")])])
@@ -322,7 +322,7 @@ fn transcripts(_: i64, number: u64) -> Vec<Vec<u8>> {
     ]
 }
 
-/// Text messages with everything that they can carry, and the report on one.
+/// Text messages with every kind of content, and the report on one.
 fn multimedia(at: i64, number: u64) -> Vec<Vec<u8>> {
     let form = |place: u64, fields: &[(&str, &str)]| {
         let sid = format!("MM{:032x}", 8 * number + place);
@@ -355,7 +355,7 @@ fn form(own: &[(&str, &str)], fields: &[(&str, &str)]) -> Vec<u8> {
     form_urlencoded::Serializer::new(String::new()).extend_pairs(own).extend_pairs(fields).finish().into_bytes()
 }
 
-/// A form in Twilio's signature.
+/// A form with Twilio's signature.
 fn twilio_form(auth_token: &str, url: &str, form: &[u8]) -> Request {
     let signature = twilio::signature(auth_token, url, &sorted_sign::read_form(form));
     post("", FORM, &[("x-twilio-signature", signature)], form)

@@ -1,5 +1,5 @@
-//! What must hold on every way in alike: one odd item costs the others nothing, a retry has the same key, and what a person would call
-//! another message has another.
+//! Guarantees on every way in: one odd item costs the others nothing, a retry has the same key, and another message, by a
+//! person's judgement, has another key.
 
 use super::{NOW, Taken, WORDS, Way, all};
 use proptest::prelude::*;
@@ -10,7 +10,7 @@ use warmline_channels::Parsed;
 
 static WAYS: LazyLock<Vec<Way>> = LazyLock::new(all);
 
-/// What a payload comes to in a webhook or, where the platform sends none or is to be asked, as a page.
+/// Reads a payload in a webhook, or as a page if the platform sends none or if asked for.
 fn read_as(way: &Way, page: bool, payload: &[u8]) -> Option<Parsed> {
     match way.seal.filter(|_| !page) {
         Some(seal) => match way.take(&seal(payload, NOW), NOW).ok()? {
@@ -41,7 +41,7 @@ fn list(body: &mut Value) -> Option<&mut Vec<Value>> {
 /// Ways whose webhooks or pages hold lists.
 const LISTS: [&str; 7] = ["doudian", "email-reports", "jd", "phone", "sms", "taobao", "xiaohongshu"];
 
-/// A list that a platform sends: what is around it, and three of its items.
+/// A list from a platform: the text around it, and three of its items.
 struct Batch {
     way: &'static Way,
     page: bool,
@@ -50,7 +50,7 @@ struct Batch {
 }
 
 impl Batch {
-    /// What comes of the list with these items in it.
+    /// Reads the list with these items in it.
     fn read(&self, items: &[Vec<u8>]) -> Option<Parsed> {
         read_as(self.way, self.page, &around(&self.outer, items))
     }
@@ -64,7 +64,7 @@ fn batch(way: &'static Way) -> Batch {
     };
     let mut outer = body(1);
     if list(&mut outer).is_none() {
-        // Our own contract takes one object or a list of them.
+        // Our own contract accepts one object or a list of them.
         outer = Value::Array(vec![outer]);
     }
     Batch { way, page: false, outer, items: [1, 2, 3].map(|number| item(number).to_string().into_bytes()) }
@@ -80,7 +80,7 @@ fn batches() -> Vec<Batch> {
     all
 }
 
-/// The outer body around items as they are written.
+/// The outer body around the written items.
 fn around(outer: &Value, items: &[Vec<u8>]) -> Vec<u8> {
     let mut outer = outer.clone();
     if let Some(list) = list(&mut outer) {
