@@ -2,7 +2,7 @@
 //! stays.
 
 use crate::common::{Planned, World, claim_on, place};
-use crate::duties::{hold, lift};
+use crate::holds_and_consent::{hold, lift};
 use crate::people::{merge, says, sender};
 use crate::{all, close, count};
 use proptest::prelude::{ProptestConfig, any, proptest};

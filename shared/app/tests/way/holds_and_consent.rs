@@ -4,10 +4,9 @@ use crate::common::World;
 use crate::people::{merge, person, says, sender, unmerge};
 use warmline_customers::hold;
 use warmline_kernel::StepError;
-use warmline_kernel::broken::{self, Broken, Value};
 use warmline_kernel::consent::{self, Said};
 use warmline_kernel::ctx::Actor;
-use warmline_model::{CustomerId, MessageId, Role};
+use warmline_model::{CustomerId, Role};
 use warmline_store::{Db as _, audit, immediate};
 
 const OFFICER: Actor = Actor { agent: None, role: Role::Admin };
@@ -93,18 +92,4 @@ fn the_newest_word_of_any_of_a_persons_customers_stands() {
         assert!(w.db.0.execute(sql, &[]).is_err());
     }
     assert_eq!(actions(&w).last().unwrap(), &("consent.withdrawn".to_owned(), Some("marketing".to_owned())));
-}
-
-#[test]
-fn what_does_not_open_is_told_once_each_and_a_bounded_number_at_a_time() {
-    let w = World::new();
-    let customer = says(&w, "app", sender("a", &[]), "你好");
-    let found: Vec<Broken> = (0..40)
-        .map(|_| MessageId::new(w.ctx().now(), &w.rng))
-        .map(|id| Broken { customer, conversation: None, what: Value::Message(id) })
-        .collect();
-    for told in [16, 32, 40, 40] {
-        broken::tell(&w.ctx(), &found).unwrap();
-        assert_eq!(crate::count(&w, "seal.broken"), told);
-    }
 }
