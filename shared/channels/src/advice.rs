@@ -1,8 +1,9 @@
-//! What to look at when an account's webhooks are refused, for whoever connects it: by the refusal's code. Nothing here comes from the
-//! refused request but by how much its clock is off.
+//! Advice for the administrator of an account whose webhooks are refused, by the refusal's code. Nothing here comes from
+//! the refused request but its clock error.
 
-/// A sentence. `proof` names the settings and secrets that the channel's webhooks are proved with ([`crate::Adapter::proof`]); `ahead_secs`
-/// is by how much the signed time is ahead of ours. Every adapter links this, so it is short.
+/// A sentence of advice. `proof` names the settings and secrets that verify the channel's webhooks
+/// ([`crate::Adapter::proof`]). `ahead_secs` is the time by which the signed time is ahead of ours. Every adapter links
+/// this, so it is short.
 pub fn advice(code: &str, ahead_secs: Option<i64>, proof: &str) -> String {
     let text = text(code);
     match (code, ahead_secs) {

@@ -4,7 +4,7 @@
 //!   request)), over method, path, sorted query, the `host` and `x-acs-…` headers and the body's hash;
 //! * RPC (document "RPC机制"): base64 HMAC-SHA1(secret ‖ "&", method ‖ "&%2F&" ‖ encoded(sorted parameters)).
 //!
-//! Both percent-encode as RFC 3986 does: all but letters, digits, `-`, `_`, `.` and `~`.
+//! Both percent-encode like RFC 3986: everything but letters, digits, `-`, `_`, `.` and `~`.
 
 use crate::digest::{hmac_sha1, hmac_sha256};
 use base64::Engine;
@@ -15,7 +15,7 @@ use std::fmt::Write;
 /// Names and values, in any order.
 pub type Pairs<'a> = [(&'a str, &'a str)];
 
-/// Percent-encodes as RFC 3986 does.
+/// Percent-encodes a text according to RFC 3986.
 pub fn encode(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
@@ -47,7 +47,7 @@ pub fn content_hash(body: &[u8]) -> String {
     hex::encode(Sha256::digest(body))
 }
 
-/// A call to be signed by ACS3.
+/// A call to sign by ACS3.
 pub struct Acs3<'a> {
     /// Method.
     pub method: &'a str,
@@ -55,7 +55,7 @@ pub struct Acs3<'a> {
     pub path: &'a str,
     /// The query's parameters.
     pub query: &'a Pairs<'a>,
-    /// The headers that are signed, names in lower case: `host`, `x-acs-…`. They include `x-acs-content-sha256`.
+    /// The headers to sign, names in lower case: `host`, `x-acs-…`. They include `x-acs-content-sha256`.
     pub headers: &'a Pairs<'a>,
 }
 

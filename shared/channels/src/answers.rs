@@ -1,5 +1,6 @@
-//! What an API's answer says before its codes are read: its status, and whether its body is JSON. Most platforms answer their own
-//! refusals with 200 and a code in the body; where they use other statuses, the adapter looks at the body first.
+//! The parts of an API's answer that come before its codes: its status, and whether its body is JSON. Most platforms answer
+//! their own refusals with 200 and a code in the body. If a platform uses other statuses, its adapter looks at the body
+//! first.
 
 use crate::civil;
 use crate::kit::{ApiResponse, GATEWAY_TIMEOUT, Outcome, PLATFORM_UNAVAILABLE, Token, UNREADABLE};
@@ -7,10 +8,10 @@ use crate::values::whole;
 use serde_json::Value;
 use warmline_model::Timestamp;
 
-/// Nothing where the status is a success.
+/// Checks that the status is a success.
 ///
 /// # Errors
-/// What the status means for the outbox.
+/// It is not. The error is the meaning of the status for the outbox.
 pub(crate) fn check_status(status: u16) -> Result<(), Outcome> {
     match status {
         200..=299 => Ok(()),
@@ -21,10 +22,10 @@ pub(crate) fn check_status(status: u16) -> Result<(), Outcome> {
     }
 }
 
-/// The same for APIs that refuse credentials by their status.
+/// The same, for APIs that refuse credentials by their status.
 ///
 /// # Errors
-/// As of [`check_status`].
+/// The errors of [`check_status`].
 pub(crate) fn check_status_with_credentials(status: u16) -> Result<(), Outcome> {
     match status {
         401 | 403 => Err(Outcome::Permanent("credentials_refused")),
@@ -35,13 +36,13 @@ pub(crate) fn check_status_with_credentials(status: u16) -> Result<(), Outcome> 
 /// The body of a success, in JSON.
 ///
 /// # Errors
-/// As of [`check_status`]; a body that is no JSON may be another the next time.
+/// The errors of [`check_status`]. A body that is not JSON may be different the next time.
 pub(crate) fn read_json(answer: &ApiResponse<'_>) -> Result<Value, Outcome> {
     check_status(answer.status)?;
     serde_json::from_slice(answer.body).map_err(|_| Outcome::Retry(UNREADABLE))
 }
 
-/// What was read of the answer to a request for a token: whoever asks for one has none that could be refreshed.
+/// The result of a request for a token. Its sender has no token that could be refreshed.
 pub(crate) fn of_token_request<T>(read: Result<T, Outcome>) -> Result<T, Outcome> {
     read.map_err(|outcome| match outcome {
         Outcome::RefreshToken => Outcome::Permanent("credentials_refused"),
@@ -63,7 +64,7 @@ pub(crate) fn token(fields: &Value) -> Result<Token, Outcome> {
 pub fn retry_after(value: &str, now: Timestamp) -> Option<Timestamp> {
     let value = value.trim();
     if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) {
-        // A number that no integer holds is as good as never.
+        // A number that no integer can hold means never.
         let millis = value.parse::<i64>().unwrap_or(i64::MAX).saturating_mul(1000);
         return Some(Timestamp::from_millis(now.millis().saturating_add(millis)));
     }

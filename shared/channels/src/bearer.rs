@@ -9,8 +9,8 @@ pub(crate) fn header<'a>(request: &Request<'a>) -> Option<&'a str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-/// The token in the header or else in the `access_token` parameter: a browser's EventSource cannot set headers. Only for
-/// reading streams; what changes something takes the header, which no link can carry.
+/// The token in the header or else in the `access_token` parameter: a browser's EventSource cannot set headers. Use it only
+/// for reading streams. Calls that change something take the header, which no link can carry.
 pub(crate) fn header_or_query(request: &Request<'_>) -> Result<String, Refusal> {
     match header(request) {
         Some(token) => Ok(token.to_owned()),

@@ -1,4 +1,5 @@
-//! Who calls or texts, as telephone systems write it: a number, a SIP or tel address (RFC 3261, RFC 3966), or with a name before it.
+//! The callers and writers in the forms of telephone systems: a number, a SIP or tel address (RFC 3261, RFC 3966), perhaps
+//! with a name before it.
 //!
 //! | written | number |
 //! |---|---|
@@ -6,19 +7,19 @@
 //! | `sip:13800138000@10.0.0.1:5060`, `<sip:+8613800138000@ims.example;user=phone>;tag=a1` | the user part |
 //! | `tel:+86-138-0013-8000`, `tel:13800138000;phone-context=+86` | with its context |
 //! | `"王" <sip:13800138000@10.0.0.1>` | and the name |
-//! | `tel:+86-21-6888-8888;ext=8001`, `021-68888888转8001` | with `;ext=8001` behind it: a house has one number for many |
+//! | `tel:+86-21-6888-8888;ext=8001`, `021-68888888转8001` | with `;ext=8001` at its end: many people share a company's number |
 //! | `whatsapp:+8613800138000` | without the network |
 //! | `anonymous`, `Unavailable`, `sip:anonymous@anonymous.invalid`, `+266696687` | none |
 //! | `client:alice`, `sip:alice@shop.example` | none; the name is `alice` |
 
 use serde_json::Value;
 
-/// The longest text looked at.
+/// The longest text that is read.
 const MAX: usize = 512;
 const MAX_NAME: usize = 64;
-/// Digits of a number: three for a short one; E.164 has at most fifteen, to which some systems put prefixes.
+/// The number of digits: three for a short number; E.164 has at most fifteen, and some systems add prefixes.
 const DIGITS: std::ops::RangeInclusive<usize> = 3..=20;
-/// What systems write where a caller does not want to be known, or is not.
+/// The texts that systems write if a caller withholds the number, or if it is unknown.
 const NOBODY: [&str; 12] = [
     "anonymous",
     "unavailable",
@@ -33,8 +34,8 @@ const NOBODY: [&str; 12] = [
     "asterisk",
     "匿名",
 ];
-/// The same as Twilio writes it, spelt on a telephone's keys: ANONYMOUS, RESTRICTED, UNAVAILABLE, UNKNOWN, BLOCKED. One of them looks like a
-/// number of Chengdu, and would make one person of all who withhold theirs.
+/// The same in Twilio's form, spelt on a telephone's keys: ANONYMOUS, RESTRICTED, UNAVAILABLE, UNKNOWN, BLOCKED. One of
+/// them looks like a number of Chengdu, and would make one person of all callers who withhold their number.
 const SPELT: [&str; 5] = ["266696687", "7378742833", "86282452253", "8656696", "2562533"];
 
 /// A caller.
@@ -42,18 +43,18 @@ const SPELT: [&str; 5] = ["266696687", "7378742833", "86282452253", "8656696", "
 pub(crate) struct Caller {
     /// The number, without separators.
     pub(crate) number: Option<String>,
-    /// What they are called, where it is told.
+    /// The name, if it is given.
     pub(crate) name: Option<String>,
 }
 
-/// Reads a caller; nothing is known of who withholds it.
+/// Reads a caller. The result is empty if the caller withholds the number.
 pub(crate) fn read(text: &str) -> Caller {
     let text = text.trim();
     if text.len() > MAX {
         return Caller::default();
     }
     let mut first = Caller::default();
-    // Of several addresses (P-Asserted-Identity) the one with a number counts.
+    // Of several addresses (P-Asserted-Identity), the one with a number counts.
     for address in split(text) {
         let caller = one(address);
         if caller.number.is_some() {
@@ -66,11 +67,11 @@ pub(crate) fn read(text: &str) -> Caller {
     first
 }
 
-/// Reads a caller whose number may be a number of JSON, too.
+/// Reads a caller whose number may also be a JSON number.
 pub(crate) fn read_value(value: Option<&Value>) -> Caller {
     match value {
         Some(Value::String(text)) => read(text),
-        // With a fraction or an exponent it is none that was dialled.
+        // A number with a fraction or an exponent was never dialled.
         Some(Value::Number(number)) if number.is_u64() => read(&number.to_string()),
         _ => Caller::default(),
     }
@@ -81,7 +82,7 @@ pub(crate) fn number(text: &str) -> Option<String> {
     read(text).number
 }
 
-/// Addresses between commas, where those stand neither in quotes nor in angle brackets.
+/// The addresses between commas, except commas in quotes or angle brackets.
 fn split(text: &str) -> impl Iterator<Item = &str> {
     let (mut quoted, mut inside) = (false, false);
     let listed = text.contains('<');
@@ -122,7 +123,7 @@ fn one(text: &str) -> Caller {
     Caller { number, name }
 }
 
-/// The user part of an address, and the parameters behind it.
+/// The user part of an address, and the parameters after it.
 fn user(address: &str) -> (String, &str) {
     let (scheme, rest) = match address.split_once(':') {
         Some((scheme, rest)) if !scheme.is_empty() && scheme.bytes().all(|b| b.is_ascii_alphabetic()) => {
@@ -150,7 +151,7 @@ fn is_nobody(text: &str) -> bool {
     }
 }
 
-/// What is dialled: digits, perhaps with a plus sign before and an extension behind.
+/// A dialled number: digits, perhaps with a plus sign before and an extension after.
 fn dialled(user: &str, parameters: &str) -> Option<String> {
     let lower = user.to_lowercase();
     let parameter = |name: &str| parameters.split(';').find_map(|p| p.trim().strip_prefix(name)?.strip_prefix('='));
@@ -177,7 +178,7 @@ fn dialled(user: &str, parameters: &str) -> Option<String> {
     })
 }
 
-/// Digits without what people write between them; none where anything else is there.
+/// Digits without the separators that people write; `None` if there is anything else.
 fn digits(text: &str) -> Option<String> {
     let plain = text.chars().filter_map(|c| match c {
         '\u{ff10}'..='\u{ff19}' => char::from_u32(u32::from(c) - 0xff10 + u32::from('0')),

@@ -1,41 +1,41 @@
-//! What a channel can carry: its manifest, and what that means for a message that is to be sent.
+//! The manifest of a channel, and its consequences for a message that is to be sent.
 
 use crate::cut::cut;
 use schemars::JsonSchema;
 use serde::Serialize;
 use warmline_model::{Content, Timestamp};
 
-/// What a channel can carry: its manifest. Served at `GET /api/channels`, enforced before a reply is stored, and the source of
-/// the tables in docs/CHANNELS.md.
+/// The capabilities of a channel: its manifest. It is served at `GET /api/channels`, enforced before a reply is stored, and
+/// the source of the tables in docs/CHANNELS.md.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Capabilities {
     /// The channel's id.
     pub channel: &'static str,
-    /// Its name in Chinese, as operators know it.
+    /// Its Chinese name, as operators know it.
     pub name_zh: &'static str,
     /// Its name in English.
     pub name_en: &'static str,
-    /// What comes from it.
+    /// The kind of its conversations.
     pub carries: Carries,
-    /// The longest text that can be sent, in `text_unit`; 0 where none can.
+    /// The longest text that can be sent, in `text_unit`; 0 if no text can be sent.
     pub text_limit: usize,
-    /// That unit.
+    /// The unit of `text_limit`.
     pub text_unit: TextUnit,
-    /// What becomes of a longer text.
+    /// The treatment of a longer text.
     pub overlong: Overlong,
     /// Content kinds that come in.
     pub kinds_in: &'static [&'static str],
     /// Content kinds that can be sent.
     pub kinds_out: &'static [&'static str],
-    /// How long after the customer's newest message replies are taken, and how many.
+    /// The time after the customer's newest message in which replies are accepted, and their number.
     pub window: Option<Window>,
-    /// Whether the platform says when a reply was received or read.
+    /// Whether the platform reports that a reply was received or read.
     pub receipts: bool,
-    /// The largest medium that is fetched, in bytes; 0 where there are none.
+    /// The largest medium that is fetched, in bytes; 0 if there are none.
     pub media_limit: u64,
 }
 
-/// What a platform lets a third party have.
+/// The kind of data that a platform gives to third parties.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Carries {
@@ -43,27 +43,27 @@ pub enum Carries {
     Chat,
     /// Orders, refunds and logistics only: the platform offers no buyer chat to third parties.
     Orders,
-    /// Calls: what is spoken comes in as text.
+    /// Calls: the spoken words come in as text.
     Calls,
 }
 
-/// A platform's bound on replies.
+/// A platform's limit on replies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Window {
     /// Seconds after the customer's newest message.
     pub secs: i64,
-    /// Replies in it; none where the platform sets no number.
+    /// Replies in it; `null` if the platform sets no number.
     pub replies: Option<u32>,
 }
 
 impl Window {
-    /// When it closes, for a customer who wrote last at that instant.
+    /// The time at which it closes, for a customer who last wrote at the given instant.
     pub fn closes_at(&self, spoke_at: Timestamp) -> Timestamp {
         spoke_at.plus_millis(self.secs.saturating_mul(1000))
     }
 }
 
-/// How a platform measures a text.
+/// The way in which a platform measures a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TextUnit {
@@ -71,8 +71,8 @@ pub enum TextUnit {
     Bytes,
     /// Unicode scalar values.
     Chars,
-    /// Units of text messages: septets of GSM 7-bit where all of a text is in that alphabet, else 16-bit units. A sign that may be
-    /// either counts as the dearer one, since one other character decides.
+    /// Units of text messages: septets of GSM 7-bit if a whole text is in that alphabet, otherwise 16-bit units. A sign
+    /// that may be either counts as the longer one, since a single other character decides.
     Sms,
 }
 
@@ -90,18 +90,18 @@ impl TextUnit {
     }
 }
 
-/// What becomes of a text that is longer than the platform takes.
+/// The treatment of a text that is longer than the platform accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Overlong {
     /// It is sent as several messages, cut at the end of a sentence, line or word. Links stay whole.
     Split,
-    /// It is refused, and the writer told.
+    /// It is refused, and the writer is told.
     Refuse,
 }
 
 impl Capabilities {
-    /// Of a channel to which nothing can be sent.
+    /// The capabilities of a channel to which nothing can be sent.
     pub(crate) const fn inbound_only(
         channel: &'static str,
         name_zh: &'static str,
@@ -145,10 +145,10 @@ impl Capabilities {
         }
     }
 
-    /// A message as the channel carries it: a text that is too long in several parts, where the channel's policy is to cut.
+    /// A message in the form that the channel carries: a text that is too long becomes several parts, if the channel cuts.
     ///
     /// # Errors
-    /// As [`Capabilities::check`].
+    /// The errors of [`Capabilities::check`].
     pub fn parts(&self, content: Content) -> Result<Vec<Content>, &'static str> {
         match (self.check(&content), content) {
             (Ok(()), content) => Ok(vec![content]),

@@ -1,6 +1,6 @@
-//! Dates as Chinese platforms write them: Beijing time (UTC+8, no summer time since 1991), the dates of Weibo and of old
-//! C libraries (`Mon Jul 16 18:09:20 +0800 2012`), and those of mails. The calendar is chrono's; the forms are read here, since
-//! platforms and mail programs keep to them less strictly than chrono does.
+//! Dates in the forms of Chinese platforms: Beijing time (UTC+8, no summer time since 1991), the dates of Weibo and of old
+//! C libraries (`Mon Jul 16 18:09:20 +0800 2012`), and those of mails. The calendar is chrono's. The forms are read here,
+//! since platforms and mail programs follow them less strictly than chrono requires.
 
 use std::str::FromStr;
 
@@ -23,7 +23,7 @@ pub(crate) fn beijing_millis(at: Timestamp) -> String {
     format!("{}.{:03}+0800", beijing(at), at.millis().rem_euclid(1000))
 }
 
-/// Reads `2016-01-01 12:00:00` (Beijing time), with or without a fraction of a second, which is dropped.
+/// Reads `2016-01-01 12:00:00` (Beijing time). A fraction of a second is dropped.
 pub(crate) fn read_beijing(text: &str) -> Option<Timestamp> {
     let (day, clock) = text.trim().split_once([' ', 'T'])?;
     let mut parts = day.split('-');
@@ -35,7 +35,7 @@ pub(crate) fn read_beijing(text: &str) -> Option<Timestamp> {
     instant(year, month, day, seconds(clock)? - BEIJING_SECS)
 }
 
-/// Reads `Mon Jul 16 18:09:20 +0800 2012`. The weekday is not looked at.
+/// Reads `Mon Jul 16 18:09:20 +0800 2012`. The weekday is ignored.
 pub(crate) fn read_ctime(text: &str) -> Option<Timestamp> {
     let mut parts = text.split_ascii_whitespace();
     let (_, month, day) = (parts.next()?, parts.next()?, number(parts.next()?, 2)?);
@@ -74,8 +74,8 @@ pub(crate) fn read_mail(text: &str) -> Option<Timestamp> {
     instant(year, month, day, clock - zone)
 }
 
-/// Reads a date of HTTP, in the present form (`Sun, 06 Nov 1994 08:49:37 GMT`) and the two old ones (`Sunday, 06-Nov-94
-/// 08:49:37 GMT`, `Sun Nov  6 08:49:37 1994`). The weekday is not looked at.
+/// Reads an HTTP date, in the present form (`Sun, 06 Nov 1994 08:49:37 GMT`) and the two old ones (`Sunday, 06-Nov-94
+/// 08:49:37 GMT`, `Sun Nov  6 08:49:37 1994`). The weekday is ignored.
 pub(crate) fn read_http_date(text: &str) -> Option<Timestamp> {
     let parts: Vec<&str> = text.split_ascii_whitespace().collect();
     let (day, month, year, clock) = match parts.as_slice() {
@@ -84,7 +84,7 @@ pub(crate) fn read_http_date(text: &str) -> Option<Timestamp> {
         [_, date, clock, "GMT"] => {
             let mut date = date.split('-');
             let (day, month, year) = (date.next()?, date.next()?, number::<i32>(date.next()?, 2)?);
-            // No date of HTTP is older than this form.
+            // No HTTP date is older than this form.
             (day, month, if year < 70 { 2000 + year } else { 1900 + year }, *clock)
         }
         _ => return None,
@@ -92,7 +92,7 @@ pub(crate) fn read_http_date(text: &str) -> Option<Timestamp> {
     instant(year, month_number(|m| m == month)?, number(day, 2)?, seconds(clock)?)
 }
 
-/// Writes what [`read_ctime`] reads, in Beijing time.
+/// Writes the form that [`read_ctime`] reads, in Beijing time.
 #[cfg(any(test, feature = "testkit"))]
 pub(crate) fn ctime(at: Timestamp) -> String {
     let local = local(at);
@@ -100,14 +100,15 @@ pub(crate) fn ctime(at: Timestamp) -> String {
     format!("{} {month} {:02} {} +0800 {:04}", local.weekday(), local.day(), local.time(), local.year())
 }
 
-/// What clocks in Beijing show. A [`Timestamp`] reaches further than the calendar: beyond it, its first or last second.
+/// The local time in Beijing. A [`Timestamp`] reaches further than the calendar. Beyond the calendar, this is its first or
+/// last second.
 fn local(at: Timestamp) -> NaiveDateTime {
     let (first, last) = (DateTime::<Utc>::MIN_UTC.timestamp(), DateTime::<Utc>::MAX_UTC.timestamp());
     let second = at.secs().saturating_add(BEIJING_SECS).clamp(first, last);
     DateTime::from_timestamp(second, 0).unwrap_or_default().naive_utc()
 }
 
-/// So many seconds after a day begins in Greenwich; none where the calendar has no such day.
+/// The instant this many seconds after a day begins in Greenwich; `None` if the calendar has no such day.
 fn instant(year: i32, month: u32, day: u32, second: i64) -> Option<Timestamp> {
     let days = NaiveDate::from_ymd_opt(year, month, day)?.to_epoch_days();
     Some(Timestamp::from_secs(i64::from(days) * DAY + second))

@@ -2,9 +2,9 @@
 //! `{"id": …, "content": {…}}`, where `content` is the model's own JSON.
 //!
 //! `id` is the client's: it sends the same one again when it does not know whether a message arrived. Two customers may use
-//! the same ids, and a page that is loaded anew may count anew: so the deduplication key covers the customer and what is said as well.
-//! A kind of content that this version does not know
-//! (a newer client's) is kept as [`Content::Unknown`].
+//! the same ids, and a page that is loaded again may count again. The deduplication key therefore covers the customer and
+//! the content as well. A kind of content that this version does not know (a newer client's) is kept as
+//! [`Content::Unknown`].
 
 use crate::digest::opaque_key;
 use crate::json;
@@ -15,22 +15,22 @@ use serde::Deserialize;
 use serde_json::Value;
 use warmline_model::{Content, Inbound, Media, Sender, Timestamp};
 
-/// The longest body: 4,000 characters take at most 48,000 bytes, every one of them written as two `\u` escapes.
+/// The longest body: 4,000 characters take at most 48,000 bytes, if each is written as two `\u` escapes.
 pub(crate) const MAX_BYTES: usize = 64 * 1024;
 /// The longest text, in characters.
 pub(crate) const TEXT_LIMIT: usize = 4_000;
 /// The longest ids (client message id, member id), in bytes.
 pub(crate) const MAX_ID: usize = 128;
 
-/// What is said in either direction.
+/// The kinds of content in either direction.
 const KINDS: &[&str] = &["text", "image", "voice", "video", "file", "location", "link", "order_card", "event"];
-/// What comes in: that, and what a newer client has.
+/// The kinds that come in: those, and the kinds of a newer client.
 const KINDS_IN: &[&str] = &["text", "image", "voice", "video", "file", "location", "link", "order_card", "event", "unknown"];
 
 const SENDER: &str = "sender";
 const AT: &str = "at";
 
-/// What our own clients can show.
+/// The capabilities of our own clients.
 pub(crate) const fn capabilities(channel: &'static str, name_zh: &'static str, name_en: &'static str) -> Capabilities {
     Capabilities {
         channel,
@@ -62,7 +62,7 @@ pub(crate) fn is_post(request: &Request<'_>) -> bool {
     request.method == http::Method::POST && matches!(request.rest, "" | "/" | "/messages")
 }
 
-/// A verified body, with who sent it and when.
+/// A verified body, with its sender and time.
 pub(crate) fn verified(body: &[u8], sender: &Sender, at: Timestamp) -> Result<Verified, Refusal> {
     if body.len() > MAX_BYTES {
         return Err(Refusal::Malformed("body too long"));
@@ -95,7 +95,7 @@ pub(crate) fn inbound(body: &Verified) -> Result<Inbound, Refusal> {
     })
 }
 
-/// The message's answer: it is stored.
+/// The answer to a message: it is stored.
 pub(crate) fn accepted() -> Reply {
     Reply::json(&serde_json::json!({ "accepted": true }))
 }
@@ -112,10 +112,11 @@ fn read_content(raw: Value) -> Result<Content, Refusal> {
     Ok(Content::Unknown { raw_kind: kind.to_owned(), raw })
 }
 
-/// Bounds that the types do not hold. Addresses must be http(s): an agent's browser will be asked to open them.
+/// Checks the bounds that the types do not hold. Addresses must be http(s), because an agent's browser will be asked to
+/// open them.
 fn checked(mut content: Content) -> Result<Content, Refusal> {
     match &mut content {
-        // History that no check looks at is a mail's alone: a client of ours would hide words in it.
+        // Quoted history, which no check looks at, belongs to mail alone. A client of ours could hide words in it.
         mail if mail.is_mail() => return Err(Refusal::Malformed("content")),
         Content::Text { text, .. } if text.trim().is_empty() => return Err(Refusal::Malformed("the text is empty")),
         Content::Text { text, .. } if text.contains('\0') => return Err(json::Error::Nul.into()),
@@ -143,7 +144,7 @@ fn checked(mut content: Content) -> Result<Content, Refusal> {
     Ok(content)
 }
 
-/// Whether a client can show a reply: a medium names its bytes, and an address is one that a browser may open.
+/// Whether a client can show a reply: a medium names its bytes, and a browser may open an address.
 pub(crate) fn check_reply(capabilities: &Capabilities, content: &Content) -> Result<(), &'static str> {
     capabilities.check(content)?;
     match content {

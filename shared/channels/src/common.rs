@@ -1,4 +1,5 @@
-//! The settings that an account of every channel has, whatever its platform. They are the system's: an adapter never sees them.
+//! The settings that an account of every channel has, whatever its platform. They belong to the system: an adapter never
+//! sees them.
 
 use crate::kit::AccountError;
 use serde_json::Value;
@@ -7,15 +8,15 @@ use std::ops::RangeInclusive;
 /// Their names.
 pub const NAMES: [&str; 3] = ["group", "most_waiting", "new_sessions_per_minute"];
 
-/// Conversations of one account that stand in queues at the most, unless the account says otherwise. What comes beyond waits open and is
-/// placed as the queues grow shorter.
+/// The default for the most conversations of one account in queues. Further ones stay open and are placed as the queues
+/// grow shorter.
 const MOST_WAITING: i64 = 10_000;
-/// The same where anybody may write without proving who they are; what comes beyond is refused.
+/// The same for channels on which anybody may write without proving their identity. Further messages are refused.
 const MOST_WAITING_ANONYMOUS: i64 = 1_000;
-/// Sessions that strangers may begin in a minute, unless the account says otherwise.
+/// The default for the sessions that strangers may begin in a minute.
 const NEW_SESSIONS: i64 = 600;
 
-/// Those settings of one account.
+/// The common settings of one account.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Common {
     /// The skill group for conversations that no rule places.
@@ -28,7 +29,7 @@ impl Common {
     /// Takes them out of an account's settings, so that the adapter finds only its own.
     ///
     /// # Errors
-    /// Which is wrong.
+    /// A setting is wrong. The error names it.
     pub fn take(settings: &mut Value) -> Result<Self, AccountError> {
         let Some(map) = settings.as_object_mut() else { return Ok(Self::default()) };
         let group = match map.remove("group") {
@@ -49,7 +50,7 @@ impl Common {
         })
     }
 
-    /// The others: those that an adapter reads.
+    /// The other settings, which an adapter reads.
     pub fn without(settings: &Value) -> Value {
         let mut own = settings.clone();
         if let Some(map) = own.as_object_mut() {
@@ -58,12 +59,12 @@ impl Common {
         own
     }
 
-    /// Conversations of the account that stand in queues at the most.
+    /// The most conversations of the account in queues.
     pub fn most_waiting(&self) -> i64 {
         self.most_waiting.unwrap_or(MOST_WAITING)
     }
 
-    /// Conversations of strangers that may wait for somebody; beyond them strangers are refused.
+    /// The most conversations of strangers that may wait for an agent. Further strangers are refused.
     pub fn most_strangers_waiting(&self) -> i64 {
         self.most_waiting.unwrap_or(MOST_WAITING_ANONYMOUS)
     }

@@ -1,20 +1,20 @@
-//! A text that is longer than a channel takes, in parts. A part ends after a sentence where one ends in its second half, else between
-//! words. Links stay whole, and so does what is seen as one character (an emoji of several, a letter with its marks, a flag), as long
-//! as each fits into a part at all.
+//! Cuts a text that is too long for a channel into parts. A part ends after a sentence if one ends in its second half, and
+//! otherwise between words. Links stay whole, and so does anything that looks like one character (an emoji of several, a
+//! letter with its marks, a flag), as long as it fits into a part at all.
 
 use crate::capabilities::TextUnit;
 use unicode_segmentation::UnicodeSegmentation as _;
 
-/// How links begin.
+/// The beginnings of links.
 const SCHEMES: [&str; 5] = ["https://", "http://", "www.", "miniprogram://", "weixin://"];
 
-/// Cuts a text into parts within the limit. Nothing but blanks between parts is lost.
+/// Cuts a text into parts within the limit. Only blanks between parts are lost.
 pub(crate) fn cut(text: &str, limit: usize, unit: TextUnit) -> Vec<&str> {
     let (mut parts, mut rest) = (Vec::new(), text.trim());
     while !rest.is_empty() {
         let end = end_of_part(rest, limit, unit);
         if end == 0 {
-            // Not even one character fits: a limit that no platform has.
+            // Not even one character fits: no platform has such a limit.
             break;
         }
         let (part, after) = rest.split_at(end);
@@ -24,7 +24,7 @@ pub(crate) fn cut(text: &str, limit: usize, unit: TextUnit) -> Vec<&str> {
     parts
 }
 
-/// Where the first part of a text ends.
+/// The end of the first part of a text.
 fn end_of_part(text: &str, limit: usize, unit: TextUnit) -> usize {
     let (mut room, mut full) = (limit, None);
     let (mut sentence, mut word, mut seen) = (0, 0, 0);
@@ -60,7 +60,7 @@ fn end_of_part(text: &str, limit: usize, unit: TextUnit) -> usize {
     }
 }
 
-/// As much as fits: whole graphemes where at least one does, else whole characters.
+/// The longest beginning that fits: whole graphemes if at least one fits, otherwise whole characters.
 fn longest(text: &str, limit: usize, unit: TextUnit) -> usize {
     let fits = |pieces: &mut dyn Iterator<Item = &str>| {
         let mut room = limit;
@@ -78,7 +78,7 @@ fn longest(text: &str, limit: usize, unit: TextUnit) -> usize {
     }
 }
 
-/// The length of the link that begins here, or 0. Its address is ASCII; marks at its end belong to the sentence around it.
+/// The length of the link that begins here, or 0. Its address is ASCII. Marks at its end belong to the sentence around it.
 fn link_length(text: &str, before: &str) -> usize {
     let begins = SCHEMES.iter().any(|scheme| text.get(..scheme.len()).is_some_and(|t| t.eq_ignore_ascii_case(scheme)));
     if !begins || before.chars().next_back().is_some_and(|c| c.is_ascii_alphanumeric()) {
@@ -90,8 +90,8 @@ fn link_length(text: &str, before: &str) -> usize {
     link.trim_end_matches(['.', ',', ';', ':', '!', '?', ')', ']', '}', '\'']).len()
 }
 
-/// Whether a part may end between two graphemes: at a blank, and beside characters that are written without blanks, but not before a
-/// closing mark or after an opening one.
+/// Whether a part may end between two graphemes: at a blank, and beside characters that are written without blanks, but not
+/// before a closing mark or after an opening one.
 fn may_part(before: &str, after: &str) -> bool {
     let (Some(left), Some(right)) = (before.chars().next_back(), after.chars().next()) else { return false };
     let closes = |c: char| "，。！？；：、）】》」』”’…,.!?;:)]}".contains(c);
@@ -108,14 +108,14 @@ fn ends_sentence(text: &str, after: &str) -> bool {
     let closed = text.trim_end_matches(['”', '’', '」', '』', '）', '》', '】', '"', '\'', ')']);
     match closed.chars().next_back() {
         Some('\n' | '。' | '！' | '？' | '；' | '…') => true,
-        // In a number or a name such a mark ends nothing.
+        // In a number or a name such a mark ends no sentence.
         Some('.' | '!' | '?' | ';') => !after.starts_with(is_tight),
         Some(' ') => closed.trim_end().ends_with(['.', '!', '?', ';']),
         _ => false,
     }
 }
 
-/// Whether a character keeps together with its neighbours: letters and digits of scripts with blanks between words, ASCII signs.
+/// Whether a character stays with its neighbours: letters and digits of scripts with blanks between words, ASCII signs.
 fn is_tight(c: char) -> bool {
     c.is_ascii_graphic()
         || (c.is_alphanumeric()
@@ -166,7 +166,7 @@ mod tests {
             cut(&text, 45, TextUnit::Chars),
             ["Please see".to_owned(), format!("{URL}, and"), "write to us".to_owned()]
         );
-        // Longer than a part, it has to be cut.
+        // A link longer than a part has to be cut.
         assert_eq!(cut(URL, 10, TextUnit::Chars).concat(), URL);
     }
 
@@ -177,7 +177,7 @@ mod tests {
         assert_eq!(cut("🇨🇳🇯🇵🇺🇸", 3, TextUnit::Chars), ["🇨🇳", "🇯🇵", "🇺🇸"]);
         assert_eq!(cut("e\u{301}e\u{301}e\u{301}", 5, TextUnit::Chars), ["e\u{301}e\u{301}", "e\u{301}"]);
         assert_eq!(cut("👍🏽👍🏽", 3, TextUnit::Chars), ["👍🏽", "👍🏽"]);
-        // One that is longer than a part is cut all the same.
+        // A grapheme longer than a part is cut nevertheless.
         assert_eq!(cut(family, 3, TextUnit::Chars).concat(), family);
     }
 

@@ -1,5 +1,5 @@
-//! Small digests that several channels use: HMAC-SHA256, MD5 and SHA-1 where a platform signs with nothing better, comparison in
-//! constant time, and keys that hold no personal data.
+//! Small digests that several channels use: HMAC-SHA256, MD5 and SHA-1 for platforms that sign with nothing better,
+//! comparison in constant time, and keys without personal data.
 
 use hmac::digest::Output;
 use hmac::{Hmac, KeyInit, Mac};
@@ -8,8 +8,8 @@ use sha1::Sha1;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-/// Compares without telling by its duration where the first difference is. Texts of different length are unequal at once:
-/// the length of a digest is no secret.
+/// Compares two texts. The duration does not reveal the place of the first difference. Texts of different length are
+/// unequal at once, because the length of a digest is no secret.
 pub fn same(a: &[u8], b: &[u8]) -> bool {
     a.ct_eq(b).into()
 }
@@ -37,7 +37,7 @@ fn hex_of<D: Digest>(parts: &[&[u8]]) -> String {
     hex::encode(hash.finalize())
 }
 
-/// HMAC-SHA1 over the parts, one after another: what older protocols sign with.
+/// HMAC-SHA1 over the parts, one after another, for older protocols.
 pub fn hmac_sha1(key: &[u8], parts: &[&[u8]]) -> [u8; 20] {
     mac::<Hmac<Sha1>>(key, parts.iter().copied()).into()
 }
@@ -52,8 +52,8 @@ pub(crate) fn mac<'a, M: KeyInit + Mac>(key: &[u8], parts: impl IntoIterator<Ite
     mac.finalize().into_bytes()
 }
 
-/// A deduplication key from parts that may name a person (open ids, member ids): the same parts give the same key, and the
-/// key gives none of them away. Each part is preceded by its length, so that no two lists of parts look alike.
+/// A deduplication key from parts that may name a person (open ids, member ids). The same parts give the same key, and the
+/// key reveals none of them. Each part is preceded by its length, so that no two lists of parts look alike.
 pub fn opaque_key(prefix: &str, parts: &[&str]) -> String {
     let mut hash = Sha256::new();
     for part in parts {

@@ -1,6 +1,7 @@
-//! Signed queries and the check of an address as WeChat does them and others took them over. A request carries `timestamp`,
-//! `nonce` and `signature`, the hexadecimal SHA-1 over a token and the parameters, sorted and joined; the check of an address is a
-//! GET with an `echostr` besides. Who answers with the `echostr` has shown that it holds the token.
+//! Signed queries and the check of an address in WeChat's way, which other platforms use too. A request carries
+//! `timestamp`, `nonce` and `signature`, the hexadecimal SHA-1 over a token and the parameters, sorted and joined. The
+//! check of an address is a GET with an additional `echostr`. Answering with the `echostr` proves that the server holds the
+//! token.
 
 use crate::kit::{Refusal, Reply, Request};
 use crate::signed_time;
@@ -8,10 +9,10 @@ use crate::wx_crypto::signature_matches;
 use std::borrow::Cow;
 use warmline_model::Timestamp;
 
-/// The longest `echostr` given back; WeChat's has 19 digits.
+/// The longest `echostr` that is returned. WeChat's has 19 digits.
 pub(crate) const MAX_ECHO: usize = 256;
 
-/// The parameters of a signed request, read in one pass; of a repeated one the first counts.
+/// The parameters of a signed request, read in one pass. Of a repeated parameter the first counts.
 #[derive(Default)]
 pub(crate) struct Signed<'q> {
     pub(crate) signature: Option<Cow<'q, str>>,
@@ -65,8 +66,8 @@ impl<'q> Signed<'q> {
     }
 }
 
-/// Answers the check of the address, where the request is one: a GET with `echostr`, which goes back as it came once `check`
-/// has taken the query.
+/// Answers the check of the address, if the request is one: a GET with `echostr`, which is returned unchanged after `check`
+/// has accepted the query.
 pub(crate) fn handshake(
     request: &Request<'_>,
     check: impl FnOnce(&Signed<'_>) -> Result<(), Refusal>,

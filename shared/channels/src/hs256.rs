@@ -1,8 +1,8 @@
-//! JSON web tokens signed with HMAC-SHA256 (RFC 7515, 7519), and nothing else of that family.
+//! JSON web tokens signed with HMAC-SHA256 (RFC 7515, 7519), and no other kinds.
 //!
 //! The header must say `HS256` and must not ask for extensions (`crit`): the key decides how a token is checked, never the
-//! token. The signature is checked before a claim is read. `exp` is required. The registered claims (RFC 7519, section 4.1) must
-//! have their types; which claim is wrong is told only to who knows the key.
+//! token. The signature is checked before a claim is read. `exp` is required. The registered claims (RFC 7519, section 4.1)
+//! must have their types. The name of a wrong claim is told only to senders who know the key.
 
 use crate::digest::{hmac_sha256, same};
 use crate::kit::Refusal;
@@ -13,12 +13,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use warmline_model::Timestamp;
 
-/// How far two clocks may be apart, for `exp` and `nbf`.
+/// The tolerance between two clocks, for `exp` and `nbf`.
 pub const LEEWAY_SECS: i64 = 30;
 /// The longest token read.
 pub const MAX_BYTES: usize = 4096;
 
-/// Why a token is refused. None of these says anything of the key.
+/// The reason why a token is refused. None of these reveals anything of the key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// Not three parts of base64url, or too long.
@@ -36,7 +36,7 @@ pub enum Error {
     /// `exp` has passed.
     #[error("the token has expired")]
     Expired,
-    /// `nbf` has not come: it is ahead by so many seconds.
+    /// `nbf` has not come: it is ahead by this many seconds.
     #[error("the token is not valid yet")]
     NotYet(i64),
 }
@@ -59,7 +59,7 @@ struct Header {
     crit: Option<IgnoredAny>,
 }
 
-/// The claims of a token that was signed with the key. What is `null` is not there.
+/// The claims of a token that was signed with the key. A `null` claim counts as absent.
 pub struct ClaimSet(Map<String, Value>);
 
 impl ClaimSet {
@@ -71,10 +71,10 @@ impl ClaimSet {
         self.get(name).map(|value| read(value).ok_or(Error::Claims(name))).transpose()
     }
 
-    /// A text that must be there.
+    /// A text that must be present.
     ///
     /// # Errors
-    /// It is missing or no text.
+    /// The claim is missing or not a text.
     pub fn needed_text(&self, name: &'static str) -> Result<String, Error> {
         self.text(name)?.ok_or(Error::Claims(name))
     }
@@ -82,7 +82,7 @@ impl ClaimSet {
     /// A text.
     ///
     /// # Errors
-    /// It is there and no text.
+    /// The claim is present and not a text.
     pub fn text(&self, name: &'static str) -> Result<Option<String>, Error> {
         self.optional(name, |value| value.as_str().map(str::to_owned))
     }
@@ -90,26 +90,26 @@ impl ClaimSet {
     /// Texts in a list.
     ///
     /// # Errors
-    /// It is there and no list of texts.
+    /// The claim is present and not a list of texts.
     pub fn texts(&self, name: &'static str) -> Result<Option<Vec<String>>, Error> {
         self.optional(name, |value| value.as_array()?.iter().map(|v| v.as_str().map(str::to_owned)).collect())
     }
 
-    /// Yes or no; no where it is not there.
+    /// Yes or no; no if it is absent.
     ///
     /// # Errors
-    /// It is there and neither.
+    /// The claim is present and neither.
     pub fn flag(&self, name: &'static str) -> Result<bool, Error> {
         Ok(self.optional(name, Value::as_bool)?.unwrap_or(false))
     }
 
-    /// A NumericDate, which may have a fraction (RFC 7519, section 2). Seconds since 1970 are exact in an f64 for the next 280
-    /// million years.
+    /// A NumericDate, which may have a fraction (RFC 7519, section 2). Seconds since 1970 are exact in an f64 for the next
+    /// 280 million years.
     fn date(&self, name: &'static str) -> Result<Option<f64>, Error> {
         self.optional(name, Value::as_f64)
     }
 
-    /// The types of the registered claims that nobody here reads.
+    /// Checks the types of the registered claims that nobody here reads.
     fn check_types(&self) -> Result<(), Error> {
         for name in ["iss", "sub", "jti"] {
             self.text(name)?;
@@ -122,7 +122,7 @@ impl ClaimSet {
     }
 }
 
-/// What is read of a token's claims.
+/// The claims that are read of a token.
 pub trait Claims: Sized {
     /// Reads them.
     ///
@@ -140,7 +140,7 @@ impl Claims for Value {
 /// Checks a token and reads its claims.
 ///
 /// # Errors
-/// The token is not good, or not now.
+/// The token is invalid, or not valid now.
 pub fn verify<T: Claims>(token: &str, key: &[u8], now: Timestamp) -> Result<T, Error> {
     if token.len() > MAX_BYTES {
         return Err(Error::Malformed);
@@ -163,7 +163,7 @@ pub fn verify<T: Claims>(token: &str, key: &[u8], now: Timestamp) -> Result<T, E
         return Err(Error::Expired);
     }
     if let Some(nbf) = claims.date("nbf")?.filter(|nbf| now + leeway < *nbf) {
-        // A float becomes the nearest whole number that there is.
+        // A float becomes the nearest integer.
         return Err(Error::NotYet((nbf - now) as i64));
     }
     claims.check_types()?;
@@ -252,7 +252,7 @@ mod tests {
         }
         assert_eq!(refused(json!({ "nbf": null, "aud": null })), None);
         assert_eq!(Refusal::from(Error::Claims("sub")), Refusal::ClaimsWrong("sub"));
-        // Without the key nothing is told.
+        // Without the key nothing is revealed.
         let token = sign(&json!({ "sub": 7 }), b"another").unwrap();
         assert_eq!(check(&token), Err(Error::Signature));
     }

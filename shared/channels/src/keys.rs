@@ -1,28 +1,28 @@
-//! What makes a message the same message, channel by channel.
+//! The identity of a message, channel by channel.
 //!
-//! A platform sends again what it has not heard a "received" for, and the inbox stores each key once. So a key holds what stays the
-//! same in every retry, and enough of it that no other message has the same: the platform's own id where there is one, the sender,
-//! and what is said. Ids alone are not trusted: platforms repeat them across senders. A time of delivery, a nonce and an address that
-//! is signed anew are never in a key.
+//! A platform repeats a message until it hears "received", and the inbox stores each key once. A key therefore holds the
+//! parts that stay the same in every retry, and enough of them that no other message has the same key: the platform's own
+//! id if there is one, the sender, and the content. Ids alone are not trusted: platforms repeat them across senders. A time
+//! of delivery, a nonce and a newly signed address are never part of a key.
 
 use crate::digest::opaque_key;
 use serde_json::Value;
 use std::borrow::Cow;
 use warmline_model::Content;
 
-/// What the key of a channel is made of, for the document.
+/// The parts of a channel's keys, for the document.
 pub struct Key {
     /// The channel.
     pub channel: &'static str,
-    /// What is in the key of a message.
+    /// The parts of a message's key.
     pub message: &'static str,
-    /// What is in the key of an event or report; empty where there are none.
+    /// The parts of an event's or report's key; empty if there are none.
     pub event: &'static str,
-    /// Why.
+    /// The reason.
     pub why: &'static str,
 }
 
-/// All of them.
+/// The keys of all channels.
 pub const ALL: &[Key] = &[
     // In any order: the document sorts them.
     Key {
@@ -129,7 +129,7 @@ pub const ALL: &[Key] = &[
     },
 ];
 
-/// The key of a message: ids, and what is said.
+/// The key of a message: ids, and the content.
 pub(crate) fn of_message(prefix: &str, ids: &[&str], content: &Content) -> String {
     let said = said(content);
     let mut parts = Vec::with_capacity(ids.len() + 2);
@@ -138,7 +138,8 @@ pub(crate) fn of_message(prefix: &str, ids: &[&str], content: &Content) -> Strin
     opaque_key(prefix, &parts)
 }
 
-/// The same for what holds media ids or times that may be others when the platform gives it again: members of those names do not count.
+/// The same for content with media ids or times that may change when the platform gives it again. Members with those names
+/// do not count.
 pub(crate) fn of_moving(prefix: &str, ids: &[&str], content: &Content, moving: &[&str]) -> String {
     let steady = |value: &Value| steady(value.clone(), moving);
     match content {
@@ -165,8 +166,8 @@ fn steady(mut value: Value, moving: &[&str]) -> Value {
     value
 }
 
-/// What of a content makes it another message. A medium is told by its id, since its address may be signed anew; what the platform
-/// has heard in a voice is not what tells it.
+/// The parts of a content that make it another message. A medium is known by its id, since its address may be signed again.
+/// The platform's transcript of a voice does not count.
 fn said(content: &Content) -> Cow<'_, str> {
     match content {
         Content::Text { text, .. } => Cow::Borrowed(text),

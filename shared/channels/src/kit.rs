@@ -1,8 +1,8 @@
-//! What an adapter is: one trait, and the types that pass through it.
+//! The definition of an adapter: one trait, and the types that pass through it.
 //!
-//! The order is fixed by the types. A [`Request`] is untrusted; [`Adapter::verify`] alone turns it into a [`Verified`], and
-//! [`Adapter::parse`] takes nothing else. The other way, a reply is rendered into an [`ApiRequest`] and the platform's
-//! [`ApiResponse`] is read into an [`Outcome`]. No function here does I/O or asks for the time.
+//! The order is fixed by the types. A [`Request`] is untrusted; only [`Adapter::verify`] turns it into a [`Verified`], and
+//! [`Adapter::parse`] accepts nothing else. In the other direction, a reply is rendered into an [`ApiRequest`] and the
+//! platform's [`ApiResponse`] is read into an [`Outcome`]. No function here does I/O or asks for the time.
 
 pub use crate::answers::retry_after;
 pub use crate::capabilities::{Capabilities, Carries, Overlong, TextUnit, Window};
@@ -25,7 +25,7 @@ pub struct Request<'a> {
     pub query: &'a str,
     /// The headers.
     pub headers: &'a http::HeaderMap,
-    /// The raw body: signatures are computed over these bytes and no others.
+    /// The raw body. Signatures are computed over exactly these bytes.
     pub body: &'a [u8],
 }
 
@@ -40,7 +40,7 @@ impl Request<'_> {
         matches!(self.rest, "" | "/")
     }
 
-    /// A header as text; absent where it is not visible ASCII.
+    /// A header as text; `None` if it is not visible ASCII.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
@@ -49,7 +49,7 @@ impl Request<'_> {
 /// A body whose origin was proved. Only this crate's verifiers make one.
 pub struct Verified {
     body: Vec<u8>,
-    /// What later steps need of how it came (whether it was encrypted, whose token it carried).
+    /// Facts about its arrival that later steps need (whether it was encrypted, whose token it carried).
     context: BTreeMap<&'static str, String>,
 }
 
@@ -70,12 +70,12 @@ impl Verified {
         self.context.get(name).map(String::as_str)
     }
 
-    /// With the time when it was signed or, where that is not told, came: for messages that name no time of their own.
+    /// Adds the time of its signature or, if that is unknown, of its arrival: for messages that name no time of their own.
     pub(crate) fn with_time(self, at: Timestamp) -> Self {
         self.with(TIME, at.millis().to_string())
     }
 
-    /// That time.
+    /// The time of the signature or of the arrival.
     pub(crate) fn time(&self) -> Timestamp {
         Timestamp::from_millis(self.context(TIME).and_then(|ms| ms.parse().ok()).unwrap_or_default())
     }
@@ -86,23 +86,23 @@ impl Verified {
     }
 }
 
-/// Why a webhook is refused. The texts name no secret, no computed signature and nothing of the body.
+/// The reason why a webhook is refused. The texts name no secret, no computed signature and nothing of the body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// No signature or token where one is needed.
+    /// A signature or token is required and missing.
     #[error("the request carries no signature")]
     SignatureMissing,
     /// The signature or token does not match.
     #[error("the signature does not match")]
     SignatureWrong,
-    /// The signed time is outside the window: a replay, or a clock that is off. It is ahead of ours by so many seconds; below zero it
-    /// is behind.
+    /// The signed time is outside the window: a replay, or a wrong clock. It is ahead of ours by this many seconds; a
+    /// negative number means that it is behind.
     #[error("the signed time is too far from now")]
     Stale(i64),
-    /// The token was good once.
+    /// The token was valid once.
     #[error("the token has expired")]
     Expired,
-    /// A token is well signed, but a claim in it is missing, of the wrong type or out of bounds.
+    /// A token is signed correctly, but a claim in it is missing, of the wrong type or out of bounds.
     #[error("the token's claim `{0}` is missing, or not as it must be")]
     ClaimsWrong(&'static str),
     /// The page's origin is not among the account's.
@@ -114,16 +114,16 @@ pub enum Refusal {
     /// The message is for another app than the account's.
     #[error("the message is addressed to another app")]
     WrongRecipient,
-    /// The account takes only encrypted (or only plain) messages and this one is not.
+    /// The account accepts only encrypted (or only plain) messages, and this one is of the other kind.
     #[error("the account does not take messages in this form")]
     WrongMode,
-    /// The body is not what the protocol says.
+    /// The body does not follow the protocol.
     #[error("the body is malformed: {0}")]
     Malformed(&'static str),
-    /// The text is longer than the channel takes.
+    /// The text is longer than the channel accepts.
     #[error("the text is longer than this channel takes")]
     TooLong,
-    /// The body holds more items than are taken at once. It is refused, since in fewer pieces all of them can come.
+    /// The body holds more items than are accepted at once. It is refused, since all of them can come in smaller pieces.
     #[error("the list has more than 4,096 items: send fewer at once")]
     TooMany,
     /// The adapter has nothing at that path or method.
@@ -131,7 +131,7 @@ pub enum Refusal {
     NotFound,
 }
 
-/// Codes of [`Refusal::Malformed`] that speak of the whole; the others are the field that is missing or wrong.
+/// The codes of those [`Refusal::Malformed`] that concern the whole. The others name the missing or wrong field.
 const CODES: [(&str, &str); 16] = [
     ("not the JSON that is wanted here", "not_json"),
     ("a text holds U+0000", "not_json"),
@@ -152,7 +152,7 @@ const CODES: [(&str, &str); 16] = [
 ];
 
 impl Refusal {
-    /// Why an item is odd, as a stable code: what is wrong with the whole of it, or the field that is missing or wrong.
+    /// The reason why an item is odd, as a stable code: the fault of the whole, or the missing or wrong field.
     pub fn reason(self) -> &'static str {
         match self {
             Self::Malformed(what) => match CODES.iter().find(|(words, _)| *words == what) {
@@ -191,28 +191,28 @@ impl Reply {
     }
 }
 
-/// A message to a customer, ready to be rendered. `to` comes from the conversation's own identity and from nowhere else, so
-/// that a reply cannot reach another person.
+/// A message to a customer, ready to be rendered. `to` always comes from the conversation's own identity, so that a reply
+/// cannot reach another person.
 #[derive(Clone, Debug)]
 pub struct Outbound<'a> {
     /// The customer's open id on this account.
     pub to: &'a str,
-    /// The message's id, used as the platform's idempotency key where it has one.
+    /// The message's id. It is the platform's idempotency key if the platform has one.
     pub id: &'a str,
-    /// What it says.
+    /// The content of the message.
     pub content: &'a Content,
-    /// When it was written.
+    /// The time at which it was written.
     pub at: Timestamp,
-    /// What the customer's newest message said about where replies go ([`Inbound::reply_to`]).
+    /// The place for replies that the customer's newest message named ([`Inbound::reply_to`]).
     pub reply_to: Option<&'a Value>,
 }
 
-/// What a call to a platform is signed with, beside the account's own secrets.
+/// The inputs that sign a call to a platform, besides the account's own secrets.
 #[derive(Clone, Copy)]
 pub struct Call<'a> {
     /// The access token, on platforms that have them.
     pub token: Option<&'a str>,
-    /// Now.
+    /// The present time.
     pub now: Timestamp,
     /// Fresh randomness.
     pub nonce: &'a [u8; 16],
@@ -240,7 +240,7 @@ pub struct ApiResponse<'a> {
     pub body: &'a [u8],
 }
 
-/// How a reply leaves.
+/// The way in which a reply leaves.
 pub enum Rendered {
     /// By this request to the platform.
     Call(ApiRequest),
@@ -248,28 +248,28 @@ pub enum Rendered {
     Held,
 }
 
-/// What the platform's answer means for the outbox. Reasons are stable codes that an agent's desk translates.
+/// The meaning of a platform's answer for the outbox. Reasons are stable codes that an agent's desk translates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// The platform took the message.
+    /// The platform accepted the message.
     Sent,
     /// The access token is not valid (any more): fetch a new one and try again at once.
     RefreshToken,
     /// It may work later.
     Retry(&'static str),
-    /// It will not work by waiting; the agent is told why.
+    /// Waiting will not help. The agent is told the reason.
     Permanent(&'static str),
 }
 
-/// The reason of an answer that cannot be read.
+/// The reason of an unreadable answer.
 pub const UNREADABLE: &str = "answer_unreadable";
-/// The reason of an answer by a gateway that did not wait for the platform's.
+/// The reason of an answer by a gateway that did not wait for the platform's answer.
 pub const GATEWAY_TIMEOUT: &str = "gateway_timeout";
-/// The platform answers that something failed on its side.
+/// The reason of an answer that reports a failure on the platform's side.
 pub const PLATFORM_UNAVAILABLE: &str = "platform_unavailable";
 
 impl Outcome {
-    /// Whether the platform may have done what it was asked to: its answer does not say.
+    /// Whether the platform may have carried out the request, because its answer does not say.
     pub fn leaves_doubt(&self) -> bool {
         matches!(self, Self::Retry(UNREADABLE | GATEWAY_TIMEOUT))
     }
@@ -280,19 +280,19 @@ impl Outcome {
 pub struct Token {
     /// The token.
     pub value: String,
-    /// Seconds that it is valid for.
+    /// The seconds for which it is valid.
     pub expires_in: i64,
 }
 
-/// Why settings or secrets are not an account of this channel.
+/// The reason why settings or secrets do not fit this channel.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[error("{field}: {problem}")]
 pub struct AccountError {
     /// The setting or secret.
     pub field: String,
-    /// What is wrong and what would be right; never the value.
+    /// The fault and the right form. It never contains the value.
     pub problem: String,
-    /// Where it is a name that nobody knows: those that are known.
+    /// For an unknown name, the known names.
     #[serde(skip)]
     pub(crate) known: Option<KnownNames>,
 }
@@ -300,7 +300,7 @@ pub struct AccountError {
 /// The names that an account's settings and secrets may have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct KnownNames {
-    /// Whether a secret has the wrong name, or a setting.
+    /// Whether the unknown name is a secret's, or a setting's.
     pub(crate) secret: bool,
     pub(crate) settings: Vec<&'static str>,
     pub(crate) secrets: Vec<&'static str>,
@@ -313,7 +313,8 @@ impl AccountError {
     }
 }
 
-/// Codes of what an account needs for sending and has not got. They are found after the reply itself was looked at.
+/// The codes of settings and secrets that an account needs for sending and lacks. They are found after the reply itself was
+/// checked.
 pub const ACCOUNT_LACKS: [&str; 9] = [
     "credentials_missing",
     "token_missing",
@@ -326,15 +327,15 @@ pub const ACCOUNT_LACKS: [&str; 9] = [
     "key_unusable",
 ];
 
-/// One platform. Implementations are values without state: all they know comes from the account and the request.
+/// One platform. Implementations are values without state: they know only the account and the request.
 pub trait Adapter {
     /// The account's settings and secrets, parsed.
     type Account;
 
-    /// What the channel can carry; names the channel.
+    /// The capabilities of the channel, with its name.
     fn capabilities(&self) -> Capabilities;
 
-    /// For how many seconds a reply that the platform does not take is tried, where the channel has no [`Window`].
+    /// The seconds for which a reply that the platform does not accept is tried, if the channel has no [`Window`].
     fn patience_secs(&self) -> i64 {
         24 * 3600
     }
@@ -342,7 +343,7 @@ pub trait Adapter {
     /// Parses and checks an account's settings and secrets.
     ///
     /// # Errors
-    /// Which field is missing or wrong.
+    /// A field is missing or wrong. The error names it.
     fn account(&self, settings: &Value, secrets: &Secrets) -> Result<Self::Account, AccountError>;
 
     /// Whether the account needs the secrets that the system derives ([`crate::registry::derive_secrets`]).
@@ -350,31 +351,31 @@ pub trait Adapter {
         false
     }
 
-    /// The settings and secrets that webhooks are proved with, as they stand in a sentence: for whoever looks for what is wrong.
+    /// The settings and secrets that verify webhooks, in the words of a sentence, for people who look for a fault.
     fn proof(&self) -> &'static str {
         "the account's secrets"
     }
 
-    /// Whether the account's webhooks are proved by the secret `address_token` in their address.
+    /// Whether the secret `address_token` in their address proves the account's webhooks.
     fn has_secret_address(&self, _account: &Self::Account) -> bool {
         false
     }
 
-    /// Whether anybody may write without proving who they are, so that strangers have to be bounded.
+    /// Whether anybody may write without proving their identity, so that strangers have to be limited.
     fn anonymous(&self) -> bool {
         false
     }
 
-    /// The settings and secrets without which no reply, or not every kind of reply, leaves by this account, though they are not required
-    /// of it.
+    /// The settings and secrets that are optional, but without which no reply, or not every kind of reply, leaves by this
+    /// account.
     fn missing_for_sending(&self, _account: &Self::Account) -> Vec<&'static str> {
         Vec::new()
     }
 
-    /// Answers the platform's own check of the webhook's address, where it has one and the request is it.
+    /// Answers the platform's own check of the webhook's address, if the platform has one and the request is it.
     ///
     /// # Errors
-    /// It is one and its signature is wrong.
+    /// The request is such a check and its signature is wrong.
     fn handshake(
         &self,
         _account: &Self::Account,
@@ -387,26 +388,26 @@ pub trait Adapter {
     /// Proves that the request comes from the platform (or the customer's signed client) and decrypts it.
     ///
     /// # Errors
-    /// It does not, or cannot be decrypted.
+    /// The request has no valid proof, or cannot be decrypted.
     fn verify(&self, account: &Self::Account, request: &Request<'_>, now: Timestamp) -> Result<Verified, Refusal>;
 
-    /// Reads the messages in a verified body. The intake calls [`Adapter::receive`]. Unknown kinds come out as [`Content::Unknown`]; one item of several that cannot be
-    /// read comes out as [`Odd`] and costs the others nothing.
+    /// Reads the messages in a verified body. The intake calls [`Adapter::receive`]. Unknown kinds become
+    /// [`Content::Unknown`]. An unreadable item among several becomes [`Odd`] and costs the others nothing.
     ///
     /// # Errors
-    /// The body as a whole is not what the protocol says.
+    /// The body as a whole does not follow the protocol.
     fn parse(&self, account: &Self::Account, body: &Verified) -> Result<Parsed, Refusal>;
 
-    /// Whether those who send are the brand's own clients, which mend what is refused. A platform never does.
+    /// Whether the senders are the brand's own clients, which correct a refused message. A platform never does.
     fn own_clients(&self) -> bool {
         false
     }
 
-    /// [`Adapter::parse`] for the intake: what a platform has proved to be its own is not refused for how it reads, since its retry
-    /// would read the same and then it is lost. The whole body is an [`Odd`] item instead.
+    /// [`Adapter::parse`] for the intake. A body with a platform's proof is not refused because it is unreadable: its retry
+    /// would read the same, and then it would be lost. The whole body becomes an [`Odd`] item instead.
     ///
     /// # Errors
-    /// The body is for another recipient, or one of the brand's own clients sent something that is no message.
+    /// The body is for another recipient, or one of the brand's own clients sent something that is not a message.
     fn receive(&self, account: &Self::Account, body: &Verified) -> Result<Parsed, Refusal> {
         match self.parse(account, body) {
             Err(refusal @ (Refusal::Malformed(_) | Refusal::TooLong)) if !self.own_clients() => {
@@ -419,12 +420,12 @@ pub trait Adapter {
     /// The platform's own form of "received".
     fn acknowledge(&self, account: &Self::Account, body: &Verified) -> Reply;
 
-    /// Whether the account wants a reply in the webhook's answer, where one is ready in time.
+    /// Whether the account wants a reply in the webhook's answer, if one is ready in time.
     fn wants_passive(&self, _account: &Self::Account) -> bool {
         false
     }
 
-    /// A reply as the webhook's answer, where the platform and the content allow it. `nonce` is fresh randomness.
+    /// A reply as the webhook's answer, if the platform and the content allow it. `nonce` is fresh randomness.
     fn passive(
         &self,
         _account: &Self::Account,
@@ -436,7 +437,8 @@ pub trait Adapter {
         None
     }
 
-    /// The request that fetches an access token, for platforms that have them. `force` asks for another one than the present.
+    /// The request that fetches an access token, for platforms that have them. `force` asks for another token than the
+    /// present one.
     fn token_request(&self, _account: &Self::Account, _force: bool, _call: &Call<'_>) -> Option<ApiRequest> {
         None
     }
@@ -444,7 +446,7 @@ pub trait Adapter {
     /// Reads the answer to [`Adapter::token_request`].
     ///
     /// # Errors
-    /// No token: `Retry` or `Permanent`, with the reason.
+    /// There is no token. The error is `Retry` or `Permanent`, with the reason.
     fn read_token(&self, _answer: &ApiResponse<'_>) -> Result<Token, Outcome> {
         Err(Outcome::Permanent("no_token_api"))
     }
@@ -452,15 +454,15 @@ pub trait Adapter {
     /// Renders a reply.
     ///
     /// # Errors
-    /// A stable code of why this content cannot be sent on this channel.
+    /// This content cannot be sent on this channel. The error is a stable code.
     fn render(&self, account: &Self::Account, reply: &Outbound<'_>, call: &Call<'_>) -> Result<Rendered, &'static str>;
 
-    /// Whether [`Adapter::render`] will take a reply, whatever the moment: asked before a reply is stored, so that nobody is told
-    /// that something was accepted which the channel cannot carry. It renders the reply with a stand-in for the token, and drops it.
-    /// What the account lacks ([`ACCOUNT_LACKS`]) is no fault of the reply: it leaves once the account is mended.
+    /// Whether [`Adapter::render`] will accept a reply, at any time. It is asked before a reply is stored, so that nothing
+    /// is accepted that the channel cannot carry. It renders the reply with a stand-in for the token, and drops it. Missing
+    /// settings of the account ([`ACCOUNT_LACKS`]) are no fault of the reply: it leaves once the account is completed.
     ///
     /// # Errors
-    /// The code with which it would be refused.
+    /// The reply would be refused. The error is the code.
     fn check(&self, account: &Self::Account, reply: &Outbound<'_>) -> Result<(), &'static str> {
         let call = Call { token: Some("checked"), now: reply.at, nonce: &[0; 16] };
         match self.render(account, reply, &call) {
@@ -469,11 +471,11 @@ pub trait Adapter {
         }
     }
 
-    /// Renders what no person wrote (greetings, notices, a bot's answers): with the platform's mark for it, where it has one, so that
-    /// other machines do not answer.
+    /// Renders an automatic message (greetings, notices, a bot's answers). It carries the platform's mark for that, if
+    /// there is one, so that other machines do not answer.
     ///
     /// # Errors
-    /// As [`Adapter::render`].
+    /// The errors of [`Adapter::render`].
     fn render_automatic(
         &self,
         account: &Self::Account,
@@ -488,11 +490,11 @@ pub trait Adapter {
         Box::new(Whole(Vec::new()))
     }
 
-    /// Reads the platform's answer to a rendered reply. One that cannot be read is `Retry` with the reason [`UNREADABLE`]:
-    /// the platform may have taken the reply, so that it is repeated a few times only.
+    /// Reads the platform's answer to a rendered reply. An unreadable answer is `Retry` with the reason [`UNREADABLE`]: the
+    /// platform may have accepted the reply, so it is repeated only a few times.
     fn read_answer(&self, answer: &ApiResponse<'_>) -> Outcome;
 
-    /// How messages are fetched, on platforms that keep them until they are asked.
+    /// The fetching of messages, for platforms that keep them until they are asked.
     fn pull(&self) -> Option<&dyn Pull<Account = Self::Account>> {
         None
     }
@@ -500,21 +502,21 @@ pub trait Adapter {
     /// The request that fetches a medium's bytes.
     ///
     /// # Errors
-    /// A stable code: the channel has no media, or this one names nothing that could be fetched.
+    /// The channel has no media, or this one names nothing that could be fetched. The error is a stable code.
     fn media(&self, _account: &Self::Account, _media: &Media, _call: &Call<'_>) -> Result<ApiRequest, &'static str> {
         Err("media_not_supported")
     }
 }
 
-/// A body on its way in. What a channel does not read of a large one need not be kept; what is left reads the same.
+/// A body on its way in. A channel need not keep the parts of a large body that it does not read. The rest reads the same.
 pub trait Gather {
-    /// The longest body that is taken, in bytes.
+    /// The longest accepted body, in bytes.
     fn limit(&self) -> usize;
 
-    /// The next bytes.
+    /// Takes the next bytes.
     fn push(&mut self, chunk: &[u8]);
 
-    /// All that was kept.
+    /// Returns everything that was kept.
     fn finish(self: Box<Self>) -> Vec<u8>;
 }
 
@@ -535,26 +537,26 @@ impl Gather for Whole {
     }
 }
 
-/// A platform that keeps messages until it is asked for them. What is fetched goes through the same inbox as webhooks do, in
-/// one transaction with the cursor, and only then is it confirmed: what is fetched twice is stored once.
+/// A platform that keeps messages until it is asked for them. Fetched messages go through the same inbox as webhooks, in
+/// one transaction with the cursor, and are confirmed only then. A message that is fetched twice is stored once.
 pub trait Pull {
     /// The adapter's account.
     type Account;
 
-    /// The sources that are asked again and again, whether or not a webhook came.
+    /// The sources that are asked regularly, whether or not a webhook came.
     fn polled(&self, _account: &Self::Account) -> Vec<String> {
         Vec::new()
     }
 
-    /// The sources of which a verified webhook says that they hold something new.
+    /// The sources that hold something new, according to a verified webhook.
     fn hinted(&self, _account: &Self::Account, _body: &Verified) -> Vec<Hint> {
         Vec::new()
     }
 
-    /// The request for the next page of a source. The cursor is the last page's; none at first.
+    /// The request for the next page of a source. The cursor is the last page's; `None` at first.
     ///
     /// # Errors
-    /// A stable code of why the account cannot ask.
+    /// The account cannot ask. The error is a stable code.
     fn request(
         &self,
         account: &Self::Account,
@@ -566,7 +568,7 @@ pub trait Pull {
     /// The same request with the token that a fresh hint brought. Platforms without such tokens have no use for it.
     ///
     /// # Errors
-    /// As [`Pull::request`].
+    /// The errors of [`Pull::request`].
     fn request_hinted(
         &self,
         account: &Self::Account,
@@ -581,10 +583,10 @@ pub trait Pull {
     /// Reads a page.
     ///
     /// # Errors
-    /// There is none: what to do, as for a reply (`Sent` is never meant).
+    /// There is no page. The error says what to do, as for a reply (it is never `Sent`).
     fn read(&self, account: &Self::Account, asked: &Asked<'_>, answer: &ApiResponse<'_>) -> Result<Page, Outcome>;
 
-    /// The request that tells the platform which messages were stored, where it wants to know.
+    /// The request that tells the platform which messages were stored, if it wants to know.
     fn confirm(
         &self,
         _account: &Self::Account,
@@ -596,35 +598,35 @@ pub trait Pull {
     }
 }
 
-/// An event before a message: which item of a menu it answers. The key is the item's.
+/// An event before a message, which names the menu item that the message answers. The key is the item's.
 pub(crate) const MENU_ANSWER: &str = "menu_answer";
-/// An event before a message: what it is about (an article, the message that it quotes). The key is that one's id.
+/// An event before a message, which names its subject (an article, the quoted message). The key is the subject's id.
 pub(crate) const MESSAGE_CONTEXT: &str = "message_context";
 
-/// What a page was asked for with: what [`Pull::request`] was told.
+/// The parameters with which a page was asked for: those of [`Pull::request`].
 #[derive(Clone, Copy, Debug)]
 pub struct Asked<'a> {
     /// The source.
     pub source: &'a str,
     /// The last page's cursor.
     pub cursor: Option<&'a str>,
-    /// The moment.
+    /// The time of the request.
     pub now: Timestamp,
 }
 
-/// A webhook's word that a source holds something new.
+/// A webhook's announcement that a source holds something new.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hint {
     /// The source.
     pub source: String,
-    /// What the platform wants to hear when it is asked because of this hint ([`HINT_FRESH_MS`]).
+    /// The token that the platform wants when it is asked because of this hint ([`HINT_FRESH_MS`]).
     pub token: Option<String>,
 }
 
-/// How long a hint's token is good for: WeCom's for ten minutes.
+/// The time for which a hint's token is valid: WeCom's for ten minutes.
 pub const HINT_FRESH_MS: i64 = 600_000;
 
-/// What a verified body holds.
+/// The content of a verified body.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Parsed {
     /// The messages in it.
@@ -645,10 +647,10 @@ impl From<Inbound> for Parsed {
     }
 }
 
-/// An item of a batch or page that cannot be read as a message. It is kept as it came, sealed, and counted.
+/// An item of a batch or page that cannot be read as a message. It is stored as it came, sealed, and counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Odd {
-    /// A stable code of what is wrong with it.
+    /// Its fault, as a stable code.
     pub reason: &'static str,
     /// Its bytes.
     pub raw: Vec<u8>,
@@ -666,42 +668,42 @@ impl From<(Vec<Inbound>, Vec<Odd>)> for Parsed {
     }
 }
 
-/// What was fetched.
+/// A fetched page.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Page {
     /// The messages in it.
     pub messages: Vec<Inbound>,
-    /// Items that could not be read. The cursor moves past them all the same.
+    /// Items that could not be read. The cursor moves past them nevertheless.
     pub odd: Vec<Odd>,
-    /// Where the next page begins, on platforms that have cursors.
+    /// The beginning of the next page, on platforms that have cursors.
     pub cursor: Option<String>,
     /// Whether there is a next page now.
     pub more: bool,
-    /// The platform's ids of what is to be confirmed.
+    /// The platform's ids of the messages to confirm.
     pub receipts: Vec<String>,
 }
 
 /// A customer's session with a client of ours.
 pub struct Session {
-    /// What the client sends as its bearer token from now on.
+    /// The bearer token that the client sends from now on.
     pub token: String,
     /// The visitor's id.
     pub visitor: String,
 }
 
-/// A channel whose customers use a client of the brand's own (app, web page): beside sending messages, the client streams or
-/// fetches the replies.
+/// A channel whose customers use a client of the brand's own (app, web page). Besides sending messages, the client streams
+/// or fetches the replies.
 pub trait ClientAdapter: Adapter {
-    /// Whose client this is.
+    /// The sender behind a client.
     ///
     /// # Errors
     /// The token is missing, wrong or has expired, or the page's origin is not allowed.
     fn identify(&self, account: &Self::Account, request: &Request<'_>, now: Timestamp) -> Result<Sender, Refusal>;
 
-    /// Proves a message that came over the WebSocket of somebody who was [identified](Self::identify) when it was opened.
+    /// Verifies a message that came over a WebSocket whose sender was [identified](Self::identify) when it was opened.
     ///
     /// # Errors
-    /// It is not signed as the channel wants it, or is not a message.
+    /// The message has no valid signature of the channel, or is not a message.
     fn verify_frame(
         &self,
         account: &Self::Account,
@@ -710,7 +712,7 @@ pub trait ClientAdapter: Adapter {
         now: Timestamp,
     ) -> Result<Verified, Refusal>;
 
-    /// Starts a session for somebody unknown, on channels that have such.
+    /// Starts a session for an unknown visitor, on channels that have such sessions.
     ///
     /// # Errors
     /// The channel has no such sessions, or the page's origin is not allowed.

@@ -1,26 +1,26 @@
 //! Channel protocols, one module per platform. Each verifies raw bytes, parses into [`warmline_model::Inbound`], renders
 //! replies and reads the platform's answers. Pure: no I/O, no clock, no randomness of its own.
 //!
-//! * [`kit`]: what an adapter is; `capabilities`: what a channel can carry; [`registry`]: the adapters by channel;
-//!   [`manifest`]: their capabilities, for readers; [`keys`]: what makes a message the same message;
+//! * [`kit`]: the definition of an adapter; `capabilities`: the manifest of a channel; [`registry`]: the adapters by
+//!   channel; [`manifest`]: the capabilities, for readers; [`keys`]: the identity of a message;
 //! * [`app`], [`miniprogram`], [`webchat`], [`wechat`], …: the adapters, one module a channel, each with its account, its
 //!   verifier, its parser and its renderer;
-//! * [`wx`]: what WeChat's own channels share; [`wx_crypto`]: signatures and the encrypted envelope of its whole family; `echo`:
-//!   its signed queries and its check of an address, which others took over;
-//! * [`sorted_sign`]: signatures over sorted parameters; `orders`: what the marketplaces' messages share;
+//! * [`wx`]: the common ground of WeChat's own channels; [`wx_crypto`]: signatures and the encrypted envelope of its whole
+//!   family; `echo`: its signed queries and its check of an address, which other platforms use too;
+//! * [`sorted_sign`]: signatures over sorted parameters; `orders`: the common ground of the marketplaces' messages;
 //! * [`aliyun`], [`twilio`]: the signatures of these two, which several channels use;
-//! * `timed_signature`, `secret_address`: our own contracts' signature; webhooks that nobody signs; `signed_time`: the times that
-//!   signatures cover;
-//! * `bearer`, `client_message`, [`hs256`]: the tokens and the message of our own clients; [`grip`]: how a gateway that holds
-//!   their sockets speaks;
-//! * `cut`: a text that is too long, in parts; `caller`: who calls, as telephone systems write it;
-//! * [`xml`], [`json`]: bounded readers for what platforms send;
-//! * `requests`, `answers`: requests to the platforms' APIs, and what their answers say before any code;
-//! * `values`, `civil`: ids, numbers and times as platforms write them;
-//! * `sign` in each channel, with the feature `testkit`: signed requests as its platform makes them, for tests and simulators;
+//! * `timed_signature`, `secret_address`: our own contracts' signature; webhooks without a signature; `signed_time`: the
+//!   times that signatures cover;
+//! * `bearer`, `client_message`, [`hs256`]: the tokens and the message of our own clients; [`grip`]: the protocol of a
+//!   gateway that holds their sockets;
+//! * `cut`: a long text in parts; `caller`: callers in the forms of telephone systems;
+//! * [`xml`], [`json`]: bounded readers for platforms' texts;
+//! * `requests`, `answers`: requests to the platforms' APIs, and the parts of their answers before any code;
+//! * `values`, `civil`: ids, numbers and times in the platforms' forms;
+//! * `sign` in each channel, with the feature `testkit`: signed requests in its platform's form, for tests and simulators;
 //! * [`digest`]: keyed digests, comparison in constant time;
-//! * `settings`: the checks on an account's settings; [`common`]: those that every channel's accounts have; [`names`]: what to
-//!   write instead of a name that nobody knows; [`advice`]: what to check where webhooks are refused.
+//! * `settings`: the checks on an account's settings; [`common`]: the settings of every channel's accounts; [`names`]: the
+//!   right name for an unknown one; [`advice`]: what to check when webhooks are refused.
 
 pub mod advice;
 pub mod alipay;

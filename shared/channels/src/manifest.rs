@@ -1,5 +1,5 @@
-//! The channels' capabilities and what their keys are made of, as the tables in docs/CHANNELS.md: made from the code, so that they say
-//! what is enforced.
+//! The channels' capabilities and the parts of their keys, as the tables in docs/CHANNELS.md. They are made from the code,
+//! so that they state what is enforced.
 
 use crate::kit::{Capabilities, Carries, Overlong, TextUnit, Window};
 use crate::{keys, registry};
@@ -72,7 +72,7 @@ fn window(window: Window) -> String {
     }
 }
 
-/// The table of what makes a message the same message, as Markdown.
+/// The table of the parts of keys, as Markdown.
 pub fn key_table() -> String {
     let mut out = String::from("| channel | key of a message | key of an event or report | why |\n|---|---|---|---|\n");
     let or_none = |text: &'static str| if text.is_empty() { "–" } else { text };
@@ -84,7 +84,7 @@ pub fn key_table() -> String {
     out
 }
 
-/// A document with its tables made anew; `None` where it has no place for one.
+/// A document with renewed tables; `None` if it has no place for one.
 pub fn renew(document: &str) -> Option<String> {
     let document = between(document, BEGIN, END, &table())?;
     between(&document, BEGIN_KEYS, END_KEYS, &key_table())

@@ -1,10 +1,10 @@
-//! A name that is not known, beside those that are: what somebody who misspelt it needs to read.
+//! Suggestions for an unknown name: the text that helps a person who misspelt it.
 
-/// Names longer than this are no misspelling of ours.
+/// The longest name for which a suggestion is made.
 const LONGEST: usize = 64;
 
-/// `` `appid`: did you mean `app_id`? There are `app_id`, `mode` `` without the name itself: what follows it in a sentence. `what` says
-/// what the right ones are, such as "settings".
+/// The text after the wrong name in a sentence, such as `` did you mean `app_id`? The settings are `app_id`, `mode` ``.
+/// `what` is the kind of the right names, such as "settings".
 pub fn instead(wrong: &str, what: &str, right: &[&str]) -> String {
     if right.is_empty() {
         return format!("there are no {what} here");
@@ -16,7 +16,7 @@ pub fn instead(wrong: &str, what: &str, right: &[&str]) -> String {
     }
 }
 
-/// The name that was probably meant: the one that takes the fewest changes, where those are a third of it or fewer.
+/// The name that was probably meant: the one that takes the fewest changes, if those are a third of it or fewer.
 pub fn nearest<'a>(wrong: &str, right: &[&'a str]) -> Option<&'a str> {
     let plain = |text: &str| -> Vec<u8> {
         let letters = text.bytes().filter(u8::is_ascii_alphanumeric);
@@ -31,7 +31,7 @@ pub fn nearest<'a>(wrong: &str, right: &[&'a str]) -> Option<&'a str> {
     near.min_by_key(|(changes, _)| *changes).map(|(_, name)| name)
 }
 
-/// How many letters have to be put in, taken out or replaced to make one word of the other.
+/// The number of letters to insert, remove or replace to turn one word into the other.
 fn distance(a: &[u8], b: &[u8]) -> usize {
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, x) in a.iter().enumerate() {

@@ -1,21 +1,21 @@
-//! What the marketplaces' order messages have in common: JSON fields that are numbers here and texts there, a buyer who may be
-//! named in several ways, and an event made of what is left.
+//! The common ground of the marketplaces' order messages: JSON fields that are sometimes numbers and sometimes texts, a
+//! buyer with several possible names, and an event made of the other fields.
 
 use crate::values::text;
 use serde_json::{Map, Value};
 use warmline_model::{Content, Sender};
 
-/// The longest order number, buyer id or message id taken.
+/// The longest order number, buyer id or message id accepted.
 const MAX_ID: usize = 128;
 
-/// The first of the fields that holds an id: one to [`MAX_ID`] bytes, none of them a control character.
+/// The first of the fields that holds an id: one to [`MAX_ID`] bytes without control characters.
 pub(crate) fn id(fields: &Map<String, Value>, names: &[&str]) -> Option<String> {
     let good = |id: &String| (1..=MAX_ID).contains(&id.len()) && !id.chars().any(char::is_control);
     names.iter().filter_map(|name| text(fields, name)).map(|id| id.trim().to_owned()).find(good)
 }
 
-/// Whom an event is about: the buyer, or, where the message does not name one, the order, or the shop. The prefix keeps those
-/// apart from buyers, and nobody can be written to by either.
+/// The person of an event: the buyer or, if the message names none, the order or the shop. A prefix distinguishes these
+/// from buyers. Neither an order nor a shop can receive a message.
 pub(crate) fn about(buyer: Option<String>, order: Option<&str>, shop: Option<&str>) -> Sender {
     let open_id = match (buyer, order, shop) {
         (Some(buyer), _, _) => buyer,

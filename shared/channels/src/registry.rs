@@ -1,5 +1,5 @@
-//! The adapters, for those who must ask something of a channel without being its component (the desk, before it takes an
-//! account or a reply). A new channel adds its adapter to `registry!` and nothing else here.
+//! The adapters, for code outside of a channel's component (the desk, before it accepts an account or a reply). A new
+//! channel adds its adapter to `registry!` and nothing else here.
 
 use crate::alipay::AlipayAdapter;
 use crate::app::AppAdapter;
@@ -32,19 +32,19 @@ pub fn derive_secrets(secrets: &mut Secrets, key: &[u8; 32], channel: &str, acco
     secrets.insert("session_audience".into(), format!("{channel}/{account}"));
 }
 
-/// What the registry knows of an account that was checked.
+/// The registry's knowledge of an account that was checked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Checked {
-    /// The sources that are to be asked again and again ([`crate::Pull::polled`]).
+    /// The sources to ask regularly ([`crate::Pull::polled`]).
     pub polled: Vec<String>,
 }
 
-/// Something to be done with an adapter, whichever it is.
+/// An action on an adapter of any type.
 pub trait Visit {
-    /// What comes of it.
+    /// The result of the action.
     type Output;
 
-    /// Does it.
+    /// Carries out the action.
     fn visit<A: Adapter>(self, adapter: A) -> Self::Output;
 }
 
@@ -69,18 +69,18 @@ impl Visit for Check<'_> {
     }
 }
 
-/// What an account's health is told from, beside what is stored of it.
+/// The facts for an account's health that are not in the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inspected {
-    /// What webhooks are proved with ([`Adapter::proof`]).
+    /// The proof of webhooks ([`Adapter::proof`]).
     pub proof: &'static str,
-    /// The settings and secrets without which no reply leaves; none on channels that take no replies.
+    /// The settings and secrets without which no reply leaves; empty on channels that take no replies.
     pub missing_for_sending: Vec<&'static str>,
-    /// Whether anybody may write without proving who they are ([`Adapter::anonymous`]).
+    /// Whether anybody may write without proving their identity ([`Adapter::anonymous`]).
     pub anonymous: bool,
     /// Whether calls to the platform take an access token that is fetched.
     pub wants_token: bool,
-    /// Why the stored settings and secrets are no account of the channel, where they are not.
+    /// The reason why the stored settings and secrets do not fit the channel, if they do not.
     pub unfit: Option<AccountError>,
 }
 
@@ -117,12 +117,12 @@ impl Visit for Inspect<'_> {
     }
 }
 
-/// Looks at a stored account; `None` where no adapter serves the channel.
+/// Inspects a stored account; `None` if no adapter serves the channel.
 pub fn inspect(channel: &str, settings: &Value, secrets: &Secrets, now: Timestamp) -> Option<Inspected> {
     visit(channel, Inspect { settings, secrets, now })
 }
 
-/// Checks the settings and secrets of an account; `None` where no adapter serves the channel.
+/// Checks the settings and secrets of an account; `None` if no adapter serves the channel.
 pub fn check_account(channel: &str, settings: &Value, secrets: &Secrets) -> Option<Result<Checked, AccountError>> {
     visit(channel, Check { settings, secrets })
 }
@@ -146,7 +146,7 @@ impl Visit for CheckReply<'_> {
     }
 }
 
-/// Whether an account's adapter can carry a reply ([`Adapter::check`]); `None` where no adapter serves the channel.
+/// Whether an account's adapter can carry a reply ([`Adapter::check`]); `None` if no adapter serves the channel.
 pub fn check_reply(
     channel: &str,
     settings: &Value,
@@ -158,7 +158,7 @@ pub fn check_reply(
 
 macro_rules! registry {
     ($($adapter:expr),+ $(,)?) => {
-        /// Does something with the adapter of a channel; `None` where there is none.
+        /// Carries out an action on the adapter of a channel; `None` if there is none.
         pub fn visit<V: Visit>(channel: &str, visitor: V) -> Option<V::Output> {
             $(if $adapter.capabilities().channel == channel {
                 return Some(visitor.visit($adapter));
@@ -166,7 +166,7 @@ macro_rules! registry {
             None
         }
 
-        /// What each channel can carry.
+        /// The capabilities of each channel.
         pub fn all() -> Vec<Capabilities> {
             vec![$($adapter.capabilities()),+]
         }
@@ -193,28 +193,28 @@ registry![
     XiaohongshuAdapter,
 ];
 
-/// What a channel can carry; `None` where no adapter serves it.
+/// The capabilities of a channel; `None` if no adapter serves it.
 pub fn capabilities(channel: &str) -> Option<Capabilities> {
     all().into_iter().find(|c| c.channel == channel)
 }
 
-/// How long a reply is tried.
+/// The time for which a reply is tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Patience {
-    /// The platform's window, where it has one.
+    /// The platform's window, if it has one.
     pub window: Option<Window>,
-    /// For how long else, in seconds.
+    /// The seconds otherwise.
     pub secs: i64,
 }
 
 impl Patience {
-    /// Of an adapter.
+    /// The patience of an adapter.
     pub fn of(adapter: &impl Adapter) -> Self {
         Self { window: adapter.capabilities().window, secs: adapter.patience_secs() }
     }
 
-    /// From when on a reply is not sent any more: when the window closes for a customer who wrote last at `spoke_at`, or so
-    /// long after it was written.
+    /// The time from which on a reply is not sent any more: the window's end for a customer who last wrote at `spoke_at`,
+    /// or the end of the channel's seconds after it was written.
     pub fn ends_at(&self, written_at: Timestamp, spoke_at: Option<Timestamp>) -> Timestamp {
         match self.window {
             Some(window) => spoke_at.unwrap_or(written_at).plus_millis(window.secs.saturating_mul(1000)),
@@ -233,7 +233,7 @@ impl Visit for AskPatience {
     }
 }
 
-/// How long replies of a channel are tried. A channel that no adapter serves is given a day: its messages wait for one.
+/// The patience for replies of a channel. A channel without an adapter gets a day: its messages wait for one.
 pub fn patience(channel: &str) -> Patience {
     visit(channel, AskPatience).unwrap_or(Patience { window: None, secs: 24 * 3600 })
 }
@@ -382,7 +382,8 @@ mod tests {
         }
     }
 
-    /// An account of each channel to which something can be sent, in each of its faces, and what its conversations say about replies.
+    /// An account of each channel to which messages can be sent, in each of its forms, and its conversations' data for
+    /// replies.
     fn faces() -> Vec<(&'static str, Value, Value, &'static str, Value)> {
         let key = "0123456789abcdef";
         let none = Value::Null;
@@ -535,7 +536,7 @@ mod tests {
         let (settings, of) = (json!({ "app_id": "wx1", "reply": "passive" }), json!({ "token": "test", "app_secret": "s" }));
         let passive = asked("wechat", &settings, &of, "o1", &Value::Null, &film(None));
         assert_eq!(passive, [Ok(()), Err("thumb_missing")], "the webhook's answer needs none");
-        // What the account lacks is mended there: the delivery names it, and the reply is not refused.
+        // Missing settings have to be added to the account: the delivery names them, and the reply is not refused.
         let (_, settings, of, to, reply_to) = faces().into_iter().find(|f| f.0 == "miniprogram").unwrap();
         assert_eq!(asked("miniprogram", &settings, &of, to, &reply_to, &link("https://x.example"))[0], Ok(()));
         for (channel, to) in [("wecom", "li"), ("wecom", "wm1"), ("miniprogram", "o1"), ("wechat", "o1")] {
@@ -593,7 +594,7 @@ mod tests {
     #[test]
     fn m1_an_answer_that_nobody_can_read_leaves_doubt_on_every_channel() {
         for channel in senders() {
-            // 202 alone says that SendGrid took a mail.
+            // Only 202 says that SendGrid accepted a mail.
             for body in ["", "<html>", "{", "{\"errcode\"", "null", "[]", "{}", "\"ok\"", "\u{fffd}"] {
                 let read = visit(channel, Answers(vec![(200, body), (201, body), (504, body)])).unwrap();
                 assert!(read.iter().all(Outcome::leaves_doubt), "{channel} {body:?}: {read:?}");

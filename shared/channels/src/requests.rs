@@ -1,4 +1,4 @@
-//! Requests to platforms' APIs: what the adapters send, and how its parts are written.
+//! The adapters' requests to platforms' APIs, and the forms of their parts.
 
 use crate::kit::ApiRequest;
 use base64::Engine;
@@ -40,7 +40,7 @@ pub(crate) fn basic(user: &str, password: &str) -> String {
     format!("Basic {}", STANDARD.encode(format!("{user}:{password}")))
 }
 
-/// A value as it stands in a query or a form.
+/// A value in the form of a query or a form.
 pub(crate) fn encoded(text: &str) -> String {
     form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }

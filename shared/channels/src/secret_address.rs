@@ -1,6 +1,6 @@
-//! Webhooks that their platform does not sign: what proves the sender is a secret in the address, as the first segment below
-//! the account's path (`/channels/sms/main/<token>`) or as the parameter `token`. Whoever reads the address can send: it must
-//! only ever be an https address, and it can be replaced by setting another secret.
+//! Webhooks that their platform does not sign. A secret in the address proves the sender, as the first segment below the
+//! account's path (`/channels/sms/main/<token>`) or as the parameter `token`. Everybody who reads the address can send. It
+//! must therefore always be an https address, and it can be replaced by setting another secret.
 
 use crate::digest::same;
 use crate::kit::{AccountError, Refusal, Request};
@@ -9,7 +9,8 @@ use crate::settings::Fields;
 /// The secret's name.
 pub(crate) const NAME: &str = "address_token";
 
-/// Reads the secret: it stands in a URL, so only letters, digits, `-`, `_`, `.` and `~`, and long enough not to be guessed.
+/// Reads the secret. It is part of a URL, so it may contain only letters, digits, `-`, `_`, `.` and `~`, and must be too
+/// long to guess.
 pub(crate) fn read(fields: &Fields<'_>) -> Result<String, AccountError> {
     let token = fields.required_secret(NAME, 16..=128)?;
     if token.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'~')) {

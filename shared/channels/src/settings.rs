@@ -1,5 +1,5 @@
-//! Reads an account's settings and secrets field by field. A name that the channel does not know is an error that names it and those
-//! that it knows: a misspelt `encoding_aes_key` must not leave an account in plain mode.
+//! Reads an account's settings and secrets field by field. An unknown name is an error that names it and the known ones: a
+//! misspelt `encoding_aes_key` must not leave an account in plain mode.
 
 use crate::kit::{AccountError, KnownNames, Secrets};
 use crate::registry::DERIVED_SECRETS;
@@ -84,7 +84,8 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// Which names are right is said where somebody reads it ([`AccountError::explained`]): adapters need not carry that.
+/// The right names are added where a person reads the error ([`AccountError::explained`]), so that adapters need not link
+/// them.
 #[cold]
 fn unknown(name: &str, secret: bool, settings: &[&'static str], secrets: &[&'static str]) -> AccountError {
     let problem = if secret { "is not a secret of this channel" } else { "is not a setting of this channel" };
@@ -93,7 +94,7 @@ fn unknown(name: &str, secret: bool, settings: &[&'static str], secrets: &[&'sta
 }
 
 impl AccountError {
-    /// With the names that are right, where it is about one that nobody knows.
+    /// Adds the right names to an error about an unknown name.
     #[must_use]
     pub fn explained(mut self) -> Self {
         let Some(KnownNames { secret, settings, secrets }) = self.known.take() else { return self };
@@ -114,9 +115,9 @@ impl AccountError {
     }
 }
 
-/// How old a signed request may be: `max_age_secs`, 10 s to one day, five minutes unless the account says otherwise. It is
-/// wide enough for a platform's own retries and a clock that is a little off, and narrow enough that a captured request is
-/// soon worthless; inside the window the message's own key makes a replay harmless.
+/// The greatest age of a signed request: `max_age_secs`, 10 s to one day, five minutes by default. It is wide enough for a
+/// platform's own retries and a slightly wrong clock, and narrow enough that a captured request is soon worthless. Inside
+/// the window, the message's own key makes a replay harmless.
 pub(crate) fn max_age_secs(fields: &Fields<'_>) -> Result<i64, AccountError> {
     Ok(fields.number("max_age_secs", 10..=86_400)?.unwrap_or(300))
 }
@@ -126,7 +127,7 @@ pub(crate) fn address(fields: &Fields<'_>, name: &str) -> Result<Option<String>,
     fields.text(name)?.map(|text| read_address(name, text)).transpose()
 }
 
-/// Where a platform's API is: the setting `api_base`, else the platform's own host.
+/// The address of a platform's API: the setting `api_base`, else the platform's own host.
 pub(crate) fn api_base(fields: &Fields<'_>, default: &str) -> Result<String, AccountError> {
     address_or(fields, "api_base", default)
 }
@@ -147,7 +148,7 @@ fn read_address(name: &str, text: &str) -> Result<String, AccountError> {
     Ok(text.trim_end_matches('/').to_owned())
 }
 
-/// A setting that is an id or a name of the platform's: 1 to `max` visible ASCII characters.
+/// A setting that is an id or a name of the platform: 1 to `max` visible ASCII characters.
 pub(crate) fn name(fields: &Fields<'_>, name: &str, max: usize) -> Result<Option<String>, AccountError> {
     match fields.text(name)? {
         None => Ok(None),
@@ -156,12 +157,12 @@ pub(crate) fn name(fields: &Fields<'_>, name: &str, max: usize) -> Result<Option
     }
 }
 
-/// Of names and whether there is a value for each, those without.
+/// Of these names, each with whether there is a value, the ones without.
 pub(crate) fn absent(names: &[(&'static str, bool)]) -> Vec<&'static str> {
     names.iter().filter(|(_, there)| !there).map(|(name, _)| *name).collect()
 }
 
-/// A setting or secret that must be there.
+/// A setting or secret that is required.
 pub(crate) fn required<T>(value: Option<T>, name: &str) -> Result<T, AccountError> {
     value.ok_or_else(|| AccountError::new(name, "is required"))
 }

@@ -1,9 +1,9 @@
-//! Times that are signed with a request, as digits. How far they may be from now is the account's `max_age_secs`.
+//! Times that are signed with a request, as digits. The account's `max_age_secs` is their greatest distance from now.
 
 use crate::kit::Refusal;
 use warmline_model::Timestamp;
 
-/// From here on a time counts milliseconds: as seconds it would be the year 5138.
+/// From this number on a time counts milliseconds: as seconds it would be the year 5138.
 const FIRST_MILLIS: i64 = 100_000_000_000;
 
 /// Seconds since 1970.
@@ -11,7 +11,7 @@ pub(crate) fn seconds(text: &str) -> Result<Timestamp, Refusal> {
     number(text).map(Timestamp::from_secs)
 }
 
-/// Seconds or milliseconds since 1970, where the platform's documents do not say which.
+/// Seconds or milliseconds since 1970, for platforms whose documents do not name the unit.
 pub(crate) fn seconds_or_millis(text: &str) -> Result<Timestamp, Refusal> {
     let number = number(text)?;
     Ok(if number < FIRST_MILLIS { Timestamp::from_secs(number) } else { Timestamp::from_millis(number) })
@@ -22,7 +22,7 @@ fn number(text: &str) -> Result<i64, Refusal> {
     text.parse().ok().filter(|_| digits).ok_or(Refusal::Malformed("timestamp"))
 }
 
-/// Refuses what was signed too long ago, or too far ahead.
+/// Refuses a time that is too long ago, or too far ahead.
 pub(crate) fn check(signed_at: Timestamp, now: Timestamp, max_age_secs: i64) -> Result<(), Refusal> {
     let ahead = signed_at.secs().saturating_sub(now.secs());
     if ahead.unsigned_abs() > max_age_secs.unsigned_abs() { Err(Refusal::Stale(ahead)) } else { Ok(()) }

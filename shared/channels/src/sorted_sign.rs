@@ -1,8 +1,8 @@
-//! The signatures over sorted parameters that Taobao's TOP, JD's JOS and Pinduoduo's POP share: names and values, sorted by
-//! name and joined without separators, are hashed between two copies of the secret (MD5, written in upper-case hexadecimal) or
-//! under it (HMAC-MD5).
+//! The common signatures of Taobao's TOP, JD's JOS and Pinduoduo's POP over sorted parameters. Names and values are sorted
+//! by name and joined without separators. Then they are hashed between two copies of the secret (MD5, in upper-case
+//! hexadecimal) or under it (HMAC-MD5).
 //!
-//! Which parameters take part is the platform's to say: TOP signs all but `sign`; JOS all but `sign`, `format` and
+//! The platform decides which parameters take part: TOP signs all but `sign`; JOS all but `sign`, `format` and
 //! `sign_method`; POP all but `sign`. Parameters without a value are not signed, so callers do not send them.
 
 use crate::digest::mac;

@@ -1,5 +1,5 @@
-//! The signature of our own contracts (the app's messages, a telephone system's calls): `X-Warmline-Timestamp`, seconds since
-//! 1970, and `X-Warmline-Signature`, the lower-case hexadecimal HMAC-SHA256 over `<timestamp>.<raw body>`.
+//! The signature of our own contracts (the app's messages, a telephone system's calls): `X-Warmline-Timestamp`, seconds
+//! since 1970, and `X-Warmline-Signature`, the lower-case hexadecimal HMAC-SHA256 over `<timestamp>.<raw body>`.
 
 use crate::digest::{hmac_sha256, same};
 use crate::kit::{Refusal, Request};
@@ -18,7 +18,7 @@ pub(crate) fn check(secret: &str, request: &Request<'_>, now: Timestamp, max_age
     check_parts(secret, (timestamp, signature), request.body, now, max_age_secs)
 }
 
-/// The same for a timestamp and a signature that came otherwise.
+/// The same, for a timestamp and a signature from another place.
 pub(crate) fn check_parts(
     secret: &str,
     (timestamp, signature): (&str, &str),

@@ -1,12 +1,12 @@
 //! Twilio's request signature (document "Validating requests from Twilio"), which messages and calls share.
 //!
-//! `X-Twilio-Signature` is base64(HMAC-SHA1(auth token, url ‖ k₁v₁k₂v₂…)), the parameters of the form sorted by name; of a name
-//! that comes several times the different values, sorted. A body that is no form is covered by `bodySHA256` in the URL, and then
-//! the URL alone is signed. The URL is the one that Twilio was given, which a proxy hides: so it is a setting. Twilio sometimes
-//! signs it with its port and sometimes without, so both are tried.
+//! `X-Twilio-Signature` is base64(HMAC-SHA1(auth token, url ‖ k₁v₁k₂v₂…)), with the parameters of the form sorted by name.
+//! If a name comes several times, its different values are sorted. If the body is no form, `bodySHA256` in the URL covers
+//! it, and only the URL is signed. The URL is the one that Twilio was given. A proxy hides it, so it is a setting. Twilio
+//! signs it sometimes with its port and sometimes without, so both are tried.
 //!
-//! The protocol signs no time, and puts nothing between names and values. A captured request stays good; its message's own id
-//! makes that harmless.
+//! The protocol signs no time, and puts nothing between names and values. A captured request stays valid; its message's own
+//! id makes that harmless.
 
 use crate::digest::{hmac_sha1, same};
 use crate::json;
@@ -20,7 +20,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use warmline_model::Media;
 
-/// The longest body taken: a message has at most 1,600 characters and ten addresses of media.
+/// The longest body accepted: a message has at most 1,600 characters and ten addresses of media.
 pub const MAX_BYTES: usize = 128 * 1024;
 /// The most parameters taken.
 const MAX_PARAMS: usize = 256;
@@ -48,7 +48,7 @@ pub fn body_hash(body: &[u8]) -> String {
     hex::encode(Sha256::digest(body))
 }
 
-/// Whether a signature is good for the URL, with or without its port.
+/// Whether a signature is valid for the URL, with or without its port.
 pub fn matches(auth_token: &str, url: &str, params: &[(String, String)], given: &str) -> bool {
     let (with, without) = (with_port(url), without_port(url));
     let good = |url: &str| same(signature(auth_token, url, params).as_bytes(), given.as_bytes());
@@ -121,7 +121,7 @@ fn read_form(body: &[u8]) -> Result<Vec<(String, String)>, Refusal> {
     Ok(params)
 }
 
-/// A parameter with U+FFFD for U+0000. The signature was over what came.
+/// A parameter with U+FFFD for U+0000. The signature covered the original.
 fn without_nul((name, value): (String, String)) -> (String, String) {
     let clean = |text: String| if text.contains('\0') { text.replace('\0', "\u{FFFD}") } else { text };
     (clean(name), clean(value))
@@ -139,7 +139,7 @@ impl Params {
         Ok(Self(map.into_iter().map(|(k, v)| (k, if let Value::String(v) = v { v } else { v.to_string() })).collect()))
     }
 
-    /// A parameter, where it is there and not empty.
+    /// A parameter, if it is present and not empty.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(k, _)| k == name).map(|(_, v)| v.as_str()).filter(|v| !v.is_empty())
     }
@@ -150,20 +150,20 @@ impl Params {
         self.get(name).filter(good).ok_or(Refusal::Malformed(name))
     }
 
-    /// All of them but those named, as JSON.
+    /// All parameters except the named ones, as JSON.
     pub(crate) fn without(&self, names: &[&str]) -> Value {
         let rest = self.0.iter().filter(|(k, v)| !v.is_empty() && !names.contains(&k.as_str()));
         Value::Object(rest.map(|(k, v)| (k.clone(), Value::from(v.as_str()))).collect::<Map<_, _>>())
     }
 }
 
-/// The acknowledgement: an empty TwiML document, which asks for nothing.
+/// The acknowledgement: an empty TwiML document, which requests nothing.
 pub(crate) fn nothing_to_do() -> Reply {
     let body = br#"<?xml version="1.0" encoding="UTF-8"?><Response/>"#.to_vec();
     Reply { status: 200, content_type: "text/xml; charset=utf-8", body }
 }
 
-/// The setting `account_sid`: it stands in the paths of the API.
+/// The setting `account_sid`, which is part of the API's paths.
 pub(crate) fn account_sid(fields: &Fields<'_>) -> Result<String, AccountError> {
     let account_sid = required(name(fields, "account_sid", 64)?, "account_sid")?;
     if !account_sid.bytes().all(|b| b.is_ascii_alphanumeric()) {
@@ -177,7 +177,7 @@ pub fn authorization(sid: &str, auth_token: &str) -> String {
     basic(sid, auth_token)
 }
 
-/// The request for a medium's bytes. The credentials go only to the account's own part of the API.
+/// The request for a medium's bytes. The credentials are sent only to the account's own part of the API.
 pub(crate) fn media(api_base: &str, sid: &str, auth_token: &str, media: &Media) -> Result<ApiRequest, &'static str> {
     let url = media.url.as_deref().ok_or("media_unknown")?;
     let path = url.strip_prefix(api_base).and_then(|p| p.strip_prefix("/2010-04-01/Accounts/")).ok_or("media_unknown")?;
@@ -188,7 +188,7 @@ pub(crate) fn media(api_base: &str, sid: &str, auth_token: &str, media: &Media) 
     Ok(authorized(get(url.to_owned()), authorization(sid, auth_token)))
 }
 
-/// A form as Twilio posts it, with its signature: the counterpart of the verifier.
+/// A form with Twilio's signature: the counterpart of the verifier.
 pub fn signed_form(auth_token: &str, url: &str, params: &[(&str, &str)]) -> (String, String) {
     let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(params).finish();
     let owned: Vec<_> = params.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
@@ -216,7 +216,7 @@ mod tests {
         let (body, good) = signed_form("token", URL, &[("To", "+1"), ("Body", "你好 &=")]);
         let verified = post(URL, "", FORM, &good, body.as_bytes()).ok().unwrap();
         assert_eq!(Params::read(&verified).ok().unwrap().get("Body"), Some("你好 &="));
-        // The parameters are signed, not how the form writes them.
+        // The signature covers the parameters, and not their spelling in the form.
         let spelt = post(URL, "", FORM, &good, body.replace("%2B", "%2b").as_bytes()).ok().unwrap();
         assert_eq!(Params::read(&spelt).ok().unwrap().get("To"), Some("+1"));
         assert!(post("https://example.com:443/channels/sms/main", "", FORM, &good, body.as_bytes()).is_ok());
@@ -283,7 +283,8 @@ mod tests {
             prop_assert!(post(URL, &query, "text/plain", &signature, &body).is_err());
         }
 
-        // Nothing stands between names and values, so `a=b` and `a&b` have the same signature; no character is added, left out or moved.
+        // Nothing stands between names and values, so `a=b` and `a&b` have the same signature. No character is added, left
+        // out or moved.
         #[test]
         fn a_changed_form_yields_nothing_else(at in 0usize..200, to: u8) {
             let (body, good) = signed_form("token", URL, &[("MessageSid", "SM1"), ("Body", "hello there"), ("From", "+1")]);

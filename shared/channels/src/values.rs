@@ -1,19 +1,19 @@
-//! Values in the JSON that platforms send: ids, numbers and times that they write now as a number and now as a text, and objects
-//! inside texts.
+//! Values in platforms' JSON: ids, numbers and times that are sometimes a number and sometimes a text, and objects inside
+//! texts.
 
 use crate::json;
 use crate::kit::Refusal;
 use serde_json::{Map, Value};
 use warmline_model::Timestamp;
 
-/// The longest id taken from a body; the platforms' own have up to about 100 characters.
+/// The longest id accepted from a body. The platforms' own have up to about 100 characters.
 pub(crate) const MAX_ID: usize = 256;
 
-/// The most bytes of JSON read from texts inside one body. The bounds of [`json`] hold for each text by itself; this one keeps a
-/// body of many such texts from costing many times as much.
+/// The most bytes of JSON read from texts inside one body. The bounds of [`json`] apply to each text by itself. This one
+/// keeps a body of many such texts from costing many times as much.
 pub(crate) const MAX_NESTED: usize = 256 * 1024;
 
-/// A field as text; numbers as they are written.
+/// A field as text. Numbers keep their spelling.
 pub(crate) fn text(fields: &Map<String, Value>, name: &str) -> Option<String> {
     match fields.get(name)? {
         Value::String(text) => Some(text.clone()),
@@ -48,15 +48,16 @@ pub(crate) fn id(value: Option<&Value>) -> Option<String> {
     }
 }
 
-/// A name that a brand gave to something, such as an item of a menu: whatever its script, cut to `max` characters, without blanks around it
-/// and control characters in it; none where nothing is left.
+/// A name that a brand gave to something, such as an item of a menu, in any script. It is cut to `max` characters, without
+/// blanks around it and control characters in it; `None` if nothing is left.
 pub(crate) fn given_name(text: &str, max: usize) -> Option<String> {
     let name: String = text.chars().filter(|c| !c.is_control()).collect();
     let name: String = name.trim().chars().take(max).collect();
     (!name.is_empty()).then_some(name)
 }
 
-/// The words of a text message: none said where the platform leaves them out. What is there and no text is another kind of message.
+/// The words of a text message; empty if the platform leaves them out. A value that is not a text makes it another kind of
+/// message.
 pub(crate) fn words(value: Option<&Value>) -> Option<String> {
     match value {
         None | Some(Value::Null) => Some(String::new()),
@@ -71,7 +72,7 @@ pub(crate) fn filled<'a>(map: &'a Map<String, Value>, name: &str) -> Option<&'a 
     map.get(name)?.as_str().filter(|text| !text.is_empty())
 }
 
-/// An object, or a text that holds one, as platforms send the inner part of an event. What is neither is kept under `name`.
+/// An object, or a text that holds one, as in the inner part of a platform's event. Any other value is stored under `name`.
 pub(crate) fn nested(value: Option<&Value>, name: &str) -> Result<Map<String, Value>, Refusal> {
     let read = match value {
         None | Some(Value::Null) => return Ok(Map::new()),
@@ -89,8 +90,8 @@ pub(crate) fn nested(value: Option<&Value>, name: &str) -> Result<Map<String, Va
     })
 }
 
-/// Which items of a list have texts of that name that are together within [`MAX_NESTED`]: all of them, but for the longest ones
-/// where it is too much.
+/// Chooses the items of a list whose texts of that name are together within [`MAX_NESTED`]: all of them, or all but the
+/// longest ones if they are too much.
 pub(crate) fn fitting<'v>(items: impl Iterator<Item = Option<&'v Value>>, name: &str) -> Vec<bool> {
     let length = |item: Option<&Value>| item.and_then(|item| item.get(name)?.as_str()).map_or(0, str::len);
     let lengths: Vec<usize> = items.map(length).collect();
@@ -111,10 +112,11 @@ pub(crate) fn fitting<'v>(items: impl Iterator<Item = Option<&'v Value>>, name: 
     fits
 }
 
-/// Why an item that does not [fit](fitting) is odd.
+/// The reason why an item that does not [fit](fitting) is odd.
 pub(crate) const TOO_MUCH: Refusal = Refusal::Malformed("too much JSON in texts");
 
-/// A time in seconds or in milliseconds since 1970: what has more digits than the seconds of the year 5138 are milliseconds.
+/// A time in seconds or in milliseconds since 1970. A number with more digits than the seconds of the year 5138 counts
+/// milliseconds.
 pub(crate) fn instant(value: Option<&Value>) -> Option<Timestamp> {
     match whole(value)? {
         number @ 1..=99_999_999_999 => Some(Timestamp::from_secs(number)),

@@ -1,14 +1,13 @@
-//! The cryptography that the WeChat family shares (official accounts, mini programs, WeCom, and ByteDance, which took it over
-//! with a longer prefix).
+//! The cryptography of the WeChat family (official accounts, mini programs, WeCom, and ByteDance with a longer prefix).
 //!
 //! * Signature: hexadecimal SHA-1 over the parts, sorted and joined. The token among the parts is the secret.
 //! * Envelope: AES-256-CBC, IV = the key's first 16 bytes, plaintext = random prefix | length as big-endian u32 | message |
-//!   receive-id, padded by PKCS#7 over 32 bytes (1 to 32, where AES alone would pad 1 to 16: so it is done by hand).
+//!   receive-id. The padding is PKCS#7 over 32 bytes (1 to 32). AES alone would pad 1 to 16, so this is done by hand.
 //! * Key: `EncodingAESKey`, 43 characters of base64 for 32 bytes. Its last character often carries bits that base64 leaves
-//!   unused; a strict decoder refuses such keys, the platform does not.
+//!   unused. A strict decoder refuses such keys, the platform does not.
 //!
-//! The envelope authenticates nothing: check the signature over the ciphertext first, so that the padding of a forged message
-//! is never looked at.
+//! The envelope authenticates nothing. Check the signature over the ciphertext first, so that the padding of a forged
+//! message is never looked at.
 
 use crate::digest::same;
 use crate::kit::Refusal;
@@ -24,12 +23,12 @@ pub const WECHAT_PREFIX: usize = 16;
 /// The length of the random prefix in ByteDance's mini-app envelopes.
 pub const BYTEDANCE_PREFIX: usize = 32;
 
-/// What PKCS#7 padding rounds the length up to.
+/// The block to which PKCS#7 padding rounds the length up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Padding {
     /// AES's own block.
     Block16 = 16,
-    /// The WeChat family's: what messages are padded to.
+    /// The WeChat family's block for messages.
     Block32 = 32,
 }
 
@@ -37,8 +36,8 @@ const HEX: &[u8; 16] = b"0123456789abcdef";
 
 const LENIENT: GeneralPurpose = GeneralPurpose::new(&ALPHABET, NO_PAD.with_decode_allow_trailing_bits(true));
 
-/// Lower-case hexadecimal SHA-1 over the parts, sorted by their bytes and joined by `separator` (none in webhooks, `&` in the
-/// signatures of web pages). Sorts the caller's slice in place.
+/// Lower-case hexadecimal SHA-1 over the parts, sorted by their bytes and joined by `separator` (none in webhooks, `&` in
+/// the signatures of web pages). It sorts the caller's slice in place.
 pub fn sorted_sha1(parts: &mut [&str], separator: &str) -> [u8; 40] {
     parts.sort_unstable();
     let mut hash = Sha1::new();
@@ -55,7 +54,7 @@ pub fn sorted_sha1(parts: &mut [&str], separator: &str) -> [u8; 40] {
     out
 }
 
-/// Whether `signature` is the [`sorted_sha1`] of the parts; in constant time.
+/// Whether `signature` is the [`sorted_sha1`] of the parts. The comparison takes constant time.
 pub fn signature_matches(signature: &str, parts: &mut [&str]) -> bool {
     same(&sorted_sha1(parts, ""), signature.as_bytes())
 }
@@ -65,7 +64,7 @@ pub fn signature_matches(signature: &str, parts: &mut [&str]) -> bool {
 pub struct AesKey([u8; 32]);
 
 impl AesKey {
-    /// Decodes the 43 characters; `None` if they are not that.
+    /// Decodes the 43 characters; `None` if they are invalid.
     pub fn decode(encoded: &str) -> Option<Self> {
         if encoded.len() != 43 {
             return None;
@@ -80,14 +79,14 @@ impl AesKey {
     }
 }
 
-/// Why an envelope is not opened.
+/// The reason why an envelope is not opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum OpenError {
     /// Not base64, not whole blocks, or wrong padding or length after decryption: the key does not fit, or it is not an
-    /// envelope. Deliberately one variant.
+    /// envelope. This is deliberately one variant.
     #[error("the envelope cannot be opened")]
     Unreadable,
-    /// It opens, but is addressed to somebody else.
+    /// The envelope opens, but is addressed to another receiver.
     #[error("the envelope is addressed to another receiver")]
     WrongReceiver,
 }
@@ -104,7 +103,7 @@ impl From<OpenError> for Refusal {
 /// Opens an envelope and checks its receive-id (app id, corp id).
 ///
 /// # Errors
-/// It cannot be opened, or is for another receiver.
+/// The envelope cannot be opened, or is for another receiver.
 pub fn decrypt(key: &AesKey, prefix: usize, envelope: &str, receive_id: &str) -> Result<Vec<u8>, OpenError> {
     let sealed = STANDARD.decode(envelope.trim()).map_err(|_| OpenError::Unreadable)?;
     let mut plain = decrypt_bare(key, sealed)?;
@@ -121,7 +120,7 @@ pub fn decrypt(key: &AesKey, prefix: usize, envelope: &str, receive_id: &str) ->
     Ok(plain)
 }
 
-/// Takes the padding off in place, in either size.
+/// Removes the padding in place, in either size.
 pub(crate) fn strip_padding(plain: &mut Vec<u8>) -> Result<(), OpenError> {
     let pad = usize::from(*plain.last().ok_or(OpenError::Unreadable)?);
     if !(1..=Padding::Block32 as usize).contains(&pad) || pad > plain.len() {
@@ -135,8 +134,8 @@ pub(crate) fn strip_padding(plain: &mut Vec<u8>) -> Result<(), OpenError> {
     Ok(())
 }
 
-/// Makes an envelope. `prefix` is fresh randomness of the platform's length ([`WECHAT_PREFIX`], [`BYTEDANCE_PREFIX`]): the IV
-/// is fixed, so the prefix is what keeps equal messages from looking equal.
+/// Makes an envelope. `prefix` is fresh randomness of the platform's length ([`WECHAT_PREFIX`], [`BYTEDANCE_PREFIX`]). The
+/// IV is fixed, so the prefix keeps equal messages from looking equal.
 pub fn encrypt(key: &AesKey, prefix: &[u8], message: &[u8], receive_id: &str) -> String {
     let mut plain = Vec::with_capacity(prefix.len() + 4 + message.len() + receive_id.len() + 32);
     plain.extend_from_slice(prefix);
@@ -146,10 +145,10 @@ pub fn encrypt(key: &AesKey, prefix: &[u8], message: &[u8], receive_id: &str) ->
     STANDARD.encode(encrypt_bare(key, plain, Padding::Block32))
 }
 
-/// Decrypts what holds no envelope but the message alone, in either padding.
+/// Decrypts a message without an envelope, in either padding.
 ///
 /// # Errors
-/// Not whole blocks, or wrong padding after decryption.
+/// There are not whole blocks, or the padding is wrong after decryption.
 pub fn decrypt_bare(key: &AesKey, mut sealed: Vec<u8>) -> Result<Vec<u8>, OpenError> {
     let mut cbc = cbc::Decryptor::<Aes256>::new(&key.0.into(), &key.iv().into());
     let (blocks, rest) = Block::<cbc::Decryptor<Aes256>>::slice_as_chunks_mut(&mut sealed);
@@ -161,7 +160,8 @@ pub fn decrypt_bare(key: &AesKey, mut sealed: Vec<u8>) -> Result<Vec<u8>, OpenEr
     Ok(sealed)
 }
 
-/// Encrypts without an envelope. The IV is the key's, so equal messages look equal: only for platforms that demand it.
+/// Encrypts without an envelope. The IV is the key's, so equal messages look equal. This is only for platforms that require
+/// it.
 pub fn encrypt_bare(key: &AesKey, mut plain: Vec<u8>, padding: Padding) -> Vec<u8> {
     let block = padding as usize;
     let pad = block - plain.len() % block;
@@ -177,7 +177,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    // The last character of this key has unused bits set; a strict decoder refuses it.
+    // The last character of this key has unused bits set. A strict decoder refuses it.
     const KEY: &str = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
 
     fn key() -> AesKey {
@@ -206,7 +206,7 @@ mod tests {
 
     #[test]
     fn a_length_beyond_the_end_is_refused() {
-        // prefix 16 of zeros, length u32::MAX, nothing else.
+        // A prefix of 16 zeros, length u32::MAX, and nothing else.
         let mut raw = vec![0u8; 16];
         raw.extend_from_slice(&[255; 4]);
         raw.extend_from_slice(&[12; 12]);

@@ -1,8 +1,9 @@
 //! Runs the public test vectors of `shared/vectors` (beside the repository) through the real code: webhooks through the
 //! adapter, signatures and envelopes through `wx_crypto` and `hs256`, replies through the real writers.
 //!
-//! What passes is counted, and the count is fixed: a vector that stops passing, and one that stops applying, both fail the
-//! test. What does not apply is listed with its reason. Where the folder is absent, the tests say so and pass.
+//! Passing vectors are counted, and the count is fixed: a vector that stops passing, and one that stops applying, both fail
+//! the test. A vector that does not apply is listed with its reason. If the folder is absent, the tests report this and
+//! pass.
 
 #![expect(clippy::unwrap_used, reason = "a vector that is not as described fails the test")]
 
@@ -40,12 +41,12 @@ mod weibo;
 #[path = "vectors/xiaohongshu.rs"]
 mod xiaohongshu;
 
-/// The platform's own id of what came. It was the key of the release before, for which repeats are looked up.
+/// The platform's own id of a message. It was the key of the previous release, by which repeats are still looked up.
 pub(crate) fn told_id(inbound: &warmline_model::Inbound) -> &str {
     inbound.earlier_key.as_deref().unwrap_or(&inbound.key)
 }
 
-/// A vector that does not apply, and why.
+/// The result for a vector: it passed, or it does not apply for a reason.
 pub(crate) enum Verdict {
     Passed,
     NotApplicable(&'static str),
@@ -87,7 +88,7 @@ impl Vector {
     }
 }
 
-/// Runs a channel's vectors and prints the account of them.
+/// Runs a channel's vectors and prints the result.
 fn run(channel: &str, expected: (usize, usize), check: impl Fn(&Vector) -> Verdict) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/vectors").join(format!("{channel}.json"));
     let Ok(text) = std::fs::read(&path) else {

@@ -1,5 +1,5 @@
-//! Replies by `alipay.open.public.message.custom.send`, pictures by `alipay.mobile.public.multimedia.download`, and what the
-//! platform's codes mean.
+//! Replies by `alipay.open.public.message.custom.send`, pictures by `alipay.mobile.public.multimedia.download`, and the
+//! meaning of the platform's codes.
 
 use super::CAPABILITIES;
 use super::account::Account;
@@ -34,10 +34,10 @@ fn call(account: &Account, method: &str, content: &Value, now: Timestamp) -> Res
     Ok(params)
 }
 
-/// A reply in the platform's words.
+/// A reply in the platform's form.
 pub(super) fn content(reply: &Outbound<'_>) -> Result<Value, &'static str> {
     CAPABILITIES.check(reply.content)?;
-    // `chat`: the message stands in the talk with the account, not on its page.
+    // `chat`: the message appears in the talk with the account, not on its page.
     Ok(match reply.content {
         Content::Text { text, .. } => {
             json!({ "to_user_id": reply.to, "msg_type": "text", "text": { "content": text }, "chat": "1" })
@@ -53,7 +53,7 @@ pub(super) fn content(reply: &Outbound<'_>) -> Result<Value, &'static str> {
 
 pub(super) fn render(account: &Account, reply: &Outbound<'_>, now: Timestamp) -> Result<Rendered, &'static str> {
     let params = call(account, "alipay.open.public.message.custom.send", &content(reply)?, now)?;
-    // The charset stands in the address too, since the gateway reads the form with it.
+    // The charset is in the address too, since the gateway reads the form with it.
     Ok(Rendered::Call(post_utf8_form(format!("{}/gateway.do?charset=utf-8", account.api_base), form(&params))))
 }
 

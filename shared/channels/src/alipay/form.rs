@@ -1,10 +1,10 @@
-//! Forms whose charset is said by one of their own fields: names and values stay bytes until that is known, and the signature
-//! is over those bytes.
+//! Forms that name their charset in one of their own fields. Names and values stay bytes until the charset is known, and
+//! the signature covers those bytes.
 
 use crate::kit::Refusal;
 use encoding_rs::{Encoding, GB18030, UTF_8};
 
-/// The most parameters taken; the platform sends five to a dozen.
+/// The most parameters read. The platform sends five to a dozen.
 const MAX_PARAMS: usize = 64;
 
 /// A form's parameters, decoded from percent signs and nothing else.
@@ -19,7 +19,7 @@ impl Form {
             }
             let at = pair.iter().position(|b| *b == b'=').unwrap_or(pair.len());
             let name = String::from_utf8(decoded(&pair[..at])).map_err(|_| Refusal::Malformed("parameter name"))?;
-            // Of two values only one could be the signed one.
+            // Of two values with one name, only one could be the signed one.
             if params.iter().any(|(known, _)| *known == name) {
                 return Err(Refusal::Malformed("repeated parameter"));
             }
@@ -37,12 +37,12 @@ impl Form {
         self.bytes(name).and_then(|value| std::str::from_utf8(value).ok()).filter(|text| text.is_ascii())
     }
 
-    /// The text that `sign` is over.
+    /// The text that `sign` covers.
     pub(super) fn signed(&self) -> Vec<u8> {
         signed_text(self.0.iter().map(|(name, value)| (name.as_str(), value.as_slice())), &["sign"])
     }
 
-    /// The charset that the form says it is in; GBK, as the platform's, where it says none.
+    /// The charset that the form names. If it names none, GBK, like the platform.
     pub(super) fn charset(&self) -> Result<&'static Encoding, Refusal> {
         let Some(name) = self.bytes("charset") else { return Ok(GB18030) };
         // GBK and GB2312 are parts of GB18030.
@@ -54,7 +54,7 @@ impl Form {
     }
 }
 
-/// The text that a signature is over: all parameters that have a value but the named ones, sorted by name, as `k=v&…`.
+/// The text that a signature covers: all parameters that have a value except the named ones, sorted by name, as `k=v&…`.
 pub fn signed_text<'a>(params: impl Iterator<Item = (&'a str, &'a [u8])>, without: &[&str]) -> Vec<u8> {
     let mut params: Vec<_> = params.filter(|(name, value)| !value.is_empty() && !without.contains(name)).collect();
     params.sort_unstable();
@@ -70,7 +70,7 @@ pub fn signed_text<'a>(params: impl Iterator<Item = (&'a str, &'a [u8])>, withou
     text
 }
 
-/// `%41` and `+` undone; a percent sign that begins no byte stays.
+/// Decodes `%41` and `+`. A percent sign that begins no byte stays.
 fn decoded(text: &[u8]) -> Vec<u8> {
     let digit = |at: usize| text.get(at).and_then(|b| char::from(*b).to_digit(16)).and_then(|d| u8::try_from(d).ok());
     let (mut out, mut at) = (Vec::with_capacity(text.len()), 0);

@@ -1,11 +1,11 @@
-//! Alipay 生活号 (life account): what users write to the account, by the application gateway, and replies by the API.
+//! Alipay 生活号 (life account): users' messages to the account through the application gateway, and replies by the API.
 //!
 //! | setting | meaning | default |
 //! |---|---|---|
 //! | `app_id` | required: the application's id; messages for another are refused | – |
 //! | `alipay_public_key` | required: Alipay's public key, as the platform shows it (base64 or PEM) | – |
-//! | `api_base` | where the API is | `https://openapi.alipay.com` |
-//! | `media_base` | where pictures are fetched | `https://openfile.alipay.com` |
+//! | `api_base` | the API's address | `https://openapi.alipay.com` |
+//! | `media_base` | the address for pictures | `https://openfile.alipay.com` |
 //! | `max_age_secs` | how far a message's time may be from now | 300 |
 //!
 //! | secret | meaning |
@@ -15,15 +15,15 @@
 //! Protocol, by the documents 生活号应用网关, 生活号事件订阅 and alipay.open.public.message.custom.send of opendocs.alipay.com
 //! and the SDKs' samples:
 //! * a webhook is a form of `service`, `charset`, `sign_type`, `sign` and `biz_content`, an XML document. `sign` is RSA2
-//!   (RSASSA-PKCS1-v1_5 with SHA-256) over all other parameters, sorted, as `k=v&…` in the form's own charset: over the bytes
-//!   as they came. (Payment notifications leave out `sign_type` as well; these do not.)
-//! * the check of the gateway is `service=alipay.service.check` with the event `verifygw`; the answer holds the application's
-//!   public key and is signed over what stands inside `<response>`;
-//! * a message is `service=alipay.mobile.public.message.notify`; the answer is an `ack`, signed in the same way. Where the
-//!   account has turned retries on there are two, five seconds apart;
-//! * the signed time is the message's own `CreateTime`, in milliseconds. The key is `MsgId`; events have none, so theirs is made
-//!   of user, time and event;
-//! * a reply reaches a user within 48 h of the last message (after a mere follow or click within five minutes).
+//!   (RSASSA-PKCS1-v1_5 with SHA-256) over all other parameters, sorted, as `k=v&…`: over the bytes as they came, in the
+//!   form's own charset. (Payment notifications leave out `sign_type` as well; these do not.)
+//! * the check of the gateway is `service=alipay.service.check` with the event `verifygw`. The answer holds the
+//!   application's public key and is signed over the text inside `<response>`;
+//! * a message is `service=alipay.mobile.public.message.notify`; the answer is an `ack`, signed in the same way. If the
+//!   account has turned retries on, there are two, five seconds apart;
+//! * the signed time is the message's own `CreateTime`, in milliseconds. The key is `MsgId`. Events have none, so their key
+//!   consists of user, time and event;
+//! * a reply reaches a user within 48 h of the last message (after a mere follow or click, within five minutes).
 
 mod account;
 mod api;
@@ -45,7 +45,7 @@ use crate::kit::{
 use serde_json::Value;
 use warmline_model::{Media, Timestamp};
 
-/// What a life account can carry. A message's description may have 2,000 bytes.
+/// The capabilities of a life account. A message's description may have 2,000 bytes.
 const CAPABILITIES: Capabilities = Capabilities {
     channel: "alipay",
     name_zh: "支付宝生活号",
@@ -96,7 +96,8 @@ impl Adapter for AlipayAdapter {
         verify::acknowledge(account, body)
     }
 
-    /// All but the signature, which costs milliseconds and fails for no reply that the account's key was checked for.
+    /// Checks everything but the signature. The signature costs milliseconds, and fails for no reply once the account's key
+    /// was checked.
     fn check(&self, _account: &Account, reply: &Outbound<'_>) -> Result<(), &'static str> {
         api::content(reply).map(drop)
     }

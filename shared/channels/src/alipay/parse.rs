@@ -10,11 +10,11 @@ use crate::xml::{Document, Element, readable};
 use serde_json::{Map, Value};
 use warmline_model::{Content, Inbound, Media, Sender, Timestamp};
 
-/// What every message has and an event's data need not repeat.
+/// The fields that every message has and that an event's data need not repeat.
 const COMMON: &[&str] =
     &["AppId", "FromUserId", "FromAlipayUserId", "CreateTime", "MsgType", "MsgId", "EventType", "ActionParam", "UserInfo"];
 
-/// The longest user id and message id taken; the platform's have up to 66 characters.
+/// The longest user id and message id accepted. The platform's have up to 66 characters.
 const MAX_ID: usize = 128;
 
 pub(super) fn parse(account: &Account, body: &[u8]) -> Result<Inbound, Refusal> {
@@ -23,7 +23,7 @@ pub(super) fn parse(account: &Account, body: &[u8]) -> Result<Inbound, Refusal> 
     if document.text("AppId").map(str::trim) != Some(&account.app_id) {
         return Err(Refusal::WrongRecipient);
     }
-    // `FromAlipayUserId` is what a reply is addressed to; the other is the id of old.
+    // Replies are addressed to `FromAlipayUserId`. The other field holds the old id.
     let user = id(&document, "FromAlipayUserId").or_else(|| id(&document, "FromUserId"));
     let user = user.ok_or(Refusal::Malformed("FromAlipayUserId"))?;
     let kind = filled(&document, "MsgType").ok_or(Refusal::Malformed("MsgType"))?.to_lowercase();
@@ -87,7 +87,7 @@ fn content(document: &Document<'_>, kind: &str) -> Result<Content, Refusal> {
     })
 }
 
-/// An event keeps the platform's own fields. For those who come by a code it says which under `scene`.
+/// An event keeps the platform's own fields. For users who come by a code, `scene` names the code.
 fn event(document: &Document<'_>) -> Result<Content, Refusal> {
     let event = filled(document, "EventType").ok_or(Refusal::Malformed("EventType"))?.to_lowercase();
     let key = filled(document, "ActionParam");

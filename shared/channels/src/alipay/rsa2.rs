@@ -1,4 +1,4 @@
-//! RSA2: RSASSA-PKCS1-v1_5 with SHA-256, and the forms in which the platform shows keys.
+//! RSA2: RSASSA-PKCS1-v1_5 with SHA-256, and the platform's forms of keys.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -9,16 +9,16 @@ use rsa::traits::PublicKeyParts;
 use rsa::{Pkcs1v15Sign, RsaPrivateKey, RsaPublicKey};
 use sha2::{Digest, Sha256};
 
-/// RSA2 needs 2,048 bits; longer than 4,096 costs more than a webhook may.
+/// RSA2 needs 2,048 bits. Longer keys than 4,096 bits cost more than a webhook may.
 const BITS: std::ops::RangeInclusive<u32> = 2_048..=4_096;
 
-/// The DER inside of a PEM block or of bare base64.
+/// The DER inside a PEM block or bare base64.
 fn der(text: &str) -> Option<Vec<u8>> {
     let lines = text.lines().map(str::trim).filter(|line| !line.starts_with("-----"));
     STANDARD.decode(lines.collect::<String>()).ok()
 }
 
-/// A key that signatures are checked with.
+/// A key that verifies signatures.
 pub struct PublicKey(RsaPublicKey);
 
 impl PublicKey {
@@ -28,15 +28,15 @@ impl PublicKey {
         BITS.contains(&key.n().bits()).then_some(Self(key))
     }
 
-    /// Whether `signature` (base64) is one over the message.
+    /// Whether `signature` (base64) is a valid signature over the message.
     pub fn verifies(&self, message: &[u8], signature: &str) -> bool {
         let Ok(signature) = STANDARD.decode(signature.trim()) else { return false };
         self.0.verify(Pkcs1v15Sign::new::<Sha256>(), &Sha256::digest(message), &signature).is_ok()
     }
 }
 
-/// A key that messages are signed with. It is a secret, so it has no `Debug`. Its numbers are checked and prepared when it is
-/// used: that costs more than a forged webhook may.
+/// A key that signs messages. It is a secret, so it has no `Debug`. Its numbers are checked and prepared when it is used,
+/// because that costs more than a forged webhook may.
 pub struct PrivateKey {
     der: Vec<u8>,
 }
@@ -53,20 +53,20 @@ impl PrivateKey {
         RsaPrivateKey::try_from(inner(&self.der)?).ok()
     }
 
-    /// The signature over a message, in base64; none only where the key's numbers are no key.
+    /// The signature over a message, in base64; `None` only if the key's numbers are invalid.
     pub fn sign(&self, message: &[u8]) -> Option<String> {
         let signature = self.key()?.sign(Pkcs1v15Sign::new::<Sha256>(), &Sha256::digest(message)).ok()?;
         Some(STANDARD.encode(signature))
     }
 
-    /// The public half, as the platform shows keys: base64 of a SubjectPublicKeyInfo.
+    /// The public half, in the platform's form: base64 of a SubjectPublicKeyInfo.
     pub fn public(&self) -> String {
         let der = self.key().and_then(|key| key.to_public_key().to_public_key_der().ok());
         der.map(|der| STANDARD.encode(der.as_bytes())).unwrap_or_default()
     }
 }
 
-/// The numbers of a key, with PKCS#8 around them or without.
+/// The numbers of a key, with or without PKCS#8 around them.
 fn inner(der: &[u8]) -> Option<RsaPrivateKeyRef<'_>> {
     match PrivateKeyInfoRef::from_der(der) {
         Ok(info) => RsaPrivateKeyRef::from_der(info.private_key.as_bytes()).ok(),
@@ -91,10 +91,10 @@ mod tests {
             assert!(!public.verifies(b"abd", &signature));
             assert!(!public.verifies(b"abc", "AAAA") && !public.verifies(b"abc", "?") && !public.verifies(b"abc", ""));
         }
-        // The same key as OpenSSL writes it without PKCS#8 around it: that begins after 26 bytes.
+        // The same key without PKCS#8 around it, as OpenSSL writes it: it begins after 26 bytes.
         let inner = STANDARD.encode(&der(text).unwrap()[26..]);
         assert_eq!(PrivateKey::read(&inner).unwrap().public(), public);
-        // A key of the right form with a wrong number is found out when it is used.
+        // A key in the right form with a wrong number is detected when it is used.
         let mut wrong = der(text).unwrap();
         wrong[720] ^= 1;
         let wrong = PrivateKey::read(&STANDARD.encode(wrong)).unwrap();

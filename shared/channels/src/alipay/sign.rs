@@ -1,4 +1,4 @@
-//! Signed webhooks as the platform makes them, for tests and simulators: the counterpart of the verifier.
+//! Signed webhooks in the platform's form, for tests and simulators: the counterpart of the verifier.
 
 use super::form::signed_text;
 use super::rsa2::{PrivateKey, PublicKey};
@@ -64,7 +64,7 @@ fn open(app_id: &str, user: &str, millis: i64, kind: &str) -> Writer {
     xml
 }
 
-/// Whether the answer to a webhook is signed by the application over what stands inside `<response>`; gives that.
+/// The text inside `<response>` of the answer to a webhook, if the application has signed it.
 pub fn signed_response(application: &PublicKey, answer: &str) -> Option<String> {
     let between = |open: &str, close: &str| Some(answer.split_once(open)?.1.rsplit_once(close)?.0);
     let (response, sign) = (between("<response>", "</response>")?, between("<sign>", "</sign>")?);

@@ -10,11 +10,11 @@ use warmline_model::Timestamp;
 /// The service of the gateway's check.
 pub const CHECK: &str = "alipay.service.check";
 
-/// In a [`Verified`]'s context: which service the webhook is of, and that its charset is UTF-8.
+/// In a [`Verified`]'s context: the service of the webhook, and the fact that its charset is UTF-8.
 const SERVICE: &str = "service";
 const UTF8: &str = "utf-8";
 
-/// Verifies a webhook; the body that comes out is `biz_content` in UTF-8.
+/// Verifies a webhook. The resulting body is `biz_content` in UTF-8.
 pub(super) fn verify(account: &Account, request: &Request<'_>, now: Timestamp) -> Result<Verified, Refusal> {
     if request.method != http::Method::POST || !request.at_root() {
         return Err(Refusal::NotFound);
@@ -32,7 +32,7 @@ pub(super) fn verify(account: &Account, request: &Request<'_>, now: Timestamp) -
     }
     let content = form.bytes("biz_content").ok_or(Refusal::Malformed("biz_content"))?;
     let charset = form.charset()?;
-    // A character that is not of the charset, or a cut one, becomes U+FFFD; the signature was over the bytes.
+    // A character that is not of the charset, or a cut one, becomes U+FFFD. The signature covered the bytes.
     let content = charset.decode_without_bom_handling(content).0;
     let content = readable(content.as_bytes()).into_owned();
     fresh(account, &content, now)?;
@@ -43,13 +43,13 @@ pub(super) fn verify(account: &Account, request: &Request<'_>, now: Timestamp) -
     Ok(verified.with(SERVICE, form.ascii("service").unwrap_or_default()))
 }
 
-/// The signed time is the message's own.
+/// Checks the signed time, which is the message's own.
 fn fresh(account: &Account, content: &[u8], now: Timestamp) -> Result<(), Refusal> {
     let document = Document::read(content)?;
     if !document.root().name().eq_ignore_ascii_case("xml") {
         return Err(Refusal::Malformed("not an <XML> element"));
     }
-    // The check of the gateway of a new account names no application yet in some of its forms.
+    // In some of its forms, the check of the gateway of a new account names no application yet.
     if document.text("AppId").is_some_and(|id| !id.trim().is_empty() && id.trim() != account.app_id) {
         return Err(Refusal::WrongRecipient);
     }
@@ -63,7 +63,7 @@ fn fresh(account: &Account, content: &[u8], now: Timestamp) -> Result<(), Refusa
 
 /// Answers the platform's check of the gateway with the application's public key.
 pub(super) fn handshake(account: &Account, request: &Request<'_>, now: Timestamp) -> Result<Option<Reply>, Refusal> {
-    // A look before the work: the name of the service is plain in every encoding of the form.
+    // A cheap check first: the name of the service is plain in every encoding of the form.
     let named = request.body.len() <= MAX_BYTES && request.body.windows(CHECK.len()).any(|part| part == CHECK.as_bytes());
     if request.method != http::Method::POST || !request.at_root() || !named {
         return Ok(None);
@@ -167,7 +167,7 @@ mod tests {
         let response = sign::signed_response(&application, std::str::from_utf8(&reply.body).unwrap()).unwrap();
         assert_eq!(response, format!("<success>true</success><biz_content>{public}</biz_content>"));
         assert_eq!(ask(&world.body("GBK", "x")), Ok(None));
-        // A customer who writes the word does not get the account's key, and what they write is not lost.
+        // A customer who writes this word does not get the account's key, and their message is not lost.
         assert_eq!(ask(&world.body("GBK", sign::CHECK)), Ok(None));
         let forged = String::from_utf8(body).unwrap().replace("sign_type=RSA2", "sign_type=RSA2&x=1");
         assert_eq!(ask(forged.as_bytes()), Err(Refusal::SignatureWrong));

@@ -17,10 +17,10 @@
 //! | `jwt_secret` | required, at least 16 characters |
 //! | `body_secret` | required, at least 16 characters |
 //!
-//! Over a WebSocket the same message is a frame `{"type": "message", "timestamp": "…", "signature": "…", "body": "…"}`, where
+//! Over a WebSocket the same message is a frame `{"type": "message", "timestamp": "…", "signature": "…", "body": "…"}`. Its
 //! `body` is the text that would be posted, signed in the same way.
 //!
-//! Replies are held: the app streams or fetches them ([`identify`] says for whom). `sign` makes signed requests.
+//! Replies are held: the app streams or fetches them ([`identify`] finds the member). `sign` makes signed requests.
 
 mod account;
 #[cfg(any(test, feature = "testkit"))]
@@ -79,7 +79,7 @@ impl Adapter for AppAdapter {
         client_message::check_reply(&CAPABILITIES, reply.content).map(|()| Rendered::Held)
     }
 
-    /// Nothing is ever called, so there is no answer to read.
+    /// The app's API is never called, so there is no answer to read.
     fn read_answer(&self, _: &ApiResponse<'_>) -> Outcome {
         Outcome::Permanent("no_api")
     }

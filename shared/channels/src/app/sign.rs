@@ -1,4 +1,4 @@
-//! Signed requests as the app makes them, for tests and simulators: the counterpart of the verifier.
+//! Signed requests in the app's form, for tests and simulators: the counterpart of the verifier.
 
 use crate::{hs256, timed_signature};
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ pub fn jwt(jwt_secret: &str, sub: &str, name: Option<&str>, tags: &[&str], exp: 
 
 /// A token with these claims.
 pub fn token(jwt_secret: &str, claims: &Value) -> String {
-    // A JSON value always writes.
+    // A JSON value can always be written.
     hs256::sign(claims, jwt_secret.as_bytes()).unwrap_or_default()
 }
 

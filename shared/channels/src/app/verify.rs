@@ -1,4 +1,4 @@
-//! Proves who a member is (the token) and that the app sent this body just now (the signature).
+//! Proves the identity of a member (by the token) and that the app sent this body just now (by the signature).
 
 use super::account::Account;
 use crate::client_message::{self, MAX_ID};
@@ -7,7 +7,7 @@ use crate::{bearer, hs256, json, timed_signature};
 use serde::Deserialize;
 use warmline_model::{Identifier, IdentifierKind, Sender, Timestamp};
 
-/// The longest name and tag taken, in characters, and the most tags.
+/// The longest name and tag accepted, in characters, and the most tags.
 const MAX_NAME: usize = 128;
 const MAX_TAG: usize = 64;
 const MAX_TAGS: usize = 32;
@@ -20,12 +20,12 @@ struct Claims {
     phone_number_verified: bool,
     email: Option<String>,
     email_verified: bool,
-    /// The device, where the app tells it.
+    /// The device, if the app names it.
     device_id: Option<String>,
 }
 
 impl hs256::Claims for Claims {
-    /// The names are those that OpenID Connect gives them (Core 1.0, section 5.1).
+    /// The names of OpenID Connect (Core 1.0, section 5.1).
     fn read(claims: hs256::ClaimSet) -> Result<Self, hs256::Error> {
         Ok(Self {
             sub: claims.needed_text("sub")?,
@@ -40,10 +40,10 @@ impl hs256::Claims for Claims {
     }
 }
 
-/// Who asks, by the token alone (header, or `access_token` in the query): for reading replies.
+/// The member, by the token alone (header, or `access_token` in the query), for reading replies.
 ///
 /// # Errors
-/// No token, or not a good one.
+/// The token is missing or not valid.
 pub fn identify(account: &Account, request: &Request<'_>, now: Timestamp) -> Result<Sender, Refusal> {
     sender(account, &bearer::header_or_query(request)?, now)
 }
@@ -68,7 +68,7 @@ struct Frame {
     body: String,
 }
 
-/// Verifies a message in a frame of a member's socket: the same signature over the same body as of a posted one.
+/// Verifies a message in a frame of a member's socket: it has the same signature over the same body as a posted message.
 pub(super) fn verify_frame(account: &Account, sender: &Sender, frame: &[u8], now: Timestamp) -> Result<Verified, Refusal> {
     // Quoted once more, the body can be twice as long.
     let Frame { timestamp, signature, body } = json::read_as(frame, 2 * client_message::MAX_BYTES)?;

@@ -1,4 +1,4 @@
-//! Signed calls of the shop API, access tokens, and what the platform's codes mean (《平台基础错误码汇总》, guide 212/1427).
+//! Signed calls of the shop API, access tokens, and the meaning of the platform's codes (《平台基础错误码汇总》, guide 212/1427).
 
 use super::account::Account;
 use crate::answers;
@@ -11,7 +11,7 @@ use warmline_model::Timestamp;
 
 const VERSION: &str = "2";
 
-/// The same value with the keys of all objects in order, as the signature wants them.
+/// The same value with the keys of all objects in order, as the signature requires.
 fn sorted(value: &Value) -> Value {
     match value {
         Value::Object(map) => {
@@ -46,7 +46,7 @@ pub(super) fn token_request(account: &Account, now: Timestamp) -> Option<ApiRequ
 
 fn read(answer: &ApiResponse<'_>) -> Result<Value, Outcome> {
     let body = answers::read_json(answer)?;
-    // The old form says `err_no`, 0 being good; the present one `code`, 10000 being good.
+    // The old form has `err_no`, where 0 is good. The present form has `code`, where 10000 is good.
     let code = whole(body.get("code")).or(match whole(body.get("err_no")) {
         Some(0) => Some(10_000),
         other => other,

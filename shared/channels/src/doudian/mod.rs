@@ -1,22 +1,22 @@
-//! 抖店: the shop side of 抖音. It offers third parties no chat with buyers: this adapter carries what it does offer, orders and
-//! after-sales as they change (消息推送), and signed calls of the shop API.
+//! 抖店: the shop side of 抖音. It offers third parties no chat with buyers. This adapter carries its offer: changes of orders
+//! and after-sales (消息推送), and signed calls of the shop API.
 //!
 //! | setting | meaning | default |
 //! |---|---|---|
 //! | `app_key` | the app's key; required, signatures contain it | – |
 //! | `shop_id` | the shop: needed to fetch a token, and events of other shops that use the same app are left out | – |
-//! | `api_base` | where the API is | `https://openapi-fxg.jinritemai.com` |
+//! | `api_base` | the API's address | `https://openapi-fxg.jinritemai.com` |
 //!
 //! | secret | meaning |
 //! |---|---|
-//! | `app_secret` | required: what pushes and calls are signed with |
+//! | `app_secret` | required: signs pushes and calls |
 //!
-//! Pushes (《消息推送》, op.jinritemai.com guide 153/99): headers `app-id` and `event-sign`, the hexadecimal MD5 over key, raw body and
-//! secret, with neither time nor nonce; a replay is harmless only by its message's key. The body is an array of `{tag, msg_id,
-//! data}`; one with tag 0 probes the address. The answer is `{"code":0,"msg":"success"}`.
+//! Pushes (《消息推送》, op.jinritemai.com guide 153/99) have the headers `app-id` and `event-sign`, the hexadecimal MD5 over
+//! key, raw body and secret, with neither time nor nonce. Only the message's key makes a replay harmless. The body is an
+//! array of `{tag, msg_id, data}`; one with tag 0 probes the address. The answer is `{"code":0,"msg":"success"}`.
 //!
-//! Calls (《API调用指南》): HMAC-SHA256 under the secret over secret, `app_key…method…param_json…timestamp…v…` and secret again, the
-//! parameters being JSON with sorted keys and no spaces.
+//! Calls (《API调用指南》): HMAC-SHA256 under the secret over secret, `app_key…method…param_json…timestamp…v…` and secret again.
+//! The parameters are JSON with sorted keys and no spaces.
 //!
 //! * `account`: the settings; `verify`: the signature; `parse`: the events; `api`: signed calls, tokens, codes;
 //! * `sign`: signed requests for tests and simulators.
@@ -45,8 +45,8 @@ const CAPABILITIES: Capabilities =
 pub struct DoudianAdapter;
 
 impl DoudianAdapter {
-    /// A signed call of the shop API, `method` being the API's name (`order.orderDetail`). [`Adapter::read_answer`] reads what
-    /// the platform says to it.
+    /// A signed call of the shop API. `method` is the API's name (`order.orderDetail`). [`Adapter::read_answer`] reads the
+    /// platform's answer.
     pub fn call(&self, account: &Account, method: &str, params: &Value, call: &Call<'_>) -> ApiRequest {
         api::call(account, method, params, call.token, call.now)
     }

@@ -1,8 +1,8 @@
-//! Reads a push: what happened to orders and after-sales.
+//! Reads a push: the events of orders and after-sales.
 //!
-//! The platform names no buyer in these messages, only the order. So each order is a contact of its own, whose timeline the
-//! order's events make; desks merge contacts where they know better. Names and addresses of receivers are in the data and are
-//! sealed like everything a customer says.
+//! The platform names no buyer in these messages, only the order. Each order is therefore a contact of its own, and the
+//! order's events are its timeline. Desks merge contacts if they know more. Names and addresses of receivers are in the
+//! data, and are sealed like customers' messages.
 
 use super::account::Account;
 use crate::digest::opaque_key;
@@ -12,10 +12,10 @@ use crate::values::{TOO_MUCH, fitting, id, instant, nested, whole};
 use serde_json::{Map, Value};
 use warmline_model::{Content, Inbound, Sender, Timestamp};
 
-/// Who an event is about that names no order.
+/// The contact of events that name no order.
 const PLATFORM: &str = "platform";
 
-/// The tags that the platform's published samples name; others are kept under their number.
+/// The tags that the platform's published samples name. Other tags are stored under their number.
 const TAGS: &[(i64, &str)] = &[
     (100, "doudian_trade_tradecreate"),
     (106, "doudian_trade_tradecanceled"),
@@ -42,7 +42,7 @@ const TAGS: &[(i64, &str)] = &[
     (218, "doudian_refund_arbitratediscussupload"),
 ];
 
-/// Where an event says when it happened; the first that is there counts.
+/// The fields that may hold an event's time. The first that is present counts.
 const TIMES: &[&str] = &[
     "update_time",
     "modify_time",
@@ -76,7 +76,7 @@ fn event(account: &Account, item: &Map<String, Value>, came: Timestamp) -> Resul
     let tag = whole(item.get("tag")).ok_or(Refusal::Malformed("tag"))?;
     let data = nested(item.get("data"), "data")?;
     let order = id(data.get("p_id")).filter(|order| order != "0");
-    // The probe holds a date, no order.
+    // The probe holds a date and no order.
     if tag == 0 && order.is_none() {
         return Ok(None);
     }
@@ -136,7 +136,7 @@ mod tests {
     fn several_events_in_one_push() {
         let paid = json!({ "p_id": 4_705_288_465_508_532_862_u64, "s_ids": [1], "shop_id": 95250, "pay_time": 1_618_990_587, "pay_amount": 2990 });
         let refund = json!({ "p_id": "4705", "aftersale_id": "A1", "apply_time": 1_618_990_600 });
-        // As some apps get it: the data is a text.
+        // For some apps the data is a text.
         let refund = Value::String(refund.to_string());
         let messages = read(None, &push(&[sign::event(110, "m1", &paid), sign::event(200, "m2", &refund)])).unwrap();
         let [first, second] = &messages[..] else { panic!("{messages:?}") };

@@ -1,4 +1,4 @@
-//! Signed requests as the platform makes and wants them, for tests and simulators.
+//! Signed requests in the forms that the platform makes and requires, for tests and simulators.
 
 use crate::digest::md5_hex;
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ pub fn event_sign(app_key: &str, app_secret: &str, body: &[u8]) -> String {
     md5_hex(&[app_key.as_bytes(), body, app_secret.as_bytes()])
 }
 
-/// One event as it stands in a push.
+/// One event in the form of a push.
 pub fn event(tag: u32, message_id: &str, data: &Value) -> Value {
     json!({ "tag": tag.to_string(), "msg_id": message_id, "data": data })
 }

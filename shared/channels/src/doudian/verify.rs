@@ -1,5 +1,5 @@
-//! Proves that a push comes from the platform: MD5 over the app's key, the raw body and the secret, which is all that the
-//! platform offers. MD5's collisions do not help here: who does not know the secret cannot compute either side.
+//! Proves that a push comes from the platform: MD5 over the app's key, the raw body and the secret. The platform offers
+//! nothing better. MD5's collisions do not help here: without the secret, an attacker cannot compute either side.
 
 use super::account::Account;
 use crate::digest::{md5_hex, same};

@@ -6,7 +6,7 @@ use crate::wx::settings::aes_key;
 use crate::wx_crypto::AesKey;
 use serde_json::Value;
 
-/// Which of the platform's two protocols the account speaks.
+/// The protocol of the account, of the platform's two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// 私信: private messages to an operator's account.
@@ -21,7 +21,7 @@ pub struct Account {
     pub(super) face: Face,
 }
 
-/// What differs between the two protocols.
+/// The parts that differ between the two protocols.
 pub(super) enum Face {
     Im(Im),
     Miniapp(Miniapp),
@@ -43,7 +43,7 @@ pub(super) struct Miniapp {
 }
 
 impl Im {
-    /// What webhooks are signed with.
+    /// The secret that signs webhooks.
     pub(super) fn signing_secret(&self) -> &str {
         self.webhook_secret.as_deref().unwrap_or(&self.client_secret)
     }
@@ -90,7 +90,7 @@ impl Account {
         Ok(Self { api_base: api_base(&fields, "https://developer.toutiao.com")?, face: Face::Miniapp(miniapp) })
     }
 
-    /// What sending needs and the account lacks.
+    /// The settings and secrets that sending needs and the account lacks.
     pub(super) fn missing_for_sending(&self) -> Vec<&'static str> {
         match &self.face {
             Face::Im(im) => absent(&[("client_key", im.client_key.is_some())]),
@@ -98,7 +98,7 @@ impl Account {
         }
     }
 
-    /// Which protocol the account speaks.
+    /// The protocol of the account.
     pub fn kind(&self) -> Kind {
         match self.face {
             Face::Im(_) => Kind::Im,

@@ -1,11 +1,11 @@
-//! Replies and what the platform's codes mean.
+//! Replies, and the meaning of the platform's codes.
 //!
-//! * `POST /im/send/msg/?open_id=` with the header `access-token` (《发送私信消息》): `msg_type` 1 text, 2 picture by `media_id`, 3 one
-//!   of the operator's own films by `item_id`.
+//! * `POST /im/send/msg/?open_id=` with the header `access-token` (《发送私信消息》): `msg_type` 1 text, 2 picture by `media_id`, 3
+//!   one of the operator's own films by `item_id`.
 //! * Mini apps: `POST /api/apps/message/custom/send?access_token=`.
 //!
-//! Codes: 《状态码排查工具》 (2800100x, 21x, 219x), the tables of the calls themselves. That 28003070 is the customer's quota and
-//! 28003080/28003081 the closed window is what integrators report; the public table does not list them.
+//! Codes: 《状态码排查工具》 (2800100x, 21x, 219x), and the tables of the calls themselves. Integrators report that 28003070 is the
+//! customer's quota and 28003080/28003081 the closed window; the public table does not list them.
 
 use super::CAPABILITIES;
 use super::account::{Account, Face};
@@ -18,11 +18,11 @@ use crate::values::whole;
 use serde_json::{Value, json};
 use warmline_model::{Content, Media};
 
-/// Where the platform keeps pictures, beside the API itself.
+/// The hosts on which the platform keeps pictures, besides the API itself.
 const MEDIA_HOSTS: &[&str] = &[".douyinpic.com", ".byteimg.com", ".bytemastatic.com"];
 
-/// The codes of an answer: the old form's (`errcode`, `err_no`) and the new one's (`data.error_code`, `extra.error_code`). None
-/// where there is no code at all; otherwise the first that is not 0.
+/// The codes of an answer: the old form's (`errcode`, `err_no`) and the new one's (`data.error_code`, `extra.error_code`).
+/// `None` if there is no code at all; otherwise the first that is not 0.
 pub(super) fn code(answer: &Value) -> Option<i64> {
     let places = [
         answer.get("err_no"),
@@ -98,7 +98,7 @@ fn meaning(code: i64) -> Outcome {
         0 => Outcome::Sent,
         10_008 | 11_016 | 40_002 | 2_190_002 | 2_190_008 | 28_001_003 | 28_001_008 => Outcome::RefreshToken,
         -1 | 2_100_004 | 28_001_005 | 28_001_006 => Outcome::Retry("platform_busy"),
-        // The first two: the app's own quota of the day; it is whole again tomorrow.
+        // The first two mean that the app's own daily quota is used up. It is renewed tomorrow.
         2_190_001 | 28_003_017 | 28_003_018 | 28_001_052 => Outcome::Retry("rate_limited"),
         28_003_070 => Outcome::Permanent("reply_quota_used"),
         28_003_080 | 28_003_081 => Outcome::Permanent("reply_window_closed"),
@@ -112,7 +112,8 @@ fn meaning(code: i64) -> Outcome {
     }
 }
 
-/// A medium that came with an address on one of the platform's own hosts. Others are not asked: an address is somebody's input.
+/// A medium with an address on one of the platform's own hosts. Other hosts are never called, because an address is a
+/// stranger's input.
 pub(super) fn media(account: &Account, media: &Media) -> Result<ApiRequest, &'static str> {
     let url = media.url.as_deref().filter(|url| !url.is_empty()).ok_or("media_only_in_app")?;
     let uri: http::Uri = url.parse().map_err(|_| "media_host_unknown")?;
@@ -237,7 +238,7 @@ mod tests {
         assert_eq!(code(28_001_045), Outcome::Permanent("recipient_unknown"));
         assert_eq!(code(28_001_038), Outcome::Permanent("content_refused"));
         assert_eq!(code(28_001_007), Outcome::Permanent("platform_refused"));
-        // One place says yes, the other no: it is a no.
+        // One field says success and the other failure. It counts as a failure.
         assert_eq!(
             sent(200, r#"{"data":{"error_code":0},"extra":{"error_code":28001018}}"#),
             Outcome::Permanent("api_not_authorized")

@@ -1,12 +1,14 @@
 //! Reads the events of private messages.
 //!
-//! `im_receive_msg` is what a customer wrote. All else is something that happened: `im_send_msg` (what the operator sent, from the
-//! app or by the API), `im_enter_direct_msg` (the customer opened the conversation), `im_recall_msg`, groups, authorisations. Of
-//! `im_send_msg` the customer is the addressee, and what this app itself sent is left out: it is in the conversation already.
+//! `im_receive_msg` is a customer's message. All others are events: `im_send_msg` (the operator's message, from the app or
+//! by the API), `im_enter_direct_msg` (the customer opened the conversation), `im_recall_msg`, groups, authorisations. The
+//! customer of `im_send_msg` is the addressee. Messages that this app itself sent are left out, since they are in the
+//! conversation already.
 //!
-//! The platform names `Msg-Id` as the key, a header that its signature does not cover. Where the signed body has the message's
-//! own id, that is taken: a replayed body cannot be made new by another header. Beside an id the key holds who and what, since ids
-//! alone have been seen twice; addresses of pictures are signed anew with each retry and are not in it.
+//! The platform names `Msg-Id` as the key, a header that its signature does not cover. If the signed body has the message's
+//! own id, that id is used: another header cannot make a replayed body new. Besides an id, the key holds sender and
+//! content, since ids alone have been seen twice. Addresses of pictures are signed again with each retry and are not part
+//! of the key.
 
 use super::account::{Account, Face};
 use super::miniapp::PLATFORM;
@@ -19,7 +21,7 @@ use crate::values::{MAX_ID, filled, id, instant, nested, text, words};
 use serde_json::{Map, Value, json};
 use warmline_model::{Content, Inbound, Media, Sender};
 
-/// Addresses are signed anew with each retry, and names are the customer's.
+/// Addresses are signed again with each retry, and names are the customer's.
 const MOVING: &[&str] = &["resource_url", "user_infos"];
 
 /// In [`Inbound::reply_to`]: the conversation, the message that a reply answers, and the operator's own open id.
@@ -27,7 +29,7 @@ pub(super) const CONVERSATION: &str = "conversation_id";
 pub(super) const MESSAGE: &str = "msg_id";
 pub(super) const OPERATOR: &str = "open_id";
 
-/// An event, taken apart.
+/// The parts of an event.
 struct Event {
     name: String,
     from: Option<String>,
@@ -80,8 +82,8 @@ fn message(body: &Verified, event: Event) -> Result<Inbound, Refusal> {
     Ok(Inbound { earlier_key: Some(message_id), key, sender, at, content, reply_to: Some(reply_to) })
 }
 
-/// What a message says, by `message_type`. Pictures and films that a customer took come without an address: the platform shows
-/// them in its own app, so the reference is the message's id.
+/// The content of a message, by `message_type`. Pictures and films that a customer took come without an address. The
+/// platform shows them in its own app, so the reference is the message's id.
 fn said(content: &Map<String, Value>, message_id: &str) -> Result<Content, Refusal> {
     let kind = filled(content, "message_type").ok_or(Refusal::Malformed("message_type"))?;
     let media = |id: Option<String>| Media {
@@ -94,7 +96,7 @@ fn said(content: &Map<String, Value>, message_id: &str) -> Result<Content, Refus
         "text" => Content::text(words(content.get("text")).ok_or(Refusal::Malformed("text"))?),
         "image" | "user_local_image" | "emoji" => Content::Image { media: media(None) },
         "video" | "user_local_video" => Content::Video { media: media(text(content, "item_id")) },
-        // 留资卡片: the customer filled in the card with name, telephone, town.
+        // 留资卡片: the customer filled in the card with name, telephone and town.
         "retain_consult_card" => {
             let key = id(content.get("card_id"));
             Content::Event { event: kind.to_owned(), key, data: Value::Object(without_people(content.clone())) }
@@ -129,14 +131,14 @@ fn happened(body: &Verified, event: Event, echo: bool) -> Inbound {
     Inbound { earlier_key, key, sender, at, content: Content::Event { event: name, key: of, data }, reply_to: None }
 }
 
-/// The name that the platform gives to that open id.
+/// The platform's name for this open id.
 fn name_of(content: &Map<String, Value>, open_id: &str) -> Option<String> {
     let people = content.get("user_infos")?.as_array()?;
     let person = people.iter().find(|p| p.get("open_id").and_then(Value::as_str) == Some(open_id))?;
     person.get("nick_name")?.as_str().filter(|name| !name.is_empty()).map(str::to_owned)
 }
 
-/// The fields without `user_infos`: names belong to the customer, not into each message.
+/// The fields without `user_infos`: names belong to the customer, and not into each message.
 fn without_people(mut content: Map<String, Value>) -> Map<String, Value> {
     content.remove("user_infos");
     content

@@ -1,8 +1,8 @@
-//! Reads what a mini app's customer service pushes: WeChat's message in JSON or XML, with fewer kinds and without ids.
+//! Reads the pushes of a mini app's customer service: WeChat's message in JSON or XML, with fewer kinds and without ids.
 //!
 //! A message has no id; 《消息推送客服》 tells receivers to order by `FromUserName` and `CreateTime`. The key is a digest over
-//! those two, the kind and what was said, so that two different messages of one second stay two. What the platform itself sends
-//! (`component_ticket`, the result of a review) names no customer: it is kept on a timeline of its own, [`PLATFORM`].
+//! those two, the kind and the content, so that two different messages of one second stay two. The platform's own pushes
+//! (`component_ticket`, the result of a review) name no customer. They are stored on a timeline of their own, [`PLATFORM`].
 
 use crate::digest::opaque_key;
 use crate::json;
@@ -13,15 +13,15 @@ use crate::xml::{Document, MAX_BYTES, readable};
 use serde_json::{Map, Value};
 use warmline_model::{Content, Inbound, Media, Sender};
 
-/// Who sends what no customer sent.
+/// The sender of pushes that no customer sent.
 pub(super) const PLATFORM: &str = "platform";
 
 const COMMON: &[&str] = &["ToUserName", "FromUserName", "CreateTime", "MsgType", "Event"];
 
-/// A credential of service providers that the platform pushes every ten minutes. It must not lie about in a store.
+/// A credential of service providers that the platform pushes every ten minutes. It must not lie around in a store.
 const TICKET: &str = "Ticket";
 
-/// A body's fields: of the JSON object, or of the `<xml>` element, whose texts are texts.
+/// The fields of a body: those of the JSON object, or those of the `<xml>` element, which are all texts.
 pub(super) fn fields(body: &[u8]) -> Result<Map<String, Value>, Refusal> {
     if body.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'{') {
         return json::read_object(body, MAX_BYTES);
@@ -51,7 +51,8 @@ pub(super) fn parse(body: &Verified) -> Result<Vec<Inbound>, Refusal> {
         _ if filled(&fields, "Event").is_some() => event(&fields),
         _ => Content::Unknown { raw_kind: kind.to_owned(), raw: Value::Object(fields.clone()) },
     };
-    // Customers' messages carry seconds. The platform's own say local time in words; when it came is good enough for those.
+    // Customers' messages carry seconds. The platform's own hold local time in words; for them the time of arrival is good
+    // enough.
     let at = match (created, &content) {
         (Some(at), _) => at,
         (None, Content::Event { .. } | Content::Unknown { .. }) => body.time(),

@@ -1,33 +1,33 @@
 //! 抖音: private messages (私信) to an operator's account through the open platform, and the customer service of mini apps
-//! (小程序消息推送客服), which is another protocol under the same roof. An account is one or the other (`kind`).
+//! (小程序消息推送客服), which is another protocol of the same platform. An account uses one of them (`kind`).
 //!
 //! | setting | meaning | default |
 //! |---|---|---|
 //! | `kind` | `im` (private messages) or `miniapp` (a mini app's customer service) | `im` |
-//! | `client_key` | `im`: the app's client key; required to send, and checked against each event where set | – |
+//! | `client_key` | `im`: the app's client key; required to send, and checked against each event if it is set | – |
 //! | `app_id` | `miniapp`: the mini app's id (`tt…`); required | – |
-//! | `api_base` | where the API is | `https://open.douyin.com`, `https://developer.toutiao.com` |
+//! | `api_base` | the API's address | `https://open.douyin.com`, `https://developer.toutiao.com` |
 //! | `max_age_secs` | `miniapp`: how far the signed timestamp may be from now | 300 |
 //!
 //! | secret | meaning |
 //! |---|---|
-//! | `client_secret` | `im`: required; webhooks are signed with it and tokens fetched |
-//! | `webhook_secret` | `im`: where the console shows a key of its own for webhooks (小程序 webhook 验签秘钥), that key |
-//! | `refresh_token` | `im`: of the operator's authorisation, where sending needs one; without it the app's own `client_token` is used |
+//! | `client_secret` | `im`: required; signs webhooks and fetches tokens |
+//! | `webhook_secret` | `im`: the separate key for webhooks, if the console shows one (小程序 webhook 验签秘钥) |
+//! | `refresh_token` | `im`: of the operator's authorisation, if sending needs one; otherwise the app's own `client_token` is used |
 //! | `token` | `miniapp`: required, 3 to 32 characters |
 //! | `encoding_aes_key` | `miniapp`: required, 43 characters |
 //! | `app_secret` | `miniapp`: required to send |
 //!
-//! Private messages (《Webhooks 概述》, 《接收私信消息事件》, 《发送私信消息》 of developer.open-douyin.com):
-//! `X-Douyin-Signature` is the hexadecimal SHA-1 over the secret and the raw body, with neither time nor nonce: a captured webhook
-//! stays good, and only the message's own id makes its replay harmless. `verify_webhook` is answered with its `challenge`.
-//! `content` is an object or a text that holds one. A reply repeats the conversation and the message that it answers; it is
-//! taken within 24 h of that message.
+//! Private messages (《Webhooks 概述》, 《接收私信消息事件》, 《发送私信消息》 of developer.open-douyin.com): `X-Douyin-Signature` is the
+//! hexadecimal SHA-1 over the secret and the raw body, with neither time nor nonce. A captured webhook therefore stays
+//! valid, and only the message's own id makes its replay harmless. `verify_webhook` is answered with its `challenge`.
+//! `content` is an object or a text that holds one. A reply repeats the conversation and the message that it answers. It is
+//! accepted within 24 h of that message.
 //!
-//! Customer service (《消息推送客服》, 《消息推送及加解密说明》): the address check signs token, timestamp, nonce and `msg`; a message
-//! is `{Nonce, TimeStamp, Encrypt, MsgSignature}` in JSON or XML, the envelope being WeChat's with a random prefix of 32 bytes.
-//! Plain messages are signed in no documented way and are not taken. The platform has announced this interface's end for mini
-//! games and moves mini apps to 抖音客服平台; what it still pushes is read here.
+//! Customer service (《消息推送客服》, 《消息推送及加解密说明》): the address check signs token, timestamp, nonce and `msg`. A message is
+//! `{Nonce, TimeStamp, Encrypt, MsgSignature}` in JSON or XML, in WeChat's envelope with a random prefix of 32 bytes. No
+//! document describes a signature of plain messages, so they are refused. The platform has announced this interface's end
+//! for mini games and moves mini apps to 抖音客服平台. This adapter reads the pushes that still come.
 //!
 //! * `account`: the settings; `verify`: signatures, decryption, the two address checks;
 //! * `im`, `miniapp`: what customers send, by either protocol; `token`, `api`: tokens, replies and the platform's answers;
@@ -51,8 +51,8 @@ use crate::kit::{
 use serde_json::{Value, json};
 use warmline_model::{Media, Timestamp};
 
-/// What private messages can carry. The customer service of mini apps has the wider window of 48 h and one reply less (5), no
-/// video, and pictures by address instead of id.
+/// The capabilities of private messages. The customer service of mini apps has the wider window of 48 h and one reply less
+/// (5), no video, and pictures by address instead of id.
 const CAPABILITIES: Capabilities = Capabilities {
     channel: "douyin",
     name_zh: "抖音",
@@ -106,7 +106,7 @@ impl Adapter for DouyinAdapter {
         }
     }
 
-    /// Private messages: any 200 will do. Customer service: the text `success`.
+    /// Private messages accept any 200. Customer service requires the text `success`.
     fn acknowledge(&self, account: &Account, _body: &Verified) -> Reply {
         match account.kind() {
             Kind::Im => Reply::json(&json!({ "err_no": 0, "err_tips": "success" })),

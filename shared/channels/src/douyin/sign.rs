@@ -1,4 +1,4 @@
-//! Signed requests as the platform makes them, for tests and simulators: the counterpart of the verifier.
+//! Signed requests in the platform's form, for tests and simulators: the counterpart of the verifier.
 
 use crate::digest::sha1_hex;
 use crate::wx_crypto::{AesKey, encrypt, sorted_sha1};
@@ -15,7 +15,7 @@ pub fn challenge(challenge: i64) -> String {
     json!({ "event": "verify_webhook", "client_key": "", "content": { "challenge": challenge } }).to_string()
 }
 
-/// A text message as a webhook's body, `content` being an object or, as some events have it, a text that holds one.
+/// A text message as a webhook's body. `content` is an object or, as in some events, a text that holds one.
 pub fn text(client_key: &str, from: &str, to: &str, message: &str, at_millis: i64, text: &str, as_text: bool) -> String {
     let content = json!({
         "conversation_short_id": format!("@conversation-{from}"),
@@ -66,13 +66,13 @@ pub fn miniapp(
     sealed(token, &encrypt(key, random, message, app_id), timestamp, nonce)
 }
 
-/// The body around an `Encrypt` text, whatever it holds, in JSON.
+/// The body around any `Encrypt` text, in JSON.
 pub fn sealed(token: &str, encrypted: &str, timestamp: &str, nonce: &str) -> String {
     let signature = sorted(&mut [token, timestamp, nonce, encrypted]);
     json!({ "Nonce": nonce, "TimeStamp": timestamp, "Encrypt": encrypted, "MsgSignature": signature }).to_string()
 }
 
-/// The same in XML, for apps that chose it.
+/// The same in XML, for apps that use it.
 pub fn sealed_xml(token: &str, encrypted: &str, timestamp: &str, nonce: &str) -> String {
     let signature = sorted(&mut [token, timestamp, nonce, encrypted]);
     let mut xml = Writer::new();

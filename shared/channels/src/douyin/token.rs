@@ -1,6 +1,6 @@
-//! Access tokens: `POST /oauth/client_token/` (two hours) or, where the operator's authorisation is needed, `POST
-//! /oauth/refresh_token/`, which gives a token of 15 days and leaves the refresh token as it is (30 days; 《刷新 access_token》); of mini
-//! apps `POST /api/apps/v2/token`.
+//! Access tokens: `POST /oauth/client_token/` (two hours). If the operator's authorisation is needed, `POST
+//! /oauth/refresh_token/`, which gives a token of 15 days and leaves the refresh token as it is (30 days; 《刷新
+//! access_token》). For mini apps `POST /api/apps/v2/token`.
 
 use super::account::{Account, Face, Im, Miniapp};
 use super::api::code;

@@ -15,14 +15,14 @@ use warmline_model::Timestamp;
 /// In a [`Verified`]'s context: the header `Msg-Id`, the platform's key for events that have no id of their own.
 pub(super) const MSG_ID: &str = "msg_id";
 
-/// The longest body that can be a check of the address; the platform's has some 80 bytes.
+/// The longest body that can be a check of the address. The platform's has some 80 bytes.
 const MAX_CHALLENGE: usize = 4096;
 
 pub(super) fn handshake(account: &Account, request: &Request<'_>, now: Timestamp) -> Result<Option<Reply>, Refusal> {
     match &account.face {
         Face::Im(im) => challenge(im, request),
         Face::Miniapp(app) => {
-            // The platform signs `msg` too; an absent one counts as empty.
+            // The platform signs `msg` too. An absent one counts as empty.
             let msg = request.param("msg").unwrap_or_default();
             echo::handshake(request, |signed| {
                 signed.check(signed.signature.as_deref(), &app.token, &[&msg], app.max_age_secs, now)
@@ -52,14 +52,16 @@ pub(super) fn verify(account: &Account, request: &Request<'_>, now: Timestamp) -
     Ok(verified.with_time(now))
 }
 
-/// SHA-1 over the secret and the body, plainly joined. The header is hexadecimal; the platform's examples are lower case.
+/// Checks SHA-1 over the secret and the body, joined without a separator. The header is hexadecimal; the platform's
+/// examples are lower case.
 fn check_signature(im: &Im, request: &Request<'_>) -> Result<(), Refusal> {
     let given = request.header("x-douyin-signature").ok_or(Refusal::SignatureMissing)?;
     let good = sha1_hex(&[im.signing_secret().as_bytes(), request.body]);
     if same(good.as_bytes(), given.as_bytes()) { Ok(()) } else { Err(Refusal::SignatureWrong) }
 }
 
-/// `{"event":"verify_webhook","content":{"challenge":12345}}`, signed like every webhook, is answered with the challenge.
+/// Answers `{"event":"verify_webhook","content":{"challenge":12345}}`, which is signed like every webhook, with the
+/// challenge.
 fn challenge(im: &Im, request: &Request<'_>) -> Result<Option<Reply>, Refusal> {
     let is_post = request.method == http::Method::POST && request.at_root();
     if !is_post || request.body.len() > MAX_CHALLENGE {
@@ -167,14 +169,14 @@ mod tests {
         assert_eq!((reply.status, reply.body.as_slice()), (200, &br#"{"challenge":12345}"#[..]));
         assert_eq!(greet(&im(None), None, body.as_bytes()), Err(Refusal::SignatureMissing));
         assert_eq!(greet(&im(None), Some("00"), body.as_bytes()), Err(Refusal::SignatureWrong));
-        // As the local-life documents show it: the content is a text.
+        // The form of the local-life documents: the content is a text.
         let text = r#"{"event":"verify_webhook","client_key":"","content":"{ \"challenge\": 12345 }"}"#;
         let reply = greet(&im(None), Some(&sign::signature("s3cret", text.as_bytes())), text.as_bytes());
         assert_eq!(reply.unwrap().unwrap().body, br#"{"challenge":12345}"#);
         let none = r#"{"event":"verify_webhook","content":{"challenge":[1]}}"#;
         let reply = greet(&im(None), Some(&sign::signature("s3cret", none.as_bytes())), none.as_bytes());
         assert_eq!(reply, Err(Refusal::Malformed("challenge")));
-        // A customer who writes the word is a customer.
+        // A customer who writes this word is treated as a customer.
         let message = sign::text("", "u", "s", "m", 1, "verify_webhook", false);
         assert_eq!(greet(&im(None), None, message.as_bytes()), Ok(None));
         assert_eq!(greet(&im(None), None, b"not json"), Ok(None));

@@ -17,11 +17,11 @@ pub struct Account {
     pub(super) from: Option<String>,
     pub(super) from_name: Option<String>,
     pub(super) max_age_secs: i64,
-    /// Addresses of forms and lists, and domains after `@`, whose mails are by whom their `Reply-To` names.
+    /// Addresses of forms and lists, and domains after `@`. The writer of their mails is the address in `Reply-To`.
     pub(super) identity_from: Vec<String>,
 }
 
-/// Whose protocol the account speaks.
+/// The provider whose protocol the account speaks.
 pub(super) enum Provider {
     Sendgrid { address_token: String, event_key: Option<Box<VerifyingKey>> },
     Mailgun { signing_key: String, domain: Option<String> },
@@ -59,7 +59,7 @@ impl Account {
         }
     }
 
-    /// What sending needs and the account lacks.
+    /// The settings and secrets that sending needs and the account lacks.
     pub(super) fn missing_for_sending(&self) -> Vec<&'static str> {
         let domain = match &self.provider {
             Provider::Mailgun { domain, .. } => domain.is_some(),
@@ -74,7 +74,7 @@ impl Account {
             return Err(AccountError::new("from", "must be a mail address without a name"));
         }
         let from_name = fields.text("from_name")?.map(str::to_owned);
-        // A name with these could be read as an address, or as another header.
+        // A name with these characters could be read as an address, or as another header.
         let odd = |c: char| c.is_control() || matches!(c, '"' | '<' | '>' | '\\');
         if from_name.as_deref().is_some_and(|n| n.is_empty() || n.chars().count() > 128 || n.contains(odd)) {
             return Err(AccountError::new("from_name", "must be 1 to 128 characters without quotes, < or >"));
@@ -90,7 +90,7 @@ impl Account {
         })
     }
 
-    /// Whether the brand says that mails from this address are written by whom their `Reply-To` names.
+    /// Whether the brand declared that the `Reply-To` of mails from this address names their writer.
     pub(super) fn is_form(&self, address: &str) -> bool {
         let domain = address.rfind('@').and_then(|at| address.get(at..));
         self.identity_from.iter().any(|form| form == address || Some(form.as_str()) == domain)
@@ -112,12 +112,12 @@ fn identity_from(settings: &Value) -> Result<Vec<String>, AccountError> {
     list.iter().map(|item| read(item).ok_or_else(wrong)).collect()
 }
 
-/// A public key as the event webhook's settings show it: base64 of its DER.
+/// A public key in the form of the event webhook's settings: base64 of its DER.
 fn event_key(text: &str) -> Option<VerifyingKey> {
     VerifyingKey::from_public_key_der(&STANDARD.decode(text.trim()).ok()?).ok()
 }
 
-/// One address, without a name: what can be written to.
+/// Whether a text is one address without a name, to which a mail can be sent.
 pub(super) fn is_address(text: &str) -> bool {
     let plain =
         |c: char| !c.is_control() && !c.is_whitespace() && !matches!(c, '<' | '>' | ',' | ';' | '"' | '(' | ')' | ':');

@@ -1,4 +1,4 @@
-//! The way out: SendGrid's `v3/mail/send`, Mailgun's `v3/<domain>/messages`, and what their answers mean.
+//! Sending mail: SendGrid's `v3/mail/send`, Mailgun's `v3/<domain>/messages`, and the meaning of their answers.
 
 use super::account::{Account, Provider, is_address};
 use super::header::ids;
@@ -10,10 +10,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use warmline_model::{Content, Media};
 
-/// How mail programs mark a reply.
+/// The marks of a reply in mail programs.
 const REPLIES: &[&str] = &["re:", "re：", "回复:", "回复：", "答复:", "答复："];
 
-/// The headers by which a mail program puts a reply into its thread (RFC 5322, 3.6.4).
+/// The headers with which a mail program puts a reply into its thread (RFC 5322, 3.6.4).
 struct Thread {
     subject: String,
     in_reply_to: Option<String>,
@@ -21,7 +21,7 @@ struct Thread {
 }
 
 impl Thread {
-    /// From what the parser kept. It is our own, but it came from a mail: it goes through the same sieve again.
+    /// Reads the parser's stored data. It is our own, but it came from a mail, so it is checked again.
     fn of(reply_to: Option<&Value>) -> Self {
         let text = |name: &str| reply_to.and_then(|to| to.get(name)).and_then(Value::as_str).unwrap_or_default();
         let subject: String = text("subject").chars().filter(|c| !c.is_control()).take(200).collect();
@@ -39,7 +39,7 @@ impl Thread {
     }
 }
 
-/// A mail on its way out.
+/// A mail to send.
 struct Letter<'a> {
     id: &'a str,
     from: &'a str,
@@ -51,13 +51,13 @@ struct Letter<'a> {
     subject: String,
 }
 
-/// A reply. `automatic`: no person wrote it, and it says so (RFC 3834), so that no machine answers it.
+/// Renders a reply. With `automatic`, no person wrote it, and the mail says so (RFC 3834), so that no machine answers it.
 pub(super) fn render(account: &Account, reply: &Outbound<'_>, automatic: bool) -> Result<ApiRequest, &'static str> {
     let Content::Text { text, cc, .. } = reply.content else { return Err("kind_not_supported") };
     let api_key = account.api_key.as_deref().ok_or("credentials_missing")?;
     let from = account.from.as_deref().ok_or("from_missing")?;
     let said = |name: &str| reply.reply_to.and_then(|to| to.get(name)).and_then(Value::as_str);
-    // The customer's own address, or the one that their last mail names for replies.
+    // The customer's own address, or the address for replies that their last mail names.
     let to = said("reply").filter(|to| is_address(to)).unwrap_or_else(|| written_to(reply.to));
     if !is_address(to) {
         return Err("recipient_unknown");
@@ -72,12 +72,13 @@ pub(super) fn render(account: &Account, reply: &Outbound<'_>, automatic: bool) -
     let Thread { subject, in_reply_to, references } = Thread::of(reply.reply_to);
     let threaded = [("In-Reply-To", in_reply_to), ("References", references)];
     let mut headers: Vec<_> = threaded.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
-    // By it a bounce finds the message, whoever it was for; and what is sent twice is one mail to the customer's program.
+    // A bounce finds the message by this id, whoever the recipient was. A mail that is sent twice is one mail to the
+    // customer's program.
     let domain = from.rsplit('@').next().unwrap_or_default();
     headers.extend(ids(&format!("<{}@{domain}>", reply.id)).pop().map(|id| ("Message-ID", format!("<{id}>"))));
     if automatic {
         headers.push(("Auto-Submitted", "auto-replied".to_owned()));
-        // What Exchange goes by.
+        // Exchange looks at this header.
         headers.push(("X-Auto-Response-Suppress", "All".to_owned()));
     }
     let letter = Letter { id: reply.id, from, to, cc: copies, text, headers, subject };
@@ -126,7 +127,7 @@ fn mailgun(account: &Account, api_key: &str, domain: &str, letter: &Letter<'_>) 
     authorized(post_form(url, form.finish()), basic("api", api_key))
 }
 
-/// A stored attachment. The key goes to Mailgun's own hosts only.
+/// A stored attachment. The key is sent only to Mailgun's own hosts.
 pub(super) fn media(account: &Account, media: &Media) -> Result<ApiRequest, &'static str> {
     let Provider::Mailgun { .. } = &account.provider else { return Err("media_not_supported") };
     let url = media.url.as_deref().ok_or("media_unknown")?;
@@ -155,8 +156,8 @@ struct Error {
     field: Option<String>,
 }
 
-/// SendGrid answers 202 with nothing, Mailgun 200 with the message's id. Neither has codes: what a refusal says beyond its status
-/// is in words, of which only those that an agent or operator can act on are looked for.
+/// SendGrid answers 202 without a body, Mailgun 200 with the message's id. Neither has codes. Beyond its status, a refusal
+/// explains itself in words; this looks only for words on which an agent or operator can act.
 pub(super) fn read_answer(answer: &ApiResponse<'_>) -> Outcome {
     let read: Option<Answer> = serde_json::from_slice(answer.body).ok();
     if answer.status == 202 {

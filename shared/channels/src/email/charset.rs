@@ -1,11 +1,11 @@
-//! Character sets as mails name them.
+//! Character sets by their names in mails.
 
 use super::words::Base64;
 use encoding_rs::{
     BIG5, EUC_JP, EUC_KR, Encoding, GB18030, ISO_2022_JP, SHIFT_JIS, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252,
 };
 
-/// Names that the WHATWG's list lacks, without their punctuation, in lower case.
+/// Names that the WHATWG's list lacks, without punctuation, in lower case.
 const ALIASES: &[(&str, &Encoding)] = &[
     ("936", GB18030),
     ("cp936", GB18030),
@@ -51,13 +51,13 @@ const ALIASES: &[(&str, &Encoding)] = &[
     ("utf8bom", UTF_8),
 ];
 
-/// How much of a document is looked at for the charset that it names.
+/// The bytes of a document in which the name of its charset is looked for.
 const DOCUMENTS_HEAD: usize = 4 * 1024;
-/// From so many bytes on a text may have been cut inside a character.
+/// The length from which on a text may have been cut inside a character.
 const CUT: usize = 4 * 1024;
 
-/// Text in a charset by its name. A name that says nothing (`us-ascii`, `8bit`), a wrong one, or none: see [`guess`]. What
-/// cannot be read shows as U+FFFD, and U+0000 is left out, since a store or a screen would end there.
+/// Decodes text in a charset by its name. For a name without meaning (`us-ascii`, `8bit`), a wrong name, or none, see
+/// [`guess`]. Unreadable bytes become U+FFFD. U+0000 is left out, since a store or a screen would end there.
 pub(super) fn decode(raw: &[u8], name: &str) -> String {
     let name = first_word(name);
     let bare = bare(name);
@@ -71,7 +71,7 @@ pub(super) fn decode(raw: &[u8], name: &str) -> String {
     let Some(encoding) = known(name, &bare).filter(|encoding| *encoding != UTF_8 && !says_nothing(&bare)) else {
         return guess(raw);
     };
-    // Many a program says that its UTF-8 is what it was once, and Latin letters are a program's default.
+    // Many programs give their UTF-8 the name of an earlier charset, and Latin letters are a common default.
     let by_its_name = [UTF_16BE, UTF_16LE, ISO_2022_JP].contains(&encoding);
     if !by_its_name && (is_utf8(raw) || encoding == WINDOWS_1252 && !raw.is_ascii() && std::str::from_utf8(raw).is_ok()) {
         return guess(raw);
@@ -86,14 +86,14 @@ pub(super) fn decode(raw: &[u8], name: &str) -> String {
     }
 }
 
-/// The same for an HTML document, which may name its charset itself. What the mail says of it counts before that.
+/// The same for an HTML document, which may name its charset itself. The mail's own name comes first.
 pub(super) fn decode_html(raw: &[u8], name: &str) -> String {
     let bare = bare(first_word(name));
     if !(bare.is_empty() || says_nothing(&bare)) {
         return decode(raw, name);
     }
     let named = document_charset(raw).unwrap_or_default();
-    // What can be read so far is in no charset of wide characters.
+    // A document whose beginning can be read is in no charset of wide characters.
     if named.starts_with("utf-16") || named.starts_with("utf-32") { guess(raw) } else { decode(raw, &named) }
 }
 
@@ -128,8 +128,8 @@ fn known(name: &str, bare: &str) -> Option<&'static Encoding> {
     known.or_else(|| ALIASES.iter().find(|(alias, _)| *alias == bare).map(|(_, encoding)| *encoding))
 }
 
-/// Whether a text can be nothing but UTF-8: it holds characters of three bytes or more, which no everyday text in another
-/// charset makes from its beginning to its end. The everyday characters of GB 2312 and Big5 make none at all.
+/// Whether a text can only be UTF-8: it contains characters of three bytes or more, which no everyday text in another
+/// charset forms from beginning to end. The everyday characters of GB 2312 and Big5 form none at all.
 fn is_utf8(raw: &[u8]) -> bool {
     let valid = match std::str::from_utf8(raw) {
         Ok(_) => raw,
@@ -139,8 +139,8 @@ fn is_utf8(raw: &[u8]) -> bool {
     valid.iter().any(|b| *b >= 0xe0)
 }
 
-/// Whether what claims to be Latin letters is Chinese in GB 2312: nothing but pairs of its rows, several of them, and most of
-/// them everyday characters. Letters with accents seldom stand in pairs.
+/// Whether a text that claims to be Latin is Chinese in GB 2312: it consists of pairs from its rows, several of them, and
+/// most of them everyday characters. Letters with accents seldom stand in pairs.
 fn is_chinese(raw: &[u8]) -> bool {
     let (mut pairs, mut everyday, mut rest) = (0usize, 0usize, raw);
     while let Some((&high, after)) = rest.split_first() {
@@ -160,14 +160,14 @@ fn is_chinese(raw: &[u8]) -> bool {
     pairs >= 2 && everyday * 5 >= pairs * 4
 }
 
-/// Names of seven bits, which say nothing of bytes beyond them.
+/// Names of seven-bit charsets, which say nothing about bytes beyond them.
 fn says_nothing(bare: &str) -> bool {
     matches!(bare, "ascii" | "usascii" | "ansix341968" | "iso646us" | "us")
 }
 
-/// Text in a charset that nobody named: UTF-8 as mails are today, and GB18030 where it is none. A character that was cut
-/// does not make it another charset: what tells UTF-8 are characters of three bytes and more, which GB18030 hardly ever
-/// looks like.
+/// Decodes text in an unnamed charset: UTF-8, like mails today, or GB18030 if it is not UTF-8. A cut character does not
+/// make it another charset. The mark of UTF-8 is its characters of three bytes and more, which GB18030 hardly ever
+/// resembles.
 pub(super) fn guess(raw: &[u8]) -> String {
     let (text, lossy) = UTF_8.decode_with_bom_removal(raw);
     let (mut wide, mut lost) = (0usize, 0usize);
@@ -182,7 +182,7 @@ fn clean(text: &str) -> String {
     if text.contains('\0') { text.replace('\0', "") } else { text.to_owned() }
 }
 
-/// HZ (RFC 1843) as GB 2312: what stands between `~{` and `~}` has its eighth bits back.
+/// HZ (RFC 1843) as GB 2312: the text between `~{` and `~}` gets its eighth bits back.
 fn hz(raw: &[u8]) -> Vec<u8> {
     let (mut out, mut wide, mut rest) = (Vec::with_capacity(raw.len()), false, raw);
     while let Some((&byte, after)) = rest.split_first() {
@@ -209,14 +209,14 @@ fn hz(raw: &[u8]) -> Vec<u8> {
     out
 }
 
-/// ISO-2022-CN and ISO-2022-KR (RFC 1922, 1557) with the eighth bits of what stands between shift-out and shift-in. Of the
-/// Chinese sets this is GB 2312; for a character of another one stands a byte that is none.
+/// ISO-2022-CN and ISO-2022-KR (RFC 1922, 1557), with the eighth bits of the text between shift-out and shift-in. Of the
+/// Chinese sets this covers GB 2312. A character of another set becomes an invalid byte.
 fn shifted(raw: &[u8]) -> Vec<u8> {
     let (mut out, mut wide, mut other, mut rest) = (Vec::with_capacity(raw.len()), false, false, raw);
     while let Some((&byte, after)) = rest.split_first() {
         rest = after;
         match (byte, after) {
-            // Which set follows: `ESC $ ) A`; and one character of a third set: `ESC N`.
+            // These name the set that follows: `ESC $ ) A`; and one character of a third set: `ESC N`.
             (0x1b, [b'$', b')', set, after @ ..]) => {
                 other = !matches!(set, b'A' | b'C' | b'E');
                 rest = after;
@@ -243,7 +243,7 @@ fn shifted(raw: &[u8]) -> Vec<u8> {
     out
 }
 
-/// UTF-7 (RFC 2152): between `+` and `-` stands UTF-16 in base64.
+/// UTF-7 (RFC 2152): UTF-16 in base64 between `+` and `-`.
 fn utf7(raw: &[u8]) -> String {
     let (mut out, mut rest) = (String::with_capacity(raw.len()), raw);
     while let Some((&byte, after)) = rest.split_first() {
@@ -328,7 +328,7 @@ mod tests {
             for text in ["退款", "我要投诉到12315！", "<p>您好，包裹破了。</p>"] {
                 assert_eq!(decode(&GB18030.encode(text).0, name), text, "{name}");
             }
-            // What is Latin stays Latin.
+            // Latin text stays Latin.
             for text in ["café", "Größe", "CRÉÉE À PARIS", "naïve façade", "ÄÖÜ äöü ß", "£5 – “x”", "Ñandú ¿qué?", "ÀÉ"]
             {
                 assert_eq!(decode(&WINDOWS_1252.encode(text).0, name), text, "{name}");
@@ -363,7 +363,7 @@ mod tests {
             for name in ["gb2312", "gbk", "gb18030", "cp936"] {
                 prop_assert_eq!(&decode(&GB18030.encode(&gb).0, name), &gb);
             }
-            // Where Big5 has a character twice, it is told by what it reads as.
+            // If Big5 has a character twice, the decoded texts are compared.
             prop_assert_eq!(&decode(&BIG5.encode(&big5).0, "big5"), &big5);
         }
 

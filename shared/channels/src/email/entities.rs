@@ -1,20 +1,20 @@
-//! Characters that HTML names.
+//! Named characters of HTML.
 
-/// The names of the HTML standard and what they stand for, one a line, sorted.
+/// The names of the HTML standard and their characters, one a line, sorted.
 const NAMES: &str = include_str!("entities.txt");
 /// The longest name.
 const MAX_NAME: usize = 31;
-/// Names that browsers read without their semicolon, too; all of them stand for one character of Latin-1.
+/// Names that browsers also read without their semicolon. Each is one character of Latin-1.
 const BARE: &str = " AElig AMP Aacute Acirc Agrave Aring Atilde Auml COPY Ccedil ETH Eacute Ecirc Egrave Euml GT Iacute Icirc \
                     Igrave Iuml LT Ntilde Oacute Ocirc Ograve Oslash Otilde Ouml QUOT REG THORN Uacute Ucirc Ugrave Uuml Yacute \
                     aacute acirc acute aelig agrave amp aring atilde auml brvbar ccedil cedil cent copy curren deg divide eacute \
                     ecirc egrave eth euml frac12 frac14 frac34 gt iacute icirc iexcl igrave iquest iuml laquo lt macr micro \
                     middot nbsp not ntilde oacute ocirc ograve ordf ordm oslash otilde ouml para plusmn pound quot raquo reg sect \
                     shy sup1 sup2 sup3 szlig thorn times uacute ucirc ugrave uml uuml yacute yen yuml ";
-/// What the numbers 128 to 159 stand for: old programs meant windows-1252.
+/// The meaning of the numbers 128 to 159: old programs meant windows-1252.
 const WINDOWS: &str = "€\u{81}‚ƒ„…†‡ˆ‰Š‹Œ\u{8d}Ž\u{8f}\u{90}‘’“”•–—˜™š›œ\u{9d}žŸ";
 
-/// What an entity at the start of a text stands for, and its length; `&` itself where it is none.
+/// The meaning of an entity at the start of a text, and its length. If there is no entity, it is `&` itself.
 pub(super) fn entity(text: &str) -> (String, usize) {
     let inside = text.get(1..).unwrap_or_default();
     let found = if inside.starts_with('#') { number(inside) } else { name(inside) };
@@ -34,7 +34,7 @@ fn name(inside: &str) -> Option<(String, usize)> {
     Some((look_up(word.get(..length)?)?.to_owned(), length))
 }
 
-/// By halves: a document can hold very many names.
+/// A binary search: a document can contain very many names.
 fn look_up(word: &str) -> Option<&'static str> {
     let (mut low, mut high) = (0, NAMES.len());
     while low < high {

@@ -1,7 +1,7 @@
 //! The parts of a posted form: multipart/form-data as SendGrid and Mailgun write it, or urlencoded.
 //!
-//! Multipart is read as a mail's parts are, which it is a dialect of: by the lines of its boundary, with line ends of either
-//! kind, as the providers' own samples have them. Parts are read where they stand in the body.
+//! Multipart is a dialect of a mail's parts and is read like them: by the lines of its boundary, with line ends of either
+//! kind, as in the providers' own samples. Parts are read in place in the body.
 
 use super::charset::decode;
 use super::header::{Headers, Parameters};
@@ -18,11 +18,11 @@ const MAX_PARTS: usize = 4_096;
 /// A part of a form.
 pub(super) struct Part<'a> {
     pub(super) name: String,
-    /// The file's name, where the part is a file.
+    /// The file's name, if the part is a file.
     pub(super) file: Option<String>,
     pub(super) kind: String,
     pub(super) body: Cow<'a, [u8]>,
-    /// The size that it had when it came.
+    /// The size with which it came.
     pub(super) size: u64,
 }
 
@@ -62,7 +62,7 @@ impl<'a> Form<'a> {
         self.0.iter().find(|p| p.name == name && p.file.is_none()).map(|p| &*p.body)
     }
 
-    /// Whether not all of a field came.
+    /// Whether a field came incomplete.
     pub(super) fn is_cut(&self, name: &str) -> bool {
         self.0.iter().any(|p| p.name == name && p.file.is_none() && p.size > size(&p.body))
     }

@@ -1,4 +1,4 @@
-//! Header fields: blocks of them, their addresses, ids, dates and parameters.
+//! Header fields: blocks of them, and their addresses, ids, dates and parameters.
 
 use super::account::is_address;
 use super::charset::{decode, guess};
@@ -8,8 +8,7 @@ use crate::values::is_id;
 use serde_json::Value;
 use warmline_model::Timestamp;
 
-/// The most bytes of a block of fields that are looked at, and of one field. What is longer is cut: no mail is refused for
-/// it.
+/// The most bytes that are read of a block of fields, and of one field. The rest is cut: no mail is refused because of it.
 const MAX_BLOCK: usize = 256 * 1024;
 const MAX_FIELD: usize = 32 * 1024;
 /// The most fields of a block that are kept.
@@ -17,7 +16,7 @@ const MAX_FIELDS: usize = 1_000;
 /// The most addresses of a list that are read.
 const MAX_ADDRESSES: usize = 100;
 
-/// A mail's header fields, each as it came (encoded words are still encoded) and as text.
+/// A mail's header fields, each as it came (with encoded words) and as text.
 #[derive(Default)]
 pub(super) struct Headers(Vec<Field>);
 
@@ -31,12 +30,12 @@ struct Field {
 pub(super) type Address = (String, Option<String>);
 
 impl Headers {
-    /// The fields at the beginning of a mail or of a part of one.
+    /// Reads the fields at the beginning of a mail or of a part of one.
     pub(super) fn read(block: &[u8]) -> Self {
         Self::read_with_rest(block).0
     }
 
-    /// The same, and what follows the empty line after them.
+    /// The same, and the text after the empty line that ends them.
     pub(super) fn read_with_rest(block: &[u8]) -> (Self, &[u8]) {
         let (mut fields, mut open, mut rest, mut read) = (Vec::new(), Vec::new(), block, 0usize);
         while !rest.is_empty() {
@@ -66,7 +65,7 @@ impl Headers {
         (Self(fields), rest)
     }
 
-    /// From Mailgun's list of pairs.
+    /// Reads Mailgun's list of pairs.
     pub(super) fn of_pairs(pairs: &Value) -> Self {
         let pair = |pair: &Value| {
             let (name, raw) = (pair[0].as_str()?.to_ascii_lowercase(), pair[1].as_str()?.to_owned());
@@ -79,17 +78,17 @@ impl Headers {
         self.0.iter().find(|field| field.name == name && !field.text.trim().is_empty())
     }
 
-    /// Whether a field is there, be it empty.
+    /// Whether a field is present, even if it is empty.
     pub(super) fn has(&self, name: &str) -> bool {
         self.0.iter().any(|field| field.name == name)
     }
 
-    /// A field by its name in lower case, as text, where it is there and not empty.
+    /// A field as text by its name in lower case, if it is present and not empty.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.field(name).map(|field| field.text.trim())
     }
 
-    /// The same before its words were decoded.
+    /// The same before its words are decoded.
     pub(super) fn raw(&self, name: &str) -> Option<&str> {
         self.field(name).map(|field| field.raw.trim())
     }
@@ -104,13 +103,13 @@ impl Headers {
         ids(self.get(name).unwrap_or_default())
     }
 
-    /// The addresses in a field. They are told apart before words are decoded, so that nothing in a name passes for an
+    /// The addresses in a field. They are separated before words are decoded, so that no text in a name passes for an
     /// address.
     pub(super) fn addresses(&self, name: &str) -> Vec<Address> {
         addresses(self.raw(name).unwrap_or_default())
     }
 
-    /// When the mail says it was written.
+    /// The time at which the mail claims to have been written.
     pub(super) fn date(&self) -> Option<Timestamp> {
         civil::read_mail(self.get("date")?).filter(|at| at.secs() > 0)
     }
@@ -136,8 +135,8 @@ fn close(fields: &mut Vec<Field>, open: &mut Vec<u8>) {
     fields.push(Field { text: words(&raw), name, raw });
 }
 
-/// The message ids in a text, without brackets: what stands between < and >, or, where there are none, words that could be
-/// ids. Only what can stand in a header again.
+/// The message ids in a text, without brackets: the texts between < and > or, if there are none, words that could be ids.
+/// Only ids that may stand in a header again are returned.
 pub(super) fn ids(text: &str) -> Vec<String> {
     let good = |id: &&str| is_id(id, 250) && !id.contains(['<', '>', ',']);
     if text.contains('<') {
@@ -153,7 +152,7 @@ pub(super) fn ids(text: &str) -> Vec<String> {
     }
 }
 
-/// The ids as the release before this one read them, for the keys that it made.
+/// The ids as the previous release read them, for the keys that it made.
 pub(super) fn earlier_ids(text: &str) -> Vec<String> {
     let good = |id: &&str| is_id(id, 250);
     text.split(|c: char| c.is_whitespace() || matches!(c, '<' | '>' | ',')).filter(good).map(str::to_owned).collect()
@@ -164,7 +163,7 @@ pub(super) fn address(text: &str) -> Option<Address> {
     addresses(text).into_iter().next()
 }
 
-/// The addresses of a list. Groups are read through, comments and what is no address are left out.
+/// The addresses of a list. Groups are opened. Comments and invalid addresses are left out.
 pub(super) fn addresses(text: &str) -> Vec<Address> {
     let (mut found, mut item) = (Vec::new(), Item::default());
     let (mut quoted, mut escaped, mut comment, mut angle) = (false, false, 0usize, false);
@@ -185,7 +184,7 @@ pub(super) fn addresses(text: &str) -> Vec<Address> {
             ')' if comment > 0 => comment -= 1,
             _ if comment > 0 => item.comment.push(c),
             '<' => {
-                // The last one counts: what stands in brackets before it belongs to the name.
+                // The last one counts. Text in brackets before it belongs to the name.
                 item.abandon();
                 angle = true;
             }
@@ -200,7 +199,7 @@ pub(super) fn addresses(text: &str) -> Vec<Address> {
         }
     }
     if found.is_empty() && (quoted || comment > 0) {
-        // A mark that is never closed: what stands in the last brackets, if anything.
+        // A mark that is never closed: this takes the text in the last brackets, if there is any.
         let last = text[..end].rsplit_once('<').and_then(|(_, after)| after.split_once('>'));
         found.extend(last.map(|(address, _)| address.trim().to_lowercase()).filter(|a| is_address(a)).map(|a| (a, None)));
     }
@@ -238,7 +237,7 @@ impl Item {
     }
 }
 
-/// A value with parameters: a media type, a disposition.
+/// A value with parameters: a media type or a disposition.
 #[derive(Default)]
 pub(super) struct Parameters {
     /// The value, in lower case.
@@ -255,7 +254,7 @@ impl Parameters {
             rest = rest.trim_start_matches(divides);
             let Some((name, after)) = rest.split_once('=') else { break };
             let (value, after) = parameter(after.trim_start());
-            // What stands before a mark or a blank is a word without a value before the next name.
+            // The word before a mark or a blank has no value, and comes before the next name.
             let name = name.trim_end().rsplit(divides).next().unwrap_or_default();
             params.push((name.to_ascii_lowercase(), value));
             rest = after;
@@ -263,12 +262,12 @@ impl Parameters {
         Self { value, params }
     }
 
-    /// A parameter's value as it stands.
+    /// A parameter's value, unchanged.
     pub(super) fn plain(&self, name: &str) -> Option<&str> {
         self.params.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
     }
 
-    /// A parameter as text: in a charset and continued (RFC 2231), or with encoded words as many programs write it.
+    /// A parameter as text: with a charset and continuations (RFC 2231), or with encoded words, as many programs write it.
     pub(super) fn text(&self, name: &str) -> Option<String> {
         let (mut bytes, mut charset) = (Vec::new(), "");
         if let Some(value) = self.plain(&format!("{name}*")) {
@@ -290,8 +289,8 @@ impl Parameters {
     }
 }
 
-/// The first word of a field's value, in lower case, and what follows it. Programs put a comment behind it, or a parameter
-/// behind a blank or a comma instead of a semicolon.
+/// The first word of a field's value, in lower case, and the text after it. Programs put a comment after it, or separate a
+/// parameter by a blank or a comma instead of a semicolon.
 pub(super) fn token(text: &str) -> (String, &str) {
     let text = text.trim_start();
     let end = text.find(|c: char| c.is_whitespace() || matches!(c, ';' | ',' | '(')).unwrap_or(text.len());
@@ -299,7 +298,7 @@ pub(super) fn token(text: &str) -> (String, &str) {
     (value.trim_matches(['"', '\'']).to_ascii_lowercase(), rest)
 }
 
-/// A value in a charset, or its continuation: only the first part names the charset and the language.
+/// A value in a charset, or its continuation. Only the first part names the charset and the language.
 fn extended<'a>(value: &'a str, charset: &mut &'a str, first: bool, out: &mut Vec<u8>) {
     let mut pieces = value.splitn(3, '\'');
     match (pieces.next(), pieces.next(), pieces.next()) {
@@ -311,7 +310,8 @@ fn extended<'a>(value: &'a str, charset: &mut &'a str, first: bool, out: &mut Ve
     }
 }
 
-/// Where the next parameter begins inside a value that no semicolon ends. A file's name may hold blanks, and an equals sign.
+/// The beginning of the next parameter inside a value that no semicolon ends. A file's name may contain blanks and an
+/// equals sign.
 fn next_parameter(value: &str) -> Option<usize> {
     const NAMES: [&str; 6] = ["charset", "name", "boundary", "format", "filename", "type"];
     let blanks = value.char_indices().filter(|(_, c)| c.is_whitespace()).map(|(at, _)| at);
@@ -322,7 +322,7 @@ fn next_parameter(value: &str) -> Option<usize> {
     blanks.take(64).find(begins)
 }
 
-/// A parameter's value, quoted or not, and what follows.
+/// A parameter's value, quoted or not, and the text after it.
 fn parameter(text: &str) -> (String, &str) {
     let Some(inside) = text.strip_prefix('"') else {
         let end = text.find(';').unwrap_or(text.len());
@@ -333,7 +333,7 @@ fn parameter(text: &str) -> (String, &str) {
     while let Some((at, c)) = chars.next() {
         match c {
             '"' => return (value, inside.get(at + 1..).unwrap_or_default()),
-            // Windows programs write paths unescaped: only a quote and the mark itself are escaped.
+            // Windows programs write paths unescaped. Only a quote and the mark itself count as escaped.
             '\\' => match chars.clone().next() {
                 Some((_, next @ ('"' | '\\'))) => {
                     chars.next();
@@ -411,7 +411,7 @@ mod tests {
         let list: Vec<_> =
             addresses("team: a@b, \"x;y\" <c@d>;, undisclosed-recipients:;, e@f").into_iter().map(|a| a.0).collect();
         assert_eq!(list, ["a@b", "c@d", "e@f"]);
-        // Nothing in a name passes for the address.
+        // No text in a name passes for the address.
         assert_eq!(read("\"victim@x <victim@x>\" <thief@y>").unwrap().0, "thief@y");
         assert_eq!(read("=?utf-8?Q?victim=40x=20=3Cvictim=40x=3E=2C?= <thief@y>").unwrap().0, "thief@y");
         assert_eq!(read("victim <victim@x> <thief@y>").unwrap().0, "thief@y");

@@ -1,22 +1,22 @@
-//! HTML reduced to the text that a reader sees. Not a browser: it knows which elements end a line, which hold no text, where
-//! a link leads, and what is quoted. One pass, no recursion.
+//! Reduces HTML to the text that a reader sees. It is no browser: it knows the elements that end a line, those without
+//! text, the targets of links, and quotations. It needs one pass and no recursion.
 
 use super::entities::entity;
 
 /// Elements after (and before) which a line ends.
 const LINES: &[&str] =
     &["br", "p", "div", "tr", "li", "ul", "ol", "table", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "hr", "pre"];
-/// Elements whose content is no text. A `head` is none: browsers end it, too, where its end is missing.
+/// Elements whose content is no text. `head` is not among them: browsers end it even if its end tag is missing.
 const SILENT: &[&str] = &["script", "style", "title", "template"];
 
-/// The most of a document that is looked at, in bytes: several times the longest text kept.
+/// The most of a document that is read, in bytes: several times the longest text kept.
 const MAX_HTML: usize = 1024 * 1024;
-/// The longest address of a link that is shown.
+/// The longest link address that is shown.
 const MAX_LINK: usize = 2_048;
-/// The deepest list and quotation that is told apart.
+/// The deepest list and quotation that are distinguished.
 const MAX_DEPTH: usize = 32;
 
-/// The text of a document. `cut`: whether it is known not to be all of it, which a mark at its end says.
+/// The text of a document. With `cut`, the document is known to be incomplete, and a mark at the end says so.
 pub(super) fn to_text(html: &str, cut: bool) -> String {
     let text = read(html);
     if cut || html.len() > MAX_HTML { text + "…" } else { text }
@@ -31,14 +31,15 @@ fn read(html: &str) -> String {
         out.push(&rest[..at]);
         let inside = &rest[at + 1..];
         if let Some(comment) = inside.strip_prefix("!--") {
-            // Where its end is missing it ends with the tag, rather than swallow the rest; and it is sought only once.
+            // A comment without an end ends with the tag, so that it does not swallow the rest. The end is sought only
+            // once.
             let end = if comments { comment.find("-->").map(|end| end + 3) } else { None };
             comments &= end.is_some();
             let end = end.or_else(|| comment.find('>').map(|end| end + 1));
             rest = end.map_or("", |end| &comment[end..]);
             continue;
         }
-        // A bare < is text, as browsers have it.
+        // A bare < is text, like in browsers.
         if !inside.starts_with(|c: char| c.is_ascii_alphabetic() || matches!(c, '/' | '!' | '?')) {
             out.push("&lt;");
             rest = inside;
@@ -56,14 +57,14 @@ fn read(html: &str) -> String {
         let name: String = tag
             .trim_start_matches('/')
             .chars()
-            // `<title-bar>` is no title.
+            // `<title-bar>` is not a title.
             .take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | ':'))
             .take(16)
             .map(|c| c.to_ascii_lowercase())
             .collect();
         let closes = tag.starts_with('/');
         if SILENT.contains(&name.as_str()) && !closes {
-            // As XHTML has it, `<title/>` is closed already.
+            // In XHTML, `<title/>` is closed already.
             if !tag
                 .strip_suffix('/')
                 .is_some_and(|tag| tag.len() == name.len() || tag.ends_with([' ', '\n', '\t', '"', '\'']))
@@ -78,8 +79,7 @@ fn read(html: &str) -> String {
     out.finish()
 }
 
-/// Where a tag ends: at the first > outside of a quoted value. Where a quote is never closed it counts for nothing from
-/// there on.
+/// The end of a tag: the first > outside of a quoted value. A quote that is never closed does not count from there on.
 fn tag_end(tag: &str, quotes: &mut bool) -> Option<usize> {
     let mut at = 0;
     while let Some(next) = tag[at..].find(['>', '"', '\'']) {
@@ -141,13 +141,13 @@ fn decoded(value: &str) -> String {
     out + rest
 }
 
-/// What follows `</name>`. Where it is missing nobody sees the rest of a program; a title ends then with the next tag.
+/// The text after `</name>`. If the end is missing, nobody sees the rest of a program; a title then ends with the next tag.
 fn after_close<'a>(text: &'a str, name: &str) -> &'a str {
     let mut rest = text;
     while let Some(at) = rest.find("</") {
         rest = &rest[at + 2..];
         let closes = rest.get(..name.len()).is_some_and(|n| n.eq_ignore_ascii_case(name));
-        // `</header>` closes no head.
+        // `</header>` does not close a head.
         if closes && rest[name.len()..].starts_with(|c: char| c.is_ascii_whitespace() || matches!(c, '/' | '>')) {
             return rest.find('>').map_or("", |end| &rest[end + 1..]);
         }
@@ -159,21 +159,21 @@ fn after_close<'a>(text: &'a str, name: &str) -> &'a str {
     }
 }
 
-/// A link that is open: its address, and where its text begins.
+/// An open link: its address, and the beginning of its text.
 struct Link {
     url: String,
     from: usize,
 }
 
-/// The text so far: blanks are joined, and at most one line is left empty.
+/// The text so far. Blanks are joined, and at most one line is left empty.
 #[derive(Default)]
 struct Text {
     out: String,
     blank: bool,
     lines: u8,
-    /// What stands before the next character: the mark of a list's item.
+    /// The text before the next character: the mark of a list's item.
     mark: Option<String>,
-    /// Open lists: the next number, or none where they have none.
+    /// Open lists: the next number, or `None` if they have no numbers.
     lists: Vec<Option<u32>>,
     /// Open quotations.
     quoted: usize,
@@ -215,7 +215,7 @@ impl Text {
             }
             ("a", true) => self.close_link(),
             ("img", false) => {
-                // A picture's own words, which is all that a text can show of it.
+                // A picture's own description, which is all that a text can show of it.
                 if let Some(alt) = attribute(tag, "alt").filter(|alt| !alt.trim().is_empty() && alt.len() <= 256) {
                     self.push_plain(&format!("[{}]", alt.trim()));
                 }
@@ -243,7 +243,7 @@ impl Text {
         self.push_plain(&format!("{open}{url}{close}"));
     }
 
-    /// Text in which nothing is an entity.
+    /// Adds text without entities.
     fn push_plain(&mut self, text: &str) {
         text.chars().for_each(|c| self.character(c));
     }
@@ -263,7 +263,7 @@ impl Text {
     }
 
     fn character(&mut self, c: char) {
-        // Collapsing is for blanks as HTML knows them; a full-width blank is a character.
+        // HTML's own blanks are collapsed. A full-width blank is a character.
         if matches!(c, ' ' | '\t' | '\r' | '\n' | '\u{a0}') {
             self.blank = true;
             return;
@@ -293,7 +293,7 @@ impl Text {
     }
 }
 
-/// Whether a link's address is one to show: what a person can open, and not what a mail carries within itself.
+/// Whether to show a link's address: one that a person can open, and not one inside the mail.
 fn shown(url: &str) -> bool {
     let lower: String = url.chars().take(8).map(|c| c.to_ascii_lowercase()).collect();
     ["http://", "https://", "mailto:", "tel:", "ftp://", "sms:"].iter().any(|scheme| lower.starts_with(scheme))

@@ -1,4 +1,4 @@
-//! A mail, as messages: a new thread's subject, the text, the attachments' names; or, where a machine wrote it, an event.
+//! A mail as messages: a new thread's subject, the text, the attachments' names; or an event, if a machine wrote it.
 
 use super::account::Account;
 use super::header::{Address, Headers, earlier_ids};
@@ -12,20 +12,20 @@ use crate::kit::{Odd, Parsed};
 use serde_json::{Map, Value, json};
 use warmline_model::{Content, Identifier, IdentifierKind, Inbound, Media, MessageId, Sender, Timestamp};
 
-/// The longest text kept, in characters: beyond it are logs and quoted threads.
+/// The longest text kept, in characters. Longer ones are logs and quoted threads.
 const MAX_TEXT: usize = 50_000;
-/// The longest history kept beside it, and the longest notice of a bounce.
+/// The longest history kept with it, and the longest notice of a bounce.
 const MAX_QUOTED: usize = 20_000;
 const MAX_NOTICE: usize = 2_000;
 const MAX_SUBJECT: usize = 998;
-/// The most ids of a thread that are kept; RFC 5322 lets the middle go first.
+/// The most ids of a thread that are kept. RFC 5322 lets the middle ones go first.
 const MAX_REFERENCES: usize = 20;
-/// The most addresses shown of whom else a mail went to.
+/// The most other recipients of a mail that are shown.
 const MAX_COPIES: usize = 50;
 
-/// The event that tells a new thread's subject.
+/// The event that holds a new thread's subject.
 const SUBJECT: &str = "subject";
-/// How mail programs mark a reply or a forwarded mail, in lower case and without blanks.
+/// The marks of a reply or a forwarded mail, in lower case and without blanks.
 const REPLIES: &[&str] = &[
     "re:",
     "re：",
@@ -45,7 +45,7 @@ const REPLIES: &[&str] = &[
     "转发：",
 ];
 
-/// How mail programs mark an answer that nobody wrote, in lower case; a colon follows.
+/// The marks of an automatic answer, in lower case. A colon follows.
 const AUTOMATIC: &[&str] = &[
     "自动回复",
     "自动答复",
@@ -78,13 +78,13 @@ const AUTOMATIC: &[&str] = &[
     "자동응답",
 ];
 
-/// A mail as a provider tells it.
+/// A mail as a provider delivers it.
 #[derive(Default)]
 pub(super) struct Mail {
     pub(super) headers: Headers,
-    /// The sender's address and name, where the header tells none.
+    /// The sender's address and name, if the header has none.
     pub(super) from: Option<Address>,
-    /// The address that the sending server named; an empty one, or none at all where the provider does not tell.
+    /// The address that the sending server named. It may be empty; `None` if the provider does not give it.
     pub(super) envelope: Option<String>,
     /// The brand's address that it was sent to.
     pub(super) to: Option<String>,
@@ -97,7 +97,7 @@ pub(super) struct Mail {
     pub(super) report: Option<Report>,
     /// The parts that hold the report, as files.
     pub(super) reported: Vec<Media>,
-    /// Whether not all of the HTML came.
+    /// Whether the HTML came incomplete.
     pub(super) cut: bool,
 }
 
@@ -108,19 +108,19 @@ impl From<Raw> for Mail {
     }
 }
 
-/// Who or what wrote a mail.
+/// The kind of a mail's writer.
 #[derive(Debug, PartialEq, Eq)]
 enum Writer {
     Person,
     /// A mail server, about a mail that was sent.
     Server(&'static str),
-    /// Another machine: its answers are not to be answered.
+    /// Another machine. Its mails must not be answered.
     Machine(&'static str),
 }
 
 impl Mail {
-    /// The messages in it, each with a key made of the mail's own id, its sender and all that it says. `raw`: the mail as it
-    /// came, for when nothing tells whom it is about.
+    /// The messages in it. Each has a key made of the mail's own id, its sender and its whole content. `raw` is the mail as
+    /// it came, for mails that name nobody.
     pub(super) fn messages(mut self, account: &Account, raw: &[u8], came_at: Timestamp) -> Parsed {
         let odd = |reason| Parsed { messages: Vec::new(), odd: vec![Odd { reason, raw: raw.to_vec() }] };
         let subject = one_line(&self.subject.take().unwrap_or_default());
@@ -131,7 +131,7 @@ impl Mail {
         let from = self.headers.addresses("from").into_iter().next().or_else(|| self.from.take());
         let writer = self.writer(account, from.as_ref(), &subject);
         if !matches!(writer, Writer::Server(_)) {
-            // A report that somebody passes on is a file of theirs.
+            // A report that a person passes on is a file of theirs.
             self.files.append(&mut self.reported);
         }
         let address = from.as_ref().map(|(address, _)| address.clone()).unwrap_or_default();
@@ -160,7 +160,7 @@ impl Mail {
         }
     }
 
-    /// What the mail says, as messages of its writer.
+    /// The mail's content, as messages of its writer.
     fn words(
         self,
         account: &Account,
@@ -185,7 +185,7 @@ impl Mail {
         let (to, cc) = (others("to"), others("cc"));
 
         let mut contents = Vec::new();
-        // In a thread everybody knows the subject already; a mail that says nothing says its subject.
+        // In a thread everybody knows the subject already. A mail without any content has its subject as content.
         let says = !new.is_empty() || !subject.is_empty() || self.files.is_empty() || quoted.is_some() || !cc.is_empty();
         if !new.is_empty() && answers.is_none() && !subject.is_empty() {
             contents.push(Content::Event {
@@ -237,7 +237,7 @@ impl Mail {
         contents.into_iter().map(inbound).collect()
     }
 
-    /// Whether a person wrote it (RFC 3834, 3464 and what programs do beside them).
+    /// Whether a person wrote it (RFC 3834, 3464, and the habits of programs beside them).
     fn writer(&self, account: &Account, from: Option<&Address>, subject: &str) -> Writer {
         let headers = &self.headers;
         let address = from.map(|(address, _)| address.as_str()).unwrap_or_default();
@@ -258,13 +258,14 @@ impl Mail {
             "退回",
             "无法投递",
         ];
-        // 退回 in the subject of an answer that a machine gave is the customer's parcel.
+        // In the subject of an automatic answer, 退回 means the customer's parcel.
         let returned = !answers_by_itself(subject) && returned.iter().any(|words| says.contains(words));
         let kind = headers.content_type().value;
         let report = kind == "multipart/report" || headers.has("x-failed-recipients");
         let form = account.is_form(address);
         let automatic = automatic(headers, subject, form);
-        // Anybody can pass on a report as a part of their mail; a report's mail says itself what it is, or comes from a machine.
+        // Anybody can pass on a report as a part of their mail. The mail of a report names its own kind, or comes from a
+        // machine.
         let is_report = report || matches!(told(&kind), Some(Told::Report(_))) || null || server || local == "postmaster";
         if let Some(event) = self.report.as_ref().and_then(|report| report.event).filter(|_| is_report || automatic) {
             return Writer::Server(event);
@@ -276,13 +277,13 @@ impl Mail {
             return Writer::Server("bounce");
         }
         if Some(address) == account.from.as_deref() {
-            // Our own mail came back to us: whatever brought it, answering would go round for ever.
+            // Our own mail came back to us. Answering it would go round for ever.
             return Writer::Machine("own_mail");
         }
         if automatic || null && !form { Writer::Machine("auto_reply") } else { Writer::Person }
     }
 
-    /// Whom a bounce is about: whom the mail was for that bounced.
+    /// The person in a bounce: the recipient of the mail that bounced.
     fn about(&self, server: &str, account: &Account, text: &str) -> Option<String> {
         let known = [server, account.from.as_deref().unwrap_or_default(), self.to.as_deref().unwrap_or_default()];
         let told = self.report.as_ref().and_then(|report| report.recipient.clone());
@@ -296,8 +297,8 @@ impl Mail {
     }
 }
 
-/// Whether an automaton wrote it: such mails are not to be answered. A form that the brand names may say of itself that it
-/// generates mails; its words are a customer's all the same.
+/// Whether a program wrote it, so that it must not be answered. A form that the brand names may mark its mails as
+/// generated; their words are still a customer's.
 fn automatic(headers: &Headers, subject: &str, form: bool) -> bool {
     let is = |name: &str, values: &[&str]| {
         headers.get(name).is_some_and(|v| values.iter().any(|value| v.eq_ignore_ascii_case(value)))
@@ -307,12 +308,12 @@ fn automatic(headers: &Headers, subject: &str, form: bool) -> bool {
         let by_form = form && value.eq_ignore_ascii_case("auto-generated");
         !(by_form || value.eq_ignore_ascii_case("no"))
     });
-    // Lists of people mark their mails as bulk, too.
+    // Mailing lists mark their mails as bulk, too.
     let bulk = is("precedence", &["bulk", "junk"]) && !headers.has("list-id") && !form;
-    // Programs before RFC 3834 have names of their own for it.
+    // Programs from before RFC 3834 use names of their own for it.
     let says = |name: &str| headers.has(name) && !is(name, &["no", "false", "0"]);
     let named = ["x-autoreply", "x-auto-reply", "x-autoresponse", "x-autorespond", "x-auto-reply-from"];
-    // A subject alone says little: a new mail with it is by a person who writes about one.
+    // A subject alone proves little: a new mail with it is by a person who writes about one.
     let answers = headers.has("in-reply-to") || headers.has("references");
     submitted
         || bulk
@@ -322,7 +323,7 @@ fn automatic(headers: &Headers, subject: &str, form: bool) -> bool {
         || answers && answers_by_itself(subject)
 }
 
-/// Whether a subject begins as programs begin those of answers that nobody wrote.
+/// Whether a subject begins like that of an automatic answer.
 fn answers_by_itself(subject: &str) -> bool {
     let lower = subject.trim_start().to_lowercase();
     let mut rests = AUTOMATIC.iter().filter_map(|mark| lower.strip_prefix(mark));
@@ -337,13 +338,13 @@ fn is_reply(subject: &str) -> bool {
 /// The keys of a mail.
 struct Keys {
     key: String,
-    /// The one that the release before this one made, where that can be trusted to be this mail's.
+    /// The key that the previous release made, if it certainly belongs to this mail.
     earlier: Option<String>,
 }
 
 impl Keys {
-    /// Programs and gateways give one id to several mails, so that sender and content count, too. The address that it came
-    /// to does not: a provider may post a mail once for each.
+    /// Programs and gateways give one id to several mails, so that sender and content count, too. The address to which it
+    /// came does not count: a provider may post a mail once for each.
     fn new(mail: &Mail, address: &str, subject: &str, text: &str) -> Self {
         let headers = &mail.headers;
         let id = headers.message_id().unwrap_or_default();
@@ -356,24 +357,24 @@ impl Keys {
             (headers.get("date").unwrap_or_default(), files.join("\n"), mail.forwarded.join("\n"));
         let recipient = mail.report.as_ref().and_then(|report| report.recipient.as_deref()).unwrap_or_default();
         let key = opaque_key("mail", &[&id, address, date, subject, text, &files, &forwarded, recipient]);
-        // Where a gateway added words to the id, the earlier key was one of these, the same for many mails.
+        // If a gateway added words to the id, the earlier key was one of these words, and the same for many mails.
         let earlier = earlier_ids(headers.get("message-id").unwrap_or_default());
         let earlier = (earlier.len() == 1 && earlier.first() == Some(&id)).then_some(id);
         Self { key, earlier }
     }
 
-    /// What a machine wrote, as an event of somebody whom we know.
+    /// A machine's mail, as an event of a known person.
     fn event(self, about: String, event: &str, id: Option<String>, data: Map<String, Value>, at: Timestamp) -> Inbound {
         let content = Content::Event { event: event.to_owned(), key: id, data: data.into() };
         let sender = Sender { open_id: about, only_known: true, ..Sender::default() };
-        // No reply goes to it: one goes to what came before.
+        // No reply goes to it. A reply goes to the mail before it.
         Inbound { key: self.key, earlier_key: self.earlier, sender, at, content, reply_to: None }
     }
 }
 
-/// A provider's report on a mail that was sent, as an event of whom it was sent to. `ours`: the message's id as we gave it to
-/// the provider with the mail, which names the conversation whoever the mail went to; `theirs`: the provider's, for mails that
-/// are not ours. A provider reports on every mail of its account, so that a report makes nobody a customer.
+/// A provider's report on a mail that was sent, as an event of its recipient. `ours` is our own id of the message, which we
+/// gave to the provider with the mail. It names the conversation, whoever the recipient was. `theirs` is the provider's id,
+/// for mails that are not ours. A provider reports on every mail of its account, so a report makes nobody a customer.
 pub(super) fn report(
     key: String,
     address: &str,
@@ -383,7 +384,7 @@ pub(super) fn report(
     mut data: Map<String, Value>,
 ) -> Inbound {
     let ours = ours.filter(|id| id.parse::<MessageId>().is_ok());
-    // Copies and readers at other addresses have their reports in the same conversation.
+    // Reports on copies and on readers at other addresses belong to the same conversation.
     data.insert("recipient".to_owned(), address.into());
     let content = Content::Event { event: event.to_lowercase(), key: ours.or(theirs).map(str::to_owned), data: data.into() };
     let sender = Sender { open_id: address.to_owned(), only_known: true, ..Sender::default() };
@@ -396,7 +397,7 @@ fn one_line(text: &str) -> String {
     line.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Line ends of one kind, nothing empty around, and no U+0000.
+/// Line ends of one kind, no blanks around, and no U+0000.
 fn tidy(text: &str) -> String {
     let text = text.replace("\r\n", "\n").replace(['\0'], "");
     text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}').to_owned()
@@ -536,7 +537,7 @@ mod tests {
         let (one, two) = (of("m1@att"), of("m2@att"));
         assert_ne!(one.key, two.key);
         assert_eq!(one.reply_to.unwrap()["message_id"], "m1@att");
-        // The earlier release made one key of all of that gateway's mails: it is not looked for.
+        // The earlier release made one key for all mails of that gateway, so that key is not looked for.
         assert_eq!((one.earlier_key, two.earlier_key), (None, None));
     }
 
@@ -666,7 +667,7 @@ mod tests {
             assert_eq!(event(&of(&format!("{name}: Reply"), "x")).0, "auto_reply", "{name}");
             assert_eq!(words(&of(&format!("{name}: no"), "x")), "我不在", "{name}");
         }
-        // People's programs send it, too.
+        // People's own programs send it, too.
         assert_eq!(words(&of("X-Auto-Response-Suppress: All", "x")), "我不在");
     }
 
@@ -679,7 +680,7 @@ mod tests {
         };
         assert_eq!(of("no-reply@shop.example", "a@x"), ("a@x".into(), None, Value::Null));
         assert_ne!(of("no-reply@other.example", "a@x").0, of("no-reply@other.example", "b@x").0);
-        // What goes elsewhere is shown with the message.
+        // Reports about another address show that address.
         assert_eq!(of("w@x", "home@x"), ("w@x".into(), Some("home@x".into()), json!("home@x")));
     }
 
@@ -690,7 +691,7 @@ mod tests {
         let Content::Text { text, quoted, .. } = &found[0].content else { panic!() };
         assert_eq!((text.as_str(), found[0].content.words()), ("好的，谢谢。", Some("好的，谢谢。")));
         assert!(quoted.as_ref().is_some_and(|quoted| quoted.contains("投诉")));
-        // Nothing but history: no word of it is the customer's.
+        // The mail is only history, so no word of it is the customer's.
         let found = read(mail("In-Reply-To: <2@x>", "回复: x", "-----Original Message-----\nFrom: a\n\n还要投诉吗？"));
         assert_eq!((found.len(), words(&found).as_str()), (1, "回复: x"));
         let forwarded = Mail { forwarded: vec!["From: z\n\n投诉".into()], ..mail("X: 1", "", "请看") };

@@ -1,4 +1,4 @@
-//! Mailgun: mails as a route forwards or stores them, and the reports of its webhooks.
+//! Mailgun: mails that a route forwards or stores, and the reports of its webhooks.
 
 use super::account::{Account, is_address};
 use super::form::Form;
@@ -39,7 +39,7 @@ pub(super) fn parse(account: &Account, body: &Verified) -> Result<Parsed, Refusa
     Ok(Mail { from, envelope, to, subject, ..mail }.messages(account, body.body(), body.time()))
 }
 
-/// Attachments that Mailgun keeps for a while (`store()`): it tells their addresses.
+/// Attachments that Mailgun keeps for a while (`store()`), with their addresses.
 fn stored(form: &Form<'_>) -> Option<Vec<Media>> {
     let Value::Array(items) = json::read_lenient(form.raw("attachments")?, json::MAX_BYTES).ok()? else { return None };
     let text = |item: &Value, name: &str| item[name].as_str().filter(|t| !t.is_empty()).map(str::to_owned);
@@ -69,11 +69,11 @@ fn reports(body: &Verified) -> Result<Vec<Inbound>, Refusal> {
         None => (opaque_key("event", &[&Value::Object(fields.clone()).to_string()]), None),
     };
     let id = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
-    // What was sent with the mail as `v:message` comes back, too.
+    // Data that was sent with the mail as `v:message` comes back, too.
     let ours = id(fields.get("user-variables").map(|own| &own["message"]));
     let theirs = id(fields.get("message").map(|message| &message["headers"]["message-id"]));
     let at = fields.get("timestamp").and_then(millis).unwrap_or(body.time());
-    // A report without an address is about nobody: it is acknowledged, since asking again would not bring one.
+    // A report without an address is about nobody. It is acknowledged, since a retry would not bring an address.
     let Some(address) = address else { return Ok(Vec::new()) };
     fields.remove("recipient");
     let ids = (ours.as_deref(), theirs.as_deref());

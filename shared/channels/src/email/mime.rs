@@ -1,8 +1,7 @@
-//! Raw mails (RFC 5322, 2045 and 2046): a tree of parts, reduced to what was written, what was attached, and what was
-//! forwarded.
+//! Raw mails (RFC 5322, 2045 and 2046): a tree of parts, reduced to the text, the attachments, and the forwarded mails.
 //!
-//! Parts are found by their boundary's lines alone, and read where they stand: a body is never copied before it is decoded,
-//! and an attachment is only measured.
+//! Parts are found by their boundary's lines alone, and read in place. A body is never copied before it is decoded, and an
+//! attachment is only measured.
 
 use super::charset::{decode, decode_html};
 use super::header::{Headers, Parameters, token};
@@ -14,12 +13,12 @@ use warmline_model::Media;
 
 /// The most attachments named.
 pub(super) const MAX_FILES: usize = 32;
-/// The deepest nesting, the most parts of one mail, and of one part, that are looked at.
+/// The deepest nesting, the most parts of one mail, and the most parts of one part, that are read.
 const MAX_DEPTH: usize = 12;
 const MAX_PARTS: usize = 500;
 /// The most bytes of a text that are decoded.
 const MAX_TEXT: usize = 1024 * 1024;
-/// In a part whose content was left out when the mail came in: the size that it had.
+/// The field of a part whose content was left out when the mail came in. It holds the content's size.
 pub(super) const SIZE: &str = "x-warmline-size";
 
 /// A raw mail, as far as it is needed.
@@ -28,16 +27,16 @@ pub(super) struct Raw {
     pub(super) headers: Headers,
     pub(super) text: Option<String>,
     pub(super) files: Vec<Media>,
-    /// Mails inside this one, as text: they are not the customer's words.
+    /// Mails inside this one, as text. They are not the customer's words.
     pub(super) forwarded: Vec<String>,
     pub(super) report: Option<Report>,
-    /// The parts that hold the report, as files: what they are where the mail is no report.
+    /// The parts that hold the report, as files. They are files if the mail is no report.
     pub(super) reported: Vec<Media>,
 }
 
 impl Raw {
     pub(super) fn read(mail: &[u8]) -> Self {
-        // A mailbox's line before the first field.
+        // The line of a mailbox before the first field.
         let mail = match mail.strip_prefix(b"From ") {
             Some(rest) => rest.iter().position(|b| *b == b'\n').and_then(|end| rest.get(end + 1..)).unwrap_or_default(),
             None => mail,
@@ -49,7 +48,7 @@ impl Raw {
     }
 }
 
-/// How a part is read.
+/// The way in which a part is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reading {
     /// As text; whether nothing better can be said of it.
@@ -59,13 +58,13 @@ pub(super) enum Reading {
     Html,
     /// A mail inside the mail.
     Mail,
-    /// What became of another mail, or its fields.
+    /// The fate of another mail, or its fields.
     Report,
     File,
 }
 
 impl Reading {
-    /// By a part's own header fields, and nothing else in them.
+    /// Chooses by a part's own header fields alone.
     pub(super) fn of(headers: &Headers) -> Self {
         let kind = headers.content_type();
         let disposition = Parameters::read(headers.raw("content-disposition").unwrap_or_default());
@@ -75,11 +74,11 @@ impl Reading {
             "message/rfc822" | "message/global" => Self::Mail,
             _ if attached => Self::File,
             "" | "text/plain" | "text" => Self::Words { plain: true },
-            // A multipart without its boundaries is read as the text that it is.
+            // A multipart without its boundaries is read as text.
             kind if kind.starts_with("multipart/") => Self::Words { plain: true },
             "text/calendar" | "text/vcard" | "text/x-vcard" | "text/directory" | "text/x-amp-html" => Self::File,
             "text/html" | "text/watch-html" | "application/xhtml+xml" => Self::Html,
-            // Text of a kind that nobody knows is text (RFC 2046, 4.1.4).
+            // Text of an unknown kind is text (RFC 2046, 4.1.4).
             kind if kind.starts_with("text/") => Self::Words { plain: false },
             _ => Self::File,
         }
@@ -90,11 +89,11 @@ fn name(disposition: &Parameters, kind: &Parameters) -> Option<String> {
     disposition.text("filename").or_else(|| kind.text("name")).filter(|name| !name.trim().is_empty())
 }
 
-/// What a part holds.
+/// The content of a part.
 #[derive(Default)]
 struct Found {
     text: String,
-    /// Whether the text was written as text, and not as HTML.
+    /// Whether the text was written as plain text, and not as HTML.
     plain: bool,
     files: Vec<Media>,
     forwarded: Vec<String>,
@@ -103,7 +102,7 @@ struct Found {
 }
 
 impl Found {
-    /// Takes in what another part holds beside its text.
+    /// Takes in everything of another part except its text.
     fn beside(&mut self, other: &mut Self) {
         self.files.append(&mut other.files);
         self.files.truncate(MAX_FILES);
@@ -162,7 +161,7 @@ fn multipart(subtype: &str, parts: &[&[u8]], depth: usize, budget: &mut usize) -
             break;
         }
         let (headers, body) = Headers::read_with_rest(raw);
-        // In a digest parts are mails (RFC 2046, 5.1.5).
+        // The parts of a digest are mails (RFC 2046, 5.1.5).
         let found = match subtype {
             "digest" if !headers.has("content-type") && depth < MAX_DEPTH => forwarded(&headers, body, depth, budget),
             _ => part(&headers, body, depth + 1, budget),
@@ -175,7 +174,7 @@ fn multipart(subtype: &str, parts: &[&[u8]], depth: usize, budget: &mut usize) -
     }
     let written = |found: &&mut Found| !found.text.trim().is_empty();
     if subtype == "alternative" {
-        // The same words several times, the best last; but as text nothing is better than text.
+        // The same words in several forms, the best last. As text, however, plain text is the best.
         let best = all.iter_mut().filter(written).enumerate().max_by_key(|(at, found)| (found.plain, *at));
         if let Some((_, best)) = best {
             (whole.text, whole.plain) = (std::mem::take(&mut best.text), best.plain);
@@ -185,14 +184,14 @@ fn multipart(subtype: &str, parts: &[&[u8]], depth: usize, budget: &mut usize) -
     let texts: Vec<_> = all.iter_mut().filter(written).collect();
     whole.plain = texts.iter().all(|found| found.plain);
     whole.text = texts.into_iter().map(|found| std::mem::take(&mut found.text)).collect::<Vec<_>>().join("\n");
-    // What a report brings back of the mail is no forwarded mail.
+    // The mail inside a report is no forwarded mail.
     if subtype == "report" && whole.report.as_ref().is_some_and(|report| report.event.is_some()) {
         whole.forwarded.clear();
     }
     whole
 }
 
-/// A mail inside a mail: who wrote it, its subject and its words, for reading; and, should it have bounced, which it was.
+/// A mail inside a mail: its writer, its subject and its words, for reading; and its identity, in case it bounced.
 fn forwarded(headers: &Headers, body: &[u8], depth: usize, budget: &mut usize) -> Found {
     let inner = content(headers, body);
     let (original, body) = Headers::read_with_rest(&inner);
@@ -224,7 +223,7 @@ fn words(headers: &Headers, kind: &Parameters, body: &[u8], read: fn(&[u8], &str
     (text, !whole || content.len() > MAX_TEXT)
 }
 
-/// How a part's content is written.
+/// The encoding of a part's content.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Encoding {
     #[default]
@@ -241,7 +240,7 @@ pub(super) fn encoding(headers: &Headers) -> Encoding {
     }
 }
 
-/// How many bytes an attachment has, without decoding it.
+/// Measures an attachment without decoding it.
 #[derive(Default)]
 pub(super) struct Measure {
     encoding: Encoding,
@@ -272,7 +271,7 @@ impl Measure {
         }
     }
 
-    /// Leaves out the line's end before a boundary, which is the boundary's.
+    /// Leaves out the line's end before a boundary, which belongs to the boundary.
     pub(super) fn without_line_end(&mut self) {
         self.bytes = self.bytes.saturating_sub(match self.last {
             [b'\r', b'\n'] => 2,
@@ -291,8 +290,8 @@ impl Measure {
     }
 }
 
-/// The parts between a boundary's lines; none where the boundary does not stand in the body. A part that is not closed ends
-/// with the body. Only a line that is the boundary, and nothing that merely begins like it, divides.
+/// The parts between a boundary's lines; `None` if the boundary is not in the body. A part that is not closed ends with the
+/// body. Only a line that is the boundary divides, and not a line that merely begins like it.
 pub(super) fn split<'a>(body: &'a [u8], boundary: &[u8], most: usize) -> Option<Vec<&'a [u8]>> {
     if boundary.is_empty() {
         return None;
@@ -323,7 +322,7 @@ pub(super) fn split<'a>(body: &'a [u8], boundary: &[u8], most: usize) -> Option<
     Some(parts)
 }
 
-/// Whether a line is a boundary's: false for one of several, true for the last.
+/// Whether a line is a boundary: `false` for one between parts, `true` for the last.
 fn divides(line: &[u8], boundary: &[u8]) -> Option<bool> {
     let rest = line.strip_prefix(b"--")?.strip_prefix(boundary)?;
     let blank = |rest: &[u8]| rest.iter().all(|b| matches!(b, b' ' | b'\t' | b'\r' | b'\n'));
@@ -393,7 +392,7 @@ mod tests {
                 "{encoding}"
             );
         }
-        // Text is better than what only looks like it.
+        // Plain text is better than a text that only looks like it.
         assert_eq!(
             mixed("alternative", &[PLAIN, "Content-Type: text/enriched\r\n\r\n<bold>x</bold>"]).text.as_deref(),
             Some("你好")

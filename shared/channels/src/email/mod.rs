@@ -1,15 +1,14 @@
-//! Mail (邮件): what customers write to an address of the brand's, and replies in the same thread, through SendGrid or
-//! Mailgun.
+//! Mail (邮件): customers' mails to an address of the brand, and replies in the same thread, through SendGrid or Mailgun.
 //!
 //! | setting | meaning | default |
 //! |---|---|---|
 //! | `provider` | `sendgrid` or `mailgun`; required | – |
 //! | `from` | the address that replies leave from; needed to send | – |
 //! | `from_name` | its name | – |
-//! | `api_base` | where the API is | `https://api.sendgrid.com`, `https://api.mailgun.net` |
+//! | `api_base` | the API's address | `https://api.sendgrid.com`, `https://api.mailgun.net` |
 //! | `event_public_key` | sendgrid: the verification key of the event webhook, base64; without it reports are refused | – |
 //! | `domain` | mailgun: the sending domain; needed to send | – |
-//! | `identity_from` | addresses of forms and lists, or domains after `@`, whose mails are by whom their `Reply-To` names | none |
+//! | `identity_from` | addresses of forms and lists, or domains after `@`; the `Reply-To` of their mails names the writer | none |
 //! | `max_age_secs` | how far a signed time may be from now | 300 |
 //!
 //! | secret | meaning |
@@ -20,20 +19,20 @@
 //!
 //! SendGrid (documents "Setting Up The Inbound Parse Webhook", "Event Webhook Security Features", "Mail Send") posts a mail
 //! as multipart/form-data, parsed or raw, and does not sign it: the address carries a secret. Its reports are signed by
-//! ECDSA. Mailgun (documents "Receiving, forwarding and storing messages", "Securing webhooks", "Messages") posts a form or,
-//! for reports, JSON, and signs a time and a random token, not the body. Neither proves who wrote a mail: the sender is
-//! whoever its `From` names.
+//! ECDSA. Mailgun (documents "Receiving, forwarding and storing messages", "Securing webhooks", "Messages") posts a form
+//! or, for reports, JSON. It signs a time and a random token, not the body. Neither proves the writer of a mail: the sender
+//! is the address in `From`.
 //!
-//! The key is a digest of the mail's Message-Id, its sender and all that it says, with `#subject` or `#n` behind it for the
-//! subject and the attachments. Text is preferred to HTML, which is reduced to text. What stood in the thread before is kept
-//! apart from what the customer wrote. A new thread's subject comes before its text as an event; what a reply needs to join
-//! the thread is kept in `reply_to`. Attachments are named and measured, not kept. What a machine wrote (RFC 3834, bounces)
-//! is an event of somebody whom we know already, so that two machines do not write to each other for ever.
+//! The key is a digest of the mail's Message-Id, its sender and its whole content, with `#subject` or `#n` at its end for
+//! the subject and the attachments. Text is preferred to HTML, which is reduced to text. The earlier thread is kept apart
+//! from the customer's own words. A new thread's subject comes before its text, as an event. The data that a reply needs to
+//! join the thread is stored in `reply_to`. Attachments are named and measured, not kept. A machine's mail (RFC 3834,
+//! bounces) is an event of a known person, so that two machines do not write to each other for ever.
 //!
 //! * `account`, `verify`; `thin`, `squeeze`: a large mail as it comes in; `form`: the posted parts; `mime`: raw mails;
-//! * `header`, `words`, `charset`: their fields and encodings; `html`, `entities`: HTML to text;
-//! * `quote`: the history apart; `who`: who wrote it; `report`: what mail servers report; `mail`: a mail as messages;
-//! * `sendgrid`, `mailgun`: the two providers' fields and reports; `api`: the way out; `sign`: webhooks as they make them.
+//! * `header`, `words`, `charset`: fields and encodings; `html`, `entities`: HTML to text;
+//! * `quote`: separates the history; `who`: the writer; `report`: reports of mail servers; `mail`: a mail as messages;
+//! * `sendgrid`, `mailgun`: the two providers' fields and reports; `api`: sending; `sign`: webhooks in their form.
 
 mod account;
 mod api;
@@ -66,7 +65,7 @@ use account::Provider;
 use serde_json::Value;
 use warmline_model::{Media, Timestamp};
 
-/// What mail carries. The providers take 20 to 30 MB; the limit on text is ours, and longer than anybody writes in a reply.
+/// The capabilities of mail. The providers accept 20 to 30 MB. The limit on text is ours, and longer than any real reply.
 const CAPABILITIES: Capabilities = Capabilities {
     channel: "email",
     name_zh: "邮件",
@@ -93,7 +92,7 @@ impl Adapter for EmailAdapter {
         CAPABILITIES
     }
 
-    /// A mail may come days later than it was written.
+    /// A mail may arrive days after it was written.
     fn patience_secs(&self) -> i64 {
         3 * 24 * 3600
     }
@@ -125,7 +124,7 @@ impl Adapter for EmailAdapter {
         }
     }
 
-    /// Any success: neither provider reads the answer's body.
+    /// Any success will do: neither provider reads the answer's body.
     fn acknowledge(&self, _: &Account, _: &Verified) -> Reply {
         Reply::text("ok")
     }

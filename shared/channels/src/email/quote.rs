@@ -1,15 +1,15 @@
-//! What a customer wrote in a mail, apart from what stood in the thread before.
+//! Separates a customer's own words in a mail from the earlier thread.
 //!
-//! Mail programs put the earlier mails below, or above, or between the lines. A line that begins with `>` is quoted; where a
+//! Mail programs put the earlier mails below, or above, or between the lines. A line that begins with `>` is quoted. If a
 //! program does not mark lines, its separator (`-----Original Message-----`, `在 … 写道：`, a block of `发件人:` `主题:`) begins the
-//! history and all that follows belongs to it. Nothing is thrown away: every line is on one side or the other.
+//! history, and everything after it belongs to it. Nothing is thrown away: every line is on one side or the other.
 
 /// A text in two.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Split {
-    /// What the customer wrote.
+    /// The customer's own words.
     pub(super) new: String,
-    /// The history, where there is some.
+    /// The history, if there is any.
     pub(super) quoted: Option<String>,
 }
 
@@ -41,7 +41,7 @@ const RULED: &[&str] = &[
     "원본메시지",
     "원본 메시지",
 ];
-/// The first label of a block that tells who wrote a mail.
+/// The first label of a block that names the writer of a mail.
 const FROM: &[&str] =
     &["from", "发件人", "發件人", "寄件人", "寄件者", "发送人", "差出人", "送信者", "von", "de", "보낸사람"];
 /// Labels that follow it.
@@ -87,10 +87,10 @@ const FURTHER: &[&str] = &[
     "제목",
     "回复",
 ];
-/// Those of them that name the subject, which every such block has.
+/// Those labels that name the subject. Every such block has one.
 const TITLE: &[&str] =
     &["subject", "主题", "主題", "主旨", "件名", "betreff", "objet", "asunto", "assunto", "oggetto", "제목"];
-/// How a line ends that says who wrote what follows.
+/// The ends of lines that name the writer of the text after them.
 const WROTE: &[&str] = &[
     "wrote:",
     "wrote：",
@@ -112,12 +112,12 @@ const WROTE: &[&str] = &[
     "書きました：",
     "작성:",
 ];
-/// Lines that such a sentence can be broken into, and the most labels' lines that a block is sought in.
+/// The most lines into which such a sentence can be broken, and the most labels' lines in which a block is sought.
 const BROKEN: usize = 3;
 const BLOCK: usize = 8;
 
-/// Splits a text. `reply`: whether the mail says that it answers another; without that, marked lines alone are no history,
-/// since a customer may begin a line with `>` for other reasons.
+/// Splits a text. `reply` says whether the mail answers another. Otherwise marked lines alone are no history, since a
+/// customer may begin a line with `>` for other reasons.
 pub(super) fn split(text: &str, reply: bool) -> Split {
     let lines: Vec<&str> = text.split('\n').collect();
     let mut history = vec![false; lines.len()];
@@ -129,7 +129,7 @@ pub(super) fn split(text: &str, reply: bool) -> Split {
         };
         let after = at + length;
         let next = lines[after..].iter().position(|line| !line.trim().is_empty()).map(|blank| after + blank);
-        // Behind an introduction a mark is a mark, whatever stands behind it.
+        // After an introduction a mark is a mark, whatever follows it.
         let marked_next = next.is_some_and(|next| quotes(lines[next]));
         let end = if marked_next { marked_until(&lines, after) } else { lines.len() };
         history[at..end].fill(true);
@@ -153,20 +153,20 @@ fn trimmed(text: &str) -> &str {
     text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}')
 }
 
-/// A line that a program marked as quoted. `>_<` and `>100` are not.
+/// Whether a program marked a line as quoted. `>_<` and `>100` are not marked.
 fn marked(line: &str) -> bool {
     let line = line.trim_start();
     line.strip_prefix('>').is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '>', '\u{a0}', '\u{3000}']))
         || line.strip_prefix('>').is_some_and(|rest| rest.starts_with(char::is_alphabetic))
 }
 
-/// A line that begins as marked ones do. Some programs put no blank behind the mark, so that one directly behind a marked line
-/// is marked, too.
+/// Whether a line begins like a marked one. Some programs put no blank after the mark, so a line directly after a marked
+/// line counts as marked, too.
 fn quotes(line: &str) -> bool {
     line.trim_start().starts_with('>')
 }
 
-/// Where the marked lines end that begin here, blank ones between them included.
+/// The end of the marked lines that begin here, with the blank lines between them.
 fn marked_until(lines: &[&str], from: usize) -> usize {
     let mut end = from;
     for (at, line) in lines.iter().enumerate().skip(from) {
@@ -179,7 +179,7 @@ fn marked_until(lines: &[&str], from: usize) -> usize {
     end
 }
 
-/// In a reply, marked lines are history wherever they stand, with the sentence before them that says whose they are.
+/// In a reply, marked lines are history in any place, with the sentence before them that names their writer.
 fn mark_rest(lines: &[&str], history: &mut [bool]) {
     for at in 0..lines.len() {
         let follows = at > 0 && history[at - 1] && quotes(lines[at - 1]) && quotes(lines[at]);
@@ -194,7 +194,7 @@ fn mark_rest(lines: &[&str], history: &mut [bool]) {
     }
 }
 
-/// A line that ends with a colon and holds a date or an address.
+/// Whether a line ends with a colon and contains a date or an address.
 fn names_somebody(line: &str) -> bool {
     line.trim_end().ends_with([':', '：']) && dated(line)
 }
@@ -203,13 +203,13 @@ fn dated(text: &str) -> bool {
     text.contains('@') || text.bytes().filter(u8::is_ascii_digit).count() >= 4
 }
 
-/// How many lines say that the history follows; none where these do not.
+/// The number of lines that introduce the history; `None` if these lines do not.
 fn introduction(lines: &[&str], reply: bool) -> Option<usize> {
     let first = lines.first()?.trim();
     if first.is_empty() {
         return None;
     }
-    // Marked lines are sorted out by their marks, whatever stands in them.
+    // Marked lines are sorted by their marks, whatever they contain.
     if first.starts_with('>') {
         return None;
     }
@@ -237,7 +237,7 @@ fn ruled(line: &str) -> bool {
     let dashes = line.chars().take_while(|c| rule(*c)).filter(|c| !c.is_whitespace()).count();
     let inside = inside.trim_end_matches(rule).to_lowercase();
     let spaceless: String = inside.chars().filter(|c| !c.is_whitespace()).collect();
-    // `Begin forwarded message:` stands without a rule.
+    // `Begin forwarded message:` has no rule.
     let bare = matches!(inside.trim_end_matches([':', '：']), "begin forwarded message" | "开始转发的邮件" | "開始轉寄郵件");
     bare || dashes >= 2 && RULED.iter().any(|word| inside.starts_with(word) || spaceless.starts_with(&word.replace(' ', "")))
 }
@@ -249,8 +249,9 @@ fn label(line: &str) -> Option<String> {
     Some(line[..end].chars().filter(|c| !c.is_whitespace() && *c != '*').flat_map(char::to_lowercase).collect())
 }
 
-/// Whether a block begins here that names sender, time and subject of an earlier mail. `certain`: whether the mail answers
-/// another, or a rule stands above; else an address has to stand in it, since customers write `寄件人：` of parcels, too.
+/// Whether a block begins here that names sender, time and subject of an earlier mail. `certain` says that the mail answers
+/// another, or that there is a rule above. Otherwise the block has to contain an address, since customers also write `寄件人：`
+/// about parcels.
 fn block(lines: &[&str], certain: bool) -> bool {
     let begins = lines.first().and_then(|line| label(line)).is_some_and(|label| FROM.contains(&label.as_str()));
     if !begins {
@@ -266,7 +267,8 @@ fn block(lines: &[&str], certain: bool) -> bool {
                 found += 1;
                 titled |= TITLE.contains(&label.as_str());
             }
-            // An address list can be broken; a block is not broken by a blank line, but between its labels in some programs.
+            // An address list can be broken. A block is not broken by a blank line, but some programs put one between its
+            // labels.
             _ if found == 0 && line.trim().is_empty() => {}
             _ if line.contains('@') || line.trim().is_empty() => {}
             _ => break,
@@ -275,7 +277,7 @@ fn block(lines: &[&str], certain: bool) -> bool {
     found >= 2 && titled && addressed
 }
 
-/// `On Mon, 1 Jan 2024 at 10:00, A <a@b> wrote:`, perhaps broken into several lines.
+/// Recognises `On Mon, 1 Jan 2024 at 10:00, A <a@b> wrote:`, perhaps broken into several lines.
 fn sentence(lines: &[&str]) -> Option<usize> {
     let mut joined = String::new();
     for (at, line) in lines.iter().take(BROKEN).enumerate() {
@@ -286,7 +288,7 @@ fn sentence(lines: &[&str]) -> Option<usize> {
         joined.push_str(line);
         let lower = joined.to_lowercase();
         let wrote = WROTE.iter().any(|word| lower.ends_with(word));
-        // `刘先生2024年写道：` said by the customer would begin like this, too; a date or an address tells the two apart.
+        // A customer's own `刘先生2024年写道：` would begin like this, too. A date or an address tells the two apart.
         if wrote {
             return (dated(&joined) && opens(&lower)).then_some(at + 1);
         }
@@ -298,7 +300,7 @@ fn sentence(lines: &[&str]) -> Option<usize> {
     None
 }
 
-/// How a sentence begins that says when who wrote: with a word for when, with digits, or with the writer's address.
+/// Whether a sentence begins like one about the time and the writer: with a word for when, with digits, or with an address.
 fn opens(lower: &str) -> bool {
     let words =
         ["on ", "at ", "am ", "le ", "el ", "em ", "il ", "在 ", "在", "于", "於", "2", "1", "3", "\"", "'", "<", "“"];
@@ -380,7 +382,7 @@ mod tests {
         ] {
             assert_eq!(split(text, false), Split { new: text.to_owned(), quoted: None }, "{text}");
         }
-        // In a reply, too, only a block that names a subject.
+        // In a reply, too, only a block that names a subject counts.
         for text in [
             "寄件人：王小姐\n收件人：李先生\n时间：11月29日\n包裹破了",
             "From: Shanghai\nTo: Beijing\nDate: 3 May\n\nrefund",
@@ -401,12 +403,12 @@ mod tests {
                 let found = split(&format!("好的\n\n{introduction}{marked}\n\n我要退款"), reply);
                 assert_eq!(found.new, "好的\n\n\n我要退款");
                 assert!(found.quoted.is_some_and(|quoted| quoted.ends_with(marked)));
-                // The first line may begin so.
+                // The first line may begin like this.
                 let found = split(&format!("{introduction}>【暖线】\n>1. 赔偿\n不要"), reply);
                 assert_eq!(found.new, "不要");
             }
         }
-        // Without an introduction the first line has to be plainly marked.
+        // Without an introduction the first line has to be clearly marked.
         assert_eq!(split(&format!("好的\n{marked}\n不要"), true).new, "好的\n不要");
         assert_eq!(split("> 多少钱？\n100\n>100元的都不行", true).new, "100\n>100元的都不行");
         assert_eq!(split("> 多少钱？\n\n>100元的都不行", true).new, ">100元的都不行");

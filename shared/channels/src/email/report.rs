@@ -1,27 +1,27 @@
-//! Reports on a mail that was sent, as mail servers write them: bounces and delays (RFC 3464), read receipts (RFC 8098),
-//! complaints (RFC 5965).
+//! Mail servers' reports on a mail that was sent: bounces and delays (RFC 3464), read receipts (RFC 8098), complaints (RFC
+//! 5965).
 
 use super::header::{Headers, address};
 use serde_json::{Map, Value};
 
-/// The longest value kept of a report.
+/// The longest value of a report that is kept.
 const MAX_VALUE: usize = 500;
 
-/// The most groups of a report that are looked at.
+/// The most groups of a report that are read.
 const MAX_GROUPS: usize = 256;
 const RECEIPT: &str = "message/disposition-notification";
 const COMPLAINT: &str = "message/feedback-report";
 
-/// What a part of a mail tells of a mail that was sent.
+/// The information in a part of a mail about a mail that was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Told {
-    /// What became of it, and of which kind the report is.
+    /// Its fate. The text is the kind of the report.
     Report(&'static str),
     /// Its fields.
     Original,
 }
 
-/// By the part's media type.
+/// Chooses by the part's media type.
 pub(super) fn told(kind: &str) -> Option<Told> {
     match kind {
         // The second ones are for addresses beyond ASCII (RFC 6533).
@@ -33,12 +33,12 @@ pub(super) fn told(kind: &str) -> Option<Told> {
     }
 }
 
-/// What a report says.
+/// The content of a report.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Report {
-    /// What it is about, in a word; none where only the mail that came back is known.
+    /// The subject of the report, in a word; `None` if only the returned mail is known.
     pub(super) event: Option<&'static str>,
-    /// Whom the mail was for.
+    /// The recipient of the mail.
     pub(super) recipient: Option<String>,
     /// The id of the mail, without brackets.
     pub(super) original: Option<String>,
@@ -47,8 +47,8 @@ pub(super) struct Report {
 }
 
 impl Report {
-    /// From a part of a mail by its media type: what is for programs, or the fields of the mail that came back. None where it
-    /// is neither.
+    /// Reads a part of a mail by its media type: the part for programs, or the fields of the returned mail. `None` if it is
+    /// neither.
     pub(super) fn of_part(kind: &str, body: &[u8]) -> Option<Self> {
         match told(kind)? {
             Told::Original => Some(Self::of_original(&Headers::read(body))),
@@ -56,8 +56,9 @@ impl Report {
         }
     }
 
-    /// From the part that is for programs: groups of fields. The first is about the mail, each of the others about one whom it
-    /// was for; of these the worst is told, since a server may have taken a mail for one and refused it for another.
+    /// Reads the part for programs: groups of fields. The first is about the mail, each of the others about one recipient.
+    /// The worst of these is reported, since a server may have accepted a mail for one recipient and refused it for
+    /// another.
     fn read(kind: &str, body: &[u8]) -> Self {
         let (mut rest, mut report, mut worst) = (body, Self::default(), 0);
         for _ in 0..MAX_GROUPS {
@@ -82,7 +83,8 @@ impl Report {
         let (action, feedback) = (report.word("action"), report.word("feedback"));
         report.event = Some(match (kind, action.as_str()) {
             (RECEIPT, _) => "read_receipt",
-            // Who took a mail out of the junk folder does not complain, nor does a server that checks signatures (RFC 6591).
+            // A person who takes a mail out of the junk folder does not complain, nor does a server that checks signatures
+            // (RFC 6591).
             (COMPLAINT, _) if feedback == "not-spam" => "not_spam",
             (COMPLAINT, _) if feedback == "auth-failure" => "auth_failure",
             (COMPLAINT, _) => "complaint",
@@ -121,7 +123,7 @@ impl Report {
         self.said.get(name).and_then(Value::as_str).unwrap_or_default().to_lowercase()
     }
 
-    /// How bad it is what a group says of a delivery; 0 where it says nothing of one.
+    /// The severity of a group's report on a delivery; 0 if it reports nothing.
     fn severity(&self) -> u8 {
         match (self.word("action").as_str(), self.word("status").as_bytes().first()) {
             ("failed", _) | ("", Some(b'5')) => 3,
@@ -131,20 +133,20 @@ impl Report {
         }
     }
 
-    /// From the mail that came back, or its fields.
+    /// Reads the returned mail, or its fields.
     pub(super) fn of_original(original: &Headers) -> Self {
         let recipient = original.addresses("to").into_iter().next().map(|(address, _)| address);
         Self { recipient, original: original.message_id(), ..Self::default() }
     }
 
-    /// With what another part of the same report says, where this one does not. Of two reports the worse is told.
+    /// Adds the data of another part of the same report, where this one has none. Of two reports the worse counts.
     pub(super) fn with(self, other: Self) -> Self {
         if self.event.is_some() && other.event.is_some() && other.severity() > self.severity() {
             return other.with(self);
         }
         Self {
             event: self.event.or(other.event),
-            // The part for programs knows better than the mail's own fields.
+            // The part for programs is more reliable than the mail's own fields.
             recipient: if self.event.is_some() {
                 self.recipient.or(other.recipient)
             } else {

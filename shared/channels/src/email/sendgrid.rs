@@ -1,4 +1,4 @@
-//! SendGrid: mails as the Inbound Parse webhook posts them, parsed or raw, and the event webhook's reports.
+//! SendGrid: mails from the Inbound Parse webhook, parsed or raw, and the event webhook's reports.
 
 use super::account::{Account, is_address};
 use super::charset::{decode, decode_html};
@@ -42,8 +42,7 @@ pub(super) fn parse(account: &Account, body: &Verified) -> Result<Parsed, Refusa
     Ok(mail.messages(account, body.body(), body.time()))
 }
 
-/// The files that were posted with a mail that the provider took apart: attachments by name and size, and what a mail server
-/// reports.
+/// The files of a mail that the provider took apart: attachments by name and size, and the reports of mail servers.
 pub(super) fn posted(form: &Form<'_>) -> Mail {
     let mut mail = Mail::default();
     for Part { kind, file, body, size, .. } in form.files() {
@@ -82,7 +81,7 @@ fn one(mut item: Value, came_at: Timestamp) -> Result<Inbound, Refusal> {
     let Value::Object(mut fields) = std::mem::take(&mut item) else { return Err(Refusal::Malformed("email")) };
     fields.remove("email");
     let id = |name: &str| fields.get(name).and_then(Value::as_str).map(str::to_owned);
-    // What was sent with the mail comes back among its fields.
+    // Data that was sent with the mail comes back among its fields.
     let (ours, theirs) = (id("message"), id("sg_message_id"));
     let ids = (ours.as_deref(), theirs.as_deref());
     Ok(Inbound { earlier_key, ..report(key, &address, at, &event, ids, fields) })
@@ -196,7 +195,7 @@ mod tests {
             assert_eq!(data["recipient"], one.sender.open_id.as_str());
             (one.sender.open_id, key.unwrap())
         };
-        // Whoever got a copy, the customer of a form, whom the account's newsletter went to.
+        // A recipient of a copy, the customer of a form, and a recipient of the account's newsletter.
         assert_eq!(of("boss@y", json!(ours)), ("boss@y".to_owned(), ours.to_owned()));
         assert_eq!(of("w@x", json!(ours)), ("w@x".to_owned(), ours.to_owned()));
         for other in [Value::Null, json!("spring"), json!(7), json!("msg_018F"), json!({})] {

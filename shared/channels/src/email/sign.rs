@@ -1,4 +1,4 @@
-//! Webhooks as the providers make them, for tests and simulators: the counterpart of the verifier and the parser.
+//! Webhooks in the providers' forms, for tests and simulators: the counterpart of the verifier and the parser.
 
 use crate::digest::hmac_sha256;
 use base64::Engine;
@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 const BOUNDARY: &str = "warmline-9f3b6d2c7a";
 
-/// A multipart form: its media type and its bytes. Files are name of the field, name of the file, content.
+/// A multipart form: its media type and its bytes. A file is the field's name, the file's name, and the content.
 pub fn multipart(fields: &[(&str, &[u8])], files: &[(&str, &str, &[u8])]) -> (String, Vec<u8>) {
     let mut body = Vec::new();
     let mut part = |head: String, content: &[u8]| {
@@ -50,13 +50,13 @@ pub fn sendgrid_mail(id: &str, answers: Option<&str>, from: &str, to: &str, subj
     multipart(&fields, &[])
 }
 
-/// The verification key that belongs to a private key, as SendGrid shows it; none where the 32 bytes are no key.
+/// The verification key of a private key, in SendGrid's form; `None` if the 32 bytes are not a key.
 pub fn event_public_key(private: &[u8; 32]) -> Option<String> {
     let key = SigningKey::from_slice(private).ok()?;
     Some(STANDARD.encode(key.verifying_key().to_public_key_der().ok()?.as_bytes()))
 }
 
-/// The signature of SendGrid's event webhook; none where the 32 bytes are no key.
+/// The signature of SendGrid's event webhook; `None` if the 32 bytes are not a key.
 pub fn sendgrid_reports(private: &[u8; 32], timestamp: &str, body: &[u8]) -> Option<String> {
     let digest = Sha256::new().chain_update(timestamp.as_bytes()).chain_update(body).finalize();
     let signature: Signature = SigningKey::from_slice(private).ok()?.sign_prehash(&digest).ok()?;

@@ -1,17 +1,17 @@
-//! Pictures written into a document (`<img src="data:image/jpeg;base64,…">`), left out while it comes in: nobody reads them,
-//! and words stand behind them. All else passes as it is, line ends too.
+//! Leaves out pictures inside a document (`<img src="data:image/jpeg;base64,…">`) while it comes in: nobody reads them, and
+//! words follow them. Everything else passes unchanged, line ends too.
 
 use super::mime::Encoding;
 use super::words::Base64;
 
-/// How much of what such an address holds is kept.
+/// The number of bytes of such an address that are kept.
 const KEPT: usize = 64;
 /// The longest media type in one.
 const TYPE: usize = 128;
 const BEGINS: &[u8] = b"data:";
 const MARK: &[u8] = b"base64,";
 
-/// How the document's bytes are written.
+/// The encoding of the document's bytes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Written {
     Plain,
@@ -24,9 +24,9 @@ enum Written {
 
 #[derive(Clone, Copy)]
 enum Place {
-    /// In the document, with so much of the beginning of such an address behind.
+    /// In the document, after this much of the beginning of such an address.
     Document(usize),
-    /// In its media type: its length, and so much of the mark behind.
+    /// In its media type: its length, and the part of the mark read so far.
     Type(usize, usize),
     /// In the content: its length.
     Content(usize),
@@ -39,7 +39,7 @@ pub(super) struct Squeeze {
     before: u8,
     /// Whether a line end does not end the address.
     closed: bool,
-    /// A unit of the encoding that is not complete.
+    /// An incomplete unit of the encoding.
     unit: Vec<u8>,
 }
 
@@ -52,7 +52,7 @@ impl Squeeze {
         })
     }
 
-    /// For a field of a urlencoded form.
+    /// Makes it for a field of a urlencoded form.
     pub(super) fn percent() -> Self {
         Self::written(Written::Percent)
     }
@@ -61,7 +61,7 @@ impl Squeeze {
         Self { written, place: Place::Document(0), before: 0, closed: false, unit: Vec::new() }
     }
 
-    /// Takes in bytes and gives out those that stay.
+    /// Takes in bytes and passes on those that stay.
     pub(super) fn push(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
         for &byte in bytes {
             match self.written {
@@ -82,13 +82,13 @@ impl Squeeze {
         }
     }
 
-    /// The document is over.
+    /// Ends the document.
     pub(super) fn end(&mut self, out: &mut Vec<u8>) {
         out.append(&mut self.unit);
         *self = Self::written(self.written);
     }
 
-    /// Four letters of base64 hold three bytes: they go where all three do, so that the others stay where they are.
+    /// Four letters of base64 hold three bytes. They are removed only together, so that the other bytes stay in place.
     fn four(&mut self, out: &mut Vec<u8>) {
         let mut bytes = Vec::with_capacity(3);
         Base64::default().add(&self.unit, &mut bytes);
@@ -99,7 +99,7 @@ impl Squeeze {
         self.unit.clear();
     }
 
-    /// A byte, or one of three that stand for one.
+    /// Takes a byte, or one of three that encode one.
     fn marked(&mut self, byte: u8, out: &mut Vec<u8>) {
         let mark = if self.written == Written::Quoted { b'=' } else { b'%' };
         if self.unit.is_empty() && byte != mark {
@@ -120,12 +120,12 @@ impl Squeeze {
                 }
                 self.unit.clear();
             }
-            // A line that goes on in the next one, or a mistake.
+            // A line that continues in the next one, or a mistake.
             _ => out.append(&mut self.unit),
         }
     }
 
-    /// Whether a byte of the document is one that nobody needs.
+    /// Whether a byte of the document can be left out.
     fn idle(&mut self, byte: u8) -> bool {
         let lower = byte.to_ascii_lowercase();
         let (before, mut idle) = (std::mem::replace(&mut self.before, byte), false);
@@ -192,7 +192,7 @@ mod tests {
         out
     }
 
-    /// A document written in every way, squeezed, and what is read of it again.
+    /// Writes a document in every way, squeezes it, and reads it again.
     fn every_way(html: &str, chunk: usize) -> [Vec<u8>; 4] {
         let (mut quoted, mut length) = (String::new(), 0);
         for byte in html.bytes() {

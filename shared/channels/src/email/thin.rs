@@ -1,10 +1,10 @@
-//! A mail as it comes in: what is read of it is kept, the bytes of its attachments are only counted.
+//! Thins a mail while it comes in: the parts that are read are kept, and the bytes of its attachments are only counted.
 //!
 //! A mail may have 25 MiB and more, nearly all of it pictures and documents that are not kept. They are left out while the
-//! body arrives, so that a mail costs about as much memory as its words. What is left is the same form, in which a part that
-//! was left out, or cut, says how large it was ([`SIZE`]). Nothing is understood here that the readers would understand
-//! otherwise: a part's own fields say what it is, as they do to the readers. Lines that could begin a part are taken for one, and
-//! then more is kept than is needed. Pictures inside of a document are left out, too ([`Squeeze`]).
+//! body arrives, so that a mail costs about as much memory as its words. The result is the same form, in which a part that
+//! was left out or cut states its original size ([`SIZE`]). This module understands a part exactly as the readers do: by
+//! the part's own fields. A line that could begin a part counts as one, which at worst keeps more than is needed. Pictures
+//! inside documents are left out, too ([`Squeeze`]).
 
 use super::header::{Headers, Parameters};
 use super::mime::{Measure, Reading, SIZE, encoding};
@@ -12,27 +12,27 @@ use super::squeeze::Squeeze;
 use crate::json;
 use crate::kit::Gather;
 
-/// The longest body that is taken: more than either provider posts (30 MB).
+/// The longest body that is accepted: more than either provider posts (30 MB).
 pub(super) const LIMIT: usize = 32 << 20;
 /// The most bytes kept of a text, and of the report on a mail that came back.
 const TEXT: usize = 2 << 20;
 const REPORT: usize = 64 << 10;
-/// Bytes after which only the beginnings of fields are kept, and their length.
+/// The bytes after which only the beginnings of fields are kept, and their length.
 const ENOUGH: usize = 6 << 20;
 const BEGINNING: usize = 4 << 10;
 /// The most bytes kept in all.
 const MOST: usize = 8 << 20;
-/// The longest line that can be a boundary, and the most bytes of a part's header fields that are looked at.
+/// The longest line that can be a boundary, and the most bytes of a part's header fields that are read.
 const LINE: usize = 512;
 const HEAD: usize = 16 << 10;
-/// The most heads that are understood; the readers look at fewer parts.
+/// The most heads that are understood. The readers look at fewer parts.
 const HEADS: usize = 4_096;
 
 /// A body on its way in.
 pub(super) enum Thin {
     Multipart(Box<Multipart>),
     Urlencoded(Urlencoded),
-    /// Anything else, which is no mail.
+    /// Anything that is not a mail.
     Whole {
         out: Vec<u8>,
     },
@@ -76,7 +76,7 @@ impl Gather for Thin {
     }
 }
 
-/// An urlencoded form: each field up to what is read of it.
+/// A urlencoded form: each field up to the length that is read.
 pub(super) struct Urlencoded {
     out: Vec<u8>,
     field: usize,
@@ -125,7 +125,7 @@ impl Urlencoded {
     }
 }
 
-/// How much of a field may be kept when so much was.
+/// The bytes of a field that may be kept after this many were kept.
 const fn room(kept: usize, most: usize) -> usize {
     match kept {
         0..ENOUGH => most,
@@ -134,7 +134,7 @@ const fn room(kept: usize, most: usize) -> usize {
     }
 }
 
-/// Where the line stands that comes in.
+/// The place of the line that is coming in.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Place {
     /// In the fields at the head of a part.
@@ -147,15 +147,15 @@ enum Place {
 pub(super) struct Multipart {
     boundary: Vec<u8>,
     out: Vec<u8>,
-    /// The beginning of the line that comes in, until it is known what it is.
+    /// The beginning of the line that is coming in, until its kind is known.
     line: Vec<u8>,
     /// Whether the line is known to be content: it is too long for anything else.
     long: bool,
     place: Place,
-    /// The present part's header fields, and how many parts there were.
+    /// The present part's header fields, and the number of parts so far.
     head: Vec<u8>,
     heads: usize,
-    /// Whether the form's part is a whole mail, in which parts are sought in their turn.
+    /// Whether the form's part is a whole mail, which is searched for parts as well.
     mail: bool,
     /// Whether the present head is one of the form's own parts.
     outer: bool,
@@ -165,14 +165,14 @@ pub(super) struct Multipart {
 /// The present part's content.
 #[derive(Default)]
 struct Part {
-    /// Where a field can be added to its head.
+    /// The place at which a field can be added to its head.
     at: usize,
     most: usize,
     kept: usize,
     /// Whether more came than was kept.
     cut: bool,
     measure: Measure,
-    /// Where it is a document.
+    /// The squeezer, if it is a document.
     squeeze: Option<Squeeze>,
 }
 
@@ -214,14 +214,14 @@ impl Multipart {
         }
     }
 
-    /// A line that is too long to be a boundary: content, or one of a head's fields.
+    /// Takes a line that is too long to be a boundary: content, or one of a head's fields.
     fn any(&mut self, line: &[u8], piece: &[u8]) {
         for bytes in [line, piece] {
             self.content(bytes);
         }
     }
 
-    /// A whole line that may be anything.
+    /// Takes a whole line of any kind.
     fn short(&mut self, line: &[u8]) {
         let bare = line.strip_suffix(b"\n").unwrap_or(line);
         let bare = bare.strip_suffix(b"\r").unwrap_or(bare);
@@ -244,7 +244,7 @@ impl Multipart {
         }
     }
 
-    /// A head is complete: what becomes of its content.
+    /// Ends a head, and decides on its content.
     fn begin(&mut self) {
         self.place = Place::Content;
         self.heads += 1;
@@ -274,7 +274,7 @@ impl Multipart {
         } else {
             match reading {
                 Reading::Report => (REPORT, false),
-                // What is not known for certain is kept.
+                // Content of an uncertain kind is kept.
                 _ if self.head.len() >= HEAD || headers.content_type().value.starts_with("multipart/") => (TEXT, false),
                 Reading::File => (0, false),
                 Reading::Words { .. } | Reading::Mail => (TEXT, false),
@@ -285,7 +285,7 @@ impl Multipart {
         self.part = Part { at: self.out.len(), most, measure: Measure::new(encoding), squeeze, ..Part::default() };
     }
 
-    /// Bytes that divide nothing.
+    /// Takes bytes that divide nothing.
     fn content(&mut self, bytes: &[u8]) {
         if self.place == Place::Head {
             if self.head.len() < HEAD {
@@ -319,7 +319,7 @@ impl Multipart {
         self.out.extend_from_slice(bytes.get(..most).unwrap_or(bytes));
     }
 
-    /// A part is over: where not all of it was kept, it says how large it was.
+    /// Ends a part. If it was not kept whole, the part states its original size.
     fn end(&mut self) {
         if let Some(mut squeeze) = self.part.squeeze.take() {
             let mut kept = Vec::new();
@@ -406,7 +406,7 @@ mod tests {
         assert!(thin.len() <= MOST && thin.ends_with(b"&timestamp=1&token=t0"));
     }
 
-    /// What is read of a mail, whole and thinned.
+    /// Reads a mail whole and thinned.
     fn both_ways(mail: &[u8], chunk: usize) -> [Raw; 2] {
         let (kind, body) = sign::multipart(&[("email", mail)], &[]);
         let thin = thinned(&kind, &body, chunk);
@@ -459,7 +459,7 @@ mod tests {
     }
 
     proptest! {
-        // The readers agree, whatever stands in a head.
+        // The readers agree, whatever a head contains.
         #[test]
         fn w19_a_thinned_mail_reads_as_the_mail(
             fields in prop::collection::vec((
@@ -486,7 +486,7 @@ mod tests {
             }
         }
 
-        // What is small comes through as it is, however it was cut on its way.
+        // A small mail passes unchanged, however it was cut on its way.
         #[test]
         fn w19_a_small_mail_is_not_changed(soup in "(--warmline-9f3b6d2c7a|--|\r\n|\n|[a-z:;= ]{1,9}|Content-Type: text/plain\r\n\r\n){0,60}", chunk in 1usize..40) {
             let (kind, body) = sign::multipart(&[("email", soup.as_bytes()), ("text", soup.as_bytes()), ("a", b"1")], &[]);

@@ -14,7 +14,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use warmline_model::Timestamp;
 
-/// In a [`Verified`]'s context: the body's media type; that it holds reports, not a mail.
+/// In a [`Verified`]'s context: the body's media type; and whether it holds reports, not a mail.
 pub(super) const CONTENT_TYPE: &str = "content_type";
 pub(super) const REPORTS: &str = "reports";
 
@@ -75,7 +75,7 @@ fn by_ecdsa(
     fresh(timestamp, now, max_age_secs)
 }
 
-/// What Mailgun signs.
+/// The values that Mailgun signs.
 struct Signed {
     timestamp: String,
     token: String,
@@ -83,7 +83,7 @@ struct Signed {
 }
 
 impl Signed {
-    /// In a report the three stand under `signature`.
+    /// In a report the three are below `signature`.
     fn of_report(body: &[u8]) -> Result<Self, Refusal> {
         let body = json::read_lenient(body, json::MAX_BYTES)?;
         let field = |name: &str| match &body["signature"][name] {
@@ -216,7 +216,7 @@ mod tests {
             prop_assert_eq!(ask(&sendgrid(), "", &headers, &other, NOW).is_ok(), body == other);
         }
 
-        // Mailgun signs time and token only: a change of these is what must never pass.
+        // Mailgun signs time and token only, so a change of these must never pass.
         #[test]
         fn a_changed_token_is_refused(token in "[a-z0-9]{1,50}") {
             let body = sign::mailgun_form(TOKEN, TS, "t0", &[]).replace("token=t0", &format!("token={token}"));

@@ -1,36 +1,37 @@
-//! Who wrote a mail, and where a reply to it goes.
+//! Finds the writer of a mail, and the address for replies to it.
 //!
-//! Nothing in a mail proves its writer. Mail services check at best the address in `From`; anybody can write anything into
-//! `Reply-To`. So a `Reply-To` says where replies go, and the message shows it; it says who wrote the mail only where the
-//! brand itself named the address in `From` as a form's or list's (`identity_from`). A form or list that nobody named has
-//! one customer for each `Reply-To`, apart from those who write from that address themselves.
+//! Nothing in a mail proves its writer. Mail services at best check the address in `From`, and anybody can write anything
+//! into `Reply-To`. A `Reply-To` therefore only names the address for replies, and the message shows it. It names the
+//! writer only if the brand itself declared the address in `From` as a form's or list's (`identity_from`). An undeclared
+//! form or list has one customer for each `Reply-To`. These are separate from the customers who write from those addresses
+//! themselves.
 
 use super::account::{Account, is_address};
 use super::header::{Address, Headers, address};
 
-/// Between an address and the form or list that a mail came through, in the id of a customer.
+/// The text between an address and the form or list of a mail, in the id of a customer.
 const VIA: &str = " (via ";
 
-/// Who wrote a mail.
+/// The writer of a mail.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Who {
     /// The customer's id on this account.
     pub(super) open_id: String,
-    /// The address by which others may know them.
+    /// The address that may identify them to others.
     pub(super) address: String,
     pub(super) name: Option<String>,
-    /// Where replies go, where that is not the address of the id.
+    /// The address for replies, if it is not the address in the id.
     pub(super) reply: Option<String>,
     /// Whether the brand vouches that this address writes for others.
     pub(super) form: bool,
 }
 
-/// From the fields of a mail, and the address that sent it. `to`: the brand's address that it was sent to.
+/// Reads the fields of a mail and the address that sent it. `to` is the brand's address that received it.
 pub(super) fn who(account: &Account, headers: &Headers, from: Address, to: Option<&str>) -> Who {
     let (address, name) = from;
     let own = |other: &str| account.from.as_deref() == Some(other) || to == Some(other);
     let reply = headers.addresses("reply-to").into_iter().find(|(reply, _)| *reply != address && !own(reply));
-    // What a list that rewrites `From` says of who wrote.
+    // The fields in which a list that rewrites `From` names the writer.
     let original =
         ["x-original-from", "x-original-sender"].iter().find_map(|name| headers.addresses(name).into_iter().next());
     let original = original.filter(|(original, _)| *original != address && !own(original));
@@ -51,14 +52,14 @@ pub(super) fn who(account: &Account, headers: &Headers, from: Address, to: Optio
     }
 }
 
-/// An address that nobody reads.
+/// Whether nobody reads mails to an address.
 fn writes_for_nobody(address: &str) -> bool {
     let local: String = address.split('@').next().unwrap_or_default().chars().filter(char::is_ascii_alphanumeric).collect();
     ["noreply", "donotreply", "dontreply", "nepasrepondre", "keineantwort"].iter().any(|name| local.starts_with(name))
         || local.ends_with("noreply")
 }
 
-/// `'Wang' via Service` as Google Groups writes it.
+/// Reads `'Wang' via Service`, the form of Google Groups.
 fn without_via(name: String) -> String {
     let bare = name.split_once(" via ").map(|(name, _)| name.trim_matches('\'').to_owned());
     bare.filter(|name| !name.is_empty()).unwrap_or(name)
@@ -69,7 +70,7 @@ pub(super) fn written_to(open_id: &str) -> &str {
     open_id.split_once(VIA).map_or(open_id, |(address, _)| address)
 }
 
-/// The first address in a text that is none of these.
+/// The first address in a text that is not in `known`.
 pub(super) fn other_address(text: &str, known: &[&str]) -> Option<String> {
     let stops = |c: char| {
         c.is_whitespace()
@@ -126,7 +127,7 @@ mod tests {
 
     #[test]
     fn w7_a_spoofed_reply_to_makes_nobody_another() {
-        // Whoever owns evil.example passes every check of `From`; the victim is not who writes.
+        // The owner of evil.example passes every check of `From`. The victim is not the writer.
         let account = account(&["no-reply@shop.example"]);
         let victim = read(&account, "From: victim@x.example\r\n");
         for headers in [

@@ -1,9 +1,10 @@
-//! Texts in headers (RFC 2047 encoded words) and the transfer encodings. Lenient: what is no encoding stays as it is.
+//! Texts in headers (RFC 2047 encoded words) and the transfer encodings. The reader is lenient: a text without a valid
+//! encoding stays as it is.
 
 use super::charset::decode;
 
-/// The encoded words in a header's value, decoded. Words of one charset beside each other are joined before that, since many
-/// programs cut in the middle of a character.
+/// Decodes the encoded words in a header's value. Neighbouring words of one charset are joined first, since many programs
+/// cut in the middle of a character.
 pub(super) fn words(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut run: Option<Run> = None;
@@ -40,7 +41,7 @@ fn flush(out: &mut String, run: Option<Run>) {
     }
 }
 
-/// Words of one charset beside each other.
+/// Neighbouring words of one charset.
 struct Run {
     charset: String,
     bytes: Vec<u8>,
@@ -67,7 +68,7 @@ struct Word<'a> {
 }
 
 impl<'a> Word<'a> {
-    /// The word at the beginning of a text, and what follows it.
+    /// Reads the word at the beginning of a text, and returns the text after it.
     fn read(text: &'a str) -> Option<(Self, &'a str)> {
         let inside = text.strip_prefix("=?")?;
         // The charset's name is short, so that a text full of marks costs one pass.
@@ -90,7 +91,7 @@ impl<'a> Word<'a> {
     }
 }
 
-/// Base64 as it comes.
+/// A reader of base64.
 #[derive(Default)]
 pub(super) struct Base64 {
     bits: u32,
@@ -98,7 +99,7 @@ pub(super) struct Base64 {
 }
 
 impl Base64 {
-    /// Decodes; what is not of the alphabet is passed over, and padding ends a group.
+    /// Decodes bytes. Bytes outside the alphabet are skipped, and padding ends a group.
     pub(super) fn add(&mut self, data: &[u8], out: &mut Vec<u8>) {
         for byte in data {
             let value = match byte {
@@ -122,7 +123,7 @@ impl Base64 {
         }
     }
 
-    /// A word that leaves nothing but zeros was complete without its padding; one that leaves more goes on in the next.
+    /// A word whose rest is only zeros was complete without its padding. Otherwise it continues in the next word.
     fn end_of_word(&mut self) {
         if self.bits & ((1 << self.count) - 1) == 0 {
             *self = Self::default();
@@ -147,7 +148,7 @@ pub(super) fn quoted_printable(body: &[u8]) -> Vec<u8> {
             out.push(byte);
             continue;
         }
-        // A line that goes on: the mark, perhaps blanks, and the line's end.
+        // A line that continues: the mark, perhaps blanks, and the line's end.
         let blanks = after.iter().take_while(|b| matches!(b, b' ' | b'\t')).take(8).count();
         let end = after.get(blanks..).unwrap_or_default();
         if let Some(next) = end.strip_prefix(b"\r\n").or_else(|| end.strip_prefix(b"\n")) {
@@ -187,7 +188,7 @@ mod tests {
             let quoted = |part: &[u8]| part.iter().map(|b| format!("={b:02X}")).collect::<String>();
             assert_eq!(words(&format!("=?utf-8?Q?{}?= =?utf-8?b?{}?=", quoted(one), STANDARD.encode(two))), "退款😀");
         }
-        // The base64 itself cut: the group goes on in the next word.
+        // The base64 itself is cut: the group continues in the next word.
         assert_eq!(words("=?utf-8?B?6YCA5?= =?utf-8?B?qy+?="), "退款");
     }
 

@@ -1,4 +1,4 @@
-//! What a component tells the gateway about a connection: text frames that begin with `c:`.
+//! A component's messages to the gateway about a connection: text frames that begin with `c:`.
 
 use super::{Event, TO_GATEWAY};
 use serde::{Deserialize, Serialize};
@@ -7,35 +7,35 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]
 pub enum Control {
-    /// From now on the connection gets what is published under a name.
+    /// From now on the connection gets the publications under a name.
     Subscribe {
         /// The name.
         channel: String,
     },
-    /// And from now on not.
+    /// From now on it does not get them any more.
     Unsubscribe {
         /// The name.
         channel: String,
     },
-    /// The component wants to hear of no further frames.
+    /// The component wants no further frames.
     Detach,
-    /// Sets what comes back as the header `Meta-<name>` with every request of the connection.
+    /// Sets the value that comes back as the header `Meta-<name>` with every request of the connection.
     SetMeta {
         /// The name, without `Meta-`.
         name: String,
-        /// The value; none removes it.
+        /// The value; `None` removes it.
         #[serde(default)]
         value: Option<String>,
     },
-    /// What a later version says.
+    /// A message of a later version.
     #[serde(other)]
     Unknown,
 }
 
 impl Control {
-    /// As an event of an answer.
+    /// The message as an event of an answer.
     pub fn event(&self) -> Event {
-        // These values always write.
+        // These values can always be written.
         Event::Text(format!("{TO_GATEWAY}{}", serde_json::to_string(self).unwrap_or_default()).into_bytes())
     }
 }

@@ -1,12 +1,12 @@
 //! Events in the body of a request or an answer, one after the other:
 //! `TYPE[ SP length in hexadecimal] CR LF [content CR LF]`.
 
-/// Something that happened on a connection.
+/// An event on a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// The client wants a connection; in an answer: it may have one.
+    /// The client wants a connection. In an answer, it may have one.
     Open,
-    /// A text frame. Whether it is UTF-8 is the reader's to check.
+    /// A text frame. The reader has to check that it is UTF-8.
     Text(Vec<u8>),
     /// A binary frame.
     Binary(Vec<u8>),
@@ -14,7 +14,7 @@ pub enum Event {
     Ping(Vec<u8>),
     /// The answer to a ping.
     Pong(Vec<u8>),
-    /// The end in order, with its code and reason where they were given.
+    /// The end in order, with its code and reason if they were given.
     Close(Option<(u16, String)>),
     /// The connection broke.
     Disconnect,
@@ -28,10 +28,10 @@ pub struct Malformed;
 /// The most events read from one body.
 const MOST: usize = 1_024;
 
-/// Reads a body. Kinds that are not known are passed over.
+/// Reads a body. Unknown kinds are skipped.
 ///
 /// # Errors
-/// It breaks off, or is not in this form.
+/// The body breaks off, or is not in this form.
 pub fn read(body: &[u8]) -> Result<Vec<Event>, Malformed> {
     let mut events = Vec::new();
     let mut rest = body;
@@ -57,7 +57,7 @@ fn line<'a>(rest: &mut &'a [u8]) -> Result<&'a str, Malformed> {
 }
 
 fn content<'a>(rest: &mut &'a [u8], length: &str) -> Result<&'a [u8], Malformed> {
-    // `from_str_radix` takes a sign.
+    // `from_str_radix` also accepts a sign.
     if !length.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Err(Malformed);
     }
@@ -160,7 +160,7 @@ mod tests {
         assert_eq!(read("OPEN\r\n".repeat(MOST + 1).as_bytes()), Err(Malformed));
     }
 
-    /// Exchanges recorded between Pushpin and a backend.
+    /// Exchanges that were recorded between Pushpin and a backend.
     #[test]
     fn recorded_exchanges_are_read() {
         let path =

@@ -1,6 +1,6 @@
-//! The key that gateway and components share. The gateway signs what it forwards (`Grip-Sig`), the components sign what they
-//! publish: a JSON web token with `iss` and `exp`, HS256. Whoever can reach a component directly can therefore not pretend to be
-//! the gateway, and whoever can reach the gateway cannot publish.
+//! The key that gateway and components share. The gateway signs the requests that it forwards (`Grip-Sig`), and the
+//! components sign their publications: a JSON web token with `iss` and `exp`, HS256. A client that reaches a component
+//! directly therefore cannot pose as the gateway, and a client that reaches the gateway cannot publish.
 
 use crate::hs256;
 use crate::kit::Refusal;
@@ -11,9 +11,9 @@ use serde_json::Value;
 use warmline_model::Timestamp;
 use zeroize::Zeroizing;
 
-/// How long a signature is good for, in seconds.
+/// The time for which a signature is valid, in seconds.
 const GOOD_FOR: i64 = 120;
-/// Shorter keys can be guessed.
+/// The shortest key in bytes. Shorter keys can be guessed.
 const LEAST: usize = 16;
 
 #[derive(Serialize)]
@@ -26,8 +26,8 @@ struct Claims {
 pub struct Key(Zeroizing<Vec<u8>>);
 
 impl Key {
-    /// From its text as Pushpin's configuration writes it: bytes in base64 after `base64:`, or the text itself. `None` where it
-    /// is empty, not base64, or shorter than 16 bytes.
+    /// Reads the key in the form of Pushpin's configuration: bytes in base64 after `base64:`, or the text itself. `None` if
+    /// it is empty, not base64, or shorter than 16 bytes.
     pub fn parse(text: &str) -> Option<Self> {
         let bytes = match text.strip_prefix("base64:") {
             Some(encoded) => STANDARD.decode(encoded.trim()).ok()?,
@@ -36,16 +36,16 @@ impl Key {
         (bytes.len() >= LEAST).then(|| Self(Zeroizing::new(bytes)))
     }
 
-    /// A signature that says who speaks.
+    /// A signature that names the issuer.
     pub fn sign(&self, issuer: &str, now: Timestamp) -> String {
-        // These claims always write.
+        // These claims can always be written.
         hs256::sign(&Claims { iss: issuer.to_owned(), exp: now.secs() + GOOD_FOR }, &self.0).unwrap_or_default()
     }
 
     /// Checks a signature.
     ///
     /// # Errors
-    /// It is of another key, or no longer good.
+    /// The signature is of another key, or has expired.
     pub fn check(&self, signature: &str, now: Timestamp) -> Result<(), Refusal> {
         let _: Value = hs256::verify(signature, &self.0, now)?;
         Ok(())

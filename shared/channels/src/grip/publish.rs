@@ -1,33 +1,33 @@
-//! What is published: `{"items": […]}`, posted to `/publish/` of the gateway's control address.
+//! Publications: `{"items": […]}`, posted to `/publish/` of the gateway's control address.
 
 use serde::{Deserialize, Serialize};
 
 /// The body of the request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Publish {
-    /// What is published, in order.
+    /// The publications, in order.
     pub items: Vec<Item>,
 }
 
 /// One publication.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Item {
-    /// Under which name: who subscribed to it gets it.
+    /// The name. Every connection that subscribed to it gets the publication.
     pub channel: String,
-    /// Its id: where a stream goes on after it.
+    /// Its id, after which a stream continues.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
-    /// The id of the one before it: a stream that did not hear that one looks what it missed.
+    /// The id of the one before it. A stream that missed that one asks for it.
     #[serde(default, rename = "prev-id", skip_serializing_if = "Option::is_none")]
     pub prev_id: Option<String>,
-    /// It is passed on at once, even where the gateway itself did not hear the one before it.
+    /// Whether it is passed on at once, even if the gateway itself missed the one before it.
     #[serde(default, rename = "no-seq", skip_serializing_if = "std::ops::Not::not")]
     pub no_seq: bool,
-    /// The same for each kind of connection.
+    /// The publication in each connection's form.
     pub formats: Formats,
 }
 
-/// What each kind of connection gets.
+/// The publication for each kind of connection.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Formats {
@@ -39,7 +39,7 @@ pub struct Formats {
     pub http_stream: Option<Written>,
 }
 
-/// Text to be written.
+/// Text that is written out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Written {
     /// The text.

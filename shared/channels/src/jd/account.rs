@@ -9,7 +9,7 @@ pub struct Account {
     pub(super) app_key: String,
     pub(super) app_secret: String,
     pub(super) access_token: String,
-    /// The shop's number and the employee's account that after-sale services are asked for with.
+    /// The shop's number and the employee's account, for asking for after-sale services.
     pub(super) after_sales: Option<(String, String)>,
     pub(super) api_base: String,
 }

@@ -1,4 +1,4 @@
-//! Calls to JOS's gateway, and what its error codes mean.
+//! Calls to JOS's gateway, and the meaning of its error codes.
 
 use super::account::Account;
 use super::window::Window;
@@ -11,13 +11,13 @@ use crate::{civil, json};
 use serde_json::{Map, Value, json};
 use warmline_model::Timestamp;
 
-/// How many orders are asked for at once. The platform gives up to 100; an answer of that many could be longer than what is
-/// read of one (256 KiB).
+/// The number of orders asked for at once. The platform gives up to 100, but such an answer could be longer than the limit
+/// of a read (256 KiB).
 pub const ORDERS: usize = 40;
-/// How many after-sale services are asked for at once.
+/// The number of after-sale services asked for at once.
 pub const AFTER_SALES: usize = 50;
 
-/// What is asked of an order. Whom and where it goes to is not: nobody here needs to know.
+/// The fields asked for of an order. Receiver and address are not among them: nobody here needs them.
 const FIELDS: &str = "orderId,venderId,orderState,orderStateRemark,orderType,orderTotalPrice,orderPayment,freightPrice,\
                       orderStartTime,orderEndTime,paymentConfirmTime,modified,orderRemark,venderRemark,returnOrder,\
                       logisticsId,waybill,itemInfoList,pin,open_id_buyer,xid_buyer";
@@ -25,9 +25,9 @@ const FIELDS: &str = "orderId,venderId,orderState,orderStateRemark,orderType,ord
 const STATES: &str = "WAIT_SELLER_STOCK_OUT,WAIT_GOODS_RECEIVE_CONFIRM,WAIT_SELLER_DELIVERY,PAUSE,FINISHED_L,\
                       TRADE_CANCELED,LOCKED,POP_ORDER_PAUSE";
 
-/// How far a window of orders reaches behind the newest change that was seen: more may change in the same second.
+/// The seconds by which a window of orders overlaps the newest change seen so far: more may change in the same second.
 const SECOND: i64 = 1;
-/// How far an after-sale window does: some services are dated by when they were asked for.
+/// The same for after-sale services: some are dated by their request.
 const OVERLAP: i64 = 1_800;
 
 fn call(account: &Account, method: &str, now: Timestamp, own: &Value) -> ApiRequest {
@@ -74,11 +74,11 @@ pub(super) fn after_sales(account: &Account, cursor: Option<&str>, now: Timestam
     Ok(call(account, "jingdong.asc.query.list", now, &own))
 }
 
-/// The most values of an answer. An order with many items has more than the bounded reader takes of a stranger; this is the
-/// platform's answer to our own question, and its length is capped.
+/// The most values of an answer. An order with many items has more than the bounded reader accepts from a stranger. This is
+/// the platform's answer to our own question, and its length is capped.
 const MAX_VALUES: usize = 256 * 1024;
 
-/// The answer's one object without its list, and the list; or what the platform's refusal means.
+/// The answer's one object without its list, and the list. The error is the meaning of the platform's refusal.
 pub(super) fn listed<'a>(
     answer: &ApiResponse<'a>,
     path: &'static [&'static str],
@@ -107,7 +107,7 @@ fn inner(answer: &ApiResponse<'_>, read: Option<Value>) -> Result<Map<String, Va
     }
 }
 
-/// By the platform's table of gateway codes (网关系统错误码).
+/// The meaning by the platform's table of gateway codes (网关系统错误码).
 fn meaning(error: &Map<String, Value>) -> Outcome {
     match text(error, "code").as_deref() {
         Some("2") => Outcome::Retry("rate_limited"),

@@ -1,30 +1,30 @@
 //! JD (京东): orders and after-sale services of a POP shop, fetched through the signed API of JD's open platform (JOS). The
-//! platform gives third parties no buyer chat (咚咚): what comes is what happens to orders.
+//! platform gives third parties no buyer chat (咚咚): only the events of orders come.
 //!
 //! | setting | meaning | default |
 //! |---|---|---|
 //! | `app_key` | required: the application's key | – |
-//! | `vender_id`, `operator` | the shop's number and an employee's account; where both are set, after-sale services come too | – |
-//! | `api_base` | where the gateway is | `https://api.jd.com` |
+//! | `vender_id`, `operator` | the shop's number and an employee's account; if both are set, after-sale services come too | – |
+//! | `api_base` | the gateway's address | `https://api.jd.com` |
 //!
 //! | secret | meaning |
 //! |---|---|
-//! | `app_secret` | required: what calls are signed with |
-//! | `access_token` | required: what the shop's owner granted (OAuth); Warmline cannot renew it |
+//! | `app_secret` | required: signs calls |
+//! | `access_token` | required: the grant of the shop's owner (OAuth); Warmline cannot renew it |
 //!
 //! Protocol, by the documents 京东开放平台接入协议 (jos.jd.com/commondoc?listId=33), jingdong.pop.order.search and
 //! jingdong.asc.query.list, and the fields in public SDKs made from them:
 //! * a call is a form with `method`, `app_key`, `access_token`, `timestamp` (Beijing time), `v=2.0`, `360buy_param_json` and
 //!   `sign` = MD5 over secret, all the others sorted, secret. `format` and `sign_method` are not signed and not sent;
-//! * `pop.order.search` by time of change (`dateType` 0, oldest first) gives up to 100 orders of a window of at most a month;
-//!   the next window begins with the newest change that was seen; the last five seconds are left to settle;
-//! * `asc.query.list` gives after-sale services by time of change, in no documented order: a window reaches half an hour
-//!   behind the newest change that was seen;
-//! * what a window holds beyond a page ([`ORDERS`], [`AFTER_SALES`]) is asked for page by page (`window`);
+//! * `pop.order.search` by time of change (`dateType` 0, oldest first) gives up to 100 orders of a window of at most a
+//!   month. The next window begins with the newest change seen so far. The last five seconds are left to settle;
+//! * `asc.query.list` gives after-sale services by time of change, in no documented order: a window overlaps the newest
+//!   change seen so far by half an hour;
+//! * the rest of a window beyond a page ([`ORDERS`], [`AFTER_SALES`]) is asked for page by page (`window`);
 //! * an answer is `{"<method with _>_responce": {…}}` (the platform's spelling) or `error_response`.
 //!
-//! What is sent again is told by order number, state and time of change. The buyer is `open_id_buyer` (an id of the
-//! application's own), else the masked `pin`. Names, addresses and telephone numbers are not asked for.
+//! A repeat is recognised by order number, state and time of change. The buyer is `open_id_buyer` (an id of the
+//! application's own), or else the masked `pin`. Names, addresses and telephone numbers are not asked for.
 
 mod account;
 mod api;
@@ -64,7 +64,7 @@ impl Adapter for JdAdapter {
         "the setting `app_key` and the secrets `app_secret` and `access_token`"
     }
 
-    /// There are no webhooks: the API is asked.
+    /// There are no webhooks. The API is asked.
     fn verify(&self, _: &Account, _: &Request<'_>, _: Timestamp) -> Result<Verified, Refusal> {
         Err(Refusal::NotFound)
     }

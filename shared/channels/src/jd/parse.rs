@@ -14,13 +14,13 @@ use warmline_model::{Content, Inbound, Sender, Timestamp};
 const UNREADABLE: Outcome = Outcome::Retry("answer_unreadable");
 const NO_ROW: Refusal = Refusal::Malformed("not a JSON object");
 
-/// Where the lists stand, and beside each how many rows there are on all pages.
+/// The paths of the lists. Beside each is the number of rows on all pages.
 const ORDER_LIST: &[&str; 3] = &[json::ANY, "searchorderinfo_result", "orderInfoList"];
 const ORDER_TOTAL: &str = "orderTotal";
 const SERVICE_LIST: &[&str; 3] = &[json::ANY, "pageResult", "data"];
 const SERVICE_TOTAL: &str = "totalCount";
 
-/// The list at the path, empty where the platform leaves it out; and the number of rows on all pages.
+/// The list at the path, empty if the platform leaves it out; and the number of rows on all pages.
 fn rows<'a>(
     answer: &ApiResponse<'a>,
     path: &'static [&'static str; 3],
@@ -107,13 +107,13 @@ pub(super) fn after_sales(answer: &ApiResponse<'_>, window: Window) -> Result<Pa
     Ok(Page { messages, odd, cursor, more, ..Page::default() })
 }
 
-/// The platform gives more of a service's customer than anybody asked for.
+/// Removes a customer's address, which the platform gives unasked.
 fn without_address(row: &Map<String, Value>) -> Map<String, Value> {
     let private = |name: &String| name.contains("Address") || name.ends_with("Tel") || name.contains("Phone");
     row.iter().filter(|(name, _)| !private(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
-/// A row without a number or a time: kept as it came.
+/// A row without a number or a time, kept as it came.
 fn unknown(kind: &str, row: &Map<String, Value>) -> Inbound {
     let raw = Value::Object(row.clone());
     Inbound {
@@ -183,7 +183,7 @@ mod tests {
         assert_eq!(data["orderPayment"], "12.30");
     }
 
-    /// The platform: the rows that changed within the window that is asked for, and of those the page.
+    /// Plays the platform: the rows that changed within the requested window, and the requested page of them.
     fn given(source: &str, cursor: Option<&str>, now: Timestamp, kept: &[(i64, Value)]) -> Vec<u8> {
         let call = Call { token: None, now, nonce: &[0; 16] };
         let form = read_form(&JdAdapter.request(&account(), source, cursor, &call).ok().unwrap().body);
@@ -202,7 +202,7 @@ mod tests {
         if source == "orders" { list(&rows) } else { services(&rows) }
     }
 
-    /// Asks a source until there is no more: the keys of all that came, and where the cursor stands.
+    /// Asks a source until there is no more. Returns the keys of everything that came, and the cursor.
     fn all(source: &str, cursor: Option<&str>, now: Timestamp, kept: &[(i64, Value)]) -> (BTreeSet<String>, Option<String>) {
         let (mut keys, mut cursor) = (BTreeSet::new(), cursor.map(str::to_owned));
         for _ in 0..50 {
@@ -216,7 +216,7 @@ mod tests {
         panic!("{source} has no end");
     }
 
-    /// A row of a source that changed then, and the key of what becomes of it; without a time where that is odd.
+    /// A row of a source that changed at a time, and its resulting key; without a time for odd rows.
     fn changed(source: &str, number: u64, at: Option<Value>) -> Value {
         let mut row = match source {
             "orders" => json!({ "orderId": number.to_string(), "orderState": "FINISHED_L" }),
@@ -319,7 +319,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever changes, in whatever order the platform lists it: all of it comes, and the cursor only moves on.
+        /// In any order of changes and of the platform's lists, every change comes, and the cursor only moves forward.
         #[test]
         fn l1_every_change_comes(
             orders: bool,

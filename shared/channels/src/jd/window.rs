@@ -1,41 +1,42 @@
-//! Where a source stands in time. What changed is asked for by windows of time, and a window that holds more than a page by pages.
+//! The place of a source in time. Changes are asked for by windows of time. A window with more than a page is read by
+//! pages.
 //!
-//! While a window's pages are full, the cursor holds the window and the next page's number; after the last page it is the time of the
-//! newest change that was seen. A row dates itself, so its time moves the cursor no further than the window reaches and never back. What
-//! comes twice is told by its key.
+//! While a window's pages are full, the cursor holds the window and the next page's number. After the last page, it is the
+//! time of the newest change seen so far. A row dates itself, so its time moves the cursor no further than the window
+//! reaches and never back. Repeats are recognised by their keys.
 
 use crate::civil;
 use warmline_model::Timestamp;
 
 const DAY: i64 = 86_400;
-/// Changes younger than this are left for the next time: one that is written late would otherwise be passed over.
+/// Younger changes than this are left for the next time: otherwise a change that is written late would be missed.
 const SETTLE: i64 = 5;
-/// How far back the first question goes, and how far back any goes: the platform takes windows of up to a month.
+/// The reach of the first question, and the longest reach of any: the platform accepts windows of up to a month.
 const FIRST: i64 = DAY;
 const LONGEST: i64 = 28 * DAY;
-/// The most pages of a window: one whose pages never end is left for the next.
+/// The most pages of a window. The rest of a window whose pages never end is left for the next.
 const MAX_PAGES: i64 = 2_500;
 
-/// A window, and the page of it that is asked for.
+/// A window, and the requested page of it.
 ///
 /// As a cursor: `<from>`, or between two pages `<from>:<to>:<page>:<newest>:<rows>`, where the last two may be empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Window {
-    /// Where the cursor before stood.
+    /// The position of the cursor before.
     from: i64,
     to: i64,
     page: i64,
-    /// The newest change on the pages before.
+    /// The newest change on the earlier pages.
     newest: Option<i64>,
-    /// How many rows the platform said that it has in the window, where it said so: the fewest of all times.
+    /// The smallest number of rows that the platform reported for the window, if it reported any.
     rows: Option<i64>,
-    /// How far it reaches back behind `from`.
+    /// The time by which it reaches back before `from`.
     behind: i64,
     /// Whether the cursor before was ahead of the clock.
     ahead: bool,
 }
 
-/// What stands on a page.
+/// The content of a page.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Seen {
     rows: usize,
@@ -45,19 +46,20 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    /// A page of so many rows, readable or not, where there may be so many; and how many the platform says that the window has.
+    /// A page with this many rows, readable or not, and room for this many; and the platform's number of rows in the
+    /// window.
     pub(super) fn new(rows: usize, room: usize, total: Option<i64>) -> Self {
         Self { rows, room, newest: None, total }
     }
 
-    /// Takes note of a change's time. One that the window does not reach is the row's own mistake.
+    /// Takes note of a change's time. A time outside the window is the row's own mistake.
     pub(super) fn note(&mut self, window: &Window, at: Timestamp) {
         self.newest = self.newest.max(Some(at.secs()).filter(|at| *at <= window.to));
     }
 }
 
 impl Window {
-    /// The window that a cursor begins or goes on with; `behind` says how far it reaches back.
+    /// The window that a cursor begins or continues. `behind` is the time by which it reaches back.
     pub(super) fn at(cursor: Option<&str>, behind: i64, now: Timestamp) -> Self {
         let end = now.secs().saturating_sub(SETTLE);
         let first = end.saturating_sub(FIRST).saturating_add(behind);
@@ -68,7 +70,7 @@ impl Window {
                 let newest = parts.next().flatten().filter(|newest| *newest <= to);
                 Self { from, to, page, newest, rows: parts.next().flatten(), ..new }
             }
-            // Clocks differ a little; from further ahead nobody knows what was passed over.
+            // Clocks differ a little. If the cursor is further ahead, it is unknown what was missed.
             (Some(from), ..) if from > end.saturating_add(DAY) => Self { ahead: true, ..new },
             (Some(from), ..) => Self { from: from.min(end), ahead: from > end, ..new },
             (None, ..) => new,
@@ -91,12 +93,12 @@ impl Window {
         self.page.to_string()
     }
 
-    /// The cursor after the page, if it is another, and whether there is more now.
+    /// The cursor after the page, if it is another one, and whether there is more now.
     pub(super) fn after(self, seen: &Seen) -> (Option<String>, bool) {
         let newest = self.newest.max(seen.newest);
         let room = i64::try_from(seen.room).unwrap_or(i64::MAX).max(1);
-        // What changes again meanwhile leaves the window, and the rows behind it move up onto pages that were read already: as many
-        // pages back they are found.
+        // A change that changes again meanwhile leaves the window, and the rows after it move up onto pages that were read
+        // already. They are found by going back as many pages.
         let gone = self.rows.zip(seen.total).map_or(0, |(before, now)| before.saturating_sub(now)).max(0);
         let page = match self.page {
             page if page > 1 && gone > 0 => page.saturating_sub((gone - 1) / room + 1).max(1),
@@ -107,7 +109,7 @@ impl Window {
             let written = |number: Option<i64>| number.map(|number| number.to_string()).unwrap_or_default();
             return (Some(format!("{}:{}:{page}:{}:{}", self.from, self.to, written(newest), written(rows))), true);
         }
-        // Where no row tells its time, all of the window was read all the same.
+        // If no row gives its time, the whole window was still read.
         let reached = newest.or((seen.rows > 0 || self.page > 1 || self.ahead).then_some(self.to));
         (reached.map(|at| at.max(self.from).min(self.to).to_string()), false)
     }
@@ -177,7 +179,7 @@ mod tests {
         for odd in ["", "x", "x:1:2", ":", "999000x"] {
             assert_eq!(at(odd), Window::at(None, 1, NOW), "{odd}");
         }
-        // A window that is none begins anew where it began.
+        // An invalid window begins again at its beginning.
         for odd in ["999000:9:1", "999000:1000001:2", "999000:999900:0", "999000:999900:2501", "999000::"] {
             assert_eq!(at(odd), at("999000"), "{odd}");
         }

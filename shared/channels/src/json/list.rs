@@ -1,6 +1,6 @@
-//! Lists that platforms send: batches, pages, pushes. They are read item by item, so that an item that breaks a bound, or the rules
-//! of JSON, costs the others nothing. A body that should be a list and is cut at its end, has something behind it, holds another
-//! list, or has an object on each line, is read for the items that are whole.
+//! Platforms' lists: batches, pages, pushes. They are read item by item, so that an item that breaks a bound, or the rules
+//! of JSON, costs the others nothing. A body may fail to be the expected list: it may be cut at its end, have a tail, hold
+//! another list, or have an object on each line. Its complete items are still read.
 
 use super::{Error, measure, parse_lenient};
 use crate::kit::{Odd, Refusal};
@@ -10,32 +10,32 @@ use serde_json::Value;
 const MAX_ITEMS: usize = 4_096;
 /// The most values of an item.
 const MAX_VALUES: usize = super::MAX_VALUES;
-/// How many pieces are put together to find an item again behind one that has lost its end.
+/// The number of pieces that are put together to find an item again after one that has lost its end.
 const TRIES: usize = 8;
-/// How many brackets are tried for the one that closes such a list.
+/// The number of brackets that are tried as the end of such a list.
 const CLOSES: usize = 32;
 
 /// In a path: any name.
 pub(crate) const ANY: &str = "*";
 
-/// A body that holds a list, taken apart.
+/// The parts of a body that holds a list.
 pub(crate) struct List<'a> {
     body: &'a [u8],
     path: &'static [&'static str],
-    /// What stands around the list, which itself is empty in it.
+    /// The text around the list, with an empty list in its place.
     pub(crate) outer: Value,
     items: Option<Vec<Result<Value, Error>>>,
 }
 
-/// Reads the list that stands in a body under the names of `path`.
+/// Reads the list in a body under the names of `path`.
 ///
 /// # Errors
-/// The body breaks a bound, or what stands around the list is not JSON.
+/// The body breaks a bound, or the text around the list is not JSON.
 pub(crate) fn list<'a>(body: &'a [u8], max_bytes: usize, path: &'static [&'static str]) -> Result<List<'a>, Error> {
     list_of(body, max_bytes, path, MAX_VALUES)
 }
 
-/// The same for items of up to so many values.
+/// The same, for items of up to a number of values.
 pub(crate) fn list_of<'a>(
     body: &'a [u8],
     max_bytes: usize,
@@ -76,12 +76,12 @@ impl List<'_> {
         self.items.is_some()
     }
 
-    /// How many items are in it.
+    /// The number of items.
     pub(crate) fn len(&self) -> usize {
         self.items.as_ref().map_or(0, Vec::len)
     }
 
-    /// A body that is an object and no list, as the only item of one.
+    /// Treats a body that is an object and not a list as a list's only item.
     pub(crate) fn or_one(mut self) -> Self {
         if self.items.is_none() && self.outer.is_object() {
             self.items = Some(vec![Ok(self.outer.take())]);
@@ -89,12 +89,12 @@ impl List<'_> {
         self
     }
 
-    /// The items that were read, each under its number; none for what broke the rules.
+    /// The items in order; `None` for an item that broke the rules.
     pub(crate) fn values(&self) -> impl Iterator<Item = Option<&Value>> {
         self.items.iter().flatten().map(|item| item.as_ref().ok())
     }
 
-    /// Reads each item; what cannot be read is odd, what is nothing to us is left out.
+    /// Reads each item. An unreadable item is odd, and an irrelevant one is left out.
     pub(crate) fn read<T>(self, mut read: impl FnMut(usize, Value) -> Result<Option<T>, Refusal>) -> (Vec<T>, Vec<Odd>) {
         let items = self.items.unwrap_or_default();
         let count = items.len();
@@ -128,7 +128,7 @@ fn take(value: &mut Value, path: &[&str]) -> Option<Vec<Value>> {
     take(members.get_mut(*name)?, rest)
 }
 
-/// What stands around the list, with an empty one in its place, and the bytes of its items; none where the list is not there or
+/// The text around the list, with an empty one in its place, and the bytes of its items. `None` if the list is missing or
 /// does not end. A body that is a list itself need not be in order.
 fn split<'a>(body: &'a [u8], path: &[&str]) -> Option<(Vec<u8>, Vec<&'a [u8]>)> {
     let loose = |junk: bool| path.is_empty().then(|| loose(body, junk)).flatten();
@@ -139,12 +139,12 @@ fn split<'a>(body: &'a [u8], path: &[&str]) -> Option<(Vec<u8>, Vec<&'a [u8]>)> 
     }
 }
 
-/// The same for a list that is in order around its items.
+/// The same, for a list that is in order around its items.
 fn within<'a>(body: &'a [u8], path: &[&str]) -> Option<(Vec<u8>, Vec<&'a [u8]>)> {
     let start = find(body, blank(body, 0), path)?;
     let (items, end) = match items(body, start) {
         Some(found) if is_around(body, start, found.1) && !found.0.iter().any(|item| is_several(item)) => found,
-        // What reads more of them is right.
+        // The result that reads more items is right.
         found => {
             let around = |found: &(Vec<&[u8]>, usize)| is_around(body, start, found.1);
             found.into_iter().filter(around).chain(resume(body, start)).max_by_key(|(items, _)| readable(items))?
@@ -158,14 +158,14 @@ fn readable(items: &[&[u8]]) -> usize {
     items.iter().filter(|item| parse_lenient(item).is_ok()).count()
 }
 
-/// Whether it may be several items that one quotation mark too few or too many has joined.
+/// Whether it may be several items, joined by one quotation mark too few or too many.
 fn is_several(item: &[u8]) -> bool {
     let begins = |at: usize| item.get(blank(item, at + 1)) == Some(&b'{');
     let holds = item.iter().enumerate().any(|(at, byte)| *byte == b',' && begins(at));
     holds && parse_lenient(item).is_err()
 }
 
-/// Where the list begins, behind its bracket.
+/// The beginning of the list, after its bracket.
 fn find(body: &[u8], at: usize, path: &[&str]) -> Option<usize> {
     let Some((name, rest)) = path.split_first() else {
         return (body.get(at) == Some(&b'[')).then_some(at + 1);
@@ -195,7 +195,7 @@ fn find(body: &[u8], at: usize, path: &[&str]) -> Option<usize> {
     None
 }
 
-/// The items of a list whose brackets and quotation marks are in order, and where its bracket closes.
+/// The items of a list whose brackets and quotation marks are in order, and the place of its closing bracket.
 fn items(body: &[u8], start: usize) -> Option<(Vec<&[u8]>, usize)> {
     let (mut items, mut at) = (Vec::new(), blank(body, start));
     if body.get(at) == Some(&b']') {
@@ -213,8 +213,8 @@ fn items(body: &[u8], start: usize) -> Option<(Vec<&[u8]>, usize)> {
     }
 }
 
-/// The items of a list of objects in which one has lost a bracket or a quotation mark: each begins with the list or where a `,{`
-/// stands.
+/// The items of a list of objects in which one has lost a bracket or a quotation mark. Each begins with the list or at a
+/// `,{`.
 fn resume(body: &[u8], start: usize) -> Option<(Vec<&[u8]>, usize)> {
     let end = close(body, start)?;
     let inside = body.get(..end)?;
@@ -223,8 +223,8 @@ fn resume(body: &[u8], start: usize) -> Option<(Vec<&[u8]>, usize)> {
     Some((together(inside, std::iter::once(blank(inside, start)).chain(begins).collect(), b","), end))
 }
 
-/// The objects of a body that should be a list of them and is not in order around them: each begins behind another's end or, where that
-/// reads more, with a line. `junk` may stand before the first. None where not one can be read.
+/// The objects of a body that should be a list of them and is not in order around them. Each begins after another's end or,
+/// if that reads more, with a line. With `junk`, other text may come before the first. `None` if not one can be read.
 fn loose(body: &[u8], junk: bool) -> Option<(Vec<u8>, Vec<&[u8]>)> {
     let behind_another = |at: usize| {
         let before = trim_end(body.get(..at).unwrap_or_default(), b"[");
@@ -246,13 +246,13 @@ fn loose(body: &[u8], junk: bool) -> Option<(Vec<u8>, Vec<&[u8]>)> {
     (readable(&items) > 0).then(|| (b"[]".to_vec(), items))
 }
 
-/// Where objects begin, from there on.
+/// The beginnings of objects from there on.
 fn objects(body: &[u8], start: usize) -> impl Iterator<Item = usize> {
     body.iter().enumerate().skip(start).filter(|(_, byte)| **byte == b'{').map(|(at, _)| at)
 }
 
-/// Items put together from pieces that begin there: each takes as many pieces as it needs to be whole. Blanks and the bytes of
-/// `between` stand between them.
+/// Puts items together from pieces that begin there. Each takes as many pieces as it needs to be whole. Blanks and the
+/// bytes of `between` separate them.
 fn together<'a>(inside: &'a [u8], pieces: Vec<usize>, between: &[u8]) -> Vec<&'a [u8]> {
     let item = |from: usize, next: usize| {
         let to = pieces.get(next).copied().unwrap_or(inside.len());
@@ -260,7 +260,7 @@ fn together<'a>(inside: &'a [u8], pieces: Vec<usize>, between: &[u8]) -> Vec<&'a
     };
     let (mut items, mut piece) = (Vec::new(), 0);
     while let Some(&begin) = pieces.get(piece) {
-        // Two broken ends can make brackets match by chance: several pieces are one item only where they are JSON together.
+        // Two broken ends can make brackets match by chance. Several pieces are one item only if they are JSON together.
         let whole = |next: &usize| {
             let item = item(begin, *next);
             *next <= pieces.len() && is_whole(item) && (*next == piece + 1 || parse_lenient(item).is_ok())
@@ -272,7 +272,7 @@ fn together<'a>(inside: &'a [u8], pieces: Vec<usize>, between: &[u8]) -> Vec<&'a
         }
         piece += 1;
         let part = item(begin, piece);
-        // Perhaps a good one, before one whose own bracket is lost.
+        // Perhaps this is a good one, before one whose own bracket is lost.
         let first = skip(part, 0).filter(|first| part.get(*first).is_some_and(|b| is_blank(*b) || between.contains(b)));
         let (good, rest) = part.split_at(first.unwrap_or_default());
         items.extend([good, trim_start(rest, between)].into_iter().filter(|part| !part.is_empty()));
@@ -280,25 +280,25 @@ fn together<'a>(inside: &'a [u8], pieces: Vec<usize>, between: &[u8]) -> Vec<&'a
     items
 }
 
-/// Also what separates records in JSON text sequences (RFC 7464).
+/// Also the separator of records in JSON text sequences (RFC 7464).
 fn is_blank(byte: u8) -> bool {
     byte.is_ascii_whitespace() || matches!(byte, 0 | 0x1e)
 }
 
-/// Without blanks and these at its beginning.
+/// Removes blanks and these bytes at the beginning.
 fn trim_start<'a>(part: &'a [u8], these: &[u8]) -> &'a [u8] {
     let count = part.iter().take_while(|byte| is_blank(**byte) || these.contains(byte)).count();
     part.get(count..).unwrap_or_default()
 }
 
-/// Without blanks and these at its end.
+/// Removes blanks and these bytes at the end.
 fn trim_end<'a>(part: &'a [u8], these: &[u8]) -> &'a [u8] {
     let count = part.iter().rev().take_while(|byte| is_blank(**byte) || these.contains(byte)).count();
     part.get(..part.len() - count).unwrap_or_default()
 }
 
-/// The bracket that closes the list, when the brackets inside it cannot be trusted: the last that leaves everything around the list in
-/// order, rather one behind an object than another.
+/// The closing bracket of the list, if the brackets inside cannot be trusted: the last one that leaves everything around
+/// the list in order. A bracket after an object is preferred.
 fn close(body: &[u8], start: usize) -> Option<usize> {
     let behind_object = |at: &usize| body.get(..*at).is_some_and(|before| before.trim_ascii_end().ends_with(b"}"));
     let around = |at: &usize| is_around(body, start, *at);
@@ -306,7 +306,7 @@ fn close(body: &[u8], start: usize) -> Option<usize> {
     brackets().filter(behind_object).find(around).or_else(|| brackets().find(around))
 }
 
-/// Whether what stands around a list that ends there is in order.
+/// Whether the text around a list that ends there is in order.
 fn is_around(body: &[u8], start: usize, end: usize) -> bool {
     match (body.get(..start), body.get(end..)) {
         (Some(before), Some(after)) => is_whole(&[before, after].concat()),
@@ -314,7 +314,7 @@ fn is_around(body: &[u8], start: usize, end: usize) -> bool {
     }
 }
 
-/// Whether it is one value whose brackets match, and nothing else.
+/// Whether it is one value with matching brackets, and nothing else.
 fn is_whole(part: &[u8]) -> bool {
     skip(part, blank(part, 0)).is_some_and(|end| blank(part, end) == part.len())
 }
@@ -322,7 +322,7 @@ fn is_whole(part: &[u8]) -> bool {
 /// The first byte from there on that is not blank.
 fn blank(body: &[u8], at: usize) -> usize {
     let blanks = body.iter().skip(at).take_while(|b| is_blank(**b)).count();
-    // The mark of UTF-8 at the beginning is one too.
+    // The byte order mark of UTF-8 at the beginning counts as blank, too.
     match at == 0 && body.starts_with("\u{FEFF}".as_bytes()) {
         true => 3 + body.iter().skip(3).take_while(|b| b.is_ascii_whitespace()).count(),
         false => at + blanks,
@@ -341,7 +341,7 @@ fn text(body: &[u8], at: usize) -> Option<usize> {
     }
 }
 
-/// The end of the value that begins there; none where it does not end, or its brackets do not match.
+/// The end of the value that begins there; `None` if it does not end, or if its brackets do not match.
 fn skip(body: &[u8], at: usize) -> Option<usize> {
     let (mut at, mut open) = (at, Vec::new());
     loop {
@@ -353,7 +353,7 @@ fn skip(body: &[u8], at: usize) -> Option<usize> {
             }
             Some(bracket @ (b']' | b'}')) => match open.pop() {
                 Some(opened) if opened == *bracket => at += 1,
-                // The end of what this value stands in.
+                // The end of the surrounding value.
                 None => return Some(at),
                 Some(_) => return None,
             },
@@ -420,7 +420,7 @@ mod tests {
             r#"{"n":2}}"#,
             r#"{"n":[2}"#,
             r#"{"n":{2]}}"#,
-            // Its end reads as the list's.
+            // Its end reads like the list's end.
             r#"{"n":2,"l":"a":1}]}"#,
         ] {
             let body = format!(r#"[{{"n":1,"l":[{{"a":1}},{{"a":2}}]}},{bad}, {{"n":3,"l":[{{"a":1}},{{}}]}},{{"n":4}}]"#);

@@ -1,11 +1,11 @@
-//! Makes JSON readable that a platform cut or glued wrongly: halves of surrogate pairs, bytes that are not UTF-8, bare control
-//! characters, escapes that are none. Each becomes U+FFFD, so that a reader sees that something was there. What stands around it,
-//! and where texts begin and end, stays.
+//! Makes JSON readable that a platform cut or joined wrongly: halves of surrogate pairs, bytes that are not UTF-8, bare
+//! control characters, invalid escapes. Each becomes U+FFFD, so that a reader sees that something was there. The text
+//! around it, and the beginnings and ends of texts, stay.
 
 /// A character that could not be read.
 const LOST: &str = "\u{FFFD}";
 
-/// The body with all of that mended. Line ends and tabs that nobody escaped are kept as what they are.
+/// The mended body. Unescaped line ends and tabs stay line ends and tabs.
 pub(super) fn mend(body: &[u8]) -> Vec<u8> {
     let body = body.strip_prefix("\u{FEFF}".as_bytes()).unwrap_or(body);
     let mut out = Vec::with_capacity(body.len() + 16);
@@ -33,7 +33,7 @@ pub(super) fn mend(body: &[u8]) -> Vec<u8> {
     }
 }
 
-/// Writes what stands behind a backslash; returns where to go on.
+/// Writes the character after a backslash. Returns the place at which to continue.
 fn escape(body: &[u8], at: usize, out: &mut Vec<u8>) -> usize {
     let whole = |end: usize| body.get(at - 1..end).unwrap_or_default();
     match body.get(at) {

@@ -1,8 +1,9 @@
-//! Bounded readers for JSON that strangers send: its size, depth and number of values are capped before anything is built,
-//! so that a hostile body costs one pass over its bytes and no memory.
+//! Bounded readers for strangers' JSON: its size, depth and number of values are capped before anything is built, so that a
+//! hostile body costs one pass over its bytes and no memory.
 //!
-//! Our own clients' JSON is read strictly ([`read`], [`read_as`]). What platforms send is read leniently ([`read_lenient`]): a
-//! platform cuts a customer's words in the middle of a character and never mends it. Its lists are read item by item (`list`).
+//! Our own clients' JSON is read strictly ([`read`], [`read_as`]). Platforms' JSON is read leniently ([`read_lenient`]): a
+//! platform may cut a customer's words in the middle of a character and never mends it. Platforms' lists are read item by
+//! item (`list`).
 
 mod list;
 mod mend;
@@ -20,7 +21,7 @@ pub const MAX_DEPTH: usize = 16;
 /// The most values and keys read.
 pub const MAX_VALUES: usize = 8_192;
 
-/// Why a body is not read as JSON.
+/// The reason why a body is not read as JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// Longer than the caller allows.
@@ -32,13 +33,13 @@ pub enum Error {
     /// More than [`MAX_VALUES`] values.
     #[error("the JSON has too many values")]
     TooMany,
-    /// A list of more items than are taken at once.
+    /// The list has more items than are accepted at once.
     #[error("the list has too many items")]
     TooManyItems,
-    /// Not JSON, not UTF-8, a lone surrogate, a number that fits nowhere, or not the wanted shape.
+    /// The body is not JSON or not UTF-8, or has a lone surrogate, a number that is out of range, or another shape.
     #[error("not the JSON that is wanted here")]
     Syntax,
-    /// A text holds U+0000, which a store or a screen would cut at.
+    /// A text contains U+0000, at which a store or a screen would cut.
     #[error("a text holds U+0000")]
     Nul,
 }
@@ -65,11 +66,11 @@ pub fn read(body: &[u8], max_bytes: usize) -> Result<Value, Error> {
     if holds_nul(&value) { Err(Error::Nul) } else { Ok(value) }
 }
 
-/// Reads what a platform sent within the bounds. Characters that cannot be read become U+FFFD: halves of surrogate pairs, bytes that
-/// are no UTF-8, bare control characters, U+0000.
+/// Reads a platform's JSON within the bounds. Unreadable characters become U+FFFD: halves of surrogate pairs, bytes that
+/// are not UTF-8, bare control characters, U+0000.
 ///
 /// # Errors
-/// The body breaks a bound or is not JSON even so.
+/// The body breaks a bound, or is not JSON even then.
 pub fn read_lenient(body: &[u8], max_bytes: usize) -> Result<Value, Error> {
     if body.len() > max_bytes {
         return Err(Error::TooLong);
@@ -84,7 +85,7 @@ fn parse_lenient(body: &[u8]) -> Result<Value, Error> {
     read.map(without_nul).map_err(|_| Error::Syntax)
 }
 
-/// Reads what a platform sent and must be an object.
+/// Reads a platform's JSON, which must be an object.
 pub(crate) fn read_object(body: &[u8], max_bytes: usize) -> Result<Map<String, Value>, Refusal> {
     match read_lenient(body, max_bytes)? {
         Value::Object(map) => Ok(map),
@@ -104,7 +105,7 @@ pub fn read_as<T: DeserializeOwned>(body: &[u8], max_bytes: usize) -> Result<T, 
     serde_json::from_slice(body).map_err(|_| Error::Syntax)
 }
 
-/// The value with U+0000 in its texts and names replaced by U+FFFD.
+/// The value, with U+FFFD for U+0000 in its texts and names.
 fn without_nul(mut value: Value) -> Value {
     if holds_nul(&value) {
         replace_nul(&mut value);
@@ -137,7 +138,8 @@ pub fn holds_nul(value: &Value) -> bool {
     }
 }
 
-/// Counts brackets and separators outside of texts. Correct for JSON, harmless for anything else: the parser decides that.
+/// Counts brackets and separators outside of texts. The count is correct for JSON and harmless for anything else: the
+/// parser decides that.
 fn measure(body: &[u8], max_values: usize) -> Result<(), Error> {
     let (mut depth, mut values, mut in_text, mut escaped) = (0usize, 1usize, false, false);
     for &byte in body {
@@ -185,7 +187,7 @@ mod tests {
         assert_eq!(read_text(&"[".repeat(500_000)), Err(Error::TooDeep));
         assert_eq!(read_text(&format!("[{}0]", "0,".repeat(500_000))), Err(Error::TooMany));
         assert!(read_text(&format!("{}{}", "[".repeat(MAX_DEPTH), "]".repeat(MAX_DEPTH))).is_ok());
-        // Brackets and commas inside a text count for nothing.
+        // Brackets and commas inside a text do not count.
         assert!(read_text(&format!("{{\"text\":\"{}\"}}", "[{,:\\\"".repeat(10_000))).is_ok());
     }
 

@@ -1,4 +1,4 @@
-//! Signed calls of the open platform, access tokens, and what the platform's codes mean (《错误码》; `result` 1 is good).
+//! Signed calls of the open platform, access tokens, and the meaning of the platform's codes (《错误码》; `result` 1 is good).
 
 use super::account::Account;
 use crate::answers;
@@ -22,7 +22,7 @@ pub(super) fn call(account: &Account, path: &str, params: &Map<String, Value>, t
     Some(post_json(url, Value::Object(body).to_string()))
 }
 
-/// The token of the app itself, as mini programs use it.
+/// The token of the app itself, for mini programs.
 pub(super) fn token_request(account: &Account) -> Option<ApiRequest> {
     let app_id = account.app_id.as_deref()?;
     let form = form_urlencoded::Serializer::new(String::new())

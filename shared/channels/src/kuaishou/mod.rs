@@ -1,26 +1,27 @@
-//! 快手: events pushed to an app (Webhooks) and the payment notices of its mini programs, both signed the same way. The open platform
-//! offers third parties no chat with its users: this adapter carries events, orders among them, and signed calls.
+//! 快手: events pushed to an app (Webhooks) and the payment notices of its mini programs, both signed in the same way. The
+//! open platform offers third parties no chat with its users. This adapter carries events, orders among them, and signed
+//! calls.
 //!
 //! | setting | meaning | default |
 //! |---|---|---|
-//! | `app_id` | the app's id (`ks…`); needed to fetch a token, and checked against each event where set | – |
-//! | `api_base` | where the API is | `https://open.kuaishou.com` |
+//! | `app_id` | the app's id (`ks…`); needed to fetch a token, and checked against each event if it is set | – |
+//! | `api_base` | the API's address | `https://open.kuaishou.com` |
 //!
 //! | secret | meaning |
 //! |---|---|
-//! | `app_secret` | required: what pushes and calls are signed with |
+//! | `app_secret` | required: signs pushes and calls |
 //!
-//! Pushes (《WebHook 接入指南》, 《授权事件》, read in a mirror of the platform's documents): the header `kwaisign` is the hexadecimal MD5
-//! over the raw body and the secret; the body is `{app_id, event, timestamp, message_id, data}`, the time in milliseconds being
-//! that of the event, not of the signing, so that it does not tell a replay from a late event. Three retries, 5 s apart, with
-//! the same `message_id`. The answer is `{"result":1,"message_id":…}`. Payment notices of mini programs have `biz_type` instead
-//! of `event` and `data.out_order_no`.
+//! Pushes (《WebHook 接入指南》, 《授权事件》, read in a mirror of the platform's documents): the header `kwaisign` is the hexadecimal
+//! MD5 over the raw body and the secret. The body is `{app_id, event, timestamp, message_id, data}`. The time, in
+//! milliseconds, is that of the event and not of the signature, so it cannot distinguish a replay from a late event. There
+//! are three retries, 5 s apart, with the same `message_id`. The answer is `{"result":1,"message_id":…}`. Payment notices
+//! of mini programs have `biz_type` instead of `event` and `data.out_order_no`.
 //!
-//! Saving the address makes the platform push a test event; its document could not be read. It is answered like every event:
-//! signed, or not at all.
+//! When the address is saved, the platform pushes a test event. Its document could not be read. It is answered like every
+//! event: only if it is signed.
 //!
-//! Calls (《附录 1 请求签名算法》 of the payment documents): MD5 over the sorted `k=v` pairs of query and body, joined by `&`, and the
-//! secret; `sign`, `access_token` and empty values do not count.
+//! Calls (《附录 1 请求签名算法》 of the payment documents): MD5 over the sorted `k=v` pairs of query and body, joined by `&`, and
+//! the secret. `sign`, `access_token` and empty values do not count.
 //!
 //! * `account`: the settings; `verify`: the signature; `parse`: the events; `api`: signed calls, tokens, codes;
 //! * `sign`: signed requests for tests and simulators.
@@ -48,8 +49,8 @@ const CAPABILITIES: Capabilities = Capabilities::inbound_only("kuaishou", "快�
 pub struct KuaishouAdapter;
 
 impl KuaishouAdapter {
-    /// A signed call of the open platform, `path` being the API's (`/openapi/mp/developer/epay/query_order`). None where the
-    /// account has no app id. [`Adapter::read_answer`] reads what the platform says to it.
+    /// A signed call of the open platform. `path` is the API's (`/openapi/mp/developer/epay/query_order`). `None` if the
+    /// account has no app id. [`Adapter::read_answer`] reads the platform's answer.
     pub fn call(&self, account: &Account, path: &str, params: &Map<String, Value>, call: &Call<'_>) -> Option<ApiRequest> {
         api::call(account, path, params, call.token)
     }

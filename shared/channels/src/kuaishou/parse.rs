@@ -1,5 +1,5 @@
-//! Reads an event. Its person is `data.open_id` where there is one (authorisations), otherwise the order (payments), otherwise the
-//! platform itself.
+//! Reads an event. Its person is `data.open_id` if there is one (authorisations), otherwise the order (payments), otherwise
+//! the platform itself.
 
 use super::account::Account;
 use crate::digest::opaque_key;
@@ -9,14 +9,14 @@ use crate::values::{MAX_ID, filled, id, instant, nested};
 use serde_json::{Map, Value};
 use warmline_model::{Content, Inbound, Sender};
 
-/// Who an event is about that names nobody.
+/// The contact of events that name nobody.
 const PLATFORM: &str = "platform";
 
 fn fields(body: &Verified) -> Result<Map<String, Value>, Refusal> {
     json::read_object(body.body(), json::MAX_BYTES)
 }
 
-/// The event's id under the names that the platform's documents and mini programs give it.
+/// The event's id, under the names in the platform's documents and mini programs.
 fn id_of(fields: &Map<String, Value>) -> Option<String> {
     ["message_id", "messageId", "msgId", "taskId"].iter().find_map(|name| id(fields.get(*name)))
 }

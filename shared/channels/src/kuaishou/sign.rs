@@ -1,4 +1,4 @@
-//! Signed requests as the platform makes and wants them, for tests and simulators.
+//! Signed requests in the forms that the platform makes and requires, for tests and simulators.
 
 use crate::digest::md5_hex;
 use serde_json::{Value, json};

@@ -1,6 +1,6 @@
-//! Proves that a push comes from the platform: MD5 over the raw body and the secret, which is all that the platform offers. With
-//! the secret at the end, whoever found two bodies of one MD5 would have two bodies of one signature; but one of them would have
-//! to be pushed by the platform first, whose bodies nobody else chooses.
+//! Proves that a push comes from the platform: MD5 over the raw body and the secret. The platform offers nothing better.
+//! With the secret at the end, two bodies with one MD5 would have one signature. The platform would have to push one of
+//! them first, and nobody else chooses its bodies.
 
 use super::account::Account;
 use crate::digest::{md5_hex, same};

@@ -29,7 +29,7 @@ impl Account {
         Ok(Self { app, link_picture })
     }
 
-    /// A reply's content in the platform's words.
+    /// A reply's content in the platform's form.
     pub(super) fn outgoing<'a>(&'a self, content: &'a Content) -> Result<Outgoing<'a>, &'static str> {
         Outgoing::from_content(content, self.app.gate.app_id.as_deref(), self.link_picture.as_deref())
     }

@@ -3,25 +3,25 @@
 //! | setting | meaning | default |
 //! |---|---|---|
 //! | `app_id` | the mini program's app id; required for `safe` and `both`, and to send | – |
-//! | `mode` | `plain`, `safe` (encrypted only) or `both` | `safe` where there is an `encoding_aes_key`, else `plain` |
-//! | `link_picture` | address of the picture that a link is shown with; the platform wants one, so without it no link is sent | none |
-//! | `api_base` | where the API is | `https://api.weixin.qq.com` |
+//! | `mode` | `plain`, `safe` (encrypted only) or `both` | `safe` if there is an `encoding_aes_key`, else `plain` |
+//! | `link_picture` | address of the picture of links; the platform requires one, so without it no link is sent | none |
+//! | `api_base` | the API's address | `https://api.weixin.qq.com` |
 //! | `max_age_secs` | how far the signed timestamp may be from now | 300 |
 //!
 //! | secret | meaning |
 //! |---|---|
-//! | `token` | required, 3 to 32 characters: what webhooks are signed with |
+//! | `token` | required, 3 to 32 characters: signs webhooks |
 //! | `app_secret` | required to send |
 //! | `encoding_aes_key` | 43 characters; required for `safe` and `both` |
 //!
 //! Sources: 微信开放文档, 小程序: 消息推送, 接收客服消息, 发送客服消息 (5 messages within 48 h of the customer's, 2 within a minute of
 //! their entering the chat).
 //!
-//! Signatures, envelope, access tokens and error codes are those of official accounts ([`crate::wx`]); the platform takes no
-//! reply in a webhook's answer. A page of the mini program, which customers and agents can send as a card, is a link to
+//! Signatures, envelope, access tokens and error codes are those of official accounts ([`crate::wx`]). The platform accepts
+//! no reply in a webhook's answer. A page of the mini program, which customers and agents can send as a card, is a link to
 //! `miniprogram://<app id>/<page path>#<media id of the cover>`.
 //!
-//! * `account`: the settings; `parse`: what only mini programs push; `outgoing`: replies in the platform's words;
+//! * `account`: the settings; `parse`: the pushes of mini programs alone; `outgoing`: replies in the platform's form;
 //! * [`open_data`]: the two proofs that the mini program itself can hand over;
 //! * `sign`: signed requests for tests and simulators.
 
@@ -43,7 +43,7 @@ use crate::wx;
 use serde_json::Value;
 use warmline_model::{Media, Timestamp};
 
-/// What a mini program's customer service can carry. The API refuses longer texts with 45002.
+/// The capabilities of a mini program's customer service. The API refuses longer texts with 45002.
 const CAPABILITIES: Capabilities = Capabilities {
     channel: "miniprogram",
     name_zh: "微信小程序",
@@ -94,7 +94,7 @@ impl Adapter for MiniprogramAdapter {
         parse::parse(body.body()).map(Into::into)
     }
 
-    /// The text `success`: the platform then neither retries nor shows the customer an error.
+    /// The text `success`. The platform then neither retries nor shows the customer an error.
     fn acknowledge(&self, _account: &Account, _body: &Verified) -> Reply {
         Reply::text("success")
     }

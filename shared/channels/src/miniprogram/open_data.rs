@@ -1,6 +1,6 @@
-//! The two proofs that a mini program's page can hand to its server after `wx.login` (微信开放文档, 小程序: 服务端获取开放数据): a
-//! signed profile and encrypted data. Both hang from the session key that the server got for the login code. No
-//! customer-service message carries them; they are here for who wants to connect a page's own customer to a conversation.
+//! The two proofs that a mini program's page can hand to its server after `wx.login` (微信开放文档, 小程序: 服务端获取开放数据): a signed
+//! profile and encrypted data. Both depend on the session key that the server got for the login code. No customer-service
+//! message carries them. They are here for integrations that connect a page's own customer to a conversation.
 
 use crate::digest::same;
 use crate::kit::Refusal;
@@ -12,7 +12,7 @@ use cbc::cipher::{Block, BlockModeDecrypt, KeyIvInit};
 use serde_json::Value;
 use sha1::{Digest, Sha1};
 
-/// Whether `signature` is hexadecimal sha1(`rawData` + session key); in constant time.
+/// Whether `signature` is hexadecimal sha1(`rawData` + session key). The comparison takes constant time.
 pub fn signature_matches(raw_data: &str, session_key: &str, signature: &str) -> bool {
     let digest = Sha1::new().chain_update(raw_data.as_bytes()).chain_update(session_key.as_bytes()).finalize();
     same(hex::encode(digest).as_bytes(), signature.as_bytes())
@@ -21,7 +21,7 @@ pub fn signature_matches(raw_data: &str, session_key: &str, signature: &str) -> 
 /// Opens `encryptedData`: AES-128-CBC under the session key, PKCS#7, JSON whose `watermark.appid` must be the mini program's.
 ///
 /// # Errors
-/// It cannot be opened, is no JSON, or is another app's.
+/// The data cannot be opened, is not JSON, or belongs to another app.
 pub fn open(encrypted_data: &str, iv: &str, session_key: &str, app_id: &str) -> Result<Value, Refusal> {
     let bytes = |text: &str| STANDARD.decode(text).map_err(|_| Refusal::Undecryptable);
     let key: [u8; 16] = bytes(session_key)?.try_into().map_err(|_| Refusal::Undecryptable)?;

@@ -1,10 +1,10 @@
-//! A reply in the platform's words (发送客服消息).
+//! A reply in the platform's form (发送客服消息).
 
 use crate::wx::page::Page;
 use serde_json::{Value, json};
 use warmline_model::Content;
 
-/// What can be sent to a customer.
+/// The kinds of messages that can be sent to a customer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outgoing<'a> {
     /// Text.
@@ -34,10 +34,10 @@ pub enum Outgoing<'a> {
 }
 
 impl<'a> Outgoing<'a> {
-    /// A reply's content in the platform's words, from the mini program `app_id`; `picture` stands beside links.
+    /// A reply's content in the platform's form, from the mini program `app_id`. `picture` is shown with links.
     ///
     /// # Errors
-    /// A stable code: the platform cannot carry it.
+    /// The platform cannot carry it. The error is a stable code.
     pub fn from_content(content: &'a Content, app_id: Option<&str>, picture: Option<&'a str>) -> Result<Self, &'static str> {
         Ok(match content {
             Content::Text { text, .. } => Self::Text(text),
@@ -45,7 +45,7 @@ impl<'a> Outgoing<'a> {
                 Self::Image(media.id.as_deref().filter(|id| !id.is_empty()).ok_or("media_id_missing")?)
             }
             Content::Link { title, description, url } => match Page::read(url) {
-                // The API takes no app id: it sends the caller's own pages only.
+                // The API takes no app id: it sends only pages of the caller's own app.
                 Some(page) if app_id != Some(page.app_id) => return Err("page_of_another_app"),
                 Some(page) if page.cover.is_empty() => return Err("cover_missing"),
                 Some(page) => Self::Card { title, path: page.path, cover: page.cover },

@@ -1,5 +1,5 @@
-//! What only mini programs push: cards of their pages, customers who enter the chat, orders and parcels. The rest is
-//! [`crate::wx::message`].
+//! Reads the pushes of mini programs alone: cards of their pages, customers who enter the chat, orders and parcels. The
+//! rest is in [`crate::wx::message`].
 
 use crate::kit::Refusal;
 use crate::wx::message::{self, Dialect};
@@ -21,7 +21,7 @@ impl Dialect for Miniprogram {
         (kind == "miniprogrampage").then(|| card(fields))
     }
 
-    /// Where the customer came from (`session-from` of the button), or the order that is reported on.
+    /// The customer's origin (`session-from` of the button), or the reported order.
     fn event_key(fields: &Payload<'_>, event: &str) -> Option<String> {
         let own = match event {
             "user_enter_tempsession" => fields.filled("SessionFrom"),

@@ -1,4 +1,4 @@
-//! Signed requests as the platform makes them: those of [`crate::wx::sign`], and messages in JSON.
+//! Signed requests in the platform's form: those of [`crate::wx::sign`], and messages in JSON.
 
 use crate::wx_crypto::{AesKey, encrypt};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! The whole way of a message and of a reply. Cryptographic vectors and messages of others: `tests/vectors/wechat_miniapp.rs`.
+//! The whole way of a message and of a reply. Public vectors and messages are in `tests/vectors/wechat_miniapp.rs`.
 
 use super::*;
 use crate::wx_crypto::AesKey;

@@ -10,7 +10,7 @@ pub struct Account {
     pub(super) provider: Provider,
 }
 
-/// Whose protocol the account speaks.
+/// The provider whose protocol the account speaks.
 pub(super) enum Provider {
     Contract { signing_secret: String, max_age_secs: i64 },
     Huawei { app_secret: String, max_age_secs: i64 },

@@ -26,14 +26,14 @@ pub(super) fn parse(body: &Verified) -> Result<Parsed, Refusal> {
     Ok(list.read(|_, item| object(item)).into())
 }
 
-/// One object; none for a partial segment.
+/// Reads one object; `None` for a partial segment.
 pub(super) fn read(mut item: Map<String, Value>, at: Timestamp) -> Result<Option<Inbound>, Refusal> {
     let call = id(item.remove("call_id").as_ref(), "call_id")?;
     let seq = id(item.remove("seq").as_ref(), "seq")?;
     let caller = caller::read_value(item.remove("caller").as_ref());
-    // What is said tells messages apart, not who is named as the caller.
+    // The content distinguishes messages, and not the name of the caller.
     let key = opaque_key("call", &[&call, &seq, &Value::Object(item.clone()).to_string()]);
-    // An extension is a name, whichever way it is written.
+    // An extension is a name, as a number or as a text.
     if let Some(agent @ Value::Number(_)) = item.get_mut("agent") {
         *agent = Value::String(agent.to_string());
     }
@@ -71,9 +71,9 @@ fn segment(item: Map<String, Value>) -> Result<Content, Refusal> {
     }
 }
 
-/// Who is on a call. The call is the address; the number is the person's, across calls.
+/// The person on a call. The call is the address. The number identifies the person across calls.
 pub(super) fn sender(call: String, caller: Caller) -> Sender {
-    // The network says whose number it is, as far as it can be known at all.
+    // The network vouches for the number, as far as that is possible at all.
     let phone = |value| Identifier { kind: IdentifierKind::Phone, value, verified: true };
     Sender {
         open_id: call,

@@ -1,9 +1,9 @@
 //! Huawei Cloud AICC (documents "回调接口说明" cec_07_0079, "释放事件回调接口" cec_07_0080): JSON that holds `timestamp`, `nonce` and
-//! `signature` = base64(SHA-256(`appSecret_timestamp_nonce_` ‖ the other fields, sorted, as `a=1,b=2`, all blanks taken out)).
+//! `signature` = base64(SHA-256(`appSecret_timestamp_nonce_` ‖ the other fields, sorted, as `a=1,b=2`, without blanks)).
 //!
-//! The form leaves blanks out and puts no marks around values. So whoever could read a callback could, until its time is over,
-//! send it again with other blanks in it, or with a field's end moved into the next. The callbacks hold ids, numbers and times
-//! only; transcripts with words in them are better sent by our own contract's signature.
+//! The form leaves blanks out and puts no marks around values. An attacker who can read a callback can therefore send it
+//! again until its time is over, with other blanks in it, or with a field's end moved into the next. The callbacks hold
+//! ids, numbers and times only. Transcripts with words should use our own contract's signature.
 
 use super::contract;
 use crate::caller;
@@ -18,7 +18,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use warmline_model::{Content, Inbound, Timestamp};
 
-/// The fields that are not part of what is signed.
+/// The fields that the signature does not cover.
 const OWN: [&str; 3] = ["timestamp", "nonce", "signature"];
 
 /// The signature over an object's fields.
@@ -29,7 +29,7 @@ pub(super) fn signature(app_secret: &str, timestamp: &str, nonce: &str, fields: 
     STANDARD.encode(Sha256::digest(text.as_bytes()))
 }
 
-/// Fields as Java's sorted map writes them.
+/// Fields in the form of Java's sorted map.
 fn written<'a>(fields: impl Iterator<Item = (&'a String, &'a Value)>) -> String {
     let mut pairs: Vec<(&String, String)> = fields.map(|(name, value)| (name, plain(value))).collect();
     pairs.sort();
@@ -53,7 +53,7 @@ pub(super) fn check(app_secret: &str, body: &[u8], now: Timestamp, max_age_secs:
     if !same(signature(app_secret, &timestamp, &nonce, &fields).as_bytes(), given.as_bytes()) {
         return Err(Refusal::SignatureWrong);
     }
-    // The document's sample takes milliseconds, its text says only "timestamp".
+    // The document's sample has milliseconds. Its text says only "timestamp".
     let signed_at = signed_time::seconds_or_millis(&timestamp)?;
     signed_time::check(signed_at, now, max_age_secs)?;
     Ok(signed_at)

@@ -1,17 +1,18 @@
-//! Calls (电话): what a telephone system reports of them, and what is said in them, as its speech recognition writes it down.
+//! Calls (电话): a telephone system's reports, and the spoken words from its speech recognition.
 //!
-//! A call is a conversation: the open id is the call's. Each final segment of the customer is a text message; each final segment
-//! of the agent, and ringing, answering, hanging up and recordings, are events. Partial segments are acknowledged and dropped:
-//! the final one says the same again. The customer's number, where it is told, is an identifier of the sender's, and stands for a name.
+//! A call is a conversation: the open id is the call's. Each final segment of the customer is a text message. Final
+//! segments of the agent, and ringing, answering, hanging up and recordings, are events. Partial segments are acknowledged
+//! and dropped, since the final one repeats their words. The customer's number, if it is given, is an identifier of the
+//! sender and also serves as a name.
 //!
 //! | setting | meaning | default |
 //! |---|---|---|
 //! | `provider` | `contract` (ours, below), `huawei` (AICC) or `twilio` | `contract` |
 //! | `max_age_secs` | contract, huawei: how far the signed time may be from now | 300 |
-//! | `extensions` | contract, huawei: whose telephone is whose, `{"8001": "agt_…"}`; read by the router | – |
+//! | `extensions` | contract, huawei: the agents of telephones, `{"8001": "agt_…"}`; read by the router | – |
 //! | `account_sid` | twilio: `AC…`; required | – |
-//! | `public_url` | twilio: this account's address as Twilio has it; required | – |
-//! | `api_base` | twilio: where recordings are fetched | `https://api.twilio.com` |
+//! | `public_url` | twilio: this account's address as Twilio knows it; required | – |
+//! | `api_base` | twilio: the address for recordings | `https://api.twilio.com` |
 //!
 //! | secret | meaning |
 //! |---|---|
@@ -19,20 +20,21 @@
 //! | `app_secret` | huawei, required: the shared key (共享密钥) of the callback's configuration |
 //! | `auth_token` | twilio, required |
 //!
-//! Our own contract: `POST` with `X-Warmline-Timestamp` and `X-Warmline-Signature` (as the app's messages are signed) and one
+//! Our own contract: `POST` with `X-Warmline-Timestamp` and `X-Warmline-Signature` (signed like the app's messages) and one
 //! object, or an array of them:
 //! * a segment: `{"call_id", "seq", "speaker": "customer" | "agent", "text", "final", "start_ms", "end_ms"}`;
-//! * an event: `{"call_id", "seq", "event": "ring" | "answer" | "hangup" | …}` with anything else, as `recording_url`;
-//! * in an event optionally `agent`, whose telephone rings or who answered: our id of the agent, or an extension;
+//! * an event: `{"call_id", "seq", "event": "ring" | "answer" | "hangup" | …}` with any other fields, such as
+//!   `recording_url`;
+//! * in an event optionally `agent`, the agent whose telephone rings or who answered: our id of the agent, or an extension;
 //! * in both optionally `caller`, the customer's number. `call_id` and `seq` are the key.
 //!
-//! Huawei AICC (documents "回调接口说明", "释放事件回调接口") posts JSON that holds its own `signature`; it reports hang-ups. Bodies of our
-//! contract signed in its way are taken too, so that a transcription service beside it needs one scheme only. Twilio (documents
-//! "Status callbacks", "Real-Time Transcriptions", "Recording status callbacks") posts signed forms.
+//! Huawei AICC (documents "回调接口说明", "释放事件回调接口") posts JSON that holds its own `signature`. It reports hang-ups. Bodies of
+//! our contract with its signature are accepted too, so that a transcription service beside it needs only one scheme.
+//! Twilio (documents "Status callbacks", "Real-Time Transcriptions", "Recording status callbacks") posts signed forms.
 //!
 //! Nothing is sent: an agent speaks.
 //!
-//! * `account`, `verify`; `contract`, `huawei`, `twilio`: what each says; `sign`: webhooks as they make them.
+//! * `account`, `verify`; `contract`, `huawei`, `twilio`: the three protocols; `sign`: webhooks in their form.
 
 mod account;
 mod contract;
@@ -52,7 +54,7 @@ use account::Provider;
 use serde_json::{Value, json};
 use warmline_model::{Media, Timestamp};
 
-/// What calls carry: words come in, nothing goes out. Recordings of calls grow to some ten megabytes.
+/// The capabilities of calls: words come in, nothing goes out. Recordings of calls have up to some ten megabytes.
 const CAPABILITIES: Capabilities = Capabilities {
     media_limit: 32 << 20,
     ..Capabilities::inbound_only("phone", "电话", "Phone", Carries::Calls, &["text", "event", "unknown"])
@@ -92,7 +94,7 @@ impl Adapter for PhoneAdapter {
     fn acknowledge(&self, account: &Account, _: &Verified) -> Reply {
         match account.provider {
             Provider::Contract { .. } => Reply::json(&json!({ "accepted": true })),
-            // The document asks for nothing but a success; the words are those of its own interfaces.
+            // The document asks only for a success. The words are those of its own interfaces.
             Provider::Huawei { .. } => Reply::json(&json!({ "resultCode": "0", "resultDesc": "success" })),
             Provider::Twilio { .. } => crate::twilio::nothing_to_do(),
         }
@@ -102,7 +104,7 @@ impl Adapter for PhoneAdapter {
         Err("chat_not_offered")
     }
 
-    /// Nothing is ever called, so there is no answer to read.
+    /// No API is called, so there is no answer to read.
     fn read_answer(&self, _: &ApiResponse<'_>) -> Outcome {
         Outcome::Permanent("no_api")
     }

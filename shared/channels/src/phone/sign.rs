@@ -1,4 +1,4 @@
-//! Webhooks as telephone systems make them, for tests and simulators: the counterpart of the verifier.
+//! Webhooks in the forms of telephone systems, for tests and simulators: the counterpart of the verifier.
 
 use super::huawei;
 use crate::timed_signature;
@@ -41,7 +41,7 @@ pub fn huawei(app_secret: &str, timestamp: i64, nonce: &str, fields: Value) -> V
     body
 }
 
-/// A form as Twilio posts it to that address, and its `X-Twilio-Signature`.
+/// A form that Twilio posts to this address, and its `X-Twilio-Signature`.
 pub fn twilio(auth_token: &str, url: &str, params: &[(&str, &str)]) -> (String, String) {
     crate::twilio::signed_form(auth_token, url, params)
 }

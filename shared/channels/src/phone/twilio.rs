@@ -9,7 +9,7 @@ use crate::twilio::Params;
 use serde_json::{Value, json};
 use warmline_model::{Content, Inbound};
 
-/// Fields that say who and which.
+/// The fields that name the people and the call.
 const COMMON: &[&str] = &["CallSid", "ParentCallSid", "From", "To", "Caller", "Called", "ApiVersion"];
 
 pub(super) fn parse(body: &Verified) -> Result<Vec<Inbound>, Refusal> {
@@ -23,13 +23,13 @@ pub(super) fn parse(body: &Verified) -> Result<Vec<Inbound>, Refusal> {
         _ => params.get("From"),
     };
     let Some((earlier, content)) = read(&params, leg)? else { return Ok(Vec::new()) };
-    // A leg can be in one state twice; where the platform numbers its reports, the number tells.
+    // A leg can be in one state twice. If the platform numbers its reports, the number distinguishes them.
     let key = opaque_key("call", &[call, &earlier, params.get("SequenceNumber").unwrap_or_default(), words(&content)]);
     let sender = sender(call.to_owned(), customer.map(caller::read).unwrap_or_default());
     Ok(vec![Inbound { earlier_key: Some(earlier), key, sender, at: body.time(), content, reply_to: None }])
 }
 
-/// What is said, by whomever.
+/// The spoken words, of either side.
 fn words(content: &Content) -> &str {
     match content {
         Content::Event { data, .. } => data["text"].as_str().unwrap_or_default(),
@@ -37,7 +37,7 @@ fn words(content: &Content) -> &str {
     }
 }
 
-/// What the call's own ids tell it by, and the content; none for a partial segment.
+/// The parts of the key besides the call's ids, and the content; `None` for a partial segment.
 fn read(params: &Params, leg: &str) -> Result<Option<(String, Content)>, Refusal> {
     let event = |event: &str, key: &str| Content::Event {
         event: event.to_lowercase(),
@@ -56,7 +56,7 @@ fn read(params: &Params, leg: &str) -> Result<Option<(String, Content)>, Refusal
         let data = params.get("TranscriptionData").ok_or(Refusal::Malformed("TranscriptionData"))?;
         let data = json::read_lenient(data.as_bytes(), json::MAX_BYTES)?;
         let text = data["transcript"].as_str().ok_or(Refusal::Malformed("TranscriptionData"))?;
-        // What Twilio hears on the leg is the customer; what it plays to the leg is the agent.
+        // The sound that Twilio hears on the leg is the customer's. The sound that it plays to the leg is the agent's.
         let content = match params.get("Track") {
             Some("outbound_track") => Content::Event {
                 event: AGENT_SAID.to_owned(),

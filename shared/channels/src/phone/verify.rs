@@ -123,7 +123,7 @@ mod tests {
             prop_assert_eq!(by_contract(&good, &other, NOW).is_none(), body == other);
         }
 
-        // The platform's own form takes all blanks out before it signs, so those are the only change that stays unseen.
+        // The platform's own form removes all blanks before it signs, so only changes of blanks stay unnoticed.
         #[test]
         fn a_changed_huawei_body_yields_no_other_event(at in 0usize..400, to in 0x21u8..0x7f) {
             let fields = json!({ "callSerialNo": "1-2", "called": "186", "releaseReason": "1" });

@@ -18,7 +18,7 @@ const API_BASE: &str = "https://gw-api.pinduoduo.com";
 impl Account {
     pub(super) fn read(settings: &Value, secrets: &Secrets) -> Result<Self, AccountError> {
         let fields = Fields::new(settings, secrets, SETTINGS, SECRETS)?;
-        // These are the bridge's and the API's; no reply is sent, so they are checked and not kept.
+        // These belong to the bridge and the API. No reply is sent, so they are checked and not kept.
         required(name(&fields, "client_id", 128)?, "client_id")?;
         fields.secret("client_secret", 1..=128)?;
         api_base(&fields, API_BASE)?;

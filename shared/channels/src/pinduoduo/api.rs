@@ -1,4 +1,4 @@
-//! What the gateway's answers mean (document 错误码, in the public copies of the platform's pages).
+//! The meaning of the gateway's answers (document 错误码, in the public copies of the platform's pages).
 
 use crate::answers;
 use crate::json;

@@ -1,29 +1,29 @@
 //! Pinduoduo: trade and refund messages of a shop, from PMC (the 消息服务 of Pinduoduo's open platform). The platform gives
-//! third parties no buyer chat: what comes is what happens to orders.
+//! third parties no buyer chat: only the events of orders come.
 //!
-//! PMC speaks WebSocket only and the connection is the client's, so a bridge outside holds it and posts each frame to
-//! `/channels/pinduoduo/<account>`.
+//! PMC speaks WebSocket only, and the client has to open the connection. A bridge outside therefore holds it and posts each
+//! frame to `/channels/pinduoduo/<account>`.
 //!
 //! | setting | meaning | default |
 //! |---|---|---|
 //! | `client_id` | required: the application's client_id | – |
-//! | `mall_id` | the shop's number; where it is set, frames about another shop are refused | – |
-//! | `api_base` | where the gateway is | `https://gw-api.pinduoduo.com` |
+//! | `mall_id` | the shop's number; if it is set, frames about another shop are refused | – |
+//! | `api_base` | the gateway's address | `https://gw-api.pinduoduo.com` |
 //! | `max_age_secs` | how far the bridge's signed time may be from now | 300 |
 //!
 //! | secret | meaning |
 //! |---|---|
-//! | `bridge_secret` | required, 16 characters or more: what the bridge signs its posts with |
-//! | `client_secret` | the application's; the bridge connects with it and the API's calls are signed with it |
+//! | `bridge_secret` | required, 16 characters or more: signs the bridge's posts |
+//! | `client_secret` | the application's; the bridge connects with it, and it signs the API's calls |
 //!
 //! Protocol:
-//! * the bridge signs as the brand's app does (`X-Warmline-Timestamp`, `X-Warmline-Signature` = hexadecimal HMAC-SHA256 over
+//! * the bridge signs like the brand's app (`X-Warmline-Timestamp`, `X-Warmline-Signature` = hexadecimal HMAC-SHA256 over
 //!   `<timestamp>.<raw body>`), acknowledges a frame to the platform after a 200, and sends it again otherwise;
-//! * it connects to `wss://message-api.pinduoduo.com` + [`pmc::connection_path`] (by the official SDK's form, checked against
+//! * it connects to `wss://message-api.pinduoduo.com` + [`pmc::connection_path`] (the official SDK's form, checked against
 //!   a public SDK's test);
-//! * a frame is `{"id","commandType":"Common","time","sendTime","message":{"type","mallID","content"}}`, `content` being a JSON
-//!   text with `tid` and what the type has besides (public SDKs, and frames that their users have posted). Frames of other
-//!   command types (`HeartBeat`, `Ack`) hold nothing and are taken silently;
+//! * a frame is `{"id","commandType":"Common","time","sendTime","message":{"type","mallID","content"}}`. `content` is a
+//!   JSON text with `tid` and the type's other fields (public SDKs, and frames that their users have posted). Frames of
+//!   other command types (`HeartBeat`, `Ack`) carry nothing and are accepted silently;
 //! * the key is the frame's `id`, which the platform repeats until it is acknowledged;
 //! * API calls (document 接入指南): a form with `type`, `client_id`, `timestamp` in seconds, `data_type`, and `sign` = MD5 over
 //!   secret, sorted names and values, secret (`sign::signature`).
@@ -85,7 +85,7 @@ impl Adapter for PinduoduoAdapter {
         parse::frame(account, body.body()).map(Into::into)
     }
 
-    /// Tells the bridge that the frame is kept: it may acknowledge it.
+    /// Tells the bridge that the frame is stored, so that the bridge may acknowledge it.
     fn acknowledge(&self, _: &Account, _: &Verified) -> Reply {
         Reply::json(&json!({ "accepted": true }))
     }

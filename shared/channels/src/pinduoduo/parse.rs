@@ -13,7 +13,7 @@ pub(super) fn frame(account: &Account, body: &[u8]) -> Result<Vec<Inbound>, Refu
     let frame = json::read_object(body, json::MAX_BYTES)?;
     match text(&frame, "commandType").as_deref() {
         Some("Common") => {}
-        // The bridge shows that it lives.
+        // The bridge shows that it is alive.
         Some(_) => return Ok(Vec::new()),
         None if frame.is_empty() => return Ok(Vec::new()),
         None => return Err(Refusal::Malformed("commandType")),
@@ -35,7 +35,7 @@ pub(super) fn frame(account: &Account, body: &[u8]) -> Result<Vec<Inbound>, Refu
         },
         _ => None,
     };
-    // The time of sending is another in each repeat.
+    // The time of sending differs in each repeat.
     let said = message.get("content").map(Value::to_string).unwrap_or_default();
     let key = opaque_key("pmc", &[&frame_id, mall.as_deref().unwrap_or_default(), &kind, &said]);
     let inbound = |order: Option<&str>, content| Inbound {
@@ -55,7 +55,7 @@ pub(super) fn frame(account: &Account, body: &[u8]) -> Result<Vec<Inbound>, Refu
     }])
 }
 
-/// The platform's own spelling of the type: an event's name is kept in lower case.
+/// The platform's own spelling of the type: an event's name is stored in lower case.
 fn with_type(mut fields: Map<String, Value>, kind: &str) -> Map<String, Value> {
     fields.insert("type".to_owned(), Value::from(kind));
     fields

@@ -1,4 +1,4 @@
-//! What the bridge says: PMC's address and frames, and its own posts to us.
+//! The bridge's messages: PMC's address and frames, and its own posts to us.
 
 use crate::digest::hmac_sha256;
 use crate::requests::encoded;
@@ -8,8 +8,8 @@ use md5::{Digest, Md5};
 use serde_json::{Value, json};
 use warmline_model::Timestamp;
 
-/// The path of a PMC connection that is opened now: the client's id, the time in milliseconds, and the base64 of the
-/// hexadecimal MD5 over id, time and secret.
+/// The path of a new PMC connection: the client's id, the time in milliseconds, and the base64 of the hexadecimal MD5 over
+/// id, time and secret.
 pub fn connection_path(client_id: &str, client_secret: &str, now: Timestamp) -> String {
     let millis = now.millis();
     let digest = hex::encode(Md5::digest(format!("{client_id}{millis}{client_secret}")));
@@ -25,8 +25,8 @@ pub fn headers(bridge_secret: &str, timestamp: i64, body: &[u8]) -> [(&'static s
     [("x-warmline-timestamp", timestamp), ("x-warmline-signature", hex::encode(mac))]
 }
 
-/// What tells PMC that a frame is kept, so that it is not sent again: the frame's own `id`, `sendTime`, type and shop. `None` where
-/// the frame has no id: there is nothing to acknowledge.
+/// The message that acknowledges a frame to PMC, so that it is not sent again: the frame's own `id`, `sendTime`, type and
+/// shop. `None` if the frame has no id, since there is nothing to acknowledge.
 pub fn acknowledgement(frame: &Value, now: Timestamp) -> Option<String> {
     let id = frame.get("id").filter(|id| !id.is_null())?;
     let message = &frame["message"];
@@ -37,7 +37,7 @@ pub fn acknowledgement(frame: &Value, now: Timestamp) -> Option<String> {
     Some(ack.to_string())
 }
 
-/// What keeps a connection to PMC open: every ten seconds, as the official SDK does.
+/// The message that keeps a connection to PMC open: every ten seconds, like the official SDK.
 pub fn heartbeat(now: Timestamp) -> String {
     json!({ "commandType": "HeartBeat", "time": now.millis() }).to_string()
 }

@@ -1,4 +1,4 @@
-//! POP's signature and PMC's frames, for tests and simulators, beside what the bridge says.
+//! POP's signature and PMC's frames, for tests and simulators, in addition to the bridge's own messages.
 
 use crate::sorted_sign::{Params, upper_md5};
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ pub fn signature(secret: &str, params: &Params) -> String {
     upper_md5(secret, &signed, secret)
 }
 
-/// A frame as PMC sends it.
+/// A frame in PMC's form.
 pub fn frame(id: u64, at: Timestamp, kind: &str, mall_id: u64, content: &Value) -> String {
     let message = json!({ "type": kind, "mallID": mall_id, "content": content.to_string() });
     json!({ "id": id, "commandType": "Common", "time": at.millis(), "sendTime": at.millis(), "message": message })

@@ -11,13 +11,13 @@ pub struct Account {
     pub(super) provider: Provider,
 }
 
-/// Whose protocol the account speaks.
+/// The provider whose protocol the account speaks.
 pub(super) enum Provider {
     Aliyun(Aliyun),
     Twilio(Twilio),
 }
 
-/// How calls to Aliyun are signed.
+/// The way in which calls to Aliyun are signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SignBy {
     Acs3,
@@ -26,7 +26,7 @@ pub(super) enum SignBy {
 
 pub(super) struct Aliyun {
     pub(super) address_token: String,
-    /// Id and secret, where both are there.
+    /// Id and secret, if both are present.
     pub(super) key: Option<(String, String)>,
     pub(super) sign_name: Option<String>,
     pub(super) template_code: Option<String>,
@@ -62,7 +62,8 @@ impl Account {
         }
     }
 
-    /// What sending needs and the account lacks. Twilio's replies leave from the number that was written to.
+    /// The settings and secrets that sending needs and the account lacks. Twilio's replies leave from the number that the
+    /// customer wrote to.
     pub(super) fn missing_for_sending(&self) -> Vec<&'static str> {
         match &self.provider {
             Provider::Aliyun(account) => absent(&[

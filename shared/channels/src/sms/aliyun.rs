@@ -1,4 +1,4 @@
-//! Aliyun: uplink messages and delivery reports in, `SendSms` out.
+//! Aliyun: uplink messages and delivery reports come in, `SendSms` sends.
 
 use super::account::{Aliyun, SignBy};
 use crate::aliyun::{Acs3, canonical, content_hash, rpc};
@@ -13,7 +13,7 @@ use warmline_model::{Content, Inbound, Timestamp};
 /// The version of the SMS API.
 const VERSION: &str = "2017-05-25";
 
-/// A push holds messages, reports, or both. One that names no number could be nobody's: it is odd.
+/// Reads a push with messages, reports, or both. An item without a number has no customer, so it is odd.
 pub(super) fn parse(body: &Verified) -> Result<Parsed, Refusal> {
     let list = json::list(body.body(), json::MAX_BYTES, &[])?.or_one();
     if !list.is_there() {
@@ -28,7 +28,7 @@ fn read(item: Value, came_at: Timestamp) -> Result<Inbound, Refusal> {
     let phone = phone.ok_or(Refusal::Malformed("phone_number"))?;
     let own = |name| text(&item, name).unwrap_or_default();
     let sent = own("send_time");
-    // A report is dated by itself, not by the message that it is about.
+    // A report has its own date, not the date of the message that it is about.
     let at = time(&own("report_time")).or_else(|| time(&sent)).unwrap_or(came_at);
     let (key, earlier_key, content, reply_to) = if item.contains_key("success") {
         let biz_id = own("biz_id");
@@ -55,7 +55,7 @@ fn read(item: Value, came_at: Timestamp) -> Result<Inbound, Refusal> {
     Ok(Inbound { earlier_key, key, sender: super::sender(phone), at, content, reply_to })
 }
 
-/// What a customer wrote, perhaps nothing. That it is an uplink is told by `content`, and without one by the number that it was sent to.
+/// The customer's text, perhaps empty. `content` marks an uplink message; without it, the number that it was sent to does.
 fn said(item: &Map<String, Value>) -> Option<String> {
     let uplink = ["content", "dest_code"].into_iter().any(|name| item.contains_key(name));
     words(item.get("content")).filter(|_| uplink)
@@ -65,7 +65,7 @@ fn is_phone(text: &str) -> bool {
     (3..=32).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit() || b == b'+')
 }
 
-/// `2017-09-01 00:00:00` or `20170901000000`, in the zone of Beijing.
+/// Reads `2017-09-01 00:00:00` or `20170901000000`, in the zone of Beijing.
 fn time(text: &str) -> Option<Timestamp> {
     let digits: String = text.chars().filter(char::is_ascii_digit).collect();
     let part = |from: usize, to: usize| digits.get(from..to);
@@ -145,7 +145,7 @@ fn acs3(
     ];
     let signed = Acs3 { method: "POST", path: uri.path(), query: params, headers: &headers };
     let mut sent = vec![("accept", "application/json".to_owned()), ("authorization", signed.authorization(key_id, secret))];
-    // The host is sent by whoever opens the connection.
+    // The code that opens the connection sends the host.
     sent.extend(headers.iter().skip(1).map(|(name, value)| (*name, (*value).to_owned())));
     Ok(ApiRequest {
         method: http::Method::POST,

@@ -1,5 +1,6 @@
-//! What the providers' answers mean for the outbox. Aliyun answers with a `Code` in words (documents "API错误码", "公共错误码"),
-//! Twilio with a numeric `code` ("Error and Warning Dictionary") or the message's `sid`; so one reader takes both.
+//! The meaning of the providers' answers for the outbox. Aliyun answers with a `Code` in words (documents "API错误码",
+//! "公共错误码"), Twilio with a numeric `code` ("Error and Warning Dictionary") or the message's `sid`. One reader therefore
+//! handles both.
 
 use crate::answers;
 use crate::kit::{ApiResponse, Outcome};
@@ -26,7 +27,7 @@ pub(super) fn read(answer: &ApiResponse<'_>) -> Outcome {
         _ => None,
     });
     match by_body {
-        // A success is one in body and status.
+        // A success must be one in body and status.
         Some(Outcome::Sent) => answers::check_status_with_credentials(answer.status).err().unwrap_or(Outcome::Sent),
         Some(outcome) if outcome != Outcome::Permanent("platform_refused") => outcome,
         Some(outcome) if answer.status < 300 => outcome,
@@ -41,7 +42,7 @@ fn aliyun(code: &str) -> Outcome {
             Outcome::Retry("platform_busy")
         }
         _ if code.starts_with("Throttling") => Outcome::Retry("rate_limited"),
-        // So many a minute, an hour and a day to one number: the first of them passes.
+        // One number may get a limited number of messages a minute, an hour and a day. The first of these limits passes.
         "isv.BUSINESS_LIMIT_CONTROL" => Outcome::Retry("rate_limited"),
         "isv.DAY_LIMIT_CONTROL" | "isv.MONTH_LIMIT_CONTROL" => Outcome::Permanent("reply_quota_used"),
         "SignatureDoesNotMatch" | "IncompleteSignature" | "isp.RAM_PERMISSION_DENY" | "isv.RAM_CHECK_FAILED" => {

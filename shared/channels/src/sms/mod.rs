@@ -1,17 +1,17 @@
-//! Text messages (短信): what customers write to the brand's number, and replies to them, through Aliyun (阿里云短信) or Twilio.
+//! Text messages (短信): customers' messages to the brand's number, and replies to them, through Aliyun (阿里云短信) or Twilio.
 //!
 //! | setting | meaning | default |
 //! |---|---|---|
 //! | `provider` | `aliyun` or `twilio`; required | – |
-//! | `api_base` | where the API is | `https://dysmsapi.aliyuncs.com`, `https://api.twilio.com` |
+//! | `api_base` | the API's address | `https://dysmsapi.aliyuncs.com`, `https://api.twilio.com` |
 //! | `access_key_id` | Aliyun: the AccessKey's id; needed to send | – |
 //! | `sign_name` | Aliyun: the approved signature (短信签名) of replies to messages that name none | – |
 //! | `template_code` | Aliyun: the approved template of replies; needed to send | – |
 //! | `template_param` | Aliyun: the template's variable that takes the reply | `content` |
 //! | `signature` | Aliyun: `acs3` or `rpc` | `acs3` |
 //! | `account_sid` | Twilio: `AC…`; required | – |
-//! | `public_url` | Twilio: this account's address as Twilio has it; required | – |
-//! | `from` | Twilio: a number or messaging service (`MG…`) that replies leave from | the number that was written to |
+//! | `public_url` | Twilio: this account's address as Twilio knows it; required | – |
+//! | `from` | Twilio: a number or messaging service (`MG…`) from which replies leave | the number that the customer wrote to |
 //!
 //! | secret | meaning |
 //! |---|---|
@@ -19,13 +19,14 @@
 //! | `access_key_secret` | Aliyun: needed to send |
 //! | `auth_token` | Twilio, required: signs webhooks, and is the password of the API |
 //!
-//! Aliyun pushes uplink messages (document "SmsUp") and delivery reports ("SmsReport") as JSON arrays and signs neither, so a
-//! secret in the address stands for the signature. Mainland messages can only be sent by an approved template: a reply is the
-//! value of one of its variables. Twilio signs (see [`crate::twilio`]) and sends any text (documents "Twilio's request to your
-//! webhook", "Message resource"). Neither signs a time; what comes twice is told by its id.
+//! Aliyun pushes uplink messages (document "SmsUp") and delivery reports ("SmsReport") as JSON arrays and signs neither, so
+//! a secret in the address replaces the signature. Mainland messages can only be sent by an approved template: a reply is
+//! the value of one of its variables. Twilio signs (see [`crate::twilio`]) and sends any text (documents "Twilio's request
+//! to your webhook", "Message resource"). Neither signs a time. Repeats are recognised by their id.
 //!
-//! * `account`: the settings; `verify`; `aliyun`, `twilio`: the two protocols, each way; `answer`: what the APIs' answers mean;
-//! * `sign`: webhooks as the platforms make them.
+//! * `account`: the settings; `verify`; `aliyun`, `twilio`: the two protocols, both ways; `answer`: the meaning of the
+//!   APIs' answers;
+//! * `sign`: webhooks in the platforms' forms.
 
 mod account;
 mod aliyun;
@@ -46,17 +47,17 @@ use account::Provider;
 use serde_json::{Value, json};
 use warmline_model::{Identifier, IdentifierKind, Media, Sender, Timestamp};
 
-/// Who has a number: the network says whose it is, as far as it can be known at all.
+/// The owner of a number. The network vouches for the number, as far as that is possible at all.
 fn sender(number: String) -> Sender {
-    // Behind Twilio other networks write, too: `whatsapp:+86…` is that person's number, `messenger:…` is none.
+    // Other networks write through Twilio, too: `whatsapp:+86…` is that person's number, `messenger:…` is not a number.
     let network = number.split_once(':').is_none_or(|(network, _)| matches!(network, "whatsapp" | "rcs" | "sms" | "tel"));
     let value = caller::number(&number).filter(|_| network);
     let phone = |value| Identifier { kind: IdentifierKind::Phone, value, verified: true };
     Sender { open_id: number, identifiers: value.map(phone).into_iter().collect(), ..Sender::default() }
 }
 
-/// What text messages can carry, whoever carries them: Aliyun's long messages end at 500 characters (Twilio's at 1,600), of which an
-/// emoji is two or more, and Twilio's media at 5 MB.
+/// The capabilities of text messages with either provider. Aliyun's long messages end at 500 characters (Twilio's at
+/// 1,600), of which an emoji takes two or more. Twilio's media end at 5 MB.
 const CAPABILITIES: Capabilities = Capabilities {
     channel: "sms",
     name_zh: "短信",

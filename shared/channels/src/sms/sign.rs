@@ -1,8 +1,8 @@
-//! Webhooks as the providers make them, for tests and simulators: the counterpart of the verifier and the parser.
+//! Webhooks in the providers' forms, for tests and simulators: the counterpart of the verifier and the parser.
 
 use serde_json::{Value, json};
 
-/// A form as Twilio posts it to that address, and its `X-Twilio-Signature`.
+/// A form that Twilio posts to this address, and its `X-Twilio-Signature`.
 pub fn twilio(auth_token: &str, url: &str, params: &[(&str, &str)]) -> (String, String) {
     crate::twilio::signed_form(auth_token, url, params)
 }
@@ -23,7 +23,7 @@ pub fn twilio_text(auth_token: &str, url: &str, sid: &str, from: &str, to: &str,
     twilio(auth_token, url, &params)
 }
 
-/// One uplink message as Aliyun writes it. `send_time` is in the zone of Beijing.
+/// One uplink message in Aliyun's form. `send_time` is in the zone of Beijing.
 pub fn aliyun_text(sequence: u64, phone: &str, send_time: &str, dest_code: &str, text: &str) -> Value {
     json!({
         "phone_number": phone,
@@ -35,7 +35,7 @@ pub fn aliyun_text(sequence: u64, phone: &str, send_time: &str, dest_code: &str,
     })
 }
 
-/// One delivery report as Aliyun writes it.
+/// One delivery report in Aliyun's form.
 pub fn aliyun_report(biz_id: &str, phone: &str, send_time: &str, success: bool) -> Value {
     json!({
         "phone_number": phone,

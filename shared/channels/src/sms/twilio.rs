@@ -1,4 +1,4 @@
-//! Twilio: messages with their media and delivery reports in, `Messages.json` out.
+//! Twilio: messages with their media and delivery reports come in, `Messages.json` sends.
 
 use super::account::Twilio;
 use crate::digest::opaque_key;
@@ -12,10 +12,10 @@ use warmline_model::{Content, Inbound, Media, Sender};
 /// The most media in one message.
 const MAX_MEDIA: usize = 10;
 
-/// Fields that need not be repeated in an event's data: they are who, whom and which.
+/// Fields that need not be repeated in an event's data: they name the people and the message.
 const COMMON: &[&str] = &["From", "To", "MessageSid", "SmsSid", "SmsMessageSid", "ApiVersion"];
 
-/// A message comes as its text and then its media, each with a key made of the message's own.
+/// Reads a message: its text and then its media, each with a key made from the message's own.
 pub(super) fn parse(body: &Verified) -> Result<Vec<Inbound>, Refusal> {
     let params = Params::read(body)?;
     let sid = params.id("MessageSid")?.to_owned();
@@ -27,7 +27,7 @@ pub(super) fn parse(body: &Verified) -> Result<Vec<Inbound>, Refusal> {
         content,
         reply_to,
     };
-    // A report on a message that was sent: there the customer is whom it went to.
+    // In a report on a message that was sent, the customer is the recipient.
     if let Some(status) = params.get("MessageStatus").filter(|status| *status != "received") {
         let event = status.to_lowercase();
         let content = Content::Event { event, key: Some(sid.clone()), data: params.without(COMMON) };
@@ -37,7 +37,7 @@ pub(super) fn parse(body: &Verified) -> Result<Vec<Inbound>, Refusal> {
     }
     let from = params.id("From")?;
     let reply_to = params.get("To").map(|to| json!({ "from": to }));
-    // The carrier has acted on a word already, and answered it.
+    // The carrier has already acted on a word, and answered it.
     if let Some(event) = params.get("OptOutType").and_then(opted) {
         let content = Content::Event { event: event.to_owned(), key: Some(sid.clone()), data: params.without(COMMON) };
         let key = keys::of_message("message", &[from, &sid], &content);
@@ -58,7 +58,7 @@ pub(super) fn parse(body: &Verified) -> Result<Vec<Inbound>, Refusal> {
         contents.push(medium(url, params.get(&format!("MediaContentType{n}")).unwrap_or_default()));
     }
     if contents.is_empty() {
-        // An empty text message is one too; anything else without words is a kind that is not known here.
+        // An empty text message is a text message, too. Anything else without words is an unknown kind.
         let known = params.get("MessageType").is_none_or(|kind| kind == "text");
         contents.push(if known {
             Content::text("")
@@ -80,8 +80,8 @@ pub(super) fn parse(body: &Verified) -> Result<Vec<Inbound>, Refusal> {
     Ok(before.into_iter().chain(said).collect())
 }
 
-/// Which button or list item a message answers, which message it quotes, that the carrier took it for a call for help: all that is
-/// not in its words.
+/// The context of a message: the button or list item that it answers, the message that it quotes, or the carrier's note
+/// that it is a call for help.
 fn context(params: &Params) -> Option<Content> {
     const FIELDS: [&str; 9] = [
         "ButtonPayload",
@@ -104,7 +104,7 @@ fn context(params: &Params) -> Option<Content> {
     (!data.is_empty()).then(|| Content::Event { event: event.to_owned(), key, data: Value::Object(data) })
 }
 
-/// What a carrier's `OptOutType` says, in the words of [`Content::Event`]. After HELP people are still to answer.
+/// The meaning of a carrier's `OptOutType`, in the words of [`Content::Event`]. After HELP, people still have to answer.
 fn opted(kind: &str) -> Option<&'static str> {
     match kind {
         "STOP" => Some("opt_out"),
@@ -113,7 +113,7 @@ fn opted(kind: &str) -> Option<&'static str> {
     }
 }
 
-/// The sender's name, on the networks behind Twilio that tell it.
+/// The sender's name, on the networks behind Twilio that give it.
 fn name(params: &Params) -> Option<String> {
     params.get("ProfileName").map(|name| name.chars().filter(|c| !c.is_control()).take(128).collect())
 }

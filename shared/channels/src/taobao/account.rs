@@ -5,7 +5,7 @@ use crate::settings::{Fields, api_base, name, required};
 use crate::values::is_id;
 use serde_json::Value;
 
-/// How calls are signed.
+/// The way in which calls are signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SignMethod {
     /// MD5 with the secret around the parameters.
@@ -15,7 +15,7 @@ pub enum SignMethod {
 }
 
 impl SignMethod {
-    /// The platform's word.
+    /// The platform's name for it.
     pub fn word(self) -> &'static str {
         match self {
             Self::Md5 => "md5",
@@ -37,7 +37,7 @@ const SETTINGS: &[&str] = &["app_key", "groups", "sign_method", "api_base"];
 const SECRETS: &[&str] = &["app_secret"];
 const API_BASE: &str = "https://eco.taobao.com";
 
-/// The source that stands for the group without a name.
+/// The source for the group without a name.
 pub(super) const DEFAULT_GROUP: &str = "default";
 /// The most groups asked.
 const MAX_GROUPS: usize = 16;

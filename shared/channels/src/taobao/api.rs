@@ -1,4 +1,4 @@
-//! Calls to TOP's gateway, and what its error codes mean.
+//! Calls to TOP's gateway, and the meaning of its error codes.
 
 use super::account::{Account, DEFAULT_GROUP, SignMethod};
 use crate::answers;
@@ -11,7 +11,7 @@ use crate::values::text;
 use serde_json::{Map, Value};
 use warmline_model::Timestamp;
 
-/// How many messages are asked for at once: the platform allows 10 to 200, and all of them are stored in one transaction.
+/// The number of messages asked for at once. The platform allows 10 to 200, and all of them are stored in one transaction.
 pub(super) const QUANTITY: usize = 50;
 
 fn call(account: &Account, method: &str, now: Timestamp, own: &[(&str, String)]) -> ApiRequest {
@@ -45,10 +45,10 @@ pub(super) fn confirm(account: &Account, source: &str, ids: &[String], now: Time
     call(account, "taobao.tmc.messages.confirm", now, &own)
 }
 
-/// Where the messages stand in an answer.
+/// The path of the messages in an answer.
 const MESSAGES: &[&str] = &[json::ANY, "messages", "tmc_message"];
 
-/// The answer's one object without its messages, and these; or what the platform's refusal means.
+/// The answer's one object without its messages, and the messages. The error is the meaning of the platform's refusal.
 pub(super) fn listed<'a>(answer: &ApiResponse<'a>) -> Result<(Map<String, Value>, json::List<'a>), Outcome> {
     let mut list = json::list(answer.body, json::MAX_BYTES, MESSAGES);
     let read = list.as_mut().map(|list| list.outer.take()).map_err(|error| *error);
@@ -70,8 +70,8 @@ fn inner(answer: &ApiResponse<'_>, read: Result<Value, json::Error>) -> Result<M
     }
 }
 
-/// By the document 错误码一览表: codes below 100 are the gateway's, and a `sub_code` that begins with `isp.` is trouble on the
-/// platform's side that waiting mends.
+/// The meaning by the document 错误码一览表: codes below 100 are the gateway's. A `sub_code` that begins with `isp.` is trouble
+/// on the platform's side, which passes.
 fn meaning(error: &Map<String, Value>) -> Outcome {
     let code: i64 = text(error, "code").and_then(|code| code.parse().ok()).unwrap_or(0);
     let isp = text(error, "sub_code").is_some_and(|code| code.starts_with("isp."));

@@ -1,30 +1,29 @@
 //! Taobao and Tmall: trade, refund and logistics messages of a shop, fetched from TMC (the 消息服务 of Taobao's open platform).
-//! The platform gives third parties no buyer chat: what comes is what happens to orders.
+//! The platform gives third parties no buyer chat: only the events of orders come.
 //!
 //! | setting | meaning | default |
 //! |---|---|---|
 //! | `app_key` | required: the application's AppKey | – |
-//! | `groups` | the consumer groups to ask, where the application has such; `default` is the group without a name | `["default"]` |
+//! | `groups` | the consumer groups to ask, if the application has such; `default` is the group without a name | `["default"]` |
 //! | `sign_method` | `hmac` or `md5` | `hmac` |
-//! | `api_base` | where the gateway is | `https://eco.taobao.com` |
+//! | `api_base` | the gateway's address | `https://eco.taobao.com` |
 //!
 //! | secret | meaning |
 //! |---|---|
-//! | `app_secret` | required: what calls are signed with |
+//! | `app_secret` | required: signs calls |
 //!
 //! Protocol, by the documents API调用方法详解, 消息服务, taobao.tmc.messages.consume and taobao.tmc.messages.confirm of
 //! open.taobao.com and the fields in public SDKs made from them:
 //! * a call is a form with `method`, `app_key`, `timestamp` (Beijing time), `v=2.0`, `format=json`, `sign_method`, `sign`;
 //!   `md5` = MD5 over secret, sorted names and values, secret; `hmac` = HMAC-MD5 over sorted names and values;
-//! * `consume` gives 10 to 200 messages of a group: `id`, `topic`, `pub_time`, `user_id` and `user_nick` of the shop, `content`
-//!   (a JSON text: `tid`, `oid`, `buyer_nick`, `seller_nick`, `payment`, `status`, … by topic). What is not confirmed
-//!   (`s_message_ids`) comes again; the message's id tells that;
-//! * neither call needs a shop's session: shops are added to the application with taobao.tmc.user.permit, once, by whoever
-//!   administers it.
+//! * `consume` gives 10 to 200 messages of a group: `id`, `topic`, `pub_time`, `user_id` and `user_nick` of the shop,
+//!   `content` (a JSON text: `tid`, `oid`, `buyer_nick`, `seller_nick`, `payment`, `status`, … by topic). Unconfirmed
+//!   messages (`s_message_ids`) come again, and are recognised by their id;
+//! * neither call needs a shop's session. The application's administrator adds shops once, with taobao.tmc.user.permit.
 //!
-//! The buyer is `buyer_nick`, which the platform masks or replaces by an id of the application's own (`buyer_open_uid`, kept as
-//! the id across accounts). Messages that name no buyer (a parcel's journey, an item's change) are about `order:<tid>` or
-//! `shop:<user_id>`.
+//! The buyer is `buyer_nick`, which the platform masks or replaces by an id of the application's own (`buyer_open_uid`,
+//! stored as the id across accounts). Messages that name no buyer (a parcel's journey, an item's change) are about
+//! `order:<tid>` or `shop:<user_id>`.
 
 mod account;
 mod api;
@@ -63,7 +62,7 @@ impl Adapter for TaobaoAdapter {
         "the setting `app_key` and the secret `app_secret`"
     }
 
-    /// There are no webhooks: TMC is asked.
+    /// There are no webhooks. TMC is asked.
     fn verify(&self, _: &Account, _: &Request<'_>, _: Timestamp) -> Result<Verified, Refusal> {
         Err(Refusal::NotFound)
     }

@@ -10,9 +10,9 @@ use crate::{civil, json};
 use serde_json::{Map, Value};
 use warmline_model::{Content, Identifier, IdentifierKind, Inbound, Sender, Timestamp};
 
-/// The inside of `tmc_messages_consume_response`, and its messages. A message that holds something odd is kept as unknown: one that
-/// could not be stored could not be confirmed, and would stand before all others for ever. One whose id cannot be read cannot be
-/// confirmed: it is odd, and what comes of it again is known.
+/// The inside of `tmc_messages_consume_response`, and its messages. A message with odd content is kept as unknown: if it
+/// could not be stored, it could not be confirmed and would block all others for ever. A message whose id cannot be read
+/// cannot be confirmed. It is odd, and its repeats are recognised.
 pub(super) fn page((response, list): (Map<String, Value>, List<'_>)) -> Result<Page, Outcome> {
     match response.get("messages") {
         None | Some(Value::Null) => return Ok(Page::default()),
@@ -49,7 +49,7 @@ fn message(id_of: &str, item: &Map<String, Value>) -> Inbound {
             let sender = about(nick.clone().or_else(|| uid.clone()), order.as_deref(), shop.as_deref());
             let named = |value: &String| Identifier { kind: IdentifierKind::Nick, value: value.clone(), verified: false };
             let sender = Sender { union_id: uid, identifiers: nick.iter().map(named).collect(), name: nick, ..sender };
-            // The platform's own spelling: an event's name is kept in lower case.
+            // The platform's own spelling: an event's name is stored in lower case.
             fields.insert("topic".to_owned(), Value::from(topic.as_str()));
             (sender, happened(&topic, order, fields))
         }

@@ -1,4 +1,4 @@
-//! The check of TOP's signature, and messages as TMC gives them, for tests and simulators.
+//! The check of TOP's signature, and messages in TMC's form, for tests and simulators.
 
 use super::account::SignMethod;
 use crate::civil;
@@ -8,7 +8,7 @@ use warmline_model::Timestamp;
 
 pub use super::api::signature;
 
-/// Whether a call's parameters carry the right `sign`, made as their `sign_method` says.
+/// Whether a call's parameters carry the right `sign` for their `sign_method`.
 pub fn signed(secret: &str, params: &Params) -> bool {
     let (sign, rest): (Vec<_>, Vec<_>) = params.iter().cloned().partition(|(name, _)| name == "sign");
     let method = match rest.iter().find(|(name, _)| name == "sign_method").map(|(_, value)| value.as_str()) {
@@ -19,7 +19,7 @@ pub fn signed(secret: &str, params: &Params) -> bool {
     matches!(sign.as_slice(), [(_, sign)] if *sign == signature(method, secret, &rest))
 }
 
-/// A message as it stands in the answer to `consume`.
+/// A message in the form of the answer to `consume`.
 pub fn message(id: u64, topic: &str, at: Timestamp, content: &Value) -> Value {
     json!({
         "id": id, "topic": topic, "pub_time": civil::beijing(at), "pub_app_key": "12497914",

@@ -1,8 +1,9 @@
 //! Chat on the brand's web pages, for visitors who are not logged in.
 //!
-//! A visitor's page asks for a session ([`start_session`]) and gets a token: an HS256 JWT with `sub` (the visitor), `aud` (this
-//! account) and `exp` (30 days). It posts `{"id", "text"}` or `{"id", "content"}` to the account's address (or `/messages` below
-//! it) with `Authorization: Bearer <token>`. Replies are held: the page streams or fetches them ([`identify`] says for whom).
+//! A visitor's page asks for a session ([`start_session`]) and gets a token: an HS256 JWT with `sub` (the visitor), `aud`
+//! (this account) and `exp` (30 days). It posts `{"id", "text"}` or `{"id", "content"}` to the account's address (or
+//! `/messages` below it) with `Authorization: Bearer <token>`. Replies are held: the page streams or fetches them
+//! ([`identify`] finds the visitor).
 //!
 //! | setting | meaning | default |
 //! |---|---|---|
@@ -10,8 +11,8 @@
 //!
 //! | secret | meaning |
 //! |---|---|
-//! | `session_key` | 64 hexadecimal digits: the key of the session tokens. The caller derives it; it is not the brand's to choose |
-//! | `session_audience` | `webchat/<account>`, by the caller: a token of one account is no good on another |
+//! | `session_key` | 64 hexadecimal digits: the key of the session tokens. The caller derives it; the brand does not choose it |
+//! | `session_audience` | `webchat/<account>`, by the caller: a token of one account is not valid on another |
 //!
 //! Tokens travel in a header and never in a cookie, so another site's page cannot post in a visitor's name; the origin check
 //! keeps other sites from offering the chat as their own.
@@ -81,7 +82,7 @@ impl Adapter for WebchatAdapter {
         client_message::check_reply(&CAPABILITIES, reply.content).map(|()| Rendered::Held)
     }
 
-    /// Nothing is ever called, so there is no answer to read.
+    /// No API is called, so there is no answer to read.
     fn read_answer(&self, _: &ApiResponse<'_>) -> Outcome {
         Outcome::Permanent("no_api")
     }
@@ -92,7 +93,7 @@ impl ClientAdapter for WebchatAdapter {
         session::identify(account, request, now)
     }
 
-    /// The session was proved when the socket was opened, and each page has a socket of its own.
+    /// The session was verified when the socket was opened, and each page has a socket of its own.
     fn verify_frame(&self, _: &Account, sender: &Sender, frame: &[u8], now: Timestamp) -> Result<Verified, Refusal> {
         client_message::verified(frame, sender, now)
     }

@@ -1,19 +1,19 @@
-//! Which pages may use an account. A browser names the page's origin on every request that another site's page makes; a
-//! client that is no browser names none and is held by the session token alone.
+//! The pages that may use an account. A browser names the page's origin on every request from another site's page. A client
+//! that is no browser names none, and only needs the session token.
 
 use super::account::Account;
 use crate::kit::{Refusal, Request};
 
-/// Whether a page of that origin is on the account's list: what the CORS headers may say.
+/// Whether a page of that origin is on the account's list, for the CORS headers.
 pub fn allow_origin(account: &Account, origin: &str) -> bool {
     let origin = normal(origin);
     account.origins.iter().any(|allowed| allowed == "*" || Some(allowed) == origin.as_ref())
 }
 
-/// Checks the request's `Origin`: none, of the same host as the request, or on the account's list.
+/// Checks the request's `Origin`. It may be missing, of the same host as the request, or on the account's list.
 ///
 /// # Errors
-/// It is another one.
+/// It is another origin.
 pub fn check_origin(account: &Account, request: &Request<'_>) -> Result<(), Refusal> {
     let Some(value) = request.headers.get(http::header::ORIGIN) else { return Ok(()) };
     let origin = value.to_str().map_err(|_| Refusal::OriginDenied)?;
@@ -23,7 +23,7 @@ pub fn check_origin(account: &Account, request: &Request<'_>) -> Result<(), Refu
     Err(Refusal::OriginDenied)
 }
 
-/// Compares host and port with the `Host` header. The scheme is left out: a proxy may have taken TLS off.
+/// Compares host and port with the `Host` header. The scheme does not count, since a proxy may have removed TLS.
 fn same_host(origin: &str, request: &Request<'_>) -> bool {
     let (Some(origin), Some(host)) = (normal(origin), request.header("host")) else { return false };
     let host = host.to_ascii_lowercase();
@@ -42,7 +42,7 @@ pub(super) fn normal(origin: &str) -> Option<String> {
         "http" => ":80",
         _ => return None,
     };
-    // Nothing but scheme and authority: no path, not even a slash, no user.
+    // Only scheme and authority are allowed: no path, not even a slash, and no user.
     if lower.len() != scheme.len() + 3 + authority.as_str().len()
         || authority.as_str().contains('@')
         || authority.host().is_empty()

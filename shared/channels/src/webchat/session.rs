@@ -1,4 +1,4 @@
-//! A visitor's session: a token that says who, for which account, until when.
+//! A visitor's session: a token that names the visitor, the account and the end.
 
 use super::account::Account;
 use super::origin::check_origin;
@@ -8,7 +8,7 @@ use crate::{bearer, digest, hs256};
 use serde::Serialize;
 use warmline_model::{Sender, Timestamp};
 
-/// How long a session lasts: a visitor who comes back within 30 days finds the conversation again.
+/// The length of a session. A visitor who comes back within 30 days finds the conversation again.
 pub const SESSION_SECS: i64 = 30 * 24 * 3600;
 
 #[derive(Serialize)]
@@ -19,7 +19,7 @@ struct Claims {
     exp: i64,
 }
 
-/// Whose session a token is, and for which account.
+/// The visitor of a token, and its account.
 struct Session {
     visitor: String,
     audience: String,
@@ -31,20 +31,20 @@ impl hs256::Claims for Session {
     }
 }
 
-/// Opens a session for a new visitor: the token, and the visitor's id (`vis_` and 32 hexadecimal digits). `visitor` is fresh
-/// randomness: it must not be guessed, since it names the visitor.
+/// Opens a session for a new visitor. Returns the token, and the visitor's id (`vis_` and 32 hexadecimal digits). `visitor`
+/// is fresh randomness that must not be guessable, since it names the visitor.
 pub fn start_session(account: &Account, visitor: &[u8; 16], now: Timestamp) -> (String, String) {
     let sub = format!("vis_{}", hex::encode(visitor));
     let claims = Claims { sub, aud: account.audience.clone(), iat: now.secs(), exp: now.secs() + SESSION_SECS };
-    // These claims always write.
+    // These claims can always be written.
     let token = hs256::sign(&claims, &account.session_key).unwrap_or_default();
     (token, claims.sub)
 }
 
-/// Who asks, by the token alone (header, or `access_token` in the query): for reading replies.
+/// The visitor, by the token alone (header, or `access_token` in the query), for reading replies.
 ///
 /// # Errors
-/// No token, not a good one, one of another account, or a page that may not use the account.
+/// The token is missing, invalid or of another account, or the page may not use the account.
 pub fn identify(account: &Account, request: &Request<'_>, now: Timestamp) -> Result<Sender, Refusal> {
     check_origin(account, request)?;
     sender(account, &bearer::header_or_query(request)?, now)
@@ -102,7 +102,7 @@ mod tests {
         let request =
             Request { method: &Method::GET, rest: "/stream", query: &query, headers: &HeaderMap::new(), body: b"" };
         assert_eq!(identify(&account, &request, NOW).unwrap().open_id, visitor);
-        // A query token is for reading only.
+        // A token in the query is for reading only.
         let request = Request { method: &Method::POST, rest: "", query: &query, headers: &HeaderMap::new(), body };
         assert_eq!(verify(&account, &request, NOW).err(), Some(Refusal::SignatureMissing));
     }

@@ -6,10 +6,10 @@ use crate::wx::app::App;
 pub use crate::wx::settings::Mode;
 use serde_json::Value;
 
-/// How replies leave.
+/// The way in which replies leave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReplyBy {
-    /// In the webhook's answer where one is ready in time.
+    /// In the webhook's answer, if one is ready in time.
     Passive,
     /// By the customer-service API.
     Api,
@@ -35,7 +35,7 @@ impl Account {
         Ok(Self { app, reply })
     }
 
-    /// Which webhooks the account takes.
+    /// The kind of webhooks that the account accepts.
     pub fn mode(&self) -> Mode {
         self.app.gate.mode
     }

@@ -5,7 +5,7 @@ use super::account::Account;
 use super::outgoing::Outgoing;
 use crate::kit::{Outbound, Rendered};
 
-/// The API wants a preview of each film; the answer to a webhook has no place for one.
+/// The API requires a preview of each film. The answer to a webhook has no place for one.
 pub(super) const THUMB_MISSING: &str = "thumb_missing";
 
 pub(super) fn render(account: &Account, reply: &Outbound<'_>, token: Option<&str>) -> Result<Rendered, &'static str> {

@@ -4,24 +4,24 @@
 //! | setting | meaning | default |
 //! |---|---|---|
 //! | `app_id` | the account's app id; required for `safe` and `both`, and to send by the API | – |
-//! | `mode` | `plain`, `safe` (encrypted only) or `both` | `safe` where there is an `encoding_aes_key`, else `plain` |
-//! | `reply` | `api` (customer-service API) or `passive` (in the webhook's answer where ready in time, else the API) | `api` |
-//! | `api_base` | where the API is | `https://api.weixin.qq.com` |
+//! | `mode` | `plain`, `safe` (encrypted only) or `both` | `safe` if there is an `encoding_aes_key`, else `plain` |
+//! | `reply` | `api` (customer-service API) or `passive` (in the webhook's answer if ready in time, else the API) | `api` |
+//! | `api_base` | the API's address | `https://api.weixin.qq.com` |
 //! | `max_age_secs` | how far the signed timestamp may be from now | 300 |
 //!
 //! | secret | meaning |
 //! |---|---|
-//! | `token` | required, 3 to 32 characters: what webhooks are signed with |
+//! | `token` | required, 3 to 32 characters: signs webhooks |
 //! | `app_secret` | required to send by the API |
 //! | `encoding_aes_key` | 43 characters; required for `safe` and `both` |
 //!
-//! In plain mode the platform signs the time and a nonce but not the body: whoever can read one request can send another body
-//! with it until the timestamp is too old. Safe mode signs the body.
+//! In plain mode the platform signs the time and a nonce but not the body. An attacker who can read one request can send
+//! another body with it until the timestamp is too old. Safe mode signs the body.
 //!
-//! Signatures, decryption, messages and the API are those of [`crate::wx`], which mini programs share. Here are
+//! Signatures, decryption, messages and the API are in [`crate::wx`], which mini programs share. This module holds
 //!
 //! * `account`: the settings;
-//! * `outgoing`: a reply in the platform's words; `passive`, `api`: the two ways it leaves;
+//! * `outgoing`: a reply in the platform's form; `passive`, `api`: the two ways in which it leaves;
 //! * `sign`: signed requests for tests and simulators.
 
 mod account;
@@ -42,7 +42,7 @@ use crate::wx::{self, message};
 use serde_json::Value;
 use warmline_model::{Media, Timestamp};
 
-/// What an official account can carry. The API refuses longer texts with 45002.
+/// The capabilities of an official account. The API refuses longer texts with 45002.
 const CAPABILITIES: Capabilities = Capabilities {
     channel: "wechat",
     name_zh: "微信公众号",
@@ -58,7 +58,7 @@ const CAPABILITIES: Capabilities = Capabilities {
     media_limit: 10 << 20,
 };
 
-/// Official accounts have what all have.
+/// Official accounts have only the common fields.
 struct Dialect;
 
 impl message::Dialect for Dialect {}
@@ -98,7 +98,7 @@ impl Adapter for WechatAdapter {
         message::with_context::<Dialect>(body.body()).map(Into::into)
     }
 
-    /// The text `success`: the platform then neither retries nor shows the customer an error.
+    /// The text `success`. The platform then neither retries nor shows the customer an error.
     fn acknowledge(&self, _account: &Account, _body: &Verified) -> Reply {
         Reply::text("success")
     }
@@ -130,7 +130,7 @@ impl Adapter for WechatAdapter {
         api::render(account, reply, call.token)
     }
 
-    /// Where a reply may leave in the webhook's answer, what only the API wants is no reason to refuse it.
+    /// If a reply may leave in the webhook's answer, a requirement of the API alone is no reason to refuse it.
     fn check(&self, account: &Account, reply: &Outbound<'_>) -> Result<(), &'static str> {
         match api::render(account, reply, Some("checked")) {
             Err(code) if ACCOUNT_LACKS.contains(&code) => Ok(()),

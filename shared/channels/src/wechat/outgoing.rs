@@ -1,4 +1,4 @@
-//! A reply in the platform's words: one set of kinds, two notations. The customer-service API takes JSON; the answer to a
+//! A reply in the platform's form: one set of kinds, two notations. The customer-service API takes JSON. The answer to a
 //! webhook (passive reply) is XML.
 
 use crate::wx::page::Page;
@@ -20,7 +20,7 @@ pub struct Article<'a> {
     pub picture: Option<&'a str>,
 }
 
-/// What can be sent to a customer.
+/// The kinds of messages that can be sent to a customer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outgoing<'a> {
     /// Text.
@@ -33,22 +33,22 @@ pub enum Outgoing<'a> {
     Video {
         /// Media id.
         media_id: &'a str,
-        /// Media id of its preview; the API wants one.
+        /// Media id of its preview, which the API requires.
         thumb_media_id: Option<&'a str>,
         /// Title.
         title: Option<&'a str>,
         /// Description.
         description: Option<&'a str>,
     },
-    /// Links. The platform shows one entry of a reply to a message.
+    /// Links. In a reply to a message the platform shows one entry.
     News(Vec<Article<'a>>),
 }
 
 impl<'a> Outgoing<'a> {
-    /// A reply's content in the platform's words.
+    /// A reply's content in the platform's form.
     ///
     /// # Errors
-    /// A stable code: the platform cannot carry it.
+    /// The platform cannot carry it. The error is a stable code.
     pub fn from_content(content: &'a Content) -> Result<Self, &'static str> {
         let media_id = |id: &'a Option<String>| id.as_deref().filter(|id| !id.is_empty()).ok_or("media_id_missing");
         Ok(match content {
@@ -61,7 +61,7 @@ impl<'a> Outgoing<'a> {
                 title: media.name.as_deref(),
                 description: None,
             },
-            // A card would need the app's id and a cover, which an article has no place for.
+            // A card would need the app's id and a cover, for which an article has no place.
             Content::Link { url, .. } if Page::read(url).is_some() => return Err("card_not_supported"),
             Content::Link { title, description, url } => {
                 Self::News(vec![Article { title, description: description.as_deref(), url, picture: None }])
@@ -82,7 +82,7 @@ impl<'a> Outgoing<'a> {
 
     /// The body for the customer-service API.
     pub fn to_json(&self, to: &str) -> Vec<u8> {
-        // Only a Serialize that fails by itself or a map with odd keys can fail here; this one does neither.
+        // Only a Serialize that fails by itself or a map with odd keys can fail here. This one does neither.
         serde_json::to_vec(&Addressed { to, message: self }).unwrap_or_default()
     }
 

@@ -1,8 +1,8 @@
-//! A reply in the webhook's own answer. It costs nothing of the API's quota, but only one fits and it must be there within
+//! A reply in the webhook's own answer. It uses nothing of the API's quota, but only one fits, and it must be ready within
 //! five seconds.
 //!
-//! It goes to the sender of this very webhook and to nobody else: where the reply is for another customer, there is none. An
-//! encrypted webhook is answered encrypted.
+//! It goes only to the sender of this very webhook. If the reply is for another customer, there is none. An encrypted
+//! webhook is answered encrypted.
 
 use super::CAPABILITIES;
 use super::account::Account;
@@ -39,7 +39,7 @@ pub(super) fn passive(
 fn seal(account: &Account, plain: &str, now: Timestamp, nonce: &[u8; 16]) -> Option<String> {
     let encrypted = encrypt(account.app.gate.key.as_ref()?, nonce, plain.as_bytes(), account.app.gate.app_id.as_deref()?);
     let timestamp = now.secs().to_string();
-    // The nonce that everyone may read must not be the envelope's secret prefix.
+    // The nonce is public, so it must not be the envelope's secret prefix.
     let public = hex::encode(&Sha256::digest(nonce)[..8]);
     let signature = sorted_sha1(&mut [&account.app.gate.token, &timestamp, &public, &encrypted], "");
     let signature = std::str::from_utf8(&signature).ok()?;

@@ -1,8 +1,8 @@
 //! WeCom's API: access tokens (`/cgi-bin/gettoken`), messages of an application (`/cgi-bin/message/send`) and of 微信客服
-//! (`/cgi-bin/kf/send_msg`, `/cgi-bin/kf/send_msg_on_event`), and what its error codes mean for the outbox.
+//! (`/cgi-bin/kf/send_msg`, `/cgi-bin/kf/send_msg_on_event`), and the meaning of its error codes for the outbox.
 //!
-//! Whether a reply is 微信客服's or an application's is what the customer's newest message says: the one came from an
-//! `open_kfid`, the other from an `agent_id`.
+//! The customer's newest message decides whether a reply is 微信客服's or an application's: it came from an `open_kfid` or from
+//! an `agent_id`.
 
 use super::CAPABILITIES;
 use super::account::Account;
@@ -14,15 +14,15 @@ use crate::wx::api::{token_answer, url};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// The longest `msgid` that the platform takes.
+/// The longest `msgid` that the platform accepts.
 const MAX_MSGID: usize = 32;
 
-/// The access token, or the code of why there is none.
+/// The access token, or the code for its absence.
 pub(super) fn token<'c>(account: &Account, call: &Call<'c>) -> Result<&'c str, &'static str> {
     call.token.ok_or(if account.secret.is_some() { "token_missing" } else { "credentials_missing" })
 }
 
-/// The platform hands out one token until it ends; there is no asking for another.
+/// The platform issues one token until it ends. It cannot be asked for another.
 pub(super) fn token_request(account: &Account) -> Option<ApiRequest> {
     let query = form_urlencoded::Serializer::new(String::new())
         .append_pair("corpid", &account.corp_id)
@@ -51,13 +51,13 @@ pub(super) fn render(account: &Account, reply: &Outbound<'_>, call: &Call<'_>) -
     Ok(Rendered::Call(post_json(url, body.to_string())))
 }
 
-/// `@all` would be everybody, and `|` stands between several.
+/// Checks a recipient: `@all` would be everybody, and `|` separates several.
 fn recipient(to: &str) -> Result<&str, &'static str> {
     if to.contains('|') || to.starts_with('@') || to == "sys" { Err("recipient_unknown") } else { Ok(to) }
 }
 
-/// Before the customer has written anything, a text can be sent with the code of their entering, within 20 s and once: that is
-/// how they are welcomed.
+/// Before the customer has written anything, a text can be sent with the code of their entering, within 20 s and once. It
+/// welcomes them.
 fn customer(
     reply: &Outbound<'_>,
     reply_to: &Value,
@@ -77,7 +77,7 @@ fn customer(
         None => ("/cgi-bin/kf/send_msg", json!({ "touser": to, "open_kfid": kf, "msgtype": kind })),
     };
     body[kind] = content;
-    // Our ids are a prefix and a UUID: the UUID alone fits, and is the same for each try.
+    // Our ids are a prefix and a UUID. The UUID alone fits, and is the same for each try.
     let id = reply.id.rsplit('_').next().unwrap_or_default().replace('-', "");
     if (1..=MAX_MSGID).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
         body["msgid"] = json!(id);
@@ -88,7 +88,7 @@ fn customer(
 #[derive(Deserialize)]
 struct SendAnswer {
     errcode: i64,
-    /// Receivers that do not exist or that the application may not see; there is one at the most.
+    /// Receivers that do not exist or that the application may not see. There is at most one.
     #[serde(default)]
     invaliduser: Option<String>,
     #[serde(default)]
@@ -97,8 +97,8 @@ struct SendAnswer {
     errmsg: Option<String>,
 }
 
-/// Whether the platform refuses a message because it has one with this `msgid`. The document says that it does and not by which
-/// code, so its words have to tell.
+/// Whether the platform refuses a message because it has one with this `msgid`. The document describes the refusal without
+/// its code, so its words have to be read.
 fn is_repeat(words: Option<&str>) -> bool {
     let words = words.unwrap_or_default().to_lowercase();
     words.contains("msgid")
@@ -108,7 +108,7 @@ fn is_repeat(words: Option<&str>) -> bool {
 
 pub(super) fn read_token(answer: &ApiResponse<'_>) -> Result<Token, Outcome> {
     token_answer(answer, |code| match failure(code) {
-        // A token is what was asked for, so none was refused: what is wrong is the secret.
+        // A token was asked for, so none was refused: the secret is wrong.
         Outcome::RefreshToken => Outcome::Permanent("credentials_refused"),
         outcome => outcome,
     })
@@ -125,20 +125,20 @@ pub(super) fn read_answer(answer: &ApiResponse<'_>) -> Outcome {
     match read.errcode {
         0 if named(read.invaliduser) || named(read.unlicenseduser) => Outcome::Permanent("recipient_unknown"),
         0 => Outcome::Sent,
-        // An earlier try of which no answer was heard.
+        // An earlier try whose answer was lost.
         _ if is_repeat(read.errmsg.as_deref()) => Outcome::Sent,
         code => failure(code),
     }
 }
 
-/// What an error code means (全局错误码). The meaning of 微信客服's own codes is taken from the texts that come with them and from
-/// what others report: 95001 "send msg count limit" (five messages sent, or the customer has not written yet), 95002 the 48 h
-/// are over, 95018 "send msg session status invalid" (a servicer of the platform has the conversation).
+/// The meaning of an error code (全局错误码). The meanings of 微信客服's own codes come from their texts and from public reports:
+/// 95001 "send msg count limit" (five messages sent, or the customer has not written yet), 95002 the 48 h are over, 95018
+/// "send msg session status invalid" (a servicer of the platform has the conversation).
 pub(super) fn failure(code: i64) -> Outcome {
     match code {
         40014 | 41001 | 42001 => Outcome::RefreshToken,
         -1 | 6000 => Outcome::Retry("platform_busy"),
-        // The token of a callback, which is good for ten minutes: the next try goes without.
+        // The token of a callback, which is valid for ten minutes. The next try uses none.
         95007 => Outcome::Retry("hint_refused"),
         45009 | 45033 => Outcome::Retry("rate_limited"),
         95002 => Outcome::Permanent("reply_window_closed"),

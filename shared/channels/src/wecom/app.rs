@@ -1,5 +1,5 @@
-//! What an application's callback pushes: members' messages and events as [`crate::wx::message`] reads them, with the `AgentID`
-//! that a reply goes back through.
+//! The pushes of an application's callback: members' messages and events, read by [`crate::wx::message`], with the
+//! `AgentID` through which a reply goes back.
 
 use crate::kit::{Hint, Refusal};
 use crate::wx::message::{self, Dialect, id};
@@ -8,7 +8,7 @@ use crate::xml::readable;
 use serde_json::json;
 use warmline_model::Inbound;
 
-/// The longest `open_kfid` taken; the platform's have 32 characters.
+/// The longest `open_kfid` accepted. The platform's have 32 characters.
 const MAX_KFID: usize = 64;
 
 struct Wecom;
@@ -16,14 +16,14 @@ struct Wecom;
 impl Dialect for Wecom {
     const WHOLE_EVENTS_BEFORE: bool = true;
 
-    /// Reports come from `sys`; one about a customer belongs to that customer.
+    /// Reports come from `sys`. A report about a customer belongs to that customer.
     fn sender(fields: &Payload<'_>) -> Option<String> {
         let from = id(fields, "FromUserName")?;
         Some(if from == "sys" { id(fields, "ExternalUserID").unwrap_or(from) } else { from })
     }
 }
 
-/// The messages in a webhook: one, or none where it only says that 微信客服 has something.
+/// The messages in a webhook: one, or none if it only announces 微信客服 messages.
 pub(super) fn parse(body: &[u8]) -> Result<Vec<Inbound>, Refusal> {
     let body = readable(body);
     let fields = Payload::read(&body)?;
@@ -36,7 +36,7 @@ pub(super) fn parse(body: &[u8]) -> Result<Vec<Inbound>, Refusal> {
     Ok(vec![inbound])
 }
 
-/// The 微信客服 account of which a webhook says that it has something.
+/// The 微信客服 account that a webhook announces.
 pub(super) fn hinted(body: &[u8]) -> Option<Hint> {
     let body = readable(body);
     let fields = Payload::read(&body).ok()?;

@@ -1,5 +1,5 @@
-//! How 微信客服's messages are fetched (`/cgi-bin/kf/sync_msg`): page by page from the stored cursor. A page may be empty and
-//! yet have another behind it, so `has_more` alone says whether to go on. The platform keeps three days.
+//! Fetching 微信客服's messages (`/cgi-bin/kf/sync_msg`), page by page from the stored cursor. A page may be empty and yet have
+//! another after it, so only `has_more` says whether to continue. The platform keeps messages for three days.
 
 use super::account::Account;
 use super::kf;
@@ -12,11 +12,12 @@ use crate::wx::api::url;
 use serde_json::json;
 use warmline_model::Timestamp;
 
-/// Entries of one page. The platform gives up to 1,000, of which the answer would be longer than is read.
+/// Entries of one page. The platform gives up to 1,000, but that answer would be longer than the limit of a read.
 const LIMIT: u32 = 50;
 
-/// How many entries to ask for: [`LIMIT`], and now and then fewer. A forwarded chat can be so long that even a short page is more
-/// than is read; the same request would then fail for ever, and nobody's messages would come. So each try is a little different.
+/// The number of entries to ask for: [`LIMIT`], and sometimes fewer. A forwarded chat can be so long that even a short page
+/// exceeds the limit of a read. The same request would then fail for ever, and no messages would come. Each try is
+/// therefore a little different.
 fn limit(nonce: &[u8; 16]) -> u32 {
     match nonce[0] % 16 {
         0 => 1,
@@ -25,10 +26,10 @@ fn limit(nonce: &[u8; 16]) -> u32 {
     }
 }
 
-/// The longest cursor kept; the platform's have up to 64 bytes.
+/// The longest cursor kept. The platform's have up to 64 bytes.
 const MAX_CURSOR: usize = 256;
 
-/// Without the callback's token the platform lets itself be asked much less often.
+/// Without the callback's token the platform accepts far fewer requests.
 fn request(
     account: &Account,
     source: &str,

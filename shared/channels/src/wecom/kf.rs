@@ -1,11 +1,11 @@
 //! One entry of 微信客服's `msg_list`.
 //!
-//! `origin` says who speaks: 3 the customer, 4 the system (events), 5 the platform's own servicer. What servicers write and
-//! what concerns only them is not a customer's and is left out. On events the ids are inside `event`. The key is made of the customer,
-//! `msgid`, the time and what is said; not of media ids, which may be others when a page is fetched again.
+//! `origin` names the author: 3 the customer, 4 the system (events), 5 the platform's own servicer. Servicers' messages,
+//! and events about servicers alone, are left out. On events the ids are inside `event`. The key consists of the customer,
+//! `msgid`, the time and the content. It does not contain media ids, which may change when a page is fetched again.
 //!
-//! What of a customer is not as documented survives as [`Content::Unknown`]. An entry is odd only where nothing says whose it is, or
-//! what it is.
+//! An entry of a customer that does not fit the documents survives as [`Content::Unknown`]. An entry is odd only if nothing
+//! tells its customer or its kind.
 
 use crate::digest::opaque_key;
 use crate::keys;
@@ -16,17 +16,17 @@ use serde_json::{Map, Value, json};
 use warmline_model::{Content, Inbound, Media, Sender, Timestamp};
 
 const SERVICER: i64 = 5;
-/// Fields that may be others when a page is fetched again.
+/// Fields that may change when a page is fetched again.
 const MOVING: &[&str] = &["media_id", "thumb_media_id"];
-/// The longest id taken; the platform's have about 40 characters.
+/// The longest id accepted. The platform's have about 40 characters.
 const MAX_ID: usize = 128;
-/// How long a welcome code is good, by the document.
+/// The time for which a welcome code is valid, by the document.
 const WELCOME_SECS: i64 = 20;
 
-/// Reads an entry of an account; `before` is the time of the entry before it, for those that have none.
+/// Reads an entry of an account. `before` is the time of the entry before it, for entries without a time.
 ///
 /// # Errors
-/// Nothing says what it is, or whose.
+/// Nothing tells its kind or its customer.
 pub(super) fn read(entry: &Value, source: &str, before: Timestamp) -> Result<Option<Inbound>, Refusal> {
     if !entry.is_object() {
         return Err(Refusal::Malformed("not a JSON object"));
@@ -38,7 +38,7 @@ pub(super) fn read(entry: &Value, source: &str, before: Timestamp) -> Result<Opt
     let event = (kind == "event").then(|| &entry["event"]);
     let named = |name| event.and_then(|e| id(e, name)).or_else(|| id(entry, name));
     let Some(open_id) = named("external_userid") else {
-        // What happens to a servicer alone concerns no customer.
+        // An event about a servicer alone concerns no customer.
         return if event.is_some() { Ok(None) } else { Err(Refusal::Malformed("external_userid")) };
     };
     let at = whole(entry.get("send_time")).filter(|at| (0..=i64::from(u32::MAX)).contains(at));
@@ -64,7 +64,7 @@ pub(super) fn read(entry: &Value, source: &str, before: Timestamp) -> Result<Opt
     Ok(Some(Inbound { earlier_key, key, sender, at, content, reply_to: Some(reply_to) }))
 }
 
-/// What of a content is in its key: a medium has no id there, and a card no cover.
+/// The parts of a content in its key: a medium without its id, and a card without its cover.
 fn told(content: &Content) -> Content {
     let mut content = content.clone();
     match &mut content {
@@ -81,7 +81,7 @@ fn told(content: &Content) -> Content {
     content
 }
 
-/// Which item of a menu a text answers, as an event before it.
+/// The menu item that a text answers, as an event before it.
 pub(super) fn menu_answer(entry: &Value, said: &Inbound) -> Option<Inbound> {
     let item = text(&entry["text"], "menu_id").and_then(|item| given_name(&item, MAX_ID));
     let item = item.filter(|_| matches!(said.content, Content::Text { .. }))?;
@@ -89,7 +89,7 @@ pub(super) fn menu_answer(entry: &Value, said: &Inbound) -> Option<Inbound> {
     Some(Inbound { key: format!("{}#context", said.key), content, ..said.clone() })
 }
 
-/// A text that is there and not empty; numbers as they are written.
+/// A text that is present and not empty. Numbers keep their spelling.
 fn text(value: &Value, name: &str) -> Option<String> {
     words(value.get(name)).filter(|text| !text.is_empty())
 }
@@ -104,7 +104,7 @@ fn content(kind: &str, body: &Value) -> Option<Content> {
         "text" if body.is_object() => Content::text(words(body.get("content"))?),
         "text" => Content::text(words(Some(body))?),
         "image" => Content::Image { media: media()? },
-        // `voice_format` 0 was asked for.
+        // The request asked for `voice_format` 0.
         "voice" => Content::Voice { media: Media { format: Some("amr".into()), ..media()? }, transcript: None },
         "video" => Content::Video { media: media()? },
         "file" => Content::File { media: media()? },
@@ -141,8 +141,8 @@ fn content(kind: &str, body: &Value) -> Option<Content> {
     })
 }
 
-/// An event keeps the platform's own fields but the ids that say whose it is. Its key: where the customer came from, or the
-/// message that it is about.
+/// An event keeps the platform's own fields except the ids that identify the customer. Its key is the customer's origin, or
+/// the message that it is about.
 fn read_event(event: &Value) -> Option<Content> {
     let name = text(event, "event_type")?.to_lowercase();
     let key = ["scene", "fail_msgid", "recall_msgid"].into_iter().find_map(|key| text(event, key));

@@ -1,27 +1,28 @@
-//! WeCom (企业微信): what members write to an application, and what customers write to 微信客服.
+//! WeCom (企业微信): members' messages to an application, and customers' messages to 微信客服.
 //!
 //! | setting | meaning | default |
 //! |---|---|---|
 //! | `corp_id` | required: the company's id, to which webhooks are addressed | – |
 //! | `agent_id` | the application's id, for replies to messages that name none | – |
-//! | `api_base` | where the API is | `https://qyapi.weixin.qq.com` |
+//! | `api_base` | the API's address | `https://qyapi.weixin.qq.com` |
 //! | `max_age_secs` | how far the signed timestamp may be from now | 300 |
 //!
 //! | secret | meaning |
 //! |---|---|
-//! | `token` | required, 3 to 32 characters: what webhooks are signed with |
+//! | `token` | required, 3 to 32 characters: signs webhooks |
 //! | `encoding_aes_key` | required, 43 characters: every webhook is encrypted |
 //! | `secret` | the application's or 微信客服's secret; required to send, and to fetch customers' messages |
 //!
 //! Sources: 企业微信开发者中心: 回调配置, 接收消息与事件, 发送应用消息; 微信客服: 接收消息和事件, 发送消息, 发送欢迎语等事件响应消息;
 //! 全局错误码.
 //!
-//! An application pushes its messages. 微信客服 pushes only that there is something (`kf_msg_or_event`): its messages are fetched
-//! ([`crate::Pull`]), one source for each of its accounts (`open_kfid`), from the cursor that was stored with the last page.
+//! An application pushes its messages. 微信客服 pushes only an announcement (`kf_msg_or_event`). Its messages are fetched
+//! ([`crate::Pull`]), one source for each of its accounts (`open_kfid`), from the cursor that was stored with the last
+//! page.
 //!
 //! * `account`: the settings; `verify`: handshake, signature, decryption;
-//! * `app`: what an application pushes; `kf`: what 微信客服 keeps; `fetch`: how it is fetched;
-//! * `outgoing`: replies in the platform's words; `api`: calls and what their answers mean;
+//! * `app`: the pushes of an application; `kf`: the messages of 微信客服; `fetch`: fetching them;
+//! * `outgoing`: replies in the platform's form; `api`: calls and the meaning of their answers;
 //! * `sign`: signed requests for tests and simulators.
 
 mod account;
@@ -44,8 +45,8 @@ use crate::kit::{
 use serde_json::Value;
 use warmline_model::{Media, Timestamp};
 
-/// What WeCom can carry. The window is 微信客服's alone (5 messages within 48 h of the customer's), members of the company may
-/// always be written to: so the manifest has none, and the platform's own refusal (95001) says it.
+/// The capabilities of WeCom. Only 微信客服 has a window (5 messages within 48 h of the customer's); members of the company can
+/// always be written to. The manifest therefore has no window, and the platform's own refusal (95001) reports it.
 const CAPABILITIES: Capabilities = Capabilities {
     channel: "wecom",
     name_zh: "企业微信（含微信客服）",
@@ -96,7 +97,7 @@ impl Adapter for WecomAdapter {
         app::parse(body.body()).map(Into::into)
     }
 
-    /// An empty 200: received, and nothing is said in this answer.
+    /// An empty 200: received, and this answer carries nothing.
     fn acknowledge(&self, _account: &Account, _body: &Verified) -> Reply {
         Reply::text("")
     }

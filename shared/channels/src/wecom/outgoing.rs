@@ -1,4 +1,4 @@
-//! A reply in the platform's words: one body, two addresses (发送应用消息, 微信客服: 发送消息).
+//! A reply in the platform's form: one body, two addresses (发送应用消息, 微信客服: 发送消息).
 
 use crate::wx::page::Page;
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use warmline_model::Content;
 /// The longest address of a link, in bytes.
 const MAX_URL: usize = 2048;
 
-/// What can be sent.
+/// The kinds of messages that can be sent.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outgoing<'a> {
     /// Text.
@@ -46,10 +46,10 @@ pub enum Outgoing<'a> {
 }
 
 impl<'a> Outgoing<'a> {
-    /// A reply's content in the platform's words.
+    /// A reply's content in the platform's form.
     ///
     /// # Errors
-    /// A stable code: the platform cannot carry it.
+    /// The platform cannot carry it. The error is a stable code.
     pub fn from_content(content: &'a Content) -> Result<Self, &'static str> {
         let media_id = |id: &'a Option<String>| id.as_deref().filter(|id| !id.is_empty()).ok_or("media_id_missing");
         Ok(match content {
@@ -83,8 +83,8 @@ impl<'a> Outgoing<'a> {
         })
     }
 
-    /// The kind and body of a 微信客服 message. Its links need an uploaded cover, which a plain link has not: it goes as text, in
-    /// which the customer can tap the address.
+    /// The kind and body of a 微信客服 message. Its links need an uploaded cover, which a plain link does not have. It is sent
+    /// as text, in which the customer can tap the address.
     pub(super) fn to_customer(&self) -> (&'static str, Value) {
         match self {
             Self::Text(text) => ("text", json!({ "content": text })),

@@ -1,4 +1,4 @@
-//! Signed requests as WeCom makes them, for tests and simulators: the counterpart of the verifier.
+//! Signed requests in WeCom's form, for tests and simulators: the counterpart of the verifier.
 
 use crate::wx::sign::signature;
 use crate::wx_crypto::{AesKey, encrypt};
@@ -47,7 +47,7 @@ pub fn webhook(
     (query(token, timestamp, nonce, &sealed), body.finish())
 }
 
-/// The message that says that a 微信客服 account has something.
+/// The message that announces messages of a 微信客服 account.
 pub fn hint(corp_id: &str, create_time: i64, open_kfid: &str) -> String {
     let mut xml = Writer::new();
     xml.open("xml").text("ToUserName", corp_id).number("CreateTime", create_time).text("MsgType", "event");

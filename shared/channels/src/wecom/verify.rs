@@ -1,5 +1,5 @@
-//! Proves that a request comes from WeCom: `msg_signature` = sha1(sort(token, timestamp, nonce, ciphertext)), where the
-//! ciphertext is the body's `Encrypt` or, when the address is checked, `echostr` itself. There is no plain mode. The envelope
+//! Proves that a request comes from WeCom: `msg_signature` = sha1(sort(token, timestamp, nonce, ciphertext)). The
+//! ciphertext is the body's `Encrypt` or, in a check of the address, `echostr` itself. There is no plain mode. The envelope
 //! must be addressed to the company.
 
 use super::account::Account;
@@ -10,7 +10,7 @@ use crate::wx_crypto::{WECHAT_PREFIX, decrypt};
 use crate::xml::MAX_BYTES;
 use warmline_model::Timestamp;
 
-/// The longest `echostr` decrypted; the platform's has about 90 characters.
+/// The longest `echostr` that is decrypted. The platform's has about 90 characters.
 const MAX_SEALED_ECHO: usize = 1024;
 
 fn open(account: &Account, signed: &Signed<'_>, sealed: &str, now: Timestamp) -> Result<Vec<u8>, Refusal> {
@@ -18,7 +18,7 @@ fn open(account: &Account, signed: &Signed<'_>, sealed: &str, now: Timestamp) ->
     Ok(decrypt(&account.key, WECHAT_PREFIX, sealed, &account.corp_id)?)
 }
 
-/// Answers the platform's check of the address: a GET whose `echostr` goes back decrypted.
+/// Answers the platform's check of the address: a GET whose `echostr` is returned decrypted.
 pub(super) fn handshake(account: &Account, request: &Request<'_>, now: Timestamp) -> Result<Option<Reply>, Refusal> {
     if request.method != http::Method::GET || !request.at_root() {
         return Ok(None);

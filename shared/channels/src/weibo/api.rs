@@ -1,4 +1,5 @@
-//! Replies: by 客服消息 (`/2/messages/reply.json`) or in the webhook's answer; what the platform's error codes mean; media.
+//! Replies, by 客服消息 (`/2/messages/reply.json`) or in the webhook's answer; the meaning of the platform's error codes;
+//! media.
 
 use super::CAPABILITIES;
 use super::account::Account;
@@ -24,7 +25,7 @@ fn words(content: &Content) -> Result<(&'static str, String), &'static str> {
 }
 
 fn percent_encoded(text: &str) -> String {
-    // A plus of the text is `%2B` by now, so each one left is a space.
+    // A plus of the text is `%2B` by now, so each remaining one is a space.
     encoded(text).replace('+', "%20")
 }
 
@@ -41,7 +42,7 @@ pub(super) fn render(account: &Account, reply: &Outbound<'_>) -> Result<Rendered
     Ok(Rendered::Call(post_form(url, body)))
 }
 
-/// A reply as the webhook's answer: to the sender of this very webhook and to nobody else.
+/// A reply as the webhook's answer. It goes only to the sender of this very webhook.
 pub(super) fn passive(body: &Verified, reply: &Outbound<'_>) -> Option<Reply> {
     let (kind, data) = words(reply.content).ok()?;
     let webhook = json::read_lenient(body.body(), json::MAX_BYTES).ok()?;
@@ -74,7 +75,7 @@ enum Code {
 }
 
 pub(super) fn read_answer(answer: &ApiResponse<'_>) -> Outcome {
-    // The platform refuses with 400 and 403 and a code, which says more than the status.
+    // The platform refuses with 400 and 403 and a code, which tells more than the status.
     let read = json::read_as::<SendAnswer>(answer.body, json::MAX_BYTES).ok();
     let code = match read.as_ref().and_then(|read| read.error_code.as_ref()) {
         Some(Code::Number(code)) => Some(*code),
@@ -98,7 +99,7 @@ pub(super) fn read_answer(answer: &ApiResponse<'_>) -> Outcome {
     }
 }
 
-/// By the document Error code; 26403 (answered already, or too late) by what public integrations say of it.
+/// The meaning by the document Error code. For 26403 (answered already, or too late), it comes from public integrations.
 fn meaning(code: i64) -> Option<Outcome> {
     Some(match code {
         10001 | 10002 | 10003 | 10009 | 10010 | 10011 => Outcome::Retry("platform_busy"),

@@ -2,26 +2,26 @@
 //!
 //! | setting | meaning | default |
 //! |---|---|---|
-//! | `uid` | the account's own user id; where it is set, messages to another are refused | – |
-//! | `reply` | `api` (客服消息) or `passive` (in the webhook's answer where ready in time, else the API) | `api` |
-//! | `api_base` | where replies are sent | `https://m.api.weibo.com` |
-//! | `media_base` | where pictures and voices are fetched | `https://upload.api.weibo.com` |
+//! | `uid` | the account's own user id; if it is set, messages to another are refused | – |
+//! | `reply` | `api` (客服消息) or `passive` (in the webhook's answer if ready in time, else the API) | `api` |
+//! | `api_base` | the address for replies | `https://m.api.weibo.com` |
+//! | `media_base` | the address for pictures and voices | `https://upload.api.weibo.com` |
 //! | `max_age_secs` | how far the signed timestamp may be from now | 300 |
 //!
 //! | secret | meaning |
 //! |---|---|
-//! | `app_secret` | required: what webhooks are signed with |
+//! | `app_secret` | required: signs webhooks |
 //! | `access_token` | for replies by the API and for media: the token that 粉丝服务平台's developer mode shows |
 //!
 //! Protocol, by the documents 消息推送服务, 接收普通消息, 接收事件推送, 发送被动响应消息, 发送客服消息 and Error code of
 //! open.weibo.com:
-//! * each request carries `signature` = sha1(sort(appsecret, timestamp, nonce)); the check of the address adds `echostr`,
-//!   which goes back as it came. The body is not signed: whoever reads one request can send another body with it until the
-//!   timestamp is too old;
-//! * five seconds, three tries in all, an empty body stops them. Messages have no id: sender and time (a digest of the whole
-//!   message besides, since a second can hold two) tell a retry;
-//! * within 48 h of a message, a follow or subscription, a menu click or a scan replies are not counted; after a mention one
-//!   is allowed; after an unfollow none. A text is shorter than 300 characters;
+//! * each request carries `signature` = sha1(sort(appsecret, timestamp, nonce)). The check of the address adds `echostr`,
+//!   which is returned unchanged. The body is not signed: an attacker who reads one request can send another body with it
+//!   until the timestamp is too old;
+//! * an answer must come within five seconds. There are three tries in all, and an empty body ends them. Messages have no
+//!   id. A retry is recognised by sender and time, and a digest of the whole message, since a second can hold two messages;
+//! * within 48 h of a message, a follow or subscription, a menu click or a scan, replies are not counted. After a mention
+//!   one is allowed, after an unfollow none. A text is shorter than 300 characters;
 //! * the token is the operator's and has no API that would renew it, so a refused one is `credentials_refused`.
 //!
 //! The older XML form of the push (a compatibility with WeChat's) is not read: choose JSON.
@@ -42,7 +42,7 @@ use crate::kit::{
 use serde_json::Value;
 use warmline_model::{Media, Timestamp};
 
-/// What the fans service can carry: text "under 300 Chinese characters", 48 h, no number of replies.
+/// The capabilities of the fans service: text "under 300 Chinese characters", 48 h, no number of replies.
 const CAPABILITIES: Capabilities = Capabilities {
     channel: "weibo",
     name_zh: "微博粉丝服务",
@@ -93,7 +93,7 @@ impl Adapter for WeiboAdapter {
         parse::parse(account, body.body()).map(Into::into)
     }
 
-    /// An empty body: the platform then does not try again.
+    /// An empty body. The platform then does not try again.
     fn acknowledge(&self, _account: &Account, _body: &Verified) -> Reply {
         Reply::text("")
     }

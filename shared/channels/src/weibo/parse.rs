@@ -9,7 +9,7 @@ use crate::values::{is_id, text};
 use serde_json::{Map, Value};
 use warmline_model::{Content, Inbound, Media, Sender};
 
-/// The longest user id or media id taken; the platform's are 64-bit numbers.
+/// The longest user id or media id accepted. The platform's are 64-bit numbers.
 const MAX_ID: usize = 64;
 
 pub(super) fn parse(account: &Account, body: &[u8]) -> Result<Inbound, Refusal> {
@@ -22,7 +22,7 @@ pub(super) fn parse(account: &Account, body: &[u8]) -> Result<Inbound, Refusal> 
     let kind = text(&message, "type").filter(|kind| !kind.is_empty()).ok_or(Refusal::Malformed("type"))?;
     let created = text(&message, "created_at").ok_or(Refusal::Malformed("created_at"))?;
     let at = civil::read_ctime(&created).ok_or(Refusal::Malformed("created_at"))?;
-    // The samples have an object, the tables beside them call it a text.
+    // The samples have an object. The tables beside them call it a text.
     let data = match message.get("data") {
         Some(Value::Object(data)) => data.clone(),
         Some(Value::String(data)) => match json::read_lenient(data.as_bytes(), json::MAX_BYTES) {
@@ -50,7 +50,7 @@ fn id(fields: &Map<String, Value>, name: &str) -> Option<String> {
 }
 
 fn content(kind: &str, said: String, data: Map<String, Value>, raw: Map<String, Value>) -> Result<Content, Refusal> {
-    // `tovfid` is the id under which the receiver may fetch; `vfid` is the sender's.
+    // `tovfid` is the id with which the receiver may fetch. `vfid` is the sender's.
     let media = || {
         let id = id(&data, "tovfid").ok_or(Refusal::Malformed("tovfid"));
         id.map(|id| Media { id: Some(id), ..Media::default() })
@@ -69,13 +69,13 @@ fn content(kind: &str, said: String, data: Map<String, Value>, raw: Map<String, 
             let event = text(&data, "subtype").ok_or(Refusal::Malformed("subtype"))?.trim().to_lowercase();
             happened(event, said, data, &["subtype", "key"])
         }
-        // Somebody wrote `@account` in a post or a comment: `subtype` says in which, `key` is its id.
+        // A user wrote `@account` in a post or a comment. `subtype` names the kind, `key` is its id.
         "mention" => happened("mention".to_owned(), said, data, &["key"]),
         _ => Content::Unknown { raw_kind: kind.to_owned(), raw: Value::Object(raw) },
     })
 }
 
-/// An event, with the platform's text beside its other fields (for a subscription it is the word that caused it).
+/// An event, with the platform's text beside its other fields (for a subscription, the text is the word that caused it).
 fn happened(event: String, said: String, mut data: Map<String, Value>, taken: &[&str]) -> Content {
     let key = text(&data, "key").filter(|key| !key.is_empty());
     data.retain(|name, _| !taken.contains(&name.as_str()));

@@ -1,11 +1,11 @@
-//! Signed requests as the platform makes them, for tests and simulators: the counterpart of the verifier.
+//! Signed requests in the platform's form, for tests and simulators: the counterpart of the verifier.
 
 use crate::civil;
 use crate::wx_crypto::sorted_sha1;
 use serde_json::{Value, json};
 use warmline_model::Timestamp;
 
-/// The query string of a webhook (or, with `&echostr=…` behind it, of a handshake).
+/// The query string of a webhook (or, with `&echostr=…` added, of a handshake).
 pub fn query(app_secret: &str, timestamp: &str, nonce: &str) -> String {
     let signature = sorted_sha1(&mut [app_secret, timestamp, nonce], "");
     let signature: String = signature.iter().copied().map(char::from).collect();

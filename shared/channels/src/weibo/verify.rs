@@ -9,7 +9,7 @@ use warmline_model::Timestamp;
 
 fn check(account: &Account, signed: &Signed<'_>, now: Timestamp) -> Result<(), Refusal> {
     let timestamp = signed.signed(signed.signature.as_deref(), &account.app_secret, &[])?;
-    // The documents say "timestamp" and no unit.
+    // The documents say "timestamp" without a unit.
     signed_time::check(signed_time::seconds_or_millis(timestamp)?, now, account.max_age_secs)
 }
 

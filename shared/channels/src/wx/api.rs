@@ -1,10 +1,10 @@
-//! The API of official accounts and mini programs, which is one: access tokens (`/cgi-bin/stable_token`), customer-service
-//! messages (`/cgi-bin/message/custom/send`), temporary media (`/cgi-bin/media/get`), and what its error codes mean for the
-//! outbox.
+//! The common API of official accounts and mini programs: access tokens (`/cgi-bin/stable_token`), customer-service
+//! messages (`/cgi-bin/message/custom/send`), temporary media (`/cgi-bin/media/get`), and the meaning of its error codes
+//! for the outbox.
 //!
-//! Of the two ways to fetch a token the ordinary one returns the token that is valid now, whoever else has fetched it.
-//! `force_refresh` makes the present one invalid for everybody, works 20 times a day and at most every 30 s: it is for leaked
-//! tokens. After a 40001 the ordinary way is the right one.
+//! There are two ways to fetch a token. The ordinary one returns the token that is valid now, whoever else has fetched it.
+//! `force_refresh` makes the present one invalid for everybody, and works 20 times a day and at most every 30 s: it is for
+//! leaked tokens. After a 40001 the ordinary way is the right one.
 
 use crate::answers;
 use crate::kit::{ApiRequest, ApiResponse, Outcome, Token};
@@ -12,7 +12,7 @@ use crate::requests::{encoded, get, post_json};
 use serde::Deserialize;
 use serde_json::json;
 
-/// Where the API of official accounts and mini programs is.
+/// The address of the API.
 pub(crate) const API_BASE: &str = "https://api.weixin.qq.com";
 
 /// The address of a call that carries an access token.
@@ -48,7 +48,7 @@ struct SendAnswer {
     errcode: i64,
 }
 
-/// Reads a token's answer; `refused` says what an error code means.
+/// Reads a token's answer. `refused` gives the meaning of an error code.
 pub(crate) fn token_answer(answer: &ApiResponse<'_>, refused: impl Fn(i64) -> Outcome) -> Result<Token, Outcome> {
     answers::check_status(answer.status)?;
     let read: TokenAnswer = serde_json::from_slice(answer.body).map_err(|_| Outcome::Retry("answer_unreadable"))?;
@@ -64,7 +64,7 @@ pub(crate) fn read_token(answer: &ApiResponse<'_>) -> Result<Token, Outcome> {
     token_answer(answer, |code| match code {
         -1 => Outcome::Retry("platform_busy"),
         45009 | 45011 => Outcome::Retry("rate_limited"),
-        // Here 40001 means the secret, not a token.
+        // Here 40001 concerns the secret, and not a token.
         40001 | 40013 | 40125 | 40243 | 41002 | 41004 => Outcome::Permanent("credentials_refused"),
         40164 | 61004 | 89503 | 89506 | 89507 => Outcome::Permanent("ip_not_allowed"),
         48001 | 48004 | 50002 | 50004 | 50007 => Outcome::Permanent("account_blocked"),

@@ -1,4 +1,4 @@
-//! An official account's or mini program's side of the API: where it is, and who calls it.
+//! An official account's or mini program's side of the API: its address, and the caller's credentials.
 
 use super::api::{self, API_BASE};
 use super::gate::Gate;
@@ -28,12 +28,12 @@ impl App {
         Ok(Self { gate, api_base, app_secret })
     }
 
-    /// The app id and secret, where both are there.
+    /// The app id and secret, if both are present.
     fn credentials(&self) -> Option<(&str, &str)> {
         Some((self.gate.app_id.as_deref()?, self.app_secret.as_deref()?))
     }
 
-    /// What is not there of the two.
+    /// The missing ones of these two.
     pub(crate) fn missing_for_sending(&self) -> Vec<&'static str> {
         absent(&[("app_id", self.gate.app_id.is_some()), ("app_secret", self.app_secret.is_some())])
     }
@@ -43,7 +43,7 @@ impl App {
         Some(api::token_request(&self.api_base, app_id, secret, force))
     }
 
-    /// The access token, or the code of why there is none.
+    /// The access token, or the code for its absence.
     fn token<'t>(&self, token: Option<&'t str>) -> Result<&'t str, &'static str> {
         token.ok_or(if self.credentials().is_some() { "token_missing" } else { "credentials_missing" })
     }

@@ -1,9 +1,9 @@
 //! Proves that a request comes from the platform.
 //!
 //! Every request carries `timestamp`, `nonce` and `signature` = sha1(sort(token, timestamp, nonce)). Encrypted ones add
-//! `encrypt_type=aes` and `msg_signature` = sha1(sort(token, timestamp, nonce, Encrypt)), where `Encrypt` is the one field of
-//! the body that counts. The platform documents no window for the timestamp; the account sets one (`max_age_secs`), so that a
-//! captured request does not stay good for ever.
+//! `encrypt_type=aes` and `msg_signature` = sha1(sort(token, timestamp, nonce, Encrypt)), where `Encrypt` is the only field
+//! of the body that counts. The platform documents no window for the timestamp. The account sets one (`max_age_secs`), so
+//! that a captured request does not stay valid for ever.
 
 use super::payload::Payload;
 use super::settings::{Mode, aes_key, id};
@@ -14,11 +14,11 @@ use crate::wx_crypto::{AesKey, WECHAT_PREFIX, decrypt};
 use crate::xml::MAX_BYTES;
 use warmline_model::Timestamp;
 
-/// In a [`Verified`]'s context: the webhook was encrypted, so a reply in its answer must be.
+/// In a [`Verified`]'s context: the webhook was encrypted, so a reply in its answer must be encrypted, too.
 pub(crate) const ENCRYPTED: &str = "encrypted";
 
-/// What an account's webhooks are checked with: `token`, `encoding_aes_key`, `mode`, `app_id`, `max_age_secs`. It holds
-/// secrets, so it has no `Debug`.
+/// The settings and secrets that check an account's webhooks: `token`, `encoding_aes_key`, `mode`, `app_id`,
+/// `max_age_secs`. It holds secrets, so it has no `Debug`.
 pub(crate) struct Gate {
     pub(crate) token: String,
     pub(crate) mode: Mode,
@@ -66,7 +66,7 @@ impl Gate {
         echo::handshake(request, |signed| self.check(signed, signed.signature.as_deref(), &[], now))
     }
 
-    /// Verifies a webhook and, where it is encrypted, decrypts it.
+    /// Verifies a webhook and decrypts it if it is encrypted.
     pub(crate) fn verify(&self, request: &Request<'_>, now: Timestamp) -> Result<Verified, Refusal> {
         if request.method != http::Method::POST || !request.at_root() {
             return Err(Refusal::NotFound);

@@ -1,9 +1,9 @@
-//! Reads a customer's message or event: what official accounts, mini programs and WeCom have in common. A [`Dialect`] adds
-//! what one of them has alone.
+//! Reads a customer's message or event: the common parts of official accounts, mini programs and WeCom. A [`Dialect`] adds
+//! the parts of one of them.
 //!
-//! The key that tells a retry from a new message is made of sender, time, `MsgId` and what is said: the platform has given one `MsgId`
-//! to two senders. Events have no id, and one second can see several of a kind (cards, reports, address books): theirs holds all that
-//! the event says. Keys are digests: an open id is personal data and a key is not sealed.
+//! The key that distinguishes a retry from a new message consists of sender, time, `MsgId` and content: the platform has
+//! given one `MsgId` to two senders. Events have no id, and one second can have several of a kind (cards, reports, address
+//! books). Their key holds the whole event. Keys are digests, because an open id is personal data and a key is not sealed.
 
 use super::payload::Payload;
 use crate::digest::opaque_key;
@@ -17,15 +17,15 @@ use warmline_model::{Content, Inbound, Media, Sender, Timestamp};
 /// The fields that every message has and that an event's data need not repeat.
 const COMMON: &[&str] = &["ToUserName", "FromUserName", "CreateTime", "MsgType", "Event", "EventKey"];
 
-/// The longest open id and `MsgId` taken; the platform's have 28 characters and 19 digits.
+/// The longest open id and `MsgId` accepted. The platform's have 28 characters and 19 digits.
 const MAX_ID: usize = 128;
 
-/// What one platform has alone.
+/// The parts that only one platform has.
 pub(crate) trait Dialect {
-    /// Whether the release before this one made the key of an event of all that it says, too.
+    /// Whether the previous release also made the key of an event from its whole content.
     const WHOLE_EVENTS_BEFORE: bool = false;
 
-    /// Who it comes from.
+    /// The sender.
     fn sender(fields: &Payload<'_>) -> Option<String> {
         id(fields, "FromUserName")
     }
@@ -41,8 +41,8 @@ pub(crate) trait Dialect {
     }
 }
 
-/// Reads a message with what stands around it: an answer to a menu names the item that was tapped, and a question about an article
-/// the article. That comes before the words, as an event of its own, since the words alone do not tell it.
+/// Reads a message with its context: an answer to a menu names the item that was tapped, and a question about an article
+/// the article. The context comes before the words, as an event of its own, since the words alone do not tell it.
 pub(crate) fn with_context<D: Dialect>(body: &[u8]) -> Result<Vec<Inbound>, Refusal> {
     let body = xml::readable(body);
     let fields = Payload::read(&body)?;
@@ -90,7 +90,7 @@ pub(crate) fn read<D: Dialect>(fields: &Payload<'_>) -> Result<Inbound, Refusal>
             (whole, (!D::WHOLE_EVENTS_BEFORE).then(earlier))
         }
         (_, Some(id)) => (keys::of_message("message", &[&open_id, created, &id], &content), Some(id)),
-        // The platform promises an id for the kinds that it documents; of another kind nothing may get lost.
+        // The platform promises an id for the documented kinds. For other kinds, nothing may get lost.
         (Content::Unknown { raw_kind, .. }, None) => {
             let earlier = opaque_key("other", &[&open_id, created, raw_kind]);
             (keys::of_message("other", &[&open_id, created], &content), Some(earlier))
@@ -106,7 +106,7 @@ fn message_id(fields: &Payload<'_>) -> Option<String> {
     id(fields, "MsgId").or_else(|| id(fields, "MsgID"))
 }
 
-/// An id of a sane length.
+/// An id of a reasonable length.
 pub(crate) fn id(fields: &Payload<'_>, name: &str) -> Option<String> {
     let text = fields.text(name)?;
     let text = text.trim();
@@ -116,7 +116,7 @@ pub(crate) fn id(fields: &Payload<'_>, name: &str) -> Option<String> {
 fn content<D: Dialect>(fields: &Payload<'_>, kind: &str) -> Result<Content, Refusal> {
     let owned = |name| fields.filled(name).map(|text| text.into_owned());
     Ok(match kind {
-        // A sticker that the platform cannot pass on comes as a text without one.
+        // A sticker that the platform cannot pass on comes as a text without content.
         "text" => Content::text(fields.text("Content").unwrap_or_default()),
         "image" => {
             let media = Media { id: owned("MediaId"), url: owned("PicUrl"), ..Media::default() };
@@ -151,8 +151,8 @@ fn content<D: Dialect>(fields: &Payload<'_>, kind: &str) -> Result<Content, Refu
     })
 }
 
-/// An event keeps the platform's own fields. For those who come by a QR code it says which under `scene`, whether they followed
-/// just now (`subscribe` with `qrscene_…`) or had done so before (`SCAN`).
+/// An event keeps the platform's own fields. For customers who come by a QR code, `scene` names the code, and tells whether
+/// they followed just now (`subscribe` with `qrscene_…`) or had done so before (`SCAN`).
 fn event<D: Dialect>(fields: &Payload<'_>) -> Result<Content, Refusal> {
     let event = fields.filled("Event").ok_or(Refusal::Malformed("Event"))?.trim().to_lowercase();
     let key = fields.filled("EventKey").map(|key| key.trim().to_owned()).filter(|key| !key.is_empty());

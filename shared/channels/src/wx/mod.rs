@@ -1,9 +1,9 @@
-//! What WeChat's own channels share: official accounts and mini programs word for word, WeCom in part.
+//! The common ground of WeChat's own channels: official accounts and mini programs share all of it, WeCom a part.
 //!
-//! * `gate`: which webhooks an account takes: plain and encrypted modes, signed as [`crate::wx_crypto`] says;
+//! * `gate`: the webhooks that an account accepts: plain and encrypted modes, signed as in [`crate::wx_crypto`];
 //! * `payload`: a body in XML or JSON as named fields; `message`: the kinds and events that all of them have;
-//! * `settings`: what settings mean on all of them; `app`: the settings of an app on that API;
-//! * `api`: access tokens, calls that carry one, temporary media, and what error codes mean;
+//! * `settings`: the common settings; `app`: the settings of an app on that API;
+//! * `api`: access tokens, calls that carry one, temporary media, and the meaning of error codes;
 //! * `page`: a page of a mini program as a link;
 //! * `sign`: signed requests for tests and simulators.
 

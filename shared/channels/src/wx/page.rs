@@ -1,22 +1,22 @@
-//! A page of a mini program, sent as a card. Warmline carries it as a link with an address of its own making:
-//! `miniprogram://<app id>/<page path>#<media id of the cover>`. What came in can so be sent back as it is.
+//! A page of a mini program, sent as a card. Warmline carries it as a link with an address of its own form:
+//! `miniprogram://<app id>/<page path>#<media id of the cover>`. A received card can therefore be sent back unchanged.
 
 use std::fmt;
 
 const SCHEME: &str = "miniprogram://";
 
-/// The three things that a card names beside its title.
+/// The three parts that a card names besides its title.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Page<'a> {
     pub(crate) app_id: &'a str,
     /// The path inside the mini program, with its query.
     pub(crate) path: &'a str,
-    /// Media id of the cover picture; empty where there is none.
+    /// Media id of the cover picture; empty if there is none.
     pub(crate) cover: &'a str,
 }
 
 impl<'a> Page<'a> {
-    /// Reads such an address; `None` where it is another one.
+    /// Reads such an address; `None` if it is another one.
     pub(crate) fn read(url: &'a str) -> Option<Self> {
         let (app_id, rest) = url.strip_prefix(SCHEME)?.split_once('/')?;
         let (path, cover) = rest.rsplit_once('#').unwrap_or((rest, ""));
@@ -27,7 +27,7 @@ impl<'a> Page<'a> {
 impl fmt::Display for Page<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{SCHEME}{}/{}", self.app_id, self.path)?;
-        // The last # is the cover's, so a path that holds one of its own needs another behind it.
+        // The last # belongs to the cover, so a path with a # of its own needs another one at its end.
         if self.cover.is_empty() && !self.path.contains('#') { Ok(()) } else { write!(f, "#{}", self.cover) }
     }
 }

@@ -1,5 +1,5 @@
-//! A webhook's body, XML or JSON, as named fields. Official accounts and mini programs push XML or JSON, as their owner has
-//! chosen; WeCom pushes XML.
+//! A webhook's body, XML or JSON, as named fields. Official accounts and mini programs push XML or JSON, by their owner's
+//! choice. WeCom pushes XML.
 
 use crate::json;
 use crate::kit::Refusal;
@@ -29,7 +29,7 @@ impl<'a> Payload<'a> {
         matches!(self, Self::Xml(_))
     }
 
-    /// A field as text; numbers as they are written.
+    /// A field as text. Numbers keep their spelling.
     pub(crate) fn text(&self, name: &str) -> Option<Cow<'_, str>> {
         match self {
             Self::Xml(document) => document.text(name).map(Cow::Borrowed),
@@ -42,12 +42,12 @@ impl<'a> Payload<'a> {
         }
     }
 
-    /// A field as text, where it is there and not empty.
+    /// A field as text, if it is present and not empty.
     pub(crate) fn filled(&self, name: &str) -> Option<Cow<'_, str>> {
         self.text(name).filter(|text| !text.is_empty())
     }
 
-    /// All fields but those named, as JSON.
+    /// All fields except the named ones, as JSON.
     pub(crate) fn without(&self, names: &[&str]) -> Map<String, Value> {
         let mut map = match self {
             Self::Xml(document) => match document.root().to_json() {

@@ -1,17 +1,17 @@
-//! Settings and secrets that mean the same on all of WeChat's channels, and on those that took its envelope over.
+//! Settings and secrets with the same meaning on all of WeChat's channels, and on channels that use its envelope.
 
 use crate::kit::AccountError;
 use crate::settings::Fields;
 use crate::wx_crypto::AesKey;
 
-/// Which webhooks an account takes.
+/// The kind of webhooks that an account accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// 明文模式: plain only.
     Plain,
     /// 安全模式: encrypted only.
     Safe,
-    /// Either, while an account moves from one to the other. Of 兼容模式's doubled messages the encrypted half is read.
+    /// Either, while an account moves from one to the other. Of the doubled messages of 兼容模式, the encrypted half is read.
     Both,
 }
 

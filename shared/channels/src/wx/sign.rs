@@ -1,4 +1,4 @@
-//! Signed requests as the platform makes them, for tests and simulators: the counterpart of the verifier.
+//! Signed requests in the platform's form, for tests and simulators: the counterpart of the verifier.
 
 use crate::wx_crypto::{AesKey, encrypt, sorted_sha1};
 use crate::xml::Writer;
@@ -7,7 +7,7 @@ pub(crate) fn signature(parts: &mut [&str]) -> String {
     sorted_sha1(parts, "").iter().copied().map(char::from).collect()
 }
 
-/// The query string of a plain webhook (or, with `&echostr=…` behind it, of a handshake).
+/// The query string of a plain webhook (or, with `&echostr=…` added, of a handshake).
 pub fn plain_query(token: &str, timestamp: &str, nonce: &str) -> String {
     let signature = signature(&mut [token, timestamp, nonce]);
     form_urlencoded::Serializer::new(String::new())
@@ -30,7 +30,7 @@ pub fn safe(
     sealed(token, &encrypt(key, random, message, app_id), timestamp, nonce)
 }
 
-/// The query string and body around an `Encrypt` text, whatever it holds.
+/// The query string and body around any `Encrypt` text.
 pub fn sealed(token: &str, encrypted: &str, timestamp: &str, nonce: &str) -> (String, String) {
     let msg_signature = signature(&mut [token, timestamp, nonce, encrypted]);
     let mut query = plain_query(token, timestamp, nonce);

@@ -6,7 +6,7 @@ use crate::wx::settings::aes_key;
 use crate::wx_crypto::AesKey;
 use serde_json::Value;
 
-/// Which of the platform's two protocols the account speaks.
+/// The protocol of the account, of the platform's two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// 电商开放平台: the events of a shop.
@@ -23,7 +23,7 @@ pub struct Account {
     pub(super) face: Face,
 }
 
-/// What differs between the two protocols.
+/// The parts that differ between the two protocols.
 pub(super) enum Face {
     Shop { app_secret: String, push_path: String, seller_id: Option<String> },
     MiniProgram { token: String, key: AesKey, app_secret: Option<String> },
@@ -75,7 +75,7 @@ impl Account {
         Ok(Self { app_id, api_base: api_base(fields, host)?, max_age_secs: max_age_secs(fields)?, face })
     }
 
-    /// Which protocol the account speaks.
+    /// The protocol of the account.
     pub fn kind(&self) -> Kind {
         match self.face {
             Face::Shop { .. } => Kind::Shop,

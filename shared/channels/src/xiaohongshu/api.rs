@@ -1,8 +1,8 @@
 //! Signed calls of the shop API, the mini program's access token, and the platform's answers.
 //!
-//! A shop's token comes from the shop-keeper's consent and is changed with each refresh, which leaves nothing for an account's
-//! fixed secrets: who calls brings it. A mini program's is fetched by `POST /api/rmp/token` (two hours). No public table of the
-//! platform's codes was found; `success` and the HTTP status say what is known for sure.
+//! A shop's token comes from the shop-keeper's consent and changes with each refresh, so it cannot be one of an account's
+//! fixed secrets: the caller brings it. A mini program's token is fetched by `POST /api/rmp/token` (two hours). No public
+//! table of the platform's codes was found. Only `success` and the HTTP status are certain.
 
 use super::account::{Account, Face};
 use crate::answers;
@@ -53,7 +53,7 @@ fn read(answer: &ApiResponse<'_>) -> Result<(bool, Value), Outcome> {
 pub(super) fn read_token(answer: &ApiResponse<'_>) -> Result<Token, Outcome> {
     let (good, body) = read(answer)?;
     if !good {
-        // The call holds nothing but id and secret.
+        // The call holds only id and secret.
         return Err(Outcome::Permanent("credentials_refused"));
     }
     let data = body.get("data").unwrap_or(&Value::Null);

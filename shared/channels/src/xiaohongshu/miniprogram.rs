@@ -1,5 +1,5 @@
-//! Reads a mini program's push. What is said is text; what has an event or an order is an event; the rest is kept as it came. The
-//! platform documents its pushes one by one and spells their fields in more than one way, so the usual spellings are all read.
+//! Reads a mini program's push. Words are a text; an event or an order is an event; everything else is kept as it came. The
+//! platform documents its pushes one by one and spells their fields in several ways, so all the usual spellings are read.
 
 use super::shop::PLATFORM;
 use crate::digest::opaque_key;
@@ -38,7 +38,7 @@ pub(super) fn parse(body: &Verified) -> Result<Inbound, Refusal> {
     };
     let open_id = person.or(order).unwrap_or_else(|| PLATFORM.to_owned());
     let (key, earlier_key) = match first(&fields, MESSAGE) {
-        // Beside an id, a time may be that of delivery.
+        // Besides an id, a time may be that of delivery.
         Some(id) => (keys::of_moving("message", &[&open_id, &id], &content, TIME), Some(id)),
         None => (opaque_key("push", &[&open_id, &whole.to_string()]), None),
     };

@@ -1,5 +1,5 @@
-//! 小红书: the events of a shop (电商开放平台) and the pushes of a mini program, two protocols under one roof. An account is one or the
-//! other (`kind`). Neither offers third parties an API to write to a user, so replies cannot be sent.
+//! 小红书: the events of a shop (电商开放平台) and the pushes of a mini program. These are two protocols of one platform, and an
+//! account uses one of them (`kind`). Neither offers third parties an API to write to a user, so replies cannot be sent.
 //!
 //! | setting | meaning | default |
 //! |---|---|---|
@@ -7,7 +7,7 @@
 //! | `app_id` | the app's id (of the shop's app: `app-key`); required | – |
 //! | `push_path` | `shop`: the path of the address entered at the platform (`/channels/xiaohongshu/…`); required, the signature contains it | – |
 //! | `seller_id` | `shop`: events of other shops that use the same app are left out | – |
-//! | `api_base` | where the API is | `https://ark.xiaohongshu.com`, `https://miniapp.xiaohongshu.com` |
+//! | `api_base` | the API's address | `https://ark.xiaohongshu.com`, `https://miniapp.xiaohongshu.com` |
 //! | `max_age_secs` | how far the signed timestamp may be from now | 300 |
 //!
 //! | secret | meaning |
@@ -15,17 +15,18 @@
 //! | `app_secret` | `shop`: required, signs pushes and calls; `miniprogram`: needed to fetch a token |
 //! | `token`, `encoding_aes_key` | `miniprogram`: required, as entered at the platform |
 //!
-//! Shop (《应用消息推送》, 《签名算法》): headers `app-key`, `timestamp`, `sign`; the body is an array of `{msgTag, sellerId, data}`, `data` being
-//! a text that holds JSON. `sign` is the MD5 over path, `?`, the sorted pairs of query, `app-key` and `timestamp`, and the secret
-//! (so two public receivers have it; the platform's page could not be read). **It does not cover the body**: whoever can read one
-//! push can send others until its time is too old. Serve the address by TLS only. Calls: MD5 over
-//! `method?appId=…&timestamp=…&version=…` and the secret.
+//! Shop (《应用消息推送》, 《签名算法》): headers `app-key`, `timestamp`, `sign`. The body is an array of `{msgTag, sellerId, data}`, and
+//! `data` is a text that holds JSON. `sign` is the MD5 over path, `?`, the sorted pairs of query, `app-key` and
+//! `timestamp`, and the secret. (Two public receivers do it like this; the platform's page could not be read.) **It does
+//! not cover the body**: an attacker who can read one push can send others until its time is too old. Serve the address by
+//! TLS only. Calls: MD5 over `method?appId=…&timestamp=…&version=…` and the secret.
 //!
-//! Mini program (《消息推送》, DC577113): the address is checked by `echostr` as WeChat's is, and the body is always encrypted. That the
-//! ciphertext is signed by `msg_signature` and the envelope is WeChat's, with its 16-byte prefix, follows from what the page says
-//! of token and key; the page on the encryption itself could not be read. What is not signed so is refused.
+//! Mini program (《消息推送》, DC577113): the address is checked by `echostr` as in WeChat, and the body is always encrypted. The
+//! page's text about token and key implies that `msg_signature` signs the ciphertext, and that the envelope is WeChat's
+//! with its 16-byte prefix. The page on the encryption itself could not be read. A push with another signature is refused.
 //!
-//! * `account`: the settings; `verify`: signatures and decryption; `shop`, `miniprogram`: the events; `api`: signed calls, tokens;
+//! * `account`: the settings; `verify`: signatures and decryption; `shop`, `miniprogram`: the events; `api`: signed calls,
+//!   tokens;
 //! * `sign`: signed requests for tests and simulators.
 
 mod account;
@@ -53,8 +54,8 @@ const CAPABILITIES: Capabilities =
 pub struct XiaohongshuAdapter;
 
 impl XiaohongshuAdapter {
-    /// A signed call of the shop API, `method` being the API's name (`order.getOrderDetail`) and the token the shop's. None where
-    /// the account is no shop. [`Adapter::read_answer`] reads what the platform says to it.
+    /// A signed call of the shop API. `method` is the API's name (`order.getOrderDetail`), and the token is the shop's.
+    /// `None` if the account is not a shop. [`Adapter::read_answer`] reads the platform's answer.
     pub fn call(&self, account: &Account, method: &str, params: &Map<String, Value>, call: &Call<'_>) -> Option<ApiRequest> {
         api::call(account, method, params, call.token, call.now)
     }

@@ -1,6 +1,6 @@
-//! Reads a shop's push: what happened to orders, after-sales and goods. The platform names no buyer, so each order is a contact of
-//! its own. An event has no id: its key is a digest over tag, shop and data, which are the same for each retry; the data hold the
-//! time of the change, which makes a later one another event.
+//! Reads a shop's push: the events of orders, after-sales and goods. The platform names no buyer, so each order is a
+//! contact of its own. An event has no id. Its key is a digest over tag, shop and data, which are the same for each retry.
+//! The data holds the time of the change, so a later change is another event.
 
 use super::account::{Account, Face};
 use crate::digest::opaque_key;
@@ -10,10 +10,10 @@ use crate::values::{MAX_ID, TOO_MUCH, filled, fitting, id, instant, nested};
 use serde_json::{Map, Value};
 use warmline_model::{Content, Inbound, Sender, Timestamp};
 
-/// Who an event is about that names no order.
+/// The contact of events that name no order.
 pub(super) const PLATFORM: &str = "platform";
 
-/// Where an event says when it happened; the first that is there counts.
+/// The fields that may hold an event's time. The first that is present counts.
 const TIMES: &[&str] = &["updateTime", "eventTime", "subscribeTime", "createTime"];
 
 pub(super) fn parse(account: &Account, body: &Verified) -> Result<Parsed, Refusal> {
@@ -75,7 +75,7 @@ mod tests {
         parse(&account, &Verified::new(body.as_bytes().to_vec()).with_time(Timestamp::from_secs(5)))
     }
 
-    /// The data are the examples of the platform's message documents.
+    /// The data comes from the examples of the platform's message documents.
     #[test]
     fn orders_after_sales_and_goods() {
         let order = json!({ "orderId": "P768291112062421411", "orderStatus": 9, "updateTime": 1_752_812_659_421_i64 });

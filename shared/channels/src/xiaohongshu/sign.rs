@@ -1,4 +1,4 @@
-//! Signed requests as the platform makes and wants them, for tests and simulators.
+//! Signed requests in the forms that the platform makes and requires, for tests and simulators.
 
 use crate::wx_crypto::{AesKey, encrypt, sorted_sha1};
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 pub use super::api::ark_sign;
 pub use super::verify::push_sign;
 
-/// One event as it stands in a shop's push.
+/// One event in the form of a shop's push.
 pub fn event(tag: &str, seller: &str, data: &Value) -> Value {
     json!({ "msgTag": tag, "sellerId": seller, "data": data.to_string() })
 }
@@ -36,7 +36,7 @@ pub fn miniprogram(
     sealed(token, &encrypt(key, random, message, app_id), timestamp, nonce)
 }
 
-/// The query and body around an `Encrypt` text, whatever it holds.
+/// The query and body around any `Encrypt` text.
 pub fn sealed(token: &str, encrypted: &str, timestamp: &str, nonce: &str) -> (String, String) {
     let signature = sorted(&mut [token, timestamp, nonce]);
     let msg_signature = sorted(&mut [token, timestamp, nonce, encrypted]);

@@ -37,7 +37,7 @@ pub(super) fn verify(account: &Account, request: &Request<'_>, now: Timestamp) -
     Ok(Verified::new(body).with_time(now))
 }
 
-/// The shop's signature over address, key and time. The body is not in it.
+/// Checks the shop's signature over address, key and time. It does not cover the body.
 fn check_push(
     account: &Account,
     app_secret: &str,

@@ -1,7 +1,7 @@
-//! XML as messaging platforms speak it: a flat element of named texts, now and then with a list inside.
+//! XML of messaging platforms: a flat element of named texts, sometimes with a list inside.
 //!
-//! [`Document`] reads within fixed bounds and knows no document type and no entity of its own making; [`readable`] comes before
-//! it; [`Writer`] writes.
+//! [`Document`] reads within fixed bounds and accepts no document type and no own entities. [`readable`] runs before it.
+//! [`Writer`] writes.
 
 mod read;
 mod write;

@@ -1,15 +1,14 @@
 //! Reads platform XML in one pass into a flat list of elements that borrow from the body.
 //!
-//! What is refused: more than [`MAX_BYTES`], [`MAX_DEPTH`] or [`MAX_ELEMENTS`], a document type (and with it every entity
-//! bomb and every external entity), references other than the five of XML and characters by number, processing
-//! instructions, U+0000, invalid UTF-8, anything that is not well-formed. Attributes are not part of these formats and are
-//! not looked at.
+//! It refuses more than [`MAX_BYTES`], [`MAX_DEPTH`] or [`MAX_ELEMENTS`], a document type (and with it every entity bomb
+//! and every external entity), references other than the five of XML and characters by number, processing instructions,
+//! U+0000, invalid UTF-8, and anything that is not well-formed. Attributes are not part of these formats and are ignored.
 //!
-//! White space around a CDATA section or between elements is layout and is dropped (`<A> <![CDATA[x]]> </A>` is `x`); inside
-//! a CDATA section it is the customer's and is kept.
+//! White space around a CDATA section or between elements is layout and is dropped (`<A> <![CDATA[x]]> </A>` is `x`).
+//! Inside a CDATA section it is the customer's and is kept.
 //!
-//! What platforms send goes through [`readable`] first: U+0000, other control characters and bytes that are no UTF-8 become U+FFFD, as
-//! do references to no character.
+//! Platforms' bodies go through [`readable`] first. U+0000, other control characters and bytes that are not UTF-8 become
+//! U+FFFD, and so do references to no character.
 
 use crate::kit::Refusal;
 use quick_xml::Reader;
@@ -25,7 +24,7 @@ pub const MAX_DEPTH: usize = 8;
 /// The most elements read.
 pub const MAX_ELEMENTS: usize = 2_048;
 
-/// Why a document is not read.
+/// The reason why a document is not read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// Longer than [`MAX_BYTES`].
@@ -37,10 +36,10 @@ pub enum Error {
     /// More than [`MAX_ELEMENTS`].
     #[error("the XML has too many elements")]
     TooMany,
-    /// A document type, which these formats never have and attacks do.
+    /// It has a document type. These formats never have one, and attacks do.
     #[error("the XML has a document type")]
     DocumentType,
-    /// A reference to an entity that XML itself does not define, or to no character.
+    /// It has a reference to an entity that XML itself does not define, or to no character.
     #[error("the XML refers to an unknown entity")]
     Entity,
     /// Holds U+0000.
@@ -76,14 +75,14 @@ pub struct Document<'a> {
 
 struct Node<'a> {
     name: &'a str,
-    /// 0 for the root.
+    /// The depth; 0 for the root.
     depth: usize,
     text: Cow<'a, str>,
-    /// A CDATA section was seen, so white space outside of it is layout.
+    /// Whether a CDATA section was seen, so that white space outside of it is layout.
     cdata: bool,
 }
 
-/// The body with U+FFFD for what XML cannot hold: bytes that are no UTF-8, and control characters but tabs and line ends.
+/// The body with U+FFFD for bytes that are not UTF-8, and for control characters except tabs and line ends.
 pub fn readable(body: &[u8]) -> Cow<'_, [u8]> {
     let odd = |byte: &u8| is_odd(char::from(*byte));
     if !body.iter().any(odd) && std::str::from_utf8(body).is_ok() {
@@ -101,7 +100,7 @@ impl<'a> Document<'a> {
     /// Reads a document.
     ///
     /// # Errors
-    /// It breaks a bound or is not well-formed.
+    /// The document breaks a bound or is not well-formed.
     pub fn read(body: &'a [u8]) -> Result<Self, Error> {
         if body.len() > MAX_BYTES {
             return Err(Error::TooLong);
@@ -114,7 +113,7 @@ impl<'a> Document<'a> {
         let mut reader = Reader::from_str(source);
         let mut build = Builder { nodes: Vec::with_capacity(16), open: [0; MAX_DEPTH], depth: 0 };
         loop {
-            // Where the next markup begins: an element's name stands right behind its `<`.
+            // The next markup begins here: an element's name stands right after its `<`.
             let at = usize::try_from(reader.buffer_position()).map_err(|_| Error::Syntax)?;
             match reader.read_event().map_err(|_| Error::Syntax)? {
                 Event::Start(tag) => build.push(name_at(source, at, tag.name().as_ref().len())?)?,
@@ -153,7 +152,7 @@ impl<'a> Document<'a> {
 /// An element of a [`Document`].
 #[derive(Clone, Copy)]
 pub struct Element<'d, 'a> {
-    /// The element and all that follow it; those deeper than it, up to the first that is not, are inside it.
+    /// The element and all elements after it. Those that are deeper, up to the first that is not, are inside it.
     nodes: &'d [Node<'a>],
 }
 
@@ -176,7 +175,7 @@ impl<'d, 'a> Element<'d, 'a> {
         inside.filter(move |(_, n)| n.depth == depth + 1).map(move |(i, _)| Element { nodes: &nodes[i + 1..] })
     }
 
-    /// The element as JSON: a text where it has no children, otherwise an object in which a name that occurs more than once
+    /// The element as JSON: a text if it has no children, otherwise an object in which a name that occurs more than once
     /// becomes an array.
     pub fn to_json(&self) -> Value {
         let mut map = Map::new();
@@ -196,7 +195,7 @@ impl<'d, 'a> Element<'d, 'a> {
 
 struct Builder<'a> {
     nodes: Vec<Node<'a>>,
-    /// Indices of the open elements; the first `depth` are valid.
+    /// Indices of the open elements. The first `depth` are valid.
     open: [usize; MAX_DEPTH],
     depth: usize,
 }
@@ -220,7 +219,7 @@ impl<'a> Builder<'a> {
         self.depth = self.depth.saturating_sub(1);
     }
 
-    /// The innermost open element; text outside of the root is an error.
+    /// The innermost open element. Text outside of the root is an error.
     fn current(&mut self) -> Result<&mut Node<'a>, Error> {
         let index = self.depth.checked_sub(1).map(|top| self.open[top]).ok_or(Error::Syntax)?;
         self.nodes.get_mut(index).ok_or(Error::Syntax)
@@ -249,7 +248,7 @@ impl<'a> Builder<'a> {
         let node = self.current()?;
         match reference.resolve_char_ref() {
             Ok(Some(c)) if !is_odd(c) => node.text.to_mut().push(c),
-            // Half of a surrogate pair, or what XML cannot hold.
+            // Half of a surrogate pair, or a character that XML cannot hold.
             Ok(Some(_)) | Err(_) => node.text.to_mut().push('\u{FFFD}'),
             Ok(None) => {
                 let name = reference.borrow().into_inner();

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-/// Builds a document. Names are the caller's constants and are written as they are; texts may hold anything.
+/// Builds a document. Names are the caller's constants and are written unchanged. Texts may contain anything.
 #[derive(Default)]
 pub struct Writer {
     out: String,
@@ -26,8 +26,8 @@ impl Writer {
         self
     }
 
-    /// An element with a text in CDATA. A `]]>` in the text is split over two sections; characters that XML 1.0 cannot carry
-    /// at all (most control characters) are left out, since one of them would cost the whole message.
+    /// An element with a text in CDATA. A `]]>` in the text is split over two sections. Characters that XML 1.0 cannot
+    /// carry at all (most control characters) are left out, since one of them would cost the whole message.
     pub fn text(&mut self, name: &str, text: &str) -> &mut Self {
         self.open(name);
         self.out.push_str("<![CDATA[");
@@ -59,7 +59,7 @@ impl Writer {
     }
 }
 
-/// XML 1.0, production 2 (`Char`), for what a Rust `char` can be.
+/// XML 1.0, production 2 (`Char`), limited to the values of a Rust `char`.
 fn allowed(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{FFFD}' | '\u{10000}'..)
 }

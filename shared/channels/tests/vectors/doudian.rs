@@ -1,5 +1,5 @@
-//! 抖店: the platform's own samples of events, wrapped in the array that a push is and signed here (no public vector exists for
-//! `event-sign`), through the adapter.
+//! 抖店: the platform's own samples of events, through the adapter. They are wrapped in the array of a push and signed here
+//! (no public vector exists for `event-sign`).
 
 use crate::{Vector, Verdict};
 use http::{HeaderMap, HeaderValue, Method};
@@ -32,7 +32,7 @@ pub(crate) fn check(vector: &Vector) -> Verdict {
     assert_eq!(Some(crate::told_id(inbound)), item["msgId"].as_str(), "{id}: key");
     let Content::Event { event, key, data: kept } = &inbound.content else { panic!("{id}: {:?}", inbound.content) };
     assert_eq!((key.as_ref(), kept), (Some(&order), data), "{id}: order and fields");
-    // The samples are named as the platform names its messages (Refund-Return-RefundReturnApplyAgreedEvent); one bears no tag of
+    // The samples are named like the platform's messages (Refund-Return-RefundReturnApplyAgreedEvent). One has no tag of
     // its own, and one message has two names.
     let name = id.rsplit('-').next().unwrap().trim_end_matches("Event").to_lowercase();
     let known = match name.as_str() {
@@ -53,7 +53,7 @@ pub(crate) fn check(vector: &Vector) -> Verdict {
         _ => format!("doudian_refund_{name}"),
     };
     assert_eq!(*event, known, "{id}: event");
-    // Each sample has one time at the most that is not the deadline of something.
+    // Each sample has at most one time that is not a deadline.
     let times: Vec<i64> =
         data.as_object().unwrap().iter().filter(|(n, _)| n.ends_with("_time")).filter_map(|(_, v)| v.as_i64()).collect();
     assert!(times.len() < 2, "{id}");

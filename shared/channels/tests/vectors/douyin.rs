@@ -38,7 +38,7 @@ fn post(account: &Account, headers: &HeaderMap, body: &[u8]) -> Verified {
     DouyinAdapter.verify(account, &request, NOW).unwrap_or_else(|e| panic!("{e}"))
 }
 
-/// JSON as it is; XML as the fields of its root.
+/// JSON as it is, and XML as the fields of its root.
 fn meaning(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|_| Document::read(text.as_bytes()).unwrap().root().to_json())
 }
@@ -51,7 +51,7 @@ fn envelope(vector: &Vector) -> Verdict {
     assert_eq!(meaning(plain), expected, "{}", vector.id());
     let inbound = DouyinAdapter.parse(&account, &verified).unwrap().messages.remove(0);
     if expected["MsgType"] == "Ticket" {
-        // A credential of service providers: that it came is kept, it is not.
+        // A credential of service providers: its arrival is stored, the credential itself is not.
         assert_eq!(inbound.sender.open_id, "platform");
         assert_eq!(inbound.content, Content::Event { event: "push".into(), key: None, data: Value::Null });
     } else {
@@ -61,7 +61,7 @@ fn envelope(vector: &Vector) -> Verdict {
     Verdict::Passed
 }
 
-/// A user's telephone number: AES-256-CBC under the client secret, IV its first half; the same code takes it.
+/// A user's telephone number: AES-256-CBC under the client secret, with its first half as the IV. The same code opens it.
 fn telephone(vector: &Vector) -> Verdict {
     let key = AesKey::decode(STANDARD.encode(vector.input("client_secret")).trim_end_matches('=')).unwrap();
     let plain = decrypt_bare(&key, STANDARD.decode(vector.input("ciphertext_b64")).unwrap()).unwrap();

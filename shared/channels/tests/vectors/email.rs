@@ -38,7 +38,7 @@ fn ask(
     EmailAdapter.parse(account, &EmailAdapter.verify(account, &request, now)?).map(|parsed| parsed.messages)
 }
 
-/// The reports of the samples are also read: who, what, and the key.
+/// The reports of the samples are also read: person, event and key.
 fn mailgun(vector: &Vector) -> Verdict {
     let (key, timestamp, token) = (vector.input("signing_key"), vector.input("timestamp"), vector.input("token"));
     assert_eq!(sign::mailgun(key, timestamp, token), vector.expected()["signature"].as_str().unwrap());
@@ -87,7 +87,7 @@ fn ecdsa(vector: &Vector) -> Verdict {
     Verdict::Passed
 }
 
-/// SendGrid's own samples. They hold no Message-Id, so the key is a digest, the same each time.
+/// SendGrid's own samples. They have no Message-Id, so the key is a digest, which is the same each time.
 fn inbound(vector: &Vector) -> Verdict {
     let account = account(&json!({ "provider": "sendgrid" }), ("address_token", TOKEN));
     let body = STANDARD.decode(vector.input("body_b64")).unwrap();

@@ -13,7 +13,7 @@ pub(crate) fn check(vector: &Vector) -> Verdict {
         "jwt_hs256" => {
             let key = URL_SAFE_NO_PAD.decode(vector.input("jwk_k")).unwrap();
             let token = vector.input("token");
-            // The token expired on 2011-03-22; a minute before, it was good.
+            // The token expired on 2011-03-22. A minute before, it was valid.
             let at = |seconds: i64| hs256::verify::<Value>(token, &key, Timestamp::from_secs(1_300_819_380 + seconds));
             assert_eq!(at(-60).unwrap()["iss"], "joe");
             assert_eq!(at(60), Err(hs256::Error::Expired));

@@ -13,7 +13,7 @@ pub(crate) fn check(vector: &Vector) -> Verdict {
             let signed: Vec<_> = params.into_iter().chain([("sign".to_owned(), expected.to_owned())]).collect();
             assert!(sign::signed(secret, &signed));
         }
-        // The first version's form; the adapter does not send it.
+        // The first version's form, which the adapter does not send.
         "upper_md5_head" => assert_eq!(upper_md5(secret, &params, ""), expected),
         other => panic!("{}: {other}", vector.id()),
     }

@@ -43,7 +43,7 @@ fn receive(body: &str) -> Inbound {
     MiniprogramAdapter.parse(&account, &verified).unwrap().messages.remove(0)
 }
 
-/// The first field of that name, by plain search; absent where empty.
+/// The first field of that name, by plain search; `None` if it is empty.
 fn field(body: &str, name: &str) -> Option<String> {
     if body.starts_with('{') {
         return match serde_json::from_str::<Value>(body).unwrap().get(name)? {
@@ -73,7 +73,7 @@ fn parse(vector: &Vector) {
             assert_eq!(Some(event), field(body, "Event").as_ref(), "{id}");
             let order = field(body, "OrderId").or(field(body, "order_id"));
             assert_eq!(key, &field(body, "SessionFrom").or(order), "{id}");
-            // A retry has the same key, another second, event or detail another one.
+            // A retry has the same key. Another second, event or detail has another one.
             assert_eq!(receive(body).key, inbound.key, "{id}");
             assert_ne!(receive(&body.replacen(&field(body, "CreateTime").unwrap(), "1", 1)).key, inbound.key, "{id}");
             assert!(inbound.key.starts_with("event-") && !inbound.key.contains(&inbound.sender.open_id), "{id}");
@@ -81,7 +81,7 @@ fn parse(vector: &Vector) {
         }
         other => panic!("{id}: {other:?}"),
     }
-    // Of the one sample that has the fields of every kind, a text keeps the text's.
+    // One sample has the fields of every kind. Of that sample, a text keeps the text's fields.
     for assert in vector.expected()["upstream_asserts"].as_array().into_iter().flatten() {
         let (name, value) = (assert[0].as_str().unwrap(), assert[1].as_str().unwrap());
         let has = |text: &str| value.contains(text);
@@ -96,7 +96,7 @@ fn parse(vector: &Vector) {
     }
 }
 
-/// The fields that only such an event has, and that they tell two events apart.
+/// The fields that only such an event has. They distinguish two events.
 fn details(id: &str, body: &str, key: &str, data: &Value) {
     for name in ["TemplateId", "SubscribeStatusString", "ActionMsg", "WayBillId", "transaction_id", "SessionFrom"] {
         let Some(value) = field(body, name) else { continue };

@@ -78,7 +78,7 @@ fn envelope(vector: &Vector) -> Verdict {
     Verdict::Passed
 }
 
-/// 微信对话开放平台: AES-256-CBC without an envelope, padded to 16; key and IV as in the envelope, so the same code takes it.
+/// 微信对话开放平台: AES-256-CBC without an envelope, padded to 16. Key and IV are as in the envelope, so the same code opens it.
 fn bare(vector: &Vector) -> Verdict {
     let key = AesKey::decode(vector.input("key_b64").trim_end_matches('=')).unwrap();
     let expected = vector.expected();
@@ -104,7 +104,7 @@ fn article<'a>(title: &'a str, description: &'a str, picture: &'a str, url: &'a 
     Article { title, description: Some(description), url, picture: Some(picture) }
 }
 
-/// Passive replies: the whole document, but for white space.
+/// Passive replies: the whole document, without white space.
 fn passive(vector: &Vector, expected: &str) -> Verdict {
     let (to, from) = if matches!(vector.id(), "wxjava-reply-image" | "wxjava-reply-text" | "wxjava-reply-voice") {
         ("to", "from")
@@ -156,7 +156,7 @@ fn custom(vector: &Vector) -> Verdict {
     Verdict::Passed
 }
 
-/// The document's sample holds one body of every kind; those of the kinds that are sent must equal ours.
+/// The document's sample holds one body of every kind. Bodies of the kinds that we send must equal ours.
 fn custom_sample(vector: &Vector) -> Verdict {
     if vector.id() != "skit-CgibinMessageCustomSendRequest" {
         return Verdict::NotApplicable(NO_BUSINESS);

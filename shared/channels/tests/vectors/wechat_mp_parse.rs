@@ -1,5 +1,5 @@
-//! Messages and events: through the adapter, as a webhook in plain mode. Expected are the payload's own fields, taken out by
-//! a search that knows nothing of our reader, and whatever the vector's source asserts.
+//! Messages and events, through the adapter as a webhook in plain mode. The expected values are the payload's own fields,
+//! found by a search that is independent of our reader, and the assertions of the vector's source.
 
 use crate::{Vector, Verdict};
 use base64::Engine;
@@ -14,7 +14,8 @@ use warmline_model::{Content, Inbound, Timestamp};
 static CHECKED: AtomicUsize = AtomicUsize::new(0);
 static SKIPPED: AtomicUsize = AtomicUsize::new(0);
 
-/// How many of the sources' own assertions were checked, and how many not ([`carries_fields_of_all_kinds`]).
+/// The number of the sources' own assertions that were checked, and of those that were not
+/// ([`carries_fields_of_all_kinds`]).
 pub(crate) fn asserts() -> (usize, usize) {
     (CHECKED.load(Relaxed), SKIPPED.load(Relaxed))
 }
@@ -58,7 +59,7 @@ pub(crate) fn check(vector: &Vector) -> Verdict {
     Verdict::Passed
 }
 
-/// Two samples put the fields of every kind into one text message; of such a one only the text's own fields are kept.
+/// Two samples put the fields of every kind into one text message. Of such a message, only the text's own fields are kept.
 fn carries_fields_of_all_kinds(id: &str) -> bool {
     matches!(id, "wxjava-mp-FromXml" | "wxjava-mp-FromXml2")
 }
@@ -111,7 +112,8 @@ fn check_kind(id: &str, content: &Content, field: &dyn Fn(&str) -> Option<String
     }
 }
 
-/// Messages: `MsgId`. Events: the same for a retry, another for another second, and no open id in it.
+/// A message keeps the platform's `MsgId`. An event's key is the same for a retry, another for another second, and holds no
+/// open id.
 fn check_key(id: &str, inbound: &Inbound, body: &str, field: &dyn Fn(&str) -> Option<String>) {
     if !matches!(inbound.content, Content::Event { .. }) {
         assert_eq!(Some(crate::told_id(inbound)), field("MsgId").or(field("MsgID")).as_deref(), "{id}: key");
@@ -128,7 +130,7 @@ fn check_key(id: &str, inbound: &Inbound, body: &str, field: &dyn Fn(&str) -> Op
     assert!(inbound.key.starts_with("event-") && !inbound.key.contains(&inbound.sender.open_id), "{id}");
 }
 
-/// The first field of that name, by plain search; absent where empty.
+/// The first field of that name, by plain search; `None` if it is empty.
 fn payload_field(body: &str, name: &str) -> Option<String> {
     if body.starts_with('{') {
         let value = serde_json::from_str::<Value>(body).unwrap();
@@ -143,7 +145,7 @@ fn payload_field(body: &str, name: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
-/// Everything that our message says, under the names that the sources' tests use.
+/// All facts of our message, under the names that the sources' tests use.
 fn facts(inbound: &Inbound, target: String) -> Vec<(String, String)> {
     let mut facts = vec![
         ("target".into(), target.clone()),
@@ -208,7 +210,7 @@ fn facts(inbound: &Inbound, target: String) -> Vec<(String, String)> {
     facts
 }
 
-/// Leaves by their own name; of our own names those that the sources have another word for.
+/// Leaves by their own name, and under the sources' words for our own names.
 fn flatten(value: &Value, name: &str, facts: &mut Vec<(String, String)>) {
     match value {
         Value::Object(map) => {

@@ -114,7 +114,7 @@ fn receive(message: &str) -> (Account, Verified) {
     (account, verified)
 }
 
-/// The first field of that name, by plain search; absent where empty.
+/// The first field of that name, by plain search; `None` if it is empty.
 fn field(body: &str, name: &str) -> Option<String> {
     let start = body.find(&format!("<{name}>"))? + name.len() + 2;
     let inside = body[start..start + body[start..].find(&format!("</{name}"))?].trim();
@@ -194,8 +194,8 @@ fn content(id: &str, body: &str, content: &Content) {
     }
 }
 
-/// Whatever the source's own test expects. One sample puts the fields of every kind into a text message: of it only the text's
-/// own are kept.
+/// The expectations of the source's own test. One sample puts the fields of every kind into a text message; of it only the
+/// text's own fields are kept.
 fn asserts(vector: &Vector, from: &str, inbound: &Inbound) {
     let id = vector.id();
     let facts = facts(from, inbound);
@@ -218,7 +218,7 @@ fn asserts(vector: &Vector, from: &str, inbound: &Inbound) {
     }
 }
 
-/// The value inside of Java's notation.
+/// The value inside Java's notation.
 fn java(text: &str) -> String {
     let inner = text.strip_suffix(')').and_then(|t| t.split_once("valueOf(")).map_or(text, |(_, inner)| inner);
     if let Some(constant) = inner.strip_prefix("WxC") {
@@ -230,7 +230,7 @@ fn java(text: &str) -> String {
     }
 }
 
-/// Everything that our message says, under the names that the sources' tests use.
+/// All facts of our message, under the names that the sources' tests use.
 fn facts(from: &str, inbound: &Inbound) -> BTreeMap<String, Vec<String>> {
     let mut facts = BTreeMap::<String, Vec<String>>::new();
     let mut add = |name: &str, value: String| facts.entry(name.to_owned()).or_default().push(value);

@@ -50,7 +50,8 @@ fn page(account: &Account, body: &str, sample: &Value) {
     let page = WecomAdapter.read(account, &asked, &ApiResponse { status: 200, body: body.as_bytes() }).unwrap();
     assert_eq!((page.cursor.as_deref(), page.more), (sample["next_cursor"].as_str(), true));
     let list = sample["msg_list"].as_array().unwrap();
-    // The entries that show a kind's fields have no sender in the sample: given the first one's, they are read as well.
+    // The entries that show a kind's fields have no sender in the sample. With the first one's sender, they are read as
+    // well.
     let first = page.messages.first().unwrap();
     assert_eq!((crate::told_id(first), first.at.secs()), ("from_msgid_4622416642169452483", 1_615_478_585));
     assert_eq!(first.sender.open_id, "wmAJ2GCAAAme1XQRC-NI-q0_ZM9ukoAw");

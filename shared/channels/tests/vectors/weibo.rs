@@ -32,7 +32,7 @@ pub(crate) fn check(vector: &Vector) -> Verdict {
         other => panic!("{other}: a message that this test does not know"),
     };
     assert_eq!(message.content, expected);
-    // The platform has no message ids: the key is made of the message, the same for each retry.
+    // The platform has no message ids. The key is made from the message, and is the same for each retry.
     assert!(message.key.starts_with("weibo-") && !message.key.contains(&message.sender.open_id));
     let again = WeiboAdapter.parse(&account, &verified).unwrap().messages;
     assert_eq!(again[0].key, message.key);

@@ -100,11 +100,11 @@ fn events_and_what_is_not_a_customers() {
     let theirs = json!({ "msgid": "m", "external_userid": "wmA", "origin": 5, "send_time": 1, "msgtype": "text", "text": { "content": "x" } });
     assert!(entries(json!([event(servicer), theirs, null, 1, {}])).is_empty());
 
-    // A text that no store would hold as it is loses what it cannot keep, and nothing else.
+    // A text that no store could hold unchanged loses only the parts that cannot be kept.
     let nul = json!({ "msgid": "m", "external_userid": "wmA", "origin": 3, "send_time": 1, "msgtype": "text", "text": { "content": "a\0b" } });
     assert_eq!(entries(json!([nul])).remove(0).content, Content::text("a\u{FFFD}b"));
 
-    // An entry without id or time takes its key from all that it says, its time from the one before it.
+    // An entry without id or time takes its key from its whole content, and its time from the entry before it.
     let first = json!({ "msgid": "m", "external_userid": "wmA", "origin": 3, "send_time": 77, "msgtype": "text", "text": { "content": "x" } });
     let recalled = |id: &str| json!({ "msgtype": "event", "event": { "event_type": "user_recall_msg", "external_userid": "wmA", "recall_msgid": id } });
     let messages = entries(json!([first, recalled("1"), recalled("2")]));
@@ -207,7 +207,7 @@ fn w1_what_a_message_is_about_tells_it_from_another_of_its_msgid() {
         assert_eq!(key(kind, &one), key(kind, &one), "{one}, fetched again");
         assert_ne!(key(kind, &one), key(kind, &other), "{one}");
     }
-    // What the platform may write anew when a page is fetched again.
+    // Parts that the platform may change when a page is fetched again.
     for (kind, one, again) in [
         ("image", json!({ "media_id": "M1" }), json!({ "media_id": "M2" })),
         ("file", json!({ "media_id": "M1" }), json!({ "media_id": "M2" })),

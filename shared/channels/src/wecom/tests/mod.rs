@@ -1,4 +1,4 @@
-//! The whole way of a message and of a reply. Signatures, envelopes and messages of others: `tests/vectors/wecom.rs`.
+//! The whole way of a message and of a reply. Public signatures, envelopes and messages are in `tests/vectors/wecom.rs`.
 
 use super::*;
 use crate::wx_crypto::AesKey;

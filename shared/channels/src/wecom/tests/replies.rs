@@ -1,4 +1,4 @@
-//! Replies, tokens, and what the platform answers.
+//! Replies, tokens, and the platform's answers.
 
 use super::*;
 
@@ -102,7 +102,7 @@ fn tokens() {
 fn answers() {
     let sent = |status, body: &str| WecomAdapter.read_answer(&ApiResponse { status, body: body.as_bytes() });
     assert_eq!(sent(200, r#"{"errcode":0,"errmsg":"ok","msgid":"x"}"#), Outcome::Sent);
-    // F3: a repeat of what the platform has is no failure.
+    // F3: a repeat of a message that the platform has is no failure.
     assert_eq!(sent(200, r#"{"errcode":95999,"errmsg":"msgid exist, hint: [1]"}"#), Outcome::Sent);
     assert_eq!(sent(200, r#"{"errcode":95999,"errmsg":"Duplicate msgid"}"#), Outcome::Sent);
     assert_eq!(sent(200, r#"{"errcode":40058,"errmsg":"msgid exceed max length"}"#), Outcome::Permanent("platform_refused"));
@@ -137,7 +137,7 @@ fn f3_every_reply_to_a_customer_has_a_stable_msgid_that_fits() {
         let Ok(Rendered::Call(call)) = WecomAdapter.render(&account(), &reply, &call(Some("T"))) else { panic!() };
         serde_json::from_slice::<Value>(&call.body).unwrap()["msgid"].as_str().map(str::to_owned)
     };
-    // As the outbox names a message.
+    // The outbox names a message like this.
     let id = warmline_model::MessageId::from_bytes(&[0xab; 16]).unwrap().to_string();
     assert_eq!(id.len(), 36);
     assert_eq!(msgid(&id).as_deref(), Some("ab".repeat(16).as_str()));
