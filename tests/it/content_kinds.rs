@@ -9,8 +9,8 @@ use warmline_channels::{
     alipay, doudian, douyin, kuaishou, miniprogram, pinduoduo, taobao, wechat, wecom, weibo, xiaohongshu,
 };
 use warmline_model::Timestamp;
-use warmline_simulate::channels::stand::Stand;
-use warmline_simulate::channels::ways::{self, Taken, Way};
+use warmline_simulate::channels::platform_server::PlatformServer;
+use warmline_simulate::channels::protocols::{self, Protocol, Taken};
 use warmline_simulate::channels::{self, Account, Request};
 
 /// The longest time of the slowest way: its platform is asked every few seconds.
@@ -24,20 +24,20 @@ struct Entrances {
     server: Server,
     shop: Shop,
     agent: Agent,
-    all: Vec<Entrance>,
+    all: Vec<ChannelUnderTest>,
 }
 
 /// A protocol with its account.
-struct Entrance {
-    way: Way,
+struct ChannelUnderTest {
+    way: Protocol,
     account: Account,
     /// The platform, if it keeps messages until it is asked.
-    stand: Option<Stand>,
+    stand: Option<PlatformServer>,
     /// The customer's session, if the server gives one.
     visitor: Option<Visitor>,
 }
 
-impl Entrance {
+impl ChannelUnderTest {
     /// Channel and account.
     fn address(&self) -> (&'static str, String) {
         (self.way.channel, self.account.id.clone())
@@ -51,32 +51,32 @@ impl Entrances {
         shop.calls_are_chats();
         let agent = shop.agent(1_000);
         let mut connected = BTreeSet::new();
-        let all = ways::all().into_iter().map(|way| {
+        let all = protocols::all().into_iter().map(|way| {
             let asked = !(way.kept)(now(), 1).is_empty();
             let platform = channels::all().into_iter().find(|platform| asked && platform.channel() == way.channel);
-            let stand = platform.map(|platform| Stand::start(platform).unwrap());
-            let account = stand.as_ref().map_or_else(|| way.account.clone(), Stand::account);
+            let stand = platform.map(|platform| PlatformServer::start(platform).unwrap());
+            let account = stand.as_ref().map_or_else(|| way.account.clone(), PlatformServer::account);
             // Some protocols share an account.
             if connected.insert((way.channel, account.id.clone())) {
                 let secrets: BTreeMap<_, _> = account.secrets.iter().cloned().collect();
                 shop.connect_as(way.channel, &account.id, account.settings.clone(), &json!(secrets));
             }
             let visitor = (way.channel == "webchat").then(|| Web::new(server.base(), &account.id).visitor());
-            Entrance { way, account, stand, visitor }
+            ChannelUnderTest { way, account, stand, visitor }
         });
         let all = all.collect();
         Self { server, shop, agent, all }
     }
 
     /// Runs a test for every protocol at once. Returns the results in order.
-    fn every<T: Send>(&self, test: impl Fn(&Entrance) -> T + Sync) -> Vec<T> {
+    fn every<T: Send>(&self, test: impl Fn(&ChannelUnderTest) -> T + Sync) -> Vec<T> {
         at_once(self.all.len(), |i| test(&self.all[i]))
     }
 
     /// Posts a payload like the platform, and checks that the answer is the adapter's own. Returns the keys of its
     /// messages.
-    fn post(&self, entrance: &Entrance, payload: &[u8], at: i64) -> Vec<String> {
-        let Entrance { way, account, visitor, .. } = entrance;
+    fn post(&self, entrance: &ChannelUnderTest, payload: &[u8], at: i64) -> Vec<String> {
+        let ChannelUnderTest { way, account, visitor, .. } = entrance;
         let webhook = (way.seal.unwrap())(payload, at);
         let Ok(Taken::Messages(_, parsed, reply)) = way.take(&webhook, at) else {
             panic!("{}: not taken: {}", way.name, String::from_utf8_lossy(payload))
@@ -95,19 +95,19 @@ impl Entrances {
 
     /// A provider's report makes nobody a customer, so the person in it has to write first. Returns the keys of their
     /// messages.
-    fn introduce(&self, entrance: &Entrance, at: i64) -> Vec<String> {
+    fn introduce(&self, entrance: &ChannelUnderTest, at: i64) -> Vec<String> {
         let writes = match entrance.way.name {
             "email-reports" => "email",
             "email-mailgun-reports" => "email-mailgun",
             _ => return Vec::new(),
         };
-        let way = ways::all().into_iter().find(|way| way.name == writes).unwrap();
+        let way = protocols::all().into_iter().find(|way| way.name == writes).unwrap();
         let mail = (way.payloads)(at, 9_000).remove(0);
         let Ok(Taken::Messages(_, parsed, _)) = way.take(&(way.seal.unwrap())(&mail, at), at) else {
             panic!("{writes}: not taken")
         };
         let words = parsed.messages.iter().find_map(|message| message.content.words()).unwrap().to_owned();
-        let entrance = Entrance { way, account: entrance.account.clone(), stand: None, visitor: None };
+        let entrance = ChannelUnderTest { way, account: entrance.account.clone(), stand: None, visitor: None };
         let keys = self.post(&entrance, &mail, at);
         until("the customer of the reports", || {
             self.came(&entrance).find(|(_, message)| message["content"]["text"] == words)
@@ -116,7 +116,7 @@ impl Entrances {
     }
 
     /// The received messages of an entrance's account.
-    fn came(&self, entrance: &Entrance) -> impl Iterator<Item = (String, Value)> {
+    fn came(&self, entrance: &ChannelUnderTest) -> impl Iterator<Item = (String, Value)> {
         self.shop.said_on(entrance.way.channel, &entrance.account.id).filter(|(_, message)| message["direction"] == "in")
     }
 }
@@ -189,7 +189,7 @@ enum Unheard {
     Never(&'static str),
 }
 
-fn unheard(way: &Way, at: i64) -> Unheard {
+fn unheard(way: &Protocol, at: i64) -> Unheard {
     use Unheard::{Event, Fetched, Never, Posted};
     let setting = |name: &str| way.account.settings[name].as_str().unwrap();
     let (id, instant) = ("77", Timestamp::from_secs(at));

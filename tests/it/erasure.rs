@@ -15,7 +15,7 @@ use std::path::Path;
 use std::process::Command;
 use warmline_customers::store::people;
 use warmline_customers::timeline;
-use warmline_kernel::{Ctx, StepError, passing, sealed};
+use warmline_kernel::{Ctx, StepError, sealing, transient_keys};
 use warmline_model::{Clock, CustomerId, Rng, Timestamp};
 use warmline_privacy::{Keyring, Masters, SealError};
 use warmline_store::native::{NativeDb, NoKv};
@@ -91,8 +91,8 @@ impl Thief {
         let person = people::person(&self.db, id)?.expect("the copy has the customer");
         let entries = timeline::page(&ctx, person, Timestamp::default(), None, 100)?;
         let said = entries.iter().filter(|e| e.conversation.customer == id).map(|entry| {
-            let key = sealed::customer_key(&ctx, id)?;
-            Ok(sealed::open_content(&key, &entry.message)?.words().unwrap_or_default().to_owned())
+            let key = sealing::customer_key(&ctx, id)?;
+            Ok(sealing::open_content(&key, &entry.message)?.words().unwrap_or_default().to_owned())
         });
         let said: Vec<Result<String, StepError>> = said.collect();
         assert!(!said.is_empty(), "the copy has the rows");
@@ -111,7 +111,7 @@ impl Thief {
             keys: &self.keys,
             installed: &warmline_app::WHOLE,
         };
-        (1..=upto).filter(|n| passing::by_number(&ctx, *n).is_ok()).count()
+        (1..=upto).filter(|n| transient_keys::by_number(&ctx, *n).is_ok()).count()
     }
 }
 

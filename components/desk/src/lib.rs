@@ -6,10 +6,10 @@
 use warmline_app::{MIGRATIONS, WITH_PERSONAL_DATA, dispatch, health};
 use warmline_endpoint::route::Reply;
 use warmline_model::Channel;
+use warmline_spin::environment::variable;
 use warmline_spin::incoming::{pass, read, refuse, respond};
 use warmline_spin::media::relay;
-use warmline_spin::world::variable;
-use warmline_spin::{IncomingRequest, ResponseOutparam, World, internal, outgoing};
+use warmline_spin::{Environment, IncomingRequest, ResponseOutparam, internal, outgoing};
 
 #[spin_sdk::http_component]
 async fn handle(request: IncomingRequest, out: ResponseOutparam) {
@@ -20,7 +20,7 @@ async fn handle(request: IncomingRequest, out: ResponseOutparam) {
     if let Some(alive) = health::alive(&request) {
         return respond(out, alive.secured()).await;
     }
-    let world = match World::open(&MIGRATIONS, &WITH_PERSONAL_DATA) {
+    let world = match Environment::open(&MIGRATIONS, &WITH_PERSONAL_DATA) {
         Ok(world) => world,
         Err(problem) => return respond(out, refuse(problem).secured()).await,
     };

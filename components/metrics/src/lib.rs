@@ -11,9 +11,9 @@ use warmline_endpoint::route::{Reply, dispatch};
 use warmline_endpoint::{Problem, Request, Response};
 use warmline_metrics::api::ROUTES;
 use warmline_metrics::steps::catch_up;
+use warmline_spin::environment::variable;
 use warmline_spin::incoming::serve_api;
-use warmline_spin::world::variable;
-use warmline_spin::{IncomingRequest, ResponseOutparam, World};
+use warmline_spin::{Environment, IncomingRequest, ResponseOutparam};
 
 #[spin_sdk::http_component]
 async fn handle(request: IncomingRequest, out: ResponseOutparam) {
@@ -21,7 +21,7 @@ async fn handle(request: IncomingRequest, out: ResponseOutparam) {
 }
 
 async fn answer(request: &Request) -> Result<Response, Problem> {
-    let world = World::open_current(&VERSIONS)?.knowing(&WITH_FIGURES);
+    let world = Environment::open_current(&VERSIONS)?.knowing(&WITH_FIGURES);
     match (&request.method, request.path.as_str()) {
         (&Method::POST, "/fold") => {
             catch_up(&world.ctx())?;

@@ -6,7 +6,7 @@ use warmline_endpoint::capability::follow;
 use warmline_endpoint::{Problem, Request, Response};
 use warmline_quality::steps;
 use warmline_spin::incoming::serve;
-use warmline_spin::{IncomingRequest, ResponseOutparam, World};
+use warmline_spin::{Environment, IncomingRequest, ResponseOutparam};
 
 /// The time for which one call inspects.
 const BUDGET_MS: i64 = 5_000;
@@ -20,7 +20,7 @@ async fn answer(request: &Request) -> Result<Response, Problem> {
     if request.path != "/inspect" {
         return Err(Problem::new(404, "not_found", "quality has no such path"));
     }
-    let world = World::open_ready()?;
+    let world = Environment::open_ready()?;
     let ctx = world.ctx();
     follow(&ctx, steps::inspect, ctx.now().plus_millis(BUDGET_MS))?;
     Ok(Response::empty(204))

@@ -9,13 +9,13 @@
 
 use warmline_app::{MIGRATIONS, WITH_DUTIES, tick};
 use warmline_conversations::drain::{Drainer, Step};
-use warmline_conversations::store::placing;
+use warmline_conversations::store::assignment;
 use warmline_endpoint::{Problem, Request, Response, page};
 use warmline_kernel::Ctx;
 use warmline_model::Timestamp;
 use warmline_spin::incoming::serve;
 use warmline_spin::outgoing::{all, sleep};
-use warmline_spin::{IncomingRequest, ResponseOutparam, World, internal};
+use warmline_spin::{Environment, IncomingRequest, ResponseOutparam, internal};
 use warmline_store::inbox::{SHARDS, waiting_shards};
 
 /// The time for which one call drains: less than any platform's limit on a request.
@@ -32,7 +32,7 @@ async fn handle(request: IncomingRequest, out: ResponseOutparam) {
 }
 
 async fn answer(request: &Request) -> Result<Response, Problem> {
-    let world = World::open(&MIGRATIONS, &WITH_DUTIES)?;
+    let world = Environment::open(&MIGRATIONS, &WITH_DUTIES)?;
     let ctx = world.ctx();
     let deadline = ctx.now().plus_millis(BUDGET_MS);
     let more = match request.path.as_str() {
@@ -44,7 +44,7 @@ async fn answer(request: &Request) -> Result<Response, Problem> {
         "/tick" => {
             tick::tick(&ctx)?;
             // This reaches AI seats that missed an earlier call.
-            if !placing::ai_waiting(ctx.db, Timestamp::from_millis(i64::MAX), 1)?.is_empty() {
+            if !assignment::ai_waiting(ctx.db, Timestamp::from_millis(i64::MAX), 1)?.is_empty() {
                 tell_ai_seats().await;
             }
             let shards = waiting_shards(ctx.db)?;

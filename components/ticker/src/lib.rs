@@ -9,10 +9,10 @@ use warmline_app::wake::{ROUTES, calls};
 use warmline_endpoint::route::{Reply, dispatch};
 use warmline_endpoint::{Problem, Request, Response};
 use warmline_kernel::installed::NOTHING;
+use warmline_spin::environment::variable;
 use warmline_spin::incoming::serve_api;
 use warmline_spin::outgoing::all;
-use warmline_spin::world::variable;
-use warmline_spin::{IncomingRequest, ResponseOutparam, World, internal};
+use warmline_spin::{Environment, IncomingRequest, ResponseOutparam, internal};
 
 #[spin_sdk::http_component]
 async fn handle(request: IncomingRequest, out: ResponseOutparam) {
@@ -20,7 +20,7 @@ async fn handle(request: IncomingRequest, out: ResponseOutparam) {
 }
 
 async fn answer(request: &Request) -> Result<Response, Problem> {
-    let world = World::open(&MIGRATIONS, &NOTHING)?;
+    let world = Environment::open(&MIGRATIONS, &NOTHING)?;
     let due = match request.path.as_str() {
         "/tick" => Reply::Calls(calls(&world.ctx())?),
         _ => dispatch(&world.ctx(), &variable("admin_token"), request, "ticker", ROUTES).0?,

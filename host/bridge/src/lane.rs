@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
 
-use super::door::{Door, Verdict};
+use super::backoff::{pause_of, waited};
+use super::counters::Counters;
 use super::frame::Frame;
-use super::pause::{pause_of, waited};
 use super::stopped;
-use super::tally::Tally;
+use super::warmline_client::{Door, Verdict};
 
 /// A lane works on one frame at a time, so that the frames of one order stay in order.
 pub(super) struct Lane {
     pub door: Arc<Door>,
-    pub tally: Arc<Tally>,
+    pub tally: Arc<Counters>,
     pub acknowledgements: mpsc::Sender<String>,
     pub stopping: watch::Receiver<bool>,
 }

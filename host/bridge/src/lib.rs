@@ -11,12 +11,12 @@
 
 #![expect(clippy::disallowed_methods, reason = "waits in real time")]
 
-mod door;
+mod backoff;
+mod counters;
 mod frame;
 mod lane;
-mod pause;
 mod pmc;
-mod tally;
+mod warmline_client;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,9 +27,9 @@ use tokio::sync::watch;
 use warmline_model::Timestamp;
 use warmline_process::{LogFormat, start_log, stop_on_signal};
 
-use door::Door;
+use counters::Counters;
 use pmc::{Bounds, Place};
-use tally::Tally;
+use warmline_client::Door;
 
 /// Hold a platform's connection and post what comes to its component.
 #[derive(Debug, clap::Args)]
@@ -104,7 +104,7 @@ impl Bridge {
         runtime.block_on(async {
             let (stop, mut stopping) = watch::channel(false);
             stop_on_signal(stop);
-            let (door, tally) = (Arc::new(door), Arc::new(Tally::default()));
+            let (door, tally) = (Arc::new(door), Arc::new(Counters::default()));
             let reports = tokio::spawn(Arc::clone(&tally).report());
             if door.opens(&mut stopping).await? {
                 pmc::hold(&place, bounds, &door, &tally, &mut stopping).await;

@@ -20,11 +20,11 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 use warmline_channels::pinduoduo::pmc;
 
-use super::door::Door;
+use super::backoff::{pause, waited};
+use super::counters::Counters;
 use super::frame::Frame;
 use super::lane::Lane;
-use super::pause::{pause, waited};
-use super::tally::Tally;
+use super::warmline_client::Door;
 use super::{now, stopped};
 
 /// Frames that are posted at once.
@@ -105,7 +105,7 @@ pub(super) async fn hold(
     place: &Place,
     bounds: Bounds,
     door: &Arc<Door>,
-    tally: &Arc<Tally>,
+    tally: &Arc<Counters>,
     stopping: &mut watch::Receiver<bool>,
 ) {
     let mut failures = 0;
@@ -158,7 +158,7 @@ async fn converse(
     socket: Socket,
     bounds: Bounds,
     door: &Arc<Door>,
-    tally: &Arc<Tally>,
+    tally: &Arc<Counters>,
     stopping: &mut watch::Receiver<bool>,
 ) -> Result<(), Lost> {
     let (mut sink, mut frames) = socket.split();

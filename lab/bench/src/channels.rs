@@ -11,7 +11,7 @@ use std::time::Duration;
 use warmline_cost::{Arrival, Cost, Task, measure};
 use warmline_model::Timestamp;
 use warmline_simulate::channels::Request;
-use warmline_simulate::channels::ways::{self, NOW, Way};
+use warmline_simulate::channels::protocols::{self, NOW, Protocol};
 
 /// The limit for the size of a channel's component, in bytes.
 pub(super) const LARGEST: u64 = 700_000;
@@ -139,7 +139,7 @@ fn adapters(bench: &Bench<'_>, rounds: usize) -> Result<Vec<AdapterCost>> {
         costs.into_iter().next().context("no cost")
     };
     let mut adapters = Vec::new();
-    for way in ways::all() {
+    for way in protocols::all() {
         let task = task(&way);
         let (mut native, mut wasm) = (Vec::new(), Vec::new());
         // Both run in turn, so that the machine's other work affects both alike.
@@ -153,7 +153,7 @@ fn adapters(bench: &Bench<'_>, rounds: usize) -> Result<Vec<AdapterCost>> {
     Ok(adapters)
 }
 
-fn task(way: &Way) -> Task {
+fn task(way: &Protocol) -> Task {
     Task {
         channel: way.channel.to_owned(),
         settings: way.account.settings.clone(),
@@ -166,7 +166,7 @@ fn task(way: &Way) -> Task {
 }
 
 /// The first payload of a way as it arrives: in a webhook, or as a page if the platform sends none.
-fn arrival(way: &Way, number: u64) -> Option<Arrival> {
+fn arrival(way: &Protocol, number: u64) -> Option<Arrival> {
     let payload = (way.payloads)(NOW, number).into_iter().next()?;
     Some(match way.seal {
         Some(seal) => {
@@ -224,7 +224,7 @@ mod tests {
 
     #[test]
     fn every_protocol_has_messages_that_can_be_measured() {
-        for way in ways::all() {
+        for way in protocols::all() {
             let task = Task { warm_up: 0, times: 1, ..task(&way) };
             assert_eq!(task.arrivals.len(), ARRIVALS as usize, "{}", way.name);
             let cost = measure(&task).unwrap_or_else(|e| panic!("{}: {e:#}", way.name));

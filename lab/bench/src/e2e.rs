@@ -5,7 +5,7 @@
 //! message's number.
 
 use super::Bench;
-use super::bed::Bed;
+use super::fixture::Fixture;
 use super::floor::{Floor, Seen};
 use anyhow::{Context, Result, ensure};
 use serde::Serialize;
@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::time::{Duration, Instant};
 use warmline_client::Api;
 use warmline_model::{ConversationId, MessageId, Origin};
-use warmline_simulate::bed::{ACCOUNT, TOKEN};
+use warmline_simulate::fixture::{ACCOUNT, TOKEN};
 use warmline_simulate::histogram::{Histogram, Summary};
 use warmline_simulate::load::{self, Mix, Plan, Shape, WeChatShape, index_of};
 
@@ -47,7 +47,7 @@ pub(super) fn run(bench: &Bench<'_>, rate: f64) -> Result<EndToEnd> {
     let directory = bench.scratch.sub("e2e")?;
     let messages = rate * duration.as_secs_f64();
     let conversations = (messages / PER_CUSTOMER as f64) as i64 + 200;
-    let bed = Bed::make(bench, &bench.server_options(&bench.args.manifest, &directory, "normal"), conversations)?;
+    let bed = Fixture::make(bench, &bench.server_options(&bench.args.manifest, &directory, "normal"), conversations)?;
     let floor = Floor::watch(bench.runtime, &bed.api, LOOK_EVERY, true);
     let mix = Mix::Flow { per: PER_CUSTOMER, window: 32 };
     let plan = Plan {

@@ -1,8 +1,8 @@
 //! From a webhook to its acknowledgement (verified, sealed, committed): the greatest rate and its latency. Beside it stand
 //! the peer under the same load, a component that only says hello, and the disk's own pace.
 
-use super::bed::Bed;
 use super::disk::{self, Disk};
+use super::fixture::Fixture;
 use super::floor::{Floor, Memory};
 use super::peer::Peer;
 use super::{Bench, DURABILITIES};
@@ -10,7 +10,7 @@ use anyhow::Result;
 use serde::Serialize;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
-use warmline_simulate::bed::{ACCOUNT, TOKEN};
+use warmline_simulate::fixture::{ACCOUNT, TOKEN};
 use warmline_simulate::histogram::Summary;
 use warmline_simulate::load::{self, Mix, Plan, Report, Shape, WeChatShape};
 
@@ -117,7 +117,7 @@ fn one(bench: &Bench<'_>, durability: &'static str) -> Result<Ingest> {
     bench.say(&format!("warmline, {durability}"));
     let directory = bench.scratch.sub(&format!("ingest-{durability}"))?;
     let options = bench.server_options(&bench.args.manifest, &directory, durability);
-    let bed = Bed::make(bench, &options, i64::try_from(CUSTOMERS)? + 500)?;
+    let bed = Fixture::make(bench, &options, i64::try_from(CUSTOMERS)? + 500)?;
     let memory = Memory::sample(bed.server.pid());
     let warmline = pace(bench, bed.server.address(), || wechat(None), true)?;
     let load_ended = Instant::now();
@@ -166,7 +166,7 @@ pub(super) fn quick_rate(bench: &Bench<'_>) -> Result<f64> {
     bench.say("the greatest rate, for what follows");
     let directory = bench.scratch.sub("rate")?;
     let options = bench.server_options(&bench.args.manifest, &directory, "normal");
-    let bed = Bed::make(bench, &options, i64::try_from(CUSTOMERS)? + 500)?;
+    let bed = Fixture::make(bench, &options, i64::try_from(CUSTOMERS)? + 500)?;
     let pace = pace(bench, bed.server.address(), || wechat(None), false)?;
     bench.say(&format!("  {:.0}/s", pace.rate));
     Ok(pace.rate)

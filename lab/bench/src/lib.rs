@@ -5,11 +5,11 @@
 
 #![expect(clippy::disallowed_methods, reason = "measures real time")]
 
-mod bed;
 mod channels;
 mod disk;
 mod e2e;
 mod engine;
+mod fixture;
 mod floor;
 mod ingest;
 mod machine;

@@ -1,14 +1,14 @@
 //! Measures whether a million stored messages slow the server down, and how much memory filling takes.
 
 use super::Bench;
-use super::bed::Bed;
+use super::fixture::Fixture;
 use super::floor::{Floor, Memory};
 use super::ingest::CUSTOMERS;
 use anyhow::{Result, ensure};
 use serde::Serialize;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
-use warmline_simulate::bed::{ACCOUNT, TOKEN};
+use warmline_simulate::fixture::{ACCOUNT, TOKEN};
 use warmline_simulate::load::{self, Mix, Plan, Report, Shape, WeChatShape};
 
 /// A measurement at one fill level.
@@ -56,7 +56,7 @@ pub(super) fn run(bench: &Bench<'_>) -> Result<Million> {
     bench.say(&format!("{target} stored messages"));
     let directory = bench.scratch.sub("million")?;
     let options = bench.server_options(&bench.args.manifest, &directory, "normal");
-    let bed = Bed::make(bench, &options, i64::try_from(CUSTOMERS)? + 500)?;
+    let bed = Fixture::make(bench, &options, i64::try_from(CUSTOMERS)? + 500)?;
     let memory = Memory::sample(bed.server.pid());
     let floor = Floor::watch(bench.runtime, &bed.api, Duration::from_millis(50), false);
     let address = bed.server.address();

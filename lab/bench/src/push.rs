@@ -14,7 +14,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::Message;
 use warmline_client::{Api, ApiError};
 use warmline_simulate::agents::Staff;
-use warmline_simulate::bed::seed;
+use warmline_simulate::fixture::seed;
 use warmline_simulate::histogram::{Histogram, Summary};
 use warmline_simulate::server::Server;
 

@@ -23,10 +23,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use warmline_client::{Api, Http};
-use warmline_simulate::bed;
-use warmline_simulate::channels::stand::Stand;
+use warmline_simulate::channels::platform_server::PlatformServer;
 use warmline_simulate::channels::wechat::Wechat;
 use warmline_simulate::channels::{Behaviour, Rule};
+use warmline_simulate::fixture;
 use warmline_simulate::rng::Rng;
 use warmline_simulate::scratch::{Scratch, free_port};
 use warmline_simulate::server::{Server, ServerOptions, server_program};
@@ -189,7 +189,7 @@ pub fn kill9(args: &ChaosArgs) -> Result<ChaosReport> {
         None => server_program()?,
     };
     let durability = if args.durability == "normal" { "normal" } else { "full" };
-    let platform = Stand::start(Box::new(Wechat::of_any_app()))?;
+    let platform = PlatformServer::start(Box::new(Wechat::of_any_app()))?;
     let options = ServerOptions {
         port: free_port()?,
         platform: Some(platform.url()),
@@ -202,7 +202,7 @@ pub fn kill9(args: &ChaosArgs) -> Result<ChaosReport> {
     let api = Api::new(&server.url(), &server.admin_token()?);
     // There are fewer places than customers, so some always wait in the queue.
     let places = i64::try_from(args.customers * 3 / 4)?.max(1);
-    let staff = runtime.block_on(bed::seed(&api, &platform.url(), places, places.min(5), true))?;
+    let staff = runtime.block_on(fixture::seed(&api, &platform.url(), places, places.min(5), true))?;
     if !args.calm {
         make_trouble(&platform);
     }
@@ -242,7 +242,7 @@ pub fn kill9(args: &ChaosArgs) -> Result<ChaosReport> {
 }
 
 /// The platform's API as it is on a bad day.
-fn make_trouble(platform: &Stand) {
+fn make_trouble(platform: &PlatformServer) {
     platform.script(Rule::send(Behaviour::DropAfter).every(41));
     platform.script(Rule::send(Behaviour::DropBefore).every(53));
     platform.script(Rule::send(Behaviour::Status(500)).every(67));

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::watch;
 use warmline_channels::wechat::sign;
 use warmline_client::Http;
-use warmline_simulate::bed::{ACCOUNT, TOKEN};
+use warmline_simulate::fixture::{ACCOUNT, TOKEN};
 use warmline_simulate::rng::Rng;
 
 /// The open id of customer `number`.

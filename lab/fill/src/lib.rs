@@ -13,7 +13,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use store::Store;
 use warmline_client::Api;
 use warmline_model::{Content, Inbound, Sender, Timestamp};
-use warmline_simulate::bed;
+use warmline_simulate::fixture;
 use warmline_simulate::server::{Server, ServerOptions, server_program};
 
 /// Write a store of so many messages, without a server.
@@ -79,7 +79,7 @@ fn make(args: &FillArgs) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let places = i64::try_from(args.customers)? + CAPACITY;
     // Nobody replies, so this address is never called.
-    runtime.block_on(bed::seed(&api, "http://127.0.0.1:9", places, CAPACITY, false))?;
+    runtime.block_on(fixture::seed(&api, "http://127.0.0.1:9", places, CAPACITY, false))?;
     server.kill()?;
     Ok(())
 }

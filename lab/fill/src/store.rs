@@ -10,7 +10,7 @@ use warmline_kernel::installed::NOTHING;
 use warmline_kernel::{Ctx, keys};
 use warmline_model::{AccountId, Channel, Clock, Inbound, Rng, Timestamp};
 use warmline_privacy::{Keyring, Masters};
-use warmline_simulate::bed::ACCOUNT;
+use warmline_simulate::fixture::ACCOUNT;
 use warmline_store::native::{NativeDb, NoKv};
 use warmline_store::{Db as _, inbox, meta};
 use warmline_transport::ingest;

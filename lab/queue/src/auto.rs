@@ -11,7 +11,7 @@ use warmline_routing::seat::taken;
 use warmline_routing::staffing::moves::{HOME_MINUTES, settled};
 use warmline_routing::staffing::work::{Sums, quarter};
 use warmline_routing::staffing::{Member, forecast, moves, slots};
-use warmline_routing::{Floor, Memory, Ready};
+use warmline_routing::{Memory, Ready, SeatsAndQueues};
 
 /// Moves seats once a minute.
 pub struct Auto<'a> {

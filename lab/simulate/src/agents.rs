@@ -30,7 +30,7 @@ pub struct Staff {
 
 /// The pace of the agents, in seconds.
 #[derive(Clone, Copy, Debug)]
-pub struct Manner {
+pub struct AgentPace {
     /// From assignment to acceptance.
     pub accept: (f64, f64),
     /// From reading to sending.
@@ -39,7 +39,7 @@ pub struct Manner {
     pub silence: f64,
 }
 
-impl Default for Manner {
+impl Default for AgentPace {
     fn default() -> Self {
         Self { accept: (0.4, 1.6), typing: (1.5, 5.0), silence: 12.0 }
     }
@@ -49,7 +49,7 @@ impl Default for Manner {
 pub struct Team {
     api: Api,
     staff: HashMap<AgentId, Staff>,
-    manner: Manner,
+    manner: AgentPace,
     figures: Arc<Figures>,
     rng: Rng,
     desks: HashMap<ConversationId, Desk>,
@@ -64,7 +64,7 @@ struct Desk {
 
 impl Team {
     /// Makes a team. `api` is a supervisor's or administrator's: it reads the event log.
-    pub fn new(api: Api, staff: Vec<Staff>, manner: Manner, figures: Arc<Figures>, rng: Rng) -> Self {
+    pub fn new(api: Api, staff: Vec<Staff>, manner: AgentPace, figures: Arc<Figures>, rng: Rng) -> Self {
         let staff = staff.into_iter().map(|member| (member.id, member)).collect();
         Self { api, staff, manner, figures, rng, desks: HashMap::new(), tasks: tokio::task::JoinSet::new() }
     }
@@ -183,7 +183,7 @@ struct Part {
     api: Api,
     conversation: ConversationId,
     inbox: mpsc::UnboundedReceiver<()>,
-    manner: Manner,
+    manner: AgentPace,
     rng: Rng,
 }
 

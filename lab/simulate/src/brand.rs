@@ -1,9 +1,9 @@
 //! The brand of the demo: its accounts on the channels and their secrets. Those of WeChat and the app are drawn once and
 //! stored with the demo's state. Those of the other platforms are the simulators'. All are worthless outside of the demo.
 
+use crate::channel_under_test::ChannelUnderTest;
 use crate::channels::wechat::Wechat;
 use crate::customers::Share;
-use crate::entrance::Entrance;
 use crate::rng::Rng;
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
@@ -94,7 +94,7 @@ impl Brand {
         shares.collect()
     }
 
-    fn entrance(&self, channel: &str, port: u16) -> Result<Entrance> {
+    fn entrance(&self, channel: &str, port: u16) -> Result<ChannelUnderTest> {
         match channel {
             "wechat" => {
                 let platform = Wechat {
@@ -105,11 +105,11 @@ impl Brand {
                     aes_key: self.wechat_aes_key.clone(),
                     ..Wechat::default()
                 };
-                Entrance::platform(Box::new(platform), port)
+                ChannelUnderTest::platform(Box::new(platform), port)
             }
-            "app" => Entrance::app(&self.app_account, &self.app_jwt_secret, &self.app_body_secret),
-            "webchat" => Entrance::webchat(&self.webchat_account),
-            _ => Ok(Entrance::open(channel, port)?.named(ACCOUNT)),
+            "app" => ChannelUnderTest::app(&self.app_account, &self.app_jwt_secret, &self.app_body_secret),
+            "webchat" => ChannelUnderTest::webchat(&self.webchat_account),
+            _ => Ok(ChannelUnderTest::open(channel, port)?.named(ACCOUNT)),
         }
     }
 }

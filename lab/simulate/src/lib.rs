@@ -11,14 +11,14 @@
 #![expect(clippy::disallowed_methods, reason = "measures real time")]
 
 pub mod agents;
-pub mod bed;
 pub mod brand;
+pub mod channel_under_test;
 pub mod channels;
 pub mod command;
 pub mod customers;
 pub mod demo;
-pub mod entrance;
 pub mod figures;
+pub mod fixture;
 pub mod histogram;
 mod listen;
 pub mod live;

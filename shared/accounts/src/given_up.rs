@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use warmline_channels::registry::{self, Patience};
-use warmline_kernel::audit::{self, Action, Of};
+use warmline_kernel::audit::{self, Action, Subject};
 use warmline_kernel::ctx::{Actor, Ctx, StepError};
 use warmline_model::Channel;
 use warmline_store::messages;
@@ -70,7 +70,7 @@ pub fn revive(
         done.next = found.get(looked_at.saturating_sub(1)).map(|dead| dead.seq);
     }
     if !dry && done.revived > 0 {
-        audit::append(ctx, actor, Action::RetryDeliveries, Of { reason: filter.reason, ..Of::default() })?;
+        audit::append(ctx, actor, Action::RetryDeliveries, Subject { reason: filter.reason, ..Subject::default() })?;
     }
     Ok(done)
 }

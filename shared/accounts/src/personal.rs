@@ -5,7 +5,7 @@ use warmline_kernel::{Ctx, StepError};
 use warmline_store::inbox;
 
 /// Webhooks that could not be handled are kept sealed. Their customers are unknown, so no export contains them. An erasure
-/// replaces the keys that sealed them (`warmline_kernel::passing`).
+/// replaces the keys that sealed them (`warmline_kernel::transient_keys`).
 pub(crate) const HOOKS: Hooks = Hooks {
     begin: |_, _| Ok(()),
     erase: None,

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use warmline_compliance::erase;
 use warmline_customers::{people, summary, timeline};
 use warmline_kernel::ctx::Actor;
-use warmline_kernel::{Ctx, archive, sealed};
+use warmline_kernel::{Ctx, archive, sealing};
 use warmline_model::{Clock, Content, ConversationId, CustomerId, MessageId, Origin, Rng, Role, Timestamp};
 use warmline_privacy::{Keyring, Masters};
 use warmline_store::messages::{self, Message};
@@ -112,7 +112,7 @@ fn fill(path: &Path, messages: i64) -> (NativeDb, i64) {
 fn talk(ctx: &Ctx<'_>, messages: i64) -> CustomerId {
     let (customer, id) = (CustomerId::new(Still.now(), ctx.rng), ConversationId::new(Still.now(), ctx.rng));
     let (key, wrapped) = ctx.keys.new_customer_key(customer, ctx.rng).unwrap();
-    vault::insert(ctx.vault, customer, &sealed::into_vault(wrapped)).unwrap();
+    vault::insert(ctx.vault, customer, &sealing::into_vault(wrapped)).unwrap();
     customers::insert(ctx.db, customer, &[], Still.now()).unwrap();
     ctx.db.execute(IDENTITY, &[customer.as_bytes().into()]).unwrap();
     ctx.db.execute(TALK, &[id.as_bytes().into(), customer.as_bytes().into(), NOW.into(), messages.into()]).unwrap();
@@ -122,7 +122,7 @@ fn talk(ctx: &Ctx<'_>, messages: i64) -> CustomerId {
         (1..=messages).zip([Origin::Customer, Origin::Agent].into_iter().enumerate().cycle().map(|(i, o)| (words[i], o)))
     {
         let message = MessageId::new(Still.now(), ctx.rng);
-        let content = sealed::seal_content(ctx, &key, id, message, &Content::text(text)).unwrap();
+        let content = sealing::seal_content(ctx, &key, id, message, &Content::text(text)).unwrap();
         let (agent, at, delivery, reason) = (None, Still.now(), None, None);
         let message = Message { conversation: id, n, id: message, origin, agent, content, at, delivery, reason };
         messages::insert(ctx.db, &message).unwrap();
@@ -188,8 +188,8 @@ fn main() {
         keys: &keys,
         installed: &warmline_app::WHOLE,
     };
-    timed("sealed", 20_000, |_| sealed::seal_content(&ctx, &key, conversation, id, &content).unwrap());
-    let stored = sealed::seal_content(&ctx, &key, conversation, id, &content).unwrap();
+    timed("sealed", 20_000, |_| sealing::seal_content(&ctx, &key, conversation, id, &content).unwrap());
+    let stored = sealing::seal_content(&ctx, &key, conversation, id, &content).unwrap();
     let message = warmline_store::messages::Message {
         conversation,
         n: 1,
@@ -201,7 +201,7 @@ fn main() {
         delivery: None,
         reason: None,
     };
-    timed("opened", 20_000, |_| sealed::open_content(&key, &message).unwrap());
+    timed("opened", 20_000, |_| sealing::open_content(&key, &message).unwrap());
 
     let dir = tempfile::tempdir().unwrap();
     let db = NativeDb::open(&dir.path().join("talk.db")).unwrap();
@@ -236,12 +236,12 @@ fn main() {
         });
         // The same conversation, archived as the tick does it: its messages are sealed as in the program, then packed.
         let (key, wrapped) = keys.new_customer_key(customer(long), &rng).unwrap();
-        vault::insert(ctx.vault, customer(long), &sealed::into_vault(wrapped)).unwrap();
+        vault::insert(ctx.vault, customer(long), &sealing::into_vault(wrapped)).unwrap();
         let talk =
             conversations::last_of_customer(&db, customer(long), ConversationId::last_of(Still.now())).unwrap().unwrap();
         let mut rows = messages::list(&db, talk.id, 0, LONG).unwrap();
         for row in &mut rows {
-            row.content = sealed::seal_content(&ctx, &key, talk.id, row.id, &Content::text(scrambled(&rng))).unwrap();
+            row.content = sealing::seal_content(&ctx, &key, talk.id, row.id, &Content::text(scrambled(&rng))).unwrap();
             let params = [talk.id.as_bytes().into(), row.n.into(), row.content.as_slice().into()];
             db.execute("UPDATE messages SET content = ?3 WHERE conversation_id = ?1 AND n = ?2", &params).unwrap();
         }

@@ -9,9 +9,9 @@
 use std::hint::black_box;
 use std::path::Path;
 use std::time::{Duration, Instant};
-use warmline_conversations::floor::Stored;
+use warmline_conversations::seats::StoreView;
 use warmline_conversations::store::{
-    placing::{self, Assigned, Queued},
+    assignment::{self, Assigned, Queued},
     queues,
 };
 use warmline_model::{AgentId, Channel, ConversationId, GroupId, Lane, Timestamp, Units};
@@ -111,7 +111,7 @@ fn plan() -> Ready {
 /// Plays a queue of constant length: the next contact of a seat leaves, and enters again at the end.
 fn measure(db: &dyn Db, lanes: &[Lane]) {
     let (plan, group) = (plan(), group());
-    let floor = Stored { db, plan: &plan, kept: None };
+    let floor = StoreView { db, plan: &plan, kept: None };
     let channel = Channel::new("app").unwrap();
     let [mut heads, mut length, mut next, mut leave, mut ahead, mut enter, mut arrive] =
         ["heads", "length", "next", "leave", "ahead", "enter", "arrive"].map(|name| Times(name, Vec::new()));
@@ -154,7 +154,7 @@ fn measure(db: &dyn Db, lanes: &[Lane]) {
             ai_due: None,
             ai: false,
         };
-        leave.take(|| placing::assign(db, first, &assigned)).unwrap();
+        leave.take(|| assignment::assign(db, first, &assigned)).unwrap();
         black_box(decision);
         ahead.take(|| queues::ahead(db, &group, now.millis(), first, COUNTED)).unwrap();
         let queued = Queued {
@@ -168,7 +168,7 @@ fn measure(db: &dyn Db, lanes: &[Lane]) {
             estimate_ms: None,
             left_message: false,
         };
-        enter.take(|| placing::queue(db, first, &queued)).unwrap();
+        enter.take(|| assignment::queue(db, first, &queued)).unwrap();
         db.execute("COMMIT", &[]).unwrap();
     }
     for times in [heads, length, arrive, next, leave, ahead, enter] {

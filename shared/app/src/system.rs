@@ -5,7 +5,7 @@ use crate::{events, health, limits, openapi, retention, wake};
 use warmline_endpoint::capability::{Capability, Due};
 use warmline_kernel::installed::no_gauges;
 use warmline_kernel::personal::{Counts, Personal};
-use warmline_kernel::{Ctx, StepError, passing};
+use warmline_kernel::{Ctx, StepError, transient_keys};
 use warmline_store::idempotency;
 
 /// The system itself.
@@ -27,13 +27,13 @@ const KEYS: i64 = 64;
 
 /// Removes answers that were kept long enough for repeated calls.
 fn answers(ctx: &Ctx<'_>) -> Result<Counts, StepError> {
-    idempotency::prune(ctx.db, ctx.now().plus_millis(-passing::KEEP_ANSWERS_MS), ANSWERS)?;
+    idempotency::prune(ctx.db, ctx.now().plus_millis(-transient_keys::KEEP_ANSWERS_MS), ANSWERS)?;
     Ok(Counts::new())
 }
 
 /// Moves keys that an earlier version stored beside the data, and renews transient keys.
 fn keys(ctx: &Ctx<'_>) -> Result<Counts, StepError> {
-    passing::move_keys(ctx, KEYS)?;
-    passing::tick(ctx)?;
+    transient_keys::move_keys(ctx, KEYS)?;
+    transient_keys::tick(ctx)?;
     Ok(Counts::new())
 }

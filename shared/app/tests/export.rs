@@ -8,7 +8,7 @@ use warmline_customers::store::erasures;
 use warmline_endpoint::Request;
 use warmline_endpoint::route::{Piece, Pieces, Reply};
 use warmline_kernel::ctx::Actor;
-use warmline_kernel::{Ctx, sealed};
+use warmline_kernel::{Ctx, sealing};
 use warmline_model::{
     AccountId, Channel, Clock, Content, ConversationId, CustomerId, IdentityId, MessageId, Origin, Rng, Role, Sender,
     Timestamp,
@@ -44,9 +44,9 @@ fn customer(ctx: &Ctx<'_>) -> CustomerId {
     let (id, identity, talk) =
         (CustomerId::new(now, ctx.rng), IdentityId::new(now, ctx.rng), ConversationId::new(now, ctx.rng));
     let (key, wrapped) = ctx.keys.new_customer_key(id, ctx.rng).unwrap();
-    vault::insert(ctx.vault, id, &sealed::into_vault(wrapped)).unwrap();
+    vault::insert(ctx.vault, id, &sealing::into_vault(wrapped)).unwrap();
     customers::insert(ctx.db, id, &[], now).unwrap();
-    let sender = sealed::seal_sender(ctx, &key, identity, &Sender { open_id: "m1".into(), ..Sender::default() }).unwrap();
+    let sender = sealing::seal_sender(ctx, &key, identity, &Sender { open_id: "m1".into(), ..Sender::default() }).unwrap();
     let (channel, account) = (Channel::new("app").unwrap(), AccountId::new("a").unwrap());
     let new =
         NewIdentity { id: identity, lookup: &[1; 16], customer: id, channel: &channel, account: &account, sender: &sender };
@@ -55,7 +55,7 @@ fn customer(ctx: &Ctx<'_>) -> CustomerId {
     ctx.db.execute(CONVERSATION, &row).unwrap();
     for n in 1..=MESSAGES {
         let message = MessageId::new(now.plus_millis(n), ctx.rng);
-        let content = sealed::seal_content(ctx, &key, talk, message, &Content::text(format!("第{n}句"))).unwrap();
+        let content = sealing::seal_content(ctx, &key, talk, message, &Content::text(format!("第{n}句"))).unwrap();
         let row = Message {
             conversation: talk,
             n,

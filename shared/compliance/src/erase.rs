@@ -10,11 +10,11 @@ use warmline_customers::store::{
     erasures::{self, Erasure},
     people,
 };
-use warmline_kernel::audit::{self, Action, Of};
+use warmline_kernel::audit::{self, Action, Subject};
 use warmline_kernel::ctx::{Actor, Ctx, StepError};
 use warmline_kernel::installed::hooks;
-use warmline_kernel::passing;
 use warmline_kernel::personal::{Erase, Erased, Erasing};
+use warmline_kernel::transient_keys;
 use warmline_model::{CustomerId, ErasureId, EventBody, Timestamp};
 use warmline_store::{customers, events, immediate, inbox, migrate, vault};
 
@@ -58,7 +58,7 @@ pub fn begin(
     reason: &str,
     include: &[CustomerId],
 ) -> Result<Erasure, StepError> {
-    let of = Of { customer: Some(customer), reason: Some(reason), ..Of::default() };
+    let of = Subject { customer: Some(customer), reason: Some(reason), ..Subject::default() };
     if let Some(before) = erasures::of(ctx.db, customer)? {
         audit::append(ctx, actor, Action::Erase, of)?;
         return Ok(before);
@@ -111,7 +111,7 @@ fn step(ctx: &Ctx<'_>, running: &Erasure) -> Result<bool, StepError> {
     let from = match running.inbox_from {
         Some(from) => from,
         None => {
-            let from = passing::turn_over(ctx)?;
+            let from = transient_keys::turn_over(ctx)?;
             // The senders of these items are unknown, so they may be this person's.
             while inbox::empty_odd(ctx.db, running.asked_at, BATCH)? == usize::try_from(BATCH).unwrap_or(0) {}
             erasures::set_inbox_from(ctx.db, running.id, from)?;
@@ -128,7 +128,7 @@ fn step(ctx: &Ctx<'_>, running: &Erasure) -> Result<bool, StepError> {
             }
         }
     }
-    if !passing::gone(ctx, from)? || !vault::settle(ctx.vault)? {
+    if !transient_keys::gone(ctx, from)? || !vault::settle(ctx.vault)? {
         return Ok(false);
     }
     // A capability that only a newer program knows may still hold data of the person.
@@ -198,6 +198,6 @@ pub fn exported(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId) -> Result<(C
         Some(erasure) => (erasure.person, Some(erasure)),
         None => (people::person(ctx.db, customer)?.ok_or(StepError::NotFound("customer"))?, None),
     };
-    audit::record(ctx, actor, Action::Export, Of { customer: Some(found.0), ..Of::default() })?;
+    audit::record(ctx, actor, Action::Export, Subject { customer: Some(found.0), ..Subject::default() })?;
     Ok(found)
 }

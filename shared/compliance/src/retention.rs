@@ -5,7 +5,7 @@
 //! figures are computed from them.
 
 use std::collections::BTreeMap;
-use warmline_kernel::audit::{self, Action, Of};
+use warmline_kernel::audit::{self, Action, Subject};
 use warmline_kernel::ctx::{Actor, Ctx, StepError};
 use warmline_kernel::installed::hooks;
 use warmline_kernel::personal::{Counts, Days, Keeping, MOST_DAYS};
@@ -53,7 +53,7 @@ pub fn change(ctx: &Ctx<'_>, actor: &Actor, settings: &Keeping) -> Result<i64, S
         return Err(StepError::invalid(other.clone(), "is not a setting of retention"));
     }
     let text = serde_json::to_string(&settings.0).map_err(|_| StoreError::Shape(0))?;
-    audit::append(ctx, actor, Action::ChangeRetention, Of::default())?;
+    audit::append(ctx, actor, Action::ChangeRetention, Subject::default())?;
     Ok(config::put(ctx.db, SETTINGS, &text, ctx.now())?)
 }
 

@@ -4,7 +4,7 @@
 use warmline_customers::hold;
 use warmline_kernel::ctx::{Ctx, StepError};
 use warmline_kernel::personal::{Counts, Keeping};
-use warmline_kernel::{archive, sealed};
+use warmline_kernel::{archive, sealing};
 use warmline_model::Timestamp;
 use warmline_privacy::CustomerKey;
 use warmline_store::archive::{self as stored, Stage};
@@ -67,7 +67,7 @@ fn free(ctx: &Ctx<'_>, conversation: &Conversation) -> Result<Option<CustomerKey
     if outbox::is_open(ctx.db, conversation.id)? {
         return Ok(None);
     }
-    match sealed::customer_key(ctx, conversation.customer) {
+    match sealing::customer_key(ctx, conversation.customer) {
         Err(StepError::Store(error)) => Err(error.into()),
         key => Ok(key.ok()),
     }

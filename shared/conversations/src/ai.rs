@@ -1,11 +1,11 @@
 //! Turns of AI seats. An AI seat is an agent like any other: it has a token, a presence and a capacity. Only its answers
 //! differ: it answers in turns that state how sure it is, and the group's policy hands them over to people.
 
-use crate::store::placing;
+use crate::store::assignment;
 use crate::{converse, place, plan};
 use warmline_channels::Window;
 use warmline_kernel::ctx::{Actor, Ctx, StepError};
-use warmline_kernel::{consent, sealed};
+use warmline_kernel::{consent, sealing};
 use warmline_model::{Content, ConversationId, EventBody, Origin};
 use warmline_routing::handover::{HandOverReason, Turn};
 use warmline_routing::{Cause, Ready};
@@ -27,7 +27,7 @@ pub(crate) fn spoken_to(
     let terms = content.words().map(|words| plan.terms(words)).unwrap_or_default();
     match policy.before(conversation.vip, &terms) {
         Some(reason) => hand_over(ctx, plan, conversation, reason),
-        None => Ok(placing::ai_turn(ctx.db, conversation.id, ctx.now().plus_millis(place::AI_ANSWER_MS))?),
+        None => Ok(assignment::ai_turn(ctx.db, conversation.id, ctx.now().plus_millis(place::AI_ANSWER_MS))?),
     }
 }
 
@@ -72,10 +72,10 @@ pub fn turn(
     if let Some(window) = window {
         converse::in_window(ctx, id, window, contents.len())?;
     }
-    let key = sealed::customer_key(ctx, conversation.customer)?;
+    let key = sealing::customer_key(ctx, conversation.customer)?;
     let said = contents.iter().map(|c| converse::say(ctx, &conversation, &key, Origin::Bot, actor.agent, c));
     let said = said.collect::<Result<_, _>>()?;
-    placing::ai_answered(ctx.db, id, failed)?;
+    assignment::ai_answered(ctx.db, id, failed)?;
     Ok(Answered::Said(said))
 }
 

@@ -2,7 +2,7 @@
 //! nobody answers does not keep the seat: it ends when the caller hangs up, or after a time if the telephone system does
 //! not report that.
 
-use crate::store::placing;
+use crate::store::assignment;
 use crate::{converse, place};
 use warmline_channels::kit::Carries;
 use warmline_customers::orders::carries;
@@ -20,18 +20,18 @@ const GIVEN_UP: &str = "given_up";
 
 /// A telephone system's report of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Told {
+enum CallEvent {
     Rings,
     Answered,
     Over,
 }
 
 /// The words are those of our contract, of Huawei AICC and of Twilio.
-fn told(event: &str) -> Option<Told> {
+fn call_event(event: &str) -> Option<CallEvent> {
     match event {
-        "ring" | "ringing" => Some(Told::Rings),
-        "answer" | "answered" | "in-progress" => Some(Told::Answered),
-        "hangup" | "release" | "completed" | "no-answer" | "busy" | "failed" | "canceled" => Some(Told::Over),
+        "ring" | "ringing" => Some(CallEvent::Rings),
+        "answer" | "answered" | "in-progress" => Some(CallEvent::Answered),
+        "hangup" | "release" | "completed" | "no-answer" | "busy" | "failed" | "canceled" => Some(CallEvent::Over),
         _ => None,
     }
 }
@@ -50,22 +50,22 @@ pub(crate) fn heard(
     content: &Content,
 ) -> Result<(), StepError> {
     let Content::Event { event, data, .. } = content else { return Ok(()) };
-    let Some(told) = told(event).filter(|_| on(&conversation.channel)) else { return Ok(()) };
+    let Some(told) = call_event(event).filter(|_| on(&conversation.channel)) else { return Ok(()) };
     let nobody_yet = conversation.accepted_at.is_none() && conversation.first_inbound_at.is_none();
     match told {
-        Told::Rings | Told::Answered => {
+        CallEvent::Rings | CallEvent::Answered => {
             let named = named(ctx, conversation, data.get("agent").and_then(|a| a.as_str()))?;
-            if told == Told::Rings && nobody_yet {
-                placing::rings(ctx.db, conversation.id, Some(ctx.now().plus_millis(RINGS_MS)))?;
+            if told == CallEvent::Rings && nobody_yet {
+                assignment::rings(ctx.db, conversation.id, Some(ctx.now().plus_millis(RINGS_MS)))?;
             }
             if conversation.accepted_at.is_none() {
                 seat(ctx, plan, conversation, key, content, named)?;
             }
-            if told == Told::Answered { answered(ctx, conversation) } else { Ok(()) }
+            if told == CallEvent::Answered { answered(ctx, conversation) } else { Ok(()) }
         }
         // If no seat was sought for it, there is no capacity to give back.
-        Told::Over if nobody_yet && conversation.state != ConversationState::Open => given_up(ctx, conversation),
-        Told::Over => Ok(()),
+        CallEvent::Over if nobody_yet && conversation.state != ConversationState::Open => given_up(ctx, conversation),
+        CallEvent::Over => Ok(()),
     }
 }
 
@@ -139,7 +139,7 @@ fn taken(given: Result<(), StepError>) -> Result<bool, StepError> {
 /// Notes that the agent who has the call's seat answered it.
 fn answered(ctx: &Ctx<'_>, conversation: &Conversation) -> Result<(), StepError> {
     let now = ctx.now();
-    placing::rings(ctx.db, conversation.id, None)?;
+    assignment::rings(ctx.db, conversation.id, None)?;
     let conversation = conversations::get(ctx.db, conversation.id)?.ok_or(StoreError::Missing("conversation"))?;
     if let (Some(agent), Some(since)) =
         (conversation.agent.filter(|_| conversation.state.holds_capacity()), conversation.assigned_at)

@@ -4,9 +4,9 @@
 use crate::store::consults;
 use crate::{place, plan};
 use warmline_channels::{Window, registry};
-use warmline_kernel::audit::{self, Action, Of};
+use warmline_kernel::audit::{self, Action, Subject};
 use warmline_kernel::ctx::{Actor, Ctx, StepError};
-use warmline_kernel::sealed;
+use warmline_kernel::sealing;
 use warmline_model::{
     AgentId, Content, ConversationId, ConversationState, DeliveryState, EventBody, GroupId, MessageId, Origin,
 };
@@ -66,7 +66,7 @@ pub fn medium(ctx: &Ctx<'_>, actor: &Actor, id: ConversationId, n: i64) -> Resul
 
 /// Notes in the audit log that an actor reads something of a conversation.
 fn noted(ctx: &Ctx<'_>, actor: &Actor, action: Action, conversation: &Conversation) -> Result<(), StepError> {
-    let of = Of { customer: Some(conversation.person), conversation: Some(conversation.id), ..Of::default() };
+    let of = Subject { customer: Some(conversation.person), conversation: Some(conversation.id), ..Subject::default() };
     audit::record(ctx, actor, action, of)
 }
 
@@ -132,7 +132,7 @@ pub(crate) fn say(
         id,
         origin,
         agent,
-        content: sealed::seal_content(ctx, key, conversation.id, id, content)?,
+        content: sealing::seal_content(ctx, key, conversation.id, id, content)?,
         at: now,
         delivery: Some(DeliveryState::Pending),
         reason: None,
@@ -188,7 +188,7 @@ pub(crate) fn say(
 /// Stores a note for colleagues. It has no outbox row and no delivery state, so it cannot reach the customer.
 fn note(ctx: &Ctx<'_>, conversation: &Conversation, agent: Option<AgentId>, text: &str) -> Result<Message, StepError> {
     let now = ctx.now();
-    let key = sealed::customer_key(ctx, conversation.customer)?;
+    let key = sealing::customer_key(ctx, conversation.customer)?;
     let n = conversations::outbound(ctx.db, conversation.id, now)?;
     let id = MessageId::new(now, ctx.rng);
     let content = Content::Note { text: text.to_owned() };
@@ -198,7 +198,7 @@ fn note(ctx: &Ctx<'_>, conversation: &Conversation, agent: Option<AgentId>, text
         id,
         origin: Origin::Agent,
         agent,
-        content: sealed::seal_content(ctx, &key, conversation.id, id, &content)?,
+        content: sealing::seal_content(ctx, &key, conversation.id, id, &content)?,
         at: now,
         delivery: None,
         reason: None,
@@ -225,7 +225,7 @@ pub fn reply(
     if let Some(window) = window {
         in_window(ctx, id, window, contents.len())?;
     }
-    let key = sealed::customer_key(ctx, conversation.customer)?;
+    let key = sealing::customer_key(ctx, conversation.customer)?;
     contents.iter().map(|content| say(ctx, &conversation, &key, Origin::Agent, actor.agent, content)).collect()
 }
 
@@ -234,9 +234,9 @@ pub fn reply(
 /// # Errors
 /// That mail went to nobody else, or the content is not a text.
 pub fn to_all(ctx: &Ctx<'_>, conversation: &Conversation, content: Content) -> Result<Content, StepError> {
-    let key = sealed::customer_key(ctx, conversation.customer)?;
+    let key = sealing::customer_key(ctx, conversation.customer)?;
     let recent = messages::before(ctx.db, conversation.id, i64::MAX, RECENT)?;
-    let said = recent.iter().filter(|m| m.origin == Origin::Customer).filter_map(|m| sealed::open_content(&key, m).ok());
+    let said = recent.iter().filter(|m| m.origin == Origin::Customer).filter_map(|m| sealing::open_content(&key, m).ok());
     let mail = said.into_iter().find(|content| matches!(content, Content::Text { .. }));
     match (mail, content) {
         (Some(Content::Text { to, cc, .. }), Content::Text { text, .. }) if !(to.is_empty() && cc.is_empty()) => {

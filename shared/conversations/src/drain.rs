@@ -5,7 +5,7 @@
 //! commit is the expensive part. A row that cannot be handled is set aside before anything is written for it, and the other
 //! rows continue.
 
-use crate::floor::Kept;
+use crate::seats::SeatCache;
 use crate::{ai, calls, cases, place, plan};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -14,7 +14,7 @@ use std::rc::Rc;
 use warmline_customers::{orders, people};
 use warmline_kernel::ctx::{Ctx, StepError};
 use warmline_kernel::payload::{Payload, sender_lookup};
-use warmline_kernel::{consent, passing, sealed};
+use warmline_kernel::{consent, sealing, transient_keys};
 use warmline_model::case::OrderKey;
 use warmline_model::{
     CaseId, Channel, Content, ConversationId, ConversationState, CustomerId, EventBody, IdentityId, Inbound, MessageId,
@@ -55,7 +55,7 @@ pub struct Drainer<'a> {
     shard: i64,
     owner: [u8; 16],
     lease: String,
-    tools: Tools<'a>,
+    rows: RowHandler<'a>,
     holds: bool,
 }
 
@@ -63,7 +63,7 @@ impl<'a> Drainer<'a> {
     /// A run that has not begun.
     pub fn new(ctx: &'a Ctx<'a>, shard: i64) -> Self {
         let lease = inbox::lease_name(shard);
-        Self { ctx, shard, owner: ctx.owner(), lease, tools: Tools::new(ctx), holds: false }
+        Self { ctx, shard, owner: ctx.owner(), lease, rows: RowHandler::new(ctx), holds: false }
     }
 
     /// Handles the next batch.
@@ -115,7 +115,7 @@ impl<'a> Drainer<'a> {
                 return Ok(if self.holds { Step::Idle } else { Step::Done });
             }
             if self.holds {
-                self.tools.prepare(&rows)?;
+                self.rows.prepare(&rows)?;
             }
             let step = self.batch(rows, most)?;
             self.holds = step != Step::Done;
@@ -143,7 +143,7 @@ impl<'a> Drainer<'a> {
 
     /// Whether an AI seat has received something to answer since the last call.
     pub fn ai_waits(&self) -> bool {
-        self.tools.ai.take()
+        self.rows.ai.take()
     }
 
     /// Handles one batch in one transaction. While this drainer holds the shard's lease nobody else takes rows, so the rows
@@ -151,8 +151,8 @@ impl<'a> Drainer<'a> {
     fn batch(&mut self, seen: Vec<Pending>, most: i64) -> Result<Step, StepError> {
         let ctx = self.ctx;
         // A run can last for seconds. A plan put into force meanwhile counts from the next batch on.
-        self.tools.checked.set(false);
-        self.tools.seats.forget();
+        self.rows.checked.set(false);
+        self.rows.seats.forget();
         immediate(ctx.db, || {
             if !self.take_lease()? {
                 return Ok(Step::Done);
@@ -160,7 +160,7 @@ impl<'a> Drainer<'a> {
             let rows = if self.holds { seen } else { inbox::pending(ctx.db, self.shard, most)? };
             let mut handled = 0;
             for row in &rows {
-                if !self.tools.handle(row)? {
+                if !self.rows.handle(row)? {
                     break;
                 }
                 handled += 1;
@@ -178,34 +178,34 @@ fn set_aside(ctx: &Ctx<'_>, row: &Pending, reason: &str) -> Result<(), StepError
 }
 
 /// An opened webhook payload, and the blind index of its sender.
-struct Read {
+struct OpenedRow {
     payload: Payload,
     lookup: [u8; 16],
 }
 
 /// Keys, and the rules that apply to this batch.
-struct Tools<'a> {
+struct RowHandler<'a> {
     ctx: &'a Ctx<'a>,
     index: BlindIndex,
     /// Keys of the inbox by generation.
     inbox_keys: RefCell<HashMap<i64, SealKey>>,
     /// Rows opened before their transaction, by position.
-    read: RefCell<HashMap<i64, Read>>,
+    read: RefCell<HashMap<i64, OpenedRow>>,
     /// Keys made for unknown senders, by the senders' blind index.
     strangers: RefCell<HashMap<[u8; 16], (CustomerId, CustomerKey)>>,
     plan: RefCell<Option<Rc<Ready>>>,
     /// Whether the plan was checked in this batch to be the newest.
     checked: Cell<bool>,
     /// Cache of the seats that the decisions of this batch have read.
-    seats: Kept,
+    seats: SeatCache,
     /// Whether an AI seat has something to answer.
     ai: Cell<bool>,
 }
 
 /// A row's sender and the sender's key. After this point only the store can fail.
-type Known = (Contact, CustomerKey);
+type KnownSender = (Contact, CustomerKey);
 
-impl<'a> Tools<'a> {
+impl<'a> RowHandler<'a> {
     fn new(ctx: &'a Ctx<'a>) -> Self {
         Self {
             ctx,
@@ -215,7 +215,7 @@ impl<'a> Tools<'a> {
             strangers: RefCell::default(),
             plan: RefCell::new(None),
             checked: Cell::new(false),
-            seats: Kept::default(),
+            seats: SeatCache::default(),
             ai: Cell::new(false),
         }
     }
@@ -236,7 +236,7 @@ impl<'a> Tools<'a> {
             {
                 let customer = CustomerId::new(now, ctx.rng);
                 let (key, wrapped) = ctx.keys.new_customer_key(customer, ctx.rng)?;
-                new.push((customer, sealed::into_vault(wrapped)));
+                new.push((customer, sealing::into_vault(wrapped)));
                 strangers.insert(read.lookup, (customer, key));
             }
             self.read.borrow_mut().insert(row.seq, read);
@@ -250,16 +250,16 @@ impl<'a> Tools<'a> {
         }
     }
 
-    fn read(&self, row: &Pending) -> Result<Read, StepError> {
+    fn read(&self, row: &Pending) -> Result<OpenedRow, StepError> {
         let mut keys = self.inbox_keys.borrow_mut();
         let key = match keys.entry(row.sealed_by) {
             Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(unknown) => unknown.insert(passing::by_number(self.ctx, row.sealed_by)?),
+            Entry::Vacant(unknown) => unknown.insert(transient_keys::by_number(self.ctx, row.sealed_by)?),
         };
         let plain = key.open(&row.dedup, &row.payload)?;
         let payload: Payload = serde_json::from_slice(&plain).map_err(|_| SealError::Format)?;
         let lookup = sender_lookup(&self.index, &row.channel, &row.account, &payload.inbound.sender.open_id);
-        Ok(Read { payload, lookup })
+        Ok(OpenedRow { payload, lookup })
     }
 
     fn plan(&self) -> Result<Rc<Ready>, StepError> {
@@ -299,11 +299,11 @@ impl<'a> Tools<'a> {
     /// conversation of the message that it names, or else to the open or last conversation with the person. It makes no
     /// customer, begins no conversation and changes no conversation's state. If there is no such conversation, the row is
     /// set aside.
-    fn told_of(&self, row: &Pending, payload: Payload, known: Option<Known>) -> Result<(), StepError> {
+    fn told_of(&self, row: &Pending, payload: Payload, known: Option<KnownSender>) -> Result<(), StepError> {
         let (ctx, inbound) = (self.ctx, payload.inbound);
         let choice = told_choice(&row.channel, &inbound.content);
         if let Some((conversation, n)) = self.named(row, &inbound.content)? {
-            let key = match sealed::customer_key(ctx, conversation.customer) {
+            let key = match sealing::customer_key(ctx, conversation.customer) {
                 Err(StepError::Store(e)) => return Err(e.into()),
                 // The customer was erased meanwhile.
                 Err(_) => return set_aside(self.ctx, row, "of_nobody_known"),
@@ -370,7 +370,7 @@ impl<'a> Tools<'a> {
     /// Whether our message went to an address as a copy. A report about that address is then not about the customer.
     fn is_copy(&self, conversation: &Conversation, n: i64, key: &CustomerKey, address: &str) -> Result<bool, StepError> {
         let Some(message) = messages::get(self.ctx.db, conversation.id, n)? else { return Ok(false) };
-        match sealed::open_content(key, &message) {
+        match sealing::open_content(key, &message) {
             Ok(Content::Text { cc, .. }) => Ok(cc.iter().any(|copy| copy.eq_ignore_ascii_case(address))),
             Err(StepError::Store(e)) => Err(e.into()),
             _ => Ok(false),
@@ -395,7 +395,7 @@ impl<'a> Tools<'a> {
             now,
             spoke.then_some(row.received_at),
             answer_by,
-            inbound.reply_to.as_ref().map(|to| sealed::seal_reply_to(ctx, key, conversation.id, to)).transpose()?,
+            inbound.reply_to.as_ref().map(|to| sealing::seal_reply_to(ctx, key, conversation.id, to)).transpose()?,
         )?;
         let id = MessageId::new(now, ctx.rng);
         messages::insert(
@@ -406,7 +406,7 @@ impl<'a> Tools<'a> {
                 id,
                 origin: Origin::Customer,
                 agent: None,
-                content: sealed::seal_content(ctx, key, conversation.id, id, &inbound.content)?,
+                content: sealing::seal_content(ctx, key, conversation.id, id, &inbound.content)?,
                 at: row.received_at,
                 delivery: None,
                 reason: None,
@@ -423,19 +423,19 @@ impl<'a> Tools<'a> {
         Ok((id, n))
     }
 
-    fn open(&self, row: &Pending) -> Result<(Read, Option<Known>), StepError> {
+    fn open(&self, row: &Pending) -> Result<(OpenedRow, Option<KnownSender>), StepError> {
         let read = self.read.borrow_mut().remove(&row.seq);
         let read = read.map_or_else(|| self.read(row), Ok)?;
         let contact = customers::contact(self.ctx.db, &read.lookup)?;
-        let with_key = |contact: Contact| Ok::<_, StepError>((sealed::customer_key(self.ctx, contact.customer)?, contact));
+        let with_key = |contact: Contact| Ok::<_, StepError>((sealing::customer_key(self.ctx, contact.customer)?, contact));
         let known = contact.map(with_key).transpose()?.map(|(key, contact)| (contact, key));
         Ok((read, known))
     }
 
-    fn store(&self, row: &Pending, payload: Payload, (mut contact, key): Known) -> Result<(), StepError> {
+    fn store(&self, row: &Pending, payload: Payload, (mut contact, key): KnownSender) -> Result<(), StepError> {
         let (ctx, now) = (self.ctx, self.ctx.now());
         let Payload { inbound, answer_by } = payload;
-        people::learn(ctx, &self.index, &mut contact, &key, &row.channel, &inbound.sender)?;
+        people::link_sender(ctx, &self.index, &mut contact, &key, &row.channel, &inbound.sender)?;
         self.learn_tags(&mut contact, &inbound.sender.tags)?;
         let vip = contact.tags.iter().any(|t| t == VIP);
         let named = orders::keys(&self.index, &row.channel, &inbound.content);
@@ -484,12 +484,17 @@ impl<'a> Tools<'a> {
         Ok(inbox::done(ctx.db, row.seq)?)
     }
 
-    fn new_contact(&self, row: &Pending, read: &Read, made: (CustomerId, CustomerKey)) -> Result<Known, StepError> {
+    fn new_contact(
+        &self,
+        row: &Pending,
+        read: &OpenedRow,
+        made: (CustomerId, CustomerKey),
+    ) -> Result<KnownSender, StepError> {
         let (ctx, now, (customer, key)) = (self.ctx, self.ctx.now(), made);
         let sender = &read.payload.inbound.sender;
         let identity = IdentityId::new(now, ctx.rng);
         customers::insert(ctx.db, customer, &sender.tags, now)?;
-        let sealed = sealed::seal_sender(ctx, &key, identity, sender)?;
+        let sealed = sealing::seal_sender(ctx, &key, identity, sender)?;
         let new = NewIdentity {
             id: identity,
             lookup: &read.lookup,

@@ -1,12 +1,12 @@
 //! The due steps of conversations and agents. Every step is idempotent and checks again inside its transaction, so
 //! overlapping ticks do no harm. Every step is bounded, and the next tick continues it.
 
-use crate::store::{placing, queues};
+use crate::store::{assignment, queues};
 use crate::{ai, calls, converse, place, plan, staff, staffing};
 use warmline_endpoint::capability::Due;
 use warmline_kernel::ctx::{Ctx, StepError};
 use warmline_kernel::personal::Counts;
-use warmline_kernel::sealed;
+use warmline_kernel::sealing;
 use warmline_model::ConversationState;
 use warmline_routing::Cause;
 use warmline_store::conversations::{self, Conversation};
@@ -35,7 +35,7 @@ pub(crate) const DUE: &[Due] = &[
 /// Gives up calls that rang too long without a further event.
 fn rang_out(ctx: &Ctx<'_>) -> Result<Counts, StepError> {
     let mut done = 0;
-    for due in placing::ringing(ctx.db, ctx.now(), BATCH)? {
+    for due in assignment::ringing(ctx.db, ctx.now(), BATCH)? {
         let still = |c: &Conversation| {
             c.first_inbound_at.is_none() && c.accepted_at.is_none() && c.state != ConversationState::Closed
         };
@@ -68,7 +68,7 @@ fn wrap_up_over(ctx: &Ctx<'_>) -> Result<Counts, StepError> {
 /// Seeks another place for contacts that waited too long.
 fn overdue(ctx: &Ctx<'_>) -> Result<Counts, StepError> {
     let mut done = 0;
-    for due in placing::overdue(ctx.db, ctx.now(), BATCH)? {
+    for due in assignment::overdue(ctx.db, ctx.now(), BATCH)? {
         let still = |c: &Conversation| c.state == ConversationState::Queued;
         done += recheck(ctx, &due, still, |c| overflow(ctx, c))?;
     }
@@ -78,7 +78,7 @@ fn overdue(ctx: &Ctx<'_>) -> Result<Counts, StepError> {
 /// Hands over conversations whose AI seat did not answer in time.
 fn ai_silent(ctx: &Ctx<'_>) -> Result<Counts, StepError> {
     let mut done = 0;
-    for due in placing::ai_waiting(ctx.db, ctx.now(), BATCH)? {
+    for due in assignment::ai_waiting(ctx.db, ctx.now(), BATCH)? {
         let still = |c: &Conversation| c.ai && c.agent == due.agent && c.state.holds_capacity();
         done += recheck(ctx, &due, still, |c| ai::timed_out(ctx, c))?;
     }
@@ -124,7 +124,7 @@ fn lost(ctx: &Ctx<'_>) -> Result<Counts, StepError> {
             lost += i64::from(immediate(ctx.db, || staff::lose(ctx, agent, since))?);
         }
     }
-    for due in placing::lost(ctx.db, now, BATCH)? {
+    for due in assignment::lost(ctx.db, now, BATCH)? {
         let still = |c: &Conversation| c.agent == due.agent && c.state.holds_capacity();
         taken_back += recheck(ctx, &due, still, |c| staff::give_up(ctx, c))?;
     }
@@ -143,7 +143,7 @@ fn place_left_open(ctx: &Ctx<'_>) -> Result<Counts, StepError> {
         return Ok(Vec::new());
     }
     let mut placed = 0;
-    for due in placing::unplaced(ctx.db, BATCH)? {
+    for due in assignment::unplaced(ctx.db, BATCH)? {
         let is_open = |c: &Conversation| c.state == ConversationState::Open;
         if recheck(ctx, &due, is_open, |c| place_now(ctx, c))? > 0 {
             placed += i64::from(!conversations::get(ctx.db, due.id)?.is_some_and(|c| is_open(&c)));
@@ -167,10 +167,10 @@ fn close_idle(ctx: &Ctx<'_>) -> Result<Counts, StepError> {
 }
 
 fn place_now(ctx: &Ctx<'_>, conversation: &Conversation) -> Result<(), StepError> {
-    let key = sealed::customer_key(ctx, conversation.customer)?;
+    let key = sealing::customer_key(ctx, conversation.customer)?;
     let plan = plan::current(ctx)?;
     // The rules look at the customer's newest words.
     let Some(last) = messages::get(ctx.db, conversation.id, conversation.messages)? else { return Ok(()) };
-    let content = sealed::open_content(&key, &last)?;
+    let content = sealing::open_content(&key, &last)?;
     place::first(ctx, &plan, conversation, &key, &content, None).map(drop)
 }

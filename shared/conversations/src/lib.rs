@@ -1,7 +1,7 @@
 //! Conversations: from the inbox to a seat, and all actions of agents, supervisors and AI seats on them.
 //!
 //! * [`drain`]: from the inbox into its conversation (the router's work); [`place`] finds the agent by the [`plan`] in force
-//!   and the [`floor`] of seats and queues, also for [`calls`] that ring;
+//!   and the [`seats`] of seats and queues, also for [`calls`] that ring;
 //! * [`cases`]: a person's conversations on one matter; [`ai`]: turns of AI seats, and the hand-over to people;
 //! * [`converse`]: the actions of agents and supervisors on a conversation; [`staff`]: agents and their presence;
 //! * [`staffing`]: the expected contacts, the agents they need, and seats that move; [`aging`]: the ageing of messages;
@@ -29,8 +29,6 @@ pub mod converse;
 pub mod drain;
 #[cfg(feature = "server")]
 mod due;
-#[cfg(feature = "server")]
-pub mod floor;
 pub mod model;
 #[cfg(feature = "server")]
 mod personal;
@@ -38,6 +36,8 @@ mod personal;
 pub mod place;
 #[cfg(feature = "server")]
 pub mod plan;
+#[cfg(feature = "server")]
+pub mod seats;
 #[cfg(feature = "server")]
 pub mod staff;
 #[cfg(feature = "server")]

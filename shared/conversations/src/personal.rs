@@ -8,7 +8,7 @@ use warmline_customers::model::MessageView;
 use warmline_customers::store::erasures;
 use warmline_customers::timeline::{self, Place};
 use warmline_kernel::personal::{Counts, Days, Erased, Erasing, Exported, Hooks, Keeping, Retain};
-use warmline_kernel::sealed::Keys;
+use warmline_kernel::sealing::Keys;
 use warmline_kernel::{Ctx, StepError};
 use warmline_model::{AccountId, Channel, ConversationId, ConversationState, CustomerId, Timestamp};
 use warmline_privacy::SealError;

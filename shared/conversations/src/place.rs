@@ -2,15 +2,15 @@
 //! contact in the same transaction. A queue therefore never waits while a free agent could serve it.
 
 use crate::converse;
-use crate::floor::{Kept, Stored};
 use crate::model::Standing;
+use crate::seats::{SeatCache, StoreView};
 use crate::store::{
-    placing::{self, Assigned, Queued},
+    assignment::{self, Assigned, Queued},
     queues,
 };
 use warmline_channels::common::Common;
 use warmline_kernel::ctx::{Ctx, StepError};
-use warmline_kernel::{consent, sealed};
+use warmline_kernel::{consent, sealing};
 use warmline_model::event::{RequeueReason, Work};
 use warmline_model::{AgentId, AgentState, Content, ConversationState, EventBody, GroupId, Lane, Origin, Timestamp, Units};
 use warmline_privacy::CustomerKey;
@@ -35,7 +35,7 @@ pub fn first(
     conversation: &Conversation,
     key: &CustomerKey,
     content: &Content,
-    kept: Option<&Kept>,
+    kept: Option<&SeatCache>,
 ) -> Result<bool, StepError> {
     let now = ctx.now();
     let mut facts = facts(ctx, plan, conversation, content)?;
@@ -71,7 +71,7 @@ pub fn facts(ctx: &Ctx<'_>, plan: &Ready, conversation: &Conversation, content: 
     // A decision is stored in the clear and for good, with its facts. Tags that the plan does not use are therefore left
     // out.
     tags.retain(|tag| plan.knows_tag(tag));
-    let last = placing::last_agent(ctx.db, conversation.person)?;
+    let last = assignment::last_agent(ctx.db, conversation.person)?;
     let status = match content {
         Content::OrderCard { status, .. } => status.clone(),
         _ => None,
@@ -167,10 +167,10 @@ fn apply(
     conversation: &Conversation,
     key: Option<&CustomerKey>,
     contact: Contact<'_>,
-    kept: Option<&Kept>,
+    kept: Option<&SeatCache>,
 ) -> Result<Option<bool>, StepError> {
     let now = ctx.now();
-    let floor = Stored { db: ctx.db, plan, kept };
+    let floor = StoreView { db: ctx.db, plan, kept };
     let (cause, entered, placement) = (contact.cause, contact.entered, contact.placement.clone());
     let decision = decide::arrive(plan, &floor, contact, now)?;
     // A contact that waited too long and stays in its queue gets no new message.
@@ -178,7 +178,7 @@ fn apply(
     if let Outcome::Queued { group, left_message: false, .. } = &decision.outcome
         && stays(group)
     {
-        placing::stays(ctx.db, conversation.id)?;
+        assignment::stays(ctx.db, conversation.id)?;
         return Ok(Some(false));
     }
     if cause == Cause::Arrival && matches!(decision.outcome, Outcome::Queued { .. }) && is_full(ctx, conversation)? {
@@ -197,7 +197,7 @@ fn apply(
         Outcome::Assigned { group, agent, why, units } => {
             let claimed = claim(ctx, plan, now, conversation, (agent, units), false)?;
             let claimed = claimed.ok_or(StoreError::Missing("capacity that the decision saw"))?;
-            let given = Given { at: now, group: &group, agent, units, why: &why, lane: &lane, entered };
+            let given = Assignment { at: now, group: &group, agent, units, why: &why, lane: &lane, entered };
             ai = give(ctx, plan, conversation, &claimed, &given)?;
             if let Some(kept) = kept {
                 kept.renew(&floor, agent)?;
@@ -205,7 +205,7 @@ fn apply(
         }
         Outcome::Queued { group, lane, rank, behind, left_message } => {
             let why = decision.steps.last().map_or("", |s| s.why.as_str());
-            let into = Into { group: &group, lane: &lane, rank, entered, cause, why, left_message };
+            let into = QueueEntry { group: &group, lane: &lane, rank, entered, cause, why, left_message };
             let estimate = queue(ctx, plan, conversation, &into)?;
             if let Some(agent) = behind {
                 fill(ctx, plan, agent)?;
@@ -249,7 +249,7 @@ fn tell(ctx: &Ctx<'_>, conversation: &Conversation, key: Option<&CustomerKey>, t
     match key {
         Some(key) => converse::say(ctx, conversation, key, Origin::System, None, &content)?,
         None => {
-            let key = sealed::customer_key(ctx, conversation.customer)?;
+            let key = sealing::customer_key(ctx, conversation.customer)?;
             converse::say(ctx, conversation, &key, Origin::System, None, &content)?
         }
     };
@@ -280,7 +280,7 @@ fn waiting_text(text: &str, standing: Standing) -> Option<String> {
 }
 
 /// The entry of a contact into a queue.
-struct Into<'a> {
+struct QueueEntry<'a> {
     group: &'a GroupId,
     lane: &'a Lane,
     rank: i64,
@@ -290,13 +290,13 @@ struct Into<'a> {
     left_message: bool,
 }
 
-fn queue(ctx: &Ctx<'_>, plan: &Ready, conversation: &Conversation, into: &Into<'_>) -> Result<Standing, StepError> {
+fn queue(ctx: &Ctx<'_>, plan: &Ready, conversation: &Conversation, into: &QueueEntry<'_>) -> Result<Standing, StepError> {
     let now = ctx.now();
     let standing = standing(ctx, into.group, into.rank, conversation.id)?;
     let estimate_ms = standing.estimate_ms.filter(|_| !into.left_message);
     let wait_secs = plan.settings(into.group).overflow.and_then(|o| o.wait_secs);
     let overflow_at = wait_secs.map(|secs| into.entered.plus_millis(secs.saturating_mul(1000)));
-    placing::queue(
+    assignment::queue(
         ctx.db,
         conversation.id,
         &Queued {
@@ -352,7 +352,7 @@ fn claim(
 }
 
 /// A contact for an agent.
-struct Given<'a> {
+struct Assignment<'a> {
     at: Timestamp,
     group: &'a GroupId,
     agent: AgentId,
@@ -368,7 +368,7 @@ fn give(
     plan: &Ready,
     conversation: &Conversation,
     claimed: &Claimed,
-    given: &Given<'_>,
+    given: &Assignment<'_>,
 ) -> Result<bool, StepError> {
     let now = given.at;
     let waited_ms = now.since(given.entered).max(0);
@@ -380,7 +380,7 @@ fn give(
     let ai = agents::get(ctx.db, given.agent)?.is_some_and(|a| a.ai);
     let accept_secs = plan.settings(given.group).accept_secs;
     let accept_by = (accept_secs > 0 && !ai).then(|| now.plus_millis(accept_secs * 1000));
-    placing::assign(
+    assignment::assign(
         ctx.db,
         conversation.id,
         &Assigned {
@@ -448,7 +448,7 @@ pub fn to_agent(
         _ => now,
     };
     let lane = lane(conversation);
-    let given = Given { at: now, group, agent, units, why, lane: &lane, entered };
+    let given = Assignment { at: now, group, agent, units, why, lane: &lane, entered };
     give(ctx, &plan, conversation, &claimed, &given).map(drop)
 }
 
@@ -470,13 +470,13 @@ pub fn release(ctx: &Ctx<'_>, conversation: &Conversation, agent: AgentId) -> Re
 /// # Errors
 /// No capacity was claimed.
 pub fn take_back(ctx: &Ctx<'_>, conversation: &Conversation, agent: AgentId) -> Result<(), StepError> {
-    placing::detach(ctx.db, conversation.id)?;
+    assignment::detach(ctx.db, conversation.id)?;
     release(ctx, conversation, agent)
 }
 
 /// Fills an agent's free capacity from the queues of the agent's groups. Returns how many contacts the agent got.
 pub fn fill(ctx: &Ctx<'_>, plan: &Ready, agent: AgentId) -> Result<i64, StepError> {
-    let floor = Stored { db: ctx.db, plan, kept: None };
+    let floor = StoreView { db: ctx.db, plan, kept: None };
     let mut given = 0;
     while let Some((seat, weights)) = floor.seat_of(agent)? {
         // AI seats get new conversations only; they take none from a queue for people.
@@ -495,7 +495,7 @@ pub fn fill(ctx: &Ctx<'_>, plan: &Ready, agent: AgentId) -> Result<i64, StepErro
             _ => why.clone(),
         };
         let (lane, entered) = (lane(&conversation), conversation.queued_at.unwrap_or(conversation.opened_at));
-        let next = Given { at: now, group, agent: *agent, units: *units, why: &why, lane: &lane, entered };
+        let next = Assignment { at: now, group, agent: *agent, units: *units, why: &why, lane: &lane, entered };
         give(ctx, plan, &conversation, &claimed, &next)?;
         given += 1;
     }

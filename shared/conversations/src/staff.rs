@@ -1,10 +1,10 @@
 //! Agents: adding, changing and removing them, and their presence.
 
-use crate::store::{groups, placing};
+use crate::store::{assignment, groups};
 use crate::{place, plan};
 use std::collections::BTreeMap;
 use warmline_kernel::ctx::{Ctx, StepError};
-use warmline_kernel::sealed;
+use warmline_kernel::sealing;
 use warmline_model::{
     AgentId, AgentState, ConversationState, EventBody, GroupId, Profile, Role, Scope, Timestamp, TokenId, Units,
 };
@@ -50,7 +50,7 @@ pub fn create(ctx: &Ctx<'_>, new: &NewAgent<'_>) -> Result<(AgentId, String), St
     let id = AgentId::new(now, ctx.rng);
     let agent = Agent {
         id,
-        name: sealed::seal_name(ctx, id, new.name)?,
+        name: sealing::seal_name(ctx, id, new.name)?,
         role: new.role,
         state: AgentState::Offline,
         state_reason: None,
@@ -133,7 +133,7 @@ pub fn change(ctx: &Ctx<'_>, id: AgentId, name: Option<&str>, duties: &Duties) -
     check_groups(ctx, &duties.groups)?;
     let mut agent = at_work(ctx, id)?;
     if let Some(name) = name {
-        agent.name = sealed::seal_name(ctx, id, name)?;
+        agent.name = sealing::seal_name(ctx, id, name)?;
     }
     (agent.vip, agent.capacity, agent.can) = (duties.vip, duties.capacity, duties.can.clone());
     agents::update(ctx.db, &agent, &duties.groups)?;
@@ -200,7 +200,7 @@ pub fn set_state(ctx: &Ctx<'_>, id: AgentId, state: AgentState, reason: Option<&
             put_back(ctx, &plan, &conversation, id, Cause::AgentOffline)?;
         }
     } else {
-        placing::keep(ctx.db, id)?;
+        assignment::keep(ctx.db, id)?;
     }
     place::fill(ctx, &plan, id)?;
     at_work(ctx, id)
@@ -242,7 +242,7 @@ pub(crate) fn lose(ctx: &Ctx<'_>, id: AgentId, since: Timestamp) -> Result<bool,
     for conversation in in_hand(ctx, id)?.into_iter().filter(|c| c.state == ConversationState::Assigned) {
         put_back(ctx, &plan, &conversation, id, Cause::AgentLost)?;
     }
-    placing::keep_until(ctx.db, id, ctx.now().plus_millis(plan.presence.keep_secs.saturating_mul(1000)))?;
+    assignment::keep_until(ctx.db, id, ctx.now().plus_millis(plan.presence.keep_secs.saturating_mul(1000)))?;
     Ok(true)
 }
 

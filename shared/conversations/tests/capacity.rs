@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Barrier;
-use warmline_conversations::store::placing::{self, Assigned};
+use warmline_conversations::store::assignment::{self, Assigned};
 use warmline_model::{AgentId, Channel, ConversationId, GroupId, Timestamp, Units};
 use warmline_store::agents::{self, Claim};
 use warmline_store::native::NativeDb;
@@ -93,7 +93,7 @@ fn work(path: &Path, thread: u8, start: &Barrier) -> Tally {
     let give_back = |hand: u8, (from, units): (AgentId, Units)| {
         patiently(|| {
             immediate(&db, || {
-                placing::detach(&db, conversation(thread, hand))?;
+                assignment::detach(&db, conversation(thread, hand))?;
                 agents::release(&db, from, units, &channel(hand), NOW)
             })
         });
@@ -134,7 +134,7 @@ fn work(path: &Path, thread: u8, start: &Barrier) -> Tally {
                     ai_due: None,
                     ai: false,
                 };
-                placing::assign(&db, id, &assigned)?;
+                assignment::assign(&db, id, &assigned)?;
                 Ok::<_, StoreError>(Some(claimed))
             })
         });

@@ -7,7 +7,7 @@ use crate::summary::{Digest, LOOKED_AT};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use warmline_kernel::ctx::{Ctx, StepError};
-use warmline_kernel::sealed;
+use warmline_kernel::sealing;
 use warmline_model::{ConversationId, CustomerId, Timestamp};
 
 /// How long an unchanged context is kept.
@@ -86,7 +86,7 @@ fn get(ctx: &Ctx<'_>, key: &str) -> Option<Vec<u8>> {
 pub(crate) fn load(ctx: &Ctx<'_>, person: CustomerId, since: Timestamp) -> Result<Option<Context>, StepError> {
     let Some(value) = key_of(ctx, person).and_then(|key| get(ctx, &key)) else { return Ok(None) };
     let Some((until, sealed)) = split(&value) else { return Ok(None) };
-    let Ok(key) = sealed::customer_key(ctx, person) else { return Ok(None) };
+    let Ok(key) = sealing::customer_key(ctx, person) else { return Ok(None) };
     let plain = key.open(&aad(person, until), sealed).ok();
     let context = plain.and_then(|plain| serde_json::from_slice::<Context>(&plain).ok());
     let members: BTreeSet<CustomerId> = people::members(ctx.db, person)?.into_iter().map(|m| m.id).collect();
@@ -97,7 +97,7 @@ pub(crate) fn load(ctx: &Ctx<'_>, person: CustomerId, since: Timestamp) -> Resul
 pub(crate) fn save(ctx: &Ctx<'_>, person: CustomerId, context: &Context) {
     let until = ctx.now().plus_millis(KEPT_MS).millis();
     let Some(place) = key_of(ctx, person) else { return };
-    if let Ok(key) = sealed::customer_key(ctx, person)
+    if let Ok(key) = sealing::customer_key(ctx, person)
         && let Ok(plain) = serde_json::to_vec(context)
         && let Ok(sealed) = key.seal(&aad(person, until), &plain, ctx.rng)
     {

@@ -7,7 +7,7 @@ use crate::store::{
     holds::{self, Hold},
     people,
 };
-use warmline_kernel::audit::{self, Action, Of};
+use warmline_kernel::audit::{self, Action, Subject};
 use warmline_kernel::ctx::{Actor, Ctx, StepError};
 use warmline_model::CustomerId;
 
@@ -56,7 +56,7 @@ pub fn place(
         return Ok(());
     }
     let filed = reference.map(|reference| format!("{reason}/{reference}"));
-    let of = Of { customer: Some(person), reason: Some(filed.as_deref().unwrap_or(reason)), ..Of::default() };
+    let of = Subject { customer: Some(person), reason: Some(filed.as_deref().unwrap_or(reason)), ..Subject::default() };
     audit::append(ctx, actor, Action::PlaceHold, of)
 }
 
@@ -66,5 +66,10 @@ pub fn lift(ctx: &Ctx<'_>, actor: &Actor, person: CustomerId) -> Result<(), Step
     for member in people::members(ctx.db, person)? {
         holds::lift(ctx.db, member.id)?;
     }
-    audit::append(ctx, actor, Action::LiftHold, Of { customer: Some(person), reason: Some(&hold.reason), ..Of::default() })
+    audit::append(
+        ctx,
+        actor,
+        Action::LiftHold,
+        Subject { customer: Some(person), reason: Some(&hold.reason), ..Subject::default() },
+    )
 }

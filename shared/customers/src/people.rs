@@ -11,10 +11,10 @@
 use crate::context;
 use crate::store::people::{self, HOLDERS, Identifier, Merge};
 use std::collections::{BTreeMap, BTreeSet};
-use warmline_identity::Known;
-use warmline_kernel::broken::{self, Broken, Value};
+use warmline_identity::NormalisedIdentifier;
 use warmline_kernel::ctx::{Ctx, StepError};
-use warmline_kernel::sealed;
+use warmline_kernel::sealing;
+use warmline_kernel::tampering::{self, Broken, Value};
 use warmline_model::{AgentId, Channel, CustomerId, EventBody, IdentifierKind, IdentityId, MergeId, Sender};
 use warmline_privacy::{BlindIndex, CustomerKey, SealError};
 use warmline_store::customers::{self, Contact};
@@ -26,7 +26,7 @@ pub const STAFF: &str = "staff";
 /// The identifier that proves that two customers are one person.
 pub type Proof = (IdentifierKind, [u8; 16]);
 
-fn lookup(index: &BlindIndex, known: &Known) -> [u8; 16] {
+fn lookup(index: &BlindIndex, known: &NormalisedIdentifier) -> [u8; 16] {
     index.of(known.kind.as_str(), &[&known.platform, &known.value])
 }
 
@@ -39,7 +39,7 @@ fn value_aad(lookup: &[u8; 16], customer: CustomerId) -> [u8; 32] {
 
 /// Takes in the identifiers that a sender brings, and joins the customer with others whom these prove to be the same
 /// person. Most messages bring nothing new, and then this costs one hash.
-pub fn learn(
+pub fn link_sender(
     ctx: &Ctx<'_>,
     index: &BlindIndex,
     contact: &mut Contact,
@@ -50,7 +50,7 @@ pub fn learn(
     if sender.union_id.is_none() && sender.identifiers.is_empty() {
         return Ok(());
     }
-    let told = told(index, sender);
+    let told = sender_digest(index, sender);
     if contact.known.as_deref() == Some(&told) {
         return Ok(());
     }
@@ -67,7 +67,7 @@ pub fn learn(
 }
 
 /// A digest of all identifiers that a sender brings.
-fn told(index: &BlindIndex, sender: &Sender) -> [u8; 16] {
+fn sender_digest(index: &BlindIndex, sender: &Sender) -> [u8; 16] {
     let mut parts = vec![sender.union_id.as_deref().unwrap_or_default()];
     for i in &sender.identifiers {
         parts.extend([i.kind.as_str(), &i.value, if i.verified { "1" } else { "0" }]);
@@ -81,7 +81,7 @@ pub fn add(
     index: &BlindIndex,
     customer: CustomerId,
     key: &CustomerKey,
-    known: &Known,
+    known: &NormalisedIdentifier,
     source: &str,
     by: Option<AgentId>,
 ) -> Result<bool, StepError> {
@@ -127,7 +127,7 @@ pub fn merge(
     for member in people::members(ctx.db, from)? {
         people::set_person(ctx.db, member.id, into)?;
     }
-    summarise(ctx, into)?;
+    refresh_person(ctx, into)?;
     let (id, now) = (MergeId::new(ctx.now(), ctx.rng), ctx.now());
     let (kind, evidence) = proof.unzip();
     people::insert_merge(ctx.db, &Merge { id, a, b, kind, evidence, by, at: now, undone_at: None })?;
@@ -169,13 +169,13 @@ fn regroup(ctx: &Ctx<'_>, customer: CustomerId) -> Result<CustomerId, StepError>
     for member in found {
         people::set_person(ctx.db, member, person)?;
     }
-    summarise(ctx, person)?;
+    refresh_person(ctx, person)?;
     Ok(person)
 }
 
 /// Stores the tags and own agent of all the person's customers with the customer that stands for the person, where messages
 /// read them.
-fn summarise(ctx: &Ctx<'_>, person: CustomerId) -> Result<(), StepError> {
+fn refresh_person(ctx: &Ctx<'_>, person: CustomerId) -> Result<(), StepError> {
     let members = people::members(ctx.db, person)?;
     let mut tags: Vec<String> = Vec::new();
     for tag in members.iter().flat_map(|m| &m.tags) {
@@ -196,7 +196,7 @@ pub fn add_tags(ctx: &Ctx<'_>, customer: CustomerId, new: &[String]) -> Result<(
     let mut tags = stored.own_tags;
     tags.extend(new.iter().filter(|t| !tags.contains(t)).cloned().collect::<Vec<_>>());
     customers::set_tags(ctx.db, customer, &tags)?;
-    summarise(ctx, stored.person)
+    refresh_person(ctx, stored.person)
 }
 
 /// Replaces a person's tags. The customer that stands for the person gets them all. The others keep those of their own tags
@@ -210,7 +210,7 @@ pub(crate) fn set_tags(ctx: &Ctx<'_>, customer: CustomerId, tags: &[String]) -> 
         let kept: Vec<String> = member.tags.into_iter().filter(|t| tags.contains(t)).collect();
         customers::set_tags(ctx.db, member.id, if member.id == person { tags } else { &kept })?;
     }
-    summarise(ctx, person)
+    refresh_person(ctx, person)
 }
 
 /// Gives a person an agent of their own, or none.
@@ -222,7 +222,7 @@ pub(crate) fn set_owner(ctx: &Ctx<'_>, customer: CustomerId, owner: Option<Agent
     for member in people::members(ctx.db, person)? {
         customers::set_owner(ctx.db, member.id, owner.filter(|_| member.id == person))?;
     }
-    summarise(ctx, person)
+    refresh_person(ctx, person)
 }
 
 /// An opened identifier of a person.
@@ -237,7 +237,7 @@ pub struct Opened {
 pub fn identifiers(ctx: &Ctx<'_>, person: CustomerId) -> Result<Vec<Opened>, StepError> {
     let mut all = Vec::new();
     for member in people::members(ctx.db, person)? {
-        let key = sealed::customer_key(ctx, member.id);
+        let key = sealing::customer_key(ctx, member.id);
         for stored in people::identifiers(ctx.db, member.id)? {
             let open = |key: &CustomerKey| key.open(&value_aad(&stored.lookup, member.id), &stored.value).ok();
             let value = key.as_ref().ok().and_then(open).and_then(|v| String::from_utf8(v).ok());
@@ -253,25 +253,25 @@ pub fn identifiers(ctx: &Ctx<'_>, person: CustomerId) -> Result<Vec<Opened>, Ste
 /// There is no such identity, it does not open.
 pub fn sender(ctx: &Ctx<'_>, identity: IdentityId) -> Result<Sender, StepError> {
     let (sealed_sender, customer) = customers::sender(ctx.db, identity)?.ok_or(StepError::NotFound("identity"))?;
-    sealed::open_sender(&sealed::customer_key(ctx, customer)?, identity, &sealed_sender)
+    sealing::open_sender(&sealing::customer_key(ctx, customer)?, identity, &sealed_sender)
 }
 
 /// The name of an identity: the name that staff corrected it to, or the channel's. `None` also if the customer was erased,
 /// or if the name was altered, which is reported to the log. Do not call it inside a transaction.
 pub fn name(ctx: &Ctx<'_>, identity: IdentityId) -> Result<Option<String>, StepError> {
     let Some((sealed_sender, customer)) = customers::sender(ctx.db, identity)? else { return Ok(None) };
-    let key = match sealed::customer_key(ctx, customer) {
+    let key = match sealing::customer_key(ctx, customer) {
         Err(StepError::Seal(SealError::Erased)) => return Ok(None),
         key => key?,
     };
     let opened = match customers::get(ctx.db, customer)?.and_then(|c| c.name) {
-        Some(corrected) => sealed::open_corrected(&key, customer, &corrected).map(Some),
-        None => sealed::open_sender(&key, identity, &sealed_sender).map(|sender| sender.name),
+        Some(corrected) => sealing::open_corrected(&key, customer, &corrected).map(Some),
+        None => sealing::open_sender(&key, identity, &sealed_sender).map(|sender| sender.name),
     };
     if let Ok(name) = opened {
         return Ok(name);
     }
-    broken::tell(ctx, &[Broken { customer, conversation: None, what: Value::Name(identity) }])?;
+    tampering::tell(ctx, &[Broken { customer, conversation: None, what: Value::Name(identity) }])?;
     Ok(None)
 }
 
@@ -281,7 +281,7 @@ pub fn name(ctx: &Ctx<'_>, identity: IdentityId) -> Result<Option<String>, StepE
 /// There is no such customer.
 pub(crate) fn set_name(ctx: &Ctx<'_>, person: CustomerId, name: Option<&str>) -> Result<(), StepError> {
     for member in people::members(ctx.db, person)? {
-        let seal = |name| sealed::seal_corrected(ctx, &sealed::customer_key(ctx, member.id)?, member.id, name);
+        let seal = |name| sealing::seal_corrected(ctx, &sealing::customer_key(ctx, member.id)?, member.id, name);
         customers::set_name(ctx.db, member.id, name.map(seal).transpose()?.as_deref())?;
     }
     Ok(())
@@ -290,7 +290,12 @@ pub(crate) fn set_name(ctx: &Ctx<'_>, person: CustomerId, name: Option<&str>) ->
 /// Removes an identifier from a person. Returns false if the person does not have it. If staff typed it, only the typed one
 /// is removed: a customer of the same person who has it from a channel may be its true owner. Merges that it proved stay
 /// until they are undone.
-pub(crate) fn forget(ctx: &Ctx<'_>, index: &BlindIndex, person: CustomerId, known: &Known) -> Result<bool, StepError> {
+pub(crate) fn forget(
+    ctx: &Ctx<'_>,
+    index: &BlindIndex,
+    person: CustomerId,
+    known: &NormalisedIdentifier,
+) -> Result<bool, StepError> {
     let (lookup, members) = (lookup(index, known), people::members(ctx.db, person)?);
     for forget in [people::forget_typed, people::forget] {
         let mut found = false;

@@ -7,9 +7,9 @@ use crate::orders;
 use crate::timeline::{self, Entry, Place};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
-use warmline_kernel::broken::{self, Broken};
 use warmline_kernel::ctx::{Ctx, StepError};
-use warmline_kernel::sealed::{self, Keys};
+use warmline_kernel::sealing::{self, Keys};
+use warmline_kernel::tampering::{self, Broken};
 use warmline_language::said;
 use warmline_model::{AgentId, Channel, Content, ConversationId, CustomerId, MessageId, Origin, Timestamp};
 
@@ -31,18 +31,18 @@ pub fn of(ctx: &Ctx<'_>, person: CustomerId, since: Timestamp) -> Result<Summary
         let (mut keys, mut altered, mut digests) = (Keys::default(), Vec::new(), Vec::with_capacity(newer.len()));
         for entry in &newer {
             // A message that does not open adds nothing and hides no other.
-            let opened = keys.of(ctx, entry.conversation.customer).map(|key| sealed::open_content(key, &entry.message));
+            let opened = keys.of(ctx, entry.conversation.customer).map(|key| sealing::open_content(key, &entry.message));
             if let Some(Err(_)) = opened {
                 altered.push(Broken::message(entry.conversation.customer, &entry.message));
             }
             digests.push(Digest::new(entry, opened.and_then(Result::ok).as_ref()));
         }
-        broken::tell(ctx, &altered)?;
+        tampering::tell(ctx, &altered)?;
         context.add(digests);
         context::save(ctx, person, &context);
     }
     let within = context.digests.iter().filter(|d| d.place().at() >= since);
-    let mut told = Told::default();
+    let mut told = SummaryBuilder::default();
     told.summary.more = within.clone().count() > LOOKED_AT;
     within.take(LOOKED_AT).for_each(|digest| told.take(digest));
     told.summary.trend = told.trend();
@@ -51,7 +51,7 @@ pub fn of(ctx: &Ctx<'_>, person: CustomerId, since: Timestamp) -> Result<Summary
 
 /// The effect of a sentence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-enum Does {
+enum SpeechAct {
     Asks,
     Promises,
     Angers,
@@ -74,7 +74,7 @@ pub(crate) struct Digest {
     /// The orders that it names.
     slots: Vec<String>,
     /// The sentences that ask, promise or anger, the last first: each with its number counted from the end.
-    said: Vec<(usize, Does, String)>,
+    said: Vec<(usize, SpeechAct, String)>,
     /// The number of its sentences; `None` if it has no words.
     sentences: Option<usize>,
     done: bool,
@@ -114,9 +114,9 @@ impl Digest {
                     digest.said.push((nth, what, (*sentence).to_owned()));
                 }
             };
-            does(!brand && said::asks(sentence), Does::Asks);
-            does(!brand && said::angry(sentence), Does::Angers);
-            does(brand && said::promises(sentence), Does::Promises);
+            does(!brand && said::asks(sentence), SpeechAct::Asks);
+            does(!brand && said::angry(sentence), SpeechAct::Angers);
+            does(brand && said::promises(sentence), SpeechAct::Promises);
         }
         digest.sentences = Some(sentences.len());
         digest.done = brand && sentences.iter().any(|s| said::says_done(s));
@@ -130,7 +130,7 @@ impl Digest {
 
 /// The state while messages are read, from the last one back.
 #[derive(Default)]
-struct Told {
+struct SummaryBuilder {
     summary: Summary,
     /// Conversations with a later answer.
     answered: BTreeSet<ConversationId>,
@@ -142,7 +142,7 @@ struct Told {
     tempers: [usize; 2],
 }
 
-impl Told {
+impl SummaryBuilder {
     fn take(&mut self, digest: &Digest) {
         self.summary.messages += 1;
         let Some(channel) = &digest.channel else { return };
@@ -158,19 +158,19 @@ impl Told {
         };
         for (nth, does, text) in &digest.said {
             match does {
-                Does::Promises => {
+                SpeechAct::Promises => {
                     show(&mut self.summary.promised, text);
                     if !self.done.contains(&conversation) {
                         show(&mut self.summary.open, text);
                     }
                 }
-                Does::Asks => {
+                SpeechAct::Asks => {
                     show(&mut self.summary.asked, text);
                     if !self.answered.contains(&conversation) {
                         show(&mut self.summary.open, text);
                     }
                 }
-                Does::Angers => {
+                SpeechAct::Angers => {
                     show(&mut self.summary.angry, text);
                     if let Some(tempers) = self.tempers.get_mut((self.lately + nth) / LATELY) {
                         *tempers += 1;

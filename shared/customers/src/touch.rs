@@ -11,10 +11,10 @@ use crate::model::Summary;
 use crate::store::people::{self as stored, HOLDERS};
 use crate::timeline::{self, Entry, Place};
 use crate::{people, summary};
-use warmline_identity::Known;
-use warmline_kernel::audit::{self, Action, Of};
+use warmline_identity::NormalisedIdentifier;
+use warmline_kernel::audit::{self, Action, Subject};
 use warmline_kernel::ctx::{Actor, Ctx, StepError};
-use warmline_kernel::sealed;
+use warmline_kernel::sealing;
 use warmline_model::{AgentId, CustomerId, MergeId, Role, Timestamp};
 use warmline_store::{Db, StoreError, agents, customers};
 
@@ -131,10 +131,16 @@ pub fn part(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, merge: MergeId) 
 ///
 /// # Errors
 /// There is no such customer, or the actor does not serve them.
-pub fn identify(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, known: Known, verified: bool) -> Result<(), StepError> {
+pub fn identify(
+    ctx: &Ctx<'_>,
+    actor: &Actor,
+    customer: CustomerId,
+    known: NormalisedIdentifier,
+    verified: bool,
+) -> Result<(), StepError> {
     served(ctx, actor, customer)?;
-    let key = sealed::customer_key(ctx, customer)?;
-    let known = Known { strong: known.strong && verified && actor.supervises(), ..known };
+    let key = sealing::customer_key(ctx, customer)?;
+    let known = NormalisedIdentifier { strong: known.strong && verified && actor.supervises(), ..known };
     people::add(ctx, &ctx.keys.index(), customer, &key, &known, people::STAFF, actor.agent)?;
     append(ctx, actor, Action::Identify, customer)
 }
@@ -144,7 +150,12 @@ pub fn identify(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, known: Known
 ///
 /// # Errors
 /// There is no such customer, or they have no such identifier.
-pub fn forget_identifier(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, known: &Known) -> Result<(), StepError> {
+pub fn forget_identifier(
+    ctx: &Ctx<'_>,
+    actor: &Actor,
+    customer: CustomerId,
+    known: &NormalisedIdentifier,
+) -> Result<(), StepError> {
     let person = person(ctx, customer)?;
     if !people::forget(ctx, &ctx.keys.index(), person, known)? {
         return Err(StepError::NotFound("identifier of this customer"));
@@ -186,7 +197,7 @@ pub fn tag(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, tags: &[String]) 
 }
 
 fn append(ctx: &Ctx<'_>, actor: &Actor, action: Action, customer: CustomerId) -> Result<(), StepError> {
-    audit::append(ctx, actor, action, Of { customer: Some(customer), ..Of::default() })
+    audit::append(ctx, actor, action, Subject { customer: Some(customer), ..Subject::default() })
 }
 
 /// A page of a served person's timeline: at most `limit` messages stored before a place and not before an instant.
@@ -202,7 +213,7 @@ pub fn timeline(
     limit: usize,
 ) -> Result<Vec<Entry>, StepError> {
     let person = served(ctx, actor, customer)?;
-    audit::record(ctx, actor, Action::ReadTimeline, Of { customer: Some(person), ..Of::default() })?;
+    audit::record(ctx, actor, Action::ReadTimeline, Subject { customer: Some(person), ..Subject::default() })?;
     timeline::page(ctx, person, since, before, limit)
 }
 
@@ -223,9 +234,9 @@ pub struct Summed {
 ///
 /// # Errors
 /// As for [`served`].
-pub fn summary(ctx: &Ctx<'_>, actor: &Actor, of: Of<'_>, since: Timestamp) -> Result<Summed, StepError> {
+pub fn summary(ctx: &Ctx<'_>, actor: &Actor, of: Subject<'_>, since: Timestamp) -> Result<Summed, StepError> {
     let person = served(ctx, actor, of.customer.ok_or(MISSING)?)?;
-    audit::record(ctx, actor, Action::ReadSummary, Of { customer: Some(person), ..of })?;
+    audit::record(ctx, actor, Action::ReadSummary, Subject { customer: Some(person), ..of })?;
     let tags = customers::get(ctx.db, person)?.ok_or(MISSING)?.tags;
     Ok(Summed { person, names: people::names(ctx, person)?, tags, summary: summary::of(ctx, person, since)? })
 }
@@ -245,6 +256,11 @@ pub struct Unmasked {
 /// As for [`served`].
 pub fn unmask(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, reason: &str) -> Result<Unmasked, StepError> {
     let person = if actor.role == Role::Privacy { person(ctx, customer)? } else { served(ctx, actor, customer)? };
-    audit::record(ctx, actor, Action::Unmask, Of { customer: Some(person), reason: Some(reason), ..Of::default() })?;
+    audit::record(
+        ctx,
+        actor,
+        Action::Unmask,
+        Subject { customer: Some(person), reason: Some(reason), ..Subject::default() },
+    )?;
     Ok(Unmasked { names: people::names(ctx, person)?, identifiers: people::identifiers(ctx, person)? })
 }

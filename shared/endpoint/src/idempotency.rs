@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use warmline_kernel::Ctx;
 use warmline_kernel::StepError;
 use warmline_kernel::ctx::Actor;
-use warmline_kernel::passing::{self, Passing};
+use warmline_kernel::transient_keys::{self, TransientPurpose};
 use warmline_store::idempotency::{self, Kept};
 use warmline_store::immediate;
 
@@ -32,7 +32,7 @@ pub fn once(
     })?;
     let actor = actor.agent.map_or_else(Vec::new, |a| a.as_bytes().to_vec());
     let digest = digest(ctx, request);
-    let (generation, seal) = passing::newest(ctx, Passing::Answers)?;
+    let (generation, seal) = transient_keys::newest(ctx, TransientPurpose::Answers)?;
     let aad = [actor.as_slice(), key.as_bytes()].concat();
     immediate(ctx.db, || {
         if let Some(kept) = idempotency::get(ctx.db, &actor, key)? {
@@ -57,7 +57,7 @@ pub fn once(
 /// Opens a kept answer. Its first eight bytes are the generation of its key.
 fn open(ctx: &Ctx<'_>, aad: &[u8], kept: &[u8]) -> Result<Vec<u8>, Problem> {
     let opened = kept.split_first_chunk().map(|(generation, sealed)| {
-        let key = passing::by_number(ctx, i64::from_be_bytes(*generation))?;
+        let key = transient_keys::by_number(ctx, i64::from_be_bytes(*generation))?;
         Ok::<_, StepError>(key.open(aad, sealed)?)
     });
     match opened {

@@ -18,7 +18,7 @@ pub const MAX: usize = 512;
 
 /// A normalised identifier.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Known {
+pub struct NormalisedIdentifier {
     /// The kind.
     pub kind: IdentifierKind,
     /// The channel, if the platform issues the ids; otherwise empty.
@@ -31,7 +31,7 @@ pub struct Known {
 
 /// The reason why a text is not an identifier of its kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NotOne {
+pub enum InvalidIdentifier {
     /// The text is empty, too long, or has characters that no identifier has.
     #[error("must be 1 to {MAX} bytes without control characters")]
     Text,
@@ -48,11 +48,11 @@ pub enum NotOne {
 /// Normalises an identifier. `platform` is the issuer of union ids and nicks.
 ///
 /// # Errors
-/// The text is not an identifier of its kind; see [`NotOne`].
-pub fn normalise(platform: &str, identifier: &Identifier) -> Result<Known, NotOne> {
+/// The text is not an identifier of its kind; see [`InvalidIdentifier`].
+pub fn normalise(platform: &str, identifier: &Identifier) -> Result<NormalisedIdentifier, InvalidIdentifier> {
     let Identifier { kind, value, verified } = identifier;
     if value.len() > MAX || value.chars().any(char::is_control) {
-        return Err(NotOne::Text);
+        return Err(InvalidIdentifier::Text);
     }
     let value = value.trim();
     let (platform, value, strong) = match kind {
@@ -60,24 +60,24 @@ pub fn normalise(platform: &str, identifier: &Identifier) -> Result<Known, NotOn
         IdentifierKind::MemberId => ("", value.to_owned(), true),
         IdentifierKind::Nick => (platform, value.to_owned(), false),
         IdentifierKind::Device => ("", value.to_owned(), false),
-        IdentifierKind::Phone => ("", phone(value).ok_or(NotOne::Phone)?, *verified),
-        IdentifierKind::Email => ("", email(value).ok_or(NotOne::Email)?, *verified),
+        IdentifierKind::Phone => ("", phone(value).ok_or(InvalidIdentifier::Phone)?, *verified),
+        IdentifierKind::Email => ("", email(value).ok_or(InvalidIdentifier::Email)?, *verified),
     };
     if value.is_empty() {
-        return Err(NotOne::Text);
+        return Err(InvalidIdentifier::Text);
     }
-    Ok(Known { kind: *kind, platform: platform.to_owned(), value, strong })
+    Ok(NormalisedIdentifier { kind: *kind, platform: platform.to_owned(), value, strong })
 }
 
 /// All identifiers that a sender brings, each once, in a fixed order. An invalid identifier is left out, so that it does
 /// not cost the message.
-pub fn of(channel: &Channel, sender: &Sender) -> Vec<Known> {
+pub fn of(channel: &Channel, sender: &Sender) -> Vec<NormalisedIdentifier> {
     let union = sender.union_id.iter().map(|value| Identifier {
         kind: IdentifierKind::UnionId,
         value: value.clone(),
         verified: true,
     });
-    let mut all: Vec<Known> =
+    let mut all: Vec<NormalisedIdentifier> =
         union.chain(sender.identifiers.iter().cloned()).filter_map(|i| normalise(channel.as_str(), &i).ok()).collect();
     // Of two that differ only in strength, the strong one comes last and is kept.
     all.sort();
@@ -145,7 +145,7 @@ mod tests {
         Channel::new("app").unwrap()
     }
 
-    fn one(kind: IdentifierKind, value: &str, verified: bool) -> Result<Known, NotOne> {
+    fn one(kind: IdentifierKind, value: &str, verified: bool) -> Result<NormalisedIdentifier, InvalidIdentifier> {
         normalise("app", &Identifier { kind, value: value.into(), verified })
     }
 
@@ -171,7 +171,7 @@ mod tests {
         assert_eq!(one(IdentifierKind::Phone, "+1 202-555-0173", false).unwrap().value, "+12025550173");
         for wrong in ["", "86", "1381234567", "138123456789", "138****5678", "anonymous", "12345678901234567890", "138 abc"]
         {
-            assert_eq!(one(IdentifierKind::Phone, wrong, true), Err(NotOne::Phone), "{wrong}");
+            assert_eq!(one(IdentifierKind::Phone, wrong, true), Err(InvalidIdentifier::Phone), "{wrong}");
         }
     }
 
@@ -198,11 +198,11 @@ mod tests {
         );
         assert_eq!(one(IdentifierKind::Email, " Wang@Example.CN ", false).unwrap().value, "wang@example.cn");
         for wrong in ["", "a", "a@", "@b.cn", "a b@c.cn", "a@b"] {
-            assert_eq!(one(IdentifierKind::Email, wrong, true), Err(NotOne::Email), "{wrong}");
+            assert_eq!(one(IdentifierKind::Email, wrong, true), Err(InvalidIdentifier::Email), "{wrong}");
         }
-        assert_eq!(one(IdentifierKind::UnionId, &"x".repeat(10_000), true), Err(NotOne::Text));
-        assert_eq!(one(IdentifierKind::MemberId, " ", true), Err(NotOne::Text));
-        assert_eq!(one(IdentifierKind::Nick, "a\0", true), Err(NotOne::Text));
+        assert_eq!(one(IdentifierKind::UnionId, &"x".repeat(10_000), true), Err(InvalidIdentifier::Text));
+        assert_eq!(one(IdentifierKind::MemberId, " ", true), Err(InvalidIdentifier::Text));
+        assert_eq!(one(IdentifierKind::Nick, "a\0", true), Err(InvalidIdentifier::Text));
     }
 
     #[test]

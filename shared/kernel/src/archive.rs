@@ -5,9 +5,9 @@
 //! is missing before them from packs. A pack that is made between the two reads therefore neither leaves a gap nor shows a
 //! message twice.
 
-use crate::broken::{self, Broken, Value};
 use crate::ctx::{Ctx, StepError};
-use crate::sealed;
+use crate::sealing;
+use crate::tampering::{self, Broken, Value};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use miniz_oxide::deflate::compress_to_vec;
@@ -53,7 +53,7 @@ struct Packed {
 
 impl Packed {
     fn new(key: &CustomerKey, m: Message) -> Self {
-        let content = sealed::open_content(key, &m).ok();
+        let content = sealing::open_content(key, &m).ok();
         let sealed = content.is_none().then(|| STANDARD.encode(&m.content));
         let Message { n, id, origin: from, agent, at, delivery, reason, .. } = m;
         Self { n, id, from, agent, at, delivery, reason, content, sealed }
@@ -63,7 +63,7 @@ impl Packed {
     /// archived.
     fn message(&self, ctx: &Ctx<'_>, key: &CustomerKey, conversation: ConversationId) -> Result<Message, StepError> {
         let content = match (&self.content, &self.sealed) {
-            (Some(content), _) => sealed::seal_content(ctx, key, conversation, self.id, content)?,
+            (Some(content), _) => sealing::seal_content(ctx, key, conversation, self.id, content)?,
             (None, sealed) => STANDARD.decode(sealed.as_deref().unwrap_or_default()).map_err(|_| SealError::Format)?,
         };
         Ok(Message {
@@ -200,13 +200,13 @@ impl<'a> Reader<'a> {
         }
         let Some(pack) = archive::holding(self.ctx.db, self.conversation.id, n)? else { return Ok(None) };
         if self.key.is_none() {
-            self.key = sealed::customer_key(self.ctx, self.conversation.customer).ok();
+            self.key = sealing::customer_key(self.ctx, self.conversation.customer).ok();
         }
         let messages = match self.key.as_ref().map(|key| unpack(key, self.conversation.id, &pack)) {
             Some(Some(messages)) => messages,
             Some(None) => {
                 let (customer, conversation) = (self.conversation.customer, Some(self.conversation.id));
-                broken::tell(self.ctx, &[Broken { customer, conversation, what: Value::Pack(pack.last) }])?;
+                tampering::tell(self.ctx, &[Broken { customer, conversation, what: Value::Pack(pack.last) }])?;
                 Vec::new()
             }
             None => Vec::new(),

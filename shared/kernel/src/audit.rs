@@ -94,7 +94,7 @@ impl Action {
 
 /// The subject of an entry: a customer, a conversation, and the reason.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Of<'a> {
+pub struct Subject<'a> {
     /// Any customer of the person. The entry names all of the person's customers, so that after a merge is undone it is
     /// still found under each of them.
     pub customer: Option<CustomerId>,
@@ -108,12 +108,12 @@ pub struct Of<'a> {
 ///
 /// # Errors
 /// The store fails. The caller must then not show the data that the entry is about.
-pub fn record(ctx: &Ctx<'_>, actor: &Actor, action: Action, of: Of<'_>) -> Result<(), StepError> {
+pub fn record(ctx: &Ctx<'_>, actor: &Actor, action: Action, of: Subject<'_>) -> Result<(), StepError> {
     immediate(ctx.db, || append(ctx, actor, action, of))
 }
 
 /// Stores an entry in the caller's transaction.
-pub fn append(ctx: &Ctx<'_>, actor: &Actor, action: Action, of: Of<'_>) -> Result<(), StepError> {
+pub fn append(ctx: &Ctx<'_>, actor: &Actor, action: Action, of: Subject<'_>) -> Result<(), StepError> {
     let chain = ctx.keys.audit();
     // An altered note is not repaired: the chain continues from it, and the check finds the place of the alteration.
     let (seq, before) = audit::head(ctx.db)?.map_or((0, AUDIT_START), |note| unchecked(&note));

@@ -6,7 +6,7 @@
 //! From then on nothing automatic is sent on that channel: no greeting, no waiting text, no AI seat's answer. Agents
 //! may still answer the customer's messages.
 
-use crate::audit::{self, Action, Of};
+use crate::audit::{self, Action, Subject};
 use crate::ctx::{Actor, Ctx, StepError};
 use std::collections::BTreeMap;
 use warmline_language::optout;
@@ -129,7 +129,7 @@ pub fn note(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, said: &Said<'_>)
     };
     consents::append(ctx.db, &new)?;
     let action = if said.given { Action::GiveConsent } else { Action::WithdrawConsent };
-    audit::append(ctx, actor, action, Of { customer: Some(customer), reason: Some(said.purpose), ..Of::default() })
+    audit::append(ctx, actor, action, Subject { customer: Some(customer), reason: Some(said.purpose), ..Subject::default() })
 }
 
 /// Whether a person agreed to a purpose. The newest record decides; without a record they did not.

@@ -1,8 +1,8 @@
 //! Rotation of the master key: it wraps keys again and does not touch sealed content.
 
 use crate::ctx::{Ctx, StepError};
-use crate::passing;
-use crate::sealed::{from_vault, into_vault};
+use crate::sealing::{from_vault, into_vault};
+use crate::transient_keys;
 use warmline_privacy::{KeyId, SealError};
 use warmline_store::{StoreError, immediate, meta, vault};
 
@@ -27,7 +27,7 @@ pub struct Rotated {
 pub fn rotate(ctx: &Ctx<'_>, limit: i64) -> Result<Rotated, StepError> {
     let mut done = Rotated::default();
     // Keys of an earlier version do not say which master key wraps them, so they move to the vault first.
-    if passing::move_keys(ctx, limit)? > 0 {
+    if transient_keys::move_keys(ctx, limit)? > 0 {
         return Ok(Rotated { more: true, ..done });
     }
     if ctx.keys.root_master() != ctx.keys.master() {
@@ -35,7 +35,7 @@ pub fn rotate(ctx: &Ctx<'_>, limit: i64) -> Result<Rotated, StepError> {
         done.rewrapped += 1;
     }
     for old in vault::generations(ctx.vault)?.iter().filter(|g| g.key.master != ctx.keys.master().as_bytes()) {
-        let new = rewrap(ctx, &passing::name(old.n, &old.purpose), &old.key)?;
+        let new = rewrap(ctx, &transient_keys::name(old.n, &old.purpose), &old.key)?;
         done.rewrapped += usize::from(vault::rewrap_generation(ctx.vault, old.n, &old.key, &new)?);
     }
     let found = vault::of_other_masters(ctx.vault, ctx.keys.master().as_bytes(), limit)?;

@@ -2,26 +2,26 @@
 //! capabilities share.
 //!
 //! * [`ctx`]: store, keys, clock and randomness; how a step fails;
-//! * [`sealed`]: what is sealed under which key, and bound to what; [`keys`]: rotation of the master key; [`passing`]:
+//! * [`sealing`]: what is sealed under which key, and bound to what; [`keys`]: rotation of the master key; [`transient_keys`]:
 //!   transient keys, with the [`payload`] of inbox rows;
 //! * [`audit`]: who read which personal data; [`consent`]: the customers' consent, checked before anything automatic is
 //!   sent;
 //! * [`personal`]: each capability's hooks for personal data; [`installed`]: the parts that the installed capabilities
 //!   give to each other;
-//! * [`archive`]: packed messages; [`broken`]: values that were altered.
+//! * [`archive`]: packed messages; [`tampering`]: values that were altered.
 //!
 //! Every step fails if the store fails or a value does not open. Its documentation names only other errors.
 
 pub mod archive;
 pub mod audit;
-pub mod broken;
 pub mod consent;
 pub mod ctx;
 pub mod installed;
 pub mod keys;
-pub mod passing;
 pub mod payload;
 pub mod personal;
-pub mod sealed;
+pub mod sealing;
+pub mod tampering;
+pub mod transient_keys;
 
 pub use ctx::{Ctx, StepError};

@@ -2,7 +2,7 @@
 //! words.
 
 use warmline_kernel::ctx::{Ctx, StepError};
-use warmline_kernel::sealed;
+use warmline_kernel::sealing;
 use warmline_language::{Checker, SensitiveWord, default_words};
 use warmline_model::{ConversationId, EventBody, MessageId, Origin};
 use warmline_store::{StoreError, config, events, followers, immediate, messages};
@@ -78,6 +78,6 @@ fn look(
 fn open(ctx: &Ctx<'_>, conversation: ConversationId, n: i64) -> Result<Option<String>, StepError> {
     let found = messages::with_customer(ctx.db, conversation, n)?;
     let (message, customer) = found.ok_or(StepError::NotFound("message"))?;
-    let key = sealed::customer_key(ctx, customer)?;
-    Ok(sealed::open_content(&key, &message)?.words().map(str::to_owned))
+    let key = sealing::customer_key(ctx, customer)?;
+    Ok(sealing::open_content(&key, &message)?.words().map(str::to_owned))
 }

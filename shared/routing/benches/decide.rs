@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use warmline_model::{AccountId, AgentId, AgentState, Channel, ConversationId, GroupId, Lane, Timestamp, Units};
 use warmline_routing::decide::{self, Cause, Contact};
 use warmline_routing::rules::Last;
-use warmline_routing::{Facts, Floor, Hands, Head, Plan, Ready, Seat, SeatFacts, rank};
+use warmline_routing::{Facts, Hands, Head, Plan, Ready, Seat, SeatFacts, SeatsAndQueues, rank};
 
 const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
 const RULES: usize = 200;
@@ -31,7 +31,7 @@ struct Hall {
     heads: Vec<Head>,
 }
 
-impl Floor for Hall {
+impl SeatsAndQueues for Hall {
     type Error = Infallible;
 
     fn seats(&self, _: &GroupId) -> Result<Rc<Vec<Seat>>, Infallible> {

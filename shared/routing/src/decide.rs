@@ -1,5 +1,5 @@
 //! The decision: from a placed contact to a seat or a place in a queue, and from a free seat to its next contact. It is
-//! pure: only the plan and the answers of a [`Floor`] decide. Each decision records what it saw and the reason for its
+//! pure: only the plan and the answers of a [`SeatsAndQueues`] decide. Each decision records what it saw and the reason for its
 //! result. It is stored with the conversation, and comes out the same when it is made again from the log.
 
 use crate::choose::{Verdict, choose};
@@ -23,7 +23,7 @@ mod tests;
 use seen::Seen;
 
 /// The seats and queues at the moment of a decision.
-pub trait Floor {
+pub trait SeatsAndQueues {
     /// The error of a look-up.
     type Error;
 
@@ -239,7 +239,12 @@ impl Step {
 ///
 /// # Errors
 /// Only the floor can fail.
-pub fn arrive<F: Floor>(plan: &Ready, floor: &F, contact: Contact<'_>, now: Timestamp) -> Result<Decision, F::Error> {
+pub fn arrive<F: SeatsAndQueues>(
+    plan: &Ready,
+    floor: &F,
+    contact: Contact<'_>,
+    now: Timestamp,
+) -> Result<Decision, F::Error> {
     let mut search =
         Search { plan, floor, now, contact: &contact, seen: Seen::new(plan, now), steps: Vec::new(), say: None };
     let outcome = search.run()?;
@@ -277,7 +282,7 @@ enum Found {
     Nobody,
 }
 
-impl<F: Floor> Search<'_, F> {
+impl<F: SeatsAndQueues> Search<'_, F> {
     fn run(&mut self) -> Result<Outcome, F::Error> {
         let placement = &self.contact.placement;
         self.seen.contact(self.contact);
@@ -414,7 +419,7 @@ impl<F: Floor> Search<'_, F> {
 ///
 /// # Errors
 /// Only the floor can fail.
-pub fn next<F: Floor>(
+pub fn next<F: SeatsAndQueues>(
     plan: &Ready,
     floor: &F,
     seat: &Seat,

@@ -1,7 +1,7 @@
 //! Seats and queues in memory: the floor on which the simulator plays a day and on which a log is replayed. The router's
 //! floor is the store. The decision functions are the same.
 
-use crate::decide::Floor;
+use crate::decide::SeatsAndQueues;
 use crate::plan::Ready;
 use crate::queue::Head;
 use crate::seat::{Hands, Levels, Seat, SeatFacts};
@@ -226,7 +226,7 @@ impl Agent {
     }
 }
 
-impl Floor for Memory {
+impl SeatsAndQueues for Memory {
     type Error = Infallible;
 
     fn seats(&self, group: &GroupId) -> Result<Rc<Vec<Seat>>, Infallible> {

@@ -214,7 +214,7 @@ mod tests {
     #[test]
     fn a_call_is_not_passed_by_chats_for_ever() {
         use crate::memory::Memory;
-        use crate::{Floor as _, decide};
+        use crate::{SeatsAndQueues as _, decide};
         use warmline_model::{AgentState, Profile, Units};
         let plan = Ready::new(serde_json::from_str::<Plan>(r#"{"groups":[{"id":"a","name":"a"}]}"#).unwrap(), 1);
         let (group, app, phone) = (GroupId::new("a").unwrap(), Channel::new("app").unwrap(), Channel::new("phone").unwrap());

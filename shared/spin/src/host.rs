@@ -1,7 +1,7 @@
 //! Spin as the [`Host`] of the shell.
 
 use crate::db::SpinDb;
-use crate::world::{SpinClock, World};
+use crate::environment::{Environment, SpinClock};
 use futures::future::poll_fn;
 use futures::{Sink, SinkExt as _, Stream, StreamExt as _};
 use spin_executor::CancelOnDropToken;
@@ -22,13 +22,13 @@ use wasi::io::streams::StreamError;
 pub struct Spin;
 
 impl Host for Spin {
-    type World = World;
+    type Environment = Environment;
     type Out = ResponseOutparam;
     type Writer = Pieces;
     type Body = Chunks;
 
-    fn open(&self) -> Result<World, Problem> {
-        World::open_ready()
+    fn open(&self) -> Result<Environment, Problem> {
+        Environment::open_ready()
     }
 
     fn damage_is_new(&self) -> bool {

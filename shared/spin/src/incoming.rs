@@ -1,7 +1,7 @@
 //! Requests in and responses out, in Spin's types.
 
+use crate::environment::Environment;
 use crate::host::{Chunks, Spin, header_map};
-use crate::world::World;
 pub use spin_sdk::http::{IncomingRequest, ResponseOutparam};
 use warmline_endpoint::message::SECURITY;
 use warmline_endpoint::route::Pieces;
@@ -89,7 +89,7 @@ async fn answered(incoming: IncomingRequest, answer: impl AsyncFnOnce(&Request) 
 }
 
 /// Sends an answer of the API piece by piece, as it is produced ([`host::pass`]).
-pub async fn pass(world: &World, mut pieces: Box<dyn Pieces>, out: ResponseOutparam) {
+pub async fn pass(world: &Environment, mut pieces: Box<dyn Pieces>, out: ResponseOutparam) {
     let security = SECURITY.map(|(name, value)| (name, value.to_owned())).into();
     host::pass(&Spin, &world.ctx(), &mut *pieces, security, out).await;
 }

@@ -8,13 +8,13 @@
 
 pub mod adapter;
 pub mod db;
+pub mod environment;
 pub mod host;
 pub mod incoming;
 pub mod internal;
 pub mod kv;
 pub mod media;
 pub mod outgoing;
-pub mod world;
 
+pub use environment::Environment;
 pub use incoming::{IncomingRequest, ResponseOutparam};
-pub use world::World;

@@ -5,9 +5,9 @@ use crate::tokens;
 use serde_json::Value;
 use warmline_channels::common::Common;
 use warmline_channels::{Adapter, registry};
-use warmline_kernel::audit::{self, Action, Of};
+use warmline_kernel::audit::{self, Action, Subject};
 use warmline_kernel::ctx::{Actor, Ctx, StepError};
-use warmline_kernel::sealed::{self, Secrets};
+use warmline_kernel::sealing::{self, Secrets};
 use warmline_model::{AccountId, Channel, Timestamp};
 use warmline_store::{accounts, inbox, outbox, pulls, waiting};
 
@@ -103,7 +103,7 @@ pub fn list(ctx: &Ctx<'_>) -> Result<Vec<Account>, StepError> {
 }
 
 fn opened(ctx: &Ctx<'_>, stored: accounts::Account) -> Result<Account, StepError> {
-    let secrets = sealed::open_secrets(ctx, &stored.channel, &stored.account, &stored.secrets)?;
+    let secrets = sealing::open_secrets(ctx, &stored.channel, &stored.account, &stored.secrets)?;
     let settings = serde_json::from_str(&stored.settings).map_err(|_| warmline_store::StoreError::Shape(3))?;
     let accounts::Account { channel, account, name, created_at, disabled_at, heard_at, epoch, .. } = stored;
     let standing = Standing { disabled_at, heard_at, epoch };
@@ -116,7 +116,7 @@ fn sealed(ctx: &Ctx<'_>, account: &Account) -> Result<accounts::Account, StepErr
         account: account.account.clone(),
         name: account.name.clone(),
         settings: account.settings.to_string(),
-        secrets: sealed::seal_secrets(ctx, &account.channel, &account.account, &account.secrets)?,
+        secrets: sealing::seal_secrets(ctx, &account.channel, &account.account, &account.secrets)?,
         created_at: account.created_at,
         disabled_at: account.standing.disabled_at,
         heard_at: account.standing.heard_at,
@@ -153,7 +153,7 @@ pub fn replace(ctx: &Ctx<'_>, actor: &Actor, account: &Account, polled: &[String
 
 /// Writes an entry about an account to the audit log. The entry's reason is `<channel>/<account>`.
 fn note(ctx: &Ctx<'_>, actor: &Actor, action: Action, (channel, account): (&Channel, &AccountId)) -> Result<(), StepError> {
-    audit::append(ctx, actor, action, Of { reason: Some(&format!("{channel}/{account}")), ..Of::default() })
+    audit::append(ctx, actor, action, Subject { reason: Some(&format!("{channel}/{account}")), ..Subject::default() })
 }
 
 /// Disables an account: its webhooks are refused, its sources are not asked, and replies wait. It runs in the caller's

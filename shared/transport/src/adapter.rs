@@ -3,7 +3,7 @@
 
 use crate::deliver::{self, Attempt};
 use crate::door::{Door, not_read};
-use crate::host::{Body, Host, World as _, refuse, respond};
+use crate::host::{Body, Environment as _, Host, refuse, respond};
 use crate::incoming::{Incoming, read_into};
 use crate::ingest::{self, Ingested};
 use crate::odd::Counted;

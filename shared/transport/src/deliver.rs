@@ -11,7 +11,7 @@ use serde_json::Value;
 use warmline_channels::registry::{self, Patience};
 use warmline_channels::{GATEWAY_TIMEOUT, Outcome, PLATFORM_UNAVAILABLE};
 use warmline_kernel::ctx::{Ctx, StepError};
-use warmline_kernel::{consent, sealed};
+use warmline_kernel::{consent, sealing};
 use warmline_model::{
     AccountId, Channel, Content, ConversationId, Delivery, DeliveryState, IdentityId, MessageId, Origin, Timestamp,
 };
@@ -283,10 +283,10 @@ fn open_address(
     identity: IdentityId,
 ) -> Result<(Address, CustomerKey), StepError> {
     let (sender, customer) = customers::sender(ctx.db, identity)?.ok_or(StepError::NotFound("identity"))?;
-    let key = sealed::customer_key(ctx, customer)?;
-    let to = sealed::open_sender(&key, identity, &sender)?.open_id;
+    let key = sealing::customer_key(ctx, customer)?;
+    let to = sealing::open_sender(&key, identity, &sender)?.open_id;
     let reply_to = conversations::reply_to(ctx.db, conversation)?
-        .map(|sealed| sealed::open_reply_to(&key, conversation, &sealed))
+        .map(|sealed| sealing::open_reply_to(&key, conversation, &sealed))
         .transpose()?;
     Ok((Address { to, reply_to }, key))
 }
@@ -294,7 +294,7 @@ fn open_address(
 fn open(ctx: &Ctx<'_>, row: Claimed, owner: [u8; 16], health: Health) -> Result<Job, StepError> {
     let (Address { to, reply_to }, key) = open_address(ctx, row.conversation, row.identity)?;
     let message = messages::get(ctx.db, row.conversation, row.n)?.ok_or(StepError::NotFound("message"))?;
-    let content = sealed::open_content(&key, &message)?;
+    let content = sealing::open_content(&key, &message)?;
     Ok(Job { to, from: message.origin, content, at: message.at, reply_to, row, owner, health })
 }
 

@@ -1,7 +1,7 @@
 //! The door of an account, below `/channels/<channel>/<account>`: it lets requests pass or refuses them. A refusal is
 //! counted before it is answered, so that a client that then reads the metrics sees it.
 
-use crate::host::{Host, World as _};
+use crate::host::{Environment as _, Host};
 use crate::incoming::Unread;
 use crate::strangers::Full;
 use crate::{accounts, refused};
@@ -14,7 +14,7 @@ use warmline_model::{AccountId, Channel, Timestamp};
 /// The account for which a request arrived.
 pub(crate) struct Door<'h, H: Host, T> {
     pub(crate) host: &'h H,
-    pub(crate) world: H::World,
+    pub(crate) world: H::Environment,
     pub(crate) channel: Channel,
     pub(crate) id: AccountId,
     pub(crate) account: T,

@@ -13,8 +13,8 @@ use warmline_kernel::Ctx;
 
 /// The host of one component.
 pub trait Host {
-    /// The world of a request: see [`World`].
-    type World: World;
+    /// The world of a request: see [`Environment`].
+    type Environment: Environment;
     /// The place for the answer to a request.
     type Out;
     /// An answer that is written piece by piece.
@@ -26,7 +26,7 @@ pub trait Host {
     ///
     /// # Errors
     /// The store or the keys cannot be opened, or the store is not migrated.
-    fn open(&self) -> Result<Self::World, Problem>;
+    fn open(&self) -> Result<Self::Environment, Problem>;
 
     /// Counts damage of the store. Returns false if this minute's log mentions it already.
     fn damage_is_new(&self) -> bool;
@@ -51,7 +51,7 @@ pub trait Host {
 }
 
 /// The means of a request: the store, the vault, the keys, the clock and randomness.
-pub trait World {
+pub trait Environment {
     /// The context of its steps.
     fn ctx(&self) -> Ctx<'_>;
 }

@@ -6,8 +6,8 @@ use crate::odd;
 use warmline_channels::Parsed;
 use warmline_channels::kit::{HINT_FRESH_MS, Hint};
 use warmline_kernel::ctx::{Ctx, StepError};
-use warmline_kernel::passing::{self, Passing};
 use warmline_kernel::payload::{Payload, sender_lookup};
+use warmline_kernel::transient_keys::{self, TransientPurpose};
 use warmline_model::{AccountId, Channel, Inbound, Timestamp};
 use warmline_privacy::{BlindIndex, SealError, SealKey};
 use warmline_store::inbox::{self, NewRow, SHARDS, Stored};
@@ -74,7 +74,7 @@ pub(crate) fn prepare(
     if messages.is_empty() {
         return Ok(Vec::new());
     }
-    let (index, key) = (ctx.keys.index(), passing::newest(ctx, Passing::Inbox)?);
+    let (index, key) = (ctx.keys.index(), transient_keys::newest(ctx, TransientPurpose::Inbox)?);
     messages.into_iter().map(|inbound| Prepared::new(ctx, &index, &key, channel, account, inbound, answer_by)).collect()
 }
 

@@ -8,7 +8,7 @@ use crate::{accounts, internal, outgoing};
 use warmline_channels::{Adapter, ApiResponse, Outcome};
 use warmline_endpoint::{Problem, Request, page};
 use warmline_kernel::ctx::{Ctx, StepError};
-use warmline_kernel::sealed;
+use warmline_kernel::sealing;
 use warmline_model::{AccountId, Channel, ConversationId, Media};
 use warmline_store::{conversations, messages};
 
@@ -30,8 +30,8 @@ pub fn find(ctx: &Ctx<'_>, conversation: ConversationId, n: i64) -> Result<Kept,
     let missing = StepError::NotFound("medium");
     let conversation = conversations::get(ctx.db, conversation)?.ok_or(missing.clone())?;
     let message = messages::get(ctx.db, conversation.id, n)?.ok_or(missing.clone())?;
-    let key = sealed::customer_key(ctx, conversation.customer)?;
-    let media = sealed::open_content(&key, &message)?.media().cloned().ok_or(missing)?;
+    let key = sealing::customer_key(ctx, conversation.customer)?;
+    let media = sealing::open_content(&key, &message)?.media().cloned().ok_or(missing)?;
     Ok(Kept { channel: conversation.channel, account: conversation.account, media })
 }
 
@@ -95,7 +95,7 @@ pub(crate) async fn serve<H: Host, A: Adapter>(host: &H, adapter: &A, request: &
 
 async fn fetch<H: Host, A: Adapter>(host: &H, adapter: &A, request: &Request) -> Result<Medium<H::Body>, Problem> {
     let world = host.open()?;
-    let ctx = crate::host::World::ctx(&world);
+    let ctx = crate::host::Environment::ctx(&world);
     let parameter = || Problem::new(400, "bad_parameter", "conversation and n are missing");
     let conversation: ConversationId = page::typed(request, "conversation", |t| t.parse().ok())?.ok_or_else(parameter)?;
     let n: i64 = page::typed(request, "n", |t| t.parse().ok())?.ok_or_else(parameter)?;

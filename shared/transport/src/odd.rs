@@ -7,7 +7,7 @@
 use crate::host::Host;
 use warmline_channels::Odd;
 use warmline_kernel::ctx::{Ctx, StepError};
-use warmline_kernel::passing::{self, Passing};
+use warmline_kernel::transient_keys::{self, TransientPurpose};
 use warmline_model::{AccountId, Channel, Timestamp};
 use warmline_store::inbox::{self, NewOdd, StoredOdd};
 use warmline_store::{StoreError, odd_items};
@@ -58,7 +58,7 @@ pub(crate) fn prepare(
         let raw = rest.into_iter().map(|odd| odd.raw).collect::<Vec<_>>().join(&b'\n');
         items.push(Odd { reason: "too_many_odd_items", raw });
     }
-    let (index, (sealed_by, key)) = (ctx.keys.index(), passing::newest(ctx, Passing::Inbox)?);
+    let (index, (sealed_by, key)) = (ctx.keys.index(), transient_keys::newest(ctx, TransientPurpose::Inbox)?);
     let seal = |Odd { reason, raw }: Odd| {
         // This key recognises a repeat of the item.
         let dedup = index.of_bytes("odd", &[channel.as_str().as_bytes(), account.as_str().as_bytes(), &raw]);

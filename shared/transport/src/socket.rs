@@ -21,7 +21,7 @@ use warmline_channels::grip::{self, Control, Event, close, events};
 use warmline_channels::{ClientAdapter, Verified};
 use warmline_endpoint::{Problem, Request, Response};
 use warmline_kernel::Ctx;
-use warmline_kernel::sealed::{self, Socket};
+use warmline_kernel::sealing::{self, Socket};
 use warmline_model::Sender;
 
 /// The time for which a session is valid before the client's own token is checked again.
@@ -89,13 +89,13 @@ impl<'a, H: Host, A: ClientAdapter> Frames<'a, H, A> {
         let socket = Socket { channel: &door.channel, account: &door.id, connection };
         let opening = request.body.starts_with(b"OPEN\r\n");
         let kept = request.header("meta-session").filter(|_| !opening).and_then(|kept| hex::decode(kept).ok());
-        let kept = kept.and_then(|kept| sealed::open_session(&ctx, socket, &kept));
+        let kept = kept.and_then(|kept| sealing::open_session(&ctx, socket, &kept));
         let (sender, session) = match kept {
             Some(sender) => (Some(sender), None),
             None => match adapter.identify(&door.account, &door.webhook(request), ctx.now()) {
                 Ok(sender) => {
                     let until = ctx.now().plus_millis(SESSION_MS);
-                    let session = hex::encode(sealed::seal_session(&ctx, socket, &sender, until)?);
+                    let session = hex::encode(sealing::seal_session(&ctx, socket, &sender, until)?);
                     (Some(sender), Some(session))
                 }
                 Err(e) if opening => return Err(door.refusal(e)),

@@ -4,7 +4,7 @@ use crate::deliver::Job;
 use serde::Serialize;
 use warmline_kernel::ctx::{Ctx, StepError};
 use warmline_kernel::payload::sender_lookup;
-use warmline_kernel::sealed;
+use warmline_kernel::sealing;
 use warmline_model::{AccountId, Channel, Content, ConversationId, MessageId, Origin, Timestamp};
 use warmline_store::{conversations, customers, messages};
 
@@ -126,13 +126,13 @@ pub fn replies(
     let next = Some(Cursor { conversation: last.conversation, n: last.n });
     let more = i64::try_from(found.len()).is_ok_and(|found| found >= limit);
     let (_, customer) = customers::sender(ctx.db, identity)?.ok_or(StepError::NotFound("identity"))?;
-    let key = sealed::customer_key(ctx, customer)?;
+    let key = sealing::customer_key(ctx, customer)?;
     let items = found.iter().map(|m| {
         Ok(Streamed {
             id: m.id,
             cursor: Cursor { conversation: m.conversation, n: m.n },
             from: m.origin,
-            content: sealed::open_content(&key, m)?,
+            content: sealing::open_content(&key, m)?,
             at: m.at,
         })
     });

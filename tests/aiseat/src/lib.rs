@@ -4,14 +4,14 @@
 #![expect(unsafe_code, reason = "the entry point that Spin's macro writes")]
 
 use warmline_conversations::ai;
-use warmline_conversations::store::placing;
+use warmline_conversations::store::assignment;
 use warmline_endpoint::{Problem, Request, Response};
 use warmline_kernel::ctx::Actor;
-use warmline_kernel::{Ctx, StepError, sealed};
+use warmline_kernel::{Ctx, StepError, sealing};
 use warmline_model::{Channel, Content, Origin, Role, Timestamp};
 use warmline_routing::handover::Turn;
 use warmline_spin::incoming::serve;
-use warmline_spin::{IncomingRequest, ResponseOutparam, World, internal, outgoing};
+use warmline_spin::{Environment, IncomingRequest, ResponseOutparam, internal, outgoing};
 use warmline_store::conversations::Conversation;
 use warmline_store::{immediate, messages};
 
@@ -21,11 +21,11 @@ async fn handle(request: IncomingRequest, out: ResponseOutparam) {
 }
 
 async fn answer(_: &Request) -> Result<Response, Problem> {
-    let world = World::open(&[], &warmline_kernel::installed::NOTHING)?;
+    let world = Environment::open(&[], &warmline_kernel::installed::NOTHING)?;
     let mut channels: Vec<Channel> = Vec::new();
     {
         let ctx = world.ctx();
-        for conversation in placing::ai_waiting(ctx.db, Timestamp::from_millis(i64::MAX), 64)? {
+        for conversation in assignment::ai_waiting(ctx.db, Timestamp::from_millis(i64::MAX), 64)? {
             let (words, said) = script(&ctx, &conversation)?;
             let Some(turn) = words else { continue };
             let actor = Actor { agent: conversation.agent, role: Role::Agent };
@@ -44,10 +44,10 @@ async fn answer(_: &Request) -> Result<Response, Problem> {
 
 /// The answer to the customer's newest words. No turn if the script has none for them, like a bot that hangs.
 fn script(ctx: &Ctx<'_>, conversation: &Conversation) -> Result<(Option<Turn>, Vec<Content>), StepError> {
-    let key = sealed::customer_key(ctx, conversation.customer)?;
+    let key = sealing::customer_key(ctx, conversation.customer)?;
     let stored = messages::list(ctx.db, conversation.id, 0, 1_000)?;
     let Some(last) = stored.iter().rev().find(|m| m.origin == Origin::Customer) else { return Ok((None, Vec::new())) };
-    let content = sealed::open_content(&key, last)?;
+    let content = sealing::open_content(&key, last)?;
     let words = content.words().unwrap_or_default();
     let turn = Turn { confidence: Some(0.9), ..Turn::default() };
     let (turn, said) = match () {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use warmline_channels::{Capabilities, registry};
-use warmline_simulate::channels::stand::Stand;
+use warmline_simulate::channels::platform_server::PlatformServer;
 use warmline_simulate::channels::{Account, Act, Request, Sent, Simulated};
 
 static NUMBER: AtomicU64 = AtomicU64::new(1);
@@ -37,7 +37,7 @@ pub struct Brand {
 /// A platform, and the capabilities of its channel.
 pub struct Line {
     pub name: String,
-    pub stand: Stand,
+    pub stand: PlatformServer,
     pub account: Account,
     pub carries: Capabilities,
     base: String,
@@ -46,21 +46,21 @@ pub struct Line {
 impl Brand {
     /// Makes a brand on a server, with these platforms by these names.
     pub fn on(server: &Server, platforms: impl IntoIterator<Item = (String, Box<dyn Simulated>)>) -> Self {
-        Self::with(server, platforms, Stand::account)
+        Self::with(server, platforms, PlatformServer::account)
     }
 
     /// The same with other accounts than the platforms' own.
     pub fn with(
         server: &Server,
         platforms: impl IntoIterator<Item = (String, Box<dyn Simulated>)>,
-        account: impl Fn(&Stand) -> Account,
+        account: impl Fn(&PlatformServer) -> Account,
     ) -> Self {
         let shop = Shop::on(server, &json!({ "accept_secs": 0 }));
         shop.calls_are_chats();
         let agent = shop.agent(1_000);
         let lines = platforms.into_iter().map(|(name, platform)| {
             let carries = registry::capabilities(platform.channel()).unwrap();
-            let stand = Stand::start(platform).unwrap();
+            let stand = PlatformServer::start(platform).unwrap();
             let account = account(&stand);
             let secrets: BTreeMap<_, _> = account.secrets.iter().cloned().collect();
             shop.connect_as(carries.channel, &account.id, account.settings.clone(), &json!(secrets));

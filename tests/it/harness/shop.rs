@@ -7,13 +7,13 @@ use super::http::Answer;
 use super::{Api, Server, shared, until};
 use serde_json::{Value, json};
 use std::sync::PoisonError;
-use warmline_simulate::channels::stand::Stand;
+use warmline_simulate::channels::platform_server::PlatformServer;
 use warmline_simulate::channels::wechat::Wechat as Official;
 
 /// A shop.
 pub struct Shop {
     pub admin: Api,
-    pub platform: Stand,
+    pub platform: PlatformServer,
     /// The name of the group and of all accounts.
     pub name: String,
     pub base: String,
@@ -49,7 +49,7 @@ impl Shop {
         };
         let group = json!({ "id": name, "name": "客服", "settings": settings });
         admin.post("/api/groups", &group).expect(201);
-        let platform = Stand::start(Box::new(Official::of_any_app())).unwrap();
+        let platform = PlatformServer::start(Box::new(Official::of_any_app())).unwrap();
         Self { admin, platform, name, base: server.base().to_owned(), opened_at, before }
     }
 

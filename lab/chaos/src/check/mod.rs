@@ -8,7 +8,7 @@ use std::time::Duration;
 use warmline_client::{Api, Conversation, Message};
 use warmline_model::{AgentId, DeliveryState, Origin, Units};
 use warmline_simulate::channels::Sent;
-use warmline_simulate::channels::stand::Stand;
+use warmline_simulate::channels::platform_server::PlatformServer;
 
 /// A conversation with all its messages.
 struct Told {
@@ -46,7 +46,7 @@ pub(super) async fn undelivered(api: &Api) -> Result<usize> {
 }
 
 /// Compares everything.
-pub(super) async fn audit(api: &Api, ledger: &Ledger, platform: &Stand, report: &mut ChaosReport) -> Result<()> {
+pub(super) async fn audit(api: &Api, ledger: &Ledger, platform: &PlatformServer, report: &mut ChaosReport) -> Result<()> {
     let (told, log, sent) = (everything(api).await?, log(api).await?, platform.sent());
     inbound(ledger, &told, &log, report);
     replies(ledger, &told, &log, &sent, report);

@@ -37,7 +37,7 @@ pub(super) fn contents(at: i64, number: u64) -> Vec<Vec<u8>> {
     let (millis, id, user) = (at.saturating_mul(1000), number.to_string(), Alipay.open_id(7));
     let event = [("EventType", "follow"), ("ActionParam", "{\"scene\":{\"sceneId\":\"1\"}}")];
     let all = [
-        sign::text(APP_ID, &user, millis, &id, super::ways::WORDS),
+        sign::text(APP_ID, &user, millis, &id, super::protocols::WORDS),
         sign::image(APP_ID, &user, millis, &id, "media-1"),
         sign::message(APP_ID, &user, millis, "event", &event),
         sign::message(APP_ID, &user, millis, "sphinx", &[("Riddle", "?"), ("MsgId", &id)]),
@@ -131,7 +131,7 @@ fn response(inner: &Value) -> Answer {
 
 #[cfg(test)]
 mod tests {
-    use super::super::drive::{Driver, NOW, act};
+    use super::super::harness::{Driver, NOW, act};
     use super::*;
     use warmline_channels::alipay::AlipayAdapter;
     use warmline_channels::{Outcome, Refusal};

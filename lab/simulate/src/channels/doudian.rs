@@ -87,7 +87,7 @@ impl Simulated for Doudian {
 
 #[cfg(test)]
 mod tests {
-    use super::super::drive::{Driver, NOW};
+    use super::super::harness::{Driver, NOW};
     use super::*;
     use warmline_channels::Outcome;
     use warmline_channels::doudian::DoudianAdapter;

@@ -123,7 +123,7 @@ fn said(code: i64) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::super::drive::{Driver, NOW, TOKEN};
+    use super::super::harness::{Driver, NOW, TOKEN};
     use super::*;
     use warmline_channels::Outcome;
     use warmline_channels::douyin::DouyinAdapter;

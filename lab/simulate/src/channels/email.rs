@@ -183,7 +183,7 @@ impl Simulated for Mailgun {
 
 #[cfg(test)]
 mod tests {
-    use super::super::drive::Driver;
+    use super::super::harness::Driver;
     use super::*;
     use warmline_channels::Outcome;
     use warmline_channels::email::EmailAdapter;

@@ -149,7 +149,7 @@ impl Simulated for Jd {
 
 #[cfg(test)]
 mod tests {
-    use super::super::drive::{Driver, NOW, act};
+    use super::super::harness::{Driver, NOW, act};
     use super::*;
     use warmline_channels::jd::JdAdapter;
     use warmline_channels::{Outcome, Page};

@@ -83,7 +83,7 @@ impl Simulated for Kuaishou {
 
 #[cfg(test)]
 mod tests {
-    use super::super::drive::{Driver, NOW};
+    use super::super::harness::{Driver, NOW};
     use super::*;
     use warmline_channels::Outcome;
     use warmline_channels::kuaishou::KuaishouAdapter;

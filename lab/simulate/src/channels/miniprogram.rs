@@ -84,7 +84,7 @@ impl Simulated for Miniprogram {
 
 #[cfg(test)]
 mod tests {
-    use super::super::drive::{Driver, TOKEN, act};
+    use super::super::harness::{Driver, TOKEN, act};
     use super::*;
     use warmline_channels::Outcome;
     use warmline_channels::miniprogram::MiniprogramAdapter;

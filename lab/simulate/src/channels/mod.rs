@@ -4,20 +4,20 @@
 pub mod alipay;
 pub mod doudian;
 pub mod douyin;
-#[cfg(test)]
-mod drive;
 pub mod email;
+#[cfg(test)]
+mod harness;
 pub mod jd;
 pub mod kuaishou;
 pub mod miniprogram;
 pub mod phone;
 pub mod phone_providers;
 pub mod pinduoduo;
+pub mod platform_server;
+pub mod protocols;
 mod rules;
 pub mod sms;
-pub mod stand;
 pub mod taobao;
-pub mod ways;
 pub mod wechat;
 pub mod wecom;
 pub mod weibo;

@@ -57,7 +57,7 @@ impl Simulated for Phone {
 
 #[cfg(test)]
 mod tests {
-    use super::super::drive::{Driver, NOW, act};
+    use super::super::harness::{Driver, NOW, act};
     use super::*;
     use warmline_channels::Refusal;
     use warmline_channels::phone::PhoneAdapter;

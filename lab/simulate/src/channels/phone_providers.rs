@@ -95,7 +95,7 @@ impl Simulated for Provider {
 
 #[cfg(test)]
 mod tests {
-    use super::super::drive::{Driver, act};
+    use super::super::harness::{Driver, act};
     use super::*;
     use warmline_channels::phone::PhoneAdapter;
     use warmline_model::Content;

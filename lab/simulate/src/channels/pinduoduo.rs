@@ -95,7 +95,7 @@ impl Simulated for Pinduoduo {
 
 #[cfg(test)]
 mod tests {
-    use super::super::drive::{Driver, NOW, act};
+    use super::super::harness::{Driver, NOW, act};
     use super::*;
     use warmline_channels::pinduoduo::PinduoduoAdapter;
     use warmline_channels::{Outcome, Refusal};

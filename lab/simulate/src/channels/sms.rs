@@ -176,7 +176,7 @@ impl Simulated for Twilio {
 
 #[cfg(test)]
 mod tests {
-    use super::super::drive::Driver;
+    use super::super::harness::Driver;
     use super::*;
     use warmline_channels::Outcome;
     use warmline_channels::sms::SmsAdapter;

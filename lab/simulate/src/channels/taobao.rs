@@ -122,7 +122,7 @@ impl Simulated for Taobao {
 
 #[cfg(test)]
 mod tests {
-    use super::super::drive::{Driver, NOW, act};
+    use super::super::harness::{Driver, NOW, act};
     use super::*;
     use warmline_channels::taobao::TaobaoAdapter;
     use warmline_channels::{Outcome, Page};

@@ -114,7 +114,7 @@ impl Simulated for Wechat {
 
 #[cfg(test)]
 mod tests {
-    use super::super::drive::{Driver, NOW, act};
+    use super::super::harness::{Driver, NOW, act};
     use super::*;
     use warmline_channels::Outcome;
     use warmline_channels::wechat::WechatAdapter;

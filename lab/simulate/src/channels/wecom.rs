@@ -166,7 +166,7 @@ fn page(asked: &Value, kept: &[(u64, Value)]) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::super::drive::{Driver, TOKEN, act};
+    use super::super::harness::{Driver, TOKEN, act};
     use super::*;
     use warmline_channels::wecom::WecomAdapter;
     use warmline_channels::{Outcome, Pull};

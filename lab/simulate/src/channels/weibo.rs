@@ -108,7 +108,7 @@ impl Simulated for Weibo {
 
 #[cfg(test)]
 mod tests {
-    use super::super::drive::{Driver, NOW, act};
+    use super::super::harness::{Driver, NOW, act};
     use super::*;
     use warmline_channels::weibo::WeiboAdapter;
     use warmline_channels::{Outcome, Refusal};

@@ -93,7 +93,7 @@ impl Simulated for Xiaohongshu {
 
 #[cfg(test)]
 mod tests {
-    use super::super::drive::{Driver, NOW, call};
+    use super::super::harness::{Driver, NOW, call};
     use super::*;
     use warmline_channels::Adapter;
     use warmline_channels::xiaohongshu::XiaohongshuAdapter;

@@ -1,9 +1,9 @@
 //! One channel on its own: its platform, with a real server, and many customers who write at a rate that does not wait for
 //! Warmline. Messages are signed, or kept until Warmline fetches them, like on the platform.
 
-use crate::channels::stand::Stand;
-use crate::customers::{Line, Sending, Taken, World, texts};
-use crate::entrance::{Entrance, Way};
+use crate::channel_under_test::{ChannelUnderTest, Route};
+use crate::channels::platform_server::PlatformServer;
+use crate::customers::{CustomerSession, Sending, Taken, World, texts};
 use crate::histogram::{self, Histogram};
 use crate::live;
 use crate::rng::Rng;
@@ -175,9 +175,9 @@ impl Tally {
 
 /// A run.
 struct Run {
-    entrance: Arc<Entrance>,
+    entrance: Arc<ChannelUnderTest>,
     world: World,
-    lines: Vec<tokio::sync::Mutex<Line>>,
+    lines: Vec<tokio::sync::Mutex<CustomerSession>>,
     tally: Mutex<Tally>,
     begun: Instant,
     /// The time at which the last customer had written, and only messages under way were waited for.
@@ -190,7 +190,8 @@ impl Run {
     }
 
     fn summary(&self) -> Summary {
-        let at_platform = |stand: &Stand| (stand.fetched().summary(), stand.waiting() as u64, stand.sent_count() as u64);
+        let at_platform =
+            |stand: &PlatformServer| (stand.fetched().summary(), stand.waiting() as u64, stand.sent_count() as u64);
         let (fetching, waiting, taken) = self.entrance.stand().map(at_platform).unwrap_or_default();
         let tally = self.tally();
         Summary {
@@ -239,7 +240,7 @@ impl Run {
 
     /// Looks for replies to the brand's own clients, a few customers at a time.
     async fn look(&self) {
-        if matches!(self.entrance.way, Way::Platform(_)) {
+        if matches!(self.entrance.way, Route::Platform(_)) {
             return std::future::pending().await;
         }
         let (pause, several) = LOOK;
@@ -265,7 +266,7 @@ impl Run {
 }
 
 /// A customer's text, or the subject of an order.
-fn words(entrance: &Entrance, rng: &mut Rng) -> &'static str {
+fn words(entrance: &ChannelUnderTest, rng: &mut Rng) -> &'static str {
     let all = match entrance.carries.carries {
         Carries::Orders => texts::GOODS,
         Carries::Chat | Carries::Calls => texts::script(rng).openers,
@@ -293,7 +294,7 @@ pub(super) fn run(args: &ChannelArgs, server: &ServerArgs) -> Result<()> {
 }
 
 async fn run_until(args: &ChannelArgs, server: &ServerArgs, to: live::To) -> Result<Summary> {
-    let mut entrance = Entrance::open(&args.channel, args.port)?;
+    let mut entrance = ChannelUnderTest::open(&args.channel, args.port)?;
     if let Some(account) = &args.account {
         entrance = entrance.named(account.as_str());
     }
@@ -307,7 +308,7 @@ async fn run_until(args: &ChannelArgs, server: &ServerArgs, to: live::To) -> Res
         set_account(&server.api().await?, &entrance, args.group.as_ref()).await?;
     }
     let entrance = Arc::new(entrance);
-    let line = |customer| tokio::sync::Mutex::new(Line::new(Arc::clone(&entrance), customer));
+    let line = |customer| tokio::sync::Mutex::new(CustomerSession::new(Arc::clone(&entrance), customer));
     let run = Arc::new(Run {
         world: World::new(&server.url, Http::new()),
         lines: (0..args.customers).map(line).collect(),
@@ -347,12 +348,12 @@ fn local(url: &str) -> Result<()> {
 }
 
 /// The account's name, by which the next run recognises its own account.
-fn name(entrance: &Entrance) -> String {
+fn name(entrance: &ChannelUnderTest) -> String {
     format!("模拟{}", entrance.carries.name_zh)
 }
 
 /// Makes the account, or updates the platform's address in one of an earlier run. Other accounts are left alone.
-async fn set_account(api: &Api, entrance: &Entrance, group: Option<&GroupId>) -> Result<()> {
+async fn set_account(api: &Api, entrance: &ChannelUnderTest, group: Option<&GroupId>) -> Result<()> {
     let accounts = api.accounts().await.map_err(explained)?;
     let there = accounts.iter().find(|a| a.channel == entrance.channel() && a.account == entrance.account());
     if let Some(there) = there

@@ -1,6 +1,6 @@
 //! A WeChat API on its own, which accepts replies.
 
-use crate::channels::stand::{Stand, Taken};
+use crate::channels::platform_server::{PlatformServer, Taken};
 use crate::channels::wechat::Wechat;
 use crate::channels::{Behaviour, Rule};
 use anyhow::Result;
@@ -34,7 +34,7 @@ pub struct PlatformArgs {
 /// The port is taken.
 pub(super) fn run(args: &PlatformArgs) -> Result<()> {
     let platform = Wechat { token_secs: args.token_life, ..Wechat::of_any_app() };
-    let platform = Stand::on(args.port, Box::new(platform))?;
+    let platform = PlatformServer::on(args.port, Box::new(platform))?;
     if let Some(delay) = args.delay {
         platform.script(Rule::send(Behaviour::Delay(Duration::from_millis(delay))));
     }

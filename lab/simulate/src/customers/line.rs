@@ -1,9 +1,9 @@
 //! One customer's way to the brand: sending a message on each channel, and receiving the answers.
 
 use super::World;
-use crate::channels::stand::Stand;
+use crate::channel_under_test::{ChannelUnderTest, Route};
+use crate::channels::platform_server::PlatformServer;
 use crate::channels::{Act, Request};
-use crate::entrance::{Entrance, Way};
 use crate::rng::Rng;
 use anyhow::{Context, Result, ensure};
 use http_body_util::BodyExt;
@@ -36,8 +36,8 @@ pub enum Taken {
 }
 
 /// A customer on a channel.
-pub struct Line {
-    entrance: Arc<Entrance>,
+pub struct CustomerSession {
+    entrance: Arc<ChannelUnderTest>,
     customer: u64,
     /// The number of answers seen so far, for platforms.
     seen: usize,
@@ -56,14 +56,14 @@ fn text_of(message: &Value) -> Option<String> {
     message.pointer("/content/text").and_then(Value::as_str).map(str::to_owned)
 }
 
-impl Line {
+impl CustomerSession {
     /// Makes the customer with this number.
-    pub const fn new(entrance: Arc<Entrance>, customer: u64) -> Self {
+    pub const fn new(entrance: Arc<ChannelUnderTest>, customer: u64) -> Self {
         Self { entrance, customer, seen: 0, token: None, cursor: None }
     }
 
     /// The channel.
-    pub fn entrance(&self) -> &Entrance {
+    pub fn entrance(&self) -> &ChannelUnderTest {
         &self.entrance
     }
 
@@ -71,7 +71,7 @@ impl Line {
     pub async fn send(&mut self, world: &World, rng: &mut Rng, text: &str) -> Sending {
         let (number, mut sending) = (world.fresh_number(), Sending::default());
         let webhook = match &self.entrance.way {
-            Way::Platform(stand) => {
+            Route::Platform(stand) => {
                 let act = Act { customer: self.customer, number, at: seconds(), text, nonce: nonce(rng) };
                 let Some(webhook) = stand.act(&act) else {
                     sending.taken = Some(Taken::Kept);
@@ -79,7 +79,7 @@ impl Line {
                 };
                 Some(webhook)
             }
-            Way::App { .. } | Way::WebChat => None,
+            Route::App { .. } | Route::WebChat => None,
         };
         for attempt in 0..TRIES {
             if attempt > 0 {
@@ -87,7 +87,7 @@ impl Line {
             }
             let begin = Instant::now();
             let outcome = match (&self.entrance.way, &webhook) {
-                (Way::Platform(stand), Some(webhook)) => push(world, &self.entrance, stand, webhook).await,
+                (Route::Platform(stand), Some(webhook)) => push(world, &self.entrance, stand, webhook).await,
                 _ => self.post(world, number, text).await,
             };
             match outcome {
@@ -115,18 +115,18 @@ impl Line {
     /// The channel does not give the answers.
     pub async fn news(&mut self, world: &World) -> Result<Vec<String>> {
         match &self.entrance.way {
-            Way::Platform(stand) => {
+            Route::Platform(stand) => {
                 let new = replies(stand, self.customer, self.seen);
                 self.seen += new.len();
                 Ok(new)
             }
-            Way::App { .. } => {
+            Route::App { .. } => {
                 self.sign_in(world).await?;
                 self.poll(world, 0).await
             }
             // Before the first message there is no session, and there are no answers.
-            Way::WebChat if self.token.is_none() => Ok(Vec::new()),
-            Way::WebChat => self.poll(world, 0).await,
+            Route::WebChat if self.token.is_none() => Ok(Vec::new()),
+            Route::WebChat => self.poll(world, 0).await,
         }
     }
 
@@ -137,7 +137,7 @@ impl Line {
             ("content-type", "application/json".to_owned()),
             ("authorization", format!("Bearer {}", self.token.as_deref().unwrap_or_default())),
         ];
-        if let Way::App { body_secret, .. } = &self.entrance.way {
+        if let Route::App { body_secret, .. } = &self.entrance.way {
             headers.push(("x-warmline-timestamp", now.to_string()));
             headers.push(("x-warmline-signature", app::sign::body(body_secret, now, body.as_bytes())));
         }
@@ -152,7 +152,7 @@ impl Line {
             return Ok(());
         }
         self.token = Some(match &self.entrance.way {
-            Way::App { jwt_secret, .. } => {
+            Route::App { jwt_secret, .. } => {
                 let (user, name) = (format!("user-{:04}", self.customer), format!("会员{:04}", self.customer));
                 let tags: &[&str] = if self.customer.is_multiple_of(8) { &["vip"] } else { &[] };
                 app::sign::jwt(jwt_secret, &user, Some(&name), tags, seconds() + 24 * 3600)
@@ -175,10 +175,10 @@ impl Line {
         let end = tokio::time::Instant::now() + patience;
         while tokio::time::Instant::now() < end {
             let answer = match &self.entrance.way {
-                Way::Platform(_) => self.news(world).await?.pop(),
-                Way::App { .. } => self.poll(world, 10).await?.pop(),
+                Route::Platform(_) => self.news(world).await?.pop(),
+                Route::App { .. } => self.poll(world, 10).await?.pop(),
                 // The stream may end early (a proxy, a restart). It is opened again from the cursor, like in browsers.
-                Way::WebChat => match tokio::time::timeout_at(end, self.stream(world)).await {
+                Route::WebChat => match tokio::time::timeout_at(end, self.stream(world)).await {
                     Ok(answer) => answer?,
                     Err(_) => return Ok(None),
                 },
@@ -238,7 +238,7 @@ impl Line {
 }
 
 /// The replies that a platform accepted for a customer after the first `seen` messages.
-fn replies(stand: &Stand, customer: u64, seen: usize) -> Vec<String> {
+fn replies(stand: &PlatformServer, customer: u64, seen: usize) -> Vec<String> {
     let sent = stand.sent_after(&stand.platform().open_id(customer), seen);
     sent.into_iter().map(|sent| sent.text).collect()
 }
@@ -250,7 +250,7 @@ fn nonce(rng: &mut Rng) -> [u8; 16] {
 }
 
 /// Posts a platform's webhook once. Any answer but the platform's word for "received" is an error.
-async fn push(world: &World, entrance: &Entrance, stand: &Stand, webhook: &Request) -> Result<()> {
+async fn push(world: &World, entrance: &ChannelUnderTest, stand: &PlatformServer, webhook: &Request) -> Result<()> {
     let query = if webhook.query.is_empty() { String::new() } else { format!("?{}", webhook.query) };
     let path = format!("{}{}{query}", entrance.path(), webhook.path);
     let headers: Vec<_> = webhook.headers.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();

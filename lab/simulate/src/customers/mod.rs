@@ -4,7 +4,7 @@
 mod line;
 pub mod texts;
 
-use crate::entrance::Entrance;
+use crate::channel_under_test::ChannelUnderTest;
 use crate::figures::Figures;
 use crate::rng::Rng;
 use anyhow::Result;
@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use warmline_channels::Carries;
 use warmline_client::{Answer, Http};
 
-pub use line::{Line, Sending, Taken};
+pub use line::{CustomerSession, Sending, Taken};
 
 /// The most customers who talk at once. A server that answers nobody must not fill this machine.
 const CROWD: usize = 400;
@@ -66,7 +66,7 @@ fn first_number() -> u64 {
 /// An entrance, and its share of all customers.
 pub struct Share {
     /// The entrance.
-    pub entrance: Arc<Entrance>,
+    pub entrance: Arc<ChannelUnderTest>,
     /// The weight, relative to the others'.
     pub weight: u64,
 }
@@ -111,7 +111,7 @@ pub async fn come(world: Arc<World>, shares: Vec<Share>, figures: Arc<Figures>, 
         crowd.fetch_add(1, Ordering::Relaxed);
         let (world, crowd, figures) = (world.clone(), crowd.clone(), figures.clone());
         tasks.spawn(async move {
-            let line = Line::new(entrance, rng.below(CUSTOMERS));
+            let line = CustomerSession::new(entrance, rng.below(CUSTOMERS));
             if let Err(error) = talk(&world, &figures, line, rng).await {
                 figures.note_error(&format!("customer: {error:#}"));
             }
@@ -121,7 +121,7 @@ pub async fn come(world: Arc<World>, shares: Vec<Share>, figures: Arc<Figures>, 
 }
 
 /// The entrance of customer `number`.
-fn entrance(shares: &[Share], rng: &mut Rng, number: u64) -> Option<Arc<Entrance>> {
+fn entrance(shares: &[Share], rng: &mut Rng, number: u64) -> Option<Arc<ChannelUnderTest>> {
     let first = usize::try_from(number - 1).ok().and_then(|number| shares.get(number));
     let mut at = rng.below(shares.iter().map(|share| share.weight).sum());
     let by_share = shares.iter().find(|share| match at.checked_sub(share.weight) {
@@ -135,7 +135,7 @@ fn entrance(shares: &[Share], rng: &mut Rng, number: u64) -> Option<Arc<Entrance
 }
 
 /// One customer's talk, from the first message to the last answer.
-async fn talk(world: &World, figures: &Figures, mut line: Line, mut rng: Rng) -> Result<()> {
+async fn talk(world: &World, figures: &Figures, mut line: CustomerSession, mut rng: Rng) -> Result<()> {
     let channel = line.entrance().channel();
     if line.entrance().carries.carries == Carries::Orders {
         return order(world, figures, line, rng).await;
@@ -159,7 +159,7 @@ async fn talk(world: &World, figures: &Figures, mut line: Line, mut rng: Rng) ->
 }
 
 /// The events of one order. The platform reports each step.
-async fn order(world: &World, figures: &Figures, mut line: Line, mut rng: Rng) -> Result<()> {
+async fn order(world: &World, figures: &Figures, mut line: CustomerSession, mut rng: Rng) -> Result<()> {
     let (channel, goods) = (line.entrance().channel(), rng.pick(texts::GOODS).copied().unwrap_or("大米"));
     for _ in 0..=rng.below(5) {
         figures.note_sending(channel, &line.send(world, &mut rng, goods).await);
@@ -191,7 +191,7 @@ mod tests {
 
     #[test]
     fn customers_come_by_every_entrance_at_once_and_then_by_its_share() {
-        let share = |channel, weight| Share { entrance: Arc::new(Entrance::open(channel, 0).unwrap()), weight };
+        let share = |channel, weight| Share { entrance: Arc::new(ChannelUnderTest::open(channel, 0).unwrap()), weight };
         let shares = [share("wechat", 8), share("app", 2), share("phone", 0)];
         let mut rng = Rng::new(4);
         let mut come = |number| entrance(&shares, &mut rng, number).unwrap().channel();

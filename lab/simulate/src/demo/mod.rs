@@ -5,7 +5,7 @@ mod seed;
 
 pub(crate) use seed::{set_account, staff};
 
-use crate::agents::{Manner, Team};
+use crate::agents::{AgentPace, Team};
 use crate::customers::{self, World};
 use crate::figures::Figures;
 use crate::live;
@@ -64,7 +64,7 @@ pub async fn run_until(args: &DemoArgs, stop: impl Future<Output = ()>) -> Resul
     let seed = Rng::new(args.seed);
     // Customers of this start must not repeat the message ids of earlier ones, whatever the seed.
     let customers_seed = seed.part(memory.starts);
-    let mut team = Team::new(api.clone(), memory.staff.clone(), Manner::default(), figures.clone(), seed.part(7));
+    let mut team = Team::new(api.clone(), memory.staff.clone(), AgentPace::default(), figures.clone(), seed.part(7));
     let after = last_event(&api, memory.last_event).await?;
     let mut tail = Tail::new(api.clone(), after, Duration::from_millis(150));
     team.sign_in().await.context("an agent cannot sign in")?;

@@ -14,7 +14,7 @@ use warmline_endpoint::{Problem, Request, Response};
 use warmline_kernel::ctx::Actor;
 use warmline_kernel::installed::{Installed, NOTHING, ReadGauges};
 use warmline_kernel::personal::{Days, Erased, Exported, Hooks, Keeping, Personal, Retain};
-use warmline_kernel::{Ctx, StepError, sealed};
+use warmline_kernel::{Ctx, StepError, sealing};
 use warmline_metrics::steps as metrics;
 use warmline_model::figure::{Figure, Gauge};
 use warmline_model::{CustomerId, EventBody, Role, Scope};
@@ -112,7 +112,7 @@ fn count(ctx: &Ctx<'_>) -> Result<i64, StepError> {
 }
 
 fn write(ctx: &Ctx<'_>, customer: CustomerId, text: &str) -> Result<(), StepError> {
-    let sealed = sealed::customer_key(ctx, customer)?.seal(b"card", text.as_bytes(), ctx.rng)?;
+    let sealed = sealing::customer_key(ctx, customer)?.seal(b"card", text.as_bytes(), ctx.rng)?;
     ctx.db.execute(
         "INSERT INTO cards (customer_id, text, at) VALUES (?1, ?2, ?3)",
         &[id(customer), sealed.into(), ctx.now().into()],
@@ -121,7 +121,7 @@ fn write(ctx: &Ctx<'_>, customer: CustomerId, text: &str) -> Result<(), StepErro
 }
 
 fn of(ctx: &Ctx<'_>, customer: CustomerId) -> Result<Vec<String>, StepError> {
-    let key = sealed::customer_key(ctx, customer)?;
+    let key = sealing::customer_key(ctx, customer)?;
     let rows = ctx.db.execute("SELECT text FROM cards WHERE customer_id = ?1 ORDER BY n", &[id(customer)])?;
     rows.iter().map(|row| Ok(String::from_utf8(key.open(b"card", row.blob(0)?)?).unwrap())).collect()
 }

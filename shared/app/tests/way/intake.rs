@@ -6,8 +6,8 @@ use warmline_app::tick;
 use warmline_channels::{Odd, Page, Parsed};
 use warmline_compliance::{erase, retention};
 use warmline_kernel::ctx::Actor;
-use warmline_kernel::passing;
 use warmline_kernel::payload::sender_lookup;
+use warmline_kernel::transient_keys;
 use warmline_metrics::steps as figures;
 use warmline_model::{
     AccountId, Channel, Content, CustomerId, Identifier, IdentifierKind, Inbound, Role, Sender, Timestamp,
@@ -42,7 +42,7 @@ fn unread(raw: &[u8]) -> Odd {
 /// The items set aside that can be opened: reason and bytes.
 fn kept(w: &World) -> Vec<(String, Vec<u8>)> {
     let open = |row: inbox::Pending| {
-        let key = passing::by_number(&w.ctx(), row.sealed_by).unwrap();
+        let key = transient_keys::by_number(&w.ctx(), row.sealed_by).unwrap();
         let plain = key.open(&row.dedup, &row.payload).unwrap();
         odd::read(&plain).map(|(reason, raw)| (reason.to_owned(), raw.to_vec()))
     };
@@ -95,11 +95,11 @@ fn shown_inbox(w: &World) -> i64 {
 fn what_cannot_be_read_moves_to_newer_keys_and_goes_when_its_days_are_over() {
     let w = World::new();
     take(&w, Parsed { messages: Vec::new(), odd: vec![unread(b"x")] });
-    let (old, _) = passing::newest(&w.ctx(), passing::Passing::Inbox).unwrap();
+    let (old, _) = transient_keys::newest(&w.ctx(), transient_keys::TransientPurpose::Inbox).unwrap();
     w.pass(25 * HOUR);
     tick::tick(&w.ctx()).unwrap();
     tick::tick(&w.ctx()).unwrap();
-    assert!(passing::by_number(&w.ctx(), old).is_err(), "the old key is gone");
+    assert!(transient_keys::by_number(&w.ctx(), old).is_err(), "the old key is gone");
     assert_eq!(kept(&w).len(), 1);
     w.pass(30 * 24 * HOUR);
     retention::step(&w.ctx()).unwrap();

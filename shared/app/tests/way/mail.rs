@@ -5,7 +5,7 @@ use crate::people::channel;
 use crate::{actor, all, check, count, only};
 use warmline_conversations::converse;
 use warmline_customers::summary;
-use warmline_kernel::{StepError, consent, sealed};
+use warmline_kernel::{StepError, consent, sealing};
 use warmline_model::{Content, ConversationState, Origin, Sender, Timestamp};
 use warmline_quality::steps as quality;
 use warmline_store::{immediate, messages};
@@ -32,9 +32,9 @@ fn bounces(w: &World, who: &str, key: &str) {
 
 fn said(w: &World) -> Vec<(Origin, Content)> {
     let conversation = only(w);
-    let key = sealed::customer_key(&w.ctx(), conversation.customer).unwrap();
+    let key = sealing::customer_key(&w.ctx(), conversation.customer).unwrap();
     let stored = messages::list(&w.db, conversation.id, 0, 100).unwrap();
-    stored.iter().map(|m| (m.origin, sealed::open_content(&key, m).unwrap())).collect()
+    stored.iter().map(|m| (m.origin, sealing::open_content(&key, m).unwrap())).collect()
 }
 
 #[test]
@@ -180,8 +180,8 @@ fn w18_a_reply_to_all_goes_to_those_of_that_mail_and_to_nobody_else() {
     let sent =
         immediate(&w.db, || converse::reply(&w.ctx(), &actor(agent), conversation.id, std::slice::from_ref(&all), None))
             .unwrap();
-    let key = sealed::customer_key(&w.ctx(), conversation.customer).unwrap();
-    assert_eq!(sealed::open_content(&key, &sent[0]).unwrap(), all);
+    let key = sealing::customer_key(&w.ctx(), conversation.customer).unwrap();
+    assert_eq!(sealing::open_content(&key, &sent[0]).unwrap(), all);
     // A mail to the brand alone has no other recipients.
     writes(&w, "w@x", "m4", mail("谢谢", None, &[], &[]));
     let refused = converse::to_all(&w.ctx(), &only(&w), Content::text("好的"));

@@ -11,7 +11,7 @@ use warmline_conversations::converse;
 use warmline_customers::store::people as stored;
 use warmline_customers::{model, people, summary, timeline, touch};
 use warmline_kernel::payload::sender_lookup;
-use warmline_kernel::{StepError, sealed};
+use warmline_kernel::{StepError, sealing};
 use warmline_model::{Channel, Content, CustomerId, Identifier, IdentifierKind, MergeId, Sender, Timestamp};
 use warmline_store::{customers, immediate};
 
@@ -335,8 +335,8 @@ proptest! {
         let told = summary::of(&w.ctx(), first.unwrap(), Timestamp::default()).unwrap();
         for line in told.asked.iter().chain(&told.promised).chain(&told.open).chain(&told.angry) {
             let entry = whole.iter().find(|e| e.message.id == line.message).unwrap();
-            let key = sealed::customer_key(&w.ctx(), entry.conversation.customer).unwrap();
-            let content = sealed::open_content(&key, &entry.message).unwrap();
+            let key = sealing::customer_key(&w.ctx(), entry.conversation.customer).unwrap();
+            let content = sealing::open_content(&key, &entry.message).unwrap();
             assert!(content.words().unwrap().contains(&line.text));
         }
     }

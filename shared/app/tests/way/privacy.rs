@@ -7,11 +7,11 @@ use warmline_compliance::erase;
 use warmline_conversations::converse;
 use warmline_customers::store::{erasures, people as stored};
 use warmline_customers::{hold, people, timeline, touch};
-use warmline_kernel::audit::Of;
+use warmline_kernel::audit::Subject;
 use warmline_kernel::ctx::Actor;
-use warmline_kernel::passing::{self, Passing};
 use warmline_kernel::payload::sender_lookup;
-use warmline_kernel::{StepError, keys, sealed};
+use warmline_kernel::transient_keys::{self, TransientPurpose};
+use warmline_kernel::{StepError, keys, sealing};
 use warmline_model::{Content, ConversationState, CustomerId, Identifier, IdentifierKind, Role, Timestamp};
 use warmline_privacy::{Keyring, Masters, SealError};
 use warmline_store::{Db, audit, customers, immediate, inbox, messages, meta, vault};
@@ -48,7 +48,7 @@ fn an_erased_person_is_gone_with_all_of_their_identities_and_nobody_else_is() {
         &warmline_model::Identifier { kind: IdentifierKind::Phone, value: "13812345678".into(), verified: true },
     )
     .unwrap();
-    let key = sealed::customer_key(&w.ctx(), other).unwrap();
+    let key = sealing::customer_key(&w.ctx(), other).unwrap();
     people::add(&w.ctx(), &w.keys.index(), other, &key, &known, people::STAFF, None).unwrap();
     let talk = all(&w).into_iter().find(|c| c.agent == Some(agent)).unwrap();
     assert_eq!(talk.customer, one);
@@ -76,10 +76,10 @@ fn an_erased_person_is_gone_with_all_of_their_identities_and_nobody_else_is() {
     assert_eq!(count(&w, "customer.erased"), 1);
     for gone in [one, other] {
         assert!(vault::get(&w.vault, gone).unwrap().is_none());
-        assert!(matches!(sealed::customer_key(&w.ctx(), gone), Err(StepError::Seal(SealError::Erased))));
+        assert!(matches!(sealing::customer_key(&w.ctx(), gone), Err(StepError::Seal(SealError::Erased))));
     }
     assert!(now.clone().all(|c| messages::list(&w.db, c.id, 0, 9).unwrap().is_empty()));
-    assert!(sealed::open_content(&sealed::customer_key(&w.ctx(), stranger).unwrap(), &before).is_err());
+    assert!(sealing::open_content(&sealing::customer_key(&w.ctx(), stranger).unwrap(), &before).is_err());
     // A reply that was under way is given up, and blocks no other.
     assert!(claim(&w, 9).is_empty());
     assert_eq!(count(&w, "delivery.dead"), 1);
@@ -88,8 +88,8 @@ fn an_erased_person_is_gone_with_all_of_their_identities_and_nobody_else_is() {
     assert!(again != one && again != other);
     assert_eq!(stored::person(&w.db, again).unwrap(), Some(again));
     let rest = timeline::page(&w.ctx(), stranger, Timestamp::default(), None, 9).unwrap();
-    let key = sealed::customer_key(&w.ctx(), stranger).unwrap();
-    assert_eq!(sealed::open_content(&key, &rest[0].message).unwrap().words(), Some("我是乙"));
+    let key = sealing::customer_key(&w.ctx(), stranger).unwrap();
+    assert_eq!(sealing::open_content(&key, &rest[0].message).unwrap().words(), Some("我是乙"));
 }
 
 #[test]
@@ -107,23 +107,23 @@ fn what_waits_in_the_inbox_is_handled_before_its_key_goes() {
     w.drain();
     assert_eq!(count(&w, "inbox.parked"), 1);
     w.arrives("b", "waits too", Content::text("我还在等"), &[]);
-    let (old, _) = passing::newest(&w.ctx(), Passing::Inbox).unwrap();
-    let (answers, _) = passing::newest(&w.ctx(), Passing::Answers).unwrap();
+    let (old, _) = transient_keys::newest(&w.ctx(), TransientPurpose::Inbox).unwrap();
+    let (answers, _) = transient_keys::newest(&w.ctx(), TransientPurpose::Answers).unwrap();
 
     let erasure = begin(&w, one);
     assert_eq!(erase::go_on(&w.ctx()).unwrap(), 0, "b still waits under the old key");
-    assert!(passing::by_number(&w.ctx(), answers).is_err(), "kept answers go at once");
+    assert!(transient_keys::by_number(&w.ctx(), answers).is_err(), "kept answers go at once");
     w.drain();
     assert_eq!(erase::go_on(&w.ctx()).unwrap(), 1);
-    assert!(passing::by_number(&w.ctx(), old).is_err());
+    assert!(transient_keys::by_number(&w.ctx(), old).is_err());
     assert!(erasures::get(&w.db, erasure.id).unwrap().unwrap().done_at.is_some());
-    let key = sealed::customer_key(&w.ctx(), customer(&w, "b").unwrap()).unwrap();
+    let key = sealing::customer_key(&w.ctx(), customer(&w, "b").unwrap()).unwrap();
     let talk = all(&w).into_iter().find(|c| Some(c.customer) == customer(&w, "b")).unwrap();
     let said = messages::list(&w.db, talk.id, 0, 9).unwrap();
-    let said: Vec<_> = said.iter().map(|m| sealed::open_content(&key, m).unwrap().words().unwrap().to_owned()).collect();
+    let said: Vec<_> = said.iter().map(|m| sealing::open_content(&key, m).unwrap().words().unwrap().to_owned()).collect();
     assert_eq!(said, ["我在等", "我还在等"]);
     // The row set aside is under the new key, and still opens.
-    let (newest, key) = passing::newest(&w.ctx(), Passing::Inbox).unwrap();
+    let (newest, key) = transient_keys::newest(&w.ctx(), TransientPurpose::Inbox).unwrap();
     let parked = inbox::parked(&w.db, i64::MAX, 0, 9).unwrap();
     assert_eq!(parked.iter().map(|p| p.sealed_by).collect::<Vec<_>>(), [newest]);
     assert!(key.open(&parked[0].dedup, &parked[0].payload).is_ok());
@@ -136,7 +136,7 @@ fn what_waits_in_the_inbox_is_handled_before_its_key_goes() {
 #[test]
 fn nothing_new_comes_under_a_key_that_goes() {
     let w = World::new();
-    let (old, _) = passing::newest(&w.ctx(), Passing::Inbox).unwrap();
+    let (old, _) = transient_keys::newest(&w.ctx(), TransientPurpose::Inbox).unwrap();
     inbox::retire(&w.db, old + 1).unwrap();
     let (channel, account) = place();
     let row = inbox::NewRow {
@@ -157,7 +157,7 @@ fn nothing_new_comes_under_a_key_that_goes() {
 fn a_generation_lasts_a_day() {
     let w = World::new();
     says(&w, "a", "你好");
-    passing::newest(&w.ctx(), Passing::Answers).unwrap();
+    transient_keys::newest(&w.ctx(), TransientPurpose::Answers).unwrap();
     let live = |w: &World| vault::generations(&w.vault).unwrap().iter().map(|g| g.n).collect::<Vec<_>>();
     assert_eq!(live(&w), [1, 2]);
     tick::tick(&w.ctx()).unwrap();
@@ -209,7 +209,7 @@ fn another_master_key_takes_over_step_by_step_under_traffic() {
     assert!(open(&w, MASTER, "").is_err());
     w.keys = open(&w, OTHER, "").unwrap();
     for customer in early.into_iter().chain([late]) {
-        sealed::customer_key(&w.ctx(), customer).unwrap();
+        sealing::customer_key(&w.ctx(), customer).unwrap();
     }
     says(&w, "u1", "还认得我吗");
     assert_eq!(all(&w).len(), 12);
@@ -231,8 +231,8 @@ fn keys_of_an_earlier_version_move_into_the_vault() {
     vault::destroy(&w.vault, one).unwrap();
     let read = |w: &World| {
         let page = timeline::page(&w.ctx(), one, Timestamp::default(), None, 9).unwrap();
-        let key = sealed::customer_key(&w.ctx(), one).unwrap();
-        sealed::open_content(&key, &page[0].message).unwrap().words().unwrap().to_owned()
+        let key = sealing::customer_key(&w.ctx(), one).unwrap();
+        sealing::open_content(&key, &page[0].message).unwrap().words().unwrap().to_owned()
     };
     w.keys = own;
     assert_eq!(read(&w), "旧版本的话");
@@ -311,7 +311,7 @@ fn a_step_that_touches_a_person_notes_it_whoever_takes_it() {
     immediate(&w.db, || touch::own(&ctx, &ADMIN, one, None)).unwrap();
     immediate(&w.db, || touch::tag(&ctx, &ADMIN, one, &["vip".into()])).unwrap();
     touch::timeline(&ctx, &ADMIN, one, Timestamp::default(), None, 9).unwrap();
-    touch::summary(&ctx, &ADMIN, Of { customer: Some(one), ..Of::default() }, Timestamp::default()).unwrap();
+    touch::summary(&ctx, &ADMIN, Subject { customer: Some(one), ..Subject::default() }, Timestamp::default()).unwrap();
     touch::unmask(&ctx, &ADMIN, one, "delivery").unwrap();
     warmline_compliance::erase::exported(&ctx, &ADMIN, one).unwrap();
     converse::read(&ctx, &ADMIN, talk).unwrap();

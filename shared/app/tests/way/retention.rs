@@ -17,7 +17,7 @@ use warmline_customers::timeline::{self, Place};
 use warmline_kernel::archive::Reader;
 use warmline_kernel::ctx::Actor;
 use warmline_kernel::personal::Keeping;
-use warmline_kernel::{Ctx, StepError, sealed};
+use warmline_kernel::{Ctx, StepError, sealing};
 use warmline_model::{AgentId, Content, CustomerId, Delivery, EventBody, GroupId, MessageId, Origin, Role, Timestamp};
 use warmline_store::archive::{self, Stage};
 use warmline_store::conversations::{self, Conversation};
@@ -83,8 +83,8 @@ fn stages(w: &World) -> Vec<Stage> {
 type Seen = (i64, MessageId, Option<String>, Option<AgentId>, Timestamp, Option<&'static str>);
 
 fn seen(w: &World, customer: CustomerId, m: &Message) -> Seen {
-    let key = sealed::customer_key(&w.ctx(), customer).unwrap();
-    let words = sealed::open_content(&key, m).ok().map(|c| serde_json::to_string(&c).unwrap());
+    let key = sealing::customer_key(&w.ctx(), customer).unwrap();
+    let words = sealing::open_content(&key, m).ok().map(|c| serde_json::to_string(&c).unwrap());
     (m.n, m.id, words, m.agent, m.at, m.delivery.map(|d| d.as_str()))
 }
 
@@ -171,14 +171,14 @@ fn long(w: &World, n: i64) -> Conversation {
     let agent = w.agent(&group, 9, false);
     let customer = says(w, "app", sender("u", &[]), "第1句");
     let open = all(w).remove(0);
-    let key = sealed::customer_key(&w.ctx(), customer).unwrap();
+    let key = sealing::customer_key(&w.ctx(), customer).unwrap();
     immediate(&w.db, || {
         for _ in 1..n {
             w.pass(1);
             let now = w.ctx().now();
             let n = conversations::outbound(&w.db, open.id, now)?;
             let id = MessageId::new(now, &w.rng);
-            let content = sealed::seal_content(&w.ctx(), &key, open.id, id, &Content::text(format!("第{n}句"))).unwrap();
+            let content = sealing::seal_content(&w.ctx(), &key, open.id, id, &Content::text(format!("第{n}句"))).unwrap();
             let (origin, conversation) = (Origin::Customer, open.id);
             let m = Message { conversation, n, id, origin, agent: None, content, at: now, delivery: None, reason: None };
             messages::insert(&w.db, &m)?;

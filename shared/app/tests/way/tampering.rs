@@ -2,7 +2,7 @@
 
 use crate::common::World;
 use crate::people::{says, sender};
-use warmline_kernel::broken::{self, Broken, Value};
+use warmline_kernel::tampering::{self, Broken, Value};
 use warmline_model::MessageId;
 
 #[test]
@@ -14,7 +14,7 @@ fn what_does_not_open_is_told_once_each_and_a_bounded_number_at_a_time() {
         .map(|id| Broken { customer, conversation: None, what: Value::Message(id) })
         .collect();
     for told in [16, 32, 40, 40] {
-        broken::tell(&w.ctx(), &found).unwrap();
+        tampering::tell(&w.ctx(), &found).unwrap();
         assert_eq!(crate::count(&w, "seal.broken"), told);
     }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use warmline_endpoint::page::{self, Page};
 use warmline_endpoint::route::{ADMIN, Access, Answer, Call, PAGE, Route, STAFF, SUPERVISOR, Verb, schema};
 use warmline_endpoint::{Problem, Response, body};
-use warmline_kernel::{Ctx, StepError, sealed};
+use warmline_kernel::{Ctx, StepError, sealing};
 use warmline_model::{AgentId, GroupId, Scope, Units};
 use warmline_store::agents::{self, Can};
 
@@ -20,7 +20,7 @@ pub fn agent(ctx: &Ctx<'_>, stored: agents::Agent) -> Result<AgentView, StepErro
     let groups = agents::groups_of(ctx.db, stored.id)?;
     Ok(AgentView {
         id: stored.id,
-        name: sealed::open_name(ctx, stored.id, &stored.name)?,
+        name: sealing::open_name(ctx, stored.id, &stored.name)?,
         role: stored.role,
         state: stored.state,
         state_reason: stored.state_reason,

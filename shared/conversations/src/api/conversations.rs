@@ -12,7 +12,7 @@ use warmline_endpoint::route::{AFTER, Access, Answer, Call, LIMIT, PAGE, Route, 
 use warmline_endpoint::{Problem, Response, body};
 use warmline_kernel::StepError;
 use warmline_kernel::archive::Reader;
-use warmline_kernel::broken::{self, Broken};
+use warmline_kernel::tampering::{self, Broken};
 use warmline_model::{AgentId, Content, ConversationId, ConversationState, MessageId, Scope};
 use warmline_store::{archive, conversations, outbox};
 use warmline_transport::deliver;
@@ -63,7 +63,7 @@ fn messages_page(
     let items = messages(&call.ctx, conversation.customer, &stored)?;
     let altered = stored.iter().zip(&items).filter(|(_, shown)| shown.content.is_none());
     let altered: Vec<_> = altered.map(|(m, _)| Broken::message(conversation.customer, m)).collect();
-    broken::tell(&call.ctx, &altered)?;
+    tampering::tell(&call.ctx, &altered)?;
     Ok(Page::cut(items, limit, |m| m.n.to_string()))
 }
 

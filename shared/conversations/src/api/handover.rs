@@ -8,7 +8,7 @@ use warmline_customers::api::customers::{DAY_MS, DAYS};
 use warmline_customers::store::people as stored;
 use warmline_customers::timeline::{self, Place};
 use warmline_customers::touch;
-use warmline_kernel::audit::Of;
+use warmline_kernel::audit::Subject;
 use warmline_kernel::ctx::Actor;
 use warmline_kernel::{Ctx, StepError};
 use warmline_model::{AgentId, ConversationId, Event, EventBody, MessageId, Role, Timestamp};
@@ -86,7 +86,7 @@ impl<'a> HandOvers<'a> {
 
     fn tell(&self, conversation: &Conversation, why: Why) -> Result<HandOver, StepError> {
         let (ctx, customer) = (self.ctx, conversation.person);
-        let of = Of { customer: Some(customer), conversation: Some(conversation.id), reason: Some(why.code()) };
+        let of = Subject { customer: Some(customer), conversation: Some(conversation.id), reason: Some(why.code()) };
         let summed = touch::summary(ctx, &self.actor, of, ctx.now().plus_millis(-DAYS * DAY_MS))?;
         Ok(HandOver { conversation: conversation.id, reason: why, summary: summed.into() })
     }

@@ -2,7 +2,7 @@
 
 use crate::model::{DryRun, DryRunView, NewRules, PlanView, RulesView, VersionView};
 use crate::store::plans;
-use crate::{floor, plan};
+use crate::{plan, seats};
 use warmline_endpoint::page::{self, Page};
 use warmline_endpoint::route::{Access, Answer, Call, PAGE, Route, SUPERVISOR, Verb, schema};
 use warmline_endpoint::{Problem, Request, Response, body};
@@ -126,7 +126,7 @@ pub(crate) fn dry_run(call: &Call<'_>) -> Result<Response, Problem> {
         entered: now,
         except: None,
     };
-    let floor = floor::Stored { db: call.ctx.db, plan: &ready, kept: None };
+    let floor = seats::StoreView { db: call.ctx.db, plan: &ready, kept: None };
     let decision = decide::arrive(&ready, &floor, contact, now)?;
     let say = decision.say.clone();
     Ok(Response::json(200, &DryRunView { decision: Some(decision), say }))

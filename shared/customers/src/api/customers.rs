@@ -14,9 +14,9 @@ use warmline_endpoint::route::{
     AFTER, Access, Answer, Call, LIMIT, Route, STAFF, STAFF_AND_PRIVACY, SUPERVISOR, Verb, schema,
 };
 use warmline_endpoint::{Problem, Response, body};
-use warmline_kernel::audit::Of;
-use warmline_kernel::broken::{self, Broken};
-use warmline_kernel::sealed::Keys;
+use warmline_kernel::audit::Subject;
+use warmline_kernel::sealing::Keys;
+use warmline_kernel::tampering::{self, Broken};
 use warmline_kernel::{Ctx, StepError};
 use warmline_model::{Channel, CustomerId, EventBody, Identifier, IdentifierKind, MessageId, Scope, Timestamp};
 use warmline_store::{StoreError, customers, events};
@@ -145,7 +145,12 @@ pub(crate) fn remove_identifier(call: &Call<'_>) -> Result<Response, Problem> {
     get(call)
 }
 
-fn known(platform: &str, kind: IdentifierKind, value: String, verified: bool) -> Result<warmline_identity::Known, Problem> {
+fn known(
+    platform: &str,
+    kind: IdentifierKind,
+    value: String,
+    verified: bool,
+) -> Result<warmline_identity::NormalisedIdentifier, Problem> {
     warmline_identity::normalise(platform, &Identifier { kind, value, verified })
         .map_err(|e| Problem::field("bad_identifier", "value", e.to_string()))
 }
@@ -175,7 +180,7 @@ fn since(call: &Call<'_>) -> Result<Timestamp, Problem> {
 /// `GET /api/customers/{id}/summary`
 pub(crate) fn summary(call: &Call<'_>) -> Result<Response, Problem> {
     let since = since(call)?;
-    let of = Of { customer: Some(call.id(0, "customer")?), ..Of::default() };
+    let of = Subject { customer: Some(call.id(0, "customer")?), ..Subject::default() };
     Ok(Response::json(200, &SummaryView::from(touch::summary(&call.ctx, &call.actor, of, since)?)))
 }
 
@@ -208,7 +213,7 @@ pub(crate) fn timeline(call: &Call<'_>) -> Result<Response, Problem> {
         let (conversation, findings) = (entry.conversation.id, findings(ctx, entry.message.id)?);
         items.push((entry.place, TimelineEntry { conversation, channel, account, message, findings }));
     }
-    broken::tell(ctx, &altered)?;
+    tampering::tell(ctx, &altered)?;
     let Page { items, next } = Page::cut(items, limit, |(place, _)| place.to_string());
     Ok(Response::json(200, &Page { items: items.into_iter().map(|(_, entry)| entry).collect(), next }))
 }

@@ -2,7 +2,7 @@
 
 use crate::model::{DeliveryView, Direction, MessageView};
 use std::collections::BTreeSet;
-use warmline_kernel::{Ctx, StepError, sealed};
+use warmline_kernel::{Ctx, StepError, sealing};
 use warmline_model::{Content, ConversationId, CustomerId, DeliveryState, Origin};
 use warmline_privacy::CustomerKey;
 use warmline_store::messages::Message;
@@ -15,7 +15,7 @@ pub fn messages(ctx: &Ctx<'_>, customer: CustomerId, stored: &[Message]) -> Resu
     if stored.is_empty() {
         return Ok(Vec::new());
     }
-    let key = sealed::customer_key(ctx, customer)?;
+    let key = sealing::customer_key(ctx, customer)?;
     let mut shown: Vec<MessageView> = stored.iter().map(|m| message(Some(&key), m)).collect();
     waiting(ctx, stored, &mut shown)?;
     Ok(shown)
@@ -46,7 +46,7 @@ fn medium(conversation: ConversationId, n: i64) -> String {
 
 /// Opens a message.
 pub fn message(key: Option<&CustomerKey>, m: &Message) -> MessageView {
-    let content = key.and_then(|key| sealed::open_content(key, m).ok());
+    let content = key.and_then(|key| sealing::open_content(key, m).ok());
     MessageView {
         id: m.id,
         n: m.n,

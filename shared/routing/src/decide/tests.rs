@@ -443,7 +443,7 @@ struct But<'a> {
     head: Option<ConversationId>,
 }
 
-impl Floor for But<'_> {
+impl SeatsAndQueues for But<'_> {
     type Error = std::convert::Infallible;
 
     fn seats(&self, group: &GroupId) -> Result<Rc<Vec<Seat>>, Self::Error> {

@@ -1,6 +1,6 @@
 //! Clients of the brand's own: sessions, long polling, streams.
 
-use crate::world::{Out, World, request};
+use crate::world::{Environment, Out, request};
 use http::Method;
 use serde_json::{Value, json};
 use warmline_channels::webchat::WebchatAdapter;
@@ -8,14 +8,14 @@ use warmline_channels::webchat::WebchatAdapter;
 const PLACE: &str = "/channels/webchat/shop";
 
 /// A shop with web chat, and an agent at work.
-pub fn shop() -> World {
-    let w = World::new();
+pub fn shop() -> Environment {
+    let w = Environment::new();
     w.connect("webchat", "shop", json!({ "origins": ["https://shop.example"] }), &[]);
     w.agent("{}");
     w
 }
 
-pub fn ask(w: &World, method: Method, path: &str, headers: &[(&'static str, &str)], body: &str) -> Out {
+pub fn ask(w: &Environment, method: Method, path: &str, headers: &[(&'static str, &str)], body: &str) -> Out {
     let headers = [&[("origin", "https://shop.example")], headers].concat();
     w.serve_client(&WebchatAdapter, request(method, &format!("{PLACE}{path}"), &headers, body.as_bytes()))
 }
@@ -25,22 +25,22 @@ pub struct Visitor {
 }
 
 impl Visitor {
-    pub fn new(w: &World) -> Self {
+    pub fn new(w: &Environment) -> Self {
         let answer = ask(w, Method::POST, "/session", &[], "");
         assert_eq!(answer.borrow().status, 201, "{}", answer.borrow().text());
         Self { bearer: format!("Bearer {}", answer.borrow().json()["token"].as_str().unwrap()) }
     }
 
-    pub fn ask(&self, w: &World, method: Method, path: &str, body: &str) -> Out {
+    pub fn ask(&self, w: &Environment, method: Method, path: &str, body: &str) -> Out {
         ask(w, method, path, &[("authorization", &self.bearer)], body)
     }
 
-    fn says(&self, w: &World, id: &str, text: &str) {
+    fn says(&self, w: &Environment, id: &str, text: &str) {
         let answer = self.ask(w, Method::POST, "/messages", &json!({ "id": id, "text": text }).to_string());
         assert!(answer.borrow().status < 300, "{}", answer.borrow().text());
     }
 
-    fn polls(&self, w: &World, query: &str) -> (Vec<String>, Value, i64) {
+    fn polls(&self, w: &Environment, query: &str) -> (Vec<String>, Value, i64) {
         let answer = self.ask(w, Method::GET, &format!("/messages?{query}"), "");
         let (page, at) = (answer.borrow().json(), answer.borrow().at);
         let items = page["items"].as_array().unwrap_or_else(|| panic!("{page}"));

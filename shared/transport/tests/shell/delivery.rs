@@ -1,13 +1,13 @@
 //! Replies on their way to the platform.
 
 use crate::wechat::{connect, deliver, says, works};
-use crate::world::{Platform, World};
+use crate::world::{Environment, Platform};
 use warmline_model::{Channel, DeliveryState};
 use warmline_store::{messages, outbox};
 
 /// A conversation with a reply that waits.
-fn waiting() -> World {
-    let w = World::new();
+fn waiting() -> Environment {
+    let w = Environment::new();
     connect(&w, "api");
     w.agent("{}");
     says(&w, "oUser", 1, "在吗");
@@ -17,20 +17,20 @@ fn waiting() -> World {
 }
 
 /// Makes the platform give tokens, and answer every message in this way.
-fn answers(w: &World, answer: Platform) {
+fn answers(w: &Environment, answer: Platform) {
     w.platform(move |request| match request.url.contains("access_token=") {
         true => answer.clone(),
         false => Platform::Says(200, "{\"access_token\":\"t1\",\"expires_in\":7200}".to_owned()),
     });
 }
 
-fn state(w: &World) -> (Option<DeliveryState>, Option<String>) {
+fn state(w: &Environment) -> (Option<DeliveryState>, Option<String>) {
     let conversation = w.conversations().remove(0);
     let said = messages::list(&w.0.db, conversation.id, 0, 100).unwrap().pop().unwrap();
     (said.delivery, said.reason)
 }
 
-fn is_due(w: &World) -> bool {
+fn is_due(w: &Environment) -> bool {
     !outbox::due_accounts(&w.0.db, &Channel::new("wechat").unwrap(), w.ctx().now()).unwrap().is_empty()
 }
 

@@ -1,7 +1,7 @@
 //! Webhooks: passive replies, and refusals.
 
 use crate::wechat::{connect, deliver, says, webhook, works};
-use crate::world::{Chunks, Part, World, admin, post, request};
+use crate::world::{Chunks, Environment, Part, admin, post, request};
 use serde_json::json;
 use warmline_channels::wechat::WechatAdapter;
 use warmline_model::{AccountId, Channel};
@@ -11,13 +11,13 @@ use warmline_transport::incoming::Incoming;
 
 const PASSIVE: &str = "passive";
 
-fn refused(w: &World) -> Vec<(String, i64)> {
+fn refused(w: &Environment) -> Vec<(String, i64)> {
     refusals::totals(&w.0.db).unwrap().into_iter().map(|(_, reason, n)| (reason, n)).collect()
 }
 
 #[test]
 fn a_reply_that_is_ready_in_time_is_the_answer_of_the_webhook_and_of_its_retry() {
-    let w = World::new();
+    let w = Environment::new();
     connect(&w, PASSIVE);
     w.agent("{}");
     w.after(2_000, |w| w.reply_to_only("今天发货"));
@@ -35,7 +35,7 @@ fn a_reply_that_is_ready_in_time_is_the_answer_of_the_webhook_and_of_its_retry()
 
 #[test]
 fn a_reply_that_is_late_goes_through_the_api() {
-    let w = World::new();
+    let w = Environment::new();
     connect(&w, PASSIVE);
     w.agent("{}");
     works(&w);
@@ -49,7 +49,7 @@ fn a_reply_that_is_late_goes_through_the_api() {
 
 #[test]
 fn a_message_that_wants_no_passive_reply_is_acknowledged_at_once() {
-    let w = World::new();
+    let w = Environment::new();
     connect(&w, "api");
     w.agent("{}");
     let answer = says(&w, "oUser", 1, "在吗");
@@ -59,7 +59,7 @@ fn a_message_that_wants_no_passive_reply_is_acknowledged_at_once() {
 
 #[test]
 fn a_refused_webhook_is_counted_each_time_and_logged_once_a_minute() {
-    let w = World::new();
+    let w = Environment::new();
     connect(&w, "api");
     let forged = || post("/channels/wechat/gh_rice?signature=00&timestamp=1700000000&nonce=1", "<xml/>");
     for n in 1..=3 {
@@ -76,7 +76,7 @@ fn a_refused_webhook_is_counted_each_time_and_logged_once_a_minute() {
 
 #[test]
 fn an_account_that_is_unknown_disabled_or_unfit_takes_nothing_and_says_why() {
-    let w = World::new();
+    let w = Environment::new();
     connect(&w, "api");
     w.connect("wechat", "gh_old", json!({ "app_id": 5 }), &[("token", "test")]);
     let asked = |path: &str| {
@@ -100,7 +100,7 @@ fn an_account_that_is_unknown_disabled_or_unfit_takes_nothing_and_says_why() {
 
 #[test]
 fn a_body_that_is_too_long_too_slow_or_breaks_off_is_refused_and_counted() {
-    let w = World::new();
+    let w = Environment::new();
     connect(&w, "api");
     let with = |body: Vec<Part>, length: &str| {
         let head = request(http::Method::POST, "/channels/wechat/gh_rice", &[("content-length", length)], b"").head;
@@ -120,7 +120,7 @@ fn a_body_that_is_too_long_too_slow_or_breaks_off_is_refused_and_counted() {
 
 #[test]
 fn a_visit_to_the_address_is_explained_and_is_no_refusal() {
-    let w = World::new();
+    let w = Environment::new();
     connect(&w, "api");
     let answer = w.serve(&WechatAdapter, request(http::Method::GET, "/channels/wechat/gh_rice", &[], b""));
     assert_eq!((answer.borrow().status, answer.borrow().code().as_str()), (405, "webhook_address"));
@@ -130,7 +130,7 @@ fn a_visit_to_the_address_is_explained_and_is_no_refusal() {
 
 #[test]
 fn paths_for_components_need_the_token_and_are_served_only_where_calls_are_public() {
-    let w = World::new();
+    let w = Environment::new();
     connect(&w, "api");
     let asked = |token: &str| {
         let bearer = format!("Bearer {token}");

@@ -1,6 +1,6 @@
 //! A platform that keeps messages until it is asked: 微信客服.
 
-use crate::world::{Platform, World, post};
+use crate::world::{Environment, Platform, post};
 use serde_json::{Value, json};
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -11,8 +11,8 @@ use warmline_store::{odd_items, pulls};
 
 const KEY: &str = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
 
-fn connected() -> World {
-    let w = World::new();
+fn connected() -> Environment {
+    let w = Environment::new();
     let settings = json!({ "corp_id": "ww1", "api_base": "https://api.test" });
     w.connect("wecom", "kf", settings, &[("token", "test"), ("encoding_aes_key", KEY), ("secret", "s3cret")]);
     w.agent("{}");
@@ -20,7 +20,7 @@ fn connected() -> World {
 }
 
 /// The platform says that there is something.
-fn hint(w: &World) {
+fn hint(w: &Environment) {
     let at = w.ctx().now().secs();
     let message = sign::hint("ww1", at, "wk1");
     let key = AesKey::decode(KEY).unwrap();
@@ -35,7 +35,7 @@ fn message(id: &str, text: &str) -> Value {
 }
 
 /// Gives out these pages, one for each request, and notes the requests' cursors and hints.
-fn pages(w: &World, pages: Vec<Value>) -> Rc<RefCell<Vec<(Value, Value)>>> {
+fn pages(w: &Environment, pages: Vec<Value>) -> Rc<RefCell<Vec<(Value, Value)>>> {
     let asked = Rc::new(RefCell::new(Vec::new()));
     let (noted, mut pages) = (asked.clone(), pages.into_iter());
     w.platform(move |request| {

@@ -1,7 +1,7 @@
 //! Frames of WebSockets, as the gateway brings them.
 
 use crate::client::{Visitor, ask, shop};
-use crate::world::{Platform, World, post};
+use crate::world::{Environment, Platform, post};
 use http::Method;
 use serde_json::{Value, json};
 use warmline_channels::grip::{Event, Key, events};
@@ -10,7 +10,7 @@ use warmline_store::refusals;
 
 const KEY: &str = "a key of the gateway";
 
-fn with_gateway() -> World {
+fn with_gateway() -> Environment {
     let w = shop();
     w.0.variables.borrow_mut().insert("grip_key", KEY.to_owned());
     w.0.variables.borrow_mut().insert("grip_control_url", "http://gateway.test/".to_owned());
@@ -24,7 +24,7 @@ struct Socket {
 }
 
 impl Socket {
-    fn open(w: &World, visitor: &Visitor) -> Self {
+    fn open(w: &Environment, visitor: &Visitor) -> Self {
         let mut socket = Self { bearer: visitor.bearer.clone(), session: String::new() };
         let (events, session) = socket.send(w, &[Event::Open]);
         let [Event::Open, Event::Text(control)] = events.as_slice() else { panic!("{events:?}") };
@@ -35,7 +35,7 @@ impl Socket {
         socket
     }
 
-    fn send(&self, w: &World, sent: &[Event]) -> (Vec<Event>, Option<String>) {
+    fn send(&self, w: &Environment, sent: &[Event]) -> (Vec<Event>, Option<String>) {
         let signature = Key::parse(KEY).unwrap().sign("gateway", w.ctx().now());
         let headers = [
             ("content-type", "application/websocket-events"),
@@ -52,7 +52,7 @@ impl Socket {
     }
 
     /// The answers to a frame.
-    fn says(&self, w: &World, frame: &Value) -> Vec<Value> {
+    fn says(&self, w: &Environment, frame: &Value) -> Vec<Value> {
         let (events, _) = self.send(w, &[Event::Text(frame.to_string().into_bytes())]);
         let texts = events.iter().map(|event| match event {
             Event::Text(text) => serde_json::from_slice(text.strip_prefix(b"m:").unwrap()).unwrap(),

@@ -1,7 +1,7 @@
 //! Access tokens of a platform.
 
 use crate::wechat::{ACCOUNT, connect, deliver, says, works};
-use crate::world::{Platform, World, post};
+use crate::world::{Environment, Platform, post};
 use warmline_channels::ApiRequest;
 use warmline_channels::wechat::WechatAdapter;
 use warmline_model::AccountId;
@@ -10,7 +10,7 @@ use warmline_transport::host::all;
 use warmline_transport::tokens::Place;
 
 /// Two customers, each with a reply that waits.
-fn two_replies(w: &World) {
+fn two_replies(w: &Environment) {
     connect(w, "api");
     w.agent("{}");
     says(w, "oAnna", 1, "在吗");
@@ -30,7 +30,7 @@ const TAKEN: &str = "{\"errcode\":0,\"errmsg\":\"ok\"}";
 
 #[test]
 fn a_token_is_fetched_once_and_again_before_it_ends() {
-    let w = World::new();
+    let w = Environment::new();
     two_replies(&w);
     works(&w);
     deliver(&w);
@@ -48,7 +48,7 @@ fn a_token_is_fetched_once_and_again_before_it_ends() {
 
 #[test]
 fn two_who_need_a_token_at_once_take_one_renewal() {
-    let w = World::new();
+    let w = Environment::new();
     two_replies(&w);
     w.platform(|request| match wants_token(request) {
         true => Platform::Later(900, token("t1")),
@@ -61,7 +61,7 @@ fn two_who_need_a_token_at_once_take_one_renewal() {
 
 #[test]
 fn a_token_that_the_platform_refuses_is_replaced_and_the_call_made_once_more() {
-    let w = World::new();
+    let w = Environment::new();
     two_replies(&w);
     works(&w);
     deliver(&w);
@@ -79,7 +79,7 @@ fn a_token_that_the_platform_refuses_is_replaced_and_the_call_made_once_more() {
 
 #[test]
 fn a_platform_that_gives_no_token_is_left_alone_for_a_moment() {
-    let w = World::new();
+    let w = Environment::new();
     two_replies(&w);
     w.platform(|_| Platform::Says(200, "{\"errcode\":-1}".to_owned()));
     deliver(&w);

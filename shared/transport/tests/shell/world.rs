@@ -93,7 +93,7 @@ impl Sent {
 
 pub type Out = Rc<RefCell<Sent>>;
 type Answers = Box<dyn FnMut(&ApiRequest) -> Platform>;
-type Event = (i64, Box<dyn FnOnce(&World)>);
+type Event = (i64, Box<dyn FnOnce(&Environment)>);
 
 pub struct Inner {
     pub db: NativeDb,
@@ -112,9 +112,9 @@ pub struct Inner {
 }
 
 #[derive(Clone)]
-pub struct World(pub Rc<Inner>);
+pub struct Environment(pub Rc<Inner>);
 
-impl World {
+impl Environment {
     pub fn new() -> Self {
         let (db, vault) = (NativeDb::memory().unwrap(), NativeDb::memory().unwrap());
         migrate(&db).unwrap();
@@ -153,7 +153,7 @@ impl World {
     }
 
     /// Does something after this many milliseconds, if somebody still waits then.
-    pub fn after(&self, ms: i64, event: impl FnOnce(&World) + 'static) {
+    pub fn after(&self, ms: i64, event: impl FnOnce(&Environment) + 'static) {
         self.0.later.borrow_mut().push((self.0.clock.0.get() + ms, Box::new(event)));
     }
 
@@ -275,19 +275,19 @@ fn sleep(inner: Rc<Inner>, ms: i64) -> impl Future<Output = ()> {
     })
 }
 
-impl host::World for World {
+impl host::Environment for Environment {
     fn ctx(&self) -> Ctx<'_> {
-        World::ctx(self)
+        Environment::ctx(self)
     }
 }
 
-impl Host for World {
-    type World = World;
+impl Host for Environment {
+    type Environment = Environment;
     type Out = Out;
     type Writer = Pieces;
     type Body = Chunks;
 
-    fn open(&self) -> Result<World, Problem> {
+    fn open(&self) -> Result<Environment, Problem> {
         Ok(self.clone())
     }
 
@@ -346,7 +346,7 @@ fn opened(status: u16, body: &str) -> Opened<Chunks> {
     Opened { status, headers: http::HeaderMap::new(), body }
 }
 
-pub struct Pieces(World, Out);
+pub struct Pieces(Environment, Out);
 
 impl Writer for Pieces {
     async fn write(&mut self, bytes: Vec<u8>) -> bool {
@@ -362,7 +362,7 @@ pub enum Part {
     /// The body breaks off here.
     Break,
     /// Nothing more comes.
-    Nothing(World),
+    Nothing(Environment),
 }
 
 pub struct Chunks(pub VecDeque<Part>);

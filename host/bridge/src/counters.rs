@@ -8,7 +8,7 @@ const EVERY: Duration = Duration::from_mins(1);
 
 /// Counts since the last report.
 #[derive(Default)]
-pub(super) struct Tally {
+pub(super) struct Counters {
     /// Frames that Warmline has.
     pub kept: Count,
     /// Frames that Warmline can never read; they were acknowledged.
@@ -35,7 +35,7 @@ impl Count {
     }
 }
 
-impl Tally {
+impl Counters {
     /// Reports until it is dropped.
     pub(super) async fn report(self: Arc<Self>) {
         let mut every = tokio::time::interval_at(tokio::time::Instant::now() + EVERY, EVERY);

@@ -137,12 +137,12 @@ impl Shared {
 }
 
 /// A platform with its server. It has a thread of its own and ends when dropped.
-pub struct Stand {
+pub struct PlatformServer {
     shared: Arc<Shared>,
     listening: Listening,
 }
 
-impl Stand {
+impl PlatformServer {
     /// Serves a platform on a free port of 127.0.0.1.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! One account of one channel, from its customers' side: a simulated platform between them and the brand, or the brand's
 //! own app or web pages. Simulated customers need to know no more about a channel.
 
-use crate::channels::stand::Stand;
+use crate::channels::platform_server::PlatformServer;
 use crate::channels::{self, Account, Simulated};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
@@ -13,9 +13,9 @@ const JWT_SECRET: &str = "simulated-app-jwt-secret-000000000000";
 const BODY_SECRET: &str = "simulated-app-body-secret-00000000000";
 
 /// The customers' way to the brand on a channel.
-pub enum Way {
+pub enum Route {
     /// Through a platform: it posts their messages, or keeps them, and accepts the replies.
-    Platform(Stand),
+    Platform(PlatformServer),
     /// With the brand's own app.
     App {
         /// Signs identity tokens.
@@ -28,16 +28,16 @@ pub enum Way {
 }
 
 /// An account, and how its customers reach it.
-pub struct Entrance {
+pub struct ChannelUnderTest {
     /// The customers' way.
-    pub way: Way,
+    pub way: Route,
     /// The capabilities of the channel.
     pub carries: Capabilities,
     /// The account, as the brand's settings name it.
     account: Account,
 }
 
-impl Entrance {
+impl ChannelUnderTest {
     /// Opens the simulated platform, app or page of a channel. `port` is that of the platform's API; 0 takes a free one.
     ///
     /// # Errors
@@ -58,9 +58,9 @@ impl Entrance {
     /// # Errors
     /// The port is taken.
     pub fn platform(platform: Box<dyn Simulated>, port: u16) -> Result<Self> {
-        let (channel, stand) = (platform.channel(), Stand::on(port, platform)?);
+        let (channel, stand) = (platform.channel(), PlatformServer::on(port, platform)?);
         let account = stand.account();
-        Self::new(channel, Way::Platform(stand), account)
+        Self::new(channel, Route::Platform(stand), account)
     }
 
     /// The brand's app.
@@ -69,7 +69,7 @@ impl Entrance {
     /// No adapter serves it.
     pub fn app(account: &str, jwt_secret: &str, body_secret: &str) -> Result<Self> {
         let secrets = vec![("jwt_secret", jwt_secret.to_owned()), ("body_secret", body_secret.to_owned())];
-        let way = Way::App { jwt_secret: jwt_secret.to_owned(), body_secret: body_secret.to_owned() };
+        let way = Route::App { jwt_secret: jwt_secret.to_owned(), body_secret: body_secret.to_owned() };
         Self::new("app", way, Account { id: account.to_owned(), settings: json!({}), secrets })
     }
 
@@ -81,10 +81,10 @@ impl Entrance {
         // All its visitors come from this machine, as fast as they are asked to.
         let settings = json!({ "origins": [], "new_sessions_per_minute": 1_000_000, "most_waiting": 1_000_000 });
         let account = Account { id: account.to_owned(), settings, secrets: Vec::new() };
-        Self::new("webchat", Way::WebChat, account)
+        Self::new("webchat", Route::WebChat, account)
     }
 
-    fn new(channel: &str, way: Way, account: Account) -> Result<Self> {
+    fn new(channel: &str, way: Route, account: Account) -> Result<Self> {
         let carries = registry::capabilities(channel).with_context(|| format!("no adapter serves {channel}"))?;
         Ok(Self { way, carries, account })
     }
@@ -107,10 +107,10 @@ impl Entrance {
     }
 
     /// The platform, if there is one.
-    pub const fn stand(&self) -> Option<&Stand> {
+    pub const fn stand(&self) -> Option<&PlatformServer> {
         match &self.way {
-            Way::Platform(stand) => Some(stand),
-            Way::App { .. } | Way::WebChat => None,
+            Route::Platform(stand) => Some(stand),
+            Route::App { .. } | Route::WebChat => None,
         }
     }
 
@@ -141,13 +141,13 @@ mod tests {
     #[test]
     fn every_channel_has_one_whose_account_its_adapter_takes() {
         for carries in registry::all() {
-            let entrance = Entrance::open(carries.channel, 0).unwrap().named("other");
+            let entrance = ChannelUnderTest::open(carries.channel, 0).unwrap().named("other");
             assert_eq!((entrance.channel(), entrance.account()), (carries.channel, "other"));
             let body = entrance.body("模拟");
             let secrets = serde_json::from_value(body["secrets"].clone()).unwrap();
             let checked = registry::check_account(carries.channel, &body["settings"], &secrets).unwrap();
             assert!(checked.is_ok(), "{}: {checked:?}", carries.channel);
         }
-        assert!(Entrance::open("fax", 0).is_err());
+        assert!(ChannelUnderTest::open("fax", 0).is_err());
     }
 }

@@ -4,7 +4,7 @@
 use crate::ctx::{Ctx, StepError};
 use warmline_model::{ConversationId, CustomerId, EventBody, IdentityId, MessageId};
 use warmline_store::messages::Message;
-use warmline_store::{broken, events, immediate};
+use warmline_store::{events, immediate, tampering};
 
 /// The most values that one read reports. The next read reports the others.
 const TOLD: usize = 16;
@@ -62,7 +62,7 @@ impl Broken {
 pub fn tell(ctx: &Ctx<'_>, found: &[Broken]) -> Result<(), StepError> {
     let mut new = Vec::new();
     for value in found {
-        if new.len() < TOLD && !broken::is_known(ctx.db, &value.row())? {
+        if new.len() < TOLD && !tampering::is_known(ctx.db, &value.row())? {
             new.push(value);
         }
     }
@@ -71,7 +71,7 @@ pub fn tell(ctx: &Ctx<'_>, found: &[Broken]) -> Result<(), StepError> {
     }
     immediate(ctx.db, || {
         for value in new {
-            if broken::note(ctx.db, &value.row(), ctx.now())? {
+            if tampering::note(ctx.db, &value.row(), ctx.now())? {
                 events::append(ctx.db, ctx.now(), value.conversation, &value.event())?;
             }
         }

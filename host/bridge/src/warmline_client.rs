@@ -13,8 +13,8 @@ use tokio::sync::watch;
 use warmline_channels::pinduoduo::pmc;
 use warmline_process::{Connector, connector};
 
+use super::backoff::{pause_of, waited};
 use super::now;
-use super::pause::{pause_of, waited};
 
 /// The longest time for an answer.
 const DEADLINE: Duration = Duration::from_secs(30);

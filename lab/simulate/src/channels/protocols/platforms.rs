@@ -14,7 +14,7 @@ use super::super::weibo::{self, Weibo};
 use super::super::xiaohongshu::{self, Xiaohongshu};
 use super::super::{Act, Arrival, Request, Simulated, wx};
 use super::clients::{own, post};
-use super::{API, WORDS, Way};
+use super::{API, Protocol, WORDS};
 use serde_json::{Value, json};
 use warmline_channels::alipay::AlipayAdapter;
 use warmline_channels::doudian::DoudianAdapter;
@@ -41,38 +41,39 @@ const HOTLINE: &str = "https://warmline.example/channels/phone/twilio";
 const AUTH_TOKEN: &str = "phone-auth-token";
 const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 
-pub(super) fn all() -> Vec<Way> {
+pub(super) fn all() -> Vec<Protocol> {
     let mut all = marketplaces();
     all.extend(lines());
     all.extend(fetched());
     all
 }
 
-fn marketplaces() -> Vec<Way> {
+fn marketplaces() -> Vec<Protocol> {
     let miniapp = json!({ "kind": "miniapp", "app_id": MINIAPP });
     let redbook = json!({ "kind": "miniprogram", "app_id": REDBOOK });
     let keys = [("token", wx::TOKEN), ("encoding_aes_key", wx::AES_KEY)];
     vec![
-        Way::new(AlipayAdapter, Alipay.account(API), "alipay", alipay::contents)
+        Protocol::new(AlipayAdapter, Alipay.account(API), "alipay", alipay::contents)
             .sealed(|content, _| alipay::sealed(&String::from_utf8_lossy(content))),
-        Way::new(DoudianAdapter, Doudian.account(API), "doudian", |at, n| told(&Doudian, at, n)).sealed(doudian::sealed),
-        Way::new(DouyinAdapter, Douyin.account(API), "douyin", private_messages).sealed(douyin::sealed),
-        Way::new(DouyinAdapter, own("miniapp", miniapp, &keys), "douyin-miniapp", miniapp_messages)
+        Protocol::new(DoudianAdapter, Doudian.account(API), "doudian", |at, n| told(&Doudian, at, n))
+            .sealed(doudian::sealed),
+        Protocol::new(DouyinAdapter, Douyin.account(API), "douyin", private_messages).sealed(douyin::sealed),
+        Protocol::new(DouyinAdapter, own("miniapp", miniapp, &keys), "douyin-miniapp", miniapp_messages)
             .sealed(|message, at| post("", JSON, &[], miniapp_body(message, at).as_bytes())),
-        Way::new(KuaishouAdapter, Kuaishou.account(API), "kuaishou", |at, n| told(&Kuaishou, at, n))
+        Protocol::new(KuaishouAdapter, Kuaishou.account(API), "kuaishou", |at, n| told(&Kuaishou, at, n))
             .sealed(kuaishou::sealed),
-        Way::new(PinduoduoAdapter, Pinduoduo.account(API), "pinduoduo", frames).sealed(pinduoduo::sealed),
-        Way::new(WeiboAdapter, Weibo.account(API), "weibo", fans).bare().sealed(weibo::sealed),
-        Way::new(XiaohongshuAdapter, Xiaohongshu.account(API), "xiaohongshu", |at, n| told(&Xiaohongshu, at, n))
+        Protocol::new(PinduoduoAdapter, Pinduoduo.account(API), "pinduoduo", frames).sealed(pinduoduo::sealed),
+        Protocol::new(WeiboAdapter, Weibo.account(API), "weibo", fans).bare().sealed(weibo::sealed),
+        Protocol::new(XiaohongshuAdapter, Xiaohongshu.account(API), "xiaohongshu", |at, n| told(&Xiaohongshu, at, n))
             .bare()
             .sealed(xiaohongshu::sealed),
-        Way::new(XiaohongshuAdapter, own("mini", redbook, &keys), "xiaohongshu-miniprogram", redbook_messages)
+        Protocol::new(XiaohongshuAdapter, own("mini", redbook, &keys), "xiaohongshu-miniprogram", redbook_messages)
             .sealed(redbook_sealed),
     ]
 }
 
 /// Mail, text messages, calls.
-fn lines() -> Vec<Way> {
+fn lines() -> Vec<Protocol> {
     let mut reports = Email.account(API);
     reports.id = "reports".into();
     reports.settings["event_public_key"] = Value::from(mail::event_public_key(&[5; 32]));
@@ -80,8 +81,8 @@ fn lines() -> Vec<Way> {
     let hotline = json!({ "provider": "twilio", "account_sid": "AC01", "public_url": HOTLINE });
     let hotline = own("twilio", hotline, &[("auth_token", AUTH_TOKEN)]);
     vec![
-        Way::new(EmailAdapter, Email.account(API), "email", |at, n| told(&Email, at, n)).bare().sealed(email::sealed),
-        Way::new(EmailAdapter, reports, "email-reports", |at, _| mail_reports(at)).sealed(|body, at| {
+        Protocol::new(EmailAdapter, Email.account(API), "email", |at, n| told(&Email, at, n)).bare().sealed(email::sealed),
+        Protocol::new(EmailAdapter, reports, "email-reports", |at, _| mail_reports(at)).sealed(|body, at| {
             let signature = mail::sendgrid_reports(&[5; 32], &at.to_string(), body).unwrap_or_default();
             let headers = [
                 ("x-twilio-email-event-webhook-signature", signature),
@@ -89,40 +90,40 @@ fn lines() -> Vec<Way> {
             ];
             post("", JSON, &headers, body)
         }),
-        Way::new(EmailAdapter, Mailgun.account(API), "email-mailgun", mailgun_forms).bare().sealed(|form, at| {
+        Protocol::new(EmailAdapter, Mailgun.account(API), "email-mailgun", mailgun_forms).bare().sealed(|form, at| {
             let own = mail::mailgun_form(email::SIGNING_KEY, &at.to_string(), TOKEN, &[]);
             post("", FORM, &[], &[form, b"&", own.as_bytes()].concat())
         }),
-        Way::new(EmailAdapter, Mailgun.account(API), "email-mailgun-reports", |at, _| mailgun_events(at)).bare().sealed(
-            |event, at| {
+        Protocol::new(EmailAdapter, Mailgun.account(API), "email-mailgun-reports", |at, _| mailgun_events(at))
+            .bare()
+            .sealed(|event, at| {
                 let time = at.to_string();
                 let signature = mail::mailgun(email::SIGNING_KEY, &time, TOKEN);
                 let signature = json!({ "timestamp": time, "token": TOKEN, "signature": signature }).to_string();
                 let body = [b"{\"signature\":", signature.as_bytes(), b",\"event-data\":", event, b"}"].concat();
                 post("", JSON, &[], &body)
-            },
-        ),
-        Way::new(PhoneAdapter, Phone.account(API), "phone", segments).sealed(phone::sealed),
-        Way::new(PhoneAdapter, huawei, "phone-huawei", |_, _| callbacks()).sealed(|fields, at| {
+            }),
+        Protocol::new(PhoneAdapter, Phone.account(API), "phone", segments).sealed(phone::sealed),
+        Protocol::new(PhoneAdapter, huawei, "phone-huawei", |_, _| callbacks()).sealed(|fields, at| {
             let body = match serde_json::from_slice(fields) {
                 Ok(fields) => calls::huawei(HUAWEI, at * 1000, "n0nce", fields).to_string().into_bytes(),
                 Err(_) => fields.to_vec(),
             };
             post("", JSON, &[], &body)
         }),
-        Way::new(PhoneAdapter, hotline, "phone-twilio", transcripts)
+        Protocol::new(PhoneAdapter, hotline, "phone-twilio", transcripts)
             .sealed(|form, _| twilio_form(AUTH_TOKEN, HOTLINE, form)),
-        Way::new(SmsAdapter, Sms.account(API), "sms", |at, n| told(&Sms, at, n)).bare().sealed(sms::sealed),
-        Way::new(SmsAdapter, Twilio.account(API), "sms-twilio", multimedia)
+        Protocol::new(SmsAdapter, Sms.account(API), "sms", |at, n| told(&Sms, at, n)).bare().sealed(sms::sealed),
+        Protocol::new(SmsAdapter, Twilio.account(API), "sms-twilio", multimedia)
             .sealed(|form, _| twilio_form(sms::AUTH_TOKEN, sms::PUBLIC_URL, form)),
     ]
 }
 
 /// Platforms that are asked and send nothing by themselves: the payloads are pages.
-fn fetched() -> Vec<Way> {
+fn fetched() -> Vec<Protocol> {
     vec![
-        Way::new(JdAdapter, Jd.account(API), "jd", |at, n| jd::pages(&orders(at, n))).keeping(orders),
-        Way::new(TaobaoAdapter, Taobao.account(API), "taobao", |at, n| taobao::pages(&trades(at, n))).keeping(trades),
+        Protocol::new(JdAdapter, Jd.account(API), "jd", |at, n| jd::pages(&orders(at, n))).keeping(orders),
+        Protocol::new(TaobaoAdapter, Taobao.account(API), "taobao", |at, n| taobao::pages(&trades(at, n))).keeping(trades),
     ]
 }
 

@@ -3,7 +3,7 @@
 use super::super::miniprogram::Miniprogram;
 use super::super::wecom::{self, Wecom};
 use super::super::{Account, Request, Simulated, wx};
-use super::{API, WORDS, Way};
+use super::{API, Protocol, WORDS};
 use serde_json::{Value, json};
 use warmline_channels::app::{AppAdapter, sign as app};
 use warmline_channels::hs256;
@@ -21,9 +21,9 @@ const RANDOM: &[u8; 16] = b"0123456789abcdef";
 /// The key that signs the sessions of the web chat, since no server derives one here.
 pub(super) const SESSION_KEY: [u8; 32] = [7; 32];
 
-pub(super) fn all() -> Vec<Way> {
+pub(super) fn all() -> Vec<Protocol> {
     vec![
-        Way::new(
+        Protocol::new(
             AppAdapter,
             own("shop", json!({}), &[("jwt_secret", JWT_SECRET), ("body_secret", BODY_SECRET)]),
             "app",
@@ -39,19 +39,19 @@ pub(super) fn all() -> Vec<Way> {
             post("", "application/json", &headers, body)
         }),
         // The token identifies the author. The message itself is not signed.
-        Way::new(WebchatAdapter, own(WEBCHAT, json!({}), &[]), "webchat", chat).bare().sealed(|body, at| {
+        Protocol::new(WebchatAdapter, own(WEBCHAT, json!({}), &[]), "webchat", chat).bare().sealed(|body, at| {
             let audience = format!("webchat/{WEBCHAT}");
             let claims = json!({ "sub": "vis_07", "aud": audience, "iat": at, "exp": at + 3600 });
             let token = hs256::sign(&claims, &SESSION_KEY).unwrap_or_default();
             post("/messages", "application/json", &[("authorization", format!("Bearer {token}"))], body)
         }),
-        Way::new(WechatAdapter, own("gh_rice", json!({}), &[("token", wx::TOKEN)]), "wechat", xml).bare().sealed(
+        Protocol::new(WechatAdapter, own("gh_rice", json!({}), &[("token", wx::TOKEN)]), "wechat", xml).bare().sealed(
             |body, at| Request {
                 query: wechat::plain_query(wx::TOKEN, &at.to_string(), "n0nce"),
                 ..post("", "text/xml", &[], body)
             },
         ),
-        Way::new(
+        Protocol::new(
             WechatAdapter,
             own("gh_safe", json!({ "app_id": wx::APP_ID }), &[("token", wx::TOKEN), ("encoding_aes_key", wx::AES_KEY)]),
             "wechat-safe",
@@ -60,11 +60,11 @@ pub(super) fn all() -> Vec<Way> {
         .sealed(|message, at| {
             enveloped("text/xml", wechat::safe(wx::TOKEN, &key(), wx::APP_ID, &at.to_string(), "n0nce", RANDOM, message))
         }),
-        Way::new(MiniprogramAdapter, Miniprogram.account(API), "miniprogram", cards).sealed(|message, at| {
+        Protocol::new(MiniprogramAdapter, Miniprogram.account(API), "miniprogram", cards).sealed(|message, at| {
             let sealed = miniprogram::safe_json(wx::TOKEN, &key(), wx::APP_ID, &at.to_string(), "n0nce", RANDOM, message);
             enveloped("application/json", sealed)
         }),
-        Way::new(WecomAdapter, Wecom.account(API), "wecom", members).keeping(customers).sealed(|message, at| {
+        Protocol::new(WecomAdapter, Wecom.account(API), "wecom", members).keeping(customers).sealed(|message, at| {
             enveloped("text/xml", kf::webhook(wx::TOKEN, &key(), wecom::CORP_ID, &at.to_string(), "n0nce", RANDOM, message))
         }),
     ]

@@ -6,7 +6,7 @@ use serde_json::json;
 use warmline_client::Http;
 
 struct Caller {
-    platform: Stand,
+    platform: PlatformServer,
     runtime: tokio::runtime::Runtime,
     http: Http,
 }
@@ -18,7 +18,7 @@ impl Caller {
 
     fn of(platform: Wechat) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        Self { platform: Stand::start(Box::new(platform)).unwrap(), runtime, http: Http::new() }
+        Self { platform: PlatformServer::start(Box::new(platform)).unwrap(), runtime, http: Http::new() }
     }
 
     fn post(&self, path: &str, body: &Value) -> Option<(u16, Value)> {

@@ -40,7 +40,7 @@ pub fn variable(name: &str) -> String {
 }
 
 /// The means of a request: the store, the vault, the keys, the clock and randomness.
-pub struct World {
+pub struct Environment {
     db: SpinDb,
     vault: Vault,
     keys: Keyring,
@@ -50,7 +50,7 @@ pub struct World {
     installed: &'static Installed,
 }
 
-impl World {
+impl Environment {
     /// Opens the store, migrates it if it is not current, and opens the keys. `installed` holds the parts that the
     /// capabilities give to each other.
     ///
@@ -74,19 +74,19 @@ impl World {
         Self { installed, ..self }
     }
 
-    /// Like [`World::open`], for adapters. They do not contain the migrations, and accept nothing before another component
+    /// Like [`Environment::open`], for adapters. They do not contain the migrations, and accept nothing before another component
     /// has applied them. Platforms send again.
     ///
     /// # Errors
-    /// The errors of [`World::open`]; also if the store is not migrated.
+    /// The errors of [`Environment::open`]; also if the store is not migrated.
     pub fn open_ready() -> Result<Self, Problem> {
         Self::open_current(&[])
     }
 
-    /// Like [`World::open_ready`], for components that read tables of these capabilities.
+    /// Like [`Environment::open_ready`], for components that read tables of these capabilities.
     ///
     /// # Errors
-    /// The errors of [`World::open_ready`].
+    /// The errors of [`Environment::open_ready`].
     pub fn open_current(capabilities: &[(&'static str, i64)]) -> Result<Self, Problem> {
         Self::with(|db, _| match are_current(db, capabilities.iter().copied())? {
             true => Ok(()),
@@ -116,8 +116,8 @@ impl World {
     }
 }
 
-impl host::World for World {
+impl host::Environment for Environment {
     fn ctx(&self) -> Ctx<'_> {
-        World::ctx(self)
+        Environment::ctx(self)
     }
 }

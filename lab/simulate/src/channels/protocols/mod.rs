@@ -6,16 +6,16 @@
 //! * [`memory`]: the memory that a piece of work takes.
 
 mod clients;
-mod door;
 pub mod memory;
+mod opened;
 mod platforms;
 
 use super::{Account, Request};
-use door::{Door, Opened};
+use opened::{Door, Opened};
 use serde_json::Value;
 use warmline_channels::{Adapter, Page, Refusal, Secrets, registry};
 
-pub use door::Taken;
+pub use opened::Taken;
 
 /// The address of the platforms' APIs. Nothing is called.
 pub(super) const API: &str = "http://127.0.0.1:9";
@@ -26,7 +26,7 @@ pub const NOW: i64 = 1_700_000_000;
 /// A customer's text, for tests that need more than plain ASCII.
 pub const WORDS: &str = "你好，我的订单什么时候发货？😀 a=b&c <b>";
 
-/// The parts of a webhook that [`Way::changed`] changes.
+/// The parts of a webhook that [`Protocol::changed`] changes.
 pub const PARTS: usize = 4;
 
 /// Headers that no platform signs.
@@ -36,7 +36,7 @@ const UNSIGNED: [&str; 3] = ["content-type", "msg-id", "app-id"];
 pub type Seal = fn(payload: &[u8], at: i64) -> Request;
 
 /// One protocol of a channel.
-pub struct Way {
+pub struct Protocol {
     /// Its name: the channel, and a suffix if the channel has several.
     pub name: &'static str,
     /// The channel.
@@ -58,7 +58,7 @@ pub struct Way {
     door: Box<dyn Door>,
 }
 
-impl Way {
+impl Protocol {
     fn new<A>(adapter: A, account: Account, name: &'static str, payloads: fn(i64, u64) -> Vec<Vec<u8>>) -> Self
     where
         A: Adapter + Send + Sync + 'static,
@@ -139,7 +139,7 @@ impl Way {
 ///
 /// # Panics
 /// An account is invalid: the tables here are wrong.
-pub fn all() -> Vec<Way> {
+pub fn all() -> Vec<Protocol> {
     let mut all = clients::all();
     all.extend(platforms::all());
     all.sort_by_key(|way| way.name);
@@ -147,7 +147,7 @@ pub fn all() -> Vec<Way> {
 }
 
 /// The ways of a channel.
-pub fn of(channel: &str) -> Vec<Way> {
+pub fn of(channel: &str) -> Vec<Protocol> {
     all().into_iter().filter(|way| way.channel == channel).collect()
 }
 

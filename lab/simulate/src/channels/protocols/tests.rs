@@ -1,17 +1,17 @@
 //! Guarantees on every way in: one odd item costs the others nothing, a retry has the same key, and another message, by a
 //! person's judgement, has another key.
 
-use super::{NOW, Taken, WORDS, Way, all};
+use super::{NOW, Protocol, Taken, WORDS, all};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 use warmline_channels::Parsed;
 
-static WAYS: LazyLock<Vec<Way>> = LazyLock::new(all);
+static WAYS: LazyLock<Vec<Protocol>> = LazyLock::new(all);
 
 /// Reads a payload in a webhook, or as a page if the platform sends none or if asked for.
-fn read_as(way: &Way, page: bool, payload: &[u8]) -> Option<Parsed> {
+fn read_as(way: &Protocol, page: bool, payload: &[u8]) -> Option<Parsed> {
     match way.seal.filter(|_| !page) {
         Some(seal) => match way.take(&seal(payload, NOW), NOW).ok()? {
             Taken::Messages(_, parsed, _) => Some(parsed),
@@ -21,7 +21,7 @@ fn read_as(way: &Way, page: bool, payload: &[u8]) -> Option<Parsed> {
     }
 }
 
-fn read(way: &Way, payload: &[u8]) -> Option<Parsed> {
+fn read(way: &Protocol, payload: &[u8]) -> Option<Parsed> {
     read_as(way, false, payload)
 }
 
@@ -43,7 +43,7 @@ const LISTS: [&str; 7] = ["doudian", "email-reports", "jd", "phone", "sms", "tao
 
 /// A list from a platform: the text around it, and three of its items.
 struct Batch {
-    way: &'static Way,
+    way: &'static Protocol,
     page: bool,
     outer: Value,
     items: [Vec<u8>; 3],
@@ -56,7 +56,7 @@ impl Batch {
     }
 }
 
-fn batch(way: &'static Way) -> Batch {
+fn batch(way: &'static Protocol) -> Batch {
     let body = |number| serde_json::from_slice::<Value>(&(way.payloads)(NOW, number)[0]).unwrap();
     let item = |number| {
         let mut body = body(number);

@@ -6,36 +6,36 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use warmline_model::{AgentId, GroupId, Lane};
-use warmline_routing::{Floor, Hands, Head, Ready, Seat, SeatFacts};
+use warmline_routing::{Hands, Head, Ready, Seat, SeatFacts, SeatsAndQueues};
 use warmline_store::{Db, StoreError, agents};
 
 /// An agent as a seat, with the weights of its groups.
 pub type Weighed = (Seat, BTreeMap<GroupId, i64>);
 
 /// The store, as the floor of a decision.
-pub struct Stored<'a> {
+pub struct StoreView<'a> {
     /// The store.
     pub db: &'a dyn Db,
     /// The plan. The seats' levels refer to it.
     pub plan: &'a Ready,
     /// Seats read before in the same transaction.
-    pub kept: Option<&'a Kept>,
+    pub kept: Option<&'a SeatCache>,
 }
 
-/// Cache of the seats read in this transaction, in which nobody else can change them. Call [`Kept::renew`] after changing
-/// one agent's seat, and [`Kept::forget`] after changing several. A group of hundreds of agents is then read once for a
+/// Cache of the seats read in this transaction, in which nobody else can change them. Call [`SeatCache::renew`] after changing
+/// one agent's seat, and [`SeatCache::forget`] after changing several. A group of hundreds of agents is then read once for a
 /// whole batch of contacts.
 #[derive(Default)]
-pub struct Kept(RefCell<BTreeMap<GroupId, Rc<Vec<Seat>>>>);
+pub struct SeatCache(RefCell<BTreeMap<GroupId, Rc<Vec<Seat>>>>);
 
-impl Kept {
+impl SeatCache {
     /// Empties the cache: a new transaction begins, or seats have changed.
     pub fn forget(&self) {
         self.0.borrow_mut().clear();
     }
 
     /// Reads one agent's seats again.
-    pub(crate) fn renew(&self, floor: &Stored<'_>, agent: AgentId) -> Result<(), StoreError> {
+    pub(crate) fn renew(&self, floor: &StoreView<'_>, agent: AgentId) -> Result<(), StoreError> {
         for (group, seats) in self.0.borrow_mut().iter_mut() {
             if let Some(seat) = Rc::make_mut(seats).iter_mut().find(|s| s.id == agent)
                 && let Some(now) = agents::seat(floor.db, group, agent)?
@@ -47,7 +47,7 @@ impl Kept {
     }
 }
 
-impl Floor for Stored<'_> {
+impl SeatsAndQueues for StoreView<'_> {
     type Error = StoreError;
 
     fn seats(&self, group: &GroupId) -> Result<Rc<Vec<Seat>>, StoreError> {
@@ -76,7 +76,7 @@ impl Floor for Stored<'_> {
     }
 }
 
-impl Stored<'_> {
+impl StoreView<'_> {
     fn seat(&self, s: agents::Seat) -> Seat {
         Seat::from(SeatFacts {
             id: s.id,

@@ -4,14 +4,14 @@
 
 use crate::ctx::{Ctx, StepError};
 use crate::payload::{Payload, sender_lookup};
-use crate::sealed::{from_vault, into_vault};
+use crate::sealing::{from_vault, into_vault};
 use warmline_privacy::{Purpose, SealError, SealKey};
 use warmline_store::vault::{self, Generation};
 use warmline_store::{StoreError, customers, inbox};
 
 /// The uses of transient keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Passing {
+pub enum TransientPurpose {
     /// Webhook payloads.
     Inbox,
     /// Answers kept for retries of API calls.
@@ -25,7 +25,7 @@ pub const KEEP_ANSWERS_MS: i64 = 24 * 3600 * 1000;
 /// The number of rows that are read at a time when rows set aside are sealed again.
 const BATCH: i64 = 64;
 
-impl Passing {
+impl TransientPurpose {
     const fn as_str(self) -> &'static str {
         match self {
             Self::Inbox => "inbox",
@@ -41,7 +41,7 @@ pub fn name(n: i64, purpose: &str) -> Vec<u8> {
 
 /// The newest key for a purpose, with the number of its generation. Do not call it inside a transaction: the first call
 /// makes one.
-pub fn newest(ctx: &Ctx<'_>, of: Passing) -> Result<(i64, SealKey), StepError> {
+pub fn newest(ctx: &Ctx<'_>, of: TransientPurpose) -> Result<(i64, SealKey), StepError> {
     loop {
         // A key may not open, for example that of another store which used this vault before. It stays, because its
         // data needs it.
@@ -69,7 +69,7 @@ fn open(ctx: &Ctx<'_>, found: &Generation) -> Result<SealKey, StepError> {
 
 /// Begins a new generation, whose key seals new data from now on. If two callers do so at once, the first one's key
 /// stays.
-fn renew(ctx: &Ctx<'_>, of: Passing) -> Result<(), StepError> {
+fn renew(ctx: &Ctx<'_>, of: TransientPurpose) -> Result<(), StepError> {
     let n = vault::next(ctx.vault)?;
     let purpose = of.as_str().to_owned();
     let (_, wrapped) = ctx.keys.new_key(&name(n, &purpose), ctx.rng)?;
@@ -81,14 +81,17 @@ fn renew(ctx: &Ctx<'_>, of: Passing) -> Result<(), StepError> {
 /// that the call was done. Returns the new generation of inbox keys. Pass it to [`gone`], after which no older data is
 /// readable.
 pub fn turn_over(ctx: &Ctx<'_>) -> Result<i64, StepError> {
-    renew(ctx, Passing::Inbox)?;
-    renew(ctx, Passing::Answers)?;
+    renew(ctx, TransientPurpose::Inbox)?;
+    renew(ctx, TransientPurpose::Answers)?;
     let all = vault::generations(ctx.vault)?;
-    let last = |of: Passing| all.iter().filter(|g| g.purpose == of.as_str()).map(|g| g.n).max();
-    for old in all.iter().filter(|g| g.purpose == Passing::Answers.as_str() && Some(g.n) != last(Passing::Answers)) {
+    let last = |of: TransientPurpose| all.iter().filter(|g| g.purpose == of.as_str()).map(|g| g.n).max();
+    for old in all
+        .iter()
+        .filter(|g| g.purpose == TransientPurpose::Answers.as_str() && Some(g.n) != last(TransientPurpose::Answers))
+    {
         vault::destroy_generation(ctx.vault, old.n)?;
     }
-    Ok(last(Passing::Inbox).ok_or(StoreError::Missing("generation"))?)
+    Ok(last(TransientPurpose::Inbox).ok_or(StoreError::Missing("generation"))?)
 }
 
 /// Destroys the inbox keys before a generation as soon as no waiting row needs them. Returns whether they are
@@ -101,7 +104,9 @@ pub fn gone(ctx: &Ctx<'_>, before: i64) -> Result<bool, StepError> {
         return Ok(false);
     }
     reseal(ctx, before)?;
-    for old in vault::generations(ctx.vault)?.iter().filter(|g| g.purpose == Passing::Inbox.as_str() && g.n < before) {
+    for old in
+        vault::generations(ctx.vault)?.iter().filter(|g| g.purpose == TransientPurpose::Inbox.as_str() && g.n < before)
+    {
         vault::destroy_generation(ctx.vault, old.n)?;
     }
     Ok(true)
@@ -110,7 +115,7 @@ pub fn gone(ctx: &Ctx<'_>, before: i64) -> Result<bool, StepError> {
 /// Seals the rows that were set aside again, if they can be opened. Rows whose sender no longer exists lose their
 /// payload. Items that could not be read name no sender, and stay.
 fn reseal(ctx: &Ctx<'_>, before: i64) -> Result<(), StepError> {
-    let (sealed_by, key) = newest(ctx, Passing::Inbox)?;
+    let (sealed_by, key) = newest(ctx, TransientPurpose::Inbox)?;
     let index = ctx.keys.index();
     let mut after = 0;
     loop {
@@ -140,16 +145,16 @@ fn reseal(ctx: &Ctx<'_>, before: i64) -> Result<(), StepError> {
 pub fn tick(ctx: &Ctx<'_>) -> Result<(), StepError> {
     let all = vault::generations(ctx.vault)?;
     let now = ctx.now();
-    for of in [Passing::Inbox, Passing::Answers] {
+    for of in [TransientPurpose::Inbox, TransientPurpose::Answers] {
         let mine: Vec<&Generation> = all.iter().filter(|g| g.purpose == of.as_str()).collect();
         let Some((newest, older)) = mine.split_last() else { continue };
         if now.since(newest.made_at) > NEWEST_MS {
             renew(ctx, of)?;
         }
         match of {
-            Passing::Inbox if !older.is_empty() => drop(gone(ctx, newest.n)?),
+            TransientPurpose::Inbox if !older.is_empty() => drop(gone(ctx, newest.n)?),
             // By now the answers that older keys seal have expired.
-            Passing::Answers if now.since(newest.made_at) > KEEP_ANSWERS_MS => {
+            TransientPurpose::Answers if now.since(newest.made_at) > KEEP_ANSWERS_MS => {
                 older.iter().try_for_each(|old| vault::destroy_generation(ctx.vault, old.n))?;
             }
             _ => {}
@@ -164,7 +169,7 @@ pub fn move_keys(ctx: &Ctx<'_>, limit: i64) -> Result<usize, StepError> {
     let unmoved = customers::unmoved(ctx.db, limit)?;
     let moved = unmoved.len();
     for (customer, sealed) in unmoved {
-        let wrapped = crate::sealed::unmoved(ctx, sealed);
+        let wrapped = crate::sealing::unmoved(ctx, sealed);
         vault::insert(ctx.vault, customer, &into_vault(wrapped))?;
         customers::moved(ctx.db, customer)?;
     }

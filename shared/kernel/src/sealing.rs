@@ -13,7 +13,7 @@ fn json<T: serde::Serialize>(value: &T) -> Result<Vec<u8>, StepError> {
     serde_json::to_vec(value).map_err(|_| SealError::Format.into())
 }
 
-fn unjson<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, StepError> {
+fn from_json<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, StepError> {
     serde_json::from_slice(bytes).map_err(|_| SealError::Format.into())
 }
 
@@ -37,7 +37,7 @@ pub fn seal_content(
 
 /// Opens a message's content.
 pub fn open_content(key: &CustomerKey, message: &messages::Message) -> Result<Content, StepError> {
-    unjson(&key.open(&message_aad(message.conversation, message.id), &message.content)?)
+    from_json(&key.open(&message_aad(message.conversation, message.id), &message.content)?)
 }
 
 fn reply_aad(conversation: ConversationId) -> [u8; 24] {
@@ -80,7 +80,7 @@ pub fn seal_session(ctx: &Ctx<'_>, socket: Socket<'_>, sender: &Sender, until: T
 /// Opens a session, unless its time is over.
 pub fn open_session(ctx: &Ctx<'_>, socket: Socket<'_>, sealed: &[u8]) -> Option<Sender> {
     let plain = ctx.keys.purpose(Purpose::Sockets).open(socket.aad().as_bytes(), sealed).ok()?;
-    let session: Session = unjson(&plain).ok()?;
+    let session: Session = from_json(&plain).ok()?;
     (ctx.now().millis() < session.until).then_some(session.sender)
 }
 
@@ -100,7 +100,7 @@ pub fn open_reply_to(
     conversation: ConversationId,
     sealed: &[u8],
 ) -> Result<serde_json::Value, StepError> {
-    unjson(&key.open(&reply_aad(conversation), sealed)?)
+    from_json(&key.open(&reply_aad(conversation), sealed)?)
 }
 
 /// Seals a sender's names under the customer's key, bound to the identity.
@@ -110,7 +110,7 @@ pub fn seal_sender(ctx: &Ctx<'_>, key: &CustomerKey, identity: IdentityId, sende
 
 /// Opens a sender's names.
 pub fn open_sender(key: &CustomerKey, identity: IdentityId, sealed: &[u8]) -> Result<Sender, StepError> {
-    unjson(&key.open(identity.as_bytes(), sealed)?)
+    from_json(&key.open(identity.as_bytes(), sealed)?)
 }
 
 /// A wrapped key, as the vault keeps it.
@@ -184,7 +184,7 @@ pub fn seal_secrets(ctx: &Ctx<'_>, channel: &Channel, account: &AccountId, secre
 
 /// Opens an account's secrets.
 pub fn open_secrets(ctx: &Ctx<'_>, channel: &Channel, account: &AccountId, sealed: &[u8]) -> Result<Secrets, StepError> {
-    unjson(&ctx.keys.purpose(Purpose::Accounts).open(account_aad(channel, account).as_bytes(), sealed)?)
+    from_json(&ctx.keys.purpose(Purpose::Accounts).open(account_aad(channel, account).as_bytes(), sealed)?)
 }
 
 /// Seals a staff member's name.
