@@ -264,7 +264,7 @@ fn whoever_is_called_has_the_whole_story_before_they_answer() {
     assert!(!json!(shop.events()).to_string().contains("虫子"));
 
     // After it was given up, nobody holds it. Then the customer writes on a channel that nobody serves yet, and the agent
-    // who talks with them is told.
+    // who talks with them gets a hand-over.
     rings(&shop, "call-of-4714", 2, "hangup", "+8613800014714");
     until("the call is over", || (shop.conversation(&called)["disposition"] == "given_up").then_some(()));
     agent.is("busy");

@@ -28,7 +28,7 @@ struct StatusArgs {
     server: ServerArgs,
 }
 
-/// Wrap all keys anew by the master key in force
+/// Wrap all keys again by the master key in force
 #[derive(Clone, Debug, clap::Args)]
 #[command(
     after_help = "First start the server with the new key in SPIN_VARIABLE_MASTER_KEY and the one before it in SPIN_VARIABLE_MASTER_KEY_PREVIOUS. \

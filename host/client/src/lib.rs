@@ -114,7 +114,7 @@ impl Api {
         &self.base
     }
 
-    /// The HTTP client, for what is not the API.
+    /// The HTTP client, for calls outside the API.
     pub fn http(&self) -> &Http {
         &self.http
     }

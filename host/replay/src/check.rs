@@ -1,6 +1,6 @@
 //! The invariants of every log, whatever the plan: no seat gets more than its capacity, every conversation is in one place
-//! at a time, each decision is followed by what it decided, and the loads in the events are the sums of the units given and
-//! given back.
+//! at a time, each decision is followed by the event of its effect, and the loads in the events are the sums of the units
+//! given and given back.
 
 use serde::Serialize;
 use std::borrow::Borrow;
@@ -180,7 +180,7 @@ impl Checker {
         matches!(self.places.get(&id), Some(Place::InHand(holder, _)) if *holder == agent)
     }
 
-    /// Checks that a decision is followed by what it decided.
+    /// Checks that a decision is followed by the event of its effect.
     fn promise(&mut self, event: &Event) {
         let what = match &event.body {
             EventBody::RoutingDecided(value) => {

@@ -5,7 +5,7 @@
 //! | length of one | the component's limit |
 //! | time of one | [`GRACE`], and a second more for every `rate` bytes that came |
 //! | how many at once | `most`; the oldest gives way to the newest |
-//! | memory of all | `memory`: a body is held in it up to [`IN_MEMORY`], and what is longer lies in a file without a name |
+//! | memory of all | `memory`: it holds a body up to [`IN_MEMORY`]; the rest of the body is in a file without a name |
 //! | disk of all | `spool` |
 //! | memory of instances | `large`: bytes of bodies above [`IN_MEMORY`] that instances read at once |
 

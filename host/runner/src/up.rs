@@ -131,7 +131,7 @@ pub struct Up {
     /// CPU time of one request, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     pub max_cpu: u32,
-    /// How long a component may take to begin its answer, and to go on after it, in seconds
+    /// How long a component may take to begin its answer, and may continue after it, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     pub answer_timeout: u32,
     /// How long a call of a component to another host may take, in seconds

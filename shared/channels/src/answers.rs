@@ -59,8 +59,8 @@ pub(crate) fn token(fields: &Value) -> Result<Token, Outcome> {
     }
 }
 
-/// When a platform wants to be asked again, by the header `Retry-After` of its answer: seconds, or a date (RFC 9110,
-/// 10.2.3). `None` where it says neither.
+/// The earliest time of the next request, by the header `Retry-After` of a platform's answer: seconds, or a date (RFC 9110,
+/// 10.2.3). `None` if the header is neither.
 pub fn retry_after(value: &str, now: Timestamp) -> Option<Timestamp> {
     let value = value.trim();
     if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) {

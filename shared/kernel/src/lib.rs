@@ -2,10 +2,10 @@
 //! capabilities share.
 //!
 //! * [`ctx`]: store, keys, clock and randomness; how a step fails;
-//! * [`sealing`]: what is sealed under which key, and bound to what; [`keys`]: rotation of the master key; [`transient_keys`]:
-//!   transient keys, with the [`payload`] of inbox rows;
-//! * [`audit`]: who read which personal data; [`consent`]: the customers' consent, checked before anything automatic is
-//!   sent;
+//! * [`sealing`]: sealing each kind of value under its key, bound to its row; [`keys`]: rotation of the master key;
+//!   [`transient_keys`]: transient keys, with the [`payload`] of inbox rows;
+//! * [`audit`]: the record of reads and changes of personal data; [`consent`]: the customers' consent, checked before
+//!   anything automatic is sent;
 //! * [`personal`]: each capability's hooks for personal data; [`installed`]: the parts that the installed capabilities
 //!   give to each other;
 //! * [`archive`]: packed messages; [`tampering`]: values that were altered.

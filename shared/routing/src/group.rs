@@ -48,7 +48,7 @@ pub enum Elsewhere {
     Group(GroupId),
     /// To an AI seat of the same group; if none is available, the contact stays.
     Ai,
-    /// The customer is told so, and their message is answered when people are there.
+    /// The customer is asked to leave a message, and people answer it when they are at work.
     LeaveMessage,
 }
 

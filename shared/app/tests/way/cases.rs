@@ -116,7 +116,7 @@ fn staff_split_and_join_and_what_they_said_stays() {
     assert_eq!(set(&w, &agent, 1, Some(first)).unwrap().case, first);
     assert_eq!(set(&w, &agent, 1, Some(first)).unwrap().case, first);
     assert_eq!(count(&w, "case.linked"), 2);
-    // The rules decide no more.
+    // After a decision of staff, the rules no longer decide.
     says(&w, "app", member(), "订单A100001");
     says(&w, "phone", caller("c1"), "订单A200002");
     assert_eq!(of(&w, 1), first);

@@ -6,7 +6,7 @@ use warmline_endpoint::{Problem, Response};
 use warmline_kernel::keys;
 use warmline_model::Scope;
 
-/// The most customers' keys that one call wraps anew.
+/// The greatest number of customers' keys that one call wraps again.
 const AT_ONCE: i64 = 1_000;
 
 /// `GET /api/keys`

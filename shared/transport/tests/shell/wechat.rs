@@ -13,7 +13,7 @@ pub fn connect(w: &Environment, reply: &str) {
     w.connect("wechat", ACCOUNT, settings, &[("token", "test"), ("app_secret", "s3cret")]);
 }
 
-/// A customer's message as it arrives. The platform signs each try anew; the message itself stays the same.
+/// A customer's message as it arrives. Each try has a new signature; the message itself stays the same.
 pub fn webhook(w: &Environment, from: &str, id: u64, text: &str) -> Incoming<Chunks> {
     let query = sign::plain_query("test", &w.ctx().now().secs().to_string(), "n0nce");
     post(&format!("/channels/wechat/{ACCOUNT}?{query}"), &sign::text(from, ACCOUNT, START / 1000, id, text))
