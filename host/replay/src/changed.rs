@@ -58,7 +58,7 @@ impl Changed {
 fn assumptions(history: &History) -> Vec<String> {
     let mut all = vec![
         "both sides are played, from the same contacts and seats; the left one with the plans of the log, not copied from it".to_owned(),
-        "a contact takes as long as it took in the log, whoever has it; one whose time the log does not tell takes the mean".to_owned(),
+        "a contact takes as long as it took in the log, with any agent; if the log does not tell its time, it takes the mean".to_owned(),
         "a customer who left the queue leaves after the same time again; one who did not leave waits for as long as it takes".to_owned(),
         "agents are present, and moved between groups, as in the log; what they have in hand they finish".to_owned(),
         "contacts offered to an agent who let them pass are not offered in vain again".to_owned(),

@@ -33,11 +33,11 @@ fn text(code: &str) -> &'static str {
         }
         "wrong_mode" => "the platform sends another mode (plain, safe) than the account takes: check `mode` and its key",
         "malformed" => {
-            "the body is not this channel's: check who calls, and the format (docs/CHANNELS.md; a platform may have a choice in its console)"
+            "the body is not this channel's: check the caller and the format (docs/CHANNELS.md; a platform may have a choice in its console)"
         }
         "origin_denied" => "add the page's origin to `origins`",
         "text_too_long" => "the client must cut or refuse texts as long as this",
-        "too_many_items" => "whoever calls must send fewer items at once",
+        "too_many_items" => "the caller must send fewer items at once",
         "not_found" => {
             "the address is `/channels/<channel>/<account>`, with nothing behind it but the secret `address_token` of channels that have one"
         }

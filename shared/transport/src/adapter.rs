@@ -134,7 +134,7 @@ fn address<A: Adapter>(adapter: &A, door: &Door<'_, impl Host, A::Account>, requ
     let name = adapter.capabilities().name_zh;
     let secret = if adapter.has_secret_address(&door.account) { "/<address_token>" } else { "" };
     let detail = format!(
-        "this is the webhook of account `{id}` on {channel} ({name}): messages are posted to it. Whoever sends them has to know the \
+        "this is the webhook of account `{id}` on {channel} ({name}): messages are posted to it. The sender needs the \
          address https://<public address>/channels/{channel}/{id}{secret}, and the same values as in {}; \
          /api/accounts/{channel}/{id}/health shows what came and what was refused",
         door.proof

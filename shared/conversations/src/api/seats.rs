@@ -114,7 +114,7 @@ pub const ROUTES: &[Route] = &[
     .agents("those that they may read"),
     Route::get(
         "/api/conversations/{id}/queue",
-        "Says where a conversation stands in its queue and how long it will wait.",
+        "Shows the place of a conversation in its queue, and the expected wait.",
         Access::Token(STAFF, Scope::Conversations),
         Answer::Json(schema::<crate::model::Standing>),
         queue,

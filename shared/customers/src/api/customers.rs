@@ -265,8 +265,8 @@ pub const ROUTES: &[Route] = &[
     .agents("those whom they serve"),
     Route::get(
         "/api/customers/{id}/summary",
-        "Sums up for whoever takes a customer over what was asked, promised and is open, the orders and \
-         the mood: sentences of messages, which each line names.",
+        "Summarises a customer for the next agent: questions, promises, open matters, orders and mood. Each line \
+         is a sentence of a message, and names it.",
         Access::Token(STAFF, Scope::Customers),
         Answer::Json(schema::<SummaryView>),
         summary,
@@ -304,8 +304,7 @@ pub const ROUTES: &[Route] = &[
     Route::change(
         Verb::Post,
         "/api/customers/{id}/identifiers",
-        "Adds an identifier to a customer. One that is verified links the customer to whoever else has \
-         it.",
+        "Adds an identifier to a customer. A verified one links all customers that have it.",
         Access::Token(STAFF, Scope::Customers),
         schema::<CustomerView>,
         add_identifier,
@@ -347,7 +346,7 @@ pub const ROUTES: &[Route] = &[
     Route::change(
         Verb::Put,
         "/api/customers/{id}/owner",
-        "Gives a customer an own agent, who is asked before all others.",
+        "Gives a customer an agent of their own, who is offered their conversations first.",
         Access::Token(SUPERVISOR, Scope::Customers),
         schema::<CustomerView>,
         set_owner,

@@ -35,8 +35,7 @@ pub const ROUTES: &[Route] = &[
     Route::change(
         Verb::Put,
         "/api/customers/{id}/hold",
-        "Places a legal hold: nothing that is stored of the customer is removed, nor of whoever is one \
-         person with them.",
+        "Places a legal hold. Nothing that is stored about the person is removed: the hold covers all their customers.",
         Access::Token(PRIVACY, Scope::Privacy),
         schema::<CustomerView>,
         place_hold,
