@@ -16,6 +16,7 @@ mod bad_everywhere;
 mod bad_input;
 mod bridge;
 mod channels;
+mod circles;
 mod component_sizes;
 mod content_kinds;
 mod crash;

@@ -3,7 +3,8 @@
 
 #![expect(unsafe_code, reason = "the entry point that Spin's macro writes")]
 
-use warmline_app::{MIGRATIONS, WITH_PERSONAL_DATA, dispatch, health};
+use warmline_app::routes::dispatch;
+use warmline_app::{MIGRATIONS, WITH_PERSONAL_DATA, health};
 use warmline_endpoint::route::Reply;
 use warmline_model::Channel;
 use warmline_spin::environment::variable;

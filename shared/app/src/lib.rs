@@ -2,10 +2,10 @@
 //! it here.
 //!
 //! * [`CAPABILITIES`], and one table for each part of them;
-//! * [`dispatch`]: requests to the desk; [`openapi`]: their description, with the [`refusals`] of each, which cannot differ
+//! * [`routes`]: requests to the desk; [`openapi`]: their description, with the [`refusals`] of each, which cannot differ
 //!   from the served routes;
 //! * [`tick`]: the due steps; [`wake`]: the components that have something to do;
-//! * [`system`]: everything that belongs to no capability.
+//! * [`system`]: the upkeep of the data that no capability owns; its routes are among [`routes`].
 
 /// A table with one value of each capability. The compiler copies the value and nothing else, so a component that reads one
 /// table does not link the values of the others.
@@ -26,12 +26,14 @@ macro_rules! table {
     };
 }
 
+mod description;
 pub mod events;
 pub mod health;
 pub mod limits;
 pub mod openapi;
 pub mod refusals;
 pub mod retention;
+pub mod routes;
 pub mod system;
 pub mod tick;
 pub mod wake;
@@ -42,9 +44,7 @@ use warmline_compliance::COMPLIANCE;
 use warmline_conversations::CONVERSATIONS;
 use warmline_customers::CUSTOMERS;
 use warmline_endpoint::capability::{Capability, Due};
-use warmline_endpoint::route::{self, Reply, Route, Wake};
-use warmline_endpoint::{Problem, Request};
-use warmline_kernel::Ctx;
+use warmline_endpoint::route::Route;
 use warmline_kernel::installed::{Installed, ReadGauges};
 use warmline_kernel::personal::Personal;
 use warmline_metrics::METRICS;
@@ -103,21 +103,9 @@ pub static WITH_FIGURES: Installed = Installed { names: &NAMES, personal: &[], f
 /// The whole of it.
 pub static WHOLE: Installed = Installed { names: &NAMES, personal: &PERSONAL, figures: &FIGURES, gauges: &GAUGES };
 
-/// All routes.
-pub fn routes() -> impl Iterator<Item = &'static Route> {
-    ROUTES.iter().copied().flatten().copied().flatten()
-}
-
-/// Answers a request to the desk, and returns the channels to wake after the answer was sent.
-pub fn dispatch(ctx: &Ctx<'_>, admin_token: &str, request: &Request) -> (Result<Reply, Problem>, Wake) {
-    route::dispatch(ctx, admin_token, request, "desk", routes())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use warmline_endpoint::route::Access;
-    use warmline_model::{Role, Scope};
     use warmline_store::migrate::CORE;
 
     #[test]
@@ -126,41 +114,5 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), CAPABILITIES.len() + 2);
-    }
-
-    #[test]
-    fn no_two_routes_are_the_same() {
-        let mut all: Vec<_> = routes().map(|r| (r.verb.as_str(), r.path)).collect();
-        let n = all.len();
-        all.sort_unstable();
-        all.dedup();
-        assert_eq!(all.len(), n);
-    }
-
-    #[test]
-    fn personal_data_in_the_clear_takes_the_scope_privacy() {
-        let within = |path: &str| match routes().find(|r| r.path == path).unwrap().access {
-            Access::Token(_, scope) => scope,
-            Access::Public => panic!("{path}"),
-        };
-        assert_eq!(within("/api/customers/{id}/timeline"), Scope::Customers);
-        for path in ["/hold", "/export", "/unmasked", "/consents"] {
-            assert_eq!(within(&format!("/api/customers/{{id}}{path}")), Scope::Privacy, "{path}");
-        }
-        // An agent's own presence is part of the work with conversations.
-        assert_eq!(within("/api/agents/{id}/state"), Scope::Conversations);
-        assert_eq!(within("/api/agents/{id}"), Scope::Configuration);
-    }
-
-    #[test]
-    fn what_needs_no_token_is_known() {
-        let public: Vec<_> = routes().filter(|r| r.access == Access::Public).map(|r| r.path).collect();
-        assert_eq!(public, ["/healthz", "/readyz", "/api/openapi.json"]);
-        // Operations have no access to customers' messages.
-        for route in routes() {
-            if let Access::Token(roles, Scope::Customers | Scope::Privacy) = route.access {
-                assert!(!roles.contains(&Role::Ops), "{}", route.path);
-            }
-        }
     }
 }

@@ -3,36 +3,9 @@
 use crate::{refusals, routes};
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
-use warmline_endpoint::route::{Access, Answer, Call, Route, Verb, schema};
-use warmline_endpoint::{Problem, Request, Response};
+use warmline_endpoint::Problem;
+use warmline_endpoint::route::{Access, Answer, Verb};
 use warmline_model::Role;
-
-/// The description as served: this crate's `openapi.json`, which a test compares with [`document`].
-const PLAIN: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/openapi.json"));
-const GZIP: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/openapi.json.gz"));
-const TAG: &str = include_str!(concat!(env!("OUT_DIR"), "/openapi.tag"));
-
-/// `GET /api/openapi.json`
-pub(crate) fn serve(call: &Call<'_>) -> Result<Response, Problem> {
-    let known = call.request.header("if-none-match").is_some_and(|tags| {
-        tags.split(',').map(str::trim).any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == TAG)
-    });
-    let gzip = gzip_taken(call.request);
-    let body = if gzip { GZIP } else { PLAIN };
-    let (status, body) = if known { (304, Vec::new()) } else { (200, body.to_vec()) };
-    let response = Response { status, headers: Vec::new(), content_type: "application/json", body };
-    let response = response.with("etag", TAG).with("cache-control", "no-cache").with("vary", "accept-encoding");
-    Ok(if gzip && !known { response.with("content-encoding", "gzip") } else { response })
-}
-
-/// Whether the client accepts gzip: it names gzip, with a weight other than 0.
-fn gzip_taken(request: &Request) -> bool {
-    request.header("accept-encoding").unwrap_or_default().split(',').any(|taken| {
-        let (coding, weight) = taken.split_once(';').unwrap_or((taken, ""));
-        let weight = weight.trim().strip_prefix("q=").and_then(|q| q.parse::<f32>().ok());
-        coding.trim().eq_ignore_ascii_case("gzip") && weight.is_none_or(|q| q > 0.0)
-    })
-}
 
 /// The description in the form of this crate's `openapi.json`.
 pub fn committed() -> String {
@@ -52,7 +25,7 @@ pub fn renew(page: &str) -> Option<String> {
 /// The calls, and the roles that may make them besides the administrator.
 fn table() -> String {
     let mut table = "| call | what it does | roles beside admin | scope |\n|---|---|---|---|\n".to_owned();
-    for route in routes() {
+    for route in routes::all() {
         let (roles, scope) = match route.access {
             Access::Public => ("no token needed".to_owned(), ""),
             Access::Token(roles, scope) => {
@@ -79,7 +52,7 @@ pub fn document() -> Value {
         .into_generator();
     let problem = generator.subschema_for::<Problem>();
     let mut paths = Map::new();
-    for route in routes() {
+    for route in routes::all() {
         let names = route.path.split('/').filter_map(|p| p.strip_prefix('{')?.strip_suffix('}'));
         let mut parameters: Vec<Value> = names
             .map(|n| json!({ "name": n, "in": "path", "required": true, "schema": { "type": "string" } }))
@@ -156,25 +129,17 @@ fn operation_id(method: &str, path: &str) -> String {
     std::iter::once(method.to_ascii_lowercase()).chain(words.map(str::to_owned)).collect::<Vec<_>>().join("_")
 }
 
-/// The routes of this resource.
-pub const ROUTES: &[Route] = &[Route::get(
-    "/api/openapi.json",
-    "This description.",
-    Access::Public,
-    Answer::Json(schema::<serde_json::Value>),
-    serve,
-)];
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::description::PLAIN;
 
     #[test]
     fn the_description_is_openapi_3_1() {
         let text = document().to_string();
         let spec = oas3::from_json(&text).unwrap();
         assert_eq!(spec.openapi, "3.1.0");
-        assert_eq!(spec.operations().count(), routes().count());
+        assert_eq!(spec.operations().count(), routes::all().count());
         // Every reference has a target.
         let value = document();
         for reference in text.split("\"#/").skip(1).filter_map(|t| t.split('"').next()) {
@@ -216,7 +181,7 @@ mod tests {
 
     #[test]
     fn operation_ids_are_unique() {
-        let mut ids: Vec<_> = routes().map(|r| operation_id(r.verb.as_str(), r.path)).collect();
+        let mut ids: Vec<_> = routes::all().map(|r| operation_id(r.verb.as_str(), r.path)).collect();
         let n = ids.len();
         ids.sort();
         ids.dedup();

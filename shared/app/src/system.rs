@@ -1,7 +1,5 @@
-//! Everything that belongs to no capability: the health of the process, the event log, limits of tokens, and the upkeep of
-//! shared data.
+//! The upkeep of the data that no capability owns.
 
-use crate::{events, health, limits, openapi, retention, wake};
 use warmline_endpoint::capability::{Capability, Due};
 use warmline_kernel::installed::no_gauges;
 use warmline_kernel::personal::{Counts, Personal};
@@ -12,7 +10,8 @@ use warmline_store::idempotency;
 pub const SYSTEM: Capability = Capability {
     name: "system",
     migrations: &[],
-    routes: &[events::ROUTES, health::ROUTES, limits::ROUTES, openapi::ROUTES, retention::ROUTES, wake::ROUTES],
+    // They read the list of capabilities, so they stand above it, in `routes`.
+    routes: &[],
     follower: None,
     due: &[Due { name: "answers", step: answers }, Due { name: "keys", step: keys }],
     // Answers that are kept for repeated calls are sealed under transient keys, which an erasure destroys.

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use warmline_app::dispatch;
+use warmline_app::routes::dispatch;
 use warmline_compliance::erase;
 use warmline_customers::store::erasures;
 use warmline_endpoint::Request;

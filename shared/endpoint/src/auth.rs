@@ -9,11 +9,10 @@
 use crate::message::Request;
 use crate::pace::{self, Limits};
 use crate::problem::Problem;
-use crate::route::Access;
 use subtle::ConstantTimeEq as _;
 use warmline_kernel::Ctx;
 use warmline_kernel::ctx::Actor;
-use warmline_model::Role;
+use warmline_model::{Role, Scope};
 use warmline_privacy::token_hash;
 use warmline_store::tokens::{self, Found};
 use warmline_store::{StoreError, agents, failures};
@@ -31,6 +30,15 @@ fn seen_ms(heartbeat_secs: Option<i64>) -> i64 {
 const MOST_ALIKE: i64 = 64;
 /// The most failures in a minute altogether.
 const MOST: i64 = 1_024;
+
+/// The callers who may use a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Everybody, without a token.
+    Public,
+    /// These roles, and always administrators, with a token whose scopes include this one.
+    Token(&'static [Role], Scope),
+}
 
 /// The claim of a request to a route: the token and the route's access. A stream keeps it, and checks it again.
 #[derive(Clone)]

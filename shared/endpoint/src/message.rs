@@ -88,7 +88,7 @@ impl Response {
             Ok(body) => Self { status, headers: Vec::new(), content_type: "application/json", body },
             // Serialising fails only for a map whose keys are not text, or in a `Serialize` that fails. Our types have
             // neither.
-            Err(_) => crate::Problem::internal().into(),
+            Err(_) => Problem::internal().into(),
         }
     }
 
@@ -113,6 +113,30 @@ impl Response {
     pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
+    }
+}
+
+impl From<Problem> for Response {
+    fn from(problem: Problem) -> Self {
+        let body = serde_json::to_vec(&problem).unwrap_or_default();
+        let mut response =
+            Self { status: problem.status, headers: Vec::new(), content_type: "application/problem+json", body };
+        if let Some(seconds) = problem.retry_after {
+            response = response.with("retry-after", seconds.to_string());
+        }
+        if let Some(allow) = problem.allow {
+            response = response.with("allow", allow);
+        }
+        // RFC 9110, section 15.5.16: say what would be accepted.
+        match problem.code {
+            "body_encoded" => response = response.with("accept-encoding", "identity"),
+            "unsupported_media_type" => response = response.with("accept", "application/json"),
+            _ => {}
+        }
+        if problem.status == 401 {
+            response = response.with("www-authenticate", "Bearer");
+        }
+        response
     }
 }
 

@@ -1,7 +1,6 @@
 //! The one mapping from errors to HTTP: RFC 9457 problem+json with a stable `code` and a sentence that tells the caller what
 //! to do. It reveals nothing internal: no statement, no path, no secret, no part of a body.
 
-use crate::message::Response;
 use serde::Serialize;
 use warmline_channels::Refusal;
 use warmline_kernel::StepError;
@@ -169,33 +168,10 @@ impl From<Refusal> for Problem {
     }
 }
 
-impl From<Problem> for Response {
-    fn from(problem: Problem) -> Self {
-        let body = serde_json::to_vec(&problem).unwrap_or_default();
-        let mut response =
-            Self { status: problem.status, headers: Vec::new(), content_type: "application/problem+json", body };
-        if let Some(seconds) = problem.retry_after {
-            response = response.with("retry-after", seconds.to_string());
-        }
-        if let Some(allow) = problem.allow {
-            response = response.with("allow", allow);
-        }
-        // RFC 9110, section 15.5.16: say what would be accepted.
-        match problem.code {
-            "body_encoded" => response = response.with("accept-encoding", "identity"),
-            "unsupported_media_type" => response = response.with("accept", "application/json"),
-            _ => {}
-        }
-        if problem.status == 401 {
-            response = response.with("www-authenticate", "Bearer");
-        }
-        response
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Response;
 
     #[test]
     fn nothing_internal_reaches_the_caller() {

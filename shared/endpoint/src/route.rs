@@ -4,6 +4,7 @@
 //! Each resource keeps its rows next to its handlers, in a `const ROUTES`. Requests are dispatched from these rows, and the
 //! OpenAPI description is made from them.
 
+pub use crate::auth::Access;
 use crate::auth::{self, Admission};
 use crate::message::{Request, Response};
 use crate::problem::Problem;
@@ -14,7 +15,7 @@ use std::str::FromStr;
 use warmline_channels::names;
 use warmline_kernel::ctx::Actor;
 use warmline_kernel::{Ctx, StepError};
-use warmline_model::{Channel, Role, Scope};
+use warmline_model::{Channel, Role};
 use warmline_store::immediate;
 
 /// The channels whose adapters have something to deliver. They are woken after the answer was sent.
@@ -89,15 +90,6 @@ impl Call<'_> {
     pub fn deliver(&self, channel: &Channel) {
         self.wake.borrow_mut().push(channel.clone());
     }
-}
-
-/// The callers who may use a route.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// Everybody, without a token.
-    Public,
-    /// These roles, and always administrators, with a token whose scopes include this one.
-    Token(&'static [Role], Scope),
 }
 
 /// A method of a route. HEAD is treated as GET, and the host leaves out the body.

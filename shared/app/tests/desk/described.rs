@@ -254,7 +254,7 @@ fn l8_every_answer_is_as_described_whatever_is_sent() {
         }
         let maker = Maker { rng: &rng, whole: &described.whole, ids: &house.ids };
         let agent = &house.w.hire("agent", "near", 1);
-        for route in routes() {
+        for route in routes::all() {
             if route.component != "desk" || matches!(route.handler, Handler::Open(_)) {
                 continue;
             }
@@ -314,10 +314,10 @@ fn l8_every_answer_is_as_described_whatever_is_sent() {
 fn l2_a_method_that_a_path_does_not_take_is_refused_with_those_that_it_takes() {
     let house = filled();
     let mut seen = BTreeSet::new();
-    for route in routes().filter(|route| seen.insert(route.path)) {
+    for route in routes::all().filter(|route| seen.insert(route.path)) {
         let path: Vec<&str> = route.path.split('/').map(|part| if part.starts_with('{') { "x" } else { part }).collect();
         let taken: BTreeSet<String> =
-            routes().filter(|r| r.path == route.path).map(|r| r.verb.as_str().to_owned()).collect();
+            routes::all().filter(|r| r.path == route.path).map(|r| r.verb.as_str().to_owned()).collect();
         for method in ["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "PROPFIND"] {
             if taken.contains(method) {
                 continue;

@@ -2,8 +2,8 @@
 
 use crate::world::{ADMIN, World, request};
 use serde_json::{Value, json};
+use warmline_app::routes::{all, dispatch};
 use warmline_app::tick::tick;
-use warmline_app::{dispatch, routes};
 use warmline_endpoint::auth::{self, Admission};
 use warmline_endpoint::route::{Piece, Pieces, Reply};
 use warmline_endpoint::{Problem, Request};
@@ -34,7 +34,7 @@ fn l3_a_stream_counts_once_against_its_tokens_rate() {
     let mut request = request(&agent.token, "GET", "/api/events", Vec::new());
     request.headers.insert("accept", "text/event-stream".parse().unwrap());
     begin(&w, &request).unwrap();
-    let access = routes().find(|route| route.path == "/api/events").unwrap().access;
+    let access = all().find(|route| route.path == "/api/events").unwrap().access;
     let admission = Admission::of(&request, ADMIN, access);
     // The stream looks again with every page of the log, and no time passes.
     for _ in 0..5_000 {

@@ -257,7 +257,7 @@ fn h2_no_route_tells_an_agent_of_somebody_whom_they_do_not_serve() {
         _ => NONE,
     };
     let mut tried = 0;
-    for route in routes() {
+    for route in routes::all() {
         let (kind, id) = match route.path.split('/').nth(2).unwrap_or_default() {
             "customers" => ("{id}", h.theirs.to_string()),
             "conversations" if route.path.contains('{') => ("{id}", talk.clone()),

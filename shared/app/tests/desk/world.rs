@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 use std::cell::Cell;
-use warmline_app::dispatch;
+use warmline_app::routes::dispatch;
 use warmline_conversations::drain::{Drainer, Step};
 use warmline_endpoint::route::{Piece, Pieces, Reply};
 use warmline_endpoint::{Request, Response};
