@@ -6,6 +6,7 @@
 
 pub use crate::answers::retry_after;
 pub use crate::capabilities::{Capabilities, Carries, Overlong, TextUnit, Window};
+pub use crate::undeliverable::Undeliverable;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -268,6 +269,13 @@ pub const GATEWAY_TIMEOUT: &str = "gateway_timeout";
 /// The platform answers that something failed on its side.
 pub const PLATFORM_UNAVAILABLE: &str = "platform_unavailable";
 
+impl From<Undeliverable> for Outcome {
+    /// Waiting does not help: the agent is told why.
+    fn from(why: Undeliverable) -> Self {
+        Self::Permanent(why.code())
+    }
+}
+
 impl Outcome {
     /// Whether the platform may have done what it was asked to: its answer does not say.
     pub fn leaves_doubt(&self) -> bool {
@@ -312,19 +320,6 @@ impl AccountError {
         Self { field: field.to_owned(), problem: problem.to_owned(), known: None }
     }
 }
-
-/// Codes of what an account needs for sending and has not got. They are found after the reply itself was looked at.
-pub const ACCOUNT_LACKS: [&str; 9] = [
-    "credentials_missing",
-    "token_missing",
-    "from_missing",
-    "template_missing",
-    "sign_name_missing",
-    "domain_missing",
-    "agent_id_missing",
-    "link_picture_missing",
-    "key_unusable",
-];
 
 /// One platform. Implementations are values without state: all they know comes from the account and the request.
 pub trait Adapter {
@@ -452,19 +447,19 @@ pub trait Adapter {
     /// Renders a reply.
     ///
     /// # Errors
-    /// A stable code of why this content cannot be sent on this channel.
-    fn render(&self, account: &Self::Account, reply: &Outbound<'_>, call: &Call<'_>) -> Result<Rendered, &'static str>;
+    /// Why this content cannot be sent on this channel, or by this account.
+    fn render(&self, account: &Self::Account, reply: &Outbound<'_>, call: &Call<'_>) -> Result<Rendered, Undeliverable>;
 
     /// Whether [`Adapter::render`] will take a reply, whatever the moment: asked before a reply is stored, so that nobody is told
     /// that something was accepted which the channel cannot carry. It renders the reply with a stand-in for the token, and drops it.
-    /// What the account lacks ([`ACCOUNT_LACKS`]) is no fault of the reply: it leaves once the account is mended.
+    /// What the account lacks ([`Undeliverable::is_of_account`]) is no fault of the reply: it leaves once the account is mended.
     ///
     /// # Errors
-    /// The code with which it would be refused.
-    fn check(&self, account: &Self::Account, reply: &Outbound<'_>) -> Result<(), &'static str> {
+    /// Why it would be refused.
+    fn check(&self, account: &Self::Account, reply: &Outbound<'_>) -> Result<(), Undeliverable> {
         let call = Call { token: Some("checked"), now: reply.at, nonce: &[0; 16] };
         match self.render(account, reply, &call) {
-            Err(code) if ACCOUNT_LACKS.contains(&code) => Ok(()),
+            Err(why) if why.is_of_account() => Ok(()),
             rendered => rendered.map(drop),
         }
     }
@@ -479,7 +474,7 @@ pub trait Adapter {
         account: &Self::Account,
         reply: &Outbound<'_>,
         call: &Call<'_>,
-    ) -> Result<Rendered, &'static str> {
+    ) -> Result<Rendered, Undeliverable> {
         self.render(account, reply, call)
     }
 
@@ -500,9 +495,9 @@ pub trait Adapter {
     /// The request that fetches a medium's bytes.
     ///
     /// # Errors
-    /// A stable code: the channel has no media, or this one names nothing that could be fetched.
-    fn media(&self, _account: &Self::Account, _media: &Media, _call: &Call<'_>) -> Result<ApiRequest, &'static str> {
-        Err("media_not_supported")
+    /// The channel has no media, or this one names nothing that could be fetched.
+    fn media(&self, _account: &Self::Account, _media: &Media, _call: &Call<'_>) -> Result<ApiRequest, Undeliverable> {
+        Err(Undeliverable::MediaNotSupported)
     }
 }
 
@@ -554,14 +549,14 @@ pub trait Pull {
     /// The request for the next page of a source. The cursor is the last page's; none at first.
     ///
     /// # Errors
-    /// A stable code of why the account cannot ask.
+    /// Why the account cannot ask.
     fn request(
         &self,
         account: &Self::Account,
         source: &str,
         cursor: Option<&str>,
         call: &Call<'_>,
-    ) -> Result<ApiRequest, &'static str>;
+    ) -> Result<ApiRequest, Undeliverable>;
 
     /// The same request with the token that a fresh hint brought. Platforms without such tokens have no use for it.
     ///
@@ -574,7 +569,7 @@ pub trait Pull {
         cursor: Option<&str>,
         _token: &str,
         call: &Call<'_>,
-    ) -> Result<ApiRequest, &'static str> {
+    ) -> Result<ApiRequest, Undeliverable> {
         self.request(account, source, cursor, call)
     }
 

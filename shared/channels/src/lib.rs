@@ -1,7 +1,8 @@
 //! Channel protocols, one module per platform. Each verifies raw bytes, parses into [`warmline_model::Inbound`], renders
 //! replies and reads the platform's answers. Pure: no I/O, no clock, no randomness of its own.
 //!
-//! * [`kit`]: what an adapter is; `capabilities`: what a channel can carry; [`registry`]: the adapters by channel;
+//! * [`kit`]: what an adapter is; `capabilities`: what a channel can carry; `undeliverable`: why something cannot be sent or
+//!   fetched; [`registry`]: the adapters by channel;
 //!   [`manifest`]: their capabilities, for readers; [`keys`]: what makes a message the same message;
 //! * [`app`], [`miniprogram`], [`webchat`], [`wechat`], …: the adapters, one module a channel, each with its account, its
 //!   verifier, its parser and its renderer;
@@ -62,6 +63,7 @@ pub mod sorted_sign;
 pub mod taobao;
 mod timed_signature;
 pub mod twilio;
+mod undeliverable;
 mod values;
 pub mod webchat;
 pub mod wechat;

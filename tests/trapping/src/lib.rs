@@ -7,7 +7,7 @@ use serde_json::Value;
 use warmline_channels::weibo::WeiboAdapter;
 use warmline_channels::{
     AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Outbound, Outcome, Parsed, Refusal, Rendered, Reply,
-    Request, Secrets, Verified,
+    Request, Secrets, Undeliverable, Verified,
 };
 use warmline_model::{Content, Inbound, Media, Timestamp};
 use warmline_spin::{IncomingRequest, ResponseOutparam, adapter};
@@ -64,7 +64,7 @@ impl Adapter for Trapping {
         WeiboAdapter.passive(account, body, reply, now, nonce)
     }
 
-    fn render(&self, account: &Account, reply: &Outbound<'_>, call: &Call<'_>) -> Result<Rendered, &'static str> {
+    fn render(&self, account: &Account, reply: &Outbound<'_>, call: &Call<'_>) -> Result<Rendered, Undeliverable> {
         WeiboAdapter.render(account, reply, call)
     }
 
@@ -72,7 +72,7 @@ impl Adapter for Trapping {
         WeiboAdapter.read_answer(answer)
     }
 
-    fn media(&self, account: &Account, media: &Media, call: &Call<'_>) -> Result<ApiRequest, &'static str> {
+    fn media(&self, account: &Account, media: &Media, call: &Call<'_>) -> Result<ApiRequest, Undeliverable> {
         WeiboAdapter.media(account, media, call)
     }
 }

@@ -40,7 +40,7 @@ pub use rsa2::{PrivateKey, PublicKey};
 
 use crate::kit::{
     AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Overlong, Parsed,
-    Refusal, Rendered, Reply, Request, Secrets, TextUnit, Verified, Window,
+    Refusal, Rendered, Reply, Request, Secrets, TextUnit, Undeliverable, Verified, Window,
 };
 use serde_json::Value;
 use warmline_model::{Media, Timestamp};
@@ -97,11 +97,11 @@ impl Adapter for AlipayAdapter {
     }
 
     /// All but the signature, which costs milliseconds and fails for no reply that the account's key was checked for.
-    fn check(&self, _account: &Account, reply: &Outbound<'_>) -> Result<(), &'static str> {
+    fn check(&self, _account: &Account, reply: &Outbound<'_>) -> Result<(), Undeliverable> {
         api::content(reply).map(drop)
     }
 
-    fn render(&self, account: &Account, reply: &Outbound<'_>, call: &Call<'_>) -> Result<Rendered, &'static str> {
+    fn render(&self, account: &Account, reply: &Outbound<'_>, call: &Call<'_>) -> Result<Rendered, Undeliverable> {
         api::render(account, reply, call.now)
     }
 
@@ -109,7 +109,7 @@ impl Adapter for AlipayAdapter {
         api::read_answer(answer)
     }
 
-    fn media(&self, account: &Account, media: &Media, call: &Call<'_>) -> Result<ApiRequest, &'static str> {
+    fn media(&self, account: &Account, media: &Media, call: &Call<'_>) -> Result<ApiRequest, Undeliverable> {
         api::media(account, media, call.now)
     }
 }

@@ -33,7 +33,7 @@ pub use verify::identify;
 use crate::client_message;
 use crate::kit::{
     AccountError, Adapter, ApiResponse, Call, Capabilities, ClientAdapter, Outbound, Outcome, Parsed, Refusal, Rendered,
-    Reply, Request, Secrets, Verified,
+    Reply, Request, Secrets, Undeliverable, Verified,
 };
 use serde_json::Value;
 use warmline_model::{Sender, Timestamp};
@@ -75,7 +75,7 @@ impl Adapter for AppAdapter {
         client_message::accepted()
     }
 
-    fn render(&self, _: &Account, reply: &Outbound<'_>, _: &Call<'_>) -> Result<Rendered, &'static str> {
+    fn render(&self, _: &Account, reply: &Outbound<'_>, _: &Call<'_>) -> Result<Rendered, Undeliverable> {
         client_message::check_reply(&CAPABILITIES, reply.content).map(|()| Rendered::Held)
     }
 

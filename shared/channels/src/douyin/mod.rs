@@ -46,7 +46,7 @@ pub use account::{Account, Kind};
 
 use crate::kit::{
     AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Overlong, Parsed,
-    Refusal, Rendered, Reply, Request, Secrets, TextUnit, Token, Verified, Window,
+    Refusal, Rendered, Reply, Request, Secrets, TextUnit, Token, Undeliverable, Verified, Window,
 };
 use serde_json::{Value, json};
 use warmline_model::{Media, Timestamp};
@@ -122,7 +122,7 @@ impl Adapter for DouyinAdapter {
         token::read_token(answer)
     }
 
-    fn render(&self, account: &Account, reply: &Outbound<'_>, call: &Call<'_>) -> Result<Rendered, &'static str> {
+    fn render(&self, account: &Account, reply: &Outbound<'_>, call: &Call<'_>) -> Result<Rendered, Undeliverable> {
         api::render(account, reply, call.token)
     }
 
@@ -130,7 +130,7 @@ impl Adapter for DouyinAdapter {
         api::read_answer(answer)
     }
 
-    fn media(&self, account: &Account, media: &Media, _: &Call<'_>) -> Result<ApiRequest, &'static str> {
+    fn media(&self, account: &Account, media: &Media, _: &Call<'_>) -> Result<ApiRequest, Undeliverable> {
         api::media(account, media)
     }
 }

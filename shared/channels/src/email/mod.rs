@@ -60,7 +60,7 @@ pub use account::Account;
 
 use crate::kit::{
     AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Gather, Outbound, Outcome, Overlong,
-    Parsed, Refusal, Rendered, Reply, Request, Secrets, TextUnit, Verified,
+    Parsed, Refusal, Rendered, Reply, Request, Secrets, TextUnit, Undeliverable, Verified,
 };
 use account::Provider;
 use serde_json::Value;
@@ -130,12 +130,12 @@ impl Adapter for EmailAdapter {
         Reply::text("ok")
     }
 
-    fn render(&self, account: &Account, reply: &Outbound<'_>, _: &Call<'_>) -> Result<Rendered, &'static str> {
+    fn render(&self, account: &Account, reply: &Outbound<'_>, _: &Call<'_>) -> Result<Rendered, Undeliverable> {
         CAPABILITIES.check(reply.content)?;
         api::render(account, reply, false).map(Rendered::Call)
     }
 
-    fn render_automatic(&self, account: &Account, reply: &Outbound<'_>, _: &Call<'_>) -> Result<Rendered, &'static str> {
+    fn render_automatic(&self, account: &Account, reply: &Outbound<'_>, _: &Call<'_>) -> Result<Rendered, Undeliverable> {
         CAPABILITIES.check(reply.content)?;
         api::render(account, reply, true).map(Rendered::Call)
     }
@@ -148,7 +148,7 @@ impl Adapter for EmailAdapter {
         api::read_answer(answer)
     }
 
-    fn media(&self, account: &Account, media: &Media, _: &Call<'_>) -> Result<ApiRequest, &'static str> {
+    fn media(&self, account: &Account, media: &Media, _: &Call<'_>) -> Result<ApiRequest, Undeliverable> {
         api::media(account, media)
     }
 }

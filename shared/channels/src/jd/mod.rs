@@ -38,7 +38,7 @@ pub use api::{AFTER_SALES, ORDERS};
 
 use crate::kit::{
     AccountError, Adapter, ApiRequest, ApiResponse, Asked, Call, Capabilities, Carries, Outbound, Outcome, Page, Parsed,
-    Pull, Refusal, Rendered, Reply, Request, Secrets, Verified,
+    Pull, Refusal, Rendered, Reply, Request, Secrets, Undeliverable, Verified,
 };
 use serde_json::Value;
 use warmline_model::Timestamp;
@@ -77,8 +77,8 @@ impl Adapter for JdAdapter {
         Reply::text("")
     }
 
-    fn render(&self, _: &Account, _: &Outbound<'_>, _: &Call<'_>) -> Result<Rendered, &'static str> {
-        Err("chat_not_offered")
+    fn render(&self, _: &Account, _: &Outbound<'_>, _: &Call<'_>) -> Result<Rendered, Undeliverable> {
+        Err(Undeliverable::ChatNotOffered)
     }
 
     fn read_answer(&self, answer: &ApiResponse<'_>) -> Outcome {
@@ -112,11 +112,11 @@ impl Pull for JdAdapter {
         source: &str,
         cursor: Option<&str>,
         call: &Call<'_>,
-    ) -> Result<ApiRequest, &'static str> {
+    ) -> Result<ApiRequest, Undeliverable> {
         match source {
             SOURCE_ORDERS => Ok(api::orders(account, cursor, call.now)),
             SOURCE_AFTER_SALES => api::after_sales(account, cursor, call.now),
-            _ => Err("source_unknown"),
+            _ => Err(Undeliverable::SourceUnknown),
         }
     }
 

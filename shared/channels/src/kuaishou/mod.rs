@@ -36,7 +36,7 @@ pub use account::Account;
 
 use crate::kit::{
     AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Parsed, Refusal,
-    Rendered, Reply, Request, Secrets, Token, Verified,
+    Rendered, Reply, Request, Secrets, Token, Undeliverable, Verified,
 };
 use serde_json::{Map, Value, json};
 use warmline_model::Timestamp;
@@ -93,8 +93,8 @@ impl Adapter for KuaishouAdapter {
         api::read_token(answer)
     }
 
-    fn render(&self, _: &Account, _: &Outbound<'_>, _: &Call<'_>) -> Result<Rendered, &'static str> {
-        Err("chat_not_offered")
+    fn render(&self, _: &Account, _: &Outbound<'_>, _: &Call<'_>) -> Result<Rendered, Undeliverable> {
+        Err(Undeliverable::ChatNotOffered)
     }
 
     fn read_answer(&self, answer: &ApiResponse<'_>) -> Outcome {

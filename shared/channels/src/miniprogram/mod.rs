@@ -37,7 +37,7 @@ pub use outgoing::Outgoing;
 
 use crate::kit::{
     AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Overlong, Parsed,
-    Refusal, Rendered, Reply, Request, Secrets, TextUnit, Token, Verified, Window,
+    Refusal, Rendered, Reply, Request, Secrets, TextUnit, Token, Undeliverable, Verified, Window,
 };
 use crate::wx;
 use serde_json::Value;
@@ -107,7 +107,7 @@ impl Adapter for MiniprogramAdapter {
         wx::api::read_token(answer)
     }
 
-    fn render(&self, account: &Account, reply: &Outbound<'_>, call: &Call<'_>) -> Result<Rendered, &'static str> {
+    fn render(&self, account: &Account, reply: &Outbound<'_>, call: &Call<'_>) -> Result<Rendered, Undeliverable> {
         CAPABILITIES.check(reply.content)?;
         let message = account.outgoing(reply.content)?;
         Ok(Rendered::Call(account.app.send(message.to_json(reply.to), call.token)?))
@@ -117,7 +117,7 @@ impl Adapter for MiniprogramAdapter {
         wx::api::read_answer(answer)
     }
 
-    fn media(&self, account: &Account, media: &Media, call: &Call<'_>) -> Result<ApiRequest, &'static str> {
+    fn media(&self, account: &Account, media: &Media, call: &Call<'_>) -> Result<ApiRequest, Undeliverable> {
         account.app.media(media, call.token)
     }
 }

@@ -41,7 +41,7 @@ pub use account::Account;
 
 use crate::kit::{
     AccountError, Adapter, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Parsed, Refusal, Rendered, Reply,
-    Request, Secrets, Verified,
+    Request, Secrets, Undeliverable, Verified,
 };
 use crate::{json, timed_signature};
 use serde_json::{Value, json};
@@ -90,8 +90,8 @@ impl Adapter for PinduoduoAdapter {
         Reply::json(&json!({ "accepted": true }))
     }
 
-    fn render(&self, _: &Account, _: &Outbound<'_>, _: &Call<'_>) -> Result<Rendered, &'static str> {
-        Err("chat_not_offered")
+    fn render(&self, _: &Account, _: &Outbound<'_>, _: &Call<'_>) -> Result<Rendered, Undeliverable> {
+        Err(Undeliverable::ChatNotOffered)
     }
 
     fn read_answer(&self, answer: &ApiResponse<'_>) -> Outcome {

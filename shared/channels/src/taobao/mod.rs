@@ -36,7 +36,7 @@ pub use account::{Account, SignMethod};
 
 use crate::kit::{
     AccountError, Adapter, ApiRequest, ApiResponse, Asked, Call, Capabilities, Carries, Outbound, Outcome, Page, Parsed,
-    Pull, Refusal, Rendered, Reply, Request, Secrets, Verified,
+    Pull, Refusal, Rendered, Reply, Request, Secrets, Undeliverable, Verified,
 };
 use serde_json::Value;
 use warmline_model::Timestamp;
@@ -76,8 +76,8 @@ impl Adapter for TaobaoAdapter {
         Reply::text("")
     }
 
-    fn render(&self, _: &Account, _: &Outbound<'_>, _: &Call<'_>) -> Result<Rendered, &'static str> {
-        Err("chat_not_offered")
+    fn render(&self, _: &Account, _: &Outbound<'_>, _: &Call<'_>) -> Result<Rendered, Undeliverable> {
+        Err(Undeliverable::ChatNotOffered)
     }
 
     fn read_answer(&self, answer: &ApiResponse<'_>) -> Outcome {
@@ -102,7 +102,7 @@ impl Pull for TaobaoAdapter {
         source: &str,
         _cursor: Option<&str>,
         call: &Call<'_>,
-    ) -> Result<ApiRequest, &'static str> {
+    ) -> Result<ApiRequest, Undeliverable> {
         Ok(api::consume(account, source, call.now))
     }
 

@@ -27,7 +27,7 @@ pub use session::{SESSION_SECS, identify, start_session};
 use crate::client_message;
 use crate::kit::{
     AccountError, Adapter, ApiResponse, Call, Capabilities, ClientAdapter, Outbound, Outcome, Parsed, Refusal, Rendered,
-    Reply, Request, Secrets, Session, Verified,
+    Reply, Request, Secrets, Session, Undeliverable, Verified,
 };
 use serde_json::Value;
 use warmline_model::{Sender, Timestamp};
@@ -77,7 +77,7 @@ impl Adapter for WebchatAdapter {
         client_message::accepted()
     }
 
-    fn render(&self, _: &Account, reply: &Outbound<'_>, _: &Call<'_>) -> Result<Rendered, &'static str> {
+    fn render(&self, _: &Account, reply: &Outbound<'_>, _: &Call<'_>) -> Result<Rendered, Undeliverable> {
         client_message::check_reply(&CAPABILITIES, reply.content).map(|()| Rendered::Held)
     }
 

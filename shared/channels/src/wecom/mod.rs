@@ -39,7 +39,7 @@ pub use outgoing::Outgoing;
 
 use crate::kit::{
     AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Overlong, Parsed, Pull,
-    Refusal, Rendered, Reply, Request, Secrets, TextUnit, Token, Verified,
+    Refusal, Rendered, Reply, Request, Secrets, TextUnit, Token, Undeliverable, Verified,
 };
 use serde_json::Value;
 use warmline_model::{Media, Timestamp};
@@ -109,7 +109,7 @@ impl Adapter for WecomAdapter {
         api::read_token(answer)
     }
 
-    fn render(&self, account: &Account, reply: &Outbound<'_>, call: &Call<'_>) -> Result<Rendered, &'static str> {
+    fn render(&self, account: &Account, reply: &Outbound<'_>, call: &Call<'_>) -> Result<Rendered, Undeliverable> {
         api::render(account, reply, call)
     }
 
@@ -121,8 +121,8 @@ impl Adapter for WecomAdapter {
         Some(self)
     }
 
-    fn media(&self, account: &Account, media: &Media, call: &Call<'_>) -> Result<ApiRequest, &'static str> {
-        let id = media.id.as_deref().filter(|id| !id.is_empty()).ok_or("media_id_missing")?;
+    fn media(&self, account: &Account, media: &Media, call: &Call<'_>) -> Result<ApiRequest, Undeliverable> {
+        let id = media.id.as_deref().filter(|id| !id.is_empty()).ok_or(Undeliverable::MediaIdMissing)?;
         Ok(crate::wx::api::media(&account.api_base, id, api::token(account, call)?))
     }
 }

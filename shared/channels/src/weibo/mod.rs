@@ -37,7 +37,7 @@ pub use account::Account;
 
 use crate::kit::{
     AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Overlong, Parsed,
-    Refusal, Rendered, Reply, Request, Secrets, TextUnit, Verified, Window,
+    Refusal, Rendered, Reply, Request, Secrets, TextUnit, Undeliverable, Verified, Window,
 };
 use serde_json::Value;
 use warmline_model::{Media, Timestamp};
@@ -113,7 +113,7 @@ impl Adapter for WeiboAdapter {
         api::passive(body, reply)
     }
 
-    fn render(&self, account: &Account, reply: &Outbound<'_>, _call: &Call<'_>) -> Result<Rendered, &'static str> {
+    fn render(&self, account: &Account, reply: &Outbound<'_>, _call: &Call<'_>) -> Result<Rendered, Undeliverable> {
         api::render(account, reply)
     }
 
@@ -121,7 +121,7 @@ impl Adapter for WeiboAdapter {
         api::read_answer(answer)
     }
 
-    fn media(&self, account: &Account, media: &Media, _call: &Call<'_>) -> Result<ApiRequest, &'static str> {
+    fn media(&self, account: &Account, media: &Media, _call: &Call<'_>) -> Result<ApiRequest, Undeliverable> {
         api::media(account, media)
     }
 }
