@@ -4,6 +4,7 @@
 //! [`Adapter::parse`] takes nothing else. The other way, a reply is rendered into an [`ApiRequest`] and the platform's
 //! [`ApiResponse`] is read into an [`Outcome`]. No function here does I/O or asks for the time.
 
+pub use crate::account_settings::ChannelSettings;
 pub use crate::answers::retry_after;
 pub use crate::capabilities::{Capabilities, Carries, Overlong, TextUnit, Window};
 pub use crate::undeliverable::Undeliverable;
@@ -338,7 +339,13 @@ pub trait Adapter {
     ///
     /// # Errors
     /// Which field is missing or wrong.
-    fn account(&self, settings: &Value, secrets: &Secrets) -> Result<Self::Account, AccountError>;
+    fn account(&self, settings: &ChannelSettings, secrets: &Secrets) -> Result<Self::Account, AccountError>;
+
+    /// Whether calls on an account with these settings name who is rung. The router then reads the setting `extensions`;
+    /// elsewhere nobody knows that name.
+    fn names_who_is_rung(&self, _settings: &Value) -> bool {
+        false
+    }
 
     /// Whether the account needs the secrets that the system derives ([`crate::registry::derive_secrets`]).
     fn wants_derived_secrets(&self) -> bool {
@@ -450,9 +457,10 @@ pub trait Adapter {
     /// Why this content cannot be sent on this channel, or by this account.
     fn render(&self, account: &Self::Account, reply: &Outbound<'_>, call: &Call<'_>) -> Result<Rendered, Undeliverable>;
 
-    /// Whether [`Adapter::render`] will take a reply, whatever the moment: asked before a reply is stored, so that nobody is told
-    /// that something was accepted which the channel cannot carry. It renders the reply with a stand-in for the token, and drops it.
-    /// What the account lacks ([`Undeliverable::is_of_account`]) is no fault of the reply: it leaves once the account is mended.
+    /// Whether [`Adapter::render`] will take a reply, whatever the moment: asked before a reply is stored, so that nobody is
+    /// told that something was accepted which the channel cannot carry. It renders the reply with a stand-in for the token,
+    /// and drops it. What the account lacks ([`Undeliverable::is_of_account`]) is no fault of the reply: it leaves once the
+    /// account is mended.
     ///
     /// # Errors
     /// Why it would be refused.

@@ -20,9 +20,11 @@
 //! * `values`, `civil`: ids, numbers and times as platforms write them;
 //! * `sign` in each channel, with the feature `testkit`: signed requests as its platform makes them, for tests and simulators;
 //! * [`digest`]: keyed digests, comparison in constant time;
-//! * `settings`: the checks on an account's settings; [`common`]: those that every channel's accounts have; [`names`]: what to
-//!   write instead of a name that nobody knows; [`advice`]: what to check where webhooks are refused.
+//! * [`account_settings`]: an account's settings in two parts, the router's and the adapter's; `settings`: the checks on the
+//!   adapter's part; [`names`]: what to write instead of a name that nobody knows; [`advice`]: what to check where webhooks
+//!   are refused.
 
+pub mod account_settings;
 pub mod advice;
 pub mod alipay;
 pub mod aliyun;
@@ -33,7 +35,6 @@ mod caller;
 mod capabilities;
 mod civil;
 mod client_message;
-pub mod common;
 mod cut;
 pub mod digest;
 pub mod doudian;

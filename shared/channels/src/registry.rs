@@ -1,9 +1,9 @@
 //! The adapters, for those who must ask something of a channel without being its component (the desk, before it takes an
 //! account or a reply). A new channel adds its adapter to `registry!` and nothing else here.
 
+use crate::account_settings::{self, RoutingSettings};
 use crate::alipay::AlipayAdapter;
 use crate::app::AppAdapter;
-use crate::common::Common;
 use crate::doudian::DoudianAdapter;
 use crate::douyin::DouyinAdapter;
 use crate::email::EmailAdapter;
@@ -64,7 +64,11 @@ impl Visit for Check<'_> {
         if adapter.wants_derived_secrets() {
             derive_secrets(&mut secrets, &[0; 32], adapter.capabilities().channel, "check");
         }
-        let account = adapter.account(&Common::without(self.settings), &secrets).map_err(AccountError::explained)?;
+        let (routing, settings) = account_settings::split(&adapter, self.settings.clone());
+        if let Some(fault) = routing.fault() {
+            return Err(fault);
+        }
+        let account = adapter.account(&settings, &secrets).map_err(AccountError::explained)?;
         Ok(Checked { polled: adapter.pull().map(|pull| pull.polled(&account)).unwrap_or_default() })
     }
 }
@@ -80,8 +84,28 @@ pub struct Inspected {
     pub anonymous: bool,
     /// Whether calls to the platform take an access token that is fetched.
     pub wants_token: bool,
-    /// Why the stored settings and secrets are no account of the channel, where they are not.
+    /// Where the stored settings and secrets do not fit: what stops the account, or else the router's setting that is passed
+    /// over.
     pub unfit: Option<AccountError>,
+    /// The router's part of the settings.
+    pub routing: RoutingSettings,
+}
+
+struct Routing<'a> {
+    settings: &'a Value,
+}
+
+impl Visit for Routing<'_> {
+    type Output = RoutingSettings;
+
+    fn visit<A: Adapter>(self, adapter: A) -> RoutingSettings {
+        account_settings::split(&adapter, self.settings.clone()).0
+    }
+}
+
+/// The router's part of an account's settings; `None` where no adapter serves the channel.
+pub fn routing(channel: &str, settings: &Value) -> Option<RoutingSettings> {
+    visit(channel, Routing { settings })
 }
 
 struct Inspect<'a> {
@@ -98,14 +122,16 @@ impl Visit for Inspect<'_> {
         if adapter.wants_derived_secrets() {
             derive_secrets(&mut secrets, &[0; 32], adapter.capabilities().channel, "check");
         }
+        let (routing, settings) = account_settings::split(&adapter, self.settings.clone());
         let mut inspected = Inspected {
             proof: adapter.proof(),
             missing_for_sending: Vec::new(),
             anonymous: adapter.anonymous(),
             wants_token: false,
-            unfit: None,
+            unfit: routing.fault(),
+            routing,
         };
-        match adapter.account(&Common::without(self.settings), &secrets) {
+        match adapter.account(&settings, &secrets) {
             Ok(account) => {
                 let call = Call { token: None, now: self.now, nonce: &[0; 16] };
                 inspected.wants_token = adapter.token_request(&account, false, &call).is_some();
@@ -141,8 +167,8 @@ impl Visit for CheckReply<'_> {
         if adapter.wants_derived_secrets() {
             derive_secrets(&mut secrets, &[0; 32], adapter.capabilities().channel, "check");
         }
-        let account =
-            adapter.account(&Common::without(self.settings), &secrets).map_err(|_| Undeliverable::AccountMissing)?;
+        let (_, settings) = account_settings::split(&adapter, self.settings.clone());
+        let account = adapter.account(&settings, &secrets).map_err(|_| Undeliverable::AccountMissing)?;
         adapter.check(&account, self.reply)
     }
 }
@@ -242,7 +268,7 @@ pub fn patience(channel: &str) -> Patience {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::common::NAMES;
+    use crate::account_settings::NAMES;
     use crate::kit::{ApiResponse, Call, Outcome, Parsed, Verified};
     use proptest::prelude::{Just, Strategy, prop_assert_eq, prop_oneof, proptest};
     use serde_json::json;
@@ -356,7 +382,8 @@ mod tests {
         type Output = Parsed;
 
         fn visit<A: Adapter>(self, adapter: A) -> Parsed {
-            let account = adapter.account(self.settings, self.secrets).unwrap_or_else(|e| panic!("{e}"));
+            let settings = self.settings.clone().into();
+            let account = adapter.account(&settings, self.secrets).unwrap_or_else(|e| panic!("{e}"));
             let body = Verified::new(self.body.as_bytes().to_vec()).with_time(Timestamp::from_secs(1_700_000_000));
             adapter.receive(&account, &body).unwrap_or_else(|e| panic!("{e}: {}", self.body))
         }
@@ -450,7 +477,8 @@ mod tests {
             if adapter.wants_derived_secrets() {
                 derive_secrets(&mut secrets, &[7; 32], adapter.capabilities().channel, "a");
             }
-            let account = adapter.account(&Common::without(self.settings), &secrets).unwrap_or_else(|e| panic!("{e}"));
+            let (_, settings) = account_settings::split(&adapter, self.settings.clone());
+            let account = adapter.account(&settings, &secrets).unwrap_or_else(|e| panic!("{e}"));
             let call = Call { token: Some("T"), now: Timestamp::from_secs(1_800_000_000), nonce: &[9; 16] };
             match adapter.render(&account, self.reply, &call) {
                 Err(why) if why.is_of_account() => Ok(()),

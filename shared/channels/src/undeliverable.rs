@@ -1,8 +1,8 @@
-//! Why an adapter makes no request to its platform: the reply cannot be delivered, the medium cannot be fetched, the source cannot be
-//! asked.
+//! Why an adapter makes no request to its platform: the reply cannot be delivered, the medium cannot be fetched, the source
+//! cannot be asked.
 
-/// Makes the enum, its codes and the list of all from one table. The code is what stands in answers, in the store and in events, so it
-/// never changes.
+/// Makes the enum, its codes and the list of all from one table. The code is what stands in answers, in the store and in
+/// events, so it never changes.
 macro_rules! undeliverable {
     ($($(#[doc = $doc:literal])+ $name:ident = $code:literal,)+) => {
         /// Why a reply, a medium or a source gets no request. [`Undeliverable::code`] is its stable code.
@@ -105,8 +105,8 @@ undeliverable! {
 }
 
 impl Undeliverable {
-    /// Whether the account lacks what a reply needs. Such a reply is stored all the same, and leaves once the account is mended. It is
-    /// found after the reply itself was looked at.
+    /// Whether the account lacks what a reply needs. Such a reply is stored all the same, and leaves once the account is
+    /// mended. It is found after the reply itself was looked at.
     pub const fn is_of_account(self) -> bool {
         matches!(
             self,

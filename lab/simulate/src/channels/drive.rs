@@ -58,7 +58,7 @@ impl<'a, A: Adapter> Driver<'a, A> {
     ) -> Self {
         assert_eq!(platform.channel(), adapter.capabilities().channel);
         let secrets = secrets.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        let account = adapter.account(settings, &secrets).unwrap_or_else(|e| panic!("{e}"));
+        let account = adapter.account(&settings.clone().into(), &secrets).unwrap_or_else(|e| panic!("{e}"));
         Self { adapter, platform, account }
     }
 

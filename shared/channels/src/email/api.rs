@@ -199,7 +199,7 @@ mod tests {
             _ => ("signing_key", "0123456789abcdef"),
         };
         let secrets = [(provider, secret), ("api_key", "k")].map(|(k, v)| (k.to_owned(), v.to_owned())).into();
-        EmailAdapter.account(&settings, &secrets).ok().unwrap()
+        EmailAdapter.account(&settings.into(), &secrets).ok().unwrap()
     }
 
     fn send(settings: Value, to: &str, reply_to: Option<&Value>) -> Result<ApiRequest, Undeliverable> {

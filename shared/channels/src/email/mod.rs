@@ -59,11 +59,10 @@ mod words;
 pub use account::Account;
 
 use crate::kit::{
-    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Gather, Outbound, Outcome, Overlong,
-    Parsed, Refusal, Rendered, Reply, Request, Secrets, TextUnit, Undeliverable, Verified,
+    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, ChannelSettings, Gather, Outbound, Outcome,
+    Overlong, Parsed, Refusal, Rendered, Reply, Request, Secrets, TextUnit, Undeliverable, Verified,
 };
 use account::Provider;
-use serde_json::Value;
 use warmline_model::{Media, Timestamp};
 
 /// What mail carries. The providers take 20 to 30 MB; the limit on text is ours, and longer than anybody writes in a reply.
@@ -98,7 +97,7 @@ impl Adapter for EmailAdapter {
         3 * 24 * 3600
     }
 
-    fn account(&self, settings: &Value, secrets: &Secrets) -> Result<Account, AccountError> {
+    fn account(&self, settings: &ChannelSettings, secrets: &Secrets) -> Result<Account, AccountError> {
         Account::read(settings, secrets)
     }
 

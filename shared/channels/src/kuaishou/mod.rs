@@ -35,8 +35,8 @@ mod verify;
 pub use account::Account;
 
 use crate::kit::{
-    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Parsed, Refusal,
-    Rendered, Reply, Request, Secrets, Token, Undeliverable, Verified,
+    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, ChannelSettings, Outbound, Outcome, Parsed,
+    Refusal, Rendered, Reply, Request, Secrets, Token, Undeliverable, Verified,
 };
 use serde_json::{Map, Value, json};
 use warmline_model::Timestamp;
@@ -62,7 +62,7 @@ impl Adapter for KuaishouAdapter {
         CAPABILITIES
     }
 
-    fn account(&self, settings: &Value, secrets: &Secrets) -> Result<Account, AccountError> {
+    fn account(&self, settings: &ChannelSettings, secrets: &Secrets) -> Result<Account, AccountError> {
         Account::read(settings, secrets)
     }
 

@@ -4,7 +4,7 @@ use super::*;
 use crate::wx_crypto::AesKey;
 use http::{HeaderMap, Method};
 use proptest::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
 use warmline_model::{Content, Inbound};
 
 const KEY: &str = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
@@ -15,7 +15,7 @@ fn account(mode: &str) -> Account {
     let secrets = [("token", "test"), ("encoding_aes_key", KEY), ("app_secret", "s3")];
     let settings = json!({ "mode": mode, "app_id": "wxapp", "api_base": "http://127.0.0.1:9" });
     let secrets = secrets.map(|(k, v)| (k.to_owned(), v.to_owned())).into();
-    MiniprogramAdapter.account(&settings, &secrets).ok().unwrap()
+    MiniprogramAdapter.account(&settings.into(), &secrets).ok().unwrap()
 }
 
 fn receive(mode: &str, query: &str, body: &str) -> Result<Inbound, Refusal> {

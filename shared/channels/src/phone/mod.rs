@@ -45,8 +45,8 @@ mod verify;
 pub use account::Account;
 
 use crate::kit::{
-    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Parsed, Refusal,
-    Rendered, Reply, Request, Secrets, Undeliverable, Verified,
+    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, ChannelSettings, Outbound, Outcome, Parsed,
+    Refusal, Rendered, Reply, Request, Secrets, Undeliverable, Verified,
 };
 use account::Provider;
 use serde_json::{Value, json};
@@ -69,8 +69,12 @@ impl Adapter for PhoneAdapter {
         CAPABILITIES
     }
 
-    fn account(&self, settings: &Value, secrets: &Secrets) -> Result<Account, AccountError> {
+    fn account(&self, settings: &ChannelSettings, secrets: &Secrets) -> Result<Account, AccountError> {
         Account::read(settings, secrets)
+    }
+
+    fn names_who_is_rung(&self, settings: &Value) -> bool {
+        account::names_who_is_rung(settings)
     }
 
     fn proof(&self) -> &'static str {
@@ -125,7 +129,7 @@ mod tests {
     #[test]
     fn nothing_is_sent() {
         let secrets = [("signing_secret".to_owned(), "0123456789abcdef".to_owned())].into();
-        let account = PhoneAdapter.account(&Value::Null, &secrets).ok().unwrap();
+        let account = PhoneAdapter.account(&Value::Null.into(), &secrets).ok().unwrap();
         let content = Content::text("hi");
         let reply = Outbound { to: "c1", id: "m", content: &content, at: Timestamp::from_secs(0), reply_to: None };
         let call = Call { token: None, now: Timestamp::from_secs(0), nonce: &[0; 16] };

@@ -39,11 +39,11 @@ pub use account::Account;
 
 use crate::caller;
 use crate::kit::{
-    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Overlong, Parsed,
-    Refusal, Rendered, Reply, Request, Secrets, TextUnit, Undeliverable, Verified,
+    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, ChannelSettings, Outbound, Outcome,
+    Overlong, Parsed, Refusal, Rendered, Reply, Request, Secrets, TextUnit, Undeliverable, Verified,
 };
 use account::Provider;
-use serde_json::{Value, json};
+use serde_json::json;
 use warmline_model::{Identifier, IdentifierKind, Media, Sender, Timestamp};
 
 /// Who has a number: the network says whose it is, as far as it can be known at all.
@@ -83,7 +83,7 @@ impl Adapter for SmsAdapter {
         CAPABILITIES
     }
 
-    fn account(&self, settings: &Value, secrets: &Secrets) -> Result<Account, AccountError> {
+    fn account(&self, settings: &ChannelSettings, secrets: &Secrets) -> Result<Account, AccountError> {
         Account::read(settings, secrets)
     }
 

@@ -35,10 +35,9 @@ pub mod sign;
 pub use account::{Account, SignMethod};
 
 use crate::kit::{
-    AccountError, Adapter, ApiRequest, ApiResponse, Asked, Call, Capabilities, Carries, Outbound, Outcome, Page, Parsed,
-    Pull, Refusal, Rendered, Reply, Request, Secrets, Undeliverable, Verified,
+    AccountError, Adapter, ApiRequest, ApiResponse, Asked, Call, Capabilities, Carries, ChannelSettings, Outbound, Outcome,
+    Page, Parsed, Pull, Refusal, Rendered, Reply, Request, Secrets, Undeliverable, Verified,
 };
-use serde_json::Value;
 use warmline_model::Timestamp;
 
 const CAPABILITIES: Capabilities =
@@ -55,7 +54,7 @@ impl Adapter for TaobaoAdapter {
         CAPABILITIES
     }
 
-    fn account(&self, settings: &Value, secrets: &Secrets) -> Result<Account, AccountError> {
+    fn account(&self, settings: &ChannelSettings, secrets: &Secrets) -> Result<Account, AccountError> {
         Account::read(settings, secrets)
     }
 

@@ -38,10 +38,9 @@ pub use account::Account;
 pub use outgoing::Outgoing;
 
 use crate::kit::{
-    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Overlong, Parsed, Pull,
-    Refusal, Rendered, Reply, Request, Secrets, TextUnit, Token, Undeliverable, Verified,
+    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, ChannelSettings, Outbound, Outcome,
+    Overlong, Parsed, Pull, Refusal, Rendered, Reply, Request, Secrets, TextUnit, Token, Undeliverable, Verified,
 };
-use serde_json::Value;
 use warmline_model::{Media, Timestamp};
 
 /// What WeCom can carry. The window is 微信客服's alone (5 messages within 48 h of the customer's), members of the company may
@@ -72,7 +71,7 @@ impl Adapter for WecomAdapter {
         CAPABILITIES
     }
 
-    fn account(&self, settings: &Value, secrets: &Secrets) -> Result<Account, AccountError> {
+    fn account(&self, settings: &ChannelSettings, secrets: &Secrets) -> Result<Account, AccountError> {
         Account::read(settings, secrets)
     }
 
