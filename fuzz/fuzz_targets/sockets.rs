@@ -31,10 +31,10 @@ struct Clients {
 static CLIENTS: LazyLock<Clients> = LazyLock::new(|| {
     let secrets = [("jwt_secret", "jwt-secret-of-the-shop"), ("body_secret", SECRET)];
     let secrets: Secrets = secrets.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-    let app = AppAdapter.account(&Value::Null, &secrets).expect("an account");
+    let app = AppAdapter.account(&Value::Null.into(), &secrets).expect("an account");
     let mut derived = Secrets::new();
     registry::derive_secrets(&mut derived, &[7; 32], "webchat", "page");
-    let webchat = WebchatAdapter.account(&Value::Null, &derived).expect("an account");
+    let webchat = WebchatAdapter.account(&Value::Null.into(), &derived).expect("an account");
     let sender = Sender { open_id: "member-7".into(), ..Sender::default() };
     let said = taken(&AppAdapter, &app, &sender, signed(TRUE).as_bytes()).expect("a true message");
     Clients { app, webchat, sender, said }

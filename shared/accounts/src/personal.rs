@@ -1,4 +1,4 @@
-//! What accounts do with personal data.
+//! The hooks of channel accounts for personal data.
 
 use warmline_kernel::personal::{Days, Hooks, Keeping, Retain};
 use warmline_kernel::{Ctx, StepError};

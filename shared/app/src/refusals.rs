@@ -95,7 +95,7 @@ const FIELDS: [&str; 37] = [
 ];
 /// Refusals of routes that send something to a customer: the state of the conversation, and anything that its channel or
 /// account cannot carry.
-const REPLY: [(u16, &str); 21] = [
+const REPLY: [(u16, &str); 22] = [
     (409, "account_disabled"),
     (409, "conversation_closed"),
     (409, "not_yours"),
@@ -117,6 +117,7 @@ const REPLY: [(u16, &str); 21] = [
     (422, "page_of_another_app"),
     (422, "recipient_unknown"),
     (422, "reply_context_missing"),
+    (422, "account_missing"),
 ];
 /// Paths below which a customer's sealed data is opened. The customer may be erased meanwhile.
 const SEALED: [&str; 4] = ["/api/conversations/{id}", "/api/customers/{id}", "/api/outbox", "/api/media"];
@@ -175,5 +176,38 @@ pub fn described(status: u16) -> &'static str {
         503 => "the store or the server takes nothing now; nothing was changed",
         504 => "the answer did not come in time; what was asked for may have been done",
         _ => "refused",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use warmline_channels::Undeliverable;
+
+    /// Whether an adapter may refuse a reply so before it is stored.
+    fn refuses_a_reply(why: Undeliverable) -> bool {
+        match why {
+            // A channel without chat takes no kind of content, which is said first. No channel of this version says that the
+            // window has closed when it renders a reply, and none keeps an account whose `api_base` is no address.
+            Undeliverable::ChatNotOffered | Undeliverable::ReplyWindowClosed | Undeliverable::ApiBaseUnusable => false,
+            // Of media and sources.
+            Undeliverable::MediaNotSupported
+            | Undeliverable::MediaUnknown
+            | Undeliverable::MediaOnlyInApp
+            | Undeliverable::MediaHostUnknown
+            | Undeliverable::OperatorMissing
+            | Undeliverable::SourceUnknown => false,
+            why => !why.is_of_account(),
+        }
+    }
+
+    #[test]
+    fn what_a_channel_cannot_carry_is_described_with_every_code() {
+        let document = include_str!("../../../docs/API.md");
+        let row = document.lines().find(|line| line.starts_with("| 422 |")).unwrap();
+        for code in Undeliverable::ALL.iter().filter(|why| refuses_a_reply(**why)).map(|why| why.code()) {
+            assert!(REPLY.contains(&(422, code)) || FIELDS.contains(&code), "{code} is not in the description");
+            assert!(row.contains(&format!("`{code}`")), "{code} is not in docs/API.md");
+        }
     }
 }

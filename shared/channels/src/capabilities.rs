@@ -1,6 +1,7 @@
 //! The manifest of a channel, and its consequences for a message that is to be sent.
 
 use crate::cut::cut;
+use crate::undeliverable::Undeliverable;
 use schemars::JsonSchema;
 use serde::Serialize;
 use warmline_model::{Content, Timestamp};
@@ -128,19 +129,19 @@ impl Capabilities {
     /// Checks that a message can be sent on this channel as it is.
     ///
     /// # Errors
-    /// A stable code: `kind_not_supported`, `text_too_long`, or what is missing or impossible in the content.
-    pub fn check(&self, content: &Content) -> Result<(), &'static str> {
+    /// The channel does not carry the kind, the text is too long, or something in the content is missing or impossible.
+    pub fn check(&self, content: &Content) -> Result<(), Undeliverable> {
         if !self.kinds_out.contains(&content.kind()) {
-            return Err("kind_not_supported");
+            return Err(Undeliverable::KindNotSupported);
         }
         match content {
-            Content::Text { text, .. } if self.text_unit.of(text) > self.text_limit => Err("text_too_long"),
+            Content::Text { text, .. } if self.text_unit.of(text) > self.text_limit => Err(Undeliverable::TextTooLong),
             Content::Location { latitude, longitude, .. } if !(latitude.abs() <= 90.0 && longitude.abs() <= 180.0) => {
-                Err("location_impossible")
+                Err(Undeliverable::LocationImpossible)
             }
-            Content::Link { url, .. } if url.trim().is_empty() => Err("link_missing"),
-            Content::OrderCard { order_id, .. } if order_id.trim().is_empty() => Err("order_missing"),
-            Content::Event { event, .. } if event.is_empty() => Err("event_missing"),
+            Content::Link { url, .. } if url.trim().is_empty() => Err(Undeliverable::LinkMissing),
+            Content::OrderCard { order_id, .. } if order_id.trim().is_empty() => Err(Undeliverable::OrderMissing),
+            Content::Event { event, .. } if event.is_empty() => Err(Undeliverable::EventMissing),
             _ => Ok(()),
         }
     }
@@ -149,13 +150,13 @@ impl Capabilities {
     ///
     /// # Errors
     /// The errors of [`Capabilities::check`].
-    pub fn parts(&self, content: Content) -> Result<Vec<Content>, &'static str> {
+    pub fn parts(&self, content: Content) -> Result<Vec<Content>, Undeliverable> {
         match (self.check(&content), content) {
             (Ok(()), content) => Ok(vec![content]),
-            (Err("text_too_long"), Content::Text { text, .. }) if self.overlong == Overlong::Split => {
+            (Err(Undeliverable::TextTooLong), Content::Text { text, .. }) if self.overlong == Overlong::Split => {
                 Ok(cut(&text, self.text_limit, self.text_unit).into_iter().map(Content::text).collect())
             }
-            (Err(code), _) => Err(code),
+            (Err(why), _) => Err(why),
         }
     }
 }

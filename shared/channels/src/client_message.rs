@@ -9,7 +9,7 @@
 use crate::digest::opaque_key;
 use crate::json;
 use crate::keys;
-use crate::kit::{Capabilities, Carries, Overlong, Refusal, Reply, Request, TextUnit, Verified};
+use crate::kit::{Capabilities, Carries, Overlong, Refusal, Reply, Request, TextUnit, Undeliverable, Verified};
 use crate::wx::page::Page;
 use serde::Deserialize;
 use serde_json::Value;
@@ -145,13 +145,13 @@ fn checked(mut content: Content) -> Result<Content, Refusal> {
 }
 
 /// Whether a client can show a reply: a medium names its bytes, and a browser may open an address.
-pub(crate) fn check_reply(capabilities: &Capabilities, content: &Content) -> Result<(), &'static str> {
+pub(crate) fn check_reply(capabilities: &Capabilities, content: &Content) -> Result<(), Undeliverable> {
     capabilities.check(content)?;
     match content {
-        Content::Link { url, .. } if !is_web(url) && Page::read(url).is_none() => Err("link_not_web"),
+        Content::Link { url, .. } if !is_web(url) && Page::read(url).is_none() => Err(Undeliverable::LinkNotWeb),
         _ => match content.media() {
-            Some(Media { id: None, url: None, .. }) => Err("media_missing"),
-            Some(Media { url: Some(url), .. }) if !is_web(url) => Err("link_not_web"),
+            Some(Media { id: None, url: None, .. }) => Err(Undeliverable::MediaMissing),
+            Some(Media { url: Some(url), .. }) if !is_web(url) => Err(Undeliverable::LinkNotWeb),
             _ => Ok(()),
         },
     }

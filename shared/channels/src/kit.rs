@@ -4,8 +4,10 @@
 //! [`Adapter::parse`] accepts nothing else. In the other direction, a reply is rendered into an [`ApiRequest`] and the
 //! platform's [`ApiResponse`] is read into an [`Outcome`]. No function here does I/O or asks for the time.
 
+pub use crate::account_settings::ChannelSettings;
 pub use crate::answers::retry_after;
 pub use crate::capabilities::{Capabilities, Carries, Overlong, TextUnit, Window};
+pub use crate::undeliverable::Undeliverable;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -268,6 +270,13 @@ pub const GATEWAY_TIMEOUT: &str = "gateway_timeout";
 /// The reason of an answer that reports a failure on the platform's side.
 pub const PLATFORM_UNAVAILABLE: &str = "platform_unavailable";
 
+impl From<Undeliverable> for Outcome {
+    /// Waiting does not help: the agent is told why.
+    fn from(why: Undeliverable) -> Self {
+        Self::Permanent(why.code())
+    }
+}
+
 impl Outcome {
     /// Whether the platform may have carried out the request, because its answer does not say.
     pub fn leaves_doubt(&self) -> bool {
@@ -313,20 +322,6 @@ impl AccountError {
     }
 }
 
-/// The codes of settings and secrets that an account needs for sending and lacks. They are found after the reply itself was
-/// checked.
-pub const ACCOUNT_LACKS: [&str; 9] = [
-    "credentials_missing",
-    "token_missing",
-    "from_missing",
-    "template_missing",
-    "sign_name_missing",
-    "domain_missing",
-    "agent_id_missing",
-    "link_picture_missing",
-    "key_unusable",
-];
-
 /// One platform. Implementations are values without state: they know only the account and the request.
 pub trait Adapter {
     /// The account's settings and secrets, parsed.
@@ -344,7 +339,13 @@ pub trait Adapter {
     ///
     /// # Errors
     /// A field is missing or wrong. The error names it.
-    fn account(&self, settings: &Value, secrets: &Secrets) -> Result<Self::Account, AccountError>;
+    fn account(&self, settings: &ChannelSettings, secrets: &Secrets) -> Result<Self::Account, AccountError>;
+
+    /// Whether calls on an account with these settings name who is rung. The router then reads the setting `extensions`;
+    /// elsewhere nobody knows that name.
+    fn names_who_is_rung(&self, _settings: &Value) -> bool {
+        false
+    }
 
     /// Whether the account needs the secrets that the system derives ([`crate::registry::derive_secrets`]).
     fn wants_derived_secrets(&self) -> bool {
@@ -454,19 +455,20 @@ pub trait Adapter {
     /// Renders a reply.
     ///
     /// # Errors
-    /// This content cannot be sent on this channel. The error is a stable code.
-    fn render(&self, account: &Self::Account, reply: &Outbound<'_>, call: &Call<'_>) -> Result<Rendered, &'static str>;
+    /// This content cannot be sent on this channel, or by this account.
+    fn render(&self, account: &Self::Account, reply: &Outbound<'_>, call: &Call<'_>) -> Result<Rendered, Undeliverable>;
 
-    /// Whether [`Adapter::render`] will accept a reply, at any time. It is asked before a reply is stored, so that nothing
-    /// is accepted that the channel cannot carry. It renders the reply with a stand-in for the token, and drops it. Missing
-    /// settings of the account ([`ACCOUNT_LACKS`]) are no fault of the reply: it leaves once the account is completed.
+    /// Whether [`Adapter::render`] will accept a reply, at any time. It is asked before a reply is stored, so that nothing is
+    /// accepted that the channel cannot carry. It renders the reply with a stand-in for the token, and drops it. Missing
+    /// settings of the account ([`Undeliverable::is_of_account`]) are no fault of the reply: it leaves once the account is
+    /// completed.
     ///
     /// # Errors
-    /// The reply would be refused. The error is the code.
-    fn check(&self, account: &Self::Account, reply: &Outbound<'_>) -> Result<(), &'static str> {
+    /// The reply would be refused.
+    fn check(&self, account: &Self::Account, reply: &Outbound<'_>) -> Result<(), Undeliverable> {
         let call = Call { token: Some("checked"), now: reply.at, nonce: &[0; 16] };
         match self.render(account, reply, &call) {
-            Err(code) if ACCOUNT_LACKS.contains(&code) => Ok(()),
+            Err(why) if why.is_of_account() => Ok(()),
             rendered => rendered.map(drop),
         }
     }
@@ -481,7 +483,7 @@ pub trait Adapter {
         account: &Self::Account,
         reply: &Outbound<'_>,
         call: &Call<'_>,
-    ) -> Result<Rendered, &'static str> {
+    ) -> Result<Rendered, Undeliverable> {
         self.render(account, reply, call)
     }
 
@@ -502,9 +504,9 @@ pub trait Adapter {
     /// The request that fetches a medium's bytes.
     ///
     /// # Errors
-    /// The channel has no media, or this one names nothing that could be fetched. The error is a stable code.
-    fn media(&self, _account: &Self::Account, _media: &Media, _call: &Call<'_>) -> Result<ApiRequest, &'static str> {
-        Err("media_not_supported")
+    /// The channel has no media, or this one names nothing that could be fetched.
+    fn media(&self, _account: &Self::Account, _media: &Media, _call: &Call<'_>) -> Result<ApiRequest, Undeliverable> {
+        Err(Undeliverable::MediaNotSupported)
     }
 }
 
@@ -556,14 +558,14 @@ pub trait Pull {
     /// The request for the next page of a source. The cursor is the last page's; `None` at first.
     ///
     /// # Errors
-    /// The account cannot ask. The error is a stable code.
+    /// The account cannot ask.
     fn request(
         &self,
         account: &Self::Account,
         source: &str,
         cursor: Option<&str>,
         call: &Call<'_>,
-    ) -> Result<ApiRequest, &'static str>;
+    ) -> Result<ApiRequest, Undeliverable>;
 
     /// The same request with the token that a fresh hint brought. Platforms without such tokens have no use for it.
     ///
@@ -576,7 +578,7 @@ pub trait Pull {
         cursor: Option<&str>,
         _token: &str,
         call: &Call<'_>,
-    ) -> Result<ApiRequest, &'static str> {
+    ) -> Result<ApiRequest, Undeliverable> {
         self.request(account, source, cursor, call)
     }
 

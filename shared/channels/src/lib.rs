@@ -1,8 +1,9 @@
 //! Channel protocols, one module per platform. Each verifies raw bytes, parses into [`warmline_model::Inbound`], renders
 //! replies and reads the platform's answers. Pure: no I/O, no clock, no randomness of its own.
 //!
-//! * [`kit`]: the definition of an adapter; `capabilities`: the manifest of a channel; [`registry`]: the adapters by
-//!   channel; [`manifest`]: the capabilities, for readers; [`keys`]: the identity of a message;
+//! * [`kit`]: the definition of an adapter; `capabilities`: the manifest of a channel; `undeliverable`: the reasons why
+//!   something cannot be sent or fetched; [`registry`]: the adapters by channel; [`manifest`]: the capabilities, for readers;
+//!   [`keys`]: the identity of a message;
 //! * [`app`], [`miniprogram`], [`webchat`], [`wechat`], …: the adapters, one module a channel, each with its account, its
 //!   verifier, its parser and its renderer;
 //! * [`wx`]: the common ground of WeChat's own channels; [`wx_crypto`]: signatures and the encrypted envelope of its whole
@@ -19,9 +20,10 @@
 //! * `values`, `civil`: ids, numbers and times in the platforms' forms;
 //! * `sign` in each channel, with the feature `testkit`: signed requests in its platform's form, for tests and simulators;
 //! * [`digest`]: keyed digests, comparison in constant time;
-//! * `settings`: the checks on an account's settings; [`common`]: the settings of every channel's accounts; [`names`]: the
-//!   right name for an unknown one; [`advice`]: what to check when webhooks are refused.
+//! * [`account_settings`]: an account's settings in two parts, the router's and the adapter's; `settings`: the checks on the
+//!   adapter's part; [`names`]: the right name for an unknown one; [`advice`]: what to check when webhooks are refused.
 
+pub mod account_settings;
 pub mod advice;
 pub mod alipay;
 pub mod aliyun;
@@ -32,7 +34,6 @@ mod caller;
 mod capabilities;
 mod civil;
 mod client_message;
-pub mod common;
 mod cut;
 pub mod digest;
 pub mod doudian;
@@ -62,6 +63,7 @@ pub mod sorted_sign;
 pub mod taobao;
 mod timed_signature;
 pub mod twilio;
+mod undeliverable;
 mod values;
 pub mod webchat;
 pub mod wechat;

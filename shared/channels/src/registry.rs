@@ -1,14 +1,14 @@
 //! The adapters, for code outside of a channel's component (the desk, before it accepts an account or a reply). A new
 //! channel adds its adapter to `registry!` and nothing else here.
 
+use crate::account_settings::{self, RoutingSettings};
 use crate::alipay::AlipayAdapter;
 use crate::app::AppAdapter;
-use crate::common::Common;
 use crate::doudian::DoudianAdapter;
 use crate::douyin::DouyinAdapter;
 use crate::email::EmailAdapter;
 use crate::jd::JdAdapter;
-use crate::kit::{AccountError, Adapter, Call, Capabilities, Outbound, Secrets, Window};
+use crate::kit::{AccountError, Adapter, Call, Capabilities, Outbound, Secrets, Undeliverable, Window};
 use crate::kuaishou::KuaishouAdapter;
 use crate::miniprogram::MiniprogramAdapter;
 use crate::phone::PhoneAdapter;
@@ -64,7 +64,11 @@ impl Visit for Check<'_> {
         if adapter.wants_derived_secrets() {
             derive_secrets(&mut secrets, &[0; 32], adapter.capabilities().channel, "check");
         }
-        let account = adapter.account(&Common::without(self.settings), &secrets).map_err(AccountError::explained)?;
+        let (routing, settings) = account_settings::split(&adapter, self.settings.clone());
+        if let Some(fault) = routing.fault() {
+            return Err(fault);
+        }
+        let account = adapter.account(&settings, &secrets).map_err(AccountError::explained)?;
         Ok(Checked { polled: adapter.pull().map(|pull| pull.polled(&account)).unwrap_or_default() })
     }
 }
@@ -80,8 +84,28 @@ pub struct Inspected {
     pub anonymous: bool,
     /// Whether calls to the platform take an access token that is fetched.
     pub wants_token: bool,
-    /// The reason why the stored settings and secrets do not fit the channel, if they do not.
+    /// Where the stored settings and secrets do not fit: what stops the account, or else the router's setting that is passed
+    /// over.
     pub unfit: Option<AccountError>,
+    /// The router's part of the settings.
+    pub routing: RoutingSettings,
+}
+
+struct Routing<'a> {
+    settings: &'a Value,
+}
+
+impl Visit for Routing<'_> {
+    type Output = RoutingSettings;
+
+    fn visit<A: Adapter>(self, adapter: A) -> RoutingSettings {
+        account_settings::split(&adapter, self.settings.clone()).0
+    }
+}
+
+/// The router's part of an account's settings; `None` where no adapter serves the channel.
+pub fn routing(channel: &str, settings: &Value) -> Option<RoutingSettings> {
+    visit(channel, Routing { settings })
 }
 
 struct Inspect<'a> {
@@ -98,14 +122,16 @@ impl Visit for Inspect<'_> {
         if adapter.wants_derived_secrets() {
             derive_secrets(&mut secrets, &[0; 32], adapter.capabilities().channel, "check");
         }
+        let (routing, settings) = account_settings::split(&adapter, self.settings.clone());
         let mut inspected = Inspected {
             proof: adapter.proof(),
             missing_for_sending: Vec::new(),
             anonymous: adapter.anonymous(),
             wants_token: false,
-            unfit: None,
+            unfit: routing.fault(),
+            routing,
         };
-        match adapter.account(&Common::without(self.settings), &secrets) {
+        match adapter.account(&settings, &secrets) {
             Ok(account) => {
                 let call = Call { token: None, now: self.now, nonce: &[0; 16] };
                 inspected.wants_token = adapter.token_request(&account, false, &call).is_some();
@@ -134,14 +160,15 @@ struct CheckReply<'a> {
 }
 
 impl Visit for CheckReply<'_> {
-    type Output = Result<(), &'static str>;
+    type Output = Result<(), Undeliverable>;
 
     fn visit<A: Adapter>(self, adapter: A) -> Self::Output {
         let mut secrets = self.secrets.clone();
         if adapter.wants_derived_secrets() {
             derive_secrets(&mut secrets, &[0; 32], adapter.capabilities().channel, "check");
         }
-        let account = adapter.account(&Common::without(self.settings), &secrets).map_err(|_| "account_missing")?;
+        let (_, settings) = account_settings::split(&adapter, self.settings.clone());
+        let account = adapter.account(&settings, &secrets).map_err(|_| Undeliverable::AccountMissing)?;
         adapter.check(&account, self.reply)
     }
 }
@@ -152,7 +179,7 @@ pub fn check_reply(
     settings: &Value,
     secrets: &Secrets,
     reply: &Outbound<'_>,
-) -> Option<Result<(), &'static str>> {
+) -> Option<Result<(), Undeliverable>> {
     visit(channel, CheckReply { settings, secrets, reply })
 }
 
@@ -241,8 +268,8 @@ pub fn patience(channel: &str) -> Patience {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::common::NAMES;
-    use crate::kit::{ACCOUNT_LACKS, ApiResponse, Call, Outcome, Parsed, Verified};
+    use crate::account_settings::NAMES;
+    use crate::kit::{ApiResponse, Call, Outcome, Parsed, Verified};
     use proptest::prelude::{Just, Strategy, prop_assert_eq, prop_oneof, proptest};
     use serde_json::json;
     use std::collections::BTreeSet;
@@ -355,7 +382,8 @@ mod tests {
         type Output = Parsed;
 
         fn visit<A: Adapter>(self, adapter: A) -> Parsed {
-            let account = adapter.account(self.settings, self.secrets).unwrap_or_else(|e| panic!("{e}"));
+            let settings = self.settings.clone().into();
+            let account = adapter.account(&settings, self.secrets).unwrap_or_else(|e| panic!("{e}"));
             let body = Verified::new(self.body.as_bytes().to_vec()).with_time(Timestamp::from_secs(1_700_000_000));
             adapter.receive(&account, &body).unwrap_or_else(|e| panic!("{e}: {}", self.body))
         }
@@ -443,17 +471,18 @@ mod tests {
     }
 
     impl Visit for Render<'_> {
-        type Output = Result<(), &'static str>;
+        type Output = Result<(), Undeliverable>;
 
         fn visit<A: Adapter>(self, adapter: A) -> Self::Output {
             let mut secrets = self.secrets.clone();
             if adapter.wants_derived_secrets() {
                 derive_secrets(&mut secrets, &[7; 32], adapter.capabilities().channel, "a");
             }
-            let account = adapter.account(&Common::without(self.settings), &secrets).unwrap_or_else(|e| panic!("{e}"));
+            let (_, settings) = account_settings::split(&adapter, self.settings.clone());
+            let account = adapter.account(&settings, &secrets).unwrap_or_else(|e| panic!("{e}"));
             let call = Call { token: Some("T"), now: Timestamp::from_secs(1_800_000_000), nonce: &[9; 16] };
             match adapter.render(&account, self.reply, &call) {
-                Err(code) if ACCOUNT_LACKS.contains(&code) => Ok(()),
+                Err(why) if why.is_of_account() => Ok(()),
                 rendered => rendered.map(drop),
             }
         }
@@ -466,7 +495,7 @@ mod tests {
         to: &str,
         reply_to: &Value,
         content: &Content,
-    ) -> [Result<(), &'static str>; 2] {
+    ) -> [Result<(), Undeliverable>; 2] {
         let (secrets, at) = (secrets(of), Timestamp::from_secs(1_700_000_000));
         let reply = Outbound { to, id: "msg_1", content, at, reply_to: Some(reply_to).filter(|to| !to.is_null()) };
         let rendered = visit(channel, Render { settings, secrets: &secrets, reply: &reply }).unwrap();
@@ -517,35 +546,38 @@ mod tests {
             let (channel, settings, of, to, reply_to) = faces().into_iter().find(|f| f.0 == channel && f.3 == to).unwrap();
             asked(channel, &settings, &of, to, &reply_to, content)[0].err()
         };
-        assert_eq!(refused("wecom", "li", &place), Some("kind_not_supported"));
+        assert_eq!(refused("wecom", "li", &place), Some(Undeliverable::KindNotSupported));
         assert_eq!(refused("wecom", "wm1", &place), None);
-        assert_eq!(refused("wecom", "wm1", &nowhere), Some("location_impossible"));
-        assert_eq!(refused("wecom", "li", &link("miniprogram://wx1/p#M")), Some("kind_not_supported"));
-        assert_eq!(refused("wecom", "wm1", &link("miniprogram://wx1/p")), Some("cover_missing"));
-        assert_eq!(refused("wecom", "li", &link(&format!("https://x/{}", "a".repeat(2048)))), Some("link_too_long"));
-        assert_eq!(refused("miniprogram", "o1", &link("miniprogram://wx2/p#M")), Some("page_of_another_app"));
+        assert_eq!(refused("wecom", "wm1", &nowhere), Some(Undeliverable::LocationImpossible));
+        assert_eq!(refused("wecom", "li", &link("miniprogram://wx1/p#M")), Some(Undeliverable::KindNotSupported));
+        assert_eq!(refused("wecom", "wm1", &link("miniprogram://wx1/p")), Some(Undeliverable::CoverMissing));
+        assert_eq!(
+            refused("wecom", "li", &link(&format!("https://x/{}", "a".repeat(2048)))),
+            Some(Undeliverable::LinkTooLong)
+        );
+        assert_eq!(refused("miniprogram", "o1", &link("miniprogram://wx2/p#M")), Some(Undeliverable::PageOfAnotherApp));
         assert_eq!(refused("miniprogram", "o1", &link("miniprogram://wx1/p#M")), None);
-        assert_eq!(refused("wechat", "o1", &link("miniprogram://wx1/p#M")), Some("card_not_supported"));
+        assert_eq!(refused("wechat", "o1", &link("miniprogram://wx1/p#M")), Some(Undeliverable::CardNotSupported));
         let film = |thumb_id: Option<&str>| {
             let thumb_id = thumb_id.map(str::to_owned);
             Content::Video { media: Media { id: Some("m".into()), thumb_id, ..Media::default() } }
         };
-        assert_eq!(refused("wechat", "o1", &film(None)), Some("thumb_missing"));
-        assert_eq!(refused("wechat", "o1", &film(Some(""))), Some("thumb_missing"));
+        assert_eq!(refused("wechat", "o1", &film(None)), Some(Undeliverable::ThumbMissing));
+        assert_eq!(refused("wechat", "o1", &film(Some(""))), Some(Undeliverable::ThumbMissing));
         assert_eq!(refused("wechat", "o1", &film(Some("t"))), None);
         let (settings, of) = (json!({ "app_id": "wx1", "reply": "passive" }), json!({ "token": "test", "app_secret": "s" }));
         let passive = asked("wechat", &settings, &of, "o1", &Value::Null, &film(None));
-        assert_eq!(passive, [Ok(()), Err("thumb_missing")], "the webhook's answer needs none");
+        assert_eq!(passive, [Ok(()), Err(Undeliverable::ThumbMissing)], "the webhook's answer needs none");
         // Missing settings have to be added to the account: the delivery names them, and the reply is not refused.
         let (_, settings, of, to, reply_to) = faces().into_iter().find(|f| f.0 == "miniprogram").unwrap();
         assert_eq!(asked("miniprogram", &settings, &of, to, &reply_to, &link("https://x.example"))[0], Ok(()));
         for (channel, to) in [("wecom", "li"), ("wecom", "wm1"), ("miniprogram", "o1"), ("wechat", "o1")] {
-            assert_eq!(refused(channel, to, &bare), Some("media_id_missing"), "{channel}");
+            assert_eq!(refused(channel, to, &bare), Some(Undeliverable::MediaIdMissing), "{channel}");
         }
-        assert_eq!(refused("webchat", "vis_1", &bare), Some("media_missing"));
-        assert_eq!(refused("webchat", "vis_1", &link("javascript:alert(1)")), Some("link_not_web"));
-        assert_eq!(refused("weibo", "7", &nowhere), Some("location_impossible"));
-        assert_eq!(refused("sms", "13800138000", &place), Some("kind_not_supported"));
+        assert_eq!(refused("webchat", "vis_1", &bare), Some(Undeliverable::MediaMissing));
+        assert_eq!(refused("webchat", "vis_1", &link("javascript:alert(1)")), Some(Undeliverable::LinkNotWeb));
+        assert_eq!(refused("weibo", "7", &nowhere), Some(Undeliverable::LocationImpossible));
+        assert_eq!(refused("sms", "13800138000", &place), Some(Undeliverable::KindNotSupported));
     }
 
     proptest! {

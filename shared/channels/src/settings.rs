@@ -4,7 +4,7 @@
 use crate::kit::{AccountError, KnownNames, Secrets};
 use crate::registry::DERIVED_SECRETS;
 use crate::values::is_id;
-use crate::{common, names};
+use crate::{account_settings, names};
 use serde_json::{Map, Value};
 use std::ops::RangeInclusive;
 
@@ -108,7 +108,7 @@ impl AccountError {
         }
         let (kind, all): (_, Vec<&str>) = match secret {
             true => ("secrets", secrets.into_iter().filter(|name| !DERIVED_SECRETS.contains(name)).collect()),
-            false => ("settings", settings.into_iter().chain(common::NAMES).collect()),
+            false => ("settings", settings.into_iter().chain(account_settings::NAMES).collect()),
         };
         self.problem = format!("{}; {}", self.problem, names::instead(&self.field, kind, &all));
         self

@@ -10,7 +10,7 @@
 
 use crate::digest::{hmac_sha1, same};
 use crate::json;
-use crate::kit::{AccountError, ApiRequest, Refusal, Reply, Request, Verified};
+use crate::kit::{AccountError, ApiRequest, Refusal, Reply, Request, Undeliverable, Verified};
 use crate::requests::{authorized, basic, get};
 use crate::settings::{Fields, name, required};
 use crate::values::is_id;
@@ -178,12 +178,15 @@ pub fn authorization(sid: &str, auth_token: &str) -> String {
 }
 
 /// The request for a medium's bytes. The credentials are sent only to the account's own part of the API.
-pub(crate) fn media(api_base: &str, sid: &str, auth_token: &str, media: &Media) -> Result<ApiRequest, &'static str> {
-    let url = media.url.as_deref().ok_or("media_unknown")?;
-    let path = url.strip_prefix(api_base).and_then(|p| p.strip_prefix("/2010-04-01/Accounts/")).ok_or("media_unknown")?;
+pub(crate) fn media(api_base: &str, sid: &str, auth_token: &str, media: &Media) -> Result<ApiRequest, Undeliverable> {
+    let url = media.url.as_deref().ok_or(Undeliverable::MediaUnknown)?;
+    let path = url
+        .strip_prefix(api_base)
+        .and_then(|p| p.strip_prefix("/2010-04-01/Accounts/"))
+        .ok_or(Undeliverable::MediaUnknown)?;
     let good = path.strip_prefix(sid).is_some_and(|p| p.starts_with('/') && !p.contains("..") && !p.contains(['\\', '@']));
     if !good || !path.bytes().all(|b| b.is_ascii_graphic()) {
-        return Err("media_unknown");
+        return Err(Undeliverable::MediaUnknown);
     }
     Ok(authorized(get(url.to_owned()), authorization(sid, auth_token)))
 }
@@ -262,7 +265,7 @@ mod tests {
             "https://api.twilio.com/2010-04-01/Accounts/AC1/../AC2/x",
             "https://api.twilio.com/2010-04-01/Accounts/AC12",
         ] {
-            assert_eq!(ask(bad).err(), Some("media_unknown"), "{bad}");
+            assert_eq!(ask(bad).err(), Some(Undeliverable::MediaUnknown), "{bad}");
         }
     }
 

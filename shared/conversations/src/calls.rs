@@ -11,7 +11,8 @@ use warmline_model::{AgentId, Channel, Content, ConversationState, EventBody};
 use warmline_privacy::CustomerKey;
 use warmline_routing::{Cause, Ready};
 use warmline_store::conversations::{self, Conversation};
-use warmline_store::{StoreError, accounts, events};
+use warmline_store::{StoreError, events};
+use warmline_transport::accounts;
 
 /// How long a call may ring without a further event before it is given up.
 const RINGS_MS: i64 = 180_000;
@@ -80,10 +81,8 @@ fn named(ctx: &Ctx<'_>, conversation: &Conversation, name: Option<&str>) -> Resu
     if let Ok(agent) = name.parse() {
         return Ok(Some(agent));
     }
-    let Some(account) = accounts::get(ctx.db, &conversation.channel, &conversation.account)? else { return Ok(None) };
-    let settings: serde_json::Value = serde_json::from_str(&account.settings).unwrap_or_default();
-    let extension = settings.get("extensions").and_then(|all| all.get(name)).and_then(|agent| agent.as_str());
-    Ok(extension.and_then(|agent| agent.parse().ok()))
+    let routing = accounts::routing(ctx, &conversation.channel, &conversation.account)?;
+    Ok(routing.and_then(|routing| routing.extension(name)))
 }
 
 /// Gives the call to the agent named by the telephone system, if they can take it, and otherwise to the agent that the

@@ -1,4 +1,4 @@
-//! What this capability consists of.
+//! This crate as a capability: the value that `warmline-app` lists.
 
 use crate::{api, due, personal};
 use warmline_endpoint::capability::Capability;

@@ -8,7 +8,6 @@ use crate::store::{
     assignment::{self, Assigned, Queued},
     queues,
 };
-use warmline_channels::common::Common;
 use warmline_kernel::ctx::{Ctx, StepError};
 use warmline_kernel::{consent, sealing};
 use warmline_model::event::{RequeueReason, Work};
@@ -20,7 +19,8 @@ use warmline_routing::seat::{Amount, taken};
 use warmline_routing::{Cause, Contact, Decision, Facts, Outcome, Placement, Ready, decide, rank, rules};
 use warmline_store::agents::{self, Claim, Claimed};
 use warmline_store::conversations::{self, Conversation};
-use warmline_store::{StoreError, accounts, customers, events, waiting};
+use warmline_store::{StoreError, customers, events, waiting};
+use warmline_transport::accounts;
 
 /// How long an AI seat has to answer.
 pub(crate) const AI_ANSWER_MS: i64 = 30_000;
@@ -92,23 +92,16 @@ pub fn facts(ctx: &Ctx<'_>, plan: &Ready, conversation: &Conversation, content: 
     })
 }
 
-/// An account's settings about its conversations; `None` if there is no account.
-fn common(ctx: &Ctx<'_>, conversation: &Conversation) -> Result<Option<Common>, StepError> {
-    let Some(account) = accounts::get(ctx.db, &conversation.channel, &conversation.account)? else { return Ok(None) };
-    let mut settings: serde_json::Value = serde_json::from_str(&account.settings).unwrap_or_default();
-    Ok(Some(Common::take(&mut settings).unwrap_or_default()))
-}
-
 /// The group that an account names for conversations that no rule places.
 fn account_group(ctx: &Ctx<'_>, conversation: &Conversation) -> Result<Option<GroupId>, StepError> {
-    Ok(common(ctx, conversation)?.and_then(|common| common.group).and_then(|group| GroupId::new(group).ok()))
+    Ok(accounts::routing(ctx, &conversation.channel, &conversation.account)?.and_then(|routing| routing.group()))
 }
 
 /// Whether the account has so many queued conversations that no further one may join them. A flood then holds up only its
 /// own account, and not the others that the same agents serve.
 fn is_full(ctx: &Ctx<'_>, conversation: &Conversation) -> Result<bool, StepError> {
-    let Some(common) = common(ctx, conversation)? else { return Ok(false) };
-    let most = common.most_waiting();
+    let Some(routing) = accounts::routing(ctx, &conversation.channel, &conversation.account)? else { return Ok(false) };
+    let most = routing.most_waiting();
     Ok(waiting::queued(ctx.db, &conversation.channel, &conversation.account, most)? >= most)
 }
 

@@ -1,4 +1,4 @@
-//! What this capability consists of.
+//! This crate as a capability: the value that `warmline-app` lists.
 
 use crate::{api, steps};
 use warmline_endpoint::capability::{Capability, Follower};

@@ -3,7 +3,7 @@
 
 use crate::tokens;
 use serde_json::Value;
-use warmline_channels::common::Common;
+use warmline_channels::account_settings::{self, RoutingSettings};
 use warmline_channels::{Adapter, registry};
 use warmline_kernel::audit::{self, Action, Subject};
 use warmline_kernel::ctx::{Actor, Ctx, StepError};
@@ -32,7 +32,7 @@ pub struct Account {
     pub account: AccountId,
     /// The brand's name for it.
     pub name: String,
-    /// Settings.
+    /// Settings: both parts ([`account_settings`]), as the API shows and the store keeps them.
     pub settings: Value,
     /// Secrets.
     pub secrets: Secrets,
@@ -54,6 +54,7 @@ impl Account {
 }
 
 /// Finds an account and opens its secrets.
+
 pub fn load(ctx: &Ctx<'_>, channel: &Channel, account: &AccountId) -> Result<Option<Account>, StepError> {
     accounts::get(ctx.db, channel, account)?.map(|stored| opened(ctx, stored)).transpose()
 }
@@ -62,13 +63,14 @@ pub fn load(ctx: &Ctx<'_>, channel: &Channel, account: &AccountId) -> Result<Opt
 pub(crate) struct Looked<T> {
     /// The adapter's form of it; `None` if its settings or secrets no longer fit.
     pub(crate) account: Option<T>,
-    /// The settings that all channels share.
-    pub(crate) common: Common,
+    /// The router's part of its settings.
+    pub(crate) routing: RoutingSettings,
     /// Whether it is disabled, and the time of the platform's last sign of life.
     pub(crate) standing: Standing,
 }
 
 /// Looks an account up; `None` if it does not exist.
+
 pub(crate) fn look<A: Adapter>(
     ctx: &Ctx<'_>,
     adapter: &A,
@@ -81,13 +83,13 @@ pub(crate) fn look<A: Adapter>(
         let name = account.session_name();
         registry::derive_secrets(&mut account.secrets, &key, channel.as_str(), &name);
     }
-    // Settings that an earlier version accepted and this one does not are ignored.
-    let common = Common::take(&mut account.settings).unwrap_or_default();
-    let made = adapter.account(&account.settings, &account.secrets).ok();
-    Ok(Some(Looked { account: made, common, standing: account.standing }))
+    let (routing, settings) = account_settings::split(adapter, account.settings);
+    let made = adapter.account(&settings, &account.secrets).ok();
+    Ok(Some(Looked { account: made, routing, standing: account.standing }))
 }
 
 /// Opens an account for the adapter; `None` if it does not exist or no longer fits.
+
 pub(crate) fn open<A: Adapter>(
     ctx: &Ctx<'_>,
     adapter: &A,
@@ -97,7 +99,17 @@ pub(crate) fn open<A: Adapter>(
     Ok(look(ctx, adapter, channel, id)?.and_then(|looked| looked.account))
 }
 
+/// The router's part of an account's settings; `None` if there is no account. The secrets stay sealed.
+///
+/// # Errors
+/// The store fails.
+pub fn routing(ctx: &Ctx<'_>, channel: &Channel, account: &AccountId) -> Result<Option<RoutingSettings>, StepError> {
+    let Some(stored) = accounts::get(ctx.db, channel, account)? else { return Ok(None) };
+    Ok(Some(RoutingSettings::of(serde_json::from_str(&stored.settings).unwrap_or_default())))
+}
+
 /// All accounts.
+
 pub fn list(ctx: &Ctx<'_>) -> Result<Vec<Account>, StepError> {
     accounts::list(ctx.db)?.into_iter().map(|stored| opened(ctx, stored)).collect()
 }

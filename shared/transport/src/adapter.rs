@@ -181,7 +181,7 @@ fn receive<'a, A: Adapter>(
     let first = parsed.messages.first().map(|first| first.sender.open_id.as_str()).unwrap_or_default();
     let sender = if parsed.messages.iter().all(|m| m.sender.open_id == first) { first.to_owned() } else { String::new() };
     if adapter.anonymous()
-        && let Some(full) = strangers::write(&ctx, &door.channel, &door.id, &door.common, &sender)?
+        && let Some(full) = strangers::write(&ctx, &door.channel, &door.id, &door.routing, &sender)?
     {
         return Err(Failure::Full(full));
     }

@@ -100,7 +100,7 @@ fn session<A: ClientAdapter>(
     let ctx = door.ctx();
     let session = adapter.start_session(&door.account, &door.webhook(request), &ctx.owner(), ctx.now());
     let session = session.map_err(|e| door.refusal(e))?;
-    if let Some(full) = strangers::begin(&ctx, &door.channel, &door.id, &door.common)? {
+    if let Some(full) = strangers::begin(&ctx, &door.channel, &door.id, &door.routing)? {
         return Err(door.too_many(full));
     }
     Ok(Response::json(201, &serde_json::json!({ "token": session.token, "visitor": session.visitor })))

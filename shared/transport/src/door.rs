@@ -5,7 +5,7 @@ use crate::host::{Environment as _, Host};
 use crate::incoming::Unread;
 use crate::strangers::Full;
 use crate::{accounts, refused};
-use warmline_channels::common::Common;
+use warmline_channels::account_settings::RoutingSettings;
 use warmline_channels::{Adapter, Refusal, Request as Webhook};
 use warmline_endpoint::{Problem, Request};
 use warmline_kernel::Ctx;
@@ -18,8 +18,8 @@ pub(crate) struct Door<'h, H: Host, T> {
     pub(crate) channel: Channel,
     pub(crate) id: AccountId,
     pub(crate) account: T,
-    /// The account's settings that all channels share.
-    pub(crate) common: Common,
+    /// The router's part of the account's settings.
+    pub(crate) routing: RoutingSettings,
     /// The time of the platform's last sign of life.
     heard_at: Option<Timestamp>,
     /// The kind of proof that verifies the channel's webhooks.
@@ -51,8 +51,8 @@ impl<'h, H: Host, T> Door<'h, H, T> {
             return Err(tell(Some(&id), true, disabled()));
         }
         let Some(account) = looked.account else { return Err(tell(Some(&id), true, unfit())) };
-        let (common, heard_at) = (looked.common, looked.standing.heard_at);
-        Ok(Self { host, world, channel, id, account, common, heard_at, proof, rest })
+        let (routing, heard_at) = (looked.routing, looked.standing.heard_at);
+        Ok(Self { host, world, channel, id, account, routing, heard_at, proof, rest })
     }
 
     pub(crate) fn ctx(&self) -> Ctx<'_> {

@@ -105,7 +105,7 @@ async fn fetch<H: Host, A: Adapter>(host: &H, adapter: &A, request: &Request) ->
     let fetched = tokens::signed(host, &ctx, adapter, &kept.account, &account, async |call| {
         let request = match adapter.media(&account, &kept.media, call) {
             Ok(request) => request,
-            Err(code) => return Ok(Err(Problem::new(422, code, "this medium cannot be fetched from its platform"))),
+            Err(why) => return Ok(Err(Problem::new(422, why.code(), "this medium cannot be fetched from its platform"))),
         };
         let Ok(opened) = outgoing::open(host, &request).await else {
             return Ok(Err(unavailable("the platform does not answer now")));

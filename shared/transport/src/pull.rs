@@ -9,7 +9,7 @@ use crate::odd::{self, Counted};
 use crate::tokens::{self, Failure};
 use crate::{accounts, internal, outgoing};
 use std::collections::BTreeSet;
-use warmline_channels::{Adapter, ApiResponse, Asked, Outcome, Page, Pull};
+use warmline_channels::{Adapter, ApiResponse, Asked, Outcome, Page, Pull, Undeliverable};
 use warmline_endpoint::Problem;
 use warmline_kernel::ctx::{Ctx, StepError};
 use warmline_model::{Channel, Timestamp};
@@ -138,7 +138,7 @@ async fn of_source<A: Adapter>(
 ) -> Result<BTreeSet<i64>, Problem> {
     let mut wake = BTreeSet::new();
     let Some(account) = accounts::open(ctx, adapter, channel, &turn.claimed.account)? else {
-        failed(ctx, &turn, &Outcome::Permanent("account_missing"), None)?;
+        failed(ctx, &turn, &Undeliverable::AccountMissing.into(), None)?;
         return Ok(wake);
     };
     let asker = Asker { host, ctx, adapter, puller, account: &account };
@@ -185,7 +185,7 @@ impl<H: Host, A: Adapter> Asker<'_, H, A> {
                 Some(token) => self.puller.request_hinted(self.account, &at.source, cursor, token, call),
                 None => self.puller.request(self.account, &at.source, cursor, call),
             };
-            match outgoing::page(self.host, &request.map_err(Outcome::Permanent)?).await {
+            match outgoing::page(self.host, &request.map_err(Outcome::from)?).await {
                 Ok(answer) => {
                     let page = ApiResponse { status: answer.status, body: &answer.body };
                     let asked = Asked { source: &at.source, cursor, now: call.now };

@@ -9,7 +9,7 @@ use crate::outgoing;
 use crate::tokens::{self, Failure};
 use std::cell::Cell;
 use warmline_channels::registry::Patience;
-use warmline_channels::{Adapter, ApiResponse, Outbound, Outcome, Rendered};
+use warmline_channels::{Adapter, ApiResponse, Outbound, Outcome, Rendered, Undeliverable};
 use warmline_endpoint::Problem;
 use warmline_kernel::Ctx;
 use warmline_model::{AccountId, Channel, Origin, Timestamp};
@@ -70,7 +70,7 @@ async fn one<A: Adapter>(
             let sent = within(host, TRY_MS, send(host, ctx, adapter, account, job, &left)).await;
             sent.unwrap_or(if left.get() { Attempt::Unknown("timeout") } else { Attempt::NotReached("timeout") })
         }
-        None => Attempt::Answered(Outcome::Permanent("account_missing")),
+        None => Attempt::Answered(Undeliverable::AccountMissing.into()),
     };
     Ok(deliver::record(ctx, job, &attempt)?)
 }
@@ -85,8 +85,8 @@ async fn send<A: Adapter>(
     job: &Job,
     left: &Cell<bool>,
 ) -> Attempt {
-    if let Err(code) = adapter.capabilities().check(&job.content) {
-        return Attempt::Answered(Outcome::Permanent(code));
+    if let Err(why) = adapter.capabilities().check(&job.content) {
+        return Attempt::Answered(why.into());
     }
     let id = job.row.message.to_string();
     let outbound = Outbound { to: &job.to, id: &id, content: &job.content, at: job.at, reply_to: job.reply_to.as_ref() };
@@ -103,7 +103,7 @@ async fn send<A: Adapter>(
                 }
                 return Ok(Attempt::Answered(Outcome::Sent));
             }
-            Err(code) => return Err(Outcome::Permanent(code).into()),
+            Err(why) => return Err(Outcome::from(why).into()),
         };
         // Each try of a message in doubt may reach the customer again, so no try is made while the platform is
         // unreachable.

@@ -177,7 +177,7 @@ impl<'a, H: Host, A: ClientAdapter> Frames<'a, H, A> {
             self.adapter.verify_frame(account, sender, text, self.ctx.now()).map_err(|e| (None, self.door.refusal(e)))?;
         let name = name(&verified);
         if self.adapter.anonymous()
-            && let Some(full) = strangers::write(&self.ctx, channel, id, &self.door.common, &sender.open_id)
+            && let Some(full) = strangers::write(&self.ctx, channel, id, &self.door.routing, &sender.open_id)
                 .map_err(|e| (name.clone(), e.into()))?
         {
             return Err((name, self.door.too_many(full)));

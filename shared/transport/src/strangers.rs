@@ -1,7 +1,7 @@
 //! Limits on senders who need not prove who they are: on the sessions begun in a minute, and on the senders who wait
 //! for an agent. A sender with an open conversation is never refused.
 
-use warmline_channels::common::Common;
+use warmline_channels::account_settings::RoutingSettings;
 use warmline_kernel::ctx::{Ctx, StepError};
 use warmline_kernel::payload::sender_lookup;
 use warmline_model::{AccountId, Channel, ConversationState};
@@ -35,7 +35,12 @@ impl Full {
 }
 
 /// Counts a session that a stranger begins. Returns the reason for a refusal, or `None`.
-pub fn begin(ctx: &Ctx<'_>, channel: &Channel, account: &AccountId, settings: &Common) -> Result<Option<Full>, StepError> {
+pub fn begin(
+    ctx: &Ctx<'_>,
+    channel: &Channel,
+    account: &AccountId,
+    settings: &RoutingSettings,
+) -> Result<Option<Full>, StepError> {
     let (now, most) = (ctx.now(), settings.new_sessions_per_minute());
     let full = || Full::Sessions(u32::try_from(60 - now.secs().rem_euclid(60)).unwrap_or(60));
     // A read without the write lock turns a crowd away.
@@ -54,7 +59,7 @@ pub fn write(
     ctx: &Ctx<'_>,
     channel: &Channel,
     account: &AccountId,
-    settings: &Common,
+    settings: &RoutingSettings,
     open_id: &str,
 ) -> Result<Option<Full>, StepError> {
     if !are_many(ctx, channel, account, settings)? {
@@ -67,7 +72,7 @@ pub fn write(
     Ok((!open).then_some(Full::Waiting))
 }
 
-fn are_many(ctx: &Ctx<'_>, channel: &Channel, account: &AccountId, settings: &Common) -> Result<bool, StepError> {
+fn are_many(ctx: &Ctx<'_>, channel: &Channel, account: &AccountId, settings: &RoutingSettings) -> Result<bool, StepError> {
     let most = settings.most_strangers_waiting();
     Ok(waiting::waiting(ctx.db, channel, account, most)? >= most)
 }

@@ -3,11 +3,10 @@
 
 #![expect(unsafe_code, reason = "the entry point that Spin's macro writes")]
 
-use serde_json::Value;
 use warmline_channels::weibo::WeiboAdapter;
 use warmline_channels::{
-    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Outbound, Outcome, Parsed, Refusal, Rendered, Reply,
-    Request, Secrets, Verified,
+    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, ChannelSettings, Outbound, Outcome, Parsed, Refusal,
+    Rendered, Reply, Request, Secrets, Undeliverable, Verified,
 };
 use warmline_model::{Content, Inbound, Media, Timestamp};
 use warmline_spin::{IncomingRequest, ResponseOutparam, adapter};
@@ -26,7 +25,7 @@ impl Adapter for Trapping {
         WeiboAdapter.capabilities()
     }
 
-    fn account(&self, settings: &Value, secrets: &Secrets) -> Result<Account, AccountError> {
+    fn account(&self, settings: &ChannelSettings, secrets: &Secrets) -> Result<Account, AccountError> {
         WeiboAdapter.account(settings, secrets)
     }
 
@@ -64,7 +63,7 @@ impl Adapter for Trapping {
         WeiboAdapter.passive(account, body, reply, now, nonce)
     }
 
-    fn render(&self, account: &Account, reply: &Outbound<'_>, call: &Call<'_>) -> Result<Rendered, &'static str> {
+    fn render(&self, account: &Account, reply: &Outbound<'_>, call: &Call<'_>) -> Result<Rendered, Undeliverable> {
         WeiboAdapter.render(account, reply, call)
     }
 
@@ -72,7 +71,7 @@ impl Adapter for Trapping {
         WeiboAdapter.read_answer(answer)
     }
 
-    fn media(&self, account: &Account, media: &Media, call: &Call<'_>) -> Result<ApiRequest, &'static str> {
+    fn media(&self, account: &Account, media: &Media, call: &Call<'_>) -> Result<ApiRequest, Undeliverable> {
         WeiboAdapter.media(account, media, call)
     }
 }

@@ -79,7 +79,7 @@ impl Visit for Opened<'_> {
 
     fn visit<A: Adapter>(self, adapter: A) -> Result<Cost> {
         let task = self.0;
-        let account = adapter.account(&task.settings, &task.secrets)?;
+        let account = adapter.account(&task.settings.clone().into(), &task.secrets)?;
         let now = Timestamp::from_secs(task.at);
         let arrivals = task.arrivals.iter().map(Arrived::new).collect::<Result<Vec<_>>>()?;
         let take = |arrived: &Arrived| take(&adapter, &account, arrived, now);

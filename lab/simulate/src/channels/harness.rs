@@ -5,7 +5,8 @@ use super::{Act, Answer, Arrival, Endpoint, Request, Sent, Simulated, Trouble};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde_json::Value;
 use warmline_channels::{
-    Adapter, ApiRequest, ApiResponse, Asked, Call, Outbound, Outcome, Page, Pull, Refusal, Rendered, Reply, Token, Verified,
+    Adapter, ApiRequest, ApiResponse, Asked, Call, Outbound, Outcome, Page, Pull, Refusal, Rendered, Reply, Token,
+    Undeliverable, Verified,
 };
 use warmline_model::{Content, Inbound, Media, Timestamp};
 
@@ -57,7 +58,7 @@ impl<'a, A: Adapter> Driver<'a, A> {
     ) -> Self {
         assert_eq!(platform.channel(), adapter.capabilities().channel);
         let secrets = secrets.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        let account = adapter.account(settings, &secrets).unwrap_or_else(|e| panic!("{e}"));
+        let account = adapter.account(&settings.clone().into(), &secrets).unwrap_or_else(|e| panic!("{e}"));
         Self { adapter, platform, account }
     }
 
@@ -157,7 +158,7 @@ impl<'a, A: Adapter> Driver<'a, A> {
         reply_to: Option<&Value>,
         content: &Content,
         token: Option<&str>,
-    ) -> Result<Request, &'static str> {
+    ) -> Result<Request, Undeliverable> {
         let reply = Outbound { to, id: "018f0000-0000-7000-8000-000000000001", content, at: NOW, reply_to };
         match self.adapter.render(&self.account, &reply, &call(token))? {
             Rendered::Call(call) => Ok(received(&call)),
@@ -168,7 +169,7 @@ impl<'a, A: Adapter> Driver<'a, A> {
     /// Checks that the platform offers no chat: nobody can be written to.
     pub(super) fn refuses_chat(&self) {
         let reply = self.rendered("x", None, &Content::text("x"), Some(TOKEN));
-        assert_eq!(reply.err(), Some("chat_not_offered"));
+        assert_eq!(reply.err(), Some(Undeliverable::ChatNotOffered));
     }
 
     /// A reply to a message as the platform receives it.

@@ -6,8 +6,8 @@ use crate::model::{
     TokenProblem, UnfitView,
 };
 use warmline_channels::AccountError;
+use warmline_channels::account_settings::RoutingSettings;
 use warmline_channels::advice::advice;
-use warmline_channels::common::Common;
 use warmline_channels::registry::{self, Inspected};
 use warmline_endpoint::route::{Access, Answer, Call, Route, SUPERVISOR, schema};
 use warmline_endpoint::{Problem, Response};
@@ -29,8 +29,7 @@ const COUNTED: i64 = 1_000_000;
 /// `GET /api/accounts/{channel}/{account}/health`
 pub(crate) fn get(call: &Call<'_>) -> Result<Response, Problem> {
     let (ctx, Named { channel, account: id }) = (&call.ctx, named(call)?);
-    let mut account = stored::load(ctx, &channel, &id)?.ok_or_else(crate::api::accounts::missing)?;
-    let common = Common::take(&mut account.settings).unwrap_or_default();
+    let account = stored::load(ctx, &channel, &id)?.ok_or_else(crate::api::accounts::missing)?;
     let inspected = registry::inspect(channel.as_str(), &account.settings, &account.secrets, ctx.now());
     let inspected = inspected.unwrap_or_else(|| Inspected {
         proof: "",
@@ -38,12 +37,13 @@ pub(crate) fn get(call: &Call<'_>) -> Result<Response, Problem> {
         anonymous: false,
         wants_token: false,
         unfit: Some(AccountError::new("channel", "no adapter of this version serves it")),
+        routing: RoutingSettings::of(account.settings.clone()),
     });
     let refused = refused(call, &channel, &id, inspected.proof)?;
     let (waiting_replies, given_up) = outbox::of_account(ctx.db, &channel, &id)?;
     let most_waiting = match inspected.anonymous {
-        true => common.most_strangers_waiting(),
-        false => common.most_waiting(),
+        true => inspected.routing.most_strangers_waiting(),
+        false => inspected.routing.most_waiting(),
     };
     let token = token(call, &channel, &id, inspected.wants_token);
     let health = AccountHealth {

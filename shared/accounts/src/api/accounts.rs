@@ -2,7 +2,7 @@
 
 use crate::model::{AccountChange, AccountState, AccountView, NewAccount};
 use serde_json::Value;
-use warmline_channels::common::Common;
+use warmline_channels::account_settings::RoutingSettings;
 use warmline_channels::names;
 use warmline_channels::registry::{self, Checked};
 use warmline_endpoint::page::Page;
@@ -27,45 +27,33 @@ impl From<Account> for AccountView {
     }
 }
 
-fn unknown_group() -> Problem {
-    Problem::field("unknown_group", "settings.group", "names no skill group; create the group first")
-}
-
 fn check(call: &Call<'_>, account: &Account) -> Result<Checked, Problem> {
     body::name("name", &account.name, 100)?;
-    // Some settings belong to Warmline. The others are the adapter's.
-    let mut settings = account.settings.clone();
-    let common = Common::take(&mut settings).map_err(|e| match e.field.as_str() {
-        "group" => unknown_group(),
-        field => Problem::field("bad_account", field, e.to_string()),
-    })?;
-    if let Some(group) = common.group {
-        let known = match warmline_model::GroupId::new(group) {
-            Ok(id) => warmline_conversations::store::groups::get(call.ctx.db, &id)?.is_some(),
-            Err(_) => false,
-        };
-        if !known {
-            return Err(unknown_group());
+    // The router's part, then the adapter's.
+    let (channel, settings) = (account.channel.as_str(), &account.settings);
+    let routing = registry::routing(channel, settings).unwrap_or_else(|| RoutingSettings::of(settings.clone()));
+    if let Some(fault) = routing.fault() {
+        let detail = fault.to_string();
+        return Err(match fault.field.as_str() {
+            "group" => Problem::field("unknown_group", "settings.group", detail),
+            "extensions" => Problem::field("bad_account", "settings.extensions", detail),
+            field => Problem::field("bad_account", field, detail),
+        });
+    }
+    if let Some(group) = routing.group()
+        && warmline_conversations::store::groups::get(call.ctx.db, &group)?.is_none()
+    {
+        return Err(Problem::field("unknown_group", "settings.group", "names no skill group; create the group first"));
+    }
+    for agent in routing.agents() {
+        if warmline_store::agents::get(call.ctx.db, agent)?.is_none_or(|agent| agent.removed_at.is_some()) {
+            return Err(Problem::field("bad_account", "settings.extensions", "names no agent; use the agents' ids"));
         }
     }
-    if let Some(extensions) = settings.get("extensions") {
-        let known = |agent: &Value| {
-            let id = agent.as_str().and_then(|a| a.parse().ok());
-            id.map_or(Ok(false), |id| {
-                warmline_store::agents::get(call.ctx.db, id).map(|a| a.is_some_and(|a| a.removed_at.is_none()))
-            })
-        };
-        for agent in extensions.as_object().map(|all| all.values()).into_iter().flatten() {
-            if !known(agent)? {
-                return Err(Problem::field("bad_account", "settings.extensions", "names no agent; use the agents' ids"));
-            }
-        }
-    }
-    match registry::check_account(account.channel.as_str(), &settings, &account.secrets) {
+    match registry::check_account(channel, settings, &account.secrets) {
         None => {
             let all: Vec<&str> = registry::all().iter().map(|c| c.channel).collect();
-            let detail =
-                format!("no adapter serves this channel; {}", names::instead(account.channel.as_str(), "channels", &all));
+            let detail = format!("no adapter serves this channel; {}", names::instead(channel, "channels", &all));
             Err(Problem::field("unknown_channel", "channel", detail))
         }
         Some(Err(e)) => Err(Problem::field("bad_account", e.field.clone(), e.to_string())),

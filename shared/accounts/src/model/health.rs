@@ -127,7 +127,8 @@ pub struct AccountHealth {
     pub last_refused: Option<RefusedView>,
     /// All refusals by reason, the latest first.
     pub refused: Vec<RefusedView>,
-    /// The setting or secret that does not fit this version, if there is one.
+    /// The faults of the stored settings and secrets, if they do not fit this version. A router's setting, such as `group`, is
+    /// ignored then, and the account works. Any other fault stops the account.
     pub unfit: Option<UnfitView>,
     /// Settings and secrets that are missing for sending replies, or some kinds of reply. Empty if nothing is missing or
     /// the channel takes no replies.

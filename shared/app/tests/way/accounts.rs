@@ -4,7 +4,7 @@ use crate::common::{World, claim, place};
 use crate::{actor, all, check, count, only};
 use serde_json::{Value, json};
 use warmline_app::tick;
-use warmline_channels::common::Common;
+use warmline_channels::account_settings::RoutingSettings;
 use warmline_channels::{Outcome, Page};
 use warmline_conversations::converse;
 use warmline_kernel::StepError;
@@ -253,9 +253,9 @@ fn m4_one_accounts_flood_is_kept_out_of_the_queues_and_placed_as_they_grow_short
 fn m4_strangers_are_bounded_by_account_and_minute_and_whoever_talks_goes_on() {
     let w = World::new();
     let (channel, account) = place();
-    let common = |settings: Value| Common::take(&mut settings.clone()).unwrap();
-    let begin = |settings: &Common| strangers::begin(&w.ctx(), &channel, &account, settings).unwrap();
-    let five = common(json!({ "new_sessions_per_minute": 5, "most_waiting": 2 }));
+    let routing = RoutingSettings::of;
+    let begin = |settings: &RoutingSettings| strangers::begin(&w.ctx(), &channel, &account, settings).unwrap();
+    let five = routing(json!({ "new_sessions_per_minute": 5, "most_waiting": 2 }));
     for _ in 0..5 {
         assert_eq!(begin(&five), None);
     }
@@ -275,10 +275,10 @@ fn m4_strangers_are_bounded_by_account_and_minute_and_whoever_talks_goes_on() {
     assert_eq!(write("vis_3"), Some(Full::Waiting), "a stranger waits outside");
     assert_eq!(begin(&five), Some(Full::Waiting));
     assert_eq!(write("vis_1"), None, "who has an open conversation writes on");
-    let unbounded = common(json!({}));
+    let unbounded = routing(json!({}));
     assert_eq!(strangers::write(&w.ctx(), &channel, &account, &unbounded, "vis_3").unwrap(), None);
     assert_eq!(
-        strangers::begin(&w.ctx(), &channel, &account, &common(json!({ "new_sessions_per_minute": 0 })))
+        strangers::begin(&w.ctx(), &channel, &account, &routing(json!({ "new_sessions_per_minute": 0 })))
             .unwrap()
             .map(Full::code),
         Some("too_many_sessions")

@@ -7,7 +7,7 @@ use super::form::signed_text;
 use crate::answers;
 use crate::civil;
 use crate::json;
-use crate::kit::{ApiRequest, ApiResponse, Outbound, Outcome, Rendered};
+use crate::kit::{ApiRequest, ApiResponse, Outbound, Outcome, Rendered, Undeliverable};
 use crate::requests::{get, post_utf8_form};
 use crate::sorted_sign::form;
 use crate::values::text;
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use warmline_model::{Content, Media, Timestamp};
 
 /// The parameters of a call, signed.
-fn call(account: &Account, method: &str, content: &Value, now: Timestamp) -> Result<Vec<(String, String)>, &'static str> {
+fn call(account: &Account, method: &str, content: &Value, now: Timestamp) -> Result<Vec<(String, String)>, Undeliverable> {
     let params = [
         ("app_id", account.app_id.clone()),
         ("biz_content", content.to_string()),
@@ -28,37 +28,37 @@ fn call(account: &Account, method: &str, content: &Value, now: Timestamp) -> Res
         ("version", "1.0".to_owned()),
     ];
     let text = signed_text(params.iter().map(|(name, value)| (*name, value.as_bytes())), &[]);
-    let sign = account.key.sign(&text).ok_or("key_unusable")?;
+    let sign = account.key.sign(&text).ok_or(Undeliverable::KeyUnusable)?;
     let mut params = params.map(|(name, value)| (name.to_owned(), value)).to_vec();
     params.push(("sign".to_owned(), sign));
     Ok(params)
 }
 
 /// A reply in the platform's form.
-pub(super) fn content(reply: &Outbound<'_>) -> Result<Value, &'static str> {
+pub(super) fn content(reply: &Outbound<'_>) -> Result<Value, Undeliverable> {
     CAPABILITIES.check(reply.content)?;
     // `chat`: the message appears in the talk with the account, not on its page.
     Ok(match reply.content {
         Content::Text { text, .. } => {
             json!({ "to_user_id": reply.to, "msg_type": "text", "text": { "content": text }, "chat": "1" })
         }
-        Content::Link { url, .. } if Page::read(url).is_some() => return Err("card_not_supported"),
+        Content::Link { url, .. } if Page::read(url).is_some() => return Err(Undeliverable::CardNotSupported),
         Content::Link { title, description, url } => {
             let article = json!({ "title": title, "desc": description.as_deref().unwrap_or(title), "url": url });
             json!({ "to_user_id": reply.to, "msg_type": "image-text", "articles": [article], "chat": "1" })
         }
-        _ => return Err("kind_not_supported"),
+        _ => return Err(Undeliverable::KindNotSupported),
     })
 }
 
-pub(super) fn render(account: &Account, reply: &Outbound<'_>, now: Timestamp) -> Result<Rendered, &'static str> {
+pub(super) fn render(account: &Account, reply: &Outbound<'_>, now: Timestamp) -> Result<Rendered, Undeliverable> {
     let params = call(account, "alipay.open.public.message.custom.send", &content(reply)?, now)?;
     // The charset is in the address too, since the gateway reads the form with it.
     Ok(Rendered::Call(post_utf8_form(format!("{}/gateway.do?charset=utf-8", account.api_base), form(&params))))
 }
 
-pub(super) fn media(account: &Account, media: &Media, now: Timestamp) -> Result<ApiRequest, &'static str> {
-    let id = media.id.as_deref().filter(|id| !id.is_empty()).ok_or("media_id_missing")?;
+pub(super) fn media(account: &Account, media: &Media, now: Timestamp) -> Result<ApiRequest, Undeliverable> {
+    let id = media.id.as_deref().filter(|id| !id.is_empty()).ok_or(Undeliverable::MediaIdMissing)?;
     let params = call(account, "alipay.mobile.public.multimedia.download", &json!({ "mediaId": id }), now)?;
     let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(&params).finish();
     let url = format!("{}/chat/multimedia.do?{query}", account.media_base);
@@ -117,7 +117,7 @@ mod tests {
         assert!(application.verifies(&text, value(params, "sign")));
     }
 
-    fn rendered(content: &Content) -> Result<ApiRequest, &'static str> {
+    fn rendered(content: &Content) -> Result<ApiRequest, Undeliverable> {
         let reply = Outbound { to: "2088", id: "msg_1", content, at: NOW, reply_to: None };
         match render(&account(), &reply, NOW)? {
             Rendered::Call(call) => Ok(call),
@@ -139,8 +139,8 @@ mod tests {
         let params = read_form(&rendered(&link).ok().unwrap().body);
         let content: Value = serde_json::from_str(value(&params, "biz_content")).unwrap();
         assert_eq!(content["articles"][0], json!({ "title": "t", "desc": "t", "url": "https://x" }));
-        assert_eq!(rendered(&Content::text("长".repeat(700))).err(), Some("text_too_long"));
-        assert_eq!(rendered(&Content::Image { media: Media::default() }).err(), Some("kind_not_supported"));
+        assert_eq!(rendered(&Content::text("长".repeat(700))).err(), Some(Undeliverable::TextTooLong));
+        assert_eq!(rendered(&Content::Image { media: Media::default() }).err(), Some(Undeliverable::KindNotSupported));
     }
 
     #[test]
@@ -152,7 +152,7 @@ mod tests {
         let params = read_form(query.as_bytes());
         checked(&params);
         assert_eq!(value(&params, "biz_content"), "{\"mediaId\":\"L21p+/=\"}");
-        assert_eq!(media(&account(), &Media::default(), NOW).err(), Some("media_id_missing"));
+        assert_eq!(media(&account(), &Media::default(), NOW).err(), Some(Undeliverable::MediaIdMissing));
     }
 
     #[test]

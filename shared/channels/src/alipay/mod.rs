@@ -39,10 +39,9 @@ pub use form::signed_text;
 pub use rsa2::{PrivateKey, PublicKey};
 
 use crate::kit::{
-    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Overlong, Parsed,
-    Refusal, Rendered, Reply, Request, Secrets, TextUnit, Verified, Window,
+    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, ChannelSettings, Outbound, Outcome,
+    Overlong, Parsed, Refusal, Rendered, Reply, Request, Secrets, TextUnit, Undeliverable, Verified, Window,
 };
-use serde_json::Value;
 use warmline_model::{Media, Timestamp};
 
 /// The capabilities of a life account. A message's description may have 2,000 bytes.
@@ -72,7 +71,7 @@ impl Adapter for AlipayAdapter {
         CAPABILITIES
     }
 
-    fn account(&self, settings: &Value, secrets: &Secrets) -> Result<Account, AccountError> {
+    fn account(&self, settings: &ChannelSettings, secrets: &Secrets) -> Result<Account, AccountError> {
         Account::read(settings, secrets)
     }
 
@@ -98,11 +97,11 @@ impl Adapter for AlipayAdapter {
 
     /// Checks everything but the signature. The signature costs milliseconds, and fails for no reply once the account's key
     /// was checked.
-    fn check(&self, _account: &Account, reply: &Outbound<'_>) -> Result<(), &'static str> {
+    fn check(&self, _account: &Account, reply: &Outbound<'_>) -> Result<(), Undeliverable> {
         api::content(reply).map(drop)
     }
 
-    fn render(&self, account: &Account, reply: &Outbound<'_>, call: &Call<'_>) -> Result<Rendered, &'static str> {
+    fn render(&self, account: &Account, reply: &Outbound<'_>, call: &Call<'_>) -> Result<Rendered, Undeliverable> {
         api::render(account, reply, call.now)
     }
 
@@ -110,7 +109,7 @@ impl Adapter for AlipayAdapter {
         api::read_answer(answer)
     }
 
-    fn media(&self, account: &Account, media: &Media, call: &Call<'_>) -> Result<ApiRequest, &'static str> {
+    fn media(&self, account: &Account, media: &Media, call: &Call<'_>) -> Result<ApiRequest, Undeliverable> {
         api::media(account, media, call.now)
     }
 }

@@ -32,10 +32,9 @@ pub use verify::identify;
 
 use crate::client_message;
 use crate::kit::{
-    AccountError, Adapter, ApiResponse, Call, Capabilities, ClientAdapter, Outbound, Outcome, Parsed, Refusal, Rendered,
-    Reply, Request, Secrets, Verified,
+    AccountError, Adapter, ApiResponse, Call, Capabilities, ChannelSettings, ClientAdapter, Outbound, Outcome, Parsed,
+    Refusal, Rendered, Reply, Request, Secrets, Undeliverable, Verified,
 };
-use serde_json::Value;
 use warmline_model::{Sender, Timestamp};
 
 const CAPABILITIES: Capabilities = client_message::capabilities("app", "自有应用", "The brand's app");
@@ -51,7 +50,7 @@ impl Adapter for AppAdapter {
         CAPABILITIES
     }
 
-    fn account(&self, settings: &Value, secrets: &Secrets) -> Result<Account, AccountError> {
+    fn account(&self, settings: &ChannelSettings, secrets: &Secrets) -> Result<Account, AccountError> {
         Account::read(settings, secrets)
     }
 
@@ -75,7 +74,7 @@ impl Adapter for AppAdapter {
         client_message::accepted()
     }
 
-    fn render(&self, _: &Account, reply: &Outbound<'_>, _: &Call<'_>) -> Result<Rendered, &'static str> {
+    fn render(&self, _: &Account, reply: &Outbound<'_>, _: &Call<'_>) -> Result<Rendered, Undeliverable> {
         client_message::check_reply(&CAPABILITIES, reply.content).map(|()| Rendered::Held)
     }
 

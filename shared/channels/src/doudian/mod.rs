@@ -31,8 +31,8 @@ mod verify;
 pub use account::Account;
 
 use crate::kit::{
-    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Parsed, Refusal,
-    Rendered, Reply, Request, Secrets, Token, Verified,
+    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, ChannelSettings, Outbound, Outcome, Parsed,
+    Refusal, Rendered, Reply, Request, Secrets, Token, Undeliverable, Verified,
 };
 use serde_json::{Value, json};
 use warmline_model::Timestamp;
@@ -59,7 +59,7 @@ impl Adapter for DoudianAdapter {
         CAPABILITIES
     }
 
-    fn account(&self, settings: &Value, secrets: &Secrets) -> Result<Account, AccountError> {
+    fn account(&self, settings: &ChannelSettings, secrets: &Secrets) -> Result<Account, AccountError> {
         Account::read(settings, secrets)
     }
 
@@ -87,8 +87,8 @@ impl Adapter for DoudianAdapter {
         api::read_token(answer)
     }
 
-    fn render(&self, _: &Account, _: &Outbound<'_>, _: &Call<'_>) -> Result<Rendered, &'static str> {
-        Err("chat_not_offered")
+    fn render(&self, _: &Account, _: &Outbound<'_>, _: &Call<'_>) -> Result<Rendered, Undeliverable> {
+        Err(Undeliverable::ChatNotOffered)
     }
 
     fn read_answer(&self, answer: &ApiResponse<'_>) -> Outcome {

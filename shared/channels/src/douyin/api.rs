@@ -12,7 +12,7 @@ use super::account::{Account, Face};
 use super::im::{CONVERSATION, MESSAGE, OPERATOR};
 use super::token::token_request;
 use crate::answers;
-use crate::kit::{ApiRequest, ApiResponse, Outbound, Outcome, Rendered};
+use crate::kit::{ApiRequest, ApiResponse, Outbound, Outcome, Rendered, Undeliverable};
 use crate::requests::{encoded, get, post_json};
 use crate::values::whole;
 use serde_json::{Value, json};
@@ -34,9 +34,15 @@ pub(super) fn code(answer: &Value) -> Option<i64> {
     codes.iter().copied().find(|&code| code != 0).or(codes.first().copied())
 }
 
-pub(super) fn render(account: &Account, reply: &Outbound<'_>, token: Option<&str>) -> Result<Rendered, &'static str> {
+pub(super) fn render(account: &Account, reply: &Outbound<'_>, token: Option<&str>) -> Result<Rendered, Undeliverable> {
     CAPABILITIES.check(reply.content)?;
-    let token = || token.ok_or(if token_request(account).is_some() { "token_missing" } else { "credentials_missing" });
+    let token = || {
+        token.ok_or(if token_request(account).is_some() {
+            Undeliverable::TokenMissing
+        } else {
+            Undeliverable::CredentialsMissing
+        })
+    };
     let base = &account.api_base;
     match &account.face {
         Face::Im(_) => {
@@ -44,7 +50,7 @@ pub(super) fn render(account: &Account, reply: &Outbound<'_>, token: Option<&str
             let part = |name: &str| reply.reply_to.and_then(|to| to.get(name)).and_then(Value::as_str);
             let (Some(operator), Some(message), Some(conversation)) = (part(OPERATOR), part(MESSAGE), part(CONVERSATION))
             else {
-                return Err("reply_context_missing");
+                return Err(Undeliverable::ReplyContextMissing);
             };
             let body = json!({
                 "scene": "im_reply_msg",
@@ -61,10 +67,10 @@ pub(super) fn render(account: &Account, reply: &Outbound<'_>, token: Option<&str
             let body = match reply.content {
                 Content::Text { text, .. } => json!({ "open_id": reply.to, "msg_type": "text", "content": text }),
                 Content::Image { media } => {
-                    let url = media.url.as_deref().filter(|url| !url.is_empty()).ok_or("media_url_missing")?;
+                    let url = media.url.as_deref().filter(|url| !url.is_empty()).ok_or(Undeliverable::MediaUrlMissing)?;
                     json!({ "open_id": reply.to, "msg_type": "image", "pic_url": url })
                 }
-                _ => return Err("kind_not_supported"),
+                _ => return Err(Undeliverable::KindNotSupported),
             };
             let url = format!("{base}/api/apps/message/custom/send?access_token={}", encoded(token()?));
             Ok(Rendered::Call(post_json(url, body.to_string())))
@@ -72,13 +78,13 @@ pub(super) fn render(account: &Account, reply: &Outbound<'_>, token: Option<&str
     }
 }
 
-fn private_message(content: &Content) -> Result<Value, &'static str> {
-    let id = |media: &Media| media.id.clone().filter(|id| !id.is_empty()).ok_or("media_id_missing");
+fn private_message(content: &Content) -> Result<Value, Undeliverable> {
+    let id = |media: &Media| media.id.clone().filter(|id| !id.is_empty()).ok_or(Undeliverable::MediaIdMissing);
     Ok(match content {
         Content::Text { text, .. } => json!({ "msg_type": 1, "text": { "text": text } }),
         Content::Image { media } => json!({ "msg_type": 2, "image": { "media_id": id(media)? } }),
         Content::Video { media } => json!({ "msg_type": 3, "video": { "item_id": id(media)? } }),
-        _ => return Err("kind_not_supported"),
+        _ => return Err(Undeliverable::KindNotSupported),
     })
 }
 
@@ -114,15 +120,15 @@ fn meaning(code: i64) -> Outcome {
 
 /// A medium with an address on one of the platform's own hosts. Other hosts are never called, because an address is a
 /// stranger's input.
-pub(super) fn media(account: &Account, media: &Media) -> Result<ApiRequest, &'static str> {
-    let url = media.url.as_deref().filter(|url| !url.is_empty()).ok_or("media_only_in_app")?;
-    let uri: http::Uri = url.parse().map_err(|_| "media_host_unknown")?;
+pub(super) fn media(account: &Account, media: &Media) -> Result<ApiRequest, Undeliverable> {
+    let url = media.url.as_deref().filter(|url| !url.is_empty()).ok_or(Undeliverable::MediaOnlyInApp)?;
+    let uri: http::Uri = url.parse().map_err(|_| Undeliverable::MediaHostUnknown)?;
     let platform = uri.scheme_str() == Some("https")
         && uri.authority().is_some_and(|a| !a.as_str().contains('@'))
         && uri.host().is_some_and(|host| MEDIA_HOSTS.iter().any(|known| host.ends_with(known)));
     let stand_in = url.strip_prefix(account.api_base.as_str()).is_some_and(|rest| rest.starts_with('/'));
     if !platform && !stand_in {
-        return Err("media_host_unknown");
+        return Err(Undeliverable::MediaHostUnknown);
     }
     Ok(get(url.to_owned()))
 }
@@ -152,7 +158,7 @@ mod tests {
         content: &Content,
         to: Option<&Value>,
         token: Option<&str>,
-    ) -> Result<ApiRequest, &'static str> {
+    ) -> Result<ApiRequest, Undeliverable> {
         let reply = Outbound { to: "u1", id: "msg_1", content, at: Timestamp::from_millis(0), reply_to: to };
         match render(account, &reply, token)? {
             Rendered::Call(call) => Ok(call),
@@ -187,22 +193,25 @@ mod tests {
     #[test]
     fn what_cannot_be_sent() {
         let (to, hi) = (context(), Content::text("hi"));
-        assert_eq!(rendered(&im(&[]), &hi, None, Some("t")).err(), Some("reply_context_missing"));
-        assert_eq!(rendered(&im(&[]), &hi, Some(&json!({})), Some("t")).err(), Some("reply_context_missing"));
-        assert_eq!(rendered(&im(&[]), &hi, Some(&to), None).err(), Some("token_missing"));
+        assert_eq!(rendered(&im(&[]), &hi, None, Some("t")).err(), Some(Undeliverable::ReplyContextMissing));
+        assert_eq!(rendered(&im(&[]), &hi, Some(&json!({})), Some("t")).err(), Some(Undeliverable::ReplyContextMissing));
+        assert_eq!(rendered(&im(&[]), &hi, Some(&to), None).err(), Some(Undeliverable::TokenMissing));
         let secrets = [("client_secret".to_owned(), "s3".to_owned())].into();
         let bare = Account::read(&Value::Null, &secrets).ok().unwrap();
-        assert_eq!(rendered(&bare, &hi, Some(&to), None).err(), Some("credentials_missing"));
+        assert_eq!(rendered(&bare, &hi, Some(&to), None).err(), Some(Undeliverable::CredentialsMissing));
         let none = Content::Image { media: Media::default() };
-        assert_eq!(rendered(&im(&[]), &none, Some(&to), Some("t")).err(), Some("media_id_missing"));
-        assert_eq!(rendered(&app(), &none, None, Some("t")).err(), Some("media_url_missing"));
+        assert_eq!(rendered(&im(&[]), &none, Some(&to), Some("t")).err(), Some(Undeliverable::MediaIdMissing));
+        assert_eq!(rendered(&app(), &none, None, Some("t")).err(), Some(Undeliverable::MediaUrlMissing));
         assert_eq!(
             rendered(&app(), &Content::Video { media: Media::default() }, None, Some("t")).err(),
-            Some("kind_not_supported")
+            Some(Undeliverable::KindNotSupported)
         );
-        assert_eq!(rendered(&im(&[]), &Content::text("好".repeat(1001)), Some(&to), Some("t")).err(), Some("text_too_long"));
+        assert_eq!(
+            rendered(&im(&[]), &Content::text("好".repeat(1001)), Some(&to), Some("t")).err(),
+            Some(Undeliverable::TextTooLong)
+        );
         let note = Content::Note { text: "n".into() };
-        assert_eq!(rendered(&im(&[]), &note, Some(&to), Some("t")).err(), Some("kind_not_supported"));
+        assert_eq!(rendered(&im(&[]), &note, Some(&to), Some("t")).err(), Some(Undeliverable::KindNotSupported));
     }
 
     #[test]
@@ -263,9 +272,9 @@ mod tests {
             "http://127.0.0.1:99/",
             "https://evildouyinpic.com/",
         ] {
-            assert_eq!(get(bad), Err("media_host_unknown"), "{bad}");
+            assert_eq!(get(bad), Err(Undeliverable::MediaHostUnknown), "{bad}");
         }
-        assert_eq!(media(&app(), &Media::default()).err(), Some("media_only_in_app"));
+        assert_eq!(media(&app(), &Media::default()).err(), Some(Undeliverable::MediaOnlyInApp));
     }
 
     proptest! {

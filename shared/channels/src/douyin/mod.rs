@@ -45,10 +45,10 @@ mod verify;
 pub use account::{Account, Kind};
 
 use crate::kit::{
-    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Overlong, Parsed,
-    Refusal, Rendered, Reply, Request, Secrets, TextUnit, Token, Verified, Window,
+    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, ChannelSettings, Outbound, Outcome,
+    Overlong, Parsed, Refusal, Rendered, Reply, Request, Secrets, TextUnit, Token, Undeliverable, Verified, Window,
 };
-use serde_json::{Value, json};
+use serde_json::json;
 use warmline_model::{Media, Timestamp};
 
 /// The capabilities of private messages. The customer service of mini apps has the wider window of 48 h and one reply less
@@ -79,7 +79,7 @@ impl Adapter for DouyinAdapter {
         CAPABILITIES
     }
 
-    fn account(&self, settings: &Value, secrets: &Secrets) -> Result<Account, AccountError> {
+    fn account(&self, settings: &ChannelSettings, secrets: &Secrets) -> Result<Account, AccountError> {
         Account::read(settings, secrets)
     }
 
@@ -122,7 +122,7 @@ impl Adapter for DouyinAdapter {
         token::read_token(answer)
     }
 
-    fn render(&self, account: &Account, reply: &Outbound<'_>, call: &Call<'_>) -> Result<Rendered, &'static str> {
+    fn render(&self, account: &Account, reply: &Outbound<'_>, call: &Call<'_>) -> Result<Rendered, Undeliverable> {
         api::render(account, reply, call.token)
     }
 
@@ -130,7 +130,7 @@ impl Adapter for DouyinAdapter {
         api::read_answer(answer)
     }
 
-    fn media(&self, account: &Account, media: &Media, _: &Call<'_>) -> Result<ApiRequest, &'static str> {
+    fn media(&self, account: &Account, media: &Media, _: &Call<'_>) -> Result<ApiRequest, Undeliverable> {
         api::media(account, media)
     }
 }

@@ -4,7 +4,7 @@ use super::account::{Account, Provider, is_address};
 use super::header::ids;
 use super::who::written_to;
 use crate::answers;
-use crate::kit::{ApiRequest, ApiResponse, Outbound, Outcome};
+use crate::kit::{ApiRequest, ApiResponse, Outbound, Outcome, Undeliverable};
 use crate::requests::{authorized, basic, get, post_form};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -52,15 +52,15 @@ struct Letter<'a> {
 }
 
 /// Renders a reply. With `automatic`, no person wrote it, and the mail says so (RFC 3834), so that no machine answers it.
-pub(super) fn render(account: &Account, reply: &Outbound<'_>, automatic: bool) -> Result<ApiRequest, &'static str> {
-    let Content::Text { text, cc, .. } = reply.content else { return Err("kind_not_supported") };
-    let api_key = account.api_key.as_deref().ok_or("credentials_missing")?;
-    let from = account.from.as_deref().ok_or("from_missing")?;
+pub(super) fn render(account: &Account, reply: &Outbound<'_>, automatic: bool) -> Result<ApiRequest, Undeliverable> {
+    let Content::Text { text, cc, .. } = reply.content else { return Err(Undeliverable::KindNotSupported) };
+    let api_key = account.api_key.as_deref().ok_or(Undeliverable::CredentialsMissing)?;
+    let from = account.from.as_deref().ok_or(Undeliverable::FromMissing)?;
     let said = |name: &str| reply.reply_to.and_then(|to| to.get(name)).and_then(Value::as_str);
     // The customer's own address, or the address for replies that their last mail names.
     let to = said("reply").filter(|to| is_address(to)).unwrap_or_else(|| written_to(reply.to));
     if !is_address(to) {
-        return Err("recipient_unknown");
+        return Err(Undeliverable::RecipientUnknown);
     }
     let mut copies: Vec<&str> = Vec::new();
     for other in cc.iter().map(String::as_str).filter(|other| is_address(other)) {
@@ -85,7 +85,7 @@ pub(super) fn render(account: &Account, reply: &Outbound<'_>, automatic: bool) -
     match &account.provider {
         Provider::Sendgrid { .. } => Ok(sendgrid(account, api_key, &letter)),
         Provider::Mailgun { domain, .. } => {
-            Ok(mailgun(account, api_key, domain.as_deref().ok_or("domain_missing")?, &letter))
+            Ok(mailgun(account, api_key, domain.as_deref().ok_or(Undeliverable::DomainMissing)?, &letter))
         }
     }
 }
@@ -128,16 +128,16 @@ fn mailgun(account: &Account, api_key: &str, domain: &str, letter: &Letter<'_>) 
 }
 
 /// A stored attachment. The key is sent only to Mailgun's own hosts.
-pub(super) fn media(account: &Account, media: &Media) -> Result<ApiRequest, &'static str> {
-    let Provider::Mailgun { .. } = &account.provider else { return Err("media_not_supported") };
-    let url = media.url.as_deref().ok_or("media_unknown")?;
-    let api_key = account.api_key.as_deref().ok_or("credentials_missing")?;
-    let uri: http::Uri = url.parse().map_err(|_| "media_unknown")?;
+pub(super) fn media(account: &Account, media: &Media) -> Result<ApiRequest, Undeliverable> {
+    let Provider::Mailgun { .. } = &account.provider else { return Err(Undeliverable::MediaNotSupported) };
+    let url = media.url.as_deref().ok_or(Undeliverable::MediaUnknown)?;
+    let api_key = account.api_key.as_deref().ok_or(Undeliverable::CredentialsMissing)?;
+    let uri: http::Uri = url.parse().map_err(|_| Undeliverable::MediaUnknown)?;
     let own = url.strip_prefix(account.api_base.as_str()).is_some_and(|path| path.starts_with('/'));
     let host = uri.authority().filter(|a| !a.as_str().contains('@') && a.port().is_none()).map(|a| a.host());
     let theirs = uri.scheme_str() == Some("https") && host.is_some_and(|h| h.ends_with(".mailgun.net"));
     if !own && !theirs {
-        return Err("media_unknown");
+        return Err(Undeliverable::MediaUnknown);
     }
     Ok(authorized(get(url.to_owned()), basic("api", api_key)))
 }
@@ -200,10 +200,10 @@ mod tests {
             _ => ("signing_key", "0123456789abcdef"),
         };
         let secrets = [(provider, secret), ("api_key", "k")].map(|(k, v)| (k.to_owned(), v.to_owned())).into();
-        EmailAdapter.account(&settings, &secrets).ok().unwrap()
+        EmailAdapter.account(&settings.into(), &secrets).ok().unwrap()
     }
 
-    fn send(settings: Value, to: &str, reply_to: Option<&Value>) -> Result<ApiRequest, &'static str> {
+    fn send(settings: Value, to: &str, reply_to: Option<&Value>) -> Result<ApiRequest, Undeliverable> {
         let content = Content::text("好的，马上处理 &");
         let reply = Outbound { to, id: "m1", content: &content, at: Timestamp::from_secs(0), reply_to };
         render(&account(settings), &reply, false)
@@ -302,10 +302,10 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_named() {
-        assert_eq!(send(json!({ "provider": "sendgrid" }), "w@x", None).err(), Some("from_missing"));
+        assert_eq!(send(json!({ "provider": "sendgrid" }), "w@x", None).err(), Some(Undeliverable::FromMissing));
         let settings = json!({ "provider": "mailgun", "from": "s@r" });
-        assert_eq!(send(settings.clone(), "w@x", None).err(), Some("domain_missing"));
-        assert_eq!(send(settings, "w@x, other@y", None).err(), Some("recipient_unknown"));
+        assert_eq!(send(settings.clone(), "w@x", None).err(), Some(Undeliverable::DomainMissing));
+        assert_eq!(send(settings, "w@x, other@y", None).err(), Some(Undeliverable::RecipientUnknown));
     }
 
     #[test]
@@ -323,9 +323,9 @@ mod tests {
             "https://x.mailgun.net:8443/",
             "nonsense",
         ] {
-            assert_eq!(ask("mailgun", bad).err(), Some("media_unknown"), "{bad}");
+            assert_eq!(ask("mailgun", bad).err(), Some(Undeliverable::MediaUnknown), "{bad}");
         }
-        assert_eq!(ask("sendgrid", "https://api.mailgun.net/v3/x").err(), Some("media_not_supported"));
+        assert_eq!(ask("sendgrid", "https://api.mailgun.net/v3/x").err(), Some(Undeliverable::MediaNotSupported));
     }
 
     #[test]

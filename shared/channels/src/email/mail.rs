@@ -422,7 +422,7 @@ mod tests {
     fn account() -> Account {
         let settings =
             json!({ "provider": "sendgrid", "from": "service@rice.example", "identity_from": ["no-reply@shop.example"] });
-        EmailAdapter.account(&settings, &[("address_token".into(), "0123456789abcdef".into())].into()).ok().unwrap()
+        EmailAdapter.account(&settings.into(), &[("address_token".into(), "0123456789abcdef".into())].into()).ok().unwrap()
     }
 
     fn mail(headers: &str, subject: &str, text: &str) -> Mail {

@@ -114,7 +114,7 @@ mod tests {
 
     fn account() -> Account {
         let secrets = [("signing_key".into(), "0123456789abcdef".into())].into();
-        EmailAdapter.account(&json!({ "provider": "mailgun" }), &secrets).ok().unwrap()
+        EmailAdapter.account(&json!({ "provider": "mailgun" }).into(), &secrets).ok().unwrap()
     }
 
     #[test]

@@ -58,11 +58,10 @@ mod words;
 pub use account::Account;
 
 use crate::kit::{
-    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Gather, Outbound, Outcome, Overlong,
-    Parsed, Refusal, Rendered, Reply, Request, Secrets, TextUnit, Verified,
+    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, ChannelSettings, Gather, Outbound, Outcome,
+    Overlong, Parsed, Refusal, Rendered, Reply, Request, Secrets, TextUnit, Undeliverable, Verified,
 };
 use account::Provider;
-use serde_json::Value;
 use warmline_model::{Media, Timestamp};
 
 /// The capabilities of mail. The providers accept 20 to 30 MB. The limit on text is ours, and longer than any real reply.
@@ -97,7 +96,7 @@ impl Adapter for EmailAdapter {
         3 * 24 * 3600
     }
 
-    fn account(&self, settings: &Value, secrets: &Secrets) -> Result<Account, AccountError> {
+    fn account(&self, settings: &ChannelSettings, secrets: &Secrets) -> Result<Account, AccountError> {
         Account::read(settings, secrets)
     }
 
@@ -129,12 +128,12 @@ impl Adapter for EmailAdapter {
         Reply::text("ok")
     }
 
-    fn render(&self, account: &Account, reply: &Outbound<'_>, _: &Call<'_>) -> Result<Rendered, &'static str> {
+    fn render(&self, account: &Account, reply: &Outbound<'_>, _: &Call<'_>) -> Result<Rendered, Undeliverable> {
         CAPABILITIES.check(reply.content)?;
         api::render(account, reply, false).map(Rendered::Call)
     }
 
-    fn render_automatic(&self, account: &Account, reply: &Outbound<'_>, _: &Call<'_>) -> Result<Rendered, &'static str> {
+    fn render_automatic(&self, account: &Account, reply: &Outbound<'_>, _: &Call<'_>) -> Result<Rendered, Undeliverable> {
         CAPABILITIES.check(reply.content)?;
         api::render(account, reply, true).map(Rendered::Call)
     }
@@ -147,7 +146,7 @@ impl Adapter for EmailAdapter {
         api::read_answer(answer)
     }
 
-    fn media(&self, account: &Account, media: &Media, _: &Call<'_>) -> Result<ApiRequest, &'static str> {
+    fn media(&self, account: &Account, media: &Media, _: &Call<'_>) -> Result<ApiRequest, Undeliverable> {
         api::media(account, media)
     }
 }

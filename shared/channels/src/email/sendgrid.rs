@@ -98,7 +98,7 @@ mod tests {
 
     fn account() -> Account {
         let secrets = [("address_token".into(), "0123456789abcdef".into())].into();
-        EmailAdapter.account(&json!({ "provider": "sendgrid" }), &secrets).ok().unwrap()
+        EmailAdapter.account(&json!({ "provider": "sendgrid" }).into(), &secrets).ok().unwrap()
     }
 
     fn whole(fields: &[(&str, &[u8])], files: &[(&str, &str, &[u8])]) -> Result<Parsed, Refusal> {

@@ -123,7 +123,7 @@ mod tests {
     const TS: &str = "1700000000";
 
     fn account(settings: Value, secret: &str) -> Account {
-        EmailAdapter.account(&settings, &[(secret.to_owned(), TOKEN.to_owned())].into()).ok().unwrap()
+        EmailAdapter.account(&settings.into(), &[(secret.to_owned(), TOKEN.to_owned())].into()).ok().unwrap()
     }
 
     fn sendgrid() -> Account {

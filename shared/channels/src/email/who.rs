@@ -92,7 +92,7 @@ mod tests {
 
     fn account(identity_from: &[&str]) -> Account {
         let settings = json!({ "provider": "sendgrid", "from": "service@rice.example", "identity_from": identity_from });
-        EmailAdapter.account(&settings, &[("address_token".into(), "0123456789abcdef".into())].into()).ok().unwrap()
+        EmailAdapter.account(&settings.into(), &[("address_token".into(), "0123456789abcdef".into())].into()).ok().unwrap()
     }
 
     fn read(account: &Account, headers: &str) -> Who {

@@ -3,7 +3,7 @@
 use super::account::Account;
 use super::window::Window;
 use crate::answers;
-use crate::kit::{ApiRequest, ApiResponse, Outcome};
+use crate::kit::{ApiRequest, ApiResponse, Outcome, Undeliverable};
 use crate::requests::post_utf8_form;
 use crate::sorted_sign::{Params, form, upper_md5};
 use crate::values::text;
@@ -64,8 +64,8 @@ pub(super) fn orders(account: &Account, cursor: Option<&str>, now: Timestamp) ->
     call(account, "jingdong.pop.order.search", now, &own)
 }
 
-pub(super) fn after_sales(account: &Account, cursor: Option<&str>, now: Timestamp) -> Result<ApiRequest, &'static str> {
-    let (shop, operator) = account.after_sales.as_ref().ok_or("operator_missing")?;
+pub(super) fn after_sales(account: &Account, cursor: Option<&str>, now: Timestamp) -> Result<ApiRequest, Undeliverable> {
+    let (shop, operator) = account.after_sales.as_ref().ok_or(Undeliverable::OperatorMissing)?;
     let window = after_sales_window(cursor, now);
     let own = json!({
         "buId": shop, "operatePin": operator, "operateNick": operator, "updateTimeBegin": window.start(),

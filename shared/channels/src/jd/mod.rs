@@ -37,10 +37,9 @@ pub use account::Account;
 pub use api::{AFTER_SALES, ORDERS};
 
 use crate::kit::{
-    AccountError, Adapter, ApiRequest, ApiResponse, Asked, Call, Capabilities, Carries, Outbound, Outcome, Page, Parsed,
-    Pull, Refusal, Rendered, Reply, Request, Secrets, Verified,
+    AccountError, Adapter, ApiRequest, ApiResponse, Asked, Call, Capabilities, Carries, ChannelSettings, Outbound, Outcome,
+    Page, Parsed, Pull, Refusal, Rendered, Reply, Request, Secrets, Undeliverable, Verified,
 };
-use serde_json::Value;
 use warmline_model::Timestamp;
 
 const CAPABILITIES: Capabilities = Capabilities::inbound_only("jd", "京东", "JD", Carries::Orders, &["event", "unknown"]);
@@ -56,7 +55,7 @@ impl Adapter for JdAdapter {
         CAPABILITIES
     }
 
-    fn account(&self, settings: &Value, secrets: &Secrets) -> Result<Account, AccountError> {
+    fn account(&self, settings: &ChannelSettings, secrets: &Secrets) -> Result<Account, AccountError> {
         Account::read(settings, secrets)
     }
 
@@ -77,8 +76,8 @@ impl Adapter for JdAdapter {
         Reply::text("")
     }
 
-    fn render(&self, _: &Account, _: &Outbound<'_>, _: &Call<'_>) -> Result<Rendered, &'static str> {
-        Err("chat_not_offered")
+    fn render(&self, _: &Account, _: &Outbound<'_>, _: &Call<'_>) -> Result<Rendered, Undeliverable> {
+        Err(Undeliverable::ChatNotOffered)
     }
 
     fn read_answer(&self, answer: &ApiResponse<'_>) -> Outcome {
@@ -112,11 +111,11 @@ impl Pull for JdAdapter {
         source: &str,
         cursor: Option<&str>,
         call: &Call<'_>,
-    ) -> Result<ApiRequest, &'static str> {
+    ) -> Result<ApiRequest, Undeliverable> {
         match source {
             SOURCE_ORDERS => Ok(api::orders(account, cursor, call.now)),
             SOURCE_AFTER_SALES => api::after_sales(account, cursor, call.now),
-            _ => Err("source_unknown"),
+            _ => Err(Undeliverable::SourceUnknown),
         }
     }
 

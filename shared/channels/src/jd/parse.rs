@@ -142,7 +142,7 @@ mod tests {
     fn account() -> super::super::Account {
         let secrets = [("app_secret", "yourappSecret"), ("access_token", "t")];
         let secrets = secrets.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        JdAdapter.account(&json!({ "app_key": "k", "vender_id": "9", "operator": "pin" }), &secrets).ok().unwrap()
+        JdAdapter.account(&json!({ "app_key": "k", "vender_id": "9", "operator": "pin" }).into(), &secrets).ok().unwrap()
     }
 
     fn read_after(source: &str, cursor: Option<&str>, now: Timestamp, body: &[u8]) -> Result<Page, Outcome> {

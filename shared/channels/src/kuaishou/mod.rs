@@ -36,8 +36,8 @@ mod verify;
 pub use account::Account;
 
 use crate::kit::{
-    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Parsed, Refusal,
-    Rendered, Reply, Request, Secrets, Token, Verified,
+    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, ChannelSettings, Outbound, Outcome, Parsed,
+    Refusal, Rendered, Reply, Request, Secrets, Token, Undeliverable, Verified,
 };
 use serde_json::{Map, Value, json};
 use warmline_model::Timestamp;
@@ -63,7 +63,7 @@ impl Adapter for KuaishouAdapter {
         CAPABILITIES
     }
 
-    fn account(&self, settings: &Value, secrets: &Secrets) -> Result<Account, AccountError> {
+    fn account(&self, settings: &ChannelSettings, secrets: &Secrets) -> Result<Account, AccountError> {
         Account::read(settings, secrets)
     }
 
@@ -94,8 +94,8 @@ impl Adapter for KuaishouAdapter {
         api::read_token(answer)
     }
 
-    fn render(&self, _: &Account, _: &Outbound<'_>, _: &Call<'_>) -> Result<Rendered, &'static str> {
-        Err("chat_not_offered")
+    fn render(&self, _: &Account, _: &Outbound<'_>, _: &Call<'_>) -> Result<Rendered, Undeliverable> {
+        Err(Undeliverable::ChatNotOffered)
     }
 
     fn read_answer(&self, answer: &ApiResponse<'_>) -> Outcome {

@@ -1,7 +1,7 @@
 //! The settings and secrets of a mini program.
 
 use super::outgoing::Outgoing;
-use crate::kit::{AccountError, Secrets};
+use crate::kit::{AccountError, Secrets, Undeliverable};
 use crate::settings::Fields;
 use crate::wx::app::App;
 use serde_json::Value;
@@ -30,7 +30,7 @@ impl Account {
     }
 
     /// A reply's content in the platform's form.
-    pub(super) fn outgoing<'a>(&'a self, content: &'a Content) -> Result<Outgoing<'a>, &'static str> {
+    pub(super) fn outgoing<'a>(&'a self, content: &'a Content) -> Result<Outgoing<'a>, Undeliverable> {
         Outgoing::from_content(content, self.app.gate.app_id.as_deref(), self.link_picture.as_deref())
     }
 }

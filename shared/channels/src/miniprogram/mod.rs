@@ -36,11 +36,10 @@ pub use account::Account;
 pub use outgoing::Outgoing;
 
 use crate::kit::{
-    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Overlong, Parsed,
-    Refusal, Rendered, Reply, Request, Secrets, TextUnit, Token, Verified, Window,
+    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, ChannelSettings, Outbound, Outcome,
+    Overlong, Parsed, Refusal, Rendered, Reply, Request, Secrets, TextUnit, Token, Undeliverable, Verified, Window,
 };
 use crate::wx;
-use serde_json::Value;
 use warmline_model::{Media, Timestamp};
 
 /// The capabilities of a mini program's customer service. The API refuses longer texts with 45002.
@@ -70,7 +69,7 @@ impl Adapter for MiniprogramAdapter {
         CAPABILITIES
     }
 
-    fn account(&self, settings: &Value, secrets: &Secrets) -> Result<Account, AccountError> {
+    fn account(&self, settings: &ChannelSettings, secrets: &Secrets) -> Result<Account, AccountError> {
         Account::read(settings, secrets)
     }
 
@@ -107,7 +106,7 @@ impl Adapter for MiniprogramAdapter {
         wx::api::read_token(answer)
     }
 
-    fn render(&self, account: &Account, reply: &Outbound<'_>, call: &Call<'_>) -> Result<Rendered, &'static str> {
+    fn render(&self, account: &Account, reply: &Outbound<'_>, call: &Call<'_>) -> Result<Rendered, Undeliverable> {
         CAPABILITIES.check(reply.content)?;
         let message = account.outgoing(reply.content)?;
         Ok(Rendered::Call(account.app.send(message.to_json(reply.to), call.token)?))
@@ -117,7 +116,7 @@ impl Adapter for MiniprogramAdapter {
         wx::api::read_answer(answer)
     }
 
-    fn media(&self, account: &Account, media: &Media, call: &Call<'_>) -> Result<ApiRequest, &'static str> {
+    fn media(&self, account: &Account, media: &Media, call: &Call<'_>) -> Result<ApiRequest, Undeliverable> {
         account.app.media(media, call.token)
     }
 }

@@ -1,5 +1,6 @@
 //! A reply in the platform's form (发送客服消息).
 
+use crate::kit::Undeliverable;
 use crate::wx::page::Page;
 use serde_json::{Value, json};
 use warmline_model::Content;
@@ -38,25 +39,29 @@ impl<'a> Outgoing<'a> {
     ///
     /// # Errors
     /// The platform cannot carry it. The error is a stable code.
-    pub fn from_content(content: &'a Content, app_id: Option<&str>, picture: Option<&'a str>) -> Result<Self, &'static str> {
+    pub fn from_content(
+        content: &'a Content,
+        app_id: Option<&str>,
+        picture: Option<&'a str>,
+    ) -> Result<Self, Undeliverable> {
         Ok(match content {
             Content::Text { text, .. } => Self::Text(text),
             Content::Image { media } => {
-                Self::Image(media.id.as_deref().filter(|id| !id.is_empty()).ok_or("media_id_missing")?)
+                Self::Image(media.id.as_deref().filter(|id| !id.is_empty()).ok_or(Undeliverable::MediaIdMissing)?)
             }
             Content::Link { title, description, url } => match Page::read(url) {
                 // The API takes no app id: it sends only pages of the caller's own app.
-                Some(page) if app_id != Some(page.app_id) => return Err("page_of_another_app"),
-                Some(page) if page.cover.is_empty() => return Err("cover_missing"),
+                Some(page) if app_id != Some(page.app_id) => return Err(Undeliverable::PageOfAnotherApp),
+                Some(page) if page.cover.is_empty() => return Err(Undeliverable::CoverMissing),
                 Some(page) => Self::Card { title, path: page.path, cover: page.cover },
                 None => Self::Link {
                     title,
                     description: description.as_deref().unwrap_or_default(),
                     url,
-                    picture: picture.ok_or("link_picture_missing")?,
+                    picture: picture.ok_or(Undeliverable::LinkPictureMissing)?,
                 },
             },
-            _ => return Err("kind_not_supported"),
+            _ => return Err(Undeliverable::KindNotSupported),
         })
     }
 

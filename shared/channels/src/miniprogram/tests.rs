@@ -4,7 +4,7 @@ use super::*;
 use crate::wx_crypto::AesKey;
 use http::{HeaderMap, Method};
 use proptest::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
 use warmline_model::{Content, Inbound};
 
 const KEY: &str = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
@@ -15,7 +15,7 @@ fn account(mode: &str) -> Account {
     let secrets = [("token", "test"), ("encoding_aes_key", KEY), ("app_secret", "s3")];
     let settings = json!({ "mode": mode, "app_id": "wxapp", "api_base": "http://127.0.0.1:9" });
     let secrets = secrets.map(|(k, v)| (k.to_owned(), v.to_owned())).into();
-    MiniprogramAdapter.account(&settings, &secrets).ok().unwrap()
+    MiniprogramAdapter.account(&settings.into(), &secrets).ok().unwrap()
 }
 
 fn receive(mode: &str, query: &str, body: &str) -> Result<Inbound, Refusal> {
@@ -117,7 +117,7 @@ fn events() {
     assert_eq!((raw_kind.as_str(), &raw["Depth"]), ("hologram", &json!(4)));
 }
 
-fn body(content: &Content) -> Result<Value, &'static str> {
+fn body(content: &Content) -> Result<Value, Undeliverable> {
     let reply = Outbound { to: "oUser", id: "msg_1", content, at: NOW, reply_to: None };
     let call = Call { token: Some("T"), now: NOW, nonce: &[0; 16] };
     match MiniprogramAdapter.render(&account("plain"), &reply, &call)? {
@@ -135,9 +135,9 @@ fn replies() {
     assert_eq!(body(&Content::text("您好😀\"")), Ok(expected));
     let image = |id: Option<&str>| Content::Image { media: Media { id: id.map(str::to_owned), ..Media::default() } };
     assert_eq!(body(&image(Some("M"))).unwrap()["image"], json!({ "media_id": "M" }));
-    assert_eq!(body(&image(None)), Err("media_id_missing"));
+    assert_eq!(body(&image(None)), Err(Undeliverable::MediaIdMissing));
     let link = |url: &str| Content::Link { title: "t".into(), description: Some("d".into()), url: url.into() };
-    assert_eq!(body(&link("https://x")), Err("link_picture_missing"));
+    assert_eq!(body(&link("https://x")), Err(Undeliverable::LinkPictureMissing));
     let secrets = [("token", "test"), ("app_secret", "s3")].map(|(k, v)| (k.to_owned(), v.to_owned())).into();
     let settings = json!({ "app_id": "wxapp", "link_picture": "https://p/1.png" });
     let pictured = Account::read(&settings, &secrets).ok().unwrap();
@@ -147,10 +147,10 @@ fn replies() {
     let Ok(Rendered::Call(call)) = MiniprogramAdapter.render(&pictured, &reply, &call) else { panic!("not rendered") };
     let expected = json!({ "title": "t", "description": "d", "url": "https://x", "thumb_url": "https://p/1.png" });
     assert_eq!(serde_json::from_slice::<Value>(&call.body).unwrap()["link"], expected);
-    assert_eq!(body(&link("miniprogram://wxother/p#M")), Err("page_of_another_app"));
-    assert_eq!(body(&link("miniprogram://wxapp/p")), Err("cover_missing"));
-    assert_eq!(body(&Content::text("好".repeat(683))), Err("text_too_long"));
-    assert_eq!(body(&Content::Voice { media: Media::default(), transcript: None }), Err("kind_not_supported"));
+    assert_eq!(body(&link("miniprogram://wxother/p#M")), Err(Undeliverable::PageOfAnotherApp));
+    assert_eq!(body(&link("miniprogram://wxapp/p")), Err(Undeliverable::CoverMissing));
+    assert_eq!(body(&Content::text("好".repeat(683))), Err(Undeliverable::TextTooLong));
+    assert_eq!(body(&Content::Voice { media: Media::default(), transcript: None }), Err(Undeliverable::KindNotSupported));
     assert_eq!(MiniprogramAdapter.read_answer(&ApiResponse { status: 200, body: b"{\"errcode\":0}" }), Outcome::Sent);
 }
 
@@ -160,9 +160,12 @@ fn media_are_fetched_by_id() {
     let media = Media { id: Some("M".into()), ..Media::default() };
     let request = MiniprogramAdapter.media(&account("plain"), &media, &call).ok().unwrap();
     assert_eq!(request.url, "http://127.0.0.1:9/cgi-bin/media/get?access_token=T&media_id=M");
-    assert_eq!(MiniprogramAdapter.media(&account("plain"), &Media::default(), &call).err(), Some("media_id_missing"));
+    assert_eq!(
+        MiniprogramAdapter.media(&account("plain"), &Media::default(), &call).err(),
+        Some(Undeliverable::MediaIdMissing)
+    );
     let bare = Call { token: None, ..call };
-    assert_eq!(MiniprogramAdapter.media(&account("plain"), &media, &bare).err(), Some("token_missing"));
+    assert_eq!(MiniprogramAdapter.media(&account("plain"), &media, &bare).err(), Some(Undeliverable::TokenMissing));
 }
 
 proptest! {

@@ -1,5 +1,6 @@
 //! The settings and secrets of an account, by provider.
 
+use crate::account_settings::EXTENSIONS;
 use crate::kit::{AccountError, Secrets};
 use crate::settings::{Fields, address, api_base, max_age_secs, required};
 use crate::twilio;
@@ -17,21 +18,33 @@ pub(super) enum Provider {
     Twilio { account_sid: String, auth_token: String, public_url: String, api_base: String },
 }
 
+/// The settings where calls name who is rung. `extensions` is the router's and never comes here; it stands among them for
+/// the answer to a name that nobody knows.
+const NAMING: [&str; 3] = ["provider", "max_age_secs", EXTENSIONS];
+
+/// Which provider the settings name.
+fn named(settings: &Value) -> &str {
+    match settings.get("provider") {
+        None | Some(Value::Null) => "contract",
+        Some(name) => name.as_str().unwrap_or_default(),
+    }
+}
+
+/// Whether the provider's reports of calls name who is rung.
+pub(super) fn names_who_is_rung(settings: &Value) -> bool {
+    matches!(named(settings), "contract" | "huawei")
+}
+
 impl Account {
     pub(super) fn read(settings: &Value, secrets: &Secrets) -> Result<Self, AccountError> {
-        let provider = match settings.get("provider") {
-            None | Some(Value::Null) => "contract",
-            Some(name) => name.as_str().unwrap_or_default(),
-        };
-        let provider = match provider {
+        let provider = match named(settings) {
             "contract" => {
-                let fields =
-                    Fields::new(settings, secrets, &["provider", "max_age_secs", "extensions"], &["signing_secret"])?;
+                let fields = Fields::new(settings, secrets, &NAMING, &["signing_secret"])?;
                 let signing_secret = fields.required_secret("signing_secret", 16..=512)?.to_owned();
                 Provider::Contract { signing_secret, max_age_secs: max_age_secs(&fields)? }
             }
             "huawei" => {
-                let fields = Fields::new(settings, secrets, &["provider", "max_age_secs", "extensions"], &["app_secret"])?;
+                let fields = Fields::new(settings, secrets, &NAMING, &["app_secret"])?;
                 let app_secret = fields.required_secret("app_secret", 8..=256)?.to_owned();
                 Provider::Huawei { app_secret, max_age_secs: max_age_secs(&fields)? }
             }

@@ -47,8 +47,8 @@ mod verify;
 pub use account::Account;
 
 use crate::kit::{
-    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Parsed, Refusal,
-    Rendered, Reply, Request, Secrets, Verified,
+    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, ChannelSettings, Outbound, Outcome, Parsed,
+    Refusal, Rendered, Reply, Request, Secrets, Undeliverable, Verified,
 };
 use account::Provider;
 use serde_json::{Value, json};
@@ -71,8 +71,12 @@ impl Adapter for PhoneAdapter {
         CAPABILITIES
     }
 
-    fn account(&self, settings: &Value, secrets: &Secrets) -> Result<Account, AccountError> {
+    fn account(&self, settings: &ChannelSettings, secrets: &Secrets) -> Result<Account, AccountError> {
         Account::read(settings, secrets)
+    }
+
+    fn names_who_is_rung(&self, settings: &Value) -> bool {
+        account::names_who_is_rung(settings)
     }
 
     fn proof(&self) -> &'static str {
@@ -100,8 +104,8 @@ impl Adapter for PhoneAdapter {
         }
     }
 
-    fn render(&self, _: &Account, _: &Outbound<'_>, _: &Call<'_>) -> Result<Rendered, &'static str> {
-        Err("chat_not_offered")
+    fn render(&self, _: &Account, _: &Outbound<'_>, _: &Call<'_>) -> Result<Rendered, Undeliverable> {
+        Err(Undeliverable::ChatNotOffered)
     }
 
     /// No API is called, so there is no answer to read.
@@ -109,12 +113,12 @@ impl Adapter for PhoneAdapter {
         Outcome::Permanent("no_api")
     }
 
-    fn media(&self, account: &Account, media: &Media, _: &Call<'_>) -> Result<ApiRequest, &'static str> {
+    fn media(&self, account: &Account, media: &Media, _: &Call<'_>) -> Result<ApiRequest, Undeliverable> {
         match &account.provider {
             Provider::Twilio { account_sid, auth_token, api_base, .. } => {
                 crate::twilio::media(api_base, account_sid, auth_token, media)
             }
-            _ => Err("media_not_supported"),
+            _ => Err(Undeliverable::MediaNotSupported),
         }
     }
 }
@@ -127,12 +131,12 @@ mod tests {
     #[test]
     fn nothing_is_sent() {
         let secrets = [("signing_secret".to_owned(), "0123456789abcdef".to_owned())].into();
-        let account = PhoneAdapter.account(&Value::Null, &secrets).ok().unwrap();
+        let account = PhoneAdapter.account(&Value::Null.into(), &secrets).ok().unwrap();
         let content = Content::text("hi");
         let reply = Outbound { to: "c1", id: "m", content: &content, at: Timestamp::from_secs(0), reply_to: None };
         let call = Call { token: None, now: Timestamp::from_secs(0), nonce: &[0; 16] };
-        assert_eq!(PhoneAdapter.render(&account, &reply, &call).err(), Some("chat_not_offered"));
-        assert_eq!(PhoneAdapter.media(&account, &Media::default(), &call).err(), Some("media_not_supported"));
+        assert_eq!(PhoneAdapter.render(&account, &reply, &call).err(), Some(Undeliverable::ChatNotOffered));
+        assert_eq!(PhoneAdapter.media(&account, &Media::default(), &call).err(), Some(Undeliverable::MediaNotSupported));
         assert_eq!(PhoneAdapter.read_answer(&ApiResponse { status: 200, body: b"" }), Outcome::Permanent("no_api"));
     }
 }

@@ -42,7 +42,7 @@ mod tests {
     const NOW: Timestamp = Timestamp::from_secs(1_700_000_000);
 
     fn account(settings: Value, secret: &str) -> Account {
-        PhoneAdapter.account(&settings, &[(secret.to_owned(), SECRET.to_owned())].into()).ok().unwrap()
+        PhoneAdapter.account(&settings.into(), &[(secret.to_owned(), SECRET.to_owned())].into()).ok().unwrap()
     }
 
     fn contract() -> Account {

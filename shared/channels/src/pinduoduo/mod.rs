@@ -40,11 +40,11 @@ pub mod sign;
 pub use account::Account;
 
 use crate::kit::{
-    AccountError, Adapter, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Parsed, Refusal, Rendered, Reply,
-    Request, Secrets, Verified,
+    AccountError, Adapter, ApiResponse, Call, Capabilities, Carries, ChannelSettings, Outbound, Outcome, Parsed, Refusal,
+    Rendered, Reply, Request, Secrets, Undeliverable, Verified,
 };
 use crate::{json, timed_signature};
-use serde_json::{Value, json};
+use serde_json::json;
 use warmline_model::Timestamp;
 
 const CAPABILITIES: Capabilities =
@@ -61,7 +61,7 @@ impl Adapter for PinduoduoAdapter {
         CAPABILITIES
     }
 
-    fn account(&self, settings: &Value, secrets: &Secrets) -> Result<Account, AccountError> {
+    fn account(&self, settings: &ChannelSettings, secrets: &Secrets) -> Result<Account, AccountError> {
         Account::read(settings, secrets)
     }
 
@@ -90,8 +90,8 @@ impl Adapter for PinduoduoAdapter {
         Reply::json(&json!({ "accepted": true }))
     }
 
-    fn render(&self, _: &Account, _: &Outbound<'_>, _: &Call<'_>) -> Result<Rendered, &'static str> {
-        Err("chat_not_offered")
+    fn render(&self, _: &Account, _: &Outbound<'_>, _: &Call<'_>) -> Result<Rendered, Undeliverable> {
+        Err(Undeliverable::ChatNotOffered)
     }
 
     fn read_answer(&self, answer: &ApiResponse<'_>) -> Outcome {
@@ -111,7 +111,7 @@ mod tests {
 
     fn post(method: Method, rest: &str, headers: &[(&'static str, String)], body: &[u8]) -> Result<Vec<u8>, Refusal> {
         let secrets = [("bridge_secret".to_owned(), SECRET.to_owned())].into();
-        let account = PinduoduoAdapter.account(&json!({ "client_id": "app" }), &secrets).ok().unwrap();
+        let account = PinduoduoAdapter.account(&json!({ "client_id": "app" }).into(), &secrets).ok().unwrap();
         let headers: HeaderMap =
             headers.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap())).collect();
         let request = Request { method: &method, rest, query: "", headers: &headers, body };

@@ -4,7 +4,7 @@ use super::account::{Aliyun, SignBy};
 use crate::aliyun::{Acs3, canonical, content_hash, rpc};
 use crate::digest::opaque_key;
 use crate::json;
-use crate::kit::{ApiRequest, Call, Outbound, Parsed, Refusal, Verified};
+use crate::kit::{ApiRequest, Call, Outbound, Parsed, Refusal, Undeliverable, Verified};
 use crate::requests::post_form;
 use crate::values::{text, words};
 use serde_json::{Map, Value, json};
@@ -87,12 +87,12 @@ pub(super) fn render(
     api_base: &str,
     reply: &Outbound<'_>,
     call: &Call<'_>,
-) -> Result<ApiRequest, &'static str> {
-    let Content::Text { text, .. } = reply.content else { return Err("kind_not_supported") };
-    let (key_id, secret) = account.key.as_ref().ok_or("credentials_missing")?;
-    let template = account.template_code.as_deref().ok_or("template_missing")?;
+) -> Result<ApiRequest, Undeliverable> {
+    let Content::Text { text, .. } = reply.content else { return Err(Undeliverable::KindNotSupported) };
+    let (key_id, secret) = account.key.as_ref().ok_or(Undeliverable::CredentialsMissing)?;
+    let template = account.template_code.as_deref().ok_or(Undeliverable::TemplateMissing)?;
     let named = |name: &str| reply.reply_to.and_then(|to| to.get(name)).and_then(Value::as_str).filter(|t| !t.is_empty());
-    let sign = named("sign_name").or(account.sign_name.as_deref()).ok_or("sign_name_missing")?;
+    let sign = named("sign_name").or(account.sign_name.as_deref()).ok_or(Undeliverable::SignNameMissing)?;
     let param = json!({ account.template_param.as_str(): text }).to_string();
     let mut params = vec![
         ("OutId", reply.id),
@@ -131,9 +131,9 @@ fn acs3(
     params: &[(&str, &str)],
     nonce: &str,
     date: String,
-) -> Result<ApiRequest, &'static str> {
+) -> Result<ApiRequest, Undeliverable> {
     let url = format!("{api_base}/");
-    let uri: http::Uri = url.parse().map_err(|_| "api_base")?;
+    let uri: http::Uri = url.parse().map_err(|_| Undeliverable::ApiBaseUnusable)?;
     let (host, empty) = (uri.authority().map(|a| a.as_str().to_owned()).unwrap_or_default(), content_hash(b""));
     let headers = [
         ("host", host.as_str()),
@@ -249,7 +249,7 @@ mod tests {
         assert_ne!(key("18612345678", "a"), key("18612345678", "b"));
     }
 
-    fn rendered(more: Value, reply_to: Option<&Value>) -> Result<ApiRequest, &'static str> {
+    fn rendered(more: Value, reply_to: Option<&Value>) -> Result<ApiRequest, Undeliverable> {
         let mut settings =
             json!({ "provider": "aliyun", "access_key_id": "id", "template_code": "SMS_1", "sign_name": "店" });
         settings.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -295,8 +295,8 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_named() {
-        assert_eq!(rendered(json!({ "template_code": null }), None).err(), Some("template_missing"));
-        assert_eq!(rendered(json!({ "sign_name": null }), None).err(), Some("sign_name_missing"));
+        assert_eq!(rendered(json!({ "template_code": null }), None).err(), Some(Undeliverable::TemplateMissing));
+        assert_eq!(rendered(json!({ "sign_name": null }), None).err(), Some(Undeliverable::SignNameMissing));
     }
 
     proptest! {

@@ -40,11 +40,11 @@ pub use account::Account;
 
 use crate::caller;
 use crate::kit::{
-    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Overlong, Parsed,
-    Refusal, Rendered, Reply, Request, Secrets, TextUnit, Verified,
+    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, ChannelSettings, Outbound, Outcome,
+    Overlong, Parsed, Refusal, Rendered, Reply, Request, Secrets, TextUnit, Undeliverable, Verified,
 };
 use account::Provider;
-use serde_json::{Value, json};
+use serde_json::json;
 use warmline_model::{Identifier, IdentifierKind, Media, Sender, Timestamp};
 
 /// The owner of a number. The network vouches for the number, as far as that is possible at all.
@@ -84,7 +84,7 @@ impl Adapter for SmsAdapter {
         CAPABILITIES
     }
 
-    fn account(&self, settings: &Value, secrets: &Secrets) -> Result<Account, AccountError> {
+    fn account(&self, settings: &ChannelSettings, secrets: &Secrets) -> Result<Account, AccountError> {
         Account::read(settings, secrets)
     }
 
@@ -118,7 +118,7 @@ impl Adapter for SmsAdapter {
         }
     }
 
-    fn render(&self, account: &Account, reply: &Outbound<'_>, call: &Call<'_>) -> Result<Rendered, &'static str> {
+    fn render(&self, account: &Account, reply: &Outbound<'_>, call: &Call<'_>) -> Result<Rendered, Undeliverable> {
         CAPABILITIES.check(reply.content)?;
         let request = match &account.provider {
             Provider::Aliyun(aliyun) => aliyun::render(aliyun, &account.api_base, reply, call)?,
@@ -131,9 +131,9 @@ impl Adapter for SmsAdapter {
         answer::read(answer)
     }
 
-    fn media(&self, account: &Account, media: &Media, _: &Call<'_>) -> Result<ApiRequest, &'static str> {
+    fn media(&self, account: &Account, media: &Media, _: &Call<'_>) -> Result<ApiRequest, Undeliverable> {
         match &account.provider {
-            Provider::Aliyun(_) => Err("media_not_supported"),
+            Provider::Aliyun(_) => Err(Undeliverable::MediaNotSupported),
             Provider::Twilio(twilio) => {
                 crate::twilio::media(&account.api_base, &twilio.account_sid, &twilio.auth_token, media)
             }

@@ -3,7 +3,7 @@
 use super::account::Twilio;
 use crate::digest::opaque_key;
 use crate::keys;
-use crate::kit::{ApiRequest, MENU_ANSWER, MESSAGE_CONTEXT, Outbound, Refusal, Verified};
+use crate::kit::{ApiRequest, MENU_ANSWER, MESSAGE_CONTEXT, Outbound, Refusal, Undeliverable, Verified};
 use crate::requests::{authorized, post_form};
 use crate::twilio::{Params, authorization};
 use serde_json::{Map, Value, json};
@@ -130,10 +130,10 @@ fn medium(url: &str, kind: &str) -> Content {
     }
 }
 
-pub(super) fn render(account: &Twilio, api_base: &str, reply: &Outbound<'_>) -> Result<ApiRequest, &'static str> {
-    let Content::Text { text, .. } = reply.content else { return Err("kind_not_supported") };
+pub(super) fn render(account: &Twilio, api_base: &str, reply: &Outbound<'_>) -> Result<ApiRequest, Undeliverable> {
+    let Content::Text { text, .. } = reply.content else { return Err(Undeliverable::KindNotSupported) };
     let written_to = reply.reply_to.and_then(|to| to.get("from")).and_then(Value::as_str);
-    let from = account.from.as_deref().or(written_to).ok_or("from_missing")?;
+    let from = account.from.as_deref().or(written_to).ok_or(Undeliverable::FromMissing)?;
     let sender = if from.starts_with("MG") { "MessagingServiceSid" } else { "From" };
     let params = [("To", reply.to), (sender, from), ("Body", text.as_str())];
     let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(params).finish();
@@ -303,7 +303,7 @@ mod tests {
         assert_eq!(call.body, b"To=%2B86138&From=%2B1555&Body=%E5%A5%BD%E7%9A%84+%26");
         assert_eq!(call.headers[1], ("authorization", "Basic QUMxOnQ=".to_owned()));
         assert!(send(Some("MG1"), None).is_ok_and(|c| c.body.starts_with(b"To=%2B86138&MessagingServiceSid=MG1")));
-        assert_eq!(send(None, None).err(), Some("from_missing"));
+        assert_eq!(send(None, None).err(), Some(Undeliverable::FromMissing));
     }
 
     proptest! {

@@ -34,10 +34,9 @@ pub mod sign;
 pub use account::{Account, SignMethod};
 
 use crate::kit::{
-    AccountError, Adapter, ApiRequest, ApiResponse, Asked, Call, Capabilities, Carries, Outbound, Outcome, Page, Parsed,
-    Pull, Refusal, Rendered, Reply, Request, Secrets, Verified,
+    AccountError, Adapter, ApiRequest, ApiResponse, Asked, Call, Capabilities, Carries, ChannelSettings, Outbound, Outcome,
+    Page, Parsed, Pull, Refusal, Rendered, Reply, Request, Secrets, Undeliverable, Verified,
 };
-use serde_json::Value;
 use warmline_model::Timestamp;
 
 const CAPABILITIES: Capabilities =
@@ -54,7 +53,7 @@ impl Adapter for TaobaoAdapter {
         CAPABILITIES
     }
 
-    fn account(&self, settings: &Value, secrets: &Secrets) -> Result<Account, AccountError> {
+    fn account(&self, settings: &ChannelSettings, secrets: &Secrets) -> Result<Account, AccountError> {
         Account::read(settings, secrets)
     }
 
@@ -75,8 +74,8 @@ impl Adapter for TaobaoAdapter {
         Reply::text("")
     }
 
-    fn render(&self, _: &Account, _: &Outbound<'_>, _: &Call<'_>) -> Result<Rendered, &'static str> {
-        Err("chat_not_offered")
+    fn render(&self, _: &Account, _: &Outbound<'_>, _: &Call<'_>) -> Result<Rendered, Undeliverable> {
+        Err(Undeliverable::ChatNotOffered)
     }
 
     fn read_answer(&self, answer: &ApiResponse<'_>) -> Outcome {
@@ -101,7 +100,7 @@ impl Pull for TaobaoAdapter {
         source: &str,
         _cursor: Option<&str>,
         call: &Call<'_>,
-    ) -> Result<ApiRequest, &'static str> {
+    ) -> Result<ApiRequest, Undeliverable> {
         Ok(api::consume(account, source, call.now))
     }
 

@@ -73,7 +73,7 @@ mod tests {
 
     fn read(body: &[u8]) -> Result<Page, Outcome> {
         let secrets: Secrets = [("app_secret".to_owned(), "helloworld".to_owned())].into();
-        let account = TaobaoAdapter.account(&json!({ "app_key": "1" }), &secrets).ok().unwrap();
+        let account = TaobaoAdapter.account(&json!({ "app_key": "1" }).into(), &secrets).ok().unwrap();
         let asked = Asked { source: "default", cursor: None, now: AT };
         Pull::read(&TaobaoAdapter, &account, &asked, &ApiResponse { status: 200, body })
     }

@@ -27,10 +27,9 @@ pub use session::{SESSION_SECS, identify, start_session};
 
 use crate::client_message;
 use crate::kit::{
-    AccountError, Adapter, ApiResponse, Call, Capabilities, ClientAdapter, Outbound, Outcome, Parsed, Refusal, Rendered,
-    Reply, Request, Secrets, Session, Verified,
+    AccountError, Adapter, ApiResponse, Call, Capabilities, ChannelSettings, ClientAdapter, Outbound, Outcome, Parsed,
+    Refusal, Rendered, Reply, Request, Secrets, Session, Undeliverable, Verified,
 };
-use serde_json::Value;
 use warmline_model::{Sender, Timestamp};
 
 const CAPABILITIES: Capabilities = client_message::capabilities("webchat", "网页客服", "Web chat");
@@ -46,7 +45,7 @@ impl Adapter for WebchatAdapter {
         CAPABILITIES
     }
 
-    fn account(&self, settings: &Value, secrets: &Secrets) -> Result<Account, AccountError> {
+    fn account(&self, settings: &ChannelSettings, secrets: &Secrets) -> Result<Account, AccountError> {
         Account::read(settings, secrets)
     }
 
@@ -78,7 +77,7 @@ impl Adapter for WebchatAdapter {
         client_message::accepted()
     }
 
-    fn render(&self, _: &Account, reply: &Outbound<'_>, _: &Call<'_>) -> Result<Rendered, &'static str> {
+    fn render(&self, _: &Account, reply: &Outbound<'_>, _: &Call<'_>) -> Result<Rendered, Undeliverable> {
         client_message::check_reply(&CAPABILITIES, reply.content).map(|()| Rendered::Held)
     }
 

@@ -35,11 +35,10 @@ pub use account::{Account, Mode, ReplyBy};
 pub use outgoing::{Article, Outgoing};
 
 use crate::kit::{
-    ACCOUNT_LACKS, AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Overlong,
-    Parsed, Refusal, Rendered, Reply, Request, Secrets, TextUnit, Token, Verified, Window,
+    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, ChannelSettings, Outbound, Outcome,
+    Overlong, Parsed, Refusal, Rendered, Reply, Request, Secrets, TextUnit, Token, Undeliverable, Verified, Window,
 };
 use crate::wx::{self, message};
-use serde_json::Value;
 use warmline_model::{Media, Timestamp};
 
 /// The capabilities of an official account. The API refuses longer texts with 45002.
@@ -74,7 +73,7 @@ impl Adapter for WechatAdapter {
         CAPABILITIES
     }
 
-    fn account(&self, settings: &Value, secrets: &Secrets) -> Result<Account, AccountError> {
+    fn account(&self, settings: &ChannelSettings, secrets: &Secrets) -> Result<Account, AccountError> {
         Account::read(settings, secrets)
     }
 
@@ -126,20 +125,20 @@ impl Adapter for WechatAdapter {
         wx::api::read_token(answer)
     }
 
-    fn render(&self, account: &Account, reply: &Outbound<'_>, call: &Call<'_>) -> Result<Rendered, &'static str> {
+    fn render(&self, account: &Account, reply: &Outbound<'_>, call: &Call<'_>) -> Result<Rendered, Undeliverable> {
         api::render(account, reply, call.token)
     }
 
     /// If a reply may leave in the webhook's answer, a requirement of the API alone is no reason to refuse it.
-    fn check(&self, account: &Account, reply: &Outbound<'_>) -> Result<(), &'static str> {
+    fn check(&self, account: &Account, reply: &Outbound<'_>) -> Result<(), Undeliverable> {
         match api::render(account, reply, Some("checked")) {
-            Err(code) if ACCOUNT_LACKS.contains(&code) => Ok(()),
-            Err(api::THUMB_MISSING) if self.wants_passive(account) => Ok(()),
+            Err(why) if why.is_of_account() => Ok(()),
+            Err(Undeliverable::ThumbMissing) if self.wants_passive(account) => Ok(()),
             rendered => rendered.map(drop),
         }
     }
 
-    fn media(&self, account: &Account, media: &Media, call: &Call<'_>) -> Result<ApiRequest, &'static str> {
+    fn media(&self, account: &Account, media: &Media, call: &Call<'_>) -> Result<ApiRequest, Undeliverable> {
         account.app.media(media, call.token)
     }
 

@@ -1,6 +1,7 @@
 //! A reply in the platform's form: one set of kinds, two notations. The customer-service API takes JSON. The answer to a
 //! webhook (passive reply) is XML.
 
+use crate::kit::Undeliverable;
 use crate::wx::page::Page;
 use crate::xml::Writer;
 use serde::ser::{Serialize, SerializeMap, Serializer};
@@ -49,8 +50,9 @@ impl<'a> Outgoing<'a> {
     ///
     /// # Errors
     /// The platform cannot carry it. The error is a stable code.
-    pub fn from_content(content: &'a Content) -> Result<Self, &'static str> {
-        let media_id = |id: &'a Option<String>| id.as_deref().filter(|id| !id.is_empty()).ok_or("media_id_missing");
+    pub fn from_content(content: &'a Content) -> Result<Self, Undeliverable> {
+        let media_id =
+            |id: &'a Option<String>| id.as_deref().filter(|id| !id.is_empty()).ok_or(Undeliverable::MediaIdMissing);
         Ok(match content {
             Content::Text { text, .. } => Self::Text(text),
             Content::Image { media } => Self::Image(media_id(&media.id)?),
@@ -62,11 +64,11 @@ impl<'a> Outgoing<'a> {
                 description: None,
             },
             // A card would need the app's id and a cover, for which an article has no place.
-            Content::Link { url, .. } if Page::read(url).is_some() => return Err("card_not_supported"),
+            Content::Link { url, .. } if Page::read(url).is_some() => return Err(Undeliverable::CardNotSupported),
             Content::Link { title, description, url } => {
                 Self::News(vec![Article { title, description: description.as_deref(), url, picture: None }])
             }
-            _ => return Err("kind_not_supported"),
+            _ => return Err(Undeliverable::KindNotSupported),
         })
     }
 
@@ -195,8 +197,8 @@ mod tests {
     #[test]
     fn what_cannot_be_carried_has_a_code() {
         let no_id = Content::Image { media: Media { url: Some("https://x".into()), ..Media::default() } };
-        assert_eq!(Outgoing::from_content(&no_id), Err("media_id_missing"));
+        assert_eq!(Outgoing::from_content(&no_id), Err(Undeliverable::MediaIdMissing));
         let file = Content::File { media: Media::default() };
-        assert_eq!(Outgoing::from_content(&file), Err("kind_not_supported"));
+        assert_eq!(Outgoing::from_content(&file), Err(Undeliverable::KindNotSupported));
     }
 }

@@ -8,7 +8,7 @@ use super::CAPABILITIES;
 use super::account::Account;
 use super::outgoing::Outgoing;
 use crate::answers;
-use crate::kit::{ApiRequest, ApiResponse, Call, Outbound, Outcome, Rendered, Token};
+use crate::kit::{ApiRequest, ApiResponse, Call, Outbound, Outcome, Rendered, Token, Undeliverable};
 use crate::requests::{get, post_json};
 use crate::wx::api::{token_answer, url};
 use serde::Deserialize;
@@ -18,8 +18,8 @@ use serde_json::{Value, json};
 const MAX_MSGID: usize = 32;
 
 /// The access token, or the code for its absence.
-pub(super) fn token<'c>(account: &Account, call: &Call<'c>) -> Result<&'c str, &'static str> {
-    call.token.ok_or(if account.secret.is_some() { "token_missing" } else { "credentials_missing" })
+pub(super) fn token<'c>(account: &Account, call: &Call<'c>) -> Result<&'c str, Undeliverable> {
+    call.token.ok_or(if account.secret.is_some() { Undeliverable::TokenMissing } else { Undeliverable::CredentialsMissing })
 }
 
 /// The platform issues one token until it ends. It cannot be asked for another.
@@ -32,7 +32,7 @@ pub(super) fn token_request(account: &Account) -> Option<ApiRequest> {
     Some(get(url))
 }
 
-pub(super) fn render(account: &Account, reply: &Outbound<'_>, call: &Call<'_>) -> Result<Rendered, &'static str> {
+pub(super) fn render(account: &Account, reply: &Outbound<'_>, call: &Call<'_>) -> Result<Rendered, Undeliverable> {
     CAPABILITIES.check(reply.content)?;
     let message = Outgoing::from_content(reply.content)?;
     let to = recipient(reply.to)?;
@@ -41,7 +41,7 @@ pub(super) fn render(account: &Account, reply: &Outbound<'_>, call: &Call<'_>) -
         Some(kf) => customer(reply, reply_to, to, kf, &message, call)?,
         None => {
             let (kind, content) = message.to_member()?;
-            let agent = reply_to["agent_id"].as_i64().or(account.agent_id).ok_or("agent_id_missing")?;
+            let agent = reply_to["agent_id"].as_i64().or(account.agent_id).ok_or(Undeliverable::AgentIdMissing)?;
             let mut body = json!({ "touser": to, "msgtype": kind, "agentid": agent });
             body[kind] = content;
             ("/cgi-bin/message/send", body)
@@ -52,8 +52,8 @@ pub(super) fn render(account: &Account, reply: &Outbound<'_>, call: &Call<'_>) -
 }
 
 /// Checks a recipient: `@all` would be everybody, and `|` separates several.
-fn recipient(to: &str) -> Result<&str, &'static str> {
-    if to.contains('|') || to.starts_with('@') || to == "sys" { Err("recipient_unknown") } else { Ok(to) }
+fn recipient(to: &str) -> Result<&str, Undeliverable> {
+    if to.contains('|') || to.starts_with('@') || to == "sys" { Err(Undeliverable::RecipientUnknown) } else { Ok(to) }
 }
 
 /// Before the customer has written anything, a text can be sent with the code of their entering, within 20 s and once. It
@@ -65,10 +65,10 @@ fn customer(
     kf: &str,
     message: &Outgoing<'_>,
     call: &Call<'_>,
-) -> Result<(&'static str, Value), &'static str> {
+) -> Result<(&'static str, Value), Undeliverable> {
     let (kind, content) = message.to_customer();
     if content["content"].as_str().is_some_and(|text| CAPABILITIES.text_unit.of(text) > CAPABILITIES.text_limit) {
-        return Err("text_too_long");
+        return Err(Undeliverable::TextTooLong);
     }
     let fresh = reply_to["welcome_until"].as_i64().is_some_and(|until| call.now.secs() < until);
     let code = reply_to["welcome_code"].as_str().filter(|_| fresh && kind == "text");

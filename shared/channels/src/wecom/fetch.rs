@@ -6,7 +6,7 @@ use super::kf;
 use super::{WecomAdapter, api, app};
 use crate::answers;
 use crate::json;
-use crate::kit::{ApiRequest, ApiResponse, Asked, Call, Hint, Outcome, Page, Pull, Verified};
+use crate::kit::{ApiRequest, ApiResponse, Asked, Call, Hint, Outcome, Page, Pull, Undeliverable, Verified};
 use crate::requests::post_json;
 use crate::wx::api::url;
 use serde_json::json;
@@ -36,7 +36,7 @@ fn request(
     cursor: Option<&str>,
     token: Option<&str>,
     call: &Call<'_>,
-) -> Result<ApiRequest, &'static str> {
+) -> Result<ApiRequest, Undeliverable> {
     let mut body = json!({ "limit": limit(call.nonce), "voice_format": 0, "open_kfid": source });
     for (name, value) in [("cursor", cursor), ("token", token)] {
         if let Some(value) = value {
@@ -60,7 +60,7 @@ impl Pull for WecomAdapter {
         source: &str,
         cursor: Option<&str>,
         call: &Call<'_>,
-    ) -> Result<ApiRequest, &'static str> {
+    ) -> Result<ApiRequest, Undeliverable> {
         request(account, source, cursor, None, call)
     }
 
@@ -71,7 +71,7 @@ impl Pull for WecomAdapter {
         cursor: Option<&str>,
         token: &str,
         call: &Call<'_>,
-    ) -> Result<ApiRequest, &'static str> {
+    ) -> Result<ApiRequest, Undeliverable> {
         request(account, source, cursor, Some(token), call)
     }
 

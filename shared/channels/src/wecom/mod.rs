@@ -39,10 +39,9 @@ pub use account::Account;
 pub use outgoing::Outgoing;
 
 use crate::kit::{
-    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Overlong, Parsed, Pull,
-    Refusal, Rendered, Reply, Request, Secrets, TextUnit, Token, Verified,
+    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, ChannelSettings, Outbound, Outcome,
+    Overlong, Parsed, Pull, Refusal, Rendered, Reply, Request, Secrets, TextUnit, Token, Undeliverable, Verified,
 };
-use serde_json::Value;
 use warmline_model::{Media, Timestamp};
 
 /// The capabilities of WeCom. Only 微信客服 has a window (5 messages within 48 h of the customer's); members of the company can
@@ -73,7 +72,7 @@ impl Adapter for WecomAdapter {
         CAPABILITIES
     }
 
-    fn account(&self, settings: &Value, secrets: &Secrets) -> Result<Account, AccountError> {
+    fn account(&self, settings: &ChannelSettings, secrets: &Secrets) -> Result<Account, AccountError> {
         Account::read(settings, secrets)
     }
 
@@ -110,7 +109,7 @@ impl Adapter for WecomAdapter {
         api::read_token(answer)
     }
 
-    fn render(&self, account: &Account, reply: &Outbound<'_>, call: &Call<'_>) -> Result<Rendered, &'static str> {
+    fn render(&self, account: &Account, reply: &Outbound<'_>, call: &Call<'_>) -> Result<Rendered, Undeliverable> {
         api::render(account, reply, call)
     }
 
@@ -122,8 +121,8 @@ impl Adapter for WecomAdapter {
         Some(self)
     }
 
-    fn media(&self, account: &Account, media: &Media, call: &Call<'_>) -> Result<ApiRequest, &'static str> {
-        let id = media.id.as_deref().filter(|id| !id.is_empty()).ok_or("media_id_missing")?;
+    fn media(&self, account: &Account, media: &Media, call: &Call<'_>) -> Result<ApiRequest, Undeliverable> {
+        let id = media.id.as_deref().filter(|id| !id.is_empty()).ok_or(Undeliverable::MediaIdMissing)?;
         Ok(crate::wx::api::media(&account.api_base, id, api::token(account, call)?))
     }
 }

@@ -1,5 +1,6 @@
 //! A reply in the platform's form: one body, two addresses (发送应用消息, 微信客服: 发送消息).
 
+use crate::kit::Undeliverable;
 use crate::wx::page::Page;
 use serde_json::{Value, json};
 use warmline_model::Content;
@@ -50,8 +51,9 @@ impl<'a> Outgoing<'a> {
     ///
     /// # Errors
     /// The platform cannot carry it. The error is a stable code.
-    pub fn from_content(content: &'a Content) -> Result<Self, &'static str> {
-        let media_id = |id: &'a Option<String>| id.as_deref().filter(|id| !id.is_empty()).ok_or("media_id_missing");
+    pub fn from_content(content: &'a Content) -> Result<Self, Undeliverable> {
+        let media_id =
+            |id: &'a Option<String>| id.as_deref().filter(|id| !id.is_empty()).ok_or(Undeliverable::MediaIdMissing);
         Ok(match content {
             Content::Text { text, .. } => Self::Text(text),
             Content::Image { media } => Self::Media("image", media_id(&media.id)?),
@@ -59,27 +61,27 @@ impl<'a> Outgoing<'a> {
             Content::Video { media } => Self::Media("video", media_id(&media.id)?),
             Content::File { media } => Self::Media("file", media_id(&media.id)?),
             Content::Link { title, description, url } => match Page::read(url) {
-                Some(page) if page.cover.is_empty() => return Err("cover_missing"),
+                Some(page) if page.cover.is_empty() => return Err(Undeliverable::CoverMissing),
                 Some(Page { app_id, path, cover }) => Self::Card { app_id, title, path, cover },
                 None => Self::Link { title, description: description.as_deref().unwrap_or_default(), url },
             },
             Content::Location { latitude, longitude, label, .. } => {
                 Self::Location { latitude: *latitude, longitude: *longitude, label: label.as_deref().unwrap_or_default() }
             }
-            _ => return Err("kind_not_supported"),
+            _ => return Err(Undeliverable::KindNotSupported),
         })
     }
 
     /// The kind and body of an application's message.
-    pub(super) fn to_member(&self) -> Result<(&'static str, Value), &'static str> {
+    pub(super) fn to_member(&self) -> Result<(&'static str, Value), Undeliverable> {
         Ok(match self {
             Self::Text(text) => ("text", json!({ "content": text })),
             Self::Media(kind, id) => (kind, json!({ "media_id": id })),
-            Self::Link { url, .. } if url.len() > MAX_URL => return Err("link_too_long"),
+            Self::Link { url, .. } if url.len() > MAX_URL => return Err(Undeliverable::LinkTooLong),
             Self::Link { title, description, url } => {
                 ("news", json!({ "articles": [{ "title": title, "description": description, "url": url }] }))
             }
-            Self::Card { .. } | Self::Location { .. } => return Err("kind_not_supported"),
+            Self::Card { .. } | Self::Location { .. } => return Err(Undeliverable::KindNotSupported),
         })
     }
 

@@ -5,14 +5,14 @@ use super::CAPABILITIES;
 use super::account::Account;
 use crate::answers;
 use crate::json;
-use crate::kit::{ApiRequest, ApiResponse, Outbound, Outcome, Rendered, Reply, Verified};
+use crate::kit::{ApiRequest, ApiResponse, Outbound, Outcome, Rendered, Reply, Undeliverable, Verified};
 use crate::requests::{encoded, get, post_form};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use warmline_model::{Content, Media};
 
 /// `type` and `data` of a reply.
-fn words(content: &Content) -> Result<(&'static str, String), &'static str> {
+fn words(content: &Content) -> Result<(&'static str, String), Undeliverable> {
     CAPABILITIES.check(content)?;
     match content {
         Content::Text { text, .. } => Ok(("text", json!({ "text": text }).to_string())),
@@ -20,7 +20,7 @@ fn words(content: &Content) -> Result<(&'static str, String), &'static str> {
             let data = json!({ "longitude": longitude.to_string(), "latitude": latitude.to_string() });
             Ok(("position", data.to_string()))
         }
-        _ => Err("kind_not_supported"),
+        _ => Err(Undeliverable::KindNotSupported),
     }
 }
 
@@ -29,9 +29,9 @@ fn percent_encoded(text: &str) -> String {
     encoded(text).replace('+', "%20")
 }
 
-pub(super) fn render(account: &Account, reply: &Outbound<'_>) -> Result<Rendered, &'static str> {
+pub(super) fn render(account: &Account, reply: &Outbound<'_>) -> Result<Rendered, Undeliverable> {
     let (kind, data) = words(reply.content)?;
-    let token = account.access_token.as_deref().ok_or("credentials_missing")?;
+    let token = account.access_token.as_deref().ok_or(Undeliverable::CredentialsMissing)?;
     let body = form_urlencoded::Serializer::new(String::new())
         .append_pair("type", kind)
         .append_pair("data", &data)
@@ -116,9 +116,9 @@ fn meaning(code: i64) -> Option<Outcome> {
     })
 }
 
-pub(super) fn media(account: &Account, media: &Media) -> Result<ApiRequest, &'static str> {
-    let id = media.id.as_deref().filter(|id| !id.is_empty()).ok_or("media_id_missing")?;
-    let token = account.access_token.as_deref().ok_or("credentials_missing")?;
+pub(super) fn media(account: &Account, media: &Media) -> Result<ApiRequest, Undeliverable> {
+    let id = media.id.as_deref().filter(|id| !id.is_empty()).ok_or(Undeliverable::MediaIdMissing)?;
+    let token = account.access_token.as_deref().ok_or(Undeliverable::CredentialsMissing)?;
     let url =
         format!("{}/2/mss/msget?access_token={}&fid={}", account.media_base, percent_encoded(token), percent_encoded(id));
     Ok(get(url))
@@ -141,7 +141,7 @@ mod tests {
         Outbound { to, id: "msg_1", content, at: Timestamp::from_millis(0), reply_to: None }
     }
 
-    fn rendered(token: Option<&str>, content: &Content) -> Result<ApiRequest, &'static str> {
+    fn rendered(token: Option<&str>, content: &Content) -> Result<ApiRequest, Undeliverable> {
         match render(&account(token), &outbound("7", content))? {
             Rendered::Call(call) => Ok(call),
             Rendered::Held => panic!("held"),
@@ -157,9 +157,12 @@ mod tests {
         assert_eq!(fields["data"], json!({ "text": "您好 😀&=" }).to_string());
         let place = Content::Location { latitude: 39.5, longitude: 116.25, scale: None, label: None };
         assert!(rendered(Some("t"), &place).is_ok());
-        assert_eq!(rendered(None, &Content::text("x")).err(), Some("credentials_missing"));
-        assert_eq!(rendered(Some("t"), &Content::text("长".repeat(300))).err(), Some("text_too_long"));
-        assert_eq!(rendered(Some("t"), &Content::Image { media: Media::default() }).err(), Some("kind_not_supported"));
+        assert_eq!(rendered(None, &Content::text("x")).err(), Some(Undeliverable::CredentialsMissing));
+        assert_eq!(rendered(Some("t"), &Content::text("长".repeat(300))).err(), Some(Undeliverable::TextTooLong));
+        assert_eq!(
+            rendered(Some("t"), &Content::Image { media: Media::default() }).err(),
+            Some(Undeliverable::KindNotSupported)
+        );
     }
 
     #[test]
@@ -201,8 +204,8 @@ mod tests {
         let picture = Media { id: Some("821804469".into()), ..Media::default() };
         let call = media(&account(Some("t")), &picture).ok().unwrap();
         assert_eq!(call.url, "https://upload.api.weibo.com/2/mss/msget?access_token=t&fid=821804469");
-        assert_eq!(media(&account(None), &picture).err(), Some("credentials_missing"));
-        assert_eq!(media(&account(Some("t")), &Media::default()).err(), Some("media_id_missing"));
+        assert_eq!(media(&account(None), &picture).err(), Some(Undeliverable::CredentialsMissing));
+        assert_eq!(media(&account(Some("t")), &Media::default()).err(), Some(Undeliverable::MediaIdMissing));
     }
 
     proptest! {

@@ -36,10 +36,9 @@ mod verify;
 pub use account::Account;
 
 use crate::kit::{
-    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, Outbound, Outcome, Overlong, Parsed,
-    Refusal, Rendered, Reply, Request, Secrets, TextUnit, Verified, Window,
+    AccountError, Adapter, ApiRequest, ApiResponse, Call, Capabilities, Carries, ChannelSettings, Outbound, Outcome,
+    Overlong, Parsed, Refusal, Rendered, Reply, Request, Secrets, TextUnit, Undeliverable, Verified, Window,
 };
-use serde_json::Value;
 use warmline_model::{Media, Timestamp};
 
 /// The capabilities of the fans service: text "under 300 Chinese characters", 48 h, no number of replies.
@@ -69,7 +68,7 @@ impl Adapter for WeiboAdapter {
         CAPABILITIES
     }
 
-    fn account(&self, settings: &Value, secrets: &Secrets) -> Result<Account, AccountError> {
+    fn account(&self, settings: &ChannelSettings, secrets: &Secrets) -> Result<Account, AccountError> {
         Account::read(settings, secrets)
     }
 
@@ -113,7 +112,7 @@ impl Adapter for WeiboAdapter {
         api::passive(body, reply)
     }
 
-    fn render(&self, account: &Account, reply: &Outbound<'_>, _call: &Call<'_>) -> Result<Rendered, &'static str> {
+    fn render(&self, account: &Account, reply: &Outbound<'_>, _call: &Call<'_>) -> Result<Rendered, Undeliverable> {
         api::render(account, reply)
     }
 
@@ -121,7 +120,7 @@ impl Adapter for WeiboAdapter {
         api::read_answer(answer)
     }
 
-    fn media(&self, account: &Account, media: &Media, _call: &Call<'_>) -> Result<ApiRequest, &'static str> {
+    fn media(&self, account: &Account, media: &Media, _call: &Call<'_>) -> Result<ApiRequest, Undeliverable> {
         api::media(account, media)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::api::{self, API_BASE};
 use super::gate::Gate;
-use crate::kit::{AccountError, ApiRequest};
+use crate::kit::{AccountError, ApiRequest, Undeliverable};
 use crate::requests::post_json;
 use crate::settings::{Fields, absent, api_base};
 use warmline_model::Media;
@@ -44,18 +44,22 @@ impl App {
     }
 
     /// The access token, or the code for its absence.
-    fn token<'t>(&self, token: Option<&'t str>) -> Result<&'t str, &'static str> {
-        token.ok_or(if self.credentials().is_some() { "token_missing" } else { "credentials_missing" })
+    fn token<'t>(&self, token: Option<&'t str>) -> Result<&'t str, Undeliverable> {
+        token.ok_or(if self.credentials().is_some() {
+            Undeliverable::TokenMissing
+        } else {
+            Undeliverable::CredentialsMissing
+        })
     }
 
     /// The call that sends a customer-service message.
-    pub(crate) fn send(&self, body: Vec<u8>, token: Option<&str>) -> Result<ApiRequest, &'static str> {
+    pub(crate) fn send(&self, body: Vec<u8>, token: Option<&str>) -> Result<ApiRequest, Undeliverable> {
         Ok(post_json(api::send_url(&self.api_base, self.token(token)?), body))
     }
 
     /// The call that fetches a temporary medium.
-    pub(crate) fn media(&self, media: &Media, token: Option<&str>) -> Result<ApiRequest, &'static str> {
-        let id = media.id.as_deref().filter(|id| !id.is_empty()).ok_or("media_id_missing")?;
+    pub(crate) fn media(&self, media: &Media, token: Option<&str>) -> Result<ApiRequest, Undeliverable> {
+        let id = media.id.as_deref().filter(|id| !id.is_empty()).ok_or(Undeliverable::MediaIdMissing)?;
         Ok(api::media(&self.api_base, id, self.token(token)?))
     }
 }

@@ -14,7 +14,7 @@ pub(crate) fn check(vector: &Vector) -> Verdict {
     let body = format!("[{}]", vector.input("body"));
     let now = Timestamp::from_secs(1_700_000_000);
     let secrets = [("app_secret".to_owned(), "s3cret".to_owned())].into();
-    let account = DoudianAdapter.account(&json!({ "app_key": "683" }), &secrets).ok().unwrap();
+    let account = DoudianAdapter.account(&json!({ "app_key": "683" }).into(), &secrets).ok().unwrap();
     let mut headers = HeaderMap::new();
     let signature = sign::event_sign("683", "s3cret", body.as_bytes());
     headers.insert("event-sign", HeaderValue::from_str(&signature).unwrap());

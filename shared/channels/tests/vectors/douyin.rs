@@ -29,7 +29,7 @@ pub(crate) fn check(vector: &Vector) -> Verdict {
 
 fn app(app_id: &str, token: &str, key: &str) -> Account {
     let secrets = [("token", token), ("encoding_aes_key", key)].map(|(k, v)| (k.to_owned(), v.to_owned()));
-    DouyinAdapter.account(&json!({ "kind": "miniapp", "app_id": app_id }), &secrets.into()).ok().unwrap()
+    DouyinAdapter.account(&json!({ "kind": "miniapp", "app_id": app_id }).into(), &secrets.into()).ok().unwrap()
 }
 
 fn post(account: &Account, headers: &HeaderMap, body: &[u8]) -> Verified {
@@ -106,7 +106,7 @@ fn miniapp(vector: &Vector) -> Verdict {
 
 fn receive(body: &str) -> Result<Vec<Inbound>, Vec<u8>> {
     let account = DouyinAdapter
-        .account(&Value::Null, &Secrets::from([("client_secret".to_owned(), "s3cret".to_owned())]))
+        .account(&Value::Null.into(), &Secrets::from([("client_secret".to_owned(), "s3cret".to_owned())]))
         .ok()
         .unwrap();
     let mut headers = HeaderMap::new();

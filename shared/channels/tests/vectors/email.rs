@@ -23,7 +23,7 @@ pub(crate) fn check(vector: &Vector) -> Verdict {
 }
 
 fn account(settings: &Value, secret: (&str, &str)) -> Account {
-    EmailAdapter.account(settings, &[(secret.0.to_owned(), secret.1.to_owned())].into()).ok().unwrap()
+    EmailAdapter.account(&settings.clone().into(), &[(secret.0.to_owned(), secret.1.to_owned())].into()).ok().unwrap()
 }
 
 fn ask(

@@ -46,7 +46,7 @@ fn through<A: Adapter>(
 ) {
     let (public_url, query) = url.split_once('?').unwrap();
     let secrets = [("auth_token".to_owned(), token.to_owned())].into();
-    let account = adapter.account(&settings(public_url), &secrets).ok().unwrap();
+    let account = adapter.account(&settings(public_url).into(), &secrets).ok().unwrap();
     let mut headers = HeaderMap::new();
     headers.insert("content-type", HeaderValue::from_static(kind));
     headers.insert("x-twilio-signature", signature.parse().unwrap());

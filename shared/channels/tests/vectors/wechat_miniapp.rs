@@ -35,7 +35,7 @@ pub(crate) fn check(vector: &Vector) -> Verdict {
 
 fn receive(body: &str) -> Inbound {
     let secrets = [("token".to_owned(), "test".to_owned())].into();
-    let account: Account = MiniprogramAdapter.account(&json!({ "mode": "plain" }), &secrets).ok().unwrap();
+    let account: Account = MiniprogramAdapter.account(&json!({ "mode": "plain" }).into(), &secrets).ok().unwrap();
     let query = sign::plain_query("test", "1700000000", "n");
     let request =
         Request { method: &Method::POST, rest: "", query: &query, headers: &HeaderMap::new(), body: body.as_bytes() };

@@ -66,7 +66,7 @@ fn carries_fields_of_all_kinds(id: &str) -> bool {
 
 fn receive(body: &str) -> (Account, Verified) {
     let settings = json!({ "mode": "plain", "reply": "passive" });
-    let account = WechatAdapter.account(&settings, &[("token".to_owned(), "test".to_owned())].into()).ok().unwrap();
+    let account = WechatAdapter.account(&settings.into(), &[("token".to_owned(), "test".to_owned())].into()).ok().unwrap();
     let query = sign::plain_query("test", "1410685589", "test");
     assert!(query.contains("signature=f21891de399b4e33a1a93c9a7b8a8fffb5a443ff"));
     let request =

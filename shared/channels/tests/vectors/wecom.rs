@@ -40,7 +40,7 @@ pub(crate) fn check(vector: &Vector) -> Verdict {
 fn account(corp_id: &str, token: &str, key: &str) -> Account {
     let secrets = [("token", token), ("encoding_aes_key", key), ("secret", "s")];
     let secrets = secrets.map(|(k, v)| (k.to_owned(), v.to_owned())).into();
-    WecomAdapter.account(&json!({ "corp_id": corp_id }), &secrets).ok().unwrap()
+    WecomAdapter.account(&json!({ "corp_id": corp_id }).into(), &secrets).ok().unwrap()
 }
 
 fn of_vector(vector: &Vector) -> (Account, Timestamp) {

@@ -10,7 +10,7 @@ const SECRET: &str = "0123456789abcdef";
 
 pub(crate) fn check(vector: &Vector) -> Verdict {
     let secrets = [("app_secret".to_owned(), SECRET.to_owned())].into();
-    let account = WeiboAdapter.account(&json!({ "uid": "1902538057" }), &secrets).ok().unwrap();
+    let account = WeiboAdapter.account(&json!({ "uid": "1902538057" }).into(), &secrets).ok().unwrap();
     let body = vector.input("body");
     let query = sign::query(SECRET, "1342433360", "n");
     let (method, headers) = (http::Method::POST, http::HeaderMap::new());

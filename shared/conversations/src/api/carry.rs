@@ -1,6 +1,6 @@
 //! Checks that a channel can carry a message, before anything is stored.
 
-use warmline_channels::{Outbound, Window, registry};
+use warmline_channels::{Outbound, Undeliverable, Window, registry};
 use warmline_endpoint::Problem;
 use warmline_endpoint::route::Call;
 use warmline_model::Content;
@@ -20,7 +20,8 @@ pub(crate) fn parts(
 ) -> Result<(Vec<Content>, Option<Window>), Problem> {
     let channel = conversation.channel.as_str();
     let Some(capabilities) = registry::capabilities(channel) else { return Ok((contents, None)) };
-    let refused = |code: &'static str| {
+    let refused = |why: Undeliverable| {
+        let code = why.code();
         Problem::field(code, field, format!("the channel {channel} cannot carry this in this conversation: {code}"))
     };
     let mut parts = Vec::with_capacity(contents.len());

@@ -75,6 +75,21 @@ fn a_refused_webhook_is_counted_each_time_and_logged_once_a_minute() {
 }
 
 #[test]
+fn a_setting_of_the_routers_that_cannot_be_read_stops_no_account() {
+    let w = Environment::new();
+    let odd = json!({ "app_id": "wx1", "mode": "plain", "group": 7, "most_waiting": 5, "new_sessions_per_minute": "many" });
+    w.connect("wechat", "gh_rice", odd, &[("token", "test"), ("app_secret", "s3cret")]);
+    w.agent("{}");
+    let answer = w.serve(&WechatAdapter, webhook(&w, "oUser", 1, "在吗"));
+    assert_eq!((answer.borrow().status, answer.borrow().text().as_str()), (200, "success"));
+    assert_eq!(w.conversations().len(), 1);
+    let place = (Channel::new("wechat").unwrap(), AccountId::new("gh_rice").unwrap());
+    let routing = accounts::routing(&w.ctx(), &place.0, &place.1).unwrap().unwrap();
+    assert_eq!((routing.group(), routing.most_waiting()), (None, 5));
+    assert_eq!(routing.fault().map(|fault| fault.field).as_deref(), Some("group"));
+}
+
+#[test]
 fn an_account_that_is_unknown_disabled_or_unfit_takes_nothing_and_says_why() {
     let w = Environment::new();
     connect(&w, "api");

@@ -57,8 +57,9 @@ pub(super) struct Opened<A: Adapter> {
 impl<A: Adapter> Opened<A> {
     #[expect(clippy::panic, reason = "only tests use this, and the tables of this module are wrong then")]
     pub(super) fn new(adapter: A, settings: &Value, secrets: &Secrets) -> Self {
-        let account =
-            adapter.account(settings, secrets).unwrap_or_else(|e| panic!("{}: {e}", adapter.capabilities().channel));
+        let account = adapter
+            .account(&settings.clone().into(), secrets)
+            .unwrap_or_else(|e| panic!("{}: {e}", adapter.capabilities().channel));
         Self { adapter, account }
     }
 }

@@ -27,7 +27,7 @@ fn pages() {
     assert_eq!(body, json!({ "limit": 50, "voice_format": 0, "open_kfid": "wk1" }));
     let request = WecomAdapter.request(&account(), "wk1", Some("c7"), &call(Some("T"))).ok().unwrap();
     assert_eq!(serde_json::from_slice::<Value>(&request.body).unwrap()["cursor"], "c7");
-    assert_eq!(WecomAdapter.request(&account(), "wk1", None, &call(None)).err(), Some("token_missing"));
+    assert_eq!(WecomAdapter.request(&account(), "wk1", None, &call(None)).err(), Some(Undeliverable::TokenMissing));
 
     let short = Call { nonce: &[0; 16], ..call(Some("T")) };
     let request = WecomAdapter.request(&account(), "wk1", None, &short).ok().unwrap();

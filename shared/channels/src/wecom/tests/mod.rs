@@ -4,7 +4,7 @@ use super::*;
 use crate::wx_crypto::AesKey;
 use http::{HeaderMap, Method};
 use proptest::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
 use warmline_model::{Content, Inbound};
 
 mod kf;
@@ -18,7 +18,7 @@ fn account() -> Account {
     let secrets = [("token", "test"), ("encoding_aes_key", KEY), ("secret", "s3&")];
     let settings = json!({ "corp_id": "wwcorp", "api_base": "http://127.0.0.1:9" });
     let secrets = secrets.map(|(k, v)| (k.to_owned(), v.to_owned())).into();
-    WecomAdapter.account(&settings, &secrets).ok().unwrap()
+    WecomAdapter.account(&settings.into(), &secrets).ok().unwrap()
 }
 
 fn key() -> AesKey {

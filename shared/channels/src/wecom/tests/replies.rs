@@ -8,7 +8,7 @@ fn rendered(
     reply_to: &Value,
     account: &Account,
     now: Timestamp,
-) -> Result<(String, Value), &'static str> {
+) -> Result<(String, Value), Undeliverable> {
     let reply = Outbound { to, id: "018f0000-0000-7000-8000-000000000001", content, at: NOW, reply_to: Some(reply_to) };
     match WecomAdapter.render(account, &reply, &Call { now, ..call(Some("T")) })? {
         Rendered::Call(call) => {
@@ -28,12 +28,12 @@ fn replies_to_members() {
     let link = |url: &str| Content::Link { title: "t".into(), description: None, url: url.into() };
     let articles = json!({ "articles": [{ "title": "t", "description": "", "url": "https://x" }] });
     assert_eq!(send(&link("https://x")).unwrap().1["news"], articles);
-    assert_eq!(send(&link("miniprogram://wx1/p#M")), Err("kind_not_supported"));
-    assert_eq!(send(&Content::File { media: Media::default() }), Err("media_id_missing"));
-    assert_eq!(send(&Content::text("好".repeat(683))), Err("text_too_long"));
-    assert_eq!(rendered("zhangsan", &Content::text("x"), &json!({}), &account(), NOW), Err("agent_id_missing"));
+    assert_eq!(send(&link("miniprogram://wx1/p#M")), Err(Undeliverable::KindNotSupported));
+    assert_eq!(send(&Content::File { media: Media::default() }), Err(Undeliverable::MediaIdMissing));
+    assert_eq!(send(&Content::text("好".repeat(683))), Err(Undeliverable::TextTooLong));
+    assert_eq!(rendered("zhangsan", &Content::text("x"), &json!({}), &account(), NOW), Err(Undeliverable::AgentIdMissing));
     for to in ["@all", "a|b", "sys"] {
-        assert_eq!(rendered(to, &Content::text("x"), &agent, &account(), NOW), Err("recipient_unknown"), "{to}");
+        assert_eq!(rendered(to, &Content::text("x"), &agent, &account(), NOW), Err(Undeliverable::RecipientUnknown), "{to}");
     }
     let own = Account { agent_id: Some(3), ..account() };
     assert_eq!(rendered("li", &Content::text("x"), &json!(null), &own, NOW).unwrap().1["agentid"], 3);
@@ -49,14 +49,14 @@ fn replies_to_customers() {
     assert_eq!(send(&Content::text("您好")), Ok(("kf/send_msg".into(), expected)));
     let link = |url: &str| Content::Link { title: "t".into(), description: Some("d".into()), url: url.into() };
     assert_eq!(send(&link("https://x")).unwrap().1["text"], json!({ "content": "t\nd\nhttps://x" }));
-    assert_eq!(send(&link(&format!("https://x/{}", "a".repeat(2048)))), Err("text_too_long"));
+    assert_eq!(send(&link(&format!("https://x/{}", "a".repeat(2048)))), Err(Undeliverable::TextTooLong));
     let card = json!({ "appid": "wx1", "title": "t", "pagepath": "p", "thumb_media_id": "M" });
     assert_eq!(send(&link("miniprogram://wx1/p#M")).unwrap().1["miniprogram"], card);
-    assert_eq!(send(&link("miniprogram://wx1/p")), Err("cover_missing"));
+    assert_eq!(send(&link("miniprogram://wx1/p")), Err(Undeliverable::CoverMissing));
     let place = Content::Location { latitude: 1.5, longitude: 2.5, scale: None, label: Some("店".into()) };
     let expected = json!({ "name": "店", "address": "店", "latitude": 1.5, "longitude": 2.5 });
     assert_eq!(send(&place).unwrap().1["location"], expected);
-    assert_eq!(send(&Content::Note { text: "x".into() }), Err("kind_not_supported"));
+    assert_eq!(send(&Content::Note { text: "x".into() }), Err(Undeliverable::KindNotSupported));
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn tokens() {
     let bare = Account { secret: None, ..account() };
     assert!(WecomAdapter.token_request(&bare, false, &call(None)).is_none());
     let media = Media { id: Some("M".into()), ..Media::default() };
-    assert_eq!(WecomAdapter.media(&bare, &media, &call(None)).err(), Some("credentials_missing"));
+    assert_eq!(WecomAdapter.media(&bare, &media, &call(None)).err(), Some(Undeliverable::CredentialsMissing));
     let url = WecomAdapter.media(&account(), &media, &call(Some("T"))).ok().unwrap().url;
     assert_eq!(url, "http://127.0.0.1:9/cgi-bin/media/get?access_token=T&media_id=M");
     let read = |body: &str| WecomAdapter.read_token(&ApiResponse { status: 200, body: body.as_bytes() });
