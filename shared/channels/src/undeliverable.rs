@@ -1,5 +1,5 @@
-//! The reasons why an adapter makes no request to its platform: the reply cannot be delivered, the medium cannot be fetched, the source
-//! cannot be asked.
+//! The reasons why an adapter makes no request to its platform: the reply cannot be delivered, the medium cannot be fetched,
+//! or the source cannot be asked.
 
 /// Makes the enum, its codes and the list of all from one table. The code is what stands in answers, in the store and in
 /// events, so it never changes.
