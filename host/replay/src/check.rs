@@ -1,12 +1,13 @@
 //! What must hold in every log, whatever the plan: no seat is ever given more than its capacity, every conversation is in one place at
 //! a time, what a decision said is what happened, and the loads that events tell are the sums of what was given and given back.
 
+use super::fold::read_decision;
 use serde::Serialize;
 use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::fmt;
 use warmline_model::{AgentId, ConversationId, Event, EventBody, GroupId, Timestamp, Units};
-use warmline_routing::{Decision, Outcome};
+use warmline_routing::Outcome;
 
 /// Violations that are kept; of further ones only their number.
 const KEPT: usize = 50;
@@ -183,8 +184,8 @@ impl Checker {
     fn promise(&mut self, event: &Event) {
         let what = match &event.body {
             EventBody::RoutingDecided(value) => {
-                let decision = serde_json::from_value::<Decision>(value.clone());
-                let next = event.conversation.zip(decision.ok().map(|d| d.outcome));
+                let decision = read_decision(value, event.at).ok();
+                let next = event.conversation.zip(decision.map(|(_, d)| d.outcome));
                 let before = std::mem::replace(&mut self.decided, next);
                 before.map(|(id, _)| format!("the decision on {id} before it was followed by nothing"))
             }

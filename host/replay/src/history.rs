@@ -1,11 +1,11 @@
 //! What in a log came from outside: who came and when, how long each contact took, how long each customer would wait, who was at work
 //! and which plan was in force. Routing answers to all this; it does not make it.
 
-use super::fold::read_plan;
+use super::fold::{read_decision, read_plan};
 use serde_json::Value;
 use std::collections::HashMap;
 use warmline_model::{AgentId, AgentState, ConversationId, Event, EventBody, GroupId, Profile, Timestamp};
-use warmline_routing::{Cause, Decision, Facts, Plan};
+use warmline_routing::{Cause, Facts, Plan};
 
 /// A contact, as it came.
 #[derive(Clone, Debug)]
@@ -139,7 +139,7 @@ impl Historian {
     }
 
     fn decided(&mut self, at: Timestamp, id: ConversationId, value: &Value) {
-        let Ok(decision) = serde_json::from_value::<Decision>(value.clone()) else { return };
+        let Ok((_, decision)) = read_decision(value, at) else { return };
         match (decision.cause, decision.facts) {
             (Cause::Arrival, Some(facts)) => {
                 let index = self.history.came.len();

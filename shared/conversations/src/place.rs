@@ -5,7 +5,7 @@ use crate::converse;
 use crate::floor::{Kept, Stored};
 use crate::store::{
     placing::{self, Assigned, Queued},
-    queues,
+    queues, rosters,
 };
 use warmline_channels::common::Common;
 use warmline_kernel::ctx::{Ctx, StepError};
@@ -13,6 +13,7 @@ use warmline_kernel::{consent, sealed};
 use warmline_model::event::{RequeueReason, Work};
 use warmline_model::{AgentId, AgentState, Content, ConversationState, EventBody, GroupId, Lane, Origin, Timestamp, Units};
 use warmline_privacy::CustomerKey;
+use warmline_routing::decide::Grouped;
 use warmline_routing::estimate::Pace;
 use warmline_routing::group::{Elsewhere, First, GroupSettings};
 use warmline_routing::seat::{Amount, taken};
@@ -228,14 +229,18 @@ fn apply(
 /// [`EventBody::RoutingDecided`], serialised straight into text, because it holds hundreds of verdicts.
 #[derive(serde::Serialize)]
 #[serde(tag = "type", content = "data")]
-enum Recorded<'a> {
+enum Recorded {
     #[serde(rename = "routing.decided")]
-    RoutingDecided(&'a Decision),
+    RoutingDecided(Grouped),
 }
 
 /// The event's time is that of the decision, so that the decision can be made again.
 fn record(ctx: &Ctx<'_>, now: Timestamp, conversation: &Conversation, decision: &Decision) -> Result<(), StepError> {
-    Ok(events::append(ctx.db, now, Some(conversation.id), &Recorded::RoutingDecided(decision))?)
+    for roster in decision.rosters() {
+        rosters::keep(ctx.db, &roster)?;
+    }
+    let entry = Recorded::RoutingDecided(decision.grouped(now));
+    Ok(events::append(ctx.db, now, Some(conversation.id), &entry)?)
 }
 
 /// Sends an automatic message, unless the customer wants none.

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
 
 mod described;
+mod explained;
 mod pace;
 mod touch;
 mod valid;

@@ -7,4 +7,5 @@ pub mod groups;
 pub mod placing;
 pub mod plans;
 pub mod queues;
+pub mod rosters;
 pub mod staffing;
