@@ -1,6 +1,7 @@
 //! What every step receives, and how a step can fail.
 
 use crate::installed::Installed;
+use crate::memo::Memo;
 use warmline_model::{AgentId, Clock, CustomerId, Rng, Role, Timestamp};
 use warmline_privacy::{Keyring, SealError};
 use warmline_store::{Db, Kv, StoreError};
@@ -25,6 +26,8 @@ pub struct Ctx<'a> {
     pub keys: &'a Keyring,
     /// What the installed capabilities give to each other.
     pub installed: &'a Installed,
+    /// What was read once in this request and is needed again.
+    pub memo: &'a Memo,
 }
 
 impl Ctx<'_> {

@@ -14,6 +14,7 @@ mod mail;
 mod optout;
 mod outage;
 mod people;
+mod plan;
 mod privacy;
 mod retention;
 mod seats;
