@@ -15,6 +15,7 @@ use std::path::Path;
 use std::process::Command;
 use warmline_customers::store::people;
 use warmline_customers::timeline;
+use warmline_kernel::memo::Memo;
 use warmline_kernel::{Ctx, StepError, sealing, transient_keys};
 use warmline_model::{Clock, CustomerId, Rng, Timestamp};
 use warmline_privacy::{Keyring, Masters, SealError};
@@ -86,6 +87,7 @@ impl Thief {
             rng: &Still,
             keys: &self.keys,
             installed: &warmline_app::WHOLE,
+            memo: &Memo::default(),
         };
         let id: CustomerId = customer.parse().unwrap();
         let person = people::person(&self.db, id)?.expect("the copy has the customer");
@@ -110,6 +112,7 @@ impl Thief {
             rng: &Still,
             keys: &self.keys,
             installed: &warmline_app::WHOLE,
+            memo: &Memo::default(),
         };
         (1..=upto).filter(|n| transient_keys::by_number(&ctx, *n).is_ok()).count()
     }

@@ -2,12 +2,13 @@
 //! at a time, each decision is followed by the event of its effect, and the loads in the events are the sums of the units
 //! given and given back.
 
+use super::fold::read_decision;
 use serde::Serialize;
 use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::fmt;
 use warmline_model::{AgentId, ConversationId, Event, EventBody, GroupId, Timestamp, Units};
-use warmline_routing::{Decision, Outcome};
+use warmline_routing::Outcome;
 
 /// The violations that are kept. Further ones are only counted.
 const KEPT: usize = 50;
@@ -184,8 +185,8 @@ impl Checker {
     fn promise(&mut self, event: &Event) {
         let what = match &event.body {
             EventBody::RoutingDecided(value) => {
-                let decision = serde_json::from_value::<Decision>(value.clone());
-                let next = event.conversation.zip(decision.ok().map(|d| d.outcome));
+                let decision = read_decision(value, event.at).ok();
+                let next = event.conversation.zip(decision.map(|(_, d)| d.outcome));
                 let before = std::mem::replace(&mut self.decided, next);
                 before.map(|(id, _)| format!("the decision on {id} before it was followed by nothing"))
             }

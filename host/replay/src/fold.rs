@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
-use warmline_model::{Channel, ConversationId, Event, EventBody};
-use warmline_routing::{Cause, Contact, Decision, Memory, Outcome, Plan, Ready, decide};
+use warmline_model::{Channel, ConversationId, Event, EventBody, Timestamp};
+use warmline_routing::{Cause, Contact, Decision, Entry, Memory, Outcome, Plan, Ready, Rosters, decide};
 
 /// Seats, queues and the plan in force, as the log so far gives them.
 pub struct State {
@@ -68,12 +68,17 @@ impl State {
         Ok(())
     }
 
-    /// Makes a decision again.
+    /// Makes a decision again, and writes it in the form of the recorded entry.
     ///
     /// # Errors
     /// The log does not hold what the decision needs. The text says what is missing.
-    pub fn decide(&self, event: &Event, recorded: &Value) -> Result<Decision, String> {
-        let recorded: Decision = serde_json::from_value(recorded.clone()).map_err(|e| format!("cannot be read: {e}"))?;
+    pub fn decide(&self, event: &Event, recorded: &Value) -> Result<Value, String> {
+        let (entry, decision) = read_decision(recorded, event.at)?;
+        let made = self.make(event, decision)?;
+        made.like(&entry, event.at).map_err(|e| e.to_string())
+    }
+
+    fn make(&self, event: &Event, recorded: Decision) -> Result<Decision, String> {
         let id = event.conversation.ok_or("belongs to no conversation")?;
         if recorded.plan != self.plan.version() {
             let (used, here) = (recorded.plan, self.plan.version());
@@ -101,6 +106,16 @@ impl State {
         let contact = Contact { id, channel, cause, facts: recorded.facts.clone(), placement, entered, except };
         Ok(sure(decide::arrive(&self.plan, &self.memory, contact, event.at)))
     }
+}
+
+/// The entry of a decision, and the decision. An entry of today does not name its seats; they follow from the log itself.
+///
+/// # Errors
+/// It cannot be read.
+pub fn read_decision(recorded: &Value, at: Timestamp) -> Result<(Entry, Decision), String> {
+    let entry = Entry::read(recorded).map_err(|e| format!("cannot be read: {e}"))?;
+    let decision = entry.clone().decision(at, &Rosters::new());
+    decision.map(|d| (entry, d)).ok_or_else(|| "cannot be read: it leaves out what nothing else in it says".to_owned())
 }
 
 /// Reads a plan from an event.

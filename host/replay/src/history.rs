@@ -1,11 +1,11 @@
 //! The outside events of a log: the contacts and their times, the work that each took, the patience of each customer, the
 //! agents at work, and the plan in force. Routing reacts to all this and does not cause it.
 
-use super::fold::read_plan;
+use super::fold::{read_decision, read_plan};
 use serde_json::Value;
 use std::collections::HashMap;
 use warmline_model::{AgentId, AgentState, ConversationId, Event, EventBody, GroupId, Profile, Timestamp};
-use warmline_routing::{Cause, Decision, Facts, Plan};
+use warmline_routing::{Cause, Facts, Plan};
 
 /// A contact from outside.
 #[derive(Clone, Debug)]
@@ -140,7 +140,7 @@ impl Historian {
     }
 
     fn decided(&mut self, at: Timestamp, id: ConversationId, value: &Value) {
-        let Ok(decision) = serde_json::from_value::<Decision>(value.clone()) else { return };
+        let Ok((_, decision)) = read_decision(value, at) else { return };
         match (decision.cause, decision.facts) {
             (Cause::Arrival, Some(facts)) => {
                 let index = self.history.came.len();

@@ -1,8 +1,9 @@
 //! The decisions of a log made again with the plan that was in force, and compared.
 //!
 //! The JSON text of the recorded decision is compared with that of the new one. The same code writes both, with their
-//! members in order. The text holds the digest of all that was seen, so a differing seat or place in a queue is found even
-//! if the outcome is the same.
+//! members in order. A decision is written again in the form of its entry, since entries of earlier releases have another
+//! form. The text holds the digest of all that was seen, so a differing seat or place in a queue is found even if the
+//! outcome is the same.
 
 use super::fold::{State, differing};
 use serde::Serialize;
@@ -70,8 +71,7 @@ impl Replayer {
     pub fn see(&mut self, event: &Event) {
         if let EventBody::RoutingDecided(recorded) = &event.body {
             self.same.decisions += 1;
-            let made = self.state.decide(event, recorded);
-            match made.and_then(|d| serde_json::to_value(&d).map_err(|e| e.to_string())) {
+            match self.state.decide(event, recorded) {
                 Ok(made) => {
                     if text(&made) == text(recorded) {
                         self.same.identical += 1;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use warmline_client::state;
 use warmline_conversations::drain::{Drainer, Step};
 use warmline_kernel::installed::NOTHING;
+use warmline_kernel::memo::Memo;
 use warmline_kernel::{Ctx, keys};
 use warmline_model::{AccountId, Channel, Clock, Inbound, Rng, Timestamp};
 use warmline_privacy::{Keyring, Masters};
@@ -40,6 +41,7 @@ pub(super) struct Store {
     vault: NativeDb,
     keys: Keyring,
     clock: SetClock,
+    memo: Memo,
     channel: Channel,
     account: AccountId,
     _lock: File,
@@ -68,6 +70,7 @@ impl Store {
             vault,
             keys,
             clock: SetClock(Cell::new(0)),
+            memo: Memo::default(),
             channel: Channel::new("wechat")?,
             account: AccountId::new(ACCOUNT)?,
             _lock: lock,
@@ -75,8 +78,8 @@ impl Store {
     }
 
     fn ctx(&self) -> Ctx<'_> {
-        let Self { db, vault, keys, clock, .. } = self;
-        Ctx { db, vault, kv: &NoKv, contexts: 0, clock, rng: &System, keys, installed: &NOTHING }
+        let Self { db, vault, keys, clock, memo, .. } = self;
+        Ctx { db, vault, kv: &NoKv, contexts: 0, clock, rng: &System, keys, installed: &NOTHING, memo }
     }
 
     /// Sets the time, in milliseconds since 1970.

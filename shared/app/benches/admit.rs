@@ -11,6 +11,7 @@ use warmline_endpoint::auth::{self, Admission};
 use warmline_endpoint::pace::{self, Limits};
 use warmline_endpoint::route::Access;
 use warmline_kernel::Ctx;
+use warmline_kernel::memo::Memo;
 use warmline_model::{Clock, Rng, Role, Scope, Timestamp};
 use warmline_privacy::{Keyring, Masters};
 use warmline_store::native::{NativeDb, NoKv};
@@ -55,6 +56,7 @@ fn main() {
         rng: &rng,
         keys: &keys,
         installed: &warmline_app::WHOLE,
+        memo: &Memo::default(),
     };
     let new = NewAgent { name: "小米", role: Role::Agent, ai: false, can: Duties::default() };
     let (_, token) = staff::create(&ctx, &new).unwrap();

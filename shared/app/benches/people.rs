@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use warmline_compliance::erase;
 use warmline_customers::{people, summary, timeline};
 use warmline_kernel::ctx::Actor;
+use warmline_kernel::memo::Memo;
 use warmline_kernel::{Ctx, archive, sealing};
 use warmline_model::{Clock, Content, ConversationId, CustomerId, MessageId, Origin, Rng, Role, Timestamp};
 use warmline_privacy::{Keyring, Masters};
@@ -187,6 +188,7 @@ fn main() {
         rng: &rng,
         keys: &keys,
         installed: &warmline_app::WHOLE,
+        memo: &Memo::default(),
     };
     timed("sealed", 20_000, |_| sealing::seal_content(&ctx, &key, conversation, id, &content).unwrap());
     let stored = sealing::seal_content(&ctx, &key, conversation, id, &content).unwrap();
@@ -221,6 +223,7 @@ fn main() {
             rng: &rng,
             keys: &keys,
             installed: &warmline_app::WHOLE,
+            memo: &Memo::default(),
         };
         let persons = messages / EACH;
         let since = Timestamp::from_millis(NOW - 30 * 86_400_000);

@@ -8,6 +8,7 @@ use warmline_customers::store::erasures;
 use warmline_endpoint::Request;
 use warmline_endpoint::route::{Piece, Pieces, Reply};
 use warmline_kernel::ctx::Actor;
+use warmline_kernel::memo::Memo;
 use warmline_kernel::{Ctx, sealing};
 use warmline_model::{
     AccountId, Channel, Clock, Content, ConversationId, CustomerId, IdentityId, MessageId, Origin, Rng, Role, Sender,
@@ -88,6 +89,7 @@ fn an_export_breaks_off_where_its_person_is_erased_meanwhile() {
         rng: &fixed,
         keys: &keys,
         installed: &warmline_app::WHOLE,
+        memo: &Memo::default(),
     };
     let customer = customer(&ctx);
     let mut request = Request {

@@ -81,7 +81,7 @@ pub fn turn(
 
 /// Hands over a conversation whose AI seat did not answer in time.
 pub(crate) fn timed_out(ctx: &Ctx<'_>, conversation: &Conversation) -> Result<(), StepError> {
-    hand_over(ctx, &plan::current(ctx)?, conversation, HandOverReason::Unavailable)
+    hand_over(ctx, &*plan::current(ctx)?, conversation, HandOverReason::Unavailable)
 }
 
 fn hand_over(ctx: &Ctx<'_>, plan: &Ready, conversation: &Conversation, reason: HandOverReason) -> Result<(), StepError> {

@@ -472,7 +472,7 @@ pub(crate) fn finish(ctx: &Ctx<'_>, conversation: &Conversation, disposition: Op
     consults::end_all(ctx.db, conversation.id)?;
     if let Some(agent) = conversation.agent.filter(|_| conversation.state.holds_capacity()) {
         place::release(ctx, conversation, agent)?;
-        place::fill(ctx, &plan::current(ctx)?, agent)?;
+        place::fill(ctx, &*plan::current(ctx)?, agent)?;
     }
     Ok(())
 }

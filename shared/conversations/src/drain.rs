@@ -266,9 +266,8 @@ impl<'a> RowHandler<'a> {
         let at_hand = self.plan.borrow().clone();
         match at_hand {
             Some(plan) if self.checked.replace(true) => Ok(plan),
-            before => {
-                let newer = plan::newer(self.ctx, before.as_deref())?.map(Rc::new);
-                let plan = newer.or(before).ok_or(warmline_store::StoreError::Missing("plan"))?;
+            _ => {
+                let plan = plan::current(self.ctx)?;
                 self.plan.replace(Some(plan.clone()));
                 Ok(plan)
             }

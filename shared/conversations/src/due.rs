@@ -94,7 +94,7 @@ fn moved(ctx: &Ctx<'_>) -> Result<Counts, StepError> {
 fn fill(ctx: &Ctx<'_>) -> Result<Counts, StepError> {
     let mut done = 0;
     for agent in queues::free_beside(ctx.db, BATCH)? {
-        done += immediate(ctx.db, || place::fill(ctx, &plan::current(ctx)?, agent))?;
+        done += immediate(ctx.db, || place::fill(ctx, &*plan::current(ctx)?, agent))?;
     }
     Ok(vec![("matched", done)])
 }
@@ -133,7 +133,7 @@ fn lost(ctx: &Ctx<'_>) -> Result<Counts, StepError> {
 
 fn overflow(ctx: &Ctx<'_>, conversation: &Conversation) -> Result<(), StepError> {
     let Some(group) = &conversation.group else { return Ok(()) };
-    place::again(ctx, &plan::current(ctx)?, conversation, group, Cause::WaitedTooLong)
+    place::again(ctx, &*plan::current(ctx)?, conversation, group, Cause::WaitedTooLong)
 }
 
 /// Places open conversations whose customer wrote before the first group existed, or while too many conversations of the

@@ -6,13 +6,14 @@ use crate::model::Standing;
 use crate::seats::{SeatCache, StoreView};
 use crate::store::{
     assignment::{self, Assigned, Queued},
-    queues,
+    queues, rosters,
 };
 use warmline_kernel::ctx::{Ctx, StepError};
 use warmline_kernel::{consent, sealing};
 use warmline_model::event::{RequeueReason, Work};
 use warmline_model::{AgentId, AgentState, Content, ConversationState, EventBody, GroupId, Lane, Origin, Timestamp, Units};
 use warmline_privacy::CustomerKey;
+use warmline_routing::decide::Grouped;
 use warmline_routing::estimate::Pace;
 use warmline_routing::group::{Elsewhere, First, GroupSettings};
 use warmline_routing::seat::{Amount, taken};
@@ -223,14 +224,18 @@ fn apply(
 /// [`EventBody::RoutingDecided`], serialised straight into text, because it holds hundreds of verdicts.
 #[derive(serde::Serialize)]
 #[serde(tag = "type", content = "data")]
-enum Recorded<'a> {
+enum Recorded {
     #[serde(rename = "routing.decided")]
-    RoutingDecided(&'a Decision),
+    RoutingDecided(Grouped),
 }
 
 /// The event's time is that of the decision, so that the decision can be made again.
 fn record(ctx: &Ctx<'_>, now: Timestamp, conversation: &Conversation, decision: &Decision) -> Result<(), StepError> {
-    Ok(events::append(ctx.db, now, Some(conversation.id), &Recorded::RoutingDecided(decision))?)
+    for roster in decision.rosters() {
+        rosters::keep(ctx.db, &roster)?;
+    }
+    let entry = Recorded::RoutingDecided(decision.grouped(now));
+    Ok(events::append(ctx.db, now, Some(conversation.id), &entry)?)
 }
 
 /// Sends an automatic message, unless the customer wants none.

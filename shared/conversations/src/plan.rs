@@ -1,30 +1,42 @@
 //! The routing plan in force, and its replacement by a new one.
 
 use crate::store::{groups, plans};
+use std::rc::Rc;
 use warmline_kernel::ctx::{Ctx, StepError};
 use warmline_model::{AgentId, EventBody};
 use warmline_routing::{Plan, Ready};
 use warmline_store::{StoreError, config, events, tokens};
 
-/// The plan in force. Before the first one it is the empty plan, version 0.
-///
-/// # Errors
-/// The stored plan cannot be read.
-pub fn current(ctx: &Ctx<'_>) -> Result<Ready, StepError> {
-    let Some((document, version)) = plans::latest(ctx.db)? else { return Ok(Ready::new(Plan::default(), 0)) };
-    Ok(Ready::new(read(&document)?, version))
+/// The plan that this request read last, or that it wrote one. What it wrote may be rolled back, and another request may
+/// then write another plan with the same version. After it wrote one, it therefore reads the plan each time.
+enum AtHand {
+    Read(Rc<Ready>),
+    Written,
 }
 
-/// The plan in force, if `at_hand` is of another version.
+/// The plan in force; the empty plan, version 0, before the first one. A request reads the document once: after that, it
+/// asks the store only for the version, and so sees a plan that another request puts into force.
 ///
 /// # Errors
 /// The stored plan cannot be read.
-pub fn newer(ctx: &Ctx<'_>, at_hand: Option<&Ready>) -> Result<Option<Ready>, StepError> {
-    let version = plans::version(ctx.db)?;
-    if at_hand.is_some_and(|plan| plan.version() == version) {
-        return Ok(None);
+pub fn current(ctx: &Ctx<'_>) -> Result<Rc<Ready>, StepError> {
+    let at_hand = ctx.memo.get::<AtHand>();
+    let (known, keep) = match at_hand.as_deref() {
+        Some(AtHand::Read(plan)) => (Some(plan), true),
+        Some(AtHand::Written) => (None, false),
+        None => (None, true),
+    };
+    let plan = match (plans::latest(ctx.db, known.map(|plan| plan.version()))?, known) {
+        (Some((_, None)), Some(plan)) => return Ok(Rc::clone(plan)),
+        (Some((version, Some(document))), _) => Ready::new(read(&document)?, version),
+        (Some((_, None)), None) => return Err(StoreError::Missing("plan").into()),
+        (None, _) => return Ok(Rc::new(Ready::new(Plan::default(), 0))),
+    };
+    let plan = Rc::new(plan);
+    if keep {
+        ctx.memo.set(AtHand::Read(Rc::clone(&plan)));
     }
-    current(ctx).map(Some)
+    Ok(plan)
 }
 
 /// The plan with a version number.
@@ -66,6 +78,7 @@ pub fn put(ctx: &Ctx<'_>, author: Option<AgentId>, plan: &Plan, base: Option<i64
     }
     keep_presence(ctx, plan)?;
     let document = serde_json::to_value(plan).map_err(|_| StoreError::Shape(0))?;
+    ctx.memo.set(AtHand::Written);
     let version = plans::insert(ctx.db, &document.to_string(), author, now)?;
     events::append(ctx.db, now, None, &EventBody::RoutingPlan { version, plan: document })?;
     Ok(version)

@@ -138,7 +138,7 @@ pub fn change(ctx: &Ctx<'_>, id: AgentId, name: Option<&str>, duties: &Duties) -
     (agent.vip, agent.capacity, agent.can) = (duties.vip, duties.capacity, duties.can.clone());
     agents::update(ctx.db, &agent, &duties.groups)?;
     tell(ctx, &agent, &duties.groups)?;
-    place::fill(ctx, &plan::current(ctx)?, id)?;
+    place::fill(ctx, &*plan::current(ctx)?, id)?;
     Ok(())
 }
 
@@ -227,7 +227,7 @@ pub(crate) fn accept_timed_out(ctx: &Ctx<'_>, conversation: &Conversation) -> Re
     if let Some(before) = agents::get(ctx.db, agent)?.filter(|a| a.state == AgentState::Available) {
         change_state(ctx, &before, AgentState::Break, Some("accept_timeout"))?;
     }
-    put_back(ctx, &plan::current(ctx)?, conversation, agent, Cause::AcceptTimeout)
+    put_back(ctx, &*plan::current(ctx)?, conversation, agent, Cause::AcceptTimeout)
 }
 
 /// Handles an agent without a sign of life: the agent becomes offline. Conversations that wait for an answer go back to the
@@ -249,7 +249,7 @@ pub(crate) fn lose(ctx: &Ctx<'_>, id: AgentId, since: Timestamp) -> Result<bool,
 /// Puts back a conversation whose lost agent did not return in time.
 pub(crate) fn give_up(ctx: &Ctx<'_>, conversation: &Conversation) -> Result<(), StepError> {
     let Some(agent) = conversation.agent else { return Ok(()) };
-    put_back(ctx, &plan::current(ctx)?, conversation, agent, Cause::AgentLost)
+    put_back(ctx, &*plan::current(ctx)?, conversation, agent, Cause::AgentLost)
 }
 
 fn put_back(

@@ -1,6 +1,7 @@
 //! The context that every step receives, and the errors of a step.
 
 use crate::installed::Installed;
+use crate::memo::Memo;
 use warmline_model::{AgentId, Clock, CustomerId, Rng, Role, Timestamp};
 use warmline_privacy::{Keyring, SealError};
 use warmline_store::{Db, Kv, StoreError};
@@ -25,6 +26,8 @@ pub struct Ctx<'a> {
     pub keys: &'a Keyring,
     /// The parts that the installed capabilities give to each other.
     pub installed: &'a Installed,
+    /// What was read once in this request and is needed again.
+    pub memo: &'a Memo,
 }
 
 impl Ctx<'_> {

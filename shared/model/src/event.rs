@@ -300,8 +300,7 @@ pub enum EventBody {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
     },
-    /// A decision of the router, with all that it saw: `warmline_routing::Decision`. Its effect follows as an event of its
-    /// own.
+    /// A decision of the router, with all that it saw: `warmline_routing::Entry`. Its effect follows as an event of its own.
     #[serde(rename = "routing.decided")]
     RoutingDecided(serde_json::Value),
     /// Another routing plan is in force.

@@ -35,6 +35,7 @@ type Merit = (bool, bool, Reverse<i64>, (u64, u64, u64, u64));
 
 /// The number of places worked out if more seats than this are free; the other seats are free without a place.
 const PLACES: usize = 16;
+const _: () = assert!(PLACES <= 26, "an entry of the log has a letter for each place");
 
 /// Chooses among the seats of a group. `seed` makes ties fall differently for different conversations. The verdicts are in
 /// the order of the seats.

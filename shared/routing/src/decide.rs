@@ -1,6 +1,6 @@
 //! The decision: from a placed contact to a seat or a place in a queue, and from a free seat to its next contact. It is
-//! pure: only the plan and the answers of a [`SeatsAndQueues`] decide. Each decision records what it saw and the reason for its
-//! result. It is stored with the conversation, and comes out the same when it is made again from the log.
+//! pure: only the plan and the answers of a [`SeatsAndQueues`] decide. Each decision records what it saw and the reason for its result. It is
+//! stored with the conversation as an [`Entry`] of the log, and comes out the same when it is made again from the log.
 
 use crate::choose::{Verdict, choose};
 use crate::group::{Elsewhere, First, GroupSettings};
@@ -16,10 +16,12 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use warmline_model::{AgentId, Channel, ConversationId, GroupId, Lane, Timestamp, Units};
 
+mod entry;
 mod seen;
 #[cfg(test)]
 mod tests;
 
+pub use entry::{Entry, Grouped, Roster, Rosters};
 use seen::Seen;
 
 /// The seats and queues at the moment of a decision.
@@ -200,7 +202,7 @@ pub struct Decision {
     pub say: Option<String>,
 }
 
-/// Seats shown for each group. Further ones are only counted.
+/// Seats shown for each group, beside those with a place. Further ones are only counted.
 const SHOWN: usize = 256;
 
 impl Step {

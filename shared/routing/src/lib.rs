@@ -27,7 +27,7 @@ pub mod staffing;
 pub mod word;
 
 pub use choose::choose;
-pub use decide::{Cause, Contact, Decision, Outcome, SeatsAndQueues};
+pub use decide::{Cause, Contact, Decision, Entry, Outcome, Roster, Rosters, SeatsAndQueues};
 pub use group::{Group, GroupSettings};
 pub use memory::Memory;
 pub use plan::{Plan, Ready};

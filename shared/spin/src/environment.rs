@@ -6,6 +6,7 @@ use crate::kv::SpinKv;
 use warmline_endpoint::Problem;
 use warmline_kernel::Ctx;
 use warmline_kernel::installed::{Installed, NOTHING};
+use warmline_kernel::memo::Memo;
 use warmline_model::{Clock, Rng, Timestamp};
 use warmline_privacy::Keyring;
 use warmline_store::migrate::{Migrations, are_current, migrate_all};
@@ -48,6 +49,7 @@ pub struct Environment {
     rng: SpinRng,
     contexts: u64,
     installed: &'static Installed,
+    memo: Memo,
 }
 
 impl Environment {
@@ -106,13 +108,13 @@ impl Environment {
         let (db, vault, rng) = (SpinDb::open()?, Vault::default(), SpinRng);
         ready(&db, &vault)?;
         let keys = keyring::open(&db, masters, &rng)?;
-        Ok(Self { db, vault, keys, clock: SpinClock, rng, contexts: 0, installed: &NOTHING })
+        Ok(Self { db, vault, keys, clock: SpinClock, rng, contexts: 0, installed: &NOTHING, memo: Memo::default() })
     }
 
     /// The context for the steps.
     pub fn ctx(&self) -> Ctx<'_> {
-        let Self { db, vault, keys, clock, rng, contexts, installed } = self;
-        Ctx { db, vault, kv: &SpinKv, contexts: *contexts, clock, rng, keys, installed }
+        let Self { db, vault, keys, clock, rng, contexts, installed, memo } = self;
+        Ctx { db, vault, kv: &SpinKv, contexts: *contexts, clock, rng, keys, installed, memo }
     }
 }
 

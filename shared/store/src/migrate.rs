@@ -63,6 +63,7 @@ pub const CORE: Migrations = Migrations {
         migration!("../migrations/0015_delivery.sql"),
         migration!("../migrations/0016_accounts.sql"),
         migration!("../migrations/0017_people.sql"),
+        migration!("../migrations/0018_rosters.sql"),
     ],
 };
 

@@ -37,6 +37,8 @@ pub(super) struct Driver {
     held: Vec<ConversationId>,
     loads: BTreeMap<AgentId, (Units, Units)>,
     came: u64,
+    /// How many decisions an earlier release writes before this one goes on.
+    pub(super) listed: usize,
 }
 
 impl Driver {
@@ -51,6 +53,7 @@ impl Driver {
             held: Vec::new(),
             loads: BTreeMap::new(),
             came: 0,
+            listed: 0,
         };
         new.put(plan(1));
         for n in 1..=agents {
@@ -184,7 +187,14 @@ impl Driver {
     }
 
     fn record(&mut self, id: ConversationId, decision: &Decision) {
-        self.tell(Some(id), EventBody::RoutingDecided(serde_json::to_value(decision).unwrap()));
+        let entry = match self.listed.checked_sub(1) {
+            Some(left) => {
+                self.listed = left;
+                serde_json::to_value(decision)
+            }
+            None => serde_json::to_value(decision.grouped(self.now)),
+        };
+        self.tell(Some(id), EventBody::RoutingDecided(entry.unwrap()));
     }
 
     fn give(&mut self, id: ConversationId, agent: AgentId, units: Units) {

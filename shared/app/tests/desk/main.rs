@@ -5,6 +5,7 @@
 
 mod accounts;
 mod described;
+mod explained;
 mod pace;
 mod touch;
 mod valid;

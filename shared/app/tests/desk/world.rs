@@ -8,6 +8,7 @@ use warmline_conversations::drain::{Drainer, Step};
 use warmline_endpoint::route::{Piece, Pieces, Reply};
 use warmline_endpoint::{Request, Response};
 use warmline_kernel::Ctx;
+use warmline_kernel::memo::Memo;
 use warmline_kernel::payload::sender_lookup;
 use warmline_model::{
     AccountId, Channel, Clock, Content, CustomerId, Identifier, IdentifierKind, Inbound, Rng, Sender, Timestamp,
@@ -101,6 +102,7 @@ pub struct World {
     pub rng: Counted,
     keys: Keyring,
     kv: MemoryKv,
+    memo: Memo,
 }
 
 impl World {
@@ -112,7 +114,7 @@ impl World {
         let masters = Masters::from_base64(MASTER, "").unwrap();
         let keys = Keyring::create(masters, None, &Counted(Cell::new(7))).unwrap();
         let (clock, rng) = (SetClock(Cell::new(1_700_000_000_000)), Counted(Cell::new(1)));
-        let w = Self { db, vault: keys_db, clock, rng, keys, kv: MemoryKv::default() };
+        let w = Self { db, vault: keys_db, clock, rng, keys, kv: MemoryKv::default(), memo: Memo::default() };
         for id in ["near", "far"] {
             w.admin("POST", "/api/groups", &json!({ "id": id, "name": id })).expect(201);
         }
@@ -122,8 +124,10 @@ impl World {
     }
 
     pub fn ctx(&self) -> Ctx<'_> {
-        let Self { db, vault, kv, clock, rng, keys } = self;
-        Ctx { db, vault, kv, contexts: 4, clock, rng, keys, installed: &warmline_app::WHOLE }
+        // Each call begins a request.
+        self.memo.clear();
+        let Self { db, vault, kv, clock, rng, keys, memo } = self;
+        Ctx { db, vault, kv, contexts: 4, clock, rng, keys, installed: &warmline_app::WHOLE, memo }
     }
 
     pub fn pass(&self, ms: i64) {

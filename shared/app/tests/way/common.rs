@@ -5,6 +5,7 @@ use warmline_channels::registry;
 use warmline_conversations::drain::{Drainer, Step};
 use warmline_conversations::staff::Duties;
 use warmline_kernel::Ctx;
+use warmline_kernel::memo::Memo;
 use warmline_model::{
     AccountId, AgentId, AgentState, Channel, Clock, Content, GroupId, Inbound, Rng, Role, Sender, Timestamp, Units,
 };
@@ -99,6 +100,7 @@ pub struct World {
     pub vault: NativeDb,
     pub keys: Keyring,
     pub kv: MemoryKv,
+    pub memo: Memo,
 }
 
 impl World {
@@ -110,12 +112,14 @@ impl World {
         let masters = Masters::from_base64(MASTER, "").unwrap();
         let keys = Keyring::create(masters, None, &CountedRng(Cell::new(7))).unwrap();
         let clock = SetClock(Cell::new(1_700_000_000_000));
-        Self { db, vault, clock, rng, keys, kv: MemoryKv::default() }
+        Self { db, vault, clock, rng, keys, kv: MemoryKv::default(), memo: Memo::default() }
     }
 
     pub fn ctx(&self) -> Ctx<'_> {
-        let Self { db, vault, kv, clock, rng, keys } = self;
-        Ctx { db, vault, kv, contexts: 0, clock, rng, keys, installed: &warmline_app::WHOLE }
+        // Each call begins a request.
+        self.memo.clear();
+        let Self { db, vault, kv, clock, rng, keys, memo } = self;
+        Ctx { db, vault, kv, contexts: 0, clock, rng, keys, installed: &warmline_app::WHOLE, memo }
     }
 
     pub fn pass(&self, ms: i64) {
@@ -177,10 +181,13 @@ impl World {
     }
 
     pub fn drain(&self) -> i64 {
-        let ctx = self.ctx();
+        self.drain_with(&self.ctx())
+    }
+
+    pub fn drain_with(&self, ctx: &Ctx<'_>) -> i64 {
         let mut handled = 0;
         for shard in 0..warmline_store::inbox::SHARDS {
-            let mut drainer = Drainer::new(&ctx, shard);
+            let mut drainer = Drainer::new(ctx, shard);
             while let Step::Handled { rows } = drainer.step().unwrap() {
                 handled += rows;
             }

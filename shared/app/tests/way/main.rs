@@ -17,6 +17,7 @@ mod metrics;
 mod optout;
 mod outage;
 mod people;
+mod plan;
 mod privacy;
 mod queue;
 mod retention;

@@ -3,6 +3,7 @@
 use crate::model::{DryRun, DryRunView, NewRules, PlanView, RulesView, VersionView};
 use crate::store::plans;
 use crate::{plan, seats};
+use std::rc::Rc;
 use warmline_endpoint::page::{self, Page};
 use warmline_endpoint::route::{Access, Answer, Call, PAGE, Route, SUPERVISOR, Verb, schema};
 use warmline_endpoint::{Problem, Request, Response, body};
@@ -95,7 +96,7 @@ pub(crate) fn dry_run(call: &Call<'_>) -> Result<Response, Problem> {
     let ready = match run.plan {
         Some(plan) => {
             plan.check().map_err(|fault| Problem::field(fault.code, format!("plan.{}", fault.path), fault.detail))?;
-            Ready::new(plan, 0)
+            Rc::new(Ready::new(plan, 0))
         }
         None => plan::current(&call.ctx)?,
     };

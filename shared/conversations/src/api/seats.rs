@@ -4,7 +4,9 @@
 use crate::ai::{self, Answered};
 use crate::api::carry;
 use crate::model::{Assign, Consult, ConversationView, DecisionView, Note, TurnRequest, TurnView};
+use crate::store::rosters;
 use crate::{converse, place};
+use std::collections::btree_map::Entry::Vacant;
 use warmline_customers::api::messages::messages;
 use warmline_customers::model::MessageView;
 use warmline_endpoint::page::Page;
@@ -12,6 +14,7 @@ use warmline_endpoint::route::{Access, Answer, Call, Route, STAFF, SUPERVISOR, V
 use warmline_endpoint::{Problem, Response, body};
 use warmline_model::{AgentId, ConversationId, EventBody, Scope};
 use warmline_routing::handover::Turn;
+use warmline_routing::{Entry, Rosters};
 use warmline_store::events;
 
 const MAX_NOTE: usize = 4_000;
@@ -25,12 +28,21 @@ fn id(call: &Call<'_>) -> Result<ConversationId, Problem> {
 /// `GET /api/conversations/{id}/routing`
 pub(crate) fn routing(call: &Call<'_>) -> Result<Response, Problem> {
     let conversation = converse::find(&call.ctx, &call.actor, id(call)?)?;
-    let shown = events::decisions(call.ctx.db, conversation.id, SHOWN)?.into_iter().filter_map(|event| {
-        let EventBody::RoutingDecided(value) = event.body else { return None };
-        let decision = serde_json::from_value(value).ok()?;
-        Some(DecisionView { at: event.at, seq: event.seq, decision })
-    });
-    Ok(Response::json(200, &Page { items: shown.collect(), next: None }))
+    let (mut shown, mut known) = (Vec::new(), Rosters::new());
+    for event in events::decisions(call.ctx.db, conversation.id, SHOWN)? {
+        let EventBody::RoutingDecided(value) = event.body else { continue };
+        let Ok(entry) = Entry::read(&value) else { continue };
+        for number in entry.rosters() {
+            if let Vacant(place) = known.entry(number)
+                && let Some(agents) = rosters::get(call.ctx.db, number)?
+            {
+                place.insert(agents);
+            }
+        }
+        let decision = entry.decision(event.at, &known);
+        shown.extend(decision.map(|decision| DecisionView { at: event.at, seq: event.seq, decision }));
+    }
+    Ok(Response::json(200, &Page { items: shown, next: None }))
 }
 
 /// `GET /api/conversations/{id}/queue`

@@ -8,4 +8,5 @@ pub mod erased;
 pub mod groups;
 pub mod plans;
 pub mod queues;
+pub mod rosters;
 pub mod staffing;

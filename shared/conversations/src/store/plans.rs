@@ -4,7 +4,7 @@ use warmline_model::{AgentId, Timestamp};
 use warmline_store::{Db, StoreError};
 
 const VERSION: &str = "SELECT coalesce(max(version), 0) FROM plans";
-const LATEST: &str = "SELECT document, version FROM plans ORDER BY version DESC LIMIT 1";
+const LATEST: &str = "SELECT version, iif(version = ?1, NULL, document) FROM plans ORDER BY version DESC LIMIT 1";
 const GET: &str = "SELECT document FROM plans WHERE version = ?1";
 const LIST: &str = "SELECT version, at, author FROM plans WHERE version < ?1 ORDER BY version DESC LIMIT ?2";
 const INSERT: &str = "INSERT INTO plans (version, document, author, at) \
@@ -15,9 +15,10 @@ pub fn version(db: &dyn Db) -> Result<i64, StoreError> {
     db.first(VERSION, &[])?.ok_or(StoreError::Missing("plan"))?.int(0)
 }
 
-/// The document in force (JSON), with its version.
-pub fn latest(db: &dyn Db) -> Result<Option<(String, i64)>, StoreError> {
-    db.first(LATEST, &[])?.map(|r| Ok((r.text(0)?.to_owned(), r.int(1)?))).transpose()
+/// The version in force, with its document (JSON) unless it is the `known` version; `None` before the first.
+pub fn latest(db: &dyn Db, known: Option<i64>) -> Result<Option<(i64, Option<String>)>, StoreError> {
+    let row = db.first(LATEST, &[known.into()])?;
+    row.map(|r| Ok((r.int(0)?, r.opt_text(1)?.map(str::to_owned)))).transpose()
 }
 
 /// The document of a version.

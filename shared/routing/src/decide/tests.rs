@@ -10,6 +10,8 @@ use crate::seat::{Hands, Levels, Prefer, PreferWhy};
 use proptest::prelude::{Strategy as _, any, prop_assert, prop_assert_eq, prop_assert_ne, proptest};
 use warmline_model::{AccountId, AgentState, Profile};
 
+mod entry;
+
 const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
 
 fn ready(text: &str) -> Ready {
@@ -480,6 +482,7 @@ proptest! {
         prop_assert!(fits(&hall, &decision, &channel));
         prop_assert_eq!(&decide(None, None), &decision);
         prop_assert_eq!(Decision { say: None, ..decision.clone() }, again(&decision));
+        prop_assert_eq!(entry::read(&decision, NOW), Some(again(&decision)));
         // The load of an agent who is not available is not looked at.
         for seat in hall.seats(&group("a")).unwrap().iter().filter(|s| s.state == AgentState::Available) {
             prop_assert_ne!(&decide(Some(seat.id), None).digest, &decision.digest, "load of {}", seat.id);
@@ -506,6 +509,7 @@ proptest! {
         prop_assert!(fits(&hall, &decision, &head(taken).lane.channel));
         prop_assert_eq!(decide(&seat, None).map(|d| d.1), Some(decision.clone()));
         prop_assert_eq!(&again(&decision), &decision);
+        prop_assert_eq!(entry::read(&decision, NOW), Some(decision.clone()));
         if let Some((_, other)) = decide(&fuller(&seat), None) {
             prop_assert_ne!(&other.digest, &decision.digest);
         }

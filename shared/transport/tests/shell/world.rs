@@ -15,6 +15,7 @@ use warmline_endpoint::{Problem, Request};
 use warmline_kernel::Ctx;
 use warmline_kernel::ctx::Actor;
 use warmline_kernel::installed::NOTHING;
+use warmline_kernel::memo::Memo;
 use warmline_model::event::to_columns;
 use warmline_model::{AccountId, AgentId, AgentState, Channel, Clock, Content, GroupId, Rng, Role, Timestamp, Units};
 use warmline_privacy::{Keyring, Masters};
@@ -99,6 +100,7 @@ pub struct Inner {
     pub db: NativeDb,
     pub vault: NativeDb,
     pub kv: MemoryKv,
+    memo: Memo,
     pub clock: SetClock,
     pub rng: CountedRng,
     pub keys: Keyring,
@@ -126,6 +128,7 @@ impl Environment {
             db,
             vault,
             kv: MemoryKv::default(),
+            memo: Memo::default(),
             clock: SetClock(Cell::new(START)),
             rng,
             keys,
@@ -139,8 +142,10 @@ impl Environment {
     }
 
     pub fn ctx(&self) -> Ctx<'_> {
-        let Inner { db, vault, kv, clock, rng, keys, .. } = &*self.0;
-        Ctx { db, vault, kv, contexts: 0, clock, rng, keys, installed: &NOTHING }
+        // Each call begins a request.
+        self.0.memo.clear();
+        let Inner { db, vault, kv, clock, rng, keys, memo, .. } = &*self.0;
+        Ctx { db, vault, kv, contexts: 0, clock, rng, keys, installed: &NOTHING, memo }
     }
 
     /// Milliseconds since the test began.
