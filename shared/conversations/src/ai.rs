@@ -1,6 +1,7 @@
 //! Turns of AI seats. An AI seat is an agent like any other: it has a token, a presence and a capacity. Only its answers
 //! differ: it answers in turns that state how sure it is, and the group's policy hands them over to people.
 
+use crate::outgoing;
 use crate::store::assignment;
 use crate::{converse, place, plan};
 use warmline_channels::Window;
@@ -73,7 +74,7 @@ pub fn turn(
         converse::in_window(ctx, id, window, contents.len())?;
     }
     let key = sealing::customer_key(ctx, conversation.customer)?;
-    let said = contents.iter().map(|c| converse::say(ctx, &conversation, &key, Origin::Bot, actor.agent, c));
+    let said = contents.iter().map(|c| outgoing::say(ctx, &conversation, &key, Origin::Bot, actor.agent, c));
     let said = said.collect::<Result<_, _>>()?;
     assignment::ai_answered(ctx.db, id, failed)?;
     Ok(Answered::Said(said))

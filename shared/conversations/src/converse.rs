@@ -1,21 +1,19 @@
 //! The actions of agents and supervisors on a conversation. The caller runs each function in one immediate transaction,
 //! together with the idempotency record of the request. [`read`] and [`medium`] are exceptions: they make their own.
 
+use crate::outgoing;
 use crate::store::consults;
 use crate::{place, plan};
-use warmline_channels::{Window, registry};
+use warmline_channels::Window;
 use warmline_kernel::audit::{self, Action, Subject};
 use warmline_kernel::ctx::{Actor, Ctx, StepError};
 use warmline_kernel::sealing;
-use warmline_model::{
-    AgentId, Content, ConversationId, ConversationState, DeliveryState, EventBody, GroupId, MessageId, Origin,
-};
-use warmline_privacy::CustomerKey;
+use warmline_model::{AgentId, Content, ConversationId, ConversationState, EventBody, GroupId, MessageId, Origin};
 use warmline_routing::Cause;
 use warmline_store::conversations::{self, Conversation};
 use warmline_store::messages::{self, Message};
-use warmline_store::{agents, events, outbox};
-use warmline_transport::{accounts, deliver, media};
+use warmline_store::{agents, events};
+use warmline_transport::{accounts, media};
 
 /// How many messages are searched for the customer's last one.
 const RECENT: i64 = 50;
@@ -113,78 +111,6 @@ pub fn accept(ctx: &Ctx<'_>, actor: &Actor, id: ConversationId) -> Result<Conver
     reload(ctx, id)
 }
 
-/// Stores a message to the customer and hands it to the outbox. It goes to the identity of its own conversation; no other
-/// recipient can be named.
-pub(crate) fn say(
-    ctx: &Ctx<'_>,
-    conversation: &Conversation,
-    key: &CustomerKey,
-    origin: Origin,
-    agent: Option<AgentId>,
-    content: &Content,
-) -> Result<Message, StepError> {
-    let now = ctx.now();
-    let n = conversations::outbound(ctx.db, conversation.id, now)?;
-    let id = MessageId::new(now, ctx.rng);
-    let message = Message {
-        conversation: conversation.id,
-        n,
-        id,
-        origin,
-        agent,
-        content: sealing::seal_content(ctx, key, conversation.id, id, content)?,
-        at: now,
-        delivery: Some(DeliveryState::Pending),
-        reason: None,
-    };
-    messages::insert(ctx.db, &message)?;
-    let patience = registry::patience(conversation.channel.as_str());
-    outbox::enqueue(
-        ctx.db,
-        &outbox::NewRow {
-            message: id,
-            conversation: conversation.id,
-            n,
-            identity: conversation.identity,
-            channel: &conversation.channel,
-            account: &conversation.account,
-            at: now,
-            not_before: conversation.answer_until.map_or(now, |until| until.max(now)),
-            give_up_at: deliver::ends_at(ctx, conversation.id, patience, now)?,
-        },
-    )?;
-    let human = origin == Origin::Agent;
-    let body = EventBody::MessageSent {
-        message: id,
-        n,
-        channel: conversation.channel.clone(),
-        from: origin,
-        agent,
-        first_response_ms: match (human, conversation.first_response_at, conversation.first_inbound_at) {
-            (true, None, Some(first)) => Some(now.since(first).max(0)),
-            _ => None,
-        },
-        response_ms: match (human, conversation.round_started_at) {
-            (true, Some(round)) => Some(now.since(round).max(0)),
-            _ => None,
-        },
-    };
-    events::append(ctx.db, now, Some(conversation.id), &body)?;
-    if human {
-        let state = match conversation.state {
-            ConversationState::Assigned | ConversationState::WrapUp => ConversationState::WaitingOnCustomer,
-            other => other,
-        };
-        conversations::answered(ctx.db, conversation.id, now, state)?;
-        if let (Some(me), Some(since), None) = (agent, conversation.assigned_at, conversation.accepted_at) {
-            // A reply accepts the conversation.
-            let body = EventBody::ConversationAccepted { agent: me, waited_ms: now.since(since).max(0) };
-            events::append(ctx.db, now, Some(conversation.id), &body)?;
-        }
-    }
-    Ok(message)
-}
-
 /// Stores a note for colleagues. It has no outbox row and no delivery state, so it cannot reach the customer.
 fn note(ctx: &Ctx<'_>, conversation: &Conversation, agent: Option<AgentId>, text: &str) -> Result<Message, StepError> {
     let now = ctx.now();
@@ -226,7 +152,7 @@ pub fn reply(
         in_window(ctx, id, window, contents.len())?;
     }
     let key = sealing::customer_key(ctx, conversation.customer)?;
-    contents.iter().map(|content| say(ctx, &conversation, &key, Origin::Agent, actor.agent, content)).collect()
+    contents.iter().map(|content| outgoing::say(ctx, &conversation, &key, Origin::Agent, actor.agent, content)).collect()
 }
 
 /// Addresses a text to everybody who received the customer's last mail. No other address can be named.

@@ -1,7 +1,7 @@
 //! Conversations: from the inbox to a seat, and all actions of agents, supervisors and AI seats on them.
 //!
 //! * [`drain`]: from the inbox into its conversation (the router's work); [`place`] finds the agent by the [`plan`] in force
-//!   and the [`seats`] of seats and queues, also for [`calls`] that ring;
+//!   and the view of [`seats`] and queues, also for [`calls`] that ring; `outgoing` is the one way out to customers;
 //! * [`cases`]: a person's conversations on one matter; [`ai`]: turns of AI seats, and the hand-over to people;
 //! * [`converse`]: the actions of agents and supervisors on a conversation; [`staff`]: agents and their presence;
 //! * [`staffing`]: the expected contacts, the agents they need, and seats that move; [`aging`]: the ageing of messages;
@@ -30,6 +30,8 @@ pub mod drain;
 #[cfg(feature = "server")]
 mod due;
 pub mod model;
+#[cfg(feature = "server")]
+mod outgoing;
 #[cfg(feature = "server")]
 mod personal;
 #[cfg(feature = "server")]

@@ -1,8 +1,8 @@
 //! Applies the router's decisions. A contact goes to a seat or into a queue, and a seat that becomes free gets its next
 //! contact in the same transaction. A queue therefore never waits while a free agent could serve it.
 
-use crate::converse;
 use crate::model::Standing;
+use crate::outgoing;
 use crate::seats::{SeatCache, StoreView};
 use crate::store::{
     assignment::{self, Assigned, Queued},
@@ -245,10 +245,10 @@ fn tell(ctx: &Ctx<'_>, conversation: &Conversation, key: Option<&CustomerKey>, t
     }
     let content = Content::text(text);
     match key {
-        Some(key) => converse::say(ctx, conversation, key, Origin::System, None, &content)?,
+        Some(key) => outgoing::say(ctx, conversation, key, Origin::System, None, &content)?,
         None => {
             let key = sealing::customer_key(ctx, conversation.customer)?;
-            converse::say(ctx, conversation, &key, Origin::System, None, &content)?
+            outgoing::say(ctx, conversation, &key, Origin::System, None, &content)?
         }
     };
     Ok(())
