@@ -54,7 +54,16 @@ use warmline_store::migrate::Migrations;
 
 /// All capabilities, those that others build on first. Their due steps run in this order: what conversations need comes before
 /// upkeep, and upkeep before retention and erasing.
-pub const CAPABILITIES: &[&Capability] = &[&CUSTOMERS, &CONVERSATIONS, &ACCOUNTS, &SYSTEM, &COMPLIANCE, &METRICS, &QUALITY];
+pub const CAPABILITIES: &[&Capability] = &[
+    // One to a line, so that a new one is one line more.
+    &CUSTOMERS,
+    &CONVERSATIONS,
+    &ACCOUNTS,
+    &SYSTEM,
+    &COMPLIANCE,
+    &METRICS,
+    &QUALITY,
+];
 
 table!(
     /// Their names.
