@@ -65,7 +65,7 @@ fn lanes(n: i64) -> Vec<Lane> {
 /// A file with so many contacts in a queue, entered one a millisecond, the last just now.
 fn fill(path: &Path, waiting: i64, lanes: &[Lane]) -> NativeDb {
     let db = NativeDb::open(path).unwrap();
-    migrate(&db).unwrap();
+    migrate::migrate_all(&db, &warmline_app::MIGRATIONS).unwrap();
     let keys: Vec<String> = lanes.iter().map(Lane::key).collect();
     db.execute(NUMBERS, &[waiting.into()]).unwrap();
     immediate(&db, || {

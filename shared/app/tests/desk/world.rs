@@ -106,7 +106,7 @@ impl World {
     /// An empty house with the groups `near` and `far`; what comes by mail is for `far`.
     pub fn open() -> Self {
         let (db, keys_db) = (NativeDb::memory().unwrap(), NativeDb::memory().unwrap());
-        migrate(&db).unwrap();
+        migrate::migrate_all(&db, &warmline_app::MIGRATIONS).unwrap();
         vault::prepare(&keys_db).unwrap();
         let masters = Masters::from_base64(MASTER, "").unwrap();
         let keys = Keyring::create(masters, None, &Counted(Cell::new(7))).unwrap();

@@ -104,7 +104,7 @@ pub struct World {
 impl World {
     pub fn new() -> Self {
         let db = Planned(NativeDb::memory().unwrap());
-        migrate(&db.0).unwrap();
+        migrate::migrate_all(&db.0, &warmline_app::MIGRATIONS).unwrap();
         let (vault, rng) = (NativeDb::memory().unwrap(), CountedRng(Cell::new(1)));
         warmline_store::vault::prepare(&vault).unwrap();
         let masters = Masters::from_base64(MASTER, "").unwrap();
