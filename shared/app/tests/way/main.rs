@@ -19,8 +19,8 @@ mod retention;
 mod seats;
 mod staffing;
 
-use common::{World, claim, place};
-use proptest::prelude::{ProptestConfig, any, proptest};
+use common::{World, claim, many, place};
+use proptest::prelude::{any, proptest};
 use std::collections::BTreeMap;
 use warmline_app::tick;
 use warmline_channels::Outcome;
@@ -404,7 +404,7 @@ fn going_offline_gives_back_only_what_was_not_accepted() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(many(48))]
     /// Whatever happens in whatever order: no message lost or doubled, nobody above capacity, counters equal assignments.
     #[test]
     fn no_order_of_things_breaks_the_rules(steps in proptest::collection::vec((0u8..9, any::<u8>(), any::<u8>()), 1..60)) {

@@ -1,10 +1,10 @@
 //! How long things are kept: the archive shows what the rows showed, an interrupted tick loses and doubles nothing, and who is held stays.
 
-use crate::common::{Planned, World, claim_on, place};
+use crate::common::{Planned, World, claim_on, many, place};
 use crate::duties::{hold, lift};
 use crate::people::{merge, says, sender};
 use crate::{all, close, count};
-use proptest::prelude::{ProptestConfig, any, proptest};
+use proptest::prelude::{any, proptest};
 use std::cell::Cell;
 use std::rc::Rc;
 use warmline_app::tick;
@@ -112,7 +112,7 @@ fn everything(w: &World, person: CustomerId, limit: usize) -> Everything {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #![proptest_config(many(24))]
 
     #[test]
     fn the_archive_shows_what_the_rows_showed_wherever_a_tick_is_interrupted(
