@@ -9,6 +9,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 mod demo;
 mod guide;
+mod serving;
 
 const TARGET: &str = "wasm32-wasip2";
 const PROXY: &str = "SPIN_VARIABLE_PLATFORM_PROXY";
@@ -41,7 +42,7 @@ enum Task {
     Bench(Rest),
     /// Write what comes from the code into docs/
     Docs,
-    /// Follow docs/ADD_A_CHANNEL.md to the letter, in a copy of the sources; takes minutes
+    /// Follow docs/ADD_A_CHANNEL.md and docs/ADD_A_CAPABILITY.md to the letter, in a copy of the sources; takes minutes
     Guide,
     /// Check that the embedded runner, or what serves at --url, behaves as the components expect
     Conformance(Conformance),
@@ -389,7 +390,8 @@ mod tests {
         ] {
             assert_eq!(asked(arguments), name, "{arguments:?}");
         }
-        for arguments in [["up"], ["demo"], ["build"], ["test"], ["bench"], ["docs"], ["guide"], ["conformance"]] {
+        for arguments in [["up"], ["demo"], ["build"], ["test"], ["bench"], ["docs"], ["guide"], ["conformance"]]
+        {
             let words = ["cargo xtask", arguments[0], "--help"];
             let help = Cli::try_parse_from(words).unwrap_err();
             assert_eq!(help.kind(), clap::error::ErrorKind::DisplayHelp, "{arguments:?}");
