@@ -9,6 +9,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 mod demo;
 mod guide;
+mod prove;
 mod serving;
 
 const TARGET: &str = "wasm32-wasip2";
@@ -44,6 +45,9 @@ enum Task {
     Docs,
     /// Follow docs/ADD_A_CHANNEL.md and docs/ADD_A_CAPABILITY.md to the letter, in a copy of the sources; takes minutes
     Guide,
+    /// Run what takes too long for every run of the tests, and write the results into docs/PROOFS.md
+    #[command(after_help = prove::help())]
+    Prove(prove::Prove),
     /// Check that the embedded runner, or what serves at --url, behaves as the components expect
     Conformance(Conformance),
 }
@@ -199,6 +203,11 @@ fn run(task: Task) -> Result<ExitCode> {
             // What the tests left is there already.
             build_tests()?;
             guide::run()
+        }
+        Task::Prove(prove) => {
+            build_components(Profile { release: true, debug: false }, &["aiseat", "probe", "trapping"])?;
+            build_tests()?;
+            prove::run(&prove)
         }
         Task::Conformance(Conformance { url }) => {
             if url.is_none() {
@@ -390,7 +399,7 @@ mod tests {
         ] {
             assert_eq!(asked(arguments), name, "{arguments:?}");
         }
-        for arguments in [["up"], ["demo"], ["build"], ["test"], ["bench"], ["docs"], ["guide"], ["conformance"]]
+        for arguments in [["up"], ["demo"], ["build"], ["test"], ["bench"], ["docs"], ["guide"], ["prove"], ["conformance"]]
         {
             let words = ["cargo xtask", arguments[0], "--help"];
             let help = Cli::try_parse_from(words).unwrap_err();
