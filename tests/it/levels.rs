@@ -154,7 +154,7 @@ fn a_capability_without_its_server_is_its_model_alone() {
         .map(|package| package["name"].as_str().unwrap())
         .collect();
     let above = |name: &&str| packages.links["warmline-app"].contains(*name);
-    assert_eq!(capabilities.iter().filter(|name| above(name)).count(), 6, "{capabilities:?}");
+    assert!(capabilities.iter().filter(|name| above(name)).count() >= 6, "{capabilities:?}");
     for capability in capabilities {
         let linked = for_the_browser(capability);
         let known = ["warmline-model", "warmline-language", "warmline-routing", "warmline-customers", capability];

@@ -1,5 +1,4 @@
-//! `cargo xtask`: the project's commands. They build the necessary parts and hand over to the binaries `warmline` and
-//! `warmline-lab`.
+//! `cargo xtask`: the project's commands. They build what is needed and hand over to the binaries `warmline` and `warmline-lab`.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -10,11 +9,13 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 mod demo;
 mod guide;
+mod prove;
+mod serving;
 
 const TARGET: &str = "wasm32-wasip2";
 const PROXY: &str = "SPIN_VARIABLE_PLATFORM_PROXY";
 
-/// The operators' program and the developers' program, each in the package of its name.
+/// The operators' program and the developers', each in the package of its name.
 const WARMLINE: &str = "warmline";
 const LAB: &str = "warmline-lab";
 
@@ -40,11 +41,14 @@ enum Task {
     /// Measure speed and memory; arguments go to `warmline-lab bench`
     #[command(after_help = BENCH_HELP)]
     Bench(Rest),
-    /// Write the generated parts of docs/
+    /// Write what comes from the code into docs/
     Docs,
-    /// Follow docs/ADD_A_CHANNEL.md to the letter, in a copy of the sources; takes minutes
+    /// Follow docs/ADD_A_CHANNEL.md and docs/ADD_A_CAPABILITY.md to the letter, in a copy of the sources; takes minutes
     Guide,
-    /// Check that the embedded runner, or the server at --url, behaves as the components expect
+    /// Run what takes too long for every run of the tests, and write the results into docs/PROOFS.md
+    #[command(after_help = prove::help())]
+    Prove(prove::Prove),
+    /// Check that the embedded runner, or what serves at --url, behaves as the components expect
     Conformance(Conformance),
 }
 
@@ -59,7 +63,7 @@ struct Up {
     /// Let simulated customers and agents talk
     #[arg(long)]
     demo: bool,
-    /// Durability of a commit: it survives a power cut (full) or a crash of the process (normal)
+    /// What a commit survives: a power cut (full) or a crash of the process (normal)
     #[arg(long, value_enum, default_value_t = Durability::Full)]
     durability: Durability,
     #[command(flatten)]
@@ -75,7 +79,7 @@ enum Durability {
     Normal,
 }
 
-/// The profile of the components. The runner is always optimised, because without optimisation it would be useless.
+/// How the components are built. The runner is always optimised: it would be of no use otherwise.
 #[derive(Debug, Clone, Copy, Args)]
 struct Profile {
     /// Optimised components (the default)
@@ -94,13 +98,13 @@ struct Rest {
 }
 
 impl Rest {
-    /// Whether the arguments ask for help after other arguments. Arguments after `--` are for the program that is run.
+    /// Whether help is asked for behind other arguments. What stands behind `--` is for the program that is run.
     fn wants_help(&self) -> bool {
         self.rest.iter().take_while(|word| *word != "--").any(|word| word == "-h" || word == "--help")
     }
 }
 
-/// The help of `cargo xtask test`.
+/// What `cargo xtask test` does with its arguments.
 const TEST_HELP: &str = "\
 The arguments go to `cargo test --release`, after everything that tests need was built:
   cargo xtask test                            all tests, then the conformance checks
@@ -109,7 +113,7 @@ The arguments go to `cargo test --release`, after everything that tests need was
   cargo xtask test webchat -- --nocapture     what stands behind -- goes to the test programs; see `cargo test --help`
 A first run builds for minutes (README.md says how many); later runs build what changed.";
 
-/// The help of `cargo xtask bench`. The flags are those of `warmline-lab bench`, which this program does not link.
+/// What `cargo xtask bench` takes. The flags are those of `warmline-lab bench`; this program does not link it.
 const BENCH_HELP: &str = "\
 The arguments go to `warmline-lab bench`, after it was built:
   cargo xtask bench                           all parts; takes an hour or more
@@ -120,7 +124,7 @@ Parts: ingest (webhook to acknowledgement), e2e (webhook to agent), push (a repl
 
 #[derive(Debug, Args)]
 struct Conformance {
-    /// Check the server of tests/probe/spin.toml at this address, such as a Spin
+    /// Check what serves tests/probe/spin.toml at this address, such as a Spin
     #[arg(long, value_name = "URL")]
     url: Option<String>,
 }
@@ -139,7 +143,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// The subcommand whose help is asked for after other arguments. Nothing is built for that.
+/// The subcommand whose help is asked for behind other arguments: nothing is built for that.
 fn help_wanted(task: &Task) -> Option<&'static str> {
     match task {
         Task::Test(rest) if rest.wants_help() => Some("test"),
@@ -196,9 +200,14 @@ fn run(task: Task) -> Result<ExitCode> {
         }
         Task::Guide => {
             build_components(Profile { release: true, debug: false }, &[])?;
-            // The output of the tests is there already.
+            // What the tests left is there already.
             build_tests()?;
             guide::run()
+        }
+        Task::Prove(prove) => {
+            build_components(Profile { release: true, debug: false }, &["aiseat", "probe", "trapping"])?;
+            build_tests()?;
+            prove::run(&prove)
         }
         Task::Conformance(Conformance { url }) => {
             if url.is_none() {
@@ -230,7 +239,7 @@ fn serve(up: Up) -> Result<ExitCode> {
             Durability::Normal => "normal",
         },
     ]);
-    // Adapters may reach simulators on this machine, as the demo and every developer needs, unless the variable is set.
+    // Adapters may reach simulators on this machine, as the demo and every developer needs; elsewhere only what is set.
     if std::env::var_os(PROXY).is_none() {
         command.env(PROXY, "http://127.0.0.1:*");
     }
@@ -241,7 +250,7 @@ fn serve(up: Up) -> Result<ExitCode> {
     if up.demo { demo::run(&mut command, &binary(LAB)?, &up.state) } else { hand_over(&mut command) }
 }
 
-/// Checks that the port is free, before anything is built for it.
+/// Makes sure that nobody listens on the port, before anything is built for it.
 fn ensure_free(port: u16) -> Result<()> {
     if port == 0 {
         return Ok(());
@@ -252,7 +261,7 @@ fn ensure_free(port: u16) -> Result<()> {
     })
 }
 
-/// Builds every component, in one cargo invocation, and the given further packages.
+/// Builds every component, in one cargo invocation, and the packages named besides.
 fn build_components(profile: Profile, besides: &[&str]) -> Result<()> {
     ensure_target()?;
     let mut packages = Vec::new();
@@ -279,26 +288,26 @@ fn build_packages(packages: &[String], debug: bool) -> Result<()> {
     check(command.status(), "building the components")
 }
 
-/// Builds both programs at once, so that their shared crates are compiled once, with the features of both.
+/// Both programs at once: what they share is then compiled once, with the features that both want.
 fn build_host() -> Result<()> {
     let packages = ["--package", WARMLINE, "--package", LAB];
     check(cargo().args(["build", "--release"]).args(packages).status(), "building the runner and the laboratory")
 }
 
-/// Builds the runner with everything else that the tests need, so that the features of the shared crates are settled once.
-/// A runner built separately would compile Wasmtime twice.
+/// The runner with everything that tests need besides, so that the features of what they share are settled once: a runner built
+/// for itself would have Wasmtime compiled twice.
 fn build_tests() -> Result<()> {
     check(cargo().args(["build", "--release", "--all-targets"]).status(), "building the runner and the tests")
 }
 
-/// Checks that Rust can compile for Wasm.
+/// Makes sure that Rust can compile for Wasm.
 fn ensure_target() -> Result<()> {
     let remedy = || {
         format!(
             "the Rust target {TARGET} is missing and could not be added. Install rustup (https://rustup.rs), or run: rustup target add {TARGET}"
         )
     };
-    // If the standard library of the target exists, the target is installed. This is quicker than asking rustup each time.
+    // Where the standard library of the target lies, it is there: quicker than asking rustup each time.
     let sysroot = Command::new("rustc").args(["--print", "sysroot"]).output().with_context(remedy)?;
     let sysroot = String::from_utf8_lossy(&sysroot.stdout).trim().to_owned();
     if Path::new(&sysroot).join("lib/rustlib").join(TARGET).join("lib").exists() {
@@ -310,7 +319,7 @@ fn ensure_target() -> Result<()> {
     Ok(())
 }
 
-/// The name in a package's manifest. Asking cargo would take longer than the rest of a warm start.
+/// The name in a package's manifest; asking cargo would cost more than all the rest of a warm start.
 fn package_name(manifest: &Path) -> Result<String> {
     let text = std::fs::read_to_string(manifest).with_context(|| format!("cannot read {}", manifest.display()))?;
     let name = text.lines().find_map(|line| {
@@ -327,8 +336,7 @@ fn root() -> Result<PathBuf> {
 
 fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    // Cargo's variables about this program are removed from the builds that it starts: some builds would start again
-    // because of them.
+    // What cargo said to this program about this program is not for the builds that it starts: some would start anew for it.
     for (name, _) in std::env::vars_os() {
         if name.to_str().is_some_and(|n| n.starts_with("CARGO_PKG_") || n.starts_with("CARGO_MANIFEST_")) {
             command.env_remove(name);
@@ -359,7 +367,7 @@ fn done(status: std::io::Result<ExitStatus>) -> Result<ExitCode> {
     Ok(ExitCode::from(code.unwrap_or(1)))
 }
 
-/// Replaces this process by the command, so that signals and the exit code are the command's own.
+/// Becomes the command, so that signals and the exit code are its own.
 #[cfg(unix)]
 fn hand_over(command: &mut Command) -> Result<ExitCode> {
     let error = std::os::unix::process::CommandExt::exec(command);
@@ -391,7 +399,8 @@ mod tests {
         ] {
             assert_eq!(asked(arguments), name, "{arguments:?}");
         }
-        for arguments in [["up"], ["demo"], ["build"], ["test"], ["bench"], ["docs"], ["guide"], ["conformance"]] {
+        for arguments in [["up"], ["demo"], ["build"], ["test"], ["bench"], ["docs"], ["guide"], ["prove"], ["conformance"]]
+        {
             let words = ["cargo xtask", arguments[0], "--help"];
             let help = Cli::try_parse_from(words).unwrap_err();
             assert_eq!(help.kind(), clap::error::ErrorKind::DisplayHelp, "{arguments:?}");

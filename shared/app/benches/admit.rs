@@ -43,7 +43,7 @@ impl Rng for Mixed {
 fn main() {
     let dir = tempfile::tempdir().unwrap();
     let db = NativeDb::open(&dir.path().join("bench.db")).unwrap();
-    migrate(&db).unwrap();
+    migrate::migrate_all(&db, &warmline_app::MIGRATIONS).unwrap();
     let (clock, rng) = (Seconds(Cell::new(1_800_000_000)), Mixed(Cell::new(1)));
     let masters = Masters::from_base64("AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=", "").unwrap();
     let keys = Keyring::create(masters, None, &rng).unwrap();

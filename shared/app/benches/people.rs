@@ -82,7 +82,7 @@ fn customer(n: i64) -> CustomerId {
 /// Makes a file with this many messages, and after them two customers with one long conversation each.
 fn fill(path: &Path, messages: i64) -> (NativeDb, i64) {
     let db = NativeDb::open(path).unwrap();
-    migrate(&db).unwrap();
+    migrate::migrate_all(&db, &warmline_app::MIGRATIONS).unwrap();
     let persons = messages / EACH;
     immediate(&db, || {
         db.execute(CUSTOMERS, &[2.into(), (2 * persons + 1).into(), 2.into()])?;
@@ -207,7 +207,7 @@ fn main() {
 
     let dir = tempfile::tempdir().unwrap();
     let db = NativeDb::open(&dir.path().join("talk.db")).unwrap();
-    migrate(&db).unwrap();
+    migrate::migrate_all(&db, &warmline_app::MIGRATIONS).unwrap();
     summaries(&Ctx { db: &db, ..ctx });
     for messages in if sizes.is_empty() { SIZES.to_vec() } else { sizes } {
         let dir = tempfile::tempdir().unwrap();

@@ -66,7 +66,7 @@ fn lanes(n: i64) -> Vec<Lane> {
 /// Makes a file with this many contacts in a queue. One entered each millisecond, the last just now.
 fn fill(path: &Path, waiting: i64, lanes: &[Lane]) -> NativeDb {
     let db = NativeDb::open(path).unwrap();
-    migrate(&db).unwrap();
+    migrate::migrate_all(&db, &warmline_app::MIGRATIONS).unwrap();
     let keys: Vec<String> = lanes.iter().map(Lane::key).collect();
     db.execute(NUMBERS, &[waiting.into()]).unwrap();
     immediate(&db, || {

@@ -54,7 +54,16 @@ use warmline_store::migrate::Migrations;
 
 /// All capabilities. A capability comes after those that it builds on. Their due steps run in this order: those of
 /// conversations before upkeep, and upkeep before retention and erasing.
-pub const CAPABILITIES: &[&Capability] = &[&CUSTOMERS, &CONVERSATIONS, &ACCOUNTS, &SYSTEM, &COMPLIANCE, &METRICS, &QUALITY];
+pub const CAPABILITIES: &[&Capability] = &[
+    // One to a line, so that a new one is one line more.
+    &CUSTOMERS,
+    &CONVERSATIONS,
+    &ACCOUNTS,
+    &SYSTEM,
+    &COMPLIANCE,
+    &METRICS,
+    &QUALITY,
+];
 
 table!(
     /// Their names.

@@ -76,7 +76,7 @@ fn customer(ctx: &Ctx<'_>) -> CustomerId {
 #[test]
 fn an_export_breaks_off_where_its_person_is_erased_meanwhile() {
     let (db, keys_db, fixed) = (NativeDb::memory().unwrap(), NativeDb::memory().unwrap(), Fixed(std::cell::Cell::new(1)));
-    migrate(&db).unwrap();
+    migrate::migrate_all(&db, &warmline_app::MIGRATIONS).unwrap();
     vault::prepare(&keys_db).unwrap();
     let masters = Masters::from_base64("AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=", "").unwrap();
     let keys = Keyring::create(masters, None, &fixed).unwrap();

@@ -13,6 +13,7 @@ use warmline_store::native::NativeDb;
 use warmline_store::{Db as _, StoreError, immediate, migrate};
 
 const THREADS: u8 = 16;
+/// Rounds of each connection, if `WARMLINE_RACE_ROUNDS` does not say otherwise.
 const ROUNDS: u64 = 200;
 const AGENTS: u8 = 3;
 /// The conversations of each connection. Each is kept until its turn comes again, so that capacity is short all the time.
@@ -74,6 +75,10 @@ fn set_up(path: &Path) {
     }
 }
 
+fn rounds() -> u64 {
+    std::env::var("WARMLINE_RACE_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(ROUNDS)
+}
+
 #[derive(Debug, Default)]
 struct Tally {
     given: u64,
@@ -98,7 +103,7 @@ fn work(path: &Path, thread: u8, start: &Barrier) -> Tally {
             })
         });
     };
-    for round in 0..ROUNDS {
+    for round in 0..rounds() {
         let hand = u8::try_from(round % u64::from(HANDS)).unwrap();
         let (id, channel) = (conversation(thread, hand), channel(hand));
         if let Some(had) = held.remove(&hand) {
@@ -165,7 +170,7 @@ fn claim_alone(path: &Path, thread: u8, start: &Barrier) -> Tally {
     let mut tally = Tally::default();
     start.wait();
     let mut held = Units::ZERO;
-    for round in 0..ROUNDS {
+    for round in 0..rounds() {
         if round % 3 == 0 && held > Units::ZERO {
             patiently(|| agents::release(&db, agent(1), held, &mail, NOW));
             held = Units::ZERO;
@@ -210,7 +215,7 @@ fn at_once(run: impl Fn(&Path, u8, &Barrier) -> Tally + Sync) -> Tally {
     for n in 1..=AGENTS {
         assert_eq!(agents::get(&db, agent(n)).unwrap().unwrap().load, Units::ZERO, "all was given back");
     }
-    assert_eq!(sum.given + sum.refused, u64::from(THREADS) * ROUNDS);
+    assert_eq!(sum.given + sum.refused, u64::from(THREADS) * rounds());
     sum
 }
 

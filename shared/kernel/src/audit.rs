@@ -58,6 +58,8 @@ pub enum Action {
     EnableAccount,
     /// A channel account was deleted.
     DeleteAccount,
+    /// What only one capability does, by a code with the capability's name as prefix. It is stable, too.
+    Other(&'static str),
 }
 
 impl Action {
@@ -88,6 +90,7 @@ impl Action {
             Self::DisableAccount => "account.disabled",
             Self::EnableAccount => "account.enabled",
             Self::DeleteAccount => "account.deleted",
+            Self::Other(code) => code,
         }
     }
 }

@@ -1,36 +1,70 @@
-//! The files and lines that docs/ADD_A_CHANNEL.md tells its reader to write.
+//! What a page tells its reader to write, and where.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 
-/// Sources by their path.
-pub type Tree = BTreeMap<PathBuf, Vec<u8>>;
+use super::tree::Tree;
 
-/// The lines that the page names in its text and not in a block: the file, the line, and the line after it there.
-const LINES: [(&str, &str, &str); 4] = [
-    ("shared/channels/src/lib.rs", "pub mod dingtalk;", "pub mod doudian;"),
-    ("shared/channels/src/registry.rs", "use crate::dingtalk::DingtalkAdapter;", "use crate::doudian::DoudianAdapter;"),
-    ("shared/channels/src/registry.rs", "DingtalkAdapter,", "    DoudianAdapter,"),
-    (
+/// A line that a page names in its text rather than in a block.
+pub struct Edit {
+    /// The file.
+    file: &'static str,
+    /// The line.
+    line: &'static str,
+    /// The line of the file that comes after it, with the same indentation.
+    before: &'static str,
+}
+
+const fn line(file: &'static str, line: &'static str, before: &'static str) -> Edit {
+    Edit { file, line, before }
+}
+
+/// The edits of docs/ADD_A_CHANNEL.md.
+pub const OF_CHANNEL: &[Edit] = &[
+    line("shared/channels/src/lib.rs", "pub mod dingtalk;", "pub mod doudian;"),
+    line("shared/channels/src/registry.rs", "use crate::dingtalk::DingtalkAdapter;", "use crate::doudian::DoudianAdapter;"),
+    line("shared/channels/src/registry.rs", "DingtalkAdapter,", "DoudianAdapter,"),
+    line(
         "shared/channels/src/keys.rs",
         "Key { channel: \"dingtalk\", message: \"sender, msgId, what is said\", event: \"\", why: \"an id alone is not trusted\" },",
-        "    // In any order: the document sorts them.",
+        "// In any order: the document sorts them.",
     ),
 ];
 
-/// The page, taken apart.
+/// The edits of docs/ADD_A_CAPABILITY.md.
+pub const OF_CAPABILITY: &[Edit] = &[
+    line("Cargo.toml", "\"shared/callbacks\",", "\"shared/channels\","),
+    line("Cargo.toml", "callbacks = 7", "compliance = 7"),
+    line(
+        "Cargo.toml",
+        "warmline-callbacks = { path = \"shared/callbacks\" }",
+        "warmline-channels = { path = \"shared/channels\" }",
+    ),
+    line("shared/app/Cargo.toml", "warmline-callbacks.workspace = true", "warmline-compliance.workspace = true"),
+    line("shared/app/src/lib.rs", "use warmline_callbacks::CALLBACKS;", "use warmline_compliance::COMPLIANCE;"),
+    line("shared/app/src/lib.rs", "&CALLBACKS,", "&METRICS,"),
+];
+
+/// A page, taken apart.
 pub struct Page {
+    /// Where it is.
+    path: &'static str,
     /// Blocks that name a file.
     files: Vec<(PathBuf, String)>,
-    /// The commands to run once it serves.
+    edits: &'static [Edit],
+    /// What is to be typed once it serves.
     pub shell: String,
 }
 
 impl Page {
-    /// Reads the page.
-    pub fn read(text: &str) -> Result<Self> {
+    /// Reads it.
+    pub fn read(path: &'static str, edits: &'static [Edit]) -> Result<Self> {
+        let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {path}"))?;
+        Self::parse(path, &text, edits).context(path)
+    }
+
+    fn parse(path: &'static str, text: &str, edits: &'static [Edit]) -> Result<Self> {
         let (mut files, mut shell) = (Vec::new(), None);
         let mut rest = text;
         while let Some((_, fenced)) = rest.split_once("\n```") {
@@ -38,23 +72,24 @@ impl Page {
             let (block, after) = body.split_once("\n```\n").context("a block has no end")?;
             let block = format!("{block}\n");
             match info.split_once(' ') {
-                Some((_, path)) => files.push((PathBuf::from(path), block)),
+                Some((_, file)) => files.push((PathBuf::from(file), block)),
                 None if info == "sh" && shell.is_none() => shell = Some(block),
                 None => ensure!(false, "a block says neither its file nor that it is the one to type: {info:?}"),
             }
             rest = after;
         }
-        for (file, line, _) in LINES {
+        for edit in edits {
             ensure!(
-                [file, line].iter().all(|words| text.contains(&format!("`{words}`"))),
-                "the page no longer says {line:?}"
+                [edit.file, edit.line].iter().all(|words| text.contains(&format!("`{words}`"))),
+                "the page no longer says {:?}",
+                edit.line
             );
         }
         ensure!(!files.is_empty(), "the page names no file");
-        Ok(Self { files, shell: shell.context("the page has nothing to type")? })
+        Ok(Self { path, files, edits, shell: shell.context("the page has nothing to type")? })
     }
 
-    /// Follows the page: a block becomes the file that it names, or the end of an existing file.
+    /// Does what it says: a block becomes the file that it names, or the end of one that is there.
     pub fn follow(&self, tree: &mut Tree) -> Result<()> {
         for (path, block) in &self.files {
             let file = tree.entry(path.clone()).or_default();
@@ -63,19 +98,24 @@ impl Page {
             }
             file.extend(block.as_bytes());
         }
-        for (file, line, before) in LINES {
-            insert(tree, file, line, before)?;
-        }
-        Ok(())
+        self.edits.iter().try_for_each(|edit| edit.make(tree)).context(self.path)
     }
 }
 
-/// Inserts a line before another one.
-fn insert(tree: &mut Tree, file: &str, line: &str, before: &str) -> Result<()> {
-    let bytes = tree.get_mut(&PathBuf::from(file)).with_context(|| format!("there is no {file}"))?;
-    let text = std::str::from_utf8(bytes)?;
-    let at = format!("\n{before}\n");
-    ensure!(text.matches(&at).count() == 1, "{file} has no line of its own that says {before:?}");
-    *bytes = text.replace(&at, &format!("\n{line}{at}")).into_bytes();
-    Ok(())
+impl Edit {
+    fn make(&self, tree: &mut Tree) -> Result<()> {
+        let bytes = tree.get_mut(&PathBuf::from(self.file)).with_context(|| format!("there is no {}", self.file))?;
+        let text = std::str::from_utf8(bytes)?;
+        let alone = |at: usize| {
+            let indentation = text[..at].rsplit('\n').next().unwrap_or_default();
+            (indentation.trim().is_empty() && text[at + self.before.len()..].starts_with('\n')).then_some((at, indentation))
+        };
+        let places: Vec<_> = text.match_indices(self.before).filter_map(|(at, _)| alone(at)).collect();
+        let [(at, indentation)] = places[..] else {
+            bail!("{} does not have one line {:?}, but {}", self.file, self.before, places.len())
+        };
+        let inserted = format!("{}\n{indentation}", self.line);
+        bytes.splice(at..at, inserted.into_bytes());
+        Ok(())
+    }
 }

@@ -543,8 +543,14 @@ impl Rules {
     }
 }
 
+/// So many cases of a property, and as many times more as `PROPTEST_CASES` is above proptest's usual 256.
+fn many(usual: u32) -> ProptestConfig {
+    let config = ProptestConfig::default();
+    ProptestConfig { cases: (usual * config.cases).div_ceil(256), ..config }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
+    #![proptest_config(many(32))]
 
     #[test]
     fn h2_no_sequence_of_calls_widens_what_an_agent_may_read(steps in proptest::collection::vec(step(), 1..40)) {

@@ -4,6 +4,7 @@ use crate::world::{World, request};
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 use warmline_app::openapi::document;
+use warmline_app::routes::all;
 use warmline_endpoint::Request;
 use warmline_model::IdentifierKind;
 use warmline_store::Db as _;
@@ -45,7 +46,7 @@ pub fn filled() -> Filled {
         "hand_over": { "min_confidence": 0.5, "failed_turns": 2 }, "service_level": { "share": 0.8, "within_secs": 20 } } });
     let staff = json!({ "name": "小米", "role": "agent", "groups": { "near": 3 }, "capacity": 2, "vip": false,
         "skills": { "rice": 2 }, "caps": { "app": 3 } });
-    let calls = vec![
+    let mut calls = vec![
         ("POST", "/api/accounts", "/api/accounts".to_owned(), account),
         (
             "PUT",
@@ -117,7 +118,7 @@ pub fn filled() -> Filled {
             "PUT",
             "/api/retention",
             "/api/retention".to_owned(),
-            json!({ "hot_days": 30, "archive_days": 365, "parked_days": 30, "work_days": 400 }),
+            w.admin("GET", "/api/retention", &Value::Null).expect(200)["retention"].clone(),
         ),
         (
             "POST",
@@ -143,6 +144,17 @@ pub fn filled() -> Filled {
         ),
         ("POST", "/api/conversations/{id}/close", conversation("/close"), json!({ "disposition": "solved" })),
     ];
+    // A capability that is not in this list gives an example in the schema of its body.
+    let whole = document();
+    let listed: Vec<_> = calls.iter().map(|(method, pattern, ..)| (*method, *pattern)).collect();
+    for route in all().filter(|route| !listed.contains(&(route.verb.as_str(), route.path))) {
+        let operation = &whole["paths"][route.path][route.verb.as_str().to_ascii_lowercase()];
+        let schema = resolved(&operation["requestBody"]["content"]["application/json"]["schema"], &whole);
+        let Some(example) = schema["examples"].get(0) else { continue };
+        let path =
+            route.path.replace("/api/customers/{id}", &customer("")).replace("/api/conversations/{id}", &conversation(""));
+        calls.push((route.verb.as_str(), route.path, path, example.clone()));
+    }
     let ids = vec![
         mine.to_string(),
         other.to_string(),

@@ -109,7 +109,7 @@ impl World {
     /// Makes an empty world with the groups `near` and `far`. Mail goes to `far`.
     pub fn open() -> Self {
         let (db, keys_db) = (NativeDb::memory().unwrap(), NativeDb::memory().unwrap());
-        migrate(&db).unwrap();
+        migrate::migrate_all(&db, &warmline_app::MIGRATIONS).unwrap();
         vault::prepare(&keys_db).unwrap();
         let masters = Masters::from_base64(MASTER, "").unwrap();
         let keys = Keyring::create(masters, None, &Counted(Cell::new(7))).unwrap();

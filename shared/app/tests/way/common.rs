@@ -1,5 +1,6 @@
 //! A world for native tests: rusqlite in memory or in a file, a clock that is set by hand, randomness from a counter.
 
+use proptest::prelude::ProptestConfig;
 use std::cell::Cell;
 use warmline_channels::registry;
 use warmline_conversations::drain::{Drainer, Step};
@@ -106,7 +107,7 @@ pub struct World {
 impl World {
     pub fn new() -> Self {
         let db = Planned(NativeDb::memory().unwrap());
-        migrate(&db.0).unwrap();
+        migrate::migrate_all(&db.0, &warmline_app::MIGRATIONS).unwrap();
         let (vault, rng) = (NativeDb::memory().unwrap(), CountedRng(Cell::new(1)));
         warmline_store::vault::prepare(&vault).unwrap();
         let masters = Masters::from_base64(MASTER, "").unwrap();
@@ -216,4 +217,10 @@ pub fn claim(w: &World, limit: i64) -> Vec<Job> {
 pub fn claim_on(w: &World, channel: &Channel, limit: i64) -> Vec<Job> {
     let patience = registry::patience(channel.as_str());
     deliver::claim(&w.ctx(), (channel, &place().1), patience, limit).unwrap()
+}
+
+/// So many cases of a property, and as many times more as `PROPTEST_CASES` is above proptest's usual 256.
+pub fn many(usual: u32) -> ProptestConfig {
+    let config = ProptestConfig::default();
+    ProptestConfig { cases: (usual * config.cases).div_ceil(256), ..config }
 }

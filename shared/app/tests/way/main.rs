@@ -26,8 +26,8 @@ mod staffing;
 mod tampering;
 mod transfer;
 
-use common::World;
-use proptest::prelude::{ProptestConfig, any, proptest};
+use common::{World, many};
+use proptest::prelude::{any, proptest};
 use warmline_app::tick;
 use warmline_conversations::converse::{self, Target};
 use warmline_conversations::staff;
@@ -104,7 +104,7 @@ fn replayed(w: &World) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(many(48))]
     /// In every random order of events, no message is lost or doubled, nobody is above capacity, and counters equal
     /// assignments.
     #[test]

@@ -1,11 +1,11 @@
 //! Retention: the archive shows the same as the rows, an interrupted tick loses and doubles nothing, and data under a hold
 //! stays.
 
-use crate::common::{Planned, World, claim_on, place};
+use crate::common::{Planned, World, claim_on, many, place};
 use crate::holds_and_consent::{hold, lift};
 use crate::people::{merge, says, sender};
 use crate::{all, close, count};
-use proptest::prelude::{ProptestConfig, any, proptest};
+use proptest::prelude::{any, proptest};
 use std::cell::Cell;
 use std::rc::Rc;
 use warmline_app::tick;
@@ -113,7 +113,7 @@ fn everything(w: &World, person: CustomerId, limit: usize) -> Everything {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #![proptest_config(many(24))]
 
     #[test]
     fn the_archive_shows_what_the_rows_showed_wherever_a_tick_is_interrupted(

@@ -337,7 +337,7 @@ fn an_earlier_state_is_taken_over() {
     ] {
         db.execute(Box::leak(statement.into_boxed_str()), &[]).unwrap();
     }
-    warmline_store::migrate(&db).unwrap();
+    warmline_store::migrate::migrate_all(&db, &warmline_app::MIGRATIONS).unwrap();
     let w = World::new();
     let ctx = warmline_kernel::Ctx { db: &db, ..w.ctx() };
     let plan = plan::current(&ctx).unwrap();

@@ -134,8 +134,14 @@ fn the_same_id_with_other_words_is_another_message() {
     }
 }
 
+/// So many cases of a property, and as many times more as `PROPTEST_CASES` is above proptest's usual 256.
+fn many(usual: u32) -> ProptestConfig {
+    let config = ProptestConfig::default();
+    ProptestConfig { cases: (usual * config.cases).div_ceil(256), ..config }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(many(96))]
 
     #[test]
     fn any_change_of_one_item_leaves_the_others(at: usize, take in 0usize..3, to in prop::collection::vec(any::<u8>(), 0..4)) {
