@@ -63,7 +63,7 @@ struct Up {
     /// Let simulated customers and agents talk
     #[arg(long)]
     demo: bool,
-    /// What a commit survives: a power cut (full) or a crash of the process (normal)
+    /// The event that a commit survives: a power cut (full) or a crash of the process (normal)
     #[arg(long, value_enum, default_value_t = Durability::Full)]
     durability: Durability,
     #[command(flatten)]
@@ -104,7 +104,7 @@ impl Rest {
     }
 }
 
-/// What `cargo xtask test` does with its arguments.
+/// The help on the arguments of `cargo xtask test`.
 const TEST_HELP: &str = "\
 The arguments go to `cargo test --release`, after everything that tests need was built:
   cargo xtask test                            all tests, then the conformance checks
@@ -113,7 +113,7 @@ The arguments go to `cargo test --release`, after everything that tests need was
   cargo xtask test webchat -- --nocapture     what stands behind -- goes to the test programs; see `cargo test --help`
 A first run builds for minutes (README.md says how many); later runs build what changed.";
 
-/// What `cargo xtask bench` takes. The flags are those of `warmline-lab bench`; this program does not link it.
+/// The help on the arguments of `cargo xtask bench`. The flags are those of `warmline-lab bench`; this program does not link it.
 const BENCH_HELP: &str = "\
 The arguments go to `warmline-lab bench`, after it was built:
   cargo xtask bench                           all parts; takes an hour or more
@@ -200,7 +200,7 @@ fn run(task: Task) -> Result<ExitCode> {
         }
         Task::Guide => {
             build_components(Profile { release: true, debug: false }, &[])?;
-            // What the tests left is there already.
+            // The tests' build is there already.
             build_tests()?;
             guide::run()
         }
@@ -336,7 +336,8 @@ fn root() -> Result<PathBuf> {
 
 fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    // What cargo said to this program about this program is not for the builds that it starts: some would start anew for it.
+    // Cargo set these variables for this program. They must not reach the builds that it starts, some of which would begin
+    // anew because of them.
     for (name, _) in std::env::vars_os() {
         if name.to_str().is_some_and(|n| n.starts_with("CARGO_PKG_") || n.starts_with("CARGO_MANIFEST_")) {
             command.env_remove(name);

@@ -62,7 +62,7 @@ fn a_busy_day_comes_out_the_same() {
     );
 }
 
-/// What an earlier release wrote, seat by seat, stays as it was, and this release goes on with the log in its own form.
+/// Entries of an earlier release, seat by seat, stay as they were, and this release continues the log in its own form.
 #[test]
 fn a_log_of_two_releases_comes_out_the_same() {
     let steps: Vec<_> = (0u8..200).map(|n| ((n.wrapping_mul(7)) % 22, n.wrapping_mul(13), 2_000)).collect();

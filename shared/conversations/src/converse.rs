@@ -158,7 +158,7 @@ pub fn reply(
 /// Addresses a text to everybody who received the customer's last mail. No other address can be named.
 ///
 /// # Errors
-/// That mail went to nobody else, or the content is not a text.
+/// The customer's last mail went to nobody else, or the content is not a text.
 pub fn to_all(ctx: &Ctx<'_>, conversation: &Conversation, content: Content) -> Result<Content, StepError> {
     let key = sealing::customer_key(ctx, conversation.customer)?;
     let recent = messages::before(ctx.db, conversation.id, i64::MAX, RECENT)?;

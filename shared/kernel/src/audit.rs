@@ -58,7 +58,7 @@ pub enum Action {
     EnableAccount,
     /// A channel account was deleted.
     DeleteAccount,
-    /// What only one capability does, by a code with the capability's name as prefix. It is stable, too.
+    /// An action of one capability only. Its stable code has the capability's name as prefix.
     Other(&'static str),
 }
 

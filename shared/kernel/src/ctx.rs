@@ -26,7 +26,7 @@ pub struct Ctx<'a> {
     pub keys: &'a Keyring,
     /// The parts that the installed capabilities give to each other.
     pub installed: &'a Installed,
-    /// What was read once in this request and is needed again.
+    /// Values that this request has read once and needs again.
     pub memo: &'a Memo,
 }
 

@@ -1,4 +1,4 @@
-//! What was read and parsed once in a request and is needed in it again.
+//! Values that a request has read and parsed once, and needs again.
 
 use std::any::{Any, TypeId};
 use std::cell::RefCell;

@@ -26,7 +26,7 @@ use crate::serving::Serving;
 const CHANNEL: &str = "docs/ADD_A_CHANNEL.md";
 const CAPABILITY: &str = "docs/ADD_A_CAPABILITY.md";
 
-/// What a build needs of the sources.
+/// The sources that a build needs.
 const SOURCES: [&str; 14] = [
     ".cargo",
     "Cargo.lock",
@@ -51,7 +51,7 @@ const OF_COPY: &str = "\nversion = \"0.1.0-guide\"\n";
 /// The pages' own address, which is not always free.
 const BASE: &str = "BASE=http://127.0.0.1:3000\n";
 
-/// What the channel page's customer writes, and what the capability page notes.
+/// The words of the channel page's customer, and the note of the capability page.
 const WORDS: &str = "我的订单什么时候发货？";
 const NOTE: &str = "想了解退货进度";
 
@@ -170,7 +170,7 @@ fn try_them(channel: &Page, capability: &Page, dir: &Path, manifest: &Path, comp
         }
     }
     std::fs::create_dir_all(&state)?;
-    // What the runner compiled for the tests, it need not compile again.
+    // The runner takes the components that it compiled for the tests from there.
     let compiled = std::path::absolute(super::target_dir())?.join("tmp/compiled");
     std::fs::create_dir_all(&compiled)?;
     #[cfg(unix)]

@@ -1,4 +1,4 @@
-//! What a page tells its reader to write, and where.
+//! The files that a page tells its reader to write.
 
 use std::path::PathBuf;
 
@@ -53,7 +53,7 @@ pub struct Page {
     /// Blocks that name a file.
     files: Vec<(PathBuf, String)>,
     edits: &'static [Edit],
-    /// What is to be typed once it serves.
+    /// The commands to type once it serves.
     pub shell: String,
 }
 

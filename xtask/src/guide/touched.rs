@@ -1,4 +1,4 @@
-//! What the capability of docs/ADD_A_CAPABILITY.md touches outside its own folder. It is no more than the page says.
+//! The files that the capability of docs/ADD_A_CAPABILITY.md touches outside its own folder: no more than the page says.
 
 use std::path::Path;
 
@@ -8,9 +8,9 @@ use super::tree::{Tree, added, changed};
 
 /// The capability's own folder.
 const OWN: &str = "shared/callbacks";
-/// What a capability changes by hand.
+/// The files that a capability changes by hand.
 const BY_HAND: [&str; 3] = ["Cargo.toml", "shared/app/Cargo.toml", "shared/app/src/lib.rs"];
-/// What cargo and `cargo xtask docs` write.
+/// The files that cargo and `cargo xtask docs` write.
 const WRITTEN: [&str; 3] = ["Cargo.lock", "docs/API.md", "shared/app/openapi.json"];
 
 /// Prints what is touched: the sources before the page, as the page leaves them, and as they are when all was built.

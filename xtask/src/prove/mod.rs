@@ -37,7 +37,7 @@ fn share(text: &str) -> Result<f64, String> {
         .ok_or_else(|| "is a number from 0.001 to 100".to_owned())
 }
 
-/// What `--help` says of the parts.
+/// The text of `--help` about the parts.
 pub fn help() -> String {
     let mut help = "Parts, with the minutes that each takes on two quiet cores:\n".to_owned();
     for part in &PARTS {

@@ -9,7 +9,7 @@ pub const PATH: &str = "docs/PROOFS.md";
 /// The line after which the newest run is put.
 const BEGIN: &str = "<!-- runs: written by `cargo xtask prove`, the newest first -->\n";
 
-/// What came of a part.
+/// The result of a part.
 pub struct Row {
     pub part: &'static str,
     pub what: &'static str,

@@ -12,7 +12,7 @@ use crate::serving::Serving;
 pub struct Part {
     /// Its name on the command line.
     pub name: &'static str,
-    /// What it tries.
+    /// The subject of the part.
     pub what: &'static str,
     /// How long it takes on two quiet cores.
     pub minutes: u32,
@@ -32,7 +32,7 @@ pub const PARTS: [Part; 6] = [
 
 /// How many times its usual cases a property test runs.
 const MORE_CASES: f64 = 20.0;
-/// What proptest takes `PROPTEST_CASES` for if it is not set. Our tests take it for "as usual".
+/// The value of `PROPTEST_CASES` that proptest assumes if it is not set. Our tests take it for "as usual".
 const USUAL_CASES: f64 = 256.0;
 
 const RACE_ROUNDS: f64 = 20_000.0;

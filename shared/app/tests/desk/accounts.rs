@@ -92,7 +92,7 @@ fn a_setting_of_the_routers_from_another_version_is_passed_over_and_the_accounts
     let odd = connect("odd", json!({ "group": 7, "most_waiting": 5, "new_sessions_per_minute": 3 }));
     assert_eq!(odd["unfit"], json!({ "field": "group", "problem": "must be the id of a skill group" }));
     assert_eq!(odd["conversations"]["most_waiting"], 5, "it costs no other setting");
-    // What stops the account is told first.
+    // A fault that stops the account is reported first.
     let stopped = connect("stopped", json!({ "group": 7, "modus": 1 }));
     assert_eq!(stopped["unfit"]["field"], "modus");
 }

@@ -1,4 +1,4 @@
-//! Why a conversation is where it is: the answer names every seat, and the log each list of seats once.
+//! The explanation of a conversation's place: the answer names every seat, and the log each list of seats once.
 
 use crate::world::World;
 use serde_json::{Value, json};

@@ -12,7 +12,7 @@ pub struct Line {
     pub text: String,
     /// The message that contains it.
     pub message: MessageId,
-    /// That message's conversation.
+    /// The conversation of that message.
     pub conversation: ConversationId,
     /// Its channel.
     pub channel: Channel,

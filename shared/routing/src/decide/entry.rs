@@ -1,11 +1,11 @@
-//! A decision as the event log holds it. Most of a decision is what became of each seat that it looked at. An entry
-//! therefore names the seats of a group by one number, the number of their [`Roster`], and has one letter for what became
-//! of each seat. What an entry says elsewhere is left out. Earlier releases wrote the [`Decision`] itself, seat by seat.
+//! A decision as the event log holds it. Most of a decision is one verdict for each seat that it looked at. An entry
+//! therefore names the seats of a group by one number, the number of their [`Roster`], and has one letter for the verdict
+//! on each seat. It leaves out everything that follows from its other parts. Earlier releases wrote the [`Decision`] itself, seat by seat.
 //! Such entries are read as they are.
 //!
 //! The groups looked at stand in `looked`, and the contacts among which a seat chose in `among`; earlier releases wrote
-//! `steps` and `contacts`. What else an entry says stands where it always stood. The release before therefore reads it, as
-//! far as it needs it: it counts the contacts of each group by the cause and the outcome's group.
+//! `steps` and `contacts`. All other parts are where they always were. The release before can therefore read an entry as
+//! far as it needs to: it counts the contacts of each group by the cause and the outcome's group.
 
 use super::{Cause, ContactVerdict, Decision, Facts, Outcome, Placement, SHOWN, SeatVerdict, Step};
 use crate::group::First;
@@ -39,7 +39,7 @@ impl Roster {
 /// Rosters by their numbers.
 pub type Rosters = BTreeMap<i64, Vec<AgentId>>;
 
-/// What the event log holds of a decision.
+/// A decision in the event log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Entry {
     /// Its verdicts in groups, as they are written now.
@@ -94,9 +94,9 @@ struct Placed {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 enum Looked {
-    /// Only what became of its seats.
+    /// Only the verdicts on its seats.
     Seats(String),
-    /// What the outcome does not say of it, too.
+    /// With the parts that do not follow from the outcome.
     Group {
         /// Left out if it is the next group's, or, for the last group, the outcome's.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -122,7 +122,7 @@ enum Among {
     Other(Id, Chance, GroupId),
 }
 
-/// What became of the first contact of a lane.
+/// The verdict on the first contact of a lane.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 enum Chance {
@@ -228,7 +228,8 @@ fn verdict(agent: AgentId, letter: char) -> Option<SeatVerdict> {
     }
 }
 
-/// What became of seats: the number of their roster, and a letter for each, with how many in a row have it. Seats beyond the
+/// The verdicts on seats: the number of their roster, and a letter for each seat, followed by the number of seats in a row
+/// that have it. Seats beyond the
 /// roster follow, each with its id. Empty where there is no seat.
 fn group(seats: &[SeatVerdict]) -> String {
     let Some(roster) = Roster::of(seats) else { return String::new() };
@@ -286,7 +287,7 @@ fn ungroup(seats: &str, rosters: &Rosters) -> Option<Vec<SeatVerdict>> {
     Some(found)
 }
 
-/// What the why of an assignment begins with: that of the last group.
+/// The beginning of an assignment's reason: that of the last group.
 fn begins(why: &str) -> Option<&str> {
     why.rsplit_once(", ").map(|(group, _)| group)
 }

@@ -101,7 +101,7 @@ fn an_entry_has_the_documented_shape() {
     assert_eq!(entry["digest"].as_str().unwrap().len(), 22);
 }
 
-/// What a release before entries had groups wrote.
+/// The entry of a release that listed every seat.
 fn listed() -> Value {
     json!({
         "cause": "arrival",
