@@ -54,7 +54,6 @@ impl Account {
 }
 
 /// Finds an account and opens its secrets.
-
 pub fn load(ctx: &Ctx<'_>, channel: &Channel, account: &AccountId) -> Result<Option<Account>, StepError> {
     accounts::get(ctx.db, channel, account)?.map(|stored| opened(ctx, stored)).transpose()
 }
@@ -70,7 +69,6 @@ pub(crate) struct Looked<T> {
 }
 
 /// Looks an account up; `None` if it does not exist.
-
 pub(crate) fn look<A: Adapter>(
     ctx: &Ctx<'_>,
     adapter: &A,
@@ -89,7 +87,6 @@ pub(crate) fn look<A: Adapter>(
 }
 
 /// Opens an account for the adapter; `None` if it does not exist or no longer fits.
-
 pub(crate) fn open<A: Adapter>(
     ctx: &Ctx<'_>,
     adapter: &A,
@@ -109,7 +106,6 @@ pub fn routing(ctx: &Ctx<'_>, channel: &Channel, account: &AccountId) -> Result<
 }
 
 /// All accounts.
-
 pub fn list(ctx: &Ctx<'_>) -> Result<Vec<Account>, StepError> {
     accounts::list(ctx.db)?.into_iter().map(|stored| opened(ctx, stored)).collect()
 }

@@ -10,7 +10,6 @@ use warmline_store::outbox;
 
 /// Opens messages of one customer. A message that does not open (altered, erased) is shown without content and hides no
 /// other.
-
 pub fn messages(ctx: &Ctx<'_>, customer: CustomerId, stored: &[Message]) -> Result<Vec<MessageView>, StepError> {
     if stored.is_empty() {
         return Ok(Vec::new());
