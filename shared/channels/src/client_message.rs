@@ -74,7 +74,7 @@ pub(crate) fn verified(body: &[u8], sender: &Sender, at: Timestamp) -> Result<Ve
 /// The message in a verified body.
 pub(crate) fn inbound(body: &Verified) -> Result<Inbound, Refusal> {
     let lost = Refusal::Malformed("sender");
-    let sender: Sender = body.context(SENDER).and_then(|s| serde_json::from_str(s).ok()).ok_or(lost)?;
+    let sender: Sender = body.context(SENDER).and_then(|s| serde_json::from_slice(s.as_bytes()).ok()).ok_or(lost)?;
     let at = body.context(AT).and_then(|s| s.parse().ok()).map(Timestamp::from_millis).ok_or(lost)?;
     let Body { id, text, content } = json::read_as(body.body(), MAX_BYTES)?;
     if id.is_empty() || id.len() > MAX_ID || id.chars().any(char::is_control) {

@@ -55,7 +55,7 @@ impl Can {
     fn read(row: &Row, i: usize) -> Result<Self, StoreError> {
         match row.text(i)? {
             "{}" => Ok(Self::default()),
-            text => row.made(i, serde_json::from_str(text)),
+            text => row.made(i, serde_json::from_slice(text.as_bytes())),
         }
     }
 
@@ -70,7 +70,7 @@ pub type Held = BTreeMap<Channel, i64>;
 fn held(row: &Row, i: usize) -> Result<Held, StoreError> {
     match row.text(i)? {
         "{}" => Ok(Held::new()),
-        text => row.made(i, serde_json::from_str(text)),
+        text => row.made(i, serde_json::from_slice(text.as_bytes())),
     }
 }
 

@@ -24,7 +24,7 @@ pub struct Contact {
 }
 
 fn tags(row: &Row, i: usize) -> Result<Vec<String>, StoreError> {
-    row.made(i, serde_json::from_str(row.text(i)?))
+    row.made(i, serde_json::from_slice(row.text(i)?.as_bytes()))
 }
 
 fn owner(row: &Row, i: usize) -> Result<Option<AgentId>, StoreError> {
