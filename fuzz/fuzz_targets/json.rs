@@ -3,7 +3,7 @@
 
 use warmline_channels::json::{MAX_BYTES, holds_nul, read};
 use warmline_fuzz::libfuzzer_sys::fuzz_target;
-use warmline_simulate::channels::ways::memory::{limit, peak};
+use warmline_simulate::channels::protocols::memory::{limit, peak};
 
 fuzz_target!(init: warmline_fuzz::seed(warmline_fuzz::payloads(b'{')), |data: &[u8]| {
     let (value, height) = peak(|| read(data, MAX_BYTES));

@@ -11,8 +11,8 @@ use warmline_channels::webchat::{self, WebchatAdapter};
 use warmline_channels::{Adapter, ClientAdapter, Secrets, registry};
 use warmline_fuzz::libfuzzer_sys::fuzz_target;
 use warmline_model::{Inbound, Sender, Timestamp};
-use warmline_simulate::channels::ways::memory::{limit, peak};
-use warmline_simulate::channels::ways::{self, NOW};
+use warmline_simulate::channels::protocols::memory::{limit, peak};
+use warmline_simulate::channels::protocols::{self, NOW};
 
 const EVENTS: u8 = 0;
 const SIGNED: u8 = 1;
@@ -57,7 +57,7 @@ fn taken<A: ClientAdapter>(adapter: &A, account: &A::Account, sender: &Sender, f
 }
 
 fn seeds() -> Vec<Vec<u8>> {
-    let said: Vec<Vec<u8>> = ["app", "webchat"].into_iter().flat_map(ways::of).flat_map(|way| (way.payloads)(NOW, 1)).collect();
+    let said: Vec<Vec<u8>> = ["app", "webchat"].into_iter().flat_map(protocols::of).flat_map(|protocol| (protocol.payloads)(NOW, 1)).collect();
     let opened = [Event::Open, Event::Text(signed(TRUE).into_bytes()), Event::Ping(b"1".to_vec())];
     let ended = [
         Event::Binary(vec![0, 255]),

@@ -1,5 +1,5 @@
 //! The common code of the fuzz targets. It reads an input as an event at an adapter, and checks the guarantees. The first
-//! byte chooses the way into the channel, the second the event:
+//! byte chooses the protocol of the channel, the second the event:
 //!
 //! * a payload that the platform signs, whatever its content: it may be refused, but must not crash or take unbounded
 //!   memory;
@@ -11,8 +11,8 @@ use libfuzzer_sys::arbitrary::Unstructured;
 use std::path::Path;
 use warmline_channels::sorted_sign::read_form;
 use warmline_simulate::channels::Request;
-use warmline_simulate::channels::ways::memory::{Counting, limit, peak};
-use warmline_simulate::channels::ways::{self, NOW, Taken, Way};
+use warmline_simulate::channels::protocols::memory::{Counting, limit, peak};
+use warmline_simulate::channels::protocols::{self, NOW, Protocol, Taken};
 
 pub use libfuzzer_sys;
 
@@ -36,28 +36,28 @@ const ANSWER: u8 = 3;
 
 /// A channel and its true webhooks.
 pub struct Channel {
-    ways: Vec<(Way, Vec<(Request, Taken)>)>,
+    protocols: Vec<(Protocol, Vec<(Request, Taken)>)>,
 }
 
 impl Channel {
     /// Opens a channel's accounts.
     pub fn new(channel: &str) -> Self {
-        let with_webhooks = |way: Way| {
-            let taken = |webhook: Request| way.take(&webhook, NOW).ok().map(|taken| (webhook, taken));
-            let webhooks = way.webhooks(NOW, 1).into_iter().filter_map(taken).collect();
-            (way, webhooks)
+        let with_webhooks = |protocol: Protocol| {
+            let taken = |webhook: Request| protocol.take(&webhook, NOW).ok().map(|taken| (webhook, taken));
+            let webhooks = protocol.webhooks(NOW, 1).into_iter().filter_map(taken).collect();
+            (protocol, webhooks)
         };
-        let ways: Vec<_> = ways::of(channel).into_iter().map(with_webhooks).collect();
-        assert!(!ways.is_empty(), "no channel {channel}");
-        Self { ways }
+        let protocols: Vec<_> = protocols::of(channel).into_iter().map(with_webhooks).collect();
+        assert!(!protocols.is_empty(), "no channel {channel}");
+        Self { protocols }
     }
 
     /// Inputs to begin with: one for each payload, true webhook and page.
     pub fn seeds(&self) -> Vec<Vec<u8>> {
         let mut seeds = Vec::new();
-        for (index, (way, webhooks)) in (0..).zip(&self.ways) {
-            let kind = if way.seal.is_some() { PAYLOAD } else { ANSWER };
-            seeds.extend((way.payloads)(NOW, 1).into_iter().map(|payload| [&[index, kind], &payload[..]].concat()));
+        for (index, (protocol, webhooks)) in (0..).zip(&self.protocols) {
+            let kind = if protocol.seal.is_some() { PAYLOAD } else { ANSWER };
+            seeds.extend((protocol.payloads)(NOW, 1).into_iter().map(|payload| [&[index, kind], &payload[..]].concat()));
             seeds.extend(webhooks.iter().map(|(webhook, _)| [&[index, UNSIGNED], &written(webhook)[..]].concat()));
             seeds.push(vec![index, CHANGED, 0, 0, 9, 1]);
             seeds.push([&[index, ANSWER], &br#"{"code":0,"access_token":"t","expires_in":7200}"#[..]].concat());
@@ -68,13 +68,13 @@ impl Channel {
     /// Runs one input.
     pub fn take(&self, data: &[u8]) {
         let [index, kind, data @ ..] = data else { return };
-        let (way, webhooks) = &self.ways[usize::from(*index) % self.ways.len()];
-        match (kind % 4, way.seal) {
-            (PAYLOAD, Some(seal)) => drop(bounded(way, &seal(data, NOW))),
-            (UNSIGNED, _) => drop(bounded(way, &read(data))),
-            (CHANGED, _) if !webhooks.is_empty() => changed(way, webhooks, &mut Unstructured::new(data)),
+        let (protocol, webhooks) = &self.protocols[usize::from(*index) % self.protocols.len()];
+        match (kind % 4, protocol.seal) {
+            (PAYLOAD, Some(seal)) => drop(bounded(protocol, &seal(data, NOW))),
+            (UNSIGNED, _) => drop(bounded(protocol, &read(data))),
+            (CHANGED, _) if !webhooks.is_empty() => changed(protocol, webhooks, &mut Unstructured::new(data)),
             _ => {
-                let (_, height) = peak(|| way.answered(200, data));
+                let (_, height) = peak(|| protocol.answered(200, data));
                 assert!(height <= limit(data.len()), "{height} bytes for an answer of {}", data.len());
             }
         }
@@ -83,30 +83,30 @@ impl Channel {
 
 /// The payloads of all channels whose first byte is this one.
 pub fn payloads(first: u8) -> Vec<Vec<u8>> {
-    let all = ways::all().into_iter().flat_map(|way| (way.payloads)(NOW, 1));
+    let all = protocols::all().into_iter().flat_map(|protocol| (protocol.payloads)(NOW, 1));
     all.filter(|payload| payload.first() == Some(&first)).collect()
 }
 
-fn bounded(way: &Way, webhook: &Request) -> Option<Taken> {
-    let (taken, height) = peak(|| way.take(webhook, NOW).ok());
+fn bounded(protocol: &Protocol, webhook: &Request) -> Option<Taken> {
+    let (taken, height) = peak(|| protocol.take(webhook, NOW).ok());
     let bytes =
         webhook.body.len() + webhook.query.len() + webhook.headers.iter().map(|(n, v)| n.len() + v.len()).sum::<usize>();
-    assert!(height <= limit(bytes), "{}: {height} bytes for a webhook of {bytes}", way.name);
+    assert!(height <= limit(bytes), "{}: {height} bytes for a webhook of {bytes}", protocol.name);
     taken
 }
 
 /// Changes one byte of a true webhook.
-fn changed(way: &Way, webhooks: &[(Request, Taken)], choose: &mut Unstructured<'_>) {
+fn changed(protocol: &Protocol, webhooks: &[(Request, Taken)], choose: &mut Unstructured<'_>) {
     let mut arbitrary = || -> Option<Option<(Request, &Taken)>> {
         let (webhook, taken) = choose.choose(webhooks).ok()?;
-        let part = choose.int_in_range(0..=ways::PARTS - 1).ok()?;
+        let part = choose.int_in_range(0..=protocols::PARTS - 1).ok()?;
         let at = choose.arbitrary::<u16>().ok()?;
         let mask = choose.int_in_range(1..=255).ok()?;
-        Some(way.changed(webhook, part, usize::from(at), mask).map(|changed| (changed, taken)))
+        Some(protocol.changed(webhook, part, usize::from(at), mask).map(|changed| (changed, taken)))
     };
     let Some(Some((webhook, taken))) = arbitrary() else { return };
-    if let Some(other) = bounded(way, &webhook) {
-        assert!(alike(&other, taken), "{}: a changed webhook is taken for another: {other:?}, {taken:?}", way.name);
+    if let Some(other) = bounded(protocol, &webhook) {
+        assert!(alike(&other, taken), "{}: a changed webhook is taken for another: {other:?}, {taken:?}", protocol.name);
     }
 }
 
