@@ -47,8 +47,8 @@ fn flat(tree: &str) -> Vec<Vec<String>> {
     below.map(|path| names(before).into_iter().chain(path).collect()).collect()
 }
 
-/// The modules of the crate that a module's text names. A root names its children without `crate`.
-fn named(module: &Module, text: &str, all: &BTreeMap<Module, String>) -> BTreeSet<Module> {
+/// The modules of the crate that a module's text imports.
+fn imported(module: &Module, text: &str, all: &BTreeMap<Module, String>) -> BTreeSet<Module> {
     let mut paths = Vec::new();
     for (start, _) in text.match_indices("use ") {
         let tree = text[start + 4..].split(';').next().unwrap();
@@ -61,7 +61,8 @@ fn named(module: &Module, text: &str, all: &BTreeMap<Module, String>) -> BTreeSe
     let target = |path: Vec<String>| {
         let mut at = module.clone();
         let mut path = path.into_iter().peekable();
-        let first = path.peek().cloned().unwrap_or_default();
+        // A module that names its own children holds them; that is no import.
+        path.peek().filter(|word| ["crate", "super"].contains(&word.as_str()))?;
         while let Some(word) = path.next_if(|word| ["crate", "self", "super"].contains(&word.as_str())) {
             match word.as_str() {
                 "crate" => at.clear(),
@@ -69,8 +70,6 @@ fn named(module: &Module, text: &str, all: &BTreeMap<Module, String>) -> BTreeSe
                 _ => {}
             }
         }
-        let own = ["crate", "self", "super"].contains(&first.as_str())
-            || all.contains_key(&at.iter().cloned().chain([first]).collect::<Module>());
         for name in path {
             at.push(name);
             if !all.contains_key(&at) {
@@ -78,7 +77,7 @@ fn named(module: &Module, text: &str, all: &BTreeMap<Module, String>) -> BTreeSe
                 break;
             }
         }
-        (own && at != *module).then_some(at)
+        (at != *module).then_some(at)
     };
     paths.into_iter().filter_map(target).collect()
 }
@@ -86,7 +85,7 @@ fn named(module: &Module, text: &str, all: &BTreeMap<Module, String>) -> BTreeSe
 /// The modules that reach themselves.
 fn circles(src: &Path) -> Vec<String> {
     let all = modules(src);
-    let edges: BTreeMap<_, _> = all.iter().map(|(module, text)| (module, named(module, text, &all))).collect();
+    let edges: BTreeMap<_, _> = all.iter().map(|(module, text)| (module, imported(module, text, &all))).collect();
     let reaches_itself = |start: &Module| {
         let (mut seen, mut open) = (BTreeSet::new(), vec![start]);
         while let Some(next) = open.pop() {

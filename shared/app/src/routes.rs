@@ -53,7 +53,7 @@ mod tests {
     #[test]
     fn what_needs_no_token_is_known() {
         let public: Vec<_> = all().filter(|r| r.access == Access::Public).map(|r| r.path).collect();
-        assert_eq!(public, ["/healthz", "/readyz", "/api/description.json"]);
+        assert_eq!(public, ["/healthz", "/readyz", "/api/openapi.json"]);
         // Operations have no access to customers' messages.
         for route in all() {
             if let Access::Token(roles, Scope::Customers | Scope::Privacy) = route.access {
