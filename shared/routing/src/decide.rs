@@ -17,11 +17,13 @@ use std::rc::Rc;
 use warmline_model::{AgentId, Channel, ConversationId, GroupId, Lane, Timestamp, Units};
 
 mod entry;
+mod roster;
 mod seen;
 #[cfg(test)]
 mod tests;
 
-pub use entry::{Entry, Grouped, Roster, Rosters};
+pub use entry::{Entry, Grouped};
+pub use roster::{Roster, Rosters};
 use seen::Seen;
 
 /// The seats and queues at the moment of a decision.

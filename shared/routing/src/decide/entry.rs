@@ -7,37 +7,16 @@
 //! `steps` and `contacts`. All other parts are where they always were. The release before can therefore read an entry as
 //! far as it needs to: it counts the contacts of each group by the cause and the outcome's group.
 
-use super::{Cause, ContactVerdict, Decision, Facts, Outcome, Placement, SHOWN, SeatVerdict, Step};
+use super::roster::{self, Roster, Rosters, bytes, text, ungroup};
+use super::{Cause, ContactVerdict, Decision, Facts, Outcome, Placement, Step};
 use crate::group::First;
 use crate::queue::rank;
-use crate::seat::{Prefer, Refusal};
+use crate::seat::Prefer;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use warmline_model::{AgentId, ConversationId, GroupId, Lane, Timestamp, Units};
-use xxhash_rust::xxh3::xxh3_64;
-
-/// The seats that a decision saw in a group, in order. It is stored once under its number, which follows from the agents.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Roster {
-    /// XXH3 (64 bits) of the agents' ids.
-    pub number: i64,
-    /// The agents.
-    pub agents: Vec<AgentId>,
-}
-
-impl Roster {
-    /// The roster of these seats; none where there is no seat.
-    fn of(seats: &[SeatVerdict]) -> Option<Self> {
-        let agents: Vec<AgentId> = seats.iter().take(SHOWN).map(|s| s.agent).collect();
-        let ids: Vec<[u8; 16]> = agents.iter().map(|a| *a.as_bytes()).collect();
-        (!ids.is_empty()).then(|| Self { number: xxh3_64(ids.as_flattened()).cast_signed(), agents })
-    }
-}
-
-/// Rosters by their numbers.
-pub type Rosters = BTreeMap<i64, Vec<AgentId>>;
 
 /// A decision in the event log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -154,137 +133,27 @@ enum Fell {
     },
 }
 
-/// 128 bits as a text of 22 characters.
+/// An id as a text of 22 characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Id(u128);
-
-impl Id {
-    const CHARACTERS: usize = 22;
-}
+struct Id([u8; 16]);
 
 impl From<ConversationId> for Id {
     fn from(id: ConversationId) -> Self {
-        Self(u128::from_be_bytes(*id.as_bytes()))
+        Self(*id.as_bytes())
     }
 }
 
 impl Serialize for Id {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        s.serialize_str(&text(self.0, Self::CHARACTERS))
+        s.serialize_str(&text(&self.0))
     }
 }
 
 impl<'de> Deserialize<'de> for Id {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(d)?;
-        let number = number(&text).filter(|_| text.len() == Self::CHARACTERS);
-        number.map(Self).ok_or_else(|| D::Error::custom("an id here is 22 characters of A-Z, a-z, 0-9, - and _"))
+        let id = bytes(&String::deserialize(d)?);
+        id.map(Self).ok_or_else(|| D::Error::custom("an id here is 16 bytes in URL-safe Base64"))
     }
-}
-
-/// The digits of URL-safe Base64.
-const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
-/// A number in so many digits of six bits, the highest first.
-fn text(number: u128, digits: usize) -> String {
-    let digit = |n: usize| DIGITS.get(usize::try_from((number >> (6 * n)) & 63).unwrap_or(0)).copied();
-    (0..digits).rev().filter_map(digit).map(char::from).collect()
-}
-
-fn number(text: &str) -> Option<u128> {
-    text.bytes().try_fold(0_u128, |number, digit| {
-        let digit = DIGITS.iter().position(|d| *d == digit)?;
-        Some(number.checked_mul(64)? | digit as u128)
-    })
-}
-
-/// Characters of a roster's number.
-const NUMBER: usize = 11;
-
-/// The letter of each refusal, in the order of [`Refusal::ALL`].
-const LETTERS: [char; Refusal::ALL.len()] = ['o', 'b', 'p', 'w', 'k', 'x', 'd', 's', 'f', 'c', 'n', 'r'];
-/// A seat that could take the contact, beyond those whose places were worked out. Their places are the letters from `A`.
-const FREE: char = '*';
-
-fn letter(verdict: &SeatVerdict) -> char {
-    match (verdict.refused, verdict.place) {
-        (Some(why), _) => LETTERS.get(why as usize).copied().unwrap_or(FREE),
-        (None, Some(place)) => {
-            u8::try_from(place).ok().and_then(|place| (b'A' - 1).checked_add(place)).map_or(FREE, char::from)
-        }
-        (None, None) => FREE,
-    }
-}
-
-fn verdict(agent: AgentId, letter: char) -> Option<SeatVerdict> {
-    let free = SeatVerdict { agent, place: None, refused: None };
-    match letter {
-        FREE => Some(free),
-        'A'..='Z' => Some(SeatVerdict { place: Some(u16::from(u8::try_from(letter).ok()? - b'A') + 1), ..free }),
-        _ => {
-            let at = LETTERS.iter().position(|l| *l == letter)?;
-            Some(SeatVerdict { refused: Some(*Refusal::ALL.get(at)?), ..free })
-        }
-    }
-}
-
-/// The verdicts on seats: the number of their roster, and a letter for each seat, followed by the number of seats in a row
-/// that have it. Seats beyond the
-/// roster follow, each with its id. Empty where there is no seat.
-fn group(seats: &[SeatVerdict]) -> String {
-    let Some(roster) = Roster::of(seats) else { return String::new() };
-    let mut text = text(u128::from(roster.number.cast_unsigned()), NUMBER);
-    text.push(':');
-    let (shown, beyond) = seats.split_at(roster.agents.len());
-    for alike in shown.chunk_by(|a, b| letter(a) == letter(b)) {
-        text.extend(alike.first().map(letter));
-        if alike.len() > 1 {
-            text.push_str(&alike.len().to_string());
-        }
-    }
-    for seat in beyond {
-        text.push(':');
-        text.push(letter(seat));
-        text.push_str(&self::text(u128::from_be_bytes(*seat.agent.as_bytes()), Id::CHARACTERS));
-    }
-    text
-}
-
-/// The number of the roster in a text of [`group`].
-fn roster(seats: &str) -> Option<i64> {
-    let (roster, _) = seats.split_once(':')?;
-    Some(u64::try_from(number(roster)?).ok()?.cast_signed())
-}
-
-/// The seats in a text of [`group`]; `None` if their roster is not there or does not fit.
-fn ungroup(seats: &str, rosters: &Rosters) -> Option<Vec<SeatVerdict>> {
-    if seats.is_empty() {
-        return Some(Vec::new());
-    }
-    let agents = rosters.get(&roster(seats)?)?;
-    let mut parts = seats.split(':').skip(1);
-    let (mut agents, mut found) = (agents.iter().copied(), Vec::new());
-    let mut letters = parts.next()?.chars().peekable();
-    while let Some(letter) = letters.next() {
-        let mut alike = 0_usize;
-        while let Some(digit) = letters.peek().and_then(|c| c.to_digit(10)) {
-            alike = alike.checked_mul(10)?.checked_add(usize::try_from(digit).ok()?)?;
-            letters.next();
-        }
-        for _ in 0..alike.max(1) {
-            found.push(verdict(agents.next()?, letter)?);
-        }
-    }
-    if agents.next().is_some() {
-        return None;
-    }
-    for part in parts {
-        let mut id = part.chars();
-        let letter = id.next()?;
-        let id = Some(id.as_str()).filter(|id| id.len() == Id::CHARACTERS)?;
-        found.push(verdict(AgentId::from_bytes(&number(id)?.to_be_bytes()).ok()?, letter)?);
-    }
-    Some(found)
 }
 
 /// The beginning of an assignment's reason: that of the last group.
@@ -325,7 +194,7 @@ impl Decision {
             let told = next.map_or_else(|| fell.group(), |next| &next.group);
             let group = (step.group != *told).then(|| step.group.clone());
             let why = (fell.begins() != Some(&step.why)).then(|| step.why.clone());
-            let (waiting, seats) = (step.waiting, self::group(&step.seats));
+            let (waiting, seats) = (step.waiting, roster::group(&step.seats));
             match (group, why, waiting) {
                 (None, None, 0) if step.further.is_empty() => Looked::Seats(seats),
                 (group, why, _) => Looked::Group { group, why, waiting, seats, further: step.further.clone() },
@@ -353,7 +222,7 @@ impl Decision {
         Grouped {
             cause: self.cause,
             plan: self.plan,
-            digest: u128::from_str_radix(&self.digest, 16).map_or_else(|_| self.digest.clone(), |n| text(n, Id::CHARACTERS)),
+            digest: u128::from_str_radix(&self.digest, 16).map_or_else(|_| self.digest.clone(), |n| text(&n.to_be_bytes())),
             entered: self.entered.filter(|entered| *entered != at),
             except: self.except,
             facts: self.facts.clone(),
@@ -397,7 +266,7 @@ impl Entry {
             Self::Listed(_) => &[],
         };
         looked.iter().filter_map(|looked| match looked {
-            Looked::Seats(seats) | Looked::Group { seats, .. } => roster(seats),
+            Looked::Seats(seats) | Looked::Group { seats, .. } => roster::number(seats),
         })
     }
 
@@ -476,11 +345,11 @@ impl Grouped {
                 Chance::Before(ms) => (Some(at.millis().wrapping_sub(ms)), None),
                 Chance::Refused(why) => (None, Some(why)),
             };
-            let conversation = ConversationId::from_bytes(&id.to_be_bytes()).ok()?;
+            let conversation = ConversationId::from_bytes(&id).ok()?;
             contacts.push(ContactVerdict { conversation, group: group.clone(), place, refused });
         }
         let outcome = fell.outcome(follows(facts.as_ref(), placement.as_ref(), entered))?;
-        let digest = number(&digest).map_or(digest, |n| format!("{n:032x}"));
+        let digest = bytes(&digest).map_or(digest, |n| format!("{:032x}", u128::from_be_bytes(n)));
         Some(Decision { cause, plan, digest, entered, except, facts, placement, steps, contacts, outcome, say: None })
     }
 }

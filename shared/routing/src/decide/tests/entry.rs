@@ -87,7 +87,7 @@ fn an_entry_has_the_documented_shape() {
     let roster = decision.rosters().remove(0);
     assert_eq!(roster.agents, [agent(1), agent(2), agent(3)]);
     let entry = serde_json::to_value(decision.grouped(NOW)).unwrap();
-    let number = "BtbC3P6x8Cg";
+    let number = "G1sLc_rHwKA";
     let shape = json!({
         "cause": "arrival",
         "plan": 3,
