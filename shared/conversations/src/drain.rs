@@ -151,7 +151,7 @@ impl<'a> Drainer<'a> {
     fn batch(&mut self, seen: Vec<Pending>, most: i64) -> Result<Step, StepError> {
         let ctx = self.ctx;
         // A run can last for seconds. A plan put into force meanwhile counts from the next batch on.
-        self.rows.checked.set(false);
+        self.rows.plan.take();
         self.rows.seats.forget();
         immediate(ctx.db, || {
             if !self.take_lease()? {
@@ -193,9 +193,8 @@ struct RowHandler<'a> {
     read: RefCell<HashMap<i64, OpenedRow>>,
     /// Keys made for unknown senders, by the senders' blind index.
     strangers: RefCell<HashMap<[u8; 16], (CustomerId, CustomerKey)>>,
+    /// The plan that the decisions of this batch follow, once it is read.
     plan: RefCell<Option<Rc<Ready>>>,
-    /// Whether the plan was checked in this batch to be the newest.
-    checked: Cell<bool>,
     /// Cache of the seats that the decisions of this batch have read.
     seats: SeatCache,
     /// Whether an AI seat has something to answer.
@@ -213,8 +212,7 @@ impl<'a> RowHandler<'a> {
             inbox_keys: RefCell::default(),
             read: RefCell::default(),
             strangers: RefCell::default(),
-            plan: RefCell::new(None),
-            checked: Cell::new(false),
+            plan: RefCell::default(),
             seats: SeatCache::default(),
             ai: Cell::new(false),
         }
@@ -263,14 +261,10 @@ impl<'a> RowHandler<'a> {
     }
 
     fn plan(&self) -> Result<Rc<Ready>, StepError> {
-        let at_hand = self.plan.borrow().clone();
-        match at_hand {
-            Some(plan) if self.checked.replace(true) => Ok(plan),
-            _ => {
-                let plan = plan::current(self.ctx)?;
-                self.plan.replace(Some(plan.clone()));
-                Ok(plan)
-            }
+        let mut plan = self.plan.borrow_mut();
+        match &*plan {
+            Some(plan) => Ok(Rc::clone(plan)),
+            None => Ok(Rc::clone(plan.insert(plan::current(self.ctx)?))),
         }
     }
 
