@@ -7,6 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
 
+/// The output of a cargo command on the workspace.
+fn cargo(arguments: &[&str]) -> Vec<u8> {
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    let out = Command::new(cargo).args(arguments).current_dir(workspace()).output().unwrap();
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    out.stdout
+}
+
 /// Each package of the workspace, with the packages of the workspace that it links.
 struct Packages {
     metadata: Value,
@@ -15,11 +23,8 @@ struct Packages {
 
 impl Packages {
     fn read() -> Self {
-        let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-        let arguments = ["metadata", "--format-version", "1", "--no-deps", "--offline"];
-        let out = Command::new(cargo).args(arguments).current_dir(workspace()).output().unwrap();
-        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
-        let metadata: Value = serde_json::from_slice(&out.stdout).unwrap();
+        let metadata = cargo(&["metadata", "--format-version", "1", "--no-deps", "--offline"]);
+        let metadata: Value = serde_json::from_slice(&metadata).unwrap();
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let links = metadata["packages"].as_array().unwrap().iter().map(|package| {
             let linked = package["dependencies"].as_array().unwrap().iter().filter(|d| d["kind"].is_null());
@@ -132,15 +137,9 @@ fn only_one_crate_knows_the_host() {
 
 /// The crates that a capability links for the browser: `cargo tree` without the feature `server`.
 fn for_the_browser(capability: &str) -> BTreeSet<String> {
-    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-    let out = Command::new(cargo)
-        .args(["tree", "--offline", "--locked", "--no-default-features", "--edges", "normal", "--prefix", "none"])
-        .args(["--target", "wasm32-unknown-unknown", "--package", capability])
-        .current_dir(workspace())
-        .output()
-        .unwrap();
-    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
-    let tree = String::from_utf8(out.stdout).unwrap();
+    let tree = ["tree", "--offline", "--locked", "--no-default-features", "--edges", "normal", "--prefix", "none"];
+    let of = ["--target", "wasm32-unknown-unknown", "--package", capability];
+    let tree = String::from_utf8(cargo(&[&tree[..], &of].concat())).unwrap();
     tree.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect()
 }
 
