@@ -7,12 +7,12 @@ use warmline_endpoint::{Problem, Request};
 use warmline_kernel::Ctx;
 
 /// The routes that belong to no capability.
-const SYSTEM: &[&[Route]] =
+const OWN: &[&[Route]] =
     &[events::ROUTES, health::ROUTES, limits::ROUTES, description::ROUTES, retention::ROUTES, wake::ROUTES];
 
 /// All routes: those of every capability, and the system's own.
 pub fn all() -> impl Iterator<Item = &'static Route> {
-    ROUTES.iter().copied().flatten().chain(SYSTEM).copied().flatten()
+    ROUTES.iter().copied().flatten().chain(OWN).copied().flatten()
 }
 
 /// Answers a request to the desk, and returns the channels to wake after the answer was sent.

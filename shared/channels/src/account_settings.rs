@@ -16,9 +16,6 @@ const NEW_SESSIONS: &str = "new_sessions_per_minute";
 /// Warmline's setting of accounts whose calls name who is rung ([`Adapter::names_who_is_rung`]).
 pub(crate) const EXTENSIONS: &str = "extensions";
 
-/// All of Warmline's settings.
-const OWN: [&str; 4] = [GROUP, MOST_WAITING, NEW_SESSIONS, EXTENSIONS];
-
 /// The allowed values of `most_waiting`.
 const WAITING: RangeInclusive<i64> = 1..=1_000_000;
 /// The allowed values of `new_sessions_per_minute`.
@@ -48,9 +45,8 @@ impl RoutingSettings {
     fn take(settings: &mut Value, extensions: bool) -> Self {
         let mut routing = Map::new();
         let Value::Object(map) = settings else { return Self(routing) };
-        let own = if extensions { &OWN[..] } else { &NAMES };
-        for name in own {
-            if let Some((name, value)) = map.remove_entry(*name) {
+        for name in NAMES.into_iter().chain(extensions.then_some(EXTENSIONS)) {
+            if let Some((name, value)) = map.remove_entry(name) {
                 routing.insert(name, value);
             }
         }
