@@ -9,6 +9,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 mod demo;
 mod guide;
+mod interrupt;
 mod prove;
 mod serving;
 

@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 
+use crate::interrupt;
 use page::Row;
 use parts::PARTS;
 use step::Watch;
@@ -74,7 +75,7 @@ pub fn run(prove: &Prove) -> Result<ExitCode> {
             break;
         }
     }
-    if prove.scale >= 1.0 && !watch.interrupted() {
+    if prove.scale >= 1.0 && !interrupt::came() {
         page::write(&heading, &rows)?;
         println!("\nwritten to {}", page::PATH);
     }

@@ -5,13 +5,12 @@
 use std::cell::Cell;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+use crate::interrupt;
 
 /// Ends what runs when its time is over, or when somebody presses Ctrl-C.
 pub struct Watch(Cell<Instant>);
@@ -19,18 +18,13 @@ pub struct Watch(Cell<Instant>);
 impl Watch {
     /// Begins to listen to Ctrl-C.
     pub fn new() -> Result<Self> {
-        ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::Relaxed)).context("cannot handle Ctrl-C")?;
+        interrupt::listen()?;
         Ok(Self(Cell::new(Instant::now())))
     }
 
     /// The time of the next part.
     pub fn within(&self, time: Duration) {
         self.0.set(Instant::now() + time);
-    }
-
-    /// Whether somebody pressed Ctrl-C.
-    pub fn interrupted(&self) -> bool {
-        INTERRUPTED.load(Ordering::Relaxed)
     }
 
     /// Runs a program to its end and returns the lines of its standard output.
@@ -57,10 +51,10 @@ impl Watch {
                 Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => {}
             }
-            if self.interrupted() || Instant::now() > self.0.get() {
+            if interrupt::came() || Instant::now() > self.0.get() {
                 end(&mut child);
                 child.wait()?;
-                ensure!(!self.interrupted(), "interrupted");
+                ensure!(!interrupt::came(), "interrupted");
                 bail!("{name} had not ended when the part's time was over");
             }
         }
