@@ -54,8 +54,7 @@ fn every_read_is_logged_and_every_touch_of_the_log_is_found() {
     assert_ne!(newest, noted);
 
     // An attacker has the file, but not the key.
-    let db = rusqlite::Connection::open(server.state().join("sqlite.db")).unwrap();
-    db.busy_timeout(std::time::Duration::from_secs(10)).unwrap();
+    let db = server.store();
     let refused = db.execute("DELETE FROM audit WHERE seq = 2", []).unwrap_err().to_string();
     assert!(refused.contains("append-only"), "{refused}");
     db.execute_batch("DROP TRIGGER audit_stays; DROP TRIGGER audit_keeps").unwrap();

@@ -347,8 +347,7 @@ fn a_locked_store_acknowledges_nothing_on_any_channel_and_the_retry_is_one_messa
         .filter(|line| !silent(line))
         .map(|line| (line.name.clone(), line.stand.act(&act(1, &words(line))).unwrap()))
         .collect();
-    let mut db = rusqlite::Connection::open(server.state().join("sqlite.db")).unwrap();
-    db.busy_timeout(Duration::from_secs(20)).unwrap();
+    let mut db = server.store();
     let lock = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).unwrap();
     brand.every(
         |line| !silent(line),

@@ -149,8 +149,7 @@ fn every_frame_is_kept_once_and_acknowledged_after_that() {
     assert_eq!(SERVER.stored_of("pinduoduo", &shop.name), 40);
 
     // The store accepts nothing for a while.
-    let mut db = rusqlite::Connection::open(SERVER.state().join("sqlite.db")).unwrap();
-    db.busy_timeout(Duration::from_secs(20)).unwrap();
+    let mut db = SERVER.store();
     let lock = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).unwrap();
     let before = pmc.seen().moments.len();
     pmc.push((40..120).map(frame));

@@ -3,18 +3,10 @@
 use crate::harness::Shop;
 use serde_json::{Value, json};
 
-/// A customer writes on web chat. Returns the conversation and the customer's path.
-pub fn written(shop: &Shop, text: &str) -> (String, String) {
-    shop.web(&[]).visitor().say(text);
-    let (talk, _) = shop.wait_text(text);
-    let customer = format!("/api/customers/{}", shop.conversation(&talk)["customer"]["id"].as_str().unwrap());
-    (talk, customer)
-}
-
 #[test]
 fn a_hold_is_the_administrators_and_shows() {
     let shop = Shop::open();
-    let (_, customer) = written(&shop, "我要起诉你们");
+    let (_, customer) = shop.written("我要起诉你们");
     let path = format!("{customer}/hold");
     let supervisor = shop.hire(1, &json!({ "role": "supervisor" })).api;
     supervisor.put(&path, &json!({ "reason": "court" })).refused(403, "role_not_allowed");
@@ -39,7 +31,7 @@ fn a_hold_is_the_administrators_and_shows() {
 #[test]
 fn consent_is_kept_with_its_withdrawal() {
     let shop = Shop::open();
-    let (_, customer) = written(&shop, "可以给我发优惠");
+    let (_, customer) = shop.written("可以给我发优惠");
     let path = format!("{customer}/consents");
     let say = |given: bool, version: &str| {
         let body = json!({ "purpose": "marketing", "version": version, "given": given, "source": "webchat" });

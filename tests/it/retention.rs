@@ -1,22 +1,14 @@
 //! Retention: messages age into the archive, and go.
 
 use crate::harness::{Server, Shop, until};
-use crate::holds_and_consent::written;
 use serde_json::json;
-
-/// The store of a server, opened from outside.
-fn store(server: &Server) -> rusqlite::Connection {
-    let db = rusqlite::Connection::open(server.state().join("sqlite.db")).unwrap();
-    db.busy_timeout(std::time::Duration::from_secs(10)).unwrap();
-    db
-}
 
 #[test]
 fn what_was_archived_reads_the_same_until_it_is_gone() {
     let server = Server::start("retention");
     let shop = Shop::on(&server, &json!({}));
     let agent = shop.agent(9);
-    let (talk, customer) = written(&shop, "米里有虫子，怎么办？");
+    let (talk, customer) = shop.written("米里有虫子，怎么办？");
     agent.reply(&talk, "马上给您补发");
     until("the reply is out", || (shop.messages(&talk)[1]["delivery"]["state"] == "sent").then_some(()));
     agent.close(&talk);
@@ -32,7 +24,7 @@ fn what_was_archived_reads_the_same_until_it_is_gone() {
     };
     let hot = read();
     assert_eq!((&hot.0, hot.1.as_array().unwrap().len()), (&json!("hot"), 2));
-    let db = store(&server);
+    let db = server.store();
     let older = |days: i64| {
         db.execute("UPDATE conversations SET last_message_at = last_message_at - ?1", [days * 86_400_000]).unwrap();
     };

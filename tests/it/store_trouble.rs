@@ -3,7 +3,6 @@
 
 use crate::harness::{Answer, Options, Server, Shop, until};
 use serde_json::json;
-use std::time::Duration;
 
 #[track_caller]
 fn unacknowledged(what: &str, answer: &Answer, code: &str) {
@@ -26,8 +25,7 @@ fn a_locked_store_acknowledges_nothing_and_the_retry_is_stored_once() {
     let reply = json!({ "content": { "kind": "text", "text": "在的" } });
     let path = format!("/api/conversations/{early}/messages");
 
-    let mut db = rusqlite::Connection::open(server.state().join("sqlite.db")).unwrap();
-    db.busy_timeout(Duration::from_secs(20)).unwrap();
+    let mut db = server.store();
     let lock = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).unwrap();
     std::thread::scope(|scope| {
         let posts = [

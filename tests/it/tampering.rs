@@ -2,7 +2,6 @@
 
 use crate::harness::{Server, Shop};
 use serde_json::{Value, json};
-use std::time::Duration;
 
 /// Changes a byte of every value that a statement finds.
 fn alter(db: &rusqlite::Connection, select: &str, update: &str) {
@@ -24,10 +23,9 @@ fn what_was_altered_is_told_once_and_hides_nothing_else() {
         visitor.say(text);
     }
     let (talk, _) = shop.wait_text("三");
-    let customer = format!("/api/customers/{}", shop.conversation(&talk)["customer"]["id"].as_str().unwrap());
+    let customer = shop.customer(&talk);
     let second = shop.messages(&talk)[1]["id"].clone();
-    let db = rusqlite::Connection::open(server.state().join("sqlite.db")).unwrap();
-    db.busy_timeout(Duration::from_secs(10)).unwrap();
+    let db = server.store();
     alter(&db, "SELECT id, content FROM messages WHERE n = 2", "UPDATE messages SET content = ?2 WHERE id = ?1");
     alter(&db, "SELECT id, sender FROM identities", "UPDATE identities SET sender = ?2 WHERE id = ?1");
     for _ in 0..2 {

@@ -47,8 +47,7 @@ fn a_token_ends_is_replaced_and_is_revoked() {
     let ends: Vec<_> = shop.admin.get(&path).expect(200).json()["items"].as_array().unwrap().clone();
     assert!(ends[..2].iter().all(|t| !t["expires_at"].is_null()) && ends[2]["expires_at"].is_null());
     // The token has expired.
-    let db = rusqlite::Connection::open(shared().state().join("sqlite.db")).unwrap();
-    db.busy_timeout(std::time::Duration::from_secs(10)).unwrap();
+    let db = shared().store();
     let id = second["id"].as_str().unwrap().strip_prefix("tok_").unwrap().to_uppercase();
     assert_eq!(db.execute("UPDATE tokens SET expires_at = 1 WHERE hex(id) = ?1", [id]).unwrap(), 1);
     bearer(&second).get(&me).refused(401, "token_expired");
@@ -64,9 +63,7 @@ fn a_token_ends_is_replaced_and_is_revoked() {
 fn a_privacy_officer_sees_to_rights_and_to_nothing_else() {
     let shop = Shop::open();
     let officer = shop.hire(0, &json!({ "role": "privacy", "groups": [] })).api;
-    shop.web(&[]).visitor().say("请删除我的资料");
-    let (talk, _) = shop.wait_text("请删除我的资料");
-    let customer = format!("/api/customers/{}", shop.conversation(&talk)["customer"]["id"].as_str().unwrap());
+    let (talk, customer) = shop.written("请删除我的资料");
     officer.get(&customer).expect(200);
     officer.get(&format!("{customer}/unmasked?reason=request")).expect(200);
     officer.put(&format!("{customer}/hold"), &json!({ "reason": "dispute" })).expect(200);

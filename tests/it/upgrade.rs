@@ -46,6 +46,6 @@ fn a_store_of_the_release_before_opens_and_all_that_is_in_it_can_be_read_counted
 
     // The previous release refuses a store with a higher number than it knows.
     server.stop();
-    let db = rusqlite::Connection::open(server.state().join("sqlite.db")).unwrap();
+    let db = server.store();
     assert_eq!(db.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0)).unwrap(), 12);
 }

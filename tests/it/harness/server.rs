@@ -200,6 +200,13 @@ impl Server {
         self.count("SELECT count(*) FROM inbox WHERE channel = ?1 AND account = ?2 AND shard >= 0", &[channel, account])
     }
 
+    /// Its store, opened from outside.
+    pub fn store(&self) -> rusqlite::Connection {
+        let db = rusqlite::Connection::open(self.state().join("sqlite.db")).unwrap();
+        db.busy_timeout(Duration::from_secs(20)).unwrap();
+        db
+    }
+
     fn count(&self, sql: &str, values: &[&str]) -> i64 {
         let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
         let db = rusqlite::Connection::open_with_flags(self.state().join("sqlite.db"), flags).unwrap();

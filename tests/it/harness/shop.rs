@@ -187,6 +187,19 @@ impl Shop {
         })
     }
 
+    /// A customer writes on web chat. Returns the conversation and the customer's path.
+    pub fn written(&self, text: &str) -> (String, String) {
+        self.web(&[]).visitor().say(text);
+        let (talk, _) = self.wait_text(text);
+        let customer = self.customer(&talk);
+        (talk, customer)
+    }
+
+    /// The path of a conversation's customer.
+    pub fn customer(&self, conversation: &str) -> String {
+        format!("/api/customers/{}", self.conversation(conversation)["customer"]["id"].as_str().unwrap())
+    }
+
     /// Waits for a message with this text anywhere in the shop. Returns its conversation and the message.
     #[track_caller]
     pub fn wait_text(&self, text: &str) -> (String, Value) {
