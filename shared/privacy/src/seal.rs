@@ -81,7 +81,8 @@ impl SealKey {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::{ProptestConfig, any, prop_assert_eq, proptest};
+    use proptest::prelude::{any, prop_assert_eq, proptest};
+    use warmline_cases::cases;
 
     struct Count(std::cell::Cell<u8>);
     impl Rng for Count {
@@ -124,14 +125,8 @@ mod tests {
         assert_eq!(sealed[25..29], [0xbd, 0x6d, 0x17, 0x9d]);
     }
 
-    /// So many cases of a property, and as many times more as `PROPTEST_CASES` is above proptest's usual 256.
-    fn many(usual: u32) -> ProptestConfig {
-        let config = ProptestConfig::default();
-        ProptestConfig { cases: (usual * config.cases).div_ceil(256), ..config }
-    }
-
     proptest! {
-        #![proptest_config(many(64))]
+        #![proptest_config(cases(64))]
         #[test]
         fn round_trips(plain in any::<Vec<u8>>(), aad in any::<Vec<u8>>()) {
             let key = SealKey::new([1; 32]);

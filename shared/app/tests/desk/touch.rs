@@ -1,10 +1,11 @@
 //! The rights of staff towards a person. No call and no sequence of calls lets an agent read more than they may.
 
 use crate::world::{Staff, World};
-use proptest::prelude::{ProptestConfig, Strategy, any, prop_oneof, proptest};
+use proptest::prelude::{Strategy, any, prop_oneof, proptest};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use warmline_app::routes;
+use warmline_cases::cases;
 use warmline_model::{CustomerId, IdentifierKind};
 
 const MAIL: IdentifierKind = IdentifierKind::Email;
@@ -543,14 +544,8 @@ impl Rules {
     }
 }
 
-/// So many cases of a property, and as many times more as `PROPTEST_CASES` is above proptest's usual 256.
-fn many(usual: u32) -> ProptestConfig {
-    let config = ProptestConfig::default();
-    ProptestConfig { cases: (usual * config.cases).div_ceil(256), ..config }
-}
-
 proptest! {
-    #![proptest_config(many(32))]
+    #![proptest_config(cases(32))]
 
     #[test]
     fn h2_no_sequence_of_calls_widens_what_an_agent_may_read(steps in proptest::collection::vec(step(), 1..40)) {

@@ -1,10 +1,11 @@
 //! Cases: conversations continue them, staff can set them, and a case shows one person only.
 
-use crate::common::{World, edit, many};
+use crate::common::{World, edit};
 use crate::people::{PHONE, channel, merge, person, says, sender, unmerge};
 use crate::{actor, all, count};
 use proptest::prelude::{Strategy, prop_oneof, proptest};
 use std::collections::BTreeSet;
+use warmline_cases::cases;
 use warmline_conversations::store::cases as stored;
 use warmline_conversations::{cases, converse};
 use warmline_customers::store::people;
@@ -188,7 +189,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    #![proptest_config(many(48))]
+    #![proptest_config(cases(48))]
 
     #[test]
     fn a_case_shows_one_person_whatever_was_joined_and_parted(steps in proptest::collection::vec(step(), 1..40)) {

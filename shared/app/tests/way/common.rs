@@ -1,6 +1,5 @@
 //! A world for native tests: rusqlite in memory or in a file, a clock that is set by hand, randomness from a counter.
 
-use proptest::prelude::ProptestConfig;
 use std::cell::Cell;
 use warmline_channels::registry;
 use warmline_conversations::drain::{Drainer, Step};
@@ -217,10 +216,4 @@ pub fn claim(w: &World, limit: i64) -> Vec<Job> {
 pub fn claim_on(w: &World, channel: &Channel, limit: i64) -> Vec<Job> {
     let patience = registry::patience(channel.as_str());
     deliver::claim(&w.ctx(), (channel, &place().1), patience, limit).unwrap()
-}
-
-/// So many cases of a property, and as many times more as `PROPTEST_CASES` is above proptest's usual 256.
-pub fn many(usual: u32) -> ProptestConfig {
-    let config = ProptestConfig::default();
-    ProptestConfig { cases: (usual * config.cases).div_ceil(256), ..config }
 }

@@ -1,11 +1,12 @@
 //! Session contexts: with one, without one, and with an old one, a summary is the same.
 
-use crate::common::{World, many};
+use crate::common::World;
 use crate::people::{PHONE, channel, merge, person, says, sender, unmerge};
 use crate::privacy::ADMIN;
 use crate::{actor, all};
 use proptest::prelude::{Strategy, any, prop_oneof, proptest};
 use std::collections::BTreeMap;
+use warmline_cases::cases;
 use warmline_compliance::erase;
 use warmline_conversations::converse;
 use warmline_customers::{model, people, summary};
@@ -133,7 +134,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    #![proptest_config(many(64))]
+    #![proptest_config(cases(64))]
 
     #[test]
     fn with_a_context_without_and_with_an_old_one_a_summary_is_the_same(

@@ -26,9 +26,10 @@ mod staffing;
 mod tampering;
 mod transfer;
 
-use common::{World, many};
+use common::World;
 use proptest::prelude::{any, proptest};
 use warmline_app::tick;
+use warmline_cases::cases;
 use warmline_conversations::converse::{self, Target};
 use warmline_conversations::staff;
 use warmline_kernel::ctx::Actor;
@@ -104,7 +105,7 @@ fn replayed(w: &World) {
 }
 
 proptest! {
-    #![proptest_config(many(48))]
+    #![proptest_config(cases(48))]
     /// In every random order of events, no message is lost or doubled, nobody is above capacity, and counters equal
     /// assignments.
     #[test]

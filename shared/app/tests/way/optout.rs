@@ -1,11 +1,12 @@
 //! Customers who want no more messages: the record of their choice, the messages that are not sent, and their return.
 
-use crate::common::{World, claim_on, edit, many};
+use crate::common::{World, claim_on, edit};
 use crate::people::{PHONE, channel, merge, person, says, sender};
 use crate::{actor, all, check, count, only, replayed};
 use proptest::prelude::{any, proptest};
 use serde_json::{Value, json};
 use warmline_accounts::given_up;
+use warmline_cases::cases;
 use warmline_channels::Outcome;
 use warmline_conversations::staff::Duties;
 use warmline_conversations::{ai, converse};
@@ -255,7 +256,7 @@ fn turn() -> Turn {
 }
 
 proptest! {
-    #![proptest_config(many(24))]
+    #![proptest_config(cases(24))]
     #[test]
     fn w15_nothing_automatic_leaves_while_consent_is_withdrawn(steps: Vec<u8>, agents in 0i64..2, seed in any::<bool>()) {
         let w = World::new();

@@ -1,11 +1,12 @@
 //! Replies to a platform that is down, busy, slow or in doubt. An accepted reply leaves once, a refused one is tried as
 //! long as it is worth it, and no account waits for another one's platform.
 
-use crate::common::{World, claim, many, place};
+use crate::common::{World, claim, place};
 use crate::{actor, all, count, log};
 use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest};
 use std::collections::{BTreeMap, BTreeSet};
 use warmline_accounts::given_up;
+use warmline_cases::cases;
 use warmline_channels::{Outcome, registry};
 use warmline_conversations::converse;
 use warmline_kernel::ctx::Actor;
@@ -413,7 +414,7 @@ struct Seen {
 }
 
 proptest! {
-    #![proptest_config(many(64))]
+    #![proptest_config(cases(64))]
     /// Whatever a platform does: a reply with a known outcome leaves once, one with an unknown outcome at most three times.
     /// None leaves after its window, or before an earlier reply of its conversation.
     #[test]

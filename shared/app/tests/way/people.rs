@@ -1,11 +1,12 @@
 //! One person across channels: the identifiers that join and those that only suggest; undoing a merge restores everything;
 //! and a reply goes to the identity of its conversation.
 
-use crate::common::{World, claim_on, many, place};
+use crate::common::{World, claim_on, place};
 use crate::privacy::ADMIN;
 use crate::{actor, all, count};
 use proptest::prelude::{Strategy, any, prop_oneof, proptest};
 use std::collections::{BTreeMap, BTreeSet};
+use warmline_cases::cases;
 use warmline_compliance::erase;
 use warmline_conversations::converse;
 use warmline_customers::store::people as stored;
@@ -228,7 +229,7 @@ fn connected(customers: &[CustomerId], w: &World) -> BTreeMap<CustomerId, Custom
 }
 
 proptest! {
-    #![proptest_config(many(24))]
+    #![proptest_config(cases(24))]
 
     #[test]
     fn any_order_of_linking_and_parting_leaves_a_whole_graph(steps in proptest::collection::vec(step(), 1..60)) {

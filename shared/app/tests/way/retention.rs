@@ -1,7 +1,7 @@
 //! Retention: the archive shows the same as the rows, an interrupted tick loses and doubles nothing, and data under a hold
 //! stays.
 
-use crate::common::{Planned, World, claim_on, many, place};
+use crate::common::{Planned, World, claim_on, place};
 use crate::holds_and_consent::{hold, lift};
 use crate::people::{merge, says, sender};
 use crate::{all, close, count};
@@ -9,6 +9,7 @@ use proptest::prelude::{any, proptest};
 use std::cell::Cell;
 use std::rc::Rc;
 use warmline_app::tick;
+use warmline_cases::cases;
 use warmline_channels::Outcome;
 use warmline_compliance::retention;
 use warmline_conversations::converse;
@@ -113,7 +114,7 @@ fn everything(w: &World, person: CustomerId, limit: usize) -> Everything {
 }
 
 proptest! {
-    #![proptest_config(many(24))]
+    #![proptest_config(cases(24))]
 
     #[test]
     fn the_archive_shows_what_the_rows_showed_wherever_a_tick_is_interrupted(

@@ -109,6 +109,7 @@ mod tests {
     use super::*;
     use http::{HeaderMap, Method};
     use proptest::prelude::*;
+    use warmline_cases::cases;
 
     const NOW: Timestamp = Timestamp::from_secs(1_700_000_000);
 
@@ -196,14 +197,8 @@ mod tests {
         assert_eq!(world.refused(&signed(bomb)), Some(Refusal::Malformed("XML with a document type")));
     }
 
-    /// So many cases of a property, and as many times more as `PROPTEST_CASES` is above proptest's usual 256.
-    fn many(usual: u32) -> ProptestConfig {
-        let config = ProptestConfig::default();
-        ProptestConfig { cases: (usual * config.cases).div_ceil(256), ..config }
-    }
-
     proptest! {
-        #![proptest_config(many(24))]
+        #![proptest_config(cases(24))]
 
         #[test]
         fn a_changed_form_is_never_another_message(changes in prop::collection::vec((0usize..2000, any::<u8>()), 1..4), junk: Vec<u8>) {

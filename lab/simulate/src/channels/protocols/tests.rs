@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
+use warmline_cases::cases;
 use warmline_channels::Parsed;
 
 static WAYS: LazyLock<Vec<Protocol>> = LazyLock::new(all);
@@ -134,14 +135,8 @@ fn the_same_id_with_other_words_is_another_message() {
     }
 }
 
-/// So many cases of a property, and as many times more as `PROPTEST_CASES` is above proptest's usual 256.
-fn many(usual: u32) -> ProptestConfig {
-    let config = ProptestConfig::default();
-    ProptestConfig { cases: (usual * config.cases).div_ceil(256), ..config }
-}
-
 proptest! {
-    #![proptest_config(many(96))]
+    #![proptest_config(cases(96))]
 
     #[test]
     fn any_change_of_one_item_leaves_the_others(at: usize, take in 0usize..3, to in prop::collection::vec(any::<u8>(), 0..4)) {
