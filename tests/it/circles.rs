@@ -63,12 +63,8 @@ fn imported(module: &Module, text: &str, all: &BTreeMap<Module, String>) -> BTre
         let mut path = path.into_iter().peekable();
         // A module that names its own children holds them; that is no import.
         path.peek().filter(|word| ["crate", "super"].contains(&word.as_str()))?;
-        while let Some(word) = path.next_if(|word| ["crate", "self", "super"].contains(&word.as_str())) {
-            match word.as_str() {
-                "crate" => at.clear(),
-                "super" => drop(at.pop()),
-                _ => {}
-            }
+        while let Some(word) = path.next_if(|word| ["crate", "super"].contains(&word.as_str())) {
+            if word == "crate" { at.clear() } else { drop(at.pop()) }
         }
         for name in path {
             at.push(name);
