@@ -129,13 +129,10 @@ fn log(watch: &Watch, scale: f64) -> Result<String> {
         .context("replaying the log")?;
     watch.run(&mut ask(r#""$1" audit verify --state "$2" --url "$3""#)).context("verifying the audit log")?;
     drop(serving);
-    let told = line(&filled, "messages written")?.split(" s,").next().unwrap_or_default().to_owned();
-    let told: Vec<&str> = [told.as_str()]
-        .into_iter()
-        .chain(replayed.iter().map(|l| l.trim()).filter(|line| !line.is_empty()))
-        .take(6)
-        .collect();
-    let told = format!("{} s; the audit log is whole; {} MiB", told.join("; "), size(&state) >> 20);
+    let written = line(&filled, "messages written")?.split(", ").next().unwrap_or_default();
+    let replayed = replayed.iter().map(|line| line.trim()).filter(|line| !line.is_empty()).take(5);
+    let told: Vec<&str> = std::iter::once(written).chain(replayed).collect();
+    let told = format!("{}; the audit log is whole; {} MiB", told.join("; "), size(&state) >> 20);
     std::fs::remove_dir_all(&dir)?;
     Ok(told)
 }
