@@ -77,8 +77,7 @@ impl Folded {
             }
             let mut based = false;
             for c in text.get(from..to).unwrap_or_default().nfkc().flat_map(char::to_lowercase) {
-                let mark = is_combining_mark(c);
-                if mark && (!based || !c.is_alphanumeric()) {
+                if attaches(c) && (!based || !c.is_alphanumeric()) {
                     continue;
                 }
                 based |= c.is_alphanumeric();
@@ -171,6 +170,8 @@ mod tests {
         assert_eq!(folded("Café ﬁne ＳＴＯＰ"), "caféfinestop");
         assert_eq!(folded("cafe\u{301}"), "café");
         assert_eq!(folded("ｶﾞ 가"), "ガ가");
+        // A vowel or a final consonant of Hangul without its syllable is a mark without its letter, however it is spelled.
+        assert_eq!(folded("\u{313a}\u{ac00}\u{314f}"), "\u{ac00}");
     }
 
     #[test]
