@@ -9,7 +9,7 @@
 use crate::digest::opaque_key;
 use crate::json;
 use crate::keys;
-use crate::kit::{Capabilities, Carries, Overlong, Refusal, Reply, Request, TextUnit, Undeliverable, Verified};
+use crate::kit::{Capabilities, Carries, Fault, Overlong, Refusal, Reply, Request, TextUnit, Undeliverable, Verified};
 use crate::wx::page::Page;
 use serde::Deserialize;
 use serde_json::Value;
@@ -65,25 +65,25 @@ pub(crate) fn is_post(request: &Request<'_>) -> bool {
 /// A verified body, with its sender and time.
 pub(crate) fn verified(body: &[u8], sender: &Sender, at: Timestamp) -> Result<Verified, Refusal> {
     if body.len() > MAX_BYTES {
-        return Err(Refusal::Malformed("body too long"));
+        return Err(Refusal::Malformed(Fault::TooLong));
     }
-    let sender = serde_json::to_string(sender).map_err(|_| Refusal::Malformed("sender"))?;
+    let sender = serde_json::to_string(sender).map_err(|_| Refusal::Field("sender"))?;
     Ok(Verified::new(body.to_vec()).with(SENDER, sender).with(AT, at.millis().to_string()))
 }
 
 /// The message in a verified body.
 pub(crate) fn inbound(body: &Verified) -> Result<Inbound, Refusal> {
-    let lost = Refusal::Malformed("sender");
+    let lost = Refusal::Field("sender");
     let sender: Sender = body.context(SENDER).and_then(|s| serde_json::from_slice(s.as_bytes()).ok()).ok_or(lost)?;
     let at = body.context(AT).and_then(|s| s.parse().ok()).map(Timestamp::from_millis).ok_or(lost)?;
     let Body { id, text, content } = json::read_as(body.body(), MAX_BYTES)?;
     if id.is_empty() || id.len() > MAX_ID || id.chars().any(char::is_control) {
-        return Err(Refusal::Malformed("id"));
+        return Err(Refusal::Field("id"));
     }
     let content = match (text, content) {
         (Some(text), None) => checked(Content::text(text))?,
         (None, Some(raw)) => read_content(raw)?,
-        _ => return Err(Refusal::Malformed("either text or content")),
+        _ => return Err(Refusal::Malformed(Fault::OneOf("text or content"))),
     };
     Ok(Inbound {
         earlier_key: Some(opaque_key("client", &[&sender.open_id, &id])),
@@ -104,10 +104,9 @@ fn read_content(raw: Value) -> Result<Content, Refusal> {
     if json::holds_nul(&raw) {
         return Err(json::Error::Nul.into());
     }
-    let kind =
-        raw.get("kind").and_then(Value::as_str).filter(|k| !k.is_empty()).ok_or(Refusal::Malformed("content.kind"))?;
+    let kind = raw.get("kind").and_then(Value::as_str).filter(|k| !k.is_empty()).ok_or(Refusal::Field("content.kind"))?;
     if KINDS.contains(&kind) {
-        return checked(serde_json::from_value(raw).map_err(|_| Refusal::Malformed("content"))?);
+        return checked(serde_json::from_value(raw).map_err(|_| Refusal::Field("content"))?);
     }
     Ok(Content::Unknown { raw_kind: kind.to_owned(), raw })
 }
@@ -117,22 +116,22 @@ fn read_content(raw: Value) -> Result<Content, Refusal> {
 fn checked(mut content: Content) -> Result<Content, Refusal> {
     match &mut content {
         // Quoted history, which no check looks at, belongs to mail alone. A client of ours could hide words in it.
-        mail if mail.is_mail() => return Err(Refusal::Malformed("content")),
-        Content::Text { text, .. } if text.trim().is_empty() => return Err(Refusal::Malformed("the text is empty")),
+        mail if mail.is_mail() => return Err(Refusal::Field("content")),
+        Content::Text { text, .. } if text.trim().is_empty() => return Err(Refusal::Malformed(Fault::EmptyText)),
         Content::Text { text, .. } if text.contains('\0') => return Err(json::Error::Nul.into()),
         Content::Image { media } | Content::Voice { media, .. } | Content::Video { media } | Content::File { media } => {
             check_media(media)?;
         }
         Content::Location { latitude, longitude, .. } if !(latitude.abs() <= 90.0 && longitude.abs() <= 180.0) => {
-            return Err(Refusal::Malformed("latitude or longitude"));
+            return Err(Refusal::Malformed(Fault::OneOf("latitude or longitude")));
         }
-        Content::Link { url, .. } if !is_web(url) => return Err(Refusal::Malformed("url")),
+        Content::Link { url, .. } if !is_web(url) => return Err(Refusal::Field("url")),
         Content::OrderCard { order_id, .. } if order_id.is_empty() || order_id.len() > MAX_ID => {
-            return Err(Refusal::Malformed("order_id"));
+            return Err(Refusal::Field("order_id"));
         }
         Content::Event { event, .. } => {
             if event.is_empty() || event.len() > MAX_ID {
-                return Err(Refusal::Malformed("event"));
+                return Err(Refusal::Field("event"));
             }
             *event = event.to_lowercase();
         }
@@ -159,8 +158,8 @@ pub(crate) fn check_reply(capabilities: &Capabilities, content: &Content) -> Res
 
 fn check_media(media: &Media) -> Result<(), Refusal> {
     match (&media.id, &media.url) {
-        (None, None) => Err(Refusal::Malformed("media")),
-        (_, Some(url)) if !is_web(url) => Err(Refusal::Malformed("media.url")),
+        (None, None) => Err(Refusal::Field("media")),
+        (_, Some(url)) if !is_web(url) => Err(Refusal::Field("media.url")),
         _ => Ok(()),
     }
 }
@@ -210,42 +209,42 @@ mod tests {
     #[test]
     fn refusals() {
         let content = |content: Value| read(&json!({ "id": "1", "content": content })).err();
-        assert_eq!(read(&json!({ "id": "", "text": "x" })), Err(Refusal::Malformed("id")));
-        assert_eq!(read(&json!({ "id": "x".repeat(129), "text": "x" })), Err(Refusal::Malformed("id")));
-        assert_eq!(read(&json!({ "id": "a\0", "text": "x" })), Err(Refusal::Malformed("id")));
-        assert_eq!(read(&json!({ "id": "1" })), Err(Refusal::Malformed("either text or content")));
+        assert_eq!(read(&json!({ "id": "", "text": "x" })), Err(Refusal::Field("id")));
+        assert_eq!(read(&json!({ "id": "x".repeat(129), "text": "x" })), Err(Refusal::Field("id")));
+        assert_eq!(read(&json!({ "id": "a\0", "text": "x" })), Err(Refusal::Field("id")));
+        assert_eq!(read(&json!({ "id": "1" })), Err(Refusal::Malformed(Fault::OneOf("text or content"))));
         assert_eq!(
             read(&json!({ "id": "1", "text": "x", "content": {} })),
-            Err(Refusal::Malformed("either text or content"))
+            Err(Refusal::Malformed(Fault::OneOf("text or content")))
         );
-        assert_eq!(read(&json!({ "id": "1", "text": " \n" })), Err(Refusal::Malformed("the text is empty")));
-        assert_eq!(read(&json!({ "id": "1", "text": "a\0b" })), Err(Refusal::Malformed("a text holds U+0000")));
+        assert_eq!(read(&json!({ "id": "1", "text": " \n" })), Err(Refusal::Malformed(Fault::EmptyText)));
+        assert_eq!(read(&json!({ "id": "1", "text": "a\0b" })), Err(Refusal::Malformed(Fault::Json(json::Error::Nul))));
         assert_eq!(read(&json!({ "id": "1", "text": "😀".repeat(4_000) })), Ok(Content::text("😀".repeat(4_000))));
         assert_eq!(read(&json!({ "id": "1", "text": "好".repeat(4_001) })), Err(Refusal::TooLong));
         assert_eq!(
             content(json!({ "kind": "link", "title": "t", "url": "javascript:alert(1)" })),
-            Some(Refusal::Malformed("url"))
+            Some(Refusal::Field("url"))
         );
         assert_eq!(content(json!({ "kind": "link", "title": "t", "url": "HTTPS://x" })), None);
-        assert_eq!(content(json!({ "kind": "image", "media": {} })), Some(Refusal::Malformed("media")));
+        assert_eq!(content(json!({ "kind": "image", "media": {} })), Some(Refusal::Field("media")));
         let location = json!({ "kind": "location", "latitude": 91, "longitude": 0 });
-        assert_eq!(content(location), Some(Refusal::Malformed("latitude or longitude")));
-        assert_eq!(content(json!({ "kind": "text" })), Some(Refusal::Malformed("content")));
+        assert_eq!(content(location), Some(Refusal::Malformed(Fault::OneOf("latitude or longitude"))));
+        assert_eq!(content(json!({ "kind": "text" })), Some(Refusal::Field("content")));
         for field in
             [json!({ "quoted": "x" }), json!({ "cc": ["a@b"] }), json!({ "to": ["a@b"] }), json!({ "reply_to": "a@b" })]
         {
             let mut text = json!({ "kind": "text", "text": "x" });
             text.as_object_mut().unwrap().extend(field.as_object().unwrap().clone());
-            assert_eq!(content(text), Some(Refusal::Malformed("content")), "w13: words hidden as history");
+            assert_eq!(content(text), Some(Refusal::Field("content")), "w13: words hidden as history");
         }
-        assert_eq!(content(json!("text")), Some(Refusal::Malformed("content.kind")));
+        assert_eq!(content(json!("text")), Some(Refusal::Field("content.kind")));
         assert_eq!(
             content(json!({ "kind": "link", "title": "好".repeat(4_001), "url": "https://x" })),
             Some(Refusal::TooLong)
         );
         assert!(matches!(from("m1", br#"{"id":"1","text":"\ud800"}"#), Err(Refusal::Malformed(_))));
         assert!(matches!(from("m1", b"\xff"), Err(Refusal::Malformed(_))));
-        assert_eq!(from("m1", &vec![b' '; 10 << 20]), Err(Refusal::Malformed("body too long")));
+        assert_eq!(from("m1", &vec![b' '; 10 << 20]), Err(Refusal::Malformed(Fault::TooLong)));
         let escaped = format!(r#"{{"id":"1","text":"{}"}}"#, r"\ud83d\ude00".repeat(4_000));
         assert!(from("m1", escaped.as_bytes()).is_ok(), "the longest text in its longest spelling fits");
     }

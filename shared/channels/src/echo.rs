@@ -79,7 +79,7 @@ pub(crate) fn handshake(
     let Some(echo) = signed.echostr.as_deref() else { return Ok(None) };
     check(&signed)?;
     if echo.len() > MAX_ECHO {
-        return Err(Refusal::Malformed("echostr"));
+        return Err(Refusal::Field("echostr"));
     }
     Ok(Some(Reply::text(echo)))
 }

@@ -7,6 +7,7 @@
 pub use crate::account_settings::ChannelSettings;
 pub use crate::answers::retry_after;
 pub use crate::capabilities::{Capabilities, Carries, Overlong, TextUnit, Window};
+pub use crate::refusal::{Fault, Refusal};
 pub use crate::undeliverable::Undeliverable;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -85,88 +86,6 @@ impl Verified {
     /// The plaintext body.
     pub fn body(&self) -> &[u8] {
         &self.body
-    }
-}
-
-/// The reason why a webhook is refused. The texts name no secret, no computed signature and nothing of the body.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// A signature or token is required and missing.
-    #[error("the request carries no signature")]
-    SignatureMissing,
-    /// The signature or token does not match.
-    #[error("the signature does not match")]
-    SignatureWrong,
-    /// The signed time is outside the window: a replay, or a wrong clock. It is ahead of ours by this many seconds; a
-    /// negative number means that it is behind.
-    #[error("the signed time is too far from now")]
-    Stale(i64),
-    /// The token was valid once.
-    #[error("the token has expired")]
-    Expired,
-    /// A token is signed correctly, but a claim in it is missing, of the wrong type or out of bounds.
-    #[error("the token's claim `{0}` is missing, or not as it must be")]
-    ClaimsWrong(&'static str),
-    /// The page's origin is not among the account's.
-    #[error("this origin may not use the account")]
-    OriginDenied,
-    /// The ciphertext cannot be decrypted with the account's key.
-    #[error("the encrypted message cannot be read")]
-    Undecryptable,
-    /// The message is for another app than the account's.
-    #[error("the message is addressed to another app")]
-    WrongRecipient,
-    /// The account accepts only encrypted (or only plain) messages, and this one is of the other kind.
-    #[error("the account does not take messages in this form")]
-    WrongMode,
-    /// The body does not follow the protocol.
-    #[error("the body is malformed: {0}")]
-    Malformed(&'static str),
-    /// The text is longer than the channel accepts.
-    #[error("the text is longer than this channel takes")]
-    TooLong,
-    /// The body holds more items than are accepted at once. It is refused, since all of them can come in smaller pieces.
-    #[error("the list has more than 4,096 items: send fewer at once")]
-    TooMany,
-    /// The adapter has nothing at that path or method.
-    #[error("nothing is served at this path")]
-    NotFound,
-}
-
-/// The codes of those [`Refusal::Malformed`] that concern the whole. The others name the missing or wrong field.
-const CODES: [(&str, &str); 16] = [
-    ("not the JSON that is wanted here", "not_json"),
-    ("a text holds U+0000", "not_json"),
-    ("JSON nested too deeply", "too_deep"),
-    ("too many JSON values", "too_many_values"),
-    ("the body is too long", "too_long"),
-    ("body too long", "too_long"),
-    ("too much JSON in texts", "too_long"),
-    ("not a JSON object", "not_an_object"),
-    ("an event is not an object", "not_an_object"),
-    ("not a JSON array", "not_a_list"),
-    ("XML that is not well-formed", "not_xml"),
-    ("not an <xml> element", "not_xml"),
-    ("XML with an unknown entity", "not_xml"),
-    ("XML with a document type", "document_type"),
-    ("XML nested too deeply", "too_deep"),
-    ("too many XML elements", "too_many_values"),
-];
-
-impl Refusal {
-    /// The reason why an item is odd, as a stable code: the fault of the whole, or the missing or wrong field.
-    pub fn reason(self) -> &'static str {
-        match self {
-            Self::Malformed(what) => match CODES.iter().find(|(words, _)| *words == what) {
-                Some((_, code)) => code,
-                None if what.contains(' ') => "malformed",
-                None => what,
-            },
-            Self::TooLong => "text_too_long",
-            Self::TooMany => "too_many_items",
-            Self::WrongRecipient => "wrong_recipient",
-            _ => "malformed",
-        }
     }
 }
 
@@ -411,7 +330,7 @@ pub trait Adapter {
     /// The body is for another recipient, or one of the brand's own clients sent something that is not a message.
     fn receive(&self, account: &Self::Account, body: &Verified) -> Result<Parsed, Refusal> {
         match self.parse(account, body) {
-            Err(refusal @ (Refusal::Malformed(_) | Refusal::TooLong)) if !self.own_clients() => {
+            Err(refusal @ (Refusal::Malformed(_) | Refusal::Field(_) | Refusal::TooLong)) if !self.own_clients() => {
                 Ok(Parsed { messages: Vec::new(), odd: vec![Odd::new(refusal, body.body())] })
             }
             other => other,

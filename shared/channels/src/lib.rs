@@ -53,6 +53,7 @@ pub mod names;
 mod orders;
 pub mod phone;
 pub mod pinduoduo;
+mod refusal;
 pub mod registry;
 mod requests;
 mod secret_address;

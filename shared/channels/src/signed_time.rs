@@ -19,7 +19,7 @@ pub(crate) fn seconds_or_millis(text: &str) -> Result<Timestamp, Refusal> {
 
 fn number(text: &str) -> Result<i64, Refusal> {
     let digits = text.bytes().all(|b| b.is_ascii_digit());
-    text.parse().ok().filter(|_| digits).ok_or(Refusal::Malformed("timestamp"))
+    text.parse().ok().filter(|_| digits).ok_or(Refusal::Field("timestamp"))
 }
 
 /// Refuses a time that is too long ago, or too far ahead.
@@ -38,8 +38,8 @@ mod tests {
         assert_eq!(seconds_or_millis("1700000000"), Ok(Timestamp::from_secs(1_700_000_000)));
         assert_eq!(seconds_or_millis("1700000000123"), Ok(Timestamp::from_millis(1_700_000_000_123)));
         for bad in ["", "-1", "+1", " 1", "1.0", "9223372036854775808"] {
-            assert_eq!(seconds(bad), Err(Refusal::Malformed("timestamp")), "{bad}");
-            assert_eq!(seconds_or_millis(bad), Err(Refusal::Malformed("timestamp")), "{bad}");
+            assert_eq!(seconds(bad), Err(Refusal::Field("timestamp")), "{bad}");
+            assert_eq!(seconds_or_millis(bad), Err(Refusal::Field("timestamp")), "{bad}");
         }
     }
 

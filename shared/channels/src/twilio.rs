@@ -10,7 +10,7 @@
 
 use crate::digest::{hmac_sha1, same};
 use crate::json;
-use crate::kit::{AccountError, ApiRequest, Refusal, Reply, Request, Undeliverable, Verified};
+use crate::kit::{AccountError, ApiRequest, Fault, Refusal, Reply, Request, Undeliverable, Verified};
 use crate::requests::{authorized, basic, get};
 use crate::settings::{Fields, name, required};
 use crate::values::is_id;
@@ -84,7 +84,7 @@ fn without_port(url: &str) -> String {
 pub(crate) fn verify(auth_token: &str, public_url: &str, request: &Request<'_>) -> Result<Verified, Refusal> {
     let given = request.header(HEADER).ok_or(Refusal::SignatureMissing)?;
     if request.body.len() > MAX_BYTES {
-        return Err(Refusal::Malformed("body too long"));
+        return Err(Refusal::Malformed(Fault::TooLong));
     }
     let mut url = format!("{public_url}{}", request.rest);
     if !request.query.is_empty() {
@@ -116,7 +116,7 @@ fn read_form(body: &[u8]) -> Result<Vec<(String, String)>, Refusal> {
     let params: Vec<_> =
         form_urlencoded::parse(body).take(MAX_PARAMS + 1).map(|(k, v)| (k.into_owned(), v.into_owned())).collect();
     if params.len() > MAX_PARAMS {
-        return Err(Refusal::Malformed("too many parameters"));
+        return Err(Refusal::Malformed(Fault::TooManyParameters));
     }
     Ok(params)
 }
@@ -147,7 +147,7 @@ impl Params {
     /// An id or number of at most 128 visible characters.
     pub(crate) fn id(&self, name: &'static str) -> Result<&str, Refusal> {
         let good = |id: &&str| is_id(id, 128);
-        self.get(name).filter(good).ok_or(Refusal::Malformed(name))
+        self.get(name).filter(good).ok_or(Refusal::Field(name))
     }
 
     /// All parameters except the named ones, as JSON.
@@ -228,9 +228,9 @@ mod tests {
         assert_eq!(refused("http://example.com/channels/sms/main", "", &body), Some(Refusal::SignatureWrong));
         assert_eq!(refused(URL, "a=1", &body), Some(Refusal::SignatureWrong));
         assert_eq!(refused(URL, "", &body.replace("To=", "Ta=")), Some(Refusal::SignatureWrong));
-        assert_eq!(refused(URL, "", &"a&".repeat(300)), Some(Refusal::Malformed("too many parameters")));
+        assert_eq!(refused(URL, "", &"a&".repeat(300)), Some(Refusal::Malformed(Fault::TooManyParameters)));
         assert_eq!(refused(URL, "", "a=%00"), Some(Refusal::SignatureWrong));
-        assert_eq!(refused(URL, "", &"a".repeat(MAX_BYTES + 1)), Some(Refusal::Malformed("body too long")));
+        assert_eq!(refused(URL, "", &"a".repeat(MAX_BYTES + 1)), Some(Refusal::Malformed(Fault::TooLong)));
         let headers = HeaderMap::new();
         let bare = Request { method: &Method::POST, rest: "", query: "", headers: &headers, body: b"" };
         assert_eq!(verify("token", URL, &bare).err(), Some(Refusal::SignatureMissing));

@@ -2,7 +2,7 @@
 //! texts.
 
 use crate::json;
-use crate::kit::Refusal;
+use crate::kit::{Fault, Refusal};
 use serde_json::{Map, Value};
 use warmline_model::Timestamp;
 
@@ -113,7 +113,7 @@ pub(crate) fn fitting<'v>(items: impl Iterator<Item = Option<&'v Value>>, name: 
 }
 
 /// The reason why an item that does not [fit](fitting) is odd.
-pub(crate) const TOO_MUCH: Refusal = Refusal::Malformed("too much JSON in texts");
+pub(crate) const TOO_MUCH: Refusal = Refusal::Malformed(Fault::NestedTooLong);
 
 /// A time in seconds or in milliseconds since 1970. A number with more digits than the seconds of the year 5138 counts
 /// milliseconds.
@@ -162,9 +162,9 @@ mod tests {
     fn what_is_inside_texts_is_bounded() {
         let text = |length: usize| Value::from(format!("[{}]", " ".repeat(length - 2)));
         assert!(nested(Some(&text(MAX_NESTED)), "x").is_ok());
-        assert_eq!(nested(Some(&text(MAX_NESTED + 1)), "x"), Err(Refusal::Malformed("the body is too long")));
+        assert_eq!(nested(Some(&text(MAX_NESTED + 1)), "x"), Err(Refusal::Malformed(Fault::Json(json::Error::TooLong))));
         let deep = Value::from("[".repeat(100));
-        assert_eq!(nested(Some(&deep), "x"), Err(Refusal::Malformed("JSON nested too deeply")));
+        assert_eq!(nested(Some(&deep), "x"), Err(Refusal::Malformed(Fault::Json(json::Error::TooDeep))));
         let fits = |items: &[Value]| fitting(items.iter().map(Some), "data");
         let items = |count: usize| vec![json!({ "data": text(1024) }); count];
         assert!(fits(&items(MAX_NESTED / 1024)).into_iter().all(|fits| fits));

@@ -159,7 +159,7 @@ impl From<Refusal> for Problem {
             Refusal::WrongMode => (403, "wrong_mode"),
             Refusal::Undecryptable => (400, "undecryptable"),
             Refusal::WrongRecipient => (400, "wrong_recipient"),
-            Refusal::Malformed(_) => (400, "malformed"),
+            Refusal::Malformed(_) | Refusal::Field(_) => (400, "malformed"),
             Refusal::TooLong => (413, "text_too_long"),
             Refusal::TooMany => (413, "too_many_items"),
             Refusal::NotFound => (404, "not_found"),

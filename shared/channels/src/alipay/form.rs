@@ -1,7 +1,7 @@
 //! Forms that name their charset in one of their own fields. Names and values stay bytes until the charset is known, and
 //! the signature covers those bytes.
 
-use crate::kit::Refusal;
+use crate::kit::{Fault, Refusal};
 use encoding_rs::{Encoding, GB18030, UTF_8};
 
 /// The most parameters read. The platform sends five to a dozen.
@@ -15,13 +15,13 @@ impl Form {
         let mut params: Vec<(String, Vec<u8>)> = Vec::new();
         for pair in body.split(|b| *b == b'&').filter(|pair| !pair.is_empty()) {
             if params.len() == MAX_PARAMS {
-                return Err(Refusal::Malformed("too many parameters"));
+                return Err(Refusal::Malformed(Fault::TooManyParameters));
             }
             let at = pair.iter().position(|b| *b == b'=').unwrap_or(pair.len());
-            let name = String::from_utf8(decoded(&pair[..at])).map_err(|_| Refusal::Malformed("parameter name"))?;
+            let name = String::from_utf8(decoded(&pair[..at])).map_err(|_| Refusal::Malformed(Fault::ParameterName))?;
             // Of two values with one name, only one could be the signed one.
             if params.iter().any(|(known, _)| *known == name) {
-                return Err(Refusal::Malformed("repeated parameter"));
+                return Err(Refusal::Malformed(Fault::RepeatedParameter));
             }
             params.push((name, decoded(pair.get(at + 1..).unwrap_or_default())));
         }
@@ -49,7 +49,7 @@ impl Form {
         match Encoding::for_label(name) {
             Some(charset) if charset == UTF_8 => Ok(UTF_8),
             Some(charset) if charset == GB18030 || charset == encoding_rs::GBK => Ok(GB18030),
-            _ => Err(Refusal::Malformed("charset")),
+            _ => Err(Refusal::Field("charset")),
         }
     }
 }
@@ -101,16 +101,16 @@ mod tests {
         assert_eq!(form.signed(), b"a=1&b=\xc4\xe3 +&charset=GBK");
         assert_eq!(form.charset().unwrap(), GB18030);
         assert_eq!(Form::read(b"charset=utf-8").ok().unwrap().charset().unwrap(), UTF_8);
-        assert_eq!(Form::read(b"charset=latin1").ok().unwrap().charset(), Err(Refusal::Malformed("charset")));
+        assert_eq!(Form::read(b"charset=latin1").ok().unwrap().charset(), Err(Refusal::Field("charset")));
         assert_eq!(decoded(b"%4%zz%"), b"%4%zz%");
     }
 
     #[test]
     fn bounds() {
-        assert_eq!(Form::read(b"a=1&a=2").err(), Some(Refusal::Malformed("repeated parameter")));
-        assert_eq!(Form::read(b"%ff=1").err(), Some(Refusal::Malformed("parameter name")));
+        assert_eq!(Form::read(b"a=1&a=2").err(), Some(Refusal::Malformed(Fault::RepeatedParameter)));
+        assert_eq!(Form::read(b"%ff=1").err(), Some(Refusal::Malformed(Fault::ParameterName)));
         let many: String = (0..70).map(|n| format!("p{n}=1&")).collect();
-        assert_eq!(Form::read(many.as_bytes()).err(), Some(Refusal::Malformed("too many parameters")));
+        assert_eq!(Form::read(many.as_bytes()).err(), Some(Refusal::Malformed(Fault::TooManyParameters)));
     }
 
     proptest! {

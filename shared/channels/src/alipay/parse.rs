@@ -25,10 +25,10 @@ pub(super) fn parse(account: &Account, body: &[u8]) -> Result<Inbound, Refusal> 
     }
     // Replies are addressed to `FromAlipayUserId`. The other field holds the old id.
     let user = id(&document, "FromAlipayUserId").or_else(|| id(&document, "FromUserId"));
-    let user = user.ok_or(Refusal::Malformed("FromAlipayUserId"))?;
-    let kind = filled(&document, "MsgType").ok_or(Refusal::Malformed("MsgType"))?.to_lowercase();
-    let created = document.text("CreateTime").ok_or(Refusal::Malformed("CreateTime"))?.trim();
-    let millis = created.parse::<i64>().ok().filter(|ms| *ms >= 0).ok_or(Refusal::Malformed("CreateTime"))?;
+    let user = user.ok_or(Refusal::Field("FromAlipayUserId"))?;
+    let kind = filled(&document, "MsgType").ok_or(Refusal::Field("MsgType"))?.to_lowercase();
+    let created = document.text("CreateTime").ok_or(Refusal::Field("CreateTime"))?.trim();
+    let millis = created.parse::<i64>().ok().filter(|ms| *ms >= 0).ok_or(Refusal::Field("CreateTime"))?;
     let content = content(&document, &kind)?;
     let (key, earlier_key) = match (&content, id(&document, "MsgId")) {
         (Content::Event { event, key, data }, _) => {
@@ -79,7 +79,7 @@ fn content(document: &Document<'_>, kind: &str) -> Result<Content, Refusal> {
         }
         "image" => {
             let owned = |name| within(document, "Image", name).map(str::trim).filter(|t| !t.is_empty()).map(str::to_owned);
-            let id = Some(owned("MediaId").ok_or(Refusal::Malformed("MediaId"))?);
+            let id = Some(owned("MediaId").ok_or(Refusal::Field("MediaId"))?);
             Content::Image { media: Media { id, format: owned("Format"), ..Media::default() } }
         }
         "event" => event(document)?,
@@ -89,7 +89,7 @@ fn content(document: &Document<'_>, kind: &str) -> Result<Content, Refusal> {
 
 /// An event keeps the platform's own fields. For users who come by a code, `scene` names the code.
 fn event(document: &Document<'_>) -> Result<Content, Refusal> {
-    let event = filled(document, "EventType").ok_or(Refusal::Malformed("EventType"))?.to_lowercase();
+    let event = filled(document, "EventType").ok_or(Refusal::Field("EventType"))?.to_lowercase();
     let key = filled(document, "ActionParam");
     let mut data = fields(document, COMMON);
     let scene = key.as_deref().and_then(|key| json::read_lenient(key.as_bytes(), json::MAX_BYTES).ok());
@@ -161,11 +161,11 @@ mod tests {
         let good = sign::text("2021", "2088", 1, "m", "x");
         assert_eq!(read(&good.replace("2021", "2022")), Err(Refusal::WrongRecipient));
         let nobody = good.replace("2088", "").replace("open-id-of-old", "");
-        assert_eq!(read(&nobody), Err(Refusal::Malformed("FromAlipayUserId")));
-        assert_eq!(read(&good.replace("[1]", "[soon]")), Err(Refusal::Malformed("CreateTime")));
-        assert_eq!(read(&good.replace("<![CDATA[text]]>", "")), Err(Refusal::Malformed("MsgType")));
-        assert_eq!(read(&sign::message("2021", "2088", 1, "image", &[])), Err(Refusal::Malformed("MediaId")));
-        assert_eq!(read(&sign::message("2021", "2088", 1, "event", &[])), Err(Refusal::Malformed("EventType")));
+        assert_eq!(read(&nobody), Err(Refusal::Field("FromAlipayUserId")));
+        assert_eq!(read(&good.replace("[1]", "[soon]")), Err(Refusal::Field("CreateTime")));
+        assert_eq!(read(&good.replace("<![CDATA[text]]>", "")), Err(Refusal::Field("MsgType")));
+        assert_eq!(read(&sign::message("2021", "2088", 1, "image", &[])), Err(Refusal::Field("MediaId")));
+        assert_eq!(read(&sign::message("2021", "2088", 1, "event", &[])), Err(Refusal::Field("EventType")));
         let old = read(&good.replace("<![CDATA[2088]]>", "")).unwrap();
         assert_eq!(old.sender.open_id, "open-id-of-old");
     }

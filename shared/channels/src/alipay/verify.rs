@@ -2,7 +2,7 @@
 
 use super::account::Account;
 use super::form::Form;
-use crate::kit::{Refusal, Reply, Request, Verified};
+use crate::kit::{Fault, Refusal, Reply, Request, Verified};
 use crate::xml::{Document, MAX_BYTES, Writer, readable};
 use encoding_rs::UTF_8;
 use warmline_model::Timestamp;
@@ -20,7 +20,7 @@ pub(super) fn verify(account: &Account, request: &Request<'_>, now: Timestamp) -
         return Err(Refusal::NotFound);
     }
     if request.body.len() > MAX_BYTES {
-        return Err(Refusal::Malformed("body too long"));
+        return Err(Refusal::Malformed(Fault::TooLong));
     }
     let form = Form::read(request.body)?;
     let sign = form.ascii("sign").ok_or(Refusal::SignatureMissing)?;
@@ -30,7 +30,7 @@ pub(super) fn verify(account: &Account, request: &Request<'_>, now: Timestamp) -
     if !account.platform.verifies(&form.signed(), sign) {
         return Err(Refusal::SignatureWrong);
     }
-    let content = form.bytes("biz_content").ok_or(Refusal::Malformed("biz_content"))?;
+    let content = form.bytes("biz_content").ok_or(Refusal::Field("biz_content"))?;
     let charset = form.charset()?;
     // A character that is not of the charset, or a cut one, becomes U+FFFD. The signature covered the bytes.
     let content = charset.decode_without_bom_handling(content).0;
@@ -47,14 +47,14 @@ pub(super) fn verify(account: &Account, request: &Request<'_>, now: Timestamp) -
 fn fresh(account: &Account, content: &[u8], now: Timestamp) -> Result<(), Refusal> {
     let document = Document::read(content)?;
     if !document.root().name().eq_ignore_ascii_case("xml") {
-        return Err(Refusal::Malformed("not an <XML> element"));
+        return Err(Refusal::Malformed(Fault::Root));
     }
     // In some of its forms, the check of the gateway of a new account names no application yet.
     if document.text("AppId").is_some_and(|id| !id.trim().is_empty() && id.trim() != account.app_id) {
         return Err(Refusal::WrongRecipient);
     }
     let created = document.text("CreateTime").and_then(|time| time.trim().parse::<i64>().ok());
-    let created = created.ok_or(Refusal::Malformed("CreateTime"))?;
+    let created = created.ok_or(Refusal::Field("CreateTime"))?;
     if now.millis().abs_diff(created) > account.max_age_secs.unsigned_abs().saturating_mul(1000) {
         return Err(Refusal::Stale(created.saturating_sub(now.millis()) / 1000));
     }
@@ -183,18 +183,18 @@ mod tests {
         assert_eq!(world.refused(b""), Some(Refusal::SignatureMissing));
         assert_eq!(world.refused(good.replace("RSA2", "RSA").as_bytes()), Some(Refusal::WrongMode));
         assert_eq!(world.refused(good.replace("GBK", "gbk").as_bytes()), Some(Refusal::SignatureWrong));
-        assert_eq!(world.refused(&vec![b'a'; MAX_BYTES + 1]), Some(Refusal::Malformed("body too long")));
+        assert_eq!(world.refused(&vec![b'a'; MAX_BYTES + 1]), Some(Refusal::Malformed(Fault::TooLong)));
         let signed = |content: &str| sign::webhook(&world.platform, sign::MESSAGE, "utf-8", content);
         let at = |millis| sign::text("2021", "2088", millis, "1", "x");
         assert_eq!(world.refused(&signed(&at(NOW.millis() - 301_000))), Some(Refusal::Stale(-301)));
         assert_eq!(world.refused(&signed(&at(NOW.millis() + 301_000))), Some(Refusal::Stale(301)));
         let other = sign::text("2022", "2088", NOW.millis(), "1", "x");
         assert_eq!(world.refused(&signed(&other)), Some(Refusal::WrongRecipient));
-        assert_eq!(world.refused(&signed("<XML/>")), Some(Refusal::Malformed("CreateTime")));
-        assert_eq!(world.refused(&signed("<html/>")), Some(Refusal::Malformed("not an <XML> element")));
-        assert_eq!(world.refused(&signed("")), Some(Refusal::Malformed("biz_content")));
+        assert_eq!(world.refused(&signed("<XML/>")), Some(Refusal::Field("CreateTime")));
+        assert_eq!(world.refused(&signed("<html/>")), Some(Refusal::Malformed(Fault::Root)));
+        assert_eq!(world.refused(&signed("")), Some(Refusal::Field("biz_content")));
         let bomb = "<!DOCTYPE x [<!ENTITY a \"b\">]><XML>&a;</XML>";
-        assert_eq!(world.refused(&signed(bomb)), Some(Refusal::Malformed("XML with a document type")));
+        assert_eq!(world.refused(&signed(bomb)), Some(Refusal::Malformed(Fault::Xml(crate::xml::Error::DocumentType))));
     }
 
     proptest! {

@@ -2,7 +2,7 @@
 
 use super::account::Account;
 use crate::client_message::{self, MAX_ID};
-use crate::kit::{Refusal, Request, Verified};
+use crate::kit::{Fault, Refusal, Request, Verified};
 use crate::{bearer, hs256, json, timed_signature};
 use serde::Deserialize;
 use warmline_model::{Identifier, IdentifierKind, Sender, Timestamp};
@@ -54,7 +54,7 @@ pub(super) fn verify(account: &Account, request: &Request<'_>, now: Timestamp) -
         return Err(Refusal::NotFound);
     }
     if request.body.len() > client_message::MAX_BYTES {
-        return Err(Refusal::Malformed("body too long"));
+        return Err(Refusal::Malformed(Fault::TooLong));
     }
     let sender = sender(account, bearer::header(request).ok_or(Refusal::SignatureMissing)?, now)?;
     let signed_at = timed_signature::check(&account.body_secret, request, now, account.max_age_secs)?;
@@ -218,7 +218,7 @@ mod tests {
         let mut headers = good.clone();
         headers.insert("authorization", format!("Bearer {token}").parse().unwrap());
         assert_eq!(post(&headers, body, late).err(), Some(Refusal::Stale(-301)));
-        assert_eq!(post(&good, &vec![b' '; 10 << 20], NOW).err(), Some(Refusal::Malformed("body too long")));
+        assert_eq!(post(&good, &vec![b' '; 10 << 20], NOW).err(), Some(Refusal::Malformed(Fault::TooLong)));
         let get = Request { method: &Method::GET, rest: "/messages", query: "", headers: &good, body };
         assert_eq!(verify(&account(), &get, NOW).err(), Some(Refusal::NotFound));
     }

@@ -7,7 +7,7 @@
 use super::account::Account;
 use crate::digest::opaque_key;
 use crate::json;
-use crate::kit::{Parsed, Refusal, Verified};
+use crate::kit::{Fault, Parsed, Refusal, Verified};
 use crate::values::{TOO_MUCH, fitting, id, instant, nested, whole};
 use serde_json::{Map, Value};
 use warmline_model::{Content, Inbound, Sender, Timestamp};
@@ -60,20 +60,20 @@ const TIMES: &[&str] = &[
 pub(super) fn parse(account: &Account, body: &Verified) -> Result<Parsed, Refusal> {
     let list = json::list(body.body(), json::MAX_BYTES, &[])?;
     if !list.is_there() {
-        return Err(Refusal::Malformed("not a JSON array"));
+        return Err(Refusal::Malformed(Fault::NotList));
     }
     let came = body.time();
     let fits = fitting(list.values(), "data");
     let read = list.read(|number, item| match item {
         _ if fits.get(number) == Some(&false) => Err(TOO_MUCH),
         Value::Object(item) => event(account, &item, came),
-        _ => Err(Refusal::Malformed("an event is not an object")),
+        _ => Err(Refusal::Malformed(Fault::NotObject)),
     });
     Ok(read.into())
 }
 
 fn event(account: &Account, item: &Map<String, Value>, came: Timestamp) -> Result<Option<Inbound>, Refusal> {
-    let tag = whole(item.get("tag")).ok_or(Refusal::Malformed("tag"))?;
+    let tag = whole(item.get("tag")).ok_or(Refusal::Field("tag"))?;
     let data = nested(item.get("data"), "data")?;
     let order = id(data.get("p_id")).filter(|order| order != "0");
     // The probe holds a date and no order.
@@ -168,7 +168,7 @@ mod tests {
         assert_eq!(product.sender.open_id, PLATFORM);
         assert!(product.key.starts_with("event-"));
         assert!(matches!(product.content, Content::Event { key: Some(of), .. } if of == "7"));
-        assert_eq!(read(None, "{}"), Err(Refusal::Malformed("not a JSON array")));
+        assert_eq!(read(None, "{}"), Err(Refusal::Malformed(Fault::NotList)));
     }
 
     #[test]

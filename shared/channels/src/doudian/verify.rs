@@ -4,7 +4,7 @@
 use super::account::Account;
 use crate::digest::{md5_hex, same};
 use crate::json;
-use crate::kit::{Refusal, Request, Verified};
+use crate::kit::{Fault, Refusal, Request, Verified};
 use warmline_model::Timestamp;
 
 pub(super) fn verify(account: &Account, request: &Request<'_>, now: Timestamp) -> Result<Verified, Refusal> {
@@ -12,7 +12,7 @@ pub(super) fn verify(account: &Account, request: &Request<'_>, now: Timestamp) -
         return Err(Refusal::NotFound);
     }
     if request.body.len() > json::MAX_BYTES {
-        return Err(Refusal::Malformed("body too long"));
+        return Err(Refusal::Malformed(Fault::TooLong));
     }
     let given = request.header("event-sign").ok_or(Refusal::SignatureMissing)?;
     let good = md5_hex(&[account.app_key.as_bytes(), request.body, account.app_secret.as_bytes()]);
@@ -62,7 +62,7 @@ mod tests {
         assert_eq!(post(app, Some(&good), b"[]").err(), Some(Refusal::SignatureWrong));
         assert_eq!(post("1", Some(&good), body).err(), Some(Refusal::WrongRecipient));
         let long = vec![b' '; json::MAX_BYTES + 1];
-        assert_eq!(post(app, Some(&good), &long).err(), Some(Refusal::Malformed("body too long")));
+        assert_eq!(post(app, Some(&good), &long).err(), Some(Refusal::Malformed(Fault::TooLong)));
         let request = Request { method: &Method::GET, rest: "", query: "", headers: &HeaderMap::new(), body: b"" };
         assert_eq!(verify(&account(), &request, Timestamp::from_secs(5)).err(), Some(Refusal::NotFound));
     }

@@ -49,7 +49,7 @@ pub(super) fn parse(account: &Account, body: &Verified) -> Result<Vec<Inbound>, 
         return Err(Refusal::WrongRecipient);
     }
     let event = Event {
-        name: filled(&fields, "event").filter(|e| e.len() <= MAX_ID).ok_or(Refusal::Malformed("event"))?.to_lowercase(),
+        name: filled(&fields, "event").filter(|e| e.len() <= MAX_ID).ok_or(Refusal::Field("event"))?.to_lowercase(),
         from: id(fields.get("from_user_id")),
         to: id(fields.get("to_user_id")),
         content: nested(fields.get("content"), "content")?,
@@ -65,8 +65,8 @@ pub(super) fn parse(account: &Account, body: &Verified) -> Result<Vec<Inbound>, 
 }
 
 fn message(body: &Verified, event: Event) -> Result<Inbound, Refusal> {
-    let open_id = event.from.ok_or(Refusal::Malformed("from_user_id"))?;
-    let message_id = id(event.content.get("server_message_id")).ok_or(Refusal::Malformed("server_message_id"))?;
+    let open_id = event.from.ok_or(Refusal::Field("from_user_id"))?;
+    let message_id = id(event.content.get("server_message_id")).ok_or(Refusal::Field("server_message_id"))?;
     let content = said(&event.content, &message_id)?;
     let mut reply_to = json!({ MESSAGE: message_id });
     if let Some(conversation) = id(event.content.get("conversation_short_id")) {
@@ -85,7 +85,7 @@ fn message(body: &Verified, event: Event) -> Result<Inbound, Refusal> {
 /// The content of a message, by `message_type`. Pictures and films that a customer took come without an address. The
 /// platform shows them in its own app, so the reference is the message's id.
 fn said(content: &Map<String, Value>, message_id: &str) -> Result<Content, Refusal> {
-    let kind = filled(content, "message_type").ok_or(Refusal::Malformed("message_type"))?;
+    let kind = filled(content, "message_type").ok_or(Refusal::Field("message_type"))?;
     let media = |id: Option<String>| Media {
         id: Some(id.filter(|id| !id.is_empty()).unwrap_or_else(|| message_id.to_owned())),
         url: filled(content, "resource_url").map(str::to_owned),
@@ -93,7 +93,7 @@ fn said(content: &Map<String, Value>, message_id: &str) -> Result<Content, Refus
         ..Media::default()
     };
     Ok(match kind {
-        "text" => Content::text(words(content.get("text")).ok_or(Refusal::Malformed("text"))?),
+        "text" => Content::text(words(content.get("text")).ok_or(Refusal::Field("text"))?),
         "image" | "user_local_image" | "emoji" => Content::Image { media: media(None) },
         "video" | "user_local_video" => Content::Video { media: media(text(content, "item_id")) },
         // 留资卡片: the customer filled in the card with name, telephone and town.
@@ -148,6 +148,7 @@ fn without_people(mut content: Map<String, Value>) -> Map<String, Value> {
 mod tests {
     use super::super::sign;
     use super::*;
+    use crate::kit::Fault;
     use proptest::prelude::*;
     use warmline_model::Timestamp;
 
@@ -210,18 +211,18 @@ mod tests {
 
     #[test]
     fn what_a_message_must_have() {
-        assert_eq!(received(json!({})), Err(Refusal::Malformed("message_type")));
-        assert_eq!(received(json!({ "message_type": "text", "text": ["x"] })), Err(Refusal::Malformed("text")));
-        assert_eq!(received(json!({ "server_message_id": "" })), Err(Refusal::Malformed("server_message_id")));
+        assert_eq!(received(json!({})), Err(Refusal::Field("message_type")));
+        assert_eq!(received(json!({ "message_type": "text", "text": ["x"] })), Err(Refusal::Field("text")));
+        assert_eq!(received(json!({ "server_message_id": "" })), Err(Refusal::Field("server_message_id")));
         let nul = received(json!({ "message_type": "text", "text": "\0" })).unwrap().remove(0);
         assert_eq!(nul.content, Content::text("\u{FFFD}"));
         let nul = json!({ "message_type": "text", "server_message_id": "@m", "text": "\0" });
         let nul = read(None, &sign::event("im_receive_msg", "", "u", "s", &nul, true)).unwrap().remove(0);
         assert_eq!(nul.content, Content::text("\u{FFFD}"), "as a text inside a text");
         let nobody = sign::event("im_receive_msg", "", "", "s", &json!({}), false);
-        assert_eq!(read(None, &nobody), Err(Refusal::Malformed("from_user_id")));
-        assert_eq!(read(None, "[]"), Err(Refusal::Malformed("not a JSON object")));
-        assert_eq!(read(None, "{}"), Err(Refusal::Malformed("event")));
+        assert_eq!(read(None, &nobody), Err(Refusal::Field("from_user_id")));
+        assert_eq!(read(None, "[]"), Err(Refusal::Malformed(Fault::NotObject)));
+        assert_eq!(read(None, "{}"), Err(Refusal::Field("event")));
         assert_eq!(
             received(json!({ "message_type": "text", "text": "a", "create_time": "soon" })).unwrap()[0].at.millis(),
             5000

@@ -7,7 +7,7 @@
 use crate::digest::opaque_key;
 use crate::json;
 use crate::keys;
-use crate::kit::{Refusal, Verified};
+use crate::kit::{Fault, Refusal, Verified};
 use crate::values::{filled, id, instant, words};
 use crate::xml::{Document, MAX_BYTES, readable};
 use serde_json::{Map, Value};
@@ -29,7 +29,7 @@ pub(super) fn fields(body: &[u8]) -> Result<Map<String, Value>, Refusal> {
     let body = readable(body);
     let document = Document::read(&body)?;
     if document.root().name() != "xml" {
-        return Err(Refusal::Malformed("not an <xml> element"));
+        return Err(Refusal::Malformed(Fault::Root));
     }
     match document.root().to_json() {
         Value::Object(map) => Ok(map),
@@ -39,13 +39,13 @@ pub(super) fn fields(body: &[u8]) -> Result<Map<String, Value>, Refusal> {
 
 pub(super) fn parse(body: &Verified) -> Result<Vec<Inbound>, Refusal> {
     let fields = fields(body.body())?;
-    let kind = filled(&fields, "MsgType").or(filled(&fields, "Event")).ok_or(Refusal::Malformed("MsgType"))?.trim();
-    let open_id = id(fields.get("FromUserName")).ok_or(Refusal::Malformed("FromUserName"))?;
+    let kind = filled(&fields, "MsgType").or(filled(&fields, "Event")).ok_or(Refusal::Field("MsgType"))?.trim();
+    let open_id = id(fields.get("FromUserName")).ok_or(Refusal::Field("FromUserName"))?;
     let created = instant(fields.get("CreateTime"));
     let content = match kind {
-        "text" => Content::text(words(fields.get("Content")).ok_or(Refusal::Malformed("Content"))?),
+        "text" => Content::text(words(fields.get("Content")).ok_or(Refusal::Field("Content"))?),
         "image" => {
-            let url = Some(filled(&fields, "PicUrl").ok_or(Refusal::Malformed("PicUrl"))?.to_owned());
+            let url = Some(filled(&fields, "PicUrl").ok_or(Refusal::Field("PicUrl"))?.to_owned());
             Content::Image { media: Media { url, ..Media::default() } }
         }
         _ if filled(&fields, "Event").is_some() => event(&fields),
@@ -56,7 +56,7 @@ pub(super) fn parse(body: &Verified) -> Result<Vec<Inbound>, Refusal> {
     let at = match (created, &content) {
         (Some(at), _) => at,
         (None, Content::Event { .. } | Content::Unknown { .. }) => body.time(),
-        (None, _) => return Err(Refusal::Malformed("CreateTime")),
+        (None, _) => return Err(Refusal::Field("CreateTime")),
     };
     let said = match &content {
         Content::Text { text, .. } => text.clone(),
@@ -130,14 +130,14 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_named() {
-        assert_eq!(message(json!({})), Err(Refusal::Malformed("MsgType")));
-        assert_eq!(message(json!({ "MsgType": "text", "Content": {} })), Err(Refusal::Malformed("Content")));
-        assert_eq!(message(json!({ "MsgType": "image" })), Err(Refusal::Malformed("PicUrl")));
+        assert_eq!(message(json!({})), Err(Refusal::Field("MsgType")));
+        assert_eq!(message(json!({ "MsgType": "text", "Content": {} })), Err(Refusal::Field("Content")));
+        assert_eq!(message(json!({ "MsgType": "image" })), Err(Refusal::Field("PicUrl")));
         assert_eq!(
             message(json!({ "MsgType": "text", "Content": "a", "CreateTime": "x" })),
-            Err(Refusal::Malformed("CreateTime"))
+            Err(Refusal::Field("CreateTime"))
         );
-        assert_eq!(message(json!({ "MsgType": "text", "FromUserName": "" })), Err(Refusal::Malformed("FromUserName")));
+        assert_eq!(message(json!({ "MsgType": "text", "FromUserName": "" })), Err(Refusal::Field("FromUserName")));
         let nul = message(json!({ "MsgType": "text", "Content": "a\0" })).unwrap();
         assert_eq!(nul.content, Content::text("a\u{FFFD}"));
         assert!(read(b"<html/>").is_err());

@@ -5,7 +5,7 @@ use super::miniapp::fields;
 use crate::digest::{same, sha1_hex};
 use crate::echo::{self, Signed};
 use crate::json;
-use crate::kit::{Refusal, Reply, Request, Verified};
+use crate::kit::{Fault, Refusal, Reply, Request, Verified};
 use crate::values::{filled, text};
 use crate::wx_crypto::{BYTEDANCE_PREFIX, decrypt};
 use serde_json::{Map, Value};
@@ -36,7 +36,7 @@ pub(super) fn verify(account: &Account, request: &Request<'_>, now: Timestamp) -
         return Err(Refusal::NotFound);
     }
     if request.body.len() > json::MAX_BYTES {
-        return Err(Refusal::Malformed("body too long"));
+        return Err(Refusal::Malformed(Fault::TooLong));
     }
     let verified = match &account.face {
         Face::Im(im) => {
@@ -82,7 +82,7 @@ fn challenge(im: &Im, request: &Request<'_>) -> Result<Option<Reply>, Refusal> {
             let answer = Map::from_iter([("challenge".to_owned(), challenge.clone())]);
             Ok(Some(Reply::json(&Value::Object(answer))))
         }
-        _ => Err(Refusal::Malformed("challenge")),
+        _ => Err(Refusal::Field("challenge")),
     }
 }
 
@@ -156,7 +156,7 @@ mod tests {
         assert_eq!(post(&im(Some("hook")), Some(&good), body).err(), Some(Refusal::SignatureWrong));
         assert!(post(&im(Some("hook")), Some(&sign::signature("hook", body)), body).is_ok());
         let long = vec![b' '; json::MAX_BYTES + 1];
-        assert_eq!(post(&im(None), Some(&good), &long).err(), Some(Refusal::Malformed("body too long")));
+        assert_eq!(post(&im(None), Some(&good), &long).err(), Some(Refusal::Malformed(Fault::TooLong)));
         let put = ask(Some(&good), Method::PUT, "", body, |r| verify(&im(None), r, NOW));
         assert_eq!(put.err(), Some(Refusal::NotFound));
     }
@@ -175,7 +175,7 @@ mod tests {
         assert_eq!(reply.unwrap().unwrap().body, br#"{"challenge":12345}"#);
         let none = r#"{"event":"verify_webhook","content":{"challenge":[1]}}"#;
         let reply = greet(&im(None), Some(&sign::signature("s3cret", none.as_bytes())), none.as_bytes());
-        assert_eq!(reply, Err(Refusal::Malformed("challenge")));
+        assert_eq!(reply, Err(Refusal::Field("challenge")));
         // A customer who writes this word is treated as a customer.
         let message = sign::text("", "u", "s", "m", 1, "verify_webhook", false);
         assert_eq!(greet(&im(None), None, message.as_bytes()), Ok(None));
@@ -192,9 +192,9 @@ mod tests {
         assert_eq!(get("echostr=1"), Err(Refusal::SignatureMissing));
         assert_eq!(get("x=1"), Ok(None));
         assert_eq!(get(&sign::echo_query("QDG6eK", "1600000000", "n", "", "584")), Err(Refusal::Stale(-100_000_000)));
-        assert_eq!(get(&sign::echo_query("QDG6eK", "soon", "n", "", "584")), Err(Refusal::Malformed("timestamp")));
+        assert_eq!(get(&sign::echo_query("QDG6eK", "soon", "n", "", "584")), Err(Refusal::Field("timestamp")));
         let long = "9".repeat(300);
-        assert_eq!(get(&sign::echo_query("QDG6eK", TS, "n", "", &long)), Err(Refusal::Malformed("echostr")));
+        assert_eq!(get(&sign::echo_query("QDG6eK", TS, "n", "", &long)), Err(Refusal::Field("echostr")));
     }
 
     #[test]

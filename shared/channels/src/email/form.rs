@@ -8,7 +8,7 @@ use super::header::{Headers, Parameters};
 use super::mime::{Encoding, SIZE, encoding, split};
 use super::words::{base64, quoted_printable};
 use crate::json;
-use crate::kit::Refusal;
+use crate::kit::{Fault, Refusal};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
@@ -44,17 +44,17 @@ impl<'a> Form<'a> {
                 };
                 Ok(Self(form_urlencoded::parse(body).take(MAX_PARTS).map(part).collect()))
             }
-            _ => Err(Refusal::Malformed("not a form")),
+            _ => Err(Refusal::Malformed(Fault::NotForm)),
         }
     }
 
     fn multipart(boundary: &str, body: &'a [u8]) -> Result<Self, Refusal> {
         if !(1..=200).contains(&boundary.len()) {
-            return Err(Refusal::Malformed("no boundary"));
+            return Err(Refusal::Malformed(Fault::NoBoundary));
         }
         let raw = split(body, boundary.as_bytes(), MAX_PARTS).unwrap_or_default();
         let parts: Vec<_> = raw.into_iter().filter_map(Part::read).collect();
-        if parts.is_empty() { Err(Refusal::Malformed("not multipart/form-data")) } else { Ok(Self(parts)) }
+        if parts.is_empty() { Err(Refusal::Malformed(Fault::NotMultipart)) } else { Ok(Self(parts)) }
     }
 
     /// A field's bytes.
@@ -125,10 +125,10 @@ mod tests {
     #[test]
     fn refusals() {
         let refused = |kind: &str, body: &str| Form::read(kind, body.as_bytes()).err();
-        assert_eq!(refused("text/plain", ""), Some(Refusal::Malformed("not a form")));
-        assert_eq!(refused("multipart/form-data", ""), Some(Refusal::Malformed("no boundary")));
-        assert_eq!(refused(KIND, "nothing"), Some(Refusal::Malformed("not multipart/form-data")));
-        assert_eq!(refused(KIND, &"--xYz\n".repeat(2_001)), Some(Refusal::Malformed("not multipart/form-data")));
+        assert_eq!(refused("text/plain", ""), Some(Refusal::Malformed(Fault::NotForm)));
+        assert_eq!(refused("multipart/form-data", ""), Some(Refusal::Malformed(Fault::NoBoundary)));
+        assert_eq!(refused(KIND, "nothing"), Some(Refusal::Malformed(Fault::NotMultipart)));
+        assert_eq!(refused(KIND, &"--xYz\n".repeat(2_001)), Some(Refusal::Malformed(Fault::NotMultipart)));
     }
 
     #[test]

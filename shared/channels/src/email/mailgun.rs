@@ -56,11 +56,11 @@ fn stored(form: &Form<'_>) -> Option<Vec<Media>> {
 fn reports(body: &Verified) -> Result<Vec<Inbound>, Refusal> {
     let mut whole = json::read_lenient(body.body(), json::MAX_BYTES)?;
     let Some(Value::Object(mut fields)) = whole.get_mut("event-data").map(Value::take) else {
-        return Err(Refusal::Malformed("event-data"));
+        return Err(Refusal::Field("event-data"));
     };
     let text = |name: &str| fields.get(name).and_then(Value::as_str).filter(|t| !t.is_empty());
     let address = match text("recipient").map(str::to_lowercase) {
-        Some(address) if !is_address(&address) => return Err(Refusal::Malformed("recipient")),
+        Some(address) if !is_address(&address) => return Err(Refusal::Field("recipient")),
         address => address,
     };
     let event = text("event").filter(|e| e.len() <= 64).unwrap_or("unknown").to_owned();
@@ -176,7 +176,7 @@ mod tests {
         assert_eq!(found[0].sender.open_id, "w@x");
         assert_eq!(read(json!({ "event": "accepted" })), Ok(Vec::new()));
         for other in [json!(0), json!([]), json!({}), json!({ "event-data": 1 })] {
-            assert_eq!(whole(other), Err(Refusal::Malformed("event-data")));
+            assert_eq!(whole(other), Err(Refusal::Field("event-data")));
         }
         let ours = "msg_018f00000000700080000000000000ab";
         for (variables, key) in [

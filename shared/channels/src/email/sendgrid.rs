@@ -10,7 +10,7 @@ use super::report::Report;
 use super::verify::{CONTENT_TYPE, REPORTS};
 use crate::digest::opaque_key;
 use crate::json;
-use crate::kit::{Parsed, Refusal, Verified};
+use crate::kit::{Fault, Parsed, Refusal, Verified};
 use serde_json::Value;
 use warmline_model::{Inbound, Media, Timestamp};
 
@@ -64,21 +64,21 @@ pub(super) fn posted(form: &Form<'_>) -> Mail {
 fn reports(body: &Verified) -> Result<Parsed, Refusal> {
     let list = json::list(body.body(), json::MAX_BYTES, &[])?;
     if !list.is_there() {
-        return Err(Refusal::Malformed("not a JSON array"));
+        return Err(Refusal::Malformed(Fault::NotList));
     }
     Ok(list.read(|_, item| one(item, body.time()).map(Some)).into())
 }
 
 fn one(mut item: Value, came_at: Timestamp) -> Result<Inbound, Refusal> {
     let address = item["email"].as_str().map(str::to_lowercase).filter(|a| is_address(a));
-    let address = address.ok_or(Refusal::Malformed("email"))?;
+    let address = address.ok_or(Refusal::Field("email"))?;
     let event = item["event"].as_str().filter(|e| (1..=64).contains(&e.len())).unwrap_or("unknown").to_owned();
     let at = item["timestamp"].as_i64().map_or(came_at, Timestamp::from_secs);
     let (key, earlier_key) = match item["sg_event_id"].as_str().filter(|id| (1..=128).contains(&id.len())) {
         Some(id) => (opaque_key("event", &[&address, &event, id]), Some(id.to_owned())),
         None => (opaque_key("event", &[&item.to_string()]), None),
     };
-    let Value::Object(mut fields) = std::mem::take(&mut item) else { return Err(Refusal::Malformed("email")) };
+    let Value::Object(mut fields) = std::mem::take(&mut item) else { return Err(Refusal::Field("email")) };
     fields.remove("email");
     let id = |name: &str| fields.get(name).and_then(Value::as_str).map(str::to_owned);
     // Data that was sent with the mail comes back among its fields.
@@ -180,7 +180,7 @@ mod tests {
         assert_eq!((event.as_str(), key.as_deref(), &data["reason"]), ("bounce", Some("m1"), &json!("550")));
         assert_eq!(data.get("email"), None);
         assert!(found[1].key.starts_with("event-"));
-        assert_eq!(read(json!({})), Err(Refusal::Malformed("not a JSON array")));
+        assert_eq!(read(json!({})), Err(Refusal::Malformed(Fault::NotList)));
     }
 
     #[test]

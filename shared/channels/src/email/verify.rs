@@ -4,7 +4,7 @@ use super::account::{Account, Provider};
 use super::form::Form;
 use super::thin::Thin;
 use crate::digest::{hmac_sha256, same};
-use crate::kit::{Gather as _, Refusal, Request, Verified};
+use crate::kit::{Fault, Gather as _, Refusal, Request, Verified};
 use crate::{json, secret_address, signed_time};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -27,7 +27,7 @@ pub(super) fn verify(account: &Account, request: &Request<'_>, now: Timestamp) -
     }
     let kind = request.header("content-type").unwrap_or_default();
     if request.body.len() > Thin::new(kind).limit() {
-        return Err(Refusal::Malformed("body too long"));
+        return Err(Refusal::Malformed(Fault::TooLong));
     }
     let is_json = kind.trim_start().to_ascii_lowercase().starts_with("application/json");
     let reports = match &account.provider {
@@ -154,7 +154,7 @@ mod tests {
         assert_eq!(ask(&sendgrid(), "", &[], b"", NOW).err(), Some(Refusal::SignatureMissing));
         assert_eq!(ask(&sendgrid(), "/0123456789abcdeF", &[], b"", NOW).err(), Some(Refusal::SignatureWrong));
         let long = vec![b' '; json::MAX_BYTES + 1];
-        assert_eq!(ask(&sendgrid(), &rest, &[], &long, NOW).err(), Some(Refusal::Malformed("body too long")));
+        assert_eq!(ask(&sendgrid(), &rest, &[], &long, NOW).err(), Some(Refusal::Malformed(Fault::TooLong)));
         let headers = HeaderMap::new();
         let get = Request { method: &Method::GET, rest: &rest, query: "", headers: &headers, body: b"" };
         assert_eq!(EmailAdapter.verify(&sendgrid(), &get, NOW).err(), Some(Refusal::NotFound));
@@ -188,7 +188,7 @@ mod tests {
         assert_eq!(send(&body, NOW.plus_millis(-301_000)), Some(Refusal::Stale(301)));
         assert_eq!(send(&body.replace("token=t0", "token=t1"), NOW), Some(Refusal::SignatureWrong));
         assert_eq!(send("sender=a", NOW), Some(Refusal::SignatureMissing));
-        assert_eq!(send(&sign::mailgun_form(TOKEN, "soon", "t", &[]), NOW), Some(Refusal::Malformed("timestamp")));
+        assert_eq!(send(&sign::mailgun_form(TOKEN, "soon", "t", &[]), NOW), Some(Refusal::Field("timestamp")));
         assert_eq!(ask(&mailgun(), "/x", &[form], body.as_bytes(), NOW).err(), Some(Refusal::NotFound));
         let kind = ("content-type", "application/json");
         let report = sign::mailgun_report(TOKEN, TS, "t0", json!({ "event": "delivered" })).to_string();

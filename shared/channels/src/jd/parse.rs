@@ -5,14 +5,14 @@ use super::window::{Seen, Window};
 use crate::civil;
 use crate::digest::opaque_key;
 use crate::json;
-use crate::kit::{ApiResponse, Outcome, Page, Refusal};
+use crate::kit::{ApiResponse, Fault, Outcome, Page, Refusal};
 use crate::orders::{about, happened, id};
 use crate::values::{text, whole};
 use serde_json::{Map, Value};
 use warmline_model::{Content, Inbound, Sender, Timestamp};
 
 const UNREADABLE: Outcome = Outcome::Retry("answer_unreadable");
-const NO_ROW: Refusal = Refusal::Malformed("not a JSON object");
+const NO_ROW: Refusal = Refusal::Malformed(Fault::NotObject);
 
 /// The paths of the lists. Beside each is the number of rows on all pages.
 const ORDER_LIST: &[&str; 3] = &[json::ANY, "searchorderinfo_result", "orderInfoList"];

@@ -379,7 +379,7 @@ mod tests {
     fn read(body: &[u8], path: &'static [&'static str]) -> Option<(Value, Vec<i64>, Vec<Odd>)> {
         let list = list(body, MAX_BYTES, path).ok().filter(List::is_there)?;
         let outer = list.outer.clone();
-        let (good, odd) = list.read(|_, item| item["n"].as_i64().map(Some).ok_or(Refusal::Malformed("n")));
+        let (good, odd) = list.read(|_, item| item["n"].as_i64().map(Some).ok_or(Refusal::Field("n")));
         Some((outer, good, odd))
     }
 

@@ -10,7 +10,7 @@ mod mend;
 
 pub(crate) use list::{ANY, List, list, list_of};
 
-use crate::kit::Refusal;
+use crate::kit::{Fault, Refusal};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -42,19 +42,6 @@ pub enum Error {
     /// A text contains U+0000, at which a store or a screen would cut.
     #[error("a text holds U+0000")]
     Nul,
-}
-
-impl From<Error> for Refusal {
-    fn from(error: Error) -> Self {
-        Self::Malformed(match error {
-            Error::TooLong => "the body is too long",
-            Error::TooDeep => "JSON nested too deeply",
-            Error::TooMany => "too many JSON values",
-            Error::TooManyItems => return Self::TooMany,
-            Error::Syntax => "not the JSON that is wanted here",
-            Error::Nul => "a text holds U+0000",
-        })
-    }
 }
 
 /// Reads a value within the bounds.
@@ -89,7 +76,7 @@ fn parse_lenient(body: &[u8]) -> Result<Value, Error> {
 pub(crate) fn read_object(body: &[u8], max_bytes: usize) -> Result<Map<String, Value>, Refusal> {
     match read_lenient(body, max_bytes)? {
         Value::Object(map) => Ok(map),
-        _ => Err(Refusal::Malformed("not a JSON object")),
+        _ => Err(Refusal::Malformed(Fault::NotObject)),
     }
 }
 

@@ -33,7 +33,7 @@ pub(super) fn parse(account: &Account, body: &Verified) -> Result<Inbound, Refus
         return Err(Refusal::WrongRecipient);
     }
     let name = filled(&fields, "event").or(filled(&fields, "biz_type")).filter(|name| name.len() <= MAX_ID);
-    let event = name.ok_or(Refusal::Malformed("event"))?.to_lowercase();
+    let event = name.ok_or(Refusal::Field("event"))?.to_lowercase();
     let data = nested(fields.get("data"), "data")?;
     let order = id(data.get("out_order_no")).or_else(|| id(data.get("ks_order_no")));
     let open_id = id(data.get("open_id")).or_else(|| order.clone()).unwrap_or_else(|| PLATFORM.to_owned());
@@ -55,6 +55,7 @@ pub(super) fn parse(account: &Account, body: &Verified) -> Result<Inbound, Refus
 mod tests {
     use super::super::sign;
     use super::*;
+    use crate::kit::Fault;
     use proptest::prelude::*;
     use serde_json::json;
     use warmline_model::Timestamp;
@@ -97,8 +98,8 @@ mod tests {
         assert!(bare.key.starts_with("event-"));
         assert_eq!(bare.content, Content::Event { event: "test".into(), key: None, data: Value::Null });
         assert_eq!(read(Some("ks2"), r#"{"app_id":"ks1","event":"TEST"}"#), Err(Refusal::WrongRecipient));
-        assert_eq!(read(None, "{}"), Err(Refusal::Malformed("event")));
-        assert_eq!(read(None, "[]"), Err(Refusal::Malformed("not a JSON object")));
+        assert_eq!(read(None, "{}"), Err(Refusal::Field("event")));
+        assert_eq!(read(None, "[]"), Err(Refusal::Malformed(Fault::NotObject)));
         for odd in [r#"{"event":"a\u0000"}"#, r#"{"event":"a\ud800"}"#] {
             let event = read(None, odd).unwrap().content;
             assert!(matches!(event, Content::Event { event, .. } if event == "a\u{FFFD}"), "{odd}");

@@ -5,7 +5,7 @@
 use super::account::Account;
 use crate::digest::{md5_hex, same};
 use crate::json;
-use crate::kit::{Refusal, Request, Verified};
+use crate::kit::{Fault, Refusal, Request, Verified};
 use warmline_model::Timestamp;
 
 pub(super) fn verify(account: &Account, request: &Request<'_>, now: Timestamp) -> Result<Verified, Refusal> {
@@ -13,7 +13,7 @@ pub(super) fn verify(account: &Account, request: &Request<'_>, now: Timestamp) -
         return Err(Refusal::NotFound);
     }
     if request.body.len() > json::MAX_BYTES {
-        return Err(Refusal::Malformed("body too long"));
+        return Err(Refusal::Malformed(Fault::TooLong));
     }
     let given = request.header("kwaisign").ok_or(Refusal::SignatureMissing)?;
     let good = md5_hex(&[request.body, account.app_secret.as_bytes()]);
@@ -56,7 +56,7 @@ mod tests {
         assert_eq!(post(Method::POST, Some(&good), b"{}").err(), Some(Refusal::SignatureWrong));
         assert_eq!(post(Method::GET, Some(&good), body).err(), Some(Refusal::NotFound));
         let long = vec![b' '; json::MAX_BYTES + 1];
-        assert_eq!(post(Method::POST, Some(&good), &long).err(), Some(Refusal::Malformed("body too long")));
+        assert_eq!(post(Method::POST, Some(&good), &long).err(), Some(Refusal::Malformed(Fault::TooLong)));
     }
 
     proptest! {

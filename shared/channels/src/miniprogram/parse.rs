@@ -1,7 +1,7 @@
 //! Reads the pushes of mini programs alone: cards of their pages, customers who enter the chat, orders and parcels. The
 //! rest is in [`crate::wx::message`].
 
-use crate::kit::Refusal;
+use crate::kit::{Fault, Refusal};
 use crate::wx::message::{self, Dialect};
 use crate::wx::page::Page;
 use crate::wx::payload::Payload;
@@ -36,11 +36,11 @@ impl Dialect for Miniprogram {
 }
 
 fn card(fields: &Payload<'_>) -> Result<Content, Refusal> {
-    let app_id = fields.filled("AppId").ok_or(Refusal::Malformed("AppId"))?;
-    let path = fields.filled("PagePath").ok_or(Refusal::Malformed("PagePath"))?;
+    let app_id = fields.filled("AppId").ok_or(Refusal::Field("AppId"))?;
+    let path = fields.filled("PagePath").ok_or(Refusal::Field("PagePath"))?;
     let cover = fields.text("ThumbMediaId").unwrap_or_default();
     if app_id.contains('/') || cover.contains('#') {
-        return Err(Refusal::Malformed("AppId or ThumbMediaId"));
+        return Err(Refusal::Malformed(Fault::OneOf("AppId or ThumbMediaId")));
     }
     let page = Page { app_id: &app_id, path: &path, cover: &cover };
     let title = fields.text("Title").unwrap_or_default().into_owned();

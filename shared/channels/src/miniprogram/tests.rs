@@ -1,6 +1,7 @@
 //! The whole way of a message and of a reply. Public vectors and messages are in `tests/vectors/wechat_miniapp.rs`.
 
 use super::*;
+use crate::kit::Fault;
 use crate::wx_crypto::AesKey;
 use http::{HeaderMap, Method};
 use proptest::prelude::*;
@@ -66,11 +67,11 @@ fn refusals() {
     assert_eq!(receive("safe", &query, &sealed), Err(Refusal::WrongRecipient));
     let (query, _) = sign::safe_json("test", &key(), "wxapp", TS, "n", &[9; 16], body.as_bytes());
     assert_eq!(receive("safe", &query, &sealed), Err(Refusal::SignatureWrong));
-    assert_eq!(plain("[]"), Err(Refusal::Malformed("XML that is not well-formed")));
-    assert_eq!(plain("{}"), Err(Refusal::Malformed("FromUserName")));
-    assert_eq!(plain(r#"{"FromUserName":"\u0000"}"#), Err(Refusal::Malformed("FromUserName")));
-    assert_eq!(plain(&json_message("miniprogrampage", &[("AppId", json!("wx"))])), Err(Refusal::Malformed("PagePath")));
-    assert_eq!(plain(&json_message("miniprogrampage", &[("PagePath", json!("p"))])), Err(Refusal::Malformed("AppId")));
+    assert_eq!(plain("[]"), Err(Refusal::Malformed(Fault::Xml(crate::xml::Error::Syntax))));
+    assert_eq!(plain("{}"), Err(Refusal::Field("FromUserName")));
+    assert_eq!(plain(r#"{"FromUserName":"\u0000"}"#), Err(Refusal::Field("FromUserName")));
+    assert_eq!(plain(&json_message("miniprogrampage", &[("AppId", json!("wx"))])), Err(Refusal::Field("PagePath")));
+    assert_eq!(plain(&json_message("miniprogrampage", &[("PagePath", json!("p"))])), Err(Refusal::Field("AppId")));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use crate::caller::{self, Caller};
 use crate::digest::opaque_key;
 use crate::json;
-use crate::kit::{Parsed, Refusal, Verified};
+use crate::kit::{Fault, Parsed, Refusal, Verified};
 use crate::values::is_id;
 use serde_json::{Map, Value};
 use warmline_model::{Content, Identifier, IdentifierKind, Inbound, Sender, Timestamp};
@@ -18,7 +18,7 @@ pub(super) fn parse(body: &Verified) -> Result<Parsed, Refusal> {
     let list = json::list(body.body(), json::MAX_BYTES, &[])?;
     let object = |item| match item {
         Value::Object(item) => read(item, body.time()),
-        _ => Err(Refusal::Malformed("not a JSON object")),
+        _ => Err(Refusal::Malformed(Fault::NotObject)),
     };
     if !list.is_there() {
         return Ok(object(list.outer)?.map(Parsed::from).unwrap_or_default());
@@ -38,11 +38,11 @@ pub(super) fn read(mut item: Map<String, Value>, at: Timestamp) -> Result<Option
         *agent = Value::String(agent.to_string());
     }
     let content = if let Some(event) = item.remove("event") {
-        let event = event.as_str().filter(|e| !e.is_empty() && e.len() <= 64).ok_or(Refusal::Malformed("event"))?;
+        let event = event.as_str().filter(|e| !e.is_empty() && e.len() <= 64).ok_or(Refusal::Field("event"))?;
         let data = if item.is_empty() { Value::Null } else { Value::Object(item) };
         Content::Event { event: event.to_lowercase(), key: Some(call.clone()), data }
     } else if item.contains_key("text") {
-        match item.get("final").and_then(Value::as_bool).ok_or(Refusal::Malformed("final"))? {
+        match item.get("final").and_then(Value::as_bool).ok_or(Refusal::Field("final"))? {
             false => return Ok(None),
             true => segment(item)?,
         }
@@ -60,14 +60,14 @@ pub(super) fn read(mut item: Map<String, Value>, at: Timestamp) -> Result<Option
 }
 
 fn segment(item: Map<String, Value>) -> Result<Content, Refusal> {
-    let text = item.get("text").and_then(Value::as_str).ok_or(Refusal::Malformed("text"))?;
+    let text = item.get("text").and_then(Value::as_str).ok_or(Refusal::Field("text"))?;
     if text.chars().count() > MAX_TEXT {
         return Err(Refusal::TooLong);
     }
     match item.get("speaker").and_then(Value::as_str) {
         Some("customer") => Ok(Content::text(text)),
         Some("agent") => Ok(Content::Event { event: AGENT_SAID.to_owned(), key: None, data: Value::Object(item) }),
-        _ => Err(Refusal::Malformed("speaker")),
+        _ => Err(Refusal::Field("speaker")),
     }
 }
 
@@ -88,9 +88,9 @@ pub(super) fn id(value: Option<&Value>, name: &'static str) -> Result<String, Re
     let text = match value {
         Some(Value::String(text)) => text.clone(),
         Some(Value::Number(number)) => number.to_string(),
-        _ => return Err(Refusal::Malformed(name)),
+        _ => return Err(Refusal::Field(name)),
     };
-    if is_id(&text, 128) { Ok(text) } else { Err(Refusal::Malformed(name)) }
+    if is_id(&text, 128) { Ok(text) } else { Err(Refusal::Field(name)) }
 }
 
 #[cfg(test)]
@@ -160,13 +160,13 @@ mod tests {
     #[test]
     fn refusals() {
         let refused = |body: Value| all(&body).err();
-        assert_eq!(refused(json!("x")), Some(Refusal::Malformed("not a JSON object")));
-        assert_eq!(refused(json!({ "seq": 1 })), Some(Refusal::Malformed("call_id")));
-        assert_eq!(refused(json!({ "call_id": "a b", "seq": 1 })), Some(Refusal::Malformed("call_id")));
-        assert_eq!(refused(json!({ "call_id": "c" })), Some(Refusal::Malformed("seq")));
-        assert_eq!(refused(json!({ "call_id": "c", "seq": 1, "event": "" })), Some(Refusal::Malformed("event")));
-        assert_eq!(refused(json!({ "call_id": "c", "seq": 1, "text": "x" })), Some(Refusal::Malformed("final")));
-        assert_eq!(refused(sign::segment("c", 1, "dog", "x", true)), Some(Refusal::Malformed("speaker")));
+        assert_eq!(refused(json!("x")), Some(Refusal::Malformed(Fault::NotObject)));
+        assert_eq!(refused(json!({ "seq": 1 })), Some(Refusal::Field("call_id")));
+        assert_eq!(refused(json!({ "call_id": "a b", "seq": 1 })), Some(Refusal::Field("call_id")));
+        assert_eq!(refused(json!({ "call_id": "c" })), Some(Refusal::Field("seq")));
+        assert_eq!(refused(json!({ "call_id": "c", "seq": 1, "event": "" })), Some(Refusal::Field("event")));
+        assert_eq!(refused(json!({ "call_id": "c", "seq": 1, "text": "x" })), Some(Refusal::Field("final")));
+        assert_eq!(refused(sign::segment("c", 1, "dog", "x", true)), Some(Refusal::Field("speaker")));
         assert_eq!(refused(sign::segment("c", 1, "customer", &"好".repeat(8_001), true)), Some(Refusal::TooLong));
         let nul = all(&sign::segment("c", 1, "customer", "a\0", true)).unwrap();
         assert_eq!(nul[0].content, Content::text("a\u{FFFD}"));

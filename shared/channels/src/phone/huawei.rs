@@ -106,6 +106,7 @@ pub(super) fn parse(body: &Verified) -> Result<Vec<Inbound>, Refusal> {
 mod tests {
     use super::super::sign;
     use super::*;
+    use crate::kit::Fault;
     use proptest::prelude::*;
     use serde_json::json;
 
@@ -141,7 +142,7 @@ mod tests {
             less.as_object_mut().unwrap().remove(name);
             assert_eq!(ask(&less, NOW), Err(Refusal::SignatureMissing), "{name}");
         }
-        assert_eq!(ask(&json!([]), NOW), Err(Refusal::Malformed("not a JSON object")));
+        assert_eq!(ask(&json!([]), NOW), Err(Refusal::Malformed(Fault::NotObject)));
         assert_eq!(check("secret", b"\xff", NOW, 300), Err(json::Error::Syntax.into()));
     }
 
@@ -178,7 +179,7 @@ mod tests {
         assert_eq!(named[0].earlier_key.as_deref(), Some("1-alerting"));
         let called = read(json!({ "callSerialNo": "1", "called": 18_612_345_678_u64, "releaseReason": 0 })).unwrap();
         assert_eq!(called[0].sender.identifiers[0].value, "18612345678");
-        assert_eq!(read(json!({ "called": "1" })), Err(Refusal::Malformed("callSerialNo")));
+        assert_eq!(read(json!({ "called": "1" })), Err(Refusal::Field("callSerialNo")));
     }
 
     proptest! {

@@ -53,9 +53,9 @@ fn read(params: &Params, leg: &str) -> Result<Option<(String, Content)>, Refusal
         if params.get("Final").is_some_and(|f| f.eq_ignore_ascii_case("false")) {
             return Ok(None);
         }
-        let data = params.get("TranscriptionData").ok_or(Refusal::Malformed("TranscriptionData"))?;
+        let data = params.get("TranscriptionData").ok_or(Refusal::Field("TranscriptionData"))?;
         let data = json::read_lenient(data.as_bytes(), json::MAX_BYTES)?;
-        let text = data["transcript"].as_str().ok_or(Refusal::Malformed("TranscriptionData"))?;
+        let text = data["transcript"].as_str().ok_or(Refusal::Field("TranscriptionData"))?;
         // The sound that Twilio hears on the leg is the customer's. The sound that it plays to the leg is the agent's.
         let content = match params.get("Track") {
             Some("outbound_track") => Content::Event {
@@ -186,16 +186,16 @@ mod tests {
 
     #[test]
     fn refusals() {
-        assert_eq!(all(&[("CallStatus", "ringing")]), Err(Refusal::Malformed("CallSid")));
-        assert_eq!(all(&[("CallSid", "C A")]), Err(Refusal::Malformed("CallSid")));
+        assert_eq!(all(&[("CallStatus", "ringing")]), Err(Refusal::Field("CallSid")));
+        assert_eq!(all(&[("CallSid", "C A")]), Err(Refusal::Field("CallSid")));
         let segment = |data: &str| {
             let kind = ("TranscriptionEvent", "transcription-content");
             all(&[("CallSid", "CA1"), ("TranscriptionSid", "GT1"), kind, ("TranscriptionData", data)])
         };
-        assert_eq!(segment(""), Err(Refusal::Malformed("TranscriptionData")));
-        assert_eq!(segment("{}"), Err(Refusal::Malformed("TranscriptionData")));
+        assert_eq!(segment(""), Err(Refusal::Field("TranscriptionData")));
+        assert_eq!(segment("{}"), Err(Refusal::Field("TranscriptionData")));
         assert_eq!(segment("{"), Err(json::Error::Syntax.into()));
-        assert_eq!(all(&[("CallSid", "C"), ("RecordingStatus", "x")]), Err(Refusal::Malformed("RecordingSid")));
+        assert_eq!(all(&[("CallSid", "C"), ("RecordingStatus", "x")]), Err(Refusal::Field("RecordingSid")));
     }
 
     proptest! {

@@ -3,7 +3,7 @@
 use super::account::{Account, Provider};
 use super::huawei;
 use crate::json;
-use crate::kit::{Refusal, Request, Verified};
+use crate::kit::{Fault, Refusal, Request, Verified};
 use crate::{timed_signature, twilio};
 use warmline_model::Timestamp;
 
@@ -12,7 +12,7 @@ pub(super) fn verify(account: &Account, request: &Request<'_>, now: Timestamp) -
         return Err(Refusal::NotFound);
     }
     if request.body.len() > json::MAX_BYTES {
-        return Err(Refusal::Malformed("body too long"));
+        return Err(Refusal::Malformed(Fault::TooLong));
     }
     let (verified, at) = match &account.provider {
         Provider::Contract { signing_secret, max_age_secs } => {
@@ -81,9 +81,9 @@ mod tests {
         assert_eq!(ask(&contract(), &[], body, NOW).err(), Some(Refusal::SignatureMissing));
         let odd = sign::contract(SECRET, -1, body);
         let headers = [("x-warmline-timestamp", "-1"), ("x-warmline-signature", odd.as_str())];
-        assert_eq!(ask(&contract(), &headers, body, NOW).err(), Some(Refusal::Malformed("timestamp")));
+        assert_eq!(ask(&contract(), &headers, body, NOW).err(), Some(Refusal::Field("timestamp")));
         let long = vec![b' '; json::MAX_BYTES + 1];
-        assert_eq!(by_contract(&good, &long, NOW), Some(Refusal::Malformed("body too long")));
+        assert_eq!(by_contract(&good, &long, NOW), Some(Refusal::Malformed(Fault::TooLong)));
     }
 
     #[test]

@@ -40,8 +40,8 @@ pub mod sign;
 pub use account::Account;
 
 use crate::kit::{
-    AccountError, Adapter, ApiResponse, Call, Capabilities, Carries, ChannelSettings, Outbound, Outcome, Parsed, Refusal,
-    Rendered, Reply, Request, Secrets, Undeliverable, Verified,
+    AccountError, Adapter, ApiResponse, Call, Capabilities, Carries, ChannelSettings, Fault, Outbound, Outcome, Parsed,
+    Refusal, Rendered, Reply, Request, Secrets, Undeliverable, Verified,
 };
 use crate::{json, timed_signature};
 use serde_json::json;
@@ -75,7 +75,7 @@ impl Adapter for PinduoduoAdapter {
             return Err(Refusal::NotFound);
         }
         if request.body.len() > json::MAX_BYTES {
-            return Err(Refusal::Malformed("body too long"));
+            return Err(Refusal::Malformed(Fault::TooLong));
         }
         timed_signature::check(&account.bridge_secret, request, now, account.max_age_secs)?;
         Ok(Verified::new(request.body.to_vec()))
@@ -134,7 +134,7 @@ mod tests {
         let old = sign::headers(SECRET, NOW.secs() - 301, body);
         assert_eq!(post(Method::POST, "", &old, body), Err(Refusal::Stale(-301)));
         let long = vec![b' '; json::MAX_BYTES + 1];
-        assert_eq!(post(Method::POST, "", &good, &long), Err(Refusal::Malformed("body too long")));
+        assert_eq!(post(Method::POST, "", &good, &long), Err(Refusal::Malformed(Fault::TooLong)));
     }
 
     proptest! {

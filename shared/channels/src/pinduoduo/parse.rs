@@ -16,17 +16,17 @@ pub(super) fn frame(account: &Account, body: &[u8]) -> Result<Vec<Inbound>, Refu
         // The bridge shows that it is alive.
         Some(_) => return Ok(Vec::new()),
         None if frame.is_empty() => return Ok(Vec::new()),
-        None => return Err(Refusal::Malformed("commandType")),
+        None => return Err(Refusal::Field("commandType")),
     }
-    let frame_id = id(&frame, &["id"]).ok_or(Refusal::Malformed("id"))?;
+    let frame_id = id(&frame, &["id"]).ok_or(Refusal::Field("id"))?;
     let at = ["time", "sendTime"].iter().find_map(|name| whole(frame.get(*name))).filter(|ms| *ms >= 0);
-    let at = Timestamp::from_millis(at.ok_or(Refusal::Malformed("time"))?);
-    let Some(Value::Object(message)) = frame.get("message") else { return Err(Refusal::Malformed("message")) };
+    let at = Timestamp::from_millis(at.ok_or(Refusal::Field("time"))?);
+    let Some(Value::Object(message)) = frame.get("message") else { return Err(Refusal::Field("message")) };
     let mall = id(message, &["mallID", "mall_id"]);
     if account.mall_id.is_some() && account.mall_id != mall {
         return Err(Refusal::WrongRecipient);
     }
-    let kind = id(message, &["type"]).ok_or(Refusal::Malformed("type"))?;
+    let kind = id(message, &["type"]).ok_or(Refusal::Field("type"))?;
     let fields = match message.get("content") {
         Some(Value::Object(fields)) => Some(fields.clone()),
         Some(Value::String(content)) => match json::read_lenient(content.as_bytes(), json::MAX_BYTES) {
@@ -65,6 +65,7 @@ fn with_type(mut fields: Map<String, Value>, kind: &str) -> Map<String, Value> {
 mod tests {
     use super::super::sign;
     use super::*;
+    use crate::kit::Fault;
     use proptest::prelude::*;
     use serde_json::json;
 
@@ -103,17 +104,17 @@ mod tests {
     fn odd_frames() {
         let good = sign::frame(1, AT, "pdd_goods_GoodsUpdate", 171_504_183, &json!({ "goods_id": 1 }));
         assert_eq!(read(&good).unwrap()[0].sender.open_id, "shop:171504183");
-        assert_eq!(read(&good.replace("\"id\":1", "\"id\":null")), Err(Refusal::Malformed("id")));
-        assert_eq!(read(&good.replace("ime\":", "imes\":")), Err(Refusal::Malformed("time")));
-        assert_eq!(read(&good.replace("\"type\"", "\"kind\"")), Err(Refusal::Malformed("type")));
-        assert_eq!(read(&good.replace("\"message\"", "\"massage\"")), Err(Refusal::Malformed("message")));
+        assert_eq!(read(&good.replace("\"id\":1", "\"id\":null")), Err(Refusal::Field("id")));
+        assert_eq!(read(&good.replace("ime\":", "imes\":")), Err(Refusal::Field("time")));
+        assert_eq!(read(&good.replace("\"type\"", "\"kind\"")), Err(Refusal::Field("type")));
+        assert_eq!(read(&good.replace("\"message\"", "\"massage\"")), Err(Refusal::Field("message")));
         assert_eq!(read(&good.replace("171504183", "2")), Err(Refusal::WrongRecipient));
         let unknown = read(&good.replace("{\\\"goods_id\\\":1}", "later")).unwrap();
         assert!(matches!(&unknown[0].content, Content::Unknown { raw_kind, .. } if raw_kind == "pdd_goods_GoodsUpdate"));
         assert!(matches!(read("{"), Err(Refusal::Malformed(_))));
-        assert_eq!(read("[]"), Err(Refusal::Malformed("not a JSON object")));
+        assert_eq!(read("[]"), Err(Refusal::Malformed(Fault::NotObject)));
         assert_eq!(read("{}"), Ok(Vec::new()));
-        assert_eq!(read(r#"{"a":"\u0000\ud800"}"#), Err(Refusal::Malformed("commandType")));
+        assert_eq!(read(r#"{"a":"\u0000\ud800"}"#), Err(Refusal::Field("commandType")));
         assert_eq!(read(&good.replace(&AT.millis().to_string(), &format!("\"{}\"", AT.millis()))).unwrap()[0].at, AT);
     }
 

@@ -4,7 +4,7 @@ use super::account::{Aliyun, SignBy};
 use crate::aliyun::{Acs3, canonical, content_hash, rpc};
 use crate::digest::opaque_key;
 use crate::json;
-use crate::kit::{ApiRequest, Call, Outbound, Parsed, Refusal, Undeliverable, Verified};
+use crate::kit::{ApiRequest, Call, Fault, Outbound, Parsed, Refusal, Undeliverable, Verified};
 use crate::requests::post_form;
 use crate::values::{text, words};
 use serde_json::{Map, Value, json};
@@ -17,15 +17,15 @@ const VERSION: &str = "2017-05-25";
 pub(super) fn parse(body: &Verified) -> Result<Parsed, Refusal> {
     let list = json::list(body.body(), json::MAX_BYTES, &[])?.or_one();
     if !list.is_there() {
-        return Err(Refusal::Malformed("not a JSON array"));
+        return Err(Refusal::Malformed(Fault::NotList));
     }
     Ok(list.read(|_, item| read(item, body.time()).map(Some)).into())
 }
 
 fn read(item: Value, came_at: Timestamp) -> Result<Inbound, Refusal> {
-    let Value::Object(mut item) = item else { return Err(Refusal::Malformed("not a JSON object")) };
+    let Value::Object(mut item) = item else { return Err(Refusal::Malformed(Fault::NotObject)) };
     let phone = text(&item, "phone_number").map(|p| p.trim().to_owned()).filter(|p| is_phone(p));
-    let phone = phone.ok_or(Refusal::Malformed("phone_number"))?;
+    let phone = phone.ok_or(Refusal::Field("phone_number"))?;
     let own = |name| text(&item, name).unwrap_or_default();
     let sent = own("send_time");
     // A report has its own date, not the date of the message that it is about.
@@ -204,7 +204,7 @@ mod tests {
     #[test]
     fn refusals() {
         assert_eq!(read_all(&json!([])), Ok(Vec::new()));
-        assert_eq!(read_all(&json!("x")), Err(Refusal::Malformed("not a JSON array")));
+        assert_eq!(read_all(&json!("x")), Err(Refusal::Malformed(Fault::NotList)));
         let nul = json!([{ "phone_number": "18612345678", "content": "a\0" }]);
         assert_eq!(read_all(&nul).unwrap()[0].content, Content::text("a\u{FFFD}"));
     }

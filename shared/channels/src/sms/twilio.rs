@@ -278,11 +278,11 @@ mod tests {
 
     #[test]
     fn refusals() {
-        assert_eq!(read(&[("From", "+1")]), Err(Refusal::Malformed("MessageSid")));
-        assert_eq!(read(&[("MessageSid", "SM1")]), Err(Refusal::Malformed("From")));
-        assert_eq!(read(&[("MessageSid", "S M"), ("From", "+1")]), Err(Refusal::Malformed("MessageSid")));
-        assert_eq!(read(&[("MessageSid", "S"), ("From", &"1".repeat(200))]), Err(Refusal::Malformed("From")));
-        assert_eq!(read(&[("MessageSid", "S"), ("MessageStatus", "sent")]), Err(Refusal::Malformed("To")));
+        assert_eq!(read(&[("From", "+1")]), Err(Refusal::Field("MessageSid")));
+        assert_eq!(read(&[("MessageSid", "SM1")]), Err(Refusal::Field("From")));
+        assert_eq!(read(&[("MessageSid", "S M"), ("From", "+1")]), Err(Refusal::Field("MessageSid")));
+        assert_eq!(read(&[("MessageSid", "S"), ("From", &"1".repeat(200))]), Err(Refusal::Field("From")));
+        assert_eq!(read(&[("MessageSid", "S"), ("MessageStatus", "sent")]), Err(Refusal::Field("To")));
     }
 
     #[test]

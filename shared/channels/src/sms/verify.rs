@@ -2,7 +2,7 @@
 
 use super::account::{Account, Provider};
 use crate::json;
-use crate::kit::{Refusal, Request, Verified};
+use crate::kit::{Fault, Refusal, Request, Verified};
 use crate::{secret_address, twilio};
 use warmline_model::Timestamp;
 
@@ -14,7 +14,7 @@ pub(super) fn verify(account: &Account, request: &Request<'_>, now: Timestamp) -
         Provider::Aliyun(aliyun) => {
             secret_address::check(&aliyun.address_token, request)?;
             if request.body.len() > json::MAX_BYTES {
-                return Err(Refusal::Malformed("body too long"));
+                return Err(Refusal::Malformed(Fault::TooLong));
             }
             Verified::new(request.body.to_vec())
         }
@@ -77,7 +77,7 @@ mod tests {
         assert_eq!(ask(&aliyun(), Method::POST, "", None, b"[]").err(), Some(Refusal::SignatureMissing));
         assert_eq!(ask(&aliyun(), Method::POST, "/0123456789abcdee", None, b"[]").err(), Some(Refusal::SignatureWrong));
         let long = vec![b' '; json::MAX_BYTES + 1];
-        assert_eq!(ask(&aliyun(), Method::POST, &rest, None, &long).err(), Some(Refusal::Malformed("body too long")));
+        assert_eq!(ask(&aliyun(), Method::POST, &rest, None, &long).err(), Some(Refusal::Malformed(Fault::TooLong)));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::api::QUANTITY;
 use crate::digest::opaque_key;
 use crate::json::List;
-use crate::kit::{Outcome, Page, Refusal};
+use crate::kit::{Fault, Outcome, Page, Refusal};
 use crate::orders::{about, happened, id};
 use crate::values::text;
 use crate::{civil, json};
@@ -22,8 +22,8 @@ pub(super) fn page((response, list): (Map<String, Value>, List<'_>)) -> Result<P
     }
     let mut page = Page { more: list.len() >= QUANTITY, ..Page::default() };
     (page.messages, page.odd) = list.read(|_, item| {
-        let Value::Object(item) = &item else { return Err(Refusal::Malformed("not a JSON object")) };
-        let receipt = id(item, &["id"]).ok_or(Refusal::Malformed("id"))?;
+        let Value::Object(item) = &item else { return Err(Refusal::Malformed(Fault::NotObject)) };
+        let receipt = id(item, &["id"]).ok_or(Refusal::Field("id"))?;
         let message = message(&receipt, item);
         page.receipts.push(receipt);
         Ok(Some(message))

@@ -28,7 +28,7 @@ pub(super) fn parse(body: &[u8]) -> Result<Vec<Inbound>, Refusal> {
     let body = readable(body);
     let fields = Payload::read(&body)?;
     if is_hint(&fields) {
-        return if source(&fields).is_some() { Ok(Vec::new()) } else { Err(Refusal::Malformed("OpenKfId")) };
+        return if source(&fields).is_some() { Ok(Vec::new()) } else { Err(Refusal::Field("OpenKfId")) };
     }
     let mut inbound = message::read::<Wecom>(&fields)?;
     let agent = fields.text("AgentID").and_then(|agent| agent.trim().parse::<u32>().ok());

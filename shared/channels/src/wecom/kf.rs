@@ -9,7 +9,7 @@
 
 use crate::digest::opaque_key;
 use crate::keys;
-use crate::kit::{MENU_ANSWER, Refusal};
+use crate::kit::{Fault, MENU_ANSWER, Refusal};
 use crate::values::{given_name, is_id, whole, words};
 use crate::wx::page::Page;
 use serde_json::{Map, Value, json};
@@ -29,17 +29,17 @@ const WELCOME_SECS: i64 = 20;
 /// Nothing tells its kind or its customer.
 pub(super) fn read(entry: &Value, source: &str, before: Timestamp) -> Result<Option<Inbound>, Refusal> {
     if !entry.is_object() {
-        return Err(Refusal::Malformed("not a JSON object"));
+        return Err(Refusal::Malformed(Fault::NotObject));
     }
     if whole(entry.get("origin")) == Some(SERVICER) {
         return Ok(None);
     }
-    let kind = entry["msgtype"].as_str().filter(|kind| !kind.is_empty()).ok_or(Refusal::Malformed("msgtype"))?;
+    let kind = entry["msgtype"].as_str().filter(|kind| !kind.is_empty()).ok_or(Refusal::Field("msgtype"))?;
     let event = (kind == "event").then(|| &entry["event"]);
     let named = |name| event.and_then(|e| id(e, name)).or_else(|| id(entry, name));
     let Some(open_id) = named("external_userid") else {
         // An event about a servicer alone concerns no customer.
-        return if event.is_some() { Ok(None) } else { Err(Refusal::Malformed("external_userid")) };
+        return if event.is_some() { Ok(None) } else { Err(Refusal::Field("external_userid")) };
     };
     let at = whole(entry.get("send_time")).filter(|at| (0..=i64::from(u32::MAX)).contains(at));
     let at = at.map_or(before, Timestamp::from_secs);

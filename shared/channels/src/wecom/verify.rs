@@ -4,7 +4,7 @@
 
 use super::account::Account;
 use crate::echo::{MAX_ECHO, Signed};
-use crate::kit::{Refusal, Reply, Request, Verified};
+use crate::kit::{Fault, Refusal, Reply, Request, Verified};
 use crate::wx::payload::Payload;
 use crate::wx_crypto::{WECHAT_PREFIX, decrypt};
 use crate::xml::MAX_BYTES;
@@ -26,11 +26,11 @@ pub(super) fn handshake(account: &Account, request: &Request<'_>, now: Timestamp
     let signed = Signed::read(request.query);
     let Some(echo) = signed.echostr.as_deref() else { return Ok(None) };
     if echo.len() > MAX_SEALED_ECHO {
-        return Err(Refusal::Malformed("echostr"));
+        return Err(Refusal::Field("echostr"));
     }
-    let plain = String::from_utf8(open(account, &signed, echo, now)?).map_err(|_| Refusal::Malformed("echostr"))?;
+    let plain = String::from_utf8(open(account, &signed, echo, now)?).map_err(|_| Refusal::Field("echostr"))?;
     if plain.len() > MAX_ECHO {
-        return Err(Refusal::Malformed("echostr"));
+        return Err(Refusal::Field("echostr"));
     }
     Ok(Some(Reply::text(plain)))
 }
@@ -41,13 +41,13 @@ pub(super) fn verify(account: &Account, request: &Request<'_>, now: Timestamp) -
         return Err(Refusal::NotFound);
     }
     if request.body.len() > MAX_BYTES {
-        return Err(Refusal::Malformed("body too long"));
+        return Err(Refusal::Malformed(Fault::TooLong));
     }
     let signed = Signed::read(request.query);
     if signed.msg_signature.is_none() {
         return Err(Refusal::SignatureMissing);
     }
     let body = Payload::read(request.body)?;
-    let sealed = body.text("Encrypt").ok_or(Refusal::Malformed("no Encrypt"))?;
+    let sealed = body.text("Encrypt").ok_or(Refusal::Field("Encrypt"))?;
     Ok(Verified::new(open(account, &signed, &sealed, now)?))
 }

@@ -14,14 +14,14 @@ const MAX_ID: usize = 64;
 
 pub(super) fn parse(account: &Account, body: &[u8]) -> Result<Inbound, Refusal> {
     let message = json::read_object(body, json::MAX_BYTES)?;
-    let sender = id(&message, "sender_id").ok_or(Refusal::Malformed("sender_id"))?;
-    let receiver = id(&message, "receiver_id").ok_or(Refusal::Malformed("receiver_id"))?;
+    let sender = id(&message, "sender_id").ok_or(Refusal::Field("sender_id"))?;
+    let receiver = id(&message, "receiver_id").ok_or(Refusal::Field("receiver_id"))?;
     if account.uid.as_ref().is_some_and(|uid| *uid != receiver) {
         return Err(Refusal::WrongRecipient);
     }
-    let kind = text(&message, "type").filter(|kind| !kind.is_empty()).ok_or(Refusal::Malformed("type"))?;
-    let created = text(&message, "created_at").ok_or(Refusal::Malformed("created_at"))?;
-    let at = civil::read_ctime(&created).ok_or(Refusal::Malformed("created_at"))?;
+    let kind = text(&message, "type").filter(|kind| !kind.is_empty()).ok_or(Refusal::Field("type"))?;
+    let created = text(&message, "created_at").ok_or(Refusal::Field("created_at"))?;
+    let at = civil::read_ctime(&created).ok_or(Refusal::Field("created_at"))?;
     // The samples have an object. The tables beside them call it a text.
     let data = match message.get("data") {
         Some(Value::Object(data)) => data.clone(),
@@ -52,7 +52,7 @@ fn id(fields: &Map<String, Value>, name: &str) -> Option<String> {
 fn content(kind: &str, said: String, data: Map<String, Value>, raw: Map<String, Value>) -> Result<Content, Refusal> {
     // `tovfid` is the id with which the receiver may fetch. `vfid` is the sender's.
     let media = || {
-        let id = id(&data, "tovfid").ok_or(Refusal::Malformed("tovfid"));
+        let id = id(&data, "tovfid").ok_or(Refusal::Field("tovfid"));
         id.map(|id| Media { id: Some(id), ..Media::default() })
     };
     Ok(match kind {
@@ -66,7 +66,7 @@ fn content(kind: &str, said: String, data: Map<String, Value>, raw: Map<String, 
             label: Some(said).filter(|text| !text.is_empty()),
         },
         "event" => {
-            let event = text(&data, "subtype").ok_or(Refusal::Malformed("subtype"))?.trim().to_lowercase();
+            let event = text(&data, "subtype").ok_or(Refusal::Field("subtype"))?.trim().to_lowercase();
             happened(event, said, data, &["subtype", "key"])
         }
         // A user wrote `@account` in a post or a comment. `subtype` names the kind, `key` is its id.
@@ -88,13 +88,14 @@ fn happened(event: String, said: String, mut data: Map<String, Value>, taken: &[
 
 fn degrees(data: &Map<String, Value>, name: &'static str, limit: f64) -> Result<f64, Refusal> {
     let value = text(data, name).and_then(|text| text.trim().parse::<f64>().ok());
-    value.filter(|v| v.abs() <= limit).ok_or(Refusal::Malformed(name))
+    value.filter(|v| v.abs() <= limit).ok_or(Refusal::Field(name))
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::sign;
     use super::*;
+    use crate::kit::Fault;
     use proptest::prelude::*;
     use serde_json::json;
     use warmline_model::Timestamp;
@@ -168,16 +169,16 @@ mod tests {
         assert_eq!(bad(&good), None);
         for (name, from) in [("sender_id", "7"), ("receiver_id", "9"), ("created_at", "\"Mon"), ("type", "\"text\"")] {
             let broken = good.replacen(&format!("\"{name}\":{from}"), &format!("\"was\":{from}"), 1);
-            assert_eq!(bad(&broken), Some(Refusal::Malformed(name)));
+            assert_eq!(bad(&broken), Some(Refusal::Field(name)));
         }
         assert_eq!(bad(&sign::message(7, 8, AT, "text", "x", &json!({}))), Some(Refusal::WrongRecipient));
-        assert_eq!(read("image", "x", &json!({ "vfid": 1 })).err(), Some(Refusal::Malformed("tovfid")));
-        assert_eq!(read("event", "x", &json!({})).err(), Some(Refusal::Malformed("subtype")));
+        assert_eq!(read("image", "x", &json!({ "vfid": 1 })).err(), Some(Refusal::Field("tovfid")));
+        assert_eq!(read("event", "x", &json!({})).err(), Some(Refusal::Field("subtype")));
         let place = json!({ "longitude": "NaN", "latitude": 1 });
-        assert_eq!(read("position", "x", &place).err(), Some(Refusal::Malformed("longitude")));
+        assert_eq!(read("position", "x", &place).err(), Some(Refusal::Field("longitude")));
         assert!(matches!(bad("{\"text\":\"\\ud800\"}"), Some(Refusal::Malformed(_))));
         assert!(matches!(bad("{\"text\":\"\\u0000\"}"), Some(Refusal::Malformed(_))));
-        assert_eq!(bad("[]"), Some(Refusal::Malformed("not a JSON object")));
+        assert_eq!(bad("[]"), Some(Refusal::Malformed(Fault::NotObject)));
     }
 
     proptest! {

@@ -3,7 +3,7 @@
 use super::account::Account;
 use crate::echo::{self, Signed};
 use crate::json::MAX_BYTES;
-use crate::kit::{Refusal, Reply, Request, Verified};
+use crate::kit::{Fault, Refusal, Reply, Request, Verified};
 use crate::signed_time;
 use warmline_model::Timestamp;
 
@@ -24,7 +24,7 @@ pub(super) fn verify(account: &Account, request: &Request<'_>, now: Timestamp) -
         return Err(Refusal::NotFound);
     }
     if request.body.len() > MAX_BYTES {
-        return Err(Refusal::Malformed("body too long"));
+        return Err(Refusal::Malformed(Fault::TooLong));
     }
     check(account, &Signed::read(request.query), now)?;
     Ok(Verified::new(request.body.to_vec()))
@@ -63,7 +63,7 @@ mod tests {
         let wrong = format!("{}&echostr=81", sign::query("0123456789abcdeX", "1700000000", "n"));
         assert_eq!(ask(Method::GET, "", &wrong, b""), Err(Refusal::SignatureWrong));
         let long = format!("{}&echostr={}", sign::query(SECRET, "1700000000", "n"), "1".repeat(300));
-        assert_eq!(ask(Method::GET, "", &long, b""), Err(Refusal::Malformed("echostr")));
+        assert_eq!(ask(Method::GET, "", &long, b""), Err(Refusal::Field("echostr")));
         assert_eq!(ask(Method::GET, "", "", b""), Err(Refusal::NotFound));
     }
 
@@ -77,8 +77,8 @@ mod tests {
         assert_eq!(ask(Method::POST, "", &good.replace("nonce=n", "nonce=m"), b"{}"), Err(Refusal::SignatureWrong));
         assert_eq!(ask(Method::POST, "", &sign::query(SECRET, "1700000301", "n"), b"{}"), Err(Refusal::Stale(301)));
         assert_eq!(ask(Method::POST, "", &sign::query(SECRET, "1699999699", "n"), b"{}"), Err(Refusal::Stale(-301)));
-        assert_eq!(ask(Method::POST, "", &sign::query(SECRET, "x", "n"), b"{}"), Err(Refusal::Malformed("timestamp")));
-        assert_eq!(ask(Method::POST, "", &good, &vec![b' '; MAX_BYTES + 1]), Err(Refusal::Malformed("body too long")));
+        assert_eq!(ask(Method::POST, "", &sign::query(SECRET, "x", "n"), b"{}"), Err(Refusal::Field("timestamp")));
+        assert_eq!(ask(Method::POST, "", &good, &vec![b' '; MAX_BYTES + 1]), Err(Refusal::Malformed(Fault::TooLong)));
     }
 
     proptest! {

@@ -8,7 +8,7 @@
 use super::payload::Payload;
 use super::settings::{Mode, aes_key, id};
 use crate::echo::{self, Signed};
-use crate::kit::{AccountError, Refusal, Reply, Request, Verified};
+use crate::kit::{AccountError, Fault, Refusal, Reply, Request, Verified};
 use crate::settings::{Fields, max_age_secs};
 use crate::wx_crypto::{AesKey, WECHAT_PREFIX, decrypt};
 use crate::xml::MAX_BYTES;
@@ -72,14 +72,14 @@ impl Gate {
             return Err(Refusal::NotFound);
         }
         if request.body.len() > MAX_BYTES {
-            return Err(Refusal::Malformed("body too long"));
+            return Err(Refusal::Malformed(Fault::TooLong));
         }
         let signed = Signed::read(request.query);
         let encrypted = signed.encrypt_type.as_deref() == Some("aes");
         match &self.key {
             Some(key) if encrypted && self.mode != Mode::Plain => {
                 let body = Payload::read(request.body)?;
-                let envelope = body.text("Encrypt").ok_or(Refusal::Malformed("no Encrypt"))?;
+                let envelope = body.text("Encrypt").ok_or(Refusal::Field("Encrypt"))?;
                 self.check(&signed, signed.msg_signature.as_deref(), &[&*envelope], now)?;
                 let plain = decrypt(key, WECHAT_PREFIX, &envelope, self.app_id.as_deref().unwrap_or_default())?;
                 Ok(Verified::new(plain).with(ENCRYPTED, "1"))
@@ -156,12 +156,12 @@ mod tests {
             post(&account, &query.to_uppercase().replace("SIGNATURE", "signature"), b"", NOW),
             Err(Refusal::SignatureMissing)
         );
-        assert_eq!(post(&account, &sign::plain_query("test", "17e8", "n"), b"", NOW), Err(Refusal::Malformed("timestamp")));
-        assert_eq!(post(&account, &sign::plain_query("test", "-1", "n"), b"", NOW), Err(Refusal::Malformed("timestamp")));
+        assert_eq!(post(&account, &sign::plain_query("test", "17e8", "n"), b"", NOW), Err(Refusal::Field("timestamp")));
+        assert_eq!(post(&account, &sign::plain_query("test", "-1", "n"), b"", NOW), Err(Refusal::Field("timestamp")));
         let (query, body) = safe("wxapp");
         assert_eq!(post(&account, &query, body.as_bytes(), NOW), Err(Refusal::WrongMode));
         let long = vec![b'a'; 10 * 1024 * 1024];
-        assert_eq!(post(&account, &query, &long, NOW), Err(Refusal::Malformed("body too long")));
+        assert_eq!(post(&account, &query, &long, NOW), Err(Refusal::Malformed(Fault::TooLong)));
         assert_eq!(ask(Method::PUT, &query, b"", |r| account.verify(r, NOW)).err(), Some(Refusal::NotFound));
     }
 
@@ -177,7 +177,7 @@ mod tests {
         assert!(post(&account, &query, other.as_bytes(), NOW).is_ok(), "ToUserName is not signed");
         let other = body.replace("<Encrypt><![CDATA[", "<Encrypt><![CDATA[A");
         assert_eq!(post(&account, &query, other.as_bytes(), NOW), Err(Refusal::SignatureWrong));
-        assert_eq!(post(&account, &query, b"<xml/>", NOW), Err(Refusal::Malformed("no Encrypt")));
+        assert_eq!(post(&account, &query, b"<xml/>", NOW), Err(Refusal::Field("Encrypt")));
         let (query, body) = safe("wxother");
         assert_eq!(post(&account, &query, body.as_bytes(), NOW), Err(Refusal::WrongRecipient));
         assert_eq!(post(&account, &sign::plain_query("test", TS, "n"), b"<xml/>", NOW), Err(Refusal::WrongMode));

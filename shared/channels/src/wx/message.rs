@@ -73,11 +73,11 @@ pub(crate) fn parse<D: Dialect>(body: &[u8]) -> Result<Inbound, Refusal> {
 }
 
 pub(crate) fn read<D: Dialect>(fields: &Payload<'_>) -> Result<Inbound, Refusal> {
-    let open_id = D::sender(fields).ok_or(Refusal::Malformed("FromUserName"))?;
-    let kind = fields.filled("MsgType").ok_or(Refusal::Malformed("MsgType"))?;
-    let created = fields.text("CreateTime").ok_or(Refusal::Malformed("CreateTime"))?;
+    let open_id = D::sender(fields).ok_or(Refusal::Field("FromUserName"))?;
+    let kind = fields.filled("MsgType").ok_or(Refusal::Field("MsgType"))?;
+    let created = fields.text("CreateTime").ok_or(Refusal::Field("CreateTime"))?;
     let created = created.trim();
-    let at = created.parse::<u32>().map_err(|_| Refusal::Malformed("CreateTime"))?;
+    let at = created.parse::<u32>().map_err(|_| Refusal::Field("CreateTime"))?;
     let content = match D::content(fields, kind.trim()) {
         Some(content) => content?,
         None => content::<D>(fields, kind.trim())?,
@@ -95,7 +95,7 @@ pub(crate) fn read<D: Dialect>(fields: &Payload<'_>) -> Result<Inbound, Refusal>
             let earlier = opaque_key("other", &[&open_id, created, raw_kind]);
             (keys::of_message("other", &[&open_id, created], &content), Some(earlier))
         }
-        (_, None) => return Err(Refusal::Malformed("MsgId")),
+        (_, None) => return Err(Refusal::Field("MsgId")),
     };
     let sender = Sender { open_id, ..Sender::default() };
     Ok(Inbound { earlier_key, key, sender, at: Timestamp::from_secs(i64::from(at)), content, reply_to: None })
@@ -121,17 +121,17 @@ fn content<D: Dialect>(fields: &Payload<'_>, kind: &str) -> Result<Content, Refu
         "image" => {
             let media = Media { id: owned("MediaId"), url: owned("PicUrl"), ..Media::default() };
             if media.id.is_none() && media.url.is_none() {
-                return Err(Refusal::Malformed("MediaId"));
+                return Err(Refusal::Field("MediaId"));
             }
             Content::Image { media }
         }
         "voice" => {
-            let id = Some(owned("MediaId").ok_or(Refusal::Malformed("MediaId"))?);
+            let id = Some(owned("MediaId").ok_or(Refusal::Field("MediaId"))?);
             let media = Media { id, format: owned("Format"), ..Media::default() };
             Content::Voice { media, transcript: owned("Recognition") }
         }
         "video" | "shortvideo" => {
-            let id = Some(owned("MediaId").ok_or(Refusal::Malformed("MediaId"))?);
+            let id = Some(owned("MediaId").ok_or(Refusal::Field("MediaId"))?);
             let format = (kind == "shortvideo").then(|| kind.to_owned());
             Content::Video { media: Media { id, thumb_id: owned("ThumbMediaId"), format, ..Media::default() } }
         }
@@ -144,7 +144,7 @@ fn content<D: Dialect>(fields: &Payload<'_>, kind: &str) -> Result<Content, Refu
         "link" => Content::Link {
             title: owned("Title").unwrap_or_default(),
             description: owned("Description"),
-            url: owned("Url").ok_or(Refusal::Malformed("Url"))?,
+            url: owned("Url").ok_or(Refusal::Field("Url"))?,
         },
         "event" => event::<D>(fields)?,
         _ => Content::Unknown { raw_kind: kind.to_owned(), raw: Value::Object(fields.without(&[])) },
@@ -154,7 +154,7 @@ fn content<D: Dialect>(fields: &Payload<'_>, kind: &str) -> Result<Content, Refu
 /// An event keeps the platform's own fields. For customers who come by a QR code, `scene` names the code, and tells whether
 /// they followed just now (`subscribe` with `qrscene_…`) or had done so before (`SCAN`).
 fn event<D: Dialect>(fields: &Payload<'_>) -> Result<Content, Refusal> {
-    let event = fields.filled("Event").ok_or(Refusal::Malformed("Event"))?.trim().to_lowercase();
+    let event = fields.filled("Event").ok_or(Refusal::Field("Event"))?.trim().to_lowercase();
     let key = fields.filled("EventKey").map(|key| key.trim().to_owned()).filter(|key| !key.is_empty());
     let mut data = fields.without(COMMON);
     let scene = match (event.as_str(), key.as_deref()) {
@@ -172,13 +172,14 @@ fn event<D: Dialect>(fields: &Payload<'_>) -> Result<Content, Refusal> {
 
 fn degrees(fields: &Payload<'_>, name: &'static str, limit: f64) -> Result<f64, Refusal> {
     let value = fields.text(name).and_then(|text| text.trim().parse::<f64>().ok());
-    value.filter(|v| v.abs() <= limit).ok_or(Refusal::Malformed(name))
+    value.filter(|v| v.abs() <= limit).ok_or(Refusal::Field(name))
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::sign;
     use super::*;
+    use crate::kit::Fault;
     use proptest::prelude::*;
     use serde_json::json;
 
@@ -203,20 +204,20 @@ mod tests {
 
     #[test]
     fn required_fields_are_named() {
-        assert_eq!(parse(b"<xml/>"), Err(Refusal::Malformed("FromUserName")));
-        assert_eq!(with("text", &[("Content", "x")]), Err(Refusal::Malformed("MsgId")));
-        assert_eq!(with("text", &[("Content", "x"), ("MsgId", "")]), Err(Refusal::Malformed("MsgId")));
-        assert_eq!(with("image", &[("MsgId", "1")]), Err(Refusal::Malformed("MediaId")));
-        assert_eq!(with("voice", &[("MsgId", "1")]), Err(Refusal::Malformed("MediaId")));
-        assert_eq!(with("event", &[]), Err(Refusal::Malformed("Event")));
-        assert_eq!(with("link", &[("MsgId", "1")]), Err(Refusal::Malformed("Url")));
+        assert_eq!(parse(b"<xml/>"), Err(Refusal::Field("FromUserName")));
+        assert_eq!(with("text", &[("Content", "x")]), Err(Refusal::Field("MsgId")));
+        assert_eq!(with("text", &[("Content", "x"), ("MsgId", "")]), Err(Refusal::Field("MsgId")));
+        assert_eq!(with("image", &[("MsgId", "1")]), Err(Refusal::Field("MediaId")));
+        assert_eq!(with("voice", &[("MsgId", "1")]), Err(Refusal::Field("MediaId")));
+        assert_eq!(with("event", &[]), Err(Refusal::Field("Event")));
+        assert_eq!(with("link", &[("MsgId", "1")]), Err(Refusal::Field("Url")));
         for bad in ["NaN", "inf", "91", "", "x"] {
             let fields = [("Location_X", bad), ("Location_Y", "1"), ("MsgId", "1")];
-            assert_eq!(with("location", &fields), Err(Refusal::Malformed("Location_X")));
+            assert_eq!(with("location", &fields), Err(Refusal::Field("Location_X")));
         }
         let no_time = sign::text("o", "gh", 1, 1, "x").replace("<CreateTime>1<", "<CreateTime>1.5<");
-        assert_eq!(parse(no_time.as_bytes()), Err(Refusal::Malformed("CreateTime")));
-        assert_eq!(parse(b"<html/>"), Err(Refusal::Malformed("not an <xml> element")));
+        assert_eq!(parse(no_time.as_bytes()), Err(Refusal::Field("CreateTime")));
+        assert_eq!(parse(b"<html/>"), Err(Refusal::Malformed(Fault::Root)));
     }
 
     #[test]

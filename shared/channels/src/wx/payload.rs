@@ -2,7 +2,7 @@
 //! choice. WeCom pushes XML.
 
 use crate::json;
-use crate::kit::Refusal;
+use crate::kit::{Fault, Refusal};
 use crate::xml::{Document, MAX_BYTES};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
@@ -20,7 +20,7 @@ impl<'a> Payload<'a> {
         }
         let document = Document::read(body)?;
         if document.root().name() != "xml" {
-            return Err(Refusal::Malformed("not an <xml> element"));
+            return Err(Refusal::Malformed(Fault::Root));
         }
         Ok(Self::Xml(document))
     }

@@ -48,6 +48,7 @@ pub(super) fn parse(body: &Verified) -> Result<Inbound, Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kit::Fault;
     use proptest::prelude::*;
     use serde_json::json;
     use warmline_model::Timestamp;
@@ -75,7 +76,7 @@ mod tests {
         let image = read(r#"{"FromUserName":"u1","MsgType":"image","PicUrl":"x"}"#).unwrap();
         assert!(matches!(image.content, Content::Unknown { raw_kind, raw } if raw_kind == "image" && raw["PicUrl"] == "x"));
         assert!(matches!(read("{}").unwrap().content, Content::Unknown { raw_kind, .. } if raw_kind == "push"));
-        assert_eq!(read("[]"), Err(Refusal::Malformed("not a JSON object")));
+        assert_eq!(read("[]"), Err(Refusal::Malformed(Fault::NotObject)));
         for odd in [r#"{"a":"\u0000"}"#, r#"{"a":"\ud800"}"#] {
             let content = read(odd).unwrap().content;
             assert!(matches!(content, Content::Unknown { raw, .. } if raw["a"] == "\u{FFFD}"), "{odd}");

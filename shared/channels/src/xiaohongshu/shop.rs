@@ -5,7 +5,7 @@
 use super::account::{Account, Face};
 use crate::digest::opaque_key;
 use crate::json;
-use crate::kit::{Parsed, Refusal, Verified};
+use crate::kit::{Fault, Parsed, Refusal, Verified};
 use crate::values::{MAX_ID, TOO_MUCH, filled, fitting, id, instant, nested};
 use serde_json::{Map, Value};
 use warmline_model::{Content, Inbound, Sender, Timestamp};
@@ -19,19 +19,19 @@ const TIMES: &[&str] = &["updateTime", "eventTime", "subscribeTime", "createTime
 pub(super) fn parse(account: &Account, body: &Verified) -> Result<Parsed, Refusal> {
     let list = json::list(body.body(), json::MAX_BYTES, &[])?.or_one();
     if !list.is_there() {
-        return Err(Refusal::Malformed("not a JSON array"));
+        return Err(Refusal::Malformed(Fault::NotList));
     }
     let fits = fitting(list.values(), "data");
     let read = list.read(|number, item| match item {
         _ if fits.get(number) == Some(&false) => Err(TOO_MUCH),
         Value::Object(item) => event(account, &item, body.time()),
-        _ => Err(Refusal::Malformed("an event is not an object")),
+        _ => Err(Refusal::Malformed(Fault::NotObject)),
     });
     Ok(read.into())
 }
 
 fn event(account: &Account, item: &Map<String, Value>, came: Timestamp) -> Result<Option<Inbound>, Refusal> {
-    let tag = filled(item, "msgTag").filter(|tag| tag.len() <= MAX_ID).ok_or(Refusal::Malformed("msgTag"))?;
+    let tag = filled(item, "msgTag").filter(|tag| tag.len() <= MAX_ID).ok_or(Refusal::Field("msgTag"))?;
     let data = nested(item.get("data"), "data")?;
     let seller = id(item.get("sellerId")).unwrap_or_default();
     if let Face::Shop { seller_id: Some(ours), .. } = &account.face
@@ -108,7 +108,7 @@ mod tests {
         assert_eq!(read(Some("s1"), &of("s1")).unwrap().len(), 1);
         assert_eq!(read(Some("s1"), &of("s2")), Ok(Vec::new()));
         assert_eq!(read(None, r#"{"msgTag":"msg_x","data":{"orderId":"P"}}"#).unwrap().len(), 1);
-        assert_eq!(read(None, "1"), Err(Refusal::Malformed("not a JSON array")));
+        assert_eq!(read(None, "1"), Err(Refusal::Malformed(Fault::NotList)));
         let odd = read(None, r#"[{"msgTag":"x","data":"not json"}]"#).unwrap().remove(0);
         assert!(matches!(odd.content, Content::Event { data, .. } if data == json!({ "data": "not json" })));
     }

@@ -4,7 +4,7 @@ use super::account::{Account, Face};
 use crate::digest::{md5_hex, same};
 use crate::echo::{self, Signed};
 use crate::json;
-use crate::kit::{Refusal, Reply, Request, Verified};
+use crate::kit::{Fault, Refusal, Reply, Request, Verified};
 use crate::values::{filled, instant};
 use crate::wx_crypto::{AesKey, WECHAT_PREFIX, decrypt};
 use serde_json::Value;
@@ -25,7 +25,7 @@ pub(super) fn verify(account: &Account, request: &Request<'_>, now: Timestamp) -
         return Err(Refusal::NotFound);
     }
     if request.body.len() > json::MAX_BYTES {
-        return Err(Refusal::Malformed("body too long"));
+        return Err(Refusal::Malformed(Fault::TooLong));
     }
     let body = match &account.face {
         Face::Shop { app_secret, push_path, .. } => {
@@ -55,7 +55,7 @@ fn check_push(
     if app_key != account.app_id {
         return Err(Refusal::WrongRecipient);
     }
-    let signed_at = instant(Some(&Value::from(timestamp))).ok_or(Refusal::Malformed("timestamp"))?;
+    let signed_at = instant(Some(&Value::from(timestamp))).ok_or(Refusal::Field("timestamp"))?;
     let apart = now.since(signed_at).unsigned_abs();
     if apart > account.max_age_secs.saturating_mul(1000).unsigned_abs() {
         return Err(Refusal::Stale(signed_at.since(now) / 1000));
@@ -143,10 +143,10 @@ mod tests {
         let old = sign::push_sign(PATH, &[], "key1", "1699999000", "s3cret");
         assert_eq!(with(&old, "key1", "1699999000", "").err(), Some(Refusal::Stale(-1000)));
         let odd = sign::push_sign(PATH, &[], "key1", "soon", "s3cret");
-        assert_eq!(with(&odd, "key1", "soon", "").err(), Some(Refusal::Malformed("timestamp")));
+        assert_eq!(with(&odd, "key1", "soon", "").err(), Some(Refusal::Field("timestamp")));
         let get = ask(Method::GET, &[], "", b"", |r| verify(&shop(), r, NOW));
         assert_eq!(get.err(), Some(Refusal::NotFound));
-        assert_eq!(push(&[], "", &vec![b' '; json::MAX_BYTES + 1]).err(), Some(Refusal::Malformed("body too long")));
+        assert_eq!(push(&[], "", &vec![b' '; json::MAX_BYTES + 1]).err(), Some(Refusal::Malformed(Fault::TooLong)));
     }
 
     #[test]
@@ -169,7 +169,7 @@ mod tests {
         let changed = body.replacen("Encrypt\":\"", "Encrypt\":\"A", 1);
         assert_eq!(sealed(&query, changed.as_bytes()).err(), Some(Refusal::SignatureWrong));
         assert_eq!(sealed(&query, b"{\"MsgType\":\"text\"}").err(), Some(Refusal::WrongMode));
-        assert_eq!(sealed(&query, b"[]").err(), Some(Refusal::Malformed("not a JSON object")));
+        assert_eq!(sealed(&query, b"[]").err(), Some(Refusal::Malformed(Fault::NotObject)));
         let (query, body) = make("xhs2", TS);
         assert_eq!(sealed(&query, body.as_bytes()).err(), Some(Refusal::WrongRecipient));
         let (query, body) = make("xhs1", "1600000000");

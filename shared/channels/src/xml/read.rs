@@ -10,7 +10,6 @@
 //! Platforms' bodies go through [`readable`] first. U+0000, other control characters and bytes that are not UTF-8 become
 //! U+FFFD, and so do references to no character.
 
-use crate::kit::Refusal;
 use quick_xml::Reader;
 use quick_xml::escape::resolve_xml_entity;
 use quick_xml::events::{BytesRef, Event};
@@ -51,21 +50,6 @@ pub enum Error {
     /// Not well-formed.
     #[error("the XML is not well-formed")]
     Syntax,
-}
-
-impl From<Error> for Refusal {
-    fn from(error: Error) -> Self {
-        Self::Malformed(match error {
-            Error::TooLong => "XML too long",
-            Error::TooDeep => "XML nested too deeply",
-            Error::TooMany => "too many XML elements",
-            Error::DocumentType => "XML with a document type",
-            Error::Entity => "XML with an unknown entity",
-            Error::Nul => "XML holding U+0000",
-            Error::Encoding => "XML that is not UTF-8",
-            Error::Syntax => "XML that is not well-formed",
-        })
-    }
 }
 
 /// A document: its elements in the order in which they open.

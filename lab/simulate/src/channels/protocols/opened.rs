@@ -71,7 +71,7 @@ where
 {
     fn take(&self, webhook: &Request, now: i64) -> Result<Taken, Refusal> {
         // A request that is not HTTP never reaches an adapter.
-        let arrived = Arrived::new(webhook.clone()).ok_or(Refusal::Malformed("not HTTP"))?;
+        let arrived = Arrived::new(webhook.clone()).ok_or(Refusal::NotFound)?;
         let (webhook, now) = (arrived.webhook(), Timestamp::from_secs(now));
         if let Some(reply) = self.adapter.handshake(&self.account, &webhook, now)? {
             return Ok(Taken::Greeted(reply));

@@ -1,6 +1,7 @@
 //! The whole way of a message and of a reply. Public signatures, envelopes and messages are in `tests/vectors/wecom.rs`.
 
 use super::*;
+use crate::kit::Fault;
 use crate::wx_crypto::AesKey;
 use http::{HeaderMap, Method};
 use proptest::prelude::*;
@@ -67,7 +68,7 @@ fn handshake_gives_the_decrypted_text_back() {
     let other = sign::handshake("test", &key(), "wwother", TS, "n", &[9; 16], "1");
     assert_eq!(shake(&other, NOW), Err(Refusal::WrongRecipient));
     let long = sign::handshake("test", &key(), "wwcorp", TS, "n", &[9; 16], &"1".repeat(300));
-    assert_eq!(shake(&long, NOW), Err(Refusal::Malformed("echostr")));
+    assert_eq!(shake(&long, NOW), Err(Refusal::Field("echostr")));
 }
 
 #[test]
@@ -78,8 +79,8 @@ fn refusals() {
     assert_eq!(verify("", &body, NOW).err(), Some(Refusal::SignatureMissing));
     let other = body.replace("<Encrypt><![CDATA[", "<Encrypt><![CDATA[A");
     assert_eq!(verify(&query, &other, NOW).err(), Some(Refusal::SignatureWrong));
-    assert_eq!(verify(&query, "<xml/>", NOW).err(), Some(Refusal::Malformed("no Encrypt")));
-    assert_eq!(verify(&query, &"a".repeat(2 << 20), NOW).err(), Some(Refusal::Malformed("body too long")));
+    assert_eq!(verify(&query, "<xml/>", NOW).err(), Some(Refusal::Field("Encrypt")));
+    assert_eq!(verify(&query, &"a".repeat(2 << 20), NOW).err(), Some(Refusal::Malformed(Fault::TooLong)));
     let (query, body) = sign::webhook("test", &key(), "wwother", TS, "n", &[9; 16], b"<xml/>");
     assert_eq!(verify(&query, &body, NOW).err(), Some(Refusal::WrongRecipient));
     let sealed = "bm90IGFuIGVudmVsb3Bl";
@@ -87,7 +88,7 @@ fn refusals() {
     let body = format!("<xml><Encrypt>{sealed}</Encrypt></xml>");
     assert_eq!(verify(&query, &body, NOW).err(), Some(Refusal::Undecryptable));
     assert_eq!(ask(Method::GET, &query, b"", |r| WecomAdapter.verify(&account(), r, NOW)).err(), Some(Refusal::NotFound));
-    assert_eq!(receive("<xml/>"), Err(Refusal::Malformed("FromUserName")));
+    assert_eq!(receive("<xml/>"), Err(Refusal::Field("FromUserName")));
 }
 
 #[test]
@@ -126,7 +127,7 @@ fn a_hint_holds_no_message_but_names_a_source() {
     assert!(WecomAdapter.polled(&account()).is_empty());
     let (query, body) = sealed(&sign::message("li", "wwcorp", 5, "text", &[("Content", "x"), ("MsgId", "1")]));
     assert!(WecomAdapter.hinted(&account(), &verify(&query, &body, NOW).ok().unwrap()).is_empty());
-    assert_eq!(receive(&sign::hint("wwcorp", 5, "")), Err(Refusal::Malformed("OpenKfId")));
+    assert_eq!(receive(&sign::hint("wwcorp", 5, "")), Err(Refusal::Field("OpenKfId")));
 }
 
 proptest! {
