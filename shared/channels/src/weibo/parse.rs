@@ -176,8 +176,8 @@ mod tests {
         assert_eq!(read("event", "x", &json!({})).err(), Some(Refusal::Field("subtype")));
         let place = json!({ "longitude": "NaN", "latitude": 1 });
         assert_eq!(read("position", "x", &place).err(), Some(Refusal::Field("longitude")));
-        assert!(matches!(bad("{\"text\":\"\\ud800\"}"), Some(Refusal::Malformed(_))));
-        assert!(matches!(bad("{\"text\":\"\\u0000\"}"), Some(Refusal::Malformed(_))));
+        assert!(matches!(bad("{\"text\":\"\\ud800\"}"), Some(Refusal::Field(_))));
+        assert!(matches!(bad("{\"text\":\"\\u0000\"}"), Some(Refusal::Field(_))));
         assert_eq!(bad("[]"), Some(Refusal::Malformed(Fault::NotObject)));
     }
 

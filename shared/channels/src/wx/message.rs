@@ -328,7 +328,7 @@ mod tests {
     fn json_bodies() {
         let body = json!({ "FromUserName": "o", "ToUserName": "gh", "CreateTime": 7, "MsgType": "text", "Content": "x", "MsgId": u64::MAX });
         assert_eq!(parse(body.to_string().as_bytes()).unwrap().earlier_key, Some(u64::MAX.to_string()));
-        assert!(matches!(parse(br#"{"FromUserName":"\ud800"}"#), Err(Refusal::Malformed(_))));
+        assert!(matches!(parse(br#"{"FromUserName":"\ud800"}"#), Err(Refusal::Field(_))));
         assert!(matches!(parse(b"{"), Err(Refusal::Malformed(_))));
     }
 
