@@ -4,7 +4,6 @@ use super::*;
 use proptest::prelude::{prop_assert, prop_assert_eq, proptest};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use warmline_cases::cases;
 
 fn brand() -> Scenario {
     Scenario::brand().unwrap()
@@ -178,8 +177,6 @@ fn the_picture_shows_every_policy() {
 }
 
 proptest! {
-    #![proptest_config(cases(32))]
-
     /// Every customer was answered, left, or still waits. With every policy the same number came.
     #[test]
     fn nobody_is_lost(seed in 0u64..1_000, agents in 1u16..5) {
