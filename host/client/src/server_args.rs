@@ -29,8 +29,9 @@ impl ServerArgs {
     /// # Errors
     /// There is no token or no server.
     pub async fn api(&self) -> Result<Api> {
-        let token = match &self.token {
-            Some(token) => token.clone(),
+        // A variable that is set to nothing is no token.
+        let token = match self.token.as_deref().filter(|token| !token.is_empty()) {
+            Some(token) => token.to_owned(),
             None => state::admin_token(&self.state)?,
         };
         let api = Api::new(&self.url, &token);

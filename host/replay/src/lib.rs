@@ -113,7 +113,7 @@ pub fn run(args: &ReplayArgs) -> Result<()> {
         bail!("{} of {all} decisions could not be made again as they are recorded", all - same);
     }
     if let Some(report) = done.check.filter(|r| !r.is_clean()) {
-        bail!("the log does not hold together: {} violations", report.violated);
+        bail!("the log does not hold together; violations: {}", report.violated);
     }
     Ok(())
 }

@@ -64,7 +64,7 @@ where
     let told = |reason: &'static str| app.told.refused(&path, reason);
     let Some(found) = app.routes.find(&path) else {
         told("not_found");
-        return refuse(problem(StatusCode::NOT_FOUND, "not_found", "no route leads here"), request);
+        return refuse(problem(StatusCode::NOT_FOUND, "not_found", "no route of the manifest leads to this path"), request);
     };
     // Only routed components are loaded, so this always finds one.
     let Some(target) = app.components.get(&found.target.component) else {

@@ -39,7 +39,7 @@ fn text(code: &str) -> &'static str {
         "text_too_long" => "the client must cut or refuse texts as long as this",
         "too_many_items" => "the caller must send fewer items at once",
         "not_found" => {
-            "the address is `/channels/<channel>/<account>`, with nothing behind it but the secret `address_token` of channels that have one"
+            "the address is `/channels/<channel>/<account>`, and behind it only what docs/CHANNELS.md names for the channel: the secret `address_token`, or the calls of the app and of web chat"
         }
         "unknown_account" => "compare the address that is called with `GET /api/accounts`",
         "account_disabled" => "enable the account, or take its address out where it is called from",

@@ -156,7 +156,8 @@ pub fn verify<T: Claims>(token: &str, key: &[u8], now: Timestamp) -> Result<T, E
         return Err(Error::Signature);
     }
     let claims = decode(claims)?;
-    let claims = ClaimSet(serde_json::from_slice(&claims).map_err(|_| Error::Malformed)?);
+    // The signature is right, so the signer's claims are at fault, and not the key.
+    let claims = ClaimSet(serde_json::from_slice(&claims).map_err(|_| Error::Claims("exp"))?);
     let exp = claims.date("exp")?.ok_or(Error::Claims("exp"))?;
     let (now, leeway) = (now.secs() as f64, LEEWAY_SECS as f64);
     if now >= exp + leeway {
@@ -252,6 +253,13 @@ mod tests {
         }
         assert_eq!(refused(json!({ "nbf": null, "aud": null })), None);
         assert_eq!(Refusal::from(Error::Claims("sub")), Refusal::ClaimsWrong("sub"));
+        let right = |claims: &str| {
+            let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(r#"{"alg":"HS256"}"#), URL_SAFE_NO_PAD.encode(claims));
+            format!("{signed}.{}", URL_SAFE_NO_PAD.encode(hmac_sha256(KEY, &[signed.as_bytes()])))
+        };
+        for claims in ["[]", r#"{"sub":"\ud800","exp":1}"#] {
+            assert_eq!(check(&right(claims)), Err(Error::Claims("exp")), "{claims}");
+        }
         // Without the key nothing is revealed.
         let token = sign(&json!({ "sub": 7 }), b"another").unwrap();
         assert_eq!(check(&token), Err(Error::Signature));

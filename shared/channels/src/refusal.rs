@@ -22,7 +22,7 @@ pub enum Refusal {
     #[error("the token's claim `{0}` is missing, or not as it must be")]
     ClaimsWrong(&'static str),
     /// The page's origin is not among the account's.
-    #[error("this origin may not use the account")]
+    #[error("this origin may not use the account: `origins` of the account's settings names those that may")]
     OriginDenied,
     /// The ciphertext cannot be decrypted with the account's key.
     #[error("the encrypted message cannot be read")]

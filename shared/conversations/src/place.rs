@@ -178,7 +178,7 @@ fn apply(
     if cause == Cause::Arrival && matches!(decision.outcome, Outcome::Queued { .. }) && is_full(ctx, conversation)? {
         return Ok(None);
     }
-    record(ctx, now, conversation, &decision)?;
+    record(ctx, now, conversation, &decision, kept)?;
     let lane = Lane {
         channel: conversation.channel.clone(),
         priority_minutes: placement.priority_minutes,
@@ -230,9 +230,17 @@ enum Recorded {
 }
 
 /// The event's time is that of the decision, so that the decision can be made again.
-fn record(ctx: &Ctx<'_>, now: Timestamp, conversation: &Conversation, decision: &Decision) -> Result<(), StepError> {
+fn record(
+    ctx: &Ctx<'_>,
+    now: Timestamp,
+    conversation: &Conversation,
+    decision: &Decision,
+    kept: Option<&SeatCache>,
+) -> Result<(), StepError> {
     for roster in decision.rosters() {
-        rosters::keep(ctx.db, &roster)?;
+        if kept.is_none_or(|kept| kept.is_new_roster(roster.number)) {
+            rosters::keep(ctx.db, &roster)?;
+        }
     }
     let entry = Recorded::RoutingDecided(decision.grouped(now));
     Ok(events::append(ctx.db, now, Some(conversation.id), &entry)?)
@@ -439,14 +447,20 @@ pub fn to_agent(
     let now = ctx.now();
     let claimed = claim(ctx, &plan, now, conversation, (agent, units), true)?.ok_or(StepError::conflict(
         "agent_full",
-        "the agent has no capacity left for this conversation; choose another agent or a group",
+        "the agent has no capacity left for this conversation; end or hand on another one first, or choose somebody else",
     ))?;
     let entered = match conversation.state {
         ConversationState::Queued => conversation.queued_at.unwrap_or(now),
         _ => now,
     };
     let lane = lane(conversation);
-    let given = Assignment { at: now, group, agent, units, why, lane: &lane, entered };
+    // The rule that chose the group stays in front: it is the reason again if this agent does not keep the contact.
+    let chosen = conversation.why.as_deref().filter(|_| conversation.group.as_ref() == Some(group));
+    let why = match chosen.and_then(|chosen| chosen.split(", ").next()).filter(|rule| !rule.is_empty()) {
+        Some(rule) => format!("{rule}, {why}"),
+        None => why.to_owned(),
+    };
+    let given = Assignment { at: now, group, agent, units, why: &why, lane: &lane, entered };
     give(ctx, &plan, conversation, &claimed, &given).map(drop)
 }
 
@@ -485,7 +499,7 @@ pub fn fill(ctx: &Ctx<'_>, plan: &Ready, agent: AgentId) -> Result<i64, StepErro
         let Some((id, decision)) = decide::next(plan, &floor, &seat, &weights, now)? else { break };
         let Outcome::Assigned { group, agent, why, units } = &decision.outcome else { break };
         let conversation = conversations::get(ctx.db, id)?.ok_or(StoreError::Missing("head of a queue"))?;
-        record(ctx, now, &conversation, &decision)?;
+        record(ctx, now, &conversation, &decision, None)?;
         let claimed = claim(ctx, plan, now, &conversation, (*agent, *units), false)?;
         let claimed = claimed.ok_or(StoreError::Missing("capacity that the decision saw"))?;
         let why = match conversation.why.as_deref() {

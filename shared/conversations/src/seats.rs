@@ -3,7 +3,7 @@
 use crate::store::queues;
 use std::borrow::Cow;
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use warmline_model::{AgentId, GroupId, Lane};
 use warmline_routing::{Hands, Head, Ready, Seat, SeatFacts, SeatsAndQueues};
@@ -26,17 +26,27 @@ pub struct StoreView<'a> {
 /// one agent's seat, and [`SeatCache::forget`] after changing several. A group of hundreds of agents is then read once for a
 /// whole batch of contacts.
 #[derive(Default)]
-pub struct SeatCache(RefCell<BTreeMap<GroupId, Rc<Vec<Seat>>>>);
+pub struct SeatCache {
+    seats: RefCell<BTreeMap<GroupId, Rc<Vec<Seat>>>>,
+    /// The numbers of the rosters that are known to be stored.
+    rosters: RefCell<BTreeSet<i64>>,
+}
 
 impl SeatCache {
     /// Empties the cache: a new transaction begins, or seats have changed.
     pub fn forget(&self) {
-        self.0.borrow_mut().clear();
+        self.seats.borrow_mut().clear();
+        self.rosters.borrow_mut().clear();
+    }
+
+    /// Whether a roster has not been asked about since the cache was emptied.
+    pub(crate) fn is_new_roster(&self, number: i64) -> bool {
+        self.rosters.borrow_mut().insert(number)
     }
 
     /// Reads one agent's seats again.
     pub(crate) fn renew(&self, floor: &StoreView<'_>, agent: AgentId) -> Result<(), StoreError> {
-        for (group, seats) in self.0.borrow_mut().iter_mut() {
+        for (group, seats) in self.seats.borrow_mut().iter_mut() {
             if let Some(seat) = Rc::make_mut(seats).iter_mut().find(|s| s.id == agent)
                 && let Some(now) = agents::seat(floor.db, group, agent)?
             {
@@ -51,13 +61,13 @@ impl SeatsAndQueues for StoreView<'_> {
     type Error = StoreError;
 
     fn seats(&self, group: &GroupId) -> Result<Rc<Vec<Seat>>, StoreError> {
-        if let Some(seats) = self.kept.and_then(|kept| kept.0.borrow().get(group).cloned()) {
+        if let Some(seats) = self.kept.and_then(|kept| kept.seats.borrow().get(group).cloned()) {
             return Ok(seats);
         }
         let seats = agents::seats(self.db, group)?;
         let seats = Rc::new(seats.into_iter().map(|s| self.seat(s)).collect());
         if let Some(kept) = self.kept {
-            kept.0.borrow_mut().insert(group.clone(), Rc::clone(&seats));
+            kept.seats.borrow_mut().insert(group.clone(), Rc::clone(&seats));
         }
         Ok(seats)
     }

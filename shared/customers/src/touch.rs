@@ -10,7 +10,7 @@
 use crate::model::Summary;
 use crate::store::people::{self as stored, HOLDERS};
 use crate::timeline::{self, Entry, Place};
-use crate::{people, summary};
+use crate::{hold, people, summary};
 use warmline_identity::NormalisedIdentifier;
 use warmline_kernel::audit::{self, Action, Subject};
 use warmline_kernel::ctx::{Actor, Ctx, StepError};
@@ -149,7 +149,7 @@ pub fn identify(
 /// removed.
 ///
 /// # Errors
-/// There is no such customer, or they have no such identifier.
+/// There is no such customer, they have no such identifier, or a legal hold covers them.
 pub fn forget_identifier(
     ctx: &Ctx<'_>,
     actor: &Actor,
@@ -157,6 +157,7 @@ pub fn forget_identifier(
     known: &NormalisedIdentifier,
 ) -> Result<(), StepError> {
     let person = person(ctx, customer)?;
+    hold::check(ctx, person)?;
     if !people::forget(ctx, &ctx.keys.index(), person, known)? {
         return Err(StepError::NotFound("identifier of this customer"));
     }
@@ -166,9 +167,11 @@ pub fn forget_identifier(
 /// A member of staff corrects a person's name (PIPL article 46) on all channels; `None` goes back to the channels' names.
 ///
 /// # Errors
-/// There is no such customer.
+/// There is no such customer, or a legal hold covers them.
 pub fn rename(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, name: Option<&str>) -> Result<(), StepError> {
     let person = person(ctx, customer)?;
+    // The name before would be lost.
+    hold::check(ctx, person)?;
     people::set_name(ctx, person, name)?;
     append(ctx, actor, Action::Correct, person)
 }
@@ -190,8 +193,12 @@ pub fn own(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, agent: Option<Age
 /// A member of staff replaces a person's tags.
 ///
 /// # Errors
-/// There is no such customer.
+/// There is no such customer, or a tag would be removed although a legal hold covers them.
 pub fn tag(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, tags: &[String]) -> Result<(), StepError> {
+    let stored = customers::get(ctx.db, customer)?.ok_or(StepError::NotFound("customer"))?;
+    if stored.tags.iter().any(|tag| !tags.contains(tag)) {
+        hold::check(ctx, stored.person)?;
+    }
     people::set_tags(ctx, customer, tags)?;
     append(ctx, actor, Action::Tag, customer)
 }

@@ -107,7 +107,9 @@ fn who(ctx: &Ctx<'_>, admission: &Admission, counts: bool) -> Result<Actor, Prob
         agents::touch(ctx.db, found.agent, now)?;
     }
     if found.role != Role::Admin && !roles.contains(&found.role) {
-        return Err(Problem::new(403, "role_not_allowed", "the role of this token may not do this; use one that may"));
+        let may: Vec<&str> = roles.iter().chain([&Role::Admin]).map(|role| role.as_str()).collect();
+        let detail = format!("the role of this token may not do this; use a token of: {}", may.join(", "));
+        return Err(Problem::new(403, "role_not_allowed", detail));
     }
     if found.scopes.as_ref().is_some_and(|scopes| !scopes.contains(&scope)) {
         let detail = format!("this token is narrowed to other scopes; this takes one with {}", scope.as_str());

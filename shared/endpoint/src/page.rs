@@ -68,7 +68,7 @@ pub fn typed<T>(request: &Request, name: &'static str, parse: impl FnOnce(&str) 
         None => Ok(None),
         Some(text) => parse(&text).map(Some).ok_or_else(|| Problem {
             field: Some(name.into()),
-            ..Problem::new(400, "bad_parameter", format!("{name} has a value that does not exist"))
+            ..Problem::new(400, "bad_parameter", format!("{name} does not take this value"))
         }),
     }
 }

@@ -386,7 +386,7 @@ fn told(route: &Route, problem: Problem) -> Problem {
     let meaning = route.query.iter().find(|(name, _)| problem.field.as_deref() == Some(name)).map(|(_, meaning)| meaning);
     match meaning {
         Some(meaning) if problem.code == "bad_parameter" => {
-            Problem { detail: format!("{}: {meaning}", problem.detail), ..problem }
+            Problem { detail: format!("{}. Its meaning: {meaning}", problem.detail), ..problem }
         }
         _ => problem,
     }

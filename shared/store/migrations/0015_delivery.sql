@@ -29,3 +29,4 @@ CREATE TABLE given_up (
   n INTEGER NOT NULL,
   PRIMARY KEY (channel, account, reason)
 ) STRICT, WITHOUT ROWID;
+INSERT INTO given_up SELECT channel, account, reason, count(*) FROM outbox WHERE state = 'dead' GROUP BY channel, account, reason;

@@ -146,6 +146,12 @@ const LIST_BOTH: &str = concat!(
     columns!(),
     " FROM conversations v WHERE v.id > ?1 AND v.agent_id = ?3 AND v.state = ?4 ORDER BY v.id LIMIT ?2"
 );
+const LIST_QUEUES: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM conversations v WHERE v.state = 'queued' AND v.id > ?1 \
+      AND v.group_id IN (SELECT group_id FROM agent_groups WHERE agent_id = ?3) ORDER BY v.id LIMIT ?2"
+);
 const INBOUND: &str = "UPDATE conversations SET messages = messages + 1, last_message_at = ?2, state = ?3, \
                        first_inbound_at = coalesce(first_inbound_at, ?4), \
                        round_started_at = coalesce(round_started_at, ?4), wrap_until = NULL, answer_until = ?5, \
@@ -234,6 +240,17 @@ pub fn list(
     params.extend(agent.map(|a| a.as_bytes().into()));
     params.extend(state.map(|s| s.as_str().into()));
     db.execute(sql, &params)?.iter().map(read).collect()
+}
+
+/// The conversations after an id that wait for an agent's groups, oldest first.
+pub fn list_queues_of(
+    db: &dyn Db,
+    agent: AgentId,
+    after: Option<ConversationId>,
+    limit: i64,
+) -> Result<Vec<Conversation>, StoreError> {
+    let after = after.map_or_else(Vec::new, |id| id.as_bytes().to_vec());
+    db.execute(LIST_QUEUES, &[after.into(), limit.into(), agent.as_bytes().into()])?.iter().map(read).collect()
 }
 
 /// Counts a message of the customer. Returns its number. `spoke` is set if the message starts or continues a round that

@@ -193,13 +193,16 @@ const FIND: &str = "SELECT state, conversation_id, n, channel FROM outbox WHERE 
 const LIST_DEAD: &str = "SELECT seq, message_id, conversation_id, n, channel, account, reason, attempts, created_at, dead_at \
                          FROM outbox INDEXED BY outbox_dead WHERE state = 'dead' AND seq > ?1 \
                            AND (?2 IS NULL OR channel = ?2) AND (?3 IS NULL OR account = ?3) \
-                           AND (?4 IS NULL OR reason = ?4) AND (?5 IS NULL OR reason <> ?5) \
-                           AND (?6 IS NULL OR dead_at >= ?6) AND (?7 IS NULL OR dead_at < ?7) \
+                           AND (?4 IS NULL OR coalesce(reason, 'unknown') = ?4) \
+                           AND (?5 IS NULL OR coalesce(reason, 'unknown') <> ?5) \
+                           AND (?6 IS NULL OR coalesce(dead_at, created_at) >= ?6) \
+                           AND (?7 IS NULL OR coalesce(dead_at, created_at) < ?7) \
                          ORDER BY seq LIMIT ?8";
 const COUNT_LISTED: &str = "SELECT count(*) FROM (SELECT 1 FROM outbox INDEXED BY outbox_dead WHERE state = 'dead' \
                               AND (?1 IS NULL OR channel = ?1) AND (?2 IS NULL OR account = ?2) \
-                              AND (?3 IS NULL OR reason = ?3) AND (?4 IS NULL OR dead_at >= ?4) \
-                              AND (?5 IS NULL OR dead_at < ?5) LIMIT ?6)";
+                              AND (?3 IS NULL OR coalesce(reason, 'unknown') = ?3) \
+                              AND (?4 IS NULL OR coalesce(dead_at, created_at) >= ?4) \
+                              AND (?5 IS NULL OR coalesce(dead_at, created_at) < ?5) LIMIT ?6)";
 const OPEN: &str =
     "SELECT 1 FROM outbox INDEXED BY outbox_order WHERE conversation_id = ?1 AND state IN ('pending', 'sending') LIMIT 1";
 const STANDING: &str = "SELECT o.n, max(o.next_at, coalesce(x.probe_at, 0)), x.reason FROM outbox o INDEXED BY outbox_order \

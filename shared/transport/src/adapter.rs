@@ -107,6 +107,12 @@ pub(crate) async fn webhook<H: Host, A: Adapter>(
             respond(host, out, from_reply(reply, extra)).await;
             door.heard();
         }
+        // A method that no adapter takes is a mistake of a person at a keyboard, and is no refused webhook.
+        Err(Failure::Refused(Refusal::NotFound)) if !matches!(request.method, Method::GET | Method::HEAD | Method::POST) => {
+            let mut response = Response::from(Problem::method(&["GET", "POST"]));
+            response.headers.extend(extra);
+            respond(host, out, response).await;
+        }
         Err(Failure::Refused(reason)) => {
             let mut response = Response::from(door.refusal(reason));
             response.headers.extend(extra);

@@ -64,6 +64,10 @@ fn check(call: &Call<'_>, account: &Account) -> Result<Checked, Problem> {
 /// `POST /api/accounts`
 pub(crate) fn create(call: &Call<'_>) -> Result<Response, Problem> {
     let new: NewAccount = body::read(call.request)?;
+    if new.account.as_str().bytes().all(|byte| byte == b'.') {
+        let detail = "clients take `.` and `..` out of addresses: give the account another name";
+        return Err(Problem::field("bad_account", "account", detail));
+    }
     let account = Account {
         channel: new.channel,
         account: new.account,

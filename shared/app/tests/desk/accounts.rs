@@ -44,6 +44,10 @@ fn a_setting_of_the_routers_that_is_of_a_wrong_type_is_refused_by_name() {
         let told = (status, &problem["code"], &problem["field"], &problem["detail"]);
         assert_eq!(told, (422, &json!(code), &json!(field), &json!(detail)), "{settings}");
     }
+    for dots in [".", "..", "..."] {
+        let body = json!({ "channel": "wechat", "account": dots, "name": "店", "settings": {}, "secrets": { "token": "the-token" } });
+        assert_eq!(w.admin("POST", "/api/accounts", &body).refused(422, "bad_account")["field"], "account");
+    }
     // Where nobody is rung by name, `extensions` is as unknown as ever.
     let twilio = json!({ "provider": "twilio", "account_sid": "AC1", "public_url": "https://x/channels/phone/main", "extensions": {} });
     for (channel, settings, secrets) in [

@@ -49,6 +49,41 @@ fn the_log_has_a_letter_for_a_seat_and_the_answer_shows_it_by_name() {
     assert_eq!(explained(customers[0])["decision"], first, "an earlier decision is shown as it was");
 }
 
+#[test]
+fn an_agent_lists_those_who_wait_for_the_agents_groups() {
+    let w = World::open();
+    let (near, far) = (w.hire("agent", "near", 1), w.hire("agent", "far", 1));
+    let came = ["a", "b", "c"].map(|who| w.says("app", who, &[], "你好"));
+    let listed = |token: &str, query: &str| {
+        let page = w.call(token, "GET", &format!("/api/conversations{query}"), &Value::Null).expect(200);
+        let id = |item: &Value| item["id"].as_str().unwrap().to_owned();
+        page["items"].as_array().unwrap().iter().map(id).collect::<Vec<_>>()
+    };
+    let [first, second, third] = came.map(|who| w.talk_of(who).to_string());
+    assert_eq!(listed(&near.token, ""), [first]);
+    assert_eq!(listed(&near.token, "?state=queued"), [second.clone(), third.clone()]);
+    assert_eq!(listed(&near.token, "?state=queued&limit=1"), [second.clone()]);
+    assert_eq!(listed(&near.token, &format!("?state=queued&after={second}")), [third]);
+    assert!(listed(&far.token, "?state=queued").is_empty());
+}
+
+#[test]
+fn a_contact_that_comes_back_from_an_agent_keeps_the_rule_that_chose_its_group() {
+    let w = World::open();
+    let who = w.says("app", "a", &[], "你好");
+    let id = w.talk_of(who);
+    let new = json!({ "name": "小李", "role": "agent", "groups": ["near"], "capacity": 1 });
+    let made = w.admin("POST", "/api/agents", &new).expect(201);
+    let agent = made["id"].as_str().unwrap();
+    w.admin("PUT", &format!("/api/agents/{agent}/state"), &json!({ "state": "break" })).expect(200);
+    let path = format!("/api/conversations/{id}/assign");
+    let given = w.admin("POST", &path, &json!({ "agent": agent })).expect(200);
+    assert_eq!(given["why"], "fallback, assigned by a supervisor");
+    w.admin("DELETE", &format!("/api/agents/{agent}?requeue=true"), &Value::Null);
+    let now = w.admin("GET", &format!("/api/conversations/{id}"), &Value::Null).expect(200);
+    assert_eq!((&now["state"], &now["why"]), (&json!("queued"), &json!("fallback")));
+}
+
 /// An entry of the release before, which listed each seat.
 #[test]
 fn an_entry_of_an_earlier_release_is_shown_as_it_was() {

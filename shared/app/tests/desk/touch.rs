@@ -16,6 +16,29 @@ fn customer(id: CustomerId, rest: &str) -> String {
     format!("/api/customers/{id}{rest}")
 }
 
+#[test]
+fn a_hold_refuses_whatever_would_remove_a_persons_data() {
+    let w = World::open();
+    let who = w.says("app", "a", &[], "你好");
+    let boss = w.hire("supervisor", "near", 0);
+    let call = |method: &str, rest: &str, body: &Value| w.call(&boss.token, method, &customer(who, rest), body);
+    let mail = json!({ "kind": "email", "value": "h@example.cn" });
+    call("POST", "/identifiers", &json!({ "kind": "email", "value": "h@example.cn", "verified": true })).expect(200);
+    call("PUT", "/name", &json!({ "name": "王小明" })).expect(200);
+    call("PUT", "/tags", &json!({ "tags": ["risk"] })).expect(200);
+    w.admin("PUT", &customer(who, "/hold"), &json!({ "reason": "court" })).expect(200);
+    call("POST", "/identifiers/remove", &mail).refused(409, "legal_hold");
+    call("PUT", "/name", &json!({ "name": "王大明" })).refused(409, "legal_hold");
+    call("PUT", "/name", &json!({ "name": NONE })).refused(409, "legal_hold");
+    call("PUT", "/tags", &json!({ "tags": ["vip"] })).refused(409, "legal_hold");
+    // What only adds goes on.
+    let shown = call("PUT", "/tags", &json!({ "tags": ["risk", "vip"] })).expect(200);
+    assert_eq!((&shown["tags"], shown["identifiers"].as_array().unwrap().len()), (&json!(["risk", "vip"]), 1));
+    w.admin("DELETE", &customer(who, "/hold"), &NONE);
+    call("POST", "/identifiers/remove", &mail).expect(200);
+    call("PUT", "/tags", &json!({ "tags": [] })).expect(200);
+}
+
 /// A store in which `me` serves one customer of `near`, and `other` serves one of `far`.
 struct House {
     w: World,

@@ -405,6 +405,25 @@ fn h3_what_was_given_up_is_revived_by_filter_while_its_window_is_open() {
     assert_eq!((late.revived, late.too_late), (0, 1));
 }
 
+/// The release before, at work on a store of this one, leaves the reason and the time empty.
+#[test]
+fn what_the_release_before_gave_up_is_found_by_the_reason_that_the_list_shows() {
+    let (w, _, sent) = shop(2);
+    let refused = Attempt::Answered(Outcome::Permanent("credentials_refused"));
+    sent.iter().for_each(|id| dead(&w, *id, &refused));
+    let empty = "UPDATE outbox SET reason = NULL, dead_at = NULL WHERE message_id = ?1";
+    w.db.0.execute(empty, &[sent[0].as_bytes().into()]).unwrap();
+    let everything = Filter { channel: Some("wechat"), ..Filter::default() };
+    let unknown = Filter { reason: Some("unknown"), ..Filter::default() };
+    let since = Filter { since: Some(warmline_model::Timestamp::from_millis(0)), ..Filter::default() };
+    for (filter, n) in [(&everything, 2), (&unknown, 1), (&since, 2)] {
+        assert_eq!(given_up::count(&w.ctx(), filter).unwrap(), n);
+        assert_eq!(given_up::list(&w.ctx(), filter, 0, 10).unwrap().len(), usize::try_from(n).unwrap());
+    }
+    let revived = immediate(&w.db, || given_up::revive(&w.ctx(), &supervisor(), &everything, (0, 10), false)).unwrap();
+    assert_eq!(revived.revived, 2);
+}
+
 /// The simulated platform's record of one message.
 #[derive(Default)]
 struct Seen {

@@ -1,7 +1,7 @@
 //! The master keys and how many keys each wraps, and the rotation of the master key.
 
 use crate::model::{KeysView, RotatedView};
-use warmline_endpoint::route::{ADMIN, Access, Answer, Call, Route, Verb, schema};
+use warmline_endpoint::route::{ADMIN, Access, Answer, Call, PRIVACY, Route, Verb, schema};
 use warmline_endpoint::{Problem, Response};
 use warmline_kernel::keys;
 use warmline_model::Scope;
@@ -28,7 +28,7 @@ pub const ROUTES: &[Route] = &[
     Route::get(
         "/api/keys",
         "Shows which master keys wrap how many customers' keys, and the public key of receipts.",
-        Access::Token(ADMIN, Scope::Configuration),
+        Access::Token(PRIVACY, Scope::Configuration),
         Answer::Json(schema::<KeysView>),
         get,
     ),

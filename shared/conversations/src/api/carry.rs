@@ -22,7 +22,13 @@ pub(crate) fn parts(
     let Some(capabilities) = registry::capabilities(channel) else { return Ok((contents, None)) };
     let refused = |why: Undeliverable| {
         let code = why.code();
-        Problem::field(code, field, format!("the channel {channel} cannot carry this in this conversation: {code}"))
+        Problem::field(
+            code,
+            field,
+            format!(
+                "the channel {channel} cannot carry this in this conversation ({code}); `GET /api/channels` says what it carries"
+            ),
+        )
     };
     let mut parts = Vec::with_capacity(contents.len());
     for content in contents {

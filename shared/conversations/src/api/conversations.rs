@@ -29,15 +29,17 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Response, Problem> {
     let limit = page::limit(call.request, page::DEFAULT_LIMIT, page::MAX_LIMIT)?;
     let after = page::after(call.request)?;
     let state = page::typed(call.request, "state", ConversationState::parse)?;
-    let mut agent = page::typed(call.request, "agent", |t| t.parse::<AgentId>().ok())?;
-    if !call.actor.supervises() {
-        // Agents can list only their own.
-        if agent.is_some() && agent != call.actor.agent {
+    let agent = page::typed(call.request, "agent", |t| t.parse::<AgentId>().ok())?;
+    let db = call.ctx.db;
+    let items = match call.actor.agent.filter(|_| !call.actor.supervises()) {
+        None => conversations::list(db, after, limit + 1, state, agent)?,
+        Some(me) if agent.is_some_and(|asked| asked != me) => {
             return Err(Problem::new(403, "not_yours", "agents list their own conversations; leave `agent` out"));
         }
-        agent = call.actor.agent;
-    }
-    let items = conversations::list(call.ctx.db, after, limit + 1, state, agent)?;
+        // Nobody has a queued conversation. Agents see those that wait for their groups.
+        Some(me) if state == Some(ConversationState::Queued) => conversations::list_queues_of(db, me, after, limit + 1)?,
+        Some(me) => conversations::list(db, after, limit + 1, state, Some(me))?,
+    };
     let items = items.into_iter().map(ConversationView::from).collect();
     Ok(Response::json(200, &Page::cut(items, limit, |c: &ConversationView| c.id.to_string())))
 }

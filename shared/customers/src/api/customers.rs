@@ -291,7 +291,8 @@ pub const ROUTES: &[Route] = &[
         schema::<CustomerView>,
         set_name,
     )
-    .taking(schema::<Name>),
+    .taking(schema::<Name>)
+    .refusing(&[(409, "legal_hold")]),
     Route::change(
         Verb::Post,
         "/api/customers/{id}/identifiers/remove",
@@ -300,7 +301,8 @@ pub const ROUTES: &[Route] = &[
         schema::<CustomerView>,
         remove_identifier,
     )
-    .taking(schema::<OldIdentifier>),
+    .taking(schema::<OldIdentifier>)
+    .refusing(&[(409, "legal_hold")]),
     Route::change(
         Verb::Post,
         "/api/customers/{id}/identifiers",
@@ -342,7 +344,8 @@ pub const ROUTES: &[Route] = &[
         schema::<CustomerView>,
         set_tags,
     )
-    .taking(schema::<Tags>),
+    .taking(schema::<Tags>)
+    .refusing(&[(409, "legal_hold")]),
     Route::change(
         Verb::Put,
         "/api/customers/{id}/owner",

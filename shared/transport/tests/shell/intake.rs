@@ -160,3 +160,15 @@ fn paths_for_components_need_the_token_and_are_served_only_where_calls_are_publi
     let masters = warmline_transport::keyring::masters(&w).unwrap();
     assert_eq!(asked(&hex::encode(masters.signing("internal"))), 202);
 }
+
+#[test]
+fn another_method_at_the_address_is_told_those_that_it_takes_and_is_no_refusal() {
+    let w = Environment::new();
+    connect(&w, "api");
+    for method in [http::Method::PUT, http::Method::DELETE, http::Method::PATCH] {
+        let answer = w.serve(&WechatAdapter, request(method, "/channels/wechat/gh_rice", &[], b""));
+        assert_eq!((answer.borrow().status, answer.borrow().code().as_str()), (405, "method_not_allowed"));
+        assert_eq!(answer.borrow().headers["allow"], "GET, POST");
+    }
+    assert!(refused(&w).is_empty());
+}
