@@ -12,7 +12,7 @@ use tokio::time::sleep;
 use super::client::Probe;
 
 /// A path and its exact answer, with status 200.
-pub const EXACT: [(&str, &str, &str); 30] = [
+pub const EXACT: [(&str, &str, &str); 31] = [
     ("a component answers", "/probe/hello", "hello"),
     ("a wildcard route", "/probe/who", "probe"),
     ("a longer wildcard comes first", "/probe/deeper/who", "deeper"),
@@ -43,6 +43,7 @@ pub const EXACT: [(&str, &str, &str); 30] = [
     ("a chained call of a private route", "/probe/call/private", "200 private"),
     ("a chained call of a public route", "/probe/call/public", "200 bare"),
     ("a chained call with a body", "/probe/call/post", "200 4 ding"),
+    ("a refused call never reached its host", "/probe/call/outside-large", "NotReached(\"host_not_granted\")"),
 ];
 
 /// A path and a part of its answer, with status 200.

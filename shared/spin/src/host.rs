@@ -2,12 +2,14 @@
 
 use crate::db::SpinDb;
 use crate::environment::{Environment, SpinClock};
-use futures::future::poll_fn;
+use futures::future::{Either, pending, poll_fn, select};
 use futures::{Sink, SinkExt as _, Stream, StreamExt as _};
 use spin_executor::CancelOnDropToken;
-use spin_sdk::http::{ErrorCode, Fields, IncomingResponse, Method, OutgoingResponse, ResponseOutparam, SendError};
+use spin_sdk::http::conversions::TryIntoOutgoingRequest as _;
+use spin_sdk::http::{ErrorCode, Fields, IncomingResponse, Method, OutgoingResponse, Request, ResponseOutparam, SendError};
 use spin_sdk::variables;
-use std::pin::Pin;
+use std::convert::Infallible;
+use std::pin::{Pin, pin};
 use std::task::Poll;
 use warmline_channels::ApiRequest;
 use warmline_endpoint::Problem;
@@ -67,14 +69,13 @@ impl Host for Spin {
             http::Method::DELETE => Method::Delete,
             _ => Method::Post,
         };
-        let mut builder = spin_sdk::http::Request::builder();
+        let mut builder = Request::builder();
         builder.method(method).uri(request.url.as_str());
         for (name, value) in &request.headers {
             builder.header(*name, value.as_str());
         }
         builder.header("content-length", request.body.len().to_string());
-        let sent = builder.body(request.body.clone()).build();
-        let response: IncomingResponse = spin_sdk::http::send(sent).await.map_err(|e| failure(&e))?;
+        let response = send(builder.body(request.body.clone()).build()).await?;
         let (status, headers) = (response.status(), header_map(&response.headers()));
         Ok(Opened { status, headers, body: Chunks::of(response.take_body_stream()) })
     }
@@ -134,6 +135,26 @@ impl Chunks {
 impl Body for Chunks {
     async fn next(&mut self) -> Option<Result<Vec<u8>, Broken>> {
         self.0.next().await.map(|chunk| chunk.ok_or(Broken))
+    }
+}
+
+/// Sends a request and waits for the answer.
+///
+/// The SDK's own way reports the broken body where a call fails before its body is written. Only the answer's error tells
+/// whether the request left: a reply that was refused may go again, another one may not.
+async fn send(request: Request) -> Result<IncomingResponse, NoAnswer> {
+    // A request that cannot be built is not sent.
+    let unfit = NoAnswer::NotReached("platform_unreachable");
+    let (request, body) = request.try_into_outgoing_request().map_err(|_| unfit)?;
+    let mut to = request.take_body();
+    let written = async move {
+        // If this fails, the answer says why.
+        let _ = to.send(body.unwrap_or_default()).await;
+        drop(to);
+        pending::<Infallible>().await
+    };
+    match select(pin!(spin_sdk::http::send(request)), pin!(written)).await {
+        Either::Left((answer, _)) => answer.map_err(|error| failure(&error)),
     }
 }
 

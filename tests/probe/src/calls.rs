@@ -2,6 +2,9 @@
 
 use anyhow::{Result, bail};
 use spin_sdk::http::{Method, Request, Response, send};
+use warmline_channels::ApiRequest;
+use warmline_spin::host::Spin;
+use warmline_transport::host::Host as _;
 
 async fn get(uri: &str) -> String {
     match send::<_, Response>(Request::new(Method::Get, uri)).await {
@@ -26,6 +29,15 @@ pub async fn reply(path: &str, query: &str) -> Result<String> {
             match send::<_, Response>(request).await {
                 Ok(response) => format!("{} {}", response.status(), String::from_utf8_lossy(response.body())),
                 Err(error) => format!("error {error:?}"),
+            }
+        }
+        // As adapters call. The body is larger than what a runner takes at once, so that the call fails while it is written.
+        "outside-large" => {
+            let (url, body) = ("https://denied.example/".to_owned(), vec![b'x'; 8 << 20]);
+            let request = ApiRequest { method: http::Method::POST, url, headers: Vec::new(), body };
+            match Spin.send(&request).await {
+                Ok(answer) => answer.status.to_string(),
+                Err(error) => format!("{error:?}"),
             }
         }
         _ => bail!("the probe has no path call/{path}"),
