@@ -118,6 +118,8 @@ pub struct ChaosReport {
     pub in_doubt: u64,
     /// Repeated replies that reached a customer, each covered by a doubt.
     pub doubled: u64,
+    /// Replies that were given up after several doubts: their agents are told that the customer perhaps has them.
+    pub given_up: u64,
     /// Events in the log.
     pub events: u64,
     /// Seconds from the end of the load until all work was done.
@@ -146,8 +148,15 @@ impl fmt::Display for ChaosReport {
         )?;
         writeln!(
             f,
-            "replies: {} stored, {} refused {:?}, {} delivered, {} in doubt, {} doubled; {} events",
-            self.replies, self.refused, self.refusals, self.delivered, self.in_doubt, self.doubled, self.events
+            "replies: {} stored, {} refused {:?}, {} delivered, {} in doubt, {} doubled, {} given up in doubt; {} events",
+            self.replies,
+            self.refused,
+            self.refusals,
+            self.delivered,
+            self.in_doubt,
+            self.doubled,
+            self.given_up,
+            self.events
         )?;
         for violation in self.violations.iter().take(40) {
             writeln!(f, "VIOLATION {violation}")?;
@@ -156,8 +165,10 @@ impl fmt::Display for ChaosReport {
     }
 }
 
-/// The longest time for the remaining work after the last start. Leases run out and pauses between tries pass meanwhile.
+/// The longest time without a new event after the last start. Leases run out and pauses between tries pass meanwhile.
 const PATIENCE: Duration = Duration::from_secs(180);
+/// The longest time for it in all.
+const LONGEST: Duration = Duration::from_secs(1800);
 
 /// Runs the crash test, prints its report, and fails if there are violations.
 ///
@@ -251,16 +262,21 @@ fn make_trouble(platform: &PlatformServer) {
 }
 
 /// Waits until all work is done: every acknowledged message is in the log, no reply is unanswered or under way, and there
-/// is no new event for three seconds. After three minutes it stops waiting, and the audit then reports what is missing.
+/// is no new event for three seconds. Three minutes after the last event it stops waiting, and the audit then reports what
+/// is missing.
 async fn rest(api: &Api, ledger: &Ledger, quiet: bool) -> Result<Duration> {
     let begin = Instant::now();
     let (mut last, mut since, mut told) = (0, Instant::now(), Instant::now());
-    while begin.elapsed() < PATIENCE {
+    let mut progress = Instant::now();
+    while progress.elapsed() < PATIENCE && begin.elapsed() < LONGEST {
         let (events, missing, open) = {
             let book = ledger.open();
             let open = book.replies.values().filter(|fate| **fate == Fate::Open).count();
             (book.seen.len(), (book.acknowledged.len() as u64).saturating_sub(book.received), open)
         };
+        if events != last {
+            progress = Instant::now();
+        }
         if events != last || open > 0 || missing > 0 {
             (last, since) = (events, Instant::now());
         }

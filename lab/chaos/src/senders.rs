@@ -1,5 +1,5 @@
-//! The platform's side of the crash test. Each customer's messages go out one after the other. Each is repeated under the
-//! same MsgId until it is acknowledged.
+//! The platform's side of the crash test. Each customer's messages go out one after the other. Each is repeated
+//! unchanged until it is acknowledged.
 
 use super::ledger::Ledger;
 use std::sync::Arc;
@@ -30,8 +30,9 @@ pub(super) async fn write(
         count += 1;
         let text = format!("问 {number:04}-{count:05} 我的订单什么时候发货？");
         ledger.open().sent.insert(text.clone());
-        let id = rng.bits() >> 2;
-        while !send(&base, &http, number, id, &text, &mut rng).await {
+        // A platform repeats what it sent, with the time at which the customer wrote it.
+        let body = sign::text(&open_id(number), ACCOUNT, now(), rng.bits() >> 2, &text);
+        while !send(&base, &http, body.clone(), &mut rng).await {
             ledger.open().resent += 1;
             tokio::time::sleep(Duration::from_secs_f64(rng.between(0.02, 0.15))).await;
         }
@@ -40,11 +41,15 @@ pub(super) async fn write(
     }
 }
 
-async fn send(base: &str, http: &Http, number: u64, id: u64, text: &str, rng: &mut Rng) -> bool {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    let query = sign::plain_query(TOKEN, &now.to_string(), &rng.below(1 << 30).to_string());
+/// Seconds since 1970.
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(0)
+}
+
+async fn send(base: &str, http: &Http, body: String, rng: &mut Rng) -> bool {
+    let query = sign::plain_query(TOKEN, &now().to_string(), &rng.below(1 << 30).to_string());
     let url = format!("{base}/channels/wechat/{ACCOUNT}?{query}");
-    let body = sign::text(&open_id(number), ACCOUNT, i64::try_from(now).unwrap_or(0), id, text);
     let headers = [("content-type", "text/xml".to_owned())];
     // WeChat waits five seconds.
     let answer = tokio::time::timeout(Duration::from_secs(5), http.send("POST", &url, &headers, body)).await;

@@ -10,6 +10,11 @@ use warmline_model::{AgentId, DeliveryState, Origin, Units};
 use warmline_simulate::channels::Sent;
 use warmline_simulate::channels::platform_server::PlatformServer;
 
+/// The reason of a reply that perhaps arrived and is not sent again.
+const PERHAPS_DELIVERED: &str = "perhaps_delivered";
+/// After this many doubts, a reply is given up (docs/API.md).
+const MAX_DOUBTS: u64 = 3;
+
 /// A conversation with all its messages.
 struct Told {
     conversation: Conversation,
@@ -109,7 +114,12 @@ fn replies(ledger: &Ledger, told: &[Told], log: &Log, sent: &[Sent], report: &mu
                 report.replies += 1;
                 let doubts = log.in_doubt.get(&message.id).copied().unwrap_or(0);
                 report.in_doubt += doubts;
-                let state = message.delivery.as_ref().map(|delivery| delivery.state);
+                let delivery = message.delivery.as_ref();
+                let state = delivery.map(|delivery| delivery.state);
+                if delivery.is_some_and(|delivery| delivery.reason.as_deref() == Some(PERHAPS_DELIVERED)) {
+                    given_up(text, state, times, doubts, report);
+                    continue;
+                }
                 if times == 0 {
                     report.blame(format!("never delivered ({state:?}): {text}"));
                 } else if times - 1 > doubts {
@@ -134,6 +144,16 @@ fn replies(ledger: &Ledger, told: &[Told], log: &Log, sent: &[Sent], report: &mu
     for text in seen.keys().filter(|text| !book.replies.contains_key(**text)) {
         report.blame(format!("delivered and never written: {text}"));
     }
+}
+
+/// Checks a reply that was given up since nobody knows whether the platform has it: only after several doubts, and the
+/// platform has it no more often than there were doubts.
+fn given_up(text: &str, state: Option<DeliveryState>, times: u64, doubts: u64, report: &mut ChaosReport) {
+    report.given_up += 1;
+    if state != Some(DeliveryState::Dead) || doubts < MAX_DOUBTS || times > doubts {
+        report.blame(format!("given up after {doubts} doubts, {state:?}, delivered {times} times: {text}"));
+    }
+    report.doubled += times.saturating_sub(1);
 }
 
 /// Checks that the replies of a conversation arrive in the order in which they stand in it.

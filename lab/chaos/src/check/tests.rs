@@ -136,6 +136,25 @@ fn a_reply_lost_or_doubled_is_found_unless_it_was_in_doubt() {
 }
 
 #[test]
+fn a_reply_is_given_up_only_after_several_doubts() {
+    let mut world = World::new();
+    let given_up = json!({ "state": "dead", "reason": "perhaps_delivered" });
+    world.told[0].messages[2] = message(3, "agent", &reply(3), given_up);
+    world.log.delivered.remove(&message_id(3));
+    world.blames("given up after 0 doubts");
+
+    world.log.in_doubt.insert(message_id(3), 3);
+    for times in 0..=3 {
+        world.sent.truncate(1);
+        world.sent.extend((0..times).map(|_| taken(reply(3))));
+        let report = world.audit();
+        assert_eq!((report.violations.len(), report.given_up), (0, 1), "{report}");
+    }
+    world.sent.push(taken(reply(3)));
+    world.blames("delivered 4 times");
+}
+
+#[test]
 fn a_reply_stored_twice_is_found() {
     let mut world = World::new();
     world.told[0].messages.push(message(4, "agent", &reply(3), json!({ "state": "sent" })));
