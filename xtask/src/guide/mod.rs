@@ -80,7 +80,9 @@ pub fn run() -> Result<ExitCode> {
     let chosen = CHOSEN.iter().flat_map(|name| ["--package", name]);
     let tests: Vec<&str> = ["--lib"].into_iter().chain(chosen).chain(["--"]).chain(CHANNEL_TESTS).collect();
     super::check(copy.native("test", &tests).status(), "the channel's tests")?;
-    // The API's component must know both, so it is made anew; the others serve as they are.
+    // The API's component must know both, so it is made anew; the others serve as they are. Its file has the same name in both
+    // builds: without what cargo remembers of it, the next build of the sources makes its own again.
+    super::check(copy.forget("desk").status(), "forgetting the sources' component")?;
     super::check(copy.components(&["channel-dingtalk", "desk"]).status(), "building the pages' components")?;
 
     let served = guide.join("served");
@@ -146,6 +148,23 @@ impl Copy {
         let mut command = self.cargo();
         command.args(["build", "--offline", "--target", super::TARGET, "--profile", "component"]);
         command.args(names.iter().flat_map(|name| ["--package", name])).args(self.quick("component", names));
+        command
+    }
+
+    /// Has a component made anew by the next build, be it of the copy or of the sources.
+    fn forget(&self, name: &str) -> Command {
+        let mut command = self.cargo();
+        command.args([
+            "clean",
+            "--quiet",
+            "--offline",
+            "--target",
+            super::TARGET,
+            "--profile",
+            "component",
+            "--package",
+            name,
+        ]);
         command
     }
 
