@@ -6,12 +6,7 @@ use warmline_kernel::Ctx;
 use warmline_model::Timestamp;
 
 /// The headers of a stream.
-pub const HEADERS: [(&str, &str); 4] = [
-    ("content-type", "text/event-stream"),
-    ("cache-control", "no-store"),
-    ("x-accel-buffering", "no"),
-    ("x-content-type-options", "nosniff"),
-];
+pub const HEADERS: [(&str, &str); 2] = [("content-type", "text/event-stream"), ("x-accel-buffering", "no")];
 
 /// An event. `data` is one line.
 pub fn event(id: Option<&str>, data: &str) -> String {

@@ -127,17 +127,21 @@ pub async fn all<T>(futures: Vec<impl Future<Output = T>>) -> Vec<T> {
     running.into_iter().filter_map(|(_, done)| done).collect()
 }
 
-/// Sends a response. The client does not wait for anything that the component does afterwards.
-pub fn respond<H: Host>(host: &H, out: H::Out, response: Response) -> impl Future<Output = ()> {
-    let mut headers = vec![
-        ("content-type", response.content_type.to_owned()),
-        ("content-length", response.body.len().to_string()),
-        ("x-content-type-options", "nosniff".to_owned()),
-    ];
-    if !response.headers.iter().any(|(name, _)| *name == "cache-control") {
+/// An answer's own headers, and those of every answer: browsers do not guess its type, and nobody keeps it unless it says
+/// for how long.
+pub(crate) fn guarded(own: impl IntoIterator<Item = (&'static str, String)>) -> Vec<(&'static str, String)> {
+    let mut headers: Vec<_> = own.into_iter().collect();
+    headers.push(("x-content-type-options", "nosniff".to_owned()));
+    if !headers.iter().any(|(name, _)| *name == "cache-control") {
         headers.push(("cache-control", "no-store".to_owned()));
     }
-    headers.extend(response.headers);
+    headers
+}
+
+/// Sends a response. The client does not wait for anything that the component does afterwards.
+pub fn respond<H: Host>(host: &H, out: H::Out, response: Response) -> impl Future<Output = ()> {
+    let own = [("content-type", response.content_type.to_owned()), ("content-length", response.body.len().to_string())];
+    let headers = guarded(own.into_iter().chain(response.headers));
     host.answer(out, Head { status: response.status, headers }, response.body)
 }
 
@@ -162,8 +166,8 @@ pub async fn pass<H: Host>(
     extra: Vec<(&'static str, String)>,
     out: H::Out,
 ) {
-    let headers = pieces.headers().into_iter().map(|(name, value)| (name, value.to_owned())).chain(extra);
-    let mut writer = host.begin(out, Head { status: 200, headers: headers.collect() });
+    let own = pieces.headers().into_iter().map(|(name, value)| (name, value.to_owned()));
+    let mut writer = host.begin(out, Head { status: 200, headers: guarded(own.chain(extra)) });
     loop {
         match pieces.next(ctx) {
             Ok(Piece::Bytes(bytes)) => match writer.write(bytes).await {

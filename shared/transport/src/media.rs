@@ -2,7 +2,7 @@
 //! the adapter, which knows how to ask for them, and the desk, which knows who may read them. Nothing is stored; both
 //! pass the bytes on as they come.
 
-use crate::host::{Body, Head, Host, NoAnswer, Opened, Writer as _, refuse, respond};
+use crate::host::{Body, Head, Host, NoAnswer, Opened, Writer as _, guarded, refuse, respond};
 use crate::tokens::{self, Failure};
 use crate::{accounts, internal, outgoing};
 use warmline_channels::{Adapter, ApiResponse, Outcome};
@@ -174,14 +174,12 @@ async fn pass<H: Host>(host: &H, mut medium: Medium<H::Body>, out: H::Out, limit
         let detail = format!("the medium is larger than the {limit} bytes that this channel passes on");
         return respond(host, out, refuse(host, Problem::new(422, "media_too_large", detail))).await;
     }
-    let mut headers = vec![
+    let own = [
         ("content-type", kind(&medium.said)),
-        ("cache-control", "no-store".to_owned()),
-        ("x-content-type-options", "nosniff".to_owned()),
         ("referrer-policy", "no-referrer".to_owned()),
         ("content-security-policy", "sandbox; default-src 'none'; frame-ancestors 'none'".to_owned()),
     ];
-    headers.extend(medium.length.map(|n| ("content-length", n.to_string())));
+    let headers = guarded(own.into_iter().chain(medium.length.map(|n| ("content-length", n.to_string()))));
     let (mut writer, mut passed) = (host.begin(out, Head { status: medium.status, headers }), 0u64);
     // A body that breaks off or grows beyond the limit ends here. Its reader notices the missing end.
     while let Some(Ok(chunk)) = medium.next(host).await {

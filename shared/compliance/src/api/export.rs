@@ -9,7 +9,6 @@ use std::io::{self, Write};
 use std::rc::Rc;
 use warmline_customers::store::erasures::Erasure;
 use warmline_endpoint::Problem;
-use warmline_endpoint::message::SECURITY;
 use warmline_endpoint::route::{Access, Answer, Call, PRIVACY, Piece, Pieces, Reply, Route, Verb};
 use warmline_kernel::Ctx;
 use warmline_kernel::installed::hooks;
@@ -90,15 +89,7 @@ fn begin(call: &Call<'_>) -> Result<Reply, Problem> {
 
 impl Pieces for Export {
     fn headers(&self) -> Vec<(&'static str, &'static str)> {
-        [
-            ("content-type", "application/zip"),
-            ("content-disposition", "attachment; filename=export.zip"),
-            ("cache-control", "no-store"),
-            ("x-content-type-options", "nosniff"),
-        ]
-        .into_iter()
-        .chain(SECURITY)
-        .collect()
+        vec![("content-type", "application/zip"), ("content-disposition", "attachment; filename=export.zip")]
     }
 
     /// If the person is erased meanwhile, the export breaks off and does not open.

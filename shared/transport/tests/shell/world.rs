@@ -335,15 +335,23 @@ impl Host for Environment {
     }
 
     async fn answer(&self, out: Out, head: Head, body: Vec<u8>) {
-        let headers = head.headers.into_iter().collect();
+        let headers = once(head.headers);
         *out.borrow_mut() = Sent { status: head.status, headers, body, at: self.now(), pieces: Vec::new() };
     }
 
     fn begin(&self, out: Out, head: Head) -> Pieces {
-        let (headers, at) = (head.headers.into_iter().collect(), self.now());
+        let (headers, at) = (once(head.headers), self.now());
         *out.borrow_mut() = Sent { status: head.status, headers, at, ..Sent::default() };
         Pieces(self.clone(), out)
     }
+}
+
+/// The headers of an answer. A browser that gets one twice may obey either.
+fn once(headers: Vec<(&'static str, String)>) -> BTreeMap<&'static str, String> {
+    let count = headers.len();
+    let headers: BTreeMap<_, _> = headers.into_iter().collect();
+    assert_eq!(headers.len(), count, "a header came twice: {headers:?}");
+    headers
 }
 
 fn opened(status: u16, body: &str) -> Opened<Chunks> {
