@@ -3,7 +3,7 @@
 use super::day::{hire, steady};
 use super::scenario::{Handle, Shift, Stream, Team};
 use std::collections::BTreeMap;
-use warmline_cases::cases;
+use warmline_cases::scaled;
 use warmline_model::{Channel, GroupId, Units};
 use warmline_replay::play::{Fate, play};
 use warmline_routing::Plan;
@@ -40,7 +40,7 @@ fn measured(fates: &[Fate], patience: &[Option<i64>]) -> Four {
 }
 
 fn agrees(seats: u16, patience_secs: Option<f64>, runs: u32) {
-    let count = cases(runs).cases;
+    let count = scaled(runs);
     let group = GroupId::new("order").unwrap();
     let plan: Plan = serde_json::from_str(r#"{"groups":[{"id":"order","name":"订单"}]}"#).unwrap();
     let stream = Stream {

@@ -116,6 +116,19 @@ fn lane(conversation: &Conversation) -> Lane {
     })
 }
 
+/// The rule that chose the group, without the reason for the agent.
+fn rule_of(why: &str) -> &str {
+    why.split(", ").next().unwrap_or_default()
+}
+
+/// The reason for an agent, behind the reason for the group if there is one.
+fn behind(rule: Option<&str>, why: &str) -> String {
+    match rule.filter(|rule| !rule.is_empty()) {
+        Some(rule) => format!("{rule}, {why}"),
+        None => why.to_owned(),
+    }
+}
+
 /// Seeks a seat in a group for a conversation that was placed before.
 pub fn again(
     ctx: &Ctx<'_>,
@@ -137,8 +150,7 @@ pub fn again(
         Cause::HandOver(_) => ("hand-over".to_owned(), now, conversation.agent),
         Cause::Arrival | Cause::SeatFree => (String::new(), now, None),
     };
-    // Keep the rule that chose the group; drop the part that named the earlier agent.
-    let why = why.split(", ").next().unwrap_or_default().to_owned();
+    let why = rule_of(&why).to_owned();
     let placement = Placement {
         group: group.clone(),
         why,
@@ -238,7 +250,7 @@ fn record(
     kept: Option<&SeatCache>,
 ) -> Result<(), StepError> {
     for roster in decision.rosters() {
-        if kept.is_none_or(|kept| kept.is_new_roster(roster.number)) {
+        if kept.is_none_or(|kept| kept.note_roster(roster.number)) {
             rosters::keep(ctx.db, &roster)?;
         }
     }
@@ -456,10 +468,7 @@ pub fn to_agent(
     let lane = lane(conversation);
     // The rule that chose the group stays in front: it is the reason again if this agent does not keep the contact.
     let chosen = conversation.why.as_deref().filter(|_| conversation.group.as_ref() == Some(group));
-    let why = match chosen.and_then(|chosen| chosen.split(", ").next()).filter(|rule| !rule.is_empty()) {
-        Some(rule) => format!("{rule}, {why}"),
-        None => why.to_owned(),
-    };
+    let why = behind(chosen.map(rule_of), why);
     let given = Assignment { at: now, group, agent, units, why: &why, lane: &lane, entered };
     give(ctx, &plan, conversation, &claimed, &given).map(drop)
 }
@@ -502,10 +511,7 @@ pub fn fill(ctx: &Ctx<'_>, plan: &Ready, agent: AgentId) -> Result<i64, StepErro
         record(ctx, now, &conversation, &decision, None)?;
         let claimed = claim(ctx, plan, now, &conversation, (*agent, *units), false)?;
         let claimed = claimed.ok_or(StoreError::Missing("capacity that the decision saw"))?;
-        let why = match conversation.why.as_deref() {
-            Some(before) if !before.is_empty() => format!("{before}, {why}"),
-            _ => why.clone(),
-        };
+        let why = behind(conversation.why.as_deref(), why);
         let (lane, entered) = (lane(&conversation), conversation.queued_at.unwrap_or(conversation.opened_at));
         let next = Assignment { at: now, group, agent: *agent, units: *units, why: &why, lane: &lane, entered };
         give(ctx, plan, &conversation, &claimed, &next)?;

@@ -40,7 +40,7 @@ impl SeatCache {
     }
 
     /// Whether a roster has not been asked about since the cache was emptied.
-    pub(crate) fn is_new_roster(&self, number: i64) -> bool {
+    pub(crate) fn note_roster(&self, number: i64) -> bool {
         self.rosters.borrow_mut().insert(number)
     }
 

@@ -5,7 +5,7 @@
 //! be claimed, which keeps replies in order. Rows are claimed by account, so that no account waits for another one's
 //! platform.
 
-use crate::db::{Db, Row, StoreError};
+use crate::db::{Db, Row, StoreError, Value};
 use crate::outages;
 use warmline_model::{AccountId, Channel, ConversationId, IdentityId, MessageId, Timestamp};
 
@@ -124,6 +124,13 @@ pub struct Filter<'a> {
     pub until: Option<Timestamp>,
 }
 
+impl Filter<'_> {
+    fn params(&self) -> Vec<Value> {
+        let Self { channel, account, reason, but, since, until } = *self;
+        vec![channel.into(), account.into(), reason.into(), but.into(), since.into(), until.into()]
+    }
+}
+
 const ENQUEUE: &str = "INSERT INTO outbox \
                        (message_id, conversation_id, n, identity_id, channel, account, state, next_at, created_at, \
                         give_up_at) \
@@ -190,19 +197,24 @@ const REVIVE: &str = "UPDATE outbox SET state = 'pending', attempts = 0, next_at
                                     WHERE m.conversation_id = outbox.conversation_id AND m.n = outbox.n) \
                       RETURNING conversation_id, n";
 const FIND: &str = "SELECT state, conversation_id, n, channel FROM outbox WHERE message_id = ?1";
-const LIST_DEAD: &str = "SELECT seq, message_id, conversation_id, n, channel, account, reason, attempts, created_at, dead_at \
-                         FROM outbox INDEXED BY outbox_dead WHERE state = 'dead' AND seq > ?1 \
-                           AND (?2 IS NULL OR channel = ?2) AND (?3 IS NULL OR account = ?3) \
-                           AND (?4 IS NULL OR coalesce(reason, 'unknown') = ?4) \
-                           AND (?5 IS NULL OR coalesce(reason, 'unknown') <> ?5) \
-                           AND (?6 IS NULL OR coalesce(dead_at, created_at) >= ?6) \
-                           AND (?7 IS NULL OR coalesce(dead_at, created_at) < ?7) \
-                         ORDER BY seq LIMIT ?8";
-const COUNT_LISTED: &str = "SELECT count(*) FROM (SELECT 1 FROM outbox INDEXED BY outbox_dead WHERE state = 'dead' \
-                              AND (?1 IS NULL OR channel = ?1) AND (?2 IS NULL OR account = ?2) \
-                              AND (?3 IS NULL OR coalesce(reason, 'unknown') = ?3) \
-                              AND (?4 IS NULL OR coalesce(dead_at, created_at) >= ?4) \
-                              AND (?5 IS NULL OR coalesce(dead_at, created_at) < ?5) LIMIT ?6)";
+/// What both the list and the count select: the first six parameters are [`Filter::params`].
+macro_rules! dead {
+    () => {
+        "FROM outbox INDEXED BY outbox_dead WHERE state = 'dead' \
+           AND (?1 IS NULL OR channel = ?1) AND (?2 IS NULL OR account = ?2) \
+           AND (?3 IS NULL OR coalesce(reason, 'unknown') = ?3) AND (?4 IS NULL OR coalesce(reason, 'unknown') <> ?4) \
+           AND (?5 IS NULL OR coalesce(dead_at, created_at) >= ?5) AND (?6 IS NULL OR coalesce(dead_at, created_at) < ?6)"
+    };
+}
+// The previous release writes neither `reason` nor `dead_at`. A row may lack them if that release gave it up after the
+// migration.
+const LIST_DEAD: &str = concat!(
+    "SELECT seq, message_id, conversation_id, n, channel, account, coalesce(reason, 'unknown'), attempts, created_at, \
+            coalesce(dead_at, created_at) ",
+    dead!(),
+    " AND seq > ?7 ORDER BY seq LIMIT ?8"
+);
+const COUNT_DEAD: &str = concat!("SELECT count(*) FROM (SELECT 1 ", dead!(), " LIMIT ?7)");
 const OPEN: &str =
     "SELECT 1 FROM outbox INDEXED BY outbox_order WHERE conversation_id = ?1 AND state IN ('pending', 'sending') LIMIT 1";
 const STANDING: &str = "SELECT o.n, max(o.next_at, coalesce(x.probe_at, 0)), x.reason FROM outbox o INDEXED BY outbox_order \
@@ -430,16 +442,8 @@ pub fn revive(
 
 /// Messages that were given up, after a position, in the order in which they were written.
 pub fn list_dead(db: &dyn Db, filter: &Filter<'_>, after: i64, limit: i64) -> Result<Vec<Dead>, StoreError> {
-    let params = [
-        after.into(),
-        filter.channel.into(),
-        filter.account.into(),
-        filter.reason.into(),
-        filter.but.into(),
-        filter.since.into(),
-        filter.until.into(),
-        limit.into(),
-    ];
+    let mut params = filter.params();
+    params.extend([after.into(), limit.into()]);
     let rows = db.execute(LIST_DEAD, &params)?;
     rows.iter()
         .map(|r| {
@@ -450,12 +454,10 @@ pub fn list_dead(db: &dyn Db, filter: &Filter<'_>, after: i64, limit: i64) -> Re
                 n: r.int(3)?,
                 channel: r.made(4, Channel::new(r.text(4)?))?,
                 account: r.made(5, AccountId::new(r.text(5)?))?,
-                // The previous release does not write these two columns. A row may lack them if that release gave it up
-                // after the migration.
-                reason: r.opt_text(6)?.unwrap_or("unknown").to_owned(),
+                reason: r.text(6)?.to_owned(),
                 attempts: r.int(7)?,
                 created_at: r.time(8)?,
-                dead_at: r.opt_time(9)?.unwrap_or(r.time(8)?),
+                dead_at: r.time(9)?,
             })
         })
         .collect()
@@ -463,15 +465,9 @@ pub fn list_dead(db: &dyn Db, filter: &Filter<'_>, after: i64, limit: i64) -> Re
 
 /// The number of messages that were given up and match a filter, at most `most`.
 pub fn count_dead(db: &dyn Db, filter: &Filter<'_>, most: i64) -> Result<i64, StoreError> {
-    let params = [
-        filter.channel.into(),
-        filter.account.into(),
-        filter.reason.into(),
-        filter.since.into(),
-        filter.until.into(),
-        most.into(),
-    ];
-    db.first(COUNT_LISTED, &params)?.ok_or(StoreError::Missing("outbox"))?.int(0)
+    let mut params = filter.params();
+    params.push(most.into());
+    db.first(COUNT_DEAD, &params)?.ok_or(StoreError::Missing("outbox"))?.int(0)
 }
 
 /// The number of messages given up since counting began: channel, account, reason, count.
