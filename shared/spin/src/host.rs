@@ -9,6 +9,7 @@ use spin_sdk::http::conversions::TryIntoOutgoingRequest as _;
 use spin_sdk::http::{ErrorCode, Fields, IncomingResponse, Method, OutgoingResponse, Request, ResponseOutparam, SendError};
 use spin_sdk::variables;
 use std::convert::Infallible;
+use std::io::Write as _;
 use std::pin::{Pin, pin};
 use std::task::Poll;
 use warmline_channels::ApiRequest;
@@ -43,7 +44,8 @@ impl Host for Spin {
     }
 
     fn log(&self, line: &str) {
-        eprintln!("{line}");
+        // On a full disk Spin cannot take it. The answer matters more: `eprintln!` would end the component without one.
+        let _ = writeln!(std::io::stderr(), "{line}");
     }
 
     async fn sleep(&self, ms: u64) {

@@ -116,7 +116,9 @@ impl StoreError {
     pub fn from_message(message: &str) -> Self {
         let lower = message.to_ascii_lowercase();
         let says = |parts: &[&str]| parts.iter().any(|part| lower.contains(part));
-        if says(&["is locked", "busy"]) {
+        // libSQL ends the stream of a transaction that takes too long, and SQLite a statement whose caller is gone. Nothing of
+        // either is kept.
+        if says(&["is locked", "busy", "stream_expired", "stream expired", "interrupt"]) {
             Self::Busy
         } else if says(&["is full", "disk i/o"]) {
             Self::Full
@@ -257,7 +259,9 @@ mod tests {
     #[test]
     fn what_a_database_says_is_told_apart() {
         let of = StoreError::from_message;
-        assert_eq!(of("database is locked"), StoreError::Busy);
+        for busy in ["database is locked", "interrupted", "STREAM_EXPIRED: The stream has expired due to inactivity"] {
+            assert_eq!(of(busy), StoreError::Busy, "{busy}");
+        }
         for full in ["database or disk is full", "disk I/O error"] {
             assert_eq!(of(full), StoreError::Full);
         }

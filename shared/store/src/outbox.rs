@@ -214,7 +214,7 @@ const LIST_DEAD: &str = concat!(
     dead!(),
     " AND seq > ?7 ORDER BY seq LIMIT ?8"
 );
-const COUNT_DEAD: &str = concat!("SELECT count(*) FROM (SELECT 1 ", dead!(), " LIMIT ?7)");
+const COUNT_LISTED: &str = concat!("SELECT count(*) FROM (SELECT 1 ", dead!(), " LIMIT ?7)");
 const OPEN: &str =
     "SELECT 1 FROM outbox INDEXED BY outbox_order WHERE conversation_id = ?1 AND state IN ('pending', 'sending') LIMIT 1";
 const STANDING: &str = "SELECT o.n, max(o.next_at, coalesce(x.probe_at, 0)), x.reason FROM outbox o INDEXED BY outbox_order \
@@ -467,7 +467,7 @@ pub fn list_dead(db: &dyn Db, filter: &Filter<'_>, after: i64, limit: i64) -> Re
 pub fn count_dead(db: &dyn Db, filter: &Filter<'_>, most: i64) -> Result<i64, StoreError> {
     let mut params = filter.params();
     params.push(most.into());
-    db.first(COUNT_DEAD, &params)?.ok_or(StoreError::Missing("outbox"))?.int(0)
+    db.first(COUNT_LISTED, &params)?.ok_or(StoreError::Missing("outbox"))?.int(0)
 }
 
 /// The number of messages given up since counting began: channel, account, reason, count.
