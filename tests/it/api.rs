@@ -120,10 +120,8 @@ const TOLD: [(&str, &str); 5] = [
 fn browsers_are_told_that_no_answer_is_a_page_to_keep_or_to_frame() {
     let shop = Shop::open();
     let token = format!("Bearer {}", shop.hire(1, &json!({ "role": "supervisor" })).api.token());
-    let wechat = shop.wechat();
-    wechat.say("oAlice", "在吗");
-    let (conversation, _) = shop.wait_text("在吗");
-    let export = format!("/api/customers/{}/export", shop.customer(&conversation));
+    let (_, customer) = shop.written("在吗");
+    let export = format!("{customer}/export");
     let officer = format!("Bearer {}", shop.admin.token());
     let get =
         |path: &str, token: &str| send("GET", &format!("{}{path}", shop.base), &[("authorization", token.to_owned())], "");
