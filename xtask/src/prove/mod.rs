@@ -70,14 +70,15 @@ pub fn run(prove: &Prove) -> Result<ExitCode> {
         let seconds = begin.elapsed().as_secs();
         println!("== {}: {figures}; {seconds} s", part.name);
         rows.push(Row { part: part.name, what: part.what, figures, seconds });
+        // After each part, so that what was proved stays if the run is ended.
+        if prove.scale >= 1.0 && !interrupt::came() {
+            page::write(&heading, &rows)?;
+            println!("written to {}", page::PATH);
+        }
         if let Some(error) = error {
             failed = Some((part.name, error));
             break;
         }
-    }
-    if prove.scale >= 1.0 && !interrupt::came() {
-        page::write(&heading, &rows)?;
-        println!("\nwritten to {}", page::PATH);
     }
     match failed {
         Some((part, error)) => Err(error).context(part),

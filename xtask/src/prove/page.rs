@@ -40,7 +40,7 @@ pub fn heading(scale: f64) -> Result<String> {
     ))
 }
 
-/// Writes a run into the page.
+/// Writes a run into the page, in the place of the same run with fewer parts.
 pub fn write(heading: &str, rows: &[Row]) -> Result<()> {
     let page = std::fs::read_to_string(PATH).with_context(|| format!("cannot read {PATH}"))?;
     std::fs::write(PATH, with(&page, heading, rows)?).with_context(|| format!("cannot write {PATH}"))
@@ -52,7 +52,15 @@ fn with(page: &str, heading: &str, rows: &[Row]) -> Result<String> {
     for Row { part, what, figures, seconds } in rows {
         run += &format!("| {part} | {what} | {} | {seconds} |\n", figures.replace('|', "\\|").replace('\n', " "));
     }
-    Ok(format!("{before}{BEGIN}{run}{after}"))
+    let earlier = format!("\n{heading}\n| part |");
+    Ok(match after.split_once(&earlier) {
+        // The run ends where the next one begins.
+        Some((newer, rest)) => {
+            let older = rest.find("\n## ").map_or("", |end| &rest[end..]);
+            format!("{before}{BEGIN}{newer}{run}{older}")
+        }
+        None => format!("{before}{BEGIN}{run}{after}"),
+    })
 }
 
 #[cfg(test)]
@@ -67,5 +75,18 @@ mod tests {
         assert!(second.contains("| kills | kills | a \\| b c | 7 |\n"), "{second}");
         assert!(second.find("## two").unwrap() < second.find("## one").unwrap());
         assert!(with("# Proofs\n", "", &[]).is_err());
+    }
+
+    #[test]
+    fn a_run_that_goes_on_stays_one_run() {
+        let row = |figures: &str| Row { part: "kills", what: "kills", figures: figures.into(), seconds: 7 };
+        let page = with(&format!("# Proofs\n\n{BEGIN}"), "## one\n", &[row("a")]).unwrap();
+        let page = with(&page, "## two\n", &[row("b")]).unwrap();
+        for heading in ["## one\n", "## two\n"] {
+            let longer = with(&page, heading, &[row("c"), row("d")]).unwrap();
+            assert_eq!(longer.matches("## ").count(), 2, "{longer}");
+            assert_eq!(longer.matches("| kills |").count(), 3, "{longer}");
+            assert!(longer.find("## two").unwrap() < longer.find("## one").unwrap());
+        }
     }
 }
