@@ -24,7 +24,11 @@ pub fn heading(scale: f64) -> Result<String> {
         Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
     };
     let commit = said("git", &["rev-parse", "--short", "HEAD"])?;
-    let changed = if said("git", &["status", "--porcelain"])?.is_empty() { "" } else { " with changes" };
+    let changed = if said("git", &["status", "--porcelain", "--", ".", &format!(":!{PATH}")])?.is_empty() {
+        ""
+    } else {
+        " with changes"
+    };
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     let cpu = read("/proc/cpuinfo");
     let cpu = cpu
