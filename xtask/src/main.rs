@@ -296,8 +296,7 @@ fn build_host() -> Result<()> {
 }
 
 /// The runner with everything that tests need besides, so that the features of what they share are settled once: a runner built
-/// for itself would have Wasmtime compiled twice.
-/// Everything but the benchmarks, which the lints check.
+/// for itself would have Wasmtime compiled twice. No test needs the benchmarks; the lints check them.
 fn build_tests() -> Result<()> {
     let targets = ["--lib", "--bins", "--examples", "--tests"];
     check(cargo().args(["build", "--release"]).args(targets).status(), "building the runner and the tests")
