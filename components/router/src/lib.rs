@@ -8,23 +8,19 @@
 #![expect(unsafe_code, reason = "the entry point that Spin's macro writes")]
 
 use warmline_app::{MIGRATIONS, WITH_DUTIES, tick};
-use warmline_conversations::drain::{Drainer, Step};
+use warmline_conversations::drain::{self, Distance};
 use warmline_conversations::store::assignment;
 use warmline_endpoint::{Problem, Request, Response, page};
-use warmline_kernel::Ctx;
 use warmline_model::Timestamp;
+use warmline_spin::environment::variable;
+use warmline_spin::host::Spin;
 use warmline_spin::incoming::serve;
-use warmline_spin::outgoing::{all, sleep};
+use warmline_spin::outgoing::all;
 use warmline_spin::{Environment, IncomingRequest, ResponseOutparam, internal};
 use warmline_store::inbox::{SHARDS, waiting_shards};
 
 /// The time for which one call drains: less than any platform's limit on a request.
 const BUDGET_MS: i64 = 5_000;
-/// The pause between batches. Under load it gathers messages into batches; otherwise each message would be a transaction. A
-/// message that finds the shard idle is handled at once.
-const LOOK_MS: u64 = 3;
-/// The number of reads of an empty shard before it is released. While it is held, webhooks need not wake anybody.
-const LINGER: u32 = 10;
 
 #[spin_sdk::http_component]
 async fn handle(request: IncomingRequest, out: ResponseOutparam) {
@@ -35,11 +31,13 @@ async fn answer(request: &Request) -> Result<Response, Problem> {
     let world = Environment::open(&MIGRATIONS, &WITH_DUTIES)?;
     let ctx = world.ctx();
     let deadline = ctx.now().plus_millis(BUDGET_MS);
+    let distance = if variable("remote_store") == "true" { Distance::Far } else { Distance::Near };
+    let drain = async |shard| drain::run(&Spin, &ctx, (shard, distance), deadline, tell_ai_seats).await;
     let more = match request.path.as_str() {
         "/drain" => {
             let shard = page::typed(request, "shard", |t| t.parse().ok().filter(|n| (0..SHARDS).contains(n)))?;
             let shard = shard.ok_or_else(|| Problem::new(400, "bad_parameter", "shard is missing"))?;
-            drain(&ctx, shard, deadline).await?
+            drain(shard).await?
         }
         "/tick" => {
             tick::tick(&ctx)?;
@@ -48,7 +46,7 @@ async fn answer(request: &Request) -> Result<Response, Problem> {
                 tell_ai_seats().await;
             }
             let shards = waiting_shards(ctx.db)?;
-            let drained = all(shards.into_iter().map(|shard| drain(&ctx, shard, deadline)).collect()).await;
+            let drained = all(shards.into_iter().map(&drain).collect()).await;
             let more = drained.into_iter().collect::<Result<Vec<_>, _>>()?.contains(&true);
             tick::follow(&ctx, deadline)? || more
         }
@@ -59,31 +57,4 @@ async fn answer(request: &Request) -> Result<Response, Problem> {
 
 async fn tell_ai_seats() {
     internal::call("bot", "/turns").await;
-}
-
-/// Handles a shard's rows until none waits. Returns true if time ran out before.
-async fn drain(ctx: &Ctx<'_>, shard: i64, deadline: Timestamp) -> Result<bool, Problem> {
-    let mut drainer = Drainer::new(ctx, shard);
-    let mut idle = 0;
-    loop {
-        match drainer.step()? {
-            Step::Done => return Ok(false),
-            Step::Idle if idle == LINGER => {
-                if drainer.let_go()? {
-                    return Ok(false);
-                }
-                idle = 0;
-            }
-            Step::Idle => idle += 1,
-            Step::Handled { .. } => idle = 0,
-        }
-        if drainer.ai_waits() {
-            tell_ai_seats().await;
-        }
-        if ctx.now() >= deadline {
-            drainer.stop()?;
-            return Ok(true);
-        }
-        sleep(LOOK_MS).await;
-    }
 }

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 use warmline_client::state;
-use warmline_conversations::drain::{Drainer, Step};
+use warmline_conversations::drain::{Distance, Drainer, Step};
 use warmline_kernel::installed::NOTHING;
 use warmline_kernel::memo::Memo;
 use warmline_kernel::{Ctx, keys};
@@ -92,7 +92,7 @@ impl Store {
         let ctx = self.ctx();
         ingest::ingest(&ctx, &self.channel, &self.account, messages, None, &[]).context("taking messages in")?;
         for shard in 0..inbox::SHARDS {
-            let mut drainer = Drainer::new(&ctx, shard);
+            let mut drainer = Drainer::new(&ctx, shard, Distance::Near);
             while let Step::Handled { .. } = drainer.step().context("handling messages")? {}
             drainer.let_go().context("handling messages")?;
         }

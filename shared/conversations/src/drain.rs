@@ -4,6 +4,9 @@
 //! taking or renewing the lease, so a drainer that lost its lease can write nothing. Rows share a transaction because the
 //! commit is the expensive part. A row that cannot be handled is set aside before anything is written for it, and the other
 //! rows continue.
+//!
+//! Where the store is on another machine, each statement is a round trip. A message that goes on with a conversation is then
+//! stored by one statement without a lease, and a drainer releases the shard as soon as nothing waits in it.
 
 use crate::seats::SeatCache;
 use crate::{ai, calls, cases, place, plan};
@@ -18,22 +21,78 @@ use warmline_kernel::{consent, sealing, transient_keys};
 use warmline_model::case::OrderKey;
 use warmline_model::{
     CaseId, Channel, Content, ConversationId, ConversationState, CustomerId, EventBody, IdentityId, Inbound, MessageId,
-    Origin, Timestamp, Units,
+    Timestamp, Units,
 };
 use warmline_privacy::{BlindIndex, CustomerKey, SealError, SealKey};
 use warmline_routing::{Ready, VIP};
 use warmline_store::archive::{self, Stage};
+use warmline_store::arrivals::{self, Arrival, Waiting};
 use warmline_store::conversations::{self, Conversation};
 use warmline_store::customers::{self, Contact, NewIdentity};
 use warmline_store::inbox::{self, Pending};
-use warmline_store::messages::{self, Message};
-use warmline_store::{events, immediate, leases, outbox, vault};
+use warmline_store::{StoreError, events, immediate, leases, messages, outbox, vault};
 use warmline_transport::deliver;
+use warmline_transport::host::Host;
 
 /// Rows in a transaction: enough to make the commit cheap, few enough to keep other writers waiting for milliseconds only.
 const BATCH: i64 = 16;
+/// The pause between batches. Under load it gathers messages into batches; otherwise each message would be a transaction. A
+/// message that finds the shard idle is handled at once.
+const LOOK_MS: u64 = 3;
+/// The number of reads of an empty shard before it is released. While it is held, webhooks need not wake anybody.
+const LINGER: u32 = 10;
 /// How long a lease lasts without renewal: a drainer that died blocks its shard no longer than this.
 const LEASE_MS: i64 = 5_000;
+
+/// Where the store is, and so what a statement costs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Distance {
+    /// In this process or on this machine: a statement costs microseconds, and a commit milliseconds.
+    Near,
+    /// On another machine: each statement is a round trip.
+    Far,
+}
+
+/// Handles a shard's rows until none waits. Returns true if time ran out before. `tell_ai_seats` is called if an AI seat has
+/// something to answer.
+///
+/// # Errors
+/// The errors of [`Drainer::step`].
+pub async fn run<H: Host>(
+    host: &H,
+    ctx: &Ctx<'_>,
+    (shard, distance): (i64, Distance),
+    deadline: Timestamp,
+    tell_ai_seats: impl AsyncFn(),
+) -> Result<bool, StepError> {
+    let mut drainer = Drainer::new(ctx, shard, distance);
+    let mut idle = 0;
+    loop {
+        let step = drainer.step()?;
+        if drainer.ai_waits() {
+            tell_ai_seats().await;
+        }
+        match step {
+            Step::Done => return Ok(false),
+            Step::Idle if idle == LINGER || distance == Distance::Far => {
+                if drainer.let_go()? {
+                    return Ok(false);
+                }
+                idle = 0;
+            }
+            Step::Idle => idle += 1,
+            Step::Handled { .. } if !drainer.holds => return Ok(false),
+            Step::Handled { .. } => idle = 0,
+        }
+        if ctx.now() >= deadline {
+            drainer.stop()?;
+            return Ok(true);
+        }
+        if distance == Distance::Near {
+            host.sleep(LOOK_MS).await;
+        }
+    }
+}
 
 /// The outcome of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +112,7 @@ pub enum Step {
 pub struct Drainer<'a> {
     ctx: &'a Ctx<'a>,
     shard: i64,
+    distance: Distance,
     owner: [u8; 16],
     lease: String,
     rows: RowHandler<'a>,
@@ -61,9 +121,9 @@ pub struct Drainer<'a> {
 
 impl<'a> Drainer<'a> {
     /// A run that has not begun.
-    pub fn new(ctx: &'a Ctx<'a>, shard: i64) -> Self {
+    pub fn new(ctx: &'a Ctx<'a>, shard: i64, distance: Distance) -> Self {
         let lease = inbox::lease_name(shard);
-        Self { ctx, shard, owner: ctx.owner(), lease, rows: RowHandler::new(ctx), holds: false }
+        Self { ctx, shard, distance, owner: ctx.owner(), lease, rows: RowHandler::new(ctx), holds: false }
     }
 
     /// Handles the next batch.
@@ -107,7 +167,27 @@ impl<'a> Drainer<'a> {
         })
     }
 
+    /// Handles the only waiting row of a free shard in one statement, if it is a message that goes on with a conversation.
+    /// Returns `None` if it is not, or if there are more.
+    fn quickly(&self) -> Result<Option<Step>, StepError> {
+        let waiting = arrivals::waiting(self.ctx.db, self.shard, 2)?;
+        Ok(match waiting.as_slice() {
+            [] => Some(Step::Done),
+            [one] if self.rows.goes_on(one, self.shard)? => Some(Step::Handled { rows: 1 }),
+            _ => None,
+        })
+    }
+
     fn handle(&mut self, most: i64) -> Result<Step, StepError> {
+        if self.distance == Distance::Far && !self.holds {
+            if let Some(step) = self.quickly()? {
+                return Ok(step);
+            }
+            if !self.take_lease()? {
+                return Ok(Step::Done);
+            }
+            self.holds = true;
+        }
         loop {
             // Many drainers are woken for the same rows. A read without the write lock turns away all but one of them.
             let rows = inbox::pending(self.ctx.db, self.shard, if self.holds { most } else { 1 })?;
@@ -118,7 +198,6 @@ impl<'a> Drainer<'a> {
                 self.rows.prepare(&rows)?;
             }
             let step = self.batch(rows, most)?;
-            self.holds = step != Step::Done;
             // The first row is from an unknown sender. Its key is made in the next round, now that the shard is held.
             if step != (Step::Handled { rows: 0 }) {
                 return Ok(step);
@@ -153,9 +232,9 @@ impl<'a> Drainer<'a> {
         // A run can last for seconds. A plan put into force meanwhile counts from the next batch on.
         self.rows.plan.take();
         self.rows.seats.forget();
-        immediate(ctx.db, || {
+        let (step, holds) = immediate(ctx.db, || {
             if !self.take_lease()? {
-                return Ok(Step::Done);
+                return Ok::<_, StepError>((Step::Done, false));
             }
             let rows = if self.holds { seen } else { inbox::pending(ctx.db, self.shard, most)? };
             let mut handled = 0;
@@ -165,8 +244,12 @@ impl<'a> Drainer<'a> {
                 }
                 handled += 1;
             }
-            Ok(Step::Handled { rows: handled })
-        })
+            // Releasing the shard here saves a trip. Rows that come from now on wake another drainer.
+            let gone = self.distance == Distance::Far && handled < most && inbox::let_go(ctx.db, self.shard, &self.owner)?;
+            Ok((Step::Handled { rows: handled }, !gone))
+        })?;
+        self.holds = holds;
+        Ok(step)
     }
 }
 
@@ -302,7 +385,7 @@ impl<'a> RowHandler<'a> {
                 Err(_) => return set_aside(self.ctx, row, "of_nobody_known"),
                 Ok(key) => key,
             };
-            let (message, _) = self.append(row, &conversation, &key, &inbound, false, None)?;
+            let message = self.append(row, &conversation, &key, &inbound, false, None, None)?;
             if let Some(choice) = choice {
                 match (self.is_copy(&conversation, n, &key, &inbound.sender.open_id)?, known) {
                     (false, _) => deliver::choose(ctx, &conversation, message, choice)?,
@@ -311,7 +394,7 @@ impl<'a> RowHandler<'a> {
                     (true, None) => {}
                 }
             }
-            return Ok(inbox::done(ctx.db, row.seq)?);
+            return Ok(());
         }
         let Some((contact, key)) = known else { return set_aside(ctx, row, "of_nobody_known") };
         let conversation = match &contact.conversation {
@@ -330,11 +413,11 @@ impl<'a> RowHandler<'a> {
                 return set_aside(ctx, row, "of_no_conversation");
             }
         };
-        let (message, _) = self.append(row, &at_hand, &key, &inbound, false, None)?;
+        let message = self.append(row, &at_hand, &key, &inbound, false, None, None)?;
         if let Some(choice) = choice {
             deliver::choose(ctx, &at_hand, message, choice)?;
         }
-        Ok(inbox::done(ctx.db, row.seq)?)
+        Ok(())
     }
 
     /// Notes a person's choice that no message in their conversation shows.
@@ -370,7 +453,9 @@ impl<'a> RowHandler<'a> {
         }
     }
 
-    /// Stores a message in a conversation, and returns its id and its number. `spoke`: it wants an answer.
+    /// Stores a message in a conversation, as its next one, and returns its id. `spoke`: it wants an answer. `unleased`: the
+    /// shard, if this drainer does not hold it ([`Arrival::shard`]).
+    #[expect(clippy::too_many_arguments, reason = "one call, whose parts belong to different owners")]
     fn append(
         &self,
         row: &Pending,
@@ -379,41 +464,63 @@ impl<'a> RowHandler<'a> {
         inbound: &Inbound,
         spoke: bool,
         answer_by: Option<Timestamp>,
-    ) -> Result<(MessageId, i64), StepError> {
+        unleased: Option<i64>,
+    ) -> Result<MessageId, StepError> {
         let (ctx, now) = (self.ctx, self.ctx.now());
-        let n = conversations::inbound(
-            ctx.db,
-            conversation.id,
-            next_state(conversation, spoke),
-            now,
-            spoke.then_some(row.received_at),
-            answer_by,
-            inbound.reply_to.as_ref().map(|to| sealing::seal_reply_to(ctx, key, conversation.id, to)).transpose()?,
-        )?;
         let id = MessageId::new(now, ctx.rng);
-        messages::insert(
-            ctx.db,
-            &Message {
-                conversation: conversation.id,
-                n,
-                id,
-                origin: Origin::Customer,
-                agent: None,
-                content: sealing::seal_content(ctx, key, conversation.id, id, &inbound.content)?,
-                at: row.received_at,
-                delivery: None,
-                reason: None,
-            },
-        )?;
+        let reply_to = inbound.reply_to.as_ref().map(|to| sealing::seal_reply_to(ctx, key, conversation.id, to));
+        let arrival = Arrival {
+            inbox: row.seq,
+            shard: unleased,
+            conversation,
+            state: next_state(conversation, spoke),
+            at: now,
+            spoke: spoke.then_some(row.received_at),
+            answer_until: answer_by,
+            reply_to: reply_to.transpose()?,
+            id,
+            content: sealing::seal_content(ctx, key, conversation.id, id, &inbound.content)?,
+            received_at: row.received_at,
+        };
         let body = EventBody::MessageReceived {
             message: id,
-            n,
+            n: arrival.n(),
             channel: row.channel.clone(),
             kind: inbound.content.kind().to_owned(),
             received_at: row.received_at,
         };
-        events::append(ctx.db, now, Some(conversation.id), &body)?;
-        Ok((id, n))
+        arrival.store(ctx.db, &body)?;
+        Ok(id)
+    }
+
+    /// Handles a row that no lease protects, if nothing but its message is to be written. Returns false if there is more to
+    /// do, or if the row or its conversation has changed since it was read.
+    fn goes_on(&self, waiting: &Waiting, shard: i64) -> Result<bool, StepError> {
+        let Waiting { row, sender: Some(sender), contact: Some(contact) } = waiting else { return Ok(false) };
+        let Some(conversation) = &contact.conversation else { return Ok(false) };
+        let Some((inbox, key)) = transient_keys::with_customer(self.ctx, row.sealed_by, contact.customer)? else {
+            return Ok(false);
+        };
+        // What does not open, or is not from the sender that the row names, is looked at under the lease.
+        let Ok(plain) = inbox.open(&row.dedup, &row.payload) else { return Ok(false) };
+        let Ok(Payload { inbound, answer_by }) = serde_json::from_slice::<Payload>(&plain) else { return Ok(false) };
+        let lookup = sender_lookup(&self.index, &row.channel, &row.account, &inbound.sender.open_id);
+        let spoke = !matches!(inbound.content, Content::Event { .. });
+        let more = lookup.as_slice() != sender
+            || inbound.sender.only_known
+            || people::has_news(&self.index, contact, &inbound.sender)
+            || !orders::keys(&self.index, &row.channel, &inbound.content).is_empty()
+            || consent::choice(&row.channel, &inbound.content).is_some()
+            || conversation.ai
+            || if spoke { conversation.state == ConversationState::Open } else { calls::on(&row.channel) };
+        if more {
+            return Ok(false);
+        }
+        let answer_by = answer_by.map(Timestamp::from_millis);
+        match self.append(row, conversation, &key, &inbound, spoke, answer_by, Some(shard)) {
+            Err(StepError::Store(StoreError::Busy)) => Ok(false),
+            stored => stored.map(|_| true),
+        }
     }
 
     fn open(&self, row: &Pending) -> Result<(OpenedRow, Option<KnownSender>), StepError> {
@@ -447,7 +554,8 @@ impl<'a> RowHandler<'a> {
         // A message that only opts out needs no answer.
         let spoke = choice.is_none() && !matches!(inbound.content, Content::Event { .. });
         let answer_by = answer_by.map(Timestamp::from_millis);
-        let (message, n) = self.append(row, &conversation, &key, &inbound, spoke, answer_by)?;
+        let message = self.append(row, &conversation, &key, &inbound, spoke, answer_by, None)?;
+        let n = conversation.messages + 1;
         let content = inbound.content;
         if let Some(choice) = choice {
             let Contact { person, customer, .. } = contact;
@@ -474,7 +582,7 @@ impl<'a> RowHandler<'a> {
             calls::heard(ctx, &*self.plan()?, &conversation, &key, &content)?;
             self.seats.forget();
         }
-        Ok(inbox::done(ctx.db, row.seq)?)
+        Ok(())
     }
 
     fn new_contact(

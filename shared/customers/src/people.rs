@@ -37,6 +37,21 @@ fn value_aad(lookup: &[u8; 16], customer: CustomerId) -> [u8; 32] {
     aad
 }
 
+/// The digest of the identifiers that a sender brings, if they are not those that it brought last.
+fn news(index: &BlindIndex, contact: &Contact, sender: &Sender) -> Option<[u8; 16]> {
+    if sender.union_id.is_none() && sender.identifiers.is_empty() {
+        return None;
+    }
+    let told = sender_digest(index, sender);
+    (contact.known.as_deref() != Some(&told)).then_some(told)
+}
+
+/// Whether a message from this sender changes what is known about the person: [`link_sender`] has something to do, or there
+/// are new tags.
+pub fn has_news(index: &BlindIndex, contact: &Contact, sender: &Sender) -> bool {
+    news(index, contact, sender).is_some() || sender.tags.iter().any(|tag| !contact.tags.contains(tag))
+}
+
 /// Takes in the identifiers that a sender brings, and joins the customer with others whom these prove to be the same
 /// person. Most messages bring nothing new, and then this costs one hash.
 pub fn link_sender(
@@ -47,13 +62,7 @@ pub fn link_sender(
     channel: &Channel,
     sender: &Sender,
 ) -> Result<(), StepError> {
-    if sender.union_id.is_none() && sender.identifiers.is_empty() {
-        return Ok(());
-    }
-    let told = sender_digest(index, sender);
-    if contact.known.as_deref() == Some(&told) {
-        return Ok(());
-    }
+    let Some(told) = news(index, contact, sender) else { return Ok(()) };
     let mut merged = false;
     for known in warmline_identity::of(channel, sender) {
         merged |= add(ctx, index, contact.customer, key, &known, channel.as_str(), None)?;

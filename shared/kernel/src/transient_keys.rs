@@ -5,7 +5,8 @@
 use crate::ctx::{Ctx, StepError};
 use crate::payload::{Payload, sender_lookup};
 use crate::sealing::{from_vault, into_vault};
-use warmline_privacy::{Purpose, SealError, SealKey};
+use warmline_model::CustomerId;
+use warmline_privacy::{CustomerKey, Purpose, SealError, SealKey};
 use warmline_store::vault::{self, Generation};
 use warmline_store::{StoreError, customers, inbox};
 
@@ -61,6 +62,18 @@ pub fn by_number(ctx: &Ctx<'_>, n: i64) -> Result<SealKey, StepError> {
         return Ok(ctx.keys.purpose(Purpose::Inbox));
     }
     open(ctx, &vault::by_number(ctx.vault, n)?.ok_or(SealError::Erased)?)
+}
+
+/// The inbox key of a generation together with a customer's key, in one statement; `None` if either is missing or does not
+/// open.
+///
+/// # Errors
+/// The store fails.
+pub fn with_customer(ctx: &Ctx<'_>, n: i64, customer: CustomerId) -> Result<Option<(SealKey, CustomerKey)>, StoreError> {
+    let Some((generation, own)) = vault::both(ctx.vault, n, customer)? else { return Ok(None) };
+    let open = |of: &[u8], key: &vault::Stored| ctx.keys.key(of, &from_vault(key).ok()?).ok();
+    let inbox = open(&name(n, TransientPurpose::Inbox.as_str()), &generation);
+    Ok(inbox.zip(open(customer.as_bytes(), &own)))
 }
 
 fn open(ctx: &Ctx<'_>, found: &Generation) -> Result<SealKey, StepError> {

@@ -9,7 +9,7 @@ use warmline_kernel::installed::{Installed, NOTHING};
 use warmline_kernel::memo::Memo;
 use warmline_model::{Clock, Rng, Timestamp};
 use warmline_privacy::Keyring;
-use warmline_store::migrate::{Migrations, are_current, migrate_all};
+use warmline_store::migrate::{Migrations, State, migrate_all};
 use warmline_store::vault;
 use warmline_transport::host::{self, Host as _};
 use warmline_transport::keyring;
@@ -60,8 +60,8 @@ impl Environment {
     /// The store cannot be opened or migrated, a master key is missing or malformed, or the store belongs to another master
     /// key.
     pub fn open(migrations: &[Migrations], installed: &'static Installed) -> Result<Self, Problem> {
-        let opened = Self::with(|db, vault| {
-            if !are_current(db, migrations.iter().map(|m| (m.of, m.latest())))? {
+        let opened = Self::with(|db, vault, state| {
+            if !state.is_current(migrations.iter().map(|m| (m.of, m.latest()))) {
                 vault::prepare(vault)?;
                 migrate_all(db, migrations)?;
             }
@@ -90,7 +90,7 @@ impl Environment {
     /// # Errors
     /// The errors of [`Environment::open_ready`].
     pub fn open_current(capabilities: &[(&'static str, i64)]) -> Result<Self, Problem> {
-        Self::with(|db, _| match are_current(db, capabilities.iter().copied())? {
+        Self::with(|_, _, state| match state.is_current(capabilities.iter().copied()) {
             true => Ok(()),
             false => Err(Problem {
                 retry_after: Some(2),
@@ -103,11 +103,12 @@ impl Environment {
         })
     }
 
-    fn with(ready: impl FnOnce(&SpinDb, &Vault) -> Result<(), Problem>) -> Result<Self, Problem> {
+    fn with(ready: impl FnOnce(&SpinDb, &Vault, &State) -> Result<(), Problem>) -> Result<Self, Problem> {
         let masters = keyring::masters(&Spin)?;
         let (db, vault, rng) = (SpinDb::open()?, Vault::default(), SpinRng);
-        ready(&db, &vault)?;
-        let keys = keyring::open(&db, masters, &rng)?;
+        let state = keyring::state(&db)?;
+        ready(&db, &vault, &state)?;
+        let keys = keyring::open(&db, state.fact, masters, &rng)?;
         Ok(Self { db, vault, keys, clock: SpinClock, rng, contexts: 0, installed: &NOTHING, memo: Memo::default() })
     }
 

@@ -152,12 +152,6 @@ const LIST_QUEUES: &str = concat!(
     " FROM conversations v WHERE v.state = 'queued' AND v.id > ?1 \
       AND v.group_id IN (SELECT group_id FROM agent_groups WHERE agent_id = ?3) ORDER BY v.id LIMIT ?2"
 );
-const INBOUND: &str = "UPDATE conversations SET messages = messages + 1, last_message_at = ?2, state = ?3, \
-                       first_inbound_at = coalesce(first_inbound_at, ?4), \
-                       round_started_at = coalesce(round_started_at, ?4), wrap_until = NULL, answer_until = ?5, \
-                       rings_until = iif(?4 IS NULL, rings_until, NULL), \
-                       reply_to = coalesce(?6, reply_to) \
-                       WHERE id = ?1 RETURNING messages";
 const REPLY_TO: &str = "SELECT reply_to FROM conversations WHERE id = ?1";
 const OUTBOUND: &str = "UPDATE conversations SET messages = messages + 1, last_message_at = ?2 \
                         WHERE id = ?1 RETURNING messages";
@@ -251,21 +245,6 @@ pub fn list_queues_of(
 ) -> Result<Vec<Conversation>, StoreError> {
     let after = after.map_or_else(Vec::new, |id| id.as_bytes().to_vec());
     db.execute(LIST_QUEUES, &[after.into(), limit.into(), agent.as_bytes().into()])?.iter().map(read).collect()
-}
-
-/// Counts a message of the customer. Returns its number. `spoke` is set if the message starts or continues a round that
-/// wants an answer. `reply_to`, sealed, replaces the address from an earlier message.
-pub fn inbound(
-    db: &dyn Db,
-    id: ConversationId,
-    state: ConversationState,
-    now: Timestamp,
-    spoke: Option<Timestamp>,
-    answer_until: Option<Timestamp>,
-    reply_to: Option<Vec<u8>>,
-) -> Result<i64, StoreError> {
-    let params = [id_param(id), now.into(), state.as_str().into(), spoke.into(), answer_until.into(), reply_to.into()];
-    db.first(INBOUND, &params)?.ok_or(StoreError::Missing("conversation"))?.int(0)
 }
 
 /// The sealed place for replies that the customer's newest message named.

@@ -31,12 +31,24 @@ fn owner(row: &Row, i: usize) -> Result<Option<AgentId>, StoreError> {
     row.opt_blob(i)?.map(|b| row.made(i, AgentId::from_bytes(b))).transpose()
 }
 
+/// The columns that [`read_contact`] reads after those of the conversation: of the identity `i` and the person `p`.
+macro_rules! contact_columns {
+    () => {
+        "i.id, i.customer_id, p.person_tags, p.person_owner, p.id, i.known"
+    };
+}
+pub(crate) use contact_columns;
+
+/// The number of columns in `contact_columns!`.
+pub(crate) const CONTACT_COLUMNS: usize = 6;
+
 // The LEFT JOIN finds at most one row, because of the unique index on open conversations.
 const CONTACT: &str = concat!(
     "SELECT ",
     conversations::columns!(),
-    ", i.id, i.customer_id, p.person_tags, p.person_owner, p.id, i.known \
-     FROM identities i JOIN customers c ON c.id = i.customer_id JOIN customers p ON p.id = c.person \
+    ", ",
+    contact_columns!(),
+    " FROM identities i JOIN customers c ON c.id = i.customer_id JOIN customers p ON p.id = c.person \
      LEFT JOIN conversations v ON v.identity_id = i.id AND v.state <> 'closed' WHERE i.lookup = ?1"
 );
 const INSERT_CUSTOMER: &str =
@@ -58,16 +70,21 @@ const IDENTITIES: &str = "SELECT i.id, i.channel, i.account FROM customers c JOI
 
 /// Finds a sender by blind index.
 pub fn contact(db: &dyn Db, lookup: &[u8; 16]) -> Result<Option<Contact>, StoreError> {
-    let Some(row) = db.first(CONTACT, &[lookup.into()])? else { return Ok(None) };
+    db.first(CONTACT, &[lookup.into()])?.map_or(Ok(None), |row| read_contact(&row))
+}
+
+/// Reads a conversation's columns and `contact_columns!`; `None` if there is no such sender.
+pub(crate) fn read_contact(row: &Row) -> Result<Option<Contact>, StoreError> {
     let base = conversations::COLUMNS;
+    let Some(identity) = row.opt_blob(base)? else { return Ok(None) };
     Ok(Some(Contact {
-        identity: row.made(base, IdentityId::from_bytes(row.blob(base)?))?,
+        identity: row.made(base, IdentityId::from_bytes(identity))?,
         customer: row.made(base + 1, CustomerId::from_bytes(row.blob(base + 1)?))?,
-        tags: tags(&row, base + 2)?,
-        owner: owner(&row, base + 3)?,
+        tags: tags(row, base + 2)?,
+        owner: owner(row, base + 3)?,
         person: row.made(base + 4, CustomerId::from_bytes(row.blob(base + 4)?))?,
         known: row.opt_blob(base + 5)?.map(<[u8]>::to_vec),
-        conversation: row.opt_blob(0)?.is_some().then(|| conversations::read(&row)).transpose()?,
+        conversation: row.opt_blob(0)?.is_some().then(|| conversations::read(row)).transpose()?,
     }))
 }
 

@@ -117,8 +117,8 @@ impl StoreError {
         let lower = message.to_ascii_lowercase();
         let says = |parts: &[&str]| parts.iter().any(|part| lower.contains(part));
         // libSQL ends the stream of a transaction that takes too long, and SQLite a statement whose caller is gone. Nothing of
-        // either is kept.
-        if says(&["is locked", "busy", "stream_expired", "stream expired", "interrupt"]) {
+        // either is kept. Our own statements say the last one where somebody else was quicker (migration 19).
+        if says(&["is locked", "busy", "stream_expired", "stream expired", "interrupt", "not as it was read"]) {
             Self::Busy
         } else if says(&["is full", "disk i/o"]) {
             Self::Full

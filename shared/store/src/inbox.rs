@@ -24,6 +24,8 @@ pub struct NewRow<'a> {
     pub channel: &'a Channel,
     /// The account.
     pub account: &'a AccountId,
+    /// The blind index of the sender.
+    pub sender: &'a [u8; 16],
     /// The sealed message.
     pub payload: &'a [u8],
     /// The generation of the key that seals it.
@@ -84,8 +86,8 @@ pub enum Stored {
 // pending row. Either the drainer still sees this row, or this statement sees that the lease is free: no wake-up is lost.
 // The same lock covers two more checks: whether the key may still be used, and whether the previous release stored this
 // message. One sender's messages are in one shard, so a row of another shard is another sender's.
-const INSERT: &str = "INSERT INTO inbox (dedup, shard, channel, account, payload, received_at, sealed_by) \
-                      SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?8 \
+const INSERT: &str = "INSERT INTO inbox (dedup, shard, channel, account, payload, received_at, sealed_by, sender) \
+                      SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?8, ?11 \
                       WHERE ?8 >= coalesce((SELECT seq FROM followers WHERE name = 'inbox keys'), 0) \
                       AND NOT EXISTS (SELECT 1 FROM inbox WHERE dedup = ?9 AND shard = ?2 AND received_at >= ?10) \
                       ON CONFLICT (dedup) DO NOTHING \
@@ -109,8 +111,8 @@ const BY_DEDUP: &str = "SELECT seq FROM inbox WHERE dedup = ?1";
 const BY_EARLIER: &str = "SELECT seq FROM inbox WHERE dedup = ?1 AND shard = ?2 AND received_at >= ?3";
 const PENDING: &str = "SELECT seq, channel, account, dedup, payload, received_at, sealed_by FROM inbox \
                        WHERE shard = ?1 AND state = 0 ORDER BY seq LIMIT ?2";
-const DONE: &str = "UPDATE inbox SET state = 1, payload = NULL WHERE seq = ?1 AND state = 0 RETURNING 1";
-const PARK: &str = "UPDATE inbox SET state = 2 WHERE seq = ?1 AND state = 0 RETURNING 1";
+const DONE: &str = "UPDATE inbox SET state = 1, payload = NULL, sender = NULL WHERE seq = ?1 AND state = 0 RETURNING 1";
+const PARK: &str = "UPDATE inbox SET state = 2, sender = NULL WHERE seq = ?1 AND state = 0 RETURNING 1";
 const EMPTY_PARKED: &str = "UPDATE inbox SET state = 1, payload = NULL WHERE seq IN \
                             (SELECT seq FROM inbox INDEXED BY inbox_parked WHERE state = 2 AND received_at <= ?1 LIMIT ?2)";
 const WAITING: &str = "SELECT DISTINCT shard FROM inbox WHERE state = 0";
@@ -133,6 +135,7 @@ pub fn insert(db: &dyn Db, row: &NewRow<'_>) -> Result<Stored, StoreError> {
         row.sealed_by.into(),
         row.earlier.map(|(dedup, _)| dedup.as_slice()).into(),
         row.earlier.map(|(_, since)| since).into(),
+        row.sender.into(),
     ];
     if let Some(found) = db.first(INSERT, &params)? {
         return Ok(Stored::New { seq: found.int(0)?, drained_until: found.time(1)? });
@@ -182,7 +185,7 @@ pub fn waits_on(db: &dyn Db, before: i64) -> Result<bool, StoreError> {
 
 /// Rows set aside after a position that use a key of an earlier generation.
 pub fn parked(db: &dyn Db, before: i64, after: i64, limit: i64) -> Result<Vec<Pending>, StoreError> {
-    db.execute(PARKED, &[before.into(), after.into(), limit.into()])?.iter().map(row).collect()
+    db.execute(PARKED, &[before.into(), after.into(), limit.into()])?.iter().map(|r| row(r, 0)).collect()
 }
 
 /// Replaces the payload of a row that was set aside by one sealed under another key.
@@ -222,18 +225,19 @@ pub struct Pending {
 
 /// The oldest waiting rows of a shard.
 pub fn pending(db: &dyn Db, shard: i64, limit: i64) -> Result<Vec<Pending>, StoreError> {
-    db.execute(PENDING, &[shard.into(), limit.into()])?.iter().map(row).collect()
+    db.execute(PENDING, &[shard.into(), limit.into()])?.iter().map(|r| row(r, 0)).collect()
 }
 
-fn row(r: &Row) -> Result<Pending, StoreError> {
+/// Reads a row whose columns begin at `i`.
+pub(crate) fn row(r: &Row, i: usize) -> Result<Pending, StoreError> {
     Ok(Pending {
-        seq: r.int(0)?,
-        channel: r.made(1, Channel::new(r.text(1)?))?,
-        account: r.made(2, AccountId::new(r.text(2)?))?,
-        dedup: r.blob(3)?.to_vec(),
-        payload: r.blob(4)?.to_vec(),
-        received_at: r.time(5)?,
-        sealed_by: r.int(6)?,
+        seq: r.int(i)?,
+        channel: r.made(i + 1, Channel::new(r.text(i + 1)?))?,
+        account: r.made(i + 2, AccountId::new(r.text(i + 2)?))?,
+        dedup: r.blob(i + 3)?.to_vec(),
+        payload: r.blob(i + 4)?.to_vec(),
+        received_at: r.time(i + 5)?,
+        sealed_by: r.int(i + 6)?,
     })
 }
 

@@ -12,6 +12,7 @@
 pub mod accounts;
 pub mod agents;
 pub mod archive;
+pub mod arrivals;
 pub mod audit;
 pub mod config;
 pub mod consents;

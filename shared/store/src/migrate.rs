@@ -64,6 +64,7 @@ pub const CORE: Migrations = Migrations {
         migration!("../migrations/0016_accounts.sql"),
         migration!("../migrations/0017_people.sql"),
         migration!("../migrations/0018_rosters.sql"),
+        migration!("../migrations/0019_arrivals.sql"),
     ],
 };
 
@@ -84,6 +85,8 @@ const WAL: &str = "PRAGMA journal_mode = WAL";
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_versions (of TEXT NOT NULL PRIMARY KEY, version INTEGER NOT NULL) \
                      STRICT, WITHOUT ROWID";
 const READ: &str = "SELECT of, version FROM schema_versions";
+const READ_WITH: &str =
+    "SELECT of, version, NULL FROM schema_versions UNION ALL SELECT name, 0, value FROM meta WHERE name = ?1";
 const WRITE: &str = "INSERT INTO schema_versions (of, version) VALUES (?1, ?2) \
                      ON CONFLICT (of) DO UPDATE SET version = max(version, ?2)";
 /// The row with the core version that a program must know.
@@ -130,8 +133,12 @@ impl Applied {
             Err(StoreError::Incomplete(_)) => Vec::new(),
             Err(error) => return Err(error),
         };
-        let mut found =
-            Self(rows.iter().map(|r| Ok((r.text(0)?.to_owned(), r.int(1)?))).collect::<Result<_, StoreError>>()?);
+        let versions = rows.iter().map(|r| Ok((r.text(0)?.to_owned(), r.int(1)?)));
+        Self::of_rows(db, versions.collect::<Result<_, StoreError>>()?)
+    }
+
+    fn of_rows(db: &dyn Db, versions: Vec<(String, i64)>) -> Result<Self, StoreError> {
+        let mut found = Self(versions);
         if found.of(CORE.of).is_none() {
             let version = db.first(VERSION, &[])?.ok_or(StoreError::Missing("user_version"))?.int(0)?;
             found.0 = vec![(CORE.of.to_owned(), version), (NEEDED.to_owned(), version)];
@@ -152,13 +159,39 @@ impl Applied {
     }
 }
 
-/// Whether the core and these capabilities are current: each by its name and latest version.
-///
-/// # Errors
-/// The database needs a newer program, or fails.
-pub fn are_current(db: &dyn Db, capabilities: impl IntoIterator<Item = (&'static str, i64)>) -> Result<bool, StoreError> {
-    let applied = Applied::read(db)?;
-    Ok(applied.has(CORE.of, LATEST) && capabilities.into_iter().all(|(of, latest)| applied.has(of, latest)))
+/// What a request must know of a store before it uses it, read by one statement.
+pub struct State {
+    applied: Applied,
+    /// The fact that was asked for ([`crate::meta`]); `None` if there is none, or if the store is not set up.
+    pub fact: Option<Vec<u8>>,
+}
+
+impl State {
+    /// Reads it, with one fact.
+    ///
+    /// # Errors
+    /// The database needs a newer program, or fails.
+    pub fn read(db: &dyn Db, fact: &str) -> Result<Self, StoreError> {
+        let rows = match db.execute(READ_WITH, &[fact.into()]) {
+            Ok(rows) => rows,
+            // A table is missing: the store is new or of an earlier release.
+            Err(StoreError::Incomplete(_)) => return Ok(Self { applied: Applied::read(db)?, fact: None }),
+            Err(error) => return Err(error),
+        };
+        let (mut versions, mut found) = (Vec::new(), None);
+        for row in &rows {
+            match row.opt_blob(2)? {
+                Some(value) => found = Some(value.to_vec()),
+                None => versions.push((row.text(0)?.to_owned(), row.int(1)?)),
+            }
+        }
+        Ok(Self { applied: Applied::of_rows(db, versions)?, fact: found })
+    }
+
+    /// Whether the core and these capabilities are current: each by its name and latest version.
+    pub fn is_current(&self, capabilities: impl IntoIterator<Item = (&'static str, i64)>) -> bool {
+        self.applied.has(CORE.of, LATEST) && capabilities.into_iter().all(|(of, latest)| self.applied.has(of, latest))
+    }
 }
 
 /// The capabilities that have tables in this store, including those that this program does not know.
@@ -225,6 +258,10 @@ fn statements(sql: &'static str) -> impl Iterator<Item = &'static str> {
 
 #[cfg(all(test, feature = "native"))]
 mod tests {
+    fn current(db: &dyn Db, capabilities: impl IntoIterator<Item = (&'static str, i64)>) -> Result<bool, StoreError> {
+        State::read(db, "root").map(|state| state.is_current(capabilities))
+    }
+
     use super::*;
     use crate::db::Value;
     use crate::native::NativeDb;
@@ -284,7 +321,7 @@ mod tests {
         migrate(&db).unwrap();
         db.execute("UPDATE schema_versions SET version = 99 WHERE of = 'needs'", &[]).unwrap();
         assert_eq!(migrate(&db), Err(StoreError::Newer { found: 99, known: LATEST }));
-        assert_eq!(are_current(&db, []), Err(StoreError::Newer { found: 99, known: LATEST }));
+        assert_eq!(current(&db, []), Err(StoreError::Newer { found: 99, known: LATEST }));
         let other = NativeDb::memory().unwrap();
         other.execute("PRAGMA user_version = 99", &[]).unwrap();
         assert_eq!(migrate(&other), Err(StoreError::Newer { found: 99, known: LATEST }));
@@ -295,9 +332,9 @@ mod tests {
         for done in 0..=CORE.files.len() {
             let db = NativeDb::memory().unwrap();
             until(&db, done).unwrap();
-            assert_eq!(are_current(&db, []), Ok(done == CORE.files.len()));
+            assert_eq!(current(&db, []), Ok(done == CORE.files.len()));
             migrate(&db).unwrap();
-            assert_eq!((are_current(&db, []), Applied::read(&db).unwrap().of("core")), (Ok(true), Some(LATEST)), "{done}");
+            assert_eq!((current(&db, []), Applied::read(&db).unwrap().of("core")), (Ok(true), Some(LATEST)), "{done}");
             assert!(!migrate(&db).unwrap(), "{done}");
             if done < CORE.files.len() {
                 let known = db.first(VERSION, &[]).unwrap().unwrap().int(0).unwrap();
@@ -315,9 +352,9 @@ mod tests {
         assert!(migrate_all(&db, &[TWO, Migrations { of: "profiles", files: &[] }]).unwrap());
         assert!(db.execute("SELECT a, b FROM t", &[]).unwrap().is_empty());
         assert_eq!(capabilities(&db).unwrap(), ["tickets"]);
-        assert!(are_current(&db, [("tickets", 2)]).unwrap() && !are_current(&db, [("tickets", 3)]).unwrap());
+        assert!(current(&db, [("tickets", 2)]).unwrap() && !current(&db, [("tickets", 3)]).unwrap());
         // The previous release continues, and does not set the newer version back.
-        assert!(!migrate_all(&db, &[ONE]).unwrap() && !migrate_all(&db, &[TWO]).unwrap() && are_current(&db, []).unwrap());
+        assert!(!migrate_all(&db, &[ONE]).unwrap() && !migrate_all(&db, &[TWO]).unwrap() && current(&db, []).unwrap());
     }
 
     #[test]

@@ -21,6 +21,8 @@ const TABLES: [&str; 3] = [
 const WAL: &str = "PRAGMA journal_mode = WAL";
 const INSERT: &str = "INSERT INTO customer_keys (customer_id, master, wrapped) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
 const GET: &str = "SELECT master, wrapped FROM customer_keys WHERE customer_id = ?1";
+const BOTH: &str = "SELECT 0, master, wrapped FROM passing_keys WHERE generation = ?1 \
+                    UNION ALL SELECT 1, master, wrapped FROM customer_keys WHERE customer_id = ?2";
 const SHRED: &str = "PRAGMA secure_delete = ON";
 const DESTROY: &str = "DELETE FROM customer_keys WHERE customer_id = ?1";
 const CHECKPOINT: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
@@ -83,6 +85,13 @@ pub fn insert(vault: &dyn Db, id: CustomerId, key: &Stored) -> Result<(), StoreE
 /// A customer's key; `None` if it was destroyed.
 pub fn get(vault: &dyn Db, id: CustomerId) -> Result<Option<Stored>, StoreError> {
     vault.first(GET, &[id.as_bytes().into()])?.map(|r| stored(&r, 0)).transpose()
+}
+
+/// The key of a generation and a customer's key; `None` if either is missing.
+pub fn both(vault: &dyn Db, n: i64, id: CustomerId) -> Result<Option<(Stored, Stored)>, StoreError> {
+    let rows = vault.execute(BOTH, &[n.into(), id.as_bytes().into()])?;
+    let [generation, customer] = rows.as_slice() else { return Ok(None) };
+    Ok(Some((stored(generation, 1)?, stored(customer, 1)?)))
 }
 
 /// Destroys a customer's key. Its bytes are overwritten in the file, not only freed.

@@ -83,6 +83,7 @@ pub(crate) struct Prepared {
     dedup: [u8; 16],
     earlier: Option<[u8; 16]>,
     shard: i64,
+    sender: [u8; 16],
     payload: Vec<u8>,
     sealed_by: i64,
 }
@@ -103,7 +104,7 @@ impl Prepared {
         let payload = Payload { inbound, answer_by: answer_by.map(Timestamp::millis) };
         let plain = serde_json::to_vec(&payload).map_err(|_| SealError::Format)?;
         let shard = i64::from(sender[0]) % SHARDS;
-        Ok(Self { dedup, earlier, shard, payload: key.seal(&dedup, &plain, ctx.rng)?, sealed_by: *sealed_by })
+        Ok(Self { dedup, earlier, shard, sender, payload: key.seal(&dedup, &plain, ctx.rng)?, sealed_by: *sealed_by })
     }
 
     pub(crate) fn store(
@@ -113,10 +114,10 @@ impl Prepared {
         account: &AccountId,
         now: Timestamp,
     ) -> Result<Ingested, StepError> {
-        let Self { dedup, earlier, shard, payload, sealed_by } = self;
+        let Self { dedup, earlier, shard, sender, payload, sealed_by } = self;
         let earlier = earlier.as_ref().map(|dedup| (dedup, now.plus_millis(-EARLIER_MS)));
         let (shard, sealed_by) = (*shard, *sealed_by);
-        let row = NewRow { dedup, shard, channel, account, payload, sealed_by, received_at: now, earlier };
+        let row = NewRow { dedup, shard, channel, account, sender, payload, sealed_by, received_at: now, earlier };
         Ok(match inbox::insert(ctx.db, &row)? {
             Stored::New { seq, drained_until } => {
                 Ingested { seq, duplicate: false, wake: (drained_until <= now).then_some(shard) }

@@ -5,6 +5,7 @@ use warmline_endpoint::Problem;
 use warmline_kernel::keys;
 use warmline_model::Rng;
 use warmline_privacy::{KeyError, KeyId, Keyring, Masters};
+use warmline_store::migrate::State;
 use warmline_store::{Db, StoreError, meta};
 
 /// The place where a version without root keys noted the master key of the store.
@@ -18,12 +19,20 @@ pub fn masters(host: &impl Host) -> Result<Masters, Problem> {
     Masters::from_base64(&host.variable("master_key"), &host.variable("master_key_previous")).map_err(no_keys)
 }
 
-/// Opens the keys of a store, or makes them for a store that has none.
+/// The state of a store, with the root key that [`open`] wants.
+///
+/// # Errors
+/// The store fails, or needs a newer program.
+pub fn state(db: &dyn Db) -> Result<State, StoreError> {
+    State::read(db, keys::ROOT)
+}
+
+/// Opens the keys of a store, or makes them for a store that has none. `root`: the root key, if it was read.
 ///
 /// # Errors
 /// The store fails, or belongs to another master key.
-pub fn open(db: &dyn Db, masters: Masters, rng: &dyn Rng) -> Result<Keyring, Problem> {
-    match meta::get(db, keys::ROOT)? {
+pub fn open(db: &dyn Db, root: Option<Vec<u8>>, masters: Masters, rng: &dyn Rng) -> Result<Keyring, Problem> {
+    match root.map_or_else(|| meta::get(db, keys::ROOT), |root| Ok(Some(root)))? {
         Some(stored) => Keyring::open(masters, &stored).map_err(no_keys),
         None => first(db, masters, rng),
     }

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 use std::cell::Cell;
 use warmline_app::routes::dispatch;
-use warmline_conversations::drain::{Drainer, Step};
+use warmline_conversations::drain::{Distance, Drainer, Step};
 use warmline_endpoint::route::{Piece, Pieces, Reply};
 use warmline_endpoint::{Request, Response};
 use warmline_kernel::Ctx;
@@ -204,7 +204,7 @@ impl World {
         let ctx = self.ctx();
         ingest(&ctx, &channel, &account, vec![inbound], None, &[]).unwrap();
         for shard in 0..inbox::SHARDS {
-            let mut drainer = Drainer::new(&ctx, shard);
+            let mut drainer = Drainer::new(&ctx, shard, Distance::Near);
             while let Step::Handled { .. } = drainer.step().unwrap() {}
             drainer.let_go().unwrap();
         }

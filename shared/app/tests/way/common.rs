@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use warmline_channels::registry;
-use warmline_conversations::drain::{Drainer, Step};
+use warmline_conversations::drain::{Distance, Drainer, Step};
 use warmline_conversations::staff::Duties;
 use warmline_kernel::Ctx;
 use warmline_kernel::memo::Memo;
@@ -101,6 +101,7 @@ pub struct World {
     pub keys: Keyring,
     pub kv: MemoryKv,
     pub memo: Memo,
+    far: Cell<bool>,
 }
 
 impl World {
@@ -112,13 +113,13 @@ impl World {
         let masters = Masters::from_base64(MASTER, "").unwrap();
         let keys = Keyring::create(masters, None, &CountedRng(Cell::new(7))).unwrap();
         let clock = SetClock(Cell::new(1_700_000_000_000));
-        Self { db, vault, clock, rng, keys, kv: MemoryKv::default(), memo: Memo::default() }
+        Self { db, vault, clock, rng, keys, kv: MemoryKv::default(), memo: Memo::default(), far: Cell::new(false) }
     }
 
     pub fn ctx(&self) -> Ctx<'_> {
         // Each call begins a request.
         self.memo.clear();
-        let Self { db, vault, kv, clock, rng, keys, memo } = self;
+        let Self { db, vault, kv, clock, rng, keys, memo, .. } = self;
         Ctx { db, vault, kv, contexts: 0, clock, rng, keys, installed: &warmline_app::WHOLE, memo }
     }
 
@@ -186,8 +187,11 @@ impl World {
 
     pub fn drain_with(&self, ctx: &Ctx<'_>) -> i64 {
         let mut handled = 0;
+        // Every other run is one of a store on another machine.
+        self.far.set(!self.far.get());
+        let distance = if self.far.get() { Distance::Far } else { Distance::Near };
         for shard in 0..warmline_store::inbox::SHARDS {
-            let mut drainer = Drainer::new(ctx, shard);
+            let mut drainer = Drainer::new(ctx, shard, distance);
             while let Step::Handled { rows } = drainer.step().unwrap() {
                 handled += rows;
             }

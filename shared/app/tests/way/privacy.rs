@@ -144,6 +144,7 @@ fn nothing_new_comes_under_a_key_that_goes() {
         shard: 0,
         channel: &channel,
         account: &account,
+        sender: &[2; 16],
         payload: b"x",
         sealed_by: old,
         received_at: Timestamp::default(),

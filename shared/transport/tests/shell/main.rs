@@ -10,5 +10,6 @@ mod keyring;
 mod pull;
 mod socket;
 mod tokens;
+mod trips;
 mod wechat;
 mod world;

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use warmline_channels::{Adapter, ApiRequest, ClientAdapter};
 use warmline_conversations::converse;
-use warmline_conversations::drain::{Drainer, Step};
+use warmline_conversations::drain::{self, Distance, Drainer, Step};
 use warmline_conversations::staff::{self, Duties, NewAgent};
 use warmline_endpoint::{Problem, Request};
 use warmline_kernel::Ctx;
@@ -22,7 +22,7 @@ use warmline_privacy::{Keyring, Masters};
 use warmline_routing::{Group, Plan};
 use warmline_store::conversations::{self, Conversation};
 use warmline_store::native::{MemoryKv, NativeDb};
-use warmline_store::{agents, events, immediate, migrate};
+use warmline_store::{Db, Row, StoreError, Value, agents, events, immediate, migrate};
 use warmline_transport::host::{self, Body, Broken, Head, Host, NoAnswer, Opened, Writer};
 use warmline_transport::incoming::Incoming;
 use warmline_transport::{accounts, adapter, client, keyring};
@@ -96,9 +96,23 @@ pub type Out = Rc<RefCell<Sent>>;
 type Answers = Box<dyn FnMut(&ApiRequest) -> Platform>;
 type Event = (i64, Box<dyn FnOnce(&Environment)>);
 
+/// A database that counts its statements.
+pub struct Counted(NativeDb, Cell<usize>);
+
+impl Db for Counted {
+    fn execute(&self, sql: &'static str, params: &[Value]) -> Result<Vec<Row>, StoreError> {
+        self.1.set(self.1.get() + 1);
+        self.0.execute(sql, params)
+    }
+}
+
 pub struct Inner {
-    pub db: NativeDb,
-    pub vault: NativeDb,
+    pub db: Counted,
+    pub vault: Counted,
+    /// How often a component opened the store.
+    opened: Cell<usize>,
+    /// How the router drains: as far as it gets, or as its component does on such a store.
+    pub distance: Cell<Option<Distance>>,
     pub kv: MemoryKv,
     memo: Memo,
     pub clock: SetClock,
@@ -118,15 +132,17 @@ pub struct Environment(pub Rc<Inner>);
 
 impl Environment {
     pub fn new() -> Self {
-        let (db, vault) = (NativeDb::memory().unwrap(), NativeDb::memory().unwrap());
+        let [db, vault] = [(); 2].map(|()| Counted(NativeDb::memory().unwrap(), Cell::new(0)));
         migrate(&db).unwrap();
         warmline_store::vault::prepare(&vault).unwrap();
         let rng = CountedRng(Cell::new(1));
-        let keys = keyring::open(&db, Masters::from_base64(MASTER, "").unwrap(), &rng).unwrap();
+        let keys = keyring::open(&db, None, Masters::from_base64(MASTER, "").unwrap(), &rng).unwrap();
         let variables = [("internal_calls", "chain"), ("master_key", MASTER)].map(|(name, value)| (name, value.to_owned()));
         Self(Rc::new(Inner {
             db,
             vault,
+            opened: Cell::new(0),
+            distance: Cell::new(None),
             kv: MemoryKv::default(),
             memo: Memo::default(),
             clock: SetClock(Cell::new(START)),
@@ -146,6 +162,16 @@ impl Environment {
         self.0.memo.clear();
         let Inner { db, vault, kv, clock, rng, keys, memo, .. } = &*self.0;
         Ctx { db, vault, kv, contexts: 0, clock, rng, keys, installed: &NOTHING, memo }
+    }
+
+    /// The round trips to the databases that something costs where these are on another machine: its statements, and the end
+    /// of each connection. Every component that opens the store uses both databases.
+    pub fn trips<T>(&self, work: impl FnOnce() -> T) -> (usize, T) {
+        let Inner { db, vault, opened, .. } = &*self.0;
+        let so_far = || db.1.get() + vault.1.get() + 2 * opened.get();
+        let before = so_far();
+        let value = work();
+        (so_far() - before, value)
     }
 
     /// Milliseconds since the test began.
@@ -252,7 +278,7 @@ impl Environment {
 
     fn drain_shard(&self, shard: i64) {
         let ctx = self.ctx();
-        let mut drainer = Drainer::new(&ctx, shard);
+        let mut drainer = Drainer::new(&ctx, shard, Distance::Near);
         while let Step::Handled { .. } = drainer.step().unwrap() {}
         drainer.let_go().unwrap();
     }
@@ -293,6 +319,10 @@ impl Host for Environment {
     type Body = Chunks;
 
     fn open(&self) -> Result<Environment, Problem> {
+        let Inner { db, rng, opened, .. } = &*self.0;
+        let state = keyring::state(db)?;
+        keyring::open(db, state.fact, Masters::from_base64(MASTER, "").unwrap(), rng)?;
+        opened.set(opened.get() + 1);
         Ok(self.clone())
     }
 
@@ -314,7 +344,16 @@ impl Host for Environment {
 
     async fn send(&self, request: &ApiRequest) -> Result<Opened<Chunks>, NoAnswer> {
         if let Some(shard) = request.url.strip_prefix("http://router.spin.internal/drain?shard=") {
-            self.drain_shard(shard.parse().unwrap());
+            let shard = shard.parse().unwrap();
+            match self.0.distance.get() {
+                None => self.drain_shard(shard),
+                Some(distance) => {
+                    let world = self.open().unwrap();
+                    let ctx = world.ctx();
+                    let deadline = ctx.now().plus_millis(5_000);
+                    assert!(!drain::run(self, &ctx, (shard, distance), deadline, async || {}).await.unwrap());
+                }
+            }
             return Ok(opened(200, "done"));
         }
         let body = String::from_utf8_lossy(&request.body).into_owned();
