@@ -39,6 +39,8 @@ pub mod place;
 #[cfg(feature = "server")]
 pub mod plan;
 #[cfg(feature = "server")]
+mod receive;
+#[cfg(feature = "server")]
 pub mod seats;
 #[cfg(feature = "server")]
 pub mod staff;

@@ -38,7 +38,7 @@ fn value_aad(lookup: &[u8; 16], customer: CustomerId) -> [u8; 32] {
 }
 
 /// The digest of the identifiers that a sender brings, if they are not those that it brought last.
-fn news(index: &BlindIndex, contact: &Contact, sender: &Sender) -> Option<[u8; 16]> {
+fn new_identifiers(index: &BlindIndex, contact: &Contact, sender: &Sender) -> Option<[u8; 16]> {
     if sender.union_id.is_none() && sender.identifiers.is_empty() {
         return None;
     }
@@ -46,15 +46,20 @@ fn news(index: &BlindIndex, contact: &Contact, sender: &Sender) -> Option<[u8; 1
     (contact.known.as_deref() != Some(&told)).then_some(told)
 }
 
-/// Whether a message from this sender changes what is known about the person: [`link_sender`] has something to do, or there
-/// are new tags.
-pub fn has_news(index: &BlindIndex, contact: &Contact, sender: &Sender) -> bool {
-    news(index, contact, sender).is_some() || sender.tags.iter().any(|tag| !contact.tags.contains(tag))
+/// The tags that a sender brings and the person does not have.
+fn new_tags(contact: &Contact, sender: &Sender) -> Vec<String> {
+    sender.tags.iter().filter(|tag| !contact.tags.contains(tag)).cloned().collect()
 }
 
-/// Takes in the identifiers that a sender brings, and joins the customer with others whom these prove to be the same
-/// person. Most messages bring nothing new, and then this costs one hash.
-pub fn link_sender(
+/// Whether [`take_in`] has something to do.
+pub fn has_news(index: &BlindIndex, contact: &Contact, sender: &Sender) -> bool {
+    new_identifiers(index, contact, sender).is_some() || !new_tags(contact, sender).is_empty()
+}
+
+/// Takes in the identifiers and tags that a sender brings. The customer is joined with others whom the identifiers prove to
+/// be the same person. Tags are added, since the channel trusts their source; only staff remove tags. Most messages bring
+/// nothing new, and then this costs one hash.
+pub fn take_in(
     ctx: &Ctx<'_>,
     index: &BlindIndex,
     contact: &mut Contact,
@@ -62,15 +67,21 @@ pub fn link_sender(
     channel: &Channel,
     sender: &Sender,
 ) -> Result<(), StepError> {
-    let Some(told) = news(index, contact, sender) else { return Ok(()) };
-    let mut merged = false;
-    for known in warmline_identity::of(channel, sender) {
-        merged |= add(ctx, index, contact.customer, key, &known, channel.as_str(), None)?;
+    if let Some(told) = new_identifiers(index, contact, sender) {
+        let mut merged = false;
+        for known in warmline_identity::of(channel, sender) {
+            merged |= add(ctx, index, contact.customer, key, &known, channel.as_str(), None)?;
+        }
+        people::set_known(ctx.db, contact.identity, &told)?;
+        if merged {
+            let person = customers::get(ctx.db, contact.customer)?.ok_or(StoreError::Missing("customer"))?;
+            (contact.person, contact.tags, contact.owner) = (person.person, person.tags, person.owner);
+        }
     }
-    people::set_known(ctx.db, contact.identity, &told)?;
-    if merged {
-        let person = customers::get(ctx.db, contact.customer)?.ok_or(StoreError::Missing("customer"))?;
-        (contact.person, contact.tags, contact.owner) = (person.person, person.tags, person.owner);
+    let new = new_tags(contact, sender);
+    if !new.is_empty() {
+        add_tags(ctx, contact.customer, &new)?;
+        contact.tags.extend(new);
     }
     Ok(())
 }
@@ -197,10 +208,7 @@ fn refresh_person(ctx: &Ctx<'_>, person: CustomerId) -> Result<(), StepError> {
 }
 
 /// Adds tags to a customer.
-///
-/// # Errors
-/// There is no such customer.
-pub fn add_tags(ctx: &Ctx<'_>, customer: CustomerId, new: &[String]) -> Result<(), StepError> {
+fn add_tags(ctx: &Ctx<'_>, customer: CustomerId, new: &[String]) -> Result<(), StepError> {
     let stored = customers::get(ctx.db, customer)?.ok_or(StepError::NotFound("customer"))?;
     let mut tags = stored.own_tags;
     tags.extend(new.iter().filter(|t| !tags.contains(t)).cloned().collect::<Vec<_>>());

@@ -21,8 +21,8 @@ const TABLES: [&str; 3] = [
 const WAL: &str = "PRAGMA journal_mode = WAL";
 const INSERT: &str = "INSERT INTO customer_keys (customer_id, master, wrapped) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
 const GET: &str = "SELECT master, wrapped FROM customer_keys WHERE customer_id = ?1";
-const BOTH: &str = "SELECT 0, master, wrapped FROM passing_keys WHERE generation = ?1 \
-                    UNION ALL SELECT 1, master, wrapped FROM customer_keys WHERE customer_id = ?2";
+const BOTH: &str = "SELECT 'generation', master, wrapped FROM passing_keys WHERE generation = ?1 \
+                    UNION ALL SELECT 'customer', master, wrapped FROM customer_keys WHERE customer_id = ?2";
 const SHRED: &str = "PRAGMA secure_delete = ON";
 const DESTROY: &str = "DELETE FROM customer_keys WHERE customer_id = ?1";
 const CHECKPOINT: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
@@ -89,9 +89,12 @@ pub fn get(vault: &dyn Db, id: CustomerId) -> Result<Option<Stored>, StoreError>
 
 /// The key of a generation and a customer's key; `None` if either is missing.
 pub fn both(vault: &dyn Db, n: i64, id: CustomerId) -> Result<Option<(Stored, Stored)>, StoreError> {
-    let rows = vault.execute(BOTH, &[n.into(), id.as_bytes().into()])?;
-    let [generation, customer] = rows.as_slice() else { return Ok(None) };
-    Ok(Some((stored(generation, 1)?, stored(customer, 1)?)))
+    let (mut generation, mut customer) = (None, None);
+    for row in vault.execute(BOTH, &[n.into(), id.as_bytes().into()])? {
+        let of = if row.text(0)? == "generation" { &mut generation } else { &mut customer };
+        *of = Some(stored(&row, 1)?);
+    }
+    Ok(generation.zip(customer))
 }
 
 /// Destroys a customer's key. Its bytes are overwritten in the file, not only freed.

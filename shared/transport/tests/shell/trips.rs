@@ -37,10 +37,9 @@ fn a_message_takes_few_statements_on_a_store_in_this_process() {
     assert!(new <= 54 && known <= 30, "{new} for a new customer, {known} for a known one");
 }
 
-/// The one statement of a message that goes on with a conversation writes nothing if somebody else is at work, or if something
-/// has changed since the row was read: an agent's reply, a second message, another state.
+/// A message waits while another drainer holds its shard, and is stored once that one is gone.
 #[test]
-fn nothing_is_stored_by_one_statement_out_of_turn() {
+fn a_message_waits_for_the_drainer_that_holds_its_shard() {
     use warmline_store::leases;
     let w = at_work(Distance::Far);
     says(&w, "oUser", 2, "一");
