@@ -11,21 +11,40 @@ pub(crate) const HOOKS: Hooks = Hooks {
     erase: None,
     export: |_, _, _| Ok(None),
     retain: Retain {
-        days: &[Days {
-            name: PARKED,
-            meaning: "The sealed payload of webhooks that could not be handled: 1 to 3650.",
-            least: 1,
-            usual: 30,
-        }],
-        step: empty_parked,
+        days: &[
+            Days {
+                name: PARKED,
+                meaning: "The sealed payload of webhooks that could not be handled: 1 to 3650.",
+                least: 1,
+                usual: 30,
+            },
+            Days {
+                name: REPEATS,
+                meaning: "The keys by which a platform's repeat of a handled message is known: 2 to 3650.",
+                least: 2,
+                usual: 14,
+            },
+        ],
+        step: retain,
     },
 };
 
 const PARKED: &str = "parked_days";
+// The longest that a platform repeats a message is a week.
+const REPEATS: &str = "repeat_days";
 /// Inbox rows that are emptied in one transaction.
 const BATCH: i64 = 256;
+/// Handled inbox rows in one transaction, and the transactions of one step: together more than come between two ticks.
+const TIDIED: i64 = 1_000;
+const STEPS: usize = 8;
 
-fn empty_parked(ctx: &Ctx<'_>, keeping: &Keeping) -> Result<Vec<(&'static str, i64)>, StepError> {
+fn retain(ctx: &Ctx<'_>, keeping: &Keeping) -> Result<Vec<(&'static str, i64)>, StepError> {
     inbox::empty_parked(ctx.db, Keeping::before(ctx.now(), keeping.days(PARKED)), BATCH)?;
+    let until = Keeping::before(ctx.now(), keeping.days(REPEATS));
+    for _ in 0..STEPS {
+        if !inbox::tidy(ctx.db, until, TIDIED)? {
+            break;
+        }
+    }
     Ok(Vec::new())
 }

@@ -13,7 +13,7 @@ use warmline_kernel::{Ctx, StepError};
 use warmline_model::{AccountId, Channel, ConversationId, ConversationState, CustomerId, Timestamp};
 use warmline_privacy::SealError;
 use warmline_routing::staffing::work::quarter;
-use warmline_store::conversations;
+use warmline_store::{conversations, event_packs};
 
 /// Messages deleted in one transaction: few enough to keep other writers waiting for milliseconds only.
 const BATCH: i64 = 500;
@@ -25,6 +25,9 @@ pub(crate) const HOOKS: Hooks = Hooks { begin, erase: Some(erase), export, retai
 const HOT: &str = "hot_days";
 const ARCHIVE: &str = "archive_days";
 const WORK: &str = "work_days";
+const EVENTS: &str = "event_days";
+/// Packs of events in one step.
+const PACKS: usize = 4;
 
 const DAYS: &[Days] = &[
     Days {
@@ -44,6 +47,12 @@ const DAYS: &[Days] = &[
         meaning: "Contacts and work by quarter of an hour, which staffing looks back on: 30 to 3650.",
         least: 30,
         usual: 400,
+    },
+    Days {
+        name: EVENTS,
+        meaning: "Events of the log, each at hand: 1 to 3650. Older ones are packed, and stay.",
+        least: 1,
+        usual: 7,
     },
 ];
 
@@ -95,7 +104,15 @@ fn export(ctx: &Ctx<'_>, person: CustomerId, after: Option<&str>) -> Result<Opti
 }
 
 fn retain(ctx: &Ctx<'_>, keeping: &Keeping) -> Result<Counts, StepError> {
-    let done = aging::step(ctx, keeping.days(HOT), keeping.days(ARCHIVE))?;
+    let mut done = aging::step(ctx, keeping.days(HOT), keeping.days(ARCHIVE))?;
     staffing::forget(ctx.db, quarter(Keeping::before(ctx.now(), keeping.days(WORK))))?;
+    let (until, mut events) = (Keeping::before(ctx.now(), keeping.days(EVENTS)), 0);
+    for _ in 0..PACKS {
+        match event_packs::pack(ctx.db, until)? {
+            0 => break,
+            packed => events += packed,
+        }
+    }
+    done.push(("events_packed", events));
     Ok(done)
 }

@@ -126,7 +126,7 @@ impl Exported {
 pub struct Retain {
     /// The settings.
     pub days: &'static [Days],
-    /// Removes a bounded part of the data that is older than the settings allow. Data under a legal hold stays. A
+    /// Removes or packs a bounded part of the data that is older than the settings allow. Data under a legal hold stays. A
     /// failure leaves nothing half done.
     pub step: fn(&Ctx<'_>, &Keeping) -> Result<Counts, StepError>,
 }

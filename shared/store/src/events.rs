@@ -1,7 +1,8 @@
 //! The event log. SQLite admits one writer at a time, so positions are assigned in commit order and no reader ever misses
-//! one.
+//! one. Old events are in [packs](crate::event_packs), which no reader notices.
 
 use crate::db::{Db, Row, StoreError};
+use crate::event_packs;
 use serde::Serialize;
 use warmline_model::event::{EVENT_VERSION, to_columns};
 use warmline_model::{ConversationId, Event, EventBody, MessageId, Timestamp};
@@ -14,6 +15,8 @@ const FINDINGS: &str = "SELECT seq, at, v, type, conversation_id, data FROM even
                         WHERE json_extract(data, '$.message') = ?1 AND type = 'quality.alert' ORDER BY seq";
 const MESSAGES: &str = "SELECT seq, at, v, type, conversation_id, iif(type IN ('message.received', 'message.sent'), data, NULL) \
                         FROM events WHERE seq > ?1 ORDER BY seq LIMIT ?2";
+/// Packs in which findings about one message are looked for.
+const MOST_PACKS: i64 = 16;
 const LAST: &str = "SELECT coalesce(max(seq), 0) FROM events";
 
 /// Appends an event: an [`EventBody`] or a part of it.
@@ -43,9 +46,43 @@ fn read(row: &Row) -> Result<Event, StoreError> {
     })
 }
 
-/// Events after a position, in order.
+/// Events after a position, in order: `limit` of them, or all that there are.
 pub fn after(db: &dyn Db, seq: i64, limit: i64) -> Result<Vec<Event>, StoreError> {
-    db.execute(AFTER, &[seq.into(), limit.into()])?.iter().map(read).collect()
+    let (mut events, rows) = page(db, AFTER, seq, limit)?;
+    for row in &rows {
+        events.push(read(row)?);
+    }
+    Ok(events)
+}
+
+/// The next `limit` events: first those from packs, and then the rows of `sql`.
+fn page(db: &dyn Db, sql: &'static str, mut seq: i64, limit: i64) -> Result<(Vec<Event>, Vec<Row>), StoreError> {
+    let most = usize::try_from(limit).unwrap_or(0);
+    let mut events = Vec::new();
+    loop {
+        let left = limit - i64::try_from(events.len()).unwrap_or(limit);
+        let rows = db.execute(sql, &[seq.into(), left.into()])?;
+        // The newest event is always a row. If none comes after a position, no packed event does either.
+        match rows.first().map(|row| row.int(0)).transpose()? {
+            Some(first) if first > seq + 1 => {}
+            _ => return Ok((events, rows)),
+        }
+        let packed = events.len();
+        while events.len() < most
+            && let Some(next) = event_packs::after(db, seq)?
+        {
+            events.extend(next);
+            events.truncate(most);
+            seq = events.last().map_or(seq, |last| last.seq);
+        }
+        if events.len() == most {
+            return Ok((events, Vec::new()));
+        }
+        if events.len() == packed {
+            // No pack has the positions before the rows.
+            return Ok((events, rows));
+        }
+    }
 }
 
 /// The events after a position: those about messages in full, and only the position of the others.
@@ -60,28 +97,44 @@ pub struct Followed {
 
 /// The events about messages among the next `limit` events.
 pub fn messages_after(db: &dyn Db, seq: i64, limit: i64) -> Result<Followed, StoreError> {
-    let rows = db.execute(MESSAGES, &[seq.into(), limit.into()])?;
-    let mut messages = Vec::new();
+    let (packed, rows) = page(db, MESSAGES, seq, limit)?;
+    let last = rows.last().map(|row| row.int(0)).transpose()?.or(packed.last().map(|event| event.seq));
+    let more = i64::try_from(packed.len() + rows.len()).is_ok_and(|n| n >= limit);
+    let about_messages =
+        |body: &EventBody| matches!(body, EventBody::MessageReceived { .. } | EventBody::MessageSent { .. });
+    let mut messages: Vec<Event> = packed.into_iter().filter(|event| about_messages(&event.body)).collect();
     for row in &rows {
         if row.opt_text(5)?.is_some() {
             messages.push(read(row)?);
         }
     }
-    Ok(Followed {
-        last: rows.last().map(|r| r.int(0)).transpose()?,
-        more: i64::try_from(rows.len()).is_ok_and(|n| n >= limit),
-        messages,
-    })
+    Ok(Followed { last, more, messages })
 }
 
 /// The newest decisions on a conversation, newest first.
 pub fn decisions(db: &dyn Db, conversation: ConversationId, limit: i64) -> Result<Vec<Event>, StoreError> {
-    db.execute(DECISIONS, &[conversation.as_bytes().into(), limit.into()])?.iter().map(read).collect()
+    let rows = db.execute(DECISIONS, &[conversation.as_bytes().into(), limit.into()])?;
+    let mut found: Vec<Event> = rows.iter().map(read).collect::<Result<_, _>>()?;
+    let most = usize::try_from(limit).unwrap_or(0);
+    if found.len() < most {
+        // What was a row above and is packed meanwhile is left out.
+        let until = found.last().map_or(i64::MAX, |event| event.seq);
+        let packed = event_packs::about(db, conversation.as_bytes(), limit)?;
+        found.extend(packed.into_iter().filter(|event| event.seq < until));
+        found.truncate(most);
+    }
+    Ok(found)
 }
 
-/// The quality alerts about a message.
+/// The quality alerts about a message, oldest first.
 pub fn findings(db: &dyn Db, message: MessageId) -> Result<Vec<Event>, StoreError> {
-    db.execute(FINDINGS, &[message.to_string().into()])?.iter().map(read).collect()
+    let rows = db.execute(FINDINGS, &[message.to_string().into()])?;
+    let mut found: Vec<Event> = rows.iter().map(read).collect::<Result<_, _>>()?;
+    let until = found.first().map_or(i64::MAX, |event| event.seq);
+    let packed = event_packs::about(db, message.as_bytes(), MOST_PACKS)?;
+    found.extend(packed.into_iter().filter(|event| event.seq < until));
+    found.sort_by_key(|event| event.seq);
+    Ok(found)
 }
 
 /// The position of the newest event; 0 if there is none.

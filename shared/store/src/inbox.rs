@@ -2,8 +2,12 @@
 //!
 //! Rows are sharded by sender. One drainer at a time works on a shard, under a lease. The messages of one sender are
 //! therefore handled in the order in which they were committed, and shards are handled concurrently.
+//!
+//! A row that was handled leaves its key in `inbox_seen` and goes: a trigger moves it, and [`tidy`] those that were the newest
+//! row when they were handled. The newest row stays, so that no position is used twice.
 
-use crate::db::{Db, Row, StoreError};
+use crate::db::{Db, Row, StoreError, immediate};
+use crate::followers;
 use warmline_model::{AccountId, Channel, Timestamp};
 
 /// The number of shards. No more drainers than this run at once, and SQLite lets one of them write at a time.
@@ -89,13 +93,16 @@ pub enum Stored {
 const INSERT: &str = "INSERT INTO inbox (dedup, shard, channel, account, payload, received_at, sealed_by, sender) \
                       SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?8, ?11 \
                       WHERE ?8 >= coalesce((SELECT seq FROM followers WHERE name = 'inbox keys'), 0) \
+                      AND NOT EXISTS (SELECT 1 FROM inbox_seen WHERE dedup = ?1) \
                       AND NOT EXISTS (SELECT 1 FROM inbox WHERE dedup = ?9 AND shard = ?2 AND received_at >= ?10) \
+                      AND NOT EXISTS (SELECT 1 FROM inbox_seen WHERE dedup = ?9 AND shard = ?2 AND received_at >= ?10) \
                       ON CONFLICT (dedup) DO NOTHING \
                       RETURNING seq, coalesce((SELECT until FROM leases WHERE name = ?7), 0)";
 // The row is in no shard: its sender is unknown, and no drainer must handle it.
 const INSERT_ODD: &str = "INSERT INTO inbox (dedup, shard, channel, account, state, payload, received_at, sealed_by) \
                           SELECT ?1, -1, ?2, ?3, 2, ?4, ?5, ?6 \
                           WHERE ?6 >= coalesce((SELECT seq FROM followers WHERE name = 'inbox keys'), 0) \
+                          AND NOT EXISTS (SELECT 1 FROM inbox_seen WHERE dedup = ?1) \
                           ON CONFLICT (dedup) DO NOTHING RETURNING 1";
 const EMPTY_ODD: &str = "UPDATE inbox SET state = 1, payload = NULL WHERE seq IN \
                          (SELECT seq FROM inbox INDEXED BY inbox_parked WHERE state = 2 AND received_at <= ?1 AND shard = -1 LIMIT ?2) \
@@ -107,14 +114,26 @@ const PARKED: &str = "SELECT seq, channel, account, dedup, payload, received_at,
                       WHERE state = 2 AND sealed_by < ?1 AND seq > ?2 ORDER BY seq LIMIT ?3";
 const RESEAL: &str = "UPDATE inbox SET payload = ?2, sealed_by = ?3 WHERE seq = ?1 AND state = 2";
 const DROP: &str = "UPDATE inbox SET state = 1, payload = NULL WHERE seq = ?1 AND state = 2";
-const BY_DEDUP: &str = "SELECT seq FROM inbox WHERE dedup = ?1";
-const BY_EARLIER: &str = "SELECT seq FROM inbox WHERE dedup = ?1 AND shard = ?2 AND received_at >= ?3";
+const BY_DEDUP: &str = "SELECT seq FROM inbox WHERE dedup = ?1 UNION ALL SELECT seq FROM inbox_seen WHERE dedup = ?1";
+const BY_EARLIER: &str = "SELECT seq FROM inbox WHERE dedup = ?1 AND shard = ?2 AND received_at >= ?3 \
+                          UNION ALL SELECT seq FROM inbox_seen WHERE dedup = ?1 AND shard = ?2 AND received_at >= ?3";
 const PENDING: &str = "SELECT seq, channel, account, dedup, payload, received_at, sealed_by FROM inbox \
                        WHERE shard = ?1 AND state = 0 ORDER BY seq LIMIT ?2";
 const DONE: &str = "UPDATE inbox SET state = 1, payload = NULL, sender = NULL WHERE seq = ?1 AND state = 0 RETURNING 1";
 const PARK: &str = "UPDATE inbox SET state = 2, sender = NULL WHERE seq = ?1 AND state = 0 RETURNING 1";
 const EMPTY_PARKED: &str = "UPDATE inbox SET state = 1, payload = NULL WHERE seq IN \
                             (SELECT seq FROM inbox INDEXED BY inbox_parked WHERE state = 2 AND received_at <= ?1 LIMIT ?2)";
+// The first row that is not tidied away, unless it waits or is the newest; and the time of the oldest key.
+const UNTIDY: &str = "SELECT (SELECT state <> 0 AND seq < (SELECT max(seq) FROM inbox) FROM inbox \
+                      WHERE seq > coalesce((SELECT seq FROM followers WHERE name = 'inbox seen'), 0) ORDER BY seq LIMIT 1), \
+                      (SELECT received_at FROM inbox_seen WHERE seq = (SELECT min(seq) FROM inbox_seen))";
+const NEXT: &str = "SELECT seq, state FROM inbox WHERE seq > ?1 ORDER BY seq LIMIT ?2";
+const SEE: &str = "INSERT INTO inbox_seen (seq, dedup, shard, received_at) \
+                   SELECT seq, dedup, shard, received_at FROM inbox WHERE seq > ?1 AND seq <= ?2 AND state = 1";
+const REMOVE: &str = "DELETE FROM inbox WHERE seq > ?1 AND seq <= ?2 AND state = 1";
+const FORGET: &str = "DELETE FROM inbox_seen WHERE seq IN (SELECT seq FROM inbox_seen WHERE seq > 0 ORDER BY seq LIMIT ?2) AND received_at <= ?1";
+/// The follower whose position is that of the last row that [`tidy`] looked at.
+const TIDIED: &str = "inbox seen";
 const WAITING: &str = "SELECT DISTINCT shard FROM inbox WHERE state = 0";
 const LET_GO: &str = "UPDATE leases SET until = 0 WHERE name = ?1 AND owner = ?2 \
                       AND NOT EXISTS (SELECT 1 FROM inbox WHERE shard = ?3 AND state = 0) RETURNING 1";
@@ -262,6 +281,42 @@ pub fn park(db: &dyn Db, seq: i64) -> Result<(), StoreError> {
 pub fn empty_parked(db: &dyn Db, until: Timestamp, limit: i64) -> Result<(), StoreError> {
     db.execute(EMPTY_PARKED, &[until.into(), limit.into()])?;
     Ok(())
+}
+
+/// Moves at most `limit` handled rows to `inbox_seen`, and forgets at most `limit` keys that came up to an instant. Returns
+/// whether more is due.
+///
+/// # Errors
+/// The store fails. Nothing is half done.
+pub fn tidy(db: &dyn Db, until: Timestamp, limit: i64) -> Result<bool, StoreError> {
+    // Mostly nothing is due: a read without the write lock.
+    let due = db.first(UNTIDY, &[])?.ok_or(StoreError::Missing("inbox"))?;
+    let (untidy, old) = (due.opt_int(0)? == Some(1), due.opt_int(1)?.is_some_and(|oldest| oldest <= until.millis()));
+    if !untidy && !old {
+        return Ok(false);
+    }
+    immediate(db, || {
+        if old {
+            db.execute(FORGET, &[until.into(), limit.into()])?;
+        }
+        let from = followers::position(db, TIDIED)?;
+        let rows = db.execute(NEXT, &[from.into(), (limit + 1).into()])?;
+        // The last one read waits for the next run: it may be the newest.
+        let rows = rows.split_last().map_or(&[][..], |(_, rows)| rows);
+        let mut to = from;
+        for row in rows {
+            if row.int(1)? == 0 {
+                break;
+            }
+            to = row.int(0)?;
+        }
+        if to > from {
+            db.execute(SEE, &[from.into(), to.into()])?;
+            db.execute(REMOVE, &[from.into(), to.into()])?;
+            followers::advance(db, TIDIED, to)?;
+        }
+        Ok(true)
+    })
 }
 
 /// The shards with waiting rows.

@@ -65,6 +65,8 @@ pub const CORE: Migrations = Migrations {
         migration!("../migrations/0017_people.sql"),
         migration!("../migrations/0018_rosters.sql"),
         migration!("../migrations/0019_arrivals.sql"),
+        migration!("../migrations/0020_event_packs.sql"),
+        migration!("../migrations/0021_inbox_seen.sql"),
     ],
 };
 

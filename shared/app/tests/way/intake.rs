@@ -18,6 +18,7 @@ use warmline_transport::ingest::{self, Ingested};
 use warmline_transport::{odd, pull};
 
 const HOUR: i64 = 3_600_000;
+const DAY: i64 = 24 * HOUR;
 
 fn message(w: &World, who: &str, key: &str, earlier: Option<&str>) -> Inbound {
     Inbound {
@@ -238,4 +239,67 @@ fn account() -> AccountId {
 fn customer_of(w: &World, channel: &Channel, who: &str) -> Option<CustomerId> {
     let lookup = sender_lookup(&w.keys.index(), channel, &account(), who);
     customers::contact(&w.db, &lookup).unwrap().map(|c| c.customer)
+}
+
+fn number(w: &World, sql: &'static str) -> i64 {
+    w.db.0.execute(sql, &[]).unwrap()[0].int(0).unwrap()
+}
+
+#[test]
+fn a_repeat_is_known_by_its_key_when_its_row_has_gone() {
+    let w = World::new();
+    let group = w.group("g", "{}");
+    w.agent(&group, 1, false);
+    let push = |n: i64| take(&w, vec![message(&w, "a", &format!("m{n}"), None)])[0];
+    let first: Vec<i64> = (0..40).map(|n| push(n).seq).collect();
+    w.drain();
+    // One by one: each is the newest when it is handled.
+    let second: Vec<i64> = (40..45)
+        .map(|n| {
+            let seq = push(n).seq;
+            w.drain();
+            seq
+        })
+        .collect();
+    let all: Vec<i64> = first.into_iter().chain(second).collect();
+    let repeats = || (0..45).map(push).map(|again| (again.seq, again.duplicate)).collect::<Vec<_>>();
+    let known: Vec<(i64, bool)> = all.iter().map(|seq| (*seq, true)).collect();
+    assert_eq!(repeats(), known);
+    retention::step(&w.ctx()).unwrap();
+    let rows = || (number(&w, "SELECT count(*) FROM inbox"), number(&w, "SELECT count(*) FROM inbox_seen"));
+    assert_eq!((rows(), repeats()), ((1, 44), known), "the newest row stays, so that no position is used twice");
+    assert!(push(45).seq > all[44]);
+    w.drain();
+    w.pass(14 * DAY);
+    retention::step(&w.ctx()).unwrap();
+    assert_eq!(rows(), (1, 0));
+    assert!(!push(0).duplicate, "its days are over");
+}
+
+#[test]
+fn a_repeat_under_the_key_of_the_release_before_is_known_when_its_row_has_gone() {
+    let w = World::new();
+    let group = w.group("g", "{}");
+    w.agent(&group, 1, false);
+    let old = take(&w, vec![message(&w, "a", "old", None), message(&w, "a", "other", None)]);
+    w.drain();
+    assert_eq!(number(&w, "SELECT count(*) FROM inbox_seen"), 1);
+    let again = take(&w, vec![message(&w, "a", "new", Some("old"))]);
+    assert_eq!((again[0].seq, again[0].duplicate), (old[0].seq, true));
+}
+
+/// The release before knows nothing of `inbox_seen`.
+#[test]
+fn the_release_before_knows_a_repeat_of_what_this_one_handled() {
+    const INSERT: &str = "INSERT INTO inbox (dedup, shard, channel, account, payload, received_at, sealed_by) \
+                          VALUES (?1, 0, 'wechat', 'gh_rice', x'00', 1, 1) ON CONFLICT (dedup) DO NOTHING RETURNING seq";
+    let w = World::new();
+    let group = w.group("g", "{}");
+    w.agent(&group, 1, false);
+    let seq = take(&w, vec![message(&w, "a", "m1", None), message(&w, "a", "m2", None)])[0].seq;
+    w.drain();
+    let key = w.db.0.execute("SELECT dedup FROM inbox_seen", &[]).unwrap()[0].blob(0).unwrap().to_vec();
+    assert!(w.db.0.execute(INSERT, &[key.clone().into()]).unwrap().is_empty(), "it is not taken twice");
+    let found = w.db.0.execute("SELECT seq, state FROM inbox WHERE dedup = ?1", &[key.into()]).unwrap();
+    assert_eq!((found[0].int(0).unwrap(), found[0].int(1).unwrap()), (seq, 1));
 }
