@@ -1,6 +1,7 @@
 //! Staff, their presence and their capacity. A claim of capacity and the check that it is free are one statement.
 
 use crate::db::{Db, Row, StoreError, Value};
+use crate::dialect::{entries, under_key, with_key, with_key_or_not};
 use std::collections::BTreeMap;
 use warmline_model::{AgentId, AgentState, Channel, GroupId, Role, Timestamp, Units};
 
@@ -124,7 +125,8 @@ const REMOVE: &str = "UPDATE agents SET removed_at = ?2, state = 'offline' WHERE
 const REVOKE: &str = "UPDATE tokens SET revoked_at = ?2 WHERE agent_id = ?1 AND revoked_at IS NULL";
 const JOIN: &str = "INSERT INTO agent_groups (group_id, agent_id, level) VALUES (?1, ?2, ?3) \
                     ON CONFLICT (group_id, agent_id) DO UPDATE SET level = ?3";
-const LEAVE: &str = "DELETE FROM agent_groups WHERE agent_id = ?1 AND group_id NOT IN (SELECT value FROM json_each(?2))";
+const LEAVE: &str =
+    concat!("DELETE FROM agent_groups WHERE agent_id = ?1 AND group_id NOT IN (SELECT value FROM ", entries!("?2"), ")");
 const WEIGH: &str = "UPDATE agent_groups SET weight = ?3 WHERE agent_id = ?1 AND group_id = ?2 RETURNING 1";
 const GET: &str = select!("agents a WHERE a.id = ?1");
 const LIST: &str = select!("agents a WHERE a.id > ?1 AND a.removed_at IS NULL ORDER BY a.id LIMIT ?2");
@@ -151,19 +153,28 @@ const UNSEEN: &str = "SELECT id FROM agents INDEXED BY agents_seen \
                       WHERE seen_at < ?1 AND state <> 'offline' AND ai = 0 ORDER BY seen_at LIMIT ?2";
 // The claim and the check that it fits are this one statement. It checks presence, units and the channel's limit. For a
 // contact that takes all remaining capacity, it also checks that the agent holds no contact that it may not interrupt.
-const CLAIM: &str = "UPDATE agents SET load = load + ?3, last_assigned_at = ?2, \
-                     held = json_set(held, '$.\"' || ?5 || '\"', coalesce(json_extract(held, '$.\"' || ?5 || '\"'), 0) + 1) \
-                     WHERE id = ?1 AND (state = 'available' OR (?4 AND state <> 'offline')) \
-                     AND ?3 > 0 AND load + ?3 <= capacity \
-                     AND (profile = '{}' OR coalesce(json_extract(profile, '$.caps.\"' || ?5 || '\"'), 1000000) > \
-                       coalesce(json_extract(held, '$.\"' || ?5 || '\"'), 0)) \
-                     AND (?6 IS NULL OR NOT EXISTS (SELECT 1 FROM json_each(held) \
-                       WHERE key NOT IN (SELECT value FROM json_each(?6)))) \
-                     RETURNING load, capacity";
+const CLAIM: &str = concat!(
+    "UPDATE agents SET load = load + ?3, last_assigned_at = ?2, held = ",
+    with_key!("held", "?5", "coalesce(", under_key!("held", "$", "?5"), ", 0) + 1"),
+    " WHERE id = ?1 AND (state = 'available' OR (?4 AND state <> 'offline')) AND ?3 > 0 AND load + ?3 <= capacity \
+      AND (profile = '{}' OR coalesce(",
+    under_key!("profile", "$.caps", "?5"),
+    ", 1000000) > coalesce(",
+    under_key!("held", "$", "?5"),
+    ", 0)) AND (?6 IS NULL OR NOT EXISTS (SELECT 1 FROM ",
+    entries!("held"),
+    " WHERE key NOT IN (SELECT value FROM ",
+    entries!("?6"),
+    "))) RETURNING load, capacity"
+);
 // A channel with no contact left is removed from `held`.
-const RELEASE: &str = "UPDATE agents SET load = load - ?2, freed_at = ?3, \
-                       held = json_patch(held, json_object(?4, nullif(json_extract(held, '$.\"' || ?4 || '\"') - 1, 0))) \
-                       WHERE id = ?1 AND load >= ?2 AND json_extract(held, '$.\"' || ?4 || '\"') > 0 RETURNING load";
+const RELEASE: &str = concat!(
+    "UPDATE agents SET load = load - ?2, freed_at = ?3, held = ",
+    with_key_or_not!("held", "?4", "nullif(", under_key!("held", "$", "?4"), " - 1, 0)"),
+    " WHERE id = ?1 AND load >= ?2 AND ",
+    under_key!("held", "$", "?4"),
+    " > 0 RETURNING load"
+);
 
 /// Adds an agent, offline, with its groups.
 pub fn insert(db: &dyn Db, agent: &Agent, groups: &BTreeMap<GroupId, u8>) -> Result<(), StoreError> {

@@ -1,5 +1,6 @@
 //! The interface to the database.
 
+use crate::dialect;
 use std::fmt;
 use warmline_model::Timestamp;
 
@@ -232,10 +233,12 @@ pub trait Db {
 /// Runs `work` in one immediate transaction: all of it is committed, or nothing. The transaction is immediate because a
 /// deferred one can fail at its first write after a read. Network calls do not belong inside.
 ///
+/// Needs one writer: nobody else writes between the first statement and the commit, so what `work` reads stays true.
+///
 /// # Errors
 /// The error of `work` or of the database. The transaction is then rolled back.
 pub fn immediate<T, E: From<StoreError>>(db: &dyn Db, work: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
-    db.execute("BEGIN IMMEDIATE", &[])?;
+    db.execute(dialect::BEGIN_WRITING, &[])?;
     match work() {
         Ok(value) => match db.execute("COMMIT", &[]) {
             Ok(_) => Ok(value),

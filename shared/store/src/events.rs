@@ -1,7 +1,8 @@
-//! The event log. SQLite admits one writer at a time, so positions are assigned in commit order and no reader ever misses
-//! one. Old events are in [packs](crate::event_packs), which no reader notices.
+//! The event log. Needs positions in commit order, which SQLite gives because it admits one writer at a time: no reader ever
+//! misses an event. Old events are in [packs](crate::event_packs), which no reader notices.
 
 use crate::db::{Db, Row, StoreError};
+use crate::dialect::at_path;
 use crate::event_packs;
 use serde::Serialize;
 use warmline_model::event::{EVENT_VERSION, to_columns};
@@ -11,10 +12,13 @@ const APPEND: &str = "INSERT INTO events (at, v, type, conversation_id, data) VA
 const AFTER: &str = "SELECT seq, at, v, type, conversation_id, data FROM events WHERE seq > ?1 ORDER BY seq LIMIT ?2";
 const DECISIONS: &str = "SELECT seq, at, v, type, conversation_id, data FROM events INDEXED BY events_decisions \
                          WHERE conversation_id = ?1 AND type = 'routing.decided' ORDER BY seq DESC LIMIT ?2";
-const FINDINGS: &str = "SELECT seq, at, v, type, conversation_id, data FROM events INDEXED BY events_findings \
-                        WHERE json_extract(data, '$.message') = ?1 AND type = 'quality.alert' ORDER BY seq";
-const MESSAGES: &str = "SELECT seq, at, v, type, conversation_id, iif(type IN ('message.received', 'message.sent'), data, NULL) \
-                        FROM events WHERE seq > ?1 ORDER BY seq LIMIT ?2";
+const FINDINGS: &str = concat!(
+    "SELECT seq, at, v, type, conversation_id, data FROM events INDEXED BY events_findings WHERE ",
+    at_path!("data", "$.message"),
+    " = ?1 AND type = 'quality.alert' ORDER BY seq"
+);
+const MESSAGES: &str = "SELECT seq, at, v, type, conversation_id, \
+                        CASE WHEN type IN ('message.received', 'message.sent') THEN data END FROM events WHERE seq > ?1 ORDER BY seq LIMIT ?2";
 /// Packs in which findings about one message are looked for.
 const MOST_PACKS: i64 = 16;
 const LAST: &str = "SELECT coalesce(max(seq), 0) FROM events";

@@ -141,7 +141,7 @@ const COUNT: &str = "SELECT count(*) FROM inbox WHERE state = 0";
 const COUNT_OF: &str =
     "SELECT count(*) FROM inbox INDEXED BY inbox_pending WHERE state = 0 AND channel = ?1 AND account = ?2";
 
-/// Adds a row, or finds the one stored before.
+/// Adds a row, or finds the one stored before. Needs one writer: see the comment at the statement.
 pub fn insert(db: &dyn Db, row: &NewRow<'_>) -> Result<Stored, StoreError> {
     let params = [
         row.dedup.into(),
@@ -242,7 +242,7 @@ pub struct Pending {
     pub received_at: Timestamp,
 }
 
-/// The oldest waiting rows of a shard.
+/// The oldest waiting rows of a shard. Needs positions in commit order, so that a sender's messages keep theirs.
 pub fn pending(db: &dyn Db, shard: i64, limit: i64) -> Result<Vec<Pending>, StoreError> {
     db.execute(PENDING, &[shard.into(), limit.into()])?.iter().map(|r| row(r, 0)).collect()
 }
@@ -324,7 +324,7 @@ pub fn waiting_shards(db: &dyn Db) -> Result<Vec<i64>, StoreError> {
     db.execute(WAITING, &[])?.iter().map(|r| r.int(0)).collect()
 }
 
-/// Releases a shard's lease if no row waits in it. Returns false if one does.
+/// Releases a shard's lease if no row waits in it. Returns false if one does. Needs one writer, as [`insert`] does.
 pub fn let_go(db: &dyn Db, shard: i64, owner: &[u8; 16]) -> Result<bool, StoreError> {
     Ok(db.first(LET_GO, &[lease_name(shard).into(), owner.into(), shard.into()])?.is_some())
 }

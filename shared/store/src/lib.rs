@@ -20,6 +20,7 @@ pub mod conversations;
 pub mod customers;
 pub mod damage;
 pub mod db;
+pub mod dialect;
 pub mod event_packs;
 pub mod events;
 pub mod failures;

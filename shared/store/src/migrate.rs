@@ -5,6 +5,7 @@
 //! removes something ("contract") comes a release later, and raises [`NEEDS`].
 
 use crate::db::{Db, StoreError, immediate};
+use crate::dialect::{self, strict_by_key};
 
 /// The text of a SQL file without comment lines and indentation, as a constant. Each component that migrates contains all
 /// files, and their size costs each request.
@@ -78,14 +79,13 @@ const NEEDS: i64 = 12;
 
 /// The last release without the table of versions knows `user_version` only, and refuses a number above 12. A store with a
 /// greater need must therefore have a higher number here, too.
-const USER_VERSION: i64 = 12;
+pub(crate) const USER_VERSION: i64 = 12;
 const _: () = assert!(NEEDS <= USER_VERSION, "raise user_version together with NEEDS");
-const SET_USER_VERSION: &str = "PRAGMA user_version = 12";
 
-const VERSION: &str = "PRAGMA user_version";
-const WAL: &str = "PRAGMA journal_mode = WAL";
-const TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_versions (of TEXT NOT NULL PRIMARY KEY, version INTEGER NOT NULL) \
-                     STRICT, WITHOUT ROWID";
+const TABLE: &str = concat!(
+    "CREATE TABLE IF NOT EXISTS schema_versions (of TEXT NOT NULL PRIMARY KEY, version INTEGER NOT NULL)",
+    strict_by_key!()
+);
 const READ: &str = "SELECT of, version FROM schema_versions";
 const READ_WITH: &str =
     "SELECT of, version, NULL FROM schema_versions UNION ALL SELECT name, 0, value FROM meta WHERE name = ?1";
@@ -142,7 +142,7 @@ impl Applied {
     fn of_rows(db: &dyn Db, versions: Vec<(String, i64)>) -> Result<Self, StoreError> {
         let mut found = Self(versions);
         if found.of(CORE.of).is_none() {
-            let version = db.first(VERSION, &[])?.ok_or(StoreError::Missing("user_version"))?.int(0)?;
+            let version = db.first(dialect::USER_VERSION, &[])?.ok_or(StoreError::Missing("user_version"))?.int(0)?;
             found.0 = vec![(CORE.of.to_owned(), version), (NEEDED.to_owned(), version)];
         }
         match found.of(NEEDED) {
@@ -225,7 +225,7 @@ pub fn migrate_all(db: &dyn Db, capabilities: &[Migrations]) -> Result<bool, Sto
     }
     // This setting is a hint. It lasts in the file and cannot be set in a transaction. If it is refused (another start
     // holds the lock, or the database is not a file), the default journal is slower and equally safe.
-    let _ = db.execute(WAL, &[]);
+    let _ = db.execute(dialect::WRITE_AHEAD, &[]);
     immediate(db, || {
         let applied = Applied::read(db)?;
         if current(&applied) {
@@ -237,7 +237,7 @@ pub fn migrate_all(db: &dyn Db, capabilities: &[Migrations]) -> Result<bool, Sto
             apply(db, migrations, done)?;
         }
         db.execute(WRITE, &[NEEDED.into(), NEEDS.into()])?;
-        db.execute(SET_USER_VERSION, &[])?;
+        db.execute(dialect::SET_USER_VERSION, &[])?;
         Ok(true)
     })
 }
@@ -339,7 +339,7 @@ mod tests {
             assert_eq!((current(&db, []), Applied::read(&db).unwrap().of("core")), (Ok(true), Some(LATEST)), "{done}");
             assert!(!migrate(&db).unwrap(), "{done}");
             if done < CORE.files.len() {
-                let known = db.first(VERSION, &[]).unwrap().unwrap().int(0).unwrap();
+                let known = db.first(dialect::USER_VERSION, &[]).unwrap().unwrap().int(0).unwrap();
                 assert_eq!(known, USER_VERSION);
             }
         }

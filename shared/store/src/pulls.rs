@@ -42,14 +42,14 @@ const UNPOLL: &str =
 const HINT: &str = "INSERT INTO pulls (channel, account, source, polled, hints, due_at, token, token_until) \
                     VALUES (?1, ?2, ?3, 0, 1, ?4, ?5, ?6) \
                     ON CONFLICT (channel, account, source) DO UPDATE SET hints = hints + 1, \
-                    token = coalesce(?5, token), token_until = iif(?5 IS NULL, token_until, ?6), \
+                    token = coalesce(?5, token), token_until = CASE WHEN ?5 IS NULL THEN token_until ELSE ?6 END, \
                     due_at = CASE WHEN lease_owner IS NULL THEN ?4 ELSE due_at END";
 // Sources of disabled accounts stay as they are; when the account is enabled, they continue from there.
 const CLAIM: &str = "UPDATE pulls SET lease_owner = ?2, due_at = ?3 WHERE (channel, account, source) IN ( \
                        SELECT channel, account, source FROM pulls p WHERE p.channel = ?1 AND p.due_at <= ?4 \
                        AND NOT EXISTS (SELECT 1 FROM accounts a WHERE a.channel = p.channel AND a.account = p.account \
                                        AND a.disabled_at IS NOT NULL) ORDER BY p.due_at LIMIT ?5) \
-                     RETURNING account, source, polled, cursor, hints, attempts, iif(token_until > ?4, token, NULL)";
+                     RETURNING account, source, polled, cursor, hints, attempts, CASE WHEN token_until > ?4 THEN token END";
 const ADVANCE: &str = "UPDATE pulls SET cursor = coalesce(?5, cursor), due_at = ?6 \
                        WHERE channel = ?1 AND account = ?2 AND source = ?3 AND lease_owner = ?4 RETURNING 1";
 // A token serves the turn for which its hint came, and that turn's repeats, unless the token itself was refused.

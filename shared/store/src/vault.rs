@@ -9,23 +9,26 @@
 //! be that one.
 
 use crate::db::{Db, Row, StoreError, Value, immediate};
+use crate::dialect::{CHECKPOINT, SHRED, WRITE_AHEAD, strict, strict_by_key};
 use warmline_model::{CustomerId, Timestamp};
 
 const TABLES: [&str; 3] = [
-    "CREATE TABLE IF NOT EXISTS customer_keys (customer_id BLOB PRIMARY KEY, master BLOB NOT NULL, wrapped BLOB NOT NULL) \
-     STRICT, WITHOUT ROWID",
+    concat!(
+        "CREATE TABLE IF NOT EXISTS customer_keys (customer_id BLOB PRIMARY KEY, master BLOB NOT NULL, wrapped BLOB NOT NULL)",
+        strict_by_key!()
+    ),
     "CREATE INDEX IF NOT EXISTS customer_keys_by_master ON customer_keys (master, customer_id)",
-    "CREATE TABLE IF NOT EXISTS passing_keys (generation INTEGER PRIMARY KEY, purpose TEXT NOT NULL, master BLOB NOT NULL, \
-     wrapped BLOB NOT NULL, made_at INTEGER NOT NULL) STRICT",
+    concat!(
+        "CREATE TABLE IF NOT EXISTS passing_keys (generation INTEGER PRIMARY KEY, purpose TEXT NOT NULL, \
+         master BLOB NOT NULL, wrapped BLOB NOT NULL, made_at INTEGER NOT NULL)",
+        strict!()
+    ),
 ];
-const WAL: &str = "PRAGMA journal_mode = WAL";
 const INSERT: &str = "INSERT INTO customer_keys (customer_id, master, wrapped) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
 const GET: &str = "SELECT master, wrapped FROM customer_keys WHERE customer_id = ?1";
 const BOTH: &str = "SELECT 'generation', master, wrapped FROM passing_keys WHERE generation = ?1 \
                     UNION ALL SELECT 'customer', master, wrapped FROM customer_keys WHERE customer_id = ?2";
-const SHRED: &str = "PRAGMA secure_delete = ON";
 const DESTROY: &str = "DELETE FROM customer_keys WHERE customer_id = ?1";
-const CHECKPOINT: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
 const BEFORE: &str = "SELECT customer_id, master, wrapped FROM customer_keys WHERE master < ?1 ORDER BY master LIMIT ?2";
 const BEHIND: &str = "SELECT customer_id, master, wrapped FROM customer_keys WHERE master > ?1 ORDER BY master LIMIT ?2";
 const REWRAP: &str = "UPDATE customer_keys SET master = ?3, wrapped = ?4 WHERE customer_id = ?1 AND master = ?2 RETURNING 1";
@@ -59,7 +62,7 @@ fn stored(row: &Row, i: usize) -> Result<Stored, StoreError> {
 /// Creates the tables if they are missing.
 pub fn prepare(vault: &dyn Db) -> Result<(), StoreError> {
     // A hint, as in the main store.
-    let _ = vault.execute(WAL, &[]);
+    let _ = vault.execute(WRITE_AHEAD, &[]);
     TABLES.iter().try_for_each(|table| vault.execute(table, &[]).map(drop))
 }
 

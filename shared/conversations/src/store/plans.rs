@@ -4,7 +4,8 @@ use warmline_model::{AgentId, Timestamp};
 use warmline_store::{Db, StoreError};
 
 const VERSION: &str = "SELECT coalesce(max(version), 0) FROM plans";
-const LATEST: &str = "SELECT version, iif(version = ?1, NULL, document) FROM plans ORDER BY version DESC LIMIT 1";
+const LATEST: &str =
+    "SELECT version, CASE WHEN version = ?1 THEN NULL ELSE document END FROM plans ORDER BY version DESC LIMIT 1";
 const GET: &str = "SELECT document FROM plans WHERE version = ?1";
 const LIST: &str = "SELECT version, at, author FROM plans WHERE version < ?1 ORDER BY version DESC LIMIT ?2";
 const INSERT: &str = "INSERT INTO plans (version, document, author, at) \

@@ -1,0 +1,124 @@
+//! The words that only SQLite understands. The statements elsewhere hold none of them, as a test below checks; docs/STORE.md
+//! tells what another engine would need. Two things stay in the statements, because an adapter can replace them by itself: the
+//! numbers of parameters (`?1`), and hints at an index (`INDEXED BY name`).
+
+/// Begins a transaction that holds the write lock from its first statement on: nobody else writes until it ends, so what it
+/// reads stays true.
+pub const BEGIN_WRITING: &str = "BEGIN IMMEDIATE";
+
+/// Lets readers read while somebody writes. The file remembers it.
+pub(crate) const WRITE_AHEAD: &str = "PRAGMA journal_mode = WAL";
+/// Overwrites what this connection deletes.
+pub(crate) const SHRED: &str = "PRAGMA secure_delete = ON";
+/// Moves everything from the write-ahead log into the file, and empties the log.
+pub(crate) const CHECKPOINT: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
+/// The number that releases without the table of versions read.
+pub(crate) const USER_VERSION: &str = "PRAGMA user_version";
+/// Sets that number to [`crate::migrate::USER_VERSION`].
+pub(crate) const SET_USER_VERSION: &str = "PRAGMA user_version = 12";
+
+/// The end of a table's definition: its columns have the types that they say.
+macro_rules! strict {
+    () => {
+        " STRICT"
+    };
+}
+/// The same, for a table that is stored in the order of its primary key.
+macro_rules! strict_by_key {
+    () => {
+        " STRICT, WITHOUT ROWID"
+    };
+}
+/// The value at a path of a JSON document, as an expression. An index over the same expression serves it.
+macro_rules! at_path {
+    ($document:literal, $path:literal) => {
+        concat!("json_extract(", $document, ", '", $path, "')")
+    };
+}
+/// The value under a key (an expression) of the object at a path of a JSON document.
+macro_rules! under_key {
+    ($document:literal, $path:literal, $key:literal) => {
+        concat!("json_extract(", $document, ", '", $path, ".\"' || ", $key, " || '\"')")
+    };
+}
+/// A JSON object in which a key has this value.
+macro_rules! with_key {
+    ($object:literal, $key:literal, $($value:expr),+) => {
+        concat!("json_set(", $object, ", '$.\"' || ", $key, " || '\"', ", $($value),+, ")")
+    };
+}
+/// A JSON object in which a key has this value, or is missing if the value is NULL.
+macro_rules! with_key_or_not {
+    ($object:literal, $key:literal, $($value:expr),+) => {
+        concat!("json_patch(", $object, ", json_object(", $key, ", ", $($value),+, "))")
+    };
+}
+/// The entries of a JSON object or list, as a table with the columns `key` and `value`.
+macro_rules! entries {
+    ($document:literal) => {
+        concat!("json_each(", $document, ")")
+    };
+}
+pub(crate) use {at_path, entries, strict, strict_by_key, under_key, with_key, with_key_or_not};
+
+#[cfg(test)]
+mod tests {
+    use std::path::{Path, PathBuf};
+
+    /// Words that no statement outside this file may hold.
+    const WORDS: [&str; 17] = [
+        "PRAGMA ",
+        "BEGIN IMMEDIATE",
+        "STRICT",
+        "WITHOUT ROWID",
+        "CREATE TRIGGER",
+        "json_extract(",
+        "json_each(",
+        "json_set(",
+        "json_patch(",
+        "json_object(",
+        "json_group_",
+        "iif(",
+        "OR IGNORE",
+        "OR REPLACE",
+        "strftime(",
+        "unixepoch(",
+        "sqlite_",
+    ];
+
+    fn sources(dir: &Path, found: &mut Vec<PathBuf>) {
+        for entry in std::fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() && !["tests", "benches", "fuzz", "target"].iter().any(|name| path.ends_with(name)) {
+                sources(&path, found);
+            } else if path.extension().is_some_and(|e| e == "rs") && !path.ends_with("tests.rs") {
+                found.push(path);
+            }
+        }
+    }
+
+    /// The lines of a file before its tests, without comments.
+    fn code(text: &str) -> impl Iterator<Item = &str> {
+        let code = text.split("#[cfg(test)]").next().unwrap_or(text);
+        let code = code.split("#[cfg(all(test").next().unwrap_or(code);
+        code.lines().filter(|line| !line.trim_start().starts_with("//"))
+    }
+
+    #[test]
+    fn no_statement_elsewhere_is_for_sqlite_alone() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let mut files = Vec::new();
+        for part in ["shared", "components"] {
+            sources(&root.join(part), &mut files);
+        }
+        assert!(files.len() > 200, "{} files", files.len());
+        let mut found = Vec::new();
+        for file in files.iter().filter(|file| !file.ends_with("store/src/dialect.rs")) {
+            let text = std::fs::read_to_string(file).unwrap();
+            for line in code(&text) {
+                found.extend(WORDS.iter().filter(|word| line.contains(**word)).map(|word| (file, *word, line.to_owned())));
+            }
+        }
+        assert!(found.is_empty(), "{found:#?}");
+    }
+}
