@@ -2,6 +2,7 @@
 
 use crate::db::{Db, Row, StoreError, Value};
 use crate::kv::Kv;
+use rusqlite::config::DbConfig;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::types::{Value as Sql, ValueRef};
 use rusqlite::{Connection, params_from_iter};
@@ -34,6 +35,8 @@ impl NativeDb {
         connection.busy_timeout(Duration::from_secs(5)).map_err(error)?;
         connection.pragma_update(None, "foreign_keys", true).map_err(error)?;
         connection.set_prepared_statement_cache_capacity(256);
+        // As in the embedded runner: a plan does not depend on the values of parameters.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(error)?;
         connection.authorizer(Some(authorize)).map_err(error)?;
         Ok(Self(connection))
     }
