@@ -23,6 +23,7 @@ mod crash;
 mod delivery;
 mod duplicates;
 mod erasure;
+mod fermyon;
 mod holds_and_consent;
 mod isolation;
 mod levels;

@@ -59,6 +59,11 @@ impl HostStore for Guest {
         if value.len() > VALUE_BYTES {
             return Ok(Err(Error::Other(format!("the value is larger than {VALUE_BYTES} bytes"))));
         }
+        if let Some(most) = self.services.platform.keys
+            && !self.services.key_value.has_room(most, &self.label(&store)?, &key).await
+        {
+            return Ok(Err(Error::StoreTableFull));
+        }
         Ok(self.entry(&store, SET, key, Some(value)).await?.map(drop))
     }
 

@@ -13,6 +13,8 @@ pub(crate) const EXISTS: &str = "SELECT 1 FROM entries WHERE store = ?1 AND key 
 pub(crate) const KEYS: &str = "SELECT key FROM entries WHERE store = ?1";
 pub(crate) const SET: &str = "INSERT INTO entries (store, key, value) VALUES (?1, ?2, ?3) ON CONFLICT (store, key) DO UPDATE SET value = excluded.value";
 pub(crate) const DELETE: &str = "DELETE FROM entries WHERE store = ?1 AND key = ?2";
+const HAS_ROOM: &str =
+    "SELECT 1 WHERE (SELECT count(*) FROM entries) < ?3 OR EXISTS (SELECT 1 FROM entries WHERE store = ?1 AND key = ?2)";
 
 /// All key-value stores.
 pub struct KeyValue(Arc<Database>);
@@ -33,6 +35,12 @@ impl KeyValue {
             _ => Session::new(Arc::clone(&self.0)).execute(sql.to_owned(), parameters).await,
         };
         outcome.map_err(|StatementError { message, .. }| Error::Other(message))
+    }
+
+    /// Whether a key is there, or fewer than `most` are. Calls at the same time can go a little beyond that.
+    pub(crate) async fn has_room(&self, most: i64, store: &str, key: &str) -> bool {
+        let parameters = vec![Value::Text(store.to_owned()), Value::Text(key.to_owned()), Value::Integer(most)];
+        self.run(HAS_ROOM, parameters).await.is_ok_and(|result| !result.rows.is_empty())
     }
 
     /// Writes the write-ahead log back, at the end of the process.

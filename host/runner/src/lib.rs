@@ -44,6 +44,7 @@ pub mod limits;
 pub mod logs;
 pub mod manifest;
 pub mod outbound;
+pub mod platform;
 mod private;
 pub mod problem;
 pub mod routes;

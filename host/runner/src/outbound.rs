@@ -38,7 +38,7 @@ impl WasiHttpHooks for Hooks {
         _: Io,
     ) -> Box<dyn Future<Output = Sent> + Send> {
         let (services, chain, grants) = (Arc::clone(&self.services), Arc::clone(&self.chain), Arc::clone(&self.grants));
-        let unknown = callee(&request).is_some_and(|callee| !chain.knows(callee));
+        let unknown = callee(&request).is_some_and(|callee| services.platform.unchained || !chain.knows(callee));
         if unknown && grants.allowed_hosts.allows(request.uri(), "") {
             // On Spin this traps the caller. Here it gets no answer, so that the guest waits and is ended.
             tracing::error!(component = &*grants.id, uri = %request.uri(), "the component called one that does not exist");
@@ -85,6 +85,10 @@ async fn send(
     if let Some(callee) = callee(&request) {
         let callee = callee.to_owned();
         return chain.call(callee, request).await.ok_or(Error::ConnectionLimitReached);
+    }
+    if services.platform.outbound.as_ref().is_some_and(|quota| !quota.take()) {
+        tracing::warn!(component = &*caller.id, "refused an outbound call: the platform's quota is used up");
+        return Err(Error::ConnectionLimitReached);
     }
     let most = services.limits.outbound;
     let first_byte = options.and_then(|options| options.first_byte_timeout).unwrap_or(most).min(most);

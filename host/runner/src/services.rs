@@ -8,6 +8,7 @@ use wasmtime::Engine;
 use crate::client::Client;
 use crate::key_value::KeyValue;
 use crate::limits::Limits;
+use crate::platform::Platform;
 use crate::sqlite::Database;
 use crate::ticker::Ticker;
 
@@ -27,4 +28,6 @@ pub struct Services {
     pub ticker: Ticker,
     /// The address on which the runner listens, as `host:port`.
     pub authority: OnceLock<String>,
+    /// The bounds of the platform that the runner stands for.
+    pub platform: Platform,
 }

@@ -29,6 +29,7 @@ use crate::hosts::AllowedHosts;
 use crate::key_value::KeyValue;
 use crate::limits::Limits;
 use crate::manifest::Manifest;
+use crate::platform::{Platform, Profile};
 use crate::routes::Routes;
 use crate::services::Services;
 use crate::share::Share;
@@ -137,6 +138,9 @@ pub struct Up {
     /// How long a call of a component to another host may take, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     pub outbound_timeout: u32,
+    /// Impose the bounds of a platform, to try an application within them
+    #[arg(long, value_enum, value_name = "PLATFORM")]
+    pub profile: Option<Profile>,
     /// Threads that run components (default: twice the CPU cores, at least four)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub threads: Option<u16>,
@@ -218,12 +222,18 @@ impl Up {
 
     /// Opens the databases. A store is opened together with its own keys, or not at all.
     fn databases(&self, manifest: &Manifest, fresh: bool) -> anyhow::Result<BTreeMap<String, Arc<Database>>> {
+        let one_database = self.platform().one_database;
         let labels: BTreeSet<&String> =
             manifest.component.values().flat_map(|component| &component.sqlite_databases).collect();
         let mut databases: BTreeMap<String, Arc<Database>> = BTreeMap::new();
         // The order of the labels opens the store before its keys.
         for label in labels {
             ensure!(is_label(label), "the database label {label:?} may have only letters, digits, - and _");
+            if let (true, Some(store)) = (one_database, databases.get(STORE)) {
+                let same = Arc::clone(store);
+                databases.insert(label.clone(), same);
+                continue;
+            }
             let path = match label.as_str() {
                 STORE => self.state.join("sqlite.db"),
                 KEYS => {
@@ -247,10 +257,14 @@ impl Up {
             }
             databases.insert(label.clone(), database);
         }
-        if let (Some(store), Some(keys)) = (databases.get(STORE), databases.get(KEYS)) {
+        if let (false, Some(store), Some(keys)) = (one_database, databases.get(STORE), databases.get(KEYS)) {
             pair(store, keys)?;
         }
         Ok(databases)
+    }
+
+    fn platform(&self) -> Platform {
+        self.profile.map(Platform::from).unwrap_or_default()
     }
 
     fn min_free(&self) -> u64 {
@@ -299,7 +313,7 @@ impl Up {
             sockets: gateway::MOST,
             head: Duration::from_secs(self.head_timeout.into()),
             cpu_ticks: u64::from(self.max_cpu) * 1000 / TICK.as_millis() as u64,
-            answer: Duration::from_secs(self.answer_timeout.into()),
+            answer: self.platform().answer.into_iter().fold(Duration::from_secs(self.answer_timeout.into()), Duration::min),
             outbound: Duration::from_secs(self.outbound_timeout.into()),
         }
     }
@@ -334,6 +348,7 @@ impl Up {
             client: Client::default(),
             limits,
             authority: OnceLock::new(),
+            platform: self.platform(),
         };
         let app = App {
             services: Arc::new(services),
@@ -413,9 +428,10 @@ impl Up {
             key_value_stores: component.key_value_stores.clone(),
             sqlite_databases: component.sqlite_databases.clone(),
         };
+        let body = self.max_body_of.iter().find(|(of, _)| of == id).map_or(self.max_body, |(_, most)| *most);
         Ok(Component {
             share: Share::new(self.max_instances.into(), self.reserve.iter().any(|first| first == id)),
-            body: self.max_body_of.iter().find(|(of, _)| of == id).map_or(self.max_body, |(_, most)| *most),
+            body: self.platform().body.into_iter().fold(body, u64::min),
             pre: engine::load(linker, id, &path, cache)?,
             grants: Arc::new(grants),
         })

@@ -23,7 +23,7 @@ const LOOK_MS: u64 = 3;
 /// The number of reads of an empty shard before it is released. While it is held, webhooks need not wake anybody.
 const LINGER: u32 = 10;
 /// How long a lease lasts without renewal: a drainer that died blocks its shard no longer than this.
-const LEASE_MS: i64 = 5_000;
+const LEASE_MS: i64 = 2_000;
 
 /// Where the store is, and so what a statement costs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

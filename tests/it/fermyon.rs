@@ -1,0 +1,47 @@
+//! The bounds of Fermyon Cloud (deploy/fermyon-cloud): one database, no calls between components, 30 s a request, 500 outbound
+//! calls an hour.
+
+use crate::harness::{Options, Server, Shop, at_once, free_address, until};
+use serde_json::json;
+
+fn server(name: &str) -> Server {
+    let address = free_address();
+    let options = Options {
+        listen: Some(address),
+        arguments: ["--profile", "fermyon-cloud", "--tick", "nobody:/tick"].map(str::to_owned).to_vec(),
+        environment: vec![
+            ("SPIN_VARIABLE_INTERNAL_CALLS".into(), "public".into()),
+            ("SPIN_VARIABLE_PUBLIC_URL".into(), format!("http://{address}")),
+        ],
+        ..Options::default()
+    };
+    Server::with(name, &options)
+}
+
+#[test]
+fn a_message_its_reply_and_the_tick_work_within_the_bounds_of_fermyon_cloud() {
+    let server = server("fermyon");
+    let shop = Shop::on(&server, &json!({}));
+    let (wechat, agent) = (shop.wechat(), shop.agent(4));
+    wechat.say("oAlice", "什么时候发货");
+    let (id, _) = shop.wait_text("什么时候发货");
+    agent.reply(&id, "今天下午");
+    until("the reply", || (shop.platform.texts_to("oAlice") == ["今天下午"]).then_some(()));
+    let woken = shop.admin.post("/api/tick", &json!({})).expect(200).json()["woken"].take();
+    assert!(woken.as_object().unwrap().values().all(|answered| *answered == true), "{woken}");
+    assert!(!server.keys().join("keys.db").exists(), "the keys are in the one database");
+    let tables = server.store().query_row("SELECT count(*) FROM customer_keys", [], |row| row.get::<_, i64>(0));
+    assert_eq!(tables, Ok(1));
+}
+
+#[test]
+fn when_the_outbound_calls_of_an_hour_are_used_up_every_message_is_still_acknowledged_and_stored() {
+    let server = server("fermyon-quota");
+    let shop = Shop::on(&server, &json!({}));
+    let (wechat, agent) = (shop.wechat(), shop.agent(4));
+    at_once(16, |worker| (0..40).for_each(|n| wechat.say(&format!("o{worker}"), &format!("{worker}/{n}"))));
+    assert_eq!(server.stored("wechat"), 640, "each was answered with success");
+    let woken = shop.admin.post("/api/tick", &json!({})).expect(200).json()["woken"].take();
+    assert_eq!(woken["router"], false, "the tick says that it reached nobody");
+    assert_eq!(agent.view()["state"], "available");
+}
