@@ -27,9 +27,7 @@ pub fn advance(ctx: &Ctx<'_>) -> Result<bool, StepError> {
         if followers::position(ctx.db, FOLLOWER)? != from {
             return Ok::<_, StepError>(());
         }
-        for cell in &cells {
-            store::add(ctx.db, cell)?;
-        }
+        store::add(ctx.db, &cells)?;
         for (group, quarter) in &work {
             staffing::add(ctx.db, group, quarter)?;
         }

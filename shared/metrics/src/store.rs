@@ -1,25 +1,35 @@
 //! The cells in the store.
 
 use crate::cell::Cell;
+use warmline_store::dialect::{at_path, entries};
 use warmline_store::{Db, StoreError};
 
-const ADD: &str = "INSERT INTO rollups (figure, hour, channel, bucket, n, total) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
-                   ON CONFLICT (figure, hour, channel, bucket) DO UPDATE SET n = n + ?5, total = total + ?6";
+const ADD: &str = concat!(
+    "INSERT INTO rollups (figure, hour, channel, bucket, n, total) SELECT ",
+    at_path!("value", "$[0]"),
+    ", ",
+    at_path!("value", "$[1]"),
+    ", ",
+    at_path!("value", "$[2]"),
+    ", ",
+    at_path!("value", "$[3]"),
+    ", ",
+    at_path!("value", "$[4]"),
+    ", ",
+    at_path!("value", "$[5]"),
+    " FROM ",
+    entries!("?1"),
+    " WHERE true ON CONFLICT (figure, hour, channel, bucket) \
+      DO UPDATE SET n = n + excluded.n, total = total + excluded.total"
+);
 const SINCE: &str = "SELECT figure, channel, bucket, sum(n), sum(total) FROM rollups WHERE hour >= ?1 \
                      GROUP BY figure, channel, bucket ORDER BY figure, channel, bucket";
 
-/// Adds to a cell.
-pub fn add(db: &dyn Db, cell: &Cell) -> Result<(), StoreError> {
-    let params = [
-        cell.figure.as_str().into(),
-        cell.hour.into(),
-        cell.channel.as_str().into(),
-        cell.bucket.into(),
-        cell.n.into(),
-        cell.total.into(),
-    ];
-    db.execute(ADD, &params)?;
-    Ok(())
+/// Adds to cells, in one statement.
+pub fn add(db: &dyn Db, cells: &[Cell]) -> Result<(), StoreError> {
+    let rows: Vec<_> = cells.iter().map(|c| (&c.figure, c.hour, &c.channel, c.bucket, c.n, c.total)).collect();
+    let rows = serde_json::to_string(&rows).map_err(|_| StoreError::Shape(0))?;
+    db.execute(ADD, &[rows.into()]).map(drop)
 }
 
 /// All cells from an hour on, with the hours added up.

@@ -30,6 +30,7 @@ macro_rules! strict_by_key {
     };
 }
 /// The value at a path of a JSON document, as an expression. An index over the same expression serves it.
+#[macro_export]
 macro_rules! at_path {
     ($document:literal, $path:literal) => {
         concat!("json_extract(", $document, ", '", $path, "')")
@@ -54,12 +55,14 @@ macro_rules! with_key_or_not {
     };
 }
 /// The entries of a JSON object or list, as a table with the columns `key` and `value`.
+#[macro_export]
 macro_rules! entries {
     ($document:literal) => {
         concat!("json_each(", $document, ")")
     };
 }
-pub(crate) use {at_path, entries, strict, strict_by_key, under_key, with_key, with_key_or_not};
+pub use crate::{at_path, entries};
+pub(crate) use {strict, strict_by_key, under_key, with_key, with_key_or_not};
 
 #[cfg(test)]
 mod tests {
