@@ -134,6 +134,8 @@ pub(crate) fn about(db: &dyn Db, subject: &[u8; 16], packs: i64) -> Result<Vec<E
 
 #[cfg(all(test, feature = "native"))]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
     use super::*;
     use crate::events;
     use crate::migrate::migrate;
