@@ -34,9 +34,10 @@ const PARKED: &str = "parked_days";
 const REPEATS: &str = "repeat_days";
 /// Inbox rows that are emptied in one transaction.
 const BATCH: i64 = 256;
-/// Handled inbox rows in one transaction, and the transactions of one step: together more than come between two ticks.
-const TIDIED: i64 = 1_000;
-const STEPS: usize = 8;
+/// Handled inbox rows in one transaction: few enough to keep other writers waiting for milliseconds only.
+const TIDIED: i64 = 250;
+/// The transactions of one step: together they move more than come between two ticks.
+const STEPS: usize = 16;
 
 fn retain(ctx: &Ctx<'_>, keeping: &Keeping) -> Result<Vec<(&'static str, i64)>, StepError> {
     inbox::empty_parked(ctx.db, Keeping::before(ctx.now(), keeping.days(PARKED)), BATCH)?;
