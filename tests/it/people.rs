@@ -227,6 +227,25 @@ impl<'a> Desk<'a> {
         }
         None
     }
+
+    /// Reads on up to the event of a message in that conversation. No hand-over comes before it.
+    fn reads_up_to(&mut self, conversation: &str) {
+        let end = Instant::now() + PATIENCE;
+        while let Some(left) = end.checked_duration_since(Instant::now()) {
+            match self.stream.next_within(left) {
+                Some(event) if event.kind == "handover" && event.data != self.last => panic!("told: {}", event.data),
+                Some(event) if event.kind.is_empty() => {
+                    self.seq = event.id;
+                    if event.data["conversation"] == conversation && event.data["type"] == "message.received" {
+                        return;
+                    }
+                }
+                Some(_) => {}
+                None => self.stream = Self::open(self.api, self.seq.clone()).stream,
+            }
+        }
+        panic!("no event of a message in {conversation}");
+    }
 }
 
 #[test]
@@ -271,6 +290,8 @@ fn whoever_is_called_has_the_whole_story_before_they_answer() {
     let visitor = shop.web(&[]).visitor();
     visitor.say("我也在网页上");
     let (other, _) = shop.wait_text("我也在网页上");
+    // Only then are both the agent's customer: a stream that is behind would take this message for the next one.
+    mine.reads_up_to(&other);
     let [one, another] = [&written, &other].map(|id| shop.conversation(id)["customer"]["id"].clone());
     let path = format!("/api/customers/{}/merge", one.as_str().unwrap());
     shop.admin.post(&path, &json!({ "customer": another })).expect(200);
