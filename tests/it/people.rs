@@ -1,6 +1,6 @@
 //! One person across channels, through the real components.
 
-use crate::harness::{Api, App, PATIENCE, Server, Shop, Stream, Visitor, at_once, now, send, until};
+use crate::harness::{Api, App, PATIENCE, Received, Server, Shop, Stream, Visitor, at_once, now, send, until};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -211,16 +211,18 @@ impl<'a> Desk<'a> {
         Self { api, stream, seq, last: Value::Null }
     }
 
-    /// The next hand-over within that time. It counts only once if a stream ended between it and its event.
-    fn hand_over(&mut self, patience: Duration) -> Option<Value> {
-        let end = Instant::now() + patience;
+    /// The next hand-over or event before that instant. A hand-over counts only once if a stream ended between it and its event.
+    fn next(&mut self, end: Instant) -> Option<Received> {
         while let Some(left) = end.checked_duration_since(Instant::now()) {
             match self.stream.next_within(left) {
                 Some(event) if event.kind == "handover" && event.data != self.last => {
                     self.last = event.data.clone();
-                    return Some(event.data);
+                    return Some(event);
                 }
-                Some(event) if event.kind.is_empty() => self.seq = event.id,
+                Some(event) if event.kind.is_empty() => {
+                    self.seq.clone_from(&event.id);
+                    return Some(event);
+                }
                 Some(_) => {}
                 None => self.stream = Self::open(self.api, self.seq.clone()).stream,
             }
@@ -228,23 +230,20 @@ impl<'a> Desk<'a> {
         None
     }
 
+    /// The next hand-over within that time.
+    fn hand_over(&mut self, patience: Duration) -> Option<Value> {
+        let end = Instant::now() + patience;
+        std::iter::from_fn(|| self.next(end)).find(|event| event.kind == "handover").map(|event| event.data)
+    }
+
     /// Reads on up to the event of a message in that conversation. No hand-over comes before it.
     fn reads_up_to(&mut self, conversation: &str) {
         let end = Instant::now() + PATIENCE;
-        while let Some(left) = end.checked_duration_since(Instant::now()) {
-            match self.stream.next_within(left) {
-                Some(event) if event.kind == "handover" && event.data != self.last => panic!("told: {}", event.data),
-                Some(event) if event.kind.is_empty() => {
-                    self.seq = event.id;
-                    if event.data["conversation"] == conversation && event.data["type"] == "message.received" {
-                        return;
-                    }
-                }
-                Some(_) => {}
-                None => self.stream = Self::open(self.api, self.seq.clone()).stream,
-            }
-        }
-        panic!("no event of a message in {conversation}");
+        let read = std::iter::from_fn(|| self.next(end)).any(|event| {
+            assert_ne!(event.kind, "handover", "told: {}", event.data);
+            event.data["conversation"] == conversation && event.data["type"] == "message.received"
+        });
+        assert!(read, "no event of a message in {conversation}");
     }
 }
 

@@ -22,10 +22,22 @@ pub struct Platform {
     pub keys: Option<i64>,
     /// The calls to other hosts.
     pub outbound: Option<Quota>,
-    /// The longest time of a request.
-    pub answer: Option<Duration>,
+}
+
+impl Profile {
+    /// The longest time of a request, in seconds.
+    pub fn answer_timeout(self) -> u32 {
+        match self {
+            Self::FermyonCloud => 30,
+        }
+    }
+
     /// The largest request body, in bytes.
-    pub body: Option<u64>,
+    pub fn max_body(self) -> u64 {
+        match self {
+            Self::FermyonCloud => 10_000_000,
+        }
+    }
 }
 
 impl From<Profile> for Platform {
@@ -37,8 +49,6 @@ impl From<Profile> for Platform {
                 one_database: true,
                 keys: Some(1_024),
                 outbound: Some(Quota::new(500, Duration::from_secs(3_600))),
-                answer: Some(Duration::from_secs(30)),
-                body: Some(10_000_000),
             },
         }
     }

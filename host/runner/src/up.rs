@@ -148,8 +148,13 @@ pub struct Up {
 
 impl Up {
     /// Serves until told to stop.
-    pub fn run(self) -> anyhow::Result<()> {
+    pub fn run(mut self) -> anyhow::Result<()> {
         start_log(self.log);
+        if let Some(profile) = self.profile {
+            self.answer_timeout = self.answer_timeout.min(profile.answer_timeout());
+            self.max_body = self.max_body.min(profile.max_body());
+            self.max_body_of.iter_mut().for_each(|(_, most)| *most = (*most).min(profile.max_body()));
+        }
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
         let threads = self.threads.map_or((cores * 2).max(4), usize::from);
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -313,7 +318,7 @@ impl Up {
             sockets: gateway::MOST,
             head: Duration::from_secs(self.head_timeout.into()),
             cpu_ticks: u64::from(self.max_cpu) * 1000 / TICK.as_millis() as u64,
-            answer: self.platform().answer.into_iter().fold(Duration::from_secs(self.answer_timeout.into()), Duration::min),
+            answer: Duration::from_secs(self.answer_timeout.into()),
             outbound: Duration::from_secs(self.outbound_timeout.into()),
         }
     }
@@ -428,10 +433,9 @@ impl Up {
             key_value_stores: component.key_value_stores.clone(),
             sqlite_databases: component.sqlite_databases.clone(),
         };
-        let body = self.max_body_of.iter().find(|(of, _)| of == id).map_or(self.max_body, |(_, most)| *most);
         Ok(Component {
             share: Share::new(self.max_instances.into(), self.reserve.iter().any(|first| first == id)),
-            body: self.platform().body.into_iter().fold(body, u64::min),
+            body: self.max_body_of.iter().find(|(of, _)| of == id).map_or(self.max_body, |(_, most)| *most),
             pre: engine::load(linker, id, &path, cache)?,
             grants: Arc::new(grants),
         })

@@ -121,7 +121,7 @@ pub fn decisions(db: &dyn Db, conversation: ConversationId, limit: i64) -> Resul
     let mut found: Vec<Event> = rows.iter().map(read).collect::<Result<_, _>>()?;
     let most = usize::try_from(limit).unwrap_or(0);
     if found.len() < most {
-        // What was a row above and is packed meanwhile is left out.
+        // An event that was a row above may be packed meanwhile. It counts once.
         let until = found.last().map_or(i64::MAX, |event| event.seq);
         let packed = event_packs::about(db, conversation.as_bytes(), limit)?;
         found.extend(packed.into_iter().filter(|event| event.seq < until));

@@ -26,7 +26,7 @@ pub use server::{Options, Server, lab, program, shared, workspace};
 pub use shop::{Agent, Shop};
 pub use signed::Unsigned;
 pub use socket::{Said, Socket};
-pub use stream::Stream;
+pub use stream::{Received, Stream};
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 

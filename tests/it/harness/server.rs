@@ -187,12 +187,7 @@ impl Server {
 
     /// The number of messages that came by a channel, handled or not.
     pub fn stored(&self, channel: &str) -> i64 {
-        self.count(
-            "SELECT (SELECT count(*) FROM inbox WHERE channel = ?1 AND shard >= 0 AND state <> 1) + \
-             (SELECT count(*) FROM messages m JOIN conversations c ON c.id = m.conversation_id \
-             WHERE m.origin = 'customer' AND c.channel = ?1)",
-            &[channel],
-        )
+        self.stored_of(channel, "*")
     }
 
     /// The number of unreadable items that came by an account of the channel.
@@ -200,12 +195,12 @@ impl Server {
         self.count("SELECT count(*) FROM inbox WHERE channel = ?1 AND account = ?2 AND shard < 0", &[channel, account])
     }
 
-    /// The number of messages that came by one account of the channel, handled or not.
+    /// The number of messages that came by one account of the channel (`*`: of any), handled or not.
     pub fn stored_of(&self, channel: &str, account: &str) -> i64 {
         self.count(
-            "SELECT (SELECT count(*) FROM inbox WHERE channel = ?1 AND account = ?2 AND shard >= 0 AND state <> 1) + \
+            "SELECT (SELECT count(*) FROM inbox WHERE channel = ?1 AND ?2 IN (account, '*') AND shard >= 0 AND state <> 1) + \
              (SELECT count(*) FROM messages m JOIN conversations c ON c.id = m.conversation_id \
-             WHERE m.origin = 'customer' AND c.channel = ?1 AND c.account = ?2)",
+             WHERE m.origin = 'customer' AND c.channel = ?1 AND ?2 IN (c.account, '*'))",
             &[channel, account],
         )
     }
