@@ -1,6 +1,13 @@
 //! Session context: the part of a person's timeline that a summary needs, one digest for each message, in the key-value
 //! store. It saves opening and reading the same messages again. Losing it costs time and never changes a result. It says up
 //! to which message it reaches; later messages are read from the store, and without a context all messages are.
+//!
+//! Nobody has to delete a context. It is sealed under the keys of all customers who are the person, one around the other: if
+//! one of them is erased, or a merge is undone, it does not open any more.
+//!
+//! A key-value store on another machine may be gone. A component that asks it then gets no answer for minutes, and no time-out
+//! either. So nothing asks it in a transaction, and a stream never does. Of all others, one finds out that it is gone: while
+//! its question is open, and for a while after it, everybody does without contexts.
 
 use crate::store::people;
 use crate::summary::{Digest, LOOKED_AT};
@@ -9,6 +16,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use warmline_kernel::ctx::{Ctx, StepError};
 use warmline_kernel::sealing;
 use warmline_model::{ConversationId, CustomerId, Timestamp};
+use warmline_privacy::CustomerKey;
+use warmline_store::{Kv, leases};
 
 /// How long an unchanged context is kept.
 const KEPT_MS: i64 = 30 * 86_400_000;
@@ -72,53 +81,90 @@ fn key_of(ctx: &Ctx<'_>, person: CustomerId) -> Option<String> {
     key(ctx, random)
 }
 
+/// The lease that says that the key-value store answered lately.
+const ANSWERS: &str = "context/answers";
+/// The lease of the one who asks when nobody knows whether it answers.
+const ASKED: &str = "context/asked";
+/// For how long an answer is believed.
+const BELIEVED_MS: i64 = 5_000;
+/// An answer that takes longer counts as none.
+const SLOW_MS: i64 = 1_000;
+/// For how long nobody asks after that.
+const PAUSE_MS: i64 = 60_000;
+/// The longest that anybody waits for an answer: Spin's Redis client gives up after eight minutes.
+const ASKING_MS: i64 = 600_000;
+
+/// Asks the key-value store, if it answered lately or nobody else is finding out whether it does; `None` if it was not asked.
+fn ask<T>(ctx: &Ctx<'_>, question: impl FnOnce(&dyn Kv) -> T) -> Result<Option<T>, StepError> {
+    let now = ctx.now();
+    if leases::is_held(ctx.db, ANSWERS, now)? {
+        return Ok(Some(question(ctx.kv)));
+    }
+    let owner = ctx.owner();
+    if !leases::claim(ctx.db, ASKED, &owner, now, now.plus_millis(ASKING_MS))? {
+        return Ok(None);
+    }
+    let answer = question(ctx.kv);
+    let then = ctx.now();
+    if then < now.plus_millis(SLOW_MS) {
+        leases::claim(ctx.db, ANSWERS, &owner, then, then.plus_millis(BELIEVED_MS))?;
+        leases::release(ctx.db, ASKED, &owner)?;
+    } else {
+        leases::renew(ctx.db, ASKED, &owner, then, then.plus_millis(PAUSE_MS))?;
+    }
+    Ok(Some(answer))
+}
+
 /// A stored value that has not ended. An ended value is deleted.
-fn get(ctx: &Ctx<'_>, key: &str) -> Option<Vec<u8>> {
-    let value = ctx.kv.get(key)?;
-    if split(&value).is_some_and(|(until, _)| until > ctx.now().millis()) {
+fn get(kv: &dyn Kv, key: &str, now: Timestamp) -> Option<Vec<u8>> {
+    let value = kv.get(key)?;
+    if split(&value).is_some_and(|(until, _)| until > now.millis()) {
         return Some(value);
     }
-    ctx.kv.delete(key);
+    kv.delete(key);
     None
+}
+
+/// The keys of all customers who are the person; `None` if one does not open.
+fn keys(ctx: &Ctx<'_>, members: &BTreeSet<CustomerId>) -> Option<Vec<CustomerKey>> {
+    members.iter().map(|member| sealing::customer_key(ctx, *member).ok()).collect()
+}
+
+fn members(ctx: &Ctx<'_>, person: CustomerId) -> Result<BTreeSet<CustomerId>, StepError> {
+    Ok(people::members(ctx.db, person)?.into_iter().map(|member| member.id).collect())
 }
 
 /// The person's context, if one is stored and can be continued.
 pub(crate) fn load(ctx: &Ctx<'_>, person: CustomerId, since: Timestamp) -> Result<Option<Context>, StepError> {
-    let Some(value) = key_of(ctx, person).and_then(|key| get(ctx, &key)) else { return Ok(None) };
+    let Some(place) = key_of(ctx, person) else { return Ok(None) };
+    let Some(value) = ask(ctx, |kv| get(kv, &place, ctx.now()))?.flatten() else { return Ok(None) };
     let Some((until, sealed)) = split(&value) else { return Ok(None) };
-    let Ok(key) = sealing::customer_key(ctx, person) else { return Ok(None) };
-    let plain = key.open(&aad(person, until), sealed).ok();
+    let members = members(ctx, person)?;
+    let Some(keys) = keys(ctx, &members) else { return Ok(None) };
+    let aad = aad(person, until);
+    let plain = keys.iter().rev().try_fold(sealed.to_vec(), |sealed, key| key.open(&aad, &sealed)).ok();
     let context = plain.and_then(|plain| serde_json::from_slice::<Context>(&plain).ok());
-    let members: BTreeSet<CustomerId> = people::members(ctx.db, person)?.into_iter().map(|m| m.id).collect();
     Ok(context.filter(|context| context.serves(since, &members)))
 }
 
 /// Stores the context. Also deletes another one, chosen at random, if that has ended.
-pub(crate) fn save(ctx: &Ctx<'_>, person: CustomerId, context: &Context) {
-    let until = ctx.now().plus_millis(KEPT_MS).millis();
-    let Some(place) = key_of(ctx, person) else { return };
-    if let Ok(key) = sealing::customer_key(ctx, person)
-        && let Ok(plain) = serde_json::to_vec(context)
-        && let Ok(sealed) = key.seal(&aad(person, until), &plain, ctx.rng)
-    {
-        ctx.kv.set(&place, &[&until.to_be_bytes(), sealed.as_slice()].concat());
-    }
-    let mut drawn = [0; 8];
+pub(crate) fn save(ctx: &Ctx<'_>, person: CustomerId, context: &Context) -> Result<(), StepError> {
+    let (now, mut drawn) = (ctx.now(), [0; 8]);
+    let until = now.plus_millis(KEPT_MS).millis();
+    let Some(place) = key_of(ctx, person) else { return Ok(()) };
+    let (aad, keys) = (aad(person, until), keys(ctx, &members(ctx, person)?));
+    let sealed = keys
+        .zip(serde_json::to_vec(context).ok())
+        .and_then(|(keys, plain)| keys.iter().try_fold(plain, |plain, key| key.seal(&aad, &plain, ctx.rng)).ok());
     ctx.rng.fill(&mut drawn);
-    if let Some(other) = key(ctx, u64::from_be_bytes(drawn)) {
-        get(ctx, &other);
-    }
-}
-
-/// Drops the contexts of the customer's person and of all customers merged with it. Call this before erasing a person or
-/// undoing a merge, while the store still knows the person's customers.
-pub(crate) fn forget(ctx: &Ctx<'_>, customer: CustomerId) -> Result<(), StepError> {
-    let mut all = vec![customer];
-    if let Some(person) = people::person(ctx.db, customer)? {
-        all.extend(people::members(ctx.db, person)?.into_iter().map(|m| m.id));
-    }
-    for key in all.into_iter().filter_map(|id| key_of(ctx, id)) {
-        ctx.kv.delete(&key);
-    }
+    let other = key(ctx, u64::from_be_bytes(drawn));
+    ask(ctx, |kv| {
+        if let Some(sealed) = sealed {
+            kv.set(&place, &[&until.to_be_bytes(), sealed.as_slice()].concat());
+        }
+        if let Some(other) = other {
+            get(kv, &other, now);
+        }
+    })?;
     Ok(())
 }

@@ -8,7 +8,6 @@
 //! Merges never form a ring: two customers who are one person already are not joined again. Undoing a merge therefore
 //! always parts the customers that it joined.
 
-use crate::context;
 use crate::store::people::{self, HOLDERS, Identifier, Merge};
 use std::collections::{BTreeMap, BTreeSet};
 use warmline_identity::NormalisedIdentifier;
@@ -166,8 +165,6 @@ pub fn unmerge(ctx: &Ctx<'_>, id: MergeId, by: Option<AgentId>) -> Result<(), St
     if !people::undo_merge(ctx.db, id, by, now)? {
         return Err(StepError::conflict("already_undone", "the merge was undone before; read the customer again"));
     }
-    // A context holds messages of both sides.
-    context::forget(ctx, merge.a)?;
     if let Some(evidence) = merge.evidence {
         people::distrust(ctx.db, &evidence, now)?;
     }

@@ -1,7 +1,7 @@
 //! The hooks for the personal data of customers: erasing, exporting and retention.
 
+use crate::people;
 use crate::store::erasures;
-use crate::{context, people};
 use serde::Serialize;
 use warmline_kernel::personal::{Erasing, Exported, Hooks, Retain};
 use warmline_kernel::{Ctx, StepError, consent};
@@ -12,10 +12,6 @@ pub(crate) const HOOKS: Hooks =
     Hooks { begin, erase: None, export, retain: Retain { days: &[], step: |_, _| Ok(Vec::new()) } };
 
 fn begin(ctx: &Ctx<'_>, erasing: &Erasing<'_>) -> Result<(), StepError> {
-    // The contexts are dropped while the person can still be found by their customers.
-    if let Some(first) = erasing.customers.first() {
-        context::forget(ctx, *first)?;
-    }
     erasing.customers.iter().try_for_each(|customer| Ok(erasures::unname(ctx.db, *customer, erasing.id)?))
 }
 

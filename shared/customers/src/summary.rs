@@ -39,7 +39,7 @@ pub fn of(ctx: &Ctx<'_>, person: CustomerId, since: Timestamp) -> Result<Summary
         }
         tampering::tell(ctx, &altered)?;
         context.add(digests);
-        context::save(ctx, person, &context);
+        context::save(ctx, person, &context)?;
     }
     let within = context.digests.iter().filter(|d| d.place().at() >= since);
     let mut told = SummaryBuilder::default();

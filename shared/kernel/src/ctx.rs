@@ -13,10 +13,10 @@ pub struct Ctx<'a> {
     pub db: &'a dyn Db,
     /// The vault. Never write to it inside a transaction of the store: on some platforms both are one database.
     pub vault: &'a dyn Db,
-    /// The key-value store. Its content may be lost at any time.
+    /// The key-value store. Its content may be lost at any time. If it is on another machine that is gone, a question takes
+    /// minutes: never ask it inside a transaction, nor where somebody waits for more than its answer.
     pub kv: &'a dyn Kv,
-    /// The most session contexts that the key-value store keeps; 0 keeps none. All components that write or drop
-    /// contexts must have the same value.
+    /// The most session contexts that the key-value store keeps; 0 keeps none. Components without that store have 0.
     pub contexts: u64,
     /// The time.
     pub clock: &'a dyn Clock,

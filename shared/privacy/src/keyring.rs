@@ -66,7 +66,7 @@ pub enum Purpose {
     Accounts,
     /// Names of staff.
     Staff,
-    /// Platform access tokens in the key-value store.
+    /// Platform access tokens.
     PlatformTokens,
     /// Sessions of WebSockets, which their gateway keeps between frames.
     Sockets,

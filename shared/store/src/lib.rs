@@ -37,6 +37,7 @@ pub mod native;
 pub mod odd_items;
 pub mod outages;
 pub mod outbox;
+pub mod platform_tokens;
 pub mod pulls;
 pub mod refusals;
 pub mod sessions;

@@ -68,6 +68,7 @@ pub const CORE: Migrations = Migrations {
         migration!("../migrations/0019_arrivals.sql"),
         migration!("../migrations/0020_event_packs.sql"),
         migration!("../migrations/0021_inbox_seen.sql"),
+        migration!("../migrations/0022_platform_tokens.sql"),
     ],
 };
 

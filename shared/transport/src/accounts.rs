@@ -156,7 +156,7 @@ pub fn replace(ctx: &Ctx<'_>, actor: &Actor, account: &Account, polled: &[String
         return Err(StepError::NotFound("account"));
     }
     pulls::set_polled(ctx.db, &account.channel, &account.account, polled, now)?;
-    tokens::forget(ctx, &account.channel, &account.account);
+    tokens::forget(ctx, &account.channel, &account.account)?;
     note(ctx, actor, Action::ChangeAccount, (&account.channel, &account.account))
 }
 
@@ -215,7 +215,7 @@ pub fn delete(ctx: &Ctx<'_>, actor: &Actor, channel: &Channel, account: &Account
     // Replies that waited for the account are given up at their next try, with the reason.
     outbox::unpark(ctx.db, channel, account, ctx.now())?;
     accounts::delete(ctx.db, channel, account)?;
-    tokens::forget(ctx, channel, account);
+    tokens::forget(ctx, channel, account)?;
     note(ctx, actor, Action::DeleteAccount, (channel, account))?;
     Ok(None)
 }

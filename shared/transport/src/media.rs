@@ -3,7 +3,7 @@
 //! pass the bytes on as they come.
 
 use crate::host::{Body, Head, Host, NoAnswer, Opened, Writer as _, guarded, refuse, respond};
-use crate::tokens::{self, Failure};
+use crate::tokens::{self, Failure, Place};
 use crate::{accounts, internal, outgoing};
 use warmline_channels::{Adapter, ApiResponse, Outcome};
 use warmline_endpoint::{Problem, Request, page};
@@ -102,7 +102,7 @@ async fn fetch<H: Host, A: Adapter>(host: &H, adapter: &A, request: &Request) ->
     let kept = find(&ctx, conversation, n)?;
     let account = accounts::open(&ctx, adapter, &kept.channel, &kept.account)?
         .ok_or_else(|| unavailable("the channel's account is not set up any more"))?;
-    let fetched = tokens::signed(host, &ctx, adapter, &kept.account, &account, async |call| {
+    let fetched = tokens::signed(host, &ctx, adapter, Place::of(&kept.channel, &kept.account), &account, async |call| {
         let request = match adapter.media(&account, &kept.media, call) {
             Ok(request) => request,
             Err(why) => return Ok(Err(Problem::new(422, why.code(), "this medium cannot be fetched from its platform"))),

@@ -6,7 +6,7 @@ use crate::deliver::{BACKOFF_MAX_MS, doubled, jittered};
 use crate::host::{Host, NoAnswer, all};
 use crate::ingest::{self, Ingested};
 use crate::odd::{self, Counted};
-use crate::tokens::{self, Failure};
+use crate::tokens::{self, Failure, Place};
 use crate::{accounts, internal, outgoing};
 use std::collections::BTreeSet;
 use warmline_channels::{Adapter, ApiResponse, Asked, Outcome, Page, Pull, Undeliverable};
@@ -179,22 +179,29 @@ impl<H: Host, A: Adapter> Asker<'_, H, A> {
     /// Asks for one page.
     async fn ask(&self, turn: &Turn) -> Result<Page, Failure> {
         let at = &turn.claimed;
-        let page = tokens::signed(self.host, self.ctx, self.adapter, &at.account, self.account, async |call| {
-            let cursor = at.cursor.as_deref();
-            let request = match &at.token {
-                Some(token) => self.puller.request_hinted(self.account, &at.source, cursor, token, call),
-                None => self.puller.request(self.account, &at.source, cursor, call),
-            };
-            match outgoing::page(self.host, &request.map_err(Outcome::from)?).await {
-                Ok(answer) => {
-                    let page = ApiResponse { status: answer.status, body: &answer.body };
-                    let asked = Asked { source: &at.source, cursor, now: call.now };
-                    let read = self.puller.read(self.account, &asked, &page);
-                    read.map_err(|outcome| Failure::of(outcome, &answer, self.ctx.now()))
+        let page = tokens::signed(
+            self.host,
+            self.ctx,
+            self.adapter,
+            Place::of(&turn.channel, &at.account),
+            self.account,
+            async |call| {
+                let cursor = at.cursor.as_deref();
+                let request = match &at.token {
+                    Some(token) => self.puller.request_hinted(self.account, &at.source, cursor, token, call),
+                    None => self.puller.request(self.account, &at.source, cursor, call),
+                };
+                match outgoing::page(self.host, &request.map_err(Outcome::from)?).await {
+                    Ok(answer) => {
+                        let page = ApiResponse { status: answer.status, body: &answer.body };
+                        let asked = Asked { source: &at.source, cursor, now: call.now };
+                        let read = self.puller.read(self.account, &asked, &page);
+                        read.map_err(|outcome| Failure::of(outcome, &answer, self.ctx.now()))
+                    }
+                    Err(NoAnswer::NotReached(reason) | NoAnswer::Unknown(reason)) => Err(Outcome::Retry(reason).into()),
                 }
-                Err(NoAnswer::NotReached(reason) | NoAnswer::Unknown(reason)) => Err(Outcome::Retry(reason).into()),
-            }
-        });
+            },
+        );
         page.await
     }
 
@@ -203,12 +210,19 @@ impl<H: Host, A: Adapter> Asker<'_, H, A> {
             return;
         }
         let at = &turn.claimed;
-        let confirmed = tokens::signed(self.host, self.ctx, self.adapter, &at.account, self.account, async |call| {
-            if let Some(request) = self.puller.confirm(self.account, &at.source, &page.receipts, call) {
-                let _ = outgoing::call(self.host, &request).await;
-            }
-            Ok(())
-        });
+        let confirmed = tokens::signed(
+            self.host,
+            self.ctx,
+            self.adapter,
+            Place::of(&turn.channel, &at.account),
+            self.account,
+            async |call| {
+                if let Some(request) = self.puller.confirm(self.account, &at.source, &page.receipts, call) {
+                    let _ = outgoing::call(self.host, &request).await;
+                }
+                Ok(())
+            },
+        );
         let _ = confirmed.await;
     }
 }

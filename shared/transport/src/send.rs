@@ -6,7 +6,7 @@ use crate::deliver::{self, Attempt, Job};
 use crate::gateway::Gateway;
 use crate::host::{Host, NoAnswer, all, within};
 use crate::outgoing;
-use crate::tokens::{self, Failure};
+use crate::tokens::{self, Failure, Place};
 use std::cell::Cell;
 use warmline_channels::registry::Patience;
 use warmline_channels::{Adapter, ApiResponse, Outbound, Outcome, Rendered, Undeliverable};
@@ -90,7 +90,8 @@ async fn send<A: Adapter>(
     }
     let id = job.row.message.to_string();
     let outbound = Outbound { to: &job.to, id: &id, content: &job.content, at: job.at, reply_to: job.reply_to.as_ref() };
-    let sent = tokens::signed(host, ctx, adapter, &job.row.account, account, async |call| {
+    let place = Place::of(&job.row.channel, &job.row.account);
+    let sent = tokens::signed(host, ctx, adapter, place, account, async |call| {
         let rendered = match job.from {
             Origin::Agent => adapter.render(account, &outbound, call),
             _ => adapter.render_automatic(account, &outbound, call),

@@ -1,14 +1,15 @@
-//! Platforms' access tokens. They are stored sealed in the key-value store, renewed before they expire, and fetched by one
-//! instance at a time. Losing a stored token costs one call.
+//! Platforms' access tokens. They are stored sealed, renewed before they expire, and fetched by one instance at a time. Losing
+//! a stored token costs one call.
 
 use crate::host::{Host, NoAnswer};
 use crate::outgoing::{self, Answer};
 use serde::{Deserialize, Serialize};
 use warmline_channels::{Adapter, ApiRequest, ApiResponse, Call, Outcome, Token, retry_after};
-use warmline_kernel::ctx::Ctx;
+use warmline_kernel::ctx::{Ctx, StepError};
 use warmline_model::{AccountId, Channel, Timestamp};
 use warmline_privacy::Purpose;
-use warmline_store::{Kv, leases};
+use warmline_store::platform_tokens::{self, Problem};
+use warmline_store::{StoreError, leases};
 
 /// A token, as stored.
 #[derive(Clone, Serialize, Deserialize)]
@@ -21,79 +22,61 @@ pub struct Kept {
     pub ends_at: i64,
 }
 
-/// A platform's refusal of a token.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Problem {
-    /// A stable code.
-    pub reason: String,
-    /// The time at which the platform was asked, in milliseconds since 1970.
-    pub at: i64,
-    /// The time until which no instance asks again, in milliseconds since 1970.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub until: Option<i64>,
-}
-
 /// The place of an account's token.
+#[derive(Clone, Copy)]
 pub struct Place<'a> {
-    kv: &'a dyn Kv,
-    key: String,
+    channel: &'a Channel,
+    account: &'a AccountId,
 }
 
 impl<'a> Place<'a> {
     /// The place of this account.
-    pub fn of(ctx: &Ctx<'a>, channel: &str, account: &AccountId) -> Self {
-        Self { kv: ctx.kv, key: format!("token/{channel}/{account}") }
+    pub fn of(channel: &'a Channel, account: &'a AccountId) -> Self {
+        Self { channel, account }
     }
 
-    /// The key. It also names the lease of the component that fetches a token.
-    pub fn key(&self) -> &str {
-        &self.key
+    /// The name of the lease of the component that fetches a token. The sealed token is bound to it, too.
+    fn name(&self) -> String {
+        format!("token/{}/{}", self.channel, self.account)
     }
 
-    fn problem_key(&self) -> String {
-        format!("{}/problem", self.key)
-    }
-
-    /// The stored token.
-    pub fn get(&self, ctx: &Ctx<'_>) -> Option<Kept> {
-        let sealed = self.kv.get(&self.key)?;
-        let plain = ctx.keys.purpose(Purpose::PlatformTokens).open(self.key.as_bytes(), &sealed).ok()?;
-        serde_json::from_slice(&plain).ok()
+    /// The stored token, and the reason why the platform gave none the last time.
+    ///
+    /// # Errors
+    /// The store fails. A token that does not open counts as none.
+    pub fn read(&self, ctx: &Ctx<'_>) -> Result<(Option<Kept>, Option<Problem>), StoreError> {
+        let stored = platform_tokens::get(ctx.db, self.channel, self.account)?;
+        let open = |sealed: Vec<u8>| {
+            let plain = ctx.keys.purpose(Purpose::PlatformTokens).open(self.name().as_bytes(), &sealed).ok()?;
+            serde_json::from_slice(&plain).ok()
+        };
+        Ok((stored.token.and_then(open), stored.problem))
     }
 
     /// Stores a token. If that fails, the next reader fetches one.
-    pub fn put(&self, ctx: &Ctx<'_>, token: &Kept) {
+    fn put(&self, ctx: &Ctx<'_>, token: &Kept) {
         if let Ok(plain) = serde_json::to_vec(token)
-            && let Ok(sealed) = ctx.keys.purpose(Purpose::PlatformTokens).seal(self.key.as_bytes(), &plain, ctx.rng)
+            && let Ok(sealed) = ctx.keys.purpose(Purpose::PlatformTokens).seal(self.name().as_bytes(), &plain, ctx.rng)
         {
-            self.kv.set(&self.key, &sealed);
-        }
-        self.kv.delete(&self.problem_key());
-    }
-
-    /// Notes that the platform gave no token, and the time until which no instance asks again.
-    pub fn failed(&self, reason: &str, now: Timestamp, until: Option<Timestamp>) {
-        let problem = Problem { reason: reason.to_owned(), at: now.millis(), until: until.map(Timestamp::millis) };
-        if let Ok(text) = serde_json::to_vec(&problem) {
-            self.kv.set(&self.problem_key(), &text);
+            let _ = platform_tokens::put(ctx.db, self.channel, self.account, sealed);
         }
     }
 
-    /// The reason why the platform gave no token the last time; `None` if it gave one.
-    pub fn problem(&self) -> Option<Problem> {
-        serde_json::from_slice(&self.kv.get(&self.problem_key())?).ok()
-    }
-
-    /// Drops everything stored for the account.
-    pub fn forget(&self) {
-        self.kv.delete(&self.key);
-        self.kv.delete(&self.problem_key());
+    /// Notes that the platform gave no token. If that fails, the platform is asked again sooner.
+    fn failed(&self, ctx: &Ctx<'_>, failure: &Failure) {
+        let now = ctx.now();
+        let (reason, retry_at) = reason(failure, now);
+        let problem = Problem { reason: reason.to_owned(), at: now, retry_at };
+        let _ = platform_tokens::failed(ctx.db, self.channel, self.account, &problem);
     }
 }
 
 /// Drops an account's token. Call it when the account's secrets change, since the token was issued for the old ones.
-pub fn forget(ctx: &Ctx<'_>, channel: &Channel, account: &AccountId) {
-    Place::of(ctx, channel.as_str(), account).forget();
+///
+/// # Errors
+/// The store fails.
+pub fn forget(ctx: &Ctx<'_>, channel: &Channel, account: &AccountId) -> Result<(), StepError> {
+    Ok(platform_tokens::delete(ctx.db, channel, account)?)
 }
 
 /// The time before a token's end at which it is renewed, in milliseconds.
@@ -128,7 +111,7 @@ impl Failure {
     }
 }
 
-fn kept(token: &Token, now: Timestamp) -> Kept {
+fn lasting(token: &Token, now: Timestamp) -> Kept {
     let ends_at = now.plus_millis(token.expires_in.saturating_mul(1000)).millis();
     let early = EARLY_MS.min(token.expires_in.saturating_mul(500));
     Kept { value: token.value.clone(), renew_at: ends_at - early, ends_at }
@@ -156,40 +139,36 @@ async fn get<A: Adapter>(
     host: &impl Host,
     ctx: &Ctx<'_>,
     adapter: &A,
-    id: &AccountId,
+    place: Place<'_>,
     account: &A::Account,
     refused: Option<&str>,
 ) -> Result<Option<String>, Failure> {
     if request(ctx, adapter, account, false).is_none() {
         return Ok(None);
     }
-    let place = Place::of(ctx, adapter.capabilities().channel, id);
-    let owner = ctx.owner();
+    let (owner, busy) = (ctx.owner(), || Failure::from(Outcome::Retry("store_busy")));
     for _ in 0..PATIENCE {
         let now = ctx.now();
-        let cached = place.get(ctx).filter(|c| Some(c.value.as_str()) != refused && now.millis() < c.ends_at);
-        if let Some(c) = cached.as_ref().filter(|c| now.millis() < c.renew_at) {
+        let (kept, problem) = place.read(ctx).map_err(|_| busy())?;
+        let kept = kept.filter(|c| Some(c.value.as_str()) != refused && now.millis() < c.ends_at);
+        if let Some(c) = kept.as_ref().filter(|c| now.millis() < c.renew_at) {
             return Ok(Some(c.value.clone()));
         }
-        if cached.is_none() && place.problem().is_some_and(|problem| problem.until.is_some_and(|until| now.millis() < until))
-        {
+        if kept.is_none() && problem.and_then(|problem| problem.retry_at).is_some_and(|at| now < at) {
             return Err(Outcome::Retry("token_unavailable").into());
         }
-        let claimed = leases::claim(ctx.db, place.key(), &owner, now, now.plus_millis(LEASE_MS));
-        match (claimed, cached) {
-            (Ok(true), cached) => {
+        let claimed = leases::claim(ctx.db, &place.name(), &owner, now, now.plus_millis(LEASE_MS));
+        match (claimed, kept) {
+            (Ok(true), kept) => {
                 let fetched = fetch(host, ctx, adapter, account, refused).await;
                 match &fetched {
                     // If the token cannot be stored, it is fetched again; nothing else is lost.
-                    Ok(token) => place.put(ctx, &kept(token, ctx.now())),
-                    Err(failure) => {
-                        let (reason, until) = reason(failure, ctx.now());
-                        place.failed(reason, ctx.now(), until);
-                    }
+                    Ok(token) => place.put(ctx, &lasting(token, ctx.now())),
+                    Err(failure) => place.failed(ctx, failure),
                 }
                 // If this fails, the lease ends by itself.
-                let _ = leases::release(ctx.db, place.key(), &owner);
-                return match (fetched, cached) {
+                let _ = leases::release(ctx.db, &place.name(), &owner);
+                return match (fetched, kept) {
                     (Ok(token), _) => Ok(Some(token.value)),
                     // The old token is due for renewal, and valid until it ends.
                     (Err(Failure { outcome: Outcome::Retry(_), .. }), Some(c)) => Ok(Some(c.value)),
@@ -199,7 +178,7 @@ async fn get<A: Adapter>(
             // Another instance renews it; the old token is valid until then.
             (_, Some(c)) => return Ok(Some(c.value)),
             (Ok(false), None) => host.sleep(LOOK_MS).await,
-            (Err(_), None) => return Err(Outcome::Retry("store_busy").into()),
+            (Err(_), None) => return Err(busy()),
         }
     }
     Err(Outcome::Retry("token_busy").into())
@@ -214,13 +193,13 @@ pub(crate) async fn signed<A: Adapter, T>(
     host: &impl Host,
     ctx: &Ctx<'_>,
     adapter: &A,
-    id: &AccountId,
+    place: Place<'_>,
     account: &A::Account,
     call: impl AsyncFn(&Call<'_>) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
     let mut refused: Option<String> = None;
     for _ in 0..2 {
-        let token = get(host, ctx, adapter, id, account, refused.as_deref()).await?;
+        let token = get(host, ctx, adapter, place, account, refused.as_deref()).await?;
         match call(&Call { token: token.as_deref(), now: ctx.now(), nonce: &ctx.owner() }).await {
             Err(Failure { outcome: Outcome::RefreshToken, .. }) if refused.is_none() => refused = token,
             result => return result,

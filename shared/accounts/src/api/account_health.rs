@@ -45,7 +45,7 @@ pub(crate) fn get(call: &Call<'_>) -> Result<Response, Problem> {
         true => inspected.routing.most_strangers_waiting(),
         false => inspected.routing.most_waiting(),
     };
-    let token = token(call, &channel, &id, inspected.wants_token);
+    let token = token(call, &channel, &id, inspected.wants_token)?;
     let health = AccountHealth {
         webhook: format!("/channels/{channel}/{id}"),
         name: account.name,
@@ -85,15 +85,15 @@ fn refused(call: &Call<'_>, channel: &Channel, id: &AccountId, proof: &str) -> R
     Ok(refusals::of_account(call.ctx.db, channel.as_str(), id.as_str())?.into_iter().map(view).collect())
 }
 
-fn token(call: &Call<'_>, channel: &Channel, id: &AccountId, wanted: bool) -> TokenHealth {
+fn token(call: &Call<'_>, channel: &Channel, id: &AccountId, wanted: bool) -> Result<TokenHealth, Problem> {
     if !wanted {
-        return TokenHealth { wanted, expires_at: None, problem: None };
+        return Ok(TokenHealth { wanted, expires_at: None, problem: None });
     }
-    let place = Place::of(&call.ctx, channel.as_str(), id);
+    let (kept, problem) = Place::of(channel, id).read(&call.ctx)?;
     let now = call.ctx.now().millis();
-    let kept = place.get(&call.ctx).filter(|kept| kept.ends_at > now);
-    let problem = place.problem().map(|p| TokenProblem { reason: p.reason, at: Timestamp::from_millis(p.at) });
-    TokenHealth { wanted, expires_at: kept.map(|kept| Timestamp::from_millis(kept.ends_at)), problem }
+    let expires_at = kept.filter(|kept| kept.ends_at > now).map(|kept| Timestamp::from_millis(kept.ends_at));
+    let problem = problem.map(|p| TokenProblem { reason: p.reason, at: p.at });
+    Ok(TokenHealth { wanted, expires_at, problem })
 }
 
 fn source(s: pulls::Source) -> SourceView {

@@ -2,17 +2,17 @@
 
 use crate::common::World;
 use crate::people::{PHONE, channel, merge, person, says, sender, unmerge};
-use crate::privacy::ADMIN;
 use crate::{actor, all};
 use proptest::prelude::{Strategy, any, prop_oneof, proptest};
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use warmline_cases::cases;
-use warmline_compliance::erase;
 use warmline_conversations::converse;
-use warmline_customers::{model, people, summary};
-use warmline_kernel::Ctx;
+use warmline_customers::{model, summary};
 use warmline_kernel::ctx::Actor;
+use warmline_kernel::{Ctx, sealing};
 use warmline_model::{AgentId, Content, CustomerId, MergeId, Role, Timestamp};
+use warmline_privacy::CustomerKey;
 use warmline_store::{Kv, immediate};
 
 const DAY: i64 = 86_400_000;
@@ -74,19 +74,88 @@ fn what_is_kept_is_used_sealed_bounded_and_ends() {
     assert!(w.kv.0.borrow().len() <= 1);
 }
 
+/// Whether anybody who has these customers' keys can open the only context that is kept.
+fn opens(w: &World, person: CustomerId, keys: &[&CustomerKey]) -> bool {
+    let kept = w.kv.0.borrow().values().next().unwrap().clone();
+    let (until, sealed) = kept.split_at(8);
+    let aad = [b"context".as_slice(), person.as_bytes(), until].concat();
+    let opened = keys.iter().try_fold(sealed.to_vec(), |sealed, key| key.open(&aad, &sealed));
+    opened.is_ok_and(|plain| String::from_utf8(plain).is_ok_and(|plain| plain.contains("能退吗")))
+}
+
 #[test]
-fn an_erasure_and_an_undone_merge_leave_no_context() {
+fn after_an_undone_merge_no_context_opens_and_after_an_erasure_nobody_can_open_it() {
     let w = World::new();
-    let (one, other) = (says(&w, "app", sender("m1", &[]), "你好"), says(&w, "web", sender("m2", &[]), "在吗"));
+    let (one, other) = (says(&w, "app", sender("m1", &[]), "什么时候到？"), says(&w, "web", sender("m2", &[]), "能退吗？"));
     let merged = merge(&w, one, other).unwrap();
-    let ctx = Ctx { contexts: 4, ..w.ctx() };
-    of(&w, 4, one, 30);
+    let person = person(&w, one);
+    assert_eq!(of(&w, 4, one, 30).asked.len(), 2);
+    let [first, second] = [one.min(other), one.max(other)].map(|id| sealing::customer_key(&w.ctx(), id).unwrap());
+    assert!(opens(&w, person, &[&second, &first]));
+    // Each key alone opens nothing, so the context ends with either of them.
+    assert!(!opens(&w, person, &[&first]) && !opens(&w, person, &[&second]));
+
+    unmerge(&w, merged).unwrap();
+    warmline_store::Db::execute(&w.db.0, "UPDATE messages SET content = x''", &[]).unwrap();
+    // If a context were used, these would find what was asked before.
+    assert!(of(&w, 4, one, 30).asked.is_empty() && of(&w, 4, other, 30).asked.is_empty());
+}
+
+/// A key-value store that is gone: it answers after eight minutes, and what others do meanwhile is tried in them.
+struct Gone<'w> {
+    w: &'w World,
+    customer: CustomerId,
+    asked: Cell<usize>,
+}
+
+impl Gone<'_> {
+    fn sums_up(&self) -> model::Summary {
+        let ctx = Ctx { kv: self, contexts: 4, ..self.w.ctx() };
+        summary::of(&ctx, person(self.w, self.customer), Timestamp::default()).unwrap()
+    }
+
+    fn hangs(&self) {
+        self.asked.set(self.asked.get() + 1);
+        assert_eq!(self.asked.get(), 1, "a second one waits, too");
+        for _ in 0..8 {
+            self.w.pass(60_000);
+            assert_eq!(self.sums_up().asked.len(), 1);
+        }
+        self.asked.set(0);
+    }
+}
+
+impl Kv for Gone<'_> {
+    fn get(&self, _: &str) -> Option<Vec<u8>> {
+        self.hangs();
+        None
+    }
+
+    fn set(&self, _: &str, _: &[u8]) {
+        self.hangs();
+    }
+
+    fn delete(&self, _: &str) {
+        self.hangs();
+    }
+}
+
+#[test]
+fn while_one_waits_for_a_key_value_store_that_is_gone_all_others_do_without() {
+    let w = World::new();
+    let customer = says(&w, "app", sender("m1", &[]), "什么时候到？");
+    let gone = Gone { w: &w, customer, asked: Cell::new(0) };
+    let begun = w.ctx().now();
+    assert_eq!(gone.sums_up().asked.len(), 1);
+    // It waited once, for what it wanted to read, and kept nothing. For a minute nobody asks again.
+    assert_eq!(w.ctx().now().millis() - begun.millis(), 480_000);
+    w.pass(59_000);
+    let before = w.ctx().now();
+    assert_eq!((gone.sums_up().asked.len(), w.ctx().now()), (1, before));
+    // A store that is back is asked by the next one.
+    w.pass(1_000);
+    of(&w, 4, customer, 30);
     assert_eq!(w.kv.0.borrow().len(), 1);
-    immediate(&w.db, || people::unmerge(&ctx, merged, None)).unwrap();
-    assert!(w.kv.0.borrow().is_empty());
-    of(&w, 4, one, 30);
-    immediate(&w.db, || erase::begin(&ctx, one, &ADMIN, "request", &[])).unwrap();
-    assert!(w.kv.0.borrow().is_empty());
 }
 
 #[test]

@@ -4,7 +4,7 @@ use crate::wechat::{ACCOUNT, connect, deliver, says, works};
 use crate::world::{Environment, Platform, post};
 use warmline_channels::ApiRequest;
 use warmline_channels::wechat::WechatAdapter;
-use warmline_model::AccountId;
+use warmline_model::{AccountId, Channel};
 use warmline_transport::adapter;
 use warmline_transport::host::all;
 use warmline_transport::tokens::Place;
@@ -84,10 +84,11 @@ fn a_platform_that_gives_no_token_is_left_alone_for_a_moment() {
     w.platform(|_| Platform::Says(200, "{\"errcode\":-1}".to_owned()));
     deliver(&w);
     assert_eq!((w.asked("stable_token"), w.asked("access_token="), w.events("delivery.failed")), (1, 0, 2));
-    let place = Place::of(&w.ctx(), "wechat", &AccountId::new(ACCOUNT).unwrap());
-    assert_eq!(place.problem().map(|problem| problem.reason), Some("platform_busy".to_owned()));
+    let (channel, account) = (Channel::new("wechat").unwrap(), AccountId::new(ACCOUNT).unwrap());
+    let problem = || Place::of(&channel, &account).read(&w.ctx()).unwrap().1;
+    assert_eq!(problem().map(|problem| problem.reason), Some("platform_busy".to_owned()));
     works(&w);
     w.pass(60_000);
     deliver(&w);
-    assert_eq!((w.events("delivery.sent"), place.problem()), (2, None));
+    assert_eq!((w.events("delivery.sent"), problem()), (2, None));
 }
