@@ -24,9 +24,5 @@ pub const COMPLIANCE: Capability = Capability {
 
 fn gauges(ctx: &Ctx<'_>) -> Result<Vec<Gauge>, StepError> {
     let running = warmline_customers::store::erasures::count_running(ctx.db)?;
-    Ok(vec![Gauge {
-        name: "warmline_erasures_running",
-        meaning: "erasures that have begun and are not done",
-        value: running,
-    }])
+    Ok(vec![Gauge::new("warmline_erasures_running", "erasures that have begun and are not done", running)])
 }

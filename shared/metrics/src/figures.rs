@@ -219,9 +219,13 @@ impl Figures {
             head(&mut out, name, "gauge", meaning);
             line(&mut out, name, &[], n);
         }
-        for Gauge { name, meaning, value } in &self.now.more {
-            head(&mut out, name, "gauge", meaning);
-            line(&mut out, name, &[], *value);
+        let mut before = "";
+        for Gauge { name, meaning, kind, value } in &self.now.more {
+            if *name != before {
+                head(&mut out, name, "gauge", meaning);
+            }
+            line(&mut out, name, &[("kind", *kind)], *value);
+            before = name;
         }
         out.push_str("# EOF\n");
         out

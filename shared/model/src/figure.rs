@@ -22,6 +22,16 @@ pub struct Gauge {
     pub name: &'static str,
     /// The meaning of the number.
     pub meaning: &'static str,
+    /// The part of the whole that the number is of, if the gauge has several. Their gauges follow each other.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<&'static str>,
     /// The number.
     pub value: i64,
+}
+
+impl Gauge {
+    /// A gauge of one number.
+    pub const fn new(name: &'static str, meaning: &'static str, value: i64) -> Self {
+        Self { name, meaning, kind: None, value }
+    }
 }

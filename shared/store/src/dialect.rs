@@ -12,6 +12,13 @@ pub(crate) const WRITE_AHEAD: &str = "PRAGMA journal_mode = WAL";
 pub(crate) const SHRED: &str = "PRAGMA secure_delete = ON";
 /// Moves everything from the write-ahead log into the file, and empties the log.
 pub(crate) const CHECKPOINT: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
+/// Lets [`GIVE_BACK`] shrink the file. A database that has tables already stays as it is.
+pub(crate) const SHRINKS: &str = "PRAGMA auto_vacuum = INCREMENTAL";
+/// The number of pages, of free ones, and the bytes of one.
+pub(crate) const PAGES: &str =
+    "SELECT page_count, freelist_count, page_size FROM pragma_page_count, pragma_freelist_count, pragma_page_size";
+/// Moves pages from the end of the file into free ones, at most so many, and cuts the end off.
+pub(crate) const GIVE_BACK: &str = "PRAGMA incremental_vacuum(256)";
 /// The number that releases without the table of versions read.
 pub(crate) const USER_VERSION: &str = "PRAGMA user_version";
 /// Sets that number to [`crate::migrate::USER_VERSION`].

@@ -41,6 +41,7 @@ pub mod platform_tokens;
 pub mod pulls;
 pub mod refusals;
 pub mod sessions;
+pub mod space;
 pub mod tampering;
 pub mod tokens;
 pub mod vault;

@@ -224,8 +224,10 @@ pub fn migrate_all(db: &dyn Db, capabilities: &[Migrations]) -> Result<bool, Sto
     if current(&Applied::read(db)?) {
         return Ok(false);
     }
-    // This setting is a hint. It lasts in the file and cannot be set in a transaction. If it is refused (another start
-    // holds the lock, or the database is not a file), the default journal is slower and equally safe.
+    // These settings are hints. They last in the file and cannot be set in a transaction, and the first one only before
+    // anything is written. If they are refused (another start holds the lock, or the database is not a file), the file does
+    // not shrink, and the default journal is slower and equally safe.
+    let _ = db.execute(dialect::SHRINKS, &[]);
     let _ = db.execute(dialect::WRITE_AHEAD, &[]);
     immediate(db, || {
         let applied = Applied::read(db)?;

@@ -79,6 +79,10 @@ impl Connection {
             OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
         )?;
         inner.busy_timeout(Duration::from_millis(5000))?;
+        // The free pages of a new file can be given back in steps. A file that has this setting already would be written.
+        if std::fs::metadata(path).is_ok_and(|file| file.len() == 0) {
+            inner.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+        }
         inner.pragma_update(None, "journal_mode", "WAL")?;
         inner.pragma_update(
             None,

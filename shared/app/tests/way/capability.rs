@@ -67,7 +67,7 @@ const CARDS: Capability = Capability {
         meaning: "cards written",
         counts: |event| matches!(&event.body, EventBody::Unknown { kind, .. } if kind == "cards.written").then(String::new),
     }],
-    gauges: |ctx| Ok(vec![Gauge { name: "warmline_cards", meaning: "cards", value: count(ctx)? }]),
+    gauges: |ctx| Ok(vec![Gauge::new("warmline_cards", "cards", count(ctx)?)]),
 };
 
 const ROUTES: &[Route] = &[

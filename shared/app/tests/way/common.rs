@@ -77,7 +77,8 @@ const WAITING: [&str; 10] = [
 
 /// Sources that are no tables: a row without one, a list that was passed, the lanes of a queue, the accounts found one
 /// after the other, the ids in a blob that was passed, and the result of an inner look-up.
-const CONSTANT: [&str; 7] = ["CONSTANT ROW", "json_each", "SCAN lanes", "SCAN l", "SCAN places", "SCAN part", "(subquery"];
+const CONSTANT: [&str; 8] =
+    ["CONSTANT ROW", "json_each", "SCAN lanes", "SCAN l", "SCAN places", "SCAN part", "(subquery", "SCAN pragma_"];
 
 impl Db for Planned {
     fn execute(&self, sql: &'static str, params: &[Value]) -> Result<Vec<Row>, StoreError> {
