@@ -22,7 +22,7 @@ pub struct Part {
 
 /// All parts, the quickest to find a fault first.
 pub const PARTS: [Part; 6] = [
-    Part { name: "properties", what: "property tests with twenty times the cases", minutes: 15, run: properties },
+    Part { name: "properties", what: "property tests with twenty times the cases", minutes: 30, run: properties },
     Part { name: "races", what: "sixteen connections that claim capacity at once", minutes: 5, run: races },
     Part { name: "kills", what: "`kill -9` under load, again and again", minutes: 10, run: kills },
     Part { name: "soak", what: "agents who come and go, with and without kills", minutes: 21, run: soak },
