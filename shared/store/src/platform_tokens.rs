@@ -14,7 +14,7 @@ pub struct Problem {
     pub retry_at: Option<Timestamp>,
 }
 
-/// What is known of an account's token.
+/// The stored state of an account's token.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stored {
     /// The sealed token. It may have ended.

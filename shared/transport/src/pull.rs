@@ -9,7 +9,7 @@ use crate::odd::{self, Counted};
 use crate::tokens::{self, Failure, Place};
 use crate::{accounts, internal, outgoing};
 use std::collections::BTreeSet;
-use warmline_channels::{Adapter, ApiResponse, Asked, Outcome, Page, Pull, Undeliverable};
+use warmline_channels::{Adapter, ApiResponse, Asked, Call, Outcome, Page, Pull, Undeliverable};
 use warmline_endpoint::Problem;
 use warmline_kernel::ctx::{Ctx, StepError};
 use warmline_model::{Channel, Timestamp};
@@ -176,32 +176,31 @@ struct Asker<'a, H: Host, A: Adapter> {
 }
 
 impl<H: Host, A: Adapter> Asker<'_, H, A> {
+    /// Makes a call that is signed with the account's token.
+    async fn signed<T>(&self, turn: &Turn, call: impl AsyncFn(&Call<'_>) -> Result<T, Failure>) -> Result<T, Failure> {
+        let place = Place::of(&turn.channel, &turn.claimed.account);
+        tokens::signed(self.host, self.ctx, self.adapter, place, self.account, call).await
+    }
+
     /// Asks for one page.
     async fn ask(&self, turn: &Turn) -> Result<Page, Failure> {
         let at = &turn.claimed;
-        let page = tokens::signed(
-            self.host,
-            self.ctx,
-            self.adapter,
-            Place::of(&turn.channel, &at.account),
-            self.account,
-            async |call| {
-                let cursor = at.cursor.as_deref();
-                let request = match &at.token {
-                    Some(token) => self.puller.request_hinted(self.account, &at.source, cursor, token, call),
-                    None => self.puller.request(self.account, &at.source, cursor, call),
-                };
-                match outgoing::page(self.host, &request.map_err(Outcome::from)?).await {
-                    Ok(answer) => {
-                        let page = ApiResponse { status: answer.status, body: &answer.body };
-                        let asked = Asked { source: &at.source, cursor, now: call.now };
-                        let read = self.puller.read(self.account, &asked, &page);
-                        read.map_err(|outcome| Failure::of(outcome, &answer, self.ctx.now()))
-                    }
-                    Err(NoAnswer::NotReached(reason) | NoAnswer::Unknown(reason)) => Err(Outcome::Retry(reason).into()),
+        let page = self.signed(turn, async |call| {
+            let cursor = at.cursor.as_deref();
+            let request = match &at.token {
+                Some(token) => self.puller.request_hinted(self.account, &at.source, cursor, token, call),
+                None => self.puller.request(self.account, &at.source, cursor, call),
+            };
+            match outgoing::page(self.host, &request.map_err(Outcome::from)?).await {
+                Ok(answer) => {
+                    let page = ApiResponse { status: answer.status, body: &answer.body };
+                    let asked = Asked { source: &at.source, cursor, now: call.now };
+                    let read = self.puller.read(self.account, &asked, &page);
+                    read.map_err(|outcome| Failure::of(outcome, &answer, self.ctx.now()))
                 }
-            },
-        );
+                Err(NoAnswer::NotReached(reason) | NoAnswer::Unknown(reason)) => Err(Outcome::Retry(reason).into()),
+            }
+        });
         page.await
     }
 
@@ -209,20 +208,12 @@ impl<H: Host, A: Adapter> Asker<'_, H, A> {
         if page.receipts.is_empty() {
             return;
         }
-        let at = &turn.claimed;
-        let confirmed = tokens::signed(
-            self.host,
-            self.ctx,
-            self.adapter,
-            Place::of(&turn.channel, &at.account),
-            self.account,
-            async |call| {
-                if let Some(request) = self.puller.confirm(self.account, &at.source, &page.receipts, call) {
-                    let _ = outgoing::call(self.host, &request).await;
-                }
-                Ok(())
-            },
-        );
+        let confirmed = self.signed(turn, async |call| {
+            if let Some(request) = self.puller.confirm(self.account, &turn.claimed.source, &page.receipts, call) {
+                let _ = outgoing::call(self.host, &request).await;
+            }
+            Ok(())
+        });
         let _ = confirmed.await;
     }
 }

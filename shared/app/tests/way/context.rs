@@ -2,11 +2,13 @@
 
 use crate::common::World;
 use crate::people::{PHONE, channel, merge, person, says, sender, unmerge};
+use crate::privacy::ADMIN;
 use crate::{actor, all};
 use proptest::prelude::{Strategy, any, prop_oneof, proptest};
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use warmline_cases::cases;
+use warmline_compliance::erase;
 use warmline_conversations::converse;
 use warmline_customers::{model, summary};
 use warmline_kernel::ctx::Actor;
@@ -99,6 +101,12 @@ fn after_an_undone_merge_no_context_opens_and_after_an_erasure_nobody_can_open_i
     warmline_store::Db::execute(&w.db.0, "UPDATE messages SET content = x''", &[]).unwrap();
     // If a context were used, these would find what was asked before.
     assert!(of(&w, 4, one, 30).asked.is_empty() && of(&w, 4, other, 30).asked.is_empty());
+
+    // An erasure destroys its customer's key, and leaves the other's.
+    immediate(&w.db, || erase::begin(&w.ctx(), other, &ADMIN, "request", &[])).unwrap();
+    erase::go_on(&w.ctx()).unwrap();
+    let key = |id| sealing::customer_key(&w.ctx(), id);
+    assert!(key(other).is_err() && key(one).is_ok());
 }
 
 /// A key-value store that is gone: it answers after eight minutes, and what others do meanwhile is tried in them.
