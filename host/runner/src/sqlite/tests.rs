@@ -324,10 +324,13 @@ async fn free_pages_are_given_back_in_steps() {
         // The file may be shorter now. It was not cut.
         fixture.run("UPDATE t SET a = a || '.' WHERE id = 1").await.expect("writes");
     }
-    assert!(fixture.number("PRAGMA page_count").await < 20);
+    // Ten rows of a thousand characters, each in the table and in its index, and half-empty pages between them.
+    let left = fixture.number("PRAGMA page_count").await;
+    assert!(left < full / 20, "{left} of {full}");
     fixture.run("PRAGMA wal_checkpoint(TRUNCATE)").await.expect("writes back");
     fixture.run("INSERT INTO t (a) VALUES ('more')").await.expect("writes");
-    assert!(std::fs::metadata(fixture.file("test.db")).expect("is there").len() < 20 * 4096);
+    let length = std::fs::metadata(fixture.file("test.db")).expect("is there").len();
+    assert!(length < 4096 * full.unsigned_abs() / 20, "{length}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
