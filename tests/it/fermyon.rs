@@ -1,25 +1,18 @@
 //! The bounds of Fermyon Cloud (deploy/fermyon-cloud): one database, no calls between components, 30 s a request, 500 outbound
 //! calls an hour.
 
-use crate::harness::{Options, Server, Shop, at_once, free_address, until};
+use crate::harness::{Options, Server, Shop, at_once, embedded_only, until};
 use serde_json::json;
 
 fn server(name: &str) -> Server {
-    let address = free_address();
-    let options = Options {
-        listen: Some(address),
-        arguments: ["--profile", "fermyon-cloud", "--tick", "nobody:/tick"].map(str::to_owned).to_vec(),
-        environment: vec![
-            ("SPIN_VARIABLE_INTERNAL_CALLS".into(), "public".into()),
-            ("SPIN_VARIABLE_PUBLIC_URL".into(), format!("http://{address}")),
-        ],
-        ..Options::default()
-    };
+    let mut options = Options::calling_in_public();
+    options.arguments.extend(["--profile", "fermyon-cloud"].map(str::to_owned));
     Server::with(name, &options)
 }
 
 #[test]
 fn a_message_its_reply_and_the_tick_work_within_the_bounds_of_fermyon_cloud() {
+    embedded_only!("the profile is the embedded runner's");
     let server = server("fermyon");
     let shop = Shop::on(&server, &json!({}));
     let (wechat, agent) = (shop.wechat(), shop.agent(4));
@@ -36,6 +29,7 @@ fn a_message_its_reply_and_the_tick_work_within_the_bounds_of_fermyon_cloud() {
 
 #[test]
 fn when_the_outbound_calls_of_an_hour_are_used_up_every_message_is_still_acknowledged_and_stored() {
+    embedded_only!("the profile is the embedded runner's");
     let server = server("fermyon-quota");
     let shop = Shop::on(&server, &json!({}));
     let (wechat, agent) = (shop.wechat(), shop.agent(4));

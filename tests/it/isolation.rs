@@ -1,7 +1,7 @@
 //! An adapter that traps affects no other: every other channel keeps serving. Its own webhook is neither acknowledged nor
 //! stored. After the repair, the platform's retry is handled as if nothing had happened.
 
-use crate::harness::{Brand, Options, Server, act, until, workspace};
+use crate::harness::{Brand, Options, Server, act, on_spin, until, workspace};
 use serde_json::json;
 use std::path::PathBuf;
 use warmline_simulate::channels;
@@ -35,7 +35,9 @@ fn a_trap_in_one_adapter_leaves_all_others_serving_and_the_retry_is_handled_once
     let trapped = |times| {
         for _ in 0..times {
             let answer = line.post(&webhook);
-            assert_eq!((answer.status, answer.code().as_str()), (500, "internal"));
+            // Spin's own answer is empty.
+            let code = if on_spin() { "" } else { "internal" };
+            assert_eq!((answer.status, answer.code().as_str()), (500, code));
             assert!(!line.stand.platform().acknowledged(answer.status, &answer.body));
         }
     };

@@ -1,6 +1,6 @@
 //! Pushpin in front of the same components, instead of the runner's own gateway.
 
-use crate::harness::{Options, Pushpin, Said, Server, Shop, Socket, Web, free_address, fresh, installed, until};
+use crate::harness::{Options, Pushpin, Said, Server, Shop, Socket, Web, free_address, fresh, installed, left_out, until};
 use serde_json::{Value, json};
 use std::time::Duration;
 use tokio_tungstenite::tungstenite::Bytes;
@@ -9,7 +9,7 @@ use tokio_tungstenite::tungstenite::protocol::Message;
 #[test]
 fn a_client_behind_pushpin_sends_hears_and_survives_a_restart_of_the_server() {
     if !installed() {
-        eprintln!("skipped: Pushpin is not installed (Debian's package pushpin)");
+        left_out("Pushpin is not installed (Debian's package pushpin)");
         return;
     }
     let (address, control) = (free_address(), free_address());

@@ -1,17 +1,12 @@
 //! The tick may come from anywhere, at any time, and several at once.
 
-use crate::harness::{Options, Server, Shop, at_once, free_address, send, until};
+use crate::harness::{Options, Server, Shop, at_once, send, until};
 use serde_json::{Value, json};
 
 #[test]
 fn overlapping_ticks_do_what_is_due_once() {
     // The runner has no clock of its own here, and there are no nudges: the test's ticks do everything below.
-    let options = Options {
-        arguments: vec!["--tick".into(), "nobody:/tick".into()],
-        environment: vec![("SPIN_VARIABLE_INTERNAL_CALLS".into(), "chain".into())],
-        ..Options::default()
-    };
-    let server = Server::with("tick", &options);
+    let server = Server::with("tick", &Options::without_ticks("chain"));
     let shop = Shop::on(&server, &json!({ "greeting": "您好", "accept_secs": 1 }));
     let wechat = shop.wechat();
     let agents = [shop.agent(10), shop.agent(10)];
@@ -48,6 +43,28 @@ fn overlapping_ticks_do_what_is_due_once() {
 }
 
 #[test]
+fn a_due_step_that_fails_keeps_no_message_waiting() {
+    let server = Server::with("failing-step", &Options::without_ticks("chain"));
+    let shop = Shop::on(&server, &json!({}));
+    let wechat = shop.wechat();
+    let store = server.store();
+    // Nobody handles the message when it comes, and the nudge is lost.
+    for shard in 0..4 {
+        let hold = "INSERT INTO leases (name, owner, until) VALUES ('inbox/' || ?1, zeroblob(16), 9000000000000) \
+                    ON CONFLICT (name) DO UPDATE SET until = 9000000000000";
+        store.execute(hold, [shard]).unwrap();
+    }
+    wechat.say("oAlice", "在吗");
+    assert_eq!((server.stored("wechat"), shop.count("message.received")), (1, 0));
+    store.execute("UPDATE leases SET until = 0 WHERE name LIKE 'inbox/%'", []).unwrap();
+    // The settings of retention cannot be read, so that step fails at each tick.
+    store.execute("INSERT INTO config (name, value, version, updated_at) VALUES ('retention', '[]', 1, 0)", []).unwrap();
+    let woken = shop.admin.post("/api/tick", &json!({})).expect(200).json()["woken"].take();
+    assert_eq!(woken["router"], false, "the failure is told");
+    assert_eq!(shop.count("message.received"), 1);
+}
+
+#[test]
 fn without_calls_between_components_the_tick_alone_cannot_reach_them_and_says_so() {
     let options = Options { environment: vec![("SPIN_VARIABLE_INTERNAL_CALLS".into(), "off".into())], ..Options::default() };
     let server = Server::with("off", &options);
@@ -58,17 +75,7 @@ fn without_calls_between_components_the_tick_alone_cannot_reach_them_and_says_so
 
 #[test]
 fn calls_through_the_public_address_do_what_chained_ones_do_and_need_the_token() {
-    let address = free_address();
-    let options = Options {
-        listen: Some(address),
-        arguments: vec!["--tick".into(), "nobody:/tick".into()],
-        environment: vec![
-            ("SPIN_VARIABLE_INTERNAL_CALLS".into(), "public".into()),
-            ("SPIN_VARIABLE_PUBLIC_URL".into(), format!("http://{address}")),
-        ],
-        ..Options::default()
-    };
-    let server = Server::with("public", &options);
+    let server = Server::with("public", &Options::calling_in_public());
     let shop = Shop::on(&server, &json!({}));
     let (wechat, agent) = (shop.wechat(), shop.agent(4));
     // Nudges alone: from the channel to the router, and from the desk to the channel.

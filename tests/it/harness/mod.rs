@@ -1,6 +1,17 @@
 //! The harness of the tests: a server as a child process, an HTTP client that compares every answer with the API's own
 //! description, and a separate shop (group, accounts, staff, simulated platform) for each test.
 
+/// Leaves a test out if a real Spin is under test, and says why.
+macro_rules! embedded_only {
+    ($why:literal) => {
+        if crate::harness::on_spin() {
+            crate::harness::left_out($why);
+            return;
+        }
+    };
+}
+pub(crate) use embedded_only;
+
 mod api;
 mod brand;
 mod channels;
@@ -22,7 +33,7 @@ pub use http::{Answer, send, try_send};
 pub use own::own;
 pub use pmc::Pmc;
 pub use pushpin::{Pushpin, free_address, installed};
-pub use server::{Options, Server, lab, program, shared, workspace};
+pub use server::{Options, Server, lab, left_out, on_spin, program, shared, workspace};
 pub use shop::{Agent, Shop};
 pub use signed::Unsigned;
 pub use socket::{Said, Socket};

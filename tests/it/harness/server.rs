@@ -53,6 +53,17 @@ pub fn program() -> PathBuf {
     program
 }
 
+/// Whether the program under test is a real Spin, by the script `tests/on-spin`.
+pub fn on_spin() -> bool {
+    std::env::var_os("WARMLINE_BIN").is_some_and(|program| Path::new(&program).ends_with("on-spin"))
+}
+
+/// Says why the test of this thread is left out, past the capture of its output.
+pub fn left_out(why: &str) {
+    let told = format!("left out: {}: {why}\n", std::thread::current().name().unwrap_or_default());
+    std::io::stderr().write_all(told.as_bytes()).unwrap();
+}
+
 /// The `warmline-lab` program, which `cargo xtask build` makes, too.
 pub fn lab() -> PathBuf {
     let program = workspace().join("target/release/warmline-lab");
@@ -75,6 +86,25 @@ pub struct Options {
     pub blocks: u64,
     /// The number of files that it may have open; 0: the limit of this process.
     pub files: u64,
+}
+
+impl Options {
+    /// A server without a clock of its own, whose components call each other as `internal_calls` says.
+    pub fn without_ticks(internal_calls: &str) -> Self {
+        Self {
+            arguments: ["--tick", "nobody:/tick"].map(str::to_owned).to_vec(),
+            environment: vec![("SPIN_VARIABLE_INTERNAL_CALLS".into(), internal_calls.into())],
+            ..Self::default()
+        }
+    }
+
+    /// The same, through the server's public address.
+    pub fn calling_in_public() -> Self {
+        let address = super::free_address();
+        let mut options = Self { listen: Some(address), ..Self::without_ticks("public") };
+        options.environment.push(("SPIN_VARIABLE_PUBLIC_URL".into(), format!("http://{address}")));
+        options
+    }
 }
 
 /// A running server.
