@@ -20,7 +20,7 @@ pub(crate) const HOOKS: Hooks = Hooks {
             },
             Days {
                 name: REPEATS,
-                meaning: "The keys by which a platform's repeat of a handled message is known: 2 to 3650.",
+                meaning: "The keys of handled messages, with their times: 2 to 3650. After that the bare key stays, by which a repeat is known.",
                 least: 2,
                 usual: 14,
             },
@@ -35,15 +35,15 @@ const REPEATS: &str = "repeat_days";
 /// Inbox rows that are emptied in one transaction.
 const BATCH: i64 = 256;
 /// Handled inbox rows in one transaction: few enough to keep other writers waiting for milliseconds only.
-const TIDIED: i64 = 250;
+const TIDIED: i64 = 64;
 /// The transactions of one step: together they move more than come between two ticks.
-const STEPS: usize = 16;
+const STEPS: usize = 64;
 
 fn retain(ctx: &Ctx<'_>, keeping: &Keeping) -> Result<Vec<(&'static str, i64)>, StepError> {
     inbox::empty_parked(ctx.db, Keeping::before(ctx.now(), keeping.days(PARKED)), BATCH)?;
-    let until = Keeping::before(ctx.now(), keeping.days(REPEATS));
+    let (now, until) = (ctx.now(), Keeping::before(ctx.now(), keeping.days(REPEATS)));
     for _ in 0..STEPS {
-        if !inbox::tidy(ctx.db, until, TIDIED)? {
+        if !inbox::tidy(ctx.db, until, now, TIDIED)? {
             break;
         }
     }

@@ -13,6 +13,10 @@ use warmline_store::{StoreError, config};
 
 /// The name of the settings' document.
 const SETTINGS: &str = "retention";
+/// The settings in it. The release before refuses a document with any other.
+const OLDEST: [&str; 4] = ["hot_days", "archive_days", "parked_days", "work_days"];
+/// The name of the document with all later settings.
+const LATER: &str = "retention_later";
 
 /// The settings of all installed capabilities.
 ///
@@ -25,13 +29,17 @@ pub fn known(ctx: &Ctx<'_>) -> Result<Vec<&'static Days>, StepError> {
 /// The settings in force and their version; 0 before the first change.
 pub fn settings(ctx: &Ctx<'_>) -> Result<(Keeping, i64), StepError> {
     let mut all: BTreeMap<String, i64> = known(ctx)?.into_iter().map(|days| (days.name.to_owned(), days.usual)).collect();
-    let Some((text, version)) = config::get(ctx.db, SETTINGS)? else { return Ok((Keeping(all), 0)) };
-    let changed: BTreeMap<String, i64> = serde_json::from_str(&text).map_err(|_| StoreError::Shape(0))?;
-    // A capability that came later has its default until the settings are changed. One that is gone has none.
-    for (name, days) in &mut all {
-        *days = changed.get(name).copied().unwrap_or(*days);
+    let mut newest = 0;
+    for document in [SETTINGS, LATER] {
+        let Some((text, version)) = config::get(ctx.db, document)? else { continue };
+        let changed: BTreeMap<String, i64> = serde_json::from_str(&text).map_err(|_| StoreError::Shape(0))?;
+        // A capability that came later has its default until the settings are changed. One that is gone has none.
+        for (name, days) in &mut all {
+            *days = changed.get(name).copied().unwrap_or(*days);
+        }
+        newest = newest.max(version);
     }
-    Ok((Keeping(all), version))
+    Ok((Keeping(all), newest))
 }
 
 /// Replaces the settings and returns their new version.
@@ -52,9 +60,15 @@ pub fn change(ctx: &Ctx<'_>, actor: &Actor, settings: &Keeping) -> Result<i64, S
     if let Some(other) = settings.0.keys().find(|name| known.iter().all(|days| days.name != **name)) {
         return Err(StepError::invalid(other.clone(), "is not a setting of retention"));
     }
-    let text = serde_json::to_string(&settings.0).map_err(|_| StoreError::Shape(0))?;
     audit::append(ctx, actor, Action::ChangeRetention, Subject::default())?;
-    Ok(config::put(ctx.db, SETTINGS, &text, ctx.now())?)
+    let (oldest, later): (BTreeMap<_, _>, BTreeMap<_, _>) =
+        settings.0.iter().partition(|(name, _)| OLDEST.contains(&name.as_str()));
+    let mut newest = 0;
+    for (document, part) in [(SETTINGS, oldest), (LATER, later)] {
+        let text = serde_json::to_string(&part).map_err(|_| StoreError::Shape(0))?;
+        newest = newest.max(config::put(ctx.db, document, &text, ctx.now())?);
+    }
+    Ok(newest)
 }
 
 /// Does a bounded part of the due work in every capability.
@@ -63,9 +77,13 @@ pub fn change(ctx: &Ctx<'_>, actor: &Actor, settings: &Keeping) -> Result<i64, S
 /// The store fails. Committed parts stay, and nothing is half done.
 pub fn step(ctx: &Ctx<'_>) -> Result<Counts, StepError> {
     let (settings, _) = settings(ctx)?;
-    let mut done = Counts::new();
+    let (mut done, mut failed) = (Counts::new(), None);
     for hooks in hooks(ctx)? {
-        done.extend((hooks.retain.step)(ctx, &settings)?);
+        match (hooks.retain.step)(ctx, &settings) {
+            Ok(counts) => done.extend(counts),
+            // One capability's trouble keeps nothing of another.
+            Err(error) => failed = failed.or(Some(error)),
+        }
     }
-    Ok(done)
+    failed.map_or(Ok(done), Err)
 }

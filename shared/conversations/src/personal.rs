@@ -106,9 +106,10 @@ fn export(ctx: &Ctx<'_>, person: CustomerId, after: Option<&str>) -> Result<Opti
 fn retain(ctx: &Ctx<'_>, keeping: &Keeping) -> Result<Counts, StepError> {
     let mut done = aging::step(ctx, keeping.days(HOT), keeping.days(ARCHIVE))?;
     staffing::forget(ctx.db, quarter(Keeping::before(ctx.now(), keeping.days(WORK))))?;
-    let (until, mut events) = (Keeping::before(ctx.now(), keeping.days(EVENTS)), 0);
+    let (now, mut events) = (ctx.now(), 0);
+    let until = Keeping::before(now, keeping.days(EVENTS));
     for _ in 0..PACKS {
-        match event_packs::pack(ctx.db, until)? {
+        match event_packs::pack(ctx.db, until, now)? {
             0 => break,
             packed => events += packed,
         }

@@ -1,4 +1,4 @@
-//! A waiting row of the inbox into its conversation: who sent it, which conversation it belongs to, and what follows from it.
+//! Handles a waiting row of the inbox: finds its sender and its conversation, and stores the message.
 
 use crate::seats::SeatCache;
 use crate::{ai, calls, cases, place, plan};

@@ -6,8 +6,9 @@
 //! one of them is erased, or a merge is undone, it does not open any more.
 //!
 //! A key-value store on another machine may be gone. A component that asks it then gets no answer for minutes, and no time-out
-//! either. So nothing asks it in a transaction, and a stream never does. Of all others, one finds out that it is gone: while
-//! its question is open, and for a while after it, everybody does without contexts.
+//! either. So nothing asks it in a transaction, and a stream never does. Of all others, those who ask within seconds of its last
+//! answer find out that it is gone, and one more. While that one's question is open, and for a while after it, everybody does
+//! without contexts.
 
 use crate::store::people;
 use crate::summary::{Digest, LOOKED_AT};
@@ -85,7 +86,7 @@ fn key_of(ctx: &Ctx<'_>, person: CustomerId) -> Option<String> {
 const ANSWERS: &str = "context/answers";
 /// The lease of the one who asks when nobody knows whether it answers.
 const ASKED: &str = "context/asked";
-/// For how long an answer is believed.
+/// For how long an answer is believed. Everybody who asks in this time may find that the store is gone.
 const BELIEVED_MS: i64 = 5_000;
 /// An answer that takes longer counts as none.
 const SLOW_MS: i64 = 1_000;
@@ -96,21 +97,21 @@ const ASKING_MS: i64 = 600_000;
 
 /// Asks the key-value store, if it answered lately or nobody else is finding out whether it does; `None` if it was not asked.
 fn ask<T>(ctx: &Ctx<'_>, question: impl FnOnce(&dyn Kv) -> T) -> Result<Option<T>, StepError> {
-    let now = ctx.now();
-    if leases::is_held(ctx.db, ANSWERS, now)? {
-        return Ok(Some(question(ctx.kv)));
-    }
-    let owner = ctx.owner();
-    if !leases::claim(ctx.db, ASKED, &owner, now, now.plus_millis(ASKING_MS))? {
+    let (now, owner) = (ctx.now(), ctx.owner());
+    let answers = leases::is_held(ctx.db, ANSWERS, now)?;
+    if !answers && !leases::claim(ctx.db, ASKED, &owner, now, now.plus_millis(ASKING_MS))? {
         return Ok(None);
     }
     let answer = question(ctx.kv);
     let then = ctx.now();
-    if then < now.plus_millis(SLOW_MS) {
+    let slow = then >= now.plus_millis(SLOW_MS);
+    if slow && answers {
+        leases::claim(ctx.db, ASKED, &owner, then, then.plus_millis(PAUSE_MS))?;
+    } else if slow {
+        leases::renew(ctx.db, ASKED, &owner, then, then.plus_millis(PAUSE_MS))?;
+    } else if !answers {
         leases::claim(ctx.db, ANSWERS, &owner, then, then.plus_millis(BELIEVED_MS))?;
         leases::release(ctx.db, ASKED, &owner)?;
-    } else {
-        leases::renew(ctx.db, ASKED, &owner, then, then.plus_millis(PAUSE_MS))?;
     }
     Ok(Some(answer))
 }

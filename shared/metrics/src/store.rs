@@ -1,22 +1,12 @@
 //! The cells in the store.
 
 use crate::cell::Cell;
-use warmline_store::dialect::{at_path, entries};
+use warmline_store::dialect::{at_paths, entries};
 use warmline_store::{Db, StoreError};
 
 const ADD: &str = concat!(
     "INSERT INTO rollups (figure, hour, channel, bucket, n, total) SELECT ",
-    at_path!("value", "$[0]"),
-    ", ",
-    at_path!("value", "$[1]"),
-    ", ",
-    at_path!("value", "$[2]"),
-    ", ",
-    at_path!("value", "$[3]"),
-    ", ",
-    at_path!("value", "$[4]"),
-    ", ",
-    at_path!("value", "$[5]"),
+    at_paths!("value", "$[0]", "$[1]", "$[2]", "$[3]", "$[4]", "$[5]"),
     " FROM ",
     entries!("?1"),
     " WHERE true ON CONFLICT (figure, hour, channel, bucket) \

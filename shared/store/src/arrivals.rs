@@ -25,8 +25,9 @@ const WAITING: &str = concat!(
     columns!(),
     ", ",
     customers::contact_columns!(),
-    ", x.seq, x.channel, x.account, x.dedup, x.payload, x.received_at, x.sealed_by, x.sender \
-     FROM inbox x LEFT JOIN identities i ON i.lookup = x.sender LEFT JOIN customers c ON c.id = i.customer_id \
+    ", ",
+    inbox::columns!(),
+    ", x.sender FROM inbox x LEFT JOIN identities i ON i.lookup = x.sender LEFT JOIN customers c ON c.id = i.customer_id \
      LEFT JOIN customers p ON p.id = c.person \
      LEFT JOIN conversations v ON v.identity_id = i.id AND v.state <> 'closed' \
      WHERE x.shard = ?1 AND x.state = 0 ORDER BY x.seq LIMIT ?2"
@@ -36,8 +37,6 @@ const STORE: &str = "INSERT INTO arrivals (inbox, shard, conversation_id, was, a
                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)";
 /// The place of the row's own columns in [`WAITING`].
 const ROW: usize = conversations::COLUMNS + customers::CONTACT_COLUMNS;
-/// The number of the row's own columns that [`inbox::row`] reads.
-const OF_ROW: usize = 7;
 
 /// The oldest waiting rows of a shard, with their senders as they are now.
 pub fn waiting(db: &dyn Db, shard: i64, limit: i64) -> Result<Vec<Waiting>, StoreError> {
@@ -46,7 +45,7 @@ pub fn waiting(db: &dyn Db, shard: i64, limit: i64) -> Result<Vec<Waiting>, Stor
         .map(|r| {
             Ok(Waiting {
                 row: inbox::row(r, ROW)?,
-                sender: r.opt_blob(ROW + OF_ROW)?.map(<[u8]>::to_vec),
+                sender: r.opt_blob(ROW + inbox::COLUMNS)?.map(<[u8]>::to_vec),
                 contact: customers::read_contact(r)?,
             })
         })

@@ -155,7 +155,7 @@ const LIST_QUEUES: &str = concat!(
 const REPLY_TO: &str = "SELECT reply_to FROM conversations WHERE id = ?1";
 const OUTBOUND: &str = "UPDATE conversations SET messages = messages + 1, last_message_at = ?2 \
                         WHERE id = ?1 RETURNING messages";
-const ANSWERED: &str = "UPDATE conversations SET state = ?3, round_started_at = NULL, accept_by = NULL, \
+const ANSWERED: &str = "UPDATE conversations SET state = ?3, round_started_at = NULL, accept_by = NULL, wrap_until = NULL, \
                         accepted_at = coalesce(accepted_at, ?2), first_response_at = coalesce(first_response_at, ?2) \
                         WHERE id = ?1 RETURNING 1";
 const ACCEPT: &str = "UPDATE conversations SET accepted_at = ?2, accept_by = NULL, rings_until = NULL WHERE id = ?1 AND accepted_at IS NULL RETURNING 1";
@@ -167,8 +167,12 @@ const CLOSE: &str = "UPDATE conversations SET state = 'closed', closed_at = ?2, 
                      WHERE id = ?1 AND state <> 'closed' RETURNING 1";
 const NOT_ACCEPTED: &str =
     concat!("SELECT ", columns!(), " FROM conversations v WHERE v.accept_by <= ?1 ORDER BY v.accept_by LIMIT ?2");
-const WRAP_OVER: &str =
-    concat!("SELECT ", columns!(), " FROM conversations v WHERE v.wrap_until <= ?1 ORDER BY v.wrap_until LIMIT ?2");
+const WRAP_OVER: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM conversations v INDEXED BY conversations_wrap \
+     WHERE v.wrap_until <= ?1 AND v.state = 'wrap_up' ORDER BY v.wrap_until LIMIT ?2"
+);
 const OF_IDENTITY: &str = "SELECT id FROM conversations WHERE identity_id = ?1 AND id >= ?2 ORDER BY id";
 const LATEST: &str = "SELECT id FROM conversations WHERE identity_id = ?1 ORDER BY id DESC LIMIT 1";
 const STATES: &str = "SELECT state, count(*) FROM conversations \

@@ -1,10 +1,19 @@
 //! The words that only SQLite understands. The statements elsewhere hold none of them, as a test below checks; docs/STORE.md
-//! tells what another engine would need. Two things stay in the statements, because an adapter can replace them by itself: the
-//! numbers of parameters (`?1`), and hints at an index (`INDEXED BY name`).
+//! tells what another engine would need, and which four things stay in the statements all the same.
 
 /// Begins a transaction that holds the write lock from its first statement on: nobody else writes until it ends, so what it
 /// reads stays true.
 pub const BEGIN_WRITING: &str = "BEGIN IMMEDIATE";
+
+/// Lets a statement wait for the writer no longer than [`TRY_MS`], and answers with the time that is in force now.
+pub const TRY_BRIEFLY: &str = "PRAGMA busy_timeout = 33";
+/// The value of [`TRY_BRIEFLY`]: SQLite looks after 1, 2, 5, 10 and 15 ms. Shorter values cost more CPU than they save time.
+pub const TRY_MS: i64 = 33;
+
+/// Whether an error says that somebody else holds the writer, so that nothing was done and the same statement may be run again.
+pub fn is_locked(message: &str) -> bool {
+    message.contains("database is locked")
+}
 
 /// Lets readers read while somebody writes. The file remembers it.
 pub(crate) const WRITE_AHEAD: &str = "PRAGMA journal_mode = WAL";
@@ -43,6 +52,13 @@ macro_rules! at_path {
         concat!("json_extract(", $document, ", '", $path, "')")
     };
 }
+/// The values at several paths of a JSON document, as a list of expressions.
+#[macro_export]
+macro_rules! at_paths {
+    ($document:literal, $first:literal $(, $path:literal)*) => {
+        concat!($crate::at_path!($document, $first) $(, ", ", $crate::at_path!($document, $path))*)
+    };
+}
 /// The value under a key (an expression) of the object at a path of a JSON document.
 macro_rules! under_key {
     ($document:literal, $path:literal, $key:literal) => {
@@ -68,7 +84,7 @@ macro_rules! entries {
         concat!("json_each(", $document, ")")
     };
 }
-pub use crate::{at_path, entries};
+pub use crate::{at_path, at_paths, entries};
 pub(crate) use {strict, strict_by_key, under_key, with_key, with_key_or_not};
 
 #[cfg(test)]

@@ -4,25 +4,25 @@
 //! there is no row has no pack either, and the next position is always one more than the last row's.
 
 use crate::db::{Db, StoreError, immediate};
+use crate::events;
 use miniz_oxide::deflate::compress_to_vec;
 use miniz_oxide::inflate::decompress_to_vec_with_limit;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use warmline_model::{ConversationId, Event, EventBody, Timestamp};
 
-/// The events in a pack. The work of making one keeps other writers waiting for milliseconds only.
+/// The most events in a pack. The work of making one keeps other writers waiting for milliseconds only.
 pub const PACK_EVENTS: i64 = 1_000;
-/// Bytes of events after which a pack takes no more.
-const PACK_BYTES: usize = 1024 * 1024;
-/// Rows read at a time: a divisor of [`PACK_EVENTS`].
-const READ: i64 = 100;
-/// The most bytes of an unpacked pack: [`PACK_BYTES`] and the rows of the last read, the largest of which are plans.
+/// Characters of events after which a pack takes no more.
+const PACK_SIZE: i64 = 1024 * 1024;
+/// The most bytes of an unpacked pack: [`PACK_SIZE`] and one more event, the largest of which are plans of a mebibyte.
 const OPENED_LIMIT: usize = 64 * 1024 * 1024;
 /// Higher levels save 2% of the space in twice the time.
 const LEVEL: u8 = 6;
 
-const DUE: &str = "SELECT seq - ?1 FROM events WHERE seq = (SELECT min(seq) FROM events) + ?1 AND at <= ?2";
-const ROWS: &str = "SELECT seq, at, v, type, conversation_id, data FROM events WHERE seq >= ?1 ORDER BY seq LIMIT ?2";
+// An event in the future is one of a clock that was wrong. It is as old as those around it.
+const DUE: &str = "SELECT seq - ?1 FROM events WHERE seq = (SELECT min(seq) FROM events) + ?1 AND (at <= ?2 OR at > ?3)";
+const ROWS: &str = concat!("SELECT seq, at, v, type, conversation_id, data FROM ", events::some!(">="));
 const INSERT: &str = "INSERT INTO event_packs (last, first, content) VALUES (?1, ?2, ?3)";
 // The subjects come as one blob of ids of 16 bytes each.
 const NOTE: &str = "WITH RECURSIVE part (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM part WHERE i + 1 < length(?1) / 16) \
@@ -62,8 +62,8 @@ impl Packed {
 ///
 /// # Errors
 /// The store fails. Nothing is moved then.
-pub fn pack(db: &dyn Db, until: Timestamp) -> Result<i64, StoreError> {
-    let Some(first) = first_due(db, until)? else { return Ok(0) };
+pub fn pack(db: &dyn Db, until: Timestamp, now: Timestamp) -> Result<i64, StoreError> {
+    let Some(first) = first_due(db, until, now)? else { return Ok(0) };
     // Events do not change, so they are read and compressed before the transaction, which then holds the write lock only for
     // the writes.
     let packed = oldest(db, first)?;
@@ -73,7 +73,7 @@ pub fn pack(db: &dyn Db, until: Timestamp) -> Result<i64, StoreError> {
     let subjects: BTreeSet<_> = packed.iter().filter_map(Packed::subject).collect();
     immediate(db, || {
         // Another run may have been quicker.
-        if first_due(db, until)? != Some(first) {
+        if first_due(db, until, now)? != Some(first) {
             return Ok(0);
         }
         db.execute(INSERT, &[last.into(), first.into(), content.into()])?;
@@ -86,26 +86,18 @@ pub fn pack(db: &dyn Db, until: Timestamp) -> Result<i64, StoreError> {
 }
 
 /// The events from a position on that go into one pack.
-fn oldest(db: &dyn Db, mut from: i64) -> Result<Vec<Packed>, StoreError> {
-    let (mut packed, mut bytes) = (Vec::new(), 0);
-    for _ in 0..PACK_EVENTS / READ {
-        let rows = db.execute(ROWS, &[from.into(), READ.into()])?;
-        for row in &rows {
-            let conversation = row.opt_blob(4)?.map(|id| row.made(4, ConversationId::from_bytes(id))).transpose()?;
-            let (seq, data) = (row.int(0)?, row.text(5)?.to_owned());
-            (from, bytes) = (seq + 1, bytes + data.len());
-            packed.push(Packed(seq, row.int(1)?, row.int(2)?, row.text(3)?.to_owned(), conversation, data));
-        }
-        if rows.is_empty() || bytes >= PACK_BYTES {
-            break;
-        }
-    }
-    Ok(packed)
+fn oldest(db: &dyn Db, from: i64) -> Result<Vec<Packed>, StoreError> {
+    let rows = db.execute(ROWS, &[from.into(), PACK_EVENTS.into(), PACK_SIZE.into()])?;
+    let packed = rows.iter().map(|row| {
+        let conversation = row.opt_blob(4)?.map(|id| row.made(4, ConversationId::from_bytes(id))).transpose()?;
+        Ok(Packed(row.int(0)?, row.int(1)?, row.int(2)?, row.text(3)?.to_owned(), conversation, row.text(5)?.to_owned()))
+    });
+    packed.collect()
 }
 
 /// The first event that is a row, if a pack that begins with it is due and an event follows.
-fn first_due(db: &dyn Db, until: Timestamp) -> Result<Option<i64>, StoreError> {
-    db.first(DUE, &[PACK_EVENTS.into(), until.into()])?.map(|row| row.int(0)).transpose()
+fn first_due(db: &dyn Db, until: Timestamp, now: Timestamp) -> Result<Option<i64>, StoreError> {
+    db.first(DUE, &[PACK_EVENTS.into(), until.into(), now.into()])?.map(|row| row.int(0)).transpose()
 }
 
 fn open(content: &[u8]) -> Result<Vec<Packed>, StoreError> {
@@ -113,11 +105,16 @@ fn open(content: &[u8]) -> Result<Vec<Packed>, StoreError> {
     serde_json::from_slice(&text).map_err(|_| StoreError::Shape(0))
 }
 
-/// The events after a position in the pack that holds the next one, in order; `None` if that is not in a pack.
-pub(crate) fn after(db: &dyn Db, seq: i64) -> Result<Option<Vec<Event>>, StoreError> {
+/// The events after a position in the pack that holds the next one, in order, and the size of their data in bytes; `None` if
+/// that event is not in a pack.
+pub(crate) fn after(db: &dyn Db, seq: i64) -> Result<Option<(Vec<Event>, i64)>, StoreError> {
     let Some(pack) = db.first(NEXT, &[seq.into()])? else { return Ok(None) };
-    let packed = open(pack.blob(0)?)?.into_iter().filter(|p| p.0 > seq);
-    packed.map(Packed::event).collect::<Result<_, _>>().map(Some)
+    let (mut events, mut size) = (Vec::new(), 0);
+    for packed in open(pack.blob(0)?)?.into_iter().filter(|p| p.0 > seq) {
+        size += i64::try_from(packed.5.len()).unwrap_or(i64::MAX);
+        events.push(packed.event()?);
+    }
+    Ok(Some((events, size)))
 }
 
 /// The packed decisions on a conversation, or findings about a message: those of the newest `packs` packs, newest first.
@@ -137,10 +134,12 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
     use super::*;
-    use crate::events;
     use crate::migrate::migrate;
     use crate::native::NativeDb;
     use warmline_model::{Channel, MessageId, Origin, Rng};
+
+    /// Later than all events here.
+    const NOW: Timestamp = Timestamp::from_millis(8_000_000_000_000);
 
     struct Count(std::cell::Cell<u8>);
 
@@ -218,21 +217,21 @@ mod tests {
         let before = seen(&db, &ids, last);
         assert!(before.iter().any(|page| page.len() > 2_000));
         for round in 1..=3 {
-            assert_eq!(pack(&db, at(i64::from(u16::MAX))), Ok(PACK_EVENTS));
+            assert_eq!(pack(&db, at(i64::from(u16::MAX)), NOW), Ok(PACK_EVENTS));
             assert_eq!(events::last(&db), Ok(last));
             assert_eq!(db.execute("SELECT seq FROM events LIMIT 1", &[]).unwrap()[0].int(0), Ok(round * PACK_EVENTS + 1));
             assert!(seen(&db, &ids, last) == before, "after {round} packs");
         }
-        assert_eq!(pack(&db, at(i64::from(u16::MAX))), Ok(0), "too few are left");
+        assert_eq!(pack(&db, at(i64::from(u16::MAX)), NOW), Ok(0), "too few are left");
     }
 
     #[test]
     fn only_what_is_old_enough_is_packed_and_the_newest_event_stays_a_row() {
         let (db, _) = log(PACK_EVENTS);
-        assert_eq!(pack(&db, at(9_999)), Ok(0), "the next position would be lost");
+        assert_eq!(pack(&db, at(9_999), NOW), Ok(0), "the next position would be lost");
         let (db, _) = log(PACK_EVENTS + 1);
-        assert_eq!(pack(&db, at(PACK_EVENTS - 1)), Ok(0));
-        assert_eq!(pack(&db, at(PACK_EVENTS)), Ok(PACK_EVENTS));
+        assert_eq!(pack(&db, at(PACK_EVENTS - 1), NOW), Ok(0));
+        assert_eq!(pack(&db, at(PACK_EVENTS), NOW), Ok(PACK_EVENTS));
         events::append(
             &db,
             at(5_000),
@@ -251,9 +250,42 @@ mod tests {
             events::append(&db, at(i), None, &EventBody::RoutingDecided(plan)).unwrap();
         }
         let before = events::after(&db, 0, 5_000).unwrap();
-        let packed = pack(&db, at(9_999)).unwrap();
+        let packed = pack(&db, at(9_999), NOW).unwrap();
         assert!((200..=300).contains(&packed), "{packed}");
         assert_eq!(events::after(&db, 0, 5_000).unwrap(), before);
+    }
+
+    #[test]
+    fn a_pack_is_bounded_by_its_size_and_so_is_what_is_read_at_once() {
+        let (db, _) = log(1);
+        for i in 0..PACK_EVENTS + 10 {
+            let plan = serde_json::json!({ "x": "x".repeat(if i < 90 { 900_000 } else { 10 }) });
+            events::append(&db, at(i), None, &EventBody::RoutingPlan { version: i, plan }).unwrap();
+        }
+        let pages = || {
+            let (mut seq, mut lengths) = (0, Vec::new());
+            loop {
+                let page = events::after(&db, seq, 1_000).unwrap();
+                let Some(last) = page.last() else { return lengths };
+                assert!(page.iter().map(|event| event.seq).eq(seq + 1..=last.seq));
+                lengths.push(page.len());
+                seq = last.seq;
+            }
+        };
+        let rows = pages();
+        assert!(rows.len() > 15 && rows.iter().sum::<usize>() == 1_011, "{rows:?}");
+        for _ in 0..5 {
+            assert!((1..=3).contains(&pack(&db, at(9_999), NOW).unwrap()));
+        }
+        let packed = pages();
+        assert!(packed[0] <= 6 && packed.iter().sum::<usize>() == 1_011, "{packed:?}");
+    }
+
+    #[test]
+    fn an_event_of_a_clock_that_was_ahead_stops_no_pack() {
+        let (db, _) = log(PACK_EVENTS + 10);
+        db.execute("UPDATE events SET at = 9000000000000 WHERE seq = 1001", &[]).unwrap();
+        assert_eq!(pack(&db, at(9_999), NOW), Ok(PACK_EVENTS));
     }
 
     #[test]
@@ -263,7 +295,7 @@ mod tests {
         let before = seen(&db, &ids, last);
         db.execute("CREATE TRIGGER stop BEFORE DELETE ON events BEGIN SELECT RAISE(ABORT, 'database is full'); END", &[])
             .unwrap();
-        assert_eq!(pack(&db, at(9_999)), Err(StoreError::Full));
+        assert_eq!(pack(&db, at(9_999), NOW), Err(StoreError::Full));
         assert!(seen(&db, &ids, last) == before);
     }
 }

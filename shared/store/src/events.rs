@@ -9,7 +9,24 @@ use warmline_model::event::{EVENT_VERSION, to_columns};
 use warmline_model::{ConversationId, Event, EventBody, MessageId, Timestamp};
 
 const APPEND: &str = "INSERT INTO events (at, v, type, conversation_id, data) VALUES (?1, ?2, ?3, ?4, ?5)";
-const AFTER: &str = "SELECT seq, at, v, type, conversation_id, data FROM events WHERE seq > ?1 ORDER BY seq LIMIT ?2";
+/// The rows of events from a position on (`>=` or `>` parameter 1), in the order of the inner statement: parameter 2 of them at
+/// most, and no more once they have as many characters as parameter 3.
+macro_rules! some_events {
+    ($from:literal) => {
+        concat!(
+            "(SELECT *, sum(length(data)) OVER (ROWS UNBOUNDED PRECEDING) - length(data) AS before FROM \
+             (SELECT seq, at, v, type, conversation_id, data FROM events WHERE seq ",
+            $from,
+            " ?1 ORDER BY seq LIMIT ?2)) AS some WHERE before < ?3"
+        )
+    };
+}
+pub(crate) use some_events as some;
+
+/// Characters of events after which a reader gets no more at once. Most events have some hundreds, a plan up to a million.
+const READ_SIZE: i64 = 4 * 1024 * 1024;
+
+const AFTER: &str = concat!("SELECT seq, at, v, type, conversation_id, data FROM ", some!(">"));
 const DECISIONS: &str = "SELECT seq, at, v, type, conversation_id, data FROM events INDEXED BY events_decisions \
                          WHERE conversation_id = ?1 AND type = 'routing.decided' ORDER BY seq DESC LIMIT ?2";
 const FINDINGS: &str = concat!(
@@ -17,8 +34,10 @@ const FINDINGS: &str = concat!(
     at_path!("data", "$.message"),
     " = ?1 AND type = 'quality.alert' ORDER BY seq"
 );
-const MESSAGES: &str = "SELECT seq, at, v, type, conversation_id, \
-                        CASE WHEN type IN ('message.received', 'message.sent') THEN data END FROM events WHERE seq > ?1 ORDER BY seq LIMIT ?2";
+const MESSAGES: &str = concat!(
+    "SELECT seq, at, v, type, conversation_id, CASE WHEN type IN ('message.received', 'message.sent') THEN data END FROM ",
+    some!(">")
+);
 /// Packs in which findings about one message are looked for.
 const MOST_PACKS: i64 = 16;
 const LAST: &str = "SELECT coalesce(max(seq), 0) FROM events";
@@ -50,7 +69,7 @@ fn read(row: &Row) -> Result<Event, StoreError> {
     })
 }
 
-/// Events after a position, in order: `limit` of them, or all that there are.
+/// Events after a position, in order: `limit` of them at most, and fewer if they are large. If there are none, it was the end.
 pub fn after(db: &dyn Db, seq: i64, limit: i64) -> Result<Vec<Event>, StoreError> {
     let (mut events, rows) = page(db, AFTER, seq, limit)?;
     for row in &rows {
@@ -62,10 +81,10 @@ pub fn after(db: &dyn Db, seq: i64, limit: i64) -> Result<Vec<Event>, StoreError
 /// The next `limit` events: first those from packs, and then the rows of `sql`.
 fn page(db: &dyn Db, sql: &'static str, mut seq: i64, limit: i64) -> Result<(Vec<Event>, Vec<Row>), StoreError> {
     let most = usize::try_from(limit).unwrap_or(0);
-    let mut events = Vec::new();
+    let (mut events, mut size, mut surprised) = (Vec::new(), 0, true);
     loop {
         let left = limit - i64::try_from(events.len()).unwrap_or(limit);
-        let rows = db.execute(sql, &[seq.into(), left.into()])?;
+        let rows = db.execute(sql, &[seq.into(), left.into(), READ_SIZE.into()])?;
         // The newest event is always a row. If none comes after a position, no packed event does either.
         match rows.first().map(|row| row.int(0)).transpose()? {
             Some(first) if first > seq + 1 => {}
@@ -73,17 +92,23 @@ fn page(db: &dyn Db, sql: &'static str, mut seq: i64, limit: i64) -> Result<(Vec
         }
         let packed = events.len();
         while events.len() < most
-            && let Some(next) = event_packs::after(db, seq)?
+            && size < READ_SIZE
+            && let Some((next, more)) = event_packs::after(db, seq)?
         {
+            size += more;
             events.extend(next);
             events.truncate(most);
             seq = events.last().map_or(seq, |last| last.seq);
         }
-        if events.len() == most {
+        if events.len() == most || size >= READ_SIZE {
             return Ok((events, Vec::new()));
         }
         if events.len() == packed {
-            // No pack has the positions before the rows.
+            // No pack has the positions before the rows. A copy of the store that lags behind can answer like that, once. If they
+            // are still missing, they are lost, and nobody waits for them.
+            if std::mem::take(&mut surprised) {
+                continue;
+            }
             return Ok((events, rows));
         }
     }
@@ -103,7 +128,7 @@ pub struct Followed {
 pub fn messages_after(db: &dyn Db, seq: i64, limit: i64) -> Result<Followed, StoreError> {
     let (packed, rows) = page(db, MESSAGES, seq, limit)?;
     let last = rows.last().map(|row| row.int(0)).transpose()?.or(packed.last().map(|event| event.seq));
-    let more = i64::try_from(packed.len() + rows.len()).is_ok_and(|n| n >= limit);
+    let more = last.is_some();
     let about_messages =
         |body: &EventBody| matches!(body, EventBody::MessageReceived { .. } | EventBody::MessageSent { .. });
     let mut messages: Vec<Event> = packed.into_iter().filter(|event| about_messages(&event.body)).collect();

@@ -1,5 +1,5 @@
 //! The position of each follower of the event log (quality, metrics). A follower moves its position in the transaction of
-//! the effect, so that every event counts exactly once.
+//! the effect, so that every event counts exactly once. Two more rows are positions in the inbox: `inbox keys`, `inbox seen`.
 
 use crate::db::{Db, StoreError};
 

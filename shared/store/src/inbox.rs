@@ -3,7 +3,7 @@
 //! Rows are sharded by sender. One drainer at a time works on a shard, under a lease. The messages of one sender are
 //! therefore handled in the order in which they were committed, and shards are handled concurrently.
 //!
-//! A row that was handled leaves its key in `inbox_seen` and goes: a trigger moves it, and [`tidy`] those that were the newest
+//! A row that was handled leaves its key in `inbox_seen`, later in `inbox_kept`, and goes: a trigger moves it, and [`tidy`] those that were the newest
 //! row when they were handled. The newest row stays, so that no position is used twice.
 
 use crate::db::{Db, Row, StoreError, immediate};
@@ -79,12 +79,23 @@ pub enum Stored {
     },
     /// The platform sent it before.
     Duplicate {
-        /// Its position.
+        /// Its position; 0 if it came long ago.
         seq: i64,
     },
     /// The key that seals it is about to be destroyed: seal it under a newer one.
     Stale,
 }
+
+/// The columns that [`row`] reads, of the table `inbox` under the name `x`.
+macro_rules! inbox_columns {
+    () => {
+        "x.seq, x.channel, x.account, x.dedup, x.payload, x.received_at, x.sealed_by"
+    };
+}
+pub(crate) use inbox_columns as columns;
+
+/// The number of columns in `columns!`.
+pub(crate) const COLUMNS: usize = 7;
 
 // The lease is read under the same write lock as the insert. A drainer releases its lease only in a statement that sees no
 // pending row. Either the drainer still sees this row, or this statement sees that the lease is free: no wake-up is lost.
@@ -94,6 +105,7 @@ const INSERT: &str = "INSERT INTO inbox (dedup, shard, channel, account, payload
                       SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?8, ?11 \
                       WHERE ?8 >= coalesce((SELECT seq FROM followers WHERE name = 'inbox keys'), 0) \
                       AND NOT EXISTS (SELECT 1 FROM inbox_seen WHERE dedup = ?1) \
+                      AND NOT EXISTS (SELECT 1 FROM inbox_kept WHERE dedup = ?1) \
                       AND NOT EXISTS (SELECT 1 FROM inbox WHERE dedup = ?9 AND shard = ?2 AND received_at >= ?10) \
                       AND NOT EXISTS (SELECT 1 FROM inbox_seen WHERE dedup = ?9 AND shard = ?2 AND received_at >= ?10) \
                       ON CONFLICT (dedup) DO NOTHING \
@@ -103,6 +115,7 @@ const INSERT_ODD: &str = "INSERT INTO inbox (dedup, shard, channel, account, sta
                           SELECT ?1, -1, ?2, ?3, 2, ?4, ?5, ?6 \
                           WHERE ?6 >= coalesce((SELECT seq FROM followers WHERE name = 'inbox keys'), 0) \
                           AND NOT EXISTS (SELECT 1 FROM inbox_seen WHERE dedup = ?1) \
+                          AND NOT EXISTS (SELECT 1 FROM inbox_kept WHERE dedup = ?1) \
                           ON CONFLICT (dedup) DO NOTHING RETURNING 1";
 const EMPTY_ODD: &str = "UPDATE inbox SET state = 1, payload = NULL WHERE seq IN \
                          (SELECT seq FROM inbox INDEXED BY inbox_parked WHERE state = 2 AND received_at <= ?1 AND shard = -1 LIMIT ?2) \
@@ -110,15 +123,20 @@ const EMPTY_ODD: &str = "UPDATE inbox SET state = 1, payload = NULL WHERE seq IN
 const LEAST: &str = "INSERT INTO followers (name, seq) VALUES ('inbox keys', ?1) \
                      ON CONFLICT (name) DO UPDATE SET seq = max(seq, excluded.seq)";
 const WAITS_ON: &str = "SELECT 1 FROM inbox INDEXED BY inbox_pending WHERE state = 0 AND sealed_by < ?1 LIMIT 1";
-const PARKED: &str = "SELECT seq, channel, account, dedup, payload, received_at, sealed_by FROM inbox INDEXED BY inbox_set_aside \
-                      WHERE state = 2 AND sealed_by < ?1 AND seq > ?2 ORDER BY seq LIMIT ?3";
+const PARKED: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM inbox x INDEXED BY inbox_set_aside \
+     WHERE x.state = 2 AND x.sealed_by < ?1 AND x.seq > ?2 ORDER BY x.seq LIMIT ?3"
+);
 const RESEAL: &str = "UPDATE inbox SET payload = ?2, sealed_by = ?3 WHERE seq = ?1 AND state = 2";
 const DROP: &str = "UPDATE inbox SET state = 1, payload = NULL WHERE seq = ?1 AND state = 2";
-const BY_DEDUP: &str = "SELECT seq FROM inbox WHERE dedup = ?1 UNION ALL SELECT seq FROM inbox_seen WHERE dedup = ?1";
+const BY_DEDUP: &str = "SELECT seq FROM inbox WHERE dedup = ?1 UNION ALL SELECT seq FROM inbox_seen WHERE dedup = ?1 \
+                        UNION ALL SELECT 0 FROM inbox_kept WHERE dedup = ?1";
 const BY_EARLIER: &str = "SELECT seq FROM inbox WHERE dedup = ?1 AND shard = ?2 AND received_at >= ?3 \
                           UNION ALL SELECT seq FROM inbox_seen WHERE dedup = ?1 AND shard = ?2 AND received_at >= ?3";
-const PENDING: &str = "SELECT seq, channel, account, dedup, payload, received_at, sealed_by FROM inbox \
-                       WHERE shard = ?1 AND state = 0 ORDER BY seq LIMIT ?2";
+const PENDING: &str =
+    concat!("SELECT ", columns!(), " FROM inbox x WHERE x.shard = ?1 AND x.state = 0 ORDER BY x.seq LIMIT ?2");
 const DONE: &str = "UPDATE inbox SET state = 1, payload = NULL, sender = NULL WHERE seq = ?1 AND state = 0 RETURNING 1";
 const PARK: &str = "UPDATE inbox SET state = 2, sender = NULL WHERE seq = ?1 AND state = 0 RETURNING 1";
 const EMPTY_PARKED: &str = "UPDATE inbox SET state = 1, payload = NULL WHERE seq IN \
@@ -131,7 +149,12 @@ const NEXT: &str = "SELECT seq, state FROM inbox WHERE seq > ?1 ORDER BY seq LIM
 const SEE: &str = "INSERT INTO inbox_seen (seq, dedup, shard, received_at) \
                    SELECT seq, dedup, shard, received_at FROM inbox WHERE seq > ?1 AND seq <= ?2 AND state = 1";
 const REMOVE: &str = "DELETE FROM inbox WHERE seq > ?1 AND seq <= ?2 AND state = 1";
-const FORGET: &str = "DELETE FROM inbox_seen WHERE seq IN (SELECT seq FROM inbox_seen WHERE seq > 0 ORDER BY seq LIMIT ?2) AND received_at <= ?1";
+// A key that came in the future is one of a clock that was wrong. It is as old as those around it.
+const KEEP: &str = "INSERT INTO inbox_kept (dedup) SELECT dedup FROM inbox_seen WHERE seq IN \
+                    (SELECT seq FROM inbox_seen WHERE seq > 0 ORDER BY seq LIMIT ?2) AND (received_at <= ?1 OR received_at > ?3) \
+                    ON CONFLICT (dedup) DO NOTHING";
+const LET_FALL: &str = "DELETE FROM inbox_seen WHERE seq IN (SELECT seq FROM inbox_seen WHERE seq > 0 ORDER BY seq LIMIT ?2) \
+                        AND (received_at <= ?1 OR received_at > ?3)";
 /// The follower whose position is that of the last row that [`tidy`] looked at.
 const TIDIED: &str = "inbox seen";
 const WAITING: &str = "SELECT DISTINCT shard FROM inbox WHERE state = 0";
@@ -185,8 +208,8 @@ pub fn insert_odd(db: &dyn Db, row: &NewOdd<'_>) -> Result<StoredOdd, StoreError
     Ok(if find(db, row.dedup)?.is_some() { StoredOdd::Known } else { StoredOdd::Stale })
 }
 
-/// Removes the payloads of unreadable items received up to an instant. Returns how many it emptied. The rows stay, so that
-/// repeats are recognised.
+/// Removes the payloads of unreadable items received up to an instant. Returns how many it emptied. Their keys
+/// stay (`inbox_seen`), so that repeats are recognised.
 pub fn empty_odd(db: &dyn Db, until: Timestamp, limit: i64) -> Result<usize, StoreError> {
     Ok(db.execute(EMPTY_ODD, &[until.into(), limit.into()])?.len())
 }
@@ -213,7 +236,7 @@ pub fn reseal(db: &dyn Db, seq: i64, payload: &[u8], sealed_by: i64) -> Result<(
     Ok(())
 }
 
-/// Empties a row that was set aside.
+/// Ends a row that was set aside: its payload goes, and a trigger leaves only its key.
 pub fn drop_parked(db: &dyn Db, seq: i64) -> Result<(), StoreError> {
     db.execute(DROP, &[seq.into()])?;
     Ok(())
@@ -247,7 +270,7 @@ pub fn pending(db: &dyn Db, shard: i64, limit: i64) -> Result<Vec<Pending>, Stor
     db.execute(PENDING, &[shard.into(), limit.into()])?.iter().map(|r| row(r, 0)).collect()
 }
 
-/// Reads a row whose columns begin at `i`.
+/// Reads `columns!`, which begin at `i`.
 pub(crate) fn row(r: &Row, i: usize) -> Result<Pending, StoreError> {
     Ok(Pending {
         seq: r.int(i)?,
@@ -260,7 +283,7 @@ pub(crate) fn row(r: &Row, i: usize) -> Result<Pending, StoreError> {
     })
 }
 
-/// Marks a row as handled and empties it.
+/// Marks a row as handled: its payload goes, and a trigger leaves only its key.
 ///
 /// # Errors
 /// It was handled before.
@@ -276,28 +299,31 @@ pub fn park(db: &dyn Db, seq: i64) -> Result<(), StoreError> {
     db.first(PARK, &[seq.into()])?.map(|_| ()).ok_or(StoreError::Missing("inbox row"))
 }
 
-/// Removes the payloads of rows that were set aside, received up to an instant. The rows stay, so that repeats are
-/// recognised.
+/// Removes the payloads of rows that were set aside, received up to an instant. Their keys stay (`inbox_seen`),
+/// so that repeats are recognised.
 pub fn empty_parked(db: &dyn Db, until: Timestamp, limit: i64) -> Result<(), StoreError> {
     db.execute(EMPTY_PARKED, &[until.into(), limit.into()])?;
     Ok(())
 }
 
-/// Moves at most `limit` handled rows to `inbox_seen`, and forgets at most `limit` keys that came up to an instant. Returns
-/// whether more is due.
+/// Moves at most `limit` handled rows to `inbox_seen`, and from there at most `limit` keys that came up to an instant to
+/// `inbox_kept`. Returns whether more is due.
 ///
 /// # Errors
 /// The store fails. Nothing is half done.
-pub fn tidy(db: &dyn Db, until: Timestamp, limit: i64) -> Result<bool, StoreError> {
+pub fn tidy(db: &dyn Db, until: Timestamp, now: Timestamp, limit: i64) -> Result<bool, StoreError> {
     // Mostly nothing is due: a read without the write lock.
     let due = db.first(UNTIDY, &[])?.ok_or(StoreError::Missing("inbox"))?;
-    let (untidy, old) = (due.opt_int(0)? == Some(1), due.opt_int(1)?.is_some_and(|oldest| oldest <= until.millis()));
+    let is_old = |received_at: i64| received_at <= until.millis() || received_at > now.millis();
+    let (untidy, old) = (due.opt_int(0)? == Some(1), due.opt_int(1)?.is_some_and(is_old));
     if !untidy && !old {
         return Ok(false);
     }
     immediate(db, || {
         if old {
-            db.execute(FORGET, &[until.into(), limit.into()])?;
+            let old = [until.into(), limit.into(), now.into()];
+            db.execute(KEEP, &old)?;
+            db.execute(LET_FALL, &old)?;
         }
         let from = followers::position(db, TIDIED)?;
         let rows = db.execute(NEXT, &[from.into(), (limit + 1).into()])?;

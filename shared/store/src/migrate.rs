@@ -69,6 +69,9 @@ pub const CORE: Migrations = Migrations {
         migration!("../migrations/0020_event_packs.sql"),
         migration!("../migrations/0021_inbox_seen.sql"),
         migration!("../migrations/0022_platform_tokens.sql"),
+        migration!("../migrations/0023_kept_keys.sql"),
+        migration!("../migrations/0024_wrap_up.sql"),
+        migration!("../migrations/0025_credentials.sql"),
     ],
 };
 

@@ -40,7 +40,7 @@ pub struct Failure<'a> {
 const FAILED: &str = "INSERT INTO outages (channel, account, reason, failures, last, since, probe_at) \
                       VALUES (?1, ?2, ?3, max(1, ?6), ?4, ?7, ?7) \
                       ON CONFLICT (channel, account) DO UPDATE SET reason = ?3, last = ?4, failures = max(?6, failures + \
-                        CASE WHEN failures >= ?8 THEN ?5 ELSE last <> ?4 END) \
+                        CASE WHEN failures >= ?8 THEN ?5 WHEN last <> ?4 THEN 1 ELSE 0 END) \
                       RETURNING failures";
 const HOLD: &str = "UPDATE outages SET probe_at = CASE WHEN ?4 THEN ?3 ELSE max(probe_at, ?3) END \
                     WHERE channel = ?1 AND account = ?2";

@@ -1,6 +1,6 @@
 //! Platforms' access tokens, sealed, and why a platform gave none.
 
-use crate::db::{Db, StoreError};
+use crate::db::{Db, StoreError, Value};
 use warmline_model::{AccountId, Channel, Timestamp};
 
 /// A platform's refusal of a token.
@@ -23,17 +23,37 @@ pub struct Stored {
     pub problem: Option<Problem>,
 }
 
-const GET: &str = "SELECT token, problem, problem_at, retry_at FROM platform_tokens WHERE channel = ?1 AND account = ?2";
-const PUT: &str = "INSERT INTO platform_tokens (channel, account, token) VALUES (?1, ?2, ?3) \
-                   ON CONFLICT (channel, account) DO UPDATE SET token = ?3, problem = NULL, problem_at = NULL, retry_at = NULL";
-const FAILED: &str = "INSERT INTO platform_tokens (channel, account, problem, problem_at, retry_at) \
-                      VALUES (?1, ?2, ?3, ?4, ?5) \
-                      ON CONFLICT (channel, account) DO UPDATE SET problem = ?3, problem_at = ?4, retry_at = ?5";
+const GET: &str = "SELECT token, problem, problem_at, retry_at FROM platform_tokens \
+                   WHERE channel = ?1 AND account = ?2 AND credentials = ?3";
+const PUT: &str = "INSERT INTO platform_tokens (channel, account, credentials, token) VALUES (?1, ?2, ?3, ?4) \
+                   ON CONFLICT (channel, account) DO UPDATE SET credentials = ?3, token = ?4, problem = NULL, problem_at = NULL, retry_at = NULL";
+const FAILED: &str = "INSERT INTO platform_tokens (channel, account, credentials, problem, problem_at, retry_at) \
+                      VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
+                      ON CONFLICT (channel, account) DO UPDATE SET token = CASE WHEN credentials = ?3 THEN token END, credentials = ?3, \
+                      problem = ?4, problem_at = ?5, retry_at = ?6";
 const DELETE: &str = "DELETE FROM platform_tokens WHERE channel = ?1 AND account = ?2";
 
-/// The stored token of an account, and the last problem.
-pub fn get(db: &dyn Db, channel: &Channel, account: &AccountId) -> Result<Stored, StoreError> {
-    let Some(row) = db.first(GET, &[channel.as_str().into(), account.as_str().into()])? else {
+/// Whose token it is: the account, and a keyed hash of its settings and secrets. A token that was asked for with other settings
+/// does not count, whenever its answer came.
+#[derive(Clone, Copy)]
+pub struct Owner<'a> {
+    /// The channel.
+    pub channel: &'a Channel,
+    /// The account.
+    pub account: &'a AccountId,
+    /// The keyed hash.
+    pub credentials: &'a [u8; 16],
+}
+
+impl Owner<'_> {
+    fn params(&self) -> [Value; 3] {
+        [self.channel.as_str().into(), self.account.as_str().into(), self.credentials.into()]
+    }
+}
+
+/// The stored token, and the last problem.
+pub fn get(db: &dyn Db, owner: Owner<'_>) -> Result<Stored, StoreError> {
+    let Some(row) = db.first(GET, &owner.params())? else {
         return Ok(Stored::default());
     };
     let problem = match (row.opt_text(1)?, row.opt_int(2)?) {
@@ -48,16 +68,17 @@ pub fn get(db: &dyn Db, channel: &Channel, account: &AccountId) -> Result<Stored
 }
 
 /// Stores a sealed token in the place of another one, and forgets the last problem.
-pub fn put(db: &dyn Db, channel: &Channel, account: &AccountId, token: Vec<u8>) -> Result<(), StoreError> {
-    db.execute(PUT, &[channel.as_str().into(), account.as_str().into(), token.into()])?;
+pub fn put(db: &dyn Db, owner: Owner<'_>, token: Vec<u8>) -> Result<(), StoreError> {
+    let [channel, account, credentials] = owner.params();
+    db.execute(PUT, &[channel, account, credentials, token.into()])?;
     Ok(())
 }
 
 /// Notes that the platform gave no token. A token that is stored stays.
-pub fn failed(db: &dyn Db, channel: &Channel, account: &AccountId, problem: &Problem) -> Result<(), StoreError> {
+pub fn failed(db: &dyn Db, owner: Owner<'_>, problem: &Problem) -> Result<(), StoreError> {
     let Problem { reason, at, retry_at } = problem;
-    let (channel, account) = (channel.as_str().into(), account.as_str().into());
-    db.execute(FAILED, &[channel, account, reason.as_str().into(), (*at).into(), (*retry_at).into()])?;
+    let [channel, account, credentials] = owner.params();
+    db.execute(FAILED, &[channel, account, credentials, reason.as_str().into(), (*at).into(), (*retry_at).into()])?;
     Ok(())
 }
 

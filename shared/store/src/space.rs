@@ -7,6 +7,8 @@ use crate::dialect;
 const BESIDE_TEXTS: i64 = 15;
 /// Bytes of a handled message's key, with its index (docs/SCALE.md).
 const KEY: i64 = 64;
+/// Bytes of the bare key of one that was handled long ago.
+const KEPT: i64 = 29;
 
 // Positions have next to no gaps, so the first and the last one tell the number of rows without counting them. The newest rows
 // stand for all.
@@ -35,7 +37,8 @@ pub fn kinds(db: &dyn Db) -> Result<Vec<(&'static str, i64)>, StoreError> {
     // A twentieth of a page is empty.
     let events = rows(first, last) * (row.opt_int(2)?.unwrap_or(0) + BESIDE_TEXTS) * 21 / 20;
     let packs = row.opt_int(3)?.map_or(0, |hundred| (first - 1) * hundred / 100);
-    let keys = rows(row.int(4)?, row.int(5)?) * KEY;
+    let (first, last) = (row.int(4)?, row.int(5)?);
+    let keys = rows(first, last) * KEY + (first - 1) * KEPT;
     let mut kinds = vec![("events", events), ("event_packs", packs), ("keys", keys)];
     if let Some((all, free, bytes)) = pages(db) {
         kinds.extend([("other", ((all - free) * bytes - events - packs - keys).max(0)), ("free", free * bytes)]);
@@ -44,12 +47,17 @@ pub fn kinds(db: &dyn Db) -> Result<Vec<(&'static str, i64)>, StoreError> {
 }
 
 /// Gives free pages at the end of the file back to the disk, if more than a tenth of the file is free: at most 256, so that
-/// other writers wait for milliseconds only. A store of a release before does not shrink until it is copied by `VACUUM`.
+/// other writers wait for milliseconds only. A store of an earlier release does not shrink until `auto_vacuum` is set and `VACUUM` has
+/// copied it (docs/SCALE.md).
 pub fn give_back(db: &dyn Db) -> Result<(), StoreError> {
-    if pages(db).is_some_and(|(all, free, _)| free > SPARE && free > all / 10) {
-        db.execute(dialect::GIVE_BACK, &[])?;
+    if pages(db).is_none_or(|(all, free, _)| free <= SPARE || free <= all / 10) {
+        return Ok(());
     }
-    Ok(())
+    match db.execute(dialect::GIVE_BACK, &[]) {
+        // A server that keeps its own file, such as libSQL's, does not take this statement.
+        Ok(_) | Err(StoreError::Other(_)) => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 #[cfg(all(test, feature = "native"))]
@@ -60,6 +68,30 @@ mod tests {
     use crate::native::NativeDb;
     use crate::{events, immediate, migrate};
     use warmline_model::{AgentId, EventBody, Timestamp};
+
+    /// libSQL's server keeps its file itself.
+    struct Libsql<'a>(&'a NativeDb);
+
+    impl Db for Libsql<'_> {
+        fn execute(&self, sql: &'static str, params: &[crate::Value]) -> Result<Vec<crate::Row>, StoreError> {
+            if sql == dialect::GIVE_BACK {
+                return Err(StoreError::from_message("unsupported statement"));
+            }
+            self.0.execute(sql, params)
+        }
+    }
+
+    #[test]
+    fn a_server_that_does_not_shrink_its_file_is_left_alone() {
+        let db = made(1);
+        db.execute("CREATE TABLE large (content BLOB)", &[]).unwrap();
+        for _ in 0..30 {
+            db.execute("INSERT INTO large VALUES (zeroblob(2000000))", &[]).unwrap();
+        }
+        db.execute("DELETE FROM large", &[]).unwrap();
+        assert!(pages(&db).unwrap().1 > SPARE);
+        assert_eq!(give_back(&Libsql(&db)), Ok(()));
+    }
 
     fn made(rows: i64) -> NativeDb {
         let db = NativeDb::memory().unwrap();

@@ -66,6 +66,25 @@ pub(crate) struct Looked<T> {
     pub(crate) routing: RoutingSettings,
     /// Whether it is disabled, and the time of the platform's last sign of life.
     pub(crate) standing: Standing,
+    /// See [`credentials`].
+    pub(crate) credentials: [u8; 16],
+}
+
+/// A keyed hash of an account's settings and secrets: tokens are issued for these.
+fn credentials_of(ctx: &Ctx<'_>, settings: &str, secrets: &Secrets) -> [u8; 16] {
+    let secrets = secrets.iter().flat_map(|(name, value)| [name.as_str(), value.as_str()]);
+    let parts: Vec<&str> = std::iter::once(settings).chain(secrets).collect();
+    ctx.keys.index().of("credentials", &parts)
+}
+
+/// The same of a stored account; `None` if there is none.
+///
+/// # Errors
+/// The store fails, or the secrets do not open.
+pub fn credentials(ctx: &Ctx<'_>, channel: &Channel, account: &AccountId) -> Result<Option<[u8; 16]>, StepError> {
+    let Some(stored) = accounts::get(ctx.db, channel, account)? else { return Ok(None) };
+    let secrets = sealing::open_secrets(ctx, channel, account, &stored.secrets)?;
+    Ok(Some(credentials_of(ctx, &stored.settings, &secrets)))
 }
 
 /// Looks an account up; `None` if it does not exist.
@@ -75,7 +94,10 @@ pub(crate) fn look<A: Adapter>(
     channel: &Channel,
     id: &AccountId,
 ) -> Result<Option<Looked<A::Account>>, StepError> {
-    let Some(mut account) = load(ctx, channel, id)? else { return Ok(None) };
+    let Some(stored) = accounts::get(ctx.db, channel, id)? else { return Ok(None) };
+    let settings = stored.settings.clone();
+    let mut account = opened(ctx, stored)?;
+    let credentials = credentials_of(ctx, &settings, &account.secrets);
     if adapter.wants_derived_secrets() {
         let key = ctx.keys.signing("session");
         let name = account.session_name();
@@ -83,17 +105,18 @@ pub(crate) fn look<A: Adapter>(
     }
     let (routing, settings) = account_settings::split(adapter, account.settings);
     let made = adapter.account(&settings, &account.secrets).ok();
-    Ok(Some(Looked { account: made, routing, standing: account.standing }))
+    Ok(Some(Looked { account: made, routing, standing: account.standing, credentials }))
 }
 
-/// Opens an account for the adapter; `None` if it does not exist or no longer fits.
+/// Opens an account for the adapter, with the hash of its credentials; `None` if it does not exist or no longer fits.
 pub(crate) fn open<A: Adapter>(
     ctx: &Ctx<'_>,
     adapter: &A,
     channel: &Channel,
     id: &AccountId,
-) -> Result<Option<A::Account>, StepError> {
-    Ok(look(ctx, adapter, channel, id)?.and_then(|looked| looked.account))
+) -> Result<Option<(A::Account, [u8; 16])>, StepError> {
+    let looked = look(ctx, adapter, channel, id)?;
+    Ok(looked.and_then(|Looked { account, credentials, .. }| account.map(|account| (account, credentials))))
 }
 
 /// The router's part of an account's settings; `None` if there is no account. The secrets stay sealed.

@@ -12,8 +12,7 @@
 //! The shell:
 //!
 //! * [`host`]: the services that it needs from its host; [`outgoing`]: calls with a deadline; [`incoming`]: requests as
-//!   they
-//!   come in; [`internal`]: calls from component to component; [`keyring`]: the store's keys;
+//!   they come in; [`internal`]: calls from component to component; [`keyring`]: the store's keys;
 //! * [`adapter`]: webhooks, and the component's own paths; `door`: the account that a request is for;
 //! * [`client`]: channels whose customers use a client of the brand's own; `socket`, `gateway`: the WebSockets of those
 //!   clients, and the gateway that holds them.

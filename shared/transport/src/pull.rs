@@ -137,11 +137,11 @@ async fn of_source<A: Adapter>(
     deadline: Timestamp,
 ) -> Result<BTreeSet<i64>, Problem> {
     let mut wake = BTreeSet::new();
-    let Some(account) = accounts::open(ctx, adapter, channel, &turn.claimed.account)? else {
+    let Some((account, credentials)) = accounts::open(ctx, adapter, channel, &turn.claimed.account)? else {
         failed(ctx, &turn, &Undeliverable::AccountMissing.into(), None)?;
         return Ok(wake);
     };
-    let asker = Asker { host, ctx, adapter, puller, account: &account };
+    let asker = Asker { host, ctx, adapter, puller, account: &account, credentials };
     loop {
         let page = match asker.ask(&turn).await {
             Ok(page) => page,
@@ -173,12 +173,13 @@ struct Asker<'a, H: Host, A: Adapter> {
     adapter: &'a A,
     puller: &'a dyn Pull<Account = A::Account>,
     account: &'a A::Account,
+    credentials: [u8; 16],
 }
 
 impl<H: Host, A: Adapter> Asker<'_, H, A> {
     /// Makes a call that is signed with the account's token.
     async fn signed<T>(&self, turn: &Turn, call: impl AsyncFn(&Call<'_>) -> Result<T, Failure>) -> Result<T, Failure> {
-        let place = Place::of(&turn.channel, &turn.claimed.account);
+        let place = Place::of(&turn.channel, &turn.claimed.account, &self.credentials);
         tokens::signed(self.host, self.ctx, self.adapter, place, self.account, call).await
     }
 

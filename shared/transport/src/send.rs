@@ -65,9 +65,11 @@ async fn one<A: Adapter>(
         return Ok(deliver::park(ctx, job)?);
     }
     let left = Cell::new(false);
-    let attempt = match account.and_then(|account| account.account.as_ref()) {
-        Some(account) => {
-            let sent = within(host, TRY_MS, send(host, ctx, adapter, account, job, &left)).await;
+    let open = account.and_then(|looked| Some((looked.account.as_ref()?, &looked.credentials)));
+    let attempt = match open {
+        Some((account, credentials)) => {
+            let place = Place::of(&job.row.channel, &job.row.account, credentials);
+            let sent = within(host, TRY_MS, send(host, ctx, adapter, (account, place), job, &left)).await;
             sent.unwrap_or(if left.get() { Attempt::Unknown("timeout") } else { Attempt::NotReached("timeout") })
         }
         None => Attempt::Answered(Undeliverable::AccountMissing.into()),
@@ -81,7 +83,7 @@ async fn send<A: Adapter>(
     host: &impl Host,
     ctx: &Ctx<'_>,
     adapter: &A,
-    account: &A::Account,
+    (account, place): (&A::Account, Place<'_>),
     job: &Job,
     left: &Cell<bool>,
 ) -> Attempt {
@@ -90,7 +92,6 @@ async fn send<A: Adapter>(
     }
     let id = job.row.message.to_string();
     let outbound = Outbound { to: &job.to, id: &id, content: &job.content, at: job.at, reply_to: job.reply_to.as_ref() };
-    let place = Place::of(&job.row.channel, &job.row.account);
     let sent = tokens::signed(host, ctx, adapter, place, account, async |call| {
         let rendered = match job.from {
             Origin::Agent => adapter.render(account, &outbound, call),

@@ -8,7 +8,7 @@ use warmline_channels::{Adapter, ApiRequest, ApiResponse, Call, Outcome, Token, 
 use warmline_kernel::ctx::{Ctx, StepError};
 use warmline_model::{AccountId, Channel, Timestamp};
 use warmline_privacy::Purpose;
-use warmline_store::platform_tokens::{self, Problem};
+use warmline_store::platform_tokens::{self, Owner, Problem};
 use warmline_store::{StoreError, leases};
 
 /// A token, as stored.
@@ -24,20 +24,17 @@ pub struct Kept {
 
 /// The place of an account's token.
 #[derive(Clone, Copy)]
-pub struct Place<'a> {
-    channel: &'a Channel,
-    account: &'a AccountId,
-}
+pub struct Place<'a>(Owner<'a>);
 
 impl<'a> Place<'a> {
-    /// The place of this account.
-    pub fn of(channel: &'a Channel, account: &'a AccountId) -> Self {
-        Self { channel, account }
+    /// The place of this account with these [credentials](crate::accounts::credentials).
+    pub fn of(channel: &'a Channel, account: &'a AccountId, credentials: &'a [u8; 16]) -> Self {
+        Self(Owner { channel, account, credentials })
     }
 
     /// The name of the lease of the component that fetches a token. The sealed token is bound to it, too.
     fn name(&self) -> String {
-        format!("token/{}/{}", self.channel, self.account)
+        format!("token/{}/{}", self.0.channel, self.0.account)
     }
 
     /// The stored token, and the reason why the platform gave none the last time.
@@ -45,7 +42,7 @@ impl<'a> Place<'a> {
     /// # Errors
     /// The store fails. A token that does not open counts as none.
     pub fn read(&self, ctx: &Ctx<'_>) -> Result<(Option<Kept>, Option<Problem>), StoreError> {
-        let stored = platform_tokens::get(ctx.db, self.channel, self.account)?;
+        let stored = platform_tokens::get(ctx.db, self.0)?;
         let open = |sealed: Vec<u8>| {
             let plain = ctx.keys.purpose(Purpose::PlatformTokens).open(self.name().as_bytes(), &sealed).ok()?;
             serde_json::from_slice(&plain).ok()
@@ -58,7 +55,7 @@ impl<'a> Place<'a> {
         if let Ok(plain) = serde_json::to_vec(token)
             && let Ok(sealed) = ctx.keys.purpose(Purpose::PlatformTokens).seal(self.name().as_bytes(), &plain, ctx.rng)
         {
-            let _ = platform_tokens::put(ctx.db, self.channel, self.account, sealed);
+            let _ = platform_tokens::put(ctx.db, self.0, sealed);
         }
     }
 
@@ -67,7 +64,7 @@ impl<'a> Place<'a> {
         let now = ctx.now();
         let (reason, retry_at) = reason(failure, now);
         let problem = Problem { reason: reason.to_owned(), at: now, retry_at };
-        let _ = platform_tokens::failed(ctx.db, self.channel, self.account, &problem);
+        let _ = platform_tokens::failed(ctx.db, self.0, &problem);
     }
 }
 
@@ -154,7 +151,9 @@ async fn get<A: Adapter>(
         if let Some(c) = kept.as_ref().filter(|c| now.millis() < c.renew_at) {
             return Ok(Some(c.value.clone()));
         }
-        if kept.is_none() && problem.and_then(|problem| problem.retry_at).is_some_and(|at| now < at) {
+        // An instant that is too far away is one of a clock that was wrong.
+        let paused = |at: Timestamp| now < at && at <= now.plus_millis(PAUSE_MAX_MS);
+        if kept.is_none() && problem.and_then(|problem| problem.retry_at).is_some_and(paused) {
             return Err(Outcome::Retry("token_unavailable").into());
         }
         let claimed = leases::claim(ctx.db, &place.name(), &owner, now, now.plus_millis(LEASE_MS));

@@ -89,7 +89,8 @@ fn token(call: &Call<'_>, channel: &Channel, id: &AccountId, wanted: bool) -> Re
     if !wanted {
         return Ok(TokenHealth { wanted, expires_at: None, problem: None });
     }
-    let (kept, problem) = Place::of(channel, id).read(&call.ctx)?;
+    let credentials = stored::credentials(&call.ctx, channel, id)?.unwrap_or_default();
+    let (kept, problem) = Place::of(channel, id, &credentials).read(&call.ctx)?;
     let now = call.ctx.now().millis();
     let expires_at = kept.filter(|kept| kept.ends_at > now).map(|kept| Timestamp::from_millis(kept.ends_at));
     let problem = problem.map(|p| TokenProblem { reason: p.reason, at: p.at });

@@ -76,9 +76,18 @@ const WAITING: [&str; 10] = [
 ];
 
 /// Sources that are no tables: a row without one, a list that was passed, the lanes of a queue, the accounts found one
-/// after the other, the ids in a blob that was passed, and the result of an inner look-up.
-const CONSTANT: [&str; 8] =
-    ["CONSTANT ROW", "json_each", "SCAN lanes", "SCAN l", "SCAN places", "SCAN part", "(subquery", "SCAN pragma_"];
+/// after the other, the ids in a blob that was passed, events that were found already, and the result of an inner look-up.
+const CONSTANT: [&str; 9] = [
+    "CONSTANT ROW",
+    "json_each",
+    "SCAN lanes",
+    "SCAN l",
+    "SCAN places",
+    "SCAN part",
+    "SCAN some",
+    "(subquery",
+    "SCAN pragma_",
+];
 
 impl Db for Planned {
     fn execute(&self, sql: &'static str, params: &[Value]) -> Result<Vec<Row>, StoreError> {

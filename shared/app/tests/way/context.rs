@@ -166,6 +166,49 @@ fn while_one_waits_for_a_key_value_store_that_is_gone_all_others_do_without() {
     assert_eq!(w.kv.0.borrow().len(), 1);
 }
 
+/// A key-value store that answers after eight minutes.
+struct Slow<'w>(&'w World, Cell<usize>);
+
+impl Slow<'_> {
+    fn wait(&self) {
+        self.1.set(self.1.get() + 1);
+        self.0.pass(480_000);
+    }
+}
+
+impl Kv for Slow<'_> {
+    fn get(&self, _: &str) -> Option<Vec<u8>> {
+        self.wait();
+        None
+    }
+
+    fn set(&self, _: &str, _: &[u8]) {
+        self.wait();
+    }
+
+    fn delete(&self, _: &str) {
+        self.wait();
+    }
+}
+
+#[test]
+fn a_key_value_store_that_goes_right_after_an_answer_is_then_left_alone() {
+    let w = World::new();
+    let customer = says(&w, "app", sender("m1", &[]), "什么时候到？");
+    of(&w, 4, customer, 30);
+    w.pass(1_000);
+    let slow = Slow(&w, Cell::new(0));
+    let sums_up = || {
+        let ctx = Ctx { kv: &slow, contexts: 4, ..w.ctx() };
+        summary::of(&ctx, person(&w, customer), Timestamp::default()).unwrap()
+    };
+    // It answered a second ago, so the first one asks at once, and waits.
+    for after_ms in [0, 1_000, 58_000] {
+        w.pass(after_ms);
+        assert_eq!((sums_up().asked.len(), slow.1.get()), (1, 1));
+    }
+}
+
 #[test]
 fn beyond_what_is_looked_at_it_is_the_same_too() {
     let w = World::new();

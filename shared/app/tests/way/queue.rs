@@ -22,6 +22,45 @@ fn events_alone_seek_nobody() {
 }
 
 #[test]
+fn an_event_does_not_keep_a_conversation_in_wrap_up() {
+    let w = World::new();
+    let group = w.group("g", r#"{"wrap_up_secs":5}"#);
+    let agent = w.agent(&group, 1, false);
+    w.says("oUser", "m1", "在吗");
+    close(&w, agent, only(&w).id);
+    w.arrives("oUser", "e1", Content::Event { event: "click".into(), key: None, data: serde_json::Value::Null }, &[]);
+    w.drain();
+    assert_eq!(only(&w).state, ConversationState::WrapUp);
+    w.pass(6_000);
+    tick::tick(&w.ctx()).unwrap();
+    assert_eq!(only(&w).state, ConversationState::Closed);
+    check(&w);
+}
+
+#[test]
+fn replies_in_a_wrap_up_leave_nothing_that_keeps_other_wrap_ups_from_their_end() {
+    let w = World::new();
+    let group = w.group("g", r#"{"wrap_up_secs":5}"#);
+    let agent = w.agent(&group, 100, false);
+    let talks = |who: &str| {
+        w.says(who, who, "在吗");
+        let talk = all(&w).into_iter().find(|c| c.state == ConversationState::Assigned).unwrap();
+        close(&w, agent, talk.id);
+        talk.id
+    };
+    for n in 0..64 {
+        let talk = talks(&format!("u{n}"));
+        let words = [Content::text("还有一句")];
+        immediate(&w.db, || converse::reply(&w.ctx(), &actor(agent), talk, &words, None)).unwrap();
+    }
+    w.pass(60_000);
+    talks("last");
+    w.pass(60_000);
+    tick::tick(&w.ctx()).unwrap();
+    assert!(all(&w).iter().all(|c| c.state != ConversationState::WrapUp));
+}
+
+#[test]
 fn the_queue_serves_vips_first_and_the_rest_in_order() {
     let w = World::new();
     let group = w.group("g", "{\"accept_secs\":0}");

@@ -313,3 +313,14 @@ fn without_an_archive_messages_go_and_other_things_have_their_days() {
     age(&w);
     assert_eq!(work(), 0);
 }
+
+#[test]
+fn the_release_before_can_read_the_settings_that_this_one_stores() {
+    let w = World::new();
+    set(&w, &days(31, 366, 32, 401));
+    let (text, _) = warmline_store::config::get(&w.db, "retention").unwrap().unwrap();
+    let stored: std::collections::BTreeMap<String, i64> = serde_json::from_str(&text).unwrap();
+    assert!(stored.keys().eq(["archive_days", "hot_days", "parked_days", "work_days"]), "it refuses others");
+    let (read, version) = retention::settings(&w.ctx()).unwrap();
+    assert_eq!((read, version), (days(31, 366, 32, 401), 1));
+}

@@ -74,7 +74,7 @@ const PROVED: &str = "SELECT 1 FROM identifiers a JOIN identifiers b ON b.lookup
 const ELSEWHERE: &str = "SELECT o.id FROM conversations v INDEXED BY conversations_held CROSS JOIN customers c ON c.id = v.customer_id \
                          CROSS JOIN customers m ON m.person = c.person CROSS JOIN identities i ON i.customer_id = m.id \
                          CROSS JOIN conversations o INDEXED BY conversations_open ON o.identity_id = i.id AND o.state <> 'closed' \
-                         WHERE v.agent_id = ?1 AND v.closed_at IS NULL AND o.channel <> v.channel AND o.agent_id IS NOT ?1";
+                         WHERE v.agent_id = ?1 AND v.closed_at IS NULL AND o.channel <> v.channel AND coalesce(o.agent_id, x'') <> ?1";
 const MERGE: &str = "INSERT INTO merges (id, a, b, kind, evidence, made_by, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 const UNDO: &str = "UPDATE merges SET undone_by = ?2, undone_at = ?3 WHERE id = ?1 AND undone_at IS NULL RETURNING 1";
 const MERGE_GET: &str = "SELECT id, a, b, kind, evidence, made_by, at, undone_at FROM merges WHERE id = ?1";

@@ -1,13 +1,15 @@
 //! A platform that keeps messages until it is asked: 微信客服.
 
+use crate::wechat::{connect, says};
 use crate::world::{Environment, Platform, post};
 use serde_json::{Value, json};
 use std::cell::RefCell;
 use std::rc::Rc;
+use warmline_channels::jd::JdAdapter;
 use warmline_channels::wecom::{WecomAdapter, sign};
 use warmline_channels::wx_crypto::AesKey;
 use warmline_model::{AccountId, Channel};
-use warmline_store::{odd_items, pulls};
+use warmline_store::{inbox, odd_items, pulls};
 
 const KEY: &str = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
 
@@ -103,4 +105,30 @@ fn a_source_that_cannot_be_asked_is_asked_again_later_with_the_reason_noted() {
     w.serve(&WecomAdapter, post("/pull", ""));
     assert_eq!((asked.borrow().len(), w.events("message.received")), (1, 1));
     assert!(pulls::problems(&w.0.db, &place().0, &place().1).unwrap().is_empty());
+}
+
+#[test]
+fn a_quiet_shops_last_change_is_stored_once_however_often_it_is_read() {
+    const DAY: i64 = 86_400_000;
+    let w = Environment::new();
+    let secrets = [("app_secret", "yourappSecret"), ("access_token", "t")];
+    w.connect("jd", "shop", json!({ "app_key": "k", "api_base": "https://api.test" }), &secrets);
+    let (jd, shop) = (Channel::new("jd").unwrap(), AccountId::new("shop").unwrap());
+    pulls::set_polled(&w.0.db, &jd, &shop, &["orders".into()], w.ctx().now()).unwrap();
+    // The tests begin at 2023-11-15 06:13:20 in Beijing.
+    let order =
+        json!({ "orderId": "7", "orderState": "FINISHED_L", "modified": "2023-11-15 06:13:00", "open_id_buyer": "b" });
+    let found = json!({ "apiResult": { "success": true }, "orderTotal": 1, "orderInfoList": [order] });
+    let page = json!({ "jingdong_pop_order_search_responce": { "code": "0", "searchorderinfo_result": found } }).to_string();
+    w.platform(move |_| Platform::Says(200, page.clone()));
+    w.serve(&JdAdapter, post("/pull", ""));
+    // Somebody else's message comes after it, so that the order's row is not the newest any more.
+    connect(&w, "api");
+    says(&w, "oAnna", 1, "在吗");
+    assert_eq!(w.events("message.received"), 2);
+    w.pass(15 * DAY);
+    let now = w.ctx().now();
+    while inbox::tidy(&w.0.db, now.plus_millis(-14 * DAY), now, 250).unwrap() {}
+    w.serve(&JdAdapter, post("/pull", ""));
+    assert_eq!(w.events("message.received"), 2);
 }

@@ -1,13 +1,14 @@
 //! Access tokens of a platform.
 
 use crate::wechat::{ACCOUNT, connect, deliver, says, works};
-use crate::world::{Environment, Platform, post};
+use crate::world::{Environment, Platform, admin, post};
 use warmline_channels::ApiRequest;
 use warmline_channels::wechat::WechatAdapter;
 use warmline_model::{AccountId, Channel};
-use warmline_transport::adapter;
+use warmline_store::immediate;
 use warmline_transport::host::all;
 use warmline_transport::tokens::Place;
+use warmline_transport::{accounts, adapter};
 
 /// Two customers, each with a reply that waits.
 fn two_replies(w: &Environment) {
@@ -85,10 +86,35 @@ fn a_platform_that_gives_no_token_is_left_alone_for_a_moment() {
     deliver(&w);
     assert_eq!((w.asked("stable_token"), w.asked("access_token="), w.events("delivery.failed")), (1, 0, 2));
     let (channel, account) = (Channel::new("wechat").unwrap(), AccountId::new(ACCOUNT).unwrap());
-    let problem = || Place::of(&channel, &account).read(&w.ctx()).unwrap().1;
+    let credentials = accounts::credentials(&w.ctx(), &channel, &account).unwrap().unwrap();
+    let problem = || Place::of(&channel, &account, &credentials).read(&w.ctx()).unwrap().1;
     assert_eq!(problem().map(|problem| problem.reason), Some("platform_busy".to_owned()));
     works(&w);
     w.pass(60_000);
     deliver(&w);
     assert_eq!((w.events("delivery.sent"), problem()), (2, None));
+}
+
+#[test]
+fn a_token_that_was_asked_for_with_other_credentials_is_not_used() {
+    let w = Environment::new();
+    two_replies(&w);
+    w.platform(|request| match wants_token(request) {
+        true if String::from_utf8_lossy(&request.body).contains("wx2") => Platform::Says(200, token("new")),
+        true => Platform::Later(900, token("old")),
+        false => Platform::Says(200, TAKEN.to_owned()),
+    });
+    // While the platform is asked, the account gets another app.
+    w.after(300, |w| {
+        let (channel, account) = (Channel::new("wechat").unwrap(), AccountId::new(ACCOUNT).unwrap());
+        let stored = accounts::load(&w.ctx(), &channel, &account).unwrap().unwrap();
+        let mut settings = stored.settings.clone();
+        settings["app_id"] = "wx2".into();
+        let changed = accounts::Account { settings, ..stored };
+        immediate(&w.0.db, || accounts::replace(&w.ctx(), &admin(), &changed, &[])).unwrap();
+    });
+    deliver(&w);
+    w.reply(&w.conversations()[0], "还在");
+    deliver(&w);
+    assert_eq!((w.asked("access_token=new"), w.asked("access_token=old")), (1, 2));
 }
