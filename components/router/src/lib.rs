@@ -31,7 +31,11 @@ async fn answer(request: &Request) -> Result<Response, Problem> {
     let world = Environment::open(&MIGRATIONS, &WITH_DUTIES)?;
     let ctx = world.ctx();
     let deadline = ctx.now().plus_millis(BUDGET_MS);
-    let distance = if variable("remote_store") == "true" { Distance::Far } else { Distance::Near };
+    let distance = match variable("remote_store").as_str() {
+        "true" => Distance::Far,
+        _ if world.is_unqueued() => Distance::Unqueued,
+        _ => Distance::Near,
+    };
     let drain = async |shard| drain::run(&Spin, &ctx, (shard, distance), deadline, tell_ai_seats).await;
     let more = match request.path.as_str() {
         "/drain" => {
@@ -40,7 +44,8 @@ async fn answer(request: &Request) -> Result<Response, Problem> {
             drain(shard).await?
         }
         "/tick" => {
-            tick::tick(&ctx)?;
+            // Whatever else fails, messages are handled. The failure is told after that.
+            let ticked = tick::tick(&ctx);
             // This reaches AI seats that missed an earlier call.
             if !assignment::ai_waiting(ctx.db, Timestamp::from_millis(i64::MAX), 1)?.is_empty() {
                 tell_ai_seats().await;
@@ -48,7 +53,9 @@ async fn answer(request: &Request) -> Result<Response, Problem> {
             let shards = waiting_shards(ctx.db)?;
             let drained = all(shards.into_iter().map(&drain).collect()).await;
             let more = drained.into_iter().collect::<Result<Vec<_>, _>>()?.contains(&true);
-            tick::follow(&ctx, deadline)? || more
+            let more = tick::follow(&ctx, deadline)? || more;
+            ticked?;
+            more
         }
         _ => return Err(Problem::new(404, "not_found", "the router has no such path")),
     };

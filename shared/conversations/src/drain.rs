@@ -19,7 +19,13 @@ use warmline_transport::host::Host;
 const BATCH: i64 = 16;
 /// The pause between batches. Under load it gathers messages into batches; otherwise each message would be a transaction. A
 /// message that finds the shard idle is handled at once.
-const LOOK_MS: u64 = 3;
+const LOOK_MS: i64 = 3;
+/// How many times as long as a batch the pauses after it are on an unqueued store, if that is longer. A batch takes long if
+/// commits are dear or the writer is in demand: then fewer and larger batches leave it to those who wait for an
+/// acknowledgement. Where the writer has a queue, that would only delay messages.
+const REST: i64 = 3;
+/// The longest pause: [`LINGER`] of them are shorter than a lease.
+const LONGEST_MS: i64 = 150;
 /// The number of reads of an empty shard before it is released. While it is held, webhooks need not wake anybody.
 const LINGER: u32 = 10;
 /// How long a lease lasts without renewal: a drainer that died blocks its shard no longer than this.
@@ -28,8 +34,10 @@ const LEASE_MS: i64 = 2_000;
 /// Where the store is, and so what a statement costs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Distance {
-    /// In this process or on this machine: a statement costs microseconds, and a commit milliseconds.
+    /// In this process, behind a queue for the writer: a statement costs microseconds, and commits are shared.
     Near,
+    /// On this machine, where writers wait without order, and each commit is one's own.
+    Unqueued,
     /// On another machine: each statement is a round trip.
     Far,
 }
@@ -47,9 +55,11 @@ pub async fn run<H: Host>(
     tell_ai_seats: impl AsyncFn(),
 ) -> Result<bool, StepError> {
     let mut drainer = Drainer::new(ctx, shard, distance);
-    let mut idle = 0;
+    let (mut idle, mut rest) = (0, pause(0));
     loop {
+        let begun = ctx.now();
         let step = drainer.step()?;
+        let now = ctx.now();
         if drainer.ai_waits() {
             tell_ai_seats().await;
         }
@@ -63,16 +73,26 @@ pub async fn run<H: Host>(
             }
             Step::Idle => idle += 1,
             Step::Handled { .. } if !drainer.holds => return Ok(false),
-            Step::Handled { .. } => idle = 0,
+            Step::Handled { .. } => {
+                idle = 0;
+                if distance == Distance::Unqueued {
+                    rest = pause(now.millis().saturating_sub(begun.millis()));
+                }
+            }
         }
-        if ctx.now() >= deadline {
+        if now >= deadline {
             drainer.stop()?;
             return Ok(true);
         }
-        if distance == Distance::Near {
-            host.sleep(LOOK_MS).await;
+        if distance != Distance::Far {
+            host.sleep(rest).await;
         }
     }
+}
+
+/// The pauses after a batch that took so many milliseconds, in milliseconds.
+fn pause(took: i64) -> u64 {
+    took.saturating_mul(REST).clamp(LOOK_MS, LONGEST_MS).unsigned_abs()
 }
 
 /// The outcome of a step.
@@ -230,5 +250,15 @@ impl<'a> Drainer<'a> {
         })?;
         self.holds = holds;
         Ok(step)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn on_an_unqueued_store_a_drainer_rests_longer_the_longer_its_batch_took() {
+        assert_eq!([0, 1, 5, 16, 1_000, i64::MAX].map(pause), [3, 3, 15, 48, 150, 150]);
     }
 }

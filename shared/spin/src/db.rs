@@ -3,13 +3,26 @@
 use std::cell::OnceCell;
 
 use spin_sdk::sqlite::{Connection, Error, Value as Sql};
+use warmline_store::dialect::{TRY_BRIEFLY, TRY_MS, is_locked};
 use warmline_store::{Db, Row, StoreError, Value};
+use wasi::clocks::monotonic_clock;
 
 /// The label of the vault.
 const KEYS: &str = "keys";
 
+/// How long a statement waits for the writer in all: about as long as a platform waits for an answer.
+const PATIENCE_NS: u64 = 5_000_000_000;
+
 /// One connection, for one request.
-pub struct SpinDb(Connection);
+///
+/// SQLite itself waits for the writer by sleeping, at last for 100 ms at a time, while transactions take a few. Many who wait
+/// then leave the writer idle, and some of them never find it free. So a connection that may waits briefly, again and again.
+/// The embedded runner has a queue for the writer and keeps its own time.
+pub struct SpinDb {
+    connection: Connection,
+    /// Whether the database gives up after [`TRY_MS`].
+    briefly: bool,
+}
 
 impl SpinDb {
     /// Opens the default database.
@@ -17,7 +30,23 @@ impl SpinDb {
     /// # Errors
     /// Access is not granted, or the database cannot be opened.
     pub fn open() -> Result<Self, StoreError> {
-        Connection::open_default().map(Self).map_err(error)
+        Self::of(Connection::open_default())
+    }
+
+    /// Whether writers wait without order.
+    pub(crate) fn is_unqueued(&self) -> bool {
+        self.briefly
+    }
+
+    fn of(connection: Result<Connection, Error>) -> Result<Self, StoreError> {
+        let connection = connection.map_err(error)?;
+        // libSQL's client refuses the setting without asking its server.
+        let set = connection.execute(TRY_BRIEFLY, &[]);
+        let briefly = set.is_ok_and(|set| {
+            let value = set.rows.first().and_then(|row| row.values.first());
+            matches!(value, Some(Sql::Integer(TRY_MS)))
+        });
+        Ok(Self { connection, briefly })
     }
 }
 
@@ -30,7 +59,7 @@ impl Db for Vault {
         let db = match self.0.get() {
             Some(db) => db,
             None => {
-                let db = Connection::open(KEYS).map(SpinDb).map_err(error)?;
+                let db = SpinDb::of(Connection::open(KEYS))?;
                 self.0.get_or_init(|| db)
             }
         };
@@ -59,7 +88,13 @@ impl Db for SpinDb {
                 Value::Blob(v) => Sql::Blob(v.clone()),
             })
             .collect();
-        let result = self.0.execute(sql, &params).map_err(error)?;
+        let until = monotonic_clock::now().saturating_add(PATIENCE_NS);
+        let result = loop {
+            match self.connection.execute(sql, &params) {
+                Err(Error::Io(why)) if self.briefly && is_locked(&why) && monotonic_clock::now() < until => {}
+                result => break result.map_err(error)?,
+            }
+        };
         result
             .rows
             .into_iter()

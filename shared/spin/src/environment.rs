@@ -112,6 +112,11 @@ impl Environment {
         Ok(Self { db, vault, keys, clock: SpinClock, rng, contexts: 0, installed: &NOTHING, memo: Memo::default() })
     }
 
+    /// Whether writers of the store wait without order: see [`SpinDb`].
+    pub fn is_unqueued(&self) -> bool {
+        self.db.is_unqueued()
+    }
+
     /// The context for the steps.
     pub fn ctx(&self) -> Ctx<'_> {
         let Self { db, vault, keys, clock, rng, contexts, installed, memo } = self;

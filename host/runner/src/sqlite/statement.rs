@@ -27,7 +27,8 @@ pub enum Kind {
 }
 
 /// Settings that the runner decides. A guest that sets one gets the value in force.
-const OWNED: [&str; 8] = [
+const OWNED: [&str; 9] = [
+    "busy_timeout",
     "cache_size",
     "cache_spill",
     "journal_mode",
