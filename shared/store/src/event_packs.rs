@@ -278,7 +278,9 @@ mod tests {
             assert!((1..=3).contains(&pack(&db, at(9_999), NOW).unwrap()));
         }
         let packed = pages();
-        assert!(packed[0] <= 6 && packed.iter().sum::<usize>() == 1_011, "{packed:?}");
+        // A page can be half of packs and half of rows.
+        let (_, large) = packed.split_last().unwrap();
+        assert!(large.iter().all(|n| *n <= 10) && packed.iter().sum::<usize>() == 1_011, "{packed:?}");
     }
 
     #[test]
