@@ -108,15 +108,23 @@ pub(crate) fn look<A: Adapter>(
     Ok(Some(Looked { account: made, routing, standing: account.standing, credentials }))
 }
 
-/// Opens an account for the adapter, with the hash of its credentials; `None` if it does not exist or no longer fits.
+/// An account that fits its adapter.
+pub(crate) struct Open<T> {
+    /// The adapter's form of it.
+    pub(crate) account: T,
+    /// See [`credentials`].
+    pub(crate) credentials: [u8; 16],
+}
+
+/// Opens an account for the adapter; `None` if it does not exist or no longer fits.
 pub(crate) fn open<A: Adapter>(
     ctx: &Ctx<'_>,
     adapter: &A,
     channel: &Channel,
     id: &AccountId,
-) -> Result<Option<(A::Account, [u8; 16])>, StepError> {
+) -> Result<Option<Open<A::Account>>, StepError> {
     let looked = look(ctx, adapter, channel, id)?;
-    Ok(looked.and_then(|Looked { account, credentials, .. }| account.map(|account| (account, credentials))))
+    Ok(looked.and_then(|Looked { account, credentials, .. }| Some(Open { account: account?, credentials })))
 }
 
 /// The router's part of an account's settings; `None` if there is no account. The secrets stay sealed.

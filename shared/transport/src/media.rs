@@ -100,7 +100,7 @@ async fn fetch<H: Host, A: Adapter>(host: &H, adapter: &A, request: &Request) ->
     let conversation: ConversationId = page::typed(request, "conversation", |t| t.parse().ok())?.ok_or_else(parameter)?;
     let n: i64 = page::typed(request, "n", |t| t.parse().ok())?.ok_or_else(parameter)?;
     let kept = find(&ctx, conversation, n)?;
-    let (account, credentials) = accounts::open(&ctx, adapter, &kept.channel, &kept.account)?
+    let accounts::Open { account, credentials } = accounts::open(&ctx, adapter, &kept.channel, &kept.account)?
         .ok_or_else(|| unavailable("the channel's account is not set up any more"))?;
     let place = Place::of(&kept.channel, &kept.account, &credentials);
     let fetched = tokens::signed(host, &ctx, adapter, place, &account, async |call| {

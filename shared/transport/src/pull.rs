@@ -137,7 +137,7 @@ async fn of_source<A: Adapter>(
     deadline: Timestamp,
 ) -> Result<BTreeSet<i64>, Problem> {
     let mut wake = BTreeSet::new();
-    let Some((account, credentials)) = accounts::open(ctx, adapter, channel, &turn.claimed.account)? else {
+    let Some(accounts::Open { account, credentials }) = accounts::open(ctx, adapter, channel, &turn.claimed.account)? else {
         failed(ctx, &turn, &Undeliverable::AccountMissing.into(), None)?;
         return Ok(wake);
     };
