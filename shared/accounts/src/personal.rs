@@ -40,8 +40,9 @@ const TIDIED: i64 = 64;
 const STEPS: usize = 64;
 
 fn retain(ctx: &Ctx<'_>, keeping: &Keeping) -> Result<Vec<(&'static str, i64)>, StepError> {
-    inbox::empty_parked(ctx.db, Keeping::before(ctx.now(), keeping.days(PARKED)), BATCH)?;
-    let (now, until) = (ctx.now(), Keeping::before(ctx.now(), keeping.days(REPEATS)));
+    let now = ctx.now();
+    inbox::empty_parked(ctx.db, Keeping::before(now, keeping.days(PARKED)), BATCH)?;
+    let until = Keeping::before(now, keeping.days(REPEATS));
     for _ in 0..STEPS {
         if !inbox::tidy(ctx.db, until, now, TIDIED)? {
             break;

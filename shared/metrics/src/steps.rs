@@ -16,8 +16,8 @@ use warmline_store::{
 const FOLLOWER: &str = "metrics";
 const BATCH: i64 = 512;
 
-/// Folds the next events. Returns true if there were any: more may wait. Cells, groups' work and the position are written in one transaction,
-/// so each event counts once.
+/// Folds the next events. Returns true if there were any: more may wait. Cells, groups' work and the position are written in one
+/// transaction, so each event counts once.
 pub fn advance(ctx: &Ctx<'_>) -> Result<bool, StepError> {
     let from = followers::position(ctx.db, FOLLOWER)?;
     let batch = events::after(ctx.db, from, BATCH)?;

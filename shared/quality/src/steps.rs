@@ -23,7 +23,7 @@ pub fn words(ctx: &Ctx<'_>) -> Result<Vec<SensitiveWord>, StepError> {
     }
 }
 
-/// Inspects the next events. Returns true if more wait. Alerts and the follower's position are written in one transaction,
+/// Inspects the next events. Returns true if there were any: more may wait. Alerts and the follower's position are written in one transaction,
 /// so overlapping runs raise each alert once.
 pub fn inspect(ctx: &Ctx<'_>) -> Result<bool, StepError> {
     let from = followers::position(ctx.db, FOLLOWER)?;
@@ -51,7 +51,7 @@ pub fn inspect(ctx: &Ctx<'_>) -> Result<bool, StepError> {
         }
         Ok(followers::advance(ctx.db, FOLLOWER, last)?)
     })?;
-    Ok(next.more)
+    Ok(true)
 }
 
 fn look(

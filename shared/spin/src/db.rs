@@ -88,10 +88,14 @@ impl Db for SpinDb {
                 Value::Blob(v) => Sql::Blob(v.clone()),
             })
             .collect();
-        let until = monotonic_clock::now().saturating_add(PATIENCE_NS);
+        let mut until = None;
+        let mut waits = || {
+            let now = monotonic_clock::now();
+            now < *until.get_or_insert(now.saturating_add(PATIENCE_NS))
+        };
         let result = loop {
             match self.connection.execute(sql, &params) {
-                Err(Error::Io(why)) if self.briefly && is_locked(&why) && monotonic_clock::now() < until => {}
+                Err(Error::Io(why)) if self.briefly && is_locked(&why) && waits() => {}
                 result => break result.map_err(error)?,
             }
         };

@@ -201,7 +201,7 @@ mod tests {
             all.push(events::after(db, seq, limit).unwrap());
             let followed = events::messages_after(db, seq, limit).unwrap();
             let rest = followed.last.map_or_else(Vec::new, |last| events::after(db, last, 1).unwrap());
-            all.extend([followed.messages, if followed.more { rest } else { Vec::new() }]);
+            all.extend([followed.messages, rest]);
         }
         for (conversation, message) in ids.iter().step_by(19) {
             all.push(events::decisions(db, *conversation, 50).unwrap());

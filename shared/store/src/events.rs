@@ -118,8 +118,6 @@ fn page(db: &dyn Db, sql: &'static str, mut seq: i64, limit: i64) -> Result<(Vec
 pub struct Followed {
     /// The position of the last of them; `None` if there are none.
     pub last: Option<i64>,
-    /// Whether there may be more.
-    pub more: bool,
     /// The events about messages, in order.
     pub messages: Vec<Event>,
 }
@@ -128,7 +126,6 @@ pub struct Followed {
 pub fn messages_after(db: &dyn Db, seq: i64, limit: i64) -> Result<Followed, StoreError> {
     let (packed, rows) = page(db, MESSAGES, seq, limit)?;
     let last = rows.last().map(|row| row.int(0)).transpose()?.or(packed.last().map(|event| event.seq));
-    let more = last.is_some();
     let about_messages =
         |body: &EventBody| matches!(body, EventBody::MessageReceived { .. } | EventBody::MessageSent { .. });
     let mut messages: Vec<Event> = packed.into_iter().filter(|event| about_messages(&event.body)).collect();
@@ -137,7 +134,7 @@ pub fn messages_after(db: &dyn Db, seq: i64, limit: i64) -> Result<Followed, Sto
             messages.push(read(row)?);
         }
     }
-    Ok(Followed { last, more, messages })
+    Ok(Followed { last, messages })
 }
 
 /// The newest decisions on a conversation, newest first.

@@ -3,8 +3,8 @@
 //! Rows are sharded by sender. One drainer at a time works on a shard, under a lease. The messages of one sender are
 //! therefore handled in the order in which they were committed, and shards are handled concurrently.
 //!
-//! A row that was handled leaves its key in `inbox_seen`, later in `inbox_kept`, and goes: a trigger moves it, and [`tidy`] those that were the newest
-//! row when they were handled. The newest row stays, so that no position is used twice.
+//! A row that was handled leaves its key in `inbox_seen`, later in `inbox_kept`, and goes: a trigger moves it, and [`tidy`] those
+//! that were the newest row when they were handled. The newest row stays, so that no position is used twice.
 
 use crate::db::{Db, Row, StoreError, immediate};
 use crate::followers;
@@ -149,12 +149,16 @@ const NEXT: &str = "SELECT seq, state FROM inbox WHERE seq > ?1 ORDER BY seq LIM
 const SEE: &str = "INSERT INTO inbox_seen (seq, dedup, shard, received_at) \
                    SELECT seq, dedup, shard, received_at FROM inbox WHERE seq > ?1 AND seq <= ?2 AND state = 1";
 const REMOVE: &str = "DELETE FROM inbox WHERE seq > ?1 AND seq <= ?2 AND state = 1";
-// A key that came in the future is one of a clock that was wrong. It is as old as those around it.
-const KEEP: &str = "INSERT INTO inbox_kept (dedup) SELECT dedup FROM inbox_seen WHERE seq IN \
-                    (SELECT seq FROM inbox_seen WHERE seq > 0 ORDER BY seq LIMIT ?2) AND (received_at <= ?1 OR received_at > ?3) \
-                    ON CONFLICT (dedup) DO NOTHING";
-const LET_FALL: &str = "DELETE FROM inbox_seen WHERE seq IN (SELECT seq FROM inbox_seen WHERE seq > 0 ORDER BY seq LIMIT ?2) \
-                        AND (received_at <= ?1 OR received_at > ?3)";
+/// The old ones among the first keys of `inbox_seen`. A key that came in the future is one of a clock that was wrong: it is as
+/// old as those around it.
+macro_rules! old_keys {
+    () => {
+        " FROM inbox_seen WHERE seq IN (SELECT seq FROM inbox_seen WHERE seq > 0 ORDER BY seq LIMIT ?2) \
+         AND (received_at <= ?1 OR received_at > ?3)"
+    };
+}
+const KEEP: &str = concat!("INSERT INTO inbox_kept (dedup) SELECT dedup", old_keys!(), " ON CONFLICT (dedup) DO NOTHING");
+const LET_FALL: &str = concat!("DELETE", old_keys!());
 /// The follower whose position is that of the last row that [`tidy`] looked at.
 const TIDIED: &str = "inbox seen";
 const WAITING: &str = "SELECT DISTINCT shard FROM inbox WHERE state = 0";

@@ -83,11 +83,7 @@ mod tests {
 
     #[test]
     fn a_server_that_does_not_shrink_its_file_is_left_alone() {
-        let db = made(1);
-        db.execute("CREATE TABLE large (content BLOB)", &[]).unwrap();
-        for _ in 0..30 {
-            db.execute("INSERT INTO large VALUES (zeroblob(2000000))", &[]).unwrap();
-        }
+        let db = large();
         db.execute("DELETE FROM large", &[]).unwrap();
         assert!(pages(&db).unwrap().1 > SPARE);
         assert_eq!(give_back(&Libsql(&db)), Ok(()));
@@ -101,6 +97,16 @@ mod tests {
             (0..rows).try_for_each(|at| events::append(&db, Timestamp::from_millis(at), None, &body).map(drop))
         })
         .unwrap();
+        db
+    }
+
+    /// A store most of which is the table `large`.
+    fn large() -> NativeDb {
+        let db = made(1);
+        db.execute("CREATE TABLE large (content BLOB)", &[]).unwrap();
+        for _ in 0..30 {
+            db.execute("INSERT INTO large VALUES (zeroblob(2000000))", &[]).unwrap();
+        }
         db
     }
 
@@ -124,11 +130,7 @@ mod tests {
 
     #[test]
     fn a_file_that_is_mostly_free_shrinks_in_steps_and_keeps_some_spare() {
-        let db = made(1);
-        db.execute("CREATE TABLE large (content BLOB)", &[]).unwrap();
-        for _ in 0..30 {
-            db.execute("INSERT INTO large VALUES (zeroblob(2000000))", &[]).unwrap();
-        }
+        let db = large();
         let (full, _, _) = pages(&db).unwrap();
         give_back(&db).unwrap();
         assert_eq!(pages(&db).unwrap().0, full, "nothing is free");

@@ -109,6 +109,30 @@ fn after_an_undone_merge_no_context_opens_and_after_an_erasure_nobody_can_open_i
     assert!(key(other).is_err() && key(one).is_ok());
 }
 
+/// A key-value store that has nothing, and does something whenever it is asked.
+struct Empty<'a>(&'a dyn Fn());
+
+impl Kv for Empty<'_> {
+    fn get(&self, _: &str) -> Option<Vec<u8>> {
+        (self.0)();
+        None
+    }
+
+    fn set(&self, _: &str, _: &[u8]) {
+        (self.0)();
+    }
+
+    fn delete(&self, _: &str) {
+        (self.0)();
+    }
+}
+
+/// A summary by somebody whose key-value store does this when it is asked.
+fn sums_up(w: &World, customer: CustomerId, asked: &dyn Fn()) -> model::Summary {
+    let ctx = Ctx { kv: &Empty(asked), contexts: 4, ..w.ctx() };
+    summary::of(&ctx, person(w, customer), Timestamp::default()).unwrap()
+}
+
 /// A key-value store that is gone: it answers after eight minutes, and what others do meanwhile is tried in them.
 struct Gone<'w> {
     w: &'w World,
@@ -118,8 +142,7 @@ struct Gone<'w> {
 
 impl Gone<'_> {
     fn sums_up(&self) -> model::Summary {
-        let ctx = Ctx { kv: self, contexts: 4, ..self.w.ctx() };
-        summary::of(&ctx, person(self.w, self.customer), Timestamp::default()).unwrap()
+        sums_up(self.w, self.customer, &|| self.hangs())
     }
 
     fn hangs(&self) {
@@ -130,21 +153,6 @@ impl Gone<'_> {
             assert_eq!(self.sums_up().asked.len(), 1);
         }
         self.asked.set(0);
-    }
-}
-
-impl Kv for Gone<'_> {
-    fn get(&self, _: &str) -> Option<Vec<u8>> {
-        self.hangs();
-        None
-    }
-
-    fn set(&self, _: &str, _: &[u8]) {
-        self.hangs();
-    }
-
-    fn delete(&self, _: &str) {
-        self.hangs();
     }
 }
 
@@ -166,46 +174,21 @@ fn while_one_waits_for_a_key_value_store_that_is_gone_all_others_do_without() {
     assert_eq!(w.kv.0.borrow().len(), 1);
 }
 
-/// A key-value store that answers after eight minutes.
-struct Slow<'w>(&'w World, Cell<usize>);
-
-impl Slow<'_> {
-    fn wait(&self) {
-        self.1.set(self.1.get() + 1);
-        self.0.pass(480_000);
-    }
-}
-
-impl Kv for Slow<'_> {
-    fn get(&self, _: &str) -> Option<Vec<u8>> {
-        self.wait();
-        None
-    }
-
-    fn set(&self, _: &str, _: &[u8]) {
-        self.wait();
-    }
-
-    fn delete(&self, _: &str) {
-        self.wait();
-    }
-}
-
 #[test]
 fn a_key_value_store_that_goes_right_after_an_answer_is_then_left_alone() {
     let w = World::new();
     let customer = says(&w, "app", sender("m1", &[]), "什么时候到？");
     of(&w, 4, customer, 30);
     w.pass(1_000);
-    let slow = Slow(&w, Cell::new(0));
-    let sums_up = || {
-        let ctx = Ctx { kv: &slow, contexts: 4, ..w.ctx() };
-        summary::of(&ctx, person(&w, customer), Timestamp::default()).unwrap()
+    let asked = Cell::new(0);
+    let slow = || {
+        asked.set(asked.get() + 1);
+        w.pass(480_000);
     };
     // It answered a second ago, so the first one asks at once, and waits.
     for after_ms in [0, 1_000, 58_000] {
         w.pass(after_ms);
-        assert_eq!((sums_up().asked.len(), slow.1.get()), (1, 1));
+        assert_eq!((sums_up(&w, customer, &slow).asked.len(), asked.get()), (1, 1));
     }
 }
 
