@@ -1,7 +1,7 @@
-//! The bounds of Fermyon Cloud (deploy/fermyon-cloud): one database, no calls between components, 30 s a request, 500 outbound
-//! calls an hour.
+//! The bounds of Fermyon Cloud (deploy/fermyon-cloud): one database, no calls between components, no WebSockets, 30 s a request,
+//! 500 outbound calls an hour.
 
-use crate::harness::{Options, Server, Shop, at_once, embedded_only, until};
+use crate::harness::{Options, Server, Shop, Socket, at_once, embedded_only, until};
 use serde_json::json;
 
 fn server(name: &str) -> Server {
@@ -15,7 +15,10 @@ fn a_message_its_reply_and_the_tick_work_within_the_bounds_of_fermyon_cloud() {
     embedded_only!("the profile is the embedded runner's");
     let server = server("fermyon");
     let shop = Shop::on(&server, &json!({}));
-    let (wechat, agent) = (shop.wechat(), shop.agent(4));
+    let (wechat, web, agent) = (shop.wechat(), shop.web(&[]), shop.agent(4));
+    let visitor = web.visitor();
+    let socket = Socket::open(&format!("{}/ws?access_token={}", visitor.url, visitor.token), &[]);
+    assert_eq!(socket.err(), Some(426), "nothing holds a WebSocket there");
     wechat.say("oAlice", "什么时候发货");
     let (id, _) = shop.wait_text("什么时候发货");
     agent.reply(&id, "今天下午");
@@ -43,4 +46,17 @@ fn when_the_outbound_calls_of_an_hour_are_used_up_every_message_is_still_acknowl
         "they wait for calls to be possible again"
     );
     assert_eq!(agent.view()["state"], "available");
+}
+
+#[test]
+fn a_store_with_a_database_of_keys_is_not_served_within_the_bounds_nor_the_other_way_round() {
+    embedded_only!("the profile is the embedded runner's");
+    let mut apart = Server::start("fermyon-apart");
+    apart.stop();
+    let said = apart.refuses_another(&["--profile", "fermyon-cloud"]);
+    assert!(said.contains("start it without --profile"), "{said}");
+    let mut together = server("fermyon-together");
+    together.stop();
+    let said = together.refuses_another(&[]);
+    assert!(said.contains("made under a --profile"), "{said}");
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 /// A platform.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Profile {
-    /// Fermyon Cloud: one database, no calls between components, 1,024 keys, 30 s a request, 500 outbound calls an hour
+    /// Fermyon Cloud: one database, no calls between components, no WebSockets, 1,024 keys, 30 s and 10 MB a request, 500 outbound calls an hour
     FermyonCloud,
 }
 
@@ -16,6 +16,8 @@ pub enum Profile {
 pub struct Platform {
     /// Whether components cannot call each other in process.
     pub unchained: bool,
+    /// Whether nothing holds WebSockets.
+    pub socketless: bool,
     /// Whether all labels of databases mean the same database.
     pub one_database: bool,
     /// The most keys in all key-value stores together.
@@ -46,6 +48,7 @@ impl From<Profile> for Platform {
         match profile {
             Profile::FermyonCloud => Self {
                 unchained: true,
+                socketless: true,
                 one_database: true,
                 keys: Some(1_024),
                 outbound: Some(Quota::new(500, Duration::from_secs(3_600))),

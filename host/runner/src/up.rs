@@ -178,7 +178,10 @@ impl Up {
         let listener = TcpListener::bind(self.listen)
             .await
             .with_context(|| format!("cannot listen on {} (is it in use? choose another with --listen)", self.listen))?;
-        let gateway = Starting::new(&manifest, |name| std::env::var(name).ok()).await?;
+        let gateway = match self.platform().socketless {
+            true => None,
+            false => Starting::new(&manifest, |name| std::env::var(name).ok()).await?,
+        };
         let (app, variables) = self.load(&manifest, stopping.clone(), gateway.as_ref()).await?;
         let address = listener.local_addr()?;
         let _ = app.services.authority.set(address.to_string());
@@ -262,8 +265,13 @@ impl Up {
             }
             databases.insert(label.clone(), database);
         }
-        if let (false, Some(store), Some(keys)) = (one_database, databases.get(STORE), databases.get(KEYS)) {
-            pair(store, keys)?;
+        match (one_database, databases.get(STORE), databases.get(KEYS)) {
+            (false, Some(store), Some(keys)) => pair(store, keys)?,
+            (true, Some(store), _) => ensure!(
+                store.application_id()? == 0,
+                "the keys of this store are in a database of their own: start it without --profile, or name another --state"
+            ),
+            _ => {}
         }
         Ok(databases)
     }
@@ -478,8 +486,8 @@ fn has_no_keys_yet(store: &Database, missing: &Path) -> anyhow::Result<()> {
     let had = store.application_id()? != 0 || store.user_version()? >= KEYS_APART;
     ensure!(
         !had,
-        "{} is missing, and without it nothing personal in the store can be read: restore the newest back-up of the keys \
-         (or name their folder with --keys)",
+        "{} is missing, and without it nothing personal in the store can be read: restore the newest back-up of the keys, \
+         or name their folder with --keys (a store that was made under a --profile has its keys inside: start it with that)",
         missing.display()
     );
     Ok(())
