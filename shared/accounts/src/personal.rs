@@ -14,7 +14,7 @@ pub(crate) const HOOKS: Hooks = Hooks {
         days: &[
             Days {
                 name: PARKED,
-                meaning: "The sealed payload of webhooks that could not be handled: 1 to 3650.",
+                meaning: "The sealed payload of webhooks that could not be handled, and items that could not be read: 1 to 3650.",
                 least: 1,
                 usual: 30,
             },

@@ -7,8 +7,8 @@ use crate::dialect;
 const BESIDE_TEXTS: i64 = 15;
 /// Bytes of a handled message's key, with its index (docs/SCALE.md).
 const KEY: i64 = 64;
-/// Bytes of the bare key of one that was handled long ago.
-const KEPT: i64 = 29;
+/// Bytes of the bare key of one that was handled long ago (docs/SCALE.md).
+const KEPT: i64 = 24;
 
 // Positions have next to no gaps, so the first and the last one tell the number of rows without counting them. The newest rows
 // stand for all.
@@ -17,7 +17,8 @@ const KINDS: &str = "SELECT (SELECT coalesce(min(seq), 1) FROM events), (SELECT 
                          WHERE seq > (SELECT max(seq) FROM events) - 200), \
                        (SELECT 100 * sum(length(content)) / sum(last - first + 1) FROM event_packs \
                          WHERE last > (SELECT max(last) FROM event_packs) - 10000), \
-                       (SELECT coalesce(min(seq), 1) FROM inbox_seen), (SELECT coalesce(max(seq), 0) FROM inbox_seen)";
+                       coalesce((SELECT min(seq) FROM inbox_seen), (SELECT max(seq) FROM inbox), 1), \
+                       (SELECT coalesce(max(seq), 0) FROM inbox_seen)";
 
 /// Free pages below which nothing is given back: the inbox and the events need them again at once.
 const SPARE: i64 = 8_192;
@@ -126,6 +127,17 @@ mod tests {
         let empty = NativeDb::memory().unwrap();
         migrate(&empty).unwrap();
         assert_eq!((kind(&empty, "events"), kind(&empty, "event_packs"), kind(&empty, "keys")), (0, 0, 0));
+    }
+
+    #[test]
+    fn bare_keys_are_counted_after_the_last_full_one_is_gone() {
+        let db = made(1);
+        let run = |sql| db.execute(sql, &[]).unwrap();
+        run("INSERT INTO inbox (seq, dedup, shard, channel, account, state, received_at) \
+             VALUES (1001, zeroblob(16), 0, 'wechat', 'a', 1, 0)");
+        assert_eq!(kind(&db, "keys"), 1_000 * KEPT);
+        run("INSERT INTO inbox_seen (seq, dedup, shard, received_at) VALUES (1000, zeroblob(15), 0, 0)");
+        assert_eq!(kind(&db, "keys"), 999 * KEPT + KEY);
     }
 
     #[test]
