@@ -43,8 +43,10 @@ pub struct FillArgs {
     pub program: Option<PathBuf>,
 }
 
-/// Messages that are taken in at once.
+/// The most messages that are taken in at once. They get the same time.
 const BATCH: u64 = 512;
+/// The times over which the messages are spread, at least.
+const TIMES: u64 = 1_000;
 /// The pause between two reports of progress.
 const TELL: Duration = Duration::from_secs(10);
 const DAY_MS: i64 = 24 * 3600 * 1000;
@@ -109,8 +111,9 @@ fn fill(state: &Path, messages: u64, customers: u64, span: Span) -> Result<u64> 
     let (mut done, mut told, begin) = (0, Instant::now(), Instant::now());
     // A second fill of one store brings other messages than the first.
     let run = format!("{:x}", span.to);
+    let batch = (messages / TIMES).clamp(1, BATCH);
     while done < messages {
-        let end = (done + BATCH).min(messages);
+        let end = (done + batch).min(messages);
         store.set_time(span.at(end, messages));
         store.take(
             (done..end).map(|number| message(&run, number, number % customers, span.at(number, messages))).collect(),

@@ -46,7 +46,7 @@ pub async fn seed(api: &Api, api_base: &str, conversations: i64, mut capacity: i
             Err(error) => return Err(error).context("agent"),
         }
         left -= capacity;
-        if team.len() > 1000 {
+        if team.len() > 2000 {
             bail!("agents for {conversations} conversations would be too many");
         }
     }
