@@ -3,7 +3,9 @@
 //! ever answered with 500, and the channel keeps serving. Tests for a single channel are in `bad_input.rs` and in the
 //! channel's own tests.
 
-use crate::harness::{Answer, Brand, Line, Server, Unsigned as _, act, at_once, now, own, post_webhook, until, within};
+use crate::harness::{
+    Answer, Brand, Line, Server, Unsigned as _, act, at_once, now, on_spin, own, post_webhook, until, within,
+};
 use std::collections::BTreeMap;
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Duration;
@@ -228,10 +230,13 @@ fn nobody_known(line: &Line) {
 }
 
 fn too_large(line: &Line) {
-    let large = Request { method: "POST".into(), body: vec![b' '; 10 << 20], ..Request::default() };
+    let is_mail = line.carries.channel == "email";
+    // Spin closes on a client that is still sending. It has sent a body of one byte too many before that.
+    let size = if on_spin() && !is_mail { (1 << 20) + 1 } else { 10 << 20 };
+    let large = Request { method: "POST".into(), body: vec![b' '; size], ..Request::default() };
     let answer = line.post(&large).refused(413, "body_too_large");
     // A mail may be that large, so its component is called. Elsewhere the runner refuses, and the runner knows no accounts.
-    if line.carries.channel == "email" {
+    if is_mail || on_spin() {
         counted(line, &answer);
     }
 }

@@ -1,11 +1,13 @@
 //! WebSockets of the web chat and the app: through the runner's own gateway, and through Pushpin if it is installed.
 
-use crate::harness::{Options, Said, Server, Shop, Socket, Visitor, fresh, now, send};
+use crate::harness::{Options, Said, Server, Shop, Socket, Visitor, embedded_only, fresh, now, send};
 use serde_json::{Value, json};
 use std::time::Duration;
 use tokio_tungstenite::tungstenite::Bytes;
 use tokio_tungstenite::tungstenite::protocol::Message;
 use warmline_channels::app::sign;
+
+const GATEWAY: &str = "the gateway is the embedded runner's own; under Spin it is Pushpin, which has a test of its own";
 
 fn open(visitor: &Visitor) -> Socket {
     Socket::open(&format!("{}/ws?access_token={}", visitor.url, visitor.token), &[]).unwrap()
@@ -17,6 +19,7 @@ fn message(text: &str) -> Value {
 
 #[test]
 fn a_visitor_writes_and_hears_over_one_socket() {
+    embedded_only!(GATEWAY);
     let shop = Shop::open();
     let (web, agent) = (shop.web(&[]), shop.agent(2));
     let visitor = web.visitor();
@@ -44,6 +47,7 @@ fn a_visitor_writes_and_hears_over_one_socket() {
 
 #[test]
 fn nothing_is_lost_between_two_connections() {
+    embedded_only!(GATEWAY);
     let shop = Shop::open();
     let (web, agent) = (shop.web(&[]), shop.agent(2));
     let visitor = web.visitor();
@@ -68,6 +72,7 @@ fn nothing_is_lost_between_two_connections() {
 
 #[test]
 fn every_socket_of_a_visitor_hears_and_no_other() {
+    embedded_only!(GATEWAY);
     let shop = Shop::open();
     let (web, agent) = (shop.web(&[]), shop.agent(2));
     let (visitor, stranger) = (web.visitor(), web.visitor());
@@ -88,6 +93,7 @@ fn every_socket_of_a_visitor_hears_and_no_other() {
 
 #[test]
 fn pings_are_echoed_and_other_frames_end_it_in_order() {
+    embedded_only!(GATEWAY);
     let shop = Shop::open();
     let web = shop.web(&[]);
     let visitor = web.visitor();
@@ -106,6 +112,7 @@ fn pings_are_echoed_and_other_frames_end_it_in_order() {
 
 #[test]
 fn what_is_no_message_is_refused_with_a_reason_and_the_socket_stays() {
+    embedded_only!(GATEWAY);
     let shop = Shop::open();
     let web = shop.web(&[]);
     let mut socket = open(&web.visitor());
@@ -128,6 +135,7 @@ fn what_is_no_message_is_refused_with_a_reason_and_the_socket_stays() {
 
 #[test]
 fn the_handshake_needs_a_token_an_origin_and_the_gateway() {
+    embedded_only!(GATEWAY);
     let shop = Shop::open();
     let web = shop.web(&["https://shop.example"]);
     let visitor = web.visitor();
@@ -154,6 +162,7 @@ fn the_handshake_needs_a_token_an_origin_and_the_gateway() {
 
 #[test]
 fn the_apps_messages_are_signed_over_a_socket_too() {
+    embedded_only!(GATEWAY);
     let shop = Shop::open();
     let (app, agent) = (shop.app(), shop.agent(2));
     let jwt = app.jwt("member-1", Some("王小姐"), &[]);
@@ -176,6 +185,7 @@ fn the_apps_messages_are_signed_over_a_socket_too() {
 
 #[test]
 fn a_restart_tells_the_clients_to_come_back() {
+    embedded_only!(GATEWAY);
     let server = Server::start("sockets");
     let shop = Shop::on(&server, &json!({}));
     let (web, agent) = (shop.web(&[]), shop.agent(2));

@@ -1,7 +1,7 @@
 //! A store that is locked or full: nothing is acknowledged that is not stored, the platform learns when to come back, and
 //! its repeats are stored once.
 
-use crate::harness::{Answer, Options, Server, Shop, until};
+use crate::harness::{Answer, Options, Server, Shop, on_spin, until};
 use serde_json::json;
 
 #[track_caller]
@@ -68,7 +68,9 @@ fn a_full_store_acknowledges_nothing_and_takes_the_retry_once_there_is_room() {
     wechat.say("oAlice", "装得下");
     shop.wait_text("装得下");
     // A limit on the size of files fills a disk without needing a disk or rights. The write-ahead log reaches it first.
-    let server = server.restart(&Options { blocks: 2 * 512, ..Options::default() });
+    // Under Spin, instances themselves need files of a mebibyte: the images of their memory.
+    let blocks = if on_spin() { 8 * 512 } else { 2 * 512 };
+    let server = server.restart(&Options { blocks, ..Options::default() });
     let here = |server: &Server| {
         let mut moved = wechat.clone();
         moved.url = format!("{}/channels/wechat/{}", server.base(), shop.name);
