@@ -29,6 +29,9 @@ fn every_operation_answers_as_described() {
     admin.get(&picture).expect(200);
     shop.messages(&id);
     agent.act(&id, "accept", &json!({})).expect(200);
+    let written = json!({ "conversation": id, "content": { "kind": "text", "text": "在的" } });
+    let told = agent.api.post("/api/gate/check", &written).expect(200).json();
+    assert_eq!((&told["verdict"], &told["left"]["replies"]), (&json!("send"), &json!(4)));
     shop.platform
         .script(warmline_simulate::channels::Rule::send(warmline_simulate::channels::Behaviour::Error(45015)).once());
     let dead = shop.wait_delivery(&id, &agent.reply(&id, "在的"), "dead");

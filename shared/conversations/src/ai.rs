@@ -1,13 +1,13 @@
 //! Turns of AI seats. An AI seat is an agent like any other: it has a token, a presence and a capacity. Only its answers
 //! differ: it answers in turns that state how sure it is, and the group's policy hands them over to people.
 
-use crate::outgoing;
+use crate::outgoing::{self, Author, refused};
 use crate::store::assignment;
 use crate::{converse, place, plan};
-use warmline_channels::Window;
+use warmline_gate::{Refusal, Writer};
+use warmline_kernel::consent;
 use warmline_kernel::ctx::{Actor, Ctx, StepError};
-use warmline_kernel::{consent, sealing};
-use warmline_model::{Content, ConversationId, EventBody, Origin};
+use warmline_model::{Content, ConversationId, EventBody};
 use warmline_routing::handover::{HandOverReason, Turn};
 use warmline_routing::{Cause, Ready};
 use warmline_store::conversations::{self, Conversation};
@@ -51,17 +51,11 @@ pub fn turn(
     id: ConversationId,
     turn: &Turn,
     contents: &[Content],
-    window: Option<Window>,
 ) -> Result<Answered, StepError> {
     let conversation = converse::find(ctx, actor, id)?;
-    if !conversation.ai || conversation.agent != actor.agent || !conversation.state.holds_capacity() {
-        return Err(StepError::conflict("not_yours", "the conversation is not in this AI seat's hands (any more)"));
-    }
-    if consent::refuses(ctx, conversation.person, &conversation.channel)? {
-        return Err(StepError::conflict(
-            "customer_opted_out",
-            "the customer wants no automatic messages on this channel; only people may answer",
-        ));
+    let theirs = conversation.ai && conversation.agent == actor.agent && conversation.state.holds_capacity();
+    if !theirs {
+        return Err(refused(Refusal::NotYours));
     }
     let plan = plan::current(ctx)?;
     let policy = conversation.group.as_ref().map(|g| plan.settings(g).hand_over).unwrap_or_default();
@@ -70,12 +64,8 @@ pub fn turn(
         hand_over(ctx, &plan, &conversation, reason)?;
         return Ok(Answered::HandedOver(reason));
     }
-    if let Some(window) = window {
-        converse::in_window(ctx, id, window, contents.len())?;
-    }
-    let key = sealing::customer_key(ctx, conversation.customer)?;
-    let said = contents.iter().map(|c| outgoing::say(ctx, &conversation, &key, Origin::Bot, actor.agent, c));
-    let said = said.collect::<Result<_, _>>()?;
+    let from = Author { writer: Writer::AiSeat, agent: actor.agent, theirs };
+    let said = outgoing::send(ctx, &conversation, None, from, contents)?.map_err(refused)?;
     assignment::ai_answered(ctx.db, id, failed)?;
     Ok(Answered::Said(said))
 }

@@ -13,6 +13,7 @@ pub const CONVERSATIONS: Capability = Capability {
         api::agents::ROUTES,
         api::cases::ROUTES,
         api::conversations::ROUTES,
+        api::gate::ROUTES,
         api::groups::ROUTES,
         api::media::ROUTES,
         api::queues::ROUTES,

@@ -1,10 +1,10 @@
 //! The actions of agents and supervisors on a conversation. The caller runs each function in one immediate transaction,
 //! together with the idempotency record of the request. [`read`] and [`medium`] are exceptions: they make their own.
 
-use crate::outgoing;
+use crate::outgoing::{self, Author, refused};
 use crate::store::consults;
 use crate::{place, plan};
-use warmline_channels::Window;
+use warmline_gate::{Left, Refusal, Writer};
 use warmline_kernel::audit::{self, Action, Subject};
 use warmline_kernel::ctx::{Actor, Ctx, StepError};
 use warmline_kernel::sealing;
@@ -13,7 +13,7 @@ use warmline_routing::Cause;
 use warmline_store::conversations::{self, Conversation};
 use warmline_store::messages::{self, Message};
 use warmline_store::{agents, events};
-use warmline_transport::{accounts, media};
+use warmline_transport::media;
 
 /// How many messages are searched for the customer's last one.
 const RECENT: i64 = 50;
@@ -70,19 +70,18 @@ fn noted(ctx: &Ctx<'_>, actor: &Actor, action: Action, conversation: &Conversati
 
 fn open_only(conversation: &Conversation) -> Result<(), StepError> {
     if conversation.state == ConversationState::Closed {
-        return Err(StepError::conflict(
-            "conversation_closed",
-            "the conversation is closed; the customer's next message opens a new one",
-        ));
+        return Err(refused(Refusal::ConversationClosed));
     }
     Ok(())
 }
 
+/// Whether the actor may speak and act in a conversation.
+fn is_theirs(actor: &Actor, conversation: &Conversation) -> bool {
+    actor.supervises() || (actor.agent.is_some() && conversation.agent == actor.agent)
+}
+
 pub(crate) fn holder_only(actor: &Actor, conversation: &Conversation) -> Result<(), StepError> {
-    if actor.supervises() || (actor.agent.is_some() && conversation.agent == actor.agent) {
-        return Ok(());
-    }
-    Err(StepError::conflict("not_yours", "the conversation is in nobody's or another agent's hands; accept it first"))
+    if is_theirs(actor, conversation) { Ok(()) } else { Err(refused(Refusal::NotYours)) }
 }
 
 fn reload(ctx: &Ctx<'_>, id: ConversationId) -> Result<Conversation, StepError> {
@@ -137,22 +136,34 @@ fn note(ctx: &Ctx<'_>, conversation: &Conversation, agent: Option<AgentId>, text
 ///
 /// # Errors
 /// The conversation is closed or not the actor's, its account is disabled, or the platform accepts no reply now.
-pub fn reply(
+pub fn reply(ctx: &Ctx<'_>, actor: &Actor, id: ConversationId, contents: &[Content]) -> Result<Vec<Message>, StepError> {
+    let conversation = find(ctx, actor, id)?;
+    outgoing::send(ctx, &conversation, None, writer(actor, &conversation), contents)?.map_err(refused)
+}
+
+/// Whether [`reply`] would send so many messages now; the inner result is the gate's.
+///
+/// # Errors
+/// The store fails.
+pub fn may_reply(
     ctx: &Ctx<'_>,
     actor: &Actor,
-    id: ConversationId,
-    contents: &[Content],
-    window: Option<Window>,
-) -> Result<Vec<Message>, StepError> {
-    let conversation = find(ctx, actor, id)?;
-    open_only(&conversation)?;
-    holder_only(actor, &conversation)?;
-    accounts::sends(ctx, &conversation.channel, &conversation.account)?;
-    if let Some(window) = window {
-        in_window(ctx, id, window, contents.len())?;
-    }
-    let key = sealing::customer_key(ctx, conversation.customer)?;
-    contents.iter().map(|content| outgoing::say(ctx, &conversation, &key, Origin::Agent, actor.agent, content)).collect()
+    conversation: &Conversation,
+    messages: usize,
+) -> Result<Result<Option<Left>, Refusal>, StepError> {
+    outgoing::passes(ctx, conversation, writer(actor, conversation), messages)
+}
+
+/// The actor as the writer of a message in a conversation.
+fn writer(actor: &Actor, conversation: &Conversation) -> Author {
+    let theirs = is_theirs(actor, conversation);
+    // What an AI seat writes is a machine's, by whichever call.
+    let writer = if conversation.ai && actor.agent.is_some() && conversation.agent == actor.agent {
+        Writer::AiSeat
+    } else {
+        Writer::Person
+    };
+    Author { writer, agent: actor.agent, theirs }
 }
 
 /// Addresses a text to everybody who received the customer's last mail. No other address can be named.
@@ -174,26 +185,6 @@ pub fn to_all(ctx: &Ctx<'_>, conversation: &Conversation, content: Content) -> R
             "the customer's last message went to nobody else, or this is no text; send it without reply_all",
         )),
     }
-}
-
-/// Whether the platform still accepts that many replies. This is checked before anything is stored, since the platform
-/// would refuse them later.
-pub(crate) fn in_window(ctx: &Ctx<'_>, id: ConversationId, window: Window, replies: usize) -> Result<(), StepError> {
-    let Some((spoke_at, since)) = messages::since_spoken(ctx.db, id)? else { return Ok(()) };
-    if ctx.now().since(spoke_at) > window.secs.saturating_mul(1000) {
-        return Err(StepError::conflict(
-            "reply_window_closed",
-            "the customer wrote too long ago for this platform; it takes replies again once they write",
-        ));
-    }
-    let replies = since.saturating_add(i64::try_from(replies).unwrap_or(i64::MAX));
-    if window.replies.is_some_and(|most| replies > i64::from(most)) {
-        return Err(StepError::conflict(
-            "reply_quota_used",
-            "the platform takes no more replies to the customer's last message; it does again once they write",
-        ));
-    }
-    Ok(())
 }
 
 /// The target of a transfer.

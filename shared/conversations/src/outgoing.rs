@@ -1,25 +1,108 @@
-//! The one way out: every message to a customer is stored and handed to the outbox here.
+//! The one way out: every message to a customer passes the gate here, is stored, and is handed to the outbox.
 
 use warmline_channels::registry;
+use warmline_gate::{Facts, Left, Refusal, Spoken, Writer};
 use warmline_kernel::ctx::{Ctx, StepError};
-use warmline_kernel::sealing;
+use warmline_kernel::{consent, sealing};
 use warmline_model::{AgentId, Content, ConversationState, DeliveryState, EventBody, MessageId, Origin};
 use warmline_privacy::CustomerKey;
 use warmline_store::conversations::{self, Conversation};
 use warmline_store::messages::{self, Message};
-use warmline_store::{events, outbox};
+use warmline_store::{accounts, events, outbox};
 use warmline_transport::deliver;
 
-/// Stores a message to the customer and hands it to the outbox. It goes to the identity of its own conversation; no other
-/// recipient can be named.
-pub(crate) fn say(
+/// The author of a message to a customer.
+#[derive(Clone, Copy)]
+pub(crate) struct Author {
+    /// The kind of writer.
+    pub(crate) writer: Writer,
+    /// The agent; `None` for notices, and for supervisors who are no agents.
+    pub(crate) agent: Option<AgentId>,
+    /// Whether the writer may speak in the conversation.
+    pub(crate) theirs: bool,
+}
+
+impl Author {
+    /// Warmline itself.
+    pub(crate) const NOTICE: Self = Self { writer: Writer::Notice, agent: None, theirs: true };
+
+    const fn origin(self) -> Origin {
+        match self.writer {
+            Writer::Person => Origin::Agent,
+            Writer::AiSeat => Origin::Bot,
+            Writer::Notice => Origin::System,
+        }
+    }
+}
+
+/// The conflict that a refusal is to a caller.
+pub(crate) fn refused(refusal: Refusal) -> StepError {
+    StepError::conflict(refusal.code(), refusal.advice())
+}
+
+/// Whether the gate lets a number of messages out now. Returns what the platform takes after them.
+///
+/// # Errors
+/// The store fails. A refusal is the inner error.
+pub(crate) fn passes(
+    ctx: &Ctx<'_>,
+    conversation: &Conversation,
+    from: Author,
+    messages: usize,
+) -> Result<Result<Option<Left>, Refusal>, StepError> {
+    let Conversation { channel, account, .. } = conversation;
+    let window = registry::capabilities(channel.as_str()).and_then(|capabilities| capabilities.window);
+    let spoken = match window {
+        Some(_) => messages::since_spoken(ctx.db, conversation.id)?,
+        None => None,
+    };
+    let facts = Facts {
+        now: ctx.now(),
+        closed: conversation.state == ConversationState::Closed,
+        theirs: from.theirs,
+        account_disabled: accounts::is_disabled(ctx.db, channel, account)?,
+        opted_out: from.writer.is_automatic() && consent::refuses(ctx, conversation.person, channel)?,
+        window,
+        spoken: spoken.map(|(at, replies)| Spoken { at, replies }),
+    };
+    Ok(warmline_gate::decide(from.writer, messages, &facts))
+}
+
+/// Sends messages to the customer of a conversation, if the gate lets all of them out. They go to the identity of the
+/// conversation; no other recipient can be named.
+///
+/// # Errors
+/// The store fails. A refusal is the inner error; nothing is stored then.
+pub(crate) fn send(
+    ctx: &Ctx<'_>,
+    conversation: &Conversation,
+    key: Option<&CustomerKey>,
+    from: Author,
+    contents: &[Content],
+) -> Result<Result<Vec<Message>, Refusal>, StepError> {
+    if let Err(refusal) = passes(ctx, conversation, from, contents.len())? {
+        return Ok(Err(refusal));
+    }
+    let opened;
+    let key = match key {
+        Some(key) => key,
+        None => {
+            opened = sealing::customer_key(ctx, conversation.customer)?;
+            &opened
+        }
+    };
+    contents.iter().map(|content| say(ctx, conversation, key, from, content)).collect::<Result<_, _>>().map(Ok)
+}
+
+/// Stores a message that has passed the gate, and hands it to the outbox.
+fn say(
     ctx: &Ctx<'_>,
     conversation: &Conversation,
     key: &CustomerKey,
-    origin: Origin,
-    agent: Option<AgentId>,
+    from: Author,
     content: &Content,
 ) -> Result<Message, StepError> {
+    let (origin, agent) = (from.origin(), from.agent);
     let now = ctx.now();
     let n = conversations::outbound(ctx.db, conversation.id, now)?;
     let id = MessageId::new(now, ctx.rng);

@@ -2,16 +2,16 @@
 //! contact in the same transaction. A queue therefore never waits while a free agent could serve it.
 
 use crate::model::Standing;
-use crate::outgoing;
+use crate::outgoing::{self, Author};
 use crate::seats::{SeatCache, StoreView};
 use crate::store::{
     assignment::{self, Assigned, Queued},
     queues, rosters,
 };
+use warmline_kernel::consent;
 use warmline_kernel::ctx::{Ctx, StepError};
-use warmline_kernel::{consent, sealing};
 use warmline_model::event::{RequeueReason, Work};
-use warmline_model::{AgentId, AgentState, Content, ConversationState, EventBody, GroupId, Lane, Origin, Timestamp, Units};
+use warmline_model::{AgentId, AgentState, Content, ConversationState, EventBody, GroupId, Lane, Timestamp, Units};
 use warmline_privacy::CustomerKey;
 use warmline_routing::decide::Grouped;
 use warmline_routing::estimate::Pace;
@@ -258,20 +258,9 @@ fn record(
     Ok(events::append(ctx.db, now, Some(conversation.id), &entry)?)
 }
 
-/// Sends an automatic message, unless the customer wants none.
+/// Sends an automatic message, unless the gate refuses it: the customer wants none, for example, or the platform takes none now.
 fn tell(ctx: &Ctx<'_>, conversation: &Conversation, key: Option<&CustomerKey>, text: String) -> Result<(), StepError> {
-    if consent::refuses(ctx, conversation.person, &conversation.channel)? {
-        return Ok(());
-    }
-    let content = Content::text(text);
-    match key {
-        Some(key) => outgoing::say(ctx, conversation, key, Origin::System, None, &content)?,
-        None => {
-            let key = sealing::customer_key(ctx, conversation.customer)?;
-            outgoing::say(ctx, conversation, &key, Origin::System, None, &content)?
-        }
-    };
-    Ok(())
+    outgoing::send(ctx, conversation, key, Author::NOTICE, &[Content::text(text)]).map(drop)
 }
 
 /// The standing of a rank in a group's queue.

@@ -262,17 +262,3 @@ pub fn heard(ctx: &Ctx<'_>, channel: &Channel, account: &AccountId, before: Opti
     }
     Ok(accounts::heard(ctx.db, channel, account, now)?)
 }
-
-/// Refuses to send from a disabled account.
-///
-/// # Errors
-/// The account is disabled.
-pub fn sends(ctx: &Ctx<'_>, channel: &Channel, account: &AccountId) -> Result<(), StepError> {
-    if accounts::is_disabled(ctx.db, channel, account)? {
-        return Err(StepError::conflict(
-            "account_disabled",
-            "the account of this conversation is disabled; replies can be sent again once an administrator enables it",
-        ));
-    }
-    Ok(())
-}

@@ -30,7 +30,7 @@ async fn answer(_: &Request) -> Result<Response, Problem> {
             let Some(turn) = words else { continue };
             let actor = Actor { agent: conversation.agent, role: Role::Agent };
             // A conversation that was handed over meanwhile is no longer this seat's.
-            match immediate(ctx.db, || ai::turn(&ctx, &actor, conversation.id, &turn, &said, None)) {
+            match immediate(ctx.db, || ai::turn(&ctx, &actor, conversation.id, &turn, &said)) {
                 Ok(_) | Err(StepError::Conflict { .. } | StepError::NotFound(_)) => {}
                 Err(error) => return Err(error.into()),
             }

@@ -6,6 +6,7 @@
 mod accounts;
 mod described;
 mod explained;
+mod gate;
 mod pace;
 mod touch;
 mod valid;

@@ -83,6 +83,12 @@ pub fn filled() -> Filled {
         ),
         (
             "POST",
+            "/api/gate/check",
+            "/api/gate/check".into(),
+            json!({ "conversation": talk, "content": { "kind": "text", "text": "您好" }, "reply_all": false }),
+        ),
+        (
+            "POST",
             "/api/conversations/{id}/transfer",
             conversation("/transfer"),
             json!({ "to": { "agent": mate.id }, "note": "备注" }),

@@ -89,7 +89,7 @@ fn it_stores_nothing_in_a_conversation_that_changed_since_it_was_read() {
         |w| {
             let c = only(w);
             let by = actor(c.agent.unwrap());
-            immediate(&w.db, || converse::reply(&w.ctx(), &by, c.id, &[Content::text("今天")], None)).unwrap();
+            immediate(&w.db, || converse::reply(&w.ctx(), &by, c.id, &[Content::text("今天")])).unwrap();
         },
         |w| {
             let c = only(w);

@@ -32,7 +32,7 @@ fn reply(w: &World, agent: AgentId, n: usize, text: &str) {
     let supervisor = Actor { agent: Some(agent), role: Role::Supervisor };
     let talks: Vec<_> = all(w).into_iter().filter(|c| c.closed_at.is_none()).collect();
     if let Some(talk) = talks.get(n % talks.len().max(1)) {
-        immediate(&w.db, || converse::reply(&w.ctx(), &supervisor, talk.id, &[Content::text(text)], None)).unwrap();
+        immediate(&w.db, || converse::reply(&w.ctx(), &supervisor, talk.id, &[Content::text(text)])).unwrap();
     }
 }
 

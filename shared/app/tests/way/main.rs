@@ -10,6 +10,7 @@ mod cases;
 mod common;
 mod context;
 mod delivery;
+mod gate;
 mod holds_and_consent;
 mod intake;
 mod mail;
@@ -137,7 +138,7 @@ proptest! {
                     drop(immediate(&w.db, || converse::transfer(&w.ctx(), &actor(c.agent.unwrap_or(agent)), c.id, &to, None)));
                 }
                 (6, Some(c)) => drop(immediate(&w.db, || {
-                    converse::reply(&w.ctx(), &actor(c.agent.unwrap_or(agent)), c.id, &[Content::text("在")], None)
+                    converse::reply(&w.ctx(), &actor(c.agent.unwrap_or(agent)), c.id, &[Content::text("在")])
                 })),
                 (7, _) => {
                     let state = AgentState::ALL[usize::from(b) % AgentState::ALL.len()];

@@ -21,7 +21,7 @@ fn figures_folded_in_any_steps_are_those_of_the_whole_log() {
         figures::advance(&w.ctx()).unwrap();
     }
     while let Some(c) = all(&w).into_iter().find(|c| c.state == ConversationState::Assigned) {
-        immediate(&w.db, || converse::reply(&w.ctx(), &actor(agent), c.id, &[Content::text("马上")], None)).unwrap();
+        immediate(&w.db, || converse::reply(&w.ctx(), &actor(agent), c.id, &[Content::text("马上")])).unwrap();
         w.pass(3_000);
         close(&w, agent, c.id);
     }

@@ -78,7 +78,7 @@ fn w15_after_it_people_answer_and_nothing_automatic_does() {
     texts(&w, "+8613800000001", "我的米什么时候到");
     let c = only(&w);
     assert_eq!((c.state, c.agent, said(&w)), (ConversationState::Assigned, Some(agent), 0));
-    immediate(&w.db, || converse::reply(&w.ctx(), &actor(agent), c.id, &[Content::text("明天")], None)).unwrap();
+    immediate(&w.db, || converse::reply(&w.ctx(), &actor(agent), c.id, &[Content::text("明天")])).unwrap();
     assert_eq!(said(&w), 1);
     // In the queue nothing is sent either. Other customers are greeted as always.
     let other = texts(&w, "+8613800000002", "退订");
@@ -101,7 +101,7 @@ fn w15_what_was_about_to_leave_is_taken_back() {
     let group = w.group("g", TALKATIVE);
     let agent = w.agent(&group, 1, false);
     texts(&w, "+8613800000001", "在吗");
-    immediate(&w.db, || converse::reply(&w.ctx(), &actor(agent), only(&w).id, &[Content::text("在的")], None)).unwrap();
+    immediate(&w.db, || converse::reply(&w.ctx(), &actor(agent), only(&w).id, &[Content::text("在的")])).unwrap();
     texts(&w, "+8613800000001", "TD");
     let jobs = claim_on(&w, &channel("sms"), 16);
     assert_eq!(jobs.iter().map(|j| j.content.clone()).collect::<Vec<_>>(), [Content::text("在的")]);
@@ -239,8 +239,7 @@ fn w15_no_ai_seat_answers_somebody_who_left() {
     texts(&w, "+8613800000001", "在吗");
     assert_eq!((only(&w).agent, only(&w).ai), (Some(robot), true));
     texts(&w, "+8613800000001", "TD");
-    let answer =
-        || immediate(&w.db, || ai::turn(&w.ctx(), &actor(robot), only(&w).id, &turn(), &[Content::text("在")], None));
+    let answer = || immediate(&w.db, || ai::turn(&w.ctx(), &actor(robot), only(&w).id, &turn(), &[Content::text("在")]));
     assert!(matches!(answer(), Err(StepError::Conflict { code: "customer_opted_out", .. })));
     texts(&w, "+8613800000001", "我的米呢");
     assert_eq!(only(&w).agent, Some(human));

@@ -134,7 +134,7 @@ proptest! {
             if *answers {
                 let content = [Content::text(format!("答{i}"))];
                 w.pass(1);
-                immediate(&w.db, || converse::reply(&w.ctx(), &crate::actor(agent), open.id, &content, None)).unwrap();
+                immediate(&w.db, || converse::reply(&w.ctx(), &crate::actor(agent), open.id, &content)).unwrap();
                 // The customer's own client has it at once.
                 for job in claim_on(&w, &open.channel, 9) {
                     deliver::record(&w.ctx(), &job, &Attempt::Answered(Outcome::Sent)).unwrap();
@@ -269,7 +269,7 @@ fn what_is_on_its_way_stays_and_what_was_archived_is_not_sent_again() {
     says(&w, here.as_str(), sender("u", &[]), "你好");
     let talk = all(&w).remove(0);
     let sent =
-        immediate(&w.db, || converse::reply(&w.ctx(), &crate::actor(agent), talk.id, &[Content::text("在")], None)).unwrap();
+        immediate(&w.db, || converse::reply(&w.ctx(), &crate::actor(agent), talk.id, &[Content::text("在")])).unwrap();
     close(&w, agent, talk.id);
     w.pass(31 * DAY);
     age(&w);

@@ -42,7 +42,7 @@ fn a_lost_agents_unanswered_go_back_at_once_and_the_rest_when_the_agent_stays_aw
         w.pass(1_000);
     }
     let answered = all(&w)[0].id;
-    immediate(&w.db, || converse::reply(&w.ctx(), &actor(lost), answered, &[Content::text("在")], None)).unwrap();
+    immediate(&w.db, || converse::reply(&w.ctx(), &actor(lost), answered, &[Content::text("在")])).unwrap();
     w.pass(57_000);
     assert_eq!(tick(&w)["lost_agents"], 0, "the presence that was set is a sign of life");
     w.pass(2_000);
@@ -210,7 +210,7 @@ fn an_ai_seat_that_does_not_answer_gives_way() {
     assert_eq!((only(&w).agent, only(&w).ai), (Some(bot), true));
     let turn = |turn: Turn| {
         let said = [Content::text("您好")];
-        immediate(&w.db, || ai::turn(&w.ctx(), &actor(bot), only(&w).id, &turn, &said, None))
+        immediate(&w.db, || ai::turn(&w.ctx(), &actor(bot), only(&w).id, &turn, &said))
     };
     turn(Turn::default()).unwrap();
     w.pass(60_000);

@@ -1,14 +1,13 @@
 //! Checks that a channel can carry a message, before anything is stored.
 
-use warmline_channels::{Outbound, Undeliverable, Window, registry};
+use warmline_channels::{Outbound, Undeliverable, registry};
 use warmline_endpoint::Problem;
 use warmline_endpoint::route::Call;
 use warmline_model::Content;
 use warmline_store::conversations::Conversation;
 use warmline_transport::{accounts, deliver};
 
-/// Contents as the conversation's channel carries them, with long texts in parts, and the window in which the channel
-/// accepts them.
+/// Contents as the conversation's channel carries them, with long texts in parts.
 ///
 /// # Errors
 /// The channel, the account or the conversation cannot carry one of them; `field` is its place in the request.
@@ -17,9 +16,9 @@ pub(crate) fn parts(
     conversation: &Conversation,
     contents: Vec<Content>,
     field: &str,
-) -> Result<(Vec<Content>, Option<Window>), Problem> {
+) -> Result<Vec<Content>, Problem> {
     let channel = conversation.channel.as_str();
-    let Some(capabilities) = registry::capabilities(channel) else { return Ok((contents, None)) };
+    let Some(capabilities) = registry::capabilities(channel) else { return Ok(contents) };
     let refused = |why: Undeliverable| {
         let code = why.code();
         Problem::field(
@@ -36,7 +35,7 @@ pub(crate) fn parts(
     }
     // Without the account nothing can be sent, and the delivery reports this. The account may still be connected.
     let Some(account) = accounts::load(&call.ctx, &conversation.channel, &conversation.account)? else {
-        return Ok((parts, capabilities.window));
+        return Ok(parts);
     };
     let address = deliver::address(&call.ctx, conversation.id, conversation.identity)?;
     for content in &parts {
@@ -44,5 +43,5 @@ pub(crate) fn parts(
         let reply = Outbound { to, id: "", content, at: call.ctx.now(), reply_to };
         registry::check_reply(channel, &account.settings, &account.secrets, &reply).unwrap_or(Ok(())).map_err(refused)?;
     }
-    Ok((parts, capabilities.window))
+    Ok(parts)
 }

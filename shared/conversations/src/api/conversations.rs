@@ -77,10 +77,12 @@ pub(crate) fn list_messages(call: &Call<'_>) -> Result<Response, Problem> {
     Ok(Response::json(200, &messages_page(call, &conversation, after.map_or(0, i64::from), limit)?))
 }
 
-/// `POST /api/conversations/{id}/messages`
-pub(crate) fn reply(call: &Call<'_>) -> Result<Response, Problem> {
-    let new: NewMessage = body::read(call.request)?;
-    if let Content::Text { text, .. } = &new.content {
+/// Checks a message, whatever its channel.
+///
+/// # Errors
+/// It has no words or too many.
+pub(crate) fn check(content: &Content) -> Result<(), Problem> {
+    if let Content::Text { text, .. } = content {
         if text.chars().count() > MAX_TEXT {
             return Err(Problem::new(413, "text_too_long", format!("a message takes at most {MAX_TEXT} characters")));
         }
@@ -88,11 +90,30 @@ pub(crate) fn reply(call: &Call<'_>) -> Result<Response, Problem> {
             return Err(Problem::field("empty_text", "content.text", "a message needs a text"));
         }
     }
-    body::own_words(&new.content)?;
-    let conversation = converse::find(&call.ctx, &call.actor, id(call)?)?;
+    body::own_words(content)
+}
+
+/// A message that was checked, in the form in which its conversation's channel carries it.
+///
+/// # Errors
+/// There is no such conversation, or its channel does not carry the message.
+pub(crate) fn written(
+    call: &Call<'_>,
+    id: ConversationId,
+    new: NewMessage,
+) -> Result<(conversations::Conversation, Vec<Content>), Problem> {
+    let conversation = converse::find(&call.ctx, &call.actor, id)?;
     let content = if new.reply_all { converse::to_all(&call.ctx, &conversation, new.content)? } else { new.content };
-    let (contents, window) = carry::parts(call, &conversation, vec![content], "content")?;
-    let said = converse::reply(&call.ctx, &call.actor, conversation.id, &contents, window)?;
+    let contents = carry::parts(call, &conversation, vec![content], "content")?;
+    Ok((conversation, contents))
+}
+
+/// `POST /api/conversations/{id}/messages`
+pub(crate) fn reply(call: &Call<'_>) -> Result<Response, Problem> {
+    let new: NewMessage = body::read(call.request)?;
+    check(&new.content)?;
+    let (conversation, contents) = written(call, id(call)?, new)?;
+    let said = converse::reply(&call.ctx, &call.actor, conversation.id, &contents)?;
     call.deliver(&conversation.channel);
     let shown = messages(&call.ctx, conversation.customer, &said)?;
     Ok(Response::json(201, &shown.first()))

@@ -4,6 +4,7 @@ pub mod agents;
 mod carry;
 pub mod cases;
 pub mod conversations;
+pub mod gate;
 pub mod groups;
 pub mod handover;
 pub mod media;

@@ -176,7 +176,7 @@ pub const ROUTES: &[Route] = &[
         schema::<PlanView>,
         restore,
     )
-    .refusing(&[(409, "plan_changed")]),
+    .refusing(&[(409, "plan_changed"), (422, "group_in_use")]),
     Route::get(
         "/api/routing/rules",
         "Shows the plan's rules.",

@@ -102,8 +102,8 @@ pub(crate) fn turn(call: &Call<'_>) -> Result<Response, Problem> {
     }
     said.iter().try_for_each(body::own_words)?;
     let conversation = converse::find(&call.ctx, &call.actor, id(call)?)?;
-    let (contents, window) = carry::parts(call, &conversation, said, "messages")?;
-    let view = match ai::turn(&call.ctx, &call.actor, conversation.id, &turn, &contents, window)? {
+    let contents = carry::parts(call, &conversation, said, "messages")?;
+    let view = match ai::turn(&call.ctx, &call.actor, conversation.id, &turn, &contents)? {
         Answered::Said(stored) => {
             call.deliver(&conversation.channel);
             TurnView { messages: messages(&call.ctx, conversation.customer, &stored)?, handed_over: None }

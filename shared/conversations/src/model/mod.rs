@@ -2,6 +2,7 @@
 
 mod agents;
 mod conversations;
+mod gate;
 mod groups;
 mod handover;
 mod queues;
@@ -12,6 +13,7 @@ mod tokens;
 
 pub use agents::*;
 pub use conversations::*;
+pub use gate::*;
 pub use groups::*;
 pub use handover::*;
 pub use queues::*;

@@ -266,7 +266,7 @@ impl Environment {
     pub fn reply(&self, conversation: &Conversation, text: &str) {
         let actor = Actor { agent: conversation.agent, role: Role::Agent };
         let said = [Content::text(text)];
-        immediate(&self.0.db, || converse::reply(&self.ctx(), &actor, conversation.id, &said, None)).unwrap();
+        immediate(&self.0.db, || converse::reply(&self.ctx(), &actor, conversation.id, &said)).unwrap();
     }
 
     /// The same, in the only conversation.

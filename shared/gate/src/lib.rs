@@ -1,0 +1,294 @@
+//! The gate: whether messages may go to the customer of a conversation now. [`decide`] is the one rule for all writers:
+//! agents and supervisors, AI seats, and Warmline's own notices. The caller reads the [`Facts`] in the transaction that
+//! stores the messages, so nothing can change between the decision and its effect.
+
+use warmline_channels::Window;
+use warmline_model::Timestamp;
+
+/// The writer of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Writer {
+    /// An agent or a supervisor, who answers the customer.
+    Person,
+    /// An AI seat, which answers the customer by itself.
+    AiSeat,
+    /// Warmline: a greeting, or a text for a customer who waits.
+    Notice,
+}
+
+impl Writer {
+    /// Whether a program writes the message. Customers can refuse such messages.
+    pub const fn is_automatic(self) -> bool {
+        match self {
+            Self::Person => false,
+            Self::AiSeat | Self::Notice => true,
+        }
+    }
+}
+
+/// The customer's newest message, and the number of messages to the customer since then that the platform has counted, or
+/// will count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spoken {
+    /// When the customer wrote.
+    pub at: Timestamp,
+    /// Messages to the customer since then, except those that were given up.
+    pub replies: i64,
+}
+
+/// The state of a conversation, its customer and its account, as far as it decides about a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// The present time.
+    pub now: Timestamp,
+    /// Whether the conversation is closed.
+    pub closed: bool,
+    /// Whether the conversation is the writer's. Supervisors may speak in every conversation, and notices need no seat.
+    pub theirs: bool,
+    /// Whether the conversation's account is disabled.
+    pub account_disabled: bool,
+    /// Whether the customer has refused automatic messages on this channel.
+    pub opted_out: bool,
+    /// The platform's limit on replies.
+    pub window: Option<Window>,
+    /// The customer's newest message; `None` if the customer has not written in this conversation.
+    pub spoken: Option<Spoken>,
+}
+
+/// The messages that the platform still takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Left {
+    /// Messages; `None` if the platform sets no number.
+    pub replies: Option<u32>,
+    /// The number that each message of the customer allows.
+    pub of: Option<u32>,
+    /// The last instant at which it takes them.
+    pub until: Timestamp,
+}
+
+/// The reason why a message may not go out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The conversation is closed.
+    ConversationClosed,
+    /// The conversation is not the writer's.
+    NotYours,
+    /// The account is disabled.
+    AccountDisabled,
+    /// The customer wants no automatic messages on this channel.
+    OptedOut,
+    /// The customer wrote too long ago for the platform.
+    WindowClosed,
+    /// The platform takes no more replies to the customer's newest message, or not so many.
+    QuotaUsed,
+}
+
+impl Refusal {
+    /// All of them, in the order in which they are looked for.
+    pub const ALL: [Self; 6] = [
+        Self::ConversationClosed,
+        Self::NotYours,
+        Self::AccountDisabled,
+        Self::OptedOut,
+        Self::WindowClosed,
+        Self::QuotaUsed,
+    ];
+
+    /// The stable code.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::ConversationClosed => "conversation_closed",
+            Self::NotYours => "not_yours",
+            Self::AccountDisabled => "account_disabled",
+            Self::OptedOut => "customer_opted_out",
+            Self::WindowClosed => "reply_window_closed",
+            Self::QuotaUsed => "reply_quota_used",
+        }
+    }
+
+    /// The advice to the writer.
+    pub const fn advice(self) -> &'static str {
+        match self {
+            Self::ConversationClosed => "the conversation is closed; the customer's next message opens a new one",
+            Self::NotYours => "the conversation is in nobody's or another agent's hands; accept it first",
+            Self::AccountDisabled => {
+                "the account of this conversation is disabled; replies can be sent again once an administrator enables it"
+            }
+            Self::OptedOut => "the customer wants no automatic messages on this channel; only people may answer",
+            Self::WindowClosed => {
+                "the customer wrote too long ago for this platform; it takes replies again once they write"
+            }
+            Self::QuotaUsed => {
+                "the platform takes no more replies to the customer's last message; it does again once they write"
+            }
+        }
+    }
+}
+
+/// Decides whether a writer may send a number of messages now. Returns what the platform takes after them, if it sets a
+/// limit and the customer has written.
+///
+/// # Errors
+/// The first of [`Refusal::ALL`] that applies.
+pub fn decide(writer: Writer, messages: usize, facts: &Facts) -> Result<Option<Left>, Refusal> {
+    if facts.closed {
+        return Err(Refusal::ConversationClosed);
+    }
+    if !facts.theirs && writer != Writer::Notice {
+        return Err(Refusal::NotYours);
+    }
+    if facts.account_disabled {
+        return Err(Refusal::AccountDisabled);
+    }
+    if facts.opted_out && writer.is_automatic() {
+        return Err(Refusal::OptedOut);
+    }
+    let (Some(window), Some(spoken)) = (facts.window, facts.spoken) else { return Ok(None) };
+    let until = window.closes_at(spoken.at);
+    if facts.now > until {
+        return Err(Refusal::WindowClosed);
+    }
+    let after = spoken.replies.saturating_add(i64::try_from(messages).unwrap_or(i64::MAX));
+    let replies = match window.replies {
+        Some(most) => Some(u32::try_from(i64::from(most).saturating_sub(after)).map_err(|_| Refusal::QuotaUsed)?),
+        None => None,
+    };
+    Ok(Some(Left { replies, of: window.replies, until }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const HOUR: i64 = 3_600_000;
+    /// WeChat's: five replies in 48 hours.
+    const WINDOW: Window = Window { secs: 48 * 3600, replies: Some(5) };
+
+    fn facts() -> Facts {
+        Facts {
+            now: Timestamp::from_millis(100 * HOUR),
+            closed: false,
+            theirs: true,
+            account_disabled: false,
+            opted_out: false,
+            window: Some(WINDOW),
+            spoken: Some(Spoken { at: Timestamp::from_millis(83 * HOUR), replies: 2 }),
+        }
+    }
+
+    #[test]
+    fn what_is_left_is_told() {
+        let until = Timestamp::from_millis(131 * HOUR);
+        let left = |messages| decide(Writer::Person, messages, &facts());
+        assert_eq!(left(0), Ok(Some(Left { replies: Some(3), of: Some(5), until })));
+        assert_eq!(left(3), Ok(Some(Left { replies: Some(0), of: Some(5), until })));
+        assert_eq!(left(4), Err(Refusal::QuotaUsed));
+        let unbounded = Facts { window: Some(Window { replies: None, ..WINDOW }), ..facts() };
+        assert_eq!(decide(Writer::Person, 99, &unbounded), Ok(Some(Left { replies: None, of: None, until })));
+        for none in [Facts { window: None, ..facts() }, Facts { spoken: None, ..facts() }] {
+            assert_eq!(decide(Writer::Person, 99, &none), Ok(None));
+        }
+    }
+
+    #[test]
+    fn the_window_is_open_to_its_last_instant() {
+        let at = |now| decide(Writer::Person, 1, &Facts { now: Timestamp::from_millis(now), ..facts() });
+        assert!(at(131 * HOUR).is_ok());
+        assert_eq!(at(131 * HOUR + 1), Err(Refusal::WindowClosed));
+        // A clock that was set back closes nothing.
+        assert!(at(0).is_ok());
+    }
+
+    #[test]
+    fn each_refusal_is_found_alone_and_before_the_later_ones() {
+        let all = |n: usize| Facts {
+            closed: n == 0,
+            theirs: n > 1,
+            account_disabled: n <= 2,
+            opted_out: n <= 3,
+            now: Timestamp::from_millis(if n <= 4 { 200 } else { 100 } * HOUR),
+            spoken: Some(Spoken { replies: 5, ..facts().spoken.unwrap() }),
+            ..facts()
+        };
+        for (n, refusal) in Refusal::ALL.into_iter().enumerate() {
+            assert_eq!(decide(Writer::AiSeat, 1, &all(n)), Err(refusal));
+        }
+    }
+
+    #[test]
+    fn only_automatic_messages_can_be_refused_by_the_customer() {
+        let refused = Facts { opted_out: true, ..facts() };
+        assert!(decide(Writer::Person, 1, &refused).is_ok());
+        for writer in [Writer::AiSeat, Writer::Notice] {
+            assert_eq!(decide(writer, 1, &refused), Err(Refusal::OptedOut));
+        }
+    }
+
+    #[test]
+    fn a_notice_needs_no_seat() {
+        let nobodys = Facts { theirs: false, ..facts() };
+        assert!(decide(Writer::Notice, 1, &nobodys).is_ok());
+        for writer in [Writer::AiSeat, Writer::Person] {
+            assert_eq!(decide(writer, 1, &nobodys), Err(Refusal::NotYours));
+        }
+    }
+
+    #[test]
+    fn codes_are_stable_and_each_has_its_own() {
+        let mut codes = Refusal::ALL.map(Refusal::code);
+        codes.sort_unstable();
+        assert!(codes.windows(2).all(|pair| pair[0] != pair[1]), "{codes:?}");
+        assert!(Refusal::ALL.iter().all(|refusal| refusal.advice().contains(';')));
+    }
+
+    fn any_facts() -> impl Strategy<Value = Facts> {
+        let spoken = proptest::option::of((0i64..400, 0i64..9));
+        let window = proptest::option::of((1i64..200, proptest::option::of(0u32..7)));
+        (0i64..400, any::<[bool; 4]>(), window, spoken).prop_map(|(now, [closed, theirs, off, out], window, spoken)| Facts {
+            now: Timestamp::from_millis(now * HOUR),
+            closed,
+            theirs,
+            account_disabled: off,
+            opted_out: out,
+            window: window.map(|(hours, replies)| Window { secs: hours * 3600, replies }),
+            spoken: spoken.map(|(at, replies)| Spoken { at: Timestamp::from_millis(at * HOUR), replies }),
+        })
+    }
+
+    fn writers() -> impl Strategy<Value = Writer> {
+        prop_oneof![Just(Writer::Person), Just(Writer::AiSeat), Just(Writer::Notice)]
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_passes_that_the_platform_would_refuse(facts in any_facts(), writer in writers(), messages in 0usize..9) {
+            if let (Ok(_), Some(window), Some(spoken)) = (decide(writer, messages, &facts), facts.window, facts.spoken) {
+                prop_assert!(facts.now.since(spoken.at) <= window.secs * 1000);
+                let all = spoken.replies + i64::try_from(messages).unwrap();
+                prop_assert!(window.replies.is_none_or(|most| all <= i64::from(most)));
+            }
+        }
+
+        #[test]
+        fn what_may_be_sent_together_may_be_sent_one_after_the_other(facts in any_facts(), writer in writers(), messages in 1usize..9) {
+            let together = decide(writer, messages, &facts);
+            let mut one = facts;
+            let mut last = Ok(None);
+            for _ in 0..messages {
+                last = decide(writer, 1, &one);
+                if let (Ok(_), Some(spoken)) = (last, &mut one.spoken) {
+                    spoken.replies += 1;
+                }
+            }
+            prop_assert_eq!(together, last);
+        }
+
+        #[test]
+        fn people_may_send_whatever_a_seat_may(facts in any_facts(), messages in 0usize..9) {
+            if let Ok(left) = decide(Writer::AiSeat, messages, &facts) {
+                prop_assert_eq!(decide(Writer::Person, messages, &facts), Ok(left));
+            }
+        }
+    }
+}
