@@ -60,6 +60,9 @@ const NULS: [&str; 4] = ["alipay", "pinduoduo", "wechat", "wecom"];
 
 static SERVER: LazyLock<Server> = LazyLock::new(|| Server::start("bad-everywhere"));
 static BRAND: LazyLock<Brand> = LazyLock::new(|| Brand::on(&SERVER, everywhere(SERVER.base())));
+/// The tests that send good messages have a server and a brand of their own: the others count what is stored.
+static GOOD_SERVER: LazyLock<Server> = LazyLock::new(|| Server::start("good-everywhere"));
+static GOOD: LazyLock<Brand> = LazyLock::new(|| Brand::on(&GOOD_SERVER, everywhere(GOOD_SERVER.base())));
 /// Accounts with other secrets than those that the platforms sign with.
 static STRANGERS: LazyLock<Brand> = LazyLock::new(|| {
     Brand::with(&SERVER, everywhere(SERVER.base()), |stand| {
@@ -297,7 +300,7 @@ fn misdirected(line: &Line) {
 #[test]
 fn unusual_words_arrive_as_they_were_written() {
     let unusual = "😀👨‍👩‍👧𠮷 &lt; ]]&gt; <b> \u{202e}混\u{0301}";
-    BRAND.every(
+    GOOD.every(
         |line| line.carries.carries != Carries::Orders,
         |brand, line| {
             let words = format!("{} {unusual}", line.carries.channel);
@@ -311,7 +314,7 @@ fn unusual_words_arrive_as_they_were_written() {
 
 #[test]
 fn a_nul_is_refused_or_taken_out() {
-    BRAND.every(
+    GOOD.every(
         |line| !silent(line) && NULS.contains(&line.name.as_str()),
         |brand, line| {
             let words = format!("nul-{}", line.carries.channel);
@@ -324,7 +327,7 @@ fn a_nul_is_refused_or_taken_out() {
 
 #[test]
 fn a_webhook_that_comes_several_times_at_once_is_one_message() {
-    BRAND.every(
+    GOOD.every(
         |line| !silent(line),
         |brand, line| {
             let words = format!("at-once-{}", line.carries.channel);
