@@ -32,6 +32,8 @@ pub struct Capabilities {
     pub window: Option<Window>,
     /// Whether the platform reports that a reply was received or read.
     pub receipts: bool,
+    /// Whether the customer sees beside a message that a machine wrote it. Elsewhere the message itself says so.
+    pub badge: bool,
     /// The largest medium that is fetched, in bytes; 0 if there are none.
     pub media_limit: u64,
 }
@@ -122,6 +124,7 @@ impl Capabilities {
             kinds_out: &[],
             window: None,
             receipts: false,
+            badge: false,
             media_limit: 0,
         }
     }

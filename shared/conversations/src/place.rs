@@ -260,7 +260,7 @@ fn record(
 
 /// Sends an automatic message, unless the gate refuses it: the customer wants none, for example, or the platform takes none now.
 fn tell(ctx: &Ctx<'_>, conversation: &Conversation, key: Option<&CustomerKey>, text: String) -> Result<(), StepError> {
-    outgoing::send(ctx, conversation, key, Author::NOTICE, &[Content::text(text)]).map(drop)
+    outgoing::send(ctx, conversation, key, Author::NOTICE, vec![Content::text(text)], None).map(drop)
 }
 
 /// The standing of a rank in a group's queue.

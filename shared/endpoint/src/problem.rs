@@ -28,6 +28,9 @@ pub struct Problem {
     /// The customers that it is about.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub customers: Vec<CustomerId>,
+    /// The numbers of the messages that it is about.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub messages: Vec<i64>,
     /// The methods that the path accepts, if the method was the fault.
     #[serde(skip)]
     pub allow: Option<String>,
@@ -50,6 +53,7 @@ impl Problem {
             detail: detail.into(),
             field: None,
             customers: Vec::new(),
+            messages: Vec::new(),
             allow: None,
             retry_after: None,
             internal: None,
@@ -134,6 +138,11 @@ impl From<StepError> for Problem {
             }
             StepError::Forbidden(detail) => Self::new(403, "forbidden", detail),
             StepError::Conflict { code, detail } => Self::new(409, code, detail),
+            StepError::NewerMessages(messages) => {
+                let detail = "the customer or a colleague has written since: read these messages, and send again with `seen` at \
+                              the number of the last";
+                Self { messages, ..Self::new(409, "newer_messages", detail) }
+            }
             StepError::MergedByHand(customers) => {
                 let detail = "the erasure would take along these customers, who were merged by hand; undo the merges, or name all \
                               of them in `include`, separated by commas";

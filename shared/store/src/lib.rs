@@ -46,6 +46,7 @@ pub mod tampering;
 pub mod tokens;
 pub mod vault;
 pub mod waiting;
+pub mod watched_words;
 
 pub use db::{Db, Row, StoreError, Value, immediate};
 pub use kv::Kv;

@@ -46,6 +46,12 @@ pub fn filled() -> Filled {
         "hand_over": { "min_confidence": 0.5, "failed_turns": 2 }, "service_level": { "share": 0.8, "within_secs": 20 } } });
     let staff = json!({ "name": "小米", "role": "agent", "groups": { "near": 3 }, "capacity": 2, "vip": false,
         "skills": { "rice": 2 }, "caps": { "app": 3 } });
+    // One that waits for a supervisor.
+    let words = json!({ "words": [{ "word": "最快", "category": "claims", "severity": 2, "effect": "approve" }] });
+    w.admin("PUT", "/api/quality/words", &words).expect(200);
+    let waits = json!({ "content": { "kind": "text", "text": "全国最快" } });
+    let held = w.admin("POST", &conversation("/messages"), &waits).expect(202)["id"].as_str().unwrap().to_owned();
+    let soon = w.ctx().now().plus_millis(7 * 86_400_000);
     let mut calls = vec![
         ("POST", "/api/accounts", "/api/accounts".to_owned(), account),
         (
@@ -79,13 +85,14 @@ pub fn filled() -> Filled {
             "POST",
             "/api/conversations/{id}/messages",
             conversation("/messages"),
-            json!({ "content": { "kind": "text", "text": "您好" } }),
+            json!({ "content": { "kind": "text", "text": "您好" }, "reply_all": false, "undo_secs": 0, "seen": 999 }),
         ),
         (
             "POST",
             "/api/gate/check",
             "/api/gate/check".into(),
-            json!({ "conversation": talk, "content": { "kind": "text", "text": "您好" }, "reply_all": false }),
+            json!({ "conversation": talk, "content": { "kind": "text", "text": "您好" }, "reply_all": false,
+                "send_at": soon }),
         ),
         (
             "POST",
@@ -133,12 +140,14 @@ pub fn filled() -> Filled {
             json!({ "channel": "app", "account": "shop", "reason": "rejected", "since": "2023-01-01T00:00:00Z",
                 "until": "2023-11-14T00:00:00Z", "limit": 5, "after": "7", "dry_run": true }),
         ),
+        ("POST", "/api/held/{id}/decline", format!("/api/held/{held}/decline"), json!({ "reason": "无法证实" })),
         ("PUT", "/api/limits", "/api/limits".to_owned(), json!({ "requests_per_second": 50, "burst": 200 })),
         (
             "PUT",
             "/api/quality/words",
             "/api/quality/words".to_owned(),
-            json!({ "words": [{ "word": "投诉", "category": "complaint", "severity": 2 }] }),
+            json!({ "words": [{ "word": "最快", "category": "claims", "severity": 2, "effect": "approve",
+                "allow": ["最快今天发货"] }] }),
         ),
         ("PUT", "/api/routing/plan", "/api/routing/plan".to_owned(), plan),
         ("PUT", "/api/routing/rules", "/api/routing/rules".to_owned(), json!({ "rules": rules })),

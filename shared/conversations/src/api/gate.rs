@@ -2,46 +2,53 @@
 
 use crate::api::conversations::{self, written};
 use crate::converse;
-use crate::model::{GateAnswer, GateCheck, Left, NewMessage, Verdict};
+use crate::converse::Checked;
+use crate::model::{GateAnswer, GateCheck, Left, Verdict};
 use warmline_endpoint::route::{Access, Call, Route, STAFF, Verb, schema};
 use warmline_endpoint::{Problem, Response, body};
 use warmline_model::Scope;
 
 /// `POST /api/gate/check`
 fn check(call: &Call<'_>) -> Result<Response, Problem> {
-    let GateCheck { conversation: id, content, reply_all } = body::read(call.request)?;
+    let GateCheck { conversation: id, content, reply_all, send_at } = body::read(call.request)?;
     conversations::check(&content)?;
-    let refused = |code: &str, detail: String, parts| GateAnswer {
+    let when = conversations::when(call, send_at, None)?;
+    let refused = |code: &str, detail: String, parts, findings| GateAnswer {
         verdict: Verdict::Refuse,
         code: Some(code.to_owned()),
         detail: Some(detail),
         parts,
+        until: None,
+        findings,
         left: None,
     };
-    let answer = match written(call, id, NewMessage { content, reply_all }) {
+    let (conversation, contents) = match written(call, id, content, reply_all) {
         // The channel does not carry it. All other errors are about the request itself.
-        Err(problem) if matches!(problem.status, 409 | 422) => refused(problem.code, problem.detail, 0),
-        Err(problem) => return Err(problem),
-        Ok((conversation, contents)) => match converse::may_reply(&call.ctx, &call.actor, &conversation, contents.len())? {
-            Err(refusal) => refused(refusal.code(), refusal.advice().to_owned(), contents.len()),
-            Ok(left) => GateAnswer {
-                verdict: Verdict::Send,
-                code: None,
-                detail: None,
-                parts: contents.len(),
-                left: left.map(|left| Left { replies: left.replies, of: left.of, until: left.until }),
-            },
-        },
+        Err(problem) if matches!(problem.status, 409 | 422) => {
+            return Ok(Response::json(200, &refused(problem.code, problem.detail, 0, Vec::new())));
+        }
+        written => written?,
     };
-    Ok(Response::json(200, &answer))
+    let Checked { verdict, findings, parts } = converse::check(&call.ctx, &call.actor, &conversation, &contents, when)?;
+    let parts = parts.len();
+    let (verdict, until, left) = match verdict {
+        Err(refusal) => {
+            return Ok(Response::json(200, &refused(refusal.code(), refusal.advice().to_owned(), parts, findings)));
+        }
+        Ok(warmline_gate::Verdict::Send { left }) => (Verdict::Send, None, left),
+        Ok(warmline_gate::Verdict::Hold { until, left }) => (Verdict::Hold, Some(until), left),
+        Ok(warmline_gate::Verdict::Approve { left }) => (Verdict::Approve, None, left),
+    };
+    let left = left.map(|left| Left { replies: left.replies, of: left.of, until: left.until });
+    Ok(Response::json(200, &GateAnswer { verdict, code: None, detail: None, parts, until, findings, left }))
 }
 
 /// The routes of this resource.
 pub const ROUTES: &[Route] = &[Route::change(
     Verb::Post,
     "/api/gate/check",
-    "Says whether a message would go out to the customer now, in how many parts, and what the platform takes after it. Nothing \
-     is sent or stored.",
+    "Says whether a message would go out to the customer now, in how many parts, which words in it have an effect, and what the \
+     platform takes after it. Nothing is sent or stored.",
     Access::Token(STAFF, Scope::Conversations),
     schema::<GateAnswer>,
     check,
