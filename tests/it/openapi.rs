@@ -39,6 +39,7 @@ fn every_operation_answers_as_described() {
     assert_eq!((&given_up["items"][0]["id"], &given_up["count"]), (&dead["id"], &json!(1)));
     admin.post("/api/outbox/retry", &json!({ "account": shop.name, "dry_run": true })).expect(200);
     admin.post(&format!("/api/outbox/{}/retry", dead["id"].as_str().unwrap()), &json!({})).expect(200);
+    held(&shop, &agent, &id);
     let customer = format!("/api/customers/{}", shown["customer"]["id"].as_str().unwrap());
     admin.get(&customer).expect(200);
     admin.put(&format!("{customer}/tags"), &json!({ "tags": ["vip"] })).expect(200);
@@ -54,12 +55,34 @@ fn every_operation_answers_as_described() {
     seats(&shop, &wechat, &agent, &id, &customer);
     let words = admin.get("/api/quality/words").expect(200).json();
     admin.put("/api/quality/words", &json!({ "words": words["words"] })).expect(200);
+    let rules = admin.get("/api/contact-rules").expect(200).json();
+    admin.put("/api/contact-rules", &json!({ "rules": rules["rules"] })).expect(200);
     admin.get("/api/events").expect(200);
     admin.get("/api/metrics").expect(200);
     admin.get("/metrics").expect(200);
     admin.post("/api/tick", &json!({})).expect(200);
     let missing: BTreeSet<String> = admin.spec().operations().difference(&admin.spec().exercised()).cloned().collect();
     assert!(missing.is_empty(), "described but not exercised: {missing:?}");
+}
+
+/// Messages that wait.
+fn held(shop: &Shop, agent: &Agent, id: &str) {
+    let wait = |words: &str| {
+        let later = json!({ "content": { "kind": "text", "text": words }, "undo_secs": 120 });
+        let held = agent.act(id, "messages", &later).expect(202).json();
+        format!("/api/held/{}", held["id"].as_str().unwrap())
+    };
+    let first = wait("稍后");
+    agent.api.get("/api/held").expect(200);
+    agent.api.get(&first).expect(200);
+    agent.api.delete(&first).expect(200);
+    agent.api.post(&format!("{}/release", wait("稍后")), &json!({})).expect(200);
+    // A word of its own, which no other test says.
+    let mut words = shop.admin.get("/api/quality/words").expect(200).json()["words"].clone();
+    let word = json!({ "word": "全网最香的米", "category": "claims", "severity": 1, "effect": "approve" });
+    words.as_array_mut().unwrap().push(word);
+    shop.admin.put("/api/quality/words", &json!({ "words": words })).expect(200);
+    shop.admin.post(&format!("{}/decline", wait("全网最香的米")), &json!({ "reason": "无法证实" })).expect(200);
 }
 
 /// An account's health, and its end.

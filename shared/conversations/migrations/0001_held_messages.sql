@@ -6,6 +6,8 @@ CREATE TABLE held_messages (
   conversation_id BLOB NOT NULL,
   agent_id BLOB,
   contents BLOB NOT NULL,
+  -- Of a message that answers nobody.
+  purpose TEXT,
   why TEXT NOT NULL,
   state TEXT NOT NULL,
   -- Whether a supervisor has approved it.

@@ -1,11 +1,11 @@
 //! The actions of agents and supervisors on a conversation. The caller runs each function in one immediate transaction,
 //! together with the idempotency record of the request. [`read`] and [`medium`] are exceptions: they make their own.
 
-use crate::outgoing::{self, Author, Wait, refused};
+use crate::outgoing::{self, Author, Letter, Wait, refused};
 use crate::store::held::Why;
 use crate::store::{assignment, consults};
 use crate::{place, plan};
-use warmline_gate::{Refusal, Writer};
+use warmline_gate::{Purpose, Refusal, Writer};
 use warmline_kernel::audit::{self, Action, Subject};
 use warmline_kernel::ctx::{Actor, Ctx, StepError};
 use warmline_kernel::sealing;
@@ -152,23 +152,38 @@ pub enum When {
     At(Timestamp),
 }
 
-/// The newest message of a conversation that the writer has seen, by its number.
-pub type SeenTo = Option<i64>;
+/// How a message is to go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct How {
+    /// The time.
+    pub when: When,
+    /// The number of the newest message that the writer has seen. `None`: that is not compared.
+    pub seen: Option<i64>,
+    /// The purpose; `None` for an answer.
+    pub purpose: Option<Purpose>,
+}
+
+impl How {
+    /// An answer.
+    pub const fn answer(when: When) -> Self {
+        Self { when, seen: None, purpose: None }
+    }
+}
 
 /// The agent writes to the customer. The text is cut for the channel if it is too long.
 ///
 /// # Errors
 /// - The conversation is closed or not the actor's, its account is disabled, or the platform accepts no reply then.
 /// - The text contains words that the brand does not send.
-/// - A message came that the writer has not seen.
+/// - It answers nobody, and the customer does not want that, or was contacted often enough.
 pub fn write(
     ctx: &Ctx<'_>,
     actor: &Actor,
     id: ConversationId,
     contents: Vec<Content>,
-    when: When,
-    seen: SeenTo,
+    how: How,
 ) -> Result<Written, StepError> {
+    let How { when, seen, purpose } = how;
     let conversation = find(ctx, actor, id)?;
     if let Some(seen) = seen.filter(|seen| *seen < conversation.messages) {
         let theirs = |m: &Message| match m.origin {
@@ -179,12 +194,13 @@ pub fn write(
         let newer = messages::list(ctx.db, id, seen, RECENT)?;
         let newer: Vec<i64> = newer.iter().filter(|m| theirs(m)).map(|m| m.n).collect();
         if !newer.is_empty() {
-            return Err(StepError::NewerMessages(newer));
+            return Ok(Written::Unseen(newer));
         }
     }
     let from = writer(actor, &conversation);
     let wait = wait(ctx, &conversation, from, when)?;
-    let written = outgoing::send(ctx, &conversation, None, from, contents, wait)?.map_err(refused)?;
+    let letter = Letter { contents, wait, purpose };
+    let written = outgoing::send(ctx, &conversation, None, from, letter)?.map_err(refused)?;
     if from.writer == Writer::AiSeat {
         assignment::ai_answered(ctx.db, id, 0)?;
     }
@@ -200,11 +216,11 @@ pub fn check(
     actor: &Actor,
     conversation: &Conversation,
     contents: &[Content],
-    when: When,
+    how: &How,
 ) -> Result<Checked, StepError> {
     let from = writer(actor, conversation);
-    let until = wait(ctx, conversation, from, when)?.map(|(_, until)| until);
-    outgoing::check(ctx, conversation, from, contents, (false, until))
+    let until = wait(ctx, conversation, from, how.when)?.map(|(_, until)| until);
+    outgoing::check(ctx, conversation, from, contents, how.purpose.as_ref(), (false, until))
 }
 
 /// Contents with the label of a machine, if the actor is one and the channel shows no badge.

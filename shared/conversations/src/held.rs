@@ -9,9 +9,8 @@ use serde::Serialize;
 use warmline_kernel::audit::{self, Action, Subject};
 use warmline_kernel::ctx::{Actor, Ctx, StepError};
 use warmline_kernel::sealing;
-use warmline_model::{AgentId, Content, MessageId};
+use warmline_model::{AgentId, Channel, Content, MessageId};
 use warmline_store::conversations::Conversation;
-use warmline_store::messages::Message;
 use warmline_store::{events, immediate, outbox};
 
 /// The events of decisions about held messages.
@@ -87,8 +86,8 @@ pub fn withdraw(ctx: &Ctx<'_>, actor: &Actor, id: MessageId) -> Result<(Held, Ve
 
 /// The outcome of releasing a message.
 pub enum Released {
-    /// It went out.
-    Sent(Conversation, Vec<Message>),
+    /// It went out, on this channel.
+    Sent(Channel),
     /// It is approved, and waits for the instant that its writer named.
     Waits(Held),
 }
@@ -110,7 +109,7 @@ pub fn release(ctx: &Ctx<'_>, actor: &Actor, id: MessageId) -> Result<Released, 
         converse::holder_only(actor, &conversation)?;
     }
     match outgoing::release(ctx, &held, approves, !approves, actor.agent)? {
-        Release::Sent(sent) => Ok(Released::Sent(conversation, sent)),
+        Release::Sent => Ok(Released::Sent(conversation.channel)),
         Release::Waits => Ok(Released::Waits(held::get(ctx.db, id)?.ok_or(StepError::NotFound("held message"))?)),
         // The caller rolls this back: the row waits as before.
         Release::Refused(refusal) => Err(outgoing::refused(refusal)),
@@ -155,7 +154,7 @@ pub(crate) fn release_due(ctx: &Ctx<'_>, id: MessageId) -> Result<bool, StepErro
         let due = |held: &Held| held.state == State::Waiting && held.release_at.is_some_and(|at| at <= ctx.now());
         match held::get(ctx.db, id)?.filter(due) {
             Some(held) => match outgoing::release(ctx, &held, false, false, None)? {
-                Release::Sent(_) => Ok(true),
+                Release::Sent => Ok(true),
                 Release::Waits => Ok(false),
                 Release::Refused(refusal) => outgoing::end(ctx, &held, refusal.code()).map(|()| false),
                 Release::Unreadable => outgoing::end(ctx, &held, outgoing::UNREADABLE).map(|()| false),

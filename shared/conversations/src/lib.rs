@@ -2,7 +2,7 @@
 //!
 //! * [`drain`]: from the inbox into its conversation (the router's work); [`place`] finds the agent by the [`plan`] in force
 //!   and the view of [`seats`] and queues, also for [`calls`] that ring; `outgoing` is the one way out to customers;
-//! * [`cases`]: a person's conversations on one matter; [`ai`]: turns of AI seats, and the hand-over to people;
+//! * [`contact`]: the rules for messages that answer nobody; [`cases`]: a person's conversations on one matter; [`ai`]: turns of AI seats, and the hand-over to people;
 //! * [`converse`]: the actions of agents and supervisors on a conversation; [`held`]: messages that wait to be sent; [`staff`]:
 //!   agents and their presence;
 //! * [`staffing`]: the expected contacts, the agents they need, and seats that move; [`aging`]: the ageing of messages;
@@ -24,6 +24,8 @@ pub mod calls;
 mod capability;
 #[cfg(feature = "server")]
 pub mod cases;
+#[cfg(feature = "server")]
+pub mod contact;
 #[cfg(feature = "server")]
 pub mod converse;
 #[cfg(feature = "server")]

@@ -2,12 +2,11 @@
 //! that has to wait is held, and passes the gate again in the transaction that sends it.
 
 use crate::model::Finding;
-use crate::place;
 use crate::store::held::{self, Held, State, Why};
-use crate::words;
+use crate::{contact, place, words};
 use serde::Serialize;
 use warmline_channels::registry;
-use warmline_gate::{Draft, Facts, Refusal, Spoken, Verdict, Writer};
+use warmline_gate::{Draft, Facts, Purpose, Refusal, Spoken, Verdict, Writer};
 use warmline_kernel::ctx::{Ctx, StepError};
 use warmline_kernel::{consent, sealing};
 use warmline_language::Effect;
@@ -17,7 +16,7 @@ use warmline_model::{
 use warmline_privacy::CustomerKey;
 use warmline_store::conversations::{self, Conversation};
 use warmline_store::messages::{self, Message};
-use warmline_store::{accounts, events, outbox};
+use warmline_store::{StoreError, accounts, events, outbox};
 use warmline_transport::deliver;
 
 /// The most messages of a conversation that are held at once.
@@ -52,12 +51,32 @@ impl Author {
 /// The wait that a writer wants: why, and until when.
 pub(crate) type Wait = Option<(Why, Timestamp)>;
 
+/// What a writer wants to send. The contents are whole: they are cut for the channel here.
+pub(crate) struct Letter {
+    /// The contents.
+    pub(crate) contents: Vec<Content>,
+    /// The wait before they go.
+    pub(crate) wait: Wait,
+    /// The purpose; `None` for an answer.
+    pub(crate) purpose: Option<Purpose>,
+}
+
+impl Letter {
+    /// An answer that goes at once.
+    pub(crate) const fn answer(contents: Vec<Content>) -> Self {
+        Self { contents, wait: None, purpose: None }
+    }
+}
+
 /// The outcome of writing to a customer.
 pub enum Written {
     /// The messages are on their way: one, or several if a text was cut for the channel.
     Sent(Vec<Message>),
     /// They wait.
     Held(Held),
+    /// Nothing was done: the customer or a colleague has written these messages, by their numbers, and the writer has not seen
+    /// them.
+    Unseen(Vec<i64>),
 }
 
 /// The gate's decision about contents, and what it saw.
@@ -80,6 +99,9 @@ enum Told<'a> {
     /// A message waits.
     #[serde(rename = "gate.held")]
     Held { message: MessageId, agent: Option<AgentId>, why: &'a str, until: Option<Timestamp>, words: Vec<&'a str> },
+    /// A message that answers nobody went out.
+    #[serde(rename = "gate.approached")]
+    Approached { message: MessageId, purpose: &'a str },
     /// A held message went out, under its own id. `by` released it before its time, or approved it.
     #[serde(rename = "gate.released")]
     Released { message: MessageId, by: Option<AgentId> },
@@ -127,8 +149,7 @@ pub(crate) fn labelled(
     Ok(contents)
 }
 
-/// The gate's decision about contents that are to go now, or not before an instant. `contents` are whole: they are cut for the
-/// channel here.
+/// The gate's decision about contents that are to go now, or not before an instant.
 ///
 /// # Errors
 /// The store fails. A refusal is a decision.
@@ -137,6 +158,7 @@ pub(crate) fn check(
     conversation: &Conversation,
     from: Author,
     contents: &[Content],
+    purpose: Option<&Purpose>,
     (approved, not_before): (bool, Option<Timestamp>),
 ) -> Result<Checked, StepError> {
     let Conversation { channel, account, .. } = conversation;
@@ -155,6 +177,7 @@ pub(crate) fn check(
         Some(_) => messages::since_spoken(ctx.db, conversation.id)?,
         None => None,
     };
+    let approach = purpose.map(|purpose| contact::Known::of(ctx, conversation, purpose)).transpose()?;
     let facts = Facts {
         now: ctx.now(),
         closed: conversation.state == ConversationState::Closed,
@@ -163,6 +186,7 @@ pub(crate) fn check(
         opted_out: from.writer.is_automatic() && consent::refuses(ctx, conversation.person, channel)?,
         window,
         spoken: spoken.map(|(at, replies)| Spoken { at, replies }),
+        approach: approach.as_ref().map(contact::Known::approach),
     };
     let effect = findings.iter().map(|found| found.effect).max().unwrap_or(Effect::Info);
     let draft = Draft { writer: from.writer, messages: parts.len(), effect, approved, not_before };
@@ -179,13 +203,16 @@ pub(crate) fn send(
     conversation: &Conversation,
     key: Option<&CustomerKey>,
     from: Author,
-    contents: Vec<Content>,
-    wait: Wait,
+    letter: Letter,
 ) -> Result<Result<Written, Refusal>, StepError> {
+    let Letter { contents, wait, purpose } = letter;
     let contents = labelled(ctx, conversation, from.writer, contents)?;
-    let checked = check(ctx, conversation, from, &contents, (false, wait.map(|(_, until)| until)))?;
+    let wanted = wait.map(|(_, until)| until);
+    let checked = check(ctx, conversation, from, &contents, purpose.as_ref(), (false, wanted))?;
     let until = match checked.verdict {
-        Ok(Verdict::Send { .. }) => return Ok(Ok(Written::Sent(all(ctx, conversation, key, from, &checked, None)?))),
+        Ok(Verdict::Send { .. }) => {
+            return Ok(Ok(Written::Sent(all(ctx, conversation, key, from, &checked, purpose.as_ref(), None)?)));
+        }
         Ok(Verdict::Hold { until, .. }) => Some(until),
         Ok(Verdict::Approve { .. }) => None,
         Err(refusal) => {
@@ -212,13 +239,15 @@ pub(crate) fn send(
     };
     let why = match (until, wait) {
         (None, _) => Why::Approval,
-        (Some(_), wait) => wait.map_or(Why::Later, |(why, _)| why),
+        (Some(until), Some((why, wanted))) if until == wanted => why,
+        (Some(_), _) => Why::Quiet,
     };
     let row = Held {
         id,
         conversation: conversation.id,
         agent: from.agent,
         contents: sealing::seal_held(ctx, key, conversation.id, id, &contents)?,
+        purpose: purpose.map(|purpose| purpose.to_string()),
         why,
         state: State::Waiting,
         approved: false,
@@ -240,7 +269,7 @@ pub(crate) fn send(
 /// The outcome of looking at a held message again.
 pub(crate) enum Release {
     /// It went out.
-    Sent(Vec<Message>),
+    Sent,
     /// It waits for something else.
     Waits,
     /// The gate refuses it. It waits as before.
@@ -273,18 +302,20 @@ pub(crate) fn release(
     let from = Author { writer: Writer::Person, agent: held.agent, theirs: true };
     let approved = approved || held.approved;
     let not_before = if at_once { None } else { held.not_before };
-    let checked = check(ctx, &conversation, from, &contents, (approved, not_before))?;
+    let purpose = held.purpose.as_deref().map(|text| Purpose::parse(text).ok_or(StoreError::Shape(0))).transpose()?;
+    let checked = check(ctx, &conversation, from, &contents, purpose.as_ref(), (approved, not_before))?;
     match checked.verdict {
         Ok(Verdict::Send { .. }) => {
             if !held::delete(ctx.db, id)? {
                 return Err(StepError::NotFound("held message"));
             }
-            let sent = all(ctx, &conversation, Some(&key), from, &checked, Some(id))?;
+            all(ctx, &conversation, Some(&key), from, &checked, purpose.as_ref(), Some(id))?;
             events::append(ctx.db, now, Some(conversation.id), &Told::Released { message: id, by })?;
-            Ok(Release::Sent(sent))
+            Ok(Release::Sent)
         }
         Ok(Verdict::Hold { until, .. }) => {
-            held::wait(ctx.db, id, Why::Later, approved, Some(until))?;
+            let why = if Some(until) == not_before { Why::Later } else { Why::Quiet };
+            held::wait(ctx.db, id, why, approved, Some(until))?;
             Ok(Release::Waits)
         }
         Ok(Verdict::Approve { .. }) => {
@@ -309,7 +340,7 @@ pub(crate) fn settle(ctx: &Ctx<'_>, conversation: ConversationId) -> Result<bool
                     return Err(refused(refusal));
                 }
             }
-            (State::Waiting, Why::Later | Why::Approval) => others = true,
+            (State::Waiting, Why::Later | Why::Quiet | Why::Approval) => others = true,
             (State::Declined | State::Refused, _) => {}
         }
     }
@@ -340,6 +371,7 @@ fn all(
     key: Option<&CustomerKey>,
     from: Author,
     checked: &Checked,
+    purpose: Option<&Purpose>,
     id: Option<MessageId>,
 ) -> Result<Vec<Message>, StepError> {
     let opened;
@@ -354,7 +386,12 @@ fn all(
     for content in &checked.parts {
         let first = said.is_empty();
         let id = id.filter(|_| first).unwrap_or_else(|| MessageId::new(ctx.now(), ctx.rng));
-        said.push(say(ctx, conversation, key, from, (id, first), content)?);
+        said.push(say(ctx, conversation, key, from, (id, first && purpose.is_none()), content)?);
+    }
+    if let (Some(first), Some(purpose)) = (said.first(), purpose) {
+        contact::note(ctx, conversation, first.id, purpose)?;
+        let approached = Told::Approached { message: first.id, purpose: purpose.as_str() };
+        events::append(ctx.db, ctx.now(), Some(conversation.id), &approached)?;
     }
     if let (Some(first), false) = (said.first(), checked.findings.is_empty()) {
         let warned = Told::Warned { message: first.id, from: from.origin(), words: named(&checked.findings) };
@@ -363,13 +400,14 @@ fn all(
     Ok(said)
 }
 
-/// Stores a message that has passed the gate, and hands it to the outbox. Only the first part of a reply answers the customer.
+/// Stores a message that has passed the gate, and hands it to the outbox. Only the first part of an answer answers the
+/// customer.
 fn say(
     ctx: &Ctx<'_>,
     conversation: &Conversation,
     key: &CustomerKey,
     from: Author,
-    (id, first): (MessageId, bool),
+    (id, answers): (MessageId, bool),
     content: &Content,
 ) -> Result<Message, StepError> {
     let (origin, agent) = (from.origin(), from.agent);
@@ -402,7 +440,7 @@ fn say(
             give_up_at: deliver::ends_at(ctx, conversation.id, patience, now)?,
         },
     )?;
-    let answers = origin == Origin::Agent && first;
+    let answers = origin == Origin::Agent && answers;
     let body = EventBody::MessageSent {
         message: id,
         n,

@@ -2,7 +2,7 @@
 
 use crate::store::held::{self, Held};
 use crate::store::{erased, staffing};
-use crate::{aging, converse};
+use crate::{aging, contact, converse};
 use serde::Serialize;
 use warmline_customers::api::messages;
 use warmline_customers::hold;
@@ -73,6 +73,7 @@ const DAYS: &[Days] = &[
 fn begin(ctx: &Ctx<'_>, erasing: &Erasing<'_>) -> Result<(), StepError> {
     for customer in erasing.customers {
         held::erase(ctx.db, *customer)?;
+        contact::erase(ctx, *customer)?;
         // A customer has at most one open conversation.
         let newest = ConversationId::last_of(Timestamp::from_millis(i64::MAX));
         if let Some(last) = conversations::last_of_customer(ctx.db, *customer, newest)?
@@ -164,6 +165,7 @@ fn retain(ctx: &Ctx<'_>, keeping: &Keeping) -> Result<Counts, StepError> {
         }
     }
     done.push(("events_packed", events));
+    contact::forget(ctx)?;
     done.push(("held_removed", forget_held(ctx, Keeping::before(now, keeping.days(HELD)))?));
     Ok(done)
 }

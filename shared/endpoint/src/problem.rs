@@ -138,11 +138,6 @@ impl From<StepError> for Problem {
             }
             StepError::Forbidden(detail) => Self::new(403, "forbidden", detail),
             StepError::Conflict { code, detail } => Self::new(409, code, detail),
-            StepError::NewerMessages(messages) => {
-                let detail = "the customer or a colleague has written since: read these messages, and send again with `seen` at \
-                              the number of the last";
-                Self { messages, ..Self::new(409, "newer_messages", detail) }
-            }
             StepError::MergedByHand(customers) => {
                 let detail = "the erasure would take along these customers, who were merged by hand; undo the merges, or name all \
                               of them in `include`, separated by commas";

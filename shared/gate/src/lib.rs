@@ -3,9 +3,14 @@
 //! stores the messages, so nothing can change between the decision and its effect. Messages that wait are decided again when
 //! their time comes.
 
-use warmline_channels::Window;
+mod approach;
+
+pub use approach::{Approach, Cap, Class, ContactRule, ContactRules, EVERYTHING, MOST_DAYS, Purpose, Stance};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use warmline_language::Effect;
-use warmline_model::Timestamp;
+use warmline_model::{Timestamp, Window};
 
 /// The writer of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,8 +89,8 @@ pub struct Spoken {
 }
 
 /// The state of a conversation, its customer and its account, as far as it decides about a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Facts {
+#[derive(Clone, Copy, Debug)]
+pub struct Facts<'a> {
     /// The present time.
     pub now: Timestamp,
     /// Whether the conversation is closed.
@@ -100,12 +105,14 @@ pub struct Facts {
     pub window: Option<Window>,
     /// The customer's newest message; `None` if the customer has not written in this conversation.
     pub spoken: Option<Spoken>,
+    /// What decides about a message that answers nobody; `None` for an answer.
+    pub approach: Option<Approach<'a>>,
 }
 
 /// The messages that the platform still takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Left {
-    /// Messages; `None` if the platform sets no number.
+    /// Their number; `null` if the platform sets none.
     pub replies: Option<u32>,
     /// The number that each message of the customer allows.
     pub of: Option<u32>,
@@ -130,15 +137,27 @@ pub enum Refusal {
     QuotaUsed,
     /// The messages contain words that the brand does not send.
     WordsBlocked,
+    /// A legal hold covers the person, and the message answers nothing.
+    LegalHold,
+    /// The person does not want such messages.
+    DoNotContact,
+    /// The person has not agreed to advertising.
+    ConsentMissing,
+    /// The person was approached often enough.
+    TooOften,
 }
 
 impl Refusal {
     /// All of them, in the order in which they are looked for.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 11] = [
         Self::ConversationClosed,
         Self::NotYours,
         Self::AccountDisabled,
         Self::OptedOut,
+        Self::LegalHold,
+        Self::DoNotContact,
+        Self::ConsentMissing,
+        Self::TooOften,
         Self::WindowClosed,
         Self::QuotaUsed,
         Self::WordsBlocked,
@@ -154,6 +173,10 @@ impl Refusal {
             Self::WindowClosed => "reply_window_closed",
             Self::QuotaUsed => "reply_quota_used",
             Self::WordsBlocked => "words_blocked",
+            Self::LegalHold => "legal_hold",
+            Self::DoNotContact => "do_not_contact",
+            Self::ConsentMissing => "consent_missing",
+            Self::TooOften => "contacted_too_often",
         }
     }
 
@@ -175,6 +198,12 @@ impl Refusal {
             Self::WordsBlocked => {
                 "the message contains words that the brand does not send; `POST /api/gate/check` shows them and their places"
             }
+            Self::LegalHold => {
+                "a legal hold covers the customer; until it is lifted, only the customer's messages are answered"
+            }
+            Self::DoNotContact => "the customer does not want such messages; answer what they write, and nothing else",
+            Self::ConsentMissing => "the customer has not agreed to advertising; note their consent first",
+            Self::TooOften => "the customer was contacted often enough for this purpose; try again once the period is over",
         }
     }
 }
@@ -184,7 +213,7 @@ impl Refusal {
 /// # Errors
 /// The first of [`Refusal::ALL`] that applies. Messages that would wait longer than the platform's window is open are refused
 /// at once.
-pub fn decide(draft: &Draft, facts: &Facts) -> Result<Verdict, Refusal> {
+pub fn decide(draft: &Draft, facts: &Facts<'_>) -> Result<Verdict, Refusal> {
     let writer = draft.writer;
     if facts.closed {
         return Err(Refusal::ConversationClosed);
@@ -198,7 +227,11 @@ pub fn decide(draft: &Draft, facts: &Facts) -> Result<Verdict, Refusal> {
     if facts.opted_out && writer.is_automatic() {
         return Err(Refusal::OptedOut);
     }
-    let until = draft.not_before.filter(|at| *at > facts.now);
+    let mut until = draft.not_before.filter(|at| *at > facts.now);
+    if let Some(approach) = &facts.approach {
+        let at = may_approach(approach, until.unwrap_or(facts.now))?;
+        until = Some(at).filter(|at| *at > facts.now);
+    }
     let left = left(draft.messages, until.unwrap_or(facts.now), facts)?;
     match draft.effect {
         Effect::Block => return Err(Refusal::WordsBlocked),
@@ -213,8 +246,22 @@ pub fn decide(draft: &Draft, facts: &Facts) -> Result<Verdict, Refusal> {
     })
 }
 
+/// When a person may be approached: at this instant, or when the quiet hours that it falls into are over.
+fn may_approach(approach: &Approach<'_>, at: Timestamp) -> Result<Timestamp, Refusal> {
+    if approach.legal_hold {
+        return Err(Refusal::LegalHold);
+    }
+    match (approach.stance, approach.class) {
+        (Stance::Withdrawn, _) => return Err(Refusal::DoNotContact),
+        (Stance::Silent, Class::Marketing) => return Err(Refusal::ConsentMissing),
+        (Stance::Given, _) | (Stance::Silent, Class::Service | Class::Survey) => {}
+    }
+    let at = approach.rule.quiet_until(at, approach.zone_minutes).unwrap_or(at);
+    if approach.rule.allows(approach.sent, at) { Ok(at) } else { Err(Refusal::TooOften) }
+}
+
 /// The messages that the platform takes after this number of them was sent at an instant.
-fn left(messages: usize, at: Timestamp, facts: &Facts) -> Result<Option<Left>, Refusal> {
+fn left(messages: usize, at: Timestamp, facts: &Facts<'_>) -> Result<Option<Left>, Refusal> {
     let (Some(window), Some(spoken)) = (facts.window, facts.spoken) else { return Ok(None) };
     let until = window.closes_at(spoken.at);
     if at > until {
@@ -237,7 +284,7 @@ mod tests {
     /// WeChat's: five replies in 48 hours.
     const WINDOW: Window = Window { secs: 48 * 3600, replies: Some(5) };
 
-    fn facts() -> Facts {
+    fn facts() -> Facts<'static> {
         Facts {
             now: Timestamp::from_millis(100 * HOUR),
             closed: false,
@@ -246,11 +293,17 @@ mod tests {
             opted_out: false,
             window: Some(WINDOW),
             spoken: Some(Spoken { at: Timestamp::from_millis(83 * HOUR), replies: 2 }),
+            approach: None,
         }
     }
 
+    /// 12:00 on the fifth day after the epoch is hour 108.
+    fn approach(class: Class, rules: &ContactRules) -> Approach<'_> {
+        Approach { class, stance: Stance::Silent, legal_hold: false, rule: rules.of(class), zone_minutes: 0, sent: &[] }
+    }
+
     /// What is left after messages that go out at once.
-    fn sent(writer: Writer, messages: usize, facts: &Facts) -> Result<Option<Left>, Refusal> {
+    fn sent(writer: Writer, messages: usize, facts: &Facts<'_>) -> Result<Option<Left>, Refusal> {
         decide(&Draft::new(writer, messages), facts).map(|verdict| match verdict {
             Verdict::Send { left } => left,
             other => panic!("{other:?}"),
@@ -282,19 +335,63 @@ mod tests {
 
     #[test]
     fn each_refusal_is_found_alone_and_before_the_later_ones() {
+        let rules = ContactRules::default();
+        let night = Timestamp::from_millis(107 * HOUR);
+        let sent = [night, night];
         let all = |n: usize| Facts {
             closed: n == 0,
             theirs: n > 1,
             account_disabled: n <= 2,
             opted_out: n <= 3,
-            now: Timestamp::from_millis(if n <= 4 { 200 } else { 100 } * HOUR),
-            spoken: Some(Spoken { replies: if n <= 5 { 5 } else { 2 }, ..facts().spoken.unwrap() }),
+            now: Timestamp::from_millis(if n <= 8 { 204 } else { 108 } * HOUR),
+            spoken: Some(Spoken { replies: if n <= 9 { 5 } else { 2 }, ..facts().spoken.unwrap() }),
+            approach: (n <= 7).then(|| Approach {
+                legal_hold: n <= 4,
+                stance: if n <= 5 { Stance::Withdrawn } else { Stance::Silent },
+                sent: &sent,
+                ..approach(if n <= 6 { Class::Marketing } else { Class::Service }, &rules)
+            }),
             ..facts()
         };
         let loud = Draft { effect: Effect::Block, ..Draft::new(Writer::AiSeat, 1) };
         for (n, refusal) in Refusal::ALL.into_iter().enumerate() {
-            assert_eq!(decide(&loud, &all(n)), Err(refusal));
+            let mut facts = all(n);
+            if n == 7 {
+                facts.now = Timestamp::from_millis(108 * HOUR);
+            }
+            assert_eq!(decide(&loud, &facts), Err(refusal), "{n}");
         }
+    }
+
+    #[test]
+    fn what_answers_nobody_needs_leave_and_an_hour() {
+        let rules = ContactRules::default();
+        let decide = |class, stance, legal_hold, hour: i64, sent: &[Timestamp]| {
+            let approach = Approach { stance, legal_hold, sent, ..approach(class, &rules) };
+            let now = Timestamp::from_millis(hour * HOUR);
+            decide(&Draft::new(Writer::Person, 1), &Facts { now, window: None, approach: Some(approach), ..facts() })
+        };
+        let hold = |hour: i64| Ok(Verdict::Hold { until: Timestamp::from_millis(hour * HOUR), left: None });
+        let send = Ok(Verdict::Send { left: None });
+        // Hour 108 is noon, 118 is ten in the evening, and 128 is eight in the morning.
+        for class in [Class::Service, Class::Survey] {
+            assert_eq!(decide(class, Stance::Silent, false, 108, &[]), send);
+            assert_eq!(decide(class, Stance::Silent, false, 118, &[]), hold(128));
+        }
+        assert_eq!(decide(Class::Marketing, Stance::Silent, false, 108, &[]), Err(Refusal::ConsentMissing));
+        assert_eq!(decide(Class::Marketing, Stance::Given, false, 108, &[]), send);
+        assert_eq!(decide(Class::Marketing, Stance::Given, false, 117, &[]), hold(128));
+        assert_eq!(decide(Class::Marketing, Stance::Given, true, 108, &[]), Err(Refusal::LegalHold));
+        for class in Class::ALL {
+            assert_eq!(decide(class, Stance::Withdrawn, false, 108, &[]), Err(Refusal::DoNotContact));
+        }
+        let sent = [Timestamp::from_millis(107 * HOUR)];
+        assert_eq!(decide(Class::Marketing, Stance::Given, false, 108, &sent), Err(Refusal::TooOften));
+        assert_eq!(decide(Class::Service, Stance::Silent, false, 108, &sent), send);
+        // The limit is that of the instant at which it goes.
+        let sent = [Timestamp::from_millis(103 * HOUR), Timestamp::from_millis(104 * HOUR)];
+        assert_eq!(decide(Class::Service, Stance::Silent, false, 118, &sent), hold(128));
+        assert_eq!(decide(Class::Service, Stance::Silent, false, 108, &sent), Err(Refusal::TooOften));
     }
 
     #[test]
@@ -353,7 +450,7 @@ mod tests {
         assert!(Refusal::ALL.iter().all(|refusal| refusal.advice().contains(';')));
     }
 
-    fn any_facts() -> impl Strategy<Value = Facts> {
+    fn any_facts() -> impl Strategy<Value = Facts<'static>> {
         let spoken = proptest::option::of((0i64..400, 0i64..9));
         let window = proptest::option::of((1i64..200, proptest::option::of(0u32..7)));
         (0i64..400, any::<[bool; 4]>(), window, spoken).prop_map(|(now, [closed, theirs, off, out], window, spoken)| Facts {
@@ -364,6 +461,7 @@ mod tests {
             opted_out: out,
             window: window.map(|(hours, replies)| Window { secs: hours * 3600, replies }),
             spoken: spoken.map(|(at, replies)| Spoken { at: Timestamp::from_millis(at * HOUR), replies }),
+            approach: None,
         })
     }
 
@@ -405,6 +503,28 @@ mod tests {
                 Err(Refusal::WindowClosed) => {}
                 Err(refusal) => prop_assert_eq!(plain, Err(refusal)),
             }
+        }
+
+        #[test]
+        fn nobody_is_approached_against_their_will_or_at_night_or_too_often(
+            facts in any_facts(), class in 0usize..3, stance in 0usize..3, legal_hold: bool, sent in proptest::collection::vec(0i64..400, 0..4),
+        ) {
+            let (rules, class) = (ContactRules::default(), Class::ALL[class]);
+            let stance = [Stance::Given, Stance::Withdrawn, Stance::Silent][stance];
+            let sent: Vec<_> = sent.into_iter().map(|hour| Timestamp::from_millis(hour * HOUR)).collect();
+            let approach = Approach { stance, legal_hold, sent: &sent, ..approach(class, &rules) };
+            let facts = Facts { approach: Some(approach), ..facts };
+            let decided = decide(&Draft::new(Writer::Person, 1), &facts);
+            let at = match decided {
+                Ok(Verdict::Send { .. }) => facts.now,
+                Ok(Verdict::Hold { until, .. }) => until,
+                _ => return Ok(()),
+            };
+            prop_assert!(!legal_hold && stance != Stance::Withdrawn && (class != Class::Marketing || stance == Stance::Given));
+            prop_assert!(rules.of(class).quiet_until(at, 0).is_none() && rules.of(class).allows(&sent, at));
+            // It is never easier to approach somebody than to answer.
+            let answer = decide(&Draft::new(Writer::Person, 1), &Facts { approach: None, ..facts });
+            prop_assert!(answer.is_ok());
         }
 
         #[test]

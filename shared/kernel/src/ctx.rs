@@ -86,9 +86,6 @@ pub enum StepError {
     /// Merges made by hand would extend the erasure to these customers, so the caller has to name them.
     #[error("the erasure would take along customers who were merged by hand")]
     MergedByHand(Vec<CustomerId>),
-    /// The customer or a colleague has written these messages, by their numbers, and the actor has not seen them.
-    #[error("newer messages have not been seen")]
-    NewerMessages(Vec<i64>),
     /// The request asks for something impossible.
     #[error("{field}: {problem}")]
     Invalid {

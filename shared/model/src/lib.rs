@@ -33,7 +33,7 @@ pub mod units;
 
 pub use agent::{AgentState, Role};
 pub use audit::AuditEntry;
-pub use channel::{AccountId, Channel, GroupId, SlugError};
+pub use channel::{AccountId, Channel, GroupId, SlugError, Window};
 pub use content::{Content, Media, Origin};
 pub use conversation::{ConversationState, DeliveryState};
 pub use event::{Delivery, Event, EventBody};

@@ -183,12 +183,12 @@ pub struct GroupSettings {
 const UNDO_MAIL_SECS: i64 = 10;
 const AI_LABEL: &str = "【智能客服】";
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+#[cfg_attr(target_pointer_width = "64", expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference"))]
 const fn is_undo_mail(secs: &i64) -> bool {
     *secs == UNDO_MAIL_SECS
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+#[cfg_attr(target_pointer_width = "64", expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference"))]
 const fn is_zero(secs: &i64) -> bool {
     *secs == 0
 }

@@ -11,6 +11,7 @@
 
 pub mod accounts;
 pub mod agents;
+pub mod approaches;
 pub mod archive;
 pub mod arrivals;
 pub mod audit;

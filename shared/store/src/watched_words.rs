@@ -12,7 +12,7 @@ const INSERT: &str = concat!(
     entries!("?1")
 );
 const BEGINNING_WITH: &str =
-    concat!("SELECT w.word FROM ", entries!("?1"), " h CROSS JOIN watched_words w ON w.head = h.value ORDER BY h.key, w.n");
+    concat!("SELECT w.word FROM ", entries!("?1"), " l CROSS JOIN watched_words w ON w.head = l.value");
 
 /// Replaces all words. `words` is a JSON list of pairs: the word's beginning (`warmline_language::head`), and its entry in the
 /// brand's list as a text. Runs in the caller's transaction.
@@ -22,7 +22,7 @@ pub fn replace(db: &dyn Db, words: &str) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// The entries of the words that begin so. `heads` is a JSON list without repetitions.
+/// The entries of the words that begin so, in any order. `heads` is a JSON list without repetitions.
 pub fn beginning_with(db: &dyn Db, heads: &str) -> Result<Vec<String>, StoreError> {
     db.execute(BEGINNING_WITH, &[heads.into()])?.iter().map(|row| Ok(row.text(0)?.to_owned())).collect()
 }

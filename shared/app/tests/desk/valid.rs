@@ -92,7 +92,7 @@ pub fn filled() -> Filled {
             "/api/gate/check",
             "/api/gate/check".into(),
             json!({ "conversation": talk, "content": { "kind": "text", "text": "您好" }, "reply_all": false,
-                "send_at": soon }),
+                "send_at": soon, "purpose": "service.order" }),
         ),
         (
             "POST",
@@ -141,6 +141,16 @@ pub fn filled() -> Filled {
                 "until": "2023-11-14T00:00:00Z", "limit": 5, "after": "7", "dry_run": true }),
         ),
         ("POST", "/api/held/{id}/decline", format!("/api/held/{held}/decline"), json!({ "reason": "无法证实" })),
+        (
+            "PUT",
+            "/api/contact-rules",
+            "/api/contact-rules".to_owned(),
+            json!({ "rules": {
+                "service": { "from": "08:00", "to": "22:00", "caps": [{ "most": 2, "days": 1 }] },
+                "survey": { "from": "09:00", "to": "21:00", "caps": [] },
+                "marketing": { "from": "10:00", "to": "20:00", "caps": [{ "most": 1, "days": 7 }] },
+            } }),
+        ),
         ("PUT", "/api/limits", "/api/limits".to_owned(), json!({ "requests_per_second": 50, "burst": 200 })),
         (
             "PUT",

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 use warmline_channels::registry;
-use warmline_conversations::converse::{self, When, Written};
+use warmline_conversations::converse::{self, How, When, Written};
 use warmline_conversations::drain::{Distance, Drainer, Step};
 use warmline_conversations::staff::Duties;
 use warmline_kernel::ctx::Actor;
@@ -259,9 +259,10 @@ pub fn place() -> (Channel, AccountId) {
 
 /// Sends a reply at once.
 pub fn reply(ctx: &Ctx<'_>, actor: &Actor, id: ConversationId, contents: &[Content]) -> Result<Vec<Message>, StepError> {
-    match converse::write(ctx, actor, id, contents.to_vec(), When::In(0), None)? {
+    match converse::write(ctx, actor, id, contents.to_vec(), How::answer(When::In(0)))? {
         Written::Sent(sent) => Ok(sent),
         Written::Held(held) => panic!("{held:?} waits"),
+        Written::Unseen(newer) => panic!("{newer:?} were not seen"),
     }
 }
 

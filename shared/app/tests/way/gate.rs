@@ -6,7 +6,7 @@ use crate::{actor, check, count, only, replayed};
 use serde_json::json;
 use warmline_app::tick;
 use warmline_conversations::ai;
-use warmline_conversations::converse::{self, When};
+use warmline_conversations::converse::{self, How, When};
 use warmline_conversations::staff::Duties;
 use warmline_gate::{Refusal, Verdict};
 use warmline_kernel::ctx::StepError;
@@ -39,7 +39,7 @@ fn what_is_left_is_told_and_then_used_up_until_the_customer_writes() {
     let spoke_at = w.ctx().now();
     let left = |messages| {
         let contents = vec![Content::text("在"); messages];
-        match converse::check(&w.ctx(), &actor(agent), &only(&w), &contents, When::In(0)).unwrap().verdict {
+        match converse::check(&w.ctx(), &actor(agent), &only(&w), &contents, &How::answer(When::In(0))).unwrap().verdict {
             Ok(Verdict::Send { left }) => Ok(left),
             Err(refusal) => Err(refusal),
             other => panic!("{other:?}"),

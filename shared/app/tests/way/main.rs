@@ -8,6 +8,7 @@ mod calls;
 mod capability;
 mod cases;
 mod common;
+mod contact;
 mod context;
 mod delivery;
 mod gate;

@@ -1,7 +1,7 @@
 //! Conversations and their messages.
 
 use crate::api::{carry, held};
-use crate::converse::{self, Target, When, Written};
+use crate::converse::{self, How, Target, When, Written};
 use crate::model::{Close, ConversationDetail, ConversationView, HeldView, NewMessage, Transfer, TransferTarget};
 use crate::store;
 use std::rc::Rc;
@@ -11,6 +11,7 @@ use warmline_customers::people;
 use warmline_endpoint::page::{self, Page};
 use warmline_endpoint::route::{AFTER, Access, Answer, Call, LIMIT, PAGE, Route, STAFF, Verb, schema};
 use warmline_endpoint::{Problem, Response, body};
+use warmline_gate::Purpose;
 use warmline_kernel::StepError;
 use warmline_kernel::archive::Reader;
 use warmline_kernel::tampering::{self, Broken};
@@ -120,6 +121,16 @@ pub(crate) fn when(call: &Call<'_>, send_at: Option<Timestamp>, undo_secs: Optio
     }
 }
 
+/// The purpose of a message.
+///
+/// # Errors
+/// It is none.
+pub(crate) fn purpose(text: Option<&str>) -> Result<Option<Purpose>, Problem> {
+    let Some(text) = text else { return Ok(None) };
+    let detail = "a purpose is service, survey or marketing, a dot, and a code of 1 to 24 characters from a-z, 0-9, _ and -";
+    Purpose::parse(text).map(Some).ok_or_else(|| Problem::field("bad_code", "purpose", detail))
+}
+
 /// A message that was checked, as its writer sends it: with a machine's label where it needs one, and not cut yet.
 ///
 /// # Errors
@@ -139,20 +150,26 @@ pub(crate) fn written(
 
 /// `POST /api/conversations/{id}/messages`
 pub(crate) fn reply(call: &Call<'_>) -> Result<Response, Problem> {
-    let NewMessage { content, reply_all, send_at, undo_secs, seen } = body::read(call.request)?;
+    let NewMessage { content, reply_all, send_at, undo_secs, seen, purpose: text } = body::read(call.request)?;
     check(&content)?;
     let when = when(call, send_at, undo_secs)?;
     if seen.is_some_and(|seen| seen < 0) {
         return Err(Problem::field("invalid_field", "seen", "a message's number is 1 or more; 0 if none was seen"));
     }
+    let how = How { when, seen, purpose: purpose(text.as_deref())? };
     let (conversation, contents) = written(call, id(call)?, content, reply_all)?;
-    match converse::write(&call.ctx, &call.actor, conversation.id, contents, when, seen)? {
+    match converse::write(&call.ctx, &call.actor, conversation.id, contents, how)? {
         Written::Sent(said) => {
             call.deliver(&conversation.channel);
             let shown = messages(&call.ctx, conversation.customer, &said)?;
             Ok(Response::json(201, &shown.first()))
         }
         Written::Held(held) => Ok(Response::json(202, &held::view(held, Vec::new()))),
+        Written::Unseen(messages) => {
+            let detail = "the customer or a colleague has written since: read these messages, and send again with `seen` at the \
+                          number of the last";
+            Err(Problem { messages, ..Problem::new(409, "newer_messages", detail) })
+        }
     }
 }
 
@@ -245,6 +262,10 @@ pub const ROUTES: &[Route] = &[
     .refusing(&[
         (409, "nobody_else"),
         (409, "customer_opted_out"),
+        (409, "legal_hold"),
+        (409, "do_not_contact"),
+        (409, "consent_missing"),
+        (409, "contacted_too_often"),
         (409, "newer_messages"),
         (409, "too_many_held"),
         (409, "ai_seat"),

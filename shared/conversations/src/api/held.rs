@@ -14,9 +14,11 @@ pub(crate) fn view(held: Held, contents: Vec<Content>) -> HeldView {
         id: held.id,
         conversation: held.conversation,
         agent: held.agent,
+        purpose: held.purpose,
         why: match held.why {
             Why::Undo => HeldWhy::Undo,
             Why::Later => HeldWhy::Later,
+            Why::Quiet => HeldWhy::Quiet,
             Why::Approval => HeldWhy::Approval,
         },
         state: match held.state {
@@ -72,8 +74,8 @@ pub(crate) fn withdraw(call: &Call<'_>) -> Result<Response, Problem> {
 pub(crate) fn release(call: &Call<'_>) -> Result<Response, Problem> {
     let id = id(call)?;
     match held::release(&call.ctx, &call.actor, id)? {
-        Released::Sent(conversation, _) => {
-            call.deliver(&conversation.channel);
+        Released::Sent(channel) => {
+            call.deliver(&channel);
             Ok(Response::json(200, &serde_json::json!({ "id": id, "sent": true, "release_at": null })))
         }
         Released::Waits(held) => {
@@ -142,6 +144,10 @@ pub const ROUTES: &[Route] = &[
         (409, "reply_window_closed"),
         (409, "reply_quota_used"),
         (409, "words_blocked"),
+        (409, "legal_hold"),
+        (409, "do_not_contact"),
+        (409, "consent_missing"),
+        (409, "contacted_too_often"),
     ])
     .agents("their own, if they do not wait for a supervisor"),
     Route::change(

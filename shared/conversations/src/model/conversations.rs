@@ -45,6 +45,11 @@ pub struct NewMessage {
     #[serde(default)]
     #[schemars(range(min = 0, max = 120))]
     pub undo_secs: Option<i64>,
+    /// The purpose, if it answers nobody: `service`, `survey` or `marketing`, a dot, and the brand's own code
+    /// (`service.order`). Quiet hours, limits and consent then apply. Left out, it answers the customer.
+    #[serde(default)]
+    #[schemars(regex(pattern = "^(service|survey|marketing)[.][a-z0-9_-]{1,24}$"))]
+    pub purpose: Option<String>,
     /// The number of the newest message that the writer has seen. If the customer or a colleague has written since, nothing is
     /// sent. Left out, nothing is compared.
     #[serde(default)]

@@ -1,7 +1,10 @@
 //! The gate's answer about a message that is being written.
 
+pub use warmline_gate::Left;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use warmline_gate::ContactRules;
 use warmline_language::Effect;
 use warmline_model::{Content, ConversationId, Timestamp};
 
@@ -20,6 +23,10 @@ pub struct GateCheck {
     /// The instant at which it is to go; otherwise now, or after the seconds for which the group lets agents take it back.
     #[serde(default)]
     pub send_at: Option<Timestamp>,
+    /// The purpose, if it answers nobody, as in the message.
+    #[serde(default)]
+    #[schemars(regex(pattern = "^(service|survey|marketing)[.][a-z0-9_-]{1,24}$"))]
+    pub purpose: Option<String>,
 }
 
 /// What the gate would say now.
@@ -71,13 +78,19 @@ pub struct GateAnswer {
     pub left: Option<Left>,
 }
 
-/// The replies that a platform still takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Left {
-    /// Their number; `null` if the platform sets none.
-    pub replies: Option<u32>,
-    /// The number that each message of the customer allows.
-    pub of: Option<u32>,
-    /// The last instant at which it takes them.
-    pub until: Timestamp,
+/// The brand's rules for messages that answer nobody.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct ContactRulesView {
+    /// The rules.
+    pub rules: ContactRules,
+    /// Rises with every change; 0 before the first.
+    pub version: i64,
+}
+
+/// New rules for messages that answer nobody.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewContactRules {
+    /// All rules from now on.
+    pub rules: ContactRules,
 }

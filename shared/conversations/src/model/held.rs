@@ -12,6 +12,8 @@ pub enum HeldWhy {
     Undo,
     /// Its writer wants it to go later.
     Later,
+    /// It answers nobody, and nobody is approached at this hour.
+    Quiet,
     /// A supervisor has to approve it.
     Approval,
 }
@@ -37,6 +39,9 @@ pub struct HeldView {
     pub conversation: ConversationId,
     /// The writer; `null` for supervisors who are no agents.
     pub agent: Option<AgentId>,
+    /// Its purpose, if it answers nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purpose: Option<String>,
     /// The reason why it waits.
     pub why: HeldWhy,
     /// Its state.

@@ -11,18 +11,21 @@ pub enum Why {
     Undo,
     /// The writer wants it to go later.
     Later,
+    /// It answers nobody, and nobody is approached at this hour.
+    Quiet,
     /// A supervisor has to approve it.
     Approval,
 }
 
 impl Why {
-    const ALL: [Self; 3] = [Self::Undo, Self::Later, Self::Approval];
+    const ALL: [Self; 4] = [Self::Undo, Self::Later, Self::Quiet, Self::Approval];
 
     /// The word in the store, in events and in the API.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Undo => "undo",
             Self::Later => "later",
+            Self::Quiet => "quiet",
             Self::Approval => "approval",
         }
     }
@@ -63,6 +66,8 @@ pub struct Held {
     pub agent: Option<AgentId>,
     /// Its contents, sealed.
     pub contents: Vec<u8>,
+    /// Its purpose, if it answers nobody.
+    pub purpose: Option<String>,
     /// The reason why it waits.
     pub why: Why,
     /// Its state.
@@ -85,7 +90,7 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT id, conversation_id, agent_id, contents, why, state, approved, held_at, not_before, release_at, reason, \
-                    decided_by \
+                    decided_by, purpose \
              FROM held_messages ",
             $rest
         )
@@ -93,8 +98,8 @@ macro_rules! select {
 }
 
 const INSERT: &str = "INSERT INTO held_messages \
-                      (id, conversation_id, agent_id, contents, why, state, approved, held_at, not_before, release_at) \
-                      VALUES (?1, ?2, ?3, ?4, ?5, 'waiting', ?6, ?7, ?8, ?9)";
+                      (id, conversation_id, agent_id, contents, why, state, approved, held_at, not_before, release_at, purpose) \
+                      VALUES (?1, ?2, ?3, ?4, ?5, 'waiting', ?6, ?7, ?8, ?9, ?10)";
 const GET: &str = select!("WHERE id = ?1");
 const DUE: &str = "SELECT id FROM held_messages INDEXED BY held_messages_due \
                    WHERE state = 'waiting' AND release_at <= ?1 ORDER BY release_at LIMIT ?2";
@@ -113,7 +118,7 @@ const END: &str = "UPDATE held_messages SET state = ?2, reason = ?3, decided_by 
 const ERASE: &str = "DELETE FROM held_messages WHERE conversation_id IN \
                      (SELECT id FROM conversations WHERE customer_id = ?1)";
 const OF_CUSTOMER: &str = "SELECT h.id, h.conversation_id, h.agent_id, h.contents, h.why, h.state, h.approved, h.held_at, \
-                                  h.not_before, h.release_at, h.reason, h.decided_by \
+                                  h.not_before, h.release_at, h.reason, h.decided_by, h.purpose \
                            FROM conversations v CROSS JOIN held_messages h ON h.conversation_id = v.id \
                            WHERE v.customer_id = ?1 LIMIT ?2";
 const OLD: &str = select!("INDEXED BY held_messages_old WHERE counts_from <= ?1 ORDER BY counts_from LIMIT ?2");
@@ -136,6 +141,7 @@ fn read(row: &Row) -> Result<Held, StoreError> {
         release_at: row.opt_time(9)?,
         reason: row.opt_text(10)?.map(str::to_owned),
         decided_by: agent(11)?,
+        purpose: row.opt_text(12)?.map(str::to_owned),
     })
 }
 
@@ -159,6 +165,7 @@ pub fn insert(db: &dyn Db, held: &Held) -> Result<(), StoreError> {
         held.held_at.into(),
         held.not_before.into(),
         held.release_at.into(),
+        held.purpose.as_deref().into(),
     ];
     db.execute(INSERT, &params)?;
     Ok(())
