@@ -54,12 +54,30 @@ fn every_operation_answers_as_described() {
     seats(&shop, &wechat, &agent, &id, &customer);
     let words = admin.get("/api/quality/words").expect(200).json();
     admin.put("/api/quality/words", &json!({ "words": words["words"] })).expect(200);
+    hooks(&shop);
     admin.get("/api/events").expect(200);
     admin.get("/api/metrics").expect(200);
     admin.get("/metrics").expect(200);
     admin.post("/api/tick", &json!({})).expect(200);
     let missing: BTreeSet<String> = admin.spec().operations().difference(&admin.spec().exercised()).cloned().collect();
     assert!(missing.is_empty(), "described but not exercised: {missing:?}");
+}
+
+/// A hook, disabled so that nothing is sent.
+fn hooks(shop: &Shop) {
+    let admin = &shop.admin;
+    let new = json!({ "url": "https://hooks.example.com/in", "types": ["hooks.disabled"], "enabled": false });
+    let hook = admin.post("/api/hooks", &new).expect(201).json();
+    let path = format!("/api/hooks/{}", hook["id"].as_str().unwrap());
+    admin.get("/api/hooks").expect(200);
+    admin.get(&path).expect(200);
+    admin.put(&path, &new).expect(200);
+    admin.post(&format!("{path}/rotate"), &json!({})).expect(200);
+    admin.post(&format!("{path}/test"), &json!({})).refused(409, "hook_disabled");
+    admin.get(&format!("{path}/deliveries?state=dead")).expect(200);
+    let delivery = "/api/hooks/deliveries/hkd_00000000000070008000000000000000/retry";
+    admin.post(delivery, &json!({})).refused(404, "not_found");
+    admin.send("DELETE", &path, &[], "").expect(200);
 }
 
 /// An account's health, and its end.
