@@ -14,6 +14,15 @@ const LARGE: u64 = 1_080_000;
 /// The components with the larger limit.
 const WITH_CHARACTER_SETS: [&str; 2] = ["channel_alipay.wasm", "channel_email.wasm"];
 
+/// The limit for the component of hooks: all events, and the store's tables of hooks and their deliveries.
+const HOOKS: u64 = 830_000;
+
+#[test]
+fn the_component_of_hooks_is_small() {
+    let size = std::fs::metadata(workspace().join("target/wasm32-wasip2/component/hooks.wasm")).unwrap().len();
+    assert!(size <= HOOKS, "hooks.wasm has {size} bytes, and may have {HOOKS}");
+}
+
 #[test]
 fn adapters_are_small() {
     let mut seen = 0;

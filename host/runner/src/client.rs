@@ -112,3 +112,34 @@ impl Body for Timed {
         self.inner.size_hint()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http_body_util::Empty;
+    use std::net::TcpListener;
+
+    fn request(uri: &str) -> Request<WasiBody> {
+        let body = Empty::new().map_err(|never: std::convert::Infallible| match never {}).boxed_unsync();
+        Request::post(uri).body(body).expect("a request")
+    }
+
+    #[tokio::test]
+    async fn a_call_that_may_reach_public_addresses_only_makes_no_connection_to_this_machine() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        listener.set_nonblocking(true).expect("a listener");
+        let port = listener.local_addr().expect("an address").port();
+        let (client, patience) = (Client::default(), Duration::from_secs(5));
+        for host in ["127.0.0.1", "localhost", "2130706433", "127.1", "[::ffff:127.0.0.1]"] {
+            for scheme in ["http", "https"] {
+                let sent =
+                    client.send(request(&format!("{scheme}://{host}:{port}/")), Reach::Public, patience, patience).await;
+                assert!(matches!(sent, Err(Error::DestinationIpProhibited)), "{scheme}://{host}");
+            }
+        }
+        assert!(listener.accept().is_err(), "a connection was made");
+        // The listener would have noticed one.
+        let named = client.send(request(&format!("http://127.0.0.1:{port}/")), Reach::Named, patience / 50, patience).await;
+        assert!(named.is_err() && listener.accept().is_ok());
+    }
+}
