@@ -45,18 +45,18 @@ fn hmac(key: &[u8], said: &[u8]) -> Vec<u8> {
 }
 
 /// The next answers: a status, and a line of the head. After them 204.
-type Answers = Vec<(u16, &'static str)>;
+pub(crate) type Answers = Vec<(u16, &'static str)>;
 
 /// A system of the brand's own.
 #[derive(Clone)]
-struct Receiver {
+pub(crate) struct Receiver {
     address: SocketAddr,
     got: Arc<Mutex<Vec<Got>>>,
     answers: Arc<Mutex<Answers>>,
 }
 
 impl Receiver {
-    fn start(answers: Answers) -> Self {
+    pub(crate) fn start(answers: Answers) -> Self {
         Self::at("127.0.0.1:0".parse().unwrap(), answers)
     }
 
@@ -107,23 +107,19 @@ impl Receiver {
         self.got.lock().unwrap().clone()
     }
 
-    fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}/in", self.address)
     }
 }
 
-/// A server whose operator names this machine.
-fn server(name: &str) -> Server {
-    Server::with(name, &naming("127.0.0.1:*"))
-}
-
+/// A server whose operator names these hosts. The harness names this machine.
 fn naming(hosts: &str) -> Options {
     let named = ("SPIN_VARIABLE_HOOK_PRIVATE_HOSTS".to_owned(), hosts.to_owned());
     Options { environment: vec![named], ..Options::default() }
 }
 
 /// A hook and its secret.
-fn hook(admin: &Api, url: &str, types: &[&str]) -> (String, String) {
+pub(crate) fn hook(admin: &Api, url: &str, types: &[&str]) -> (String, String) {
     let new = json!({ "url": url, "types": types });
     // The desk knows what the operator names once the component has run for the first time.
     let made = until("the operator's list", || {
@@ -145,7 +141,7 @@ fn a_while() {
 
 #[test]
 fn an_event_reaches_the_brands_system_once_signed_and_without_a_word() {
-    let server = server("hooks");
+    let server = Server::start("hooks");
     let (shop, receiver) = (Shop::on(&server, &json!({})), Receiver::start(Vec::new()));
     let (path, secret) = hook(&shop.admin, &receiver.url(), &["conversation.*", "message.received", "quality.alert"]);
     let wechat = shop.wechat();
@@ -172,7 +168,7 @@ fn an_event_reaches_the_brands_system_once_signed_and_without_a_word() {
 
 #[test]
 fn what_failed_comes_again_with_its_id_and_a_redirect_is_not_followed() {
-    let server = server("hooks-again");
+    let server = Server::start("hooks-again");
     let admin = server.admin();
     let receiver = Receiver::start(vec![(500, "")]);
     let (path, secret) = hook(&admin, &receiver.url(), &["message.sent"]);
@@ -202,14 +198,14 @@ fn what_failed_comes_again_with_its_id_and_a_redirect_is_not_followed() {
 #[test]
 fn a_server_that_is_killed_keeps_what_waits_and_sends_it_afterwards() {
     embedded_only!("Spin's own processes are killed in another way");
-    let mut server = server("hooks-killed");
+    let mut server = Server::start("hooks-killed");
     let (shop, address) = (Shop::on(&server, &json!({})), crate::harness::free_address());
     let (path, secret) = hook(&shop.admin, &format!("http://{address}/in"), &["conversation.opened"]);
     let wechat = shop.wechat();
     wechat.say("oAlice", "在吗");
     let waits = until("a try", || deliveries(&shop.admin, &path).into_iter().find(|d| d["reason"] == "unreachable"));
     server.crash();
-    let server = Server::with("hooks-killed", &naming("127.0.0.1:*"));
+    let server = Server::start("hooks-killed");
     let receiver = Receiver::at(address, Vec::new());
     let got = until("the delivery", || receiver.got().first().cloned());
     assert!(got.is_signed(&secret));
@@ -225,7 +221,7 @@ fn a_server_that_is_killed_keeps_what_waits_and_sends_it_afterwards() {
 fn an_address_beside_the_server_is_neither_saved_nor_called() {
     let receiver = Receiver::start(Vec::new());
     let port = receiver.address.port();
-    let server = Server::with("hooks-private", &naming("127.0.0.1:*"));
+    let server = Server::start("hooks-private");
     let (path, _) = hook(&server.admin(), &receiver.url(), &["message.sent"]);
     // The operator names another host from now on.
     let server = server.restart(&naming("crm.internal:443"));

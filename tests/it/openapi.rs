@@ -1,6 +1,7 @@
 //! The description of the API is true: every operation answers as described.
 
 use crate::harness::{Agent, Shop, Wechat, send, shared, until};
+use crate::hooks::{Receiver, hook};
 use serde_json::json;
 use std::collections::BTreeSet;
 
@@ -63,21 +64,22 @@ fn every_operation_answers_as_described() {
     assert!(missing.is_empty(), "described but not exercised: {missing:?}");
 }
 
-/// A hook, disabled so that nothing is sent.
+/// A hook whose receiver wants nothing.
 fn hooks(shop: &Shop) {
-    let admin = &shop.admin;
-    let new = json!({ "url": "https://hooks.example.com/in", "types": ["hooks.disabled"], "enabled": false });
-    let hook = admin.post("/api/hooks", &new).expect(201).json();
-    let path = format!("/api/hooks/{}", hook["id"].as_str().unwrap());
+    let (admin, receiver) = (&shop.admin, Receiver::start(vec![(410, "")]));
+    let (path, _) = hook(admin, &receiver.url(), &["hooks.disabled"]);
     admin.get("/api/hooks").expect(200);
     admin.get(&path).expect(200);
-    admin.put(&path, &new).expect(200);
     admin.post(&format!("{path}/rotate"), &json!({})).expect(200);
-    admin.post(&format!("{path}/test"), &json!({})).refused(409, "hook_disabled");
-    admin.get(&format!("{path}/deliveries?state=dead")).expect(200);
-    let delivery = "/api/hooks/deliveries/hkd_00000000000070008000000000000000/retry";
-    admin.post(delivery, &json!({})).refused(404, "not_found");
-    admin.send("DELETE", &path, &[], "").expect(200);
+    admin.post(&format!("{path}/test"), &json!({})).expect(202);
+    let dead = until("the end", || {
+        let listed = admin.get(&format!("{path}/deliveries?state=dead")).expect(200).json();
+        listed["items"][0]["id"].as_str().map(str::to_owned)
+    });
+    admin.post(&format!("/api/hooks/deliveries/{dead}/retry"), &json!({})).expect(202);
+    let change = json!({ "url": receiver.url(), "types": ["hooks.disabled"], "enabled": false });
+    admin.put(&path, &change).expect(200);
+    admin.delete(&path).expect(200);
 }
 
 /// An account's health, and its end.

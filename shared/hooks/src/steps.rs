@@ -91,7 +91,7 @@ fn is_type(text: &str) -> bool {
     let Some((last, first)) = parts.split_last() else { return false };
     let word =
         |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
-    text.len() <= 64 && !first.is_empty() && first.iter().all(|part| word(part)) && (*last == "*" || word(last))
+    text.len() <= 64 && !first.is_empty() && first.iter().all(word) && (*last == "*" || word(last))
 }
 
 fn new_secret(ctx: &Ctx<'_>, id: HookId) -> Result<(Vec<u8>, String), StepError> {
