@@ -99,7 +99,7 @@ mod tests {
     fn looked(name: &str) -> Looked {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let mut names = PublicOnly(GaiResolver::new());
-        runtime.block_on(names.call(name.parse().unwrap()))
+        runtime.block_on(async { names.call(name.parse().unwrap()).await })
     }
 
     #[test]

