@@ -22,6 +22,7 @@ CREATE TABLE hooks (
   -- Nobody sees it any more. It goes once its deliveries are gone.
   deleted_at INTEGER
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX hooks_deleted ON hooks (deleted_at) WHERE deleted_at IS NOT NULL;
 
 -- An event on its way to a subscription. The id is that of the webhook: it stays the same at every try.
 CREATE TABLE hook_deliveries (

@@ -45,7 +45,7 @@ const DISABLE: &str = "UPDATE hooks SET disabled_at = ?2, disabled_reason = ?3 \
 const ROTATE: &str = "UPDATE hooks SET previous = secret, previous_until = ?3, secret = ?2 WHERE id = ?1";
 const DELETE: &str = "UPDATE hooks SET deleted_at = ?2, disabled_at = coalesce(disabled_at, ?2), secret = x'', \
                       previous = NULL WHERE id = ?1 AND deleted_at IS NULL RETURNING 1";
-const DELETED: &str = "SELECT id FROM hooks WHERE deleted_at IS NOT NULL ORDER BY id LIMIT 1";
+const DELETED: &str = "SELECT id FROM hooks INDEXED BY hooks_deleted WHERE deleted_at > 0 ORDER BY deleted_at LIMIT 1";
 const REMOVE: &str = "DELETE FROM hooks WHERE id = ?1 AND deleted_at IS NOT NULL";
 const DUE: &str = "SELECT id FROM hooks WHERE deleted_at IS NULL AND disabled_at IS NULL AND not_before <= ?1 \
                    AND lease_until <= ?1 AND EXISTS (SELECT 1 FROM hook_deliveries INDEXED BY hook_deliveries_due \
