@@ -1,6 +1,7 @@
 //! The description of the API is true: every operation answers as described.
 
 use crate::harness::{Agent, Shop, Wechat, send, shared, until};
+use crate::hooks::{Receiver, hook};
 use serde_json::json;
 use std::collections::BTreeSet;
 
@@ -57,6 +58,7 @@ fn every_operation_answers_as_described() {
     admin.put("/api/quality/words", &json!({ "words": words["words"] })).expect(200);
     let rules = admin.get("/api/contact-rules").expect(200).json();
     admin.put("/api/contact-rules", &json!({ "rules": rules["rules"] })).expect(200);
+    hooks(&shop);
     admin.get("/api/events").expect(200);
     admin.get("/api/metrics").expect(200);
     admin.get("/metrics").expect(200);
@@ -83,6 +85,24 @@ fn held(shop: &Shop, agent: &Agent, id: &str) {
     words.as_array_mut().unwrap().push(word);
     shop.admin.put("/api/quality/words", &json!({ "words": words })).expect(200);
     shop.admin.post(&format!("{}/decline", wait("全网最香的米")), &json!({ "reason": "无法证实" })).expect(200);
+}
+
+/// A hook whose receiver wants nothing.
+fn hooks(shop: &Shop) {
+    let (admin, receiver) = (&shop.admin, Receiver::start(vec![(410, "")]));
+    let (path, _) = hook(admin, &receiver.url(), &["hooks.disabled"]);
+    admin.get("/api/hooks").expect(200);
+    admin.get(&path).expect(200);
+    admin.post(&format!("{path}/rotate"), &json!({})).expect(200);
+    admin.post(&format!("{path}/test"), &json!({})).expect(202);
+    let dead = until("the end", || {
+        let listed = admin.get(&format!("{path}/deliveries?state=dead")).expect(200).json();
+        listed["items"][0]["id"].as_str().map(str::to_owned)
+    });
+    admin.post(&format!("/api/hooks/deliveries/{dead}/retry"), &json!({})).expect(202);
+    let change = json!({ "url": receiver.url(), "types": ["hooks.disabled"], "enabled": false });
+    admin.put(&path, &change).expect(200);
+    admin.delete(&path).expect(200);
 }
 
 /// An account's health, and its end.

@@ -41,6 +41,10 @@ pub fn filled() -> Filled {
         }),
     )
     .expect(201);
+    let hook =
+        json!({ "url": "https://hooks.example.com/in", "types": ["conversation.*"], "description": "CRM", "enabled": true });
+    let hook_id = w.admin("POST", "/api/hooks", &hook).expect(201)["id"].as_str().unwrap().to_owned();
+    let tested = w.admin("POST", &format!("/api/hooks/{hook_id}/test"), &json!({})).expect(202);
     let group = json!({ "id": "more", "name": "更多", "settings": { "accept_secs": 60, "rings": [{ "after_secs": 60, "lower": 1 }],
         "overflow": { "length": 9, "wait_secs": 60, "to": { "group": "near" }, "text": "请稍候" },
         "hand_over": { "min_confidence": 0.5, "failed_turns": 2 }, "service_level": { "share": 0.8, "within_secs": 20 } } });
@@ -60,6 +64,8 @@ pub fn filled() -> Filled {
             "/api/accounts/webchat/shop".to_owned(),
             json!({ "name": "网页二", "settings": { "group": "near" } }),
         ),
+        ("POST", "/api/hooks", "/api/hooks".to_owned(), hook.clone()),
+        ("PUT", "/api/hooks/{id}", format!("/api/hooks/{hook_id}"), hook),
         ("POST", "/api/groups", "/api/groups".to_owned(), group),
         ("POST", "/api/agents", "/api/agents".to_owned(), staff),
         (
@@ -188,6 +194,8 @@ pub fn filled() -> Filled {
         message.to_owned(),
         agent.id.clone(),
         mate.id,
+        hook_id,
+        tested["id"].as_str().unwrap().to_owned(),
         "webchat".into(),
         "shop".into(),
         "near".into(),
