@@ -1,12 +1,14 @@
 //! The event log: a page of it as NDJSON, or all new events as server-sent events. Both are made from the same pages.
 
 use warmline_conversations::api::handover::HandOvers;
+use warmline_conversations::presence;
+use warmline_conversations::worklist::{self, Cursor};
 use warmline_endpoint::auth::{self, Admission};
 use warmline_endpoint::route::{ANYONE, Access, Answer, Call, Reply, Route, Verb};
 use warmline_endpoint::sse::{self, Follow, New, Source};
 use warmline_endpoint::{Problem, Request, Response, page};
 use warmline_kernel::Ctx;
-use warmline_model::Scope;
+use warmline_model::{Role, Scope};
 use warmline_store::events;
 
 /// Events on a page if the request does not say.
@@ -34,8 +36,20 @@ fn position(request: &Request) -> Result<i64, Problem> {
 fn list(call: &Call<'_>) -> Result<Reply, Problem> {
     let follows = call.request.header("accept").is_some_and(|accept| accept.contains("text/event-stream"));
     if follows && call.request.method == http::Method::GET {
-        let source = Log { admission: call.admission.clone(), seq: position(call.request)? };
+        let parse = |text: &str| if text == "now" { Cursor::now(&call.ctx).ok() } else { text.parse().ok() };
+        let followed = page::typed(call.request, "worklist", parse)?;
+        if followed.is_some() {
+            if !matches!(call.actor.role, Role::Admin | Role::Supervisor | Role::Agent) {
+                return Err(Problem::new(403, "forbidden", "only agents and supervisors follow a worklist"));
+            }
+            worklist::followed(&call.ctx, &call.actor)?;
+        }
+        let source = Log { admission: call.admission.clone(), seq: position(call.request)?, worklist: followed };
         return Ok(Reply::Pieces(Box::new(Follow::new(source, call.ctx.now()))));
+    }
+    if page::param(call.request, "worklist")?.is_some() {
+        let detail = "worklist is taken by a stream; ask for one with `Accept: text/event-stream`";
+        return Err(Problem { field: Some("worklist".into()), ..Problem::new(400, "bad_parameter", detail) });
     }
     let limit = page::limit(call.request, DEFAULT_LIMIT, MAX_LIMIT)?;
     let mut body = String::new();
@@ -50,6 +64,37 @@ fn list(call: &Call<'_>) -> Result<Reply, Problem> {
 struct Log {
     admission: Admission,
     seq: i64,
+    /// Where the reader's worklist stands, if they follow it.
+    worklist: Option<Cursor>,
+}
+
+impl Log {
+    /// What has changed in the reader's worklist, as events of their own types. Their data has the position with which another
+    /// stream goes on.
+    fn changed(&mut self, ctx: &Ctx<'_>) -> Option<New> {
+        let Some(from) = self.worklist else { return Some(New::default()) };
+        // A store that is busy for a moment is asked again.
+        if Cursor::now(ctx).is_ok_and(|now| now == from) {
+            return Some(New::default());
+        }
+        let actor = auth::still(ctx, &self.admission).ok()?;
+        let Ok(changed) = worklist::changes(ctx, &actor, from) else { return Some(New::default()) };
+        let mut text = String::new();
+        for id in changed.presence {
+            let Some(me) = actor.agent else { break };
+            if !worklist::concerns(ctx, me, id).unwrap_or(false) {
+                continue;
+            }
+            let Ok(there) = presence::read(ctx, &actor, id) else { continue };
+            let data = serde_json::json!({ "conversation": id, "present": there.present });
+            text.push_str(&sse::event_of("presence", &data.to_string()));
+        }
+        if let Some(worklist) = &changed.worklist {
+            text.push_str(&sse::event_of("worklist", &serde_json::to_string(worklist).ok()?));
+        }
+        self.worklist = Some(changed.cursor);
+        Some(New { text, more: changed.more })
+    }
 }
 
 impl Source for Log {
@@ -58,7 +103,7 @@ impl Source for Log {
     fn read(&mut self, ctx: &Ctx<'_>) -> Option<New> {
         let page = events::after(ctx.db, self.seq, DEFAULT_LIMIT).unwrap_or_default();
         if page.is_empty() {
-            return Some(New::default());
+            return self.changed(ctx);
         }
         // A token that was revoked meanwhile gets nothing more.
         let actor = auth::still(ctx, &self.admission).ok()?;
@@ -88,5 +133,9 @@ pub const ROUTES: &[Route] = &[Route::open(
 )
 .query(&[
     ("after", "the `seq` of the last event seen; 0 when left out"),
+    (
+        "worklist",
+        "only of a stream: `cursor` of a worklist, or `now`; the stream then also has events of the types `worklist` and `presence`",
+    ),
     ("limit", "events on a page, 1 to 1000; 200 when left out. Fewer come if they are large; an empty page is the end"),
 ])];

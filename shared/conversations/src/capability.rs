@@ -9,19 +9,22 @@ use warmline_store::migration;
 /// Conversations, agents and queues. Most of their tables are among the core's.
 pub const CONVERSATIONS: Capability = Capability {
     name: "conversations",
-    migrations: &[migration!("../migrations/0001_held_messages.sql")],
+    migrations: &[migration!("../migrations/0001_held_messages.sql"), migration!("../migrations/0002_desk.sql")],
     routes: &[
         api::agents::ROUTES,
         api::cases::ROUTES,
         api::conversations::ROUTES,
+        api::drafts::ROUTES,
         api::gate::ROUTES,
         api::groups::ROUTES,
         api::held::ROUTES,
         api::media::ROUTES,
+        api::presence::ROUTES,
         api::queues::ROUTES,
         api::routing::ROUTES,
         api::seats::ROUTES,
         api::tokens::ROUTES,
+        api::worklist::ROUTES,
     ],
     follower: None,
     due: due::DUE,

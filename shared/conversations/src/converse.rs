@@ -3,8 +3,9 @@
 
 use crate::outgoing::{self, Author, Letter, Wait, refused};
 use crate::store::held::Why;
-use crate::store::{assignment, consults};
-use crate::{place, plan};
+use crate::model::DraftMode;
+use crate::store::{self, assignment, consults, marks};
+use crate::{drafts, place, plan};
 use warmline_gate::{Purpose, Refusal, Writer};
 use warmline_kernel::audit::{self, Action, Subject};
 use warmline_kernel::ctx::{Actor, Ctx, StepError};
@@ -13,6 +14,7 @@ use warmline_model::{
     AgentId, Content, ConversationId, ConversationState, EventBody, GroupId, MessageId, Origin, Timestamp,
 };
 use warmline_routing::Cause;
+use warmline_store::changes::{self, What};
 use warmline_store::conversations::{self, Conversation};
 use warmline_store::messages::{self, Message};
 use warmline_store::{agents, events};
@@ -89,7 +91,7 @@ fn open_only(conversation: &Conversation) -> Result<(), StepError> {
 }
 
 /// Whether the actor may speak and act in a conversation.
-fn is_theirs(actor: &Actor, conversation: &Conversation) -> bool {
+pub(crate) fn is_theirs(actor: &Actor, conversation: &Conversation) -> bool {
     actor.supervises() || (actor.agent.is_some() && conversation.agent == actor.agent)
 }
 
@@ -138,6 +140,8 @@ fn note(ctx: &Ctx<'_>, conversation: &Conversation, agent: Option<AgentId>, text
         reason: None,
     };
     messages::insert(ctx.db, &message)?;
+    // A note is no event.
+    changes::note(ctx.db, now, conversation.id, What::Row)?;
     Ok(message)
 }
 
@@ -203,6 +207,8 @@ pub fn write(
     let written = outgoing::send(ctx, &conversation, None, from, letter)?.map_err(refused)?;
     if from.writer == Writer::AiSeat {
         assignment::ai_answered(ctx.db, id, 0)?;
+    } else if let Some(me) = actor.agent {
+        drafts::drop_one(ctx, id, me, DraftMode::Reply)?;
     }
     Ok(written)
 }
@@ -425,14 +431,22 @@ pub fn end_consult(ctx: &Ctx<'_>, actor: &Actor, id: ConversationId, agent: Agen
     if !consults::end(ctx.db, id, agent)? {
         return Err(StepError::NotFound("consultation"));
     }
-    Ok(())
+    Ok(changes::note(ctx.db, ctx.now(), id, What::Row)?)
 }
 
-/// Leaves a note for colleagues.
+/// Leaves a note for colleagues. Those that it names are asked about the conversation, so that they can read it, and find it under
+/// their mentions.
 ///
 /// # Errors
-/// The conversation is closed, or the actor neither holds it, nor supervises, nor was asked about it.
-pub fn leave_note(ctx: &Ctx<'_>, actor: &Actor, id: ConversationId, text: &str) -> Result<Message, StepError> {
+/// - The conversation is closed, or the actor neither holds it, nor supervises, nor was asked about it.
+/// - It names somebody who does not exist.
+pub fn leave_note(
+    ctx: &Ctx<'_>,
+    actor: &Actor,
+    id: ConversationId,
+    text: &str,
+    mentions: &[AgentId],
+) -> Result<Message, StepError> {
     let conversation = find(ctx, actor, id)?;
     open_only(&conversation)?;
     let asked = match actor.agent {
@@ -442,7 +456,24 @@ pub fn leave_note(ctx: &Ctx<'_>, actor: &Actor, id: ConversationId, text: &str) 
     if !asked {
         holder_only(actor, &conversation)?;
     }
-    note(ctx, &conversation, actor.agent, text)
+    let message = note(ctx, &conversation, actor.agent, text)?;
+    for (i, agent) in mentions.iter().enumerate() {
+        agents::get(ctx.db, *agent)?
+            .filter(|agent| agent.removed_at.is_none())
+            .ok_or_else(|| StepError::invalid(format!("mentions[{i}]"), "there is no such agent"))?;
+        if Some(*agent) == actor.agent {
+            continue;
+        }
+        marks::mention(ctx.db, *agent, id, message.n, ctx.now())?;
+        if conversation.agent != Some(*agent) && consults::add(ctx.db, id, *agent, actor.agent, ctx.now())? {
+            let body = EventBody::ConversationConsulted { agent: *agent, by: actor.agent };
+            events::append(ctx.db, ctx.now(), Some(id), &body)?;
+        }
+    }
+    if let Some(me) = actor.agent {
+        drafts::drop_one(ctx, id, me, DraftMode::Note)?;
+    }
+    Ok(message)
 }
 
 /// Ends the talk. The conversation goes into wrap-up if the group has it, and is closed otherwise.
@@ -499,6 +530,8 @@ pub(crate) fn finish(ctx: &Ctx<'_>, conversation: &Conversation, disposition: Op
     };
     events::append(ctx.db, now, Some(conversation.id), &body)?;
     consults::end_all(ctx.db, conversation.id)?;
+    store::drafts::delete_all(ctx.db, conversation.id)?;
+    marks::delete_all(ctx.db, conversation.id)?;
     if let Some(agent) = conversation.agent.filter(|_| conversation.state.holds_capacity()) {
         place::release(ctx, conversation, agent)?;
         place::fill(ctx, &*plan::current(ctx)?, agent)?;

@@ -2,7 +2,7 @@
 //! overlapping ticks do no harm. Every step is bounded, and the next tick continues it.
 
 use crate::store::{self, assignment, queues};
-use crate::{ai, calls, converse, held, place, plan, staff, staffing};
+use crate::{ai, calls, converse, held, place, plan, staff, staffing, worklist};
 use warmline_endpoint::capability::Due;
 use warmline_kernel::ctx::{Ctx, StepError};
 use warmline_kernel::personal::Counts;
@@ -32,6 +32,7 @@ pub(crate) const DUE: &[Due] = &[
     Due { name: "staffing", step: moved },
     Due { name: "fill", step: fill },
     Due { name: "idle", step: close_idle },
+    Due { name: "worklist", step: forget_changes },
 ];
 
 /// Sends messages whose time has come.
@@ -108,6 +109,12 @@ fn fill(ctx: &Ctx<'_>) -> Result<Counts, StepError> {
         done += immediate(ctx.db, || place::fill(ctx, &*plan::current(ctx)?, agent))?;
     }
     Ok(vec![("matched", done)])
+}
+
+/// Forgets what worklists were told long ago.
+fn forget_changes(ctx: &Ctx<'_>) -> Result<Counts, StepError> {
+    worklist::forget(ctx)?;
+    Ok(Vec::new())
 }
 
 /// Runs `act` in a transaction if the conversation is still as it was found.

@@ -3,13 +3,14 @@
 //! however many callers try it at the same moment: each step begins with the row as it is under the write lock.
 
 use crate::converse::{self, leave_note};
+use crate::drafts;
 use crate::outgoing::{self, Release};
 use crate::store::held::{self, Held, State, Why};
 use serde::Serialize;
 use warmline_kernel::audit::{self, Action, Subject};
 use warmline_kernel::ctx::{Actor, Ctx, StepError};
 use warmline_kernel::sealing;
-use warmline_model::{AgentId, Channel, Content, MessageId};
+use warmline_model::{AgentId, Channel, Content, ConversationState, MessageId};
 use warmline_store::conversations::Conversation;
 use warmline_store::{events, immediate, outbox};
 
@@ -79,6 +80,12 @@ pub fn withdraw(ctx: &Ctx<'_>, actor: &Actor, id: MessageId) -> Result<(Held, Ve
         opened => opened?,
     };
     held::delete(ctx.db, id)?;
+    if let Some((writer, text)) = held.agent.zip(contents.first().and_then(Content::words))
+        && conversation.state != ConversationState::Closed
+    {
+        let key = sealing::customer_key(ctx, conversation.customer)?;
+        drafts::give_back(ctx, &conversation, &key, writer, text)?;
+    }
     let event = Told::Withdrawn { message: id, by: actor.agent };
     events::append(ctx.db, ctx.now(), Some(conversation.id), &event)?;
     Ok((held, contents))
@@ -130,7 +137,7 @@ pub fn decline(ctx: &Ctx<'_>, actor: &Actor, id: MessageId, reason: &str) -> Res
         return Err(StepError::conflict("no_approval_needed", "the message does not wait for a supervisor; take it back"));
     }
     held::end(ctx.db, id, State::Declined, "declined", actor.agent, ctx.now())?;
-    leave_note(ctx, actor, conversation.id, reason)?;
+    leave_note(ctx, actor, conversation.id, reason, &[])?;
     let event = Told::Declined { message: id, by: actor.agent };
     events::append(ctx.db, ctx.now(), Some(conversation.id), &event)?;
     held::get(ctx.db, id)?.ok_or(StepError::NotFound("held message"))

@@ -5,6 +5,8 @@
 //! * [`contact`]: the rules for messages that answer nobody; [`cases`]: a person's conversations on one matter; [`ai`]: turns of AI seats, and the hand-over to people;
 //! * [`converse`]: the actions of agents and supervisors on a conversation; [`held`]: messages that wait to be sent; [`staff`]:
 //!   agents and their presence;
+//! * [`worklist`]: the open conversations that somebody may see, and their changes; [`drafts`] and [`presence`]: what an agent has
+//!   begun to write, and who is in a conversation;
 //! * [`staffing`]: the expected contacts, the agents they need, and seats that move; [`aging`]: the ageing of messages;
 //! * [`store`]: their tables; [`api`]: their routes.
 //!
@@ -31,6 +33,8 @@ pub mod converse;
 #[cfg(feature = "server")]
 pub mod drain;
 #[cfg(feature = "server")]
+pub mod drafts;
+#[cfg(feature = "server")]
 mod due;
 #[cfg(feature = "server")]
 pub mod held;
@@ -44,6 +48,8 @@ pub mod place;
 #[cfg(feature = "server")]
 pub mod plan;
 #[cfg(feature = "server")]
+pub mod presence;
+#[cfg(feature = "server")]
 mod receive;
 #[cfg(feature = "server")]
 pub mod seats;
@@ -55,6 +61,8 @@ pub mod staffing;
 pub mod store;
 #[cfg(feature = "server")]
 mod words;
+#[cfg(feature = "server")]
+pub mod worklist;
 
 #[cfg(feature = "server")]
 pub use capability::CONVERSATIONS;

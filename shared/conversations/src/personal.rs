@@ -1,7 +1,8 @@
 //! The hooks for the personal data of conversations: erasing, exporting and retention.
 
 use crate::store::held::{self, Held};
-use crate::store::{erased, staffing};
+use crate::store::{drafts, erased, staffing};
+use crate::model::DraftMode;
 use crate::{aging, contact, converse};
 use serde::Serialize;
 use warmline_customers::api::messages;
@@ -73,6 +74,7 @@ const DAYS: &[Days] = &[
 fn begin(ctx: &Ctx<'_>, erasing: &Erasing<'_>) -> Result<(), StepError> {
     for customer in erasing.customers {
         held::erase(ctx.db, *customer)?;
+        drafts::erase(ctx.db, *customer)?;
         contact::erase(ctx, *customer)?;
         // A customer has at most one open conversation.
         let newest = ConversationId::last_of(Timestamp::from_millis(i64::MAX));
@@ -108,12 +110,13 @@ struct Waiting {
     contents: Vec<Content>,
 }
 
-/// The messages that were written to the person and not sent.
+/// The messages that were written to the person and not sent, drafts among them.
 fn unsent(ctx: &Ctx<'_>, person: CustomerId) -> Result<Vec<Waiting>, StepError> {
     let mut all = Vec::new();
     for member in people::members(ctx.db, person)? {
         let unsent = held::of_customer(ctx.db, member.id, MOST_HELD)?;
-        if unsent.is_empty() {
+        let drafts = drafts::of_customer(ctx.db, member.id, MOST_HELD)?;
+        if unsent.is_empty() && drafts.is_empty() {
             continue;
         }
         let key = sealing::customer_key(ctx, member.id)?;
@@ -121,6 +124,17 @@ fn unsent(ctx: &Ctx<'_>, person: CustomerId) -> Result<Vec<Waiting>, StepError> 
             // One that does not open is left out, as messages are.
             if let Ok(contents) = sealing::open_held(&key, conversation, id, &contents) {
                 all.push(Waiting { conversation, written_at: held_at, state: state.as_str(), contents });
+            }
+        }
+        for draft in drafts {
+            let mode = draft.mode;
+            let opened = sealing::open_draft(&key, draft.conversation, draft.agent, mode.as_str(), &draft.text);
+            if let Ok(text) = opened {
+                let contents = match mode {
+                    DraftMode::Reply => vec![Content::text(text)],
+                    DraftMode::Note => vec![Content::Note { text }],
+                };
+                all.push(Waiting { conversation: draft.conversation, written_at: draft.saved_at, state: "draft", contents });
             }
         }
     }

@@ -17,7 +17,7 @@ use warmline_kernel::tampering::{self, Broken, Value};
 use warmline_model::{AgentId, Channel, CustomerId, EventBody, IdentifierKind, IdentityId, MergeId, Sender};
 use warmline_privacy::{BlindIndex, CustomerKey, SealError};
 use warmline_store::customers::{self, Contact};
-use warmline_store::{StoreError, events};
+use warmline_store::{StoreError, changes, events};
 
 /// The source of an identifier that staff added.
 pub const STAFF: &str = "staff";
@@ -201,7 +201,8 @@ fn refresh_person(ctx: &Ctx<'_>, person: CustomerId) -> Result<(), StepError> {
         }
     }
     let owner = members.iter().find_map(|m| m.owner);
-    Ok(people::set_summary(ctx.db, person, &tags, owner)?)
+    people::set_summary(ctx.db, person, &tags, owner)?;
+    Ok(changes::note_person(ctx.db, ctx.now(), person)?)
 }
 
 /// Adds tags to a customer.
@@ -298,7 +299,7 @@ pub(crate) fn set_name(ctx: &Ctx<'_>, person: CustomerId, name: Option<&str>) ->
         let seal = |name| sealing::seal_corrected(ctx, &sealing::customer_key(ctx, member.id)?, member.id, name);
         customers::set_name(ctx.db, member.id, name.map(seal).transpose()?.as_deref())?;
     }
-    Ok(())
+    Ok(changes::note_person(ctx.db, ctx.now(), people::person(ctx.db, person)?.unwrap_or(person))?)
 }
 
 /// Removes an identifier from a person. Returns false if the person does not have it. If staff typed it, only the typed one

@@ -115,8 +115,26 @@ pub fn record(ctx: &Ctx<'_>, actor: &Actor, action: Action, of: Subject<'_>) -> 
     immediate(ctx.db, || append(ctx, actor, action, of))
 }
 
+/// Stores one entry about several customers in a transaction of its own.
+///
+/// # Errors
+/// As for [`record`].
+pub fn record_list(ctx: &Ctx<'_>, actor: &Actor, action: Action, customers: Vec<CustomerId>) -> Result<(), StepError> {
+    immediate(ctx.db, || entry(ctx, actor, action, Subject::default(), customers))
+}
+
 /// Stores an entry in the caller's transaction.
 pub fn append(ctx: &Ctx<'_>, actor: &Actor, action: Action, of: Subject<'_>) -> Result<(), StepError> {
+    entry(ctx, actor, action, of, named(ctx, of.customer)?)
+}
+
+fn entry(
+    ctx: &Ctx<'_>,
+    actor: &Actor,
+    action: Action,
+    of: Subject<'_>,
+    customers: Vec<CustomerId>,
+) -> Result<(), StepError> {
     let chain = ctx.keys.audit();
     // An altered note is not repaired: the chain continues from it, and the check finds the place of the alteration.
     let (seq, before) = audit::head(ctx.db)?.map_or((0, AUDIT_START), |note| unchecked(&note));
@@ -127,7 +145,7 @@ pub fn append(ctx: &Ctx<'_>, actor: &Actor, action: Action, of: Subject<'_>) -> 
         role: actor.role.as_str().to_owned(),
         action: action.code().to_owned(),
         customer: of.customer,
-        customers: named(ctx, of.customer)?,
+        customers,
         conversation: of.conversation,
         reason: of.reason.map(str::to_owned),
     };

@@ -68,6 +68,33 @@ pub fn open_held(
     from_json(&key.open(&held_aad(conversation, id), sealed)?)
 }
 
+fn draft_aad(conversation: ConversationId, agent: AgentId, mode: &str) -> Vec<u8> {
+    [conversation.as_bytes(), agent.as_bytes(), b"draft/" as &[u8], mode.as_bytes()].concat()
+}
+
+/// Seals a draft under the customer's key, bound to conversation, writer and mode.
+pub fn seal_draft(
+    ctx: &Ctx<'_>,
+    key: &CustomerKey,
+    conversation: ConversationId,
+    agent: AgentId,
+    mode: &str,
+    text: &str,
+) -> Result<Vec<u8>, StepError> {
+    Ok(key.seal(&draft_aad(conversation, agent, mode), text.as_bytes(), ctx.rng)?)
+}
+
+/// Opens a draft.
+pub fn open_draft(
+    key: &CustomerKey,
+    conversation: ConversationId,
+    agent: AgentId,
+    mode: &str,
+    sealed: &[u8],
+) -> Result<String, StepError> {
+    String::from_utf8(key.open(&draft_aad(conversation, agent, mode), sealed)?).map_err(|_| SealError::Format.into())
+}
+
 fn reply_aad(conversation: ConversationId) -> [u8; 24] {
     let mut aad = [0; 24];
     aad[..16].copy_from_slice(conversation.as_bytes());
@@ -191,6 +218,18 @@ fn corrected_aad(id: CustomerId) -> [u8; 20] {
 pub struct Keys(HashMap<CustomerId, Option<CustomerKey>>);
 
 impl Keys {
+    /// Reads the keys of several customers at once.
+    ///
+    /// # Errors
+    /// The vault fails.
+    pub fn read(&mut self, ctx: &Ctx<'_>, customers: &[CustomerId]) -> Result<(), StepError> {
+        for (id, stored) in vault::get_many(ctx.vault, customers)? {
+            let opened = from_vault(&stored).and_then(|wrapped| ctx.keys.key(id.as_bytes(), &wrapped));
+            self.0.insert(id, opened.ok());
+        }
+        Ok(())
+    }
+
     /// A customer's key; `None` if it does not open.
     pub fn of(&mut self, ctx: &Ctx<'_>, id: CustomerId) -> Option<&CustomerKey> {
         self.0.entry(id).or_insert_with(|| customer_key(ctx, id).ok()).as_ref()

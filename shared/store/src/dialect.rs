@@ -84,7 +84,25 @@ macro_rules! entries {
         concat!("json_each(", $document, ")")
     };
 }
-pub use crate::{at_path, at_paths, entries};
+/// A table of a `WITH RECURSIVE` with the column `id`: the ids of 16 bytes that stand one after the other in a blob that is passed.
+#[macro_export]
+macro_rules! ids {
+    ($table:literal, $blob:literal) => {
+        concat!(
+            $table,
+            " (id, i) AS (SELECT substr(",
+            $blob,
+            ", 1, 16), 0 UNION ALL SELECT substr(",
+            $blob,
+            ", 16 * i + 17, 16), i + 1 FROM ",
+            $table,
+            " WHERE 16 * i + 17 <= length(",
+            $blob,
+            "))"
+        )
+    };
+}
+pub use crate::{at_path, at_paths, entries, ids};
 pub(crate) use {strict, strict_by_key, under_key, with_key, with_key_or_not};
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ pub mod approaches;
 pub mod archive;
 pub mod arrivals;
 pub mod audit;
+pub mod changes;
 pub mod config;
 pub mod consents;
 pub mod conversations;

@@ -74,6 +74,7 @@ pub const CORE: Migrations = Migrations {
         migration!("../migrations/0025_credentials.sql"),
         migration!("../migrations/0026_watched_words.sql"),
         migration!("../migrations/0027_approaches.sql"),
+        migration!("../migrations/0028_worklist.sql"),
     ],
 };
 

@@ -9,6 +9,7 @@
 //! be that one.
 
 use crate::db::{Db, Row, StoreError, Value, immediate};
+use crate::dialect::ids;
 use crate::dialect::{CHECKPOINT, SHRED, WRITE_AHEAD, strict, strict_by_key};
 use warmline_model::{CustomerId, Timestamp};
 
@@ -26,6 +27,11 @@ const TABLES: [&str; 3] = [
 ];
 const INSERT: &str = "INSERT INTO customer_keys (customer_id, master, wrapped) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
 const GET: &str = "SELECT master, wrapped FROM customer_keys WHERE customer_id = ?1";
+const MANY: &str = concat!(
+    "WITH RECURSIVE ",
+    ids!("part", "?1"),
+    " SELECT k.customer_id, k.master, k.wrapped FROM part CROSS JOIN customer_keys k ON k.customer_id = part.id"
+);
 const BOTH: &str = "SELECT 'generation', master, wrapped FROM passing_keys WHERE generation = ?1 \
                     UNION ALL SELECT 'customer', master, wrapped FROM customer_keys WHERE customer_id = ?2";
 const DESTROY: &str = "DELETE FROM customer_keys WHERE customer_id = ?1";
@@ -88,6 +94,16 @@ pub fn insert(vault: &dyn Db, id: CustomerId, key: &Stored) -> Result<(), StoreE
 /// A customer's key; `None` if it was destroyed.
 pub fn get(vault: &dyn Db, id: CustomerId) -> Result<Option<Stored>, StoreError> {
     vault.first(GET, &[id.as_bytes().into()])?.map(|r| stored(&r, 0)).transpose()
+}
+
+/// The keys of several customers. Of one without a key nothing comes.
+pub fn get_many(vault: &dyn Db, customers: &[CustomerId]) -> Result<Vec<(CustomerId, Stored)>, StoreError> {
+    if customers.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids: Vec<u8> = customers.iter().flat_map(|id| *id.as_bytes()).collect();
+    let rows = vault.execute(MANY, &[ids.into()])?;
+    rows.iter().map(|row| Ok((row.made(0, CustomerId::from_bytes(row.blob(0)?))?, stored(row, 1)?))).collect()
 }
 
 /// The key of a generation and a customer's key; `None` if either is missing.

@@ -12,3 +12,4 @@ mod pace;
 mod touch;
 mod valid;
 mod world;
+mod worklist;

@@ -277,6 +277,8 @@ fn h2_no_route_tells_an_agent_of_somebody_whom_they_do_not_serve() {
         "consents" => json!({ "purpose": "marketing", "version": "v1", "given": true }),
         "messages" => reply.clone(),
         "notes" => json!({ "text": "备注" }),
+        "draft" => json!({ "text": "您好" }),
+        "presence" => json!({ "doing": "viewing" }),
         "decline" => json!({ "reason": "无法证实" }),
         "transfer" => json!({ "to": { "agent": h.me.id } }),
         "case" => json!({ "case": null }),

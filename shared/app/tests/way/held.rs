@@ -306,7 +306,7 @@ fn a_newer_message_that_the_writer_has_not_seen_stops_the_answer_once() {
     let newer: Vec<i64> = vec![only(&w).messages - 1, only(&w).messages];
     assert_eq!(write(Some(2)), Ok(newer.clone()));
     let id = only(&w).id;
-    immediate(&w.db, || converse::leave_note(&w.ctx(), &BOSS, id, "先别回")).unwrap();
+    immediate(&w.db, || converse::leave_note(&w.ctx(), &BOSS, id, "先别回", &[])).unwrap();
     assert_eq!(write(Some(newer[1])), Ok(vec![newer[1] + 1]));
     assert_eq!((write(Some(newer[1] + 1)), write(None)), (Ok(Vec::new()), Ok(Vec::new())));
 }

@@ -29,6 +29,7 @@ mod seats;
 mod staffing;
 mod tampering;
 mod transfer;
+mod worklist;
 
 use common::{World, reply};
 use proptest::prelude::{any, proptest};

@@ -18,6 +18,8 @@ use warmline_routing::{Entry, Rosters};
 use warmline_store::events;
 
 const MAX_NOTE: usize = 4_000;
+/// The most colleagues that a note names.
+const MOST_MENTIONS: usize = 20;
 /// The most decisions shown.
 const SHOWN: i64 = 50;
 
@@ -80,9 +82,12 @@ pub(crate) fn end_consult(call: &Call<'_>) -> Result<Response, Problem> {
 
 /// `POST /api/conversations/{id}/notes`
 pub(crate) fn note(call: &Call<'_>) -> Result<Response, Problem> {
-    let Note { text } = body::read(call.request)?;
+    let Note { text, mentions } = body::read(call.request)?;
     body::length("text", &text, 1, MAX_NOTE)?;
-    let message = converse::leave_note(&call.ctx, &call.actor, id(call)?, &text)?;
+    if mentions.len() > MOST_MENTIONS {
+        return Err(Problem::field("too_many", "mentions", "a note names at most 20 colleagues"));
+    }
+    let message = converse::leave_note(&call.ctx, &call.actor, id(call)?, &text, &mentions)?;
     let conversation = converse::find(&call.ctx, &call.actor, message.conversation)?;
     let shown = messages(&call.ctx, conversation.customer, &[message])?;
     Ok(Response::json(201, &shown.first()))
@@ -180,7 +185,8 @@ pub const ROUTES: &[Route] = &[
     Route::change(
         Verb::Post,
         "/api/conversations/{id}/notes",
-        "Leaves a note for colleagues; the customer never sees it.",
+        "Leaves a note for colleagues; the customer never sees it. Those that it names may read the conversation, and find it under \
+         their mentions.",
         Access::Token(STAFF, Scope::Conversations),
         schema::<MessageView>,
         note,

@@ -89,7 +89,7 @@ pub struct Close {
 }
 
 /// The customer of a conversation.
-#[derive(Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CustomerRef {
     /// Id.
     pub id: CustomerId,

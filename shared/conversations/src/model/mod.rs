@@ -2,6 +2,7 @@
 
 mod agents;
 mod conversations;
+mod drafts;
 mod gate;
 mod groups;
 mod handover;
@@ -11,9 +12,11 @@ mod routing;
 mod seats;
 mod staffing;
 mod tokens;
+mod worklist;
 
 pub use agents::*;
 pub use conversations::*;
+pub use drafts::*;
 pub use gate::*;
 pub use groups::*;
 pub use handover::*;
@@ -23,3 +26,4 @@ pub use routing::*;
 pub use seats::*;
 pub use staffing::*;
 pub use tokens::*;
+pub use worklist::*;

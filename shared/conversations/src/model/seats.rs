@@ -43,6 +43,10 @@ pub struct Consult {
 pub struct Note {
     /// The note, 1 to 4,000 characters.
     pub text: String,
+    /// Colleagues who are to read it: at most 20.
+    #[serde(default)]
+    #[schemars(length(max = 20))]
+    pub mentions: Vec<AgentId>,
 }
 
 /// An AI seat's turn.

@@ -109,6 +109,10 @@ const OF_AGENT: &str = select!("INDEXED BY held_messages_agent WHERE agent_id = 
 const APPROVALS: &str = select!(
     "INDEXED BY held_messages_approvals WHERE state = 'waiting' AND why = 'approval' AND id > ?1 ORDER BY id LIMIT ?2"
 );
+const APPROVALS_IN: &str = "SELECT conversation_id FROM held_messages INDEXED BY held_messages_approvals \
+                            WHERE state = 'waiting' AND why = 'approval' AND id > x'' LIMIT ?1";
+const APPROVALS_OF: &str = "SELECT conversation_id FROM held_messages INDEXED BY held_messages_agent \
+                            WHERE agent_id = ?1 AND state = 'waiting' AND why = 'approval' LIMIT ?2";
 const ALL: &str = select!("WHERE id > ?1 ORDER BY id LIMIT ?2");
 const DELETE: &str = "DELETE FROM held_messages WHERE id = ?1 RETURNING 1";
 const WAIT: &str = "UPDATE held_messages SET why = ?2, approved = ?3, release_at = ?4 WHERE id = ?1 AND state = 'waiting' \
@@ -190,6 +194,20 @@ pub fn of_conversation(db: &dyn Db, id: ConversationId, limit: i64) -> Result<Ve
 /// The held messages that an agent wrote, after a position.
 pub fn of_agent(db: &dyn Db, agent: AgentId, after: &[u8], limit: i64) -> Result<Vec<Held>, StoreError> {
     listed(db, OF_AGENT, &[agent.as_bytes().into(), after.into(), limit.into()])
+}
+
+/// The conversations in which a message waits for a supervisor.
+pub fn approvals_in(db: &dyn Db, limit: i64) -> Result<Vec<ConversationId>, StoreError> {
+    db.execute(APPROVALS_IN, &[limit.into()])?.iter().map(conversation).collect()
+}
+
+/// The conversations in which a message of an agent waits for a supervisor.
+pub fn approvals_of(db: &dyn Db, agent: AgentId, limit: i64) -> Result<Vec<ConversationId>, StoreError> {
+    db.execute(APPROVALS_OF, &[agent.as_bytes().into(), limit.into()])?.iter().map(conversation).collect()
+}
+
+fn conversation(row: &Row) -> Result<ConversationId, StoreError> {
+    row.made(0, ConversationId::from_bytes(row.blob(0)?))
 }
 
 /// The messages that wait for a supervisor, after a position.
