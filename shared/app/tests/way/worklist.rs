@@ -97,7 +97,7 @@ proptest! {
     /// Over random deeds and random cuts.
     #[test]
     fn a_reader_after_any_cut_has_what_a_fresh_read_gives(
-        steps in proptest::collection::vec((0u8..15, any::<u8>(), any::<u8>()), 1..70)
+        steps in proptest::collection::vec((0u8..17, any::<u8>(), any::<u8>()), 1..70)
     ) {
         let w = World::new();
         let groups = [w.group("g", "{\"accept_secs\":30}"), w.group("h", "{\"wrap_up_secs\":20,\"undo_chat_secs\":9}")];
@@ -109,7 +109,7 @@ proptest! {
             let open: Vec<_> = all(&w).into_iter().filter(|c| c.state != ConversationState::Closed).collect();
             let picked = open.get(usize::from(b) % open.len().max(1));
             let holder = actor(picked.and_then(|c| c.agent).unwrap_or(agent));
-            let ctx = w.ctx();
+            let (ctx, by) = (w.ctx(), actor(agent));
             match (what, picked) {
                 (0..=1, _) => {
                     let who = format!("u{}", a % 5);
@@ -124,7 +124,7 @@ proptest! {
                     let (mode, text) = if a % 2 == 0 { (DraftMode::Reply, "写到一半") } else { (DraftMode::Note, "") };
                     drop(immediate(&w.db, || drafts::save(&ctx, &holder, c.id, mode, text, None)));
                 }
-                (5, Some(c)) => drop(immediate(&w.db, || presence::note(&ctx, &actor(agent), c.id, Some(Doing::Viewing), Some(i64::from(a))))),
+                (5, Some(c)) => drop(immediate(&w.db, || presence::note(&ctx, if a % 3 == 0 { &by } else { &holder }, c.id, Some(Doing::Viewing), Some(i64::from(a))))),
                 (6, Some(c)) => drop(immediate(&w.db, || converse::accept(&ctx, &actor(agent), c.id))),
                 (7, Some(c)) => drop(immediate(&w.db, || converse::close(&ctx, &holder, c.id, None))),
                 (8, Some(c)) => {
@@ -144,9 +144,13 @@ proptest! {
                     w.pass(i64::from(a) * 100);
                     warmline_app::tick::tick(&w.ctx()).unwrap();
                 }
-                (14, _) => {
+                (14..=16, _) => {
                     let n = followers.len();
-                    followers[usize::from(a) % n].follow(&w, b % 2 == 0);
+                    let follower = &mut followers[usize::from(a) % n];
+                    follower.follow(&w, b % 2 == 0);
+                    if b % 2 == 0 {
+                        assert_eq!(follower.rows, Follower::new(&w, follower.actor).rows);
+                    }
                 }
                 _ => {}
             }
