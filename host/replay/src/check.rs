@@ -90,6 +90,8 @@ enum Place {
     InHand(AgentId, Units),
     /// Taken from an agent and not placed again yet.
     Nowhere,
+    /// Put off. Its units were not given back to the agent yet; afterwards it is open.
+    PutOff(AgentId, Units),
     /// Closed. Its units were not given back to the agent yet.
     Closing(AgentId, Units),
     Closed,
@@ -102,6 +104,7 @@ impl fmt::Display for Place {
             Self::Queued(group) => write!(f, "in the queue of {group}"),
             Self::InHand(agent, _) => write!(f, "in the hands of {agent}"),
             Self::Nowhere => f.write_str("in nobody's hands and in no queue"),
+            Self::PutOff(agent, _) => write!(f, "put off, with the capacity of {agent} not given back"),
             Self::Closing(agent, _) => write!(f, "closed, with the capacity of {agent} not given back"),
             Self::Closed => f.write_str("closed"),
         }
@@ -172,6 +175,7 @@ impl Checker {
                 self.violated(event, format!("is accepted by {agent}, who does not have it"));
             }
             (EventBody::ConversationClosed { .. }, Some(id)) => self.closes(event, id),
+            (EventBody::Unknown { kind, .. }, Some(id)) if kind == "conversation.snoozed" => self.put_off(event, id),
             (EventBody::CapacityReleased { agent, load, .. }, Some(id)) => self.released(event, id, *agent, *load),
             _ => {}
         }
@@ -257,10 +261,25 @@ impl Checker {
         }
     }
 
+    fn put_off(&mut self, event: &Event, id: ConversationId) {
+        match self.places.get(&id) {
+            Some(Place::InHand(agent, units)) => {
+                self.between = Some(id);
+                self.places.insert(id, Place::PutOff(*agent, *units));
+            }
+            Some(place) => {
+                let what = format!("is put off while it is {place}");
+                self.violated(event, what);
+            }
+            None => self.violated(event, "is put off, and was not opened in this log"),
+        }
+    }
+
     fn released(&mut self, event: &Event, id: ConversationId, agent: AgentId, load: Units) {
         let (holder, units, to) = match self.places.get(&id) {
             Some(Place::InHand(holder, units)) => (*holder, *units, Place::Nowhere),
             Some(Place::Closing(holder, units)) => (*holder, *units, Place::Closed),
+            Some(Place::PutOff(holder, units)) => (*holder, *units, Place::Open),
             _ => return self.violated(event, format!("gives back capacity of {agent}, who does not have it")),
         };
         self.between = (to == Place::Nowhere).then_some(id);

@@ -1,9 +1,9 @@
 //! The actions of agents and supervisors on a conversation. The caller runs each function in one immediate transaction,
 //! together with the idempotency record of the request. [`read`] and [`medium`] are exceptions: they make their own.
 
+use crate::model::DraftMode;
 use crate::outgoing::{self, Author, Letter, Wait, refused};
 use crate::store::held::Why;
-use crate::model::DraftMode;
 use crate::store::{self, assignment, consults, marks};
 use crate::{drafts, place, plan};
 use warmline_gate::{Purpose, Refusal, Writer};
@@ -25,8 +25,8 @@ pub use crate::outgoing::{Checked, Written};
 /// How many messages are searched for the customer's last one.
 const RECENT: i64 = 50;
 
-/// Finds a conversation that the actor may see: supervisors see all; agents see their own, those queued in their groups, and
-/// those that a colleague has asked them about.
+/// Finds a conversation that the actor may see: supervisors see all; agents see their own and those that they put off, those queued
+/// in their groups, and those that a colleague has asked them about.
 ///
 /// # Errors
 /// There is no such conversation, or the actor may not see it. Both get the same answer, so that nobody can find ids by
@@ -38,7 +38,8 @@ pub fn find(ctx: &Ctx<'_>, actor: &Actor, id: ConversationId) -> Result<Conversa
         return Ok(conversation);
     }
     let Some(me) = actor.agent else { return Err(missing) };
-    if conversation.agent == Some(me) {
+    let put_off = conversation.snooze.as_ref().is_some_and(|snooze| snooze.agent == me);
+    if conversation.agent == Some(me) || put_off {
         return Ok(conversation);
     }
     match (&conversation.group, conversation.state) {
@@ -83,7 +84,7 @@ fn noted(ctx: &Ctx<'_>, actor: &Actor, action: Action, conversation: &Conversati
     audit::record(ctx, actor, action, of)
 }
 
-fn open_only(conversation: &Conversation) -> Result<(), StepError> {
+pub(crate) fn open_only(conversation: &Conversation) -> Result<(), StepError> {
     if conversation.state == ConversationState::Closed {
         return Err(refused(Refusal::ConversationClosed));
     }
@@ -96,7 +97,11 @@ pub(crate) fn is_theirs(actor: &Actor, conversation: &Conversation) -> bool {
 }
 
 pub(crate) fn holder_only(actor: &Actor, conversation: &Conversation) -> Result<(), StepError> {
-    if is_theirs(actor, conversation) { Ok(()) } else { Err(refused(Refusal::NotYours)) }
+    if is_theirs(actor, conversation) { Ok(()) } else { Err(not_yours()) }
+}
+
+pub(crate) fn not_yours() -> StepError {
+    refused(Refusal::NotYours)
 }
 
 /// The agent accepts the conversation that was assigned to them, or takes one from the queue.

@@ -2,7 +2,7 @@
 //! overlapping ticks do no harm. Every step is bounded, and the next tick continues it.
 
 use crate::store::{self, assignment, queues};
-use crate::{ai, calls, converse, held, place, plan, staff, staffing, worklist};
+use crate::{ai, calls, converse, held, place, plan, snooze, staff, staffing, worklist};
 use warmline_endpoint::capability::Due;
 use warmline_kernel::ctx::{Ctx, StepError};
 use warmline_kernel::personal::Counts;
@@ -30,6 +30,7 @@ pub(crate) const DUE: &[Due] = &[
     Due { name: "overflow", step: overdue },
     Due { name: "ai", step: ai_silent },
     Due { name: "staffing", step: moved },
+    Due { name: "snooze", step: wake },
     Due { name: "fill", step: fill },
     Due { name: "idle", step: close_idle },
     Due { name: "worklist", step: forget_changes },
@@ -42,6 +43,15 @@ fn release_held(ctx: &Ctx<'_>) -> Result<Counts, StepError> {
         sent += i64::from(held::release_due(ctx, id)?);
     }
     Ok(vec![("released", sent)])
+}
+
+/// Wakes conversations whose time has come.
+fn wake(ctx: &Ctx<'_>) -> Result<Counts, StepError> {
+    let mut woken = 0;
+    for id in conversations::waking(ctx.db, ctx.now(), BATCH)? {
+        woken += i64::from(snooze::wake_due(ctx, id)?);
+    }
+    Ok(vec![("woken", woken)])
 }
 
 /// Gives up calls that rang too long without a further event.
@@ -162,7 +172,7 @@ fn place_left_open(ctx: &Ctx<'_>) -> Result<Counts, StepError> {
     }
     let mut placed = 0;
     for due in assignment::unplaced(ctx.db, BATCH)? {
-        let is_open = |c: &Conversation| c.state == ConversationState::Open;
+        let is_open = |c: &Conversation| c.state == ConversationState::Open && c.snooze.is_none();
         if recheck(ctx, &due, is_open, |c| place_now(ctx, c))? > 0 {
             placed += i64::from(!conversations::get(ctx.db, due.id)?.is_some_and(|c| is_open(&c)));
         }
@@ -173,9 +183,10 @@ fn place_left_open(ctx: &Ctx<'_>) -> Result<Counts, StepError> {
 /// Closes conversations in which nobody has ever spoken (only a follow or a scan).
 fn close_idle(ctx: &Ctx<'_>) -> Result<Counts, StepError> {
     let now = ctx.now();
-    for due in conversations::list(ctx.db, None, BATCH, Some(ConversationState::Open), None)? {
+    for due in conversations::idle(ctx.db, now.plus_millis(-IDLE_OPEN_MS), BATCH)? {
         let idle = |c: &Conversation| {
-            c.state == ConversationState::Open && c.round_started_at.is_none() && now.since(c.last_message_at) > IDLE_OPEN_MS
+            let unheld = c.state == ConversationState::Open && c.snooze.is_none();
+            unheld && c.round_started_at.is_none() && now.since(c.last_message_at) > IDLE_OPEN_MS
         };
         if idle(&due) {
             recheck(ctx, &due, idle, |c| converse::finish(ctx, c, Some("nobody_spoke")))?;

@@ -3,7 +3,8 @@
 //! * [`drain`]: from the inbox into its conversation (the router's work); [`place`] finds the agent by the [`plan`] in force
 //!   and the view of [`seats`] and queues, also for [`calls`] that ring; `outgoing` is the one way out to customers;
 //! * [`contact`]: the rules for messages that answer nobody; [`cases`]: a person's conversations on one matter; [`ai`]: turns of AI seats, and the hand-over to people;
-//! * [`converse`]: the actions of agents and supervisors on a conversation; [`held`]: messages that wait to be sent; [`staff`]:
+//! * [`converse`]: the actions of agents and supervisors on a conversation; [`held`]: messages that wait to be sent; [`snooze`]: conversations that are put
+//!   off; [`staff`]:
 //!   agents and their presence;
 //! * [`worklist`]: the open conversations that somebody may see, and their changes; [`drafts`] and [`presence`]: what an agent has
 //!   begun to write, and who is in a conversation;
@@ -31,9 +32,9 @@ pub mod contact;
 #[cfg(feature = "server")]
 pub mod converse;
 #[cfg(feature = "server")]
-pub mod drain;
-#[cfg(feature = "server")]
 pub mod drafts;
+#[cfg(feature = "server")]
+pub mod drain;
 #[cfg(feature = "server")]
 mod due;
 #[cfg(feature = "server")]
@@ -53,6 +54,8 @@ pub mod presence;
 mod receive;
 #[cfg(feature = "server")]
 pub mod seats;
+#[cfg(feature = "server")]
+pub mod snooze;
 #[cfg(feature = "server")]
 pub mod staff;
 #[cfg(feature = "server")]

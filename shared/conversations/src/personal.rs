@@ -1,8 +1,8 @@
 //! The hooks for the personal data of conversations: erasing, exporting and retention.
 
+use crate::model::DraftMode;
 use crate::store::held::{self, Held};
 use crate::store::{drafts, erased, staffing};
-use crate::model::DraftMode;
 use crate::{aging, contact, converse};
 use serde::Serialize;
 use warmline_customers::api::messages;

@@ -1,6 +1,7 @@
 //! Handles a waiting row of the inbox: finds its sender and its conversation, and stores the message.
 
 use crate::seats::SeatCache;
+use crate::snooze::{self, Why};
 use crate::{ai, calls, cases, place, plan};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -372,7 +373,12 @@ impl<'a> RowHandler<'a> {
             )?;
         }
         // Events (followed, scanned) are stored and need nobody's attention. A ringing call does.
-        if spoke && conversation.state == ConversationState::Open {
+        let person = conversation.person;
+        if spoke && conversation.snooze.is_some() {
+            let conversation = Conversation { messages: n, answer_until: answer_by, ..conversation };
+            snooze::wake(ctx, &conversation, Why::Customer)?;
+            self.seats.forget();
+        } else if spoke && conversation.state == ConversationState::Open {
             let conversation = Conversation { messages: n, answer_until: answer_by, ..conversation };
             let ai = place::first(ctx, &*self.plan()?, &conversation, &key, &content, Some(&self.seats))?;
             self.ai.set(self.ai.get() || ai);
@@ -383,6 +389,9 @@ impl<'a> RowHandler<'a> {
         } else if !spoke && calls::on(&row.channel) {
             let conversation = Conversation { messages: n, ..conversation };
             calls::heard(ctx, &*self.plan()?, &conversation, &key, &content)?;
+            self.seats.forget();
+        }
+        if orders::told(&row.channel, &content).is_some() && snooze::wake_by_order(ctx, person, &named)? {
             self.seats.forget();
         }
         Ok(())
@@ -453,6 +462,7 @@ impl<'a> RowHandler<'a> {
             ai_failed: 0,
             person: contact.person,
             case: continued.unwrap_or_else(|| CaseId::new(now, self.ctx.rng)),
+            snooze: None,
         };
         conversations::open(self.ctx.db, &conversation, orders)?;
         let body = EventBody::ConversationOpened {

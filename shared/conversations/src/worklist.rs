@@ -1,11 +1,11 @@
 //! The worklist: all open conversations that a member of staff may see, each in the views to which it belongs. List, counts and
 //! changes are made from the same rows by the same function, so they cannot disagree.
 //!
-//! Agents see their own conversations, those of their groups, and those about which they were asked. They read the words only
-//! of conversations that they hold, may take from a queue, or were asked about. Supervisors see everything.
+//! Agents see their own conversations, those of their groups, those that they put off, and those about which they were asked. They
+//! read the words only of conversations that they hold, put off, may take from a queue, or were asked about. Supervisors see everything.
 
 use crate::model::{
-    CustomerRef, LastMessage, NearestDeadline, Worklist, WorklistChanges, WorklistRow, WorklistView as View,
+    CustomerRef, LastMessage, NearestDeadline, SnoozeView, Worklist, WorklistChanges, WorklistRow, WorklistView as View,
 };
 use crate::store::worklist::{self as store, Entry, Full};
 use crate::store::{drafts, held, marks};
@@ -188,21 +188,29 @@ impl Reader {
 
     /// Whether the list has the conversation at all.
     fn lists(&self, entry: &Entry) -> bool {
-        self.actor.supervises() || self.holds(entry) || entry.asked || self.serves(entry)
+        self.reads(entry) || self.serves(entry)
     }
 
     /// Whether the actor may read the conversation: the same rule as `converse::find`.
     fn reads(&self, entry: &Entry) -> bool {
         let may_take = entry.state == ConversationState::Queued && self.serves(entry);
-        self.actor.supervises() || self.holds(entry) || entry.asked || may_take
+        self.actor.supervises() || self.holds(entry) || self.put_off(entry) || entry.asked || may_take
+    }
+
+    fn put_off(&self, entry: &Entry) -> bool {
+        entry.snoozed_by.is_some() && (self.actor.supervises() || entry.snoozed_by == self.actor.agent)
     }
 
     fn is_in(&self, view: View, entry: &Entry) -> bool {
         let mine = self.holds(entry) && entry.state.holds_capacity();
         match view {
             View::Mine => mine,
-            View::Unanswered => (mine || self.actor.supervises()) && entry.unanswered_since.is_some(),
+            View::Unanswered => {
+                let due = entry.unanswered_since.is_some() && entry.snoozed_by.is_none();
+                (mine || self.actor.supervises()) && due
+            }
             View::Queue => entry.state == ConversationState::Queued && (self.actor.supervises() || self.serves(entry)),
+            View::Snoozed => self.put_off(entry),
             View::Mentions => self.mentions.contains(&entry.id) && self.reads(entry),
             View::Approvals => self.approvals.contains(&entry.id),
             View::All => true,
@@ -323,11 +331,7 @@ fn read_keys(ctx: &Ctx<'_>, fulls: &[Full]) -> Result<Keys, StepError> {
 }
 
 /// The rows of some entries, in their order, and the customers of whom they tell something.
-fn rows(
-    ctx: &Ctx<'_>,
-    reader: &Reader,
-    entries: &[&Entry],
-) -> Result<(Vec<WorklistRow>, BTreeSet<CustomerId>), StepError> {
+fn rows(ctx: &Ctx<'_>, reader: &Reader, entries: &[&Entry]) -> Result<(Vec<WorklistRow>, BTreeSet<CustomerId>), StepError> {
     let ids: Vec<ConversationId> = entries.iter().map(|entry| entry.id).collect();
     let mut fulls: BTreeMap<ConversationId, Full> =
         store::full(ctx.db, reader.actor.agent, &ids)?.into_iter().map(|full| (full.conversation.id, full)).collect();
@@ -377,12 +381,11 @@ fn row(reader: &Reader, entry: &Entry, full: Full, opened: Opened) -> WorklistRo
         last_message_at: c.last_message_at,
         queued_at: c.queued_at,
         unanswered_since: c.round_started_at,
+        snoozed: c.snooze.filter(|_| reads).map(SnoozeView::from),
         due: due.map(|(at, metric, source)| NearestDeadline { at, metric, source }),
         left: left.filter(|_| reads),
-        customer: reads.then(|| CustomerRef {
-            id: c.person,
-            name: opened.name.as_deref().map(warmline_identity::masked_name),
-        }),
+        customer: reads
+            .then(|| CustomerRef { id: c.person, name: opened.name.as_deref().map(warmline_identity::masked_name) }),
         vip: c.vip && reads,
         tags: if reads { tags } else { Vec::new() },
         case: reads.then_some(c.case),
@@ -421,7 +424,8 @@ pub fn changes(ctx: &Ctx<'_>, actor: &Actor, from: Cursor) -> Result<Changed, St
     };
     let cut = cut || from.changes + 1 < oldest || from.changes > newest;
     let mine = |profile: &str| {
-        let agent = serde_json::from_str::<serde_json::Value>(profile).ok().and_then(|p| p.get("agent")?.as_str()?.parse().ok());
+        let agent =
+            serde_json::from_str::<serde_json::Value>(profile).ok().and_then(|p| p.get("agent")?.as_str()?.parse().ok());
         agent.is_some() && agent == actor.agent
     };
     let regrouped = happened.iter().any(|event| event.profile.as_deref().is_some_and(mine));

@@ -70,6 +70,19 @@ pub struct Conversation {
     pub person: CustomerId,
     /// The case that it belongs to.
     pub case: CaseId,
+    /// Who put it off, and until when; only while it is put off.
+    pub snooze: Option<Snooze>,
+}
+
+/// A conversation that was put off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Snooze {
+    /// The agent.
+    pub agent: AgentId,
+    /// The instant at which it wakes; `None`: when the customer writes.
+    pub until: Option<Timestamp>,
+    /// Whether an event of an order wakes it, too.
+    pub orders: bool,
 }
 
 /// The columns that [`read`] reads, of the table `conversations` under the name `v`.
@@ -80,26 +93,34 @@ macro_rules! conversation_columns {
          v.opened_at, v.last_message_at, v.queued_at, v.assigned_at, v.accepted_at, v.round_started_at, \
          v.first_inbound_at, v.first_response_at, v.closed_at, v.disposition, v.handle_ms, v.messages, v.why, \
          v.answer_until, v.lane, v.units, v.estimate_ms, v.ai, v.ai_failed, \
-         (SELECT person FROM customers WHERE id = v.customer_id), v.case_id"
+         (SELECT person FROM customers WHERE id = v.customer_id), v.case_id, v.snoozed_by, v.snoozed_until, v.snooze_orders"
     };
 }
 pub use conversation_columns as columns;
 
 /// The number of columns in [`columns!`].
-pub const COLUMNS: usize = 30;
+pub const COLUMNS: usize = 33;
 
 /// Reads [`columns!`].
 ///
 /// # Errors
 /// A column holds an unexpected value.
 pub fn read(r: &Row) -> Result<Conversation, StoreError> {
+    let state = ConversationState::parse(r.text(5)?).ok_or(StoreError::Shape(5))?;
+    // A release that does not know of it may have placed it since.
+    let snooze = match r.opt_blob(30)?.filter(|_| state == ConversationState::Open) {
+        Some(agent) => {
+            Some(Snooze { agent: r.made(30, AgentId::from_bytes(agent))?, until: r.opt_time(31)?, orders: r.flag(32)? })
+        }
+        None => None,
+    };
     Ok(Conversation {
         id: r.made(0, ConversationId::from_bytes(r.blob(0)?))?,
         identity: r.made(1, IdentityId::from_bytes(r.blob(1)?))?,
         customer: r.made(2, CustomerId::from_bytes(r.blob(2)?))?,
         channel: r.made(3, Channel::new(r.text(3)?))?,
         account: r.made(4, AccountId::new(r.text(4)?))?,
-        state: ConversationState::parse(r.text(5)?).ok_or(StoreError::Shape(5))?,
+        state,
         group: r.opt_text(6)?.map(|t| r.made(6, GroupId::new(t))).transpose()?,
         agent: r.opt_blob(7)?.map(|b| r.made(7, AgentId::from_bytes(b))).transpose()?,
         vip: r.flag(8)?,
@@ -124,6 +145,7 @@ pub fn read(r: &Row) -> Result<Conversation, StoreError> {
         ai_failed: r.int(27)?,
         person: r.made(28, CustomerId::from_bytes(r.blob(28)?))?,
         case: r.made(29, CaseId::from_bytes(r.blob(29)?))?,
+        snooze,
     })
 }
 
@@ -163,8 +185,23 @@ const WRAP_UP: &str = "UPDATE conversations SET state = 'wrap_up', wrap_until = 
                        round_started_at = NULL WHERE id = ?1 AND state <> 'closed' RETURNING 1";
 const CLOSE: &str = "UPDATE conversations SET state = 'closed', closed_at = ?2, disposition = coalesce(?3, disposition), \
                      rank = NULL, accept_by = NULL, wrap_until = NULL, round_started_at = NULL, handle_ms = ?4, \
-                     overflow_at = NULL, lost_at = NULL, ai_due = NULL, rings_until = NULL \
+                     overflow_at = NULL, lost_at = NULL, ai_due = NULL, rings_until = NULL, \
+                     snoozed_by = NULL, snoozed_until = NULL \
                      WHERE id = ?1 AND state <> 'closed' RETURNING 1";
+const SNOOZE: &str = "UPDATE conversations SET state = 'open', agent_id = NULL, units = 0, assigned_at = NULL, accepted_at = NULL, \
+                      accept_by = NULL, lost_at = NULL, handle_ms = ?2, snoozed_by = ?3, snoozed_until = ?4, snooze_orders = ?5 \
+                      WHERE id = ?1 AND state IN ('assigned', 'waiting_on_customer') RETURNING 1";
+const WAKING: &str = "SELECT id FROM conversations INDEXED BY conversations_wake WHERE snoozed_until <= ?1 AND state = 'open' \
+                      ORDER BY snoozed_until LIMIT ?2";
+const SNOOZED_FOR_ORDERS: &str = "SELECT v.id FROM customers c CROSS JOIN identities i ON i.customer_id = c.id \
+                                  CROSS JOIN conversations v ON v.identity_id = i.id AND v.state <> 'closed' \
+                                  WHERE c.person = ?1 AND v.state = 'open' AND v.snoozed_by IS NOT NULL AND v.snooze_orders <> 0";
+const IDLE: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM conversations v INDEXED BY conversations_by_state WHERE v.state = 'open' AND v.snoozed_by IS NULL \
+     AND v.round_started_at IS NULL AND v.last_message_at < ?1 ORDER BY v.id LIMIT ?2"
+);
 const NOT_ACCEPTED: &str =
     concat!("SELECT ", columns!(), " FROM conversations v WHERE v.accept_by <= ?1 ORDER BY v.accept_by LIMIT ?2");
 const WRAP_OVER: &str = concat!(
@@ -304,6 +341,36 @@ pub fn open_by_state(db: &dyn Db) -> Result<Vec<(String, i64)>, StoreError> {
 /// Assigned conversations whose agent should have accepted by now.
 pub fn not_accepted(db: &dyn Db, now: Timestamp, limit: i64) -> Result<Vec<Conversation>, StoreError> {
     db.execute(NOT_ACCEPTED, &[now.into(), limit.into()])?.iter().map(read).collect()
+}
+
+/// Puts a conversation off, which leaves its agent's hands.
+///
+/// # Errors
+/// Nobody holds it.
+pub fn snooze(db: &dyn Db, id: ConversationId, snooze: &Snooze, handle_ms: i64) -> Result<(), StoreError> {
+    let params = [id_param(id), handle_ms.into(), snooze.agent.as_bytes().into(), snooze.until.into(), snooze.orders.into()];
+    hit(db.first(SNOOZE, &params)?)
+}
+
+/// Conversations that were put off until now.
+pub fn waking(db: &dyn Db, now: Timestamp, limit: i64) -> Result<Vec<ConversationId>, StoreError> {
+    db.execute(WAKING, &[now.into(), limit.into()])?
+        .iter()
+        .map(|r| r.made(0, ConversationId::from_bytes(r.blob(0)?)))
+        .collect()
+}
+
+/// A person's conversations that were put off until something happens to an order.
+pub fn snoozed_for_orders(db: &dyn Db, person: CustomerId) -> Result<Vec<ConversationId>, StoreError> {
+    db.execute(SNOOZED_FOR_ORDERS, &[person.as_bytes().into()])?
+        .iter()
+        .map(|r| r.made(0, ConversationId::from_bytes(r.blob(0)?)))
+        .collect()
+}
+
+/// Open conversations in which nobody has spoken since an instant, oldest first.
+pub fn idle(db: &dyn Db, before: Timestamp, limit: i64) -> Result<Vec<Conversation>, StoreError> {
+    db.execute(IDLE, &[before.into(), limit.into()])?.iter().map(read).collect()
 }
 
 /// Conversations whose wrap-up should be over by now.

@@ -11,5 +11,5 @@ mod held;
 mod pace;
 mod touch;
 mod valid;
-mod world;
 mod worklist;
+mod world;

@@ -119,24 +119,14 @@ pub fn filled() -> Filled {
         ),
         ("POST", "/api/conversations/{id}/assign", conversation("/assign"), json!({ "agent": agent.id })),
         ("POST", "/api/conversations/{id}/consult", conversation("/consult"), json!({ "agent": mate.id, "note": "备注" })),
-        (
-            "POST",
-            "/api/conversations/{id}/notes",
-            conversation("/notes"),
-            json!({ "text": "备注", "mentions": [mate.id] }),
-        ),
+        ("POST", "/api/conversations/{id}/notes", conversation("/notes"), json!({ "text": "备注", "mentions": [mate.id] })),
         (
             "PUT",
             "/api/conversations/{id}/draft",
             conversation("/draft"),
             json!({ "mode": "reply", "text": "您好", "version": 0 }),
         ),
-        (
-            "PUT",
-            "/api/conversations/{id}/presence",
-            conversation("/presence"),
-            json!({ "doing": "typing", "seen": 1 }),
-        ),
+        ("PUT", "/api/conversations/{id}/presence", conversation("/presence"), json!({ "doing": "typing", "seen": 1 })),
         ("POST", "/api/conversations/{id}/case", conversation("/case"), json!({ "case": case })),
         (
             "POST",
@@ -201,6 +191,7 @@ pub fn filled() -> Filled {
             "/api/routing/dry-run".to_owned(),
             json!({ "channel": "app", "account": "shop", "kind": "text", "text": "在吗", "tags": ["vip"] }),
         ),
+        ("POST", "/api/conversations/{id}/snooze", conversation("/snooze"), json!({ "until": soon, "orders": true })),
         ("POST", "/api/conversations/{id}/close", conversation("/close"), json!({ "disposition": "solved" })),
     ];
     // A capability that is not in this list gives an example in the schema of its body.

@@ -11,7 +11,9 @@ fn world() -> (World, [Staff; 4]) {
     let w = World::open();
     let staff =
         [w.hire("agent", "near", 1), w.hire("agent", "near", 1), w.hire("agent", "far", 9), w.hire("supervisor", "near", 0)];
-    for (on, who, text) in [("app", "a", "米里有虫子"), ("app", "b", "什么时候发货"), ("app", "c", "在吗"), ("email", "w@x", "开发票")] {
+    for (on, who, text) in
+        [("app", "a", "米里有虫子"), ("app", "b", "什么时候发货"), ("app", "c", "在吗"), ("email", "w@x", "开发票")]
+    {
         w.says(on, who, &[(IdentifierKind::Phone, "+8613800004711", false)], text);
     }
     (w, staff)
@@ -43,7 +45,10 @@ fn each_sees_what_they_may_and_counts_are_what_the_list_shows() {
     let (w, [one, two, far, boss]) = world();
     for by in [&one, &two] {
         let mine = list(&w, by, "");
-        assert_eq!(mine["counts"], json!({ "mine": 1, "unanswered": 1, "queue": 1, "mentions": 0, "approvals": 0, "all": 3 }));
+        assert_eq!(
+            mine["counts"],
+            json!({ "mine": 1, "unanswered": 1, "queue": 1, "snoozed": 0, "mentions": 0, "approvals": 0, "all": 3 })
+        );
         let row = &rows(&mine)[0];
         assert_eq!((&row["agent"], &row["readable"], &row["unread"]), (&json!(by.id), &json!(true), &json!(1)));
         assert!(row["last"]["text"].is_string() && row["views"] == json!(["mine", "unanswered"]), "{row}");
@@ -59,7 +64,10 @@ fn each_sees_what_they_may_and_counts_are_what_the_list_shows() {
     let own = list(&w, &far, "?view=all");
     assert_eq!((rows(&own).len(), &rows(&own)[0]["channel"]), (1, &json!("email")));
     let all = list(&w, &boss, "?view=all");
-    assert_eq!(all["counts"], json!({ "mine": 0, "unanswered": 4, "queue": 1, "mentions": 0, "approvals": 0, "all": 4 }));
+    assert_eq!(
+        all["counts"],
+        json!({ "mine": 0, "unanswered": 4, "queue": 1, "snoozed": 0, "mentions": 0, "approvals": 0, "all": 4 })
+    );
     assert!(rows(&all).iter().all(|row| row["readable"] == json!(true)));
     assert_eq!(rows(&list(&w, &boss, "?view=all&group=far")).len(), 1);
     assert_eq!(list(&w, &boss, "?view=all&channel=app")["counts"]["all"], json!(3));
@@ -72,7 +80,11 @@ fn each_sees_what_they_may_and_counts_are_what_the_list_shows() {
     w.admin("PUT", &format!("/api/customers/{customer}/tags"), &json!({ "tags": ["团购"] })).expect(200);
     let tag = "&tag=%E5%9B%A2%E8%B4%AD";
     assert_eq!(list(&w, &one, &format!("?view=all{tag}"))["counts"]["all"], json!(1));
-    assert_eq!(list(&w, &two, &format!("?view=all{tag}"))["counts"]["all"], json!(0), "of a colleague's customer no tag is told");
+    assert_eq!(
+        list(&w, &two, &format!("?view=all{tag}"))["counts"]["all"],
+        json!(0),
+        "of a colleague's customer no tag is told"
+    );
     assert_eq!(rows(&list(&w, &boss, &format!("?view=all{tag}")))[0]["tags"], json!(["团购"]));
 }
 
@@ -103,7 +115,7 @@ fn bad_questions_have_codes() {
     let refused = |query: &str, code: &str| {
         w.call(&one.token, "GET", &format!("/api/worklist?{query}"), &NONE).refused(400, code);
     };
-    for query in ["view=snoozed", "view=", "sort=oldest", "channel=No%20such", "group=%00", "tag=", "q=", "q=%20"] {
+    for query in ["view=inbox", "view=", "sort=oldest", "channel=No%20such", "group=%00", "tag=", "q=", "q=%20"] {
         refused(query, "bad_parameter");
     }
     refused(&format!("q={}", "x".repeat(65)), "bad_parameter");
@@ -188,4 +200,35 @@ fn a_stream_tells_what_changes_and_where_to_go_on() {
     let entries = w.admin("GET", "/api/audit?limit=200", &NONE).expect(200);
     let followed = entries["items"].as_array().unwrap().iter().filter(|e| e["action"] == "conversations.worklist_followed");
     assert_eq!(followed.count(), 3);
+}
+
+#[test]
+fn what_is_put_off_is_in_its_view_and_wakes_when_it_is_wanted() {
+    let (w, [one, two, _, boss]) = world();
+    let id = rows(&list(&w, &one, ""))[0]["id"].as_str().unwrap().to_owned();
+    let snooze = format!("/api/conversations/{id}/snooze");
+    for until in ["2001-01-01T00:00:00Z", "2101-01-01T00:00:00Z"] {
+        w.call(&one.token, "POST", &snooze, &json!({ "until": until })).refused(422, "bad_time");
+    }
+    w.call(&one.token, "DELETE", &snooze, &NONE).refused(409, "not_snoozed");
+    w.call(&two.token, "POST", &snooze, &NONE).refused(404, "not_found");
+    let shown = w.call(&one.token, "POST", &snooze, &NONE).expect(200);
+    assert_eq!(shown["snoozed"], json!({ "agent": one.id, "until": null, "orders": false }));
+    // The one who waited has the seat now.
+    let mine = list(&w, &one, "");
+    assert_eq!(
+        (&mine["counts"]["mine"], &mine["counts"]["snoozed"], &mine["counts"]["queue"]),
+        (&json!(1), &json!(1), &json!(0))
+    );
+    let put_off = list(&w, &one, "?view=snoozed");
+    let row = &rows(&put_off)[0];
+    assert_eq!((&row["id"], &row["views"], &row["snoozed"]["agent"]), (&json!(id), &json!(["snoozed"]), &json!(one.id)));
+    let seen_by_two = list(&w, &two, "?view=all");
+    let theirs = rows(&seen_by_two).iter().find(|row| row["id"] == json!(id)).unwrap();
+    assert_eq!((&theirs["readable"], theirs.get("snoozed")), (&json!(false), None));
+    w.call(&two.token, "DELETE", &snooze, &NONE).refused(404, "not_found");
+    // The agent has no room for it meanwhile; for a supervisor it goes to the group.
+    w.call(&one.token, "DELETE", &snooze, &NONE).refused(409, "agent_full");
+    let woken = w.call(&boss.token, "DELETE", &snooze, &NONE).expect(200);
+    assert_eq!((&woken["state"], woken.get("snoozed")), (&json!("queued"), None));
 }

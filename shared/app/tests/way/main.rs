@@ -26,6 +26,7 @@ mod privacy;
 mod queue;
 mod retention;
 mod seats;
+mod snooze;
 mod staffing;
 mod tampering;
 mod transfer;

@@ -11,7 +11,7 @@ use warmline_compliance::erase;
 use warmline_conversations::converse::{self, How, Target, When};
 use warmline_conversations::model::{Doing, DraftMode, WorklistRow, WorklistView};
 use warmline_conversations::worklist::{self, Ask, Cursor, Place, Sort};
-use warmline_conversations::{drafts, held, presence};
+use warmline_conversations::{drafts, held, presence, snooze};
 use warmline_kernel::StepError;
 use warmline_kernel::ctx::Actor;
 use warmline_model::{AgentId, Content, ConversationId, ConversationState, Role};
@@ -78,8 +78,12 @@ fn agrees(w: &World, by: &Actor) {
     for view in WorklistView::ALL {
         let list = read(w, by, &ask(view));
         assert_eq!((list.items.len(), list.next.as_deref()), (list.counts[view.as_str()], None), "{view:?}");
-        let told: BTreeSet<_> =
-            every.items.iter().filter(|row| view == WorklistView::All || row.views.contains(&view)).map(|row| row.id).collect();
+        let told: BTreeSet<_> = every
+            .items
+            .iter()
+            .filter(|row| view == WorklistView::All || row.views.contains(&view))
+            .map(|row| row.id)
+            .collect();
         assert_eq!(list.items.iter().map(|row| row.id).collect::<BTreeSet<_>>(), told, "{view:?}");
     }
     for row in every.items {
@@ -97,7 +101,7 @@ proptest! {
     /// Over random deeds and random cuts.
     #[test]
     fn a_reader_after_any_cut_has_what_a_fresh_read_gives(
-        steps in proptest::collection::vec((0u8..17, any::<u8>(), any::<u8>()), 1..70)
+        steps in proptest::collection::vec((0u8..19, any::<u8>(), any::<u8>()), 1..70)
     ) {
         let w = World::new();
         let groups = [w.group("g", "{\"accept_secs\":30}"), w.group("h", "{\"wrap_up_secs\":20,\"undo_chat_secs\":9}")];
@@ -140,6 +144,11 @@ proptest! {
                     }
                 }
                 (12, _) if open.len() > 1 => drop(merge(&w, open[0].customer, open[open.len() - 1].customer)),
+                (17, Some(c)) => {
+                    let until = (b % 2 == 0).then(|| ctx.now().plus_millis(i64::from(b) * 100 + 1));
+                    drop(immediate(&w.db, || snooze::snooze(&ctx, &holder, c.id, until, false)));
+                }
+                (18, Some(c)) => drop(immediate(&w.db, || snooze::wake_for(&ctx, if a % 2 == 0 { &by } else { &BOSS }, c.id))),
                 (13, _) => {
                     w.pass(i64::from(a) * 100);
                     warmline_app::tick::tick(&w.ctx()).unwrap();
@@ -212,12 +221,17 @@ fn a_draft_is_its_writers_until_it_is_sent_and_the_next_agents_when_the_writer_l
     let (me, other) = if c.agent == Some(one) { (one, two) } else { (two, one) };
     save(&w, &actor(me), c.id, DraftMode::Reply, "您好，");
     save(&w, &actor(me), c.id, DraftMode::Note, "老客户");
-    let first = immediate(&w.db, || drafts::save(&w.ctx(), &actor(me), c.id, DraftMode::Reply, "您好，稍", Some(1))).unwrap();
+    let first =
+        immediate(&w.db, || drafts::save(&w.ctx(), &actor(me), c.id, DraftMode::Reply, "您好，稍", Some(1))).unwrap();
     assert_eq!((first.version, first.overwritten), (Some(2), false));
     // Another tab that has seen the first version only.
-    let second = immediate(&w.db, || drafts::save(&w.ctx(), &actor(me), c.id, DraftMode::Reply, "您好，稍等", Some(1))).unwrap();
+    let second =
+        immediate(&w.db, || drafts::save(&w.ctx(), &actor(me), c.id, DraftMode::Reply, "您好，稍等", Some(1))).unwrap();
     assert_eq!((second.version, second.overwritten), (Some(3), true));
-    assert_eq!(texts(&w, &actor(me), c.id), [(DraftMode::Note, "老客户".to_owned()), (DraftMode::Reply, "您好，稍等".to_owned())]);
+    assert_eq!(
+        texts(&w, &actor(me), c.id),
+        [(DraftMode::Note, "老客户".to_owned()), (DraftMode::Reply, "您好，稍等".to_owned())]
+    );
     // A draft is no event, and nobody else sees it while its writer holds the conversation.
     let events = log(&w).len();
     immediate(&w.db, || converse::consult(&w.ctx(), &actor(me), c.id, other, None)).unwrap();
@@ -234,7 +248,9 @@ fn a_draft_is_its_writers_until_it_is_sent_and_the_next_agents_when_the_writer_l
     immediate(&w.db, || converse::close(&w.ctx(), &actor(other), c.id, None)).unwrap();
     let left = w.db.execute("SELECT 1 FROM drafts WHERE conversation_id = ?1", &[c.id.as_bytes().into()]).unwrap();
     assert!(left.is_empty());
-    let refused = immediate(&w.db, || drafts::save(&w.ctx(), &Actor { agent: Some(other), role: Role::Supervisor }, c.id, DraftMode::Reply, "x", None));
+    let refused = immediate(&w.db, || {
+        drafts::save(&w.ctx(), &Actor { agent: Some(other), role: Role::Supervisor }, c.id, DraftMode::Reply, "x", None)
+    });
     assert!(matches!(refused, Err(StepError::Conflict { code: "conversation_closed", .. })));
 }
 
@@ -299,7 +315,8 @@ fn presence_is_no_event_and_fades() {
     immediate(&w.db, || converse::consult(&w.ctx(), &actor(me), c.id, mate, None)).unwrap();
     let events = log(&w).len();
     let from = Cursor::now(&w.ctx()).unwrap();
-    let is = |by: AgentId, doing| immediate(&w.db, || presence::note(&w.ctx(), &actor(by), c.id, doing, None)).unwrap().present;
+    let is =
+        |by: AgentId, doing| immediate(&w.db, || presence::note(&w.ctx(), &actor(by), c.id, doing, None)).unwrap().present;
     assert!(is(me, Some(Doing::Viewing)).is_empty());
     let there = is(mate, Some(Doing::Typing));
     assert_eq!((there.len(), there[0].agent, there[0].doing), (1, me, Doing::Viewing));
@@ -347,7 +364,8 @@ fn a_crash_at_any_statement_leaves_a_draft_whole() {
         save(&w, &me, id, DraftMode::Reply, "第一版");
         let stood = |w: &World| (texts(w, &me, id), warmline_store::messages::list(&w.db, id, 1, 9).unwrap().len());
         fail_after(n);
-        let send = immediate(&w.db, || converse::write(&w.ctx(), &me, id, vec![Content::text("第一版")], How::answer(When::In(0))));
+        let send =
+            immediate(&w.db, || converse::write(&w.ctx(), &me, id, vec![Content::text("第一版")], How::answer(When::In(0))));
         let failed = has_failed();
         assert_eq!(failed, send.is_err());
         let whole = (vec![(DraftMode::Reply, "第一版".to_owned())], 0);

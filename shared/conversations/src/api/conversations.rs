@@ -2,8 +2,8 @@
 
 use crate::api::{carry, held};
 use crate::converse::{self, How, Target, When, Written};
-use crate::model::{Close, ConversationDetail, ConversationView, HeldView, NewMessage, Transfer, TransferTarget};
-use crate::store;
+use crate::model::{Close, ConversationDetail, ConversationView, HeldView, NewMessage, NewSnooze, Transfer, TransferTarget};
+use crate::{snooze, store};
 use std::rc::Rc;
 use warmline_customers::api::messages::messages;
 use warmline_customers::model::MessageView;
@@ -203,6 +203,26 @@ pub(crate) fn close(call: &Call<'_>) -> Result<Response, Problem> {
     Ok(Response::json(200, &ConversationView::from(conversation)))
 }
 
+/// `POST /api/conversations/{id}/snooze`
+fn snooze(call: &Call<'_>) -> Result<Response, Problem> {
+    let NewSnooze { until, orders } =
+        if call.request.body.is_empty() { NewSnooze::default() } else { body::read(call.request)? };
+    let now = call.ctx.now();
+    if until.is_some_and(|until| until <= now || until > now.plus_millis(snooze::MOST_DAYS * 86_400_000)) {
+        let detail =
+            format!("a conversation is put off until an instant after now, at most {} days ahead", snooze::MOST_DAYS);
+        return Err(Problem::field("bad_time", "until", detail));
+    }
+    let conversation = snooze::snooze(&call.ctx, &call.actor, id(call)?, until, orders)?;
+    Ok(Response::json(200, &ConversationView::from(conversation)))
+}
+
+/// `DELETE /api/conversations/{id}/snooze`
+fn wake(call: &Call<'_>) -> Result<Response, Problem> {
+    let conversation = snooze::wake_for(&call.ctx, &call.actor, id(call)?)?;
+    Ok(Response::json(200, &ConversationView::from(conversation)))
+}
+
 /// `POST /api/outbox/{id}/retry`
 pub(crate) fn retry(call: &Call<'_>) -> Result<Response, Problem> {
     let message: MessageId = call.id(0, "message")?;
@@ -323,6 +343,36 @@ pub const ROUTES: &[Route] = &[
         (409, "words_blocked"),
     ])
     .agents("their own"),
+    Route::change(
+        Verb::Post,
+        "/api/conversations/{id}/snooze",
+        "Puts a conversation off: until an instant, or until the customer writes. It leaves its agent's hands until then.",
+        Access::Token(STAFF, Scope::Conversations),
+        schema::<ConversationView>,
+        snooze,
+    )
+    .taking(schema::<NewSnooze>)
+    .refusing(&[
+        (409, "conversation_closed"),
+        (409, "not_yours"),
+        (409, "not_snoozable"),
+        // Of a message that could still be taken back.
+        (409, "account_disabled"),
+        (409, "reply_window_closed"),
+        (409, "reply_quota_used"),
+        (409, "words_blocked"),
+    ])
+    .agents("their own"),
+    Route::change(
+        Verb::Delete,
+        "/api/conversations/{id}/snooze",
+        "Wakes a conversation that was put off: for the agent who put it off, or otherwise for their group.",
+        Access::Token(STAFF, Scope::Conversations),
+        schema::<ConversationView>,
+        wake,
+    )
+    .refusing(&[(409, "not_snoozed"), (409, "not_yours"), (409, "agent_full"), (409, "agent_offline")])
+    .agents("those that they put off"),
     Route::change(
         Verb::Post,
         "/api/outbox/{id}/retry",

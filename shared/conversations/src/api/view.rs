@@ -1,8 +1,8 @@
 //! Conversations as the API shows them.
 
-use crate::model::{ConversationView, CustomerRef, Kept};
+use crate::model::{ConversationView, CustomerRef, Kept, SnoozeView};
 use warmline_store::archive::Stage;
-use warmline_store::conversations::Conversation;
+use warmline_store::conversations::{Conversation, Snooze};
 
 impl From<Conversation> for ConversationView {
     fn from(c: Conversation) -> Self {
@@ -28,7 +28,14 @@ impl From<Conversation> for ConversationView {
             disposition: c.disposition,
             message_count: c.messages,
             why: c.why,
+            snoozed: c.snooze.map(SnoozeView::from),
         }
+    }
+}
+
+impl From<Snooze> for SnoozeView {
+    fn from(snooze: Snooze) -> Self {
+        Self { agent: snooze.agent, until: snooze.until, orders: snooze.orders }
     }
 }
 

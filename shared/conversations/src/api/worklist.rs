@@ -47,7 +47,7 @@ pub const ROUTES: &[Route] = &[Route::get(
 .query(&[
     ("limit", "rows on a page, 1 to 500; 50 when left out"),
     ("after", "`next` of the page before, with the same sort"),
-    ("view", "mine (also when left out), unanswered, queue, mentions, approvals or all"),
+    ("view", "mine (also when left out), unanswered, queue, snoozed, mentions, approvals or all"),
     ("group", "only conversations of that group"),
     ("channel", "only conversations on that channel"),
     ("tag", "only persons with that tag, 1 to 64 characters; only conversations that the caller may read"),

@@ -98,6 +98,29 @@ pub struct CustomerRef {
     pub name: Option<String>,
 }
 
+/// A conversation that was put off.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SnoozeView {
+    /// Who put it off.
+    pub agent: AgentId,
+    /// When it wakes; `null`: when the customer writes, which wakes it in any case.
+    pub until: Option<Timestamp>,
+    /// Whether an event of an order that it names wakes it, too.
+    pub orders: bool,
+}
+
+/// Until when a conversation is put off. The customer's next message wakes it in any case.
+#[derive(Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewSnooze {
+    /// The instant, at most 366 days ahead; left out: until the customer writes.
+    #[serde(default)]
+    pub until: Option<Timestamp>,
+    /// Whether an event of an order that it names wakes it, too.
+    #[serde(default)]
+    pub orders: bool,
+}
+
 /// A conversation.
 #[derive(Serialize, Deserialize, JsonSchema)]
 pub struct ConversationView {
@@ -143,6 +166,9 @@ pub struct ConversationView {
     pub message_count: i64,
     /// The reason for its place: the rule that chose the group, and the choice of the agent.
     pub why: Option<String>,
+    /// Who put it off, and until when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snoozed: Option<SnoozeView>,
 }
 
 /// The place of a conversation's messages.

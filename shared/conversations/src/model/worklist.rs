@@ -1,6 +1,6 @@
 //! The worklist: a row for each open conversation.
 
-use crate::model::CustomerRef;
+use crate::model::{CustomerRef, SnoozeView};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -17,6 +17,8 @@ pub enum WorklistView {
     Unanswered,
     /// They wait in the queue of a group of the caller's; for supervisors, in any.
     Queue,
+    /// The caller has put them off; for supervisors, anybody has.
+    Snoozed,
     /// A note names the caller, who has not read it.
     Mentions,
     /// A message of the caller's waits for a supervisor; for supervisors, anybody's.
@@ -27,8 +29,8 @@ pub enum WorklistView {
 
 impl WorklistView {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Mine, Self::Unanswered, Self::Queue, Self::Mentions, Self::Approvals, Self::All];
+    pub const ALL: [Self; 7] =
+        [Self::Mine, Self::Unanswered, Self::Queue, Self::Snoozed, Self::Mentions, Self::Approvals, Self::All];
 
     /// The word in JSON and in the query.
     pub const fn as_str(self) -> &'static str {
@@ -36,6 +38,7 @@ impl WorklistView {
             Self::Mine => "mine",
             Self::Unanswered => "unanswered",
             Self::Queue => "queue",
+            Self::Snoozed => "snoozed",
             Self::Mentions => "mentions",
             Self::Approvals => "approvals",
             Self::All => "all",
@@ -103,6 +106,9 @@ pub struct WorklistRow {
     /// The first message of the customer that no human has answered yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unanswered_since: Option<Timestamp>,
+    /// Who put it off, and until when.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub snoozed: Option<SnoozeView>,
     /// The nearest deadline.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub due: Option<NearestDeadline>,

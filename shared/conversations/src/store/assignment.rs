@@ -6,11 +6,13 @@ use warmline_store::{Db, StoreError};
 
 const QUEUE: &str = "UPDATE conversations SET state = 'queued', group_id = ?2, agent_id = NULL, rank = ?3, queued_at = ?4, \
                      assigned_at = NULL, accepted_at = NULL, accept_by = NULL, wrap_until = NULL, handle_ms = ?5, why = ?6, \
-                     lane = ?7, units = 0, overflow_at = ?8, estimate_ms = ?9, left_message = ?10, lost_at = NULL, ai_due = NULL, ai = 0 \
+                     lane = ?7, units = 0, overflow_at = ?8, estimate_ms = ?9, left_message = ?10, lost_at = NULL, ai_due = NULL, ai = 0, \
+                     snoozed_by = NULL, snoozed_until = NULL \
                      WHERE id = ?1 AND state <> 'closed' RETURNING 1";
 const ASSIGN: &str = "UPDATE conversations SET state = 'assigned', group_id = ?2, agent_id = ?3, assigned_at = ?4, \
                       accept_by = ?5, accepted_at = ?6, rank = NULL, wrap_until = NULL, handle_ms = ?7, why = ?8, \
-                      lane = ?9, units = ?10, overflow_at = NULL, lost_at = NULL, ai_due = ?11, ai = ?12, ai_failed = 0 \
+                      lane = ?9, units = ?10, overflow_at = NULL, lost_at = NULL, ai_due = ?11, ai = ?12, ai_failed = 0, \
+                      snoozed_by = NULL, snoozed_until = NULL \
                       WHERE id = ?1 AND state <> 'closed' RETURNING 1";
 const DETACH: &str = "UPDATE conversations SET agent_id = NULL, units = 0 WHERE id = ?1 AND closed_at IS NULL RETURNING 1";
 const LAST: &str = "SELECT l.agent_id, l.closed_at FROM conversations l WHERE l.id = (SELECT max((\
@@ -49,7 +51,7 @@ const UNPLACED: &str = concat!(
     "SELECT ",
     columns!(),
     " FROM conversations v INDEXED BY conversations_unplaced \
-     WHERE v.state = 'open' AND v.round_started_at IS NOT NULL ORDER BY v.round_started_at LIMIT ?1"
+     WHERE v.state = 'open' AND v.round_started_at IS NOT NULL AND v.snoozed_by IS NULL ORDER BY v.round_started_at LIMIT ?1"
 );
 
 /// The entry of a conversation into a queue.

@@ -35,8 +35,7 @@ const PUT: &str = "INSERT INTO drafts (conversation_id, agent_id, mode, version,
                    version = version + 1, text = excluded.text, saved_at = excluded.saved_at RETURNING version";
 const DELETE: &str = "DELETE FROM drafts WHERE conversation_id = ?1 AND agent_id = ?2 AND mode = ?3 RETURNING 1";
 const DELETE_ALL: &str = "DELETE FROM drafts WHERE conversation_id = ?1";
-const ERASE: &str =
-    "DELETE FROM drafts WHERE conversation_id IN (SELECT id FROM conversations WHERE customer_id = ?1)";
+const ERASE: &str = "DELETE FROM drafts WHERE conversation_id IN (SELECT id FROM conversations WHERE customer_id = ?1)";
 const WITH_ONE: &str = "SELECT DISTINCT conversation_id FROM drafts INDEXED BY drafts_agent WHERE agent_id = ?1";
 
 fn read(r: &Row) -> Result<Draft, StoreError> {

@@ -28,6 +28,8 @@ pub struct Entry {
     pub last_message_at: Timestamp,
     /// When its nearest deadline is due.
     pub due_at: Option<Timestamp>,
+    /// Who has put it off.
+    pub snoozed_by: Option<AgentId>,
     /// Whether the reader was asked about it.
     pub asked: bool,
 }
@@ -35,14 +37,16 @@ pub struct Entry {
 macro_rules! entry {
     ($asked:literal, $from:expr) => {
         concat!(
-            "SELECT v.id, v.agent_id, v.state, v.group_id, v.channel, v.round_started_at, v.queued_at, v.last_message_at, v.due_at, ",
+            "SELECT v.id, v.agent_id, v.state, v.group_id, v.channel, v.round_started_at, v.queued_at, v.last_message_at, v.due_at, \
+             CASE WHEN v.state = 'open' THEN v.snoozed_by END, ",
             $asked,
             $from
         )
     };
 }
 
-/// An agent's own conversations, those of the agent's groups, and those about which the agent was asked.
+/// An agent's own conversations, those of the agent's groups, those that the agent has put off, and those about which the agent was
+/// asked.
 const OF_AGENT: &str = concat!(
     entry!("0", " FROM conversations v INDEXED BY conversations_open_agent WHERE v.agent_id = ?1 AND v.state <> 'closed'"),
     " UNION ALL ",
@@ -51,6 +55,8 @@ const OF_AGENT: &str = concat!(
         " FROM agent_groups g CROSS JOIN conversations v INDEXED BY conversations_open_group ON v.group_id = g.group_id \
           WHERE g.agent_id = ?1 AND v.state <> 'closed' AND v.agent_id IS NOT ?1"
     ),
+    " UNION ALL ",
+    entry!("0", " FROM conversations v INDEXED BY conversations_snoozed WHERE v.snoozed_by = ?1 AND v.state = 'open'"),
     " UNION ALL ",
     entry!(
         "1",
@@ -149,7 +155,8 @@ fn entry(r: &Row) -> Result<Entry, StoreError> {
         queued_at: r.opt_time(6)?,
         last_message_at: r.time(7)?,
         due_at: r.opt_time(8)?,
-        asked: r.flag(9)?,
+        snoozed_by: r.opt_blob(9)?.map(|b| r.made(9, AgentId::from_bytes(b))).transpose()?,
+        asked: r.flag(10)?,
     })
 }
 
@@ -161,9 +168,11 @@ fn id_of(agent: Option<AgentId>) -> Value {
     agent.map(|agent| agent.as_bytes().to_vec()).into()
 }
 
-/// The open conversations of an agent, of the agent's groups, and those about which the agent was asked; each once.
+/// The open conversations of an agent, of the agent's groups, those put off by the agent, and those about which the agent was
+/// asked; each once.
 pub fn of_agent(db: &dyn Db, agent: AgentId) -> Result<Vec<Entry>, StoreError> {
-    let mut all: Vec<Entry> = db.execute(OF_AGENT, &[agent.as_bytes().into()])?.iter().map(entry).collect::<Result<_, _>>()?;
+    let mut all: Vec<Entry> =
+        db.execute(OF_AGENT, &[agent.as_bytes().into()])?.iter().map(entry).collect::<Result<_, _>>()?;
     // One of a colleague in a group of the agent's, about which the agent was asked, comes twice. The later one says that.
     all.sort_by_key(|entry| (entry.id, !entry.asked));
     all.dedup_by_key(|entry| entry.id);
