@@ -24,6 +24,11 @@ impl DayTime {
         let (h, m): (u16, u16) = (h.parse().ok()?, m.parse().ok()?);
         (m < 60 && h * 60 + m <= DAY).then_some(Self(h * 60 + m))
     }
+
+    /// Minutes from midnight: 0 to 1440.
+    pub const fn minutes(self) -> u16 {
+        self.0
+    }
 }
 
 impl fmt::Display for DayTime {
