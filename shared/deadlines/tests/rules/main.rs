@@ -3,6 +3,10 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod calendar;
+mod clock;
+mod platform;
+mod policy;
+mod promise;
 
 use warmline_model::Timestamp;
 use warmline_routing::hours::Hours;
