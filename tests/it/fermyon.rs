@@ -38,7 +38,7 @@ fn when_the_outbound_calls_of_an_hour_are_used_up_every_message_is_still_acknowl
     let (wechat, agent) = (shop.wechat(), shop.agent(4));
     let tick = || shop.admin.post("/api/tick", &json!({})).expect(200).json()["woken"]["router"] == true;
     let ticks = (0..500).take_while(|_| tick()).count();
-    assert!((100..=167).contains(&ticks), "{ticks} ticks of three calls each, until one says that it reached nobody");
+    assert!((75..=125).contains(&ticks), "{ticks} ticks of four calls each, until one says that it reached nobody");
     at_once(8, |worker| (0..5).for_each(|n| wechat.say(&format!("o{worker}"), &format!("{worker}/{n}"))));
     assert_eq!(
         (server.stored("wechat"), shop.count("message.received")),

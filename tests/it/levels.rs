@@ -156,7 +156,8 @@ fn a_capability_without_its_server_is_its_model_alone() {
     assert!(capabilities.iter().filter(|name| above(name)).count() >= 6, "{capabilities:?}");
     for capability in capabilities {
         let linked = for_the_browser(capability);
-        let known = ["warmline-model", "warmline-language", "warmline-routing", "warmline-customers", capability];
+        let known =
+            ["warmline-model", "warmline-language", "warmline-routing", "warmline-gate", "warmline-customers", capability];
         for own in linked.iter().filter(|name| name.starts_with("warmline-")) {
             assert!(known.contains(&own.as_str()), "{capability} links {own} for the browser, too");
         }

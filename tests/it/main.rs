@@ -25,6 +25,7 @@ mod duplicates;
 mod erasure;
 mod fermyon;
 mod holds_and_consent;
+mod hooks;
 mod isolation;
 mod levels;
 mod mail;

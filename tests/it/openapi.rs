@@ -1,6 +1,7 @@
 //! The description of the API is true: every operation answers as described.
 
 use crate::harness::{Agent, Shop, Wechat, send, shared, until};
+use crate::hooks::{Receiver, hook};
 use serde_json::json;
 use std::collections::BTreeSet;
 
@@ -39,6 +40,7 @@ fn every_operation_answers_as_described() {
     assert_eq!((&given_up["items"][0]["id"], &given_up["count"]), (&dead["id"], &json!(1)));
     admin.post("/api/outbox/retry", &json!({ "account": shop.name, "dry_run": true })).expect(200);
     admin.post(&format!("/api/outbox/{}/retry", dead["id"].as_str().unwrap()), &json!({})).expect(200);
+    held(&shop, &agent, &id);
     let customer = format!("/api/customers/{}", shown["customer"]["id"].as_str().unwrap());
     admin.get(&customer).expect(200);
     admin.put(&format!("{customer}/tags"), &json!({ "tags": ["vip"] })).expect(200);
@@ -54,12 +56,53 @@ fn every_operation_answers_as_described() {
     seats(&shop, &wechat, &agent, &id, &customer);
     let words = admin.get("/api/quality/words").expect(200).json();
     admin.put("/api/quality/words", &json!({ "words": words["words"] })).expect(200);
+    let rules = admin.get("/api/contact-rules").expect(200).json();
+    admin.put("/api/contact-rules", &json!({ "rules": rules["rules"] })).expect(200);
+    hooks(&shop);
     admin.get("/api/events").expect(200);
     admin.get("/api/metrics").expect(200);
     admin.get("/metrics").expect(200);
     admin.post("/api/tick", &json!({})).expect(200);
     let missing: BTreeSet<String> = admin.spec().operations().difference(&admin.spec().exercised()).cloned().collect();
     assert!(missing.is_empty(), "described but not exercised: {missing:?}");
+}
+
+/// Messages that wait.
+fn held(shop: &Shop, agent: &Agent, id: &str) {
+    let wait = |words: &str| {
+        let later = json!({ "content": { "kind": "text", "text": words }, "undo_secs": 120 });
+        let held = agent.act(id, "messages", &later).expect(202).json();
+        format!("/api/held/{}", held["id"].as_str().unwrap())
+    };
+    let first = wait("稍后");
+    agent.api.get("/api/held").expect(200);
+    agent.api.get(&first).expect(200);
+    agent.api.delete(&first).expect(200);
+    agent.api.post(&format!("{}/release", wait("稍后")), &json!({})).expect(200);
+    // A word of its own, which no other test says.
+    let mut words = shop.admin.get("/api/quality/words").expect(200).json()["words"].clone();
+    let word = json!({ "word": "全网最香的米", "category": "claims", "severity": 1, "effect": "approve" });
+    words.as_array_mut().unwrap().push(word);
+    shop.admin.put("/api/quality/words", &json!({ "words": words })).expect(200);
+    shop.admin.post(&format!("{}/decline", wait("全网最香的米")), &json!({ "reason": "无法证实" })).expect(200);
+}
+
+/// A hook whose receiver wants nothing.
+fn hooks(shop: &Shop) {
+    let (admin, receiver) = (&shop.admin, Receiver::start(vec![(410, "")]));
+    let (path, _) = hook(admin, &receiver.url(), &["hooks.disabled"]);
+    admin.get("/api/hooks").expect(200);
+    admin.get(&path).expect(200);
+    admin.post(&format!("{path}/rotate"), &json!({})).expect(200);
+    admin.post(&format!("{path}/test"), &json!({})).expect(202);
+    let dead = until("the end", || {
+        let listed = admin.get(&format!("{path}/deliveries?state=dead")).expect(200).json();
+        listed["items"][0]["id"].as_str().map(str::to_owned)
+    });
+    admin.post(&format!("/api/hooks/deliveries/{dead}/retry"), &json!({})).expect(202);
+    let change = json!({ "url": receiver.url(), "types": ["hooks.disabled"], "enabled": false });
+    admin.put(&path, &change).expect(200);
+    admin.delete(&path).expect(200);
 }
 
 /// An account's health, and its end.

@@ -66,6 +66,26 @@ fn an_adapter_is_granted_its_own_platform_and_the_store_and_nothing_else() {
     }
 }
 
+/// Administrators choose the hosts of hooks, so any is granted, by https only. What the grant reaches is in the runner's tests.
+#[test]
+fn no_component_but_that_of_hooks_may_call_any_host_and_it_has_no_keys_of_customers() {
+    let manifest: toml::Value = toml::from_str(&std::fs::read_to_string(workspace().join("spin.toml")).unwrap()).unwrap();
+    let components = manifest["component"].as_table().unwrap();
+    let any = |host: &&str| host.split("://").nth(1).is_some_and(|host| host.starts_with("*:") || host == "*");
+    let hosts = |id: &str| components[id].get("allowed_outbound_hosts").map(texts).unwrap_or_default();
+    for id in components.keys().filter(|id| *id != "hooks") {
+        assert!(!hosts(id).iter().any(any), "{id}");
+    }
+    assert_eq!(hosts("hooks"), ["https://*:443", "*://{{ hook_private_hosts }}"].into());
+    assert!(hosts("hooks").iter().any(any), "this test knows a grant of any host");
+    assert_eq!(texts(&components["hooks"]["sqlite_databases"]), ["default"].into());
+    assert!(components["hooks"].get("key_value_stores").is_none());
+    let own: BTreeSet<_> = components["hooks"]["variables"].as_table().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(own, ["hook_private_hosts", "internal_calls", "master_key", "master_key_previous"].into());
+    // Nothing private is granted unless the operator names it.
+    assert_eq!(manifest["variables"]["hook_private_hosts"]["default"].as_str(), Some("hook-private-hosts.invalid:443"));
+}
+
 /// A foreign service on this machine. It counts connections.
 struct Elsewhere(TcpListener);
 

@@ -44,7 +44,7 @@ fn an_ai_seat_begins_and_hands_over_for_every_reason() {
 
     // The AI seat begins, answers on the channel, and keeps the conversation while it can.
     wechat.say("oCalm", "什么时候发货");
-    let (calm, _) = shop.wait_text("机器人：今天发货");
+    let (calm, _) = shop.wait_text("【智能客服】机器人：今天发货");
     let shown = shop.conversation(&calm);
     assert_eq!((&shown["agent"], &shown["ai"]), (&json!(bot.id), &json!(true)));
     let said = shop.messages(&calm).into_iter().find(|m| m["from"] == "bot").unwrap();
@@ -68,7 +68,7 @@ fn an_ai_seat_begins_and_hands_over_for_every_reason() {
     }
     // One turn without an answer is tolerated, two are not.
     wechat.say("oHard", "不会的问题");
-    let (hard, _) = shop.wait_text("请换个说法");
+    let (hard, _) = shop.wait_text("【智能客服】请换个说法");
     assert_eq!(holder(&hard), bot.id);
     wechat.say("oHard", "还是不会");
     until("people", || (holder(&hard) == people.id).then_some(()));

@@ -85,7 +85,7 @@ fn calls_through_the_public_address_do_what_chained_ones_do_and_need_the_token()
     until("the reply", || (shop.platform.texts_to("oAlice") == ["在的"]).then_some(()));
     let woken = shop.admin.post("/api/tick", &json!({})).expect(200).json()["woken"].take();
     assert!(woken.as_object().unwrap().values().all(|answered| *answered == true), "{woken}");
-    for path in ["router/tick", "quality/inspect", "metrics/fold", "channel-wechat/deliver"] {
+    for path in ["router/tick", "quality/inspect", "hooks/follow", "metrics/fold", "channel-wechat/deliver"] {
         let url = format!("{}/internal/{path}", server.base());
         send("POST", &url, &[], "").refused(401, "internal_only");
         send("POST", &url, &[("authorization", "Bearer guessed".to_owned())], "").refused(401, "internal_only");

@@ -285,9 +285,9 @@ impl Api {
     }
 }
 
-/// The body of a text reply.
+/// The body of a text reply that goes at once: a program takes nothing back.
 pub fn text_body(text: &str) -> Value {
-    json!({ "content": { "kind": "text", "text": text } })
+    json!({ "content": { "kind": "text", "text": text }, "undo_secs": 0 })
 }
 
 #[cfg(test)]

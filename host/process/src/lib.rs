@@ -5,6 +5,6 @@ mod connector;
 mod log;
 mod stop;
 
-pub use connector::{Connector, connector};
+pub use connector::{Connector, NotPublic, PublicConnector, PublicOnly, check_literal, connector, public_connector};
 pub use log::{LogFormat, start_log};
 pub use stop::{stop_on_signal, stopped};

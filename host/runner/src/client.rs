@@ -11,36 +11,48 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper_util::client::legacy;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::{Instant, Sleep};
-use warmline_process::{Connector, connector};
+use warmline_process::{Connector, NotPublic, PublicConnector, check_literal, connector, public_connector};
 use wasmtime_wasi_http::{Error, WasiBody};
 
-/// The pool of connections to other hosts.
-pub struct Client(legacy::Client<Connector, WasiBody>);
+use crate::hosts::Reach;
+
+/// The pools of connections to other hosts. A call that may reach public addresses only never uses a connection that another
+/// call made: it has a pool of its own, whose connector checks each address.
+pub struct Client {
+    named: legacy::Client<Connector, WasiBody>,
+    public: legacy::Client<PublicConnector, WasiBody>,
+}
 
 impl Default for Client {
     fn default() -> Self {
-        let client = legacy::Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(Duration::from_secs(20))
-            .pool_max_idle_per_host(32)
-            .build(connector());
-        Self(client)
+        let mut builder = legacy::Client::builder(TokioExecutor::new());
+        let builder =
+            builder.pool_timer(TokioTimer::new()).pool_idle_timeout(Duration::from_secs(20)).pool_max_idle_per_host(32);
+        Self { named: builder.build(connector()), public: builder.build(public_connector()) }
     }
 }
 
 impl Client {
-    /// Sends a request. Its answer must begin within `first_byte` and end within `whole`.
+    /// Sends a request to an address that it may reach. Its answer must begin within `first_byte` and end within `whole`.
     ///
     /// # Errors
     /// The error that wasi:http gives to the guest.
     pub async fn send(
         &self,
         request: Request<WasiBody>,
+        reach: Reach,
         first_byte: Duration,
         whole: Duration,
     ) -> Result<Response<WasiBody>, Error> {
         let deadline = Instant::now() + whole;
-        let response = tokio::time::timeout(first_byte, self.0.request(request))
+        let answer = match reach {
+            Reach::Named => self.named.request(request),
+            Reach::Public => {
+                check_literal(request.uri()).map_err(|NotPublic| Error::DestinationIpProhibited)?;
+                self.public.request(request)
+            }
+        };
+        let response = tokio::time::timeout(first_byte, answer)
             .await
             .map_err(|_| Error::ConnectionReadTimeout)?
             .map_err(client_error)?;
@@ -50,6 +62,9 @@ impl Client {
 
 fn client_error(error: legacy::Error) -> Error {
     if error.is_connect() {
+        if cause::<NotPublic>(&error).is_some() {
+            return Error::DestinationIpProhibited;
+        }
         return match cause::<std::io::Error>(&error).map(std::io::Error::kind) {
             Some(std::io::ErrorKind::TimedOut) => Error::ConnectionTimeout,
             Some(std::io::ErrorKind::ConnectionRefused) => Error::ConnectionRefused,
@@ -95,5 +110,38 @@ impl Body for Timed {
 
     fn size_hint(&self) -> SizeHint {
         self.inner.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http_body_util::Empty;
+    use std::net::TcpListener;
+
+    fn request(uri: &str) -> Request<WasiBody> {
+        let body = Empty::new().map_err(|never: std::convert::Infallible| match never {}).boxed_unsync();
+        Request::post(uri).body(body).expect("a request")
+    }
+
+    #[tokio::test]
+    async fn a_call_that_may_reach_public_addresses_only_makes_no_connection_to_this_machine() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        listener.set_nonblocking(true).expect("a listener");
+        let port = listener.local_addr().expect("an address").port();
+        let (client, patience) = (Client::default(), Duration::from_secs(5));
+        for host in ["127.0.0.1", "localhost", "2130706433", "127.1", "[::ffff:127.0.0.1]"] {
+            for scheme in ["http", "https"] {
+                let sent =
+                    client.send(request(&format!("{scheme}://{host}:{port}/")), Reach::Public, patience, patience).await;
+                // By https an odd spelling fails before it is looked up: no certificate can name it.
+                let prohibited = matches!(sent, Err(Error::DestinationIpProhibited));
+                assert!(prohibited || (scheme == "https" && sent.is_err()), "{scheme}://{host}");
+            }
+        }
+        assert!(listener.accept().is_err(), "a connection was made");
+        // The listener would have noticed one.
+        let named = client.send(request(&format!("http://127.0.0.1:{port}/")), Reach::Named, patience / 50, patience).await;
+        assert!(named.is_err() && listener.accept().is_ok());
     }
 }

@@ -47,7 +47,7 @@ impl Guest {
         chained: bool,
     ) -> Store<Self> {
         let mut wasi = WasiCtx::builder();
-        wasi.allow_tcp(false).allow_udp(false);
+        wasi.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(grants.allowed_hosts.any());
         wasi.stdout(GuestOutput::new(&grants.id, "stdout"));
         wasi.stderr(GuestOutput::new(&grants.id, "stderr"));
         for (name, value) in &grants.environment {

@@ -1,7 +1,11 @@
 //! `allowed_outbound_hosts`: the hosts that a component may call.
 //!
 //! A pattern is `scheme://host[:port]`, where the scheme, the host and the port may each be `*`, and a host may
-//! be `*.example.com` for any subdomain. Without a port the scheme's own port is meant. `self` is the runner.
+//! be `*.example.com` for any subdomain. Without a port the scheme's own port is meant. `self` is the runner. A pattern may
+//! name several hosts, separated by commas, because a variable is one text; Spin takes one.
+//!
+//! A pattern for any host reaches public addresses only. Somebody else chose such a host, and it must not be one beside the
+//! server. A private host has to be named.
 
 use anyhow::{Context as _, bail, ensure};
 use http::Uri;
@@ -19,6 +23,15 @@ struct Pattern {
     port: Option<std::ops::RangeInclusive<u16>>,
 }
 
+/// The addresses that a call may reach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Any address: the manifest names the host.
+    Named,
+    /// Public addresses: only a pattern for any host allows the call.
+    Public,
+}
+
 #[derive(Debug, PartialEq, Eq)]
 enum Host {
     Any,
@@ -33,16 +46,22 @@ impl AllowedHosts {
     pub fn parse(patterns: &[String]) -> anyhow::Result<Self> {
         let parsed = patterns
             .iter()
-            .map(|pattern| Pattern::parse(pattern).with_context(|| format!("allowed_outbound_hosts: {pattern:?}")));
+            .flat_map(|pattern| each(pattern))
+            .map(|pattern| Pattern::parse(&pattern).with_context(|| format!("allowed_outbound_hosts: {pattern:?}")));
         Ok(Self(parsed.collect::<anyhow::Result<_>>()?))
     }
 
     /// Whether `uri` may be called. `own` is the authority on which the runner itself listens.
     pub fn allows(&self, uri: &Uri, own: &str) -> bool {
-        let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else { return false };
-        let Some(port) = authority.port_u16().or_else(|| default_port(scheme)) else { return false };
+        self.reach(uri, own).is_some()
+    }
+
+    /// The addresses that a call of `uri` may reach; `None` if it may not be called.
+    pub fn reach(&self, uri: &Uri, own: &str) -> Option<Reach> {
+        let (scheme, authority) = (uri.scheme_str()?, uri.authority()?);
+        let port = authority.port_u16().or_else(|| default_port(scheme))?;
         let host = authority.host().to_ascii_lowercase();
-        self.0.iter().any(|pattern| {
+        let fitting = self.0.iter().filter(|pattern| {
             let host_fits = match &pattern.host {
                 Host::Any => true,
                 Host::Own => return authority.as_str() == own,
@@ -52,7 +71,22 @@ impl AllowedHosts {
             host_fits
                 && pattern.scheme.as_deref().is_none_or(|wanted| wanted == scheme)
                 && pattern.port.as_ref().is_none_or(|ports| ports.contains(&port))
-        })
+        });
+        let reaches = fitting.map(|pattern| if pattern.host == Host::Any { Reach::Public } else { Reach::Named });
+        reaches.reduce(|one, other| if one == Reach::Named { one } else { other })
+    }
+
+    /// Whether any host may be called. Such a component may look names up, to see what it is about to call.
+    pub fn any(&self) -> bool {
+        self.0.iter().any(|pattern| pattern.host == Host::Any)
+    }
+}
+
+/// The patterns of one text: one for each of its hosts.
+fn each(text: &str) -> Vec<String> {
+    match text.split_once("://") {
+        Some((scheme, hosts)) => hosts.split(',').map(|host| format!("{scheme}://{}", host.trim())).collect(),
+        None => vec![text.to_owned()],
     }
 }
 
@@ -164,10 +198,31 @@ mod tests {
     }
 
     #[test]
+    fn a_pattern_for_any_host_reaches_public_addresses_only_and_a_named_host_any() {
+        let patterns = ["https://*:443", "*://127.0.0.1:8080, crm.example:*"].map(str::to_owned);
+        let hosts = AllowedHosts::parse(&patterns).expect("patterns");
+        let reach = |uri: &str| hosts.reach(&uri.parse().expect("a uri"), "");
+        assert_eq!(reach("https://127.0.0.1/"), Some(Reach::Public));
+        assert_eq!(reach("http://127.0.0.1:8080/"), Some(Reach::Named));
+        assert_eq!(reach("https://crm.example/"), Some(Reach::Named));
+        assert_eq!(reach("http://crm.example:81/"), Some(Reach::Named));
+        assert_eq!(reach("http://127.0.0.1:8081/"), None);
+        assert!(hosts.any());
+        assert!(!AllowedHosts::parse(&["https://*.example.com".to_owned()]).expect("a pattern").any());
+    }
+
+    #[test]
     fn nonsense_is_refused() {
-        for pattern in
-            ["example.com", "https://", "https://a*b.com", "https://a/b", "https://a:x", "redis://a", "insecure:allow-all"]
-        {
+        for pattern in [
+            "example.com",
+            "https://",
+            "https://a,",
+            "https://a*b.com",
+            "https://a/b",
+            "https://a:x",
+            "redis://a",
+            "insecure:allow-all",
+        ] {
             assert!(AllowedHosts::parse(&[pattern.to_owned()]).is_err(), "{pattern}");
         }
     }

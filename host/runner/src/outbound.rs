@@ -7,6 +7,7 @@ use wasmtime_wasi_http::{DEFAULT_FORBIDDEN_HEADERS, Error, ForbiddenHeaderFilter
 
 use crate::chain::Chain;
 use crate::grants::Grants;
+use crate::hosts::Reach;
 use crate::services::Services;
 use crate::vitals::Vitals;
 
@@ -39,7 +40,7 @@ impl WasiHttpHooks for Hooks {
     ) -> Box<dyn Future<Output = Sent> + Send> {
         let (services, chain, grants) = (Arc::clone(&self.services), Arc::clone(&self.chain), Arc::clone(&self.grants));
         let unknown = callee(&request).is_some_and(|callee| services.platform.unchained || !chain.knows(callee));
-        if unknown && grants.allowed_hosts.allows(request.uri(), "") {
+        if unknown && grants.allowed_hosts.reach(request.uri(), "") == Some(Reach::Named) {
             // On Spin this traps the caller. Here it gets no answer, so that the guest waits and is ended.
             tracing::error!(component = &*grants.id, uri = %request.uri(), "the component called one that does not exist");
             self.vitals.doom();
@@ -74,14 +75,16 @@ async fn send(
     options: Option<RequestOptions>,
 ) -> Result<Response<WasiBody>, Error> {
     let own = services.authority.get().map_or("", String::as_str);
-    if !caller.allowed_hosts.allows(request.uri(), own) {
+    // A pattern for any host stands for hosts outside. Other components have to be named.
+    let outside = |reach: &Reach| *reach == Reach::Named || callee(&request).is_none();
+    let Some(reach) = caller.allowed_hosts.reach(request.uri(), own).filter(outside) else {
         tracing::warn!(
             component = &*caller.id,
             host = request.uri().authority().map(http::uri::Authority::as_str),
             "refused an outbound call: not in allowed_outbound_hosts"
         );
         return Err(Error::HttpRequestDenied);
-    }
+    };
     if let Some(callee) = callee(&request) {
         let callee = callee.to_owned();
         return chain.call(callee, request).await.ok_or(Error::ConnectionLimitReached);
@@ -92,5 +95,13 @@ async fn send(
     }
     let most = services.limits.outbound;
     let first_byte = options.and_then(|options| options.first_byte_timeout).unwrap_or(most).min(most);
-    services.client.send(request, first_byte, most).await
+    let answer = services.client.send(request, reach, first_byte, most).await;
+    if matches!(answer, Err(Error::DestinationIpProhibited)) {
+        // The host is not logged: its name was given by somebody else.
+        tracing::warn!(
+            component = &*caller.id,
+            "refused an outbound call: the address is not public, and the host not named"
+        );
+    }
+    answer
 }

@@ -45,6 +45,7 @@ use warmline_conversations::CONVERSATIONS;
 use warmline_customers::CUSTOMERS;
 use warmline_endpoint::capability::{Capability, Due};
 use warmline_endpoint::route::Route;
+use warmline_hooks::HOOKS;
 use warmline_kernel::installed::{Installed, ReadGauges};
 use warmline_kernel::personal::Personal;
 use warmline_metrics::METRICS;
@@ -63,6 +64,7 @@ pub const CAPABILITIES: &[&Capability] = &[
     &COMPLIANCE,
     &METRICS,
     &QUALITY,
+    &HOOKS,
 ];
 
 table!(

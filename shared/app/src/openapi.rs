@@ -72,6 +72,10 @@ pub fn document() -> Value {
         };
         let mut responses = Map::new();
         responses.insert(route.status.to_string(), json!({ "description": "done", "content": media }));
+        if let Some((status, schema)) = route.or {
+            let media = json!({ "application/json": { "schema": schema(&mut generator) } });
+            responses.insert(status.to_string(), json!({ "description": "accepted", "content": media }));
+        }
         if route.path == "/api/openapi.json" {
             responses.insert("304".into(), json!({ "description": "what If-None-Match names is what would be sent" }));
         }

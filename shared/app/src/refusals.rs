@@ -54,7 +54,7 @@ const BODY: [(u16, &str); 6] = [
     (422, "bad_character"),
 ];
 /// Codes for a field of a body.
-const FIELDS: [&str; 37] = [
+const FIELDS: [&str; 38] = [
     "invalid_field",
     "bad_length",
     "bad_code",
@@ -84,6 +84,7 @@ const FIELDS: [&str; 37] = [
     "bad_level",
     "bad_confidence",
     "bad_days",
+    "bad_time",
     "bad_scopes",
     "bad_limits",
     "empty_turn",
@@ -95,12 +96,13 @@ const FIELDS: [&str; 37] = [
 ];
 /// Refusals of routes that send something to a customer: the state of the conversation, and anything that its channel or
 /// account cannot carry.
-const REPLY: [(u16, &str); 22] = [
+const REPLY: [(u16, &str); 23] = [
     (409, "account_disabled"),
     (409, "conversation_closed"),
     (409, "not_yours"),
     (409, "reply_window_closed"),
     (409, "reply_quota_used"),
+    (409, "words_blocked"),
     (422, "not_a_mail"),
     (422, "media_id_missing"),
     (422, "media_missing"),

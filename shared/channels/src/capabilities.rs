@@ -4,7 +4,7 @@ use crate::cut::cut;
 use crate::undeliverable::Undeliverable;
 use schemars::JsonSchema;
 use serde::Serialize;
-use warmline_model::{Content, Timestamp};
+use warmline_model::{Content, Window};
 
 /// The capabilities of a channel: its manifest. It is served at `GET /api/channels`, enforced before a reply is stored, and
 /// the source of the tables in docs/CHANNELS.md.
@@ -32,6 +32,8 @@ pub struct Capabilities {
     pub window: Option<Window>,
     /// Whether the platform reports that a reply was received or read.
     pub receipts: bool,
+    /// Whether the customer sees beside a message that a machine wrote it. Elsewhere the message itself says so.
+    pub badge: bool,
     /// The largest medium that is fetched, in bytes; 0 if there are none.
     pub media_limit: u64,
 }
@@ -46,22 +48,6 @@ pub enum Carries {
     Orders,
     /// Calls: the spoken words come in as text.
     Calls,
-}
-
-/// A platform's limit on replies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Window {
-    /// Seconds after the customer's newest message.
-    pub secs: i64,
-    /// Replies in it; `null` if the platform sets no number.
-    pub replies: Option<u32>,
-}
-
-impl Window {
-    /// The time at which it closes, for a customer who last wrote at the given instant.
-    pub fn closes_at(&self, spoke_at: Timestamp) -> Timestamp {
-        spoke_at.plus_millis(self.secs.saturating_mul(1000))
-    }
 }
 
 /// The way in which a platform measures a text.
@@ -122,6 +108,7 @@ impl Capabilities {
             kinds_out: &[],
             window: None,
             receipts: false,
+            badge: false,
             media_limit: 0,
         }
     }

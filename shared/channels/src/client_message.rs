@@ -44,6 +44,7 @@ pub(crate) const fn capabilities(channel: &'static str, name_zh: &'static str, n
         kinds_out: KINDS,
         window: None,
         receipts: false,
+        badge: true,
         media_limit: 0,
     }
 }

@@ -6,12 +6,13 @@
 
 pub use crate::account_settings::ChannelSettings;
 pub use crate::answers::retry_after;
-pub use crate::capabilities::{Capabilities, Carries, Overlong, TextUnit, Window};
+pub use crate::capabilities::{Capabilities, Carries, Overlong, TextUnit};
 pub use crate::refusal::{Fault, Refusal};
 pub use crate::undeliverable::Undeliverable;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
+pub use warmline_model::Window;
 use warmline_model::{Content, Inbound, Media, Sender, Timestamp};
 
 /// The secrets of an account, by name.

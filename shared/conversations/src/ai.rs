@@ -1,7 +1,7 @@
 //! Turns of AI seats. An AI seat is an agent like any other: it has a token, a presence and a capacity. Only its answers
 //! differ: it answers in turns that state how sure it is, and the group's policy hands them over to people.
 
-use crate::outgoing::{self, Author, refused};
+use crate::outgoing::{self, Author, Letter, Written, refused};
 use crate::store::assignment;
 use crate::{converse, place, plan};
 use warmline_gate::{Refusal, Writer};
@@ -65,9 +65,14 @@ pub fn turn(
         return Ok(Answered::HandedOver(reason));
     }
     let from = Author { writer: Writer::AiSeat, agent: actor.agent, theirs };
-    let said = outgoing::send(ctx, &conversation, None, from, contents)?.map_err(refused)?;
+    let written = outgoing::send(ctx, &conversation, None, from, Letter::answer(contents.to_vec()))?.map_err(refused)?;
     assignment::ai_answered(ctx.db, id, failed)?;
-    Ok(Answered::Said(said))
+    match written {
+        Written::Sent(said) => Ok(Answered::Said(said)),
+        Written::Held(_) | Written::Unseen(_) => {
+            Err(StoreError::Other("the gate holds no message of an AI seat".into()).into())
+        }
+    }
 }
 
 /// Hands over a conversation whose AI seat did not answer in time.

@@ -1,19 +1,24 @@
 //! The actions of agents and supervisors on a conversation. The caller runs each function in one immediate transaction,
 //! together with the idempotency record of the request. [`read`] and [`medium`] are exceptions: they make their own.
 
-use crate::outgoing::{self, Author, refused};
-use crate::store::consults;
+use crate::outgoing::{self, Author, Letter, Wait, refused};
+use crate::store::held::Why;
+use crate::store::{assignment, consults};
 use crate::{place, plan};
-use warmline_gate::{Left, Refusal, Writer};
+use warmline_gate::{Purpose, Refusal, Writer};
 use warmline_kernel::audit::{self, Action, Subject};
 use warmline_kernel::ctx::{Actor, Ctx, StepError};
 use warmline_kernel::sealing;
-use warmline_model::{AgentId, Content, ConversationId, ConversationState, EventBody, GroupId, MessageId, Origin};
+use warmline_model::{
+    AgentId, Content, ConversationId, ConversationState, EventBody, GroupId, MessageId, Origin, Timestamp,
+};
 use warmline_routing::Cause;
 use warmline_store::conversations::{self, Conversation};
 use warmline_store::messages::{self, Message};
 use warmline_store::{agents, events};
 use warmline_transport::media;
+
+pub use crate::outgoing::{Checked, Written};
 
 /// How many messages are searched for the customer's last one.
 const RECENT: i64 = 50;
@@ -26,7 +31,7 @@ const RECENT: i64 = 50;
 /// trial.
 pub fn find(ctx: &Ctx<'_>, actor: &Actor, id: ConversationId) -> Result<Conversation, StepError> {
     let missing = StepError::NotFound("conversation");
-    let conversation = conversations::get(ctx.db, id)?.ok_or(missing.clone())?;
+    let conversation = any(ctx, id)?;
     if actor.supervises() {
         return Ok(conversation);
     }
@@ -39,6 +44,14 @@ pub fn find(ctx: &Ctx<'_>, actor: &Actor, id: ConversationId) -> Result<Conversa
         _ if consults::is_asked(ctx.db, id, me)? => Ok(conversation),
         _ => Err(missing),
     }
+}
+
+/// A conversation, whoever asks.
+///
+/// # Errors
+/// There is no such conversation.
+pub(crate) fn any(ctx: &Ctx<'_>, id: ConversationId) -> Result<Conversation, StepError> {
+    conversations::get(ctx.db, id)?.ok_or(StepError::NotFound("conversation"))
 }
 
 /// Like [`find`], for reading the messages: the audit entry is stored first.
@@ -84,10 +97,6 @@ pub(crate) fn holder_only(actor: &Actor, conversation: &Conversation) -> Result<
     if is_theirs(actor, conversation) { Ok(()) } else { Err(refused(Refusal::NotYours)) }
 }
 
-fn reload(ctx: &Ctx<'_>, id: ConversationId) -> Result<Conversation, StepError> {
-    conversations::get(ctx.db, id)?.ok_or(StepError::NotFound("conversation"))
-}
-
 /// The agent accepts the conversation that was assigned to them, or takes one from the queue.
 ///
 /// # Errors
@@ -103,11 +112,11 @@ pub fn accept(ctx: &Ctx<'_>, actor: &Actor, id: ConversationId) -> Result<Conver
     }
     let now = ctx.now();
     if conversations::accept(ctx.db, id, now)? {
-        let since = reload(ctx, id)?.assigned_at.unwrap_or(now);
+        let since = any(ctx, id)?.assigned_at.unwrap_or(now);
         let body = EventBody::ConversationAccepted { agent: me, waited_ms: now.since(since).max(0) };
         events::append(ctx.db, now, Some(id), &body)?;
     }
-    reload(ctx, id)
+    any(ctx, id)
 }
 
 /// Stores a note for colleagues. It has no outbox row and no delivery state, so it cannot reach the customer.
@@ -132,26 +141,118 @@ fn note(ctx: &Ctx<'_>, conversation: &Conversation, agent: Option<AgentId>, text
     Ok(message)
 }
 
-/// The agent replies: with one message, or with several if the text was cut for the channel.
-///
-/// # Errors
-/// The conversation is closed or not the actor's, its account is disabled, or the platform accepts no reply now.
-pub fn reply(ctx: &Ctx<'_>, actor: &Actor, id: ConversationId, contents: &[Content]) -> Result<Vec<Message>, StepError> {
-    let conversation = find(ctx, actor, id)?;
-    outgoing::send(ctx, &conversation, None, writer(actor, &conversation), contents)?.map_err(refused)
+/// The time at which a reply is to go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// After the seconds for which the group lets its agents take a message back.
+    Usual,
+    /// After this many seconds.
+    In(i64),
+    /// At an instant.
+    At(Timestamp),
 }
 
-/// Whether [`reply`] would send so many messages now; the inner result is the gate's.
+/// How a message is to go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct How {
+    /// The time.
+    pub when: When,
+    /// The number of the newest message that the writer has seen. `None`: that is not compared.
+    pub seen: Option<i64>,
+    /// The purpose; `None` for an answer.
+    pub purpose: Option<Purpose>,
+}
+
+impl How {
+    /// An answer.
+    pub const fn answer(when: When) -> Self {
+        Self { when, seen: None, purpose: None }
+    }
+}
+
+/// The agent writes to the customer. The text is cut for the channel if it is too long.
+///
+/// # Errors
+/// - The conversation is closed or not the actor's, its account is disabled, or the platform accepts no reply then.
+/// - The text contains words that the brand does not send.
+/// - It answers nobody, and the customer does not want that, or was contacted often enough.
+pub fn write(
+    ctx: &Ctx<'_>,
+    actor: &Actor,
+    id: ConversationId,
+    contents: Vec<Content>,
+    how: How,
+) -> Result<Written, StepError> {
+    let How { when, seen, purpose } = how;
+    let conversation = find(ctx, actor, id)?;
+    if let Some(seen) = seen.filter(|seen| *seen < conversation.messages) {
+        let theirs = |m: &Message| match m.origin {
+            Origin::Customer | Origin::Bot => true,
+            Origin::Agent => m.agent != actor.agent,
+            Origin::System => false,
+        };
+        let newer = messages::list(ctx.db, id, seen, RECENT)?;
+        let newer: Vec<i64> = newer.iter().filter(|m| theirs(m)).map(|m| m.n).collect();
+        if !newer.is_empty() {
+            return Ok(Written::Unseen(newer));
+        }
+    }
+    let from = writer(actor, &conversation);
+    let wait = wait(ctx, &conversation, from, when)?;
+    let letter = Letter { contents, wait, purpose };
+    let written = outgoing::send(ctx, &conversation, None, from, letter)?.map_err(refused)?;
+    if from.writer == Writer::AiSeat {
+        assignment::ai_answered(ctx.db, id, 0)?;
+    }
+    Ok(written)
+}
+
+/// The gate's decision about contents that would be written now.
 ///
 /// # Errors
 /// The store fails.
-pub fn may_reply(
+pub fn check(
     ctx: &Ctx<'_>,
     actor: &Actor,
     conversation: &Conversation,
-    messages: usize,
-) -> Result<Result<Option<Left>, Refusal>, StepError> {
-    outgoing::passes(ctx, conversation, writer(actor, conversation), messages)
+    contents: &[Content],
+    how: &How,
+) -> Result<Checked, StepError> {
+    let from = writer(actor, conversation);
+    let until = wait(ctx, conversation, from, how.when)?.map(|(_, until)| until);
+    outgoing::check(ctx, conversation, from, contents, how.purpose.as_ref(), (false, until))
+}
+
+/// Contents with the label of a machine, if the actor is one and the channel shows no badge.
+///
+/// # Errors
+/// The store fails.
+pub fn labelled(
+    ctx: &Ctx<'_>,
+    actor: &Actor,
+    conversation: &Conversation,
+    contents: Vec<Content>,
+) -> Result<Vec<Content>, StepError> {
+    outgoing::labelled(ctx, conversation, writer(actor, conversation).writer, contents)
+}
+
+/// The wait before a message goes.
+fn wait(ctx: &Ctx<'_>, conversation: &Conversation, from: Author, when: When) -> Result<Wait, StepError> {
+    let secs = match (when, &conversation.group) {
+        // A machine's customer is waiting.
+        (When::At(_) | When::In(1..), _) if from.writer == Writer::AiSeat => {
+            return Err(StepError::conflict("ai_seat", "an AI seat answers at once; leave send_at and undo_secs out"));
+        }
+        (When::At(at), _) => return Ok(Some((Why::Later, at))),
+        (When::In(secs), _) => secs,
+        // Nobody takes back what a machine says.
+        (When::Usual, Some(group)) if from.writer == Writer::Person => {
+            let settings = place::settings_of(ctx, group)?;
+            if conversation.channel.as_str() == "email" { settings.undo_mail_secs } else { settings.undo_chat_secs }
+        }
+        (When::Usual, _) => 0,
+    };
+    Ok((secs > 0).then(|| (Why::Undo, ctx.now().plus_millis(secs.saturating_mul(1000)))))
 }
 
 /// The actor as the writer of a message in a conversation.
@@ -201,6 +302,7 @@ pub enum Target {
 /// # Errors
 /// - The conversation is closed or not the actor's.
 /// - The target does not exist, is the present agent, is offline, or has no capacity left.
+/// - The gate refuses a message now that could still be taken back.
 pub fn transfer(
     ctx: &Ctx<'_>,
     actor: &Actor,
@@ -233,6 +335,9 @@ fn hand_on(
     text: Option<&str>,
     why: &str,
 ) -> Result<Conversation, StepError> {
+    outgoing::settle(ctx, conversation.id)?;
+    // What went out has changed it.
+    let conversation = &any(ctx, conversation.id)?;
     let plan = plan::current(ctx)?;
     let from = conversation.agent.filter(|_| conversation.state.holds_capacity());
     let (to_agent, group) = match to {
@@ -274,7 +379,7 @@ fn hand_on(
     if let Some(agent) = from {
         place::fill(ctx, &plan, agent)?;
     }
-    reload(ctx, conversation.id)
+    any(ctx, conversation.id)
 }
 
 /// Asks a colleague about a conversation. It stays with its agent; the colleague can read it and write notes.
@@ -305,7 +410,7 @@ pub fn consult(
     if let Some(text) = text {
         note(ctx, &conversation, actor.agent, text)?;
     }
-    reload(ctx, id)
+    any(ctx, id)
 }
 
 /// Ends a colleague's consultation. The conversation's agent, a supervisor or the colleague can do this.
@@ -343,7 +448,7 @@ pub fn leave_note(ctx: &Ctx<'_>, actor: &Actor, id: ConversationId, text: &str) 
 /// Ends the talk. The conversation goes into wrap-up if the group has it, and is closed otherwise.
 ///
 /// # Errors
-/// The conversation is closed already or not the actor's.
+/// The conversation is closed already or not the actor's, or messages in it wait for their time or for a supervisor.
 pub fn close(
     ctx: &Ctx<'_>,
     actor: &Actor,
@@ -353,6 +458,12 @@ pub fn close(
     let conversation = find(ctx, actor, id)?;
     open_only(&conversation)?;
     holder_only(actor, &conversation)?;
+    if outgoing::settle(ctx, id)? {
+        let advice = "messages of this conversation wait for their time or for a supervisor; send or take them back first";
+        return Err(StepError::conflict("messages_held", advice));
+    }
+    // What went out has changed it.
+    let conversation = any(ctx, id)?;
     let wrap_up_secs = match &conversation.group {
         Some(group) => place::settings_of(ctx, group)?.wrap_up_secs,
         None => 0,
@@ -370,12 +481,13 @@ pub fn close(
         }
         _ => finish(ctx, &conversation, disposition)?,
     }
-    reload(ctx, id)
+    any(ctx, id)
 }
 
 /// Closes an open conversation and gives its capacity to the next contact in line.
 pub(crate) fn finish(ctx: &Ctx<'_>, conversation: &Conversation, disposition: Option<&str>) -> Result<(), StepError> {
     let now = ctx.now();
+    outgoing::end_all(ctx, conversation.id)?;
     let handle_ms = conversation.handle_ms + place::held_ms(conversation, now);
     conversations::close(ctx.db, conversation.id, now, disposition, handle_ms)?;
     let body = EventBody::ConversationClosed {

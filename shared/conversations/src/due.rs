@@ -1,8 +1,8 @@
 //! The due steps of conversations and agents. Every step is idempotent and checks again inside its transaction, so
 //! overlapping ticks do no harm. Every step is bounded, and the next tick continues it.
 
-use crate::store::{assignment, queues};
-use crate::{ai, calls, converse, place, plan, staff, staffing};
+use crate::store::{self, assignment, queues};
+use crate::{ai, calls, converse, held, place, plan, staff, staffing};
 use warmline_endpoint::capability::Due;
 use warmline_kernel::ctx::{Ctx, StepError};
 use warmline_kernel::personal::Counts;
@@ -17,9 +17,11 @@ const BATCH: i64 = 64;
 /// How long a conversation in which nobody has spoken stays open.
 const IDLE_OPEN_MS: i64 = 24 * 3600 * 1000;
 
-/// The steps, in the order in which they must run. Abandoned calls come first: otherwise their agents would be charged with
+/// The steps, in the order in which they must run. Held messages come first: a conversation that ends by itself still sends
+/// those that are due. Abandoned calls come first: otherwise their agents would be charged with
 /// an accept time-out. Seats are filled after every step that may have queued a contact or changed who serves it.
 pub(crate) const DUE: &[Due] = &[
+    Due { name: "held", step: release_held },
     Due { name: "calls", step: rang_out },
     Due { name: "accept", step: not_accepted },
     Due { name: "wrap_up", step: wrap_up_over },
@@ -31,6 +33,15 @@ pub(crate) const DUE: &[Due] = &[
     Due { name: "fill", step: fill },
     Due { name: "idle", step: close_idle },
 ];
+
+/// Sends messages whose time has come.
+fn release_held(ctx: &Ctx<'_>) -> Result<Counts, StepError> {
+    let mut sent = 0;
+    for id in store::held::due(ctx.db, ctx.now(), BATCH)? {
+        sent += i64::from(held::release_due(ctx, id)?);
+    }
+    Ok(vec![("released", sent)])
+}
 
 /// Gives up calls that rang too long without a further event.
 fn rang_out(ctx: &Ctx<'_>) -> Result<Counts, StepError> {

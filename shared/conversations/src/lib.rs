@@ -2,8 +2,9 @@
 //!
 //! * [`drain`]: from the inbox into its conversation (the router's work); [`place`] finds the agent by the [`plan`] in force
 //!   and the view of [`seats`] and queues, also for [`calls`] that ring; `outgoing` is the one way out to customers;
-//! * [`cases`]: a person's conversations on one matter; [`ai`]: turns of AI seats, and the hand-over to people;
-//! * [`converse`]: the actions of agents and supervisors on a conversation; [`staff`]: agents and their presence;
+//! * [`contact`]: the rules for messages that answer nobody; [`cases`]: a person's conversations on one matter; [`ai`]: turns of AI seats, and the hand-over to people;
+//! * [`converse`]: the actions of agents and supervisors on a conversation; [`held`]: messages that wait to be sent; [`staff`]:
+//!   agents and their presence;
 //! * [`staffing`]: the expected contacts, the agents they need, and seats that move; [`aging`]: the ageing of messages;
 //! * [`store`]: their tables; [`api`]: their routes.
 //!
@@ -24,11 +25,15 @@ mod capability;
 #[cfg(feature = "server")]
 pub mod cases;
 #[cfg(feature = "server")]
+pub mod contact;
+#[cfg(feature = "server")]
 pub mod converse;
 #[cfg(feature = "server")]
 pub mod drain;
 #[cfg(feature = "server")]
 mod due;
+#[cfg(feature = "server")]
+pub mod held;
 pub mod model;
 #[cfg(feature = "server")]
 mod outgoing;
@@ -48,6 +53,8 @@ pub mod staff;
 pub mod staffing;
 #[cfg(feature = "server")]
 pub mod store;
+#[cfg(feature = "server")]
+mod words;
 
 #[cfg(feature = "server")]
 pub use capability::CONVERSATIONS;

@@ -2,7 +2,7 @@
 //! contact in the same transaction. A queue therefore never waits while a free agent could serve it.
 
 use crate::model::Standing;
-use crate::outgoing::{self, Author};
+use crate::outgoing::{self, Author, Letter};
 use crate::seats::{SeatCache, StoreView};
 use crate::store::{
     assignment::{self, Assigned, Queued},
@@ -260,7 +260,7 @@ fn record(
 
 /// Sends an automatic message, unless the gate refuses it: the customer wants none, for example, or the platform takes none now.
 fn tell(ctx: &Ctx<'_>, conversation: &Conversation, key: Option<&CustomerKey>, text: String) -> Result<(), StepError> {
-    outgoing::send(ctx, conversation, key, Author::NOTICE, &[Content::text(text)]).map(drop)
+    outgoing::send(ctx, conversation, key, Author::NOTICE, Letter::answer(vec![Content::text(text)])).map(drop)
 }
 
 /// The standing of a rank in a group's queue.

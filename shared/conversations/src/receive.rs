@@ -6,7 +6,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::rc::Rc;
-use warmline_customers::{orders, people};
+use warmline_customers::{consents, orders, people};
 use warmline_kernel::ctx::{Ctx, StepError};
 use warmline_kernel::payload::{Payload, sender_lookup};
 use warmline_kernel::{consent, sealing, transient_keys};
@@ -182,7 +182,7 @@ impl<'a> RowHandler<'a> {
             let message = self.append(row, &conversation, &key, &inbound, Coming::default())?;
             if let Some(choice) = choice {
                 match (self.is_copy(&conversation, n, &key, &inbound.sender.open_id)?, known) {
-                    (false, _) => deliver::choose(ctx, &conversation, message, choice)?,
+                    (false, _) => self.chosen_in(&conversation, message, choice)?,
                     // The report is about a person who got a copy, and their choice is theirs alone.
                     (true, Some((contact, _))) => self.chosen_by(row, &contact, choice)?,
                     (true, None) => {}
@@ -209,15 +209,26 @@ impl<'a> RowHandler<'a> {
         };
         let message = self.append(row, &at_hand, &key, &inbound, Coming::default())?;
         if let Some(choice) = choice {
-            deliver::choose(ctx, &at_hand, message, choice)?;
+            self.chosen_in(&at_hand, message, choice)?;
         }
         Ok(())
     }
 
+    /// Notes a person's choice that a message in their conversation shows.
+    fn chosen_in(&self, conversation: &Conversation, message: MessageId, choice: consent::Choice) -> Result<(), StepError> {
+        if !choice.given {
+            consents::refused_on(self.ctx, conversation.person, &conversation.channel)?;
+        }
+        deliver::choose(self.ctx, conversation, message, choice)
+    }
+
     /// Notes a person's choice that no message in their conversation shows.
     fn chosen_by(&self, row: &Pending, contact: &Contact, choice: consent::Choice) -> Result<(), StepError> {
-        if let Some(conversation) = contact.conversation.as_ref().filter(|_| !choice.given) {
-            deliver::take_back(self.ctx, conversation.id)?;
+        if !choice.given {
+            if let Some(conversation) = &contact.conversation {
+                deliver::take_back(self.ctx, conversation.id)?;
+            }
+            consents::refused_on(self.ctx, contact.person, &row.channel)?;
         }
         let Contact { person, customer, .. } = *contact;
         let by = consent::Chooser { person, customer, channel: &row.channel, message: None };
@@ -352,6 +363,7 @@ impl<'a> RowHandler<'a> {
             let Contact { person, customer, .. } = contact;
             if !choice.given {
                 deliver::take_back(ctx, conversation.id)?;
+                consents::refused_on(ctx, person, &row.channel)?;
             }
             consent::chosen(
                 ctx,

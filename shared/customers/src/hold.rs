@@ -10,6 +10,7 @@ use crate::store::{
 use warmline_kernel::audit::{self, Action, Subject};
 use warmline_kernel::ctx::{Actor, Ctx, StepError};
 use warmline_model::CustomerId;
+use warmline_transport::deliver;
 
 /// The reasons of holds, as stable codes, each with the text for a caller who tries to remove held data.
 pub const REASONS: [(&str, &str); 4] = [
@@ -55,6 +56,8 @@ pub fn place(
     if stands {
         return Ok(());
     }
+    // From now on, only the person's own messages are answered.
+    deliver::take_back_approaches(ctx, person, "legal_hold", |_| true)?;
     let filed = reference.map(|reference| format!("{reason}/{reference}"));
     let of = Subject { customer: Some(person), reason: Some(filed.as_deref().unwrap_or(reason)), ..Subject::default() };
     audit::append(ctx, actor, Action::PlaceHold, of)

@@ -3,7 +3,7 @@
 //! * [`people`]: identities, identifiers and merges; [`touch`]: which staff may read, join and part persons;
 //! * [`timeline`]: a person's messages on every channel; [`summary`]: the summary for a colleague, with its cache
 //!   [`context`]; [`orders`]: the orders that a message names;
-//! * [`hold`]: legal holds;
+//! * [`hold`]: legal holds; [`consents`]: statements of consent, and what a withdrawal takes back;
 //! * [`store`]: their tables; [`api`]: their routes.
 //!
 //! Every step fails if the store fails or a value does not open. Its documentation names only other errors.
@@ -12,6 +12,8 @@
 pub mod api;
 #[cfg(feature = "server")]
 mod capability;
+#[cfg(feature = "server")]
+pub mod consents;
 #[cfg(feature = "server")]
 pub mod context;
 #[cfg(feature = "server")]

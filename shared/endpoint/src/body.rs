@@ -112,6 +112,18 @@ pub fn code(field: &str, word: &str) -> Result<(), Problem> {
     Err(Problem::field("bad_code", field, format!("{field} takes a code of 1 to 40 characters from a-z, 0-9, _ and -")))
 }
 
+/// Checks the code of a purpose, which may contain dots.
+///
+/// # Errors
+/// It is no such code.
+pub fn purpose(field: &str, word: &str) -> Result<(), Problem> {
+    if word.is_empty() || word.len() > 40 || code(field, &word.replace('.', "_")).is_err() {
+        let detail = format!("{field} takes a code of 1 to 40 characters from a-z, 0-9, _, - and .");
+        return Err(Problem::field("bad_code", field, detail));
+    }
+    Ok(())
+}
+
 /// Checks the length of a text in characters.
 ///
 /// # Errors

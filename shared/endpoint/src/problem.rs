@@ -28,6 +28,9 @@ pub struct Problem {
     /// The customers that it is about.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub customers: Vec<CustomerId>,
+    /// The numbers of the messages that it is about.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub messages: Vec<i64>,
     /// The methods that the path accepts, if the method was the fault.
     #[serde(skip)]
     pub allow: Option<String>,
@@ -50,6 +53,7 @@ impl Problem {
             detail: detail.into(),
             field: None,
             customers: Vec::new(),
+            messages: Vec::new(),
             allow: None,
             retry_after: None,
             internal: None,

@@ -159,6 +159,8 @@ pub struct Route {
     pub takes: Option<SchemaOf>,
     /// Status of success.
     pub status: u16,
+    /// Another status of success, and the schema of its answer.
+    pub or: Option<(u16, SchemaOf)>,
     /// The kind of its answer.
     pub answer: Answer,
     /// The way in which it is served.
@@ -197,6 +199,7 @@ impl Route {
             access,
             takes: None,
             status: 200,
+            or: None,
             answer,
             handler: Handler::Open(handler),
             component: "desk",
@@ -231,6 +234,11 @@ impl Route {
     /// Sets another status of success.
     pub const fn status(self, status: u16) -> Self {
         Self { status, ..self }
+    }
+
+    /// Adds another status of success, with another answer.
+    pub const fn or(self, status: u16, answer: SchemaOf) -> Self {
+        Self { or: Some((status, answer)), ..self }
     }
 
     /// Adds statuses and codes of its own, besides those that follow from the other fields.

@@ -132,15 +132,6 @@ pub fn note(ctx: &Ctx<'_>, actor: &Actor, customer: CustomerId, said: &Said<'_>)
     audit::append(ctx, actor, action, Subject { customer: Some(customer), reason: Some(said.purpose), ..Subject::default() })
 }
 
-/// Whether a person agreed to a purpose. The newest record decides; without a record they did not.
-pub fn allows(ctx: &Ctx<'_>, person: CustomerId, purpose: &str) -> Result<bool, StepError> {
-    let mut newest: Option<Consent> = None;
-    for member in customers::members(ctx.db, person)? {
-        newest = newest.into_iter().chain(consents::newest(ctx.db, member.id, purpose)?).max_by_key(|c| c.seq);
-    }
-    Ok(newest.is_some_and(|c| c.given))
-}
-
 /// The newest record of each purpose that the person has a record of.
 pub fn standing(ctx: &Ctx<'_>, person: CustomerId) -> Result<Vec<Consent>, StepError> {
     let mut newest: BTreeMap<String, Consent> = BTreeMap::new();

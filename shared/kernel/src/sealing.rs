@@ -40,6 +40,34 @@ pub fn open_content(key: &CustomerKey, message: &messages::Message) -> Result<Co
     from_json(&key.open(&message_aad(message.conversation, message.id), &message.content)?)
 }
 
+fn held_aad(conversation: ConversationId, id: MessageId) -> [u8; 36] {
+    let mut aad = [0; 36];
+    aad[..32].copy_from_slice(&message_aad(conversation, id));
+    aad[32..].copy_from_slice(b"held");
+    aad
+}
+
+/// Seals the contents of a held message, in their order, under its customer's key, bound to conversation and message.
+pub fn seal_held(
+    ctx: &Ctx<'_>,
+    key: &CustomerKey,
+    conversation: ConversationId,
+    id: MessageId,
+    contents: &[Content],
+) -> Result<Vec<u8>, StepError> {
+    Ok(key.seal(&held_aad(conversation, id), &json(&contents)?, ctx.rng)?)
+}
+
+/// Opens the contents of a held message.
+pub fn open_held(
+    key: &CustomerKey,
+    conversation: ConversationId,
+    id: MessageId,
+    sealed: &[u8],
+) -> Result<Vec<Content>, StepError> {
+    from_json(&key.open(&held_aad(conversation, id), sealed)?)
+}
+
 fn reply_aad(conversation: ConversationId) -> [u8; 24] {
     let mut aad = [0; 24];
     aad[..16].copy_from_slice(conversation.as_bytes());

@@ -21,11 +21,14 @@ pub(crate) enum Gap {
     Comma,
     /// Anything else, and the beginning of the text.
     Wide,
+    /// Signs of which one ends a sentence.
+    Stop,
 }
 
 impl Gap {
     fn then(self, sign: char) -> Self {
         match (self, sign) {
+            (Self::Stop, _) | (_, '。' | '！' | '？' | '；' | '!' | '?' | ';') => Self::Stop,
             (Self::Joined, c) if c.is_whitespace() => Self::Space,
             (Self::Joined, '-' | '‐' | '‒' | '–' | '—' | '−' | '_' | '~' | '·' | '*') => Self::Hyphen,
             (Self::Joined, '.') => Self::Point,

@@ -1,8 +1,9 @@
 //! Searches folded texts for one word.
 //!
-//! A Chinese word is found if its characters follow one another, with any signs between them. A number, or a word of a
-//! script that is written with blanks, matches as a whole: not inside a longer number, and not inside a longer word.
-//! `12315` is therefore in `打12315投诉`, and not in an order's number.
+//! A Chinese word is found if its characters follow one another, with any signs between them except those that end a
+//! sentence: `赔-偿` is `赔偿`, and `到路口。交通` does not contain `口交`. A number, or a word of a script that is written
+//! with blanks, matches as a whole: not inside a longer number, and not inside a longer word. `12315` is therefore in
+//! `打12315投诉`, and not in an order's number.
 //!
 //! | text | `12315` | why |
 //! |---|---|---|
@@ -94,7 +95,7 @@ impl Pattern {
             return false;
         }
         if !self.spaced {
-            return true;
+            return inside.iter().skip(1).all(|letter| letter.gap != Gap::Stop);
         }
         let splits: Vec<usize> = (1..inside.len()).filter(|n| inside[*n].gap != Gap::Joined).collect();
         let goes_on = |gaps: &[Gap]| {
@@ -220,6 +221,15 @@ mod tests {
         assert_eq!((found("human agent", "superhuman agent"), found("human agent", "human agents")), (None, None));
         assert_eq!((found("scam", "a S.C.A.M!"), found("scam", "sc am")), (Some("S.C.A.M"), None));
         assert_eq!(found("！！", "你好！！"), None);
+    }
+
+    #[test]
+    fn a_chinese_word_ends_with_its_sentence() {
+        assert_eq!((found("口交", "到路口。交通很堵"), found("口交", "到路口！交通")), (None, None));
+        assert_eq!(found("赔偿", "要赔。偿还"), None);
+        assert_eq!(found("赔偿", "赔，偿"), Some("赔，偿"));
+        // A sign that ends a sentence stands before or after the word.
+        assert_eq!(found("赔偿", "什么？赔偿！"), Some("赔偿"));
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! These are validated texts, not enums. A new channel is a new component and a new entry in spin.toml, and no list here
 //! needs a change.
 
+use crate::time::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use std::fmt;
@@ -102,6 +104,22 @@ slug!(
     GroupId, 64, "A-Z, a-z, 0-9, _ and -", "^[A-Za-z0-9_-]+$",
     |b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-')
 );
+
+/// A platform's limit on replies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Window {
+    /// Seconds after the customer's newest message.
+    pub secs: i64,
+    /// Replies in it; `null` if the platform sets no number.
+    pub replies: Option<u32>,
+}
+
+impl Window {
+    /// The time at which it closes, for a customer who last wrote at the given instant.
+    pub fn closes_at(&self, spoke_at: Timestamp) -> Timestamp {
+        spoke_at.plus_millis(self.secs.saturating_mul(1000))
+    }
+}
 
 #[cfg(test)]
 mod tests {

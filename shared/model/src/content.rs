@@ -254,6 +254,19 @@ impl Content {
             _ => None,
         }
     }
+
+    /// All texts in it that the recipient reads.
+    pub fn texts(&self) -> Vec<&str> {
+        let parts: [Option<&str>; 2] = match self {
+            Self::Text { text, .. } | Self::Note { text } => [Some(text), None],
+            Self::Voice { transcript, .. } => [transcript.as_deref(), None],
+            Self::Link { title, description, .. } => [Some(title), description.as_deref()],
+            Self::Location { label, .. } => [label.as_deref(), None],
+            Self::OrderCard { title, status, .. } => [title.as_deref(), status.as_deref()],
+            _ => [None, None],
+        };
+        parts.into_iter().flatten().collect()
+    }
 }
 
 /// The author of a message.

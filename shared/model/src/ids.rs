@@ -127,6 +127,10 @@ id!(/// One erasure of a person.
     ErasureId, "era");
 id!(/// A bearer token of a member of staff.
     TokenId, "tok");
+id!(/// A subscription of one of the brand's own systems to events.
+    HookId, "hok");
+id!(/// One event on its way to one subscription.
+    HookDeliveryId, "hkd");
 id!(/// A member of staff: agent, supervisor, operations, administrator.
     AgentId, "agt");
 

@@ -33,13 +33,16 @@ pub mod units;
 
 pub use agent::{AgentState, Role};
 pub use audit::AuditEntry;
-pub use channel::{AccountId, Channel, GroupId, SlugError};
+pub use channel::{AccountId, Channel, GroupId, SlugError, Window};
 pub use content::{Content, Media, Origin};
 pub use conversation::{ConversationState, DeliveryState};
 pub use event::{Delivery, Event, EventBody};
 pub use figure::Figure;
 pub use identifier::{Identifier, IdentifierKind};
-pub use ids::{AgentId, CaseId, ConversationId, CustomerId, ErasureId, IdError, IdentityId, MergeId, MessageId, TokenId};
+pub use ids::{
+    AgentId, CaseId, ConversationId, CustomerId, ErasureId, HookDeliveryId, HookId, IdError, IdentityId, MergeId, MessageId,
+    TokenId,
+};
 pub use inbound::{Inbound, Sender};
 pub use page::Page;
 pub use scope::Scope;

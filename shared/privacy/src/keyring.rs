@@ -70,6 +70,8 @@ pub enum Purpose {
     PlatformTokens,
     /// Sessions of WebSockets, which their gateway keeps between frames.
     Sockets,
+    /// Secrets of subscriptions to events.
+    Hooks,
     /// Webhook payloads of an earlier version, from before transient keys existed.
     Inbox,
 }
@@ -81,6 +83,7 @@ impl Purpose {
             Self::Staff => b"warmline/v1/staff",
             Self::PlatformTokens => b"warmline/v1/platform-tokens",
             Self::Sockets => b"warmline/v1/sockets",
+            Self::Hooks => b"warmline/v1/hooks",
             Self::Inbox => b"warmline/v1/inbox",
         }
     }

@@ -1,16 +1,16 @@
 //! The sensitive words.
 
 use crate::model::{NewWords, WordsView};
-use crate::steps::{WORDS, words as stored};
+use crate::steps;
 use warmline_endpoint::route::{Access, Answer, Call, Route, SUPERVISOR, Verb, schema};
 use warmline_endpoint::{Problem, Response, body};
+use warmline_language::SensitiveWord;
 use warmline_model::Scope;
-use warmline_store::config;
 
 /// `GET /api/quality/words`
 pub(crate) fn words(call: &Call<'_>) -> Result<Response, Problem> {
-    let version = config::get(call.ctx.db, WORDS)?.map_or(0, |(_, version)| version);
-    Ok(Response::json(200, &WordsView { words: stored(&call.ctx)?, version }))
+    let (words, version) = steps::words(&call.ctx)?;
+    Ok(Response::json(200, &WordsView { words, version }))
 }
 
 /// `PUT /api/quality/words`
@@ -20,21 +20,35 @@ pub(crate) fn set_words(call: &Call<'_>) -> Result<Response, Problem> {
         return Err(Problem::field("too_many_words", "words", "at most 10,000 words"));
     }
     for (i, word) in words.iter().enumerate() {
-        body::name(&format!("words[{i}].word"), &word.word, 64)?;
-        if !word.category.is_empty() {
-            body::name(&format!("words[{i}].category"), &word.category, 64)?;
-        }
-        if warmline_language::normalise(&word.word).is_empty() {
-            let detail = "has neither a letter nor a digit and would never be found";
-            return Err(Problem::field("bad_word", format!("words[{i}].word"), detail));
-        }
-        if !(1..=3).contains(&word.severity) {
-            return Err(Problem::field("bad_severity", format!("words[{i}].severity"), "severity is 1, 2 or 3"));
+        check(&format!("words[{i}]"), word)?;
+    }
+    let (words, version) = steps::set_words(&call.ctx, words)?;
+    Ok(Response::json(200, &WordsView { words, version }))
+}
+
+fn check(at: &str, word: &SensitiveWord) -> Result<(), Problem> {
+    body::name(&format!("{at}.word"), &word.word, 64)?;
+    if !word.category.is_empty() {
+        body::name(&format!("{at}.category"), &word.category, 64)?;
+    }
+    if warmline_language::normalise(&word.word).is_empty() {
+        let detail = "has neither a letter nor a digit and would never be found";
+        return Err(Problem::field("bad_word", format!("{at}.word"), detail));
+    }
+    if !(1..=3).contains(&word.severity) {
+        return Err(Problem::field("bad_severity", format!("{at}.severity"), "severity is 1, 2 or 3"));
+    }
+    if word.allow.len() > 32 {
+        return Err(Problem::field("too_many", format!("{at}.allow"), "at most 32 phrases"));
+    }
+    for (n, phrase) in word.allow.iter().enumerate() {
+        let field = format!("{at}.allow[{n}]");
+        body::name(&field, phrase, 64)?;
+        if !warmline_language::is_exception(phrase, &word.word) {
+            return Err(Problem::field("bad_word", field, "a phrase contains the word, and more letters or digits than it"));
         }
     }
-    let text = serde_json::to_string(&words).map_err(|_| Problem::internal())?;
-    let version = config::put(call.ctx.db, WORDS, &text, call.ctx.now())?;
-    Ok(Response::json(200, &WordsView { words, version }))
+    Ok(())
 }
 
 /// The routes of this resource.
@@ -49,7 +63,7 @@ pub const ROUTES: &[Route] = &[
     Route::change(
         Verb::Put,
         "/api/quality/words",
-        "Replaces the sensitive words; they apply to the next inspected message.",
+        "Replaces the sensitive words. They apply to the next message that is sent or inspected.",
         Access::Token(SUPERVISOR, Scope::Configuration),
         schema::<WordsView>,
         set_words,

@@ -165,6 +165,36 @@ pub struct GroupSettings {
     pub waiting_text: String,
     /// The service level for which the group is staffed.
     pub service_level: ServiceLevel,
+    /// Seconds for which an agent's mail waits, so that the agent can take it back; 0: it goes at once.
+    #[schemars(range(min = 0, max = 120))]
+    #[serde(skip_serializing_if = "is_undo_mail")]
+    pub undo_mail_secs: i64,
+    /// The same for messages on all other channels.
+    #[schemars(range(min = 0, max = 120))]
+    #[serde(skip_serializing_if = "is_zero")]
+    pub undo_chat_secs: i64,
+    /// The words that begin each text of an AI seat where the customer sees no badge beside it. The law wants such a label.
+    #[schemars(length(min = 1, max = 20))]
+    #[serde(skip_serializing_if = "is_ai_label")]
+    pub ai_label: String,
+}
+
+/// The settings below came later. At their default they are not written, so that the release before reads the plan.
+const UNDO_MAIL_SECS: i64 = 10;
+const AI_LABEL: &str = "【智能客服】";
+
+#[cfg_attr(target_pointer_width = "64", expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference"))]
+const fn is_undo_mail(secs: &i64) -> bool {
+    *secs == UNDO_MAIL_SECS
+}
+
+#[cfg_attr(target_pointer_width = "64", expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference"))]
+const fn is_zero(secs: &i64) -> bool {
+    *secs == 0
+}
+
+fn is_ai_label(label: &str) -> bool {
+    label == AI_LABEL
 }
 
 impl Default for GroupSettings {
@@ -185,6 +215,9 @@ impl Default for GroupSettings {
             rings: Vec::new(),
             waiting_text: String::new(),
             service_level: ServiceLevel::default(),
+            undo_mail_secs: UNDO_MAIL_SECS,
+            undo_chat_secs: 0,
+            ai_label: AI_LABEL.to_owned(),
         }
     }
 }
@@ -232,6 +265,9 @@ impl GroupSettings {
         }
         within((0.0..=1.0).contains(&self.service_level.share), "service_level.share")?;
         within((1..=86_400).contains(&self.service_level.within_secs), "service_level.within_secs")?;
+        within((0..=120).contains(&self.undo_mail_secs), "undo_mail_secs")?;
+        within((0..=120).contains(&self.undo_chat_secs), "undo_chat_secs")?;
+        within((1..=20).contains(&self.ai_label.chars().count()) && !self.ai_label.trim().is_empty(), "ai_label")?;
         self.hand_over.check().map_err(|field| format!("hand_over.{field}"))
     }
 
@@ -269,6 +305,18 @@ mod tests {
         assert_eq!(fault(r#"{"service_level":{"share":1.5,"within_secs":20}}"#), "service_level.share");
         assert_eq!(fault(r#"{"hand_over":{"min_confidence":2}}"#), "hand_over.min_confidence");
         assert!(serde_json::from_str::<GroupSettings>("{\"acept_secs\":1}").is_err());
+        assert_eq!(fault(r#"{"undo_chat_secs":121}"#), "undo_chat_secs");
+        assert_eq!((fault(r#"{"ai_label":""}"#), fault(r#"{"ai_label":" "}"#)), ("ai_label".into(), "ai_label".into()));
+    }
+
+    #[test]
+    fn the_release_before_reads_a_plan_that_does_not_use_the_newer_settings() {
+        let written = serde_json::to_string(&GroupSettings::default()).unwrap();
+        assert!(["undo_mail_secs", "undo_chat_secs", "ai_label"].iter().all(|name| !written.contains(name)), "{written}");
+        let used =
+            GroupSettings { undo_mail_secs: 0, undo_chat_secs: 3, ai_label: "【AI】".into(), ..GroupSettings::default() };
+        let written = serde_json::to_string(&used).unwrap();
+        assert_eq!(serde_json::from_str::<GroupSettings>(&written).unwrap(), used);
     }
 
     #[test]

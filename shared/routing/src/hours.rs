@@ -25,6 +25,11 @@ impl DayTime {
         (m < 60 && h * 60 + m <= DAY).then_some(Self(h * 60 + m))
     }
 
+    /// The beginning of an hour; 0 to 24.
+    pub fn of_hour(hour: i64) -> Self {
+        Self(u16::try_from(hour.clamp(0, 24)).unwrap_or(0) * 60)
+    }
+
     /// Minutes from midnight: 0 to 1440.
     pub const fn minutes(self) -> u16 {
         self.0

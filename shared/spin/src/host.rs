@@ -164,11 +164,11 @@ fn failure(error: &SendError) -> NoAnswer {
     let SendError::Http(code) = error else { return NoAnswer::Unknown("connection_broken") };
     match code {
         ErrorCode::HttpRequestDenied => NoAnswer::NotReached("host_not_granted"),
+        ErrorCode::DestinationIpProhibited => NoAnswer::NotReached("address_not_allowed"),
         ErrorCode::DnsTimeout
         | ErrorCode::DnsError(_)
         | ErrorCode::DestinationNotFound
         | ErrorCode::DestinationUnavailable
-        | ErrorCode::DestinationIpProhibited
         | ErrorCode::DestinationIpUnroutable
         | ErrorCode::ConnectionRefused
         | ErrorCode::ConnectionTimeout

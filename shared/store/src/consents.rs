@@ -31,9 +31,6 @@ pub struct Consent {
 
 const APPEND: &str = "INSERT INTO consents (customer_id, purpose, version, given, source, agent_id, at, wording, message_id) \
                       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
-const NEWEST: &str = "SELECT seq, customer_id, purpose, version, given, source, agent_id, at, wording, message_id \
-                      FROM consents INDEXED BY consents_by_purpose \
-                      WHERE customer_id = ?1 AND purpose = ?2 ORDER BY seq DESC LIMIT 1";
 // With max(), SQLite takes the other columns from the same row.
 const OF_PERSON: &str = "SELECT max(c.seq), c.given \
                          FROM customers m CROSS JOIN consents c INDEXED BY consents_by_purpose ON c.customer_id = m.id \
@@ -75,11 +72,6 @@ pub fn append(db: &dyn Db, c: &Consent) -> Result<(), StoreError> {
     ];
     db.execute(APPEND, &params)?;
     Ok(())
-}
-
-/// A customer's newest record of a purpose.
-pub fn newest(db: &dyn Db, customer: CustomerId, purpose: &str) -> Result<Option<Consent>, StoreError> {
-    db.first(NEWEST, &[customer.as_bytes().into(), purpose.into()])?.as_ref().map(read).transpose()
 }
 
 /// The newest record of a purpose among all the person's customers: true if consent was given, `None` if there is no

@@ -11,6 +11,7 @@
 
 pub mod accounts;
 pub mod agents;
+pub mod approaches;
 pub mod archive;
 pub mod arrivals;
 pub mod audit;
@@ -46,6 +47,7 @@ pub mod tampering;
 pub mod tokens;
 pub mod vault;
 pub mod waiting;
+pub mod watched_words;
 
 pub use db::{Db, Row, StoreError, Value, immediate};
 pub use kv::Kv;

@@ -72,6 +72,8 @@ pub const CORE: Migrations = Migrations {
         migration!("../migrations/0023_kept_keys.sql"),
         migration!("../migrations/0024_wrap_up.sql"),
         migration!("../migrations/0025_credentials.sql"),
+        migration!("../migrations/0026_watched_words.sql"),
+        migration!("../migrations/0027_approaches.sql"),
     ],
 };
 

@@ -191,6 +191,8 @@ const TAKE_BACK: &str = "UPDATE outbox SET state = 'dead', reason = ?2, dead_at 
                            WHERE o.conversation_id = ?1 AND o.state IN ('pending', 'sending') AND o.state = 'pending' \
                              AND m.origin IN ('system', 'bot')) \
                          RETURNING message_id, n, channel, attempts";
+const TAKE_BACK_ONE: &str = "UPDATE outbox SET state = 'dead', reason = ?2, dead_at = ?3 WHERE message_id = ?1 AND state = 'pending' \
+                             RETURNING message_id, n, channel, attempts";
 const REVIVE: &str = "UPDATE outbox SET state = 'pending', attempts = 0, next_at = ?2, give_up_at = ?3, \
                       in_doubt = 0, doubts = 0, reason = NULL, dead_at = NULL WHERE message_id = ?1 AND state = 'dead' \
                         AND EXISTS (SELECT 1 FROM messages m \
@@ -393,15 +395,26 @@ pub fn take_back(
     reason: &str,
     now: Timestamp,
 ) -> Result<Vec<TakenBack>, StoreError> {
-    let read = |r: &Row| {
-        Ok(TakenBack {
-            message: r.made(0, MessageId::from_bytes(r.blob(0)?))?,
-            n: r.int(1)?,
-            channel: r.made(2, Channel::new(r.text(2)?))?,
-            attempts: r.int(3)?,
-        })
-    };
-    db.execute(TAKE_BACK, &[conversation.as_bytes().into(), reason.into(), now.into()])?.iter().map(read).collect()
+    db.execute(TAKE_BACK, &[conversation.as_bytes().into(), reason.into(), now.into()])?.iter().map(taken).collect()
+}
+
+fn taken(r: &Row) -> Result<TakenBack, StoreError> {
+    Ok(TakenBack {
+        message: r.made(0, MessageId::from_bytes(r.blob(0)?))?,
+        n: r.int(1)?,
+        channel: r.made(2, Channel::new(r.text(2)?))?,
+        attempts: r.int(3)?,
+    })
+}
+
+/// Takes back one message that no deliverer has begun to send; `None` if it is not waiting.
+pub fn take_back_one(
+    db: &dyn Db,
+    message: MessageId,
+    reason: &str,
+    now: Timestamp,
+) -> Result<Option<TakenBack>, StoreError> {
+    db.first(TAKE_BACK_ONE, &[message.as_bytes().into(), reason.into(), now.into()])?.as_ref().map(taken).transpose()
 }
 
 /// Gives up a claimed row and counts it. Returns false if the lease was lost. It runs in the caller's transaction.

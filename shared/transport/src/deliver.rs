@@ -13,12 +13,14 @@ use warmline_channels::{GATEWAY_TIMEOUT, Outcome, PLATFORM_UNAVAILABLE};
 use warmline_kernel::ctx::{Ctx, StepError};
 use warmline_kernel::{consent, sealing};
 use warmline_model::{
-    AccountId, Channel, Content, ConversationId, Delivery, DeliveryState, IdentityId, MessageId, Origin, Timestamp,
+    AccountId, Channel, Content, ConversationId, CustomerId, Delivery, DeliveryState, IdentityId, MessageId, Origin,
+    Timestamp,
 };
 use warmline_privacy::CustomerKey;
+use warmline_store::approaches::{self, Made};
 use warmline_store::conversations::{self, Conversation};
 use warmline_store::outages::{self, Failure, OPEN_AFTER};
-use warmline_store::outbox::{self, Claimed};
+use warmline_store::outbox::{self, Claimed, TakenBack};
 use warmline_store::{customers, events, immediate, messages};
 
 /// The most tries of a message that may end with an unknown outcome. After these it is given up, and the agent finds
@@ -87,6 +89,8 @@ const IN_FLIGHT: i64 = 96;
 const IN_FLIGHT_ACCOUNT: i64 = 24;
 /// The number of messages that an account may always have under way, however busy the channel is.
 const IN_FLIGHT_FIRST: i64 = 4;
+/// The most messages that answer nobody of one person.
+const MANY: i64 = 1_000;
 /// The most overdue messages that one run gives up.
 const LATE: i64 = 64;
 
@@ -521,12 +525,36 @@ pub fn choose(
 /// Takes back the automatic messages of a conversation that no deliverer has begun to send. It runs in the caller's
 /// transaction.
 pub fn take_back(ctx: &Ctx<'_>, conversation: ConversationId) -> Result<(), StepError> {
-    let now = ctx.now();
-    for taken in outbox::take_back(ctx.db, conversation, OPTED_OUT, now)? {
-        messages::set_delivery(ctx.db, conversation, taken.n, DeliveryState::Dead, Some(OPTED_OUT))?;
-        let (message, channel, attempts) = (taken.message, taken.channel, taken.attempts);
-        let body = Delivery::Dead { message, channel, attempts, reason: OPTED_OUT.to_owned() };
-        events::append(ctx.db, now, Some(conversation), &body)?;
+    for taken in outbox::take_back(ctx.db, conversation, OPTED_OUT, ctx.now())? {
+        taken_back(ctx, conversation, taken, OPTED_OUT)?;
+    }
+    Ok(())
+}
+
+fn taken_back(ctx: &Ctx<'_>, conversation: ConversationId, taken: TakenBack, reason: &str) -> Result<(), StepError> {
+    messages::set_delivery(ctx.db, conversation, taken.n, DeliveryState::Dead, Some(reason))?;
+    let (message, channel, attempts) = (taken.message, taken.channel, taken.attempts);
+    let body = Delivery::Dead { message, channel, attempts, reason: reason.to_owned() };
+    Ok(events::append(ctx.db, ctx.now(), Some(conversation), &body)?)
+}
+
+/// The days for which a message that answers nobody is remembered: more than any limit on contacts looks back.
+pub const APPROACH_DAYS: i64 = 31;
+
+/// Takes back the messages to a person that answer nobody and that no deliverer has begun to send, if `which` says so. It runs in the transaction of the withdrawal, or of the legal hold.
+pub fn take_back_approaches(
+    ctx: &Ctx<'_>,
+    person: CustomerId,
+    reason: &str,
+    which: impl Fn(&Made) -> bool,
+) -> Result<(), StepError> {
+    let since = ctx.now().plus_millis(-APPROACH_DAYS * 86_400_000);
+    for made in approaches::of_person(ctx.db, person, since, MANY)? {
+        if which(&made)
+            && let Some(taken) = outbox::take_back_one(ctx.db, made.message, reason, ctx.now())?
+        {
+            taken_back(ctx, made.conversation, taken, reason)?;
+        }
     }
     Ok(())
 }

@@ -156,6 +156,7 @@ impl Server {
             .env_remove("SPIN_VARIABLE_ADMIN_TOKEN")
             .env_remove("SPIN_VARIABLE_MASTER_KEY")
             .env("SPIN_VARIABLE_PLATFORM_PROXY", "http://127.0.0.1:*")
+            .env("SPIN_VARIABLE_HOOK_PRIVATE_HOSTS", "127.0.0.1:*")
             .envs(options.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())
             .stdout(Stdio::null())

@@ -266,7 +266,7 @@ impl Agent {
     /// Replies. Returns the message.
     #[track_caller]
     pub fn reply(&self, conversation: &str, text: &str) -> Value {
-        let body = json!({ "content": { "kind": "text", "text": text } });
+        let body = json!({ "content": { "kind": "text", "text": text }, "undo_secs": 0 });
         self.act(conversation, "messages", &body).expect(201).json()
     }
 

@@ -35,7 +35,7 @@ pub const OF_CHANNEL: &[Edit] = &[
 /// The edits of docs/ADD_A_CAPABILITY.md.
 pub const OF_CAPABILITY: &[Edit] = &[
     line("Cargo.toml", "\"shared/callbacks\",", "\"shared/channels\","),
-    line("Cargo.toml", "callbacks = 8", "compliance = 8"),
+    line("Cargo.toml", "callbacks = 7", "compliance = 7"),
     line(
         "Cargo.toml",
         "warmline-callbacks = { path = \"shared/callbacks\" }",

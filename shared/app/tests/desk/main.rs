@@ -7,6 +7,7 @@ mod accounts;
 mod described;
 mod explained;
 mod gate;
+mod held;
 mod pace;
 mod touch;
 mod valid;

@@ -260,7 +260,9 @@ fn h2_no_route_tells_an_agent_of_somebody_whom_they_do_not_serve() {
     let h = house();
     let talk = h.w.talk_of(h.theirs);
     let shown = h.w.admin("GET", &format!("/api/conversations/{talk}"), &NONE).expect(200);
-    let reply = json!({ "content": { "kind": "text", "text": "您好" } });
+    let reply = json!({ "content": { "kind": "text", "text": "您好" }, "undo_secs": 0 });
+    let later = json!({ "content": { "kind": "text", "text": "您好" }, "undo_secs": 120 });
+    let held = h.w.call(&h.other.token, "POST", &format!("/api/conversations/{talk}/messages"), &later).expect(202);
     let sent = h.w.call(&h.other.token, "POST", &format!("/api/conversations/{talk}/messages"), &reply).expect(201);
     h.merge(&h.boss, h.theirs, h.w.says("email", "again", &[], "我还有一个邮箱")).expect(200);
     let merge = h.w.admin("GET", &customer(h.theirs, ""), &NONE).expect(200)["merges"][0]["id"].clone();
@@ -275,6 +277,7 @@ fn h2_no_route_tells_an_agent_of_somebody_whom_they_do_not_serve() {
         "consents" => json!({ "purpose": "marketing", "version": "v1", "given": true }),
         "messages" => reply.clone(),
         "notes" => json!({ "text": "备注" }),
+        "decline" => json!({ "reason": "无法证实" }),
         "transfer" => json!({ "to": { "agent": h.me.id } }),
         "case" => json!({ "case": null }),
         "turn" => json!({ "messages": [{ "kind": "text", "text": "您好" }] }),
@@ -287,6 +290,7 @@ fn h2_no_route_tells_an_agent_of_somebody_whom_they_do_not_serve() {
             "conversations" if route.path.contains('{') => ("{id}", talk.clone()),
             "cases" => ("{id}", shown["case"].as_str().unwrap().to_owned()),
             "outbox" => ("{id}", sent["id"].as_str().unwrap().to_owned()),
+            "held" if route.path.contains('{') => ("{id}", held["id"].as_str().unwrap().to_owned()),
             _ => continue,
         };
         // These two routes are served outside of the dispatch. Tests of the components cover them.

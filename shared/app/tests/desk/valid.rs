@@ -41,11 +41,21 @@ pub fn filled() -> Filled {
         }),
     )
     .expect(201);
+    let hook =
+        json!({ "url": "https://hooks.example.com/in", "types": ["conversation.*"], "description": "CRM", "enabled": true });
+    let hook_id = w.admin("POST", "/api/hooks", &hook).expect(201)["id"].as_str().unwrap().to_owned();
+    let tested = w.admin("POST", &format!("/api/hooks/{hook_id}/test"), &json!({})).expect(202);
     let group = json!({ "id": "more", "name": "更多", "settings": { "accept_secs": 60, "rings": [{ "after_secs": 60, "lower": 1 }],
         "overflow": { "length": 9, "wait_secs": 60, "to": { "group": "near" }, "text": "请稍候" },
         "hand_over": { "min_confidence": 0.5, "failed_turns": 2 }, "service_level": { "share": 0.8, "within_secs": 20 } } });
     let staff = json!({ "name": "小米", "role": "agent", "groups": { "near": 3 }, "capacity": 2, "vip": false,
         "skills": { "rice": 2 }, "caps": { "app": 3 } });
+    // One that waits for a supervisor.
+    let words = json!({ "words": [{ "word": "最快", "category": "claims", "severity": 2, "effect": "approve" }] });
+    w.admin("PUT", "/api/quality/words", &words).expect(200);
+    let waits = json!({ "content": { "kind": "text", "text": "全国最快" } });
+    let held = w.admin("POST", &conversation("/messages"), &waits).expect(202)["id"].as_str().unwrap().to_owned();
+    let soon = w.ctx().now().plus_millis(7 * 86_400_000);
     let mut calls = vec![
         ("POST", "/api/accounts", "/api/accounts".to_owned(), account),
         (
@@ -54,6 +64,8 @@ pub fn filled() -> Filled {
             "/api/accounts/webchat/shop".to_owned(),
             json!({ "name": "网页二", "settings": { "group": "near" } }),
         ),
+        ("POST", "/api/hooks", "/api/hooks".to_owned(), hook.clone()),
+        ("PUT", "/api/hooks/{id}", format!("/api/hooks/{hook_id}"), hook),
         ("POST", "/api/groups", "/api/groups".to_owned(), group),
         ("POST", "/api/agents", "/api/agents".to_owned(), staff),
         (
@@ -79,13 +91,14 @@ pub fn filled() -> Filled {
             "POST",
             "/api/conversations/{id}/messages",
             conversation("/messages"),
-            json!({ "content": { "kind": "text", "text": "您好" } }),
+            json!({ "content": { "kind": "text", "text": "您好" }, "reply_all": false, "undo_secs": 0, "seen": 999 }),
         ),
         (
             "POST",
             "/api/gate/check",
             "/api/gate/check".into(),
-            json!({ "conversation": talk, "content": { "kind": "text", "text": "您好" }, "reply_all": false }),
+            json!({ "conversation": talk, "content": { "kind": "text", "text": "您好" }, "reply_all": false,
+                "send_at": soon, "purpose": "service.order" }),
         ),
         (
             "POST",
@@ -133,12 +146,24 @@ pub fn filled() -> Filled {
             json!({ "channel": "app", "account": "shop", "reason": "rejected", "since": "2023-01-01T00:00:00Z",
                 "until": "2023-11-14T00:00:00Z", "limit": 5, "after": "7", "dry_run": true }),
         ),
+        ("POST", "/api/held/{id}/decline", format!("/api/held/{held}/decline"), json!({ "reason": "无法证实" })),
+        (
+            "PUT",
+            "/api/contact-rules",
+            "/api/contact-rules".to_owned(),
+            json!({ "rules": {
+                "service": { "from": "08:00", "to": "22:00", "caps": [{ "most": 2, "days": 1 }] },
+                "survey": { "from": "09:00", "to": "21:00", "caps": [] },
+                "marketing": { "from": "10:00", "to": "20:00", "caps": [{ "most": 1, "days": 7 }] },
+            } }),
+        ),
         ("PUT", "/api/limits", "/api/limits".to_owned(), json!({ "requests_per_second": 50, "burst": 200 })),
         (
             "PUT",
             "/api/quality/words",
             "/api/quality/words".to_owned(),
-            json!({ "words": [{ "word": "投诉", "category": "complaint", "severity": 2 }] }),
+            json!({ "words": [{ "word": "最快", "category": "claims", "severity": 2, "effect": "approve",
+                "allow": ["最快今天发货"] }] }),
         ),
         ("PUT", "/api/routing/plan", "/api/routing/plan".to_owned(), plan),
         ("PUT", "/api/routing/rules", "/api/routing/rules".to_owned(), json!({ "rules": rules })),
@@ -169,6 +194,8 @@ pub fn filled() -> Filled {
         message.to_owned(),
         agent.id.clone(),
         mate.id,
+        hook_id,
+        tested["id"].as_str().unwrap().to_owned(),
         "webchat".into(),
         "shop".into(),
         "near".into(),

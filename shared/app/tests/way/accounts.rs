@@ -1,12 +1,11 @@
 //! Channel accounts: refused webhooks are reported and bounded; disabled and deleted accounts; and limits on strangers.
 
-use crate::common::{World, claim, place};
+use crate::common::{World, claim, place, reply};
 use crate::{actor, all, check, count, only};
 use serde_json::{Value, json};
 use warmline_app::tick;
 use warmline_channels::account_settings::RoutingSettings;
 use warmline_channels::{Outcome, Page};
-use warmline_conversations::converse;
 use warmline_kernel::StepError;
 use warmline_kernel::ctx::Actor;
 use warmline_model::{AccountId, Channel, Content, ConversationState, DeliveryState, Role, Sender};
@@ -131,7 +130,7 @@ fn newcomer_a_disabled_account_holds_replies_and_sources_and_enabling_it_lets_th
     let agent = w.agent(&group, 2, false);
     w.says("oUser1", "m1", "在吗");
     let c = only(&w);
-    let reply = || immediate(&w.db, || converse::reply(&w.ctx(), &actor(agent), c.id, &[Content::text("在")]));
+    let reply = || immediate(&w.db, || reply(&w.ctx(), &actor(agent), c.id, &[Content::text("在")]));
     reply().unwrap();
     disable(&w);
     // The agent learns the reason, as a code.
@@ -171,7 +170,7 @@ fn newcomer_an_account_in_use_is_not_deleted_and_a_new_one_of_its_name_starts_cl
     w.drain();
     assert_eq!(delete().unwrap().map(|used| (used.conversations, used.messages)), Some((1, 0)));
     let c = only(&w);
-    immediate(&w.db, || converse::reply(&w.ctx(), &actor(agent), c.id, &[Content::text("在")])).unwrap();
+    immediate(&w.db, || reply(&w.ctx(), &actor(agent), c.id, &[Content::text("在")])).unwrap();
     crate::close(&w, agent, c.id);
     refuse(&w, "gh_rice", true, "stale", Some(600));
     let mut turn = pull::claim(&w.ctx(), &channel, 8).unwrap().remove(0);

@@ -1,8 +1,7 @@
 //! The one statement that stores a message which goes on with a conversation, where no lease protects its row.
 
-use crate::common::{World, place};
+use crate::common::{World, place, reply};
 use crate::{actor, check, count, only};
-use warmline_conversations::converse;
 use warmline_model::{Content, EventBody, MessageId, Timestamp};
 use warmline_store::arrivals::{self, Arrival, Waiting};
 use warmline_store::{StoreError, immediate, inbox, leases};
@@ -89,7 +88,7 @@ fn it_stores_nothing_in_a_conversation_that_changed_since_it_was_read() {
         |w| {
             let c = only(w);
             let by = actor(c.agent.unwrap());
-            immediate(&w.db, || converse::reply(&w.ctx(), &by, c.id, &[Content::text("今天")])).unwrap();
+            immediate(&w.db, || reply(&w.ctx(), &by, c.id, &[Content::text("今天")])).unwrap();
         },
         |w| {
             let c = only(w);

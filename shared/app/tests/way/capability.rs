@@ -147,8 +147,12 @@ static PERSONAL: [Personal; 3] = [CUSTOMERS.personal, CONVERSATIONS.personal, CA
 static FIGURES: [&[Figure]; 1] = [CARDS.figures];
 static GAUGES: [ReadGauges; 1] = [CARDS.gauges];
 
-static INSTALLED: Installed =
-    Installed { names: &["customers", "conversations", "cards"], personal: &PERSONAL, figures: &FIGURES, gauges: &GAUGES };
+static INSTALLED: Installed = Installed {
+    names: &["customers", "conversations", "hooks", "cards"],
+    personal: &PERSONAL,
+    figures: &FIGURES,
+    gauges: &GAUGES,
+};
 
 fn ctx(w: &World) -> Ctx<'_> {
     Ctx { installed: &INSTALLED, ..w.ctx() }

@@ -4,15 +4,19 @@ use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 use warmline_channels::registry;
+use warmline_conversations::converse::{self, How, When, Written};
 use warmline_conversations::drain::{Distance, Drainer, Step};
 use warmline_conversations::staff::Duties;
-use warmline_kernel::Ctx;
+use warmline_kernel::ctx::Actor;
 use warmline_kernel::memo::Memo;
+use warmline_kernel::{Ctx, StepError};
 use warmline_model::{
-    AccountId, AgentId, AgentState, Channel, Clock, Content, GroupId, Inbound, Rng, Role, Sender, Timestamp, Units,
+    AccountId, AgentId, AgentState, Channel, Clock, Content, ConversationId, GroupId, Inbound, Rng, Role, Sender, Timestamp,
+    Units,
 };
 use warmline_privacy::{Keyring, Masters};
 use warmline_routing::{Group, Plan};
+use warmline_store::messages::Message;
 use warmline_store::native::{MemoryKv, NativeDb};
 use warmline_store::{Db, Row, StoreError, Value, agents, immediate, migrate};
 use warmline_transport::deliver::{self, Job};
@@ -89,8 +93,30 @@ const CONSTANT: [&str; 9] = [
     "SCAN pragma_",
 ];
 
+thread_local! {
+    /// The statements until one fails, in this thread: as if the process had ended before it. 0: none fails.
+    static FAILS_IN: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Lets the statement after `n` others fail.
+pub fn fail_after(n: u32) {
+    FAILS_IN.set(n + 1);
+}
+
+/// Lets all statements work again. Returns whether one has failed.
+pub fn has_failed() -> bool {
+    FAILS_IN.replace(0) == 0
+}
+
 impl Db for Planned {
     fn execute(&self, sql: &'static str, params: &[Value]) -> Result<Vec<Row>, StoreError> {
+        // What ends a transaction after a failure is the file system's work.
+        if FAILS_IN.get() > 0 && !sql.starts_with("ROLLBACK") {
+            FAILS_IN.set(FAILS_IN.get() - 1);
+            if FAILS_IN.get() == 0 {
+                return Err(StoreError::Other("the process ended here".into()));
+            }
+        }
         if ["SELECT", "UPDATE", "DELETE", "INSERT", "WITH"].iter().any(|w| sql.starts_with(w)) {
             // A plan depends on nothing but the statement: each is looked at once.
             if !LOOKED_AT.lock().unwrap().insert(sql) {
@@ -229,6 +255,15 @@ pub fn edit(w: &World, change: impl FnOnce(&mut Plan)) {
 
 pub fn place() -> (Channel, AccountId) {
     (Channel::new("wechat").unwrap(), AccountId::new("gh_rice").unwrap())
+}
+
+/// Sends a reply at once.
+pub fn reply(ctx: &Ctx<'_>, actor: &Actor, id: ConversationId, contents: &[Content]) -> Result<Vec<Message>, StepError> {
+    match converse::write(ctx, actor, id, contents.to_vec(), How::answer(When::In(0)))? {
+        Written::Sent(sent) => Ok(sent),
+        Written::Held(held) => panic!("{held:?} waits"),
+        Written::Unseen(newer) => panic!("{newer:?} were not seen"),
+    }
 }
 
 /// Claims messages that are due on an account.

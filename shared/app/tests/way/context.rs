@@ -1,6 +1,6 @@
 //! Session contexts: with one, without one, and with an old one, a summary is the same.
 
-use crate::common::World;
+use crate::common::{self, World};
 use crate::people::{PHONE, channel, merge, person, says, sender, unmerge};
 use crate::privacy::ADMIN;
 use crate::{actor, all};
@@ -32,7 +32,7 @@ fn reply(w: &World, agent: AgentId, n: usize, text: &str) {
     let supervisor = Actor { agent: Some(agent), role: Role::Supervisor };
     let talks: Vec<_> = all(w).into_iter().filter(|c| c.closed_at.is_none()).collect();
     if let Some(talk) = talks.get(n % talks.len().max(1)) {
-        immediate(&w.db, || converse::reply(&w.ctx(), &supervisor, talk.id, &[Content::text(text)])).unwrap();
+        immediate(&w.db, || common::reply(&w.ctx(), &supervisor, talk.id, &[Content::text(text)])).unwrap();
     }
 }
 

@@ -1,9 +1,8 @@
 //! Delivery: failures, and deliverers that died.
 
-use crate::common::{World, claim};
+use crate::common::{World, claim, reply};
 use crate::{actor, count, only};
 use warmline_channels::Outcome;
-use warmline_conversations::converse;
 use warmline_kernel::StepError;
 use warmline_model::Content;
 use warmline_store::immediate;
@@ -15,7 +14,7 @@ fn failures_back_off_and_end_as_dead_letters_when_their_time_is_over() {
     let group = w.group("g", "{}");
     let agent = w.agent(&group, 1, false);
     w.says("a", "1", "在吗");
-    let sent = immediate(&w.db, || converse::reply(&w.ctx(), &actor(agent), only(&w).id, &[Content::text("在")])).unwrap();
+    let sent = immediate(&w.db, || reply(&w.ctx(), &actor(agent), only(&w).id, &[Content::text("在")])).unwrap();
     let mut pauses = Vec::new();
     for _ in 0..7 {
         let from = w.ctx().now();
@@ -52,7 +51,7 @@ fn a_deliverer_that_died_leaves_a_counted_doubt_and_its_late_word_changes_nothin
     let group = w.group("g", "{}");
     let agent = w.agent(&group, 1, false);
     w.says("a", "1", "在吗");
-    immediate(&w.db, || converse::reply(&w.ctx(), &actor(agent), only(&w).id, &[Content::text("在")])).unwrap();
+    immediate(&w.db, || reply(&w.ctx(), &actor(agent), only(&w).id, &[Content::text("在")])).unwrap();
     let dead = claim(&w, 1).remove(0);
     assert!(claim(&w, 1).is_empty());
     w.pass(deliver::LEASE_MS);

@@ -1,13 +1,14 @@
 //! The gate in the steps that send: the same rule for agents, AI seats and notices.
 
-use crate::common::{World, edit};
+use crate::common::{World, edit, reply};
 use crate::people::{PHONE, says, sender};
 use crate::{actor, check, count, only, replayed};
 use serde_json::json;
 use warmline_app::tick;
+use warmline_conversations::ai;
+use warmline_conversations::converse::{self, How, When};
 use warmline_conversations::staff::Duties;
-use warmline_conversations::{ai, converse};
-use warmline_gate::Refusal;
+use warmline_gate::{Refusal, Verdict};
 use warmline_kernel::ctx::StepError;
 use warmline_model::{AgentId, Content, Origin, Units};
 use warmline_routing::group::First;
@@ -19,7 +20,7 @@ const HOUR: i64 = 3_600_000;
 
 fn answer(w: &World, agent: AgentId) -> Result<Origin, StepError> {
     let id = only(w).id;
-    immediate(&w.db, || converse::reply(&w.ctx(), &actor(agent), id, &[Content::text("在")])).map(|said| said[0].origin)
+    immediate(&w.db, || reply(&w.ctx(), &actor(agent), id, &[Content::text("在")])).map(|said| said[0].origin)
 }
 
 fn code<T: std::fmt::Debug>(refused: Result<T, StepError>) -> &'static str {
@@ -36,7 +37,14 @@ fn what_is_left_is_told_and_then_used_up_until_the_customer_writes() {
     let agent = w.agent(&group, 2, false);
     w.says("oUser1", "m1", "在吗");
     let spoke_at = w.ctx().now();
-    let left = |messages| converse::may_reply(&w.ctx(), &actor(agent), &only(&w), messages).unwrap();
+    let left = |messages| {
+        let contents = vec![Content::text("在"); messages];
+        match converse::check(&w.ctx(), &actor(agent), &only(&w), &contents, &How::answer(When::In(0))).unwrap().verdict {
+            Ok(Verdict::Send { left }) => Ok(left),
+            Err(refusal) => Err(refusal),
+            other => panic!("{other:?}"),
+        }
+    };
     for sent in 0..5u32 {
         let told = left(1).unwrap().unwrap();
         assert_eq!((told.replies, told.of, told.until), (Some(4 - sent), Some(5), spoke_at.plus_millis(48 * HOUR)));

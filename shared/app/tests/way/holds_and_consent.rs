@@ -7,7 +7,7 @@ use warmline_kernel::StepError;
 use warmline_kernel::consent::{self, Said};
 use warmline_kernel::ctx::Actor;
 use warmline_model::{CustomerId, Role};
-use warmline_store::{Db as _, audit, immediate};
+use warmline_store::{Db as _, audit, consents, immediate};
 
 const OFFICER: Actor = Actor { agent: None, role: Role::Admin };
 
@@ -69,7 +69,7 @@ fn the_newest_word_of_any_of_a_persons_customers_stands() {
         let said = Said { purpose, version: "v1", given, source: "app" };
         immediate(&w.db, || consent::note(&w.ctx(), &OFFICER, of, &said)).unwrap();
     };
-    let allows = |of: CustomerId, purpose: &str| consent::allows(&w.ctx(), person(&w, of), purpose).unwrap();
+    let allows = |of: CustomerId, purpose: &str| consents::of_person(&w.db, person(&w, of), purpose).unwrap() == Some(true);
     assert!(!allows(one, "marketing"));
     said(one, "marketing", true);
     said(other, "marketing", true);

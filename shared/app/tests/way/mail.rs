@@ -1,6 +1,6 @@
 //! Mail: quoted history that nobody said, bounces that are nobody's message, and copies by the agent's choice.
 
-use crate::common::World;
+use crate::common::{World, reply};
 use crate::people::channel;
 use crate::{actor, all, check, count, only};
 use warmline_conversations::converse;
@@ -60,7 +60,7 @@ fn w8_a_bounce_stands_with_the_conversation_of_the_mail_that_bounced() {
     let agent = w.agent(&group, 3, false);
     writes(&w, "w@x", "m1", Content::text("你好"));
     let id = only(&w).id;
-    immediate(&w.db, || converse::reply(&w.ctx(), &actor(agent), id, &[Content::text("好的")])).unwrap();
+    immediate(&w.db, || reply(&w.ctx(), &actor(agent), id, &[Content::text("好的")])).unwrap();
     let before = only(&w);
     bounces(&w, "w@x", "b1");
     bounces(&w, "w@x", "b1");
@@ -83,7 +83,7 @@ fn w8_a_bounce_finds_the_mail_by_its_id_whoever_it_was_for() {
     let agent = w.agent(&group, 3, false);
     writes(&w, "w@x (via no-reply@shop.example)", "m1", Content::text("你好"));
     let id = only(&w).id;
-    let sent = immediate(&w.db, || converse::reply(&w.ctx(), &actor(agent), id, &[Content::text("好的")])).unwrap();
+    let sent = immediate(&w.db, || reply(&w.ctx(), &actor(agent), id, &[Content::text("好的")])).unwrap();
     let told = |key: &str, original: String| {
         let sender = Sender { open_id: "home@x".into(), only_known: true, ..Sender::default() };
         let content = Content::Event { event: "bounce".into(), key: Some(original), data: serde_json::Value::Null };
@@ -115,7 +115,7 @@ fn w8_a_providers_report_stands_with_the_mail_that_it_is_about_and_makes_no_cust
     writes(&w, customer, "m1", mail("你好", None, &[], &["boss@y"]));
     let id = only(&w).id;
     let all_of_them = converse::to_all(&w.ctx(), &only(&w), Content::text("好的")).unwrap();
-    let sent = immediate(&w.db, || converse::reply(&w.ctx(), &actor(agent), id, &[all_of_them])).unwrap();
+    let sent = immediate(&w.db, || reply(&w.ctx(), &actor(agent), id, &[all_of_them])).unwrap();
     let (before, ours) = (only(&w).messages, sent[0].id.to_string());
     // A recipient of a copy, the customer of a form, and the same person at another address.
     for (n, who) in ["boss@y", "w@x", "home@x"].into_iter().enumerate() {
@@ -140,7 +140,7 @@ fn w8_a_complaint_about_a_copy_is_not_the_customers() {
     writes(&w, "w@x", "m1", mail("你好", None, &[], &["boss@y", "other@y"]));
     let conversation = all(&w).into_iter().find(|c| c.person != boss).unwrap();
     let all_of_them = converse::to_all(&w.ctx(), &conversation, Content::text("好的")).unwrap();
-    let reply = || converse::reply(&w.ctx(), &actor(agent), conversation.id, std::slice::from_ref(&all_of_them));
+    let reply = || reply(&w.ctx(), &actor(agent), conversation.id, std::slice::from_ref(&all_of_them));
     let ours = immediate(&w.db, reply).unwrap()[0].id.to_string();
     let refuses = |person| consent::refuses(&w.ctx(), person, &channel("email")).unwrap();
     reported(&w, "spamreport", "Other@y", &ours);
@@ -177,8 +177,7 @@ fn w18_a_reply_to_all_goes_to_those_of_that_mail_and_to_nobody_else() {
     let conversation = only(&w);
     let all = converse::to_all(&w.ctx(), &conversation, Content::text("好的")).unwrap();
     assert_eq!(all, mail("好的", None, &[], &["b@y", "c@y"]));
-    let sent =
-        immediate(&w.db, || converse::reply(&w.ctx(), &actor(agent), conversation.id, std::slice::from_ref(&all))).unwrap();
+    let sent = immediate(&w.db, || reply(&w.ctx(), &actor(agent), conversation.id, std::slice::from_ref(&all))).unwrap();
     let key = sealing::customer_key(&w.ctx(), conversation.customer).unwrap();
     assert_eq!(sealing::open_content(&key, &sent[0]).unwrap(), all);
     // A mail to the brand alone has no other recipients.

@@ -8,9 +8,11 @@ mod calls;
 mod capability;
 mod cases;
 mod common;
+mod contact;
 mod context;
 mod delivery;
 mod gate;
+mod held;
 mod holds_and_consent;
 mod intake;
 mod mail;
@@ -28,7 +30,7 @@ mod staffing;
 mod tampering;
 mod transfer;
 
-use common::World;
+use common::{World, reply};
 use proptest::prelude::{any, proptest};
 use warmline_app::tick;
 use warmline_cases::cases;
@@ -138,7 +140,7 @@ proptest! {
                     drop(immediate(&w.db, || converse::transfer(&w.ctx(), &actor(c.agent.unwrap_or(agent)), c.id, &to, None)));
                 }
                 (6, Some(c)) => drop(immediate(&w.db, || {
-                    converse::reply(&w.ctx(), &actor(c.agent.unwrap_or(agent)), c.id, &[Content::text("在")])
+                    reply(&w.ctx(), &actor(c.agent.unwrap_or(agent)), c.id, &[Content::text("在")])
                 })),
                 (7, _) => {
                     let state = AgentState::ALL[usize::from(b) % AgentState::ALL.len()];

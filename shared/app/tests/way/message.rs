@@ -1,9 +1,8 @@
 //! One message: stored once, sealed, answered to its sender.
 
-use crate::common::{World, claim};
+use crate::common::{World, claim, reply};
 use crate::{actor, check, count, only};
 use warmline_channels::Outcome;
-use warmline_conversations::converse;
 use warmline_model::{Content, ConversationState};
 use warmline_store::{Db as _, immediate};
 use warmline_transport::deliver::{self, Attempt};
@@ -19,7 +18,7 @@ fn a_message_is_stored_once_and_answered_to_its_sender() {
     assert_eq!((c.state, c.agent, c.messages), (ConversationState::Assigned, Some(agent), 2));
     assert_eq!(count(&w, "message.received"), 1);
     w.pass(1_000);
-    immediate(&w.db, || converse::reply(&w.ctx(), &actor(agent), c.id, &[Content::text("今天")])).unwrap();
+    immediate(&w.db, || reply(&w.ctx(), &actor(agent), c.id, &[Content::text("今天")])).unwrap();
     let c = only(&w);
     assert_eq!((c.state, c.round_started_at), (ConversationState::WaitingOnCustomer, None));
     // Replies arrive in order, one at a time, each at its sender.

@@ -1,10 +1,9 @@
 //! Metrics: folding in any steps gives the figures of the whole log, also where the log is packed.
 
-use crate::common::World;
+use crate::common::{World, reply};
 use crate::{actor, all, close, count, log};
 use std::collections::BTreeMap;
 use warmline_compliance::retention;
-use warmline_conversations::converse;
 use warmline_metrics::steps as figures;
 use warmline_model::{Content, ConversationState};
 use warmline_quality::steps as quality;
@@ -21,7 +20,7 @@ fn figures_folded_in_any_steps_are_those_of_the_whole_log() {
         figures::advance(&w.ctx()).unwrap();
     }
     while let Some(c) = all(&w).into_iter().find(|c| c.state == ConversationState::Assigned) {
-        immediate(&w.db, || converse::reply(&w.ctx(), &actor(agent), c.id, &[Content::text("马上")])).unwrap();
+        immediate(&w.db, || reply(&w.ctx(), &actor(agent), c.id, &[Content::text("马上")])).unwrap();
         w.pass(3_000);
         close(&w, agent, c.id);
     }

@@ -1,6 +1,6 @@
 //! Customers who want no more messages: the record of their choice, the messages that are not sent, and their return.
 
-use crate::common::{World, claim_on, edit};
+use crate::common::{World, claim_on, edit, reply};
 use crate::people::{PHONE, channel, merge, person, says, sender};
 use crate::{actor, all, check, count, only, replayed};
 use proptest::prelude::{any, proptest};
@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use warmline_accounts::given_up;
 use warmline_cases::cases;
 use warmline_channels::Outcome;
+use warmline_conversations::ai;
 use warmline_conversations::staff::Duties;
-use warmline_conversations::{ai, converse};
 use warmline_kernel::ctx::Actor;
 use warmline_kernel::{StepError, consent};
 use warmline_model::{AgentId, Content, ConversationState, CustomerId, Role, Sender, Units};
@@ -78,7 +78,7 @@ fn w15_after_it_people_answer_and_nothing_automatic_does() {
     texts(&w, "+8613800000001", "我的米什么时候到");
     let c = only(&w);
     assert_eq!((c.state, c.agent, said(&w)), (ConversationState::Assigned, Some(agent), 0));
-    immediate(&w.db, || converse::reply(&w.ctx(), &actor(agent), c.id, &[Content::text("明天")])).unwrap();
+    immediate(&w.db, || reply(&w.ctx(), &actor(agent), c.id, &[Content::text("明天")])).unwrap();
     assert_eq!(said(&w), 1);
     // In the queue nothing is sent either. Other customers are greeted as always.
     let other = texts(&w, "+8613800000002", "退订");
@@ -101,7 +101,7 @@ fn w15_what_was_about_to_leave_is_taken_back() {
     let group = w.group("g", TALKATIVE);
     let agent = w.agent(&group, 1, false);
     texts(&w, "+8613800000001", "在吗");
-    immediate(&w.db, || converse::reply(&w.ctx(), &actor(agent), only(&w).id, &[Content::text("在的")])).unwrap();
+    immediate(&w.db, || reply(&w.ctx(), &actor(agent), only(&w).id, &[Content::text("在的")])).unwrap();
     texts(&w, "+8613800000001", "TD");
     let jobs = claim_on(&w, &channel("sms"), 16);
     assert_eq!(jobs.iter().map(|j| j.content.clone()).collect::<Vec<_>>(), [Content::text("在的")]);

@@ -1,14 +1,13 @@
 //! Replies to a platform that is down, busy, slow or in doubt. An accepted reply leaves once, a refused one is tried as
 //! long as it is worth it, and no account waits for another one's platform.
 
-use crate::common::{World, claim, place};
+use crate::common::{self, World, claim, place};
 use crate::{actor, all, count, log};
 use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest};
 use std::collections::{BTreeMap, BTreeSet};
 use warmline_accounts::given_up;
 use warmline_cases::cases;
 use warmline_channels::{Outcome, registry};
-use warmline_conversations::converse;
 use warmline_kernel::ctx::{Actor, StepError};
 use warmline_metrics::steps as figures;
 use warmline_model::{
@@ -42,7 +41,7 @@ fn shop(customers: usize) -> (World, AgentId, Vec<MessageId>) {
 
 fn try_reply(w: &World, agent: AgentId, conversation: ConversationId) -> Result<MessageId, StepError> {
     let text = [Content::text("在的")];
-    immediate(&w.db, || converse::reply(&w.ctx(), &actor(agent), conversation, &text)).map(|said| said[0].id)
+    immediate(&w.db, || common::reply(&w.ctx(), &actor(agent), conversation, &text)).map(|said| said[0].id)
 }
 
 fn reply(w: &World, agent: AgentId, conversation: ConversationId) -> MessageId {

@@ -1,7 +1,7 @@
 //! One person across channels: the identifiers that join and those that only suggest; undoing a merge restores everything;
 //! and a reply goes to the identity of its conversation.
 
-use crate::common::{World, claim_on, place};
+use crate::common::{World, claim_on, place, reply};
 use crate::privacy::ADMIN;
 use crate::{actor, all, count};
 use proptest::prelude::{Strategy, any, prop_oneof, proptest};
@@ -119,7 +119,7 @@ fn a_reply_goes_to_where_the_message_came_from_whoever_is_merged_meanwhile() {
     let id = merge(&w, one, other).unwrap();
     let reply = |text: &str, n: usize| {
         let to = conversations[n].id;
-        immediate(&w.db, || converse::reply(&w.ctx(), &actor(agent), to, &[Content::text(text)])).unwrap();
+        immediate(&w.db, || reply(&w.ctx(), &actor(agent), to, &[Content::text(text)])).unwrap();
     };
     reply("给甲", 0);
     reply("给乙", 1);
@@ -163,7 +163,7 @@ fn a_summary_says_what_was_asked_promised_and_is_open() {
     let talk = all(&w)[0].id;
     let reply = |text: &str| {
         w.pass(1);
-        immediate(&w.db, || converse::reply(&w.ctx(), &actor(agent), talk, &[Content::text(text)])).unwrap();
+        immediate(&w.db, || reply(&w.ctx(), &actor(agent), talk, &[Content::text(text)])).unwrap();
     };
     reply("非常抱歉。我们马上给您补发一袋");
     says(&w, "app", member(), "什么时候到？你们太差了，我要投诉！");

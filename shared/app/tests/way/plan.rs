@@ -1,6 +1,6 @@
 //! The plan is read once in a request, and is always the one in force.
 
-use crate::common::World;
+use crate::common::{World, reply};
 use crate::{actor, all};
 use std::cell::Cell;
 use warmline_app::tick;
@@ -52,7 +52,7 @@ fn a_request_reads_the_document_once() {
         |agent| all(&w).into_iter().filter(|c| c.agent == Some(agent) && c.state.holds_capacity()).collect::<Vec<_>>();
     let talk = held(one)[0].id;
     let reply = |ctx: &Ctx<'_>| {
-        immediate(ctx.db, || converse::reply(ctx, &actor(one), talk, &[Content::text("在")])).unwrap();
+        immediate(ctx.db, || reply(ctx, &actor(one), talk, &[Content::text("在")])).unwrap();
     };
     assert_eq!(documents(&w, reply), 0, "a reply needs no plan");
     let (to_group, to_agent) = (Target::Group(other), Target::Agent(one));

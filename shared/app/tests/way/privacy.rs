@@ -1,6 +1,6 @@
 //! Erasing a person, and replacing the master key.
 
-use crate::common::{MASTER, World, claim, place};
+use crate::common::{MASTER, World, claim, place, reply};
 use crate::{actor, all, count};
 use warmline_app::tick;
 use warmline_compliance::erase;
@@ -52,7 +52,7 @@ fn an_erased_person_is_gone_with_all_of_their_identities_and_nobody_else_is() {
     people::add(&w.ctx(), &w.keys.index(), other, &key, &known, people::STAFF, None).unwrap();
     let talk = all(&w).into_iter().find(|c| c.agent == Some(agent)).unwrap();
     assert_eq!(talk.customer, one);
-    immediate(&w.db, || converse::reply(&w.ctx(), &actor(agent), talk.id, &[Content::text("您好")])).unwrap();
+    immediate(&w.db, || reply(&w.ctx(), &actor(agent), talk.id, &[Content::text("您好")])).unwrap();
     let before = messages::get(&w.db, talk.id, 1).unwrap().unwrap();
 
     let erasure = begin(&w, other);

@@ -1,6 +1,6 @@
 //! Queues: their order, and the contacts that enter and leave them.
 
-use crate::common::World;
+use crate::common::{World, reply};
 use crate::{actor, all, check, close, only};
 use warmline_app::tick;
 use warmline_conversations::converse;
@@ -51,7 +51,7 @@ fn replies_in_a_wrap_up_leave_nothing_that_keeps_other_wrap_ups_from_their_end()
     for n in 0..64 {
         let talk = talks(&format!("u{n}"));
         let words = [Content::text("还有一句")];
-        immediate(&w.db, || converse::reply(&w.ctx(), &actor(agent), talk, &words)).unwrap();
+        immediate(&w.db, || reply(&w.ctx(), &actor(agent), talk, &words)).unwrap();
     }
     w.pass(60_000);
     talks("last");

@@ -1,7 +1,7 @@
 //! Retention: the archive shows the same as the rows, an interrupted tick loses and doubles nothing, and data under a hold
 //! stays.
 
-use crate::common::{Planned, World, claim_on, place};
+use crate::common::{Planned, World, claim_on, place, reply};
 use crate::holds_and_consent::{hold, lift};
 use crate::people::{merge, says, sender};
 use crate::{all, close, count};
@@ -12,7 +12,6 @@ use warmline_app::tick;
 use warmline_cases::cases;
 use warmline_channels::Outcome;
 use warmline_compliance::retention;
-use warmline_conversations::converse;
 use warmline_conversations::store::staffing::{self, Work};
 use warmline_customers::timeline::{self, Place};
 use warmline_kernel::archive::Reader;
@@ -69,7 +68,7 @@ fn step(w: &World) -> (i64, i64) {
 
 fn days(hot: i64, archive: i64, parked: i64, work: i64) -> Keeping {
     let all = [("hot_days", hot), ("archive_days", archive), ("parked_days", parked), ("work_days", work)];
-    let all = all.into_iter().chain([("event_days", 7), ("repeat_days", 14)]);
+    let all = all.into_iter().chain([("event_days", 7), ("held_days", 30), ("hook_days", 7), ("repeat_days", 14)]);
     Keeping(all.map(|(name, days)| (name.to_owned(), days)).collect())
 }
 
@@ -134,7 +133,7 @@ proptest! {
             if *answers {
                 let content = [Content::text(format!("答{i}"))];
                 w.pass(1);
-                immediate(&w.db, || converse::reply(&w.ctx(), &crate::actor(agent), open.id, &content)).unwrap();
+                immediate(&w.db, || reply(&w.ctx(), &crate::actor(agent), open.id, &content)).unwrap();
                 // The customer's own client has it at once.
                 for job in claim_on(&w, &open.channel, 9) {
                     deliver::record(&w.ctx(), &job, &Attempt::Answered(Outcome::Sent)).unwrap();
@@ -268,8 +267,7 @@ fn what_is_on_its_way_stays_and_what_was_archived_is_not_sent_again() {
     let (here, _) = place();
     says(&w, here.as_str(), sender("u", &[]), "你好");
     let talk = all(&w).remove(0);
-    let sent =
-        immediate(&w.db, || converse::reply(&w.ctx(), &crate::actor(agent), talk.id, &[Content::text("在")])).unwrap();
+    let sent = immediate(&w.db, || reply(&w.ctx(), &crate::actor(agent), talk.id, &[Content::text("在")])).unwrap();
     close(&w, agent, talk.id);
     w.pass(31 * DAY);
     age(&w);

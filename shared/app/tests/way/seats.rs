@@ -1,6 +1,6 @@
 //! Seats and queues as time passes and people come and go: presence, rings, overflow, business hours, AI seats, capacity in units.
 
-use crate::common::{World, edit, place};
+use crate::common::{World, edit, place, reply};
 use crate::{actor, all, close, count, log, only};
 use warmline_app::tick;
 use warmline_conversations::converse::{self, Target};
@@ -42,7 +42,7 @@ fn a_lost_agents_unanswered_go_back_at_once_and_the_rest_when_the_agent_stays_aw
         w.pass(1_000);
     }
     let answered = all(&w)[0].id;
-    immediate(&w.db, || converse::reply(&w.ctx(), &actor(lost), answered, &[Content::text("在")])).unwrap();
+    immediate(&w.db, || reply(&w.ctx(), &actor(lost), answered, &[Content::text("在")])).unwrap();
     w.pass(57_000);
     assert_eq!(tick(&w)["lost_agents"], 0, "the presence that was set is a sign of life");
     w.pass(2_000);

@@ -65,6 +65,7 @@ const CAPABILITIES: Capabilities = Capabilities {
     kinds_out: &["text", "image", "video"],
     window: Some(Window { secs: 24 * 3600, replies: Some(6) }),
     receipts: false,
+    badge: false,
     media_limit: 10 << 20,
 };
 

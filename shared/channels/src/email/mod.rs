@@ -77,6 +77,7 @@ const CAPABILITIES: Capabilities = Capabilities {
     kinds_out: &["text"],
     window: None,
     receipts: true,
+    badge: false,
     media_limit: 25 << 20,
 };
 

@@ -55,6 +55,7 @@ const CAPABILITIES: Capabilities = Capabilities {
     kinds_out: &["text", "image", "link"],
     window: Some(Window { secs: 48 * 3600, replies: Some(5) }),
     receipts: false,
+    badge: false,
     media_limit: 10 << 20,
 };
 

@@ -70,6 +70,7 @@ const CAPABILITIES: Capabilities = Capabilities {
     kinds_out: &["text"],
     window: None,
     receipts: true,
+    badge: false,
     media_limit: 5 << 20,
 };
 

@@ -54,6 +54,7 @@ const CAPABILITIES: Capabilities = Capabilities {
     kinds_out: &["text", "image", "voice", "video", "link"],
     window: Some(Window { secs: 48 * 3600, replies: Some(5) }),
     receipts: false,
+    badge: false,
     media_limit: 10 << 20,
 };
 

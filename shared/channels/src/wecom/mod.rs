@@ -58,6 +58,7 @@ const CAPABILITIES: Capabilities = Capabilities {
     kinds_out: &["text", "image", "voice", "video", "file", "location", "link"],
     window: None,
     receipts: false,
+    badge: false,
     media_limit: 20 << 20,
 };
 

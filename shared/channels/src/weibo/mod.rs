@@ -54,6 +54,7 @@ const CAPABILITIES: Capabilities = Capabilities {
     kinds_out: &["text", "location"],
     window: Some(Window { secs: 48 * 3600, replies: None }),
     receipts: false,
+    badge: false,
     media_limit: 10 << 20,
 };
 

@@ -7,18 +7,13 @@ use warmline_model::Content;
 use warmline_store::conversations::Conversation;
 use warmline_transport::{accounts, deliver};
 
-/// Contents as the conversation's channel carries them, with long texts in parts.
+/// Checks that the conversation's channel carries contents, long texts in parts.
 ///
 /// # Errors
 /// The channel, the account or the conversation cannot carry one of them; `field` is its place in the request.
-pub(crate) fn parts(
-    call: &Call<'_>,
-    conversation: &Conversation,
-    contents: Vec<Content>,
-    field: &str,
-) -> Result<Vec<Content>, Problem> {
+pub(crate) fn check(call: &Call<'_>, conversation: &Conversation, contents: &[Content], field: &str) -> Result<(), Problem> {
     let channel = conversation.channel.as_str();
-    let Some(capabilities) = registry::capabilities(channel) else { return Ok(contents) };
+    let Some(capabilities) = registry::capabilities(channel) else { return Ok(()) };
     let refused = |why: Undeliverable| {
         let code = why.code();
         Problem::field(
@@ -31,11 +26,11 @@ pub(crate) fn parts(
     };
     let mut parts = Vec::with_capacity(contents.len());
     for content in contents {
-        parts.extend(capabilities.parts(content).map_err(refused)?);
+        parts.extend(capabilities.parts(content.clone()).map_err(refused)?);
     }
     // Without the account nothing can be sent, and the delivery reports this. The account may still be connected.
     let Some(account) = accounts::load(&call.ctx, &conversation.channel, &conversation.account)? else {
-        return Ok(parts);
+        return Ok(());
     };
     let address = deliver::address(&call.ctx, conversation.id, conversation.identity)?;
     for content in &parts {
@@ -43,5 +38,5 @@ pub(crate) fn parts(
         let reply = Outbound { to, id: "", content, at: call.ctx.now(), reply_to };
         registry::check_reply(channel, &account.settings, &account.secrets, &reply).unwrap_or(Ok(())).map_err(refused)?;
     }
-    Ok(parts)
+    Ok(())
 }

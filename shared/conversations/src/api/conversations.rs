@@ -1,8 +1,9 @@
 //! Conversations and their messages.
 
-use crate::api::carry;
-use crate::converse::{self, Target};
-use crate::model::{Close, ConversationDetail, ConversationView, NewMessage, Transfer, TransferTarget};
+use crate::api::{carry, held};
+use crate::converse::{self, How, Target, When, Written};
+use crate::model::{Close, ConversationDetail, ConversationView, HeldView, NewMessage, Transfer, TransferTarget};
+use crate::store;
 use std::rc::Rc;
 use warmline_customers::api::messages::messages;
 use warmline_customers::model::MessageView;
@@ -10,10 +11,11 @@ use warmline_customers::people;
 use warmline_endpoint::page::{self, Page};
 use warmline_endpoint::route::{AFTER, Access, Answer, Call, LIMIT, PAGE, Route, STAFF, Verb, schema};
 use warmline_endpoint::{Problem, Response, body};
+use warmline_gate::Purpose;
 use warmline_kernel::StepError;
 use warmline_kernel::archive::Reader;
 use warmline_kernel::tampering::{self, Broken};
-use warmline_model::{AgentId, Content, ConversationId, ConversationState, MessageId, Scope};
+use warmline_model::{AgentId, Content, ConversationId, ConversationState, MessageId, Scope, Timestamp};
 use warmline_store::{archive, conversations, outbox};
 use warmline_transport::deliver;
 
@@ -50,9 +52,11 @@ pub(crate) fn get(call: &Call<'_>) -> Result<Response, Problem> {
     let page = messages_page(call, &conversation, 0, page::MAX_LIMIT)?;
     let name = people::name(&call.ctx, conversation.identity)?.map(|name| warmline_identity::masked_name(&name));
     let kept = archive::stage(call.ctx.db, conversation.id)?.into();
+    let held = store::held::of_conversation(call.ctx.db, conversation.id, page::MAX_LIMIT)?;
+    let held = held.into_iter().map(|held| held::view(held, Vec::new())).collect();
     let mut conversation = ConversationView::from(conversation);
     conversation.customer.name = name;
-    Ok(Response::json(200, &ConversationDetail { conversation, kept, messages: page.items, next: page.next }))
+    Ok(Response::json(200, &ConversationDetail { conversation, kept, held, messages: page.items, next: page.next }))
 }
 
 fn messages_page(
@@ -93,30 +97,80 @@ pub(crate) fn check(content: &Content) -> Result<(), Problem> {
     body::own_words(content)
 }
 
-/// A message that was checked, in the form in which its conversation's channel carries it.
+/// The longest time ahead for which a message can be written, in days.
+const MAX_AHEAD_DAYS: i64 = 30;
+
+/// When a message is to go.
+///
+/// # Errors
+/// The instant is past or too far ahead, or there are two answers.
+pub(crate) fn when(call: &Call<'_>, send_at: Option<Timestamp>, undo_secs: Option<i64>) -> Result<When, Problem> {
+    let now = call.ctx.now();
+    match (send_at, undo_secs) {
+        (Some(_), Some(_)) => {
+            Err(Problem::field("bad_time", "undo_secs", "send_at names the time already; leave undo_secs out"))
+        }
+        (Some(at), None) if at <= now || at > now.plus_millis(MAX_AHEAD_DAYS * 86_400_000) => {
+            let detail = format!("a message goes at an instant after now, at most {MAX_AHEAD_DAYS} days ahead");
+            Err(Problem::field("bad_time", "send_at", detail))
+        }
+        (Some(at), None) => Ok(When::At(at)),
+        (None, Some(secs)) if (0..=120).contains(&secs) => Ok(When::In(secs)),
+        (None, Some(_)) => Err(Problem::field("bad_time", "undo_secs", "a message waits for 0 to 120 seconds")),
+        (None, None) => Ok(When::Usual),
+    }
+}
+
+/// The purpose of a message.
+///
+/// # Errors
+/// It is none.
+pub(crate) fn purpose(text: Option<&str>) -> Result<Option<Purpose>, Problem> {
+    let Some(text) = text else { return Ok(None) };
+    let detail = "a purpose is service, survey or marketing, a dot, and a code of 1 to 24 characters from a-z, 0-9, _ and -";
+    Purpose::parse(text).map(Some).ok_or_else(|| Problem::field("bad_code", "purpose", detail))
+}
+
+/// A message that was checked, as its writer sends it: with a machine's label where it needs one, and not cut yet.
 ///
 /// # Errors
 /// There is no such conversation, or its channel does not carry the message.
 pub(crate) fn written(
     call: &Call<'_>,
     id: ConversationId,
-    new: NewMessage,
+    content: Content,
+    reply_all: bool,
 ) -> Result<(conversations::Conversation, Vec<Content>), Problem> {
     let conversation = converse::find(&call.ctx, &call.actor, id)?;
-    let content = if new.reply_all { converse::to_all(&call.ctx, &conversation, new.content)? } else { new.content };
-    let contents = carry::parts(call, &conversation, vec![content], "content")?;
+    let content = if reply_all { converse::to_all(&call.ctx, &conversation, content)? } else { content };
+    let contents = converse::labelled(&call.ctx, &call.actor, &conversation, vec![content])?;
+    carry::check(call, &conversation, &contents, "content")?;
     Ok((conversation, contents))
 }
 
 /// `POST /api/conversations/{id}/messages`
 pub(crate) fn reply(call: &Call<'_>) -> Result<Response, Problem> {
-    let new: NewMessage = body::read(call.request)?;
-    check(&new.content)?;
-    let (conversation, contents) = written(call, id(call)?, new)?;
-    let said = converse::reply(&call.ctx, &call.actor, conversation.id, &contents)?;
-    call.deliver(&conversation.channel);
-    let shown = messages(&call.ctx, conversation.customer, &said)?;
-    Ok(Response::json(201, &shown.first()))
+    let NewMessage { content, reply_all, send_at, undo_secs, seen, purpose: text } = body::read(call.request)?;
+    check(&content)?;
+    let when = when(call, send_at, undo_secs)?;
+    if seen.is_some_and(|seen| seen < 0) {
+        return Err(Problem::field("invalid_field", "seen", "a message's number is 1 or more; 0 if none was seen"));
+    }
+    let how = How { when, seen, purpose: purpose(text.as_deref())? };
+    let (conversation, contents) = written(call, id(call)?, content, reply_all)?;
+    match converse::write(&call.ctx, &call.actor, conversation.id, contents, how)? {
+        Written::Sent(said) => {
+            call.deliver(&conversation.channel);
+            let shown = messages(&call.ctx, conversation.customer, &said)?;
+            Ok(Response::json(201, &shown.first()))
+        }
+        Written::Held(held) => Ok(Response::json(202, &held::view(held, Vec::new()))),
+        Written::Unseen(messages) => {
+            let detail = "the customer or a colleague has written since: read these messages, and send again with `seen` at the \
+                          number of the last";
+            Err(Problem { messages, ..Problem::new(409, "newer_messages", detail) })
+        }
+    }
 }
 
 /// `POST /api/conversations/{id}/accept`
@@ -195,15 +249,27 @@ pub const ROUTES: &[Route] = &[
     Route::change(
         Verb::Post,
         "/api/conversations/{id}/messages",
-        "Sends a message to the customer, on the channel and to the identity of the conversation.",
+        "Sends a message to the customer, on the channel and to the identity of the conversation. One that waits first is answered \
+         with 202.",
         Access::Token(STAFF, Scope::Conversations),
         schema::<MessageView>,
         reply,
     )
     .taking(schema::<NewMessage>)
     .status(201)
+    .or(202, schema::<HeldView>)
     .replying()
-    .refusing(&[(409, "nobody_else")])
+    .refusing(&[
+        (409, "nobody_else"),
+        (409, "customer_opted_out"),
+        (409, "legal_hold"),
+        (409, "do_not_contact"),
+        (409, "consent_missing"),
+        (409, "contacted_too_often"),
+        (409, "newer_messages"),
+        (409, "too_many_held"),
+        (409, "ai_seat"),
+    ])
     .agents("their own"),
     Route::change(
         Verb::Post,
@@ -227,6 +293,11 @@ pub const ROUTES: &[Route] = &[
     .refusing(&[
         (409, "conversation_closed"),
         (409, "not_yours"),
+        // Of a message that could still be taken back.
+        (409, "account_disabled"),
+        (409, "reply_window_closed"),
+        (409, "reply_quota_used"),
+        (409, "words_blocked"),
         (409, "same_agent"),
         (409, "agent_full"),
         (409, "agent_offline"),
@@ -241,7 +312,16 @@ pub const ROUTES: &[Route] = &[
         close,
     )
     .taking(schema::<Close>)
-    .refusing(&[(409, "conversation_closed"), (409, "not_yours")])
+    .refusing(&[
+        (409, "conversation_closed"),
+        (409, "not_yours"),
+        (409, "messages_held"),
+        // Of a message that could still be taken back.
+        (409, "account_disabled"),
+        (409, "reply_window_closed"),
+        (409, "reply_quota_used"),
+        (409, "words_blocked"),
+    ])
     .agents("their own"),
     Route::change(
         Verb::Post,

@@ -7,6 +7,7 @@ pub mod conversations;
 pub mod gate;
 pub mod groups;
 pub mod handover;
+pub mod held;
 pub mod media;
 pub mod queues;
 pub mod routing;

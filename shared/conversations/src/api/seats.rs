@@ -102,7 +102,8 @@ pub(crate) fn turn(call: &Call<'_>) -> Result<Response, Problem> {
     }
     said.iter().try_for_each(body::own_words)?;
     let conversation = converse::find(&call.ctx, &call.actor, id(call)?)?;
-    let contents = carry::parts(call, &conversation, said, "messages")?;
+    let contents = converse::labelled(&call.ctx, &call.actor, &conversation, said)?;
+    carry::check(call, &conversation, &contents, "messages")?;
     let view = match ai::turn(&call.ctx, &call.actor, conversation.id, &turn, &contents)? {
         Answered::Said(stored) => {
             call.deliver(&conversation.channel);
@@ -145,6 +146,11 @@ pub const ROUTES: &[Route] = &[
     .refusing(&[
         (409, "conversation_closed"),
         (409, "not_yours"),
+        // Of a message that could still be taken back.
+        (409, "account_disabled"),
+        (409, "reply_window_closed"),
+        (409, "reply_quota_used"),
+        (409, "words_blocked"),
         (409, "same_agent"),
         (409, "agent_full"),
         (409, "agent_offline"),

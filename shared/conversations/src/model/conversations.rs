@@ -1,5 +1,6 @@
 //! Conversations and cases.
 
+use crate::model::HeldView;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use warmline_customers::model::MessageView;
@@ -36,6 +37,24 @@ pub struct NewMessage {
     /// Whether it also goes to all recipients of the customer's last mail; otherwise it goes to the customer alone.
     #[serde(default)]
     pub reply_all: bool,
+    /// The instant at which it is to go, at most 30 days ahead; otherwise at once, or after the seconds in which it can be taken
+    /// back.
+    #[serde(default)]
+    pub send_at: Option<Timestamp>,
+    /// The seconds in which it can be taken back; otherwise those of the group.
+    #[serde(default)]
+    #[schemars(range(min = 0, max = 120))]
+    pub undo_secs: Option<i64>,
+    /// The purpose, if it answers nobody: `service`, `survey` or `marketing`, a dot, and the brand's own code
+    /// (`service.order`). Quiet hours, limits and consent then apply. Left out, it answers the customer.
+    #[serde(default)]
+    #[schemars(regex(pattern = "^(service|survey|marketing)[.][a-z0-9_-]{1,24}$"))]
+    pub purpose: Option<String>,
+    /// The number of the newest message that the writer has seen. If the customer or a colleague has written since, nothing is
+    /// sent. Left out, nothing is compared.
+    #[serde(default)]
+    #[schemars(range(min = 0))]
+    pub seen: Option<i64>,
 }
 
 /// The target of a transfer: an agent or a group.
@@ -146,6 +165,8 @@ pub struct ConversationDetail {
     pub conversation: ConversationView,
     /// The place of its messages.
     pub kept: Kept,
+    /// Messages to the customer that are not sent yet, or were declined; without their texts.
+    pub held: Vec<HeldView>,
     /// Its first messages. The others are at `/messages?after=<next>`.
     pub messages: Vec<MessageView>,
     /// The number after which the others begin.

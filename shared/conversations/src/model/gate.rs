@@ -1,7 +1,11 @@
 //! The gate's answer about a message that is being written.
 
+pub use warmline_gate::Left;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use warmline_gate::ContactRules;
+use warmline_language::Effect;
 use warmline_model::{Content, ConversationId, Timestamp};
 
 /// A message that is being written.
@@ -16,6 +20,13 @@ pub struct GateCheck {
     /// Whether it also goes to all recipients of the customer's last mail.
     #[serde(default)]
     pub reply_all: bool,
+    /// The instant at which it is to go; otherwise now, or after the seconds for which the group lets agents take it back.
+    #[serde(default)]
+    pub send_at: Option<Timestamp>,
+    /// The purpose, if it answers nobody, as in the message.
+    #[serde(default)]
+    #[schemars(regex(pattern = "^(service|survey|marketing)[.][a-z0-9_-]{1,24}$"))]
+    pub purpose: Option<String>,
 }
 
 /// What the gate would say now.
@@ -24,8 +35,25 @@ pub struct GateCheck {
 pub enum Verdict {
     /// It goes out.
     Send,
+    /// It waits until an instant.
+    Hold,
+    /// It waits for a supervisor.
+    Approve,
     /// It is refused.
     Refuse,
+}
+
+/// A word in a message of the brand that has an effect.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Finding {
+    /// The word, as the brand's list spells it.
+    pub word: String,
+    /// The brand's category for it.
+    pub category: String,
+    /// What it does: `warn` and the message goes out, `approve` and it waits for a supervisor, `block` and it is refused.
+    pub effect: Effect,
+    /// The word as the message spells it.
+    pub found: String,
 }
 
 /// The gate's answer about a message.
@@ -41,17 +69,28 @@ pub struct GateAnswer {
     pub detail: Option<String>,
     /// The number of messages that the customer gets: a long text is cut on some channels.
     pub parts: usize,
+    /// The instant until which it waits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+    /// The words with an effect in it, in their order.
+    pub findings: Vec<Finding>,
     /// What the platform takes after these messages; `null` if it sets no limit, or if nothing can be sent.
     pub left: Option<Left>,
 }
 
-/// The replies that a platform still takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Left {
-    /// Their number; `null` if the platform sets none.
-    pub replies: Option<u32>,
-    /// The number that each message of the customer allows.
-    pub of: Option<u32>,
-    /// The last instant at which it takes them.
-    pub until: Timestamp,
+/// The brand's rules for messages that answer nobody.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct ContactRulesView {
+    /// The rules.
+    pub rules: ContactRules,
+    /// Rises with every change; 0 before the first.
+    pub version: i64,
+}
+
+/// New rules for messages that answer nobody.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewContactRules {
+    /// All rules from now on.
+    pub rules: ContactRules,
 }

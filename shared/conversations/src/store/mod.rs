@@ -6,6 +6,7 @@ pub mod cases;
 pub mod consults;
 pub mod erased;
 pub mod groups;
+pub mod held;
 pub mod plans;
 pub mod queues;
 pub mod rosters;

@@ -2,7 +2,7 @@
 
 use crate::api::customers;
 use crate::model::{ConsentView, Consents, NewConsent};
-use crate::people;
+use crate::{consents, people};
 use warmline_channels::registry;
 use warmline_endpoint::page::{self, Page};
 use warmline_endpoint::route::{Access, Answer, Call, PAGE, Route, STAFF_AND_PRIVACY, Verb, schema};
@@ -31,15 +31,15 @@ impl From<Consent> for ConsentView {
 /// `POST /api/customers/{id}/consents`
 pub(crate) fn note_consent(call: &Call<'_>) -> Result<Response, Problem> {
     let NewConsent { purpose, version, given, source } = body::read(call.request)?;
-    body::code("purpose", &purpose)?;
+    body::purpose("purpose", &purpose)?;
     body::code("version", &version)?;
     let source = source.as_deref().unwrap_or(people::STAFF);
     if source != people::STAFF && registry::capabilities(source).is_none() {
         return Err(Problem::field("unknown_channel", "source", "source is a channel, or staff"));
     }
-    touch(call)?;
+    let person = touch(call)?;
     let said = Said { purpose: &purpose, version: &version, given, source };
-    consent::note(&call.ctx, &call.actor, call.id(0, "customer")?, &said)?;
+    consents::note(&call.ctx, &call.actor, (person, call.id(0, "customer")?), &said)?;
     shown(call, 201)
 }
 
@@ -49,7 +49,7 @@ fn touch(call: &Call<'_>) -> Result<CustomerId, Problem> {
 }
 
 /// `GET /api/customers/{id}/consents`
-pub(crate) fn consents(call: &Call<'_>) -> Result<Response, Problem> {
+pub(crate) fn list(call: &Call<'_>) -> Result<Response, Problem> {
     shown(call, 200)
 }
 
@@ -82,7 +82,7 @@ pub const ROUTES: &[Route] = &[
         "Shows what a customer agreed to and withdrew, newest first, and what stands now.",
         Access::Token(STAFF_AND_PRIVACY, Scope::Privacy),
         Answer::Json(schema::<Consents>),
-        consents,
+        list,
     )
     .query(PAGE)
     .agents("those whom they may see"),

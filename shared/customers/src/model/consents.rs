@@ -8,8 +8,9 @@ use warmline_model::{AgentId, CustomerId, MessageId, Page, Timestamp};
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewConsent {
-    /// The purpose, as a code of the brand's own list: `marketing`, `callback`, …
-    #[schemars(regex(pattern = "^[a-z0-9_-]{1,40}$"))]
+    /// The purpose: `marketing`, `service`, `survey` or one of these with a dot and the brand's own code (`marketing.event`);
+    /// `contact` for all of them; `messages-<channel>` for a channel; or another code of the brand's own.
+    #[schemars(regex(pattern = "^[a-z0-9_.-]{1,40}$"))]
     pub purpose: String,
     /// The version of the text that the customer saw.
     #[schemars(regex(pattern = "^[a-z0-9_-]{1,40}$"))]

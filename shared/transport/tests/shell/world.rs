@@ -266,7 +266,8 @@ impl Environment {
     pub fn reply(&self, conversation: &Conversation, text: &str) {
         let actor = Actor { agent: conversation.agent, role: Role::Agent };
         let said = [Content::text(text)];
-        immediate(&self.0.db, || converse::reply(&self.ctx(), &actor, conversation.id, &said)).unwrap();
+        let at_once = || converse::How::answer(converse::When::In(0));
+        immediate(&self.0.db, || converse::write(&self.ctx(), &actor, conversation.id, said.to_vec(), at_once())).unwrap();
     }
 
     /// The same, in the only conversation.

@@ -1,0 +1,4 @@
+//! The tables of hooks.
+
+pub mod deliveries;
+pub mod hooks;
