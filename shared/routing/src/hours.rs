@@ -30,7 +30,7 @@ impl DayTime {
         Self(u16::try_from(hour.clamp(0, 24)).unwrap_or(0) * 60)
     }
 
-    /// Minutes from midnight.
+    /// Minutes from midnight: 0 to 1440.
     pub const fn minutes(self) -> u16 {
         self.0
     }
