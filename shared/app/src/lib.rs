@@ -43,6 +43,7 @@ use warmline_accounts::ACCOUNTS;
 use warmline_compliance::COMPLIANCE;
 use warmline_conversations::CONVERSATIONS;
 use warmline_customers::CUSTOMERS;
+use warmline_deadlines::DEADLINES;
 use warmline_endpoint::capability::{Capability, Due};
 use warmline_endpoint::route::Route;
 use warmline_hooks::HOOKS;
@@ -64,6 +65,7 @@ pub const CAPABILITIES: &[&Capability] = &[
     &COMPLIANCE,
     &METRICS,
     &QUALITY,
+    &DEADLINES,
     &HOOKS,
 ];
 

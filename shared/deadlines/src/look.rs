@@ -84,6 +84,12 @@ fn step_at(step: &Escalation, calendar: &Calendar, starts: Timestamp, due: Times
     if step.duty_hours { calendar.opens_at(at).unwrap_or(at) } else { at }
 }
 
+/// The step of a deadline's escalation with a number.
+pub fn step<'b>(deadline: &Deadline, books: &'b Books, n: u8) -> Option<&'b Escalation> {
+    let ready = books.all.get(&deadline.version).filter(|_| deadline.source == Source::Policy)?;
+    ready.policy(&deadline.rule)?.escalate.get(usize::from(n))
+}
+
 /// The minutes by which a conversation comes earlier in its queue now: its policy's, from the first warning on.
 pub fn head_start(deadline: &Deadline, books: &Books, now: Timestamp) -> i64 {
     let ready = books.all.get(&deadline.version).filter(|_| deadline.source == Source::Policy && deadline.is_open());

@@ -148,7 +148,7 @@ static FIGURES: [&[Figure]; 1] = [CARDS.figures];
 static GAUGES: [ReadGauges; 1] = [CARDS.gauges];
 
 static INSTALLED: Installed = Installed {
-    names: &["customers", "conversations", "hooks", "cards"],
+    names: &["customers", "conversations", "deadlines", "hooks", "cards"],
     personal: &PERSONAL,
     figures: &FIGURES,
     gauges: &GAUGES,

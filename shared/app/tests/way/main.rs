@@ -10,6 +10,7 @@ mod cases;
 mod common;
 mod contact;
 mod context;
+mod deadlines;
 mod delivery;
 mod gate;
 mod held;

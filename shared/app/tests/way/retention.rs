@@ -68,7 +68,13 @@ fn step(w: &World) -> (i64, i64) {
 
 fn days(hot: i64, archive: i64, parked: i64, work: i64) -> Keeping {
     let all = [("hot_days", hot), ("archive_days", archive), ("parked_days", parked), ("work_days", work)];
-    let all = all.into_iter().chain([("event_days", 7), ("held_days", 30), ("hook_days", 7), ("repeat_days", 14)]);
+    let all = all.into_iter().chain([
+        ("deadline_days", 400),
+        ("event_days", 7),
+        ("held_days", 30),
+        ("hook_days", 7),
+        ("repeat_days", 14),
+    ]);
     Keeping(all.map(|(name, days)| (name.to_owned(), days)).collect())
 }
 
