@@ -114,6 +114,7 @@ pub const ROUTES: &[Route] = &[
         (409, "policies_changed"),
         (422, "bad_zone"),
         (422, "bad_hours"),
+        (422, "calendar_never_open"),
         (422, "bad_name"),
         (422, "bad_seconds"),
         (422, "bad_minutes"),
