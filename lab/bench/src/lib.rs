@@ -1,5 +1,5 @@
-//! The benchmark: ingest, end to end, replies pushed to connected clients, the cost of each channel, and a million stored
-//! messages. Each stands beside its baselines, and all are measured in one run.
+//! The benchmark: ingest, end to end, replies pushed to connected clients, the cost of each channel, a million stored messages,
+//! and the worklist. Each stands beside its baselines, and all are measured in one run.
 //!
 //! The server is a process of its own, started here with a fresh state for each part. The load comes over loopback.
 
@@ -17,6 +17,7 @@ mod million;
 mod peer;
 mod push;
 mod report;
+mod worklist;
 
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
@@ -33,6 +34,7 @@ pub use machine::Machine;
 pub use million::{Fill, Million};
 pub use push::Push;
 pub use report::{Results, Target};
+pub use worklist::{Reader, Worklist};
 
 use peer::PeerOptions;
 
@@ -51,6 +53,8 @@ pub enum What {
     Channels,
     /// With a million messages stored.
     Million,
+    /// The worklist, of supervisors and of an agent, with ten thousand messages stored and with a million.
+    Worklist,
     /// All of them.
     All,
 }
@@ -201,6 +205,9 @@ pub fn run(args: &BenchArgs) -> Result<Results> {
     }
     if wants(What::Million) {
         results.million = Some(million::run(&bench)?);
+    }
+    if wants(What::Worklist) {
+        results.worklist = worklist::run(&bench)?;
     }
     results.judge();
     println!("\n{results}");

@@ -1,7 +1,8 @@
 //! The results: as JSON, as a table, and against the targets.
 
 use super::channels::{self, Channels};
-use super::{EndToEnd, Ingest, Machine, Million, Pace, Push};
+use super::worklist::Reader;
+use super::{EndToEnd, Ingest, Machine, Million, Pace, Push, Worklist};
 use serde::Serialize;
 use std::fmt;
 
@@ -37,6 +38,8 @@ pub struct Results {
     pub channels: Option<Channels>,
     /// A million stored messages.
     pub million: Option<Million>,
+    /// The worklist, by the number of stored messages.
+    pub worklist: Vec<Worklist>,
     /// The targets for these figures.
     pub targets: Vec<Target>,
 }
@@ -52,14 +55,16 @@ impl Results {
             push: None,
             channels: None,
             million: None,
+            worklist: Vec::new(),
             targets: Vec::new(),
         }
     }
 
     /// Whether anything was measured that has a row in the table.
     fn has_rows(&self) -> bool {
-        let Self { hello, ingest, e2e, push, million, .. } = self;
-        hello.is_some() || !ingest.is_empty() || e2e.is_some() || push.is_some() || million.is_some()
+        let Self { hello, ingest, e2e, push, million, worklist, .. } = self;
+        let one = hello.is_some() || e2e.is_some() || push.is_some() || million.is_some();
+        one || !ingest.is_empty() || !worklist.is_empty()
     }
 
     fn at_least(&mut self, name: impl Into<String>, wanted: f64, got: f64) {
@@ -100,6 +105,13 @@ impl Results {
         if let Some(million) = self.million.clone() {
             self.at_least(format!("{} stored: rate / rate at 1,000", million.large.stored), 0.8, million.ratio);
             self.below("resident memory, MiB", 250.0, million.resident_mib);
+        }
+        for part in self.worklist.clone() {
+            for reader in part.readers {
+                let name = format!("worklist of {} at {} stored", reader.who, part.stored);
+                self.below(format!("{name}: p99, ms"), 60.0, reader.latency.p99_ms);
+                self.below(format!("{name}: kB compressed"), 150.0, reader.gzip_bytes as f64 / 1000.0);
+            }
         }
     }
 }
@@ -161,6 +173,14 @@ impl fmt::Display for Results {
             row(f, &format!("ingest at {} stored", million.small.stored), million.small.rate, &million.small.latency)?;
             row(f, &format!("ingest at {} stored", million.large.stored), million.large.rate, &million.large.latency)?;
             writeln!(f, "resident at most {:.0} MiB; state {:.0} MiB", million.resident_mib, million.state_mib)?;
+        }
+        for part in &self.worklist {
+            for reader in &part.readers {
+                let name = format!("worklist, {}, {} stored", reader.who, part.stored);
+                row(f, &name, 1000.0 / reader.latency.p50_ms, &reader.latency)?;
+                let Reader { rows, open, bytes, gzip_bytes, .. } = reader;
+                writeln!(f, "{rows} rows of {open} conversations; {bytes} bytes, {gzip_bytes} compressed")?;
+            }
         }
         if let Some(channels) = &self.channels {
             writeln!(f, "\n{channels}")?;

@@ -4,12 +4,14 @@
 
 use crate::converse;
 use crate::model::{DraftMode, DraftView, SavedDraft};
+use crate::store::consults;
 use crate::store::drafts::{self, Draft};
 use warmline_kernel::audit::{self, Action, Subject};
 use warmline_kernel::ctx::{Actor, Ctx, StepError};
 use warmline_kernel::sealing;
-use warmline_model::{AgentId, ConversationId, ConversationState};
+use warmline_model::{AgentId, ConversationId, ConversationState, Role};
 use warmline_privacy::CustomerKey;
+use warmline_store::agents;
 use warmline_store::changes::{self, What};
 use warmline_store::conversations::Conversation;
 
@@ -31,10 +33,14 @@ fn open(key: &CustomerKey, draft: &Draft) -> Option<String> {
 pub fn read(ctx: &Ctx<'_>, actor: &Actor, id: ConversationId) -> Result<Vec<DraftView>, StepError> {
     let me = me(actor)?;
     let conversation = converse::find(ctx, actor, id)?;
-    let mut drafts = drafts::of_conversation(ctx.db, id)?;
     let theirs = converse::is_theirs(actor, &conversation);
-    drafts.retain(|draft| draft.agent == me || (theirs && Some(draft.agent) != conversation.agent));
-    if drafts.is_empty() {
+    let mut found = Vec::new();
+    for draft in drafts::of_conversation(ctx.db, id)? {
+        if draft.agent == me || (theirs && was_left(ctx, &conversation, draft.agent)?) {
+            found.push(draft);
+        }
+    }
+    if found.is_empty() {
         return Ok(Vec::new());
     }
     let of = Subject { customer: Some(conversation.person), conversation: Some(id), ..Subject::default() };
@@ -47,7 +53,17 @@ pub fn read(ctx: &Ctx<'_>, actor: &Actor, id: ConversationId) -> Result<Vec<Draf
         version: draft.version,
         saved_at: draft.saved_at,
     };
-    Ok(drafts.into_iter().map(view).collect())
+    Ok(found.into_iter().map(view).collect())
+}
+
+/// Whether a draft's writer has left the conversation: an agent who neither holds it, nor put it off, nor is asked about it.
+/// Supervisors write in others' conversations, and leave none.
+fn was_left(ctx: &Ctx<'_>, conversation: &Conversation, writer: AgentId) -> Result<bool, StepError> {
+    let put_off = conversation.snooze.is_some_and(|snooze| snooze.agent == writer);
+    if conversation.agent == Some(writer) || put_off || consults::is_asked(ctx.db, conversation.id, writer)? {
+        return Ok(false);
+    }
+    Ok(agents::get(ctx.db, writer)?.is_some_and(|agent| agent.role == Role::Agent))
 }
 
 /// Saves the actor's draft over the one before; an empty text removes it. Runs in the caller's transaction.

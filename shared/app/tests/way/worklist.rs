@@ -236,6 +236,10 @@ fn a_draft_is_its_writers_until_it_is_sent_and_the_next_agents_when_the_writer_l
     let events = log(&w).len();
     immediate(&w.db, || converse::consult(&w.ctx(), &actor(me), c.id, other, None)).unwrap();
     assert!(texts(&w, &actor(other), c.id).is_empty());
+    // A colleague who is asked has drafts of their own.
+    save(&w, &actor(other), c.id, DraftMode::Note, "我看看");
+    assert_eq!((texts(&w, &actor(me), c.id).len(), texts(&w, &actor(other), c.id).len()), (2, 1));
+    save(&w, &actor(other), c.id, DraftMode::Note, "");
     assert!(texts(&w, &Actor { agent: Some(other), role: Role::Supervisor }, c.id).is_empty());
     assert_eq!(log(&w).len(), events + 1);
     immediate(&w.db, || converse::transfer(&w.ctx(), &actor(me), c.id, &Target::Agent(other), None)).unwrap();
