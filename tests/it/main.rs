@@ -52,3 +52,4 @@ mod tokens;
 mod upgrade;
 mod webchat;
 mod wechat;
+mod worklist;

@@ -41,6 +41,7 @@ fn every_operation_answers_as_described() {
     admin.post("/api/outbox/retry", &json!({ "account": shop.name, "dry_run": true })).expect(200);
     admin.post(&format!("/api/outbox/{}/retry", dead["id"].as_str().unwrap()), &json!({})).expect(200);
     held(&shop, &agent, &id);
+    desk(&shop, &agent, &id);
     let customer = format!("/api/customers/{}", shown["customer"]["id"].as_str().unwrap());
     admin.get(&customer).expect(200);
     admin.put(&format!("{customer}/tags"), &json!({ "tags": ["vip"] })).expect(200);
@@ -85,6 +86,28 @@ fn held(shop: &Shop, agent: &Agent, id: &str) {
     words.as_array_mut().unwrap().push(word);
     shop.admin.put("/api/quality/words", &json!({ "words": words })).expect(200);
     shop.admin.post(&format!("{}/decline", wait("全网最香的米")), &json!({ "reason": "无法证实" })).expect(200);
+}
+
+/// What an agent's desk asks for, and the service levels.
+fn desk(shop: &Shop, agent: &Agent, id: &str) {
+    let path = |rest: &str| format!("/api/conversations/{id}/{rest}");
+    agent.api.get("/api/worklist").expect(200);
+    agent.api.put(&path("draft"), &json!({ "mode": "note", "text": "老客户" })).expect(200);
+    agent.api.get(&path("draft")).expect(200);
+    agent.api.put(&path("presence"), &json!({ "doing": "typing", "seen": 1 })).expect(200);
+    agent.api.get(&path("presence")).expect(200);
+    agent.api.delete(&path("presence")).expect(200);
+    agent.api.post(&path("snooze"), &json!({})).expect(200);
+    agent.api.delete(&path("snooze")).expect(200);
+    agent.act(id, "accept", &json!({})).expect(200);
+    agent.api.get("/api/deadlines").expect(200);
+    agent.api.get(&path("deadlines")).expect(200);
+    let admin = &shop.admin;
+    admin.get("/api/sla/policies").expect(200);
+    admin.put("/api/sla/policies", &json!({ "policies": [] })).expect(200);
+    admin.get("/api/sla/policies/versions").expect(200);
+    admin.get("/api/sla/policies/versions/1").expect(200);
+    admin.post("/api/sla/policies/versions/1/restore", &json!({})).expect(200);
 }
 
 /// A hook whose receiver wants nothing.
