@@ -104,6 +104,17 @@ pub(crate) fn not_yours() -> StepError {
     refused(Refusal::NotYours)
 }
 
+/// A conversation in which the actor may write: an open one that they hold or supervise.
+///
+/// # Errors
+/// There is no such conversation, the actor may not see it, it is closed, or it is another agent's.
+pub fn may_write(ctx: &Ctx<'_>, actor: &Actor, id: ConversationId) -> Result<Conversation, StepError> {
+    let conversation = find(ctx, actor, id)?;
+    open_only(&conversation)?;
+    holder_only(actor, &conversation)?;
+    Ok(conversation)
+}
+
 /// The agent accepts the conversation that was assigned to them, or takes one from the queue.
 ///
 /// # Errors

@@ -3,14 +3,15 @@
 use crate::books;
 use crate::clock::{Source, State};
 use crate::list::{self, Cursor};
-use crate::model::{DeadlineView, PoliciesVersion, PoliciesView};
+use crate::model::{DeadlineView, MovedPromise, NewPromise, PoliciesVersion, PoliciesView, PromiseView};
 use crate::policy::Document;
+use crate::promises;
 use crate::store::deadlines::Ask;
 use crate::store::documents;
 use warmline_endpoint::page::{self, Page};
 use warmline_endpoint::route::{AFTER, Access, Answer, Call, LIMIT, PAGE, Route, STAFF, SUPERVISOR, Verb, schema};
 use warmline_endpoint::{Problem, Response, body};
-use warmline_model::{AgentId, ConversationId, GroupId, Scope};
+use warmline_model::{AgentId, ConversationId, GroupId, PromiseId, Scope, Timestamp};
 
 fn current(call: &Call<'_>) -> Result<Response, Problem> {
     let (document, version) = books::current(&call.ctx)?;
@@ -53,14 +54,14 @@ fn restore(call: &Call<'_>) -> Result<Response, Problem> {
     current(call)
 }
 
-/// `GET /api/deadlines`
-fn deadlines(call: &Call<'_>) -> Result<Response, Problem> {
-    let limit = page::limit(call.request, page::DEFAULT_LIMIT, page::MAX_LIMIT)?;
-    let after: Option<Cursor> = page::after(call.request)?;
+/// The agent whose deadlines are asked for.
+///
+/// # Errors
+/// An agent asks for another one's.
+fn whose(call: &Call<'_>) -> Result<Option<AgentId>, Problem> {
     let asked = page::typed(call.request, "agent", |text| text.parse::<AgentId>().ok())?;
-    let group = page::typed(call.request, "group", |text| GroupId::new(text).ok())?;
-    let agent = match call.actor.agent.filter(|_| !call.actor.supervises()) {
-        None => asked,
+    match call.actor.agent.filter(|_| !call.actor.supervises()) {
+        None => Ok(asked),
         Some(me) if asked.is_some_and(|asked| asked != me) => {
             return Err(Problem::new(
                 403,
@@ -68,8 +69,16 @@ fn deadlines(call: &Call<'_>) -> Result<Response, Problem> {
                 "agents list the deadlines of their own conversations; leave `agent` out",
             ));
         }
-        Some(me) => Some(me),
-    };
+        Some(me) => Ok(Some(me)),
+    }
+}
+
+/// `GET /api/deadlines`
+fn deadlines(call: &Call<'_>) -> Result<Response, Problem> {
+    let limit = page::limit(call.request, page::DEFAULT_LIMIT, page::MAX_LIMIT)?;
+    let after: Option<Cursor> = page::after(call.request)?;
+    let group = page::typed(call.request, "group", |text| GroupId::new(text).ok())?;
+    let agent = whose(call)?;
     let ask = Ask {
         state: page::typed(call.request, "state", State::parse)?.unwrap_or(State::Running),
         source: page::typed(call.request, "source", Source::parse)?,
@@ -89,6 +98,76 @@ fn of_conversation(call: &Call<'_>) -> Result<Response, Problem> {
     let after: Option<u32> = page::after(call.request)?;
     let items = list::of_conversation(&call.ctx, &call.actor, id, after.map_or(-1, i64::from), limit + 1)?;
     Ok(Response::json(200, &Page::cut(items, limit, |view| view.deadline.to_string())))
+}
+
+/// `GET /api/promises`
+fn promised(call: &Call<'_>) -> Result<Response, Problem> {
+    let limit = page::limit(call.request, page::DEFAULT_LIMIT, page::MAX_LIMIT)?;
+    let after: Option<Cursor> = page::after(call.request)?;
+    let state = page::typed(call.request, "state", |text| State::parse(text).filter(|state| *state != State::Paused))?;
+    let ask = Ask {
+        state: state.unwrap_or(State::Running),
+        source: Some(Source::Promise),
+        agent: whose(call)?,
+        group: None,
+        after: after.unwrap_or(Cursor((i64::MIN, Vec::new(), 0))).0,
+        limit: limit + 1,
+    };
+    let found = promises::list(&call.ctx, &call.actor, &ask)?;
+    let Page { items, next } = Page::cut(found, limit, |(place, _)| Cursor(place.clone()).to_string());
+    let items = items.into_iter().map(|(_, view)| view).collect();
+    Ok(Response::json(200, &Page::<PromiseView> { items, next }))
+}
+
+/// The longest time ahead for which something is promised, in days.
+const MOST_DAYS: i64 = 366;
+
+/// Checks the instant of a promise.
+///
+/// # Errors
+/// It is past or too far ahead.
+fn ahead(call: &Call<'_>, due_at: Timestamp) -> Result<(), Problem> {
+    let now = call.ctx.now();
+    if due_at <= now || due_at > now.plus_millis(MOST_DAYS * 86_400_000) {
+        let detail = format!("a promise is due at an instant after now, at most {MOST_DAYS} days ahead");
+        return Err(Problem::field("bad_time", "due_at", detail));
+    }
+    Ok(())
+}
+
+/// `POST /api/conversations/{id}/promises`
+fn promise(call: &Call<'_>) -> Result<Response, Problem> {
+    let NewPromise { text, due_at } = body::read(call.request)?;
+    body::length("text", &text, 1, 200)?;
+    due_at.map_or(Ok(()), |due_at| ahead(call, due_at))?;
+    let id: ConversationId = call.id(0, "conversation")?;
+    Ok(Response::json(201, &promises::make(&call.ctx, &call.actor, id, &text, due_at)?))
+}
+
+fn id(call: &Call<'_>) -> Result<PromiseId, Problem> {
+    call.id(0, "promise")
+}
+
+/// `PUT /api/promises/{id}`
+fn put_off(call: &Call<'_>) -> Result<Response, Problem> {
+    let MovedPromise { due_at } = body::read(call.request)?;
+    ahead(call, due_at)?;
+    Ok(Response::json(200, &promises::put_off(&call.ctx, &call.actor, id(call)?, due_at)?))
+}
+
+/// `POST /api/promises/{id}/confirm`
+fn confirm(call: &Call<'_>) -> Result<Response, Problem> {
+    Ok(Response::json(200, &promises::confirm(&call.ctx, &call.actor, id(call)?)?))
+}
+
+/// `POST /api/promises/{id}/fulfil`
+fn fulfil(call: &Call<'_>) -> Result<Response, Problem> {
+    Ok(Response::json(200, &promises::fulfil(&call.ctx, &call.actor, id(call)?)?))
+}
+
+/// `POST /api/promises/{id}/drop`
+fn drop_it(call: &Call<'_>) -> Result<Response, Problem> {
+    Ok(Response::json(200, &promises::drop_it(&call.ctx, &call.actor, id(call)?)?))
 }
 
 /// The routes of this resource.
@@ -177,4 +256,71 @@ pub const ROUTES: &[Route] = &[
     )
     .query(PAGE)
     .agents("of those that they may read"),
+    Route::get(
+        "/api/promises",
+        "Lists promises of a state, the first due at first.",
+        Access::Token(STAFF, Scope::Conversations),
+        Answer::Json(schema::<Page<PromiseView>>),
+        promised,
+    )
+    .query(&[
+        LIMIT,
+        AFTER,
+        ("state", "running (also when left out), met, missed or cancelled"),
+        ("agent", "only those in conversations of that agent; agents see their own"),
+    ])
+    .agents("those in their own conversations"),
+    Route::change(
+        Verb::Post,
+        "/api/conversations/{id}/promises",
+        "Notes by hand what was promised to the customer.",
+        Access::Token(STAFF, Scope::Conversations),
+        schema::<PromiseView>,
+        promise,
+    )
+    .taking(schema::<NewPromise>)
+    .status(201)
+    .refusing(&[(409, "conversation_closed"), (409, "not_yours"), (422, "bad_time")])
+    .agents("their own"),
+    Route::change(
+        Verb::Put,
+        "/api/promises/{id}",
+        "Lets a promise be due at another instant.",
+        Access::Token(STAFF, Scope::Conversations),
+        schema::<PromiseView>,
+        put_off,
+    )
+    .taking(schema::<MovedPromise>)
+    .refusing(&[(409, "not_yours"), (409, "promise_ended"), (409, "promise_missed"), (422, "bad_time")])
+    .agents("their own, and those in their own conversations"),
+    Route::change(
+        Verb::Post,
+        "/api/promises/{id}/confirm",
+        "Confirms that what was found in a message is a promise.",
+        Access::Token(STAFF, Scope::Conversations),
+        schema::<PromiseView>,
+        confirm,
+    )
+    .refusing(&[(409, "not_yours"), (409, "promise_ended")])
+    .agents("their own, and those in their own conversations"),
+    Route::change(
+        Verb::Post,
+        "/api/promises/{id}/fulfil",
+        "Notes that a promise was kept.",
+        Access::Token(STAFF, Scope::Conversations),
+        schema::<PromiseView>,
+        fulfil,
+    )
+    .refusing(&[(409, "not_yours"), (409, "promise_ended")])
+    .agents("their own, and those in their own conversations"),
+    Route::change(
+        Verb::Post,
+        "/api/promises/{id}/drop",
+        "Drops a promise that is none, or is no longer owed. One that was missed stays missed.",
+        Access::Token(STAFF, Scope::Conversations),
+        schema::<PromiseView>,
+        drop_it,
+    )
+    .refusing(&[(409, "not_yours"), (409, "promise_ended")])
+    .agents("their own, and those in their own conversations"),
 ];

@@ -13,7 +13,7 @@ use warmline_store::migration;
 /// Deadlines.
 pub const DEADLINES: Capability = Capability {
     name: "deadlines",
-    migrations: &[migration!("../migrations/0001_deadlines.sql")],
+    migrations: &[migration!("../migrations/0001_deadlines.sql"), migration!("../migrations/0002_promises.sql")],
     routes: &[api::ROUTES],
     // The router runs both: a component of its own would cost every tick one more call.
     follower: Some(Follower { component: "router", path: "", step: follow::follow }),

@@ -2,6 +2,8 @@
 
 use crate::books;
 use crate::clock::{Books, By, Entry, Input, Track, fold};
+use crate::policy::Ready;
+use crate::promises::{self, Found};
 use crate::settle::settle;
 use crate::store::deadlines::{self, Stored};
 use crate::store::subjects::{self, Subject};
@@ -24,10 +26,12 @@ pub fn follow(ctx: &Ctx<'_>) -> Result<bool, StepError> {
     let batch = events::after(ctx.db, from, BATCH)?;
     let Some(last) = batch.last() else { return Ok(false) };
     let seq = last.seq;
+    let (document, version) = books::current(ctx)?;
+    let found = promises::find(ctx, &batch, &Ready::new(document, version))?;
     immediate(ctx.db, || {
         // Another run was here.
         if followers::position(ctx.db, NAME)? == from {
-            take(ctx, &batch)?;
+            take(ctx, &batch, &found)?;
             followers::advance(ctx.db, NAME, seq)?;
         }
         Ok::<_, StepError>(())
@@ -49,7 +53,7 @@ fn concerns(event: &Event) -> bool {
     }
 }
 
-fn take(ctx: &Ctx<'_>, batch: &[Event]) -> Result<(), StepError> {
+fn take(ctx: &Ctx<'_>, batch: &[Event], found: &[Found]) -> Result<(), StepError> {
     let mut by_subject: BTreeMap<ConversationId, Vec<&Event>> = BTreeMap::new();
     for event in batch.iter().filter(|event| concerns(event)) {
         if let Some(id) = event.conversation {
@@ -65,7 +69,10 @@ fn take(ctx: &Ctx<'_>, batch: &[Event]) -> Result<(), StepError> {
     // Where no policy can match and no clock can run, nothing is written.
     let clocked =
         |subject: &Subject| document.platform.iter().any(|clock| Some(&clock.channel) == subject.facts.channel.as_ref());
-    subjects.retain(|subject| subject.track.is_some() || !document.policies.is_empty() || clocked(subject));
+    let promised = |subject: &Subject| found.iter().any(|found| found.conversation() == subject.id);
+    subjects.retain(|subject| {
+        subject.track.is_some() || !document.policies.is_empty() || clocked(subject) || promised(subject)
+    });
     let ids: Vec<ConversationId> = subjects.iter().map(|subject| subject.id).collect();
     let mut open: BTreeMap<ConversationId, Vec<Stored>> = BTreeMap::new();
     for stored in deadlines::open(ctx.db, &ids)? {
@@ -77,13 +84,20 @@ fn take(ctx: &Ctx<'_>, batch: &[Event]) -> Result<(), StepError> {
         let events = by_subject.remove(&subject.id).unwrap_or_default();
         let mut before = open.remove(&subject.id).unwrap_or_default();
         before.sort_unstable_by_key(|stored| stored.k);
-        one(ctx, &books, &mut subject, &events, &before)?;
+        let found: Vec<&Found> = found.iter().filter(|found| found.conversation() == subject.id).collect();
+        one(ctx, &books, &mut subject, (&events, &found), &before)?;
     }
     Ok(())
 }
 
-/// Folds a conversation's events into its deadlines.
-fn one(ctx: &Ctx<'_>, books: &Books, subject: &mut Subject, events: &[&Event], before: &[Stored]) -> Result<(), StepError> {
+/// Folds a conversation's events into its deadlines, and adds the promises that were found in them.
+fn one(
+    ctx: &Ctx<'_>,
+    books: &Books,
+    subject: &mut Subject,
+    (events, found): (&[&Event], &[&Found]),
+    before: &[Stored],
+) -> Result<(), StepError> {
     let was = subject.track.clone();
     let (mut track, first) = subject.track.take().unwrap_or_else(|| {
         // It began before there were policies. A reply of a person may have come then.
@@ -100,7 +114,8 @@ fn one(ctx: &Ctx<'_>, books: &Books, subject: &mut Subject, events: &[&Event], b
         }
         sure = sure.max(event.at);
     }
-    let known = before.len();
+    let (known, folded) = (before.len(), track.deadlines.len());
+    track.deadlines.extend(found.iter().map(|found| found.deadline()));
     let mut all: Vec<Stored> = Vec::with_capacity(track.deadlines.len());
     let mut next = first;
     for (i, deadline) in track.deadlines.drain(..).enumerate() {
@@ -113,6 +128,9 @@ fn one(ctx: &Ctx<'_>, books: &Books, subject: &mut Subject, events: &[&Event], b
         }
     }
     settle(ctx, books, subject, &mut all, before, sure.plus_millis(-LATE_MS))?;
+    for (found, stored) in found.iter().zip(all.iter().skip(folded)) {
+        found.store(ctx, stored.k)?;
+    }
     let over = track.closed && !all.iter().any(|stored| stored.deadline.is_open());
     match was {
         // Nothing happens in it any more.

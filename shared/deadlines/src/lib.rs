@@ -5,7 +5,7 @@
 //! that a supervisor edits, [`platform`] has the platforms' clocks, [`clock`] folds what happens into deadlines, [`look`] says
 //! when to look at a deadline again, and [`promise`] reads due instants from what staff write.
 //!
-//! * [`books`]: the document and its versions; [`follow`]: from the event log to deadlines; [`due`]: warnings, misses and
+//! * [`promises`]: the ledger; [`books`]: the document and its versions; [`follow`]: from the event log to deadlines; [`due`]: warnings, misses and
 //!   escalations in their time; [`list`]: what the API shows.
 //!
 //! Every step fails if the store fails or a value does not open. Its documentation names only other errors.
@@ -32,6 +32,8 @@ mod personal;
 pub mod platform;
 pub mod policy;
 pub mod promise;
+#[cfg(feature = "server")]
+pub mod promises;
 #[cfg(feature = "server")]
 mod settle;
 #[cfg(feature = "server")]

@@ -1,11 +1,13 @@
 //! What happens to deadlines when the law asks for it.
 //!
-//! A deadline holds ids, codes and times, and nothing that a person said. An erasure removes those of the person, so that nothing
-//! is ever missed or told of afterwards. An export holds none. A legal hold keeps none: the events, from which they follow, stay.
+//! A deadline holds ids, codes and times; a promise also its sentence, sealed. An erasure removes those of the person, so that nothing
+//! is ever missed or told of afterwards. An export holds none: the sentence of a promise stands in its message. A legal hold keeps
+//! none: the events and messages, from which they follow, stay.
 
 use crate::store::deadlines;
 use warmline_kernel::personal::{Counts, Days, Hooks, Keeping, Retain};
 use warmline_kernel::{Ctx, StepError};
+use warmline_store::immediate;
 
 /// Rows that are removed in one statement.
 const BATCH: i64 = 500;
@@ -23,6 +25,6 @@ pub(crate) const DUTIES: Hooks = Hooks {
 
 fn retain(ctx: &Ctx<'_>, keeping: &Keeping) -> Result<Counts, StepError> {
     let until = Keeping::before(ctx.now(), keeping.days(DAYS));
-    let removed = deadlines::remove_old(ctx.db, until, BATCH)?;
+    let removed = immediate(ctx.db, || Ok::<_, StepError>(deadlines::remove_old(ctx.db, until, BATCH)?))?;
     Ok(vec![("deadlines_removed", i64::try_from(removed).unwrap_or(i64::MAX))])
 }

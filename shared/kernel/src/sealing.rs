@@ -4,7 +4,8 @@
 use crate::ctx::{Ctx, StepError};
 use std::collections::{BTreeMap, HashMap};
 use warmline_model::{
-    AccountId, AgentId, Channel, Content, ConversationId, CustomerId, IdentityId, MessageId, Sender, Timestamp,
+    AccountId, AgentId, Channel, Content, ConversationId, CustomerId, IdentityId, MessageId, PromiseId, Sender,
+    Timestamp,
 };
 use warmline_privacy::{CustomerKey, KeyId, Purpose, SealError, Wrapped};
 use warmline_store::{customers, messages, vault};
@@ -93,6 +94,31 @@ pub fn open_draft(
     sealed: &[u8],
 ) -> Result<String, StepError> {
     String::from_utf8(key.open(&draft_aad(conversation, agent, mode), sealed)?).map_err(|_| SealError::Format.into())
+}
+
+fn promise_aad(conversation: ConversationId, id: PromiseId) -> Vec<u8> {
+    [conversation.as_bytes(), id.as_bytes(), b"promise" as &[u8]].concat()
+}
+
+/// Seals the sentence of a promise under the customer's key, bound to conversation and promise.
+pub fn seal_promise(
+    ctx: &Ctx<'_>,
+    key: &CustomerKey,
+    conversation: ConversationId,
+    id: PromiseId,
+    text: &str,
+) -> Result<Vec<u8>, StepError> {
+    Ok(key.seal(&promise_aad(conversation, id), text.as_bytes(), ctx.rng)?)
+}
+
+/// Opens the sentence of a promise.
+pub fn open_promise(
+    key: &CustomerKey,
+    conversation: ConversationId,
+    id: PromiseId,
+    sealed: &[u8],
+) -> Result<String, StepError> {
+    String::from_utf8(key.open(&promise_aad(conversation, id), sealed)?).map_err(|_| SealError::Format.into())
 }
 
 fn reply_aad(conversation: ConversationId) -> [u8; 24] {

@@ -131,6 +131,8 @@ id!(/// A subscription of one of the brand's own systems to events.
     HookId, "hok");
 id!(/// One event on its way to one subscription.
     HookDeliveryId, "hkd");
+id!(/// A promise of staff to a customer.
+    PromiseId, "prm");
 id!(/// A member of staff: agent, supervisor, operations, administrator.
     AgentId, "agt");
 

@@ -41,7 +41,7 @@ pub use figure::Figure;
 pub use identifier::{Identifier, IdentifierKind};
 pub use ids::{
     AgentId, CaseId, ConversationId, CustomerId, ErasureId, HookDeliveryId, HookId, IdError, IdentityId, MergeId, MessageId,
-    TokenId,
+    PromiseId, TokenId,
 };
 pub use inbound::{Inbound, Sender};
 pub use page::Page;

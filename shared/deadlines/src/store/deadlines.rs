@@ -1,6 +1,7 @@
 //! Deadlines.
 
 use crate::clock::{Deadline, Metric, Source, State};
+use crate::store::promises;
 use warmline_model::{AgentId, ConversationId, CustomerId, GroupId, MessageId, Timestamp};
 use warmline_store::dialect::ids;
 use warmline_store::{Db, Row, StoreError, Value};
@@ -60,7 +61,7 @@ const PUT: &str = "INSERT INTO deadlines (conversation_id, k, message_id, metric
                    paused_ms = ?15, pause_left_ms = ?16, state = ?18, answered_at = ?19, ended_at = ?20, reason = ?21, \
                    agent_id = ?23, group_id = ?24, look_at = ?25, done = ?26";
 const OLD: &str = "DELETE FROM deadlines WHERE (conversation_id, k) IN (SELECT conversation_id, k FROM deadlines \
-                   INDEXED BY deadlines_old WHERE ended_at <= ?1 ORDER BY ended_at LIMIT ?2) RETURNING 1";
+                   INDEXED BY deadlines_old WHERE ended_at <= ?1 ORDER BY ended_at LIMIT ?2) RETURNING conversation_id, k";
 const ERASE: &str = "DELETE FROM deadlines WHERE conversation_id IN (SELECT id FROM conversations WHERE customer_id = ?1)";
 const FORGET: &str =
     "DELETE FROM deadline_tracks WHERE conversation_id IN (SELECT id FROM conversations WHERE customer_id = ?1)";
@@ -196,13 +197,19 @@ pub fn put(db: &dyn Db, stored: &Stored) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Removes deadlines that ended until an instant, oldest first. Returns how many.
+/// Removes deadlines that ended until an instant, oldest first, and the promises among them. Returns how many. Runs in the caller's
+/// transaction.
 pub fn remove_old(db: &dyn Db, until: Timestamp, limit: i64) -> Result<usize, StoreError> {
-    Ok(db.execute(OLD, &[until.into(), limit.into()])?.len())
+    let gone = db.execute(OLD, &[until.into(), limit.into()])?;
+    for row in &gone {
+        promises::remove(db, row.made(0, ConversationId::from_bytes(row.blob(0)?))?, row.int(1)?)?;
+    }
+    Ok(gone.len())
 }
 
 /// Removes all deadlines of a customer.
 pub fn erase(db: &dyn Db, customer: CustomerId) -> Result<(), StoreError> {
+    promises::erase(db, customer)?;
     for sql in [ERASE, FORGET] {
         db.execute(sql, &[customer.as_bytes().into()])?;
     }
