@@ -102,6 +102,15 @@ fn desk(shop: &Shop, agent: &Agent, id: &str) {
     agent.act(id, "accept", &json!({})).expect(200);
     agent.api.get("/api/deadlines").expect(200);
     agent.api.get(&path("deadlines")).expect(200);
+    agent.api.get("/api/promises").expect(200);
+    for end in ["fulfil", "drop"] {
+        let made = agent.act(id, "promises", &json!({ "text": "补发一袋" })).expect(201).json();
+        let one = format!("/api/promises/{}", made["id"].as_str().unwrap());
+        let soon = warmline_model::Timestamp::from_millis((crate::harness::now() + 3_600) * 1000);
+        agent.api.put(&one, &json!({ "due_at": soon })).expect(200);
+        agent.api.post(&format!("{one}/confirm"), &json!({})).expect(200);
+        agent.api.post(&format!("{one}/{end}"), &json!({})).expect(200);
+    }
     let admin = &shop.admin;
     admin.get("/api/sla/policies").expect(200);
     admin.put("/api/sla/policies", &json!({ "policies": [] })).expect(200);

@@ -70,9 +70,8 @@ fn take(ctx: &Ctx<'_>, batch: &[Event], found: &[Found]) -> Result<(), StepError
     let clocked =
         |subject: &Subject| document.platform.iter().any(|clock| Some(&clock.channel) == subject.facts.channel.as_ref());
     let promised = |subject: &Subject| found.iter().any(|found| found.conversation() == subject.id);
-    subjects.retain(|subject| {
-        subject.track.is_some() || !document.policies.is_empty() || clocked(subject) || promised(subject)
-    });
+    subjects
+        .retain(|subject| subject.track.is_some() || !document.policies.is_empty() || clocked(subject) || promised(subject));
     let ids: Vec<ConversationId> = subjects.iter().map(|subject| subject.id).collect();
     let mut open: BTreeMap<ConversationId, Vec<Stored>> = BTreeMap::new();
     for stored in deadlines::open(ctx.db, &ids)? {

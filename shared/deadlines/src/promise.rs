@@ -6,7 +6,7 @@
 
 use crate::calendar::{Calendar, Zone, date_of, number_of};
 use chrono::{Datelike as _, Months, NaiveDate};
-use warmline_language::normalise;
+use warmline_language::{normalise, said};
 use warmline_model::Timestamp;
 
 const SECOND: i128 = 1_000;
@@ -199,6 +199,51 @@ const NEAR: usize = 4;
 /// The most working days that are counted, and the days that are looked at for them.
 const MOST_WORKING_DAYS: i128 = 60;
 const LOOK_AHEAD_DAYS: i128 = 400;
+
+/// What is done for a customer. A sentence that names a time and one of these promises it, also without any other word of a promise.
+const ACTS: &[&str] = &[
+    "发货",
+    "发出",
+    "寄出",
+    "送达",
+    "送到",
+    "到货",
+    "配送",
+    "补发",
+    "换货",
+    "退款",
+    "退货",
+    "到账",
+    "开票",
+    "开发票",
+    "回复",
+    "答复",
+    "回电",
+    "联系您",
+    "通知您",
+    "处理",
+    "安排",
+    "上架",
+    "ship",
+    "deliver",
+    "refund",
+    "replace",
+    "reply",
+    "callyou",
+    "getbacktoyou",
+];
+
+/// Whether the brand's sentence promises something, if this is the instant that it names.
+pub fn makes(sentence: &str, due: Option<&Promised>) -> bool {
+    if said::promises(sentence) {
+        return true;
+    }
+    let asks = sentence.ends_with(['?', '？', '吗', '呢']);
+    due.is_some() && !asks && !said::says_done(sentence) && {
+        let text = normalise(sentence);
+        ACTS.iter().any(|act| text.contains(act))
+    }
+}
 
 /// A promise's due instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

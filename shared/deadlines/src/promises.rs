@@ -107,12 +107,13 @@ pub(crate) fn find(ctx: &Ctx<'_>, batch: &[Event], ready: &Ready) -> Result<Vec<
         let EventBody::MessageSent { message, n, from: Origin::Agent, agent, .. } = &event.body else { continue };
         let Some(conversation) = event.conversation else { continue };
         let Some((stored, customer)) = messages::with_customer(ctx.db, conversation, *n)? else { continue };
-        let Some(Content::Text { text, .. }) = keys.of(ctx, customer).and_then(|key| sealing::open_content(key, &stored).ok())
+        let Some(Content::Text { text, .. }) =
+            keys.of(ctx, customer).and_then(|key| sealing::open_content(key, &stored).ok())
         else {
             continue;
         };
-        for sentence in said::sentences(&text).filter(|sentence| said::promises(sentence)).take(MOST) {
-            let due = promise::due(sentence, event.at, zone, calendar);
+        let dated = said::sentences(&text).map(|sentence| (sentence, promise::due(sentence, event.at, zone, calendar)));
+        for (sentence, due) in dated.filter(|(sentence, due)| promise::makes(sentence, due.as_ref())).take(MOST) {
             found.push(Found {
                 conversation,
                 message: *message,
@@ -274,7 +275,9 @@ fn shown(ctx: &Ctx<'_>, id: PromiseId) -> Result<PromiseView, StepError> {
 }
 
 fn view(ctx: &Ctx<'_>, keys: &mut Keys, customer: CustomerId, promise: Promise, stored: Stored) -> PromiseView {
-    let opened = keys.of(ctx, customer).and_then(|key| sealing::open_promise(key, promise.conversation, promise.id, &promise.text).ok());
+    let opened = keys
+        .of(ctx, customer)
+        .and_then(|key| sealing::open_promise(key, promise.conversation, promise.id, &promise.text).ok());
     let deadline = stored.deadline;
     PromiseView {
         id: promise.id,
@@ -294,7 +297,8 @@ fn view(ctx: &Ctx<'_>, keys: &mut Keys, customer: CustomerId, promise: Promise, 
 /// Promises of a state by their due instants, each with its place in the list. The audit entry with the customers comes first.
 pub fn list(ctx: &Ctx<'_>, actor: &Actor, ask: &Ask<'_>) -> Result<Vec<(Place, PromiseView)>, StepError> {
     let found = deadlines::list(ctx.db, ask)?;
-    let ids: Vec<ConversationId> = found.iter().map(|stored| stored.deadline.subject).collect::<BTreeSet<_>>().into_iter().collect();
+    let ids: Vec<ConversationId> =
+        found.iter().map(|stored| stored.deadline.subject).collect::<BTreeSet<_>>().into_iter().collect();
     let mut ledger: BTreeMap<(ConversationId, i64), Promise> =
         promises::of(ctx.db, &ids)?.into_iter().map(|promise| ((promise.conversation, promise.k), promise)).collect();
     let mut customers = BTreeMap::new();

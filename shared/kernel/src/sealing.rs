@@ -4,8 +4,7 @@
 use crate::ctx::{Ctx, StepError};
 use std::collections::{BTreeMap, HashMap};
 use warmline_model::{
-    AccountId, AgentId, Channel, Content, ConversationId, CustomerId, IdentityId, MessageId, PromiseId, Sender,
-    Timestamp,
+    AccountId, AgentId, Channel, Content, ConversationId, CustomerId, IdentityId, MessageId, PromiseId, Sender, Timestamp,
 };
 use warmline_privacy::{CustomerKey, KeyId, Purpose, SealError, Wrapped};
 use warmline_store::{customers, messages, vault};

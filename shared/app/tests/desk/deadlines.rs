@@ -50,6 +50,36 @@ fn staff_see_the_deadlines_of_what_they_may_see() {
 }
 
 #[test]
+fn a_promise_is_noted_listed_and_decided_by_those_who_may() {
+    let (w, talk, [me, other, boss]) = world();
+    let path = format!("/api/conversations/{talk}/promises");
+    for due in ["2001-01-01T00:00:00Z", "2101-01-01T00:00:00Z"] {
+        w.call(&me.token, "POST", &path, &json!({ "text": "补发一袋", "due_at": due })).refused(422, "bad_time");
+    }
+    w.call(&me.token, "POST", &path, &json!({ "text": "" })).refused(422, "bad_length");
+    w.call(&other.token, "POST", &path, &json!({ "text": "补发一袋" })).refused(404, "not_found");
+    let made = w.call(&me.token, "POST", &path, &json!({ "text": "补发一袋" })).expect(201);
+    assert_eq!((&made["text"], &made["due_at"], &made["state"]), (&json!("补发一袋"), &NONE, &json!("running")));
+    let list = |by: &Staff, query: &str| w.call(&by.token, "GET", &format!("/api/promises{query}"), &NONE);
+    for (by, found) in [(&me, 1), (&other, 0), (&boss, 1)] {
+        assert_eq!(list(by, "").expect(200)["items"].as_array().unwrap().len(), found);
+    }
+    list(&other, &format!("?agent={}", me.id)).refused(403, "not_yours");
+    list(&me, "?state=paused").refused(400, "bad_parameter");
+    let one = format!("/api/promises/{}", made["id"].as_str().unwrap());
+    w.call(&other.token, "POST", &format!("{one}/drop"), &NONE).refused(404, "not_found");
+    let soon = w.ctx().now().plus_millis(3_600_000);
+    w.call(&me.token, "PUT", &one, &json!({ "due_at": soon })).expect(200);
+    w.call(&me.token, "POST", &format!("{one}/confirm"), &NONE).expect(200);
+    assert_eq!(w.call(&boss.token, "POST", &format!("{one}/fulfil"), &NONE).expect(200)["state"], json!("met"));
+    w.call(&me.token, "POST", &format!("{one}/drop"), &NONE).refused(409, "promise_ended");
+    assert_eq!(list(&boss, "?state=met").expect(200)["items"][0]["id"], made["id"]);
+    let log = w.admin("GET", "/api/audit?limit=200", &NONE).expect(200);
+    let read = |e: &&Value| e["action"] == "deadlines.promises_read";
+    assert_eq!(log["items"].as_array().unwrap().iter().filter(read).count(), 3);
+}
+
+#[test]
 fn pages_go_on_where_they_were_cut() {
     let (w, _, [_, _, boss]) = world();
     for who in ["b", "c", "d"] {

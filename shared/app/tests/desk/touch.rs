@@ -279,6 +279,7 @@ fn h2_no_route_tells_an_agent_of_somebody_whom_they_do_not_serve() {
         "notes" => json!({ "text": "备注" }),
         "draft" => json!({ "text": "您好" }),
         "snooze" => json!({ "orders": true }),
+        "promises" => json!({ "text": "补发一袋" }),
         "presence" => json!({ "doing": "viewing" }),
         "decline" => json!({ "reason": "无法证实" }),
         "transfer" => json!({ "to": { "agent": h.me.id } }),

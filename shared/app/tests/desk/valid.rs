@@ -66,6 +66,8 @@ pub fn filled() -> Filled {
     w.admin("PUT", "/api/quality/words", &words).expect(200);
     let waits = json!({ "content": { "kind": "text", "text": "全国最快" } });
     let held = w.admin("POST", &conversation("/messages"), &waits).expect(202)["id"].as_str().unwrap().to_owned();
+    let promise = w.admin("POST", &conversation("/promises"), &json!({ "text": "补发一袋" })).expect(201);
+    let promise = promise["id"].as_str().unwrap().to_owned();
     let soon = w.ctx().now().plus_millis(7 * 86_400_000);
     let mut calls = vec![
         ("POST", "/api/accounts", "/api/accounts".to_owned(), account),
@@ -175,6 +177,12 @@ pub fn filled() -> Filled {
                 "marketing": { "from": "10:00", "to": "20:00", "caps": [{ "most": 1, "days": 7 }] },
             } }),
         ),
+        (
+            "POST",
+            "/api/conversations/{id}/promises",
+            conversation("/promises"),
+            json!({ "text": "明天补发一袋", "due_at": soon }),
+        ),
         ("PUT", "/api/limits", "/api/limits".to_owned(), json!({ "requests_per_second": 50, "burst": 200 })),
         (
             "PUT",
@@ -192,6 +200,7 @@ pub fn filled() -> Filled {
             json!({ "channel": "app", "account": "shop", "kind": "text", "text": "在吗", "tags": ["vip"] }),
         ),
         ("POST", "/api/conversations/{id}/snooze", conversation("/snooze"), json!({ "until": soon, "orders": true })),
+        ("PUT", "/api/promises/{id}", format!("/api/promises/{promise}"), json!({ "due_at": soon })),
         ("POST", "/api/conversations/{id}/close", conversation("/close"), json!({ "disposition": "solved" })),
     ];
     // A capability that is not in this list gives an example in the schema of its body.

@@ -6,14 +6,15 @@ use crate::{actor, close, count, log, only};
 use serde_json::{Value, json};
 use warmline_compliance::erase;
 use warmline_conversations::model::WorklistView;
-use warmline_conversations::worklist::{self, Ask, Sort};
+use warmline_conversations::worklist::{self, Sort};
 use warmline_deadlines::clock::{Metric, Source, State};
-use warmline_deadlines::model::DeadlineView;
+use warmline_deadlines::model::{DeadlineView, PromiseView};
 use warmline_deadlines::policy::Document;
-use warmline_deadlines::{books, follow, list};
-use warmline_kernel::StepError;
+use warmline_deadlines::store::deadlines::Ask;
+use warmline_deadlines::{books, follow, list, promises};
 use warmline_kernel::ctx::Actor;
-use warmline_model::{AgentId, Content, EventBody, Role, Timestamp};
+use warmline_kernel::{Ctx, StepError};
+use warmline_model::{AgentId, Content, EventBody, PromiseId, Role, Timestamp};
 use warmline_store::{Db as _, agents, conversations, followers, immediate};
 
 const SECOND: i64 = 1_000;
@@ -161,7 +162,7 @@ fn the_row_has_the_nearest_and_a_worklist_sorts_by_it() {
     w.pass(10 * SECOND);
     w.says("v", "m2", "在吗");
     run(&w, agent);
-    let ask = Ask {
+    let ask = worklist::Ask {
         view: WorklistView::All,
         group: None,
         channel: None,
@@ -325,4 +326,150 @@ fn the_log_is_read_from_where_the_capability_came() {
     run(&w, agent);
     let last = log(&w).last().unwrap().seq;
     assert_eq!(followers::position(&w.db, follow::NAME).unwrap(), last);
+}
+
+/// A conversation in which an agent has promised something.
+fn promised(text: &str) -> (World, AgentId, PromiseView) {
+    let w = World::new();
+    let group = w.group("g", "{\"accept_secs\":0}");
+    let agent = w.agent(&group, 3, false);
+    w.says("u", "m1", "什么时候发货");
+    reply(&w.ctx(), &actor(agent), only(&w).id, &[Content::text(text)]).unwrap();
+    run(&w, agent);
+    let promise = ledger(&w, State::Running).remove(0);
+    (w, agent, promise)
+}
+
+fn ledger(w: &World, state: State) -> Vec<PromiseView> {
+    let after = (i64::MIN, Vec::new(), 0);
+    let ask = Ask { state, source: Some(Source::Promise), agent: None, group: None, after, limit: 50 };
+    promises::list(&w.ctx(), &BOSS, &ask).unwrap().into_iter().map(|(_, view)| view).collect()
+}
+
+fn act(
+    w: &World,
+    by: &Actor,
+    id: PromiseId,
+    what: fn(&Ctx<'_>, &Actor, PromiseId) -> Result<PromiseView, StepError>,
+) -> Result<PromiseView, StepError> {
+    immediate(&w.db, || what(&w.ctx(), by, id))
+}
+
+fn refused<T>(outcome: Result<T, StepError>) -> &'static str {
+    match outcome {
+        Err(StepError::Conflict { code, .. }) => code,
+        Err(StepError::NotFound(_)) => "not_found",
+        _ => panic!("it was not refused"),
+    }
+}
+
+#[test]
+fn what_a_person_promises_is_due_when_they_said_and_outlives_the_conversation() {
+    let (w, agent, promise) = promised("您好。我们今天下午给您发货。还有什么可以帮您？");
+    // 18:00 of that day in China.
+    assert_eq!(promise.due_at, Some(Timestamp::from_millis(1_700_042_400_000)));
+    assert_eq!((promise.text.as_deref(), promise.kind.as_str()), (Some("我们今天下午给您发货。"), "today"));
+    assert_eq!((promise.agent, promise.message.is_some(), promise.confirmed), (Some(agent), true, false));
+    assert_eq!((ledger(&w, State::Running).len(), count(&w, "promise.made")), (1, 1));
+    close(&w, agent, only(&w).id);
+    run(&w, agent);
+    assert_eq!(ledger(&w, State::Running).len(), 1);
+    w.pass(promise.due_at.unwrap().since(w.ctx().now()) + 10 * SECOND);
+    run(&w, agent);
+    let missed = told(&w, "deadline.missed");
+    assert_eq!((missed.len(), instant(&missed[0]["due_at"])), (1, promise.due_at.unwrap()));
+    // It is kept late: it stays missed.
+    let kept = act(&w, &actor(agent), promise.id, promises::fulfil).unwrap();
+    assert_eq!((kept.state, kept.ended_at.is_some()), (State::Missed, true));
+    assert_eq!(refused(act(&w, &actor(agent), promise.id, promises::fulfil)), "promise_ended");
+}
+
+#[test]
+fn staff_confirm_move_fulfil_and_drop_a_promise_once() {
+    let (w, agent, promise) = promised("我们今天下午给您发货");
+    let (me, id) = (actor(agent), promise.id);
+    assert!(act(&w, &me, id, promises::confirm).unwrap().confirmed);
+    let later = promise.due_at.unwrap().plus_millis(3_600 * SECOND);
+    let moved = immediate(&w.db, || promises::put_off(&w.ctx(), &me, id, later)).unwrap();
+    assert_eq!((moved.due_at, moved.state), (Some(later), State::Running));
+    // The old instant means nothing any more.
+    w.pass(promise.due_at.unwrap().since(w.ctx().now()) + 60 * SECOND);
+    run(&w, agent);
+    assert_eq!(count(&w, "deadline.missed"), 0);
+    assert_eq!(act(&w, &me, id, promises::fulfil).unwrap().state, State::Met);
+    assert_eq!(refused(act(&w, &me, id, promises::drop_it)), "promise_ended");
+    let (w, agent, promise) = promised("我们今天下午给您发货");
+    let stranger = w.agent(&w.group("far", "{}"), 1, false);
+    assert_eq!(refused(act(&w, &actor(stranger), promise.id, promises::drop_it)), "not_found");
+    let dropped = act(&w, &actor(agent), promise.id, promises::drop_it).unwrap();
+    assert_eq!(dropped.state, State::Cancelled);
+    w.pass(24 * 3_600 * SECOND);
+    run(&w, agent);
+    assert_eq!(count(&w, "deadline.missed"), 0);
+    let by_hand = immediate(&w.db, || {
+        promises::make(&w.ctx(), &BOSS, only(&w).id, "补发一袋", Some(w.ctx().now().plus_millis(60 * SECOND)))
+    });
+    // Its conversation is back in the queue, and a supervisor may note a promise in it all the same.
+    let by_hand = by_hand.unwrap();
+    assert_eq!((by_hand.message, by_hand.confirmed, by_hand.kind.as_str()), (None, true, "by_hand"));
+    w.pass(70 * SECOND);
+    run(&w, agent);
+    assert_eq!((count(&w, "deadline.missed"), ledger(&w, State::Missed).len()), (1, 1));
+    let late = immediate(&w.db, || promises::put_off(&w.ctx(), &BOSS, by_hand.id, w.ctx().now().plus_millis(SECOND)));
+    assert_eq!(refused(late), "promise_missed");
+}
+
+#[test]
+fn a_machine_and_a_question_promise_nothing_and_an_erased_person_is_owed_nothing() {
+    let w = World::new();
+    let group = w.group("g", "{\"accept_secs\":0}");
+    let agent = w.agent(&group, 3, false);
+    let customer = says(&w, "wechat", sender("u", &[]), "什么时候发货");
+    for text in ["我们今天下午给您发货吗？", "已经给您发货了", "您好"] {
+        reply(&w.ctx(), &actor(agent), only(&w).id, &[Content::text(text)]).unwrap();
+    }
+    run(&w, agent);
+    assert!(ledger(&w, State::Running).is_empty());
+    reply(&w.ctx(), &actor(agent), only(&w).id, &[Content::text("我们今天下午给您发货")]).unwrap();
+    run(&w, agent);
+    assert_eq!(ledger(&w, State::Running).len(), 1);
+    immediate(&w.db, || erase::begin(&w.ctx(), customer, &BOSS, "request", &[])).unwrap();
+    assert!(w.db.0.execute("SELECT 1 FROM promises", &[]).unwrap().is_empty());
+    w.pass(24 * 3_600 * SECOND);
+    run(&w, agent);
+    assert_eq!(count(&w, "deadline.missed"), 0);
+}
+
+#[test]
+fn a_crash_at_any_statement_of_a_promise_leaves_it_whole() {
+    let mut whole = 0;
+    for n in 0.. {
+        let w = World::new();
+        let group = w.group("g", "{\"accept_secs\":0}");
+        let agent = w.agent(&group, 3, false);
+        w.says("u", "m1", "什么时候发货");
+        reply(&w.ctx(), &actor(agent), only(&w).id, &[Content::text("我们今天下午给您发货")]).unwrap();
+        fail_after(n);
+        let followed = follow::follow(&w.ctx());
+        let failed = has_failed();
+        assert_eq!(failed, followed.is_err());
+        run(&w, agent);
+        let promise = ledger(&w, State::Running).remove(0);
+        assert_eq!(count(&w, "promise.made"), 1, "after {n} statements");
+        fail_after(n);
+        let kept = act(&w, &actor(agent), promise.id, promises::fulfil);
+        let also = has_failed();
+        assert_eq!(also, kept.is_err());
+        let state = if also { State::Running } else { State::Met };
+        assert_eq!(
+            (ledger(&w, state).len(), count(&w, "promise.fulfilled")),
+            (1, usize::from(!also)),
+            "after {n} statements"
+        );
+        if !failed && !also {
+            break;
+        }
+        whole += 1;
+    }
+    assert!(whole > 15, "{whole}");
 }

@@ -3,7 +3,7 @@
 use crate::{at, hours};
 use proptest::prelude::*;
 use warmline_deadlines::calendar::{Calendar, Zone, ZoneChange};
-use warmline_deadlines::promise::{Promised, due};
+use warmline_deadlines::promise::{Promised, due, makes};
 use warmline_model::Timestamp;
 
 /// Sentence, written (a local time in China; 2026-11-25 is a Wednesday), due (local; `-`: none), kind. National Day and the working
@@ -186,5 +186,37 @@ proptest! {
                 prop_assert!(found.due_at >= written);
             }
         }
+    }
+}
+
+#[test]
+fn a_time_and_something_to_be_done_are_a_promise() {
+    let calendar = office();
+    let written = at("2026-11-23T09:00:00+08:00");
+    let promises = |sentence: &str| makes(sentence, due(sentence, written, &Zone::default(), &calendar).as_ref());
+    for sentence in [
+        "今天下午发货",
+        "我们今天下午给您发货。",
+        "明天送到您家",
+        "款项24小时内退款",
+        "三个工作日内开票",
+        "周五前补发",
+        "We ship this afternoon.",
+        "会尽快处理",
+        "给您补一袋",
+    ] {
+        assert!(promises(sentence), "{sentence}");
+    }
+    for sentence in [
+        "今天下午我休息",
+        "今天发不了货",
+        "今天下午发货吗？",
+        "今天下午发货吗",
+        "昨天已经发货了",
+        "您好",
+        "发货要看仓库",
+        "Do we ship this afternoon?",
+    ] {
+        assert!(!promises(sentence), "{sentence}");
     }
 }
