@@ -63,11 +63,8 @@ fn whose(call: &Call<'_>) -> Result<Option<AgentId>, Problem> {
     match call.actor.agent.filter(|_| !call.actor.supervises()) {
         None => Ok(asked),
         Some(me) if asked.is_some_and(|asked| asked != me) => {
-            return Err(Problem::new(
-                403,
-                "not_yours",
-                "agents list the deadlines of their own conversations; leave `agent` out",
-            ));
+            let detail = "agents list those of their own conversations; leave `agent` out";
+            Err(Problem::new(403, "not_yours", detail))
         }
         Some(me) => Ok(Some(me)),
     }

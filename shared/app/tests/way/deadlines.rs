@@ -53,7 +53,7 @@ fn all(w: &World) -> Vec<DeadlineView> {
 }
 
 fn of(w: &World, metric: Metric) -> DeadlineView {
-    all(w).into_iter().filter(|d| d.metric == metric).next_back().unwrap()
+    all(w).into_iter().rfind(|d| d.metric == metric).unwrap()
 }
 
 fn told(w: &World, kind: &str) -> Vec<Value> {

@@ -95,7 +95,7 @@ fn every_fault_is_named_with_its_place() {
         let mut bad = good();
         let (parent, field) = pointer.rsplit_once('/').unwrap();
         let place =
-            if parent.is_empty() { &mut bad } else { bad.pointer_mut(parent).map_or_else(|| panic!("{pointer}"), |p| p) };
+            if parent.is_empty() { &mut bad } else { bad.pointer_mut(parent).unwrap_or_else(|| panic!("{pointer}")) };
         match place {
             Value::Array(list) => list[field.parse::<usize>().unwrap()] = value,
             place => place[field] = value,
