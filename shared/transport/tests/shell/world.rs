@@ -8,6 +8,7 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use warmline_channels::{Adapter, ApiRequest, ClientAdapter};
+use warmline_conversations::CONVERSATIONS;
 use warmline_conversations::converse;
 use warmline_conversations::drain::{self, Distance, Drainer, Step};
 use warmline_conversations::staff::{self, Duties, NewAgent};
@@ -21,8 +22,9 @@ use warmline_model::{AccountId, AgentId, AgentState, Channel, Clock, Content, Gr
 use warmline_privacy::{Keyring, Masters};
 use warmline_routing::{Group, Plan};
 use warmline_store::conversations::{self, Conversation};
+use warmline_store::migrate::{Migrations, migrate_all};
 use warmline_store::native::{MemoryKv, NativeDb};
-use warmline_store::{Db, Row, StoreError, Value, agents, events, immediate, migrate};
+use warmline_store::{Db, Row, StoreError, Value, agents, events, immediate};
 use warmline_transport::host::{self, Body, Broken, Head, Host, NoAnswer, Opened, Writer};
 use warmline_transport::incoming::Incoming;
 use warmline_transport::{accounts, adapter, client, keyring};
@@ -133,7 +135,8 @@ pub struct Environment(pub Rc<Inner>);
 impl Environment {
     pub fn new() -> Self {
         let [db, vault] = [(); 2].map(|()| Counted(NativeDb::memory().unwrap(), Cell::new(0)));
-        migrate(&db).unwrap();
+        let tables = Migrations { of: CONVERSATIONS.name, files: CONVERSATIONS.migrations };
+        migrate_all(&db, &[tables]).unwrap();
         warmline_store::vault::prepare(&vault).unwrap();
         let rng = CountedRng(Cell::new(1));
         let keys = keyring::open(&db, None, Masters::from_base64(MASTER, "").unwrap(), &rng).unwrap();
