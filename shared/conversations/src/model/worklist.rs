@@ -129,7 +129,7 @@ pub struct WorklistRow {
     /// The last message.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last: Option<LastMessage>,
-    /// The customer's messages since the caller last read or wrote, up to 200.
+    /// The customer's messages since the caller last read or wrote, among the last 50 messages.
     pub unread: i64,
     /// Whether the caller has a draft in it.
     pub draft: bool,

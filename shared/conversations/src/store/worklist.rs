@@ -99,10 +99,9 @@ const FULL: &str = concat!(
      (SELECT u.at FROM messages u WHERE u.conversation_id = v.id AND u.origin = 'customer' ORDER BY u.n DESC LIMIT 1), \
      (SELECT count(*) FROM messages r WHERE r.conversation_id = v.id AND r.delivery IN ('pending', 'sent', 'failed') AND r.n > \
       coalesce((SELECT u.n FROM messages u WHERE u.conversation_id = v.id AND u.origin = 'customer' ORDER BY u.n DESC LIMIT 1), 0)), \
-     (SELECT count(*) FROM (SELECT r.n, r.origin FROM messages r WHERE r.conversation_id = v.id AND r.n > \
-      coalesce((SELECT s.seen FROM read_marks s WHERE s.conversation_id = v.id AND s.agent_id = ?2), 0) ORDER BY r.n LIMIT 200) \
-      WHERE origin = 'customer' AND n > coalesce((SELECT o.n FROM messages o WHERE o.conversation_id = v.id AND o.agent_id = ?2 \
-      ORDER BY o.n DESC LIMIT 1), 0)), \
+     (SELECT count(*) FROM messages r WHERE r.conversation_id = v.id AND r.origin = 'customer' AND r.n > max(v.messages - 50, \
+      coalesce((SELECT s.seen FROM read_marks s WHERE s.conversation_id = v.id AND s.agent_id = ?2), 0), \
+      coalesce((SELECT max(o.n) FROM messages o WHERE o.conversation_id = v.id AND o.n > v.messages - 50 AND o.agent_id = ?2), 0))), \
      m.id, m.origin, m.agent_id, m.content, m.at \
      FROM part CROSS JOIN conversations v ON v.id = part.id \
      LEFT JOIN messages m ON m.conversation_id = v.id AND m.n = v.messages WHERE v.state <> 'closed'"
@@ -138,7 +137,7 @@ pub struct Full {
     pub spoken_at: Option<Timestamp>,
     /// The messages to the customer since.
     pub replies: i64,
-    /// The customer's messages that the reader has not seen; of the 200 after the reader's mark.
+    /// The customer's messages that the reader has not seen, among the last 50 messages.
     pub unread: i64,
     /// The last message.
     pub last: Option<Message>,
